@@ -1,0 +1,267 @@
+//! RAM resource names: who an identity is.
+
+use std::fmt;
+
+/// An Alibaba Cloud account id: 1 to 32 digits (16 in practice).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(transparent)]
+pub struct AccountId(Box<str>);
+
+impl AccountId {
+    /// Takes digits only.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        ((1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()))
+            .then(|| Self(text.into()))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name of a RAM user, a role, an assumed role or an account: `acs:ram::<account>:<resource>`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Arn {
+    account: AccountId,
+    resource: Resource,
+}
+
+/// What an [`Arn`] names inside its account.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Resource {
+    /// `root`: the account itself.
+    Root,
+    /// `user/<name>`.
+    User(Box<str>),
+    /// `role/<name>`; a name may hold a path.
+    Role(Box<str>),
+    /// `assumed-role/<role>/<session>`: a role in somebody's hands.
+    AssumedRole {
+        /// The role's name.
+        role: Box<str>,
+        /// The session name, which whoever assumed the role chose.
+        session: Box<str>,
+    },
+}
+
+/// Why a text is not an ARN that can be an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArnError {
+    /// It does not start with `acs:ram::`.
+    Prefix,
+    /// The account is not digits.
+    Account,
+    /// The resource is not `root`, `user/...`, `role/...` or `assumed-role/.../...`.
+    Resource,
+    /// A name is empty, or has characters that no RAM name has.
+    Name,
+}
+
+impl fmt::Display for ArnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Prefix => "an ARN starts `acs:ram::`",
+            Self::Account => "the account in an ARN is digits",
+            Self::Resource => {
+                "an ARN ends in `root`, `user/<name>`, `role/<name>` or `assumed-role/<role>/<session>`"
+            }
+            Self::Name => "a name in the ARN is empty or has a space, a colon or a character beyond ASCII",
+        })
+    }
+}
+
+impl std::error::Error for ArnError {}
+
+impl Arn {
+    /// Parses `acs:ram::<account>:<resource>`. The fixed words may be in any case, names keep theirs.
+    ///
+    /// # Errors
+    /// Says which part was odd.
+    pub fn parse(text: &str) -> Result<Self, ArnError> {
+        let rest = strip_prefix_ignore_case(text, "acs:ram::").ok_or(ArnError::Prefix)?;
+        let (account, resource) = rest.split_once(':').ok_or(ArnError::Resource)?;
+        Ok(Self {
+            account: AccountId::parse(account).ok_or(ArnError::Account)?,
+            resource: Resource::parse(resource)?,
+        })
+    }
+
+    /// The account that the identity belongs to.
+    #[must_use]
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// What is named inside the account.
+    #[must_use]
+    pub fn resource(&self) -> &Resource {
+        &self.resource
+    }
+
+    /// The ARN that mappings name: an assumed role becomes its role, everything else stays.
+    #[must_use]
+    pub fn canonical(&self) -> Self {
+        let resource = match &self.resource {
+            Resource::AssumedRole { role, .. } => Resource::Role(role.clone()),
+            Resource::Root | Resource::User(_) | Resource::Role(_) => self.resource.clone(),
+        };
+        Self {
+            account: self.account.clone(),
+            resource,
+        }
+    }
+
+    /// The canonical ARN in lower case: two identities that compare equal without case have one key.
+    #[must_use]
+    pub fn key(&self) -> ArnKey {
+        let mut text = self.canonical().to_string();
+        text.make_ascii_lowercase();
+        ArnKey(text.into())
+    }
+}
+
+impl fmt::Display for Arn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "acs:ram::{}:", self.account)?;
+        match &self.resource {
+            Resource::Root => f.write_str("root"),
+            Resource::User(name) => write!(f, "user/{name}"),
+            Resource::Role(name) => write!(f, "role/{name}"),
+            Resource::AssumedRole { role, session } => write!(f, "assumed-role/{role}/{session}"),
+        }
+    }
+}
+
+impl serde::Serialize for Arn {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Resource {
+    fn parse(text: &str) -> Result<Self, ArnError> {
+        if text.eq_ignore_ascii_case("root") {
+            return Ok(Self::Root);
+        }
+        let (kind, name) = text.split_once('/').ok_or(ArnError::Resource)?;
+        if kind.eq_ignore_ascii_case("user") {
+            Ok(Self::User(checked(name)?))
+        } else if kind.eq_ignore_ascii_case("role") {
+            Ok(Self::Role(checked(name)?))
+        } else if kind.eq_ignore_ascii_case("assumed-role") {
+            let (role, session) = name.rsplit_once('/').ok_or(ArnError::Resource)?;
+            Ok(Self::AssumedRole {
+                role: checked(role)?,
+                session: checked(session)?,
+            })
+        } else {
+            Err(ArnError::Resource)
+        }
+    }
+}
+
+/// RAM names are letters, digits and `.-_@` (RAM user guide, "Limits"); this takes all visible ASCII but the colon, so
+/// that a name RAM may allow one day is no lock-out.
+fn checked(name: &str) -> Result<Box<str>, ArnError> {
+    let good = |segment: &str| {
+        !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_graphic() && b != b':')
+    };
+    if name.split('/').all(good) {
+        Ok(name.into())
+    } else {
+        Err(ArnError::Name)
+    }
+}
+
+/// What exact mappings are looked up by; see [`Arn::key`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ArnKey(Box<str>);
+
+impl ArnKey {
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn strip_prefix_ignore_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (head, rest) = text.split_at_checked(prefix.len())?;
+    head.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn canonical_arns() {
+        for (text, canonical, key) in [
+            ("acs:ram::1:root", "acs:ram::1:root", "acs:ram::1:root"),
+            (
+                "acs:ram::1:user/Alice",
+                "acs:ram::1:user/Alice",
+                "acs:ram::1:user/alice",
+            ),
+            (
+                "ACS:RAM::1:ROLE/Dev",
+                "acs:ram::1:role/Dev",
+                "acs:ram::1:role/dev",
+            ),
+            (
+                "acs:ram::1:assumed-role/Dev/bob@x",
+                "acs:ram::1:role/Dev",
+                "acs:ram::1:role/dev",
+            ),
+            (
+                "acs:ram::1:assumed-role/path/to/Dev/bob",
+                "acs:ram::1:role/path/to/Dev",
+                "acs:ram::1:role/path/to/dev",
+            ),
+        ] {
+            let arn = Arn::parse(text).unwrap();
+            assert_eq!(arn.canonical().to_string(), canonical);
+            assert_eq!(arn.key().as_str(), key);
+            assert_eq!(
+                Arn::parse(&arn.to_string()),
+                Ok(arn),
+                "parse and print agree"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_identity() {
+        for (text, error) in [
+            ("", ArnError::Prefix),
+            ("arn:aws:iam::1:role/x", ArnError::Prefix),
+            ("acs:ram:cn:1:role/x", ArnError::Prefix),
+            ("acs:ram::1", ArnError::Resource),
+            ("acs:ram::*:role/x", ArnError::Account),
+            ("acs:ram::１:role/x", ArnError::Account),
+            ("acs:ram:::role/x", ArnError::Account),
+            ("acs:ram::1:", ArnError::Resource),
+            ("acs:ram::1:group/x", ArnError::Resource),
+            ("acs:ram::1:assumed-role/x", ArnError::Resource),
+            ("acs:ram::1:role/", ArnError::Name),
+            ("acs:ram::1:role/a//b", ArnError::Name),
+            ("acs:ram::1:role/a b", ArnError::Name),
+            ("acs:ram::1:role/a:b", ArnError::Name),
+            ("acs:ram::1:role/\u{212a}", ArnError::Name),
+            ("acs:ram::1:role/a\n", ArnError::Name),
+            ("acs:ram::1:assumed-role//s", ArnError::Name),
+            ("acs:ram::1:assumed-role/r/", ArnError::Name),
+        ] {
+            assert_eq!(Arn::parse(text), Err(error), "{text}");
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Cluster ids.
+
+use std::fmt;
+
+/// The id that a token is signed for, and that this server answers to.
+///
+/// ACK writes `c` and 32 hex digits; clusters outside ACK choose their own.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(transparent)]
+pub struct ClusterId(Box<str>);
+
+impl ClusterId {
+    /// Takes 1 to 253 visible ASCII characters, no spaces.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        ((1..=253).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()))
+            .then(|| Self(text.into()))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ClusterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,273 @@
+//! Decisions, and how each is told: to the API server, to the person, to the log, to metrics.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::arn::AccountId;
+use crate::fingerprint::Fingerprint;
+use crate::identity::Identity;
+use crate::rules::{Backend, NameError, Source};
+use crate::sts::{StsError, StsRefusal, StsUnable};
+use crate::token::TokenError;
+
+/// What was decided, and why.
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// What was decided.
+    pub outcome: Outcome,
+    /// Why.
+    pub explanation: Explanation,
+}
+
+/// What was decided about a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Whoever made the token is this user.
+    Granted(KubernetesUser),
+    /// The token gives nobody anything.
+    Denied(Denial),
+    /// The token is not ours to judge.
+    NotOurs,
+    /// It cannot be told now.
+    Unable(Inability),
+}
+
+/// Why a token was denied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// It was refused before any call.
+    Token(TokenError),
+    /// STS refused it.
+    Sts(StsRefusal),
+    /// No rule speaks for the identity.
+    NotMapped,
+    /// A rule matched, but gives no usable name.
+    Name(NameError),
+}
+
+/// Why it cannot be told now whether a token is good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inability {
+    /// STS could not tell.
+    Sts(StsUnable),
+    /// This server is doing as much as it may.
+    Overloaded,
+    /// Something here went wrong that should not.
+    Internal,
+}
+
+/// A user as Kubernetes knows it (TokenReview, `status.user`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KubernetesUser {
+    /// `username`; never empty.
+    pub username: String,
+    /// `uid`.
+    pub uid: String,
+    /// `groups`.
+    pub groups: Vec<String>,
+    /// `extra`: keys and their one value each, in byte order.
+    pub extra: Vec<(&'static str, String)>,
+}
+
+impl KubernetesUser {
+    /// The user of a grant. For scrubbed accounts nothing tells which identity it was.
+    pub(crate) fn new(
+        identity: &Identity,
+        username: String,
+        groups: Vec<String>,
+        is_scrubbed: bool,
+    ) -> Self {
+        if is_scrubbed {
+            return Self {
+                uid: format!("ack-ram-authenticator:administrative:{username}"),
+                username,
+                groups,
+                extra: Vec::new(),
+            };
+        }
+        Self {
+            username,
+            uid: format!(
+                "ack-ram-authenticator:{}:{}",
+                identity.account_id(),
+                identity.user_id
+            ),
+            groups,
+            extra: vec![
+                ("arn", identity.arn.to_string()),
+                ("canonicalArn", identity.arn.canonical().to_string()),
+                ("sessionName", identity.session_name().to_owned()),
+            ],
+        }
+    }
+}
+
+/// How a decision came about. It holds no secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Explanation {
+    /// Names the token; not there when the token is not ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+    /// Who STS says it is; not there for scrubbed accounts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+    /// The rule that spoke for the identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matched: Option<Matched>,
+    /// The identity is of a scrubbed account: nothing but the result may be logged.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub scrubbed: bool,
+}
+
+/// What spoke for an identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", untagged)]
+pub enum Matched {
+    /// A rule.
+    Rule(Source),
+    /// An entry of `mapAccounts`.
+    Account {
+        /// The backend that holds it.
+        backend: Backend,
+        /// The account.
+        account: AccountId,
+    },
+}
+
+impl fmt::Display for Matched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rule(source) => source.fmt(f),
+            Self::Account { backend, account } => write!(f, "{backend} mapAccounts {account}"),
+        }
+    }
+}
+
+impl Decision {
+    /// A token that is not ours: no error, so that the API server may cache the answer and ask others.
+    pub(crate) fn not_ours() -> Self {
+        Self {
+            outcome: Outcome::NotOurs,
+            explanation: Explanation::default(),
+        }
+    }
+
+    pub(crate) fn granted(fingerprint: Fingerprint, user: KubernetesUser) -> Self {
+        Self::about(fingerprint, Outcome::Granted(user))
+    }
+
+    pub(crate) fn denied(fingerprint: Fingerprint, denial: Denial) -> Self {
+        Self::about(fingerprint, Outcome::Denied(denial))
+    }
+
+    /// What becomes of the token that `fingerprint` names when STS gave no identity for it.
+    pub fn from_sts_error(fingerprint: Fingerprint, error: StsError) -> Self {
+        match error {
+            StsError::Refused(refusal) => Self::denied(fingerprint, Denial::Sts(refusal)),
+            StsError::Unable(unable) => Self::unable(fingerprint, Inability::Sts(unable)),
+        }
+    }
+
+    /// The host cannot tell about the token that `fingerprint` names.
+    pub fn unable(fingerprint: Fingerprint, inability: Inability) -> Self {
+        Self::about(fingerprint, Outcome::Unable(inability))
+    }
+
+    fn about(fingerprint: Fingerprint, outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            explanation: Explanation {
+                fingerprint: Some(fingerprint),
+                ..Explanation::default()
+            },
+        }
+    }
+
+    pub(crate) fn of(mut self, identity: &Identity, is_scrubbed: bool) -> Self {
+        self.explanation.scrubbed = is_scrubbed;
+        self.explanation.identity = (!is_scrubbed).then(|| identity.clone());
+        self
+    }
+
+    pub(crate) fn by(mut self, matched: Matched) -> Self {
+        self.explanation.matched = Some(matched);
+        self
+    }
+
+    /// A stable name for what was decided, for logs and tests.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match &self.outcome {
+            Outcome::Granted(_) => "granted",
+            Outcome::NotOurs => "not_ours",
+            Outcome::Denied(Denial::Token(error)) => error.code(),
+            Outcome::Denied(Denial::Sts(_)) => "sts_refused",
+            Outcome::Denied(Denial::NotMapped) => "not_mapped",
+            Outcome::Denied(Denial::Name(_)) => "name_refused",
+            Outcome::Unable(Inability::Sts(unable)) => unable.code(),
+            Outcome::Unable(Inability::Overloaded) => "overloaded",
+            Outcome::Unable(Inability::Internal) => "internal",
+        }
+    }
+
+    /// The label `result` of Go's metric `authenticate_latency_seconds`, misspelling and all.
+    #[must_use]
+    pub fn metric_result(&self) -> &'static str {
+        match &self.outcome {
+            Outcome::Granted(_) => "success",
+            Outcome::NotOurs | Outcome::Denied(Denial::Token(_)) => "invalid_token",
+            Outcome::Denied(Denial::Sts(_)) | Outcome::Unable(_) => "sts_error",
+            Outcome::Denied(Denial::NotMapped | Denial::Name(_)) => "uknown_user",
+        }
+    }
+
+    /// What happened and what to do, for the log: everything but secrets. `None` when there is nothing to say.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        match &self.outcome {
+            Outcome::Granted(_) | Outcome::NotOurs => None,
+            Outcome::Denied(denial) => Some(self.denial_text(denial)),
+            Outcome::Unable(Inability::Sts(unable)) => Some(unable.to_string()),
+            Outcome::Unable(Inability::Overloaded) => {
+                Some("the authenticator is overloaded".to_owned())
+            }
+            Outcome::Unable(Inability::Internal) => {
+                Some("the authenticator failed; its log says more".to_owned())
+            }
+        }
+    }
+
+    fn denial_text(&self, denial: &Denial) -> String {
+        match denial {
+            Denial::Token(error) => format!("{error}; {}", error.advice()),
+            Denial::Sts(refusal) => format!("{refusal}; {}", refusal.advice()),
+            Denial::NotMapped => {
+                let who = match &self.explanation.identity {
+                    Some(identity) => format!("`{}`", identity.arn.canonical()),
+                    None => "the identity".to_owned(),
+                };
+                format!(
+                    "{who} is not mapped to a Kubernetes user; ask an administrator of the cluster to map it"
+                )
+            }
+            Denial::Name(NameError { field, error }) => {
+                format!("the rule for this identity gives no usable `{field}`: {error}")
+            }
+        }
+    }
+
+    /// What the person who logs in may read: [`Self::reason`], and a reference that finds the full line in the log.
+    /// It names no rule and no other identity.
+    #[must_use]
+    pub fn public_message(&self) -> Option<String> {
+        let reason = self.reason()?;
+        let reference = match self.explanation.fingerprint {
+            Some(fingerprint) => format!(" (reference {fingerprint})"),
+            None => String::new(),
+        };
+        Some(format!("[ack-ram-authenticator] {reason}{reference}"))
+    }
+}

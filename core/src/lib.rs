@@ -1,0 +1,30 @@
+//! The login decision of ack-ram-authenticator.
+//!
+//! A client signs an STS `GetCallerIdentity` request without sending it and wraps it in a token. This crate checks
+//! every part of that token, rebuilds the request, reads what STS answered, and maps the identity to a Kubernetes
+//! user and groups:
+//!
+//! ```text
+//! token --begin--> Step::Send(AwaitingSts) --request()--> [the host calls STS] --resume--> VerifiedIdentity --decide--> Decision
+//!    \-----------> Step::Done(Decision)
+//! ```
+//!
+//! It does no I/O and has no clock, no randomness and no globals: time comes in as an argument, and the same inputs
+//! give the same decision in every host, native or WebAssembly. No input panics.
+
+pub mod access_key;
+pub mod arn;
+pub mod cluster_id;
+pub mod decision;
+pub mod fingerprint;
+pub mod identity;
+mod json;
+pub mod login;
+pub mod policy;
+pub mod review;
+pub mod rules;
+pub mod secret;
+pub mod sign;
+pub mod sts;
+pub mod time;
+pub mod token;

@@ -1,0 +1,120 @@
+//! A login, one state after the other: a token, a call to STS under way, a verified identity.
+//!
+//! Each state is a type, and a transition consumes it. Only [`AwaitingSts::resume`] makes a [`VerifiedIdentity`], and
+//! only [`crate::rules::RuleSet::decide`] on one makes a grant.
+
+use crate::access_key::AccessKeyId;
+use crate::decision::{Decision, Denial};
+use crate::fingerprint::Fingerprint;
+use crate::identity::Identity;
+use crate::policy::Policy;
+use crate::sts::{self, StsError, StsReply, StsRequest, StsUnable};
+use crate::time::UnixTime;
+use crate::token::{self, CLOCK_MARGIN_SECONDS, FAMILY_PREFIX, STS_WINDOW_SECONDS};
+
+/// What comes after looking at a token.
+#[must_use]
+#[derive(Debug)]
+pub enum Step {
+    /// The host is to send [`AwaitingSts::request`] and to call [`AwaitingSts::resume`] with what came of it.
+    Send(AwaitingSts),
+    /// Nothing needs to be sent.
+    Done(Decision),
+}
+
+/// Looks at a token at the time `now`: is it ours, is it whole, is it for this cluster, is it fresh?
+pub fn begin(token: &str, policy: &Policy, now: UnixTime) -> Step {
+    if !token.starts_with(FAMILY_PREFIX) {
+        return Step::Done(Decision::not_ours());
+    }
+    let fingerprint = Fingerprint::of(token);
+    match token::parse(token, policy, now) {
+        Err(error) => Step::Done(Decision::denied(fingerprint, Denial::Token(error))),
+        Ok(call) => Step::Send(AwaitingSts {
+            fingerprint,
+            request: StsRequest::v2(&call, &policy.cluster_id),
+            expires: call.date.plus_seconds(STS_WINDOW_SECONDS),
+            access_key_id: call.access_key_id,
+        }),
+    }
+}
+
+/// A token that passed every check that needs no secret. Not `Clone`: one token, one pending call.
+#[derive(Debug)]
+pub struct AwaitingSts {
+    fingerprint: Fingerprint,
+    request: StsRequest,
+    expires: UnixTime,
+    access_key_id: AccessKeyId,
+}
+
+impl AwaitingSts {
+    /// Names the token: the key of caches, and what logs show.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// The call to make. It may be sent again; the bytes are the same.
+    #[must_use]
+    pub fn request(&self) -> &StsRequest {
+        &self.request
+    }
+
+    /// When the signature ends by STS's rules. No cached identity outlives it.
+    #[must_use]
+    pub fn expires(&self) -> UnixTime {
+        self.expires
+    }
+
+    /// The key that the token claims to be signed with. Not proven before STS has answered.
+    #[must_use]
+    pub fn access_key_id(&self) -> &AccessKeyId {
+        &self.access_key_id
+    }
+
+    /// Reads STS's reply, at the time `now`.
+    ///
+    /// # Errors
+    /// When STS refused the caller, or could not tell.
+    pub fn resume(self, reply: StsReply<'_>, now: UnixTime) -> Result<VerifiedIdentity, StsError> {
+        if now > self.expires.plus_seconds(CLOCK_MARGIN_SECONDS) {
+            let expired = self.expires;
+            return Err(StsError::Unable(StsUnable::TooLate { expired }));
+        }
+        let identity = sts::read(reply, self.access_key_id)?;
+        Ok(VerifiedIdentity {
+            identity,
+            fingerprint: self.fingerprint,
+            expires: self.expires,
+        })
+    }
+}
+
+/// Who signed a token, by STS's word. It cannot be made in any other way than by [`AwaitingSts::resume`].
+#[derive(Debug)]
+pub struct VerifiedIdentity {
+    identity: Identity,
+    fingerprint: Fingerprint,
+    expires: UnixTime,
+}
+
+impl VerifiedIdentity {
+    /// Who it is.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Names the token that proved it.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// When the proof ends; nothing may be granted by it later.
+    #[must_use]
+    pub fn expires(&self) -> UnixTime {
+        self.expires
+    }
+}

@@ -1,0 +1,220 @@
+//! TokenReview in and out (Kubernetes API reference, `authentication.k8s.io` v1 and v1beta1).
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::decision::{Decision, KubernetesUser, Outcome};
+use crate::json::{self, JsonError, Value};
+use crate::secret::Secret;
+use crate::token::Shown;
+
+/// The version in which a review was asked, and in which it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReviewVersion {
+    /// `authentication.k8s.io/v1`.
+    V1,
+    /// `authentication.k8s.io/v1beta1`.
+    V1Beta1,
+}
+
+impl ReviewVersion {
+    /// The `apiVersion`.
+    #[must_use]
+    pub const fn api_version(self) -> &'static str {
+        match self {
+            Self::V1 => "authentication.k8s.io/v1",
+            Self::V1Beta1 => "authentication.k8s.io/v1beta1",
+        }
+    }
+}
+
+/// A TokenReview that somebody asks for.
+#[derive(Debug)]
+pub struct TokenReview {
+    version: ReviewVersion,
+    token: Secret,
+}
+
+/// Why a body is not a TokenReview. It holds no part of the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReviewError {
+    /// It is not JSON that we take.
+    Json(JsonError),
+    /// `kind` is not `TokenReview`.
+    Kind(Option<Shown>),
+    /// `apiVersion` is neither of the two.
+    ApiVersion(Option<Shown>),
+    /// `spec.token` is missing, empty, or not a string.
+    Token,
+}
+
+impl fmt::Display for ReviewError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body is not a TokenReview: ")?;
+        match self {
+            Self::Json(error) => error.fmt(f),
+            Self::Kind(None) => f.write_str("it has no `kind`"),
+            Self::Kind(Some(kind)) => write!(f, "its `kind` is {kind}"),
+            Self::ApiVersion(None) => f.write_str("it has no `apiVersion`"),
+            Self::ApiVersion(Some(version)) => write!(
+                f,
+                "its `apiVersion` is {version}, not `authentication.k8s.io/v1` or `authentication.k8s.io/v1beta1`"
+            ),
+            Self::Token => f.write_str("it has no `spec.token`"),
+        }
+    }
+}
+
+impl std::error::Error for ReviewError {}
+
+impl TokenReview {
+    /// Reads the body of a request. Members that are not needed are ignored, as Kubernetes may add some.
+    ///
+    /// # Errors
+    /// When it is not a TokenReview.
+    pub fn parse(body: &[u8]) -> Result<Self, ReviewError> {
+        let review = json::parse_object(body).map_err(ReviewError::Json)?;
+        match review.string("kind") {
+            Some("TokenReview") => {}
+            other => return Err(ReviewError::Kind(other.map(Shown::new))),
+        }
+        let version = match review.string("apiVersion") {
+            Some("authentication.k8s.io/v1") => ReviewVersion::V1,
+            Some("authentication.k8s.io/v1beta1") => ReviewVersion::V1Beta1,
+            other => return Err(ReviewError::ApiVersion(other.map(Shown::new))),
+        };
+        match review.object("spec").and_then(|spec| spec.member("token")) {
+            Some(Value::String(token)) if !token.is_empty() => Ok(Self {
+                version,
+                token: Secret::new(token.as_ref()),
+            }),
+            _ => Err(ReviewError::Token),
+        }
+    }
+
+    /// The version in which to answer.
+    #[must_use]
+    pub fn version(&self) -> ReviewVersion {
+        self.version
+    }
+
+    /// The token to judge.
+    #[must_use]
+    pub fn token(&self) -> &Secret {
+        &self.token
+    }
+}
+
+/// An answer to the API server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, JSON.
+    pub body: Vec<u8>,
+}
+
+/// The answer that tells `decision` to the API server: 200 with a TokenReview, or 503 with a `Status` when it cannot
+/// be told. The 503 must go without `Retry-After`, with which the API server would hang each login for 30 s.
+#[must_use]
+pub fn answer(version: ReviewVersion, decision: &Decision) -> Answer {
+    let error = decision.public_message();
+    let error = error.as_deref();
+    match &decision.outcome {
+        Outcome::Granted(user) => reviewed(version, Some(user), None),
+        Outcome::Denied(_) | Outcome::NotOurs => reviewed(version, None, error),
+        Outcome::Unable(_) => status(503, "ServiceUnavailable", error.unwrap_or_default()),
+    }
+}
+
+/// A `Status` object, as Kubernetes' own servers answer errors.
+#[must_use]
+pub fn status(code: u16, reason: &str, message: &str) -> Answer {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Status<'a> {
+        kind: &'a str,
+        api_version: &'a str,
+        status: &'a str,
+        message: &'a str,
+        reason: &'a str,
+        code: u16,
+    }
+    Answer {
+        status: code,
+        body: to_json(&Status {
+            kind: "Status",
+            api_version: "v1",
+            status: "Failure",
+            message,
+            reason,
+            code,
+        }),
+    }
+}
+
+fn reviewed(version: ReviewVersion, user: Option<&KubernetesUser>, error: Option<&str>) -> Answer {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Review<'a> {
+        kind: &'a str,
+        api_version: &'a str,
+        status: ReviewStatus<'a>,
+    }
+    #[derive(Serialize)]
+    struct ReviewStatus<'a> {
+        authenticated: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        user: Option<User<'a>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<&'a str>,
+    }
+    #[derive(Serialize)]
+    struct User<'a> {
+        username: &'a str,
+        uid: &'a str,
+        #[serde(skip_serializing_if = "<[String]>::is_empty")]
+        groups: &'a [String],
+        #[serde(skip_serializing_if = "Extra::is_empty")]
+        extra: Extra<'a>,
+    }
+    Answer {
+        status: 200,
+        body: to_json(&Review {
+            kind: "TokenReview",
+            api_version: version.api_version(),
+            status: ReviewStatus {
+                authenticated: user.is_some(),
+                user: user.map(|user| User {
+                    username: &user.username,
+                    uid: &user.uid,
+                    groups: &user.groups,
+                    extra: Extra(&user.extra),
+                }),
+                error,
+            },
+        }),
+    }
+}
+
+/// `extra` maps each key to a list of values.
+struct Extra<'a>(&'a [(&'static str, String)]);
+
+impl Extra<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Extra<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, [value])))
+    }
+}
+
+/// Serialising strings and numbers to memory cannot fail; an empty body would be an error to the API server, never a
+/// grant.
+fn to_json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}

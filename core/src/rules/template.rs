@@ -1,0 +1,196 @@
+//! Templates: usernames and groups with variables, such as `dev:{{SessionName}}`.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::arn::Resource;
+use crate::identity::Identity;
+
+/// Names that start so mean something to Kubernetes itself.
+pub const RESERVED_PREFIX: &str = "system:";
+
+/// A username or a group, parsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    parts: Vec<Part>,
+    /// Whether the text before the first variable starts with [`RESERVED_PREFIX`].
+    is_reserved: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Literal(Box<str>),
+    Variable(Variable),
+}
+
+/// What a template can stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variable {
+    /// `{{AccountID}}`.
+    AccountId,
+    /// `{{SessionName}}`: with `-` for `@`, as in Go.
+    SessionName,
+    /// `{{SessionNameRaw}}`: as it is.
+    SessionNameRaw,
+    /// `{{AccessKeyID}}`.
+    AccessKeyId,
+    /// `{{UserID}}`: the immutable id of the user or role.
+    UserId,
+    /// `{{RoleName}}`: empty for users and accounts.
+    RoleName,
+    /// `{{UserName}}`: the RAM user's name, empty for others.
+    UserName,
+}
+
+impl Variable {
+    /// All variables, by the names that templates use.
+    pub const ALL: [(&'static str, Self); 7] = [
+        ("AccountID", Self::AccountId),
+        ("SessionName", Self::SessionName),
+        ("SessionNameRaw", Self::SessionNameRaw),
+        ("AccessKeyID", Self::AccessKeyId),
+        ("UserID", Self::UserId),
+        ("RoleName", Self::RoleName),
+        ("UserName", Self::UserName),
+    ];
+
+    /// Whether whoever logs in can choose the value.
+    #[must_use]
+    pub const fn is_callers_choice(self) -> bool {
+        matches!(self, Self::SessionName | Self::SessionNameRaw)
+    }
+
+    fn value(self, identity: &Identity) -> Cow<'_, str> {
+        let name = match (self, identity.arn.resource()) {
+            (Self::AccountId, _) => identity.account_id().as_str(),
+            (Self::SessionName, _) => return identity.session_name().replace('@', "-").into(),
+            (Self::SessionNameRaw, _) => identity.session_name(),
+            (Self::AccessKeyId, _) => identity.access_key_id.as_str(),
+            (Self::UserId, _) => &identity.user_id,
+            (Self::RoleName, Resource::Role(role) | Resource::AssumedRole { role, .. }) => role,
+            (Self::UserName, Resource::User(name)) => name,
+            (Self::RoleName | Self::UserName, _) => "",
+        };
+        name.into()
+    }
+}
+
+/// Why a template was refused when the rule was loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TemplateError {
+    /// There is no text.
+    Empty,
+    /// It holds a control character.
+    ControlCharacter,
+    /// A variable that does not exist.
+    UnknownVariable(Box<str>),
+    /// `{{` without `}}`.
+    Unclosed,
+    /// A reserved name that whoever logs in could complete.
+    ReservedWithCallersChoice(&'static str),
+}
+
+impl fmt::Display for TemplateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("it is empty"),
+            Self::ControlCharacter => f.write_str("it holds a control character"),
+            Self::UnknownVariable(name) => write!(f, "there is no variable `{{{{{name}}}}}`"),
+            Self::Unclosed => f.write_str("it has `{{` without `}}`"),
+            Self::ReservedWithCallersChoice(name) => write!(
+                f,
+                "it starts with `{RESERVED_PREFIX}` and holds `{{{{{name}}}}}`, which whoever logs in can choose"
+            ),
+        }
+    }
+}
+
+/// Why a template gave no name for an identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RenderError {
+    /// Kubernetes would take an empty username.
+    Empty,
+    /// The name would hold a control character.
+    ControlCharacter,
+    /// The name would start with `system:`, and the template does not say so.
+    Reserved,
+}
+
+impl fmt::Display for RenderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("it is empty for this identity"),
+            Self::ControlCharacter => f.write_str("it holds a control character for this identity"),
+            Self::Reserved => write!(f, "it starts with `{RESERVED_PREFIX}` for this identity"),
+        }
+    }
+}
+
+impl Template {
+    /// Parses `text`.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, TemplateError> {
+        if text.is_empty() {
+            return Err(TemplateError::Empty);
+        }
+        if text.chars().any(char::is_control) {
+            return Err(TemplateError::ControlCharacter);
+        }
+        let parts = parts(text)?;
+        let is_reserved = text.starts_with(RESERVED_PREFIX);
+        if is_reserved {
+            for (name, variable) in Variable::ALL {
+                if variable.is_callers_choice() && parts.contains(&Part::Variable(variable)) {
+                    return Err(TemplateError::ReservedWithCallersChoice(name));
+                }
+            }
+        }
+        Ok(Self { parts, is_reserved })
+    }
+
+    /// The name for `identity`.
+    ///
+    /// # Errors
+    /// When the name would be empty, unprintable, or more than the template says.
+    pub fn render(&self, identity: &Identity) -> Result<String, RenderError> {
+        let mut name = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Literal(text) => name.push_str(text),
+                Part::Variable(variable) => name.push_str(&variable.value(identity)),
+            }
+        }
+        if name.is_empty() {
+            Err(RenderError::Empty)
+        } else if name.chars().any(char::is_control) {
+            Err(RenderError::ControlCharacter)
+        } else if name.starts_with(RESERVED_PREFIX) && !self.is_reserved {
+            Err(RenderError::Reserved)
+        } else {
+            Ok(name)
+        }
+    }
+}
+
+fn parts(text: &str) -> Result<Vec<Part>, TemplateError> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((literal, after)) = rest.split_once("{{") {
+        let (name, after) = after.split_once("}}").ok_or(TemplateError::Unclosed)?;
+        let (_, variable) = Variable::ALL
+            .into_iter()
+            .find(|(known, _)| *known == name)
+            .ok_or_else(|| TemplateError::UnknownVariable(name.into()))?;
+        if !literal.is_empty() {
+            parts.push(Part::Literal(literal.into()));
+        }
+        parts.push(Part::Variable(variable));
+        rest = after;
+    }
+    if !rest.is_empty() {
+        parts.push(Part::Literal(rest.into()));
+    }
+    Ok(parts)
+}

@@ -1,0 +1,188 @@
+//! What STS's errors mean, by who is to blame.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::time::UnixTime;
+
+/// Why a call to STS gave no identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StsError {
+    /// STS looked at the call and refused it: the caller is denied.
+    Refused(StsRefusal),
+    /// No answer about the caller was had: nobody is granted or denied, and a later try may fare better.
+    Unable(StsUnable),
+}
+
+/// STS's own words for a refusal: its code and the id that finds the call in its logs. STS's message is left out,
+/// because for a wrong signature it repeats what was signed, security token and all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StsRefusal {
+    /// For example `SignatureDoesNotMatch`.
+    pub code: Box<str>,
+    /// STS's `RequestId`, empty when it gave none.
+    pub request_id: Box<str>,
+    /// The HTTP status.
+    pub status: u16,
+}
+
+/// Why STS could not tell who the caller is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum StsUnable {
+    /// No connection, or it broke off.
+    Unreachable,
+    /// The deadline passed.
+    TimedOut,
+    /// `Throttling.*`.
+    Throttled {
+        /// STS's code.
+        code: Box<str>,
+        /// STS's `RequestId`.
+        request_id: Box<str>,
+    },
+    /// A status that speaks of STS itself, such as 500 or 503.
+    Failing {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// An answer that is none: what was odd about it.
+    Odd {
+        /// Says which part.
+        what: Oddity,
+    },
+    /// The token's own time was over before STS had answered.
+    TooLate {
+        /// When it ended.
+        expired: UnixTime,
+    },
+}
+
+/// What was odd about an answer that should have been an identity or an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Oddity {
+    /// The body is not one strict JSON object.
+    NotJson,
+    /// A status that STS does not use here, such as a redirect.
+    Status,
+    /// An error without a code.
+    NoCode,
+    /// A field that every identity has is missing.
+    MissingField(&'static str),
+    /// `IdentityType` is none that is known.
+    IdentityType,
+    /// `Arn` cannot be read.
+    Arn,
+    /// `Arn` is not of the kind that `IdentityType` says.
+    ArnKind,
+    /// The account in `Arn` is not `AccountId`.
+    Account,
+    /// `PrincipalId` does not fit the other fields.
+    PrincipalId,
+}
+
+impl fmt::Display for Oddity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotJson => f.write_str("it is not JSON"),
+            Self::Status => f.write_str("STS does not use its HTTP status"),
+            Self::NoCode => f.write_str("it is an error without a code"),
+            Self::MissingField(name) => write!(f, "it has no `{name}`"),
+            Self::IdentityType => f.write_str("its `IdentityType` is unknown"),
+            Self::Arn => f.write_str("its `Arn` cannot be read"),
+            Self::ArnKind => f.write_str("its `Arn` is not of the kind that `IdentityType` says"),
+            Self::Account => f.write_str("the account in its `Arn` is not its `AccountId`"),
+            Self::PrincipalId => f.write_str("its `PrincipalId` does not fit its other fields"),
+        }
+    }
+}
+
+impl StsRefusal {
+    /// What the person who made the token can do about it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match &*self.code {
+            "InvalidTimeStamp.Expired" => {
+                "make a new token; if it is new, set the clock of the machine that made it"
+            }
+            "SignatureDoesNotMatch" => {
+                "check that the access key secret belongs to the access key id"
+            }
+            "SignatureNonceUsed" => "make a new token: one of this kind is good for one login",
+            "MissingSecurityToken" => {
+                "set the security token that came with the temporary access key"
+            }
+            "InvalidAccessKeyId.Inactive" => {
+                "the access key is disabled: use another, or enable it in the RAM console"
+            }
+            "InvalidAccessKeyId.NotFound" => {
+                "the access key does not exist, or was deleted: use another"
+            }
+            "InvalidSecurityToken.Expired" => "the temporary access key has expired: get a new one",
+            code if code.starts_with("InvalidSecurityToken.") => {
+                "use the security token that came with the temporary access key"
+            }
+            code if code.starts_with("InvalidAccessKeyId.") => "check the access key id",
+            _ => "look the code up in the STS API reference",
+        }
+    }
+}
+
+impl fmt::Display for StsRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "STS refused the token with `{}`", self.code)?;
+        if self.request_id.is_empty() {
+            return Ok(());
+        }
+        write!(f, " (STS request id {})", self.request_id)
+    }
+}
+
+impl StsUnable {
+    /// A stable name for logs, metrics and tests.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable => "sts_unreachable",
+            Self::TimedOut => "sts_timed_out",
+            Self::Throttled { .. } => "sts_throttled",
+            Self::Failing { .. } => "sts_failing",
+            Self::Odd { .. } => "sts_odd_answer",
+            Self::TooLate { .. } => "sts_too_late",
+        }
+    }
+}
+
+impl fmt::Display for StsUnable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable => f.write_str("STS could not be reached"),
+            Self::TimedOut => f.write_str("STS did not answer in time"),
+            Self::Throttled { code, request_id } => {
+                write!(
+                    f,
+                    "STS throttles with `{code}` (STS request id {request_id})"
+                )
+            }
+            Self::Failing { status } => write!(f, "STS is failing with HTTP status {status}"),
+            Self::Odd { what } => write!(f, "STS's answer was not understood: {what}"),
+            Self::TooLate { expired } => {
+                write!(f, "STS answered after the token had expired at {expired}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for StsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Unable(unable) => unable.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StsError {}

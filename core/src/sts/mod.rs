@@ -1,0 +1,10 @@
+//! STS `GetCallerIdentity`: the request that is sent, the replies that come back, and what each error means.
+
+mod error;
+mod reply;
+mod request;
+
+pub use error::{Oddity, StsError, StsRefusal, StsUnable};
+pub use reply::StsReply;
+pub(crate) use reply::read;
+pub use request::StsRequest;

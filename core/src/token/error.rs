@@ -1,0 +1,243 @@
+//! Why a token was refused before any call.
+
+use std::fmt;
+
+use crate::json::JsonError;
+use crate::sign::acs3::AuthorizationError;
+use crate::time::UnixTime;
+
+/// A name or value from a token that a message may quote: at most 64 visible ASCII characters, else only its length.
+///
+/// Nothing secret is put in here: member names, cluster ids, methods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown(Result<Box<str>, usize>);
+
+impl Shown {
+    pub(crate) fn new(text: &str) -> Self {
+        let quotable = text.len() <= 64 && text.bytes().all(|b| b.is_ascii_graphic() && b != b'`');
+        Self(if quotable {
+            Ok(text.into())
+        } else {
+            Err(text.len())
+        })
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Ok(text) => write!(f, "`{text}`"),
+            Err(length) => write!(f, "({length} bytes that cannot be shown)"),
+        }
+    }
+}
+
+/// Why a token was refused. Every variant is the caller's fault, and none holds a secret part of the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenError {
+    /// Longer than the policy's limit.
+    TooLarge {
+        /// Length of the token.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// It starts with `k8s-ack-`, but with no version that this server takes.
+    UnknownVersion,
+    /// What follows the prefix is not standard base64 with padding.
+    Base64,
+    /// What the base64 holds is not JSON that we take.
+    Json(JsonError),
+    /// A member that no client writes.
+    UnknownField {
+        /// The object it stands in: `token`, `query` or `headers`.
+        place: &'static str,
+        /// Its name.
+        name: Shown,
+    },
+    /// A member is missing, or is not of the type that clients write.
+    Missing {
+        /// Its name.
+        name: &'static str,
+    },
+    /// A member that is always the same is not.
+    NotTheConstant {
+        /// Its name.
+        name: &'static str,
+        /// What it must be.
+        expected: &'static str,
+        /// What it is.
+        found: Shown,
+    },
+    /// The signed query has a key besides the cluster id, and a request with it would not be what this server sends.
+    ExtraQueryKey {
+        /// The key.
+        name: Shown,
+    },
+    /// The signed cluster id is not this server's.
+    OtherCluster {
+        /// The token's.
+        found: Shown,
+    },
+    /// The unsigned `clusterId` is not the signed one.
+    ClusterIdsDiffer,
+    /// The `Authorization` header does not follow its grammar.
+    Authorization(AuthorizationError),
+    /// The signature covers other headers than those that will be sent.
+    SignedHeaders {
+        /// What it must cover.
+        expected: &'static str,
+    },
+    /// A header's value has a character that may not go on the wire.
+    HeaderValue {
+        /// The header.
+        name: &'static str,
+    },
+    /// `x-acs-date` is not `YYYY-MM-DDTHH:MM:SSZ`.
+    Date,
+    /// Signed too long ago.
+    Expired {
+        /// When it was signed.
+        date: UnixTime,
+        /// This server's time.
+        now: UnixTime,
+    },
+    /// Signed too far in the future.
+    NotYetValid {
+        /// When it claims to have been signed.
+        date: UnixTime,
+        /// This server's time.
+        now: UnixTime,
+    },
+}
+
+impl TokenError {
+    /// A stable name for logs and tests.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "token_too_large",
+            Self::UnknownVersion => "token_version",
+            Self::Base64 => "token_base64",
+            Self::Json(_) => "token_json",
+            Self::UnknownField { .. } => "token_unknown_field",
+            Self::Missing { .. } => "token_missing_field",
+            Self::NotTheConstant { .. } => "token_constant",
+            Self::ExtraQueryKey { .. } => "token_extra_query_key",
+            Self::OtherCluster { .. } => "token_other_cluster",
+            Self::ClusterIdsDiffer => "token_cluster_ids_differ",
+            Self::Authorization(_) => "token_authorization",
+            Self::SignedHeaders { .. } => "token_signed_headers",
+            Self::HeaderValue { .. } => "token_header_value",
+            Self::Date => "token_date",
+            Self::Expired { .. } => "token_expired",
+            Self::NotYetValid { .. } => "token_not_yet_valid",
+        }
+    }
+
+    /// What the person who made the token can do about it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => {
+                "use a credential with a shorter security token, or raise the server's token limit"
+            }
+            Self::UnknownVersion => {
+                "update the client; this server takes tokens that start `k8s-ack-v2.`"
+            }
+            Self::ExtraQueryKey { .. } => {
+                "unset `ACK_RAM_TOOL_TOKEN_EXTRA_KEY_PREFIX` where the client runs"
+            }
+            Self::OtherCluster { .. } | Self::ClusterIdsDiffer => {
+                "make the token for this cluster: check `--cluster-id` in the kubeconfig's exec plugin"
+            }
+            Self::Expired { .. } => {
+                "make a new token; if it is new, set the clock of the machine that made it"
+            }
+            Self::NotYetValid { .. } => "set the clock of the machine that made the token",
+            Self::Base64
+            | Self::Json(_)
+            | Self::UnknownField { .. }
+            | Self::Missing { .. }
+            | Self::NotTheConstant { .. }
+            | Self::Authorization(_)
+            | Self::SignedHeaders { .. }
+            | Self::HeaderValue { .. }
+            | Self::Date => "make a new token with `ack-ram-authenticator token` or ack-ram-tool",
+        }
+    }
+}
+
+impl fmt::Display for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge { bytes, limit } => {
+                write!(f, "the token has {bytes} bytes, the limit is {limit}")
+            }
+            Self::UnknownVersion => f.write_str("the token has no version that this server takes"),
+            Self::Base64 => f.write_str("the token is not standard base64 with padding"),
+            Self::Json(error) => write!(f, "the token is not what clients write: {error}"),
+            Self::UnknownField { place, name } => {
+                write!(f, "the token's {place} has an unknown member {name}")
+            }
+            Self::Missing { name } => {
+                write!(f, "the token's `{name}` is missing or of the wrong type")
+            }
+            Self::NotTheConstant {
+                name,
+                expected,
+                found,
+            } => write!(f, "the token's `{name}` is {found}, not `{expected}`"),
+            Self::ExtraQueryKey { name } => {
+                write!(
+                    f,
+                    "the token signs the query key {name}, which this server does not send"
+                )
+            }
+            Self::OtherCluster { found } => {
+                write!(
+                    f,
+                    "the token was made for cluster {found}, not for this one"
+                )
+            }
+            Self::ClusterIdsDiffer => {
+                f.write_str("the token's `clusterId` is not the cluster id that it signs")
+            }
+            Self::Authorization(error) => {
+                write!(
+                    f,
+                    "the token's `Authorization` header was not understood: {error}"
+                )
+            }
+            Self::SignedHeaders { expected } => {
+                write!(
+                    f,
+                    "the token's signature does not cover exactly `{expected}`"
+                )
+            }
+            Self::HeaderValue { name } => {
+                write!(
+                    f,
+                    "the token's `{name}` has a character that may not be sent"
+                )
+            }
+            Self::Date => {
+                f.write_str("the token's `x-acs-date` is not of the form `YYYY-MM-DDTHH:MM:SSZ`")
+            }
+            Self::Expired { date, now } => {
+                write!(
+                    f,
+                    "the token was signed at {date} and has expired; it is {now} here"
+                )
+            }
+            Self::NotYetValid { date, now } => {
+                write!(
+                    f,
+                    "the token is dated {date}, in the future; it is {now} here"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for TokenError {}

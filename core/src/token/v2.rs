@@ -1,0 +1,227 @@
+//! Token v2: JSON that describes a signed `POST /?ACKClusterId=...` with headers.
+//!
+//! Of what the client wrote, four things are kept: who signed, when, with which security token, and the signature.
+//! Everything else must be what this server sends anyway.
+
+use crate::access_key::AccessKeyId;
+use crate::cluster_id::ClusterId;
+use crate::json::{self, Object, Value};
+use crate::secret::Secret;
+use crate::sign::acs3::{Authorization, EMPTY_BODY_SHA256, Signature};
+use crate::time::UnixTime;
+use crate::token::error::{Shown, TokenError};
+
+/// What starts a token v2; standard base64 with padding follows.
+pub const PREFIX: &str = "k8s-ack-v2.";
+/// The method of the signed request.
+pub const METHOD: &str = "POST";
+/// The path of the signed request.
+pub const PATH: &str = "/";
+/// `x-acs-action` (STS API reference, GetCallerIdentity).
+pub const ACTION: &str = "GetCallerIdentity";
+/// `x-acs-version` (STS API reference, version of the API).
+pub const VERSION: &str = "2015-04-01";
+/// The query key that carries the signed cluster id.
+pub const CLUSTER_ID_KEY: &str = "ACKClusterId";
+
+/// The headers that a token v2 signs, in the order of `SignedHeaders`.
+#[derive(Clone, Copy)]
+pub struct SignedHeaders<'a> {
+    /// `x-acs-date`.
+    pub date: &'a str,
+    /// `x-acs-security-token`, of a temporary key.
+    pub security_token: Option<&'a str>,
+}
+
+impl<'a> SignedHeaders<'a> {
+    /// The value of `SignedHeaders`.
+    #[must_use]
+    pub const fn names(self) -> &'static str {
+        if self.security_token.is_some() {
+            "x-acs-action;x-acs-content-sha256;x-acs-date;x-acs-security-token;x-acs-version"
+        } else {
+            "x-acs-action;x-acs-content-sha256;x-acs-date;x-acs-version"
+        }
+    }
+
+    /// Names and values, as signed and as sent.
+    #[must_use]
+    pub fn pairs(self) -> Vec<(&'static str, &'a str)> {
+        let mut pairs = vec![
+            ("x-acs-action", ACTION),
+            ("x-acs-content-sha256", EMPTY_BODY_SHA256),
+            ("x-acs-date", self.date),
+        ];
+        pairs.extend(
+            self.security_token
+                .map(|token| ("x-acs-security-token", token)),
+        );
+        pairs.push(("x-acs-version", VERSION));
+        pairs
+    }
+}
+
+/// The parts of a token that are the client's own, each checked.
+#[derive(Clone, Debug)]
+pub(crate) struct SignedCall {
+    pub(crate) access_key_id: AccessKeyId,
+    pub(crate) date: UnixTime,
+    pub(crate) security_token: Option<Secret>,
+    pub(crate) signature: Signature,
+}
+
+/// Reads the JSON of a token that must be for `cluster`. The date is read, not judged.
+pub(crate) fn parse(json: &[u8], cluster: &ClusterId) -> Result<SignedCall, TokenError> {
+    let token = json::parse_object(json).map_err(TokenError::Json)?;
+    for (name, _) in token.iter() {
+        if !["clusterId", "method", "path", "query", "headers"].contains(&name) {
+            return Err(unknown("token", name));
+        }
+    }
+    constant(&token, "method", METHOD)?;
+    constant(&token, "path", PATH)?;
+    check_cluster(&token, cluster)?;
+    let headers = token
+        .object("headers")
+        .ok_or(TokenError::Missing { name: "headers" })?;
+    signed_call(&Headers::read(headers)?)
+}
+
+/// The signed id decides; the unsigned one, where a client wrote it, may not contradict it.
+fn check_cluster(token: &Object<'_>, cluster: &ClusterId) -> Result<(), TokenError> {
+    let query = token
+        .object("query")
+        .ok_or(TokenError::Missing { name: "query" })?;
+    if let Some((name, _)) = query.iter().find(|(name, _)| *name != CLUSTER_ID_KEY) {
+        let name = Shown::new(name);
+        return Err(TokenError::ExtraQueryKey { name });
+    }
+    let signed = query.string(CLUSTER_ID_KEY).ok_or(TokenError::Missing {
+        name: CLUSTER_ID_KEY,
+    })?;
+    if signed != cluster.as_str() {
+        let found = Shown::new(signed);
+        return Err(TokenError::OtherCluster { found });
+    }
+    match token.member("clusterId") {
+        None => Ok(()),
+        Some(Value::String(unsigned)) if unsigned == signed => Ok(()),
+        Some(_) => Err(TokenError::ClusterIdsDiffer),
+    }
+}
+
+fn signed_call(headers: &Headers<'_>) -> Result<SignedCall, TokenError> {
+    for (name, expected) in [
+        ("x-acs-action", ACTION),
+        ("x-acs-version", VERSION),
+        ("x-acs-content-sha256", EMPTY_BODY_SHA256),
+    ] {
+        let found = headers.required(name)?;
+        if found != expected {
+            return Err(TokenError::NotTheConstant {
+                name,
+                expected,
+                found: Shown::new(found),
+            });
+        }
+    }
+    let date = headers.required("x-acs-date")?;
+    let security_token = headers.optional("x-acs-security-token");
+    let authorization = Authorization::parse(headers.required("Authorization")?)
+        .map_err(TokenError::Authorization)?;
+    let expected = SignedHeaders {
+        date,
+        security_token,
+    }
+    .names();
+    if authorization.signed_headers != expected {
+        return Err(TokenError::SignedHeaders { expected });
+    }
+    if !security_token.is_none_or(is_sendable) {
+        return Err(TokenError::HeaderValue {
+            name: "x-acs-security-token",
+        });
+    }
+    Ok(SignedCall {
+        access_key_id: authorization.access_key_id,
+        date: UnixTime::parse(date).ok_or(TokenError::Date)?,
+        security_token: security_token.map(Secret::new),
+        signature: authorization.signature,
+    })
+}
+
+/// Visible ASCII: no space, which a signature trims, no control character, nothing that a proxy could read otherwise.
+fn is_sendable(value: &str) -> bool {
+    !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// A token's headers by the names that clients write. Header names compare without case; the JSON parser has already
+/// refused two that differ only by it.
+struct Headers<'a>(Vec<(&'static str, &'a str)>);
+
+impl<'a> Headers<'a> {
+    /// All that clients write. `user-agent` and `accept` are not signed, and nothing reads them.
+    const KNOWN: [&'static str; 8] = [
+        "Authorization",
+        "accept",
+        "user-agent",
+        "x-acs-action",
+        "x-acs-content-sha256",
+        "x-acs-date",
+        "x-acs-security-token",
+        "x-acs-version",
+    ];
+
+    fn read(object: &'a Object<'_>) -> Result<Self, TokenError> {
+        object
+            .iter()
+            .map(|(name, value)| {
+                let known = Self::KNOWN
+                    .into_iter()
+                    .find(|known| known.eq_ignore_ascii_case(name))
+                    .ok_or_else(|| unknown("headers", name))?;
+                match value {
+                    Value::String(text) => Ok((known, text.as_ref())),
+                    Value::Null | Value::Scalar | Value::Array(_) | Value::Object(_) => {
+                        Err(TokenError::Missing { name: known })
+                    }
+                }
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    fn optional(&self, name: &str) -> Option<&'a str> {
+        self.0
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| *value)
+    }
+
+    fn required(&self, name: &'static str) -> Result<&'a str, TokenError> {
+        self.optional(name).ok_or(TokenError::Missing { name })
+    }
+}
+
+fn constant(
+    token: &Object<'_>,
+    name: &'static str,
+    expected: &'static str,
+) -> Result<(), TokenError> {
+    match token.string(name) {
+        Some(found) if found == expected => Ok(()),
+        Some(found) => Err(TokenError::NotTheConstant {
+            name,
+            expected,
+            found: Shown::new(found),
+        }),
+        None => Err(TokenError::Missing { name }),
+    }
+}
+
+fn unknown(place: &'static str, name: &str) -> TokenError {
+    TokenError::UnknownField {
+        place,
+        name: Shown::new(name),
+    }
+}
