@@ -12,6 +12,8 @@
 //! It does no I/O and has no clock, no randomness and no globals: time comes in as an argument, and the same inputs
 //! give the same decision in every host, native or WebAssembly. No input panics.
 
+#![forbid(unsafe_code)]
+
 pub mod access_key;
 pub mod arn;
 pub mod cluster_id;
