@@ -1,0 +1,152 @@
+//! What is wrong with a configuration, where, and what to do.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::config::yaml;
+
+/// Where a setting was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In the configuration file.
+    File {
+        /// The file, as it was named.
+        path: Arc<str>,
+        /// Counted from one.
+        line: u64,
+        /// Counted from one.
+        column: u64,
+    },
+    /// On the command line.
+    Flag(&'static str),
+    /// In the environment.
+    Variable(&'static str),
+}
+
+impl Place {
+    pub(super) fn in_file(path: Arc<str>, position: yaml::Position) -> Self {
+        Self::File {
+            path,
+            line: position.line,
+            column: position.column,
+        }
+    }
+
+    /// Another place in the same file.
+    pub(super) fn beside(&self, position: yaml::Position) -> Self {
+        match self {
+            Self::File { path, .. } => Self::in_file(Arc::clone(path), position),
+            Self::Flag(_) | Self::Variable(_) => self.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, line, column } => write!(f, "{path}:{line}:{column}"),
+            Self::Flag(name) => write!(f, "--{name}"),
+            Self::Variable(name) => f.write_str(name),
+        }
+    }
+}
+
+/// One thing that is wrong in one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it stands.
+    pub place: Place,
+    /// What is wrong, and what to do.
+    pub text: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.text)
+    }
+}
+
+/// Something odd that does not stop the program.
+pub type Warning = Problem;
+
+/// Why a configuration cannot be used. All of these are the configuration's fault.
+#[derive(Debug)]
+pub enum ConfigError {
+    /// The file is missing or cannot be read.
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is longer than any configuration.
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The most that is read, in bytes.
+        limit: u64,
+    },
+    /// The file is not YAML.
+    Syntax {
+        /// The file, with line and column where they are known.
+        place: String,
+        /// What the parser says.
+        message: String,
+    },
+    /// A setting has a value that it cannot have, or is there twice.
+    Setting(Problem),
+    /// No cluster id anywhere.
+    NoClusterId {
+        /// The file that was read, if one was.
+        path: Option<PathBuf>,
+    },
+}
+
+impl From<Problem> for ConfigError {
+    fn from(problem: Problem) -> Self {
+        Self::Setting(problem)
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { path, source } => write!(
+                f,
+                "cannot read the configuration file `{}`: {source}; give --config a file that can be read",
+                path.display()
+            ),
+            Self::TooLarge { path, limit } => write!(
+                f,
+                "the configuration file `{}` is longer than {limit} bytes; remove what is not configuration",
+                path.display()
+            ),
+            Self::Syntax { place, message } => {
+                write!(f, "{place}: {message}; correct the YAML there")
+            }
+            Self::Setting(problem) => problem.fmt(f),
+            Self::NoClusterId { path: Some(path) } => write!(
+                f,
+                "no cluster id: add `clusterID: <id>` to `{}`, or give --cluster-id",
+                path.display()
+            ),
+            Self::NoClusterId { path: None } => f.write_str(
+                "no cluster id: give --cluster-id, or --config with a file that has `clusterID: <id>`",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unreadable { source, .. } => Some(source),
+            Self::TooLarge { .. }
+            | Self::Syntax { .. }
+            | Self::Setting(_)
+            | Self::NoClusterId { .. } => None,
+        }
+    }
+}

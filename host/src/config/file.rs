@@ -1,0 +1,282 @@
+//! The configuration file as tables of settings, each with its place.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use crate::config::error::{ConfigError, Place, Problem, Warning};
+use crate::config::keys::Keys;
+use crate::config::yaml::{self, Value};
+
+/// Room for a quarter of a million mappings.
+const MAX_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Reads the YAML at `path`.
+pub(super) fn read(path: &Path) -> Result<Given<Value>, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text))
+        .map_err(unreadable)?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(ConfigError::TooLarge {
+            path: path.to_owned(),
+            limit: MAX_BYTES,
+        });
+    }
+    let name = path.display().to_string();
+    match yaml::parse(&text) {
+        Ok(root) => Ok(Given {
+            value: root.value,
+            place: Place::in_file(name.into(), root.position),
+            setting: name,
+        }),
+        Err(error) => Err(ConfigError::Syntax {
+            place: match error.position {
+                Some(position) => format!("{name}:{}:{}", position.line, position.column),
+                None => name,
+            },
+            message: error.message,
+        }),
+    }
+}
+
+/// One map of the file. Each setting is taken out once.
+#[derive(Debug)]
+pub(super) struct Table {
+    keys: Keys,
+    place: Place,
+    entries: BTreeMap<&'static str, Given<Value>>,
+}
+
+impl Table {
+    /// A table with nothing in it, for a map that is not there; `place` is where it would be.
+    pub(super) fn empty(keys: Keys, place: Place) -> Self {
+        Self {
+            keys,
+            place,
+            entries: BTreeMap::new(),
+        }
+    }
+
+    /// The map in `given`; null is an empty one. Keys are compared without case; unknown ones become warnings.
+    pub(super) fn new(
+        given: Given<Value>,
+        keys: Keys,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Self, Problem> {
+        let entries = match given.value {
+            Value::Map(entries) => entries,
+            Value::Null => Vec::new(),
+            ref other @ (Value::Bool(_) | Value::Text(_) | Value::Number(_) | Value::List(_)) => {
+                let kind = other.kind();
+                return Err(
+                    given.problem(format_args!("is {kind}; it must be a map of `key: value`"))
+                );
+            }
+        };
+        let mut table = Self::empty(keys, given.place);
+        let mut seen = BTreeMap::<String, String>::new();
+        for (key, value) in entries {
+            let place = table.place.beside(key.position);
+            if let Some(first) = seen.insert(key.name.to_ascii_lowercase(), key.name.clone()) {
+                let text = format!(
+                    "`{}` repeats `{first}`, since keys are compared without case; remove one of them",
+                    key.name
+                );
+                return Err(Problem { place, text });
+            }
+            match keys.find(&key.name) {
+                Some(known) => {
+                    let place = place.beside(value.position);
+                    let given = Given {
+                        value: value.value,
+                        place,
+                        setting: keys.setting(known),
+                    };
+                    table.entries.insert(known, given);
+                }
+                None => warnings.push(Warning {
+                    place,
+                    text: keys.unknown(&key.name),
+                }),
+            }
+        }
+        Ok(table)
+    }
+
+    /// Takes the value of `key` out, unless it is missing or null.
+    pub(super) fn take(&mut self, key: &'static str) -> Option<Given<Value>> {
+        self.entries
+            .remove(key)
+            .filter(|given| !matches!(given.value, Value::Null))
+    }
+
+    /// Takes the table at `key` out.
+    pub(super) fn table(
+        &mut self,
+        key: &'static str,
+        keys: Keys,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Self, Problem> {
+        match self.take(key) {
+            Some(given) => Self::new(given, keys, warnings),
+            None => Ok(Self::empty(keys, self.place.clone())),
+        }
+    }
+
+    /// Takes the text at `key` out.
+    pub(super) fn text(&mut self, key: &'static str) -> Result<Option<Given<String>>, Problem> {
+        self.take(key).map(Given::into_text).transpose()
+    }
+
+    /// Takes the text at `key` out.
+    ///
+    /// It is a problem when there is none.
+    pub(super) fn required_text(&mut self, key: &'static str) -> Result<String, Problem> {
+        match self.text(key)? {
+            Some(given) => Ok(given.value),
+            None => Err(Problem {
+                place: self.place.clone(),
+                text: format!("`{}` is missing; add it", self.keys.setting(key)),
+            }),
+        }
+    }
+
+    /// Takes the list at `key` out. Null is an empty list with a warning; so is text, which Go splits into items.
+    pub(super) fn list(
+        &mut self,
+        key: &'static str,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Vec<Given<Value>>, Problem> {
+        let Some(given) = self.entries.remove(key) else {
+            return Ok(Vec::new());
+        };
+        let items: Vec<(Place, Value)> = match given.value {
+            Value::List(items) => items
+                .into_iter()
+                .map(|item| (given.place.beside(item.position), item.value))
+                .collect(),
+            Value::Null => {
+                warnings.push(given.problem("has nothing in it; write `[]`, or remove the key"));
+                Vec::new()
+            }
+            Value::Text(ref text) => {
+                warnings.push(given.problem("is text, read as items between commas; write a list"));
+                let items = text
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|item| !item.is_empty());
+                items
+                    .map(|item| (given.place.clone(), Value::Text(item.to_owned())))
+                    .collect()
+            }
+            ref other @ (Value::Bool(_) | Value::Number(_) | Value::Map(_)) => {
+                return Err(given.problem(format_args!("is {}; it must be a list", other.kind())));
+            }
+        };
+        let setting = |index| format!("{}[{index}]", given.setting);
+        Ok(items
+            .into_iter()
+            .enumerate()
+            .map(|(index, (place, value))| Given {
+                value,
+                place,
+                setting: setting(index),
+            })
+            .collect())
+    }
+
+    /// Takes the list of texts at `key` out.
+    pub(super) fn texts(
+        &mut self,
+        key: &'static str,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Vec<Given<String>>, Problem> {
+        self.list(key, warnings)?
+            .into_iter()
+            .map(Given::into_text)
+            .collect()
+    }
+}
+
+/// A value, where it was given, and for which setting.
+#[derive(Clone, Debug)]
+pub(super) struct Given<T> {
+    pub(super) value: T,
+    pub(super) place: Place,
+    pub(super) setting: String,
+}
+
+impl<T> Given<T> {
+    /// A value from the command line; `name` is the flag's, without dashes.
+    pub(super) fn flag(name: &'static str, value: T) -> Self {
+        Self {
+            value,
+            place: Place::Flag(name),
+            setting: name.to_owned(),
+        }
+    }
+
+    /// A value from the environment.
+    pub(super) fn variable(name: &'static str, value: T) -> Self {
+        Self {
+            value,
+            place: Place::Variable(name),
+            setting: name.to_owned(),
+        }
+    }
+
+    /// The problem that this value has; `text` goes on after the name of the setting.
+    pub(super) fn problem(&self, text: impl std::fmt::Display) -> Problem {
+        Problem {
+            place: self.place.clone(),
+            text: format!("`{}` {text}", self.setting),
+        }
+    }
+
+    /// The same place and setting with another value.
+    pub(super) fn with<U>(self, value: U) -> Given<U> {
+        Given {
+            value,
+            place: self.place,
+            setting: self.setting,
+        }
+    }
+}
+
+impl Given<Value> {
+    /// The value as text. A number is taken as it is written, if everybody reads it alike.
+    pub(super) fn into_text(self) -> Result<Given<String>, Problem> {
+        match self.value {
+            Value::Text(ref text) => {
+                let text = text.clone();
+                Ok(self.with(text))
+            }
+            Value::Number(ref digits) if is_plain_integer(digits) => {
+                let digits = digits.clone();
+                Ok(self.with(digits))
+            }
+            Value::Number(ref number) => Err(self.problem(format_args!(
+                "is `{number}` without quotes, which YAML takes for another number; quote it"
+            ))),
+            Value::Bool(_) => Err(self.problem("is true or false without quotes; quote it")),
+            Value::Null => Err(self.problem("has nothing in it; write a value")),
+            ref other @ (Value::List(_) | Value::Map(_)) => {
+                Err(self.problem(format_args!("is {}; it must be text", other.kind())))
+            }
+        }
+    }
+}
+
+/// Whether `text` is an integer that YAML 1.1, YAML 1.2 and a reader of texts all take for the same.
+fn is_plain_integer(text: &str) -> bool {
+    text == "0"
+        || (!text.starts_with('0')
+            && !text.is_empty()
+            && text.bytes().all(|byte| byte.is_ascii_digit()))
+}

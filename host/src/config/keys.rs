@@ -1,0 +1,122 @@
+//! The keys of the configuration file.
+
+/// The names that one map knows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Keys {
+    /// How the map is called in messages: `server.` with its dot, or nothing for the whole file.
+    pub(super) prefix: &'static str,
+    /// The spelling that documents use.
+    pub(super) names: &'static [&'static str],
+}
+
+pub(super) const ROOT: Keys = Keys {
+    prefix: "",
+    names: &["clusterID", "defaultRole", "server"],
+};
+
+pub(super) const SERVER: Keys = Keys {
+    prefix: "server.",
+    names: &[
+        "address",
+        "backendMode",
+        "bind",
+        "dynamicFilePath",
+        "generateKubeconfig",
+        "healthPort",
+        "hostname",
+        "kubeconfig",
+        "kubeconfigPregenerated",
+        "mapAccounts",
+        "mapRoles",
+        "mapUsers",
+        "master",
+        "port",
+        "region",
+        "scrubbedAccounts",
+        "stateDir",
+        "sts",
+    ],
+};
+
+pub(super) const STS: Keys = Keys {
+    prefix: "server.sts.",
+    names: &["caFile", "connectTimeout", "endpoint", "timeout"],
+};
+
+/// An entry of `server.mapRoles`. Its warnings name the entry themselves.
+pub(super) const ROLE: Keys = Keys {
+    prefix: "",
+    names: &["roleARN", "username", "groups"],
+};
+
+/// An entry of `server.mapUsers`.
+pub(super) const USER: Keys = Keys {
+    prefix: "",
+    names: &["userARN", "username", "groups"],
+};
+
+impl Keys {
+    /// How messages call the setting `key`.
+    pub(super) fn setting(self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
+    }
+
+    /// The warning about the key `name`, which is not known here.
+    pub(super) fn unknown(self, name: &str) -> String {
+        let advice = match nearest(name, self.names) {
+            Some(known) => format!("did you mean `{known}`?"),
+            None => format!("known are `{}`", self.names.join("`, `")),
+        };
+        format!("unknown key `{}` is ignored; {advice}", self.setting(name))
+    }
+
+    /// The documented spelling of `name`, compared without case.
+    pub(super) fn find(self, name: &str) -> Option<&'static str> {
+        self.names
+            .iter()
+            .copied()
+            .find(|known| known.eq_ignore_ascii_case(name))
+    }
+}
+
+/// The one of `known` that `name` was probably meant to be.
+pub(super) fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
+    const ALIKE: f64 = 0.75;
+    let lower = name.to_ascii_lowercase();
+    known
+        .iter()
+        .map(|known| {
+            (
+                strsim::jaro_winkler(&lower, &known.to_ascii_lowercase()),
+                *known,
+            )
+        })
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|(left, _), (right, _)| left.total_cmp(right))
+        .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_without_case_and_typing_errors_are_guessed() {
+        for (name, found, guess) in [
+            ("mapRoles", Some("mapRoles"), Some("mapRoles")),
+            ("MAPROLES", Some("mapRoles"), Some("mapRoles")),
+            ("mapRole", None, Some("mapRoles")),
+            ("backend_mode", None, Some("backendMode")),
+            ("stateDirectory", None, Some("stateDir")),
+            ("adress", None, Some("address")),
+            ("quux", None, None),
+            ("", None, None),
+        ] {
+            assert_eq!(
+                (SERVER.find(name), nearest(name, SERVER.names)),
+                (found, guess),
+                "{name}"
+            );
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Where the server listens, and under which names it is reached.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use rustls::pki_types::DnsName;
+
+use crate::config::error::Problem;
+use crate::config::file::Given;
+use crate::config::layers::{Layers, flag};
+use crate::config::yaml::Value;
+
+/// Go's port, to which the webhook kubeconfigs of running clusters point.
+const DEFAULT_PORT: u16 = 21362;
+
+/// Go's port for kubelet probes.
+const DEFAULT_HEALTH_PORT: u16 = 21363;
+
+/// Where the server listens, and under which names it is reached.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// The interface: `server.address`, unless `server.bind` says otherwise.
+    pub host: Host,
+    /// The port of the webhook; 0 lets the system choose.
+    pub port: u16,
+    /// The port for kubelet probes, on all interfaces; none when it is set to 0.
+    pub health_port: Option<u16>,
+    /// The host that API servers use; a name in the certificate.
+    pub hostname: Host,
+    /// The other name in the certificate.
+    pub address: Host,
+}
+
+impl Listen {
+    /// The names that the serving certificate is for.
+    #[must_use]
+    pub fn names(&self) -> Vec<Host> {
+        vec![self.hostname.clone(), self.address.clone()]
+    }
+
+    /// The URL in the webhook kubeconfig. `port` is [`Self::port`], or what the system chose for port 0.
+    #[must_use]
+    pub fn url(&self, port: u16) -> String {
+        format!("https://{}:{port}/authenticate", self.hostname)
+    }
+
+    /// Where to listen for the webhook, as `<host>:<port>`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    /// Where to listen for kubelet probes, which come from outside: on all interfaces.
+    #[must_use]
+    pub fn health_address(&self) -> Option<SocketAddr> {
+        self.health_port.map(|port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))
+    }
+}
+
+/// An IP address or a DNS name. `Display` writes it as URLs do, an IPv6 address in brackets.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Host {
+    /// An IP address.
+    Ip(IpAddr),
+    /// A DNS name, lower-case.
+    Name(String),
+}
+
+impl Host {
+    /// Takes `127.0.0.1`, `::1`, `[::1]`, `localhost`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bare = text
+            .strip_prefix('[')
+            .and_then(|text| text.strip_suffix(']'));
+        if let Ok(ip) = bare.unwrap_or(text).parse() {
+            return Some(Self::Ip(ip));
+        }
+        DnsName::try_from(text)
+            .ok()
+            .map(|name| Self::Name(name.as_ref().to_ascii_lowercase()))
+    }
+
+    /// Whether it is this machine whatever the network says.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self {
+            Self::Ip(ip) => ip.is_loopback(),
+            Self::Name(name) => name == "localhost",
+        }
+    }
+
+    /// As certificates write it: without brackets.
+    #[must_use]
+    pub fn in_certificate(&self) -> String {
+        match self {
+            Self::Ip(ip) => ip.to_string(),
+            Self::Name(name) => name.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(IpAddr::V6(ip)) => write!(f, "[{ip}]"),
+            Self::Ip(IpAddr::V4(ip)) => ip.fmt(f),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+pub(super) fn read(layers: &mut Layers<'_>) -> Result<Listen, Problem> {
+    let overrides = layers.overrides;
+    let in_file = layers.server.text("hostname")?;
+    let hostname = match flag("hostname", overrides.hostname.as_ref()).or(in_file) {
+        Some(given) => host(&given)?,
+        None => Host::Name("localhost".to_owned()),
+    };
+    let in_file = layers.server.text("address")?;
+    let address = match flag("address", overrides.address.as_ref()).or(in_file) {
+        Some(given) => host(&given)?,
+        None => Host::Ip(IpAddr::from([127, 0, 0, 1])),
+    };
+    let in_file = layers
+        .server
+        .text("bind")?
+        .filter(|given| !given.value.is_empty());
+    let bind = match flag("bind", overrides.bind.as_ref()).or(in_file) {
+        Some(given) => {
+            let bind = host(&given)?;
+            if bind != address {
+                layers.warnings.push(given.problem(format_args!(
+                    "wins: the server listens on `{bind}`, not on `server.address` `{address}` as the Go version did"
+                )));
+            }
+            Some(bind)
+        }
+        None => None,
+    };
+    let in_file = layers.server.take("port").map(port).transpose()?;
+    let port = match flag("port", overrides.port.as_ref()).or(in_file) {
+        Some(given) => given.value,
+        None => DEFAULT_PORT,
+    };
+    let health_port = match layers
+        .server
+        .take("healthPort")
+        .map(self::port)
+        .transpose()?
+    {
+        Some(given) if given.value == port && port != 0 => {
+            return Err(given.problem(format_args!(
+                "is {port}, as `server.port`; write another, or 0 for none"
+            )));
+        }
+        Some(given) => given.value,
+        None => DEFAULT_HEALTH_PORT,
+    };
+    Ok(Listen {
+        host: bind.unwrap_or_else(|| address.clone()),
+        port,
+        health_port: (health_port != 0).then_some(health_port),
+        hostname,
+        address,
+    })
+}
+
+fn host(given: &Given<String>) -> Result<Host, Problem> {
+    Host::parse(&given.value).ok_or_else(|| {
+        given.problem(format_args!(
+            "is `{}`; write an IP address or a DNS name, such as `127.0.0.1` or `localhost`",
+            given.value
+        ))
+    })
+}
+
+fn port(given: Given<Value>) -> Result<Given<u16>, Problem> {
+    let text = given.into_text()?;
+    match text.value.parse() {
+        Ok(port) => Ok(text.with(port)),
+        Err(_) => Err(text.problem(format_args!(
+            "is `{}`; write a port, 0 to 65535",
+            text.value
+        ))),
+    }
+}

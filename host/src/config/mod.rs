@@ -1,0 +1,119 @@
+//! Configuration: a file, the flags that override it and the environment, read into types that hold only valid values.
+//!
+//! [`load`] reads everything the server needs. The commands that need less ask for their part: [`load_webhook`] for
+//! `init`, [`load_client`] for `token` and `verify`.
+
+mod error;
+mod file;
+mod keys;
+mod layers;
+mod listen;
+mod mapping;
+mod sts;
+mod yaml;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use ack_ram_core::arn::AccountId;
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::rules::Backend;
+
+pub use error::{ConfigError, Place, Problem, Warning};
+pub use layers::{Overrides, Sources};
+pub use listen::{Host, Listen};
+pub use mapping::FileMappings;
+pub use sts::{Sts, StsEndpoint};
+
+use layers::Layers;
+
+/// All that the server is told.
+#[derive(Debug)]
+pub struct Config {
+    /// The cluster that tokens must be signed for.
+    pub cluster_id: ClusterId,
+    /// Where to listen, and under which names.
+    pub listen: Listen,
+    /// The folder of `cert.pem` and `key.pem`.
+    pub state_dir: PathBuf,
+    /// Where to write the webhook kubeconfig; none when `init` has already written it.
+    pub generate_kubeconfig: Option<PathBuf>,
+    /// How to reach STS.
+    pub sts: Sts,
+    /// Who maps identities to users, in the order they are asked.
+    pub backends: Vec<Backend>,
+    /// The mappings of the file itself, from which [`Backend::MountedFile`] answers.
+    pub mappings: FileMappings,
+    /// Accounts whose identities are left out of logs and of the user's extra values.
+    pub scrubbed_accounts: BTreeSet<AccountId>,
+    /// What was odd but no reason to stop; to be shown once at start.
+    pub warnings: Vec<Warning>,
+}
+
+/// What `init` is told.
+#[derive(Debug)]
+pub struct WebhookConfig {
+    /// The names for the certificate, and the URL of the kubeconfig.
+    pub listen: Listen,
+    /// What was odd but no reason to stop.
+    pub warnings: Vec<Warning>,
+}
+
+/// What the commands of a client are told.
+#[derive(Debug)]
+pub struct ClientConfig {
+    /// The cluster to make a token for, or to verify one for.
+    pub cluster_id: ClusterId,
+    /// How to reach STS.
+    pub sts: Sts,
+    /// The role that the file says a client assumes first.
+    pub default_role: Option<String>,
+    /// What was odd but no reason to stop.
+    pub warnings: Vec<Warning>,
+}
+
+/// Reads the configuration of the server.
+///
+/// # Errors
+/// The first thing that makes the configuration unusable: where it stands and what to do. A mapping that cannot be
+/// used is a warning, since the others still can.
+pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
+    let mut layers = Layers::read(sources)?;
+    Ok(Config {
+        cluster_id: layers.cluster_id()?,
+        listen: listen::read(&mut layers)?,
+        state_dir: layers.state_dir()?,
+        generate_kubeconfig: layers.generate_kubeconfig()?,
+        sts: sts::read(&mut layers)?,
+        backends: mapping::backends(&mut layers)?,
+        mappings: mapping::read(&mut layers)?,
+        scrubbed_accounts: mapping::scrubbed_accounts(&mut layers)?,
+        warnings: layers.into_warnings(),
+    })
+}
+
+/// Reads what `init` needs.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_webhook(sources: &Sources<'_>) -> Result<WebhookConfig, ConfigError> {
+    let mut layers = Layers::read(sources)?;
+    Ok(WebhookConfig {
+        listen: listen::read(&mut layers)?,
+        warnings: layers.into_warnings(),
+    })
+}
+
+/// Reads what a client needs.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_client(sources: &Sources<'_>) -> Result<ClientConfig, ConfigError> {
+    let mut layers = Layers::read(sources)?;
+    Ok(ClientConfig {
+        cluster_id: layers.cluster_id()?,
+        sts: sts::read(&mut layers)?,
+        default_role: layers.default_role()?,
+        warnings: layers.into_warnings(),
+    })
+}

@@ -1,0 +1,200 @@
+//! How to reach STS.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hyper::Uri;
+
+use crate::config::error::Problem;
+use crate::config::file::Table;
+use crate::config::layers::{Layers, flag, path};
+use crate::config::listen::Host;
+
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The API server gives up on a webhook after 30 seconds.
+const MAX_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Go's number.
+const DEFAULT_MAX_IDLE_CONNECTIONS: usize = 5;
+
+/// How to reach STS.
+#[derive(Clone, Debug)]
+pub struct Sts {
+    /// Where it is.
+    pub endpoint: StsEndpoint,
+    /// The certificates to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// How long a connection may take, TLS included.
+    pub connect_timeout: Duration,
+    /// How long a call may take, from connecting to the last byte of the answer.
+    pub timeout: Duration,
+    /// How many connections stay open when they are idle.
+    pub max_idle_connections: usize,
+}
+
+/// `https://<host>[:<port>]`; `http://` for this machine only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StsEndpoint(Uri);
+
+impl StsEndpoint {
+    /// The global endpoint.
+    #[must_use]
+    pub fn global() -> Self {
+        Self(Uri::from_static("https://sts.aliyuncs.com/"))
+    }
+
+    /// The endpoint inside the VPCs of `region`. `cn-hangzhou-finance` has none of its own.
+    ///
+    /// # Errors
+    /// When `region` is not letters, digits and hyphens.
+    pub fn of_region(region: &str) -> Result<Self, EndpointError> {
+        let region = region.trim();
+        let is_region = !region.is_empty()
+            && region
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        if !is_region {
+            return Err(EndpointError::Region);
+        }
+        let region = if region == "cn-hangzhou-finance" {
+            "cn-hangzhou"
+        } else {
+            region
+        };
+        Self::parse(&format!("sts-vpc.{region}.aliyuncs.com"))
+    }
+
+    /// Takes a host, `host:port`, or a URL without a path.
+    ///
+    /// # Errors
+    /// Says which part is wrong.
+    pub fn parse(text: &str) -> Result<Self, EndpointError> {
+        let url = if text.contains("://") {
+            text.to_owned()
+        } else {
+            format!("https://{text}")
+        };
+        let uri: Uri = url.parse().map_err(|_| EndpointError::NotAnEndpoint)?;
+        let authority = uri.authority().ok_or(EndpointError::NotAnEndpoint)?;
+        let host = Host::parse(authority.host()).ok_or(EndpointError::NotAnEndpoint)?;
+        let has_port = authority.as_str() != authority.host();
+        if authority.as_str().contains('@') || (has_port && authority.port_u16().is_none()) {
+            return Err(EndpointError::NotAnEndpoint);
+        }
+        if uri
+            .path_and_query()
+            .is_some_and(|path| path.as_str() != "/")
+        {
+            return Err(EndpointError::Path);
+        }
+        match uri.scheme_str() {
+            Some("https") => Ok(Self(uri)),
+            Some("http") if host.is_loopback() => Ok(Self(uri)),
+            Some("http") => Err(EndpointError::NotEncrypted),
+            _ => Err(EndpointError::NotAnEndpoint),
+        }
+    }
+
+    /// The URL, with an empty path.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        &self.0
+    }
+}
+
+impl fmt::Display for StsEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.0.scheme_str().unwrap_or_default();
+        let authority = self
+            .0
+            .authority()
+            .map_or("", |authority| authority.as_str());
+        write!(f, "{scheme}://{authority}")
+    }
+}
+
+/// Why a text is not an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndpointError {
+    /// It is neither a host nor a URL.
+    NotAnEndpoint,
+    /// It has a path or a query.
+    Path,
+    /// It is `http://` to another machine.
+    NotEncrypted,
+    /// It is not a region.
+    Region,
+}
+
+impl fmt::Display for EndpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAnEndpoint => "write a host, `host:port` or an `https://` URL, such as `sts.cn-hangzhou.aliyuncs.com`",
+            Self::Path => "write the host alone, without a path",
+            Self::NotEncrypted => "`http://` is for this machine only; write `https://`",
+            Self::Region => "write a region id, such as `cn-hangzhou`",
+        })
+    }
+}
+
+impl std::error::Error for EndpointError {}
+
+pub(super) fn read(layers: &mut Layers<'_>) -> Result<Sts, Problem> {
+    let connect_timeout = duration(&mut layers.sts, "connectTimeout")?;
+    let timeout = duration(&mut layers.sts, "timeout")?;
+    Ok(Sts {
+        endpoint: endpoint(layers)?,
+        ca_file: path(&mut layers.sts, "caFile")?,
+        connect_timeout: connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
+        timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
+        max_idle_connections: max_idle_connections(layers)?,
+    })
+}
+
+/// `server.sts.endpoint`, then `ALIBABA_CLOUD_STS_ENDPOINT`, then the VPC endpoint of the region, then the global one.
+fn endpoint(layers: &mut Layers<'_>) -> Result<StsEndpoint, Problem> {
+    let in_file = layers
+        .sts
+        .text("endpoint")?
+        .filter(|given| !given.value.is_empty());
+    if let Some(given) = in_file.or_else(|| layers.variable("ALIBABA_CLOUD_STS_ENDPOINT")) {
+        return StsEndpoint::parse(&given.value)
+            .map_err(|error| given.problem(format_args!("is `{}`; {error}", given.value)));
+    }
+    let region = layers.server.text("region")?;
+    let region = flag("region", layers.overrides.region.as_ref())
+        .or(region)
+        .filter(|given| !given.value.is_empty())
+        .or_else(|| layers.variable("STS_REGION"));
+    match region {
+        Some(given) => StsEndpoint::of_region(&given.value)
+            .map_err(|error| given.problem(format_args!("is `{}`; {error}", given.value))),
+        None => Ok(StsEndpoint::global()),
+    }
+}
+
+fn duration(table: &mut Table, key: &'static str) -> Result<Option<Duration>, Problem> {
+    let Some(given) = table.text(key)? else {
+        return Ok(None);
+    };
+    let duration = humantime::parse_duration(&given.value)
+        .map_err(|_| given.problem("must be a duration with its unit, such as `5s` or `1500ms`"))?;
+    if duration.is_zero() || duration > MAX_TIMEOUT {
+        return Err(given
+            .problem("must be longer than 0s and no longer than 30s, the API server's patience"));
+    }
+    Ok(Some(duration))
+}
+
+fn max_idle_connections(layers: &Layers<'_>) -> Result<usize, Problem> {
+    match layers.variable("STS_MAX_IDLE_CONNS_PER_HOST") {
+        Some(given) => given
+            .value
+            .parse()
+            .map_err(|_| given.problem(format_args!("is `{}`; write a number", given.value))),
+        None => Ok(DEFAULT_MAX_IDLE_CONNECTIONS),
+    }
+}

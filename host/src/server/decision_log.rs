@@ -1,0 +1,42 @@
+//! One line of log for each decision.
+
+use std::time::Duration;
+
+use ack_ram_core::decision::{Decision, Outcome};
+
+/// Writes what was decided and why. Of scrubbed accounts nothing but the result is written.
+pub(super) fn write(decision: &Decision, took: Duration) {
+    let result = decision.code();
+    let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    let explanation = &decision.explanation;
+    if explanation.scrubbed {
+        tracing::info!(result, "decided");
+        return;
+    }
+    let fingerprint = explanation.fingerprint.map(tracing::field::display);
+    let identity = explanation.identity.as_ref();
+    let arn = identity.map(|identity| tracing::field::display(&identity.arn));
+    let access_key_id = identity.map(|identity| tracing::field::display(&identity.access_key_id));
+    let rule = explanation.matched.as_ref().map(tracing::field::display);
+    let reason = decision.reason();
+    let reason = reason.as_deref();
+    match &decision.outcome {
+        Outcome::Granted(user) => {
+            let (username, groups) = (&user.username, &user.groups);
+            tracing::info!(
+                result, fingerprint, arn, access_key_id, rule, username, ?groups, milliseconds,
+                "access granted"
+            );
+        }
+        Outcome::Denied(_) => {
+            tracing::warn!(
+                result, fingerprint, arn, access_key_id, rule, reason, milliseconds,
+                "access denied"
+            );
+        }
+        Outcome::NotOurs => tracing::debug!(result, milliseconds, "not a token of ours"),
+        Outcome::Unable(_) => {
+            tracing::error!(result, fingerprint, reason, milliseconds, "cannot tell");
+        }
+    }
+}
