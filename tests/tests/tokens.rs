@@ -95,7 +95,10 @@ fn check(case: &Case, policy: &Policy) {
 fn the_limit_is_on_the_whole_token() {
     let policy = Policy::new(ClusterId::parse("c1").unwrap());
     let now = UnixTime::from_seconds(0);
-    for (bytes, code) in [(16 * 1024, "token_base64"), (16 * 1024 + 1, "token_too_large")] {
+    for (bytes, code) in [
+        (16 * 1024, "token_base64"),
+        (16 * 1024 + 1, "token_too_large"),
+    ] {
         let token = format!("{:-<bytes$}", "k8s-ack-v2.");
         let Step::Done(decision) = begin(&token, &policy, now) else {
             panic!("taken");

@@ -20,9 +20,9 @@ pub enum Place {
         column: u64,
     },
     /// On the command line.
-    Flag(&'static str),
+    CommandLine,
     /// In the environment.
-    Variable(&'static str),
+    Environment,
 }
 
 impl Place {
@@ -38,7 +38,7 @@ impl Place {
     pub(super) fn beside(&self, position: yaml::Position) -> Self {
         match self {
             Self::File { path, .. } => Self::in_file(Arc::clone(path), position),
-            Self::Flag(_) | Self::Variable(_) => self.clone(),
+            Self::CommandLine | Self::Environment => self.clone(),
         }
     }
 }
@@ -47,8 +47,8 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { path, line, column } => write!(f, "{path}:{line}:{column}"),
-            Self::Flag(name) => write!(f, "--{name}"),
-            Self::Variable(name) => f.write_str(name),
+            Self::CommandLine => f.write_str("command line"),
+            Self::Environment => f.write_str("environment"),
         }
     }
 }

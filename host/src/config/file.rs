@@ -32,7 +32,7 @@ pub(super) fn read(path: &Path) -> Result<Given<Value>, ConfigError> {
     match yaml::parse(&text) {
         Ok(root) => Ok(Given {
             value: root.value,
-            place: Place::in_file(name.into(), root.position),
+            place: Place::in_file(name.as_str().into(), root.position),
             setting: name,
         }),
         Err(error) => Err(ConfigError::Syntax {
@@ -217,8 +217,8 @@ impl<T> Given<T> {
     pub(super) fn flag(name: &'static str, value: T) -> Self {
         Self {
             value,
-            place: Place::Flag(name),
-            setting: name.to_owned(),
+            place: Place::CommandLine,
+            setting: format!("--{name}"),
         }
     }
 
@@ -226,7 +226,7 @@ impl<T> Given<T> {
     pub(super) fn variable(name: &'static str, value: T) -> Self {
         Self {
             value,
-            place: Place::Variable(name),
+            place: Place::Environment,
             setting: name.to_owned(),
         }
     }

@@ -53,7 +53,8 @@ impl Listen {
     /// Where to listen for kubelet probes, which come from outside: on all interfaces.
     #[must_use]
     pub fn health_address(&self) -> Option<SocketAddr> {
-        self.health_port.map(|port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))
+        self.health_port
+            .map(|port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))
     }
 }
 

@@ -88,7 +88,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
         backends: mapping::backends(&mut layers)?,
         mappings: mapping::read(&mut layers)?,
         scrubbed_accounts: mapping::scrubbed_accounts(&mut layers)?,
-        warnings: layers.into_warnings(),
+        warnings: layers.warnings,
     })
 }
 
@@ -100,7 +100,7 @@ pub fn load_webhook(sources: &Sources<'_>) -> Result<WebhookConfig, ConfigError>
     let mut layers = Layers::read(sources)?;
     Ok(WebhookConfig {
         listen: listen::read(&mut layers)?,
-        warnings: layers.into_warnings(),
+        warnings: layers.warnings,
     })
 }
 
@@ -114,6 +114,9 @@ pub fn load_client(sources: &Sources<'_>) -> Result<ClientConfig, ConfigError> {
         cluster_id: layers.cluster_id()?,
         sts: sts::read(&mut layers)?,
         default_role: layers.default_role()?,
-        warnings: layers.into_warnings(),
+        warnings: layers.warnings,
     })
 }
+
+#[cfg(test)]
+mod tests;

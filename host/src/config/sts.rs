@@ -198,3 +198,62 @@ fn max_idle_connections(layers: &Layers<'_>) -> Result<usize, Problem> {
         None => Ok(DEFAULT_MAX_IDLE_CONNECTIONS),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_are_hosts_or_urls_without_a_path() {
+        use EndpointError::{NotAnEndpoint, NotEncrypted, Path};
+        for (text, expected) in [
+            ("sts.aliyuncs.com", Ok("https://sts.aliyuncs.com")),
+            ("sts.aliyuncs.com:8443", Ok("https://sts.aliyuncs.com:8443")),
+            ("https://sts.aliyuncs.com", Ok("https://sts.aliyuncs.com")),
+            ("https://sts.aliyuncs.com/", Ok("https://sts.aliyuncs.com")),
+            ("http://127.0.0.1:8080", Ok("http://127.0.0.1:8080")),
+            ("http://[::1]:8080", Ok("http://[::1]:8080")),
+            ("http://localhost", Ok("http://localhost")),
+            ("[2001:db8::1]:443", Ok("https://[2001:db8::1]:443")),
+            ("http://10.0.0.1", Err(NotEncrypted)),
+            ("http://localhost.example.com", Err(NotEncrypted)),
+            ("https://sts.aliyuncs.com/x", Err(Path)),
+            ("https://sts.aliyuncs.com/?x=y", Err(Path)),
+            ("https://user@sts.aliyuncs.com", Err(NotAnEndpoint)),
+            ("http://localhost@sts.example.com", Err(NotAnEndpoint)),
+            ("ftp://localhost", Err(NotAnEndpoint)),
+            ("sts.aliyuncs.com:port", Err(NotAnEndpoint)),
+            ("sts.aliyuncs.com:", Err(NotAnEndpoint)),
+            ("sts.aliyuncs.com:99999", Err(NotAnEndpoint)),
+            ("sts aliyuncs", Err(NotAnEndpoint)),
+            ("", Err(NotAnEndpoint)),
+        ] {
+            let outcome = StsEndpoint::parse(text).map(|endpoint| endpoint.to_string());
+            assert_eq!(outcome, expected.map(str::to_owned), "{text}");
+        }
+    }
+
+    #[test]
+    fn regions_become_hosts_of_their_vpc() {
+        for (region, expected) in [
+            (
+                "cn-hangzhou",
+                Ok("https://sts-vpc.cn-hangzhou.aliyuncs.com"),
+            ),
+            (
+                "cn-hangzhou-finance",
+                Ok("https://sts-vpc.cn-hangzhou.aliyuncs.com"),
+            ),
+            (
+                "ap-southeast-1",
+                Ok("https://sts-vpc.ap-southeast-1.aliyuncs.com"),
+            ),
+            ("", Err(EndpointError::Region)),
+            ("CN-HANGZHOU", Err(EndpointError::Region)),
+            ("evil.example.com/", Err(EndpointError::Region)),
+        ] {
+            let outcome = StsEndpoint::of_region(region).map(|endpoint| endpoint.to_string());
+            assert_eq!(outcome, expected.map(str::to_owned), "{region}");
+        }
+    }
+}

@@ -24,13 +24,26 @@ pub(super) fn write(decision: &Decision, took: Duration) {
         Outcome::Granted(user) => {
             let (username, groups) = (&user.username, &user.groups);
             tracing::info!(
-                result, fingerprint, arn, access_key_id, rule, username, ?groups, milliseconds,
+                result,
+                fingerprint,
+                arn,
+                access_key_id,
+                rule,
+                username,
+                ?groups,
+                milliseconds,
                 "access granted"
             );
         }
         Outcome::Denied(_) => {
             tracing::warn!(
-                result, fingerprint, arn, access_key_id, rule, reason, milliseconds,
+                result,
+                fingerprint,
+                arn,
+                access_key_id,
+                rule,
+                reason,
+                milliseconds,
                 "access denied"
             );
         }

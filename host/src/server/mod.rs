@@ -7,9 +7,11 @@ mod webhook;
 
 use std::fmt;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ack_ram_core::policy::Policy;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -20,69 +22,88 @@ use crate::config::Config;
 use crate::env;
 use crate::kubeconfig::{self, KubeconfigError};
 use crate::sts::{StsClient, TrustError};
-use ack_ram_core::policy::Policy;
 use connections::Connections;
 use webhook::Webhook;
 
 /// How long requests that are under way may take after the signal to stop. Each ends by its own deadlines before.
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
-/// Serves until `stop` resolves, then finishes what is under way.
-///
-/// # Errors
-/// When the server cannot start: a bad configuration, certificate or address.
-pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
-    for warning in &config.warnings {
-        tracing::warn!("{warning}");
-    }
-    let rules = backends::load(&config);
-    let sts = StsClient::new(&config.sts).map_err(ServerError::Trust)?;
-    let authority = certs::load_or_create(&config.state_dir, &config.listen.names())
-        .map_err(ServerError::Certificate)?;
-    let certificate = ServingCertificate::new(&authority, config.listen.names(), env::now)
-        .map_err(ServerError::Certificate)?;
-    let listener = listen(config.listen.address()).await?;
-    let health = match config.listen.health_address() {
-        Some(address) => Some(listen(address.to_string()).await?),
-        None => None,
-    };
-    let address = listener.local_addr().map_err(ServerError::Address)?;
-    if let Some(path) = &config.generate_kubeconfig {
-        kubeconfig::write(path, config.listen.url(address.port()), &authority)
-            .map_err(ServerError::Kubeconfig)?;
-        tracing::info!(path = %path.display(), "wrote the webhook kubeconfig");
+/// A server that listens, and has not yet accepted anything.
+pub struct Server {
+    listener: TcpListener,
+    health: Option<TcpListener>,
+    address: SocketAddr,
+    tls: TlsAcceptor,
+    webhook: Arc<Webhook>,
+}
+
+impl Server {
+    /// Reads and opens everything that serving needs, and writes the webhook kubeconfig.
+    ///
+    /// # Errors
+    /// When the server cannot start: a bad configuration, certificate or address.
+    pub async fn start(config: Config) -> Result<Self, ServerError> {
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
+        let rules = backends::load(&config);
+        let sts = StsClient::new(&config.sts).map_err(ServerError::Trust)?;
+        let names = config.listen.names();
+        let authority = certs::load_or_create(&config.state_dir, &names, env::now())
+            .map_err(ServerError::Certificate)?;
+        let tls = ServingCertificate::new(Arc::clone(&authority), &names, env::now)
+            .and_then(ServingCertificate::server_config)
+            .map_err(ServerError::Certificate)?;
+        let listener = listen(config.listen.address()).await?;
+        let health = match config.listen.health_address() {
+            Some(address) => Some(listen(address.to_string()).await?),
+            None => None,
+        };
+        let address = listener.local_addr().map_err(ServerError::Address)?;
+        if let Some(path) = &config.generate_kubeconfig {
+            kubeconfig::write(path, &config.listen.url(address.port()), &authority)
+                .map_err(ServerError::Kubeconfig)?;
+            tracing::info!(path = %path.display(), "the webhook kubeconfig is written");
+        }
+        tracing::info!(cluster_id = %config.cluster_id, sts = %config.sts.endpoint, "asking STS");
+        Ok(Self {
+            listener,
+            health,
+            address,
+            tls: TlsAcceptor::from(Arc::new(tls)),
+            webhook: Arc::new(Webhook::new(Authenticator {
+                identifier: Identifier {
+                    policy: Policy::new(config.cluster_id),
+                    sts,
+                    clock: env::now,
+                },
+                rules,
+            })),
+        })
     }
 
-    let webhook = Arc::new(Webhook::new(Authenticator {
-        identifier: Identifier {
-            policy: Policy::new(config.cluster_id.clone()),
-            sts,
-            clock: env::now,
-        },
-        rules,
-    }));
-    let tls = TlsAcceptor::from(Arc::new(certificate.server_config()));
-    tracing::info!(
-        %address,
-        cluster_id = %config.cluster_id,
-        sts = %config.sts.endpoint,
-        "listening on https://{address}/authenticate"
-    );
+    /// Where it listens; tells the port when the configuration left that to the system.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
 
-    let mut connections = Connections::new();
-    tokio::pin!(stop);
-    tokio::select! {
-        () = connections.accept_tls(listener, tls, webhook) => {}
-        () = health::serve(health) => {}
-        () = &mut stop => {}
+    /// Serves until `stop` resolves, then finishes what is under way.
+    pub async fn serve(self, stop: impl Future<Output = ()>) {
+        let mut connections = Connections::new();
+        tracing::info!("listening on https://{}/authenticate", self.address);
+        tokio::select! {
+            () = connections.accept_tls(self.listener, self.tls, self.webhook) => {}
+            () = health::serve(self.health) => {}
+            () = stop => {}
+        }
+        tracing::info!("stopping: no new connections, finishing what is under way");
+        if connections.finish(STOP_DEADLINE).await {
+            tracing::info!("stopped");
+        } else {
+            tracing::warn!("stopped; some connections were still open after {STOP_DEADLINE:?}");
+        }
     }
-    tracing::info!("stopping: no new connections, finishing what is under way");
-    if connections.finish(STOP_DEADLINE).await {
-        tracing::info!("stopped");
-    } else {
-        tracing::warn!("stopped; some connections were still open after {STOP_DEADLINE:?}");
-    }
-    Ok(())
 }
 
 async fn listen(address: String) -> Result<TcpListener, ServerError> {

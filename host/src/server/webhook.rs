@@ -53,7 +53,8 @@ impl Webhook {
             return Err(Rejection::ContentType);
         }
         let body = read(request.into_body()).await?;
-        let review = TokenReview::parse(&body).map_err(|error| Rejection::Review(error.to_string()))?;
+        let review =
+            TokenReview::parse(&body).map_err(|error| Rejection::Review(error.to_string()))?;
         let decision = self.authenticator.decide(review.token()).await;
         decision_log::write(&decision, started.elapsed());
         Ok(review::answer(review.version(), &decision))
@@ -75,7 +76,11 @@ impl Rejection {
     /// HTTP status, Kubernetes' name for it, and what to do.
     fn parts(&self) -> (u16, &'static str, &str) {
         match self {
-            Self::NotFound => (404, "NotFound", "there is only /authenticate and /healthz here"),
+            Self::NotFound => (
+                404,
+                "NotFound",
+                "there is only /authenticate and /healthz here",
+            ),
             Self::Method => (405, "MethodNotAllowed", "send a POST with a TokenReview"),
             Self::ContentType => (
                 415,

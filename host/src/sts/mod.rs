@@ -117,7 +117,10 @@ impl StsClient {
             }
         })?;
         let status = response.status().as_u16();
-        match Limited::new(response.into_body(), MAX_BODY_BYTES).collect().await {
+        match Limited::new(response.into_body(), MAX_BODY_BYTES)
+            .collect()
+            .await
+        {
             Ok(body) => Ok(Answer::Response {
                 status,
                 body: body.to_bytes(),
@@ -127,7 +130,10 @@ impl StsClient {
         }
     }
 
-    fn http_request(&self, request: &StsRequest) -> Result<Request<Empty<Bytes>>, hyper::http::Error> {
+    fn http_request(
+        &self,
+        request: &StsRequest,
+    ) -> Result<Request<Empty<Bytes>>, hyper::http::Error> {
         let mut parts = self.base.clone().into_parts();
         parts.path_and_query = Some(request.path_and_query().parse()?);
         let mut http = Request::builder()

@@ -1,0 +1,300 @@
+//! Settings of the file.
+
+use super::*;
+
+#[test]
+fn a_file_with_everything_is_read() {
+    let config = load_yaml(
+        r#"
+clusterID: c1234
+defaultRole: acs:ram::000000000000:role/KubernetesAdmin
+server:
+  port: "12345"
+  address: 192.0.2.1
+  hostname: Auth.example.com
+  healthPort: 0
+  stateDir: /state
+  generateKubeconfig: /out/kubeconfig.yaml
+  kubeconfigPregenerated: false
+  kubeconfig: ""
+  master: ""
+  dynamicFilePath: ""
+  backendMode: [File]
+  scrubbedAccounts: ["000000000001"]
+  sts:
+    endpoint: sts.example.com:8443
+    caFile: /ca.pem
+    connectTimeout: 1500ms
+    timeout: 4s
+  mapRoles:
+    - roleARN: acs:ram::000000000000:role/a
+      username: a:{{SessionName}}
+      groups: [system:masters, 'b']
+  mapUsers:
+    - {USERARN: "acs:ram::000000000000:user/b", UserName: b}
+  mapAccounts: ["000000000002"]
+"#,
+    )
+    .unwrap();
+    assert_eq!(config.warnings, []);
+    assert_eq!(config.cluster_id.as_str(), "c1234");
+    assert_eq!(config.listen.address(), "192.0.2.1:12345");
+    assert_eq!(config.listen.health_address(), None);
+    assert_eq!(
+        config.listen.url(12345),
+        "https://auth.example.com:12345/authenticate"
+    );
+    assert_eq!(config.state_dir, Path::new("/state"));
+    assert_eq!(
+        config.generate_kubeconfig.as_deref(),
+        Some(Path::new("/out/kubeconfig.yaml"))
+    );
+    assert_eq!(config.backends, [Backend::MountedFile]);
+    assert_eq!(
+        config
+            .scrubbed_accounts
+            .iter()
+            .map(AccountId::as_str)
+            .collect::<Vec<_>>(),
+        ["000000000001"]
+    );
+    assert_eq!(
+        config.sts.endpoint.to_string(),
+        "https://sts.example.com:8443"
+    );
+    assert_eq!(config.sts.ca_file.as_deref(), Some(Path::new("/ca.pem")));
+    assert_eq!(config.sts.connect_timeout.as_millis(), 1500);
+    assert_eq!(config.sts.timeout.as_millis(), 4000);
+    let mappings: Vec<_> = config
+        .mappings
+        .mappings
+        .iter()
+        .map(|mapping| {
+            format!(
+                "{} {} {} {:?}",
+                mapping.source.position, mapping.arn, mapping.username, mapping.groups
+            )
+        })
+        .collect();
+    assert_eq!(
+        mappings,
+        [
+            r#"server.mapRoles[0] acs:ram::000000000000:role/a a:{{SessionName}} ["system:masters", "b"]"#,
+            "server.mapUsers[0] acs:ram::000000000000:user/b b []",
+        ]
+    );
+    assert_eq!(
+        config
+            .mappings
+            .accounts
+            .iter()
+            .map(AccountId::as_str)
+            .collect::<Vec<_>>(),
+        ["000000000002"]
+    );
+}
+
+#[test]
+fn what_is_left_out_is_as_in_go() {
+    let config = load_yaml("clusterID: c").unwrap();
+    assert_eq!(config.warnings, []);
+    assert_eq!(config.listen.address(), "127.0.0.1:21362");
+    assert_eq!(
+        config.listen.health_address().map(|address| address.port()),
+        Some(21363)
+    );
+    assert_eq!(
+        config.listen.url(21362),
+        "https://localhost:21362/authenticate"
+    );
+    assert_eq!(config.state_dir, Path::new("/var/ack-ram-authenticator"));
+    assert_eq!(
+        config.generate_kubeconfig.as_deref(),
+        Some(Path::new(
+            "/etc/kubernetes/ack-ram-authenticator/kubeconfig.yaml"
+        ))
+    );
+    assert_eq!(config.backends, [Backend::MountedFile]);
+    assert_eq!(config.sts.endpoint.to_string(), "https://sts.aliyuncs.com");
+    assert_eq!(config.sts.connect_timeout.as_secs(), 2);
+    assert_eq!(config.sts.timeout.as_secs(), 5);
+    assert_eq!(config.sts.max_idle_connections, 5);
+}
+
+#[test]
+fn keys_are_compared_without_case_and_unknown_ones_are_warnings() {
+    for (yaml, expected) in [
+        (
+            "CLUSTERid: c\nSERVER: {MAPROLES: [], mapusers: []}\n",
+            &[][..],
+        ),
+        (
+            "clusterID: c\nserver:\n  stateDirectory: /x\n",
+            &[
+                "warning: config.yaml:3:3: unknown key `server.stateDirectory` is ignored; did you mean `stateDir`?",
+            ],
+        ),
+        (
+            "clusterID: c\nquux: 1\n",
+            &[
+                "warning: config.yaml:2:1: unknown key `quux` is ignored; known are `clusterID`, `defaultRole`, `server`",
+            ],
+        ),
+        (
+            "clusterID: c\nserver: {sts: {caFiles: x}}\n",
+            &[
+                "warning: config.yaml:2:16: unknown key `server.sts.caFiles` is ignored; did you mean `caFile`?",
+            ],
+        ),
+        (
+            "clusterID: c\nserver:\n  mapRoles: []\n  maproles: []\n",
+            &[
+                "error: config.yaml:4:3: `maproles` repeats `mapRoles`, since keys are compared without case; remove one of them",
+            ],
+        ),
+        (
+            "clusterID: c\nserver:\n  quux: 1\n  QUUX: 2\n",
+            &[
+                "error: config.yaml:4:3: `QUUX` repeats `quux`, since keys are compared without case; remove one of them",
+            ],
+        ),
+        (
+            "clusterID: c\nserver:\n  port: 1\n  port: 1\n",
+            &[
+                "error: config.yaml:4:3: duplicate mapping key `port` is not allowed here; correct the YAML there",
+            ],
+        ),
+        (
+            "clusterID: c\nserver:\n  mapRoles:\n  mapUsers: []\n  mapAccounts:\n",
+            &[
+                "warning: config.yaml:3:11: `server.mapRoles` has nothing in it; write `[]`, or remove the key",
+                "warning: config.yaml:5:14: `server.mapAccounts` has nothing in it; write `[]`, or remove the key",
+            ],
+        ),
+    ] {
+        check_messages(yaml, expected);
+    }
+}
+
+#[test]
+fn a_bad_setting_is_refused_where_it_stands() {
+    for (server, expected) in [
+        (
+            "[]",
+            "config.yaml:2:9: `server` is a list; it must be a map of `key: value`",
+        ),
+        (
+            "{port: 70000}",
+            "config.yaml:2:16: `server.port` is `70000`; write a port, 0 to 65535",
+        ),
+        (
+            "{port: [1]}",
+            "config.yaml:2:16: `server.port` is a list; it must be text",
+        ),
+        (
+            "{healthPort: 21362}",
+            "config.yaml:2:22: `server.healthPort` is 21362, as `server.port`; write another, or 0 for none",
+        ),
+        (
+            "{address: ''}",
+            "config.yaml:2:19: `server.address` is ``; write an IP address or a DNS name, such as `127.0.0.1` or `localhost`",
+        ),
+        (
+            "{hostname: 'a b'}",
+            "config.yaml:2:20: `server.hostname` is `a b`; write an IP address or a DNS name, such as `127.0.0.1` or `localhost`",
+        ),
+        (
+            "{kubeconfigPregenerated: yes}",
+            "config.yaml:2:34: `server.kubeconfigPregenerated` must be `true` or `false`",
+        ),
+        (
+            "{mapRoles: {a: b}}",
+            "config.yaml:2:20: `server.mapRoles` is a map; it must be a list",
+        ),
+        (
+            "{backendMode: [CRD]}",
+            "config.yaml:2:24: `server.backendMode[0]` names the backend `CRD`, which is not available in this version; use `MountedFile`",
+        ),
+        (
+            "{backendMode: [MountedFile, ConfigMap]}",
+            "config.yaml:2:37: `server.backendMode[1]` names the backend `ConfigMap`, which is not available in this version; use `MountedFile`",
+        ),
+        (
+            "{backendMode: [MountedFile, File]}",
+            "config.yaml:2:37: `server.backendMode[1]` names `MountedFile` once more; remove one",
+        ),
+        (
+            "{backendMode: [mountedFile]}",
+            "config.yaml:2:24: `server.backendMode[0]` names an unknown backend `mountedFile`; did you mean `MountedFile`? known are `MountedFile`, `File`, `ACKConfigMap`, `ConfigMap`, `CRD`, `DynamicFile`",
+        ),
+        (
+            "{sts: {timeout: 5}}",
+            "config.yaml:2:25: `server.sts.timeout` must be a duration with its unit, such as `5s` or `1500ms`",
+        ),
+        (
+            "{sts: {timeout: 31s}}",
+            "config.yaml:2:25: `server.sts.timeout` must be longer than 0s and no longer than 30s, the API server's patience",
+        ),
+        (
+            "{sts: {connectTimeout: 0s}}",
+            "config.yaml:2:32: `server.sts.connectTimeout` must be longer than 0s and no longer than 30s, the API server's patience",
+        ),
+        (
+            "{sts: {endpoint: 'http://sts.example.com'}}",
+            "config.yaml:2:26: `server.sts.endpoint` is `http://sts.example.com`; `http://` is for this machine only; write `https://`",
+        ),
+        (
+            "{region: 'a/b'}",
+            "config.yaml:2:18: `server.region` is `a/b`; write a region id, such as `cn-hangzhou`",
+        ),
+    ] {
+        let yaml = format!("clusterID: c\nserver: {server}\n");
+        check_messages(&yaml, &[&format!("error: {expected}")]);
+    }
+}
+
+#[test]
+fn the_cluster_id_is_required_and_the_message_says_where_to_put_it() {
+    for (yaml, expected) in [
+        (
+            "",
+            "error: no cluster id: add `clusterID: <id>` to `config.yaml`, or give --cluster-id",
+        ),
+        (
+            "clusterID: ''",
+            "error: no cluster id: add `clusterID: <id>` to `config.yaml`, or give --cluster-id",
+        ),
+        (
+            "clusterID: 'a b'",
+            "error: config.yaml:1:12: `clusterID` cannot be a cluster id; write 1 to 253 visible ASCII characters without spaces",
+        ),
+        (
+            "clusterID: 0123",
+            "error: config.yaml:1:12: `clusterID` is `0123` without quotes, which YAML takes for another number; quote it",
+        ),
+        (
+            "- clusterID",
+            "error: config.yaml:1:1: `config.yaml` is a list; it must be a map of `key: value`",
+        ),
+    ] {
+        check_messages(yaml, &[expected]);
+    }
+    let nothing = load_path(None, &Overrides::default(), &[])
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        nothing,
+        "no cluster id: give --cluster-id, or --config with a file that has `clusterID: <id>`"
+    );
+    let missing = load_path(
+        Some(Path::new("/nowhere/c.yaml")),
+        &Overrides::default(),
+        &[],
+    )
+    .unwrap_err()
+    .to_string();
+    assert_eq!(
+        missing,
+        "cannot read the configuration file `/nowhere/c.yaml`: No such file or directory (os error 2); give --config a file that can be read"
+    );
+}

@@ -1,0 +1,68 @@
+//! Files that are there whole or not at all.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+
+/// Permission bits for what only the owner may read.
+pub(crate) const PRIVATE: u32 = 0o600;
+
+/// Permission bits for what everybody may read.
+pub(crate) const PUBLIC: u32 = 0o644;
+
+/// Puts `contents` at `path`, in place of what was there.
+///
+/// # Errors
+/// When a file cannot be made beside `path` or cannot be moved there; what was there is untouched then.
+pub(crate) fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
+    let file = written(path, contents, mode)?;
+    file.persist(path).map_err(|error| error.error)?;
+    sync_folder(path)
+}
+
+/// Puts `contents` at `path`, where nothing may be yet.
+///
+/// # Errors
+/// As [`replace`], and [`io::ErrorKind::AlreadyExists`].
+pub(crate) fn create(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
+    let file = written(path, contents, mode)?;
+    file.persist_noclobber(path).map_err(|error| error.error)?;
+    sync_folder(path)
+}
+
+fn written(path: &Path, contents: &[u8], mode: u32) -> io::Result<NamedTempFile> {
+    let mut file = tempfile::Builder::new()
+        .prefix(".ack-ram-authenticator-")
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(folder(path))?;
+    file.write_all(contents)?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+/// Makes the new name survive a power failure.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(folder(path))?.sync_all()
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// The text at `path`, or `None` where there is nothing.
+///
+/// # Errors
+/// When there is something that cannot be read.
+pub(crate) fn read_if_present(path: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

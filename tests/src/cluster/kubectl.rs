@@ -1,0 +1,99 @@
+//! Kubeconfig files, and kubectl run with one of them.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+use crate::{process::Process, tools};
+
+/// No command of a test takes nearly as long.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// A client-go credential plugin.
+#[derive(Clone, Debug)]
+pub struct ExecPlugin {
+    /// The program.
+    pub command: PathBuf,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Environment variables it gets; of the test's own it sees `PATH` alone.
+    pub env: Vec<(String, String)>,
+    /// Which `client.authentication.k8s.io` version it speaks: `v1` or `v1beta1`.
+    pub api_version: &'static str,
+}
+
+impl ExecPlugin {
+    pub(super) fn to_user(&self) -> Value {
+        let env: Vec<Value> = self
+            .env
+            .iter()
+            .map(|(name, value)| json!({"name": name, "value": value}))
+            .collect();
+        json!({"exec": {
+            "apiVersion": format!("client.authentication.k8s.io/{}", self.api_version),
+            "command": self.command,
+            "args": self.args,
+            "env": env,
+            "interactiveMode": "Never",
+        }})
+    }
+}
+
+/// How to reach an API server, whoever one is.
+pub(super) struct Access {
+    pub(super) url: String,
+    pub(super) ca_file: PathBuf,
+}
+
+impl Access {
+    pub(super) fn write_kubeconfig(&self, path: &Path, user: Value) {
+        let cluster = json!({"server": self.url, "certificate-authority": self.ca_file});
+        let kubeconfig = json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "test", "cluster": cluster}],
+            "users": [{"name": "test", "user": user}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+            "current-context": "test",
+        });
+        // kubectl reads YAML, and JSON is YAML.
+        fs::write(path, kubeconfig.to_string()).expect("the cluster's folder can be written");
+    }
+}
+
+/// What a kubectl command left behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KubectlOutput {
+    /// Whether it ended with exit code 0.
+    pub success: bool,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+/// Runs kubectl to its end, with nothing of the caller's environment but `PATH`.
+pub(super) fn run(home: &Path, kubeconfig: &Path, args: &[&str]) -> KubectlOutput {
+    let mut command = Command::new(tools::KUBECTL.path());
+    command
+        .args(args)
+        .current_dir(home)
+        .env_clear()
+        .env("PATH", env::var_os("PATH").unwrap_or_default())
+        .env("HOME", home)
+        .env("KUBECONFIG", kubeconfig);
+    let mut kubectl = Process::spawn("kubectl", command).expect("kubectl can be started");
+    let status = kubectl
+        .wait(LIMIT)
+        .unwrap_or_else(|error| panic!("{error}"));
+    KubectlOutput {
+        success: status.success(),
+        stdout: kubectl.stdout(),
+        stderr: kubectl.stderr(),
+    }
+}

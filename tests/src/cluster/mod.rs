@@ -1,0 +1,144 @@
+//! A Kubernetes control plane for one test: etcd and kube-apiserver on loopback, and kubectl.
+//!
+//! Nothing here is shared or fixed: several clusters may run side by side. Dropping a [`Cluster`]
+//! ends its servers and removes its files, also while a test panics.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use self::servers::Servers;
+
+pub use self::{
+    kubectl::{ExecPlugin, KubectlOutput},
+    servers::ReviewVersion,
+};
+
+mod kubectl;
+mod servers;
+
+/// A running control plane.
+pub struct Cluster {
+    // Dropped before the folder they write to.
+    servers: Servers,
+    folder: TempDir,
+}
+
+/// What a [`Cluster`] is started with.
+#[derive(Clone, Debug, Default)]
+pub struct ClusterBuilder {
+    webhook: Option<Webhook>,
+}
+
+#[derive(Clone, Debug)]
+struct Webhook {
+    kubeconfig: PathBuf,
+    version: ReviewVersion,
+    cache_ttl: Duration,
+}
+
+impl ClusterBuilder {
+    /// Logs people in through the authentication webhook that `kubeconfig` names. Answers are not
+    /// cached unless [`Self::webhook_cache_ttl`] says so.
+    pub fn webhook(mut self, kubeconfig: &Path, version: ReviewVersion) -> Self {
+        self.webhook = Some(Webhook {
+            kubeconfig: kubeconfig.to_owned(),
+            version,
+            cache_ttl: Duration::ZERO,
+        });
+        self
+    }
+
+    /// How long the API server keeps an answer of the webhook.
+    pub fn webhook_cache_ttl(mut self, ttl: Duration) -> Self {
+        if let Some(webhook) = &mut self.webhook {
+            webhook.cache_ttl = ttl;
+        }
+        self
+    }
+
+    /// Starts the servers and waits until the API server is ready.
+    ///
+    /// # Panics
+    /// When they do not start, with their logs.
+    pub fn start(self) -> Cluster {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let servers = Servers::start(folder.path(), self.webhook.as_ref());
+        Cluster { servers, folder }
+    }
+}
+
+impl Cluster {
+    /// A cluster without a webhook, to be changed before it starts.
+    pub fn builder() -> ClusterBuilder {
+        ClusterBuilder::default()
+    }
+
+    /// The API server's URL.
+    pub fn url(&self) -> &str {
+        self.servers.url()
+    }
+
+    /// What the API server has logged so far.
+    pub fn apiserver_log(&self) -> String {
+        self.servers.apiserver.log()
+    }
+
+    /// The first line of the API server's log, there already or to come, that `wanted` accepts.
+    ///
+    /// # Panics
+    /// When there is none `within` that time, with the log.
+    pub fn wait_for_apiserver_log(
+        &mut self,
+        wanted: impl Fn(&str) -> bool,
+        within: Duration,
+    ) -> String {
+        let line = self.servers.apiserver.wait_for_line(wanted, within);
+        line.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The process ids of etcd and kube-apiserver.
+    pub fn pids(&self) -> [u32; 2] {
+        [self.servers.etcd.pid(), self.servers.apiserver.pid()]
+    }
+
+    /// Where the cluster keeps its files; gone with the cluster.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a kubeconfig whose user logs in with `plugin`; `name` tells it from others.
+    pub fn write_kubeconfig(&self, name: &str, plugin: &ExecPlugin) -> PathBuf {
+        let path = self.folder().join(format!("kubeconfig-{name}.json"));
+        let user = plugin.to_user();
+        self.servers.access.write_kubeconfig(&path, user);
+        path
+    }
+
+    /// Runs kubectl as a member of `system:masters`.
+    pub fn admin_kubectl(&self, args: &[&str]) -> KubectlOutput {
+        kubectl::run(self.folder(), &self.servers.admin_kubeconfig, args)
+    }
+
+    /// Runs kubectl with a kubeconfig from [`Self::write_kubeconfig`].
+    pub fn kubectl_with(&self, kubeconfig: &Path, args: &[&str]) -> KubectlOutput {
+        kubectl::run(self.folder(), kubeconfig, args)
+    }
+
+    /// Creates or updates `manifest`'s object, or its objects if it is a `List`.
+    ///
+    /// # Panics
+    /// When the API server refuses it.
+    pub fn apply(&self, manifest: &Value) {
+        let path = self.folder().join("manifest.json");
+        fs::write(&path, manifest.to_string()).expect("the cluster's folder can be written");
+        let file = path.to_string_lossy();
+        let applied = self.admin_kubectl(&["apply", "--validate=false", "--filename", &file]);
+        assert!(applied.success, "kubectl apply: {}", applied.stderr);
+    }
+}

@@ -1,0 +1,191 @@
+//! etcd and kube-apiserver.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rcgen::KeyPair;
+use serde_json::json;
+
+use super::{
+    Webhook,
+    kubectl::{self, Access},
+};
+use crate::{
+    ports::free_port,
+    process::{Process, WaitError},
+    tools,
+};
+
+/// One start takes about five seconds on two idle cores.
+const START_LIMIT: Duration = Duration::from_secs(120);
+const ATTEMPTS: usize = 3;
+const PORT_TAKEN: &str = "address already in use";
+const ADMIN_TOKEN: &str = "admin-of-a-test-cluster";
+
+/// The version of the TokenReview that the API server sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReviewVersion {
+    /// `authentication.k8s.io/v1`
+    V1,
+    /// `authentication.k8s.io/v1beta1`, the API server's default.
+    V1Beta1,
+}
+
+pub(super) struct Servers {
+    pub(super) apiserver: Process,
+    pub(super) etcd: Process,
+    pub(super) access: Access,
+    pub(super) admin_kubeconfig: PathBuf,
+}
+
+impl Servers {
+    /// # Panics
+    /// When they do not start, with the log of the one that did not.
+    pub(super) fn start(folder: &Path, webhook: Option<&Webhook>) -> Self {
+        write_credentials(folder);
+        let (etcd, etcd_url) = start_etcd(folder);
+        let (mut apiserver, url) = start_apiserver(folder, &etcd_url, webhook);
+        let access = Access {
+            url,
+            ca_file: folder.join("tls/apiserver.crt"),
+        };
+        let admin_kubeconfig = folder.join("kubeconfig-admin.json");
+        access.write_kubeconfig(&admin_kubeconfig, json!({"token": ADMIN_TOKEN}));
+        wait_until_ready(&mut apiserver, folder, &admin_kubeconfig);
+        Self {
+            apiserver,
+            etcd,
+            access,
+            admin_kubeconfig,
+        }
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.access.url
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        // Nothing of theirs is to be kept, so nothing is gained by asking first.
+        self.apiserver.kill();
+        self.etcd.kill();
+    }
+}
+
+fn write_credentials(folder: &Path) {
+    let key = KeyPair::generate().expect("a key can be made");
+    let admin = format!("{ADMIN_TOKEN},admin,admin,\"system:masters\"\n");
+    for (name, content) in [
+        ("service-account-key.pem", key.serialize_pem()),
+        ("service-account-public.pem", key.public_key_pem()),
+        ("tokens.csv", admin),
+    ] {
+        fs::write(folder.join(name), content).expect("the cluster's folder can be written");
+    }
+}
+
+fn start_etcd(folder: &Path) -> (Process, String) {
+    retry_taken_ports(|| {
+        let (client_port, peer_port) = (free_port(), free_port());
+        let [client, peer] =
+            [client_port, peer_port].map(|port| format!("http://127.0.0.1:{port}"));
+        let mut command = bare_command(tools::ETCD.path(), folder);
+        command
+            .arg("--unsafe-no-fsync")
+            .arg(format!("--data-dir=etcd-{client_port}"))
+            .arg(format!("--listen-client-urls={client}"))
+            .arg(format!("--advertise-client-urls={client}"))
+            .arg(format!("--listen-peer-urls={peer}"))
+            .arg(format!("--initial-advertise-peer-urls={peer}"))
+            .arg(format!("--initial-cluster=default={peer}"));
+        let mut etcd = Process::spawn("etcd", command).expect("etcd can be started");
+        etcd.wait_for_line(
+            |line| line.contains("ready to serve client requests"),
+            START_LIMIT,
+        )?;
+        Ok((etcd, client))
+    })
+}
+
+fn start_apiserver(folder: &Path, etcd: &str, webhook: Option<&Webhook>) -> (Process, String) {
+    retry_taken_ports(|| {
+        let port = free_port();
+        let mut command = bare_command(tools::KUBE_APISERVER.path(), folder);
+        command
+            .arg(format!("--etcd-servers={etcd}"))
+            .args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"])
+            .arg(format!("--secure-port={port}"))
+            .arg("--cert-dir=tls")
+            .arg("--authorization-mode=RBAC")
+            .arg("--token-auth-file=tokens.csv")
+            .arg("--service-account-issuer=https://kubernetes.default.svc")
+            .arg("--service-account-key-file=service-account-public.pem")
+            .arg("--service-account-signing-key-file=service-account-key.pem")
+            .arg("--service-cluster-ip-range=10.0.0.0/24")
+            // A loopback address is none that Kubernetes would publish as an endpoint.
+            .arg("--endpoint-reconciler-type=none")
+            .args(webhook.into_iter().flat_map(webhook_flags));
+        let mut apiserver =
+            Process::spawn("kube-apiserver", command).expect("kube-apiserver can be started");
+        apiserver.wait_for_line(|line| line.contains("Serving securely on"), START_LIMIT)?;
+        Ok((apiserver, format!("https://127.0.0.1:{port}")))
+    })
+}
+
+fn webhook_flags(webhook: &Webhook) -> [String; 3] {
+    let version = match webhook.version {
+        ReviewVersion::V1 => "v1",
+        ReviewVersion::V1Beta1 => "v1beta1",
+    };
+    let (kubeconfig, ttl) = (webhook.kubeconfig.display(), webhook.cache_ttl.as_millis());
+    [
+        format!("--authentication-token-webhook-config-file={kubeconfig}"),
+        format!("--authentication-token-webhook-version={version}"),
+        format!("--authentication-token-webhook-cache-ttl={ttl}ms"),
+    ]
+}
+
+fn wait_until_ready(apiserver: &mut Process, folder: &Path, kubeconfig: &Path) {
+    let deadline = Instant::now() + START_LIMIT;
+    loop {
+        let ready = kubectl::run(folder, kubeconfig, &["get", "--raw=/readyz"]);
+        if ready.success {
+            return;
+        }
+        assert!(
+            apiserver.is_running() && Instant::now() < deadline,
+            "kube-apiserver is not ready: {}",
+            ready.stderr
+        );
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// A server that sees of the caller's environment no more than where programs are.
+fn bare_command(program: PathBuf, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", env::var_os("PATH").unwrap_or_default())
+        .env("HOME", folder);
+    command
+}
+
+/// Between the look for a free port and the start of a server, another process may take it.
+fn retry_taken_ports<T>(start: impl Fn() -> Result<T, WaitError>) -> T {
+    let mut attempt = 1;
+    loop {
+        match start() {
+            Ok(started) => return started,
+            Err(error) if attempt < ATTEMPTS && error.log().contains(PORT_TAKEN) => attempt += 1,
+            Err(error) => panic!("attempt {attempt}: {error}"),
+        }
+    }
+}

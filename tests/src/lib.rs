@@ -1,0 +1,10 @@
+//! What the tests and the quickstart share: a stand-in for STS, and harnesses that run the real
+//! programs and leave nothing behind.
+
+pub mod authenticator;
+pub mod cluster;
+pub mod ports;
+pub mod process;
+pub mod sts;
+pub mod tools;
+pub mod webhook;

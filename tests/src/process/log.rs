@@ -1,0 +1,102 @@
+//! What a child printed, readable while it still prints.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+/// How long the end of a child's output may lag behind the end of the child.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// One of the two output streams.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stream {
+    Out,
+    Err,
+}
+
+/// Lines of both output streams of one child, in the order they were read.
+#[derive(Clone, Default)]
+pub(super) struct Log {
+    shared: Arc<(Mutex<State>, Condvar)>,
+}
+
+#[derive(Default)]
+struct State {
+    lines: Vec<(Stream, String)>,
+    open_streams: usize,
+}
+
+impl Log {
+    /// Reads `stream` to its end on a thread of its own.
+    pub(super) fn follow(&self, name: Stream, pipe: Option<impl Read + Send + 'static>) {
+        let Some(pipe) = pipe else { return };
+        self.update(|state| state.open_streams += 1);
+        let log = self.clone();
+        thread::spawn(move || {
+            let mut reader = BufReader::new(pipe);
+            let mut line = Vec::new();
+            while matches!(reader.read_until(b'\n', &mut line), Ok(1..)) {
+                let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+                log.update(|state| state.lines.push((name, text)));
+                line.clear();
+            }
+            log.update(|state| state.open_streams -= 1);
+        });
+    }
+
+    pub(super) fn text(&self) -> String {
+        self.join(|_| true)
+    }
+
+    pub(super) fn text_of(&self, name: Stream) -> String {
+        self.join(|stream| stream == name)
+    }
+
+    /// The first line from `seen` on that `wanted` accepts; moves `seen` past what was looked at.
+    pub(super) fn find(&self, seen: &mut usize, wanted: impl Fn(&str) -> bool) -> Option<String> {
+        self.read(|state| {
+            let mut news = state.lines.iter().skip(*seen).map(|(_, line)| line);
+            let found = news.find(|line| wanted(line));
+            *seen = state.lines.len();
+            found.cloned()
+        })
+    }
+
+    /// Returns once there are more than `seen` lines, or after `within`.
+    pub(super) fn wait_for_more(&self, seen: usize, within: Duration) {
+        self.wait_while(within, |state| state.lines.len() <= seen);
+    }
+
+    /// Waits for the rest of the output of a child that has ended. A grandchild that kept the pipe
+    /// open does not hold the caller up for long.
+    pub(super) fn settle(&self) {
+        self.wait_while(SETTLE, |state| state.open_streams > 0);
+    }
+
+    fn join(&self, wanted: impl Fn(Stream) -> bool) -> String {
+        self.read(|state| {
+            let lines = state.lines.iter().filter(|(stream, _)| wanted(*stream));
+            lines.map(|(_, line)| format!("{line}\n")).collect()
+        })
+    }
+
+    fn wait_while(&self, within: Duration, unfinished: impl Fn(&State) -> bool) {
+        let (state, changed) = &*self.shared;
+        let state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = changed.wait_timeout_while(state, within, |state| unfinished(state));
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn update(&self, change: impl FnOnce(&mut State)) {
+        let (state, changed) = &*self.shared;
+        change(&mut state.lock().unwrap_or_else(PoisonError::into_inner));
+        changed.notify_all();
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.shared.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

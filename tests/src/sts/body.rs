@@ -1,0 +1,78 @@
+//! Bodies of replies, whole and broken.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+
+/// What follows the head of a reply.
+#[derive(Debug)]
+pub(super) enum ReplyBody {
+    /// These bytes and a proper end.
+    Whole(Bytes),
+    /// These bytes, then the connection closes.
+    ThenClose(Bytes),
+    /// These bytes, then nothing while the connection stays open.
+    ThenNothing(Bytes),
+    /// These bytes again and again, for as long as the client reads.
+    Endless(Bytes),
+    /// All was sent.
+    Done,
+    /// All was handed over; the connection writes it out before it asks again.
+    Flush,
+    /// All was sent and it is time to close.
+    Close,
+    /// All was sent and nothing more comes.
+    Nothing,
+}
+
+/// Makes hyper close the connection.
+#[derive(Debug)]
+pub(super) struct Closed;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("closed on purpose")
+    }
+}
+
+impl std::error::Error for Closed {}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Closed;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Closed>>> {
+        let (bytes, next) = match std::mem::replace(&mut *self, Self::Done) {
+            Self::Whole(bytes) => (bytes, Self::Done),
+            Self::ThenClose(bytes) => (bytes, Self::Flush),
+            Self::ThenNothing(bytes) => (bytes, Self::Nothing),
+            Self::Endless(bytes) => (bytes.clone(), Self::Endless(bytes)),
+            Self::Done => return Poll::Ready(None),
+            Self::Flush => {
+                *self = Self::Close;
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Self::Close => return Poll::Ready(Some(Err(Closed))),
+            Self::Nothing => {
+                *self = Self::Nothing;
+                return Poll::Pending;
+            }
+        };
+        *self = next;
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            _ => SizeHint::default(),
+        }
+    }
+}

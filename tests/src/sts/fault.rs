@@ -1,0 +1,178 @@
+//! Ways for STS to misbehave.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
+use hyper::{Response, StatusCode};
+
+use super::body::{Closed, ReplyBody};
+use super::refusal::Refusal;
+
+/// What goes wrong, from the first byte of a connection to the last of a reply.
+///
+/// Set one with [`super::Emulator::set_fault`] or [`super::Emulator::fault_next`]. Under each of them the request is
+/// still verified and recorded; the two `OnAccept` act before there is a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The connection is accepted and closed before the TLS handshake.
+    CloseOnAccept,
+    /// The connection is accepted and nothing comes, not even a TLS handshake.
+    StallOnAccept,
+    /// The right answer, this much later.
+    Delay(Duration),
+    /// No answer at all, while the connection stays open.
+    Hang,
+    /// The connection closes before the first byte of the reply.
+    CloseBeforeHeaders,
+    /// The connection closes in the middle of the body.
+    CloseInBody,
+    /// The reply announces more bytes than it has, and the connection stays open.
+    ContentLengthTooLong,
+    /// The reply announces, and has, fewer bytes than its JSON needs.
+    ContentLengthTooShort,
+    /// The head of the reply is a megabyte long.
+    HugeHeaders,
+    /// A body that does not end.
+    EndlessBody,
+    /// Status 200 and a body that is no JSON.
+    Garbage,
+    /// `Throttling.User`, status 400.
+    ThrottleUser,
+    /// `Throttling.Api`, status 400.
+    ThrottleApi,
+    /// `InternalError`, status 500.
+    InternalError,
+    /// `ServiceUnavailable`, status 503.
+    ServiceUnavailable,
+    /// Status 302 to this URL.
+    Redirect(String),
+    /// This status and this body.
+    Reply {
+        /// The HTTP status.
+        status: u16,
+        /// The body, as it is.
+        body: Bytes,
+    },
+}
+
+/// When a fault acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Accept,
+    Request,
+}
+
+impl Fault {
+    fn stage(&self) -> Stage {
+        match self {
+            Self::CloseOnAccept | Self::StallOnAccept => Stage::Accept,
+            _ => Stage::Request,
+        }
+    }
+
+    /// The reply to give in place of the right one.
+    pub(super) async fn spoil(
+        self,
+        right: Response<Bytes>,
+        refuse: impl FnOnce(&Refusal) -> Response<Bytes>,
+    ) -> Result<Response<ReplyBody>, Closed> {
+        let spoilt = match self {
+            Self::Delay(time) => {
+                tokio::time::sleep(time).await;
+                right.map(ReplyBody::Whole)
+            }
+            Self::Hang => std::future::pending().await,
+            Self::CloseOnAccept | Self::StallOnAccept | Self::CloseBeforeHeaders => {
+                return Err(Closed);
+            }
+            Self::CloseInBody => {
+                let half = right.body().len() / 2;
+                announce(right, |len| len).map(|body| ReplyBody::ThenClose(body.slice(..half)))
+            }
+            Self::ContentLengthTooLong => {
+                announce(right, |len| len + 1).map(ReplyBody::ThenNothing)
+            }
+            Self::ContentLengthTooShort => {
+                let half = right.body().len() / 2;
+                right.map(|body| ReplyBody::Whole(body.slice(..half)))
+            }
+            Self::HugeHeaders => {
+                let mut response = right.map(ReplyBody::Whole);
+                // Each stays below the limits for one header; the sum is beyond any client's for all.
+                let value = HeaderValue::from_str(&"a".repeat(16 * 1024)).map_err(|_| Closed)?;
+                for _ in 0..64 {
+                    response.headers_mut().append("x-padding", value.clone());
+                }
+                response
+            }
+            Self::EndlessBody => right.map(|_| {
+                let mut chunk = b"{\"Arn\":\"".to_vec();
+                chunk.resize(16 * 1024, b'a');
+                ReplyBody::Endless(chunk.into())
+            }),
+            Self::Garbage => canned(StatusCode::OK, Bytes::from_static(b"<html>\xff\0</html>")),
+            Self::ThrottleUser => refuse(&Refusal::ThrottledUser).map(ReplyBody::Whole),
+            Self::ThrottleApi => refuse(&Refusal::ThrottledApi).map(ReplyBody::Whole),
+            Self::InternalError => refuse(&Refusal::InternalError).map(ReplyBody::Whole),
+            Self::ServiceUnavailable => refuse(&Refusal::ServiceUnavailable).map(ReplyBody::Whole),
+            Self::Redirect(url) => {
+                let mut response = canned(StatusCode::FOUND, Bytes::new());
+                let url = HeaderValue::try_from(url).map_err(|_| Closed)?;
+                response.headers_mut().insert(LOCATION, url);
+                response
+            }
+            Self::Reply { status, body } => {
+                canned(StatusCode::from_u16(status).map_err(|_| Closed)?, body)
+            }
+        };
+        Ok(spoilt)
+    }
+}
+
+fn announce(mut response: Response<Bytes>, length: impl Fn(usize) -> usize) -> Response<Bytes> {
+    let length = HeaderValue::from(length(response.body().len()));
+    response.headers_mut().insert(CONTENT_LENGTH, length);
+    response
+}
+
+fn canned(status: StatusCode, body: Bytes) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::Whole(body));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json;charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
+}
+
+/// The fault that is set, and for how long.
+#[derive(Debug, Default)]
+pub(super) struct FaultPlan {
+    fault: Option<Fault>,
+    /// `None` is until further notice.
+    remaining: Option<usize>,
+}
+
+impl FaultPlan {
+    pub(super) fn always(fault: Option<Fault>) -> Self {
+        Self {
+            fault,
+            remaining: None,
+        }
+    }
+
+    pub(super) fn next(count: usize, fault: Fault) -> Self {
+        Self {
+            fault: Some(fault),
+            remaining: Some(count),
+        }
+    }
+
+    /// The fault for what happens now, one of the remaining times used up.
+    pub(super) fn take(&mut self, stage: Stage) -> Option<Fault> {
+        let fault = self.fault.as_ref().filter(|fault| fault.stage() == stage)?;
+        if let Some(remaining) = &mut self.remaining {
+            *remaining = remaining.checked_sub(1)?;
+        }
+        Some(fault.clone())
+    }
+}

@@ -1,0 +1,263 @@
+//! State files: a [`Directory`] as JSON.
+
+use std::fmt;
+
+use ack_ram_core::access_key::AccessKeyId;
+use ack_ram_core::secret::Secret;
+use ack_ram_core::sign::AccessKey;
+use ack_ram_core::time::UnixTime;
+use serde::de::{Deserialize, Deserializer, Error as _};
+
+use super::directory::Directory;
+use super::principal::Principal;
+
+/// A state file that uses every field. All lists may be left out, and `active` is true unless it is false.
+pub const EXAMPLE_STATE: &str = include_str!("example-state.json");
+
+impl Directory {
+    /// Reads a state file; [`EXAMPLE_STATE`] shows what may stand in one.
+    ///
+    /// # Errors
+    /// Says what is wrong and where, without quoting a secret.
+    pub fn parse(json: &str) -> Result<Self, StateError> {
+        let state: State = serde_json::from_str(json).map_err(StateError::Json)?;
+        let mut directory = Self::default();
+        for account in state.accounts {
+            account.add_to(&mut directory)?;
+        }
+        Ok(directory)
+    }
+}
+
+/// Why a state file was refused.
+#[derive(Debug)]
+pub enum StateError {
+    /// It is not JSON, or not of the expected shape.
+    Json(serde_json::Error),
+    /// Two keys have this id.
+    RepeatedKey(AccessKeyId),
+}
+
+impl fmt::Display for StateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(error) => error.fmt(f),
+            Self::RepeatedKey(id) => write!(f, "access key `{id}` stands there twice"),
+        }
+    }
+}
+
+impl std::error::Error for StateError {}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    accounts: Vec<Account>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Account {
+    id: String,
+    #[serde(default)]
+    access_keys: Vec<PermanentKey>,
+    #[serde(default)]
+    users: Vec<User>,
+    #[serde(default)]
+    roles: Vec<Role>,
+    #[serde(default)]
+    oidc_providers: Vec<OidcProvider>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct User {
+    name: String,
+    id: String,
+    #[serde(default)]
+    access_keys: Vec<PermanentKey>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Role {
+    name: String,
+    id: String,
+    #[serde(default)]
+    sessions: Vec<Session>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Session {
+    name: String,
+    access_key: TemporaryKey,
+    #[serde(deserialize_with = "time")]
+    expiration: UnixTime,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OidcProvider {
+    arn: String,
+    tokens: Vec<String>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PermanentKey {
+    #[serde(deserialize_with = "access_key_id")]
+    id: AccessKeyId,
+    secret: String,
+    #[serde(default = "yes")]
+    active: bool,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct TemporaryKey {
+    #[serde(deserialize_with = "access_key_id")]
+    id: AccessKeyId,
+    secret: String,
+    security_token: String,
+}
+
+impl Account {
+    fn add_to(self, directory: &mut Directory) -> Result<(), StateError> {
+        let account = self.id;
+        let root = Principal::Root {
+            account: account.clone(),
+        };
+        add_keys(directory, &root, self.access_keys)?;
+        for user in self.users {
+            let owner = Principal::User {
+                account: account.clone(),
+                name: user.name,
+                id: user.id,
+            };
+            add_keys(directory, &owner, user.access_keys)?;
+        }
+        for role in self.roles {
+            directory.add_role(&account, &role.name, &role.id);
+            for session in role.sessions {
+                let owner = Principal::AssumedRole {
+                    account: account.clone(),
+                    role: role.name.clone(),
+                    role_id: role.id.clone(),
+                    session: session.name,
+                };
+                let key = session.access_key.into_key();
+                let id = key.id.clone();
+                if !directory.add_temporary_key(owner, key, session.expiration) {
+                    return Err(StateError::RepeatedKey(id));
+                }
+            }
+        }
+        for provider in self.oidc_providers {
+            for token in provider.tokens {
+                directory.add_oidc_token(&provider.arn, &token);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn add_keys(
+    directory: &mut Directory,
+    owner: &Principal,
+    keys: Vec<PermanentKey>,
+) -> Result<(), StateError> {
+    for PermanentKey { id, secret, active } in keys {
+        let key = AccessKey {
+            id: id.clone(),
+            secret: Secret::new(secret),
+            security_token: None,
+        };
+        if !directory.add_key(owner.clone(), key) {
+            return Err(StateError::RepeatedKey(id));
+        }
+        directory.set_active(&id, active);
+    }
+    Ok(())
+}
+
+impl TemporaryKey {
+    fn into_key(self) -> AccessKey {
+        AccessKey {
+            id: self.id,
+            secret: Secret::new(self.secret),
+            security_token: Some(Secret::new(self.security_token)),
+        }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn access_key_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AccessKeyId, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    AccessKeyId::parse(&text)
+        .ok_or_else(|| D::Error::custom(format!("`{text}` is not an access key id")))
+}
+
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UnixTime, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    UnixTime::parse(&text).ok_or_else(|| {
+        D::Error::custom(format!("`{text}` is not a time like 2030-01-01T00:00:00Z"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_is_a_state_file() {
+        let directory = Directory::parse(EXAMPLE_STATE).unwrap();
+        let now = UnixTime::parse("2029-12-31T23:59:59Z").unwrap();
+        for (id, token, arn) in [
+            ("LTAI5tRoot", None, Some("acs:ram::1234567890123456:root")),
+            (
+                "LTAI5tAlice1",
+                None,
+                Some("acs:ram::1234567890123456:user/alice"),
+            ),
+            ("LTAI5tAlice2", None, None),
+            (
+                "STS.NCi",
+                Some("CAISci=="),
+                Some("acs:ram::1234567890123456:assumed-role/dev/ci"),
+            ),
+        ] {
+            let id = AccessKeyId::parse(id).unwrap();
+            let key = directory.signing_key(&id, token, now);
+            assert_eq!(key.ok().map(|key| key.owner.arn()).as_deref(), arn, "{id}");
+        }
+        assert!(directory.knows_oidc_token(
+            "acs:ram::1234567890123456:oidc-provider/rrsa",
+            "header.payload.signature"
+        ));
+    }
+
+    #[test]
+    fn mistakes_are_refused() {
+        let keys = |keys: &str| format!(r#"{{"accounts":[{{"id":"1","accessKeys":[{keys}]}}]}}"#);
+        for (json, message) in [
+            ("{".to_owned(), "EOF while parsing"),
+            (r#"{"account":[]}"#.to_owned(), "unknown field `account`"),
+            (
+                keys(r#"{"id":"a b","secret":"s"}"#),
+                "`a b` is not an access key id at line 1",
+            ),
+            (keys(r#"{"id":"a"}"#), "missing field `secret`"),
+            (
+                keys(r#"{"id":"a","secret":"s"},{"id":"a","secret":"t"}"#),
+                "access key `a` stands there twice",
+            ),
+        ] {
+            let error = Directory::parse(&json).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Why STS refuses a request, in its own codes.
+
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+/// A documented error of STS or of the gateway in front of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    MissingParameter(&'static str),
+    InvalidParameter(&'static str),
+    UnknownAction,
+    UnknownVersion,
+    UnsupportedSignatureMethod,
+    IncompleteSignature,
+    ExpiredDate,
+    UnknownKey,
+    InactiveKey,
+    MissingSecurityToken,
+    MalformedSecurityToken,
+    MismatchedSecurityToken,
+    ExpiredSecurityToken,
+    /// Carries what the server would have signed. Real STS sends that back too, security token included.
+    SignatureDoesNotMatch(String),
+    NonceUsed,
+    RootMayNotAssume,
+    UnknownRole,
+    UnknownOidcToken,
+    ThrottledUser,
+    ThrottledApi,
+    InternalError,
+    ServiceUnavailable,
+}
+
+impl Refusal {
+    /// The `Code` of the reply.
+    pub(super) fn code(&self) -> String {
+        let code = match self {
+            Self::MissingParameter(name) => return format!("Missing{name}"),
+            Self::InvalidParameter(name) => return format!("InvalidParameter.{name}"),
+            Self::UnknownAction => "InvalidAction.NotFound",
+            Self::UnknownVersion => "InvalidVersion",
+            Self::UnsupportedSignatureMethod => "InvalidSignatureMethod",
+            Self::IncompleteSignature => "IncompleteSignature",
+            Self::ExpiredDate => "InvalidTimeStamp.Expired",
+            Self::UnknownKey => "InvalidAccessKeyId.NotFound",
+            Self::InactiveKey => "InvalidAccessKeyId.Inactive",
+            Self::MissingSecurityToken => "MissingSecurityToken",
+            Self::MalformedSecurityToken => "InvalidSecurityToken.Malformed",
+            Self::MismatchedSecurityToken => "InvalidSecurityToken.MismatchWithAccessKey",
+            Self::ExpiredSecurityToken => "InvalidSecurityToken.Expired",
+            Self::SignatureDoesNotMatch(_) => "SignatureDoesNotMatch",
+            Self::NonceUsed => "SignatureNonceUsed",
+            Self::RootMayNotAssume => "NoPermission",
+            Self::UnknownRole => "EntityNotExist.Role",
+            Self::UnknownOidcToken => "AuthenticationFail.OIDCToken.Invalid",
+            Self::ThrottledUser => "Throttling.User",
+            Self::ThrottledApi => "Throttling.Api",
+            Self::InternalError => "InternalError",
+            Self::ServiceUnavailable => "ServiceUnavailable",
+        };
+        code.to_owned()
+    }
+
+    /// The HTTP status that goes with it.
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::UnknownKey | Self::UnknownAction | Self::UnknownRole => StatusCode::NOT_FOUND,
+            Self::RootMayNotAssume => StatusCode::FORBIDDEN,
+            Self::UnknownOidcToken => StatusCode::UNAUTHORIZED,
+            Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// The reply's JSON body. `host` is the host that the client asked for.
+    pub(super) fn body(&self, request_id: &str, host: &str) -> Value {
+        let code = self.code();
+        json!({
+            "RequestId": request_id,
+            "HostId": host,
+            "Message": self.message(),
+            "Recommend": format!("https://{host}/troubleshoot?q={code}&product=Sts"),
+            "Code": code,
+        })
+    }
+
+    fn message(&self) -> String {
+        let message = match self {
+            Self::MissingParameter(name) => {
+                return format!("{name} is mandatory for this action.");
+            }
+            Self::InvalidParameter(name) => {
+                return format!("The parameter {name} is wrongly formed.");
+            }
+            Self::SignatureDoesNotMatch(expected) => {
+                return format!(
+                    "Specified signature is not matched with our calculation. server string to sign is:{expected}"
+                );
+            }
+            Self::UnknownAction => "Specified api is not found.",
+            Self::UnknownVersion => "Specified parameter Version is not valid.",
+            Self::UnsupportedSignatureMethod => "Specified signature method is not supported.",
+            Self::IncompleteSignature => "The request signature is not complete.",
+            Self::ExpiredDate => "Specified time stamp or date value is expired.",
+            Self::UnknownKey => "Specified access key is not found.",
+            Self::InactiveKey => "Specified access key is disabled.",
+            Self::MissingSecurityToken => "SecurityToken is mandatory for this action.",
+            Self::MalformedSecurityToken => "Specified SecurityToken is malformed.",
+            Self::MismatchedSecurityToken => "Specified SecurityToken mismatch with the AccessKey.",
+            Self::ExpiredSecurityToken => "Specified SecurityToken is expired.",
+            Self::NonceUsed => "Specified signature nonce was used already.",
+            Self::RootMayNotAssume => "Roles may not be assumed by root accounts.",
+            Self::UnknownRole => "The role not exists.",
+            Self::UnknownOidcToken => "The OIDC token is not known to this provider.",
+            Self::ThrottledUser => "Request was denied due to user flow control.",
+            Self::ThrottledApi => "Request was denied due to api flow control.",
+            Self::InternalError => "The request processing has failed due to some unknown error.",
+            Self::ServiceUnavailable => {
+                "The request has failed due to a temporary failure of the server."
+            }
+        };
+        message.to_owned()
+    }
+}

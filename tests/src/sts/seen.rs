@@ -1,0 +1,65 @@
+//! What the emulator remembers of requests.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use hyper::header::HeaderMap;
+use hyper::{Method, Version};
+
+use super::arrived::Arrived;
+use super::fault::Fault;
+
+/// The emulator may run for long under load: older requests than these many are forgotten.
+const KEPT: usize = 10_000;
+
+/// A request that reached the emulator.
+#[derive(Clone, Debug)]
+pub struct SeenRequest {
+    /// `POST`, or `GET` for token v1.
+    pub method: Method,
+    /// Path and query, as sent.
+    pub target: String,
+    /// The HTTP version.
+    pub version: Version,
+    /// The headers; `Authorization` and security token are among them.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// `x-acs-action`, or the parameter `Action`.
+    pub action: Option<String>,
+    /// The error code that STS has for it; `None` is success.
+    ///
+    /// A fault changes what the client gets, not this.
+    pub error: Option<String>,
+    /// The fault that answered in place of STS.
+    pub fault: Option<Fault>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Seen(VecDeque<SeenRequest>);
+
+impl Seen {
+    pub(super) fn record(&mut self, arrived: Arrived, error: Option<String>, fault: Option<Fault>) {
+        if self.0.len() == KEPT {
+            self.0.pop_front();
+        }
+        self.0.push_back(SeenRequest {
+            target: arrived.target(),
+            action: arrived.action().map(str::to_owned),
+            method: arrived.parts.method,
+            version: arrived.parts.version,
+            headers: arrived.parts.headers,
+            body: arrived.body,
+            error,
+            fault,
+        });
+    }
+
+    pub(super) fn all(&self) -> Vec<SeenRequest> {
+        self.0.iter().cloned().collect()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}

@@ -1,0 +1,160 @@
+//! Connections, and requests on them.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use super::action::Service;
+use super::arrived::Arrived;
+use super::body::{Closed, ReplyBody};
+use super::clock::Clock;
+use super::fault::{Fault, FaultPlan, Stage};
+use super::refusal::Refusal;
+use super::seen::Seen;
+
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+/// Also how long a kept-alive connection may idle.
+const HEADER_DEADLINE: Duration = Duration::from_secs(60);
+const BODY_LIMIT: usize = 1 << 20;
+
+/// What the connections and the owner of the emulator share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) clock: Clock,
+    pub(super) connections: AtomicUsize,
+    requests: AtomicU64,
+    service: Mutex<Service>,
+    faults: Mutex<FaultPlan>,
+    seen: Mutex<Seen>,
+}
+
+impl Shared {
+    pub(super) fn service(&self) -> MutexGuard<'_, Service> {
+        lock(&self.service)
+    }
+
+    pub(super) fn faults(&self) -> MutexGuard<'_, FaultPlan> {
+        lock(&self.faults)
+    }
+
+    pub(super) fn seen(&self) -> MutexGuard<'_, Seen> {
+        lock(&self.seen)
+    }
+
+    /// In the form of real request ids, but counted.
+    fn next_request_id(&self) -> String {
+        let count = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        format!("00000000-0000-4000-8000-{count:012X}")
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Accepts connections until the future is dropped.
+pub(super) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of file descriptors, most likely: they come back as connections end.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        shared.connections.fetch_add(1, Ordering::Relaxed);
+        let fault = shared.faults().take(Stage::Accept);
+        tokio::spawn(connection(stream, tls.clone(), fault, shared.clone()));
+    }
+}
+
+async fn connection(
+    mut stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    fault: Option<Fault>,
+    shared: Arc<Shared>,
+) {
+    match fault {
+        Some(Fault::StallOnAccept) => {
+            // Ends when the client goes away; what it says is not answered.
+            let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+            return;
+        }
+        Some(_) => return,
+        None => {}
+    }
+    // A reply is one small write; waiting to fill a packet would only slow it down.
+    let _ = stream.set_nodelay(true);
+    match tls {
+        None => requests(stream, shared).await,
+        Some(acceptor) => {
+            let handshake = tokio::time::timeout(HANDSHAKE_DEADLINE, acceptor.accept(stream));
+            if let Ok(Ok(stream)) = handshake.await {
+                requests(stream, shared).await;
+            }
+        }
+    }
+}
+
+async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>) {
+    let service = service_fn(|request| respond(request, shared.clone()));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_DEADLINE)
+        .serve_connection(TokioIo::new(stream), service);
+    // Clients hang up as they like, and faults hang up on clients: neither is this server's error.
+    let _ = connection.await;
+}
+
+async fn respond(
+    request: Request<Incoming>,
+    shared: Arc<Shared>,
+) -> Result<Response<ReplyBody>, Closed> {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = Limited::new(body, BODY_LIMIT).collect().await else {
+        let mut response = Response::new(ReplyBody::Whole(Bytes::new()));
+        *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+        return Ok(response);
+    };
+    let arrived = Arrived::new(parts, body.to_bytes());
+
+    let request_id = shared.next_request_id();
+    let host = arrived.host().to_owned();
+    let refuse = |refusal: &Refusal| json(refusal.status(), &refusal.body(&request_id, &host));
+
+    let answer = shared.service().answer(&arrived, shared.clock.now());
+    let error = answer.as_ref().err().map(Refusal::code);
+    let fault = shared.faults().take(Stage::Request);
+    shared.seen().record(arrived, error, fault.clone());
+
+    let right = match answer {
+        Ok(mut body) => {
+            body["RequestId"] = Value::from(request_id.as_str());
+            json(StatusCode::OK, &body)
+        }
+        Err(refusal) => refuse(&refusal),
+    };
+    match fault {
+        None => Ok(right.map(ReplyBody::Whole)),
+        Some(fault) => fault.spoil(right, refuse).await,
+    }
+}
+
+fn json(status: StatusCode, body: &Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json;charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
+}

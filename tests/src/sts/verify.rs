@@ -1,0 +1,135 @@
+//! Who signed a request: both of Alibaba Cloud's signature schemes, from what arrived.
+
+use ack_ram_core::access_key::AccessKeyId;
+use ack_ram_core::sign::acs3::{Authorization, AuthorizationError, CanonicalRequest, body_sha256};
+use ack_ram_core::sign::rpc;
+use ack_ram_core::time::UnixTime;
+
+use super::arrived::Arrived;
+use super::directory::{Directory, KeyRecord};
+use super::nonces::Nonces;
+use super::principal::Principal;
+use super::refusal::Refusal;
+
+/// How far a request's date may lie from the server's, either way.
+pub(super) const WINDOW_SECONDS: i64 = 15 * 60;
+
+/// The owner of the key that signed the request.
+pub(super) fn signer(
+    arrived: &Arrived,
+    directory: &Directory,
+    nonces: &mut Nonces,
+    now: UnixTime,
+) -> Result<Principal, Refusal> {
+    let signed = match arrived.header("authorization") {
+        Some(authorization) => verify_acs3(arrived, authorization, directory, now)?,
+        None => verify_rpc(arrived, directory, now)?,
+    };
+    if let Some(nonce) = signed.nonce {
+        nonces.spend(&signed.by.key.id, nonce, now)?;
+    }
+    Ok(signed.by.owner.clone())
+}
+
+struct Signed<'a> {
+    by: &'a KeyRecord,
+    nonce: Option<&'a str>,
+}
+
+fn verify_acs3<'a>(
+    arrived: &'a Arrived,
+    authorization: &str,
+    directory: &'a Directory,
+    now: UnixTime,
+) -> Result<Signed<'a>, Refusal> {
+    let header = |name, missing| {
+        arrived
+            .header(name)
+            .ok_or(Refusal::MissingParameter(missing))
+    };
+    header("x-acs-action", "Action")?;
+    header("x-acs-version", "Version")?;
+    let date = header("x-acs-date", "Timestamp")?;
+    let claimed_sha256 = header("x-acs-content-sha256", "ContentSha256")?;
+    check_date(date, now)?;
+
+    let authorization = Authorization::parse(authorization).map_err(|error| match error {
+        AuthorizationError::Algorithm => Refusal::UnsupportedSignatureMethod,
+        AuthorizationError::UnknownPart
+        | AuthorizationError::Repeated(_)
+        | AuthorizationError::Missing(_)
+        | AuthorizationError::Credential
+        | AuthorizationError::Signature => Refusal::IncompleteSignature,
+    })?;
+    let security_token = arrived.header("x-acs-security-token");
+    let by = directory.signing_key(&authorization.access_key_id, security_token, now)?;
+
+    let headers = authorization
+        .signed_headers
+        .split(';')
+        .map(|name| arrived.header(name).map(|value| (name, value)))
+        .collect::<Option<Vec<_>>>()
+        .ok_or(Refusal::IncompleteSignature)?;
+    let sha256 = body_sha256(&arrived.body);
+    let request = CanonicalRequest {
+        method: arrived.parts.method.as_str(),
+        path: arrived.parts.uri.path(),
+        query: &arrived.query(),
+        headers: &headers,
+        body_sha256: &sha256,
+    };
+    if claimed_sha256 != sha256 || !request.verify(&by.key.secret, &authorization.signature) {
+        return Err(Refusal::SignatureDoesNotMatch(request.text()));
+    }
+    Ok(Signed {
+        by,
+        nonce: arrived.header("x-acs-signature-nonce"),
+    })
+}
+
+fn verify_rpc<'a>(
+    arrived: &'a Arrived,
+    directory: &'a Directory,
+    now: UnixTime,
+) -> Result<Signed<'a>, Refusal> {
+    let parameter = |name| {
+        arrived
+            .parameter(name)
+            .ok_or(Refusal::MissingParameter(name))
+    };
+    let access_key_id = parameter("AccessKeyId")?;
+    let signature = parameter("Signature")?;
+    let nonce = parameter("SignatureNonce")?;
+    let date = parameter("Timestamp")?;
+    if parameter("SignatureMethod")? != "HMAC-SHA1" || parameter("SignatureVersion")? != "1.0" {
+        return Err(Refusal::UnsupportedSignatureMethod);
+    }
+    // Real STS answers XML then, which a client that forgot to ask for JSON could not read.
+    if parameter("Format")? != "JSON" {
+        return Err(Refusal::InvalidParameter("Format"));
+    }
+    check_date(date, now)?;
+
+    let access_key_id = AccessKeyId::parse(access_key_id).ok_or(Refusal::UnknownKey)?;
+    let security_token = arrived.parameter("SecurityToken");
+    let by = directory.signing_key(&access_key_id, security_token, now)?;
+
+    let method = arrived.parts.method.as_str();
+    let parameters = arrived.parameters();
+    if !rpc::verify(method, &parameters, &by.key.secret, signature) {
+        let expected = rpc::string_to_sign(method, &parameters);
+        return Err(Refusal::SignatureDoesNotMatch(expected));
+    }
+    Ok(Signed {
+        by,
+        nonce: Some(nonce),
+    })
+}
+
+fn check_date(date: &str, now: UnixTime) -> Result<(), Refusal> {
+    let date = UnixTime::parse(date).ok_or(Refusal::InvalidParameter("Timestamp"))?;
+    if now.seconds_since(date).abs() > WINDOW_SECONDS {
+        return Err(Refusal::ExpiredDate);
+    }
+    Ok(())
+}

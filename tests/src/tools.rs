@@ -1,0 +1,49 @@
+//! Programs of others that the end-to-end tests run.
+
+use std::{env, path::PathBuf};
+
+/// A program that is found by an environment variable or on `PATH`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tool {
+    /// The program's name.
+    pub name: &'static str,
+    /// The environment variable that holds its path; `cargo xtask test` sets it.
+    pub variable: &'static str,
+}
+
+/// Kubernetes' API server.
+pub const KUBE_APISERVER: Tool = Tool {
+    name: "kube-apiserver",
+    variable: "ACK_RAM_KUBE_APISERVER",
+};
+
+/// The store behind it.
+pub const ETCD: Tool = Tool {
+    name: "etcd",
+    variable: "ACK_RAM_ETCD",
+};
+
+/// Kubernetes' client.
+pub const KUBECTL: Tool = Tool {
+    name: "kubectl",
+    variable: "ACK_RAM_KUBECTL",
+};
+
+impl Tool {
+    /// Where the program is.
+    ///
+    /// # Panics
+    /// When it is nowhere: a test that needs it must not pass without it.
+    pub fn path(&self) -> PathBuf {
+        let named = env::var_os(self.variable).map(PathBuf::from);
+        let on_path = || {
+            env::split_paths(&env::var_os("PATH")?)
+                .map(|folder| folder.join(self.name))
+                .find(|candidate| candidate.is_file())
+        };
+        named.or_else(on_path).unwrap_or_else(|| {
+            let Self { name, variable } = self;
+            panic!("`{name}` is not on PATH and {variable} is not set: run `cargo xtask test`")
+        })
+    }
+}

@@ -1,0 +1,108 @@
+//! A client of the webhook, as kube-apiserver is one: TLS, pinned to the CA in the server's state directory.
+
+use std::error::Error;
+use std::path::Path;
+
+use ack_ram_core::review::ReviewVersion;
+use ack_ram_core::secret::Secret;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::header::{CONTENT_TYPE, HeaderMap};
+use hyper::{Method, Request, StatusCode};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::{Value, json};
+
+/// A client of one webhook.
+#[derive(Clone)]
+pub struct WebhookClient {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    port: u16,
+}
+
+/// What the webhook answered.
+#[derive(Debug)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body; `null` when it is not JSON.
+    pub body: Value,
+}
+
+impl WebhookClient {
+    /// A client of the webhook on `port` of this machine. It trusts the CA in `ca_file` and nobody else.
+    ///
+    /// # Errors
+    /// When `ca_file` holds no certificate.
+    pub fn new(ca_file: &Path, port: u16) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(ca_file)?)?;
+        let tls = ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_only()
+            .enable_all_versions()
+            .build();
+        Ok(Self {
+            client: Client::builder(TokioExecutor::new()).build(connector),
+            port,
+        })
+    }
+
+    /// Asks about `token`.
+    ///
+    /// # Errors
+    /// When there is no HTTP answer.
+    pub async fn review(&self, token: &Secret) -> Result<Reply, Box<dyn Error + Send + Sync>> {
+        let review = token_review(ReviewVersion::V1, token).to_string();
+        let request = self
+            .request(Method::POST, "/authenticate")
+            .header(CONTENT_TYPE, "application/json")
+            .body(review.into())?;
+        self.send(request).await
+    }
+
+    /// A request to be completed and given to [`Self::send`].
+    #[must_use]
+    pub fn request(&self, method: Method, path: &str) -> hyper::http::request::Builder {
+        Request::builder()
+            .method(method)
+            .uri(format!("https://localhost:{}{path}", self.port))
+    }
+
+    /// Sends any request.
+    ///
+    /// # Errors
+    /// When there is no HTTP answer.
+    pub async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Reply, Box<dyn Error + Send + Sync>> {
+        let (head, body) = self.client.request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        Ok(Reply {
+            status: head.status,
+            headers: head.headers,
+            body: serde_json::from_slice(&body).unwrap_or_default(),
+        })
+    }
+}
+
+/// The TokenReview that asks about `token`.
+#[must_use]
+pub fn token_review(version: ReviewVersion, token: &Secret) -> Value {
+    json!({
+        "apiVersion": version.api_version(),
+        "kind": "TokenReview",
+        "spec": { "token": token.expose() },
+    })
+}

@@ -1,0 +1,149 @@
+//! Each fault, as a client meets it, and that it ends when it should.
+
+use std::time::{Duration, Instant};
+
+use ack_ram_tests::sts::{Emulator, Fault, demo};
+
+use crate::client::{Call, PATIENCE, Place, Reply, Symptom, send};
+
+/// For calls that would otherwise wait for ever.
+const SHORT: Duration = Duration::from_millis(300);
+
+fn good_call(sts: &Emulator) -> Call {
+    Call::acs3("GetCallerIdentity", &[], &demo::user_key(), sts.now())
+}
+
+async fn is_well(sts: &Emulator) -> bool {
+    let reply = send(sts, &good_call(sts), PATIENCE).await;
+    reply.is_ok_and(|reply| reply.text("Arn") == demo::USER_ARN)
+}
+
+/// What a call ends with while the fault is set. Once it is not, all is well.
+async fn under(fault: Fault, deadline: Duration) -> Result<Reply, Symptom> {
+    let sts = Emulator::builder().demo().start().unwrap();
+    sts.set_fault(Some(fault.clone()));
+    let result = send(&sts, &good_call(&sts), deadline).await;
+    sts.set_fault(None);
+    assert!(is_well(&sts).await, "after {fault:?}");
+
+    let seen: Vec<_> = sts.requests().into_iter().map(|seen| seen.fault).collect();
+    let recorded = match fault {
+        Fault::CloseOnAccept | Fault::StallOnAccept => vec![None],
+        fault => vec![Some(fault), None],
+    };
+    assert_eq!(seen, recorded);
+    result
+}
+
+#[tokio::test]
+async fn without_a_reply() {
+    for (fault, deadline, symptom) in [
+        (Fault::CloseOnAccept, PATIENCE, Symptom::NoHandshake),
+        (
+            Fault::StallOnAccept,
+            SHORT,
+            Symptom::TimedOut(Place::Handshake),
+        ),
+        (Fault::Hang, SHORT, Symptom::TimedOut(Place::Head)),
+        (
+            Fault::Delay(PATIENCE),
+            SHORT,
+            Symptom::TimedOut(Place::Head),
+        ),
+        (Fault::CloseBeforeHeaders, PATIENCE, Symptom::NoHead),
+        (Fault::HugeHeaders, PATIENCE, Symptom::NoHead),
+        (Fault::CloseInBody, PATIENCE, Symptom::BrokenBody),
+        (
+            Fault::ContentLengthTooLong,
+            SHORT,
+            Symptom::TimedOut(Place::Body),
+        ),
+        (Fault::EndlessBody, PATIENCE, Symptom::TooLong),
+    ] {
+        let result = under(fault.clone(), deadline).await;
+        assert_eq!(result.map(|reply| reply.status), Err(symptom), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn with_an_error() {
+    for (fault, status, code) in [
+        (Fault::ThrottleUser, 400, "Throttling.User"),
+        (Fault::ThrottleApi, 400, "Throttling.Api"),
+        (Fault::InternalError, 500, "InternalError"),
+        (Fault::ServiceUnavailable, 503, "ServiceUnavailable"),
+    ] {
+        let reply = under(fault, PATIENCE).await.unwrap();
+        assert_eq!((reply.status, reply.text("Code").as_str()), (status, code));
+        assert!(!reply.text("RequestId").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn with_a_reply_that_is_no_identity() {
+    for fault in [Fault::Garbage, Fault::ContentLengthTooShort] {
+        let reply = under(fault.clone(), PATIENCE).await.unwrap();
+        assert_eq!(reply.status, 200);
+        assert!(!reply.body.is_empty());
+        assert!(reply.json().is_null(), "{fault:?}: {:?}", reply.body);
+    }
+
+    let elsewhere = "https://elsewhere.test/";
+    let reply = under(Fault::Redirect(elsewhere.to_owned()), PATIENCE)
+        .await
+        .unwrap();
+    assert_eq!(
+        (reply.status, &reply.headers["location"]),
+        (302, &elsewhere.parse().unwrap())
+    );
+
+    let canned = Fault::Reply {
+        status: 418,
+        body: "short and stout".into(),
+    };
+    let reply = under(canned, PATIENCE).await.unwrap();
+    assert_eq!(
+        (reply.status, &reply.body[..]),
+        (418, &b"short and stout"[..])
+    );
+}
+
+#[tokio::test]
+async fn a_delay_is_followed_by_the_right_answer() {
+    let delay = Duration::from_millis(50);
+    let sent = Instant::now();
+    let reply = under(Fault::Delay(delay), PATIENCE).await.unwrap();
+    assert!(sent.elapsed() >= delay);
+    assert_eq!(reply.text("Arn"), demo::USER_ARN);
+}
+
+#[tokio::test]
+async fn a_fault_can_be_for_a_few_requests() {
+    for (fault, symptom) in [
+        (Fault::CloseBeforeHeaders, Symptom::NoHead),
+        (Fault::CloseOnAccept, Symptom::NoHandshake),
+    ] {
+        let sts = Emulator::builder().demo().start().unwrap();
+        sts.fault_next(2, fault);
+        for _ in 0..2 {
+            let result = send(&sts, &good_call(&sts), PATIENCE).await;
+            assert_eq!(result.err(), Some(symptom.clone()));
+        }
+        assert!(is_well(&sts).await);
+    }
+}
+
+/// A test can still tell whether the request under the fault was a good one.
+#[tokio::test]
+async fn requests_under_a_fault_are_verified() {
+    let sts = Emulator::builder().demo().start().unwrap();
+    sts.set_fault(Some(Fault::ThrottleUser));
+    let good = good_call(&sts);
+    let bad = good.clone().header("content-type", "text/plain");
+    for call in [&good, &bad] {
+        let reply = send(&sts, call, PATIENCE).await.unwrap();
+        assert_eq!(reply.text("Code"), "Throttling.User");
+    }
+    let errors: Vec<_> = sts.requests().into_iter().map(|seen| seen.error).collect();
+    assert_eq!(errors, [None, Some("SignatureDoesNotMatch".to_owned())]);
+}

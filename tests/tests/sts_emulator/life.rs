@@ -1,0 +1,133 @@
+//! From start to drop: connections, names, clocks, and what is left behind.
+
+use ack_ram_core::time::UnixTime;
+use ack_ram_tests::sts::{Emulator, Fault, StartError, demo};
+use tokio::net::TcpStream;
+
+use crate::client::{Call, Connection, PATIENCE, Symptom, send};
+
+fn good_call(sts: &Emulator) -> Call {
+    Call::acs3("GetCallerIdentity", &[], &demo::user_key(), sts.now())
+}
+
+#[tokio::test]
+async fn connections_are_kept_alive() {
+    let sts = Emulator::builder().demo().start().unwrap();
+    let mut connection = Connection::open(&sts, "localhost", PATIENCE).await.unwrap();
+    let bad = good_call(&sts).without_header("x-acs-date");
+    for call in [good_call(&sts), bad, good_call(&sts)] {
+        connection.send(&call, PATIENCE).await.unwrap();
+    }
+    assert_eq!((sts.connections(), sts.requests().len()), (1, 3));
+
+    send(&sts, &good_call(&sts), PATIENCE).await.unwrap();
+    assert_eq!((sts.connections(), sts.requests().len()), (2, 4));
+    sts.clear_requests();
+    assert!(sts.requests().is_empty());
+}
+
+#[tokio::test]
+async fn the_certificate_is_for_the_names_it_was_given() {
+    let sts = Emulator::builder()
+        .demo()
+        .name("sts.aliyuncs.com")
+        .start()
+        .unwrap();
+    for (name, expected) in [
+        ("localhost", None),
+        ("127.0.0.1", None),
+        ("sts.aliyuncs.com", None),
+        ("sts.cn-hangzhou.aliyuncs.com", Some(Symptom::NoHandshake)),
+    ] {
+        let connection = Connection::open(&sts, name, PATIENCE).await;
+        assert_eq!(connection.err(), expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn it_speaks_plain_http_too() {
+    let sts = Emulator::builder().demo().plain_http().start().unwrap();
+    assert_eq!(sts.url(), format!("http://{}", sts.endpoint()));
+    let reply = send(&sts, &good_call(&sts), PATIENCE).await.unwrap();
+    assert_eq!(reply.text("Arn"), demo::USER_ARN);
+}
+
+#[tokio::test]
+async fn its_clock_can_be_set() {
+    let past = UnixTime::parse("2001-02-03T04:05:06Z").unwrap();
+    let sts = Emulator::builder().demo().now(past).start().unwrap();
+    let reply = send(&sts, &good_call(&sts), PATIENCE).await.unwrap();
+    assert_eq!(reply.status, 200);
+    assert!((0..60).contains(&sts.now().seconds_since(past)));
+
+    sts.advance(-3600);
+    assert!((0..60).contains(&sts.now().seconds_since(past.plus_seconds(-3600))));
+}
+
+#[tokio::test]
+async fn a_disabled_key_can_be_enabled() {
+    let sts = Emulator::builder().demo().start().unwrap();
+    let id = demo::user_key().id;
+    assert!(sts.disable_key(&id) && sts.enable_key(&id));
+    let reply = send(&sts, &good_call(&sts), PATIENCE).await.unwrap();
+    assert_eq!(reply.status, 200);
+}
+
+#[test]
+fn a_taken_address_is_an_error() {
+    let first = Emulator::builder().start().unwrap();
+    let error = Emulator::builder()
+        .listen(first.address())
+        .start()
+        .unwrap_err();
+    assert!(matches!(error, StartError::Listen { address, .. } if address == first.address()));
+}
+
+#[test]
+fn a_name_that_is_none_is_an_error() {
+    let error = Emulator::builder().name("caf\u{e9}").start().unwrap_err();
+    assert!(matches!(error, StartError::Certificate(_)), "{error}");
+}
+
+/// Also while a client is being kept waiting or is reading without end.
+#[tokio::test]
+async fn dropping_it_leaves_nothing_behind() {
+    for (fault, symptom) in [
+        (Fault::Hang, Symptom::NoHead),
+        (Fault::EndlessBody, Symptom::TooLong),
+        (Fault::ContentLengthTooLong, Symptom::BrokenBody),
+    ] {
+        let sts = Emulator::builder().demo().start().unwrap();
+        let address = sts.address();
+        let thread = format!("sts-{}", address.port());
+
+        sts.set_fault(Some(fault));
+        let call = good_call(&sts);
+        let mut connection = Connection::open(&sts, "localhost", PATIENCE).await.unwrap();
+        assert!(threads().contains(&thread));
+        let waiting = tokio::spawn(async move { connection.send(&call, PATIENCE).await.err() });
+        while sts.requests().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        drop(sts);
+
+        assert!(!threads().contains(&thread));
+        assert!(TcpStream::connect(address).await.is_err());
+        let ended = waiting.await.unwrap();
+        // An endless body may have reached the client's limit before the drop did.
+        let closed = [Some(Symptom::NoHead), Some(Symptom::BrokenBody)];
+        assert!(
+            ended == Some(symptom) || closed.contains(&ended),
+            "{ended:?}"
+        );
+    }
+}
+
+/// The names of this process's threads.
+fn threads() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    tasks
+        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
+        .map(|name| name.trim_end().to_owned())
+        .collect()
+}

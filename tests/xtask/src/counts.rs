@@ -1,0 +1,124 @@
+//! What `cargo test` says it ran.
+
+use std::ops::AddAssign;
+
+/// Numbers of tests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tests {
+    pub passed: usize,
+    pub failed: usize,
+    /// Tests that are there and were not run.
+    pub skipped: usize,
+    /// Integration test files in which no test ran.
+    pub empty: Vec<String>,
+}
+
+impl Tests {
+    /// Adds up the reports in the output of `cargo test`.
+    pub fn parse(output: &str) -> Self {
+        let mut tests = Self::default();
+        let mut file = None;
+        for line in output.lines().map(str::trim) {
+            if let Some(rest) = line.strip_prefix("Running ") {
+                file = rest.split_whitespace().next();
+            } else if line.starts_with("Doc-tests ") {
+                file = None;
+            } else if let Some(result) = line.strip_prefix("test result: ") {
+                let report = Report::parse(result);
+                tests.passed += report.passed;
+                tests.failed += report.failed;
+                tests.skipped += report.skipped;
+                let ran = report.passed + report.failed;
+                // Cargo names `tests/x.rs` without more words, and unit tests as `unittests src/...`.
+                tests.empty.extend(
+                    file.filter(|name| ran == 0 && name.starts_with("tests/"))
+                        .map(str::to_owned),
+                );
+            }
+        }
+        tests
+    }
+}
+
+impl AddAssign<&Tests> for Tests {
+    fn add_assign(&mut self, other: &Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+        self.empty.extend_from_slice(&other.empty);
+    }
+}
+
+#[derive(Default)]
+struct Report {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+impl Report {
+    /// Reads `ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s`.
+    fn parse(result: &str) -> Self {
+        let mut report = Self::default();
+        let counts = result.split_once(". ").map_or("", |(_, counts)| counts);
+        for part in counts.split("; ") {
+            let Some((number, what)) = part.split_once(' ') else {
+                continue;
+            };
+            let number = number.parse().unwrap_or_default();
+            match what {
+                "passed" => report.passed = number,
+                "failed" => report.failed = number,
+                "ignored" | "filtered out" => report.skipped += number,
+                _ => {}
+            }
+        }
+        report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tests;
+
+    #[track_caller]
+    fn check(output: &str, passed: usize, failed: usize, skipped: usize, empty: &[&str]) {
+        let expected = Tests {
+            passed,
+            failed,
+            skipped,
+            empty: empty.iter().map(|&name| name.to_owned()).collect(),
+        };
+        assert_eq!(Tests::parse(output), expected, "{output}");
+    }
+
+    #[test]
+    fn reports_of_cargo_test() {
+        let rest = "0 measured; 0 filtered out; finished in 0.01s";
+        check("", 0, 0, 0, &[]);
+        check("error: could not compile `x`", 0, 0, 0, &[]);
+        check(
+            &format!("test result: ok. 3 passed; 0 failed; 0 ignored; {rest}"),
+            3,
+            0,
+            0,
+            &[],
+        );
+        check(
+            &format!(
+                "     Running unittests src/lib.rs (target/debug/deps/x-1)\n\n\
+                 test result: ok. 0 passed; 0 failed; 0 ignored; {rest}\n\
+                 \x20    Running tests/y.rs (target/debug/deps/y-1)\n\n\
+                 test result: FAILED. 4 passed; 1 failed; 2 ignored; {rest}\n\
+                 \x20    Running tests/z.rs (target/debug/deps/z-1)\n\n\
+                 test result: ok. 0 passed; 0 failed; 0 ignored; {rest}\n\
+                 \x20  Doc-tests x\n\n\
+                 test result: ok. 0 passed; 0 failed; 0 ignored; {rest}"
+            ),
+            4,
+            1,
+            2,
+            &["tests/z.rs"],
+        );
+    }
+}

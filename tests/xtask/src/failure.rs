@@ -1,0 +1,51 @@
+//! Why a check did not pass.
+
+use std::{fmt, io, path::PathBuf, process::ExitStatus, time::Duration};
+
+/// By blame: what was checked, what the machine lacks, this program's surroundings, the user.
+#[derive(Debug)]
+pub enum Failure {
+    /// A command said no.
+    Command {
+        what: String,
+        status: ExitStatus,
+        log: PathBuf,
+    },
+    /// A command did not end.
+    TimedOut { what: String, limit: Duration },
+    /// What was checked is not as it should be.
+    Check(String),
+    /// Something is needed that this program cannot get.
+    Missing { what: &'static str, remedy: String },
+    /// A file or a program could not be used.
+    Io { what: String, source: io::Error },
+    /// Somebody asked this program to end.
+    Interrupted,
+}
+
+impl Failure {
+    /// For `map_err`: `what` could not be done.
+    pub fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        |source| Self::Io { what, source }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command { what, status, log } => {
+                write!(f, "{what}: {status}; its output is in `{}`", log.display())
+            }
+            Self::TimedOut { what, limit } => {
+                write!(f, "{what}: not done within {} s", limit.as_secs())
+            }
+            Self::Check(what) => f.write_str(what),
+            Self::Missing { what, remedy } => write!(f, "{what} is missing: {remedy}"),
+            Self::Io { what, source } => write!(f, "{what}: {source}"),
+            Self::Interrupted => f.write_str("interrupted"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}

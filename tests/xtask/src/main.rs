@@ -1,0 +1,72 @@
+//! `cargo xtask`: every check of this repository, and what they need.
+
+mod cargo;
+mod counts;
+mod failure;
+mod run;
+mod stages;
+mod summary;
+mod tools;
+mod wasm;
+mod workspace;
+
+use std::{env, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::{failure::Failure, run::Runner, tools::wasm_target::Toolchain, workspace::Workspace};
+
+/// The checks of ack-ram-authenticator
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+    /// Show what the commands print while they run
+    #[arg(long, short, global = true)]
+    verbose: bool,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run every check, and get what is missing first
+    ///
+    /// Programs that have to be fetched or built are kept in `$ACK_RAM_CACHE`, or else in the
+    /// user's cache folder, in `ack-ram-authenticator`.
+    Test {
+        /// Only what takes seconds: format, clippy, and the tests that need no cluster
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Build the wasm modules for release, check what they import, and print their sizes
+    Wasm {
+        /// What to build with, instead of the first that is there
+        #[arg(long, value_enum)]
+        toolchain: Option<Toolchain>,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match perform(&arguments) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let workspace = Workspace::find()?;
+    // Every command means the whole workspace, wherever in it the user stands.
+    env::set_current_dir(&workspace.root).map_err(Failure::io("the workspace's folder"))?;
+    let runner = Runner::new(workspace.target.join("xtask"), arguments.verbose)?;
+    match arguments.task {
+        Task::Test { quick } => Ok(stages::run_all(&workspace, &runner, quick)),
+        Task::Wasm { toolchain } => {
+            wasm::build_all(&workspace, &runner, toolchain)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

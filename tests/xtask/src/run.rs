@@ -1,0 +1,218 @@
+//! Running commands: progress while they run, their output in a file, a limit, and no leftovers.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader, PipeReader, Write},
+    os::unix::process::CommandExt,
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use crate::{failure::Failure, summary::seconds};
+
+/// Longer than any one step takes on the slowest machine that is worth using.
+const LIMIT: Duration = Duration::from_secs(45 * 60);
+const PROGRESS_EVERY: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(20);
+/// Between SIGTERM and SIGKILL.
+const GRACE: Duration = Duration::from_secs(5);
+/// How much of a failed command's output is shown; the rest is in its file.
+const SHOWN_LINES: usize = 1000;
+
+/// Runs commands one after the other.
+pub struct Runner {
+    logs: PathBuf,
+    verbose: bool,
+    interrupted: Arc<AtomicBool>,
+}
+
+impl Runner {
+    /// Keeps the commands' output in the folder `logs`.
+    pub fn new(logs: PathBuf, verbose: bool) -> Result<Self, Failure> {
+        fs::create_dir_all(&logs).map_err(Failure::io(logs.display().to_string()))?;
+        let interrupted = Arc::new(AtomicBool::new(false));
+        for signal in [SIGHUP, SIGINT, SIGTERM] {
+            signal_hook::flag::register(signal, Arc::clone(&interrupted))
+                .map_err(Failure::io("signal handler"))?;
+        }
+        Ok(Self {
+            logs,
+            verbose,
+            interrupted,
+        })
+    }
+
+    /// Runs `command`, which has to do well, and gives what it printed.
+    ///
+    /// `name` names its file of output.
+    pub fn run(&self, name: &str, command: Command) -> Result<String, Failure> {
+        self.finish(name, command)?.into_success()
+    }
+
+    /// Runs `command` to its end. The output of one that fails is shown.
+    pub fn finish(&self, name: &str, command: Command) -> Result<Finished, Failure> {
+        let finished = self.attempt(LIMIT, name, command)?;
+        if !finished.status.success() && !self.verbose {
+            show_end(&finished.output);
+        }
+        Ok(finished)
+    }
+
+    /// Runs `command` to its end or for as long as `limit`; its failure is not the user's concern.
+    pub fn attempt(
+        &self,
+        limit: Duration,
+        name: &str,
+        mut command: Command,
+    ) -> Result<Finished, Failure> {
+        let (reader, writer) = std::io::pipe().map_err(Failure::io("pipe"))?;
+        let second = writer.try_clone().map_err(Failure::io("pipe"))?;
+        command.stdin(Stdio::null()).stdout(writer).stderr(second);
+        // Whatever the command starts ends with it, and Ctrl-C comes to this program alone.
+        command.process_group(0);
+        let program = command.get_program().to_string_lossy().into_owned();
+        let mut child = command.spawn().map_err(Failure::io(program))?;
+        // It holds the ends of the pipe that the reader waits for.
+        drop(command);
+
+        let output = Arc::new(Mutex::new(String::new()));
+        let copy = self.copy_output(name, reader, Arc::clone(&output))?;
+        let ended = self.wait(&mut child, limit, name, &output);
+        end_group(&mut child, Signal::SIGKILL);
+        let _ = copy.join();
+        let output = std::mem::take(&mut *output.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(Finished {
+            status: ended?,
+            output,
+            name: name.to_owned(),
+            log: self.log_of(name),
+        })
+    }
+
+    fn wait(
+        &self,
+        child: &mut Child,
+        limit: Duration,
+        name: &str,
+        output: &Mutex<String>,
+    ) -> Result<ExitStatus, Failure> {
+        let start = Instant::now();
+        let mut reported = start;
+        loop {
+            if let Some(status) = child.try_wait().map_err(Failure::io(name))? {
+                return Ok(status);
+            }
+            let failure = if self.interrupted.load(Ordering::Relaxed) {
+                Some(Failure::Interrupted)
+            } else if start.elapsed() > limit {
+                let what = name.to_owned();
+                Some(Failure::TimedOut { what, limit })
+            } else {
+                None
+            };
+            if let Some(failure) = failure {
+                end_group(child, Signal::SIGTERM);
+                return Err(failure);
+            }
+            if reported.elapsed() > PROGRESS_EVERY {
+                reported = Instant::now();
+                let output = output.lock().unwrap_or_else(PoisonError::into_inner);
+                let last = output.lines().next_back().unwrap_or_default().trim();
+                let brief: String = last.chars().take(60).collect();
+                eprintln!("      {name}, {} so far: {brief}", seconds(start.elapsed()));
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    fn copy_output(
+        &self,
+        name: &str,
+        reader: PipeReader,
+        output: Arc<Mutex<String>>,
+    ) -> Result<thread::JoinHandle<()>, Failure> {
+        let path = self.log_of(name);
+        let mut file = File::create(&path).map_err(Failure::io(path.display().to_string()))?;
+        let verbose = self.verbose;
+        Ok(thread::spawn(move || {
+            let mut reader = BufReader::new(reader);
+            let mut line = Vec::new();
+            while matches!(reader.read_until(b'\n', &mut line), Ok(1..)) {
+                // The file is for people; a full disk shows elsewhere.
+                let _ = file.write_all(&line);
+                let text = String::from_utf8_lossy(&line);
+                if verbose {
+                    eprint!("{text}");
+                }
+                output
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push_str(&text);
+                line.clear();
+            }
+        }))
+    }
+
+    fn log_of(&self, name: &str) -> PathBuf {
+        self.logs.join(format!("{}.log", name.replace(' ', "-")))
+    }
+}
+
+/// A command that ended.
+pub struct Finished {
+    /// What it printed on both streams.
+    pub output: String,
+    pub status: ExitStatus,
+    name: String,
+    log: PathBuf,
+}
+
+impl Finished {
+    /// What it printed, if it says that all is well.
+    pub fn into_success(self) -> Result<String, Failure> {
+        if self.status.success() {
+            return Ok(self.output);
+        }
+        Err(Failure::Command {
+            what: self.name,
+            status: self.status,
+            log: self.log,
+        })
+    }
+}
+
+/// Sends `signal` to what is left of the child's group, and waits for the child.
+fn end_group(child: &mut Child, signal: Signal) {
+    if let Ok(id) = i32::try_from(child.id()) {
+        let group = Pid::from_raw(id);
+        // An error says that nobody is left.
+        let _ = killpg(group, signal);
+        let deadline = Instant::now() + GRACE;
+        while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            thread::sleep(POLL);
+        }
+    }
+}
+
+fn show_end(output: &str) {
+    let lines: Vec<&str> = output.lines().collect();
+    let hidden = lines.len().saturating_sub(SHOWN_LINES);
+    if hidden > 0 {
+        eprintln!("({hidden} lines before these)");
+    }
+    for line in &lines[hidden..] {
+        eprintln!("{line}");
+    }
+}

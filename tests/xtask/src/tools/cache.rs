@@ -1,0 +1,63 @@
+//! A folder of programs that were fetched or built, one subfolder for each version.
+
+use std::{
+    env,
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+};
+
+use crate::failure::Failure;
+
+/// The subfolder `key`, which `make` fills unless an earlier run did.
+///
+/// It appears whole or not at all, and two runs do not make it at once.
+pub fn entry(
+    key: &str,
+    make: impl FnOnce(&Path) -> Result<(), Failure>,
+) -> Result<PathBuf, Failure> {
+    let cache = folder()?;
+    let entry = cache.join(key);
+    if entry.is_dir() {
+        return Ok(entry);
+    }
+    let at = |path: &Path| Failure::io(path.display().to_string());
+    fs::create_dir_all(&cache).map_err(at(&cache))?;
+    let lock_path = cache.join("lock");
+    let lock = File::create(&lock_path).map_err(at(&lock_path))?;
+    if let Err(TryLockError::WouldBlock) = lock.try_lock() {
+        eprintln!(
+            "      waiting for another run that fills `{}`",
+            cache.display()
+        );
+        lock.lock().map_err(at(&lock_path))?;
+    }
+    if entry.is_dir() {
+        return Ok(entry);
+    }
+    // Whatever an interrupted run left is under this folder too.
+    let partial = cache.join("partial");
+    if partial.exists() {
+        fs::remove_dir_all(&partial).map_err(at(&partial))?;
+    }
+    fs::create_dir(&partial).map_err(at(&partial))?;
+    let content = partial.join("content");
+    fs::create_dir(&content).map_err(at(&content))?;
+    make(&content)?;
+    fs::rename(&content, &entry).map_err(at(&entry))?;
+    Ok(entry)
+}
+
+fn folder() -> Result<PathBuf, Failure> {
+    let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
+    let users = || {
+        let cache = variable("XDG_CACHE_HOME").map(PathBuf::from);
+        cache.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".cache")))
+    };
+    variable("ACK_RAM_CACHE")
+        .map(PathBuf::from)
+        .or_else(|| Some(users()?.join("ack-ram-authenticator")))
+        .ok_or_else(|| Failure::Missing {
+            what: "a cache folder",
+            remedy: "set ACK_RAM_CACHE or HOME".to_owned(),
+        })
+}

@@ -1,0 +1,93 @@
+//! kube-apiserver and kubectl: the ones that are here, or built from the Go modules.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use super::{cache, on_path};
+use crate::{failure::Failure, run::Runner};
+
+const GO_MOD: &str = include_str!("../../kubernetes/go.mod");
+const GO_SUM: &str = include_str!("../../kubernetes/go.sum");
+
+/// Where kube-apiserver is. It is not looked for on `PATH`: tests run the version of `go.mod`,
+/// unless a variable names another.
+pub fn apiserver(runner: &Runner) -> Result<PathBuf, Failure> {
+    match env::var_os("ACK_RAM_KUBE_APISERVER") {
+        Some(path) => Ok(path.into()),
+        None => build(runner, "kube-apiserver", "four to eight minutes"),
+    }
+}
+
+/// Where kubectl is.
+pub fn kubectl(runner: &Runner) -> Result<PathBuf, Failure> {
+    let named = env::var_os("ACK_RAM_KUBECTL").map(PathBuf::from);
+    match named.or_else(|| on_path("kubectl")) {
+        Some(path) => Ok(path),
+        None => build(runner, "kubectl", "one to three minutes"),
+    }
+}
+
+fn build(runner: &Runner, program: &'static str, time: &str) -> Result<PathBuf, Failure> {
+    let version = version()?;
+    let built = cache::entry(&format!("{program}-{version}"), |folder| {
+        if on_path("go").is_none() {
+            return Err(Failure::Missing {
+                what: "Go",
+                remedy: format!("install Go 1.25 or newer, which builds {program}"),
+            });
+        }
+        eprintln!("      building {program} {version} ({time})");
+        let module = folder.with_file_name("module");
+        write_module(&module).map_err(Failure::io(module.display().to_string()))?;
+        runner.run(
+            &format!("go build {program}"),
+            go_build(program, version, &module, folder),
+        )?;
+        Ok(())
+    })?;
+    Ok(built.join(program))
+}
+
+fn version() -> Result<&'static str, Failure> {
+    let required = GO_MOD
+        .lines()
+        .find_map(|line| line.strip_prefix("require k8s.io/kubernetes "));
+    required.ok_or_else(|| Failure::Check("go.mod requires no k8s.io/kubernetes".to_owned()))
+}
+
+fn write_module(module: &Path) -> std::io::Result<()> {
+    fs::create_dir(module)?;
+    fs::write(module.join("go.mod"), GO_MOD)?;
+    fs::write(module.join("go.sum"), GO_SUM)
+}
+
+fn go_build(program: &str, version: &str, module: &Path, output: &Path) -> Command {
+    let mut parts = version.trim_start_matches('v').split('.');
+    let [major, minor] = [(); 2].map(|()| parts.next().unwrap_or_default());
+    // Without these the programs call themselves `v0.0.0`.
+    let stamp = "-X k8s.io/component-base/version";
+    let flags = format!(
+        "-s -w {stamp}.gitVersion={version} {stamp}.gitMajor={major} {stamp}.gitMinor={minor}"
+    );
+    let mut command = Command::new("go");
+    command
+        .args([
+            "build",
+            "-v",
+            "-mod=readonly",
+            "-trimpath",
+            "-buildvcs=false",
+            "-ldflags",
+        ])
+        .arg(flags)
+        .arg("-o")
+        .arg(output.join(program))
+        .arg(format!("k8s.io/kubernetes/cmd/{program}"))
+        .current_dir(module)
+        .env("CGO_ENABLED", "0")
+        .env("GOWORK", "off");
+    command
+}

@@ -1,0 +1,21 @@
+//! Programs that the checks need, and how to get the ones that are missing.
+
+pub mod cargo_deny;
+pub mod etcd;
+pub mod kubernetes;
+pub mod wasm_target;
+
+mod apt;
+mod cache;
+
+use std::{env, path::PathBuf, time::Duration};
+
+/// A download that takes longer is not going to end.
+const DOWNLOAD_LIMIT: Duration = Duration::from_secs(600);
+
+/// Where `PATH` has `program`.
+fn on_path(program: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?)
+        .map(|folder| folder.join(program))
+        .find(|candidate| candidate.is_file())
+}

@@ -1,0 +1,108 @@
+//! A toolchain that builds for wasm32-unknown-unknown.
+
+use std::{path::Path, process::Command, time::Duration};
+
+use clap::ValueEnum;
+
+use super::{apt, on_path};
+use crate::{
+    cargo::{self, cargo},
+    failure::Failure,
+    run::Runner,
+};
+
+pub const TARGET: &str = "wasm32-unknown-unknown";
+/// rustup waits for long where its downloads are cut off.
+const RUSTUP_LIMIT: Duration = Duration::from_secs(120);
+
+const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld"];
+const DEBIAN_FILES: [&str; 4] = [
+    "/usr/bin/rustc",
+    "/usr/bin/cargo",
+    "/usr/bin/wasm-ld",
+    "/usr/lib/rustlib/src/rust/library/Cargo.lock",
+];
+
+/// Who builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Toolchain {
+    /// The cargo that runs this, once its toolchain has the target
+    Rustup,
+    /// Debian's rustc-web, which builds the standard library from source
+    Debian,
+}
+
+impl Toolchain {
+    /// The first that works; Debian's, which needs root, comes last.
+    pub fn find(runner: &Runner) -> Result<Self, Failure> {
+        match Self::Rustup.prepare(runner) {
+            Err(Failure::Missing { .. }) => Self::Debian.prepare(runner),
+            found => found,
+        }
+    }
+
+    /// Installs what this one needs, if it is not there yet.
+    pub fn prepare(self, runner: &Runner) -> Result<Self, Failure> {
+        match self {
+            Self::Rustup if has_target() => {}
+            Self::Rustup => add_target(runner)?,
+            Self::Debian if DEBIAN_FILES.iter().all(|file| Path::new(file).exists()) => {}
+            Self::Debian => {
+                eprintln!("      installing Debian's {}", DEBIAN_PACKAGES.join(" "));
+                apt::install(runner, "a toolchain for wasm", &DEBIAN_PACKAGES)?;
+            }
+        }
+        Ok(self)
+    }
+
+    /// `cargo build` for the target, to be completed with what to build.
+    pub fn build_command(self) -> Command {
+        match self {
+            Self::Rustup => cargo(&["build", "--target", TARGET]),
+            Self::Debian => {
+                let mut command = Command::new("/usr/bin/cargo");
+                cargo::forget_xtask(&mut command);
+                command
+                    .args([
+                        "build",
+                        "--target",
+                        TARGET,
+                        "-Z",
+                        "build-std=std,panic_abort",
+                    ])
+                    .env("RUSTC", "/usr/bin/rustc")
+                    // Debian's compiler is a stable one, and building `std` is not yet stable.
+                    .env("RUSTC_BOOTSTRAP", "1")
+                    .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld");
+                command
+            }
+        }
+    }
+}
+
+fn has_target() -> bool {
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--print", "target-libdir", "--target", TARGET]);
+    rustc.output().is_ok_and(|output| {
+        let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        output.status.success() && Path::new(&folder).is_dir()
+    })
+}
+
+fn add_target(runner: &Runner) -> Result<(), Failure> {
+    let missing = || Failure::Missing {
+        what: "the target wasm32-unknown-unknown",
+        remedy: format!("run `rustup target add {TARGET}`"),
+    };
+    if on_path("rustup").is_none() {
+        return Err(missing());
+    }
+    eprintln!("      asking rustup for {TARGET}");
+    let mut rustup = Command::new("rustup");
+    rustup.args(["target", "add", TARGET]);
+    match runner.attempt(RUSTUP_LIMIT, "rustup target add", rustup) {
+        Ok(_) | Err(Failure::TimedOut { .. }) if has_target() => Ok(()),
+        Ok(_) | Err(Failure::TimedOut { .. }) => Err(missing()),
+        Err(failure) => Err(failure),
+    }
+}

@@ -1,0 +1,51 @@
+//! What cargo knows about this workspace.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::{cargo::cargo, failure::Failure};
+
+/// The checkout and what is in it.
+pub struct Workspace {
+    /// The folder of the workspace's `Cargo.toml`.
+    pub root: PathBuf,
+    /// Where cargo builds.
+    pub target: PathBuf,
+    /// Names of the test targets that need a cluster.
+    pub cluster_tests: Vec<String>,
+}
+
+impl Workspace {
+    pub fn find() -> Result<Self, Failure> {
+        let mut command = cargo(&["metadata", "--no-deps", "--format-version=1"]);
+        let output = command.output().map_err(Failure::io("cargo metadata"))?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(Failure::Check(format!("cargo metadata: {said}")));
+        }
+        serde_json::from_slice(&output.stdout)
+            .ok()
+            .and_then(|metadata| Self::from_metadata(&metadata))
+            .ok_or_else(|| Failure::Check("cargo metadata: not as expected".to_owned()))
+    }
+
+    fn from_metadata(metadata: &Value) -> Option<Self> {
+        let folder = |key: &str| metadata[key].as_str().map(PathBuf::from);
+        let packages = metadata["packages"].as_array()?.iter();
+        let targets = packages.filter_map(|package| package["targets"].as_array());
+        let needs_cluster = |target: &&Value| {
+            let features = target["required-features"].as_array();
+            features.is_some_and(|features| features.iter().any(|name| name == "cluster"))
+        };
+        Some(Self {
+            root: folder("workspace_root")?,
+            target: folder("target_directory")?,
+            cluster_tests: targets
+                .flatten()
+                .filter(needs_cluster)
+                .filter_map(|target| target["name"].as_str().map(str::to_owned))
+                .collect(),
+        })
+    }
+}
