@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::arn::AccountId;
 use crate::fingerprint::Fingerprint;
 use crate::identity::Identity;
-use crate::rules::{Backend, NameError, Source};
+use crate::rules::{Backend, NameError, NearMiss, Source};
 use crate::sts::{StsError, StsRefusal, StsUnable};
 use crate::token::TokenError;
 
@@ -117,6 +117,12 @@ pub struct Explanation {
     /// The rule that spoke for the identity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matched: Option<Matched>,
+    /// Rules of the same backend that speak for the identity, too, but come after the one that matched.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outranked: Vec<Source>,
+    /// Rules that nearly speak for an identity that is not mapped.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub near_misses: Vec<NearMiss>,
     /// The identity is of a scrubbed account: nothing but the result may be logged.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub scrubbed: bool,
@@ -155,12 +161,27 @@ impl Decision {
         }
     }
 
-    pub(crate) fn granted(fingerprint: Fingerprint, user: KubernetesUser) -> Self {
-        Self::about(fingerprint, Outcome::Granted(user))
+    /// The token was refused before any rule was asked.
+    pub(crate) fn denied(fingerprint: Fingerprint, denial: Denial) -> Self {
+        Self::about(fingerprint, Err(denial), Explanation::default())
     }
 
-    pub(crate) fn denied(fingerprint: Fingerprint, denial: Denial) -> Self {
-        Self::about(fingerprint, Outcome::Denied(denial))
+    /// What the rules made of a verified identity.
+    pub(crate) fn about(
+        fingerprint: Fingerprint,
+        result: Result<KubernetesUser, Denial>,
+        explanation: Explanation,
+    ) -> Self {
+        Self {
+            outcome: match result {
+                Ok(user) => Outcome::Granted(user),
+                Err(denial) => Outcome::Denied(denial),
+            },
+            explanation: Explanation {
+                fingerprint: Some(fingerprint),
+                ..explanation
+            },
+        }
     }
 
     /// What becomes of the token that `fingerprint` names when STS gave no identity for it.
@@ -173,28 +194,13 @@ impl Decision {
 
     /// The host cannot tell about the token that `fingerprint` names.
     pub fn unable(fingerprint: Fingerprint, inability: Inability) -> Self {
-        Self::about(fingerprint, Outcome::Unable(inability))
-    }
-
-    fn about(fingerprint: Fingerprint, outcome: Outcome) -> Self {
         Self {
-            outcome,
+            outcome: Outcome::Unable(inability),
             explanation: Explanation {
                 fingerprint: Some(fingerprint),
                 ..Explanation::default()
             },
         }
-    }
-
-    pub(crate) fn of(mut self, identity: &Identity, is_scrubbed: bool) -> Self {
-        self.explanation.scrubbed = is_scrubbed;
-        self.explanation.identity = (!is_scrubbed).then(|| identity.clone());
-        self
-    }
-
-    pub(crate) fn by(mut self, matched: Matched) -> Self {
-        self.explanation.matched = Some(matched);
-        self
     }
 
     /// A stable name for what was decided, for logs and tests.

@@ -30,11 +30,11 @@ pub fn begin(token: &str, policy: &Policy, now: UnixTime) -> Step {
     let fingerprint = Fingerprint::of(token);
     match token::parse(token, policy, now) {
         Err(error) => Step::Done(Decision::denied(fingerprint, Denial::Token(error))),
-        Ok(call) => Step::Send(AwaitingSts {
+        Ok(checked) => Step::Send(AwaitingSts {
             fingerprint,
-            request: StsRequest::v2(&call, &policy.cluster_id),
-            expires: call.date.plus_seconds(STS_WINDOW_SECONDS),
-            access_key_id: call.access_key_id,
+            request: checked.request,
+            expires: checked.date.plus_seconds(STS_WINDOW_SECONDS),
+            access_key_id: checked.access_key_id,
         }),
     }
 }
@@ -55,7 +55,7 @@ impl AwaitingSts {
         self.fingerprint
     }
 
-    /// The call to make. It may be sent again; the bytes are the same.
+    /// The call to make. Where it [may be sent again](StsRequest::may_be_resent), the bytes are the same.
     #[must_use]
     pub fn request(&self) -> &StsRequest {
         &self.request

@@ -1,5 +1,7 @@
 //! What a server takes.
 
+use std::collections::BTreeSet;
+
 use crate::cluster_id::ClusterId;
 
 /// What tokens must be to be looked at further.
@@ -9,6 +11,10 @@ pub struct Policy {
     pub cluster_id: ClusterId,
     /// Longer tokens are refused unread.
     pub max_token_bytes: usize,
+    /// Whether tokens v1 (presigned URLs of older clients) are taken, too.
+    pub accept_v1: bool,
+    /// Query keys that a token v2 may sign beside the cluster id. They are sent on to STS.
+    pub extra_query_keys: BTreeSet<String>,
 }
 
 impl Policy {
@@ -21,6 +27,8 @@ impl Policy {
         Self {
             cluster_id,
             max_token_bytes: Self::DEFAULT_MAX_TOKEN_BYTES,
+            accept_v1: false,
+            extra_query_keys: BTreeSet::new(),
         }
     }
 }

@@ -1,1 +1,7 @@
-fn main() {}
+//! The program; everything is in [`ack_ram_authenticator::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ack_ram_authenticator::cli::run()
+}

@@ -1,11 +1,9 @@
 //! The `ack-ram-authenticator` binary as a user runs it.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    process::{Command, ExitStatus},
-    time::Duration,
-};
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
 
 use crate::process::{Process, WaitError};
 

@@ -1,10 +1,8 @@
 //! Loopback ports for servers that must be told theirs before they start.
 
-use std::{
-    net::{Ipv4Addr, TcpListener},
-    process,
-    sync::atomic::{AtomicU16, Ordering},
-};
+use std::net::{Ipv4Addr, TcpListener};
+use std::process;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 /// Below the range from which the kernel takes the local ports of outgoing connections, so that no
 /// client can take a port between the look and the server's start.

@@ -1,6 +1,7 @@
 //! Programs of others that the end-to-end tests run.
 
-use std::{env, path::PathBuf};
+use std::env;
+use std::path::PathBuf;
 
 /// A program that is found by an environment variable or on `PATH`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,8 @@
 //! The cluster harness itself: it works, and it leaves nothing behind.
 
-use std::{panic, path::PathBuf, sync::mpsc, thread};
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::{panic, thread};
 
 use ack_ram_tests::cluster::Cluster;
 

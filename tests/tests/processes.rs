@@ -1,9 +1,13 @@
 //! The guard over child processes.
 
-use std::{process::Command, thread, time::Duration};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use ack_ram_tests::process::Process;
-use nix::{errno::Errno, sys::signal::kill, unistd::Pid};
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 
 const LONG: Duration = Duration::from_secs(60);
 

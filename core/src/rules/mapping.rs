@@ -7,7 +7,10 @@ use serde::Serialize;
 use crate::arn::{Arn, ArnError, Resource};
 use crate::identity::Identity;
 use crate::rules::Names;
+use crate::rules::pattern::{Pattern, PatternError};
+use crate::rules::subject::{Subject, SubjectId};
 use crate::rules::template::{RenderError, Template, TemplateError};
+use crate::time::UnixTime;
 
 /// Where rules come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -37,7 +40,7 @@ impl fmt::Display for Backend {
 }
 
 /// Where one rule stands, for people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Source {
     /// The backend.
     pub backend: Backend,
@@ -51,24 +54,68 @@ impl fmt::Display for Source {
     }
 }
 
-/// A mapping as it was written.
+/// A mapping as it was written. Exactly one of `arn`, `arn_pattern`, `user_id` and `role_id` says whom it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
     /// Where it stands.
     pub source: Source,
-    /// `roleARN`, `userARN` or `spec.arn`.
+    /// Its place among others that tie with it.
+    pub age: Age,
+    /// `roleARN`, `userARN` or `spec.arn`; empty is none.
     pub arn: String,
+    /// `spec.arnPattern`.
+    pub arn_pattern: Option<String>,
+    /// `spec.userID`.
+    pub user_id: Option<String>,
+    /// `spec.roleID`.
+    pub role_id: Option<String>,
     /// The username, a template.
     pub username: String,
     /// The groups, templates.
     pub groups: Vec<String>,
 }
 
+impl Mapping {
+    /// A mapping of one ARN, as Go knows them.
+    #[must_use]
+    pub fn exact(source: Source, age: Age, arn: &str, username: &str, groups: Vec<String>) -> Self {
+        Self {
+            source,
+            age,
+            arn: arn.to_owned(),
+            arn_pattern: None,
+            user_id: None,
+            role_id: None,
+            username: username.to_owned(),
+            groups,
+        }
+    }
+}
+
+/// Of two rules that tie, the older one counts: by creation time, then by place in a list, then by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Age {
+    /// An object, by its creation time.
+    Created(UnixTime),
+    /// An entry of a file, by its place.
+    Place(usize),
+}
+
+/// How `arn` is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Globs {
+    /// `*` and `?` are wildcards: in objects, and in files with `server.globs`.
+    Wildcards,
+    /// They are themselves, as Go reads them in files; no identity has them.
+    Literal,
+}
+
 /// A mapping that can be applied.
 #[derive(Clone, Debug)]
 pub struct Rule {
     source: Source,
-    arn: Arn,
+    age: Age,
+    subject: Subject,
     username: Template,
     groups: Vec<Template>,
 }
@@ -76,6 +123,10 @@ pub struct Rule {
 /// Why a mapping was refused. The others are not touched by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuleError {
+    /// It does not say whom it is about.
+    Nobody,
+    /// It says whom it is about in two ways.
+    TwoSubjects(&'static str, &'static str),
     /// Its ARN cannot be an identity.
     Arn(ArnError),
     /// It names an assumed role, whose session would never match; the role is what identities are looked up by.
@@ -83,6 +134,10 @@ pub enum RuleError {
         /// What to write instead.
         role: String,
     },
+    /// Its ARN has wildcards, and is not a pattern.
+    Pattern(PatternError),
+    /// Its id is not an id.
+    Id(&'static str),
     /// Its username is not a template.
     Username(TemplateError),
     /// One of its groups is not a template.
@@ -97,6 +152,10 @@ pub enum RuleError {
 impl fmt::Display for RuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Nobody => f.write_str("it names nobody: give it an ARN, a pattern or an id"),
+            Self::TwoSubjects(one, other) => {
+                write!(f, "it has both `{one}` and `{other}`; give it one of them")
+            }
             Self::Arn(error) => write!(f, "its ARN cannot be an identity: {error}"),
             Self::AssumedRole { role } => {
                 write!(
@@ -104,6 +163,8 @@ impl fmt::Display for RuleError {
                     "it names one session of a role; write the role, `{role}`"
                 )
             }
+            Self::Pattern(error) => write!(f, "its pattern was refused: {error}"),
+            Self::Id(field) => write!(f, "its `{field}` is not letters, digits, `-`, `_` and `.`"),
             Self::Username(error) => write!(f, "its username was refused: {error}"),
             Self::Group { index, error } => write!(f, "its `groups[{index}]` was refused: {error}"),
         }
@@ -126,12 +187,8 @@ impl Rule {
     ///
     /// # Errors
     /// Says which part is wrong.
-    pub fn compile(mapping: Mapping) -> Result<Self, RuleError> {
-        let arn = Arn::parse(&mapping.arn).map_err(RuleError::Arn)?;
-        if let Resource::AssumedRole { .. } = arn.resource() {
-            let role = arn.canonical().to_string();
-            return Err(RuleError::AssumedRole { role });
-        }
+    pub fn compile(mapping: Mapping, globs: Globs) -> Result<Self, RuleError> {
+        let subject = subject(&mapping, globs)?;
         let username = Template::parse(&mapping.username).map_err(RuleError::Username)?;
         let groups = mapping
             .groups
@@ -143,7 +200,8 @@ impl Rule {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             source: mapping.source,
-            arn,
+            age: mapping.age,
+            subject,
             username,
             groups,
         })
@@ -155,10 +213,15 @@ impl Rule {
         &self.source
     }
 
-    /// Whom it maps.
+    /// Whom it speaks for.
     #[must_use]
-    pub fn arn(&self) -> &Arn {
-        &self.arn
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// Smaller is older; no two rules of one backend are equal.
+    pub(crate) fn rank(&self) -> (Age, &str) {
+        (self.age, &self.source.position)
     }
 
     pub(crate) fn names(&self, identity: &Identity) -> Result<Names, NameError> {
@@ -179,4 +242,54 @@ impl Rule {
             .collect::<Result<_, _>>()?;
         Ok((username, groups))
     }
+}
+
+fn subject(mapping: &Mapping, globs: Globs) -> Result<Subject, RuleError> {
+    let given = [
+        (
+            "arn",
+            Some(mapping.arn.as_str()).filter(|arn| !arn.is_empty()),
+        ),
+        ("arnPattern", mapping.arn_pattern.as_deref()),
+        ("userID", mapping.user_id.as_deref()),
+        ("roleID", mapping.role_id.as_deref()),
+    ];
+    let mut given = given
+        .into_iter()
+        .filter_map(|(field, value)| value.map(|value| (field, value)));
+    let (field, value) = given.next().ok_or(RuleError::Nobody)?;
+    if let Some((other, _)) = given.next() {
+        return Err(RuleError::TwoSubjects(field, other));
+    }
+    match field {
+        "arn" if globs == Globs::Wildcards && Pattern::has_wildcard(value) => pattern(value),
+        "arn" => exact(value),
+        "arnPattern" if Pattern::has_wildcard(value) => pattern(value),
+        "arnPattern" => exact(value),
+        "userID" => Ok(Subject::Id(SubjectId::User(id(field, value)?))),
+        _ => Ok(Subject::Id(SubjectId::Role(id(field, value)?))),
+    }
+}
+
+fn pattern(text: &str) -> Result<Subject, RuleError> {
+    Pattern::parse(text)
+        .map(Subject::Pattern)
+        .map_err(RuleError::Pattern)
+}
+
+fn exact(text: &str) -> Result<Subject, RuleError> {
+    let arn = Arn::parse(text).map_err(RuleError::Arn)?;
+    if let Resource::AssumedRole { .. } = arn.resource() {
+        let role = arn.canonical().to_string();
+        return Err(RuleError::AssumedRole { role });
+    }
+    Ok(Subject::Arn(arn))
+}
+
+fn id(field: &'static str, text: &str) -> Result<Box<str>, RuleError> {
+    let is_id = (1..=80).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+    is_id.then(|| text.into()).ok_or(RuleError::Id(field))
 }

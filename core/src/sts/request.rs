@@ -4,6 +4,7 @@ use crate::cluster_id::ClusterId;
 use crate::secret::Secret;
 use crate::sign::acs3::Authorization;
 use crate::sign::percent;
+use crate::token::v1::{self, PresignedCall};
 use crate::token::v2::{self, SignedCall, SignedHeaders};
 
 /// A `GetCallerIdentity` call, ready for the wire but for host and user agent, which are the host program's own.
@@ -12,8 +13,9 @@ use crate::token::v2::{self, SignedCall, SignedHeaders};
 #[derive(Debug, PartialEq, Eq)]
 pub struct StsRequest {
     method: &'static str,
-    path_and_query: String,
+    path_and_query: Secret,
     headers: Vec<(&'static str, Secret)>,
+    may_be_resent: bool,
 }
 
 impl StsRequest {
@@ -39,24 +41,58 @@ impl StsRequest {
                 .into_iter()
                 .map(|(name, value)| (name, Secret::new(value))),
         );
-        let query = percent::canonical_query(&[(v2::CLUSTER_ID_KEY, cluster.as_str())]);
+        let mut query = vec![(v2::CLUSTER_ID_KEY, cluster.as_str())];
+        query.extend(
+            call.extra_query
+                .iter()
+                .map(|(key, value)| (&**key, &**value)),
+        );
+        let query = percent::canonical_query(&query);
         Self {
             method: v2::METHOD,
-            path_and_query: format!("{}?{query}", v2::PATH),
+            path_and_query: Secret::new(format!("{}?{query}", v2::PATH)),
             headers,
+            may_be_resent: true,
         }
     }
 
-    /// `POST`.
+    pub(crate) fn v1(call: &PresignedCall, cluster: &ClusterId) -> Self {
+        let date = call.date.to_string();
+        let mut query = v1::CONSTANTS.to_vec();
+        query.extend([
+            ("AccessKeyId", call.access_key_id.as_str()),
+            (v1::CLUSTER_ID_KEY, cluster.as_str()),
+            ("Signature", call.signature.expose()),
+            ("SignatureNonce", &*call.nonce),
+            ("Timestamp", &date),
+        ]);
+        let security_token = call.security_token.as_ref().map(Secret::expose);
+        query.extend(security_token.map(|token| ("SecurityToken", token)));
+        let query = percent::canonical_query(&query);
+        Self {
+            method: v1::METHOD,
+            path_and_query: Secret::new(format!("/?{query}")),
+            headers: vec![("accept", Secret::new("application/json"))],
+            may_be_resent: false,
+        }
+    }
+
+    /// `POST` for a token v2, `GET` for a token v1.
     #[must_use]
     pub fn method(&self) -> &'static str {
         self.method
     }
 
-    /// Path and query, escaped.
+    /// Path and query, escaped. A token v1 has its signature here.
     #[must_use]
-    pub fn path_and_query(&self) -> &str {
+    pub fn path_and_query(&self) -> &Secret {
         &self.path_and_query
+    }
+
+    /// Whether STS takes it more than once. It does not for a token v1, whose nonce is good once.
+    #[must_use]
+    pub fn may_be_resent(&self) -> bool {
+        self.may_be_resent
     }
 
     /// All headers but `host`, `user-agent` and `content-length: 0`. Values are secret; names are lower case.

@@ -44,6 +44,17 @@ pub enum TokenError {
     },
     /// It starts with `k8s-ack-`, but with no version that this server takes.
     UnknownVersion,
+    /// It is a token v1, and this server takes none.
+    V1,
+    /// What a token v1 holds is not a URL.
+    Url,
+    /// The URL of a token v1 is not one of STS.
+    NotSts,
+    /// A parameter stands there twice.
+    Repeated {
+        /// Its name.
+        name: &'static str,
+    },
     /// What follows the prefix is not standard base64 with padding.
     Base64,
     /// What the base64 holds is not JSON that we take.
@@ -118,6 +129,10 @@ impl TokenError {
         match self {
             Self::TooLarge { .. } => "token_too_large",
             Self::UnknownVersion => "token_version",
+            Self::V1 => "token_v1",
+            Self::Url => "token_url",
+            Self::NotSts => "token_not_sts",
+            Self::Repeated { .. } => "token_repeated",
             Self::Base64 => "token_base64",
             Self::Json(_) => "token_json",
             Self::UnknownField { .. } => "token_unknown_field",
@@ -145,6 +160,9 @@ impl TokenError {
             Self::UnknownVersion => {
                 "update the client; this server takes tokens that start `k8s-ack-v2.`"
             }
+            Self::V1 => {
+                "update the client to one that makes tokens v2, or set `server.acceptTokenV1`"
+            }
             Self::ExtraQueryKey { .. } => {
                 "unset `ACK_RAM_TOOL_TOKEN_EXTRA_KEY_PREFIX` where the client runs"
             }
@@ -155,7 +173,10 @@ impl TokenError {
                 "make a new token; if it is new, set the clock of the machine that made it"
             }
             Self::NotYetValid { .. } => "set the clock of the machine that made the token",
-            Self::Base64
+            Self::Url
+            | Self::NotSts
+            | Self::Repeated { .. }
+            | Self::Base64
             | Self::Json(_)
             | Self::UnknownField { .. }
             | Self::Missing { .. }
@@ -175,6 +196,10 @@ impl fmt::Display for TokenError {
                 write!(f, "the token has {bytes} bytes, the limit is {limit}")
             }
             Self::UnknownVersion => f.write_str("the token has no version that this server takes"),
+            Self::V1 => f.write_str("the token is of version 1, which this server does not take"),
+            Self::Url => f.write_str("the token does not hold a URL"),
+            Self::NotSts => f.write_str("the URL in the token is not `https://` to STS"),
+            Self::Repeated { name } => write!(f, "the token's `{name}` stands there twice"),
             Self::Base64 => f.write_str("the token is not standard base64 with padding"),
             Self::Json(error) => write!(f, "the token is not what clients write: {error}"),
             Self::UnknownField { place, name } => {

@@ -1,6 +1,7 @@
 //! Tokens: from text to the parts of a request that the client signed.
 
 mod error;
+pub mod v1;
 pub mod v2;
 
 pub use error::{Shown, TokenError};
@@ -8,9 +9,10 @@ pub use error::{Shown, TokenError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::access_key::AccessKeyId;
 use crate::policy::Policy;
+use crate::sts::StsRequest;
 use crate::time::UnixTime;
-use crate::token::v2::SignedCall;
 
 /// What starts every token of ours, of any version.
 pub const FAMILY_PREFIX: &str = "k8s-ack-";
@@ -23,24 +25,59 @@ pub const STS_WINDOW_SECONDS: i64 = 15 * 60;
 /// word on dates.
 pub const CLOCK_MARGIN_SECONDS: i64 = 5 * 60;
 
+/// A token that passed every check that needs no secret.
+pub(crate) struct CheckedToken {
+    pub(crate) request: StsRequest,
+    pub(crate) access_key_id: AccessKeyId,
+    pub(crate) date: UnixTime,
+}
+
 /// Reads a token that starts with [`FAMILY_PREFIX`].
 ///
 /// # Errors
 /// Everything here is the caller's fault.
-pub(crate) fn parse(token: &str, policy: &Policy, now: UnixTime) -> Result<SignedCall, TokenError> {
+pub(crate) fn parse(
+    token: &str,
+    policy: &Policy,
+    now: UnixTime,
+) -> Result<CheckedToken, TokenError> {
     if token.len() > policy.max_token_bytes {
         return Err(TokenError::TooLarge {
             bytes: token.len(),
             limit: policy.max_token_bytes,
         });
     }
-    let payload = token
-        .strip_prefix(v2::PREFIX)
-        .ok_or(TokenError::UnknownVersion)?;
-    let json = STANDARD.decode(payload).map_err(|_| TokenError::Base64)?;
-    let call = v2::parse(&json, &policy.cluster_id)?;
-    check_date(call.date, now)?;
-    Ok(call)
+    let checked = if let Some(payload) = token.strip_prefix(v2::PREFIX) {
+        let call = v2::parse(&decode(payload)?, policy)?;
+        CheckedToken {
+            request: StsRequest::v2(&call, &policy.cluster_id),
+            access_key_id: call.access_key_id,
+            date: call.date,
+        }
+    } else if let Some(payload) = token.strip_prefix(v1::PREFIX) {
+        if !policy.accept_v1 {
+            return Err(TokenError::V1);
+        }
+        let call = v1::parse(&decode(payload)?, &policy.cluster_id)?;
+        CheckedToken {
+            request: StsRequest::v1(&call, &policy.cluster_id),
+            access_key_id: call.access_key_id,
+            date: call.date,
+        }
+    } else {
+        return Err(TokenError::UnknownVersion);
+    };
+    check_date(checked.date, now)?;
+    Ok(checked)
+}
+
+fn decode(payload: &str) -> Result<Vec<u8>, TokenError> {
+    STANDARD.decode(payload).map_err(|_| TokenError::Base64)
+}
+
+/// Visible ASCII: no space, which a signature trims, no control character, nothing that a proxy could read otherwise.
+fn is_sendable(value: &str) -> bool {
+    !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn check_date(date: UnixTime, now: UnixTime) -> Result<(), TokenError> {

@@ -6,10 +6,12 @@
 use crate::access_key::AccessKeyId;
 use crate::cluster_id::ClusterId;
 use crate::json::{self, Object, Value};
+use crate::policy::Policy;
 use crate::secret::Secret;
 use crate::sign::acs3::{Authorization, EMPTY_BODY_SHA256, Signature};
 use crate::time::UnixTime;
 use crate::token::error::{Shown, TokenError};
+use crate::token::is_sendable;
 
 /// What starts a token v2; standard base64 with padding follows.
 pub const PREFIX: &str = "k8s-ack-v2.";
@@ -61,6 +63,9 @@ impl<'a> SignedHeaders<'a> {
     }
 }
 
+/// Names and values, not escaped.
+type QueryPairs = Vec<(Box<str>, Box<str>)>;
+
 /// The parts of a token that are the client's own, each checked.
 #[derive(Clone, Debug)]
 pub(crate) struct SignedCall {
@@ -68,10 +73,12 @@ pub(crate) struct SignedCall {
     pub(crate) date: UnixTime,
     pub(crate) security_token: Option<Secret>,
     pub(crate) signature: Signature,
+    /// Further signed query keys that the policy lets through.
+    pub(crate) extra_query: QueryPairs,
 }
 
-/// Reads the JSON of a token that must be for `cluster`. The date is read, not judged.
-pub(crate) fn parse(json: &[u8], cluster: &ClusterId) -> Result<SignedCall, TokenError> {
+/// Reads the JSON of a token that must be for the policy's cluster. The date is read, not judged.
+pub(crate) fn parse(json: &[u8], policy: &Policy) -> Result<SignedCall, TokenError> {
     let token = json::parse_object(json).map_err(TokenError::Json)?;
     for (name, _) in token.iter() {
         if !["clusterId", "method", "path", "query", "headers"].contains(&name) {
@@ -80,22 +87,25 @@ pub(crate) fn parse(json: &[u8], cluster: &ClusterId) -> Result<SignedCall, Toke
     }
     constant(&token, "method", METHOD)?;
     constant(&token, "path", PATH)?;
-    check_cluster(&token, cluster)?;
-    let headers = token
-        .object("headers")
-        .ok_or(TokenError::Missing { name: "headers" })?;
-    signed_call(&Headers::read(headers)?)
-}
-
-/// The signed id decides; the unsigned one, where a client wrote it, may not contradict it.
-fn check_cluster(token: &Object<'_>, cluster: &ClusterId) -> Result<(), TokenError> {
     let query = token
         .object("query")
         .ok_or(TokenError::Missing { name: "query" })?;
-    if let Some((name, _)) = query.iter().find(|(name, _)| *name != CLUSTER_ID_KEY) {
-        let name = Shown::new(name);
-        return Err(TokenError::ExtraQueryKey { name });
-    }
+    check_cluster(&token, query, &policy.cluster_id)?;
+    let headers = token
+        .object("headers")
+        .ok_or(TokenError::Missing { name: "headers" })?;
+    Ok(SignedCall {
+        extra_query: extra_query(query, policy)?,
+        ..signed_call(&Headers::read(headers)?)?
+    })
+}
+
+/// The signed id decides; the unsigned one, where a client wrote it, may not contradict it.
+fn check_cluster(
+    token: &Object<'_>,
+    query: &Object<'_>,
+    cluster: &ClusterId,
+) -> Result<(), TokenError> {
     let signed = query.string(CLUSTER_ID_KEY).ok_or(TokenError::Missing {
         name: CLUSTER_ID_KEY,
     })?;
@@ -108,6 +118,29 @@ fn check_cluster(token: &Object<'_>, cluster: &ClusterId) -> Result<(), TokenErr
         Some(Value::String(unsigned)) if unsigned == signed => Ok(()),
         Some(_) => Err(TokenError::ClusterIdsDiffer),
     }
+}
+
+/// What the query signs beside the cluster id. Go drops such keys, and STS then refuses the signature.
+fn extra_query(
+    query: &Object<'_>,
+    policy: &Policy,
+) -> Result<QueryPairs, TokenError> {
+    query
+        .iter()
+        .filter(|(name, _)| *name != CLUSTER_ID_KEY)
+        .map(|(name, value)| match value {
+            Value::String(value) if policy.extra_query_keys.contains(name) => {
+                if is_sendable(value) {
+                    Ok((name.into(), value.as_ref().into()))
+                } else {
+                    Err(TokenError::HeaderValue { name: "query" })
+                }
+            }
+            _ => Err(TokenError::ExtraQueryKey {
+                name: Shown::new(name),
+            }),
+        })
+        .collect()
 }
 
 fn signed_call(headers: &Headers<'_>) -> Result<SignedCall, TokenError> {
@@ -147,12 +180,8 @@ fn signed_call(headers: &Headers<'_>) -> Result<SignedCall, TokenError> {
         date: UnixTime::parse(date).ok_or(TokenError::Date)?,
         security_token: security_token.map(Secret::new),
         signature: authorization.signature,
+        extra_query: Vec::new(),
     })
-}
-
-/// Visible ASCII: no space, which a signature trims, no control character, nothing that a proxy could read otherwise.
-fn is_sendable(value: &str) -> bool {
-    !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// A token's headers by the names that clients write. Header names compare without case; the JSON parser has already

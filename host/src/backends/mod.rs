@@ -1,6 +1,6 @@
 //! Backends: where rules come from.
 
-use ack_ram_core::rules::{Backend, BackendRules, Mapping, Rule, RuleSet};
+use ack_ram_core::rules::{Backend, BackendRules, Conflict, Globs, Mapping, Rule, RuleSet};
 
 use crate::config::Config;
 
@@ -22,7 +22,10 @@ fn mounted_file(backend: Backend, config: &Config) -> BackendRules {
         add(&mut rules, mapping);
     }
     for account in &config.mappings.accounts {
-        rules.add_account(account.clone());
+        rules.apply_account(account.clone());
+    }
+    for Conflict { loser, winner } in rules.conflicts() {
+        tracing::warn!("{loser} never answers: {winner} names the same identity and comes first");
     }
     if rules.is_empty() {
         tracing::warn!(%backend, "maps nobody: add `server.mapRoles`, `server.mapUsers` or `server.mapAccounts`");
@@ -34,12 +37,8 @@ fn mounted_file(backend: Backend, config: &Config) -> BackendRules {
 
 fn add(rules: &mut BackendRules, mapping: &Mapping) {
     let source = &mapping.source;
-    match Rule::compile(mapping.clone()) {
+    match Rule::compile(mapping.clone(), Globs::Literal) {
         Err(error) => tracing::warn!("{source} was left out: {error}"),
-        Ok(rule) => {
-            if let Err(earlier) = rules.add(rule) {
-                tracing::warn!("{source} was left out: {earlier} names the same ARN");
-            }
-        }
+        Ok(rule) => rules.apply(rule),
     }
 }

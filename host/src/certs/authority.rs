@@ -118,12 +118,6 @@ impl Authority {
         &self.names
     }
 
-    /// Whether it can issue certificates; one that cannot is served as it is.
-    #[must_use]
-    pub fn is_ca(&self) -> bool {
-        self.issuer.is_some()
-    }
-
     /// A new certificate with a new key for `names`, good from a day before `now` until `lifetime_seconds` after it.
     ///
     /// Gives nothing when this is no CA.

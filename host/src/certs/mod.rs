@@ -13,3 +13,6 @@ pub use authority::Authority;
 pub use error::CertificateError;
 pub use serving::ServingCertificate;
 pub use state::load_or_create;
+
+#[cfg(test)]
+mod tests;

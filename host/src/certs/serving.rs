@@ -48,13 +48,11 @@ impl ServingCertificate {
         clock: Clock,
     ) -> Result<Self, CertificateError> {
         let mut all = authority.names().to_vec();
-        all.extend(
-            names
-                .iter()
-                .filter(|name| !authority.names().contains(name))
-                .cloned(),
-        );
-        all.dedup();
+        for name in names {
+            if !all.contains(name) {
+                all.push(name.clone());
+            }
+        }
         let first = issue(&authority, &all, clock())?;
         Ok(Self {
             authority,

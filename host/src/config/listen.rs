@@ -121,50 +121,46 @@ pub(super) fn read(layers: &mut Layers<'_>) -> Result<Listen, Problem> {
     let in_file = layers.server.text("address")?;
     let address = match flag("address", overrides.address.as_ref()).or(in_file) {
         Some(given) => host(&given)?,
-        None => Host::Ip(IpAddr::from([127, 0, 0, 1])),
-    };
-    let in_file = layers
-        .server
-        .text("bind")?
-        .filter(|given| !given.value.is_empty());
-    let bind = match flag("bind", overrides.bind.as_ref()).or(in_file) {
-        Some(given) => {
-            let bind = host(&given)?;
-            if bind != address {
-                layers.warnings.push(given.problem(format_args!(
-                    "wins: the server listens on `{bind}`, not on `server.address` `{address}` as the Go version did"
-                )));
-            }
-            Some(bind)
-        }
-        None => None,
+        None => Host::Ip(IpAddr::from(Ipv4Addr::LOCALHOST)),
     };
     let in_file = layers.server.take("port").map(port).transpose()?;
-    let port = match flag("port", overrides.port.as_ref()).or(in_file) {
-        Some(given) => given.value,
-        None => DEFAULT_PORT,
-    };
-    let health_port = match layers
-        .server
-        .take("healthPort")
-        .map(self::port)
-        .transpose()?
-    {
-        Some(given) if given.value == port && port != 0 => {
-            return Err(given.problem(format_args!(
-                "is {port}, as `server.port`; write another, or 0 for none"
-            )));
-        }
-        Some(given) => given.value,
-        None => DEFAULT_HEALTH_PORT,
-    };
+    let port = flag("port", overrides.port.as_ref())
+        .or(in_file)
+        .map_or(DEFAULT_PORT, |given| given.value);
     Ok(Listen {
-        host: bind.unwrap_or_else(|| address.clone()),
+        host: bind(layers, &address)?.unwrap_or_else(|| address.clone()),
         port,
-        health_port: (health_port != 0).then_some(health_port),
+        health_port: health_port(layers, port)?,
         hostname,
         address,
     })
+}
+
+/// `--bind`, else `server.bind`. Go never read it, so whoever has it in a file may not expect it to work.
+fn bind(layers: &mut Layers<'_>, address: &Host) -> Result<Option<Host>, Problem> {
+    let in_file = layers.server.text("bind")?;
+    let given = flag("bind", layers.overrides.bind.as_ref()).or(in_file);
+    let Some(given) = given.filter(|given| !given.value.is_empty()) else {
+        return Ok(None);
+    };
+    let bind = host(&given)?;
+    if bind != *address {
+        layers.warnings.push(given.problem(format_args!(
+            "wins: the server listens on `{bind}`, not on `server.address` `{address}` as the Go version did"
+        )));
+    }
+    Ok(Some(bind))
+}
+
+fn health_port(layers: &mut Layers<'_>, webhook_port: u16) -> Result<Option<u16>, Problem> {
+    match layers.server.take("healthPort").map(port).transpose()? {
+        None => Ok(Some(DEFAULT_HEALTH_PORT)),
+        Some(given) if given.value == 0 => Ok(None),
+        Some(given) if given.value == webhook_port => Err(given.problem(format_args!(
+            "is {webhook_port}, as `server.port`; write another, or 0 for none"
+        ))),
+        Some(given) => Ok(Some(given.value)),
+    }
 }
 
 fn host(given: &Given<String>) -> Result<Host, Problem> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ack_ram_core::arn::AccountId;
-use ack_ram_core::rules::{Backend, Mapping, Source};
+use ack_ram_core::rules::{Age, Backend, Mapping, Source};
 
 use crate::config::error::{Problem, Warning};
 use crate::config::file::{Given, Table};
@@ -25,6 +25,9 @@ pub struct FileMappings {
 pub(super) fn read(layers: &mut Layers<'_>) -> Result<FileMappings, Problem> {
     let mut mappings = list(layers, "mapRoles", "roleARN", keys::ROLE)?;
     mappings.extend(list(layers, "mapUsers", "userARN", keys::USER)?);
+    for (place, mapping) in mappings.iter_mut().enumerate() {
+        mapping.age = Age::Place(place);
+    }
     let accounts = accounts(layers, "mapAccounts")?;
     Ok(FileMappings { mappings, accounts })
 }
@@ -116,19 +119,24 @@ fn mapping(
     position: &str,
     warnings: &mut Vec<Warning>,
 ) -> Result<Mapping, Problem> {
-    Ok(Mapping {
-        source: Source {
-            backend: Backend::MountedFile,
-            position: position.to_owned(),
-        },
-        arn: table.required_text(arn)?,
-        username: table.required_text("username")?,
-        groups: table
-            .texts("groups", warnings)?
-            .into_iter()
-            .map(|group| group.value)
-            .collect(),
-    })
+    let source = Source {
+        backend: Backend::MountedFile,
+        position: position.to_owned(),
+    };
+    let arn = table.required_text(arn)?;
+    let username = table.required_text("username")?;
+    let groups = table
+        .texts("groups", warnings)?
+        .into_iter()
+        .map(|group| group.value)
+        .collect();
+    Ok(Mapping::exact(
+        source,
+        Age::Place(0),
+        &arn,
+        &username,
+        groups,
+    ))
 }
 
 fn accounts(layers: &mut Layers<'_>, key: &'static str) -> Result<Vec<AccountId>, Problem> {

@@ -96,7 +96,7 @@ impl StsClient {
     pub async fn call(&self, request: &StsRequest) -> Answer {
         let tries = async {
             match self.send(request).await {
-                Err(Failure::BrokenOff(_)) => self.send(request).await,
+                Err(Failure::BrokenOff(_)) if request.may_be_resent() => self.send(request).await,
                 other => other,
             }
         };
@@ -135,7 +135,7 @@ impl StsClient {
         request: &StsRequest,
     ) -> Result<Request<Empty<Bytes>>, hyper::http::Error> {
         let mut parts = self.base.clone().into_parts();
-        parts.path_and_query = Some(request.path_and_query().parse()?);
+        parts.path_and_query = Some(request.path_and_query().expose().parse()?);
         let mut http = Request::builder()
             .method(Method::from_bytes(request.method().as_bytes())?)
             .uri(Uri::from_parts(parts)?)

@@ -1,15 +1,14 @@
 //! Kubeconfig files, and kubectl run with one of them.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use std::{env, fs};
 
 use serde_json::{Value, json};
 
-use crate::{process::Process, tools};
+use crate::process::Process;
+use crate::tools;
 
 /// No command of a test takes nearly as long.
 const LIMIT: Duration = Duration::from_secs(120);

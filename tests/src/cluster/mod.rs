@@ -3,21 +3,17 @@
 //! Nothing here is shared or fixed: several clusters may run side by side. Dropping a [`Cluster`]
 //! ends its servers and removes its files, also while a test panics.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use serde_json::Value;
+use ack_ram_core::review::ReviewVersion;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use self::servers::Servers;
 
-pub use self::{
-    kubectl::{ExecPlugin, KubectlOutput},
-    servers::ReviewVersion,
-};
+pub use self::kubectl::{ExecPlugin, KubectlOutput};
 
 mod kubectl;
 mod servers;
@@ -114,8 +110,16 @@ impl Cluster {
 
     /// Writes a kubeconfig whose user logs in with `plugin`; `name` tells it from others.
     pub fn write_kubeconfig(&self, name: &str, plugin: &ExecPlugin) -> PathBuf {
+        self.write_user_kubeconfig(name, plugin.to_user())
+    }
+
+    /// Writes a kubeconfig whose user logs in with `token`; `name` tells it from others.
+    pub fn write_token_kubeconfig(&self, name: &str, token: &str) -> PathBuf {
+        self.write_user_kubeconfig(name, json!({"token": token}))
+    }
+
+    fn write_user_kubeconfig(&self, name: &str, user: Value) -> PathBuf {
         let path = self.folder().join(format!("kubeconfig-{name}.json"));
-        let user = plugin.to_user();
         self.servers.access.write_kubeconfig(&path, user);
         path
     }

@@ -1,40 +1,25 @@
 //! etcd and kube-apiserver.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
 
+use ack_ram_core::review::ReviewVersion;
 use rcgen::KeyPair;
 use serde_json::json;
 
-use super::{
-    Webhook,
-    kubectl::{self, Access},
-};
-use crate::{
-    ports::free_port,
-    process::{Process, WaitError},
-    tools,
-};
+use super::Webhook;
+use super::kubectl::{self, Access};
+use crate::ports::free_port;
+use crate::process::{Process, WaitError};
+use crate::tools;
 
 /// One start takes about five seconds on two idle cores.
 const START_LIMIT: Duration = Duration::from_secs(120);
 const ATTEMPTS: usize = 3;
 const PORT_TAKEN: &str = "address already in use";
 const ADMIN_TOKEN: &str = "admin-of-a-test-cluster";
-
-/// The version of the TokenReview that the API server sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReviewVersion {
-    /// `authentication.k8s.io/v1`
-    V1,
-    /// `authentication.k8s.io/v1beta1`, the API server's default.
-    V1Beta1,
-}
 
 pub(super) struct Servers {
     pub(super) apiserver: Process,

@@ -1,11 +1,9 @@
 //! What a child printed, readable while it still prints.
 
-use std::{
-    io::{BufRead, BufReader, Read},
-    sync::{Arc, Condvar, Mutex, PoisonError},
-    thread,
-    time::Duration,
-};
+use std::io::{BufRead, BufReader, Read};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 /// How long the end of a child's output may lag behind the end of the child.
 const SETTLE: Duration = Duration::from_secs(1);

@@ -54,32 +54,37 @@ impl Call {
             headers.push(("x-acs-security-token", token.expose()));
         }
         headers.push(("x-acs-version", "2015-04-01"));
-        let signed_headers = headers.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+        Self::acs3_covering(&headers, &body, key)
+    }
+
+    /// A POST of `body`, signed as ACS3 over just these headers.
+    pub fn acs3_covering(headers: &[(&str, &str)], body: &str, key: &AccessKey) -> Self {
+        let names: Vec<_> = headers.iter().map(|(name, _)| *name).collect();
         let signature = CanonicalRequest {
             method: "POST",
             path: "/",
             query: &[],
-            headers: &headers,
-            body_sha256: &sha256,
+            headers,
+            body_sha256: &body_sha256(body.as_bytes()),
         }
         .sign(&key.secret)
         .unwrap();
         let authorization = Authorization {
             access_key_id: key.id.clone(),
-            signed_headers: &signed_headers.join(";"),
+            signed_headers: &names.join(";"),
             signature,
         }
         .to_header();
-        headers.push(("authorization", authorization.expose()));
-        Self {
+        let mut call = Self {
             method: Method::POST,
             target: "/".to_owned(),
-            headers: headers
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
-            body: body.clone(),
+            headers: Vec::new(),
+            body: body.to_owned(),
+        };
+        for (name, value) in headers {
+            call = call.header(name, value);
         }
+        call.header("authorization", authorization.expose())
     }
 
     /// `action` with `parameters` in the query, signed as RPC. Token v1 is this with `GET`.

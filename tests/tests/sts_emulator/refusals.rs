@@ -2,6 +2,7 @@
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::sign::AccessKey;
+use ack_ram_core::sign::acs3::EMPTY_BODY_SHA256;
 use ack_ram_tests::sts::{Emulator, demo};
 use hyper::Method;
 
@@ -190,6 +191,25 @@ async fn what_acs3_requires() {
         "InvalidAction.NotFound",
     )
     .await;
+}
+
+/// The hash of the body is compared also when no signature covers the header that claims it.
+#[tokio::test]
+async fn the_body_is_what_the_header_says() {
+    let sts = Emulator::builder().demo().start().unwrap();
+    let date = sts.now().to_string();
+    let covered = [
+        ("x-acs-action", "GetCallerIdentity"),
+        ("x-acs-date", &date),
+        ("x-acs-version", "2015-04-01"),
+    ];
+    let call = Call::acs3_covering(&covered, "", &demo::user_key());
+    let wrong = EMPTY_BODY_SHA256.replace('e', "f");
+    for (claimed, code) in [(EMPTY_BODY_SHA256, ""), (&wrong, "SignatureDoesNotMatch")] {
+        let call = call.clone().header("x-acs-content-sha256", claimed);
+        let reply = send(&sts, &call, PATIENCE).await.unwrap();
+        assert_eq!(reply.text("Code"), code);
+    }
 }
 
 #[tokio::test]

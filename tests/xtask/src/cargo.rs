@@ -1,6 +1,7 @@
 //! Calls of cargo from inside `cargo run`.
 
-use std::{env, process::Command};
+use std::env;
+use std::process::Command;
 
 /// What `cargo run` tells this program about itself. Passed on, it would make build scripts that
 /// watch these variables run again, and with them much of the build.

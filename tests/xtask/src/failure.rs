@@ -1,6 +1,9 @@
 //! Why a check did not pass.
 
-use std::{fmt, io, path::PathBuf, process::ExitStatus, time::Duration};
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::time::Duration;
+use std::{fmt, io};
 
 /// By blame: what was checked, what the machine lacks, this program's surroundings, the user.
 #[derive(Debug)]
@@ -12,7 +15,11 @@ pub enum Failure {
         log: PathBuf,
     },
     /// A command did not end.
-    TimedOut { what: String, limit: Duration },
+    TimedOut {
+        what: String,
+        limit: Duration,
+        log: PathBuf,
+    },
     /// What was checked is not as it should be.
     Check(String),
     /// Something is needed that this program cannot get.
@@ -37,8 +44,12 @@ impl fmt::Display for Failure {
             Self::Command { what, status, log } => {
                 write!(f, "{what}: {status}; its output is in `{}`", log.display())
             }
-            Self::TimedOut { what, limit } => {
-                write!(f, "{what}: not done within {} s", limit.as_secs())
+            Self::TimedOut { what, limit, log } => {
+                let (limit, log) = (limit.as_secs(), log.display());
+                write!(
+                    f,
+                    "{what}: not done within {limit} s; its output is in `{log}`"
+                )
             }
             Self::Check(what) => f.write_str(what),
             Self::Missing { what, remedy } => write!(f, "{what} is missing: {remedy}"),

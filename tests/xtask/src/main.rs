@@ -10,11 +10,16 @@ mod tools;
 mod wasm;
 mod workspace;
 
-use std::{env, process::ExitCode};
+use std::env;
+use std::process::ExitCode;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
-use crate::{failure::Failure, run::Runner, tools::wasm_target::Toolchain, workspace::Workspace};
+use crate::failure::Failure;
+use crate::run::Runner;
+use crate::tools::wasm_target::Toolchain;
+use crate::workspace::Workspace;
 
 /// The checks of ack-ram-authenticator
 #[derive(Parser)]
@@ -37,6 +42,15 @@ enum Task {
         /// Only what takes seconds: format, clippy, and the tests that need no cluster
         #[arg(long)]
         quick: bool,
+        /// Only these checks
+        #[arg(
+            long,
+            value_name = "NAME",
+            value_delimiter = ',',
+            conflicts_with = "quick"
+        )]
+        #[arg(value_parser = PossibleValuesParser::new(stages::names()))]
+        only: Vec<String>,
     },
     /// Build the wasm modules for release, check what they import, and print their sizes
     Wasm {
@@ -62,10 +76,10 @@ fn perform(arguments: &Arguments) -> Result<ExitCode, Failure> {
     // Every command means the whole workspace, wherever in it the user stands.
     env::set_current_dir(&workspace.root).map_err(Failure::io("the workspace's folder"))?;
     let runner = Runner::new(workspace.target.join("xtask"), arguments.verbose)?;
-    match arguments.task {
-        Task::Test { quick } => Ok(stages::run_all(&workspace, &runner, quick)),
+    match &arguments.task {
+        Task::Test { quick, only } => Ok(stages::run(&workspace, &runner, *quick, only)),
         Task::Wasm { toolchain } => {
-            wasm::build_all(&workspace, &runner, toolchain)?;
+            wasm::build_all(&workspace, &runner, *toolchain)?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -1,26 +1,21 @@
 //! Running commands: progress while they run, their output in a file, a limit, and no leftovers.
 
-use std::{
-    fs::{self, File},
-    io::{BufRead, BufReader, PipeReader, Write},
-    os::unix::process::CommandExt,
-    path::PathBuf,
-    process::{Child, Command, ExitStatus, Stdio},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-    time::{Duration, Instant},
-};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, PipeReader, Write};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use nix::{
-    sys::signal::{Signal, killpg},
-    unistd::Pid,
-};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::{failure::Failure, summary::seconds};
+use crate::failure::Failure;
+use crate::summary::seconds;
 
 /// Longer than any one step takes on the slowest machine that is worth using.
 const LIMIT: Duration = Duration::from_secs(45 * 60);
@@ -117,8 +112,11 @@ impl Runner {
             let failure = if self.interrupted.load(Ordering::Relaxed) {
                 Some(Failure::Interrupted)
             } else if start.elapsed() > limit {
-                let what = name.to_owned();
-                Some(Failure::TimedOut { what, limit })
+                Some(Failure::TimedOut {
+                    what: name.to_owned(),
+                    limit,
+                    log: self.log_of(name),
+                })
             } else {
                 None
             };

@@ -1,19 +1,15 @@
 //! The checks, in their order: what fails fast comes first.
 
-use std::{
-    process::{Command, ExitCode},
-    time::Instant,
-};
+use std::process::{Command, ExitCode};
+use std::time::Instant;
 
-use crate::{
-    cargo::cargo,
-    counts::Tests,
-    failure::Failure,
-    run::Runner,
-    summary::{self, Line, seconds},
-    tools, wasm,
-    workspace::Workspace,
-};
+use crate::cargo::cargo;
+use crate::counts::Tests;
+use crate::failure::Failure;
+use crate::run::Runner;
+use crate::summary::{Line, Verdict, seconds, table};
+use crate::workspace::Workspace;
+use crate::{tools, wasm};
 
 struct Stage {
     name: &'static str,
@@ -84,47 +80,41 @@ struct Context<'a> {
     runner: &'a Runner,
 }
 
-/// Runs the stages until one fails, and prints a summary.
-pub fn run_all(workspace: &Workspace, runner: &Runner, quick: bool) -> ExitCode {
+/// The names of all stages, in their order.
+pub fn names() -> [&'static str; STAGES.len()] {
+    STAGES.each_ref().map(|stage| stage.name)
+}
+
+/// Runs the stages until one fails, and prints a summary. All of them, unless `quick`, or `only`
+/// names some.
+pub fn run(workspace: &Workspace, runner: &Runner, quick: bool, only: &[String]) -> ExitCode {
     let context = Context { workspace, runner };
     let stages: Vec<&Stage> = STAGES
         .iter()
         .filter(|stage| stage.quick || !quick)
+        .filter(|stage| only.is_empty() || only.iter().any(|name| name == stage.name))
         .collect();
+    let mut failed = false;
     let mut lines = Vec::new();
-    let mut failed = None;
     for (index, stage) in stages.iter().enumerate() {
-        let mut line = Line {
-            stage: stage.name,
-            result: summary::Result::NotRun,
-            time: Default::default(),
-            tests: None,
-        };
-        if failed.is_none() {
-            eprintln!(
-                "[{}/{}] {}: {}",
-                index + 1,
-                stages.len(),
-                stage.name,
-                stage.what
-            );
-            let start = Instant::now();
-            let ended = (stage.run)(&context, &mut line.tests);
-            line.time = start.elapsed();
-            line.result = match ended {
-                Ok(()) => summary::Result::Passed,
-                Err(failure) => {
-                    eprintln!("error: {}: {failure}", stage.name);
-                    failed = Some(stage.name);
-                    summary::Result::Failed
-                }
-            };
-            eprintln!("      {}", seconds(line.time));
+        if failed {
+            lines.push(Line::not_run(stage.name));
+            continue;
         }
+        eprintln!(
+            "[{}/{}] {}: {}",
+            index + 1,
+            stages.len(),
+            stage.name,
+            stage.what
+        );
+        let line = context.run(stage);
+        eprintln!("      {}", seconds(line.time));
+        failed = matches!(line.result, Verdict::Failed);
         lines.push(line);
     }
-    println!("{}", summary::table(&lines));
-    if failed.is_some() {
+    println!("{}", table(&lines));
+    if failed {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
@@ -161,7 +151,11 @@ fn docs(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {
 fn licences(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {
     let mut command = tools::cargo_deny::find(context.runner)?;
     command.args(["--workspace", "check", "licenses", "bans", "sources"]);
-    context.runner.run("licences", command).map(drop)
+    let output = context.runner.run("licences", command)?;
+    for warning in output.lines().filter(|line| line.starts_with("warning")) {
+        eprintln!("      {warning}");
+    }
+    Ok(())
 }
 
 fn wasm_modules(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {
@@ -184,6 +178,8 @@ fn cluster_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(),
             "ACK_RAM_KUBECTL",
             tools::kubernetes::kubectl(context.runner)?,
         );
+    // The tests start the binaries that were built last.
+    build(context, &mut None)?;
     context.run_tests("cluster", command, tests)
 }
 
@@ -196,6 +192,21 @@ fn quickstart(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failur
 }
 
 impl Context<'_> {
+    fn run(&self, stage: &Stage) -> Line {
+        let start = Instant::now();
+        let mut tests = None;
+        let ended = (stage.run)(self, &mut tests);
+        if let Err(failure) = &ended {
+            eprintln!("error: {}: {failure}", stage.name);
+        }
+        Line {
+            stage: stage.name,
+            result: ended.into(),
+            time: start.elapsed(),
+            tests,
+        }
+    }
+
     fn cargo(&self, name: &str, args: &[&str]) -> Result<(), Failure> {
         self.runner.run(name, cargo(args)).map(drop)
     }

@@ -1,11 +1,13 @@
 //! What ran, for people.
 
-use std::{fmt::Write as _, time::Duration};
+use std::fmt::Write as _;
+use std::time::Duration;
 
 use crate::counts::Tests;
+use crate::failure::Failure;
 
 /// How a stage ended.
-pub enum Result {
+pub enum Verdict {
     Passed,
     Failed,
     NotRun,
@@ -14,9 +16,31 @@ pub enum Result {
 /// One line of the summary.
 pub struct Line {
     pub stage: &'static str,
-    pub result: Result,
+    pub result: Verdict,
     pub time: Duration,
     pub tests: Option<Tests>,
+}
+
+impl Line {
+    /// A stage that an earlier failure kept from running.
+    pub fn not_run(stage: &'static str) -> Self {
+        Self {
+            stage,
+            result: Verdict::NotRun,
+            time: Duration::ZERO,
+            tests: None,
+        }
+    }
+}
+
+impl From<Result<(), Failure>> for Verdict {
+    fn from(ended: Result<(), Failure>) -> Self {
+        if ended.is_ok() {
+            Self::Passed
+        } else {
+            Self::Failed
+        }
+    }
 }
 
 /// The table, and below it, alone on the last line, the number of tests.
@@ -25,9 +49,9 @@ pub fn table(lines: &[Line]) -> String {
     let mut total = Tests::default();
     for line in lines {
         let (result, time) = match line.result {
-            Result::Passed => ("ok", seconds(line.time)),
-            Result::Failed => ("FAILED", seconds(line.time)),
-            Result::NotRun => ("NOT RUN", String::new()),
+            Verdict::Passed => ("ok", seconds(line.time)),
+            Verdict::Failed => ("FAILED", seconds(line.time)),
+            Verdict::NotRun => ("NOT RUN", String::new()),
         };
         let mut row = format!("{:<12} {result:<9} {time:<11}", line.stage);
         if let Some(tests) = &line.tests {
@@ -53,7 +77,7 @@ pub fn seconds(time: Duration) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::{Line, Result, seconds, table};
+    use super::{Line, Verdict, seconds, table};
     use crate::counts::Tests;
 
     #[test]
@@ -72,10 +96,10 @@ mod tests {
             tests,
         };
         let lines = [
-            line("format", Result::Passed, None),
-            line("tests", Result::Passed, tests(7, 0)),
-            line("cluster", Result::Failed, tests(1, 2)),
-            line("quickstart", Result::NotRun, None),
+            line("format", Verdict::Passed, None),
+            line("tests", Verdict::Passed, tests(7, 0)),
+            line("cluster", Verdict::Failed, tests(1, 2)),
+            line("quickstart", Verdict::NotRun, None),
         ];
         let expected = "
 stage        result    time        tests

@@ -1,16 +1,16 @@
 //! The wasm modules: built for release, checked, and weighed.
 
-use std::{fs, io::Write};
+use std::fs;
+use std::io::Write;
 
-use flate2::{Compression, write::GzEncoder};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use wasmparser::{Parser, Payload, Validator};
 
-use crate::{
-    failure::Failure,
-    run::Runner,
-    tools::wasm_target::{TARGET, Toolchain},
-    workspace::Workspace,
-};
+use crate::failure::Failure;
+use crate::run::Runner;
+use crate::tools::wasm_target::{TARGET, Toolchain};
+use crate::workspace::Workspace;
 
 const PROFILE: &str = "wasm";
 

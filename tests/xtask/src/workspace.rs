@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::{cargo::cargo, failure::Failure};
+use crate::cargo::cargo;
+use crate::failure::Failure;
 
 /// The checkout and what is in it.
 pub struct Workspace {

@@ -6,7 +6,7 @@ use ack_ram_core::decision::{Decision, Explanation};
 use ack_ram_core::login::{Step, begin};
 use ack_ram_core::policy::Policy;
 use ack_ram_core::review::{self, ReviewVersion};
-use ack_ram_core::rules::{Backend, BackendRules, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::rules::{Age, Backend, BackendRules, Globs, Mapping, Rule, RuleSet, Source};
 use ack_ram_core::sts::StsReply;
 use ack_ram_core::time::UnixTime;
 use serde::{Deserialize, Serialize};
@@ -85,14 +85,12 @@ pub enum Outcome {
     },
 }
 
-/// A call to STS. The headers are left out: they are the caller's secret.
+/// A call to STS, without what is the caller's secret.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
     /// The method.
     pub method: &'static str,
-    /// Path and query.
-    pub path_and_query: String,
     /// The names of the headers.
     pub headers: Vec<&'static str>,
 }
@@ -119,7 +117,6 @@ fn play(login: &Login) -> Result<Outcome, String> {
         let request = awaiting.request();
         return Ok(Outcome::Request(Request {
             method: request.method(),
-            path_and_query: request.path_and_query().to_owned(),
             headers: request.headers().map(|(name, _)| name).collect(),
         }));
     };
@@ -142,24 +139,23 @@ fn play(login: &Login) -> Result<Outcome, String> {
 fn rules(login: &Login) -> Result<RuleSet, String> {
     let mut rules = BackendRules::new(Backend::MountedFile);
     for (index, mapping) in login.mappings.iter().enumerate() {
-        let position = format!("mappings[{index}]");
-        let rule = Rule::compile(Mapping {
-            source: Source {
-                backend: Backend::MountedFile,
-                position: position.clone(),
-            },
-            arn: mapping.arn.clone(),
-            username: mapping.username.clone(),
-            groups: mapping.groups.clone(),
-        })
-        .map_err(|error| format!("`{position}` was refused: {error}"))?;
-        rules
-            .add(rule)
-            .map_err(|earlier| format!("`{position}` names the ARN of {earlier}"))?;
+        let source = Source {
+            backend: Backend::MountedFile,
+            position: format!("mappings[{index}]"),
+        };
+        let MappingInput {
+            arn,
+            username,
+            groups,
+        } = mapping;
+        let mapping = Mapping::exact(source, Age::Place(index), arn, username, groups.clone());
+        let rule = Rule::compile(mapping, Globs::Wildcards)
+            .map_err(|error| format!("`mappings[{index}]` was refused: {error}"))?;
+        rules.apply(rule);
     }
     for account in &login.accounts {
         let account = AccountId::parse(account).ok_or("an account is digits")?;
-        rules.add_account(account);
+        rules.apply_account(account);
     }
     Ok(RuleSet::new(vec![rules], std::collections::BTreeSet::new()))
 }

@@ -1,11 +1,13 @@
 //! Debian's packages.
 
-use std::{path::Path, process::Command};
+use std::path::Path;
+use std::process::Command;
 
 use nix::unistd::geteuid;
 
 use super::on_path;
-use crate::{failure::Failure, run::Runner};
+use crate::failure::Failure;
+use crate::run::Runner;
 
 /// Installs `packages`, as root or with sudo. `what` says what they are for.
 pub fn install(runner: &Runner, what: &'static str, packages: &[&str]) -> Result<(), Failure> {

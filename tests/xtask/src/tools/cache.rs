@@ -1,10 +1,8 @@
 //! A folder of programs that were fetched or built, one subfolder for each version.
 
-use std::{
-    env,
-    fs::{self, File, TryLockError},
-    path::{Path, PathBuf},
-};
+use std::env;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 
@@ -44,6 +42,7 @@ pub fn entry(
     fs::create_dir(&content).map_err(at(&content))?;
     make(&content)?;
     fs::rename(&content, &entry).map_err(at(&entry))?;
+    fs::remove_dir_all(&partial).map_err(at(&partial))?;
     Ok(entry)
 }
 

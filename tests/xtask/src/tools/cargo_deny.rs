@@ -3,7 +3,9 @@
 use std::process::Command;
 
 use super::{cache, on_path};
-use crate::{cargo, failure::Failure, run::Runner};
+use crate::cargo;
+use crate::failure::Failure;
+use crate::run::Runner;
 
 const VERSION: &str = "0.20.2";
 

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::{apt, cache, on_path};
-use crate::{failure::Failure, run::Runner};
+use crate::failure::Failure;
+use crate::run::Runner;
 
 /// Where etcd is.
 pub fn find(runner: &Runner) -> Result<PathBuf, Failure> {

@@ -1,13 +1,12 @@
 //! kube-apiserver and kubectl: the ones that are here, or built from the Go modules.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
 
 use super::{cache, on_path};
-use crate::{failure::Failure, run::Runner};
+use crate::failure::Failure;
+use crate::run::Runner;
 
 const GO_MOD: &str = include_str!("../../kubernetes/go.mod");
 const GO_SUM: &str = include_str!("../../kubernetes/go.sum");

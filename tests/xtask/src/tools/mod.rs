@@ -8,7 +8,9 @@ pub mod wasm_target;
 mod apt;
 mod cache;
 
-use std::{env, path::PathBuf, time::Duration};
+use std::env;
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// A download that takes longer is not going to end.
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(600);

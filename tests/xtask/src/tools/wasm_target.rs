@@ -1,15 +1,15 @@
 //! A toolchain that builds for wasm32-unknown-unknown.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
 use clap::ValueEnum;
 
 use super::{apt, on_path};
-use crate::{
-    cargo::{self, cargo},
-    failure::Failure,
-    run::Runner,
-};
+use crate::cargo::{self, cargo};
+use crate::failure::Failure;
+use crate::run::Runner;
 
 pub const TARGET: &str = "wasm32-unknown-unknown";
 /// rustup waits for long where its downloads are cut off.

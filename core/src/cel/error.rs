@@ -1,0 +1,251 @@
+//! What can be wrong with an expression, when it loads and when it runs.
+
+use std::fmt;
+
+use super::cost::MAX_COST;
+use super::scan::{MAX_NESTING, MAX_OPERATORS};
+use super::types::Type;
+use super::variables::{MAX_IDENTITY_NAME_BYTES, MAX_UID_BYTES};
+use super::{Kind, MAX_GROUPS, MAX_NAME_BYTES, MAX_SOURCE_BYTES, check};
+
+/// Why an expression was refused when it was loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpressionError {
+    /// Where.
+    pub position: Position,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// A place in the source of an expression, as people count: from 1, in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+impl Position {
+    /// The place of the byte `offset` in `source`.
+    pub(super) fn at(source: &str, offset: usize) -> Self {
+        let before = source.get(..offset).unwrap_or(source);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let in_line = before.get(line_start..).unwrap_or_default();
+        Self {
+            line: before.matches('\n').count() + 1,
+            column: in_line.chars().count() + 1,
+        }
+    }
+}
+
+/// What is wrong with an expression. Texts in it are parts of the expression's source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// There is nothing but space and comments.
+    Empty,
+    /// It is longer than [`MAX_SOURCE_BYTES`].
+    TooLong {
+        /// How long it is.
+        bytes: usize,
+    },
+    /// It has more operators, calls and brackets than an expression may.
+    TooManyOperators,
+    /// Brackets stand too deep in brackets.
+    TooNested,
+    /// The parsed tree is too deep.
+    TooDeep,
+    /// The parsed tree is too large.
+    TooLarge,
+    /// Evaluating it could take too long, or too much memory.
+    TooCostly {
+        /// Up to how much, in the units of the limit.
+        cost: u64,
+    },
+    /// A loop over a list stands inside another.
+    NestedLoop,
+    /// It is not CEL.
+    Syntax(Box<str>),
+    /// It is CEL of a sort that is not taken here.
+    Unsupported(&'static str),
+    /// A name that stands for nothing.
+    Unknown {
+        /// What it would be: `variable`, `function`, or `field of` something.
+        what: &'static str,
+        /// The name.
+        name: Box<str>,
+        /// The known name that is like it.
+        nearest: Option<&'static str>,
+        /// The names there are.
+        known: Vec<&'static str>,
+    },
+    /// `user` outside a validation.
+    NoUser,
+    /// `identity` or `user` without a field.
+    Whole(&'static str),
+    /// The variable of a loop has the name of something else.
+    Shadowing(Box<str>),
+    /// A function with arguments, or on a value, that it does not take.
+    Arguments {
+        /// How it is used.
+        usage: &'static str,
+    },
+    /// A value of the wrong type.
+    Type {
+        /// What is taken there.
+        expected: Type,
+        /// What it is.
+        found: Type,
+    },
+    /// A value of a type that the operator does not take.
+    Operand {
+        /// What it takes.
+        expected: &'static str,
+        /// What it is.
+        found: Type,
+    },
+}
+
+impl fmt::Display for ExpressionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Position { line, column } = self.position;
+        write!(f, "line {line}, column {column}: {}", self.reason)
+    }
+}
+
+impl std::error::Error for ExpressionError {}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("the expression is empty"),
+            Self::TooLong { bytes } => write!(
+                f,
+                "the expression is {bytes} bytes long; it may be {MAX_SOURCE_BYTES}"
+            ),
+            Self::TooManyOperators => write!(
+                f,
+                "too many operators, calls and brackets; an expression may have {MAX_OPERATORS}"
+            ),
+            Self::TooNested => write!(
+                f,
+                "brackets in brackets, deeper than {MAX_NESTING}"
+            ),
+            Self::TooDeep => write!(
+                f,
+                "operators and calls build on each other, deeper than {}",
+                check::MAX_DEPTH
+            ),
+            Self::TooLarge => write!(
+                f,
+                "the expression is too large: it may have {} parts, and a loop counts for several",
+                check::MAX_NODES
+            ),
+            Self::TooCostly { cost } => write!(
+                f,
+                "evaluating it could cost {cost} units for a long identity, and {MAX_COST} are allowed; use shorter lists, or fewer `split`, `replace` and loops"
+            ),
+            Self::NestedLoop => f.write_str(
+                "`all`, `exists`, `exists_one`, `filter` and `map` cannot stand inside each other; they may follow each other",
+            ),
+            Self::Syntax(message) => f.write_str(message),
+            Self::Unsupported(what) => write!(f, "{what} cannot be used here"),
+            Self::Unknown {
+                what,
+                name,
+                nearest,
+                known,
+            } => {
+                write!(f, "unknown {what} `{name}`")?;
+                if let Some(nearest) = nearest {
+                    write!(f, ", perhaps `{nearest}`")?;
+                }
+                write!(f, "; there are: {}", known.join(", "))
+            }
+            Self::NoUser => f.write_str("`user` is known to validations only"),
+            Self::Whole(name) => write!(f, "`{name}` is of use only with one of its fields"),
+            Self::Shadowing(name) => write!(
+                f,
+                "`{name}` cannot be the variable of a loop: it has a meaning already"
+            ),
+            Self::Arguments { usage } => write!(f, "it is used as {usage}"),
+            Self::Type { expected, found } => write!(f, "a {expected} is needed, this is a {found}"),
+            Self::Operand { expected, found } => {
+                write!(f, "{expected} is needed, this is a {found}")
+            }
+        }
+    }
+}
+
+/// Why an expression gave no result for an identity. It holds nothing of what the identity holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EvaluationError {
+    /// The expression was compiled for something else.
+    Kind {
+        /// What was asked of it.
+        asked: Kind,
+        /// What it is.
+        compiled: Kind,
+    },
+    /// A name or an id of the identity is longer than expressions take.
+    IdentityTooLong,
+    /// The user has more or longer groups, or a longer name or uid, than expressions take.
+    UserTooLong,
+    /// An index lies outside its list.
+    Index,
+    /// A function was given a number that lies outside its text.
+    Range {
+        /// The function.
+        function: &'static str,
+    },
+    /// A number grew too large.
+    Overflow,
+    /// The username or a group is too long.
+    NameTooLong {
+        /// How long it is.
+        bytes: usize,
+    },
+    /// There are too many groups.
+    TooManyGroups {
+        /// How many there are.
+        groups: usize,
+    },
+    /// The evaluator met what the checks at load should have excluded.
+    Unforeseen,
+}
+
+impl fmt::Display for EvaluationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kind { asked, compiled } => write!(
+                f,
+                "the expression is for a {}, not for a {}",
+                compiled.name(),
+                asked.name()
+            ),
+            Self::IdentityTooLong => write!(
+                f,
+                "the identity has a name or an id of more than {MAX_IDENTITY_NAME_BYTES} bytes"
+            ),
+            Self::UserTooLong => write!(
+                f,
+                "the user has more than {MAX_GROUPS} groups, a name of more than {MAX_NAME_BYTES} bytes, or a uid of more than {MAX_UID_BYTES}"
+            ),
+            Self::Index => f.write_str("an index lies outside its list"),
+            Self::Range { function } => {
+                write!(f, "`{function}` was given a position outside the text")
+            }
+            Self::Overflow => f.write_str("a number is too large"),
+            Self::NameTooLong { bytes } => write!(
+                f,
+                "the result has a name of {bytes} bytes; it may have {MAX_NAME_BYTES}"
+            ),
+            Self::TooManyGroups { groups } => {
+                write!(f, "the result has {groups} groups; it may have {MAX_GROUPS}")
+            }
+            Self::Unforeseen => f.write_str("the evaluator failed"),
+        }
+    }
+}
+
+impl std::error::Error for EvaluationError {}

@@ -1,0 +1,155 @@
+//! Conditions, names and validations written in CEL (the Common Expression Language).
+//!
+//! A rule may match with an expression over `identity`, compute a username or groups with one, and a validation may
+//! refuse the user that results. An expression is compiled once, when its rule loads, and then evaluated for login
+//! after login.
+//!
+//! Whoever writes rules may be somebody else than who runs the server, and the `cel` crate limits neither what its
+//! parser nor what its evaluator spends. So an expression passes three gates at load, and what cannot be bounded is
+//! refused there:
+//!
+//! 1. [`scan`] counts tokens before the parser, which recurses, sees any of them;
+//! 2. [`check`] walks the parsed tree: known names only, types that fit, few nodes, no loop inside a loop;
+//! 3. with it goes [`cost`]: the most that the expression can cost for the largest identity that is taken.
+//!
+//! What is left at run time are indices out of range, and results that are too long.
+//!
+//! Strings and lists of strings are all there is to compute with, besides `bool`, and `int` for sizes and indices.
+
+mod check;
+mod cost;
+mod error;
+mod evaluate;
+mod functions;
+mod parse;
+mod scan;
+mod types;
+mod variables;
+
+use cel::IdedExpr;
+
+use crate::decision::KubernetesUser;
+use crate::identity::Identity;
+
+pub use error::{EvaluationError, ExpressionError, Position, Reason};
+pub use types::Type;
+
+/// Longer expressions are refused unread.
+pub const MAX_SOURCE_BYTES: usize = 1024;
+/// A username or a group may be so long.
+pub const MAX_NAME_BYTES: usize = 1024;
+/// A user may be in so many groups.
+pub const MAX_GROUPS: usize = 64;
+
+/// What an expression is for: this decides its type, and the variables it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Whether a rule matches: a `bool` over `identity`.
+    Condition,
+    /// A username: a `string` over `identity`.
+    Username,
+    /// Groups: a list of strings over `identity`.
+    Groups,
+    /// Whether the user that results may log in: a `bool` over `identity` and `user`.
+    Validation,
+}
+
+impl Kind {
+    /// What an expression of this kind must yield.
+    #[must_use]
+    pub const fn result(self) -> Type {
+        match self {
+            Self::Condition | Self::Validation => Type::Bool,
+            Self::Username => Type::String,
+            Self::Groups => Type::Strings,
+        }
+    }
+
+    /// What people call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Condition => "condition",
+            Self::Username => "username",
+            Self::Groups => "groups",
+            Self::Validation => "validation",
+        }
+    }
+}
+
+/// An expression, compiled.
+#[derive(Clone, Debug)]
+pub struct Expression {
+    kind: Kind,
+    tree: IdedExpr,
+}
+
+impl Expression {
+    /// Compiles `source`.
+    ///
+    /// # Errors
+    /// Says where it is wrong and why: syntax, unknown names, types that do not fit, or a limit.
+    pub fn compile(source: &str, kind: Kind) -> Result<Self, ExpressionError> {
+        scan::scan(source)?;
+        let tree = parse::parse(source)?;
+        check::check(source, &tree, kind)?;
+        Ok(Self { kind, tree })
+    }
+
+    /// What the expression is for.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether `identity` meets the [condition](Kind::Condition).
+    ///
+    /// # Errors
+    /// When it cannot be told: a rule then does not match.
+    pub fn evaluate_condition(&self, identity: &Identity) -> Result<bool, EvaluationError> {
+        self.expect(Kind::Condition)?;
+        evaluate::evaluate(&self.tree, identity, None, evaluate::bool)
+    }
+
+    /// The [username](Kind::Username) of `identity`. It may be empty, and it may hold any character.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn evaluate_name(&self, identity: &Identity) -> Result<String, EvaluationError> {
+        self.expect(Kind::Username)?;
+        evaluate::evaluate(&self.tree, identity, None, evaluate::name)
+    }
+
+    /// The [groups](Kind::Groups) of `identity`. They may be empty or equal, and may hold any character.
+    ///
+    /// # Errors
+    /// When there are none to be had.
+    pub fn evaluate_names(&self, identity: &Identity) -> Result<Vec<String>, EvaluationError> {
+        self.expect(Kind::Groups)?;
+        evaluate::evaluate(&self.tree, identity, None, evaluate::names)
+    }
+
+    /// Whether `identity` may log in as `user`, as the [validation](Kind::Validation) has it.
+    ///
+    /// # Errors
+    /// When it cannot be told: the login is then refused.
+    pub fn validate(
+        &self,
+        identity: &Identity,
+        user: &KubernetesUser,
+    ) -> Result<bool, EvaluationError> {
+        self.expect(Kind::Validation)?;
+        evaluate::evaluate(&self.tree, identity, Some(user), evaluate::bool)
+    }
+
+    fn expect(&self, asked: Kind) -> Result<(), EvaluationError> {
+        if self.kind == asked {
+            Ok(())
+        } else {
+            Err(EvaluationError::Kind {
+                asked,
+                compiled: self.kind,
+            })
+        }
+    }
+}

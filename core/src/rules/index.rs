@@ -1,0 +1,256 @@
+//! The rules of one backend, found fast and changed one at a time.
+
+use std::cmp::Ordering;
+use std::slice;
+use std::sync::Arc;
+
+use crate::arn::{AccountId, ArnKey};
+use crate::identity::Identity;
+use crate::rules::mapping::{Backend, Rule, Source};
+use crate::rules::sharded::ShardedMap;
+use crate::rules::subject::{Subject, SubjectId};
+
+/// The rules of one backend. Cloning it is cheap, and a clone does not see later changes.
+#[derive(Clone, Debug)]
+pub struct BackendRules {
+    backend: Backend,
+    by_name: ShardedMap<Arc<Rule>>,
+    by_id: ShardedMap<Ranked>,
+    by_arn: ShardedMap<Ranked>,
+    /// By account.
+    patterns: ShardedMap<Ranked>,
+    conditional: Ranked,
+    /// By the last segment of exact ARNs, in lower case: where near misses are found.
+    by_last_segment: ShardedMap<Ranked>,
+    accounts: ShardedMap<AccountId>,
+}
+
+impl BackendRules {
+    /// No rules yet.
+    #[must_use]
+    pub fn new(backend: Backend) -> Self {
+        Self {
+            backend,
+            by_name: ShardedMap::default(),
+            by_id: ShardedMap::default(),
+            by_arn: ShardedMap::default(),
+            patterns: ShardedMap::default(),
+            conditional: Ranked::default(),
+            by_last_segment: ShardedMap::default(),
+            accounts: ShardedMap::default(),
+        }
+    }
+
+    /// Which backend it is.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// Puts `rule` in force, in place of the one at the same position if there is one.
+    pub fn apply(&mut self, rule: Rule) {
+        let rule = Arc::new(rule);
+        let name = rule.source().position.clone();
+        self.delete(&name);
+        self.by_name.alter(&name, |_| Some(Arc::clone(&rule)));
+        self.change_indexes(&rule, |ranked| ranked.with(&rule));
+    }
+
+    /// Removes the rule at `position`. Whether there was one.
+    pub fn delete(&mut self, position: &str) -> bool {
+        let Some(rule) = self.by_name.get(position).cloned() else {
+            return false;
+        };
+        self.by_name.alter(position, |_| None);
+        self.change_indexes(&rule, |ranked| ranked.without(&rule));
+        true
+    }
+
+    /// Removes everything.
+    pub fn reset(&mut self) {
+        *self = Self::new(self.backend);
+    }
+
+    /// Lets every identity of `account` in under its own canonical ARN, without groups (`mapAccounts`).
+    pub fn apply_account(&mut self, account: AccountId) {
+        let key = account.as_str().to_owned();
+        self.accounts.alter(&key, |_| Some(account));
+    }
+
+    /// Takes that back. Whether it was so.
+    pub fn delete_account(&mut self, account: &AccountId) -> bool {
+        let was = self.maps_account(account);
+        self.accounts.alter(account.as_str(), |_| None);
+        was
+    }
+
+    /// Whether `mapAccounts` names `account`.
+    #[must_use]
+    pub fn maps_account(&self, account: &AccountId) -> bool {
+        self.accounts.get(account.as_str()).is_some()
+    }
+
+    /// How many rules and accounts there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_name.len() + self.accounts.len()
+    }
+
+    /// Whether nobody is mapped.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All rules, by position.
+    #[must_use]
+    pub fn rules(&self) -> Vec<&Rule> {
+        let mut rules: Vec<&Rule> = self.by_name.values().map(|rule| &**rule).collect();
+        rules.sort_unstable_by(|a, b| a.rank().cmp(&b.rank()));
+        rules
+    }
+
+    /// Rules for one and the same subject: each with the one that answers in its place.
+    #[must_use]
+    pub fn conflicts(&self) -> Vec<Conflict> {
+        let mut conflicts: Vec<Conflict> = [&self.by_id, &self.by_arn, &self.patterns]
+            .into_iter()
+            .flat_map(ShardedMap::values)
+            .flat_map(|ranked| ranked.as_slice().windows(2))
+            .filter_map(|pair| match pair {
+                [earlier, later] if earlier.subject() == later.subject() => Some(Conflict {
+                    loser: later.source().clone(),
+                    winner: earlier.source().clone(),
+                }),
+                _ => None,
+            })
+            .collect();
+        conflicts.sort();
+        conflicts
+    }
+
+    /// The rules whose subject is `identity`, the one that answers first at the head: an id before an ARN before a
+    /// pattern before a condition alone; of two patterns the longer literal prefix; else the older.
+    pub(crate) fn candidates<'a>(
+        &'a self,
+        identity: &Identity,
+        key: &'a ArnKey,
+    ) -> impl Iterator<Item = &'a Rule> {
+        let ids = SubjectId::of(identity).and_then(|id| self.by_id.get(&id.key()));
+        let arns = self.by_arn.get(key.as_str());
+        let patterns = self.patterns.get(identity.account_id().as_str());
+        [ids, arns]
+            .into_iter()
+            .flatten()
+            .flat_map(Ranked::iter)
+            .chain(patterns.into_iter().flat_map(Ranked::iter).filter(
+                |rule| match rule.subject() {
+                    Subject::Pattern(pattern) => pattern.matches(key),
+                    Subject::Id(_) | Subject::Arn(_) | Subject::Anyone => false,
+                },
+            ))
+            .chain(self.conditional.iter())
+    }
+
+    /// The rules for an exact ARN whose last segment is that of `key`: who is meant when a mapping nearly fits.
+    pub(crate) fn namesakes(&self, key: &ArnKey) -> impl Iterator<Item = &Rule> {
+        self.by_last_segment
+            .get(last_segment(key))
+            .into_iter()
+            .flat_map(Ranked::iter)
+    }
+
+    fn change_indexes(&mut self, rule: &Rule, change: impl Fn(&Ranked) -> Ranked) {
+        let alter = |index: &mut ShardedMap<Ranked>, key: &str| {
+            index.alter(key, |old| {
+                let new = change(old.unwrap_or(&Ranked::None));
+                (!matches!(new, Ranked::None)).then_some(new)
+            });
+        };
+        match rule.subject() {
+            Subject::Id(id) => alter(&mut self.by_id, &id.key()),
+            Subject::Arn(arn) => {
+                let key = arn.key();
+                alter(&mut self.by_arn, key.as_str());
+                alter(&mut self.by_last_segment, last_segment(&key));
+            }
+            Subject::Pattern(pattern) => alter(&mut self.patterns, pattern.account().as_str()),
+            Subject::Anyone => self.conditional = change(&self.conditional),
+        }
+    }
+}
+
+/// Two rules of one backend for the same subject.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Conflict {
+    /// The later one, which never answers.
+    pub loser: Source,
+    /// The one that answers.
+    pub winner: Source,
+}
+
+fn last_segment(key: &ArnKey) -> &str {
+    key.as_str().rsplit(['/', ':']).next().unwrap_or_default()
+}
+
+/// Rules in the order in which they answer. Nearly always there is one.
+#[derive(Clone, Debug, Default)]
+enum Ranked {
+    #[default]
+    None,
+    One(Arc<Rule>),
+    Several(Arc<[Arc<Rule>]>),
+}
+
+impl Ranked {
+    fn as_slice(&self) -> &[Arc<Rule>] {
+        match self {
+            Self::None => &[],
+            Self::One(rule) => slice::from_ref(rule),
+            Self::Several(rules) => rules,
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.as_slice().iter().map(|rule| &**rule)
+    }
+
+    fn with(&self, rule: &Arc<Rule>) -> Self {
+        let mut rules = self.as_slice().to_vec();
+        let place = rules.partition_point(|other| answers_first(other, rule) == Ordering::Less);
+        rules.insert(place, Arc::clone(rule));
+        rules.into()
+    }
+
+    fn without(&self, rule: &Rule) -> Self {
+        let position = &rule.source().position;
+        let keep = |other: &&Arc<Rule>| other.source().position != *position;
+        self.as_slice()
+            .iter()
+            .filter(keep)
+            .cloned()
+            .collect::<Vec<_>>()
+            .into()
+    }
+}
+
+impl From<Vec<Arc<Rule>>> for Ranked {
+    fn from(rules: Vec<Arc<Rule>>) -> Self {
+        match rules.as_slice() {
+            [] => Self::None,
+            [rule] => Self::One(Arc::clone(rule)),
+            _ => Self::Several(rules.into()),
+        }
+    }
+}
+
+/// `Less` when `a` answers before `b`, both of one kind of subject. No two rules of a backend are equal.
+fn answers_first(a: &Rule, b: &Rule) -> Ordering {
+    let prefix = |rule: &Rule| match rule.subject() {
+        Subject::Pattern(pattern) => pattern.prefix().len(),
+        Subject::Id(_) | Subject::Arn(_) | Subject::Anyone => 0,
+    };
+    prefix(b)
+        .cmp(&prefix(a))
+        .then_with(|| a.rank().cmp(&b.rank()))
+}

@@ -1,0 +1,300 @@
+//! Patterns: globs over whole canonical ARNs, such as `acs:ram::123:role/AliyunReservedSSO-*`.
+//!
+//! `*` stays inside one `/` segment, `**` does not, `?` is one character of a segment. The account holds no wildcard,
+//! so that no pattern reaches into another account. Case does not matter. No glob library has these meanings (theirs
+//! give `**` none inside a segment, and `[` and `{` one), and one on top of automata would be most of the module.
+
+use std::fmt;
+
+use crate::arn::{AccountId, ArnError, ArnKey};
+
+/// Longer patterns are refused.
+const MAX_BYTES: usize = 512;
+/// More `*` and `**` in one pattern are refused: matching tries them out.
+const MAX_STARS: usize = 8;
+
+/// A glob over canonical ARNs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pattern {
+    text: Box<str>,
+    account: AccountId,
+    /// The text before the first wildcard, in lower case.
+    prefix: Box<str>,
+    /// What follows it.
+    tokens: Box<[Token]>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Token {
+    /// This byte, in lower case.
+    Byte(u8),
+    /// `?`: one byte, no `/`.
+    One,
+    /// `*`: any bytes, no `/`.
+    Star,
+    /// `**`: any bytes.
+    DoubleStar,
+}
+
+/// Why a text is not a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PatternError {
+    /// Longer than 512 bytes.
+    TooLong,
+    /// It does not start `acs:ram::<account>:`, or a name in it cannot be.
+    Arn(ArnError),
+    /// There is a wildcard in the account.
+    WildcardInAccount,
+    /// More than two `*` in a row.
+    Stars,
+    /// More than eight `*` or `**`.
+    TooManyStars,
+    /// No wildcard: it is an ARN.
+    NoWildcard,
+    /// It could match a session, which is not what identities are looked up by.
+    AssumedRole,
+}
+
+impl fmt::Display for PatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => write!(f, "a pattern has at most {MAX_BYTES} bytes"),
+            Self::Arn(error) => error.fmt(f),
+            Self::WildcardInAccount => f.write_str(
+                "the account in a pattern holds no wildcard; write one pattern for each account",
+            ),
+            Self::Stars => {
+                f.write_str("write `*` for one segment, `**` for several, never more `*` in a row")
+            }
+            Self::TooManyStars => write!(f, "a pattern has at most {MAX_STARS} `*` or `**`"),
+            Self::NoWildcard => f.write_str("it has no wildcard; write it as an exact ARN"),
+            Self::AssumedRole => f.write_str("write the role, `role/...`, not its sessions"),
+        }
+    }
+}
+
+impl std::error::Error for PatternError {}
+
+impl Pattern {
+    /// Whether `text` has a wildcard at all.
+    #[must_use]
+    pub fn has_wildcard(text: &str) -> bool {
+        text.contains(['*', '?'])
+    }
+
+    /// Parses `text`.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        if text.len() > MAX_BYTES {
+            return Err(PatternError::TooLong);
+        }
+        if !Self::has_wildcard(text) {
+            return Err(PatternError::NoWildcard);
+        }
+        let lower = text.to_ascii_lowercase();
+        let rest = lower
+            .strip_prefix("acs:ram::")
+            .ok_or(PatternError::Arn(ArnError::Prefix))?;
+        let (account, resource) = rest
+            .split_once(':')
+            .ok_or(PatternError::Arn(ArnError::Resource))?;
+        if Self::has_wildcard(account) {
+            return Err(PatternError::WildcardInAccount);
+        }
+        let account = AccountId::parse(account).ok_or(PatternError::Arn(ArnError::Account))?;
+        if resource.starts_with("assumed-role/") {
+            return Err(PatternError::AssumedRole);
+        }
+        if !resource
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b':')
+        {
+            return Err(PatternError::Arn(ArnError::Name));
+        }
+        let wildcard = lower.find(['*', '?']).unwrap_or(lower.len());
+        let (prefix, rest) = lower
+            .split_at_checked(wildcard)
+            .ok_or(PatternError::Arn(ArnError::Name))?;
+        Ok(Self {
+            tokens: tokens(rest)?.into(),
+            prefix: prefix.into(),
+            account,
+            text: text.into(),
+        })
+    }
+
+    /// The account that it is about.
+    #[must_use]
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// The text before the first wildcard, in lower case. Of two patterns that match, the one with the longer wins.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Whether it matches the whole of `arn`.
+    #[must_use]
+    pub fn matches(&self, arn: &ArnKey) -> bool {
+        arn.as_str()
+            .strip_prefix(&*self.prefix)
+            .is_some_and(|rest| tokens_match(&self.tokens, rest.as_bytes()))
+    }
+}
+
+/// As it was written.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pattern({})", self.text)
+    }
+}
+
+fn tokens(text: &str) -> Result<Vec<Token>, PatternError> {
+    let mut tokens = Vec::with_capacity(text.len());
+    for byte in text.bytes() {
+        match (byte, tokens.last_mut()) {
+            (b'*', Some(last @ Token::Star)) => *last = Token::DoubleStar,
+            (b'*', Some(Token::DoubleStar)) => return Err(PatternError::Stars),
+            (b'*', _) => tokens.push(Token::Star),
+            (b'?', _) => tokens.push(Token::One),
+            (byte, _) => tokens.push(Token::Byte(byte)),
+        }
+    }
+    let stars = tokens
+        .iter()
+        .filter(|token| matches!(token, Token::Star | Token::DoubleStar));
+    if stars.count() > MAX_STARS {
+        return Err(PatternError::TooManyStars);
+    }
+    Ok(tokens)
+}
+
+/// Takes each star as short as it can be, and lengthens the last one when what follows does not fit: a `*` up to the
+/// next `/`, then the last `**`. Earlier stars need no second try, since a later one reaches all that they could.
+fn tokens_match(tokens: &[Token], text: &[u8]) -> bool {
+    let (mut tokens, mut text) = (tokens, text);
+    let mut star: Option<(&[Token], &[u8])> = None;
+    let mut double_star: Option<(&[Token], &[u8])> = None;
+    loop {
+        match (tokens.split_first(), text.split_first()) {
+            (None, None) => return true,
+            (Some((Token::Star, rest)), _) => {
+                star = Some((rest, text));
+                tokens = rest;
+                continue;
+            }
+            (Some((Token::DoubleStar, rest)), _) => {
+                double_star = Some((rest, text));
+                star = None;
+                tokens = rest;
+                continue;
+            }
+            (Some((Token::Byte(expected), after)), Some((byte, rest))) if expected == byte => {
+                (tokens, text) = (after, rest);
+                continue;
+            }
+            (Some((Token::One, after)), Some((byte, rest))) if *byte != b'/' => {
+                (tokens, text) = (after, rest);
+                continue;
+            }
+            _ => {}
+        }
+        let longer_star = star.and_then(|(after, from)| match from.split_first() {
+            Some((byte, rest)) if *byte != b'/' => Some((after, rest)),
+            _ => None,
+        });
+        if let Some(next) = longer_star {
+            star = Some(next);
+            (tokens, text) = next;
+            continue;
+        }
+        let longer_double_star =
+            double_star.and_then(|(after, from)| from.split_first().map(|(_, rest)| (after, rest)));
+        let Some(next) = longer_double_star else {
+            return false;
+        };
+        star = None;
+        double_star = Some(next);
+        (tokens, text) = next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arn::Arn;
+
+    #[test]
+    fn matches_whole_arns_inside_one_account() {
+        for (pattern, arn, expected) in [
+            ("role/dev-*", "role/dev-a", true),
+            ("role/dev-*", "role/dev-", true),
+            ("role/dev-*", "role/developer-admin", false),
+            ("role/dev-*", "role/dev-a/b", false),
+            ("role/dev-**", "role/dev-a/b", true),
+            ("role/*", "role/x", true),
+            ("role/*", "role/p/x", false),
+            ("role/**", "role/p/x", true),
+            ("role/**/x", "role/p/q/x", true),
+            ("role/**/x", "role/x", false),
+            ("role/**x", "role/x", true),
+            ("user/a*", "user/zed", false),
+            ("user/a*", "user/Alice", true),
+            ("USER/A*", "user/alice", true),
+            ("user/?", "user/a", true),
+            ("user/?", "user/ab", false),
+            ("role/?x", "role/a/x", false),
+            ("*", "root", true),
+            ("*", "user/a", false),
+            ("**", "user/a", true),
+            ("role/*-*-*", "role/a-b-c-d", true),
+            ("role/*a*b", "role/aXbXab", true),
+            ("role/*a*b", "role/aXbXa", false),
+            ("role/**/a*/**b", "role/x/ay/a/q/zb", true),
+            ("role/.*", "role/x", false),
+            ("role/[ab]*", "role/a", false),
+            ("role/{a,b}*", "role/a", false),
+        ] {
+            let pattern = Pattern::parse(&format!("acs:ram::1:{pattern}")).unwrap();
+            let inside = Arn::parse(&format!("acs:ram::1:{arn}")).unwrap();
+            assert_eq!(
+                pattern.matches(&inside.key()),
+                expected,
+                "{pattern} {inside}"
+            );
+            let outside = Arn::parse(&format!("acs:ram::11:{arn}")).unwrap();
+            assert!(!pattern.matches(&outside.key()), "{pattern} {outside}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_pattern() {
+        let stars = format!("acs:ram::1:role/{}", "a*".repeat(9));
+        let long = format!("acs:ram::1:role/{}*", "a".repeat(512));
+        for (text, error) in [
+            ("acs:ram::1:role/x", PatternError::NoWildcard),
+            ("acs:ram::*:role/x", PatternError::WildcardInAccount),
+            ("acs:ram::1?:role/x", PatternError::WildcardInAccount),
+            ("acs:ram::1*", PatternError::Arn(ArnError::Resource)),
+            ("*", PatternError::Arn(ArnError::Prefix)),
+            ("acs:*:1:role/x", PatternError::Arn(ArnError::Prefix)),
+            ("acs:ram::1:role/***", PatternError::Stars),
+            ("acs:ram::1:assumed-role/x/*", PatternError::AssumedRole),
+            ("acs:ram::1:role/a b*", PatternError::Arn(ArnError::Name)),
+            (stars.as_str(), PatternError::TooManyStars),
+            (long.as_str(), PatternError::TooLong),
+        ] {
+            assert_eq!(Pattern::parse(text), Err(error), "{text}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Whom a rule speaks for.
+
+use std::fmt;
+
+use crate::arn::{Arn, Resource};
+use crate::identity::Identity;
+use crate::rules::pattern::Pattern;
+
+/// Whom a rule speaks for, from the most to the least exact. Inside one backend, the more exact answers first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// One user or role by its immutable id, whatever its name.
+    Id(SubjectId),
+    /// One identity by its ARN.
+    Arn(Arn),
+    /// All identities whose canonical ARN a glob matches.
+    Pattern(Pattern),
+    /// Whoever meets the rule's condition.
+    Anyone,
+}
+
+/// The immutable id of a user or a role (STS API reference, GetCallerIdentity, `UserId` and `RoleId`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubjectId {
+    /// A RAM user's.
+    User(Box<str>),
+    /// A role's.
+    Role(Box<str>),
+}
+
+impl SubjectId {
+    /// The id that `identity` can be looked up by; an account has none.
+    pub(crate) fn of(identity: &Identity) -> Option<Self> {
+        match identity.arn.resource() {
+            Resource::Root => None,
+            Resource::User(_) => Some(Self::User(identity.user_id.clone())),
+            Resource::Role(_) | Resource::AssumedRole { .. } => {
+                Some(Self::Role(identity.user_id.clone()))
+            }
+        }
+    }
+
+    pub(crate) fn key(&self) -> String {
+        match self {
+            Self::User(id) => format!("user:{id}"),
+            Self::Role(id) => format!("role:{id}"),
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(SubjectId::User(id)) => write!(f, "user id {id}"),
+            Self::Id(SubjectId::Role(id)) => write!(f, "role id {id}"),
+            Self::Arn(arn) => arn.fmt(f),
+            Self::Pattern(pattern) => pattern.fmt(f),
+            Self::Anyone => f.write_str("whoever meets the condition"),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Token v1: a presigned `GET` URL, as clients of older releases make it.
+//!
+//! Of the URL, what is the client's own is kept: who signed, when, with which nonce and security token, and the
+//! signature. Everything else must be what this server sends anyway; the host in it only has to be STS's.
+
+use url::Url;
+
+use crate::access_key::AccessKeyId;
+use crate::cluster_id::ClusterId;
+use crate::secret::Secret;
+use crate::time::UnixTime;
+use crate::token::error::{Shown, TokenError};
+use crate::token::is_sendable;
+
+/// What starts a token v1; standard base64 with padding follows.
+pub const PREFIX: &str = "k8s-ack-v1.";
+/// The method of the signed request.
+pub const METHOD: &str = "GET";
+/// The parameter that carries the signed cluster id.
+pub const CLUSTER_ID_KEY: &str = "ClusterId";
+
+/// Parameters that are always the same (RPC request signature, "Common parameters").
+pub(crate) const CONSTANTS: [(&str, &str); 5] = [
+    ("Action", "GetCallerIdentity"),
+    ("Format", "JSON"),
+    ("SignatureMethod", "HMAC-SHA1"),
+    ("SignatureVersion", "1.0"),
+    ("Version", "2015-04-01"),
+];
+
+/// The parts of a token that are the client's own, each checked.
+#[derive(Clone, Debug)]
+pub(crate) struct PresignedCall {
+    pub(crate) access_key_id: AccessKeyId,
+    pub(crate) date: UnixTime,
+    pub(crate) nonce: Box<str>,
+    pub(crate) security_token: Option<Secret>,
+    pub(crate) signature: Secret,
+}
+
+/// Reads the URL of a token that must be for `cluster`. The date is read, not judged.
+pub(crate) fn parse(url: &[u8], cluster: &ClusterId) -> Result<PresignedCall, TokenError> {
+    // The URL parser drops or mends white space, backslashes and more. Nothing of that is in an honest token.
+    let text = std::str::from_utf8(url)
+        .ok()
+        .filter(|text| text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\'))
+        .ok_or(TokenError::Url)?;
+    let url = Url::parse(text).map_err(|_| TokenError::Url)?;
+    check_place(&url)?;
+    let parameters = Parameters::read(&url)?;
+    for (name, expected) in CONSTANTS {
+        let found = parameters.required(name)?;
+        if found != expected {
+            return Err(TokenError::NotTheConstant {
+                name,
+                expected,
+                found: Shown::new(found),
+            });
+        }
+    }
+    let signed_for = parameters.required(CLUSTER_ID_KEY)?;
+    if signed_for != cluster.as_str() {
+        let found = Shown::new(signed_for);
+        return Err(TokenError::OtherCluster { found });
+    }
+    let access_key_id = parameters.required("AccessKeyId")?;
+    let date = parameters.required("Timestamp")?;
+    Ok(PresignedCall {
+        access_key_id: AccessKeyId::parse(access_key_id).ok_or(TokenError::HeaderValue {
+            name: "AccessKeyId",
+        })?,
+        date: UnixTime::parse(date).ok_or(TokenError::Date)?,
+        nonce: parameters.required("SignatureNonce")?.into(),
+        security_token: parameters.optional("SecurityToken").map(Secret::new),
+        signature: Secret::new(parameters.required("Signature")?),
+    })
+}
+
+/// `https`, a host of STS, no port, no user, the path `/`.
+fn check_place(url: &Url) -> Result<(), TokenError> {
+    let is_sts = url.host_str().is_some_and(is_sts_host);
+    let is_plain = url.port().is_none()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.fragment().is_none();
+    if url.scheme() == "https" && is_sts && is_plain && url.path() == "/" {
+        Ok(())
+    } else {
+        Err(TokenError::NotSts)
+    }
+}
+
+/// `sts.aliyuncs.com`, `sts.<region>.aliyuncs.com`, and both with `.cn`, as the old server took them.
+fn is_sts_host(host: &str) -> bool {
+    let Some(rest) = host.strip_prefix("sts.") else {
+        return false;
+    };
+    let rest = rest.strip_suffix(".cn").unwrap_or(rest);
+    match rest.strip_suffix("aliyuncs.com") {
+        Some("") => true,
+        Some(region) => region.strip_suffix('.').is_some_and(|region| {
+            !region.is_empty()
+                && region
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        }),
+        None => false,
+    }
+}
+
+/// The parameters of the query, each of a known name and there once.
+struct Parameters(Vec<(&'static str, String)>);
+
+impl Parameters {
+    const KNOWN: [&'static str; 11] = [
+        "Action",
+        "Format",
+        "SignatureMethod",
+        "SignatureVersion",
+        "Version",
+        "AccessKeyId",
+        "ClusterId",
+        "SecurityToken",
+        "Signature",
+        "SignatureNonce",
+        "Timestamp",
+    ];
+
+    fn read(url: &Url) -> Result<Self, TokenError> {
+        let mut parameters: Vec<(&'static str, String)> = Vec::new();
+        for (name, value) in url.query_pairs() {
+            let known = Self::KNOWN
+                .into_iter()
+                .find(|known| *known == name)
+                .ok_or_else(|| TokenError::UnknownField {
+                    place: "query",
+                    name: Shown::new(&name),
+                })?;
+            if parameters.iter().any(|(other, _)| *other == known) {
+                return Err(TokenError::Repeated { name: known });
+            }
+            if !is_sendable(&value) {
+                return Err(TokenError::HeaderValue { name: known });
+            }
+            parameters.push((known, value.into_owned()));
+        }
+        Ok(Self(parameters))
+    }
+
+    fn optional(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    fn required(&self, name: &'static str) -> Result<&str, TokenError> {
+        self.optional(name).ok_or(TokenError::Missing { name })
+    }
+}

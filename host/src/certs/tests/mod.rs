@@ -1,0 +1,353 @@
+//! The state directory and what is served from it, looked at by a client that pins `cert.pem`, as kube-apiserver does.
+
+mod client;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use ack_ram_core::time::UnixTime;
+use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use tempfile::TempDir;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::ParsedExtension;
+
+use client::connect;
+
+use super::*;
+use crate::config::Host;
+
+const DAY: i64 = 24 * 60 * 60;
+const GO_STATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/go-state");
+
+/// A day after the sample of Go's state directory was made.
+const START: UnixTime = UnixTime::from_seconds(1_795_550_000);
+
+fn start() -> UnixTime {
+    START
+}
+
+fn names(names: &[&str]) -> Vec<Host> {
+    names
+        .iter()
+        .map(|name| Host::parse(name).unwrap())
+        .collect()
+}
+
+fn folder_with(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+fn go_file(name: &str) -> String {
+    fs::read_to_string(Path::new(GO_STATE).join(name)).unwrap()
+}
+
+fn go_folder() -> TempDir {
+    folder_with(&[
+        ("cert.pem", &go_file("cert.pem")),
+        ("key.pem", &go_file("key.pem")),
+    ])
+}
+
+/// Names and contents of everything in `folder`.
+fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            (
+                entry.file_name().into_string().unwrap(),
+                fs::read(entry.path()).unwrap(),
+            )
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+fn server(folder: &Path, configured: &[&str], clock: fn() -> UnixTime) -> Arc<ServerConfig> {
+    let names = names(configured);
+    let authority = load_or_create(folder, &names, clock()).unwrap();
+    Arc::new(
+        ServingCertificate::new(authority, &names, clock)
+            .unwrap()
+            .server_config()
+            .unwrap(),
+    )
+}
+
+#[test]
+fn a_new_folder_gets_a_pair_that_stays() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("a/b");
+    let server = server(&folder, &["auth.example.com", "::1"], start);
+
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    assert_eq!(mode(&folder.join("key.pem")), 0o600);
+    assert_eq!(mode(&folder.join("cert.pem")), 0o644);
+
+    for (name, is_good) in [
+        ("auth.example.com", true),
+        ("::1", true),
+        ("localhost", false),
+        ("127.0.0.1", false),
+    ] {
+        assert_eq!(
+            connect(&server, &folder, name, START).is_ok(),
+            is_good,
+            "{name}"
+        );
+    }
+
+    let before = contents(&folder);
+    assert_eq!(
+        before
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect::<Vec<_>>(),
+        ["cert.pem", "key.pem"]
+    );
+    load_or_create(&folder, &names(&["other"]), START).unwrap();
+    assert_eq!(contents(&folder), before);
+}
+
+#[test]
+fn the_new_ca_can_serve_tls_itself_as_the_go_version_would() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority =
+        load_or_create(folder.path(), &names(&["localhost", "127.0.0.1"]), START).unwrap();
+    let x509 = authority.certified().cert.first().unwrap();
+    let (_, x509) = x509_parser::parse_x509_certificate(x509).unwrap();
+    let usage = x509.key_usage().unwrap().unwrap().value;
+    assert!(x509.is_ca() && usage.digital_signature() && usage.key_cert_sign());
+    assert!(
+        x509.extended_key_usage()
+            .unwrap()
+            .unwrap()
+            .value
+            .server_auth
+    );
+    assert_eq!(authority.names(), names(&["localhost", "127.0.0.1"]));
+}
+
+#[test]
+fn a_pair_that_go_made_serves_without_being_changed() {
+    let folder = go_folder();
+    let before = contents(folder.path());
+    let server = server(folder.path(), &["auth.example.com", "10.0.0.1"], start);
+    for (name, is_good) in [
+        // Go's own names, then the configured ones.
+        ("localhost", true),
+        ("127.0.0.1", true),
+        ("auth.example.com", true),
+        ("10.0.0.1", true),
+        ("other.example.com", false),
+    ] {
+        assert_eq!(
+            connect(&server, folder.path(), name, START).is_ok(),
+            is_good,
+            "{name}"
+        );
+    }
+    assert_eq!(contents(folder.path()), before);
+}
+
+#[test]
+fn the_served_certificate_is_a_leaf_that_names_its_ca() {
+    for folder in [tempfile::tempdir().unwrap(), go_folder()] {
+        let server = server(folder.path(), &["localhost"], start);
+        let leaf = connect(&server, folder.path(), "localhost", START).unwrap();
+        let (_, leaf) = x509_parser::parse_x509_certificate(&leaf).unwrap();
+        let ca = CertificateDer::from_pem_file(folder.path().join("cert.pem")).unwrap();
+        let (_, ca) = x509_parser::parse_x509_certificate(&ca).unwrap();
+
+        assert!(!leaf.is_ca());
+        assert_eq!(leaf.issuer().as_raw(), ca.subject().as_raw());
+        assert_ne!(leaf.subject().as_raw(), ca.subject().as_raw());
+        let usage = leaf.extended_key_usage().unwrap().unwrap().value;
+        assert!(usage.server_auth && !usage.client_auth && !usage.any);
+        assert!(authority_key_id(&leaf).is_some());
+        assert_eq!(authority_key_id(&leaf), subject_key_id(&ca));
+        let validity = leaf.validity();
+        assert_eq!(validity.not_before.timestamp(), START.seconds() - DAY);
+        assert_eq!(validity.not_after.timestamp(), START.seconds() + 7 * DAY);
+    }
+}
+
+fn authority_key_id(certificate: &X509Certificate<'_>) -> Option<Vec<u8>> {
+    certificate
+        .iter_extensions()
+        .find_map(|extension| match extension.parsed_extension() {
+            ParsedExtension::AuthorityKeyIdentifier(id) => {
+                Some(id.key_identifier.as_ref()?.0.to_vec())
+            }
+            _ => None,
+        })
+}
+
+fn subject_key_id(certificate: &X509Certificate<'_>) -> Option<Vec<u8>> {
+    certificate
+        .iter_extensions()
+        .find_map(|extension| match extension.parsed_extension() {
+            ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0.to_vec()),
+            _ => None,
+        })
+}
+
+#[test]
+fn the_served_certificate_is_replaced_while_the_server_runs() {
+    static NOW: AtomicI64 = AtomicI64::new(START.seconds());
+    let clock = || UnixTime::from_seconds(NOW.load(Ordering::Relaxed));
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(folder.path(), &["localhost"], clock);
+    let mut last = connect(&server, folder.path(), "localhost", START).unwrap();
+    for (days, is_replaced) in [
+        (1, false),
+        (3, false),
+        (4, true),
+        (4, false),
+        (7, false),
+        (60, true),
+        (400, true),
+        // The clock is set back.
+        (200, true),
+        (200, false),
+    ] {
+        let now = START.plus_seconds(days * DAY);
+        NOW.store(now.seconds(), Ordering::Relaxed);
+        let served = connect(&server, folder.path(), "localhost", now).unwrap();
+        assert_eq!(served != last, is_replaced, "day {days}");
+        last = served;
+    }
+}
+
+#[test]
+fn many_connections_at_once_get_one_new_certificate() {
+    static NOW: AtomicI64 = AtomicI64::new(START.seconds());
+    let clock = || UnixTime::from_seconds(NOW.load(Ordering::Relaxed));
+    let folder = tempfile::tempdir().unwrap();
+    let authority = load_or_create(folder.path(), &names(&["localhost"]), START).unwrap();
+    let serving = ServingCertificate::new(authority, &[], clock).unwrap();
+    let first = serving.current();
+    NOW.fetch_add(5 * DAY, Ordering::Relaxed);
+    let served: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| serving.current())).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    let second = serving.current();
+    assert!(!Arc::ptr_eq(&first, &second));
+    assert!(
+        served
+            .iter()
+            .all(|certified| Arc::ptr_eq(certified, &second))
+    );
+}
+
+#[test]
+fn a_clock_that_no_certificate_can_carry_keeps_the_old_one() {
+    static NOW: AtomicI64 = AtomicI64::new(START.seconds());
+    let clock = || UnixTime::from_seconds(NOW.load(Ordering::Relaxed));
+    let folder = tempfile::tempdir().unwrap();
+    let authority = load_or_create(folder.path(), &names(&["localhost"]), START).unwrap();
+    let serving = ServingCertificate::new(authority, &[], clock).unwrap();
+    let first = serving.current();
+    NOW.store(i64::MAX, Ordering::Relaxed);
+    assert!(Arc::ptr_eq(&first, &serving.current()));
+    NOW.store(START.seconds() + 5 * DAY, Ordering::Relaxed);
+    assert!(!Arc::ptr_eq(&first, &serving.current()));
+}
+
+#[test]
+fn a_pair_that_is_no_ca_is_served_as_it_is() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(["own.example.com".to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::ExplicitNoCa;
+    let certificate = params.self_signed(&key).unwrap();
+    let folder = folder_with(&[
+        ("cert.pem", &certificate.pem()),
+        ("key.pem", &key.serialize_pem()),
+    ]);
+    let before = contents(folder.path());
+    let server = server(folder.path(), &["localhost"], start);
+    let served = connect(&server, folder.path(), "own.example.com", START).unwrap();
+    assert_eq!(&served, certificate.der());
+    assert!(connect(&server, folder.path(), "localhost", START).is_err());
+    assert_eq!(contents(folder.path()), before);
+}
+
+#[test]
+fn a_folder_without_a_whole_pair_is_refused_and_left_alone() {
+    let (certificate, key) = (go_file("cert.pem"), go_file("key.pem"));
+    let other_key = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    let restore = "restore it, or remove the pair and have a new one made, which needs a new webhook kubeconfig";
+    let half = "restore that file, or remove the first and have a new pair made, which needs a new webhook kubeconfig";
+    for (files, expected) in [
+        (&[("cert.pem", certificate.as_str())][..], format!("there is `F/cert.pem` but no `F/key.pem`; {half}")),
+        (&[("key.pem", &key)], format!("there is `F/key.pem` but no `F/cert.pem`; {half}")),
+        (&[("cert.pem", ""), ("key.pem", &key)], format!("`F/cert.pem` holds no certificate; {restore}")),
+        (&[("cert.pem", &key), ("key.pem", &key)], format!("`F/cert.pem` holds no certificate; {restore}")),
+        (
+            &[("cert.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), ("key.pem", &key)],
+            format!("`F/cert.pem` holds a certificate that cannot be read; {restore}"),
+        ),
+        (&[("cert.pem", "-----BEGIN CERTIFICATE-----\nAAAA"), ("key.pem", &key)], format!("`F/cert.pem` is not PEM; {restore}")),
+        (
+            &[("cert.pem", &certificate), ("key.pem", &certificate)],
+            format!("`F/key.pem` holds no private key in PEM without a password; {restore}"),
+        ),
+        (
+            &[("cert.pem", &certificate), ("key.pem", &other_key)],
+            "the key in `F/key.pem` does not belong to the certificate in `F/cert.pem`; restore the pair, or remove both and have a new one made, which needs a new webhook kubeconfig".to_owned(),
+        ),
+    ] {
+        let folder = folder_with(files);
+        let before = contents(folder.path());
+        let error = load_or_create(folder.path(), &names(&["localhost"]), START).err().unwrap();
+        let message = error.to_string().replace(&folder.path().display().to_string(), "F");
+        assert_eq!(message, expected);
+        assert_eq!(contents(folder.path()), before);
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let parent = folder_with(&[("file", "")]);
+    let folder = parent.path().join("file/state");
+    let message = load_or_create(&folder, &[], START)
+        .err()
+        .unwrap()
+        .to_string();
+    let start = format!("cannot write `{}`: ", folder.display());
+    assert!(
+        message.starts_with(&start) && message.contains("--state-dir"),
+        "{message}"
+    );
+}
+
+#[test]
+fn all_who_start_on_one_empty_folder_end_with_one_pair() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("state");
+    let pems: Vec<_> = std::thread::scope(|scope| {
+        let start = || load_or_create(&folder, &names(&["localhost"]), START).unwrap();
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap().certificate_pem().to_owned())
+            .collect()
+    });
+    let on_disk = fs::read_to_string(folder.join("cert.pem")).unwrap();
+    assert!(pems.iter().all(|pem| *pem == on_disk));
+}

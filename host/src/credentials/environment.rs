@@ -1,0 +1,237 @@
+//! Credentials from environment variables, in the order in which ack-ram-tool reads them.
+
+use ack_ram_core::access_key::AccessKeyId;
+use ack_ram_core::secret::Secret;
+use ack_ram_core::sign::AccessKey;
+
+use crate::credentials::error::CredentialError;
+use crate::env::Variables;
+
+/// The names that one generation of tools gave to a key.
+#[derive(Debug)]
+struct Family {
+    id: &'static str,
+    secret: &'static str,
+    security_token: &'static str,
+}
+
+const FAMILIES: &[Family] = &[
+    Family {
+        id: "ALIBABA_CLOUD_ACCESS_KEY_ID",
+        secret: "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+        security_token: "ALIBABA_CLOUD_SECURITY_TOKEN",
+    },
+    Family {
+        id: "ALICLOUD_ACCESS_KEY",
+        secret: "ALICLOUD_SECRET_KEY",
+        security_token: "ALICLOUD_ACCESS_KEY_STS_TOKEN",
+    },
+    Family {
+        id: "ALIBABACLOUD_ACCESS_KEY_ID",
+        secret: "ALIBABACLOUD_ACCESS_KEY_SECRET",
+        security_token: "ALIBABACLOUD_SECURITY_TOKEN",
+    },
+    Family {
+        id: "ALICLOUD_ACCESS_KEY_ID",
+        secret: "ALICLOUD_ACCESS_KEY_SECRET",
+        security_token: "ALICLOUD_SECURITY_TOKEN",
+    },
+    Family {
+        id: "ACCESS_KEY_ID",
+        secret: "ACCESS_KEY_SECRET",
+        security_token: "SECURITY_TOKEN",
+    },
+];
+
+const ROLE_ARN: &str = "ALIBABA_CLOUD_ROLE_ARN";
+const OIDC_PROVIDER_ARN: &str = "ALIBABA_CLOUD_OIDC_PROVIDER_ARN";
+const OIDC_TOKEN_FILE: &str = "ALIBABA_CLOUD_OIDC_TOKEN_FILE";
+
+/// Sources that come after keys, and what each asks for.
+const LATER: &[(&str, &str)] = &[
+    ("ALIBABA_CLOUD_CREDENTIALS_URI", "credentials from a URL"),
+    (
+        "ALIBABA_CLOUD_ECS_METADATA",
+        "credentials of the ECS instance's role",
+    ),
+    ("ALIBABA_CLOUD_CREDENTIALS_FILE", "credentials from a file"),
+];
+
+/// The key that the environment holds: each part from the first variable that is set, as ack-ram-tool does it.
+///
+/// # Errors
+/// When no key is set, or when ack-ram-tool would take an identity from a source that this version does not have.
+pub fn from_environment(variables: &Variables<'_>) -> Result<AccessKey, CredentialError> {
+    let id = first(variables, |family| family.id);
+    let secret = first(variables, |family| family.secret);
+    let security_token = first(variables, |family| family.security_token);
+    if let (Some((family, id)), Some((_, secret))) = (id.as_ref(), secret.as_ref()) {
+        if security_token.is_none() {
+            refuse_oidc(variables)?;
+            refuse(variables, ROLE_ARN, "that role to be assumed")?;
+        }
+        let variable = family.id;
+        return Ok(AccessKey {
+            id: AccessKeyId::parse(id).ok_or(CredentialError::MalformedId { variable })?,
+            secret: Secret::new(secret.as_str()),
+            security_token: security_token.map(|(_, token)| Secret::new(token)),
+        });
+    }
+    refuse_oidc(variables)?;
+    for (variable, wanted) in LATER {
+        refuse(variables, variable, wanted)?;
+    }
+    let half = |present, missing| CredentialError::Half { present, missing };
+    Err(match (id, secret) {
+        (Some((family, _)), _) => half(family.id, family.secret),
+        (_, Some((family, _))) => half(family.secret, family.id),
+        (None, None) => CredentialError::NotSet,
+    })
+}
+
+/// The first family whose `part` is set, and what it is set to.
+fn first(
+    variables: &Variables<'_>,
+    part: fn(&Family) -> &'static str,
+) -> Option<(&'static Family, String)> {
+    FAMILIES
+        .iter()
+        .find_map(|family| Some((family, set(variables, part(family))?)))
+}
+
+fn set(variables: &Variables<'_>, name: &str) -> Option<String> {
+    variables(name).filter(|value| !value.is_empty())
+}
+
+/// All three variables together ask for a login by OIDC, which in ack-ram-tool comes before a permanent key.
+fn refuse_oidc(variables: &Variables<'_>) -> Result<(), CredentialError> {
+    let is_asked = [ROLE_ARN, OIDC_PROVIDER_ARN, OIDC_TOKEN_FILE]
+        .iter()
+        .all(|name| set(variables, name).is_some());
+    if is_asked {
+        refuse(variables, OIDC_TOKEN_FILE, "a role by an OIDC token")?;
+    }
+    Ok(())
+}
+
+fn refuse(
+    variables: &Variables<'_>,
+    variable: &'static str,
+    wanted: &'static str,
+) -> Result<(), CredentialError> {
+    match set(variables, variable) {
+        Some(_) => Err(CredentialError::NotSupported { variable, wanted }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cmp::Ordering;
+
+    use super::*;
+
+    /// Id, secret and security token.
+    type Parts = (&'static str, &'static str, Option<&'static str>);
+
+    #[track_caller]
+    fn check(set: &[(&str, &str)], expected: Result<Parts, CredentialError>) {
+        let variables = |name: &str| {
+            let found = set.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let outcome = from_environment(&variables);
+        let parts = outcome.as_ref().map(|key| {
+            let token = key.security_token.as_ref().map(Secret::expose);
+            (key.id.as_str(), key.secret.expose(), token)
+        });
+        assert_eq!(parts, expected.as_ref().copied(), "{set:?}");
+    }
+
+    const ID: (&str, &str) = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI1");
+    const SECRET: (&str, &str) = ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "s1");
+    const TOKEN: (&str, &str) = ("ALIBABA_CLOUD_SECURITY_TOKEN", "CAIS1");
+    const ROLE: (&str, &str) = (ROLE_ARN, "acs:ram::1:role/r");
+    const PROVIDER: (&str, &str) = (OIDC_PROVIDER_ARN, "acs:ram::1:oidc-provider/p");
+    const TOKEN_FILE: (&str, &str) = (OIDC_TOKEN_FILE, "/token");
+
+    #[test]
+    fn keys_are_read_part_by_part_in_order() {
+        check(&[ID, SECRET], Ok(("LTAI1", "s1", None)));
+        check(&[ID, SECRET, TOKEN], Ok(("LTAI1", "s1", Some("CAIS1"))));
+        for number in 0..FAMILIES.len() {
+            let mut set = Vec::new();
+            for (index, family) in FAMILIES.iter().enumerate() {
+                let [id, secret, token] = match index.cmp(&number) {
+                    Ordering::Less => ["", "", ""],
+                    Ordering::Equal => ["LTAI1", "s1", "CAIS1"],
+                    Ordering::Greater => ["other", "other", "other"],
+                };
+                set.push((family.id, id));
+                set.push((family.secret, secret));
+                set.push((family.security_token, token));
+            }
+            check(&set, Ok(("LTAI1", "s1", Some("CAIS1"))));
+        }
+        check(
+            &[("ACCESS_KEY_ID", "LTAI1"), ("ALICLOUD_SECRET_KEY", "s1")],
+            Ok(("LTAI1", "s1", None)),
+        );
+    }
+
+    #[test]
+    fn a_temporary_key_wins_over_roles_and_later_sources() {
+        let temporary = Ok(("LTAI1", "s1", Some("CAIS1")));
+        check(&[ID, SECRET, TOKEN, ROLE], temporary);
+        check(&[ID, SECRET, TOKEN, ROLE, PROVIDER, TOKEN_FILE], temporary);
+        check(&[ID, SECRET, TOKEN, (LATER[0].0, "x")], temporary);
+    }
+
+    #[test]
+    fn another_identity_is_never_taken_instead() {
+        let not_supported =
+            |variable, wanted| Err(CredentialError::NotSupported { variable, wanted });
+        let oidc = not_supported(OIDC_TOKEN_FILE, "a role by an OIDC token");
+        check(&[ROLE, PROVIDER, TOKEN_FILE], oidc);
+        check(&[ID, SECRET, ROLE, PROVIDER, TOKEN_FILE], oidc);
+        check(
+            &[ID, SECRET, ROLE],
+            not_supported(ROLE_ARN, "that role to be assumed"),
+        );
+        for (variable, wanted) in LATER {
+            check(&[(variable, "x")], not_supported(variable, wanted));
+            check(&[ID, (variable, "x")], not_supported(variable, wanted));
+            check(&[ID, SECRET, (variable, "x")], Ok(("LTAI1", "s1", None)));
+        }
+        check(
+            &[(LATER[2].0, "x"), (LATER[1].0, "x"), (LATER[0].0, "x")],
+            not_supported(LATER[0].0, LATER[0].1),
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        check(&[], Err(CredentialError::NotSet));
+        check(&[TOKEN, ROLE], Err(CredentialError::NotSet));
+        check(
+            &[ID],
+            Err(CredentialError::Half {
+                present: "ALIBABA_CLOUD_ACCESS_KEY_ID",
+                missing: "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+            }),
+        );
+        check(
+            &[("ALICLOUD_SECRET_KEY", "s")],
+            Err(CredentialError::Half {
+                present: "ALICLOUD_SECRET_KEY",
+                missing: "ALICLOUD_ACCESS_KEY",
+            }),
+        );
+        check(
+            &[("ALICLOUD_ACCESS_KEY", "not an id"), SECRET],
+            Err(CredentialError::MalformedId {
+                variable: "ALICLOUD_ACCESS_KEY",
+            }),
+        );
+    }
+}

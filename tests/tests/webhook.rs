@@ -1,0 +1,383 @@
+//! The server as its users run it: the real binary, real TLS, and an STS that misbehaves in every way.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::secret::Secret;
+use ack_ram_core::sign::{self, AccessKey};
+use ack_ram_core::time::UnixTime;
+use ack_ram_tests::authenticator::Authenticator;
+use ack_ram_tests::ports;
+use ack_ram_tests::sts::{Emulator, Fault, demo};
+use ack_ram_tests::webhook::{Reply, WebhookClient};
+use bytes::Bytes;
+use hyper::Method;
+use hyper::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
+
+/// A server, its STS and a client.
+struct World {
+    sts: Emulator,
+    authenticator: Authenticator,
+    webhook: WebhookClient,
+    _folder: TempDir,
+}
+
+impl World {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let sts = Emulator::builder().demo().start().unwrap();
+        let port = ports::free_port();
+        let config = config(&folder, &sts, port);
+        let authenticator = Authenticator::start(folder.path(), &config).unwrap();
+        let ca = folder.path().join("state/cert.pem");
+        Self {
+            webhook: WebhookClient::new(&ca, port).unwrap(),
+            sts,
+            authenticator,
+            _folder: folder,
+        }
+    }
+
+    async fn review(&self, token: &Secret) -> Reply {
+        self.webhook.review(token).await.unwrap()
+    }
+}
+
+fn config(folder: &TempDir, sts: &Emulator, port: u16) -> PathBuf {
+    let ca = folder.path().join("sts-ca.pem");
+    std::fs::write(&ca, sts.ca_pem()).unwrap();
+    let config = json!({
+        "clusterID": CLUSTER,
+        "server": {
+            "port": port,
+            "healthPort": 0,
+            "stateDir": folder.path().join("state"),
+            "generateKubeconfig": folder.path().join("webhook.kubeconfig"),
+            "sts": { "endpoint": sts.url(), "caFile": ca, "connectTimeout": "1s", "timeout": "2s" },
+            "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": ["dev"] }],
+            "mapRoles": [{ "roleARN": demo::ROLE_ARN, "username": "dev:{{SessionName}}" }],
+        },
+    });
+    let path = folder.path().join("config.yaml");
+    std::fs::write(&path, config.to_string()).unwrap();
+    path
+}
+
+fn token_for(key: &AccessKey, cluster: &str, now: UnixTime) -> Secret {
+    let cluster = ClusterId::parse(cluster).unwrap();
+    sign::token_v2(key, &cluster, "test", now).unwrap()
+}
+
+fn token(world: &World) -> Secret {
+    token_for(&demo::user_key(), CLUSTER, world.sts.now())
+}
+
+fn error(reply: &Reply) -> &str {
+    reply.body["status"]["error"].as_str().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn identities_become_users_or_are_denied_with_a_reason() {
+    let world = World::start();
+    let now = world.sts.now();
+    let session = token_for(&demo::session_key(), CLUSTER, now);
+    let wrong_secret = AccessKey {
+        secret: Secret::new("not-the-secret"),
+        ..demo::user_key()
+    };
+    let old = now.plus_seconds(-16 * 60);
+    for (name, token, username, reason) in [
+        ("a user", token(&world), "alice", ""),
+        ("an assumed role", session, "dev:alice-example.com", ""),
+        (
+            "nobody mapped",
+            token_for(&demo::stranger_key(), CLUSTER, now),
+            "",
+            "`acs:ram::1234567890123456:user/mallory` is not mapped",
+        ),
+        (
+            "another cluster",
+            token_for(&demo::user_key(), "other", now),
+            "",
+            "made for cluster `other`",
+        ),
+        (
+            "a wrong secret",
+            token_for(&wrong_secret, CLUSTER, now),
+            "",
+            "`SignatureDoesNotMatch`",
+        ),
+        (
+            "expired for STS",
+            token_for(&demo::user_key(), CLUSTER, old),
+            "",
+            "`InvalidTimeStamp.Expired`",
+        ),
+        (
+            "not ours",
+            Secret::new("eyJhbGciOiJSUzI1NiJ9.e30.c2ln"),
+            "",
+            "",
+        ),
+    ] {
+        let reply = world.review(&token).await;
+        assert_eq!(reply.status, 200, "{name}");
+        let status = &reply.body["status"];
+        assert_eq!(
+            status["authenticated"],
+            !username.is_empty(),
+            "{name}: {status}"
+        );
+        assert_eq!(
+            status["user"]["username"].as_str().unwrap_or_default(),
+            username,
+            "{name}"
+        );
+        assert!(error(&reply).contains(reason), "{name}: {status}");
+        assert_eq!(
+            error(&reply).is_empty(),
+            reason.is_empty(),
+            "{name}: {status}"
+        );
+    }
+    world.sts.delete_key(&demo::user_key().id);
+    let reply = world.review(&token(&world)).await;
+    assert!(
+        error(&reply).contains("`InvalidAccessKeyId.NotFound`"),
+        "{reply:?}"
+    );
+}
+
+#[tokio::test]
+async fn when_sts_cannot_tell_the_answer_is_503_and_the_next_login_works() {
+    let world = World::start();
+    for (fault, reason) in [
+        (Fault::CloseOnAccept, "STS could not be reached"),
+        (Fault::StallOnAccept, "STS could not be reached"),
+        (Fault::Hang, "STS did not answer in time"),
+        (
+            Fault::Delay(Duration::from_secs(60)),
+            "STS did not answer in time",
+        ),
+        (Fault::CloseBeforeHeaders, "STS could not be reached"),
+        (Fault::CloseInBody, "STS could not be reached"),
+        (Fault::ContentLengthTooLong, "STS did not answer in time"),
+        (
+            Fault::ContentLengthTooShort,
+            "STS's answer was not understood",
+        ),
+        (Fault::HugeHeaders, "STS could not be reached"),
+        (Fault::EndlessBody, "STS's answer was not understood"),
+        (Fault::Garbage, "STS's answer was not understood"),
+        (Fault::ThrottleUser, "STS throttles with `Throttling.User`"),
+        (Fault::ThrottleApi, "STS throttles with `Throttling.Api`"),
+        (Fault::InternalError, "STS is failing with HTTP status 500"),
+        (
+            Fault::ServiceUnavailable,
+            "STS is failing with HTTP status 503",
+        ),
+        (
+            Fault::Redirect("https://127.0.0.1:1/".to_owned()),
+            "STS's answer was not understood",
+        ),
+        (
+            Fault::Reply {
+                status: 403,
+                body: Bytes::from_static(b"<html>proxy</html>"),
+            },
+            "STS's answer was not understood",
+        ),
+    ] {
+        // A connection that is kept would hide what happens to new ones.
+        world.sts.fault_next(1, Fault::CloseBeforeHeaders);
+        let _emptied = world.review(&token(&world)).await;
+        world.sts.set_fault(Some(fault.clone()));
+        let reply = world.review(&token(&world)).await;
+        assert_eq!(reply.status, 503, "{fault:?}: {reply:?}");
+        assert!(!reply.headers.contains_key(RETRY_AFTER), "{fault:?}");
+        assert_eq!(reply.body["kind"], "Status", "{fault:?}");
+        assert_eq!(reply.body["reason"], "ServiceUnavailable", "{fault:?}");
+        let message = reply.body["message"].as_str().unwrap();
+        assert!(message.contains(reason), "{fault:?}: {message}");
+
+        world.sts.set_fault(None);
+        let reply = world.review(&token(&world)).await;
+        assert_eq!(
+            reply.body["status"]["authenticated"], true,
+            "after {fault:?}: {reply:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_review_gets_its_status_and_the_server_goes_on() {
+    let world = World::start();
+    let json_type = Some("application/json");
+    let big = format!(
+        r#"{{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1","spec":{{"token":"{}"}}}}"#,
+        "x".repeat(64 * 1024)
+    );
+    for (method, path, content_type, body, status) in [
+        (Method::GET, "/authenticate", None, "", 405),
+        (Method::PUT, "/authenticate", json_type, "{}", 405),
+        (Method::POST, "/authenticate", json_type, "", 400),
+        (Method::POST, "/authenticate", json_type, "{}", 400),
+        (Method::POST, "/authenticate", json_type, "[]", 400),
+        (Method::POST, "/authenticate", json_type, "not json", 400),
+        (
+            Method::POST,
+            "/authenticate",
+            json_type,
+            r#"{"kind":"Pod","apiVersion":"v1","spec":{"token":"x"}}"#,
+            400,
+        ),
+        (
+            Method::POST,
+            "/authenticate",
+            json_type,
+            r#"{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v2","spec":{"token":"x"}}"#,
+            400,
+        ),
+        (
+            Method::POST,
+            "/authenticate",
+            json_type,
+            r#"{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1","spec":{}}"#,
+            400,
+        ),
+        (
+            Method::POST,
+            "/authenticate",
+            json_type,
+            r#"{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1","spec":{"token":"x","token":"y"}}"#,
+            400,
+        ),
+        (Method::POST, "/authenticate", json_type, &big, 413),
+        (Method::POST, "/authenticate", Some("text/plain"), "{}", 415),
+        (Method::POST, "/", json_type, "{}", 404),
+        (Method::GET, "/healthz", None, "", 200),
+    ] {
+        let name = format!("{method} {path} {body:.70}");
+        let mut request = world.webhook.request(method, path);
+        if let Some(content_type) = content_type {
+            request = request.header(CONTENT_TYPE, content_type);
+        }
+        let request = request
+            .body(Bytes::copy_from_slice(body.as_bytes()).into())
+            .unwrap();
+        let reply = world.webhook.send(request).await.unwrap();
+        assert_eq!(reply.status, status, "{name}: {reply:?}");
+        assert_eq!(reply.headers.contains_key(ALLOW), status == 405, "{name}");
+        if status != 200 {
+            assert_eq!(reply.body["kind"], "Status", "{name}");
+            assert_eq!(reply.body["code"], status, "{name}");
+        }
+    }
+    assert!(
+        world.sts.requests().is_empty(),
+        "none of these is STS's affair"
+    );
+    let reply = world.review(&token(&world)).await;
+    assert_eq!(reply.body["status"]["authenticated"], true);
+}
+
+#[tokio::test]
+async fn sigterm_finishes_what_is_in_flight() {
+    let world = World::start();
+    world
+        .sts
+        .set_fault(Some(Fault::Delay(Duration::from_secs(1))));
+    let token = token(&world);
+    let webhook = world.webhook.clone();
+    let review = tokio::spawn(async move { webhook.review(&token).await.unwrap() });
+    while world.sts.requests().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let authenticator = world.authenticator;
+    let stopped = tokio::task::spawn_blocking(move || {
+        let pid = authenticator.pid();
+        (pid, authenticator.stop().unwrap())
+    });
+    let reply = review.await.unwrap();
+    assert_eq!(reply.body["status"]["authenticated"], true, "{reply:?}");
+    let (_, status) = stopped.await.unwrap();
+    assert!(status.success(), "{status}");
+}
+
+#[tokio::test]
+async fn connections_to_sts_are_kept_and_nothing_unsigned_is_sent() {
+    let world = World::start();
+    for _ in 0..20 {
+        let reply = world.review(&token(&world)).await;
+        assert_eq!(reply.body["status"]["authenticated"], true);
+    }
+    assert_eq!(world.sts.connections(), 1);
+    for request in world.sts.requests() {
+        let mut names: Vec<&str> = request.headers.keys().map(|name| name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            [
+                "accept",
+                "authorization",
+                "content-length",
+                "host",
+                "user-agent",
+                "x-acs-action",
+                "x-acs-content-sha256",
+                "x-acs-date",
+                "x-acs-version",
+            ]
+        );
+        assert_eq!(request.target, format!("/?ACKClusterId={CLUSTER}"));
+        assert_eq!(
+            request.headers["user-agent"],
+            concat!("ack-ram-authenticator/v2/", env!("CARGO_PKG_VERSION"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_secret_reaches_the_log_or_an_answer() {
+    let mut world = World::start();
+    let canary = AccessKey {
+        security_token: Some(Secret::new("CANARY-SECURITY-TOKEN")),
+        secret: Secret::new("CANARY-SECRET"),
+        ..demo::session_key()
+    };
+    let now = world.sts.now();
+    let mut told = Vec::new();
+    let tokens = [
+        token_for(&canary, CLUSTER, now),
+        token_for(&canary, "other", now),
+        token(&world),
+    ];
+    for fault in [None, Some(Fault::Garbage), Some(Fault::CloseInBody)] {
+        world.sts.set_fault(fault);
+        for token in &tokens {
+            told.push(world.review(token).await.body);
+        }
+    }
+    let broken = Secret::new("k8s-ack-v2.CANARYCANARY");
+    told.push(world.review(&broken).await.body);
+    world
+        .authenticator
+        .wait_for_log(
+            |line| line.contains("token_base64") || line.contains("token_json"),
+            Duration::from_secs(10),
+        )
+        .unwrap();
+    let told = format!("{}{}", Value::from(told), world.authenticator.log());
+    for token in tokens.iter().chain([&broken]) {
+        let payload = token.expose().trim_start_matches("k8s-ack-v2.");
+        assert!(!told.contains(&payload[..12]), "a token was told:\n{told}");
+    }
+    for secret in ["CANARY", "Signature=", "Credential="] {
+        assert!(!told.contains(secret), "`{secret}` was told:\n{told}");
+    }
+}
