@@ -16,6 +16,8 @@
 
 pub mod access_key;
 pub mod arn;
+#[cfg(feature = "cel")]
+pub mod cel;
 pub mod cluster_id;
 pub mod decision;
 pub mod fingerprint;

@@ -194,7 +194,7 @@ async fn when_sts_cannot_tell_the_answer_is_503_and_the_next_login_works() {
         ),
     ] {
         // A connection that is kept would hide what happens to new ones.
-        world.sts.fault_next(1, Fault::CloseBeforeHeaders);
+        world.sts.set_fault(Some(Fault::CloseBeforeHeaders));
         let _emptied = world.review(&token(&world)).await;
         world.sts.set_fault(Some(fault.clone()));
         let reply = world.review(&token(&world)).await;

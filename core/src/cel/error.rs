@@ -6,7 +6,7 @@ use super::cost::MAX_COST;
 use super::scan::{MAX_NESTING, MAX_OPERATORS};
 use super::types::Type;
 use super::variables::{MAX_IDENTITY_NAME_BYTES, MAX_UID_BYTES};
-use super::{Kind, MAX_GROUPS, MAX_NAME_BYTES, MAX_SOURCE_BYTES, check};
+use super::{Kind, MAX_GROUP_BYTES, MAX_GROUPS, MAX_NAME_BYTES, MAX_SOURCE_BYTES, check};
 
 /// Why an expression was refused when it was loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,6 +204,8 @@ pub enum EvaluationError {
     NameTooLong {
         /// How long it is.
         bytes: usize,
+        /// How long it may be.
+        limit: usize,
     },
     /// There are too many groups.
     TooManyGroups {
@@ -229,19 +231,22 @@ impl fmt::Display for EvaluationError {
             ),
             Self::UserTooLong => write!(
                 f,
-                "the user has more than {MAX_GROUPS} groups, a name of more than {MAX_NAME_BYTES} bytes, or a uid of more than {MAX_UID_BYTES}"
+                "the user has more than {MAX_GROUPS} groups, or one of more than {MAX_GROUP_BYTES} bytes, or a name of more than {MAX_NAME_BYTES}, or a uid of more than {MAX_UID_BYTES}"
             ),
             Self::Index => f.write_str("an index lies outside its list"),
             Self::Range { function } => {
                 write!(f, "`{function}` was given a position outside the text")
             }
             Self::Overflow => f.write_str("a number is too large"),
-            Self::NameTooLong { bytes } => write!(
+            Self::NameTooLong { bytes, limit } => write!(
                 f,
-                "the result has a name of {bytes} bytes; it may have {MAX_NAME_BYTES}"
+                "the result has a name of {bytes} bytes; it may have {limit}"
             ),
             Self::TooManyGroups { groups } => {
-                write!(f, "the result has {groups} groups; it may have {MAX_GROUPS}")
+                write!(
+                    f,
+                    "the result has {groups} groups; it may have {MAX_GROUPS}"
+                )
             }
             Self::Unforeseen => f.write_str("the evaluator failed"),
         }

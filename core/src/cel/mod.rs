@@ -22,6 +22,7 @@ mod error;
 mod evaluate;
 mod functions;
 mod parse;
+mod refusal;
 mod scan;
 mod types;
 mod variables;
@@ -36,8 +37,10 @@ pub use types::Type;
 
 /// Longer expressions are refused unread.
 pub const MAX_SOURCE_BYTES: usize = 1024;
-/// A username or a group may be so long.
+/// A username may be so long.
 pub const MAX_NAME_BYTES: usize = 1024;
+/// A group's name may be so long.
+pub const MAX_GROUP_BYTES: usize = 256;
 /// A user may be in so many groups.
 pub const MAX_GROUPS: usize = 64;
 

@@ -43,7 +43,7 @@ fn people_log_in(version: ReviewVersion) {
     });
     let session = json!({
         "username": "dev:alice-example.com",
-        "uid": "ack-ram-authenticator:1234567890123456:300000000000000001:alice@example.com",
+        "uid": "ack-ram-authenticator:1234567890123456:300000000000000001",
         "groups": ["sessions", "account-1234567890123456", "system:authenticated"],
         "extra": {
             "arn": [demo::SESSION_ARN],

@@ -1,0 +1,166 @@
+//! What an expression can cost at most, told at load from the sizes that its values can have.
+//!
+//! A unit is about a nanosecond. Every value has bounds that follow from those of what it is made of, so neither a
+//! `replace` nor a chain of `+` can make a small text large unseen.
+
+use super::types::Type;
+
+/// No expression may cost more.
+pub(super) const MAX_COST: u64 = 1_000_000;
+/// What visiting one part of an expression costs.
+pub(super) const NODE_COST: u64 = 50;
+/// What one round of a loop costs, besides the parts in it.
+pub(super) const ROUND_COST: u64 = 200;
+/// What an item of a list costs to make, besides its bytes.
+const ITEM_COST: u64 = 50;
+
+/// The bounds of a value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    pub(super) ty: Type,
+    /// A list has at most so many items.
+    pub(super) items: u64,
+    /// A string, or all items of a list together, has at most so many bytes.
+    pub(super) bytes: u64,
+    /// A string, or an item of a list, has at most so many bytes.
+    pub(super) longest: u64,
+    /// A string has at least so many bytes.
+    shortest: u64,
+}
+
+impl Shape {
+    pub(super) const BOOL: Self = Self::sizeless(Type::Bool);
+    pub(super) const INT: Self = Self::sizeless(Type::Int);
+
+    const fn sizeless(ty: Type) -> Self {
+        Self {
+            ty,
+            items: 0,
+            bytes: 0,
+            longest: 0,
+            shortest: 0,
+        }
+    }
+
+    /// A string of up to `bytes` bytes.
+    pub(super) const fn string(bytes: u64) -> Self {
+        Self {
+            bytes,
+            longest: bytes,
+            ..Self::sizeless(Type::String)
+        }
+    }
+
+    /// A string that is written out.
+    pub(super) fn literal(text: &str) -> Self {
+        let bytes = text.len() as u64;
+        Self {
+            shortest: bytes,
+            ..Self::string(bytes)
+        }
+    }
+
+    /// A list of up to `items` strings of up to `longest` bytes, of up to `bytes` together.
+    pub(super) const fn strings(items: u64, longest: u64, bytes: u64) -> Self {
+        Self {
+            items,
+            bytes,
+            longest,
+            ..Self::sizeless(Type::Strings)
+        }
+    }
+
+    /// The list of `items`.
+    pub(super) fn list(items: &[Self]) -> Self {
+        Self::strings(
+            items.len() as u64,
+            items.iter().map(|item| item.bytes).max().unwrap_or(0),
+            sum(items, |item| item.bytes),
+        )
+    }
+
+    /// An item of this list.
+    pub(super) fn item(self) -> Self {
+        Self::string(self.longest)
+    }
+
+    /// Either this or `other`.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self {
+            ty: self.ty,
+            items: self.items.max(other.items),
+            bytes: self.bytes.max(other.bytes),
+            longest: self.longest.max(other.longest),
+            shortest: self.shortest.min(other.shortest),
+        }
+    }
+
+    /// This and `other`, one after the other.
+    pub(super) fn plus(self, other: Self) -> Self {
+        let bytes = self.bytes.saturating_add(other.bytes);
+        Self {
+            ty: self.ty,
+            items: self.items.saturating_add(other.items),
+            bytes,
+            longest: match self.ty {
+                Type::String => bytes,
+                _ => self.longest.max(other.longest),
+            },
+            shortest: self.shortest.saturating_add(other.shortest),
+        }
+    }
+
+    /// What comes of calling `function`, which yields a `result`, on `arguments`, the receiver first.
+    pub(super) fn of_call(function: &str, arguments: &[Self], result: Type) -> Self {
+        match (function, arguments) {
+            ("split", [text, separator, ..]) => {
+                let items = text.pieces(*separator).saturating_add(1);
+                Self::strings(items, text.bytes, text.bytes)
+            }
+            ("replace", [text, from, to, ..]) => {
+                let growth = to.bytes.saturating_sub(from.shortest);
+                let most = text.pieces(*from).saturating_mul(growth);
+                Self::string(text.bytes.saturating_add(most))
+            }
+            ("join", [list, separator @ ..]) => {
+                let separators = list.items.saturating_mul(sum(separator, |text| text.bytes));
+                Self::string(list.bytes.saturating_add(separators))
+            }
+            // The others take a part of their text.
+            (_, [text, ..]) if result == Type::String => Self::string(text.bytes),
+            _ => Self::sizeless(result),
+        }
+    }
+
+    /// How often `part` can be in this text; an empty one stands around each character.
+    fn pieces(self, part: Self) -> u64 {
+        match self.bytes.checked_div(part.shortest) {
+            Some(times) => times,
+            None => self.bytes.saturating_add(1),
+        }
+    }
+
+    /// What it costs to read or to make such a value.
+    pub(super) fn cost(self) -> u64 {
+        self.items
+            .saturating_mul(ITEM_COST)
+            .saturating_add(self.bytes)
+    }
+}
+
+/// The bounds of a whole loop, from those of one round with an empty item, and of one with all items as one.
+///
+/// No cost and no size here grows slower than the text it comes from, so the first counts for every item, and what
+/// the second has more counts once.
+pub(super) fn of_loop(rounds: u64, with_empty: u64, with_all: u64) -> u64 {
+    rounds
+        .saturating_mul(with_empty)
+        .saturating_add(with_all.saturating_sub(with_empty))
+}
+
+/// The sum of `size` over `shapes`.
+pub(super) fn sum(shapes: &[Shape], size: impl Fn(&Shape) -> u64) -> u64 {
+    shapes
+        .iter()
+        .fold(0, |sum, shape| sum.saturating_add(size(shape)))
+}

@@ -1,0 +1,86 @@
+//! Evaluating, and taking the result apart.
+
+use std::sync::{Arc, LazyLock};
+
+use cel::common::types::{CelBool, CelList, CelString};
+use cel::common::value::Val;
+use cel::{Context, Env, ExecutionError, IdedExpr, Value};
+
+use super::error::EvaluationError;
+use super::variables::Variables;
+use super::{MAX_GROUP_BYTES, MAX_GROUPS, MAX_NAME_BYTES};
+use crate::decision::KubernetesUser;
+use crate::identity::Identity;
+
+/// The functions, the same for all expressions.
+static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
+    let mut environment = Env::default().with_optional_support(false).with_stdlib();
+    // It fails only where an extension is added twice. Were it missing, calls of its functions would fail.
+    let _ = environment.add_extension(cel::extensions::strings);
+    Arc::new(environment)
+});
+
+/// Evaluates `tree`, which [`super::check`] has passed, and reads the result with `read`.
+pub(super) fn evaluate<T>(
+    tree: &IdedExpr,
+    identity: &Identity,
+    user: Option<&KubernetesUser>,
+    read: fn(&dyn Val) -> Result<T, EvaluationError>,
+) -> Result<T, EvaluationError> {
+    let variables = Variables::new(identity, user)?;
+    let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
+    context.set_variable_resolver(&variables);
+    let value = Value::resolve_val(tree, &context).map_err(failure)?;
+    read(value.as_ref())
+}
+
+/// The evaluator's errors hold values; ours do not.
+fn failure(error: ExecutionError) -> EvaluationError {
+    match error {
+        ExecutionError::IndexOutOfBounds(_) => EvaluationError::Index,
+        ExecutionError::Overflow(..) => EvaluationError::Overflow,
+        ExecutionError::FunctionError { function, .. } if function == "substring" => {
+            EvaluationError::Range {
+                function: "substring",
+            }
+        }
+        _ => EvaluationError::Unforeseen,
+    }
+}
+
+pub(super) fn bool(value: &dyn Val) -> Result<bool, EvaluationError> {
+    let value = value.downcast_ref::<CelBool>();
+    value
+        .map(|value| *value.inner())
+        .ok_or(EvaluationError::Unforeseen)
+}
+
+pub(super) fn name(value: &dyn Val) -> Result<String, EvaluationError> {
+    text(value, MAX_NAME_BYTES)
+}
+
+pub(super) fn names(value: &dyn Val) -> Result<Vec<String>, EvaluationError> {
+    let items = value
+        .downcast_ref::<CelList<'_>>()
+        .ok_or(EvaluationError::Unforeseen)?;
+    let groups = items.len();
+    if groups > MAX_GROUPS {
+        return Err(EvaluationError::TooManyGroups { groups });
+    }
+    items
+        .iter()
+        .map(|item| text(item.as_ref(), MAX_GROUP_BYTES))
+        .collect()
+}
+
+fn text(value: &dyn Val, limit: usize) -> Result<String, EvaluationError> {
+    let text = value
+        .downcast_ref::<CelString<'_>>()
+        .ok_or(EvaluationError::Unforeseen)?
+        .inner();
+    if text.len() > limit {
+        let bytes = text.len();
+        return Err(EvaluationError::NameTooLong { bytes, limit });
+    }
+    Ok(text.to_owned())
+}

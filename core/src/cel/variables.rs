@@ -1,0 +1,236 @@
+//! The variables: what expressions may ask of an identity and of a user.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use cel::common::types::{CelList, CelMap, CelMapKey, CelString};
+use cel::common::value::{CowVal, Val};
+use cel::context::VariableResolver;
+
+use super::cost::Shape;
+use super::error::EvaluationError;
+use super::{MAX_GROUP_BYTES, MAX_GROUPS, MAX_NAME_BYTES};
+use crate::arn::Resource;
+use crate::decision::KubernetesUser;
+use crate::identity::Identity;
+
+/// A role's, a session's or a user's name, or an id: four times what RAM allows a name (RAM user guide, "Limits").
+pub(super) const MAX_IDENTITY_NAME_BYTES: usize = 256;
+/// A uid: a username that is as long as it may be, and what stands before it.
+pub(super) const MAX_UID_BYTES: usize = MAX_NAME_BYTES + 256;
+
+/// Two names, an account, and the fixed words.
+const MAX_ARN_BYTES: usize = 2 * MAX_IDENTITY_NAME_BYTES + 64;
+
+/// A variable: a name that has fields.
+pub(super) struct Variable {
+    pub(super) name: &'static str,
+    fields: &'static [Field],
+}
+
+/// A field of a variable.
+pub(super) struct Field {
+    pub(super) name: &'static str,
+    pub(super) shape: Shape,
+    read: Read,
+}
+
+enum Read {
+    Identity(for<'a> fn(&'a Identity) -> Cow<'a, str>),
+    User(for<'a> fn(&'a KubernetesUser) -> &'a str),
+    Groups,
+}
+
+/// Who signed the token.
+pub(super) const IDENTITY: Variable =
+    Variable {
+        name: "identity",
+        fields: &[
+            Field::identity("arn", MAX_ARN_BYTES, |identity| {
+                identity.arn.to_string().into()
+            }),
+            Field::identity("canonicalArn", MAX_ARN_BYTES, |identity| {
+                identity.arn.canonical().to_string().into()
+            }),
+            Field::identity("type", MAX_IDENTITY_NAME_BYTES, |identity| {
+                identity.kind().into()
+            }),
+            Field::identity("accountId", MAX_IDENTITY_NAME_BYTES, |identity| {
+                identity.account_id().as_str().into()
+            }),
+            Field::identity("userId", MAX_IDENTITY_NAME_BYTES, |identity| match identity
+                .arn
+                .resource()
+            {
+                Resource::Root | Resource::User(_) => (&*identity.user_id).into(),
+                Resource::Role(_) | Resource::AssumedRole { .. } => "".into(),
+            }),
+            Field::identity("roleId", MAX_IDENTITY_NAME_BYTES, |identity| match identity
+                .arn
+                .resource()
+            {
+                Resource::Role(_) | Resource::AssumedRole { .. } => (&*identity.user_id).into(),
+                Resource::Root | Resource::User(_) => "".into(),
+            }),
+            Field::identity(
+                "roleName",
+                MAX_IDENTITY_NAME_BYTES,
+                |identity| match identity.arn.resource() {
+                    Resource::Role(role) | Resource::AssumedRole { role, .. } => (&**role).into(),
+                    Resource::Root | Resource::User(_) => "".into(),
+                },
+            ),
+            Field::identity(
+                "userName",
+                MAX_IDENTITY_NAME_BYTES,
+                |identity| match identity.arn.resource() {
+                    Resource::User(name) => (&**name).into(),
+                    Resource::Root | Resource::Role(_) | Resource::AssumedRole { .. } => "".into(),
+                },
+            ),
+            Field::identity("sessionName", MAX_IDENTITY_NAME_BYTES, |identity| {
+                identity.session_name().into()
+            }),
+            Field::identity("accessKeyId", MAX_IDENTITY_NAME_BYTES, |identity| {
+                identity.access_key_id.as_str().into()
+            }),
+        ],
+    };
+
+/// Whom Kubernetes would see.
+pub(super) const USER: Variable = Variable {
+    name: "user",
+    fields: &[
+        Field::user("username", MAX_NAME_BYTES, |user| &user.username),
+        Field::user("uid", MAX_UID_BYTES, |user| &user.uid),
+        Field {
+            name: "groups",
+            shape: Shape::strings(
+                MAX_GROUPS as u64,
+                MAX_GROUP_BYTES as u64,
+                (MAX_GROUPS * MAX_GROUP_BYTES) as u64,
+            ),
+            read: Read::Groups,
+        },
+    ],
+};
+
+impl Variable {
+    /// The field `name`.
+    pub(super) fn field(&self, name: &str) -> Option<&'static Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// All fields.
+    pub(super) fn fields(&self) -> impl Iterator<Item = &'static Field> {
+        self.fields.iter()
+    }
+}
+
+impl Field {
+    const fn identity(
+        name: &'static str,
+        limit: usize,
+        read: for<'a> fn(&'a Identity) -> Cow<'a, str>,
+    ) -> Self {
+        Self {
+            name,
+            shape: Shape::string(limit as u64),
+            read: Read::Identity(read),
+        }
+    }
+
+    const fn user(
+        name: &'static str,
+        limit: usize,
+        read: for<'a> fn(&'a KubernetesUser) -> &'a str,
+    ) -> Self {
+        Self {
+            name,
+            shape: Shape::string(limit as u64),
+            read: Read::User(read),
+        }
+    }
+}
+
+/// The variables of one evaluation.
+pub(super) struct Variables<'a> {
+    identity: &'a Identity,
+    user: Option<&'a KubernetesUser>,
+}
+
+impl<'a> Variables<'a> {
+    /// Takes what keeps the limits that the costs are reckoned from.
+    pub(super) fn new(
+        identity: &'a Identity,
+        user: Option<&'a KubernetesUser>,
+    ) -> Result<Self, EvaluationError> {
+        if !identity_fits(identity) {
+            return Err(EvaluationError::IdentityTooLong);
+        }
+        if user.is_some_and(|user| !user_fits(user)) {
+            return Err(EvaluationError::UserTooLong);
+        }
+        Ok(Self { identity, user })
+    }
+
+    fn value(&self, field: &Field) -> Option<Box<dyn Val + '_>> {
+        let text: CelString<'_> = match field.read {
+            Read::Identity(read) => read(self.identity).into(),
+            Read::User(read) => read(self.user?).into(),
+            Read::Groups => {
+                let groups = self.user?.groups.iter();
+                let groups = groups.map(|group| Box::new(CelString::from(group.as_str())) as _);
+                return Some(Box::new(CelList::from(groups.collect::<Vec<_>>())));
+            }
+        };
+        Some(Box::new(text))
+    }
+
+    /// What `has()` looks a field of `variable` up in: the fields that are not empty.
+    fn present(&self, variable: &Variable) -> CelMap<'_> {
+        let fields = variable.fields().filter_map(|field| {
+            let value = self.value(field)?;
+            let is_empty = value.as_zeroer().is_some_and(|value| value.is_zero_value());
+            (!is_empty).then_some((CelMapKey::from(field.name), value))
+        });
+        fields.collect::<HashMap<_, _>>().into()
+    }
+}
+
+/// The evaluator asks for `identity.arn` before it asks for `identity`, so that a field needs no map around it.
+impl VariableResolver for Variables<'_> {
+    fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
+        let (variable, field) = match name.split_once('.') {
+            Some((variable, field)) => (variable, Some(field)),
+            None => (name, None),
+        };
+        let variable = [IDENTITY, USER]
+            .into_iter()
+            .find(|known| known.name == variable)?;
+        match field {
+            Some(field) => self.value(variable.field(field)?).map(CowVal::Owned),
+            None => Some(CowVal::owned(self.present(&variable))),
+        }
+    }
+}
+
+fn identity_fits(identity: &Identity) -> bool {
+    let fits = |text: &str| text.len() <= MAX_IDENTITY_NAME_BYTES;
+    fits(&identity.user_id)
+        && match identity.arn.resource() {
+            Resource::Root => true,
+            Resource::User(name) | Resource::Role(name) => fits(name),
+            Resource::AssumedRole { role, session } => fits(role) && fits(session),
+        }
+}
+
+fn user_fits(user: &KubernetesUser) -> bool {
+    user.username.len() <= MAX_NAME_BYTES
+        && user.uid.len() <= MAX_UID_BYTES
+        && user.groups.len() <= MAX_GROUPS
+        && user
+            .groups
+            .iter()
+            .all(|group| group.len() <= MAX_GROUP_BYTES)
+}

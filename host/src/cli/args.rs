@@ -1,0 +1,136 @@
+//! What the command line looks like.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use crate::cli::completion::CompletionArgs;
+use crate::cli::get_token::CredentialPluginArgs;
+use crate::cli::init::InitArgs;
+use crate::cli::server::ServerArgs;
+use crate::cli::token::TokenArgs;
+use crate::cli::tool::{self, ToolOptions};
+use crate::cli::verify::VerifyArgs;
+use crate::cli::version::VersionArgs;
+use crate::config::{Overrides, Sources};
+use crate::env;
+use crate::logging::Format;
+
+/// Log in to Kubernetes with Alibaba Cloud RAM identities
+///
+/// A person's kubectl makes a token with an Alibaba Cloud access key (`token`). The cluster's kube-apiserver asks a
+/// webhook (`server`) whose token it is; the webhook asks Alibaba Cloud's STS and maps the identity to a Kubernetes
+/// user and groups. `init` prepares the webhook.
+#[derive(Debug, Parser)]
+#[command(name = "ack-ram-authenticator", version, after_long_help = AFTER_HELP)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) globals: Globals,
+    #[command(flatten)]
+    pub(super) tool: ToolOptions,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  ack-ram-authenticator init
+      Make the webhook's certificate and kubeconfig in the current folder
+  ack-ram-authenticator server --config config.yaml
+      Answer the API server
+  ack-ram-authenticator token --cluster-id c0123456789abcdef0123456789abcdef
+      Make a token with the access key in the environment
+
+Environment:
+  ACK_RAM_AUTHENTICATOR_LOG  what is logged: `error`, `warn`, `info` (the default), `debug`, or `module=level,...`
+  NO_COLOR                   no colours, also on a terminal
+
+Exit codes:
+  0  done
+  1  failed: one line on standard error says what, where and what to do
+  2  wrong usage";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Server(WithGlobals<ServerArgs>),
+    Init(WithGlobals<InitArgs>),
+    Token(WithGlobals<TokenArgs>),
+    Verify(WithGlobals<VerifyArgs>),
+    CredentialPlugin(CredentialPluginArgs),
+    Version(WithGlobals<VersionArgs>),
+    Completion(CompletionArgs),
+}
+
+// The arguments of a command, among them the global ones. (A doc comment would become the help of every command.)
+#[derive(Args, Debug)]
+pub(super) struct WithGlobals<T: Args> {
+    #[command(flatten)]
+    pub(super) command: T,
+    #[command(flatten)]
+    pub(super) globals: Globals,
+}
+
+// Options of every command.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Globals {
+    /// The configuration file
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// The cluster's id, in place of `clusterID` in the configuration file
+    #[arg(long, short = 'i', value_name = "ID")]
+    pub(super) cluster_id: Option<String>,
+
+    /// How the log on standard error is written
+    #[arg(long, short, value_enum, value_name = "FORMAT")]
+    pub(super) log_format: Option<Format>,
+
+    /// Accepted for the Go version's sake, and ignored
+    #[arg(long, value_name = "GATES", hide = true)]
+    pub(super) feature_gates: Vec<String>,
+}
+
+impl Globals {
+    /// These, and where one is not given, the one `before` the command's name.
+    pub(super) fn or(self, before: Self) -> Self {
+        let mut feature_gates = before.feature_gates;
+        feature_gates.extend(self.feature_gates);
+        Self {
+            config: self.config.or(before.config),
+            cluster_id: self.cluster_id.or(before.cluster_id),
+            log_format: self.log_format.or(before.log_format),
+            feature_gates,
+        }
+    }
+
+    /// What the configuration is read from, `overrides` being what the command line says.
+    pub(super) fn sources<'a>(&'a self, overrides: &'a Overrides) -> Sources<'a> {
+        Sources {
+            file: self.config.as_deref(),
+            overrides,
+            variables: &env::variable,
+        }
+    }
+}
+
+/// The whole command line. Options of ack-ram-tool are shown in the help of its command alone.
+pub(super) fn command() -> clap::Command {
+    Cli::command().mut_args(|arg| {
+        if arg.get_help_heading() == Some(tool::HEADING) {
+            arg.hide(true)
+        } else {
+            arg
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        command().debug_assert();
+    }
+}

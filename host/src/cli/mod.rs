@@ -1,0 +1,80 @@
+//! The command line.
+//!
+//! Each command is a module: its arguments, and `run`, which does it. Options of every command may stand before or
+//! after its name, as in the Go version.
+
+mod args;
+mod completion;
+mod exec_credential;
+mod failure;
+mod get_token;
+mod init;
+mod output;
+mod server;
+mod token;
+mod tool;
+mod verify;
+mod version;
+
+use std::process::ExitCode;
+
+use clap::FromArgMatches as _;
+
+use crate::env;
+use crate::logging;
+use args::{Cli, Command, Globals};
+use failure::Failure;
+use tool::ToolOptions;
+
+/// Runs the program with the arguments of this process.
+#[must_use]
+pub fn run() -> ExitCode {
+    logging::report_panics();
+    match parse().and_then(execute) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn parse() -> Result<Cli, Failure> {
+    let matches = args::command().try_get_matches().map_err(Failure::Usage)?;
+    Cli::from_arg_matches(&matches).map_err(Failure::Usage)
+}
+
+fn execute(cli: Cli) -> Result<(), Failure> {
+    let Cli {
+        globals: before,
+        tool,
+        command,
+    } = cli;
+    let start = |globals: Globals| start(globals.or(before));
+    if tool != ToolOptions::default() && !matches!(command, Command::CredentialPlugin(_)) {
+        return Err(tool::misplaced());
+    }
+    match command {
+        Command::Server(args) => server::run(args.command, &start(args.globals)?),
+        Command::Init(args) => init::run(args.command, &start(args.globals)?),
+        Command::Token(args) => token::run(&args.command, &start(args.globals)?),
+        Command::Verify(args) => verify::run(&args.command, &start(args.globals)?),
+        Command::Version(args) => version::run(&args.command),
+        Command::CredentialPlugin(plugin) => {
+            let globals = start(Globals::default())?;
+            get_token::run(plugin, &tool, &globals)
+        }
+        Command::Completion(args) => completion::run(&args),
+    }
+}
+
+/// Starts the log, whose format the options say.
+fn start(globals: Globals) -> Result<Globals, Failure> {
+    logging::start(globals.log_format.unwrap_or_default(), &env::variable).map_err(|error| {
+        Failure::Failed(format!(
+            "`{}`: {error}; write a level, such as `debug`",
+            logging::FILTER_VARIABLE
+        ))
+    })?;
+    if globals.feature_gates.iter().any(|gate| !gate.is_empty()) {
+        tracing::warn!("--feature-gates is ignored: this version has no feature gates");
+    }
+    Ok(globals)
+}

@@ -1,0 +1,98 @@
+//! `server`: answers kube-apiserver.
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::Args;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::args::Globals;
+use crate::cli::failure::Failure;
+use crate::config::{self, Config, Overrides};
+use crate::server::Server;
+
+/// Run the webhook server that kube-apiserver asks about tokens
+///
+/// Listens on `server.address` (127.0.0.1) and port 21362, with the certificate in the state directory, which is made
+/// if there is none. SIGTERM and Ctrl-C let what is under way finish, then end it.
+///
+/// Every option is in the configuration file, too; the command line wins.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  ack-ram-authenticator server --config /etc/kubernetes/ack-ram-authenticator/config.yaml
+  ack-ram-authenticator server -c config.yaml --port 21400 --state-dir ./state --log-format json")]
+pub(super) struct ServerArgs {
+    /// Where to write the kubeconfig for kube-apiserver's --authentication-token-webhook-config-file
+    #[arg(long, value_name = "FILE")]
+    generate_kubeconfig: Option<PathBuf>,
+
+    /// Do not write that kubeconfig: `init` has made it
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        hide_possible_values = true
+    )]
+    kubeconfig_pregenerated: Option<bool>,
+
+    /// The folder of `cert.pem` and `key.pem`
+    #[arg(long, value_name = "FOLDER")]
+    state_dir: Option<PathBuf>,
+
+    /// The address to listen on, in place of `server.address`
+    #[arg(long, short, value_name = "ADDRESS")]
+    bind: Option<String>,
+
+    /// Where mappings come from, in the order in which they are asked
+    #[arg(long, value_name = "BACKENDS", value_delimiter = ',')]
+    backend_mode: Option<Vec<String>>,
+
+    /// The port to listen on
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+
+    /// The region whose STS is asked, inside its VPC
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+}
+
+pub(super) fn run(args: ServerArgs, globals: &Globals) -> Result<(), Failure> {
+    let overrides = Overrides {
+        cluster_id: globals.cluster_id.clone(),
+        bind: args.bind,
+        port: args.port,
+        region: args.region,
+        state_dir: args.state_dir,
+        generate_kubeconfig: args.generate_kubeconfig,
+        kubeconfig_pregenerated: args.kubeconfig_pregenerated,
+        backend_mode: args.backend_mode,
+        ..Overrides::default()
+    };
+    let config = config::load(&globals.sources(&overrides))?;
+    Runtime::new()
+        .map_err(|error| Failure::Failed(format!("cannot start threads: {error}")))?
+        .block_on(serve(config))
+}
+
+async fn serve(config: Config) -> Result<(), Failure> {
+    let stop = stop_signal()
+        .map_err(|error| Failure::Failed(format!("cannot listen for signals: {error}")))?;
+    Server::start(config).await?.serve(stop).await;
+    Ok(())
+}
+
+/// Resolves when the process is asked to end. From now on such a signal no longer ends it by itself.
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
