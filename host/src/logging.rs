@@ -21,7 +21,7 @@ pub enum Format {
     Json,
 }
 
-/// Starts the log of this process: `info` and above, unless [`FILTER_VARIABLE`] says otherwise.
+/// Starts the log of this process: `info` and above, unless [`FILTER_VARIABLE`] says otherwise. Panics go there, too.
 ///
 /// # Errors
 /// When that variable holds something else.
@@ -40,15 +40,11 @@ pub fn start(format: Format, variables: &Variables<'_>) -> Result<(), ParseError
         }
         Format::Json => log.json().flatten_event(true).init(),
     }
+    panic::set_hook(Box::new(report_panic));
     Ok(())
 }
 
-/// Makes panics go to the log, and says only where one happened: its message may quote whatever was being worked on,
-/// such as a token.
-pub fn report_panics() {
-    panic::set_hook(Box::new(report_panic));
-}
-
+/// Says only where it happened: the message of a panic may quote what was being worked on, such as a token.
 fn report_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string);
     tracing::error!(place, "panicked; this is a defect of the program");
@@ -82,7 +78,7 @@ mod tests {
             .with_writer(move || writer.clone())
             .finish();
         tracing::subscriber::with_default(log, || {
-            report_panics();
+            panic::set_hook(Box::new(report_panic));
             let caught = panic::catch_unwind(|| panic!("k8s-ack-v2.CANARY"));
             drop(panic::take_hook());
             assert!(caught.is_err());

@@ -7,14 +7,14 @@ use cel::common::ast::{
 
 use super::Kind;
 use super::cost::{MAX_COST, NODE_COST, ROUND_COST, Shape, of_loop, sum};
-use super::error::{ExpressionError, Position, Reason};
+use super::error::{ExpressionError, Named, Position, Reason};
 use super::functions;
 use super::refusal::{At, Refusal, refuse, unknown};
 use super::types::Type;
 use super::variables::{IDENTITY, USER, Variable};
 
-/// How deep the tree may be.
-pub(super) const MAX_DEPTH: usize = 24;
+/// How deep the tree may be: the evaluator recurses, in a build without optimisation by 37 KB a step.
+pub(super) const MAX_DEPTH: usize = 20;
 /// How many nodes the tree may have, those that CEL's macros add among them.
 pub(super) const MAX_NODES: usize = 200;
 
@@ -105,46 +105,45 @@ impl<'t> Checker<'t> {
     }
 
     fn variable(&self, tree: &'t IdedExpr, name: &'t str) -> Checked<'t> {
-        if let Some(scope) = self.scope {
-            if name == scope.item_name {
-                return Ok(scope.item);
-            }
-            if name == scope.result_name {
-                return Ok(scope.result);
-            }
+        if let Some(shape) = self.local(name) {
+            return Ok(shape);
         }
-        let variable = self.named(tree, name)?;
+        let variable = self.global(tree, name)?;
         refuse(At::Start(tree), Reason::Whole(variable.name))
     }
 
-    /// `identity` or `user`.
-    fn named(&self, tree: &'t IdedExpr, name: &str) -> Result<Variable, Refusal<'t>> {
-        let at = At::Start(tree);
-        match (name, self.kind) {
-            ("identity", _) => Ok(IDENTITY),
-            ("user", Kind::Validation) => Ok(USER),
-            ("user", _) => refuse(at, Reason::NoUser),
-            _ if name.starts_with('.') => refuse(at, LEADING_DOT),
-            (_, Kind::Validation) => {
-                refuse(at, unknown("variable", name, [IDENTITY.name, USER.name]))
-            }
-            _ => refuse(at, unknown("variable", name, [IDENTITY.name])),
+    /// A variable of the loop around.
+    fn local(&self, name: &str) -> Option<Shape> {
+        let scope = self.scope?;
+        if name == scope.item_name {
+            Some(scope.item)
+        } else {
+            (name == scope.result_name).then_some(scope.result)
         }
     }
 
+    /// `identity` or `user`.
+    fn global(&self, tree: &'t IdedExpr, name: &str) -> Result<Variable, Refusal<'t>> {
+        let is_validation = self.kind == Kind::Validation;
+        let reason = match name {
+            "identity" => return Ok(IDENTITY),
+            "user" if is_validation => return Ok(USER),
+            "user" => Reason::NoUser,
+            _ if name.starts_with('.') => LEADING_DOT,
+            _ => {
+                let user = is_validation.then_some(USER.name);
+                let item = self.scope.map(|scope| scope.item_name);
+                let known = [IDENTITY.name].into_iter().chain(user).chain(item);
+                unknown(Named::Variable, name, known)
+            }
+        };
+        refuse(At::Start(tree), reason)
+    }
+
     fn field(&mut self, tree: &'t IdedExpr, select: &'t SelectExpr) -> Checked<'t> {
-        let (variable, what) = match &select.operand.expr {
-            Expr::Ident(name) if !self.is_local(name) => {
-                let variable = self.named(&select.operand, name)?;
-                let is_user = variable.name == USER.name;
-                (
-                    variable,
-                    if is_user {
-                        "field of `user`"
-                    } else {
-                        "field of `identity`"
-                    },
-                )
+        let variable = match &select.operand.expr {
+            Expr::Ident(name) if self.local(name).is_none() => {
+                self.global(&select.operand, name)?
             }
             _ => {
                 let found = self.shape(&select.operand)?.ty;
@@ -154,21 +153,17 @@ impl<'t> Checker<'t> {
         };
         let Some(field) = variable.field(&select.field) else {
             let known = variable.fields().map(|field| field.name);
-            let reason = unknown(what, &select.field, known);
+            let reason = unknown(Named::FieldOf(variable.name), &select.field, known);
             return refuse(At::After(tree.id, &select.field), reason);
         };
         if select.test {
+            // `has()` makes all of them.
             let all: Vec<_> = variable.fields().map(|field| field.shape).collect();
             self.spend(tree, sum(&all, |field| field.cost()))?;
             return Ok(Shape::BOOL);
         }
         self.spend(tree, field.shape.cost())?;
         Ok(field.shape)
-    }
-
-    fn is_local(&self, name: &str) -> bool {
-        self.scope
-            .is_some_and(|scope| name == scope.item_name || name == scope.result_name)
     }
 
     fn list(&mut self, tree: &'t IdedExpr, list: &'t ListExpr) -> Checked<'t> {
@@ -305,8 +300,12 @@ impl<'t> Checker<'t> {
             None => At::Start(tree),
         };
         let Some(function) = functions::find(name) else {
-            return refuse(at(), unknown("function", name, functions::names()));
+            return refuse(at(), unknown(Named::Function, name, functions::names()));
         };
+        let usage = function.usage;
+        if function.forms.is_empty() {
+            return refuse(at(), Reason::Arguments { usage });
+        }
         let receiver = match &call.target {
             Some(target) => Some(self.shape(target)?),
             None => None,
@@ -322,7 +321,6 @@ impl<'t> Checker<'t> {
             .iter()
             .find(|form| form.takes(receiver_type, &types));
         let Some(form) = form else {
-            let usage = function.usage;
             return refuse(at(), Reason::Arguments { usage });
         };
         let values: Vec<_> = receiver.into_iter().chain(arguments).collect();

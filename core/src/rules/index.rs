@@ -90,6 +90,12 @@ impl BackendRules {
         self.accounts.get(account.as_str()).is_some()
     }
 
+    /// Whether a rule names exactly this ARN.
+    #[must_use]
+    pub fn maps_arn(&self, arn: &ArnKey) -> bool {
+        self.by_arn.get(arn.as_str()).is_some()
+    }
+
     /// How many rules and accounts there are.
     #[must_use]
     pub fn len(&self) -> usize {

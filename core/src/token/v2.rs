@@ -121,10 +121,7 @@ fn check_cluster(
 }
 
 /// What the query signs beside the cluster id. Go drops such keys, and STS then refuses the signature.
-fn extra_query(
-    query: &Object<'_>,
-    policy: &Policy,
-) -> Result<QueryPairs, TokenError> {
+fn extra_query(query: &Object<'_>, policy: &Policy) -> Result<QueryPairs, TokenError> {
     query
         .iter()
         .filter(|(name, _)| *name != CLUSTER_ID_KEY)

@@ -174,7 +174,10 @@ fn show_decision(page: &Page, log: &Log) {
         ("reason", "reason"),
         ("reference", "fingerprint"),
     ] {
-        if let Some(value) = decision["fields"][field].as_str() {
+        if let Some(value) = decision
+            .pointer(&format!("/fields/{field}"))
+            .and_then(Value::as_str)
+        {
             page.field(name, value);
         }
     }

@@ -56,7 +56,7 @@ pub(super) enum Command {
     Init(WithGlobals<InitArgs>),
     Token(WithGlobals<TokenArgs>),
     Verify(WithGlobals<VerifyArgs>),
-    CredentialPlugin(CredentialPluginArgs),
+    CredentialPlugin(Box<CredentialPluginArgs>),
     Version(WithGlobals<VersionArgs>),
     Completion(CompletionArgs),
 }

@@ -29,7 +29,6 @@ use tool::ToolOptions;
 /// Runs the program with the arguments of this process.
 #[must_use]
 pub fn run() -> ExitCode {
-    logging::report_panics();
     match parse().and_then(execute) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
@@ -59,7 +58,7 @@ fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Version(args) => version::run(&args.command),
         Command::CredentialPlugin(plugin) => {
             let globals = start(Globals::default())?;
-            get_token::run(plugin, &tool, &globals)
+            get_token::run(*plugin, &tool, &globals)
         }
         Command::Completion(args) => completion::run(&args),
     }

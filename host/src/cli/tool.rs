@@ -1,8 +1,5 @@
 //! The options of ack-ram-tool that all its commands have.
 
-use std::ffi::OsStr;
-use std::path::PathBuf;
-
 use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
 
@@ -34,7 +31,7 @@ pub(super) struct ToolOptions {
 
     /// A file with credentials; not in this version
     #[arg(long, value_name = "FILE")]
-    profile_file: Option<PathBuf>,
+    profile_file: Option<String>,
 
     /// A profile in such a file; not in this version
     #[arg(long, value_name = "NAME")]
@@ -173,6 +170,6 @@ fn refuse(asked: &[(&str, bool)]) -> Result<(), Failure> {
 }
 
 /// An empty value counts as none, as in ack-ram-tool.
-pub(super) fn is_given(value: Option<&(impl AsRef<OsStr> + ?Sized)>) -> bool {
-    value.is_some_and(|value| !value.as_ref().is_empty())
+pub(super) fn is_given(value: Option<&str>) -> bool {
+    value.is_some_and(|value| !value.is_empty())
 }

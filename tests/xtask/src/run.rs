@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, PipeReader, Write};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,6 +47,11 @@ impl Runner {
             verbose,
             interrupted,
         })
+    }
+
+    /// A folder for what is of use during a run.
+    pub fn folder(&self) -> &Path {
+        &self.logs
     }
 
     /// Runs `command`, which has to do well, and gives what it printed.

@@ -143,8 +143,15 @@ fn plain_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), F
 }
 
 fn docs(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {
-    let mut command = cargo(&["doc", "--workspace", "--no-deps"]);
-    command.env("RUSTDOCFLAGS", "--deny warnings");
+    let mut command = cargo(&[
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+    ]);
+    // These pages are for those who work here, who see private items too.
+    let flags = "--deny warnings --allow rustdoc::private_intra_doc_links";
+    command.env("RUSTDOCFLAGS", flags);
     context.runner.run("docs", command).map(drop)
 }
 
@@ -215,9 +222,12 @@ impl Context<'_> {
     fn run_tests(
         &self,
         name: &str,
-        command: Command,
+        mut command: Command,
         tests: &mut Option<Tests>,
     ) -> Result<(), Failure> {
+        // Removed at the end also when the tests were interrupted and could not clean up.
+        let scratch = tempfile::tempdir_in(self.runner.folder()).map_err(Failure::io("scratch"))?;
+        command.env("TMPDIR", scratch.path());
         let run = self.runner.finish(name, command)?;
         let counted = tests.insert(Tests::parse(&run.output));
         run.into_success()?;

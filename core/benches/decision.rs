@@ -1,0 +1,231 @@
+//! What a decision costs: `cargo bench -p ack-ram-core`. The figures and what they mean are in `benches/README.md`.
+//!
+//! Each group has a baseline that does the least that such work can be, so that ratios hold on any machine.
+
+use std::collections::{BTreeSet, HashMap};
+use std::hint::black_box;
+
+use ack_ram_core::access_key::AccessKeyId;
+use ack_ram_core::arn::Arn;
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::decision::Decision;
+use ack_ram_core::identity::Identity;
+use ack_ram_core::login::{AwaitingSts, Step, VerifiedIdentity, begin};
+use ack_ram_core::policy::Policy;
+use ack_ram_core::review::{ReviewVersion, TokenReview, answer};
+use ack_ram_core::rules::{Age, Backend, BackendRules, Globs, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::secret::Secret;
+use ack_ram_core::sign::{AccessKey, token_v2};
+use ack_ram_core::sts::StsReply;
+use ack_ram_core::time::UnixTime;
+use divan::{AllocProfiler, Bencher};
+
+#[global_allocator]
+static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
+
+const NOW: UnixTime = UnixTime::from_seconds(1_767_323_045);
+const REPLY: &str = r#"{"IdentityType":"AssumedRoleUser","AccountId":"1234567890123456","RequestId":"1","PrincipalId":"300000000000000001:alice","RoleId":"300000000000000001","Arn":"acs:ram::1234567890123456:assumed-role/team-7/alice"}"#;
+
+fn main() {
+    divan::main();
+}
+
+fn policy() -> Policy {
+    Policy::new(ClusterId::parse("c0123456789abcdef0123456789abcdef").unwrap())
+}
+
+fn token() -> Secret {
+    let key = AccessKey {
+        id: AccessKeyId::parse("LTAI5tFakeAccessKeyId001").unwrap(),
+        secret: Secret::new("FakeAccessKeySecret0000000001"),
+        security_token: None,
+    };
+    token_v2(&key, &policy().cluster_id, "bench", NOW).unwrap()
+}
+
+fn awaiting(token: &Secret, policy: &Policy) -> AwaitingSts {
+    match begin(token.expose(), policy, NOW) {
+        Step::Send(awaiting) => awaiting,
+        Step::Done(decision) => panic!("{decision:?}"),
+    }
+}
+
+fn who() -> VerifiedIdentity {
+    let reply = StsReply::Response {
+        status: 200,
+        body: REPLY.as_bytes(),
+    };
+    awaiting(&token(), &policy()).resume(reply, NOW).unwrap()
+}
+
+fn mapping(index: usize, arn: &str) -> Mapping {
+    let source = Source {
+        backend: Backend::Crd,
+        position: format!("mapping-{index}"),
+    };
+    Mapping::exact(
+        source,
+        Age::Place(index),
+        arn,
+        "dev:{{SessionName}}",
+        vec!["dev".to_owned()],
+    )
+}
+
+fn rule(index: usize, arn: &str) -> Rule {
+    Rule::compile(mapping(index, arn), Globs::Wildcards).unwrap()
+}
+
+fn rule_set(rules: impl Iterator<Item = Rule>) -> RuleSet {
+    let mut backend = BackendRules::new(Backend::Crd);
+    rules.for_each(|rule| backend.apply(rule));
+    RuleSet::new(vec![backend], BTreeSet::new())
+}
+
+fn arn(index: usize) -> String {
+    format!("acs:ram::1234567890123456:role/team-{index}")
+}
+
+/// The text of a token to a request for STS.
+mod token_to_request {
+    use super::*;
+
+    #[divan::bench]
+    fn begin_v2(bencher: Bencher<'_, '_>) {
+        let (token, policy) = (token(), policy());
+        bencher.bench_local(|| begin(black_box(token.expose()), &policy, NOW));
+    }
+
+    /// The fingerprint alone: no token can be had for less.
+    #[divan::bench]
+    fn baseline_sha256(bencher: Bencher<'_, '_>) {
+        use ack_ram_core::fingerprint::Fingerprint;
+        let token = token();
+        bencher.bench_local(|| Fingerprint::of(black_box(token.expose())));
+    }
+
+    #[divan::bench]
+    fn sign_v2(bencher: Bencher<'_, '_>) {
+        bencher.bench_local(token);
+    }
+}
+
+/// STS's reply to an identity.
+#[divan::bench]
+fn resume(bencher: Bencher<'_, '_>) {
+    let (token, policy) = (token(), policy());
+    let reply = StsReply::Response {
+        status: 200,
+        body: REPLY.as_bytes(),
+    };
+    bencher
+        .with_inputs(|| awaiting(&token, &policy))
+        .bench_local_values(|awaiting| awaiting.resume(black_box(reply), NOW));
+}
+
+/// An identity to a decision, among rules for exact ARNs.
+mod exact {
+    use super::*;
+
+    const SIZES: [usize; 4] = [10, 1_000, 100_000, 1_000_000];
+
+    #[divan::bench(args = SIZES, sample_count = 20)]
+    fn decide(bencher: Bencher<'_, '_>, size: usize) {
+        let rules = rule_set((0..size).map(|index| rule(index, &arn(index))));
+        let who = who();
+        bencher.bench_local(|| rules.decide(black_box(&who)));
+    }
+
+    /// A thousand lookups of other rules each time, so that nothing is in a cache but by its own merit.
+    #[divan::bench(args = SIZES, sample_count = 20)]
+    fn lookup(bencher: Bencher<'_, '_>, size: usize) {
+        let rules = rule_set((0..size).map(|index| rule(index, &arn(index))));
+        let [backend] = rules.backends() else {
+            panic!()
+        };
+        let keys = keys(size);
+        let mut turns = keys.chunks(1_000).cycle();
+        bencher.bench_local(|| {
+            let keys = turns.next().unwrap();
+            keys.iter().filter(|key| backend.maps_arn(key)).count()
+        });
+    }
+
+    /// The standard library's map, with the same keys.
+    #[divan::bench(args = SIZES, sample_count = 20)]
+    fn baseline_hash_map(bencher: Bencher<'_, '_>, size: usize) {
+        let map: HashMap<String, usize> = (0..size).map(|index| (arn(index), index)).collect();
+        let keys = keys(size);
+        let mut turns = keys.chunks(1_000).cycle();
+        bencher.bench_local(|| {
+            let keys = turns.next().unwrap();
+            keys.iter()
+                .filter(|key| map.contains_key(key.as_str()))
+                .count()
+        });
+    }
+
+    fn keys(size: usize) -> Vec<ack_ram_core::arn::ArnKey> {
+        let mut index = 1;
+        (0..100_000)
+            .map(|_| {
+                index = (index * 7_919 + 104_729) % size;
+                Arn::parse(&arn(index)).unwrap().key()
+            })
+            .collect()
+    }
+}
+
+/// An identity to a decision, when patterns of its own account have to be tried. The last one matches.
+#[divan::bench(args = [1, 100, 1_000, 10_000])]
+fn patterns(bencher: Bencher<'_, '_>, size: usize) {
+    let others = (1..size).map(|index| rule(index, &format!("{}-*", arn(index + 10))));
+    let last = rule(0, "acs:ram::1234567890123456:role/t*");
+    let rules = rule_set(others.chain([last]));
+    let who = who();
+    bencher.bench_local(|| rules.decide(black_box(&who)));
+}
+
+/// One of 100,000 rules is replaced while a snapshot is out.
+#[divan::bench]
+fn apply_among_100_000(bencher: Bencher<'_, '_>) {
+    let rules = rule_set((0..100_000).map(|index| rule(index, &arn(index))));
+    bencher
+        .with_inputs(|| (rules.clone(), rule(7, &arn(200_000))))
+        .bench_local_values(|(mut rules, rule)| {
+            if let Some(backend) = rules.backend_mut(Backend::Crd) {
+                backend.apply(rule);
+            }
+            rules
+        });
+}
+
+/// An identity that is not mapped, and why.
+#[divan::bench]
+fn explain_a_denial(bencher: Bencher<'_, '_>) {
+    let rules = rule_set((0..1_000).map(|index| rule(index, &arn(index + 10))));
+    let who = Identity {
+        arn: Arn::parse("acs:ram::1:assumed-role/team-11/alice").unwrap(),
+        user_id: "1".into(),
+        access_key_id: AccessKeyId::parse("LTAI").unwrap(),
+    };
+    bencher.bench_local(|| rules.explain(black_box(&who)));
+}
+
+/// A TokenReview in, a decision made before, a TokenReview out: what a cached identity costs outside of HTTP.
+#[divan::bench]
+fn review_in_and_out(bencher: Bencher<'_, '_>) {
+    let token = token();
+    let body = format!(
+        r#"{{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1","metadata":{{"creationTimestamp":null}},"spec":{{"token":"{}","audiences":["https://kubernetes.default.svc"]}},"status":{{"user":{{}}}}}}"#,
+        token.expose()
+    );
+    let rules = rule_set((0..1_000).map(|index| rule(index, &arn(index))));
+    let who = who();
+    let decide = || -> Decision { rules.decide(&who) };
+    bencher.bench_local(|| {
+        let review = TokenReview::parse(black_box(body.as_bytes())).unwrap();
+        black_box(review.token());
+        answer(ReviewVersion::V1, &decide())
+    });
+}

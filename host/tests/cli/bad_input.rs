@@ -1,0 +1,360 @@
+//! Bad input: one line that says what, where and what to do; exit code 1, or 2 for wrong usage; nothing half-written.
+
+use std::net::TcpListener;
+
+use crate::program::Folder;
+
+/// Arguments, variables and files, and what the error says of them.
+struct Case<'a> {
+    args: &'a [&'a str],
+    env: &'a [(&'a str, &'a str)],
+    files: &'a [(&'a str, &'a str)],
+    says: &'a [&'a str],
+}
+
+const KEY: &[(&str, &str)] = &[
+    ("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tFakeAccessKeyId001"),
+    ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "CANARY"),
+];
+
+#[track_caller]
+fn check(folder: &Folder, case: &Case<'_>, code: i32) -> String {
+    let before = folder.tree();
+    let run = folder.run(case.args, case.env);
+    let args = case.args;
+    assert_eq!(run.code, Some(code), "{args:?}: {run:?}");
+    assert_eq!(run.stdout, "", "{args:?}");
+    for part in case.says {
+        assert!(run.stderr.contains(part), "{args:?}: no `{part}`: {run:?}");
+    }
+    assert!(!run.stderr.contains("CANARY"), "{args:?}: {run:?}");
+    assert_eq!(folder.tree(), before, "{args:?} changed files");
+    run.stderr
+}
+
+/// Besides the log, standard error has one line.
+#[track_caller]
+fn check_failure(folder: &Folder, case: &Case<'_>) {
+    let stderr = check(folder, case, 1);
+    let lines: Vec<&str> = stderr.lines().filter(|line| !is_log(line)).collect();
+    let [line] = lines[..] else {
+        panic!("{:?}: {stderr}", case.args);
+    };
+    assert!(line.starts_with("error: "), "{:?}: {line}", case.args);
+}
+
+fn is_log(line: &str) -> bool {
+    line.contains("Z  WARN ") || line.contains("Z  INFO ")
+}
+
+#[test]
+fn what_the_server_cannot_use_is_named() {
+    const CONFIG: &str = "clusterID: c1\nserver: {healthPort: 0, kubeconfigPregenerated: true}\n";
+    for (args, files, says) in [
+        (
+            &["server"] as &[&str],
+            &[] as &[(&str, &str)],
+            &["no cluster id", "--cluster-id", "--config"] as &[&str],
+        ),
+        (
+            &["server", "-c", "config.yaml"],
+            &[],
+            &["`config.yaml`", "No such file", "give --config"],
+        ),
+        (
+            &["server", "-c", "."],
+            &[],
+            &["`.`", "directory", "give --config"],
+        ),
+        (
+            &["server", "-c", "config.yaml"],
+            &[("config.yaml", "clusterID: [c1\nserver: {}\n")],
+            &["config.yaml:2:", "correct the YAML"],
+        ),
+        (
+            &["server", "-c", "config.yaml"],
+            &[("config.yaml", "server: {port: 21362}\n")],
+            &["no cluster id", "`config.yaml`", "`clusterID: <id>`"],
+        ),
+        (
+            &["server", "-c", "config.yaml", "-i", "two words"],
+            &[("config.yaml", CONFIG)],
+            &["`--cluster-id`", "cannot be a cluster id", "without spaces"],
+        ),
+        (
+            &["server", "-c", "config.yaml"],
+            &[("config.yaml", "clusterID: c1\nserver:\n  port: many\n")],
+            &["config.yaml:3:", "`server.port`", "`many`", "0 to 65535"],
+        ),
+        (
+            &["server", "-c", "config.yaml", "--backend-mode", "MountFile"],
+            &[("config.yaml", CONFIG)],
+            &["`--backend-mode`", "`MountFile`", "`MountedFile`"],
+        ),
+        (
+            &["server", "-c", "config.yaml", "--backend-mode=File,CRD"],
+            &[("config.yaml", CONFIG)],
+            &[
+                "`--backend-mode`",
+                "`CRD`",
+                "not available",
+                "`MountedFile`",
+            ],
+        ),
+        (
+            &["server", "-c", "config.yaml", "--state-dir", "file/state"],
+            &[("config.yaml", CONFIG), ("file", "")],
+            &["`file/state`", "cannot", "--state-dir"],
+        ),
+        (
+            &["server", "-c", "config.yaml", "--state-dir", "."],
+            &[("config.yaml", CONFIG), ("cert.pem", "")],
+            &["`./cert.pem`", "no `./key.pem`", "restore"],
+        ),
+        (
+            &["server", "-c", "config.yaml", "--state-dir", "."],
+            &[("config.yaml", CONFIG), ("key.pem", "CANARY")],
+            &["`./key.pem`", "no `./cert.pem`", "restore"],
+        ),
+        (
+            &["server", "-c", "config.yaml", "--state-dir", "."],
+            &[
+                ("config.yaml", CONFIG),
+                ("cert.pem", "CANARY"),
+                ("key.pem", "CANARY"),
+            ],
+            &["`./cert.pem`", "holds no certificate", "restore"],
+        ),
+    ] {
+        let case = Case {
+            args,
+            env: &[],
+            files,
+            says,
+        };
+        check_failure(&Folder::new(case.files), &case);
+    }
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let folder = Folder::new(&[("config.yaml", "server: {healthPort: 0}\n")]);
+    folder.run(&["init"], &[]).printed();
+    let port = address.port().to_string();
+    let case = Case {
+        args: &[
+            "server",
+            "-c=config.yaml",
+            "-i=c1",
+            "--state-dir=.",
+            "--generate-kubeconfig=kubeconfig.yaml",
+            "--port",
+            &port,
+        ],
+        env: &[],
+        files: &[],
+        says: &[&address.to_string(), "in use", "stop what uses the port"],
+    };
+    check_failure(&folder, &case);
+}
+
+#[test]
+fn what_init_cannot_use_is_named() {
+    for (args, files, says) in [
+        (
+            &["init"] as &[&str],
+            &[("cert.pem", "")] as &[(&str, &str)],
+            &["`./cert.pem`", "no `./key.pem`"] as &[&str],
+        ),
+        (
+            &["init", "--hostname", "not a host"],
+            &[],
+            &["`--hostname`", "`not a host`", "DNS name"],
+        ),
+        (
+            &["init", "-c", "config.yaml"],
+            &[("config.yaml", "server: {port: 0}\n")],
+            &["`server.port` is 0", "write the port"],
+        ),
+    ] {
+        let case = Case {
+            args,
+            env: &[],
+            files,
+            says,
+        };
+        check_failure(&Folder::new(case.files), &case);
+    }
+}
+
+#[test]
+fn a_token_of_another_identity_is_never_made() {
+    const TOOL: &[&str] = &["credential-plugin", "get-token", "-c", "c1"];
+    const NO_KEY: &[(&str, &str)] = &[];
+    let role = &[
+        KEY[0],
+        KEY[1],
+        ("ALIBABA_CLOUD_ROLE_ARN", "acs:ram::1:role/r"),
+    ];
+    let profile = &[KEY[0], KEY[1], ("ACK_RAM_TOOL_PROFILE_NAME", "other")];
+    let ignored = &[
+        KEY[0],
+        KEY[1],
+        ("ACK_RAM_TOOL_IGNORE_ENV_CREDENTIALS", "True"),
+    ];
+    let imds = &[KEY[0], KEY[1], ("ACK_RAM_TOOL_CREDENTIAL_TYPE", "imds")];
+    let file = &[KEY[0], KEY[1], ("ACK_RAM_TOOL_PROFILE_FILE", "c.json")];
+    let with = |more: &[&'static str]| [TOOL, more].concat();
+    for (args, env, says) in [
+        (
+            vec!["token", "-i", "c1"],
+            NO_KEY,
+            &["no access key", "`ALIBABA_CLOUD_ACCESS_KEY_ID`"] as &[&str],
+        ),
+        (with(&[]), NO_KEY, &["no access key"]),
+        (
+            with(&[]),
+            &KEY[..1],
+            &["no `ALIBABA_CLOUD_ACCESS_KEY_SECRET`"],
+        ),
+        (with(&[]), role, &["`ALIBABA_CLOUD_ROLE_ARN`", "unset it"]),
+        (
+            vec!["token", "-i", "c1"],
+            role,
+            &["`ALIBABA_CLOUD_ROLE_ARN`"],
+        ),
+        (
+            vec!["token", "-c", "config.yaml"],
+            KEY,
+            &["`defaultRole`", "`acs:ram::1:role/r`", "remove it"],
+        ),
+        (
+            [&["-c", "config.yaml"], TOOL].concat(),
+            KEY,
+            &["`defaultRole`"],
+        ),
+        (with(&["--role-arn=r"]), KEY, &["`--role-arn`"]),
+        (with(&["--profile-file=f"]), KEY, &["`--profile-file`"]),
+        (with(&["--profile-name=n"]), KEY, &["`--profile-name`"]),
+        (
+            with(&["--credential-type=imds"]),
+            KEY,
+            &["`--credential-type`"],
+        ),
+        (
+            with(&["--ignore-env-credentials"]),
+            KEY,
+            &["`--ignore-env-credentials`"],
+        ),
+        (
+            [&["--profile-name=n"], TOOL].concat(),
+            KEY,
+            &["`--profile-name`"],
+        ),
+        (
+            vec![
+                "credential-plugin",
+                "--profile-name=n",
+                "get-token",
+                "-c=c1",
+            ],
+            KEY,
+            &["`--profile-name`"],
+        ),
+        (with(&[]), profile, &["`ACK_RAM_TOOL_PROFILE_NAME`"]),
+        (with(&[]), file, &["`ACK_RAM_TOOL_PROFILE_FILE`"]),
+        (
+            with(&[]),
+            ignored,
+            &["`ACK_RAM_TOOL_IGNORE_ENV_CREDENTIALS`"],
+        ),
+        (with(&[]), imds, &["`ACK_RAM_TOOL_CREDENTIAL_TYPE`"]),
+    ] {
+        let case = Case {
+            args: &args,
+            env,
+            files: &[(
+                "config.yaml",
+                "clusterID: c1\ndefaultRole: acs:ram::1:role/r\n",
+            )],
+            says,
+        };
+        check_failure(&Folder::new(case.files), &case);
+    }
+}
+
+#[test]
+fn kubectl_is_told_when_it_asks_for_what_there_is_not() {
+    let asks = |info| [KEY[0], KEY[1], ("KUBERNETES_EXEC_INFO", info)];
+    for (info, says) in [
+        (
+            r#"{"apiVersion": "client.authentication.k8s.io/v1alpha1"}"#,
+            "`client.authentication.k8s.io/v1alpha1`",
+        ),
+        ("{", "no ExecCredential"),
+    ] {
+        let case = Case {
+            args: &["token", "-i", "c1"],
+            env: &asks(info),
+            files: &[],
+            says: &["`KUBERNETES_EXEC_INFO`", says, "--api-version"],
+        };
+        check_failure(&Folder::new(case.files), &case);
+    }
+}
+
+#[test]
+fn a_log_filter_that_is_none_is_named() {
+    let case = Case {
+        args: &["init"],
+        env: &[("ACK_RAM_AUTHENTICATOR_LOG", "hyper=loud")],
+        files: &[],
+        says: &["`ACK_RAM_AUTHENTICATOR_LOG`", "write a level"],
+    };
+    check_failure(&Folder::new(case.files), &case);
+}
+
+#[test]
+fn wrong_usage_is_told_apart() {
+    for (args, says) in [
+        (&[] as &[&str], "Usage:"),
+        (&["serve"], "'serve'"),
+        (&["server", "--prot", "1"], "'--port'"),
+        (&["server", "--port", "65536"], "65536"),
+        (&["server", "extra"], "'extra'"),
+        (&["server", "--log-format", "xml"], "'xml'"),
+        (&["token", "-i", "c1", "--api-version", "v2"], "'v2'"),
+        (
+            &["token", "-i=c1", "--api-version=v1", "--token-only"],
+            "'--token-only'",
+        ),
+        (&["verify", "-i", "c1"], "--token"),
+        (&["verify", "k8s-ack-v2.CANARY"], "a token stands where"),
+        (&["credential-plugin"], "get-token"),
+        (&["credential-plugin", "get-token"], "--cluster-id"),
+        (
+            &[
+                "credential-plugin",
+                "get-token",
+                "-c=c1",
+                "--credential-type=ak",
+            ],
+            "'ak'",
+        ),
+        (
+            &["--profile-name", "n", "token", "-i", "c1"],
+            "`credential-plugin` alone",
+        ),
+        (&["completion", "cmd"], "'cmd'"),
+    ] {
+        let case = Case {
+            args,
+            env: KEY,
+            files: &[],
+            says: &[says],
+        };
+        check(&Folder::new(case.files), &case, 2);
+    }
+}

@@ -1,0 +1,151 @@
+//! `token` and `credential-plugin get-token`: what kubectl gets.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use crate::program::Folder;
+
+const KEY: &[(&str, &str)] = &[
+    ("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tFakeAccessKeyId001"),
+    (
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+        "FakeAccessKeySecret0000000001",
+    ),
+];
+const EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
+const V1: &str = "client.authentication.k8s.io/v1";
+const V1BETA1: &str = "client.authentication.k8s.io/v1beta1";
+
+/// Runs in a folder whose configuration names the cluster `in-file`.
+#[track_caller]
+fn run(args: &[&str], env: &[(&str, &str)]) -> String {
+    let folder = Folder::new(&[("config.yaml", "clusterID: in-file\n")]);
+    let printed = folder.run(args, &[KEY, env].concat()).printed();
+    assert_eq!(folder.tree().len(), 1, "{args:?} left files");
+    printed
+}
+
+fn parse(printed: &str) -> Value {
+    serde_json::from_str(printed).unwrap()
+}
+
+fn cluster_of(token: &str) -> String {
+    let payload = token.trim().strip_prefix("k8s-ack-v2.").unwrap();
+    let fields: Value = serde_json::from_slice(&STANDARD.decode(payload).unwrap()).unwrap();
+    assert_eq!(fields["clusterId"], fields["query"]["ACKClusterId"]);
+    fields["clusterId"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn get_token_prints_what_ack_ram_tool_prints() {
+    let tool = &["credential-plugin", "get-token", "--cluster-id", "c1"];
+    for (version, sample) in [
+        (
+            &[] as &[&str],
+            include_str!("../../../tests/vectors/exec-credential-v1beta1.json"),
+        ),
+        (
+            &["--api-version", "v1"],
+            include_str!("../../../tests/vectors/exec-credential-v1.json"),
+        ),
+        (
+            &["--api-version", "v2"],
+            include_str!("../../../tests/vectors/exec-credential-v1beta1.json"),
+        ),
+    ] {
+        let printed = run(&[tool, version].concat(), &[(EXEC_INFO, "not looked at")]);
+        let [mut expected, status] = [sample, &printed].map(parse);
+        let status = &status["status"];
+        let sampled = std::mem::take(&mut expected["status"]);
+        let mut text = sample.to_owned();
+        for member in ["expirationTimestamp", "token"] {
+            text = text.replace(
+                sampled[member].as_str().unwrap(),
+                status[member].as_str().unwrap(),
+            );
+        }
+        assert_eq!(printed, text, "{version:?}");
+    }
+}
+
+#[test]
+fn options_stand_before_or_after_the_command() {
+    for (args, cluster) in [
+        (&["token", "-i", "c1"] as &[&str], "c1"),
+        (&["-i", "c1", "token"], "c1"),
+        (&["--cluster-id=c1", "token"], "c1"),
+        (&["-i", "c1", "token", "-i", "c2"], "c2"),
+        (&["token", "-c", "config.yaml"], "in-file"),
+        (&["-c", "config.yaml", "token"], "in-file"),
+        (&["--config=config.yaml", "token", "--cluster-id=c1"], "c1"),
+        (&["-i", "c1", "token", "--config=config.yaml"], "c1"),
+        (&["-l", "json", "token", "-i", "c1"], "c1"),
+        (&["token", "--log-format=text", "-i", "c1"], "c1"),
+        (&["--feature-gates=", "token", "-i", "c1"], "c1"),
+    ] {
+        let printed = run(&[args, &["--token-only"]].concat(), &[]);
+        assert_eq!(cluster_of(&printed), cluster, "{args:?}");
+    }
+}
+
+#[test]
+fn options_of_ack_ram_tool_stand_anywhere() {
+    const OPTIONS: &[&str] = &[
+        "--assume-yes",
+        "--credential-type=auto",
+        "--cs-endpoint=cs.example",
+        "--ignore-aliyun-cli-credentials=true",
+        "--ignore-env-credentials=false",
+        "--log-level=debug",
+        "--profile-file=",
+        "--profile-name=",
+        "--ram-endpoint=ram.example",
+        "--region-id=cn-hangzhou",
+        "--sts-endpoint=sts.example",
+        "-v",
+    ];
+    const NONE: &[&str] = &[];
+    const COMMAND: [&str; 4] = ["credential-plugin", "get-token", "-c", "c1"];
+    for place in [0, 1, 2, 4] {
+        let (before, after) = COMMAND.split_at(place);
+        let printed = run(&[before, OPTIONS, after, NONE].concat(), &[]);
+        let token = &parse(&printed)["status"]["token"];
+        assert_eq!(cluster_of(token.as_str().unwrap()), "c1", "{place}");
+    }
+    // Here `-c` is the cluster, before it the configuration file; the cluster's own option wins.
+    let args = ["-c", "config.yaml", "-i", "c2"];
+    let printed = run(&[&args[..], &COMMAND].concat(), &[]);
+    let token = &parse(&printed)["status"]["token"];
+    assert_eq!(cluster_of(token.as_str().unwrap()), "c1");
+}
+
+#[test]
+fn token_answers_in_the_version_that_kubectl_asks_for() {
+    let asks = |version| format!(r#"{{"kind":"ExecCredential","apiVersion":"{version}"}}"#);
+    for (more, exec_info, expected) in [
+        (&[] as &[&str], None, V1),
+        (&[], Some(V1), V1),
+        (&[], Some(V1BETA1), V1BETA1),
+        (&["--api-version", "v1"], Some(V1BETA1), V1),
+        (&["--api-version", "v1beta1"], Some(V1), V1BETA1),
+        (&["--api-version", "v1beta1"], None, V1BETA1),
+    ] {
+        let exec_info = exec_info.map(asks);
+        let env: Vec<_> = exec_info.iter().map(|info| (EXEC_INFO, &**info)).collect();
+        let printed = run(&[&["token", "-i", "c1"], more].concat(), &env);
+        assert_eq!(parse(&printed)["apiVersion"], expected, "{more:?} {env:?}");
+    }
+}
+
+#[test]
+fn feature_gates_are_ignored_with_a_warning() {
+    let folder = Folder::new(&[]);
+    let args = ["token", "-i", "c1", "--feature-gates", "A=true"];
+    let run = folder.run(&args, KEY);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(
+        run.stderr.contains("WARN --feature-gates is ignored"),
+        "{run:?}"
+    );
+}

@@ -1,0 +1,15 @@
+//! The program as people, kubectl and init systems run it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod bad_input;
+mod help;
+mod init;
+mod login;
+mod program;
+mod server;
+mod verify;

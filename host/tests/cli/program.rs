@@ -1,0 +1,135 @@
+//! Runs the program in a folder of its own, with nothing of the caller's environment.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// No command of these tests takes nearly as long.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A folder in which the program runs.
+pub(crate) struct Folder {
+    folder: TempDir,
+    /// Apart from the folder, so that it stays as it is.
+    streams: TempDir,
+}
+
+/// What a run of the program left behind.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Files and folders with their permissions, and of files what they hold.
+pub(crate) type Tree = BTreeMap<PathBuf, (u32, Option<Vec<u8>>)>;
+
+impl Folder {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, contents) in files {
+            fs::write(folder.path().join(name), contents).unwrap();
+        }
+        Self {
+            folder,
+            streams: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path().join(name)).unwrap()
+    }
+
+    pub(crate) fn mode(&self, name: &str) -> u32 {
+        let metadata = fs::metadata(self.path().join(name)).unwrap();
+        metadata.permissions().mode() & 0o777
+    }
+
+    pub(crate) fn tree(&self) -> Tree {
+        let mut tree = Tree::new();
+        let mut folders = vec![self.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let entry = entry.unwrap();
+                let metadata = entry.metadata().unwrap();
+                let contents = if metadata.is_dir() {
+                    folders.push(entry.path());
+                    None
+                } else {
+                    Some(fs::read(entry.path()).unwrap())
+                };
+                tree.insert(entry.path(), (metadata.permissions().mode(), contents));
+            }
+        }
+        tree
+    }
+
+    /// The program with these arguments and these variables, to be run here.
+    pub(crate) fn command(&self, args: &[&str], env: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ack-ram-authenticator"));
+        command
+            .args(args)
+            .current_dir(self.path())
+            .env_clear()
+            .envs(env.iter().copied())
+            .env("HOME", self.path());
+        command
+    }
+
+    /// Runs the program to its end, with nothing on standard input.
+    pub(crate) fn run(&self, args: &[&str], env: &[(&str, &str)]) -> Run {
+        self.run_with_input(args, env, "")
+    }
+
+    pub(crate) fn run_with_input(&self, args: &[&str], env: &[(&str, &str)], input: &str) -> Run {
+        let stream = |name| self.streams.path().join(name);
+        let [input_path, out, err] = ["in", "out", "err"].map(stream);
+        fs::write(&input_path, input).unwrap();
+        let mut child = self
+            .command(args, env)
+            .stdin(File::open(&input_path).unwrap())
+            .stdout(Stdio::from(File::create(&out).unwrap()))
+            .stderr(Stdio::from(File::create(&err).unwrap()))
+            .spawn()
+            .unwrap();
+        Run {
+            code: wait(&mut child),
+            stdout: fs::read_to_string(out).unwrap(),
+            stderr: fs::read_to_string(err).unwrap(),
+        }
+    }
+}
+
+/// The exit code; of a program that does not end, none.
+fn wait(child: &mut Child) -> Option<i32> {
+    let deadline = Instant::now() + LIMIT;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    None
+}
+
+impl Run {
+    /// What was printed, by a run that did what it was asked and had nothing to remark.
+    #[track_caller]
+    pub(crate) fn printed(self) -> String {
+        assert_eq!((self.code, self.stderr.as_str()), (Some(0), ""), "{self:?}");
+        self.stdout
+    }
+}

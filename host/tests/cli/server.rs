@@ -1,0 +1,90 @@
+//! `server`: starts, remarks on what is odd, and stops when it is asked.
+
+use std::time::Duration;
+
+use ack_ram_tests::process::Process;
+use serde_json::Value;
+
+use crate::program::Folder;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// As people write it for the Go version, with keys that nobody knows and lists with nothing in them.
+const CONFIG: &str = "
+clusterID: c1
+colour: blue
+server:
+  port: 0
+  healthPort: 0
+  stateDir: state
+  generateKubeconfig: kubeconfig.yaml
+  mapRoles:
+  mapUsers:
+    - userARN: acs:ram::1234567890123456:user/alice
+      username: alice
+  mapAccounts:
+";
+
+/// Starts the server, waits until it listens, stops it, and gives its log.
+#[track_caller]
+fn log_of(folder: &Folder, args: &[&str]) -> String {
+    let mut server = Process::spawn("server", folder.command(args, &[])).unwrap();
+    let listening = server.wait_for_line(|line| line.contains("listening on https://"), LIMIT);
+    listening.unwrap_or_else(|error| panic!("{error}"));
+    let status = server.stop(LIMIT).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(status.code(), Some(0), "{}", server.log());
+    assert_eq!(server.stdout(), "");
+    server.stderr()
+}
+
+#[test]
+fn unknown_keys_and_empty_lists_are_warnings() {
+    let folder = Folder::new(&[("config.yaml", CONFIG)]);
+    let log = log_of(&folder, &["server", "-c", "config.yaml"]);
+    for part in [
+        "config.yaml:3:1: unknown key `colour`",
+        "`server.mapRoles` has nothing in it",
+        "`server.mapAccounts` has nothing in it",
+    ] {
+        let line = log.lines().find(|line| line.contains(part));
+        assert!(line.is_some_and(|line| line.contains(" WARN ")), "{log}");
+    }
+    assert!(!log.contains('\u{1b}'), "colours in a file: {log}");
+    assert_eq!(folder.mode("state/key.pem"), 0o600);
+    assert!(folder.read("kubeconfig.yaml").contains("/authenticate"));
+}
+
+#[test]
+fn the_log_is_json_where_that_is_asked_for() {
+    for args in [
+        ["-l", "json", "server", "-c", "config.yaml"],
+        ["server", "-c", "config.yaml", "--log-format", "json"],
+    ] {
+        let log = log_of(&Folder::new(&[("config.yaml", CONFIG)]), &args);
+        assert!(log.lines().count() > 3, "{log}");
+        for line in log.lines() {
+            let event: Value = serde_json::from_str(line).unwrap();
+            assert!(event["message"].is_string() && event["level"].is_string());
+        }
+    }
+}
+
+#[test]
+fn flags_win_over_the_file() {
+    let folder = Folder::new(&[("config.yaml", CONFIG)]);
+    log_of(
+        &folder,
+        &[
+            "-c=config.yaml",
+            "server",
+            "--state-dir=elsewhere",
+            "--kubeconfig-pregenerated",
+            "-b=127.0.0.1",
+            "--backend-mode=File",
+        ],
+    );
+    assert!(folder.path().join("elsewhere/cert.pem").exists());
+    for untouched in ["state", "kubeconfig.yaml"] {
+        assert!(!folder.path().join(untouched).exists(), "{untouched}");
+    }
+}
