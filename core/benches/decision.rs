@@ -2,6 +2,13 @@
 //!
 //! Each group has a baseline that does the least that such work can be, so that ratios hold on any machine.
 
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a benchmark that cannot be set up has to stop"
+)]
+
 use std::collections::{BTreeSet, HashMap};
 use std::hint::black_box;
 

@@ -62,6 +62,8 @@ pub enum ArnError {
     Account,
     /// The resource is not `root`, `user/...`, `role/...` or `assumed-role/.../...`.
     Resource,
+    /// It is longer than [`Arn::MAX_BYTES`].
+    TooLong,
     /// A name is empty, or has characters that no RAM name has.
     Name,
 }
@@ -74,6 +76,7 @@ impl fmt::Display for ArnError {
             Self::Resource => {
                 "an ARN ends in `root`, `user/<name>`, `role/<name>` or `assumed-role/<role>/<session>`"
             }
+            Self::TooLong => "an ARN has at most 1,024 bytes",
             Self::Name => "a name in the ARN is empty or has a space, a colon or a character beyond ASCII",
         })
     }
@@ -82,11 +85,17 @@ impl fmt::Display for ArnError {
 impl std::error::Error for ArnError {}
 
 impl Arn {
+    /// Longer texts are refused. RAM's own names have at most 64 characters.
+    pub const MAX_BYTES: usize = 1024;
+
     /// Parses `acs:ram::<account>:<resource>`. The fixed words may be in any case, names keep theirs.
     ///
     /// # Errors
     /// Says which part was odd.
     pub fn parse(text: &str) -> Result<Self, ArnError> {
+        if text.len() > Self::MAX_BYTES {
+            return Err(ArnError::TooLong);
+        }
         let rest = strip_prefix_ignore_case(text, "acs:ram::").ok_or(ArnError::Prefix)?;
         let (account, resource) = rest.split_once(':').ok_or(ArnError::Resource)?;
         Ok(Self {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::arn::AccountId;
 use crate::fingerprint::Fingerprint;
 use crate::identity::Identity;
+use crate::rules::expression::EvaluationError;
 use crate::rules::{Backend, NameError, NearMiss, Source};
 use crate::sts::{StsError, StsRefusal, StsUnable};
 use crate::token::TokenError;
@@ -45,6 +46,10 @@ pub enum Denial {
     NotMapped,
     /// A rule matched, but gives no usable name.
     Name(NameError),
+    /// A validation refused the user, with this message.
+    Validation(Box<str>),
+    /// A validation could not be evaluated.
+    ValidationFailed(EvaluationError),
 }
 
 /// Why it cannot be told now whether a token is good.
@@ -117,6 +122,9 @@ pub struct Explanation {
     /// The rule that spoke for the identity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matched: Option<Matched>,
+    /// Rules that are about the identity, but whose condition does not hold.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<PassedOver>,
     /// Rules of the same backend that speak for the identity, too, but come after the one that matched.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outranked: Vec<Source>,
@@ -126,6 +134,17 @@ pub struct Explanation {
     /// The identity is of a scrubbed account: nothing but the result may be logged.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub scrubbed: bool,
+}
+
+/// A rule whose condition does not hold for an identity that it is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PassedOver {
+    /// The rule.
+    pub rule: Source,
+    /// Why its condition could not be evaluated; none when it is just false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
 /// What spoke for an identity.
@@ -213,6 +232,8 @@ impl Decision {
             Outcome::Denied(Denial::Sts(_)) => "sts_refused",
             Outcome::Denied(Denial::NotMapped) => "not_mapped",
             Outcome::Denied(Denial::Name(_)) => "name_refused",
+            Outcome::Denied(Denial::Validation(_)) => "validation_refused",
+            Outcome::Denied(Denial::ValidationFailed(_)) => "validation_failed",
             Outcome::Unable(Inability::Sts(unable)) => unable.code(),
             Outcome::Unable(Inability::Overloaded) => "overloaded",
             Outcome::Unable(Inability::Internal) => "internal",
@@ -226,7 +247,12 @@ impl Decision {
             Outcome::Granted(_) => "success",
             Outcome::NotOurs | Outcome::Denied(Denial::Token(_)) => "invalid_token",
             Outcome::Denied(Denial::Sts(_)) | Outcome::Unable(_) => "sts_error",
-            Outcome::Denied(Denial::NotMapped | Denial::Name(_)) => "uknown_user",
+            Outcome::Denied(
+                Denial::NotMapped
+                | Denial::Name(_)
+                | Denial::Validation(_)
+                | Denial::ValidationFailed(_),
+            ) => "uknown_user",
         }
     }
 
@@ -259,8 +285,12 @@ impl Decision {
                     "{who} is not mapped to a Kubernetes user; ask an administrator of the cluster to map it"
                 )
             }
-            Denial::Name(NameError { field, error }) => {
-                format!("the rule for this identity gives no usable `{field}`: {error}")
+            Denial::Name(NameError { field, problem }) => {
+                format!("the rule for this identity gives no usable `{field}`: {problem}")
+            }
+            Denial::Validation(message) => format!("this cluster refuses the user: {message}"),
+            Denial::ValidationFailed(error) => {
+                format!("a validation of this cluster could not be evaluated: {error}")
             }
         }
     }

@@ -70,14 +70,14 @@ pub enum Reason {
     Unsupported(&'static str),
     /// A name that stands for nothing.
     Unknown {
-        /// What it would be: `variable`, `function`, or `field of` something.
-        what: &'static str,
+        /// What it would be the name of.
+        what: Named,
         /// The name.
         name: Box<str>,
         /// The known name that is like it.
-        nearest: Option<&'static str>,
+        nearest: Option<Box<str>>,
         /// The names there are.
-        known: Vec<&'static str>,
+        known: Vec<Box<str>>,
     },
     /// `user` outside a validation.
     NoUser,
@@ -104,6 +104,17 @@ pub enum Reason {
         /// What it is.
         found: Type,
     },
+}
+
+/// What has a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// A variable.
+    Variable,
+    /// A field of the variable.
+    FieldOf(&'static str),
+    /// A function.
+    Function,
 }
 
 impl fmt::Display for ExpressionError {
@@ -156,11 +167,15 @@ impl fmt::Display for Reason {
                 nearest,
                 known,
             } => {
-                write!(f, "unknown {what} `{name}`")?;
+                match what {
+                    Named::Variable => write!(f, "there is no variable `{name}`")?,
+                    Named::FieldOf(variable) => write!(f, "`{variable}` has no field `{name}`")?,
+                    Named::Function => write!(f, "there is no function `{name}`")?,
+                }
                 if let Some(nearest) = nearest {
                     write!(f, ", perhaps `{nearest}`")?;
                 }
-                write!(f, "; there are: {}", known.join(", "))
+                write!(f, "; known are: {}", known.join(", "))
             }
             Self::NoUser => f.write_str("`user` is known to validations only"),
             Self::Whole(name) => write!(f, "`{name}` is of use only with one of its fields"),
@@ -169,10 +184,8 @@ impl fmt::Display for Reason {
                 "`{name}` cannot be the variable of a loop: it has a meaning already"
             ),
             Self::Arguments { usage } => write!(f, "it is used as {usage}"),
-            Self::Type { expected, found } => write!(f, "a {expected} is needed, this is a {found}"),
-            Self::Operand { expected, found } => {
-                write!(f, "{expected} is needed, this is a {found}")
-            }
+            Self::Type { expected, found } => write!(f, "expected {expected}, found {found}"),
+            Self::Operand { expected, found } => write!(f, "expected {expected}, found {found}"),
         }
     }
 }

@@ -32,7 +32,7 @@ use cel::IdedExpr;
 use crate::decision::KubernetesUser;
 use crate::identity::Identity;
 
-pub use error::{EvaluationError, ExpressionError, Position, Reason};
+pub use error::{EvaluationError, ExpressionError, Named, Position, Reason};
 pub use types::Type;
 
 /// Longer expressions are refused unread.

@@ -4,7 +4,7 @@ use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, operators};
 use strsim::damerau_levenshtein;
 
-use super::error::Reason;
+use super::error::{Named, Reason};
 use super::parse::offset_of_node;
 
 /// Why a part of a tree was refused.
@@ -48,27 +48,25 @@ pub(super) fn refuse<T>(at: At<'_>, reason: Reason) -> Result<T, Refusal<'_>> {
 }
 
 /// `name` is none of the `known` ones.
-pub(super) fn unknown(
-    what: &'static str,
+pub(super) fn unknown<'a>(
+    what: Named,
     name: &str,
-    known: impl IntoIterator<Item = &'static str>,
+    known: impl IntoIterator<Item = &'a str>,
 ) -> Reason {
-    let known: Vec<_> = known.into_iter().collect();
-    let lower = name.to_ascii_lowercase();
-    let nearest = known
-        .iter()
-        .map(|known| {
-            (
-                damerau_levenshtein(&known.to_ascii_lowercase(), &lower),
-                *known,
-            )
-        })
+    let known: Vec<Box<str>> = known.into_iter().map(Into::into).collect();
+    let folded = name.to_ascii_lowercase();
+    let distances = known.iter().map(|known| {
+        let distance = damerau_levenshtein(&known.to_ascii_lowercase(), &folded);
+        (distance, known)
+    });
+    let nearest = distances
         .min()
-        .filter(|(distance, known)| *distance <= known.len() / 3);
+        .filter(|(distance, known)| *distance <= known.len() / 3)
+        .map(|(_, known)| known.clone());
     Reason::Unknown {
         what,
         name: name.into(),
-        nearest: nearest.map(|(_, known)| known),
+        nearest,
         known,
     }
 }

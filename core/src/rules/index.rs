@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use crate::arn::{AccountId, ArnKey};
 use crate::identity::Identity;
+use crate::rules::Names;
 use crate::rules::mapping::{Backend, Rule, Source};
+use crate::rules::naming::{NameError, NameProblem};
 use crate::rules::sharded::ShardedMap;
 use crate::rules::subject::{Subject, SubjectId};
 
@@ -23,6 +25,16 @@ pub struct BackendRules {
     /// By the last segment of exact ARNs, in lower case: where near misses are found.
     by_last_segment: ShardedMap<Ranked>,
     accounts: ShardedMap<AccountId>,
+    reserved: Arc<ReservedPrefixes>,
+}
+
+/// What names of one backend may not start with (`server.reservedPrefixConfig`, as aws-iam-authenticator has it).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReservedPrefixes {
+    /// Of usernames.
+    pub usernames: Vec<Box<str>>,
+    /// Of groups.
+    pub groups: Vec<Box<str>>,
 }
 
 impl BackendRules {
@@ -38,6 +50,16 @@ impl BackendRules {
             conditional: Ranked::default(),
             by_last_segment: ShardedMap::default(),
             accounts: ShardedMap::default(),
+            reserved: Arc::default(),
+        }
+    }
+
+    /// The same rules, none of which may give a name that starts with one of `reserved`.
+    #[must_use]
+    pub fn with_reserved(self, reserved: ReservedPrefixes) -> Self {
+        Self {
+            reserved: Arc::new(reserved),
+            ..self
         }
     }
 
@@ -66,9 +88,12 @@ impl BackendRules {
         true
     }
 
-    /// Removes everything.
+    /// Removes every rule and account.
     pub fn reset(&mut self) {
-        *self = Self::new(self.backend);
+        *self = Self {
+            reserved: Arc::clone(&self.reserved),
+            ..Self::new(self.backend)
+        };
     }
 
     /// Lets every identity of `account` in under its own canonical ARN, without groups (`mapAccounts`).
@@ -124,7 +149,7 @@ impl BackendRules {
             .flat_map(ShardedMap::values)
             .flat_map(|ranked| ranked.as_slice().windows(2))
             .filter_map(|pair| match pair {
-                [earlier, later] if earlier.subject() == later.subject() => Some(Conflict {
+                [earlier, later] if is_conflict(earlier, later) => Some(Conflict {
                     loser: later.source().clone(),
                     winner: earlier.source().clone(),
                 }),
@@ -166,6 +191,23 @@ impl BackendRules {
             .flat_map(Ranked::iter)
     }
 
+    /// `names`, unless one of them is reserved from this backend.
+    pub(crate) fn unreserved(&self, names: Names) -> Result<Names, NameError> {
+        let (username, groups) = &names;
+        let groups = groups
+            .iter()
+            .enumerate()
+            .map(|(index, group)| (format!("groups[{index}]"), group, &self.reserved.groups));
+        let username = ("username".to_owned(), username, &self.reserved.usernames);
+        for (field, name, prefixes) in [username].into_iter().chain(groups) {
+            if let Some(prefix) = prefixes.iter().find(|prefix| name.starts_with(&***prefix)) {
+                let problem = NameProblem::ReservedForOthers(prefix.clone());
+                return Err(NameError { field, problem });
+            }
+        }
+        Ok(names)
+    }
+
     fn change_indexes(&mut self, rule: &Rule, change: impl Fn(&Ranked) -> Ranked) {
         let alter = |index: &mut ShardedMap<Ranked>, key: &str| {
             index.alter(key, |old| {
@@ -193,6 +235,11 @@ pub struct Conflict {
     pub loser: Source,
     /// The one that answers.
     pub winner: Source,
+}
+
+/// A rule with a condition leaves to the next whom it does not want.
+fn is_conflict(earlier: &Rule, later: &Rule) -> bool {
+    earlier.subject() == later.subject() && !earlier.has_condition()
 }
 
 fn last_segment(key: &ArnKey) -> &str {

@@ -7,9 +7,11 @@ use serde::Serialize;
 use crate::arn::{Arn, ArnError, Resource};
 use crate::identity::Identity;
 use crate::rules::Names;
+use crate::rules::expression::{EvaluationError, Expression, ExpressionError, Kind};
+use crate::rules::naming::{self, NameError, Naming};
 use crate::rules::pattern::{Pattern, PatternError};
 use crate::rules::subject::{Subject, SubjectId};
-use crate::rules::template::{RenderError, Template, TemplateError};
+use crate::rules::template::TemplateError;
 use crate::time::UnixTime;
 
 /// Where rules come from.
@@ -54,7 +56,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// A mapping as it was written. Exactly one of `arn`, `arn_pattern`, `user_id` and `role_id` says whom it is about.
+/// A mapping as it was written. At most one of `arn`, `arn_pattern`, `user_id` and `role_id` says whom it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
     /// Where it stands.
@@ -69,10 +71,16 @@ pub struct Mapping {
     pub user_id: Option<String>,
     /// `spec.roleID`.
     pub role_id: Option<String>,
-    /// The username, a template.
+    /// `spec.match`: a CEL condition that must hold, too. Alone, it is about anyone who meets it.
+    pub condition: Option<String>,
+    /// The username, a template. Beside an expression: a name starting `system:` that it may give.
     pub username: String,
+    /// `spec.usernameExpression`: a CEL expression in place of the template.
+    pub username_expression: Option<String>,
     /// The groups, templates.
     pub groups: Vec<String>,
+    /// `spec.groupsExpression`: a CEL expression that gives further groups.
+    pub groups_expression: Option<String>,
 }
 
 impl Mapping {
@@ -86,8 +94,11 @@ impl Mapping {
             arn_pattern: None,
             user_id: None,
             role_id: None,
+            condition: None,
             username: username.to_owned(),
+            username_expression: None,
             groups,
+            groups_expression: None,
         }
     }
 }
@@ -116,8 +127,8 @@ pub struct Rule {
     source: Source,
     age: Age,
     subject: Subject,
-    username: Template,
-    groups: Vec<Template>,
+    condition: Option<Expression>,
+    naming: Naming,
 }
 
 /// Why a mapping was refused. The others are not touched by it.
@@ -138,6 +149,13 @@ pub enum RuleError {
     Pattern(PatternError),
     /// Its id is not an id.
     Id(&'static str),
+    /// One of its expressions was refused.
+    Expression {
+        /// Which.
+        field: &'static str,
+        /// Why.
+        error: ExpressionError,
+    },
     /// Its username is not a template.
     Username(TemplateError),
     /// One of its groups is not a template.
@@ -152,7 +170,10 @@ pub enum RuleError {
 impl fmt::Display for RuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nobody => f.write_str("it names nobody: give it an ARN, a pattern or an id"),
+            Self::Nobody => {
+                f.write_str("it names nobody: give it an ARN, a pattern, an id or a condition")
+            }
+            Self::Expression { field, error } => write!(f, "its `{field}` was refused: {error}"),
             Self::TwoSubjects(one, other) => {
                 write!(f, "it has both `{one}` and `{other}`; give it one of them")
             }
@@ -173,15 +194,6 @@ impl fmt::Display for RuleError {
 
 impl std::error::Error for RuleError {}
 
-/// A rule matched, but the username or a group that it gives cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NameError {
-    /// `username` or `groups[<n>]`.
-    pub field: String,
-    /// What is wrong with it.
-    pub error: RenderError,
-}
-
 impl Rule {
     /// Checks `mapping` and parses its parts.
     ///
@@ -189,21 +201,18 @@ impl Rule {
     /// Says which part is wrong.
     pub fn compile(mapping: Mapping, globs: Globs) -> Result<Self, RuleError> {
         let subject = subject(&mapping, globs)?;
-        let username = Template::parse(&mapping.username).map_err(RuleError::Username)?;
-        let groups = mapping
-            .groups
-            .iter()
-            .enumerate()
-            .map(|(index, group)| {
-                Template::parse(group).map_err(|error| RuleError::Group { index, error })
-            })
-            .collect::<Result<_, _>>()?;
+        let naming = Naming::compile(&mapping)?;
+        let condition = mapping
+            .condition
+            .as_ref()
+            .map(|source| naming::expression("match", source, Kind::Condition))
+            .transpose()?;
         Ok(Self {
             source: mapping.source,
             age: mapping.age,
             subject,
-            username,
-            groups,
+            condition,
+            naming,
         })
     }
 
@@ -224,23 +233,22 @@ impl Rule {
         (self.age, &self.source.position)
     }
 
+    /// Whether it matches on a condition, too.
+    #[must_use]
+    pub fn has_condition(&self) -> bool {
+        self.condition.is_some()
+    }
+
+    /// Whether `identity`, which it speaks for, meets its condition. A condition that fails to run does not hold.
+    pub(crate) fn holds(&self, identity: &Identity) -> Result<bool, EvaluationError> {
+        match &self.condition {
+            None => Ok(true),
+            Some(condition) => condition.evaluate_condition(identity),
+        }
+    }
+
     pub(crate) fn names(&self, identity: &Identity) -> Result<Names, NameError> {
-        let username = self.username.render(identity).map_err(|error| NameError {
-            field: "username".to_owned(),
-            error,
-        })?;
-        let groups = self
-            .groups
-            .iter()
-            .enumerate()
-            .map(|(index, group)| {
-                group.render(identity).map_err(|error| NameError {
-                    field: format!("groups[{index}]"),
-                    error,
-                })
-            })
-            .collect::<Result<_, _>>()?;
-        Ok((username, groups))
+        self.naming.names(identity)
     }
 }
 
@@ -257,7 +265,12 @@ fn subject(mapping: &Mapping, globs: Globs) -> Result<Subject, RuleError> {
     let mut given = given
         .into_iter()
         .filter_map(|(field, value)| value.map(|value| (field, value)));
-    let (field, value) = given.next().ok_or(RuleError::Nobody)?;
+    let Some((field, value)) = given.next() else {
+        return match mapping.condition {
+            Some(_) => Ok(Subject::Anyone),
+            None => Err(RuleError::Nobody),
+        };
+    };
     if let Some((other, _)) = given.next() {
         return Err(RuleError::TwoSubjects(field, other));
     }

@@ -1,22 +1,27 @@
 //! Rules: which identity becomes which Kubernetes user.
 
+pub mod expression;
 mod index;
 mod mapping;
+mod naming;
 mod near;
 pub mod pattern;
 mod sharded;
 pub mod subject;
 pub mod template;
+mod validation;
 
-pub use index::{BackendRules, Conflict};
-pub use mapping::{Age, Backend, Globs, Mapping, NameError, Rule, RuleError, Source};
+pub use index::{BackendRules, Conflict, ReservedPrefixes};
+pub use mapping::{Age, Backend, Globs, Mapping, Rule, RuleError, Source};
+pub use naming::{NameError, NameProblem};
 pub use near::NearMiss;
+pub use validation::Validation;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::arn::{AccountId, ArnKey};
-use crate::decision::{Decision, Denial, Explanation, KubernetesUser, Matched};
+use crate::decision::{Decision, Denial, Explanation, KubernetesUser, Matched, PassedOver};
 use crate::identity::Identity;
 use crate::login::VerifiedIdentity;
 
@@ -27,6 +32,7 @@ use crate::login::VerifiedIdentity;
 #[derive(Clone, Debug, Default)]
 pub struct RuleSet {
     backends: Vec<BackendRules>,
+    validations: Arc<[Validation]>,
     scrubbed: Arc<BTreeSet<AccountId>>,
 }
 
@@ -37,7 +43,17 @@ impl RuleSet {
     pub fn new(backends: Vec<BackendRules>, scrubbed: BTreeSet<AccountId>) -> Self {
         Self {
             backends,
+            validations: Arc::default(),
             scrubbed: Arc::new(scrubbed),
+        }
+    }
+
+    /// The same rules; every user that they give must pass `validations`, too.
+    #[must_use]
+    pub fn with_validations(self, validations: Vec<Validation>) -> Self {
+        Self {
+            validations: validations.into(),
+            ..self
         }
     }
 
@@ -56,21 +72,12 @@ impl RuleSet {
 
     /// Decides what `who` is granted. This is the only way to a grant.
     pub fn decide(&self, who: &VerifiedIdentity) -> Decision {
-        let identity = who.identity();
-        let verdict = self.judge(identity);
-        let outcome = verdict.names.map(|(username, groups)| {
-            KubernetesUser::new(identity, username, groups, verdict.explanation.scrubbed)
-        });
-        Decision::about(who.fingerprint(), outcome, verdict.explanation)
+        let (explanation, result) = self.explain(who.identity());
+        Decision::about(who.fingerprint(), result, explanation)
     }
 
-    /// How [`Self::decide`] would fare with `identity`, for people. It cannot grant.
-    pub fn explain(&self, identity: &Identity) -> (Explanation, Result<Names, Denial>) {
-        let verdict = self.judge(identity);
-        (verdict.explanation, verdict.names)
-    }
-
-    fn judge(&self, identity: &Identity) -> Verdict {
+    /// What [`Self::decide`] would say of `identity`, for people: it is no decision, since nobody has proven to be that.
+    pub fn explain(&self, identity: &Identity) -> (Explanation, Result<KubernetesUser, Denial>) {
         let key = identity.arn.key();
         let scrubbed = self.scrubbed.contains(identity.account_id());
         let mut explanation = Explanation {
@@ -78,10 +85,11 @@ impl RuleSet {
             scrubbed,
             ..Explanation::default()
         };
+        let passed_over = &mut explanation.passed_over;
         let answer = self
             .backends
             .iter()
-            .find_map(|rules| answer(rules, identity, &key));
+            .find_map(|rules| answer(rules, identity, &key, passed_over));
         let names = match answer {
             Some(answer) => {
                 explanation.matched = Some(answer.matched);
@@ -93,17 +101,19 @@ impl RuleSet {
                 Err(Denial::NotMapped)
             }
         };
-        Verdict { explanation, names }
+        let user = names.and_then(|(username, groups)| {
+            let user = KubernetesUser::new(identity, username, groups, scrubbed);
+            self.validations
+                .iter()
+                .try_for_each(|validation| validation.check(identity, &user))
+                .map(|()| user)
+        });
+        (explanation, user)
     }
 }
 
 /// A username and groups.
-pub type Names = (String, Vec<String>);
-
-struct Verdict {
-    explanation: Explanation,
-    names: Result<Names, Denial>,
-}
+pub(crate) type Names = (String, Vec<String>);
 
 /// What one backend says of an identity.
 struct Answer {
@@ -112,17 +122,39 @@ struct Answer {
     outranked: Vec<Source>,
 }
 
-/// How many rules that would have matched, too, an explanation names.
-const MAX_OUTRANKED: usize = 3;
+/// How many rules of a kind an explanation names.
+const MAX_NAMED: usize = 5;
 
-fn answer(rules: &BackendRules, identity: &Identity, key: &ArnKey) -> Option<Answer> {
+fn answer(
+    rules: &BackendRules,
+    identity: &Identity,
+    key: &ArnKey,
+    passed_over: &mut Vec<PassedOver>,
+) -> Option<Answer> {
     let mut candidates = rules.candidates(identity, key);
-    if let Some(rule) = candidates.next() {
+    let matching = candidates.find(|rule| {
+        let failure = match rule.holds(identity) {
+            Ok(true) => return true,
+            Ok(false) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        if passed_over.len() < MAX_NAMED {
+            passed_over.push(PassedOver {
+                rule: rule.source().clone(),
+                failure,
+            });
+        }
+        false
+    });
+    if let Some(rule) = matching {
         return Some(Answer {
             matched: Matched::Rule(rule.source().clone()),
-            names: rule.names(identity).map_err(Denial::Name),
+            names: rule
+                .names(identity)
+                .and_then(|names| rules.unreserved(names))
+                .map_err(Denial::Name),
             outranked: candidates
-                .take(MAX_OUTRANKED)
+                .take(MAX_NAMED)
                 .map(|rule| rule.source().clone())
                 .collect(),
         });

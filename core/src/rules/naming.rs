@@ -1,0 +1,156 @@
+//! The username and groups that a rule gives: templates, and expressions beside them.
+
+use std::fmt;
+
+use crate::identity::Identity;
+use crate::rules::Names;
+use crate::rules::expression::{EvaluationError, Expression, Kind};
+use crate::rules::mapping::{Mapping, RuleError};
+use crate::rules::template::{RESERVED_PREFIX, RenderError, Template};
+
+/// How a rule names whoever it matches.
+#[derive(Clone, Debug)]
+pub(super) struct Naming {
+    username: Username,
+    groups: Vec<Template>,
+    groups_expression: Option<Expression>,
+    /// The username and groups as they are written: names that start `system:` come out of an expression only if they
+    /// stand here.
+    written: Vec<Box<str>>,
+}
+
+#[derive(Clone, Debug)]
+enum Username {
+    Template(Template),
+    Expression(Expression),
+}
+
+/// A rule matched, but the username or a group that it gives cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameError {
+    /// `username` or `groups[<n>]`.
+    pub field: String,
+    /// What is wrong with it.
+    pub problem: NameProblem,
+}
+
+/// What is wrong with a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NameProblem {
+    /// A template gives none, or one that cannot be used.
+    Render(RenderError),
+    /// An expression gives none.
+    Evaluation(EvaluationError),
+    /// The backend may not give names that start so.
+    ReservedForOthers(Box<str>),
+}
+
+impl fmt::Display for NameProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Render(error) => error.fmt(f),
+            Self::Evaluation(error) => write!(f, "its expression failed: {error}"),
+            Self::ReservedForOthers(prefix) => {
+                write!(
+                    f,
+                    "names that start `{prefix}` are reserved from its backend"
+                )
+            }
+        }
+    }
+}
+
+impl Naming {
+    pub(super) fn compile(mapping: &Mapping) -> Result<Self, RuleError> {
+        let username = match &mapping.username_expression {
+            None => Template::parse(&mapping.username)
+                .map(Username::Template)
+                .map_err(RuleError::Username)?,
+            Some(source) => {
+                let expression = expression("usernameExpression", source, Kind::Username)?;
+                Username::Expression(expression)
+            }
+        };
+        let groups = mapping
+            .groups
+            .iter()
+            .enumerate()
+            .map(|(index, group)| {
+                Template::parse(group).map_err(|error| RuleError::Group { index, error })
+            })
+            .collect::<Result<_, _>>()?;
+        let groups_expression = mapping
+            .groups_expression
+            .as_ref()
+            .map(|source| expression("groupsExpression", source, Kind::Groups))
+            .transpose()?;
+        let written = mapping.groups.iter().chain([&mapping.username]);
+        Ok(Self {
+            username,
+            groups,
+            groups_expression,
+            written: written.map(|name| name.as_str().into()).collect(),
+        })
+    }
+
+    /// The names for `identity`; groups as written, then those of the expression that are not among them.
+    pub(super) fn names(&self, identity: &Identity) -> Result<Names, NameError> {
+        let username = match &self.username {
+            Username::Template(template) => template.render(identity).map_err(NameProblem::Render),
+            Username::Expression(expression) => expression
+                .evaluate_name(identity)
+                .map_err(NameProblem::Evaluation)
+                .and_then(|name| self.evaluated(name)),
+        };
+        let username = username.map_err(|problem| NameError {
+            field: "username".to_owned(),
+            problem,
+        })?;
+        let rendered = self
+            .groups
+            .iter()
+            .map(|group| group.render(identity).map_err(NameProblem::Render));
+        let evaluated = match &self.groups_expression {
+            None => Vec::new(),
+            Some(expression) => match expression.evaluate_names(identity) {
+                Ok(names) => names.into_iter().map(|name| self.evaluated(name)).collect(),
+                Err(error) => vec![Err(NameProblem::Evaluation(error))],
+            },
+        };
+        let mut groups: Vec<String> = Vec::new();
+        for (index, group) in rendered.chain(evaluated).enumerate() {
+            let group = group.map_err(|problem| NameError {
+                field: format!("groups[{index}]"),
+                problem,
+            })?;
+            if !groups.contains(&group) {
+                groups.push(group);
+            }
+        }
+        Ok((username, groups))
+    }
+
+    /// A name that an expression gave, if it may be one.
+    fn evaluated(&self, name: String) -> Result<String, NameProblem> {
+        let problem = if name.is_empty() {
+            RenderError::Empty
+        } else if name.chars().any(char::is_control) {
+            RenderError::ControlCharacter
+        } else if name.starts_with(RESERVED_PREFIX)
+            && !self.written.iter().any(|written| **written == *name)
+        {
+            RenderError::Reserved
+        } else {
+            return Ok(name);
+        };
+        Err(NameProblem::Render(problem))
+    }
+}
+
+pub(super) fn expression(
+    field: &'static str,
+    source: &str,
+    kind: Kind,
+) -> Result<Expression, RuleError> {
+    Expression::compile(source, kind).map_err(|error| RuleError::Expression { field, error })
+}
