@@ -70,17 +70,20 @@ fn mapping(index: usize, arn: &str) -> Mapping {
         backend: Backend::Crd,
         position: format!("mapping-{index}"),
     };
-    Mapping::exact(
-        source,
-        Age::Place(index),
-        arn,
-        "dev:{{SessionName}}",
-        vec!["dev".to_owned()],
-    )
+    Mapping {
+        globs: Globs::Wildcards,
+        ..Mapping::exact(
+            source,
+            Age::Place(index),
+            arn,
+            "dev:{{SessionName}}",
+            vec!["dev".to_owned()],
+        )
+    }
 }
 
 fn rule(index: usize, arn: &str) -> Rule {
-    Rule::compile(mapping(index, arn), Globs::Wildcards).unwrap()
+    Rule::compile(mapping(index, arn)).unwrap()
 }
 
 fn rule_set(rules: impl Iterator<Item = Rule>) -> RuleSet {

@@ -567,7 +567,7 @@ fn what_is_accepted_gives_a_bounded_result_or_an_error_with_a_name() {
                 continue;
             };
             for identity in &identities {
-                let user = &users[round % users.len()];
+                let user = &users[generator.below(users.len())];
                 results[which] += usize::from(is_sound(&source, &expression, identity, user));
             }
         }

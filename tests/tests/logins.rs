@@ -22,8 +22,22 @@ struct Case {
     status: u16,
     /// `status.user` of a grant.
     user: Option<Value>,
+    /// The position of the rule that matched.
+    matched: Option<String>,
+    /// What else the explanation says.
+    explanation: Option<Expected>,
     /// `status.error` of a denial or `message` of an error, `REF` for the fingerprint.
     error: Option<String>,
+}
+
+/// Rules by position, and differences by name.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct Expected {
+    outranked: Option<Vec<String>>,
+    passed_over: Option<Vec<String>>,
+    near_misses: Option<Vec<String>>,
+    scrubbed: bool,
 }
 
 fn ok() -> u16 {
@@ -33,7 +47,7 @@ fn ok() -> u16 {
 #[test]
 fn every_login_is_decided_as_written() {
     let vectors: Vectors = serde_json::from_str(include_str!("../vectors/logins.json")).unwrap();
-    assert!(vectors.cases.len() >= 115);
+    assert!(vectors.cases.len() >= 190);
     for case in &vectors.cases {
         let mut login = vectors.defaults.clone();
         login.extend(case.login.clone());
@@ -58,10 +72,40 @@ fn check(case: &Case, login: &Map<String, Value>) {
         "{name}"
     );
     assert_eq!(answer["status"].get("user"), case.user.as_ref(), "{name}");
+    check_explanation(case, &outcome["explanation"]);
     if let Some(expected) = &case.error {
         let fingerprint = Fingerprint::of(login["token"].as_str().unwrap());
         let expected = expected.replace("REF", &fingerprint.to_string());
         let told = answer["status"].get("error").or(answer.get("message"));
         assert_eq!(told, Some(&Value::String(expected)), "{name}");
     }
+}
+
+fn check_explanation(case: &Case, explanation: &Value) {
+    let name = &case.name;
+    if let Some(position) = &case.matched {
+        assert_eq!(explanation["matched"]["position"], **position, "{name}");
+    }
+    let Some(expected) = &case.explanation else {
+        return;
+    };
+    for (member, path, expected) in [
+        ("outranked", "/position", &expected.outranked),
+        ("passedOver", "/rule/position", &expected.passed_over),
+        ("nearMisses", "/difference", &expected.near_misses),
+    ] {
+        let Some(expected) = expected else { continue };
+        let told: Vec<&str> = explanation[member]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|item| item.pointer(path)?.as_str())
+            .collect();
+        assert_eq!(told, *expected, "{name}: {member}");
+    }
+    assert_eq!(
+        explanation.get("identity").is_none(),
+        expected.scrubbed,
+        "{name}"
+    );
 }

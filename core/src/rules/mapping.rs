@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::arn::{Arn, ArnError, Resource};
 use crate::identity::Identity;
@@ -15,7 +15,7 @@ use crate::rules::template::TemplateError;
 use crate::time::UnixTime;
 
 /// Where rules come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub enum Backend {
     /// The server's configuration file.
     MountedFile,
@@ -65,6 +65,8 @@ pub struct Mapping {
     pub age: Age,
     /// `roleARN`, `userARN` or `spec.arn`; empty is none.
     pub arn: String,
+    /// How `arn` is read.
+    pub globs: Globs,
     /// `spec.arnPattern`.
     pub arn_pattern: Option<String>,
     /// `spec.userID`.
@@ -91,6 +93,7 @@ impl Mapping {
             source,
             age,
             arn: arn.to_owned(),
+            globs: Globs::Literal,
             arn_pattern: None,
             user_id: None,
             role_id: None,
@@ -199,8 +202,8 @@ impl Rule {
     ///
     /// # Errors
     /// Says which part is wrong.
-    pub fn compile(mapping: Mapping, globs: Globs) -> Result<Self, RuleError> {
-        let subject = subject(&mapping, globs)?;
+    pub fn compile(mapping: Mapping) -> Result<Self, RuleError> {
+        let subject = subject(&mapping)?;
         let naming = Naming::compile(&mapping)?;
         let condition = mapping
             .condition
@@ -252,7 +255,7 @@ impl Rule {
     }
 }
 
-fn subject(mapping: &Mapping, globs: Globs) -> Result<Subject, RuleError> {
+fn subject(mapping: &Mapping) -> Result<Subject, RuleError> {
     let given = [
         (
             "arn",
@@ -275,7 +278,9 @@ fn subject(mapping: &Mapping, globs: Globs) -> Result<Subject, RuleError> {
         return Err(RuleError::TwoSubjects(field, other));
     }
     match field {
-        "arn" if globs == Globs::Wildcards && Pattern::has_wildcard(value) => pattern(value),
+        "arn" if mapping.globs == Globs::Wildcards && Pattern::has_wildcard(value) => {
+            pattern(value)
+        }
         "arn" => exact(value),
         "arnPattern" if Pattern::has_wildcard(value) => pattern(value),
         "arnPattern" => exact(value),

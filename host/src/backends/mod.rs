@@ -1,6 +1,6 @@
 //! Backends: where rules come from.
 
-use ack_ram_core::rules::{Backend, BackendRules, Conflict, Globs, Mapping, Rule, RuleSet};
+use ack_ram_core::rules::{Backend, BackendRules, Conflict, Mapping, Rule, RuleSet};
 
 use crate::config::Config;
 
@@ -37,7 +37,7 @@ fn mounted_file(backend: Backend, config: &Config) -> BackendRules {
 
 fn add(rules: &mut BackendRules, mapping: &Mapping) {
     let source = &mapping.source;
-    match Rule::compile(mapping.clone(), Globs::Literal) {
+    match Rule::compile(mapping.clone()) {
         Err(error) => tracing::warn!("{source} was left out: {error}"),
         Ok(rule) => rules.apply(rule),
     }

@@ -7,4 +7,4 @@
 mod abi;
 mod login;
 
-pub use login::{Login, MappingInput, Outcome, Reply, Request, run};
+pub use login::{BackendInput, Login, MappingInput, Outcome, Reply, Request, ValidationInput, run};
