@@ -13,11 +13,13 @@ pub fn load(config: &Config) -> RuleSet {
         .map(|backend| mounted_file(*backend, config))
         .collect();
     RuleSet::new(backends, config.scrubbed_accounts.clone())
+        .with_validations(config.rules.validations.clone())
 }
 
 /// The mappings of the configuration file itself.
 fn mounted_file(backend: Backend, config: &Config) -> BackendRules {
-    let mut rules = BackendRules::new(backend);
+    let reserved = config.rules.reserved.get(&backend).cloned();
+    let mut rules = BackendRules::new(backend).with_reserved(reserved.unwrap_or_default());
     for mapping in &config.mappings.mappings {
         add(&mut rules, mapping);
     }

@@ -82,7 +82,7 @@ impl Login {
         }
         refuse_default_role(&config)?;
         let key = credentials::from_environment(&env::variable)?;
-        Self::sign(&key, &config.cluster_id, &user_agent(), env::now())
+        Self::sign(&key, &config.policy.cluster_id, &user_agent(), env::now())
     }
 
     fn sign(

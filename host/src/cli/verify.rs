@@ -4,7 +4,6 @@ use std::io::{self, Read as _};
 
 use ack_ram_core::decision::Decision;
 use ack_ram_core::identity::Identity;
-use ack_ram_core::policy::Policy;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::token::FAMILY_PREFIX;
 use clap::{Args, ValueEnum};
@@ -72,7 +71,7 @@ pub(super) fn run(args: &VerifyArgs, globals: &Globals) -> Result<(), Failure> {
         tracing::warn!("{warning}");
     }
     let identifier = Identifier {
-        policy: Policy::new(config.cluster_id),
+        policy: config.policy,
         sts: StsClient::new(&config.sts)?,
         clock: env::now,
     };

@@ -138,8 +138,13 @@ impl Table {
     ///
     /// It is a problem when there is none.
     pub(super) fn required_text(&mut self, key: &'static str) -> Result<String, Problem> {
+        self.required(key).map(|given| given.value)
+    }
+
+    /// Takes the text at `key` out, and keeps where it stands.
+    pub(super) fn required(&mut self, key: &'static str) -> Result<Given<String>, Problem> {
         match self.text(key)? {
-            Some(given) => Ok(given.value),
+            Some(given) => Ok(given),
             None => Err(Problem {
                 place: self.place.clone(),
                 text: format!("`{}` is missing; add it", self.keys.setting(key)),

@@ -17,24 +17,31 @@ pub(super) const ROOT: Keys = Keys {
 pub(super) const SERVER: Keys = Keys {
     prefix: "server.",
     names: &[
+        "acceptTokenV1",
         "address",
         "backendMode",
         "bind",
         "dynamicFilePath",
+        "extraQueryKeys",
         "generateKubeconfig",
+        "globs",
         "healthPort",
         "hostname",
         "kubeconfig",
         "kubeconfigPregenerated",
         "mapAccounts",
         "mapRoles",
+        "mapRules",
         "mapUsers",
         "master",
+        "maxTokenBytes",
         "port",
         "region",
+        "reservedPrefixConfig",
         "scrubbedAccounts",
         "stateDir",
         "sts",
+        "userValidationRules",
     ],
 };
 
@@ -53,6 +60,38 @@ pub(super) const ROLE: Keys = Keys {
 pub(super) const USER: Keys = Keys {
     prefix: "",
     names: &["userARN", "username", "groups"],
+};
+
+/// An entry of `server.mapRules`.
+pub(super) const RULE: Keys = Keys {
+    prefix: "",
+    names: &[
+        "arn",
+        "arnPattern",
+        "userID",
+        "roleID",
+        "match",
+        "username",
+        "usernameExpression",
+        "groups",
+        "groupsExpression",
+    ],
+};
+
+/// An entry of `server.reservedPrefixConfig`, as in aws-iam-authenticator; the last one is new.
+pub(super) const RESERVED_PREFIXES: Keys = Keys {
+    prefix: "",
+    names: &[
+        "backendMode",
+        "usernamePrefixReserveList",
+        "groupPrefixReserveList",
+    ],
+};
+
+/// An entry of `server.userValidationRules`, as in Kubernetes' AuthenticationConfiguration.
+pub(super) const VALIDATION: Keys = Keys {
+    prefix: "",
+    names: &["expression", "message"],
 };
 
 impl Keys {

@@ -158,7 +158,7 @@ pub(super) fn path(table: &mut Table, key: &'static str) -> Result<Option<PathBu
         .map(PathBuf::from))
 }
 
-fn boolean(given: &Given<Value>) -> Result<bool, Problem> {
+pub(super) fn boolean(given: &Given<Value>) -> Result<bool, Problem> {
     match &given.value {
         Value::Bool(value) => Ok(*value),
         Value::Text(text) if text == "true" => Ok(true),

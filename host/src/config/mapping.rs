@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use ack_ram_core::arn::AccountId;
-use ack_ram_core::rules::{Age, Backend, Mapping, Source};
+use ack_ram_core::rules::{Age, Backend, Globs, Mapping, Source};
 
 use crate::config::error::{Problem, Warning};
 use crate::config::file::{Given, Table};
 use crate::config::keys::{self, Keys};
 use crate::config::layers::Layers;
+use crate::config::rules;
 use crate::config::yaml::Value;
 
 /// What the file itself maps, as it was written: `core` compiles each [`Mapping`] to a rule, and refuses those that
@@ -23,8 +24,18 @@ pub struct FileMappings {
 
 /// Reads `server.mapRoles`, `mapUsers` and `mapAccounts`. An entry that cannot be used is left out with a warning.
 pub(super) fn read(layers: &mut Layers<'_>) -> Result<FileMappings, Problem> {
-    let mut mappings = list(layers, "mapRoles", "roleARN", keys::ROLE)?;
-    mappings.extend(list(layers, "mapUsers", "userARN", keys::USER)?);
+    let globs = rules::globs(layers)?;
+    let exact = |arn| {
+        move |source, table: &mut Table, warnings: &mut _| {
+            Ok(Mapping {
+                globs,
+                ..exact(source, arn, table, warnings)?
+            })
+        }
+    };
+    let mut mappings = list(layers, "mapRoles", keys::ROLE, exact("roleARN"))?;
+    mappings.extend(list(layers, "mapUsers", keys::USER, exact("userARN"))?);
+    mappings.extend(list(layers, "mapRules", keys::RULE, rule)?);
     for (place, mapping) in mappings.iter_mut().enumerate() {
         mapping.age = Age::Place(place);
     }
@@ -49,7 +60,13 @@ pub(super) fn backends(layers: &mut Layers<'_>) -> Result<Vec<Backend>, Problem>
     };
     let mut backends = Vec::new();
     for name in names {
-        let backend = backend(&name)?;
+        let backend = known_backend(&name)?;
+        if backend != Backend::MountedFile {
+            return Err(name.problem(format_args!(
+                "names the backend `{}`, which is not available in this version; use `MountedFile`",
+                name.value
+            )));
+        }
         if backends.contains(&backend) {
             return Err(name.problem(format_args!("names `{backend}` once more; remove one")));
         }
@@ -61,7 +78,8 @@ pub(super) fn backends(layers: &mut Layers<'_>) -> Result<Vec<Backend>, Problem>
     Ok(backends)
 }
 
-fn backend(name: &Given<String>) -> Result<Backend, Problem> {
+/// The backend that `name` names, whether it is available or not.
+pub(super) fn known_backend(name: &Given<String>) -> Result<Backend, Problem> {
     const KNOWN: &[&str] = &[
         "MountedFile",
         "File",
@@ -72,9 +90,9 @@ fn backend(name: &Given<String>) -> Result<Backend, Problem> {
     ];
     match name.value.as_str() {
         "MountedFile" | "File" => Ok(Backend::MountedFile),
-        known if KNOWN.contains(&known) => Err(name.problem(format_args!(
-            "names the backend `{known}`, which is not available in this version; use `MountedFile`"
-        ))),
+        "ACKConfigMap" | "ConfigMap" => Ok(Backend::ConfigMap),
+        "CRD" => Ok(Backend::Crd),
+        "DynamicFile" => Ok(Backend::DynamicFile),
         unknown => {
             let guess = keys::nearest(unknown, KNOWN)
                 .map_or(String::new(), |name| format!("did you mean `{name}`? "));
@@ -89,16 +107,20 @@ fn backend(name: &Given<String>) -> Result<Backend, Problem> {
 fn list(
     layers: &mut Layers<'_>,
     key: &'static str,
-    arn: &'static str,
     keys: Keys,
+    read: impl Fn(Source, &mut Table, &mut Vec<Warning>) -> Result<Mapping, Problem>,
 ) -> Result<Vec<Mapping>, Problem> {
     let entries = layers.server.list(key, &mut layers.warnings)?;
     let mut mappings = Vec::with_capacity(entries.len());
     for entry in entries {
         let position = entry.setting.clone();
+        let source = Source {
+            backend: Backend::MountedFile,
+            position: position.clone(),
+        };
         let mut remarks = Vec::new();
         let mapping = Table::new(entry, keys, &mut remarks)
-            .and_then(|mut table| mapping(&mut table, arn, &position, &mut remarks));
+            .and_then(|mut table| read(source, &mut table, &mut remarks));
         match mapping {
             Ok(mapping) => mappings.push(mapping),
             Err(problem) => remarks.push(left_out(problem)),
@@ -113,23 +135,16 @@ fn list(
     Ok(mappings)
 }
 
-fn mapping(
-    table: &mut Table,
+/// An entry of `mapRoles` or `mapUsers`.
+fn exact(
+    source: Source,
     arn: &'static str,
-    position: &str,
+    table: &mut Table,
     warnings: &mut Vec<Warning>,
 ) -> Result<Mapping, Problem> {
-    let source = Source {
-        backend: Backend::MountedFile,
-        position: position.to_owned(),
-    };
     let arn = table.required_text(arn)?;
     let username = table.required_text("username")?;
-    let groups = table
-        .texts("groups", warnings)?
-        .into_iter()
-        .map(|group| group.value)
-        .collect();
+    let groups = groups(table, warnings)?;
     Ok(Mapping::exact(
         source,
         Age::Place(0),
@@ -137,6 +152,34 @@ fn mapping(
         &username,
         groups,
     ))
+}
+
+/// An entry of `mapRules`, which Go does not read: it may have what Go does not know.
+fn rule(
+    source: Source,
+    table: &mut Table,
+    warnings: &mut Vec<Warning>,
+) -> Result<Mapping, Problem> {
+    let mut text =
+        |key| -> Result<Option<String>, Problem> { Ok(table.text(key)?.map(|given| given.value)) };
+    Ok(Mapping {
+        arn: text("arn")?.unwrap_or_default(),
+        globs: Globs::Wildcards,
+        arn_pattern: text("arnPattern")?,
+        user_id: text("userID")?,
+        role_id: text("roleID")?,
+        condition: text("match")?,
+        username: text("username")?.unwrap_or_default(),
+        username_expression: text("usernameExpression")?,
+        groups_expression: text("groupsExpression")?,
+        groups: groups(table, warnings)?,
+        ..Mapping::exact(source, Age::Place(0), "", "", Vec::new())
+    })
+}
+
+fn groups(table: &mut Table, warnings: &mut Vec<Warning>) -> Result<Vec<String>, Problem> {
+    let groups = table.texts("groups", warnings)?;
+    Ok(groups.into_iter().map(|group| group.value).collect())
 }
 
 fn accounts(layers: &mut Layers<'_>, key: &'static str) -> Result<Vec<AccountId>, Problem> {

@@ -9,6 +9,7 @@ mod keys;
 mod layers;
 mod listen;
 mod mapping;
+mod rules;
 mod sts;
 mod yaml;
 
@@ -16,13 +17,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use ack_ram_core::arn::AccountId;
-use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::policy::Policy;
 use ack_ram_core::rules::Backend;
 
 pub use error::{ConfigError, Place, Problem, Warning};
 pub use layers::{Overrides, Sources};
 pub use listen::{Host, Listen};
 pub use mapping::FileMappings;
+pub use rules::RuleSettings;
 pub use sts::{Sts, StsEndpoint};
 
 use layers::Layers;
@@ -30,8 +32,8 @@ use layers::Layers;
 /// All that the server is told.
 #[derive(Debug)]
 pub struct Config {
-    /// The cluster that tokens must be signed for.
-    pub cluster_id: ClusterId,
+    /// What tokens must be, and for which cluster.
+    pub policy: Policy,
     /// Where to listen, and under which names.
     pub listen: Listen,
     /// The folder of `cert.pem` and `key.pem`.
@@ -44,6 +46,8 @@ pub struct Config {
     pub backends: Vec<Backend>,
     /// The mappings of the file itself, from which [`Backend::MountedFile`] answers.
     pub mappings: FileMappings,
+    /// How the rules of all backends are applied.
+    pub rules: RuleSettings,
     /// Accounts whose identities are left out of logs and of the user's extra values.
     pub scrubbed_accounts: BTreeSet<AccountId>,
     /// What was odd but no reason to stop; to be shown once at start.
@@ -62,8 +66,8 @@ pub struct WebhookConfig {
 /// What the commands of a client are told.
 #[derive(Debug)]
 pub struct ClientConfig {
-    /// The cluster to make a token for, or to verify one for.
-    pub cluster_id: ClusterId,
+    /// The cluster to make a token for, and what a token to verify must be.
+    pub policy: Policy,
     /// How to reach STS.
     pub sts: Sts,
     /// The role that the file says a client assumes first.
@@ -80,13 +84,14 @@ pub struct ClientConfig {
 pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
     let mut layers = Layers::read(sources)?;
     Ok(Config {
-        cluster_id: layers.cluster_id()?,
+        policy: policy(&mut layers)?,
         listen: listen::read(&mut layers)?,
         state_dir: layers.state_dir()?,
         generate_kubeconfig: layers.generate_kubeconfig()?,
         sts: sts::read(&mut layers)?,
         backends: mapping::backends(&mut layers)?,
         mappings: mapping::read(&mut layers)?,
+        rules: rules::read(&mut layers)?,
         scrubbed_accounts: mapping::scrubbed_accounts(&mut layers)?,
         warnings: layers.warnings,
     })
@@ -111,11 +116,16 @@ pub fn load_webhook(sources: &Sources<'_>) -> Result<WebhookConfig, ConfigError>
 pub fn load_client(sources: &Sources<'_>) -> Result<ClientConfig, ConfigError> {
     let mut layers = Layers::read(sources)?;
     Ok(ClientConfig {
-        cluster_id: layers.cluster_id()?,
+        policy: policy(&mut layers)?,
         sts: sts::read(&mut layers)?,
         default_role: layers.default_role()?,
         warnings: layers.warnings,
     })
+}
+
+fn policy(layers: &mut Layers<'_>) -> Result<Policy, ConfigError> {
+    let policy = Policy::new(layers.cluster_id()?);
+    Ok(rules::policy(layers, policy)?)
 }
 
 #[cfg(test)]

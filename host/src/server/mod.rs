@@ -11,7 +11,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ack_ram_core::policy::Policy;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -65,7 +64,7 @@ impl Server {
                 .map_err(ServerError::Kubeconfig)?;
             tracing::info!(path = %path.display(), "the webhook kubeconfig is written");
         }
-        tracing::info!(cluster_id = %config.cluster_id, sts = %config.sts.endpoint, "asking STS");
+        tracing::info!(cluster_id = %config.policy.cluster_id, sts = %config.sts.endpoint, "asking STS");
         Ok(Self {
             listener,
             health,
@@ -73,7 +72,7 @@ impl Server {
             tls: TlsAcceptor::from(Arc::new(tls)),
             webhook: Arc::new(Webhook::new(Authenticator {
                 identifier: Identifier {
-                    policy: Policy::new(config.cluster_id),
+                    policy: config.policy,
                     sts,
                     clock: env::now,
                 },

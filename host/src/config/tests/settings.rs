@@ -37,7 +37,7 @@ server:
     )
     .unwrap();
     assert_eq!(config.warnings, []);
-    assert_eq!(config.cluster_id.as_str(), "c1234");
+    assert_eq!(config.policy.cluster_id.as_str(), "c1234");
     assert_eq!(config.listen.address(), "192.0.2.1:12345");
     assert_eq!(config.listen.health_address(), None);
     assert_eq!(

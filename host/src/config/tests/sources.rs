@@ -18,7 +18,7 @@ fn flags_win_over_the_file() {
     };
     let yaml = "clusterID: file\nserver: {hostname: h, address: 1.1.1.1, port: 1, region: cn-hangzhou, stateDir: /file, generateKubeconfig: /file.yaml, backendMode: [CRD]}\n";
     let config = load_text(yaml, &overrides, &[]).unwrap();
-    assert_eq!(config.cluster_id.as_str(), "flag");
+    assert_eq!(config.policy.cluster_id.as_str(), "flag");
     assert_eq!(config.listen.url(7), "https://[::1]:7/authenticate");
     assert_eq!(config.listen.address(), "10.0.0.1:7");
     assert_eq!(

@@ -1,0 +1,152 @@
+//! Settings about rules: what tokens may be, what names may be, and further kinds of mappings.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ack_ram_core::policy::Policy;
+use ack_ram_core::rules::{Backend, Globs, ReservedPrefixes, Validation};
+
+use crate::config::error::{Problem, Warning};
+use crate::config::file::{Given, Table};
+use crate::config::keys;
+use crate::config::layers::{Layers, boolean};
+use crate::config::mapping;
+use crate::config::yaml::Value;
+
+/// How the rules of all backends are applied.
+#[derive(Debug)]
+pub struct RuleSettings {
+    /// How `*` in the ARNs of `server.mapRoles` and `server.mapUsers` is read (`server.globs`).
+    pub globs: Globs,
+    /// What names of a backend may not start with (`server.reservedPrefixConfig`).
+    pub reserved: BTreeMap<Backend, ReservedPrefixes>,
+    /// What every user must meet (`server.userValidationRules`).
+    pub validations: Vec<Validation>,
+}
+
+pub(super) fn read(layers: &mut Layers<'_>) -> Result<RuleSettings, Problem> {
+    Ok(RuleSettings {
+        globs: globs(layers)?,
+        reserved: reserved(layers)?,
+        validations: validations(layers)?,
+    })
+}
+
+/// `server.globs`.
+pub(super) fn globs(layers: &mut Layers<'_>) -> Result<Globs, Problem> {
+    let on = flag(&mut layers.server, "globs")?;
+    Ok(if on { Globs::Wildcards } else { Globs::Literal })
+}
+
+/// Adds `server.acceptTokenV1`, `server.extraQueryKeys` and `server.maxTokenBytes` to `policy`.
+pub(super) fn policy(layers: &mut Layers<'_>, policy: Policy) -> Result<Policy, Problem> {
+    let extra = layers
+        .server
+        .texts("extraQueryKeys", &mut layers.warnings)?;
+    let mut extra_query_keys = BTreeSet::new();
+    for key in extra {
+        let is_key = key
+            .value
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+        if key.value.is_empty() || !is_key || is_stss_own(&key.value) {
+            return Err(key.problem(
+                "cannot be sent on to STS; write a key of your own, of letters, digits, `-`, `_` and `.`",
+            ));
+        }
+        extra_query_keys.insert(key.value);
+    }
+    Ok(Policy {
+        accept_v1: flag(&mut layers.server, "acceptTokenV1")?,
+        extra_query_keys,
+        max_token_bytes: max_token_bytes(layers)?.unwrap_or(policy.max_token_bytes),
+        ..policy
+    })
+}
+
+/// Parameters that mean something to STS must not come from a token.
+fn is_stss_own(key: &str) -> bool {
+    const OWN: [&str; 8] = [
+        "ackclusterid",
+        "action",
+        "version",
+        "format",
+        "timestamp",
+        "accesskeyid",
+        "securitytoken",
+        "clusterid",
+    ];
+    let key = key.to_ascii_lowercase();
+    OWN.contains(&&*key) || key.starts_with("signature") || key.starts_with("x-acs-")
+}
+
+fn max_token_bytes(layers: &mut Layers<'_>) -> Result<Option<usize>, Problem> {
+    let Some(given) = layers.server.text("maxTokenBytes")? else {
+        return Ok(None);
+    };
+    match given.value.parse() {
+        Ok(bytes @ 1_024..=49_152) => Ok(Some(bytes)),
+        _ => Err(given.problem(format_args!(
+            "is `{}`; write a number of bytes, 1024 to 49152",
+            given.value
+        ))),
+    }
+}
+
+fn flag(table: &mut Table, key: &'static str) -> Result<bool, Problem> {
+    table.take(key).map_or(Ok(false), |given| boolean(&given))
+}
+
+fn reserved(layers: &mut Layers<'_>) -> Result<BTreeMap<Backend, ReservedPrefixes>, Problem> {
+    let mut reserved = BTreeMap::new();
+    for mut table in tables(layers, "reservedPrefixConfig", keys::RESERVED_PREFIXES)? {
+        let mode = table.required("backendMode")?;
+        let backend = mapping::known_backend(&mode)?;
+        let warnings = &mut layers.warnings;
+        let prefixes = ReservedPrefixes {
+            usernames: prefixes(table.texts("usernamePrefixReserveList", warnings)?)?,
+            groups: prefixes(table.texts("groupPrefixReserveList", warnings)?)?,
+        };
+        if reserved.insert(backend, prefixes).is_some() {
+            return Err(mode.problem(format_args!("names `{backend}` once more; join the two")));
+        }
+    }
+    Ok(reserved)
+}
+
+fn prefixes(texts: Vec<Given<String>>) -> Result<Vec<Box<str>>, Problem> {
+    texts
+        .into_iter()
+        .map(|text| {
+            if text.value.is_empty() {
+                return Err(text.problem("is empty, and every name starts so; write a prefix"));
+            }
+            Ok(text.value.into())
+        })
+        .collect()
+}
+
+/// A validation that cannot be compiled is an error: without it, users would pass whom it is to refuse.
+fn validations(layers: &mut Layers<'_>) -> Result<Vec<Validation>, Problem> {
+    tables(layers, "userValidationRules", keys::VALIDATION)?
+        .into_iter()
+        .map(|mut table| {
+            let expression = table.required("expression")?;
+            let message = table.required("message")?;
+            Validation::compile(&expression.value, &message.value)
+                .map_err(|error| expression.problem(format_args!("was refused: {error}")))
+        })
+        .collect()
+}
+
+fn tables(
+    layers: &mut Layers<'_>,
+    key: &'static str,
+    keys: keys::Keys,
+) -> Result<Vec<Table>, Problem> {
+    let entries: Vec<Given<Value>> = layers.server.list(key, &mut layers.warnings)?;
+    let warnings: &mut Vec<Warning> = &mut layers.warnings;
+    entries
+        .into_iter()
+        .map(|entry| Table::new(entry, keys, warnings))
+        .collect()
+}
