@@ -147,6 +147,15 @@ pub struct PassedOver {
     pub failure: Option<String>,
 }
 
+impl fmt::Display for PassedOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.failure {
+            None => write!(f, "the condition of {} does not hold", self.rule),
+            Some(failure) => write!(f, "the condition of {} failed: {failure}", self.rule),
+        }
+    }
+}
+
 /// What spoke for an identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", untagged)]
@@ -168,6 +177,17 @@ impl fmt::Display for Matched {
             Self::Rule(source) => source.fmt(f),
             Self::Account { backend, account } => write!(f, "{backend} mapAccounts {account}"),
         }
+    }
+}
+
+impl Explanation {
+    /// What nearly spoke for the identity, and why it did not, a sentence each. It names other identities: for
+    /// administrators only.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        let passed_over = self.passed_over.iter().map(ToString::to_string);
+        let near_misses = self.near_misses.iter().map(ToString::to_string);
+        passed_over.chain(near_misses).collect()
     }
 }
 

@@ -156,13 +156,10 @@ impl<'t> Checker<'t> {
             let reason = unknown(Named::FieldOf(variable.name), &select.field, known);
             return refuse(At::After(tree.id, &select.field), reason);
         };
+        self.spend(tree, field.shape.cost())?;
         if select.test {
-            // `has()` makes all of them.
-            let all: Vec<_> = variable.fields().map(|field| field.shape).collect();
-            self.spend(tree, sum(&all, |field| field.cost()))?;
             return Ok(Shape::BOOL);
         }
-        self.spend(tree, field.shape.cost())?;
         Ok(field.shape)
     }
 
@@ -197,15 +194,9 @@ impl<'t> Checker<'t> {
                 self.expect(operand, Type::Bool)
             }
             (op::EQUALS | op::NOT_EQUALS, [left, right]) => self.compare(tree, left, right),
-            (op::LESS | op::LESS_EQUALS | op::GREATER | op::GREATER_EQUALS, [left, right]) => self
-                .pair(
-                    left,
-                    right,
-                    &[Type::String, Type::Int],
-                    "a string or an int",
-                )
-                .and_then(|(left, right)| self.spend(tree, left.cost().max(right.cost())))
-                .map(|()| Shape::BOOL),
+            (op::LESS | op::LESS_EQUALS | op::GREATER | op::GREATER_EQUALS, [left, right]) => {
+                self.order(tree, left, right)
+            }
             (op::IN, [item, list]) => self.contained(tree, item, list),
             (op::INDEX, [list, index]) => self.index(tree, list, index),
             (op::ADD, [left, right]) => self.add(tree, left, right),
@@ -241,6 +232,18 @@ impl<'t> Checker<'t> {
     ) -> Checked<'t> {
         let left = self.shape(left)?;
         let right = self.expect(right, left.ty)?;
+        self.spend(tree, left.cost().max(right.cost()))?;
+        Ok(Shape::BOOL)
+    }
+
+    fn order(
+        &mut self,
+        tree: &'t IdedExpr,
+        left: &'t IdedExpr,
+        right: &'t IdedExpr,
+    ) -> Checked<'t> {
+        let taken = [Type::String, Type::Int];
+        let (left, right) = self.pair(left, right, &taken, "a string or an int")?;
         self.spend(tree, left.cost().max(right.cost()))?;
         Ok(Shape::BOOL)
     }
@@ -331,11 +334,11 @@ impl<'t> Checker<'t> {
     }
 
     /// What CEL's macros become: a list is gone through, and each item makes the next result of the one before.
-    fn comprehension(&mut self, tree: &'t IdedExpr, loop_: &'t ComprehensionExpr) -> Checked<'t> {
+    fn comprehension(&mut self, tree: &'t IdedExpr, body: &'t ComprehensionExpr) -> Checked<'t> {
         if self.scope.is_some() {
             return refuse(At::Start(tree), Reason::NestedLoop);
         }
-        let item_name = loop_.iter_var.as_str();
+        let item_name = body.iter_var.as_str();
         if [IDENTITY.name, USER.name].contains(&item_name) {
             return refuse(
                 At::After(tree.id, item_name),
@@ -345,22 +348,22 @@ impl<'t> Checker<'t> {
         if item_name.starts_with('.') {
             return refuse(At::After(tree.id, item_name), LEADING_DOT);
         }
-        let range = self.expect(&loop_.iter_range, Type::Strings)?;
-        let initial = self.shape(&loop_.accu_init)?;
+        let range = self.expect(&body.iter_range, Type::Strings)?;
+        let initial = self.shape(&body.accu_init)?;
         let scope = |item, result| Scope {
             item_name,
             item,
-            result_name: &loop_.accu_var,
+            result_name: &body.accu_var,
             result,
         };
 
         let nodes = self.nodes;
         self.scope = Some(scope(Shape::string(0), initial));
-        let (empty, empty_cost) = self.round(loop_, initial.ty)?;
+        let (empty, empty_cost) = self.round(body, initial.ty)?;
         // The same nodes once more.
         self.nodes = nodes;
         self.scope = Some(scope(Shape::string(range.bytes), initial));
-        let (all, all_cost) = self.round(loop_, initial.ty)?;
+        let (all, all_cost) = self.round(body, initial.ty)?;
         let rounds = of_loop(range.items, empty_cost, all_cost);
         self.spend(tree, rounds.saturating_add(range.cost()))?;
 
@@ -374,7 +377,7 @@ impl<'t> Checker<'t> {
         };
         self.spend(tree, result.cost())?;
         self.scope = Some(scope(Shape::string(0), result));
-        let shape = self.shape(&loop_.result)?;
+        let shape = self.shape(&body.result)?;
         self.scope = None;
         Ok(shape)
     }
@@ -382,12 +385,12 @@ impl<'t> Checker<'t> {
     /// What one round yields, and what it costs; the cost is not spent yet.
     fn round(
         &mut self,
-        loop_: &'t ComprehensionExpr,
+        body: &'t ComprehensionExpr,
         result: Type,
     ) -> Result<(Shape, u64), Refusal<'t>> {
         let before = self.spent;
-        self.expect(&loop_.loop_cond, Type::Bool)?;
-        let shape = self.expect(&loop_.loop_step, result)?;
+        self.expect(&body.loop_cond, Type::Bool)?;
+        let shape = self.expect(&body.loop_step, result)?;
         let cost = self.spent.saturating_sub(before);
         self.spent = before;
         Ok((shape, cost.saturating_add(ROUND_COST)))

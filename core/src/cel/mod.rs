@@ -8,9 +8,9 @@
 //! parser nor what its evaluator spends. So an expression passes three gates at load, and what cannot be bounded is
 //! refused there:
 //!
-//! 1. [`scan`] counts tokens before the parser, which recurses, sees any of them;
-//! 2. [`check`] walks the parsed tree: known names only, types that fit, few nodes, no loop inside a loop;
-//! 3. with it goes [`cost`]: the most that the expression can cost for the largest identity that is taken.
+//! 1. `scan` counts tokens before the parser, which recurses, sees any of them;
+//! 2. `check` walks the parsed tree: known names only, types that fit, few nodes, no loop inside a loop;
+//! 3. with it goes `cost`: the most that the expression can cost for the largest identity that is taken.
 //!
 //! What is left at run time are indices out of range, and results that are too long.
 //!

@@ -1,9 +1,10 @@
 //! The variables: what expressions may ask of an identity and of a user.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
-use cel::common::types::{CelList, CelMap, CelMapKey, CelString};
+use cel::ExecutionError;
+use cel::common::traits::Indexer;
+use cel::common::types::{CelBool, CelList, CelString, MAP_TYPE, Type};
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 
@@ -23,18 +24,21 @@ pub(super) const MAX_UID_BYTES: usize = MAX_NAME_BYTES + 256;
 const MAX_ARN_BYTES: usize = 2 * MAX_IDENTITY_NAME_BYTES + 64;
 
 /// A variable: a name that has fields.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Variable {
     pub(super) name: &'static str,
     fields: &'static [Field],
 }
 
 /// A field of a variable.
+#[derive(Debug)]
 pub(super) struct Field {
     pub(super) name: &'static str,
     pub(super) shape: Shape,
     read: Read,
 }
 
+#[derive(Debug)]
 enum Read {
     Identity(for<'a> fn(&'a Identity) -> Cow<'a, str>),
     User(for<'a> fn(&'a KubernetesUser) -> &'a str),
@@ -154,6 +158,7 @@ impl Field {
 }
 
 /// The variables of one evaluation.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Variables<'a> {
     identity: &'a Identity,
     user: Option<&'a KubernetesUser>,
@@ -186,16 +191,6 @@ impl<'a> Variables<'a> {
         };
         Some(Box::new(text))
     }
-
-    /// What `has()` looks a field of `variable` up in: the fields that are not empty.
-    fn present(&self, variable: &Variable) -> CelMap<'_> {
-        let fields = variable.fields().filter_map(|field| {
-            let value = self.value(field)?;
-            let is_empty = value.as_zeroer().is_some_and(|value| value.is_zero_value());
-            (!is_empty).then_some((CelMapKey::from(field.name), value))
-        });
-        fields.collect::<HashMap<_, _>>().into()
-    }
 }
 
 /// The evaluator asks for `identity.arn` before it asks for `identity`, so that a field needs no map around it.
@@ -210,8 +205,76 @@ impl VariableResolver for Variables<'_> {
             .find(|known| known.name == variable)?;
         match field {
             Some(field) => self.value(variable.field(field)?).map(CowVal::Owned),
-            None => Some(CowVal::owned(self.present(&variable))),
+            None => Some(CowVal::owned(Presence {
+                variables: *self,
+                variable,
+            })),
         }
+    }
+}
+
+/// What `has()` looks fields of a variable up in: it has those that are not empty.
+#[derive(Clone, Copy, Debug)]
+struct Presence<'a> {
+    variables: Variables<'a>,
+    variable: Variable,
+}
+
+impl Presence<'_> {
+    fn has(&self, name: &str) -> bool {
+        let field = self.variable.field(name);
+        let value = field.and_then(|field| self.variables.value(field));
+        value.is_some_and(|value| {
+            let zeroer = value.as_zeroer();
+            zeroer.is_some_and(|value| !value.is_zero_value())
+        })
+    }
+}
+
+impl Val for Presence<'_> {
+    fn get_type(&self) -> &Type {
+        Self::cel_type()
+    }
+
+    fn cel_type() -> &'static Type {
+        &MAP_TYPE
+    }
+
+    fn as_indexer<'b, 'v>(&'b self) -> Option<&'b (dyn Indexer + 'v)>
+    where
+        Self: 'v,
+    {
+        Some(self)
+    }
+
+    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v>
+    where
+        Self: 'v,
+    {
+        Box::new(*self)
+    }
+}
+
+/// `has()` asks whether there is a value, and for nothing else.
+impl Indexer for Presence<'_> {
+    fn get<'b, 'v>(&'b self, name: &dyn Val) -> Result<CowVal<'b, 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        let name = name.downcast_ref::<CelString<'_>>();
+        let name = name.map(CelString::inner).unwrap_or_default();
+        if self.has(name) {
+            Ok(CowVal::owned(CelBool::from(true)))
+        } else {
+            Err(ExecutionError::no_such_key(name))
+        }
+    }
+
+    fn steal<'v>(self: Box<Self>, name: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        self.get(name).map(CowVal::into_owned)
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) fn write(decision: &Decision, took: Duration) {
     let arn = identity.map(|identity| tracing::field::display(&identity.arn));
     let access_key_id = identity.map(|identity| tracing::field::display(&identity.access_key_id));
     let rule = explanation.matched.as_ref().map(tracing::field::display);
+    let hints = explanation.hints();
+    let hints = (!hints.is_empty()).then(|| hints.join("; "));
     let reason = decision.reason();
     let reason = reason.as_deref();
     match &decision.outcome {
@@ -43,6 +45,7 @@ pub(super) fn write(decision: &Decision, took: Duration) {
                 access_key_id,
                 rule,
                 reason,
+                hints,
                 milliseconds,
                 "access denied"
             );

@@ -1,6 +1,7 @@
 //! Whole configurations: what is read, what is warned about, what is refused.
 
 mod mappings;
+mod rules;
 mod settings;
 mod sources;
 

@@ -1,0 +1,122 @@
+//! Settings about rules.
+
+use ack_ram_core::rules::{Backend, Globs, ReservedPrefixes, Rule};
+
+use super::*;
+
+#[test]
+fn settings_about_rules_are_read() {
+    let config = load_yaml(
+        r#"
+clusterID: c1
+server:
+  acceptTokenV1: true
+  extraQueryKeys: [team]
+  maxTokenBytes: 8192
+  globs: true
+  reservedPrefixConfig:
+    - backendMode: CRD
+      usernamePrefixReserveList: ["aws:"]
+      groupPrefixReserveList: ["system:"]
+  userValidationRules:
+    - expression: "!user.groups.exists(g, g == 'system:masters')"
+      message: ask for a break-glass account
+  mapRoles:
+    - { roleARN: "acs:ram::1:role/dev-*", username: dev }
+  mapRules:
+    - arnPattern: acs:ram::1:role/**
+      match: identity.sessionName.endsWith('@example.com')
+      usernameExpression: "'sso:' + identity.sessionName"
+      groups: [sso]
+      groupsExpression: "[identity.roleName]"
+    - { userID: "2", username: b }
+    - { roleID: "3", username: c }
+    - { arn: "acs:ram::1:role/x", username: d }
+"#,
+    )
+    .unwrap();
+    assert_eq!(config.warnings, []);
+    assert!(config.policy.accept_v1);
+    assert_eq!(config.policy.max_token_bytes, 8192);
+    assert!(config.policy.extra_query_keys.contains("team"));
+    assert_eq!(
+        config.rules.reserved[&Backend::Crd],
+        ReservedPrefixes {
+            usernames: vec!["aws:".into()],
+            groups: vec!["system:".into()],
+        }
+    );
+    assert_eq!(config.rules.validations.len(), 1);
+    let mappings = &config.mappings.mappings;
+    assert!(
+        mappings
+            .iter()
+            .all(|mapping| mapping.globs == Globs::Wildcards)
+    );
+    assert_eq!(mappings[1].source.position, "server.mapRules[0]");
+    assert_eq!(
+        mappings[1].arn_pattern.as_deref(),
+        Some("acs:ram::1:role/**")
+    );
+    assert_eq!(mappings[1].groups, ["sso"]);
+    assert!(mappings[1].condition.is_some() && mappings[1].username_expression.is_some());
+    assert_eq!(mappings[2].user_id.as_deref(), Some("2"));
+    assert_eq!(mappings[3].role_id.as_deref(), Some("3"));
+    assert_eq!(mappings[4].arn, "acs:ram::1:role/x");
+    for mapping in mappings {
+        Rule::compile(mapping.clone()).unwrap();
+    }
+}
+
+#[test]
+fn bad_settings_about_rules_are_refused() {
+    for (setting, message) in [
+        (
+            "acceptTokenV1: maybe",
+            "`server.acceptTokenV1` must be `true` or `false`",
+        ),
+        ("extraQueryKeys: [Action]", "cannot be sent on to STS"),
+        ("extraQueryKeys: [x-acs-date]", "cannot be sent on to STS"),
+        (
+            "extraQueryKeys: [SignatureNonce]",
+            "cannot be sent on to STS",
+        ),
+        ("extraQueryKeys: ['a&b']", "cannot be sent on to STS"),
+        ("extraQueryKeys: ['']", "cannot be sent on to STS"),
+        (
+            "maxTokenBytes: 100",
+            "write a number of bytes, 1024 to 49152",
+        ),
+        (
+            "maxTokenBytes: 1000000",
+            "write a number of bytes, 1024 to 49152",
+        ),
+        (
+            "reservedPrefixConfig: [{backendMode: Crd}]",
+            "unknown backend `Crd`",
+        ),
+        (
+            "reservedPrefixConfig: [{backendMode: CRD, usernamePrefixReserveList: ['']}]",
+            "is empty, and every name starts so",
+        ),
+        (
+            "reservedPrefixConfig: [{backendMode: CRD}, {backendMode: CRD}]",
+            "names `CRD` once more",
+        ),
+        (
+            "userValidationRules: [{expression: 'true'}]",
+            "`message` is missing",
+        ),
+        (
+            "userValidationRules: [{expression: 'user.name', message: m}]",
+            "was refused",
+        ),
+        (
+            "userValidationRules: [{expression: '1 +', message: m}]",
+            "was refused",
+        ),
+    ] {
+        let error = load_yaml(&format!("clusterID: c1\nserver:\n  {setting}\n")).unwrap_err();
+        assert!(error.contains(message), "{setting}: {error}");
+    }
+}

@@ -1,0 +1,253 @@
+//! Changed tokens: what is not signed does not reach the request, and what is signed cannot be changed.
+
+use std::fmt::Write as _;
+
+use ack_ram_core::login::Step;
+use ack_ram_core::secret::Secret;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use serde_json::{Value, json};
+
+use crate::inputs::Client;
+use crate::requests::is_signed_by;
+use crate::{CASES, cases};
+
+const PREFIX: &str = "k8s-ack-v2.";
+
+proptest! {
+    #![proptest_config(cases(CASES))]
+
+    #[test]
+    fn what_is_not_signed_does_not_reach_the_request(client in Client::any(), style in Style::any(), changes in Unsigned::any()) {
+        let token = client.token();
+        let mut json = open(&token);
+        changes.make(&mut json);
+        let changed = format!("{PREFIX}{}", STANDARD.encode(style.write(&json)));
+        let (Step::Send(honest), Step::Send(changed)) = (client.begin(token.expose(), 0), client.begin(&changed, 0)) else {
+            return Err(TestCaseError::fail("refused"));
+        };
+        prop_assert_eq!(honest.request(), changed.request());
+    }
+
+    #[test]
+    fn what_is_signed_cannot_be_changed(client in Client::any(), place in select(&SIGNED[..]), value in signed_value()) {
+        let mut json = open(&client.token());
+        let Some(slot) = json.pointer_mut(place).filter(|slot| **slot != value) else {
+            return Ok(());
+        };
+        *slot = value;
+        prop_assert!(!is_taken(&client, &seal(&json)));
+    }
+
+    #[test]
+    fn the_date_cannot_be_moved(client in Client::any(), seconds in 1..20 * 60_i64, is_back in any::<bool>()) {
+        let mut json = open(&client.token());
+        let date = client.date.plus_seconds(if is_back { -seconds } else { seconds });
+        json["headers"]["x-acs-date"] = json!(date.to_string());
+        prop_assert!(!is_taken(&client, &seal(&json)));
+    }
+
+    #[test]
+    fn the_authorization_cannot_be_changed(client in Client::any(), from in any::<Index>(), to in any::<Index>(), new in "[ -~]{0,3}") {
+        let mut json = open(&client.token());
+        let authorization = json["headers"]["Authorization"].as_str().unwrap();
+        let (from, to) = (from.index(authorization.len()), to.index(authorization.len()));
+        let mut changed = authorization.to_owned();
+        changed.replace_range(from.min(to)..from.max(to), &new);
+        json["headers"]["Authorization"] = json!(changed);
+        check_forgery(&client, &seal(&json))?;
+    }
+
+    #[test]
+    fn nothing_can_be_added(client in Client::any(), place in select(&["", "/query", "/headers"][..]), name in added_name(), value in signed_value()) {
+        let mut json = open(&client.token());
+        let object = json.pointer_mut(place).unwrap().as_object_mut().unwrap();
+        object.entry(name).or_insert(value);
+        check_forgery(&client, &seal(&json))?;
+    }
+
+    #[test]
+    fn no_byte_can_be_changed(client in Client::any(), at in any::<Index>(), new in any::<u8>()) {
+        let token = client.token();
+        let mut json = STANDARD.decode(&token.expose()[PREFIX.len()..]).unwrap();
+        let at = at.index(json.len());
+        json[at] = new;
+        check_forgery(&client, &format!("{PREFIX}{}", STANDARD.encode(json)))?;
+    }
+}
+
+/// Whether both this server and STS take `token`.
+fn is_taken(client: &Client, token: &str) -> bool {
+    matches!(client.begin(token, 0), Step::Send(awaiting) if is_signed_by(awaiting.request(), client))
+}
+
+/// A token that was tampered with is refused, or refused by STS, or asks STS exactly what the honest one asks.
+fn check_forgery(client: &Client, forged: &str) -> Result<(), TestCaseError> {
+    let Step::Send(honest) = client.begin(client.token().expose(), 0) else {
+        return Err(TestCaseError::fail("the honest token was refused"));
+    };
+    if let Step::Send(forged) = client.begin(forged, 0)
+        && is_signed_by(forged.request(), client)
+    {
+        prop_assert_eq!(forged.request(), honest.request());
+    }
+    Ok(())
+}
+
+/// JSON pointers to all that a token signs, or that has to be as it is.
+const SIGNED: [&str; 11] = [
+    "/clusterId",
+    "/method",
+    "/path",
+    "/query",
+    "/query/ACKClusterId",
+    "/headers/Authorization",
+    "/headers/x-acs-action",
+    "/headers/x-acs-content-sha256",
+    "/headers/x-acs-date",
+    "/headers/x-acs-security-token",
+    "/headers/x-acs-version",
+];
+
+fn signed_value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any::<String>().prop_map(Value::from),
+        "[!-~]{1,40}".prop_map(Value::from),
+        crate::inputs::date().prop_map(|date| json!(date.to_string())),
+        select(vec![
+            json!(null),
+            json!({}),
+            json!([]),
+            json!("GET"),
+            json!("POST"),
+            json!("AssumeRole"),
+        ]),
+    ]
+}
+
+fn added_name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        select(vec![
+            "ACKClusterId",
+            "Action",
+            "SignatureNonce",
+            "ackclusterid",
+            "accept",
+            "body",
+            "content-type",
+            "host",
+            "x-acs-security-token",
+            "x-acs-signature-nonce",
+        ])
+        .prop_map(str::to_owned),
+    ]
+}
+
+fn open(token: &Secret) -> Value {
+    let json = STANDARD.decode(&token.expose()[PREFIX.len()..]).unwrap();
+    serde_json::from_slice(&json).unwrap()
+}
+
+fn seal(json: &Value) -> String {
+    format!("{PREFIX}{}", STANDARD.encode(json.to_string()))
+}
+
+/// Changes to what a token does not sign.
+#[derive(Clone, Debug)]
+struct Unsigned {
+    user_agent: Option<String>,
+    accept: Option<String>,
+    has_cluster_id: bool,
+    shouts: bool,
+}
+
+impl Unsigned {
+    fn any() -> impl Strategy<Value = Self> {
+        let text = || proptest::option::of(any::<String>());
+        (text(), text(), any::<bool>(), any::<bool>()).prop_map(
+            |(user_agent, accept, has_cluster_id, shouts)| Self {
+                user_agent,
+                accept,
+                has_cluster_id,
+                shouts,
+            },
+        )
+    }
+
+    fn make(&self, token: &mut Value) {
+        if !self.has_cluster_id {
+            token.as_object_mut().unwrap().remove("clusterId");
+        }
+        let headers = token["headers"].as_object_mut().unwrap();
+        headers.remove("user-agent");
+        for (name, value) in [("user-agent", &self.user_agent), ("accept", &self.accept)] {
+            headers.extend(value.iter().map(|value| (name.to_owned(), json!(value))));
+        }
+        if self.shouts {
+            *headers = std::mem::take(headers)
+                .into_iter()
+                .map(|(name, value)| (name.to_ascii_uppercase(), value))
+                .collect();
+        }
+    }
+}
+
+/// One of the many ways to write the same JSON.
+#[derive(Clone, Debug)]
+struct Style {
+    /// Written around every value and name.
+    space: String,
+    /// Every so many characters of a string, one is escaped.
+    escape_every: usize,
+    /// By how many places the members of each object are turned.
+    turn: usize,
+}
+
+impl Style {
+    fn any() -> impl Strategy<Value = Self> {
+        ("[ \t\r\n]{0,2}", 1..9_usize, 0..9_usize).prop_map(|(space, escape_every, turn)| Self {
+            space,
+            escape_every,
+            turn,
+        })
+    }
+
+    fn write(&self, json: &Value) -> String {
+        let space = &self.space;
+        match json {
+            Value::Object(members) => {
+                let mut members: Vec<_> = members.iter().collect();
+                let turn = self.turn % members.len();
+                members.rotate_left(turn);
+                let members: Vec<String> = members
+                    .into_iter()
+                    .map(|(name, value)| format!("{}:{}", self.write_text(name), self.write(value)))
+                    .collect();
+                format!("{space}{{{}}}{space}", members.join(","))
+            }
+            Value::String(text) => self.write_text(text),
+            other => panic!("no token holds {other}"),
+        }
+    }
+
+    fn write_text(&self, text: &str) -> String {
+        let space = &self.space;
+        let mut out = format!("{space}\"");
+        for (index, character) in text.chars().enumerate() {
+            if index % self.escape_every == 0
+                || character.is_control()
+                || "\"\\".contains(character)
+            {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    write!(out, "\\u{unit:04x}").unwrap();
+                }
+            } else {
+                out.push(character);
+            }
+        }
+        out + "\"" + space
+    }
+}

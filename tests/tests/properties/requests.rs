@@ -1,0 +1,106 @@
+//! Honest tokens: each is taken, and the request that is rebuilt from it is the one that was signed.
+
+use ack_ram_core::login::Step;
+use ack_ram_core::secret::Secret;
+use ack_ram_core::sign::acs3::{Authorization, CanonicalRequest, EMPTY_BODY_SHA256};
+use ack_ram_core::sts::StsRequest;
+use proptest::prelude::*;
+
+use crate::inputs::Client;
+use crate::{CASES, cases};
+
+/// How far a clock may be off, either way: STS's 15 minutes and this machine's own five.
+const WINDOW: i64 = 20 * 60;
+
+proptest! {
+    #![proptest_config(cases(CASES))]
+
+    #[test]
+    fn an_honest_token_becomes_the_signed_request(client in Client::any(), late in -WINDOW..=WINDOW) {
+        let token = client.token();
+        let Step::Send(awaiting) = client.begin(token.expose(), late) else {
+            return Err(TestCaseError::fail("refused"));
+        };
+        prop_assert!(is_signed_by(awaiting.request(), &client));
+        prop_assert_eq!(awaiting.expires(), client.date.plus_seconds(15 * 60));
+        prop_assert_eq!(awaiting.access_key_id(), &client.key.id);
+
+        let other_secret = format!("{}!", client.key.secret.expose());
+        let mut other = client.clone();
+        other.key.secret = Secret::new(other_secret);
+        prop_assert!(!is_signed_by(awaiting.request(), &other), "any secret will do");
+    }
+
+    #[test]
+    fn a_stale_token_is_refused(client in Client::any(), late in WINDOW + 1.., is_early in any::<bool>()) {
+        let late = if is_early { -late } else { late };
+        match client.begin(client.token().expose(), late) {
+            Step::Send(_) => return Err(TestCaseError::fail("taken")),
+            Step::Done(decision) => {
+                let expected = if is_early { "token_not_yet_valid" } else { "token_expired" };
+                prop_assert_eq!(decision.code(), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_of_another_cluster_is_refused(client in Client::any(), other in crate::inputs::cluster_id()) {
+        prop_assume!(client.cluster_id != other);
+        let server = Client { cluster_id: other, ..client.clone() };
+        match server.begin(client.token().expose(), 0) {
+            Step::Send(_) => return Err(TestCaseError::fail("taken")),
+            Step::Done(decision) => prop_assert_eq!(decision.code(), "token_other_cluster"),
+        }
+    }
+}
+
+/// Whether STS would take `request` as signed by `client`, the only one whose secret it knows. Everything is read back
+/// from the request as it goes on the wire.
+pub fn is_signed_by(request: &StsRequest, client: &Client) -> bool {
+    let headers: Vec<(&str, &str)> = request
+        .headers()
+        .map(|(name, value)| (name, value.expose()))
+        .collect();
+    let value = |wanted: &str| {
+        let mut found = headers.iter().filter(|(name, _)| *name == wanted);
+        let (_, value) = found.next()?;
+        found.next().is_none().then_some(*value)
+    };
+    let Some(Ok(authorization)) = value("authorization").map(Authorization::parse) else {
+        return false;
+    };
+    let signed: Option<Vec<(&str, &str)>> = authorization
+        .signed_headers
+        .split(';')
+        .map(|name| Some((name, value(name)?)))
+        .collect();
+    let Some(signed) = signed else {
+        return false;
+    };
+    // STS refuses a request with `x-acs-*` headers that are not signed.
+    let sent = headers
+        .iter()
+        .filter(|(name, _)| name.starts_with("x-acs-"));
+    if sent.count() != signed.len() {
+        return false;
+    }
+    let Some((path, query)) = request.path_and_query().expose().split_once('?') else {
+        return false;
+    };
+    let query: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .collect();
+    let query: Vec<(&str, &str)> = query
+        .iter()
+        .map(|(key, value)| (&**key, &**value))
+        .collect();
+    let canonical = CanonicalRequest {
+        method: request.method(),
+        path,
+        query: &query,
+        headers: &signed,
+        body_sha256: EMPTY_BODY_SHA256,
+    };
+    authorization.access_key_id == client.key.id
+        && canonical.verify(&client.key.secret, &authorization.signature)
+}

@@ -1,0 +1,161 @@
+//! Names never say more than the rule that gives them.
+
+use ack_ram_core::identity::Identity;
+use ack_ram_core::rules::template::{RenderError, Template, TemplateError, Variable};
+use ack_ram_core::rules::{Age, Backend, BackendRules, Mapping, Rule, RuleSet, Source};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::inputs::{Person, account, identity};
+use crate::{CASES, cases};
+
+proptest! {
+    #![proptest_config(cases(4 * CASES))]
+
+    #[test]
+    fn a_name_is_never_empty_unprintable_or_reserved(pieces in pieces(), identity in identity()) {
+        let text: String = pieces.iter().map(Piece::source).collect();
+        match Template::parse(&text) {
+            Ok(template) => check_rendered(&text, &template, &pieces, &identity)?,
+            Err(TemplateError::Empty) => prop_assert!(text.is_empty()),
+            Err(TemplateError::ControlCharacter) => prop_assert!(text.contains(char::is_control)),
+            Err(TemplateError::ReservedWithCallersChoice(_)) => {
+                prop_assert!(text.starts_with("system:") && text.contains("{{SessionName"));
+            }
+            Err(other) => return Err(TestCaseError::fail(other.to_string())),
+        }
+    }
+
+    #[test]
+    fn any_text_is_a_template_or_is_refused(text in "[{}a-z:]{0,40}|\\PC{0,40}", identity in identity()) {
+        if let Ok(name) = Template::parse(&text).map(|template| template.render(&identity)) {
+            prop_assert!(!text.contains("{{") || Variable::ALL.iter().any(|(variable, _)| text.contains(variable)));
+            prop_assert!(text.contains("{{") || name == Ok(text));
+        }
+    }
+
+    #[test]
+    fn what_a_session_is_called_cannot_name_the_system(session in reserved_session(), account in account()) {
+        let expression = "'system' + ':' + identity.sessionName";
+        let listed = "system:listed";
+        let rules = rule_of(&account, |mapping| {
+            mapping.username_expression = Some(expression.to_owned());
+            mapping.username = listed.to_owned();
+        });
+        let who = Person::Session { role: "dev".to_owned(), session: session.clone() }.verify(&account, "1");
+        let expected = if session == "listed" { "granted" } else { "name_refused" };
+        prop_assert_eq!(rules.decide(&who).code(), expected);
+    }
+
+    #[test]
+    fn nor_can_it_join_its_groups(session in reserved_session(), account in account()) {
+        let rules = rule_of(&account, |mapping| {
+            mapping.groups = vec!["system:listed".to_owned()];
+            mapping.groups_expression = Some("['system:' + identity.sessionName]".to_owned());
+        });
+        let who = Person::Session { role: "dev".to_owned(), session: session.clone() }.verify(&account, "1");
+        let expected = if session == "listed" { "granted" } else { "name_refused" };
+        prop_assert_eq!(rules.decide(&who).code(), expected);
+    }
+}
+
+fn check_rendered(
+    text: &str,
+    template: &Template,
+    pieces: &[Piece],
+    identity: &Identity,
+) -> Result<(), TestCaseError> {
+    let expected: String = pieces.iter().map(|piece| piece.value(identity)).collect();
+    let says_system = text.starts_with("system:");
+    match template.render(identity) {
+        Ok(name) => {
+            prop_assert_eq!(&name, &expected);
+            prop_assert!(!name.is_empty() && !name.contains(char::is_control));
+            prop_assert!(!name.starts_with("system:") || says_system);
+        }
+        Err(RenderError::Empty) => prop_assert_eq!(expected, ""),
+        Err(RenderError::Reserved) => {
+            prop_assert!(expected.starts_with("system:") && !says_system);
+        }
+        Err(RenderError::ControlCharacter) => {
+            return Err(TestCaseError::fail("no identity has control characters"));
+        }
+    }
+    Ok(())
+}
+
+/// A part of a template, of which it is known what it stands for.
+#[derive(Clone, Debug)]
+enum Piece {
+    Literal(String),
+    Variable(&'static str, Variable),
+}
+
+fn pieces() -> impl Strategy<Value = Vec<Piece>> {
+    let literal = prop_oneof![
+        select(vec![
+            "system:", "system", ":", "sys", "tem:", "-", "\u{85}", "\n"
+        ])
+        .prop_map(str::to_owned),
+        "[^{}]{0,8}",
+    ];
+    let piece = prop_oneof![
+        literal.prop_map(Piece::Literal),
+        select(Variable::ALL.to_vec()).prop_map(|(name, variable)| Piece::Variable(name, variable)),
+    ];
+    prop::collection::vec(piece, 0..5)
+}
+
+impl Piece {
+    fn source(&self) -> String {
+        match self {
+            Self::Literal(text) => text.clone(),
+            Self::Variable(name, _) => format!("{{{{{name}}}}}"),
+        }
+    }
+
+    fn value(&self, identity: &Identity) -> String {
+        let arn = identity.arn.canonical().to_string();
+        let name_after = |kind| arn.split_once(kind).map_or("", |(_, name)| name);
+        match self {
+            Self::Literal(text) => text.clone(),
+            Self::Variable(_, variable) => match variable {
+                Variable::AccountId => identity.account_id().to_string(),
+                Variable::SessionName => identity.session_name().replace('@', "-"),
+                Variable::SessionNameRaw => identity.session_name().to_owned(),
+                Variable::AccessKeyId => identity.access_key_id.to_string(),
+                Variable::UserId => identity.user_id.to_string(),
+                Variable::RoleName => name_after(":role/").to_owned(),
+                Variable::UserName => name_after(":user/").to_owned(),
+            },
+        }
+    }
+}
+
+fn reserved_session() -> impl Strategy<Value = String> {
+    prop_oneof![
+        select(vec![
+            "masters",
+            "nodes",
+            "listed",
+            "Listed",
+            "listed2",
+            "kube-controller-manager"
+        ])
+        .prop_map(str::to_owned),
+        crate::inputs::segment(),
+    ]
+}
+
+fn rule_of(account: &str, change: impl FnOnce(&mut Mapping)) -> RuleSet {
+    let source = Source {
+        backend: Backend::Crd,
+        position: "rule".to_owned(),
+    };
+    let arn = format!("acs:ram::{account}:role/dev");
+    let mut mapping = Mapping::exact(source, Age::Place(0), &arn, "dev", Vec::new());
+    change(&mut mapping);
+    let mut rules = BackendRules::new(Backend::Crd);
+    rules.apply(Rule::compile(mapping).unwrap());
+    RuleSet::new(vec![rules], [].into())
+}

@@ -1,0 +1,1 @@
+//! The module as it ships, run by wasmtime.
