@@ -1,5 +1,7 @@
 //! Settings of the file.
 
+use ack_ram_core::rules::Rule;
+
 use super::*;
 
 #[test]
@@ -297,4 +299,14 @@ fn the_cluster_id_is_required_and_the_message_says_where_to_put_it() {
         missing,
         "cannot read the configuration file `/nowhere/c.yaml`: No such file or directory (os error 2); give --config a file that can be read"
     );
+}
+
+#[test]
+fn the_example_in_deploy_is_a_good_configuration() {
+    let config = load_yaml(include_str!("../../../../deploy/config.yaml")).unwrap();
+    assert_eq!(config.warnings, []);
+    assert_eq!(config.mappings.mappings.len(), 2);
+    for mapping in config.mappings.mappings {
+        Rule::compile(mapping).unwrap();
+    }
 }
