@@ -52,6 +52,21 @@ pub enum Denial {
     ValidationFailed(EvaluationError),
 }
 
+impl Denial {
+    /// A stable name, for logs and tests.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Token(error) => error.code(),
+            Self::Sts(_) => "sts_refused",
+            Self::NotMapped => "not_mapped",
+            Self::Name(_) => "name_refused",
+            Self::Validation(_) => "validation_refused",
+            Self::ValidationFailed(_) => "validation_failed",
+        }
+    }
+}
+
 /// Why it cannot be told now whether a token is good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inability {
@@ -61,6 +76,40 @@ pub enum Inability {
     Overloaded,
     /// Something here went wrong that should not.
     Internal,
+}
+
+/// What a login passes, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Stage {
+    /// The token is whole, fresh and for this cluster.
+    Token,
+    /// STS said who signed it.
+    Sts,
+    /// A rule speaks for the identity.
+    Rule,
+    /// The rule gives usable names.
+    Names,
+    /// The validations let the user pass.
+    Validations,
+}
+
+impl Outcome {
+    /// The stages that the login passed.
+    #[must_use]
+    pub fn passed(&self) -> &'static [Stage] {
+        use Stage::{Names, Rule, Sts, Token, Validations};
+        match self {
+            Self::NotOurs | Self::Denied(Denial::Token(_)) => &[],
+            Self::Unable(_) | Self::Denied(Denial::Sts(_)) => &[Token],
+            Self::Denied(Denial::NotMapped) => &[Token, Sts],
+            Self::Denied(Denial::Name(_)) => &[Token, Sts, Rule],
+            Self::Denied(Denial::Validation(_) | Denial::ValidationFailed(_)) => {
+                &[Token, Sts, Rule, Names]
+            }
+            Self::Granted(_) => &[Token, Sts, Rule, Names, Validations],
+        }
+    }
 }
 
 /// A user as Kubernetes knows it (TokenReview, `status.user`).
@@ -181,6 +230,31 @@ impl fmt::Display for Matched {
 }
 
 impl Explanation {
+    /// What `denial`, which this explains, is about, and what to do.
+    #[must_use]
+    pub fn why_denied(&self, denial: &Denial) -> String {
+        match denial {
+            Denial::Token(error) => format!("{error}; {}", error.advice()),
+            Denial::Sts(refusal) => format!("{refusal}; {}", refusal.advice()),
+            Denial::NotMapped => {
+                let who = match &self.identity {
+                    Some(identity) => format!("`{}`", identity.arn.canonical()),
+                    None => "the identity".to_owned(),
+                };
+                format!(
+                    "{who} is not mapped to a Kubernetes user; ask an administrator of the cluster to map it"
+                )
+            }
+            Denial::Name(NameError { field, problem }) => {
+                format!("the rule for this identity gives no usable `{field}`: {problem}")
+            }
+            Denial::Validation(message) => format!("this cluster refuses the user: {message}"),
+            Denial::ValidationFailed(error) => {
+                format!("a validation of this cluster could not be evaluated: {error}")
+            }
+        }
+    }
+
     /// What nearly spoke for the identity, and why it did not, a sentence each. It names other identities: for
     /// administrators only.
     #[must_use]
@@ -248,12 +322,7 @@ impl Decision {
         match &self.outcome {
             Outcome::Granted(_) => "granted",
             Outcome::NotOurs => "not_ours",
-            Outcome::Denied(Denial::Token(error)) => error.code(),
-            Outcome::Denied(Denial::Sts(_)) => "sts_refused",
-            Outcome::Denied(Denial::NotMapped) => "not_mapped",
-            Outcome::Denied(Denial::Name(_)) => "name_refused",
-            Outcome::Denied(Denial::Validation(_)) => "validation_refused",
-            Outcome::Denied(Denial::ValidationFailed(_)) => "validation_failed",
+            Outcome::Denied(denial) => denial.code(),
             Outcome::Unable(Inability::Sts(unable)) => unable.code(),
             Outcome::Unable(Inability::Overloaded) => "overloaded",
             Outcome::Unable(Inability::Internal) => "internal",
@@ -281,36 +350,13 @@ impl Decision {
     pub fn reason(&self) -> Option<String> {
         match &self.outcome {
             Outcome::Granted(_) | Outcome::NotOurs => None,
-            Outcome::Denied(denial) => Some(self.denial_text(denial)),
+            Outcome::Denied(denial) => Some(self.explanation.why_denied(denial)),
             Outcome::Unable(Inability::Sts(unable)) => Some(unable.to_string()),
             Outcome::Unable(Inability::Overloaded) => {
                 Some("the authenticator is overloaded".to_owned())
             }
             Outcome::Unable(Inability::Internal) => {
                 Some("the authenticator failed; its log says more".to_owned())
-            }
-        }
-    }
-
-    fn denial_text(&self, denial: &Denial) -> String {
-        match denial {
-            Denial::Token(error) => format!("{error}; {}", error.advice()),
-            Denial::Sts(refusal) => format!("{refusal}; {}", refusal.advice()),
-            Denial::NotMapped => {
-                let who = match &self.explanation.identity {
-                    Some(identity) => format!("`{}`", identity.arn.canonical()),
-                    None => "the identity".to_owned(),
-                };
-                format!(
-                    "{who} is not mapped to a Kubernetes user; ask an administrator of the cluster to map it"
-                )
-            }
-            Denial::Name(NameError { field, problem }) => {
-                format!("the rule for this identity gives no usable `{field}`: {problem}")
-            }
-            Denial::Validation(message) => format!("this cluster refuses the user: {message}"),
-            Denial::ValidationFailed(error) => {
-                format!("a validation of this cluster could not be evaluated: {error}")
             }
         }
     }

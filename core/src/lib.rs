@@ -20,13 +20,18 @@ pub mod arn;
 pub mod cel;
 pub mod cluster_id;
 pub mod decision;
+pub mod diff;
 pub mod fingerprint;
 pub mod identity;
+pub mod inspect;
 mod json;
+#[cfg(feature = "lint")]
+pub mod lint;
 pub mod login;
 pub mod policy;
 pub mod review;
 pub mod rules;
+pub mod sample;
 pub mod secret;
 pub mod sign;
 pub mod sts;

@@ -1,25 +1,36 @@
 //! Drives `core`: a token in, a decision out, with one call to STS in between.
 
-use ack_ram_core::decision::Decision;
+use ack_ram_core::decision::{Decision, Inability};
 use ack_ram_core::login::{self, Step, VerifiedIdentity};
 use ack_ram_core::policy::Policy;
 use ack_ram_core::rules::RuleSet;
 use ack_ram_core::secret::Secret;
+
+use tokio::sync::Semaphore;
 
 use crate::env::Clock;
 use crate::sts::{Answer, StsClient};
 
 /// Finds out who made a token.
 pub struct Identifier {
-    /// What tokens must be.
-    pub policy: Policy,
-    /// Whom to ask.
-    pub sts: StsClient,
-    /// What time it is.
-    pub clock: Clock,
+    policy: Policy,
+    sts: StsClient,
+    calls: Semaphore,
+    clock: Clock,
 }
 
 impl Identifier {
+    /// Takes tokens by `policy` and asks `sts` about them, with no more than `max_calls` calls at once.
+    #[must_use]
+    pub fn new(policy: Policy, sts: StsClient, max_calls: usize, clock: Clock) -> Self {
+        Self {
+            policy,
+            sts,
+            calls: Semaphore::new(max_calls),
+            clock,
+        }
+    }
+
     /// Who made `token`, by STS's word.
     ///
     /// # Errors
@@ -30,6 +41,12 @@ impl Identifier {
             Step::Send(awaiting) => awaiting,
         };
         let fingerprint = awaiting.fingerprint();
+        let Ok(_place) = self.calls.try_acquire() else {
+            return Err(Box::new(Decision::unable(
+                fingerprint,
+                Inability::Overloaded,
+            )));
+        };
         let answer = self.sts.call(awaiting.request()).await;
         if let Answer::Unreachable(reason) = &answer {
             tracing::warn!(%fingerprint, reason, "STS could not be reached");

@@ -72,12 +72,26 @@ fn check(case: &Case, login: &Map<String, Value>) {
         "{name}"
     );
     assert_eq!(answer["status"].get("user"), case.user.as_ref(), "{name}");
+    let passed = outcome["passed"].as_array().unwrap().len();
+    assert_eq!(passed, stages_before(&case.code), "{name}");
     check_explanation(case, &outcome["explanation"]);
     if let Some(expected) = &case.error {
         let fingerprint = Fingerprint::of(login["token"].as_str().unwrap());
         let expected = expected.replace("REF", &fingerprint.to_string());
         let told = answer["status"].get("error").or(answer.get("message"));
         assert_eq!(told, Some(&Value::String(expected)), "{name}");
+    }
+}
+
+/// How many stages a login has passed that ends with `code`.
+fn stages_before(code: &str) -> usize {
+    match code {
+        "granted" => 5,
+        "validation_refused" | "validation_failed" => 4,
+        "name_refused" => 3,
+        "not_mapped" => 2,
+        _ if code.starts_with("sts_") => 1,
+        _ => 0,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The rules of one backend, found fast and changed one at a time.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::slice;
 use std::sync::Arc;
 
@@ -147,14 +148,7 @@ impl BackendRules {
         let mut conflicts: Vec<Conflict> = [&self.by_id, &self.by_arn, &self.patterns]
             .into_iter()
             .flat_map(ShardedMap::values)
-            .flat_map(|ranked| ranked.as_slice().windows(2))
-            .filter_map(|pair| match pair {
-                [earlier, later] if is_conflict(earlier, later) => Some(Conflict {
-                    loser: later.source().clone(),
-                    winner: earlier.source().clone(),
-                }),
-                _ => None,
-            })
+            .flat_map(Ranked::conflicts)
             .collect();
         conflicts.sort();
         conflicts
@@ -237,11 +231,6 @@ pub struct Conflict {
     pub winner: Source,
 }
 
-/// A rule with a condition leaves to the next whom it does not want.
-fn is_conflict(earlier: &Rule, later: &Rule) -> bool {
-    earlier.subject() == later.subject() && !earlier.has_condition()
-}
-
 fn last_segment(key: &ArnKey) -> &str {
     key.as_str().rsplit(['/', ':']).next().unwrap_or_default()
 }
@@ -266,6 +255,26 @@ impl Ranked {
 
     fn iter(&self) -> impl Iterator<Item = &Rule> {
         self.as_slice().iter().map(|rule| &**rule)
+    }
+
+    /// A rule with a condition leaves to the next whom it does not want.
+    fn conflicts(&self) -> Vec<Conflict> {
+        let mut winners: BTreeMap<String, &Source> = BTreeMap::new();
+        let mut conflicts = Vec::new();
+        if let Self::Several(rules) = self {
+            for rule in &**rules {
+                let subject = rule.subject().to_string().to_ascii_lowercase();
+                if let Some(winner) = winners.get(&subject) {
+                    conflicts.push(Conflict {
+                        loser: rule.source().clone(),
+                        winner: (*winner).clone(),
+                    });
+                } else if !rule.has_condition() {
+                    winners.insert(subject, rule.source());
+                }
+            }
+        }
+        conflicts
     }
 
     fn with(&self, rule: &Arc<Rule>) -> Self {

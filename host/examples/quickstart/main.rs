@@ -53,10 +53,11 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let address = server.address();
     page.block(&std::fs::read_to_string(folder.path().join("config.yaml"))?);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = tokio::spawn(server.serve(async {
+    let asked_to_stop = async {
         // A sender that is gone stops the server, too.
         let _either_way = stopped.await;
-    }));
+    };
+    let serving = tokio::spawn(server.serve(asked_to_stop, std::future::pending()));
     page.field("listens on", format!("https://{address}/authenticate"));
     let webhook = WebhookClient::new(&folder.path().join("state/cert.pem"), address.port())?;
 

@@ -1,46 +1,71 @@
 //! Backends: where rules come from.
 
-use ack_ram_core::rules::{Backend, BackendRules, Conflict, Mapping, Rule, RuleSet};
+use ack_ram_core::rules::{Backend, BackendRules, Conflict, Rule, RuleError, RuleSet, Source};
 
 use crate::config::Config;
 
-/// The rules of all configured backends, in the configured order. An entry that cannot be used is logged and left out.
+/// The rules of all configured backends, in the configured order. What is odd about them is logged.
 #[must_use]
 pub fn load(config: &Config) -> RuleSet {
-    let backends = config
-        .backends
-        .iter()
-        .map(|backend| mounted_file(*backend, config))
-        .collect();
-    RuleSet::new(backends, config.scrubbed_accounts.clone())
-        .with_validations(config.rules.validations.clone())
-}
-
-/// The mappings of the configuration file itself.
-fn mounted_file(backend: Backend, config: &Config) -> BackendRules {
-    let reserved = config.rules.reserved.get(&backend).cloned();
-    let mut rules = BackendRules::new(backend).with_reserved(reserved.unwrap_or_default());
-    for mapping in &config.mappings.mappings {
-        add(&mut rules, mapping);
+    let Compiled { rules, refused } = compile(config);
+    for (source, error) in refused {
+        tracing::warn!("{source} was left out: {error}");
     }
-    for account in &config.mappings.accounts {
-        rules.apply_account(account.clone());
-    }
-    for Conflict { loser, winner } in rules.conflicts() {
-        tracing::warn!("{loser} never answers: {winner} names the same identity and comes first");
-    }
-    if rules.is_empty() {
-        tracing::warn!(%backend, "maps nobody: add `server.mapRoles`, `server.mapUsers` or `server.mapAccounts`");
-    } else {
-        tracing::info!(%backend, rules = rules.len(), "loaded");
+    for backend in rules.backends() {
+        for Conflict { loser, winner } in backend.conflicts() {
+            tracing::warn!(
+                "{loser} never answers: {winner} names the same identity and comes first"
+            );
+        }
+        let (name, rules) = (backend.backend(), backend.len());
+        if backend.is_empty() {
+            tracing::warn!(backend = %name, "maps nobody: add `server.mapRoles`, `server.mapUsers` or `server.mapAccounts`");
+        } else {
+            tracing::info!(backend = %name, rules, "loaded");
+        }
     }
     rules
 }
 
-fn add(rules: &mut BackendRules, mapping: &Mapping) {
-    let source = &mapping.source;
-    match Rule::compile(mapping.clone()) {
-        Err(error) => tracing::warn!("{source} was left out: {error}"),
-        Ok(rule) => rules.apply(rule),
+/// What a configuration makes of its mappings.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The rules of all configured backends, in the configured order.
+    pub rules: RuleSet,
+    /// Entries that cannot be used, and are left out.
+    pub refused: Vec<(Source, RuleError)>,
+}
+
+/// The rules of `config`, without a word in the log.
+#[must_use]
+pub fn compile(config: &Config) -> Compiled {
+    let mut refused = Vec::new();
+    let backends = config
+        .backends
+        .iter()
+        .map(|backend| mounted_file(*backend, config, &mut refused))
+        .collect();
+    let rules = RuleSet::new(backends, config.scrubbed_accounts.clone())
+        .with_validations(config.rules.validations.clone());
+    Compiled { rules, refused }
+}
+
+/// The mappings of the configuration file itself.
+fn mounted_file(
+    backend: Backend,
+    config: &Config,
+    refused: &mut Vec<(Source, RuleError)>,
+) -> BackendRules {
+    let reserved = config.rules.reserved.get(&backend).cloned();
+    let mut rules = BackendRules::new(backend).with_reserved(reserved.unwrap_or_default());
+    for mapping in &config.mappings.mappings {
+        match Rule::compile(mapping.value.clone()) {
+            Err(error) => refused.push((mapping.value.source.clone(), error)),
+            Ok(rule) => rules.apply(rule),
+        }
     }
+    for account in &config.mappings.accounts {
+        rules.apply_account(account.value.clone());
+    }
+    rules
 }

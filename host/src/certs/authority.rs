@@ -25,11 +25,16 @@ const CA_LIFETIME_SECONDS: i64 = 100 * 365 * 24 * 60 * 60;
 /// Clocks of API servers may be behind this one's by as much.
 pub(super) const BACKDATED_SECONDS: i64 = 24 * 60 * 60;
 
+/// From when on the end of a certificate is announced.
+const EXPIRY_NOTICE_SECONDS: i64 = 30 * 24 * 60 * 60;
+
 /// A certificate and its key.
 pub struct Authority {
     certificate_pem: String,
     certified: Arc<CertifiedKey>,
     names: Vec<Host>,
+    not_before: UnixTime,
+    not_after: UnixTime,
     issuer: Option<Issuer<'static, KeyPair>>,
 }
 
@@ -93,11 +98,17 @@ impl Authority {
         } else {
             None
         };
-        let names = names_of(&x509);
+        let (names, validity) = (names_of(&x509), x509.validity());
+        let (not_before, not_after) = (
+            validity.not_before.timestamp(),
+            validity.not_after.timestamp(),
+        );
         Ok(Self {
             certificate_pem,
             certified: Arc::new(certified),
             names,
+            not_before: UnixTime::from_seconds(not_before),
+            not_after: UnixTime::from_seconds(not_after),
             issuer,
         })
     }
@@ -106,6 +117,40 @@ impl Authority {
     #[must_use]
     pub fn certificate_pem(&self) -> &str {
         &self.certificate_pem
+    }
+
+    /// Whether what is served is for `host`, whatever else the server is told.
+    #[must_use]
+    pub fn is_for(&self, host: &Host) -> bool {
+        self.names.contains(host)
+    }
+
+    /// What will keep API servers from trusting this pair at the time `now`, a sentence each.
+    #[must_use]
+    pub fn warnings(&self, now: UnixTime, names: &[Host]) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let renew = "remove `cert.pem` and `key.pem`, start again, and give the API server the new kubeconfig";
+        if now < self.not_before {
+            let date = self.not_before;
+            warnings.push(format!(
+                "`cert.pem` is good only from {date}, and it is {now} here: set the clock"
+            ));
+        } else if now >= self.not_after {
+            warnings.push(format!(
+                "`cert.pem` has expired at {}: {renew}",
+                self.not_after
+            ));
+        } else if now.plus_seconds(EXPIRY_NOTICE_SECONDS) >= self.not_after {
+            warnings.push(format!("`cert.pem` expires at {}: {renew}", self.not_after));
+        }
+        if self.issuer.is_none() {
+            for name in names.iter().filter(|name| !self.names.contains(name)) {
+                warnings.push(format!(
+                    "`cert.pem` is no CA, so it is served as it is, and it is not for `{name}`"
+                ));
+            }
+        }
+        warnings
     }
 
     /// The pair itself, to be served as it is.

@@ -1,9 +1,12 @@
 //! The state directory: the pair on disk.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use ack_ram_core::time::UnixTime;
 
@@ -11,6 +14,9 @@ use crate::certs::authority::{self, Authority, PairError};
 use crate::certs::error::CertificateError;
 use crate::config::Host;
 use crate::files;
+
+/// Making a pair takes milliseconds.
+const LOCK_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Reads the pair in `folder`, or makes one for `names` where there is none. A pair that is there is never changed.
 ///
@@ -38,12 +44,28 @@ pub fn load_or_create(
         .create(folder)
         .map_err(unwritable)?;
     let lock = File::open(folder).map_err(unwritable)?;
-    lock.lock().map_err(unwritable)?;
+    lock_within(&lock, LOCK_DEADLINE).map_err(unwritable)?;
     let authority = match paths.load()? {
         Some(authority) => authority,
         None => paths.create(names, now)?,
     };
     Ok(Arc::new(authority))
+}
+
+/// Waits for another process that makes a pair here, but not for one that is stuck.
+fn lock_within(folder: &File, deadline: Duration) -> io::Result<()> {
+    let started = Instant::now();
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if started.elapsed() >= deadline => {
+                let text = "another process has locked it for 10 s";
+                return Err(io::Error::new(ErrorKind::TimedOut, text));
+            }
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(50)),
+        }
+    }
 }
 
 struct Paths {

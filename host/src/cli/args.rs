@@ -2,11 +2,17 @@
 
 use std::path::PathBuf;
 
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::cli::completion::CompletionArgs;
+use crate::cli::diff::DiffArgs;
+use crate::cli::explain::ExplainArgs;
+use crate::cli::failure::Failure;
 use crate::cli::get_token::CredentialPluginArgs;
 use crate::cli::init::InitArgs;
+use crate::cli::inspect::InspectArgs;
+use crate::cli::lint::LintArgs;
 use crate::cli::server::ServerArgs;
 use crate::cli::token::TokenArgs;
 use crate::cli::tool::{self, ToolOptions};
@@ -56,6 +62,10 @@ pub(super) enum Command {
     Init(WithGlobals<InitArgs>),
     Token(WithGlobals<TokenArgs>),
     Verify(WithGlobals<VerifyArgs>),
+    Inspect(WithGlobals<InspectArgs>),
+    Explain(WithGlobals<ExplainArgs>),
+    Lint(WithGlobals<LintArgs>),
+    Diff(WithGlobals<DiffArgs>),
     CredentialPlugin(Box<CredentialPluginArgs>),
     Version(WithGlobals<VersionArgs>),
     Completion(CompletionArgs),
@@ -123,6 +133,11 @@ pub(super) fn command() -> clap::Command {
             arg
         }
     })
+}
+
+/// Wrong usage: something is missing.
+pub(super) fn missing(what: &str) -> Failure {
+    Failure::Usage(command().error(ErrorKind::MissingRequiredArgument, what))
 }
 
 #[cfg(test)]

@@ -14,6 +14,10 @@ pub(super) enum Failure {
     Usage(clap::Error),
     /// What the command needs is not as it must be: what, where and what to do.
     Failed(String),
+    /// The same, of a command whose exit code 1 is an answer.
+    Trouble(String),
+    /// Nothing failed: the command has said all, and the answer is no.
+    AnswerIsNo,
 }
 
 impl<E: std::error::Error> From<E> for Failure {
@@ -23,34 +27,71 @@ impl<E: std::error::Error> From<E> for Failure {
 }
 
 impl Failure {
-    /// Tells the person, and gives the exit code: 0 for help, 1 for failures, 2 for wrong usage.
+    /// The same failure, of a command whose exit code 1 is an answer.
+    pub(super) fn into_trouble(self) -> Self {
+        match self {
+            Self::Failed(text) => Self::Trouble(text),
+            other @ (Self::Usage(_) | Self::Trouble(_) | Self::AnswerIsNo) => other,
+        }
+    }
+
+    /// Tells the person, and gives the exit code: 0 for help, 1 for failures and for a no, 2 for wrong usage and for
+    /// trouble.
     pub(super) fn report(self) -> ExitCode {
         let (error, code) = match self {
+            Self::AnswerIsNo => return ExitCode::from(1),
             Self::Usage(error) => {
                 let code = u8::try_from(error.exit_code()).unwrap_or(2);
-                (without_token(error), code)
+                (error, code)
             }
-            Self::Failed(text) => {
-                // clap writes `error:` in the right colour, or in none.
-                let line = format!("{}\n", text.replace('\n', " "));
-                (
-                    clap::Error::raw(ErrorKind::Io, line).with_cmd(&args::command()),
-                    1,
-                )
-            }
+            Self::Failed(text) => (one_line(&text), 1),
+            Self::Trouble(text) => (one_line(&text), 2),
         };
         // With standard error gone, there is nowhere left to say so.
-        let _ = error.print();
+        let _ = without_token(error).print();
         ExitCode::from(code)
     }
 }
 
-/// clap quotes what it cannot use, and a token must not be shown.
+/// clap writes `error:` in the right colour, or in none.
+fn one_line(text: &str) -> clap::Error {
+    let line = format!("{}\n", text.replace('\n', " "));
+    clap::Error::raw(ErrorKind::Io, line).with_cmd(&args::command())
+}
+
+/// What cannot be used is quoted, and a token must not be shown.
 fn without_token(error: clap::Error) -> clap::Error {
-    if error.to_string().contains(FAMILY_PREFIX) {
+    if holds_token(&error.to_string()) {
         let line = "a token stands where none is taken; see `verify --help`\n";
         clap::Error::raw(error.kind(), line).with_cmd(&args::command())
     } else {
         error
+    }
+}
+
+/// A prefix alone is no token: messages name it.
+fn holds_token(text: &str) -> bool {
+    text.split(FAMILY_PREFIX).skip(1).any(|rest| {
+        let payload = rest.split_once('.').map_or("", |(_, payload)| payload);
+        let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+        payload.bytes().take_while(is_base64).count() > 0
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_no_token() {
+        for (text, expected) in [
+            ("tokens start `k8s-ack-v2.`", false),
+            ("`k8s-ack-v2.eyJjbHVz` is no address", true),
+            ("k8s-ack-v1.aHR0cHM6Ly9=", true),
+            ("first k8s-ack-v2. then k8s-ack-v2.eyJjbHVzdGVy", true),
+            ("", false),
+        ] {
+            assert_eq!(holds_token(text), expected, "{text}");
+        }
     }
 }

@@ -64,7 +64,14 @@ pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), Failure> {
         })?;
     kubeconfig::write(Path::new(KUBECONFIG), &url, &authority)
         .map_err(|error| unwritable(&error.path, &error.source))?;
-    output::print(&next_steps(was_there, &url))
+    output::print(&next_steps(was_there, &url))?;
+    let hostname = &config.listen.hostname;
+    if !authority.is_for(hostname) {
+        output::print(&format!(
+            "\nThe pair that was kept is not for `{hostname}`: have `hostname: {hostname}` under `server` in config.yaml.\n"
+        ))?;
+    }
+    Ok(())
 }
 
 /// Here the folder is the current one, and not what an option says.

@@ -5,10 +5,16 @@
 
 mod args;
 mod completion;
+mod diff;
 mod exec_credential;
+mod explain;
+mod explain_page;
 mod failure;
 mod get_token;
+mod identify;
 mod init;
+mod inspect;
+mod lint;
 mod output;
 mod server;
 mod token;
@@ -55,6 +61,13 @@ fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Init(args) => init::run(args.command, &start(args.globals)?),
         Command::Token(args) => token::run(&args.command, &start(args.globals)?),
         Command::Verify(args) => verify::run(&args.command, &start(args.globals)?),
+        Command::Inspect(args) => inspect::run(&args.command, &start(args.globals)?),
+        Command::Explain(args) => explain::run(&args.command, &start(args.globals)?),
+        Command::Lint(args) => lint::run(&args.command, &start(args.globals)?),
+        Command::Diff(args) => {
+            start(args.globals)?;
+            diff::run(&args.command)
+        }
         Command::Version(args) => version::run(&args.command),
         Command::CredentialPlugin(plugin) => {
             let globals = start(Globals::default())?;

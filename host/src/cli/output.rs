@@ -1,15 +1,35 @@
 //! What commands print.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 
+use anstyle::{AnsiColor, Style};
+use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
 use crate::cli::failure::Failure;
 
-/// Prints `text`, the whole result of a command, on standard output.
+/// The form of what a command prints.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum OutputFormat {
+    Text,
+    Json,
+}
+
+/// What is as it should be.
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+/// What is not.
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// What should be looked at.
+pub(super) const ODD: Style = AnsiColor::Yellow.on_default();
+/// What matters less.
+pub(super) const ASIDE: Style = Style::new().dimmed();
+/// What starts a part of a page.
+pub(super) const HEADING: Style = Style::new().bold();
+
+/// Prints `text`, the whole result of a command, on standard output; colours only on a terminal.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
+    let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
         .map_err(|error| Failure::Failed(format!("cannot write to standard output: {error}")))
@@ -22,4 +42,10 @@ pub(super) fn json(value: &impl Serialize, indent: &str) -> Result<String, Failu
     value.serialize(&mut Serializer::with_formatter(&mut bytes, formatter))?;
     bytes.push(b'\n');
     Ok(String::from_utf8(bytes)?)
+}
+
+/// `number` things, in words.
+pub(super) fn count(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 use crate::cli::args::Globals;
 use crate::cli::failure::Failure;
@@ -73,26 +74,43 @@ pub(super) fn run(args: ServerArgs, globals: &Globals) -> Result<(), Failure> {
         ..Overrides::default()
     };
     let config = config::load(&globals.sources(&overrides))?;
-    Runtime::new()
-        .map_err(|error| Failure::Failed(format!("cannot start threads: {error}")))?
-        .block_on(serve(config))
+    let runtime = Runtime::new()
+        .map_err(|error| Failure::Failed(format!("cannot start threads: {error}")))?;
+    let ended = runtime.block_on(serve(config));
+    // A look-up of a name that is under way would hold the process.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {
-    let stop = stop_signal()
+    let server = Server::start(config).await?;
+    let signals = count_signals()
         .map_err(|error| Failure::Failed(format!("cannot listen for signals: {error}")))?;
-    Server::start(config).await?.serve(stop).await;
+    server
+        .serve(at_least(1, &signals), at_least(2, &signals))
+        .await;
     Ok(())
 }
 
-/// Resolves when the process is asked to end. From now on such a signal no longer ends it by itself.
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+/// How often the process has been asked to end. From now on such a signal no longer ends it by itself.
+fn count_signals() -> io::Result<watch::Receiver<u32>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+    let (count, counted) = watch::channel(0);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            count.send_modify(|count| *count += 1);
         }
-    })
+    });
+    Ok(counted)
+}
+
+async fn at_least(wanted: u32, signals: &watch::Receiver<u32>) {
+    let mut signals = signals.clone();
+    // The sender never goes away while the runtime lives.
+    let _seen = signals.wait_for(|count| *count >= wanted).await;
 }

@@ -69,7 +69,48 @@ impl fmt::Display for Problem {
 }
 
 /// Something odd that does not stop the program.
-pub type Warning = Problem;
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// What kind of thing it is.
+    pub kind: WarningKind,
+    /// Where it stands.
+    pub place: Place,
+    /// What is odd, and what to do.
+    pub text: String,
+}
+
+/// What is odd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WarningKind {
+    /// A key that nobody reads.
+    UnknownKey,
+    /// A list that is null.
+    EmptyList,
+    /// A text where a list belongs.
+    TextForList,
+    /// An account without quotes.
+    NumericAccount,
+    /// An entry that is left out.
+    InvalidEntry,
+    /// `server.bind`, which Go ignores.
+    BindWins,
+}
+
+impl Warning {
+    pub(super) fn new(kind: WarningKind, problem: Problem) -> Self {
+        Self {
+            kind,
+            place: problem.place,
+            text: problem.text,
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.text)
+    }
+}
 
 /// Why a configuration cannot be used. All of these are the configuration's fault.
 #[derive(Debug)]

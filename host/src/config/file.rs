@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use crate::config::error::{ConfigError, Place, Problem, Warning};
+use crate::config::error::{ConfigError, Place, Problem, Warning, WarningKind};
 use crate::config::keys::Keys;
 use crate::config::yaml::{self, Value};
 
@@ -100,7 +100,13 @@ impl Table {
                     };
                     table.entries.insert(known, given);
                 }
+                None if let Some(meant) = keys.meant_to_protect(&key.name) => {
+                    let text =
+                        format!("unknown key `{}`; write `{meant}`", keys.setting(&key.name));
+                    return Err(Problem { place, text });
+                }
                 None => warnings.push(Warning {
+                    kind: WarningKind::UnknownKey,
                     place,
                     text: keys.unknown(&key.name),
                 }),
@@ -114,6 +120,22 @@ impl Table {
         self.entries
             .remove(key)
             .filter(|given| !matches!(given.value, Value::Null))
+    }
+
+    /// Reads a table in which nothing may be misspelt or empty: without it, a rule would match more, or a protection
+    /// would be gone. Go reads none of these, so none is more lenient there.
+    pub(super) fn strict(given: Given<Value>, keys: Keys) -> Result<Self, Problem> {
+        let mut warnings = Vec::new();
+        let table = Self::new(given, keys, &mut warnings)?;
+        if let Some(Warning { place, text, .. }) = warnings.into_iter().next() {
+            let text = text.replace("is ignored", "is refused here");
+            return Err(Problem { place, text });
+        }
+        let mut entries = table.entries.values();
+        match entries.find(|given| matches!(given.value, Value::Null)) {
+            Some(empty) => Err(empty.problem("has no value; write one, or remove the key")),
+            None => Ok(table),
+        }
     }
 
     /// Takes the table at `key` out.
@@ -167,11 +189,13 @@ impl Table {
                 .map(|item| (given.place.beside(item.position), item.value))
                 .collect(),
             Value::Null => {
-                warnings.push(given.problem("has nothing in it; write `[]`, or remove the key"));
+                let problem = given.problem("has nothing in it; write `[]`, or remove the key");
+                warnings.push(Warning::new(WarningKind::EmptyList, problem));
                 Vec::new()
             }
             Value::Text(ref text) => {
-                warnings.push(given.problem("is text, read as items between commas; write a list"));
+                let problem = given.problem("is text, read as items between commas; write a list");
+                warnings.push(Warning::new(WarningKind::TextForList, problem));
                 let items = text
                     .split(',')
                     .map(str::trim)
@@ -211,10 +235,13 @@ impl Table {
 
 /// A value, where it was given, and for which setting.
 #[derive(Clone, Debug)]
-pub(super) struct Given<T> {
-    pub(super) value: T,
-    pub(super) place: Place,
-    pub(super) setting: String,
+pub struct Given<T> {
+    /// The value.
+    pub value: T,
+    /// Where it was given.
+    pub place: Place,
+    /// The setting, such as `server.mapRoles[2]`.
+    pub setting: String,
 }
 
 impl<T> Given<T> {

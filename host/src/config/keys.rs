@@ -7,11 +7,14 @@ pub(super) struct Keys {
     pub(super) prefix: &'static str,
     /// The spelling that documents use.
     pub(super) names: &'static [&'static str],
+    /// Those without which less is protected. What is nearly one of them is not taken for an unknown key.
+    pub(super) protective: &'static [&'static str],
 }
 
 pub(super) const ROOT: Keys = Keys {
     prefix: "",
     names: &["clusterID", "defaultRole", "server"],
+    protective: &[],
 };
 
 pub(super) const SERVER: Keys = Keys {
@@ -43,23 +46,31 @@ pub(super) const SERVER: Keys = Keys {
         "sts",
         "userValidationRules",
     ],
+    protective: &[
+        "reservedPrefixConfig",
+        "scrubbedAccounts",
+        "userValidationRules",
+    ],
 };
 
 pub(super) const STS: Keys = Keys {
     prefix: "server.sts.",
     names: &["caFile", "connectTimeout", "endpoint", "timeout"],
+    protective: &[],
 };
 
 /// An entry of `server.mapRoles`. Its warnings name the entry themselves.
 pub(super) const ROLE: Keys = Keys {
     prefix: "",
     names: &["roleARN", "username", "groups"],
+    protective: &[],
 };
 
 /// An entry of `server.mapUsers`.
 pub(super) const USER: Keys = Keys {
     prefix: "",
     names: &["userARN", "username", "groups"],
+    protective: &[],
 };
 
 /// An entry of `server.mapRules`.
@@ -76,6 +87,7 @@ pub(super) const RULE: Keys = Keys {
         "groups",
         "groupsExpression",
     ],
+    protective: &[],
 };
 
 /// An entry of `server.reservedPrefixConfig`, as in aws-iam-authenticator; the last one is new.
@@ -86,12 +98,14 @@ pub(super) const RESERVED_PREFIXES: Keys = Keys {
         "usernamePrefixReserveList",
         "groupPrefixReserveList",
     ],
+    protective: &[],
 };
 
 /// An entry of `server.userValidationRules`, as in Kubernetes' AuthenticationConfiguration.
 pub(super) const VALIDATION: Keys = Keys {
     prefix: "",
     names: &["expression", "message"],
+    protective: &[],
 };
 
 impl Keys {
@@ -107,6 +121,11 @@ impl Keys {
             None => format!("known are `{}`", self.names.join("`, `")),
         };
         format!("unknown key `{}` is ignored; {advice}", self.setting(name))
+    }
+
+    /// The protective key that `name` is nearly.
+    pub(super) fn meant_to_protect(self, name: &str) -> Option<&'static str> {
+        nearest(name, self.names).filter(|meant| self.protective.contains(meant))
     }
 
     /// The documented spelling of `name`, compared without case.

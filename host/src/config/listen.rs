@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use rustls::pki_types::DnsName;
 
-use crate::config::error::Problem;
+use crate::config::error::{Problem, Warning, WarningKind};
 use crate::config::file::Given;
 use crate::config::layers::{Layers, flag};
 use crate::config::yaml::Value;
@@ -145,9 +145,12 @@ fn bind(layers: &mut Layers<'_>, address: &Host) -> Result<Option<Host>, Problem
     };
     let bind = host(&given)?;
     if bind != *address {
-        layers.warnings.push(given.problem(format_args!(
+        let problem = given.problem(format_args!(
             "wins: the server listens on `{bind}`, not on `server.address` `{address}` as the Go version did"
-        )));
+        ));
+        layers
+            .warnings
+            .push(Warning::new(WarningKind::BindWins, problem));
     }
     Ok(Some(bind))
 }

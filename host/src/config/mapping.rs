@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{Age, Backend, Globs, Mapping, Source};
 
-use crate::config::error::{Problem, Warning};
+use crate::config::error::{Problem, Warning, WarningKind};
 use crate::config::file::{Given, Table};
-use crate::config::keys::{self, Keys};
+use crate::config::keys;
 use crate::config::layers::Layers;
 use crate::config::rules;
 use crate::config::yaml::Value;
@@ -17,14 +17,16 @@ use crate::config::yaml::Value;
 #[derive(Debug, Default)]
 pub struct FileMappings {
     /// `server.mapRoles`, then `server.mapUsers`, each in its order.
-    pub mappings: Vec<Mapping>,
+    pub mappings: Vec<Given<Mapping>>,
     /// `server.mapAccounts`.
-    pub accounts: Vec<AccountId>,
+    pub accounts: Vec<Given<AccountId>>,
 }
 
 /// Reads `server.mapRoles`, `mapUsers` and `mapAccounts`. An entry that cannot be used is left out with a warning.
 pub(super) fn read(layers: &mut Layers<'_>) -> Result<FileMappings, Problem> {
     let globs = rules::globs(layers)?;
+    let lenient = |keys| move |entry, remarks: &mut _| Table::new(entry, keys, remarks);
+    let strict = |entry, _: &mut _| Table::strict(entry, keys::RULE);
     let exact = |arn| {
         move |source, table: &mut Table, warnings: &mut _| {
             Ok(Mapping {
@@ -33,19 +35,30 @@ pub(super) fn read(layers: &mut Layers<'_>) -> Result<FileMappings, Problem> {
             })
         }
     };
-    let mut mappings = list(layers, "mapRoles", keys::ROLE, exact("roleARN"))?;
-    mappings.extend(list(layers, "mapUsers", keys::USER, exact("userARN"))?);
-    mappings.extend(list(layers, "mapRules", keys::RULE, rule)?);
+    let mut mappings = list(layers, "mapRoles", lenient(keys::ROLE), exact("roleARN"))?;
+    mappings.extend(list(
+        layers,
+        "mapUsers",
+        lenient(keys::USER),
+        exact("userARN"),
+    )?);
+    mappings.extend(list(layers, "mapRules", strict, rule)?);
     for (place, mapping) in mappings.iter_mut().enumerate() {
-        mapping.age = Age::Place(place);
+        mapping.value.age = Age::Place(place);
     }
     let accounts = accounts(layers, "mapAccounts")?;
     Ok(FileMappings { mappings, accounts })
 }
 
-/// Reads `server.scrubbedAccounts`.
+/// Reads `server.scrubbedAccounts`. None is left out: its identities would be told.
 pub(super) fn scrubbed_accounts(layers: &mut Layers<'_>) -> Result<BTreeSet<AccountId>, Problem> {
-    Ok(accounts(layers, "scrubbedAccounts")?.into_iter().collect())
+    let entries = layers
+        .server
+        .list("scrubbedAccounts", &mut layers.warnings)?;
+    entries
+        .into_iter()
+        .map(|entry| account(layers, entry).map(|given| given.value))
+        .collect()
 }
 
 /// Reads `--backend-mode` and `server.backendMode`. None, or an empty list, means the file, as in Go.
@@ -107,22 +120,27 @@ pub(super) fn known_backend(name: &Given<String>) -> Result<Backend, Problem> {
 fn list(
     layers: &mut Layers<'_>,
     key: &'static str,
-    keys: Keys,
+    table: impl Fn(Given<Value>, &mut Vec<Warning>) -> Result<Table, Problem>,
     read: impl Fn(Source, &mut Table, &mut Vec<Warning>) -> Result<Mapping, Problem>,
-) -> Result<Vec<Mapping>, Problem> {
+) -> Result<Vec<Given<Mapping>>, Problem> {
     let entries = layers.server.list(key, &mut layers.warnings)?;
     let mut mappings = Vec::with_capacity(entries.len());
     for entry in entries {
+        let place = entry.place.clone();
         let position = entry.setting.clone();
         let source = Source {
             backend: Backend::MountedFile,
             position: position.clone(),
         };
         let mut remarks = Vec::new();
-        let mapping = Table::new(entry, keys, &mut remarks)
-            .and_then(|mut table| read(source, &mut table, &mut remarks));
+        let mapping =
+            table(entry, &mut remarks).and_then(|mut table| read(source, &mut table, &mut remarks));
         match mapping {
-            Ok(mapping) => mappings.push(mapping),
+            Ok(value) => mappings.push(Given {
+                value,
+                place,
+                setting: position.clone(),
+            }),
             Err(problem) => remarks.push(left_out(problem)),
         }
         layers
@@ -182,15 +200,11 @@ fn groups(table: &mut Table, warnings: &mut Vec<Warning>) -> Result<Vec<String>,
     Ok(groups.into_iter().map(|group| group.value).collect())
 }
 
-fn accounts(layers: &mut Layers<'_>, key: &'static str) -> Result<Vec<AccountId>, Problem> {
+fn accounts(layers: &mut Layers<'_>, key: &'static str) -> Result<Vec<Given<AccountId>>, Problem> {
     let entries = layers.server.list(key, &mut layers.warnings)?;
     let mut accounts = Vec::with_capacity(entries.len());
     for entry in entries {
-        if matches!(entry.value, Value::Number(_)) {
-            let text = "has no quotes; write some, since an account may start with 0";
-            layers.warnings.push(entry.problem(text));
-        }
-        match account(entry) {
+        match account(layers, entry) {
             Ok(account) => accounts.push(account),
             Err(problem) => layers.warnings.push(left_out(problem)),
         }
@@ -198,19 +212,25 @@ fn accounts(layers: &mut Layers<'_>, key: &'static str) -> Result<Vec<AccountId>
     Ok(accounts)
 }
 
-fn account(entry: Given<Value>) -> Result<AccountId, Problem> {
+fn account(layers: &mut Layers<'_>, entry: Given<Value>) -> Result<Given<AccountId>, Problem> {
+    if matches!(entry.value, Value::Number(_)) {
+        let text = "has no quotes; write some, since an account may start with 0";
+        let problem = entry.problem(text);
+        layers
+            .warnings
+            .push(Warning::new(WarningKind::NumericAccount, problem));
+    }
     let text = entry.into_text()?;
-    AccountId::parse(&text.value).ok_or_else(|| {
-        text.problem(format_args!(
+    match AccountId::parse(&text.value) {
+        Some(account) => Ok(text.with(account)),
+        None => Err(text.problem(format_args!(
             "is `{}`, which is not an account; write its digits",
             text.value
-        ))
-    })
+        ))),
+    }
 }
 
 fn left_out(problem: Problem) -> Warning {
-    Warning {
-        text: format!("{}; until then the entry is left out", problem.text),
-        ..problem
-    }
+    let text = format!("{}; until then the entry is left out", problem.text);
+    Warning::new(WarningKind::InvalidEntry, Problem { text, ..problem })
 }

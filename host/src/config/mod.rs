@@ -20,7 +20,8 @@ use ack_ram_core::arn::AccountId;
 use ack_ram_core::policy::Policy;
 use ack_ram_core::rules::Backend;
 
-pub use error::{ConfigError, Place, Problem, Warning};
+pub use error::{ConfigError, Place, Problem, Warning, WarningKind};
+pub use file::Given;
 pub use layers::{Overrides, Sources};
 pub use listen::{Host, Listen};
 pub use mapping::FileMappings;

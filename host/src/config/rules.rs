@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ack_ram_core::policy::Policy;
 use ack_ram_core::rules::{Backend, Globs, ReservedPrefixes, Validation};
 
-use crate::config::error::{Problem, Warning};
+use crate::config::error::Problem;
 use crate::config::file::{Given, Table};
 use crate::config::keys;
 use crate::config::layers::{Layers, boolean};
@@ -144,9 +144,8 @@ fn tables(
     keys: keys::Keys,
 ) -> Result<Vec<Table>, Problem> {
     let entries: Vec<Given<Value>> = layers.server.list(key, &mut layers.warnings)?;
-    let warnings: &mut Vec<Warning> = &mut layers.warnings;
     entries
         .into_iter()
-        .map(|entry| Table::new(entry, keys, warnings))
+        .map(|entry| Table::strict(entry, keys))
         .collect()
 }

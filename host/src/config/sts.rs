@@ -161,8 +161,15 @@ fn endpoint(layers: &mut Layers<'_>) -> Result<StsEndpoint, Problem> {
         .text("endpoint")?
         .filter(|given| !given.value.is_empty());
     if let Some(given) = in_file.or_else(|| layers.variable("ALIBABA_CLOUD_STS_ENDPOINT")) {
-        return StsEndpoint::parse(&given.value)
-            .map_err(|error| given.problem(format_args!("is `{}`; {error}", given.value)));
+        return StsEndpoint::parse(&given.value).map_err(|error| {
+            // A user and password do not belong here, and are not repeated.
+            let shown = if given.value.contains('@') {
+                "(hidden)"
+            } else {
+                &given.value
+            };
+            given.problem(format_args!("is `{shown}`; {error}"))
+        });
     }
     let region = layers.server.text("region")?;
     let region = flag("region", layers.overrides.region.as_ref())

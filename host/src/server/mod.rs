@@ -3,11 +3,13 @@
 mod connections;
 mod decision_log;
 mod health;
+mod limits;
 mod webhook;
 
 use std::fmt;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +24,8 @@ use crate::env;
 use crate::kubeconfig::{self, KubeconfigError};
 use crate::sts::{StsClient, TrustError};
 use connections::Connections;
+use health::Health;
+use limits::Limits;
 use webhook::Webhook;
 
 /// How long requests that are under way may take after the signal to stop. Each ends by its own deadlines before.
@@ -29,10 +33,9 @@ const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
 /// A server that listens, and has not yet accepted anything.
 pub struct Server {
-    listener: TcpListener,
-    health: Option<TcpListener>,
+    connections: Connections,
+    health: Option<Connections>,
     address: SocketAddr,
-    tls: TlsAcceptor,
     webhook: Arc<Webhook>,
 }
 
@@ -53,11 +56,15 @@ impl Server {
         let tls = ServingCertificate::new(Arc::clone(&authority), &names, env::now)
             .and_then(ServingCertificate::server_config)
             .map_err(ServerError::Certificate)?;
+        for warning in authority.warnings(env::now(), &names) {
+            tracing::warn!("{warning}");
+        }
         let listener = listen(config.listen.address()).await?;
-        let health = match config.listen.health_address() {
-            Some(address) => Some(listen(address.to_string()).await?),
+        let health = match config.listen.health_port {
+            Some(port) => Some(listen_everywhere(port).await?),
             None => None,
         };
+        let limits = Limits::of_this_process();
         let address = listener.local_addr().map_err(ServerError::Address)?;
         if let Some(path) = &config.generate_kubeconfig {
             kubeconfig::write(path, &config.listen.url(address.port()), &authority)
@@ -65,17 +72,14 @@ impl Server {
             tracing::info!(path = %path.display(), "the webhook kubeconfig is written");
         }
         tracing::info!(cluster_id = %config.policy.cluster_id, sts = %config.sts.endpoint, "asking STS");
+        let tls = TlsAcceptor::from(Arc::new(tls));
         Ok(Self {
-            listener,
-            health,
+            connections: Connections::new(listener, Some(tls), limits.connections),
+            health: health
+                .map(|listener| Connections::new(listener, None, limits::HEALTH_CONNECTIONS)),
             address,
-            tls: TlsAcceptor::from(Arc::new(tls)),
             webhook: Arc::new(Webhook::new(Authenticator {
-                identifier: Identifier {
-                    policy: config.policy,
-                    sts,
-                    clock: env::now,
-                },
+                identifier: Identifier::new(config.policy, sts, limits.sts_calls, env::now),
                 rules,
             })),
         })
@@ -87,21 +91,33 @@ impl Server {
         self.address
     }
 
-    /// Serves until `stop` resolves, then finishes what is under way.
-    pub async fn serve(self, stop: impl Future<Output = ()>) {
-        let mut connections = Connections::new();
+    /// Serves until `stop` resolves, then finishes what is under way, unless `stop_now` resolves before that.
+    pub async fn serve(
+        mut self,
+        stop: impl Future<Output = ()>,
+        stop_now: impl Future<Output = ()>,
+    ) {
         tracing::info!("listening on https://{}/authenticate", self.address);
         tokio::select! {
-            () = connections.accept_tls(self.listener, self.tls, self.webhook) => {}
-            () = health::serve(self.health) => {}
+            () = self.connections.serve(self.webhook) => {}
+            () = serve_health(self.health.as_mut()) => {}
             () = stop => {}
         }
         tracing::info!("stopping: no new connections, finishing what is under way");
-        if connections.finish(STOP_DEADLINE).await {
-            tracing::info!("stopped");
-        } else {
-            tracing::warn!("stopped; some connections were still open after {STOP_DEADLINE:?}");
+        tokio::select! {
+            () = self.connections.finish() => tracing::info!("stopped"),
+            () = stop_now => tracing::warn!("stopped at once, as asked"),
+            () = tokio::time::sleep(STOP_DEADLINE) => {
+                tracing::warn!("stopped; some connections were still open after {STOP_DEADLINE:?}");
+            }
         }
+    }
+}
+
+async fn serve_health(health: Option<&mut Connections>) {
+    match health {
+        Some(connections) => connections.serve(Arc::new(Health)).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -109,6 +125,19 @@ async fn listen(address: String) -> Result<TcpListener, ServerError> {
     TcpListener::bind(&address)
         .await
         .map_err(|source| ServerError::Listen { address, source })
+}
+
+/// Listens on all interfaces, of IPv6 and IPv4 where there is IPv6 at all.
+async fn listen_everywhere(port: u16) -> Result<TcpListener, ServerError> {
+    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
+        Err(error) if error.kind() != ErrorKind::AddrInUse => {
+            listen(format!("{}:{port}", Ipv4Addr::UNSPECIFIED)).await
+        }
+        bound => bound.map_err(|source| ServerError::Listen {
+            address: format!("port {port} of all interfaces"),
+            source,
+        }),
+    }
 }
 
 /// Why the server did not start.

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use ack_ram_core::review::{self, Answer, TokenReview};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::Body;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::authenticator::Authenticator;
+use crate::server::connections::Respond;
 use crate::server::decision_log;
 
 /// A TokenReview is little more than its token.
@@ -27,27 +28,7 @@ impl Webhook {
         Self { authenticator }
     }
 
-    pub(super) async fn respond<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
-    where
-        B: Body,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        match (request.uri().path(), request.method()) {
-            ("/authenticate", &Method::POST) => match self.authenticate(request).await {
-                Ok(answer) => json(answer),
-                Err(rejection) => rejection.response(),
-            },
-            ("/authenticate", _) => Rejection::Method.response(),
-            ("/healthz", &Method::GET | &Method::HEAD) => Response::new(Full::from("ok")),
-            _ => Rejection::NotFound.response(),
-        }
-    }
-
-    async fn authenticate<B>(&self, request: Request<B>) -> Result<Answer, Rejection>
-    where
-        B: Body,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
+    async fn authenticate(&self, request: Request<Incoming>) -> Result<Answer, Rejection> {
         let started = Instant::now();
         if !is_json(request.headers()) {
             return Err(Rejection::ContentType);
@@ -58,6 +39,20 @@ impl Webhook {
         let decision = self.authenticator.decide(review.token()).await;
         decision_log::write(&decision, started.elapsed());
         Ok(review::answer(review.version(), &decision))
+    }
+}
+
+impl Respond for Webhook {
+    async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        match (request.uri().path(), request.method()) {
+            ("/authenticate", &Method::POST) => match self.authenticate(request).await {
+                Ok(answer) => json(answer),
+                Err(rejection) => rejection.response(),
+            },
+            ("/authenticate", _) => Rejection::Method.response(),
+            ("/healthz", &Method::GET | &Method::HEAD) => Response::new(Full::from("ok")),
+            _ => Rejection::NotFound.response(),
+        }
     }
 }
 
@@ -111,11 +106,7 @@ impl Rejection {
     }
 }
 
-async fn read<B>(body: B) -> Result<Bytes, Rejection>
-where
-    B: Body,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+async fn read(body: Incoming) -> Result<Bytes, Rejection> {
     if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
         return Err(Rejection::TooLarge);
     }

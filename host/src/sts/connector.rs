@@ -13,7 +13,7 @@ use hyper::Uri;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
-use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -21,7 +21,8 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use crate::config::Sts;
+use crate::config::{Host, Sts};
+use crate::env;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
@@ -41,9 +42,11 @@ impl Connector {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
+        // Shared out among the addresses of the name, so that a dead one leaves time for the next.
+        tcp.set_connect_timeout(Some(settings.connect_timeout));
         let proxied = ProxiedConnector {
             tcp,
-            proxies: Arc::new(Matcher::from_env()),
+            proxy: proxy(settings.endpoint.uri())?,
         };
         Ok(Self {
             https: HttpsConnector::from((proxied, tls)),
@@ -75,11 +78,11 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// Connects through `HTTPS_PROXY` where that and `NO_PROXY` say so, as Go does.
+/// Connects through the proxy, if there is one.
 #[derive(Clone)]
 struct ProxiedConnector {
     tcp: HttpConnector,
-    proxies: Arc<Matcher>,
+    proxy: Option<Arc<Intercept>>,
 }
 
 impl Service<Uri> for ProxiedConnector {
@@ -92,7 +95,7 @@ impl Service<Uri> for ProxiedConnector {
     }
 
     fn call(&mut self, endpoint: Uri) -> Self::Future {
-        let Some(proxy) = self.proxies.intercept(&endpoint) else {
+        let Some(proxy) = &self.proxy else {
             let connecting = self.tcp.call(endpoint);
             return Box::pin(async { Ok(connecting.await?) });
         };
@@ -102,6 +105,27 @@ impl Service<Uri> for ProxiedConnector {
         }
         Box::pin(async move { Ok(tunnel.call(endpoint).await?) })
     }
+}
+
+/// The proxy for `endpoint`, by `HTTPS_PROXY` and `NO_PROXY`, as in Go: never for this machine, and no other variable.
+fn proxy(endpoint: &Uri) -> Result<Option<Arc<Intercept>>, TrustError> {
+    let variable = |name: &str| env::variable(name).or_else(|| env::variable(&name.to_lowercase()));
+    let host = endpoint.host().unwrap_or_default();
+    let is_here = Host::parse(host).is_some_and(|host| host.is_loopback());
+    let Some(text) = variable("HTTPS_PROXY").filter(|_| !is_here) else {
+        return Ok(None);
+    };
+    let everything = Matcher::builder().https(text.clone()).build();
+    let is_http = |proxy: &Intercept| proxy.uri().scheme_str() == Some("http");
+    if !everything
+        .intercept(endpoint)
+        .is_some_and(|proxy| is_http(&proxy))
+    {
+        return Err(TrustError::Proxy);
+    }
+    let exempt = variable("NO_PROXY").unwrap_or_default();
+    let matcher = Matcher::builder().https(text).no(exempt).build();
+    Ok(matcher.intercept(endpoint).map(Arc::new))
 }
 
 /// Whom to trust as STS: the certificates of `ca_file`, else the system's (or those of `SSL_CERT_FILE`).
@@ -132,7 +156,7 @@ fn roots(ca_file: Option<&PathBuf>) -> Result<RootCertStore, TrustError> {
     Ok(roots)
 }
 
-/// Why the certificates that prove STS could not be had. All of these are the configuration's fault.
+/// Why STS cannot be connected to in a way that can be trusted. All of these are the configuration's fault.
 #[derive(Debug)]
 pub enum TrustError {
     /// `server.sts.caFile` cannot be used.
@@ -142,6 +166,8 @@ pub enum TrustError {
         /// Why.
         reason: String,
     },
+    /// `HTTPS_PROXY` is no proxy that can be used. What it says is not repeated: it may hold a password.
+    Proxy,
     /// There are none in the file, or in the system's store.
     Nobody(Option<PathBuf>),
 }
@@ -153,6 +179,9 @@ impl fmt::Display for TrustError {
                 f,
                 "cannot read `server.sts.caFile` `{}`: {reason}; give it a PEM file of certificates",
                 path.display()
+            ),
+            Self::Proxy => f.write_str(
+                "`HTTPS_PROXY` is not `http://[user:password@]host[:port]`; correct it, or exempt STS with `NO_PROXY`",
             ),
             Self::Nobody(Some(path)) => write!(
                 f,

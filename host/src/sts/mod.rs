@@ -70,7 +70,7 @@ impl StsClient {
     /// A client as `settings` say. Nothing is sent yet.
     ///
     /// # Errors
-    /// When there are no certificates to trust.
+    /// When there are no certificates to trust, or the proxy cannot be used.
     pub fn new(settings: &Sts) -> Result<Self, TrustError> {
         let connector = Connector::new(settings)?;
         let client = Client::builder(TokioExecutor::new())

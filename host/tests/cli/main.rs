@@ -7,8 +7,12 @@
 )]
 
 mod bad_input;
+mod diff;
+mod explain;
 mod help;
 mod init;
+mod inspect;
+mod lint;
 mod login;
 mod program;
 mod server;

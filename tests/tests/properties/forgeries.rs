@@ -208,7 +208,7 @@ struct Style {
 
 impl Style {
     fn any() -> impl Strategy<Value = Self> {
-        ("[ \t\r\n]{0,2}", 1..9_usize, 0..9_usize).prop_map(|(space, escape_every, turn)| Self {
+        ("[ \t\r\n]{0,2}", 2..9_usize, 0..9_usize).prop_map(|(space, escape_every, turn)| Self {
             space,
             escape_every,
             turn,

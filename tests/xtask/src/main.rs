@@ -3,6 +3,7 @@
 mod cargo;
 mod counts;
 mod failure;
+mod fuzz;
 mod run;
 mod stages;
 mod summary;
@@ -12,6 +13,7 @@ mod workspace;
 
 use std::env;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
@@ -52,6 +54,15 @@ enum Task {
         #[arg(value_parser = PossibleValuesParser::new(stages::names()))]
         only: Vec<String>,
     },
+    /// Run the fuzz targets
+    Fuzz {
+        /// Only these targets
+        #[arg(value_parser = PossibleValuesParser::new(fuzz::TARGETS))]
+        targets: Vec<String>,
+        /// How long to run each
+        #[arg(long, default_value_t = fuzz::SHORT.as_secs())]
+        seconds: u64,
+    },
     /// Build the wasm modules for release, check what they import, and print their sizes
     Wasm {
         /// What to build with, instead of the first that is there
@@ -78,6 +89,14 @@ fn perform(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let runner = Runner::new(workspace.target.join("xtask"), arguments.verbose)?;
     match &arguments.task {
         Task::Test { quick, only } => Ok(stages::run(&workspace, &runner, *quick, only)),
+        Task::Fuzz { targets, seconds } => {
+            let mut chosen: Vec<&str> = targets.iter().map(String::as_str).collect();
+            if chosen.is_empty() {
+                chosen = fuzz::TARGETS.to_vec();
+            }
+            fuzz::run(&workspace, &runner, &chosen, Duration::from_secs(*seconds))?;
+            Ok(ExitCode::SUCCESS)
+        }
         Task::Wasm { toolchain } => {
             wasm::build_all(&workspace, &runner, *toolchain)?;
             Ok(ExitCode::SUCCESS)

@@ -63,7 +63,17 @@ impl Runner {
 
     /// Runs `command` to its end. The output of one that fails is shown.
     pub fn finish(&self, name: &str, command: Command) -> Result<Finished, Failure> {
-        let finished = self.attempt(LIMIT, name, command)?;
+        self.finish_within(LIMIT, name, command)
+    }
+
+    /// The same with a limit of its own.
+    pub fn finish_within(
+        &self,
+        limit: Duration,
+        name: &str,
+        command: Command,
+    ) -> Result<Finished, Failure> {
+        let finished = self.attempt(limit, name, command)?;
         if !finished.status.success() && !self.verbose {
             show_end(&finished.output);
         }

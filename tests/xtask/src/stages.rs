@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::run::Runner;
 use crate::summary::{Line, Verdict, seconds, table};
 use crate::workspace::Workspace;
-use crate::{tools, wasm};
+use crate::{fuzz, tools, wasm};
 
 struct Stage {
     name: &'static str,
@@ -18,7 +18,7 @@ struct Stage {
     run: fn(&Context<'_>, &mut Option<Tests>) -> Result<(), Failure>,
 }
 
-const STAGES: [Stage; 9] = [
+const STAGES: [Stage; 11] = [
     Stage {
         name: "format",
         what: "the code is formatted",
@@ -60,6 +60,18 @@ const STAGES: [Stage; 9] = [
         what: "the wasm modules and what they import",
         quick: false,
         run: wasm_modules,
+    },
+    Stage {
+        name: "wasmtime",
+        what: "the wasm module decides what native code decides",
+        quick: false,
+        run: wasm_tests,
+    },
+    Stage {
+        name: "fuzz",
+        what: "each fuzz target for a short while",
+        quick: false,
+        run: fuzz_targets,
     },
     Stage {
         name: "cluster",
@@ -167,6 +179,30 @@ fn licences(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure>
 
 fn wasm_modules(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {
     wasm::build_all(context.workspace, context.runner, None)
+}
+
+fn wasm_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Failure> {
+    let mut command = cargo(&["test", "--package", "ack-ram-tests", "--test", "wasm"]);
+    command
+        .args(["--features", "wasm"])
+        .env(
+            "ACK_RAM_CORE_WASM",
+            wasm::CORE_WITH_CEL.path(context.workspace),
+        )
+        .env(
+            "ACK_RAM_CORE_WASM_WITHOUT_CEL",
+            wasm::CORE.path(context.workspace),
+        );
+    context.run_tests("wasmtime", command, tests)
+}
+
+fn fuzz_targets(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {
+    fuzz::run(
+        context.workspace,
+        context.runner,
+        &fuzz::TARGETS,
+        fuzz::SHORT,
+    )
 }
 
 fn cluster_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Failure> {

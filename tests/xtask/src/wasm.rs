@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::PathBuf;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -14,8 +15,33 @@ use crate::workspace::Workspace;
 
 const PROFILE: &str = "wasm";
 
-/// A package whose library becomes a module that may import nothing.
-const MODULES: [&str; 1] = ["ack-ram-core-wasm"];
+/// A module that may import nothing.
+pub struct WasmModule {
+    name: &'static str,
+    /// The package whose library it is.
+    package: &'static str,
+    features: &'static str,
+}
+
+/// The decision, without conditions, names and validations in CEL.
+pub const CORE: WasmModule = WasmModule {
+    name: "core",
+    package: "ack-ram-core-wasm",
+    features: "",
+};
+/// The whole decision.
+pub const CORE_WITH_CEL: WasmModule = WasmModule {
+    name: "core-with-cel",
+    package: "ack-ram-core-wasm",
+    features: "cel",
+};
+
+impl WasmModule {
+    /// Where [`build_all`] leaves it: cargo's own file is the one that was built last from the package.
+    pub fn path(&self, workspace: &Workspace) -> PathBuf {
+        built_in(workspace).join(format!("{}.wasm", self.name))
+    }
+}
 
 /// Builds every module with `toolchain`, or else the first that works, and prints their sizes.
 pub fn build_all(
@@ -27,19 +53,47 @@ pub fn build_all(
         Some(chosen) => chosen.prepare(runner)?,
         None => Toolchain::find(runner)?,
     };
-    for package in MODULES {
-        let mut build = toolchain.build_command();
-        build.args(["--profile", PROFILE, "--package", package]);
-        runner.run(&format!("build {package}"), build)?;
-
-        let file = format!("{}.wasm", package.replace('-', "_"));
-        let path = workspace.target.join(TARGET).join(PROFILE).join(file);
-        let module = fs::read(&path).map_err(Failure::io(path.display().to_string()))?;
-        check(package, &module)?;
-        let gzip = gzip_size(&module).map_err(Failure::io("gzip"))?;
-        eprintln!("      {package}: {} bytes, {gzip} with gzip", module.len());
+    for module in [CORE, CORE_WITH_CEL] {
+        build(workspace, runner, toolchain, &module)?;
     }
     Ok(())
+}
+
+fn build(
+    workspace: &Workspace,
+    runner: &Runner,
+    toolchain: Toolchain,
+    module: &WasmModule,
+) -> Result<(), Failure> {
+    let WasmModule {
+        name,
+        package,
+        features,
+    } = module;
+    let mut build = toolchain.build_command();
+    build.args([
+        "--profile",
+        PROFILE,
+        "--package",
+        package,
+        "--features",
+        features,
+    ]);
+    runner.run(&format!("build {name}.wasm"), build)?;
+
+    let file = format!("{}.wasm", package.replace('-', "_"));
+    let built = built_in(workspace).join(file);
+    let bytes = fs::read(&built).map_err(Failure::io(built.display().to_string()))?;
+    check(name, &bytes)?;
+    let gzip = gzip_size(&bytes).map_err(Failure::io("gzip"))?;
+    eprintln!("      {name}.wasm: {} bytes, {gzip} with gzip", bytes.len());
+    let path = module.path(workspace);
+    fs::write(&path, &bytes).map_err(Failure::io(path.display().to_string()))
+}
+
+/// Where cargo leaves modules.
+fn built_in(workspace: &Workspace) -> PathBuf {
+    workspace.target.join(TARGET).join(PROFILE)
 }
 
 fn check(package: &str, module: &[u8]) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::decision::{Decision, Explanation};
+use ack_ram_core::decision::{Decision, Explanation, Stage};
 use ack_ram_core::login::{Step, begin};
 use ack_ram_core::policy::Policy;
 use ack_ram_core::review::{self, ReviewVersion};
@@ -130,6 +130,8 @@ pub enum Outcome {
     Decision {
         /// Its stable name.
         code: &'static str,
+        /// The stages that the login passed.
+        passed: &'static [Stage],
         /// The HTTP status of the answer to the API server.
         status: u16,
         /// The answer's body.
@@ -263,6 +265,7 @@ fn outcome(decision: Decision) -> Outcome {
     let answer = review::answer(ReviewVersion::V1, &decision);
     Outcome::Decision {
         code: decision.code(),
+        passed: decision.outcome.passed(),
         status: answer.status,
         answer: String::from_utf8_lossy(&answer.body).into_owned(),
         explanation: Box::new(decision.explanation),

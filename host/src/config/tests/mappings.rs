@@ -73,7 +73,7 @@ fn a_bad_entry_is_left_out_and_the_others_stay() {
         let kept = load_yaml(&yaml).unwrap().mappings.mappings;
         assert!(
             kept.iter()
-                .any(|mapping| mapping.source.position == "server.mapRoles[1]")
+                .any(|mapping| mapping.value.source.position == "server.mapRoles[1]")
         );
         let is_left_out = expected.iter().any(|line| line.ends_with("left out"));
         assert_eq!(kept.len(), if is_left_out { 1 } else { 2 }, "{entry}");
@@ -98,7 +98,7 @@ fn an_account_never_becomes_another_number() {
         ("", None, Some("has nothing in it; write a value; until then the entry is left out".to_owned())),
     ] {
         let config = load_yaml(&format!("clusterID: c\nserver:\n  mapAccounts:\n  - {entry}\n")).unwrap();
-        let accounts: Vec<_> = config.mappings.accounts.iter().map(AccountId::as_str).collect();
+        let accounts: Vec<_> = config.mappings.accounts.iter().map(|given| given.value.as_str()).collect();
         assert_eq!(accounts, account.into_iter().collect::<Vec<_>>(), "{entry}");
         let last = config.warnings.last().map(|warning| warning.text.replace("`server.mapAccounts[0]` ", ""));
         assert_eq!(last, remark, "{entry}");

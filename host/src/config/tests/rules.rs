@@ -47,7 +47,12 @@ server:
         }
     );
     assert_eq!(config.rules.validations.len(), 1);
-    let mappings = &config.mappings.mappings;
+    let mappings: Vec<_> = config
+        .mappings
+        .mappings
+        .iter()
+        .map(|given| &given.value)
+        .collect();
     assert!(
         mappings
             .iter()
@@ -115,8 +120,51 @@ fn bad_settings_about_rules_are_refused() {
             "userValidationRules: [{expression: '1 +', message: m}]",
             "was refused",
         ),
+        (
+            "userValidationRules: [{expresion: 'true', message: m}]",
+            "unknown key `expresion`",
+        ),
+        (
+            "userValidationRules: [{expression: , message: m}]",
+            "has no value; write one, or remove the key",
+        ),
+        ("userValidationRule: []", "write `userValidationRules`"),
+        ("scrubbedAccount: []", "write `scrubbedAccounts`"),
+        (
+            "scrubbedAccounts: [abc]",
+            "is `abc`, which is not an account",
+        ),
+        (
+            "reservedPrefixConfig: [{backendMode: CRD, usernamePrefixReserve: [a]}]",
+            "unknown key `usernamePrefixReserve`",
+        ),
     ] {
         let error = load_yaml(&format!("clusterID: c1\nserver:\n  {setting}\n")).unwrap_err();
         assert!(error.contains(message), "{setting}: {error}");
+    }
+}
+
+#[test]
+fn a_rule_whose_condition_is_misspelt_or_empty_is_left_out() {
+    for (entry, message) in [
+        (
+            "{arnPattern: 'acs:ram::1:**', matches: 'false', username: root}",
+            "unknown key `matches`",
+        ),
+        (
+            "{arnPattern: 'acs:ram::1:**', match: , username: root}",
+            "has no value",
+        ),
+        (
+            "{arnPattern: 'acs:ram::1:**', match: ~, username: root}",
+            "has no value",
+        ),
+    ] {
+        let yaml = format!("clusterID: c1\nserver:\n  mapRules:\n    - {entry}\n");
+        let config = load_yaml(&yaml).unwrap();
+        assert!(config.mappings.mappings.is_empty(), "{entry}");
+        let warnings = messages(&yaml).join("\n");
+        assert!(warnings.contains(message), "{entry}: {warnings}");
+        assert!(warnings.contains("left out"), "{entry}: {warnings}");
     }
 }

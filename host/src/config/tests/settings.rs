@@ -71,7 +71,8 @@ server:
         .mappings
         .mappings
         .iter()
-        .map(|mapping| {
+        .map(|given| {
+            let mapping = &given.value;
             format!(
                 "{} {} {} {:?}",
                 mapping.source.position, mapping.arn, mapping.username, mapping.groups
@@ -90,7 +91,7 @@ server:
             .mappings
             .accounts
             .iter()
-            .map(AccountId::as_str)
+            .map(|given| given.value.as_str())
             .collect::<Vec<_>>(),
         ["000000000002"]
     );
@@ -307,6 +308,6 @@ fn the_example_in_deploy_is_a_good_configuration() {
     assert_eq!(config.warnings, []);
     assert_eq!(config.mappings.mappings.len(), 2);
     for mapping in config.mappings.mappings {
-        Rule::compile(mapping).unwrap();
+        Rule::compile(mapping.value).unwrap();
     }
 }

@@ -1,0 +1,36 @@
+//! Configuration files.
+
+use std::fs;
+
+use ack_ram_authenticator::config::{self, Overrides, Sources};
+use tempfile::NamedTempFile;
+
+/// The file, YAML.
+pub fn configuration(input: &[u8]) {
+    let file = NamedTempFile::new().unwrap();
+    fs::write(file.path(), input).unwrap();
+    let overrides = Overrides::default();
+    let sources = Sources {
+        file: Some(file.path()),
+        overrides: &overrides,
+        variables: &|_| None,
+    };
+    match config::load(&sources) {
+        Ok(config) => {
+            assert!(!config.backends.is_empty(), "nobody answers");
+            for warning in &config.warnings {
+                check_message(&warning.to_string());
+            }
+        }
+        Err(error) => check_message(&error.to_string()),
+    }
+    let _ = config::load_webhook(&sources);
+    let _ = config::load_client(&sources);
+}
+
+/// One line that begins with the place. What it quotes of the file may be of any characters but line feeds.
+#[track_caller]
+fn check_message(message: &str) {
+    assert!(!message.trim().is_empty(), "nothing is said");
+    assert!(!message.contains('\n'), "{message:?}");
+}

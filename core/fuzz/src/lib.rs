@@ -1,0 +1,72 @@
+//! Fuzz targets: functions of bytes that panic when something is not as it must be.
+//!
+//! Each is a program for libFuzzer; `cargo xtask fuzz` builds and runs them. Inputs are text, so that seeds and findings
+//! can be read.
+
+mod configuration;
+mod rules;
+mod seeds;
+mod sts_reply;
+mod token;
+mod token_review;
+
+pub use configuration::configuration;
+pub use rules::rules;
+pub use seeds::write_seeds;
+pub use sts_reply::sts_reply;
+pub use token::token;
+pub use token_review::token_review;
+
+use ack_ram_core::decision::Decision;
+use ack_ram_core::review::{self, ReviewVersion};
+use ack_ram_core::time::UnixTime;
+
+/// The time of the seeds: 2026-01-02T03:05:00Z.
+const NOW: UnixTime = UnixTime::from_seconds(1_767_323_100);
+
+/// The `main` of a target's program: libFuzzer's, or else one that runs the target on the files that it is given.
+///
+/// Under libFuzzer it first writes the target's seeds to the folder that `ACK_RAM_FUZZ_SEEDS` names.
+#[macro_export]
+macro_rules! program {
+    ($target:ident) => {
+        #[cfg(feature = "libfuzzer")]
+        $crate::libfuzzer_sys::fuzz_target!(
+            init: $crate::write_seeds(stringify!($target)),
+            |input: &[u8]| $crate::$target(input)
+        );
+
+        #[cfg(not(feature = "libfuzzer"))]
+        fn main() -> std::io::Result<()> {
+            for path in std::env::args_os().skip(1) {
+                $crate::$target(&std::fs::read(path)?);
+            }
+            Ok(())
+        }
+    };
+}
+
+#[cfg(feature = "libfuzzer")]
+#[doc(hidden)]
+pub use libfuzzer_sys;
+
+/// What people are told is one line, and what the API server is told is JSON of the right kind.
+fn check_told(decision: &Decision) {
+    if let Some(message) = decision.public_message() {
+        check_line(&message);
+    }
+    let granted = decision.code() == "granted";
+    for version in [ReviewVersion::V1, ReviewVersion::V1Beta1] {
+        let answer = review::answer(version, decision);
+        let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        assert!(matches!(answer.status, 200 | 503), "{body}");
+        assert_eq!(body["status"]["authenticated"] == true, granted, "{body}");
+    }
+    serde_json::to_string(&decision.explanation).unwrap();
+}
+
+#[track_caller]
+fn check_line(message: &str) {
+    assert!(!message.is_empty(), "nothing is said");
+    assert!(!message.contains(char::is_control), "{message:?}");
+}

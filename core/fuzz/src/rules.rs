@@ -1,0 +1,111 @@
+//! Mappings: subjects, conditions, templates, expressions, validations.
+
+use ack_ram_core::access_key::AccessKeyId;
+use ack_ram_core::arn::Arn;
+use ack_ram_core::decision::KubernetesUser;
+use ack_ram_core::identity::Identity;
+use ack_ram_core::rules::subject::Subject;
+use ack_ram_core::rules::{
+    Age, Backend, BackendRules, Globs, Mapping, Rule, RuleSet, Source, Validation,
+};
+
+use crate::check_line;
+
+/// A line for each field, empty for one that is not there: somebody's ARN, then `arn`, `arnPattern`, `userID`,
+/// `roleID`, `match`, `username`, `usernameExpression`, `groupsExpression`, a validation, and then groups.
+pub fn rules(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let mut lines = text.split('\n');
+    let mut next = || lines.next().unwrap_or_default();
+    let arn = Arn::parse(next());
+    let mut field = || {
+        Some(next())
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+    };
+    let (exact, arn_pattern, user_id, role_id) = (field(), field(), field(), field());
+    let (condition, username, username_expression) = (field(), field(), field());
+    let (groups_expression, validation) = (field(), field());
+    let source = Source {
+        backend: Backend::Crd,
+        position: "rule".to_owned(),
+    };
+    let mapping = Mapping {
+        source,
+        age: Age::Place(0),
+        arn: exact.unwrap_or_default(),
+        globs: Globs::Wildcards,
+        arn_pattern,
+        user_id,
+        role_id,
+        condition,
+        username: username.unwrap_or_default(),
+        username_expression,
+        groups: lines.map(str::to_owned).collect(),
+        groups_expression,
+    };
+    let written: Vec<String> = mapping
+        .groups
+        .iter()
+        .chain([&mapping.username])
+        .cloned()
+        .collect();
+    let rule = match Rule::compile(mapping) {
+        Ok(rule) => rule,
+        Err(error) => return check_refusal(&error.to_string()),
+    };
+    let validations = match validation.map(|text| Validation::compile(&text, "no")) {
+        Some(Err(error)) => return check_refusal(&error.to_string()),
+        Some(Ok(validation)) => vec![validation],
+        None => Vec::new(),
+    };
+    let account = match rule.subject() {
+        Subject::Arn(arn) => Some(arn.account().clone()),
+        Subject::Pattern(pattern) => Some(pattern.account().clone()),
+        Subject::Id(_) | Subject::Anyone => None,
+    };
+    let mut rules = BackendRules::new(Backend::Crd);
+    rules.apply(rule);
+    let rules = RuleSet::new(vec![rules], [].into()).with_validations(validations);
+    let others = ["acs:ram::1234567890123456:user/alice", "acs:ram::1:root"].map(Arn::parse);
+    for arn in others.into_iter().chain([arn]).flatten() {
+        let identity = Identity {
+            arn,
+            user_id: "200000000000000001".into(),
+            access_key_id: AccessKeyId::parse("LTAI5tFakeAccessKeyId001").unwrap(),
+        };
+        let (explanation, result) = rules.explain(&identity);
+        if explanation.matched.is_some() {
+            assert!(
+                account
+                    .as_ref()
+                    .is_none_or(|own| own == identity.account_id())
+            );
+        }
+        if let Ok(user) = result {
+            assert!(
+                explanation.matched.is_some(),
+                "nothing speaks for {}",
+                identity.arn
+            );
+            check_user(&user, &written);
+        }
+        serde_json::to_string(&explanation).unwrap();
+    }
+}
+
+fn check_user(user: &KubernetesUser, written: &[String]) {
+    for name in user.groups.iter().chain([&user.username]) {
+        assert!(
+            !name.is_empty() && !name.contains(char::is_control),
+            "{name:?}"
+        );
+        let is_said = || written.iter().any(|text| text.starts_with("system:"));
+        assert!(!name.starts_with("system:") || is_said(), "{name}");
+    }
+}
+
+/// A refusal quotes what it refuses, which may be of any characters; but it says something.
+fn check_refusal(message: &str) {
+    check_line(message.lines().next().unwrap_or_default());
+}

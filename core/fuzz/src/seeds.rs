@@ -1,0 +1,159 @@
+//! What fuzzing starts from: the vectors of the tests.
+
+use std::path::PathBuf;
+use std::{env, fs};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+const LOGINS: &str = include_str!("../../../tests/vectors/logins.json");
+const TOKENS: &str = include_str!("../../../tests/vectors/tokens.json");
+const EXPRESSIONS: &str = include_str!("../../../tests/vectors/cel.json");
+const CONFIGURATIONS: [&str; 4] = [
+    include_str!("../configurations/as-for-go.yaml"),
+    include_str!("../configurations/minimal.yaml"),
+    include_str!("../configurations/mistakes.yaml"),
+    include_str!("../configurations/rules.yaml"),
+];
+const REVIEW: &str = r#"{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1","metadata":{"creationTimestamp":null},"spec":{"token":"k8s-ack-v2.e30=","audiences":["https://kubernetes.default.svc"]},"status":{"user":{}}}"#;
+
+/// Writes the seeds of `target` to the folder that `ACK_RAM_FUZZ_SEEDS` names, if it names one.
+///
+/// # Panics
+/// When they cannot be written.
+pub fn write_seeds(target: &str) {
+    let Some(folder) = env::var_os("ACK_RAM_FUZZ_SEEDS").map(PathBuf::from) else {
+        return;
+    };
+    fs::create_dir_all(&folder).unwrap();
+    for (number, seed) in seeds(target).iter().enumerate() {
+        fs::write(folder.join(format!("seed-{number}")), seed).unwrap();
+    }
+}
+
+fn seeds(target: &str) -> Vec<String> {
+    match target {
+        "token" => tokens(),
+        "sts_reply" => replies(),
+        "token_review" => reviews(),
+        "rules" => mappings().chain(expressions()).collect(),
+        "configuration" => CONFIGURATIONS.map(str::to_owned).into(),
+        other => panic!("there is no target `{other}`"),
+    }
+}
+
+fn tokens() -> Vec<String> {
+    let cases = cases(TOKENS).into_iter();
+    let seeds = cases.filter_map(|case| match (&case["json"], &case["token"]) {
+        (Value::String(json), _) => Some(format!("2:{json}")),
+        (_, Value::String(token)) => Some(from_token(token)),
+        _ => None,
+    });
+    seeds.collect()
+}
+
+/// Base64 is opaque to a fuzzer: what it holds is the better seed.
+fn from_token(token: &str) -> String {
+    let payload = token.strip_prefix("k8s-ack-v1.");
+    let decoded = payload.and_then(|text| {
+        let url = STANDARD.decode(text).ok()?;
+        String::from_utf8(url).ok()
+    });
+    decoded.map_or_else(|| token.to_owned(), |url| format!("1:{url}"))
+}
+
+fn replies() -> Vec<String> {
+    let seeds = cases(LOGINS).into_iter().filter_map(|case| {
+        let response = &case["login"]["sts"]["response"];
+        Some(format!(
+            "{}\n{}",
+            response["status"],
+            response["body"].as_str()?
+        ))
+    });
+    seeds.collect()
+}
+
+fn reviews() -> Vec<String> {
+    let beta = REVIEW.replace("io/v1", "io/v1beta1");
+    let status = r#"{"kind":"Status","apiVersion":"v1","code":400}"#.to_owned();
+    vec![
+        REVIEW.to_owned(),
+        beta,
+        status,
+        REVIEW.replace("TokenReview", "\\u0054okenReview"),
+    ]
+}
+
+/// The mappings of all logins, as [`crate::rules`] reads them.
+fn mappings() -> impl Iterator<Item = String> {
+    let mappings = cases(LOGINS).into_iter().flat_map(|case| {
+        let reply = case["login"]["sts"]["response"]["body"]
+            .as_str()
+            .unwrap_or_default();
+        let reply: Value = serde_json::from_str(reply).unwrap_or_default();
+        let who = reply["Arn"].as_str().unwrap_or_default().to_owned();
+        let backends = case["login"]["backends"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let mappings = backends
+            .into_iter()
+            .filter_map(|backend| backend["mappings"].as_array().cloned())
+            .flatten();
+        mappings
+            .map(move |mapping| (who.clone(), mapping))
+            .collect::<Vec<_>>()
+    });
+    mappings.map(|(who, mapping)| {
+        let mut lines = vec![who];
+        lines.extend(FIELDS.map(|name| mapping[name].as_str().unwrap_or_default().to_owned()));
+        let groups = mapping["groups"].as_array().into_iter().flatten();
+        lines.extend(groups.filter_map(|group| group.as_str().map(str::to_owned)));
+        lines.join("\n")
+    })
+}
+
+const FIELDS: [&str; 9] = [
+    "arn",
+    "arnPattern",
+    "userID",
+    "roleID",
+    "match",
+    "username",
+    "usernameExpression",
+    "groupsExpression",
+    "validation",
+];
+
+/// Each expression, in the field that it is for.
+fn expressions() -> impl Iterator<Item = String> {
+    cases(EXPRESSIONS).into_iter().filter_map(|case| {
+        let source = case["expression"]
+            .as_str()
+            .filter(|source| !source.contains('\n'))?;
+        let field = match case["kind"].as_str()? {
+            "condition" => "match",
+            "username" => "usernameExpression",
+            "groups" => "groupsExpression",
+            _ => "validation",
+        };
+        let lines = FIELDS.map(|name| match name {
+            _ if name == field => source,
+            "arnPattern" => "acs:ram::1234567890123456:**",
+            "username" if field != "usernameExpression" => "dev:{{SessionName}}",
+            _ => "",
+        });
+        let who = "acs:ram::1234567890123456:assumed-role/Dev-Admins/alice@example.com";
+        Some(format!("{who}\n{}\ndev", lines.join("\n")))
+    })
+}
+
+fn cases(vectors: &str) -> Vec<Value> {
+    let mut vectors: Value = serde_json::from_str(vectors).unwrap();
+    match vectors["cases"].take() {
+        Value::Array(cases) => cases,
+        other => panic!("`cases` is {other}"),
+    }
+}

@@ -1,0 +1,85 @@
+//! Answers of STS.
+
+use ack_ram_core::access_key::AccessKeyId;
+use ack_ram_core::arn::Arn;
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::decision::{Decision, Outcome};
+use ack_ram_core::login::{AwaitingSts, Step, begin};
+use ack_ram_core::policy::Policy;
+use ack_ram_core::rules::{Age, Backend, BackendRules, Globs, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::secret::Secret;
+use ack_ram_core::sign::{AccessKey, token_v2};
+use ack_ram_core::sts::StsReply;
+
+use crate::{NOW, check_told};
+
+/// The HTTP status, a line feed, and the body.
+pub fn sts_reply(input: &[u8]) {
+    let Some(at) = input.iter().position(|byte| *byte == b'\n') else {
+        return;
+    };
+    let (status, body) = (&input[..at], &input[at + 1..]);
+    let Some(status) = std::str::from_utf8(status)
+        .ok()
+        .and_then(|text| text.parse().ok())
+    else {
+        return;
+    };
+    let awaiting = awaiting_sts();
+    let fingerprint = awaiting.fingerprint();
+    let who = match awaiting.resume(StsReply::Response { status, body }, NOW) {
+        Ok(who) => who,
+        Err(error) => return check_told(&Decision::from_sts_error(fingerprint, error)),
+    };
+    assert_eq!(status, 200);
+    let identity = who.identity();
+    assert_eq!(
+        Arn::parse(&identity.arn.to_string()).as_ref(),
+        Ok(&identity.arn)
+    );
+    assert_eq!(identity.access_key_id.as_str(), "LTAI5tFakeAccessKeyId001");
+    let decision = rules_for_everyone(identity.account_id().as_str()).decide(&who);
+    check_told(&decision);
+    if let Outcome::Granted(user) = &decision.outcome {
+        assert!(user.username.starts_with("somebody:"));
+        assert!(!user.uid.contains(char::is_control));
+    } else {
+        panic!("{decision:?}");
+    }
+}
+
+fn awaiting_sts() -> AwaitingSts {
+    let cluster = ClusterId::parse("c1").unwrap();
+    let key = AccessKey {
+        id: AccessKeyId::parse("LTAI5tFakeAccessKeyId001").unwrap(),
+        secret: Secret::new("secret"),
+        security_token: None,
+    };
+    let token = token_v2(&key, &cluster, "fuzz", NOW).unwrap();
+    match begin(token.expose(), &Policy::new(cluster), NOW) {
+        Step::Send(awaiting) => awaiting,
+        Step::Done(decision) => panic!("{decision:?}"),
+    }
+}
+
+/// One pattern that matches everybody in `account`.
+fn rules_for_everyone(account: &str) -> RuleSet {
+    let source = Source {
+        backend: Backend::Crd,
+        position: "everyone".to_owned(),
+    };
+    let username = "somebody:{{SessionNameRaw}}{{UserName}}{{RoleName}}{{AccountID}}";
+    let mapping = Mapping {
+        globs: Globs::Wildcards,
+        ..Mapping::exact(
+            source,
+            Age::Place(0),
+            &format!("acs:ram::{account}:**"),
+            username,
+            Vec::new(),
+        )
+    };
+    let mut rules = BackendRules::new(Backend::Crd);
+    rules.apply(Rule::compile(mapping).unwrap());
+    RuleSet::new(vec![rules], [].into())
+}

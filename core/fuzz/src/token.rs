@@ -1,0 +1,81 @@
+//! Tokens of both versions.
+
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::fingerprint::Fingerprint;
+use ack_ram_core::login::{Step, begin};
+use ack_ram_core::policy::Policy;
+use ack_ram_core::sts::StsRequest;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::{NOW, check_told};
+
+/// The cluster of the seeds.
+const CLUSTER_ID: &str = "c0123456789abcdef0123456789abcdef";
+
+/// `1:` and the URL in a token v1, `2:` and the JSON in a token v2, or a whole token.
+pub fn token(input: &[u8]) {
+    let token = match input {
+        [version @ (b'1' | b'2'), b':', payload @ ..] => {
+            let version = char::from(*version);
+            format!("k8s-ack-v{version}.{}", STANDARD.encode(payload))
+        }
+        text => String::from_utf8_lossy(text).into_owned(),
+    };
+    let strict = Policy::new(ClusterId::parse(CLUSTER_ID).unwrap());
+    let lenient = Policy {
+        accept_v1: true,
+        extra_query_keys: ["x".to_owned(), "team".to_owned()].into(),
+        ..strict.clone()
+    };
+    let by_strict = check(&token, &strict);
+    let by_lenient = check(&token, &lenient);
+    if let Some(request) = by_strict {
+        assert_eq!(Some(request), by_lenient, "a policy changes what it takes");
+    }
+}
+
+/// The request that goes to STS, if one does.
+fn check(token: &str, policy: &Policy) -> Option<Sent> {
+    match begin(token, policy, NOW) {
+        Step::Send(awaiting) => {
+            assert_eq!(awaiting.fingerprint(), Fingerprint::of(token));
+            assert!(
+                awaiting.expires() > NOW.plus_seconds(-300),
+                "it has expired"
+            );
+            Some(check_request(awaiting.request()))
+        }
+        Step::Done(decision) => {
+            assert_eq!(
+                decision.code() == "not_ours",
+                !token.starts_with("k8s-ack-")
+            );
+            check_told(&decision);
+            None
+        }
+    }
+}
+
+type Sent = (String, Vec<(&'static str, String)>);
+
+fn check_request(request: &StsRequest) -> Sent {
+    let target = request.path_and_query().expose();
+    match request.method() {
+        "POST" => assert!(
+            target.starts_with(&format!("/?ACKClusterId={CLUSTER_ID}")),
+            "{target}"
+        ),
+        "GET" => assert!(target.starts_with("/?AccessKeyId="), "{target}"),
+        other => panic!("`{other}`"),
+    }
+    let is_escaped = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~%=&".contains(&byte);
+    assert!(target["/?".len()..].bytes().all(is_escaped), "{target}");
+    let headers = request.headers().map(|(name, value)| {
+        let value = value.expose();
+        let is_one_line = value.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        assert!(is_one_line, "{name}: {value:?}");
+        (name, value.to_owned())
+    });
+    (target.to_owned(), headers.collect())
+}

@@ -1,0 +1,194 @@
+//! Looks into a token offline: what is in it, and which checks of the server it would pass.
+//!
+//! The verdict is that of [`crate::login::begin`]. Where a check fails that does not depend on the others, it is asked again
+//! with that check satisfied, so that a token of another cluster that has expired, too, is told both. Nothing here
+//! shows a signature or a security token.
+
+mod checks;
+mod contents;
+mod verdict;
+
+pub use checks::{Check, CheckName, Status};
+pub use contents::Contents;
+
+use serde::Serialize;
+
+use crate::fingerprint::Fingerprint;
+use crate::login::AwaitingSts;
+use crate::policy::Policy;
+use crate::time::UnixTime;
+use crate::token::{FAMILY_PREFIX, STS_WINDOW_SECONDS, v1, v2};
+use verdict::Verdict;
+
+/// Longer texts are no token of anybody, and are not looked into.
+const MAX_BYTES: usize = 64 * 1024;
+
+/// What there is to say of a token.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Inspection {
+    /// Whose kind of token it is.
+    pub kind: Kind,
+    /// How long it is.
+    pub bytes: usize,
+    /// How logs name it; not there for tokens of others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+    /// Whether the server would ask STS about it: no check failed.
+    pub passes: bool,
+    /// What it holds, as far as that can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contents: Option<Contents>,
+    /// Why there is no more to show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undecoded: Option<&'static str>,
+    /// Seconds since it was signed; negative when it is dated in the future.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age_seconds: Option<i64>,
+    /// When STS stops taking it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<UnixTime>,
+    /// All checks, in the order in which a person thinks of them.
+    pub checks: Vec<Check>,
+    /// What the server would send to STS, when every check passes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<RebuiltRequest>,
+}
+
+/// Whose kind of token a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Kind {
+    /// `k8s-ack-v2.`
+    TokenV2,
+    /// `k8s-ack-v1.`
+    TokenV1,
+    /// `k8s-ack-`, and a version that does not exist.
+    UnknownVersion,
+    /// A JSON Web Token: of a service account, or of an OIDC provider.
+    Jwt,
+    /// `k8s-aws-v1.`: of aws-iam-authenticator.
+    AwsIamAuthenticator,
+    /// Anything else.
+    Unknown,
+}
+
+impl Kind {
+    /// What a text is by the look of it.
+    #[must_use]
+    pub fn of(token: &str) -> Self {
+        if token.starts_with(v2::PREFIX) {
+            Self::TokenV2
+        } else if token.starts_with(v1::PREFIX) {
+            Self::TokenV1
+        } else if token.starts_with(FAMILY_PREFIX) {
+            Self::UnknownVersion
+        } else if token.starts_with("k8s-aws-v1.") {
+            Self::AwsIamAuthenticator
+        } else if token.starts_with("eyJ") && token.split('.').count() == 3 {
+            Self::Jwt
+        } else {
+            Self::Unknown
+        }
+    }
+
+    /// The kind in words.
+    #[must_use]
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::TokenV2 => "a token v2",
+            Self::TokenV1 => "a token v1 (presigned URL)",
+            Self::UnknownVersion => "a token of an unknown version",
+            Self::Jwt => "a JSON Web Token, as service accounts and OIDC providers have them",
+            Self::AwsIamAuthenticator => "a token of aws-iam-authenticator",
+            Self::Unknown => "no kind of token that is known here",
+        }
+    }
+}
+
+/// The request that the server would send, without what is the caller's secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RebuiltRequest {
+    /// The method.
+    pub method: &'static str,
+    /// The path, without the query.
+    pub path: String,
+    /// The names in the query.
+    pub query_keys: Vec<String>,
+    /// The names of the headers, but for host and user agent.
+    pub headers: Vec<&'static str>,
+}
+
+/// Looks into `token` at the time `now`. Without a `policy`, what it signs is compared with no cluster, and the rest is
+/// judged by the default policy.
+#[must_use]
+pub fn inspect(token: &str, policy: Option<&Policy>, now: UnixTime) -> Inspection {
+    let kind = Kind::of(token);
+    let (contents, undecoded) = match kind {
+        Kind::TokenV2 | Kind::TokenV1 if token.len() <= MAX_BYTES => contents::read(token),
+        Kind::TokenV2 | Kind::TokenV1 => (None, Some("it is longer than any token")),
+        Kind::UnknownVersion | Kind::Jwt | Kind::AwsIamAuthenticator | Kind::Unknown => {
+            (None, None)
+        }
+    };
+    let verdict = Verdict::of(token, policy, now, contents.as_ref());
+    let checks: Vec<Check> = match kind {
+        Kind::TokenV2 | Kind::TokenV1 | Kind::UnknownVersion => CheckName::ALL
+            .into_iter()
+            .map(|name| verdict.check(name, policy.is_some()))
+            .collect(),
+        Kind::Jwt | Kind::AwsIamAuthenticator | Kind::Unknown => vec![not_ours(kind)],
+    };
+    let passes = !checks.iter().any(|check| check.status == Status::Failed);
+    let date = contents.as_ref().and_then(|contents| contents.date);
+    Inspection {
+        kind,
+        bytes: token.len(),
+        fingerprint: token
+            .starts_with(FAMILY_PREFIX)
+            .then(|| Fingerprint::of(token)),
+        passes,
+        undecoded,
+        age_seconds: date.map(|date| now.seconds_since(date)),
+        expires: date.map(|date| date.plus_seconds(STS_WINDOW_SECONDS)),
+        request: verdict
+            .awaiting
+            .as_ref()
+            .filter(|_| passes)
+            .map(RebuiltRequest::of),
+        contents,
+        checks,
+    }
+}
+
+fn not_ours(kind: Kind) -> Check {
+    Check {
+        name: CheckName::Prefix,
+        status: Status::Failed,
+        code: Some("not_ours"),
+        reason: Some(format!(
+            "it does not start with `{FAMILY_PREFIX}`: it is {}",
+            kind.describe()
+        )),
+        advice: Some("make a token with `ack-ram-authenticator token` or ack-ram-tool"),
+    }
+}
+
+impl RebuiltRequest {
+    fn of(awaiting: &AwaitingSts) -> Self {
+        let request = awaiting.request();
+        let target = request.path_and_query().expose();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let keys = query
+            .split('&')
+            .filter_map(|pair| pair.split('=').next())
+            .filter(|key| !key.is_empty());
+        Self {
+            method: request.method(),
+            path: path.to_owned(),
+            query_keys: keys.map(str::to_owned).collect(),
+            headers: request.headers().map(|(name, _)| name).collect(),
+        }
+    }
+}

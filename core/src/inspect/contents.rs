@@ -1,0 +1,182 @@
+//! What a token holds, read for people: as much as there is, whether the server would take it or not.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::Serialize;
+use url::Url;
+
+use crate::access_key::AccessKeyId;
+use crate::json::{self, Object, Value};
+use crate::time::UnixTime;
+use crate::token::{v1, v2};
+
+/// Longer values are cut.
+const MAX_SHOWN: usize = 256;
+
+/// Takes base64 as it may look after it was copied by hand.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// What a token says of itself. Nothing of it is proven, and all of it may be shown: texts hold no control characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Contents {
+    /// The key that it claims to be signed with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_key_id: Option<AccessKeyId>,
+    /// Whether it carries a security token, as temporary keys need it.
+    pub temporary: bool,
+    /// The cluster that it is signed for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_id: Option<String>,
+    /// `clusterId` beside it, which is not signed, where it is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsigned_cluster_id: Option<String>,
+    /// When it was signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<UnixTime>,
+    /// The method of the signed request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// Its path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Its host, in a token v1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The names in its query.
+    pub query_keys: Vec<String>,
+    /// The names of its headers.
+    pub headers: Vec<String>,
+    /// The headers that the signature covers.
+    pub signed_headers: Vec<String>,
+    /// The program that made it, by its own word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+}
+
+/// What `token`, which starts like one of ours, holds; or why that cannot be told.
+pub(super) fn read(token: &str) -> (Option<Contents>, Option<&'static str>) {
+    let read = match (
+        token.strip_prefix(v2::PREFIX),
+        token.strip_prefix(v1::PREFIX),
+    ) {
+        (Some(payload), _) => decode(payload).and_then(|json| from_json(&json)),
+        (None, Some(payload)) => decode(payload).and_then(|url| from_url(&url)),
+        (None, None) => Err("it has no version that is known here"),
+    };
+    match read {
+        Ok(contents) => (Some(contents), None),
+        Err(why) => (None, Some(why)),
+    }
+}
+
+fn decode(payload: &str) -> Result<Vec<u8>, &'static str> {
+    let standard: String = payload
+        .chars()
+        .filter(|character| !character.is_whitespace())
+        .map(|character| match character {
+            '-' => '+',
+            '_' => '/',
+            other => other,
+        })
+        .collect();
+    BASE64.decode(standard).map_err(
+        |_| "what follows the prefix is not base64: a part is missing, or something else is in it",
+    )
+}
+
+fn from_json(json: &[u8]) -> Result<Contents, &'static str> {
+    let token = json::parse_object(json)
+        .map_err(|_| "the base64 holds no JSON object that can be read: a part may be missing")?;
+    let query = token.object("query");
+    let headers = token.object("headers");
+    let authorization = header(headers, "authorization").unwrap_or_default();
+    let signed = query.and_then(|query| query.string(v2::CLUSTER_ID_KEY));
+    Ok(Contents {
+        access_key_id: part(authorization, "Credential").and_then(AccessKeyId::parse),
+        temporary: header(headers, "x-acs-security-token").is_some_and(|token| !token.is_empty()),
+        cluster_id: signed.map(shown),
+        unsigned_cluster_id: token
+            .string("clusterId")
+            .filter(|unsigned| Some(*unsigned) != signed)
+            .map(shown),
+        date: header(headers, "x-acs-date").and_then(UnixTime::parse),
+        method: token.string("method").map(shown),
+        path: token.string("path").map(shown),
+        host: None,
+        query_keys: names(query),
+        headers: names(headers),
+        signed_headers: part(authorization, "SignedHeaders")
+            .map(|names| names.split(';').map(shown).collect())
+            .unwrap_or_default(),
+        user_agent: header(headers, "user-agent").map(shown),
+    })
+}
+
+fn from_url(url: &[u8]) -> Result<Contents, &'static str> {
+    let url = std::str::from_utf8(url)
+        .ok()
+        .and_then(|text| Url::parse(text).ok())
+        .ok_or("the base64 holds no URL")?;
+    let value = |name: &str| -> Option<Cow<'_, str>> {
+        url.query_pairs()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value)
+    };
+    Ok(Contents {
+        access_key_id: value("AccessKeyId").and_then(|id| AccessKeyId::parse(&id)),
+        temporary: value("SecurityToken").is_some_and(|token| !token.is_empty()),
+        cluster_id: value(v1::CLUSTER_ID_KEY).map(|id| shown(&id)),
+        unsigned_cluster_id: None,
+        date: value("Timestamp").and_then(|date| UnixTime::parse(&date)),
+        method: Some(v1::METHOD.to_owned()),
+        path: Some(shown(url.path())),
+        host: url.host_str().map(shown),
+        query_keys: url.query_pairs().map(|(name, _)| shown(&name)).collect(),
+        headers: Vec::new(),
+        signed_headers: Vec::new(),
+        user_agent: None,
+    })
+}
+
+/// The value of a header, whose name is compared without case.
+fn header<'a>(headers: Option<&'a Object<'_>>, name: &str) -> Option<&'a str> {
+    headers?
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name))
+        .and_then(|(_, value)| match value {
+            Value::String(text) => Some(text.as_ref()),
+            Value::Null | Value::Scalar | Value::Array(_) | Value::Object(_) => None,
+        })
+}
+
+fn names(object: Option<&Object<'_>>) -> Vec<String> {
+    object
+        .into_iter()
+        .flat_map(Object::iter)
+        .map(|(name, _)| shown(name))
+        .collect()
+}
+
+/// One of the parts of an `Authorization` header, be the others as they may.
+fn part<'a>(authorization: &'a str, name: &str) -> Option<&'a str> {
+    authorization
+        .split([',', ' '])
+        .find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
+}
+
+/// `text` as a terminal and a page may have it.
+fn shown(text: &str) -> String {
+    text.chars()
+        .take(MAX_SHOWN)
+        .flat_map(char::escape_default)
+        .collect()
+}

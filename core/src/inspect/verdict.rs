@@ -1,0 +1,140 @@
+//! The verdict of [`login::begin`], with more than the first thing that is wrong.
+
+use crate::cluster_id::ClusterId;
+use crate::decision::{Denial, Outcome};
+use crate::inspect::MAX_BYTES;
+use crate::inspect::checks::{Check, CheckName, Status};
+use crate::inspect::contents::Contents;
+use crate::login::{self, AwaitingSts, Step};
+use crate::policy::Policy;
+use crate::time::UnixTime;
+use crate::token::TokenError;
+
+/// What [`login::begin`] says of a token, asked until nothing new comes.
+pub(super) struct Verdict {
+    failures: Vec<TokenError>,
+    /// There when all checks were made.
+    pub(super) awaiting: Option<AwaitingSts>,
+}
+
+impl Verdict {
+    pub(super) fn of(
+        token: &str,
+        policy: Option<&Policy>,
+        now: UnixTime,
+        contents: Option<&Contents>,
+    ) -> Self {
+        let own_cluster =
+            contents.and_then(|contents| ClusterId::parse(contents.cluster_id.as_deref()?));
+        // A token without a cluster id is refused before it is compared with one.
+        let policy = policy
+            .cloned()
+            .or_else(|| own_cluster.clone().map(Policy::new))
+            .or_else(|| ClusterId::parse("-").map(Policy::new));
+        let mut verdict = Self {
+            failures: Vec::new(),
+            awaiting: None,
+        };
+        let mut next = policy.map(|policy| Circumstances { policy, now });
+        while let Some(circumstances) = next.take() {
+            let decision = match login::begin(token, &circumstances.policy, circumstances.now) {
+                Step::Send(awaiting) => {
+                    verdict.awaiting = Some(awaiting);
+                    break;
+                }
+                Step::Done(decision) => decision,
+            };
+            if let Outcome::Denied(Denial::Token(error)) = decision.outcome {
+                let code = error.code();
+                if verdict.failures.iter().all(|known| known.code() != code) {
+                    next = circumstances.satisfying(&error, own_cluster.as_ref(), contents);
+                    verdict.failures.push(error);
+                }
+            }
+        }
+        verdict
+    }
+
+    pub(super) fn check(&self, name: CheckName, has_cluster: bool) -> Check {
+        let failure = self
+            .failures
+            .iter()
+            .find(|error| CheckName::failed_by(error) == name);
+        if let Some(error) = failure {
+            return Check {
+                name,
+                status: Status::Failed,
+                code: Some(error.code()),
+                reason: Some(error.to_string()),
+                advice: Some(error.advice()),
+            };
+        }
+        let unknown = if name == CheckName::Sts {
+            Some("only STS can tell whether it knows the key and the signature is right")
+        } else if name == CheckName::Cluster && !has_cluster {
+            Some("no cluster id was given to compare with")
+        } else if self.reached(name) {
+            None
+        } else {
+            Some("another check has to pass first")
+        };
+        Check {
+            name,
+            status: match unknown {
+                Some(_) => Status::NotChecked,
+                None => Status::Passed,
+            },
+            code: None,
+            reason: unknown.map(str::to_owned),
+            advice: None,
+        }
+    }
+
+    /// Whether `name` was checked. The first four are made one after the other; the rest in an order that depends on
+    /// what is in the token, so of those nothing is known when one of them ends it.
+    fn reached(&self, name: CheckName) -> bool {
+        let last = self.failures.last().map(CheckName::failed_by);
+        self.awaiting.is_some() || last.is_some_and(|last| name < last.min(CheckName::Contents))
+    }
+}
+
+/// What a token is compared with.
+struct Circumstances {
+    policy: Policy,
+    now: UnixTime,
+}
+
+impl Circumstances {
+    /// The same ones, but for what made `error`; none where it comes from the token alone.
+    fn satisfying(
+        self,
+        error: &TokenError,
+        own_cluster: Option<&ClusterId>,
+        contents: Option<&Contents>,
+    ) -> Option<Self> {
+        let Self { policy, now } = self;
+        let policy = match *error {
+            TokenError::TooLarge { bytes, .. } if bytes <= MAX_BYTES => Policy {
+                max_token_bytes: bytes,
+                ..policy
+            },
+            TokenError::V1 => Policy {
+                accept_v1: true,
+                ..policy
+            },
+            TokenError::OtherCluster { .. } => Policy {
+                cluster_id: own_cluster?.clone(),
+                ..policy
+            },
+            TokenError::ExtraQueryKey { .. } => Policy {
+                extra_query_keys: contents?.query_keys.iter().cloned().collect(),
+                ..policy
+            },
+            TokenError::Expired { date, .. } | TokenError::NotYetValid { date, .. } => {
+                return Some(Self { policy, now: date });
+            }
+            _ => return None,
+        };
+        Some(Self { policy, now })
+    }
+}

@@ -1,0 +1,172 @@
+//! What Go makes of a pattern: a regular expression that may match anywhere in the canonical ARN, both in lower case.
+//!
+//! `*` there repeats the character before it, `?` makes it optional, `.` is any. Which ARNs one of the two readings
+//! matches and the other does not is found by trying: both are asked about ARNs that are made from the pattern.
+
+use regex_lite::Regex;
+
+use crate::arn::Arn;
+use crate::rules::pattern::Pattern;
+
+/// What stands in for wildcards, and what follows a cut.
+const WORDS: [&str; 5] = ["admin", "zed", "x", "team/admin", ""];
+
+/// An account that stands for any.
+const ACCOUNT: &str = "acs:ram::1234567890123456:";
+
+/// What differs, with an ARN that shows it; none where no such ARN was found.
+pub(super) fn difference(pattern: &Pattern) -> Option<String> {
+    let text = pattern.to_string();
+    let Some(regex) = Regular::parse(&text) else {
+        let example = samples(&text).find(|arn| pattern.matches(&arn.key()))?;
+        return Some(format!(
+            "Go cannot read it, and it matched nobody; now it matches `{example}`"
+        ));
+    };
+    let lost = samples(&text).find(|arn| regex.matches(arn) && !pattern.matches(&arn.key()));
+    let gained = samples(&text).find(|arn| !regex.matches(arn) && pattern.matches(&arn.key()));
+    match (lost, gained) {
+        (None, None) => None,
+        (Some(lost), None) => Some(format!("`{lost}` matched, and does not now")),
+        (None, Some(gained)) => Some(format!("`{gained}` did not match, and does now")),
+        (Some(lost), Some(gained)) => Some(format!(
+            "`{lost}` matched, and does not now; `{gained}` did not, and does now"
+        )),
+    }
+}
+
+/// An ARN that Go matched by `text`, which need not be a pattern.
+pub(super) fn matched_sample(text: &str) -> Option<Arn> {
+    let regex = Regular::parse(text)?;
+    let anyone = ["user/admin", "role/admin"].map(|resource| format!("{ACCOUNT}{resource}"));
+    let any_account = text.replace("acs:ram::.*:", ACCOUNT);
+    samples(&any_account)
+        .chain(samples(&format!("{ACCOUNT}{text}")))
+        .chain(anyone.iter().filter_map(|arn| Arn::parse(arn).ok()))
+        .find(|arn| regex.matches(arn))
+}
+
+/// A pattern as Go reads it.
+struct Regular(Regex);
+
+impl Regular {
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.to_ascii_lowercase();
+        if repeats_a_repetition(&text) {
+            return None;
+        }
+        Regex::new(&text).ok().map(Self)
+    }
+
+    fn matches(&self, arn: &Arn) -> bool {
+        self.0.is_match(arn.key().as_str())
+    }
+}
+
+/// Go refuses `**` and `?*`, which other engines take.
+fn repeats_a_repetition(text: &str) -> bool {
+    text.as_bytes()
+        .windows(2)
+        .any(|pair| matches!(pair, [b'*' | b'?' | b'+', b'*' | b'+']))
+        || ["*??", "+??", "???"].iter().any(|run| text.contains(run))
+}
+
+/// ARNs that one of the two readings may match: each wildcard replaced by a word; what a repetition may leave out left
+/// out; the text cut before the first wildcard, and before the character that it repeats, with a word after it.
+fn samples(text: &str) -> impl Iterator<Item = Arn> {
+    let first = text.find(['*', '?']).unwrap_or(text.len());
+    let before = text.get(..first).unwrap_or_default();
+    let mut shorter = before.chars();
+    shorter.next_back();
+    let shorter = shorter.as_str();
+    let cut = WORDS.map(|word| format!("{shorter}{word}"));
+    let filled = WORDS.map(|word| fill(text, word));
+    let extended = WORDS.map(|word| format!("{before}{word}"));
+    let suffixed = ["-admin", "/admin"].map(|suffix| format!("{}{suffix}", fill(text, "x")));
+    let left_out = ["", "-admin"].map(|suffix| format!("{}{suffix}", without_repeated(text)));
+    let dots = WORDS.map(|word| fill(&text.replace('.', "x"), word));
+    cut.into_iter()
+        .chain(extended)
+        .chain(filled)
+        .chain(suffixed)
+        .chain(left_out)
+        .chain(dots)
+        .filter_map(|text| Arn::parse(&text).ok())
+        .filter(|arn| *arn == arn.canonical())
+}
+
+/// `text` with `word` for each run of `*`, and its first character for each `?`.
+fn fill(text: &str, word: &str) -> String {
+    let one = word.get(..1).unwrap_or("x");
+    text.replace("**", "*").replace('*', word).replace('?', one)
+}
+
+/// `text` without its wildcards and the characters before them.
+fn without_repeated(text: &str) -> String {
+    let mut rest = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '*' | '?') {
+            rest.pop();
+        } else {
+            rest.push(character);
+        }
+    }
+    rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arn_shows_the_difference() {
+        for (pattern, expected) in [
+            (
+                "role/dev-*",
+                Some("`acs:ram::1:role/devadmin` matched, and does not now"),
+            ),
+            (
+                "user/a*",
+                Some("`acs:ram::1:user/zed` matched, and does not now"),
+            ),
+            (
+                "role/*-admin",
+                Some("`acs:ram::1:role/admin-admin` did not match, and does now"),
+            ),
+            (
+                "role/**",
+                Some(
+                    "Go cannot read it, and it matched nobody; now it matches `acs:ram::1:role/admin`",
+                ),
+            ),
+            (
+                "role/de?",
+                Some(
+                    "`acs:ram::1:role/dadmin` matched, and does not now; `acs:ram::1:role/dea` did",
+                ),
+            ),
+        ] {
+            let pattern = Pattern::parse(&format!("acs:ram::1:{pattern}")).unwrap();
+            let told = difference(&pattern);
+            assert_eq!(told.is_some(), expected.is_some(), "{pattern}");
+            let (told, expected) = (told.unwrap_or_default(), expected.unwrap_or_default());
+            assert!(told.starts_with(expected), "{pattern}: {told}");
+        }
+    }
+
+    #[test]
+    fn what_go_refuses() {
+        for (text, refused) in [
+            ("a**", true),
+            ("a?*", true),
+            ("a*??", true),
+            ("*a", true),
+            ("a[", true),
+            ("a*?", false),
+            ("a??", false),
+            ("a*b*", false),
+        ] {
+            assert_eq!(Regular::parse(text).is_none(), refused, "{text}");
+        }
+    }
+}

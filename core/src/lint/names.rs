@@ -1,0 +1,166 @@
+//! Findings about the usernames and groups that mappings give.
+
+use crate::arn::Resource;
+use crate::lint::Compiled;
+use crate::lint::finding::{Code, Finding, Severity};
+use crate::rules::subject::{Subject, SubjectId};
+use crate::rules::template::{RESERVED_PREFIX, RenderError, Variable};
+use crate::rules::{NameError, NameProblem, ReservedPrefixes, Rule};
+use crate::sample;
+
+/// The group that may do everything, whatever RBAC says.
+const MASTERS: &str = "system:masters";
+
+pub(super) fn check(
+    compiled: &Compiled<'_>,
+    reserved: &ReservedPrefixes,
+    findings: &mut Vec<Finding>,
+) {
+    let Compiled { entry, rule } = compiled;
+    let mapping = &entry.mapping;
+    let mut add = |code, severity, message: String, advice: &str| {
+        findings.push(Finding::new(
+            code,
+            severity,
+            &entry.position,
+            message,
+            advice,
+        ));
+    };
+    let username = mapping.username_expression.is_none().then(|| {
+        (
+            "username".to_owned(),
+            &mapping.username,
+            &reserved.usernames,
+        )
+    });
+    let groups = mapping
+        .groups
+        .iter()
+        .enumerate()
+        .map(|(index, group)| (format!("groups[{index}]"), group, &reserved.groups));
+    for (field, template, prefixes) in username.into_iter().chain(groups) {
+        if has_sessions(rule) {
+            if let Some(variable) = leading_choice(template) {
+                add(
+                    Code::UnprefixedSessionName,
+                    Severity::Warning,
+                    format!(
+                        "`{field}` starts with `{variable}`, which whoever assumes the role chooses: they can pass for any name without a colon"
+                    ),
+                    "put a prefix before it, such as `dev:`",
+                );
+            }
+            if template.contains(&placeholder("SessionName")) {
+                add(
+                    Code::SessionNameCollision,
+                    Severity::Info,
+                    format!(
+                        "`{field}` has `{{{{SessionName}}}}`, which writes `-` for `@`: the sessions `a@b` and `a-b` become one name"
+                    ),
+                    "write `{{SessionNameRaw}}` where the two must differ",
+                );
+            }
+        }
+        if let Some(prefix) = prefixes
+            .iter()
+            .find(|prefix| template.starts_with(&***prefix))
+        {
+            add(
+                Code::ReservedName,
+                Severity::Error,
+                format!(
+                    "`{field}` is `{template}`, and names that start `{prefix}` are reserved from its backend: every login through it is refused"
+                ),
+                "give another name, or change `server.reservedPrefixConfig`",
+            );
+        }
+    }
+    if let Some(field) = empty_name(rule) {
+        add(
+            Code::EmptyName,
+            Severity::Error,
+            format!(
+                "`{field}` is empty for `{}`: every login through it is refused",
+                rule.subject()
+            ),
+            "use a variable that this kind of identity has, or a plain name",
+        );
+    }
+    if mapping.groups.iter().any(|group| group == MASTERS) {
+        let (severity, whom) = match rule.subject() {
+            Subject::Arn(arn) => (Severity::Info, format!("`{arn}`")),
+            Subject::Id(_) => (Severity::Info, rule.subject().to_string()),
+            Subject::Pattern(pattern) => (
+                Severity::Warning,
+                format!("everyone whom `{pattern}` matches"),
+            ),
+            Subject::Anyone => (Severity::Warning, rule.subject().to_string()),
+        };
+        add(
+            Code::SystemMasters,
+            severity,
+            format!("{whom} gets `{MASTERS}`, which no RBAC rule can limit"),
+            "bind a role to a group of your own instead, where that is enough",
+        );
+    }
+    if mapping.username_expression.is_none() && mapping.username.starts_with(RESERVED_PREFIX) {
+        add(
+            Code::SystemName,
+            Severity::Info,
+            format!(
+                "the username `{}` is one of Kubernetes' own",
+                mapping.username
+            ),
+            "check that a component, not a person, is meant",
+        );
+    }
+    if mapping.groups.is_empty() && mapping.groups_expression.is_none() {
+        add(
+            Code::NoGroups,
+            Severity::Info,
+            "it gives no groups: only what is bound to the username can be done".to_owned(),
+            "add groups, unless that is meant",
+        );
+    }
+}
+
+/// Whether whom it is about may have a session name.
+fn has_sessions(rule: &Rule) -> bool {
+    match rule.subject() {
+        Subject::Id(SubjectId::Role(_)) | Subject::Anyone => true,
+        Subject::Id(SubjectId::User(_)) => false,
+        Subject::Arn(arn) => matches!(arn.resource(), Resource::Role(_)),
+        Subject::Pattern(pattern) => {
+            let user = format!("acs:ram::{}:user/", pattern.account());
+            !pattern.prefix().starts_with(&user)
+        }
+    }
+}
+
+/// The variable at the start of `template`, if whoever logs in can choose its value.
+fn leading_choice(template: &str) -> Option<String> {
+    Variable::ALL
+        .into_iter()
+        .filter(|(_, variable)| variable.is_callers_choice())
+        .map(|(name, _)| placeholder(name))
+        .find(|placeholder| template.starts_with(placeholder))
+}
+
+fn placeholder(name: &str) -> String {
+    format!("{{{{{name}}}}}")
+}
+
+/// The name that is empty for the one identity that `rule` is about.
+fn empty_name(rule: &Rule) -> Option<String> {
+    let Subject::Arn(arn) = rule.subject() else {
+        return None;
+    };
+    match rule.names(&sample::identity(arn.clone())?) {
+        Err(NameError {
+            field,
+            problem: NameProblem::Render(RenderError::Empty),
+        }) => Some(field),
+        _ => None,
+    }
+}

@@ -1,0 +1,229 @@
+//! Findings about mappings that never answer, since others do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::arn::{AccountId, ArnKey};
+use crate::lint::finding::{Code, Finding, Position, Severity};
+use crate::lint::{Compiled, Usable};
+use crate::rules::pattern::Pattern;
+use crate::rules::subject::Subject;
+use crate::rules::{Backend, BackendRules, Conflict, Mapping, Source};
+
+pub(super) fn check(backends: &[Usable<'_>], findings: &mut Vec<Finding>) {
+    let mut earlier: Vec<Answers<'_>> = Vec::with_capacity(backends.len());
+    for backend in backends {
+        conflicts(backend, findings);
+        covered_patterns(backend, findings);
+        repeated_accounts(backend, findings);
+        for Compiled { entry, rule } in &backend.rules {
+            let by = earlier
+                .iter()
+                .find_map(|answers| answers.speaks_for(rule.subject()));
+            findings.extend(by.map(|by| shadowed(&entry.position, &by)));
+        }
+        for account in &backend.entries.accounts {
+            let by = earlier
+                .iter()
+                .find_map(|answers| answers.maps(&account.account));
+            findings.extend(by.map(|by| shadowed(&account.position, &by)));
+        }
+        earlier.push(Answers::of(backend));
+    }
+}
+
+fn shadowed(position: &Position, by: &str) -> Finding {
+    Finding::new(
+        Code::Shadowed,
+        Severity::Warning,
+        position,
+        format!("it never answers: {by} answers first"),
+        "remove one of the two, or change the order of `server.backendMode`",
+    )
+}
+
+/// Mappings of one subject in one backend.
+fn conflicts(backend: &Usable<'_>, findings: &mut Vec<Finding>) {
+    let mut rules = BackendRules::new(backend.entries.backend);
+    let mut by_source: BTreeMap<&Source, &Compiled<'_>> = BTreeMap::new();
+    for compiled in &backend.rules {
+        rules.apply(compiled.rule.clone());
+        by_source.insert(compiled.rule.source(), compiled);
+    }
+    for Conflict { loser, winner } in rules.conflicts() {
+        let (Some(loser), Some(kept)) = (by_source.get(&loser), by_source.get(&winner)) else {
+            continue;
+        };
+        let (code, says) = if says_the_same(&loser.entry.mapping, &kept.entry.mapping) {
+            (Code::Duplicate, "says the same")
+        } else {
+            (Code::Conflict, "wins, being the older")
+        };
+        findings.push(Finding::new(
+            code,
+            Severity::Warning,
+            &loser.entry.position,
+            format!(
+                "it never answers: {winner} names `{}`, too, and {says}",
+                kept.rule.subject()
+            ),
+            "remove one of the two",
+        ));
+    }
+}
+
+fn says_the_same(a: &Mapping, b: &Mapping) -> bool {
+    let groups = |mapping: &Mapping| mapping.groups.iter().cloned().collect::<BTreeSet<_>>();
+    a.username == b.username
+        && a.username_expression == b.username_expression
+        && groups(a) == groups(b)
+        && a.groups_expression == b.groups_expression
+}
+
+/// Patterns that an older one of the same backend, with an equally long prefix, covers.
+fn covered_patterns(backend: &Usable<'_>, findings: &mut Vec<Finding>) {
+    let mut patterns: BTreeMap<&str, Vec<(&Compiled<'_>, &Pattern)>> = BTreeMap::new();
+    for compiled in &backend.rules {
+        if let Subject::Pattern(pattern) = compiled.rule.subject() {
+            let same_prefix = patterns.entry(pattern.prefix()).or_default();
+            same_prefix.push((compiled, pattern));
+        }
+    }
+    for same_prefix in patterns.values_mut() {
+        same_prefix.sort_by_key(|(compiled, _)| compiled.entry.mapping.age);
+        for (index, (inner, pattern)) in same_prefix.iter().enumerate() {
+            let outer = same_prefix.iter().take(index).find(|(outer, other)| {
+                !outer.rule.has_condition() && !is_same(other, pattern) && covers(other, pattern)
+            });
+            if let Some((outer, other)) = outer {
+                let by = format!("`{other}` ({})", outer.rule.source());
+                findings.push(shadowed(&inner.entry.position, &by));
+            }
+        }
+    }
+}
+
+fn repeated_accounts(backend: &Usable<'_>, findings: &mut Vec<Finding>) {
+    let mut seen = BTreeSet::new();
+    for account in &backend.entries.accounts {
+        if !seen.insert(&account.account) {
+            findings.push(Finding::new(
+                Code::Duplicate,
+                Severity::Warning,
+                &account.position,
+                format!("account {} is mapped once more", account.account),
+                "remove one of the two",
+            ));
+        }
+    }
+}
+
+/// For whom a backend answers, whatever else is so.
+struct Answers<'a> {
+    backend: Backend,
+    ids: BTreeMap<String, &'a Source>,
+    arns: BTreeMap<ArnKey, &'a Source>,
+    patterns: BTreeMap<&'a AccountId, Vec<(&'a Pattern, &'a Source)>>,
+    accounts: BTreeSet<&'a AccountId>,
+}
+
+impl<'a> Answers<'a> {
+    fn of(backend: &'a Usable<'_>) -> Self {
+        let mut answers = Self {
+            backend: backend.entries.backend,
+            ids: BTreeMap::new(),
+            arns: BTreeMap::new(),
+            patterns: BTreeMap::new(),
+            accounts: backend
+                .entries
+                .accounts
+                .iter()
+                .map(|entry| &entry.account)
+                .collect(),
+        };
+        // A rule with a condition leaves others to later backends.
+        let unconditional = backend
+            .rules
+            .iter()
+            .filter(|compiled| !compiled.rule.has_condition());
+        for Compiled { rule, .. } in unconditional {
+            let source = rule.source();
+            match rule.subject() {
+                Subject::Id(_) => {
+                    answers.ids.insert(rule.subject().to_string(), source);
+                }
+                Subject::Arn(arn) => {
+                    answers.arns.insert(arn.key(), source);
+                }
+                Subject::Pattern(pattern) => {
+                    let patterns = answers.patterns.entry(pattern.account()).or_default();
+                    patterns.push((pattern, source));
+                }
+                Subject::Anyone => {}
+            }
+        }
+        answers
+    }
+
+    /// What answers for everyone whom `subject` is about.
+    fn speaks_for(&self, subject: &Subject) -> Option<String> {
+        let (exact, account, covering) = match subject {
+            Subject::Anyone => return None,
+            Subject::Id(_) => return self.ids.get(&subject.to_string()).map(ToString::to_string),
+            Subject::Arn(arn) => {
+                let key = arn.key();
+                let matches = |pattern: &Pattern| pattern.matches(&key);
+                let exact = self.arns.get(&key).map(ToString::to_string);
+                (exact, arn.account(), self.pattern(arn.account(), matches))
+            }
+            Subject::Pattern(inner) => {
+                let covers = |outer: &Pattern| covers(outer, inner);
+                (None, inner.account(), self.pattern(inner.account(), covers))
+            }
+        };
+        exact.or(covering).or_else(|| self.maps_account(account))
+    }
+
+    /// What answers for everyone of `account`.
+    fn maps(&self, account: &AccountId) -> Option<String> {
+        let everyone = format!("acs:ram::{account}:**");
+        self.maps_account(account).or_else(|| {
+            self.pattern(account, |pattern| {
+                pattern.to_string().eq_ignore_ascii_case(&everyone)
+            })
+        })
+    }
+
+    fn maps_account(&self, account: &AccountId) -> Option<String> {
+        self.accounts
+            .contains(account)
+            .then(|| format!("{} mapAccounts {account}", self.backend))
+    }
+
+    fn pattern(&self, account: &AccountId, wanted: impl Fn(&Pattern) -> bool) -> Option<String> {
+        self.patterns
+            .get(account)?
+            .iter()
+            .find(|(pattern, _)| wanted(pattern))
+            .map(|(pattern, source)| format!("`{pattern}` ({source})"))
+    }
+}
+
+fn is_same(a: &Pattern, b: &Pattern) -> bool {
+    a.to_string().eq_ignore_ascii_case(&b.to_string())
+}
+
+/// Whether `outer` surely matches all that `inner` matches. Told only where it is plain: the same text, or a single
+/// wildcard at the end of `outer`.
+fn covers(outer: &Pattern, inner: &Pattern) -> bool {
+    let (outer_text, inner_text) = (lower(outer), lower(inner));
+    let tail = outer_text.strip_prefix(outer.prefix());
+    match (tail, inner_text.strip_prefix(outer.prefix())) {
+        (Some("**"), Some(_)) => true,
+        (Some("*"), Some(rest)) => !rest.contains('/') && !rest.contains("**"),
+        _ => outer_text == inner_text,
+    }
+}
+
+fn lower(pattern: &Pattern) -> String {
+    pattern.to_string().to_ascii_lowercase()
+}

@@ -1,0 +1,318 @@
+//! `explain`: what a configuration makes of somebody, step by step.
+
+use ack_ram_core::access_key::AccessKeyId;
+use ack_ram_core::arn::Arn;
+use ack_ram_core::decision::{Decision, Denial, Explanation, KubernetesUser, Matched};
+use ack_ram_core::identity::Identity;
+use ack_ram_core::rules::Backend;
+use ack_ram_core::sample;
+use clap::{ArgGroup, Args};
+use serde::{Serialize, Serializer};
+
+use crate::backends::{self, Compiled};
+use crate::cli::args::{self, Globals};
+use crate::cli::explain_page;
+use crate::cli::failure::Failure;
+use crate::cli::identify::{self, TokenSource};
+use crate::cli::output::{self, OutputFormat};
+use crate::config::{self, Config, Overrides, WarningKind};
+
+/// In place of the cluster id, where no token is looked at.
+const NO_CLUSTER: &str = "-";
+
+/// Show what a configuration makes of an identity, and why
+///
+/// The identity is that of a token, which STS is asked about as in `verify`, or is given by hand. All is told: backend
+/// by backend, the rule that answers, rules that it outranks, rules that nearly fit, and the user that results. Nobody
+/// is let in by it.
+///
+/// Of an identity given by hand, what is not given is unknown: rules about another id do not match, and names show
+/// `<session@name>`, `<user-id>` and `ACCESS-KEY-ID`.
+#[derive(Args, Debug)]
+#[command(
+    group = ArgGroup::new("who").required(true).args(["token", "arn"]),
+    after_long_help = "\
+Examples:
+  ack-ram-authenticator token --token-only -i ID | ack-ram-authenticator explain -c config.yaml --token -
+  ack-ram-authenticator explain -c config.yaml --arn acs:ram::1234567890123456:user/alice
+  ack-ram-authenticator explain -c config.yaml --arn acs:ram::1234567890123456:assumed-role/Dev/alice -o json
+
+Exit codes:
+  0  the identity is mapped to a user
+  1  it is not, or the configuration cannot be used, or STS cannot be asked
+  2  wrong usage"
+)]
+pub(super) struct ExplainArgs {
+    /// The token; `-` reads it from standard input, where no other process sees it
+    #[arg(long, short, value_name = "TOKEN", allow_hyphen_values = true)]
+    token: Option<TokenSource>,
+
+    /// The ARN, as STS gives it or as mappings name it
+    #[arg(long, value_name = "ARN", value_parser = arn)]
+    arn: Option<Arn>,
+
+    /// The immutable id of the user or role
+    #[arg(long, value_name = "ID", conflicts_with = "token")]
+    user_id: Option<String>,
+
+    /// The id of the key that signs
+    #[arg(long, value_name = "ID", conflicts_with = "token", value_parser = access_key_id)]
+    access_key_id: Option<AccessKeyId>,
+
+    /// The form of what is printed
+    #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "text")]
+    output: OutputFormat,
+}
+
+fn arn(text: &str) -> Result<Arn, String> {
+    Arn::parse(text).map_err(|error| error.to_string())
+}
+
+fn access_key_id(text: &str) -> Result<AccessKeyId, &'static str> {
+    AccessKeyId::parse(text).ok_or("an access key id is letters, digits, `.`, `_` and `-`")
+}
+
+/// All that there is to say.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Trace {
+    /// The stable name of the outcome.
+    pub(super) code: &'static str,
+    /// The backends, in the order in which they are asked.
+    pub(super) backends: Vec<BackendAnswer>,
+    #[serde(flatten)]
+    pub(super) explanation: Explanation,
+    /// The rule that matched, as it is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) rule: Option<WrittenRule>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) user: Option<User>,
+    /// Why there is no user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct BackendAnswer {
+    pub(super) backend: Backend,
+    /// How many rules and accounts it has.
+    pub(super) rules: usize,
+    pub(super) answer: Answer,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Answer {
+    Matched,
+    NoMatch,
+    NotAsked,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WrittenRule {
+    /// File, line and column.
+    pub(super) place: String,
+    pub(super) about: String,
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    pub(super) condition: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) username: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) username_expression: Option<String>,
+    pub(super) groups: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) groups_expression: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct User {
+    pub(super) username: String,
+    pub(super) uid: String,
+    pub(super) groups: Vec<String>,
+    #[serde(serialize_with = "as_map")]
+    pub(super) extra: Vec<(&'static str, String)>,
+}
+
+fn as_map<S: Serializer>(
+    extra: &[(&'static str, String)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(extra.iter().map(|(key, value)| (key, value)))
+}
+
+impl From<KubernetesUser> for User {
+    fn from(user: KubernetesUser) -> Self {
+        Self {
+            username: user.username,
+            uid: user.uid,
+            groups: user.groups,
+            extra: user.extra,
+        }
+    }
+}
+
+pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> Result<(), Failure> {
+    if globals.config.is_none() {
+        return Err(args::missing(
+            "`explain` needs a configuration: give --config",
+        ));
+    }
+    let no_cluster = args.arn.is_some().then(|| NO_CLUSTER.to_owned());
+    let overrides = Overrides {
+        cluster_id: globals.cluster_id.clone().or(no_cluster),
+        ..Overrides::default()
+    };
+    let config = config::load(&globals.sources(&overrides))?;
+    let compiled = backends::compile(&config);
+    warn_of_left_out(&config, &compiled);
+    let trace = match who(args, &config)? {
+        Ok(identity) => trace(&config, &compiled, &identity),
+        Err(decision) => unidentified(&compiled, *decision),
+    };
+    output::print(&match args.output {
+        OutputFormat::Json => output::json(&trace, "  ")?,
+        OutputFormat::Text => explain_page::text(&trace)?,
+    })?;
+    match trace.user {
+        Some(_) => Ok(()),
+        None => Err(Failure::AnswerIsNo),
+    }
+}
+
+/// Entries that are left out may be the reason for what is not as expected; what else is odd is for `lint`.
+pub(super) fn warn_of_left_out(config: &Config, compiled: &Compiled) {
+    for warning in &config.warnings {
+        if warning.kind == WarningKind::InvalidEntry {
+            tracing::warn!("{warning}");
+        }
+    }
+    for (source, error) in &compiled.refused {
+        tracing::warn!("{source} is left out: {error}");
+    }
+}
+
+/// The identity to explain; otherwise, the decision about a token that proves none.
+fn who(args: &ExplainArgs, config: &Config) -> Result<Result<Identity, Box<Decision>>, Failure> {
+    if let Some(source) = &args.token {
+        let token = source.read()?;
+        let verified = identify::ask_sts(config.policy.clone(), &config.sts, &token)?;
+        return Ok(verified.map(|who| who.identity().clone()));
+    }
+    let sample = args.arn.clone().and_then(sample::identity);
+    let sample = sample.ok_or_else(|| args::missing("give --token or --arn"))?;
+    Ok(Ok(Identity {
+        arn: sample.arn,
+        user_id: match &args.user_id {
+            Some(id) => id.as_str().into(),
+            None => sample.user_id,
+        },
+        access_key_id: args.access_key_id.clone().unwrap_or(sample.access_key_id),
+    }))
+}
+
+fn trace(config: &Config, compiled: &Compiled, identity: &Identity) -> Trace {
+    let (explanation, result) = compiled.rules.explain(identity);
+    let (code, user, reason) = match result {
+        Ok(user) => ("granted", Some(user.into()), None),
+        Err(denial) => (denial.code(), None, Some(why(&explanation, &denial))),
+    };
+    Trace {
+        code,
+        backends: answers(compiled, explanation.matched.as_ref()),
+        rule: written(config, explanation.matched.as_ref()),
+        explanation,
+        user,
+        reason,
+    }
+}
+
+/// Here the person is the administrator who would be asked.
+fn why(explanation: &Explanation, denial: &Denial) -> String {
+    match denial {
+        Denial::NotMapped => "no rule speaks for this identity".to_owned(),
+        Denial::Token(_)
+        | Denial::Sts(_)
+        | Denial::Name(_)
+        | Denial::Validation(_)
+        | Denial::ValidationFailed(_) => explanation.why_denied(denial),
+    }
+}
+
+fn unidentified(compiled: &Compiled, decision: Decision) -> Trace {
+    let backends = compiled.rules.backends().iter().map(|rules| BackendAnswer {
+        backend: rules.backend(),
+        rules: rules.len(),
+        answer: Answer::NotAsked,
+    });
+    Trace {
+        code: decision.code(),
+        backends: backends.collect(),
+        reason: decision.reason().or_else(|| {
+            Some("the token is none of ack-ram-authenticator's; see `inspect`".to_owned())
+        }),
+        explanation: decision.explanation,
+        rule: None,
+        user: None,
+    }
+}
+
+fn answers(compiled: &Compiled, matched: Option<&Matched>) -> Vec<BackendAnswer> {
+    let matched = matched.map(|matched| match matched {
+        Matched::Rule(source) => source.backend,
+        Matched::Account { backend, .. } => *backend,
+    });
+    let mut is_answered = false;
+    let mut answer = |backend: Backend| {
+        if is_answered {
+            return Answer::NotAsked;
+        }
+        is_answered = matched == Some(backend);
+        if is_answered {
+            Answer::Matched
+        } else {
+            Answer::NoMatch
+        }
+    };
+    compiled
+        .rules
+        .backends()
+        .iter()
+        .map(|rules| BackendAnswer {
+            backend: rules.backend(),
+            rules: rules.len(),
+            answer: answer(rules.backend()),
+        })
+        .collect()
+}
+
+fn written(config: &Config, matched: Option<&Matched>) -> Option<WrittenRule> {
+    let Matched::Rule(source) = matched? else {
+        return None;
+    };
+    let given = config
+        .mappings
+        .mappings
+        .iter()
+        .find(|given| given.value.source == *source)?;
+    let mapping = given.value.clone();
+    let about = [
+        Some(mapping.arn).filter(|arn| !arn.is_empty()),
+        mapping.arn_pattern,
+        mapping.user_id.map(|id| format!("user id {id}")),
+        mapping.role_id.map(|id| format!("role id {id}")),
+    ];
+    Some(WrittenRule {
+        place: given.place.to_string(),
+        about: about
+            .into_iter()
+            .flatten()
+            .next()
+            .unwrap_or_else(|| "whoever meets the condition".to_owned()),
+        condition: mapping.condition,
+        username: mapping.username,
+        username_expression: mapping.username_expression,
+        groups: mapping.groups,
+        groups_expression: mapping.groups_expression,
+    })
+}

@@ -1,0 +1,76 @@
+//! Whose a token is: reading one, and asking STS.
+
+use std::io::{self, Read as _};
+
+use ack_ram_core::decision::Decision;
+use ack_ram_core::login::VerifiedIdentity;
+use ack_ram_core::policy::Policy;
+use ack_ram_core::secret::Secret;
+use tokio::runtime;
+
+use crate::authenticator::Identifier;
+use crate::cli::failure::Failure;
+use crate::config::Sts;
+use crate::env;
+use crate::sts::StsClient;
+
+/// No token is nearly as long.
+const MAX_INPUT_BYTES: u64 = 64 * 1024;
+
+/// Where a token comes from.
+///
+/// Not a plain text: the arguments are printed when they are debugged, and a token must not be.
+#[derive(Clone, Debug)]
+pub(super) enum TokenSource {
+    StandardInput,
+    Argument(Secret),
+}
+
+impl From<String> for TokenSource {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "-" => Self::StandardInput,
+            _ => Self::Argument(Secret::new(text)),
+        }
+    }
+}
+
+impl TokenSource {
+    pub(super) fn read(&self) -> Result<Secret, Failure> {
+        match self {
+            Self::Argument(token) => Ok(token.clone()),
+            Self::StandardInput => {
+                let mut text = String::new();
+                io::stdin()
+                    .take(MAX_INPUT_BYTES)
+                    .read_to_string(&mut text)
+                    .map_err(|error| {
+                        Failure::Failed(format!(
+                            "cannot read the token from standard input: {error}"
+                        ))
+                    })?;
+                match text.trim() {
+                    "" => Err(Failure::Failed(
+                        "no token on standard input; what was to print it failed".to_owned(),
+                    )),
+                    token => Ok(Secret::new(token)),
+                }
+            }
+        }
+    }
+}
+
+/// Asks STS whose `token` is; otherwise, the decision about a token that proves no identity.
+pub(super) fn ask_sts(
+    policy: Policy,
+    sts: &Sts,
+    token: &Secret,
+) -> Result<Result<VerifiedIdentity, Box<Decision>>, Failure> {
+    let identifier = Identifier::new(policy, StsClient::new(sts)?, 1, env::now);
+    let identified = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Failed(format!("cannot wait for STS: {error}")))?
+        .block_on(identifier.identify(token));
+    Ok(identified)
+}

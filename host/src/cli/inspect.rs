@@ -1,0 +1,181 @@
+//! `inspect`: what is in a token, and whether it would pass the checks, without asking anybody.
+
+use std::fmt::Write as _;
+
+use ack_ram_core::inspect::{self, Check, Contents, Inspection, Status};
+use clap::Args;
+
+use crate::cli::args::Globals;
+use crate::cli::failure::Failure;
+use crate::cli::identify::TokenSource;
+use crate::cli::output::{self, ASIDE, BAD, GOOD, HEADING, OutputFormat};
+use crate::config::{self, Overrides};
+use crate::env;
+
+/// Show what is in a token, and whether it would pass the server's checks
+///
+/// Works offline, and shows neither the signature nor the security token. Whether the signature is right, only STS
+/// can tell: see `verify`. With --cluster-id or --config the token is checked as that server would; without, its
+/// cluster is shown and compared with none.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  ack-ram-authenticator token --token-only -i ID | ack-ram-authenticator inspect
+  ack-ram-authenticator inspect \"$TOKEN\" --cluster-id ID --output json
+
+Exit codes:
+  0  the token would pass
+  1  it would not, or cannot be read
+  2  wrong usage")]
+pub(super) struct InspectArgs {
+    /// The token; `-` reads it from standard input, where no other process sees it
+    #[arg(value_name = "TOKEN", default_value = "-", hide_default_value = true)]
+    token: TokenSource,
+
+    /// The form of what is printed
+    #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "text")]
+    output: OutputFormat,
+}
+
+pub(super) fn run(args: &InspectArgs, globals: &Globals) -> Result<(), Failure> {
+    let overrides = Overrides {
+        cluster_id: globals.cluster_id.clone(),
+        ..Overrides::default()
+    };
+    let policy = if globals.cluster_id.is_some() || globals.config.is_some() {
+        Some(config::load_client(&globals.sources(&overrides))?.policy)
+    } else {
+        None
+    };
+    let token = args.token.read()?;
+    let inspection = inspect::inspect(token.expose(), policy.as_ref(), env::now());
+    output::print(&match args.output {
+        OutputFormat::Json => output::json(&inspection, "  ")?,
+        OutputFormat::Text => text(&inspection)?,
+    })?;
+    if inspection.passes {
+        Ok(())
+    } else {
+        Err(Failure::AnswerIsNo)
+    }
+}
+
+fn text(inspection: &Inspection) -> Result<String, Failure> {
+    let mut page = String::new();
+    let Inspection { kind, bytes, .. } = inspection;
+    writeln!(
+        page,
+        "{HEADING}{}{HEADING:#}, {bytes} bytes",
+        kind.describe()
+    )?;
+    if let Some(fingerprint) = inspection.fingerprint {
+        row(&mut page, "reference", &fingerprint.to_string())?;
+    }
+    if let Some(contents) = &inspection.contents {
+        contents_text(&mut page, contents)?;
+    }
+    if let Some(age) = inspection.age_seconds {
+        row(&mut page, "age", &age_text(age))?;
+    }
+    if let Some(expires) = inspection.expires {
+        row(&mut page, "STS takes it until", &expires.to_string())?;
+    }
+    if let Some(why) = inspection.undecoded {
+        row(&mut page, "no more to show", why)?;
+    }
+    writeln!(page, "\n{HEADING}checks{HEADING:#}")?;
+    for check in &inspection.checks {
+        check_text(&mut page, check)?;
+    }
+    if let Some(request) = &inspection.request {
+        writeln!(
+            page,
+            "\n{HEADING}what the server would send to STS{HEADING:#}"
+        )?;
+        row(
+            &mut page,
+            "request",
+            &format!("{} {}", request.method, request.path),
+        )?;
+        row(&mut page, "query keys", &request.query_keys.join(", "))?;
+        row(&mut page, "headers", &request.headers.join(", "))?;
+    }
+    if inspection.passes {
+        writeln!(
+            page,
+            "\n{GOOD}the token would pass; STS has the last word{GOOD:#}"
+        )?;
+    } else {
+        writeln!(page, "\n{BAD}the token would be refused{BAD:#}")?;
+    }
+    Ok(page)
+}
+
+fn contents_text(page: &mut String, contents: &Contents) -> Result<(), Failure> {
+    if let Some(id) = &contents.access_key_id {
+        let kind = if contents.temporary {
+            " (temporary)"
+        } else {
+            ""
+        };
+        row(page, "access key id", &format!("{id}{kind}"))?;
+    }
+    let date = contents.date.map(|date| date.to_string());
+    for (name, value) in [
+        ("cluster", contents.cluster_id.as_ref()),
+        ("unsigned clusterId", contents.unsigned_cluster_id.as_ref()),
+        ("signed at", date.as_ref()),
+        ("method", contents.method.as_ref()),
+        ("host", contents.host.as_ref()),
+        ("path", contents.path.as_ref()),
+        ("made by", contents.user_agent.as_ref()),
+    ] {
+        if let Some(value) = value {
+            row(page, name, value)?;
+        }
+    }
+    for (name, values) in [
+        ("query keys", &contents.query_keys),
+        ("headers", &contents.headers),
+        ("signed headers", &contents.signed_headers),
+    ] {
+        if !values.is_empty() {
+            row(page, name, &values.join(", "))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_text(page: &mut String, check: &Check) -> Result<(), Failure> {
+    let (style, status) = match check.status {
+        Status::Passed => (GOOD, "passed"),
+        Status::Failed => (BAD, "failed"),
+        Status::NotChecked => (ASIDE, "not checked"),
+    };
+    let name = check.name.as_str();
+    write!(page, "  {style}{status:<11}{style:#}  ")?;
+    match &check.reason {
+        Some(reason) => write!(page, "{name:<9}  {reason}")?,
+        None => write!(page, "{name}")?,
+    }
+    if let Some(advice) = check.advice {
+        write!(page, "; {advice}")?;
+    }
+    writeln!(page)?;
+    Ok(())
+}
+
+fn row(page: &mut String, name: &str, value: &str) -> Result<(), Failure> {
+    writeln!(page, "  {name:<18}  {value}")?;
+    Ok(())
+}
+
+fn age_text(seconds: i64) -> String {
+    let (length, side) = if seconds < 0 {
+        (seconds.unsigned_abs(), "in the future")
+    } else {
+        (seconds.unsigned_abs(), "ago")
+    };
+    let length = humantime::format_duration(std::time::Duration::from_secs(length));
+    format!("{length} {side}")
+}

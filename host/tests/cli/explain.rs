@@ -1,0 +1,188 @@
+//! `explain`: what a configuration makes of somebody.
+
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::sign;
+use ack_ram_tests::sts::{Emulator, demo};
+use serde_json::{Value, json};
+
+use crate::program::{Folder, Run};
+
+const CONFIG: &str = "
+clusterID: c1
+server:
+  mapUsers:
+  - {userARN: 'acs:ram::1:user/alice', username: alice, groups: [dev]}
+  - {userARN: 'acs:ram::1:user/alice', username: other}
+  mapRules:
+  - {roleID: '77', username: by-id}
+  - {match: 'identity.roleName == \"Ops\"', username: 'ops:{{SessionName}}', groups: [ops]}
+  mapAccounts: ['2']
+  scrubbedAccounts: ['2']
+";
+
+fn explain(args: &[&str]) -> Run {
+    let folder = Folder::new(&[("config.yaml", CONFIG)]);
+    folder.run(&[&["explain", "-c", "config.yaml"], args].concat(), &[])
+}
+
+fn trace(args: &[&str], code: i32) -> Value {
+    let run = explain(&[args, &["-o", "json"]].concat());
+    assert_eq!((run.code, &*run.stderr), (Some(code), ""), "{run:?}");
+    serde_json::from_str(&run.stdout).unwrap()
+}
+
+#[test]
+fn the_rule_and_the_user_are_told() {
+    let told = trace(&["--arn", "acs:ram::1:user/Alice"], 0);
+    for (pointer, expected) in [
+        ("/code", json!("granted")),
+        ("/backends/0/answer", json!("matched")),
+        ("/backends/0/rules", json!(5)),
+        ("/matched/position", json!("server.mapUsers[0]")),
+        ("/outranked/0/position", json!("server.mapUsers[1]")),
+        ("/passedOver", Value::Null),
+        ("/rule/place", json!("config.yaml:5:5")),
+        ("/user/username", json!("alice")),
+        ("/user/groups", json!(["dev"])),
+        ("/user/extra/arn", json!("acs:ram::1:user/Alice")),
+        ("/reason", Value::Null),
+    ] {
+        let found = told.pointer(pointer).unwrap_or(&Value::Null);
+        assert_eq!(*found, expected, "{pointer}: {told}");
+    }
+    let text = explain(&["--arn", "acs:ram::1:user/alice"]).printed();
+    for line in [
+        "MountedFile   5 rules   matched by MountedFile server.mapUsers[0]",
+        "  username            alice",
+        "  at                  config.yaml:5:5",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+}
+
+#[test]
+fn who_is_given_by_hand() {
+    for (args, username) in [
+        (
+            &["--arn", "acs:ram::1:role/Ops"] as &[&str],
+            "ops:<session-name>",
+        ),
+        (&["--arn", "acs:ram::1:assumed-role/Ops/a@b"], "ops:a-b"),
+        (&["--arn", "acs:ram::1:role/x", "--user-id", "77"], "by-id"),
+        (&["--arn", "acs:ram::2:user/x"], "acs:ram::2:user/x"),
+    ] {
+        assert_eq!(trace(args, 0)["user"]["username"], username, "{args:?}");
+    }
+    let args = [
+        "--arn",
+        "acs:ram::1:user/alice",
+        "--access-key-id",
+        "LTAI5t",
+    ];
+    assert_eq!(trace(&args, 0)["identity"]["accessKeyId"], "LTAI5t");
+}
+
+#[test]
+fn who_is_not_mapped_is_told_what_is_near() {
+    let told = trace(&["--arn", "acs:ram::3:user/alice"], 1);
+    assert_eq!(told["code"], "not_mapped");
+    assert_eq!(told["nearMisses"][0]["difference"], "account");
+    assert_eq!(
+        told["passedOver"][0]["rule"]["position"],
+        "server.mapRules[1]"
+    );
+    let run = explain(&["--arn", "acs:ram::3:user/alice"]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    for said in [
+        "no rule matches",
+        "another account",
+        "no user: no rule speaks",
+    ] {
+        assert!(run.stdout.contains(said), "{said}: {run:?}");
+    }
+    assert!(
+        explain(&["--arn", "acs:ram::2:user/x"])
+            .printed()
+            .contains("scrubbed")
+    );
+}
+
+#[test]
+fn a_token_is_asked_about() {
+    let sts = Emulator::builder().demo().start().unwrap();
+    let config = format!(
+        "clusterID: c1\nserver:\n  sts: {{endpoint: '{}', caFile: ca.pem}}\n  mapRoles: [{{roleARN: '{}', username: 'dev:{{{{SessionNameRaw}}}}'}}]\n",
+        sts.url(),
+        demo::ROLE_ARN
+    );
+    let folder = Folder::new(&[("config.yaml", &config), ("ca.pem", sts.ca_pem())]);
+    let token = |cluster: &str| {
+        let cluster = ClusterId::parse(cluster).unwrap();
+        sign::token_v2(&demo::session_key(), &cluster, "test", sts.now()).unwrap()
+    };
+    let args = ["explain", "-c", "config.yaml", "-o", "json", "--token", "-"];
+    let printed = folder
+        .run_with_input(&args, &[], token("c1").expose())
+        .printed();
+    let told: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(told["user"]["username"], format!("dev:{}", demo::SESSION));
+    assert_eq!(told["identity"]["userId"], demo::ROLE_ID);
+
+    for (token, code) in [
+        (token("c2").expose(), "token_other_cluster"),
+        ("eyJhbGciOi.e30.x", "not_ours"),
+    ] {
+        let run = folder.run_with_input(&args, &[], token);
+        let told: Value = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!(
+            (run.code, &told["code"]),
+            (Some(1), &json!(code)),
+            "{run:?}"
+        );
+        assert_eq!(told["backends"][0]["answer"], "notAsked");
+        assert!(
+            told["reason"].is_string() && !run.stdout.contains(token),
+            "{run:?}"
+        );
+    }
+}
+
+#[test]
+fn bad_input_is_told() {
+    for (args, code, says) in [
+        (&[] as &[&str], 2, "--arn"),
+        (&["--arn", "x"], 2, "an ARN starts `acs:ram::`"),
+        (
+            &["--arn", "acs:ram::1:root", "--token", "-"],
+            2,
+            "cannot be used with",
+        ),
+        (
+            &["--token", "-", "--user-id", "1"],
+            2,
+            "cannot be used with",
+        ),
+        (
+            &["--arn", "acs:ram::1:root", "--access-key-id", "a b"],
+            2,
+            "letters, digits",
+        ),
+    ] {
+        let run = explain(args);
+        assert_eq!(
+            (run.code, &*run.stdout),
+            (Some(code), ""),
+            "{args:?}: {run:?}"
+        );
+        assert!(run.stderr.contains(says), "{args:?}: {run:?}");
+    }
+    for (config, code, says) in [
+        (&[] as &[&str], 2, "--config"),
+        (&["-c", "nowhere.yaml"], 1, "nowhere.yaml"),
+    ] {
+        let args = [&["explain", "--arn", "acs:ram::1:root"], config].concat();
+        let run = Folder::new(&[]).run(&args, &[]);
+        assert_eq!((run.code, &*run.stdout), (Some(code), ""), "{run:?}");
+        assert!(run.stderr.contains(says), "{run:?}");
+    }
+}

@@ -1,0 +1,141 @@
+//! `inspect`: what is in a token, offline.
+
+use ack_ram_authenticator::env;
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::secret::Secret;
+use ack_ram_core::sign::{self, AccessKey};
+use ack_ram_tests::sts::demo;
+use serde_json::Value;
+
+use crate::program::{Folder, Run};
+
+/// A token of a temporary key for the cluster `c1`, signed so many seconds ago.
+fn token(age: i64) -> String {
+    let key = AccessKey {
+        security_token: Some(Secret::new("CANARY-SECURITY-TOKEN")),
+        ..demo::session_key()
+    };
+    let cluster = ClusterId::parse("c1").unwrap();
+    let token = sign::token_v2(&key, &cluster, "test", env::now().plus_seconds(-age)).unwrap();
+    token.expose().to_owned()
+}
+
+fn inspect(token: &str, more: &[&str]) -> Run {
+    let folder = Folder::new(&[(
+        "config.yaml",
+        "clusterID: c2\nserver: {maxTokenBytes: 1024}\n",
+    )]);
+    folder.run(&[&["inspect", token], more].concat(), &[])
+}
+
+#[test]
+fn a_good_token_is_shown_without_its_secrets() {
+    let token = token(60);
+    for more in [&[] as &[&str], &["-i", "c1"], &["-o", "json"]] {
+        let page = inspect(&token, more).printed();
+        for shown in [
+            demo::session_key().id.as_str(),
+            "c1",
+            "x-acs-date",
+            "emporary",
+            "POST",
+        ] {
+            assert!(page.contains(shown), "{shown}: {page}");
+        }
+        let signature = demo::session_key().secret;
+        for secret in ["CANARY", "Signature=", &token, signature.expose(), "\u{1b}"] {
+            assert!(!page.contains(secret), "{secret}: {page}");
+        }
+    }
+}
+
+#[test]
+fn each_check_is_told() {
+    let fresh = token(0);
+    let old = token(7200);
+    let statuses = |run: &Run| -> Vec<String> {
+        let told: Value = serde_json::from_str(&run.stdout).unwrap();
+        let checks = told["checks"].as_array().unwrap().iter();
+        checks
+            .filter(|check| check["status"] != "passed")
+            .map(|check| format!("{} {}", check["name"], check["status"]).replace('"', ""))
+            .collect()
+    };
+    for (token, more, code, expected) in [
+        (
+            &fresh,
+            &["-i", "c1"] as &[&str],
+            0,
+            &["sts notChecked"] as &[&str],
+        ),
+        (&fresh, &[], 0, &["cluster notChecked", "sts notChecked"]),
+        (
+            &fresh,
+            &["-i", "c2"],
+            1,
+            &["cluster failed", "sts notChecked"],
+        ),
+        (
+            &fresh,
+            &["-c", "config.yaml"],
+            1,
+            &["cluster failed", "sts notChecked"],
+        ),
+        (
+            &old,
+            &["-c", "config.yaml"],
+            1,
+            &["cluster failed", "freshness failed", "sts notChecked"],
+        ),
+        (&"eyJhbGciOi.e30.x".to_owned(), &[], 1, &["prefix failed"]),
+        (
+            &"k8s-ack-v1.AAAA".to_owned(),
+            &[],
+            1,
+            &[
+                "version failed",
+                "contents failed",
+                "cluster notChecked",
+                "query notChecked",
+                "signature notChecked",
+                "freshness notChecked",
+                "sts notChecked",
+            ],
+        ),
+    ] {
+        let run = inspect(token, &[&["-o", "json"], more].concat());
+        assert_eq!((run.code, &*run.stderr), (Some(code), ""), "{run:?}");
+        assert_eq!(statuses(&run), expected, "{more:?}: {run:?}");
+        let text = inspect(token, more);
+        assert_eq!(text.code, Some(code), "{text:?}");
+        assert_eq!(
+            text.stdout.contains("would be refused"),
+            code == 1,
+            "{text:?}"
+        );
+    }
+}
+
+#[test]
+fn the_token_may_come_from_standard_input() {
+    let folder = Folder::new(&[]);
+    let input = format!("{}\n", token(0));
+    for args in [&["inspect"] as &[&str], &["inspect", "-"]] {
+        let page = folder.run_with_input(args, &[], &input).printed();
+        assert!(page.starts_with("a token v2"), "{page}");
+        let run = folder.run_with_input(args, &[], " \n");
+        assert_eq!((run.code, &*run.stdout), (Some(1), ""), "{run:?}");
+        assert!(run.stderr.contains("no token on standard input"), "{run:?}");
+    }
+}
+
+#[test]
+fn wrong_usage_shows_no_token() {
+    let token = token(0);
+    let run = inspect(&token, &[&token]);
+    assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{run:?}");
+    assert!(!run.stderr.contains(&token), "{run:?}");
+    let run = inspect(&token, &["-i", ""]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stderr.contains("no cluster id"), "{run:?}");
+}

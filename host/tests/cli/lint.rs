@@ -1,0 +1,157 @@
+//! `lint`: what is wrong or risky in configuration files.
+
+use serde_json::Value;
+
+use crate::program::{Folder, Run};
+
+const GOOD: &str = "clusterID: c1\nserver:\n  mapUsers: [{userARN: 'acs:ram::1:user/a', username: a, groups: [g]}]\n";
+
+fn lint(yaml: &str, more: &[&str]) -> Run {
+    let folder = Folder::new(&[("config.yaml", yaml)]);
+    folder.run(&[&["lint", "config.yaml"], more].concat(), &[])
+}
+
+/// The findings as `<severity> <code> <line>:<column> <entry>`.
+#[track_caller]
+fn check(yaml: &str, code: i32, expected: &[&str]) {
+    let run = lint(yaml, &["-o", "json"]);
+    assert_eq!(
+        (run.code, &*run.stderr),
+        (Some(code), ""),
+        "{yaml}: {run:?}"
+    );
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let told: Vec<String> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| {
+            let position = &finding["position"];
+            assert_eq!(position["file"], "config.yaml", "{finding}");
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let number = |value: &Value| value.as_u64().unwrap_or_default();
+            let (line, column) = (number(&position["line"]), number(&position["column"]));
+            let entry = text(&position["entry"]);
+            let (severity, code) = (text(&finding["severity"]), text(&finding["code"]));
+            format!("{severity} {code} {line}:{column} {entry}")
+                .trim_end()
+                .to_owned()
+        })
+        .collect();
+    assert_eq!(told, expected, "{yaml}");
+    let count = |severity: &str| {
+        told.iter()
+            .filter(|line| line.starts_with(severity))
+            .count()
+    };
+    assert_eq!(report["errors"], count("error"));
+    assert_eq!(report["warnings"], count("warning"));
+    assert_eq!(report["infos"], count("info"));
+}
+
+#[test]
+fn findings_have_their_place() {
+    check(GOOD, 0, &[]);
+    let with = |lines: &str| format!("{GOOD}{lines}");
+    for (lines, code, expected) in [
+        ("  mapRole: []\n", 1, &["error unknown-key 4:3"] as &[&str]),
+        ("  mapRoles:\n", 1, &["error empty-list 4:11"]),
+        (
+            "  scrubbedAccounts: '1,2'\n",
+            1,
+            &["error text-for-list 4:21"],
+        ),
+        (
+            "  mapAccounts: [1234567890123456]\n",
+            1,
+            &[
+                "error numeric-account 4:17",
+                "info whole-account 4:17 server.mapAccounts[0]",
+            ],
+        ),
+        ("  mapAccounts: [x]\n", 1, &["error invalid-entry 4:17"]),
+        ("  bind: 0.0.0.0\n", 0, &["warning bind-wins 4:9"]),
+        (
+            "  mapRoles:\n  - {roleARN: 'acs:ram:1:role/x', username: x, groups: [g]}\n",
+            1,
+            &["error invalid-arn 5:5 server.mapRoles[0]"],
+        ),
+        (
+            "  mapRoles:\n  - {roleARN: 'acs:ram::1:role/x*', username: x, groups: [g]}\n",
+            0,
+            &["warning wildcard-in-file 5:5 server.mapRoles[0]"],
+        ),
+        (
+            "  globs: true\n  mapRoles:\n  - {roleARN: 'acs:ram::1:role/x*', username: x, groups: [g]}\n",
+            0,
+            &["info pattern-grants-anew 6:5 server.mapRoles[0]"],
+        ),
+        (
+            "  mapRules:\n  - {arn: 'acs:ram::1:role/x*', username: '{{SessionNameRaw}}', groups: [g]}\n",
+            0,
+            &["warning unprefixed-session-name 5:5 server.mapRules[0]"],
+        ),
+        (
+            "  reservedPrefixConfig:\n  - {backendMode: MountedFile, groupPrefixReserveList: [g]}\n",
+            1,
+            &["error reserved-name 3:14 server.mapUsers[0]"],
+        ),
+        ("  port: many\n", 1, &["error invalid-setting 4:9"]),
+    ] {
+        check(&with(lines), code, expected);
+    }
+    check("clusterID: c1\n", 1, &["error nobody-mapped 0:0"]);
+    check("a: [\n", 1, &["error unreadable 0:0"]);
+    let without_id = GOOD.replace("clusterID: c1\n", "mapUser: 1\n");
+    check(
+        &without_id,
+        1,
+        &["error no-cluster-id 0:0", "error unknown-key 1:1"],
+    );
+}
+
+#[test]
+fn the_text_says_what_to_do() {
+    let run = lint(&format!("{GOOD}  mapRole: []\n  bind: 0.0.0.0\n"), &[]);
+    assert_eq!((run.code, &*run.stderr), (Some(1), ""), "{run:?}");
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(
+        lines[..2],
+        [
+            "config.yaml:4:3: error [unknown-key] unknown key `server.mapRole` is ignored",
+            "    did you mean `mapRoles`?",
+        ]
+    );
+    assert_eq!(lines.last(), Some(&"1 error, 1 warning, 0 notes"));
+    assert_eq!(lint(GOOD, &[]).printed(), "nothing found\n");
+}
+
+#[test]
+fn strict_lets_warnings_fail() {
+    let warned = format!("{GOOD}  bind: 0.0.0.0\n");
+    let noted = format!("{GOOD}  mapAccounts: ['1']\n");
+    for (yaml, more, code) in [
+        (&warned, &[] as &[&str], 0),
+        (&warned, &["--strict"], 1),
+        (&noted, &["--strict"], 0),
+    ] {
+        let run = lint(yaml, more);
+        assert_eq!(run.code, Some(code), "{run:?}");
+    }
+}
+
+#[test]
+fn several_files_and_none() {
+    let folder = Folder::new(&[("a.yaml", GOOD), ("b.yaml", "clusterID: c1\n")]);
+    let run = folder.run(&["lint", "-c", "a.yaml", "b.yaml", "nowhere.yaml"], &[]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    for line in [
+        "b.yaml: error [nobody-mapped]",
+        "nowhere.yaml: error [unreadable]",
+    ] {
+        assert!(run.stdout.contains(line), "{run:?}");
+    }
+    let run = folder.run(&["lint"], &[]);
+    assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{run:?}");
+    assert!(run.stderr.contains("needs a file"), "{run:?}");
+}

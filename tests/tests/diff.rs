@@ -1,0 +1,240 @@
+//! What changes for whom between two sets of mappings.
+
+use std::collections::BTreeSet;
+
+use ack_ram_core::arn::AccountId;
+use ack_ram_core::diff::{Access, Change, Side, Way, diff};
+use ack_ram_core::rules::{Age, Backend, BackendRules, Globs, Mapping, Rule, RuleSet, Source};
+
+/// Backends in their order: mappings and accounts.
+type Backends<'a> = &'a [(&'a [Mapping], &'a [&'a str])];
+
+fn mapping(arn: &str, username: &str, groups: &[&str]) -> Mapping {
+    let source = Source {
+        backend: Backend::MountedFile,
+        position: String::new(),
+    };
+    let groups = groups.iter().map(|group| (*group).to_owned()).collect();
+    Mapping {
+        globs: Globs::Wildcards,
+        ..Mapping::exact(source, Age::Place(0), arn, username, groups)
+    }
+}
+
+fn under(condition: &str, mapping: Mapping) -> Mapping {
+    Mapping {
+        condition: Some(condition.to_owned()),
+        ..mapping
+    }
+}
+
+struct World {
+    rules: RuleSet,
+    mappings: Vec<Mapping>,
+    accounts: BTreeSet<AccountId>,
+    scrubbed: BTreeSet<AccountId>,
+}
+
+impl World {
+    fn new(backends: Backends<'_>) -> Self {
+        let kinds = [Backend::MountedFile, Backend::DynamicFile];
+        let mut all = Vec::new();
+        let mut all_accounts = BTreeSet::new();
+        let mut sets = Vec::new();
+        for ((mappings, accounts), backend) in backends.iter().zip(kinds) {
+            let mut rules = BackendRules::new(backend);
+            for (place, mapping) in mappings.iter().enumerate() {
+                let position = format!("mappings[{place}]");
+                let mapping = Mapping {
+                    source: Source { backend, position },
+                    age: Age::Place(place),
+                    ..mapping.clone()
+                };
+                rules.apply(Rule::compile(mapping.clone()).unwrap());
+                all.push(mapping);
+            }
+            for account in *accounts {
+                let account = AccountId::parse(account).unwrap();
+                rules.apply_account(account.clone());
+                all_accounts.insert(account);
+            }
+            sets.push(rules);
+        }
+        Self {
+            rules: RuleSet::new(sets, BTreeSet::new()),
+            mappings: all,
+            accounts: all_accounts,
+            scrubbed: BTreeSet::new(),
+        }
+    }
+
+    fn written(&self) -> Vec<&Mapping> {
+        self.mappings.iter().collect()
+    }
+
+    fn side<'a>(&'a self, mappings: &'a [&'a Mapping]) -> Side<'a> {
+        Side {
+            rules: &self.rules,
+            mappings,
+            accounts: &self.accounts,
+            scrubbed: &self.scrubbed,
+        }
+    }
+}
+
+/// One line for each change.
+#[track_caller]
+fn check(old: Backends<'_>, new: Backends<'_>, expected: &[&str]) {
+    let (old, new) = (World::new(old), World::new(new));
+    let (old_mappings, new_mappings) = (old.written(), new.written());
+    let found = diff(old.side(&old_mappings), new.side(&new_mappings));
+    let mut told: Vec<String> = found
+        .identities
+        .iter()
+        .map(|change| line(change, access))
+        .collect();
+    told.extend(found.rules.iter().map(|change| {
+        line(change, |written| {
+            let names = written.iter().map(|rule| rule.username.as_str());
+            names.collect::<Vec<_>>().join("+")
+        })
+    }));
+    told.extend(
+        found
+            .accounts
+            .iter()
+            .map(|change| line(change, ToString::to_string)),
+    );
+    assert_eq!(told, expected);
+    assert_eq!(found.is_empty(), expected.is_empty());
+}
+
+fn line<T>(change: &Change<T>, tell: impl Fn(&T) -> String) -> String {
+    let sign = match change.change {
+        Way::Added => '+',
+        Way::Removed => '-',
+        Way::Changed => '~',
+    };
+    let side = |side: &Option<T>| side.as_ref().map_or("-".to_owned(), &tell);
+    let (before, after) = (side(&change.before), side(&change.after));
+    format!("{sign} {}: {before} > {after}", change.subject)
+}
+
+fn access(access: &Access) -> String {
+    match access {
+        Access::User { username, groups } => {
+            let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+            format!("{username}[{}]", groups.join(","))
+        }
+        Access::Refused { .. } => "refused".to_owned(),
+    }
+}
+
+const A: &str = "acs:ram::1:user/a";
+const R: &str = "acs:ram::1:role/r";
+const RS: &str = "acs:ram::1:role/r*";
+
+#[test]
+fn what_changes_for_one_identity() {
+    let a = |name| mapping(A, name, &["g"]);
+    check(&[(&[a("a")], &[])], &[(&[a("a")], &[])], &[]);
+    check(
+        &[(&[], &[])],
+        &[(&[a("a")], &[])],
+        &["+ acs:ram::1:user/a: - > a[g]"],
+    );
+    check(
+        &[(&[a("a")], &[])],
+        &[(&[], &[])],
+        &["- acs:ram::1:user/a: a[g] > -"],
+    );
+    check(
+        &[(&[a("a")], &[])],
+        &[(&[a("b")], &[])],
+        &["~ acs:ram::1:user/a: a[g] > b[g]"],
+    );
+    check(
+        &[(&[mapping(A, "a", &["x", "y"])], &[])],
+        &[(&[mapping("acs:ram::1:USER/A", "a", &["y", "x"])], &[])],
+        &[],
+    );
+    check(
+        &[(&[mapping(R, "r:{{SessionName}}", &[])], &[])],
+        &[(&[mapping(R, "r:{{SessionNameRaw}}", &[])], &[])],
+        &["~ acs:ram::1:role/r: r:<session-name>[] > r:<session@name>[]"],
+    );
+    check(
+        &[(&[a("a")], &[])],
+        &[(&[a("{{UserName}}{{RoleName}}")], &[])],
+        &[],
+    );
+    check(
+        &[(&[a("a")], &[])],
+        &[(&[a("{{RoleName}}")], &[])],
+        &["~ acs:ram::1:user/a: a[g] > refused"],
+    );
+}
+
+#[test]
+fn another_rule_with_the_same_result_is_no_change() {
+    let a = |name| mapping(A, name, &[]);
+    check(
+        &[(&[a("a")], &[]), (&[a("b")], &[])],
+        &[(&[], &[]), (&[a("a")], &[])],
+        &[],
+    );
+    check(
+        &[(&[a("a")], &[]), (&[a("b")], &[])],
+        &[(&[], &[]), (&[a("b")], &[])],
+        &["~ acs:ram::1:user/a: a[] > b[]"],
+    );
+    check(
+        &[(&[mapping(R, "r", &[])], &[])],
+        &[(&[mapping(RS, "r", &[])], &[])],
+        &["+ acs:ram::1:role/r*: - > r"],
+    );
+    check(
+        &[(&[a("a")], &[])],
+        &[(&[], &["1"])],
+        &[
+            "~ acs:ram::1:user/a: a[] > acs:ram::1:user/a[]",
+            "+ 1: - > 1",
+        ],
+    );
+}
+
+#[test]
+fn patterns_ids_and_conditions_are_compared_as_written() {
+    let id = |name| Mapping {
+        arn: String::new(),
+        user_id: Some("2".to_owned()),
+        ..mapping("", name, &[])
+    };
+    check(
+        &[(&[mapping(RS, "a", &[])], &[])],
+        &[(&[mapping("acs:ram::1:ROLE/R*", "b", &[])], &[])],
+        &["~ acs:ram::1:role/r*: a > b"],
+    );
+    check(
+        &[(&[id("a")], &[])],
+        &[(&[id("b")], &[])],
+        &["~ user id 2: a > b"],
+    );
+    let condition = "identity.sessionName == 'x'";
+    check(
+        &[(&[mapping(R, "r", &[])], &[])],
+        &[(
+            &[under(condition, mapping(R, "x", &[])), mapping(R, "r", &[])],
+            &[],
+        )],
+        &["+ acs:ram::1:role/r: - > x"],
+    );
+    check(
+        &[(&[under(condition, mapping("", "x", &[]))], &[])],
+        &[(
+            &[under("identity.sessionName == 'y'", mapping("", "x", &[]))],
+            &[],
+        )],
+        &["~ whoever meets the condition: x > x"],
+    );
+}

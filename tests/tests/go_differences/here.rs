@@ -1,0 +1,175 @@
+//! What this project does.
+
+use ack_ram_core::arn::{AccountId, Arn};
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::decision::{Decision, Matched, Outcome};
+use ack_ram_core::identity::Identity;
+use ack_ram_core::login::{AwaitingSts, Step, begin};
+use ack_ram_core::policy::Policy;
+use ack_ram_core::review::{self, ReviewVersion, TokenReview};
+use ack_ram_core::rules::{Age, Backend, BackendRules, Globs, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::sts::StsReply;
+use serde_json::{Value, json};
+
+use crate::{CLUSTER_ID, Input, NOW, Sts, Token};
+
+pub fn answer(input: &Input) -> Value {
+    match input {
+        Input::Token(token) => read(token),
+        Input::Review(body) => reviewed(body),
+        Input::Patterns { patterns, arn } => may_speak(patterns, arn),
+        Input::Mappings {
+            mappings,
+            arn,
+            scrubbed_accounts,
+        } => mapped(mappings, arn, scrubbed_accounts),
+        Input::Sts(reply) => told(reply),
+    }
+}
+
+fn read(token: &Token) -> Value {
+    let policy = Policy {
+        accept_v1: token.accept_v1,
+        ..Policy::new(ClusterId::parse(CLUSTER_ID).unwrap())
+    };
+    let awaiting = match begin(&token.make(), &policy, NOW) {
+        Step::Done(decision) if decision.public_message().is_none() => return json!("passed by"),
+        Step::Done(decision) => return json!(decision.code()),
+        Step::Send(awaiting) => awaiting,
+    };
+    let request = awaiting.request();
+    let (_, query) = request.path_and_query().expose().split_once('?').unwrap();
+    let mut query: Vec<_> = form_urlencoded::parse(query.as_bytes())
+        .map(|(name, _)| name.into_owned())
+        .collect();
+    query.sort();
+    let headers: Vec<_> = request.headers().map(|(name, _)| name).collect();
+    json!({ "query": query, "headers": headers })
+}
+
+fn reviewed(body: &str) -> Value {
+    let is_review = TokenReview::parse(body.as_bytes()).is_ok();
+    json!(if is_review { 200 } else { 400 })
+}
+
+/// The first pattern that matches, of those that are patterns at all.
+fn may_speak(patterns: &[String], arn: &str) -> Value {
+    let mut rules = BackendRules::new(Backend::Crd);
+    for (place, pattern) in patterns.iter().enumerate() {
+        let mapping = mapping_at(place, pattern, Backend::Crd, Globs::Wildcards, "u", &[]);
+        if let Ok(rule) = Rule::compile(mapping) {
+            rules.apply(rule);
+        }
+    }
+    let rules = RuleSet::new(vec![rules], [].into());
+    let matched = rules.explain(&identity(arn)).0.matched;
+    let speaks: Vec<&String> = match matched {
+        Some(Matched::Rule(source)) => vec![&patterns[source.position.parse::<usize>().unwrap()]],
+        Some(Matched::Account { .. }) | None => Vec::new(),
+    };
+    json!(speaks)
+}
+
+fn mapped(mappings: &[crate::Mapping], arn: &str, scrubbed: &[String]) -> Value {
+    let backend = Backend::MountedFile;
+    let mut rules = BackendRules::new(backend);
+    for (place, mapping) in mappings.iter().enumerate() {
+        let crate::Mapping {
+            arn,
+            username,
+            groups,
+        } = mapping;
+        match Rule::compile(mapping_at(
+            place,
+            arn,
+            backend,
+            Globs::Literal,
+            username,
+            groups,
+        )) {
+            Ok(rule) => rules.apply(rule),
+            Err(_) => return json!("the mapping is refused"),
+        }
+    }
+    let scrubbed = scrubbed
+        .iter()
+        .map(|account| AccountId::parse(account).unwrap());
+    let rules = RuleSet::new(vec![rules], scrubbed.collect());
+    match rules.explain(&identity(arn)).1 {
+        Ok(user) => {
+            let extra: Vec<_> = user.extra.iter().map(|(key, _)| key).collect();
+            json!({ "username": user.username, "groups": user.groups, "uid": user.uid, "extra": extra })
+        }
+        Err(_) => json!("nobody"),
+    }
+}
+
+fn mapping_at(
+    place: usize,
+    arn: &str,
+    backend: Backend,
+    globs: Globs,
+    username: &str,
+    groups: &[String],
+) -> Mapping {
+    let source = Source {
+        backend,
+        position: place.to_string(),
+    };
+    Mapping {
+        globs,
+        ..Mapping::exact(source, Age::Place(place), arn, username, groups.to_vec())
+    }
+}
+
+fn identity(arn: &str) -> Identity {
+    Identity {
+        arn: Arn::parse(arn).unwrap(),
+        user_id: "200000000000000001".into(),
+        access_key_id: ack_ram_core::access_key::AccessKeyId::parse("LTAI").unwrap(),
+    }
+}
+
+fn told(reply: &Sts) -> Value {
+    let awaiting = awaiting_sts();
+    let fingerprint = awaiting.fingerprint();
+    let body = reply.body();
+    let (reply, words) = match reply {
+        Sts::Unreachable => (StsReply::Unreachable, vec![]),
+        Sts::Error {
+            status,
+            code,
+            message,
+            request_id,
+        } => (
+            StsReply::Response {
+                status: *status,
+                body: body.as_bytes(),
+            },
+            vec![
+                ("code", code),
+                ("message", message),
+                ("requestId", request_id),
+            ],
+        ),
+    };
+    let error = awaiting.resume(reply, NOW).unwrap_err();
+    let decision = Decision::from_sts_error(fingerprint, error);
+    assert!(!matches!(decision.outcome, Outcome::Granted(_)));
+    let answer = review::answer(ReviewVersion::V1, &decision);
+    let text = String::from_utf8(answer.body).unwrap();
+    let tells: Vec<_> = words
+        .into_iter()
+        .filter(|(_, word)| text.contains(&**word))
+        .map(|(what, _)| what)
+        .collect();
+    json!({ "status": answer.status, "tells": tells })
+}
+
+fn awaiting_sts() -> AwaitingSts {
+    let policy = Policy::new(ClusterId::parse(CLUSTER_ID).unwrap());
+    match begin(&Token::default().make(), &policy, NOW) {
+        Step::Send(awaiting) => awaiting,
+        Step::Done(decision) => panic!("{decision:?}"),
+    }
+}

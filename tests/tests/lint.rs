@@ -1,0 +1,235 @@
+//! Findings about configurations: `tests/vectors/lint.json` says what is found in each.
+
+use std::collections::BTreeSet;
+
+use ack_ram_core::arn::AccountId;
+use ack_ram_core::lint::{
+    Account, BackendEntries, Code, Configuration, Entry, Finding, InGo, Position, Severity, lint,
+};
+use ack_ram_core::rules::{Age, Backend, Globs, Mapping, ReservedPrefixes, Source};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Vectors {
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    backends: Vec<BackendInput>,
+    /// `<severity> <code> <position>`, and after a colon a part of what it says.
+    findings: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct BackendInput {
+    backend: Backend,
+    #[serde(default = "yes")]
+    is_read: bool,
+    #[serde(default)]
+    mappings: Vec<MappingInput>,
+    #[serde(default)]
+    accounts: Vec<String>,
+    #[serde(default)]
+    reserved_usernames: Vec<Box<str>>,
+    #[serde(default)]
+    reserved_groups: Vec<Box<str>>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct MappingInput {
+    arn: String,
+    globs: bool,
+    arn_pattern: Option<String>,
+    #[serde(rename = "userID")]
+    user_id: Option<String>,
+    #[serde(rename = "roleID")]
+    role_id: Option<String>,
+    #[serde(rename = "match")]
+    condition: Option<String>,
+    username: String,
+    username_expression: Option<String>,
+    groups: Vec<String>,
+    groups_expression: Option<String>,
+    in_go: Option<String>,
+}
+
+#[test]
+fn everything_is_found_and_nothing_else() {
+    let vectors: Vectors = serde_json::from_str(include_str!("../vectors/lint.json")).unwrap();
+    assert!(vectors.cases.len() >= 80);
+    let mut met = BTreeSet::new();
+    for case in &vectors.cases {
+        met.extend(check(case));
+    }
+    let unmet = Code::ALL.iter().filter(|code| !met.contains(code.as_str()));
+    let of_the_host = [
+        "unreadable",
+        "invalid-setting",
+        "no-cluster-id",
+        "unknown-key",
+        "empty-list",
+        "text-for-list",
+        "numeric-account",
+        "invalid-entry",
+        "bind-wins",
+    ];
+    let unmet: Vec<&str> = unmet.map(|code| code.as_str()).collect();
+    assert_eq!(unmet, of_the_host);
+}
+
+/// The codes that were found.
+fn check(case: &Case) -> Vec<&'static str> {
+    let findings = lint(&configuration(case));
+    let told: Vec<String> = findings
+        .iter()
+        .map(|finding| {
+            let Finding {
+                code,
+                severity,
+                position,
+                ..
+            } = finding;
+            format!("{severity} {code} {position}")
+        })
+        .collect();
+    let split = |line: &String| -> (String, String) {
+        let (head, says) = line.split_once(": ").unwrap_or((line, ""));
+        (head.to_owned(), says.to_owned())
+    };
+    let expected: Vec<(String, String)> = case.findings.iter().map(split).collect();
+    let heads: Vec<&String> = expected.iter().map(|(head, _)| head).collect();
+    let name = &case.name;
+    assert_eq!(
+        told.iter().collect::<Vec<_>>(),
+        heads,
+        "{name}: {findings:#?}"
+    );
+    for (finding, (_, says)) in findings.iter().zip(&expected) {
+        let message = &finding.message;
+        assert!(message.contains(says), "{name}: {message}");
+        assert!(!finding.advice.is_empty(), "{name}: {message}");
+    }
+    findings
+        .iter()
+        .map(|finding| finding.code.as_str())
+        .collect()
+}
+
+fn configuration(case: &Case) -> Configuration {
+    Configuration {
+        position: position("config"),
+        backends: case.backends.iter().map(backend).collect(),
+        remarks: Vec::new(),
+    }
+}
+
+fn backend(input: &BackendInput) -> BackendEntries {
+    let prefix = match input.backend {
+        Backend::MountedFile => String::new(),
+        other => format!("{other} "),
+    };
+    let mappings = input.mappings.iter().enumerate().map(|(place, mapping)| {
+        let name = format!("mappings[{place}]");
+        Entry {
+            position: position(&format!("{prefix}{name}")),
+            in_go: match (mapping.in_go.as_deref(), input.backend) {
+                (Some("unread"), _) => InGo::Unread,
+                (Some(other), _) => panic!("{other}"),
+                (None, Backend::Crd) => InGo::Regex,
+                (None, _) => InGo::Literal,
+            },
+            mapping: written(mapping, input.backend, name, place),
+        }
+    });
+    let accounts = input
+        .accounts
+        .iter()
+        .enumerate()
+        .map(|(place, account)| Account {
+            account: AccountId::parse(account).unwrap(),
+            position: position(&format!("{prefix}accounts[{place}]")),
+        });
+    BackendEntries {
+        backend: input.backend,
+        is_read: input.is_read,
+        mappings: mappings.collect(),
+        accounts: accounts.collect(),
+        reserved: ReservedPrefixes {
+            usernames: input.reserved_usernames.clone(),
+            groups: input.reserved_groups.clone(),
+        },
+    }
+}
+
+fn written(input: &MappingInput, backend: Backend, position: String, place: usize) -> Mapping {
+    let source = Source { backend, position };
+    Mapping {
+        globs: if input.globs || backend == Backend::Crd {
+            Globs::Wildcards
+        } else {
+            Globs::Literal
+        },
+        arn_pattern: input.arn_pattern.clone(),
+        user_id: input.user_id.clone(),
+        role_id: input.role_id.clone(),
+        condition: input.condition.clone(),
+        username_expression: input.username_expression.clone(),
+        groups_expression: input.groups_expression.clone(),
+        ..Mapping::exact(
+            source,
+            Age::Place(place),
+            &input.arn,
+            &input.username,
+            input.groups.clone(),
+        )
+    }
+}
+
+fn position(entry: &str) -> Position {
+    Position {
+        entry: entry.to_owned(),
+        ..Position::default()
+    }
+}
+
+#[test]
+fn findings_of_the_host_take_their_place() {
+    let remark = |line, column| Finding {
+        code: Code::UnknownKey,
+        severity: Severity::Error,
+        position: Position {
+            file: "c.yaml".to_owned(),
+            line,
+            column,
+            entry: String::new(),
+        },
+        message: "unknown".to_owned(),
+        advice: "remove it".to_owned(),
+    };
+    let configuration = Configuration {
+        remarks: vec![remark(10, 1), remark(2, 11), remark(2, 3)],
+        ..Configuration::default()
+    };
+    let places: Vec<String> = lint(&configuration)
+        .iter()
+        .map(|finding| format!("{} {}", finding.code, finding.position))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "nobody-mapped ",
+            "unknown-key c.yaml:2:3",
+            "unknown-key c.yaml:2:11",
+            "unknown-key c.yaml:10:1",
+        ]
+    );
+}
