@@ -1,6 +1,7 @@
 //! The module as it ships, run by wasmtime: it answers byte for byte what native code answers.
 //!
-//! `ACK_RAM_CORE_WASM` names the module; `cargo xtask test` builds it and sets the variable.
+//! `ACK_RAM_CORE_WASM` names the module, `ACK_RAM_CORE_WASM_WITHOUT_CEL` the one that leaves CEL out; `cargo xtask test`
+//! builds them and sets the variables.
 
 use std::fs;
 use std::sync::OnceLock;
@@ -12,16 +13,18 @@ use serde_json::{Map, Value, json};
 use wasmtime::{Engine, Instance, Memory, Module, Store, TypedFunc};
 
 #[test]
-fn the_module_imports_nothing() {
-    let imports: Vec<_> = module().imports().map(|import| import.name()).collect();
-    assert!(imports.is_empty(), "{imports:?}");
+fn the_modules_import_nothing() {
+    for module in [whole(), without_cel()] {
+        let imports: Vec<_> = module.imports().map(|import| import.name()).collect();
+        assert!(imports.is_empty(), "{imports:?}");
+    }
 }
 
 #[test]
 fn every_login_is_decided_as_natively() {
     let logins = logins();
     assert!(logins.len() >= 200);
-    let mut guest = Guest::new();
+    let mut guest = Guest::new(whole());
     let mut granted = 0;
     for login in &logins {
         let answer = check(&mut guest, login);
@@ -34,13 +37,32 @@ fn every_login_is_decided_as_natively() {
 fn every_token_is_read_as_natively() {
     let tokens = tokens();
     assert!(tokens.len() >= 250);
-    let mut guest = Guest::new();
+    let mut guest = Guest::new(whole());
     let mut sent = 0;
     for login in &tokens {
         let answer = check(&mut guest, login);
         sent += usize::from(answer["method"] == "POST");
     }
     assert!((1..tokens.len()).contains(&sent), "{sent} sent");
+}
+
+#[test]
+fn the_module_without_cel_refuses_rules_that_need_it_and_nothing_else_differs() {
+    let mut guest = Guest::new(without_cel());
+    let mut refused = 0;
+    for login in logins() {
+        let (native, wasm) = (ack_ram_core_wasm::run(&login), guest.run(&login));
+        if native == wasm {
+            continue;
+        }
+        let answer = String::from_utf8(wasm).unwrap();
+        assert!(answer.contains("this build has no CEL"), "{answer}");
+        let login = String::from_utf8(login).unwrap();
+        let needs_cel = ["\"match\"", "Expression\"", "\"expression\""];
+        assert!(needs_cel.iter().any(|name| login.contains(name)), "{login}");
+        refused += 1;
+    }
+    assert!(refused > 0);
 }
 
 #[test]
@@ -71,7 +93,7 @@ fn hostile_inputs_are_answered_as_natively() {
         damaged[at] ^= 1 << (index % 8);
         inputs.push(damaged);
     }
-    let mut guest = Guest::new();
+    let mut guest = Guest::new(whole());
     for input in &inputs {
         check(&mut guest, input);
     }
@@ -81,7 +103,7 @@ fn hostile_inputs_are_answered_as_natively() {
 fn memory_is_given_back() {
     let mut inputs = logins();
     inputs.extend(tokens());
-    let mut guest = Guest::new();
+    let mut guest = Guest::new(whole());
     let mut run_all = |times: usize| {
         for input in inputs.iter().cycle().take(times) {
             guest.run(input);
@@ -105,7 +127,7 @@ fn check(guest: &mut Guest, input: &[u8]) -> Value {
     serde_json::from_str(&native).unwrap()
 }
 
-/// An instance of the module.
+/// An instance of a module.
 struct Guest {
     store: Store<()>,
     memory: Memory,
@@ -115,9 +137,9 @@ struct Guest {
 }
 
 impl Guest {
-    fn new() -> Self {
-        let mut store = Store::new(module().engine(), ());
-        let instance = Instance::new(&mut store, module(), &[]).unwrap();
+    fn new(module: &Module) -> Self {
+        let mut store = Store::new(module.engine(), ());
+        let instance = Instance::new(&mut store, module, &[]).unwrap();
         Self {
             memory: instance.get_memory(&mut store, "memory").unwrap(),
             alloc: instance.get_typed_func(&mut store, "alloc").unwrap(),
@@ -147,14 +169,20 @@ impl Guest {
     }
 }
 
-/// The module, compiled once for all tests.
-fn module() -> &'static Module {
+fn whole() -> &'static Module {
     static MODULE: OnceLock<Module> = OnceLock::new();
-    MODULE.get_or_init(|| {
-        let path =
-            std::env::var("ACK_RAM_CORE_WASM").expect("`ACK_RAM_CORE_WASM` names the module");
-        Module::new(&Engine::default(), fs::read(path).unwrap()).unwrap()
-    })
+    MODULE.get_or_init(|| load("ACK_RAM_CORE_WASM"))
+}
+
+fn without_cel() -> &'static Module {
+    static MODULE: OnceLock<Module> = OnceLock::new();
+    MODULE.get_or_init(|| load("ACK_RAM_CORE_WASM_WITHOUT_CEL"))
+}
+
+/// Compiles the module that an environment variable names.
+fn load(variable: &str) -> Module {
+    let path = std::env::var(variable).unwrap_or_else(|_| panic!("`{variable}` names a module"));
+    Module::new(&Engine::default(), fs::read(path).unwrap()).unwrap()
 }
 
 /// The logins of `logins.json`.

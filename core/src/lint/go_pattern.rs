@@ -123,34 +123,24 @@ mod tests {
         for (pattern, expected) in [
             (
                 "role/dev-*",
-                Some("`acs:ram::1:role/devadmin` matched, and does not now"),
+                "`acs:ram::1:role/devadmin` matched, and does not now",
             ),
+            ("user/a*", "`acs:ram::1:user/zed` matched, and does not now"),
             (
-                "user/a*",
-                Some("`acs:ram::1:user/zed` matched, and does not now"),
+                "role/de?",
+                "`acs:ram::1:role/dadmin` matched, and does not now",
             ),
             (
                 "role/*-admin",
-                Some("`acs:ram::1:role/admin-admin` did not match, and does now"),
+                "`acs:ram::1:role/admin-admin` did not match, and does now",
             ),
             (
                 "role/**",
-                Some(
-                    "Go cannot read it, and it matched nobody; now it matches `acs:ram::1:role/admin`",
-                ),
-            ),
-            (
-                "role/de?",
-                Some(
-                    "`acs:ram::1:role/dadmin` matched, and does not now; `acs:ram::1:role/dea` did",
-                ),
+                "Go cannot read it, and it matched nobody; now it matches `acs:ram::1:role/admin`",
             ),
         ] {
             let pattern = Pattern::parse(&format!("acs:ram::1:{pattern}")).unwrap();
-            let told = difference(&pattern);
-            assert_eq!(told.is_some(), expected.is_some(), "{pattern}");
-            let (told, expected) = (told.unwrap_or_default(), expected.unwrap_or_default());
-            assert!(told.starts_with(expected), "{pattern}: {told}");
+            assert_eq!(difference(&pattern).as_deref(), Some(expected), "{pattern}");
         }
     }
 
