@@ -12,6 +12,7 @@ use crate::rules::naming::{self, NameError, Naming};
 use crate::rules::pattern::{Pattern, PatternError};
 use crate::rules::subject::{Subject, SubjectId};
 use crate::rules::template::TemplateError;
+use crate::sts::is_word;
 use crate::time::UnixTime;
 
 /// Where rules come from.
@@ -305,9 +306,7 @@ fn exact(text: &str) -> Result<Subject, RuleError> {
 }
 
 fn id(field: &'static str, text: &str) -> Result<Box<str>, RuleError> {
-    let is_id = (1..=80).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
-    is_id.then(|| text.into()).ok_or(RuleError::Id(field))
+    is_word(text)
+        .then(|| text.into())
+        .ok_or(RuleError::Id(field))
 }

@@ -6,5 +6,5 @@ mod request;
 
 pub use error::{Oddity, StsError, StsRefusal, StsUnable};
 pub use reply::StsReply;
-pub(crate) use reply::read;
+pub(crate) use reply::{is_word, read};
 pub use request::StsRequest;

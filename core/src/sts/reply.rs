@@ -103,8 +103,8 @@ fn is_throttling(code: &str) -> bool {
     code == "Throttling" || code.starts_with("Throttling.")
 }
 
-/// Codes and request ids go into messages and logs.
-fn is_word(text: &str) -> bool {
+/// Codes and ids are short words: they go into messages, logs and user ids.
+pub(crate) fn is_word(text: &str) -> bool {
     (1..=80).contains(&text.len())
         && text
             .bytes()

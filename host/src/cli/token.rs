@@ -32,7 +32,7 @@ In a kubeconfig:
         exec:
           apiVersion: client.authentication.k8s.io/v1
           interactiveMode: Never
-          command: ack-ram-authenticator
+          command: /usr/local/bin/ack-ram-authenticator
           args: [token, --cluster-id, c0123456789abcdef0123456789abcdef]
 
 Environment:
