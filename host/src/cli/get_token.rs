@@ -42,7 +42,7 @@ Examples:
 In a kubeconfig:
   exec:
     apiVersion: client.authentication.k8s.io/v1beta1
-    command: ack-ram-authenticator
+    command: /usr/local/bin/ack-ram-authenticator
     args: [credential-plugin, get-token, --cluster-id, c0123456789abcdef0123456789abcdef, --api-version, v1beta1]")]
 struct GetTokenArgs {
     /// The cluster to log in to
