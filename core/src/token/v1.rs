@@ -45,6 +45,10 @@ pub(crate) fn parse(url: &[u8], cluster: &ClusterId) -> Result<PresignedCall, To
         .ok()
         .filter(|text| text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\'))
         .ok_or(TokenError::Url)?;
+    let (scheme, rest) = text.split_once("://").ok_or(TokenError::Url)?;
+    if !scheme.eq_ignore_ascii_case("https") || !has_plain_host(rest) {
+        return Err(TokenError::NotSts);
+    }
     let url = Url::parse(text).map_err(|_| TokenError::Url)?;
     check_place(&url)?;
     let parameters = Parameters::read(&url)?;
@@ -74,6 +78,21 @@ pub(crate) fn parse(url: &[u8], cluster: &ClusterId) -> Result<PresignedCall, To
         security_token: parameters.optional("SecurityToken").map(Secret::new),
         signature: Secret::new(parameters.required("Signature")?),
     })
+}
+
+/// Whether `rest` starts with a host that needs no escapes and no Unicode: those of STS do not, and what the URL parser
+/// makes of others is not worth knowing.
+fn has_plain_host(rest: &str) -> bool {
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:@".contains(&byte);
+    let is_encoded = |label: &str| {
+        label
+            .get(..4)
+            .is_some_and(|head| head.eq_ignore_ascii_case("xn--"))
+    };
+    !authority.is_empty()
+        && authority.bytes().all(is_plain)
+        && !authority.split(['.', '@']).any(is_encoded)
 }
 
 /// `https`, a host of STS, no port, no user, the path `/`.
