@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::cargo::cargo;
 use crate::failure::Failure;
 use crate::run::Runner;
-use crate::tools;
+use crate::tools::cargo_program::CARGO_FUZZ;
 use crate::workspace::Workspace;
 
 const FOLDER: &str = "core/fuzz";
@@ -25,6 +25,15 @@ pub const SHORT: Duration = Duration::from_secs(20);
 /// For what libFuzzer does before and after.
 const MARGIN: Duration = Duration::from_secs(600);
 
+/// The inputs that are made up.
+#[derive(Clone, Copy)]
+pub enum Order {
+    /// The same each time, so that what passed before passes again: for checks.
+    Same,
+    /// Others each time: to find something.
+    Random,
+}
+
 /// Runs each of `targets` for `time`, from the seeds and from what earlier runs have found to be new.
 ///
 /// A finding is a failure: its output names the input, which is left beside the corpus.
@@ -33,6 +42,7 @@ pub fn run(
     runner: &Runner,
     targets: &[&str],
     time: Duration,
+    order: Order,
 ) -> Result<(), Failure> {
     let format = ["fmt", "--check", "--manifest-path", "core/fuzz/Cargo.toml"];
     runner.run("format fuzz targets", cargo(&format))?;
@@ -54,6 +64,9 @@ pub fn run(
             .arg(format!("-artifact_prefix={}/", findings.display()))
             .args(["-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1"])
             .env("ACK_RAM_FUZZ_SEEDS", &corpus);
+        if let Order::Same = order {
+            command.arg("-seed=1");
+        }
         let finished = runner.finish_within(time + MARGIN, &format!("fuzz {target}"), command)?;
         eprintln!("      {target}: {}", outcome(&finished.output));
         finished.into_success()?;
@@ -64,8 +77,10 @@ pub fn run(
 /// `cargo fuzz <task>` without a sanitizer, so that a stable compiler will do: the code is safe Rust, and what is
 /// looked for are panics, hangs and memory without bound.
 fn cargo_fuzz(runner: &Runner, task: &str, target_dir: &Path) -> Result<Command, Failure> {
-    let mut command = tools::cargo_fuzz::find(runner)?;
+    let mut command = CARGO_FUZZ.command(runner)?;
     command
+        // What cargo gives its subcommands.
+        .arg("fuzz")
         .arg(task)
         .args([
             "--fuzz-dir",

@@ -94,7 +94,8 @@ fn perform(arguments: &Arguments) -> Result<ExitCode, Failure> {
             if chosen.is_empty() {
                 chosen = fuzz::TARGETS.to_vec();
             }
-            fuzz::run(&workspace, &runner, &chosen, Duration::from_secs(*seconds))?;
+            let time = Duration::from_secs(*seconds);
+            fuzz::run(&workspace, &runner, &chosen, time, fuzz::Order::Random)?;
             Ok(ExitCode::SUCCESS)
         }
         Task::Wasm { toolchain } => {

@@ -8,6 +8,7 @@ use crate::counts::Tests;
 use crate::failure::Failure;
 use crate::run::Runner;
 use crate::summary::{Line, Verdict, seconds, table};
+use crate::tools::cargo_program::CARGO_DENY;
 use crate::workspace::Workspace;
 use crate::{fuzz, tools, wasm};
 
@@ -168,7 +169,7 @@ fn docs(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {
 }
 
 fn licences(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {
-    let mut command = tools::cargo_deny::find(context.runner)?;
+    let mut command = CARGO_DENY.command(context.runner)?;
     command.args(["--workspace", "check", "licenses", "bans", "sources"]);
     let output = context.runner.run("licences", command)?;
     for warning in output.lines().filter(|line| line.starts_with("warning")) {
@@ -202,6 +203,7 @@ fn fuzz_targets(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Fail
         context.runner,
         &fuzz::TARGETS,
         fuzz::SHORT,
+        fuzz::Order::Same,
     )
 }
 

@@ -1,7 +1,6 @@
 //! Programs that the checks need, and how to get the ones that are missing.
 
-pub mod cargo_deny;
-pub mod cargo_fuzz;
+pub mod cargo_program;
 pub mod etcd;
 pub mod kubernetes;
 pub mod wasm_target;

@@ -1,0 +1,62 @@
+//! Programs that extend cargo: the ones on `PATH`, or built here.
+
+use std::process::Command;
+
+use super::{cache, on_path};
+use crate::cargo;
+use crate::failure::Failure;
+use crate::run::Runner;
+
+/// Checks licences, bans and sources.
+pub const CARGO_DENY: CargoProgram = CargoProgram {
+    name: "cargo-deny",
+    version: "0.20.2",
+    building: "about a minute and a half",
+};
+
+/// Builds and runs fuzz targets.
+pub const CARGO_FUZZ: CargoProgram = CargoProgram {
+    name: "cargo-fuzz",
+    version: "0.13.2",
+    building: "half a minute",
+};
+
+/// A program from the registry.
+pub struct CargoProgram {
+    name: &'static str,
+    version: &'static str,
+    building: &'static str,
+}
+
+impl CargoProgram {
+    /// A command line that starts with the program, which is built if it is not there yet.
+    pub fn command(&self, runner: &Runner) -> Result<Command, Failure> {
+        let Self {
+            name,
+            version,
+            building,
+        } = self;
+        let program = match on_path(name) {
+            Some(found) => found,
+            None => cache::entry(&format!("{name}-{version}"), |folder| {
+                eprintln!("      building {name} {version} ({building})");
+                let mut install = cargo::cargo(&["install", name, "--locked"]);
+                install
+                    .args(["--version", version, "--root"])
+                    .arg(folder)
+                    .arg("--target-dir")
+                    .arg(folder.with_file_name("target"))
+                    // They do their work in seconds all the same, and build five times as fast.
+                    .arg("--debug");
+                runner
+                    .run(&format!("cargo install {name}"), install)
+                    .map(drop)
+            })?
+            .join("bin")
+            .join(name),
+        };
+        let mut command = Command::new(program);
+        cargo::forget_xtask(&mut command);
+        Ok(command)
+    }
+}
