@@ -9,8 +9,8 @@
 //!    \-----------> Step::Done(Decision)
 //! ```
 //!
-//! It does no I/O and has no clock, no randomness and no globals: time comes in as an argument, and the same inputs
-//! give the same decision in every host, native or WebAssembly. No input panics.
+//! It does no I/O and has no clock, no randomness and no state outside its values: time comes in as an argument, and
+//! the same inputs give the same decision in every host, native or WebAssembly. No input panics.
 
 #![forbid(unsafe_code)]
 
