@@ -42,6 +42,16 @@ proptest! {
     }
 
     #[test]
+    fn what_is_signed_cannot_be_padded(client in Client::any(), place in select(&SIGNED[..]), space in "[ \t]{1,2}", is_before in any::<bool>()) {
+        let mut json = open(&client.token());
+        let Some(Value::String(value)) = json.pointer_mut(place) else {
+            return Ok(());
+        };
+        value.insert_str(if is_before { 0 } else { value.len() }, &space);
+        prop_assert!(!is_taken(&client, &seal(&json)));
+    }
+
+    #[test]
     fn the_date_cannot_be_moved(client in Client::any(), seconds in 1..20 * 60_i64, is_back in any::<bool>()) {
         let mut json = open(&client.token());
         let date = client.date.plus_seconds(if is_back { -seconds } else { seconds });
