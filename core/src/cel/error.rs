@@ -159,7 +159,14 @@ impl fmt::Display for Reason {
             Self::NestedLoop => f.write_str(
                 "`all`, `exists`, `exists_one`, `filter` and `map` cannot stand inside each other; they may follow each other",
             ),
-            Self::Syntax(message) => f.write_str(message),
+            // It quotes the source, and logs and terminals obey control characters.
+            Self::Syntax(message) => message.chars().try_for_each(|character| {
+                if character.is_control() {
+                    write!(f, "{}", character.escape_default())
+                } else {
+                    write!(f, "{character}")
+                }
+            }),
             Self::Unsupported(what) => write!(f, "{what} cannot be used here"),
             Self::Unknown {
                 what,

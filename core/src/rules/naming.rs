@@ -1,6 +1,7 @@
 //! The username and groups that a rule gives: templates, and expressions beside them.
 
 use std::fmt;
+use std::slice;
 
 use crate::identity::Identity;
 use crate::rules::Names;
@@ -14,9 +15,10 @@ pub(super) struct Naming {
     username: Username,
     groups: Vec<Template>,
     groups_expression: Option<Expression>,
-    /// The username and groups as they are written: names that start `system:` come out of an expression only if they
-    /// stand here.
-    written: Vec<Box<str>>,
+    /// The username as it is written: one that starts `system:` comes out of an expression only if it is this.
+    written_username: Box<str>,
+    /// The groups as they are written, with the same meaning for groups.
+    written_groups: Vec<Box<str>>,
 }
 
 #[derive(Clone, Debug)]
@@ -84,12 +86,16 @@ impl Naming {
             .as_ref()
             .map(|source| expression("groupsExpression", source, Kind::Groups))
             .transpose()?;
-        let written = mapping.groups.iter().chain([&mapping.username]);
         Ok(Self {
             username,
             groups,
             groups_expression,
-            written: written.map(|name| name.as_str().into()).collect(),
+            written_username: mapping.username.as_str().into(),
+            written_groups: mapping
+                .groups
+                .iter()
+                .map(|name| name.as_str().into())
+                .collect(),
         })
     }
 
@@ -100,7 +106,7 @@ impl Naming {
             Username::Expression(expression) => expression
                 .evaluate_name(identity)
                 .map_err(NameProblem::Evaluation)
-                .and_then(|name| self.evaluated(name)),
+                .and_then(|name| evaluated(name, slice::from_ref(&self.written_username))),
         };
         let username = username.map_err(|problem| NameError {
             field: "username".to_owned(),
@@ -113,7 +119,10 @@ impl Naming {
         let evaluated = match &self.groups_expression {
             None => Vec::new(),
             Some(expression) => match expression.evaluate_names(identity) {
-                Ok(names) => names.into_iter().map(|name| self.evaluated(name)).collect(),
+                Ok(names) => names
+                    .into_iter()
+                    .map(|name| evaluated(name, &self.written_groups))
+                    .collect(),
                 Err(error) => vec![Err(NameProblem::Evaluation(error))],
             },
         };
@@ -129,22 +138,21 @@ impl Naming {
         }
         Ok((username, groups))
     }
+}
 
-    /// A name that an expression gave, if it may be one.
-    fn evaluated(&self, name: String) -> Result<String, NameProblem> {
-        let problem = if name.is_empty() {
-            RenderError::Empty
-        } else if name.chars().any(char::is_control) {
-            RenderError::ControlCharacter
-        } else if name.starts_with(RESERVED_PREFIX)
-            && !self.written.iter().any(|written| **written == *name)
-        {
-            RenderError::Reserved
-        } else {
-            return Ok(name);
-        };
-        Err(NameProblem::Render(problem))
-    }
+/// A name that an expression gave, if it may be one: reserved ones only where they are `written`.
+fn evaluated(name: String, written: &[Box<str>]) -> Result<String, NameProblem> {
+    let problem = if name.is_empty() {
+        RenderError::Empty
+    } else if name.chars().any(char::is_control) {
+        RenderError::ControlCharacter
+    } else if name.starts_with(RESERVED_PREFIX) && !written.iter().any(|written| **written == *name)
+    {
+        RenderError::Reserved
+    } else {
+        return Ok(name);
+    };
+    Err(NameProblem::Render(problem))
 }
 
 pub(super) fn expression(
