@@ -88,7 +88,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     if arguments.keep {
         keep(&page, folder.path(), address, &token).await?;
     } else {
-        page.title("Done. `--keep` leaves it running, with a curl line to try.");
+        page.title("Done. Run it with `-- --keep` to leave it running, with a curl line to try.");
     }
     drop(stop);
     serving.await?;
