@@ -74,6 +74,8 @@ pub enum Inability {
     Sts(StsUnable),
     /// This server is doing as much as it may.
     Overloaded,
+    /// The mappings of this backend have not been read yet, and those that come after it must not speak for it.
+    RulesNotRead(Backend),
     /// Something here went wrong that should not.
     Internal,
 }
@@ -101,8 +103,10 @@ impl Outcome {
         use Stage::{Names, Rule, Sts, Token, Validations};
         match self {
             Self::NotOurs | Self::Denied(Denial::Token(_)) => &[],
+            Self::Denied(Denial::NotMapped) | Self::Unable(Inability::RulesNotRead(_)) => {
+                &[Token, Sts]
+            }
             Self::Unable(_) | Self::Denied(Denial::Sts(_)) => &[Token],
-            Self::Denied(Denial::NotMapped) => &[Token, Sts],
             Self::Denied(Denial::Name(_)) => &[Token, Sts, Rule],
             Self::Denied(Denial::Validation(_) | Denial::ValidationFailed(_)) => {
                 &[Token, Sts, Rule, Names]
@@ -110,6 +114,15 @@ impl Outcome {
             Self::Granted(_) => &[Token, Sts, Rule, Names, Validations],
         }
     }
+}
+
+/// Why the rules give no user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoUser {
+    /// They deny the login.
+    Denied(Denial),
+    /// This backend would have to be asked, and has not been read yet.
+    NotRead(Backend),
 }
 
 /// A user as Kubernetes knows it (TokenReview, `status.user`).
@@ -163,7 +176,7 @@ impl KubernetesUser {
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
     /// Names the token; not there when the token is not ours.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "reference", skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,
     /// Who STS says it is; not there for scrubbed accounts.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -171,6 +184,9 @@ pub struct Explanation {
     /// The rule that spoke for the identity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matched: Option<Matched>,
+    /// The identity is protected (`server.protect`): the file was asked first, and answered.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub protected: bool,
     /// Rules that are about the identity, but whose condition does not hold.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub passed_over: Vec<PassedOver>,
@@ -276,19 +292,24 @@ impl Decision {
 
     /// The token was refused before any rule was asked.
     pub(crate) fn denied(fingerprint: Fingerprint, denial: Denial) -> Self {
-        Self::about(fingerprint, Err(denial), Explanation::default())
+        Self::about(
+            fingerprint,
+            Err(NoUser::Denied(denial)),
+            Explanation::default(),
+        )
     }
 
     /// What the rules made of a verified identity.
     pub(crate) fn about(
         fingerprint: Fingerprint,
-        result: Result<KubernetesUser, Denial>,
+        result: Result<KubernetesUser, NoUser>,
         explanation: Explanation,
     ) -> Self {
         Self {
             outcome: match result {
                 Ok(user) => Outcome::Granted(user),
-                Err(denial) => Outcome::Denied(denial),
+                Err(NoUser::Denied(denial)) => Outcome::Denied(denial),
+                Err(NoUser::NotRead(backend)) => Outcome::Unable(Inability::RulesNotRead(backend)),
             },
             explanation: Explanation {
                 fingerprint: Some(fingerprint),
@@ -325,6 +346,7 @@ impl Decision {
             Outcome::Denied(denial) => denial.code(),
             Outcome::Unable(Inability::Sts(unable)) => unable.code(),
             Outcome::Unable(Inability::Overloaded) => "overloaded",
+            Outcome::Unable(Inability::RulesNotRead(_)) => "rules_not_read",
             Outcome::Unable(Inability::Internal) => "internal",
         }
     }
@@ -335,13 +357,14 @@ impl Decision {
         match &self.outcome {
             Outcome::Granted(_) => "success",
             Outcome::NotOurs | Outcome::Denied(Denial::Token(_)) => "invalid_token",
-            Outcome::Denied(Denial::Sts(_)) | Outcome::Unable(_) => "sts_error",
             Outcome::Denied(
                 Denial::NotMapped
                 | Denial::Name(_)
                 | Denial::Validation(_)
                 | Denial::ValidationFailed(_),
-            ) => "uknown_user",
+            )
+            | Outcome::Unable(Inability::RulesNotRead(_)) => "uknown_user",
+            Outcome::Denied(Denial::Sts(_)) | Outcome::Unable(_) => "sts_error",
         }
     }
 
@@ -355,6 +378,9 @@ impl Decision {
             Outcome::Unable(Inability::Overloaded) => {
                 Some("the authenticator is overloaded".to_owned())
             }
+            Outcome::Unable(Inability::RulesNotRead(backend)) => Some(format!(
+                "the mappings of the backend {backend} have not been read yet; try again in a moment"
+            )),
             Outcome::Unable(Inability::Internal) => {
                 Some("the authenticator failed; its log says more".to_owned())
             }

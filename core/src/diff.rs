@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::arn::{AccountId, Arn};
+use crate::decision::NoUser;
 use crate::rules::subject::Subject;
 use crate::rules::{Mapping, Rule, RuleSet};
 use crate::sample;
@@ -196,9 +197,10 @@ fn access(rules: &RuleSet, arn: &Arn) -> Option<Access> {
             groups: user.groups.into_iter().collect(),
         }),
         Err(_) if explanation.matched.is_none() => None,
-        Err(denial) => Some(Access::Refused {
+        Err(NoUser::Denied(denial)) => Some(Access::Refused {
             refused: explanation.why_denied(&denial),
         }),
+        Err(NoUser::NotRead(_)) => None,
     }
 }
 

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 /// SHA-256 of a token (or of another secret).
 ///
 /// The whole 32 bytes are the key of caches. `Display` gives the first eight in hex, which is enough to find a log
-/// line and says nothing about the token.
+/// line and says nothing about the token. People know that as the reference of a login.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fingerprint([u8; 32]);
 

@@ -32,7 +32,7 @@ pub struct Inspection {
     /// How long it is.
     pub bytes: usize,
     /// How logs name it; not there for tokens of others.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "reference", skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,
     /// Whether the server would ask STS about it: no check failed.
     pub passes: bool,

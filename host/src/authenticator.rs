@@ -1,13 +1,15 @@
 //! Drives `core`: a token in, a decision out, with one call to STS in between.
 
+use std::sync::Arc;
+
 use ack_ram_core::decision::{Decision, Inability};
 use ack_ram_core::login::{self, Step, VerifiedIdentity};
 use ack_ram_core::policy::Policy;
-use ack_ram_core::rules::RuleSet;
 use ack_ram_core::secret::Secret;
 
 use tokio::sync::Semaphore;
 
+use crate::backends::live::LiveRules;
 use crate::env::Clock;
 use crate::sts::{Answer, StsClient};
 
@@ -35,25 +37,58 @@ impl Identifier {
     ///
     /// # Errors
     /// The decision about a token that proves no identity.
-    pub async fn identify(&self, token: &Secret) -> Result<VerifiedIdentity, Box<Decision>> {
+    pub async fn identify(&self, token: &Secret) -> Result<VerifiedIdentity, Box<Decided>> {
         let awaiting = match login::begin(token.expose(), &self.policy, (self.clock)()) {
-            Step::Done(decision) => return Err(Box::new(decision)),
+            Step::Done(decision) => return Err(Box::new(decision.into())),
             Step::Send(awaiting) => awaiting,
         };
         let fingerprint = awaiting.fingerprint();
         let Ok(_place) = self.calls.try_acquire() else {
-            return Err(Box::new(Decision::unable(
-                fingerprint,
-                Inability::Overloaded,
-            )));
+            let decision = Decision::unable(fingerprint, Inability::Overloaded);
+            return Err(Box::new(decision.into()));
         };
         let answer = self.sts.call(awaiting.request()).await;
-        if let Answer::Unreachable(reason) = &answer {
-            tracing::warn!(%fingerprint, reason, "STS could not be reached");
+        let identified = awaiting.resume(answer.as_reply(), (self.clock)());
+        identified.map_err(|error| {
+            Box::new(Decided {
+                decision: Decision::from_sts_error(fingerprint, error),
+                cause: match answer {
+                    Answer::Unreachable(cause) => Some(cause),
+                    Answer::Response { .. } | Answer::TimedOut | Answer::TooLarge => None,
+                },
+            })
+        })
+    }
+}
+
+/// What was decided about a token.
+#[must_use]
+#[derive(Debug)]
+pub struct Decided {
+    /// The decision.
+    pub decision: Decision,
+    /// How STS could not be reached. It names machines, and is for the log and for administrators.
+    pub cause: Option<String>,
+}
+
+impl Decided {
+    /// What happened and what to do, with the cause; `None` when there is nothing to say.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        let reason = self.decision.reason()?;
+        Some(match &self.cause {
+            Some(cause) => format!("{reason}: {cause}"),
+            None => reason,
+        })
+    }
+}
+
+impl From<Decision> for Decided {
+    fn from(decision: Decision) -> Self {
+        Self {
+            decision,
+            cause: None,
         }
-        awaiting
-            .resume(answer.as_reply(), (self.clock)())
-            .map_err(|error| Box::new(Decision::from_sts_error(fingerprint, error)))
     }
 }
 
@@ -62,15 +97,15 @@ pub struct Authenticator {
     /// Who made a token.
     pub identifier: Identifier,
     /// What each identity is.
-    pub rules: RuleSet,
+    pub rules: Arc<LiveRules>,
 }
 
 impl Authenticator {
     /// The decision about `token`.
-    pub async fn decide(&self, token: &Secret) -> Decision {
+    pub async fn decide(&self, token: &Secret) -> Decided {
         match self.identifier.identify(token).await {
-            Ok(who) => self.rules.decide(&who),
-            Err(decision) => *decision,
+            Ok(who) => self.rules.snapshot().decide(&who).into(),
+            Err(decided) => *decided,
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod credentials;
 pub mod env;
 mod files;
 pub mod kubeconfig;
+pub mod kubernetes;
 pub mod logging;
 pub mod server;
 pub mod sts;

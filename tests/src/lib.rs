@@ -7,4 +7,7 @@ pub mod ports;
 pub mod process;
 pub mod sts;
 pub mod tools;
+pub mod vectors;
+#[cfg(feature = "wasm")]
+pub mod wasm_guest;
 pub mod webhook;

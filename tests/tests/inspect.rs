@@ -1,7 +1,5 @@
 //! Looking into tokens: every token of `tests/vectors/tokens.json` is told as the server would judge it.
 
-use std::collections::BTreeSet;
-
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::inspect::{CheckName, Inspection, Kind, Status, inspect};
 use ack_ram_core::login::{Step, begin};
@@ -10,44 +8,17 @@ use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::{AccessKey, token_v2};
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::sts::demo;
+use ack_ram_tests::vectors;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-struct Vectors {
-    cluster_id: String,
-    cases: Vec<Case>,
-}
-
-#[derive(Deserialize)]
-struct Case {
-    name: String,
-    json: Option<String>,
-    token: Option<String>,
-    now: String,
-    #[serde(default)]
-    accept_v1: bool,
-    #[serde(default)]
-    extra_query_keys: BTreeSet<String>,
-}
 
 #[test]
 fn the_verdict_is_that_of_the_server() {
-    let vectors: Vectors = serde_json::from_str(include_str!("../vectors/tokens.json")).unwrap();
-    assert!(vectors.cases.len() >= 250);
-    for case in &vectors.cases {
+    let tokens = vectors::tokens();
+    for case in &tokens.cases {
         let name = &case.name;
-        let token = match &case.json {
-            Some(json) => format!("k8s-ack-v2.{}", STANDARD.encode(json)),
-            None => case.token.clone().unwrap(),
-        };
+        let (token, policy) = (case.token(), tokens.policy(case));
         let now = UnixTime::parse(&case.now).unwrap();
-        let policy = Policy {
-            accept_v1: case.accept_v1,
-            extra_query_keys: case.extra_query_keys.clone(),
-            ..Policy::new(ClusterId::parse(&vectors.cluster_id).unwrap())
-        };
         let told = inspect(&token, Some(&policy), now);
         match begin(&token, &policy, now) {
             Step::Send(awaiting) => {

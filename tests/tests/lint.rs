@@ -6,7 +6,7 @@ use ack_ram_core::arn::AccountId;
 use ack_ram_core::lint::{
     Account, BackendEntries, Code, Configuration, Entry, Finding, InGo, Position, Severity, lint,
 };
-use ack_ram_core::rules::{Age, Backend, Globs, Mapping, ReservedPrefixes, Source};
+use ack_ram_core::rules::{Age, Backend, Globs, Mapping, ReservedPrefixes, Source, Validation};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -18,9 +18,18 @@ struct Vectors {
 #[serde(deny_unknown_fields)]
 struct Case {
     name: String,
+    #[serde(default)]
+    validations: Vec<ValidationInput>,
     backends: Vec<BackendInput>,
     /// `<severity> <code> <position>`, and after a colon a part of what it says.
     findings: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ValidationInput {
+    expression: String,
+    message: String,
 }
 
 #[derive(Deserialize)]
@@ -65,7 +74,7 @@ struct MappingInput {
 #[test]
 fn everything_is_found_and_nothing_else() {
     let vectors: Vectors = serde_json::from_str(include_str!("../vectors/lint.json")).unwrap();
-    assert!(vectors.cases.len() >= 80);
+    assert!(vectors.cases.len() >= 120);
     let mut met = BTreeSet::new();
     for case in &vectors.cases {
         met.extend(check(case));
@@ -128,6 +137,11 @@ fn configuration(case: &Case) -> Configuration {
     Configuration {
         position: position("config"),
         backends: case.backends.iter().map(backend).collect(),
+        validations: case
+            .validations
+            .iter()
+            .map(|input| Validation::compile(&input.expression, &input.message).unwrap())
+            .collect(),
         remarks: Vec::new(),
     }
 }
@@ -232,4 +246,28 @@ fn findings_of_the_host_take_their_place() {
             "unknown-key c.yaml:10:1",
         ]
     );
+}
+
+#[test]
+fn an_empty_list_of_groups_is_told_once() {
+    let vectors: Vectors = serde_json::from_str(include_str!("../vectors/lint.json")).unwrap();
+    let case = vectors.cases.iter().find(|case| case.name == "no groups");
+    let configuration = configuration(case.unwrap());
+    let codes = |entry: &str| -> Vec<&str> {
+        let remark = Finding {
+            code: Code::EmptyList,
+            severity: Severity::Error,
+            position: position(entry),
+            message: "`groups` has nothing in it".to_owned(),
+            advice: "write `[]`".to_owned(),
+        };
+        let with_remark = Configuration {
+            remarks: vec![remark],
+            ..configuration.clone()
+        };
+        let codes = lint(&with_remark);
+        codes.iter().map(|finding| finding.code.as_str()).collect()
+    };
+    assert_eq!(codes("mappings[0]"), ["empty-list"]);
+    assert_eq!(codes("mappings[1]"), ["no-groups", "empty-list"]);
 }

@@ -1,63 +1,19 @@
 //! Logins from token to answer: `tests/vectors/logins.json` says what becomes of each.
 
 use ack_ram_core::fingerprint::Fingerprint;
-use serde::Deserialize;
-use serde_json::{Map, Value};
-
-#[derive(Deserialize)]
-struct Vectors {
-    /// Members of every login that does not have its own.
-    defaults: Map<String, Value>,
-    cases: Vec<Case>,
-}
-
-#[derive(Deserialize)]
-struct Case {
-    name: String,
-    login: Map<String, Value>,
-    /// The code of the decision.
-    code: String,
-    /// The HTTP status of the answer.
-    #[serde(default = "ok")]
-    status: u16,
-    /// `status.user` of a grant.
-    user: Option<Value>,
-    /// The position of the rule that matched.
-    matched: Option<String>,
-    /// What else the explanation says.
-    explanation: Option<Expected>,
-    /// `status.error` of a denial or `message` of an error, `REF` for the fingerprint.
-    error: Option<String>,
-}
-
-/// Rules by position, and differences by name.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct Expected {
-    outranked: Option<Vec<String>>,
-    passed_over: Option<Vec<String>>,
-    near_misses: Option<Vec<String>>,
-    scrubbed: bool,
-}
-
-fn ok() -> u16 {
-    200
-}
+use ack_ram_tests::vectors::{self, LoginCase};
+use serde_json::Value;
 
 #[test]
 fn every_login_is_decided_as_written() {
-    let vectors: Vectors = serde_json::from_str(include_str!("../vectors/logins.json")).unwrap();
-    assert!(vectors.cases.len() >= 190);
-    for case in &vectors.cases {
-        let mut login = vectors.defaults.clone();
-        login.extend(case.login.clone());
-        check(case, &login);
+    for case in &vectors::logins() {
+        check(case);
     }
 }
 
-fn check(case: &Case, login: &Map<String, Value>) {
+fn check(case: &LoginCase) {
     let name = &case.name;
-    let outcome = ack_ram_core_wasm::run(&serde_json::to_vec(login).unwrap());
+    let outcome = ack_ram_core_wasm::run(&serde_json::to_vec(&case.login).unwrap());
     let outcome: Value = serde_json::from_slice(&outcome).unwrap();
     assert_eq!(outcome["code"], *case.code, "{name}: {outcome}");
     assert_eq!(outcome["status"], case.status, "{name}");
@@ -76,7 +32,7 @@ fn check(case: &Case, login: &Map<String, Value>) {
     assert_eq!(passed, stages_before(&case.code), "{name}");
     check_explanation(case, &outcome["explanation"]);
     if let Some(expected) = &case.error {
-        let fingerprint = Fingerprint::of(login["token"].as_str().unwrap());
+        let fingerprint = Fingerprint::of(case.login["token"].as_str().unwrap());
         let expected = expected.replace("REF", &fingerprint.to_string());
         let told = answer["status"].get("error").or(answer.get("message"));
         assert_eq!(told, Some(&Value::String(expected)), "{name}");
@@ -95,7 +51,7 @@ fn stages_before(code: &str) -> usize {
     }
 }
 
-fn check_explanation(case: &Case, explanation: &Value) {
+fn check_explanation(case: &LoginCase, explanation: &Value) {
     let name = &case.name;
     if let Some(position) = &case.matched {
         assert_eq!(explanation["matched"]["position"], **position, "{name}");

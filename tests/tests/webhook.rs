@@ -215,6 +215,39 @@ async fn when_sts_cannot_tell_the_answer_is_503_and_the_next_login_works() {
 }
 
 #[tokio::test]
+async fn the_reference_finds_the_one_line_of_a_login_in_the_log() {
+    let mut world = World::start();
+    let stranger = token_for(&demo::stranger_key(), CLUSTER, world.sts.now());
+    let denied = world.review(&stranger).await;
+    world.sts.set_fault(Some(Fault::CloseBeforeHeaders));
+    let other = token_for(&demo::session_key(), CLUSTER, world.sts.now());
+    let unable = world.review(&other).await;
+    let message = unable.body["message"].as_str().unwrap();
+    for (message, level, says) in [
+        (error(&denied), " WARN ", "is not mapped"),
+        (message, "ERROR ", "cause=\"the connection broke off"),
+    ] {
+        let (_, reference) = message.rsplit_once("(reference ").unwrap();
+        let field = format!("reference={}", reference.trim_end_matches(')'));
+        world
+            .authenticator
+            .wait_for_log(|line| line.contains(&field), Duration::from_secs(10))
+            .unwrap();
+        let log = world.authenticator.log();
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains(&field)).collect();
+        let [line] = lines[..] else {
+            panic!("{field}: {log}");
+        };
+        assert!(line.contains(level) && line.contains(says), "{line}");
+    }
+    let log = world.authenticator.log();
+    let reached = log
+        .lines()
+        .filter(|line| line.contains("could not be reached"));
+    assert_eq!(reached.count(), 1, "{log}");
+}
+
+#[tokio::test]
 async fn what_is_no_review_gets_its_status_and_the_server_goes_on() {
     let world = World::start();
     let json_type = Some("application/json");

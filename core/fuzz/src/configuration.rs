@@ -1,17 +1,16 @@
 //! Configuration files.
 
-use std::fs;
-
-use ack_ram_authenticator::config::{self, Overrides, Sources};
-use tempfile::NamedTempFile;
+use ack_ram_authenticator::config::{self, ConfigFile, Overrides, Sources};
 
 /// The file, YAML.
 pub fn configuration(input: &[u8]) {
-    let file = NamedTempFile::new().unwrap();
-    fs::write(file.path(), input).unwrap();
+    let Ok(text) = str::from_utf8(input) else {
+        return;
+    };
     let overrides = Overrides::default();
+    let name = "config.yaml";
     let sources = Sources {
-        file: Some(file.path()),
+        file: Some(ConfigFile::Text { name, text }),
         overrides: &overrides,
         variables: &|_| None,
     };

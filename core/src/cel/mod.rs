@@ -105,6 +105,21 @@ impl Expression {
         self.kind
     }
 
+    /// What was parsed, for those who look into it.
+    #[cfg(feature = "lint")]
+    pub(crate) fn tree(&self) -> &IdedExpr {
+        &self.tree
+    }
+
+    /// A part of a [validation](Kind::Validation), itself a `bool` outside any loop, as one.
+    #[cfg(feature = "lint")]
+    pub(crate) fn part(tree: &IdedExpr) -> Self {
+        Self {
+            kind: Kind::Validation,
+            tree: tree.clone(),
+        }
+    }
+
     /// Whether `identity` meets the [condition](Kind::Condition).
     ///
     /// # Errors

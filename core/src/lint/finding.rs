@@ -38,6 +38,29 @@ impl Finding {
     }
 }
 
+/// Takes the findings about one place.
+pub(super) struct Report<'a> {
+    position: &'a Position,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl<'a> Report<'a> {
+    pub(super) fn at(position: &'a Position, findings: &'a mut Vec<Finding>) -> Self {
+        Self { position, findings }
+    }
+
+    pub(super) fn add(
+        &mut self,
+        code: Code,
+        severity: Severity,
+        message: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
+        let finding = Finding::new(code, severity, self.position, message, advice);
+        self.findings.push(finding);
+    }
+}
+
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -183,6 +206,10 @@ codes! {
     SystemName = "system-name",
     /// A mapping without groups.
     NoGroups = "no-groups",
+    /// A mapping by condition alone that asks for no account: somebody else's identities may meet it.
+    AnyAccount = "any-account",
+    /// A mapping whose every login a validation refuses.
+    AlwaysRefused = "always-refused",
     /// An account all of whose identities may log in.
     WholeAccount = "whole-account",
     /// Nobody can log in.

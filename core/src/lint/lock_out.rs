@@ -1,24 +1,16 @@
 //! Findings about locking oneself out.
 
-use crate::lint::finding::{Code, Finding, Severity};
-use crate::lint::{Configuration, Usable};
+use crate::lint::Usable;
+use crate::lint::finding::{Code, Report, Severity};
 use crate::rules::Backend;
 use crate::rules::subject::Subject;
 
-pub(super) fn check(
-    configuration: &Configuration,
-    backends: &[Usable<'_>],
-    findings: &mut Vec<Finding>,
-) {
-    let mut add = |code, severity, message: &str, advice: &str| {
-        let position = &configuration.position;
-        findings.push(Finding::new(code, severity, position, message, advice));
-    };
+pub(super) fn check(backends: &[Usable<'_>], report: &mut Report<'_>) {
     let maps_nobody =
         |backend: &Usable<'_>| backend.rules.is_empty() && backend.entries.accounts.is_empty();
     let all_are_read = backends.iter().all(|backend| backend.entries.is_read);
     if all_are_read && backends.iter().all(maps_nobody) {
-        add(
+        report.add(
             Code::NobodyMapped,
             Severity::Error,
             "no mapping can be used: nobody can log in",
@@ -34,8 +26,10 @@ pub(super) fn check(
         .iter()
         .filter(|backend| !is_in_cluster(backend) && !maps_nobody(backend))
         .collect();
-    if on_disk.is_empty() {
-        add(
+    let is_known = |backend: &Usable<'_>| backend.entries.is_read || is_in_cluster(&backend);
+    let disk_is_known = backends.iter().all(is_known);
+    if disk_is_known && on_disk.is_empty() {
+        report.add(
             Code::OnlyDynamicBackends,
             Severity::Warning,
             "all mappings are in the cluster: who removes the last one, or breaks them, cannot log in to repair it, and \
@@ -44,8 +38,8 @@ pub(super) fn check(
         );
         return;
     }
-    if !on_disk.iter().any(|backend| grants_masters(backend)) {
-        add(
+    if disk_is_known && !on_disk.iter().any(|backend| grants_masters(backend)) {
+        report.add(
             Code::NoBreakGlass,
             Severity::Warning,
             "no mapping on disk gives a single identity `system:masters`: if RBAC or the mappings in the cluster break, \
@@ -57,7 +51,7 @@ pub(super) fn check(
         .iter()
         .position(|backend| !is_in_cluster(&backend) && !maps_nobody(backend));
     if file.is_some_and(|file| file > first_in_cluster) {
-        add(
+        report.add(
             Code::FileAfterDynamic,
             Severity::Info,
             "the mappings on disk answer only after those in the cluster have been read",

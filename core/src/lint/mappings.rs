@@ -1,6 +1,6 @@
 //! Findings about whom a mapping is about.
 
-use crate::lint::finding::{Code, Finding, Severity};
+use crate::lint::finding::{Code, Finding, Report, Severity};
 use crate::lint::{Account, Compiled, Entry, InGo, go_pattern};
 use crate::rules::pattern::Pattern;
 use crate::rules::subject::Subject;
@@ -42,23 +42,14 @@ pub(super) fn refused(entry: &Entry, error: &RuleError) -> Finding {
 }
 
 /// What is odd about whom a usable mapping is about.
-pub(super) fn check(compiled: &Compiled<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn check(compiled: &Compiled<'_>, report: &mut Report<'_>) {
     let Compiled { entry, rule } = compiled;
     let arn = &entry.mapping.arn;
-    let mut add = |code, severity, message: String, advice: &str| {
-        findings.push(Finding::new(
-            code,
-            severity,
-            &entry.position,
-            message,
-            advice,
-        ));
-    };
     match (rule.subject(), entry.in_go) {
         (Subject::Arn(_), _)
             if entry.mapping.globs == Globs::Literal && Pattern::has_wildcard(arn) =>
         {
-            add(
+            report.add(
                 Code::WildcardInFile,
                 Severity::Warning,
                 format!(
@@ -67,7 +58,7 @@ pub(super) fn check(compiled: &Compiled<'_>, findings: &mut Vec<Finding>) {
                 "set `server.globs: true` to have it read as a pattern, or write the exact ARN",
             );
         }
-        (Subject::Pattern(pattern), InGo::Literal) if !arn.is_empty() => add(
+        (Subject::Pattern(pattern), InGo::Literal) if !arn.is_empty() => report.add(
             Code::PatternGrantsAnew,
             Severity::Info,
             format!(
@@ -77,7 +68,7 @@ pub(super) fn check(compiled: &Compiled<'_>, findings: &mut Vec<Finding>) {
         ),
         (Subject::Pattern(pattern), InGo::Regex) if !arn.is_empty() => {
             if let Some(difference) = go_pattern::difference(pattern) {
-                add(
+                report.add(
                     Code::PatternDiffersFromGo,
                     Severity::Warning,
                     format!("`{pattern}` means something else than in Go: {difference}"),

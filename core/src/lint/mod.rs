@@ -3,17 +3,27 @@
 //! Pure functions over what a host has read: the mappings of each backend in the order in which they answer. A host
 //! adds what it found itself, such as unknown keys, as [`Configuration::remarks`].
 
+#[cfg(feature = "cel")]
+mod expressions;
 mod finding;
 mod go_pattern;
 mod lock_out;
 mod mappings;
 mod names;
 mod precedence;
+#[cfg(feature = "cel")]
+mod tree;
+#[cfg(feature = "cel")]
+mod validations;
 
 pub use finding::{Code, Finding, Position, Severity};
 
+use std::collections::BTreeSet;
+
+use finding::Report;
+
 use crate::arn::AccountId;
-use crate::rules::{Backend, Mapping, ReservedPrefixes, Rule};
+use crate::rules::{Backend, Mapping, ReservedPrefixes, Rule, Validation};
 
 /// A configuration as a host has read it.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +32,8 @@ pub struct Configuration {
     pub position: Position,
     /// The backends, in the order in which they answer.
     pub backends: Vec<BackendEntries>,
+    /// What every user must meet.
+    pub validations: Vec<Validation>,
     /// What the host found itself.
     pub remarks: Vec<Finding>,
 }
@@ -101,17 +113,40 @@ pub fn lint(configuration: &Configuration) -> Vec<Finding> {
     }
     for backend in &usable {
         for compiled in &backend.rules {
-            mappings::check(compiled, &mut findings);
-            names::check(compiled, &backend.entries.reserved, &mut findings);
+            let mut report = Report::at(&compiled.entry.position, &mut findings);
+            mappings::check(compiled, &mut report);
+            names::check(compiled, &backend.entries.reserved, &mut report);
+            #[cfg(feature = "cel")]
+            expressions::check(compiled, &mut report);
         }
         for account in &backend.entries.accounts {
             findings.push(mappings::whole_account(account));
         }
     }
     precedence::check(&usable, &mut findings);
-    lock_out::check(configuration, &usable, &mut findings);
+    #[cfg(feature = "cel")]
+    validations::check(&configuration.validations, &usable, &mut findings);
+    let mut report = Report::at(&configuration.position, &mut findings);
+    lock_out::check(&usable, &mut report);
+    told_once(&mut findings);
     findings.sort_by(|a, b| {
         (&a.position, a.code.as_str(), &a.message).cmp(&(&b.position, b.code.as_str(), &b.message))
     });
     findings
+}
+
+/// A mapping whose `groups` hold nothing was told of by the host.
+fn told_once(findings: &mut Vec<Finding>) {
+    let of = |finding: &Finding| {
+        (
+            finding.position.file.clone(),
+            finding.position.entry.clone(),
+        )
+    };
+    let emptied: BTreeSet<_> = findings
+        .iter()
+        .filter(|finding| finding.code == Code::EmptyList)
+        .map(of)
+        .collect();
+    findings.retain(|finding| finding.code != Code::NoGroups || !emptied.contains(&of(finding)));
 }

@@ -2,7 +2,7 @@
 
 use crate::arn::Resource;
 use crate::lint::Compiled;
-use crate::lint::finding::{Code, Finding, Severity};
+use crate::lint::finding::{Code, Report, Severity};
 use crate::rules::subject::{Subject, SubjectId};
 use crate::rules::template::{RESERVED_PREFIX, RenderError, Variable};
 use crate::rules::{NameError, NameProblem, ReservedPrefixes, Rule};
@@ -11,22 +11,9 @@ use crate::sample;
 /// The group that may do everything, whatever RBAC says.
 const MASTERS: &str = "system:masters";
 
-pub(super) fn check(
-    compiled: &Compiled<'_>,
-    reserved: &ReservedPrefixes,
-    findings: &mut Vec<Finding>,
-) {
+pub(super) fn check(compiled: &Compiled<'_>, reserved: &ReservedPrefixes, report: &mut Report<'_>) {
     let Compiled { entry, rule } = compiled;
     let mapping = &entry.mapping;
-    let mut add = |code, severity, message: String, advice: &str| {
-        findings.push(Finding::new(
-            code,
-            severity,
-            &entry.position,
-            message,
-            advice,
-        ));
-    };
     let username = mapping.username_expression.is_none().then(|| {
         (
             "username".to_owned(),
@@ -42,17 +29,10 @@ pub(super) fn check(
     for (field, template, prefixes) in username.into_iter().chain(groups) {
         if has_sessions(rule) {
             if let Some(variable) = leading_choice(template) {
-                add(
-                    Code::UnprefixedSessionName,
-                    Severity::Warning,
-                    format!(
-                        "`{field}` starts with `{variable}`, which whoever assumes the role chooses: they can pass for any name without a colon"
-                    ),
-                    "put a prefix before it, such as `dev:`",
-                );
+                starts_with_choice(&field, &variable, report);
             }
             if template.contains(&placeholder("SessionName")) {
-                add(
+                report.add(
                     Code::SessionNameCollision,
                     Severity::Info,
                     format!(
@@ -66,7 +46,7 @@ pub(super) fn check(
             .iter()
             .find(|prefix| template.starts_with(&***prefix))
         {
-            add(
+            report.add(
                 Code::ReservedName,
                 Severity::Error,
                 format!(
@@ -77,7 +57,7 @@ pub(super) fn check(
         }
     }
     if let Some(field) = empty_name(rule) {
-        add(
+        report.add(
             Code::EmptyName,
             Severity::Error,
             format!(
@@ -97,7 +77,7 @@ pub(super) fn check(
             ),
             Subject::Anyone => (Severity::Warning, rule.subject().to_string()),
         };
-        add(
+        report.add(
             Code::SystemMasters,
             severity,
             format!("{whom} gets `{MASTERS}`, which no RBAC rule can limit"),
@@ -105,7 +85,7 @@ pub(super) fn check(
         );
     }
     if mapping.username_expression.is_none() && mapping.username.starts_with(RESERVED_PREFIX) {
-        add(
+        report.add(
             Code::SystemName,
             Severity::Info,
             format!(
@@ -116,17 +96,29 @@ pub(super) fn check(
         );
     }
     if mapping.groups.is_empty() && mapping.groups_expression.is_none() {
-        add(
+        report.add(
             Code::NoGroups,
             Severity::Info,
-            "it gives no groups: only what is bound to the username can be done".to_owned(),
+            "it gives no groups: only what is bound to the username can be done",
             "add groups, unless that is meant",
         );
     }
 }
 
+/// A name in `field` starts with `variable`, which whoever logs in chooses.
+pub(super) fn starts_with_choice(field: &str, variable: &str, report: &mut Report<'_>) {
+    report.add(
+        Code::UnprefixedSessionName,
+        Severity::Warning,
+        format!(
+            "`{field}` starts with `{variable}`, which whoever assumes the role chooses: they can pass for any name without a colon"
+        ),
+        "put a prefix before it, such as `dev:`",
+    );
+}
+
 /// Whether whom it is about may have a session name.
-fn has_sessions(rule: &Rule) -> bool {
+pub(super) fn has_sessions(rule: &Rule) -> bool {
     match rule.subject() {
         Subject::Id(SubjectId::Role(_)) | Subject::Anyone => true,
         Subject::Id(SubjectId::User(_)) => false,
@@ -147,7 +139,7 @@ fn leading_choice(template: &str) -> Option<String> {
         .find(|placeholder| template.starts_with(placeholder))
 }
 
-fn placeholder(name: &str) -> String {
+pub(super) fn placeholder(name: &str) -> String {
     format!("{{{{{name}}}}}")
 }
 

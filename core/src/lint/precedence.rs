@@ -1,5 +1,6 @@
 //! Findings about mappings that never answer, since others do.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::arn::{AccountId, ArnKey};
@@ -13,6 +14,7 @@ pub(super) fn check(backends: &[Usable<'_>], findings: &mut Vec<Finding>) {
     let mut earlier: Vec<Answers<'_>> = Vec::with_capacity(backends.len());
     for backend in backends {
         conflicts(backend, findings);
+        after_everyone(backend, findings);
         covered_patterns(backend, findings);
         repeated_accounts(backend, findings);
         for Compiled { entry, rule } in &backend.rules {
@@ -49,26 +51,91 @@ fn conflicts(backend: &Usable<'_>, findings: &mut Vec<Finding>) {
         rules.apply(compiled.rule.clone());
         by_source.insert(compiled.rule.source(), compiled);
     }
+    let mut losers = BTreeSet::new();
     for Conflict { loser, winner } in rules.conflicts() {
-        let (Some(loser), Some(kept)) = (by_source.get(&loser), by_source.get(&winner)) else {
+        let (Some(loser), Some(winner)) = (by_source.get(&loser), by_source.get(&winner)) else {
             continue;
         };
-        let (code, says) = if says_the_same(&loser.entry.mapping, &kept.entry.mapping) {
-            (Code::Duplicate, "says the same")
-        } else {
-            (Code::Conflict, "wins, being the older")
-        };
-        findings.push(Finding::new(
-            code,
-            Severity::Warning,
-            &loser.entry.position,
-            format!(
-                "it never answers: {winner} names `{}`, too, and {says}",
-                kept.rule.subject()
-            ),
-            "remove one of the two",
-        ));
+        losers.insert(loser.rule.source());
+        let names = format!("names `{}`, too", winner.rule.subject());
+        findings.push(conflict(loser, winner, &names));
     }
+    for (loser, winner) in same_conditions(backend) {
+        if !losers.contains(loser.rule.source()) {
+            let names = "has the same subject and condition";
+            findings.push(conflict(loser, winner, names));
+        }
+    }
+}
+
+fn conflict(loser: &Compiled<'_>, winner: &Compiled<'_>, names: &str) -> Finding {
+    let (code, says) = if says_the_same(&loser.entry.mapping, &winner.entry.mapping) {
+        (Code::Duplicate, "says the same")
+    } else {
+        (Code::Conflict, "wins, being the older")
+    };
+    let winner = winner.rule.source();
+    Finding::new(
+        code,
+        Severity::Warning,
+        &loser.entry.position,
+        format!("it never answers: {winner} {names}, and {says}"),
+        "remove one of the two",
+    )
+}
+
+/// Mappings of one subject under one condition, each after the one that answers in its place.
+fn same_conditions<'a>(backend: &'a Usable<'_>) -> Vec<(&'a Compiled<'a>, &'a Compiled<'a>)> {
+    let mut winners: BTreeMap<(String, &str), &Compiled<'_>> = BTreeMap::new();
+    let mut pairs = Vec::new();
+    for compiled in in_order(backend) {
+        let Some(condition) = condition(compiled) else {
+            continue;
+        };
+        let subject = compiled.rule.subject().to_string();
+        let subject = match compiled.rule.subject() {
+            Subject::Id(_) => subject,
+            Subject::Arn(_) | Subject::Pattern(_) | Subject::Anyone => subject.to_ascii_lowercase(),
+        };
+        match winners.entry((subject, condition)) {
+            Entry::Occupied(winner) => pairs.push((compiled, *winner.get())),
+            Entry::Vacant(place) => {
+                place.insert(compiled);
+            }
+        }
+    }
+    pairs
+}
+
+/// Mappings by condition alone, behind one whose condition always holds.
+fn after_everyone(backend: &Usable<'_>, findings: &mut Vec<Finding>) {
+    let mut by_condition = in_order(backend)
+        .into_iter()
+        .filter(|compiled| *compiled.rule.subject() == Subject::Anyone);
+    let Some(everyone) = by_condition.find(|compiled| holds_always(compiled)) else {
+        return;
+    };
+    let by = everyone.rule.source().to_string();
+    // A second one that always holds is a conflict.
+    for compiled in by_condition.filter(|compiled| !holds_always(compiled)) {
+        findings.push(shadowed(&compiled.entry.position, &by));
+    }
+}
+
+fn holds_always(compiled: &Compiled<'_>) -> bool {
+    condition(compiled) == Some("true")
+}
+
+fn condition<'a>(compiled: &Compiled<'a>) -> Option<&'a str> {
+    let condition = compiled.entry.mapping.condition.as_deref();
+    condition.map(str::trim)
+}
+
+/// The mappings of `backend`, the oldest first.
+fn in_order<'a>(backend: &'a Usable<'_>) -> Vec<&'a Compiled<'a>> {
+    let mut rules: Vec<_> = backend.rules.iter().collect();
+    rules.sort_by(|a, b| a.rule.rank().cmp(&b.rule.rank()));
+    rules
 }
 
 fn says_the_same(a: &Mapping, b: &Mapping) -> bool {
@@ -120,6 +187,7 @@ fn repeated_accounts(backend: &Usable<'_>, findings: &mut Vec<Finding>) {
 /// For whom a backend answers, whatever else is so.
 struct Answers<'a> {
     backend: Backend,
+    everyone: Option<&'a Source>,
     ids: BTreeMap<String, &'a Source>,
     arns: BTreeMap<ArnKey, &'a Source>,
     patterns: BTreeMap<&'a AccountId, Vec<(&'a Pattern, &'a Source)>>,
@@ -130,6 +198,13 @@ impl<'a> Answers<'a> {
     fn of(backend: &'a Usable<'_>) -> Self {
         let mut answers = Self {
             backend: backend.entries.backend,
+            everyone: backend
+                .rules
+                .iter()
+                .find(|compiled| {
+                    *compiled.rule.subject() == Subject::Anyone && holds_always(compiled)
+                })
+                .map(|compiled| compiled.rule.source()),
             ids: BTreeMap::new(),
             arns: BTreeMap::new(),
             patterns: BTreeMap::new(),
@@ -166,6 +241,9 @@ impl<'a> Answers<'a> {
 
     /// What answers for everyone whom `subject` is about.
     fn speaks_for(&self, subject: &Subject) -> Option<String> {
+        if let Some(source) = self.everyone {
+            return Some(source.to_string());
+        }
         let (exact, account, covering) = match subject {
             Subject::Anyone => return None,
             Subject::Id(_) => return self.ids.get(&subject.to_string()).map(ToString::to_string),
@@ -186,7 +264,8 @@ impl<'a> Answers<'a> {
     /// What answers for everyone of `account`.
     fn maps(&self, account: &AccountId) -> Option<String> {
         let everyone = format!("acs:ram::{account}:**");
-        self.maps_account(account).or_else(|| {
+        let source = self.everyone.map(ToString::to_string);
+        source.or_else(|| self.maps_account(account)).or_else(|| {
             self.pattern(account, |pattern| {
                 pattern.to_string().eq_ignore_ascii_case(&everyone)
             })

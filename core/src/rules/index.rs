@@ -10,16 +10,17 @@ use crate::identity::Identity;
 use crate::rules::Names;
 use crate::rules::mapping::{Backend, Rule, Source};
 use crate::rules::naming::{NameError, NameProblem};
-use crate::rules::sharded::ShardedMap;
+use crate::rules::sharded::{InlineKey, ShardedMap};
 use crate::rules::subject::{Subject, SubjectId};
 
 /// The rules of one backend. Cloning it is cheap, and a clone does not see later changes.
 #[derive(Clone, Debug)]
 pub struct BackendRules {
     backend: Backend,
+    is_read: bool,
     by_name: ShardedMap<Arc<Rule>>,
     by_id: ShardedMap<Ranked>,
-    by_arn: ShardedMap<Ranked>,
+    by_arn: ShardedMap<Ranked, InlineKey>,
     /// By account.
     patterns: ShardedMap<Ranked>,
     conditional: Ranked,
@@ -44,6 +45,7 @@ impl BackendRules {
     pub fn new(backend: Backend) -> Self {
         Self {
             backend,
+            is_read: true,
             by_name: ShardedMap::default(),
             by_id: ShardedMap::default(),
             by_arn: ShardedMap::default(),
@@ -62,6 +64,26 @@ impl BackendRules {
             reserved: Arc::new(reserved),
             ..self
         }
+    }
+
+    /// No rules yet, of a backend that has not been read: until [`Self::mark_read`], nobody is told what it would say.
+    #[must_use]
+    pub fn unread(backend: Backend) -> Self {
+        Self {
+            is_read: false,
+            ..Self::new(backend)
+        }
+    }
+
+    /// Everything that the backend holds has been applied once.
+    pub fn mark_read(&mut self) {
+        self.is_read = true;
+    }
+
+    /// Whether everything that the backend holds has been applied once.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        self.is_read
     }
 
     /// Which backend it is.
@@ -92,6 +114,7 @@ impl BackendRules {
     /// Removes every rule and account.
     pub fn reset(&mut self) {
         *self = Self {
+            is_read: self.is_read,
             reserved: Arc::clone(&self.reserved),
             ..Self::new(self.backend)
         };
@@ -142,12 +165,53 @@ impl BackendRules {
         rules
     }
 
+    /// The rule at `position`.
+    #[must_use]
+    pub fn rule(&self, position: &str) -> Option<&Rule> {
+        self.by_name.get(position).map(|rule| &**rule)
+    }
+
+    /// The other rules for the subject of the one at `position`, in the order in which they answer.
+    #[must_use]
+    pub fn rivals(&self, position: &str) -> Vec<&Rule> {
+        let Some(rule) = self.rule(position) else {
+            return Vec::new();
+        };
+        let peers = match rule.subject() {
+            Subject::Id(id) => self.by_id.get(&id.key()),
+            Subject::Arn(arn) => self.by_arn.get(arn.key().as_str()),
+            Subject::Pattern(pattern) => self.patterns.get(pattern.account().as_str()),
+            Subject::Anyone => None,
+        };
+        let subject = rule.subject().to_string();
+        peers
+            .into_iter()
+            .flat_map(Ranked::iter)
+            .filter(|peer| {
+                peer.source().position != position
+                    && peer.subject().to_string().eq_ignore_ascii_case(&subject)
+            })
+            .collect()
+    }
+
+    /// The rule that always answers in place of the one at `position`, if there is one: the two are a conflict.
+    #[must_use]
+    pub fn winner_over(&self, position: &str) -> Option<&Rule> {
+        let loser = self.rule(position)?;
+        let rivals = self.rivals(position);
+        rivals
+            .into_iter()
+            .find(|rival| !rival.has_condition())
+            .filter(|rival| rival.rank() < loser.rank())
+    }
+
     /// Rules for one and the same subject: each with the one that answers in its place.
     #[must_use]
     pub fn conflicts(&self) -> Vec<Conflict> {
-        let mut conflicts: Vec<Conflict> = [&self.by_id, &self.by_arn, &self.patterns]
+        let mut conflicts: Vec<Conflict> = [&self.by_id, &self.patterns]
             .into_iter()
             .flat_map(ShardedMap::values)
+            .chain(self.by_arn.values())
             .flat_map(Ranked::conflicts)
             .collect();
         conflicts.sort();
@@ -203,20 +267,18 @@ impl BackendRules {
     }
 
     fn change_indexes(&mut self, rule: &Rule, change: impl Fn(&Ranked) -> Ranked) {
-        let alter = |index: &mut ShardedMap<Ranked>, key: &str| {
-            index.alter(key, |old| {
-                let new = change(old.unwrap_or(&Ranked::None));
-                (!matches!(new, Ranked::None)).then_some(new)
-            });
+        let alter = |old: Option<&Ranked>| {
+            let new = change(old.unwrap_or(&Ranked::None));
+            (!matches!(new, Ranked::None)).then_some(new)
         };
         match rule.subject() {
-            Subject::Id(id) => alter(&mut self.by_id, &id.key()),
+            Subject::Id(id) => self.by_id.alter(&id.key(), alter),
             Subject::Arn(arn) => {
                 let key = arn.key();
-                alter(&mut self.by_arn, key.as_str());
-                alter(&mut self.by_last_segment, last_segment(&key));
+                self.by_arn.alter(key.as_str(), alter);
+                self.by_last_segment.alter(last_segment(&key), alter);
             }
-            Subject::Pattern(pattern) => alter(&mut self.patterns, pattern.account().as_str()),
+            Subject::Pattern(pattern) => self.patterns.alter(pattern.account().as_str(), alter),
             Subject::Anyone => self.conditional = change(&self.conditional),
         }
     }
@@ -235,13 +297,13 @@ fn last_segment(key: &ArnKey) -> &str {
     key.as_str().rsplit(['/', ':']).next().unwrap_or_default()
 }
 
-/// Rules in the order in which they answer. Nearly always there is one.
+/// Rules in the order in which they answer. Nearly always there is one, so that one takes little room in an index.
 #[derive(Clone, Debug, Default)]
 enum Ranked {
     #[default]
     None,
     One(Arc<Rule>),
-    Several(Arc<[Arc<Rule>]>),
+    Several(Arc<Vec<Arc<Rule>>>),
 }
 
 impl Ranked {
@@ -301,7 +363,7 @@ impl From<Vec<Arc<Rule>>> for Ranked {
         match rules.as_slice() {
             [] => Self::None,
             [rule] => Self::One(Arc::clone(rule)),
-            _ => Self::Several(rules.into()),
+            _ => Self::Several(Arc::new(rules)),
         }
     }
 }

@@ -232,6 +232,13 @@ impl Rule {
         &self.subject
     }
 
+    /// The username and the groups as they were written: templates. Beside expressions, the names that those may give
+    /// although they start `system:`.
+    #[must_use]
+    pub fn written_names(&self) -> (&str, &[Box<str>]) {
+        self.naming.written()
+    }
+
     /// Smaller is older; no two rules of one backend are equal.
     pub(crate) fn rank(&self) -> (Age, &str) {
         (self.age, &self.source.position)
@@ -282,9 +289,9 @@ fn subject(mapping: &Mapping) -> Result<Subject, RuleError> {
         "arn" if mapping.globs == Globs::Wildcards && Pattern::has_wildcard(value) => {
             pattern(value)
         }
-        "arn" => exact(value),
+        "arn" => exact(value, mapping.source.backend),
         "arnPattern" if Pattern::has_wildcard(value) => pattern(value),
-        "arnPattern" => exact(value),
+        "arnPattern" => exact(value, mapping.source.backend),
         "userID" => Ok(Subject::Id(SubjectId::User(id(field, value)?))),
         _ => Ok(Subject::Id(SubjectId::Role(id(field, value)?))),
     }
@@ -296,13 +303,28 @@ fn pattern(text: &str) -> Result<Subject, RuleError> {
         .map_err(RuleError::Pattern)
 }
 
-fn exact(text: &str) -> Result<Subject, RuleError> {
+/// The session of a role can be no subject: it never matches. Where Go reads the role instead, so does this.
+fn exact(text: &str, backend: Backend) -> Result<Subject, RuleError> {
     let arn = Arn::parse(text).map_err(RuleError::Arn)?;
-    if let Resource::AssumedRole { .. } = arn.resource() {
-        let role = arn.canonical().to_string();
-        return Err(RuleError::AssumedRole { role });
+    match (arn.resource(), backend) {
+        (Resource::AssumedRole { .. }, Backend::Crd | Backend::DynamicFile) => {
+            Ok(Subject::Arn(arn.canonical()))
+        }
+        (Resource::AssumedRole { .. }, Backend::MountedFile | Backend::ConfigMap) => {
+            let role = arn.canonical().to_string();
+            Err(RuleError::AssumedRole { role })
+        }
+        (Resource::Root | Resource::User(_) | Resource::Role(_), _) => Ok(Subject::Arn(arn)),
     }
-    Ok(Subject::Arn(arn))
+}
+
+/// Whom `text`, an ARN or a pattern of the file, names.
+pub(super) fn named(text: &str) -> Result<Subject, RuleError> {
+    if Pattern::has_wildcard(text) {
+        pattern(text)
+    } else {
+        exact(text, Backend::MountedFile)
+    }
 }
 
 fn id(field: &'static str, text: &str) -> Result<Box<str>, RuleError> {

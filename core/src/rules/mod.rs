@@ -6,6 +6,7 @@ mod mapping;
 mod naming;
 mod near;
 pub mod pattern;
+mod protected;
 mod sharded;
 pub mod subject;
 pub mod template;
@@ -15,13 +16,14 @@ pub use index::{BackendRules, Conflict, ReservedPrefixes};
 pub use mapping::{Age, Backend, Globs, Mapping, Rule, RuleError, Source};
 pub use naming::{NameError, NameProblem};
 pub use near::NearMiss;
+pub use protected::Protected;
 pub use validation::Validation;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::arn::{AccountId, ArnKey};
-use crate::decision::{Decision, Denial, Explanation, KubernetesUser, Matched, PassedOver};
+use crate::decision::{Decision, Denial, Explanation, KubernetesUser, Matched, NoUser, PassedOver};
 use crate::identity::Identity;
 use crate::login::VerifiedIdentity;
 
@@ -32,6 +34,7 @@ use crate::login::VerifiedIdentity;
 #[derive(Clone, Debug, Default)]
 pub struct RuleSet {
     backends: Vec<BackendRules>,
+    protected: Arc<Protected>,
     validations: Arc<[Validation]>,
     scrubbed: Arc<BTreeSet<AccountId>>,
 }
@@ -43,6 +46,7 @@ impl RuleSet {
     pub fn new(backends: Vec<BackendRules>, scrubbed: BTreeSet<AccountId>) -> Self {
         Self {
             backends,
+            protected: Arc::default(),
             validations: Arc::default(),
             scrubbed: Arc::new(scrubbed),
         }
@@ -53,6 +57,15 @@ impl RuleSet {
     pub fn with_validations(self, validations: Vec<Validation>) -> Self {
         Self {
             validations: validations.into(),
+            ..self
+        }
+    }
+
+    /// The same rules; identities that `protected` names are answered by the file's mappings, where it has any.
+    #[must_use]
+    pub fn with_protected(self, protected: Protected) -> Self {
+        Self {
+            protected: Arc::new(protected),
             ..self
         }
     }
@@ -77,7 +90,7 @@ impl RuleSet {
     }
 
     /// What [`Self::decide`] would say of `identity`, for people: it is no decision, since nobody has proven to be that.
-    pub fn explain(&self, identity: &Identity) -> (Explanation, Result<KubernetesUser, Denial>) {
+    pub fn explain(&self, identity: &Identity) -> (Explanation, Result<KubernetesUser, NoUser>) {
         let key = identity.arn.key();
         let scrubbed = self.scrubbed.contains(identity.account_id());
         let mut explanation = Explanation {
@@ -85,11 +98,10 @@ impl RuleSet {
             scrubbed,
             ..Explanation::default()
         };
-        let passed_over = &mut explanation.passed_over;
-        let answer = self
-            .backends
-            .iter()
-            .find_map(|rules| answer(rules, identity, &key, passed_over));
+        let answer = match self.ask(identity, &key, &mut explanation) {
+            Ok(answer) => answer,
+            Err(backend) => return (explanation, Err(NoUser::NotRead(backend))),
+        };
         let names = match answer {
             Some(answer) => {
                 explanation.matched = Some(answer.matched);
@@ -108,7 +120,39 @@ impl RuleSet {
                 .try_for_each(|validation| validation.check(identity, &user))
                 .map(|()| user)
         });
-        (explanation, user)
+        (explanation, user.map_err(NoUser::Denied))
+    }
+
+    /// What the first backend that knows `identity` says of it.
+    ///
+    /// # Errors
+    /// The backend that comes before any answer and has not been read: a later one must not speak for it.
+    fn ask(
+        &self,
+        identity: &Identity,
+        key: &ArnKey,
+        explanation: &mut Explanation,
+    ) -> Result<Option<Answer>, Backend> {
+        if self.protected.protects(key) {
+            let file = |rules: &&BackendRules| rules.backend() == Backend::MountedFile;
+            let file = self.backends.iter().find(file);
+            let passed_over = &mut explanation.passed_over;
+            if let Some(answer) = file.and_then(|file| answer(file, identity, key, passed_over)) {
+                explanation.protected = true;
+                return Ok(Some(answer));
+            }
+            // The file will be asked again, in its turn.
+            passed_over.clear();
+        }
+        for rules in &self.backends {
+            if !rules.is_read() {
+                return Err(rules.backend());
+            }
+            if let Some(answer) = answer(rules, identity, key, &mut explanation.passed_over) {
+                return Ok(Some(answer));
+            }
+        }
+        Ok(None)
     }
 }
 

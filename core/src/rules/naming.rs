@@ -99,6 +99,10 @@ impl Naming {
         })
     }
 
+    pub(super) fn written(&self) -> (&str, &[Box<str>]) {
+        (&self.written_username, &self.written_groups)
+    }
+
     /// The names for `identity`; groups as written, then those of the expression that are not among them.
     pub(super) fn names(&self, identity: &Identity) -> Result<Names, NameError> {
         let username = match &self.username {

@@ -3,11 +3,15 @@
 //! A snapshot of the rules is a clone. Changing one of 100,000 rules copies the one shard that it falls into, and the
 //! list of shards; a lookup is one hash and one probe, whatever the size.
 
+mod inline;
+
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
+
+pub(super) use inline::InlineKey;
 
 /// A power of two. At a million entries, copying a shard is copying 4,000 pointers.
 const SHARDS: usize = 256;
@@ -15,52 +19,63 @@ const SHARDS: usize = 256;
 /// Keys are chosen by administrators, not by callers, so a fixed hash is good enough; `core` has no randomness.
 const HASHER: FixedState = FixedState::with_seed(0x6163_6b72_616d);
 
-/// From text to `V`.
+/// From text, kept as a `K`, to `V`.
 #[derive(Clone, Debug)]
-pub(crate) struct ShardedMap<V> {
-    shards: Arc<[Arc<HashTable<Entry<V>>>]>,
+pub(crate) struct ShardedMap<V, K = Arc<[u8]>> {
+    /// None until the first key comes.
+    shards: Arc<[Shard<K, V>]>,
     len: usize,
 }
 
+type Shard<K, V> = Arc<HashTable<Entry<K, V>>>;
+
 #[derive(Clone, Debug)]
-struct Entry<V> {
-    key: Arc<str>,
+struct Entry<K, V> {
+    key: K,
     value: V,
 }
 
-impl<V> Default for ShardedMap<V> {
+impl<V, K> Default for ShardedMap<V, K> {
     fn default() -> Self {
-        let empty = Arc::new(HashTable::new());
         Self {
-            shards: vec![empty; SHARDS].into(),
+            shards: Arc::default(),
             len: 0,
         }
     }
 }
 
-impl<V: Clone> ShardedMap<V> {
+impl<V, K> ShardedMap<V, K>
+where
+    V: Clone,
+    K: Clone + AsRef<[u8]> + for<'a> From<&'a [u8]>,
+{
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&V> {
+        let key = key.as_bytes();
         let hash = HASHER.hash_one(key);
         self.shards
             .get(shard(hash))?
-            .find(hash, |entry| *entry.key == *key)
+            .find(hash, |entry| entry.key.as_ref() == key)
             .map(|entry| &entry.value)
     }
 
     /// Gives `key` the value that `change` makes of the one it has; `None` removes it.
     pub(crate) fn alter(&mut self, key: &str, change: impl FnOnce(Option<&V>) -> Option<V>) {
         let next = change(self.get(key));
+        let key = key.as_bytes();
         let hash = HASHER.hash_one(key);
+        if self.shards.is_empty() {
+            self.shards = vec![Arc::default(); SHARDS].into();
+        }
         let shards = Arc::make_mut(&mut self.shards);
         let Some(shard) = shards.get_mut(shard(hash)) else {
             return;
         };
         let table = Arc::make_mut(shard);
-        let found = table.find_entry(hash, |entry| *entry.key == *key);
+        let found = table.find_entry(hash, |entry| entry.key.as_ref() == key);
         match (found, next) {
             (Ok(mut found), Some(value)) => found.get_mut().value = value,
             (Ok(found), None) => {
@@ -70,7 +85,7 @@ impl<V: Clone> ShardedMap<V> {
             (Err(_), Some(value)) => {
                 let key = key.into();
                 table.insert_unique(hash, Entry { key, value }, |entry| {
-                    HASHER.hash_one(&*entry.key)
+                    HASHER.hash_one(entry.key.as_ref())
                 });
                 self.len += 1;
             }
@@ -97,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_clone_does_not_see_later_changes() {
-        let mut map = ShardedMap::default();
+        let mut map: ShardedMap<u32> = ShardedMap::default();
         for n in 0..5_000 {
             map.alter(&n.to_string(), |_| Some(n));
         }

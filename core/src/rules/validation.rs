@@ -8,8 +8,8 @@ use crate::rules::expression::{Expression, ExpressionError, Kind};
 /// A condition over the user that results.
 #[derive(Clone, Debug)]
 pub struct Validation {
-    expression: Expression,
-    message: Box<str>,
+    pub(crate) expression: Expression,
+    pub(crate) message: Box<str>,
 }
 
 impl Validation {

@@ -10,7 +10,7 @@ mod page;
 use std::error::Error;
 use std::path::Path;
 
-use ack_ram_authenticator::config::{self, Overrides, Sources};
+use ack_ram_authenticator::config::{self, ConfigFile, Overrides, Sources};
 use ack_ram_authenticator::env;
 use ack_ram_authenticator::server::Server;
 use ack_ram_core::cluster_id::ClusterId;
@@ -24,13 +24,14 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Parser;
 use page::{Log, Page};
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 
 const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
 
 /// Shows a login that is granted and one that is denied, step by step.
 #[derive(Parser)]
 struct Arguments {
-    /// Leave the server running afterwards, until Ctrl-C, and print a curl line to try
+    /// Leave the server running afterwards, until Ctrl-C or SIGTERM, and print a curl line to try
     #[arg(long)]
     keep: bool,
 }
@@ -128,7 +129,7 @@ server:
     let file = folder.join("config.yaml");
     std::fs::write(&file, config)?;
     let config = config::load(&Sources {
-        file: Some(&file),
+        file: Some(ConfigFile::Path(&file)),
         overrides: &Overrides::default(),
         // The demonstration does not depend on what is set around it.
         variables: &|_| None,
@@ -173,7 +174,7 @@ fn show_decision(page: &Page, log: &Log) {
         ("username", "username"),
         ("groups", "groups"),
         ("reason", "reason"),
-        ("reference", "fingerprint"),
+        ("reference", "reference"),
     ] {
         if let Some(value) = decision
             .pointer(&format!("/fields/{field}"))
@@ -195,6 +196,7 @@ async fn keep(
         &review,
         webhook::token_review(ReviewVersion::V1, token).to_string(),
     )?;
+    let mut terminate = signal(SignalKind::terminate())?;
     page.title("Still running, until Ctrl-C. The token is good for 15 minutes. Try");
     page.block(&format!(
         "curl --cacert {folder}/state/cert.pem -H 'Content-Type: application/json' --data @{review} \\\n  https://localhost:{port}/authenticate",
@@ -202,7 +204,11 @@ async fn keep(
         review = review.display(),
         port = address.port(),
     ));
-    tokio::signal::ctrl_c().await?;
+    // Either way the folder with the state is removed after this.
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminate.recv() => {}
+    }
     Ok(())
 }
 

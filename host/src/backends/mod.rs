@@ -1,5 +1,7 @@
 //! Backends: where rules come from.
 
+pub mod live;
+
 use ack_ram_core::rules::{Backend, BackendRules, Conflict, Rule, RuleError, RuleSet, Source};
 
 use crate::config::Config;
@@ -43,21 +45,26 @@ pub fn compile(config: &Config) -> Compiled {
     let backends = config
         .backends
         .iter()
-        .map(|backend| mounted_file(*backend, config, &mut refused))
+        .map(|backend| {
+            let rules = match backend {
+                Backend::MountedFile => mounted_file(config, &mut refused),
+                Backend::ConfigMap | Backend::Crd | Backend::DynamicFile => {
+                    BackendRules::unread(*backend)
+                }
+            };
+            let reserved = config.rules.reserved.get(backend).cloned();
+            rules.with_reserved(reserved.unwrap_or_default())
+        })
         .collect();
     let rules = RuleSet::new(backends, config.scrubbed_accounts.clone())
-        .with_validations(config.rules.validations.clone());
+        .with_validations(config.rules.validations.clone())
+        .with_protected(config.rules.protected.clone());
     Compiled { rules, refused }
 }
 
 /// The mappings of the configuration file itself.
-fn mounted_file(
-    backend: Backend,
-    config: &Config,
-    refused: &mut Vec<(Source, RuleError)>,
-) -> BackendRules {
-    let reserved = config.rules.reserved.get(&backend).cloned();
-    let mut rules = BackendRules::new(backend).with_reserved(reserved.unwrap_or_default());
+fn mounted_file(config: &Config, refused: &mut Vec<(Source, RuleError)>) -> BackendRules {
+    let mut rules = BackendRules::new(Backend::MountedFile);
     for mapping in &config.mappings.mappings {
         match Rule::compile(mapping.value.clone()) {
             Err(error) => refused.push((mapping.value.source.clone(), error)),

@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Arg, ArgMatches, Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::cli::completion::CompletionArgs;
 use crate::cli::diff::DiffArgs;
@@ -18,7 +17,7 @@ use crate::cli::token::TokenArgs;
 use crate::cli::tool::{self, ToolOptions};
 use crate::cli::verify::VerifyArgs;
 use crate::cli::version::VersionArgs;
-use crate::config::{Overrides, Sources};
+use crate::config::{ConfigError, ConfigFile, Overrides, Place, Problem, Sources};
 use crate::env;
 use crate::logging::Format;
 
@@ -53,8 +52,9 @@ Environment:
 
 Exit codes:
   0  done
-  1  failed: one line on standard error says what, where and what to do
-  2  wrong usage";
+  1  failed, or the answer is no; one line on standard error says what failed, where and what to do
+  2  wrong usage: an argument is missing, or is none that the command can use
+What a command's own codes mean, its `--help` says.";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -114,14 +114,47 @@ impl Globals {
         }
     }
 
-    /// What the configuration is read from, `overrides` being what the command line says.
-    pub(super) fn sources<'a>(&'a self, overrides: &'a Overrides) -> Sources<'a> {
-        Sources {
-            file: self.config.as_deref(),
-            overrides,
-            variables: &env::variable,
+    /// Reads the configuration with `load`, of the module [`config`](crate::config). `overrides` are what the options
+    /// of the command say; a cluster id among them wins over the global one.
+    pub(super) fn configuration<T>(
+        &self,
+        load: impl FnOnce(&Sources<'_>) -> Result<T, ConfigError>,
+        mut overrides: Overrides,
+    ) -> Result<T, Failure> {
+        if overrides.cluster_id.is_none() {
+            overrides.cluster_id.clone_from(&self.cluster_id);
         }
+        let sources = Sources {
+            file: self.config.as_deref().map(ConfigFile::Path),
+            overrides: &overrides,
+            variables: &env::variable,
+        };
+        load(&sources).map_err(|error| match error {
+            ConfigError::Setting(Problem {
+                place: Place::CommandLine,
+                text,
+            }) => Failure::Usage(text),
+            ConfigError::NoClusterId { path: None } => Failure::Usage(error.to_string()),
+            other => other.into(),
+        })
     }
+}
+
+/// The name that the help has for the value of an option that is on or off.
+pub(super) const BOOL: &str = "BOOL";
+
+/// Lets an option with the value [`BOOL`] be written as Go's: `--x`, `--x=true` or `--x=false`.
+pub(super) fn as_go_bool(arg: Arg) -> Arg {
+    let is_bool = arg
+        .get_value_names()
+        .is_some_and(|names| names.iter().any(|name| name.as_str() == BOOL));
+    if !is_bool {
+        return arg;
+    }
+    arg.num_args(0..=1)
+        .require_equals(true)
+        .default_missing_value("true")
+        .hide_possible_values(true)
 }
 
 /// The whole command line. Options of ack-ram-tool are shown in the help of its command alone.
@@ -135,9 +168,24 @@ pub(super) fn command() -> clap::Command {
     })
 }
 
+/// The command that was asked for, by the whole of its name.
+pub(super) fn asked(matches: &ArgMatches) -> clap::Command {
+    let mut command = command();
+    // Else a command does not know the names before its own.
+    command.build();
+    let (mut asked, mut matches) = (&command, matches);
+    while let Some((name, inner)) = matches.subcommand() {
+        match asked.find_subcommand(name) {
+            Some(subcommand) => (asked, matches) = (subcommand, inner),
+            None => break,
+        }
+    }
+    asked.clone()
+}
+
 /// Wrong usage: something is missing.
 pub(super) fn missing(what: &str) -> Failure {
-    Failure::Usage(command().error(ErrorKind::MissingRequiredArgument, what))
+    Failure::Usage(what.to_owned())
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::backends;
 use crate::cli::explain;
 use crate::cli::failure::Failure;
 use crate::cli::output::{self, BAD, GOOD, HEADING, ODD, OutputFormat};
-use crate::config::{self, Config, Overrides, Sources};
+use crate::config::{self, Config, ConfigFile, Overrides, Sources};
 use crate::env;
 
 /// In place of the cluster id: no token is looked at.
@@ -84,7 +84,7 @@ impl Loaded {
             ..Overrides::default()
         };
         let config = config::load(&Sources {
-            file: Some(file),
+            file: Some(ConfigFile::Path(file)),
             overrides: &overrides,
             variables: &env::variable,
         })?;

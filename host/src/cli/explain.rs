@@ -2,13 +2,14 @@
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::Arn;
-use ack_ram_core::decision::{Decision, Denial, Explanation, KubernetesUser, Matched};
+use ack_ram_core::decision::{Denial, Explanation, KubernetesUser, Matched, NoUser};
 use ack_ram_core::identity::Identity;
 use ack_ram_core::rules::Backend;
 use ack_ram_core::sample;
 use clap::{ArgGroup, Args};
 use serde::{Serialize, Serializer};
 
+use crate::authenticator::Decided;
 use crate::backends::{self, Compiled};
 use crate::cli::args::{self, Globals};
 use crate::cli::explain_page;
@@ -33,7 +34,7 @@ const NO_CLUSTER: &str = "-";
     group = ArgGroup::new("who").required(true).args(["token", "arn"]),
     after_long_help = "\
 Examples:
-  ack-ram-authenticator token --token-only -i ID | ack-ram-authenticator explain -c config.yaml --token -
+  ack-ram-authenticator token -i ID | ack-ram-authenticator explain -c config.yaml --token -
   ack-ram-authenticator explain -c config.yaml --arn acs:ram::1234567890123456:user/alice
   ack-ram-authenticator explain -c config.yaml --arn acs:ram::1234567890123456:assumed-role/Dev/alice -o json
 
@@ -43,7 +44,7 @@ Exit codes:
   2  wrong usage"
 )]
 pub(super) struct ExplainArgs {
-    /// The token; `-` reads it from standard input, where no other process sees it
+    /// The token, or the ExecCredential with it; `-` reads it from standard input, where no other process sees it
     #[arg(long, short, value_name = "TOKEN", allow_hyphen_values = true)]
     token: Option<TokenSource>,
 
@@ -163,12 +164,12 @@ pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> Result<(), Failure> 
         cluster_id: globals.cluster_id.clone().or(no_cluster),
         ..Overrides::default()
     };
-    let config = config::load(&globals.sources(&overrides))?;
+    let config = globals.configuration(config::load, overrides)?;
     let compiled = backends::compile(&config);
     warn_of_left_out(&config, &compiled);
     let trace = match who(args, &config)? {
         Ok(identity) => trace(&config, &compiled, &identity),
-        Err(decision) => unidentified(&compiled, *decision),
+        Err(decided) => unidentified(&compiled, *decided),
     };
     output::print(&match args.output {
         OutputFormat::Json => output::json(&trace, "  ")?,
@@ -193,7 +194,7 @@ pub(super) fn warn_of_left_out(config: &Config, compiled: &Compiled) {
 }
 
 /// The identity to explain; otherwise, the decision about a token that proves none.
-fn who(args: &ExplainArgs, config: &Config) -> Result<Result<Identity, Box<Decision>>, Failure> {
+fn who(args: &ExplainArgs, config: &Config) -> Result<Result<Identity, Box<Decided>>, Failure> {
     if let Some(source) = &args.token {
         let token = source.read()?;
         let verified = identify::ask_sts(config.policy.clone(), &config.sts, &token)?;
@@ -215,7 +216,13 @@ fn trace(config: &Config, compiled: &Compiled, identity: &Identity) -> Trace {
     let (explanation, result) = compiled.rules.explain(identity);
     let (code, user, reason) = match result {
         Ok(user) => ("granted", Some(user.into()), None),
-        Err(denial) => (denial.code(), None, Some(why(&explanation, &denial))),
+        Err(NoUser::Denied(denial)) => (denial.code(), None, Some(why(&explanation, &denial))),
+        Err(NoUser::NotRead(backend)) => {
+            let reason = format!(
+                "the backend {backend} answers first, and what it maps is not in the file; `get mappings` shows what a running server has"
+            );
+            ("rules_not_read", None, Some(reason))
+        }
     };
     Trace {
         code,
@@ -239,19 +246,19 @@ fn why(explanation: &Explanation, denial: &Denial) -> String {
     }
 }
 
-fn unidentified(compiled: &Compiled, decision: Decision) -> Trace {
+fn unidentified(compiled: &Compiled, decided: Decided) -> Trace {
     let backends = compiled.rules.backends().iter().map(|rules| BackendAnswer {
         backend: rules.backend(),
         rules: rules.len(),
         answer: Answer::NotAsked,
     });
     Trace {
-        code: decision.code(),
+        code: decided.decision.code(),
         backends: backends.collect(),
-        reason: decision.reason().or_else(|| {
+        reason: decided.reason().or_else(|| {
             Some("the token is none of ack-ram-authenticator's; see `inspect`".to_owned())
         }),
-        explanation: decision.explanation,
+        explanation: decided.decision.explanation,
         rule: None,
         user: None,
     }

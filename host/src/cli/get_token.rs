@@ -43,7 +43,12 @@ In a kubeconfig:
   exec:
     apiVersion: client.authentication.k8s.io/v1beta1
     command: /usr/local/bin/ack-ram-authenticator
-    args: [credential-plugin, get-token, --cluster-id, c0123456789abcdef0123456789abcdef, --api-version, v1beta1]")]
+    args: [credential-plugin, get-token, --cluster-id, c0123456789abcdef0123456789abcdef, --api-version, v1beta1]
+
+Exit codes:
+  0  the token is printed
+  1  none could be made; nothing is printed
+  2  wrong usage")]
 struct GetTokenArgs {
     /// The cluster to log in to
     #[arg(long, short, value_name = "ID")]
@@ -83,6 +88,6 @@ pub(super) fn run(
         Some("v1") => ApiVersion::V1,
         _ => ApiVersion::V1beta1,
     };
-    let login = Login::new(globals, &overrides)?;
+    let login = Login::new(globals, overrides)?;
     output::print(&login.render(version)?)
 }

@@ -2,19 +2,19 @@
 
 use std::io::{self, Read as _};
 
-use ack_ram_core::decision::Decision;
 use ack_ram_core::login::VerifiedIdentity;
 use ack_ram_core::policy::Policy;
 use ack_ram_core::secret::Secret;
 use tokio::runtime;
 
-use crate::authenticator::Identifier;
+use crate::authenticator::{Decided, Identifier};
+use crate::cli::exec_credential;
 use crate::cli::failure::Failure;
 use crate::config::Sts;
 use crate::env;
 use crate::sts::StsClient;
 
-/// No token is nearly as long.
+/// No token is nearly as long, nor the `ExecCredential` around it.
 const MAX_INPUT_BYTES: u64 = 64 * 1024;
 
 /// Where a token comes from.
@@ -36,27 +36,36 @@ impl From<String> for TokenSource {
 }
 
 impl TokenSource {
+    /// The token; where there is an `ExecCredential`, the one in it.
     pub(super) fn read(&self) -> Result<Secret, Failure> {
-        match self {
-            Self::Argument(token) => Ok(token.clone()),
-            Self::StandardInput => {
-                let mut text = String::new();
-                io::stdin()
-                    .take(MAX_INPUT_BYTES)
-                    .read_to_string(&mut text)
-                    .map_err(|error| {
-                        Failure::Failed(format!(
-                            "cannot read the token from standard input: {error}"
-                        ))
-                    })?;
-                match text.trim() {
-                    "" => Err(Failure::Failed(
-                        "no token on standard input; what was to print it failed".to_owned(),
-                    )),
-                    token => Ok(Secret::new(token)),
-                }
-            }
+        let text = match self {
+            Self::Argument(text) => text.clone(),
+            Self::StandardInput => read_standard_input()?,
+        };
+        // No token of anybody starts so.
+        if text.expose().trim_start().starts_with('{') {
+            Ok(exec_credential::token_in(text.expose())?)
+        } else {
+            Ok(text)
         }
+    }
+}
+
+fn read_standard_input() -> Result<Secret, Failure> {
+    let mut text = String::new();
+    io::stdin()
+        .take(MAX_INPUT_BYTES)
+        .read_to_string(&mut text)
+        .map_err(|error| {
+            Failure::Failed(format!(
+                "cannot read the token from standard input: {error}"
+            ))
+        })?;
+    match text.trim() {
+        "" => Err(Failure::Failed(
+            "no token on standard input; what was to print it failed".to_owned(),
+        )),
+        text => Ok(Secret::new(text)),
     }
 }
 
@@ -65,7 +74,7 @@ pub(super) fn ask_sts(
     policy: Policy,
     sts: &Sts,
     token: &Secret,
-) -> Result<Result<VerifiedIdentity, Box<Decision>>, Failure> {
+) -> Result<Result<VerifiedIdentity, Box<Decided>>, Failure> {
     let identifier = Identifier::new(policy, StsClient::new(sts)?, 1, env::now);
     let identified = runtime::Builder::new_current_thread()
         .enable_all()

@@ -26,7 +26,12 @@ Examples:
   ack-ram-authenticator init
       The webhook runs on the machine of kube-apiserver
   ack-ram-authenticator init --config config.yaml --hostname authenticator.example.com
-      It runs elsewhere; what config.yaml says of `server` is used, too")]
+      It runs elsewhere; what config.yaml says of `server` is used, too
+
+Exit codes:
+  0  the three files are there
+  1  one could not be made
+  2  wrong usage")]
 pub(super) struct InitArgs {
     /// The host by which kube-apiserver reaches the webhook; `localhost` unless configured
     #[arg(long, value_name = "HOST")]
@@ -39,12 +44,11 @@ pub(super) struct InitArgs {
 
 pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), Failure> {
     let overrides = Overrides {
-        cluster_id: globals.cluster_id.clone(),
         hostname: args.hostname,
         address: args.address,
         ..Overrides::default()
     };
-    let config = config::load_webhook(&globals.sources(&overrides))?;
+    let config = globals.configuration(config::load_webhook, overrides)?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }

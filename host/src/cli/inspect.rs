@@ -20,7 +20,7 @@ use crate::env;
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
-  ack-ram-authenticator token --token-only -i ID | ack-ram-authenticator inspect
+  ack-ram-authenticator token -i ID | ack-ram-authenticator inspect
   ack-ram-authenticator inspect \"$TOKEN\" --cluster-id ID --output json
 
 Exit codes:
@@ -28,9 +28,14 @@ Exit codes:
   1  it would not, or cannot be read
   2  wrong usage")]
 pub(super) struct InspectArgs {
-    /// The token; `-` reads it from standard input, where no other process sees it
-    #[arg(value_name = "TOKEN", default_value = "-", hide_default_value = true)]
-    token: TokenSource,
+    /// The token, or the ExecCredential with it; `-` or nothing reads it from standard input, where no other process
+    /// sees it
+    #[arg(value_name = "TOKEN", conflicts_with = "token")]
+    argument: Option<TokenSource>,
+
+    /// The same, as `verify` takes it
+    #[arg(long, short, value_name = "TOKEN", allow_hyphen_values = true)]
+    token: Option<TokenSource>,
 
     /// The form of what is printed
     #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "text")]
@@ -38,16 +43,14 @@ pub(super) struct InspectArgs {
 }
 
 pub(super) fn run(args: &InspectArgs, globals: &Globals) -> Result<(), Failure> {
-    let overrides = Overrides {
-        cluster_id: globals.cluster_id.clone(),
-        ..Overrides::default()
-    };
     let policy = if globals.cluster_id.is_some() || globals.config.is_some() {
-        Some(config::load_client(&globals.sources(&overrides))?.policy)
+        let config = globals.configuration(config::load_client, Overrides::default())?;
+        Some(config.policy)
     } else {
         None
     };
-    let token = args.token.read()?;
+    let token = args.argument.as_ref().or(args.token.as_ref());
+    let token = token.unwrap_or(&TokenSource::StandardInput).read()?;
     let inspection = inspect::inspect(token.expose(), policy.as_ref(), env::now());
     output::print(&match args.output {
         OutputFormat::Json => output::json(&inspection, "  ")?,

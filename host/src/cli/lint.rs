@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use ack_ram_core::arn::AccountId;
 use ack_ram_core::lint::{
     self, Account, BackendEntries, Code, Configuration, Entry, Finding, InGo, Position, Severity,
 };
@@ -14,17 +15,14 @@ use crate::cli::args::{self, Globals};
 use crate::cli::failure::Failure;
 use crate::cli::output::{self, ASIDE, BAD, GOOD, ODD, OutputFormat};
 use crate::config::{
-    self, Config, ConfigError, Given, Overrides, Place, Sources, Warning, WarningKind,
+    self, ConfigError, ConfigFile, Given, Overrides, Place, Sources, Survey, Warning, WarningKind,
 };
-
-/// In place of a cluster id that is missing, so that the rest is looked at, too.
-const NO_CLUSTER: &str = "-";
 
 /// Find what is wrong or risky in configuration files
 ///
-/// Unknown keys, entries that are left out, mappings that never answer, patterns that mean something else than in Go,
-/// names that whoever logs in can choose, grants of system:masters, ways of locking oneself out. Each finding has a
-/// stable code, a severity and a place.
+/// Unknown keys, entries that are left out, mappings that never answer or whose logins are all refused, conditions that
+/// ask for no account, patterns that mean something else than in Go, names that whoever logs in can choose, grants of
+/// system:masters, ways of locking oneself out. Each finding has a stable code, a severity and a place.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -88,64 +86,63 @@ pub(super) fn run(args: &LintArgs, globals: &Globals) -> Result<(), Failure> {
 }
 
 fn file_findings(file: &Path, globals: &Globals) -> Vec<Finding> {
-    let load = |cluster_id: Option<String>| {
-        let overrides = Overrides {
-            cluster_id,
-            ..Overrides::default()
-        };
-        config::load(&Sources {
-            file: Some(file),
-            overrides: &overrides,
-            // Findings are about the file alone, wherever it is looked at.
-            variables: &|_| None,
-        })
+    let overrides = Overrides {
+        cluster_id: globals.cluster_id.clone(),
+        ..Overrides::default()
     };
+    let survey = config::survey(&Sources {
+        file: Some(ConfigFile::Path(file)),
+        overrides: &overrides,
+        // Findings are about the file alone, wherever it is looked at.
+        variables: &|_| None,
+    });
     let position = Position {
         file: file.display().to_string(),
         ..Position::default()
     };
-    let (config, remark) = match load(globals.cluster_id.clone()) {
-        Ok(config) => (Ok(config), None),
-        Err(error @ ConfigError::NoClusterId { .. }) => {
-            let remark = refusal(&error, &position);
-            (load(Some(NO_CLUSTER.to_owned())), Some(remark))
-        }
-        Err(error) => (Err(error), None),
-    };
-    match config {
-        Ok(config) => lint::lint(&configuration(&config, position, remark)),
-        Err(error) => remark
-            .into_iter()
-            .chain([refusal(&error, &position)])
-            .collect(),
+    match survey {
+        Ok(survey) => lint::lint(&configuration(survey, position)),
+        Err(error) => vec![refusal(&error, &position)],
     }
 }
 
-fn configuration(config: &Config, position: Position, remark: Option<Finding>) -> Configuration {
-    let entries = |backend: &Backend| BackendEntries {
-        backend: *backend,
-        is_read: true,
-        mappings: config.mappings.mappings.iter().map(entry).collect(),
-        accounts: config
-            .mappings
-            .accounts
-            .iter()
-            .map(|given| Account {
-                account: given.value.clone(),
-                position: position_of(&given.place, &given.setting),
-            })
-            .collect(),
-        reserved: config
-            .rules
-            .reserved
-            .get(backend)
-            .cloned()
-            .unwrap_or_default(),
-    };
+fn configuration(survey: Survey, position: Position) -> Configuration {
+    let refusals = survey.errors.iter().map(|error| refusal(error, &position));
+    let remarks = survey
+        .warnings
+        .iter()
+        .map(finding)
+        .chain(refusals)
+        .collect();
+    let file_is_read = survey.backends.is_some() && survey.mappings.is_some();
+    let backends = survey
+        .backends
+        .unwrap_or_else(|| vec![Backend::MountedFile]);
+    let backends = backends.iter().map(|backend| {
+        let (mappings, accounts) = match (backend, &survey.mappings) {
+            (Backend::MountedFile, Some(mappings)) => (&*mappings.mappings, &*mappings.accounts),
+            _ => Default::default(),
+        };
+        BackendEntries {
+            backend: *backend,
+            is_read: *backend == Backend::MountedFile && file_is_read,
+            mappings: mappings.iter().map(entry).collect(),
+            accounts: accounts.iter().map(account).collect(),
+            reserved: survey.reserved.get(backend).cloned().unwrap_or_default(),
+        }
+    });
     Configuration {
+        backends: backends.collect(),
         position,
-        backends: config.backends.iter().map(entries).collect(),
-        remarks: config.warnings.iter().map(finding).chain(remark).collect(),
+        validations: survey.validations,
+        remarks,
+    }
+}
+
+fn account(given: &Given<AccountId>) -> Account {
+    Account {
+        account: given.value.clone(),
+        position: position_of(&given.place, &given.setting),
     }
 }
 
@@ -185,12 +182,12 @@ fn finding(warning: &Warning) -> Finding {
         WarningKind::InvalidEntry => (Code::InvalidEntry, Severity::Error),
         WarningKind::BindWins => (Code::BindWins, Severity::Warning),
     };
-    remark(
-        code,
-        severity,
-        position_of(&warning.place, ""),
-        &warning.text,
-    )
+    let text = match warning.kind {
+        WarningKind::InvalidEntry => format!("the entry is left out: {}", warning.text),
+        _ => warning.text.clone(),
+    };
+    let position = position_of(&warning.place, &warning.entry);
+    remark(code, severity, position, &text)
 }
 
 /// Why the server would not start.

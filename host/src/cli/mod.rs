@@ -35,15 +35,17 @@ use tool::ToolOptions;
 /// Runs the program with the arguments of this process.
 #[must_use]
 pub fn run() -> ExitCode {
-    match parse().and_then(execute) {
+    let matches = match args::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return Failure::CommandLine(error).report(args::command()),
+    };
+    let done = Cli::from_arg_matches(&matches)
+        .map_err(Failure::CommandLine)
+        .and_then(execute);
+    match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Err(failure) => failure.report(args::asked(&matches)),
     }
-}
-
-fn parse() -> Result<Cli, Failure> {
-    let matches = args::command().try_get_matches().map_err(Failure::Usage)?;
-    Cli::from_arg_matches(&matches).map_err(Failure::Usage)
 }
 
 fn execute(cli: Cli) -> Result<(), Failure> {

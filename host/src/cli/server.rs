@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::cli::args::Globals;
+use crate::cli::args::{BOOL, Globals, as_go_bool};
 use crate::cli::failure::Failure;
 use crate::config::{self, Config, Overrides};
 use crate::server::Server;
@@ -20,24 +20,25 @@ use crate::server::Server;
 ///
 /// Every option is in the configuration file, too; the command line wins.
 #[derive(Args, Debug)]
-#[command(after_long_help = "\
+#[command(
+    mut_args(as_go_bool),
+    after_long_help = "\
 Examples:
   ack-ram-authenticator server --config /etc/kubernetes/ack-ram-authenticator/config.yaml
-  ack-ram-authenticator server -c config.yaml --port 21400 --state-dir ./state --log-format json")]
+  ack-ram-authenticator server -c config.yaml --port 21400 --state-dir ./state --log-format json
+
+Exit codes:
+  0  ended by SIGTERM or Ctrl-C
+  1  could not start
+  2  wrong usage"
+)]
 pub(super) struct ServerArgs {
     /// Where to write the kubeconfig for kube-apiserver's --authentication-token-webhook-config-file
     #[arg(long, value_name = "FILE")]
     generate_kubeconfig: Option<PathBuf>,
 
     /// Do not write that kubeconfig: `init` has made it
-    #[arg(
-        long,
-        value_name = "BOOL",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true",
-        hide_possible_values = true
-    )]
+    #[arg(long, value_name = BOOL)]
     kubeconfig_pregenerated: Option<bool>,
 
     /// The folder of `cert.pem` and `key.pem`
@@ -48,9 +49,18 @@ pub(super) struct ServerArgs {
     #[arg(long, short, value_name = "ADDRESS")]
     bind: Option<String>,
 
-    /// Where mappings come from, in the order in which they are asked
+    /// Where mappings come from: `MountedFile`, `ACKConfigMap`, `CRD`, `DynamicFile`, or some with commas between, in the
+    /// order in which they are asked
+    ///
+    /// `MountedFile` (or `File`) is the configuration file, `ACKConfigMap` (or `ConfigMap`) the ConfigMap
+    /// kube-system/alibabacloud-auth, `CRD` the RAMIdentityMapping objects, `DynamicFile` the JSON file at
+    /// `server.dynamicFilePath`.
     #[arg(long, value_name = "BACKENDS", value_delimiter = ',')]
     backend_mode: Option<Vec<String>>,
+
+    /// Make the CustomResourceDefinition of RAMIdentityMapping, or bring it up to date
+    #[arg(long, value_name = BOOL)]
+    install_crd: Option<bool>,
 
     /// The port to listen on
     #[arg(long, value_name = "PORT")]
@@ -63,7 +73,6 @@ pub(super) struct ServerArgs {
 
 pub(super) fn run(args: ServerArgs, globals: &Globals) -> Result<(), Failure> {
     let overrides = Overrides {
-        cluster_id: globals.cluster_id.clone(),
         bind: args.bind,
         port: args.port,
         region: args.region,
@@ -71,9 +80,10 @@ pub(super) fn run(args: ServerArgs, globals: &Globals) -> Result<(), Failure> {
         generate_kubeconfig: args.generate_kubeconfig,
         kubeconfig_pregenerated: args.kubeconfig_pregenerated,
         backend_mode: args.backend_mode,
+        install_crd: args.install_crd,
         ..Overrides::default()
     };
-    let config = config::load(&globals.sources(&overrides))?;
+    let config = globals.configuration(config::load, overrides)?;
     let runtime = Runtime::new()
         .map_err(|error| Failure::Failed(format!("cannot start threads: {error}")))?;
     let ended = runtime.block_on(serve(config));

@@ -17,8 +17,8 @@ use crate::env;
 /// Make a token that logs in to a cluster
 ///
 /// Signs a question to Alibaba Cloud's STS ("who am I?") with the access key in the environment and wraps it in a
-/// token, without sending anything. It is good for ten minutes, for the one cluster. Printed as an ExecCredential,
-/// which is what kubectl wants of its credential plugins.
+/// token, without sending anything. It is good for 15 minutes, for the one cluster. Printed as an ExecCredential, which
+/// is what kubectl wants of its credential plugins; it has kubectl make a new token after ten minutes.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -39,7 +39,12 @@ Environment:
   ALIBABA_CLOUD_ACCESS_KEY_ID      the access key
   ALIBABA_CLOUD_ACCESS_KEY_SECRET  its secret
   ALIBABA_CLOUD_SECURITY_TOKEN     its security token, when it is a temporary key
-  KUBERNETES_EXEC_INFO             set by kubectl: says which version of ExecCredential it wants")]
+  KUBERNETES_EXEC_INFO             set by kubectl: says which version of ExecCredential it wants
+
+Exit codes:
+  0  the token is printed
+  1  none could be made; nothing is printed
+  2  wrong usage")]
 pub(super) struct TokenArgs {
     /// The version of ExecCredential to print; unless given, the one that kubectl asks for, or v1
     #[arg(long, value_enum, value_name = "VERSION")]
@@ -51,11 +56,7 @@ pub(super) struct TokenArgs {
 }
 
 pub(super) fn run(args: &TokenArgs, globals: &Globals) -> Result<(), Failure> {
-    let overrides = Overrides {
-        cluster_id: globals.cluster_id.clone(),
-        ..Overrides::default()
-    };
-    let login = Login::new(globals, &overrides)?;
+    let login = Login::new(globals, Overrides::default())?;
     if args.token_only {
         return output::print(&format!("{}\n", login.token.expose()));
     }
@@ -75,8 +76,8 @@ pub(super) struct Login {
 
 impl Login {
     /// Makes a token now, with the key in the environment, for the cluster in the configuration.
-    pub(super) fn new(globals: &Globals, overrides: &Overrides) -> Result<Self, Failure> {
-        let config = config::load_client(&globals.sources(overrides))?;
+    pub(super) fn new(globals: &Globals, overrides: Overrides) -> Result<Self, Failure> {
+        let config = globals.configuration(config::load_client, overrides)?;
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }

@@ -1,9 +1,8 @@
 //! The options of ack-ram-tool that all its commands have.
 
-use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
 
-use crate::cli::args;
+use crate::cli::args::{BOOL, as_go_bool};
 use crate::cli::failure::Failure;
 use crate::env::Variables;
 
@@ -12,21 +11,14 @@ pub(super) const HEADING: &str = "Options of ack-ram-tool";
 
 /// The options of ack-ram-tool that all its commands have: before, between or after the names of the command.
 #[derive(Args, Debug, Default, PartialEq, Eq)]
-#[command(next_help_heading = HEADING)]
+#[command(next_help_heading = HEADING, mut_args(as_go_bool))]
 pub(super) struct ToolOptions {
     /// Where credentials come from; this version has `auto` alone
     #[arg(long, value_enum, value_name = "TYPE")]
     credential_type: Option<CredentialType>,
 
     /// Take no credentials from the environment; not in this version, which has no others
-    #[arg(
-        long,
-        value_name = "BOOL",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true",
-        hide_possible_values = true
-    )]
+    #[arg(long, value_name = BOOL)]
     ignore_env_credentials: Option<bool>,
 
     /// A file with credentials; not in this version
@@ -43,30 +35,14 @@ pub(super) struct ToolOptions {
 
 /// Options that change nothing about a token that is made with a key from the environment.
 #[derive(Args, Debug, Default, PartialEq, Eq)]
+#[command(mut_args(as_go_bool))]
 struct Rest {
     /// Accepted: nothing is ever asked
-    #[arg(
-        long,
-        short = 'y',
-        value_name = "BOOL",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true",
-        hide_possible_values = true,
-        hide_short_help = true
-    )]
+    #[arg(long, short = 'y', value_name = BOOL, hide_short_help = true)]
     assume_yes: Option<bool>,
 
     /// Accepted: that file is not read
-    #[arg(
-        long,
-        value_name = "BOOL",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true",
-        hide_possible_values = true,
-        hide_short_help = true
-    )]
+    #[arg(long, value_name = BOOL, hide_short_help = true)]
     ignore_aliyun_cli_credentials: Option<bool>,
 
     /// Accepted: nothing is sent
@@ -90,16 +66,7 @@ struct Rest {
     log_level: Option<String>,
 
     /// Accepted: the variable ACK_RAM_AUTHENTICATOR_LOG says what is logged
-    #[arg(
-        long,
-        short,
-        value_name = "BOOL",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true",
-        hide_possible_values = true,
-        hide_short_help = true
-    )]
+    #[arg(long, short, value_name = BOOL, hide_short_help = true)]
     verbose: Option<bool>,
 }
 
@@ -111,10 +78,7 @@ enum CredentialType {
 
 /// Given before a command that is not ack-ram-tool's.
 pub(super) fn misplaced() -> Failure {
-    Failure::Usage(args::command().error(
-        ErrorKind::ArgumentConflict,
-        "the options of ack-ram-tool go with `credential-plugin` alone",
-    ))
+    Failure::Usage("the options of ack-ram-tool go with `credential-plugin` alone".to_owned())
 }
 
 impl ToolOptions {

@@ -1,10 +1,10 @@
 //! `verify`: asks STS whose a token is.
 
-use ack_ram_core::decision::Decision;
 use ack_ram_core::identity::Identity;
 use ack_ram_core::token::FAMILY_PREFIX;
 use clap::Args;
 
+use crate::authenticator::Decided;
 use crate::cli::args::Globals;
 use crate::cli::failure::Failure;
 use crate::cli::identify::{self, TokenSource};
@@ -18,10 +18,15 @@ use crate::config::{self, Overrides};
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
-  ack-ram-authenticator token --token-only -i ID | ack-ram-authenticator verify --token - -i ID
-  ack-ram-authenticator verify --token \"$TOKEN\" --cluster-id ID --output json")]
+  ack-ram-authenticator token -i ID | ack-ram-authenticator verify --token - -i ID
+  ack-ram-authenticator verify --token \"$TOKEN\" --cluster-id ID --output json
+
+Exit codes:
+  0  STS says whose the token is
+  1  the token is refused, or STS cannot be asked
+  2  wrong usage")]
 pub(super) struct VerifyArgs {
-    /// The token; `-` reads it from standard input, where no other process sees it
+    /// The token, or the ExecCredential with it; `-` reads it from standard input, where no other process sees it
     #[arg(long, short, value_name = "TOKEN", allow_hyphen_values = true)]
     token: TokenSource,
 
@@ -31,25 +36,21 @@ pub(super) struct VerifyArgs {
 }
 
 pub(super) fn run(args: &VerifyArgs, globals: &Globals) -> Result<(), Failure> {
-    let overrides = Overrides {
-        cluster_id: globals.cluster_id.clone(),
-        ..Overrides::default()
-    };
-    let config = config::load_client(&globals.sources(&overrides))?;
+    let config = globals.configuration(config::load_client, Overrides::default())?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
     let token = args.token.read()?;
     let verified = identify::ask_sts(config.policy, &config.sts, &token)?
-        .map_err(|decision| Failure::Failed(refusal(&decision)))?;
+        .map_err(|decided| Failure::Failed(refusal(&decided)))?;
     output::print(&match args.output {
         OutputFormat::Json => output::json(verified.identity(), "    ")?,
         OutputFormat::Text => text(verified.identity()),
     })
 }
 
-fn refusal(decision: &Decision) -> String {
-    decision.reason().unwrap_or_else(|| {
+fn refusal(decided: &Decided) -> String {
+    decided.reason().unwrap_or_else(|| {
         format!("the token is none of ack-ram-authenticator's, which start with `{FAMILY_PREFIX}`")
     })
 }

@@ -75,6 +75,8 @@ pub struct Warning {
     pub kind: WarningKind,
     /// Where it stands.
     pub place: Place,
+    /// The mapping that it is in, such as `server.mapRoles[2]`; empty for others.
+    pub entry: String,
     /// What is odd, and what to do.
     pub text: String,
 }
@@ -101,6 +103,7 @@ impl Warning {
         Self {
             kind,
             place: problem.place,
+            entry: String::new(),
             text: problem.text,
         }
     }
@@ -108,7 +111,21 @@ impl Warning {
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.text)
+        let Self {
+            kind,
+            place,
+            entry,
+            text,
+        } = self;
+        write!(f, "{place}: ")?;
+        if !entry.is_empty() {
+            write!(f, "in `{entry}`: ")?;
+        }
+        f.write_str(text)?;
+        if *kind == WarningKind::InvalidEntry {
+            f.write_str("; until then the entry is left out")?;
+        }
+        Ok(())
     }
 }
 
@@ -156,7 +173,7 @@ impl fmt::Display for ConfigError {
         match self {
             Self::Unreadable { path, source } => write!(
                 f,
-                "cannot read the configuration file `{}`: {source}; give --config a file that can be read",
+                "cannot read the configuration file `{}`: {source}; name one that can be read",
                 path.display()
             ),
             Self::TooLarge { path, limit } => write!(

@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use crate::config::error::{ConfigError, Place, Problem, Warning, WarningKind};
-use crate::config::keys::Keys;
+use crate::config::keys::{Keys, Unknown};
 use crate::config::yaml::{self, Value};
 
 /// Room for a quarter of a million mappings.
@@ -22,23 +22,27 @@ pub(super) fn read(path: &Path) -> Result<Given<Value>, ConfigError> {
     File::open(path)
         .and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text))
         .map_err(unreadable)?;
+    parse(&path.display().to_string(), &text)
+}
+
+/// Reads YAML. Messages call it `name`.
+pub(super) fn parse(name: &str, text: &str) -> Result<Given<Value>, ConfigError> {
     if text.len() as u64 > MAX_BYTES {
         return Err(ConfigError::TooLarge {
-            path: path.to_owned(),
+            path: name.into(),
             limit: MAX_BYTES,
         });
     }
-    let name = path.display().to_string();
-    match yaml::parse(&text) {
+    match yaml::parse(text) {
         Ok(root) => Ok(Given {
             value: root.value,
-            place: Place::in_file(name.as_str().into(), root.position),
-            setting: name,
+            place: Place::in_file(name.into(), root.position),
+            setting: name.to_owned(),
         }),
         Err(error) => Err(ConfigError::Syntax {
             place: match error.position {
                 Some(position) => format!("{name}:{}:{}", position.line, position.column),
-                None => name,
+                None => name.to_owned(),
             },
             message: error.message,
         }),
@@ -69,27 +73,61 @@ impl Table {
         keys: Keys,
         warnings: &mut Vec<Warning>,
     ) -> Result<Self, Problem> {
+        let mut problems = Vec::new();
+        let table = Self::gather(given, keys, warnings, &mut problems);
+        first(problems).map_or(Ok(table), Err)
+    }
+
+    /// As [`Self::new`], but what is wrong is left out of the table.
+    pub(super) fn gather(
+        given: Given<Value>,
+        keys: Keys,
+        warnings: &mut Vec<Warning>,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
+        let (table, unknown) = Self::open(given, keys, problems);
+        warnings.extend(
+            unknown
+                .into_iter()
+                .map(|(place, Unknown { setting, advice })| {
+                    let text = format!("unknown key `{setting}` is ignored; {advice}");
+                    Warning::new(WarningKind::UnknownKey, Problem { place, text })
+                }),
+        );
+        table
+    }
+
+    /// The map in `given`, and the keys that it does not know.
+    fn open(
+        given: Given<Value>,
+        keys: Keys,
+        problems: &mut Vec<Problem>,
+    ) -> (Self, Vec<(Place, Unknown)>) {
         let entries = match given.value {
             Value::Map(entries) => entries,
             Value::Null => Vec::new(),
             ref other @ (Value::Bool(_) | Value::Text(_) | Value::Number(_) | Value::List(_)) => {
                 let kind = other.kind();
-                return Err(
-                    given.problem(format_args!("is {kind}; it must be a map of `key: value`"))
+                problems.push(
+                    given.problem(format_args!("is {kind}; it must be a map of `key: value`")),
                 );
+                Vec::new()
             }
         };
         let mut table = Self::empty(keys, given.place);
+        let mut unknown = Vec::new();
         let mut seen = BTreeMap::<String, String>::new();
         for (key, value) in entries {
             let place = table.place.beside(key.position);
-            if let Some(first) = seen.insert(key.name.to_ascii_lowercase(), key.name.clone()) {
+            if let Some(first) = seen.get(&key.name.to_ascii_lowercase()) {
                 let text = format!(
                     "`{}` repeats `{first}`, since keys are compared without case; remove one of them",
                     key.name
                 );
-                return Err(Problem { place, text });
+                problems.push(Problem { place, text });
+                continue;
             }
+            seen.insert(key.name.to_ascii_lowercase(), key.name.clone());
             match keys.find(&key.name) {
                 Some(known) => {
                     let place = place.beside(value.position);
@@ -103,16 +141,17 @@ impl Table {
                 None if let Some(meant) = keys.meant_to_protect(&key.name) => {
                     let text =
                         format!("unknown key `{}`; write `{meant}`", keys.setting(&key.name));
-                    return Err(Problem { place, text });
+                    problems.push(Problem { place, text });
                 }
-                None => warnings.push(Warning {
-                    kind: WarningKind::UnknownKey,
-                    place,
-                    text: keys.unknown(&key.name),
-                }),
+                None => unknown.push((place, keys.unknown(&key.name))),
             }
         }
-        Ok(table)
+        (table, unknown)
+    }
+
+    /// Where the map is, or would be.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Takes the value of `key` out, unless it is missing or null.
@@ -125,11 +164,18 @@ impl Table {
     /// Reads a table in which nothing may be misspelt or empty: without it, a rule would match more, or a protection
     /// would be gone. Go reads none of these, so none is more lenient there.
     pub(super) fn strict(given: Given<Value>, keys: Keys) -> Result<Self, Problem> {
-        let mut warnings = Vec::new();
-        let table = Self::new(given, keys, &mut warnings)?;
-        if let Some(Warning { place, text, .. }) = warnings.into_iter().next() {
-            let text = text.replace("is ignored", "is refused here");
-            return Err(Problem { place, text });
+        let mut problems = Vec::new();
+        let (table, unknown) = Self::open(given, keys, &mut problems);
+        problems.extend(
+            unknown
+                .into_iter()
+                .map(|(place, Unknown { setting, advice })| {
+                    let text = format!("unknown key `{setting}`; {advice}");
+                    Problem { place, text }
+                }),
+        );
+        if let Some(problem) = first(problems) {
+            return Err(problem);
         }
         let mut entries = table.entries.values();
         match entries.find(|given| matches!(given.value, Value::Null)) {
@@ -145,9 +191,22 @@ impl Table {
         keys: Keys,
         warnings: &mut Vec<Warning>,
     ) -> Result<Self, Problem> {
+        let mut problems = Vec::new();
+        let table = self.gather_table(key, keys, warnings, &mut problems);
+        first(problems).map_or(Ok(table), Err)
+    }
+
+    /// As [`Self::table`], but what is wrong is left out of the table.
+    pub(super) fn gather_table(
+        &mut self,
+        key: &'static str,
+        keys: Keys,
+        warnings: &mut Vec<Warning>,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
         match self.take(key) {
-            Some(given) => Self::new(given, keys, warnings),
-            None => Ok(Self::empty(keys, self.place.clone())),
+            Some(given) => Self::gather(given, keys, warnings, problems),
+            None => Self::empty(keys, self.place.clone()),
         }
     }
 
@@ -231,6 +290,10 @@ impl Table {
             .map(Given::into_text)
             .collect()
     }
+}
+
+fn first(problems: Vec<Problem>) -> Option<Problem> {
+    problems.into_iter().next()
 }
 
 /// A value, where it was given, and for which setting.

@@ -24,12 +24,14 @@ pub(super) const SERVER: Keys = Keys {
         "address",
         "backendMode",
         "bind",
+        "configMap",
         "dynamicFilePath",
         "extraQueryKeys",
         "generateKubeconfig",
         "globs",
         "healthPort",
         "hostname",
+        "installCRD",
         "kubeconfig",
         "kubeconfigPregenerated",
         "mapAccounts",
@@ -39,6 +41,7 @@ pub(super) const SERVER: Keys = Keys {
         "master",
         "maxTokenBytes",
         "port",
+        "protect",
         "region",
         "reservedPrefixConfig",
         "scrubbedAccounts",
@@ -47,6 +50,7 @@ pub(super) const SERVER: Keys = Keys {
         "userValidationRules",
     ],
     protective: &[
+        "protect",
         "reservedPrefixConfig",
         "scrubbedAccounts",
         "userValidationRules",
@@ -56,6 +60,13 @@ pub(super) const SERVER: Keys = Keys {
 pub(super) const STS: Keys = Keys {
     prefix: "server.sts.",
     names: &["caFile", "connectTimeout", "endpoint", "timeout"],
+    protective: &[],
+};
+
+/// `server.configMap`.
+pub(super) const CONFIG_MAP: Keys = Keys {
+    prefix: "server.configMap.",
+    names: &["name", "namespace"],
     protective: &[],
 };
 
@@ -108,19 +119,30 @@ pub(super) const VALIDATION: Keys = Keys {
     protective: &[],
 };
 
+/// A key that a map does not know.
+#[derive(Debug)]
+pub(super) struct Unknown {
+    /// How messages call the setting that it would be.
+    pub(super) setting: String,
+    /// What may be meant.
+    pub(super) advice: String,
+}
+
 impl Keys {
     /// How messages call the setting `key`.
     pub(super) fn setting(self, key: &str) -> String {
         format!("{}{key}", self.prefix)
     }
 
-    /// The warning about the key `name`, which is not known here.
-    pub(super) fn unknown(self, name: &str) -> String {
-        let advice = match nearest(name, self.names) {
-            Some(known) => format!("did you mean `{known}`?"),
-            None => format!("known are `{}`", self.names.join("`, `")),
-        };
-        format!("unknown key `{}` is ignored; {advice}", self.setting(name))
+    /// What to say of the key `name`, which is not known here.
+    pub(super) fn unknown(self, name: &str) -> Unknown {
+        Unknown {
+            setting: self.setting(name),
+            advice: match nearest(name, self.names) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => format!("known are `{}`", self.names.join("`, `")),
+            },
+        }
     }
 
     /// The protective key that `name` is nearly.

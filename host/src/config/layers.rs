@@ -20,11 +20,34 @@ const DEFAULT_GENERATE_KUBECONFIG: &str = "/etc/kubernetes/ack-ram-authenticator
 #[derive(Clone, Copy)]
 pub struct Sources<'a> {
     /// The configuration file, if there is one.
-    pub file: Option<&'a Path>,
+    pub file: Option<ConfigFile<'a>>,
     /// The command line.
     pub overrides: &'a Overrides,
     /// The environment.
     pub variables: &'a Variables<'a>,
+}
+
+/// The configuration file: where it is, or what it holds.
+#[derive(Clone, Copy)]
+pub enum ConfigFile<'a> {
+    /// The file at this path, which is read.
+    Path(&'a Path),
+    /// YAML that was read elsewhere. Nothing is opened.
+    Text {
+        /// How messages call it.
+        name: &'a str,
+        /// All of it.
+        text: &'a str,
+    },
+}
+
+impl<'a> ConfigFile<'a> {
+    fn path(self) -> &'a Path {
+        match self {
+            Self::Path(path) => path,
+            Self::Text { name, .. } => Path::new(name),
+        }
+    }
 }
 
 /// Settings from the command line, as they were typed.
@@ -50,6 +73,8 @@ pub struct Overrides {
     pub kubeconfig_pregenerated: Option<bool>,
     /// `--backend-mode`
     pub backend_mode: Option<Vec<String>>,
+    /// `--install-crd`
+    pub install_crd: Option<bool>,
 }
 
 /// All sources, the file parsed.
@@ -59,23 +84,42 @@ pub(super) struct Layers<'a> {
     pub(super) server: Table,
     pub(super) sts: Table,
     pub(super) warnings: Vec<Warning>,
-    file: Option<&'a Path>,
+    file: Option<ConfigFile<'a>>,
     variables: &'a Variables<'a>,
 }
 
 impl<'a> Layers<'a> {
     pub(super) fn read(sources: &Sources<'a>) -> Result<Self, ConfigError> {
+        let (layers, problems) = Self::gather(sources)?;
+        match problems.into_iter().next() {
+            None => Ok(layers),
+            Some(problem) => Err(problem.into()),
+        }
+    }
+
+    /// All sources without what cannot be in them, and what that is.
+    pub(super) fn gather(sources: &Sources<'a>) -> Result<(Self, Vec<Problem>), ConfigError> {
         let mut warnings = Vec::new();
+        let mut problems = Vec::new();
         let mut root = match sources.file {
-            Some(path) => Table::new(file::read(path)?, keys::ROOT, &mut warnings)?,
+            Some(file) => {
+                let content = match file {
+                    ConfigFile::Path(path) => file::read(path)?,
+                    ConfigFile::Text { name, text } => file::parse(name, text)?,
+                };
+                Table::gather(content, keys::ROOT, &mut warnings, &mut problems)
+            }
             None => {
                 let start = Position { line: 1, column: 1 };
                 Table::empty(keys::ROOT, Place::in_file("".into(), start))
             }
         };
-        let mut server = root.table("server", keys::SERVER, &mut warnings)?;
-        let sts = server.table("sts", keys::STS, &mut warnings)?;
-        Ok(Self {
+        let mut table = |parent: &mut Table, key, keys| {
+            parent.gather_table(key, keys, &mut warnings, &mut problems)
+        };
+        let mut server = table(&mut root, "server", keys::SERVER);
+        let sts = table(&mut server, "sts", keys::STS);
+        let layers = Self {
             overrides: sources.overrides,
             root,
             server,
@@ -83,7 +127,8 @@ impl<'a> Layers<'a> {
             warnings,
             file: sources.file,
             variables: sources.variables,
-        })
+        };
+        Ok((layers, problems))
     }
 
     /// `--cluster-id`, else `clusterID`. Every command that decides needs one.
@@ -93,7 +138,7 @@ impl<'a> Layers<'a> {
             .or(in_file)
             .filter(|given| !given.value.is_empty())
             .ok_or_else(|| ConfigError::NoClusterId {
-                path: self.file.map(Path::to_owned),
+                path: self.file.map(|file| file.path().to_owned()),
             })?;
         let id = ClusterId::parse(&given.value).ok_or_else(|| {
             given.problem(

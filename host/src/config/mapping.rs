@@ -9,7 +9,6 @@ use crate::config::error::{Problem, Warning, WarningKind};
 use crate::config::file::{Given, Table};
 use crate::config::keys;
 use crate::config::layers::Layers;
-use crate::config::rules;
 use crate::config::yaml::Value;
 
 /// What the file itself maps, as it was written: `core` compiles each [`Mapping`] to a rule, and refuses those that
@@ -23,8 +22,7 @@ pub struct FileMappings {
 }
 
 /// Reads `server.mapRoles`, `mapUsers` and `mapAccounts`. An entry that cannot be used is left out with a warning.
-pub(super) fn read(layers: &mut Layers<'_>) -> Result<FileMappings, Problem> {
-    let globs = rules::globs(layers)?;
+pub(super) fn read(layers: &mut Layers<'_>, globs: Globs) -> Result<FileMappings, Problem> {
     let lenient = |keys| move |entry, remarks: &mut _| Table::new(entry, keys, remarks);
     let strict = |entry, _: &mut _| Table::strict(entry, keys::RULE);
     let exact = |arn| {
@@ -74,12 +72,6 @@ pub(super) fn backends(layers: &mut Layers<'_>) -> Result<Vec<Backend>, Problem>
     let mut backends = Vec::new();
     for name in names {
         let backend = known_backend(&name)?;
-        if backend != Backend::MountedFile {
-            return Err(name.problem(format_args!(
-                "names the backend `{}`, which is not available in this version; use `MountedFile`",
-                name.value
-            )));
-        }
         if backends.contains(&backend) {
             return Err(name.problem(format_args!("names `{backend}` once more; remove one")));
         }
@@ -91,7 +83,7 @@ pub(super) fn backends(layers: &mut Layers<'_>) -> Result<Vec<Backend>, Problem>
     Ok(backends)
 }
 
-/// The backend that `name` names, whether it is available or not.
+/// The backend that `name` names.
 pub(super) fn known_backend(name: &Given<String>) -> Result<Backend, Problem> {
     const KNOWN: &[&str] = &[
         "MountedFile",
@@ -141,12 +133,12 @@ fn list(
                 place,
                 setting: position.clone(),
             }),
-            Err(problem) => remarks.push(left_out(problem)),
+            Err(problem) => remarks.push(Warning::new(WarningKind::InvalidEntry, problem)),
         }
         layers
             .warnings
             .extend(remarks.into_iter().map(|remark| Warning {
-                text: format!("in `{position}`: {}", remark.text),
+                entry: position.clone(),
                 ..remark
             }));
     }
@@ -206,31 +198,29 @@ fn accounts(layers: &mut Layers<'_>, key: &'static str) -> Result<Vec<Given<Acco
     for entry in entries {
         match account(layers, entry) {
             Ok(account) => accounts.push(account),
-            Err(problem) => layers.warnings.push(left_out(problem)),
+            Err(problem) => {
+                let warning = Warning::new(WarningKind::InvalidEntry, problem);
+                layers.warnings.push(warning);
+            }
         }
     }
     Ok(accounts)
 }
 
 fn account(layers: &mut Layers<'_>, entry: Given<Value>) -> Result<Given<AccountId>, Problem> {
-    if matches!(entry.value, Value::Number(_)) {
-        let text = "has no quotes; write some, since an account may start with 0";
-        let problem = entry.problem(text);
+    let is_number = matches!(entry.value, Value::Number(_));
+    let text = entry.into_text()?;
+    let Some(account) = AccountId::parse(&text.value) else {
+        return Err(text.problem(format_args!(
+            "is `{}`, which is not an account; write its digits",
+            text.value
+        )));
+    };
+    if is_number {
+        let problem = text.problem("has no quotes; write some, since an account may start with 0");
         layers
             .warnings
             .push(Warning::new(WarningKind::NumericAccount, problem));
     }
-    let text = entry.into_text()?;
-    match AccountId::parse(&text.value) {
-        Some(account) => Ok(text.with(account)),
-        None => Err(text.problem(format_args!(
-            "is `{}`, which is not an account; write its digits",
-            text.value
-        ))),
-    }
-}
-
-fn left_out(problem: Problem) -> Warning {
-    let text = format!("{}; until then the entry is left out", problem.text);
-    Warning::new(WarningKind::InvalidEntry, Problem { text, ..problem })
+    Ok(text.with(account))
 }

@@ -10,8 +10,10 @@ mod layers;
 mod listen;
 mod mapping;
 mod rules;
+mod sources;
 mod sts;
-mod yaml;
+mod survey;
+pub(crate) mod yaml;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -22,11 +24,13 @@ use ack_ram_core::rules::Backend;
 
 pub use error::{ConfigError, Place, Problem, Warning, WarningKind};
 pub use file::Given;
-pub use layers::{Overrides, Sources};
+pub use layers::{ConfigFile, Overrides, Sources};
 pub use listen::{Host, Listen};
 pub use mapping::FileMappings;
 pub use rules::RuleSettings;
+pub use sources::{ConfigMapName, MappingSources};
 pub use sts::{Sts, StsEndpoint};
+pub use survey::{Survey, survey};
 
 use layers::Layers;
 
@@ -47,6 +51,8 @@ pub struct Config {
     pub backends: Vec<Backend>,
     /// The mappings of the file itself, from which [`Backend::MountedFile`] answers.
     pub mappings: FileMappings,
+    /// Where mappings come from that are not in the file.
+    pub sources: MappingSources,
     /// How the rules of all backends are applied.
     pub rules: RuleSettings,
     /// Accounts whose identities are left out of logs and of the user's extra values.
@@ -84,15 +90,23 @@ pub struct ClientConfig {
 /// used is a warning, since the others still can.
 pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
     let mut layers = Layers::read(sources)?;
+    let backends = mapping::backends(&mut layers)?;
+    let policy = policy(&mut layers)?;
+    let listen = listen::read(&mut layers)?;
+    let state_dir = layers.state_dir()?;
+    let generate_kubeconfig = layers.generate_kubeconfig()?;
+    let sts = sts::read(&mut layers)?;
+    let rules = rules::read(&mut layers, &backends)?;
     Ok(Config {
-        policy: policy(&mut layers)?,
-        listen: listen::read(&mut layers)?,
-        state_dir: layers.state_dir()?,
-        generate_kubeconfig: layers.generate_kubeconfig()?,
-        sts: sts::read(&mut layers)?,
-        backends: mapping::backends(&mut layers)?,
-        mappings: mapping::read(&mut layers)?,
-        rules: rules::read(&mut layers)?,
+        policy,
+        listen,
+        state_dir,
+        generate_kubeconfig,
+        sts,
+        mappings: mapping::read(&mut layers, rules.globs)?,
+        sources: sources::read(&mut layers, &backends)?,
+        rules,
+        backends,
         scrubbed_accounts: mapping::scrubbed_accounts(&mut layers)?,
         warnings: layers.warnings,
     })

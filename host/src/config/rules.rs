@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ack_ram_core::policy::Policy;
-use ack_ram_core::rules::{Backend, Globs, ReservedPrefixes, Validation};
+use ack_ram_core::rules::{Backend, Globs, Protected, ReservedPrefixes, Validation};
 
 use crate::config::error::Problem;
 use crate::config::file::{Given, Table};
@@ -21,14 +21,36 @@ pub struct RuleSettings {
     pub reserved: BTreeMap<Backend, ReservedPrefixes>,
     /// What every user must meet (`server.userValidationRules`).
     pub validations: Vec<Validation>,
+    /// For whom the file answers first (`server.protect`).
+    pub protected: Protected,
 }
 
-pub(super) fn read(layers: &mut Layers<'_>) -> Result<RuleSettings, Problem> {
+pub(super) fn read(layers: &mut Layers<'_>, backends: &[Backend]) -> Result<RuleSettings, Problem> {
     Ok(RuleSettings {
+        protected: protected(layers, backends)?,
         globs: globs(layers)?,
         reserved: reserved(layers)?,
         validations: validations(layers)?,
     })
+}
+
+/// `server.protect`. One that cannot be used is an error: somebody counts on it.
+pub(super) fn protected(
+    layers: &mut Layers<'_>,
+    backends: &[Backend],
+) -> Result<Protected, Problem> {
+    let mut protected = Protected::default();
+    for entry in layers.server.texts("protect", &mut layers.warnings)? {
+        if !backends.contains(&Backend::MountedFile) {
+            return Err(entry.problem(
+                "protects mappings of the file, which is not asked; add MountedFile to `server.backendMode`",
+            ));
+        }
+        protected
+            .protect(&entry.value)
+            .map_err(|error| entry.problem(format_args!("cannot be protected: {error}")))?;
+    }
+    Ok(protected)
 }
 
 /// `server.globs`.
@@ -96,7 +118,9 @@ fn flag(table: &mut Table, key: &'static str) -> Result<bool, Problem> {
     table.take(key).map_or(Ok(false), |given| boolean(&given))
 }
 
-fn reserved(layers: &mut Layers<'_>) -> Result<BTreeMap<Backend, ReservedPrefixes>, Problem> {
+pub(super) fn reserved(
+    layers: &mut Layers<'_>,
+) -> Result<BTreeMap<Backend, ReservedPrefixes>, Problem> {
     let mut reserved = BTreeMap::new();
     for mut table in tables(layers, "reservedPrefixConfig", keys::RESERVED_PREFIXES)? {
         let mode = table.required("backendMode")?;
@@ -126,7 +150,7 @@ fn prefixes(texts: Vec<Given<String>>) -> Result<Vec<Box<str>>, Problem> {
 }
 
 /// A validation that cannot be compiled is an error: without it, users would pass whom it is to refuse.
-fn validations(layers: &mut Layers<'_>) -> Result<Vec<Validation>, Problem> {
+pub(super) fn validations(layers: &mut Layers<'_>) -> Result<Vec<Validation>, Problem> {
     tables(layers, "userValidationRules", keys::VALIDATION)?
         .into_iter()
         .map(|mut table| {

@@ -13,21 +13,21 @@ const MAX_NODES: usize = 2_000_000;
 
 /// Line and column, both counted from one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Position {
-    pub(super) line: u64,
-    pub(super) column: u64,
+pub(crate) struct Position {
+    pub(crate) line: u64,
+    pub(crate) column: u64,
 }
 
 /// A value and where it stands.
 #[derive(Debug)]
-pub(super) struct Node {
-    pub(super) value: Value,
-    pub(super) position: Position,
+pub(crate) struct Node {
+    pub(crate) value: Value,
+    pub(crate) position: Position,
 }
 
 /// What YAML 1.2 takes the text for.
 #[derive(Debug)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     Bool(bool),
     Text(String),
@@ -39,7 +39,7 @@ pub(super) enum Value {
 
 impl Value {
     /// The kind, for messages.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "nothing",
             Self::Bool(_) => "true or false",
@@ -53,20 +53,20 @@ impl Value {
 
 /// A key and where it stands.
 #[derive(Debug)]
-pub(super) struct Key {
-    pub(super) name: String,
-    pub(super) position: Position,
+pub(crate) struct Key {
+    pub(crate) name: String,
+    pub(crate) position: Position,
 }
 
 /// Why a file is not YAML.
 #[derive(Debug)]
-pub(super) struct SyntaxError {
-    pub(super) position: Option<Position>,
-    pub(super) message: String,
+pub(crate) struct SyntaxError {
+    pub(crate) position: Option<Position>,
+    pub(crate) message: String,
 }
 
 /// Parses one document. An empty one is null.
-pub(super) fn parse(source: &str) -> Result<Node, SyntaxError> {
+pub(crate) fn parse(source: &str) -> Result<Node, SyntaxError> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: MAX_DEPTH,

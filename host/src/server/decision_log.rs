@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use ack_ram_core::decision::{Decision, Outcome};
+use ack_ram_core::decision::Outcome;
+
+use crate::authenticator::Decided;
 
 /// Writes what was decided and why. Of scrubbed accounts nothing but the result is written.
-pub(super) fn write(decision: &Decision, took: Duration) {
+pub(super) fn write(decided: &Decided, took: Duration) {
+    let Decided { decision, cause } = decided;
     let result = decision.code();
     let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let explanation = &decision.explanation;
@@ -13,7 +16,8 @@ pub(super) fn write(decision: &Decision, took: Duration) {
         tracing::info!(result, "decided");
         return;
     }
-    let fingerprint = explanation.fingerprint.map(tracing::field::display);
+    // What the person is told who was denied, and so what is looked for here.
+    let reference = explanation.fingerprint.map(tracing::field::display);
     let identity = explanation.identity.as_ref();
     let arn = identity.map(|identity| tracing::field::display(&identity.arn));
     let access_key_id = identity.map(|identity| tracing::field::display(&identity.access_key_id));
@@ -27,7 +31,7 @@ pub(super) fn write(decision: &Decision, took: Duration) {
             let (username, groups) = (&user.username, &user.groups);
             tracing::info!(
                 result,
-                fingerprint,
+                reference,
                 arn,
                 access_key_id,
                 rule,
@@ -40,7 +44,7 @@ pub(super) fn write(decision: &Decision, took: Duration) {
         Outcome::Denied(_) => {
             tracing::warn!(
                 result,
-                fingerprint,
+                reference,
                 arn,
                 access_key_id,
                 rule,
@@ -52,7 +56,15 @@ pub(super) fn write(decision: &Decision, took: Duration) {
         }
         Outcome::NotOurs => tracing::debug!(result, milliseconds, "not a token of ours"),
         Outcome::Unable(_) => {
-            tracing::error!(result, fingerprint, reason, milliseconds, "cannot tell");
+            let cause = cause.as_deref();
+            tracing::error!(
+                result,
+                reference,
+                reason,
+                cause,
+                milliseconds,
+                "cannot tell"
+            );
         }
     }
 }

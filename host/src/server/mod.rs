@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::authenticator::{Authenticator, Identifier};
-use crate::backends;
+use crate::backends::{self, live::LiveRules};
 use crate::certs::{self, CertificateError, ServingCertificate};
 use crate::config::Config;
 use crate::env;
@@ -36,6 +36,7 @@ pub struct Server {
     connections: Connections,
     health: Option<Connections>,
     address: SocketAddr,
+    health_address: Option<SocketAddr>,
     webhook: Arc<Webhook>,
 }
 
@@ -48,7 +49,7 @@ impl Server {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        let rules = backends::load(&config);
+        let rules = Arc::new(LiveRules::new(backends::load(&config), env::now()));
         let sts = StsClient::new(&config.sts).map_err(ServerError::Trust)?;
         let names = config.listen.names();
         let authority = certs::load_or_create(&config.state_dir, &names, env::now())
@@ -66,6 +67,8 @@ impl Server {
         };
         let limits = Limits::of_this_process();
         let address = listener.local_addr().map_err(ServerError::Address)?;
+        let health_address = health.as_ref().map(TcpListener::local_addr);
+        let health_address = health_address.transpose().map_err(ServerError::Address)?;
         if let Some(path) = &config.generate_kubeconfig {
             kubeconfig::write(path, &config.listen.url(address.port()), &authority)
                 .map_err(ServerError::Kubeconfig)?;
@@ -78,6 +81,7 @@ impl Server {
             health: health
                 .map(|listener| Connections::new(listener, None, limits::HEALTH_CONNECTIONS)),
             address,
+            health_address,
             webhook: Arc::new(Webhook::new(Authenticator {
                 identifier: Identifier::new(config.policy, sts, limits.sts_calls, env::now),
                 rules,
@@ -97,7 +101,10 @@ impl Server {
         stop: impl Future<Output = ()>,
         stop_now: impl Future<Output = ()>,
     ) {
-        tracing::info!("listening on https://{}/authenticate", self.address);
+        let health = self
+            .health_address
+            .map(|address| format!("http://{address}"));
+        tracing::info!(health, "listening on https://{}/authenticate", self.address);
         tokio::select! {
             () = self.connections.serve(self.webhook) => {}
             () = serve_health(self.health.as_mut()) => {}

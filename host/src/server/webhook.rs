@@ -36,9 +36,9 @@ impl Webhook {
         let body = read(request.into_body()).await?;
         let review =
             TokenReview::parse(&body).map_err(|error| Rejection::Review(error.to_string()))?;
-        let decision = self.authenticator.decide(review.token()).await;
-        decision_log::write(&decision, started.elapsed());
-        Ok(review::answer(review.version(), &decision))
+        let decided = self.authenticator.decide(review.token()).await;
+        decision_log::write(&decided, started.elapsed());
+        Ok(review::answer(review.version(), &decided.decision))
     }
 }
 

@@ -1,10 +1,12 @@
-//! Bad input: one line that says what, where and what to do; exit code 1, or 2 for wrong usage; nothing half-written.
+//! Bad input: one line that says what, where and what to do, and exit code 1; of wrong usage the usage, too, and exit
+//! code 2. Nothing is half-written.
 
 use std::net::TcpListener;
 
 use crate::program::Folder;
 
 /// Arguments, variables and files, and what the error says of them.
+#[derive(Default)]
 struct Case<'a> {
     args: &'a [&'a str],
     env: &'a [(&'a str, &'a str)],
@@ -32,9 +34,14 @@ fn check(folder: &Folder, case: &Case<'_>, code: i32) -> String {
     run.stderr
 }
 
+#[track_caller]
+fn check_failure(case: &Case<'_>) {
+    check_failure_in(&Folder::new(case.files), case);
+}
+
 /// Besides the log, standard error has one line.
 #[track_caller]
-fn check_failure(folder: &Folder, case: &Case<'_>) {
+fn check_failure_in(folder: &Folder, case: &Case<'_>) {
     let stderr = check(folder, case, 1);
     let lines: Vec<&str> = stderr.lines().filter(|line| !is_log(line)).collect();
     let [line] = lines[..] else {
@@ -43,28 +50,28 @@ fn check_failure(folder: &Folder, case: &Case<'_>) {
     assert!(line.starts_with("error: "), "{:?}: {line}", case.args);
 }
 
+#[track_caller]
+fn check_usage(case: &Case<'_>) {
+    check(&Folder::new(case.files), case, 2);
+}
+
 fn is_log(line: &str) -> bool {
     line.contains("Z  WARN ") || line.contains("Z  INFO ")
 }
 
 #[test]
-fn what_the_server_cannot_use_is_named() {
+fn what_cannot_be_used_is_named() {
     const CONFIG: &str = "clusterID: c1\nserver: {healthPort: 0, kubeconfigPregenerated: true}\n";
     for (args, files, says) in [
         (
-            &["server"] as &[&str],
+            &["server", "-c", "config.yaml"] as &[&str],
             &[] as &[(&str, &str)],
-            &["no cluster id", "--cluster-id", "--config"] as &[&str],
-        ),
-        (
-            &["server", "-c", "config.yaml"],
-            &[],
-            &["`config.yaml`", "No such file", "give --config"],
+            &["`config.yaml`", "No such file", "name one that can be read"] as &[&str],
         ),
         (
             &["server", "-c", "."],
             &[],
-            &["`.`", "directory", "give --config"],
+            &["`.`", "directory", "name one that can be read"],
         ),
         (
             &["server", "-c", "config.yaml"],
@@ -77,29 +84,9 @@ fn what_the_server_cannot_use_is_named() {
             &["no cluster id", "`config.yaml`", "`clusterID: <id>`"],
         ),
         (
-            &["server", "-c", "config.yaml", "-i", "two words"],
-            &[("config.yaml", CONFIG)],
-            &["`--cluster-id`", "cannot be a cluster id", "without spaces"],
-        ),
-        (
             &["server", "-c", "config.yaml"],
             &[("config.yaml", "clusterID: c1\nserver:\n  port: many\n")],
             &["config.yaml:3:", "`server.port`", "`many`", "0 to 65535"],
-        ),
-        (
-            &["server", "-c", "config.yaml", "--backend-mode", "MountFile"],
-            &[("config.yaml", CONFIG)],
-            &["`--backend-mode`", "`MountFile`", "`MountedFile`"],
-        ),
-        (
-            &["server", "-c", "config.yaml", "--backend-mode=File,CRD"],
-            &[("config.yaml", CONFIG)],
-            &[
-                "`--backend-mode`",
-                "`CRD`",
-                "not available",
-                "`MountedFile`",
-            ],
         ),
         (
             &["server", "-c", "config.yaml", "--state-dir", "file/state"],
@@ -125,14 +112,23 @@ fn what_the_server_cannot_use_is_named() {
             ],
             &["`./cert.pem`", "holds no certificate", "restore"],
         ),
+        (
+            &["init"],
+            &[("cert.pem", "")],
+            &["`./cert.pem`", "no `./key.pem`"],
+        ),
+        (
+            &["init", "-c", "config.yaml"],
+            &[("config.yaml", "server: {port: 0}\n")],
+            &["`server.port` is 0", "write the port"],
+        ),
     ] {
-        let case = Case {
+        check_failure(&Case {
             args,
-            env: &[],
             files,
             says,
-        };
-        check_failure(&Folder::new(case.files), &case);
+            ..Case::default()
+        });
     }
 }
 
@@ -153,40 +149,10 @@ fn a_port_in_use_is_named() {
             "--port",
             &port,
         ],
-        env: &[],
-        files: &[],
         says: &[&address.to_string(), "in use", "stop what uses the port"],
+        ..Case::default()
     };
-    check_failure(&folder, &case);
-}
-
-#[test]
-fn what_init_cannot_use_is_named() {
-    for (args, files, says) in [
-        (
-            &["init"] as &[&str],
-            &[("cert.pem", "")] as &[(&str, &str)],
-            &["`./cert.pem`", "no `./key.pem`"] as &[&str],
-        ),
-        (
-            &["init", "--hostname", "not a host"],
-            &[],
-            &["`--hostname`", "`not a host`", "DNS name"],
-        ),
-        (
-            &["init", "-c", "config.yaml"],
-            &[("config.yaml", "server: {port: 0}\n")],
-            &["`server.port` is 0", "write the port"],
-        ),
-    ] {
-        let case = Case {
-            args,
-            env: &[],
-            files,
-            says,
-        };
-        check_failure(&Folder::new(case.files), &case);
-    }
+    check_failure_in(&folder, &case);
 }
 
 #[test]
@@ -272,7 +238,7 @@ fn a_token_of_another_identity_is_never_made() {
         ),
         (with(&[]), imds, &["`ACK_RAM_TOOL_CREDENTIAL_TYPE`"]),
     ] {
-        let case = Case {
+        check_failure(&Case {
             args: &args,
             env,
             files: &[(
@@ -280,8 +246,7 @@ fn a_token_of_another_identity_is_never_made() {
                 "clusterID: c1\ndefaultRole: acs:ram::1:role/r\n",
             )],
             says,
-        };
-        check_failure(&Folder::new(case.files), &case);
+        });
     }
 }
 
@@ -295,25 +260,23 @@ fn kubectl_is_told_when_it_asks_for_what_there_is_not() {
         ),
         ("{", "no ExecCredential"),
     ] {
-        let case = Case {
+        check_failure(&Case {
             args: &["token", "-i", "c1"],
             env: &asks(info),
-            files: &[],
             says: &["`KUBERNETES_EXEC_INFO`", says, "--api-version"],
-        };
-        check_failure(&Folder::new(case.files), &case);
+            ..Case::default()
+        });
     }
 }
 
 #[test]
 fn a_log_filter_that_is_none_is_named() {
-    let case = Case {
+    check_failure(&Case {
         args: &["init"],
         env: &[("ACK_RAM_AUTHENTICATOR_LOG", "hyper=loud")],
-        files: &[],
         says: &["`ACK_RAM_AUTHENTICATOR_LOG`", "write a level"],
-    };
-    check_failure(&Folder::new(case.files), &case);
+        ..Case::default()
+    });
 }
 
 #[test]
@@ -331,7 +294,7 @@ fn wrong_usage_is_told_apart() {
             "'--token-only'",
         ),
         (&["verify", "-i", "c1"], "--token"),
-        (&["verify", "k8s-ack-v2.CANARY"], "a token stands where"),
+        (&["verify", "k8s-ack-v2.CANARY"], "a token, or what may be"),
         (&["credential-plugin"], "get-token"),
         (&["credential-plugin", "get-token"], "--cluster-id"),
         (
@@ -343,18 +306,112 @@ fn wrong_usage_is_told_apart() {
             ],
             "'ak'",
         ),
-        (
-            &["--profile-name", "n", "token", "-i", "c1"],
-            "`credential-plugin` alone",
-        ),
         (&["completion", "cmd"], "'cmd'"),
     ] {
-        let case = Case {
+        check_usage(&Case {
             args,
             env: KEY,
-            files: &[],
             says: &[says],
-        };
-        check(&Folder::new(case.files), &case, 2);
+            ..Case::default()
+        });
+    }
+}
+
+#[test]
+fn what_only_the_command_can_refuse_is_wrong_usage_of_that_command() {
+    for (args, says) in [
+        (
+            &["server"] as &[&str],
+            &["no cluster id", "--cluster-id", "--config"] as &[&str],
+        ),
+        (&["token"], &["no cluster id"]),
+        (&["verify", "--token", "-"], &["no cluster id"]),
+        (&["-i", "", "inspect", "-"], &["no cluster id"]),
+        (&["explain", "--arn=acs:ram::1:root"], &["--config"]),
+        (
+            &["server", "-c", "config.yaml", "-i", "two words"],
+            &["`--cluster-id`", "cannot be a cluster id", "without spaces"],
+        ),
+        (&["-i", "two words", "token"], &["`--cluster-id`"]),
+        (
+            &["credential-plugin", "get-token", "-c", "two words"],
+            &["`--cluster-id`"],
+        ),
+        (
+            &["server", "-c", "config.yaml", "--backend-mode", "MountFile"],
+            &["`--backend-mode`", "`MountFile`", "`MountedFile`"],
+        ),
+        (
+            &["server", "-c", "config.yaml", "--backend-mode=File,File"],
+            &["`--backend-mode`", "`MountedFile` once more", "remove one"],
+        ),
+        (
+            &["server", "-c", "config.yaml", "--bind", "not a host"],
+            &["`--bind`", "`not a host`", "DNS name"],
+        ),
+        (
+            &["init", "--hostname", "not a host"],
+            &["`--hostname`", "`not a host`", "DNS name"],
+        ),
+        (
+            &["--profile-name", "n", "token", "-i", "c1"],
+            &["`credential-plugin` alone"],
+        ),
+    ] {
+        const COMMANDS: &[&str] = &[
+            "server",
+            "init",
+            "token",
+            "verify",
+            "inspect",
+            "explain",
+            "credential-plugin",
+            "get-token",
+        ];
+        let names: Vec<&str> = args
+            .iter()
+            .copied()
+            .filter(|arg| COMMANDS.contains(arg))
+            .collect();
+        let usage = format!("Usage: ack-ram-authenticator {} ", names.join(" "));
+        check_usage(&Case {
+            args,
+            env: KEY,
+            files: &[("config.yaml", "clusterID: c1\n")],
+            says: &[says, &[&usage]].concat(),
+        });
+    }
+}
+
+#[test]
+fn what_was_pasted_in_the_wrong_place_is_not_shown() {
+    let jwt = format!("eyJhbGciOi.{}.c2ln", "CANARY".repeat(30));
+    let json = r#"{"kind": "ExecCredential", "status": {"clientKeyData": "CANARY"}}"#;
+    for args in [
+        &["verify", "k8s-ack-v2.CANARY"] as &[&str],
+        &["verify", &jwt],
+        &["inspect", "-", &jwt],
+        &["inspect", "-", json],
+        &["inspect", json, "--token", json],
+        &["inspect", "--output", json],
+        &["explain", "-c", "config.yaml", "--arn", json],
+        &[json],
+    ] {
+        check_usage(&Case {
+            args,
+            ..Case::default()
+        });
+    }
+    for (json, says) in [
+        (json, "no text at `status.token`"),
+        (r#"{"status": {"token": "CANARY""#, "not whole JSON"),
+    ] {
+        for command in ["inspect", "verify"] {
+            check_failure(&Case {
+                args: &[command, "-i", "c1", "--token", json],
+                says: &[says, "give all that the credential plugin printed"],
+                ..Case::default()
+            });
+        }
     }
 }

@@ -2,10 +2,11 @@
 
 use ack_ram_authenticator::env;
 use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::fingerprint::Fingerprint;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::{self, AccessKey};
 use ack_ram_tests::sts::demo;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::program::{Folder, Run};
 
@@ -119,13 +120,41 @@ fn each_check_is_told() {
 #[test]
 fn the_token_may_come_from_standard_input() {
     let folder = Folder::new(&[]);
-    let input = format!("{}\n", token(0));
-    for args in [&["inspect"] as &[&str], &["inspect", "-"]] {
-        let page = folder.run_with_input(args, &[], &input).printed();
-        assert!(page.starts_with("a token v2"), "{page}");
+    let bare = format!("{}\n", token(0));
+    let credential = json!({"kind": "ExecCredential", "status": {"token": token(0)}});
+    let credential = format!("{credential:#}\n");
+    for args in [
+        &["inspect"] as &[&str],
+        &["inspect", "-"],
+        &["inspect", "-t", "-"],
+        &["inspect", "--token=-"],
+    ] {
+        for input in [&bare, &credential] {
+            let page = folder.run_with_input(args, &[], input).printed();
+            assert!(page.starts_with("a token v2"), "{page}");
+        }
         let run = folder.run_with_input(args, &[], " \n");
         assert_eq!((run.code, &*run.stdout), (Some(1), ""), "{run:?}");
         assert!(run.stderr.contains("no token on standard input"), "{run:?}");
+    }
+}
+
+#[test]
+fn the_token_may_be_an_argument_or_an_option_or_in_an_exec_credential() {
+    let token = token(0);
+    let credential = json!({"kind": "ExecCredential", "status": {"token": token}}).to_string();
+    let expected = inspect(&token, &["-o", "json"]).printed();
+    let told: Value = serde_json::from_str(&expected).unwrap();
+    assert_eq!(told["reference"], Fingerprint::of(&token).to_string());
+    for args in [
+        [&*credential].as_slice(),
+        &["--token", &token],
+        &["-t", &credential],
+    ] {
+        let args = [&["inspect", "-o", "json"], args].concat();
+        let run = Folder::new(&[]).run(&args, &[]).printed();
+        let found: Value = serde_json::from_str(&run).unwrap();
+        assert_eq!(found["reference"], told["reference"]);
     }
 }
 
@@ -136,6 +165,6 @@ fn wrong_usage_shows_no_token() {
     assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{run:?}");
     assert!(!run.stderr.contains(&token), "{run:?}");
     let run = inspect(&token, &["-i", ""]);
-    assert_eq!(run.code, Some(1), "{run:?}");
+    assert_eq!(run.code, Some(2), "{run:?}");
     assert!(run.stderr.contains("no cluster id"), "{run:?}");
 }

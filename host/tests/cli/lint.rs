@@ -97,6 +97,27 @@ fn findings_have_their_place() {
             &["error reserved-name 3:14 server.mapUsers[0]"],
         ),
         ("  port: many\n", 1, &["error invalid-setting 4:9"]),
+        (
+            "  mapRoles:\n  - {roleARN: 'acs:ram::1:role/x', username: x, groups: }\n",
+            1,
+            &["error empty-list 5:55 server.mapRoles[0]"],
+        ),
+        ("  mapAccounts: [012]\n", 1, &["error invalid-entry 4:17"]),
+        (
+            "  mapRules:\n  - {matches: 'true', username: x, groups: [g]}\n",
+            1,
+            &["error invalid-entry 5:6 server.mapRules[0]"],
+        ),
+        (
+            "  mapRules:\n  - {match: \"identity.roleName == 'a'\", username: x, groups: [g]}\n",
+            0,
+            &["warning any-account 5:5 server.mapRules[0]"],
+        ),
+        (
+            "  userValidationRules: [{expression: 'size(user.groups) > 1', message: m}]\n",
+            0,
+            &["warning always-refused 3:14 server.mapUsers[0]"],
+        ),
     ] {
         check(&with(lines), code, expected);
     }
@@ -107,6 +128,66 @@ fn findings_have_their_place() {
         &without_id,
         1,
         &["error no-cluster-id 0:0", "error unknown-key 1:1"],
+    );
+}
+
+#[test]
+fn one_wrong_setting_hides_no_other_finding() {
+    check(
+        "server:
+  port: many
+  stateDir: [x]
+  scrubbedAccount: ['1']
+  reservedPrefixConfig: [{backendMode: MountedFile, groupPrefixReserveList: [ops]}]
+  userValidationRules: [{expression: '1 +', message: m}]
+  globs: true
+  sts: {timeout: never}
+  mapRoles:
+  - {roleARN: 'acs:ram::1:role/x*', username: x, groups: [ops]}
+",
+        1,
+        &[
+            "error no-cluster-id 0:0",
+            "error invalid-setting 2:9",
+            "error invalid-setting 3:13",
+            "error invalid-setting 4:3",
+            "error invalid-setting 6:38",
+            "error invalid-setting 8:18",
+            "info pattern-grants-anew 10:5 server.mapRoles[0]",
+            "error reserved-name 10:5 server.mapRoles[0]",
+        ],
+    );
+    // What cannot be read may map somebody.
+    check(
+        "clusterID: c1\nserver: {backendMode: [crd]}\n",
+        1,
+        &["error invalid-setting 2:24"],
+    );
+    check(
+        "clusterID: c1\nserver: {mapRoles: 5}\n",
+        1,
+        &["error invalid-setting 2:20"],
+    );
+    check(
+        "clusterID: c1\nserver: 5\n",
+        1,
+        &["error nobody-mapped 0:0", "error invalid-setting 2:9"],
+    );
+}
+
+#[test]
+fn what_is_in_the_cluster_is_not_taken_for_what_is_in_the_file() {
+    check(
+        "clusterID: c1
+server:
+  backendMode: [CRD, MountedFile]
+  mapUsers: [{userARN: 'acs:ram::1:user/a', username: a, groups: ['system:masters']}]
+",
+        0,
+        &[
+            "info file-after-dynamic 0:0",
+            "info system-masters 4:14 server.mapUsers[0]",
+        ],
     );
 }
 
@@ -124,6 +205,23 @@ fn the_text_says_what_to_do() {
     );
     assert_eq!(lines.last(), Some(&"1 error, 1 warning, 0 notes"));
     assert_eq!(lint(GOOD, &[]).printed(), "nothing found\n");
+    let left_out = format!("{GOOD}  mapRoles: [{{roleARN: 'acs:ram::1:role/x'}}]\n");
+    assert_eq!(
+        lint(&left_out, &[])
+            .stdout
+            .lines()
+            .take(2)
+            .collect::<Vec<_>>(),
+        [
+            "config.yaml:4:14 server.mapRoles[0]: error [invalid-entry] the entry is left out: `username` is missing",
+            "    add it",
+        ]
+    );
+    let missing = Folder::new(&[]).run(&["lint", "nowhere.yaml"], &[]);
+    assert_eq!(
+        missing.stdout.lines().nth(1),
+        Some("    name one that can be read")
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ack_ram_tests::ports;
 use ack_ram_tests::process::Process;
 use serde_json::Value;
 
@@ -65,6 +66,28 @@ fn the_log_is_json_where_that_is_asked_for() {
         for line in log.lines() {
             let event: Value = serde_json::from_str(line).unwrap();
             assert!(event["message"].is_string() && event["level"].is_string());
+        }
+    }
+}
+
+#[test]
+fn the_log_says_where_it_listens_for_what() {
+    let port = ports::free_port();
+    let config = CONFIG.replace("healthPort: 0", &format!("healthPort: {port}"));
+    for (config, health) in [
+        (config.as_str(), Some(format!(":{port}\""))),
+        (CONFIG, None),
+    ] {
+        let folder = Folder::new(&[("config.yaml", config)]);
+        let log = log_of(&folder, &["server", "-c", "config.yaml"]);
+        let is_it = |line: &&str| line.contains("listening on https://127.0.0.1:");
+        let line = log.lines().find(is_it).unwrap();
+        match health {
+            Some(port) => assert!(
+                line.contains("health=\"http://") && line.contains(&port),
+                "{line}"
+            ),
+            None => assert!(!line.contains("health"), "{line}"),
         }
     }
 }

@@ -1,17 +1,20 @@
 //! The fuzz targets, each under libFuzzer for a while.
 
-use std::fs;
-use std::path::Path;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use crate::cargo::cargo;
 use crate::failure::Failure;
 use crate::run::Runner;
+use crate::summary::seconds;
 use crate::tools::cargo_program::CARGO_FUZZ;
 use crate::workspace::Workspace;
 
-const FOLDER: &str = "core/fuzz";
+const MANIFEST: &str = "core/fuzz/Cargo.toml";
 /// The targets in `core/fuzz/fuzz_targets`.
 pub const TARGETS: [&str; 5] = [
     "token",
@@ -24,6 +27,19 @@ pub const TARGETS: [&str; 5] = [
 pub const SHORT: Duration = Duration::from_secs(20);
 /// For what libFuzzer does before and after.
 const MARGIN: Duration = Duration::from_secs(600);
+/// How much of what a target says about itself is shown; the rest is in its file.
+const SHOWN_LINES: usize = 40;
+
+/// How the targets are run.
+#[derive(Clone, Copy)]
+pub struct Plan {
+    /// How long each runs.
+    pub time: Duration,
+    /// How many run at once.
+    pub jobs: NonZeroUsize,
+    /// The inputs that are made up.
+    pub order: Order,
+}
 
 /// The inputs that are made up.
 #[derive(Clone, Copy)]
@@ -34,32 +50,115 @@ pub enum Order {
     Random,
 }
 
-/// Runs each of `targets` for `time`, from the seeds and from what earlier runs have found to be new.
+/// Runs each of `targets` as `plan` says, from the seeds and from what earlier runs have found to be new.
 ///
-/// A finding is a failure: its output names the input, which is left beside the corpus.
+/// A finding is a failure, which does not keep the others from running to their end. The input is left beside the
+/// corpus.
 pub fn run(
     workspace: &Workspace,
     runner: &Runner,
-    targets: &[&str],
-    time: Duration,
-    order: Order,
+    targets: &[&'static str],
+    plan: Plan,
 ) -> Result<(), Failure> {
-    let format = ["fmt", "--check", "--manifest-path", "core/fuzz/Cargo.toml"];
+    let format = ["fmt", "--check", "--manifest-path", MANIFEST];
     runner.run("format fuzz targets", cargo(&format))?;
-    let folder = workspace.target.join("fuzz");
+    let fuzzing = Fuzzing {
+        runner,
+        root: &workspace.root,
+        folder: workspace.target.join("fuzz"),
+        host: host()?,
+        plan,
+    };
     eprintln!("      building the targets (a few minutes the first time)");
-    runner.run("build fuzz targets", cargo_fuzz(runner, "build", &folder)?)?;
-    for target in targets {
-        let corpus = folder.join("corpus").join(target);
-        let findings = folder.join("findings").join(target);
+    runner.run("build fuzz targets", fuzzing.build()?)?;
+    fuzzing.run_all(targets)
+}
+
+struct Fuzzing<'a> {
+    runner: &'a Runner,
+    root: &'a Path,
+    /// Where targets are built, and where their inputs are kept.
+    folder: PathBuf,
+    host: String,
+    plan: Plan,
+}
+
+/// How a target ended.
+struct Ended {
+    target: &'static str,
+    passed: bool,
+    figures: String,
+}
+
+impl Fuzzing<'_> {
+    /// `cargo fuzz build` without a sanitizer, so that a stable compiler will do: the code is safe Rust, and what is
+    /// looked for are panics, hangs and memory without bound.
+    fn build(&self) -> Result<Command, Failure> {
+        let mut command = CARGO_FUZZ.command(self.runner)?;
+        command
+            // What cargo gives its subcommands.
+            .arg("fuzz")
+            .args(["build", "--fuzz-dir", "core/fuzz"])
+            .args(["--sanitizer", "none", "--features", "libfuzzer"])
+            .args(["--target", &self.host, "--target-dir"])
+            .arg(&self.folder);
+        Ok(command)
+    }
+
+    /// Runs `targets`, and prints the figures of those that ended.
+    fn run_all(&self, targets: &[&'static str]) -> Result<(), Failure> {
+        let queue = Mutex::new(targets.iter());
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let ended = Mutex::new(Vec::new());
+        let work = || {
+            while let Some(target) = next() {
+                let end = self.run_one(target)?;
+                ended
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(end);
+            }
+            Ok(())
+        };
+        let stopped: Result<(), Failure> = thread::scope(|scope| {
+            let jobs = self.plan.jobs.get().min(targets.len());
+            let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
+            let ends = workers.into_iter().map(|worker| match worker.join() {
+                Ok(end) => end,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            // All of them are waited for, whatever the first says.
+            ends.collect::<Vec<_>>().into_iter().collect()
+        });
+        let ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for Ended {
+            target, figures, ..
+        } in &ended
+        {
+            eprintln!("      {target:<14} {figures}");
+        }
+        stopped?;
+        let failed = ended.iter().filter(|end| !end.passed);
+        let failed: Vec<_> = failed.map(|end| end.target).collect();
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let names = failed.join("`, `");
+        Err(Failure::Check(format!("not as it must be: `{names}`")))
+    }
+
+    fn run_one(&self, target: &'static str) -> Result<Ended, Failure> {
+        let corpus = self.folder.join("corpus").join(target);
+        let findings = self.folder.join("findings").join(target);
         for folder in [&corpus, &findings] {
             fs::create_dir_all(folder).map_err(Failure::io(folder.display().to_string()))?;
         }
-        let mut command = cargo_fuzz(runner, "run", &folder)?;
+        let Plan { time, order, .. } = self.plan;
+        // The program itself: `cargo fuzz run` would leave a folder for findings among the sources.
+        let program = self.folder.join(&self.host).join("release").join(target);
+        let mut command = Command::new(program);
         command
-            .arg(target)
             .arg(&corpus)
-            .arg("--")
             .arg(format!("-max_total_time={}", time.as_secs()))
             .arg(format!("-artifact_prefix={}/", findings.display()))
             .args(["-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1"])
@@ -67,47 +166,92 @@ pub fn run(
         if let Order::Same = order {
             command.arg("-seed=1");
         }
-        let finished = runner.finish_within(time + MARGIN, &format!("fuzz {target}"), command)?;
-        eprintln!("      {target}: {}", outcome(&finished.output));
-        finished.into_success()?;
+        let start = Instant::now();
+        let name = format!("fuzz {target}");
+        let finished = self.runner.attempt(time + MARGIN, &name, command)?;
+        let figures = format!(
+            "{}, {}",
+            figures(&finished.output),
+            seconds(start.elapsed())
+        );
+        let finding = finding(&finished.output, self.root, target);
+        let passed = match finished.into_success() {
+            Ok(_) => true,
+            Err(failure) => {
+                eprintln!("{finding}error: {failure}");
+                false
+            }
+        };
+        Ok(Ended {
+            target,
+            passed,
+            figures,
+        })
     }
-    Ok(())
 }
 
-/// `cargo fuzz <task>` without a sanitizer, so that a stable compiler will do: the code is safe Rust, and what is
-/// looked for are panics, hangs and memory without bound.
-fn cargo_fuzz(runner: &Runner, task: &str, target_dir: &Path) -> Result<Command, Failure> {
-    let mut command = CARGO_FUZZ.command(runner)?;
-    command
-        // What cargo gives its subcommands.
-        .arg("fuzz")
-        .arg(task)
-        .args([
-            "--fuzz-dir",
-            FOLDER,
-            "--sanitizer",
-            "none",
-            "--features",
-            "libfuzzer",
-        ])
-        .arg("--target-dir")
-        .arg(target_dir);
-    Ok(command)
+/// The triple of this machine, as rustc calls it.
+fn host() -> Result<String, Failure> {
+    let output = Command::new("rustc").arg("-vV").output();
+    let output = output.map_err(Failure::io("rustc"))?.stdout;
+    let said = String::from_utf8_lossy(&output);
+    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned)
+        .ok_or_else(|| Failure::Check("`rustc -vV` names no host".to_owned()))
 }
 
 /// Executions and coverage, from libFuzzer's last words.
-fn outcome(output: &str) -> String {
+fn figures(output: &str) -> String {
     let last = |start: &str| {
         let line = output.lines().rev().find(|line| line.starts_with(start));
         line.and_then(|line| line.split_whitespace().nth(1))
+            .unwrap_or("?")
     };
     let covered = output.lines().rev().find_map(|line| {
         let (_, rest) = line.split_once(" cov: ")?;
         rest.split_whitespace().next()
     });
-    let executions = last("stat::number_of_executed_units:").unwrap_or("?");
-    let covered = covered.unwrap_or("?");
-    format!("{executions} inputs, {covered} edges covered")
+    format!(
+        "{} inputs, {} a second, {} edges covered",
+        last("stat::number_of_executed_units:"),
+        last("stat::average_exec_per_sec:"),
+        covered.unwrap_or("?"),
+    )
+}
+
+/// What a person needs of the output of a `target` that failed: what is wrong, the input, and how to see it again.
+fn finding(output: &str, root: &Path, target: &str) -> String {
+    // A backtrace goes on into libFuzzer, which says so itself after that.
+    let of_libfuzzer = ["rust_fuzzer_test_input", "ERROR: libFuzzer"];
+    let panicked = output
+        .lines()
+        .skip_while(|line| !line.contains("panicked at"))
+        .take_while(|line| !of_libfuzzer.iter().any(|name| line.contains(name)))
+        .filter(|line| !line.starts_with("note: run with `RUST_BACKTRACE"));
+    let complaints = output
+        .lines()
+        .filter(|line| line.contains("ERROR: libFuzzer") || line.starts_with("SUMMARY: "));
+    let mut lines: Vec<&str> = panicked.take(SHOWN_LINES).collect();
+    if lines.is_empty() {
+        lines = complaints.collect();
+    }
+    if lines.is_empty() {
+        let all: Vec<&str> = output.lines().collect();
+        lines = all[all.len().saturating_sub(SHOWN_LINES)..].to_vec();
+    }
+    let mut text: String = lines.into_iter().flat_map(|line| [line, "\n"]).collect();
+    let written = output.lines().rev().find_map(|line| {
+        let (_, path) = line.split_once("Test unit written to ")?;
+        Some(Path::new(path))
+    });
+    if let Some(input) = written {
+        let input = input.strip_prefix(root).unwrap_or(input).display();
+        text.push_str(&format!(
+            "input: {input}\n\
+             see it again: cargo run --manifest-path {MANIFEST} --target-dir target/fuzz --bin {target} -- {input}\n"
+        ));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -115,7 +259,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    use super::{TARGETS, outcome};
+    use super::{TARGETS, figures, finding};
 
     #[test]
     fn the_last_words_of_libfuzzer() {
@@ -123,11 +267,67 @@ mod tests {
                       #9000\tDONE   cov: 812 ft: 2001 corp: 90/9Kb lim: 80 exec/s: 450 rss: 60Mb\n\
                       stat::number_of_executed_units: 9000\n\
                       stat::average_exec_per_sec:     450";
-        assert_eq!(outcome(output), "9000 inputs, 812 edges covered");
         assert_eq!(
-            outcome("error: no such target"),
-            "? inputs, ? edges covered"
+            figures(output),
+            "9000 inputs, 450 a second, 812 edges covered"
         );
+        assert_eq!(
+            figures("error: no such target"),
+            "? inputs, ? a second, ? edges covered"
+        );
+    }
+
+    #[test]
+    fn findings_without_the_noise_around_them() {
+        let again = "see it again: cargo run --manifest-path core/fuzz/Cargo.toml --target-dir target/fuzz --bin rules --";
+        let status = "#2\tINITED cov: 17 ft: 18 corp: 1/1b exec/s: 0 rss: 40Mb\n";
+        let panicked = "\nthread '<unnamed>' (7) panicked at src/rules.rs:9:5:\n\
+                        assertion failed\n  left: 1\n\
+                        note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n\
+                        ==7== ERROR: libFuzzer: deadly signal\n\
+                        NOTE: libFuzzer has rudimentary signal handlers.\n\
+                        SUMMARY: libFuzzer: deadly signal\n\
+                        MS: 1 ChangeBit-; base unit: adc83b19\n0x61,0x0a\na\\012\n\
+                        artifact_prefix='/work/f/'; Test unit written to /work/f/crash-1\n\
+                        Base64: YQo=\n\
+                        stat::number_of_executed_units: 3\n";
+        let traced = "thread 'main' panicked at src/rules.rs:9:5:\n\
+                      stack backtrace:\n   0: check\n   1: rust_fuzzer_test_input\n   2: main\n\
+                      ==7== ERROR: libFuzzer: deadly signal\n";
+        let slow = "ALARM: working on the last Unit for 11 seconds\n\
+                    MS: 0 ; base unit: 0000\n\
+                    artifact_prefix='/f/'; Test unit written to /f/timeout-2\n\
+                    ==7== ERROR: libFuzzer: timeout after 11 seconds\n\
+                    SUMMARY: libFuzzer: timeout\n";
+        for (output, expected) in [
+            (
+                format!("{status}{panicked}"),
+                format!(
+                    "thread '<unnamed>' (7) panicked at src/rules.rs:9:5:\n\
+                     assertion failed\n  left: 1\n\
+                     input: f/crash-1\n{again} f/crash-1\n"
+                ),
+            ),
+            (
+                traced.to_owned(),
+                "thread 'main' panicked at src/rules.rs:9:5:\nstack backtrace:\n   0: check\n"
+                    .to_owned(),
+            ),
+            (
+                format!("{status}{slow}"),
+                format!(
+                    "==7== ERROR: libFuzzer: timeout after 11 seconds\n\
+                     SUMMARY: libFuzzer: timeout\n\
+                     input: /f/timeout-2\n{again} /f/timeout-2\n"
+                ),
+            ),
+            (
+                "x\n".repeat(100) + "killed\n",
+                "x\n".repeat(39) + "killed\n",
+            ),
+        ] {
+            assert_eq!(finding(&output, Path::new("/work"), "rules"), expected);
+        }
     }
 
     #[test]

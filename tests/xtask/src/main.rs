@@ -12,6 +12,7 @@ mod wasm;
 mod workspace;
 
 use std::env;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -51,10 +52,13 @@ enum Task {
             value_delimiter = ',',
             conflicts_with = "quick"
         )]
-        #[arg(value_parser = PossibleValuesParser::new(stages::names()))]
+        #[arg(value_parser = PossibleValuesParser::new(stages::choices()))]
         only: Vec<String>,
     },
     /// Run the fuzz targets
+    ///
+    /// What is new goes to `target/fuzz/corpus`, from where the next run goes on; inputs that fail, to
+    /// `target/fuzz/findings`.
     Fuzz {
         /// Only these targets
         #[arg(value_parser = PossibleValuesParser::new(fuzz::TARGETS))]
@@ -62,6 +66,9 @@ enum Task {
         /// How long to run each
         #[arg(long, default_value_t = fuzz::SHORT.as_secs())]
         seconds: u64,
+        /// How many to run at once
+        #[arg(long, default_value_t = NonZeroUsize::MIN)]
+        jobs: NonZeroUsize,
     },
     /// Build the wasm modules for release, check what they import, and print their sizes
     Wasm {
@@ -89,13 +96,19 @@ fn perform(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let runner = Runner::new(workspace.target.join("xtask"), arguments.verbose)?;
     match &arguments.task {
         Task::Test { quick, only } => Ok(stages::run(&workspace, &runner, *quick, only)),
-        Task::Fuzz { targets, seconds } => {
-            let mut chosen: Vec<&str> = targets.iter().map(String::as_str).collect();
-            if chosen.is_empty() {
-                chosen = fuzz::TARGETS.to_vec();
-            }
-            let time = Duration::from_secs(*seconds);
-            fuzz::run(&workspace, &runner, &chosen, time, fuzz::Order::Random)?;
+        Task::Fuzz {
+            targets,
+            seconds,
+            jobs,
+        } => {
+            let mut chosen = fuzz::TARGETS.to_vec();
+            chosen.retain(|name| targets.is_empty() || targets.iter().any(|asked| asked == name));
+            let plan = fuzz::Plan {
+                time: Duration::from_secs(*seconds),
+                jobs: *jobs,
+                order: fuzz::Order::Random,
+            };
+            fuzz::run(&workspace, &runner, &chosen, plan)?;
             Ok(ExitCode::SUCCESS)
         }
         Task::Wasm { toolchain } => {

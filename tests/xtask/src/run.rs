@@ -26,7 +26,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How much of a failed command's output is shown; the rest is in its file.
 const SHOWN_LINES: usize = 1000;
 
-/// Runs commands one after the other.
+/// Runs commands.
 pub struct Runner {
     logs: PathBuf,
     verbose: bool,
@@ -142,7 +142,8 @@ impl Runner {
             if reported.elapsed() > PROGRESS_EVERY {
                 reported = Instant::now();
                 let output = output.lock().unwrap_or_else(PoisonError::into_inner);
-                let last = output.lines().next_back().unwrap_or_default().trim();
+                let mut lines = output.lines().rev().map(str::trim);
+                let last = lines.find(|line| !line.is_empty()).unwrap_or("nothing yet");
                 let brief: String = last.chars().take(60).collect();
                 eprintln!("      {name}, {} so far: {brief}", seconds(start.elapsed()));
             }

@@ -1,7 +1,10 @@
 //! The checks, in their order: what fails fast comes first.
 
+use std::num::NonZeroUsize;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
+
+use clap::builder::PossibleValue;
 
 use crate::cargo::cargo;
 use crate::counts::Tests;
@@ -93,9 +96,11 @@ struct Context<'a> {
     runner: &'a Runner,
 }
 
-/// The names of all stages, in their order.
-pub fn names() -> [&'static str; STAGES.len()] {
-    STAGES.each_ref().map(|stage| stage.name)
+/// All stages for the command line, in their order.
+pub fn choices() -> [PossibleValue; STAGES.len()] {
+    STAGES
+        .each_ref()
+        .map(|stage| PossibleValue::new(stage.name).help(stage.what))
 }
 
 /// Runs the stages until one fails, and prints a summary. All of them, unless `quick`, or `only`
@@ -202,8 +207,11 @@ fn fuzz_targets(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Fail
         context.workspace,
         context.runner,
         &fuzz::TARGETS,
-        fuzz::SHORT,
-        fuzz::Order::Same,
+        fuzz::Plan {
+            time: fuzz::SHORT,
+            jobs: NonZeroUsize::MIN,
+            order: fuzz::Order::Same,
+        },
     )
 }
 

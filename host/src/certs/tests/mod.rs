@@ -84,6 +84,13 @@ fn server(folder: &Path, configured: &[&str], clock: fn() -> UnixTime) -> Arc<Se
     )
 }
 
+/// A new authority, and what it serves; nothing needs the folder any more.
+fn serving(clock: fn() -> UnixTime) -> ServingCertificate {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = load_or_create(folder.path(), &names(&["localhost"]), START).unwrap();
+    ServingCertificate::new(authority, &[], clock).unwrap()
+}
+
 #[test]
 fn a_new_folder_gets_a_pair_that_stays() {
     let parent = tempfile::tempdir().unwrap();
@@ -233,10 +240,7 @@ fn the_served_certificate_is_replaced_while_the_server_runs() {
 #[test]
 fn many_connections_at_once_get_one_new_certificate() {
     static NOW: AtomicI64 = AtomicI64::new(START.seconds());
-    let clock = || UnixTime::from_seconds(NOW.load(Ordering::Relaxed));
-    let folder = tempfile::tempdir().unwrap();
-    let authority = load_or_create(folder.path(), &names(&["localhost"]), START).unwrap();
-    let serving = ServingCertificate::new(authority, &[], clock).unwrap();
+    let serving = serving(|| UnixTime::from_seconds(NOW.load(Ordering::Relaxed)));
     let first = serving.current();
     NOW.fetch_add(5 * DAY, Ordering::Relaxed);
     let served: Vec<_> = std::thread::scope(|scope| {
@@ -258,10 +262,7 @@ fn many_connections_at_once_get_one_new_certificate() {
 #[test]
 fn a_clock_that_no_certificate_can_carry_keeps_the_old_one() {
     static NOW: AtomicI64 = AtomicI64::new(START.seconds());
-    let clock = || UnixTime::from_seconds(NOW.load(Ordering::Relaxed));
-    let folder = tempfile::tempdir().unwrap();
-    let authority = load_or_create(folder.path(), &names(&["localhost"]), START).unwrap();
-    let serving = ServingCertificate::new(authority, &[], clock).unwrap();
+    let serving = serving(|| UnixTime::from_seconds(NOW.load(Ordering::Relaxed)));
     let first = serving.current();
     NOW.store(i64::MAX, Ordering::Relaxed);
     assert!(Arc::ptr_eq(&first, &serving.current()));

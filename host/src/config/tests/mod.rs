@@ -5,38 +5,25 @@ mod rules;
 mod settings;
 mod sources;
 
-use std::fs;
 use std::path::Path;
 
 use super::*;
 
-/// Loads `yaml` as `config.yaml`; the folder's name is taken out of messages.
+/// Loads `yaml` as `config.yaml`.
 fn load_text(
     yaml: &str,
     overrides: &Overrides,
     variables: &[(&str, &str)],
 ) -> Result<Config, String> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("config.yaml");
-    fs::write(&path, yaml).unwrap();
-    load_path(Some(&path), overrides, variables)
-        .map(|mut config| {
-            for warning in &mut config.warnings {
-                if let Place::File { path, .. } = &mut warning.place {
-                    *path = "config.yaml".into();
-                }
-            }
-            config
-        })
-        .map_err(|error| {
-            error
-                .to_string()
-                .replace(&format!("{}/", folder.path().display()), "")
-        })
+    let file = ConfigFile::Text {
+        name: "config.yaml",
+        text: yaml,
+    };
+    load_file(Some(file), overrides, variables).map_err(|error| error.to_string())
 }
 
-fn load_path(
-    path: Option<&Path>,
+fn load_file(
+    file: Option<ConfigFile<'_>>,
     overrides: &Overrides,
     variables: &[(&str, &str)],
 ) -> Result<Config, ConfigError> {
@@ -46,11 +33,30 @@ fn load_path(
             .find(|(known, _)| *known == name)
             .map(|(_, value)| (*value).to_owned())
     };
-    load(&Sources {
-        file: path,
+    let sources = Sources {
+        file,
         overrides,
         variables: &lookup,
-    })
+    };
+    let loaded = load(&sources);
+    check_survey(&loaded, survey(&sources));
+    loaded
+}
+
+/// A survey tells what the server tells, and goes on.
+fn check_survey(loaded: &Result<Config, ConfigError>, survey: Result<Survey, ConfigError>) {
+    let first = match &survey {
+        Ok(survey) => survey.errors.first(),
+        Err(error) => Some(error),
+    };
+    let told = loaded.as_ref().err().map(ToString::to_string);
+    assert_eq!(first.map(ToString::to_string), told);
+    if let (Ok(config), Ok(survey)) = (loaded, survey) {
+        assert_eq!(survey.warnings, config.warnings);
+        assert_eq!(survey.backends.as_ref(), Some(&config.backends));
+        let mappings = survey.mappings.unwrap_or_default();
+        assert_eq!(mappings.mappings.len(), config.mappings.mappings.len());
+    }
 }
 
 fn load_yaml(yaml: &str) -> Result<Config, String> {

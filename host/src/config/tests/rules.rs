@@ -47,6 +47,7 @@ server:
         }
     );
     assert_eq!(config.rules.validations.len(), 1);
+    assert_eq!(config.rules.globs, Globs::Wildcards);
     let mappings: Vec<_> = config
         .mappings
         .mappings

@@ -215,12 +215,28 @@ fn a_bad_setting_is_refused_where_it_stands() {
             "config.yaml:2:20: `server.mapRoles` is a map; it must be a list",
         ),
         (
-            "{backendMode: [CRD]}",
-            "config.yaml:2:24: `server.backendMode[0]` names the backend `CRD`, which is not available in this version; use `MountedFile`",
+            "{backendMode: [CRD, DynamicFile]}",
+            "config.yaml:2:9: the backend DynamicFile needs a file; name it in `server.dynamicFilePath`",
         ),
         (
-            "{backendMode: [MountedFile, ConfigMap]}",
-            "config.yaml:2:37: `server.backendMode[1]` names the backend `ConfigMap`, which is not available in this version; use `MountedFile`",
+            "{backendMode: [CRD], protect: ['acs:ram::1:user/alice']}",
+            "config.yaml:2:40: `server.protect[0]` protects mappings of the file, which is not asked; add MountedFile to `server.backendMode`",
+        ),
+        (
+            "{protect: ['acs:ram::1:assumed-role/r/s']}",
+            "config.yaml:2:20: `server.protect[0]` cannot be protected: it names one session of a role; write the role, `acs:ram::1:role/r`",
+        ),
+        (
+            "{protects: ['acs:ram::1:user/alice']}",
+            "config.yaml:2:10: unknown key `server.protects`; write `protect`",
+        ),
+        (
+            "{configMap: {name: A}}",
+            "config.yaml:2:28: `server.configMap.name` is `A`, which no object is called; write small letters, digits, `-` and `.`",
+        ),
+        (
+            "{installCRD: 1}",
+            "config.yaml:2:22: `server.installCRD` must be `true` or `false`",
         ),
         (
             "{backendMode: [MountedFile, File]}",
@@ -282,15 +298,15 @@ fn the_cluster_id_is_required_and_the_message_says_where_to_put_it() {
     ] {
         check_messages(yaml, &[expected]);
     }
-    let nothing = load_path(None, &Overrides::default(), &[])
+    let nothing = load_file(None, &Overrides::default(), &[])
         .unwrap_err()
         .to_string();
     assert_eq!(
         nothing,
         "no cluster id: give --cluster-id, or --config with a file that has `clusterID: <id>`"
     );
-    let missing = load_path(
-        Some(Path::new("/nowhere/c.yaml")),
+    let missing = load_file(
+        Some(ConfigFile::Path(Path::new("/nowhere/c.yaml"))),
         &Overrides::default(),
         &[],
     )
@@ -298,7 +314,7 @@ fn the_cluster_id_is_required_and_the_message_says_where_to_put_it() {
     .to_string();
     assert_eq!(
         missing,
-        "cannot read the configuration file `/nowhere/c.yaml`: No such file or directory (os error 2); give --config a file that can be read"
+        "cannot read the configuration file `/nowhere/c.yaml`: No such file or directory (os error 2); name one that can be read"
     );
 }
 

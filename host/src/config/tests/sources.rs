@@ -1,6 +1,41 @@
 //! Which of the command line, the file and the environment wins.
 
+use std::fs;
+
 use super::*;
+use crate::config::{ConfigMapName, MappingSources};
+
+#[test]
+fn text_is_read_like_the_file_that_holds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.yaml");
+    let name = path.display().to_string();
+    let too_long = "#".repeat(32 * 1024 * 1024 + 1);
+    for text in [
+        "clusterID: c\nserver: {adress: x, mapRoles: [{username: u}]}\n",
+        "clusterID: c\nserver: {port: x}\n",
+        "clusterID: [",
+        "server: {}",
+        "[]",
+        "",
+        &too_long,
+    ] {
+        fs::write(&path, text).unwrap();
+        let sources = [
+            ConfigFile::Path(&path),
+            ConfigFile::Text { name: &name, text },
+        ];
+        let [file, text] =
+            sources.map(
+                |source| match load_file(Some(source), &Overrides::default(), &[]) {
+                    Ok(config) => format!("{:?}", config.warnings),
+                    Err(error) => format!("{error:?}"),
+                },
+            );
+        assert_eq!(text, file);
+        assert!(file.contains(&name), "{file}");
+    }
+}
 
 #[test]
 fn flags_win_over_the_file() {
@@ -15,6 +50,7 @@ fn flags_win_over_the_file() {
         generate_kubeconfig: Some("/flag.yaml".into()),
         kubeconfig_pregenerated: None,
         backend_mode: Some(vec!["File".to_owned()]),
+        install_crd: None,
     };
     let yaml = "clusterID: file\nserver: {hostname: h, address: 1.1.1.1, port: 1, region: cn-hangzhou, stateDir: /file, generateKubeconfig: /file.yaml, backendMode: [CRD]}\n";
     let config = load_text(yaml, &overrides, &[]).unwrap();
@@ -53,13 +89,61 @@ fn flags_win_over_the_file() {
         );
     }
 
-    let overrides = Overrides {
-        backend_mode: Some(vec!["CRD".to_owned()]),
-        ..Overrides::default()
-    };
+    for (in_file, flag, expected) in [
+        ("", None, false),
+        ("installCRD: true", None, true),
+        ("installCRD: true", Some(false), false),
+        ("installCRD: false", Some(true), true),
+    ] {
+        let overrides = Overrides {
+            install_crd: flag,
+            ..Overrides::default()
+        };
+        let yaml = format!("clusterID: c\nserver: {{{in_file}}}\n");
+        let config = load_text(&yaml, &overrides, &[]).unwrap();
+        assert_eq!(config.sources.install_crd, expected, "{in_file} {flag:?}");
+    }
+}
+
+#[test]
+fn where_mappings_come_from() {
+    let standard = load_text("clusterID: c", &Overrides::default(), &[]).unwrap();
     assert_eq!(
-        load_text("clusterID: c", &overrides, &[]).unwrap_err(),
-        "command line: `--backend-mode` names the backend `CRD`, which is not available in this version; use `MountedFile`"
+        standard.sources,
+        MappingSources {
+            kubeconfig: None,
+            master: None,
+            config_map: ConfigMapName {
+                namespace: "kube-system".to_owned(),
+                name: "alibabacloud-auth".to_owned(),
+            },
+            dynamic_file: None,
+            install_crd: false,
+        }
+    );
+    let yaml = "clusterID: c\nserver:\n  backendMode: [CRD, ACKConfigMap, DynamicFile, MountedFile]\n  dynamicFilePath: /d.json\n  kubeconfig: /k\n  master: https://127.0.0.1:6443\n  configMap: {namespace: auth, name: people}\n";
+    let config = load_text(yaml, &Overrides::default(), &[]).unwrap();
+    assert_eq!(
+        config.backends,
+        [
+            Backend::Crd,
+            Backend::ConfigMap,
+            Backend::DynamicFile,
+            Backend::MountedFile
+        ]
+    );
+    assert_eq!(
+        config.sources,
+        MappingSources {
+            kubeconfig: Some("/k".into()),
+            master: Some("https://127.0.0.1:6443".to_owned()),
+            config_map: ConfigMapName {
+                namespace: "auth".to_owned(),
+                name: "people".to_owned(),
+            },
+            dynamic_file: Some("/d.json".into()),
+            install_crd: false,
+        }
     );
 }
 

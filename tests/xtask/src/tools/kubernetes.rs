@@ -41,10 +41,12 @@ fn build(runner: &Runner, program: &'static str, time: &str) -> Result<PathBuf, 
         eprintln!("      building {program} {version} ({time})");
         let module = folder.with_file_name("module");
         write_module(&module).map_err(Failure::io(module.display().to_string()))?;
-        runner.run(
-            &format!("go build {program}"),
-            go_build(program, version, &module, folder),
-        )?;
+        // Go removes what it builds in only when it ends by itself; what it leaves here, the next run removes.
+        let scratch = folder.with_file_name("tmp");
+        fs::create_dir(&scratch).map_err(Failure::io(scratch.display().to_string()))?;
+        let mut go = go_build(program, version, &module, folder);
+        go.env("GOTMPDIR", &scratch).env("TMPDIR", &scratch);
+        runner.run(&format!("go build {program}"), go)?;
         Ok(())
     })?;
     Ok(built.join(program))

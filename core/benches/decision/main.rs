@@ -1,4 +1,5 @@
-//! What a decision costs: `cargo bench -p ack-ram-core`. The figures and what they mean are in `benches/README.md`.
+//! What a decision costs: `cargo bench -p ack-ram-core --features cel`. The figures and what they mean are in
+//! `benches/README.md`.
 //!
 //! Each group has a baseline that does the least that such work can be, so that ratios hold on any machine.
 
@@ -9,18 +10,23 @@
     reason = "a benchmark that cannot be set up has to stop"
 )]
 
+#[cfg(feature = "cel")]
+mod conditions;
+
 use std::collections::{BTreeSet, HashMap};
 use std::hint::black_box;
 
 use ack_ram_core::access_key::AccessKeyId;
-use ack_ram_core::arn::Arn;
+use ack_ram_core::arn::{Arn, ArnKey};
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::decision::Decision;
 use ack_ram_core::identity::Identity;
 use ack_ram_core::login::{AwaitingSts, Step, VerifiedIdentity, begin};
 use ack_ram_core::policy::Policy;
 use ack_ram_core::review::{ReviewVersion, TokenReview, answer};
-use ack_ram_core::rules::{Age, Backend, BackendRules, Globs, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::rules::{
+    Age, Backend, BackendRules, Globs, Mapping, Rule, RuleSet, Source, Validation,
+};
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::{AccessKey, token_v2};
 use ack_ram_core::sts::StsReply;
@@ -31,8 +37,6 @@ use divan::{AllocProfiler, Bencher};
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 
 const NOW: UnixTime = UnixTime::from_seconds(1_767_323_045);
-const REPLY: &str = r#"{"IdentityType":"AssumedRoleUser","AccountId":"1234567890123456","RequestId":"1","PrincipalId":"300000000000000001:alice","RoleId":"300000000000000001","Arn":"acs:ram::1234567890123456:assumed-role/team-7/alice"}"#;
-
 fn main() {
     divan::main();
 }
@@ -57,12 +61,23 @@ fn awaiting(token: &Secret, policy: &Policy) -> AwaitingSts {
     }
 }
 
-fn who() -> VerifiedIdentity {
-    let reply = StsReply::Response {
+/// What STS says of a session of the role `team-<index>`.
+fn reply(index: usize) -> String {
+    format!(
+        r#"{{"IdentityType":"AssumedRoleUser","AccountId":"1234567890123456","RequestId":"1","PrincipalId":"300000000000000001:alice","RoleId":"300000000000000001","Arn":"acs:ram::1234567890123456:assumed-role/team-{index}/alice"}}"#
+    )
+}
+
+fn response(body: &str) -> StsReply<'_> {
+    StsReply::Response {
         status: 200,
-        body: REPLY.as_bytes(),
-    };
-    awaiting(&token(), &policy()).resume(reply, NOW).unwrap()
+        body: body.as_bytes(),
+    }
+}
+
+fn who(index: usize) -> VerifiedIdentity {
+    let awaiting = awaiting(&token(), &policy());
+    awaiting.resume(response(&reply(index)), NOW).unwrap()
 }
 
 fn mapping(index: usize, arn: &str) -> Mapping {
@@ -124,13 +139,10 @@ mod token_to_request {
 #[divan::bench]
 fn resume(bencher: Bencher<'_, '_>) {
     let (token, policy) = (token(), policy());
-    let reply = StsReply::Response {
-        status: 200,
-        body: REPLY.as_bytes(),
-    };
+    let reply = reply(7);
     bencher
         .with_inputs(|| awaiting(&token, &policy))
-        .bench_local_values(|awaiting| awaiting.resume(black_box(reply), NOW));
+        .bench_local_values(|awaiting| awaiting.resume(black_box(response(&reply)), NOW));
 }
 
 /// An identity to a decision, among rules for exact ARNs.
@@ -139,15 +151,17 @@ mod exact {
 
     const SIZES: [usize; 4] = [10, 1_000, 100_000, 1_000_000];
 
-    #[divan::bench(args = SIZES, sample_count = 20)]
+    /// Ten thousand identities take turns, so that nothing is in a cache but by its own merit.
+    #[divan::bench(args = SIZES, sample_size = 200)]
     fn decide(bencher: Bencher<'_, '_>, size: usize) {
         let rules = rule_set((0..size).map(|index| rule(index, &arn(index))));
-        let who = who();
-        bencher.bench_local(|| rules.decide(black_box(&who)));
+        let who: Vec<_> = spread(size).take(10_000).map(who).collect();
+        let mut turns = who.iter().cycle();
+        bencher.bench_local(|| rules.decide(black_box(turns.next().unwrap())));
     }
 
-    /// A thousand lookups of other rules each time, so that nothing is in a cache but by its own merit.
-    #[divan::bench(args = SIZES, sample_count = 20)]
+    /// A thousand lookups, of other rules each time.
+    #[divan::bench(args = SIZES)]
     fn lookup(bencher: Bencher<'_, '_>, size: usize) {
         let rules = rule_set((0..size).map(|index| rule(index, &arn(index))));
         let [backend] = rules.backends() else {
@@ -162,7 +176,7 @@ mod exact {
     }
 
     /// The standard library's map, with the same keys.
-    #[divan::bench(args = SIZES, sample_count = 20)]
+    #[divan::bench(args = SIZES)]
     fn baseline_hash_map(bencher: Bencher<'_, '_>, size: usize) {
         let map: HashMap<String, usize> = (0..size).map(|index| (arn(index), index)).collect();
         let keys = keys(size);
@@ -175,14 +189,16 @@ mod exact {
         });
     }
 
-    fn keys(size: usize) -> Vec<ack_ram_core::arn::ArnKey> {
-        let mut index = 1;
-        (0..100_000)
-            .map(|_| {
-                index = (index * 7_919 + 104_729) % size;
-                Arn::parse(&arn(index)).unwrap().key()
-            })
+    fn keys(size: usize) -> Vec<ArnKey> {
+        spread(size)
+            .take(100_000)
+            .map(|index| Arn::parse(&arn(index)).unwrap().key())
             .collect()
+    }
+
+    /// All indices under `size`, a power of ten, one far from the other.
+    fn spread(size: usize) -> impl Iterator<Item = usize> {
+        std::iter::successors(Some(1), move |index| Some((index * 7_921 + 104_729) % size))
     }
 }
 
@@ -192,7 +208,7 @@ fn patterns(bencher: Bencher<'_, '_>, size: usize) {
     let others = (1..size).map(|index| rule(index, &format!("{}-*", arn(index + 10))));
     let last = rule(0, "acs:ram::1234567890123456:role/t*");
     let rules = rule_set(others.chain([last]));
-    let who = who();
+    let who = who(7);
     bencher.bench_local(|| rules.decide(black_box(&who)));
 }
 
@@ -231,7 +247,7 @@ fn review_in_and_out(bencher: Bencher<'_, '_>) {
         token.expose()
     );
     let rules = rule_set((0..1_000).map(|index| rule(index, &arn(index))));
-    let who = who();
+    let who = who(7);
     let decide = || -> Decision { rules.decide(&who) };
     bencher.bench_local(|| {
         let review = TokenReview::parse(black_box(body.as_bytes())).unwrap();

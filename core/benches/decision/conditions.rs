@@ -1,0 +1,101 @@
+//! Expressions in CEL: when a rule loads, and login after login.
+
+use super::*;
+
+const SHORT: &str = "identity.type == 'AssumedRoleUser'";
+/// About as much as anybody writes.
+const LONG: &str = "identity.type == 'AssumedRoleUser' && identity.roleName in ['ops', 'dev', 'team-7'] && identity.sessionName.split('@').size() == 1 && !identity.sessionName.startsWith('ci-')";
+const NEVER: &str = "identity.sessionName == 'bob'";
+
+/// A mapping with a condition to a rule.
+#[divan::bench]
+fn compile_short(bencher: Bencher<'_, '_>) {
+    compile(bencher, || conditional(0, SHORT));
+}
+
+#[divan::bench]
+fn compile_long(bencher: Bencher<'_, '_>) {
+    compile(bencher, || conditional(0, LONG));
+}
+
+/// The same rule without a condition.
+#[divan::bench]
+fn baseline_compile(bencher: Bencher<'_, '_>) {
+    compile(bencher, || mapping(0, &arn(7)));
+}
+
+/// An identity to a decision, when the rules for its ARN have conditions. Only the last one's holds.
+#[divan::bench(args = [1, 10, 100])]
+fn decide(bencher: Bencher<'_, '_>, size: usize) {
+    let others = (1..size).map(|index| conditional(index, NEVER));
+    bench(bencher, others.chain([conditional(size, SHORT)]));
+}
+
+/// One rule with a longer condition.
+#[divan::bench]
+fn decide_long(bencher: Bencher<'_, '_>) {
+    bench(bencher, [conditional(0, LONG)]);
+}
+
+/// One rule without a condition, with a template for the username and one group.
+#[divan::bench]
+fn baseline_decide(bencher: Bencher<'_, '_>) {
+    bench(bencher, [mapping(0, &arn(7))]);
+}
+
+/// The username by an expression, in place of the template.
+#[divan::bench]
+fn username(bencher: Bencher<'_, '_>) {
+    let expression = "'dev:' + identity.sessionName.lowerAscii()";
+    let mapping = Mapping {
+        username: String::new(),
+        username_expression: Some(expression.to_owned()),
+        ..mapping(0, &arn(7))
+    };
+    bench(bencher, [mapping]);
+}
+
+/// Two more groups by an expression.
+#[divan::bench]
+fn groups(bencher: Bencher<'_, '_>) {
+    let expression = "[identity.roleName, 'account-' + identity.accountId]";
+    let mapping = Mapping {
+        groups_expression: Some(expression.to_owned()),
+        ..mapping(0, &arn(7))
+    };
+    bench(bencher, [mapping]);
+}
+
+/// One validation of whoever is granted.
+#[divan::bench]
+fn validation(bencher: Bencher<'_, '_>) {
+    let expression =
+        "user.username.startsWith('dev:') && !user.groups.exists(g, g.startsWith('system:'))";
+    let validation = Validation::compile(expression, "names start `dev:`").unwrap();
+    let rules = rule_set([rule(0, &arn(7))].into_iter()).with_validations(vec![validation]);
+    grants(bencher, &rules);
+}
+
+fn compile(bencher: Bencher<'_, '_>, mapping: impl Fn() -> Mapping) {
+    bencher
+        .with_inputs(mapping)
+        .bench_local_values(|mapping| Rule::compile(mapping).unwrap());
+}
+
+fn conditional(index: usize, condition: &str) -> Mapping {
+    Mapping {
+        condition: Some(condition.to_owned()),
+        ..mapping(index, &arn(7))
+    }
+}
+
+fn bench(bencher: Bencher<'_, '_>, mappings: impl IntoIterator<Item = Mapping>) {
+    let compiled = |mapping| Rule::compile(mapping).unwrap();
+    grants(bencher, &rule_set(mappings.into_iter().map(compiled)));
+}
+
+fn grants(bencher: Bencher<'_, '_>, rules: &RuleSet) {
+    let who = who(7);
+    assert_eq!(rules.decide(&who).code(), "granted");
+    bencher.bench_local(|| rules.decide(black_box(&who)));
+}

@@ -1,0 +1,372 @@
+//! What an expression's tree tells before it runs.
+
+use std::collections::BTreeSet;
+
+use cel::IdedExpr;
+use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, LiteralValue, operators as op};
+
+use crate::arn::AccountId;
+
+/// A field of `identity` or `user`.
+pub(super) type Field<'t> = (&'t str, &'t str);
+
+/// Fields of `identity` of which one value belongs to one account.
+const OF_ONE_ACCOUNT: [&str; 6] = [
+    "accountId",
+    "arn",
+    "canonicalArn",
+    "userId",
+    "roleId",
+    "accessKeyId",
+];
+
+/// Fields of `identity` that are empty for the sessions of roles.
+const EMPTY_FOR_SESSIONS: [&str; 2] = ["userId", "userName"];
+
+/// Whether the condition `tree` holds only for identities of accounts that it names, which is told where comparisons
+/// with literals, joined by `&&`, `||`, `!` and `?:`, make it plain.
+pub(super) fn names_accounts(tree: &IdedExpr) -> bool {
+    needs_account(tree, true)
+}
+
+/// Whether `tree` comes to `outcome` only for identities of accounts that it names.
+fn needs_account(tree: &IdedExpr, outcome: bool) -> bool {
+    let call = match &tree.expr {
+        Expr::Literal(LiteralValue::Boolean(value)) => return *value.inner() != outcome,
+        Expr::Call(call) => call,
+        _ => return false,
+    };
+    match (operator(call), outcome) {
+        ((op::LOGICAL_NOT, [operand]), _) => needs_account(operand, !outcome),
+        ((op::LOGICAL_AND, [left, right]), true) | ((op::LOGICAL_OR, [left, right]), false) => {
+            needs_account(left, outcome) || needs_account(right, outcome)
+        }
+        ((op::LOGICAL_AND, [left, right]), false) | ((op::LOGICAL_OR, [left, right]), true) => {
+            needs_account(left, outcome) && needs_account(right, outcome)
+        }
+        ((op::CONDITIONAL, [condition, yes, no]), _) => {
+            (needs_account(condition, true) || needs_account(yes, outcome))
+                && (needs_account(condition, false) || needs_account(no, outcome))
+        }
+        ((op::EQUALS, [left, right]), true) | ((op::NOT_EQUALS, [left, right]), false) => {
+            (is_of_one_account(left) && is_some_text(right))
+                || (is_some_text(left) && is_of_one_account(right))
+        }
+        ((op::IN, [item, list]), true) => is_of_one_account(item) && is_list_of_texts(list),
+        (("startsWith", [prefix]), true) => {
+            let subject = call.target.as_deref().and_then(identity_field);
+            matches!(subject, Some("arn" | "canonicalArn")) && holds_account(prefix)
+        }
+        _ => false,
+    }
+}
+
+fn operator(call: &CallExpr) -> (&str, &[IdedExpr]) {
+    (&call.func_name, &call.args)
+}
+
+fn is_of_one_account(tree: &IdedExpr) -> bool {
+    identity_field(tree).is_some_and(|name| OF_ONE_ACCOUNT.contains(&name))
+}
+
+/// The field of `identity` that `tree` is, in lower case perhaps.
+fn identity_field(tree: &IdedExpr) -> Option<&str> {
+    match &tree.expr {
+        Expr::Call(call) if call.func_name == "lowerAscii" => {
+            call.target.as_deref().and_then(identity_field)
+        }
+        _ => match field(tree) {
+            Some(("identity", name)) => Some(name),
+            _ => None,
+        },
+    }
+}
+
+/// The field that `tree` is.
+pub(super) fn field(tree: &IdedExpr) -> Option<Field<'_>> {
+    match &tree.expr {
+        Expr::Select(select) if !select.test => match &select.operand.expr {
+            Expr::Ident(variable) => Some((variable, &select.field)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The text that `tree` is.
+pub(super) fn text(tree: &IdedExpr) -> Option<&str> {
+    match &tree.expr {
+        Expr::Literal(LiteralValue::String(text)) => Some(text.inner()),
+        _ => None,
+    }
+}
+
+/// Ids are empty for those who have none, whatever their account.
+fn is_some_text(tree: &IdedExpr) -> bool {
+    text(tree).is_some_and(|text| !text.is_empty())
+}
+
+fn is_list_of_texts(tree: &IdedExpr) -> bool {
+    match &tree.expr {
+        Expr::List(list) => list.elements.iter().all(is_some_text),
+        _ => false,
+    }
+}
+
+/// Whether `prefix` is the start of an ARN that reaches beyond its account.
+fn holds_account(prefix: &IdedExpr) -> bool {
+    text(prefix)
+        .and_then(|prefix| prefix.strip_prefix("acs:ram::")?.split_once(':'))
+        .is_some_and(|(account, _)| AccountId::parse(account).is_some())
+}
+
+/// Whether the string that `tree` gives, or one of the strings of its list, may start with what whoever assumes a role
+/// chooses: the session's name.
+pub(super) fn may_start_with_choice(tree: &IdedExpr) -> bool {
+    Starts { item: None }.with_choice(tree)
+}
+
+/// Looks at how strings start; inside a loop, with its variable and what is so of it.
+#[derive(Clone, Copy)]
+struct Starts<'t> {
+    item: Option<(&'t str, bool)>,
+}
+
+impl<'t> Starts<'t> {
+    fn with_choice(self, tree: &'t IdedExpr) -> bool {
+        match &tree.expr {
+            Expr::Select(_) => field(tree) == Some(("identity", "sessionName")),
+            Expr::Ident(name) => self.item.is_some_and(|(item, is_it)| item == name && is_it),
+            Expr::List(list) => list.elements.iter().any(|item| self.with_choice(item)),
+            Expr::Comprehension(body) => self.in_loop(body),
+            Expr::Call(call) => match (operator(call), call.target.as_deref()) {
+                ((op::ADD, [left, right]), None) => {
+                    let reaches_right = self.is_list(left) || may_be_empty(left);
+                    self.with_choice(left) || (reaches_right && self.with_choice(right))
+                }
+                ((op::CONDITIONAL, [_, yes, no]), None) => {
+                    self.with_choice(yes) || self.with_choice(no)
+                }
+                ((op::INDEX, [list, _]), None) => self.with_choice(list),
+                // The methods of strings and lists of strings keep the start, or a part of what followed it.
+                (_, Some(receiver)) => self.with_choice(receiver),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// `map` and `filter`, whose rounds add to the list that results.
+    fn in_loop(self, body: &'t ComprehensionExpr) -> bool {
+        let item = (&*body.iter_var, self.with_choice(&body.iter_range));
+        Starts { item: Some(item) }.with_choice(&body.loop_step)
+    }
+
+    fn is_list(self, tree: &'t IdedExpr) -> bool {
+        match &tree.expr {
+            Expr::List(_) | Expr::Comprehension(_) => true,
+            // Inside a loop: its variable, or the list that results.
+            Expr::Ident(name) => self.item.is_some_and(|(item, _)| item != name),
+            Expr::Call(call) => match operator(call) {
+                (op::ADD, [left, _]) => self.is_list(left),
+                (op::CONDITIONAL, [_, yes, _]) => self.is_list(yes),
+                (name, _) => name == "split",
+            },
+            _ => false,
+        }
+    }
+}
+
+/// Whether the string `tree` may be empty for the session of a role.
+fn may_be_empty(tree: &IdedExpr) -> bool {
+    text(tree) == Some("")
+        || matches!(field(tree), Some(("identity", name)) if EMPTY_FOR_SESSIONS.contains(&name))
+}
+
+/// What the string that `tree` gives starts with, whoever it is about.
+pub(super) fn literal_start(tree: &IdedExpr) -> &str {
+    match &tree.expr {
+        Expr::Call(call) => match operator(call) {
+            (op::ADD, [left, _]) => literal_start(left),
+            _ => "",
+        },
+        _ => text(tree).unwrap_or_default(),
+    }
+}
+
+/// The fields that `tree` reads, or asks for with `has`.
+pub(super) fn fields(tree: &IdedExpr) -> BTreeSet<Field<'_>> {
+    let mut fields = BTreeSet::new();
+    let mut rest = vec![tree];
+    while let Some(tree) = rest.pop() {
+        match &tree.expr {
+            Expr::Select(select) => match &select.operand.expr {
+                Expr::Ident(variable) => {
+                    fields.insert((variable.as_str(), select.field.as_str()));
+                }
+                _ => rest.push(&select.operand),
+            },
+            Expr::Call(call) => rest.extend(call.target.as_deref().into_iter().chain(&call.args)),
+            Expr::List(list) => rest.extend(&list.elements),
+            Expr::Comprehension(body) => rest.extend([
+                &body.iter_range,
+                &body.accu_init,
+                &body.loop_cond,
+                &body.loop_step,
+                &body.result,
+            ]),
+            // Others are refused when an expression is compiled, or read nothing.
+            Expr::Ident(_)
+            | Expr::Literal(_)
+            | Expr::Map(_)
+            | Expr::Struct(_)
+            | Expr::Unspecified => {}
+        }
+    }
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cel::{Expression, Kind};
+
+    #[test]
+    fn conditions_that_ask_for_an_account() {
+        for (condition, asks) in [
+            ("true", false),
+            ("false", true),
+            ("identity.accountId == '1'", true),
+            ("'1' == identity.accountId", true),
+            ("identity.accountId != '1'", false),
+            ("!(identity.accountId != '1')", true),
+            ("identity.accountId in ['1', '2']", true),
+            ("!(identity.accountId in ['1', '2'])", false),
+            ("identity.accountId in [identity.accountId]", false),
+            ("identity.accountId == identity.accountId", false),
+            ("identity.accountId.startsWith('1')", false),
+            ("identity.accountId > '1'", false),
+            ("identity.arn == 'acs:ram::1:user/a'", true),
+            (
+                "identity.canonicalArn.lowerAscii() == 'acs:ram::1:user/a'",
+                true,
+            ),
+            ("identity.canonicalArn.startsWith('acs:ram::1:role/')", true),
+            ("identity.canonicalArn.startsWith('acs:ram::1')", false),
+            ("identity.canonicalArn.startsWith('acs:ram::')", false),
+            ("identity.canonicalArn.startsWith('acs:ram:::')", false),
+            (
+                "!identity.canonicalArn.startsWith('acs:ram::1:role/')",
+                false,
+            ),
+            ("identity.canonicalArn.endsWith(':role/admin')", false),
+            ("identity.roleId == '3'", true),
+            ("identity.userId in ['3']", true),
+            ("identity.userId == ''", false),
+            ("identity.userId in ['3', '']", false),
+            ("identity.accessKeyId == 'LTAI'", true),
+            ("identity.roleName == 'admin'", false),
+            ("identity.sessionName.endsWith('@example.com')", false),
+            (
+                "identity.roleName == 'a' && identity.accountId == '1'",
+                true,
+            ),
+            (
+                "identity.roleName == 'a' || identity.accountId == '1'",
+                false,
+            ),
+            (
+                "identity.accountId == '1' || identity.accountId == '2'",
+                true,
+            ),
+            (
+                "!(identity.roleName == 'a' || identity.accountId != '1')",
+                true,
+            ),
+            (
+                "!(identity.roleName == 'a' && identity.accountId != '1')",
+                false,
+            ),
+            (
+                "identity.type == 'RAMUser' ? identity.accountId == '1' : false",
+                true,
+            ),
+            (
+                "identity.type == 'RAMUser' ? identity.accountId == '1' : true",
+                false,
+            ),
+            ("identity.accountId == '1' ? true : false", true),
+            ("identity.accountId == '1' ? false : true", false),
+            ("identity.accountId != '1' ? false : true", true),
+            ("has(identity.accountId)", false),
+        ] {
+            let expression = Expression::compile(condition, Kind::Condition).unwrap();
+            assert_eq!(names_accounts(expression.tree()), asks, "{condition}");
+        }
+    }
+
+    #[test]
+    fn names_that_start_with_a_choice() {
+        for (groups, may) in [
+            ("[identity.sessionName]", true),
+            ("['dev', identity.sessionName + '@x']", true),
+            ("['dev:' + identity.sessionName]", false),
+            ("['' + identity.sessionName]", true),
+            ("[identity.userName + identity.sessionName]", true),
+            ("[identity.roleName + identity.sessionName]", false),
+            ("[identity.roleName]", false),
+            ("['a'] + [identity.sessionName]", true),
+            ("['a'] + ['b'] + [identity.sessionName]", true),
+            (
+                "[(identity.type == 'RAMUser' ? 'u' : identity.sessionName) + '@x']",
+                true,
+            ),
+            ("[identity.sessionName == 'a' ? 'b' : 'c']", false),
+            (
+                "identity.type == 'RAMUser' ? ['u'] : [identity.sessionName]",
+                true,
+            ),
+            ("identity.sessionName.split('.')", true),
+            ("[identity.sessionName.split('@')[0]]", true),
+            (
+                "[identity.sessionName.lowerAscii().replace('@', '-')]",
+                true,
+            ),
+            ("['team:' + identity.sessionName.split('.')[0]]", false),
+            ("identity.sessionName.split('.').map(part, part)", true),
+            (
+                "identity.sessionName.split('.').map(part, 'team:' + part)",
+                false,
+            ),
+            (
+                "identity.sessionName.split('.').filter(part, part != '')",
+                true,
+            ),
+            (
+                "['a', 'b'].filter(name, identity.sessionName.contains(name))",
+                false,
+            ),
+            ("['a', 'b'].map(name, identity.sessionName + name)", true),
+            ("[['a', identity.sessionName].join('-')]", true),
+        ] {
+            let expression = Expression::compile(groups, Kind::Groups).unwrap();
+            assert_eq!(may_start_with_choice(expression.tree()), may, "{groups}");
+        }
+    }
+
+    #[test]
+    fn fields_are_found_everywhere() {
+        let source = "user.groups.all(g, g != identity.type) || size(user.username) > 3 || has(user.uid) || \
+                      identity.roleName in [identity.arn.lowerAscii()]";
+        let expression = Expression::compile(source, Kind::Validation).unwrap();
+        let expected = [
+            ("identity", "arn"),
+            ("identity", "roleName"),
+            ("identity", "type"),
+            ("user", "groups"),
+            ("user", "uid"),
+            ("user", "username"),
+        ];
+        assert_eq!(fields(expression.tree()), BTreeSet::from(expected));
+    }
+}

@@ -1,0 +1,45 @@
+//! Protected identities: those whose mapping in the file nothing else may override (`server.protect`).
+
+use std::collections::BTreeSet;
+
+use crate::arn::ArnKey;
+use crate::rules::mapping::{self, RuleError};
+use crate::rules::pattern::Pattern;
+use crate::rules::subject::Subject;
+
+/// The identities for which [`Backend::MountedFile`](crate::rules::Backend::MountedFile) answers first, wherever it
+/// stands in the order, and while other backends have not been read: break-glass roles, nodes.
+#[derive(Clone, Debug, Default)]
+pub struct Protected {
+    arns: BTreeSet<Box<str>>,
+    patterns: Vec<Pattern>,
+}
+
+impl Protected {
+    /// Protects whom `text` names: an ARN as mappings have it, or a pattern.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn protect(&mut self, text: &str) -> Result<(), RuleError> {
+        match mapping::named(text)? {
+            Subject::Arn(arn) => {
+                self.arns.insert(arn.key().as_str().into());
+            }
+            Subject::Pattern(pattern) => self.patterns.push(pattern),
+            Subject::Id(_) | Subject::Anyone => {}
+        }
+        Ok(())
+    }
+
+    /// Whether nobody is protected.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.arns.is_empty() && self.patterns.is_empty()
+    }
+
+    /// Whether the identity with the canonical ARN `key` is protected.
+    #[must_use]
+    pub fn protects(&self, key: &ArnKey) -> bool {
+        self.arns.contains(key.as_str()) || self.patterns.iter().any(|pattern| pattern.matches(key))
+    }
+}

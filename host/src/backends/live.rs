@@ -1,0 +1,252 @@
+//! The rules in effect: changed by the sources of mappings, read by requests without a lock.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ack_ram_core::rules::{Backend, BackendRules, Rule, RuleSet, Source};
+use ack_ram_core::time::UnixTime;
+use arc_swap::ArcSwap;
+
+/// How long the last good form of a mapping stays in effect after an edit broke it.
+pub const KEPT_SECONDS: i64 = 24 * 60 * 60;
+
+/// The rules of all backends, and what is known about how they came to be.
+///
+/// Sources change them one backend at a time; each change is in effect for requests when the call returns.
+pub struct LiveRules {
+    snapshot: ArcSwap<RuleSet>,
+    state: Mutex<State>,
+}
+
+struct State {
+    rules: RuleSet,
+    notes: BTreeMap<Backend, BackendNotes>,
+}
+
+/// What is known about the mappings of one backend, beside the rules themselves.
+#[derive(Clone, Debug, Default)]
+pub struct BackendNotes {
+    /// Of each rule in effect, by position.
+    pub in_effect: HashMap<String, Effect>,
+    /// Entries that are refused, by position, and why.
+    pub refused: BTreeMap<String, String>,
+    /// What keeps the source as a whole from being read; the rules are those of before.
+    pub trouble: Option<String>,
+}
+
+/// How long a rule has been in effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effect {
+    /// Since when, in this form.
+    pub since: UnixTime,
+    /// It is the last good form of an entry that a later edit broke.
+    pub kept: Option<Kept>,
+}
+
+/// Why a rule that is no longer written is still in effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// When the broken edit was seen.
+    pub since: UnixTime,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl Kept {
+    /// Whether a day has gone by.
+    #[must_use]
+    pub fn is_over(&self, now: UnixTime) -> bool {
+        now.seconds_since(self.since) >= KEPT_SECONDS
+    }
+}
+
+impl LiveRules {
+    /// Starts with `rules`, all of them in effect since `now`.
+    #[must_use]
+    pub fn new(rules: RuleSet, now: UnixTime) -> Self {
+        let notes = rules.backends().iter().map(|backend| {
+            let positions = backend
+                .rules()
+                .into_iter()
+                .map(|rule| &rule.source().position);
+            let in_effect = positions.map(|position| (position.clone(), Effect::new(now)));
+            let notes = BackendNotes {
+                in_effect: in_effect.collect(),
+                ..BackendNotes::default()
+            };
+            (backend.backend(), notes)
+        });
+        Self {
+            state: Mutex::new(State {
+                notes: notes.collect(),
+                rules: rules.clone(),
+            }),
+            snapshot: ArcSwap::from_pointee(rules),
+        }
+    }
+
+    /// The rules in effect now.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<RuleSet> {
+        self.snapshot.load_full()
+    }
+
+    /// Lets `change` edit the rules of `backend`, all at once for whoever logs in. `None` when this server does not
+    /// ask that backend.
+    pub fn change<T>(
+        &self,
+        backend: Backend,
+        change: impl FnOnce(&mut Edit<'_>) -> T,
+    ) -> Option<T> {
+        let mut state = self.lock();
+        let mut rules = state.rules.clone();
+        let mut edit = Edit {
+            rules: rules.backend_mut(backend)?,
+            notes: state.notes.entry(backend).or_default(),
+        };
+        let result = change(&mut edit);
+        state.rules = rules.clone();
+        self.snapshot.store(Arc::new(rules));
+        Some(result)
+    }
+
+    /// Lets `change` make other rules of all of them: how names are reserved, validated, protected, scrubbed.
+    pub fn reconfigure(&self, change: impl FnOnce(&RuleSet) -> RuleSet) {
+        let mut state = self.lock();
+        state.rules = change(&state.rules);
+        self.snapshot.store(Arc::new(state.rules.clone()));
+    }
+
+    /// Takes back what has been kept for a day since a broken edit. Which rules those were.
+    pub fn expire(&self, now: UnixTime) -> Vec<Source> {
+        let backends: Vec<Backend> = self.lock().notes.keys().copied().collect();
+        let expired = backends.into_iter().filter_map(|backend| {
+            if !self.lock().notes.get(&backend)?.has_expired(now) {
+                return None;
+            }
+            self.change(backend, |edit| edit.expire(now))
+        });
+        expired.flatten().collect()
+    }
+
+    /// What `look` sees in the rules of each backend and in what is known about them. Sources wait meanwhile; requests
+    /// do not.
+    #[must_use]
+    pub fn inspect<T>(&self, look: impl Fn(&BackendRules, &BackendNotes) -> T) -> Vec<T> {
+        let state = self.lock();
+        let nothing = BackendNotes::default();
+        let backends = state.rules.backends().iter();
+        backends
+            .map(|rules| look(rules, state.notes.get(&rules.backend()).unwrap_or(&nothing)))
+            .collect()
+    }
+
+    /// A change that panicked has published no rules.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Effect {
+    fn new(since: UnixTime) -> Self {
+        Self { since, kept: None }
+    }
+}
+
+impl BackendNotes {
+    fn has_expired(&self, now: UnixTime) -> bool {
+        let mut kept = self
+            .in_effect
+            .values()
+            .filter_map(|effect| effect.kept.as_ref());
+        kept.any(|kept| kept.is_over(now))
+    }
+}
+
+/// The rules of one backend, while a source changes them.
+pub struct Edit<'a> {
+    rules: &'a mut BackendRules,
+    notes: &'a mut BackendNotes,
+}
+
+impl Edit<'_> {
+    /// The rules as they are now.
+    #[must_use]
+    pub fn rules(&self) -> &BackendRules {
+        self.rules
+    }
+
+    /// Puts `rule` in effect, in place of what is at its position.
+    pub fn apply(&mut self, rule: Rule, now: UnixTime) {
+        let position = rule.source().position.clone();
+        self.notes.refused.remove(&position);
+        self.notes.in_effect.insert(position, Effect::new(now));
+        self.rules.apply(rule);
+    }
+
+    /// The entry at `position` is broken, for `reason`. What it last was stays in effect, for a day. Whether it was
+    /// anything.
+    pub fn keep(&mut self, position: &str, reason: &str, now: UnixTime) -> bool {
+        self.notes
+            .refused
+            .insert(position.to_owned(), reason.to_owned());
+        let Some(effect) = self.notes.in_effect.get_mut(position) else {
+            return false;
+        };
+        // A second broken edit does not make it stay longer.
+        let since = effect.kept.as_ref().map_or(now, |kept| kept.since);
+        let reason = reason.to_owned();
+        effect.kept = Some(Kept { since, reason });
+        true
+    }
+
+    /// The entry at `position` is refused, for `reason`, and nothing of it is in effect.
+    pub fn refuse(&mut self, position: &str, reason: &str) {
+        self.delete(position);
+        self.notes
+            .refused
+            .insert(position.to_owned(), reason.to_owned());
+    }
+
+    /// The entry at `position` is gone. Whether it was in effect.
+    pub fn delete(&mut self, position: &str) -> bool {
+        self.notes.refused.remove(position);
+        self.notes.in_effect.remove(position);
+        self.rules.delete(position)
+    }
+
+    /// All at once, `rules` are those of the backend, with `notes` about them.
+    pub fn replace(&mut self, rules: BackendRules, notes: BackendNotes) {
+        *self.rules = rules;
+        *self.notes = notes;
+    }
+
+    /// Everything that the source holds has been applied.
+    pub fn mark_read(&mut self) {
+        self.rules.mark_read();
+    }
+
+    /// What keeps the source from being read; `None` when nothing does.
+    pub fn set_trouble(&mut self, trouble: Option<String>) {
+        self.notes.trouble = trouble;
+    }
+
+    fn expire(&mut self, now: UnixTime) -> Vec<Source> {
+        let is_over = |effect: &Effect| effect.kept.as_ref().is_some_and(|kept| kept.is_over(now));
+        let in_effect = self.notes.in_effect.iter();
+        let positions: Vec<String> = in_effect
+            .filter(|(_, effect)| is_over(effect))
+            .map(|(position, _)| position.clone())
+            .collect();
+        let expired = positions.into_iter().map(|position| {
+            // Why it was refused stays, for whoever asks.
+            self.notes.in_effect.remove(&position);
+            self.rules.delete(&position);
+            Source {
+                backend: self.rules.backend(),
+                position,
+            }
+        });
+        expired.collect()
+    }
+}

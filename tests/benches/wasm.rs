@@ -1,0 +1,139 @@
+//! What a login costs in WebAssembly, as a ratio to native code: the same function, the same JSON in, the same JSON out.
+//! The figures, and how to get them, are in `core/benches/README.md`.
+//!
+//! Native and wasm take turns, so that whatever else the machine does hits both.
+
+use std::fmt;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use ack_ram_tests::vectors;
+use ack_ram_tests::wasm_guest::{Guest, load};
+use serde_json::{Map, Value};
+
+const ROUNDS: usize = 101;
+/// How long one side runs in a round, about: shorter than what a scheduler gives.
+const TURN: Duration = Duration::from_millis(1);
+/// How many runs are made between two looks at the clock.
+const BATCH: u32 = 5;
+
+/// Logins of the vectors that stand for the others.
+const LOGINS: [&str; 5] = [
+    "role by exact ARN",
+    "pattern role/dev-* and role dev-a",
+    "condition identity.roleName == 'Dev'",
+    "groups by expression, after the written ones",
+    "near miss: another path",
+];
+
+/// Tokens of two lengths: what is between them costs nothing but their bytes.
+const SHORT: usize = 1_024;
+const LONG: usize = 8 * SHORT;
+
+fn main() {
+    let mut guest = Guest::new(&load("ACK_RAM_CORE_WASM"));
+    let vectors = vectors::logins();
+    let login = |name: &str| -> Map<String, Value> {
+        let case = vectors.iter().find(|case| case.name == name);
+        case.expect("a login of the vectors").login.clone()
+    };
+    let mut time = |login: Map<String, Value>| {
+        let input = Value::from(login).to_string();
+        measure(&mut guest, input.as_bytes())
+    };
+
+    let exact = login(LOGINS[0]);
+    let hash = {
+        // Both are refused for how they start: the first after it was hashed, the second unhashed.
+        let mut byte = |prefix: &str| {
+            let long = time(with_token(&exact, prefix, LONG));
+            let short = time(with_token(&exact, prefix, SHORT));
+            long.combine(short, |long, short| (long - short) / (LONG - SHORT) as f64)
+        };
+        let (hashed, unhashed) = (byte("k8s-ack-v9."), byte("k8s-not-ours."));
+        let bytes = hashed_bytes(exact["token"].as_str().expect("a token"));
+        hashed.combine(unhashed, |hashed, unhashed| (hashed - unhashed) * bytes)
+    };
+
+    println!("{:<46}{:>24}{:>26}", "", "all", "hashing apart");
+    let columns = ["native", "wasm", "ratio"].map(|name| format!("{name:>8}"));
+    println!("{:<46}{}  {}", "", columns.concat(), columns.concat());
+    println!("{:<46}{hash}", "SHA-256 of the token");
+    let show = |name: &str, all: Cost| {
+        let apart = all.combine(hash, |all, hash| all - hash);
+        println!("{name:<46}{all}  {apart}");
+    };
+    for name in LOGINS {
+        show(name, time(login(name)));
+    }
+    let mut unsent = exact.clone();
+    unsent.remove("sts");
+    show("the first, until STS is called", time(unsent));
+}
+
+/// Microseconds for one run on each side.
+#[derive(Clone, Copy)]
+struct Cost {
+    native: f64,
+    wasm: f64,
+}
+
+impl Cost {
+    fn combine(self, other: Self, operation: impl Fn(f64, f64) -> f64) -> Self {
+        Self {
+            native: operation(self.native, other.native),
+            wasm: operation(self.wasm, other.wasm),
+        }
+    }
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { native, wasm } = self;
+        write!(f, "{native:>8.2}{wasm:>8.2}{:>8.2}", wasm / native)
+    }
+}
+
+/// The medians of many turns.
+fn measure(guest: &mut Guest, input: &[u8]) -> Cost {
+    assert_eq!(guest.run(input), ack_ram_core_wasm::run(input));
+    let mut native = Vec::new();
+    let mut wasm = Vec::new();
+    for _ in 0..ROUNDS {
+        native.push(turn(|| ack_ram_core_wasm::run(black_box(input))));
+        wasm.push(turn(|| guest.run(black_box(input))));
+    }
+    Cost {
+        native: median(native),
+        wasm: median(wasm),
+    }
+}
+
+/// Microseconds for one `run`.
+fn turn(mut run: impl FnMut() -> Vec<u8>) -> f64 {
+    let start = Instant::now();
+    let mut runs = 0;
+    while start.elapsed() < TURN {
+        for _ in 0..BATCH {
+            black_box(run());
+        }
+        runs += BATCH;
+    }
+    start.elapsed().as_secs_f64() * 1e6 / f64::from(runs)
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+fn with_token(login: &Map<String, Value>, prefix: &str, length: usize) -> Map<String, Value> {
+    let mut login = login.clone();
+    login.insert("token".to_owned(), format!("{prefix:A<length$}").into());
+    login
+}
+
+/// How many bytes SHA-256 goes through for `text`: whole blocks of 64, the length and a mark among them.
+fn hashed_bytes(text: &str) -> f64 {
+    ((text.len() + 9).div_ceil(64) * 64) as f64
+}

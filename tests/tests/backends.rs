@@ -1,0 +1,208 @@
+//! Several backends: who answers, while one of them has not been read, and for whom the file answers first.
+
+use ack_ram_core::access_key::AccessKeyId;
+use ack_ram_core::arn::Arn;
+use ack_ram_core::decision::{Denial, NoUser};
+use ack_ram_core::identity::Identity;
+use ack_ram_core::rules::{
+    Age, Backend, BackendRules, Globs, Mapping, Protected, Rule, RuleError, RuleSet, Source,
+};
+
+const ALICE: &str = "acs:ram::1:user/alice";
+
+fn identity(arn: &str) -> Identity {
+    Identity {
+        arn: Arn::parse(arn).unwrap(),
+        user_id: "200000000000000001".into(),
+        access_key_id: AccessKeyId::parse("LTAI5tFakeAccessKeyId001").unwrap(),
+    }
+}
+
+fn mapping(backend: Backend, position: &str, arn: &str, username: &str) -> Mapping {
+    let source = Source {
+        backend,
+        position: position.to_owned(),
+    };
+    Mapping {
+        globs: Globs::Wildcards,
+        ..Mapping::exact(source, Age::Place(0), arn, username, Vec::new())
+    }
+}
+
+/// Rules of `backend`: `(arn, username)`.
+fn rules(backend: Backend, is_read: bool, entries: &[(&str, &str)]) -> BackendRules {
+    let mut rules = if is_read {
+        BackendRules::new(backend)
+    } else {
+        BackendRules::unread(backend)
+    };
+    for (place, (arn, username)) in entries.iter().enumerate() {
+        rules.apply(Rule::compile(mapping(backend, &place.to_string(), arn, username)).unwrap());
+    }
+    rules
+}
+
+/// The username, or why there is none.
+fn answer(rules: &RuleSet, arn: &str) -> String {
+    match rules.explain(&identity(arn)).1 {
+        Ok(user) => user.username,
+        Err(NoUser::Denied(Denial::NotMapped)) => "not mapped".to_owned(),
+        Err(NoUser::NotRead(backend)) => format!("{backend} not read"),
+        Err(NoUser::Denied(denial)) => panic!("{denial:?}"),
+    }
+}
+
+#[test]
+fn a_later_backend_does_not_speak_for_one_that_is_not_read() {
+    use Backend::{Crd, MountedFile};
+    let file = || rules(MountedFile, true, &[(ALICE, "file")]);
+    let objects = |is_read| rules(Crd, is_read, &[(ALICE, "object")]);
+    for (backends, expected) in [
+        (vec![objects(false), file()], "CRD not read"),
+        (vec![objects(true), file()], "object"),
+        (vec![file(), objects(false)], "file"),
+        (vec![rules(Crd, true, &[]), file()], "file"),
+        (vec![rules(Crd, false, &[]), file()], "CRD not read"),
+        (
+            vec![rules(MountedFile, true, &[]), objects(false)],
+            "CRD not read",
+        ),
+        (vec![rules(MountedFile, true, &[])], "not mapped"),
+    ] {
+        let set = RuleSet::new(backends, [].into());
+        assert_eq!(answer(&set, ALICE), expected);
+    }
+}
+
+#[test]
+fn once_read_it_answers_and_stays_read() {
+    let mut set = RuleSet::new(
+        vec![rules(Backend::Crd, false, &[(ALICE, "object")])],
+        [].into(),
+    );
+    assert_eq!(answer(&set, ALICE), "CRD not read");
+    let objects = set.backend_mut(Backend::Crd).unwrap();
+    objects.mark_read();
+    assert_eq!(answer(&set, ALICE), "object");
+    set.backend_mut(Backend::Crd).unwrap().reset();
+    assert_eq!(answer(&set, ALICE), "not mapped");
+}
+
+#[test]
+fn the_file_answers_first_for_whom_it_protects() {
+    use Backend::{Crd, MountedFile};
+    let root = "acs:ram::1:root";
+    let node = "acs:ram::1:role/node-7";
+    for (protect, is_read, arn, expected) in [
+        (vec![ALICE], true, ALICE, "file"),
+        (vec![ALICE], false, ALICE, "file"),
+        (vec!["ACS:RAM::1:User/Alice"], true, ALICE, "file"),
+        (vec!["acs:ram::1:user/a*"], true, ALICE, "file"),
+        (vec!["acs:ram::2:user/a*", node], true, ALICE, "object"),
+        (
+            vec!["acs:ram::2:user/a*", node],
+            false,
+            ALICE,
+            "CRD not read",
+        ),
+        (vec![], true, ALICE, "object"),
+        // The file says nothing of the node, so there is nothing to protect.
+        (vec![node], true, node, "object"),
+        (vec![node], false, node, "CRD not read"),
+        (vec![root], true, root, "not mapped"),
+    ] {
+        let mut protected = Protected::default();
+        for text in &protect {
+            protected.protect(text).unwrap();
+        }
+        let set = RuleSet::new(
+            vec![
+                rules(Crd, is_read, &[(ALICE, "object"), (node, "object")]),
+                rules(MountedFile, true, &[(ALICE, "file")]),
+            ],
+            [].into(),
+        )
+        .with_protected(protected);
+        assert_eq!(answer(&set, arn), expected, "{protect:?} {arn}");
+        let (explanation, _) = set.explain(&identity(arn));
+        assert_eq!(explanation.protected, expected == "file", "{protect:?}");
+    }
+}
+
+#[test]
+fn who_is_protected_is_checked() {
+    for text in [
+        "",
+        "alice",
+        "acs:ram::*:user/alice",
+        "acs:ram::1:assumed-role/r/s",
+    ] {
+        assert!(Protected::default().protect(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_session_is_its_role_where_go_reads_it_so() {
+    let text = "acs:ram::1:assumed-role/Admin/alice";
+    for (backend, is_role) in [
+        (Backend::Crd, true),
+        (Backend::DynamicFile, true),
+        (Backend::MountedFile, false),
+        (Backend::ConfigMap, false),
+    ] {
+        match Rule::compile(mapping(backend, "m", text, "admin")) {
+            Ok(rule) => {
+                assert!(is_role, "{backend}");
+                assert_eq!(rule.subject().to_string(), "acs:ram::1:role/Admin");
+            }
+            Err(RuleError::AssumedRole { role }) => {
+                assert!(!is_role, "{backend}");
+                assert_eq!(role, "acs:ram::1:role/Admin");
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn rivals_and_winners() {
+    let mut objects = BackendRules::new(Backend::Crd);
+    let place = |place, position: &str, arn: &str| Mapping {
+        age: Age::Place(place),
+        ..mapping(Backend::Crd, position, arn, "u")
+    };
+    let conditional = Mapping {
+        condition: Some("identity.accountId == '1'".to_owned()),
+        ..place(0, "conditional", ALICE)
+    };
+    for mapping in [
+        conditional,
+        place(1, "first", "acs:ram::1:user/Alice"),
+        place(2, "second", "acs:ram::1:user/ALICE"),
+        place(3, "other", "acs:ram::2:user/alice"),
+        place(4, "pattern", "acs:ram::1:user/a*"),
+        place(5, "same-pattern", "acs:ram::1:user/A*"),
+        place(6, "other-pattern", "acs:ram::1:user/b*"),
+    ] {
+        objects.apply(Rule::compile(mapping).unwrap());
+    }
+    let positions = |rules: Vec<&Rule>| -> Vec<String> {
+        let position = |rule: &&Rule| rule.source().position.clone();
+        rules.iter().map(position).collect()
+    };
+    for (position, rivals, winner) in [
+        ("conditional", vec!["first", "second"], None),
+        ("first", vec!["conditional", "second"], None),
+        ("second", vec!["conditional", "first"], Some("first")),
+        ("other", vec![], None),
+        ("pattern", vec!["same-pattern"], None),
+        ("same-pattern", vec!["pattern"], Some("pattern")),
+        ("other-pattern", vec![], None),
+        ("nothing", vec![], None),
+    ] {
+        assert_eq!(positions(objects.rivals(position)), rivals, "{position}");
+        let answers = objects.winner_over(position);
+        let answers = answers.map(|rule| rule.source().position.as_str());
+        assert_eq!(answers, winner, "{position}");
+    }
+}
