@@ -54,7 +54,7 @@ impl Identifier {
                 decision: Decision::from_sts_error(fingerprint, error),
                 cause: match answer {
                     Answer::Unreachable(cause) => Some(cause),
-                    Answer::Response { .. } | Answer::TimedOut | Answer::TooLarge => None,
+                    Answer::Response { .. } | Answer::TimedOut | Answer::TooLarge { .. } => None,
                 },
             })
         })

@@ -12,5 +12,6 @@ mod files;
 pub mod kubeconfig;
 pub mod kubernetes;
 pub mod logging;
+pub mod metrics;
 pub mod server;
 pub mod sts;

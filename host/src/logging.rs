@@ -11,6 +11,10 @@ use crate::env::Variables;
 /// The variable that says what is logged: a level, or directives such as `warn,ack_ram_authenticator=debug`.
 pub const FILTER_VARIABLE: &str = "ACK_RAM_AUTHENTICATOR_LOG";
 
+/// What is logged unless [`FILTER_VARIABLE`] says otherwise. What these libraries say of a failure, this program says,
+/// too, with what to do about it.
+const STANDARD: &str = "info,kube_client=off,kube_runtime=off";
+
 /// How a line of the log is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -28,7 +32,7 @@ pub enum Format {
 pub fn start(format: Format, variables: &Variables<'_>) -> Result<(), ParseError> {
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
-        .parse(variables(FILTER_VARIABLE).unwrap_or_default())?;
+        .parse(variables(FILTER_VARIABLE).unwrap_or_else(|| STANDARD.to_owned()))?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

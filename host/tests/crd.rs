@@ -1,16 +1,24 @@
-//! The files in `deploy/` about `RAMIdentityMapping`: the definition is that of the Rust type, and the examples hold.
+//! `RAMIdentityMapping`: the definition in `deploy/` is that of the Rust type, the examples there hold, and so does what
+//! `tests/vectors/mapping-objects.json` says of objects.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use ack_ram_authenticator::kubernetes::mapping::RamIdentityMapping;
+use ack_ram_authenticator::kubernetes::object::MappingObject;
 use kube::CustomResourceExt as _;
+use regex::Regex;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 /// Set by `cargo xtask crd`: write the definition instead of comparing it.
 const WRITE: &str = "ACK_RAM_WRITE_CRD";
 
 fn deploy(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(file)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../deploy")
+        .join(file)
 }
 
 #[test]
@@ -30,4 +38,117 @@ fn the_definition_is_that_of_the_type() {
         "{} is not that of host/src/kubernetes/mapping.rs; run `cargo xtask crd`",
         path.display()
     );
+}
+
+#[test]
+fn the_examples_are_mappings() {
+    let examples = fs::read_to_string(deploy("example-ramidentitymapping.yaml")).unwrap();
+    let examples: Vec<Value> = serde_saphyr::from_multiple(&examples).unwrap();
+    assert_eq!(examples.len(), 6);
+    for example in examples {
+        let object: MappingObject = serde_json::from_value(example.clone()).unwrap();
+        if let Err(error) = object.rule() {
+            panic!("{}: {error}", object.name());
+        }
+        // Nothing of it is unknown to the definition, which would drop it.
+        let typed: RamIdentityMapping = serde_json::from_value(example.clone()).unwrap();
+        assert_eq!(serde_json::to_value(typed).unwrap(), example);
+    }
+}
+
+/// An object, and who refuses it. What the API server refuses is checked where there is one.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Case {
+    what: String,
+    spec: Value,
+    /// A part of the API server's message.
+    api_server_refuses: Option<String>,
+    /// A part of this server's.
+    server_refuses: Option<String>,
+}
+
+fn cases() -> Vec<Case> {
+    let vectors = include_str!("../../tests/vectors/mapping-objects.json");
+    serde_json::from_str(vectors).unwrap()
+}
+
+#[test]
+fn objects_are_read_as_the_vectors_say() {
+    for case in cases() {
+        let object = json!({"metadata": {"name": "one"}, "spec": case.spec});
+        let object: MappingObject = serde_json::from_value(object).unwrap();
+        match (object.rule(), &case.server_refuses) {
+            (Ok(_), None) => {}
+            (Err(error), Some(part)) if error.to_string().contains(part) => {}
+            (result, expected) => panic!("{}: {result:?}, not {expected:?}", case.what),
+        }
+    }
+}
+
+#[test]
+fn what_the_api_server_lets_through_is_refused_only_for_go_or_for_cel() {
+    for case in cases() {
+        if case.api_server_refuses.is_some() || case.server_refuses.is_none() {
+            continue;
+        }
+        let is_of_go = case.spec["arn"] != "";
+        let refused = case.server_refuses.unwrap();
+        assert!(
+            is_of_go || refused.starts_with('`'),
+            "{}: the schema can refuse it: {refused}",
+            case.what
+        );
+    }
+}
+
+/// The rules of the definition that are one regular expression each, against the parsers of `core`.
+#[test]
+fn patterns_agree_with_the_templates_of_core() {
+    use ack_ram_core::rules::template::{Template, TemplateError};
+    let definition = serde_json::to_value(RamIdentityMapping::crd()).unwrap();
+    let rules = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+        ["properties"]["username"]["x-kubernetes-validations"];
+    let regexes: Vec<Regex> = rules
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| {
+            let rule = rule["rule"].as_str().unwrap();
+            let regex = rule
+                .strip_prefix("self.matches(r'")
+                .and_then(|rule| rule.strip_suffix("')"))
+                .unwrap();
+            Regex::new(regex).unwrap()
+        })
+        .collect();
+    assert_eq!(regexes.len(), 2);
+    let parts = [
+        "{",
+        "}",
+        "{{",
+        "}}",
+        "a",
+        "AccountID",
+        "SessionName",
+        "SessionNameRaw",
+        "UserName",
+        "\n",
+        "é",
+    ];
+    let mut texts = vec![String::new()];
+    for _ in 0..4 {
+        let longer = texts
+            .iter()
+            .flat_map(|text| parts.map(|part| format!("{text}{part}")));
+        texts = longer.collect();
+        for text in &texts {
+            let taken = regexes.iter().all(|regex| regex.is_match(text));
+            let expected = match Template::parse(text) {
+                Ok(_) | Err(TemplateError::ReservedWithCallersChoice(_)) => true,
+                Err(_) => false,
+            };
+            assert_eq!(taken, expected, "{text:?}");
+        }
+    }
 }

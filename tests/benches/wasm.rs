@@ -17,11 +17,14 @@ const TURN: Duration = Duration::from_millis(1);
 /// How many runs are made between two looks at the clock.
 const BATCH: u32 = 5;
 
+const EXACT: &str = "role by exact ARN";
+
 /// Logins of the vectors that stand for the others.
-const LOGINS: [&str; 5] = [
-    "role by exact ARN",
-    "pattern role/dev-* and role dev-a",
+const LOGINS: [&str; 6] = [
+    "refused: SignatureDoesNotMatch with 400",
     "condition identity.roleName == 'Dev'",
+    "pattern role/dev-* and role dev-a",
+    EXACT,
     "groups by expression, after the written ones",
     "near miss: another path",
 ];
@@ -42,7 +45,7 @@ fn main() {
         measure(&mut guest, input.as_bytes())
     };
 
-    let exact = login(LOGINS[0]);
+    let exact = login(EXACT);
     let hash = {
         // Both are refused for how they start: the first after it was hashed, the second unhashed.
         let mut byte = |prefix: &str| {
@@ -63,12 +66,12 @@ fn main() {
         let apart = all.combine(hash, |all, hash| all - hash);
         println!("{name:<46}{all}  {apart}");
     };
+    let mut unsent = exact.clone();
+    unsent.remove("sts");
+    show("any, until STS is called", time(unsent));
     for name in LOGINS {
         show(name, time(login(name)));
     }
-    let mut unsent = exact.clone();
-    unsent.remove("sts");
-    show("the first, until STS is called", time(unsent));
 }
 
 /// Microseconds for one run on each side.

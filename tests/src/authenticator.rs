@@ -81,6 +81,11 @@ impl Authenticator {
         self.process.pid()
     }
 
+    /// Ends it without notice.
+    pub fn kill(mut self) {
+        self.process.kill();
+    }
+
     /// Asks it to end, as an init system does, and waits until it has.
     pub fn stop(mut self) -> Result<ExitStatus, WaitError> {
         self.process.stop(STOP_LIMIT)

@@ -3,8 +3,10 @@
 
 pub mod authenticator;
 pub mod cluster;
+pub mod exposition;
 pub mod ports;
 pub mod process;
+pub mod proxy;
 pub mod sts;
 pub mod tools;
 pub mod vectors;

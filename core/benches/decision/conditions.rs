@@ -1,5 +1,7 @@
 //! Expressions in CEL: when a rule loads, and login after login.
 
+use ack_ram_core::rules::Validation;
+
 use super::*;
 
 const SHORT: &str = "identity.type == 'AssumedRoleUser'";

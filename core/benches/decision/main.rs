@@ -24,9 +24,7 @@ use ack_ram_core::identity::Identity;
 use ack_ram_core::login::{AwaitingSts, Step, VerifiedIdentity, begin};
 use ack_ram_core::policy::Policy;
 use ack_ram_core::review::{ReviewVersion, TokenReview, answer};
-use ack_ram_core::rules::{
-    Age, Backend, BackendRules, Globs, Mapping, Rule, RuleSet, Source, Validation,
-};
+use ack_ram_core::rules::{Age, Backend, BackendRules, Globs, Mapping, Rule, RuleSet, Source};
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::{AccessKey, token_v2};
 use ack_ram_core::sts::StsReply;

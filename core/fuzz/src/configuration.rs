@@ -27,9 +27,9 @@ pub fn configuration(input: &[u8]) {
     let _ = config::load_client(&sources);
 }
 
-/// One line that begins with the place. What it quotes of the file may be of any characters but line feeds.
+/// One line that begins with the place, without control characters whatever it quotes of the file.
 #[track_caller]
 fn check_message(message: &str) {
     assert!(!message.trim().is_empty(), "nothing is said");
-    assert!(!message.contains('\n'), "{message:?}");
+    assert!(!message.contains(char::is_control), "{message:?}");
 }

@@ -139,6 +139,14 @@ impl BackendRules {
         self.accounts.get(account.as_str()).is_some()
     }
 
+    /// The accounts that `mapAccounts` names, in their order.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<&AccountId> {
+        let mut accounts: Vec<&AccountId> = self.accounts.values().collect();
+        accounts.sort_unstable();
+        accounts
+    }
+
     /// Whether a rule names exactly this ARN.
     #[must_use]
     pub fn maps_arn(&self, arn: &ArnKey) -> bool {
@@ -183,14 +191,15 @@ impl BackendRules {
             Subject::Pattern(pattern) => self.patterns.get(pattern.account().as_str()),
             Subject::Anyone => None,
         };
-        let subject = rule.subject().to_string();
+        // Patterns are kept by account; the others have their subject as their key.
+        let is_alike = |peer: &Rule| match (peer.subject(), rule.subject()) {
+            (Subject::Pattern(one), Subject::Pattern(other)) => one.is_alike(other),
+            _ => true,
+        };
         peers
             .into_iter()
             .flat_map(Ranked::iter)
-            .filter(|peer| {
-                peer.source().position != position
-                    && peer.subject().to_string().eq_ignore_ascii_case(&subject)
-            })
+            .filter(|peer| peer.source().position != position && is_alike(peer))
             .collect()
     }
 

@@ -239,6 +239,20 @@ impl Rule {
         self.naming.written()
     }
 
+    /// The fields of [`Mapping`] that are expressions, as they are called where rules are written.
+    #[must_use]
+    pub fn expressions(&self) -> Vec<&'static str> {
+        let (username, groups) = self.naming.is_expression();
+        [
+            ("match", self.has_condition()),
+            ("usernameExpression", username),
+            ("groupsExpression", groups),
+        ]
+        .into_iter()
+        .filter_map(|(field, is_there)| is_there.then_some(field))
+        .collect()
+    }
+
     /// Smaller is older; no two rules of one backend are equal.
     pub(crate) fn rank(&self) -> (Age, &str) {
         (self.age, &self.source.position)

@@ -103,6 +103,12 @@ impl Naming {
         (&self.written_username, &self.written_groups)
     }
 
+    /// Whether an expression gives the username, and whether one gives further groups.
+    pub(super) fn is_expression(&self) -> (bool, bool) {
+        let username = matches!(self.username, Username::Expression(_));
+        (username, self.groups_expression.is_some())
+    }
+
     /// The names for `identity`; groups as written, then those of the expression that are not among them.
     pub(super) fn names(&self, identity: &Identity) -> Result<Names, NameError> {
         let username = match &self.username {

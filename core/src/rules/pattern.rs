@@ -82,6 +82,11 @@ impl Pattern {
         text.contains(['*', '?'])
     }
 
+    /// Whether both match the same: they differ in case at most.
+    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+        self.text.eq_ignore_ascii_case(&other.text)
+    }
+
     /// Parses `text`.
     ///
     /// # Errors

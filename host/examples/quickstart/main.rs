@@ -10,6 +10,7 @@ mod page;
 use std::error::Error;
 use std::path::Path;
 
+use ack_ram_authenticator::backends::mounted_file::Inputs;
 use ack_ram_authenticator::config::{self, ConfigFile, Overrides, Sources};
 use ack_ram_authenticator::env;
 use ack_ram_authenticator::server::Server;
@@ -128,13 +129,18 @@ server:
     );
     let file = folder.join("config.yaml");
     std::fs::write(&file, config)?;
+    let inputs = Inputs {
+        file: Some(file.clone()),
+        overrides: Overrides::default(),
+        // The demonstration does not depend on what is set around it.
+        variables: |_| None,
+    };
     let config = config::load(&Sources {
         file: Some(ConfigFile::Path(&file)),
-        overrides: &Overrides::default(),
-        // The demonstration does not depend on what is set around it.
-        variables: &|_| None,
+        overrides: &inputs.overrides,
+        variables: &inputs.variables,
     })?;
-    Ok(Server::start(config).await?)
+    Ok(Server::start(config, inputs).await?)
 }
 
 fn token(key: &AccessKey) -> Result<Secret, Box<dyn Error + Send + Sync>> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{Backend, BackendRules, Rule, RuleSet, Source};
 use ack_ram_core::time::UnixTime;
 use arc_swap::ArcSwap;
@@ -28,10 +29,14 @@ struct State {
 pub struct BackendNotes {
     /// Of each rule in effect, by position.
     pub in_effect: HashMap<String, Effect>,
+    /// The accounts that `mapAccounts` names, by position.
+    pub accounts: HashMap<String, AccountId>,
     /// Entries that are refused, by position, and why.
     pub refused: BTreeMap<String, String>,
     /// What keeps the source as a whole from being read; the rules are those of before.
     pub trouble: Option<String>,
+    /// `trouble` quotes what the source holds, so not everybody may read it.
+    pub trouble_quotes: bool,
 }
 
 /// How long a rule has been in effect.
@@ -110,11 +115,24 @@ impl LiveRules {
         Some(result)
     }
 
-    /// Lets `change` make other rules of all of them: how names are reserved, validated, protected, scrubbed.
-    pub fn reconfigure(&self, change: impl FnOnce(&RuleSet) -> RuleSet) {
+    /// Lets `reconfigure` make other rules of all of them, how names are reserved, validated, protected, scrubbed; and
+    /// `change` edit those of `backend`, if this server asks it. For whoever logs in, both at once.
+    pub fn reconfigure(
+        &self,
+        reconfigure: impl FnOnce(&RuleSet) -> RuleSet,
+        backend: Backend,
+        change: impl FnOnce(&mut Edit<'_>),
+    ) {
         let mut state = self.lock();
-        state.rules = change(&state.rules);
-        self.snapshot.store(Arc::new(state.rules.clone()));
+        let mut rules = reconfigure(&state.rules);
+        if let Some(backend_rules) = rules.backend_mut(backend) {
+            change(&mut Edit {
+                rules: backend_rules,
+                notes: state.notes.entry(backend).or_default(),
+            });
+        }
+        state.rules = rules.clone();
+        self.snapshot.store(Arc::new(rules));
     }
 
     /// Takes back what has been kept for a day since a broken edit. Which rules those were.
@@ -226,9 +244,16 @@ impl Edit<'_> {
         self.rules.mark_read();
     }
 
-    /// What keeps the source from being read; `None` when nothing does.
+    /// What keeps the source from being read; `None` when nothing does. It quotes nothing of what the source holds.
     pub fn set_trouble(&mut self, trouble: Option<String>) {
         self.notes.trouble = trouble;
+        self.notes.trouble_quotes = false;
+    }
+
+    /// What the source holds cannot be used as a whole, for this reason, which may quote it.
+    pub fn set_broken(&mut self, reason: String) {
+        self.notes.trouble = Some(reason);
+        self.notes.trouble_quotes = true;
     }
 
     fn expire(&mut self, now: UnixTime) -> Vec<Source> {
@@ -242,6 +267,9 @@ impl Edit<'_> {
             // Why it was refused stays, for whoever asks.
             self.notes.in_effect.remove(&position);
             self.rules.delete(&position);
+            if let Some(account) = self.notes.accounts.remove(&position) {
+                self.rules.delete_account(&account);
+            }
             Source {
                 backend: self.rules.backend(),
                 position,

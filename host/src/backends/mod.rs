@@ -1,6 +1,14 @@
 //! Backends: where rules come from.
 
+#[cfg(test)]
+mod broken_edits;
+pub mod config_map;
+pub mod dynamic_file;
+pub mod feed;
+mod last_good;
 pub mod live;
+pub mod mounted_file;
+mod watched_file;
 
 use ack_ram_core::rules::{Backend, BackendRules, Conflict, Rule, RuleError, RuleSet, Source};
 
@@ -20,6 +28,9 @@ pub fn load(config: &Config) -> RuleSet {
             );
         }
         let (name, rules) = (backend.backend(), backend.len());
+        if !backend.is_read() {
+            continue;
+        }
         if backend.is_empty() {
             tracing::warn!(backend = %name, "maps nobody: add `server.mapRoles`, `server.mapUsers` or `server.mapAccounts`");
         } else {

@@ -125,6 +125,12 @@ impl Authority {
         self.names.contains(host)
     }
 
+    /// Whether it has begun and not yet ended at the time `now`.
+    #[must_use]
+    pub fn is_good_at(&self, now: UnixTime) -> bool {
+        (self.not_before..self.not_after).contains(&now)
+    }
+
     /// What will keep API servers from trusting this pair at the time `now`, a sentence each.
     #[must_use]
     pub fn warnings(&self, now: UnixTime, names: &[Host]) -> Vec<String> {

@@ -4,14 +4,18 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Args, CommandFactory as _, Parser, Subcommand};
 
+use crate::cli::add::AddArgs;
 use crate::cli::completion::CompletionArgs;
 use crate::cli::diff::DiffArgs;
 use crate::cli::explain::ExplainArgs;
 use crate::cli::failure::Failure;
+use crate::cli::get::GetArgs;
 use crate::cli::get_token::CredentialPluginArgs;
 use crate::cli::init::InitArgs;
 use crate::cli::inspect::InspectArgs;
 use crate::cli::lint::LintArgs;
+use crate::cli::list::ListArgs;
+use crate::cli::remove::RemoveArgs;
 use crate::cli::server::ServerArgs;
 use crate::cli::token::TokenArgs;
 use crate::cli::tool::{self, ToolOptions};
@@ -66,6 +70,10 @@ pub(super) enum Command {
     Explain(WithGlobals<ExplainArgs>),
     Lint(WithGlobals<LintArgs>),
     Diff(WithGlobals<DiffArgs>),
+    Add(Box<WithGlobals<AddArgs>>),
+    Remove(Box<WithGlobals<RemoveArgs>>),
+    List(Box<WithGlobals<ListArgs>>),
+    Get(WithGlobals<GetArgs>),
     CredentialPlugin(Box<CredentialPluginArgs>),
     Version(WithGlobals<VersionArgs>),
     Completion(CompletionArgs),

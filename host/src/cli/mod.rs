@@ -3,6 +3,7 @@
 //! Each command is a module: its arguments, and `run`, which does it. Options of every command may stand before or
 //! after its name, as in the Go version.
 
+mod add;
 mod args;
 mod completion;
 mod diff;
@@ -10,12 +11,16 @@ mod exec_credential;
 mod explain;
 mod explain_page;
 mod failure;
+mod get;
 mod get_token;
 mod identify;
 mod init;
 mod inspect;
 mod lint;
+mod list;
+mod mappings;
 mod output;
+mod remove;
 mod server;
 mod token;
 mod tool;
@@ -69,6 +74,19 @@ fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Diff(args) => {
             start(args.globals)?;
             diff::run(&args.command)
+        }
+        Command::Add(args) => {
+            let globals = start(args.command.globals().or(args.globals))?;
+            add::run(&args.command, &globals)
+        }
+        Command::Remove(args) => {
+            let globals = start(args.command.globals().or(args.globals))?;
+            remove::run(&args.command, &globals)
+        }
+        Command::List(args) => list::run(&args.command, &start(args.globals)?),
+        Command::Get(args) => {
+            let globals = start(args.command.globals().or(args.globals))?;
+            get::run(&args.command, &globals)
         }
         Command::Version(args) => version::run(&args.command),
         Command::CredentialPlugin(plugin) => {

@@ -8,9 +8,11 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::backends::mounted_file::Inputs;
 use crate::cli::args::{BOOL, Globals, as_go_bool};
 use crate::cli::failure::Failure;
 use crate::config::{self, Config, Overrides};
+use crate::env;
 use crate::server::Server;
 
 /// Run the webhook server that kube-apiserver asks about tokens
@@ -73,6 +75,7 @@ pub(super) struct ServerArgs {
 
 pub(super) fn run(args: ServerArgs, globals: &Globals) -> Result<(), Failure> {
     let overrides = Overrides {
+        cluster_id: globals.cluster_id.clone(),
         bind: args.bind,
         port: args.port,
         region: args.region,
@@ -83,17 +86,22 @@ pub(super) fn run(args: ServerArgs, globals: &Globals) -> Result<(), Failure> {
         install_crd: args.install_crd,
         ..Overrides::default()
     };
-    let config = globals.configuration(config::load, overrides)?;
+    let config = globals.configuration(config::load, overrides.clone())?;
+    let inputs = Inputs {
+        file: globals.config.clone(),
+        overrides,
+        variables: env::variable,
+    };
     let runtime = Runtime::new()
         .map_err(|error| Failure::Failed(format!("cannot start threads: {error}")))?;
-    let ended = runtime.block_on(serve(config));
+    let ended = runtime.block_on(serve(config, inputs));
     // A look-up of a name that is under way would hold the process.
     runtime.shutdown_background();
     ended
 }
 
-async fn serve(config: Config) -> Result<(), Failure> {
-    let server = Server::start(config).await?;
+async fn serve(config: Config, inputs: Inputs) -> Result<(), Failure> {
+    let server = Server::start(config, inputs).await?;
     let signals = count_signals()
         .map_err(|error| Failure::Failed(format!("cannot listen for signals: {error}")))?;
     server

@@ -62,6 +62,29 @@ pub struct Problem {
     pub text: String,
 }
 
+impl Problem {
+    /// What it quotes may hold any characters; logs and terminals obey control characters, so those are spelt out.
+    pub(crate) fn new(place: Place, text: impl fmt::Display) -> Self {
+        Self {
+            place,
+            text: spelt_out(&text.to_string()),
+        }
+    }
+}
+
+/// `text` with its control characters as escapes.
+pub(super) fn spelt_out(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.text)

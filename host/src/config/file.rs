@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use crate::config::error::{ConfigError, Place, Problem, Warning, WarningKind};
+use crate::config::given::Given;
 use crate::config::keys::{Keys, Unknown};
 use crate::config::yaml::{self, Value};
 
@@ -55,6 +56,8 @@ pub(super) struct Table {
     keys: Keys,
     place: Place,
     entries: BTreeMap<&'static str, Given<Value>>,
+    /// Keys that are not there, and the unknown ones that are nearly they.
+    misspelt: BTreeMap<&'static str, Problem>,
 }
 
 impl Table {
@@ -64,6 +67,7 @@ impl Table {
             keys,
             place,
             entries: BTreeMap::new(),
+            misspelt: BTreeMap::new(),
         }
     }
 
@@ -91,7 +95,7 @@ impl Table {
                 .into_iter()
                 .map(|(place, Unknown { setting, advice })| {
                     let text = format!("unknown key `{setting}` is ignored; {advice}");
-                    Warning::new(WarningKind::UnknownKey, Problem { place, text })
+                    Warning::new(WarningKind::UnknownKey, Problem::new(place, text))
                 }),
         );
         table
@@ -124,7 +128,7 @@ impl Table {
                     "`{}` repeats `{first}`, since keys are compared without case; remove one of them",
                     key.name
                 );
-                problems.push(Problem { place, text });
+                problems.push(Problem::new(place, text));
                 continue;
             }
             seen.insert(key.name.to_ascii_lowercase(), key.name.clone());
@@ -141,17 +145,39 @@ impl Table {
                 None if let Some(meant) = keys.meant_to_protect(&key.name) => {
                     let text =
                         format!("unknown key `{}`; write `{meant}`", keys.setting(&key.name));
-                    problems.push(Problem { place, text });
+                    problems.push(Problem::new(place, text));
                 }
-                None => unknown.push((place, keys.unknown(&key.name))),
+                None => {
+                    if let Some(meant) = keys.misspelt(&key.name) {
+                        let setting = keys.setting(meant);
+                        let text = format!("`{}` is not `{setting}`; write that", key.name);
+                        let place = place.clone();
+                        table.misspelt.insert(meant, Problem::new(place, text));
+                    }
+                    unknown.push((place, keys.unknown(&key.name)));
+                }
             }
         }
+        let Self {
+            entries, misspelt, ..
+        } = &mut table;
+        misspelt.retain(|key, _| !entries.contains_key(key));
         (table, unknown)
     }
 
     /// Where the map is, or would be.
     pub(super) fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// Takes the value of `key` out, null or not.
+    pub(super) fn take_any(&mut self, key: &'static str) -> Option<Given<Value>> {
+        self.entries.remove(key)
+    }
+
+    /// The key that is not there, but in place of which one stands that is nearly it.
+    pub(super) fn misspelt(&self, key: &'static str) -> Option<Problem> {
+        self.misspelt.get(key).cloned()
     }
 
     /// Takes the value of `key` out, unless it is missing or null.
@@ -171,7 +197,7 @@ impl Table {
                 .into_iter()
                 .map(|(place, Unknown { setting, advice })| {
                     let text = format!("unknown key `{setting}`; {advice}");
-                    Problem { place, text }
+                    Problem::new(place, text)
                 }),
         );
         if let Some(problem) = first(problems) {
@@ -226,10 +252,10 @@ impl Table {
     pub(super) fn required(&mut self, key: &'static str) -> Result<Given<String>, Problem> {
         match self.text(key)? {
             Some(given) => Ok(given),
-            None => Err(Problem {
-                place: self.place.clone(),
-                text: format!("`{}` is missing; add it", self.keys.setting(key)),
-            }),
+            None => Err(Problem::new(
+                self.place.clone(),
+                format_args!("`{}` is missing; add it", self.keys.setting(key)),
+            )),
         }
     }
 
@@ -239,44 +265,10 @@ impl Table {
         key: &'static str,
         warnings: &mut Vec<Warning>,
     ) -> Result<Vec<Given<Value>>, Problem> {
-        let Some(given) = self.entries.remove(key) else {
-            return Ok(Vec::new());
-        };
-        let items: Vec<(Place, Value)> = match given.value {
-            Value::List(items) => items
-                .into_iter()
-                .map(|item| (given.place.beside(item.position), item.value))
-                .collect(),
-            Value::Null => {
-                let problem = given.problem("has nothing in it; write `[]`, or remove the key");
-                warnings.push(Warning::new(WarningKind::EmptyList, problem));
-                Vec::new()
-            }
-            Value::Text(ref text) => {
-                let problem = given.problem("is text, read as items between commas; write a list");
-                warnings.push(Warning::new(WarningKind::TextForList, problem));
-                let items = text
-                    .split(',')
-                    .map(str::trim)
-                    .filter(|item| !item.is_empty());
-                items
-                    .map(|item| (given.place.clone(), Value::Text(item.to_owned())))
-                    .collect()
-            }
-            ref other @ (Value::Bool(_) | Value::Number(_) | Value::Map(_)) => {
-                return Err(given.problem(format_args!("is {}; it must be a list", other.kind())));
-            }
-        };
-        let setting = |index| format!("{}[{index}]", given.setting);
-        Ok(items
-            .into_iter()
-            .enumerate()
-            .map(|(index, (place, value))| Given {
-                value,
-                place,
-                setting: setting(index),
-            })
-            .collect())
+        match self.take_any(key) {
+            Some(given) => given.into_items(warnings),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Takes the list of texts at `key` out.
@@ -294,84 +286,4 @@ impl Table {
 
 fn first(problems: Vec<Problem>) -> Option<Problem> {
     problems.into_iter().next()
-}
-
-/// A value, where it was given, and for which setting.
-#[derive(Clone, Debug)]
-pub struct Given<T> {
-    /// The value.
-    pub value: T,
-    /// Where it was given.
-    pub place: Place,
-    /// The setting, such as `server.mapRoles[2]`.
-    pub setting: String,
-}
-
-impl<T> Given<T> {
-    /// A value from the command line; `name` is the flag's, without dashes.
-    pub(super) fn flag(name: &'static str, value: T) -> Self {
-        Self {
-            value,
-            place: Place::CommandLine,
-            setting: format!("--{name}"),
-        }
-    }
-
-    /// A value from the environment.
-    pub(super) fn variable(name: &'static str, value: T) -> Self {
-        Self {
-            value,
-            place: Place::Environment,
-            setting: name.to_owned(),
-        }
-    }
-
-    /// The problem that this value has; `text` goes on after the name of the setting.
-    pub(super) fn problem(&self, text: impl std::fmt::Display) -> Problem {
-        Problem {
-            place: self.place.clone(),
-            text: format!("`{}` {text}", self.setting),
-        }
-    }
-
-    /// The same place and setting with another value.
-    pub(super) fn with<U>(self, value: U) -> Given<U> {
-        Given {
-            value,
-            place: self.place,
-            setting: self.setting,
-        }
-    }
-}
-
-impl Given<Value> {
-    /// The value as text. A number is taken as it is written, if everybody reads it alike.
-    pub(super) fn into_text(self) -> Result<Given<String>, Problem> {
-        match self.value {
-            Value::Text(ref text) => {
-                let text = text.clone();
-                Ok(self.with(text))
-            }
-            Value::Number(ref digits) if is_plain_integer(digits) => {
-                let digits = digits.clone();
-                Ok(self.with(digits))
-            }
-            Value::Number(ref number) => Err(self.problem(format_args!(
-                "is `{number}` without quotes, which YAML takes for another number; quote it"
-            ))),
-            Value::Bool(_) => Err(self.problem("is true or false without quotes; quote it")),
-            Value::Null => Err(self.problem("has nothing in it; write a value")),
-            ref other @ (Value::List(_) | Value::Map(_)) => {
-                Err(self.problem(format_args!("is {}; it must be text", other.kind())))
-            }
-        }
-    }
-}
-
-/// Whether `text` is an integer that YAML 1.1, YAML 1.2 and a reader of texts all take for the same.
-fn is_plain_integer(text: &str) -> bool {
-    text == "0"
-        || (!text.starts_with('0')
-            && !text.is_empty()
-            && text.bytes().all(|byte| byte.is_ascii_digit()))
 }

@@ -70,6 +70,13 @@ pub(super) const CONFIG_MAP: Keys = Keys {
     protective: &[],
 };
 
+/// A document that holds nothing but mappings: those that Go knows.
+pub(super) const DOCUMENT: Keys = Keys {
+    prefix: "",
+    names: &["mapAccounts", "mapRoles", "mapUsers"],
+    protective: &[],
+};
+
 /// An entry of `server.mapRoles`. Its warnings name the entry themselves.
 pub(super) const ROLE: Keys = Keys {
     prefix: "",
@@ -148,6 +155,13 @@ impl Keys {
     /// The protective key that `name` is nearly.
     pub(super) fn meant_to_protect(self, name: &str) -> Option<&'static str> {
         nearest(name, self.names).filter(|meant| self.protective.contains(meant))
+    }
+
+    /// The key that `name` is but for one slip of a finger, in any case.
+    pub(super) fn misspelt(self, name: &str) -> Option<&'static str> {
+        let name = name.to_ascii_lowercase();
+        let is_it = |known: &&str| strsim::osa_distance(&name, &known.to_ascii_lowercase()) <= 1;
+        self.names.iter().copied().find(is_it)
     }
 
     /// The documented spelling of `name`, compared without case.

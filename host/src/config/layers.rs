@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use ack_ram_core::cluster_id::ClusterId;
 
 use crate::config::error::{ConfigError, Place, Problem, Warning};
-use crate::config::file::{self, Given, Table};
+use crate::config::file::{self, Table};
+use crate::config::given::Given;
 use crate::config::keys;
 use crate::config::yaml::{Position, Value};
 use crate::env::Variables;

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use rustls::pki_types::DnsName;
 
 use crate::config::error::{Problem, Warning, WarningKind};
-use crate::config::file::Given;
+use crate::config::given::Given;
 use crate::config::layers::{Layers, flag};
 use crate::config::yaml::Value;
 

@@ -1,51 +1,161 @@
-//! The mappings of the file, and which backends answer.
+//! The lists of mappings, in the file and in other documents, and which backends answer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{Age, Backend, Globs, Mapping, Source};
 
+use crate::config::entry::{Broken, List, Outline, Refusal, Slot};
 use crate::config::error::{Problem, Warning, WarningKind};
-use crate::config::file::{Given, Table};
-use crate::config::keys;
+use crate::config::file::Table;
+use crate::config::given::Given;
+use crate::config::keys::{self, Keys};
 use crate::config::layers::Layers;
 use crate::config::yaml::Value;
 
-/// What the file itself maps, as it was written: `core` compiles each [`Mapping`] to a rule, and refuses those that
+/// What one document maps, as it was written: `core` compiles each [`Mapping`] to a rule, and refuses those that
 /// cannot be one.
 #[derive(Debug, Default)]
 pub struct FileMappings {
-    /// `server.mapRoles`, then `server.mapUsers`, each in its order.
+    /// `mapRoles`, then `mapUsers`, then `mapRules`, each in its order.
     pub mappings: Vec<Given<Mapping>>,
-    /// `server.mapAccounts`.
+    /// `mapAccounts`.
     pub accounts: Vec<Given<AccountId>>,
+    /// What stands at each place of the lists that are there; or why a list cannot be read at all.
+    pub(crate) lists: BTreeMap<List, Result<Vec<Slot>, Refusal>>,
+    /// Why none of the lists can be read.
+    pub(crate) unreadable: Option<Refusal>,
 }
 
-/// Reads `server.mapRoles`, `mapUsers` and `mapAccounts`. An entry that cannot be used is left out with a warning.
+/// Reads `server.mapRoles`, `mapUsers`, `mapRules` and `mapAccounts`. An entry that cannot be used is left out with a
+/// warning.
 pub(super) fn read(layers: &mut Layers<'_>, globs: Globs) -> Result<FileMappings, Problem> {
-    let lenient = |keys| move |entry, remarks: &mut _| Table::new(entry, keys, remarks);
-    let strict = |entry, _: &mut _| Table::strict(entry, keys::RULE);
-    let exact = |arn| {
-        move |source, table: &mut Table, warnings: &mut _| {
-            Ok(Mapping {
-                globs,
-                ..exact(source, arn, table, warnings)?
-            })
+    let mut reader = Reader::new(Backend::MountedFile, globs);
+    reader.mappings.unreadable = layers.root.misspelt("server").map(Refusal::from);
+    for list in List::ALL {
+        let Some(given) = layers.server.take_any(list.key()) else {
+            if let Some(problem) = layers.server.misspelt(list.key()) {
+                reader.refuse(list, problem);
+            }
+            continue;
+        };
+        let no_list = given.is_no_list().filter(|_| list != List::Accounts);
+        let items = given.into_items(&mut layers.warnings)?;
+        reader.entries(list, items, &mut layers.warnings);
+        if let Some(problem) = no_list {
+            reader.refuse(list, problem);
         }
-    };
-    let mut mappings = list(layers, "mapRoles", lenient(keys::ROLE), exact("roleARN"))?;
-    mappings.extend(list(
-        layers,
-        "mapUsers",
-        lenient(keys::USER),
-        exact("userARN"),
-    )?);
-    mappings.extend(list(layers, "mapRules", strict, rule)?);
-    for (place, mapping) in mappings.iter_mut().enumerate() {
-        mapping.value.age = Age::Place(place);
     }
-    let accounts = accounts(layers, "mapAccounts")?;
-    Ok(FileMappings { mappings, accounts })
+    Ok(reader.mappings)
+}
+
+/// Reads lists one after the other.
+pub(super) struct Reader {
+    backend: Backend,
+    globs: Globs,
+    pub(super) mappings: FileMappings,
+}
+
+impl Reader {
+    pub(super) fn new(backend: Backend, globs: Globs) -> Self {
+        Self {
+            backend,
+            globs,
+            mappings: FileMappings::default(),
+        }
+    }
+
+    /// `list` as a whole cannot be read.
+    pub(super) fn refuse(&mut self, list: List, why: impl Into<Refusal>) {
+        self.mappings.lists.insert(list, Err(why.into()));
+    }
+
+    /// Takes `items` for what `list` holds.
+    pub(super) fn entries(
+        &mut self,
+        list: List,
+        items: Vec<Given<Value>>,
+        warnings: &mut Vec<Warning>,
+    ) {
+        let slots = items
+            .into_iter()
+            .map(|entry| match list.entry_keys() {
+                Some(keys) => self.mapping(list, entry, keys, warnings),
+                None => self.account(entry, warnings),
+            })
+            .collect();
+        self.mappings.lists.insert(list, Ok(slots));
+    }
+
+    fn mapping(
+        &mut self,
+        list: List,
+        entry: Given<Value>,
+        keys: Keys,
+        warnings: &mut Vec<Warning>,
+    ) -> Slot {
+        let (place, setting) = (entry.place.clone(), entry.setting.clone());
+        let source = Source {
+            backend: self.backend,
+            position: setting.clone(),
+        };
+        let outline = Outline::read(&entry.value, list);
+        let mut remarks = Vec::new();
+        let globs = self.globs;
+        let read = match list {
+            List::Rules => Table::strict(entry, keys)
+                .and_then(|mut table| rule(source, &mut table, &mut remarks)),
+            List::Roles | List::Users | List::Accounts => Table::new(entry, keys, &mut remarks)
+                .and_then(|mut table| exact(source, list, &mut table, &mut remarks))
+                .map(|mapping| Mapping { globs, ..mapping }),
+        };
+        let slot = match read {
+            Ok(mapping) => {
+                let index = self.mappings.mappings.len();
+                self.mappings.mappings.push(Given {
+                    value: Mapping {
+                        age: Age::Place(index),
+                        ..mapping
+                    },
+                    place,
+                    setting: setting.clone(),
+                });
+                Slot::Mapping(index)
+            }
+            Err(problem) => {
+                remarks.push(Warning::new(WarningKind::InvalidEntry, problem.clone()));
+                Slot::Broken(Box::new(Broken {
+                    position: setting.clone(),
+                    refusal: problem.into(),
+                    outline,
+                }))
+            }
+        };
+        warnings.extend(remarks.into_iter().map(|remark| Warning {
+            entry: setting.clone(),
+            ..remark
+        }));
+        slot
+    }
+
+    fn account(&mut self, entry: Given<Value>, warnings: &mut Vec<Warning>) -> Slot {
+        let position = entry.setting.clone();
+        let outline = Outline::read(&entry.value, List::Accounts);
+        match account(entry, warnings) {
+            Ok(account) => {
+                self.mappings.accounts.push(account);
+                Slot::Account(self.mappings.accounts.len() - 1)
+            }
+            Err(problem) => {
+                warnings.push(Warning::new(WarningKind::InvalidEntry, problem.clone()));
+                Slot::Broken(Box::new(Broken {
+                    position,
+                    refusal: problem.into(),
+                    outline,
+                }))
+            }
+        }
+    }
 }
 
 /// Reads `server.scrubbedAccounts`. None is left out: its identities would be told.
@@ -55,7 +165,7 @@ pub(super) fn scrubbed_accounts(layers: &mut Layers<'_>) -> Result<BTreeSet<Acco
         .list("scrubbedAccounts", &mut layers.warnings)?;
     entries
         .into_iter()
-        .map(|entry| account(layers, entry).map(|given| given.value))
+        .map(|entry| account(entry, &mut layers.warnings).map(|given| given.value))
         .collect()
 }
 
@@ -109,50 +219,17 @@ pub(super) fn known_backend(name: &Given<String>) -> Result<Backend, Problem> {
     }
 }
 
-fn list(
-    layers: &mut Layers<'_>,
-    key: &'static str,
-    table: impl Fn(Given<Value>, &mut Vec<Warning>) -> Result<Table, Problem>,
-    read: impl Fn(Source, &mut Table, &mut Vec<Warning>) -> Result<Mapping, Problem>,
-) -> Result<Vec<Given<Mapping>>, Problem> {
-    let entries = layers.server.list(key, &mut layers.warnings)?;
-    let mut mappings = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let place = entry.place.clone();
-        let position = entry.setting.clone();
-        let source = Source {
-            backend: Backend::MountedFile,
-            position: position.clone(),
-        };
-        let mut remarks = Vec::new();
-        let mapping =
-            table(entry, &mut remarks).and_then(|mut table| read(source, &mut table, &mut remarks));
-        match mapping {
-            Ok(value) => mappings.push(Given {
-                value,
-                place,
-                setting: position.clone(),
-            }),
-            Err(problem) => remarks.push(Warning::new(WarningKind::InvalidEntry, problem)),
-        }
-        layers
-            .warnings
-            .extend(remarks.into_iter().map(|remark| Warning {
-                entry: position.clone(),
-                ..remark
-            }));
-    }
-    Ok(mappings)
-}
-
 /// An entry of `mapRoles` or `mapUsers`.
 fn exact(
     source: Source,
-    arn: &'static str,
+    list: List,
     table: &mut Table,
     warnings: &mut Vec<Warning>,
 ) -> Result<Mapping, Problem> {
-    let arn = table.required_text(arn)?;
+    let arn = table.required_text(match list {
+        List::Users => "userARN",
+        List::Roles | List::Rules | List::Accounts => "roleARN",
+    })?;
     let username = table.required_text("username")?;
     let groups = groups(table, warnings)?;
     Ok(Mapping::exact(
@@ -192,22 +269,7 @@ fn groups(table: &mut Table, warnings: &mut Vec<Warning>) -> Result<Vec<String>,
     Ok(groups.into_iter().map(|group| group.value).collect())
 }
 
-fn accounts(layers: &mut Layers<'_>, key: &'static str) -> Result<Vec<Given<AccountId>>, Problem> {
-    let entries = layers.server.list(key, &mut layers.warnings)?;
-    let mut accounts = Vec::with_capacity(entries.len());
-    for entry in entries {
-        match account(layers, entry) {
-            Ok(account) => accounts.push(account),
-            Err(problem) => {
-                let warning = Warning::new(WarningKind::InvalidEntry, problem);
-                layers.warnings.push(warning);
-            }
-        }
-    }
-    Ok(accounts)
-}
-
-fn account(layers: &mut Layers<'_>, entry: Given<Value>) -> Result<Given<AccountId>, Problem> {
+fn account(entry: Given<Value>, warnings: &mut Vec<Warning>) -> Result<Given<AccountId>, Problem> {
     let is_number = matches!(entry.value, Value::Number(_));
     let text = entry.into_text()?;
     let Some(account) = AccountId::parse(&text.value) else {
@@ -218,9 +280,7 @@ fn account(layers: &mut Layers<'_>, entry: Given<Value>) -> Result<Given<Account
     };
     if is_number {
         let problem = text.problem("has no quotes; write some, since an account may start with 0");
-        layers
-            .warnings
-            .push(Warning::new(WarningKind::NumericAccount, problem));
+        warnings.push(Warning::new(WarningKind::NumericAccount, problem));
     }
     Ok(text.with(account))
 }

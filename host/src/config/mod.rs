@@ -3,8 +3,12 @@
 //! [`load`] reads everything the server needs. The commands that need less ask for their part: [`load_webhook`] for
 //! `init`, [`load_client`] for `token` and `verify`.
 
+pub(crate) mod document;
+pub(crate) mod entry;
 mod error;
 mod file;
+mod fixed;
+mod given;
 mod keys;
 mod layers;
 mod listen;
@@ -23,7 +27,8 @@ use ack_ram_core::policy::Policy;
 use ack_ram_core::rules::Backend;
 
 pub use error::{ConfigError, Place, Problem, Warning, WarningKind};
-pub use file::Given;
+pub use fixed::FixedSettings;
+pub use given::Given;
 pub use layers::{ConfigFile, Overrides, Sources};
 pub use listen::{Host, Listen};
 pub use mapping::FileMappings;

@@ -6,7 +6,8 @@ use ack_ram_core::policy::Policy;
 use ack_ram_core::rules::{Backend, Globs, Protected, ReservedPrefixes, Validation};
 
 use crate::config::error::Problem;
-use crate::config::file::{Given, Table};
+use crate::config::file::Table;
+use crate::config::given::Given;
 use crate::config::keys;
 use crate::config::layers::{Layers, boolean};
 use crate::config::mapping;

@@ -1,11 +1,12 @@
 //! Where mappings that are not in the configuration file come from.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use ack_ram_core::rules::Backend;
 
 use crate::config::error::Problem;
-use crate::config::file::Given;
+use crate::config::given::Given;
 use crate::config::keys;
 use crate::config::layers::{self, Layers};
 
@@ -33,6 +34,12 @@ pub struct ConfigMapName {
     pub name: String,
 }
 
+impl fmt::Display for ConfigMapName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConfigMap {}/{}", self.namespace, self.name)
+    }
+}
+
 /// Go's.
 impl Default for ConfigMapName {
     fn default() -> Self {
@@ -49,11 +56,10 @@ pub(super) fn read(
 ) -> Result<MappingSources, Problem> {
     let dynamic_file = layers::path(&mut layers.server, "dynamicFilePath")?;
     if dynamic_file.is_none() && backends.contains(&Backend::DynamicFile) {
-        return Err(Problem {
-            place: layers.server.place().clone(),
-            text: "the backend DynamicFile needs a file; name it in `server.dynamicFilePath`"
-                .to_owned(),
-        });
+        return Err(Problem::new(
+            layers.server.place().clone(),
+            "the backend DynamicFile needs a file; name it in `server.dynamicFilePath`",
+        ));
     }
     let master = layers.server.text("master")?;
     Ok(MappingSources {

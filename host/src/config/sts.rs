@@ -98,6 +98,14 @@ impl StsEndpoint {
         }
     }
 
+    /// The host, and the port where one is given.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        self.0
+            .authority()
+            .map_or("", |authority| authority.as_str())
+    }
+
     /// The URL, with an empty path.
     #[must_use]
     pub fn uri(&self) -> &Uri {
@@ -108,11 +116,7 @@ impl StsEndpoint {
 impl fmt::Display for StsEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = self.0.scheme_str().unwrap_or_default();
-        let authority = self
-            .0
-            .authority()
-            .map_or("", |authority| authority.as_str());
-        write!(f, "{scheme}://{authority}")
+        write!(f, "{scheme}://{}", self.authority())
     }
 }
 

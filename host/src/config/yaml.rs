@@ -5,6 +5,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{MessageFormatter as _, Spanned, UserMessageFormatter};
 
+use crate::config::error::spelt_out;
+
 /// Nesting that no honest file reaches: mappings stand at depth five.
 const MAX_DEPTH: usize = 32;
 
@@ -83,7 +85,7 @@ pub(crate) fn parse(source: &str) -> Result<Node, SyntaxError> {
         .map(|root| locate(root, source))
         .map_err(|error| SyntaxError {
             position: error.location().map(position),
-            message: UserMessageFormatter.format_message(&error).into_owned(),
+            message: spelt_out(&UserMessageFormatter.format_message(&error)),
         })
 }
 
@@ -318,6 +320,12 @@ mod tests {
             ("a: *nobody\n", 1, 4, "unknown"),
             ("a: \t- x\n  b\n", 1, 5, "not allowed"),
             ("a: SECRET\n b: [\n", 2, 3, "not allowed"),
+            (
+                "\"a\\n\\u001b[1m\": 1\n\"a\\n\\u001b[1m\": 2\n",
+                2,
+                1,
+                "`a\\n\\u{1b}[1m`",
+            ),
         ] {
             let error = parse(source).unwrap_err();
             let expected = Some(Position { line, column });

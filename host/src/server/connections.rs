@@ -10,7 +10,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
@@ -151,11 +151,16 @@ impl Connection {
             .timer(TokioTimer::new())
             .keep_alive_interval(HEADER_DEADLINE);
         let activity = Arc::clone(&self.activity);
-        let service = service_fn(move |request| {
+        let service = service_fn(move |request: Request<Incoming>| {
             let respond = Arc::clone(&respond);
             let busy = activity.begin();
+            let is_head = request.method() == Method::HEAD;
             async move {
-                let response = respond.respond(request).await;
+                let mut response = respond.respond(request).await;
+                if is_head {
+                    // hyper leaves it out of HTTP/1 alone.
+                    *response.body_mut() = Full::default();
+                }
                 drop(busy);
                 Ok::<_, std::convert::Infallible>(response)
             }
@@ -215,7 +220,14 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
-    use crate::server::health::Health;
+
+    struct Ok;
+
+    impl Respond for Ok {
+        async fn respond(&self, _: Request<Incoming>) -> Response<Full<Bytes>> {
+            Response::new(Full::from("ok"))
+        }
+    }
 
     /// Longer than any deadline above. Time is the runtime's: it jumps when there is nothing else to wait for.
     const FOREVER: Duration = Duration::from_secs(3_600);
@@ -224,7 +236,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut connections = Connections::new(listener, None, limit);
-        tokio::spawn(async move { connections.serve(Arc::new(Health)).await });
+        tokio::spawn(async move { connections.serve(Arc::new(Ok)).await });
         address
     }
 

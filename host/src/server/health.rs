@@ -1,17 +1,173 @@
-//! The health port: plain HTTP, `ok` for any path, for the kubelet's probes.
+//! The health port: plain HTTP, for the kubelet's probes and for Prometheus.
+//!
+//! Everybody who reaches the machine reaches it, so nothing here tells who is mapped to what.
 
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+
+use ack_ram_core::rules::BackendRules;
+use ack_ram_core::time::UnixTime;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::{Request, Response};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Request, Response, StatusCode};
 
+use crate::backends::live::{BackendNotes, LiveRules};
+use crate::certs::Authority;
+use crate::env::Clock;
+use crate::metrics::{self, Metrics};
 use crate::server::connections::Respond;
 
-/// Says `ok`.
-pub(super) struct Health;
+/// A reason is cut after so many characters: it may quote somebody's file.
+const MAX_REASON: usize = 300;
+
+/// Tells how the server is.
+pub(super) struct Health {
+    pub(super) readiness: Readiness,
+    pub(super) metrics: Arc<Metrics>,
+}
 
 impl Respond for Health {
-    async fn respond(&self, _: Request<Incoming>) -> Response<Full<Bytes>> {
-        Response::new(Full::from("ok"))
+    async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let uri = request.uri();
+        match uri.path().trim_end_matches('/') {
+            "/metrics" => metrics(&self.metrics).await,
+            "/readyz" => {
+                let query = uri.query().unwrap_or_default();
+                self.readiness.answer(query.split('&').any(is_verbose))
+            }
+            // As in Go, where any path will do for a probe. That it answers is all there is to say.
+            _ => Response::new(Full::from("ok")),
+        }
     }
 }
+
+/// `?verbose` and `?verbose=...`, as Kubernetes takes it.
+fn is_verbose(parameter: &str) -> bool {
+    parameter == "verbose" || parameter.starts_with("verbose=")
+}
+
+/// All metrics.
+pub(super) async fn metrics(metrics: &Metrics) -> Response<Full<Bytes>> {
+    match metrics.text().await {
+        Ok(text) => plain(StatusCode::OK, metrics::CONTENT_TYPE, text),
+        Err(error) => {
+            tracing::error!("the metrics cannot be written: {error}");
+            let text = "the metrics cannot be written; the log says why\n".to_owned();
+            plain(StatusCode::INTERNAL_SERVER_ERROR, TEXT, text)
+        }
+    }
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// Whether the server can tell about everybody: API servers can trust it, and every backend has been read once. What
+/// keeps a backend from being read again is no reason to send the server nobody.
+pub(super) struct Readiness {
+    pub(super) rules: Arc<LiveRules>,
+    pub(super) authority: Arc<Authority>,
+    pub(super) clock: Clock,
+}
+
+impl Readiness {
+    /// In the form of Kubernetes' own `/readyz`.
+    fn answer(&self, is_verbose: bool) -> Response<Full<Bytes>> {
+        // A probe that passes does not wait for a source that is changing the rules.
+        if !is_verbose && self.is_ready() {
+            return plain(StatusCode::OK, TEXT, "ok".to_owned());
+        }
+        let mut checks = vec![Check::of_certificate(&self.authority, (self.clock)())];
+        checks.extend(self.rules.inspect(Check::of_backend));
+        let (status, result) = if checks.iter().all(|check| check.is_passed) {
+            (StatusCode::OK, "passed")
+        } else {
+            (StatusCode::SERVICE_UNAVAILABLE, "failed")
+        };
+        let mut text = "[+]ping ok\n".to_owned();
+        for check in checks {
+            // Writing to a string never fails.
+            let _ = writeln!(text, "{check}");
+        }
+        let _ = writeln!(text, "readyz check {result}");
+        plain(status, TEXT, text)
+    }
+
+    fn is_ready(&self) -> bool {
+        let rules = self.rules.snapshot();
+        self.authority.is_good_at((self.clock)())
+            && rules.backends().iter().all(BackendRules::is_read)
+    }
+}
+
+/// One part of being ready.
+struct Check {
+    name: String,
+    is_passed: bool,
+    /// What is wrong, if anything is.
+    trouble: Option<String>,
+}
+
+impl Check {
+    fn of_certificate(authority: &Authority, now: UnixTime) -> Self {
+        let warnings = authority.warnings(now, &[]);
+        Self {
+            name: "certificate".to_owned(),
+            is_passed: authority.is_good_at(now),
+            trouble: (!warnings.is_empty()).then(|| warnings.join("; ")),
+        }
+    }
+
+    fn of_backend(rules: &BackendRules, notes: &BackendNotes) -> Self {
+        let is_read = rules.is_read();
+        let trouble = match &notes.trouble {
+            Some(_) if notes.trouble_quotes => {
+                Some("what it holds cannot be used; only the log says why".to_owned())
+            }
+            trouble => trouble.as_deref().map(one_line),
+        };
+        Self {
+            name: format!("backend {}", rules.backend()),
+            is_passed: is_read,
+            trouble: trouble.or_else(|| (!is_read).then(|| "not read yet".to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sign, result) = if self.is_passed {
+            ('+', "ok")
+        } else {
+            ('-', "failed")
+        };
+        write!(f, "[{sign}]{} {result}", self.name)?;
+        match &self.trouble {
+            Some(trouble) => write!(f, ": {trouble}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `trouble` in short.
+fn one_line(trouble: &str) -> String {
+    let visible = |character: char| {
+        if character.is_control() {
+            ' '
+        } else {
+            character
+        }
+    };
+    trouble.chars().take(MAX_REASON).map(visible).collect()
+}
+
+fn plain(status: StatusCode, kind: &'static str, text: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+#[cfg(test)]
+mod tests;

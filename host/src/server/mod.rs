@@ -1,9 +1,11 @@
 //! The webhook server: what it is made of, how it starts and how it stops.
 
 mod connections;
+pub(crate) mod control;
 mod decision_log;
 mod health;
 mod limits;
+mod sources;
 mod webhook;
 
 use std::fmt;
@@ -17,15 +19,20 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::authenticator::{Authenticator, Identifier};
-use crate::backends::{self, live::LiveRules};
+use crate::backends;
+use crate::backends::live::LiveRules;
+use crate::backends::mounted_file::Inputs;
 use crate::certs::{self, CertificateError, ServingCertificate};
 use crate::config::Config;
 use crate::env;
 use crate::kubeconfig::{self, KubeconfigError};
+use crate::metrics::Metrics;
 use crate::sts::{StsClient, TrustError};
 use connections::Connections;
-use health::Health;
+use control::Control;
+use health::{Health, Readiness};
 use limits::Limits;
+use sources::Sources;
 use webhook::Webhook;
 
 /// How long requests that are under way may take after the signal to stop. Each ends by its own deadlines before.
@@ -34,23 +41,32 @@ const STOP_DEADLINE: Duration = Duration::from_secs(20);
 /// A server that listens, and has not yet accepted anything.
 pub struct Server {
     connections: Connections,
-    health: Option<Connections>,
+    health: Option<(Connections, Arc<Health>)>,
     address: SocketAddr,
     health_address: Option<SocketAddr>,
     webhook: Arc<Webhook>,
+    control: Option<Control>,
+    sources: Sources,
+    rules: Arc<LiveRules>,
 }
 
 impl Server {
-    /// Reads and opens everything that serving needs, and writes the webhook kubeconfig.
+    /// Reads and opens everything that serving needs, and writes the webhook kubeconfig. `config` was read from
+    /// `inputs`, which are read again when they change.
     ///
     /// # Errors
     /// When the server cannot start: a bad configuration, certificate or address.
-    pub async fn start(config: Config) -> Result<Self, ServerError> {
+    pub async fn start(mut config: Config, inputs: Inputs) -> Result<Self, ServerError> {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
         let rules = Arc::new(LiveRules::new(backends::load(&config), env::now()));
-        let sts = StsClient::new(&config.sts).map_err(ServerError::Trust)?;
+        let metrics = Metrics::new(Arc::clone(&rules), env::now).map_err(ServerError::Metrics)?;
+        let metrics = Arc::new(metrics);
+        let sts_calls = metrics.sts.endpoint(config.sts.endpoint.authority());
+        let sts = StsClient::new(&config.sts)
+            .map_err(ServerError::Trust)?
+            .counted_by(sts_calls);
         let names = config.listen.names();
         let authority = certs::load_or_create(&config.state_dir, &names, env::now())
             .map_err(ServerError::Certificate)?;
@@ -74,18 +90,36 @@ impl Server {
                 .map_err(ServerError::Kubeconfig)?;
             tracing::info!(path = %path.display(), "the webhook kubeconfig is written");
         }
+        let control = Control::listen(&config.state_dir)
+            .map_err(|error| tracing::warn!("{error}"))
+            .ok();
+        let sources = Sources::start(&mut config, inputs, &rules, &metrics);
         tracing::info!(cluster_id = %config.policy.cluster_id, sts = %config.sts.endpoint, "asking STS");
         let tls = TlsAcceptor::from(Arc::new(tls));
+        let answers = Health {
+            readiness: Readiness {
+                rules: Arc::clone(&rules),
+                authority,
+                clock: env::now,
+            },
+            metrics: Arc::clone(&metrics),
+        };
+        let authenticator = Authenticator {
+            identifier: Identifier::new(config.policy, sts, limits.sts_calls, env::now),
+            rules: Arc::clone(&rules),
+        };
         Ok(Self {
             connections: Connections::new(listener, Some(tls), limits.connections),
-            health: health
-                .map(|listener| Connections::new(listener, None, limits::HEALTH_CONNECTIONS)),
+            health: health.map(|listener| {
+                let connections = Connections::new(listener, None, limits::HEALTH_CONNECTIONS);
+                (connections, Arc::new(answers))
+            }),
             address,
             health_address,
-            webhook: Arc::new(Webhook::new(Authenticator {
-                identifier: Identifier::new(config.policy, sts, limits.sts_calls, env::now),
-                rules,
-            })),
+            webhook: Arc::new(Webhook::new(authenticator, metrics)),
+            control,
+            sources,
+            rules,
         })
     }
 
@@ -108,11 +142,14 @@ impl Server {
         tokio::select! {
             () = self.connections.serve(self.webhook) => {}
             () = serve_health(self.health.as_mut()) => {}
+            () = serve_control(self.control.as_ref(), self.rules) => {}
             () = stop => {}
         }
         tracing::info!("stopping: no new connections, finishing what is under way");
         tokio::select! {
-            () = self.connections.finish() => tracing::info!("stopped"),
+            ((), ()) = async { tokio::join!(self.connections.finish(), self.sources.finish()) } => {
+                tracing::info!("stopped");
+            }
             () = stop_now => tracing::warn!("stopped at once, as asked"),
             () = tokio::time::sleep(STOP_DEADLINE) => {
                 tracing::warn!("stopped; some connections were still open after {STOP_DEADLINE:?}");
@@ -121,9 +158,16 @@ impl Server {
     }
 }
 
-async fn serve_health(health: Option<&mut Connections>) {
+async fn serve_health(health: Option<&mut (Connections, Arc<Health>)>) {
     match health {
-        Some(connections) => connections.serve(Arc::new(Health)).await,
+        Some((connections, health)) => connections.serve(Arc::clone(health)).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn serve_control(control: Option<&Control>, rules: Arc<LiveRules>) {
+    match control {
+        Some(control) => control.serve(rules).await,
         None => std::future::pending().await,
     }
 }
@@ -152,6 +196,8 @@ async fn listen_everywhere(port: u16) -> Result<TcpListener, ServerError> {
 pub enum ServerError {
     /// The certificates that prove STS cannot be had.
     Trust(TrustError),
+    /// Metrics cannot be had.
+    Metrics(prometheus::Error),
     /// The server's own certificate cannot be had.
     Certificate(CertificateError),
     /// The webhook kubeconfig cannot be written.
@@ -171,6 +217,7 @@ impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Trust(error) => error.fmt(f),
+            Self::Metrics(error) => write!(f, "the metrics cannot be set up: {error}"),
             Self::Certificate(error) => error.fmt(f),
             Self::Kubeconfig(error) => error.fmt(f),
             Self::Listen { address, source } => write!(

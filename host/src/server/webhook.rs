@@ -1,17 +1,19 @@
 //! The HTTP side of the webhook: which requests are answered, and how.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use ack_ram_core::review::{self, Answer, TokenReview};
+use ack_ram_core::review::{self, Answer, ReviewVersion, TokenReview};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
-use crate::authenticator::Authenticator;
+use crate::authenticator::{Authenticator, Decided};
+use crate::metrics::{MALFORMED_REQUEST, Metrics};
 use crate::server::connections::Respond;
-use crate::server::decision_log;
+use crate::server::{decision_log, health};
 
 /// A TokenReview is little more than its token.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -21,15 +23,39 @@ const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// Answers requests.
 pub(super) struct Webhook {
     authenticator: Authenticator,
+    metrics: Arc<Metrics>,
 }
 
 impl Webhook {
-    pub(super) fn new(authenticator: Authenticator) -> Self {
-        Self { authenticator }
+    pub(super) fn new(authenticator: Authenticator, metrics: Arc<Metrics>) -> Self {
+        Self {
+            authenticator,
+            metrics,
+        }
     }
 
-    async fn authenticate(&self, request: Request<Incoming>) -> Result<Answer, Rejection> {
-        let started = Instant::now();
+    async fn authenticate(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let login = self.metrics.logins.begin();
+        match self.decide(request).await {
+            Ok((version, decided)) => {
+                decision_log::write(&decided, login.elapsed());
+                login.end(decided.decision.metric_result());
+                json(review::answer(version, &decided.decision))
+            }
+            Err(rejection) => {
+                login.end(MALFORMED_REQUEST);
+                rejection.response()
+            }
+        }
+    }
+
+    async fn decide(
+        &self,
+        request: Request<Incoming>,
+    ) -> Result<(ReviewVersion, Decided), Rejection> {
+        if request.method() != Method::POST {
+            return Err(Rejection::Method);
+        }
         if !is_json(request.headers()) {
             return Err(Rejection::ContentType);
         }
@@ -37,20 +63,16 @@ impl Webhook {
         let review =
             TokenReview::parse(&body).map_err(|error| Rejection::Review(error.to_string()))?;
         let decided = self.authenticator.decide(review.token()).await;
-        decision_log::write(&decided, started.elapsed());
-        Ok(review::answer(review.version(), &decided.decision))
+        Ok((review.version(), decided))
     }
 }
 
 impl Respond for Webhook {
     async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         match (request.uri().path(), request.method()) {
-            ("/authenticate", &Method::POST) => match self.authenticate(request).await {
-                Ok(answer) => json(answer),
-                Err(rejection) => rejection.response(),
-            },
-            ("/authenticate", _) => Rejection::Method.response(),
+            ("/authenticate", _) => self.authenticate(request).await,
             ("/healthz", &Method::GET | &Method::HEAD) => Response::new(Full::from("ok")),
+            ("/metrics", &Method::GET | &Method::HEAD) => health::metrics(&self.metrics).await,
             _ => Rejection::NotFound.response(),
         }
     }
@@ -74,7 +96,7 @@ impl Rejection {
             Self::NotFound => (
                 404,
                 "NotFound",
-                "there is only /authenticate and /healthz here",
+                "there is only /authenticate, /healthz and /metrics here",
             ),
             Self::Method => (405, "MethodNotAllowed", "send a POST with a TokenReview"),
             Self::ContentType => (

@@ -14,6 +14,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::config::Sts;
+use crate::metrics::StsCalls;
 use connector::Connector;
 pub use connector::TrustError;
 
@@ -30,6 +31,7 @@ pub struct StsClient {
     base: Uri,
     deadline: Duration,
     user_agent: HeaderValue,
+    counted_by: Option<StsCalls>,
 }
 
 /// What came of a call.
@@ -47,7 +49,10 @@ pub enum Answer {
     /// The deadline passed.
     TimedOut,
     /// The body was longer than any answer.
-    TooLarge,
+    TooLarge {
+        /// The HTTP status.
+        status: u16,
+    },
 }
 
 impl Answer {
@@ -61,7 +66,7 @@ impl Answer {
             },
             Self::Unreachable(_) => StsReply::Unreachable,
             Self::TimedOut => StsReply::TimedOut,
-            Self::TooLarge => StsReply::TooLarge,
+            Self::TooLarge { .. } => StsReply::TooLarge,
         }
     }
 }
@@ -86,7 +91,17 @@ impl StsClient {
                 "ack-ram-authenticator/v2/",
                 env!("CARGO_PKG_VERSION")
             )),
+            counted_by: None,
         })
+    }
+
+    /// The same client; its calls are counted by `calls`.
+    #[must_use]
+    pub fn counted_by(self, calls: StsCalls) -> Self {
+        Self {
+            counted_by: Some(calls),
+            ..self
+        }
     }
 
     /// Sends `request` and waits for the whole answer, no longer than the deadline. Redirects are not followed.
@@ -100,11 +115,16 @@ impl StsClient {
                 other => other,
             }
         };
-        match tokio::time::timeout(self.deadline, tries).await {
+        let counted = self.counted_by.as_ref().map(StsCalls::begin);
+        let answer = match tokio::time::timeout(self.deadline, tries).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(failure)) => Answer::Unreachable(failure.to_string()),
             Err(_) => Answer::TimedOut,
+        };
+        if let Some(call) = counted {
+            call.end(&answer);
         }
+        answer
     }
 
     async fn send(&self, request: &StsRequest) -> Result<Answer, Failure> {
@@ -125,7 +145,9 @@ impl StsClient {
                 status,
                 body: body.to_bytes(),
             }),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => Ok(Answer::TooLarge),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+                Ok(Answer::TooLarge { status })
+            }
             Err(error) => Err(Failure::BrokenOff(text_with_causes(error.as_ref()))),
         }
     }

@@ -36,6 +36,13 @@ fn every_command_explains_itself() {
         (&["explain"], "Exit codes:"),
         (&["lint"], "Exit codes:"),
         (&["diff"], "Exit codes:"),
+        (&["add"], "Exit codes:"),
+        (&["add", "user"], "--userarn"),
+        (&["add", "role"], "--rolearn"),
+        (&["remove"], "Exit codes:"),
+        (&["remove", "user"], "--userarn"),
+        (&["list"], "Exit codes:"),
+        (&["get", "mappings"], "Exit codes:"),
         (&["credential-plugin"], "get-token"),
         (&["credential-plugin", "get-token"], "Examples:"),
         (&["version"], "Usage:"),
@@ -55,7 +62,13 @@ fn every_command_explains_itself() {
 fn shells_learn_the_commands() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = Folder::new(&[]).run(&["completion", shell], &[]).printed();
-        for word in ["ack-ram-authenticator", "get-token", "backend-mode"] {
+        for word in [
+            "ack-ram-authenticator",
+            "get-token",
+            "backend-mode",
+            "rolearn",
+            "dry-run",
+        ] {
             assert!(script.contains(word), "{shell}: no {word}");
         }
     }

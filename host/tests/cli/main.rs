@@ -14,6 +14,7 @@ mod init;
 mod inspect;
 mod lint;
 mod login;
+mod mappings;
 mod program;
 mod server;
 mod verify;

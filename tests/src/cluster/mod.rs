@@ -11,11 +11,14 @@ use ack_ram_core::review::ReviewVersion;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use self::kubectl::Access;
 use self::servers::Servers;
 
 pub use self::kubectl::{ExecPlugin, KubectlOutput};
+pub use self::rest::{Answer, Rest};
 
 mod kubectl;
+mod rest;
 mod servers;
 
 /// A running control plane.
@@ -103,6 +106,37 @@ impl Cluster {
         [self.servers.etcd.pid(), self.servers.apiserver.pid()]
     }
 
+    /// Ends the API server without notice. Nothing is lost: etcd runs on.
+    pub fn kill_apiserver(&mut self) {
+        self.servers.apiserver.kill();
+    }
+
+    /// Starts the API server that [`Self::kill_apiserver`] ended again, on the same port, and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it does not start, with its log.
+    pub fn start_apiserver(&mut self) {
+        self.servers.start_apiserver(self.folder.path());
+    }
+
+    /// Compacts etcd: what was before is no longer there to be listed or watched.
+    ///
+    /// # Panics
+    /// When etcd does not do it.
+    pub fn compact_etcd(&self) {
+        self.servers.compact_etcd();
+    }
+
+    /// The API server, for a member of `system:masters`.
+    pub fn api(&self) -> Rest {
+        self.servers.api()
+    }
+
+    /// The kubeconfig of a member of `system:masters`.
+    pub fn admin_kubeconfig(&self) -> &Path {
+        &self.servers.admin_kubeconfig
+    }
+
     /// Where the cluster keeps its files; gone with the cluster.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -116,6 +150,17 @@ impl Cluster {
     /// Writes a kubeconfig whose user logs in with `token`; `name` tells it from others.
     pub fn write_token_kubeconfig(&self, name: &str, token: &str) -> PathBuf {
         self.write_user_kubeconfig(name, json!({"token": token}))
+    }
+
+    /// The same, for an API server that is reached at `url`, through a proxy.
+    pub fn write_token_kubeconfig_at(&self, url: &str, name: &str, token: &str) -> PathBuf {
+        let path = self.folder().join(format!("kubeconfig-{name}.json"));
+        let access = Access {
+            url: url.to_owned(),
+            ca_file: self.servers.access.ca_file.clone(),
+        };
+        access.write_kubeconfig(&path, json!({"token": token}));
+        path
     }
 
     fn write_user_kubeconfig(&self, name: &str, user: Value) -> PathBuf {

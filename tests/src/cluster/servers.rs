@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::Webhook;
 use super::kubectl::{self, Access};
+use super::rest::Rest;
 use crate::ports::free_port;
 use crate::process::{Process, WaitError};
 use crate::tools;
@@ -26,6 +27,9 @@ pub(super) struct Servers {
     pub(super) etcd: Process,
     pub(super) access: Access,
     pub(super) admin_kubeconfig: PathBuf,
+    etcd_url: String,
+    port: u16,
+    webhook: Option<Webhook>,
 }
 
 impl Servers {
@@ -34,9 +38,9 @@ impl Servers {
     pub(super) fn start(folder: &Path, webhook: Option<&Webhook>) -> Self {
         write_credentials(folder);
         let (etcd, etcd_url) = start_etcd(folder);
-        let (mut apiserver, url) = start_apiserver(folder, &etcd_url, webhook);
+        let (mut apiserver, port) = start_apiserver(folder, &etcd_url, webhook);
         let access = Access {
-            url,
+            url: format!("https://127.0.0.1:{port}"),
             ca_file: folder.join("tls/apiserver.crt"),
         };
         let admin_kubeconfig = folder.join("kubeconfig-admin.json");
@@ -47,7 +51,33 @@ impl Servers {
             etcd,
             access,
             admin_kubeconfig,
+            etcd_url,
+            port,
+            webhook: webhook.cloned(),
         }
+    }
+
+    /// # Panics
+    /// When it does not start, with its log.
+    pub(super) fn start_apiserver(&mut self, folder: &Path) {
+        let webhook = self.webhook.as_ref();
+        let started = run_apiserver(folder, &self.etcd_url, webhook, self.port);
+        self.apiserver = started.unwrap_or_else(|error| panic!("{error}"));
+        wait_until_ready(&mut self.apiserver, folder, &self.admin_kubeconfig);
+    }
+
+    /// Through the JSON gateway of etcd (etcd documentation, "gRPC gateway").
+    pub(super) fn compact_etcd(&self) {
+        let etcd = Rest::new(&self.etcd_url, None, None);
+        let now = etcd.post("/v3/kv/range", &json!({"key": "AA=="})).ok();
+        let revision = &now["header"]["revision"];
+        let compaction = json!({"revision": revision, "physical": true});
+        etcd.post("/v3/kv/compaction", &compaction).ok();
+    }
+
+    pub(super) fn api(&self) -> Rest {
+        let Access { url, ca_file } = &self.access;
+        Rest::new(url, Some(ca_file), Some(ADMIN_TOKEN))
     }
 
     pub(super) fn url(&self) -> &str {
@@ -98,29 +128,38 @@ fn start_etcd(folder: &Path) -> (Process, String) {
     })
 }
 
-fn start_apiserver(folder: &Path, etcd: &str, webhook: Option<&Webhook>) -> (Process, String) {
+fn start_apiserver(folder: &Path, etcd: &str, webhook: Option<&Webhook>) -> (Process, u16) {
     retry_taken_ports(|| {
         let port = free_port();
-        let mut command = bare_command(tools::KUBE_APISERVER.path(), folder);
-        command
-            .arg(format!("--etcd-servers={etcd}"))
-            .args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"])
-            .arg(format!("--secure-port={port}"))
-            .arg("--cert-dir=tls")
-            .arg("--authorization-mode=RBAC")
-            .arg("--token-auth-file=tokens.csv")
-            .arg("--service-account-issuer=https://kubernetes.default.svc")
-            .arg("--service-account-key-file=service-account-public.pem")
-            .arg("--service-account-signing-key-file=service-account-key.pem")
-            .arg("--service-cluster-ip-range=10.0.0.0/24")
-            // A loopback address is none that Kubernetes would publish as an endpoint.
-            .arg("--endpoint-reconciler-type=none")
-            .args(webhook.into_iter().flat_map(webhook_flags));
-        let mut apiserver =
-            Process::spawn("kube-apiserver", command).expect("kube-apiserver can be started");
-        apiserver.wait_for_line(|line| line.contains("Serving securely on"), START_LIMIT)?;
-        Ok((apiserver, format!("https://127.0.0.1:{port}")))
+        Ok((run_apiserver(folder, etcd, webhook, port)?, port))
     })
+}
+
+fn run_apiserver(
+    folder: &Path,
+    etcd: &str,
+    webhook: Option<&Webhook>,
+    port: u16,
+) -> Result<Process, WaitError> {
+    let mut command = bare_command(tools::KUBE_APISERVER.path(), folder);
+    command
+        .arg(format!("--etcd-servers={etcd}"))
+        .args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"])
+        .arg(format!("--secure-port={port}"))
+        .arg("--cert-dir=tls")
+        .arg("--authorization-mode=RBAC")
+        .arg("--token-auth-file=tokens.csv")
+        .arg("--service-account-issuer=https://kubernetes.default.svc")
+        .arg("--service-account-key-file=service-account-public.pem")
+        .arg("--service-account-signing-key-file=service-account-key.pem")
+        .arg("--service-cluster-ip-range=10.0.0.0/24")
+        // A loopback address is none that Kubernetes would publish as an endpoint.
+        .arg("--endpoint-reconciler-type=none")
+        .args(webhook.into_iter().flat_map(webhook_flags));
+    let mut apiserver =
+        Process::spawn("kube-apiserver", command).expect("kube-apiserver can be started");
+    apiserver.wait_for_line(|line| line.contains("Serving securely on"), START_LIMIT)?;
+    Ok(apiserver)
 }
 
 fn webhook_flags(webhook: &Webhook) -> [String; 3] {

@@ -19,6 +19,7 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
+use crate::cargo::cargo;
 use crate::failure::Failure;
 use crate::run::Runner;
 use crate::tools::wasm_target::Toolchain;
@@ -76,6 +77,10 @@ enum Task {
         #[arg(long, value_enum)]
         toolchain: Option<Toolchain>,
     },
+    /// Write `deploy/ramidentitymapping.yaml` anew from the Rust type
+    Crd,
+    /// Write `METRICS.md` anew from the code
+    Metrics,
 }
 
 fn main() -> ExitCode {
@@ -113,6 +118,21 @@ fn perform(arguments: &Arguments) -> Result<ExitCode, Failure> {
         }
         Task::Wasm { toolchain } => {
             wasm::build_all(&workspace, &runner, *toolchain)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Crd => {
+            // The test that compares the file writes it when it is told to.
+            let mut command = cargo(&["test", "--package=ack-ram-authenticator", "--test=crd"]);
+            command.arg("the_definition_is_that_of_the_type");
+            command.env("ACK_RAM_WRITE_CRD", "1");
+            runner.run("crd", command)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Metrics => {
+            let mut command = cargo(&["test", "--package=ack-ram-authenticator", "--lib"]);
+            command.arg("metrics::tests::the_list_is_that_of_the_code");
+            command.env("ACK_RAM_WRITE_METRICS", "1");
+            runner.run("metrics", command)?;
             Ok(ExitCode::SUCCESS)
         }
     }

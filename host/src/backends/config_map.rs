@@ -1,0 +1,92 @@
+//! ACKConfigMap: mappings in a ConfigMap. The half that knows nothing of the API server; the watch feeds it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ack_ram_core::rules::{Backend, Globs};
+
+use crate::backends::feed::{Digest, Feed, Observe, Tell};
+use crate::backends::live::LiveRules;
+use crate::config::ConfigMapName;
+use crate::config::document::{self, ConfigMapData};
+use crate::env::Clock;
+
+/// The ConfigMap that `server.configMap` names.
+pub struct ConfigMapSource {
+    name: ConfigMapName,
+    globs: Globs,
+    state: Mutex<State>,
+}
+
+struct State {
+    feed: Feed,
+    /// Of what was last read; `None` when it was not there.
+    digest: Option<Digest>,
+}
+
+impl ConfigMapSource {
+    /// Will keep in `live` what the ConfigMap maps.
+    #[must_use]
+    pub fn new(
+        name: ConfigMapName,
+        globs: Globs,
+        live: Arc<LiveRules>,
+        clock: Clock,
+        observe: Observe,
+    ) -> Self {
+        Self {
+            name,
+            globs,
+            state: Mutex::new(State {
+                feed: Feed::new(Backend::ConfigMap, live, clock, observe),
+                digest: None,
+            }),
+        }
+    }
+
+    /// Which ConfigMap it is.
+    #[must_use]
+    pub fn name(&self) -> &ConfigMapName {
+        &self.name
+    }
+
+    /// The ConfigMap holds `data` now.
+    pub(crate) fn read(&self, data: &ConfigMapData) {
+        let mut state = self.lock();
+        let digest = digest(data);
+        if state.digest.replace(digest) == Some(digest) {
+            return;
+        }
+        let document = document::config_map(&self.name.to_string(), data, self.globs);
+        let warnings = &document.warnings;
+        let feed = &mut state.feed;
+        feed.read(document.mappings, warnings, &digest, Tell::All, None);
+    }
+
+    /// There is no such ConfigMap, so it maps nobody.
+    pub(crate) fn lose(&self) {
+        let mut state = self.lock();
+        if state.digest.take().is_some() || !state.feed.is_read() {
+            tracing::info!(backend = %Backend::ConfigMap, "there is no {}", self.name);
+            state.feed.lose();
+        }
+    }
+
+    /// What keeps the ConfigMap from being watched; `None` when nothing does. The rules stay.
+    pub(crate) fn set_trouble(&self, trouble: Option<String>) {
+        self.lock().feed.set_trouble(trouble);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn digest(data: &ConfigMapData) -> Digest {
+    let texts = data.texts.iter();
+    let texts = texts.flat_map(|(key, text)| [key.as_bytes(), text.as_bytes()]);
+    let binary = data.binary.iter().map(String::as_bytes);
+    Digest::of(texts.chain([b"binaryData".as_slice()]).chain(binary))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use ack_ram_core::rules::{BackendRules, RuleSet};
+use ack_ram_core::time::UnixTime;
+
+use super::*;
+use crate::backends::feed::nobody;
+
+fn data(texts: &[(&str, &str)]) -> ConfigMapData {
+    let texts = texts.iter();
+    ConfigMapData {
+        texts: texts
+            .map(|(key, text)| ((*key).to_owned(), (*text).to_owned()))
+            .collect(),
+        binary: BTreeSet::new(),
+    }
+}
+
+/// Positions and subjects of the rules; what is kept ends in `*`. And what is refused.
+fn state(live: &LiveRules) -> (Vec<String>, BTreeMap<String, String>) {
+    let state = live.inspect(|rules, notes| {
+        assert!(rules.is_read());
+        let rules = rules.rules().into_iter().map(|rule| {
+            let position = &rule.source().position;
+            let kept = notes.in_effect[position].kept.is_some();
+            format!(
+                "{position} {}{}",
+                rule.subject(),
+                if kept { "*" } else { "" }
+            )
+        });
+        (rules.collect(), notes.refused.clone())
+    });
+    state.into_iter().next().unwrap()
+}
+
+#[test]
+fn a_config_map_is_read_as_go_reads_it_and_one_key_at_a_time() {
+    let rules = RuleSet::new(
+        vec![BackendRules::unread(Backend::ConfigMap)],
+        BTreeSet::new(),
+    );
+    let clock = || UnixTime::from_seconds(7);
+    let live = Arc::new(LiveRules::new(rules, clock()));
+    let name = ConfigMapName::default();
+    let source = ConfigMapSource::new(name, Globs::Literal, Arc::clone(&live), clock, nobody());
+    assert!(!live.snapshot().backends()[0].is_read());
+    source.lose();
+    assert_eq!(state(&live).0, [""; 0], "there is none, and that is known");
+
+    let roles = "- rolearn: acs:ram::1:role/a\n  UserName: a\n  GROUPS:\n  - g\n";
+    let users = "- userARN: acs:ram::1:user/u\n  username: u\n";
+    let both = [
+        "mapRoles[0] acs:ram::1:role/a",
+        "mapUsers[0] acs:ram::1:user/u",
+    ];
+    source.read(&data(&[
+        ("mapRoles", roles),
+        ("mapUsers", users),
+        ("other", "{"),
+    ]));
+    assert_eq!(
+        state(&live),
+        (both.map(str::to_owned).to_vec(), BTreeMap::new())
+    );
+
+    source.read(&data(&[
+        ("mapRoles", &format!("{roles}  x\n - y")),
+        ("mapUsers", users),
+    ]));
+    let (lines, refused) = state(&live);
+    assert_eq!(lines, ["mapRoles[0] acs:ram::1:role/a*", both[1]]);
+    assert_eq!(refused.keys().collect::<Vec<_>>(), ["mapRoles"]);
+
+    source.read(&data(&[("mapUsers", ""), ("mapRoles", roles)]));
+    assert_eq!(state(&live).0, [both[0]], "nothing in it: nobody");
+    source.read(&data(&[("mapUsers", users)]));
+    assert_eq!(state(&live).0, [both[1]], "no key: nobody");
+    source.read(&data(&[("mapUsers", users), ("maproles", roles)]));
+    assert_eq!(
+        state(&live).0,
+        [both[1]],
+        "a key in another case is nobody's"
+    );
+    source.lose();
+    assert_eq!(state(&live).0, [""; 0]);
+    source.read(&data(&[("mapUsers", "{")]));
+    assert_eq!(
+        state(&live).0,
+        [""; 0],
+        "what was deleted does not come back"
+    );
+}

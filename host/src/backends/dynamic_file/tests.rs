@@ -1,0 +1,148 @@
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use ack_ram_core::rules::{BackendRules, RuleSet};
+use ack_ram_core::time::UnixTime;
+
+use super::*;
+use crate::backends::feed::nobody;
+
+const GOOD: &str = r#"{"MapRoles": [{"RoleArn": "acs:ram::1:assumed-role/a/s", "username": "a"}]}"#;
+
+fn live() -> Arc<LiveRules> {
+    let rules = RuleSet::new(
+        vec![BackendRules::unread(Backend::DynamicFile)],
+        BTreeSet::new(),
+    );
+    Arc::new(LiveRules::new(rules, UnixTime::from_seconds(0)))
+}
+
+/// Whether it is read, how many are mapped, how many of them are kept, and what is the trouble.
+fn state(live: &LiveRules) -> (bool, usize, usize, Option<String>) {
+    let state = live.inspect(|rules, notes| {
+        let kept = notes
+            .in_effect
+            .values()
+            .filter(|effect| effect.kept.is_some());
+        (
+            rules.is_read(),
+            rules.len(),
+            kept.count(),
+            notes.trouble.clone(),
+        )
+    });
+    state.into_iter().next().unwrap()
+}
+
+fn start(path: &Path, live: &Arc<LiveRules>) -> Arc<DynamicFile> {
+    let clock = || UnixTime::from_seconds(7);
+    DynamicFile::start(
+        path.to_owned(),
+        Globs::Literal,
+        Arc::clone(live),
+        clock,
+        nobody(),
+    )
+}
+
+#[test]
+fn how_it_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("d.json");
+    let name = path.display().to_string();
+
+    let missing = live();
+    start(&path, &missing);
+    let trouble = format!(
+        "{name} is not there, so it maps nobody; make it, or set another `server.dynamicFilePath`"
+    );
+    assert_eq!(state(&missing), (true, 0, 0, Some(trouble)));
+
+    fs::write(&path, GOOD).unwrap();
+    let good = live();
+    start(&path, &good);
+    assert_eq!(state(&good), (true, 1, 0, None));
+
+    fs::write(&path, "{").unwrap();
+    let broken = live();
+    let file = start(&path, &broken);
+    let (is_read, len, _, trouble) = state(&broken);
+    assert_eq!((is_read, len), (false, 0), "nobody knows what it would say");
+    assert!(trouble.unwrap().contains("d.json:1:1"));
+    fs::write(&path, GOOD).unwrap();
+    file.reload();
+    assert_eq!(state(&broken), (true, 1, 0, None));
+
+    let folder_in_place = live();
+    start(folder.path(), &folder_in_place);
+    let (is_read, len, _, trouble) = state(&folder_in_place);
+    assert_eq!((is_read, len), (false, 0));
+    assert!(
+        trouble
+            .unwrap()
+            .ends_with("cannot be read: it is a folder; name a file in it")
+    );
+}
+
+#[test]
+fn what_happens_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("d.json");
+    fs::write(&path, GOOD).unwrap();
+    let live = live();
+    let file = start(&path, &live);
+    let mut now = Instant::now();
+    let mut look = |times: usize| {
+        for _ in 0..times {
+            now += LOOK_EVERY;
+            file.look(now);
+        }
+        state(&live)
+    };
+    fs::write(&path, "[").unwrap();
+    let (is_read, len, kept, trouble) = look(2);
+    assert_eq!((is_read, len, kept), (true, 1, 1));
+    assert!(trouble.unwrap().contains("d.json:1:1"));
+
+    fs::rename(&path, folder.path().join("aside")).unwrap();
+    fs::create_dir(&path).unwrap();
+    let (_, len, _, trouble) = look(2);
+    assert_eq!(len, 1);
+    assert!(trouble.unwrap().contains("it is a folder"));
+    fs::remove_dir(&path).unwrap();
+    fs::rename(folder.path().join("aside"), &path).unwrap();
+    let (_, len, kept, trouble) = look(2);
+    assert_eq!((len, kept), (1, 1));
+    assert!(
+        trouble.unwrap().contains("d.json:1:1"),
+        "it can be read, and is still broken"
+    );
+
+    fs::remove_file(&path).unwrap();
+    assert_eq!(look(3).1, 1, "away for a moment");
+    let (is_read, len, _, trouble) = look(10);
+    assert_eq!((is_read, len), (true, 0), "gone");
+    assert!(trouble.unwrap().contains("is not there"));
+    fs::write(&path, "[").unwrap();
+    assert_eq!(look(2).1, 0, "what is gone does not come back");
+    fs::write(&path, GOOD).unwrap();
+    assert_eq!(look(2), (true, 1, 0, None));
+}
+
+#[tokio::test]
+async fn it_is_watched_until_told_to_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("d.json");
+    let live = live();
+    let file = start(&path, &live);
+    let (stop, stopped) = watch::channel(false);
+    let task = tokio::spawn(file.watch(stopped));
+    fs::write(&path, GOOD).unwrap();
+    while state(&live).1 == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    stop.send(true).unwrap();
+    task.await.unwrap();
+}

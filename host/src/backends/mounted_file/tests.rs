@@ -1,0 +1,217 @@
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use ack_ram_core::arn::Arn;
+use ack_ram_core::sample;
+use ack_ram_core::time::UnixTime;
+use tempfile::TempDir;
+
+use super::*;
+use crate::backends;
+use crate::backends::feed::nobody;
+use crate::config::Overrides;
+
+const START: &str = "\
+clusterID: c
+server:
+  backendMode: [MountedFile, CRD, DynamicFile]
+  dynamicFilePath: /d.json
+  mapRoles:
+  - {roleARN: acs:ram::1:role/a, username: a}
+  - {roleARN: acs:ram::1:role/broken, username: '{{'}
+";
+
+struct Bench {
+    folder: TempDir,
+    live: Arc<LiveRules>,
+    file: Arc<MountedFile>,
+}
+
+impl Bench {
+    fn new(yaml: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.yaml");
+        fs::write(&path, yaml).unwrap();
+        let clock = || UnixTime::from_seconds(7);
+        let overrides = Overrides {
+            port: Some(1),
+            ..Overrides::default()
+        };
+        let mut config = config::load(&Sources {
+            file: Some(ConfigFile::Path(&path)),
+            overrides: &overrides,
+            variables: &|_| None,
+        })
+        .unwrap();
+        let live = Arc::new(LiveRules::new(backends::load(&config), clock()));
+        let inputs = Inputs {
+            file: Some(path),
+            overrides,
+            variables: |_| None,
+        };
+        let file = MountedFile::start(&mut config, inputs, Arc::clone(&live), clock, nobody());
+        Self { folder, live, file }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("config.yaml")
+    }
+
+    fn edit(&self, yaml: &str) -> Reloaded {
+        fs::write(self.path(), yaml).unwrap();
+        self.file.reload()
+    }
+
+    /// The user of `role`, or why there is none.
+    fn user(&self, role: &str) -> String {
+        let arn = Arn::parse(&format!("acs:ram::1:role/{role}")).unwrap();
+        let (_, user) = self
+            .live
+            .snapshot()
+            .explain(&sample::identity(arn).unwrap());
+        match user {
+            Ok(user) => format!("{} {}", user.username, user.extra.len()),
+            Err(why) => format!("{why:?}"),
+        }
+    }
+
+    fn trouble(&self) -> Option<String> {
+        let troubles = self.live.inspect(|rules, notes| {
+            (rules.backend() == Backend::MountedFile).then(|| notes.trouble.clone())
+        });
+        troubles.into_iter().flatten().next().unwrap()
+    }
+}
+
+#[test]
+fn mappings_and_settings_change_together_and_others_need_a_restart() {
+    let bench = Bench::new(START);
+    assert_eq!(bench.user("a"), "a 3");
+    assert!(bench.user("b").contains("NotRead"));
+    let edited = START.replace("role/a, username: a", "role/b, username: b")
+        + "  protect: ['acs:ram::1:role/b']\n  scrubbedAccounts: ['1']\n";
+    let applied = Reloaded::Applied {
+        needs_restart: Vec::new(),
+    };
+    assert_eq!(bench.edit(&edited), applied);
+    assert_eq!(bench.user("b"), "b 0", "its account is scrubbed");
+    assert!(bench.user("a").contains("NotRead"));
+    assert_eq!(bench.edit(&edited), Reloaded::Unchanged);
+
+    let reserved = edited.clone()
+        + "  reservedPrefixConfig: [{backendMode: MountedFile, usernamePrefixReserveList: [b]}]\n";
+    assert_eq!(bench.edit(&reserved), applied);
+    assert!(
+        bench.user("b").contains("ReservedForOthers"),
+        "{}",
+        bench.user("b")
+    );
+    assert_eq!(bench.edit(&edited), applied);
+    assert_eq!(bench.user("b"), "b 0");
+
+    let others = edited.replace("clusterID: c", "clusterID: d")
+        + "  port: 7\n  stateDir: /elsewhere\n  globs: true\n  sts: {timeout: 9s}\n";
+    assert_eq!(
+        bench.edit(&others),
+        Reloaded::Applied {
+            needs_restart: vec![
+                "clusterID",
+                "server.stateDir",
+                "server.sts.timeout",
+                "server.globs"
+            ],
+        },
+        "the port is the command line's"
+    );
+    assert_eq!(bench.edit(&edited), applied);
+}
+
+#[cfg(feature = "cel")]
+#[test]
+fn validations_change_too() {
+    let bench = Bench::new(START);
+    let validated = format!(
+        "{START}  userValidationRules: [{{expression: 'user.username != \"a\"', message: not a}}]\n"
+    );
+    bench.edit(&validated);
+    assert!(bench.user("a").contains("not a"), "{}", bench.user("a"));
+    let broken = validated.replace("!= ", "!=");
+    let Reloaded::Refused(why) = bench.edit(&broken.replace("\"a\"'", "'")) else {
+        panic!("a validation that cannot be compiled is refused");
+    };
+    assert!(why.contains("config.yaml:8:"), "{why}");
+    assert!(bench.user("a").contains("not a"), "the one of before holds");
+}
+
+#[test]
+fn entries_are_noted_from_the_start() {
+    let bench = Bench::new(START);
+    let noted = bench.live.inspect(|_, notes| {
+        let in_effect: BTreeSet<String> = notes.in_effect.keys().cloned().collect();
+        (in_effect, notes.refused.clone())
+    });
+    let (in_effect, refused) = noted.first().unwrap();
+    assert_eq!(in_effect.iter().collect::<Vec<_>>(), ["server.mapRoles[0]"]);
+    assert_eq!(refused.keys().collect::<Vec<_>>(), ["server.mapRoles[1]"]);
+}
+
+#[test]
+fn a_file_that_is_gone_takes_nothing_along() {
+    let bench = Bench::new(START);
+    let mut now = Instant::now();
+    let mut look = |times: usize| {
+        for _ in 0..times {
+            now += LOOK_EVERY;
+            bench.file.look(now);
+        }
+    };
+    fs::remove_file(bench.path()).unwrap();
+    look(20);
+    assert_eq!(bench.user("a"), "a 3");
+    assert!(bench.trouble().unwrap().contains("config.yaml is gone"));
+    assert!(matches!(bench.file.reload(), Reloaded::Refused(_)));
+    fs::write(bench.path(), START).unwrap();
+    look(2);
+    assert_eq!(bench.trouble(), None);
+    fs::write(bench.path(), "{").unwrap();
+    look(2);
+    assert!(
+        bench.trouble().unwrap().contains("config.yaml:1:1"),
+        "{:?}",
+        bench.trouble()
+    );
+    assert_eq!(bench.user("a"), "a 3");
+    let without_a = START.replace("  - {roleARN: acs:ram::1:role/a, username: a}\n", "");
+    fs::write(bench.path(), without_a).unwrap();
+    look(2);
+    assert_eq!(bench.trouble(), None);
+    assert!(
+        bench.user("a").contains("NotRead"),
+        "who is removed is gone"
+    );
+}
+
+#[test]
+fn a_server_without_a_file_has_nothing_to_read() {
+    let overrides = Overrides {
+        cluster_id: Some("c".to_owned()),
+        ..Overrides::default()
+    };
+    let mut config = config::load(&Sources {
+        file: None::<ConfigFile<'_>>,
+        overrides: &overrides,
+        variables: &|_| None,
+    })
+    .unwrap();
+    let clock = || UnixTime::from_seconds(7);
+    let live = Arc::new(LiveRules::new(backends::load(&config), clock()));
+    let inputs = Inputs {
+        file: None::<&Path>.map(Path::to_owned),
+        overrides,
+        variables: |_| None,
+    };
+    let file = MountedFile::start(&mut config, inputs, live, clock, nobody());
+    file.look(Instant::now());
+    assert_eq!(file.reload(), Reloaded::Unchanged);
+}

@@ -1,0 +1,261 @@
+//! `get`: what a running server has.
+
+mod client;
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use ack_ram_core::rules::Backend;
+use clap::{Args, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use crate::cli::args::{Globals, WithGlobals};
+use crate::cli::failure::Failure;
+use crate::cli::mappings::table::{self, Row};
+use crate::cli::mappings::{self, visible};
+use crate::cli::output::{self, ASIDE, BAD, HEADING, ODD, OutputFormat};
+use crate::config::{self, Overrides};
+
+/// In place of the cluster id: no token is looked at.
+const NO_CLUSTER: &str = "-";
+
+/// Show what a running server has in effect
+#[derive(Args, Debug)]
+pub(super) struct GetArgs {
+    #[command(subcommand)]
+    what: GetWhat,
+}
+
+#[derive(Debug, Subcommand)]
+enum GetWhat {
+    Mappings(Box<WithGlobals<MappingsArgs>>),
+}
+
+/// Show the mappings that a server on this machine has in effect
+///
+/// Each is shown with where it comes from and since when it has been in effect in this form; one that a later edit broke
+/// stays for a day, and is marked. What is refused is shown with why. The server is asked on the socket
+/// `control.sock` in its state directory, which its own user and root may use.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  sudo ack-ram-authenticator get mappings
+  ack-ram-authenticator get mappings --state-dir ./state --backend crd --output json
+  kubectl -n kube-system exec ds/ack-ram-authenticator -- ack-ram-authenticator get mappings
+
+Exit codes:
+  0  shown
+  1  no server answers there, or this user may not ask it
+  2  wrong usage")]
+struct MappingsArgs {
+    /// The state directory of the server; without it that of --config, else /var/ack-ram-authenticator
+    #[arg(long, value_name = "FOLDER")]
+    state_dir: Option<PathBuf>,
+
+    /// Only the mappings of one backend
+    #[arg(long, value_enum, value_name = "BACKEND", ignore_case = true)]
+    backend: Option<Which>,
+
+    /// The form of what is printed
+    #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "text")]
+    output: OutputFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Which {
+    #[value(alias = "MountedFile")]
+    File,
+    #[value(alias = "ACKConfigMap")]
+    Configmap,
+    Crd,
+    #[value(name = "dynamicfile")]
+    DynamicFile,
+}
+
+impl From<Which> for Backend {
+    fn from(which: Which) -> Self {
+        match which {
+            Which::File => Self::MountedFile,
+            Which::Configmap => Self::ConfigMap,
+            Which::Crd => Self::Crd,
+            Which::DynamicFile => Self::DynamicFile,
+        }
+    }
+}
+
+/// What the server says.
+#[derive(Deserialize, Serialize)]
+struct InEffect {
+    version: String,
+    time: String,
+    backends: Vec<OfBackend>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OfBackend {
+    backend: Backend,
+    is_read: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trouble: Option<String>,
+    rules: Vec<InEffectRule>,
+    accounts: Vec<String>,
+    refused: Vec<Refused>,
+    conflicts: Vec<Conflict>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct InEffectRule {
+    position: String,
+    subject: String,
+    username: String,
+    groups: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    expressions: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kept: Option<Kept>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Kept {
+    since: String,
+    reason: String,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Refused {
+    position: String,
+    reason: String,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Conflict {
+    loser: String,
+    winner: String,
+}
+
+impl GetArgs {
+    /// The global options after the name of what is shown.
+    pub(super) fn globals(&self) -> Globals {
+        let GetWhat::Mappings(args) = &self.what;
+        args.globals.clone()
+    }
+}
+
+pub(super) fn run(args: &GetArgs, globals: &Globals) -> Result<(), Failure> {
+    let GetWhat::Mappings(args) = &args.what;
+    let args = &args.command;
+    let overrides = Overrides {
+        cluster_id: Some(NO_CLUSTER.to_owned()),
+        state_dir: args.state_dir.clone(),
+        ..Overrides::default()
+    };
+    let state_dir = globals.configuration(config::load, overrides)?.state_dir;
+    let answer = mappings::wait_for(client::ask(&state_dir))?;
+    let mut in_effect: InEffect = serde_json::from_slice(&answer).map_err(|error| {
+        Failure::Failed(format!(
+            "the server's answer cannot be read: {error}; is it another version?"
+        ))
+    })?;
+    if let Some(which) = args.backend {
+        let wanted = Backend::from(which);
+        in_effect
+            .backends
+            .retain(|backend| backend.backend == wanted);
+        if in_effect.backends.is_empty() {
+            return Err(Failure::Failed(format!(
+                "this server does not ask the backend {wanted}; `server.backendMode` says which it asks"
+            )));
+        }
+    }
+    output::print(&match args.output {
+        OutputFormat::Json => output::json(&in_effect, "  ")?,
+        OutputFormat::Text => text(&in_effect)?,
+    })
+}
+
+fn text(in_effect: &InEffect) -> Result<String, Failure> {
+    let mut page = String::new();
+    for backend in &in_effect.backends {
+        let gap = if page.is_empty() { "" } else { "\n" };
+        let count = backend.rules.len() + backend.accounts.len();
+        writeln!(
+            page,
+            "{gap}{HEADING}{}{HEADING:#}: {}",
+            backend.backend,
+            output::count(count, "mapping")
+        )?;
+        if !backend.is_read {
+            writeln!(
+                page,
+                "  {ODD}has not been read yet: later backends wait for it{ODD:#}"
+            )?;
+        }
+        if let Some(trouble) = &backend.trouble {
+            writeln!(
+                page,
+                "  {BAD}cannot be read now: {}{BAD:#}",
+                visible(trouble)
+            )?;
+        }
+        mappings_of(&mut page, backend);
+        for account in &backend.accounts {
+            writeln!(page, "all of account {}", visible(account))?;
+        }
+        for Refused { position, reason } in &backend.refused {
+            let (position, reason) = (visible(position), visible(reason));
+            writeln!(page, "{BAD}refused{BAD:#} {position}: {reason}")?;
+        }
+    }
+    Ok(page)
+}
+
+fn mappings_of(page: &mut String, backend: &OfBackend) {
+    if backend.rules.is_empty() {
+        return;
+    }
+    let mut conflicts: Vec<&Conflict> = backend.conflicts.iter().collect();
+    conflicts.sort_unstable_by(|a, b| a.loser.cmp(&b.loser));
+    let rows: Vec<Row<5>> = backend
+        .rules
+        .iter()
+        .map(|rule| {
+            let mut remarks = Vec::new();
+            if let Some(Kept { since, reason }) = &rule.kept {
+                let kept =
+                    format!("kept since {since}, for a day: its last edit is refused: {reason}");
+                remarks.push((ODD, kept));
+            }
+            let conflict =
+                conflicts.binary_search_by(|conflict| conflict.loser.cmp(&rule.position));
+            if let Some(conflict) = conflict.ok().and_then(|at| conflicts.get(at)) {
+                let winner = &conflict.winner;
+                remarks.push((
+                    ODD,
+                    format!("never answers: {winner} names the same identity, and comes first"),
+                ));
+            }
+            if rule
+                .expressions
+                .iter()
+                .any(|field| field != "usernameExpression")
+            {
+                remarks.push((ASIDE, format!("with {}", rule.expressions.join(", "))));
+            }
+            Row {
+                cells: [
+                    rule.position.clone(),
+                    rule.subject.clone(),
+                    mappings::named(&rule.username, &rule.expressions),
+                    rule.groups.join(","),
+                    rule.since.clone().unwrap_or_default(),
+                ],
+                remarks,
+            }
+        })
+        .collect();
+    let titles = ["POSITION", "SUBJECT", "USERNAME", "GROUPS", "SINCE"];
+    table::write(page, titles, &rows);
+}

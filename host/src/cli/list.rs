@@ -1,0 +1,187 @@
+//! `list`: the mappings that the API server has.
+
+use std::collections::BTreeMap;
+
+use ack_ram_core::rules::{Backend, BackendRules, Conflict, Globs, Rule};
+use clap::Args;
+use serde::Serialize;
+
+use crate::cli::args::Globals;
+use crate::cli::failure::Failure;
+use crate::cli::mappings::table::{self, Row};
+use crate::cli::mappings::{
+    self, ClusterArgs, ConfigMapArgs, ConfigMapEntries, Content, Objects, Store, Written,
+};
+use crate::cli::output::{self, BAD, OutputFormat};
+use crate::config::Config;
+
+/// List the mappings in the cluster's ConfigMap and in its objects
+///
+/// Each comes with what is wrong with it, if anything is. What a server makes of them, `get mappings` shows.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  ack-ram-authenticator list
+  ack-ram-authenticator list --backend crd --output json
+
+Exit codes:
+  0  the mappings are listed, good and bad
+  1  the API server could not be asked
+  2  wrong usage")]
+pub(super) struct ListArgs {
+    /// Only those in the ConfigMap, or only those in objects
+    #[arg(long, value_enum, value_name = "BACKEND", ignore_case = true)]
+    backend: Option<Store>,
+
+    /// The form of what is printed
+    #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "text")]
+    output: OutputFormat,
+
+    #[command(flatten)]
+    config_map: ConfigMapArgs,
+
+    #[command(flatten)]
+    cluster: ClusterArgs,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    mappings: Vec<ListedMapping>,
+}
+
+#[derive(Serialize)]
+struct ListedMapping {
+    backend: Backend,
+    /// A place in the ConfigMap, or the name of an object.
+    position: String,
+    subject: String,
+    username: String,
+    groups: Vec<String>,
+    /// Fields that say more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    expressions: Vec<&'static str>,
+    /// What is wrong with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+}
+
+pub(super) fn run(args: &ListArgs, globals: &Globals) -> Result<(), Failure> {
+    let config = mappings::config(globals)?;
+    let listed = Listed {
+        mappings: mappings::wait_for(list(args, config.as_ref()))?,
+    };
+    output::print(&match args.output {
+        OutputFormat::Json => output::json(&listed, "  ")?,
+        OutputFormat::Text => text(&listed),
+    })
+}
+
+async fn list(args: &ListArgs, config: Option<&Config>) -> Result<Vec<ListedMapping>, Failure> {
+    let client = args.cluster.client().await?;
+    let mut listed = Vec::new();
+    if args.backend != Some(Store::Crd) {
+        let config_map = ConfigMapEntries::new(client.clone(), args.config_map.name(config));
+        match config_map.read().await? {
+            Some(data) => {
+                let globs = config.map_or(Globs::Literal, |config| config.rules.globs);
+                let written = mappings::read_config_map(&data, globs);
+                listed.extend(looked_at(Backend::ConfigMap, written));
+            }
+            None => tracing::warn!("there is no {config_map}"),
+        }
+    }
+    if args.backend != Some(Store::Configmap) {
+        match Objects::new(client).all().await? {
+            Some(objects) => {
+                let written = objects.into_iter().map(Written::from).collect();
+                listed.extend(looked_at(Backend::Crd, written));
+            }
+            None if args.backend.is_none() => {
+                tracing::warn!(
+                    "there are no objects: this cluster does not know RAMIdentityMapping"
+                );
+            }
+            None => return Err(mappings::no_definition()),
+        }
+    }
+    Ok(listed)
+}
+
+/// Each with what is wrong with it, alone or beside the others.
+fn looked_at(backend: Backend, written: Vec<Written>) -> Vec<ListedMapping> {
+    let mut rules = BackendRules::new(backend);
+    let mut listed: Vec<ListedMapping> = Vec::with_capacity(written.len());
+    for Written { position, content } in written {
+        let mut one = ListedMapping {
+            backend,
+            position,
+            subject: String::new(),
+            username: String::new(),
+            groups: Vec::new(),
+            expressions: Vec::new(),
+            problem: None,
+        };
+        match content {
+            Ok(Content::Mapping(mapping)) => {
+                one.username.clone_from(&mapping.username);
+                one.groups.clone_from(&mapping.groups);
+                one.subject.clone_from(&mapping.arn);
+                match Rule::compile(*mapping) {
+                    Ok(rule) => {
+                        one.subject = rule.subject().to_string();
+                        one.expressions = rule.expressions();
+                        rules.apply(rule);
+                    }
+                    Err(error) => one.problem = Some(error.to_string()),
+                }
+            }
+            Ok(Content::Account(account)) => one.subject = format!("all of account {account}"),
+            Err(problem) => one.problem = Some(problem),
+        }
+        listed.push(one);
+    }
+    let conflicts: BTreeMap<String, String> = rules
+        .conflicts()
+        .into_iter()
+        .map(|Conflict { loser, winner }| (loser.position, winner.position))
+        .collect();
+    for one in &mut listed {
+        if let Some(winner) = conflicts.get(&one.position) {
+            one.problem = Some(format!(
+                "never answers: {winner} names the same identity, and comes first"
+            ));
+        }
+    }
+    listed
+}
+
+fn text(listed: &Listed) -> String {
+    let rows: Vec<Row<5>> = listed
+        .mappings
+        .iter()
+        .map(|one| Row {
+            cells: [
+                one.backend.to_string(),
+                one.position.clone(),
+                one.subject.clone(),
+                mappings::named(&one.username, &one.expressions),
+                one.groups.join(","),
+            ],
+            remarks: one
+                .problem
+                .iter()
+                .map(|problem| (BAD, problem.clone()))
+                .collect(),
+        })
+        .collect();
+    if rows.is_empty() {
+        return "no mappings\n".to_owned();
+    }
+    let mut page = String::new();
+    table::write(
+        &mut page,
+        ["BACKEND", "POSITION", "SUBJECT", "USERNAME", "GROUPS"],
+        &rows,
+    );
+    page
+}

@@ -1,0 +1,146 @@
+//! The ConfigMap, of which one key is changed and nothing else.
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
+use kube::{Api, Client};
+use serde_json::json;
+
+use super::consent::{Change, Consent};
+use super::failure;
+use super::list_text::Unchangeable;
+use crate::cli::failure::Failure;
+use crate::config::ConfigMapName;
+use crate::config::document::ConfigMapData;
+use crate::kubernetes::install::FIELD_MANAGER;
+
+/// How often others may be faster.
+const ATTEMPTS: usize = 10;
+
+/// The ConfigMap that holds mappings.
+pub(in crate::cli) struct ConfigMapEntries {
+    api: Api<ConfigMap>,
+    name: ConfigMapName,
+}
+
+/// What is to become of the text of a key.
+pub(in crate::cli) enum Edit {
+    /// It stays, for this reason.
+    Nothing(String),
+    /// This takes its place.
+    To(String),
+}
+
+impl ConfigMapEntries {
+    pub(in crate::cli) fn new(client: Client, name: ConfigMapName) -> Self {
+        Self {
+            api: Api::namespaced(client, &name.namespace),
+            name,
+        }
+    }
+
+    /// What the ConfigMap holds; `None` when there is no ConfigMap.
+    pub(in crate::cli) async fn read(&self) -> Result<Option<ConfigMapData>, Failure> {
+        let found = self.get().await?;
+        Ok(found.map(|found| ConfigMapData {
+            texts: found.data.unwrap_or_default(),
+            binary: found.binary_data.unwrap_or_default().into_keys().collect(),
+        }))
+    }
+
+    /// Makes of the text at `key` what `edit` says. When somebody else changes the ConfigMap meanwhile, it is read anew.
+    pub(in crate::cli) async fn change(
+        &self,
+        key: &str,
+        consent: &mut Consent,
+        edit: impl Fn(&str) -> Result<Edit, Failure>,
+    ) -> Result<(), Failure> {
+        let what = format!("{self}, {key}");
+        for _ in 0..ATTEMPTS {
+            let found = self.get().await?;
+            let data = found.as_ref().and_then(|found| found.data.as_ref());
+            let before = data
+                .and_then(|data| data.get(key))
+                .map_or("", String::as_str);
+            let after = match edit(before)? {
+                Edit::Nothing(why) => return consent.report(&format!("nothing to do: {why}")),
+                Edit::To(after) => after,
+            };
+            let change = Change {
+                what: &what,
+                before,
+                after: &after,
+            };
+            consent.ask(&[change])?;
+            let version = found.map(|found| found.metadata.resource_version);
+            let written = self.write(key, &after, version, consent.dry_run).await;
+            match written {
+                Ok(()) => return consent.report(&format!("{self} is changed")),
+                Err(error) if failure::code(&error) == Some(409) => {
+                    tracing::info!("{self} was changed by somebody else; looking at it again");
+                }
+                Err(error) => return Err(failure::of(&format!("change the {self}"), &error)),
+            }
+        }
+        Err(Failure::Failed(format!(
+            "cannot change the {self}: somebody else changes it all the time; try again"
+        )))
+    }
+
+    /// Why the text at `key` is not changed, and what to do.
+    pub(in crate::cli) fn unchangeable(&self, key: &str, why: &Unchangeable) -> Failure {
+        let ConfigMapName { namespace, name } = &self.name;
+        Failure::Failed(format!(
+            "`{key}` of the {self} {why}; change it yourself: kubectl -n {namespace} edit configmap {name}"
+        ))
+    }
+
+    async fn get(&self) -> Result<Option<ConfigMap>, Failure> {
+        let found = self.api.get_opt(&self.name.name).await;
+        found.map_err(|error| failure::of(&format!("read the {self}"), &error))
+    }
+
+    /// Puts `text` at `key` of the ConfigMap in the version that was read, or into a new one.
+    async fn write(
+        &self,
+        key: &str,
+        text: &str,
+        version: Option<Option<String>>,
+        dry_run: bool,
+    ) -> kube::Result<()> {
+        let name = &self.name.name;
+        let Some(version) = version else {
+            let new = ConfigMap {
+                metadata: ObjectMeta {
+                    name: Some(name.clone()),
+                    ..ObjectMeta::default()
+                },
+                data: Some([(key.to_owned(), text.to_owned())].into()),
+                ..ConfigMap::default()
+            };
+            let params = PostParams {
+                dry_run,
+                field_manager: Some(FIELD_MANAGER.to_owned()),
+            };
+            return self.api.create(&params, &new).await.map(|_| ());
+        };
+        // With the version in it, the API server refuses the patch of another one (Kubernetes API conventions,
+        // "Concurrency Control and Consistency"). Other keys are not even sent.
+        let patch = Patch::Merge(json!({
+            "metadata": {"resourceVersion": version},
+            "data": {key: text},
+        }));
+        let params = PatchParams {
+            dry_run,
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        self.api.patch(name, &params, &patch).await.map(|_| ())
+    }
+}
+
+impl std::fmt::Display for ConfigMapEntries {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ConfigMapName { namespace, name } = &self.name;
+        write!(f, "ConfigMap {namespace}/{name}")
+    }
+}

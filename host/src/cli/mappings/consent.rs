@@ -1,0 +1,175 @@
+//! Shows what would change, and asks.
+
+use std::fmt::Write as _;
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+
+use clap::Args;
+use similar::TextDiff;
+
+use crate::cli::args::BOOL;
+use crate::cli::failure::Failure;
+use crate::cli::output::{self, BAD, GOOD, HEADING};
+
+// Whether to ask. (A doc comment would become the help of every command.)
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct ConsentArgs {
+    /// Change it without asking
+    #[arg(long, short, global = true)]
+    yes: bool,
+
+    /// Show the change, let the API server check it, and change nothing
+    #[arg(long, global = true)]
+    dry_run: bool,
+
+    /// As in the Go version: `--prompt=false` is `--yes`
+    #[arg(long, value_name = BOOL, global = true, hide_short_help = true)]
+    prompt: Option<bool>,
+}
+
+/// What the person lets this command do.
+pub(in crate::cli) struct Consent {
+    yes: bool,
+    /// Nothing is stored.
+    pub(super) dry_run: bool,
+    /// The change that the person has agreed to.
+    agreed: Option<String>,
+}
+
+impl From<&ConsentArgs> for Consent {
+    fn from(args: &ConsentArgs) -> Self {
+        Self {
+            yes: args.yes || args.prompt == Some(false),
+            dry_run: args.dry_run,
+            agreed: None,
+        }
+    }
+}
+
+/// A change of one thing.
+pub(super) struct Change<'a> {
+    /// What is changed, such as `ConfigMap kube-system/alibabacloud-auth, mapRoles`.
+    pub(super) what: &'a str,
+    pub(super) before: &'a str,
+    pub(super) after: &'a str,
+}
+
+impl Consent {
+    /// Shows `changes` and asks about them, unless that has been done.
+    pub(super) fn ask(&mut self, changes: &[Change<'_>]) -> Result<(), Failure> {
+        let diff: String = changes.iter().map(Change::diff).collect();
+        if self.agreed.as_ref() == Some(&diff) {
+            return Ok(());
+        }
+        output::print(&diff)?;
+        if !self.yes && !self.dry_run {
+            question()?;
+        }
+        self.agreed = Some(diff);
+        Ok(())
+    }
+
+    /// Tells what was done, or in a dry run what would have been.
+    pub(super) fn report(&self, done: &str) -> Result<(), Failure> {
+        let how = if self.dry_run {
+            "dry run, nothing was stored: "
+        } else {
+            ""
+        };
+        output::print(&format!("{how}{done}\n"))
+    }
+}
+
+fn question() -> Result<(), Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::Usage(
+            "nothing was changed: there is no terminal to ask on; give --yes, or --dry-run to see whether it would work".to_owned(),
+        ));
+    }
+    let mut answer = String::new();
+    anstream::stderr()
+        .write_all(b"Change it? [y/N] ")
+        .and_then(|()| io::stdin().lock().read_line(&mut answer))
+        .map_err(|error| Failure::Failed(format!("cannot ask: {error}; give --yes")))?;
+    match answer.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(Failure::Failed(
+            "nothing was changed, as you answered".to_owned(),
+        )),
+    }
+}
+
+impl Change<'_> {
+    /// As a unified diff.
+    fn diff(&self) -> String {
+        let diff = TextDiff::from_lines(self.before, self.after);
+        let unified = diff.unified_diff().header(self.what, self.what).to_string();
+        let mut page = String::new();
+        for line in unified.lines() {
+            let style = match line.chars().next() {
+                Some('+') if !line.starts_with("+++ ") => GOOD,
+                Some('-') if !line.starts_with("--- ") => BAD,
+                Some('@' | '+' | '-') => HEADING,
+                _ => anstyle::Style::new(),
+            };
+            // A `String` takes everything.
+            let _ = writeln!(page, "{style}{}{style:#}", visible(line));
+        }
+        page
+    }
+}
+
+/// `text` without what a terminal would obey: others have written it.
+pub(in crate::cli) fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for char in text.chars() {
+        if char.is_control() && char != '\t' {
+            shown.extend(char.escape_default());
+        } else {
+            shown.push(char);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_shown_without_what_a_terminal_obeys() {
+        let change = Change {
+            what: "x",
+            before: "a\nb \u{1b}[2J\n",
+            after: "a\nc\n",
+        };
+        let shown = anstream::adapter::strip_str(&change.diff()).to_string();
+        assert_eq!(
+            shown,
+            "--- x\n+++ x\n@@ -1,2 +1,2 @@\n a\n-b \\u{1b}[2J\n+c\n"
+        );
+    }
+
+    #[test]
+    fn who_has_agreed_is_not_asked_about_the_same_again() {
+        let agreed = Change {
+            what: "x",
+            before: "",
+            after: "a\n",
+        };
+        let another = Change {
+            what: "x",
+            before: "",
+            after: "b\n",
+        };
+        let mut consent = Consent {
+            yes: false,
+            dry_run: false,
+            agreed: Some(agreed.diff()),
+        };
+        assert!(consent.ask(&[agreed]).is_ok());
+        // At a terminal it would wait for an answer.
+        if !io::stdin().is_terminal() {
+            assert!(matches!(consent.ask(&[another]), Err(Failure::Usage(_))));
+        }
+    }
+}

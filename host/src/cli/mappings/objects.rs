@@ -1,0 +1,333 @@
+//! `RAMIdentityMapping` objects.
+
+mod name;
+mod yaml;
+
+use ack_ram_core::rules::Mapping;
+use kube::api::{
+    ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams,
+    Preconditions,
+};
+use kube::{Api, Client, Resource as _, ResourceExt as _};
+use serde_json::json;
+
+use super::consent::{Change, Consent};
+use super::failure;
+use super::list_text::Entry;
+use crate::cli::failure::Failure;
+use crate::kubernetes::install::FIELD_MANAGER;
+use crate::kubernetes::mapping::{RamIdentityMapping, RamIdentityMappingSpec};
+use crate::kubernetes::object::MappingObject;
+
+/// How many objects the API server is asked for at once.
+const PAGE: u32 = 500;
+/// How often others may be faster.
+const ATTEMPTS: usize = 10;
+
+/// All `RAMIdentityMapping` objects of a cluster.
+pub(in crate::cli) struct Objects {
+    mappings: Api<MappingObject>,
+    /// With all that is in them.
+    whole: Api<DynamicObject>,
+}
+
+impl Objects {
+    pub(in crate::cli) fn new(client: Client) -> Self {
+        let resource = ApiResource::erase::<RamIdentityMapping>(&());
+        Self {
+            mappings: Api::all(client.clone()),
+            whole: Api::all_with(client, &resource),
+        }
+    }
+
+    /// Every object, page by page; `None` when the cluster does not know the kind.
+    pub(in crate::cli) async fn all(&self) -> Result<Option<Vec<MappingObject>>, Failure> {
+        let mut objects = Vec::new();
+        let mut params = ListParams::default().limit(PAGE);
+        loop {
+            let page = match self.mappings.list(&params).await {
+                Ok(page) => page,
+                Err(error) => match failure::code(&error) {
+                    Some(404) => return Ok(None),
+                    // The list of that moment is gone; another one is to be had.
+                    Some(410) if params.continue_token.take().is_some() => {
+                        objects.clear();
+                        continue;
+                    }
+                    _ => return Err(failure::of("list RAMIdentityMapping objects", &error)),
+                },
+            };
+            objects.extend(page.items);
+            match page.metadata.continue_.filter(|next| !next.is_empty()) {
+                Some(next) => params.continue_token = Some(next),
+                None => return Ok(Some(objects)),
+            }
+        }
+    }
+
+    /// Makes an object that says what `entry` does; `name` is its name, unless it is to be that of the ARN. One that is
+    /// there for the ARN is changed if `replace`.
+    pub(in crate::cli) async fn add(
+        &self,
+        entry: &Entry,
+        name: Option<&str>,
+        replace: bool,
+        consent: &mut Consent,
+    ) -> Result<(), Failure> {
+        for _ in 0..ATTEMPTS {
+            let about_it = self.about(&entry.arn).await?;
+            let done = match about_it.as_slice() {
+                [] => self.create(entry, name, consent).await?,
+                [one] if says(one, entry) => {
+                    let name = one.name();
+                    return consent.report(&format!("nothing to do: {name} says that already"));
+                }
+                [one] if replace => self.change(one.name(), entry, consent).await?,
+                [one] => {
+                    return Err(Failure::Failed(format!(
+                        "`{}` is mapped otherwise by the object {}; give --replace to change it",
+                        entry.arn,
+                        one.name()
+                    )));
+                }
+                several => {
+                    return Err(Failure::Failed(format!(
+                        "`{}` is mapped by several objects: {}; remove all but one",
+                        entry.arn,
+                        names(several)
+                    )));
+                }
+            };
+            if let Some(done) = done {
+                return consent.report(&done);
+            }
+        }
+        Err(busy())
+    }
+
+    /// Deletes the objects that have `arn` as it is written, whatever its case.
+    pub(in crate::cli) async fn remove_arn(
+        &self,
+        arn: &str,
+        consent: &mut Consent,
+    ) -> Result<(), Failure> {
+        for _ in 0..ATTEMPTS {
+            let about_it = self.about(arn).await?;
+            if about_it.is_empty() {
+                return Err(Failure::Failed(format!(
+                    "no object has `{arn}` in `spec.arn`; `list` shows what there is"
+                )));
+            }
+            let names: Vec<&str> = about_it.iter().map(MappingObject::name).collect();
+            if let Some(done) = self.delete(&names, consent).await? {
+                return consent.report(&done);
+            }
+        }
+        Err(busy())
+    }
+
+    /// Deletes the object `name`.
+    pub(in crate::cli) async fn remove_name(
+        &self,
+        name: &str,
+        consent: &mut Consent,
+    ) -> Result<(), Failure> {
+        for _ in 0..ATTEMPTS {
+            if let Some(done) = self.delete(&[name], consent).await? {
+                return consent.report(&done);
+            }
+        }
+        Err(busy())
+    }
+
+    async fn about(&self, arn: &str) -> Result<Vec<MappingObject>, Failure> {
+        let Some(mut objects) = self.all().await? else {
+            return Err(no_definition());
+        };
+        objects.retain(|object| {
+            let mapping = object.mapping();
+            mapping.is_ok_and(|mapping| mapping.arn.eq_ignore_ascii_case(arn))
+        });
+        Ok(objects)
+    }
+
+    async fn create(
+        &self,
+        entry: &Entry,
+        name: Option<&str>,
+        consent: &mut Consent,
+    ) -> Result<Option<String>, Failure> {
+        let name = name.map_or_else(|| name::of(&entry.arn), str::to_owned);
+        let Entry {
+            arn,
+            username,
+            groups,
+        } = entry.clone();
+        let spec = RamIdentityMappingSpec {
+            arn,
+            username,
+            groups,
+            ..RamIdentityMappingSpec::default()
+        };
+        let mut object = serde_json::to_value(RamIdentityMapping::new(&name, spec))?;
+        if let Some(fields) = object.as_object_mut() {
+            fields.remove("status");
+        }
+        let after = yaml::of(&name, object.get("spec"));
+        let what = title(&name);
+        consent.ask(&[Change {
+            what: &what,
+            before: "",
+            after: &after,
+        }])?;
+        let params = PostParams {
+            dry_run: consent.dry_run,
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+        };
+        let object: DynamicObject = serde_json::from_value(object)?;
+        match self.whole.create(&params, &object).await {
+            Ok(_) => Ok(Some(format!("{what} is created"))),
+            Err(error) if failure::code(&error) == Some(409) => Err(Failure::Failed(format!(
+                "there is an object {name} already, and it maps somebody else; give another --name"
+            ))),
+            Err(error) if failure::code(&error) == Some(404) => Err(no_definition()),
+            Err(error) => Err(failure::of(&format!("create the object {name}"), &error)),
+        }
+    }
+
+    /// Gives the object `name` the names of `entry`. `None` when somebody else has changed it meanwhile.
+    async fn change(
+        &self,
+        name: &str,
+        entry: &Entry,
+        consent: &mut Consent,
+    ) -> Result<Option<String>, Failure> {
+        let Some(object) = self.get(name).await? else {
+            return Ok(None);
+        };
+        let spec = object.data.get("spec").cloned().unwrap_or_default();
+        let names = json!({"username": entry.username, "groups": entry.groups});
+        let mut after = spec.clone();
+        if let (Some(after), Some(names)) = (after.as_object_mut(), names.as_object()) {
+            after.extend(names.clone());
+        }
+        let what = title(name);
+        consent.ask(&[Change {
+            what: &what,
+            before: &yaml::of(name, Some(&spec)),
+            after: &yaml::of(name, Some(&after)),
+        }])?;
+        let patch = Patch::Merge(json!({
+            "metadata": {"resourceVersion": object.resource_version()},
+            "spec": names,
+        }));
+        let params = PatchParams {
+            dry_run: consent.dry_run,
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        match self.whole.patch(name, &params, &patch).await {
+            Ok(_) => Ok(Some(format!("{what} is changed"))),
+            Err(error) if matches!(failure::code(&error), Some(404 | 409)) => Ok(None),
+            Err(error) => Err(failure::of(&format!("change the object {name}"), &error)),
+        }
+    }
+
+    /// Deletes the objects `names`, as they are. `None` when somebody else has changed one meanwhile.
+    async fn delete(
+        &self,
+        names: &[&str],
+        consent: &mut Consent,
+    ) -> Result<Option<String>, Failure> {
+        let mut objects = Vec::new();
+        for name in names {
+            match self.get(name).await? {
+                Some(object) => objects.push(object),
+                None => {
+                    return Err(Failure::Failed(format!(
+                        "there is no object {name}; `list` shows what there is"
+                    )));
+                }
+            }
+        }
+        let shown: Vec<(String, String)> = objects
+            .iter()
+            .map(|object| {
+                let name = object.name_any();
+                (title(&name), yaml::of(&name, object.data.get("spec")))
+            })
+            .collect();
+        let changes: Vec<Change<'_>> = shown
+            .iter()
+            .map(|(what, before)| Change {
+                what,
+                before,
+                after: "",
+            })
+            .collect();
+        consent.ask(&changes)?;
+        for object in &objects {
+            let name = object.name_any();
+            let params = DeleteParams {
+                dry_run: consent.dry_run,
+                preconditions: Some(Preconditions {
+                    resource_version: object.resource_version(),
+                    uid: object.uid(),
+                }),
+                ..DeleteParams::default()
+            };
+            match self.whole.delete(&name, &params).await {
+                Ok(_) => {}
+                Err(error) if matches!(failure::code(&error), Some(404 | 409)) => return Ok(None),
+                Err(error) => {
+                    return Err(failure::of(&format!("delete the object {name}"), &error));
+                }
+            }
+        }
+        Ok(Some(match names {
+            [name] => format!("{} is deleted", title(name)),
+            names => format!("{} objects are deleted", names.len()),
+        }))
+    }
+
+    async fn get(&self, name: &str) -> Result<Option<DynamicObject>, Failure> {
+        let found = self.whole.get_opt(name).await;
+        found.map_err(|error| failure::of(&format!("read the object {name}"), &error))
+    }
+}
+
+fn title(name: &str) -> String {
+    format!("RAMIdentityMapping {name}")
+}
+
+fn names(objects: &[MappingObject]) -> String {
+    let names: Vec<&str> = objects.iter().map(MappingObject::name).collect();
+    names.join(", ")
+}
+
+fn says(object: &MappingObject, entry: &Entry) -> bool {
+    let Ok(Mapping {
+        username, groups, ..
+    }) = object.mapping()
+    else {
+        return false;
+    };
+    // An object that has an ARN has nothing that Go does not know.
+    username == entry.username && groups == entry.groups
+}
+
+fn busy() -> Failure {
+    Failure::Failed("somebody else changes these objects all the time; try again".to_owned())
+}
+
+/// The cluster does not know the kind.
+pub(in crate::cli) fn no_definition() -> Failure {
+    let definition = format!(
+        "{}.{}",
+        RamIdentityMapping::plural(&()),
+        RamIdentityMapping::group(&())
+    );
+    Failure::Failed(format!(
+        "the CustomResourceDefinition {definition} is not there: apply deploy/ramidentitymapping.yaml, or start the server with --install-crd"
+    ))
+}

@@ -1,0 +1,78 @@
+//! An object as YAML, to be shown.
+
+use std::fmt::Write as _;
+
+use kube::Resource as _;
+use serde_json::Value;
+
+use crate::cli::mappings::list_text::scalar;
+use crate::kubernetes::mapping::RamIdentityMapping;
+
+/// The object `name` with `spec`.
+pub(super) fn of(name: &str, spec: Option<&Value>) -> String {
+    let mut text = format!(
+        "apiVersion: {}\nkind: {}\nmetadata:\n  name: {}\n",
+        RamIdentityMapping::api_version(&()),
+        RamIdentityMapping::kind(&()),
+        scalar(name)
+    );
+    if let Some(spec) = spec {
+        text.push_str("spec:");
+        value(&mut text, spec, 2);
+    }
+    text
+}
+
+/// `value` after its key, what is in it indented by `indent`.
+fn value(text: &mut String, value: &Value, indent: usize) {
+    // A `String` takes everything.
+    let _ = match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            text.push('\n');
+            for (key, field) in fields {
+                let _ = write!(text, "{:indent$}{}:", "", scalar(key));
+                self::value(text, field, indent + 2);
+            }
+            Ok(())
+        }
+        Value::Array(items) if !items.is_empty() => {
+            text.push('\n');
+            for item in items {
+                let _ = write!(text, "{:1$}-", "", indent - 2);
+                self::value(text, item, indent + 2);
+            }
+            Ok(())
+        }
+        Value::String(string) => writeln!(text, " {}", scalar(string)),
+        // JSON is YAML.
+        other => writeln!(text, " {other}"),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_object_is_shown_as_people_write_it() {
+        let spec =
+            json!({"arn": "", "groups": ["g", "no"], "match": "a == \"b\"", "x": {}, "k": 1});
+        let expected = "\
+apiVersion: ramauthenticator.k8s.alibabacloud/v1alpha1
+kind: RAMIdentityMapping
+metadata:
+  name: x
+spec:
+  arn: \"\"
+  groups:
+  - g
+  - \"no\"
+  k: 1
+  match: \"a == \\\"b\\\"\"
+  x: {}
+";
+        assert_eq!(of("x", Some(&spec)), expected);
+    }
+}

@@ -1,0 +1,129 @@
+//! What the ConfigMap and objects say, entry by entry.
+
+use ack_ram_core::rules::{Globs, Mapping};
+
+use crate::config::document::{self, ConfigMapData};
+use crate::config::entry::{Broken, List, Refusal, Slot};
+use crate::config::{FileMappings, Given};
+use crate::kubernetes::object::MappingObject;
+
+/// What stands at one place.
+pub(in crate::cli) struct Written {
+    pub(in crate::cli) position: String,
+    /// Or why it is none.
+    pub(in crate::cli) content: Result<Content, String>,
+}
+
+pub(in crate::cli) enum Content {
+    Mapping(Box<Mapping>),
+    /// All of an account.
+    Account(String),
+}
+
+impl From<MappingObject> for Written {
+    fn from(object: MappingObject) -> Self {
+        let mapping = object.mapping().map_err(|error| error.to_string());
+        Self {
+            position: object.name().to_owned(),
+            content: mapping.map(|mapping| Content::Mapping(Box::new(mapping))),
+        }
+    }
+}
+
+/// What is in the keys of the ConfigMap, as a server reads it.
+pub(in crate::cli) fn read_config_map(data: &ConfigMapData, globs: Globs) -> Vec<Written> {
+    // Positions name the key; which ConfigMap it is, the person knows.
+    let FileMappings {
+        mappings,
+        accounts,
+        lists,
+        unreadable: _,
+    } = document::config_map("", data, globs).mappings;
+    let mut written = Vec::new();
+    for (list, slots) in lists {
+        match slots {
+            Ok(slots) => written.extend(slots.into_iter().filter_map(|slot| match slot {
+                Slot::Mapping(index) => mappings.get(index).map(mapping),
+                Slot::Account(index) => accounts.get(index).map(|account| Written {
+                    position: account.setting.clone(),
+                    content: Ok(Content::Account(account.value.to_string())),
+                }),
+                Slot::Broken(broken) => Some(unusable(*broken)),
+            })),
+            Err(refusal) => written.push(unreadable(list, refusal)),
+        }
+    }
+    written
+}
+
+fn mapping(given: &Given<Mapping>) -> Written {
+    Written {
+        position: given.setting.clone(),
+        content: Ok(Content::Mapping(Box::new(given.value.clone()))),
+    }
+}
+
+fn unusable(broken: Broken) -> Written {
+    Written {
+        position: broken.position,
+        content: Err(broken.refusal.reason),
+    }
+}
+
+fn unreadable(list: List, Refusal { place, reason }: Refusal) -> Written {
+    Written {
+        position: list.key().to_owned(),
+        content: Err(match place.trim() {
+            "" => reason,
+            place => format!("{place}: {reason}"),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_place_of_a_config_map_is_read() {
+        let texts = [
+            ("mapAccounts", "['0123', x]\n"),
+            (
+                "mapRoles",
+                "- rolearn: acs:ram::1:role/a\n  username: a\n- rolearn: acs:ram::1:role/b\n- x\n",
+            ),
+            ("mapUsers", "a: [\n"),
+            ("other", "- [\n"),
+        ];
+        let data = ConfigMapData {
+            texts: texts
+                .map(|(key, text)| (key.to_owned(), text.to_owned()))
+                .into(),
+            ..ConfigMapData::default()
+        };
+        let read = read_config_map(&data, Globs::Literal);
+        let told: Vec<(String, String)> = read
+            .into_iter()
+            .map(|written| {
+                let told = match written.content {
+                    Ok(Content::Mapping(mapping)) => mapping.username,
+                    Ok(Content::Account(account)) => account,
+                    Err(_) => "broken".to_owned(),
+                };
+                (written.position, told)
+            })
+            .collect();
+        let told: Vec<(&str, &str)> = told.iter().map(|(a, b)| (&**a, &**b)).collect();
+        assert_eq!(
+            told,
+            [
+                ("mapRoles[0]", "a"),
+                ("mapRoles[1]", "broken"),
+                ("mapRoles[2]", "broken"),
+                ("mapUsers", "broken"),
+                ("mapAccounts[0]", "0123"),
+                ("mapAccounts[1]", "broken"),
+            ]
+        );
+    }
+}

@@ -1,0 +1,100 @@
+//! Settings that a server takes when it starts, and not again.
+
+use ack_ram_core::rules::Backend;
+
+use crate::config::{Config, Listen, MappingSources, Sts};
+
+/// The settings of a server that it takes when it starts, and not again.
+#[derive(Debug, PartialEq, Eq)]
+pub struct FixedSettings(Vec<(&'static str, String)>);
+
+impl FixedSettings {
+    /// Those of `config`.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        // All fields are named, so that none is forgotten.
+        let Config {
+            policy,
+            listen,
+            state_dir,
+            generate_kubeconfig,
+            sts,
+            backends,
+            mappings: _,
+            sources,
+            rules,
+            scrubbed_accounts: _,
+            warnings: _,
+        } = config;
+        let Listen {
+            host,
+            port,
+            health_port,
+            hostname,
+            address,
+        } = listen;
+        let Sts {
+            endpoint,
+            ca_file,
+            connect_timeout,
+            timeout,
+            max_idle_connections,
+        } = sts;
+        let MappingSources {
+            kubeconfig,
+            master,
+            config_map,
+            dynamic_file,
+            install_crd,
+        } = sources;
+        let file_alone = |backend: &Backend| matches!(backend, Backend::MountedFile | Backend::Crd);
+        let globs = (!backends.iter().all(file_alone)).then_some(rules.globs);
+        Self(vec![
+            ("clusterID", format!("{:?}", policy.cluster_id)),
+            (
+                "server.maxTokenBytes",
+                format!("{:?}", policy.max_token_bytes),
+            ),
+            ("server.acceptTokenV1", format!("{:?}", policy.accept_v1)),
+            (
+                "server.extraQueryKeys",
+                format!("{:?}", policy.extra_query_keys),
+            ),
+            ("server.address", format!("{address:?} {host:?}")),
+            ("server.hostname", format!("{hostname:?}")),
+            ("server.port", format!("{port:?}")),
+            ("server.healthPort", format!("{health_port:?}")),
+            ("server.stateDir", format!("{state_dir:?}")),
+            (
+                "server.generateKubeconfig",
+                format!("{generate_kubeconfig:?}"),
+            ),
+            ("server.sts.endpoint", format!("{endpoint:?}")),
+            ("server.sts.caFile", format!("{ca_file:?}")),
+            ("server.sts.connectTimeout", format!("{connect_timeout:?}")),
+            ("server.sts.timeout", format!("{timeout:?}")),
+            (
+                "STS_MAX_IDLE_CONNS_PER_HOST",
+                format!("{max_idle_connections:?}"),
+            ),
+            ("server.backendMode", format!("{backends:?}")),
+            ("server.kubeconfig", format!("{kubeconfig:?}")),
+            ("server.master", format!("{master:?}")),
+            ("server.configMap", format!("{config_map:?}")),
+            ("server.dynamicFilePath", format!("{dynamic_file:?}")),
+            ("server.installCRD", format!("{install_crd:?}")),
+            ("server.globs", format!("{globs:?}")),
+        ])
+    }
+
+    /// The names of those that `config` has otherwise: a server that runs needs a restart to take them.
+    #[must_use]
+    pub fn changed_in(&self, config: &Config) -> Vec<&'static str> {
+        let Self(new) = Self::of(config);
+        let pairs = self.0.iter().zip(new);
+        pairs
+            .filter(|((_, old), (_, new))| old != new)
+            .map(|((name, _), _)| *name)
+            .collect()
+    }
+}

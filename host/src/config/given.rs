@@ -1,0 +1,133 @@
+//! Values with their place.
+
+use crate::config::error::{Place, Problem, Warning, WarningKind};
+use crate::config::yaml::Value;
+
+/// A value, where it was given, and for which setting.
+#[derive(Clone, Debug)]
+pub struct Given<T> {
+    /// The value.
+    pub value: T,
+    /// Where it was given.
+    pub place: Place,
+    /// The setting, such as `server.mapRoles[2]`.
+    pub setting: String,
+}
+
+impl<T> Given<T> {
+    /// A value from the command line; `name` is the flag's, without dashes.
+    pub(super) fn flag(name: &'static str, value: T) -> Self {
+        Self {
+            value,
+            place: Place::CommandLine,
+            setting: format!("--{name}"),
+        }
+    }
+
+    /// A value from the environment.
+    pub(super) fn variable(name: &'static str, value: T) -> Self {
+        Self {
+            value,
+            place: Place::Environment,
+            setting: name.to_owned(),
+        }
+    }
+
+    /// The problem that this value has; `text` goes on after the name of the setting.
+    pub(super) fn problem(&self, text: impl std::fmt::Display) -> Problem {
+        Problem::new(
+            self.place.clone(),
+            format_args!("`{}` {text}", self.setting),
+        )
+    }
+
+    /// The same place and setting with another value.
+    pub(super) fn with<U>(self, value: U) -> Given<U> {
+        Given {
+            value,
+            place: self.place,
+            setting: self.setting,
+        }
+    }
+}
+
+impl Given<Value> {
+    /// The items of a list. Null is an empty one with a warning; so is text, which Go splits into items.
+    pub(super) fn into_items(self, warnings: &mut Vec<Warning>) -> Result<Vec<Self>, Problem> {
+        let items: Vec<(Place, Value)> = match self.value {
+            Value::List(items) => items
+                .into_iter()
+                .map(|item| (self.place.beside(item.position), item.value))
+                .collect(),
+            Value::Null => {
+                let problem = self.problem("has nothing in it; write `[]`, or remove the key");
+                warnings.push(Warning::new(WarningKind::EmptyList, problem));
+                Vec::new()
+            }
+            Value::Text(ref text) => {
+                let problem = self.problem("is text, read as items between commas; write a list");
+                warnings.push(Warning::new(WarningKind::TextForList, problem));
+                let items = text
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|item| !item.is_empty());
+                items
+                    .map(|item| (self.place.clone(), Value::Text(item.to_owned())))
+                    .collect()
+            }
+            ref other @ (Value::Bool(_) | Value::Number(_) | Value::Map(_)) => {
+                return Err(self.problem(format_args!("is {}; it must be a list", other.kind())));
+            }
+        };
+        let setting = |index| format!("{}[{index}]", self.setting);
+        Ok(items
+            .into_iter()
+            .enumerate()
+            .map(|(index, (place, value))| Given {
+                value,
+                place,
+                setting: setting(index),
+            })
+            .collect())
+    }
+
+    /// What is wrong when text stands where only a list is right.
+    pub(super) fn is_no_list(&self) -> Option<Problem> {
+        match &self.value {
+            Value::Text(text) if !text.trim().is_empty() => {
+                Some(self.problem("is text; it must be a list"))
+            }
+            _ => None,
+        }
+    }
+
+    /// The value as text. A number is taken as it is written, if everybody reads it alike.
+    pub(super) fn into_text(self) -> Result<Given<String>, Problem> {
+        match self.value {
+            Value::Text(ref text) => {
+                let text = text.clone();
+                Ok(self.with(text))
+            }
+            Value::Number(ref digits) if is_plain_integer(digits) => {
+                let digits = digits.clone();
+                Ok(self.with(digits))
+            }
+            Value::Number(ref number) => Err(self.problem(format_args!(
+                "is `{number}` without quotes, which YAML takes for another number; quote it"
+            ))),
+            Value::Bool(_) => Err(self.problem("is true or false without quotes; quote it")),
+            Value::Null => Err(self.problem("has nothing in it; write a value")),
+            ref other @ (Value::List(_) | Value::Map(_)) => {
+                Err(self.problem(format_args!("is {}; it must be text", other.kind())))
+            }
+        }
+    }
+}
+
+/// Whether `text` is an integer that YAML 1.1, YAML 1.2 and a reader of texts all take for the same.
+fn is_plain_integer(text: &str) -> bool {
+    text == "0"
+        || (!text.starts_with('0')
+            && !text.is_empty()
+            && text.bytes().all(|byte| byte.is_ascii_digit()))
+}

@@ -1,0 +1,147 @@
+//! The watch of the ConfigMap that holds mappings, for as long as the server runs.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::{FutureExt as _, Stream, StreamExt as _};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::runtime::watcher::{self, Error, Event};
+use kube::{Api, Client};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use super::failure::Failure;
+use super::watch::{RETRY, WATCH_SECONDS, WORKED, is_too_old, noticing, retry};
+use crate::backends::config_map::ConfigMapSource;
+use crate::config::ConfigMapName;
+use crate::config::document::ConfigMapData;
+
+type Events = Pin<Box<dyn Stream<Item = Result<Event<ConfigMap>, Error>> + Send>>;
+
+impl ConfigMapSource {
+    /// Keeps the rules as the ConfigMap is, until `stop` is true or its sender is gone. What goes wrong is in the notes
+    /// of the rules meanwhile, and is tried again; `failed` is called for each list that fails and each watch that ends
+    /// early, and must be quick.
+    pub async fn watch(
+        &self,
+        client: Client,
+        failed: impl Fn() + Send,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        tokio::select! {
+            () = self.follow(client, failed) => {}
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+    }
+
+    async fn follow(&self, client: Client, failed: impl Fn() + Send) {
+        let answered = Arc::new(Notify::new());
+        let client = noticing(client, Arc::clone(&answered));
+        let objects = Api::namespaced(client, &self.name().namespace);
+        let mut events = open(&objects, self.name());
+        let mut listed = None;
+        let mut retry = retry();
+        let mut works_since = None;
+        loop {
+            let event = tokio::select! {
+                event = events.next() => event,
+                () = answered.notified() => {
+                    works_since = Some(Instant::now());
+                    self.set_trouble(None);
+                    continue;
+                }
+            };
+            let error = match event {
+                Some(Ok(event)) => {
+                    self.see(event, &mut listed);
+                    continue;
+                }
+                Some(Err(error)) => error,
+                None => {
+                    events = open(&objects, self.name());
+                    continue;
+                }
+            };
+            // An answer of before says nothing of what comes after this.
+            if answered.notified().now_or_never().is_some() {
+                works_since = Some(Instant::now());
+            }
+            if works_since
+                .take()
+                .is_some_and(|since: Instant| since.elapsed() >= WORKED)
+            {
+                retry = super::watch::retry();
+            }
+            failed();
+            match Failure::of(&error) {
+                Some(failure) => self.set_trouble(Some(trouble(&failure, self.name()))),
+                None => tracing::debug!("the watch ended: {error}"),
+            }
+            if is_too_old(&error) {
+                events = open(&objects, self.name());
+            }
+            tokio::time::sleep(retry.next().unwrap_or(RETRY.1)).await;
+        }
+    }
+
+    /// Takes in `event`; `listed` is what the list that is being read has held until now.
+    fn see(&self, event: Event<ConfigMap>, listed: &mut Option<ConfigMap>) {
+        let object = match event {
+            Event::Init => {
+                *listed = None;
+                return;
+            }
+            Event::InitApply(object) => {
+                *listed = Some(object);
+                return;
+            }
+            Event::InitDone => listed.take(),
+            Event::Apply(object) => Some(object),
+            Event::Delete(_) => None,
+        };
+        // A finalizer may keep it, but somebody wants it gone.
+        let is_there = |object: &ConfigMap| {
+            let metadata = &object.metadata;
+            metadata.deletion_timestamp.is_none()
+                && metadata.name.as_ref() == Some(&self.name().name)
+        };
+        match object.filter(is_there) {
+            Some(object) => self.read(&ConfigMapData {
+                texts: object.data.unwrap_or_default(),
+                binary: object.binary_data.unwrap_or_default().into_keys().collect(),
+            }),
+            None => self.lose(),
+        }
+    }
+}
+
+fn open(objects: &Api<ConfigMap>, name: &ConfigMapName) -> Events {
+    let config = watcher::Config {
+        timeout: Some(WATCH_SECONDS),
+        ..watcher::Config::default()
+    };
+    // Who may read one ConfigMap alone may list and watch it with this selector (Kubernetes, "RBAC", resourceNames).
+    let config = config.fields(&format!("metadata.name={}", name.name));
+    watcher::watcher(objects.clone(), config).boxed()
+}
+
+fn trouble(failure: &Failure, name: &ConfigMapName) -> String {
+    match failure {
+        Failure::Forbidden { verb } => format!(
+            "no right to {verb} the {name}: allow get, list and watch of configmaps with the resource name `{}` in the namespace `{}`, as the Role in deploy/example.yaml does",
+            name.name, name.namespace
+        ),
+        Failure::Unauthorized => failure.to_string(),
+        Failure::NoDefinition => {
+            format!(
+                "the API server does not know ConfigMaps: name another in `server.kubeconfig` or `server.master`, to read the {name}"
+            )
+        }
+        Failure::Unreachable(why) => {
+            format!("the API server cannot be asked for the {name}: {why}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

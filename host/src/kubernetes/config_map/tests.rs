@@ -1,0 +1,91 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ack_ram_core::rules::{Backend, BackendRules, Globs, RuleSet};
+use ack_ram_core::time::UnixTime;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+
+use super::*;
+use crate::backends::feed::nobody;
+use crate::backends::live::LiveRules;
+
+fn config_map(user: &str) -> ConfigMap {
+    let text = format!("- userARN: acs:ram::1:user/{user}\n  username: {user}\n");
+    let mut object = ConfigMap {
+        data: Some(BTreeMap::from([("mapUsers".to_owned(), text)])),
+        ..ConfigMap::default()
+    };
+    object.metadata.name = Some("alibabacloud-auth".to_owned());
+    object
+}
+
+#[test]
+fn events_become_rules() {
+    let rules = RuleSet::new(
+        vec![BackendRules::unread(Backend::ConfigMap)],
+        BTreeSet::new(),
+    );
+    let clock = || UnixTime::from_seconds(7);
+    let live = Arc::new(LiveRules::new(rules, clock()));
+    let name = ConfigMapName::default();
+    let source = ConfigMapSource::new(name, Globs::Literal, Arc::clone(&live), clock, nobody());
+    let mut listed = None;
+    let mut see = |event| {
+        source.see(event, &mut listed);
+        let seen = live.inspect(|rules, _| {
+            let subjects = rules
+                .rules()
+                .into_iter()
+                .map(|rule| rule.subject().to_string());
+            (rules.is_read(), subjects.collect::<Vec<_>>().join(" "))
+        });
+        let (is_read, subjects) = seen.into_iter().next().unwrap();
+        (is_read, subjects.replace("acs:ram::1:user/", ""))
+    };
+    let mut deleting = config_map("d");
+    deleting.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
+    let mut other = config_map("o");
+    other.metadata.name = Some("other".to_owned());
+    for (case, event, expected) in [
+        ("a list begins", Event::Init, (false, "")),
+        (
+            "it holds the object",
+            Event::InitApply(config_map("a")),
+            (false, ""),
+        ),
+        ("it ends", Event::InitDone, (true, "a")),
+        ("an edit", Event::Apply(config_map("b")), (true, "b")),
+        ("a list begins again", Event::Init, (true, "b")),
+        ("it holds nothing", Event::InitDone, (true, "")),
+        ("it is made", Event::Apply(config_map("c")), (true, "c")),
+        ("it is being deleted", Event::Apply(deleting), (true, "")),
+        (
+            "it is made again",
+            Event::Apply(config_map("c")),
+            (true, "c"),
+        ),
+        ("it is deleted", Event::Delete(config_map("c")), (true, "")),
+        ("another object", Event::Apply(other), (true, "")),
+    ] {
+        let (is_read, subjects) = see(event);
+        assert_eq!((is_read, subjects.as_str()), expected, "{case}");
+    }
+}
+
+#[test]
+fn trouble_says_what_to_do() {
+    let name = ConfigMapName::default();
+    for (failure, expected) in [
+        (
+            Failure::Forbidden { verb: "list" },
+            "no right to list the ConfigMap kube-system/alibabacloud-auth: allow get, list and watch of configmaps with the resource name `alibabacloud-auth` in the namespace `kube-system`, as the Role in deploy/example.yaml does",
+        ),
+        (
+            Failure::Unreachable("connection refused".to_owned()),
+            "the API server cannot be asked for the ConfigMap kube-system/alibabacloud-auth: connection refused",
+        ),
+    ] {
+        assert_eq!(trouble(&failure, &name), expected);
+    }
+}

@@ -1,0 +1,179 @@
+//! Events: what `kubectl describe` shows below an object, for whoever has just edited it.
+
+use std::sync::{Mutex, PoisonError};
+
+use ack_ram_core::time::UnixTime;
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{ObjectMeta, PostParams};
+use kube::{Api, Client, Resource as _};
+use tokio::time::Instant;
+
+use super::mapping::RamIdentityMapping;
+use super::report::Report;
+use super::reported::{Reported, Told};
+
+/// Events about objects of the cluster scope are kept here, as those of Kubernetes itself.
+const NAMESPACE: &str = "default";
+const CONTROLLER: &str = "ack-ram-authenticator";
+/// So much of an object's name begins the name of an event; a name has 63 characters at most.
+const NAME_PART: usize = 50;
+/// So many at once, and so many a second: thousands of objects may go wrong together.
+const BURST: f64 = 100.0;
+const PER_SECOND: f64 = 5.0;
+
+/// Tells of objects that have gone wrong, or right again. Each is told when it changes, and not again.
+pub(super) struct Events {
+    events: Api<Event>,
+    instance: String,
+    allowance: Mutex<Allowance>,
+}
+
+/// What to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct News {
+    is_warning: bool,
+    reason: &'static str,
+    message: String,
+}
+
+impl News {
+    /// What has changed for an object whose status said `before`, and now says `report`.
+    pub(super) fn new(report: &Report, before: &Reported, after: &Reported) -> Vec<Self> {
+        let mut news = Vec::new();
+        let mut tell = |is_warning, (reason, message): (_, &str)| {
+            let message = message.to_owned();
+            news.push(Self {
+                is_warning,
+                reason,
+                message,
+            });
+        };
+        let text = |told: Option<Told>| told.map(|told| told.text);
+        let accepted = (report.accepted.reason, &*report.accepted.message);
+        if !report.accepted.is_true {
+            if text(before.accepted) != text(after.accepted) {
+                tell(true, accepted);
+            }
+        } else if before.accepted.is_some_and(|told| !told.is_true) {
+            tell(false, accepted);
+        }
+        if report.conflicted.is_true && text(before.conflicted) != text(after.conflicted) {
+            tell(true, (report.conflicted.reason, &report.conflicted.message));
+        }
+        news
+    }
+
+    /// As `kubectl` shows them.
+    pub(super) fn kind_and_reason(&self) -> (&'static str, &'static str) {
+        let kind = if self.is_warning { "Warning" } else { "Normal" };
+        (kind, self.reason)
+    }
+}
+
+impl Events {
+    /// `instance` is this replica.
+    pub(super) fn new(client: Client, instance: &str) -> Self {
+        Self {
+            events: Api::namespaced(client, NAMESPACE),
+            instance: instance.to_owned(),
+            allowance: Mutex::new(Allowance::new(Instant::now())),
+        }
+    }
+
+    /// Tells `news` of the object `name`. What cannot be told is in its status all the same.
+    pub(super) async fn tell(&self, name: &str, uid: &str, news: Vec<News>, now: UnixTime) {
+        for news in news {
+            let is_allowed = self
+                .allowance
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(Instant::now());
+            if !is_allowed {
+                continue;
+            }
+            let event = self.event(name, uid, news, now);
+            if let Err(error) = self.events.create(&PostParams::default(), &event).await {
+                tracing::debug!(object = name, "no event was written: {error}");
+            }
+        }
+    }
+
+    fn event(&self, name: &str, uid: &str, news: News, now: UnixTime) -> Event {
+        let (kind, reason) = news.kind_and_reason();
+        Event {
+            metadata: ObjectMeta {
+                // The API server completes it.
+                generate_name: Some(format!(
+                    "{}-",
+                    name.chars().take(NAME_PART).collect::<String>()
+                )),
+                namespace: Some(NAMESPACE.to_owned()),
+                ..ObjectMeta::default()
+            },
+            regarding: Some(ObjectReference {
+                api_version: Some(RamIdentityMapping::api_version(&()).into_owned()),
+                kind: Some(RamIdentityMapping::kind(&()).into_owned()),
+                name: Some(name.to_owned()),
+                uid: Some(uid.to_owned()),
+                ..ObjectReference::default()
+            }),
+            action: Some("Map".to_owned()),
+            reason: Some(reason.to_owned()),
+            note: Some(news.message),
+            type_: Some(kind.to_owned()),
+            event_time: Some(MicroTime(
+                Timestamp::from_second(now.seconds()).unwrap_or_default(),
+            )),
+            reporting_controller: Some(CONTROLLER.to_owned()),
+            reporting_instance: Some(self.instance.clone()),
+            ..Event::default()
+        }
+    }
+}
+
+/// How many more events may be written.
+#[derive(Debug)]
+struct Allowance {
+    left: f64,
+    at: Instant,
+}
+
+impl Allowance {
+    fn new(at: Instant) -> Self {
+        Self { left: BURST, at }
+    }
+
+    fn take(&mut self, now: Instant) -> bool {
+        let passed = now.saturating_duration_since(self.at).as_secs_f64();
+        self.left = (self.left + passed * PER_SECOND).min(BURST);
+        self.at = now;
+        let is_allowed = self.left >= 1.0;
+        if is_allowed {
+            self.left -= 1.0;
+        }
+        is_allowed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn events_are_few_however_many_objects_go_wrong() {
+        let start = Instant::now();
+        let mut allowance = Allowance::new(start);
+        for (second, wanted, granted) in
+            [(0, 10_000, 100), (0, 1, 0), (2, 50, 10), (3_600, 500, 100)]
+        {
+            let now = start + Duration::from_secs(second);
+            let count = (0..wanted).filter(|_| allowance.take(now)).count();
+            assert_eq!(count, granted, "after {second} seconds");
+        }
+    }
+}

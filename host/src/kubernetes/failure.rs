@@ -1,0 +1,199 @@
+//! What keeps the watch from working, by what has to be done about it.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use kube::CustomResourceExt as _;
+use kube::runtime::watcher::Error;
+
+use super::mapping::RamIdentityMapping;
+
+/// Why objects cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The API server does not know the kind.
+    NoDefinition,
+    /// This program may not read them.
+    Forbidden {
+        /// What it may not.
+        verb: &'static str,
+    },
+    /// The API server does not take this program's credentials.
+    Unauthorized,
+    /// It cannot be reached, or does not answer as it should.
+    Unreachable(String),
+}
+
+impl Failure {
+    /// `None` for the end of a watch that had worked: it is resumed, and only when that fails is there trouble.
+    pub(super) fn of(error: &Error) -> Option<Self> {
+        let (verb, error) = match error {
+            Error::InitialListFailed(error) => ("list", error),
+            Error::WatchStartFailed(error) => ("watch", error),
+            Error::WatchError(status) if status.code == 403 => {
+                return Some(Self::Forbidden { verb: "watch" });
+            }
+            Error::WatchError(_) | Error::WatchFailed(_) => return None,
+            Error::NoResourceVersion => return Some(Self::Unreachable(error.to_string())),
+        };
+        Some(match error {
+            kube::Error::Api(status) => match status.code {
+                404 => Self::NoDefinition,
+                403 => Self::Forbidden { verb },
+                401 => Self::Unauthorized,
+                // The next list or watch begins anew.
+                410 => return None,
+                code => Self::Unreachable(format!("it answered {code}: {}", status.message)),
+            },
+            error => Self::Unreachable(causes(error)),
+        })
+    }
+}
+
+/// How long the API server asks to wait before the next list or watch.
+pub(super) fn wanted_pause(error: &Error) -> Option<Duration> {
+    match error {
+        Error::InitialListFailed(error) | Error::WatchStartFailed(error) => retry_after(error),
+        Error::WatchError(_) | Error::WatchFailed(_) | Error::NoResourceVersion => None,
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = RamIdentityMapping::crd_name();
+        match self {
+            Self::NoDefinition => write!(
+                f,
+                "the CustomResourceDefinition {kind} is not there: apply deploy/ramidentitymapping.yaml, or start with --install-crd"
+            ),
+            Self::Forbidden { verb } => write!(
+                f,
+                "no right to {verb} {kind}: bind the ClusterRole `ack-ram-authenticator` of deploy/ to this program"
+            ),
+            Self::Unauthorized => f.write_str(
+                "the API server does not accept this program's credentials: look at its service account token or kubeconfig",
+            ),
+            Self::Unreachable(why) => {
+                write!(f, "the API server cannot be asked for {kind}: {why}")
+            }
+        }
+    }
+}
+
+/// An error with what led to it: the outermost layer alone says little of a connection.
+pub(super) fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// No wish of the API server to be left alone is heard for longer.
+const LONGEST_WISH: Duration = Duration::from_secs(60);
+
+/// How long the API server asks to wait after `error`.
+pub(super) fn retry_after(error: &kube::Error) -> Option<Duration> {
+    match error {
+        kube::Error::Api(status) => {
+            let seconds = status.details.as_ref()?.retry_after_seconds;
+            Some(Duration::from_secs(seconds.into()).min(LONGEST_WISH))
+        }
+        _ => None,
+    }
+}
+
+/// How long the definition has been missing. An API server that starts may answer 404 for a moment.
+#[derive(Debug, Default)]
+pub(super) struct Absence {
+    since: Option<Instant>,
+    times: u32,
+}
+
+impl Absence {
+    const TIMES: u32 = 3;
+    const FOR: Duration = Duration::from_secs(5);
+
+    /// Whether, with `failure`, it is certain that there is no definition, and so no object.
+    pub(super) fn is_certain(&mut self, failure: &Failure, at: Instant) -> bool {
+        if *failure != Failure::NoDefinition {
+            *self = Self::default();
+            return false;
+        }
+        self.times = self.times.saturating_add(1);
+        let since = *self.since.get_or_insert(at);
+        self.times >= Self::TIMES && at.saturating_duration_since(since) >= Self::FOR
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[test]
+    fn a_definition_is_missing_when_that_was_seen_often_and_for_long() {
+        let gone = Failure::NoDefinition;
+        let down = Failure::Unreachable("connection refused".to_owned());
+        let start = Instant::now();
+        for (case, seen, certain) in [
+            ("once", vec![(0, &gone)], false),
+            ("often", vec![(0, &gone), (1, &gone), (2, &gone)], false),
+            ("long", vec![(0, &gone), (60, &gone)], false),
+            ("both", vec![(0, &gone), (1, &gone), (5, &gone)], true),
+            (
+                "with something else in between",
+                vec![(0, &gone), (1, &gone), (4, &down), (5, &gone), (6, &gone)],
+                false,
+            ),
+        ] {
+            let mut absence = Absence::default();
+            let mut last = false;
+            for (second, failure) in seen {
+                last = absence.is_certain(failure, start + Duration::from_secs(second));
+            }
+            assert_eq!(last, certain, "{case}");
+        }
+    }
+
+    #[test]
+    fn errors_are_told_by_what_has_to_be_done() {
+        let api = |code| kube::Error::Api(Status::failure("no", "Reason").with_code(code).boxed());
+        let forbidden = |verb| Some(Failure::Forbidden { verb });
+        for (error, failure) in [
+            (
+                Error::InitialListFailed(api(404)),
+                Some(Failure::NoDefinition),
+            ),
+            (
+                Error::WatchStartFailed(api(404)),
+                Some(Failure::NoDefinition),
+            ),
+            (Error::InitialListFailed(api(403)), forbidden("list")),
+            (Error::WatchStartFailed(api(403)), forbidden("watch")),
+            (
+                Error::WatchStartFailed(api(401)),
+                Some(Failure::Unauthorized),
+            ),
+            (
+                Error::InitialListFailed(api(500)),
+                Some(Failure::Unreachable("it answered 500: no".to_owned())),
+            ),
+            (Error::WatchStartFailed(api(410)), None),
+            (
+                Error::WatchError(Status::failure("old", "Expired").with_code(410).boxed()),
+                None,
+            ),
+            (Error::WatchFailed(api(500)), None),
+        ] {
+            assert_eq!(Failure::of(&error), failure, "{error:?}");
+        }
+    }
+}

@@ -1,0 +1,246 @@
+use ack_ram_core::rules::subject::Subject;
+use kube::core::ObjectList;
+use serde_json::{Value, json};
+
+use super::*;
+
+const ARN: &str = "acs:ram::1234567890123456:role/Dev";
+
+fn object(spec: Value) -> MappingObject {
+    let object = json!({
+        "apiVersion": "ramauthenticator.k8s.alibabacloud/v1alpha1",
+        "kind": "RAMIdentityMapping",
+        "metadata": {
+            "name": "one",
+            "uid": "6f1e",
+            "resourceVersion": "12",
+            "generation": 3,
+            "creationTimestamp": "2024-05-06T07:08:09Z",
+            "labels": {"team": "a"},
+            "managedFields": [{"manager": "kubectl", "operation": "Apply", "fieldsV1": {"f:spec": {}}}],
+        },
+        "spec": spec,
+    });
+    serde_json::from_value(object).unwrap()
+}
+
+fn go() -> Value {
+    json!({"arn": ARN, "username": "dev", "groups": ["developers"]})
+}
+
+#[test]
+fn every_field_becomes_that_of_the_mapping() {
+    let exact = Mapping::exact(
+        Source {
+            backend: Backend::Crd,
+            position: "one".to_owned(),
+        },
+        Age::Created(UnixTime::from_seconds(1_714_979_289)),
+        "",
+        "u",
+        vec!["g".to_owned()],
+    );
+    let given = Mapping {
+        globs: Globs::Wildcards,
+        ..exact
+    };
+    let some = |text: &str| Some(text.to_owned());
+    for (field, expected) in [
+        (
+            "arn",
+            Mapping {
+                arn: "x".to_owned(),
+                ..given.clone()
+            },
+        ),
+        (
+            "arnPattern",
+            Mapping {
+                arn_pattern: some("x"),
+                ..given.clone()
+            },
+        ),
+        (
+            "userID",
+            Mapping {
+                user_id: some("x"),
+                ..given.clone()
+            },
+        ),
+        (
+            "roleID",
+            Mapping {
+                role_id: some("x"),
+                ..given.clone()
+            },
+        ),
+        (
+            "match",
+            Mapping {
+                condition: some("x"),
+                ..given.clone()
+            },
+        ),
+        (
+            "usernameExpression",
+            Mapping {
+                username_expression: some("x"),
+                ..given.clone()
+            },
+        ),
+        (
+            "groupsExpression",
+            Mapping {
+                groups_expression: some("x"),
+                ..given.clone()
+            },
+        ),
+    ] {
+        let mut spec = json!({"arn": "", "username": "u", "groups": ["g"]});
+        spec[field] = json!("x");
+        assert_eq!(object(spec).mapping(), Ok(expected), "{field}");
+    }
+}
+
+#[test]
+fn what_older_definitions_let_in() {
+    let type_error = |field: &str, wanted| {
+        Err(ObjectError::Type {
+            field: field.to_owned(),
+            wanted,
+        })
+    };
+    let nobody = || Err(ObjectError::Rule(RuleError::Nobody));
+    let mut with_note = go();
+    with_note["note"] = json!({"by": "alice"});
+    for (spec, expected) in [
+        (go(), Ok(())),
+        (with_note, Ok(())),
+        (
+            json!({"arn": ARN, "username": "dev", "groups": null}),
+            Ok(()),
+        ),
+        (
+            json!({"arn": ARN, "username": "dev", "match": null, "roleID": null}),
+            Ok(()),
+        ),
+        (json!({}), nobody()),
+        (json!(null), nobody()),
+        (json!({"arn": "", "username": "dev"}), nobody()),
+        (json!({"arn": null, "username": "dev"}), nobody()),
+        (json!("text"), type_error("spec", "an object")),
+        (json!([go()]), type_error("spec", "an object")),
+        (
+            json!({"arn": 1, "username": "dev"}),
+            type_error("spec.arn", "text"),
+        ),
+        (
+            json!({"arn": [ARN], "username": "dev"}),
+            type_error("spec.arn", "text"),
+        ),
+        (
+            json!({"arn": ARN, "username": true}),
+            type_error("spec.username", "text"),
+        ),
+        (
+            json!({"arn": ARN, "username": "dev", "groups": "a"}),
+            type_error("spec.groups", "a list"),
+        ),
+        (
+            json!({"arn": ARN, "username": "dev", "groups": {"0": "a"}}),
+            type_error("spec.groups", "a list"),
+        ),
+        (
+            json!({"arn": ARN, "username": "dev", "groups": ["a", 1]}),
+            type_error("spec.groups[1]", "text"),
+        ),
+        (
+            json!({"arn": ARN, "username": "dev", "groups": ["a", null]}),
+            type_error("spec.groups[1]", "text"),
+        ),
+        (
+            json!({"arn": "", "username": "dev", "userID": 1}),
+            type_error("spec.userID", "text"),
+        ),
+        // A later version may narrow what this one knows.
+        (
+            json!({"arn": "", "username": "dev", "arnPattern": ARN, "notBefore": "2030-01-01"}),
+            Err(ObjectError::UnknownField("notBefore".to_owned())),
+        ),
+        // Where the API server checks nothing, an ARN still is what Go would read.
+        (
+            json!({"arn": ARN, "username": "dev", "match": "false"}),
+            Err(ObjectError::ArnBeside("match")),
+        ),
+        (
+            json!({"arn": ARN, "username": "dev", "usernameExpression": "'a'"}),
+            Err(ObjectError::ArnBeside("usernameExpression")),
+        ),
+    ] {
+        let rule = object(spec.clone()).rule();
+        assert_eq!(rule.map(|_| ()), expected, "{spec}");
+    }
+}
+
+#[test]
+fn one_bad_object_leaves_the_others() {
+    let list = json!({
+        "metadata": {"resourceVersion": "9"},
+        "items": [
+            {"metadata": {"name": "good"}, "spec": go(), "status": null},
+            {"metadata": {"name": "no spec"}},
+            {"metadata": {"name": "bad spec"}, "spec": 7},
+            {"metadata": {"name": "bad status"}, "spec": go(), "status": {"canonicalARN": 7}},
+            {"metadata": {"name": "of Go", "creationTimestamp": null}, "spec": go(), "status": {"canonicalARN": "a", "userID": ""}},
+        ],
+    });
+    let list: ObjectList<MappingObject> = serde_json::from_value(list).unwrap();
+    let read: Vec<_> = list
+        .items
+        .iter()
+        .map(|it| {
+            (
+                it.name(),
+                it.rule().is_ok(),
+                it.status().canonical_arn.as_deref(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        read,
+        [
+            ("good", true, None),
+            ("no spec", false, None),
+            ("bad spec", false, None),
+            ("bad status", true, None),
+            ("of Go", true, Some("a")),
+        ]
+    );
+}
+
+#[test]
+fn of_the_metadata_only_what_is_used_stays() {
+    let object = object(go());
+    assert_eq!(object.name(), "one");
+    assert_eq!(object.generation(), Some(3));
+    assert_eq!(object.meta().uid.as_deref(), Some("6f1e"));
+    assert_eq!(object.meta().resource_version.as_deref(), Some("12"));
+    assert_eq!(object.meta().managed_fields, None);
+    assert_eq!(object.meta().labels, None);
+}
+
+#[test]
+fn an_object_without_an_age_is_the_youngest() {
+    let ageless: MappingObject =
+        serde_json::from_value(json!({"metadata": {"name": "a"}, "spec": go()})).unwrap();
+    let dated = object(go());
+    assert!(ageless.mapping().unwrap().age > dated.mapping().unwrap().age);
+}
+
+#[test]
+fn wildcards_of_go_objects_are_patterns() {
+    let mut spec = go();
+    spec["arn"] = json!("acs:ram::1234567890123456:role/dev-*");
+    let rule = object(spec).rule().unwrap();
+    assert!(matches!(rule.subject(), Subject::Pattern(_)), "{rule:?}");
+}

@@ -1,0 +1,298 @@
+//! What the watch has seen: the synchronous half, which turns its events into changes of the rules.
+
+use std::collections::{BTreeSet, HashMap};
+use std::mem;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ack_ram_core::rules::{Backend, BackendRules, Mapping, Rule, RuleError};
+use ack_ram_core::time::UnixTime;
+use kube::Resource as _;
+use kube::runtime::watcher::Event;
+
+use super::failure::{Absence, Failure};
+use super::object::{MappingObject, ObjectError};
+use super::reported::{self, Reported};
+use crate::backends::live::{BackendNotes, Edit, LiveRules};
+
+/// All objects that there are, with no more of each than is needed to tell what has changed.
+#[derive(Debug, Default)]
+pub(super) struct Objects {
+    known: HashMap<Arc<str>, Known>,
+    /// Which list is being read, or was read last.
+    list: u32,
+    /// Whether a list has been read to its end.
+    is_read: bool,
+    /// Changes that have not been made. Until the first list is complete nobody is told what they say, so they are made
+    /// all at once.
+    waiting: Vec<Change>,
+    absence: Absence,
+    /// Whether the last attempt did not reach the API server.
+    is_unreachable: bool,
+    trouble: Option<String>,
+}
+
+/// One object.
+#[derive(Debug)]
+pub(super) struct Known {
+    uid: Box<str>,
+    pub(super) generation: i64,
+    /// Generations begin anew when a cluster is restored from a backup; a digest tells what has changed then, too.
+    spec: u64,
+    /// Whether `spec.arn` says whom it is about.
+    pub(super) names_arn: bool,
+    /// The list that it was last seen in, or after.
+    list: u32,
+    /// What its status says in the cluster.
+    pub(super) reported: Reported,
+}
+
+#[derive(Debug)]
+enum Change {
+    Apply(Arc<str>, Box<Rule>),
+    Refuse {
+        name: Arc<str>,
+        reason: String,
+        /// Whether it is a broken edit of what may have worked before.
+        is_edit: bool,
+    },
+    Delete(Arc<str>),
+}
+
+/// Names of objects whose status may have to change.
+pub(super) type Touched = BTreeSet<Arc<str>>;
+
+impl Objects {
+    /// Takes in `events`, in their order; what they say is in effect in `live` afterwards.
+    pub(super) fn read(
+        &mut self,
+        events: impl IntoIterator<Item = Event<MappingObject>>,
+        live: &LiveRules,
+        now: UnixTime,
+    ) -> Touched {
+        let was_read = self.is_read;
+        let mut touched = Touched::new();
+        for event in events {
+            match event {
+                Event::Init => self.list = self.list.wrapping_add(1),
+                Event::InitApply(object) | Event::Apply(object) => {
+                    touched.extend(self.see(&object));
+                }
+                Event::Delete(object) => self.lose(object.name()),
+                Event::InitDone => {
+                    self.lose_what_is_not_listed();
+                    self.is_read = true;
+                }
+            }
+        }
+        if !self.is_read || (was_read && self.waiting.is_empty()) {
+            return touched;
+        }
+        let changes = mem::take(&mut self.waiting);
+        live.change(Backend::Crd, |edit| {
+            for change in changes {
+                // Of a first list, every object is looked at anyway.
+                if was_read {
+                    touched.extend(rivals(edit.rules(), change.name()));
+                }
+                let name = Arc::clone(change.name());
+                change.make(edit, now);
+                if was_read {
+                    touched.extend(rivals(edit.rules(), &name));
+                }
+                touched.insert(name);
+            }
+            edit.mark_read();
+        });
+        touched
+    }
+
+    /// The watch, or the list before it, failed. The rules stay, unless it is certain that there can be no objects.
+    pub(super) fn fail(&mut self, failure: &Failure, live: &LiveRules, at: Instant) {
+        // Of kept connections one may be dead, and the next attempt works.
+        let is_first = !mem::replace(
+            &mut self.is_unreachable,
+            matches!(failure, Failure::Unreachable(_)),
+        );
+        if self.is_unreachable && is_first {
+            tracing::debug!("{failure}");
+        } else {
+            self.set_trouble(Some(failure.to_string()), live);
+        }
+        if !self.absence.is_certain(failure, at) || (self.is_read && self.known.is_empty()) {
+            return;
+        }
+        self.known = HashMap::new();
+        self.waiting = Vec::new();
+        self.is_read = true;
+        let trouble = self.trouble.clone();
+        live.change(Backend::Crd, |edit| {
+            let mut rules = edit.rules().clone();
+            rules.reset();
+            rules.mark_read();
+            let notes = BackendNotes {
+                trouble,
+                ..BackendNotes::default()
+            };
+            edit.replace(rules, notes);
+        });
+    }
+
+    /// The API server answers the watch.
+    pub(super) fn recover(&mut self, live: &LiveRules) {
+        self.absence = Absence::default();
+        self.is_unreachable = false;
+        self.set_trouble(None, live);
+    }
+
+    /// Every object.
+    pub(super) fn names(&self) -> Touched {
+        self.known.keys().cloned().collect()
+    }
+
+    /// The objects that are reported as conflicts.
+    pub(super) fn conflicted(&self) -> Touched {
+        let known = self.known.iter();
+        known
+            .filter(|(_, known)| known.reported.is_conflicted())
+            .map(|(name, _)| Arc::clone(name))
+            .collect()
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Known> {
+        self.known.get(name)
+    }
+
+    /// What the API server answered when the status was written.
+    pub(super) fn note_written(&mut self, object: &MappingObject) {
+        if let Some(known) = self.known.get_mut(object.name())
+            && *known.uid == *uid(object)
+        {
+            known.reported = Reported::read(object.status());
+        }
+    }
+
+    /// Its name when its status has to be looked at, and nothing else.
+    fn see(&mut self, object: &MappingObject) -> Option<Arc<str>> {
+        if object.name().is_empty() {
+            return None;
+        }
+        // A finalizer may keep it, but somebody wants it gone.
+        if object.meta().deletion_timestamp.is_some() {
+            self.lose(object.name());
+            return None;
+        }
+        let mapping = object.mapping();
+        let now = Known {
+            uid: uid(object).into(),
+            generation: object.generation().unwrap_or_default(),
+            spec: reported::digest(&format!("{mapping:?}")),
+            names_arn: mapping
+                .as_ref()
+                .is_ok_and(|mapping| !mapping.arn.is_empty()),
+            list: self.list,
+            reported: Reported::read(object.status()),
+        };
+        let (name, before) = match self.known.get_key_value(object.name()) {
+            Some((name, before)) => (Arc::clone(name), Some(before)),
+            None => (object.name().into(), None),
+        };
+        let before = before.filter(|before| before.uid == now.uid);
+        let is_edit = before.is_some();
+        let is_same = before
+            .is_some_and(|before| before.generation == now.generation && before.spec == now.spec);
+        let has_other_status = before.is_some_and(|before| before.reported != now.reported);
+        self.known.insert(Arc::clone(&name), now);
+        if is_same {
+            return has_other_status.then_some(name);
+        }
+        let change = match compile(mapping) {
+            Ok(rule) => Change::Apply(name, Box::new(rule)),
+            Err(error) => Change::Refuse {
+                name,
+                reason: error.to_string(),
+                // Who takes away whom it is about, and all else is right, wants it to have no effect.
+                is_edit: is_edit && error != ObjectError::Rule(RuleError::Nobody),
+            },
+        };
+        self.waiting.push(change);
+        None
+    }
+
+    fn lose(&mut self, name: &str) {
+        if let Some((name, _)) = self.known.remove_entry(name) {
+            self.waiting.push(Change::Delete(name));
+        }
+    }
+
+    fn lose_what_is_not_listed(&mut self) {
+        let list = self.list;
+        let gone = self.known.extract_if(|_, known| known.list != list);
+        let mut gone: Vec<Arc<str>> = gone.map(|(name, _)| name).collect();
+        gone.sort_unstable();
+        self.waiting.extend(gone.into_iter().map(Change::Delete));
+    }
+
+    fn set_trouble(&mut self, trouble: Option<String>, live: &LiveRules) {
+        if self.trouble == trouble {
+            return;
+        }
+        match &trouble {
+            Some(trouble) => tracing::warn!(backend = %Backend::Crd, "{trouble}"),
+            None => tracing::info!(backend = %Backend::Crd, "the watch works again"),
+        }
+        self.trouble.clone_from(&trouble);
+        live.change(Backend::Crd, |edit| edit.set_trouble(trouble));
+    }
+}
+
+impl Known {
+    pub(super) fn uid(&self) -> &str {
+        &self.uid
+    }
+}
+
+impl Change {
+    fn name(&self) -> &Arc<str> {
+        match self {
+            Self::Apply(name, _) | Self::Refuse { name, .. } | Self::Delete(name) => name,
+        }
+    }
+
+    fn make(self, edit: &mut Edit<'_>, now: UnixTime) {
+        match self {
+            Self::Apply(_, rule) => edit.apply(*rule, now),
+            Self::Refuse {
+                name,
+                reason,
+                is_edit,
+            } => {
+                tracing::warn!(backend = %Backend::Crd, object = %name, "refused: {reason}");
+                if !is_edit || !edit.keep(&name, &reason, now) {
+                    edit.refuse(&name, &reason);
+                }
+            }
+            Self::Delete(name) => {
+                edit.delete(&name);
+            }
+        }
+    }
+}
+
+fn compile(mapping: Result<Mapping, ObjectError>) -> Result<Rule, ObjectError> {
+    Rule::compile(mapping?).map_err(ObjectError::Rule)
+}
+
+fn rivals(rules: &BackendRules, name: &str) -> Vec<Arc<str>> {
+    let rivals = rules.rivals(name).into_iter();
+    rivals
+        .map(|rule| rule.source().position.as_str().into())
+        .collect()
+}
+
+fn uid(object: &MappingObject) -> &str {
+    object.meta().uid.as_deref().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

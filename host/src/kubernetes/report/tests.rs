@@ -1,0 +1,288 @@
+use ack_ram_core::rules::{Backend, RuleSet};
+use kube::runtime::watcher::Event;
+
+use super::super::events::News;
+use super::super::mapping::RamIdentityMappingStatus;
+use super::super::object::MappingObject;
+use super::super::objects::Objects;
+use super::*;
+use crate::backends::live::LiveRules;
+
+const NOW: UnixTime = UnixTime::from_seconds(1_767_323_045);
+
+/// Objects, their specs one after the other in time.
+fn scene(histories: &[(&str, &[Value])]) -> (LiveRules, Objects) {
+    let rules = RuleSet::new(
+        vec![BackendRules::unread(Backend::Crd)],
+        std::collections::BTreeSet::new(),
+    );
+    let live = LiveRules::new(rules, NOW);
+    let mut objects = Objects::default();
+    let mut events = vec![Event::Init, Event::InitDone];
+    for (age, (name, specs)) in histories.iter().enumerate() {
+        for (generation, spec) in (1..).zip(*specs) {
+            let object: MappingObject = serde_json::from_value(json!({
+                "metadata": {
+                    "name": name,
+                    "uid": format!("uid-{name}"),
+                    "generation": generation,
+                    "creationTimestamp": format!("2026-01-01T00:00:{age:02}Z"),
+                },
+                "spec": spec,
+            }))
+            .unwrap();
+            events.push(Event::Apply(object));
+        }
+    }
+    objects.read(events, &live, NOW);
+    (live, objects)
+}
+
+fn report(name: &str, (live, objects): &(LiveRules, Objects)) -> Report {
+    let known = objects.get(name).unwrap();
+    let mut reports = live.inspect(|rules, notes| Report::new(name, known, rules, notes));
+    reports.remove(0)
+}
+
+fn ann(username: &str) -> Value {
+    json!({"arn": "acs:ram::1000000000000001:user/ann", "username": username})
+}
+
+#[test]
+fn a_status_says_what_became_of_the_object() {
+    let arn = "acs:ram::1000000000000001:user/ann";
+    let session = "acs:ram::1000000000000001:assumed-role/dev/s";
+    let blank = json!({"arn": "", "username": "x"});
+    for (case, specs, canonical_arn, user_id, accepted) in [
+        (
+            "one ARN",
+            vec![ann("ann")],
+            Some(arn),
+            None,
+            "InEffect: it is in effect",
+        ),
+        (
+            "a session, which stands for its role",
+            vec![json!({"arn": session, "username": "dev"})],
+            Some("acs:ram::1000000000000001:role/dev"),
+            None,
+            "InEffect: it is in effect",
+        ),
+        (
+            "a pattern",
+            vec![json!({"arn": "acs:ram::1000000000000001:user/*", "username": "x"})],
+            None,
+            None,
+            "InEffect: it is in effect",
+        ),
+        (
+            "an ARN that Go must not read",
+            vec![json!({"arn": "", "arnPattern": arn, "username": "x"})],
+            None,
+            None,
+            "InEffect: it is in effect",
+        ),
+        (
+            "a user id",
+            vec![json!({"arn": "", "userID": "200000000000000001", "username": "x"})],
+            None,
+            Some("200000000000000001"),
+            "InEffect: it is in effect",
+        ),
+        (
+            "a broken edit",
+            vec![ann("ann"), ann("{{Nope}}")],
+            None,
+            None,
+            "LastGoodInEffect: its username was refused: there is no variable `{{Nope}}`; until this is put right, the form before this edit stays in effect, until 2026-01-03T03:04:05Z at most",
+        ),
+        (
+            "broken from the beginning",
+            vec![ann("{{Nope}}")],
+            None,
+            None,
+            "Refused: its username was refused: there is no variable `{{Nope}}`; nobody is mapped by this object",
+        ),
+        (
+            "switched off",
+            vec![ann("ann"), blank],
+            None,
+            None,
+            "Refused: it names nobody: give it an ARN, a pattern, an id or a condition; nobody is mapped by this object",
+        ),
+    ] {
+        let report = report("ann", &scene(&[("ann", &specs)]));
+        let Verdict {
+            reason,
+            message,
+            is_true,
+        } = &report.accepted;
+        assert_eq!(format!("{reason}: {message}"), accepted, "{case}");
+        assert_eq!(*is_true, *reason == "InEffect", "{case}");
+        assert_eq!(report.canonical_arn.as_deref(), canonical_arn, "{case}");
+        assert_eq!(report.user_id.as_deref(), user_id, "{case}");
+        assert!(!report.conflicted.is_true, "{case}");
+    }
+}
+
+#[test]
+fn a_conflict_names_the_other_object() {
+    let conditional = json!({
+        "arn": "",
+        "arnPattern": "acs:ram::1000000000000001:user/ann",
+        "match": "identity.sessionName == 'x'",
+        "username": "x",
+    });
+    let scene = scene(&[
+        ("careful", &[conditional]),
+        ("older", &[ann("one")]),
+        ("younger", &[ann("two")]),
+        ("youngest", &[ann("three")]),
+        (
+            "else",
+            &[json!({"arn": "acs:ram::1000000000000001:user/bob", "username": "bob"})],
+        ),
+    ]);
+    for (name, expected) in [
+        ("careful", "NoConflict: no other object takes its place"),
+        (
+            "older",
+            "AnswersFirst: it answers; also about the same identity, and never asked: younger, youngest; delete all but one",
+        ),
+        (
+            "younger",
+            "NeverAnswers: older answers in its place: it is about the same identity and comes first; delete one of the two",
+        ),
+        (
+            "youngest",
+            "NeverAnswers: older answers in its place: it is about the same identity and comes first; delete one of the two",
+        ),
+        ("else", "NoConflict: no other object takes its place"),
+    ] {
+        let Verdict {
+            is_true,
+            reason,
+            message,
+        } = report(name, &scene).conflicted;
+        assert_eq!(format!("{reason}: {message}"), expected, "{name}");
+        assert_eq!(is_true, reason != "NoConflict", "{name}");
+    }
+}
+
+#[test]
+fn messages_are_short_whatever_somebody_wrote() {
+    let long = "é".repeat(20_000);
+    let specs =
+        [json!({"arn": format!("acs:ram::1:user/{long}"), "username": format!("{{{{{long}}}}}")})];
+    let message = report("ann", &scene(&[("ann", &specs)])).accepted.message;
+    assert!(message.len() <= 1_024, "{}", message.len());
+}
+
+/// The status in the cluster after `patch`, as the API server would have it.
+fn written(patch: &Value) -> RamIdentityMappingStatus {
+    serde_json::from_value(patch["status"].clone()).unwrap()
+}
+
+#[test]
+fn what_was_written_needs_no_second_writing() {
+    let scene = scene(&[("ann", &[ann("ann"), ann("{{Nope}}")])]);
+    let report = report("ann", &scene);
+    let after = report.reported(2, &Reported::default(), NOW);
+    let patch = report.patch("ann", "uid-ann", &after);
+    assert_eq!(patch["metadata"], json!({"name": "ann", "uid": "uid-ann"}));
+    assert_eq!(
+        patch["apiVersion"],
+        "ramauthenticator.k8s.alibabacloud/v1alpha1"
+    );
+    assert_eq!(patch["kind"], "RAMIdentityMapping");
+    let read = Reported::read(&written(&patch));
+    assert_eq!(read, after);
+
+    let later = NOW.plus_seconds(60);
+    let again = report.reported(2, &read, later);
+    assert!(again.agrees_with(&read));
+    assert_eq!(
+        again.accepted.unwrap().since,
+        NOW,
+        "it has been so since then"
+    );
+    let next = report.reported(3, &read, later);
+    assert!(!next.agrees_with(&read), "another generation");
+}
+
+#[test]
+fn what_go_has_written_does_not_outlive_what_it_was_about() {
+    let by_id = json!({"arn": "", "userID": "200000000000000001", "username": "x"});
+    let stale = |arn: Option<&str>, id: Option<&str>| {
+        Reported::read(&RamIdentityMappingStatus {
+            canonical_arn: arn.map(str::to_owned),
+            user_id: id.map(str::to_owned),
+            ..RamIdentityMappingStatus::default()
+        })
+    };
+    for (spec, written, expected) in [
+        (by_id.clone(), stale(None, Some("200000000000000001")), None),
+        (
+            by_id,
+            stale(Some("acs:ram::1000000000000001:user/ann"), None),
+            Some(json!({"canonicalARN": null})),
+        ),
+        (ann("ann"), stale(Some("x"), None), None),
+        (
+            ann("ann"),
+            stale(None, Some("7")),
+            Some(json!({"userID": null})),
+        ),
+        (
+            ann("{{Nope}}"),
+            stale(Some("x"), Some("7")),
+            Some(json!({"canonicalARN": null, "userID": null})),
+        ),
+    ] {
+        let report = report("ann", &scene(&[("ann", &[spec])]));
+        let removal = report.removal("uid-ann", &written);
+        let expected =
+            expected.map(|status| json!({"metadata": {"uid": "uid-ann"}, "status": status}));
+        assert_eq!(removal, expected);
+    }
+}
+
+#[test]
+fn an_expired_form_is_told_too() {
+    let scene = scene(&[("ann", &[ann("ann"), ann("{{Nope}}")])]);
+    scene.0.expire(NOW.plus_seconds(KEPT_SECONDS));
+    let Verdict {
+        reason, is_true, ..
+    } = report("ann", &scene).accepted;
+    assert_eq!((reason, is_true), ("Refused", false));
+}
+
+#[test]
+fn events_tell_what_has_changed_and_nothing_twice() {
+    let good = scene(&[("ann", &[ann("ann")])]);
+    let broken = scene(&[("ann", &[ann("ann"), ann("{{Nope}}")])]);
+    let worse = scene(&[("ann", &[ann("ann"), ann("{{Nope}}"), ann("{{")])]);
+    let outranked = scene(&[("older", &[ann("x")]), ("ann", &[ann("ann")])]);
+    let mut before = Reported::default();
+    for (case, scene, expected) in [
+        ("healthy", &good, vec![]),
+        ("broken", &broken, vec![("Warning", "LastGoodInEffect")]),
+        ("still broken", &broken, vec![]),
+        (
+            "broken in another way",
+            &worse,
+            vec![("Warning", "LastGoodInEffect")],
+        ),
+        ("put right", &good, vec![("Normal", "InEffect")]),
+        ("outranked", &outranked, vec![("Warning", "NeverAnswers")]),
+        ("still outranked", &outranked, vec![]),
+        ("alone again", &good, vec![]),
+    ] {
+        let report = report("ann", scene);
+        let after = report.reported(1, &before, NOW);
+        let news = News::new(&report, &before, &after);
+        let got: Vec<_> = news.iter().map(News::kind_and_reason).collect();
+        assert_eq!(got, expected, "{case}");
+        before = after;
+    }
+}

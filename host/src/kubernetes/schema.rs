@@ -1,0 +1,186 @@
+//! What the API server checks before it stores a `RAMIdentityMapping`.
+//!
+//! Every expression here has a bounded cost, since each text has a longest length. What Go takes and this server
+//! refuses stays valid as long as it could ever match: the status then says what is wrong. No field is nullable.
+
+use ack_ram_core::arn::Arn;
+use ack_ram_core::rules::template::{RESERVED_PREFIX, Variable};
+use kube::core::{Reason, Rule};
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+/// `core`'s limits, which a build without expressions has no names for.
+const MAX_EXPRESSION: usize = 1024;
+const MAX_NAME: usize = 1024;
+const MAX_ID: usize = 80;
+/// Longer groups are refused: with as many as may be, checking them costs half of what the API server allows.
+const MAX_GROUP: usize = 512;
+/// More groups are refused; no user of Kubernetes has so many.
+const MAX_GROUPS: usize = 1000;
+/// The fields that the Go server does not know.
+pub(super) const BEYOND_GO: [&str; 6] = [
+    "arnPattern",
+    "userID",
+    "roleID",
+    "match",
+    "usernameExpression",
+    "groupsExpression",
+];
+
+pub(super) fn way_back() -> Rule {
+    let any = BEYOND_GO
+        .map(|field| format!("has(self.{field})"))
+        .join(" || ");
+    Rule::new(format!("self.arn == '' || !({any})"))
+        .message("must be \"\" beside fields that the Go server does not know, which would apply the rest alone; write the ARN as `arnPattern`")
+        .field_path(".arn")
+        .reason(Reason::FieldValueInvalid)
+}
+
+pub(super) fn one_subject() -> Rule {
+    let count = ["arnPattern", "userID", "roleID"]
+        .map(|field| format!("(has(self.{field}) ? 1 : 0)"))
+        .join(" + ");
+    Rule::new(format!("{count} <= 1"))
+        .message("has more than one of `arnPattern`, `userID` and `roleID`; give it one of them")
+}
+
+pub(super) fn somebody() -> Rule {
+    let any = ["arnPattern", "userID", "roleID", "match"]
+        .map(|field| format!("has(self.{field})"))
+        .join(" || ");
+    Rule::new(format!("self.arn != '' || {any}"))
+        .message("names nobody; give it `arn`, `arnPattern`, `userID`, `roleID` or `match`")
+}
+
+pub(super) fn some_username() -> Rule {
+    Rule::new("self.username != '' || has(self.usernameExpression)")
+        .message("must not be empty without `usernameExpression`")
+        .field_path(".username")
+        .reason(Reason::FieldValueRequired)
+}
+
+pub(super) fn username_beside_expression() -> Rule {
+    Rule::new(format!(
+        "!has(self.usernameExpression) || self.username == '' || self.username.startsWith('{RESERVED_PREFIX}')"
+    ))
+    .message("is not used beside `usernameExpression`; write \"\", or a name starting `system:` that the expression may give")
+    .field_path(".username")
+}
+
+pub(super) fn arn(_: &mut SchemaGenerator) -> Schema {
+    arn_text(&[])
+}
+
+pub(super) fn arn_pattern(_: &mut SchemaGenerator) -> Schema {
+    let pattern_rules = [
+        rule("self != ''", "must not be empty"),
+        rule(
+            "!self.matches(r'[*?]') || !self.matches(r'(?i)^acs:ram::[0-9]+:assumed-role/')",
+            "names sessions; write the role, `role/...`",
+        ),
+        rule(
+            "self.matches(r'^[^*]*([*]{1,2}[^*]+){0,7}([*]{1,2}[^*]*)?$') || self.contains('***')",
+            "has more than eight `*` or `**`",
+        ),
+        rule(
+            "size(self) <= 512 || !self.matches(r'[*?]')",
+            "has wildcards and more than 512 bytes",
+        ),
+    ];
+    arn_text(&pattern_rules)
+}
+
+/// An ARN or a pattern over ARNs.
+fn arn_text(further: &[Value]) -> Schema {
+    let mut rules = vec![
+        rule(
+            "self == '' || self.matches(r'(?i)^acs:ram::[0-9]{1,32}:[!-9;-~]+$')",
+            "must be `acs:ram::<account>:<resource>`, the account digits, without wildcards in it",
+        ),
+        rule(
+            "self == '' || self.matches(r'[*?]') || self.matches(r'(?i):(root|(user|role)(/[!-.0-9;-~]+)+|assumed-role(/[!-.0-9;-~]+){2,})$')",
+            "must end in `root`, `user/<name>`, `role/<name>` or `assumed-role/<role>/<session>`",
+        ),
+        rule(
+            "!self.contains('***')",
+            "has more than two `*` in a row; write `*` for one segment, `**` for several",
+        ),
+    ];
+    rules.extend_from_slice(further);
+    json_schema!({
+        "type": "string",
+        "maxLength": Arn::MAX_BYTES,
+        "x-kubernetes-validations": rules,
+    })
+}
+
+pub(super) fn username(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": MAX_NAME,
+        "x-kubernetes-validations": template_rules(),
+    })
+}
+
+pub(super) fn groups(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": MAX_GROUPS,
+        "items": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_GROUP,
+            "x-kubernetes-validations": template_rules(),
+        },
+    })
+}
+
+fn template_rules() -> [Value; 2] {
+    let known = Variable::ALL.map(|(name, _)| name);
+    let told = known.map(|name| format!("`{{{{{name}}}}}`"));
+    [
+        rule(
+            r"self.matches(r'^\P{Cc}*$')",
+            "must not hold a control character",
+        ),
+        rule(
+            &format!(
+                r"self.matches(r'^([^{{]|[{{][^{{]|[{{][{{]({})[}}][}}])*[{{]?$')",
+                known.join("|")
+            ),
+            &format!("has `{{{{` that starts none of {}", told.join(", ")),
+        ),
+    ]
+}
+
+pub(super) fn id(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "minLength": 1, "maxLength": MAX_ID, "pattern": "^[A-Za-z0-9._-]+$"})
+}
+
+pub(super) fn expression(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "minLength": 1, "maxLength": MAX_EXPRESSION})
+}
+
+pub(super) fn text(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string"})
+}
+
+pub(super) fn generation(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer", "format": "int64"})
+}
+
+fn rule(rule: &str, message: &str) -> Value {
+    json!({"rule": rule, "message": message})
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    #[cfg(feature = "cel")]
+    fn limits_are_those_of_core() {
+        use ack_ram_core::cel::{MAX_NAME_BYTES, MAX_SOURCE_BYTES};
+        assert_eq!(super::MAX_EXPRESSION, MAX_SOURCE_BYTES);
+        assert_eq!(super::MAX_NAME, MAX_NAME_BYTES);
+    }
+}

@@ -1,0 +1,229 @@
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::sync::Mutex;
+
+use ack_ram_core::rules::{Backend, BackendRules, RuleSet};
+use ack_ram_core::time::UnixTime;
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::Response;
+use hyper::body::Frame;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::backends::live::LiveRules;
+
+/// What the API server answers, one after the other; to anything after that, nothing.
+enum Answer {
+    /// To a list, the objects with these names.
+    List(&'static [&'static str]),
+    /// To a watch, these events. Then it stays open.
+    Watch(Vec<Value>),
+    /// To a watch, these events. Then the connection ends.
+    Cut(Vec<Value>),
+    /// To either, an error.
+    Error(u16),
+}
+use Answer::{Cut, List, Watch};
+
+fn object(name: &str) -> Value {
+    json!({
+        "metadata": {"name": name, "uid": name, "generation": 1, "resourceVersion": "7"},
+        "spec": {"arn": format!("acs:ram::1000000000000001:user/{name}"), "username": name},
+    })
+}
+
+fn event(kind: &str, object: &Value) -> Value {
+    json!({"type": kind, "object": object})
+}
+
+fn lines(events: &[Value]) -> String {
+    events.iter().map(|event| format!("{event}\n")).collect()
+}
+
+fn respond(answer: Answer) -> Response<BoxBody<Bytes, Infallible>> {
+    let (status, body) = match answer {
+        List(names) => {
+            let items: Vec<Value> = names.iter().map(|name| object(name)).collect();
+            let list = json!({"metadata": {"resourceVersion": "7"}, "items": items});
+            (200, Full::from(list.to_string()).boxed())
+        }
+        Watch(events) => {
+            let events = Ok(Frame::data(Bytes::from(lines(&events))));
+            let events = futures_util::stream::iter([events]);
+            let open = events.chain(futures_util::stream::pending());
+            (200, BodyExt::boxed(StreamBody::new(open)))
+        }
+        Cut(events) => (200, Full::from(lines(&events)).boxed()),
+        Answer::Error(code) => {
+            let status = json!({"kind": "Status", "code": code, "message": "no", "reason": ""});
+            (code, Full::from(status.to_string()).boxed())
+        }
+    };
+    Response::builder().status(status).body(body).unwrap()
+}
+
+/// What is in effect after an API server has answered so, what is the trouble, and what it was asked.
+async fn watched(answers: Vec<Answer>) -> (String, Option<String>, String) {
+    let answers = Arc::new(Mutex::new(answers.into_iter()));
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let asking = Arc::clone(&asked);
+    let client = Client::new(
+        tower::service_fn(move |request: Request<Body>| {
+            let is_watch = request
+                .uri()
+                .query()
+                .is_some_and(|query| query.contains("watch=true"));
+            let answer = answers.lock().unwrap().next();
+            if answer.is_some() {
+                let verb = if is_watch { "watch" } else { "list" };
+                asking.lock().unwrap().push(verb);
+            }
+            async move {
+                match answer {
+                    Some(answer) => Ok::<_, Infallible>(respond(answer)),
+                    None => std::future::pending().await,
+                }
+            }
+        }),
+        "default",
+    );
+    let clock = || UnixTime::from_seconds(1_767_323_045);
+    let rules = RuleSet::new(vec![BackendRules::unread(Backend::Crd)], BTreeSet::new());
+    let live = Arc::new(LiveRules::new(rules, clock()));
+    let mappings = Mappings::new(Arc::clone(&live), clock, Box::new(|_| {}));
+    let (_stop, stopped) = watch::channel(false);
+    // The clock stands still but for waiting; every pause after all these answers is over by then.
+    let enough = Duration::from_secs(25);
+    let _ = tokio::time::timeout(enough, mappings.watch(client, stopped)).await;
+    let rules = live.snapshot();
+    let rules = rules.backends().first().unwrap();
+    let names = rules
+        .rules()
+        .into_iter()
+        .map(|rule| rule.source().position.clone());
+    let names = if rules.is_read() {
+        names.collect::<Vec<_>>().join(" ")
+    } else {
+        "unread".to_owned()
+    };
+    let trouble = live.inspect(|_, notes| notes.trouble.clone()).remove(0);
+    let asked = asked.lock().unwrap().join(" ");
+    (names, trouble, asked)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_watch_goes_on_whatever_ends_it() {
+    let gone = json!({"kind": "Status", "code": 410, "message": "too old", "reason": "Expired"});
+    let bookmark = json!({"kind": "RAMIdentityMapping", "apiVersion": "x/v1", "metadata": {"resourceVersion": "9"}});
+    let error = Answer::Error;
+    for (case, answers, names, has_trouble, asked) in [
+        (
+            "nothing goes wrong",
+            vec![
+                List(&["a", "b"]),
+                Watch(vec![
+                    event("DELETED", &object("a")),
+                    event("ADDED", &object("c")),
+                ]),
+            ],
+            "b c",
+            false,
+            "list watch",
+        ),
+        (
+            "a watch that is cut is resumed",
+            vec![
+                List(&["a"]),
+                Cut(vec![
+                    event("ADDED", &object("b")),
+                    event("BOOKMARK", &bookmark),
+                ]),
+                Watch(vec![event("DELETED", &object("a"))]),
+            ],
+            "b",
+            false,
+            "list watch watch",
+        ),
+        (
+            "what has happened meanwhile is no longer known, as an event",
+            vec![
+                List(&["a"]),
+                Cut(vec![event("ERROR", &gone)]),
+                List(&["b"]),
+                Watch(vec![]),
+            ],
+            "b",
+            false,
+            "list watch list watch",
+        ),
+        (
+            "what has happened meanwhile is no longer known, as an answer",
+            vec![List(&["a"]), error(410), List(&["b"]), Watch(vec![])],
+            "b",
+            false,
+            "list watch list watch",
+        ),
+        (
+            "the API server is down, and back, and nothing has changed",
+            vec![
+                List(&["a"]),
+                error(500),
+                error(503),
+                error(500),
+                Watch(vec![]),
+            ],
+            "a",
+            false,
+            "list watch watch watch watch",
+        ),
+        (
+            "the API server is down",
+            vec![List(&["a"]), Cut(vec![]), error(500), error(503)],
+            "a",
+            true,
+            "list watch watch watch",
+        ),
+        (
+            "one failure is no trouble",
+            vec![List(&["a"]), Cut(vec![]), error(500)],
+            "a",
+            false,
+            "list watch watch",
+        ),
+        (
+            "the right to watch is missing",
+            vec![List(&["a"]), error(403), error(403)],
+            "a",
+            true,
+            "list watch watch",
+        ),
+        (
+            "the right to list is missing",
+            vec![error(403), error(403)],
+            "unread",
+            true,
+            "list list",
+        ),
+        (
+            "the right to list is given",
+            vec![error(403), error(403), List(&["a"]), Watch(vec![])],
+            "a",
+            false,
+            "list list list watch",
+        ),
+        (
+            "a definition that is missing for a moment",
+            vec![List(&["a"]), error(404), error(404), Watch(vec![])],
+            "a",
+            false,
+            "list watch watch watch",
+        ),
+    ] {
+        let (in_effect, trouble, requests) = watched(answers).await;
+        assert_eq!(requests, asked, "{case}");
+        assert_eq!(in_effect, names, "{case}");
+        assert_eq!(trouble.is_some(), has_trouble, "{case}: {trouble:?}");
+    }
+}

@@ -1,0 +1,88 @@
+//! What becomes of reviews.
+
+use std::time::{Duration, Instant};
+
+use prometheus::{Error, Histogram, HistogramVec, IntGauge, Registry};
+
+use crate::metrics::{named, register};
+
+/// The result of what is no review. The others are those of [`ack_ram_core::decision::Decision::metric_result`].
+pub const MALFORMED_REQUEST: &str = "malformed_request";
+
+/// Go's values of the label `result`, misspelling and all.
+const RESULTS: [&str; 5] = [
+    MALFORMED_REQUEST,
+    "invalid_token",
+    "sts_error",
+    "uknown_user",
+    "success",
+];
+
+/// What becomes of reviews.
+pub struct Logins {
+    latency: HistogramVec,
+    /// Of each of [`RESULTS`]: a login looks up no label.
+    by_result: [(&'static str, Histogram); 5],
+    in_flight: IntGauge,
+}
+
+impl Logins {
+    pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
+        let latency = named("authenticate_latency_seconds", "Authenticate call latency");
+        let in_flight = named(
+            "authentications_in_flight",
+            "Requests to /authenticate that are being answered.",
+        );
+        // Go's are the default buckets, of its library and of this.
+        let latency = register(registry, HistogramVec::new(latency.into(), &["result"]))?;
+        Ok(Self {
+            by_result: RESULTS.map(|result| (result, latency.with_label_values(&[result]))),
+            latency,
+            in_flight: register(registry, IntGauge::with_opts(in_flight))?,
+        })
+    }
+
+    /// A request to `/authenticate` has come.
+    pub fn begin(&self) -> Login<'_> {
+        self.in_flight.inc();
+        Login {
+            logins: self,
+            started: Instant::now(),
+        }
+    }
+}
+
+/// A request to `/authenticate` that is being answered. One that nobody waits for any longer is just dropped.
+#[must_use]
+pub struct Login<'a> {
+    logins: &'a Logins,
+    started: Instant,
+}
+
+impl Login<'_> {
+    /// How long it has taken until now.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// It has been answered: with [`MALFORMED_REQUEST`], or by a decision with this `metric_result`.
+    pub fn end(self, result: &str) {
+        let seconds = self.elapsed().as_secs_f64();
+        let mut known = self.logins.by_result.iter();
+        match known.find(|(known, _)| *known == result) {
+            Some((_, latency)) => latency.observe(seconds),
+            None => self
+                .logins
+                .latency
+                .with_label_values(&[result])
+                .observe(seconds),
+        }
+    }
+}
+
+impl Drop for Login<'_> {
+    fn drop(&mut self) {
+        self.logins.in_flight.dec();
+    }
+}

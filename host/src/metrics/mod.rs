@@ -1,0 +1,116 @@
+//! Metrics: what a Prometheus server reads from `/metrics`.
+//!
+//! Names, labels and buckets that the Go version has are the same here; `METRICS.md` lists all. There is no `go_*`:
+//! those speak of Go's runtime. Labels hold names of backends, results, HTTP statuses, endpoints and hashes, and never
+//! an identity, a user or an object.
+//!
+//! The crate is `prometheus`, since it writes the text format 0.0.4 that Go's server speaks and every scraper reads.
+//! `prometheus-client` writes OpenMetrics alone, where `# TYPE` names a counter without its `_total`.
+
+mod logins;
+#[cfg(target_os = "linux")]
+mod process;
+mod rules;
+mod sources;
+mod sts;
+
+use std::sync::Arc;
+
+use prometheus::core::Collector;
+use prometheus::{Error, IntGaugeVec, Opts, Registry, TextEncoder};
+use tokio::sync::Mutex;
+
+use crate::backends::live::LiveRules;
+use crate::env::Clock;
+pub use logins::{Login, Logins, MALFORMED_REQUEST};
+#[cfg(target_os = "linux")]
+use process::ProcessGauges;
+use rules::RuleGauges;
+pub use sources::Sources;
+pub use sts::{StsCalls, StsEndpoints};
+
+/// What the body of [`Metrics::text`] is (Prometheus exposition formats, text format 0.0.4).
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+const NAMESPACE: &str = "ack_ram_authenticator";
+
+/// The metrics of one server.
+pub struct Metrics {
+    /// What becomes of reviews.
+    pub logins: Logins,
+    /// How STS answers.
+    pub sts: StsEndpoints,
+    /// How mappings come in.
+    pub sources: Sources,
+    registry: Registry,
+    /// One scrape at a time.
+    scrape: Arc<Mutex<Scrape>>,
+}
+
+/// What is looked at when somebody asks.
+struct Scrape {
+    rules: RuleGauges,
+    #[cfg(target_os = "linux")]
+    process: ProcessGauges,
+}
+
+impl Metrics {
+    /// Counts from zero. The gauges of rules will be about `rules`, at the time that `clock` tells.
+    ///
+    /// # Errors
+    /// When two metrics have one name, or a name is none: never, as they are written here.
+    pub fn new(rules: Arc<LiveRules>, clock: Clock) -> Result<Self, Error> {
+        let registry = Registry::new();
+        let build = named("build_info", "Always 1; tells which version runs.");
+        let build = register(&registry, IntGaugeVec::new(build, &["version"]))?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let scrape = Scrape {
+            rules: RuleGauges::new(&registry, rules, clock)?,
+            #[cfg(target_os = "linux")]
+            process: ProcessGauges::new(&registry)?,
+        };
+        Ok(Self {
+            logins: Logins::new(&registry)?,
+            sts: StsEndpoints::new(&registry)?,
+            sources: Sources::new(&registry)?,
+            scrape: Arc::new(Mutex::new(scrape)),
+            registry,
+        })
+    }
+
+    /// All metrics, as [`CONTENT_TYPE`] says.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub async fn text(&self) -> Result<String, Error> {
+        let mut scrape = Arc::clone(&self.scrape).lock_owned().await;
+        let registry = self.registry.clone();
+        // A hundred thousand rules take milliseconds, which logins shall not wait for.
+        let written = tokio::task::spawn_blocking(move || {
+            scrape.rules.refresh();
+            #[cfg(target_os = "linux")]
+            scrape.process.refresh();
+            TextEncoder::new().encode_to_string(&registry.gather())
+        });
+        written
+            .await
+            .unwrap_or_else(|error| Err(Error::Msg(error.to_string())))
+    }
+}
+
+/// A metric of this program.
+fn named(name: &str, help: &str) -> Opts {
+    Opts::new(name, help).namespace(NAMESPACE)
+}
+
+fn register<M: Collector + Clone + 'static>(
+    registry: &Registry,
+    metric: Result<M, Error>,
+) -> Result<M, Error> {
+    let metric = metric?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! What is known about the rules, looked at when somebody asks.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Weak};
+
+use ack_ram_core::rules::{Backend, BackendRules, RuleSet};
+use ack_ram_core::time::UnixTime;
+use prometheus::{Error, IntGaugeVec, Registry};
+
+use crate::backends::live::{BackendNotes, LiveRules};
+use crate::env::Clock;
+use crate::metrics::{named, register};
+
+/// What is known about the rules in effect.
+pub(super) struct RuleGauges {
+    live: Arc<LiveRules>,
+    clock: Clock,
+    rules: IntGaugeVec,
+    is_read: IntGaugeVec,
+    has_trouble: IntGaugeVec,
+    kept_age: IntGaugeVec,
+    /// The rules that were looked at last: each change, of the notes about them too, makes others.
+    seen: Weak<RuleSet>,
+    /// Since when the oldest rule is kept that is no longer written.
+    kept_since: Vec<(Backend, Option<UnixTime>)>,
+}
+
+impl RuleGauges {
+    pub(super) fn new(
+        registry: &Registry,
+        live: Arc<LiveRules>,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        let rules = named(
+            "rules",
+            "Rules by what became of them: in effect, kept in the form before a broken edit, refused, or conflicted: never asked, for another comes first.",
+        );
+        let is_read = named(
+            "backend_read",
+            "Whether everything that the backend holds has been read once; until then it cannot be told who may log in.",
+        );
+        let has_trouble = named(
+            "backend_trouble",
+            "Whether something keeps the backend as a whole from being read now; its rules stay as they were.",
+        );
+        let kept_age = named(
+            "kept_age_seconds",
+            "For how long the oldest of the kept rules has been out of date; 0 when none is kept.",
+        );
+        let gauges = |name, labels: &[&str]| register(registry, IntGaugeVec::new(name, labels));
+        Ok(Self {
+            rules: gauges(rules, &["backend", "state"])?,
+            is_read: gauges(is_read, &["backend"])?,
+            has_trouble: gauges(has_trouble, &["backend"])?,
+            kept_age: gauges(kept_age, &["backend"])?,
+            live,
+            clock,
+            seen: Weak::new(),
+            kept_since: Vec::new(),
+        })
+    }
+
+    /// Sets the gauges to what is so now.
+    pub(super) fn refresh(&mut self) {
+        // What changes after this line is looked at the next time, if not already now.
+        let snapshot = Arc::downgrade(&self.live.snapshot());
+        if !Weak::ptr_eq(&snapshot, &self.seen) {
+            // Conflicts are counted when sources no longer wait.
+            let looks = self.live.inspect(Look::new);
+            self.kept_since = looks.iter().map(|look| self.show(look)).collect();
+            self.seen = snapshot;
+        }
+        let now = (self.clock)();
+        for (backend, since) in &self.kept_since {
+            let age = since.map_or(0, |since| now.seconds_since(since).max(0));
+            self.kept_age
+                .with_label_values(&[backend.to_string()])
+                .set(age);
+        }
+    }
+
+    fn show(&self, look: &Look) -> (Backend, Option<UnixTime>) {
+        let backend = look.rules.backend();
+        let name = &*backend.to_string();
+        let conflicts = look.rules.conflicts();
+        let losers = conflicts.iter().map(|conflict| &conflict.loser.position);
+        let conflicted = losers.filter(|loser| !look.kept.contains(*loser)).count();
+        let kept = look.kept.len();
+        let in_effect = look.rules.len().saturating_sub(kept + conflicted);
+        for (state, count) in [
+            ("in_effect", in_effect),
+            ("kept", kept),
+            ("refused", look.refused),
+            ("conflicted", conflicted),
+        ] {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.rules.with_label_values(&[name, state]).set(count);
+        }
+        let is_read = look.rules.is_read().into();
+        self.is_read.with_label_values(&[name]).set(is_read);
+        let has_trouble = look.has_trouble.into();
+        self.has_trouble.with_label_values(&[name]).set(has_trouble);
+        (backend, look.kept_since)
+    }
+}
+
+/// What is seen of one backend.
+struct Look {
+    rules: BackendRules,
+    /// Positions.
+    kept: HashSet<String>,
+    kept_since: Option<UnixTime>,
+    /// Entries of which nothing is in effect.
+    refused: usize,
+    has_trouble: bool,
+}
+
+impl Look {
+    fn new(rules: &BackendRules, notes: &BackendNotes) -> Self {
+        let kept = notes.in_effect.iter().filter_map(|(position, effect)| {
+            let kept = effect.kept.as_ref()?;
+            Some((position.clone(), kept.since))
+        });
+        let (kept, since): (HashSet<String>, Vec<UnixTime>) = kept.unzip();
+        let refused = notes.refused.keys();
+        Self {
+            rules: rules.clone(),
+            refused: refused.filter(|position| !kept.contains(*position)).count(),
+            kept_since: since.into_iter().min(),
+            kept,
+            has_trouble: notes.trouble.is_some(),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! How mappings come in.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use ack_ram_core::rules::Backend;
+use prometheus::{
+    Error, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+};
+
+use crate::kubernetes::Observation;
+use crate::metrics::{named, register};
+
+/// In seconds. A change is in effect within milliseconds; ten thousand at once take a second.
+const LAG_BUCKETS: [f64; 13] = [
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0,
+];
+
+/// How mappings come in. Whoever reads them tells it here.
+pub struct Sources {
+    lag: HistogramVec,
+    reloads: IntCounterVec,
+    reloaded: IntGaugeVec,
+    hashes: Mutex<BTreeMap<Backend, String>>,
+    watch_failures: IntCounterVec,
+    config_map_failures: IntCounter,
+    status_writes: IntCounterVec,
+    is_leading: IntGauge,
+}
+
+impl Sources {
+    pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
+        let lag = named(
+            "mapping_watch_lag_seconds",
+            "From when a change was read to when it was in effect; of changes taken together, the first.",
+        );
+        let lag = HistogramOpts::from(lag).buckets(LAG_BUCKETS.to_vec());
+        let reloads = named(
+            "reloads_total",
+            "How often changed contents were taken over, or could not be.",
+        );
+        let reloaded = named(
+            "reload_info",
+            "Always 1; the hash is of the contents that were last taken over.",
+        );
+        let watch_failures = named(
+            "mapping_watch_failures_total",
+            "How often mappings could not be read or watched, or a watch ended early.",
+        );
+        let config_map = named(
+            "configmap_watch_failures_total",
+            "ACK Configmap watch failures",
+        );
+        let status_writes = named(
+            "status_writes_total",
+            "Statuses of objects that were written, or could not be.",
+        );
+        let is_leading = named(
+            "status_writer_leading",
+            "1 while this replica is the one that writes statuses.",
+        );
+        let counters = |name, labels: &[&str]| register(registry, IntCounterVec::new(name, labels));
+        let reload_labels = ["source", "hash"];
+        Ok(Self {
+            lag: register(registry, HistogramVec::new(lag, &["backend"]))?,
+            reloads: counters(reloads, &["source", "result"])?,
+            reloaded: register(registry, IntGaugeVec::new(reloaded, &reload_labels))?,
+            hashes: Mutex::default(),
+            watch_failures: counters(watch_failures, &["backend"])?,
+            config_map_failures: register(registry, IntCounter::with_opts(config_map))?,
+            status_writes: counters(status_writes, &["result"])?,
+            is_leading: register(registry, IntGauge::with_opts(is_leading))?,
+        })
+    }
+
+    /// A change to the mappings of `backend` is in effect, so long after it was read.
+    pub fn in_effect(&self, backend: Backend, after: Duration) {
+        let lag = self.lag.with_label_values(&[backend.to_string()]);
+        lag.observe(after.as_secs_f64());
+    }
+
+    /// The contents of `source` with this hash are in effect now.
+    pub fn reloaded(&self, source: Backend, hash: &str) {
+        self.count_reload(source, "success");
+        let name = source.to_string();
+        let mut hashes = self.hashes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = hashes.insert(source, hash.to_owned()) {
+            // It fails when there is none, which is just as well.
+            let _ = self.reloaded.remove_label_values(&[&*name, &*before]);
+        }
+        self.reloaded.with_label_values(&[&*name, hash]).set(1);
+    }
+
+    /// `source` holds something that cannot be used; what it held before stays in effect.
+    pub fn reload_failed(&self, source: Backend) {
+        self.count_reload(source, "failure");
+    }
+
+    /// The mappings of `backend` could not be read or watched, or a watch ended early.
+    pub fn watch_failed(&self, backend: Backend) {
+        let failures = self
+            .watch_failures
+            .with_label_values(&[backend.to_string()]);
+        failures.inc();
+        if backend == Backend::ConfigMap {
+            self.config_map_failures.inc();
+        }
+    }
+
+    /// What the watch of `RAMIdentityMapping` objects and the writer of their statuses tell.
+    pub fn observe(&self, observation: Observation) {
+        match observation {
+            Observation::InEffect { after, .. } => self.in_effect(Backend::Crd, after),
+            Observation::Listed => {}
+            Observation::WatchFailed => self.watch_failed(Backend::Crd),
+            Observation::StatusWritten => self.count_status("success"),
+            Observation::StatusFailed => self.count_status("failure"),
+            Observation::Leading(is_leading) => self.is_leading.set(is_leading.into()),
+        }
+    }
+
+    fn count_reload(&self, source: Backend, result: &str) {
+        let reloads = self
+            .reloads
+            .with_label_values(&[&*source.to_string(), result]);
+        reloads.inc();
+    }
+
+    fn count_status(&self, result: &str) {
+        self.status_writes.with_label_values(&[result]).inc();
+    }
+}

@@ -1,0 +1,407 @@
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+use std::{env, fs};
+
+use ack_ram_core::rules::{Age, Backend, BackendRules, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::time::UnixTime;
+use ack_ram_tests::exposition::Exposition;
+
+use super::*;
+use crate::kubernetes::Observation;
+use crate::sts::Answer;
+
+/// Set by `cargo xtask metrics`: write the list instead of comparing it.
+const WRITE: &str = "ACK_RAM_WRITE_METRICS";
+
+const START: UnixTime = UnixTime::from_seconds(1_800_000_000);
+
+fn now() -> UnixTime {
+    START.plus_seconds(100)
+}
+
+fn metrics(rules: RuleSet) -> (Metrics, Arc<LiveRules>) {
+    let live = Arc::new(LiveRules::new(rules, START));
+    (Metrics::new(Arc::clone(&live), now).unwrap(), live)
+}
+
+fn no_rules() -> RuleSet {
+    let file = BackendRules::new(Backend::MountedFile);
+    let objects = BackendRules::unread(Backend::Crd);
+    RuleSet::new(vec![file, objects], BTreeSet::new())
+}
+
+async fn scrape(metrics: &Metrics) -> Exposition {
+    let text = metrics.text().await.unwrap();
+    Exposition::parse(&text).unwrap_or_else(|error| panic!("{error}:\n{text}"))
+}
+
+fn rule(position: &str, arn: &str) -> Rule {
+    let source = Source {
+        backend: Backend::Crd,
+        position: position.to_owned(),
+    };
+    // The older object answers: the one that comes first in the alphabet.
+    let age = Age::Place(position.bytes().map(usize::from).sum());
+    Rule::compile(Mapping::exact(source, age, arn, "name", Vec::new())).unwrap()
+}
+
+/// Lets every metric that there is have a series.
+fn exercise(metrics: &Metrics) {
+    metrics.logins.begin().end("success");
+    let calls = metrics.sts.endpoint("sts.example");
+    let body = Default::default();
+    calls.begin().end(&Answer::Response { status: 200, body });
+    metrics
+        .sources
+        .in_effect(Backend::Crd, Duration::from_millis(1));
+    metrics.sources.reloaded(Backend::MountedFile, "sha256:1");
+    metrics.sources.watch_failed(Backend::Crd);
+    metrics.sources.observe(Observation::StatusWritten);
+}
+
+#[tokio::test]
+async fn go_s_metrics_are_the_same() {
+    let (metrics, _) = metrics(no_rules());
+    exercise(&metrics);
+    let told = scrape(&metrics).await;
+    for (name, kind, labels, help) in [
+        (
+            "ack_ram_authenticator_authenticate_latency_seconds",
+            "histogram",
+            vec!["result"],
+            "Authenticate call latency",
+        ),
+        (
+            "ack_ram_authenticator_configmap_watch_failures_total",
+            "counter",
+            vec![],
+            "ACK Configmap watch failures",
+        ),
+        (
+            "ack_ram_authenticator_sts_connection_failures_total",
+            "counter",
+            vec![],
+            "Sts call could not succeed or timedout",
+        ),
+        (
+            "ack_ram_authenticator_sts_responses_total",
+            "counter",
+            vec!["ResponseCode"],
+            "Sts responses with error code label",
+        ),
+        (
+            "process_cpu_seconds_total",
+            "counter",
+            vec![],
+            "Total user and system CPU time spent in seconds.",
+        ),
+        (
+            "process_max_fds",
+            "gauge",
+            vec![],
+            "Maximum number of open file descriptors.",
+        ),
+        (
+            "process_open_fds",
+            "gauge",
+            vec![],
+            "Number of open file descriptors.",
+        ),
+        (
+            "process_resident_memory_bytes",
+            "gauge",
+            vec![],
+            "Resident memory size in bytes.",
+        ),
+        (
+            "process_start_time_seconds",
+            "gauge",
+            vec![],
+            "Start time of the process since unix epoch in seconds.",
+        ),
+        (
+            "process_virtual_memory_bytes",
+            "gauge",
+            vec![],
+            "Virtual memory size in bytes.",
+        ),
+        (
+            "process_virtual_memory_max_bytes",
+            "gauge",
+            vec![],
+            "Maximum amount of virtual memory available in bytes.",
+        ),
+    ] {
+        let family = told.families.get(name).unwrap_or_else(|| panic!("{name}"));
+        assert_eq!(family.kind, kind, "{name}");
+        assert_eq!(family.help, help, "{name}");
+        assert_eq!(family.labels(), labels.into_iter().collect(), "{name}");
+    }
+    let latency = &told.families["ack_ram_authenticator_authenticate_latency_seconds"];
+    let of_success = latency
+        .samples
+        .iter()
+        .filter(|sample| sample.labels["result"] == "success");
+    let buckets: Vec<&str> = of_success
+        .filter_map(|sample| sample.labels.get("le").map(String::as_str))
+        .collect();
+    // `DefBuckets` of Go's library.
+    assert_eq!(
+        buckets,
+        [
+            "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "+Inf"
+        ]
+    );
+    let results: BTreeSet<&str> = latency
+        .samples
+        .iter()
+        .map(|sample| &*sample.labels["result"])
+        .collect();
+    assert_eq!(
+        Vec::from_iter(results),
+        [
+            "invalid_token",
+            "malformed_request",
+            "sts_error",
+            "success",
+            "uknown_user"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_list_is_that_of_the_code() {
+    let (metrics, _) = metrics(no_rules());
+    exercise(&metrics);
+    let mut list = "# Metrics\n\n\
+        `GET /metrics`, on the port of the webhook and on the health port, in Prometheus' text format 0.0.4. The metrics of\n\
+        the Go version are here under their names; its `go_*` are not, for they speak of Go's runtime.\n\n\
+        Generated by `cargo xtask metrics`; do not edit.\n\n\
+        | name | kind | labels | what it tells |\n|---|---|---|---|\n"
+        .to_owned();
+    for (name, family) in scrape(&metrics).await.families {
+        let labels: Vec<String> = family
+            .labels()
+            .into_iter()
+            .map(|label| format!("`{label}`"))
+            .collect();
+        let (kind, labels, help) = (&family.kind, labels.join(", "), &family.help);
+        writeln!(list, "| `{name}` | {kind} | {labels} | {help} |").unwrap();
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../METRICS.md");
+    if env::var_os(WRITE).is_some() {
+        fs::write(&path, list).unwrap();
+        return;
+    }
+    let written = fs::read_to_string(&path).unwrap();
+    assert!(
+        written == list,
+        "{} is not that of host/src/metrics; run `cargo xtask metrics`",
+        path.display()
+    );
+}
+
+#[tokio::test]
+async fn rules_are_counted_by_what_became_of_them() {
+    let (metrics, live) = metrics(no_rules());
+    let rules = |told: &Exposition, state| {
+        let labels = [("backend", "CRD"), ("state", state)];
+        told.value("ack_ram_authenticator_rules", &labels).unwrap()
+    };
+    let states = ["in_effect", "kept", "refused", "conflicted"];
+    let gauges = ["backend_read", "backend_trouble", "kept_age_seconds"];
+    let alice = "acs:ram::1:user/alice";
+    let bob = "acs:ram::1:user/bob";
+    type Change<'a> = (
+        &'a str,
+        &'a dyn Fn(&mut crate::backends::live::Edit<'_>),
+        [f64; 4],
+        [f64; 3],
+    );
+    let changes: [Change<'_>; 9] = [
+        ("nothing", &|_| {}, [0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0]),
+        (
+            "two rules",
+            &|edit| {
+                edit.apply(rule("a", alice), START);
+                edit.apply(rule("b", bob), START);
+                edit.mark_read();
+            },
+            [2.0, 0.0, 0.0, 0.0],
+            [1.0, 0.0, 0.0],
+        ),
+        (
+            "a third, about the first's identity",
+            &|edit| edit.apply(rule("c", alice), START),
+            [2.0, 0.0, 0.0, 1.0],
+            [1.0, 0.0, 0.0],
+        ),
+        (
+            "a new one is broken",
+            &|edit| edit.refuse("d", "no"),
+            [2.0, 0.0, 1.0, 1.0],
+            [1.0, 0.0, 0.0],
+        ),
+        (
+            "an edit breaks one that was good",
+            &|edit| {
+                edit.keep("b", "no", START.plus_seconds(30));
+            },
+            [1.0, 1.0, 1.0, 1.0],
+            [1.0, 0.0, 70.0],
+        ),
+        (
+            "and, earlier, the one that is never asked",
+            &|edit| {
+                edit.keep("c", "no", START.plus_seconds(10));
+            },
+            [1.0, 2.0, 1.0, 0.0],
+            [1.0, 0.0, 90.0],
+        ),
+        (
+            "it cannot be read any longer",
+            &|edit| edit.set_trouble(Some("down".to_owned())),
+            [1.0, 2.0, 1.0, 0.0],
+            [1.0, 1.0, 90.0],
+        ),
+        (
+            "all is put right",
+            &|edit| {
+                edit.set_trouble(None);
+                edit.apply(rule("b", bob), START);
+                edit.delete("c");
+                edit.delete("d");
+            },
+            [2.0, 0.0, 0.0, 0.0],
+            [1.0, 0.0, 0.0],
+        ),
+        (
+            "the clock was set back after an edit broke one",
+            &|edit| {
+                edit.keep("b", "no", START.plus_seconds(1_000));
+            },
+            [1.0, 1.0, 0.0, 0.0],
+            [1.0, 0.0, 0.0],
+        ),
+    ];
+    for (name, change, by_state, about_backend) in changes {
+        live.change(Backend::Crd, change).unwrap();
+        let told = scrape(&metrics).await;
+        assert_eq!(states.map(|state| rules(&told, state)), by_state, "{name}");
+        let gauges = gauges.map(|gauge| {
+            let gauge = format!("ack_ram_authenticator_{gauge}");
+            told.value(&gauge, &[("backend", "CRD")]).unwrap()
+        });
+        assert_eq!(gauges, about_backend, "{name}");
+    }
+    let file = [("backend", "MountedFile")];
+    let told = scrape(&metrics).await;
+    assert_eq!(
+        told.value("ack_ram_authenticator_backend_read", &file),
+        Some(1.0)
+    );
+}
+
+#[tokio::test]
+async fn sources_tell_what_happens() {
+    let (metrics, _) = metrics(no_rules());
+    let sources = &metrics.sources;
+    sources.reloaded(Backend::MountedFile, "sha256:1");
+    sources.reload_failed(Backend::MountedFile);
+    sources.reload_failed(Backend::MountedFile);
+    sources.reloaded(Backend::MountedFile, "sha256:2");
+    sources.reloaded(Backend::DynamicFile, "sha256:2");
+    sources.watch_failed(Backend::ConfigMap);
+    for observation in [
+        Observation::WatchFailed,
+        Observation::Listed,
+        Observation::StatusWritten,
+        Observation::StatusFailed,
+        Observation::StatusWritten,
+        Observation::Leading(true),
+        Observation::InEffect {
+            events: 3,
+            after: Duration::from_millis(2),
+        },
+    ] {
+        sources.observe(observation);
+    }
+    let told = scrape(&metrics).await;
+    let (file, dynamic) = (("source", "MountedFile"), ("source", "DynamicFile"));
+    let map = ("backend", "ACKConfigMap");
+    let objects = ("backend", "CRD");
+    for (name, labels, value) in [
+        (
+            "reloads_total",
+            vec![file, ("result", "success")],
+            Some(2.0),
+        ),
+        (
+            "reloads_total",
+            vec![file, ("result", "failure")],
+            Some(2.0),
+        ),
+        (
+            "reloads_total",
+            vec![dynamic, ("result", "success")],
+            Some(1.0),
+        ),
+        ("reload_info", vec![file, ("hash", "sha256:1")], None),
+        ("reload_info", vec![file, ("hash", "sha256:2")], Some(1.0)),
+        (
+            "reload_info",
+            vec![dynamic, ("hash", "sha256:2")],
+            Some(1.0),
+        ),
+        ("configmap_watch_failures_total", vec![], Some(1.0)),
+        ("mapping_watch_failures_total", vec![map], Some(1.0)),
+        ("mapping_watch_failures_total", vec![objects], Some(1.0)),
+        (
+            "status_writes_total",
+            vec![("result", "success")],
+            Some(2.0),
+        ),
+        (
+            "status_writes_total",
+            vec![("result", "failure")],
+            Some(1.0),
+        ),
+        ("status_writer_leading", vec![], Some(1.0)),
+        ("mapping_watch_lag_seconds_sum", vec![objects], Some(0.002)),
+        (
+            "mapping_watch_lag_seconds_bucket",
+            vec![objects, ("le", "0.001")],
+            Some(0.0),
+        ),
+        (
+            "mapping_watch_lag_seconds_bucket",
+            vec![objects, ("le", "0.0025")],
+            Some(1.0),
+        ),
+    ] {
+        let series = format!("ack_ram_authenticator_{name}");
+        assert_eq!(told.value(&series, &labels), value, "{name} {labels:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_longer_is_in_flight_no_more() {
+    let (metrics, _) = metrics(no_rules());
+    let calls = metrics.sts.endpoint("sts.example");
+    let (login, call) = (metrics.logins.begin(), calls.begin());
+    let in_flight = |told: &Exposition| {
+        ["authentications_in_flight", "sts_calls_in_flight"]
+            .map(|name| told.value(&format!("ack_ram_authenticator_{name}"), &[]))
+    };
+    assert_eq!(in_flight(&scrape(&metrics).await), [Some(1.0); 2]);
+    drop((login, call));
+    let told = scrape(&metrics).await;
+    assert_eq!(in_flight(&told), [Some(0.0); 2]);
+    let answered = "ack_ram_authenticator_sts_latency_seconds_count";
+    assert_eq!(
+        told.value(answered, &[("endpoint", "sts.example")]),
+        Some(0.0)
+    );
+}

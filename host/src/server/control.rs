@@ -1,0 +1,277 @@
+//! The control socket: what this server has in effect, for the commands of whoever may act as its user.
+//!
+//! HTTP on `control.sock` in the state directory, which its owner alone may open. `GET /mappings` answers with JSON.
+
+mod report;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::fs::{self, File, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{Either, Full};
+use hyper::body::{Body, Frame, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use crate::backends::live::LiveRules;
+use crate::env::{self, Clock};
+use crate::files;
+
+/// The name of the socket in the state directory.
+pub(crate) const SOCKET: &str = "control.sock";
+/// What is asked for what is in effect.
+pub(crate) const MAPPINGS: &str = "/mappings";
+
+/// Each has a thread while it is answered.
+const CONNECTIONS: usize = 4;
+const HEADER_DEADLINE: Duration = Duration::from_secs(10);
+/// A million rules take seconds.
+const DEADLINE: Duration = Duration::from_secs(120);
+/// When accepting fails (no descriptors left), the next try may fare better.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// How many pieces of an answer wait for a client that reads slowly.
+const PIECES: usize = 4;
+
+/// A control socket that listens. It is removed when this is dropped.
+pub(crate) struct Control {
+    listener: UnixListener,
+    path: PathBuf,
+    /// Device and inode: another server's socket is not removed.
+    own: (u64, u64),
+}
+
+/// Why there is no control socket. The server runs without one.
+#[derive(Debug)]
+pub(crate) enum ControlError {
+    /// Another server answers on it.
+    Taken(PathBuf),
+    /// It cannot be made.
+    Unusable(PathBuf, io::Error),
+}
+
+impl fmt::Display for ControlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Taken(path) => write!(
+                f,
+                "no control socket: another server answers on {}; give each its own `server.stateDir`",
+                path.display()
+            ),
+            Self::Unusable(path, error) => write!(
+                f,
+                "no control socket, so `get mappings` cannot ask this server: {}: {error}",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ControlError {}
+
+impl Control {
+    /// Listens in `state_dir`, in place of what an earlier server has left there. Must be called within a runtime.
+    ///
+    /// # Errors
+    /// When another server answers there, or no socket can be made there.
+    pub(crate) fn listen(state_dir: &Path) -> Result<Self, ControlError> {
+        let path = state_dir.join(SOCKET);
+        let unusable = |error| ControlError::Unusable(path.clone(), error);
+        // Two servers that start at once look, and then listen, one after the other.
+        let folder = File::open(state_dir).map_err(unusable)?;
+        folder.lock().map_err(unusable)?;
+        match StdStream::connect(&path) {
+            Ok(_) => return Err(ControlError::Taken(path)),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::NotFound | ErrorKind::ConnectionRefused
+                ) => {}
+            Err(error) => return Err(unusable(error)),
+        }
+        let listener = bind_private(state_dir, &path).map_err(unusable)?;
+        let own = identity(&path).map_err(unusable)?;
+        Ok(Self {
+            listener,
+            path,
+            own,
+        })
+    }
+
+    /// Answers for ever.
+    pub(crate) async fn serve(&self, live: Arc<LiveRules>) {
+        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let mut open = JoinSet::new();
+        loop {
+            // The semaphore is never closed.
+            let place = Arc::clone(&places).acquire_owned().await;
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                Some(_) = open.join_next() => continue,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    let live = Arc::clone(&live);
+                    open.spawn(async move {
+                        answer_all(stream, live, env::now).await;
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    tracing::debug!("cannot accept on the control socket: {error}");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|found| found == self.own) {
+            // Left behind, it is taken for what it is at the next start.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Listens at `path` with a socket that has never been anybody else's to open: it is made in a folder of its own.
+fn bind_private(state_dir: &Path, path: &Path) -> io::Result<UnixListener> {
+    // No longer than the last name: the path of a socket has room for about a hundred bytes.
+    let folder = tempfile::Builder::new()
+        .prefix(".")
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir_in(state_dir)?;
+    let made = folder.path().join("s");
+    let listener = StdListener::bind(&made)?;
+    fs::set_permissions(&made, Permissions::from_mode(files::PRIVATE))?;
+    fs::rename(&made, path)?;
+    listener.set_nonblocking(true)?;
+    UnixListener::from_std(listener)
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let metadata = fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+async fn answer_all(stream: UnixStream, live: Arc<LiveRules>, clock: Clock) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let response = answer(&request, &live, clock);
+        async move { Ok::<_, Infallible>(response) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_DEADLINE)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    match tokio::time::timeout(DEADLINE, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!("a connection to the control socket ended: {error}"),
+        Err(_) => tracing::debug!("a connection to the control socket took too long"),
+    }
+}
+
+type Answer = Either<Full<Bytes>, Pieces>;
+
+fn answer<B>(request: &Request<B>, live: &Arc<LiveRules>, clock: Clock) -> Response<Answer> {
+    let refusal = match (request.method(), request.uri().path()) {
+        (&Method::GET, MAPPINGS) => {
+            let mut response = Response::new(Either::Right(mappings(Arc::clone(live), clock)));
+            let json = HeaderValue::from_static("application/json");
+            response.headers_mut().insert(CONTENT_TYPE, json);
+            return response;
+        }
+        (_, MAPPINGS) => StatusCode::METHOD_NOT_ALLOWED,
+        _ => StatusCode::NOT_FOUND,
+    };
+    let reason = refusal.canonical_reason().unwrap_or_default();
+    let mut response = Response::new(Either::Left(Full::from(reason)));
+    *response.status_mut() = refusal;
+    response
+}
+
+/// What is in effect, written while it is read: an answer has tens of megabytes at a hundred thousand rules.
+fn mappings(live: Arc<LiveRules>, clock: Clock) -> Pieces {
+    let (sender, receiver) = mpsc::channel(PIECES);
+    tokio::task::spawn_blocking(move || {
+        if report::write(&live, clock(), Sender(&sender)).is_ok() {
+            // Nobody is left to tell when the connection is gone.
+            let _ = sender.blocking_send(Piece::End);
+        }
+    });
+    Pieces {
+        receiver,
+        is_over: false,
+    }
+}
+
+enum Piece {
+    Data(Bytes),
+    /// That was all. Without it, the answer was cut off.
+    End,
+}
+
+struct Sender<'a>(&'a mpsc::Sender<Piece>);
+
+impl io::Write for Sender<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let piece = Piece::Data(Bytes::copy_from_slice(bytes));
+        self.0
+            .blocking_send(piece)
+            .map_err(|_| io::Error::from(ErrorKind::BrokenPipe))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// An answer in pieces.
+struct Pieces {
+    receiver: mpsc::Receiver<Piece>,
+    is_over: bool,
+}
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        self.receiver.poll_recv(context).map(|piece| match piece {
+            Some(Piece::Data(bytes)) => Some(Ok(Frame::data(bytes))),
+            Some(Piece::End) => {
+                self.is_over = true;
+                None
+            }
+            None => {
+                self.is_over = true;
+                Some(Err(ErrorKind::UnexpectedEof.into()))
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! What is in effect, as JSON.
+
+use std::io::{self, BufWriter, Write};
+use std::iter;
+
+use ack_ram_core::arn::AccountId;
+use ack_ram_core::rules::{Backend, BackendRules, Conflict, Rule};
+use ack_ram_core::time::UnixTime;
+use serde::{Serialize, Serializer};
+
+use crate::backends::live::{Effect, Kept, LiveRules};
+
+/// Sources wait for no more than so many rules to be looked at.
+const BATCH: usize = 512;
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// Writes what `live` has in effect. The rules are those of one moment; since when each has been in effect is asked in
+/// batches, and is left out of what has gone meanwhile.
+///
+/// # Errors
+/// When `to` takes no more.
+pub(super) fn write(live: &LiveRules, now: UnixTime, to: impl Write) -> io::Result<()> {
+    let backends = live.inspect(|rules, notes| BackendReport {
+        live,
+        rules: rules.clone(),
+        trouble: notes.trouble.clone(),
+        refused: notes
+            .refused
+            .iter()
+            .map(|(position, reason)| Refused {
+                position: position.clone(),
+                reason: reason.clone(),
+            })
+            .collect(),
+    });
+    let report = Report {
+        version: env!("CARGO_PKG_VERSION"),
+        time: now,
+        backends,
+    };
+    let mut to = BufWriter::with_capacity(BUFFER_BYTES, to);
+    serde_json::to_writer(&mut to, &report)?;
+    to.write_all(b"\n")?;
+    to.flush()
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    version: &'static str,
+    time: UnixTime,
+    backends: Vec<BackendReport<'a>>,
+}
+
+struct BackendReport<'a> {
+    live: &'a LiveRules,
+    rules: BackendRules,
+    trouble: Option<String>,
+    refused: Vec<Refused>,
+}
+
+#[derive(Serialize)]
+struct Refused {
+    position: String,
+    reason: String,
+}
+
+impl Serialize for BackendReport<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Fields<'a> {
+            backend: Backend,
+            is_read: bool,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            trouble: Option<&'a str>,
+            rules: Rules<'a>,
+            accounts: Vec<&'a AccountId>,
+            refused: &'a [Refused],
+            conflicts: Vec<Conflicting>,
+        }
+        Fields {
+            backend: self.rules.backend(),
+            is_read: self.rules.is_read(),
+            trouble: self.trouble.as_deref(),
+            rules: Rules(self),
+            accounts: self.rules.accounts(),
+            refused: &self.refused,
+            conflicts: self.rules.conflicts().into_iter().map(Into::into).collect(),
+        }
+        .serialize(serializer)
+    }
+}
+
+/// Both are of one backend.
+#[derive(Serialize)]
+struct Conflicting {
+    /// Never answers.
+    loser: String,
+    winner: String,
+}
+
+impl From<Conflict> for Conflicting {
+    fn from(conflict: Conflict) -> Self {
+        Self {
+            loser: conflict.loser.position,
+            winner: conflict.winner.position,
+        }
+    }
+}
+
+struct Rules<'a>(&'a BackendReport<'a>);
+
+impl Serialize for Rules<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let report = self.0;
+        let rules = report.rules.rules();
+        serializer.collect_seq(rules.chunks(BATCH).flat_map(|batch| {
+            let effects = report.effects(batch).into_iter().chain(iter::repeat(None));
+            batch
+                .iter()
+                .zip(effects)
+                .map(|(rule, effect)| view(rule, effect))
+        }))
+    }
+}
+
+impl BackendReport<'_> {
+    fn effects(&self, batch: &[&Rule]) -> Vec<Option<Effect>> {
+        let of_backends = self.live.inspect(|rules, notes| {
+            (rules.backend() == self.rules.backend()).then(|| {
+                let effect = |rule: &&Rule| notes.in_effect.get(&rule.source().position).cloned();
+                batch.iter().map(effect).collect()
+            })
+        });
+        of_backends.into_iter().flatten().next().unwrap_or_default()
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RuleView<'a> {
+    position: &'a str,
+    subject: String,
+    /// As it is written.
+    username: &'a str,
+    groups: &'a [Box<str>],
+    /// Which fields are there that say more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    expressions: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<UnixTime>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept: Option<KeptView>,
+}
+
+#[derive(Serialize)]
+struct KeptView {
+    since: UnixTime,
+    reason: String,
+}
+
+fn view<'a>(rule: &'a Rule, effect: Option<Effect>) -> RuleView<'a> {
+    let (username, groups) = rule.written_names();
+    let (since, kept) = match effect {
+        Some(Effect { since, kept }) => (Some(since), kept),
+        None => (None, None),
+    };
+    RuleView {
+        position: &rule.source().position,
+        subject: rule.subject().to_string(),
+        username,
+        groups,
+        expressions: rule.expressions(),
+        since,
+        kept: kept.map(|Kept { since, reason }| KeptView { since, reason }),
+    }
+}

@@ -1,0 +1,278 @@
+use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::FileTypeExt as _;
+
+use ack_ram_core::arn::AccountId;
+use ack_ram_core::rules::{Age, Backend, BackendRules, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::time::UnixTime;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::*;
+
+const START: UnixTime = UnixTime::from_seconds(1_700_000_000);
+
+fn rule(position: &str, arn: &str) -> Rule {
+    Rule::compile(mapping(position, arn)).unwrap()
+}
+
+fn mapping(position: &str, arn: &str) -> Mapping {
+    let source = Source {
+        backend: Backend::Crd,
+        position: position.to_owned(),
+    };
+    let groups = vec!["g".to_owned()];
+    Mapping::exact(
+        source,
+        Age::Created(START),
+        arn,
+        "u:{{SessionName}}",
+        groups,
+    )
+}
+
+fn live(rules: usize) -> Arc<LiveRules> {
+    let backends = vec![
+        BackendRules::unread(Backend::Crd),
+        BackendRules::new(Backend::MountedFile),
+    ];
+    let live = LiveRules::new(RuleSet::new(backends, BTreeSet::new()), START);
+    live.change(Backend::Crd, |edit| {
+        for number in 0..rules {
+            let arn = format!("acs:ram::1:role/r{number}");
+            edit.apply(rule(&format!("m{number:06}"), &arn), START);
+        }
+    });
+    Arc::new(live)
+}
+
+/// What is said to `request` by the server whose state directory is `folder`.
+async fn ask(folder: &Path, request: &'static str) -> String {
+    let path = folder.join(SOCKET);
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut stream = StdStream::connect(path).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    asked.await.unwrap()
+}
+
+const GET: &str = "GET /mappings HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+/// The body of a chunked answer, which must be whole.
+fn body(answer: &str) -> Value {
+    let (head, mut rest) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
+    assert!(head.contains("application/json"), "{head}");
+    let mut body = String::new();
+    loop {
+        let (length, after) = rest.split_once("\r\n").unwrap();
+        let length = usize::from_str_radix(length, 16).unwrap();
+        if length == 0 {
+            return serde_json::from_str(&body).unwrap();
+        }
+        let (piece, after) = after.split_at(length);
+        body.push_str(piece);
+        rest = after.strip_prefix("\r\n").unwrap();
+    }
+}
+
+async fn served(folder: &TempDir, live: &Arc<LiveRules>) -> tokio::task::JoinHandle<()> {
+    let control = Control::listen(folder.path()).unwrap();
+    let live = Arc::clone(live);
+    tokio::spawn(async move { control.serve(live).await })
+}
+
+#[tokio::test]
+async fn what_is_in_effect_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let live = live(2);
+    let later = START.plus_seconds(60);
+    live.change(Backend::Crd, |edit| {
+        edit.apply(rule("other", "acs:ram::1:role/r0"), later);
+        edit.keep("m000001", "no username", later);
+        edit.refuse("bad", "no ARN");
+        edit.set_trouble(Some("unreachable".to_owned()));
+    });
+    let reconfigured = live.change(Backend::MountedFile, |edit| {
+        let mut rules = edit.rules().clone();
+        rules.apply_account(AccountId::parse("0123").unwrap());
+        edit.replace(rules, crate::backends::live::BackendNotes::default());
+    });
+    assert_eq!(reconfigured, Some(()));
+    let serving = served(&folder, &live).await;
+    let told = body(&ask(folder.path(), GET).await);
+    serving.abort();
+    let entry = |position, arn, since: UnixTime| {
+        json!({
+            "position": position,
+            "subject": arn,
+            "username": "u:{{SessionName}}",
+            "groups": ["g"],
+            "since": since.to_string(),
+        })
+    };
+    let mut kept = entry("m000001", "acs:ram::1:role/r1", START);
+    kept["kept"] = json!({"since": later.to_string(), "reason": "no username"});
+    assert_eq!(told["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(
+        told["backends"],
+        json!([
+            {
+                "backend": "CRD",
+                "isRead": false,
+                "trouble": "unreachable",
+                "rules": [
+                    entry("m000000", "acs:ram::1:role/r0", START),
+                    kept,
+                    entry("other", "acs:ram::1:role/r0", later),
+                ],
+                "accounts": [],
+                "refused": [
+                    {"position": "bad", "reason": "no ARN"},
+                    {"position": "m000001", "reason": "no username"},
+                ],
+                "conflicts": [{"loser": "other", "winner": "m000000"}],
+            },
+            {
+                "backend": "MountedFile",
+                "isRead": true,
+                "rules": [],
+                "accounts": ["0123"],
+                "refused": [],
+                "conflicts": [],
+            },
+        ])
+    );
+}
+
+#[cfg(feature = "cel")]
+#[tokio::test]
+async fn expressions_are_told_by_their_fields() {
+    let folder = tempfile::tempdir().unwrap();
+    let live = live(0);
+    let conditional = Mapping {
+        condition: Some("identity.accountId == '1'".to_owned()),
+        username: String::new(),
+        username_expression: Some("'a:' + identity.roleName".to_owned()),
+        groups_expression: Some("[identity.roleName]".to_owned()),
+        ..mapping("m", "")
+    };
+    let rule = Rule::compile(conditional).unwrap();
+    live.change(Backend::Crd, |edit| edit.apply(rule, START));
+    let serving = served(&folder, &live).await;
+    let told = body(&ask(folder.path(), GET).await);
+    serving.abort();
+    let rule = &told["backends"][0]["rules"][0];
+    let fields = json!(["match", "usernameExpression", "groupsExpression"]);
+    assert_eq!(
+        (&rule["expressions"], &rule["username"]),
+        (&fields, &json!(""))
+    );
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_rules_are_told_in_pieces() {
+    let folder = tempfile::tempdir().unwrap();
+    let live = live(100_000);
+    let serving = served(&folder, &live).await;
+    let told = body(&ask(folder.path(), GET).await);
+    serving.abort();
+    let rules = told["backends"][0]["rules"].as_array().unwrap();
+    assert_eq!(rules.len(), 100_000);
+    assert!(rules.iter().all(|rule| rule["since"].is_string()));
+    assert_eq!(rules[99_999]["position"], "m099999");
+}
+
+#[tokio::test]
+async fn other_requests_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let serving = served(&folder, &live(0)).await;
+    for (request, status) in [
+        ("POST /mappings HTTP/1.1\r\nHost: x\r\n\r\n", "405"),
+        ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", "404"),
+        ("GET /mappings/ HTTP/1.1\r\nHost: x\r\n\r\n", "404"),
+        ("nonsense\r\n\r\n", "400"),
+    ] {
+        let answer = ask(folder.path(), request).await;
+        let start = format!("HTTP/1.1 {status}");
+        assert!(answer.starts_with(&start), "{request}: {answer}");
+    }
+    serving.abort();
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_off_is_not_taken_for_a_whole_one() {
+    let (sender, receiver) = mpsc::channel(PIECES);
+    sender.send(Piece::Data("{".into())).await.ok().unwrap();
+    drop(sender);
+    let pieces = Pieces {
+        receiver,
+        is_over: false,
+    };
+    let collected = http_body_util::BodyExt::collect(pieces).await;
+    assert_eq!(collected.err().unwrap().kind(), ErrorKind::UnexpectedEof);
+}
+
+#[tokio::test]
+async fn the_socket_is_its_owners_alone_and_goes_with_its_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(SOCKET);
+    let control = Control::listen(folder.path()).unwrap();
+    let metadata = fs::symlink_metadata(&path).unwrap();
+    assert!(metadata.file_type().is_socket());
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+    let names: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+    drop(control);
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn a_second_server_does_not_take_the_socket_of_one_that_lives() {
+    let folder = tempfile::tempdir().unwrap();
+    let live = live(1);
+    let serving = served(&folder, &live).await;
+    let second = Control::listen(folder.path()).err().unwrap();
+    assert!(matches!(second, ControlError::Taken(_)), "{second}");
+    assert_eq!(
+        body(&ask(folder.path(), GET).await)["backends"][0]["rules"][0]["position"],
+        "m000000"
+    );
+    serving.abort();
+}
+
+#[tokio::test]
+async fn what_a_dead_server_left_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(SOCKET);
+    // As after a crash: nobody removes it.
+    drop(StdListener::bind(&path).unwrap());
+    assert!(path.exists());
+    let first = Control::listen(folder.path()).unwrap();
+    // Somebody else has put a socket of their own there: it is not this one's to remove.
+    fs::remove_file(&path).unwrap();
+    let other = StdListener::bind(&path).unwrap();
+    drop(first);
+    assert!(path.exists());
+    drop(other);
+}
+
+#[tokio::test]
+async fn where_no_socket_can_be_made_it_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let deep = folder.path().join("d".repeat(120));
+    fs::create_dir(&deep).unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+    for state_dir in [
+        deep,
+        folder.path().join("nowhere"),
+        folder.path().join("file"),
+    ] {
+        let error = Control::listen(&state_dir).err().unwrap();
+        assert!(matches!(error, ControlError::Unusable(..)), "{error}");
+        assert!(error.to_string().contains(SOCKET), "{error}");
+    }
+}

@@ -1,0 +1,111 @@
+use std::collections::BTreeSet;
+
+use ack_ram_core::rules::{Backend, RuleSet};
+use http_body_util::BodyExt as _;
+
+use super::*;
+use crate::backends::live::Edit;
+use crate::certs;
+use crate::env;
+
+async fn answer(readiness: &Readiness, is_verbose: bool) -> (u16, String) {
+    let response = readiness.answer(is_verbose);
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+fn readiness() -> Readiness {
+    let folder = tempfile::tempdir().unwrap();
+    let file = BackendRules::new(Backend::MountedFile);
+    let objects = BackendRules::unread(Backend::Crd);
+    let rules = RuleSet::new(vec![file, objects], BTreeSet::new());
+    Readiness {
+        rules: Arc::new(LiveRules::new(rules, env::now())),
+        authority: certs::load_or_create(folder.path(), &[], env::now()).unwrap(),
+        clock: env::now,
+    }
+}
+
+#[tokio::test]
+async fn a_server_is_ready_when_every_backend_has_been_read_once_and_stays_so() {
+    let readiness = readiness();
+    let down = "the API server cannot be asked";
+    let trouble = |text: &str| Some(text.to_owned());
+    type Step<'a> = (&'a dyn Fn(&mut Edit<'_>), u16, &'a str);
+    let steps: [Step<'_>; 7] = [
+        (&|_| {}, 503, "[-]backend CRD failed: not read yet\n"),
+        (
+            &|edit| edit.set_trouble(trouble(down)),
+            503,
+            "[-]backend CRD failed: the API server cannot be asked\n",
+        ),
+        (
+            &|edit| {
+                edit.set_trouble(None);
+                edit.mark_read();
+            },
+            200,
+            "[+]backend CRD ok\n",
+        ),
+        (
+            &|edit| edit.set_trouble(trouble(down)),
+            200,
+            "[+]backend CRD ok: the API server cannot be asked\n",
+        ),
+        (
+            &|edit| edit.set_broken("`acs:ram::1:user/alice` has no name".to_owned()),
+            200,
+            "[+]backend CRD ok: what it holds cannot be used; only the log says why\n",
+        ),
+        (
+            &|edit| edit.set_trouble(trouble("one\n[+]two\r\u{1b}[1m")),
+            200,
+            "[+]backend CRD ok: one [+]two  [1m\n",
+        ),
+        (&|edit| edit.set_trouble(None), 200, "[+]backend CRD ok\n"),
+    ];
+    for (change, status, line) in steps {
+        readiness.rules.change(Backend::Crd, change).unwrap();
+        let result = if status == 200 { "passed" } else { "failed" };
+        let verbose = format!(
+            "[+]ping ok\n[+]certificate ok\n[+]backend MountedFile ok\n{line}readyz check {result}\n"
+        );
+        let brief = if status == 200 { "ok" } else { &verbose };
+        assert_eq!(answer(&readiness, true).await, (status, verbose.clone()));
+        assert_eq!(answer(&readiness, false).await, (status, brief.to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_server_whose_certificate_has_expired_is_not_ready() {
+    fn in_two_centuries() -> UnixTime {
+        env::now().plus_seconds(200 * 365 * 24 * 60 * 60)
+    }
+    let mut readiness = readiness();
+    readiness
+        .rules
+        .change(Backend::Crd, |edit| edit.mark_read())
+        .unwrap();
+    assert_eq!(answer(&readiness, false).await.0, 200);
+    readiness.clock = in_two_centuries;
+    let (status, text) = answer(&readiness, false).await;
+    assert_eq!(status, 503);
+    assert!(
+        text.contains("[-]certificate failed: `cert.pem` has expired"),
+        "{text}"
+    );
+}
+
+#[test]
+fn verbose_is_asked_for_as_kubernetes_does() {
+    for (parameter, expected) in [
+        ("verbose", true),
+        ("verbose=", true),
+        ("verbose=true", true),
+        ("verbosely", false),
+        ("", false),
+    ] {
+        assert_eq!(is_verbose(parameter), expected, "{parameter}");
+    }
+}

@@ -1,0 +1,220 @@
+//! The tasks that keep the rules as they are written: in files, in the ConfigMap, in objects.
+//!
+//! None of them holds up the server: what cannot be read yet is tried again, and the rules say what is known.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ack_ram_core::rules::Backend;
+use backon::{ExponentialBuilder, Retryable as _};
+use kube::Client;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{self, MissedTickBehavior};
+
+use crate::backends::config_map::ConfigMapSource;
+use crate::backends::dynamic_file::DynamicFile;
+use crate::backends::feed::Observe;
+use crate::backends::live::{Edit, LiveRules};
+use crate::backends::mounted_file::{Inputs, MountedFile};
+use crate::config::{Config, MappingSources};
+use crate::env;
+use crate::kubernetes::{Mappings, Replica, client, install};
+use crate::metrics::Metrics;
+
+/// How soon what was kept for a day after a broken edit is taken back.
+const LOOK_FOR_EXPIRED: Duration = Duration::from_secs(60);
+/// How soon to try again, at first and at most, what needs the API server.
+const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// How long the end of the tasks is waited for: the Lease is given back meanwhile.
+const FINISH_WITHIN: Duration = Duration::from_secs(3);
+
+/// The sources of a server that runs.
+pub(super) struct Sources {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Sources {
+    /// Starts to keep `live` as the sources of `config` are, which was read from `inputs`. Must be called within a
+    /// runtime.
+    pub(super) fn start(
+        config: &mut Config,
+        inputs: Inputs,
+        live: &Arc<LiveRules>,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let globs = config.rules.globs;
+        let reloads = Arc::clone(metrics);
+        let observe: Observe = Arc::new(move |source, hash| match hash {
+            Some(hash) => reloads.sources.reloaded(source, hash),
+            None => reloads.sources.reload_failed(source),
+        });
+        let sources = &config.sources;
+        let mut objects = None;
+        let mut config_map = None;
+        for backend in &config.backends {
+            let live = Arc::clone(live);
+            let observe = Arc::clone(&observe);
+            match backend {
+                Backend::MountedFile => {}
+                Backend::DynamicFile => {
+                    if let Some(path) = sources.dynamic_file.clone() {
+                        let file = DynamicFile::start(path, globs, live, env::now, observe);
+                        tasks.spawn(file.watch(stopped.clone()));
+                    }
+                }
+                Backend::ConfigMap => {
+                    let name = sources.config_map.clone();
+                    config_map = Some(ConfigMapSource::new(name, globs, live, env::now, observe));
+                }
+                Backend::Crd => {
+                    let metrics = Arc::clone(metrics);
+                    let observe = move |observation| metrics.sources.observe(observation);
+                    objects = Some(Arc::new(Mappings::new(live, env::now, Box::new(observe))));
+                }
+            }
+        }
+        tasks.spawn(expire(Arc::clone(live), objects.clone(), stopped.clone()));
+        if objects.is_some() || config_map.is_some() {
+            let cluster = Cluster {
+                sources: sources.clone(),
+                live: Arc::clone(live),
+                metrics: Arc::clone(metrics),
+                objects,
+                config_map,
+            };
+            tasks.spawn(cluster.follow(stopped.clone()));
+        }
+        let file = MountedFile::start(config, inputs, Arc::clone(live), env::now, observe);
+        tasks.spawn(file.watch(stopped));
+        Self { stop, tasks }
+    }
+
+    /// Ends the tasks; the rules stay as they are.
+    pub(super) async fn finish(mut self) {
+        self.stop.send_replace(true);
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if time::timeout(FINISH_WITHIN, ended).await.is_err() {
+            tracing::debug!("a source of mappings did not end in time");
+        }
+    }
+}
+
+/// What is read from the API server.
+struct Cluster {
+    sources: MappingSources,
+    live: Arc<LiveRules>,
+    metrics: Arc<Metrics>,
+    objects: Option<Arc<Mappings>>,
+    config_map: Option<ConfigMapSource>,
+}
+
+impl Cluster {
+    async fn follow(self, mut stop: watch::Receiver<bool>) {
+        let stopped = stop.clone();
+        tokio::select! {
+            () = self.follow_until(stopped) => {}
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+    }
+
+    async fn follow_until(&self, stop: watch::Receiver<bool>) {
+        let client = self.client().await;
+        let install = async {
+            if self.sources.install_crd && self.objects.is_some() {
+                install_crd(&client).await;
+            }
+        };
+        let config_map = async {
+            if let Some(config_map) = &self.config_map {
+                let failed = || self.metrics.sources.watch_failed(Backend::ConfigMap);
+                config_map.watch(client.clone(), failed, stop.clone()).await;
+            }
+        };
+        let objects = async {
+            if let Some(objects) = &self.objects {
+                let namespace = self.sources.config_map.namespace.clone();
+                let replica = Replica::of_this_process(namespace);
+                tokio::join!(
+                    objects.watch(client.clone(), stop.clone()),
+                    objects.write_status(client.clone(), replica, stop.clone()),
+                );
+            }
+        };
+        tokio::join!(install, config_map, objects);
+    }
+
+    /// A kubeconfig or the files of a service account may be there later than this server.
+    async fn client(&self) -> Client {
+        let mut pause = RETRY.0;
+        loop {
+            let kubeconfig = self.sources.kubeconfig.as_deref();
+            match client::client(kubeconfig, self.sources.master.as_deref()).await {
+                Ok(client) => return client,
+                Err(error) => {
+                    let trouble = error.to_string();
+                    if let Some(config_map) = &self.config_map {
+                        config_map.set_trouble(Some(trouble.clone()));
+                    }
+                    if self.objects.is_some() {
+                        tracing::warn!(backend = %Backend::Crd, "{trouble}");
+                        let tell = |edit: &mut Edit<'_>| edit.set_trouble(Some(trouble));
+                        self.live.change(Backend::Crd, tell);
+                    }
+                }
+            }
+            time::sleep(pause).await;
+            pause = (pause * 2).min(RETRY.1);
+        }
+    }
+}
+
+async fn install_crd(client: &Client) {
+    let (first, last) = RETRY;
+    let patience = ExponentialBuilder::default()
+        .with_min_delay(first)
+        .with_max_delay(last)
+        .with_jitter()
+        .without_max_times();
+    let install = || install::install_crd(client);
+    let installed = install
+        .retry(patience)
+        .notify(|error, _| tracing::warn!("{error}"))
+        .await;
+    match installed {
+        Ok(installed) => tracing::info!("{installed}"),
+        Err(error) => tracing::warn!("{error}"),
+    }
+}
+
+async fn expire(
+    live: Arc<LiveRules>,
+    objects: Option<Arc<Mappings>>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut look = time::interval(LOOK_FOR_EXPIRED);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while until(look.tick(), &mut stop).await {
+        let expired = live.expire(env::now());
+        for source in &expired {
+            tracing::warn!(
+                "{source} is no longer in effect: its last good form was kept for a day after an edit broke it"
+            );
+        }
+        if let Some(objects) = &objects {
+            objects.expired(&expired);
+        }
+    }
+}
+
+/// Whether `event` came before the end.
+async fn until(event: impl Future, stop: &mut watch::Receiver<bool>) -> bool {
+    tokio::select! {
+        _ = event => true,
+        _ = stop.wait_for(|stop| *stop) => false,
+    }
+}

@@ -1,0 +1,125 @@
+//! A TCP proxy whose connections can be cut.
+
+use std::io;
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+/// Passes bytes between whoever connects and one server. Dropping it cuts everything.
+pub struct Proxy {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct State {
+    way: Way,
+    /// Both ends of every connection.
+    streams: Vec<TcpStream>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Open,
+    Closed,
+    /// The proxy ends.
+    Gone,
+}
+
+impl Proxy {
+    /// A proxy in front of `server`, on a port of its own on 127.0.0.1.
+    ///
+    /// # Errors
+    /// When there is no port to be had.
+    pub fn start(server: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let state = Arc::new(Mutex::new(State {
+            way: Way::Open,
+            streams: Vec::new(),
+        }));
+        let shared = Arc::clone(&state);
+        let accept = move || {
+            for stream in listener.incoming().flatten() {
+                match lock(&shared).way {
+                    Way::Open => {}
+                    Way::Closed => continue,
+                    Way::Gone => return,
+                }
+                // A server that is not there ends the connection, as it would its own.
+                if let Ok(other) = TcpStream::connect(server) {
+                    let _ = connect(&shared, stream, other);
+                }
+            }
+        };
+        Ok(Self {
+            address,
+            state,
+            thread: Some(thread::spawn(accept)),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Cuts every connection; new ones are taken.
+    pub fn cut(&self) {
+        self.pass(Way::Open);
+    }
+
+    /// Cuts every connection, and new ones at once, until [`Self::open`].
+    pub fn close(&self) {
+        self.pass(Way::Closed);
+    }
+
+    /// Takes connections again.
+    pub fn open(&self) {
+        lock(&self.state).way = Way::Open;
+    }
+
+    fn pass(&self, way: Way) {
+        let mut state = lock(&self.state);
+        state.way = way;
+        for stream in state.streams.drain(..) {
+            // One that has ended by itself cannot be cut.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.pass(Way::Gone);
+        // So that the thread looks.
+        let _ = TcpStream::connect(self.address);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn connect(state: &Mutex<State>, one: TcpStream, other: TcpStream) -> io::Result<()> {
+    let mut state = lock(state);
+    if state.way != Way::Open {
+        return Ok(());
+    }
+    for (mut from, mut to) in [
+        (one.try_clone()?, other.try_clone()?),
+        (other.try_clone()?, one.try_clone()?),
+    ] {
+        thread::spawn(move || {
+            let _ = io::copy(&mut from, &mut to);
+            for stream in [from, to] {
+                let _ = stream.shutdown(Shutdown::Both);
+            }
+        });
+    }
+    state.streams.extend([one, other]);
+    Ok(())
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,80 @@
+//! A hundred broken edits of the ConfigMap, through a real API server.
+
+use ack_ram_tests::sts::demo;
+use serde_json::{Value, json};
+
+use crate::broken::{self, Lists};
+use crate::world::{Login, Person, World, eventually, run};
+
+const BACKEND: (&str, &str) = ("backend", "ACKConfigMap");
+
+pub fn broken_edits_take_nothing_away(world: &mut World) {
+    let people = [world.person(), world.person()];
+    let good = broken::good(people);
+    let mut edits: Vec<(String, Value)> = broken::edits(&good)
+        .into_iter()
+        .map(|(name, lists)| (name, json!(lists)))
+        .collect();
+    for key in good.keys() {
+        let names = [key.to_lowercase(), key.to_uppercase(), format!("{key}s"), key.replace("map", "mpa")];
+        for other in names {
+            let mut data = json!(good);
+            let text = data.as_object_mut().unwrap().remove(*key).unwrap();
+            data[other.as_str()] = text;
+            edits.push((format!("{key} is called {other}"), data));
+        }
+    }
+    world.write_config_map_data(&json!(good));
+    let replica = &world.replicas[0];
+    replica.wait_for_login(people[0], &Login::As(people[0].name()));
+    check_logins(world, people, "at first");
+    for (name, data) in edits {
+        let mark = replica.log().len();
+        world.write_config_map_data(&data);
+        eventually(&name, || {
+            let log = replica.log();
+            let is_told = log[mark..].lines().any(|line| {
+                line.contains("stays until") && line.contains("ConfigMap kube-system/alibabacloud-auth")
+            });
+            let is_counted = replica.metric("rules", &[BACKEND, ("state", "kept")]) > 0.0;
+            (is_told && is_counted).then_some(()).ok_or_else(|| log[mark..].to_owned())
+        });
+        check_logins(world, people, &name);
+        check_listed(world, &name, &good);
+        world.write_config_map_data(&json!(good));
+        eventually(&name, || match replica.metric("rules", &[BACKEND, ("state", "kept")]) {
+            0.0 => Ok(()),
+            kept => Err(format!("undone: {kept}")),
+        });
+    }
+    check_logins(world, people, "at last");
+    replica.wait_for_readyz(200, "[+]backend ACKConfigMap ok\n");
+}
+
+fn check_logins(world: &World, people: [Person; 2], when: &str) {
+    let door = &world.replicas[0].door;
+    for person in people {
+        assert_eq!(door.login(person), Login::As(person.name()), "{when}");
+    }
+    assert_eq!(door.login_with(&demo::session_key()), Login::As("dev".to_owned()), "{when}");
+    let other = Person::of_other_account();
+    assert_eq!(door.login(other), Login::As(other.arn()), "{when}");
+}
+
+/// `list` shows whoever made the edit what is wrong.
+fn check_listed(world: &World, name: &str, good: &Lists) {
+    let ran = run(world.command(&["list", "--backend", "configmap", "--output", "json"]));
+    assert_eq!(ran.code, Some(0), "{name}: {}", ran.stderr);
+    let listed: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let mappings = listed["mappings"].as_array().unwrap();
+    let mut problems = mappings.iter().filter_map(|mapping| {
+        let problem = mapping["problem"].as_str()?;
+        Some((mapping["position"].as_str()?, problem))
+    });
+    let key = good.keys().find(|key| name.starts_with(**key)).unwrap();
+    assert!(
+        problems.any(|(position, problem)| position.starts_with(key) && problem.len() > 10),
+        "{name}: {}",
+        ran.stdout
+    );
+}

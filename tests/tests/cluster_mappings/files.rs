@@ -1,0 +1,199 @@
+//! A hundred broken edits of the configuration file and of the dynamic file of servers that run.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use ack_ram_tests::sts::demo;
+use serde_json::{Value, json};
+
+use crate::broken::{self, Lists};
+use crate::world::{Door, Login, OTHER_ACCOUNT, Person, Replica, eventually, sts};
+
+/// A file is read a second after its edit, so several servers look at several files.
+const SERVERS: u32 = 8;
+
+#[test]
+fn broken_edits_of_files_take_nothing_away() {
+    let sts = sts();
+    let folder = tempfile::tempdir().unwrap();
+    let servers: Vec<Server> = (0..SERVERS)
+        .map(|number| Server::start(folder.path().join(number.to_string()), number, &sts))
+        .collect();
+    let edits = |kind: fn(&Server) -> &Document| {
+        let mut edits: Vec<_> = kind(&servers[0]).edits().into_iter().map(|(name, _)| name).collect();
+        edits.sort_unstable();
+        edits.dedup();
+        edits.len()
+    };
+    let count = edits(|server| &server.dynamic);
+    assert!(count > 100 && edits(|server| &server.mounted) > 100);
+    let turns = Mutex::new(0..count.max(edits(|server| &server.mounted)));
+    std::thread::scope(|scope| {
+        for server in &servers {
+            scope.spawn(|| {
+                let edits = [&server.mounted, &server.dynamic].map(Document::edits);
+                loop {
+                    let turn = turns.lock().unwrap().next();
+                    let Some(turn) = turn else { return };
+                    // Both at once: neither is in the way of the other.
+                    server.check(&edits.each_ref().map(|edits| edits.get(turn)));
+                }
+            });
+        }
+    });
+}
+
+/// A server, and its two files.
+struct Server {
+    replica: Replica,
+    mounted: Document,
+    dynamic: Document,
+}
+
+/// A file with three lists.
+struct Document {
+    backend: &'static str,
+    path: PathBuf,
+    lists: Lists,
+    whole: Box<dyn Fn(&Lists) -> String + Sync + Send>,
+    people: [Person; 2],
+}
+
+type Edit = (String, Vec<u8>);
+
+impl Server {
+    fn start(folder: PathBuf, number: u32, sts: &ack_ram_tests::sts::Emulator) -> Self {
+        fs::create_dir_all(&folder).unwrap();
+        let person = |place| Person(number * 4 + place);
+        let dynamic = Document {
+            backend: "DynamicFile",
+            path: folder.join("users.json"),
+            people: [person(0), person(1)],
+            lists: broken::good([person(0), person(1)]),
+            whole: Box::new(|lists| format!("{{{}}}", members(lists))),
+        };
+        fs::write(&dynamic.path, (dynamic.whole)(&dynamic.lists)).unwrap();
+        let settings = json!({
+            "backendMode": ["MountedFile", "DynamicFile"],
+            "dynamicFilePath": dynamic.path,
+        });
+        let mounted_people = [person(2), person(3)];
+        let lists = broken::good(mounted_people);
+        let mut first = settings.clone();
+        for (key, text) in &lists {
+            first[*key] = serde_json::from_str::<Value>(text).unwrap();
+        }
+        let replica = Replica::start(folder, sts, &first);
+        let mut config: Value =
+            serde_json::from_slice(&fs::read(replica.config()).unwrap()).unwrap();
+        for key in lists.keys() {
+            config["server"].as_object_mut().unwrap().remove(*key);
+        }
+        let base = config.to_string();
+        let base = base.strip_suffix("}}").unwrap().to_owned();
+        let mounted = Document {
+            backend: "MountedFile",
+            path: replica.config(),
+            people: mounted_people,
+            lists,
+            whole: Box::new(move |lists| format!("{base}, {}}}}}", members(lists))),
+        };
+        Self {
+            replica,
+            mounted,
+            dynamic,
+        }
+    }
+
+    fn check(&self, edits: &[Option<&Edit>; 2]) {
+        let documents = [&self.mounted, &self.dynamic];
+        let named: Vec<_> = edits.iter().flatten().map(|(name, _)| name).collect();
+        let mark = self.replica.log().len();
+        let mut made = Vec::new();
+        for (document, edit) in documents.into_iter().zip(edits) {
+            if let Some((name, text)) = edit {
+                fs::write(&document.path, text).unwrap();
+                made.push((document, name));
+            }
+        }
+        for (document, name) in &made {
+            let kept = self.kept(document);
+            eventually(name, || {
+                let log = self.replica.log();
+                let is_told = log[mark..].lines().any(|line| {
+                    let file = document.path.file_name().unwrap().to_string_lossy();
+                    line.contains("stays until")
+                        && line.contains(&format!("backend={}", document.backend))
+                        && line.contains(&*file)
+                });
+                let is_counted = kept() > 0.0;
+                (is_told && is_counted).then_some(()).ok_or_else(|| log[mark..].to_owned())
+            });
+        }
+        self.check_logins(&named);
+        let (status, text) = self.replica.readyz();
+        assert_eq!(status, 200, "{named:?}: {text}");
+        for document in documents {
+            fs::write(&document.path, (document.whole)(&document.lists)).unwrap();
+        }
+        for (document, name) in &made {
+            let kept = self.kept(document);
+            eventually(name, || match (kept(), self.replica.readyz().1) {
+                (0.0, text) if text.contains(&format!("backend {} ok\n", document.backend)) => Ok(()),
+                other => Err(format!("undone: {other:?}")),
+            });
+        }
+        self.check_logins(&named);
+    }
+
+    fn kept(&self, document: &Document) -> impl Fn() -> f64 {
+        let labels = [("backend", document.backend), ("state", "kept")];
+        move || self.replica.metric("rules", &labels)
+    }
+
+    fn check_logins(&self, edits: &[&String]) {
+        let door: &Door = &self.replica.door;
+        for person in self.mounted.people.into_iter().chain(self.dynamic.people) {
+            assert_eq!(door.login(person), Login::As(person.name()), "{edits:?}");
+        }
+        assert_eq!(door.login_with(&demo::session_key()), Login::As("dev".to_owned()), "{edits:?}");
+        let other = Person::of_other_account();
+        assert!(other.arn().contains(OTHER_ACCOUNT));
+        assert_eq!(door.login(other), Login::As(other.arn()), "{edits:?}");
+    }
+}
+
+fn members(lists: &Lists) -> String {
+    let members = lists.iter().map(|(key, text)| format!("\"{key}\": {text}"));
+    members.collect::<Vec<_>>().join(", ")
+}
+
+impl Document {
+    /// Broken edits of the lists, and of all of the file.
+    fn edits(&self) -> Vec<Edit> {
+        let edits = broken::edits(&self.lists).into_iter();
+        let mut edits: Vec<Edit> =
+            edits.map(|(name, lists)| (name, (self.whole)(&lists).into_bytes())).collect();
+        let good = (self.whole)(&self.lists);
+        let changes: [(&str, Vec<u8>); 12] = [
+            ("empty", Vec::new()),
+            ("null", b"null\n".to_vec()),
+            ("a list", b"[]".to_vec()),
+            ("text", b"moved to the ConfigMap".to_vec()),
+            ("not UTF-8", [good.as_bytes(), b"\"\xff\""].concat()),
+            ("UTF-16", good.encode_utf16().flat_map(u16::to_le_bytes).collect()),
+            ("cut off", good.as_bytes()[..good.len() / 2].to_vec()),
+            ("too long", [good.as_bytes(), &vec![b' '; 33 * 1024 * 1024]].concat()),
+            ("twice", format!("{good}{good}").into_bytes()),
+            ("a key twice", good.replace("\"mapUsers\"", "\"mapUsers\": [], \"mapUsers\"").into_bytes()),
+            (
+                "a key twice but for case",
+                good.replace("\"mapUsers\"", "\"MAPuSERS\": [], \"mapUsers\"").into_bytes(),
+            ),
+            ("a misspelt key", good.replace("mapUsers", "mapUesrs").into_bytes()),
+        ];
+        edits.extend(changes.map(|(name, text)| (format!("all of it: {name}"), text)));
+        edits
+    }
+}

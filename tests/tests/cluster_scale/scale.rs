@@ -1,0 +1,145 @@
+//! Thousands of objects: all in effect, each status written once.
+
+use std::env;
+use std::time::{Duration, Instant};
+
+use ack_ram_tests::sts::{Emulator, demo};
+
+use crate::objects::{self, Api, Mapping};
+use crate::usage::Usage;
+use crate::world::World;
+
+/// How many objects, when another number is to be measured than that which a test has time for.
+const VARIABLE: &str = "ACK_RAM_SCALE_OBJECTS";
+const OBJECTS: usize = 2_000;
+const WRITES: &str = "ack_ram_authenticator_status_writes_total";
+const WRITTEN: [(&str, &str); 1] = [("result", "success")];
+/// For so long nothing at all is written only if nothing ever will be.
+const STALLED: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_objects_are_in_effect_and_told_so_once() {
+    let count = env::var(VARIABLE).map_or(OBJECTS, |count| count.parse().unwrap());
+    let world = World::start(Emulator::builder().demo().start().unwrap());
+    let api = Api::of(&world.cluster);
+    until_leading(&world).await;
+    println!("no objects: {}", Usage::of(&world).await);
+
+    created_under_load(&world, &api, count).await;
+    let world = started_among_them(world, &api, count).await;
+    assert!(!world.authenticator.log().contains("forbidden"));
+}
+
+async fn created_under_load(world: &World, api: &Api, count: usize) {
+    let start = Instant::now();
+    objects::create_all(api, count, mapping).await;
+    let creating = start.elapsed();
+    // The events of a watch come in order: when it is in effect, all are.
+    let alice = world.token(&demo::user_key());
+    assert_eq!(world.username(&alice).await, None);
+    last().create(api).await;
+    let created = Instant::now();
+    world.until_username(&alice, Some("last")).await;
+    let in_effect = created.elapsed();
+    let all = count + 1;
+    assert_eq!(rules(world, "in_effect").await, figure(all));
+    for state in ["kept", "refused", "conflicted"] {
+        assert_eq!(rules(world, state).await, 0.0, "{state}");
+    }
+    println!("{all} objects, created in {creating:.1?}; in effect {in_effect:.1?} after the last");
+    println!("  then: {}", Usage::of(world).await);
+
+    let before = world.metric(WRITES, &WRITTEN).await;
+    until_written(world, all).await;
+    let writing = start.elapsed();
+    let per_second = figure(all) / writing.as_secs_f64();
+    println!(
+        "  statuses complete {:.1?} after the last",
+        created.elapsed()
+    );
+    println!("  {per_second:.0} a second since the first; {before} were written at the last");
+    println!("  then: {}", Usage::of(world).await);
+    assert_eq!(objects::count(api).await, (all, all));
+    assert_eq!(objects::status_writes(api).await, figure(all));
+}
+
+/// A server that starts among objects whose status says all has nothing to write.
+async fn started_among_them(world: World, api: &Api, count: usize) -> World {
+    let alice = world.token(&demo::user_key());
+    let start = Instant::now();
+    let world = world.restart();
+    world.until_username(&alice, Some("last")).await;
+    println!(
+        "stopped, started again and in effect: {:.1?}",
+        start.elapsed()
+    );
+    println!("  then: {}", Usage::of(&world).await);
+    until_leading(&world).await;
+    // Statuses are looked at in the order of the names.
+    let sentinel = Mapping {
+        name: "z-sentinel".to_owned(),
+        ..mapping(count)
+    };
+    sentinel.create(api).await;
+    until_written(&world, 1).await;
+    assert_eq!(objects::status_writes(api).await, figure(count + 2));
+    println!(
+        "  when all statuses are looked at: {}",
+        Usage::of(&world).await
+    );
+    world
+}
+
+async fn until_leading(world: &World) {
+    let start = Instant::now();
+    let metric = "ack_ram_authenticator_status_writer_leading";
+    while world.metric(metric, &[]).await < 1.0 {
+        let log = || world.authenticator.log();
+        assert!(start.elapsed() < STALLED, "it does not lead:\n{}", log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn until_written(world: &World, wanted: usize) {
+    let mut last = (0.0, Instant::now());
+    loop {
+        let written = world.metric(WRITES, &WRITTEN).await;
+        if written >= figure(wanted) {
+            assert_eq!(written, figure(wanted));
+            return;
+        }
+        if written > last.0 {
+            last = (written, Instant::now());
+        }
+        let log = || world.authenticator.log();
+        assert!(last.1.elapsed() < STALLED, "{written} written:\n{}", log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn rules(world: &World, state: &str) -> f64 {
+    let labels = [("backend", "CRD"), ("state", state)];
+    world.metric("ack_ram_authenticator_rules", &labels).await
+}
+
+fn mapping(index: usize) -> Mapping {
+    Mapping {
+        name: format!("role-{index:06}"),
+        arn: format!("acs:ram::{}:role/team-{index}", demo::ACCOUNT),
+        username: "dev:{{SessionName}}".to_owned(),
+        groups: vec!["developers".to_owned(), format!("team-{}", index % 100)],
+    }
+}
+
+fn last() -> Mapping {
+    Mapping {
+        name: "z-last".to_owned(),
+        arn: demo::USER_ARN.to_owned(),
+        username: "last".to_owned(),
+        groups: Vec::new(),
+    }
+}
+
+fn figure(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap())
+}

@@ -1,0 +1,40 @@
+//! What a process has taken of the machine.
+
+use std::fmt;
+use std::fs;
+
+use crate::world::World;
+
+/// Since it started.
+pub struct Usage {
+    resident_kib: u64,
+    peak_kib: u64,
+    cpu_seconds: f64,
+}
+
+impl Usage {
+    /// Of the authenticator.
+    pub async fn of(world: &World) -> Self {
+        let path = format!("/proc/{}/status", world.authenticator.pid());
+        let status = fs::read_to_string(path).unwrap();
+        let kib = |field: &str| -> u64 {
+            let line = status.lines().find_map(|line| line.strip_prefix(field));
+            let number = line.unwrap().split_whitespace().next().unwrap();
+            number.parse().unwrap()
+        };
+        Self {
+            resident_kib: kib("VmRSS:"),
+            peak_kib: kib("VmHWM:"),
+            cpu_seconds: world.metric("process_cpu_seconds_total", &[]).await,
+        }
+    }
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mib = |kib: u64| format!("{}.{} MiB", kib / 1024, kib % 1024 * 10 / 1024);
+        let (resident, peak) = (mib(self.resident_kib), mib(self.peak_kib));
+        let cpu = self.cpu_seconds;
+        write!(f, "resident {resident}, at most {peak}; CPU {cpu:.2} s")
+    }
+}

@@ -1,0 +1,7 @@
+//! What people apply to a cluster, as far as it can be checked without one.
+
+mod change;
+mod files;
+mod node;
+mod refusals;
+mod undo;

@@ -1,0 +1,198 @@
+//! A control-plane node, as far as `example-configure-api-server.sh` is concerned: a folder.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use ack_ram_tests::process::Process;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const SCRIPT: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../deploy/example-configure-api-server.sh"
+);
+const LONG: Duration = Duration::from_secs(60);
+const NAME: &str = "kube-apiserver.yaml";
+
+/// Every manifest that the script must understand, by name. `KUBECONFIG` stands for the node's own.
+pub const SHAPES: [(&str, &str); 9] = [
+    ("kubeadm's", KUBEADM),
+    (
+        "odd indentation",
+        include_str!("manifests/odd-indentation.yaml"),
+    ),
+    (
+        "the flag already there",
+        include_str!("manifests/flag-already-there.yaml"),
+    ),
+    ("comments", include_str!("manifests/comments.yaml")),
+    ("other mounts", include_str!("manifests/other-mounts.yaml")),
+    (
+        "indented lists",
+        include_str!("manifests/indented-lists.yaml"),
+    ),
+    ("args", include_str!("manifests/args.yaml")),
+    ("quoted", include_str!("manifests/quoted.yaml")),
+    ("no volumes", include_str!("manifests/no-volumes.yaml")),
+];
+
+/// What kubeadm writes.
+pub const KUBEADM: &str = include_str!("manifests/kubeadm.yaml");
+
+/// A node with a manifest and a webhook kubeconfig.
+pub struct Node {
+    folder: TempDir,
+}
+
+/// What a run of the script left behind.
+#[derive(Debug)]
+pub struct Outcome {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Node {
+    /// A node with this manifest, in which `KUBECONFIG` stands for [`Self::kubeconfig`].
+    pub fn new(manifest: &str) -> Self {
+        let node = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        fs::create_dir(node.manifests()).unwrap();
+        fs::create_dir(node.webhook_folder()).unwrap();
+        fs::write(node.kubeconfig(), "kind: Config\n").unwrap();
+        let kubeconfig = node.kubeconfig().to_string_lossy().into_owned();
+        node.write(&manifest.replace("KUBECONFIG", &kubeconfig));
+        fs::set_permissions(node.manifest(), Permissions::from_mode(0o640)).unwrap();
+        node
+    }
+
+    pub fn manifests(&self) -> PathBuf {
+        self.folder.path().join("manifests")
+    }
+
+    pub fn manifest(&self) -> PathBuf {
+        self.manifests().join(NAME)
+    }
+
+    pub fn webhook_folder(&self) -> PathBuf {
+        self.folder.path().join("webhook")
+    }
+
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.webhook_folder().join("kubeconfig.yaml")
+    }
+
+    pub fn backups(&self) -> PathBuf {
+        self.folder.path().join("backups")
+    }
+
+    /// The flag that the script adds.
+    pub fn flag(&self) -> String {
+        let kubeconfig = self.kubeconfig();
+        format!(
+            "--authentication-token-webhook-config-file={}",
+            kubeconfig.display()
+        )
+    }
+
+    pub fn read(&self) -> String {
+        fs::read_to_string(self.manifest()).unwrap()
+    }
+
+    pub fn write(&self, manifest: &str) {
+        fs::write(self.manifest(), manifest).unwrap();
+    }
+
+    /// Replaces what must be there.
+    pub fn edit(&self, from: &str, to: &str) {
+        let manifest = self.read();
+        assert!(manifest.contains(from), "no `{from}` in:\n{manifest}");
+        self.write(&manifest.replace(from, to));
+    }
+
+    /// The permission bits of the manifest.
+    pub fn mode(&self) -> u32 {
+        fs::metadata(self.manifest()).unwrap().permissions().mode() & 0o7777
+    }
+
+    /// Runs the script for this node.
+    pub fn run(&self, args: &[&str]) -> Outcome {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        self.run_with_path(Path::new(&path), args)
+    }
+
+    /// Runs it with other programs on `PATH`.
+    pub fn run_with_path(&self, path: &Path, args: &[&str]) -> Outcome {
+        let mut command = Command::new("bash");
+        command
+            .arg(SCRIPT)
+            .arg("--manifest")
+            .arg(self.manifest())
+            .arg("--kubeconfig")
+            .arg(self.kubeconfig())
+            .arg("--backup-dir")
+            .arg(self.backups())
+            .args(args)
+            .env_clear()
+            .env("PATH", path);
+        run(command)
+    }
+
+    /// Runs it, and it must work.
+    #[track_caller]
+    pub fn run_well(&self, args: &[&str]) -> String {
+        let outcome = self.run(args);
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        outcome.stdout
+    }
+
+    /// The kubelet starts a pod for each file in the folder, so the script leaves none; hidden ones neither.
+    #[track_caller]
+    pub fn assert_nothing_beside_the_manifest(&self) {
+        let names: Vec<_> = fs::read_dir(self.manifests())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, [NAME]);
+    }
+
+    /// The files in the backup folder whose names end so.
+    pub fn backups_ending(&self, ending: &str) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.backups()) else {
+            return Vec::new();
+        };
+        let mut paths: Vec<PathBuf> = entries
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.to_string_lossy().ends_with(ending))
+            .collect();
+        paths.sort();
+        paths
+    }
+}
+
+/// Runs the script with these arguments alone.
+pub fn run_bare(args: &[&str]) -> Outcome {
+    let mut command = Command::new("bash");
+    command.arg(SCRIPT).args(args);
+    run(command)
+}
+
+fn run(command: Command) -> Outcome {
+    let mut script = Process::spawn("example-configure-api-server.sh", command).unwrap();
+    let status = script.wait(LONG).unwrap();
+    Outcome {
+        code: status.code(),
+        stdout: script.stdout(),
+        stderr: script.stderr(),
+    }
+}
+
+/// Reads YAML with a parser that has nothing to do with the script.
+#[track_caller]
+pub fn parse(yaml: &str) -> Value {
+    serde_saphyr::from_str(yaml).unwrap_or_else(|error| panic!("{error}\n{yaml}"))
+}

@@ -1,0 +1,271 @@
+//! What the script does not understand, or must not do, it leaves as it is and says why.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use crate::node::{KUBEADM, Node, run_bare};
+
+/// A change to kubeadm's manifest that makes it something else, and what is said of it.
+const REFUSED: &[(&str, &str, &str)] = &[
+    // Not a static pod of kube-apiserver.
+    ("kind: Pod", "kind: Deployment", "its `kind` is not `Pod`"),
+    // Several documents, or none that is YAML in block style.
+    ("status: {}", "---\nkind: Pod", "more than one document"),
+    ("status: {}", "...\n", "document ends"),
+    (
+        "apiVersion: v1",
+        "%YAML 1.2\n---\napiVersion: v1",
+        "directives",
+    ),
+    (
+        "apiVersion: v1",
+        "\u{feff}apiVersion: v1",
+        "byte order mark",
+    ),
+    (
+        "spec:\n",
+        "spec:\n\thostPID: true\n",
+        "line 12: a tab in the indentation",
+    ),
+    (
+        "    - kube-apiserver\n",
+        "    -\tkube-apiserver\n",
+        "a tab after a dash",
+    ),
+    (
+        "  hostNetwork",
+        "   hostNetwork",
+        "indentation fits nothing",
+    ),
+    ("status: {}", "status: {", "flow style"),
+    ("status: {}", "status: 'open", "a quote is not closed"),
+    ("status: {}", "status: {} {}", "follows a closing bracket"),
+    ("status: {}", "status: a: b", "a second key"),
+    ("status: {}", "spec: {}", "a second time"),
+    ("status: {}", "? status\n: {}", "keys written with ?"),
+    (
+        "status: {}",
+        "status:\n  one\n  two",
+        "neither a key nor a list item",
+    ),
+    (
+        "--secure-port=6443\n",
+        "--secure-port=6443\n      --more\n",
+        "neither a key nor a list item",
+    ),
+    ("  volumes:\n", "  volumes: &v\n", "anchors"),
+    ("    name: ca-certs", "    name: *name", "anchors"),
+    (
+        "    name: ca-certs",
+        "    <<: {}\n    name: ca-certs",
+        "merge keys",
+    ),
+    (
+        "    name: ca-certs",
+        "    name: !!str ca-certs",
+        "anchors, aliases and tags",
+    ),
+    // Flow style where something is to be added.
+    (
+        "  volumes:\n",
+        "  volumes: []\n  initVolumes:\n",
+        "`volumes` is written in flow style",
+    ),
+    (
+        "    volumeMounts:\n",
+        "    volumeMounts: []\n    other:\n",
+        "`volumeMounts` is written in flow style",
+    ),
+    (
+        "    volumeMounts:\n",
+        "    volumeMounts:\n    other:\n",
+        "`volumeMounts` is empty",
+    ),
+    (
+        "    - mountPath: /etc/ssl/certs\n      name: ca-certs\n      readOnly: true\n",
+        "    - {mountPath: /a, name: ca-certs}\n",
+        "of `volumeMounts` is not understood",
+    ),
+    (
+        "  - command:\n",
+        "  - command: [kube-apiserver, --secure-port=1]\n    args:\n",
+        "`command` is written in flow style",
+    ),
+    (
+        "  - command:\n",
+        "  - {name: kube-apiserver}\n  - command:\n",
+        "of `containers` is not understood",
+    ),
+    // Flags that are elsewhere, or more than this script may decide.
+    (
+        "    - kube-apiserver\n",
+        "    - /bin/sh\n    - -c\n    - kube-apiserver\n",
+        "starts something other",
+    ),
+    (
+        "    - --secure-port=6443\n",
+        "    - |\n      --secure-port=6443\n",
+        "of `command` is not understood",
+    ),
+    (
+        "    - --secure-port=6443\n",
+        "    - \"--authentication\\x2dtoken-webhook-config-file=/x\"\n",
+        "of `command` is not understood",
+    ),
+    (
+        "    - --secure-port=6443\n",
+        "    - --\n",
+        "flags after `--`",
+    ),
+    (
+        "    - --secure-port=6443\n",
+        "    - --authentication-token-webhook-config-file=/other\n",
+        "line 20: --authentication-token-webhook-config-file has another value: `/other`",
+    ),
+    (
+        "    - --secure-port=6443\n",
+        "    - --authentication-token-webhook-config-file\n    - /other\n",
+        "has another value: `/other`",
+    ),
+    (
+        "    - --secure-port=6443\n",
+        "    - --authentication-token-webhook-config-file=KUBECONFIG\n    - --authentication-token-webhook-config-file=KUBECONFIG\n",
+        "more than once",
+    ),
+    // Names and places that are taken.
+    (
+        "DirectoryOrCreate\n    name: ca-certs\n",
+        "DirectoryOrCreate\n    name: ack-ram-authenticator\n",
+        "there is a volume `ack-ram-authenticator` already",
+    ),
+    (
+        "mountPath: /etc/ssl/certs",
+        "mountPath: WEBHOOK/",
+        "something else than the folder of the host",
+    ),
+    (
+        "mountPath: /etc/ssl/certs",
+        "mountPath: KUBECONFIG",
+        "something else than the folder of the host",
+    ),
+    (
+        "mountPath: /etc/ssl/certs",
+        "mountPath: WEBHOOK/inside",
+        "a mount inside",
+    ),
+];
+
+#[test]
+fn what_is_not_understood_is_left_alone() {
+    for &(from, to, says) in REFUSED {
+        assert!(KUBEADM.contains(from), "no `{from}`");
+        let node = Node::new("");
+        let to = to.replace("WEBHOOK", &node.webhook_folder().to_string_lossy());
+        let to = to.replace("KUBECONFIG", &node.kubeconfig().to_string_lossy());
+        node.write(&KUBEADM.replacen(from, &to, 1));
+        check_refused(&node, says);
+    }
+}
+
+#[test]
+fn there_must_be_one_api_server() {
+    let container = "  - name: NAME\n    command:\n    - kube-apiserver\n";
+    let pod = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n";
+    for names in [&["kube-apiserver", "kube-apiserver"][..], &["a", "b"]] {
+        let containers: String = names
+            .iter()
+            .map(|name| container.replace("NAME", name))
+            .collect();
+        check_refused(
+            &Node::new(&format!("{pod}{containers}")),
+            "there must be one container",
+        );
+    }
+    check_refused(
+        &Node::new(&format!("{pod}  - name: other\n")),
+        "there must be one container",
+    );
+    check_refused(
+        &Node::new(&format!("{pod}  - name: kube-apiserver\n")),
+        "neither `command` nor `args`",
+    );
+    check_refused(
+        &Node::new("{kind: Pod, spec: {containers: []}}\n"),
+        "flow style",
+    );
+    check_refused(&Node::new(""), "not `Pod`");
+}
+
+/// Refuses, says so, and leaves no trace.
+#[track_caller]
+fn check_refused(node: &Node, says: &str) {
+    let before = node.read();
+    let outcome = node.run(&[]);
+    assert_eq!(outcome.code, Some(1), "{says}: {outcome:?}\n{before}");
+    assert!(outcome.stderr.contains(says), "{says}: {outcome:?}");
+    assert_eq!(node.read(), before, "{says}");
+    assert!(!node.backups().exists(), "{says}");
+    node.assert_nothing_beside_the_manifest();
+}
+
+#[test]
+fn kube_apiserver_is_never_pointed_at_a_file_that_is_not_there() {
+    let node = Node::new(KUBEADM);
+    fs::write(node.kubeconfig(), "").unwrap();
+    check_refused(&node, "there is no webhook kubeconfig");
+    fs::remove_file(node.kubeconfig()).unwrap();
+    check_refused(&node, "there is no webhook kubeconfig");
+}
+
+#[test]
+fn no_copy_gets_into_the_folder_of_the_manifests() {
+    let node = Node::new(KUBEADM);
+    let link = node.webhook_folder().join("link");
+    symlink(node.manifests(), &link).unwrap();
+    for folder in [
+        node.manifests(),
+        node.manifests().join("backups"),
+        node.manifests().join("a/../../manifests/b"),
+        link.join("backups"),
+    ] {
+        let outcome = node.run(&["--backup-dir", &folder.to_string_lossy()]);
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        let said = "where the kubelet would start each copy";
+        assert!(outcome.stderr.contains(said), "{outcome:?}");
+        assert_eq!(node.read(), KUBEADM);
+        node.assert_nothing_beside_the_manifest();
+    }
+}
+
+#[test]
+fn a_link_is_not_replaced() {
+    let node = Node::new(KUBEADM);
+    let link = node.webhook_folder().join("kube-apiserver.yaml");
+    symlink(node.manifest(), &link).unwrap();
+    let outcome = node.run(&["--manifest", &link.to_string_lossy()]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.stderr.contains("is a link"), "{outcome:?}");
+    assert!(link.is_symlink());
+}
+
+#[test]
+fn the_command_line_is_checked() {
+    for (args, code, says) in [
+        (&["--help"][..], 0, "Exit codes:"),
+        (&["-h"], 0, "--undo"),
+        (&["--undone"], 2, "unknown argument: --undone"),
+        (&["file.yaml"], 2, "unknown argument: file.yaml"),
+        (&["--manifest"], 2, "--manifest needs a value"),
+        (&["--backup-dir="], 2, "--backup-dir needs a value"),
+        (&["--kubeconfig", "relative/file"], 2, "absolute path"),
+        (&["--kubeconfig=/a/../b"], 2, "absolute path"),
+        (&["--kubeconfig=/a b/c"], 2, "absolute path"),
+        (&["--kubeconfig=/file"], 2, "a folder of its own"),
+        (&["--manifest=/no/such/file"], 1, "there is no file"),
+    ] {
+        let outcome = run_bare(args);
+        assert_eq!(outcome.code, Some(code), "{args:?}: {outcome:?}");
+        let said = format!("{}{}", outcome.stdout, outcome.stderr);
+        assert!(said.contains(says), "{args:?}: {outcome:?}");
+    }
+}

@@ -1,0 +1,113 @@
+//! `--undo` where the manifest is no longer what the script wrote.
+
+use std::fs;
+
+use crate::node::{KUBEADM, Node, SHAPES, parse};
+
+#[test]
+fn of_an_edited_manifest_only_what_was_added_goes() {
+    for (name, manifest) in SHAPES {
+        let node = Node::new(manifest);
+        let before = node.read();
+        let edit = |manifest: &str| {
+            let edited = manifest
+                .replace("kube-apiserver:v1.35.3", "kube-apiserver:v1.36.0")
+                .replace("name: k8s-certs", "name: certificates")
+                // After what was added, too.
+                .replace("\nspec:", "\n# An upgrade.\nspec:");
+            format!("{edited}# Edited.\n")
+        };
+        node.run_well(&[]);
+        node.write(&edit(&node.read()));
+        let shown = node.run_well(&["--undo", "--dry-run"]);
+        assert!(shown.contains("\n@@ "), "{name}: {shown}");
+        let said = node.run_well(&["--undo"]);
+        assert!(said.contains("only what was added"), "{name}: {said}");
+        assert_eq!(node.read(), edit(&before), "{name}");
+        node.assert_nothing_beside_the_manifest();
+    }
+}
+
+#[test]
+fn items_may_have_moved() {
+    let node = Node::new(KUBEADM);
+    node.run_well(&[]);
+    let flag = format!("    - {}\n", node.flag());
+    node.edit(&flag, "");
+    node.edit(
+        "    - --secure-port=6443\n",
+        &format!("{flag}    - --secure-port=6443\n    - --profiling=false\n"),
+    );
+    node.edit("status: {}\n", "  - name: later\n    emptyDir: {}\n");
+    node.run_well(&["--undo"]);
+    let wanted = KUBEADM
+        .replace(
+            "    - --secure-port=6443\n",
+            "    - --secure-port=6443\n    - --profiling=false\n",
+        )
+        .replace("status: {}\n", "  - name: later\n    emptyDir: {}\n");
+    assert_eq!(node.read(), wanted);
+}
+
+#[test]
+fn what_was_there_before_stays() {
+    // The flag is the administrator's own; the script adds only the mount.
+    let (_, manifest) = SHAPES[2];
+    let node = Node::new(manifest);
+    node.run_well(&[]);
+    node.edit("namespace: kube-system", "namespace: kube-system # edited");
+    node.run_well(&["--undo"]);
+    let pod = parse(&node.read());
+    let command = pod["spec"]["containers"][0]["command"].as_array().unwrap();
+    assert!(command.contains(&node.flag().into()), "{pod}");
+    assert_eq!(pod["spec"]["volumes"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn an_addition_that_was_edited_is_left_to_a_person() {
+    let node = Node::new(KUBEADM);
+    node.run_well(&[]);
+    let added = "name: ack-ram-authenticator\n      readOnly: true";
+    node.edit(added, "name: ack-ram-authenticator\n      readOnly: false");
+    let before = node.read();
+    let outcome = node.run(&["--undo"]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("is gone or has been edited"),
+        "{outcome:?}"
+    );
+    assert_eq!(node.read(), before);
+}
+
+#[test]
+fn without_a_record_nothing_is_taken_back() {
+    let node = Node::new(KUBEADM);
+    let outcome = node.run(&["--undo"]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.stderr.contains("holds no change"), "{outcome:?}");
+
+    node.run_well(&[]);
+    let after = node.read();
+    fs::remove_dir_all(node.backups()).unwrap();
+    let outcome = node.run(&["--undo"]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert_eq!(node.read(), after);
+}
+
+#[test]
+fn changing_and_undoing_may_alternate() {
+    let node = Node::new(KUBEADM);
+    node.run_well(&[]);
+    let first = node.read();
+    node.run_well(&["--undo"]);
+    node.edit("--secure-port=6443", "--secure-port=8443");
+    let edited = node.read();
+    node.run_well(&[]);
+    node.run_well(&["--undo"]);
+    assert_eq!(node.read(), edited);
+    // The same bytes as after the first change: what was before them is known.
+    node.write(&first);
+    node.run_well(&["--undo"]);
+    assert_eq!(node.read(), KUBEADM);
+    assert_eq!(node.backups_ending(".undone").len(), 3);
+}
