@@ -9,6 +9,7 @@ pub mod config;
 pub mod credentials;
 pub mod env;
 mod files;
+mod identity_cache;
 pub mod kubeconfig;
 pub mod kubernetes;
 pub mod logging;

@@ -16,6 +16,7 @@ struct State {
     way: Way,
     /// Both ends of every connection.
     streams: Vec<TcpStream>,
+    connections: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,7 @@ impl Proxy {
         let state = Arc::new(Mutex::new(State {
             way: Way::Open,
             streams: Vec::new(),
+            connections: 0,
         }));
         let shared = Arc::clone(&state);
         let accept = move || {
@@ -62,6 +64,11 @@ impl Proxy {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many connections there have been.
+    pub fn connections(&self) -> usize {
+        lock(&self.state).connections
     }
 
     /// Cuts every connection; new ones are taken.
@@ -117,6 +124,7 @@ fn connect(state: &Mutex<State>, one: TcpStream, other: TcpStream) -> io::Result
         });
     }
     state.streams.extend([one, other]);
+    state.connections += 1;
     Ok(())
 }
 

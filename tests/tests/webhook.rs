@@ -1,6 +1,7 @@
 //! The server as its users run it: the real binary, real TLS, and an STS that misbehaves in every way.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use ack_ram_core::cluster_id::ClusterId;
@@ -24,6 +25,7 @@ struct World {
     sts: Emulator,
     authenticator: Authenticator,
     webhook: WebhookClient,
+    tokens: AtomicI64,
     _folder: TempDir,
 }
 
@@ -39,6 +41,7 @@ impl World {
             webhook: WebhookClient::new(&ca, port).unwrap(),
             sts,
             authenticator,
+            tokens: AtomicI64::new(0),
             _folder: folder,
         }
     }
@@ -73,8 +76,14 @@ fn token_for(key: &AccessKey, cluster: &str, now: UnixTime) -> Secret {
     sign::token_v2(key, &cluster, "test", now).unwrap()
 }
 
+/// A token that no other of this world is equal to, since each is a second older: STS has to be asked about it.
 fn token(world: &World) -> Secret {
-    token_for(&demo::user_key(), CLUSTER, world.sts.now())
+    let age = world.tokens.fetch_add(1, Ordering::Relaxed);
+    token_for(
+        &demo::user_key(),
+        CLUSTER,
+        world.sts.now().plus_seconds(-age),
+    )
 }
 
 fn error(reply: &Reply) -> &str {

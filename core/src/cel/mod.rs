@@ -84,7 +84,8 @@ impl Kind {
 #[derive(Clone, Debug)]
 pub struct Expression {
     kind: Kind,
-    tree: IdedExpr,
+    // Boxed: rules have room for three expressions, and most have none.
+    tree: Box<IdedExpr>,
 }
 
 impl Expression {
@@ -96,7 +97,10 @@ impl Expression {
         scan::scan(source)?;
         let tree = parse::parse(source)?;
         check::check(source, &tree, kind)?;
-        Ok(Self { kind, tree })
+        Ok(Self {
+            kind,
+            tree: Box::new(tree),
+        })
     }
 
     /// What the expression is for.
@@ -116,7 +120,7 @@ impl Expression {
     pub(crate) fn part(tree: &IdedExpr) -> Self {
         Self {
             kind: Kind::Validation,
-            tree: tree.clone(),
+            tree: Box::new(tree.clone()),
         }
     }
 

@@ -12,7 +12,8 @@ pub const RESERVED_PREFIX: &str = "system:";
 /// A username or a group, parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    parts: Vec<Part>,
+    // Not a vector: there may be 100,000 rules, with several templates each.
+    parts: Box<[Part]>,
     /// Whether the text before the first variable starts with [`RESERVED_PREFIX`].
     is_reserved: bool,
 }
@@ -147,7 +148,10 @@ impl Template {
                 }
             }
         }
-        Ok(Self { parts, is_reserved })
+        Ok(Self {
+            parts: parts.into(),
+            is_reserved,
+        })
     }
 
     /// The name for `identity`.

@@ -32,7 +32,7 @@ pub(super) struct Feed {
 pub(super) enum Tell {
     /// All that is odd in it.
     All,
-    /// That, when it maps anything else than before.
+    /// That, when it says anything else than before: it maps others, or an entry is broken now.
     News,
 }
 
@@ -81,7 +81,7 @@ impl Feed {
         self.is_read = true;
         self.broken = None;
         self.trouble = None;
-        let is_told = tell == Tell::All || update.added + update.removed > 0;
+        let is_told = tell == Tell::All || update.added + update.removed + update.kept() > 0;
         if is_told {
             self.tell(&update, warnings, digest);
         }

@@ -198,7 +198,7 @@ fn who(args: &ExplainArgs, config: &Config) -> Result<Result<Identity, Box<Decid
     if let Some(source) = &args.token {
         let token = source.read()?;
         let verified = identify::ask_sts(config.policy.clone(), &config.sts, &token)?;
-        return Ok(verified.map(|who| who.identity().clone()));
+        return Ok(verified.map(|identified| identified.who.identity().clone()));
     }
     let sample = args.arn.clone().and_then(sample::identity);
     let sample = sample.ok_or_else(|| args::missing("give --token or --arn"))?;

@@ -2,16 +2,16 @@
 
 use std::io::{self, Read as _};
 
-use ack_ram_core::login::VerifiedIdentity;
 use ack_ram_core::policy::Policy;
 use ack_ram_core::secret::Secret;
 use tokio::runtime;
 
-use crate::authenticator::{Decided, Identifier};
+use crate::authenticator::{Decided, Identified, Identifier};
 use crate::cli::exec_credential;
 use crate::cli::failure::Failure;
 use crate::config::Sts;
 use crate::env;
+use crate::metrics::StsMetrics;
 use crate::sts::StsClient;
 
 /// No token is nearly as long, nor the `ExecCredential` around it.
@@ -74,8 +74,11 @@ pub(super) fn ask_sts(
     policy: Policy,
     sts: &Sts,
     token: &Secret,
-) -> Result<Result<VerifiedIdentity, Box<Decided>>, Failure> {
-    let identifier = Identifier::new(policy, StsClient::new(sts)?, 1, env::now);
+) -> Result<Result<Identified, Box<Decided>>, Failure> {
+    let metrics = StsMetrics::unscraped()
+        .map_err(|error| Failure::Failed(format!("cannot count calls to STS: {error}")))?;
+    let client = StsClient::new(sts, &metrics)?;
+    let identifier = Identifier::new(policy, client, &sts.limits, &metrics, env::now);
     let identified = runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -43,9 +43,10 @@ pub(super) fn run(args: &VerifyArgs, globals: &Globals) -> Result<(), Failure> {
     let token = args.token.read()?;
     let verified = identify::ask_sts(config.policy, &config.sts, &token)?
         .map_err(|decided| Failure::Failed(refusal(&decided)))?;
+    let identity = verified.who.identity();
     output::print(&match args.output {
-        OutputFormat::Json => output::json(verified.identity(), "    ")?,
-        OutputFormat::Text => text(verified.identity()),
+        OutputFormat::Json => output::json(identity, "    ")?,
+        OutputFormat::Text => text(identity),
     })
 }
 

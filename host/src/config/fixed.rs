@@ -2,7 +2,7 @@
 
 use ack_ram_core::rules::Backend;
 
-use crate::config::{Config, Listen, MappingSources, Sts};
+use crate::config::{Config, Listen, MappingSources, Sts, StsLimits};
 
 /// The settings of a server that it takes when it starts, and not again.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,11 +35,21 @@ impl FixedSettings {
         } = listen;
         let Sts {
             endpoint,
+            fallback_endpoints,
             ca_file,
+            max_idle_connections,
+            limits,
+        } = sts;
+        let StsLimits {
             connect_timeout,
             timeout,
-            max_idle_connections,
-        } = sts;
+            max_answer_bytes,
+            max_calls,
+            max_waiting,
+            breaker,
+            identities,
+            refusals,
+        } = limits;
         let MappingSources {
             kubeconfig,
             master,
@@ -70,9 +80,32 @@ impl FixedSettings {
                 format!("{generate_kubeconfig:?}"),
             ),
             ("server.sts.endpoint", format!("{endpoint:?}")),
+            (
+                "server.sts.fallbackEndpoints",
+                format!("{fallback_endpoints:?}"),
+            ),
             ("server.sts.caFile", format!("{ca_file:?}")),
             ("server.sts.connectTimeout", format!("{connect_timeout:?}")),
             ("server.sts.timeout", format!("{timeout:?}")),
+            ("server.sts.maxAnswerBytes", format!("{max_answer_bytes:?}")),
+            ("server.sts.maxCalls", format!("{max_calls:?}")),
+            ("server.sts.maxWaiting", format!("{max_waiting:?}")),
+            (
+                "server.sts.breakerFailures",
+                format!("{:?}", breaker.failures),
+            ),
+            ("server.sts.breakerPause", format!("{:?}", breaker.pause)),
+            (
+                "server.sts.breakerMaxPause",
+                format!("{:?}", breaker.max_pause),
+            ),
+            ("server.sts.cacheSize", format!("{:?}", identities.size)),
+            ("server.sts.cacheTTL", format!("{:?}", identities.life)),
+            (
+                "server.sts.refusalCacheSize",
+                format!("{:?}", refusals.size),
+            ),
+            ("server.sts.refusalCacheTTL", format!("{:?}", refusals.life)),
             (
                 "STS_MAX_IDLE_CONNS_PER_HOST",
                 format!("{max_idle_connections:?}"),

@@ -59,7 +59,23 @@ pub(super) const SERVER: Keys = Keys {
 
 pub(super) const STS: Keys = Keys {
     prefix: "server.sts.",
-    names: &["caFile", "connectTimeout", "endpoint", "timeout"],
+    names: &[
+        "breakerFailures",
+        "breakerMaxPause",
+        "breakerPause",
+        "caFile",
+        "cacheSize",
+        "cacheTTL",
+        "connectTimeout",
+        "endpoint",
+        "fallbackEndpoints",
+        "maxAnswerBytes",
+        "maxCalls",
+        "maxWaiting",
+        "refusalCacheSize",
+        "refusalCacheTTL",
+        "timeout",
+    ],
     protective: &[],
 };
 

@@ -34,7 +34,7 @@ pub use listen::{Host, Listen};
 pub use mapping::FileMappings;
 pub use rules::RuleSettings;
 pub use sources::{ConfigMapName, MappingSources};
-pub use sts::{Sts, StsEndpoint};
+pub use sts::{BreakerSettings, CacheSettings, Sts, StsEndpoint, StsLimits};
 pub use survey::{Survey, survey};
 
 use layers::Layers;

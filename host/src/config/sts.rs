@@ -1,38 +1,37 @@
 //! How to reach STS.
 
+mod limits;
+
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use hyper::Uri;
 
 use crate::config::error::Problem;
-use crate::config::file::Table;
+use crate::config::given::Given;
 use crate::config::layers::{Layers, flag, path};
 use crate::config::listen::Host;
-
-const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The API server gives up on a webhook after 30 seconds.
-const MAX_TIMEOUT: Duration = Duration::from_secs(30);
+pub use limits::{BreakerSettings, CacheSettings, StsLimits};
 
 /// Go's number.
 const DEFAULT_MAX_IDLE_CONNECTIONS: usize = 5;
+
+/// The endpoint and these share the time of one call.
+const MAX_FALLBACKS: usize = 3;
 
 /// How to reach STS.
 #[derive(Clone, Debug)]
 pub struct Sts {
     /// Where it is.
     pub endpoint: StsEndpoint,
+    /// Where to ask when that fails, in this order.
+    pub fallback_endpoints: Vec<StsEndpoint>,
     /// The certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
-    /// How long a connection may take, TLS included.
-    pub connect_timeout: Duration,
-    /// How long a call may take, from connecting to the last byte of the answer.
-    pub timeout: Duration,
-    /// How many connections stay open when they are idle.
+    /// How many connections to an endpoint stay open when they are idle.
     pub max_idle_connections: usize,
+    /// How much is asked, how long, and what is remembered.
+    pub limits: StsLimits,
 }
 
 /// `https://<host>[:<port>]`; `http://` for this machine only.
@@ -147,14 +146,14 @@ impl fmt::Display for EndpointError {
 impl std::error::Error for EndpointError {}
 
 pub(super) fn read(layers: &mut Layers<'_>) -> Result<Sts, Problem> {
-    let connect_timeout = duration(&mut layers.sts, "connectTimeout")?;
-    let timeout = duration(&mut layers.sts, "timeout")?;
+    let limits = limits::read(layers)?;
+    let endpoint = endpoint(layers)?;
     Ok(Sts {
-        endpoint: endpoint(layers)?,
+        fallback_endpoints: fallback_endpoints(layers, &endpoint)?,
+        endpoint,
         ca_file: path(&mut layers.sts, "caFile")?,
-        connect_timeout: connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
-        timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
         max_idle_connections: max_idle_connections(layers)?,
+        limits,
     })
 }
 
@@ -165,15 +164,7 @@ fn endpoint(layers: &mut Layers<'_>) -> Result<StsEndpoint, Problem> {
         .text("endpoint")?
         .filter(|given| !given.value.is_empty());
     if let Some(given) = in_file.or_else(|| layers.variable("ALIBABA_CLOUD_STS_ENDPOINT")) {
-        return StsEndpoint::parse(&given.value).map_err(|error| {
-            // A user and password do not belong here, and are not repeated.
-            let shown = if given.value.contains('@') {
-                "(hidden)"
-            } else {
-                &given.value
-            };
-            given.problem(format_args!("is `{shown}`; {error}"))
-        });
+        return parse(&given);
     }
     let region = layers.server.text("region")?;
     let region = flag("region", layers.overrides.region.as_ref())
@@ -187,17 +178,43 @@ fn endpoint(layers: &mut Layers<'_>) -> Result<StsEndpoint, Problem> {
     }
 }
 
-fn duration(table: &mut Table, key: &'static str) -> Result<Option<Duration>, Problem> {
-    let Some(given) = table.text(key)? else {
-        return Ok(None);
-    };
-    let duration = humantime::parse_duration(&given.value)
-        .map_err(|_| given.problem("must be a duration with its unit, such as `5s` or `1500ms`"))?;
-    if duration.is_zero() || duration > MAX_TIMEOUT {
-        return Err(given
-            .problem("must be longer than 0s and no longer than 30s, the API server's patience"));
+/// `server.sts.fallbackEndpoints`. Without it nothing but the endpoint is asked: another may lie outside the region.
+fn fallback_endpoints(
+    layers: &mut Layers<'_>,
+    endpoint: &StsEndpoint,
+) -> Result<Vec<StsEndpoint>, Problem> {
+    let mut fallbacks = Vec::new();
+    for given in layers
+        .sts
+        .texts("fallbackEndpoints", &mut layers.warnings)?
+    {
+        let fallback = parse(&given)?;
+        if fallback == *endpoint || fallbacks.contains(&fallback) {
+            return Err(given.problem(format_args!(
+                "is `{}` once more; remove it",
+                fallback.authority()
+            )));
+        }
+        if fallbacks.len() == MAX_FALLBACKS {
+            return Err(given.problem(format_args!(
+                "is one too many; name {MAX_FALLBACKS} at most, for all share the time of one call"
+            )));
+        }
+        fallbacks.push(fallback);
     }
-    Ok(Some(duration))
+    Ok(fallbacks)
+}
+
+fn parse(given: &Given<String>) -> Result<StsEndpoint, Problem> {
+    StsEndpoint::parse(&given.value).map_err(|error| {
+        // A user and password do not belong here, and are not repeated.
+        let shown = if given.value.contains('@') {
+            "(hidden)"
+        } else {
+            &given.value
+        };
+        given.problem(format_args!("is `{shown}`; {error}"))
+    })
 }
 
 fn max_idle_connections(layers: &Layers<'_>) -> Result<usize, Problem> {

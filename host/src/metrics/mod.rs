@@ -27,7 +27,8 @@ pub use logins::{Login, Logins, MALFORMED_REQUEST};
 use process::ProcessGauges;
 use rules::RuleGauges;
 pub use sources::Sources;
-pub use sts::{StsCalls, StsEndpoints};
+pub(crate) use sts::{CacheMetrics, QueueMetrics};
+pub use sts::{StsCalls, StsMetrics};
 
 /// What the body of [`Metrics::text`] is (Prometheus exposition formats, text format 0.0.4).
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -39,7 +40,7 @@ pub struct Metrics {
     /// What becomes of reviews.
     pub logins: Logins,
     /// How STS answers.
-    pub sts: StsEndpoints,
+    pub sts: StsMetrics,
     /// How mappings come in.
     pub sources: Sources,
     registry: Registry,
@@ -71,7 +72,7 @@ impl Metrics {
         };
         Ok(Self {
             logins: Logins::new(&registry)?,
-            sts: StsEndpoints::new(&registry)?,
+            sts: StsMetrics::new(&registry)?,
             sources: Sources::new(&registry)?,
             scrape: Arc::new(Mutex::new(scrape)),
             registry,

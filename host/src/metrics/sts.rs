@@ -1,17 +1,26 @@
-//! How STS answers.
+//! How STS answers, and what is asked of it.
 
 use std::time::Instant;
 
 use hyper::StatusCode;
-use prometheus::{Error, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry};
+use prometheus::{
+    Error, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+};
 
 use crate::metrics::{named, register};
 use crate::sts::Answer;
 
-/// How STS answers, at each of its endpoints.
-pub struct StsEndpoints {
+/// How STS answers, at each of its endpoints, and what is asked of it.
+pub struct StsMetrics {
     latency: HistogramVec,
     counters: Counters,
+    retries: IntCounterVec,
+    fallbacks: IntCounterVec,
+    breakers: IntGaugeVec,
+    queue: QueueMetrics,
+    lookups: IntCounterVec,
+    cache_entries: IntGaugeVec,
+    cache_evictions: IntCounterVec,
 }
 
 #[derive(Clone)]
@@ -21,7 +30,24 @@ struct Counters {
     in_flight: IntGauge,
 }
 
-impl StsEndpoints {
+/// The queue before the calls.
+#[derive(Clone)]
+pub(crate) struct QueueMetrics {
+    /// Who waits now.
+    pub(crate) waiting: IntGauge,
+    /// Those for whom there was no room.
+    pub(crate) refused: IntCounter,
+}
+
+/// What one cache holds.
+pub(crate) struct CacheMetrics {
+    /// How many it holds.
+    pub(crate) entries: IntGauge,
+    /// Those that made room for others.
+    pub(crate) evictions: IntCounter,
+}
+
+impl StsMetrics {
     pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
         let latency = named(
             "sts_latency_seconds",
@@ -33,6 +59,38 @@ impl StsEndpoints {
         );
         let responses = named("sts_responses_total", "Sts responses with error code label");
         let in_flight = named("sts_calls_in_flight", "Calls to STS that are under way.");
+        let retries = named(
+            "sts_retries_total",
+            "Calls to STS that were sent once more, since the connection failed.",
+        );
+        let fallbacks = named(
+            "sts_fallbacks_total",
+            "Calls that went to this endpoint because those before it failed.",
+        );
+        let breakers = named(
+            "sts_breaker_state",
+            "Whether calls go to the endpoint: 0 as usual, 1 while one call finds out whether it is back, 2 not at all.",
+        );
+        let waiting = named(
+            "sts_queue_waiting",
+            "Logins that wait for a place among the calls to STS.",
+        );
+        let refused = named(
+            "sts_queue_refused_total",
+            "Logins that could not be decided because the queue for STS was full.",
+        );
+        let lookups = named(
+            "identity_lookups_total",
+            "Tokens by where the answer about them came from: the cache (hit), STS (miss), or the call for an equal token that was under way (shared).",
+        );
+        let entries = named(
+            "identity_cache_entries",
+            "What the cache holds: identities, and refusals by STS.",
+        );
+        let evictions = named(
+            "identity_cache_evictions_total",
+            "What made room in the cache for something else.",
+        );
         Ok(Self {
             latency: register(registry, HistogramVec::new(latency.into(), &["endpoint"]))?,
             counters: Counters {
@@ -40,15 +98,55 @@ impl StsEndpoints {
                 responses: register(registry, IntCounterVec::new(responses, &["ResponseCode"]))?,
                 in_flight: register(registry, IntGauge::with_opts(in_flight))?,
             },
+            retries: register(registry, IntCounterVec::new(retries, &["endpoint"]))?,
+            fallbacks: register(registry, IntCounterVec::new(fallbacks, &["endpoint"]))?,
+            breakers: register(registry, IntGaugeVec::new(breakers, &["endpoint"]))?,
+            queue: QueueMetrics {
+                waiting: register(registry, IntGauge::with_opts(waiting))?,
+                refused: register(registry, IntCounter::with_opts(refused))?,
+            },
+            lookups: register(registry, IntCounterVec::new(lookups, &["result"]))?,
+            cache_entries: register(registry, IntGaugeVec::new(entries, &["kind"]))?,
+            cache_evictions: register(registry, IntCounterVec::new(evictions, &["kind"]))?,
         })
+    }
+
+    /// Counts for nobody: a command that asks STS once has no scraper.
+    ///
+    /// # Errors
+    /// As for [`crate::metrics::Metrics::new`]: never.
+    pub fn unscraped() -> Result<Self, Error> {
+        Self::new(&Registry::new())
     }
 
     /// What counts the calls to `endpoint`, a host and maybe a port.
     #[must_use]
     pub fn endpoint(&self, endpoint: &str) -> StsCalls {
+        let labels = &[endpoint];
         StsCalls {
-            latency: self.latency.with_label_values(&[endpoint]),
+            latency: self.latency.with_label_values(labels),
             counters: self.counters.clone(),
+            retries: self.retries.with_label_values(labels),
+            fallbacks: self.fallbacks.with_label_values(labels),
+            breaker: self.breakers.with_label_values(labels),
+        }
+    }
+
+    /// What counts those who wait for a call.
+    pub(crate) fn queue(&self) -> &QueueMetrics {
+        &self.queue
+    }
+
+    /// What counts the answers about tokens that came from `source`.
+    pub(crate) fn lookups(&self, source: &str) -> IntCounter {
+        self.lookups.with_label_values(&[source])
+    }
+
+    /// What counts the contents of the cache of such a `kind`.
+    pub(crate) fn cache(&self, kind: &str) -> CacheMetrics {
+        CacheMetrics {
+            entries: self.cache_entries.with_label_values(&[kind]),
+            evictions: self.cache_evictions.with_label_values(&[kind]),
         }
     }
 }
@@ -58,6 +156,12 @@ impl StsEndpoints {
 pub struct StsCalls {
     latency: Histogram,
     counters: Counters,
+    /// Calls that were sent once more.
+    pub(crate) retries: IntCounter,
+    /// Calls that came here because an endpoint before it failed.
+    pub(crate) fallbacks: IntCounter,
+    /// The state of its breaker.
+    pub(crate) breaker: IntGauge,
 }
 
 impl StsCalls {
@@ -81,7 +185,9 @@ pub(crate) struct StsCall<'a> {
 impl StsCall<'_> {
     /// What came of it.
     pub(crate) fn end(self, answer: &Answer) {
-        let StsCalls { latency, counters } = self.calls;
+        let StsCalls {
+            latency, counters, ..
+        } = self.calls;
         latency.observe(self.started.elapsed().as_secs_f64());
         match answer {
             Answer::Response { status, .. } | Answer::TooLarge { status } => {

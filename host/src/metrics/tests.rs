@@ -53,6 +53,8 @@ fn exercise(metrics: &Metrics) {
     let calls = metrics.sts.endpoint("sts.example");
     let body = Default::default();
     calls.begin().end(&Answer::Response { status: 200, body });
+    metrics.sts.lookups("hit").inc();
+    metrics.sts.cache("identity").entries.set(1);
     metrics
         .sources
         .in_effect(Backend::Crd, Duration::from_millis(1));

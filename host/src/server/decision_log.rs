@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use ack_ram_core::decision::Outcome;
 
-use crate::authenticator::Decided;
+use crate::authenticator::{Decided, WordFrom};
 
 /// Writes what was decided and why. Of scrubbed accounts nothing but the result is written.
 pub(super) fn write(decided: &Decided, took: Duration) {
-    let Decided { decision, cause } = decided;
+    let Decided {
+        decision,
+        cause,
+        word_from,
+    } = decided;
     let result = decision.code();
     let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let explanation = &decision.explanation;
@@ -24,6 +28,7 @@ pub(super) fn write(decided: &Decided, took: Duration) {
     let rule = explanation.matched.as_ref().map(tracing::field::display);
     let hints = explanation.hints();
     let hints = (!hints.is_empty()).then(|| hints.join("; "));
+    let cache = word_from.map(WordFrom::code);
     let reason = decision.reason();
     let reason = reason.as_deref();
     match &decision.outcome {
@@ -37,6 +42,7 @@ pub(super) fn write(decided: &Decided, took: Duration) {
                 rule,
                 username,
                 ?groups,
+                cache,
                 milliseconds,
                 "access granted"
             );
@@ -50,6 +56,7 @@ pub(super) fn write(decided: &Decided, took: Duration) {
                 rule,
                 reason,
                 hints,
+                cache,
                 milliseconds,
                 "access denied"
             );
@@ -62,6 +69,7 @@ pub(super) fn write(decided: &Decided, took: Duration) {
                 reference,
                 reason,
                 cause,
+                cache,
                 milliseconds,
                 "cannot tell"
             );

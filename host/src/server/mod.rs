@@ -63,10 +63,10 @@ impl Server {
         let rules = Arc::new(LiveRules::new(backends::load(&config), env::now()));
         let metrics = Metrics::new(Arc::clone(&rules), env::now).map_err(ServerError::Metrics)?;
         let metrics = Arc::new(metrics);
-        let sts_calls = metrics.sts.endpoint(config.sts.endpoint.authority());
-        let sts = StsClient::new(&config.sts)
-            .map_err(ServerError::Trust)?
-            .counted_by(sts_calls);
+        let limits = Limits::of_this_process();
+        let mut asked = config.sts.clone();
+        asked.limits.max_calls = asked.limits.max_calls.min(limits.sts_calls);
+        let sts = StsClient::new(&asked, &metrics.sts).map_err(ServerError::Trust)?;
         let names = config.listen.names();
         let authority = certs::load_or_create(&config.state_dir, &names, env::now())
             .map_err(ServerError::Certificate)?;
@@ -81,7 +81,6 @@ impl Server {
             Some(port) => Some(listen_everywhere(port).await?),
             None => None,
         };
-        let limits = Limits::of_this_process();
         let address = listener.local_addr().map_err(ServerError::Address)?;
         let health_address = health.as_ref().map(TcpListener::local_addr);
         let health_address = health_address.transpose().map_err(ServerError::Address)?;
@@ -105,7 +104,7 @@ impl Server {
             metrics: Arc::clone(&metrics),
         };
         let authenticator = Authenticator {
-            identifier: Identifier::new(config.policy, sts, limits.sts_calls, env::now),
+            identifier: Identifier::new(config.policy, sts, &asked.limits, &metrics.sts, env::now),
             rules: Arc::clone(&rules),
         };
         Ok(Self {

@@ -114,19 +114,15 @@ struct Cluster {
 }
 
 impl Cluster {
+    /// Until `stop`; then each part ends what it has begun, such as giving back the Lease.
     async fn follow(self, mut stop: watch::Receiver<bool>) {
-        let stopped = stop.clone();
-        tokio::select! {
-            () = self.follow_until(stopped) => {}
-            _ = stop.wait_for(|stop| *stop) => {}
-        }
-    }
-
-    async fn follow_until(&self, stop: watch::Receiver<bool>) {
-        let client = self.client().await;
+        let client = tokio::select! {
+            client = self.client() => client,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
         let install = async {
             if self.sources.install_crd && self.objects.is_some() {
-                install_crd(&client).await;
+                until(install_crd(&client), &mut stop.clone()).await;
             }
         };
         let config_map = async {
@@ -154,7 +150,12 @@ impl Cluster {
         loop {
             let kubeconfig = self.sources.kubeconfig.as_deref();
             match client::client(kubeconfig, self.sources.master.as_deref()).await {
-                Ok(client) => return client,
+                Ok(client) => {
+                    // Of this trouble, the watch of objects does not know, and would not say that it is over.
+                    self.live
+                        .change(Backend::Crd, |edit| edit.set_trouble(None));
+                    return client;
+                }
                 Err(error) => {
                     let trouble = error.to_string();
                     if let Some(config_map) = &self.config_map {

@@ -5,7 +5,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use prometheus::IntGauge;
 use tokio::time::Instant;
 
@@ -13,6 +13,9 @@ use crate::config::BreakerSettings;
 
 /// Failures that lie further apart than this are no row.
 const ROW_GAP: Duration = Duration::from_secs(60);
+
+/// After so many pauses the longest is reached, whatever the settings.
+const MAX_PAUSES: usize = 32;
 
 /// What `sts_breaker_state` shows.
 const CLOSED: i64 = 0;
@@ -27,16 +30,14 @@ pub(super) struct Breaker {
     state: Mutex<State>,
 }
 
+#[derive(Clone, Copy)]
 enum State {
     /// Calls go through. So many failed in a row, the last one then.
     Closed { failures: u32, last: Instant },
-    /// No call goes through until then; the next pauses are longer.
-    Open {
-        until: Instant,
-        pauses: ExponentialBackoff,
-    },
+    /// No call goes through until then. So many pauses came before this one.
+    Open { until: Instant, pauses: usize },
     /// One call finds out whether the endpoint is back; the others do not go through.
-    Probing { pauses: ExponentialBackoff },
+    Probing { pauses: usize },
 }
 
 impl Breaker {
@@ -54,14 +55,13 @@ impl Breaker {
     /// Whether a call may go to the endpoint now; if not, after how long to ask again.
     pub(super) fn enter(&self) -> Result<Permit<'_>, Duration> {
         let mut state = self.state();
-        let is_probe = match &*state {
+        let is_probe = match *state {
             State::Closed { .. } => false,
             State::Open { until, pauses } => {
                 let left = until.saturating_duration_since(Instant::now());
                 if !left.is_zero() {
                     return Err(left);
                 }
-                let pauses = *pauses;
                 *state = State::Probing { pauses };
                 self.shown.set(PROBING);
                 true
@@ -92,9 +92,9 @@ impl Breaker {
     fn failed(&self, is_probe: bool) {
         let now = Instant::now();
         let mut state = self.state();
-        let pauses = match &*state {
+        let pauses = match *state {
             State::Closed { failures, last } => {
-                let in_a_row = now.saturating_duration_since(*last) <= ROW_GAP;
+                let in_a_row = now.saturating_duration_since(last) <= ROW_GAP;
                 let failures = if in_a_row { failures + 1 } else { 1 };
                 if self.settings.failures == 0 || failures < self.settings.failures {
                     *state = State::Closed {
@@ -103,16 +103,12 @@ impl Breaker {
                     };
                     return;
                 }
-                self.settings.pauses()
+                0
             }
-            State::Probing { pauses } if is_probe => *pauses,
+            State::Probing { pauses } if is_probe => (pauses + 1).min(MAX_PAUSES),
             State::Probing { .. } | State::Open { .. } => return,
         };
-        self.open(&mut state, pauses, now);
-    }
-
-    fn open(&self, state: &mut State, mut pauses: ExponentialBackoff, now: Instant) {
-        let pause = pauses.next().unwrap_or(self.settings.max_pause);
+        let pause = self.settings.pause_after(pauses);
         *state = State::Open {
             until: now + pause,
             pauses,
@@ -128,8 +124,7 @@ impl Breaker {
     /// The probe came to nothing: the next call is one.
     fn abandoned(&self) {
         let mut state = self.state();
-        if let State::Probing { pauses } = &*state {
-            let pauses = *pauses;
+        if let State::Probing { pauses } = *state {
             *state = State::Open {
                 until: Instant::now(),
                 pauses,
@@ -153,15 +148,19 @@ impl State {
 }
 
 impl BreakerSettings {
-    /// Each twice as long as the one before; jitter comes on top, lest many servers come back at once.
-    fn pauses(self) -> ExponentialBackoff {
+    /// Each pause is twice as long as the one before. At most as much again comes on top, lest many servers come back
+    /// at once.
+    fn pause_after(self, pauses: usize) -> Duration {
         ExponentialBuilder::default()
             .with_factor(2.0)
             .with_min_delay(self.pause)
-            .with_max_delay(self.max_pause)
+            .with_max_delay(self.pause.max(self.max_pause / 2))
             .with_jitter()
             .without_max_times()
             .build()
+            .nth(pauses)
+            .unwrap_or(self.max_pause)
+            .min(self.max_pause)
     }
 }
 
@@ -242,10 +241,10 @@ mod tests {
     async fn one_probe_at_a_time_goes_through_and_pauses_grow_until_one_succeeds() {
         let breaker = breaker();
         fail(&breaker, 3);
-        for at_least in [5, 10, 20, 30, 30] {
+        for at_least in [5, 10, 15, 15] {
             let waited = wait(&breaker).await;
             let least = Duration::from_secs(at_least) - Duration::from_millis(1);
-            let most = Duration::from_secs(at_least) + SETTINGS.max_pause;
+            let most = 2 * Duration::from_secs(at_least);
             assert!(least <= waited && waited <= most, "{waited:?}");
             let probe = breaker.enter().ok().unwrap();
             assert_eq!(breaker.shown.get(), PROBING);

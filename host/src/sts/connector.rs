@@ -21,13 +21,13 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use crate::config::{Host, Sts};
+use crate::config::{Host, Sts, StsEndpoint};
 use crate::env;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
-/// Connects to STS, TLS included, within a deadline of its own.
+/// Connects to one endpoint of STS, TLS included, within a deadline of its own.
 #[derive(Clone)]
 pub(super) struct Connector {
     https: HttpsConnector<ProxiedConnector>,
@@ -35,7 +35,7 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    pub(super) fn new(settings: &Sts) -> Result<Self, TrustError> {
+    pub(super) fn new(endpoint: &StsEndpoint, settings: &Sts) -> Result<Self, TrustError> {
         let tls = ClientConfig::builder()
             .with_root_certificates(roots(settings.ca_file.as_ref())?)
             .with_no_client_auth();
@@ -43,14 +43,14 @@ impl Connector {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         // Shared out among the addresses of the name, so that a dead one leaves time for the next.
-        tcp.set_connect_timeout(Some(settings.connect_timeout));
+        tcp.set_connect_timeout(Some(settings.limits.connect_timeout));
         let proxied = ProxiedConnector {
             tcp,
-            proxy: proxy(settings.endpoint.uri())?,
+            proxy: proxy(endpoint.uri())?,
         };
         Ok(Self {
             https: HttpsConnector::from((proxied, tls)),
-            deadline: settings.connect_timeout,
+            deadline: settings.limits.connect_timeout,
         })
     }
 }

@@ -1,37 +1,34 @@
 //! The one place that speaks to STS.
+//!
+//! A call waits for its place in a fair [queue], then goes to the first endpoint whose [breaker] lets it through. When
+//! that one fails, the endpoints that the configuration names after it are asked, as long as time is left and STS takes
+//! the request a second time.
 
+mod breaker;
 mod connector;
+mod endpoint;
+mod queue;
 
-use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::sts::{StsReply, StsRequest};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::header::{self, HeaderName, HeaderValue};
-use hyper::{Method, Request, Uri};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::{Instant, timeout_at};
 
 use crate::config::Sts;
-use crate::metrics::StsCalls;
-use connector::Connector;
+use crate::metrics::StsMetrics;
 pub use connector::TrustError;
+use endpoint::{Endpoint, Verdict};
+use queue::FairQueue;
 
-/// An answer of STS is below a kilobyte. Of a longer one no more than this is read.
-const MAX_BODY_BYTES: usize = 64 * 1024;
-
-/// Less than the minute after which servers commonly close an idle connection.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
-
-/// A client for one STS endpoint that keeps its connections alive.
-#[derive(Clone)]
+/// A client for STS that keeps its connections alive.
 pub struct StsClient {
-    client: Client<Connector, Empty<Bytes>>,
-    base: Uri,
-    deadline: Duration,
-    user_agent: HeaderValue,
-    counted_by: Option<StsCalls>,
+    /// The ones to ask, in this order.
+    endpoints: Vec<Endpoint>,
+    queue: Arc<FairQueue>,
+    timeout: Duration,
 }
 
 /// What came of a call.
@@ -55,6 +52,10 @@ pub enum Answer {
     },
 }
 
+/// There was no place for the call, and no room or no time to wait for one. STS has not been asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overloaded;
+
 impl Answer {
     /// What `core` is told.
     #[must_use]
@@ -72,130 +73,125 @@ impl Answer {
 }
 
 impl StsClient {
-    /// A client as `settings` say. Nothing is sent yet.
+    /// A client as `settings` say, which `metrics` tell of. Nothing is sent yet.
     ///
     /// # Errors
     /// When there are no certificates to trust, or the proxy cannot be used.
-    pub fn new(settings: &Sts) -> Result<Self, TrustError> {
-        let connector = Connector::new(settings)?;
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(settings.max_idle_connections)
-            .build(connector);
+    pub fn new(settings: &Sts, metrics: &StsMetrics) -> Result<Self, TrustError> {
+        let all = std::iter::once(&settings.endpoint).chain(&settings.fallback_endpoints);
+        let endpoints = all
+            .map(|endpoint| {
+                let calls = metrics.endpoint(endpoint.authority());
+                Endpoint::new(endpoint, settings, calls)
+            })
+            .collect::<Result<_, _>>()?;
+        let waiting = metrics.queue().clone();
         Ok(Self {
-            client,
-            base: settings.endpoint.uri().clone(),
-            deadline: settings.timeout,
-            user_agent: HeaderValue::from_static(concat!(
-                "ack-ram-authenticator/v2/",
-                env!("CARGO_PKG_VERSION")
-            )),
-            counted_by: None,
+            endpoints,
+            queue: FairQueue::new(
+                settings.limits.max_calls,
+                settings.limits.max_waiting,
+                waiting,
+            ),
+            timeout: settings.limits.timeout,
         })
     }
 
-    /// The same client; its calls are counted by `calls`.
-    #[must_use]
-    pub fn counted_by(self, calls: StsCalls) -> Self {
-        Self {
-            counted_by: Some(calls),
-            ..self
-        }
-    }
-
-    /// Sends `request` and waits for the whole answer, no longer than the deadline. Redirects are not followed.
+    /// Asks STS. It takes no longer than `server.sts.timeout` until the answer is complete, waiting included.
     ///
-    /// A connection that breaks off gives one more try: STS may have closed a kept one just then, and a token v2 may
-    /// be sent any number of times.
-    pub async fn call(&self, request: &StsRequest) -> Answer {
-        let tries = async {
-            match self.send(request).await {
-                Err(Failure::BrokenOff(_)) if request.may_be_resent() => self.send(request).await,
-                other => other,
-            }
-        };
-        let counted = self.counted_by.as_ref().map(StsCalls::begin);
-        let answer = match tokio::time::timeout(self.deadline, tries).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(failure)) => Answer::Unreachable(failure.to_string()),
-            Err(_) => Answer::TimedOut,
-        };
-        if let Some(call) = counted {
-            call.end(&answer);
-        }
-        answer
-    }
-
-    async fn send(&self, request: &StsRequest) -> Result<Answer, Failure> {
-        let request = self.http_request(request).map_err(Failure::Request)?;
-        let response = self.client.request(request).await.map_err(|error| {
-            if error.is_connect() {
-                Failure::NotConnected(text_with_causes(&error))
-            } else {
-                Failure::BrokenOff(text_with_causes(&error))
-            }
-        })?;
-        let status = response.status().as_u16();
-        match Limited::new(response.into_body(), MAX_BODY_BYTES)
-            .collect()
-            .await
-        {
-            Ok(body) => Ok(Answer::Response {
-                status,
-                body: body.to_bytes(),
-            }),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-                Ok(Answer::TooLarge { status })
-            }
-            Err(error) => Err(Failure::BrokenOff(text_with_causes(error.as_ref()))),
-        }
-    }
-
-    fn http_request(
+    /// Where many wait, those with other keys than `key` have their turns in between.
+    ///
+    /// # Errors
+    /// When STS was not asked, since it is asked too much as it is.
+    pub async fn call(
         &self,
+        key: &AccessKeyId,
         request: &StsRequest,
-    ) -> Result<Request<Empty<Bytes>>, hyper::http::Error> {
-        let mut parts = self.base.clone().into_parts();
-        parts.path_and_query = Some(request.path_and_query().expose().parse()?);
-        let mut http = Request::builder()
-            .method(Method::from_bytes(request.method().as_bytes())?)
-            .uri(Uri::from_parts(parts)?)
-            .header(header::USER_AGENT, &self.user_agent)
-            .header(header::CONTENT_LENGTH, 0);
-        for (name, value) in request.headers() {
-            let mut value = HeaderValue::from_str(value.expose())?;
-            value.set_sensitive(true);
-            http = http.header(HeaderName::from_static(name), value);
+    ) -> Result<Answer, Overloaded> {
+        let deadline = Instant::now() + self.timeout;
+        match timeout_at(deadline, self.queue.enter(key)).await {
+            Ok(Ok(_place)) => Ok(self.ask(request, deadline).await),
+            Ok(Err(queue::Full)) | Err(_) => Err(Overloaded),
         }
-        http.body(Empty::new())
+    }
+
+    async fn ask(&self, request: &StsRequest, deadline: Instant) -> Answer {
+        let mut answer = None;
+        let mut unreachable = Vec::new();
+        for (index, endpoint) in self.endpoints.iter().enumerate() {
+            let time = self.share(index, request, deadline);
+            if time.is_zero() {
+                answer.get_or_insert(Answer::TimedOut);
+                break;
+            }
+            let permit = match endpoint.breaker.enter() {
+                Ok(permit) => permit,
+                Err(pause) => {
+                    unreachable.push(self.says(endpoint, &left_alone(pause)));
+                    continue;
+                }
+            };
+            if index > 0 {
+                endpoint.calls.fallbacks.inc();
+            }
+            let outcome = endpoint.ask(request, time).await;
+            match (outcome.verdict, &outcome.answer) {
+                (Verdict::Works, _) => permit.succeeded(),
+                // A call that waited long for its place had little time for STS. That is not STS's fault.
+                (Verdict::Fails, Answer::TimedOut) if time < self.fair_share() => drop(permit),
+                (Verdict::Fails, _) => permit.failed(),
+                (Verdict::Untold, _) => drop(permit),
+            }
+            if let Answer::Unreachable(text) = &outcome.answer {
+                unreachable.push(self.says(endpoint, text));
+            }
+            let may_go_on = !outcome.was_sent || request.may_be_resent();
+            let is_done = outcome.verdict != Verdict::Fails || !may_go_on;
+            answer = Some(outcome.answer);
+            if is_done {
+                break;
+            }
+        }
+        match answer {
+            Some(answer @ (Answer::Response { .. } | Answer::TooLarge { .. })) => answer,
+            Some(Answer::TimedOut) => Answer::TimedOut,
+            Some(Answer::Unreachable(_)) | None => Answer::Unreachable(unreachable.join("; ")),
+        }
+    }
+
+    /// How long the endpoint at `index` has: what is left is for all that may still be asked.
+    fn share(&self, index: usize, request: &StsRequest, deadline: Instant) -> Duration {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let others = if request.may_be_resent() {
+            self.endpoints.len() - index
+        } else {
+            1
+        };
+        left / u32::try_from(others).unwrap_or(u32::MAX)
+    }
+
+    /// Half of what an endpoint has when a call does not wait for its place.
+    fn fair_share(&self) -> Duration {
+        self.timeout / u32::try_from(2 * self.endpoints.len()).unwrap_or(u32::MAX)
+    }
+
+    /// What is to be known of `endpoint`, which is named where there are several.
+    fn says(&self, endpoint: &Endpoint, text: &str) -> String {
+        match self.endpoints.len() {
+            1 => text.to_owned(),
+            _ => format!("{}: {text}", endpoint.name()),
+        }
     }
 }
 
-/// Why no answer was had.
-enum Failure {
-    /// The request cannot be written as HTTP.
-    Request(hyper::http::Error),
-    /// No connection was made.
-    NotConnected(String),
-    /// A connection broke off before the answer was complete.
-    BrokenOff(String),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Request(error) => error.fmt(f),
-            Self::NotConnected(text) => write!(f, "no connection: {text}"),
-            Self::BrokenOff(text) => write!(f, "the connection broke off: {text}"),
+fn left_alone(pause: Duration) -> String {
+    match pause {
+        Duration::ZERO => {
+            "it failed again and again; a call finds out whether it is back".to_owned()
         }
+        pause => format!(
+            "it failed again and again; the next try is in {} ms",
+            pause.as_millis()
+        ),
     }
-}
-
-/// hyper's own text seldom says what happened; the error under it does.
-fn text_with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let mut texts: Vec<String> = causes.map(ToString::to_string).collect();
-    texts.dedup();
-    texts.join(": ")
 }

@@ -54,11 +54,10 @@ impl FairQueue {
             Admission::Place(place) => return Ok(place),
             Admission::Line(waiter) => waiter,
         };
-        // The sender goes away only with the state, and that lives as long as this.
-        let served = (&mut waiter.served).await;
+        // The sender goes away only with the queue, which outlives this.
+        (&mut waiter.served).await.map_err(|_| Full)?;
         waiter.is_served = true;
-        let place = Place(Arc::clone(self));
-        served.map(|()| place).map_err(|_| Full)
+        Ok(Place(Arc::clone(self)))
     }
 
     fn admit(self: &Arc<Self>, key: &AccessKeyId) -> Result<Admission<'_>, Full> {
@@ -190,17 +189,18 @@ impl Drop for Place {
 mod tests {
     use std::time::Duration;
 
+    use futures_util::FutureExt as _;
     use tokio::task::JoinHandle;
 
     use super::*;
-    use crate::metrics::StsEndpoints;
+    use crate::metrics::StsMetrics;
 
     fn key(name: &str) -> AccessKeyId {
         AccessKeyId::parse(name).unwrap()
     }
 
     fn queue(max_calls: usize, max_waiting: usize) -> Arc<FairQueue> {
-        let metrics = StsEndpoints::unscraped().unwrap();
+        let metrics = StsMetrics::unscraped().unwrap();
         FairQueue::new(max_calls, max_waiting, metrics.queue().clone())
     }
 
@@ -225,7 +225,12 @@ mod tests {
     /// Nobody calls or waits, and nothing is left over.
     fn assert_idle(queue: &FairQueue) {
         let state = queue.state();
-        let counts = (state.calls, state.waiting, state.lines.len(), state.turns.len());
+        let counts = (
+            state.calls,
+            state.waiting,
+            state.lines.len(),
+            state.turns.len(),
+        );
         assert_eq!(counts, (0, 0, 0, 0));
         assert_eq!(queue.metrics.waiting.get(), 0);
     }
@@ -306,10 +311,11 @@ mod tests {
     async fn a_place_that_came_too_late_goes_to_the_next() {
         let queue = queue(1, 10);
         let place = queue.enter(&key("a")).await.ok().unwrap();
-        let mut gone = Box::pin(queue.enter(&key("b")));
-        assert!(futures_util::poll!(&mut gone).is_pending());
-        let mut next = Box::pin(queue.enter(&key("c")));
-        assert!(futures_util::poll!(&mut next).is_pending());
+        let (b, c) = (key("b"), key("c"));
+        let mut gone = Box::pin(queue.enter(&b));
+        assert!((&mut gone).now_or_never().is_none());
+        let mut next = Box::pin(queue.enter(&c));
+        assert!((&mut next).now_or_never().is_none());
         drop(place);
         drop(gone);
         drop(next.await.ok().unwrap());

@@ -127,7 +127,7 @@ impl Cluster {
         self.servers.compact_etcd();
     }
 
-    /// The API server, for a member of `system:masters`.
+    /// A client of the API server that runs now, for a member of `system:masters`.
     pub fn api(&self) -> Rest {
         self.servers.api()
     }

@@ -16,11 +16,11 @@ use std::path::Path;
 use tokio::runtime::Runtime;
 
 const JSON: &str = "application/json";
+const JSON_PATCH: &str = "application/json-patch+json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
-/// A client of one server.
+/// A client of one server. Its connections are kept: when that server was killed, another client is needed.
 pub struct Rest {
-    // The client's connections end with it.
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     runtime: Runtime,
     url: String,
@@ -52,13 +52,11 @@ impl Rest {
             .https_or_http()
             .enable_http1()
             .build();
-        let client = Client::builder(TokioExecutor::new())
-            // A server that was killed meanwhile must not be asked on a connection of before.
-            .pool_max_idle_per_host(0)
-            .build(connector);
         Self {
-            client,
-            runtime: tokio::runtime::Builder::new_current_thread()
+            client: Client::builder(TokioExecutor::new()).build(connector),
+            // A worker notices also between two requests that the server has closed a connection.
+            runtime: tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
                 .enable_all()
                 .build()
                 .expect("a runtime can be had"),
@@ -85,6 +83,12 @@ impl Rest {
     /// Merges `patch` into what is at `path` (RFC 7386).
     pub fn merge(&self, path: &str, patch: &Value) -> Answer {
         self.send(Method::PATCH, path, MERGE_PATCH, patch.to_string().into())
+    }
+
+    /// Changes what is at `path` as `operations` say (RFC 6902).
+    pub fn patch(&self, path: &str, operations: &Value) -> Answer {
+        let body = operations.to_string().into();
+        self.send(Method::PATCH, path, JSON_PATCH, body)
     }
 
     /// Deletes what is at `path`.

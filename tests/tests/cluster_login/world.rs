@@ -67,7 +67,14 @@ fn write_config(folder: &TempDir, sts: &Emulator) -> PathBuf {
             "healthPort": 0,
             "stateDir": folder.path(),
             "generateKubeconfig": folder.path().join("generated.kubeconfig"),
-            "sts": { "endpoint": sts.url(), "caFile": ca, "connectTimeout": "2s", "timeout": "3s" },
+            "sts": {
+                "endpoint": sts.url(),
+                "caFile": ca,
+                "connectTimeout": "2s",
+                "timeout": "3s",
+                // kubectl asks some five times for each command that fails: STS would be left alone for a while.
+                "breakerFailures": 0,
+            },
             "mapUsers": [
                 { "userARN": demo::USER_ARN, "username": "alice", "groups": ["developers"] },
             ],

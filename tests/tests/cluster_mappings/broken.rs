@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ack_ram_tests::sts::demo;
 use serde_json::json;
 
-use crate::world::{OTHER_ACCOUNT, Person};
+use crate::people::{OTHER_ACCOUNT, Person};
 
 /// The lists by key.
 pub type Lists = BTreeMap<&'static str, String>;
@@ -29,49 +29,74 @@ const ENTRIES: &[(&str, Change)] = &[
     ("a username of nothing", |t| username(t, "null")),
     ("an empty username", |t| username(t, "\"\"")),
     ("a username that is a list", |t| username(t, "[\"a\"]")),
-    ("a username that is a map", |t| username(t, "{\"a\": \"b\"}")),
+    ("a username that is a map", |t| {
+        username(t, "{\"a\": \"b\"}")
+    }),
     ("a username that is a boolean", |t| username(t, "true")),
+    ("a username that is another number", |t| username(t, "0123")),
+    ("a username that is a float", |t| username(t, "1.50")),
+    ("a group that is a map", |t| groups(t, "[{\"a\": \"b\"}]")),
     ("an unknown variable", |t| username(t, "\"{{Nobody}}\"")),
     ("an unclosed variable", |t| username(t, "\"{{AccountID\"")),
     ("a control character", |t| username(t, "\"a\\nb\"")),
     ("a reserved name that the caller completes", |t| {
         username(t, "\"system:{{SessionName}}\"")
     }),
-    ("a username that is too long", |t| {
-        username(t, &format!("\"{}\"", "n".repeat(100_000)))
+    ("a username twice", |t| {
+        username(t, "\"a\", \"username\": \"b\"")
     }),
-    ("a username twice", |t| username(t, "\"a\", \"username\": \"b\"")),
     ("a username twice but for case", |t| {
         username(t, "\"a\", \"uSERnAME\": \"b\"")
     }),
-    ("groups that are text", |t| groups(t, "\"mapped\"")),
     ("groups that are a map", |t| groups(t, "{}")),
     ("groups that are a number", |t| groups(t, "7")),
     ("a group that is a list", |t| groups(t, "[[\"mapped\"]]")),
     ("a group that is nothing", |t| groups(t, "[null]")),
     ("a group that is empty", |t| groups(t, "[\"\"]")),
-    ("a group with an unknown variable", |t| groups(t, "[\"{{X}}\"]")),
-    ("a misspelt key of the ARN", |t| t.replacen("ARN\"", "Arm\"", 1)),
+    ("a group with an unknown variable", |t| {
+        groups(t, "[\"{{X}}\"]")
+    }),
+    ("a misspelt key of the ARN", |t| {
+        t.replacen("ARN\"", "Arm\"", 1)
+    }),
     ("another key for the ARN", |t| {
-        t.replacen("roleARN", "arn", 1).replacen("userARN", "arn", 1)
+        t.replacen("roleARN", "arn", 1)
+            .replacen("userARN", "arn", 1)
     }),
     ("the ARN's key in a crazy way", |t| {
-        t.replacen("roleARN", "r_o_l_e_A_R_N", 1).replacen("userARN", "U.S.E.R", 1)
+        t.replacen("roleARN", "r_o_l_e_A_R_N", 1)
+            .replacen("userARN", "U.S.E.R", 1)
     }),
     ("a wrong prefix", |t| t.replacen("acs:ram::", "acs:ram:", 1)),
-    ("another cloud's prefix", |t| t.replacen("acs:ram::", "arn:aws:iam::", 1)),
-    ("a wrong account", |t| t.replacen("ram::1", "ram::x1", 1)),
-    ("no account", |t| t.replacen(&format!("::{}:", demo::ACCOUNT), ":::", 1)),
-    ("a wrong kind", |t| {
-        t.replacen(":role/", ":rol/", 1).replacen(":user/", ":usr/", 1)
+    ("another cloud's prefix", |t| {
+        t.replacen("acs:ram::", "arn:aws:iam::", 1)
     }),
-    ("no name", |t| t.replacen(":role/", ":role/ ", 1).replacen(":user/", ":user/ ", 1)),
+    ("a wrong account", |t| t.replacen("ram::1", "ram::x1", 1)),
+    ("no account", |t| {
+        t.replacen(&format!("::{}:", demo::ACCOUNT), ":::", 1)
+    }),
+    ("a wrong kind", |t| {
+        t.replacen(":role/", ":rol/", 1)
+            .replacen(":user/", ":usr/", 1)
+    }),
+    ("no name", |t| {
+        t.replacen(":role/", ":role/ ", 1)
+            .replacen(":user/", ":user/ ", 1)
+    }),
     ("an ARN that is too long", |t| {
         let long = "r".repeat(2_000);
-        t.replacen("role/", &format!("role/{long}"), 1).replacen("user/", &format!("user/{long}"), 1)
+        t.replacen("role/", &format!("role/{long}"), 1).replacen(
+            "user/",
+            &format!("user/{long}"),
+            1,
+        )
     }),
-    ("a number in place of the entry", |t| format!("[5{}", &t[t.find('}').unwrap() + 1..])),
-    ("text in place of the entry", |t| format!("[\"x\"{}", &t[t.find('}').unwrap() + 1..])),
+    ("a number in place of the entry", |t| {
+        format!("[5{}", &t[t.find('}').unwrap() + 1..])
+    }),
+    ("text in place of the entry", |t| {
+        format!("[\"x\"{}", &t[t.find('}').unwrap() + 1..])
+    }),
 ];
 
 const ACCOUNTS: &[(&str, Change)] = &[
@@ -81,13 +106,17 @@ const ACCOUNTS: &[(&str, Change)] = &[
     ("a list", |t| format!("[{t}]")),
     ("a map", |_| "[{\"a\": 1}]".to_owned()),
     ("true", |_| "[true]".to_owned()),
-    ("nothing", |_| "[\"\"]".to_owned()),
+    ("a float", |_| "[1e3]".to_owned()),
 ];
 
 /// Breaks the text of any list.
 const LISTS: &[(&str, Change)] = &[
-    ("cut off in the middle", |t| t.chars().take(t.chars().count() / 2).collect()),
-    ("cut off at the end", |t| t.chars().take(t.chars().count() - 1).collect()),
+    ("cut off in the middle", |t| {
+        t.chars().take(t.chars().count() / 2).collect()
+    }),
+    ("cut off at the end", |t| {
+        t.chars().take(t.chars().count() - 1).collect()
+    }),
     ("one bracket too many", |t| format!("{t}]")),
     ("an unclosed quote", |t| format!("{t} \"")),
     ("an unknown alias inside", |_| "[*nobody]".to_owned()),

@@ -4,7 +4,10 @@ use ack_ram_tests::sts::demo;
 use serde_json::{Value, json};
 
 use crate::broken::{self, Lists};
-use crate::world::{Login, Person, World, eventually, run};
+use crate::people::Person;
+use crate::replica::Login;
+use crate::wait::eventually;
+use crate::world::{World, run};
 
 const BACKEND: (&str, &str) = ("backend", "ACKConfigMap");
 
@@ -16,7 +19,12 @@ pub fn broken_edits_take_nothing_away(world: &mut World) {
         .map(|(name, lists)| (name, json!(lists)))
         .collect();
     for key in good.keys() {
-        let names = [key.to_lowercase(), key.to_uppercase(), format!("{key}s"), key.replace("map", "mpa")];
+        let names = [
+            key.to_lowercase(),
+            key.to_uppercase(),
+            format!("{key}s"),
+            key.replace("map", "mpa"),
+        ];
         for other in names {
             let mut data = json!(good);
             let text = data.as_object_mut().unwrap().remove(*key).unwrap();
@@ -34,17 +42,22 @@ pub fn broken_edits_take_nothing_away(world: &mut World) {
         eventually(&name, || {
             let log = replica.log();
             let is_told = log[mark..].lines().any(|line| {
-                line.contains("stays until") && line.contains("ConfigMap kube-system/alibabacloud-auth")
+                line.contains("stays until")
+                    && line.contains("ConfigMap kube-system/alibabacloud-auth")
             });
             let is_counted = replica.metric("rules", &[BACKEND, ("state", "kept")]) > 0.0;
-            (is_told && is_counted).then_some(()).ok_or_else(|| log[mark..].to_owned())
+            (is_told && is_counted)
+                .then_some(())
+                .ok_or_else(|| log[mark..].to_owned())
         });
         check_logins(world, people, &name);
         check_listed(world, &name, &good);
         world.write_config_map_data(&json!(good));
-        eventually(&name, || match replica.metric("rules", &[BACKEND, ("state", "kept")]) {
-            0.0 => Ok(()),
-            kept => Err(format!("undone: {kept}")),
+        eventually(&name, || {
+            match replica.metric("rules", &[BACKEND, ("state", "kept")]) {
+                0.0 => Ok(()),
+                kept => Err(format!("undone: {kept}")),
+            }
         });
     }
     check_logins(world, people, "at last");
@@ -56,7 +69,11 @@ fn check_logins(world: &World, people: [Person; 2], when: &str) {
     for person in people {
         assert_eq!(door.login(person), Login::As(person.name()), "{when}");
     }
-    assert_eq!(door.login_with(&demo::session_key()), Login::As("dev".to_owned()), "{when}");
+    assert_eq!(
+        door.login_with(&demo::session_key()),
+        Login::As("dev".to_owned()),
+        "{when}"
+    );
     let other = Person::of_other_account();
     assert_eq!(door.login(other), Login::As(other.arn()), "{when}");
 }

@@ -8,7 +8,9 @@ use ack_ram_tests::sts::demo;
 use serde_json::{Value, json};
 
 use crate::broken::{self, Lists};
-use crate::world::{Door, Login, OTHER_ACCOUNT, Person, Replica, eventually, sts};
+use crate::people::{OTHER_ACCOUNT, Person, sts};
+use crate::replica::{Door, Login, Replica};
+use crate::wait::eventually;
 
 /// A file is read a second after its edit, so several servers look at several files.
 const SERVERS: u32 = 8;
@@ -21,7 +23,11 @@ fn broken_edits_of_files_take_nothing_away() {
         .map(|number| Server::start(folder.path().join(number.to_string()), number, &sts))
         .collect();
     let edits = |kind: fn(&Server) -> &Document| {
-        let mut edits: Vec<_> = kind(&servers[0]).edits().into_iter().map(|(name, _)| name).collect();
+        let mut edits: Vec<_> = kind(&servers[0])
+            .edits()
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
         edits.sort_unstable();
         edits.dedup();
         edits.len()
@@ -128,7 +134,9 @@ impl Server {
                         && line.contains(&*file)
                 });
                 let is_counted = kept() > 0.0;
-                (is_told && is_counted).then_some(()).ok_or_else(|| log[mark..].to_owned())
+                (is_told && is_counted)
+                    .then_some(())
+                    .ok_or_else(|| log[mark..].to_owned())
             });
         }
         self.check_logins(&named);
@@ -140,7 +148,9 @@ impl Server {
         for (document, name) in &made {
             let kept = self.kept(document);
             eventually(name, || match (kept(), self.replica.readyz().1) {
-                (0.0, text) if text.contains(&format!("backend {} ok\n", document.backend)) => Ok(()),
+                (0.0, text) if text.contains(&format!("backend {} ok\n", document.backend)) => {
+                    Ok(())
+                }
                 other => Err(format!("undone: {other:?}")),
             });
         }
@@ -157,7 +167,11 @@ impl Server {
         for person in self.mounted.people.into_iter().chain(self.dynamic.people) {
             assert_eq!(door.login(person), Login::As(person.name()), "{edits:?}");
         }
-        assert_eq!(door.login_with(&demo::session_key()), Login::As("dev".to_owned()), "{edits:?}");
+        assert_eq!(
+            door.login_with(&demo::session_key()),
+            Login::As("dev".to_owned()),
+            "{edits:?}"
+        );
         let other = Person::of_other_account();
         assert!(other.arn().contains(OTHER_ACCOUNT));
         assert_eq!(door.login(other), Login::As(other.arn()), "{edits:?}");
@@ -173,8 +187,9 @@ impl Document {
     /// Broken edits of the lists, and of all of the file.
     fn edits(&self) -> Vec<Edit> {
         let edits = broken::edits(&self.lists).into_iter();
-        let mut edits: Vec<Edit> =
-            edits.map(|(name, lists)| (name, (self.whole)(&lists).into_bytes())).collect();
+        let mut edits: Vec<Edit> = edits
+            .map(|(name, lists)| (name, (self.whole)(&lists).into_bytes()))
+            .collect();
         let good = (self.whole)(&self.lists);
         let changes: [(&str, Vec<u8>); 12] = [
             ("empty", Vec::new()),
@@ -182,16 +197,30 @@ impl Document {
             ("a list", b"[]".to_vec()),
             ("text", b"moved to the ConfigMap".to_vec()),
             ("not UTF-8", [good.as_bytes(), b"\"\xff\""].concat()),
-            ("UTF-16", good.encode_utf16().flat_map(u16::to_le_bytes).collect()),
+            (
+                "UTF-16",
+                good.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            ),
             ("cut off", good.as_bytes()[..good.len() / 2].to_vec()),
-            ("too long", [good.as_bytes(), &vec![b' '; 33 * 1024 * 1024]].concat()),
+            (
+                "too long",
+                [good.as_bytes(), &vec![b' '; 33 * 1024 * 1024]].concat(),
+            ),
             ("twice", format!("{good}{good}").into_bytes()),
-            ("a key twice", good.replace("\"mapUsers\"", "\"mapUsers\": [], \"mapUsers\"").into_bytes()),
+            (
+                "a key twice",
+                good.replace("\"mapUsers\"", "\"mapUsers\": [], \"mapUsers\"")
+                    .into_bytes(),
+            ),
             (
                 "a key twice but for case",
-                good.replace("\"mapUsers\"", "\"MAPuSERS\": [], \"mapUsers\"").into_bytes(),
+                good.replace("\"mapUsers\"", "\"MAPuSERS\": [], \"mapUsers\"")
+                    .into_bytes(),
             ),
-            ("a misspelt key", good.replace("mapUsers", "mapUesrs").into_bytes()),
+            (
+                "a misspelt key",
+                good.replace("mapUsers", "mapUesrs").into_bytes(),
+            ),
         ];
         edits.extend(changes.map(|(name, text)| (format!("all of it: {name}"), text)));
         edits

@@ -1,5 +1,59 @@
 //! Mappings from the cluster and from files, live, with a real API server: how they come, change and go, and what
 //! becomes of them when something or somebody goes wrong.
 
+mod broken;
+mod commands;
+mod config_map;
 mod disturbances;
+mod files;
+mod life;
+mod objects;
+mod people;
+mod replica;
+mod wait;
 mod world;
+
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::people::Person;
+use crate::world::World;
+
+type Step = fn(&mut World);
+
+#[test]
+fn whoever_edits_mappings_sees_what_becomes_of_them() {
+    let protected = Person(0);
+    let mut world = World::start(
+        1,
+        &json!({
+            "backendMode": ["CRD", "ACKConfigMap", "MountedFile"],
+            "mapUsers": [protected.entry("break-glass")],
+            "protect": [protected.arn()],
+        }),
+    );
+    let steps: [(&str, Step); 8] = [
+        (
+            "objects come, change and go",
+            life::objects_come_change_and_go,
+        ),
+        ("conflicts", life::of_two_the_older_answers),
+        ("protection", |world| {
+            life::no_object_takes_whom_the_file_protects(world, Person(0))
+        }),
+        ("commands", commands::change_what_the_cluster_has),
+        ("the schema", objects::the_schema_refuses),
+        ("the ConfigMap", config_map::broken_edits_take_nothing_away),
+        (
+            "objects without a schema",
+            objects::broken_edits_take_nothing_away,
+        ),
+        ("Go's definition", objects::work_under_the_definition_of_go),
+    ];
+    for (name, step) in steps {
+        let start = Instant::now();
+        step(&mut world);
+        eprintln!("{name}: {:?}", start.elapsed());
+    }
+}

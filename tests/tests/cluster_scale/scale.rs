@@ -59,7 +59,9 @@ async fn created_under_load(world: &World, api: &Api, count: usize) {
     );
     println!("  {per_second:.0} a second since the first; {before} were written at the last");
     println!("  then: {}", Usage::of(world).await);
+    let listing = Instant::now();
     assert_eq!(objects::count(api).await, (all, all));
+    println!("  the API server lists them in {:.1?}", listing.elapsed());
     assert_eq!(objects::status_writes(api).await, figure(all));
 }
 
@@ -67,12 +69,10 @@ async fn created_under_load(world: &World, api: &Api, count: usize) {
 async fn started_among_them(world: World, api: &Api, count: usize) -> World {
     let alice = world.token(&demo::user_key());
     let start = Instant::now();
-    let world = world.restart();
+    let (world, stopping) = world.restart();
     world.until_username(&alice, Some("last")).await;
-    println!(
-        "stopped, started again and in effect: {:.1?}",
-        start.elapsed()
-    );
+    let starting = start.elapsed() - stopping;
+    println!("stopped in {stopping:.1?}; started again and all in effect in {starting:.1?}");
     println!("  then: {}", Usage::of(&world).await);
     until_leading(&world).await;
     // Statuses are looked at in the order of the names.

@@ -8,6 +8,8 @@ use crate::world::World;
 /// Since it started.
 pub struct Usage {
     resident_kib: u64,
+    /// What is not of the program's own file.
+    anonymous_kib: u64,
     peak_kib: u64,
     cpu_seconds: f64,
 }
@@ -24,6 +26,7 @@ impl Usage {
         };
         Self {
             resident_kib: kib("VmRSS:"),
+            anonymous_kib: kib("RssAnon:"),
             peak_kib: kib("VmHWM:"),
             cpu_seconds: world.metric("process_cpu_seconds_total", &[]).await,
         }
@@ -33,8 +36,12 @@ impl Usage {
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mib = |kib: u64| format!("{}.{} MiB", kib / 1024, kib % 1024 * 10 / 1024);
-        let (resident, peak) = (mib(self.resident_kib), mib(self.peak_kib));
+        let [resident, anonymous, peak] =
+            [self.resident_kib, self.anonymous_kib, self.peak_kib].map(mib);
         let cpu = self.cpu_seconds;
-        write!(f, "resident {resident}, at most {peak}; CPU {cpu:.2} s")
+        write!(
+            f,
+            "resident {resident}, of which anonymous {anonymous}; at most {peak}; CPU {cpu:.2} s"
+        )
     }
 }

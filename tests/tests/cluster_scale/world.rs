@@ -21,6 +21,8 @@ use tempfile::TempDir;
 const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
 /// The definition and the rights, as people apply them.
 const APPLIED: [&str; 2] = ["ramidentitymapping.yaml", "example.yaml"];
+/// Between two questions; figures are good to this.
+const PAUSE: Duration = Duration::from_millis(1);
 /// Nothing here takes nearly as long; this says that it never comes.
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -75,12 +77,14 @@ impl World {
         }
     }
 
-    /// Ends the authenticator and starts it again.
-    pub fn restart(mut self) -> Self {
+    /// Ends the authenticator and starts it again. How long the end took.
+    pub fn restart(mut self) -> (Self, Duration) {
+        let start = Instant::now();
         let ended = self.authenticator.stop().unwrap();
         assert!(ended.success(), "{ended}");
+        let stopping = start.elapsed();
         self.authenticator = Authenticator::start(self.folder.path(), &self.config).unwrap();
-        self
+        (self, stopping)
     }
 
     /// A token of whoever holds `key`, good for as often as it is asked about for a quarter of an hour.
@@ -109,6 +113,8 @@ impl World {
                 "still {now:?}, not {username:?}:\n{}",
                 self.authenticator.log()
             );
+            // Else the question itself would take what the answer needs of a small machine.
+            tokio::time::sleep(PAUSE).await;
         }
     }
 

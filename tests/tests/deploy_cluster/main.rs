@@ -1,5 +1,8 @@
 //! What is in `deploy/`, applied to a real API server as people apply it, and what its service account may do there.
 
+mod server;
+mod vectors;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

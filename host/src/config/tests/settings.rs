@@ -65,8 +65,8 @@ server:
         "https://sts.example.com:8443"
     );
     assert_eq!(config.sts.ca_file.as_deref(), Some(Path::new("/ca.pem")));
-    assert_eq!(config.sts.connect_timeout.as_millis(), 1500);
-    assert_eq!(config.sts.timeout.as_millis(), 4000);
+    assert_eq!(config.sts.limits.connect_timeout.as_millis(), 1500);
+    assert_eq!(config.sts.limits.timeout.as_millis(), 4000);
     let mappings: Vec<_> = config
         .mappings
         .mappings
@@ -119,9 +119,58 @@ fn what_is_left_out_is_as_in_go() {
     );
     assert_eq!(config.backends, [Backend::MountedFile]);
     assert_eq!(config.sts.endpoint.to_string(), "https://sts.aliyuncs.com");
-    assert_eq!(config.sts.connect_timeout.as_secs(), 2);
-    assert_eq!(config.sts.timeout.as_secs(), 5);
+    assert_eq!(config.sts.limits.connect_timeout.as_secs(), 2);
+    assert_eq!(config.sts.limits.timeout.as_secs(), 5);
     assert_eq!(config.sts.max_idle_connections, 5);
+}
+
+#[test]
+fn the_limits_of_asking_sts_have_defaults_and_are_all_set_under_sts() {
+    let told = |yaml: &str| {
+        let sts = load_yaml(yaml).unwrap().sts;
+        let limits = sts.limits;
+        let fallbacks: Vec<_> = sts
+            .fallback_endpoints
+            .iter()
+            .map(|e| e.authority())
+            .collect();
+        format!(
+            "{fallbacks:?} {} {} {} {:?} {:?} {:?}",
+            limits.max_answer_bytes,
+            limits.max_calls,
+            limits.max_waiting,
+            limits.breaker,
+            limits.identities,
+            limits.refusals
+        )
+    };
+    assert_eq!(
+        told("clusterID: c"),
+        "[] 65536 512 512 BreakerSettings { failures: 5, pause: 5s, max_pause: 30s } \
+         CacheSettings { size: 10000, life: 300s } CacheSettings { size: 1000, life: 10s }"
+    );
+    let yaml = "
+clusterID: c
+server:
+  sts:
+    fallbackEndpoints: [sts.cn-beijing.aliyuncs.com, sts.example.com]
+    maxAnswerBytes: 2048
+    maxCalls: 7
+    maxWaiting: 0
+    breakerFailures: 9
+    breakerPause: 2m
+    breakerMaxPause: 1m
+    cacheSize: 0
+    cacheTTL: 90s
+    refusalCacheSize: 5
+    refusalCacheTTL: 1500ms
+";
+    assert_eq!(
+        told(yaml),
+        "[\"sts.cn-beijing.aliyuncs.com\", \"sts.example.com\"] 2048 7 0 \
+         BreakerSettings { failures: 9, pause: 120s, max_pause: 120s } \
+         CacheSettings { size: 0, life: 90s } CacheSettings { size: 5, life: 1.5s }"
+    );
 }
 
 #[test]
@@ -257,6 +306,34 @@ fn a_bad_setting_is_refused_where_it_stands() {
         (
             "{sts: {connectTimeout: 0s}}",
             "config.yaml:2:32: `server.sts.connectTimeout` must be longer than 0s and no longer than 30s, the API server's patience",
+        ),
+        (
+            "{sts: {cacheTTL: 16m}}",
+            "config.yaml:2:26: `server.sts.cacheTTL` must be longer than 0s and no longer than 15m, the life of a token",
+        ),
+        (
+            "{sts: {breakerPause: 1h}}",
+            "config.yaml:2:30: `server.sts.breakerPause` must be longer than 0s and no longer than 5m, a pause that people can wait for",
+        ),
+        (
+            "{sts: {maxCalls: 0}}",
+            "config.yaml:2:26: `server.sts.maxCalls` is `0`; write a number, 1 to 512",
+        ),
+        (
+            "{sts: {cacheSize: many}}",
+            "config.yaml:2:27: `server.sts.cacheSize` is `many`; write a number, 0 to 1000000",
+        ),
+        (
+            "{sts: {fallbackEndpoints: [sts.cn-hangzhou.aliyuncs.com, 'https://sts.aliyuncs.com/']}}",
+            "config.yaml:2:66: `server.sts.fallbackEndpoints[1]` is `sts.aliyuncs.com` once more; remove it",
+        ),
+        (
+            "{sts: {fallbackEndpoints: ['http://u:p@sts.example.com']}}",
+            "config.yaml:2:36: `server.sts.fallbackEndpoints[0]` is `(hidden)`; write a host, `host:port` or an `https://` URL, such as `sts.cn-hangzhou.aliyuncs.com`",
+        ),
+        (
+            "{sts: {fallbackEndpoints: [a.example, b.example, c.example, d.example]}}",
+            "config.yaml:2:69: `server.sts.fallbackEndpoints[3]` is one too many; name 3 at most, for all share the time of one call",
         ),
         (
             "{sts: {endpoint: 'http://sts.example.com'}}",

@@ -1,0 +1,192 @@
+//! What is remembered, and who waits for whom.
+
+use std::time::Duration;
+
+use ack_ram_core::rules::{Backend, BackendRules};
+use ack_ram_tests::sts::Fault;
+use futures_util::future::join_all;
+
+use super::*;
+use crate::backends::live::BackendNotes;
+
+#[tokio::test]
+async fn a_hit_makes_no_call_and_the_rules_of_now_apply() {
+    let world = World::new();
+    let server = world.server(&json!({}));
+    for token in [world.token(), world.v1_token()] {
+        world.sts.clear_requests();
+        assert_eq!(server.login(&token).await, ("granted", "miss"));
+        assert_eq!(server.login(&token).await, ("granted", "hit"));
+        assert_eq!(world.sts.requests().len(), 1);
+    }
+    let token = world.token();
+    assert_eq!(server.login(&token).await, ("granted", "miss"));
+    let rules = &server.authenticator.rules;
+    rules.change(Backend::MountedFile, |edit| {
+        let none = BackendRules::new(Backend::MountedFile);
+        edit.replace(none, BackendNotes::default());
+    });
+    assert_eq!(server.login(&token).await, ("not_mapped", "hit"));
+    assert_eq!(world.sts.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn nothing_is_granted_from_the_cache_past_the_end_of_a_token() {
+    let world = World::new();
+    let server = world.server(&json!({ "cacheTTL": "15m" }));
+    let token = token_dated(&demo::user_key(), clock().plus_seconds(-14 * 60));
+    assert_eq!(server.login(&token).await, ("granted", "miss"));
+    assert_eq!(server.login(&token).await, ("granted", "hit"));
+    AHEAD.set(61);
+    // STS's clock is behind: it takes the token, and that is not remembered.
+    for _ in 0..2 {
+        assert_eq!(server.login(&token).await, ("granted", "miss"));
+    }
+    world.sts.advance(61);
+    assert_eq!(server.login(&token).await, ("sts_refused", "miss"));
+    assert_eq!(world.sts.requests().len(), 4);
+}
+
+#[tokio::test]
+async fn refusals_that_last_are_remembered_for_seconds() {
+    let world = World::new();
+    let server = world.server(&json!({}));
+    let wrong = AccessKey {
+        secret: Secret::new("not-the-secret"),
+        ..demo::user_key()
+    };
+    let wrong = world.token_of(&wrong);
+    assert_eq!(server.login(&wrong).await, ("sts_refused", "miss"));
+    assert_eq!(server.login(&wrong).await, ("sts_refused", "hit"));
+    AHEAD.set(10);
+    assert_eq!(server.login(&wrong).await, ("sts_refused", "miss"));
+    world.sts.disable_key(&demo::user_key().id);
+    let inactive = world.token();
+    assert_eq!(server.login(&inactive).await, ("sts_refused", "miss"));
+    world.sts.enable_key(&demo::user_key().id);
+    assert_eq!(server.login(&inactive).await, ("granted", "miss"));
+}
+
+#[tokio::test]
+async fn equal_tokens_at_once_are_one_call() {
+    let world = World::new();
+    let server = world.server(&json!({}));
+    for token in [world.token(), world.v1_token()] {
+        world.sts.clear_requests();
+        let logins = join_all((0..50).map(|_| server.login(&token))).await;
+        let of = |expected| logins.iter().filter(|login| **login == expected).count();
+        let counts = (of(("granted", "miss")), of(("granted", "shared")));
+        assert_eq!(counts, (1, 49));
+        assert_eq!(world.sts.requests().len(), 1);
+    }
+    assert_eq!(server.metrics.lookups("miss").get(), 2);
+    assert_eq!(server.metrics.lookups("shared").get(), 98);
+    assert!(server.authenticator.identifier.inquiry.calls().is_empty());
+}
+
+#[tokio::test]
+async fn whoever_came_first_may_go_and_the_others_get_their_answer() {
+    let world = World::new();
+    let server = Arc::new(world.server(&json!({})));
+    world
+        .sts
+        .set_fault(Some(Fault::Delay(Duration::from_millis(200))));
+    let token = world.token();
+    let login = || {
+        let (server, token) = (Arc::clone(&server), token.clone());
+        tokio::spawn(async move { server.login(&token).await })
+    };
+    let (first, second) = (login(), login());
+    while world.sts.requests().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    first.abort();
+    assert_eq!(second.await.unwrap(), ("granted", "shared"));
+    assert!(first.await.unwrap_err().is_cancelled());
+    // All may go: what STS says is remembered all the same.
+    let token = world.token();
+    let alone = tokio::spawn({
+        let (server, token) = (Arc::clone(&server), token.clone());
+        async move { server.login(&token).await }
+    });
+    while world.sts.requests().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    alone.abort();
+    let _aborted = alone.await;
+    while !server.authenticator.identifier.inquiry.calls().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.login(&token).await, ("granted", "hit"));
+}
+
+#[tokio::test]
+async fn what_could_not_be_told_is_shared_and_never_remembered() {
+    let world = World::new();
+    let server = world.server(&json!({ "breakerFailures": 0 }));
+    for fault in [
+        Fault::InternalError,
+        Fault::ThrottleUser,
+        Fault::Garbage,
+        Fault::CloseInBody,
+    ] {
+        let token = world.token();
+        world.sts.set_fault(Some(fault.clone()));
+        for (result, _) in join_all((0..5).map(|_| server.login(&token))).await {
+            assert!(result.starts_with("sts_"), "{fault:?}: {result}");
+            assert_ne!(result, "sts_refused", "{fault:?}");
+        }
+        world.sts.set_fault(None);
+        let login = server.login(&token).await;
+        assert_eq!(login, ("granted", "miss"), "{fault:?}");
+    }
+    // Each was asked about once, and once more; the last fault is a connection that gives a second try.
+    assert_eq!(world.sts.requests().len(), 9);
+}
+
+#[tokio::test]
+async fn when_all_is_full_the_answer_comes_at_once_and_hits_need_no_place() {
+    let world = World::new();
+    let server = world.server(&json!({ "maxCalls": 1, "maxWaiting": 1 }));
+    let known = world.token();
+    assert_eq!(server.login(&known).await, ("granted", "miss"));
+    let tokens = [world.token(), world.token(), world.token(), known];
+    let logins = join_all(tokens.iter().map(|token| server.login(token))).await;
+    assert_eq!(
+        logins,
+        [
+            ("granted", "miss"),
+            ("granted", "miss"),
+            ("overloaded", "miss"),
+            ("granted", "hit"),
+        ]
+    );
+    assert_eq!(server.metrics.queue().refused.get(), 1);
+    assert_eq!(server.login(&tokens[2]).await, ("granted", "miss"));
+}
+
+#[tokio::test]
+async fn waiting_for_a_place_ends_with_the_time_of_the_call() {
+    let world = World::new();
+    let server = world.server(&json!({ "maxCalls": 1, "timeout": "300ms" }));
+    world.sts.set_fault(Some(Fault::Hang));
+    let tokens = [world.token(), world.token()];
+    let logins = join_all(tokens.iter().map(|token| server.login(token))).await;
+    assert_eq!(logins[0], ("sts_timed_out", "miss"));
+    // It got no place, or one with no time left.
+    assert!(["overloaded", "sts_timed_out"].contains(&logins[1].0));
+    assert_eq!(server.metrics.queue().waiting.get(), 0);
+    world.sts.set_fault(None);
+    assert_eq!(server.login(&tokens[1]).await, ("granted", "miss"));
+}
+
+#[tokio::test]
+async fn without_a_cache_every_login_asks() {
+    let world = World::new();
+    let server = world.server(&json!({ "cacheSize": 0, "refusalCacheSize": 0 }));
+    let token = world.token();
+    for _ in 0..3 {
+        assert_eq!(server.login(&token).await, ("granted", "miss"));
+    }
+    assert_eq!(world.sts.requests().len(), 3);
+}

@@ -1,0 +1,191 @@
+//! Which endpoint is asked, how often, and when it is left alone.
+
+use std::time::Duration;
+
+use ack_ram_tests::sts::Fault;
+
+use super::*;
+
+/// How many requests the two endpoints got.
+fn requests(world: &World) -> (usize, usize) {
+    (world.sts.requests().len(), world.other.requests().len())
+}
+
+fn calls(server: &Server, emulator: &Emulator) -> crate::metrics::StsCalls {
+    server.metrics.endpoint(&emulator.endpoint())
+}
+
+#[tokio::test]
+async fn what_may_be_sent_again_is_and_nothing_else() {
+    let failing = "sts_failing";
+    for (fault, is_v1, result, expected) in [
+        (None, false, "granted", (1, 0)),
+        (None, true, "granted", (1, 0)),
+        // A token v2 is good any number of times.
+        (Some(Fault::CloseBeforeHeaders), false, "granted", (2, 1)),
+        (Some(Fault::CloseInBody), false, "granted", (2, 1)),
+        (Some(Fault::InternalError), false, "granted", (1, 1)),
+        (Some(Fault::ServiceUnavailable), false, "granted", (1, 1)),
+        (Some(Fault::Hang), false, "granted", (1, 1)),
+        // STS may have spent the nonce of a token v1.
+        (
+            Some(Fault::CloseBeforeHeaders),
+            true,
+            "sts_unreachable",
+            (1, 0),
+        ),
+        (Some(Fault::CloseInBody), true, "sts_unreachable", (1, 0)),
+        (Some(Fault::InternalError), true, failing, (1, 0)),
+        (Some(Fault::Hang), true, "sts_timed_out", (1, 0)),
+        // Nothing was sent.
+        (Some(Fault::CloseOnAccept), false, "granted", (0, 1)),
+        (Some(Fault::CloseOnAccept), true, "granted", (0, 1)),
+        (Some(Fault::StallOnAccept), true, "granted", (0, 1)),
+        // The endpoint answers: another would say the same.
+        (Some(Fault::ThrottleUser), false, "sts_throttled", (1, 0)),
+        (Some(Fault::Garbage), false, "sts_odd_answer", (1, 0)),
+        (Some(Fault::EndlessBody), false, "sts_odd_answer", (1, 0)),
+    ] {
+        let world = World::new();
+        let server = world.server(&json!({ "fallbackEndpoints": [world.other.url()] }));
+        world.sts.set_fault(fault.clone());
+        let token = if is_v1 {
+            world.v1_token()
+        } else {
+            world.token()
+        };
+        let (told, _) = server.login(&token).await;
+        let case = format!("{fault:?}, v1: {is_v1}");
+        assert_eq!((told, requests(&world)), (result, expected), "{case}");
+        let fallbacks = calls(&server, &world.other).fallbacks.get();
+        assert_eq!(fallbacks, u64::from(expected.1 > 0), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn no_other_endpoint_is_asked_unless_it_is_named() {
+    let world = World::new();
+    let server = world.server(&json!({}));
+    world.sts.set_fault(Some(Fault::InternalError));
+    let (told, _) = server.login(&world.token()).await;
+    assert_eq!((told, requests(&world)), ("sts_failing", (1, 0)));
+}
+
+#[tokio::test]
+async fn an_endpoint_that_fails_again_and_again_is_left_alone() {
+    for fault in [
+        Fault::CloseOnAccept,
+        Fault::CloseBeforeHeaders,
+        Fault::InternalError,
+        Fault::Hang,
+    ] {
+        let world = World::new();
+        let server = world.server(&json!({
+            "breakerFailures": 3, "breakerPause": "1m", "breakerMaxPause": "1m", "timeout": "300ms",
+        }));
+        world.sts.set_fault(Some(fault.clone()));
+        for _ in 0..3 {
+            let (told, _) = server.login(&world.token()).await;
+            assert_ne!(told, "granted", "{fault:?}");
+        }
+        world.sts.set_fault(None);
+        world.sts.clear_requests();
+        let connections = world.sts.connections();
+        let decided = server.authenticator.decide(&world.token()).await;
+        assert_eq!(decided.decision.code(), "sts_unreachable", "{fault:?}");
+        let cause = decided.cause.unwrap();
+        assert!(cause.contains("the next try is in"), "{fault:?}: {cause}");
+        assert_eq!(calls(&server, &world.sts).breaker.get(), 2, "{fault:?}");
+        assert_eq!(requests(&world), (0, 0), "{fault:?}");
+        assert_eq!(world.sts.connections(), connections, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn one_call_finds_out_that_it_is_back() {
+    let world = World::new();
+    let server = world.server(&json!({
+        "breakerFailures": 1, "breakerPause": "10ms", "breakerMaxPause": "20ms",
+    }));
+    world.sts.set_fault(Some(Fault::InternalError));
+    server.login(&world.token()).await;
+    let breaker = calls(&server, &world.sts).breaker;
+    assert_eq!(breaker.get(), 2);
+    // A probe that fails opens it again.
+    while world.sts.requests().len() < 3 {
+        server.login(&world.token()).await;
+        assert_eq!(breaker.get(), 2);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world.sts.set_fault(None);
+    let granted = async {
+        while server.login(&world.token()).await.0 != "granted" {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), granted)
+        .await
+        .unwrap();
+    assert_eq!(breaker.get(), 0);
+}
+
+#[tokio::test]
+async fn what_callers_can_cause_leaves_the_endpoint_open() {
+    let world = World::new();
+    let server = world.server(&json!({ "breakerFailures": 1, "breakerPause": "1m" }));
+    let unknown = AccessKey {
+        id: ack_ram_core::access_key::AccessKeyId::parse("LTAINobody").unwrap(),
+        ..demo::user_key()
+    };
+    for fault in [
+        Fault::ThrottleUser,
+        Fault::ThrottleApi,
+        Fault::Garbage,
+        Fault::EndlessBody,
+        Fault::ContentLengthTooShort,
+        Fault::Redirect("https://127.0.0.1:1/".to_owned()),
+    ] {
+        world.sts.set_fault(Some(fault));
+        assert_ne!(server.login(&world.token()).await.0, "granted");
+    }
+    world.sts.set_fault(None);
+    let refused = server.login(&world.token_of(&unknown)).await;
+    assert_eq!(refused, ("sts_refused", "miss"));
+    assert_eq!(server.login(&world.token()).await, ("granted", "miss"));
+}
+
+#[tokio::test]
+async fn a_call_that_waited_long_for_its_place_says_nothing_of_the_endpoint() {
+    let world = World::new();
+    let server = world.server(&json!({ "maxCalls": 1, "timeout": "3s", "breakerFailures": 1 }));
+    world
+        .sts
+        .set_fault(Some(Fault::Delay(Duration::from_secs(2))));
+    let tokens = [world.token(), world.token()];
+    let (first, second) = tokio::join!(server.login(&tokens[0]), server.login(&tokens[1]));
+    assert_eq!(first, ("granted", "miss"));
+    assert_eq!(second, ("sts_timed_out", "miss"));
+    assert_eq!(calls(&server, &world.sts).breaker.get(), 0);
+}
+
+#[tokio::test]
+async fn while_one_endpoint_is_left_alone_the_next_serves_every_token() {
+    let world = World::new();
+    let server = world.server(&json!({
+        "fallbackEndpoints": [world.other.url()],
+        "breakerFailures": 1, "breakerPause": "1m", "breakerMaxPause": "1m",
+    }));
+    world.sts.set_fault(Some(Fault::InternalError));
+    assert_eq!(server.login(&world.token()).await, ("granted", "miss"));
+    assert_eq!(server.login(&world.v1_token()).await, ("granted", "miss"));
+    assert_eq!(server.login(&world.token()).await, ("granted", "miss"));
+    assert_eq!(requests(&world), (1, 3));
+    world.other.set_fault(Some(Fault::InternalError));
+    assert_eq!(server.login(&world.token()).await.0, "sts_failing");
+    let decided = server.authenticator.decide(&world.token()).await;
+    let cause = decided.cause.unwrap();
+    for endpoint in [&world.sts, &world.other] {
+        let says = format!("{}: it failed again and again", endpoint.endpoint());
+        assert!(cause.contains(&says), "{cause}");
+    }
+}

@@ -1,0 +1,153 @@
+//! Logins against the STS emulator, over real sockets, with a clock that the tests move.
+
+mod answers;
+mod endpoints;
+
+use std::cell::Cell;
+
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::sign::{self, AccessKey, percent, rpc};
+use ack_ram_core::time::UnixTime;
+use ack_ram_tests::sts::{Emulator, demo};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::*;
+use crate::backends;
+use crate::config::{self, Config, ConfigFile, Overrides};
+use crate::env;
+
+const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
+
+thread_local! {
+    /// How far this test's clock is ahead. A test and all its tasks are on one thread.
+    static AHEAD: Cell<i64> = const { Cell::new(0) };
+}
+
+fn clock() -> UnixTime {
+    env::now().plus_seconds(AHEAD.get())
+}
+
+/// Two endpoints of STS, and what knows of them.
+struct World {
+    sts: Emulator,
+    other: Emulator,
+    folder: TempDir,
+    tokens: Cell<i64>,
+}
+
+/// One server.
+struct Server {
+    authenticator: Authenticator,
+    metrics: StsMetrics,
+}
+
+impl World {
+    fn new() -> Self {
+        AHEAD.set(0);
+        let emulator = || Emulator::builder().demo().start().unwrap();
+        let (sts, other) = (emulator(), emulator());
+        let folder = tempfile::tempdir().unwrap();
+        let both = format!("{}{}", sts.ca_pem(), other.ca_pem());
+        std::fs::write(folder.path().join("ca.pem"), both).unwrap();
+        Self {
+            sts,
+            other,
+            folder,
+            tokens: Cell::new(0),
+        }
+    }
+
+    /// A server with these settings beside the necessary ones.
+    fn server(&self, settings: &Value) -> Server {
+        let mut sts = json!({
+            "endpoint": self.sts.url(),
+            "caFile": self.folder.path().join("ca.pem"),
+            "connectTimeout": "1s",
+            "timeout": "2s",
+        });
+        for (key, value) in settings.as_object().unwrap() {
+            sts[key] = value.clone();
+        }
+        let text = json!({
+            "clusterID": CLUSTER,
+            "server": {
+                "acceptTokenV1": true,
+                "sts": sts,
+                "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice" }],
+            },
+        });
+        let config = load(&text.to_string());
+        let metrics = StsMetrics::unscraped().unwrap();
+        let client = StsClient::new(&config.sts, &metrics).unwrap();
+        let rules = backends::load(&config);
+        let limits = &config.sts.limits;
+        Server {
+            authenticator: Authenticator {
+                identifier: Identifier::new(config.policy, client, limits, &metrics, clock),
+                rules: Arc::new(LiveRules::new(rules, clock())),
+            },
+            metrics,
+        }
+    }
+
+    /// A token that no other is equal to: each is a second older.
+    fn token(&self) -> Secret {
+        self.token_of(&demo::user_key())
+    }
+
+    fn token_of(&self, key: &AccessKey) -> Secret {
+        let age = self.tokens.replace(self.tokens.get() + 1);
+        token_dated(key, clock().plus_seconds(-age))
+    }
+
+    fn v1_token(&self) -> Secret {
+        let nonce = self.tokens.replace(self.tokens.get() + 1).to_string();
+        let key = demo::user_key();
+        let date = clock().to_string();
+        let mut parameters = vec![
+            ("AccessKeyId", key.id.as_str()),
+            ("Action", "GetCallerIdentity"),
+            ("ClusterId", CLUSTER),
+            ("Format", "JSON"),
+            ("SignatureMethod", "HMAC-SHA1"),
+            ("SignatureNonce", &nonce),
+            ("SignatureVersion", "1.0"),
+            ("Timestamp", &date),
+            ("Version", "2015-04-01"),
+        ];
+        let signature = rpc::sign("GET", &parameters, &key.secret).unwrap();
+        parameters.push(("Signature", &signature));
+        let query = percent::canonical_query(&parameters);
+        let url = format!("https://sts.aliyuncs.com/?{query}");
+        Secret::new(format!("k8s-ack-v1.{}", STANDARD.encode(url)))
+    }
+}
+
+fn load(text: &str) -> Config {
+    let sources = config::Sources {
+        file: Some(ConfigFile::Text {
+            name: "config.yaml",
+            text,
+        }),
+        overrides: &Overrides::default(),
+        variables: &|_| None,
+    };
+    config::load(&sources).unwrap()
+}
+
+fn token_dated(key: &AccessKey, date: UnixTime) -> Secret {
+    let cluster = ClusterId::parse(CLUSTER).unwrap();
+    sign::token_v2(key, &cluster, "test", date).unwrap()
+}
+
+impl Server {
+    /// What becomes of `token`, and where STS's word came from.
+    async fn login(&self, token: &Secret) -> (&'static str, &'static str) {
+        let decided = self.authenticator.decide(token).await;
+        let word_from = decided.word_from.map_or("", WordFrom::code);
+        (decided.decision.code(), word_from)
+    }
+}

@@ -1,0 +1,139 @@
+//! How much is asked of STS, how long, and what is remembered.
+
+use std::time::Duration;
+
+use crate::config::error::Problem;
+use crate::config::file::Table;
+use crate::config::layers::Layers;
+
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The API server gives up on a webhook after 30 seconds.
+const PATIENCE: Longest = Longest(Duration::from_secs(30), "the API server's patience");
+/// STS takes no token for longer.
+const TOKEN_LIFE: Longest = Longest(Duration::from_secs(15 * 60), "the life of a token");
+/// Longer pauses would keep people out who could come in.
+const PAUSE: Longest = Longest(
+    Duration::from_secs(5 * 60),
+    "a pause that people can wait for",
+);
+
+/// More calls to STS at once would only be throttled there.
+const MAX_CALLS: usize = 512;
+
+/// How much is asked of STS, how long, and what is remembered.
+#[derive(Clone, Debug)]
+pub struct StsLimits {
+    /// How long a connection may take, TLS included.
+    pub connect_timeout: Duration,
+    /// How long a call may take, from waiting for its place to the last byte of the answer.
+    pub timeout: Duration,
+    /// The longest answer, in bytes.
+    pub max_answer_bytes: usize,
+    /// How many calls are made at once.
+    pub max_calls: usize,
+    /// How many more wait.
+    pub max_waiting: usize,
+    /// When an endpoint is left alone.
+    pub breaker: BreakerSettings,
+    /// Identities that are remembered.
+    pub identities: CacheSettings,
+    /// Refusals that are remembered.
+    pub refusals: CacheSettings,
+}
+
+/// When an endpoint is left alone, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct BreakerSettings {
+    /// After so many failures in a row; 0 is never.
+    pub failures: u32,
+    /// The shortest pause.
+    pub pause: Duration,
+    /// The longest pause.
+    pub max_pause: Duration,
+}
+
+/// How many entries a cache holds, and how long.
+#[derive(Clone, Copy, Debug)]
+pub struct CacheSettings {
+    /// The most entries; 0 is none at all.
+    pub size: usize,
+    /// How long each is good at most.
+    pub life: Duration,
+}
+
+pub(super) fn read(layers: &mut Layers<'_>) -> Result<StsLimits, Problem> {
+    let sts = &mut layers.sts;
+    let connect_timeout = duration(sts, "connectTimeout", PATIENCE)?;
+    let timeout = duration(sts, "timeout", PATIENCE)?;
+    Ok(StsLimits {
+        connect_timeout: connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
+        timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
+        // An answer is below a kilobyte.
+        max_answer_bytes: number(sts, "maxAnswerBytes", 1_024, 1 << 20)?.unwrap_or(64 * 1024),
+        max_calls: number(sts, "maxCalls", 1, MAX_CALLS)?.unwrap_or(MAX_CALLS),
+        max_waiting: number(sts, "maxWaiting", 0, 65_536)?.unwrap_or(512),
+        breaker: breaker(sts)?,
+        identities: CacheSettings {
+            size: number(sts, "cacheSize", 0, 1_000_000)?.unwrap_or(10_000),
+            life: duration(sts, "cacheTTL", TOKEN_LIFE)?.unwrap_or(Duration::from_secs(5 * 60)),
+        },
+        refusals: CacheSettings {
+            size: number(sts, "refusalCacheSize", 0, 1_000_000)?.unwrap_or(1_000),
+            life: duration(sts, "refusalCacheTTL", TOKEN_LIFE)?.unwrap_or(Duration::from_secs(10)),
+        },
+    })
+}
+
+fn breaker(sts: &mut Table) -> Result<BreakerSettings, Problem> {
+    let failures = number(sts, "breakerFailures", 0, 1_000)?.unwrap_or(5);
+    let pause = duration(sts, "breakerPause", PAUSE)?.unwrap_or(Duration::from_secs(5));
+    let max_pause = duration(sts, "breakerMaxPause", PAUSE)?.unwrap_or(Duration::from_secs(30));
+    Ok(BreakerSettings {
+        failures: u32::try_from(failures).unwrap_or(u32::MAX),
+        pause,
+        max_pause: max_pause.max(pause),
+    })
+}
+
+/// The longest that a duration may be, and why.
+#[derive(Clone, Copy)]
+struct Longest(Duration, &'static str);
+
+fn duration(
+    table: &mut Table,
+    key: &'static str,
+    Longest(longest, why): Longest,
+) -> Result<Option<Duration>, Problem> {
+    let Some(given) = table.text(key)? else {
+        return Ok(None);
+    };
+    let duration = humantime::parse_duration(&given.value)
+        .map_err(|_| given.problem("must be a duration with its unit, such as `5s` or `1500ms`"))?;
+    if duration.is_zero() || duration > longest {
+        let longest = humantime::format_duration(longest);
+        return Err(given.problem(format_args!(
+            "must be longer than 0s and no longer than {longest}, {why}"
+        )));
+    }
+    Ok(Some(duration))
+}
+
+fn number(
+    table: &mut Table,
+    key: &'static str,
+    least: usize,
+    most: usize,
+) -> Result<Option<usize>, Problem> {
+    let Some(given) = table.text(key)? else {
+        return Ok(None);
+    };
+    match given.value.parse() {
+        Ok(number) if (least..=most).contains(&number) => Ok(Some(number)),
+        _ => Err(given.problem(format_args!(
+            "is `{}`; write a number, {least} to {most}",
+            given.value
+        ))),
+    }
+}

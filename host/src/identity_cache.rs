@@ -1,0 +1,190 @@
+//! What STS said of tokens, for as long as it may be repeated.
+//!
+//! It holds who made a token, and never what they may do: rules are applied to each hit anew. It is made with the
+//! client and the policy that it belongs to, which do not change while a server runs: there is nothing to flush.
+//!
+//! The API server itself remembers each answer for two minutes (`--authentication-token-webhook-cache-ttl`); that comes
+//! on top.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ack_ram_core::fingerprint::Fingerprint;
+use ack_ram_core::login::VerifiedIdentity;
+use ack_ram_core::sts::StsRefusal;
+use ack_ram_core::time::UnixTime;
+use prometheus::IntCounter;
+use quick_cache::sync::Cache;
+use quick_cache::{DefaultHashBuilder, Lifecycle, UnitWeighter};
+use tokio::time::Instant;
+
+use crate::config::CacheSettings;
+use crate::metrics::{CacheMetrics, StsMetrics};
+
+/// Identities and refusals, apart from each other: bad tokens, which anyone can make, push no good one out.
+pub(crate) struct IdentityCache {
+    identities: Expiring<Arc<VerifiedIdentity>>,
+    refusals: Expiring<Arc<StsRefusal>>,
+}
+
+/// What is remembered of a token.
+#[derive(Clone, Debug)]
+pub(crate) enum Known {
+    /// Who made it.
+    Identity(Arc<VerifiedIdentity>),
+    /// STS refused it, and always will.
+    Refused(Arc<StsRefusal>),
+}
+
+impl IdentityCache {
+    pub(crate) fn new(
+        identities: CacheSettings,
+        refusals: CacheSettings,
+        metrics: &StsMetrics,
+    ) -> Self {
+        Self {
+            identities: Expiring::new(identities, metrics.cache("identity")),
+            refusals: Expiring::new(refusals, metrics.cache("refusal")),
+        }
+    }
+
+    /// What is known of a token at the time `now`.
+    pub(crate) fn look_up(&self, token: Fingerprint, now: UnixTime) -> Option<Known> {
+        let identity = self.identities.look_up(token, now);
+        identity.map(Known::Identity).or_else(|| {
+            let refusal = self.refusals.look_up(token, now);
+            refusal.map(Known::Refused)
+        })
+    }
+
+    /// Remembers who made a token, never past the token's own end. One that is `good_once` is remembered until then,
+    /// for STS would not say it again.
+    pub(crate) fn keep_identity(
+        &self,
+        who: &Arc<VerifiedIdentity>,
+        good_once: bool,
+        now: UnixTime,
+    ) {
+        let Ok(left) = u64::try_from(who.expires().seconds_since(now)) else {
+            return;
+        };
+        let left = Duration::from_secs(left);
+        let life = if good_once {
+            left
+        } else {
+            left.min(self.identities.life)
+        };
+        self.identities
+            .keep(who.fingerprint(), Arc::clone(who), life, now);
+    }
+
+    /// Remembers that STS refused a token, if it always will.
+    pub(crate) fn keep_refusal(
+        &self,
+        token: Fingerprint,
+        refusal: &Arc<StsRefusal>,
+        now: UnixTime,
+    ) {
+        if is_final(refusal) {
+            let life = self.refusals.life;
+            self.refusals.keep(token, Arc::clone(refusal), life, now);
+        }
+    }
+}
+
+/// Whether the token cannot become good any more. A key that is unknown or inactive may be made, enabled or just
+/// spread; what is wrong in these tokens stays in them.
+fn is_final(refusal: &StsRefusal) -> bool {
+    matches!(
+        &*refusal.code,
+        "SignatureDoesNotMatch"
+            | "SignatureNonceUsed"
+            | "InvalidTimeStamp.Expired"
+            | "InvalidSecurityToken.Expired"
+            | "InvalidSecurityToken.Malformed"
+            | "InvalidSecurityToken.MismatchWithAccessKey"
+    )
+}
+
+/// A bounded cache whose entries end.
+struct Expiring<V: Clone> {
+    /// `None` when it is to hold nothing.
+    entries: Option<Cache<Fingerprint, Entry<V>, UnitWeighter, DefaultHashBuilder, Evictions>>,
+    life: Duration,
+    metrics: CacheMetrics,
+}
+
+/// A value and its end, by both clocks: the system's may be set back, and the other stands still while a machine sleeps.
+#[derive(Clone)]
+struct Entry<V> {
+    value: V,
+    until: UnixTime,
+    until_instant: Instant,
+}
+
+impl<V: Clone> Expiring<V> {
+    fn new(settings: CacheSettings, metrics: CacheMetrics) -> Self {
+        let entries = (settings.size > 0).then(|| {
+            let evictions = Evictions(metrics.evictions.clone());
+            let weight = u64::try_from(settings.size).unwrap_or(u64::MAX);
+            let hasher = DefaultHashBuilder::default();
+            Cache::with(settings.size, weight, UnitWeighter, hasher, evictions)
+        });
+        Self {
+            entries,
+            life: settings.life,
+            metrics,
+        }
+    }
+
+    fn look_up(&self, token: Fingerprint, now: UnixTime) -> Option<V> {
+        let entries = self.entries.as_ref()?;
+        let entry = entries.get(&token)?;
+        if entry.is_over(now) {
+            entries.remove_if(&token, |entry| entry.is_over(now));
+            self.show_size(entries.len());
+            return None;
+        }
+        Some(entry.value)
+    }
+
+    fn keep(&self, token: Fingerprint, value: V, life: Duration, now: UnixTime) {
+        let Some(entries) = self.entries.as_ref().filter(|_| !life.is_zero()) else {
+            return;
+        };
+        let seconds = life.as_secs() + u64::from(life.subsec_nanos() > 0);
+        let entry = Entry {
+            value,
+            until: now.plus_seconds(i64::try_from(seconds).unwrap_or(i64::MAX)),
+            until_instant: Instant::now() + life,
+        };
+        entries.insert(token, entry);
+        self.show_size(entries.len());
+    }
+
+    fn show_size(&self, size: usize) {
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        self.metrics.entries.set(size);
+    }
+}
+
+impl<V> Entry<V> {
+    fn is_over(&self, now: UnixTime) -> bool {
+        now >= self.until || Instant::now() >= self.until_instant
+    }
+}
+
+/// Counts what had to make room.
+#[derive(Clone)]
+struct Evictions(IntCounter);
+
+impl<V> Lifecycle<Fingerprint, V> for Evictions {
+    type RequestState = ();
+
+    fn on_evict(&self, (): &mut (), _: Fingerprint, _: V) {
+        self.0.inc();
+    }
+}
+
+#[cfg(test)]
+mod tests;

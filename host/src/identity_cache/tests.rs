@@ -1,0 +1,155 @@
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::login::{self, Step};
+use ack_ram_core::policy::Policy;
+use ack_ram_core::sign;
+use ack_ram_core::sts::StsReply;
+use ack_ram_tests::sts::demo;
+use serde_json::json;
+
+use super::*;
+
+const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
+
+fn cache(size: usize, refusals: usize) -> IdentityCache {
+    let metrics = StsMetrics::unscraped().unwrap();
+    let settings = |size, seconds| CacheSettings {
+        size,
+        life: Duration::from_secs(seconds),
+    };
+    IdentityCache::new(settings(size, 300), settings(refusals, 10), &metrics)
+}
+
+/// What STS says of a token dated `date`.
+fn identity(date: UnixTime) -> Arc<VerifiedIdentity> {
+    let cluster = ClusterId::parse("c").unwrap();
+    let token = sign::token_v2(&demo::user_key(), &cluster, "test", date).unwrap();
+    let Step::Send(awaiting) = login::begin(token.expose(), &Policy::new(cluster), date) else {
+        panic!("the token is good");
+    };
+    let body = json!({
+        "IdentityType": "RAMUser",
+        "AccountId": demo::ACCOUNT,
+        "PrincipalId": demo::USER_ID,
+        "UserId": demo::USER_ID,
+        "Arn": demo::USER_ARN,
+        "RequestId": "1",
+    });
+    let body = body.to_string();
+    let reply = StsReply::Response {
+        status: 200,
+        body: body.as_bytes(),
+    };
+    Arc::new(awaiting.resume(reply, date).unwrap())
+}
+
+fn refusal(code: &str) -> Arc<StsRefusal> {
+    Arc::new(StsRefusal {
+        code: code.into(),
+        request_id: "1".into(),
+        status: 403,
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_identity_ends_by_either_clock_and_with_its_token() {
+    for (age, good_once, system, machine, is_known) in [
+        (0, false, 299, 299, true),
+        (0, false, 300, 300, false),
+        // The system's clock is set forward, stands still, and is set back.
+        (0, false, 300, 0, false),
+        (0, false, 0, 299, true),
+        (0, false, 0, 300, false),
+        (0, false, -1_000, 299, true),
+        (0, false, -1_000, 300, false),
+        // The token's own end comes first.
+        (800, false, 99, 99, true),
+        (800, false, 100, 100, false),
+        (800, false, 0, 100, false),
+        (900, false, 0, 0, false),
+        (1_000, false, 0, 0, false),
+        // STS would not say it again.
+        (0, true, 899, 899, true),
+        (0, true, 900, 900, false),
+        (0, true, -1_000, 900, false),
+    ] {
+        let cache = cache(10, 10);
+        let who = identity(NOW.plus_seconds(-age));
+        cache.keep_identity(&who, good_once, NOW);
+        tokio::time::advance(Duration::from_secs(machine)).await;
+        let now = NOW.plus_seconds(system);
+        let known = cache.look_up(who.fingerprint(), now);
+        let case = format!("{age} {good_once} {system} {machine}");
+        assert_eq!(known.is_some(), is_known, "{case}");
+        if !is_known {
+            // Once over, it stays so.
+            assert!(cache.look_up(who.fingerprint(), NOW).is_none(), "{case}");
+            assert_eq!(cache.identities.metrics.entries.get(), 0, "{case}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_that_may_become_grants_are_not_remembered() {
+    for (code, is_kept) in [
+        ("SignatureDoesNotMatch", true),
+        ("SignatureNonceUsed", true),
+        ("InvalidTimeStamp.Expired", true),
+        ("InvalidSecurityToken.Expired", true),
+        ("InvalidSecurityToken.Malformed", true),
+        ("InvalidSecurityToken.MismatchWithAccessKey", true),
+        ("InvalidAccessKeyId.NotFound", false),
+        ("InvalidAccessKeyId.Inactive", false),
+        ("MissingSecurityToken", false),
+        ("NoPermission", false),
+        ("Whatever", false),
+    ] {
+        let cache = cache(10, 10);
+        let token = Fingerprint::of(code);
+        cache.keep_refusal(token, &refusal(code), NOW);
+        let known = cache.look_up(token, NOW.plus_seconds(9));
+        assert_eq!(matches!(known, Some(Known::Refused(_))), is_kept, "{code}");
+        assert!(cache.look_up(token, NOW.plus_seconds(10)).is_none());
+        cache.keep_refusal(token, &refusal(code), NOW);
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert!(cache.look_up(token, NOW).is_none(), "{code}");
+    }
+}
+
+#[test]
+fn a_flood_of_bad_tokens_takes_no_more_room_and_pushes_no_identity_out() {
+    let cache = cache(100, 1_000);
+    let known: Vec<_> = (0..50)
+        .map(|age| identity(NOW.plus_seconds(-age)))
+        .collect();
+    for who in &known {
+        cache.keep_identity(who, false, NOW);
+    }
+    let refusal = refusal("SignatureDoesNotMatch");
+    for token in 0..100_000 {
+        let token = Fingerprint::of(&token.to_string());
+        cache.keep_refusal(token, &refusal, NOW);
+    }
+    for who in &known {
+        let found = cache.look_up(who.fingerprint(), NOW);
+        assert!(matches!(found, Some(Known::Identity(_))));
+    }
+    let refusals = &cache.refusals.metrics;
+    // Shards of equal size hold at most so many more.
+    assert!((900..=1_100).contains(&refusals.entries.get()));
+    // What is remembered, and nothing else, still holds the refusal.
+    let held = i64::try_from(Arc::strong_count(&refusal)).unwrap() - 1;
+    assert_eq!(held, refusals.entries.get());
+    let evicted = i64::try_from(refusals.evictions.get()).unwrap();
+    assert_eq!(evicted + held, 100_000);
+}
+
+#[test]
+fn without_room_nothing_is_remembered() {
+    let cache = cache(0, 0);
+    let who = identity(NOW);
+    cache.keep_identity(&who, false, NOW);
+    let token = Fingerprint::of("bad");
+    cache.keep_refusal(token, &refusal("SignatureDoesNotMatch"), NOW);
+    assert!(cache.look_up(who.fingerprint(), NOW).is_none());
+    assert!(cache.look_up(token, NOW).is_none());
+}

@@ -1,0 +1,157 @@
+//! The commands that change and show mappings, against a real API server.
+
+use ack_ram_tests::authenticator;
+use ack_ram_tests::process::Process;
+use serde_json::Value;
+
+use crate::replica::Login;
+use crate::wait::LONG;
+use crate::world::{World, run};
+
+pub fn change_what_the_cluster_has(world: &mut World) {
+    for backend in ["configmap", "crd"] {
+        add_change_remove(world, backend);
+        side_by_side(world, backend);
+    }
+}
+
+fn add_change_remove(world: &mut World, backend: &str) {
+    let person = world.person();
+    let arn = person.arn();
+    let replica = &world.replicas[0];
+    let user = ["user", "--backend", backend, "--userarn", &arn];
+    let add = |username: &str, more: &[&str]| {
+        let names = ["--username", username, "--groups", "mapped,others"];
+        let ran = run(world.command(&[&["add"], &user[..], &names, more].concat()));
+        (ran.code, ran.stdout + &ran.stderr)
+    };
+    let (code, told) = add("one", &["--dry-run"]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("dry run, nothing was stored: "), "{told}");
+    let (code, told) = add("one", &[]);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(
+        told.contains("nothing was changed: there is no terminal to ask on"),
+        "{told}"
+    );
+    assert_eq!(listed(world, backend, &arn), None);
+
+    let (code, told) = add("one", &["--yes"]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains(&arn), "{told}");
+    replica.wait_for_login(person, &Login::As("one".to_owned()));
+    assert_eq!(listed(world, backend, &arn).as_deref(), Some("one"));
+    assert_eq!(in_effect(world, backend, &arn).as_deref(), Some("one"));
+
+    let (code, told) = add("one", &["--yes"]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("nothing to do"), "{told}");
+    let (code, told) = add("two", &["--yes"]);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("give --replace"), "{told}");
+    let (code, told) = add("two", &["--yes", "--replace"]);
+    assert_eq!(code, Some(0), "{told}");
+    replica.wait_for_login(person, &Login::As("two".to_owned()));
+
+    let remove = |more: &[&str]| run(world.command(&[&["remove"], &user[..], more].concat()));
+    let dry = remove(&["--dry-run"]);
+    assert_eq!(dry.code, Some(0), "{}", dry.stderr);
+    assert_eq!(listed(world, backend, &arn).as_deref(), Some("two"));
+    let removed = remove(&["--yes"]);
+    assert_eq!(removed.code, Some(0), "{}", removed.stderr);
+    replica.wait_for_login(person, &Login::Denied);
+    assert_eq!(listed(world, backend, &arn), None);
+    assert_eq!(in_effect(world, backend, &arn), None);
+    let again = remove(&["--yes"]);
+    assert_eq!(again.code, Some(1), "{}", again.stderr);
+    assert!(again.stderr.contains(&arn), "{}", again.stderr);
+}
+
+/// Several add at once: whoever comes later reads again, and nobody's mapping is lost.
+fn side_by_side(world: &mut World, backend: &str) {
+    let people: Vec<_> = (0..6).map(|_| world.person()).collect();
+    let mut adding: Vec<Process> = people
+        .iter()
+        .map(|person| {
+            let (arn, name) = (person.arn(), person.name());
+            let command = world.command(&[
+                "add",
+                "user",
+                "--yes",
+                "--backend",
+                backend,
+                "--userarn",
+                &arn,
+                "--username",
+                &name,
+                "--groups",
+                "mapped",
+            ]);
+            Process::spawn("add", command).unwrap()
+        })
+        .collect();
+    let mut read_again = 0;
+    for add in &mut adding {
+        let status = add.wait(LONG).unwrap();
+        assert!(status.success(), "{}", add.log());
+        read_again += add.stderr().matches("changed by somebody else").count();
+    }
+    eprintln!("    {backend}: read again {read_again} times");
+    for person in &people {
+        world.replicas[0].wait_for_login(*person, &Login::As(person.name()));
+    }
+    for person in &people {
+        let arn = person.arn();
+        let args = [
+            "remove",
+            "user",
+            "--yes",
+            "--backend",
+            backend,
+            "--userarn",
+            &arn,
+        ];
+        assert_eq!(run(world.command(&args)).code, Some(0));
+    }
+    for person in &people {
+        world.replicas[0].wait_for_login(*person, &Login::Denied);
+    }
+}
+
+/// The username that `list` shows for `arn`.
+fn listed(world: &World, backend: &str, arn: &str) -> Option<String> {
+    let ran = run(world.command(&["list", "--backend", backend, "--output", "json"]));
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let listed: Value = serde_json::from_str(&ran.stdout).unwrap();
+    username(&listed["mappings"], arn)
+}
+
+/// The username that the running server says is in effect for `arn`.
+fn in_effect(world: &World, backend: &str, arn: &str) -> Option<String> {
+    let state = world.replicas[0].state();
+    let state = state.to_string_lossy();
+    let args = [
+        "get",
+        "mappings",
+        "--state-dir",
+        &state,
+        "--backend",
+        backend,
+        "--output",
+        "json",
+    ];
+    let ran = run(authenticator::command(world.folder.path(), &args));
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let shown: Value = serde_json::from_str(&ran.stdout).unwrap();
+    username(&shown["backends"][0]["rules"], arn)
+}
+
+fn username(mappings: &Value, arn: &str) -> Option<String> {
+    let mut mappings = mappings.as_array().unwrap().iter();
+    let found = mappings.find(|mapping| {
+        mapping["subject"]
+            .as_str()
+            .is_some_and(|subject| subject.contains(arn))
+    })?;
+    Some(found["username"].as_str().unwrap().to_owned())
+}

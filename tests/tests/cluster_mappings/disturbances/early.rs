@@ -1,0 +1,118 @@
+//! Servers that start before the API server does.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::people::Person;
+use crate::replica::{Login, Replica};
+use crate::world::World;
+
+/// Servers that are there before the API server is.
+pub struct Early {
+    file_first: Replica,
+    file_last: Replica,
+    without_kubeconfig: Replica,
+    in_file: Person,
+    protected: Person,
+}
+
+impl Early {
+    pub fn start(world: &mut World) -> Self {
+        let [in_file, protected] = [world.person(), world.person()];
+        let settings = |backends: &[&str]| {
+            json!({
+                "backendMode": backends,
+                "mapUsers": [in_file.entry("in-file"), protected.entry("protected")],
+                "protect": [protected.arn()],
+            })
+        };
+        let mut later = settings(&["MountedFile", "CRD"]);
+        later["kubeconfig"] = json!(world.folder.path().join("later.kubeconfig"));
+        let early = Self {
+            file_first: world.add_replica("file-first", &settings(&["MountedFile", "CRD"])),
+            file_last: world.add_replica("file-last", &settings(&["CRD", "MountedFile"])),
+            without_kubeconfig: world.add_replica("without-kubeconfig", &later),
+            in_file,
+            protected,
+        };
+        early.check_alone(world);
+        early
+    }
+
+    fn check_alone(&self, world: &mut World) {
+        let nobody = world.person();
+        let unable = |login| matches!(login, Login::Unable(why) if why.contains("CRD"));
+        for replica in [&self.file_first, &self.without_kubeconfig] {
+            assert_eq!(replica.login(self.in_file), Login::As("in-file".to_owned()));
+            assert_eq!(
+                replica.login(self.protected),
+                Login::As("protected".to_owned())
+            );
+            assert!(unable(replica.login(nobody)));
+        }
+        let last = &self.file_last;
+        assert_eq!(
+            last.login(self.protected),
+            Login::As("protected".to_owned())
+        );
+        assert!(
+            unable(last.login(self.in_file)),
+            "{:?}",
+            last.login(self.in_file)
+        );
+        assert!(unable(last.login(nobody)));
+        for replica in [&self.file_first, &self.file_last] {
+            replica.wait_for_readyz(
+                503,
+                "[-]backend CRD failed: the API server cannot be asked for",
+            );
+        }
+        let later = &self.without_kubeconfig;
+        later.wait_for_readyz(503, "[-]backend CRD failed: the kubeconfig ");
+    }
+
+    /// The API server is there now.
+    pub fn join(self, world: &mut World, steady: &BTreeMap<Person, String>) {
+        let kubeconfig = world.folder.path().join("later.kubeconfig");
+        std::fs::copy(
+            world
+                .cluster
+                .folder()
+                .join("kubeconfig-server-without-kubeconfig.json"),
+            kubeconfig,
+        )
+        .unwrap();
+        // An object does not take whom the file protects, and takes whom it does not, where it is asked first.
+        for (person, username) in [(self.in_file, "taken"), (self.protected, "taken")] {
+            world.map(person, username);
+        }
+        let marker = world.person();
+        world.map(marker, "marker");
+        for (replica, in_file) in [
+            (&self.file_first, "in-file"),
+            (&self.without_kubeconfig, "in-file"),
+            (&self.file_last, "taken"),
+        ] {
+            replica.wait_for_login(marker, &Login::As("marker".to_owned()));
+            replica.wait_for_readyz(200, "[+]backend CRD ok\n");
+            assert_eq!(
+                replica.login(self.protected),
+                Login::As("protected".to_owned())
+            );
+            assert_eq!(replica.login(self.in_file), Login::As(in_file.to_owned()));
+            for (person, username) in steady {
+                let expected = match username.as_str() {
+                    "steady-object" => Login::As(username.clone()),
+                    _ => Login::Denied,
+                };
+                assert_eq!(replica.login(*person), expected, "{person:?}");
+            }
+        }
+        world.unmap(self.in_file);
+        world.unmap(self.protected);
+        self.file_last
+            .wait_for_login(self.in_file, &Login::As("in-file".to_owned()));
+        world.proxies.truncate(world.replicas.len());
+    }
+}

@@ -1,0 +1,251 @@
+//! Disturbances: whatever happens between the servers and the API server, no mapping is lost, and none that was deleted
+//! stays.
+
+mod definition;
+mod early;
+mod edits;
+mod prober;
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ack_ram_tests::proxy::Proxy;
+use serde_json::{Value, json};
+
+use crate::disturbances::early::Early;
+use crate::disturbances::edits::{BACKENDS, Edits};
+use crate::disturbances::prober::Prober;
+use crate::people::Person;
+use crate::replica::{Login, Replica};
+use crate::wait::eventually;
+use crate::world::{World, apply_deploy};
+
+/// How often the watches are cut, a second apart.
+const CUTS: usize = 20;
+const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
+
+/// What happens to a world in which people have their usernames.
+type Disturbance = fn(&mut World, &BTreeMap<Person, String>);
+
+#[test]
+fn no_mapping_is_lost_and_none_that_was_deleted_stays() {
+    let in_file = Person(0);
+    let settings = json!({
+        "backendMode": BACKENDS,
+        "mapUsers": [in_file.entry("in-file")],
+    });
+    let mut world = World::start(2, &settings);
+    let mut steady = BTreeMap::from([(in_file, "in-file".to_owned())]);
+    for _ in 0..3 {
+        let (object, config_map) = (world.person(), world.person());
+        world.map(object, "steady-object");
+        world
+            .config_map
+            .insert(config_map, "steady-config-map".to_owned());
+        steady.insert(object, "steady-object".to_owned());
+        steady.insert(config_map, "steady-config-map".to_owned());
+    }
+    world.write_config_map();
+    for replica in world.running() {
+        for (person, username) in &steady {
+            replica.wait_for_login(*person, &Login::As(username.clone()));
+        }
+        replica.wait_for_readyz(200, "[+]backend CRD ok\n");
+    }
+    let disturbances: [(&str, Disturbance); 8] = [
+        ("the API server is killed", api_server_killed),
+        ("what happened is no longer there", compacted),
+        ("watches are cut", watches_cut),
+        ("rights are removed", rights_removed),
+        ("the definition is removed", definition::removed),
+        (
+            "the definition is removed unseen",
+            definition::removed_unseen,
+        ),
+        (
+            "the definition is another before that is seen",
+            definition::replaced,
+        ),
+        ("the writer of statuses is killed", replica_killed),
+    ];
+    for (name, disturb) in disturbances {
+        let start = Instant::now();
+        disturb(&mut world, &steady);
+        eprintln!("{name}: {:?}", start.elapsed());
+    }
+}
+
+fn failures(replica: &Replica) -> f64 {
+    replica.metric("mapping_watch_failures_total", &[("backend", "CRD")])
+}
+
+fn trouble(replica: &Replica, backend: &str) -> f64 {
+    replica.metric("backend_trouble", &[("backend", backend)])
+}
+
+fn api_server_killed(world: &mut World, steady: &BTreeMap<Person, String>) {
+    let edits = Edits::prepare(world);
+    let prober = Prober::start(world, steady);
+    let before: Vec<f64> = world.running().map(failures).collect();
+    world.cluster.kill_apiserver();
+    for (replica, before) in world.running().zip(before) {
+        replica.wait_for_readyz(200, "[+]backend CRD ok: the API server cannot be asked for");
+        replica.wait_for_readyz(
+            200,
+            "[+]backend ACKConfigMap ok: the API server cannot be asked for",
+        );
+        assert_eq!(trouble(replica, "CRD"), 1.0);
+        assert_eq!(trouble(replica, "ACKConfigMap"), 1.0);
+        assert!(failures(replica) > before);
+        let config_map = replica.metric("configmap_watch_failures_total", &[]);
+        assert!(config_map > 0.0);
+    }
+    let early = Early::start(world);
+    world.cluster.start_apiserver();
+    world.api = world.cluster.api();
+    edits.make(world);
+    edits.check(world, steady);
+    early.join(world, steady);
+    prober.finish();
+}
+
+/// Neither the API server nor etcd knows what happened while the servers were cut off: 410 Gone.
+fn compacted(world: &mut World, steady: &BTreeMap<Person, String>) {
+    let edits = Edits::prepare(world);
+    let prober = Prober::start(world, steady);
+    world.proxies.iter().for_each(|proxy| proxy.close());
+    for replica in world.running() {
+        replica.wait_for_readyz(200, "[+]backend CRD ok: the API server cannot be asked for");
+    }
+    let expired = |replica: &Replica| replica.log().matches("too old resource version").count();
+    let before: Vec<usize> = world.running().map(expired).collect();
+    edits.make(world);
+    world.cluster.compact_etcd();
+    world.cluster.kill_apiserver();
+    world.cluster.start_apiserver();
+    world.api = world.cluster.api();
+    world.cluster.compact_etcd();
+    world.proxies.iter().for_each(|proxy| proxy.open());
+    edits.check(world, steady);
+    for (replica, before) in world.running().zip(before) {
+        assert!(expired(replica) > before, "{}", replica.log());
+    }
+    prober.finish();
+}
+
+/// People come and go all the while.
+fn watches_cut(world: &mut World, steady: &BTreeMap<Person, String>) {
+    let edits = Edits::prepare(world);
+    let prober = Prober::start(world, steady);
+    let before: Vec<usize> = world.proxies.iter().map(Proxy::connections).collect();
+    let (mut there, mut gone) = (Vec::new(), Vec::new());
+    for second in 0..CUTS {
+        for turn in 0..4 {
+            let [object, in_config_map] = [world.person(), world.person()];
+            world.map(object, "there");
+            world.config_map.insert(in_config_map, "there".to_owned());
+            // Some of before go.
+            if turn % 2 == 1 {
+                let [object, in_config_map]: [Person; 2] = there.remove(there.len() / 2);
+                world.unmap(object);
+                world.config_map.remove(&in_config_map);
+                gone.extend([object, in_config_map]);
+            }
+            world.write_config_map();
+            there.push([object, in_config_map]);
+            thread::sleep(Duration::from_millis(200));
+            if turn == 2 {
+                world.proxies.iter().for_each(|proxy| proxy.cut());
+            }
+        }
+        if second == CUTS / 2 {
+            edits.make(world);
+        }
+    }
+    edits.check(world, steady);
+    for replica in world.running() {
+        for person in there.iter().flatten() {
+            assert_eq!(
+                replica.login(*person),
+                Login::As("there".to_owned()),
+                "{person:?}"
+            );
+        }
+        for person in &gone {
+            assert_eq!(replica.login(*person), Login::Denied, "{person:?}");
+        }
+    }
+    for (proxy, before) in world.proxies.iter().zip(before) {
+        assert!(proxy.connections() - before >= CUTS);
+    }
+    prober.finish();
+}
+
+fn rights_removed(world: &mut World, steady: &BTreeMap<Person, String>) {
+    let edits = Edits::prepare(world);
+    let prober = Prober::start(world, steady);
+    let name = "ack-ram-authenticator";
+    let bindings = [
+        format!("{RBAC}/clusterrolebindings/{name}"),
+        format!("{RBAC}/namespaces/kube-system/rolebindings/{name}"),
+    ];
+    for binding in &bindings {
+        world.api.delete(binding).ok();
+    }
+    for (replica, proxy) in world.running().zip(&world.proxies) {
+        eventually("forbidden", || {
+            let (status, text) = replica.readyz();
+            let is_told = status == 200
+                && text.contains("[+]backend CRD ok: no right to ")
+                && text.contains("[+]backend ACKConfigMap ok: no right to ");
+            if is_told {
+                return Ok(());
+            }
+            // A watch that was there goes on, and for a moment the right is still known.
+            proxy.cut();
+            thread::sleep(Duration::from_millis(300));
+            Err(text)
+        });
+        assert_eq!(trouble(replica, "CRD"), 1.0);
+    }
+    edits.make(world);
+    apply_deploy(&world.cluster, "example.yaml");
+    edits.check(world, steady);
+    prober.finish();
+    // The writer of statuses goes on, too.
+    world.wait_for_condition(&edits.new[0].name(), "Accepted", "True", "in effect");
+}
+
+/// The other one takes over; the one that starts again knows what happened meanwhile.
+fn replica_killed(world: &mut World, steady: &BTreeMap<Person, String>) {
+    let leads = |replica: &Replica| replica.metric("status_writer_leading", &[]) == 1.0;
+    let mut leader = None;
+    eventually("a leader", || {
+        leader = world.replicas.iter().position(leads);
+        leader.map(drop).ok_or_else(|| "nobody leads".to_owned())
+    });
+    let leader = leader.unwrap();
+    let edits = Edits::prepare(world);
+    world.replicas[leader].kill();
+    let prober = Prober::start(world, steady);
+    edits.make(world);
+    world.wait_for_condition(&edits.new[0].name(), "Accepted", "True", "in effect");
+    let left = world.running().next().unwrap();
+    assert!(leads(left));
+    for person in edits.new {
+        left.wait_for_login(person, &Login::As("after".to_owned()));
+    }
+    world.replicas[leader].start_again();
+    edits.check(world, steady);
+    prober.finish();
+    let leading: Vec<bool> = world.replicas.iter().map(leads).collect();
+    assert_eq!(
+        leading.iter().filter(|leads| **leads).count(),
+        1,
+        "{leading:?}"
+    );
+    world.wait_for_condition(&edits.changed[0].name(), "Accepted", "True", "in effect");
+    let status: Value = world.status(&edits.changed[0].name());
+    assert_eq!(status["canonicalARN"], json!(edits.changed[0].arn()));
+}

@@ -1,0 +1,55 @@
+//! Logins all the while.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::people::Person;
+use crate::replica::Login;
+use crate::world::World;
+
+/// Somebody logs in all the time, at every server.
+pub struct Prober {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<(usize, Vec<String>)>>,
+}
+
+impl Prober {
+    pub fn start(world: &World, people: &BTreeMap<Person, String>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let threads = world.running().map(|replica| {
+            let (door, stop, people) = (replica.another_door(), Arc::clone(&stop), people.clone());
+            thread::spawn(move || {
+                let mut wrong = Vec::new();
+                let mut count = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    for (person, username) in &people {
+                        let login = door.login(*person);
+                        if login != Login::As(username.clone()) {
+                            wrong.push(format!("{person:?}: {login:?}"));
+                        }
+                        count += 1;
+                        // Others want the processor, too.
+                        thread::sleep(Duration::from_millis(10));
+                    }
+                }
+                (count, wrong)
+            })
+        });
+        let threads = threads.collect();
+        Self { stop, threads }
+    }
+
+    /// Every login was as it should be.
+    pub fn finish(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            let (count, wrong) = thread.join().unwrap();
+            assert!(count > 0);
+            assert!(wrong.is_empty(), "{} of {count}: {wrong:?}", wrong.len());
+            eprintln!("    {count} logins");
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! Objects that somebody breaks: what the definition refuses, and what older definitions let through.
+
+use std::fs;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::people::Person;
+use crate::replica::Login;
+use crate::wait::eventually;
+use crate::world::{
+    DEFINITION, MAPPINGS, World, apply_deploy, condition, of_spec, path, wait_for_definition,
+};
+
+/// An object, and who refuses it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Case {
+    what: String,
+    spec: Value,
+    /// A part of the API server's message.
+    api_server_refuses: Option<String>,
+    /// A part of the server's.
+    server_refuses: Option<String>,
+}
+
+fn cases() -> Vec<Case> {
+    serde_json::from_str(include_str!("../../vectors/mapping-objects.json")).unwrap()
+}
+
+/// Whoever applies what the definition refuses is told at once, by kubectl.
+pub fn the_schema_refuses(world: &mut World) {
+    let mut refused = Vec::new();
+    for (number, case) in cases().into_iter().enumerate() {
+        let object = of_spec(&format!("case-{number}"), &case.spec);
+        let answer = world.api.post(&format!("{MAPPINGS}?dryRun=All"), &object);
+        match &case.api_server_refuses {
+            None => assert_eq!(answer.status, 201, "{}: {}", case.what, answer.message()),
+            Some(part) => {
+                assert_eq!(answer.status, 422, "{}: {}", case.what, answer.message());
+                assert!(
+                    answer.message().contains(part),
+                    "{}: {}",
+                    case.what,
+                    answer.message()
+                );
+                refused.push((object, part.clone()));
+            }
+        }
+    }
+    let objects: Vec<&Value> = refused.iter().map(|(object, _)| object).collect();
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+    let file = world.cluster.folder().join("refused.json");
+    fs::write(&file, list.to_string()).unwrap();
+    let args = [
+        "create",
+        "--validate=false",
+        "--filename",
+        &file.to_string_lossy(),
+    ];
+    let told = world.cluster.admin_kubectl(&args);
+    assert!(!told.success);
+    assert_eq!(told.stdout, "");
+    for (object, part) in refused {
+        let name = object["metadata"]["name"].as_str().unwrap();
+        let is_told =
+            told.stderr.contains(&format!("\"{name}\" is invalid")) && told.stderr.contains(&part);
+        assert!(is_told, "{name}: {part}: {}", told.stderr);
+    }
+}
+
+/// A broken edit of the `spec` of an object, and a part of what is said of it.
+struct Edit {
+    what: String,
+    spec: Value,
+    said: String,
+}
+
+fn edits() -> Vec<Edit> {
+    let mut edits: Vec<Edit> = cases()
+        .into_iter()
+        .filter_map(|case| {
+            Some(Edit {
+                what: case.what,
+                spec: case.spec,
+                said: case.server_refuses?,
+            })
+        })
+        .collect();
+    let good = json!({"arn": "acs:ram::1:user/a", "username": "a", "groups": ["a"]});
+    let texts = [
+        "arn",
+        "username",
+        "arnPattern",
+        "userID",
+        "roleID",
+        "match",
+        "usernameExpression",
+        "groupsExpression",
+    ];
+    for field in texts {
+        for wrong in [
+            json!(7),
+            json!(true),
+            json!(["a"]),
+            json!({"a": "b"}),
+            json!(1.5),
+        ] {
+            let mut spec = good.clone();
+            let what = format!("{field}: {wrong}");
+            spec[field] = wrong;
+            edits.push(Edit {
+                what,
+                spec,
+                said: format!("its `spec.{field}` is not text"),
+            });
+        }
+    }
+    for wrong in [json!(7), json!({"a": "b"}), json!(true)] {
+        let mut spec = good.clone();
+        let what = format!("groups: {wrong}");
+        spec["groups"] = wrong;
+        edits.push(Edit {
+            what,
+            spec,
+            said: "its `spec.groups` is not a list".to_owned(),
+        });
+    }
+    for key in ["ARN", "Arn", "userARN", "roleArn", "a r n"] {
+        let spec = json!({key: "acs:ram::1:user/a", "username": "a"});
+        edits.push(Edit {
+            what: key.to_owned(),
+            spec,
+            said: format!("it has `spec.{key}`, which this server does not know"),
+        });
+    }
+    for key in ["userName", "USERNAME", "user"] {
+        let spec = json!({"arn": "acs:ram::1:user/a", key: "a"});
+        edits.push(Edit {
+            what: key.to_owned(),
+            spec,
+            said: "username was refused: it is empty".to_owned(),
+        });
+    }
+    for spec in [json!("a"), json!([1]), json!(7)] {
+        edits.push(Edit {
+            what: spec.to_string(),
+            spec,
+            said: "its `spec` is not an object".to_owned(),
+        });
+    }
+    edits
+}
+
+/// With a definition that lets everything through.
+pub fn broken_edits_take_nothing_away(world: &mut World) {
+    let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    redefine(world, &anything);
+    let edits: Vec<(Person, Edit)> = edits()
+        .into_iter()
+        .map(|edit| (world.person(), edit))
+        .collect();
+    assert!(edits.len() > 100, "{}", edits.len());
+    let replica = &world.replicas[0];
+    for (person, _) in &edits {
+        world.map(*person, &person.name());
+    }
+    for (person, _) in &edits {
+        replica.wait_for_login(*person, &Login::As(person.name()));
+    }
+    for (person, edit) in &edits {
+        let operations = json!([{"op": "replace", "path": "/spec", "value": edit.spec}]);
+        let answer = world.api.patch(&path(&person.name()), &operations);
+        assert_eq!(answer.status, 200, "{}: {}", edit.what, answer.message());
+    }
+    let mut kept = 0;
+    for (person, edit) in &edits {
+        let Edit { what, said, .. } = edit;
+        eventually(what, || {
+            let found = condition(&world.status(&person.name()), "Accepted");
+            let is_told = found["status"] == "False"
+                && found["message"]
+                    .as_str()
+                    .is_some_and(|text| text.contains(said));
+            is_told
+                .then_some(())
+                .ok_or_else(|| format!("{found}, not {said}"))
+        });
+        // Who takes away whom it is about wants that.
+        let (login, reason) = if said.contains("names nobody") {
+            (Login::Denied, "Refused")
+        } else {
+            kept += 1;
+            (Login::As(person.name()), "LastGoodInEffect")
+        };
+        assert_eq!(replica.login(*person), login, "{what}");
+        let found = condition(&world.status(&person.name()), "Accepted");
+        assert_eq!(found["reason"], reason, "{what}");
+        assert!(is_logged(&replica.log(), *person), "{what}");
+    }
+    assert!(kept > 100, "{kept}");
+    let count = |state| replica.metric("rules", &[("backend", "CRD"), ("state", state)]);
+    assert_eq!(count("kept"), f64::from(kept));
+    let events =
+        world
+            .cluster
+            .admin_kubectl(&["get", "events", "--namespace=default", "--output=name"]);
+    assert!(events.stdout.lines().count() >= 50, "{}", events.stdout);
+    for (person, _) in &edits {
+        let spec = json!({"arn": person.arn(), "username": "again", "groups": ["mapped"]});
+        let operations = json!([{"op": "replace", "path": "/spec", "value": spec}]);
+        world.api.patch(&path(&person.name()), &operations).ok();
+    }
+    for (person, edit) in &edits {
+        replica.wait_for_login(*person, &Login::As("again".to_owned()));
+        world.wait_for_condition(&person.name(), "Accepted", "True", "in effect");
+        assert!(edit.what.len() < 100);
+    }
+    assert_eq!(count("kept"), 0.0);
+    assert_eq!(count("refused"), 0.0);
+    for (person, _) in &edits {
+        world.unmap(*person);
+    }
+    for (person, _) in &edits {
+        replica.wait_for_login(*person, &Login::Denied);
+    }
+}
+
+/// Objects made under Go's definition are what they were; so are they when ours comes.
+pub fn work_under_the_definition_of_go(world: &mut World) {
+    let text = json!({"type": "string"});
+    redefine(
+        world,
+        &json!({
+            "type": "object",
+            "properties": {
+                "spec": {
+                    "type": "object",
+                    "required": ["arn", "username"],
+                    "properties": {"arn": text, "username": text, "groups": {"type": "array", "items": text}},
+                },
+                "status": {"type": "object", "properties": {"canonicalARN": text, "userID": text}},
+            },
+        }),
+    );
+    let [plain, shouting, broken] = [(); 3].map(|()| world.person());
+    let replica = &world.replicas[0];
+    world.map(plain, "plain");
+    let loud =
+        json!({"arn": shouting.arn().to_uppercase(), "username": "loud", "groups": ["mapped"]});
+    world.api.post(MAPPINGS, &of_spec("loud", &loud)).ok();
+    world.map(broken, "broken");
+    for (person, username) in [(plain, "plain"), (shouting, "loud"), (broken, "broken")] {
+        replica.wait_for_login(person, &Login::As(username.to_owned()));
+    }
+    // There is no place for the status, and whoever looks is told why there is none.
+    eventually("the log", || {
+        let log = replica.log();
+        let told = "no status is written: the CustomResourceDefinition is older than this program";
+        log.contains(told).then_some(()).ok_or(log)
+    });
+    let patch = json!({"spec": {"username": "{{Nobody}}"}});
+    world.api.merge(&path(&broken.name()), &patch).ok();
+    eventually("the log", || {
+        let log = replica.log();
+        is_logged(&log, broken).then_some(()).ok_or(log)
+    });
+    assert_eq!(replica.login(broken), Login::As("broken".to_owned()));
+
+    apply_deploy(&world.cluster, "ramidentitymapping.yaml");
+    wait_for_definition(&world.cluster);
+    let marker = world.person();
+    let replica = &world.replicas[0];
+    world.map(marker, "marker");
+    replica.wait_for_login(marker, &Login::As("marker".to_owned()));
+    for (person, username) in [(plain, "plain"), (shouting, "loud"), (broken, "broken")] {
+        assert_eq!(replica.login(person), Login::As(username.to_owned()));
+    }
+    world.wait_for_condition(&plain.name(), "Accepted", "True", "in effect");
+    assert_eq!(
+        world.status(&plain.name())["canonicalARN"],
+        json!(plain.arn())
+    );
+    world.wait_for_condition(&broken.name(), "Accepted", "False", "no variable");
+    world.remap(plain, "changed");
+    replica.wait_for_login(plain, &Login::As("changed".to_owned()));
+    world.unmap(broken);
+    replica.wait_for_login(broken, &Login::Denied);
+}
+
+/// Whether the log says that the object of `person` is refused.
+fn is_logged(log: &str, person: Person) -> bool {
+    let object = format!("object={}", person.name());
+    log.lines()
+        .any(|line| line.contains("refused: ") && line.split(' ').any(|word| word == object))
+}
+
+/// Gives the definition another schema, and waits until that is served.
+fn redefine(world: &World, schema: &Value) {
+    let operations = json!([{
+        "op": "replace",
+        "path": "/spec/versions/0/schema/openAPIV3Schema",
+        "value": schema,
+    }]);
+    world.api.patch(DEFINITION, &operations).ok();
+    let refused = of_spec(
+        "refused-by-ours-alone",
+        &json!({"arn": "acs:ram::x:y", "username": "x"}),
+    );
+    eventually("the other schema", || {
+        match world.api.post(&format!("{MAPPINGS}?dryRun=All"), &refused) {
+            answer if answer.status == 201 => Ok(()),
+            answer => Err(format!("{answer:?}")),
+        }
+    });
+}

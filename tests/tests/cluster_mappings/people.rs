@@ -1,0 +1,82 @@
+//! People, and the STS that knows them.
+
+use std::time::SystemTime;
+
+use ack_ram_core::access_key::AccessKeyId;
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::secret::Secret;
+use ack_ram_core::sign::{self, AccessKey};
+use ack_ram_core::time::UnixTime;
+use ack_ram_tests::sts::{Emulator, demo};
+use serde_json::{Value, json};
+
+pub const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
+/// Of the last person.
+pub const OTHER_ACCOUNT: &str = "6543210987654321";
+pub const PEOPLE: u32 = 2_000;
+
+/// A RAM user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Person(pub u32);
+
+impl Person {
+    pub fn name(self) -> String {
+        format!("p{}", self.0)
+    }
+
+    /// Somebody of [`OTHER_ACCOUNT`].
+    pub fn of_other_account() -> Self {
+        Self(PEOPLE)
+    }
+
+    fn account(self) -> &'static str {
+        if self == Self::of_other_account() {
+            OTHER_ACCOUNT
+        } else {
+            demo::ACCOUNT
+        }
+    }
+
+    pub fn arn(self) -> String {
+        format!("acs:ram::{}:user/{}", self.account(), self.name())
+    }
+
+    pub fn key(self) -> AccessKey {
+        AccessKey {
+            id: AccessKeyId::parse(&format!("LTAI5tPerson{:06}", self.0)).unwrap(),
+            secret: Secret::new(format!("SecretOfPerson{}", self.0)),
+            security_token: None,
+        }
+    }
+
+    pub fn token(self) -> Secret {
+        token(&self.key())
+    }
+
+    /// An entry of `mapUsers`.
+    pub fn entry(self, username: &str) -> Value {
+        json!({"userARN": self.arn(), "username": username, "groups": ["mapped"]})
+    }
+}
+
+/// A token of the owner of `key`.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the time of the servers, which are other processes"
+)]
+pub fn token(key: &AccessKey) -> Secret {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = UnixTime::from_seconds(since_epoch.unwrap().as_secs().try_into().unwrap());
+    let cluster = ClusterId::parse(CLUSTER).unwrap();
+    sign::token_v2(key, &cluster, "test", now).unwrap()
+}
+
+/// An STS that knows all people.
+pub fn sts() -> Emulator {
+    let people = (0..=PEOPLE).map(Person);
+    let builder = people.fold(Emulator::builder().demo(), |builder, person| {
+        let id = format!("2{:017}", person.0);
+        builder.user(person.account(), &person.name(), &id, person.key())
+    });
+    builder.start().unwrap()
+}

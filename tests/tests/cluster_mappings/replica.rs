@@ -1,0 +1,201 @@
+//! Servers, and logins at them.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::{Path, PathBuf};
+
+use ack_ram_core::sign::AccessKey;
+use ack_ram_tests::authenticator::{self, Authenticator};
+use ack_ram_tests::exposition::Exposition;
+use ack_ram_tests::ports;
+use ack_ram_tests::sts::Emulator;
+use ack_ram_tests::webhook::WebhookClient;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use crate::people::{CLUSTER, Person, token};
+use crate::wait::eventually;
+
+/// What came of a login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Login {
+    As(String),
+    Denied,
+    /// It cannot be told now, for this reason.
+    Unable(String),
+}
+
+/// Where logins are asked about.
+pub struct Door {
+    webhook: WebhookClient,
+    runtime: Runtime,
+}
+
+impl Door {
+    fn new(state: &Path, port: u16) -> Self {
+        Self {
+            webhook: WebhookClient::new(&state.join("cert.pem"), port).unwrap(),
+            // A worker notices also between two logins that the server has closed a connection.
+            runtime: tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()
+                .unwrap(),
+        }
+    }
+
+    pub fn login(&self, person: Person) -> Login {
+        self.login_with(&person.key())
+    }
+
+    pub fn login_with(&self, key: &AccessKey) -> Login {
+        let reply = self.runtime.block_on(self.webhook.review(&token(key)));
+        let reply = reply.unwrap_or_else(|error| panic!("{}: {error}", key.id.as_str()));
+        match reply.status.as_u16() {
+            200 => login_of(&reply.body),
+            503 => Login::Unable(reply.body["message"].as_str().unwrap().to_owned()),
+            status => panic!("{}: {status} {}", key.id.as_str(), reply.body),
+        }
+    }
+}
+
+/// The answer in a TokenReview.
+pub fn login_of(review: &Value) -> Login {
+    let status = &review["status"];
+    if status["authenticated"] != json!(true) {
+        return Login::Denied;
+    }
+    let username = status["user"]["username"].as_str().unwrap();
+    let groups = status["user"]["groups"].as_array();
+    let is_mapped = groups.is_some_and(|groups| groups.contains(&json!("mapped")));
+    // Who is let in as one of an account has no groups.
+    assert_eq!(is_mapped, !username.starts_with("acs:"), "{review}");
+    Login::As(username.to_owned())
+}
+
+/// A server, and where its files are.
+pub struct Replica {
+    process: Option<Authenticator>,
+    folder: PathBuf,
+    port: u16,
+    health_port: u16,
+    pub door: Door,
+}
+
+impl Replica {
+    /// Starts a server with its files in `folder`, and with `settings` in `server`.
+    pub fn start(folder: PathBuf, sts: &Emulator, settings: &Value) -> Self {
+        fs::create_dir_all(&folder).unwrap();
+        let port = settings["port"]
+            .as_u64()
+            .map(|port| port.try_into().unwrap());
+        let (port, health_port) = (port.unwrap_or_else(ports::free_port), ports::free_port());
+        fs::write(folder.join("sts-ca.pem"), sts.ca_pem()).unwrap();
+        let mut config = json!({"clusterID": CLUSTER, "server": {
+            "port": port,
+            "healthPort": health_port,
+            "stateDir": folder.join("state"),
+            "generateKubeconfig": folder.join("webhook.kubeconfig"),
+            "sts": {"endpoint": sts.url(), "caFile": folder.join("sts-ca.pem")},
+        }});
+        let server = config["server"].as_object_mut().unwrap();
+        server.extend(settings.as_object().unwrap().clone());
+        fs::write(folder.join("config.yaml"), config.to_string()).unwrap();
+        Self::run(folder, port, health_port)
+    }
+
+    fn run(folder: PathBuf, port: u16, health_port: u16) -> Self {
+        let config = folder.join("config.yaml");
+        let mut command =
+            authenticator::command(&folder, &["server", "-c", &config.to_string_lossy()]);
+        let log = "info,ack_ram_authenticator=debug,kube_client=off,kube_runtime=off";
+        command.env("ACK_RAM_AUTHENTICATOR_LOG", log);
+        let process = Authenticator::start_with(command).unwrap();
+        Self {
+            door: Door::new(&folder.join("state"), port),
+            process: Some(process),
+            folder,
+            port,
+            health_port,
+        }
+    }
+
+    /// Another way in, for another thread.
+    pub fn another_door(&self) -> Door {
+        Door::new(&self.state(), self.port)
+    }
+
+    pub fn login(&self, person: Person) -> Login {
+        self.door.login(person)
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.folder.join("state")
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("config.yaml")
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.process.is_some()
+    }
+
+    pub fn kill(&mut self) {
+        self.process.take().unwrap().kill();
+    }
+
+    pub fn start_again(&mut self) {
+        assert!(!self.is_running());
+        *self = Self::run(self.folder.clone(), self.port, self.health_port);
+    }
+
+    pub fn log(&self) -> String {
+        self.process.as_ref().unwrap().log()
+    }
+
+    /// Status and text of `/readyz?verbose`.
+    pub fn readyz(&self) -> (u16, String) {
+        self.ask_health("/readyz?verbose")
+    }
+
+    pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        let (_, text) = self.ask_health("/metrics");
+        let metrics = Exposition::parse(&text).unwrap();
+        let name = format!("ack_ram_authenticator_{name}");
+        metrics.value(&name, labels).unwrap_or_default()
+    }
+
+    fn ask_health(&self, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.health_port)).unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap();
+        (status.parse().unwrap(), body.to_owned())
+    }
+
+    /// Waits until `/readyz` says this of `backend`, with that status.
+    #[track_caller]
+    pub fn wait_for_readyz(&self, status: u16, part: &str) {
+        eventually(part, || match self.readyz() {
+            (seen, text) if seen == status && text.contains(part) => Ok(()),
+            seen => Err(format!("{seen:?}")),
+        });
+    }
+
+    #[track_caller]
+    pub fn wait_for_login(&self, person: Person, expected: &Login) {
+        eventually("login", || {
+            let login = self.login(person);
+            let why = || format!("{person:?} is {login:?}, not {expected:?}");
+            (login == *expected).then_some(()).ok_or_else(why)
+        });
+    }
+}
