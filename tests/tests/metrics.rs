@@ -6,6 +6,7 @@ use std::path::Path;
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::{self, AccessKey};
+use ack_ram_core::time::UnixTime;
 use ack_ram_tests::authenticator::Authenticator;
 use ack_ram_tests::exposition::Exposition;
 use ack_ram_tests::ports;
@@ -27,6 +28,7 @@ struct World {
     _authenticator: Authenticator,
     webhook: WebhookClient,
     health_port: u16,
+    started: UnixTime,
     tokens: Cell<i64>,
     _folder: TempDir,
 }
@@ -41,6 +43,7 @@ impl World {
         let ca = folder.path().join("state/cert.pem");
         Self {
             webhook: WebhookClient::new(&ca, port).unwrap(),
+            started: sts.now(),
             sts,
             _authenticator: authenticator,
             health_port,
@@ -49,11 +52,12 @@ impl World {
         }
     }
 
-    /// Reviews a token that no other is equal to: each is a second older.
+    /// Reviews a token that no other is equal to: each is a second older than the one before, whatever time has
+    /// passed since.
     async fn review(&self, key: &AccessKey) -> Secret {
         let cluster = ClusterId::parse(CLUSTER).unwrap();
         let age = self.tokens.replace(self.tokens.get() + 1);
-        let date = self.sts.now().plus_seconds(-age);
+        let date = self.started.plus_seconds(-age);
         let token = sign::token_v2(key, &cluster, "test", date).unwrap();
         self.webhook.review(&token).await.unwrap();
         token
