@@ -3,6 +3,7 @@
 
 pub mod authenticator;
 pub mod cluster;
+pub mod dates;
 pub mod exposition;
 pub mod ports;
 pub mod process;

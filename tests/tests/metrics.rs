@@ -1,13 +1,12 @@
 //! What the real binary tells on `/metrics`, `/readyz` and to probes, after logins that are known.
 
-use std::cell::Cell;
 use std::path::Path;
 
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::{self, AccessKey};
-use ack_ram_core::time::UnixTime;
 use ack_ram_tests::authenticator::Authenticator;
+use ack_ram_tests::dates::DistinctDates;
 use ack_ram_tests::exposition::Exposition;
 use ack_ram_tests::ports;
 use ack_ram_tests::sts::{Emulator, Fault, demo};
@@ -28,8 +27,7 @@ struct World {
     _authenticator: Authenticator,
     webhook: WebhookClient,
     health_port: u16,
-    started: UnixTime,
-    tokens: Cell<i64>,
+    dates: DistinctDates,
     _folder: TempDir,
 }
 
@@ -43,22 +41,18 @@ impl World {
         let ca = folder.path().join("state/cert.pem");
         Self {
             webhook: WebhookClient::new(&ca, port).unwrap(),
-            started: sts.now(),
+            dates: DistinctDates::back_from(sts.now()),
             sts,
             _authenticator: authenticator,
             health_port,
-            tokens: Cell::new(0),
             _folder: folder,
         }
     }
 
-    /// Reviews a token that no other is equal to: each is a second older than the one before, whatever time has
-    /// passed since.
+    /// Reviews a token that no other is equal to.
     async fn review(&self, key: &AccessKey) -> Secret {
         let cluster = ClusterId::parse(CLUSTER).unwrap();
-        let age = self.tokens.replace(self.tokens.get() + 1);
-        let date = self.started.plus_seconds(-age);
-        let token = sign::token_v2(key, &cluster, "test", date).unwrap();
+        let token = sign::token_v2(key, &cluster, "test", self.dates.next()).unwrap();
         self.webhook.review(&token).await.unwrap();
         token
     }

@@ -7,6 +7,7 @@ use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign;
 use ack_ram_tests::authenticator::Authenticator;
+use ack_ram_tests::dates::DistinctDates;
 use ack_ram_tests::exposition::Exposition;
 use ack_ram_tests::ports;
 use ack_ram_tests::sts::{Emulator, Fault, demo};
@@ -22,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 struct World {
     sts: Emulator,
     other: Emulator,
+    dates: DistinctDates,
     authenticator: Authenticator,
     webhook: WebhookClient,
     config: PathBuf,
@@ -61,6 +63,7 @@ impl World {
         Self {
             authenticator: Authenticator::start(folder.path(), &path).unwrap(),
             webhook: WebhookClient::new(&folder.path().join("state/cert.pem"), port).unwrap(),
+            dates: DistinctDates::back_from(sts.now()),
             sts,
             other,
             config: path,
@@ -68,11 +71,10 @@ impl World {
         }
     }
 
-    /// A token dated so many seconds ago.
-    fn token(&self, age: i64) -> Secret {
+    /// A token that no other is equal to.
+    fn token(&self) -> Secret {
         let cluster = ClusterId::parse(CLUSTER).unwrap();
-        let date = self.sts.now().plus_seconds(-age);
-        sign::token_v2(&demo::user_key(), &cluster, "test", date).unwrap()
+        sign::token_v2(&demo::user_key(), &cluster, "test", self.dates.next()).unwrap()
     }
 
     async fn review(&self, token: &Secret) -> Reply {
@@ -105,7 +107,7 @@ impl World {
 #[tokio::test]
 async fn a_known_token_needs_no_call_and_gives_nothing_once_its_mapping_is_gone() {
     let mut world = World::start();
-    let token = world.token(0);
+    let token = world.token();
     for _ in 0..20 {
         assert!(world.is_granted(&token).await);
     }
@@ -114,7 +116,7 @@ async fn a_known_token_needs_no_call_and_gives_nothing_once_its_mapping_is_gone(
     world.sts.set_fault(Some(Fault::InternalError));
     world.other.set_fault(Some(Fault::InternalError));
     assert!(world.is_granted(&token).await);
-    assert_eq!(world.review(&world.token(1)).await.status, 503);
+    assert_eq!(world.review(&world.token()).await.status, 503);
     let asked = world.sts.requests().len();
 
     world.edit(|config| config["server"]["mapUsers"] = json!([]));
@@ -138,7 +140,7 @@ async fn a_known_token_needs_no_call_and_gives_nothing_once_its_mapping_is_gone(
 #[tokio::test]
 async fn fifty_equal_tokens_at_once_are_one_call() {
     let world = World::start();
-    let token = world.token(0);
+    let token = world.token();
     let delay = Fault::Delay(Duration::from_millis(300));
     world.sts.set_fault(Some(delay));
     let reviews: Vec<_> = (0..50)
@@ -166,8 +168,8 @@ async fn another_endpoint_serves_until_the_first_is_back() {
     let first = world.sts.endpoint();
     let second = world.other.endpoint();
     world.sts.set_fault(Some(Fault::InternalError));
-    for age in 0..5 {
-        assert!(world.is_granted(&world.token(age)).await);
+    for _ in 0..5 {
+        assert!(world.is_granted(&world.token()).await);
     }
     assert_eq!(world.other.requests().len(), 5);
     let labels = [("endpoint", &*second)];
@@ -180,17 +182,15 @@ async fn another_endpoint_serves_until_the_first_is_back() {
         .unwrap();
 
     world.sts.set_fault(None);
-    let mut age = 5;
     let back = async {
         let state = "sts_breaker_state";
         while world.metric(state, &[("endpoint", &first)]).await != Some(0.0) {
-            assert!(world.is_granted(&world.token(age)).await);
-            age += 1;
+            assert!(world.is_granted(&world.token()).await);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::time::timeout(PATIENCE, back).await.unwrap();
     let asked = world.other.requests().len();
-    assert!(world.is_granted(&world.token(age)).await);
+    assert!(world.is_granted(&world.token()).await);
     assert_eq!(world.other.requests().len(), asked);
 }

@@ -1,7 +1,6 @@
 //! The server as its users run it: the real binary, real TLS, and an STS that misbehaves in every way.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use ack_ram_core::cluster_id::ClusterId;
@@ -9,6 +8,7 @@ use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::{self, AccessKey};
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::authenticator::Authenticator;
+use ack_ram_tests::dates::DistinctDates;
 use ack_ram_tests::ports;
 use ack_ram_tests::sts::{Emulator, Fault, demo};
 use ack_ram_tests::webhook::{Reply, WebhookClient};
@@ -25,7 +25,7 @@ struct World {
     sts: Emulator,
     authenticator: Authenticator,
     webhook: WebhookClient,
-    tokens: AtomicI64,
+    dates: DistinctDates,
     _folder: TempDir,
 }
 
@@ -39,9 +39,9 @@ impl World {
         let ca = folder.path().join("state/cert.pem");
         Self {
             webhook: WebhookClient::new(&ca, port).unwrap(),
+            dates: DistinctDates::back_from(sts.now()),
             sts,
             authenticator,
-            tokens: AtomicI64::new(0),
             _folder: folder,
         }
     }
@@ -76,14 +76,9 @@ fn token_for(key: &AccessKey, cluster: &str, now: UnixTime) -> Secret {
     sign::token_v2(key, &cluster, "test", now).unwrap()
 }
 
-/// A token that no other of this world is equal to, since each is a second older: STS has to be asked about it.
+/// A token that no other of this world is equal to: STS has to be asked about it.
 fn token(world: &World) -> Secret {
-    let age = world.tokens.fetch_add(1, Ordering::Relaxed);
-    token_for(
-        &demo::user_key(),
-        CLUSTER,
-        world.sts.now().plus_seconds(-age),
-    )
+    token_for(&demo::user_key(), CLUSTER, world.dates.next())
 }
 
 fn error(reply: &Reply) -> &str {

@@ -8,6 +8,7 @@ use std::cell::Cell;
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::sign::{self, AccessKey, percent, rpc};
 use ack_ram_core::time::UnixTime;
+use ack_ram_tests::dates::DistinctDates;
 use ack_ram_tests::sts::{Emulator, demo};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -35,7 +36,8 @@ struct World {
     sts: Emulator,
     other: Emulator,
     folder: TempDir,
-    tokens: Cell<i64>,
+    dates: DistinctDates,
+    nonces: Cell<u64>,
 }
 
 /// One server.
@@ -56,7 +58,8 @@ impl World {
             sts,
             other,
             folder,
-            tokens: Cell::new(0),
+            dates: DistinctDates::back_from(clock()),
+            nonces: Cell::new(0),
         }
     }
 
@@ -93,18 +96,17 @@ impl World {
         }
     }
 
-    /// A token that no other is equal to: each is a second older.
+    /// A token that no other is equal to.
     fn token(&self) -> Secret {
         self.token_of(&demo::user_key())
     }
 
     fn token_of(&self, key: &AccessKey) -> Secret {
-        let age = self.tokens.replace(self.tokens.get() + 1);
-        token_dated(key, clock().plus_seconds(-age))
+        token_dated(key, self.dates.next())
     }
 
     fn v1_token(&self) -> Secret {
-        let nonce = self.tokens.replace(self.tokens.get() + 1).to_string();
+        let nonce = self.nonces.replace(self.nonces.get() + 1).to_string();
         let key = demo::user_key();
         let date = clock().to_string();
         let mut parameters = vec![
