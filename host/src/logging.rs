@@ -36,6 +36,9 @@ pub fn start(format: Format, variables: &Variables<'_>) -> Result<(), ParseError
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        // It would tell of a line that cannot be written on standard error, too, and panics when that fails: a full
+        // disk under the log would end the server.
+        .log_internal_errors(false)
         .with_target(false);
     match format {
         Format::Text => {
