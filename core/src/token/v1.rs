@@ -3,7 +3,7 @@
 //! Of the URL, what is the client's own is kept: who signed, when, with which nonce and security token, and the
 //! signature. Everything else must be what this server sends anyway; the host in it only has to be STS's.
 
-use url::Url;
+use url::form_urlencoded;
 
 use crate::access_key::AccessKeyId;
 use crate::cluster_id::ClusterId;
@@ -40,18 +40,12 @@ pub(crate) struct PresignedCall {
 
 /// Reads the URL of a token that must be for `cluster`. The date is read, not judged.
 pub(crate) fn parse(url: &[u8], cluster: &ClusterId) -> Result<PresignedCall, TokenError> {
-    // The URL parser drops or mends white space, backslashes and more. Nothing of that is in an honest token.
+    // White space, control characters, backslashes: readers of URLs drop or mend them, and no honest token has any.
     let text = std::str::from_utf8(url)
         .ok()
         .filter(|text| text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\'))
         .ok_or(TokenError::Url)?;
-    let (scheme, rest) = text.split_once("://").ok_or(TokenError::Url)?;
-    if !scheme.eq_ignore_ascii_case("https") || !has_plain_host(rest) {
-        return Err(TokenError::NotSts);
-    }
-    let url = Url::parse(text).map_err(|_| TokenError::Url)?;
-    check_place(&url)?;
-    let parameters = Parameters::read(&url)?;
+    let parameters = Parameters::read(query_at_sts(text)?)?;
     for (name, expected) in CONSTANTS {
         let found = parameters.required(name)?;
         if found != expected {
@@ -80,32 +74,17 @@ pub(crate) fn parse(url: &[u8], cluster: &ClusterId) -> Result<PresignedCall, To
     })
 }
 
-/// Whether `rest` starts with a host that needs no escapes and no Unicode: those of STS do not, and what the URL parser
-/// makes of others is not worth knowing.
-fn has_plain_host(rest: &str) -> bool {
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:@".contains(&byte);
-    let is_encoded = |label: &str| {
-        label
-            .get(..4)
-            .is_some_and(|head| head.eq_ignore_ascii_case("xn--"))
-    };
-    !authority.is_empty()
-        && authority.bytes().all(is_plain)
-        && !authority.split(['.', '@']).any(is_encoded)
-}
-
-/// `https`, a host of STS, no port, no user, the path `/`.
-fn check_place(url: &Url) -> Result<(), TokenError> {
-    let is_sts = url.host_str().is_some_and(is_sts_host);
-    let is_plain = url.port().is_none()
-        && url.username().is_empty()
-        && url.password().is_none()
-        && url.fragment().is_none();
-    if url.scheme() == "https" && is_sts && is_plain && url.path() == "/" {
-        Ok(())
-    } else {
-        Err(TokenError::NotSts)
+/// The query of a URL that is `https`, a host of STS, the path `/`, and nothing else: no user, no port of its own, no
+/// fragment. Such a URL needs no more than this to be read, and any other is no token.
+fn query_at_sts(url: &str) -> Result<&str, TokenError> {
+    let (scheme, rest) = url.split_once("://").ok_or(TokenError::Url)?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at_checked(end).ok_or(TokenError::Url)?;
+    let host = authority.strip_suffix(":443").unwrap_or(authority);
+    let is_sts = scheme.eq_ignore_ascii_case("https") && is_sts_host(&host.to_ascii_lowercase());
+    match rest.strip_prefix('/').unwrap_or(rest).strip_prefix('?') {
+        Some(query) if is_sts && !query.contains('#') => Ok(query),
+        _ => Err(TokenError::NotSts),
     }
 }
 
@@ -119,6 +98,7 @@ fn is_sts_host(host: &str) -> bool {
         Some("") => true,
         Some(region) => region.strip_suffix('.').is_some_and(|region| {
             !region.is_empty()
+                && !region.starts_with("xn--")
                 && region
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || b == b'-')
@@ -145,9 +125,9 @@ impl Parameters {
         "Timestamp",
     ];
 
-    fn read(url: &Url) -> Result<Self, TokenError> {
+    fn read(query: &str) -> Result<Self, TokenError> {
         let mut parameters: Vec<(&'static str, String)> = Vec::new();
-        for (name, value) in url.query_pairs() {
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let known = Self::KNOWN
                 .into_iter()
                 .find(|known| *known == name)
