@@ -13,9 +13,11 @@ use ack_ram_core::login::{self, AwaitingSts, Step, VerifiedIdentity};
 use ack_ram_core::policy::Policy;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sts::{StsError, StsRefusal};
+use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 use prometheus::IntCounter;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::backends::live::LiveRules;
 use crate::config::StsLimits;
@@ -37,11 +39,19 @@ struct Inquiry {
     cache: IdentityCache,
     /// The calls that are under way: one for equal tokens, which matters most where a token is good once.
     calls: Mutex<HashMap<Fingerprint, Call>>,
+    /// Room for logins that wait for another's call. Calls themselves are bounded by the queue for STS.
+    sharing: Arc<Semaphore>,
     clock: Clock,
 }
 
-/// A call that any number of logins may wait for, and that goes on when they all have gone.
-type Call = Shared<BoxFuture<'static, Word>>;
+/// A call that goes on when all who wait for it have gone.
+struct Call {
+    word: SharedWord,
+    /// One for each login that waits without having made the call, and one for the call.
+    sharers: Arc<()>,
+}
+
+type SharedWord = Shared<BoxFuture<'static, Word>>;
 
 /// What STS said of a token.
 #[derive(Clone)]
@@ -106,6 +116,7 @@ impl Identifier {
                 sts,
                 cache: IdentityCache::new(limits.identities, limits.refusals, metrics),
                 calls: Mutex::default(),
+                sharing: Arc::new(Semaphore::new(limits.max_sharing)),
                 clock,
             }),
         }
@@ -131,7 +142,9 @@ impl Identifier {
             Some(known) => (known.into(), WordFrom::Cache),
             None => match Inquiry::join(&self.inquiry, awaiting) {
                 Joined::Known(known) => (known.into(), WordFrom::Cache),
-                Joined::Call(call, word_from) => (call.await, word_from),
+                Joined::Call(word) => (word.await, WordFrom::Sts),
+                Joined::Shared(word, _sharer) => (word.await, WordFrom::SharedCall),
+                Joined::Crowded => (Word::unable(Inability::Overloaded), WordFrom::SharedCall),
             },
         };
         self.count(word_from);
@@ -163,7 +176,16 @@ impl Identifier {
 
 enum Joined {
     Known(Known),
-    Call(Call, WordFrom),
+    Call(SharedWord),
+    Shared(SharedWord, Sharer),
+    /// There is no room to wait for another's call.
+    Crowded,
+}
+
+/// A login that waits for another's call.
+struct Sharer {
+    _of_call: Arc<()>,
+    _room: OwnedSemaphorePermit,
 }
 
 impl Inquiry {
@@ -172,9 +194,7 @@ impl Inquiry {
         let fingerprint = awaiting.fingerprint();
         let mut calls = self.calls();
         let vacant = match calls.entry(fingerprint) {
-            Entry::Occupied(call) => {
-                return Joined::Call(call.get().clone(), WordFrom::SharedCall);
-            }
+            Entry::Occupied(call) => return self.share(call.get()),
             Entry::Vacant(vacant) => vacant,
         };
         // A call puts its answer into the cache before it leaves this map: one that ended since the first look is seen.
@@ -190,16 +210,34 @@ impl Inquiry {
             };
             inquiry.ask(awaiting).await
         });
-        let call = task
-            .map(|ended| {
-                ended.unwrap_or(Word::Unable {
-                    inability: Inability::Internal,
-                    cause: None,
-                })
-            })
+        let word = task
+            .map(|ended| ended.unwrap_or_else(|_| Word::unable(Inability::Internal)))
             .boxed()
             .shared();
-        Joined::Call(vacant.insert(call).clone(), WordFrom::Sts)
+        vacant.insert(Call {
+            word: word.clone(),
+            sharers: Arc::default(),
+        });
+        Joined::Call(word)
+    }
+
+    /// Waits with others for `call`. One call takes no more than half of the room that there is, so that a flood of one
+    /// token leaves some to others.
+    fn share(&self, call: &Call) -> Joined {
+        let waiting = Arc::strong_count(&call.sharers) - 1;
+        if waiting >= self.sharing.available_permits() {
+            return Joined::Crowded;
+        }
+        match Arc::clone(&self.sharing).try_acquire_owned() {
+            Ok(room) => {
+                let sharer = Sharer {
+                    _of_call: Arc::clone(&call.sharers),
+                    _room: room,
+                };
+                Joined::Shared(call.word.clone(), sharer)
+            }
+            Err(_) => Joined::Crowded,
+        }
     }
 
     async fn ask(&self, awaiting: AwaitingSts) -> Word {
@@ -208,12 +246,7 @@ impl Inquiry {
         let called = self.sts.call(awaiting.access_key_id(), awaiting.request());
         let answer = match called.await {
             Ok(answer) => answer,
-            Err(Overloaded) => {
-                return Word::Unable {
-                    inability: Inability::Overloaded,
-                    cause: None,
-                };
-            }
+            Err(Overloaded) => return Word::unable(Inability::Overloaded),
         };
         let now = (self.clock)();
         match awaiting.resume(answer.as_reply(), now) {
@@ -251,6 +284,15 @@ struct UnderWay<'a> {
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         self.inquiry.calls().remove(&self.fingerprint);
+    }
+}
+
+impl Word {
+    fn unable(inability: Inability) -> Self {
+        Self::Unable {
+            inability,
+            cause: None,
+        }
     }
 }
 
@@ -299,16 +341,31 @@ impl From<Decision> for Decided {
 
 /// Decides what whoever made a token is to Kubernetes.
 pub struct Authenticator {
-    /// Who made a token.
-    pub identifier: Identifier,
+    /// Who made a token. Replaced as a whole when settings change, with all that it remembers.
+    identifier: ArcSwap<Identifier>,
     /// What each identity is.
-    pub rules: Arc<LiveRules>,
+    rules: Arc<LiveRules>,
 }
 
 impl Authenticator {
-    /// The decision about `token`.
+    /// Asks `identifier` who made a token, and `rules` what they are.
+    #[must_use]
+    pub fn new(identifier: Identifier, rules: Arc<LiveRules>) -> Self {
+        Self {
+            identifier: ArcSwap::from_pointee(identifier),
+            rules,
+        }
+    }
+
+    /// From now on, `identifier` is asked. Logins that are under way end with the one that they began with.
+    pub fn replace(&self, identifier: Identifier) {
+        self.identifier.store(Arc::new(identifier));
+    }
+
+    /// The decision about `token`, by the rules that apply when it is known who made it.
     pub async fn decide(&self, token: &Secret) -> Decided {
-        match self.identifier.identify(token).await {
+        let identifier = self.identifier.load_full();
+        match identifier.identify(token).await {
             Ok(Identified { who, word_from }) => Decided {
                 decision: self.rules.snapshot().decide(&who),
                 cause: None,

@@ -2,7 +2,7 @@
 
 use ack_ram_core::rules::Backend;
 
-use crate::config::{Config, Listen, MappingSources, Sts, StsLimits};
+use crate::config::{Config, Listen, MappingSources, ServerLimits, Sts, StsLimits};
 
 /// The settings of a server that it takes when it starts, and not again.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,6 +16,7 @@ impl FixedSettings {
         let Config {
             policy,
             listen,
+            limits,
             state_dir,
             generate_kubeconfig,
             sts,
@@ -33,12 +34,22 @@ impl FixedSettings {
             hostname,
             address,
         } = listen;
+        let ServerLimits {
+            max_connections,
+            max_health_connections,
+            max_streams,
+            max_bodies,
+            header_timeout,
+            body_timeout,
+            idle_timeout,
+            stop_timeout,
+        } = limits;
         let Sts {
             endpoint,
             fallback_endpoints,
             ca_file,
             max_idle_connections,
-            limits,
+            limits: sts_limits,
         } = sts;
         let StsLimits {
             connect_timeout,
@@ -46,10 +57,11 @@ impl FixedSettings {
             max_answer_bytes,
             max_calls,
             max_waiting,
+            max_sharing,
             breaker,
             identities,
             refusals,
-        } = limits;
+        } = sts_limits;
         let MappingSources {
             kubeconfig,
             master,
@@ -74,6 +86,20 @@ impl FixedSettings {
             ("server.hostname", format!("{hostname:?}")),
             ("server.port", format!("{port:?}")),
             ("server.healthPort", format!("{health_port:?}")),
+            (
+                "server.limits.maxConnections",
+                format!("{max_connections:?}"),
+            ),
+            (
+                "server.limits.maxHealthConnections",
+                format!("{max_health_connections:?}"),
+            ),
+            ("server.limits.maxStreams", format!("{max_streams:?}")),
+            ("server.limits.maxBodies", format!("{max_bodies:?}")),
+            ("server.limits.headerTimeout", format!("{header_timeout:?}")),
+            ("server.limits.bodyTimeout", format!("{body_timeout:?}")),
+            ("server.limits.idleTimeout", format!("{idle_timeout:?}")),
+            ("server.limits.stopTimeout", format!("{stop_timeout:?}")),
             ("server.stateDir", format!("{state_dir:?}")),
             (
                 "server.generateKubeconfig",
@@ -90,6 +116,7 @@ impl FixedSettings {
             ("server.sts.maxAnswerBytes", format!("{max_answer_bytes:?}")),
             ("server.sts.maxCalls", format!("{max_calls:?}")),
             ("server.sts.maxWaiting", format!("{max_waiting:?}")),
+            ("server.sts.maxSharing", format!("{max_sharing:?}")),
             (
                 "server.sts.breakerFailures",
                 format!("{:?}", breaker.failures),

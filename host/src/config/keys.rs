@@ -34,6 +34,7 @@ pub(super) const SERVER: Keys = Keys {
         "installCRD",
         "kubeconfig",
         "kubeconfigPregenerated",
+        "limits",
         "mapAccounts",
         "mapRoles",
         "mapRules",
@@ -71,10 +72,26 @@ pub(super) const STS: Keys = Keys {
         "fallbackEndpoints",
         "maxAnswerBytes",
         "maxCalls",
+        "maxSharing",
         "maxWaiting",
         "refusalCacheSize",
         "refusalCacheTTL",
         "timeout",
+    ],
+    protective: &[],
+};
+
+pub(super) const LIMITS: Keys = Keys {
+    prefix: "server.limits.",
+    names: &[
+        "bodyTimeout",
+        "headerTimeout",
+        "idleTimeout",
+        "maxBodies",
+        "maxConnections",
+        "maxHealthConnections",
+        "maxStreams",
+        "stopTimeout",
     ],
     protective: &[],
 };

@@ -84,6 +84,7 @@ pub(super) struct Layers<'a> {
     pub(super) root: Table,
     pub(super) server: Table,
     pub(super) sts: Table,
+    pub(super) limits: Table,
     pub(super) warnings: Vec<Warning>,
     file: Option<ConfigFile<'a>>,
     variables: &'a Variables<'a>,
@@ -120,11 +121,13 @@ impl<'a> Layers<'a> {
         };
         let mut server = table(&mut root, "server", keys::SERVER);
         let sts = table(&mut server, "sts", keys::STS);
+        let limits = table(&mut server, "limits", keys::LIMITS);
         let layers = Self {
             overrides: sources.overrides,
             root,
             server,
             sts,
+            limits,
             warnings,
             file: sources.file,
             variables: sources.variables,

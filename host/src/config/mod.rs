@@ -3,6 +3,7 @@
 //! [`load`] reads everything the server needs. The commands that need less ask for their part: [`load_webhook`] for
 //! `init`, [`load_client`] for `token` and `verify`.
 
+mod bounds;
 pub(crate) mod document;
 pub(crate) mod entry;
 mod error;
@@ -11,6 +12,7 @@ mod fixed;
 mod given;
 mod keys;
 mod layers;
+mod limits;
 mod listen;
 mod mapping;
 mod rules;
@@ -30,6 +32,7 @@ pub use error::{ConfigError, Place, Problem, Warning, WarningKind};
 pub use fixed::FixedSettings;
 pub use given::Given;
 pub use layers::{ConfigFile, Overrides, Sources};
+pub use limits::ServerLimits;
 pub use listen::{Host, Listen};
 pub use mapping::FileMappings;
 pub use rules::RuleSettings;
@@ -46,6 +49,8 @@ pub struct Config {
     pub policy: Policy,
     /// Where to listen, and under which names.
     pub listen: Listen,
+    /// How much the server does at once, and how long it waits.
+    pub limits: ServerLimits,
     /// The folder of `cert.pem` and `key.pem`.
     pub state_dir: PathBuf,
     /// Where to write the webhook kubeconfig; none when `init` has already written it.
@@ -98,6 +103,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
     let backends = mapping::backends(&mut layers)?;
     let policy = policy(&mut layers)?;
     let listen = listen::read(&mut layers)?;
+    let limits = limits::read(&mut layers)?;
     let state_dir = layers.state_dir()?;
     let generate_kubeconfig = layers.generate_kubeconfig()?;
     let sts = sts::read(&mut layers)?;
@@ -105,6 +111,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
     Ok(Config {
         policy,
         listen,
+        limits,
         state_dir,
         generate_kubeconfig,
         sts,

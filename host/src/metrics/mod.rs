@@ -7,6 +7,7 @@
 //! The crate is `prometheus`, since it writes the text format 0.0.4 that Go's server speaks and every scraper reads.
 //! `prometheus-client` writes OpenMetrics alone, where `# TYPE` names a counter without its `_total`.
 
+mod connections;
 mod logins;
 #[cfg(target_os = "linux")]
 mod process;
@@ -14,14 +15,18 @@ mod rules;
 mod sources;
 mod sts;
 
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{Error, IntGaugeVec, Opts, Registry, TextEncoder};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::backends::live::LiveRules;
 use crate::env::Clock;
+pub use connections::Connections;
+pub(crate) use connections::{ConnectionMetrics, Shed};
 pub use logins::{Login, Logins, MALFORMED_REQUEST};
 #[cfg(target_os = "linux")]
 use process::ProcessGauges;
@@ -33,6 +38,11 @@ pub use sts::{StsCalls, StsMetrics};
 /// What the body of [`Metrics::text`] is (Prometheus exposition formats, text format 0.0.4).
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// How many scrapers may be answered or wait for it. There is one, or two.
+const MAX_SCRAPES: usize = 8;
+/// A scraper has given up by then.
+const SCRAPE_DEADLINE: Duration = Duration::from_secs(10);
+
 const NAMESPACE: &str = "ack_ram_authenticator";
 
 /// The metrics of one server.
@@ -43,9 +53,13 @@ pub struct Metrics {
     pub sts: StsMetrics,
     /// How mappings come in.
     pub sources: Sources,
+    /// What becomes of connections.
+    pub connections: Connections,
     registry: Registry,
     /// One scrape at a time.
     scrape: Arc<Mutex<Scrape>>,
+    /// Those who wait for it.
+    scrapes: Semaphore,
 }
 
 /// What is looked at when somebody asks.
@@ -74,7 +88,9 @@ impl Metrics {
             logins: Logins::new(&registry)?,
             sts: StsMetrics::new(&registry)?,
             sources: Sources::new(&registry)?,
+            connections: Connections::new(&registry)?,
             scrape: Arc::new(Mutex::new(scrape)),
+            scrapes: Semaphore::new(MAX_SCRAPES),
             registry,
         })
     }
@@ -82,9 +98,12 @@ impl Metrics {
     /// All metrics, as [`CONTENT_TYPE`] says.
     ///
     /// # Errors
-    /// When they cannot be written.
-    pub async fn text(&self) -> Result<String, Error> {
-        let mut scrape = Arc::clone(&self.scrape).lock_owned().await;
+    /// When too many ask for them, or they cannot be written.
+    pub async fn text(&self) -> Result<String, NoMetrics> {
+        let _turn = self.scrapes.try_acquire().map_err(|_| NoMetrics::Crowded)?;
+        let scrape = Arc::clone(&self.scrape).lock_owned();
+        let scrape = tokio::time::timeout(SCRAPE_DEADLINE, scrape).await;
+        let mut scrape = scrape.map_err(|_| NoMetrics::Crowded)?;
         let registry = self.registry.clone();
         // A hundred thousand rules take milliseconds, which logins shall not wait for.
         let written = tokio::task::spawn_blocking(move || {
@@ -96,8 +115,29 @@ impl Metrics {
         written
             .await
             .unwrap_or_else(|error| Err(Error::Msg(error.to_string())))
+            .map_err(NoMetrics::Unwritten)
     }
 }
+
+/// Why there are no metrics now.
+#[derive(Debug)]
+pub enum NoMetrics {
+    /// Too many ask for them.
+    Crowded,
+    /// They cannot be written.
+    Unwritten(Error),
+}
+
+impl fmt::Display for NoMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Crowded => f.write_str("too many ask for the metrics at once; ask again"),
+            Self::Unwritten(error) => write!(f, "the metrics cannot be written: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for NoMetrics {}
 
 /// A metric of this program.
 fn named(name: &str, help: &str) -> Opts {

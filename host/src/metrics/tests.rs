@@ -61,6 +61,7 @@ fn exercise(metrics: &Metrics) {
     metrics.sources.reloaded(Backend::MountedFile, "sha256:1");
     metrics.sources.watch_failed(Backend::Crd);
     metrics.sources.observe(Observation::StatusWritten);
+    metrics.connections.port("webhook").evicted.inc();
 }
 
 #[tokio::test]
@@ -406,4 +407,28 @@ async fn what_nobody_waits_for_any_longer_is_in_flight_no_more() {
         told.value(answered, &[("endpoint", "sts.example")]),
         Some(0.0)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn scrapers_do_not_wait_for_ever_and_not_too_many_of_them() {
+    let (metrics, _) = metrics(no_rules());
+    let metrics = Arc::new(metrics);
+    let slow = Arc::clone(&metrics.scrape).lock_owned().await;
+    let waiting: Vec<_> = (0..MAX_SCRAPES)
+        .map(|_| {
+            let metrics = Arc::clone(&metrics);
+            tokio::spawn(async move { metrics.text().await })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    let before = tokio::time::Instant::now();
+    assert!(matches!(metrics.text().await, Err(NoMetrics::Crowded)));
+    assert!(before.elapsed() < SCRAPE_DEADLINE);
+    for waiting in waiting {
+        let told = waiting.await.unwrap();
+        assert!(matches!(told, Err(NoMetrics::Crowded)), "{told:?}");
+    }
+    assert_eq!(before.elapsed(), SCRAPE_DEADLINE);
+    drop(slow);
+    scrape(&metrics).await;
 }

@@ -4,6 +4,7 @@
 
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ack_ram_core::rules::BackendRules;
 use ack_ram_core::time::UnixTime;
@@ -16,7 +17,7 @@ use hyper::{Request, Response, StatusCode};
 use crate::backends::live::{BackendNotes, LiveRules};
 use crate::certs::Authority;
 use crate::env::Clock;
-use crate::metrics::{self, Metrics};
+use crate::metrics::{self, Metrics, NoMetrics, Shed};
 use crate::server::connections::Respond;
 
 /// A reason is cut after so many characters: it may quote somebody's file.
@@ -52,8 +53,12 @@ fn is_verbose(parameter: &str) -> bool {
 pub(super) async fn metrics(metrics: &Metrics) -> Response<Full<Bytes>> {
     match metrics.text().await {
         Ok(text) => plain(StatusCode::OK, metrics::CONTENT_TYPE, text),
-        Err(error) => {
-            tracing::error!("the metrics cannot be written: {error}");
+        Err(error @ NoMetrics::Crowded) => {
+            metrics.connections.shed(Shed::Scrapes);
+            plain(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{error}\n"))
+        }
+        Err(error @ NoMetrics::Unwritten(_)) => {
+            tracing::error!("{error}");
             let text = "the metrics cannot be written; the log says why\n".to_owned();
             plain(StatusCode::INTERNAL_SERVER_ERROR, TEXT, text)
         }
@@ -68,9 +73,16 @@ pub(super) struct Readiness {
     pub(super) rules: Arc<LiveRules>,
     pub(super) authority: Arc<Authority>,
     pub(super) clock: Clock,
+    /// The server was asked to stop.
+    pub(super) is_stopping: AtomicBool,
 }
 
 impl Readiness {
+    /// From now on, there are servers that are better asked.
+    pub(super) fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
     /// In the form of Kubernetes' own `/readyz`.
     fn answer(&self, is_verbose: bool) -> Response<Full<Bytes>> {
         // A probe that passes does not wait for a source that is changing the rules.
@@ -79,6 +91,9 @@ impl Readiness {
         }
         let mut checks = vec![Check::of_certificate(&self.authority, (self.clock)())];
         checks.extend(self.rules.inspect(Check::of_backend));
+        if self.is_stopping.load(Ordering::Relaxed) {
+            checks.push(Check::of_stopping());
+        }
         let (status, result) = if checks.iter().all(|check| check.is_passed) {
             (StatusCode::OK, "passed")
         } else {
@@ -95,7 +110,8 @@ impl Readiness {
 
     fn is_ready(&self) -> bool {
         let rules = self.rules.snapshot();
-        self.authority.is_good_at((self.clock)())
+        !self.is_stopping.load(Ordering::Relaxed)
+            && self.authority.is_good_at((self.clock)())
             && rules.backends().iter().all(BackendRules::is_read)
     }
 }
@@ -115,6 +131,15 @@ impl Check {
             name: "certificate".to_owned(),
             is_passed: authority.is_good_at(now),
             trouble: (!warnings.is_empty()).then(|| warnings.join("; ")),
+        }
+    }
+
+    /// As Kubernetes' own servers call it.
+    fn of_stopping() -> Self {
+        Self {
+            name: "shutdown".to_owned(),
+            is_passed: false,
+            trouble: Some("the server was asked to stop".to_owned()),
         }
     }
 

@@ -2,13 +2,6 @@
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// More connections than this are no API servers.
-const MAX_CONNECTIONS: u64 = 4_096;
-/// More calls to STS at once would only be throttled there.
-const MAX_STS_CALLS: u64 = 512;
-/// A kubelet asks one thing at a time.
-pub(super) const HEALTH_CONNECTIONS: usize = 64;
-
 /// What the file descriptors of this process are enough for.
 pub(super) struct Limits {
     pub(super) connections: usize,
@@ -16,8 +9,9 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// Asks the system for as many descriptors as it gives, as Go does for every program, and shares them out.
-    pub(super) fn of_this_process() -> Self {
+    /// Asks the system for as many descriptors as it gives, as Go does for every program, and shares them out: no more
+    /// connections and calls than `asked`.
+    pub(super) fn of_this_process(asked: &Self) -> Self {
         let descriptors = match getrlimit(Resource::RLIMIT_NOFILE) {
             Ok((soft, hard)) => match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
                 Ok(()) => hard,
@@ -25,15 +19,18 @@ impl Limits {
             },
             Err(_) => 1_024,
         };
-        Self::share(descriptors)
+        Self::share(descriptors, asked)
     }
 
     /// A quarter stays for files, the health port and what libraries open.
-    fn share(descriptors: u64) -> Self {
-        let at_most = |share: u64, most: u64| usize::try_from(share.clamp(1, most)).unwrap_or(1);
+    fn share(descriptors: u64, asked: &Self) -> Self {
+        let at_most = |share: u64, most: usize| {
+            let share = usize::try_from(share).unwrap_or(usize::MAX);
+            share.clamp(1, most.max(1))
+        };
         Self {
-            connections: at_most(descriptors / 2, MAX_CONNECTIONS),
-            sts_calls: at_most(descriptors / 4, MAX_STS_CALLS),
+            connections: at_most(descriptors / 2, asked.connections),
+            sts_calls: at_most(descriptors / 4, asked.sts_calls),
         }
     }
 }
@@ -51,7 +48,11 @@ mod tests {
             (1_048_576, 4_096, 512),
             (u64::MAX, 4_096, 512),
         ] {
-            let limits = Limits::share(descriptors);
+            let asked = Limits {
+                connections: 4_096,
+                sts_calls: 512,
+            };
+            let limits = Limits::share(descriptors, &asked);
             assert_eq!(
                 (limits.connections, limits.sts_calls),
                 (connections, sts_calls)

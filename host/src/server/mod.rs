@@ -1,11 +1,13 @@
 //! The webhook server: what it is made of, how it starts and how it stops.
 
+mod bodies;
 mod connections;
 pub(crate) mod control;
 mod decision_log;
 mod health;
 mod limits;
 mod sources;
+mod status;
 mod webhook;
 
 use std::fmt;
@@ -13,6 +15,7 @@ use std::future::Future;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -28,15 +31,13 @@ use crate::env;
 use crate::kubeconfig::{self, KubeconfigError};
 use crate::metrics::Metrics;
 use crate::sts::{StsClient, TrustError};
-use connections::Connections;
+use bodies::Bodies;
+use connections::{Bounds, Connections};
 use control::Control;
 use health::{Health, Readiness};
 use limits::Limits;
 use sources::Sources;
 use webhook::Webhook;
-
-/// How long requests that are under way may take after the signal to stop. Each ends by its own deadlines before.
-const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
 /// A server that listens, and has not yet accepted anything.
 pub struct Server {
@@ -48,6 +49,7 @@ pub struct Server {
     control: Option<Control>,
     sources: Sources,
     rules: Arc<LiveRules>,
+    stop_timeout: Duration,
 }
 
 impl Server {
@@ -63,9 +65,12 @@ impl Server {
         let rules = Arc::new(LiveRules::new(backends::load(&config), env::now()));
         let metrics = Metrics::new(Arc::clone(&rules), env::now).map_err(ServerError::Metrics)?;
         let metrics = Arc::new(metrics);
-        let limits = Limits::of_this_process();
+        let limits = Limits::of_this_process(&Limits {
+            connections: config.limits.max_connections,
+            sts_calls: config.sts.limits.max_calls,
+        });
         let mut asked = config.sts.clone();
-        asked.limits.max_calls = asked.limits.max_calls.min(limits.sts_calls);
+        asked.limits.max_calls = limits.sts_calls;
         let sts = StsClient::new(&asked, &metrics.sts).map_err(ServerError::Trust)?;
         let names = config.listen.names();
         let authority = certs::load_or_create(&config.state_dir, &names, env::now())
@@ -100,25 +105,38 @@ impl Server {
                 rules: Arc::clone(&rules),
                 authority,
                 clock: env::now,
+                is_stopping: AtomicBool::new(false),
             },
             metrics: Arc::clone(&metrics),
         };
-        let authenticator = Authenticator {
-            identifier: Identifier::new(config.policy, sts, &asked.limits, &metrics.sts, env::now),
-            rules: Arc::clone(&rules),
+        let identifier = Identifier::new(config.policy, sts, &asked.limits, &metrics.sts, env::now);
+        let authenticator = Authenticator::new(identifier, Arc::clone(&rules));
+        let bounds = Bounds {
+            connections: limits.connections,
+            streams: config.limits.max_streams,
+            header_timeout: config.limits.header_timeout,
+            idle_timeout: config.limits.idle_timeout,
         };
+        let bodies = Bodies::new(config.limits.max_bodies, config.limits.body_timeout);
+        let counts = metrics.connections.port("webhook");
         Ok(Self {
-            connections: Connections::new(listener, Some(tls), limits.connections),
+            connections: Connections::new(listener, Some(tls), bounds, counts),
             health: health.map(|listener| {
-                let connections = Connections::new(listener, None, limits::HEALTH_CONNECTIONS);
+                let bounds = Bounds {
+                    connections: config.limits.max_health_connections,
+                    ..bounds
+                };
+                let counts = metrics.connections.port("health");
+                let connections = Connections::new(listener, None, bounds, counts);
                 (connections, Arc::new(answers))
             }),
             address,
             health_address,
-            webhook: Arc::new(Webhook::new(authenticator, metrics)),
+            webhook: Arc::new(Webhook::new(authenticator, bodies, metrics)),
             control,
             sources,
             rules,
+            stop_timeout: config.limits.stop_timeout,
         })
     }
 
@@ -145,13 +163,19 @@ impl Server {
             () = stop => {}
         }
         tracing::info!("stopping: no new connections, finishing what is under way");
+        if let Some((_, health)) = &self.health {
+            health.readiness.stop();
+        }
         tokio::select! {
+            // Probes still have an answer.
+            () = serve_health(self.health.as_mut()) => {}
             ((), ()) = async { tokio::join!(self.connections.finish(), self.sources.finish()) } => {
                 tracing::info!("stopped");
             }
             () = stop_now => tracing::warn!("stopped at once, as asked"),
-            () = tokio::time::sleep(STOP_DEADLINE) => {
-                tracing::warn!("stopped; some connections were still open after {STOP_DEADLINE:?}");
+            () = tokio::time::sleep(self.stop_timeout) => {
+                let after = self.stop_timeout;
+                tracing::warn!("stopped; some connections were still open after {after:?}");
             }
         }
     }

@@ -1,35 +1,33 @@
 //! The HTTP side of the webhook: which requests are answered, and how.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use ack_ram_core::review::{self, Answer, ReviewVersion, TokenReview};
+use ack_ram_core::decision::{Inability, Outcome};
+use ack_ram_core::review::{self, ReviewVersion, TokenReview};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::{Body as _, Incoming};
+use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response};
 
 use crate::authenticator::{Authenticator, Decided};
-use crate::metrics::{MALFORMED_REQUEST, Metrics};
+use crate::metrics::{MALFORMED_REQUEST, Metrics, Shed};
+use crate::server::bodies::{Bodies, NoBody};
 use crate::server::connections::Respond;
-use crate::server::{decision_log, health};
-
-/// A TokenReview is little more than its token.
-const MAX_BODY_BYTES: usize = 64 * 1024;
-/// The API server sends the body with the headers.
-const BODY_DEADLINE: Duration = Duration::from_secs(10);
+use crate::server::{decision_log, health, status};
 
 /// Answers requests.
 pub(super) struct Webhook {
     authenticator: Authenticator,
+    bodies: Bodies,
     metrics: Arc<Metrics>,
 }
 
 impl Webhook {
-    pub(super) fn new(authenticator: Authenticator, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(authenticator: Authenticator, bodies: Bodies, metrics: Arc<Metrics>) -> Self {
         Self {
             authenticator,
+            bodies,
             metrics,
         }
     }
@@ -40,10 +38,16 @@ impl Webhook {
             Ok((version, decided)) => {
                 decision_log::write(&decided, login.elapsed());
                 login.end(decided.decision.metric_result());
-                json(review::answer(version, &decided.decision))
+                if let Outcome::Unable(Inability::Overloaded) = decided.decision.outcome {
+                    self.metrics.connections.shed(Shed::Sts);
+                }
+                status::json(review::answer(version, &decided.decision))
             }
             Err(rejection) => {
                 login.end(MALFORMED_REQUEST);
+                if let Rejection::NoBody(NoBody::GivenUp) = rejection {
+                    self.metrics.connections.shed(Shed::Bodies);
+                }
                 rejection.response()
             }
         }
@@ -59,9 +63,12 @@ impl Webhook {
         if !is_json(request.headers()) {
             return Err(Rejection::ContentType);
         }
-        let body = read(request.into_body()).await?;
-        let review =
-            TokenReview::parse(&body).map_err(|error| Rejection::Review(error.to_string()))?;
+        let review = {
+            let body = self.bodies.read(request.into_body());
+            let body = body.await.map_err(Rejection::NoBody)?;
+            // What waits for STS is its token, not all of its body.
+            TokenReview::parse(&body).map_err(|error| Rejection::Review(error.to_string()))?
+        };
         let decided = self.authenticator.decide(review.token()).await;
         Ok((review.version(), decided))
     }
@@ -83,9 +90,7 @@ enum Rejection {
     NotFound,
     Method,
     ContentType,
-    TooLarge,
-    TooSlow,
-    BrokenOff,
+    NoBody(NoBody),
     Review(String),
 }
 
@@ -104,40 +109,36 @@ impl Rejection {
                 "UnsupportedMediaType",
                 "send the TokenReview with the header `Content-Type: application/json`",
             ),
-            Self::TooLarge => (
+            Self::NoBody(NoBody::TooLarge) => (
                 413,
                 "RequestEntityTooLarge",
                 "the body is larger than any TokenReview (64 KiB)",
             ),
-            Self::TooSlow => (408, "Timeout", "the body did not arrive within 10 s"),
-            Self::BrokenOff => (400, "BadRequest", "the body broke off"),
+            Self::NoBody(NoBody::TooSlow) => (
+                408,
+                "Timeout",
+                "the body did not arrive in time; send it with the headers",
+            ),
+            Self::NoBody(NoBody::BrokenOff) => (400, "BadRequest", "the body broke off"),
+            Self::NoBody(NoBody::GivenUp) => (
+                503,
+                "ServiceUnavailable",
+                "too many bodies are on their way, and this one for longest",
+            ),
             Self::Review(reason) => (400, "BadRequest", reason),
         }
     }
 
     fn response(&self) -> Response<Full<Bytes>> {
-        let (status, reason, message) = self.parts();
-        tracing::warn!(status, "rejected a request: {message}");
-        let mut response = json(review::status(status, reason, message));
+        let (code, reason, message) = self.parts();
+        tracing::warn!(status = code, "rejected a request: {message}");
+        let mut response = status::status(code, reason, message);
         if let Self::Method = self {
             response
                 .headers_mut()
                 .insert(ALLOW, HeaderValue::from_static("POST"));
         }
         response
-    }
-}
-
-async fn read(body: Incoming) -> Result<Bytes, Rejection> {
-    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
-        return Err(Rejection::TooLarge);
-    }
-    let reading = Limited::new(body, MAX_BODY_BYTES).collect();
-    match tokio::time::timeout(BODY_DEADLINE, reading).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Rejection::TooLarge),
-        Ok(Err(_)) => Err(Rejection::BrokenOff),
-        Err(_) => Err(Rejection::TooSlow),
     }
 }
 
@@ -148,14 +149,4 @@ fn is_json(headers: &HeaderMap) -> bool {
     };
     let essence = value.to_str().unwrap_or_default().split(';').next();
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
-}
-
-fn json(answer: Answer) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(answer.body));
-    *response.status_mut() =
-        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
 }

@@ -81,7 +81,7 @@ async fn equal_tokens_at_once_are_one_call() {
     }
     assert_eq!(server.metrics.lookups("miss").get(), 2);
     assert_eq!(server.metrics.lookups("shared").get(), 98);
-    assert!(server.authenticator.identifier.inquiry.calls().is_empty());
+    assert_eq!(server.calls(), 0);
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn whoever_came_first_may_go_and_the_others_get_their_answer() {
     }
     alone.abort();
     let _aborted = alone.await;
-    while !server.authenticator.identifier.inquiry.calls().is_empty() {
+    while server.calls() > 0 {
         tokio::task::yield_now().await;
     }
     assert_eq!(server.login(&token).await, ("granted", "hit"));
@@ -189,4 +189,50 @@ async fn without_a_cache_every_login_asks() {
         assert_eq!(server.login(&token).await, ("granted", "miss"));
     }
     assert_eq!(world.sts.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_flood_of_one_token_leaves_room_to_others() {
+    let world = World::new();
+    let server = world.server(&json!({ "maxSharing": 8 }));
+    let delay = Fault::Delay(Duration::from_millis(500));
+    world.sts.set_fault(Some(delay));
+    let (flood, other) = (world.token(), world.token());
+    let tokens = std::iter::repeat_n(&flood, 50).chain([&other, &other]);
+    let logins = join_all(tokens.map(|token| server.login(token))).await;
+    let of = |expected| logins.iter().filter(|login| **login == expected).count();
+    let counts = (
+        of(("granted", "miss")),
+        of(("granted", "shared")),
+        of(("overloaded", "shared")),
+    );
+    // Of eight places, the flood gets four.
+    assert_eq!(counts, (2, 5, 45));
+    assert_eq!(world.sts.requests().len(), 2);
+    let identifier = server.authenticator.identifier.load();
+    assert_eq!(identifier.inquiry.sharing.available_permits(), 8);
+}
+
+#[tokio::test]
+async fn a_panic_in_a_call_is_told_to_all_who_wait_and_leaves_nothing_behind() {
+    let world = World::new();
+    let server = world.server(&json!({}));
+    let delay = Fault::Delay(Duration::from_millis(500));
+    world.sts.set_fault(Some(delay));
+    let token = world.token();
+    let logins = join_all((0..3).map(|_| server.login(&token)));
+    let panics = async {
+        while world.sts.requests().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        PANICS.set(true);
+    };
+    let (logins, ()) = tokio::join!(logins, panics);
+    PANICS.set(false);
+    let shared = ("internal", "shared");
+    assert_eq!(logins, [("internal", "miss"), shared, shared]);
+    assert_eq!(server.calls(), 0);
+    world.sts.set_fault(None);
+    assert_eq!(server.login(&token).await, ("granted", "miss"));
+    assert_eq!(server.calls(), 0);
 }

@@ -25,9 +25,12 @@ const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
 thread_local! {
     /// How far this test's clock is ahead. A test and all its tasks are on one thread.
     static AHEAD: Cell<i64> = const { Cell::new(0) };
+    /// Whether this test's clock panics.
+    static PANICS: Cell<bool> = const { Cell::new(false) };
 }
 
 fn clock() -> UnixTime {
+    assert!(!PANICS.get(), "as the test wants");
     env::now().plus_seconds(AHEAD.get())
 }
 
@@ -88,10 +91,10 @@ impl World {
         let rules = backends::load(&config);
         let limits = &config.sts.limits;
         Server {
-            authenticator: Authenticator {
-                identifier: Identifier::new(config.policy, client, limits, &metrics, clock),
-                rules: Arc::new(LiveRules::new(rules, clock())),
-            },
+            authenticator: Authenticator::new(
+                Identifier::new(config.policy, client, limits, &metrics, clock),
+                Arc::new(LiveRules::new(rules, clock())),
+            ),
             metrics,
         }
     }
@@ -151,5 +154,10 @@ impl Server {
         let decided = self.authenticator.decide(token).await;
         let word_from = decided.word_from.map_or("", WordFrom::code);
         (decided.decision.code(), word_from)
+    }
+
+    /// How many calls to STS are under way.
+    fn calls(&self) -> usize {
+        self.authenticator.identifier.load().inquiry.calls().len()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::config::bounds::{Longest, duration, number};
 use crate::config::error::Problem;
 use crate::config::file::Table;
 use crate::config::layers::Layers;
@@ -10,11 +11,11 @@ const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The API server gives up on a webhook after 30 seconds.
-const PATIENCE: Longest = Longest(Duration::from_secs(30), "the API server's patience");
+const PATIENCE: Longest = Longest::new(Duration::from_secs(30), "the API server's patience");
 /// STS takes no token for longer.
-const TOKEN_LIFE: Longest = Longest(Duration::from_secs(15 * 60), "the life of a token");
+const TOKEN_LIFE: Longest = Longest::new(Duration::from_secs(15 * 60), "the life of a token");
 /// Longer pauses would keep people out who could come in.
-const PAUSE: Longest = Longest(
+const PAUSE: Longest = Longest::new(
     Duration::from_secs(5 * 60),
     "a pause that people can wait for",
 );
@@ -35,6 +36,8 @@ pub struct StsLimits {
     pub max_calls: usize,
     /// How many more wait.
     pub max_waiting: usize,
+    /// How many logins wait for a call that is under way for an equal token.
+    pub max_sharing: usize,
     /// When an endpoint is left alone.
     pub breaker: BreakerSettings,
     /// Identities that are remembered.
@@ -74,6 +77,7 @@ pub(super) fn read(layers: &mut Layers<'_>) -> Result<StsLimits, Problem> {
         max_answer_bytes: number(sts, "maxAnswerBytes", 1_024, 1 << 20)?.unwrap_or(64 * 1024),
         max_calls: number(sts, "maxCalls", 1, MAX_CALLS)?.unwrap_or(MAX_CALLS),
         max_waiting: number(sts, "maxWaiting", 0, 65_536)?.unwrap_or(512),
+        max_sharing: number(sts, "maxSharing", 1, 65_536)?.unwrap_or(4_096),
         breaker: breaker(sts)?,
         identities: CacheSettings {
             size: number(sts, "cacheSize", 0, 1_000_000)?.unwrap_or(10_000),
@@ -95,45 +99,4 @@ fn breaker(sts: &mut Table) -> Result<BreakerSettings, Problem> {
         pause,
         max_pause: max_pause.max(pause),
     })
-}
-
-/// The longest that a duration may be, and why.
-#[derive(Clone, Copy)]
-struct Longest(Duration, &'static str);
-
-fn duration(
-    table: &mut Table,
-    key: &'static str,
-    Longest(longest, why): Longest,
-) -> Result<Option<Duration>, Problem> {
-    let Some(given) = table.text(key)? else {
-        return Ok(None);
-    };
-    let duration = humantime::parse_duration(&given.value)
-        .map_err(|_| given.problem("must be a duration with its unit, such as `5s` or `1500ms`"))?;
-    if duration.is_zero() || duration > longest {
-        let longest = humantime::format_duration(longest);
-        return Err(given.problem(format_args!(
-            "must be longer than 0s and no longer than {longest}, {why}"
-        )));
-    }
-    Ok(Some(duration))
-}
-
-fn number(
-    table: &mut Table,
-    key: &'static str,
-    least: usize,
-    most: usize,
-) -> Result<Option<usize>, Problem> {
-    let Some(given) = table.text(key)? else {
-        return Ok(None);
-    };
-    match given.value.parse() {
-        Ok(number) if (least..=most).contains(&number) => Ok(Some(number)),
-        _ => Err(given.problem(format_args!(
-            "is `{}`; write a number, {least} to {most}",
-            given.value
-        ))),
-    }
 }

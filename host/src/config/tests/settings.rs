@@ -125,55 +125,6 @@ fn what_is_left_out_is_as_in_go() {
 }
 
 #[test]
-fn the_limits_of_asking_sts_have_defaults_and_are_all_set_under_sts() {
-    let told = |yaml: &str| {
-        let sts = load_yaml(yaml).unwrap().sts;
-        let limits = sts.limits;
-        let fallbacks: Vec<_> = sts
-            .fallback_endpoints
-            .iter()
-            .map(|e| e.authority())
-            .collect();
-        format!(
-            "{fallbacks:?} {} {} {} {:?} {:?} {:?}",
-            limits.max_answer_bytes,
-            limits.max_calls,
-            limits.max_waiting,
-            limits.breaker,
-            limits.identities,
-            limits.refusals
-        )
-    };
-    assert_eq!(
-        told("clusterID: c"),
-        "[] 65536 512 512 BreakerSettings { failures: 5, pause: 5s, max_pause: 30s } \
-         CacheSettings { size: 10000, life: 300s } CacheSettings { size: 1000, life: 10s }"
-    );
-    let yaml = "
-clusterID: c
-server:
-  sts:
-    fallbackEndpoints: [sts.cn-beijing.aliyuncs.com, sts.example.com]
-    maxAnswerBytes: 2048
-    maxCalls: 7
-    maxWaiting: 0
-    breakerFailures: 9
-    breakerPause: 2m
-    breakerMaxPause: 1m
-    cacheSize: 0
-    cacheTTL: 90s
-    refusalCacheSize: 5
-    refusalCacheTTL: 1500ms
-";
-    assert_eq!(
-        told(yaml),
-        "[\"sts.cn-beijing.aliyuncs.com\", \"sts.example.com\"] 2048 7 0 \
-         BreakerSettings { failures: 9, pause: 120s, max_pause: 120s } \
-         CacheSettings { size: 0, life: 90s } CacheSettings { size: 5, life: 1.5s }"
-    );
-}
-
-#[test]
 fn keys_are_compared_without_case_and_unknown_ones_are_warnings() {
     for (yaml, expected) in [
         (
@@ -294,6 +245,14 @@ fn a_bad_setting_is_refused_where_it_stands() {
         (
             "{backendMode: [mountedFile]}",
             "config.yaml:2:24: `server.backendMode[0]` names an unknown backend `mountedFile`; did you mean `MountedFile`? known are `MountedFile`, `File`, `ACKConfigMap`, `ConfigMap`, `CRD`, `DynamicFile`",
+        ),
+        (
+            "{limits: {maxStreams: 0}}",
+            "config.yaml:2:31: `server.limits.maxStreams` is `0`; write a number, 1 to 10000",
+        ),
+        (
+            "{limits: {stopTimeout: 11m}}",
+            "config.yaml:2:32: `server.limits.stopTimeout` must be longer than 0s and no longer than 10m, what those who stop a server wait",
         ),
         (
             "{sts: {timeout: 5}}",

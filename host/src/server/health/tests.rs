@@ -24,6 +24,7 @@ fn readiness() -> Readiness {
         rules: Arc::new(LiveRules::new(rules, env::now())),
         authority: certs::load_or_create(folder.path(), &[], env::now()).unwrap(),
         clock: env::now,
+        is_stopping: AtomicBool::new(false),
     }
 }
 
@@ -107,5 +108,21 @@ fn verbose_is_asked_for_as_kubernetes_does() {
         ("", false),
     ] {
         assert_eq!(is_verbose(parameter), expected, "{parameter}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_stops_is_not_ready() {
+    let readiness = readiness();
+    readiness
+        .rules
+        .change(Backend::Crd, |edit| edit.mark_read());
+    assert_eq!(answer(&readiness, false).await.0, 200);
+    readiness.stop();
+    for is_verbose in [false, true] {
+        let (status, text) = answer(&readiness, is_verbose).await;
+        assert_eq!(status, 503);
+        let line = "[-]shutdown failed: the server was asked to stop\n";
+        assert!(text.contains(line), "{text}");
     }
 }

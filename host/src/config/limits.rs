@@ -1,0 +1,88 @@
+//! How much the server does at once, and how long it waits for those who are connected.
+
+use std::time::Duration;
+
+use crate::config::bounds::{Longest, duration, number};
+use crate::config::error::Problem;
+use crate::config::layers::Layers;
+
+/// The API server gives up on a webhook after 30 seconds.
+const PATIENCE: Longest = Longest::new(Duration::from_secs(30), "the API server's patience");
+/// Whoever connects anew after that loses nothing.
+const IDLE: Longest = Longest::new(
+    Duration::from_secs(60 * 60),
+    "what a connection without a request is worth",
+);
+/// Kubernetes and systemd kill what takes longer, unless they are told otherwise.
+const STOP: Longest = Longest::new(
+    Duration::from_secs(10 * 60),
+    "what those who stop a server wait",
+);
+
+/// How much the server does at once, and how long it waits for those who are connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerLimits {
+    /// The most connections to the webhook, when there are file descriptors enough.
+    pub max_connections: usize,
+    /// The most connections to the health port.
+    pub max_health_connections: usize,
+    /// The most requests at once in one connection of HTTP/2.
+    pub max_streams: u32,
+    /// The most bodies of requests that are on their way at once.
+    pub max_bodies: usize,
+    /// How long the headers of a request may take, and in HTTP/1.1 how long a connection waits for the next request.
+    pub header_timeout: Duration,
+    /// How long the body of a request may take.
+    pub body_timeout: Duration,
+    /// How long a connection may be without a request.
+    pub idle_timeout: Duration,
+    /// How long what is under way may take when the server is asked to stop.
+    pub stop_timeout: Duration,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            // More are no API servers.
+            max_connections: 4_096,
+            // A kubelet asks one thing at a time.
+            max_health_connections: 64,
+            // As in Go's server of HTTP/2.
+            max_streams: 250,
+            max_bodies: 1_024,
+            header_timeout: Duration::from_secs(30),
+            // The API server sends the body with the headers.
+            body_timeout: Duration::from_secs(10),
+            // API servers keep theirs busier, and make another at once.
+            idle_timeout: Duration::from_secs(120),
+            // Below the 30 s that Kubernetes gives a pod.
+            stop_timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+/// `server.limits`.
+pub(super) fn read(layers: &mut Layers<'_>) -> Result<ServerLimits, Problem> {
+    let limits = &mut layers.limits;
+    let standard = ServerLimits::default();
+    let max_connections = number(limits, "maxConnections", 1, 65_536)?;
+    let max_health_connections = number(limits, "maxHealthConnections", 1, 4_096)?;
+    let max_streams = number(limits, "maxStreams", 1, 10_000)?;
+    let max_bodies = number(limits, "maxBodies", 1, 65_536)?;
+    let header_timeout = duration(limits, "headerTimeout", PATIENCE)?;
+    let body_timeout = duration(limits, "bodyTimeout", PATIENCE)?;
+    let idle_timeout = duration(limits, "idleTimeout", IDLE)?;
+    let stop_timeout = duration(limits, "stopTimeout", STOP)?;
+    Ok(ServerLimits {
+        max_connections: max_connections.unwrap_or(standard.max_connections),
+        max_health_connections: max_health_connections.unwrap_or(standard.max_health_connections),
+        max_streams: max_streams
+            .and_then(|streams| u32::try_from(streams).ok())
+            .unwrap_or(standard.max_streams),
+        max_bodies: max_bodies.unwrap_or(standard.max_bodies),
+        header_timeout: header_timeout.unwrap_or(standard.header_timeout),
+        body_timeout: body_timeout.unwrap_or(standard.body_timeout),
+        idle_timeout: idle_timeout.unwrap_or(standard.idle_timeout),
+        stop_timeout: stop_timeout.unwrap_or(standard.stop_timeout),
+    })
+}

@@ -1,0 +1,89 @@
+//! What becomes of connections, and of requests that are given up.
+
+use prometheus::{Error, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
+
+use crate::metrics::{named, register};
+
+/// What becomes of connections, at each of the ports, and of requests that are given up.
+pub struct Connections {
+    open: IntGaugeVec,
+    evicted: IntCounterVec,
+    panics: IntCounterVec,
+    shed: [(Shed, IntCounter); 3],
+}
+
+/// Counts the connections to one port.
+#[derive(Clone)]
+pub(crate) struct ConnectionMetrics {
+    /// Those that are open.
+    pub(crate) open: IntGauge,
+    /// Those that were closed to make room for others.
+    pub(crate) evicted: IntCounter,
+    /// Requests whose answering panicked.
+    pub(crate) panics: IntCounter,
+}
+
+/// What there was too much of when a request was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shed {
+    /// Bodies on their way.
+    Bodies,
+    /// Logins that wait for STS.
+    Sts,
+    /// Scrapers that wait for the metrics.
+    Scrapes,
+}
+
+impl Shed {
+    const ALL: [Self; 3] = [Self::Bodies, Self::Sts, Self::Scrapes];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Bodies => "bodies",
+            Self::Sts => "sts",
+            Self::Scrapes => "scrapes",
+        }
+    }
+}
+
+impl Connections {
+    pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
+        let open = named("connections", "Connections that are open, by port.");
+        let evicted = named(
+            "connections_evicted_total",
+            "Connections without a request that were closed to make room for others, by port.",
+        );
+        let panics = named(
+            "requests_panicked_total",
+            "Requests that were answered with HTTP 503 since the program failed on them, by port. Each is a defect.",
+        );
+        let shed = named(
+            "requests_shed_total",
+            "Requests that were answered with HTTP 503 since there were too many, by what there was too much of: bodies on their way, logins that wait for STS, scrapes of the metrics.",
+        );
+        let shed = register(registry, IntCounterVec::new(shed, &["reason"]))?;
+        Ok(Self {
+            open: register(registry, IntGaugeVec::new(open, &["port"]))?,
+            evicted: register(registry, IntCounterVec::new(evicted, &["port"]))?,
+            panics: register(registry, IntCounterVec::new(panics, &["port"]))?,
+            shed: Shed::ALL.map(|reason| (reason, shed.with_label_values(&[reason.label()]))),
+        })
+    }
+
+    /// What counts the connections to `port`, by its name.
+    pub(crate) fn port(&self, port: &str) -> ConnectionMetrics {
+        let labels = &[port];
+        ConnectionMetrics {
+            open: self.open.with_label_values(labels),
+            evicted: self.evicted.with_label_values(labels),
+            panics: self.panics.with_label_values(labels),
+        }
+    }
+
+    /// A request was given up.
+    pub(crate) fn shed(&self, reason: Shed) {
+        if let Some((_, counter)) = self.shed.iter().find(|(known, _)| *known == reason) {
+            counter.inc();
+        }
+    }
+}

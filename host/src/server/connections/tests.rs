@@ -1,0 +1,391 @@
+//! Over real sockets, with a clock that jumps when there is nothing else to wait for.
+
+use std::net::SocketAddr;
+
+use ack_ram_core::rules::RuleSet;
+use ack_ram_core::time::UnixTime;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+
+use super::*;
+use crate::backends::live::LiveRules;
+use crate::metrics::Metrics;
+
+/// Longer than any deadline.
+const FOREVER: Duration = Duration::from_secs(3_600);
+
+const BOUNDS: Bounds = Bounds {
+    connections: 8,
+    streams: 100,
+    header_timeout: Duration::from_secs(30),
+    idle_timeout: Duration::from_secs(120),
+};
+
+/// Says `ok`; to `/panic` nothing, and to `/wait` when it may.
+struct Answers {
+    may_answer: Semaphore,
+    asked: Semaphore,
+}
+
+impl Respond for Answers {
+    async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        match request.uri().path() {
+            "/panic" => panic!("as asked"),
+            "/wait" => {
+                self.asked.add_permits(1);
+                self.may_answer.acquire().await.unwrap().forget();
+            }
+            "/long" => return Response::new(Full::from(vec![b'x'; 1 << 20])),
+            _ => {}
+        }
+        Response::new(Full::from("ok"))
+    }
+}
+
+/// A listener without TLS.
+struct World {
+    address: SocketAddr,
+    answers: Arc<Answers>,
+    metrics: ConnectionMetrics,
+    stop: Arc<tokio::sync::Notify>,
+    stopped: tokio::task::JoinHandle<()>,
+}
+
+impl World {
+    async fn new(bounds: Bounds) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let rules = RuleSet::new(Vec::new(), Default::default());
+        let now = UnixTime::from_seconds(0);
+        let metrics = Metrics::new(Arc::new(LiveRules::new(rules, now)), crate::env::now);
+        let metrics = metrics.unwrap().connections.port("test");
+        let mut connections = Connections::new(listener, None, bounds, metrics.clone());
+        let answers = Arc::new(Answers {
+            may_answer: Semaphore::new(0),
+            asked: Semaphore::new(0),
+        });
+        let stop = Arc::new(tokio::sync::Notify::new());
+        let (stopping, respond) = (Arc::clone(&stop), Arc::clone(&answers));
+        let stopped = tokio::spawn(async move {
+            tokio::select! {
+                () = connections.serve(respond) => {}
+                () = stopping.notified() => {}
+            }
+            connections.finish().await;
+        });
+        Self {
+            address,
+            answers,
+            metrics,
+            stop,
+            stopped,
+        }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// A connection that says this.
+    async fn say(&self, bytes: &[u8]) -> TcpStream {
+        let mut stream = self.connect().await;
+        stream.write_all(bytes).await.unwrap();
+        stream
+    }
+
+    async fn http1(&self) -> http1::SendRequest<Empty<Bytes>> {
+        let stream = TokioIo::new(self.connect().await);
+        let (sender, connection) = http1::handshake(stream).await.unwrap();
+        tokio::spawn(connection);
+        sender
+    }
+
+    async fn http2(&self) -> http2::SendRequest<Empty<Bytes>> {
+        let stream = TokioIo::new(self.connect().await);
+        let handshake = http2::handshake(TokioExecutor::new(), stream).await;
+        let (sender, connection) = handshake.unwrap();
+        tokio::spawn(connection);
+        sender
+    }
+
+    /// What is answered to a request of its own connection.
+    async fn get(&self, path: &str) -> String {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
+        all(self.say(request.as_bytes()).await).await
+    }
+
+    /// Waits until so many connections are open.
+    async fn until_open(&self, wanted: i64) {
+        while self.metrics.open.get() != wanted {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+fn get(path: &str) -> Request<Empty<Bytes>> {
+    let request = Request::get(format!("http://h{path}"));
+    request.header("host", "h").body(Empty::new()).unwrap()
+}
+
+/// All that comes until the connection is closed, or reset.
+async fn all(mut stream: TcpStream) -> String {
+    let mut answer = Vec::new();
+    let _ended = tokio::time::timeout(FOREVER, stream.read_to_end(&mut answer))
+        .await
+        .expect("the connection is closed");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// A frame of HTTP/2 (RFC 9113, 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = vec![length[1], length[2], length[3], kind, flags];
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
+const END_STREAM_AND_HEADERS: u8 = 5;
+/// `:method: GET`, `:scheme: http`, `:path: /`, `:authority: h`, from the static table.
+const GET_ROOT: [u8; 6] = [0x82, 0x86, 0x84, 0x41, 1, b'h'];
+
+/// The frames that come until the connection is closed: kind, stream and payload.
+async fn frames(mut stream: TcpStream) -> Vec<(u8, u32, Vec<u8>)> {
+    let mut bytes = Vec::new();
+    let _ended = tokio::time::timeout(FOREVER, stream.read_to_end(&mut bytes))
+        .await
+        .expect("the connection is closed");
+    let mut rest = &*bytes;
+    let mut frames = Vec::new();
+    while let Some((head, after)) = rest.split_at_checked(9) {
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+        let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+        let Some((payload, next)) = after.split_at_checked(length) else {
+            break;
+        };
+        frames.push((head[3], stream, payload.to_vec()));
+        rest = next;
+    }
+    frames
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_asks_nothing_is_closed() {
+    let world = World::new(BOUNDS).await;
+    let settings = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
+    for said in [
+        "".as_bytes(),
+        b"P",
+        b"GET /healthz HTTP/1.1\r\n",
+        PREFACE,
+        &settings,
+    ] {
+        let answer = all(world.say(said).await).await;
+        assert!(!answer.contains(" 200 "), "{said:?}: {answer}");
+    }
+    world.until_open(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn headers_that_come_byte_by_byte_end_the_connection() {
+    let world = World::new(BOUNDS).await;
+    let mut stream = world.say(b"GET / HTTP/1.1\r\nx: ").await;
+    let started = tokio::time::Instant::now();
+    while stream.write_all(b"x").await.is_ok() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(started.elapsed() < Duration::from_secs(60));
+    }
+    world.until_open(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_read_the_answers_is_let_go() {
+    let world = World::new(BOUNDS).await;
+    let request = b"GET /long HTTP/1.1\r\nhost: h\r\n\r\n";
+    let http1 = world.say(&request.repeat(20)).await;
+    let http2 = [
+        PREFACE,
+        &frame(SETTINGS, 0, 0, &[]),
+        &frame(HEADERS, END_STREAM_AND_HEADERS, 1, &GET_ROOT),
+        &frame(HEADERS, END_STREAM_AND_HEADERS, 3, &GET_ROOT),
+    ];
+    let http2 = world.say(&http2.concat()).await;
+    world.until_open(2).await;
+    world.until_open(0).await;
+    drop((http1, http2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn idle_connections_make_room_and_busy_ones_do_not() {
+    let world = World::new(Bounds {
+        connections: 4,
+        ..BOUNDS
+    })
+    .await;
+    let mut busy = world.http2().await;
+    let waiting = tokio::spawn(busy.send_request(get("/wait")));
+    world.answers.asked.acquire().await.unwrap().forget();
+    // It has asked before, and would be missed.
+    let mut kept = world.http1().await;
+    kept.send_request(get("/")).await.unwrap();
+    let mut idle = Vec::new();
+    for _ in 0..50 {
+        idle.push(world.connect().await);
+    }
+    let before = tokio::time::Instant::now();
+    let answer = world.get("/").await;
+    assert!(answer.contains(" 200 "), "{answer}");
+    assert!(before.elapsed() < BOUNDS.header_timeout);
+    assert!(world.metrics.evicted.get() >= 48);
+    kept.ready().await.unwrap();
+    let answer = kept.send_request(get("/")).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    world.answers.may_answer.add_permits(1);
+    assert_eq!(waiting.await.unwrap().unwrap().status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_all_are_busy_the_next_waits() {
+    let world = World::new(Bounds {
+        connections: 1,
+        ..BOUNDS
+    })
+    .await;
+    let mut busy = world.http1().await;
+    let waiting = tokio::spawn(busy.send_request(get("/wait")));
+    world.answers.asked.acquire().await.unwrap().forget();
+    let mut next = world
+        .say(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
+        .await;
+    let answered = tokio::time::timeout(FOREVER, next.read_u8()).await;
+    assert!(answered.is_err(), "there is no place for it");
+    world.answers.may_answer.add_permits(1);
+    assert_eq!(waiting.await.unwrap().unwrap().status(), 200);
+    assert!(all(next).await.contains(" 200 "));
+    assert_eq!(world.metrics.open.get(), 0);
+}
+
+#[tokio::test]
+async fn a_panic_is_an_answer_and_harms_nobody_else() {
+    let world = World::new(BOUNDS).await;
+    let mut http1 = world.http1().await;
+    let mut http2 = world.http2().await;
+    let other = tokio::spawn(http2.send_request(get("/wait")));
+    world.answers.asked.acquire().await.unwrap().forget();
+    let failed = [
+        http1.send_request(get("/panic")).await.unwrap(),
+        http2.send_request(get("/panic")).await.unwrap(),
+    ];
+    for failed in failed {
+        assert_eq!(failed.status(), 503);
+        assert!(!failed.headers().contains_key("retry-after"));
+        let body = failed.into_body().collect().await.unwrap().to_bytes();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(
+            (&body["kind"], &body["code"]),
+            (&"Status".into(), &503.into())
+        );
+        let message = body["message"].as_str().unwrap();
+        assert!(message.contains("its log says more"), "{message}");
+    }
+    assert_eq!(world.metrics.panics.get(), 2);
+    http1.ready().await.unwrap();
+    assert_eq!(http1.send_request(get("/")).await.unwrap().status(), 200);
+    assert_eq!(http2.send_request(get("/")).await.unwrap().status(), 200);
+    world.answers.may_answer.add_permits(1);
+    assert_eq!(other.await.unwrap().unwrap().status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn heads_that_are_too_long_are_refused() {
+    let world = World::new(BOUNDS).await;
+    let many = "x: y\r\n".repeat(101);
+    let long = format!("x: {}\r\n", "y".repeat(17 * 1024));
+    for headers in [many, long] {
+        let request = format!("GET / HTTP/1.1\r\nhost: h\r\n{headers}\r\n");
+        let answer = all(world.say(request.as_bytes()).await).await;
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    }
+    let mut http2 = world.http2().await;
+    let mut request = get("/");
+    let long = "y".repeat(17 * 1024).parse().unwrap();
+    request.headers_mut().insert("x", long);
+    let answer = http2.send_request(request).await.unwrap();
+    assert_eq!(answer.status(), 431);
+    assert_eq!(http2.send_request(get("/")).await.unwrap().status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn http_2_says_its_bounds_and_keeps_to_them() {
+    let world = World::new(Bounds {
+        streams: 7,
+        ..BOUNDS
+    })
+    .await;
+    let said = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
+    let frames = frames(world.say(&said).await).await;
+    let (_, _, settings) = frames.iter().find(|(kind, ..)| *kind == SETTINGS).unwrap();
+    let settings: Vec<(u16, u32)> = settings
+        .chunks(6)
+        .map(|setting| {
+            let [a, b, c, d, e, f] = *setting else {
+                panic!("{setting:?}");
+            };
+            (u16::from_be_bytes([a, b]), u32::from_be_bytes([c, d, e, f]))
+        })
+        .collect();
+    // Concurrent streams, the window of a stream, a frame, a list of headers (RFC 9113, 6.5.2).
+    for wanted in [(3, 7), (4, 65_536), (6, 16_384)] {
+        assert!(settings.contains(&wanted), "{wanted:?}: {settings:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_requests_that_are_taken_back_ends_the_connection() {
+    let world = World::new(BOUNDS).await;
+    let mut said = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
+    for stream in (1..4_001).step_by(2) {
+        said.extend(frame(HEADERS, END_STREAM_AND_HEADERS, stream, &GET_ROOT));
+        said.extend(frame(RST_STREAM, 0, stream, &[0, 0, 0, 8]));
+    }
+    let mut stream = world.connect().await;
+    // It may be closed before all is said.
+    let _written = stream.write_all(&said).await;
+    let frames = frames(stream).await;
+    let end = frames.iter().find(|(kind, ..)| *kind == GOAWAY);
+    let (_, _, payload) = end.unwrap_or_else(|| panic!("{frames:?}"));
+    // ENHANCE_YOUR_CALM (RFC 9113, 7).
+    assert_eq!(payload.get(4..8), Some(&[0, 0, 0, 11][..]));
+    world.until_open(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_ends_what_is_idle_and_waits_for_what_is_not() {
+    let world = World::new(BOUNDS).await;
+    let mut http1 = world.http1().await;
+    let waiting = tokio::spawn(http1.send_request(get("/wait")));
+    world.answers.asked.acquire().await.unwrap().forget();
+    let silent = world.say(b"GET / HTTP/1.1\r\n").await;
+    let http2 = world
+        .say(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat())
+        .await;
+    world.until_open(3).await;
+    world.stop.notify_one();
+    all(silent).await;
+    all(http2).await;
+    assert!(!world.stopped.is_finished());
+    assert!(TcpStream::connect(world.address).await.is_err());
+    world.answers.may_answer.add_permits(1);
+    assert_eq!(waiting.await.unwrap().unwrap().status(), 200);
+    world.stopped.await.unwrap();
+}

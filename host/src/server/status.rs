@@ -1,0 +1,27 @@
+//! Answers in JSON: reviews, and Kubernetes' `Status` in place of one.
+
+use ack_ram_core::review::{self, Answer};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
+
+/// A `Status` that says why there is no answer.
+pub(super) fn status(code: u16, reason: &str, message: &str) -> Response<Full<Bytes>> {
+    json(review::status(code, reason, message))
+}
+
+/// The `Status` of what cannot be told now. It goes without `Retry-After`, with which API servers would hang.
+pub(super) fn unavailable(message: &str) -> Response<Full<Bytes>> {
+    status(503, "ServiceUnavailable", message)
+}
+
+pub(super) fn json(answer: Answer) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(answer.body));
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
