@@ -1,0 +1,134 @@
+//! Both versions of HTTP, and bodies that take their time.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+
+use crate::world::{LIMIT, World, http1_answer, http1_review};
+
+type Body = BoxBody<Bytes, Infallible>;
+
+async fn http2(world: &World) -> SendRequest<Body> {
+    let stream = TokioIo::new(world.connect(b"h2").await);
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), stream)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+fn review(body: Body) -> Request<Body> {
+    Request::post("https://localhost/authenticate")
+        .header("content-type", "application/json")
+        .body(body)
+        .unwrap()
+}
+
+/// A body of which nothing ever comes.
+fn nothing() -> Body {
+    StreamBody::new(stream::pending()).boxed()
+}
+
+async fn json_of(response: Response<hyper::body::Incoming>) -> (u16, Value) {
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, serde_json::from_slice(&body).unwrap())
+}
+
+#[tokio::test]
+async fn both_versions_of_http_are_spoken_as_the_client_chooses() {
+    let world = World::start(&json!({}), &json!({}));
+    let mut http1 = world.connect(b"http/1.1").await;
+    assert_eq!(http1.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+    for _ in 0..2 {
+        let (head, body) = http1_review(&world.token());
+        http1
+            .write_all(format!("{head}{body}").as_bytes())
+            .await
+            .unwrap();
+        let (status, review) = http1_answer(&mut http1).await;
+        assert_eq!(
+            (status, &review["status"]["authenticated"]),
+            (200, &true.into())
+        );
+    }
+    let mut http2 = http2(&world).await;
+    for _ in 0..2 {
+        let (_, body) = http1_review(&world.token());
+        let response = http2.send_request(review(Full::from(body).boxed())).await;
+        let (status, review) = json_of(response.unwrap()).await;
+        assert_eq!(
+            (status, &review["status"]["authenticated"]),
+            (200, &true.into())
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_in_time_is_answered_and_holds_up_nobody() {
+    let world = World::start(&json!({ "bodyTimeout": "2s" }), &json!({}));
+    let mut http2 = http2(&world).await;
+    let silent = tokio::spawn(http2.send_request(review(nothing())));
+    let mut http1 = world.connect(b"http/1.1").await;
+    let (head, body) = http1_review(&world.token());
+    http1.write_all(head.as_bytes()).await.unwrap();
+    let dribble = async {
+        // A reset is what a client that goes on may see.
+        for byte in body.bytes() {
+            if http1.write_all(&[byte]).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let others = async {
+        for _ in 0..20 {
+            let (_, body) = http1_review(&world.token());
+            let response = http2.send_request(review(Full::from(body).boxed())).await;
+            let (_, review) = json_of(response.unwrap()).await;
+            assert_eq!(review["status"]["authenticated"], true);
+        }
+    };
+    let silent = async {
+        let response = tokio::time::timeout(LIMIT, silent).await;
+        json_of(response.unwrap().unwrap().unwrap()).await
+    };
+    let ((), (), (status, answer)) = tokio::join!(dribble, others, silent);
+    assert_eq!((status, &answer["kind"]), (408, &"Status".into()));
+    let (status, answer) = http1_answer(&mut http1).await;
+    assert_eq!((status, &answer["kind"]), (408, &"Status".into()));
+    assert!(world.alice_logs_in().await);
+}
+
+#[tokio::test]
+async fn of_too_many_slow_bodies_the_slowest_is_given_up_and_good_ones_come_through() {
+    let world = World::start(&json!({ "maxBodies": 3, "bodyTimeout": "30s" }), &json!({}));
+    let mut slow = Vec::new();
+    for given_up in 0..6 {
+        let mut stream = world.connect(b"http/1.1").await;
+        let (head, _) = http1_review(&world.token());
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // Until its headers have been read, or not quite: then the next login is what makes it the oldest.
+        slow.push(stream);
+        assert!(world.alice_logs_in().await, "{given_up}");
+    }
+    let (status, answer) = http1_answer(&mut slow[0]).await;
+    assert_eq!(
+        (status, &answer["reason"]),
+        (503, &"ServiceUnavailable".into())
+    );
+    let shed = world
+        .metric("requests_shed_total", &[("reason", "bodies")])
+        .await;
+    assert!((1.0..=6.0).contains(&shed), "{shed}");
+    assert!(world.alice_logs_in().await);
+}

@@ -1,0 +1,5 @@
+//! HTTP as the real binary speaks it: both versions over TLS, clients that are slow or too many, overload, reload.
+
+mod bodies;
+mod overload;
+mod world;
