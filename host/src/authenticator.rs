@@ -13,18 +13,20 @@ use ack_ram_core::login::{self, AwaitingSts, Step, VerifiedIdentity};
 use ack_ram_core::policy::Policy;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sts::{StsError, StsRefusal};
+use ack_ram_core::time::UnixTime;
 use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 use prometheus::IntCounter;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::Instrument as _;
 
 use crate::backends::live::LiveRules;
 use crate::config::StsLimits;
 use crate::env::Clock;
 use crate::identity_cache::{IdentityCache, Known};
 use crate::metrics::StsMetrics;
-use crate::sts::{Answer, Overloaded, StsClient};
+use crate::sts::{self, Answer, Overloaded, StsClient};
 
 /// Finds out who made a token.
 pub struct Identifier {
@@ -138,15 +140,9 @@ impl Identifier {
             Step::Send(awaiting) => awaiting,
         };
         let fingerprint = awaiting.fingerprint();
-        let (word, word_from) = match self.inquiry.cache.look_up(fingerprint, now) {
-            Some(known) => (known.into(), WordFrom::Cache),
-            None => match Inquiry::join(&self.inquiry, awaiting) {
-                Joined::Known(known) => (known.into(), WordFrom::Cache),
-                Joined::Call(word) => (word.await, WordFrom::Sts),
-                Joined::Shared(word, _sharer) => (word.await, WordFrom::SharedCall),
-                Joined::Crowded => (Word::unable(Inability::Overloaded), WordFrom::SharedCall),
-            },
-        };
+        // What is logged on the way can be told from what is logged of other logins.
+        let login = tracing::debug_span!("login", reference = %fingerprint);
+        let (word, word_from) = self.word(awaiting, now).instrument(login).await;
         self.count(word_from);
         match word {
             Word::Identity(who) => Ok(Identified { who, word_from }),
@@ -163,6 +159,25 @@ impl Identifier {
                 cause,
                 word_from: Some(word_from),
             })),
+        }
+    }
+
+    async fn word(&self, awaiting: AwaitingSts, now: UnixTime) -> (Word, WordFrom) {
+        if let Some(known) = self.inquiry.cache.look_up(awaiting.fingerprint(), now) {
+            tracing::debug!("who made the token is known already");
+            return (known.into(), WordFrom::Cache);
+        }
+        match Inquiry::join(&self.inquiry, awaiting) {
+            Joined::Known(known) => (known.into(), WordFrom::Cache),
+            Joined::Call(word) => {
+                tracing::debug!("asks STS who made the token");
+                (word.await, WordFrom::Sts)
+            }
+            Joined::Shared(word, _sharer) => {
+                tracing::debug!("waits for what STS says of an equal token");
+                (word.await, WordFrom::SharedCall)
+            }
+            Joined::Crowded => (Word::unable(Inability::Overloaded), WordFrom::SharedCall),
         }
     }
 
@@ -203,14 +218,16 @@ impl Inquiry {
         }
         let inquiry = Arc::clone(self);
         // A task of its own: when the one who came first goes away, the others still get their answer.
-        let task = tokio::spawn(async move {
+        let call = tracing::debug_span!(target: sts::TARGET, "sts_call", reference = %fingerprint);
+        let call = async move {
             let _under_way = UnderWay {
                 inquiry: &inquiry,
                 fingerprint,
             };
             inquiry.ask(awaiting).await
-        });
-        let word = task
+        }
+        .instrument(call);
+        let word = tokio::spawn(call)
             .map(|ended| ended.unwrap_or_else(|_| Word::unable(Inability::Internal)))
             .boxed()
             .shared();

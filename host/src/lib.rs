@@ -1,6 +1,7 @@
 //! ack-ram-authenticator: the webhook server, the credential plugin and the commands around them.
 #![forbid(unsafe_code)]
 
+mod audit;
 pub mod authenticator;
 pub mod backends;
 pub mod certs;
@@ -12,6 +13,7 @@ mod files;
 mod identity_cache;
 pub mod kubeconfig;
 pub mod kubernetes;
+mod lines;
 pub mod logging;
 pub mod metrics;
 pub mod server;

@@ -122,6 +122,11 @@ impl Globals {
         }
     }
 
+    /// How the log is written.
+    pub(super) fn log_format(&self) -> Format {
+        self.log_format.unwrap_or_default()
+    }
+
     /// Reads the configuration with `load`, of the module [`config`](crate::config). `overrides` are what the options
     /// of the command say; a cluster id among them wins over the global one.
     pub(super) fn configuration<T>(

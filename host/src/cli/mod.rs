@@ -59,38 +59,43 @@ fn execute(cli: Cli) -> Result<(), Failure> {
         tool,
         command,
     } = cli;
-    let start = |globals: Globals| start(globals.or(before));
+    let given = |globals: Globals| globals.or(before);
     if tool != ToolOptions::default() && !matches!(command, Command::CredentialPlugin(_)) {
         return Err(tool::misplaced());
     }
     match command {
-        Command::Server(args) => server::run(args.command, &start(args.globals)?),
-        Command::Init(args) => init::run(args.command, &start(args.globals)?),
-        Command::Token(args) => token::run(&args.command, &start(args.globals)?),
-        Command::Verify(args) => verify::run(&args.command, &start(args.globals)?),
-        Command::Inspect(args) => inspect::run(&args.command, &start(args.globals)?),
-        Command::Explain(args) => explain::run(&args.command, &start(args.globals)?),
-        Command::Lint(args) => lint::run(&args.command, &start(args.globals)?),
+        Command::Server(args) => {
+            let globals = given(args.globals);
+            // Until the server has ended, or has not started.
+            let _log = logging::start_in_background(globals.log_format(), &env::variable)?;
+            server::run(args.command, &without_feature_gates(globals))
+        }
+        Command::Init(args) => init::run(args.command, &start(given(args.globals))?),
+        Command::Token(args) => token::run(&args.command, &start(given(args.globals))?),
+        Command::Verify(args) => verify::run(&args.command, &start(given(args.globals))?),
+        Command::Inspect(args) => inspect::run(&args.command, &start(given(args.globals))?),
+        Command::Explain(args) => explain::run(&args.command, &start(given(args.globals))?),
+        Command::Lint(args) => lint::run(&args.command, &start(given(args.globals))?),
         Command::Diff(args) => {
-            start(args.globals)?;
+            start(given(args.globals))?;
             diff::run(&args.command)
         }
         Command::Add(args) => {
-            let globals = start(args.command.globals().or(args.globals))?;
+            let globals = start(given(args.command.globals().or(args.globals)))?;
             add::run(&args.command, &globals)
         }
         Command::Remove(args) => {
-            let globals = start(args.command.globals().or(args.globals))?;
+            let globals = start(given(args.command.globals().or(args.globals)))?;
             remove::run(&args.command, &globals)
         }
-        Command::List(args) => list::run(&args.command, &start(args.globals)?),
+        Command::List(args) => list::run(&args.command, &start(given(args.globals))?),
         Command::Get(args) => {
-            let globals = start(args.command.globals().or(args.globals))?;
+            let globals = start(given(args.command.globals().or(args.globals)))?;
             get::run(&args.command, &globals)
         }
         Command::Version(args) => version::run(&args.command),
         Command::CredentialPlugin(plugin) => {
-            let globals = start(Globals::default())?;
+            let globals = start(given(Globals::default()))?;
             get_token::run(*plugin, &tool, &globals)
         }
         Command::Completion(args) => completion::run(&args),
@@ -99,14 +104,14 @@ fn execute(cli: Cli) -> Result<(), Failure> {
 
 /// Starts the log, whose format the options say.
 fn start(globals: Globals) -> Result<Globals, Failure> {
-    logging::start(globals.log_format.unwrap_or_default(), &env::variable).map_err(|error| {
-        Failure::Failed(format!(
-            "`{}`: {error}; write a level, such as `debug`",
-            logging::FILTER_VARIABLE
-        ))
-    })?;
+    logging::start(globals.log_format(), &env::variable)?;
+    Ok(without_feature_gates(globals))
+}
+
+/// The same, with a word about what is ignored.
+fn without_feature_gates(globals: Globals) -> Globals {
     if globals.feature_gates.iter().any(|gate| !gate.is_empty()) {
         tracing::warn!("--feature-gates is ignored: this version has no feature gates");
     }
-    Ok(globals)
+    globals
 }

@@ -24,6 +24,7 @@ impl FixedSettings {
             mappings: _,
             sources,
             rules,
+            audit_file,
             scrubbed_accounts: _,
             warnings: _,
         } = config;
@@ -142,6 +143,7 @@ impl FixedSettings {
             ("server.master", format!("{master:?}")),
             ("server.configMap", format!("{config_map:?}")),
             ("server.dynamicFilePath", format!("{dynamic_file:?}")),
+            ("server.audit.file", format!("{audit_file:?}")),
             ("server.installCRD", format!("{install_crd:?}")),
             ("server.globs", format!("{globs:?}")),
         ])

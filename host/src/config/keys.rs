@@ -22,6 +22,7 @@ pub(super) const SERVER: Keys = Keys {
     names: &[
         "acceptTokenV1",
         "address",
+        "audit",
         "backendMode",
         "bind",
         "configMap",
@@ -100,6 +101,13 @@ pub(super) const LIMITS: Keys = Keys {
 pub(super) const CONFIG_MAP: Keys = Keys {
     prefix: "server.configMap.",
     names: &["name", "namespace"],
+    protective: &[],
+};
+
+/// `server.audit`.
+pub(super) const AUDIT: Keys = Keys {
+    prefix: "server.audit.",
+    names: &["file"],
     protective: &[],
 };
 

@@ -185,6 +185,14 @@ impl<'a> Layers<'a> {
         Ok((!pregenerated).then(|| path.unwrap_or_else(|| DEFAULT_GENERATE_KUBECONFIG.into())))
     }
 
+    /// `server.audit.file`.
+    pub(super) fn audit_file(&mut self) -> Result<Option<PathBuf>, Problem> {
+        let mut audit = self
+            .server
+            .table("audit", keys::AUDIT, &mut self.warnings)?;
+        path(&mut audit, "file")
+    }
+
     /// A variable of the environment that is not empty.
     pub(super) fn variable(&self, name: &'static str) -> Option<Given<String>> {
         (self.variables)(name)

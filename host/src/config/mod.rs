@@ -65,6 +65,8 @@ pub struct Config {
     pub sources: MappingSources,
     /// How the rules of all backends are applied.
     pub rules: RuleSettings,
+    /// `server.audit.file`: where decisions are written, beside the log.
+    pub audit_file: Option<PathBuf>,
     /// Accounts whose identities are left out of logs and of the user's extra values.
     pub scrubbed_accounts: BTreeSet<AccountId>,
     /// What was odd but no reason to stop; to be shown once at start.
@@ -119,6 +121,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
         sources: sources::read(&mut layers, &backends)?,
         rules,
         backends,
+        audit_file: layers.audit_file()?,
         scrubbed_accounts: mapping::scrubbed_accounts(&mut layers)?,
         warnings: layers.warnings,
     })

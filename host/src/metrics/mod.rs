@@ -8,6 +8,7 @@
 //! `prometheus-client` writes OpenMetrics alone, where `# TYPE` names a counter without its `_total`.
 
 mod connections;
+mod lines;
 mod logins;
 #[cfg(target_os = "linux")]
 mod process;
@@ -27,6 +28,8 @@ use crate::backends::live::LiveRules;
 use crate::env::Clock;
 pub use connections::Connections;
 pub(crate) use connections::{ConnectionMetrics, Shed};
+pub use lines::AuditMetrics;
+use lines::LogMetrics;
 pub use logins::{Login, Logins, MALFORMED_REQUEST};
 #[cfg(target_os = "linux")]
 use process::ProcessGauges;
@@ -55,6 +58,8 @@ pub struct Metrics {
     pub sources: Sources,
     /// What becomes of connections.
     pub connections: Connections,
+    /// What becomes of lines of the audit file.
+    pub audit: AuditMetrics,
     registry: Registry,
     /// One scrape at a time.
     scrape: Arc<Mutex<Scrape>>,
@@ -65,6 +70,7 @@ pub struct Metrics {
 /// What is looked at when somebody asks.
 struct Scrape {
     rules: RuleGauges,
+    log: LogMetrics,
     #[cfg(target_os = "linux")]
     process: ProcessGauges,
 }
@@ -81,6 +87,7 @@ impl Metrics {
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let scrape = Scrape {
             rules: RuleGauges::new(&registry, rules, clock)?,
+            log: LogMetrics::new(&registry)?,
             #[cfg(target_os = "linux")]
             process: ProcessGauges::new(&registry)?,
         };
@@ -89,6 +96,7 @@ impl Metrics {
             sts: StsMetrics::new(&registry)?,
             sources: Sources::new(&registry)?,
             connections: Connections::new(&registry)?,
+            audit: AuditMetrics::new(&registry)?,
             scrape: Arc::new(Mutex::new(scrape)),
             scrapes: Semaphore::new(MAX_SCRAPES),
             registry,
@@ -108,6 +116,7 @@ impl Metrics {
         // A hundred thousand rules take milliseconds, which logins shall not wait for.
         let written = tokio::task::spawn_blocking(move || {
             scrape.rules.refresh();
+            scrape.log.refresh();
             #[cfg(target_os = "linux")]
             scrape.process.refresh();
             TextEncoder::new().encode_to_string(&registry.gather())

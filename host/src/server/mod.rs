@@ -21,6 +21,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use crate::audit::Audit;
 use crate::authenticator::{Authenticator, Identifier};
 use crate::backends;
 use crate::backends::live::LiveRules;
@@ -46,6 +47,7 @@ pub struct Server {
     address: SocketAddr,
     health_address: Option<SocketAddr>,
     webhook: Arc<Webhook>,
+    audit: Option<Audit>,
     control: Option<Control>,
     sources: Sources,
     rules: Arc<LiveRules>,
@@ -94,6 +96,10 @@ impl Server {
                 .map_err(ServerError::Kubeconfig)?;
             tracing::info!(path = %path.display(), "the webhook kubeconfig is written");
         }
+        let audit = match config.audit_file.clone() {
+            Some(path) => Some(Audit::start(path, &metrics.audit).map_err(ServerError::Audit)?),
+            None => None,
+        };
         let control = Control::listen(&config.state_dir)
             .map_err(|error| tracing::warn!("{error}"))
             .ok();
@@ -132,7 +138,8 @@ impl Server {
             }),
             address,
             health_address,
-            webhook: Arc::new(Webhook::new(authenticator, bodies, metrics)),
+            webhook: Arc::new(Webhook::new(authenticator, bodies, metrics, audit.clone())),
+            audit,
             control,
             sources,
             rules,
@@ -177,6 +184,9 @@ impl Server {
                 let after = self.stop_timeout;
                 tracing::warn!("stopped; some connections were still open after {after:?}");
             }
+        }
+        if let Some(audit) = self.audit {
+            audit.finish();
         }
     }
 }
@@ -223,6 +233,8 @@ pub enum ServerError {
     Metrics(prometheus::Error),
     /// The server's own certificate cannot be had.
     Certificate(CertificateError),
+    /// There can be no thread for the audit file.
+    Audit(std::io::Error),
     /// The webhook kubeconfig cannot be written.
     Kubeconfig(KubeconfigError),
     /// The address cannot be listened on.
@@ -242,6 +254,7 @@ impl fmt::Display for ServerError {
             Self::Trust(error) => error.fmt(f),
             Self::Metrics(error) => write!(f, "the metrics cannot be set up: {error}"),
             Self::Certificate(error) => error.fmt(f),
+            Self::Audit(error) => write!(f, "cannot start the thread of the audit file: {error}"),
             Self::Kubeconfig(error) => error.fmt(f),
             Self::Listen { address, source } => write!(
                 f,

@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response};
 
+use crate::audit::Audit;
 use crate::authenticator::{Authenticator, Decided};
 use crate::metrics::{MALFORMED_REQUEST, Metrics, Shed};
 use crate::server::bodies::{Bodies, NoBody};
@@ -21,14 +22,21 @@ pub(super) struct Webhook {
     authenticator: Authenticator,
     bodies: Bodies,
     metrics: Arc<Metrics>,
+    audit: Option<Audit>,
 }
 
 impl Webhook {
-    pub(super) fn new(authenticator: Authenticator, bodies: Bodies, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(
+        authenticator: Authenticator,
+        bodies: Bodies,
+        metrics: Arc<Metrics>,
+        audit: Option<Audit>,
+    ) -> Self {
         Self {
             authenticator,
             bodies,
             metrics,
+            audit,
         }
     }
 
@@ -36,7 +44,11 @@ impl Webhook {
         let login = self.metrics.logins.begin();
         match self.decide(request).await {
             Ok((version, decided)) => {
-                decision_log::write(&decided, login.elapsed());
+                let took = login.elapsed();
+                decision_log::write(&decided, took);
+                if let Some(audit) = &self.audit {
+                    audit.record(&decided, took);
+                }
                 login.end(decided.decision.metric_result());
                 if let Outcome::Unable(Inability::Overloaded) = decided.decision.outcome {
                     self.metrics.connections.shed(Shed::Sts);

@@ -85,6 +85,7 @@ impl Endpoint {
 
     /// Sends `request` and waits for the whole answer, for no longer than `time`. Redirects are not followed.
     pub(super) async fn ask(&self, request: &StsRequest, time: Duration) -> Outcome {
+        tracing::debug!(endpoint = self.name(), "asks");
         let counted = self.calls.begin();
         let outcome = match tokio::time::timeout(time, self.send(request)).await {
             Ok(Ok(answer)) => Outcome {
@@ -116,6 +117,7 @@ impl Endpoint {
                 verdict: Verdict::Fails,
             },
         };
+        tracing::debug!(endpoint = self.name(), answer = %outcome.answer, "has asked");
         counted.end(&outcome.answer);
         outcome
     }
@@ -124,6 +126,7 @@ impl Endpoint {
     async fn send(&self, request: &StsRequest) -> Result<Answer, Failure> {
         match self.send_once(request).await {
             Err(failure) if failure.may_be_retried(request) => {
+                tracing::debug!(endpoint = self.name(), "asks again: {failure}");
                 self.calls.retries.inc();
                 self.send_once(request).await
             }

@@ -9,6 +9,7 @@ mod connector;
 mod endpoint;
 mod queue;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,9 @@ use crate::metrics::StsMetrics;
 pub use connector::TrustError;
 use endpoint::{Endpoint, Verdict};
 use queue::FairQueue;
+
+/// The target of what is logged about calls to STS.
+pub(crate) const TARGET: &str = module_path!();
 
 /// A client for STS that keeps its connections alive.
 pub struct StsClient {
@@ -68,6 +72,18 @@ impl Answer {
             Self::Unreachable(_) => StsReply::Unreachable,
             Self::TimedOut => StsReply::TimedOut,
             Self::TooLarge { .. } => StsReply::TooLarge,
+        }
+    }
+}
+
+/// For the log. What STS wrote may repeat what was signed, and is left out.
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Response { status, body } => write!(f, "status {status}, {} bytes", body.len()),
+            Self::Unreachable(text) => f.write_str(text),
+            Self::TimedOut => f.write_str("no answer in time"),
+            Self::TooLarge { status } => write!(f, "status {status}, and no end"),
         }
     }
 }
@@ -127,6 +143,7 @@ impl StsClient {
             let permit = match endpoint.breaker.enter() {
                 Ok(permit) => permit,
                 Err(pause) => {
+                    tracing::debug!(endpoint = endpoint.name(), "left alone");
                     unreachable.push(self.says(endpoint, &left_alone(pause)));
                     continue;
                 }

@@ -1,0 +1,58 @@
+//! The audit file: a JSON object in a line of its own for each decision that is about somebody.
+//!
+//! Nothing here decides or delays anything: what cannot be written is counted, told once in the log, and gone.
+
+mod file;
+mod record;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use prometheus::IntCounter;
+
+use crate::authenticator::Decided;
+use crate::env;
+use crate::lines::Lines;
+use crate::metrics::AuditMetrics;
+use file::AuditFile;
+use record::Record;
+
+/// How long the end of the server waits for the disk.
+const LAST_LINES_WITHIN: Duration = Duration::from_secs(2);
+
+/// Writes decisions to the audit file.
+#[derive(Clone)]
+pub(crate) struct Audit {
+    lines: Lines,
+    lost: IntCounter,
+}
+
+impl Audit {
+    /// Will append to the file at `path`, which is made when it is not there. A file that cannot be opened is told in
+    /// the log and in `metrics`, and tried again with each decision.
+    ///
+    /// # Errors
+    /// When there can be no thread.
+    pub(crate) fn start(path: PathBuf, metrics: &AuditMetrics) -> io::Result<Self> {
+        Ok(Self {
+            lines: Lines::start("audit", AuditFile::new(path, metrics.clone()))?,
+            lost: metrics.lost.clone(),
+        })
+    }
+
+    /// Writes what was decided, and how long it `took`. What is not our token is left out: it is about nobody.
+    pub(crate) fn record(&self, decided: &Decided, took: Duration) {
+        let Some(record) = Record::of(decided, took, env::wall_clock()) else {
+            return;
+        };
+        if self.lines.push(&record.line()).is_err() {
+            self.lost.inc();
+        }
+    }
+
+    /// Waits a moment for what is not written yet.
+    pub(crate) fn finish(&self) {
+        self.lines.finish(LAST_LINES_WITHIN);
+    }
+}

@@ -1,0 +1,113 @@
+//! What the audit file says of a decision. `CONFIGURATION.md` documents the fields, whose names stay.
+
+use std::time::{Duration, SystemTime};
+
+use ack_ram_core::decision::{Explanation, KubernetesUser, Outcome};
+use serde::Serialize;
+
+use crate::authenticator::{Decided, WordFrom};
+
+/// One line of the audit file. It holds no secret.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Record<'a> {
+    /// When it was decided: UTC, as in RFC 3339.
+    time: String,
+    decision: &'static str,
+    /// [`ack_ram_core::decision::Decision::code`].
+    result: &'static str,
+    milliseconds: f64,
+    /// Of scrubbed accounts nothing but the result is written.
+    #[serde(flatten)]
+    about: About<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum About<'a> {
+    Scrubbed { scrubbed: bool },
+    Login(Box<Login<'a>>),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Login<'a> {
+    /// `reference`, `identity`, `matched` and what came near.
+    #[serde(flatten)]
+    explanation: &'a Explanation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<User<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// How STS could not be reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct User<'a> {
+    username: &'a str,
+    uid: &'a str,
+    groups: &'a [String],
+}
+
+impl<'a> Record<'a> {
+    /// What is to be written of `decided` at the time `now`, if anything.
+    pub(super) fn of(decided: &'a Decided, took: Duration, now: SystemTime) -> Option<Self> {
+        let Decided {
+            decision,
+            cause,
+            word_from,
+        } = decided;
+        let (outcome, user) = match &decision.outcome {
+            Outcome::NotOurs => return None,
+            Outcome::Granted(user) => ("granted", Some(user)),
+            Outcome::Denied(_) => ("denied", None),
+            Outcome::Unable(_) => ("unable", None),
+        };
+        let about = if decision.explanation.scrubbed {
+            About::Scrubbed { scrubbed: true }
+        } else {
+            About::Login(Box::new(Login {
+                explanation: &decision.explanation,
+                user: user.map(User::of),
+                reason: decision.reason(),
+                cause: cause.as_deref(),
+                cache: word_from.map(WordFrom::code),
+            }))
+        };
+        Some(Self {
+            time: humantime::format_rfc3339_millis(now).to_string(),
+            decision: outcome,
+            result: decision.code(),
+            milliseconds: took.as_micros() as f64 / 1_000.0,
+            about,
+        })
+    }
+
+    /// The line, with its line feed.
+    pub(super) fn line(&self) -> Vec<u8> {
+        // Strings, numbers and maps with text as keys: writing them to memory cannot fail.
+        let mut line = serde_json::to_vec(self).unwrap_or_default();
+        line.push(b'\n');
+        line
+    }
+}
+
+impl<'a> User<'a> {
+    fn of(user: &'a KubernetesUser) -> Self {
+        let KubernetesUser {
+            username,
+            uid,
+            groups,
+            extra: _,
+        } = user;
+        Self {
+            username,
+            uid,
+            groups,
+        }
+    }
+}
