@@ -13,6 +13,11 @@ const MAX_DEPTH: usize = 32;
 /// Room for a quarter of a million mappings; the parser's own limit stops below a hundred thousand.
 const MAX_NODES: usize = 2_000_000;
 
+/// So many nodes any text may have, and one more for so many of its bytes. An honest mapping takes more bytes; a text
+/// that is nothing but brackets, or aliases of aliases, would take hundreds of times its length of memory.
+const FREE_NODES: usize = 50_000;
+const BYTES_PER_NODE: usize = 6;
+
 /// Line and column, both counted from one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Position {
@@ -69,12 +74,20 @@ pub(crate) struct SyntaxError {
 
 /// Parses one document. An empty one is null.
 pub(crate) fn parse(source: &str) -> Result<Node, SyntaxError> {
+    let max_nodes = MAX_NODES.min(FREE_NODES + source.len() / BYTES_PER_NODE);
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: MAX_DEPTH,
-            max_nodes: MAX_NODES,
-            max_events: 2 * MAX_NODES,
+            max_nodes: max_nodes,
+            max_events: 2 * max_nodes,
+            max_anchors: max_nodes,
+            max_aliases: max_nodes,
+            max_merge_keys: max_nodes,
+            max_recorded_anchor_events: max_nodes,
+            // One list of groups may be that of everybody.
+            enforce_alias_anchor_ratio: false,
         },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: max_nodes },
         strict_booleans: true,
         leading_zero_numbers_as_strings: true,
         underscored_numbers_as_strings: true,
@@ -85,8 +98,19 @@ pub(crate) fn parse(source: &str) -> Result<Node, SyntaxError> {
         .map(|root| locate(root, source))
         .map_err(|error| SyntaxError {
             position: error.location().map(position),
-            message: spelt_out(&UserMessageFormatter.format_message(&error)),
+            message: message(&error),
         })
+}
+
+fn message(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::Error::{AliasError, AliasReplayLimitExceeded, Budget};
+    match error {
+        AliasError { error, .. } => message(error),
+        Budget { .. } | AliasReplayLimitExceeded { .. } => {
+            "it is nested too deep, or has far more parts than its length explains".to_owned()
+        }
+        error => spelt_out(&UserMessageFormatter.format_message(error)),
+    }
 }
 
 fn position(location: serde_saphyr::Location) -> Position {
@@ -334,6 +358,45 @@ mod tests {
             assert!(
                 !error.message.contains("SECRET"),
                 "{source}: {}",
+                error.message
+            );
+        }
+    }
+
+    #[test]
+    fn one_list_may_be_that_of_everybody() {
+        let mut source = "all: &all [a, b]\nusers:\n".to_owned();
+        for index in 0..2_000 {
+            source += &format!("- {{username: user-{index}, groups: *all}}\n");
+        }
+        assert!(parse(&source).is_ok());
+        check(
+            "one: &one {a: 1, b: 2}\ntwo:\n  <<: *one\n  b: 3\n",
+            "{one: {a: #1@1:15, b: #2@1:21}@1:11, two: {b: #3@4:6, a: #1@3:7}@3:3}",
+        );
+    }
+
+    #[test]
+    fn a_text_that_grows_while_it_is_read_is_refused() {
+        let ten = |item: &str| [item; 10].join(", ");
+        let mut laughs = format!("a: &a [{}]\n", ten("x"));
+        for (one, next) in [("a", "b"), ("b", "c"), ("c", "d"), ("d", "e"), ("e", "f")] {
+            laughs += &format!("{next}: &{next} [{}]\n", ten(&format!("*{one}")));
+        }
+        let loud = format!(
+            "a: &a {}\nb: [{}]\n",
+            "x".repeat(100_000),
+            "*a,".repeat(1_000)
+        );
+        let nested = format!("{}x{}", "[".repeat(40), "]".repeat(40));
+        let brackets = format!("[{}]", "{},".repeat(120_000));
+        for source in [laughs, loud, nested, brackets] {
+            let error = parse(&source).unwrap_err();
+            assert!(
+                error
+                    .message
+                    .contains("more parts than its length explains"),
+                "{}",
                 error.message
             );
         }
