@@ -14,6 +14,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::failure::{self, Failure};
+use super::history;
 use super::mappings::{Mappings, Observation};
 use super::object::MappingObject;
 
@@ -157,14 +158,21 @@ pub(super) fn retry() -> ExponentialBackoff {
 }
 
 /// `client`, which notifies `answered` of each success. The watcher does not tell when a watch has begun: without this,
-/// trouble would last until something happens to an object.
+/// trouble would last until something happens to an object. A watch that has seen more than the API server has is
+/// answered as one that has seen too little.
 pub(super) fn noticing(client: Client, answered: Arc<Notify>) -> Client {
     let namespace = client.default_namespace().to_owned();
     let send = move |request: Request<Body>| {
         let client = client.clone();
         let answered = Arc::clone(&answered);
         async move {
-            let response = tokio::time::timeout(ANSWER_WITHIN, client.send(request))
+            let send = async {
+                if history::is_lost(&client, request.uri()).await {
+                    return Err(history::gone());
+                }
+                client.send(request).await
+            };
+            let response = tokio::time::timeout(ANSWER_WITHIN, send)
                 .await
                 .map_err(|_| kube::Error::Service("it does not begin to answer".into()))??;
             if response.status().is_success() {

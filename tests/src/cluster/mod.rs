@@ -4,6 +4,7 @@
 //! ends its servers and removes its files, also while a test panics.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,6 +21,9 @@ pub use self::rest::{Answer, Rest};
 mod kubectl;
 mod rest;
 mod servers;
+
+/// Where a copy of etcd's data is.
+const BACKUP: &str = "etcd-backup";
 
 /// A running control plane.
 pub struct Cluster {
@@ -119,6 +123,29 @@ impl Cluster {
         self.servers.start_apiserver(self.folder.path());
     }
 
+    /// Keeps what etcd holds now, for [`Self::restore`]. Both servers end and start again.
+    ///
+    /// # Panics
+    /// When they do not start, with their logs.
+    pub fn back_up(&mut self) {
+        let copy = self.folder().join(BACKUP);
+        self.servers.with_data(self.folder.path(), |data| {
+            copy_folder(data, &copy).expect("the cluster's folder can be written");
+        });
+    }
+
+    /// Brings back what etcd held at [`Self::back_up`], with its revision: what has happened since then never happened.
+    ///
+    /// # Panics
+    /// When there is no backup, or the servers do not start.
+    pub fn restore(&mut self) {
+        let copy = self.folder().join(BACKUP);
+        self.servers.with_data(self.folder.path(), |data| {
+            fs::remove_dir_all(data).expect("etcd's data can be removed");
+            fs::rename(&copy, data).expect("a backup can be restored once");
+        });
+    }
+
     /// Compacts etcd: what was before is no longer there to be listed or watched.
     ///
     /// # Panics
@@ -190,4 +217,18 @@ impl Cluster {
         let applied = self.admin_kubectl(&["apply", "--validate=false", "--filename", &file]);
         assert!(applied.success, "kubectl apply: {}", applied.stderr);
     }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &to)?;
+        } else {
+            fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
 }

@@ -27,7 +27,7 @@ pub(super) struct Servers {
     pub(super) etcd: Process,
     pub(super) access: Access,
     pub(super) admin_kubeconfig: PathBuf,
-    etcd_url: String,
+    etcd_ports: EtcdPorts,
     port: u16,
     webhook: Option<Webhook>,
 }
@@ -37,8 +37,8 @@ impl Servers {
     /// When they do not start, with the log of the one that did not.
     pub(super) fn start(folder: &Path, webhook: Option<&Webhook>) -> Self {
         write_credentials(folder);
-        let (etcd, etcd_url) = start_etcd(folder);
-        let (mut apiserver, port) = start_apiserver(folder, &etcd_url, webhook);
+        let (etcd, etcd_ports) = start_etcd(folder);
+        let (mut apiserver, port) = start_apiserver(folder, &etcd_ports.url(), webhook);
         let access = Access {
             url: format!("https://127.0.0.1:{port}"),
             ca_file: folder.join("tls/apiserver.crt"),
@@ -51,7 +51,7 @@ impl Servers {
             etcd,
             access,
             admin_kubeconfig,
-            etcd_url,
+            etcd_ports,
             port,
             webhook: webhook.cloned(),
         }
@@ -61,18 +61,31 @@ impl Servers {
     /// When it does not start, with its log.
     pub(super) fn start_apiserver(&mut self, folder: &Path) {
         let webhook = self.webhook.as_ref();
-        let started = run_apiserver(folder, &self.etcd_url, webhook, self.port);
+        let started = run_apiserver(folder, &self.etcd_ports.url(), webhook, self.port);
         self.apiserver = started.unwrap_or_else(|error| panic!("{error}"));
         wait_until_ready(&mut self.apiserver, folder, &self.admin_kubeconfig);
     }
 
     /// Through the JSON gateway of etcd (etcd documentation, "gRPC gateway").
     pub(super) fn compact_etcd(&self) {
-        let etcd = Rest::new(&self.etcd_url, None, None);
+        let etcd = Rest::new(&self.etcd_ports.url(), None, None);
         let now = etcd.post("/v3/kv/range", &json!({"key": "AA=="})).ok();
         let revision = &now["header"]["revision"];
         let compaction = json!({"revision": revision, "physical": true});
         etcd.post("/v3/kv/compaction", &compaction).ok();
+    }
+
+    /// Ends both servers, lets `change` do something to the folder of etcd's data, and starts both again.
+    ///
+    /// # Panics
+    /// When they do not start, with the log of the one that did not.
+    pub(super) fn with_data(&mut self, folder: &Path, change: impl FnOnce(&Path)) {
+        self.apiserver.kill();
+        self.etcd.kill();
+        change(&folder.join(self.etcd_ports.data()));
+        let started = run_etcd(folder, self.etcd_ports);
+        self.etcd = started.unwrap_or_else(|error| panic!("{error}"));
+        self.start_apiserver(folder);
     }
 
     pub(super) fn api(&self) -> Rest {
@@ -105,27 +118,48 @@ fn write_credentials(folder: &Path) {
     }
 }
 
-fn start_etcd(folder: &Path) -> (Process, String) {
+#[derive(Clone, Copy)]
+struct EtcdPorts {
+    client: u16,
+    peer: u16,
+}
+
+impl EtcdPorts {
+    fn url(self) -> String {
+        format!("http://127.0.0.1:{}", self.client)
+    }
+
+    fn data(self) -> String {
+        format!("etcd-{}", self.client)
+    }
+}
+
+fn start_etcd(folder: &Path) -> (Process, EtcdPorts) {
     retry_taken_ports(|| {
-        let (client_port, peer_port) = (free_port(), free_port());
-        let [client, peer] =
-            [client_port, peer_port].map(|port| format!("http://127.0.0.1:{port}"));
-        let mut command = bare_command(tools::ETCD.path(), folder);
-        command
-            .arg("--unsafe-no-fsync")
-            .arg(format!("--data-dir=etcd-{client_port}"))
-            .arg(format!("--listen-client-urls={client}"))
-            .arg(format!("--advertise-client-urls={client}"))
-            .arg(format!("--listen-peer-urls={peer}"))
-            .arg(format!("--initial-advertise-peer-urls={peer}"))
-            .arg(format!("--initial-cluster=default={peer}"));
-        let mut etcd = Process::spawn("etcd", command).expect("etcd can be started");
-        etcd.wait_for_line(
-            |line| line.contains("ready to serve client requests"),
-            START_LIMIT,
-        )?;
-        Ok((etcd, client))
+        let (client, peer) = (free_port(), free_port());
+        let ports = EtcdPorts { client, peer };
+        Ok((run_etcd(folder, ports)?, ports))
     })
+}
+
+fn run_etcd(folder: &Path, ports: EtcdPorts) -> Result<Process, WaitError> {
+    let client = ports.url();
+    let peer = format!("http://127.0.0.1:{}", ports.peer);
+    let mut command = bare_command(tools::ETCD.path(), folder);
+    command
+        .arg("--unsafe-no-fsync")
+        .arg(format!("--data-dir={}", ports.data()))
+        .arg(format!("--listen-client-urls={client}"))
+        .arg(format!("--advertise-client-urls={client}"))
+        .arg(format!("--listen-peer-urls={peer}"))
+        .arg(format!("--initial-advertise-peer-urls={peer}"))
+        .arg(format!("--initial-cluster=default={peer}"));
+    let mut etcd = Process::spawn("etcd", command).expect("etcd can be started");
+    etcd.wait_for_line(
+        |line| line.contains("ready to serve client requests"),
+        START_LIMIT,
+    )?;
+    Ok(etcd)
 }
 
 fn start_apiserver(folder: &Path, etcd: &str, webhook: Option<&Webhook>) -> (Process, u16) {

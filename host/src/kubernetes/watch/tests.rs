@@ -24,6 +24,8 @@ enum Answer {
     Cut(Vec<Value>),
     /// To either, an error.
     Error(u16),
+    /// To a watch, that what it has seen is yet to come.
+    Restored,
 }
 use Answer::{Cut, List, Watch};
 
@@ -60,6 +62,16 @@ fn respond(answer: Answer) -> Response<BoxBody<Bytes, Infallible>> {
             let status = json!({"kind": "Status", "code": code, "message": "no", "reason": ""});
             (code, Full::from(status.to_string()).boxed())
         }
+        // As kube-apiserver 1.35 answers a list that must not be older than a revision of the future.
+        Answer::Restored => {
+            let causes = json!([{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]);
+            let status = json!({
+                "kind": "Status", "code": 504, "reason": "Timeout",
+                "message": "Timeout: Too large resource version: 7, current: 3",
+                "details": {"causes": causes, "retryAfterSeconds": 1},
+            });
+            (504, Full::from(status.to_string()).boxed())
+        }
     };
     Response::builder().status(status).body(body).unwrap()
 }
@@ -71,12 +83,20 @@ async fn watched(answers: Vec<Answer>) -> (String, Option<String>, String) {
     let asking = Arc::clone(&asked);
     let client = Client::new(
         tower::service_fn(move |request: Request<Body>| {
-            let is_watch = request
-                .uri()
-                .query()
-                .is_some_and(|query| query.contains("watch=true"));
-            let answer = answers.lock().unwrap().next();
-            if answer.is_some() {
+            let asks = |what| {
+                let mut query = request.uri().query().into_iter();
+                query.any(|query| query.contains(what))
+            };
+            let is_watch = asks("watch=true");
+            let answer = match &mut *answers.lock().unwrap() {
+                answers if !asks("NotOlderThan") => answers.next(),
+                // Before a watch it is asked whether it knows what that has seen.
+                answers => match answers.as_slice().first() {
+                    Some(Answer::Restored) => answers.next(),
+                    _ => Some(List(&[])),
+                },
+            };
+            if answer.is_some() && !asks("NotOlderThan") {
                 let verb = if is_watch { "watch" } else { "list" };
                 asking.lock().unwrap().push(verb);
             }
@@ -162,6 +182,19 @@ async fn the_watch_goes_on_whatever_ends_it() {
             "what has happened meanwhile is no longer known, as an answer",
             vec![List(&["a"]), error(410), List(&["b"]), Watch(vec![])],
             "b",
+            false,
+            "list watch list watch",
+        ),
+        (
+            "what has happened never did: etcd was restored from a backup",
+            vec![
+                List(&["a"]),
+                Cut(vec![event("ADDED", &object("b"))]),
+                Answer::Restored,
+                List(&["c"]),
+                Watch(vec![event("ADDED", &object("d"))]),
+            ],
+            "c d",
             false,
             "list watch list watch",
         ),

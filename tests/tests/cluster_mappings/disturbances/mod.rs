@@ -5,6 +5,7 @@ mod definition;
 mod early;
 mod edits;
 mod prober;
+mod restored;
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -22,7 +23,7 @@ use crate::wait::eventually;
 use crate::world::{World, apply_deploy};
 
 /// How often the watches are cut, a second apart.
-const CUTS: usize = 20;
+const CUTS: usize = 60;
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 
 /// What happens to a world in which people have their usernames.
@@ -53,9 +54,10 @@ fn no_mapping_is_lost_and_none_that_was_deleted_stays() {
         }
         replica.wait_for_readyz(200, "[+]backend CRD ok\n");
     }
-    let disturbances: [(&str, Disturbance); 8] = [
+    let disturbances: [(&str, Disturbance); 9] = [
         ("the API server is killed", api_server_killed),
         ("what happened is no longer there", compacted),
+        ("what happened never did", restored::from_a_backup),
         ("watches are cut", watches_cut),
         ("rights are removed", rights_removed),
         ("the definition is removed", definition::removed),
@@ -154,7 +156,7 @@ fn watches_cut(world: &mut World, steady: &BTreeMap<Person, String>) {
             }
             world.write_config_map();
             there.push([object, in_config_map]);
-            thread::sleep(Duration::from_millis(200));
+            thread::sleep(Duration::from_millis(250));
             if turn == 2 {
                 world.proxies.iter().for_each(|proxy| proxy.cut());
             }

@@ -1,0 +1,91 @@
+//! Whether the API server has seen what a watch has seen.
+//!
+//! After etcd was restored from a backup, its revisions begin anew below those that a watch has read. kube-apiserver
+//! takes a watch from a revision that is yet to come, and keeps all that happens until then to itself: whoever was
+//! deleted in the backup's time, or mapped since, would stay so. A list from that revision on it refuses.
+
+use form_urlencoded::Serializer;
+use hyper::{Request, Uri};
+use kube::Client;
+use kube::core::Status;
+use serde::de::IgnoredAny;
+
+/// What kube-apiserver calls it (apimachinery, `CauseTypeResourceVersionTooLarge`).
+const TOO_LARGE: &str = "ResourceVersionTooLarge";
+/// No object has this name: the list is empty.
+const NOBODY: &str = "metadata.name=-";
+
+/// Whether the API server that is asked for `watch` knows less than the watch has seen. What else may be wrong shows in
+/// the watch itself.
+pub(super) async fn is_lost(client: &Client, watch: &Uri) -> bool {
+    let Some(list) = list(watch) else {
+        return false;
+    };
+    let Ok(request) = Request::get(list).body(Vec::new()) else {
+        return false;
+    };
+    match client.request::<IgnoredAny>(request).await {
+        Err(kube::Error::Api(status)) => status
+            .details
+            .iter()
+            .flat_map(|details| &details.causes)
+            .any(|cause| cause.reason == TOO_LARGE),
+        _ => false,
+    }
+}
+
+/// What the API server says of a watch whose beginning it no longer knows.
+pub(super) fn gone() -> kube::Error {
+    let message =
+        "the revision that the watch has seen is yet to come: etcd was restored from a backup";
+    let status = Status::failure(message, "Expired").with_code(410);
+    kube::Error::Api(status.boxed())
+}
+
+/// A list of nothing from where `watch` begins; `None` if that is no watch of what has happened since a revision.
+fn list(watch: &Uri) -> Option<String> {
+    let query: Vec<_> = form_urlencoded::parse(watch.query()?.as_bytes()).collect();
+    let value = |name: &str| {
+        let pair = query.iter().find(|(key, _)| key == name);
+        pair.map(|(_, value)| &**value)
+    };
+    let since = value("resourceVersion").filter(|version| !matches!(*version, "" | "0"))?;
+    value("watch").filter(|watch| matches!(*watch, "true" | "1"))?;
+    let query = Serializer::new(String::new())
+        // Who may read one object alone may list no other.
+        .append_pair("fieldSelector", value("fieldSelector").unwrap_or(NOBODY))
+        .append_pair("resourceVersion", since)
+        .append_pair("resourceVersionMatch", "NotOlderThan")
+        .finish();
+    Some(format!("{}?{query}", watch.path()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_asks_for_nothing_from_where_the_watch_begins() {
+        for (watch, expected) in [
+            (
+                "/apis/x/v1/things?&watch=true&timeoutSeconds=60&allowWatchBookmarks=true&resourceVersion=7",
+                Some(
+                    "/apis/x/v1/things?fieldSelector=metadata.name%3D-&resourceVersion=7&resourceVersionMatch=NotOlderThan",
+                ),
+            ),
+            (
+                "/api/v1/namespaces/n/configmaps?&watch=true&fieldSelector=metadata.name%3Da&resourceVersion=7",
+                Some(
+                    "/api/v1/namespaces/n/configmaps?fieldSelector=metadata.name%3Da&resourceVersion=7&resourceVersionMatch=NotOlderThan",
+                ),
+            ),
+            ("/apis/x/v1/things?&watch=true&resourceVersion=0", None),
+            ("/apis/x/v1/things?&limit=500&resourceVersion=7", None),
+            ("/apis/x/v1/things?&limit=500", None),
+            ("/apis/x/v1/things", None),
+        ] {
+            let list = list(&watch.parse().unwrap());
+            assert_eq!(list.as_deref(), expected, "{watch}");
+        }
+    }
+}
