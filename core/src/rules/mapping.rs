@@ -253,6 +253,12 @@ impl Rule {
         .collect()
     }
 
+    /// Whether it is asked before `other`, which is about the same subject.
+    #[must_use]
+    pub fn comes_before(&self, other: &Self) -> bool {
+        self.rank() < other.rank()
+    }
+
     /// Smaller is older; no two rules of one backend are equal.
     pub(crate) fn rank(&self) -> (Age, &str) {
         (self.age, &self.source.position)

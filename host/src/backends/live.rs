@@ -194,16 +194,31 @@ impl Edit<'_> {
         self.rules
     }
 
-    /// Puts `rule` in effect, in place of what is at its position.
-    pub fn apply(&mut self, rule: Rule, now: UnixTime) {
+    /// Puts `rule` in effect, in place of what is at its position. Which entries that are kept gave way to it.
+    pub fn apply(&mut self, rule: Rule, now: UnixTime) -> Vec<String> {
         let position = rule.source().position.clone();
         self.notes.refused.remove(&position);
-        self.notes.in_effect.insert(position, Effect::new(now));
+        let in_effect = &mut self.notes.in_effect;
+        in_effect.insert(position.clone(), Effect::new(now));
         self.rules.apply(rule);
+        let Some(rule) = self.rules.rule(&position) else {
+            return Vec::new();
+        };
+        let rivals = self.rules.rivals(&position).into_iter();
+        let kept: Vec<String> = rivals
+            .filter(|rival| self.gives_way(rival, rule))
+            .map(|rival| rival.source().position.clone())
+            .collect();
+        for position in &kept {
+            // Why it was refused stays, for whoever asks.
+            self.notes.in_effect.remove(position);
+            self.rules.delete(position);
+        }
+        kept
     }
 
-    /// The entry at `position` is broken, for `reason`. What it last was stays in effect, for a day. Whether it was
-    /// anything.
+    /// The entry at `position` is broken, for `reason`. What it last was stays in effect, for a day, unless something new
+    /// is in its place. Whether it was anything.
     pub fn keep(&mut self, position: &str, reason: &str, now: UnixTime) -> bool {
         self.notes
             .refused
@@ -215,7 +230,25 @@ impl Edit<'_> {
         let since = effect.kept.as_ref().map_or(now, |kept| kept.since);
         let reason = reason.to_owned();
         effect.kept = Some(Kept { since, reason });
-        true
+        let Some(rule) = self.rules.rule(position) else {
+            return false;
+        };
+        let rivals = self.rules.rivals(position);
+        !rivals.iter().any(|rival| self.gives_way(rule, rival))
+    }
+
+    /// Whether `kept`, the last good form of a broken entry, would stand in the way of `new`, which is about the same
+    /// subject and not older than the broken edit: that is how somebody wants it to be.
+    fn gives_way(&self, kept: &Rule, new: &Rule) -> bool {
+        let effect = |rule: &Rule| self.notes.in_effect.get(&rule.source().position);
+        let (Some(before), Some(after)) = (effect(kept), effect(new)) else {
+            return false;
+        };
+        let is_newer = before
+            .kept
+            .as_ref()
+            .is_some_and(|kept| after.kept.is_none() && after.since >= kept.since);
+        is_newer && (kept.comes_before(new) || !new.has_condition())
     }
 
     /// The entry at `position` is refused, for `reason`, and nothing of it is in effect.

@@ -96,7 +96,7 @@ impl Objects {
                     touched.extend(rivals(edit.rules(), change.name()));
                 }
                 let name = Arc::clone(change.name());
-                change.make(edit, now);
+                touched.extend(change.make(edit, now));
                 if was_read {
                     touched.extend(rivals(edit.rules(), &name));
                 }
@@ -259,9 +259,16 @@ impl Change {
         }
     }
 
-    fn make(self, edit: &mut Edit<'_>, now: UnixTime) {
+    /// Names of other objects that are no longer in effect by it.
+    fn make(self, edit: &mut Edit<'_>, now: UnixTime) -> Vec<Arc<str>> {
         match self {
-            Self::Apply(_, rule) => edit.apply(*rule, now),
+            Self::Apply(name, rule) => {
+                let gone = edit.apply(*rule, now).into_iter();
+                let gone = gone.inspect(|other| {
+                    tracing::warn!(backend = %Backend::Crd, object = %other, "its last good form is no longer in effect: {name} is new, and about the same identity");
+                });
+                return gone.map(Arc::from).collect();
+            }
             Self::Refuse {
                 name,
                 reason,
@@ -276,6 +283,7 @@ impl Change {
                 edit.delete(&name);
             }
         }
+        Vec::new()
     }
 }
 

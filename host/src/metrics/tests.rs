@@ -237,7 +237,9 @@ async fn rules_are_counted_by_what_became_of_them() {
         ),
         (
             "a third, about the first's identity",
-            &|edit| edit.apply(rule("c", alice), START),
+            &|edit| {
+                edit.apply(rule("c", alice), START);
+            },
             [2.0, 0.0, 0.0, 1.0],
             [1.0, 0.0, 0.0],
         ),

@@ -60,6 +60,7 @@ fn broken(name: &str, uid: &str, generation: i64) -> MappingObject {
 struct Scene {
     live: LiveRules,
     objects: Objects,
+    now: UnixTime,
 }
 
 impl Scene {
@@ -71,6 +72,7 @@ impl Scene {
         Self {
             live: LiveRules::new(rules, NOW),
             objects: Objects::default(),
+            now: NOW,
         }
     }
 
@@ -82,7 +84,7 @@ impl Scene {
 
     fn tell(&mut self, told: Vec<Told>) -> Vec<String> {
         let events = told.into_iter().map(Event::from);
-        let touched = self.objects.read(events, &self.live, NOW);
+        let touched = self.objects.read(events, &self.live, self.now);
         touched.iter().map(|name| name.to_string()).collect()
     }
 
@@ -374,6 +376,105 @@ fn no_broken_edit_removes_what_worked() {
         let kept = notes.in_effect["ann"].kept.clone();
         assert_eq!(kept.map(|kept| kept.since), Some(NOW), "{spec}");
         assert_eq!(touched, ["ann"], "{spec}");
+    }
+}
+
+#[test]
+fn nothing_that_is_kept_stands_in_the_way_of_what_is_new() {
+    let about_ann = |name: &str, generation| object(name, name, generation, &spec("ann", name));
+    let on_condition = |name: &str, condition: &str| {
+        let pattern = spec("ann", "")["arn"].clone();
+        let spec = json!({"arn": "", "arnPattern": pattern, "match": condition, "username": name});
+        object(name, name, 1, &spec)
+    };
+    let broken_ann = |name: &str| object(name, name, 2, &spec("ann", "{{Nonsense}}"));
+    // The older of two answers; here all are of one age, and the name decides.
+    for (case, first, then, expected, touched) in [
+        (
+            "a new object after the broken edit",
+            vec![about_ann("a", 1)],
+            vec![
+                vec![Changed(broken_ann("a"))],
+                vec![Changed(about_ann("b", 1))],
+            ],
+            "b=b",
+            vec!["a", "b"],
+        ),
+        (
+            "a new one that would not have answered",
+            vec![about_ann("b", 1)],
+            vec![
+                vec![Changed(broken_ann("b"))],
+                vec![Changed(about_ann("a", 1))],
+            ],
+            "a=a",
+            vec!["a", "b"],
+        ),
+        (
+            "one that was there before, and did not answer",
+            vec![about_ann("a", 1), about_ann("b", 1)],
+            vec![vec![Changed(broken_ann("a"))]],
+            "a=a b=b",
+            vec!["a", "b"],
+        ),
+        (
+            "both found by a list",
+            vec![about_ann("b", 1)],
+            vec![vec![
+                ListBegins,
+                Listed(about_ann("a", 1)),
+                Listed(broken_ann("b")),
+                ListEnds,
+            ]],
+            "a=a",
+            vec!["a", "b"],
+        ),
+        (
+            "one that is about some of its sessions, and would be asked later",
+            vec![about_ann("a", 1)],
+            vec![
+                vec![Changed(broken_ann("a"))],
+                vec![Changed(on_condition("b", "identity.accessKeyId == 'x'"))],
+            ],
+            "b=b",
+            vec!["a", "b"],
+        ),
+        (
+            "one that is about some of its sessions, and is asked first",
+            vec![about_ann("b", 1)],
+            vec![
+                vec![Changed(broken_ann("b"))],
+                vec![Changed(on_condition("a", "identity.accessKeyId == 'x'"))],
+            ],
+            "a=a b=b",
+            vec!["a", "b"],
+        ),
+        (
+            "one about somebody else",
+            vec![about_ann("a", 1)],
+            vec![
+                vec![Changed(broken_ann("a"))],
+                vec![Changed(good("bob", "2", 1, "bob"))],
+            ],
+            "a=a bob=bob",
+            vec!["bob"],
+        ),
+    ] {
+        let mut told = vec![ListBegins];
+        told.extend(first.into_iter().map(Listed));
+        told.push(ListEnds);
+        let mut scene = Scene::with(told);
+        let mut last = Vec::new();
+        for told in then {
+            scene.now = scene.now.plus_seconds(60);
+            last = scene.tell(told);
+        }
+        let usernames = scene.usernames();
+        let usernames = usernames
+            .iter()
+            .map(|(name, user)| format!("{name}={user}"));
+        assert_eq!(usernames.collect::<Vec<_>>().join(" "), expected, "{case}");
+        assert_eq!(last, touched, "{case}");
     }
 }
 
