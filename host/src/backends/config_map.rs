@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ack_ram_core::rules::{Backend, Globs};
+use ack_ram_core::time::UnixTime;
 
 use crate::backends::feed::{Digest, Feed, Observe, Tell};
 use crate::backends::live::LiveRules;
@@ -14,6 +15,7 @@ use crate::env::Clock;
 pub struct ConfigMapSource {
     name: ConfigMapName,
     globs: Globs,
+    clock: Clock,
     state: Mutex<State>,
 }
 
@@ -36,6 +38,7 @@ impl ConfigMapSource {
         Self {
             name,
             globs,
+            clock,
             state: Mutex::new(State {
                 feed: Feed::new(Backend::ConfigMap, live, clock, observe),
                 digest: None,
@@ -49,17 +52,23 @@ impl ConfigMapSource {
         &self.name
     }
 
-    /// The ConfigMap holds `data` now.
-    pub(crate) fn read(&self, data: &ConfigMapData) {
+    /// Now.
+    pub(crate) fn now(&self) -> UnixTime {
+        (self.clock)()
+    }
+
+    /// The ConfigMap holds `data` now. What of it cannot be used, and why; `None` when it held the same before.
+    pub(crate) fn read(&self, data: &ConfigMapData) -> Option<Vec<String>> {
         let mut state = self.lock();
         let digest = digest(data);
         if state.digest.replace(digest) == Some(digest) {
-            return;
+            return None;
         }
         let document = document::config_map(&self.name.to_string(), data, self.globs);
         let warnings = &document.warnings;
         let feed = &mut state.feed;
-        feed.read(document.mappings, warnings, &digest, Tell::All, None);
+        let refused = feed.read(document.mappings, warnings, &digest, Tell::All, None);
+        Some(refused.iter().map(ToString::to_string).collect())
     }
 
     /// There is no such ConfigMap, so it maps nobody.

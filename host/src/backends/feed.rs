@@ -1,6 +1,7 @@
 //! A source of mappings that is one document: what it says is put in effect, and whoever edits it is told in the log.
 
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 
 use ack_ram_core::rules::{Backend, Conflict, RuleSet};
@@ -68,7 +69,8 @@ impl Feed {
         }
     }
 
-    /// Puts in effect what `document` says; `warnings` are what is odd in it. `digest` names the content in the log.
+    /// Puts in effect what `document` says; `warnings` are what is odd in it. `digest` names the content in the log. What
+    /// of it cannot be used.
     pub(super) fn read(
         &mut self,
         document: FileMappings,
@@ -76,8 +78,8 @@ impl Feed {
         digest: &Digest,
         tell: Tell,
         reconfigure: Option<Reconfigure<'_>>,
-    ) {
-        let update = self.last_good.read(document, (self.clock)());
+    ) -> Vec<Refused> {
+        let mut update = self.last_good.read(document, (self.clock)());
         self.is_read = true;
         self.broken = None;
         self.trouble = None;
@@ -85,11 +87,13 @@ impl Feed {
         if is_told {
             self.tell(&update, warnings, digest);
         }
+        let refused = mem::take(&mut update.refused);
         self.put(update, reconfigure);
         (self.observe)(self.backend, Some(&digest.to_string()));
         if is_told {
             self.tell_conflicts();
         }
+        refused
     }
 
     /// The same, of the configuration that the server starts with. What is odd in it is told elsewhere.
@@ -166,21 +170,8 @@ impl Feed {
             }
         }
         for refused in &update.refused {
-            let Refused {
-                position,
-                why,
-                kept_until,
-            } = refused;
-            match kept_until {
-                Some(until) => tracing::warn!(
-                    backend = %self.backend, entry = %position,
-                    "refused: {why}; its last good form stays until {until}"
-                ),
-                None => tracing::warn!(
-                    backend = %self.backend, entry = %position,
-                    "refused: {why}; until then it maps nobody"
-                ),
-            }
+            let entry = &refused.position;
+            tracing::warn!(backend = %self.backend, %entry, "refused: {refused}");
         }
         tracing::info!(
             backend = %self.backend,

@@ -5,6 +5,7 @@ mod good;
 mod written;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use ack_ram_core::arn::{AccountId, Arn, ArnKey};
 use ack_ram_core::rules::subject::Subject;
@@ -130,6 +131,17 @@ pub(super) struct Refused {
     pub(super) why: Refusal,
     /// Until when its last good form stays, if it has one.
     pub(super) kept_until: Option<UnixTime>,
+}
+
+/// As whoever has edited it is told.
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = &self.why;
+        match self.kept_until {
+            Some(until) => write!(f, "{why}; its last good form stays until {until}"),
+            None => write!(f, "{why}; until then it maps nobody"),
+        }
+    }
 }
 
 impl Update {

@@ -4,37 +4,63 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
 use kube::runtime::watcher::{self, Error, Event};
 use kube::{Api, Client};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use super::Replica;
+use super::events::{Events, News};
 use super::failure::Failure;
+use super::report::cut;
 use super::watch::{RETRY, WATCH_SECONDS, WORKED, is_too_old, noticing, retry};
 use crate::backends::config_map::ConfigMapSource;
 use crate::config::ConfigMapName;
 use crate::config::document::ConfigMapData;
 
-type Events = Pin<Box<dyn Stream<Item = Result<Event<ConfigMap>, Error>> + Send>>;
+type WatchEvents = Pin<Box<dyn Stream<Item = Result<Event<ConfigMap>, Error>> + Send>>;
 
 impl ConfigMapSource {
     /// Keeps the rules as the ConfigMap is, until `stop` is true or its sender is gone. What goes wrong is in the notes
     /// of the rules meanwhile, and is tried again; `failed` is called for each list that fails and each watch that ends
-    /// early, and must be quick.
+    /// early, and must be quick. Who makes an edit is told in events, of which each replica writes those that no other
+    /// has written.
     pub async fn watch(
         &self,
         client: Client,
+        replica: &Replica,
         failed: impl Fn() + Send,
         mut stop: watch::Receiver<bool>,
     ) {
+        let events = Events::new(client.clone(), &replica.identity);
+        let (tell, edits) = watch::channel(None);
         tokio::select! {
-            () = self.follow(client, failed) => {}
+            () = self.follow(client, failed, &tell) => {}
+            () = self.tell(&events, edits) => {}
             _ = stop.wait_for(|stop| *stop) => {}
         }
     }
 
-    async fn follow(&self, client: Client, failed: impl Fn() + Send) {
+    /// Tells of edits, for as long as there may be some. Of those that come faster than events are written, the last.
+    async fn tell(&self, events: &Events, mut edits: watch::Receiver<Option<Edit>>) {
+        let mut was_refused = false;
+        while edits.changed().await.is_ok() {
+            let Some(edit) = edits.borrow_and_update().clone() else {
+                continue;
+            };
+            let news = edit.news(was_refused);
+            was_refused = !edit.refused.is_empty();
+            events.tell(&edit.about, news, self.now()).await;
+        }
+    }
+
+    async fn follow(
+        &self,
+        client: Client,
+        failed: impl Fn() + Send,
+        tell: &watch::Sender<Option<Edit>>,
+    ) {
         let answered = Arc::new(Notify::new());
         let client = noticing(client, Arc::clone(&answered));
         let objects = Api::namespaced(client, &self.name().namespace);
@@ -53,7 +79,9 @@ impl ConfigMapSource {
             };
             let error = match event {
                 Some(Ok(event)) => {
-                    self.see(event, &mut listed);
+                    if let Some(edit) = self.see(event, &mut listed) {
+                        tell.send_replace(Some(edit));
+                    }
                     continue;
                 }
                 Some(Err(error)) => error,
@@ -84,16 +112,17 @@ impl ConfigMapSource {
         }
     }
 
-    /// Takes in `event`; `listed` is what the list that is being read has held until now.
-    fn see(&self, event: Event<ConfigMap>, listed: &mut Option<ConfigMap>) {
+    /// Takes in `event`, and what edit of the ConfigMap that was, if any; `listed` is what the list that is being read has
+    /// held until now.
+    fn see(&self, event: Event<ConfigMap>, listed: &mut Option<ConfigMap>) -> Option<Edit> {
         let object = match event {
             Event::Init => {
                 *listed = None;
-                return;
+                return None;
             }
             Event::InitApply(object) => {
                 *listed = Some(object);
-                return;
+                return None;
             }
             Event::InitDone => listed.take(),
             Event::Apply(object) => Some(object),
@@ -105,17 +134,52 @@ impl ConfigMapSource {
             metadata.deletion_timestamp.is_none()
                 && metadata.name.as_ref() == Some(&self.name().name)
         };
-        match object.filter(is_there) {
-            Some(object) => self.read(&ConfigMapData {
-                texts: object.data.unwrap_or_default(),
-                binary: object.binary_data.unwrap_or_default().into_keys().collect(),
-            }),
-            None => self.lose(),
-        }
+        let Some(object) = object.filter(is_there) else {
+            self.lose();
+            return None;
+        };
+        let refused = self.read(&ConfigMapData {
+            texts: object.data.unwrap_or_default(),
+            binary: object.binary_data.unwrap_or_default().into_keys().collect(),
+        })?;
+        let about = ObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some("ConfigMap".to_owned()),
+            namespace: Some(self.name().namespace.clone()),
+            name: Some(self.name().name.clone()),
+            uid: object.metadata.uid,
+            resource_version: object.metadata.resource_version,
+            ..ObjectReference::default()
+        };
+        Some(Edit { about, refused })
     }
 }
 
-fn open(objects: &Api<ConfigMap>, name: &ConfigMapName) -> Events {
+/// An edit of the ConfigMap.
+#[derive(Clone, Debug)]
+struct Edit {
+    about: ObjectReference,
+    /// What of it cannot be used, and why.
+    refused: Vec<String>,
+}
+
+impl Edit {
+    /// What whoever made it is told; `was_refused`: something was wrong before it.
+    fn news(&self, was_refused: bool) -> Vec<News> {
+        let news = match self.refused.len() {
+            0 if was_refused => News::normal("InEffect", "all of it is in effect".to_owned()),
+            0 => return Vec::new(),
+            1 => News::warning("Refused", cut(&self.refused.concat())),
+            count => {
+                let all = self.refused.join("\n");
+                News::warning("Refused", cut(&format!("{count} are refused:\n{all}")))
+            }
+        };
+        vec![news]
+    }
+}
+
+fn open(objects: &Api<ConfigMap>, name: &ConfigMapName) -> WatchEvents {
     let config = watcher::Config {
         timeout: Some(WATCH_SECONDS),
         ..watcher::Config::default()

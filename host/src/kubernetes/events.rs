@@ -1,4 +1,4 @@
-//! Events: what `kubectl describe` shows below an object, for whoever has just edited it.
+//! Events: what `kubectl describe` shows below an object or the ConfigMap, for whoever has just edited it.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::mapping::RamIdentityMapping;
 use super::report::Report;
-use super::reported::{Reported, Told};
+use super::reported::{self, Reported, Told};
 
 /// Events about objects of the cluster scope are kept here, as those of Kubernetes itself.
 const NAMESPACE: &str = "default";
@@ -24,9 +24,9 @@ const NAME_PART: usize = 50;
 const BURST: f64 = 100.0;
 const PER_SECOND: f64 = 5.0;
 
-/// Tells of objects that have gone wrong, or right again. Each is told when it changes, and not again.
+/// Tells of what has gone wrong, or right again. Each is told when it changes, and not again.
 pub(super) struct Events {
-    events: Api<Event>,
+    client: Client,
     instance: String,
     allowance: Mutex<Allowance>,
 }
@@ -66,6 +66,23 @@ impl News {
         news
     }
 
+    /// Something is wrong.
+    pub(super) fn warning(reason: &'static str, message: String) -> Self {
+        Self {
+            is_warning: true,
+            reason,
+            message,
+        }
+    }
+
+    /// It is right again.
+    pub(super) fn normal(reason: &'static str, message: String) -> Self {
+        Self {
+            is_warning: false,
+            ..Self::warning(reason, message)
+        }
+    }
+
     /// As `kubectl` shows them.
     pub(super) fn kind_and_reason(&self) -> (&'static str, &'static str) {
         let kind = if self.is_warning { "Warning" } else { "Normal" };
@@ -77,14 +94,17 @@ impl Events {
     /// `instance` is this replica.
     pub(super) fn new(client: Client, instance: &str) -> Self {
         Self {
-            events: Api::namespaced(client, NAMESPACE),
+            client,
             instance: instance.to_owned(),
             allowance: Mutex::new(Allowance::new(Instant::now())),
         }
     }
 
-    /// Tells `news` of the object `name`. What cannot be told is in its status all the same.
-    pub(super) async fn tell(&self, name: &str, uid: &str, news: Vec<News>, now: UnixTime) {
+    /// Tells `news` of `about`. With a resource version in it, all replicas may tell the same, and the first does. What
+    /// cannot be told is elsewhere all the same.
+    pub(super) async fn tell(&self, about: &ObjectReference, news: Vec<News>, now: UnixTime) {
+        let namespace = about.namespace.as_deref().unwrap_or(NAMESPACE);
+        let events = Api::<Event>::namespaced(self.client.clone(), namespace);
         for news in news {
             let is_allowed = self
                 .allowance
@@ -94,32 +114,29 @@ impl Events {
             if !is_allowed {
                 continue;
             }
-            let event = self.event(name, uid, news, now);
-            if let Err(error) = self.events.create(&PostParams::default(), &event).await {
-                tracing::debug!(object = name, "no event was written: {error}");
+            let event = self.event(about, namespace, news, now);
+            match events.create(&PostParams::default(), &event).await {
+                Err(kube::Error::Api(status)) if status.is_already_exists() => {}
+                Err(error) => {
+                    let object = about.name.as_deref().unwrap_or_default();
+                    tracing::debug!(object, "no event was written: {error}");
+                }
+                Ok(_) => {}
             }
         }
     }
 
-    fn event(&self, name: &str, uid: &str, news: News, now: UnixTime) -> Event {
+    fn event(&self, about: &ObjectReference, namespace: &str, news: News, now: UnixTime) -> Event {
         let (kind, reason) = news.kind_and_reason();
+        let (name, generate_name) = name(about, reason);
         Event {
             metadata: ObjectMeta {
-                // The API server completes it.
-                generate_name: Some(format!(
-                    "{}-",
-                    name.chars().take(NAME_PART).collect::<String>()
-                )),
-                namespace: Some(NAMESPACE.to_owned()),
+                name,
+                generate_name,
+                namespace: Some(namespace.to_owned()),
                 ..ObjectMeta::default()
             },
-            regarding: Some(ObjectReference {
-                api_version: Some(RamIdentityMapping::api_version(&()).into_owned()),
-                kind: Some(RamIdentityMapping::kind(&()).into_owned()),
-                name: Some(name.to_owned()),
-                uid: Some(uid.to_owned()),
-                ..ObjectReference::default()
-            }),
+            regarding: Some(about.clone()),
             action: Some("Map".to_owned()),
             reason: Some(reason.to_owned()),
             note: Some(news.message),
@@ -130,6 +147,33 @@ impl Events {
             reporting_controller: Some(CONTROLLER.to_owned()),
             reporting_instance: Some(self.instance.clone()),
             ..Event::default()
+        }
+    }
+}
+
+/// A mapping object, for events about it.
+pub(super) fn mapping(name: &str, uid: &str) -> ObjectReference {
+    ObjectReference {
+        api_version: Some(RamIdentityMapping::api_version(&()).into_owned()),
+        kind: Some(RamIdentityMapping::kind(&()).into_owned()),
+        name: Some(name.to_owned()),
+        uid: Some(uid.to_owned()),
+        ..ObjectReference::default()
+    }
+}
+
+/// The name of an event; or the beginning of one, which the API server completes.
+fn name(about: &ObjectReference, reason: &str) -> (Option<String>, Option<String>) {
+    let object = about.name.as_deref().unwrap_or_default();
+    let begin: String = object.chars().take(NAME_PART).collect();
+    // No part of a name between dots may be empty, or end with a dash.
+    let begin = begin.trim_end_matches(['.', '-']);
+    match &about.resource_version {
+        None => (None, Some(format!("{begin}-"))),
+        Some(version) => {
+            let uid = about.uid.as_deref().unwrap_or_default();
+            let edition = reported::digest(&format!("{uid} {version} {reason}"));
+            (Some(format!("{begin}.{edition:016x}")), None)
         }
     }
 }
@@ -163,6 +207,34 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn an_event_has_a_name_that_the_api_server_takes() {
+        let long = "a".repeat(49);
+        for (object, begin) in [
+            ("ann".to_owned(), "ann".to_owned()),
+            (format!("{long}.b"), long.clone()),
+            (format!("{long}-b"), long.clone()),
+            (format!("{long}bc"), format!("{long}b")),
+        ] {
+            let about = mapping(&object, "1");
+            assert_eq!(name(&about, "Refused"), (None, Some(format!("{begin}-"))));
+            let edition = |version: &str, reason| {
+                let about = ObjectReference {
+                    resource_version: Some(version.to_owned()),
+                    ..about.clone()
+                };
+                let (name, generate_name) = name(&about, reason);
+                assert_eq!(generate_name, None);
+                name.unwrap()
+            };
+            let first = edition("7", "Refused");
+            assert!(first.starts_with(&format!("{begin}.")), "{first}");
+            assert_eq!(first, edition("7", "Refused"), "of every replica");
+            assert_ne!(first, edition("8", "Refused"));
+            assert_ne!(first, edition("7", "InEffect"));
+        }
+    }
 
     #[test]
     fn events_are_few_however_many_objects_go_wrong() {

@@ -5,6 +5,7 @@ mod config_map;
 mod due;
 mod events;
 mod failure;
+mod history;
 pub mod install;
 mod lease;
 pub mod mapping;

@@ -219,7 +219,7 @@ fn losers(name: &str, rules: &BackendRules) -> Vec<String> {
 }
 
 /// `text`, or its beginning when it is long.
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     if text.len() <= MAX_MESSAGE {
         return text.to_owned();
     }

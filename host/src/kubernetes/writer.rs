@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::events::{Events, News};
+use super::events::{self, Events, News};
 use super::failure::{causes, retry_after};
 use super::install::FIELD_MANAGER;
 use super::lease::Election;
@@ -208,7 +208,8 @@ impl Mappings {
         let outcome = match tokio::time::timeout(WRITTEN_WITHIN, self.send(objects, &write)).await {
             Ok(Ok(())) => {
                 let news = News::new(&write.report, &write.before, &write.after);
-                events.tell(&name, &write.uid, news, (self.clock)()).await;
+                let about = events::mapping(&name, &write.uid);
+                events.tell(&about, news, (self.clock)()).await;
                 Outcome::Written
             }
             Ok(Err(error)) => {

@@ -120,6 +120,8 @@ impl Cluster {
             client = self.client() => client,
             _ = stop.wait_for(|stop| *stop) => return,
         };
+        let namespace = self.sources.config_map.namespace.clone();
+        let replica = Replica::of_this_process(namespace);
         let install = async {
             if self.sources.install_crd && self.objects.is_some() {
                 until(install_crd(&client), &mut stop.clone()).await;
@@ -128,16 +130,15 @@ impl Cluster {
         let config_map = async {
             if let Some(config_map) = &self.config_map {
                 let failed = || self.metrics.sources.watch_failed(Backend::ConfigMap);
-                config_map.watch(client.clone(), failed, stop.clone()).await;
+                let (client, stop) = (client.clone(), stop.clone());
+                config_map.watch(client, &replica, failed, stop).await;
             }
         };
         let objects = async {
             if let Some(objects) = &self.objects {
-                let namespace = self.sources.config_map.namespace.clone();
-                let replica = Replica::of_this_process(namespace);
                 tokio::join!(
                     objects.watch(client.clone(), stop.clone()),
-                    objects.write_status(client.clone(), replica, stop.clone()),
+                    objects.write_status(client.clone(), replica.clone(), stop.clone()),
                 );
             }
         };

@@ -10,6 +10,8 @@ use crate::wait::eventually;
 use crate::world::{World, run};
 
 const BACKEND: (&str, &str) = ("backend", "ACKConfigMap");
+/// Of so many edits, there is an event each; of more that come as fast there need not be.
+const EVENTS: usize = 40;
 
 pub fn broken_edits_take_nothing_away(world: &mut World) {
     let people = [world.person(), world.person()];
@@ -36,9 +38,9 @@ pub fn broken_edits_take_nothing_away(world: &mut World) {
     let replica = &world.replicas[0];
     replica.wait_for_login(people[0], &Login::As(people[0].name()));
     check_logins(world, people, "at first");
-    for (name, data) in edits {
+    for (number, (name, data)) in edits.into_iter().enumerate() {
         let mark = replica.log().len();
-        world.write_config_map_data(&data);
+        let written = world.write_config_map_data(&data);
         eventually(&name, || {
             let log = replica.log();
             let is_told = log[mark..].lines().any(|line| {
@@ -52,6 +54,12 @@ pub fn broken_edits_take_nothing_away(world: &mut World) {
         });
         check_logins(world, people, &name);
         check_listed(world, &name, &good);
+        if number < EVENTS {
+            wait_for_event(world, &name, &written);
+        }
+        if number == 0 {
+            check_described(world);
+        }
         world.write_config_map_data(&json!(good));
         eventually(&name, || {
             match replica.metric("rules", &[BACKEND, ("state", "kept")]) {
@@ -76,6 +84,38 @@ fn check_logins(world: &World, people: [Person; 2], when: &str) {
     );
     let other = Person::of_other_account();
     assert_eq!(door.login(other), Login::As(other.arn()), "{when}");
+}
+
+/// There is an event about the edit that made `written` of the ConfigMap.
+fn wait_for_event(world: &World, name: &str, written: &Value) {
+    let version = written["metadata"]["resourceVersion"].as_str().unwrap();
+    let path = format!(
+        "/api/v1/namespaces/kube-system/events?fieldSelector=involvedObject.resourceVersion={version}"
+    );
+    eventually(name, || {
+        let found = world.api.get(&path).ok();
+        let mut events = found["items"].as_array().unwrap().iter();
+        let is_told = events.any(|event| {
+            let note = event["message"].as_str().unwrap();
+            event["type"] == "Warning" && note.contains("stays until")
+        });
+        is_told.then_some(()).ok_or_else(|| found.to_string())
+    });
+}
+
+/// What is wrong stands where `kubectl describe` shows it.
+fn check_described(world: &World) {
+    let args = [
+        "describe",
+        "--namespace=kube-system",
+        "configmap",
+        "alibabacloud-auth",
+    ];
+    let described = world.cluster.admin_kubectl(&args);
+    assert!(described.success, "{}", described.stderr);
+    let (_, events) = described.stdout.split_once("Events:").unwrap();
+    assert!(events.contains("Refused"), "{events}");
+    assert!(events.contains("mapRoles:1:"), "{events}");
 }
 
 /// `list` shows whoever made the edit what is wrong.

@@ -140,7 +140,8 @@ impl World {
         self.write_config_map_data(&json!({"mapUsers": json!(users).to_string()}));
     }
 
-    pub fn write_config_map_data(&self, data: &Value) {
+    /// The ConfigMap as it then is.
+    pub fn write_config_map_data(&self, data: &Value) -> Value {
         let name = "alibabacloud-auth";
         let object = json!({
             "apiVersion": "v1",
@@ -150,9 +151,9 @@ impl World {
         });
         let written = self.api.put(&format!("{CONFIG_MAPS}/{name}"), &object);
         if written.status == 404 {
-            self.api.post(CONFIG_MAPS, &object).ok();
+            self.api.post(CONFIG_MAPS, &object).ok()
         } else {
-            written.ok();
+            written.ok()
         }
     }
 

@@ -20,8 +20,7 @@ fn config_map(user: &str) -> ConfigMap {
     object
 }
 
-#[test]
-fn events_become_rules() {
+fn source() -> (ConfigMapSource, Arc<LiveRules>) {
     let rules = RuleSet::new(
         vec![BackendRules::unread(Backend::ConfigMap)],
         BTreeSet::new(),
@@ -30,9 +29,15 @@ fn events_become_rules() {
     let live = Arc::new(LiveRules::new(rules, clock()));
     let name = ConfigMapName::default();
     let source = ConfigMapSource::new(name, Globs::Literal, Arc::clone(&live), clock, nobody());
+    (source, live)
+}
+
+#[test]
+fn events_become_rules() {
+    let (source, live) = source();
     let mut listed = None;
     let mut see = |event| {
-        source.see(event, &mut listed);
+        let _ = source.see(event, &mut listed);
         let seen = live.inspect(|rules, _| {
             let subjects = rules
                 .rules()
@@ -71,6 +76,57 @@ fn events_become_rules() {
         let (is_read, subjects) = see(event);
         assert_eq!((is_read, subjects.as_str()), expected, "{case}");
     }
+}
+
+#[test]
+fn whoever_edits_it_is_told_what_is_wrong_and_when_it_is_right() {
+    let (source, _) = source();
+    let mut was_refused = false;
+    let mut told = |version: &str, texts: &[(&str, &str)]| {
+        let mut object = config_map("a");
+        object.metadata.uid = Some("uid".to_owned());
+        object.metadata.resource_version = Some(version.to_owned());
+        let texts = texts.iter();
+        let texts = texts.map(|(key, text)| ((*key).to_owned(), (*text).to_owned()));
+        object.data.get_or_insert_default().extend(texts);
+        let edit = source.see(Event::Apply(object), &mut None)?;
+        let about = &edit.about;
+        let about = [&about.uid, &about.resource_version, &about.namespace];
+        let expected = ["uid", version, "kube-system"].map(|text| Some(text.to_owned()));
+        assert_eq!(about, expected.each_ref());
+        let news = edit.news(was_refused);
+        was_refused = !edit.refused.is_empty();
+        Some(format!("{news:?}"))
+    };
+    assert_eq!(told("1", &[]).as_deref(), Some("[]"));
+    assert_eq!(told("2", &[]), None, "it says the same");
+    let one = told("3", &[("mapUsers", "[")]).unwrap();
+    for part in [
+        "is_warning: true, reason: \"Refused\"",
+        "ConfigMap kube-system/alibabacloud-auth mapUsers:1:1: ",
+        "; its last good form stays until 1970-01-02T00:00:07Z",
+    ] {
+        assert!(one.contains(part), "{part}: {one}");
+    }
+    let two = told("4", &[("mapUsers", "["), ("mapRoles", "7")]).unwrap();
+    for part in [
+        "2 are refused:",
+        "mapUsers:1:1: ",
+        "until then it maps nobody",
+    ] {
+        assert!(two.contains(part), "{part}: {two}");
+    }
+    let right = told("5", &[]).unwrap();
+    assert!(
+        right.contains("is_warning: false, reason: \"InEffect\""),
+        "{right}"
+    );
+    let long = "[x],".repeat(2_000);
+    let long = told("6", &[("mapUsers", &format!("[{long}]"))]).unwrap();
+    assert!(
+        long.contains("2000 are refused") && long.len() < 1_200,
+        "{long}"
+    );
 }
 
 #[test]
