@@ -86,20 +86,14 @@ fn events_appear(cluster: &Cluster) {
 }
 
 #[test]
-fn with_one_more_role_the_server_makes_the_definition() {
+fn with_the_arguments_of_its_pod_the_server_makes_the_definition() {
     let cluster = Cluster::builder().start();
     let example = |name: &str| Path::new(DEPLOY).join(name).to_string_lossy().into_owned();
     succeed(cluster.admin_kubectl(&["apply", "--filename", &example("example.yaml")]));
-    // As example.yaml says.
-    succeed(cluster.admin_kubectl(&[
-        "create",
-        "clusterrolebinding",
-        "ack-ram-authenticator-install-crd",
-        "--clusterrole=ack-ram-authenticator-install-crd",
-        "--serviceaccount=kube-system:ack-ram-authenticator",
-    ]));
     assert_eq!(cluster.api().get(RESOURCE).status, 404);
-    let mut world = World::start(&cluster, &["CRD"], &["--install-crd"]);
+    let options = options_of_the_pod(&cluster);
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let mut world = World::start(&cluster, &["CRD"], &options);
     let made = world
         .authenticator
         .wait_for_log(|line| line.contains("is up to date"), LONG);
@@ -110,6 +104,19 @@ fn with_one_more_role_the_server_makes_the_definition() {
     accepted(&cluster);
     world.end();
     nothing_was_forbidden(&cluster);
+}
+
+/// What the DaemonSet gives the server beside its configuration file.
+fn options_of_the_pod(cluster: &Cluster) -> Vec<String> {
+    let path = format!("/apis/apps/v1/namespaces/kube-system/daemonsets/{ACCOUNT}");
+    let daemon = cluster.api().get(&path).ok();
+    let args = &daemon["spec"]["template"]["spec"]["containers"][0]["args"];
+    let args: Vec<String> = serde_json::from_value(args.clone()).unwrap();
+    let [server, config, _, options @ ..] = &args[..] else {
+        panic!("{args:?}");
+    };
+    assert_eq!([&**server, &**config], ["server", "--config"]);
+    options.to_vec()
 }
 
 /// STS, and the server that asks it and, as its service account, the API server.
