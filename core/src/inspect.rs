@@ -4,12 +4,18 @@
 //! with that check satisfied, so that a token of another cluster that has expired, too, is told both. Nothing here
 //! shows a signature or a security token.
 
+mod anatomy;
 mod checks;
 mod contents;
+mod pasted;
+mod rebuilt;
 mod verdict;
 
+pub use anatomy::{Part, Piece, anatomy};
 pub use checks::{Check, CheckName, Status};
 pub use contents::Contents;
+pub use pasted::{MAX_FOUND, NoToken, Origin, Pasted, find};
+pub use rebuilt::{Line, Rebuilt, Span, lines_of, rebuilt};
 
 use serde::Serialize;
 
@@ -125,13 +131,7 @@ pub struct RebuiltRequest {
 #[must_use]
 pub fn inspect(token: &str, policy: Option<&Policy>, now: UnixTime) -> Inspection {
     let kind = Kind::of(token);
-    let (contents, undecoded) = match kind {
-        Kind::TokenV2 | Kind::TokenV1 if token.len() <= MAX_BYTES => contents::read(token),
-        Kind::TokenV2 | Kind::TokenV1 => (None, Some("it is longer than any token")),
-        Kind::UnknownVersion | Kind::Jwt | Kind::AwsIamAuthenticator | Kind::Unknown => {
-            (None, None)
-        }
-    };
+    let (contents, undecoded) = contents::of(token);
     let verdict = Verdict::of(token, policy, now, contents.as_ref());
     let checks: Vec<Check> = match kind {
         Kind::TokenV2 | Kind::TokenV1 | Kind::UnknownVersion => CheckName::ALL

@@ -2,6 +2,7 @@
 //! programs and leave nothing behind.
 
 pub mod authenticator;
+pub mod browser;
 pub mod cluster;
 pub mod dates;
 pub mod exposition;

@@ -30,6 +30,12 @@ pub const KUBECTL: Tool = Tool {
     variable: "ACK_RAM_KUBECTL",
 };
 
+/// A browser.
+pub const CHROMIUM: Tool = Tool {
+    name: "chromium",
+    variable: "ACK_RAM_CHROMIUM",
+};
+
 impl Tool {
     /// Where the program is.
     ///

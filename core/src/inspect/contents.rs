@@ -9,6 +9,7 @@ use serde::Serialize;
 use url::Url;
 
 use crate::access_key::AccessKeyId;
+use crate::inspect::{Kind, MAX_BYTES};
 use crate::json::{self, Object, Value};
 use crate::time::UnixTime;
 use crate::token::{v1, v2};
@@ -62,8 +63,18 @@ pub struct Contents {
     pub user_agent: Option<String>,
 }
 
-/// What `token`, which starts like one of ours, holds; or why that cannot be told.
-pub(super) fn read(token: &str) -> (Option<Contents>, Option<&'static str>) {
+/// What `token` holds if it is one of ours; or why that cannot be told.
+pub(super) fn of(token: &str) -> (Option<Contents>, Option<&'static str>) {
+    match Kind::of(token) {
+        Kind::TokenV2 | Kind::TokenV1 if token.len() <= MAX_BYTES => read(token),
+        Kind::TokenV2 | Kind::TokenV1 => (None, Some("it is longer than any token")),
+        Kind::UnknownVersion | Kind::Jwt | Kind::AwsIamAuthenticator | Kind::Unknown => {
+            (None, None)
+        }
+    }
+}
+
+fn read(token: &str) -> (Option<Contents>, Option<&'static str>) {
     let read = match (
         token.strip_prefix(v2::PREFIX),
         token.strip_prefix(v1::PREFIX),
@@ -78,7 +89,8 @@ pub(super) fn read(token: &str) -> (Option<Contents>, Option<&'static str>) {
     }
 }
 
-fn decode(payload: &str) -> Result<Vec<u8>, &'static str> {
+/// The bytes that `payload` holds, as it may look after it was copied by hand.
+pub(super) fn decode(payload: &str) -> Result<Vec<u8>, &'static str> {
     let standard: String = payload
         .chars()
         .filter(|character| !character.is_whitespace())
@@ -167,7 +179,7 @@ fn names(object: Option<&Object<'_>>) -> Vec<String> {
 }
 
 /// One of the parts of an `Authorization` header, be the others as they may.
-fn part<'a>(authorization: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn part<'a>(authorization: &'a str, name: &str) -> Option<&'a str> {
     authorization
         .split([',', ' '])
         .find_map(|part| part.strip_prefix(name)?.strip_prefix('='))

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::access_key::AccessKeyId;
 use crate::cluster_id::ClusterId;
 use crate::secret::Secret;
-use crate::sign::acs3::{Authorization, CanonicalRequest, EMPTY_BODY_SHA256};
+use crate::sign::acs3::{Authorization, CanonicalRequest, EMPTY_BODY_SHA256, Signature};
 use crate::time::UnixTime;
 use crate::token::v2::{self, SignedHeaders};
 
@@ -44,24 +44,53 @@ pub fn token_v2(
     user_agent: &str,
     now: UnixTime,
 ) -> Option<Secret> {
+    steps_v2(key, cluster, user_agent, now).map(|steps| steps.token)
+}
+
+/// What comes about on the way to a token v2, for those who write clients.
+#[derive(Clone, Debug)]
+pub struct Steps {
+    /// The canonical request (request signature V3, step 1).
+    pub canonical_request: Secret,
+    /// The string to sign (step 2).
+    pub string_to_sign: String,
+    /// Its signature (step 3).
+    pub signature: Signature,
+    /// The `Authorization` header (step 4).
+    pub authorization: Secret,
+    /// The signed request as JSON.
+    pub json: Secret,
+    /// The token: the prefix, and the JSON in base64.
+    pub token: Secret,
+}
+
+/// As [`token_v2`], with each step.
+#[must_use]
+pub fn steps_v2(
+    key: &AccessKey,
+    cluster: &ClusterId,
+    user_agent: &str,
+    now: UnixTime,
+) -> Option<Steps> {
     let date = now.to_string();
     let signed = SignedHeaders {
         date: &date,
         security_token: key.security_token.as_ref().map(Secret::expose),
     };
     let headers = signed.pairs();
-    let signature = CanonicalRequest {
+    let query = [(v2::CLUSTER_ID_KEY, cluster.as_str())];
+    let request = CanonicalRequest {
         method: v2::METHOD,
         path: v2::PATH,
-        query: &[(v2::CLUSTER_ID_KEY, cluster.as_str())],
+        query: &query,
         headers: &headers,
         body_sha256: EMPTY_BODY_SHA256,
-    }
-    .sign(&key.secret)?;
+    };
+    let signature = request.sign(&key.secret)?;
     let authorization = Authorization {
         access_key_id: key.id.clone(),
         signed_headers: signed.names(),
-        signature,
+        signature: signature.clone(),
     }
     .to_header();
 
@@ -82,12 +111,16 @@ pub fn token_v2(
             version: v2::VERSION,
         },
     };
-    let json = serde_json::to_string(&wire).ok()?;
-    Some(Secret::new(format!(
-        "{}{}",
-        v2::PREFIX,
-        STANDARD.encode(escape_like_go(&json))
-    )))
+    let json = escape_like_go(&serde_json::to_string(&wire).ok()?);
+    let token = format!("{}{}", v2::PREFIX, STANDARD.encode(&json));
+    Some(Steps {
+        canonical_request: Secret::new(request.text()),
+        string_to_sign: request.string_to_sign(),
+        signature,
+        authorization,
+        json: Secret::new(json),
+        token: Secret::new(token),
+    })
 }
 
 /// Field order is the sorted order in which ack-ram-tool writes map keys.

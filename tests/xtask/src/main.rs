@@ -4,6 +4,7 @@ mod cargo;
 mod counts;
 mod failure;
 mod fuzz;
+mod inspector;
 mod run;
 mod stages;
 mod summary;
@@ -71,7 +72,9 @@ enum Task {
         #[arg(long, default_value_t = NonZeroUsize::MIN)]
         jobs: NonZeroUsize,
     },
-    /// Build the wasm modules for release, check what they import, and print their sizes
+    /// Build the wasm modules and the token inspector's page for release, check what they import, print their sizes
+    ///
+    /// The page goes to `wasm/inspector/dist`.
     Wasm {
         /// What to build with, instead of the first that is there
         #[arg(long, value_enum)]

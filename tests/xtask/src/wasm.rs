@@ -9,18 +9,21 @@ use flate2::write::GzEncoder;
 use wasmparser::{Parser, Payload, Validator};
 
 use crate::failure::Failure;
+use crate::inspector;
 use crate::run::Runner;
 use crate::tools::wasm_target::{TARGET, Toolchain};
 use crate::workspace::Workspace;
 
-const PROFILE: &str = "wasm";
-
-/// A module that may import nothing.
+/// A module.
 pub struct WasmModule {
-    name: &'static str,
+    /// What it is called.
+    pub name: &'static str,
     /// The package whose library it is.
-    package: &'static str,
-    features: &'static str,
+    pub package: &'static str,
+    /// The package's features.
+    pub features: &'static str,
+    /// Cargo's profile.
+    pub profile: &'static str,
 }
 
 /// The decision, without conditions, names and validations in CEL.
@@ -28,18 +31,55 @@ pub const CORE: WasmModule = WasmModule {
     name: "core",
     package: "ack-ram-core-wasm",
     features: "",
+    profile: "wasm",
 };
 /// The whole decision.
 pub const CORE_WITH_CEL: WasmModule = WasmModule {
     name: "core-with-cel",
     package: "ack-ram-core-wasm",
     features: "cel",
+    profile: "wasm",
 };
 
 impl WasmModule {
     /// Where [`build_all`] leaves it: cargo's own file is the one that was built last from the package.
     pub fn path(&self, workspace: &Workspace) -> PathBuf {
-        built_in(workspace).join(format!("{}.wasm", self.name))
+        self.folder(workspace).join(format!("{}.wasm", self.name))
+    }
+
+    /// Builds it, and gives where it is.
+    pub fn build(
+        &self,
+        workspace: &Workspace,
+        runner: &Runner,
+        toolchain: Toolchain,
+    ) -> Result<PathBuf, Failure> {
+        let Self {
+            name,
+            package,
+            features,
+            profile,
+        } = self;
+        let mut build = toolchain.build_command();
+        build.args([
+            "--profile",
+            profile,
+            "--package",
+            package,
+            "--features",
+            features,
+        ]);
+        runner.run(&format!("build {name}.wasm"), build)?;
+        let file = format!("{}.wasm", package.replace('-', "_"));
+        let path = self.path(workspace);
+        fs::copy(self.folder(workspace).join(file), &path)
+            .map_err(Failure::io(path.display().to_string()))?;
+        Ok(path)
+    }
+
+    /// Where cargo leaves it.
+    fn folder(&self, workspace: &Workspace) -> PathBuf {
+        workspace.target.join(TARGET).join(self.profile)
     }
 }
 
@@ -54,46 +94,14 @@ pub fn build_all(
         None => Toolchain::find(runner)?,
     };
     for module in [CORE, CORE_WITH_CEL] {
-        build(workspace, runner, toolchain, &module)?;
+        let name = module.name;
+        let path = module.build(workspace, runner, toolchain)?;
+        let bytes = fs::read(&path).map_err(Failure::io(path.display().to_string()))?;
+        check(name, &bytes)?;
+        let sent = gzip(&bytes).map_err(Failure::io("gzip"))?.len();
+        eprintln!("      {name}.wasm: {} bytes, {sent} with gzip", bytes.len());
     }
-    Ok(())
-}
-
-fn build(
-    workspace: &Workspace,
-    runner: &Runner,
-    toolchain: Toolchain,
-    module: &WasmModule,
-) -> Result<(), Failure> {
-    let WasmModule {
-        name,
-        package,
-        features,
-    } = module;
-    let mut build = toolchain.build_command();
-    build.args([
-        "--profile",
-        PROFILE,
-        "--package",
-        package,
-        "--features",
-        features,
-    ]);
-    runner.run(&format!("build {name}.wasm"), build)?;
-
-    let file = format!("{}.wasm", package.replace('-', "_"));
-    let built = built_in(workspace).join(file);
-    let bytes = fs::read(&built).map_err(Failure::io(built.display().to_string()))?;
-    check(name, &bytes)?;
-    let gzip = gzip_size(&bytes).map_err(Failure::io("gzip"))?;
-    eprintln!("      {name}.wasm: {} bytes, {gzip} with gzip", bytes.len());
-    let path = module.path(workspace);
-    fs::write(&path, &bytes).map_err(Failure::io(path.display().to_string()))
-}
-
-/// Where cargo leaves modules.
-fn built_in(workspace: &Workspace) -> PathBuf {
-    workspace.target.join(TARGET).join(PROFILE)
+    inspector::build(workspace, runner, toolchain)
 }
 
 fn check(package: &str, module: &[u8]) -> Result<(), Failure> {
@@ -122,10 +130,11 @@ fn imports(module: &[u8]) -> wasmparser::Result<Vec<String>> {
     Ok(names)
 }
 
-fn gzip_size(module: &[u8]) -> std::io::Result<usize> {
+/// `bytes` as small as gzip makes them.
+pub fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(module)?;
-    Ok(encoder.finish()?.len())
+    encoder.write_all(bytes)?;
+    encoder.finish()
 }
 
 #[cfg(test)]

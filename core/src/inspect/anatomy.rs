@@ -1,0 +1,319 @@
+//! A token cut into its parts, so that each can be named, and the secret ones hidden.
+
+mod base64_cut;
+mod json_members;
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+use crate::inspect::contents;
+use crate::json;
+use crate::secret::Secret;
+use crate::sign::acs3;
+use crate::token::{v1, v2};
+
+/// A part of a token, with what is around it where that has no name.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// What it is.
+    pub part: Part,
+    /// The text as it stands in the token, decoded.
+    pub text: Secret,
+    /// The characters of the token that hold it. Of two neighbours the one that is secret has the character that both
+    /// share.
+    pub encoded: Secret,
+    /// Whether it may be shown only to who asks for it.
+    pub is_secret: bool,
+    /// Whether the signature covers it; none of what is neither sent nor signed as it stands.
+    pub signed: Option<bool>,
+}
+
+/// What a part of a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Part {
+    /// What tells the version.
+    Prefix,
+    /// Names, quotes and what else holds the values.
+    Structure,
+    /// `clusterId` at the top of a token v2.
+    UnsignedClusterId,
+    /// The method of the request.
+    Method,
+    /// Its path.
+    Path,
+    /// The address of a token v1, up to the query.
+    Address,
+    /// The signed cluster id.
+    ClusterId,
+    /// A further query key of a token v2.
+    ExtraQuery,
+    /// The name of the signature scheme.
+    Algorithm,
+    /// The access key id.
+    Credential,
+    /// The headers that the signature covers.
+    SignedHeaders,
+    /// The signature.
+    Signature,
+    /// The action of STS.
+    Action,
+    /// The hash of the empty body.
+    ContentHash,
+    /// When it was signed.
+    Date,
+    /// The number that makes a token v1 good once.
+    Nonce,
+    /// The security token of a temporary key.
+    SecurityToken,
+    /// The version of STS's API.
+    ApiVersion,
+    /// The form of STS's answer.
+    Format,
+    /// Which program made it.
+    UserAgent,
+    /// What no client writes.
+    Unknown,
+    /// What cannot be taken apart.
+    Unreadable,
+}
+
+impl Part {
+    /// What nobody knows may be a secret, too.
+    const fn is_secret(self) -> bool {
+        matches!(
+            self,
+            Self::Signature
+                | Self::SecurityToken
+                | Self::ExtraQuery
+                | Self::Unknown
+                | Self::Unreadable
+        )
+    }
+}
+
+/// A named part of the decoded payload.
+struct Named {
+    range: Range<usize>,
+    part: Part,
+    signed: Option<bool>,
+}
+
+/// The parts of `token`, in their order and without a gap; none if it is not one of ours.
+#[must_use]
+pub fn anatomy(token: &str) -> Vec<Piece> {
+    let Some((prefix, payload)) = [v2::PREFIX, v1::PREFIX]
+        .into_iter()
+        .find_map(|prefix| Some((prefix, token.strip_prefix(prefix)?)))
+        .filter(|_| token.len() <= super::MAX_BYTES)
+    else {
+        return Vec::new();
+    };
+    let mut pieces = vec![Piece {
+        part: Part::Prefix,
+        text: Secret::new(prefix),
+        encoded: Secret::new(prefix),
+        is_secret: false,
+        signed: None,
+    }];
+    let decoded = contents::decode(payload).ok();
+    let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+    match decoded {
+        Some(text) => {
+            let named = if prefix == v2::PREFIX {
+                of_json(&text)
+            } else {
+                of_url(&text)
+            };
+            pieces.extend(cut(&text, payload, named));
+        }
+        None if payload.is_empty() => {}
+        None => pieces.push(Piece {
+            part: Part::Unreadable,
+            text: Secret::new(payload),
+            encoded: Secret::new(payload),
+            is_secret: true,
+            signed: None,
+        }),
+    }
+    pieces
+}
+
+/// `text` in pieces: the named ones, and the structure between them.
+fn cut(text: &str, payload: &str, named: Vec<Named>) -> Vec<Piece> {
+    let mut whole: Vec<Named> = Vec::new();
+    let mut at = 0;
+    let structure = |range| Named {
+        range,
+        part: Part::Structure,
+        signed: None,
+    };
+    for part in named {
+        if at < part.range.start {
+            whole.push(structure(at..part.range.start));
+        }
+        at = part.range.end;
+        whole.push(part);
+    }
+    if at < text.len() {
+        whole.push(structure(at..text.len()));
+    }
+    let ends = whole
+        .iter()
+        .map(|part| (part.range.end, part.part.is_secret()));
+    let encoded = base64_cut::cut(payload, ends);
+    whole
+        .into_iter()
+        .zip(encoded)
+        .map(
+            |(
+                Named {
+                    range,
+                    part,
+                    signed,
+                },
+                encoded,
+            )| Piece {
+                part,
+                text: Secret::new(text.get(range).unwrap_or_default()),
+                encoded: Secret::new(encoded),
+                is_secret: part.is_secret(),
+                signed,
+            },
+        )
+        .collect()
+}
+
+fn unreadable(text: &str) -> Vec<Named> {
+    if text.is_empty() {
+        return Vec::new();
+    }
+    vec![Named {
+        range: 0..text.len(),
+        part: Part::Unreadable,
+        signed: None,
+    }]
+}
+
+fn of_json(text: &str) -> Vec<Named> {
+    if json::parse_object(text.as_bytes()).is_err() {
+        return unreadable(text);
+    }
+    let members = json_members::members(text);
+    let signed_headers = members
+        .iter()
+        .find(|member| member.is("headers", "authorization"))
+        .and_then(|member| text.get(member.value.clone()))
+        .and_then(|authorization| contents::part(authorization, "SignedHeaders"))
+        .unwrap_or_default()
+        .to_owned();
+    let is_signed = |name: &str| {
+        let mut names = signed_headers.split(';');
+        Some(names.any(|signed| signed.eq_ignore_ascii_case(name)))
+    };
+    let mut named = Vec::new();
+    for member in members {
+        let name = member.name.to_ascii_lowercase();
+        let (part, signed) = match (&*member.parent, &*name) {
+            ("", "clusterid") => (Part::UnsignedClusterId, Some(false)),
+            ("", "method") => (Part::Method, Some(true)),
+            ("", "path") => (Part::Path, Some(true)),
+            ("query", _) if member.name == v2::CLUSTER_ID_KEY => (Part::ClusterId, Some(true)),
+            ("query", _) => (Part::ExtraQuery, Some(true)),
+            ("headers", "authorization") => {
+                authorization(&mut named, text, member.value);
+                continue;
+            }
+            ("headers", "x-acs-action") => (Part::Action, is_signed(&name)),
+            ("headers", "x-acs-content-sha256") => (Part::ContentHash, is_signed(&name)),
+            ("headers", "x-acs-date") => (Part::Date, is_signed(&name)),
+            ("headers", "x-acs-security-token") => (Part::SecurityToken, is_signed(&name)),
+            ("headers", "x-acs-version") => (Part::ApiVersion, is_signed(&name)),
+            ("headers", "user-agent") => (Part::UserAgent, is_signed(&name)),
+            ("headers", "accept") => (Part::Format, is_signed(&name)),
+            _ => (Part::Unknown, Some(false)),
+        };
+        push(&mut named, member.value, part, signed);
+    }
+    named
+}
+
+/// The parts of an `Authorization` header, which has no escapes when a client has written it.
+fn authorization(named: &mut Vec<Named>, text: &str, value: Range<usize>) {
+    let header = text.get(value.clone()).unwrap_or_default();
+    let Some(parts) = header
+        .strip_prefix(acs3::ALGORITHM)
+        .and_then(|rest| rest.strip_prefix(' '))
+        .filter(|_| !header.contains('\\'))
+    else {
+        push(named, value, Part::Unknown, Some(false));
+        return;
+    };
+    let mut at = value.start + acs3::ALGORITHM.len();
+    push(named, value.start..at, Part::Algorithm, Some(false));
+    for part in parts.split(',') {
+        let start = at + 1;
+        at = start + part.len();
+        let known = [
+            ("Credential=", Part::Credential),
+            ("SignedHeaders=", Part::SignedHeaders),
+            ("Signature=", Part::Signature),
+        ]
+        .into_iter()
+        .find(|(name, _)| part.starts_with(name));
+        let (before, kind) = known.unwrap_or(("", Part::Unknown));
+        push(named, start + before.len()..at, kind, Some(false));
+    }
+}
+
+fn of_url(text: &str) -> Vec<Named> {
+    let Some((address, query)) = text.split_once('?') else {
+        return unreadable(text);
+    };
+    let mut named = Vec::new();
+    let kind = match address.contains('@') {
+        true => Part::Unknown,
+        false => Part::Address,
+    };
+    push(&mut named, 0..address.len(), kind, Some(false));
+    let mut at = address.len() + 1;
+    for pair in query.split('&') {
+        let name = pair.split('=').next().unwrap_or_default();
+        let part = match name {
+            "AccessKeyId" => Part::Credential,
+            "Action" => Part::Action,
+            "Format" => Part::Format,
+            "SecurityToken" => Part::SecurityToken,
+            "Signature" => Part::Signature,
+            "SignatureMethod" | "SignatureVersion" => Part::Algorithm,
+            "SignatureNonce" => Part::Nonce,
+            "Timestamp" => Part::Date,
+            "Version" => Part::ApiVersion,
+            v1::CLUSTER_ID_KEY => Part::ClusterId,
+            _ => Part::Unknown,
+        };
+        let value = (at + name.len() + 1).min(at + pair.len());
+        push(
+            &mut named,
+            value..at + pair.len(),
+            part,
+            Some(part != Part::Signature),
+        );
+        at += pair.len() + 1;
+    }
+    named
+}
+
+fn push(named: &mut Vec<Named>, range: Range<usize>, part: Part, signed: Option<bool>) {
+    if !range.is_empty() {
+        named.push(Named {
+            range,
+            part,
+            signed,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

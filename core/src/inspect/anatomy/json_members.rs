@@ -1,0 +1,153 @@
+//! Where the values stand in a JSON text that has been parsed before, and so is whole and not deep.
+
+use std::ops::Range;
+
+/// A value that is no object.
+pub(super) struct Member {
+    /// The name of the object that it is in; empty at the top, and of what is nested deeper.
+    pub(super) parent: String,
+    pub(super) name: String,
+    /// Where it stands, without quotes.
+    pub(super) value: Range<usize>,
+}
+
+impl Member {
+    /// Whether it is `name`, compared without case, of the object `parent`.
+    pub(super) fn is(&self, parent: &str, name: &str) -> bool {
+        self.parent == parent && self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+/// All values of `text`, in their order.
+pub(super) fn members(text: &str) -> Vec<Member> {
+    let mut walk = Walk {
+        text,
+        at: 0,
+        found: Vec::new(),
+    };
+    walk.value(&[]);
+    walk.found
+}
+
+struct Walk<'a> {
+    text: &'a str,
+    at: usize,
+    found: Vec<Member>,
+}
+
+impl Walk<'_> {
+    fn value(&mut self, path: &[String]) {
+        match self.next() {
+            Some('{') => self.object(path),
+            Some('[') => self.array(path),
+            Some('"') => {
+                let value = self.string();
+                self.keep(path, value);
+            }
+            Some(_) => {
+                let start = self.at;
+                let is_end = |character: char| ",]}".contains(character) || is_space(character);
+                let rest = self.rest();
+                self.at += rest.find(is_end).unwrap_or(rest.len());
+                self.keep(path, start..self.at);
+            }
+            None => {}
+        }
+    }
+
+    fn object(&mut self, path: &[String]) {
+        self.at += 1;
+        while self.next() == Some('"') {
+            let name = self.string();
+            let raw = self.text.get(name).unwrap_or_default();
+            let name = serde_json::from_str(&format!("\"{raw}\"")).unwrap_or_default();
+            if self.next() == Some(':') {
+                self.at += 1;
+            }
+            self.value(&[path, &[name]].concat());
+            if self.next() == Some(',') {
+                self.at += 1;
+            }
+        }
+        self.at += 1;
+    }
+
+    fn array(&mut self, path: &[String]) {
+        self.at += 1;
+        while self.next().is_some_and(|character| character != ']') {
+            self.value(&[path, &[String::new()]].concat());
+            if self.next() == Some(',') {
+                self.at += 1;
+            }
+        }
+        self.at += 1;
+    }
+
+    /// Where the string that starts here is, without its quotes.
+    fn string(&mut self) -> Range<usize> {
+        self.at += 1;
+        let start = self.at;
+        let mut is_escaped = false;
+        let end = self.rest().find(|character| {
+            let ends = character == '"' && !is_escaped;
+            is_escaped = character == '\\' && !is_escaped;
+            ends
+        });
+        let end = start + end.unwrap_or(self.rest().len());
+        self.at = end + 1;
+        start..end
+    }
+
+    /// The next character that is no white space.
+    fn next(&mut self) -> Option<char> {
+        let rest = self.rest();
+        self.at += rest.len() - rest.trim_start_matches(is_space).len();
+        self.rest().chars().next()
+    }
+
+    fn rest(&self) -> &str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn keep(&mut self, path: &[String], value: Range<usize>) {
+        let (parent, name) = match path {
+            [name] => (String::new(), name.clone()),
+            [parent, name] => (parent.clone(), name.clone()),
+            _ => (String::new(), String::new()),
+        };
+        self.found.push(Member {
+            parent,
+            name,
+            value,
+        });
+    }
+}
+
+fn is_space(character: char) -> bool {
+    matches!(character, ' ' | '\t' | '\n' | '\r')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_found_where_they_stand() {
+        let text =
+            r#" {"a":"x\"y", "b" : {"c\u0064":1.5,"e":{"f":null}},"g":["h",true,{}],"":"é"} "#;
+        let found: Vec<(String, String, &str)> = members(text)
+            .into_iter()
+            .map(|member| (member.parent, member.name, &text[member.value]))
+            .collect();
+        let expected = [
+            ("", "a", r#"x\"y"#),
+            ("b", "cd", "1.5"),
+            ("", "", "null"),
+            ("g", "", "h"),
+            ("g", "", "true"),
+            ("", "", "é"),
+        ]
+        .map(|(parent, name, value)| (parent.to_owned(), name.to_owned(), value));
+        assert_eq!(found, expected);
+    }
+}

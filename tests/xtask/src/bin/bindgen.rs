@@ -1,0 +1,39 @@
+//! wasm-bindgen's post-processing, which `cargo xtask wasm` runs: `bindgen MODULE FOLDER NAME` writes `NAME.js`, a
+//! classic script that defines the global `NAME`, and `NAME_bg.wasm`.
+
+use std::env;
+use std::process::ExitCode;
+
+use wasm_bindgen_cli_support::Bindgen;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let [module, folder, name] = arguments.as_slice() else {
+        eprintln!("usage: bindgen MODULE FOLDER NAME");
+        return ExitCode::from(2);
+    };
+    match bind(module, folder, name) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {module}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bind(module: &str, folder: &str, name: &str) -> Result<(), String> {
+    let mut bindgen = Bindgen::new();
+    bindgen
+        .input_path(module)
+        .out_name(name)
+        .typescript(false)
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        // The page hands the module over; nothing is to be fetched.
+        .omit_default_module_path(true);
+    bindgen
+        .no_modules(true)
+        .and_then(|bindgen| bindgen.no_modules_global(name))
+        .and_then(|bindgen| bindgen.generate(folder))
+        .map_err(|error| format!("{error:#}"))
+}

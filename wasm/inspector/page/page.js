@@ -1,0 +1,130 @@
+"use strict";
+// What all parts of the page share: texts in the chosen language, elements without HTML in strings, copying.
+self.inspector = (() => {
+  const texts = self.inspectorTexts;
+  let language = (navigator.language ?? "").toLowerCase().startsWith("zh") ? 1 : 0;
+  const renders = [];
+
+  /** The text `key` in the chosen language, `{0}`, `{1}` replaced. */
+  const t = (key, ...values) =>
+    (texts[key]?.[language] ?? key).replace(/\{(\d)\}/g, (_, index) => values[index]);
+  const has = (key) => Boolean(texts[key]?.[language]);
+
+  const byId = (id) => document.getElementById(id);
+
+  /** An element; `properties` are attributes, `on...` listeners. Children are elements or texts, never HTML. */
+  const el = (name, properties = {}, ...children) => {
+    const element = document.createElement(name);
+    for (const [key, value] of Object.entries(properties)) {
+      if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+      else if (value !== undefined && value !== false) element.setAttribute(key, value === true ? "" : value);
+    }
+    element.append(...children.filter((child) => child !== undefined && child !== null));
+    return element;
+  };
+
+  const setText = () => {
+    document.documentElement.lang = language ? "zh-CN" : "en";
+    for (const element of document.querySelectorAll("[data-text]")) element.textContent = t(element.dataset.text);
+    for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", t(element.dataset.label));
+    for (const element of document.querySelectorAll("[data-placeholder]")) element.placeholder = t(element.dataset.placeholder);
+    for (const render of renders) render();
+  };
+
+  /** Says `text` to screen readers. */
+  const say = (text) => {
+    byId("said").textContent = text;
+  };
+
+  const copy = async (text) => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = el("textarea", { class: "visually-hidden", "aria-hidden": "true" });
+      area.value = text;
+      const focused = document.activeElement;
+      document.body.append(area);
+      area.select();
+      const done = document.execCommand("copy");
+      area.remove();
+      focused?.focus();
+      if (!done) return false;
+    }
+    return true;
+  };
+
+  /** A button that copies what `text` gives when it is pressed. */
+  const copyButton = (label, text, id) =>
+    el(
+      "button",
+      {
+        type: "button",
+        id,
+        onclick: async (event) => {
+          const button = event.currentTarget;
+          const done = await copy(text());
+          say(t(done ? "copied" : "copyFailed"));
+          if (done) {
+            button.textContent = `✓ ${t("copied")}`;
+            setTimeout(() => (button.textContent = label), 1500);
+          }
+        },
+      },
+      label,
+    );
+
+  const DOTS = "••••••";
+
+  /** A secret that is not shown. */
+  const redacted = (length) => el("span", { class: "redacted", title: t("redacted", length) }, DOTS);
+
+  /** The lines of a request in the list `list`; secrets in them only if `revealed`. */
+  const showLines = (list, lines, revealed) => {
+    list.replaceChildren(
+      ...lines.map((line) =>
+        el("li", {}, ...line.map((span) => {
+          if (!span.secret) return span.text;
+          return revealed ? el("span", { class: "secret" }, span.text) : redacted(span.text.length);
+        })),
+      ),
+    );
+  };
+
+  const plainLines = (lines, revealed) =>
+    lines.map((line) => line.map((span) => (span.secret && !revealed ? DOTS : span.text)).join("")).join("\n");
+
+  /** So many seconds, in the two largest units. */
+  const duration = (seconds) => {
+    const whole = Math.abs(Math.trunc(seconds));
+    const units = [[86400, "d", "天"], [3600, "h", "小时"], [60, "min", "分"], [1, "s", "秒"]];
+    const parts = [];
+    let rest = whole;
+    for (const [size, ...names] of units) {
+      const count = Math.floor(rest / size);
+      rest -= count * size;
+      if (count || (size === 1 && parts.length === 0)) parts.push(language ? `${count}${names[1]}` : `${count} ${names[0]}`);
+    }
+    return parts.slice(0, 2).join(" ");
+  };
+
+  return {
+    t,
+    has,
+    el,
+    byId,
+    say,
+    copyButton,
+    redacted,
+    showLines,
+    plainLines,
+    duration,
+    DOTS,
+    /** `render` runs now and whenever the language changes. */
+    onLanguage: (render) => renders.push(render),
+    setText,
+    switchLanguage: () => {
+      language = 1 - language;
+      setText();
+    },
+  };
+})();
