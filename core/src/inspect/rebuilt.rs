@@ -105,7 +105,7 @@ pub fn lines_of(text: &str) -> Vec<Line> {
     if text.is_empty() {
         return Vec::new();
     }
-    text.split('\n').map(|line| hiding(line)).collect()
+    text.split('\n').map(hiding).collect()
 }
 
 /// `line` with what follows one of [`SECRETS`] apart.

@@ -13,6 +13,7 @@ use crate::cli::get::GetArgs;
 use crate::cli::get_token::CredentialPluginArgs;
 use crate::cli::init::InitArgs;
 use crate::cli::inspect::InspectArgs;
+use crate::cli::inspector::InspectorArgs;
 use crate::cli::lint::LintArgs;
 use crate::cli::list::ListArgs;
 use crate::cli::remove::RemoveArgs;
@@ -67,6 +68,7 @@ pub(super) enum Command {
     Token(WithGlobals<TokenArgs>),
     Verify(WithGlobals<VerifyArgs>),
     Inspect(WithGlobals<InspectArgs>),
+    Inspector(WithGlobals<InspectorArgs>),
     Explain(WithGlobals<ExplainArgs>),
     Lint(WithGlobals<LintArgs>),
     Diff(WithGlobals<DiffArgs>),

@@ -6,7 +6,6 @@ use std::fmt;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::time::UnixTime;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::cli::failure::Failure;
 use crate::cli::output;
@@ -95,41 +94,6 @@ pub(super) fn render(
     output::json(&credential, " ")
 }
 
-/// The token in `json`, the `ExecCredential` that a credential plugin printed.
-pub(super) fn token_in(json: &str) -> Result<Secret, NoTokenError> {
-    let credential: Value = serde_json::from_str(json).map_err(|_| NoTokenError::NotJson)?;
-    credential
-        .pointer("/status/token")
-        .and_then(Value::as_str)
-        .filter(|token| !token.is_empty())
-        .map(Secret::new)
-        .ok_or(NoTokenError::NoToken)
-}
-
-/// Why there is no token in what starts as JSON does. Nothing of it is shown: it may be a secret of any kind.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum NoTokenError {
-    /// It does not go on as JSON.
-    NotJson,
-    /// It has nothing where the token is.
-    NoToken,
-}
-
-impl fmt::Display for NoTokenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotJson => {
-                "what starts with `{` is no token and not whole JSON; give all that the credential plugin printed, or the bare token"
-            }
-            Self::NoToken => {
-                "the JSON has no text at `status.token`, where an ExecCredential has its token; give all that the credential plugin printed, or the bare token"
-            }
-        })
-    }
-}
-
-impl std::error::Error for NoTokenError {}
-
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ExecCredential<'a> {
@@ -154,29 +118,6 @@ struct Status<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn of_what_was_pasted_the_token_is_taken() {
-        let now = UnixTime::from_seconds(0);
-        let printed = render(&Secret::new("a token"), now, ApiVersion::V1).unwrap();
-        for (json, expected) in [
-            (printed.as_str(), Ok("a token")),
-            (r#"{"status": {"token": "x"}}"#, Ok("x")),
-            (r#"{"status": {"token": ""}}"#, Err(NoTokenError::NoToken)),
-            (
-                r#"{"status": {"token": ["x"]}}"#,
-                Err(NoTokenError::NoToken),
-            ),
-            (r#"{"spec": {"token": "x"}}"#, Err(NoTokenError::NoToken)),
-            (r#"{"status": {"token": "x""#, Err(NoTokenError::NotJson)),
-            (
-                r#"{"status": {"token": "x"}} {"#,
-                Err(NoTokenError::NotJson),
-            ),
-        ] {
-            assert_eq!(token_in(json), expected.map(Secret::new), "{json}");
-        }
-    }
 
     #[test]
     fn kubectl_is_asked_which_version_it_wants() {

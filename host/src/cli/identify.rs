@@ -2,12 +2,12 @@
 
 use std::io::{self, Read as _};
 
+use ack_ram_core::inspect;
 use ack_ram_core::policy::Policy;
 use ack_ram_core::secret::Secret;
 use tokio::runtime;
 
 use crate::authenticator::{Decided, Identified, Identifier};
-use crate::cli::exec_credential;
 use crate::cli::failure::Failure;
 use crate::config::Sts;
 use crate::env;
@@ -36,18 +36,17 @@ impl From<String> for TokenSource {
 }
 
 impl TokenSource {
-    /// The token; where there is an `ExecCredential`, the one in it.
+    /// The token, out of whatever it is in.
     pub(super) fn read(&self) -> Result<Secret, Failure> {
         let text = match self {
             Self::Argument(text) => text.clone(),
             Self::StandardInput => read_standard_input()?,
         };
-        // No token of anybody starts so.
-        if text.expose().trim_start().starts_with('{') {
-            Ok(exec_credential::token_in(text.expose())?)
-        } else {
-            Ok(text)
+        let mut found = inspect::find(text.expose())?;
+        if found.len() > 1 {
+            tracing::warn!("there are several tokens in what was given; this is about the first");
         }
+        Ok(found.swap_remove(0).token)
     }
 }
 

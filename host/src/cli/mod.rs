@@ -16,6 +16,7 @@ mod get_token;
 mod identify;
 mod init;
 mod inspect;
+mod inspector;
 mod lint;
 mod list;
 mod mappings;
@@ -74,6 +75,10 @@ fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Token(args) => token::run(&args.command, &start(given(args.globals))?),
         Command::Verify(args) => verify::run(&args.command, &start(given(args.globals))?),
         Command::Inspect(args) => inspect::run(&args.command, &start(given(args.globals))?),
+        Command::Inspector(args) => {
+            start(given(args.globals))?;
+            inspector::run(&args.command)
+        }
         Command::Explain(args) => explain::run(&args.command, &start(given(args.globals))?),
         Command::Lint(args) => lint::run(&args.command, &start(given(args.globals))?),
         Command::Diff(args) => {

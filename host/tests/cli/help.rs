@@ -33,6 +33,7 @@ fn every_command_explains_itself() {
         (&["token"], "Examples:"),
         (&["verify"], "Examples:"),
         (&["inspect"], "Exit codes:"),
+        (&["inspector"], "Exit codes:"),
         (&["explain"], "Exit codes:"),
         (&["lint"], "Exit codes:"),
         (&["diff"], "Exit codes:"),

@@ -12,6 +12,7 @@ mod explain;
 mod help;
 mod init;
 mod inspect;
+mod inspector;
 mod lint;
 mod login;
 mod mappings;

@@ -36,7 +36,10 @@ impl Browser {
     /// When there is none, or it does not start.
     pub fn start() -> Self {
         let profile = tempfile::tempdir().expect("a folder for the profile");
-        let (commands, answers) = (profile.path().join("commands"), profile.path().join("answers"));
+        let (commands, answers) = (
+            profile.path().join("commands"),
+            profile.path().join("answers"),
+        );
         for pipe in [&commands, &answers] {
             mkfifo(pipe, Mode::S_IRUSR | Mode::S_IWUSR).expect("a named pipe");
         }
@@ -59,7 +62,10 @@ impl Browser {
                 "--disable-sync",
                 "--lang=en-US",
             ])
-            .arg(format!("--user-data-dir={}", profile.path().join("profile").display()))
+            .arg(format!(
+                "--user-data-dir={}",
+                profile.path().join("profile").display()
+            ))
             .arg("about:blank");
         let process = Process::spawn("chromium", command).expect("chromium starts");
         let connection = connect(&commands, &answers).expect("pipes to chromium");
@@ -72,7 +78,9 @@ impl Browser {
 
     /// A page of its own: nothing that another one keeps is in it.
     pub fn page(&self) -> Page {
-        let context = self.connection.call(None, "Target.createBrowserContext", json!({}));
+        let context = self
+            .connection
+            .call(None, "Target.createBrowserContext", json!({}));
         let target = self.connection.call(
             None,
             "Target.createTarget",

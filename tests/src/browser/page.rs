@@ -88,7 +88,10 @@ impl Page {
     pub fn wait(&self, condition: &str) {
         let deadline = Instant::now() + DEADLINE;
         while self.evaluate(&format!("Boolean({condition})")) != true {
-            assert!(Instant::now() < deadline, "it never came to be: {condition}");
+            assert!(
+                Instant::now() < deadline,
+                "it never came to be: {condition}"
+            );
             thread::sleep(POLL);
         }
     }

@@ -63,20 +63,19 @@ pub fn build(workspace: &Workspace, runner: &Runner, toolchain: Toolchain) -> Re
         first_view += wasm::gzip(&content).map_err(Failure::io("gzip"))?.len();
         fs::write(made.join(name), content).map_err(at(&path))?;
     }
-    for part in [DECODE] {
-        let script = part.script(workspace, runner, toolchain, scratch.path())?;
-        let sent = wasm::gzip(script.as_bytes())
-            .map_err(Failure::io("gzip"))?
-            .len();
-        eprintln!(
-            "      {}.js: {} bytes, {sent} with gzip",
-            part.script,
-            script.len()
-        );
-        first_view += sent;
-        let path = made.join(format!("{}.js", part.script));
-        fs::write(&path, script).map_err(at(&path))?;
-    }
+    let part = DECODE;
+    let script = part.script(workspace, runner, toolchain, scratch.path())?;
+    let sent = wasm::gzip(script.as_bytes())
+        .map_err(Failure::io("gzip"))?
+        .len();
+    eprintln!(
+        "      {}.js: {} bytes, {sent} with gzip",
+        part.script,
+        script.len()
+    );
+    first_view += sent;
+    let path = made.join(format!("{}.js", part.script));
+    fs::write(&path, script).map_err(at(&path))?;
     eprintln!("      the page's first view: {first_view} bytes with gzip");
     replace(&dist, &made)
 }

@@ -46,7 +46,10 @@ fn steps(input: Input) -> Result<Output, Refused> {
         Refused::new("accessKeyId", text)
     })?;
     if input.access_key_secret.is_empty() {
-        return Err(Refused::new("accessKeySecret", "there is no secret to sign with"));
+        return Err(Refused::new(
+            "accessKeySecret",
+            "there is no secret to sign with",
+        ));
     }
     let cluster = ClusterId::parse(&input.cluster_id).ok_or_else(|| {
         let text = "a cluster id is 1 to 253 visible ASCII characters without spaces";

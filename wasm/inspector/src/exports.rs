@@ -1,5 +1,8 @@
 //! What the page calls.
-#![allow(unsafe_code, reason = "wasm-bindgen writes the code around each function")]
+#![allow(
+    unsafe_code,
+    reason = "wasm-bindgen writes the code around each function"
+)]
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

@@ -45,8 +45,12 @@ fn json_to_json<I: DeserializeOwned, O: Serialize>(
     input: &str,
     answer: impl FnOnce(I) -> Result<O, Refused>,
 ) -> String {
-    let input = serde_json::from_str(input)
-        .map_err(|error| Refused::new("input", format!("the page asks for what is not there: {error}")));
+    let input = serde_json::from_str(input).map_err(|error| {
+        Refused::new(
+            "input",
+            format!("the page asks for what is not there: {error}"),
+        )
+    });
     let answer = match input.and_then(answer) {
         Ok(output) => Answer::Ok(output),
         Err(refused) => Answer::Error(refused),

@@ -25,7 +25,8 @@ fn whole(pieces: &[Piece], side: impl Fn(&Piece) -> &Secret) -> String {
 #[test]
 fn a_token_is_the_sum_of_its_parts() {
     let v2 = token();
-    let wrapped = format!("{}\n{}", &v2[..40], &v2[40..]);
+    let (start, end) = v2.split_at(40);
+    let wrapped = format!("{start}\n{end}");
     let url = "https://sts.aliyuncs.com/?Action=GetCallerIdentity&Signature=CANARY%3D&ClusterId=c1&odd&x=CANARY&SecurityToken=CANARY";
     let v1 = format!("k8s-ack-v1.{}", STANDARD.encode(url));
     for token in [
