@@ -1,7 +1,7 @@
 //! What STS said of tokens, for as long as it may be repeated.
 //!
 //! It holds who made a token, and never what they may do: rules are applied to each hit anew. It is made with the
-//! client and the policy that it belongs to, which do not change while a server runs: there is nothing to flush.
+//! client and the policy that it belongs to, and goes with them when settings change: there is nothing to flush.
 //!
 //! The API server itself remembers each answer for two minutes (`--authentication-token-webhook-cache-ttl`); that comes
 //! on top.
@@ -130,6 +130,7 @@ impl<V: Clone> Expiring<V> {
             let hasher = DefaultHashBuilder::default();
             Cache::with(settings.size, weight, UnitWeighter, hasher, evictions)
         });
+        metrics.entries.set(0);
         Self {
             entries,
             life: settings.life,

@@ -59,7 +59,8 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         // A sender that is gone stops the server, too.
         let _either_way = stopped.await;
     };
-    let serving = tokio::spawn(server.serve(asked_to_stop, std::future::pending()));
+    let (_, never) = tokio::sync::watch::channel(0);
+    let serving = tokio::spawn(server.serve(asked_to_stop, std::future::pending(), never));
     page.field("listens on", format!("https://{address}/authenticate"));
     let webhook = WebhookClient::new(&folder.path().join("state/cert.pem"), address.port())?;
 

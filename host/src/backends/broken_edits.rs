@@ -499,7 +499,14 @@ fn of_the_configuration_file() {
         overrides,
         variables: |_| None,
     };
-    let source = MountedFile::start(&mut config, inputs, Arc::clone(&live), now, nobody());
+    let source = MountedFile::start(
+        &mut config,
+        inputs,
+        Arc::clone(&live),
+        now,
+        nobody(),
+        Box::new(|_| {}),
+    );
     check(&live, "config.yaml", &edits, &good, |text| {
         fs::write(&path, text).unwrap();
         source.reload();

@@ -157,6 +157,11 @@ impl Feed {
         self.live.change(self.backend, |edit| trouble.note(edit));
     }
 
+    /// What is wrong with the document as a whole.
+    pub(super) fn broken(&self) -> Option<&str> {
+        self.broken.as_deref()
+    }
+
     /// Whether it was ever read.
     pub(super) fn is_read(&self) -> bool {
         self.is_read
@@ -228,7 +233,7 @@ impl Feed {
 
 /// Names the content of a document, in the log and against another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Digest([u8; 32]);
+pub(crate) struct Digest([u8; 32]);
 
 impl Digest {
     /// SHA-256 of `parts`, each with its length.

@@ -8,7 +8,7 @@ pub mod feed;
 mod last_good;
 pub mod live;
 pub mod mounted_file;
-mod watched_file;
+pub(crate) mod watched_file;
 
 use ack_ram_core::rules::{Backend, BackendRules, Conflict, Rule, RuleError, RuleSet, Source};
 

@@ -1,5 +1,4 @@
-//! MountedFile: the mappings and the settings about rules in the configuration file, which may change while the server
-//! runs.
+//! MountedFile: the mappings and the settings in the configuration file, which may change while the server runs.
 
 use std::mem;
 use std::path::PathBuf;
@@ -13,14 +12,15 @@ use crate::backends::feed::{Digest, Feed, Observe, Tell};
 use crate::backends::live::LiveRules;
 use crate::backends::watched_file::{self, LOOK_EVERY, MAY_BE_MISSING, Seen, WatchedFile};
 use crate::config::entry::Refusal;
-use crate::config::{self, Config, ConfigFile, FixedSettings, Overrides, Sources};
+use crate::config::{self, Config, ConfigFile, Overrides, Settings, Sources};
 use crate::env::Clock;
 
 /// The configuration file of a server that runs.
 pub struct MountedFile {
     inputs: Inputs,
     /// Of the configuration that the server started with.
-    fixed: FixedSettings,
+    fixed: Settings,
+    apply: Apply,
     state: Mutex<State>,
 }
 
@@ -34,12 +34,16 @@ pub struct Inputs {
     pub variables: fn(&str) -> Option<String>,
 }
 
+/// Puts in effect those settings of a configuration that are neither mappings nor about rules, as far as they can change
+/// while the server runs ([`Settings::live`]).
+pub type Apply = Box<dyn Fn(&Config) + Send + Sync>;
+
 /// What came of reading the configuration file again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reloaded {
     /// It is as it was, or there is none.
     Unchanged,
-    /// Its mappings and its settings about rules are in effect.
+    /// Its mappings are in effect, and its settings but for those that need a restart.
     Applied {
         /// The settings that have changed, too, and of which the server will know when it starts again.
         needs_restart: Vec<&'static str>,
@@ -67,12 +71,14 @@ impl MountedFile {
         live: Arc<LiveRules>,
         clock: Clock,
         observe: Observe,
+        apply: Apply,
     ) -> Arc<Self> {
         let mut feed = Feed::new(Backend::MountedFile, live, clock, observe);
         feed.start(mem::take(&mut config.mappings));
         let file = inputs.file.clone();
         Arc::new(Self {
-            fixed: FixedSettings::of(config),
+            fixed: Settings::fixed(config),
+            apply,
             inputs,
             state: Mutex::new(State {
                 file: file.map(|path| WatchedFile::new(path, MAY_BE_MISSING)),
@@ -122,7 +128,10 @@ impl MountedFile {
             }
             Seen::SameContent(_) => {
                 state.feed.set_trouble(None);
-                return Reloaded::Unchanged;
+                return match state.feed.broken() {
+                    Some(why) => Reloaded::Refused(why.to_owned()),
+                    None => Reloaded::Unchanged,
+                };
             }
             Seen::Missing => format!(
                 "the configuration file {name} is gone; what it last said stays in effect until the server ends: put it back"
@@ -152,7 +161,8 @@ impl MountedFile {
         if let Some(why) = &config.mappings.unreadable {
             return state.refuse(why, digest);
         }
-        let needs_restart = self.fixed.changed_in(&config);
+        let needs_restart = self.fixed.changed_in(&Settings::fixed(&config));
+        (self.apply)(&config);
         let (rules, scrubbed) = (config.rules, config.scrubbed_accounts);
         let reconfigure = |live: &RuleSet| {
             let backends = live.backends().iter().map(|backend| {

@@ -20,13 +20,13 @@ use crate::backends::feed::Digest;
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
 /// How often a file is looked at.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(500);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// How long a file may be missing, as between two steps of replacing it, before it counts as gone.
-pub(super) const MAY_BE_MISSING: Duration = Duration::from_secs(5);
+pub(crate) const MAY_BE_MISSING: Duration = Duration::from_secs(5);
 
 /// Calls `look`, which may block, each `interval`, until `stop` is true or its sender is gone.
-pub(super) async fn look_again_and_again(
+pub(crate) async fn look_again_and_again(
     interval: Duration,
     mut stop: watch::Receiver<bool>,
     look: impl Fn() + Send + Sync + 'static,
@@ -46,7 +46,7 @@ pub(super) async fn look_again_and_again(
 
 /// A file that is looked at from time to time.
 #[derive(Debug)]
-pub(super) struct WatchedFile {
+pub(crate) struct WatchedFile {
     path: PathBuf,
     may_be_missing: Duration,
     /// What the last look saw.
@@ -83,7 +83,7 @@ enum Taken {
 
 /// What has happened to a file.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(crate) enum Seen {
     /// It has another content.
     Content(String, Digest),
     /// It has another content, which is no text of a length that is read, for this reason.
@@ -98,7 +98,7 @@ pub(super) enum Seen {
 
 impl WatchedFile {
     /// `may_be_missing`: how long it may be missing before it counts as gone.
-    pub(super) fn new(path: PathBuf, may_be_missing: Duration) -> Self {
+    pub(crate) fn new(path: PathBuf, may_be_missing: Duration) -> Self {
         Self {
             path,
             may_be_missing,
@@ -108,12 +108,12 @@ impl WatchedFile {
         }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Reads what is there now, settled or not. `at` is now.
-    pub(super) fn read_now(&mut self, at: Instant) -> Seen {
+    pub(crate) fn read_now(&mut self, at: Instant) -> Seen {
         let look = look(&self.path);
         self.missing_since = (look == Look::Missing).then_some(at);
         self.last = Some(look.clone());
@@ -128,7 +128,7 @@ impl WatchedFile {
     }
 
     /// What has happened since the last look, if it has settled. What cannot be read is told each time. `at` is now.
-    pub(super) fn look(&mut self, at: Instant) -> Option<Seen> {
+    pub(crate) fn look(&mut self, at: Instant) -> Option<Seen> {
         let look = look(&self.path);
         let before = self.last.replace(look.clone());
         if look != Look::Missing {

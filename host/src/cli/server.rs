@@ -18,7 +18,8 @@ use crate::server::Server;
 /// Run the webhook server that kube-apiserver asks about tokens
 ///
 /// Listens on `server.address` (127.0.0.1) and port 21362, with the certificate in the state directory, which is made
-/// if there is none. SIGTERM and Ctrl-C let what is under way finish, then end it.
+/// if there is none. SIGTERM and Ctrl-C let what is under way finish, then end it. Files are read again when they
+/// change, and all of them on SIGHUP; what of the configuration needs a restart is named in the log.
 ///
 /// Every option is in the configuration file, too; the command line wins.
 #[derive(Args, Debug)]
@@ -102,28 +103,27 @@ pub(super) fn run(args: ServerArgs, globals: &Globals) -> Result<(), Failure> {
 
 async fn serve(config: Config, inputs: Inputs) -> Result<(), Failure> {
     let server = Server::start(config, inputs).await?;
-    let signals = count_signals()
-        .map_err(|error| Failure::Failed(format!("cannot listen for signals: {error}")))?;
+    let unheard = |error| Failure::Failed(format!("cannot listen for signals: {error}"));
+    let stops = count([SignalKind::terminate(), SignalKind::interrupt()]).map_err(unheard)?;
+    let hangups = count([SignalKind::hangup()]).map_err(unheard)?;
     server
-        .serve(at_least(1, &signals), at_least(2, &signals))
+        .serve(at_least(1, &stops), at_least(2, &stops), hangups)
         .await;
     Ok(())
 }
 
-/// How often the process has been asked to end. From now on such a signal no longer ends it by itself.
-fn count_signals() -> io::Result<watch::Receiver<u32>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+/// How often the process has got one of these signals. From now on they no longer end it by themselves.
+fn count<const N: usize>(kinds: [SignalKind; N]) -> io::Result<watch::Receiver<u32>> {
     let (count, counted) = watch::channel(0);
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+    for kind in kinds {
+        let mut signals = signal(kind)?;
+        let count = count.clone();
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                count.send_modify(|count| *count += 1);
             }
-            count.send_modify(|count| *count += 1);
-        }
-    });
+        });
+    }
     Ok(counted)
 }
 

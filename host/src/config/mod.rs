@@ -4,11 +4,11 @@
 //! `init`, [`load_client`] for `token` and `verify`.
 
 mod bounds;
+mod changes;
 pub(crate) mod document;
 pub(crate) mod entry;
 mod error;
 mod file;
-mod fixed;
 mod given;
 mod keys;
 mod layers;
@@ -28,8 +28,8 @@ use ack_ram_core::arn::AccountId;
 use ack_ram_core::policy::Policy;
 use ack_ram_core::rules::Backend;
 
+pub use changes::Settings;
 pub use error::{ConfigError, Place, Problem, Warning, WarningKind};
-pub use fixed::FixedSettings;
 pub use given::Given;
 pub use layers::{ConfigFile, Overrides, Sources};
 pub use limits::ServerLimits;

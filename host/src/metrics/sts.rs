@@ -132,6 +132,11 @@ impl StsMetrics {
         }
     }
 
+    /// Shows no breaker any longer, until [`Self::endpoint`] is asked for anew.
+    pub(crate) fn forget_breakers(&self) {
+        self.breakers.reset();
+    }
+
     /// What counts those who wait for a call.
     pub(crate) fn queue(&self) -> &QueueMetrics {
         &self.queue

@@ -9,9 +9,8 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// Asks the system for as many descriptors as it gives, as Go does for every program, and shares them out: no more
-    /// connections and calls than `asked`.
-    pub(super) fn of_this_process(asked: &Self) -> Self {
+    /// Asks the system for as many descriptors as it gives, as Go does for every program, and shares them out.
+    pub(super) fn of_this_process() -> Self {
         let descriptors = match getrlimit(Resource::RLIMIT_NOFILE) {
             Ok((soft, hard)) => match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
                 Ok(()) => hard,
@@ -19,18 +18,15 @@ impl Limits {
             },
             Err(_) => 1_024,
         };
-        Self::share(descriptors, asked)
+        Self::share(descriptors)
     }
 
     /// A quarter stays for files, the health port and what libraries open.
-    fn share(descriptors: u64, asked: &Self) -> Self {
-        let at_most = |share: u64, most: usize| {
-            let share = usize::try_from(share).unwrap_or(usize::MAX);
-            share.clamp(1, most.max(1))
-        };
+    fn share(descriptors: u64) -> Self {
+        let share = |share: u64| usize::try_from(share.max(1)).unwrap_or(usize::MAX);
         Self {
-            connections: at_most(descriptors / 2, asked.connections),
-            sts_calls: at_most(descriptors / 4, asked.sts_calls),
+            connections: share(descriptors / 2),
+            sts_calls: share(descriptors / 4),
         }
     }
 }
@@ -45,14 +41,9 @@ mod tests {
             (0, 1, 1),
             (128, 64, 32),
             (1_024, 512, 256),
-            (1_048_576, 4_096, 512),
-            (u64::MAX, 4_096, 512),
+            (1_048_576, 524_288, 262_144),
         ] {
-            let asked = Limits {
-                connections: 4_096,
-                sts_calls: 512,
-            };
-            let limits = Limits::share(descriptors, &asked);
+            let limits = Limits::share(descriptors);
             assert_eq!(
                 (limits.connections, limits.sts_calls),
                 (connections, sts_calls)

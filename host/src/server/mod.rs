@@ -6,6 +6,7 @@ pub(crate) mod control;
 mod decision_log;
 mod health;
 mod limits;
+mod settings;
 mod sources;
 mod status;
 mod webhook;
@@ -19,10 +20,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use crate::audit::Audit;
-use crate::authenticator::{Authenticator, Identifier};
 use crate::backends;
 use crate::backends::live::LiveRules;
 use crate::backends::mounted_file::Inputs;
@@ -31,12 +32,13 @@ use crate::config::Config;
 use crate::env;
 use crate::kubeconfig::{self, KubeconfigError};
 use crate::metrics::Metrics;
-use crate::sts::{StsClient, TrustError};
+use crate::sts::TrustError;
 use bodies::Bodies;
 use connections::{Bounds, Connections};
 use control::Control;
 use health::{Health, Readiness};
 use limits::Limits;
+use settings::LiveSettings;
 use sources::Sources;
 use webhook::Webhook;
 
@@ -67,13 +69,14 @@ impl Server {
         let rules = Arc::new(LiveRules::new(backends::load(&config), env::now()));
         let metrics = Metrics::new(Arc::clone(&rules), env::now).map_err(ServerError::Metrics)?;
         let metrics = Arc::new(metrics);
-        let limits = Limits::of_this_process(&Limits {
-            connections: config.limits.max_connections,
-            sts_calls: config.sts.limits.max_calls,
-        });
-        let mut asked = config.sts.clone();
-        asked.limits.max_calls = limits.sts_calls;
-        let sts = StsClient::new(&asked, &metrics.sts).map_err(ServerError::Trust)?;
+        let limits = Limits::of_this_process();
+        let settings = LiveSettings::start(
+            &config,
+            Arc::clone(&rules),
+            Arc::clone(&metrics),
+            limits.sts_calls,
+        )
+        .map_err(ServerError::Trust)?;
         let names = config.listen.names();
         let authority = certs::load_or_create(&config.state_dir, &names, env::now())
             .map_err(ServerError::Certificate)?;
@@ -103,7 +106,8 @@ impl Server {
         let control = Control::listen(&config.state_dir)
             .map_err(|error| tracing::warn!("{error}"))
             .ok();
-        let sources = Sources::start(&mut config, inputs, &rules, &metrics);
+        let authenticator = Arc::clone(settings.authenticator());
+        let sources = Sources::start(&mut config, inputs, &rules, &metrics, settings);
         tracing::info!(cluster_id = %config.policy.cluster_id, sts = %config.sts.endpoint, "asking STS");
         let tls = TlsAcceptor::from(Arc::new(tls));
         let answers = Health {
@@ -115,10 +119,8 @@ impl Server {
             },
             metrics: Arc::clone(&metrics),
         };
-        let identifier = Identifier::new(config.policy, sts, &asked.limits, &metrics.sts, env::now);
-        let authenticator = Authenticator::new(identifier, Arc::clone(&rules));
         let bounds = Bounds {
-            connections: limits.connections,
+            connections: config.limits.max_connections.min(limits.connections),
             streams: config.limits.max_streams,
             header_timeout: config.limits.header_timeout,
             idle_timeout: config.limits.idle_timeout,
@@ -153,11 +155,13 @@ impl Server {
         self.address
     }
 
-    /// Serves until `stop` resolves, then finishes what is under way, unless `stop_now` resolves before that.
+    /// Serves until `stop` resolves, then finishes what is under way, unless `stop_now` resolves before that. Whenever
+    /// `reload` counts on, all files are read again.
     pub async fn serve(
         mut self,
         stop: impl Future<Output = ()>,
         stop_now: impl Future<Output = ()>,
+        reload: watch::Receiver<u32>,
     ) {
         let health = self
             .health_address
@@ -167,6 +171,7 @@ impl Server {
             () = self.connections.serve(self.webhook) => {}
             () = serve_health(self.health.as_mut()) => {}
             () = serve_control(self.control.as_ref(), self.rules) => {}
+            () = reload_whenever(reload, &self.sources) => {}
             () = stop => {}
         }
         tracing::info!("stopping: no new connections, finishing what is under way");
@@ -203,6 +208,16 @@ async fn serve_control(control: Option<&Control>, rules: Arc<LiveRules>) {
         Some(control) => control.serve(rules).await,
         None => std::future::pending().await,
     }
+}
+
+/// Reads all files again each time that somebody has asked for it.
+async fn reload_whenever(mut asked: watch::Receiver<u32>, sources: &Sources) {
+    while asked.changed().await.is_ok() {
+        tracing::info!("reading all files again, as asked");
+        sources.reload().await;
+    }
+    // Nobody can ask any longer.
+    std::future::pending().await
 }
 
 async fn listen(address: String) -> Result<TcpListener, ServerError> {

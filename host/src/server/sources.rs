@@ -17,11 +17,12 @@ use crate::backends::config_map::ConfigMapSource;
 use crate::backends::dynamic_file::DynamicFile;
 use crate::backends::feed::Observe;
 use crate::backends::live::{Edit, LiveRules};
-use crate::backends::mounted_file::{Inputs, MountedFile};
+use crate::backends::mounted_file::{Inputs, MountedFile, Reloaded};
 use crate::config::{Config, MappingSources};
 use crate::env;
 use crate::kubernetes::{Mappings, Replica, client, install};
 use crate::metrics::Metrics;
+use crate::server::settings::LiveSettings;
 
 /// How soon what was kept for a day after a broken edit is taken back.
 const LOOK_FOR_EXPIRED: Duration = Duration::from_secs(60);
@@ -34,16 +35,20 @@ const FINISH_WITHIN: Duration = Duration::from_secs(3);
 pub(super) struct Sources {
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
+    file: Arc<MountedFile>,
+    dynamic_file: Option<Arc<DynamicFile>>,
+    settings: Arc<LiveSettings>,
 }
 
 impl Sources {
-    /// Starts to keep `live` as the sources of `config` are, which was read from `inputs`. Must be called within a
-    /// runtime.
+    /// Starts to keep `live` as the sources of `config` are, which was read from `inputs`, and `settings` as it says. Must
+    /// be called within a runtime.
     pub(super) fn start(
         config: &mut Config,
         inputs: Inputs,
         live: &Arc<LiveRules>,
         metrics: &Arc<Metrics>,
+        settings: Arc<LiveSettings>,
     ) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
@@ -54,6 +59,7 @@ impl Sources {
             None => reloads.sources.reload_failed(source),
         });
         let sources = &config.sources;
+        let mut dynamic_file = None;
         let mut objects = None;
         let mut config_map = None;
         for backend in &config.backends {
@@ -64,7 +70,8 @@ impl Sources {
                 Backend::DynamicFile => {
                     if let Some(path) = sources.dynamic_file.clone() {
                         let file = DynamicFile::start(path, globs, live, env::now, observe);
-                        tasks.spawn(file.watch(stopped.clone()));
+                        tasks.spawn(Arc::clone(&file).watch(stopped.clone()));
+                        dynamic_file = Some(file);
                     }
                 }
                 Backend::ConfigMap => {
@@ -89,9 +96,38 @@ impl Sources {
             };
             tasks.spawn(cluster.follow(stopped.clone()));
         }
-        let file = MountedFile::start(config, inputs, Arc::clone(live), env::now, observe);
-        tasks.spawn(file.watch(stopped));
-        Self { stop, tasks }
+        tasks.spawn(Arc::clone(&settings).watch(stopped.clone()));
+        let apply = {
+            let settings = Arc::clone(&settings);
+            Box::new(move |config: &Config| settings.apply(config))
+        };
+        let live = Arc::clone(live);
+        let file = MountedFile::start(config, inputs, live, env::now, observe, apply);
+        tasks.spawn(Arc::clone(&file).watch(stopped));
+        Self {
+            stop,
+            tasks,
+            file,
+            dynamic_file,
+            settings,
+        }
+    }
+
+    /// Reads all files again, whether they look changed or not. What comes from the API server is watched there.
+    pub(super) async fn reload(&self) {
+        let file = Arc::clone(&self.file);
+        let dynamic_file = self.dynamic_file.clone();
+        let settings = Arc::clone(&self.settings);
+        let reload = move || {
+            if let Some(file) = dynamic_file {
+                file.reload();
+            }
+            (file.reload(), settings.reload())
+        };
+        match tokio::task::spawn_blocking(reload).await {
+            Ok((reloaded, are_settings_in_effect)) => tell(&reloaded, are_settings_in_effect),
+            Err(error) => tracing::error!("reloading failed: {error}"),
+        }
     }
 
     /// Ends the tasks; the rules stay as they are.
@@ -101,6 +137,26 @@ impl Sources {
         if time::timeout(FINISH_WITHIN, ended).await.is_err() {
             tracing::debug!("a source of mappings did not end in time");
         }
+    }
+}
+
+/// What a reload came to. What is wrong was told before, where it was found.
+fn tell(reloaded: &Reloaded, are_settings_in_effect: bool) {
+    match reloaded {
+        Reloaded::Refused(why) => {
+            tracing::error!("reloaded, but what was in effect stays: {why}");
+        }
+        _ if !are_settings_in_effect => {
+            tracing::error!("reloaded, but settings about STS are as before: see above");
+        }
+        Reloaded::Unchanged => tracing::info!("reloaded: the configuration is as it was"),
+        Reloaded::Applied { needs_restart } if needs_restart.is_empty() => {
+            tracing::info!("reloaded: the configuration is in effect");
+        }
+        Reloaded::Applied { needs_restart } => tracing::warn!(
+            "reloaded: the configuration is in effect, but for `{}`, which need a restart",
+            needs_restart.join("`, `")
+        ),
     }
 }
 

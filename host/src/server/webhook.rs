@@ -19,7 +19,7 @@ use crate::server::{decision_log, health, status};
 
 /// Answers requests.
 pub(super) struct Webhook {
-    authenticator: Authenticator,
+    authenticator: Arc<Authenticator>,
     bodies: Bodies,
     metrics: Arc<Metrics>,
     audit: Option<Audit>,
@@ -27,7 +27,7 @@ pub(super) struct Webhook {
 
 impl Webhook {
     pub(super) fn new(
-        authenticator: Authenticator,
+        authenticator: Arc<Authenticator>,
         bodies: Bodies,
         metrics: Arc<Metrics>,
         audit: Option<Audit>,

@@ -35,9 +35,13 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    pub(super) fn new(endpoint: &StsEndpoint, settings: &Sts) -> Result<Self, TrustError> {
+    pub(super) fn new(
+        endpoint: &StsEndpoint,
+        settings: &Sts,
+        trust: &Trust,
+    ) -> Result<Self, TrustError> {
         let tls = ClientConfig::builder()
-            .with_root_certificates(roots(settings.ca_file.as_ref())?)
+            .with_root_certificates(Arc::clone(&trust.0))
             .with_no_client_auth();
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
@@ -128,32 +132,48 @@ fn proxy(endpoint: &Uri) -> Result<Option<Arc<Intercept>>, TrustError> {
     Ok(matcher.intercept(endpoint).map(Arc::new))
 }
 
-/// Whom to trust as STS: the certificates of `ca_file`, else the system's (or those of `SSL_CERT_FILE`).
-fn roots(ca_file: Option<&PathBuf>) -> Result<RootCertStore, TrustError> {
-    let mut roots = RootCertStore::empty();
-    match ca_file {
-        Some(path) => {
-            let unreadable = |reason: String| TrustError::Unreadable {
-                path: path.clone(),
-                reason,
-            };
-            let pem = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
-            for certificate in CertificateDer::pem_slice_iter(&pem) {
-                let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
-                roots
-                    .add(certificate)
-                    .map_err(|error| unreadable(error.to_string()))?;
+/// Whom to trust as STS.
+#[derive(Clone, Debug)]
+pub struct Trust(Arc<RootCertStore>);
+
+impl Trust {
+    /// Reads the certificates of `ca_file`, else the system's (or those of `SSL_CERT_FILE`).
+    ///
+    /// # Errors
+    /// When there are none.
+    pub fn load(ca_file: Option<&PathBuf>) -> Result<Self, TrustError> {
+        let mut roots = RootCertStore::empty();
+        match ca_file {
+            Some(path) => {
+                let unreadable = |reason: String| TrustError::Unreadable {
+                    path: path.clone(),
+                    reason,
+                };
+                let pem = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+                for certificate in CertificateDer::pem_slice_iter(&pem) {
+                    let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
+                    roots
+                        .add(certificate)
+                        .map_err(|error| unreadable(error.to_string()))?;
+                }
+            }
+            // A system's store often holds single certificates that nobody can read; the rest serves.
+            None => {
+                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             }
         }
-        // A system's store often holds single certificates that nobody can read; the rest serves.
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if roots.is_empty() {
+            return Err(TrustError::Nobody(ca_file.cloned()));
         }
+        Ok(Self(Arc::new(roots)))
     }
-    if roots.is_empty() {
-        return Err(TrustError::Nobody(ca_file.cloned()));
+}
+
+/// Both trust the same.
+impl PartialEq for Trust {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.roots == other.0.roots
     }
-    Ok(roots)
 }
 
 /// Why STS cannot be connected to in a way that can be trusted. All of these are the configuration's fault.

@@ -16,7 +16,7 @@ use crate::config::{Sts, StsEndpoint};
 use crate::metrics::StsCalls;
 use crate::sts::Answer;
 use crate::sts::breaker::Breaker;
-use crate::sts::connector::{Connector, TrustError};
+use crate::sts::connector::Connector;
 
 /// Less than the minute after which servers commonly close an idle connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
@@ -55,16 +55,16 @@ impl Endpoint {
     pub(super) fn new(
         endpoint: &StsEndpoint,
         settings: &Sts,
+        connector: Connector,
         calls: StsCalls,
-    ) -> Result<Self, TrustError> {
-        let connector = Connector::new(endpoint, settings)?;
+    ) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(settings.max_idle_connections)
             .build(connector);
         let name = endpoint.authority();
-        Ok(Self {
+        Self {
             breaker: Breaker::new(name, settings.limits.breaker, calls.breaker.clone()),
             calls,
             name: name.into(),
@@ -75,7 +75,7 @@ impl Endpoint {
                 "ack-ram-authenticator/v2/",
                 env!("CARGO_PKG_VERSION")
             )),
-        })
+        }
     }
 
     /// Host, and port where one is given.

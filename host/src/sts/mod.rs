@@ -18,9 +18,10 @@ use ack_ram_core::sts::{StsReply, StsRequest};
 use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
-use crate::config::Sts;
+use crate::config::{Sts, StsEndpoint};
 use crate::metrics::StsMetrics;
-pub use connector::TrustError;
+use connector::Connector;
+pub use connector::{Trust, TrustError};
 use endpoint::{Endpoint, Verdict};
 use queue::FairQueue;
 
@@ -94,16 +95,31 @@ impl StsClient {
     /// # Errors
     /// When there are no certificates to trust, or the proxy cannot be used.
     pub fn new(settings: &Sts, metrics: &StsMetrics) -> Result<Self, TrustError> {
+        Self::trusting(&Trust::load(settings.ca_file.as_ref())?, settings, metrics)
+    }
+
+    /// The same, which takes what `trust` proves for STS, whatever `server.sts.caFile` holds now. What `metrics` showed of
+    /// the breakers of another client is shown no longer.
+    ///
+    /// # Errors
+    /// When the proxy cannot be used.
+    pub fn trusting(
+        trust: &Trust,
+        settings: &Sts,
+        metrics: &StsMetrics,
+    ) -> Result<Self, TrustError> {
         let all = std::iter::once(&settings.endpoint).chain(&settings.fallback_endpoints);
-        let endpoints = all
-            .map(|endpoint| {
-                let calls = metrics.endpoint(endpoint.authority());
-                Endpoint::new(endpoint, settings, calls)
-            })
-            .collect::<Result<_, _>>()?;
+        let connectors: Vec<(&StsEndpoint, Connector)> = all
+            .map(|endpoint| Ok((endpoint, Connector::new(endpoint, settings, trust)?)))
+            .collect::<Result<_, TrustError>>()?;
+        metrics.forget_breakers();
+        let endpoints = connectors.into_iter().map(|(endpoint, connector)| {
+            let calls = metrics.endpoint(endpoint.authority());
+            Endpoint::new(endpoint, settings, connector, calls)
+        });
         let waiting = metrics.queue().clone();
         Ok(Self {
-            endpoints,
+            endpoints: endpoints.collect(),
             queue: FairQueue::new(
                 settings.limits.max_calls,
                 settings.limits.max_waiting,

@@ -2,4 +2,5 @@
 
 mod bodies;
 mod overload;
+mod reload;
 mod world;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::review::ReviewVersion;
@@ -16,6 +16,8 @@ use ack_ram_tests::ports;
 use ack_ram_tests::sts::{Emulator, demo};
 use ack_ram_tests::webhook::{Reply, WebhookClient, token_review};
 use hyper::Method;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -32,7 +34,9 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
     pub(crate) sts: Emulator,
-    _authenticator: Authenticator,
+    authenticator: Authenticator,
+    /// So much of the log has been looked at.
+    seen: usize,
     pub(crate) webhook: WebhookClient,
     pub(crate) port: u16,
     health_port: u16,
@@ -76,7 +80,8 @@ impl World {
             webhook: WebhookClient::new(&folder.path().join("state/cert.pem"), port).unwrap(),
             started: emulator.now(),
             sts: emulator,
-            _authenticator: authenticator,
+            authenticator,
+            seen: 0,
             port,
             health_port,
             tokens: Cell::new(0),
@@ -103,6 +108,44 @@ impl World {
     /// Whether a login of Alice's with a new token is granted.
     pub(crate) async fn alice_logs_in(&self) -> bool {
         self.review(&self.token()).await.body["status"]["authenticated"] == true
+    }
+
+    /// Edits what is under `server` in the configuration file.
+    pub(crate) fn edit(&self, edit: impl FnOnce(&mut Value)) {
+        let path = self.path("config.yaml");
+        let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        edit(&mut config["server"]);
+        let new = self.path("config.yaml.new");
+        std::fs::write(&new, config.to_string()).unwrap();
+        std::fs::rename(new, path).unwrap();
+    }
+
+    /// Sends SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        let pid = i32::try_from(self.authenticator.pid()).unwrap();
+        kill(Pid::from_raw(pid), Signal::SIGHUP).unwrap();
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.authenticator.log()
+    }
+
+    /// The next line of the log with `part`, after those that were waited for before.
+    pub(crate) async fn wait_for_log(&mut self, part: &str) -> String {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let log = self.log();
+            let mut end = self.seen;
+            for line in log.get(self.seen..).unwrap().split_inclusive('\n') {
+                end += line.len();
+                if line.ends_with('\n') && line.contains(part) {
+                    self.seen = end;
+                    return line.to_owned();
+                }
+            }
+            assert!(Instant::now() < deadline, "no {part:?}: {log}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// A connection to the webhook with `alpn`.

@@ -26,6 +26,8 @@ struct Bench {
     folder: TempDir,
     live: Arc<LiveRules>,
     file: Arc<MountedFile>,
+    /// `server.sts.timeout` in seconds, of each configuration that was applied.
+    applied: Arc<Mutex<Vec<u64>>>,
 }
 
 impl Bench {
@@ -50,8 +52,26 @@ impl Bench {
             overrides,
             variables: |_| None,
         };
-        let file = MountedFile::start(&mut config, inputs, Arc::clone(&live), clock, nobody());
-        Self { folder, live, file }
+        let applied = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&applied);
+        let apply = Box::new(move |config: &Config| {
+            let timeout = config.sts.limits.timeout;
+            told.lock().unwrap().push(timeout.as_secs());
+        });
+        let file = MountedFile::start(
+            &mut config,
+            inputs,
+            Arc::clone(&live),
+            clock,
+            nobody(),
+            apply,
+        );
+        Self {
+            folder,
+            live,
+            file,
+            applied,
+        }
     }
 
     fn path(&self) -> std::path::PathBuf {
@@ -115,16 +135,12 @@ fn mappings_and_settings_change_together_and_others_need_a_restart() {
     assert_eq!(
         bench.edit(&others),
         Reloaded::Applied {
-            needs_restart: vec![
-                "clusterID",
-                "server.stateDir",
-                "server.sts.timeout",
-                "server.globs"
-            ],
+            needs_restart: vec!["clusterID", "server.stateDir", "server.globs"],
         },
         "the port is the command line's"
     );
     assert_eq!(bench.edit(&edited), applied);
+    assert_eq!(*bench.applied.lock().unwrap(), [5, 5, 5, 9, 5]);
 }
 
 #[cfg(feature = "cel")]
@@ -211,7 +227,7 @@ fn a_server_without_a_file_has_nothing_to_read() {
         overrides,
         variables: |_| None,
     };
-    let file = MountedFile::start(&mut config, inputs, live, clock, nobody());
+    let file = MountedFile::start(&mut config, inputs, live, clock, nobody(), Box::new(|_| {}));
     file.look(Instant::now());
     assert_eq!(file.reload(), Reloaded::Unchanged);
 }

@@ -1,17 +1,18 @@
-//! Settings that a server takes when it starts, and not again.
+//! Settings beside the mappings and those about rules: which of them changed, by their names.
 
+use ack_ram_core::policy::Policy;
 use ack_ram_core::rules::Backend;
 
 use crate::config::{Config, Listen, MappingSources, ServerLimits, Sts, StsLimits};
 
-/// The settings of a server that it takes when it starts, and not again.
+/// Settings of a server, to be compared with those of another configuration.
 #[derive(Debug, PartialEq, Eq)]
-pub struct FixedSettings(Vec<(&'static str, String)>);
+pub struct Settings(Vec<(&'static str, String)>);
 
-impl FixedSettings {
-    /// Those of `config`.
+impl Settings {
+    /// Those of `config` that a server takes when it starts, and not again.
     #[must_use]
-    pub fn of(config: &Config) -> Self {
+    pub fn fixed(config: &Config) -> Self {
         // All fields are named, so that none is forgotten.
         let Config {
             policy,
@@ -19,7 +20,7 @@ impl FixedSettings {
             limits,
             state_dir,
             generate_kubeconfig,
-            sts,
+            sts: _,
             backends,
             mappings: _,
             sources,
@@ -45,24 +46,6 @@ impl FixedSettings {
             idle_timeout,
             stop_timeout,
         } = limits;
-        let Sts {
-            endpoint,
-            fallback_endpoints,
-            ca_file,
-            max_idle_connections,
-            limits: sts_limits,
-        } = sts;
-        let StsLimits {
-            connect_timeout,
-            timeout,
-            max_answer_bytes,
-            max_calls,
-            max_waiting,
-            max_sharing,
-            breaker,
-            identities,
-            refusals,
-        } = sts_limits;
         let MappingSources {
             kubeconfig,
             master,
@@ -74,15 +57,6 @@ impl FixedSettings {
         let globs = (!backends.iter().all(file_alone)).then_some(rules.globs);
         Self(vec![
             ("clusterID", format!("{:?}", policy.cluster_id)),
-            (
-                "server.maxTokenBytes",
-                format!("{:?}", policy.max_token_bytes),
-            ),
-            ("server.acceptTokenV1", format!("{:?}", policy.accept_v1)),
-            (
-                "server.extraQueryKeys",
-                format!("{:?}", policy.extra_query_keys),
-            ),
             ("server.address", format!("{address:?} {host:?}")),
             ("server.hostname", format!("{hostname:?}")),
             ("server.port", format!("{port:?}")),
@@ -106,6 +80,48 @@ impl FixedSettings {
                 "server.generateKubeconfig",
                 format!("{generate_kubeconfig:?}"),
             ),
+            ("server.backendMode", format!("{backends:?}")),
+            ("server.kubeconfig", format!("{kubeconfig:?}")),
+            ("server.master", format!("{master:?}")),
+            ("server.configMap", format!("{config_map:?}")),
+            ("server.dynamicFilePath", format!("{dynamic_file:?}")),
+            ("server.audit.file", format!("{audit_file:?}")),
+            ("server.installCRD", format!("{install_crd:?}")),
+            ("server.globs", format!("{globs:?}")),
+        ])
+    }
+
+    /// Those that a server takes while it runs: which tokens it takes, for the cluster that it has, and how it asks STS.
+    #[must_use]
+    pub fn live(policy: &Policy, sts: &Sts) -> Self {
+        let Policy {
+            cluster_id: _,
+            max_token_bytes,
+            accept_v1,
+            extra_query_keys,
+        } = policy;
+        let Sts {
+            endpoint,
+            fallback_endpoints,
+            ca_file,
+            max_idle_connections,
+            limits: sts_limits,
+        } = sts;
+        let StsLimits {
+            connect_timeout,
+            timeout,
+            max_answer_bytes,
+            max_calls,
+            max_waiting,
+            max_sharing,
+            breaker,
+            identities,
+            refusals,
+        } = sts_limits;
+        Self(vec![
+            ("server.maxTokenBytes", format!("{max_token_bytes:?}")),
+            ("server.acceptTokenV1", format!("{accept_v1:?}")),
+            ("server.extraQueryKeys", format!("{extra_query_keys:?}")),
             ("server.sts.endpoint", format!("{endpoint:?}")),
             (
                 "server.sts.fallbackEndpoints",
@@ -138,22 +154,13 @@ impl FixedSettings {
                 "STS_MAX_IDLE_CONNS_PER_HOST",
                 format!("{max_idle_connections:?}"),
             ),
-            ("server.backendMode", format!("{backends:?}")),
-            ("server.kubeconfig", format!("{kubeconfig:?}")),
-            ("server.master", format!("{master:?}")),
-            ("server.configMap", format!("{config_map:?}")),
-            ("server.dynamicFilePath", format!("{dynamic_file:?}")),
-            ("server.audit.file", format!("{audit_file:?}")),
-            ("server.installCRD", format!("{install_crd:?}")),
-            ("server.globs", format!("{globs:?}")),
         ])
     }
 
-    /// The names of those that `config` has otherwise: a server that runs needs a restart to take them.
+    /// The names of those that are otherwise in `other`.
     #[must_use]
-    pub fn changed_in(&self, config: &Config) -> Vec<&'static str> {
-        let Self(new) = Self::of(config);
-        let pairs = self.0.iter().zip(new);
+    pub fn changed_in(&self, other: &Self) -> Vec<&'static str> {
+        let pairs = self.0.iter().zip(&other.0);
         pairs
             .filter(|((_, old), (_, new))| old != new)
             .map(|((name, _), _)| *name)
