@@ -2,13 +2,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub use ack_ram_config::config::Variables;
 use ack_ram_core::time::UnixTime;
 
 /// Where the time comes from; tests pass one that they move.
 pub type Clock = fn() -> UnixTime;
-
-/// Where environment variables come from; tests pass a table.
-pub type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// The system's clock.
 #[must_use]

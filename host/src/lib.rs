@@ -6,7 +6,6 @@ pub mod authenticator;
 pub mod backends;
 pub mod certs;
 pub mod cli;
-pub mod config;
 pub mod credentials;
 pub mod env;
 mod files;
@@ -18,3 +17,5 @@ pub mod logging;
 pub mod metrics;
 pub mod server;
 pub mod sts;
+
+pub use ack_ram_config::config;

@@ -108,7 +108,7 @@ impl Breaker {
             State::Probing { pauses } if is_probe => (pauses + 1).min(MAX_PAUSES),
             State::Probing { .. } | State::Open { .. } => return,
         };
-        let pause = self.settings.pause_after(pauses);
+        let pause = pause_after(self.settings, pauses);
         *state = State::Open {
             until: now + pause,
             pauses,
@@ -147,21 +147,22 @@ impl State {
     }
 }
 
-impl BreakerSettings {
-    /// Each pause is twice as long as the one before. At most as much again comes on top, lest many servers come back
-    /// at once.
-    fn pause_after(self, pauses: usize) -> Duration {
-        ExponentialBuilder::default()
-            .with_factor(2.0)
-            .with_min_delay(self.pause)
-            .with_max_delay(self.pause.max(self.max_pause / 2))
-            .with_jitter()
-            .without_max_times()
-            .build()
-            .nth(pauses)
-            .unwrap_or(self.max_pause)
-            .min(self.max_pause)
-    }
+/// Each pause is twice as long as the one before. At most as much again comes on top, lest many servers come back at
+/// once.
+fn pause_after(settings: BreakerSettings, pauses: usize) -> Duration {
+    let BreakerSettings {
+        pause, max_pause, ..
+    } = settings;
+    ExponentialBuilder::default()
+        .with_factor(2.0)
+        .with_min_delay(pause)
+        .with_max_delay(pause.max(max_pause / 2))
+        .with_jitter()
+        .without_max_times()
+        .build()
+        .nth(pauses)
+        .unwrap_or(max_pause)
+        .min(max_pause)
 }
 
 /// One call to the endpoint. Dropped, it tells nothing of the endpoint.

@@ -9,13 +9,15 @@ use crate::config::file::{self, Table};
 use crate::config::given::Given;
 use crate::config::keys;
 use crate::config::yaml::{Position, Value};
-use crate::env::Variables;
 
 /// Go's folder for `cert.pem` and `key.pem`.
 const DEFAULT_STATE_DIR: &str = "/var/ack-ram-authenticator";
 
 /// Where Go's server leaves the webhook kubeconfig.
 const DEFAULT_GENERATE_KUBECONFIG: &str = "/etc/kubernetes/ack-ram-authenticator/kubeconfig.yaml";
+
+/// Where environment variables come from; tests pass a table.
+pub type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// What a configuration is read from.
 #[derive(Clone, Copy)]

@@ -356,7 +356,7 @@ fn the_cluster_id_is_required_and_the_message_says_where_to_put_it() {
 
 #[test]
 fn the_example_in_deploy_is_a_good_configuration() {
-    let config = load_yaml(include_str!("../../../../deploy/config.yaml")).unwrap();
+    let config = load_yaml(include_str!("../../../../../deploy/config.yaml")).unwrap();
     assert_eq!(config.warnings, []);
     assert_eq!(config.mappings.mappings.len(), 2);
     for mapping in config.mappings.mappings {

@@ -5,7 +5,7 @@ mod limits;
 use std::fmt;
 use std::path::PathBuf;
 
-use hyper::Uri;
+use http::Uri;
 
 use crate::config::error::Problem;
 use crate::config::given::Given;

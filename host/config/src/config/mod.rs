@@ -5,8 +5,10 @@
 
 mod bounds;
 mod changes;
-pub(crate) mod document;
-pub(crate) mod entry;
+#[doc(hidden)]
+pub mod document;
+#[doc(hidden)]
+pub mod entry;
 mod error;
 mod file;
 mod given;
@@ -19,7 +21,8 @@ mod rules;
 mod sources;
 mod sts;
 mod survey;
-pub(crate) mod yaml;
+#[doc(hidden)]
+pub mod yaml;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -31,7 +34,7 @@ use ack_ram_core::rules::Backend;
 pub use changes::Settings;
 pub use error::{ConfigError, Place, Problem, Warning, WarningKind};
 pub use given::Given;
-pub use layers::{ConfigFile, Overrides, Sources};
+pub use layers::{ConfigFile, Overrides, Sources, Variables};
 pub use limits::ServerLimits;
 pub use listen::{Host, Listen};
 pub use mapping::FileMappings;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use rustls::pki_types::DnsName;
+use rustls_pki_types::DnsName;
 
 use crate::config::error::{Problem, Warning, WarningKind};
 use crate::config::given::Given;

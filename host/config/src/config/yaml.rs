@@ -20,21 +20,21 @@ const BYTES_PER_NODE: usize = 6;
 
 /// Line and column, both counted from one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Position {
-    pub(crate) line: u64,
-    pub(crate) column: u64,
+pub struct Position {
+    pub line: u64,
+    pub column: u64,
 }
 
 /// A value and where it stands.
 #[derive(Debug)]
-pub(crate) struct Node {
-    pub(crate) value: Value,
-    pub(crate) position: Position,
+pub struct Node {
+    pub value: Value,
+    pub position: Position,
 }
 
 /// What YAML 1.2 takes the text for.
 #[derive(Debug)]
-pub(crate) enum Value {
+pub enum Value {
     Null,
     Bool(bool),
     Text(String),
@@ -46,7 +46,7 @@ pub(crate) enum Value {
 
 impl Value {
     /// The kind, for messages.
-    pub(crate) fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self {
             Self::Null => "nothing",
             Self::Bool(_) => "true or false",
@@ -60,20 +60,20 @@ impl Value {
 
 /// A key and where it stands.
 #[derive(Debug)]
-pub(crate) struct Key {
-    pub(crate) name: String,
-    pub(crate) position: Position,
+pub struct Key {
+    pub name: String,
+    pub position: Position,
 }
 
 /// Why a file is not YAML.
 #[derive(Debug)]
-pub(crate) struct SyntaxError {
-    pub(crate) position: Option<Position>,
-    pub(crate) message: String,
+pub struct SyntaxError {
+    pub position: Option<Position>,
+    pub message: String,
 }
 
 /// Parses one document. An empty one is null.
-pub(crate) fn parse(source: &str) -> Result<Node, SyntaxError> {
+pub fn parse(source: &str) -> Result<Node, SyntaxError> {
     let max_nodes = MAX_NODES.min(FREE_NODES + source.len() / BYTES_PER_NODE);
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {

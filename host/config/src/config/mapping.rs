@@ -22,9 +22,9 @@ pub struct FileMappings {
     /// `mapAccounts`.
     pub accounts: Vec<Given<AccountId>>,
     /// What stands at each place of the lists that are there; or why a list cannot be read at all.
-    pub(crate) lists: BTreeMap<List, Result<Vec<Slot>, Refusal>>,
+    pub lists: BTreeMap<List, Result<Vec<Slot>, Refusal>>,
     /// Why none of the lists can be read.
-    pub(crate) unreadable: Option<Refusal>,
+    pub unreadable: Option<Refusal>,
 }
 
 /// Reads `server.mapRoles`, `mapUsers`, `mapRules` and `mapAccounts`. An entry that cannot be used is left out with a

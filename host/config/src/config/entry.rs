@@ -15,7 +15,7 @@ const ARN: &str = "acs:ram::";
 
 /// A list of mappings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum List {
+pub enum List {
     Roles,
     Users,
     Rules,
@@ -24,12 +24,12 @@ pub(crate) enum List {
 
 impl List {
     /// In the order in which entries that tie answer.
-    pub(crate) const ALL: [Self; 4] = [Self::Roles, Self::Users, Self::Rules, Self::Accounts];
+    pub const ALL: [Self; 4] = [Self::Roles, Self::Users, Self::Rules, Self::Accounts];
     /// Those that Go knows, too.
-    pub(crate) const GO: [Self; 3] = [Self::Roles, Self::Users, Self::Accounts];
+    pub const GO: [Self; 3] = [Self::Roles, Self::Users, Self::Accounts];
 
     /// Its key.
-    pub(crate) fn key(self) -> &'static str {
+    pub fn key(self) -> &'static str {
         match self {
             Self::Roles => "mapRoles",
             Self::Users => "mapUsers",
@@ -51,7 +51,7 @@ impl List {
 
 /// What stands at one place of a list.
 #[derive(Debug)]
-pub(crate) enum Slot {
+pub enum Slot {
     /// A mapping: its place among all mappings of the document.
     Mapping(usize),
     /// An account: its place among all accounts of the document.
@@ -62,22 +62,22 @@ pub(crate) enum Slot {
 
 /// An entry that cannot be used.
 #[derive(Debug)]
-pub(crate) struct Broken {
+pub struct Broken {
     /// The setting, such as `server.mapRoles[2]`.
-    pub(crate) position: String,
+    pub position: String,
     /// What is wrong with it.
-    pub(crate) refusal: Refusal,
+    pub refusal: Refusal,
     /// What can be read of it.
-    pub(crate) outline: Outline,
+    pub outline: Outline,
 }
 
 /// Why something cannot be used, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub struct Refusal {
     /// File, line and column; empty when the reason tells.
-    pub(crate) place: String,
+    pub place: String,
     /// What is wrong, and what to do.
-    pub(crate) reason: String,
+    pub reason: String,
 }
 
 impl From<Problem> for Refusal {
@@ -100,18 +100,18 @@ impl fmt::Display for Refusal {
 
 /// What can be read of an entry that cannot be used.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Outline {
+pub struct Outline {
     /// Whom it is about.
-    pub(crate) whom: Part<Whom>,
+    pub whom: Part<Whom>,
     /// Its username.
-    pub(crate) username: Part<String>,
+    pub username: Part<String>,
     /// Its groups.
-    pub(crate) groups: Part<Vec<String>>,
+    pub groups: Part<Vec<String>>,
 }
 
 /// One part of a broken entry.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Part<T> {
+pub enum Part<T> {
     /// It is not there, or was left blank.
     Absent,
     /// It can be read.
@@ -122,7 +122,7 @@ pub(crate) enum Part<T> {
 
 impl<T> Part<T> {
     /// Whether `other` can be what is meant.
-    pub(crate) fn may_be(&self, other: &T) -> bool
+    pub fn may_be(&self, other: &T) -> bool
     where
         T: PartialEq,
     {
@@ -136,11 +136,11 @@ impl<T> Part<T> {
 
 /// Whom an entry is about, in a form that compares as identities do: canonical ARNs without case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Whom(String);
+pub struct Whom(String);
 
 impl Whom {
     /// Whoever has this ARN, or matches this pattern.
-    pub(crate) fn arn(text: &str) -> Self {
+    pub fn arn(text: &str) -> Self {
         let text = text.trim();
         match Arn::parse(text) {
             Ok(arn) => Self(arn.key().as_str().to_owned()),
@@ -149,7 +149,7 @@ impl Whom {
     }
 
     /// Whoever is of this account.
-    pub(crate) fn account(text: &str) -> Self {
+    pub fn account(text: &str) -> Self {
         Self(format!("account {}", text.trim()))
     }
 
@@ -158,7 +158,7 @@ impl Whom {
     }
 
     /// Whom `rule` speaks for; `None` when a condition alone tells.
-    pub(crate) fn of(rule: &Rule) -> Option<Self> {
+    pub fn of(rule: &Rule) -> Option<Self> {
         match rule.subject() {
             Subject::Arn(arn) => Some(Self(arn.key().as_str().to_owned())),
             Subject::Pattern(pattern) => Some(Self::arn(&pattern.to_string())),
@@ -171,7 +171,7 @@ impl Whom {
 
 impl Outline {
     /// Of an entry that was read, but cannot be a rule.
-    pub(crate) fn of(mapping: &Mapping) -> Self {
+    pub fn of(mapping: &Mapping) -> Self {
         let subjects = [
             (!mapping.arn.is_empty()).then(|| Whom::arn(&mapping.arn)),
             mapping.arn_pattern.as_deref().map(Whom::arn),

@@ -15,10 +15,10 @@ use crate::config::yaml::{Position, Value};
 
 /// What was read of a document.
 #[derive(Debug, Default)]
-pub(crate) struct Document {
-    pub(crate) mappings: FileMappings,
+pub struct Document {
+    pub mappings: FileMappings,
     /// What is odd, entries that cannot be used among it.
-    pub(crate) warnings: Vec<Warning>,
+    pub warnings: Vec<Warning>,
 }
 
 /// Reads the file of DynamicFile: JSON, or YAML, with the lists at the top (`DynamicFile` in Go's backends). Keys are
@@ -26,7 +26,7 @@ pub(crate) struct Document {
 ///
 /// # Errors
 /// Why nothing of it can be used.
-pub(crate) fn dynamic_file(name: &str, text: &str, globs: Globs) -> Result<Document, Refusal> {
+pub fn dynamic_file(name: &str, text: &str, globs: Globs) -> Result<Document, Refusal> {
     let content = file::parse(name, text).map_err(refusal)?;
     if matches!(content.value, Value::Null) {
         let problem = content.problem("has nothing in it; write `{}` when nobody is to be mapped");
@@ -51,15 +51,15 @@ pub(crate) fn dynamic_file(name: &str, text: &str, globs: Globs) -> Result<Docum
 
 /// What a ConfigMap holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct ConfigMapData {
+pub struct ConfigMapData {
     /// `data`.
-    pub(crate) texts: BTreeMap<String, String>,
+    pub texts: BTreeMap<String, String>,
     /// The keys of `binaryData`.
-    pub(crate) binary: BTreeSet<String>,
+    pub binary: BTreeSet<String>,
 }
 
 /// Reads a ConfigMap: each list is YAML below its key, which is compared exactly, as in Go.
-pub(crate) fn config_map(name: &str, data: &ConfigMapData, globs: Globs) -> Document {
+pub fn config_map(name: &str, data: &ConfigMapData, globs: Globs) -> Document {
     let mut warnings = Vec::new();
     let mut reader = Reader::new(Backend::ConfigMap, globs);
     for list in List::GO {

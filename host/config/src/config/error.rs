@@ -64,7 +64,7 @@ pub struct Problem {
 
 impl Problem {
     /// What it quotes may hold any characters; logs and terminals obey control characters, so those are spelt out.
-    pub(crate) fn new(place: Place, text: impl fmt::Display) -> Self {
+    pub fn new(place: Place, text: impl fmt::Display) -> Self {
         Self {
             place,
             text: spelt_out(&text.to_string()),

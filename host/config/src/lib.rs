@@ -1,0 +1,6 @@
+//! What a configuration says, without a server: for the server itself, for the commands, and for the page of the token
+//! inspector, which run the same code.
+
+#![forbid(unsafe_code)]
+
+pub mod config;
