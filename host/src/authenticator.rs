@@ -259,6 +259,7 @@ impl Inquiry {
 
     async fn ask(&self, awaiting: AwaitingSts) -> Word {
         let fingerprint = awaiting.fingerprint();
+        let expires = awaiting.expires();
         let good_once = !awaiting.request().may_be_resent();
         let called = self.sts.call(awaiting.access_key_id(), awaiting.request());
         let answer = match called.await {
@@ -274,7 +275,7 @@ impl Inquiry {
             }
             Err(StsError::Refused(refusal)) => {
                 let refusal = Arc::new(refusal);
-                self.cache.keep_refusal(fingerprint, &refusal, now);
+                self.cache.keep_refusal(fingerprint, &refusal, expires, now);
                 Word::Refused(refusal)
             }
             Err(StsError::Unable(unable)) => Word::Unable {

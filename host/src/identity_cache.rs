@@ -13,6 +13,7 @@ use ack_ram_core::fingerprint::Fingerprint;
 use ack_ram_core::login::VerifiedIdentity;
 use ack_ram_core::sts::StsRefusal;
 use ack_ram_core::time::UnixTime;
+use ack_ram_core::token::STS_WINDOW_SECONDS;
 use prometheus::IntCounter;
 use quick_cache::sync::Cache;
 use quick_cache::{DefaultHashBuilder, Lifecycle, UnitWeighter};
@@ -78,14 +79,15 @@ impl IdentityCache {
             .keep(who.fingerprint(), Arc::clone(who), life, now);
     }
 
-    /// Remembers that STS refused a token, if it always will.
+    /// Remembers that STS refused a token, which ends at `expires`, if it always will.
     pub(crate) fn keep_refusal(
         &self,
         token: Fingerprint,
         refusal: &Arc<StsRefusal>,
+        expires: UnixTime,
         now: UnixTime,
     ) {
-        if is_final(refusal) {
+        if is_final(refusal, expires, now) {
             let life = self.refusals.life;
             self.refusals.keep(token, Arc::clone(refusal), life, now);
         }
@@ -93,17 +95,17 @@ impl IdentityCache {
 }
 
 /// Whether the token cannot become good any more. A key that is unknown or inactive may be made, enabled or just
-/// spread; what is wrong in these tokens stays in them.
-fn is_final(refusal: &StsRefusal) -> bool {
-    matches!(
-        &*refusal.code,
+/// spread, and the time of a token that is dated in the future may come; what is wrong in the others stays in them.
+fn is_final(refusal: &StsRefusal, expires: UnixTime, now: UnixTime) -> bool {
+    match &*refusal.code {
+        "InvalidTimeStamp.Expired" => expires <= now.plus_seconds(STS_WINDOW_SECONDS),
         "SignatureDoesNotMatch"
-            | "SignatureNonceUsed"
-            | "InvalidTimeStamp.Expired"
-            | "InvalidSecurityToken.Expired"
-            | "InvalidSecurityToken.Malformed"
-            | "InvalidSecurityToken.MismatchWithAccessKey"
-    )
+        | "SignatureNonceUsed"
+        | "InvalidSecurityToken.Expired"
+        | "InvalidSecurityToken.Malformed"
+        | "InvalidSecurityToken.MismatchWithAccessKey" => true,
+        _ => false,
+    }
 }
 
 /// A bounded cache whose entries end.

@@ -90,28 +90,39 @@ async fn an_identity_ends_by_either_clock_and_with_its_token() {
 
 #[tokio::test(start_paused = true)]
 async fn refusals_that_may_become_grants_are_not_remembered() {
-    for (code, is_kept) in [
-        ("SignatureDoesNotMatch", true),
-        ("SignatureNonceUsed", true),
-        ("InvalidTimeStamp.Expired", true),
-        ("InvalidSecurityToken.Expired", true),
-        ("InvalidSecurityToken.Malformed", true),
-        ("InvalidSecurityToken.MismatchWithAccessKey", true),
-        ("InvalidAccessKeyId.NotFound", false),
-        ("InvalidAccessKeyId.Inactive", false),
-        ("MissingSecurityToken", false),
-        ("NoPermission", false),
-        ("Whatever", false),
+    // How old the token is, by the clock here.
+    for (code, age, is_kept) in [
+        ("SignatureDoesNotMatch", 0, true),
+        ("SignatureDoesNotMatch", -1_200, true),
+        ("SignatureNonceUsed", 0, true),
+        ("InvalidTimeStamp.Expired", 1_200, true),
+        ("InvalidTimeStamp.Expired", 0, true),
+        // Its time is to come.
+        ("InvalidTimeStamp.Expired", -1, false),
+        ("InvalidTimeStamp.Expired", -1_200, false),
+        ("InvalidSecurityToken.Expired", 0, true),
+        ("InvalidSecurityToken.Malformed", 0, true),
+        ("InvalidSecurityToken.MismatchWithAccessKey", 0, true),
+        ("InvalidAccessKeyId.NotFound", 0, false),
+        ("InvalidAccessKeyId.Inactive", 0, false),
+        ("MissingSecurityToken", 0, false),
+        ("NoPermission", 0, false),
+        ("Whatever", 0, false),
     ] {
         let cache = cache(10, 10);
         let token = Fingerprint::of(code);
-        cache.keep_refusal(token, &refusal(code), NOW);
+        let case = format!("{code} {age}");
+        let keep = || {
+            let expires = NOW.plus_seconds(STS_WINDOW_SECONDS - age);
+            cache.keep_refusal(token, &refusal(code), expires, NOW);
+        };
+        keep();
         let known = cache.look_up(token, NOW.plus_seconds(9));
-        assert_eq!(matches!(known, Some(Known::Refused(_))), is_kept, "{code}");
+        assert_eq!(matches!(known, Some(Known::Refused(_))), is_kept, "{case}");
         assert!(cache.look_up(token, NOW.plus_seconds(10)).is_none());
-        cache.keep_refusal(token, &refusal(code), NOW);
+        keep();
         tokio::time::advance(Duration::from_secs(10)).await;
-        assert!(cache.look_up(token, NOW).is_none(), "{code}");
+        assert!(cache.look_up(token, NOW).is_none(), "{case}");
     }
 }
 
@@ -127,7 +138,7 @@ fn a_flood_of_bad_tokens_takes_no_more_room_and_pushes_no_identity_out() {
     let refusal = refusal("SignatureDoesNotMatch");
     for token in 0..100_000 {
         let token = Fingerprint::of(&token.to_string());
-        cache.keep_refusal(token, &refusal, NOW);
+        cache.keep_refusal(token, &refusal, NOW, NOW);
     }
     for who in &known {
         let found = cache.look_up(who.fingerprint(), NOW);
@@ -149,7 +160,7 @@ fn without_room_nothing_is_remembered() {
     let who = identity(NOW);
     cache.keep_identity(&who, false, NOW);
     let token = Fingerprint::of("bad");
-    cache.keep_refusal(token, &refusal("SignatureDoesNotMatch"), NOW);
+    cache.keep_refusal(token, &refusal("SignatureDoesNotMatch"), NOW, NOW);
     assert!(cache.look_up(who.fingerprint(), NOW).is_none());
     assert!(cache.look_up(token, NOW).is_none());
 }
