@@ -4,7 +4,7 @@ use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::Arn;
 use ack_ram_core::decision::{Denial, Explanation, KubernetesUser, Matched, NoUser};
 use ack_ram_core::identity::Identity;
-use ack_ram_core::rules::Backend;
+use ack_ram_core::rules::{Backend, BackendRules};
 use ack_ram_core::sample;
 use clap::{ArgGroup, Args};
 use serde::{Serialize, Serializer};
@@ -106,6 +106,8 @@ pub(super) struct BackendAnswer {
 pub(super) enum Answer {
     Matched,
     NoMatch,
+    /// Its rules are not in the file, and would answer before those that come after it.
+    NotRead,
     NotAsked,
 }
 
@@ -226,7 +228,7 @@ fn trace(config: &Config, compiled: &Compiled, identity: &Identity) -> Trace {
     };
     Trace {
         code,
-        backends: answers(compiled, explanation.matched.as_ref()),
+        backends: answers(compiled, &explanation),
         rule: written(config, explanation.matched.as_ref()),
         explanation,
         user,
@@ -264,31 +266,28 @@ fn unidentified(compiled: &Compiled, decided: Decided) -> Trace {
     }
 }
 
-fn answers(compiled: &Compiled, matched: Option<&Matched>) -> Vec<BackendAnswer> {
-    let matched = matched.map(|matched| match matched {
-        Matched::Rule(source) => source.backend,
-        Matched::Account { backend, .. } => *backend,
-    });
-    let mut is_answered = false;
-    let mut answer = |backend: Backend| {
-        if is_answered {
-            return Answer::NotAsked;
-        }
-        is_answered = matched == Some(backend);
-        if is_answered {
+fn answers(compiled: &Compiled, explanation: &Explanation) -> Vec<BackendAnswer> {
+    let matched = explanation.matched.as_ref().map(Matched::backend);
+    let mut is_over = false;
+    let mut answer = |rules: &BackendRules| {
+        if matched == Some(rules.backend()) {
+            is_over = true;
             Answer::Matched
-        } else {
+        } else if is_over || explanation.protected {
+            Answer::NotAsked
+        } else if rules.is_read() {
             Answer::NoMatch
+        } else {
+            is_over = true;
+            Answer::NotRead
         }
     };
-    compiled
-        .rules
-        .backends()
-        .iter()
+    let backends = compiled.rules.backends().iter();
+    backends
         .map(|rules| BackendAnswer {
             backend: rules.backend(),
             rules: rules.len(),
-            answer: answer(rules.backend()),
+            answer: answer(rules),
         })
         .collect()
 }

@@ -6,7 +6,7 @@ use ack_ram_core::identity::Identity;
 
 use crate::cli::explain::{Answer, BackendAnswer, Trace, User, WrittenRule};
 use crate::cli::failure::Failure;
-use crate::cli::output::{ASIDE, BAD, GOOD, HEADING, count};
+use crate::cli::output::{ASIDE, BAD, GOOD, HEADING, ODD, count};
 
 pub(super) fn text(trace: &Trace) -> Result<String, Failure> {
     let mut page = String::new();
@@ -71,6 +71,7 @@ fn backend_text(page: &mut String, backend: &BackendAnswer, trace: &Trace) -> Re
     match (answer, &trace.explanation.matched) {
         (Answer::Matched, Some(matched)) => writeln!(page, "{GOOD}matched by {matched}{GOOD:#}")?,
         (Answer::Matched | Answer::NoMatch, _) => writeln!(page, "no rule matches")?,
+        (Answer::NotRead, _) => writeln!(page, "{ODD}not read{ODD:#}")?,
         (Answer::NotAsked, _) => writeln!(page, "{ASIDE}not asked{ASIDE:#}")?,
     }
     Ok(())
