@@ -190,7 +190,7 @@ pub struct Explanation {
     /// Rules that are about the identity, but whose condition does not hold.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub passed_over: Vec<PassedOver>,
-    /// Rules of the same backend that speak for the identity, too, but come after the one that matched.
+    /// Rules that speak for the identity, too, but come after what matched, in its backend or in a later one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outranked: Vec<Source>,
     /// Rules that nearly speak for an identity that is not mapped.
@@ -234,6 +234,17 @@ pub enum Matched {
         /// The account.
         account: AccountId,
     },
+}
+
+impl Matched {
+    /// The backend that answered.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        match self {
+            Self::Rule(source) => source.backend,
+            Self::Account { backend, .. } => *backend,
+        }
+    }
 }
 
 impl fmt::Display for Matched {

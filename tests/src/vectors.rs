@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 pub fn tokens() -> Tokens {
     let tokens: Tokens =
         serde_json::from_str(include_str!("../vectors/tokens.json")).expect("tokens.json");
-    assert!(tokens.cases.len() >= 250, "tokens.json has lost cases");
+    assert!(tokens.cases.len() >= 310, "tokens.json has lost cases");
     tokens
 }
 
@@ -27,7 +27,7 @@ pub fn tokens() -> Tokens {
 pub fn logins() -> Vec<LoginCase> {
     let Logins { defaults, cases } =
         serde_json::from_str(include_str!("../vectors/logins.json")).expect("logins.json");
-    assert!(cases.len() >= 200, "logins.json has lost cases");
+    assert!(cases.len() >= 310, "logins.json has lost cases");
     let with_defaults = |case: LoginCase| LoginCase {
         login: defaults.clone().into_iter().chain(case.login).collect(),
         ..case

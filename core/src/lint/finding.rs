@@ -204,6 +204,8 @@ codes! {
     SystemMasters = "system-masters",
     /// A username of Kubernetes' own.
     SystemName = "system-name",
+    /// A name of Kubernetes' own that whoever names roles or users completes.
+    OpenSystemName = "open-system-name",
     /// A mapping without groups.
     NoGroups = "no-groups",
     /// A mapping by condition alone that asks for no account: somebody else's identities may meet it.

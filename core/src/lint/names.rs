@@ -4,7 +4,7 @@ use crate::arn::Resource;
 use crate::lint::Compiled;
 use crate::lint::finding::{Code, Report, Severity};
 use crate::rules::subject::{Subject, SubjectId};
-use crate::rules::template::{RESERVED_PREFIX, RenderError, Variable};
+use crate::rules::template::{RenderError, Variable, is_reserved};
 use crate::rules::{NameError, NameProblem, ReservedPrefixes, Rule};
 use crate::sample;
 
@@ -41,6 +41,16 @@ pub(super) fn check(compiled: &Compiled<'_>, reserved: &ReservedPrefixes, report
                     "write `{{SessionNameRaw}}` where the two must differ",
                 );
             }
+        }
+        if let Some(variable) = completed_by_naming(rule, template) {
+            report.add(
+                Code::OpenSystemName,
+                Severity::Warning,
+                format!(
+                    "`{field}` is `{template}`: whoever names a role or user in RAM completes it by `{variable}`, to `{MASTERS}` perhaps"
+                ),
+                "map single identities to such names, or put another prefix before the variable",
+            );
         }
         if let Some(prefix) = prefixes
             .iter()
@@ -84,7 +94,7 @@ pub(super) fn check(compiled: &Compiled<'_>, reserved: &ReservedPrefixes, report
             "bind a role to a group of your own instead, where that is enough",
         );
     }
-    if mapping.username_expression.is_none() && mapping.username.starts_with(RESERVED_PREFIX) {
+    if mapping.username_expression.is_none() && is_reserved(&mapping.username) {
         report.add(
             Code::SystemName,
             Severity::Info,
@@ -115,6 +125,19 @@ pub(super) fn starts_with_choice(field: &str, variable: &str, report: &mut Repor
         ),
         "put a prefix before it, such as `dev:`",
     );
+}
+
+/// The name of a role or user in `template`, a name of Kubernetes' own, where `rule` is about more than one of them.
+fn completed_by_naming(rule: &Rule, template: &str) -> Option<String> {
+    let is_open = match rule.subject() {
+        Subject::Pattern(_) | Subject::Anyone => is_reserved(template),
+        Subject::Arn(_) | Subject::Id(_) => false,
+    };
+    Variable::ALL
+        .into_iter()
+        .filter(|(_, variable)| matches!(variable, Variable::RoleName | Variable::UserName))
+        .map(|(name, _)| placeholder(name))
+        .find(|placeholder| is_open && template.contains(placeholder))
 }
 
 /// Whether whom it is about may have a session name.

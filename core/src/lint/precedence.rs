@@ -13,7 +13,8 @@ use crate::rules::{Backend, BackendRules, Conflict, Mapping, Source};
 pub(super) fn check(backends: &[Usable<'_>], findings: &mut Vec<Finding>) {
     let mut earlier: Vec<Answers<'_>> = Vec::with_capacity(backends.len());
     for backend in backends {
-        conflicts(backend, findings);
+        let rules = rules_of(backend);
+        conflicts(backend, &rules, findings);
         after_everyone(backend, findings);
         covered_patterns(backend, findings);
         repeated_accounts(backend, findings);
@@ -29,8 +30,17 @@ pub(super) fn check(backends: &[Usable<'_>], findings: &mut Vec<Finding>) {
                 .find_map(|answers| answers.maps(&account.account));
             findings.extend(by.map(|by| shadowed(&account.position, &by)));
         }
-        earlier.push(Answers::of(backend));
+        earlier.push(Answers::of(backend, rules));
     }
+}
+
+/// The rules of `backend`, as they would be applied.
+fn rules_of(backend: &Usable<'_>) -> BackendRules {
+    let mut rules = BackendRules::new(backend.entries.backend);
+    for compiled in &backend.rules {
+        rules.apply(compiled.rule.clone());
+    }
+    rules
 }
 
 fn shadowed(position: &Position, by: &str) -> Finding {
@@ -44,13 +54,12 @@ fn shadowed(position: &Position, by: &str) -> Finding {
 }
 
 /// Mappings of one subject in one backend.
-fn conflicts(backend: &Usable<'_>, findings: &mut Vec<Finding>) {
-    let mut rules = BackendRules::new(backend.entries.backend);
-    let mut by_source: BTreeMap<&Source, &Compiled<'_>> = BTreeMap::new();
-    for compiled in &backend.rules {
-        rules.apply(compiled.rule.clone());
-        by_source.insert(compiled.rule.source(), compiled);
-    }
+fn conflicts(backend: &Usable<'_>, rules: &BackendRules, findings: &mut Vec<Finding>) {
+    let by_source: BTreeMap<&Source, &Compiled<'_>> = backend
+        .rules
+        .iter()
+        .map(|compiled| (compiled.rule.source(), compiled))
+        .collect();
     let mut losers = BTreeSet::new();
     for Conflict { loser, winner } in rules.conflicts() {
         let (Some(loser), Some(winner)) = (by_source.get(&loser), by_source.get(&winner)) else {
@@ -148,23 +157,24 @@ fn says_the_same(a: &Mapping, b: &Mapping) -> bool {
 
 /// Patterns that an older one of the same backend, with an equally long prefix, covers.
 fn covered_patterns(backend: &Usable<'_>, findings: &mut Vec<Finding>) {
-    let mut patterns: BTreeMap<&str, Vec<(&Compiled<'_>, &Pattern)>> = BTreeMap::new();
-    for compiled in &backend.rules {
-        if let Subject::Pattern(pattern) = compiled.rule.subject() {
-            let same_prefix = patterns.entry(pattern.prefix()).or_default();
-            same_prefix.push((compiled, pattern));
+    // At most two for each prefix: the oldest that ends in `*` after it, and in `**`.
+    let mut wide: BTreeMap<String, (&Compiled<'_>, &Pattern)> = BTreeMap::new();
+    for compiled in in_order(backend) {
+        let Subject::Pattern(pattern) = compiled.rule.subject() else {
+            continue;
+        };
+        let text = lower(pattern);
+        let outer = WIDE
+            .iter()
+            .map(|tail| format!("{}{tail}", pattern.prefix()))
+            .filter(|outer| *outer != text)
+            .find_map(|outer| wide.get(&outer).filter(|(_, outer)| covers(outer, pattern)));
+        if let Some((outer, other)) = outer {
+            let by = format!("`{other}` ({})", outer.rule.source());
+            findings.push(shadowed(&compiled.entry.position, &by));
         }
-    }
-    for same_prefix in patterns.values_mut() {
-        same_prefix.sort_by_key(|(compiled, _)| compiled.entry.mapping.age);
-        for (index, (inner, pattern)) in same_prefix.iter().enumerate() {
-            let outer = same_prefix.iter().take(index).find(|(outer, other)| {
-                !outer.rule.has_condition() && !is_same(other, pattern) && covers(other, pattern)
-            });
-            if let Some((outer, other)) = outer {
-                let by = format!("`{other}` ({})", outer.rule.source());
-                findings.push(shadowed(&inner.entry.position, &by));
-            }
+        if !compiled.rule.has_condition() && is_wide(pattern) {
+            wide.entry(text).or_insert((compiled, pattern));
         }
     }
 }
@@ -187,17 +197,20 @@ fn repeated_accounts(backend: &Usable<'_>, findings: &mut Vec<Finding>) {
 /// For whom a backend answers, whatever else is so.
 struct Answers<'a> {
     backend: Backend,
+    rules: BackendRules,
     everyone: Option<&'a Source>,
     ids: BTreeMap<String, &'a Source>,
     arns: BTreeMap<ArnKey, &'a Source>,
-    patterns: BTreeMap<&'a AccountId, Vec<(&'a Pattern, &'a Source)>>,
+    /// By their text in lower case.
+    patterns: BTreeMap<String, (&'a Pattern, &'a Source)>,
     accounts: BTreeSet<&'a AccountId>,
 }
 
 impl<'a> Answers<'a> {
-    fn of(backend: &'a Usable<'_>) -> Self {
+    fn of(backend: &'a Usable<'_>, rules: BackendRules) -> Self {
         let mut answers = Self {
             backend: backend.entries.backend,
+            rules,
             everyone: backend
                 .rules
                 .iter()
@@ -216,22 +229,22 @@ impl<'a> Answers<'a> {
                 .collect(),
         };
         // A rule with a condition leaves others to later backends.
-        let unconditional = backend
-            .rules
-            .iter()
+        let unconditional = in_order(backend)
+            .into_iter()
             .filter(|compiled| !compiled.rule.has_condition());
         for Compiled { rule, .. } in unconditional {
             let source = rule.source();
             match rule.subject() {
                 Subject::Id(_) => {
-                    answers.ids.insert(rule.subject().to_string(), source);
+                    let id = rule.subject().to_string();
+                    answers.ids.entry(id).or_insert(source);
                 }
                 Subject::Arn(arn) => {
-                    answers.arns.insert(arn.key(), source);
+                    answers.arns.entry(arn.key()).or_insert(source);
                 }
                 Subject::Pattern(pattern) => {
-                    let patterns = answers.patterns.entry(pattern.account()).or_default();
-                    patterns.push((pattern, source));
+                    let text = lower(pattern);
+                    answers.patterns.entry(text).or_insert((pattern, source));
                 }
                 Subject::Anyone => {}
             }
@@ -244,32 +257,26 @@ impl<'a> Answers<'a> {
         if let Some(source) = self.everyone {
             return Some(source.to_string());
         }
-        let (exact, account, covering) = match subject {
+        let (by_rule, account) = match subject {
             Subject::Anyone => return None,
             Subject::Id(_) => return self.ids.get(&subject.to_string()).map(ToString::to_string),
             Subject::Arn(arn) => {
                 let key = arn.key();
-                let matches = |pattern: &Pattern| pattern.matches(&key);
                 let exact = self.arns.get(&key).map(ToString::to_string);
-                (exact, arn.account(), self.pattern(arn.account(), matches))
+                let by_rule = exact.or_else(|| self.matching_pattern(arn.account(), &key));
+                (by_rule, arn.account())
             }
-            Subject::Pattern(inner) => {
-                let covers = |outer: &Pattern| covers(outer, inner);
-                (None, inner.account(), self.pattern(inner.account(), covers))
-            }
+            Subject::Pattern(inner) => (self.covering_pattern(inner), inner.account()),
         };
-        exact.or(covering).or_else(|| self.maps_account(account))
+        by_rule.or_else(|| self.maps_account(account))
     }
 
     /// What answers for everyone of `account`.
     fn maps(&self, account: &AccountId) -> Option<String> {
-        let everyone = format!("acs:ram::{account}:**");
         let source = self.everyone.map(ToString::to_string);
-        source.or_else(|| self.maps_account(account)).or_else(|| {
-            self.pattern(account, |pattern| {
-                pattern.to_string().eq_ignore_ascii_case(&everyone)
-            })
-        })
+        source
+            .or_else(|| self.maps_account(account))
+            .or_else(|| self.pattern(&format!("acs:ram::{account}:**")))
     }
 
     fn maps_account(&self, account: &AccountId) -> Option<String> {
@@ -278,17 +285,43 @@ impl<'a> Answers<'a> {
             .then(|| format!("{} mapAccounts {account}", self.backend))
     }
 
-    fn pattern(&self, account: &AccountId, wanted: impl Fn(&Pattern) -> bool) -> Option<String> {
-        self.patterns
-            .get(account)?
-            .iter()
-            .find(|(pattern, _)| wanted(pattern))
-            .map(|(pattern, source)| format!("`{pattern}` ({source})"))
+    /// The pattern that answers for the ARN `key`.
+    fn matching_pattern(&self, account: &AccountId, key: &ArnKey) -> Option<String> {
+        let mut patterns = self.rules.matching_patterns(account, key);
+        let rule = patterns.find(|rule| !rule.has_condition())?;
+        Some(format!("`{}` ({})", rule.subject(), rule.source()))
+    }
+
+    /// The pattern that surely matches all that `inner` matches.
+    fn covering_pattern(&self, inner: &Pattern) -> Option<String> {
+        let prefix = inner.prefix();
+        let shorter = (0..=prefix.len()).rev();
+        let wide = shorter
+            .filter_map(|end| prefix.get(..end))
+            .flat_map(|prefix| WIDE.iter().map(move |tail| format!("{prefix}{tail}")));
+        [lower(inner)]
+            .into_iter()
+            .chain(wide)
+            .filter(|text| {
+                let outer = self.patterns.get(text);
+                outer.is_some_and(|(outer, _)| covers(outer, inner))
+            })
+            .find_map(|text| self.pattern(&text))
+    }
+
+    fn pattern(&self, text: &str) -> Option<String> {
+        let (pattern, source) = self.patterns.get(text)?;
+        Some(format!("`{pattern}` ({source})"))
     }
 }
 
-fn is_same(a: &Pattern, b: &Pattern) -> bool {
-    a.to_string().eq_ignore_ascii_case(&b.to_string())
+/// What follows the prefix of patterns that may cover others.
+const WIDE: [&str; 2] = ["*", "**"];
+
+fn is_wide(pattern: &Pattern) -> bool {
+    let text = lower(pattern);
+    let tail = text.strip_prefix(pattern.prefix());
+    tail.is_some_and(|tail| WIDE.contains(&tail))
 }
 
 /// Whether `outer` surely matches all that `inner` matches. Told only where it is plain: the same text, or a single

@@ -1,8 +1,5 @@
 //! The rules of one backend, found fast and changed one at a time.
 
-use std::cmp::Ordering;
-use std::collections::BTreeMap;
-use std::slice;
 use std::sync::Arc;
 
 use crate::arn::{AccountId, ArnKey};
@@ -10,7 +7,10 @@ use crate::identity::Identity;
 use crate::rules::Names;
 use crate::rules::mapping::{Backend, Rule, Source};
 use crate::rules::naming::{NameError, NameProblem};
-use crate::rules::sharded::{InlineKey, ShardedMap};
+use crate::rules::near::{self, ByArn, Difference, NearIndex};
+use crate::rules::patterns::PatternIndex;
+use crate::rules::ranked::Ranked;
+use crate::rules::sharded::ShardedMap;
 use crate::rules::subject::{Subject, SubjectId};
 
 /// The rules of one backend. Cloning it is cheap, and a clone does not see later changes.
@@ -20,12 +20,10 @@ pub struct BackendRules {
     is_read: bool,
     by_name: ShardedMap<Arc<Rule>>,
     by_id: ShardedMap<Ranked>,
-    by_arn: ShardedMap<Ranked, InlineKey>,
-    /// By account.
-    patterns: ShardedMap<Ranked>,
+    by_arn: ByArn,
+    patterns: PatternIndex,
     conditional: Ranked,
-    /// By the last segment of exact ARNs, in lower case: where near misses are found.
-    by_last_segment: ShardedMap<Ranked>,
+    near: NearIndex,
     accounts: ShardedMap<AccountId>,
     reserved: Arc<ReservedPrefixes>,
 }
@@ -48,10 +46,10 @@ impl BackendRules {
             is_read: true,
             by_name: ShardedMap::default(),
             by_id: ShardedMap::default(),
-            by_arn: ShardedMap::default(),
-            patterns: ShardedMap::default(),
+            by_arn: ByArn::default(),
+            patterns: PatternIndex::default(),
             conditional: Ranked::default(),
-            by_last_segment: ShardedMap::default(),
+            near: NearIndex::default(),
             accounts: ShardedMap::default(),
             reserved: Arc::default(),
         }
@@ -188,10 +186,10 @@ impl BackendRules {
         let peers = match rule.subject() {
             Subject::Id(id) => self.by_id.get(&id.key()),
             Subject::Arn(arn) => self.by_arn.get(arn.key().as_str()),
-            Subject::Pattern(pattern) => self.patterns.get(pattern.account().as_str()),
+            Subject::Pattern(pattern) => self.patterns.with_prefix_of(pattern),
             Subject::Anyone => None,
         };
-        // Patterns are kept by account; the others have their subject as their key.
+        // Patterns are kept by their prefix; the others have their subject as their key.
         let is_alike = |peer: &Rule| match (peer.subject(), rule.subject()) {
             (Subject::Pattern(one), Subject::Pattern(other)) => one.is_alike(other),
             _ => true,
@@ -217,10 +215,11 @@ impl BackendRules {
     /// Rules for one and the same subject: each with the one that answers in its place.
     #[must_use]
     pub fn conflicts(&self) -> Vec<Conflict> {
-        let mut conflicts: Vec<Conflict> = [&self.by_id, &self.patterns]
-            .into_iter()
-            .flat_map(ShardedMap::values)
+        let mut conflicts: Vec<Conflict> = self
+            .by_id
+            .values()
             .chain(self.by_arn.values())
+            .chain(self.patterns.values())
             .flat_map(Ranked::conflicts)
             .collect();
         conflicts.sort();
@@ -236,26 +235,36 @@ impl BackendRules {
     ) -> impl Iterator<Item = &'a Rule> {
         let ids = SubjectId::of(identity).and_then(|id| self.by_id.get(&id.key()));
         let arns = self.by_arn.get(key.as_str());
-        let patterns = self.patterns.get(identity.account_id().as_str());
         [ids, arns]
             .into_iter()
             .flatten()
             .flat_map(Ranked::iter)
-            .chain(patterns.into_iter().flat_map(Ranked::iter).filter(
-                |rule| match rule.subject() {
-                    Subject::Pattern(pattern) => pattern.matches(key),
-                    Subject::Id(_) | Subject::Arn(_) | Subject::Anyone => false,
-                },
-            ))
+            .chain(self.matching_patterns(identity.account_id(), key))
             .chain(self.conditional.iter())
     }
 
-    /// The rules for an exact ARN whose last segment is that of `key`: who is meant when a mapping nearly fits.
-    pub(crate) fn namesakes(&self, key: &ArnKey) -> impl Iterator<Item = &Rule> {
-        self.by_last_segment
-            .get(last_segment(key))
-            .into_iter()
-            .flat_map(Ranked::iter)
+    /// The rules whose pattern matches `key`, an ARN of `account`, in the order in which they answer.
+    pub(crate) fn matching_patterns<'a>(
+        &'a self,
+        account: &AccountId,
+        key: &'a ArnKey,
+    ) -> impl Iterator<Item = &'a Rule> {
+        self.patterns
+            .starting_like(account, key)
+            .filter(|(_, pattern)| pattern.matches(key))
+            .map(|(rule, _)| rule)
+    }
+
+    /// The rules that nearly speak for the identity of `account` with the canonical ARN `key`, and what differs.
+    pub(crate) fn near_misses<'a>(
+        &'a self,
+        account: &AccountId,
+        key: &'a ArnKey,
+    ) -> impl Iterator<Item = (&'a Rule, Difference)> {
+        let patterns = self.patterns.starting_like(account, key);
+        self.near
+            .differing(&self.by_arn, key)
+            .chain(near::across_segments(patterns, key))
     }
 
     /// `names`, unless one of them is reserved from this backend.
@@ -267,7 +276,11 @@ impl BackendRules {
             .map(|(index, group)| (format!("groups[{index}]"), group, &self.reserved.groups));
         let username = ("username".to_owned(), username, &self.reserved.usernames);
         for (field, name, prefixes) in [username].into_iter().chain(groups) {
-            if let Some(prefix) = prefixes.iter().find(|prefix| name.starts_with(&***prefix)) {
+            // As with `system:`, space before a name takes nothing away from it.
+            let is_of = |prefix: &&Box<str>| {
+                name.starts_with(&***prefix) || name.trim_start().starts_with(&***prefix)
+            };
+            if let Some(prefix) = prefixes.iter().find(is_of) {
                 let problem = NameProblem::ReservedForOthers(prefix.clone());
                 return Err(NameError { field, problem });
             }
@@ -285,9 +298,9 @@ impl BackendRules {
             Subject::Arn(arn) => {
                 let key = arn.key();
                 self.by_arn.alter(key.as_str(), alter);
-                self.by_last_segment.alter(last_segment(&key), alter);
+                self.near.alter(&key, alter);
             }
-            Subject::Pattern(pattern) => self.patterns.alter(pattern.account().as_str(), alter),
+            Subject::Pattern(pattern) => self.patterns.alter(pattern, alter),
             Subject::Anyone => self.conditional = change(&self.conditional),
         }
     }
@@ -300,90 +313,4 @@ pub struct Conflict {
     pub loser: Source,
     /// The one that answers.
     pub winner: Source,
-}
-
-fn last_segment(key: &ArnKey) -> &str {
-    key.as_str().rsplit(['/', ':']).next().unwrap_or_default()
-}
-
-/// Rules in the order in which they answer. Nearly always there is one, so that one takes little room in an index.
-#[derive(Clone, Debug, Default)]
-enum Ranked {
-    #[default]
-    None,
-    One(Arc<Rule>),
-    Several(Arc<Vec<Arc<Rule>>>),
-}
-
-impl Ranked {
-    fn as_slice(&self) -> &[Arc<Rule>] {
-        match self {
-            Self::None => &[],
-            Self::One(rule) => slice::from_ref(rule),
-            Self::Several(rules) => rules,
-        }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &Rule> {
-        self.as_slice().iter().map(|rule| &**rule)
-    }
-
-    /// A rule with a condition leaves to the next whom it does not want.
-    fn conflicts(&self) -> Vec<Conflict> {
-        let mut winners: BTreeMap<String, &Source> = BTreeMap::new();
-        let mut conflicts = Vec::new();
-        if let Self::Several(rules) = self {
-            for rule in &**rules {
-                let subject = rule.subject().to_string().to_ascii_lowercase();
-                if let Some(winner) = winners.get(&subject) {
-                    conflicts.push(Conflict {
-                        loser: rule.source().clone(),
-                        winner: (*winner).clone(),
-                    });
-                } else if !rule.has_condition() {
-                    winners.insert(subject, rule.source());
-                }
-            }
-        }
-        conflicts
-    }
-
-    fn with(&self, rule: &Arc<Rule>) -> Self {
-        let mut rules = self.as_slice().to_vec();
-        let place = rules.partition_point(|other| answers_first(other, rule) == Ordering::Less);
-        rules.insert(place, Arc::clone(rule));
-        rules.into()
-    }
-
-    fn without(&self, rule: &Rule) -> Self {
-        let position = &rule.source().position;
-        let keep = |other: &&Arc<Rule>| other.source().position != *position;
-        self.as_slice()
-            .iter()
-            .filter(keep)
-            .cloned()
-            .collect::<Vec<_>>()
-            .into()
-    }
-}
-
-impl From<Vec<Arc<Rule>>> for Ranked {
-    fn from(rules: Vec<Arc<Rule>>) -> Self {
-        match rules.as_slice() {
-            [] => Self::None,
-            [rule] => Self::One(Arc::clone(rule)),
-            _ => Self::Several(Arc::new(rules)),
-        }
-    }
-}
-
-/// `Less` when `a` answers before `b`, both of one kind of subject. No two rules of a backend are equal.
-fn answers_first(a: &Rule, b: &Rule) -> Ordering {
-    let prefix = |rule: &Rule| match rule.subject() {
-        Subject::Pattern(pattern) => pattern.prefix().len(),
-        Subject::Id(_) | Subject::Arn(_) | Subject::Anyone => 0,
-    };
-    prefix(b)
-        .cmp(&prefix(a))
-        .then_with(|| a.rank().cmp(&b.rank()))
 }

@@ -6,7 +6,9 @@ mod mapping;
 mod naming;
 mod near;
 pub mod pattern;
+mod patterns;
 mod protected;
+mod ranked;
 mod sharded;
 pub mod subject;
 pub mod template;
@@ -139,17 +141,20 @@ impl RuleSet {
             let passed_over = &mut explanation.passed_over;
             if let Some(answer) = file.and_then(|file| answer(file, identity, key, passed_over)) {
                 explanation.protected = true;
-                return Ok(Some(answer));
+                let others = self.backends.iter();
+                let others = others.filter(|rules| rules.backend() != Backend::MountedFile);
+                return Ok(Some(answer.before(others, identity, key)));
             }
             // The file will be asked again, in its turn.
             passed_over.clear();
         }
-        for rules in &self.backends {
+        for (index, rules) in self.backends.iter().enumerate() {
             if !rules.is_read() {
                 return Err(rules.backend());
             }
             if let Some(answer) = answer(rules, identity, key, &mut explanation.passed_over) {
-                return Ok(Some(answer));
+                let later = self.backends.iter().skip(index + 1);
+                return Ok(Some(answer.before(later, identity, key)));
             }
         }
         Ok(None)
@@ -166,8 +171,35 @@ struct Answer {
     outranked: Vec<Source>,
 }
 
+impl Answer {
+    /// The same, with the rules of `later` backends that it outranks.
+    fn before<'a>(
+        mut self,
+        later: impl Iterator<Item = &'a BackendRules>,
+        identity: &Identity,
+        key: &ArnKey,
+    ) -> Self {
+        let rules = later
+            .filter(|rules| rules.is_read())
+            .flat_map(|rules| rules.candidates(identity, key))
+            .take(MAX_NAMED.saturating_sub(self.outranked.len()));
+        self.outranked.extend(matching(rules, identity));
+        self
+    }
+}
+
 /// How many rules of a kind an explanation names.
 const MAX_NAMED: usize = 5;
+
+/// The rules among `candidates` that speak for `identity`.
+fn matching<'a>(
+    candidates: impl Iterator<Item = &'a Rule>,
+    identity: &Identity,
+) -> impl Iterator<Item = Source> {
+    candidates
+        .filter(|rule| matches!(rule.holds(identity), Ok(true)))
+        .map(|rule| rule.source().clone())
+}
 
 fn answer(
     rules: &BackendRules,
@@ -176,7 +208,7 @@ fn answer(
     passed_over: &mut Vec<PassedOver>,
 ) -> Option<Answer> {
     let mut candidates = rules.candidates(identity, key);
-    let matching = candidates.find(|rule| {
+    let first = candidates.find(|rule| {
         let failure = match rule.holds(identity) {
             Ok(true) => return true,
             Ok(false) => None,
@@ -190,17 +222,15 @@ fn answer(
         }
         false
     });
-    if let Some(rule) = matching {
+    let unreserved = |names| rules.unreserved(names);
+    if let Some(rule) = first {
         return Some(Answer {
             matched: Matched::Rule(rule.source().clone()),
             names: rule
                 .names(identity)
-                .and_then(|names| rules.unreserved(names))
+                .and_then(unreserved)
                 .map_err(Denial::Name),
-            outranked: candidates
-                .take(MAX_NAMED)
-                .map(|rule| rule.source().clone())
-                .collect(),
+            outranked: matching(candidates.take(MAX_NAMED), identity).collect(),
         });
     }
     let account = identity.account_id();
@@ -209,7 +239,7 @@ fn answer(
             backend: rules.backend(),
             account: account.clone(),
         },
-        names: Ok((identity.arn.canonical().to_string(), Vec::new())),
+        names: unreserved((identity.arn.canonical().to_string(), Vec::new())).map_err(Denial::Name),
         outranked: Vec::new(),
     })
 }

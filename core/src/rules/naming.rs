@@ -7,7 +7,7 @@ use crate::identity::Identity;
 use crate::rules::Names;
 use crate::rules::expression::{EvaluationError, Expression, Kind};
 use crate::rules::mapping::{Mapping, RuleError};
-use crate::rules::template::{RESERVED_PREFIX, RenderError, Template};
+use crate::rules::template::{RenderError, Template, is_reserved};
 
 /// How a rule names whoever it matches.
 #[derive(Clone, Debug)]
@@ -156,8 +156,7 @@ fn evaluated(name: String, written: &[Box<str>]) -> Result<String, NameProblem> 
         RenderError::Empty
     } else if name.chars().any(char::is_control) {
         RenderError::ControlCharacter
-    } else if name.starts_with(RESERVED_PREFIX) && !written.iter().any(|written| **written == *name)
-    {
+    } else if is_reserved(&name) && !written.iter().any(|written| **written == *name) {
         RenderError::Reserved
     } else {
         return Ok(name);

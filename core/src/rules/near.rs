@@ -4,14 +4,20 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::arn::{Arn, ArnKey};
+use crate::arn::ArnKey;
 use crate::identity::Identity;
 use crate::rules::index::BackendRules;
-use crate::rules::mapping::Source;
+use crate::rules::mapping::{Rule, Source};
+use crate::rules::pattern::Pattern;
+use crate::rules::ranked::Ranked;
+use crate::rules::sharded::{InlineKey, ShardedMap};
 use crate::rules::subject::Subject;
 
 /// More would hide the one that is meant.
 const MAX: usize = 3;
+/// No more rules are looked at for one kind of difference: whoever is denied chooses their own name, and it may be one
+/// that very many rules have.
+const MAX_LOOKED_AT: usize = 16;
 
 /// A rule that nearly speaks for an identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,7 +31,7 @@ pub struct NearMiss {
     pub difference: Difference,
 }
 
-/// What keeps a rule from speaking for an identity.
+/// What keeps a rule from speaking for an identity. That names differ in case is no difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Difference {
@@ -35,6 +41,10 @@ pub enum Difference {
     Kind,
     /// The same name under another path.
     Path,
+    /// Another name under the same path.
+    Name,
+    /// A pattern whose `*` would have to match a `/`.
+    Segments,
 }
 
 impl fmt::Display for NearMiss {
@@ -43,6 +53,8 @@ impl fmt::Display for NearMiss {
             Difference::Account => "another account",
             Difference::Kind => "a user is not a role",
             Difference::Path => "another path",
+            Difference::Name => "another name under this path",
+            Difference::Segments => "`*` stops at a `/`, `**` does not",
         };
         write!(f, "{} maps `{}`: {difference}", self.rule, self.subject)
     }
@@ -54,38 +66,162 @@ pub(super) fn misses(
     identity: &Identity,
     key: &ArnKey,
 ) -> Vec<NearMiss> {
-    let canonical = identity.arn.canonical();
     backends
         .iter()
-        .flat_map(|rules| rules.namesakes(key))
-        .filter_map(|rule| match rule.subject() {
-            Subject::Arn(arn) => difference(arn, &canonical).map(|difference| NearMiss {
-                rule: rule.source().clone(),
-                subject: arn.to_string(),
-                difference,
-            }),
-            Subject::Id(_) | Subject::Pattern(_) | Subject::Anyone => None,
+        .flat_map(|backend| backend.near_misses(identity.account_id(), key))
+        .map(|(rule, difference)| NearMiss {
+            rule: rule.source().clone(),
+            subject: rule.subject().to_string(),
+            difference,
         })
         .take(MAX)
         .collect()
 }
 
-fn difference(one: &Arn, other: &Arn) -> Option<Difference> {
-    let resource = |arn: &Arn| {
-        let key = arn.key();
-        let resource = key.as_str().rsplit(':').next().unwrap_or_default();
+/// Rules for an exact ARN by what is left of it when one part is another, so that none has to be searched for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct NearIndex(ShardedMap<Ranked>);
+
+/// Rules by the whole of their ARN.
+pub(super) type ByArn = ShardedMap<Ranked, InlineKey>;
+
+impl NearIndex {
+    /// Puts in place of the rules that are near `key` what `change` makes of them.
+    pub(super) fn alter(
+        &mut self,
+        key: &ArnKey,
+        change: impl Fn(Option<&Ranked>) -> Option<Ranked>,
+    ) {
+        let parts = Parts::of(key);
+        self.0.alter(parts.resource, &change);
+        // Others are found by their whole ARN.
+        if parts.has_path() {
+            self.0.alter(&parts.under_any_path(), &change);
+            self.0.alter(&parts.under_the_path(), &change);
+        }
+    }
+
+    /// The rules for an ARN that differs from `key` in one part.
+    pub(super) fn differing<'a>(
+        &'a self,
+        by_arn: &'a ByArn,
+        key: &'a ArnKey,
+    ) -> impl Iterator<Item = (&'a Rule, Difference)> {
+        let parts = Parts::of(key);
+        let elsewhere = self.0.get(parts.resource);
+        let other_kind = parts.of_other_kind().and_then(|arn| by_arn.get(&arn));
+        let without_path = parts.without_path().and_then(|arn| by_arn.get(&arn));
+        let other_path = self.0.get(&parts.under_any_path());
+        let other_name = self.0.get(&parts.under_the_path());
+        [
+            (elsewhere, Difference::Account),
+            (other_kind, Difference::Kind),
+            (without_path, Difference::Path),
+            (other_path, Difference::Path),
+            (other_name, Difference::Name),
+        ]
+        .into_iter()
+        .flat_map(|(rules, difference)| {
+            let rules = rules.into_iter().flat_map(Ranked::iter);
+            rules
+                .take(MAX_LOOKED_AT)
+                .map(move |rule| (rule, difference))
+        })
+        .filter(|(rule, _)| !is_about(rule, key))
+    }
+}
+
+/// Patterns that would match if `*` did not stop at a `/`, of those that start as the ARN does.
+pub(super) fn across_segments<'a>(
+    starting_like: impl Iterator<Item = (&'a Rule, &'a Pattern)>,
+    key: &ArnKey,
+) -> impl Iterator<Item = (&'a Rule, Difference)> {
+    starting_like
+        .take(MAX_LOOKED_AT)
+        .filter(|(_, pattern)| !pattern.matches(key) && pattern.matches_across_segments(key))
+        .map(|(rule, _)| (rule, Difference::Segments))
+}
+
+/// A rule whose condition does not hold may name the very ARN.
+fn is_about(rule: &Rule, key: &ArnKey) -> bool {
+    matches!(rule.subject(), Subject::Arn(arn) if arn.key() == *key)
+}
+
+/// The parts of a canonical ARN, `acs:ram::<account>:<kind>/<path><last>`.
+struct Parts<'a> {
+    account: &'a str,
+    resource: &'a str,
+    kind: &'a str,
+    path: &'a str,
+    last: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(key: &'a ArnKey) -> Self {
+        let (head, resource) = key.as_str().rsplit_once(':').unwrap_or_default();
         let (kind, name) = resource.split_once('/').unwrap_or((resource, ""));
-        (kind.to_owned(), name.to_owned())
-    };
-    let ((kind, name), (other_kind, other_name)) = (resource(one), resource(other));
-    let differences = [
-        (one.account() != other.account(), Difference::Account),
-        (kind != other_kind, Difference::Kind),
-        (name != other_name, Difference::Path),
-    ];
-    let mut found = differences.into_iter().filter(|(differs, _)| *differs);
-    match (found.next(), found.next()) {
-        (Some((_, difference)), None) => Some(difference),
-        _ => None,
+        let split = name.rfind('/').map_or(0, |slash| slash + 1);
+        let (path, last) = name.split_at_checked(split).unwrap_or_default();
+        Self {
+            account: head.rsplit(':').next().unwrap_or_default(),
+            resource,
+            kind,
+            path,
+            last,
+        }
+    }
+
+    fn has_path(&self) -> bool {
+        !self.path.is_empty()
+    }
+
+    /// The ARN of a user of a role's name, or of a role of a user's.
+    fn of_other_kind(&self) -> Option<String> {
+        let Self {
+            account,
+            path,
+            last,
+            ..
+        } = self;
+        let kind = match self.kind {
+            "user" => "role",
+            "role" => "user",
+            _ => return None,
+        };
+        Some(format!("acs:ram::{account}:{kind}/{path}{last}"))
+    }
+
+    /// The ARN without the path, where there is one.
+    fn without_path(&self) -> Option<String> {
+        let Self {
+            account,
+            kind,
+            last,
+            ..
+        } = self;
+        self.has_path()
+            .then(|| format!("acs:ram::{account}:{kind}/{last}"))
+    }
+
+    /// The same for all names that differ in their paths. No key is one of another sort: names hold no colon.
+    fn under_any_path(&self) -> String {
+        let Self {
+            account,
+            kind,
+            last,
+            ..
+        } = self;
+        format!("{account}:{kind}:{last}")
+    }
+
+    /// The same for all names under one path.
+    fn under_the_path(&self) -> String {
+        let Self {
+            account,
+            kind,
+            path,
+            ..
+        } = self;
+        format!("{account}:{kind}/{path}")
     }
 }

@@ -36,6 +36,16 @@ enum Token {
     DoubleStar,
 }
 
+impl Token {
+    /// The same, but that `*` does not stop at a `/`.
+    fn without_stop(self) -> Self {
+        match self {
+            Self::Star => Self::DoubleStar,
+            Self::Byte(_) | Self::One | Self::DoubleStar => self,
+        }
+    }
+}
+
 /// Why a text is not a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PatternError {
@@ -148,6 +158,18 @@ impl Pattern {
         arn.as_str()
             .strip_prefix(&*self.prefix)
             .is_some_and(|rest| tokens_match(&self.tokens, rest.as_bytes()))
+    }
+
+    /// Whether it would match if `*` did not stop at a `/`.
+    pub(crate) fn matches_across_segments(&self, arn: &ArnKey) -> bool {
+        let tokens: Vec<Token> = self
+            .tokens
+            .iter()
+            .map(|token| token.without_stop())
+            .collect();
+        arn.as_str()
+            .strip_prefix(&*self.prefix)
+            .is_some_and(|rest| tokens_match(&tokens, rest.as_bytes()))
     }
 }
 

@@ -9,6 +9,11 @@ use crate::identity::Identity;
 /// Names that start so mean something to Kubernetes itself.
 pub const RESERVED_PREFIX: &str = "system:";
 
+/// Whether `name` starts so, after space perhaps, which a header of HTTP does not keep.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    name.trim_start().starts_with(RESERVED_PREFIX)
+}
+
 /// A username or a group, parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
@@ -140,7 +145,7 @@ impl Template {
             return Err(TemplateError::ControlCharacter);
         }
         let parts = parts(text)?;
-        let is_reserved = text.starts_with(RESERVED_PREFIX);
+        let is_reserved = is_reserved(text);
         if is_reserved {
             for (name, variable) in Variable::ALL {
                 if variable.is_callers_choice() && parts.contains(&Part::Variable(variable)) {
@@ -170,7 +175,7 @@ impl Template {
             Err(RenderError::Empty)
         } else if name.chars().any(char::is_control) {
             Err(RenderError::ControlCharacter)
-        } else if name.starts_with(RESERVED_PREFIX) && !self.is_reserved {
+        } else if is_reserved(&name) && !self.is_reserved {
             Err(RenderError::Reserved)
         } else {
             Ok(name)

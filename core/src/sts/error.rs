@@ -72,6 +72,8 @@ pub enum Oddity {
     NoCode,
     /// A field that every identity has is missing.
     MissingField(&'static str),
+    /// A field is something else than text.
+    NotText(&'static str),
     /// `IdentityType` is none that is known.
     IdentityType,
     /// `Arn` cannot be read.
@@ -91,6 +93,7 @@ impl fmt::Display for Oddity {
             Self::Status => f.write_str("STS does not use its HTTP status"),
             Self::NoCode => f.write_str("it is an error without a code"),
             Self::MissingField(name) => write!(f, "it has no `{name}`"),
+            Self::NotText(name) => write!(f, "its `{name}` is not text"),
             Self::IdentityType => f.write_str("its `IdentityType` is unknown"),
             Self::Arn => f.write_str("its `Arn` cannot be read"),
             Self::ArnKind => f.write_str("its `Arn` is not of the kind that `IdentityType` says"),

@@ -3,7 +3,7 @@
 use crate::access_key::AccessKeyId;
 use crate::arn::{Arn, Resource};
 use crate::identity::Identity;
-use crate::json::{self, Object};
+use crate::json::{self, Object, Value};
 use crate::sts::error::{Oddity, StsError, StsRefusal, StsUnable};
 
 /// What came of sending an [`crate::sts::StsRequest`].
@@ -44,7 +44,7 @@ pub(crate) fn read(reply: StsReply<'_>, access_key_id: AccessKeyId) -> Result<Id
 }
 
 fn identity(reply: &Object<'_>, access_key_id: AccessKeyId) -> Result<Identity, Oddity> {
-    let field = |name: &'static str| reply.string(name).ok_or(Oddity::MissingField(name));
+    let field = |name| text(reply, name)?.ok_or(Oddity::MissingField(name));
     let kind = field("IdentityType")?;
     let account = field("AccountId")?;
     let principal = field("PrincipalId")?;
@@ -54,13 +54,13 @@ fn identity(reply: &Object<'_>, access_key_id: AccessKeyId) -> Result<Identity, 
     }
     let (user_id, own_id) = match (kind, arn.resource()) {
         ("Account", Resource::Root) => (principal, Some(account)),
-        ("RAMUser", Resource::User(_)) => (principal, reply.string("UserId")),
+        ("RAMUser", Resource::User(_)) => (principal, text(reply, "UserId")?),
         ("AssumedRoleUser", Resource::AssumedRole { session, .. }) => {
             let (role_id, in_principal) = principal.split_once(':').ok_or(Oddity::PrincipalId)?;
             if in_principal != &**session {
                 return Err(Oddity::PrincipalId);
             }
-            (role_id, reply.string("RoleId"))
+            (role_id, text(reply, "RoleId")?)
         }
         ("Account" | "RAMUser" | "AssumedRoleUser", _) => return Err(Oddity::ArnKind),
         _ => return Err(Oddity::IdentityType),
@@ -74,6 +74,15 @@ fn identity(reply: &Object<'_>, access_key_id: AccessKeyId) -> Result<Identity, 
         user_id: user_id.into(),
         access_key_id,
     })
+}
+
+/// The text at `name`, where there is one.
+fn text<'a>(reply: &'a Object<'_>, name: &'static str) -> Result<Option<&'a str>, Oddity> {
+    match reply.member(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Value::Scalar | Value::Array(_) | Value::Object(_)) => Err(Oddity::NotText(name)),
+    }
 }
 
 fn refusal(status: u16, body: &[u8]) -> StsError {
