@@ -107,6 +107,86 @@ fn who_is_not_mapped_is_told_what_is_near() {
     );
 }
 
+/// What is asked in which order, where not all is in the file.
+#[test]
+fn each_backend_is_told_of() {
+    let config = |order: &str, protect: &str| {
+        format!(
+            "clusterID: c1
+server:
+  backendMode: [{order}]
+  {protect}
+  mapUsers:
+  - {{userARN: 'acs:ram::1:user/alice', username: alice}}
+"
+        )
+    };
+    let protect = "protect: ['acs:ram::1:user/alice']";
+    let (alice, bob) = ("acs:ram::1:user/alice", "acs:ram::1:user/bob");
+    for (order, protect, arn, exit, code, answers) in [
+        (
+            "MountedFile, CRD",
+            "",
+            alice,
+            0,
+            "granted",
+            "matched notAsked",
+        ),
+        (
+            "MountedFile, CRD",
+            "",
+            bob,
+            1,
+            "rules_not_read",
+            "noMatch notRead",
+        ),
+        (
+            "CRD, MountedFile",
+            "",
+            alice,
+            1,
+            "rules_not_read",
+            "notRead notAsked",
+        ),
+        (
+            "CRD, MountedFile",
+            protect,
+            alice,
+            0,
+            "granted",
+            "notAsked matched",
+        ),
+        (
+            "CRD, MountedFile",
+            protect,
+            bob,
+            1,
+            "rules_not_read",
+            "notRead notAsked",
+        ),
+    ] {
+        let folder = Folder::new(&[("config.yaml", &config(order, protect))]);
+        let args = ["explain", "-c", "config.yaml", "--arn", arn];
+        let run = folder.run(&[&args[..], &["-o", "json"]].concat(), &[]);
+        let told: Value = serde_json::from_str(&run.stdout).unwrap();
+        let backends = told["backends"].as_array().unwrap().iter();
+        let found: Vec<&str> = backends.map(|b| b["answer"].as_str().unwrap()).collect();
+        let case = format!("{order} {protect} {arn}: {run:?}");
+        assert_eq!(
+            (run.code, &told["code"]),
+            (Some(exit), &json!(code)),
+            "{case}"
+        );
+        assert_eq!(found.join(" "), answers, "{case}");
+        let text = folder.run(&args, &[]).stdout;
+        assert_eq!(
+            text.contains("not read"),
+            answers.contains("notRead"),
+            "{text}"
+        );
+    }
+}
+
 #[test]
 fn a_token_is_asked_about() {
     let sts = Emulator::builder().demo().start().unwrap();
