@@ -120,6 +120,28 @@ mod tests {
         ranked.iter().map(|rule| rule.rank().0).collect()
     }
 
+    #[test]
+    fn a_change_of_many_copies_one_chunk() {
+        let place = |index: usize| index * 7_919 % 10_000;
+        let many = (0..10_000).fold(Ranked::None, |ranked, index| {
+            ranked.with(&rule(2 * place(index)))
+        });
+        let (Ranked::Several(before), changes) =
+            (&many, [many.with(&rule(41)), many.without(&rule(42))])
+        else {
+            panic!("{many:?}");
+        };
+        for change in changes {
+            let Ranked::Several(after) = change else {
+                panic!("{change:?}");
+            };
+            let is_new = |chunk: &&Chunk| !before.iter().any(|old| Arc::ptr_eq(old, chunk));
+            assert!(after.iter().filter(is_new).count() <= 2);
+            assert!(after.iter().all(|chunk| chunk.len() <= MAX_CHUNK));
+            assert!(after.len() < 2 * 10_000 / MAX_CHUNK + 2);
+        }
+    }
+
     /// Rules come and go in an order that is far from theirs, across the sizes at which the form changes.
     #[test]
     fn the_order_is_kept_whatever_comes_and_goes() {

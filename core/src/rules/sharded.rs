@@ -134,4 +134,23 @@ mod tests {
         assert_eq!((before.len(), map.len()), (5_000, 5_000));
         assert_eq!(map.values().count(), map.len());
     }
+
+    #[test]
+    fn a_change_copies_one_shard() {
+        let mut map: ShardedMap<u32> = ShardedMap::default();
+        for n in 0..100_000 {
+            map.alter(&n.to_string(), |_| Some(n));
+        }
+        for key in ["7", "new", "absent"] {
+            let before = map.clone();
+            map.alter(key, |old| {
+                Some(old.copied().unwrap_or(1)).filter(|_| key != "absent")
+            });
+            let shards = before.shards.iter().zip(&*map.shards);
+            let copied = shards.filter(|(old, new)| !Arc::ptr_eq(old, new)).count();
+            assert_eq!(copied, 1, "{key}");
+            let largest = map.shards.iter().map(|shard| shard.len()).max();
+            assert!(largest < Some(100_000 / SHARDS * 2), "{largest:?}");
+        }
+    }
 }

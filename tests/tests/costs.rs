@@ -1,0 +1,154 @@
+//! What very many rules cost: never a look at all of them for one login, and never at each of them for each.
+//!
+//! The time that is allowed is far more than is needed on a slow machine that is busy, and far less than a search
+//! through all rules takes on a fast one.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use ack_ram_core::access_key::AccessKeyId;
+use ack_ram_core::arn::Arn;
+use ack_ram_core::diff::{Side, diff};
+use ack_ram_core::identity::Identity;
+use ack_ram_core::lint::{self, BackendEntries, Configuration, InGo, Position, lint};
+use ack_ram_core::rules::{
+    Age, Backend, BackendRules, Globs, Mapping, ReservedPrefixes, Rule, RuleSet, Source,
+};
+
+const MANY: usize = 30_000;
+const ALLOWED: Duration = Duration::from_secs(120);
+
+/// Rules that could all come to one place of an index, by their ARN; and somebody who looks there.
+const CROWDS: [(fn(usize) -> String, &str); 5] = [
+    // One role of every account.
+    (
+        |index| format!("acs:ram::{}:role/admin", index + 10),
+        "acs:ram::1:role/admin",
+    ),
+    // The same, each under another path, so that none is near.
+    (
+        |index| format!("acs:ram::{}:role/p{index}/admin", index + 10),
+        "acs:ram::1:role/admin",
+    ),
+    // One name under every path of one account.
+    (
+        |index| format!("acs:ram::1:role/p{index}/admin"),
+        "acs:ram::1:role/q/admin",
+    ),
+    // Every name under one path.
+    (
+        |index| format!("acs:ram::1:role/p/a{index}"),
+        "acs:ram::1:role/p/admin",
+    ),
+    // Patterns of one account.
+    (
+        |index| format!("acs:ram::1:role/a{index}-*"),
+        "acs:ram::1:role/admin",
+    ),
+];
+
+#[test]
+fn a_denial_is_not_a_search() {
+    for (arn, stranger) in CROWDS {
+        let rules = rule_set(&mappings(0..MANY, arn));
+        let stranger = Identity {
+            arn: Arn::parse(stranger).unwrap(),
+            user_id: "1".into(),
+            access_key_id: AccessKeyId::parse("LTAI").unwrap(),
+        };
+        in_time(&arn(0), || {
+            for _ in 0..10_000 {
+                let (explanation, result) = rules.explain(&stranger);
+                assert!(result.is_err() && explanation.near_misses.len() <= 3);
+            }
+        });
+    }
+}
+
+#[test]
+fn lint_does_not_compare_each_with_each() {
+    let crowds: [fn(usize) -> String; 3] = [
+        |index| format!("acs:ram::1:role/*-a{index}"),
+        |index| format!("acs:ram::1:role/a{index}-*"),
+        |_| "acs:ram::1:role/dev".to_owned(),
+    ];
+    for arn in crowds {
+        let mappings = mappings(0..20_000, arn);
+        let entries = |backend| BackendEntries {
+            backend,
+            is_read: true,
+            mappings: mappings.iter().map(entry).collect(),
+            accounts: Vec::new(),
+            reserved: ReservedPrefixes::default(),
+        };
+        let configuration = Configuration {
+            backends: vec![entries(Backend::MountedFile), entries(Backend::Crd)],
+            ..Configuration::default()
+        };
+        in_time(&arn(0), || {
+            let findings = lint(&configuration);
+            let is_shadowed = |finding: &&lint::Finding| finding.code == lint::Code::Shadowed;
+            assert_eq!(findings.iter().filter(is_shadowed).count(), mappings.len());
+        });
+    }
+}
+
+/// Nobody of one side is on the other, and everybody has the name of all others.
+#[test]
+fn diff_does_not_search_for_each() {
+    let (arn, _) = CROWDS[1];
+    let (old, new) = (mappings(0..20_000, arn), mappings(20_000..40_000, arn));
+    let (old_rules, new_rules) = (rule_set(&old), rule_set(&new));
+    let (old, new): (Vec<_>, Vec<_>) = (old.iter().collect(), new.iter().collect());
+    let none = BTreeSet::new();
+    let side = |rules, mappings| Side {
+        rules,
+        mappings,
+        accounts: &none,
+        scrubbed: &none,
+    };
+    in_time("diff", || {
+        let diff = diff(side(&old_rules, &old), side(&new_rules, &new));
+        assert_eq!(diff.identities.len(), 40_000);
+    });
+}
+
+fn in_time(what: &str, work: impl FnOnce()) {
+    let start = Instant::now();
+    work();
+    let took = start.elapsed();
+    assert!(took < ALLOWED, "{what}: {took:?}");
+}
+
+fn mappings(indices: Range<usize>, arn: fn(usize) -> String) -> Vec<Mapping> {
+    indices
+        .map(|index| {
+            let source = Source {
+                backend: Backend::Crd,
+                position: format!("mapping-{index}"),
+            };
+            let groups = vec!["dev".to_owned()];
+            Mapping {
+                globs: Globs::Wildcards,
+                ..Mapping::exact(source, Age::Place(index), &arn(index), "dev", groups)
+            }
+        })
+        .collect()
+}
+
+fn rule_set(mappings: &[Mapping]) -> RuleSet {
+    let mut rules = BackendRules::new(Backend::Crd);
+    for mapping in mappings {
+        rules.apply(Rule::compile(mapping.clone()).unwrap());
+    }
+    RuleSet::new(vec![rules], BTreeSet::new())
+}
+
+fn entry(mapping: &Mapping) -> lint::Entry {
+    lint::Entry {
+        mapping: mapping.clone(),
+        position: Position::default(),
+        in_go: InGo::Unread,
+    }
+}
