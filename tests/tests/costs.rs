@@ -19,8 +19,11 @@ use ack_ram_core::rules::{
 const MANY: usize = 30_000;
 const ALLOWED: Duration = Duration::from_secs(120);
 
-/// Rules that could all come to one place of an index, by their ARN; and somebody who looks there.
-const CROWDS: [(fn(usize) -> String, &str); 5] = [
+/// The ARN of one rule of very many.
+type ArnOf = fn(usize) -> String;
+
+/// Rules that could all come to one place of an index, and somebody who looks there.
+const CROWDS: [(ArnOf, &str); 5] = [
     // One role of every account.
     (
         |index| format!("acs:ram::{}:role/admin", index + 10),
@@ -68,7 +71,7 @@ fn a_denial_is_not_a_search() {
 
 #[test]
 fn lint_does_not_compare_each_with_each() {
-    let crowds: [fn(usize) -> String; 3] = [
+    let crowds: [ArnOf; 3] = [
         |index| format!("acs:ram::1:role/*-a{index}"),
         |index| format!("acs:ram::1:role/a{index}-*"),
         |_| "acs:ram::1:role/dev".to_owned(),
@@ -121,7 +124,7 @@ fn in_time(what: &str, work: impl FnOnce()) {
     assert!(took < ALLOWED, "{what}: {took:?}");
 }
 
-fn mappings(indices: Range<usize>, arn: fn(usize) -> String) -> Vec<Mapping> {
+fn mappings(indices: Range<usize>, arn: ArnOf) -> Vec<Mapping> {
     indices
         .map(|index| {
             let source = Source {

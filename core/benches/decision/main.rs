@@ -200,14 +200,33 @@ mod exact {
     }
 }
 
-/// An identity to a decision, when patterns of its own account have to be tried. The last one matches.
-#[divan::bench(args = [1, 100, 1_000, 10_000])]
-fn patterns(bencher: Bencher<'_, '_>, size: usize) {
-    let others = (1..size).map(|index| rule(index, &format!("{}-*", arn(index + 10))));
-    let last = rule(0, "acs:ram::1234567890123456:role/t*");
-    let rules = rule_set(others.chain([last]));
-    let who = who(7);
-    bencher.bench_local(|| rules.decide(black_box(&who)));
+/// An identity to a decision among patterns of its own account.
+mod patterns {
+    use super::*;
+
+    const SIZES: [usize; 4] = [1, 100, 1_000, 10_000];
+
+    /// All start alike, so that each is tried. The last one matches.
+    #[divan::bench(args = SIZES)]
+    fn tried(bencher: Bencher<'_, '_>, size: usize) {
+        let account = "acs:ram::1234567890123456";
+        let others = (1..size).map(|index| rule(index, &format!("{account}:role/*-{index}-x")));
+        let rules = rule_set(others.chain([rule(size, &format!("{account}:role/*-7"))]));
+        decide(bencher, &rules);
+    }
+
+    /// They start otherwise than the identity, but for one.
+    #[divan::bench(args = SIZES)]
+    fn passed_by(bencher: Bencher<'_, '_>, size: usize) {
+        let others = (1..size).map(|index| rule(index, &format!("{}-*", arn(index + 10))));
+        let rules = rule_set(others.chain([rule(0, "acs:ram::1234567890123456:role/t*")]));
+        decide(bencher, &rules);
+    }
+
+    fn decide(bencher: Bencher<'_, '_>, rules: &RuleSet) {
+        let who = who(7);
+        bencher.bench_local(|| rules.decide(black_box(&who)));
+    }
 }
 
 /// One of 100,000 rules is replaced while a snapshot is out.

@@ -270,19 +270,20 @@ impl BackendRules {
     /// `names`, unless one of them is reserved from this backend.
     pub(crate) fn unreserved(&self, names: Names) -> Result<Names, NameError> {
         let (username, groups) = &names;
-        let groups = groups
-            .iter()
-            .enumerate()
-            .map(|(index, group)| (format!("groups[{index}]"), group, &self.reserved.groups));
-        let username = ("username".to_owned(), username, &self.reserved.usernames);
-        for (field, name, prefixes) in [username].into_iter().chain(groups) {
-            // As with `system:`, space before a name takes nothing away from it.
-            let is_of = |prefix: &&Box<str>| {
-                name.starts_with(&***prefix) || name.trim_start().starts_with(&***prefix)
-            };
-            if let Some(prefix) = prefixes.iter().find(is_of) {
-                let problem = NameProblem::ReservedForOthers(prefix.clone());
-                return Err(NameError { field, problem });
+        let ReservedPrefixes {
+            usernames: reserved_usernames,
+            groups: reserved_groups,
+        } = &*self.reserved;
+        let refused = |field: String, prefix: &str| {
+            let problem = NameProblem::ReservedForOthers(prefix.into());
+            Err(NameError { field, problem })
+        };
+        if let Some(prefix) = reserved_prefix(username, reserved_usernames) {
+            return refused("username".to_owned(), prefix);
+        }
+        for (index, group) in groups.iter().enumerate() {
+            if let Some(prefix) = reserved_prefix(group, reserved_groups) {
+                return refused(format!("groups[{index}]"), prefix);
             }
         }
         Ok(names)
@@ -304,6 +305,13 @@ impl BackendRules {
             Subject::Anyone => self.conditional = change(&self.conditional),
         }
     }
+}
+
+/// The one of `prefixes` that `name` starts with; as with `system:`, space before it takes nothing away.
+fn reserved_prefix<'a>(name: &str, prefixes: &'a [Box<str>]) -> Option<&'a str> {
+    let names = [name, name.trim_start()];
+    let is_of = |prefix: &&str| names.iter().any(|name| name.starts_with(prefix));
+    prefixes.iter().map(|prefix| &**prefix).find(is_of)
 }
 
 /// Two rules of one backend for the same subject.

@@ -209,6 +209,9 @@ fn tokens(text: &str) -> Result<Vec<Token>, PatternError> {
 /// Takes each star as short as it can be, and lengthens the last one when what follows does not fit: a `*` up to the
 /// next `/`, then the last `**`. Earlier stars need no second try, since a later one reaches all that they could.
 fn tokens_match(tokens: &[Token], text: &[u8]) -> bool {
+    if !ends_alike(tokens, text) {
+        return false;
+    }
     let (mut tokens, mut text) = (tokens, text);
     let mut star: Option<(&[Token], &[u8])> = None;
     let mut double_star: Option<(&[Token], &[u8])> = None;
@@ -254,6 +257,15 @@ fn tokens_match(tokens: &[Token], text: &[u8]) -> bool {
         double_star = Some(next);
         (tokens, text) = next;
     }
+}
+
+/// Whether `text` ends as `tokens` do after their last wildcard: most that do not match are told by that.
+fn ends_alike(tokens: &[Token], text: &[u8]) -> bool {
+    let literal = tokens.iter().rev().map_while(|token| match token {
+        Token::Byte(byte) => Some(byte),
+        Token::One | Token::Star | Token::DoubleStar => None,
+    });
+    literal.zip(text.iter().rev()).all(|(one, other)| one == other)
 }
 
 #[cfg(test)]
