@@ -265,7 +265,9 @@ fn ends_alike(tokens: &[Token], text: &[u8]) -> bool {
         Token::Byte(byte) => Some(byte),
         Token::One | Token::Star | Token::DoubleStar => None,
     });
-    literal.zip(text.iter().rev()).all(|(one, other)| one == other)
+    literal
+        .zip(text.iter().rev())
+        .all(|(one, other)| one == other)
 }
 
 #[cfg(test)]
