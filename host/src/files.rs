@@ -1,7 +1,7 @@
 //! Files that are there whole or not at all.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -30,6 +30,15 @@ pub(crate) fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()>
 pub(crate) fn create(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
     let file = written(path, contents, mode)?;
     file.persist_noclobber(path).map_err(|error| error.error)?;
+    sync_folder(path)
+}
+
+/// Moves `from`, in the same folder, to `path`, in place of what was there.
+///
+/// # Errors
+/// When that cannot be done.
+pub(crate) fn rename(from: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(from, path)?;
     sync_folder(path)
 }
 
@@ -65,4 +74,24 @@ pub(crate) fn read_if_present(path: &Path) -> io::Result<Option<String>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The text of the file at `path`.
+///
+/// # Errors
+/// When it cannot be read, is no ordinary file, or is longer than `limit` bytes.
+pub(crate) fn read_up_to(path: &Path, limit: u64) -> io::Result<String> {
+    // Opening a pipe would wait for a writer.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no ordinary file"));
+    }
+    let mut text = String::new();
+    File::open(path)?
+        .take(limit.saturating_add(1))
+        .read_to_string(&mut text)?;
+    if text.len() as u64 > limit {
+        let why = format!("it is longer than {limit} bytes");
+        return Err(io::Error::other(why));
+    }
+    Ok(text)
 }

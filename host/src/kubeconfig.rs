@@ -1,61 +1,137 @@
-//! The webhook kubeconfig: tells kube-apiserver where the server is and which certificate proves it.
+//! The webhook kubeconfig: tells kube-apiserver where the server is, which certificate proves it, and what proves
+//! kube-apiserver in turn, where the server asks for that.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use ack_ram_core::secret::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 
-use crate::certs::Authority;
+use crate::certs::ClientCertificate;
 use crate::files;
 
-/// Writes the kubeconfig that sends the API server to `url` to `path`, for `--authentication-token-webhook-config-file`.
-/// A file that says so already is left alone. Gives whether it wrote.
-///
-/// # Errors
-/// When the file, or its folder, cannot be written.
-pub fn write(path: &Path, url: &str, authority: &Authority) -> Result<bool, KubeconfigError> {
-    let contents = render(url, authority.certificate_pem());
-    if matches!(files::read_if_present(path), Ok(Some(present)) if present == contents) {
-        return Ok(false);
-    }
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    folder
-        .map_or(Ok(()), std::fs::create_dir_all)
-        .and_then(|()| files::replace(path, contents.as_bytes(), files::PRIVATE))
-        .map(|()| true)
-        .map_err(|source| KubeconfigError {
-            path: path.to_owned(),
-            source,
-        })
+/// The user that the API server is.
+const USER: &str = "apiserver";
+
+/// A webhook kubeconfig is a few kilobytes, and a few CAs more.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// What a webhook kubeconfig says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookKubeconfig {
+    /// Where the webhook is.
+    pub url: String,
+    /// The certificates that prove it, in PEM.
+    pub authority: String,
+    /// What proves the API server, if anything has to.
+    pub client: Option<ClientCertificate>,
 }
 
-/// Cluster, user and context have the names that Go's file has, to which other files may refer.
-fn render(url: &str, certificate_pem: &str) -> String {
-    format!(
-        "\
+impl WebhookKubeconfig {
+    /// Writes it to `path`, for `--authentication-token-webhook-config-file`. A file that says so already is left alone.
+    /// Gives whether it wrote.
+    ///
+    /// # Errors
+    /// When the file, or its folder, cannot be written.
+    pub fn write(&self, path: &Path) -> Result<bool, KubeconfigError> {
+        let contents = self.render();
+        if matches!(files::read_if_present(path), Ok(Some(present)) if present == contents) {
+            return Ok(false);
+        }
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        folder
+            .map_or(Ok(()), std::fs::create_dir_all)
+            .and_then(|()| files::replace(path, contents.as_bytes(), files::PRIVATE))
+            .map(|()| true)
+            .map_err(|source| KubeconfigError {
+                path: path.to_owned(),
+                source,
+            })
+    }
+
+    /// Cluster, user and context have the names that Go's file has, to which other files may refer.
+    fn render(&self) -> String {
+        let user = match &self.client {
+            None => "\
+# The user is the API server as a client of the webhook. It needs no credentials.
+users:
+  - name: apiserver
+"
+            .to_owned(),
+            Some(client) => format!(
+                "\
+# The user is the API server as a client of the webhook, which answers nobody without this certificate.
+users:
+  - name: apiserver
+    user:
+      client-certificate-data: {certificate}
+      client-key-data: {key}
+",
+                certificate = STANDARD.encode(&client.certificate),
+                key = STANDARD.encode(client.key.expose())
+            ),
+        };
+        format!(
+            "\
 apiVersion: v1
 kind: Config
 clusters:
   - name: ack-ram-authenticator
     cluster:
-      certificate-authority-data: {certificate}
+      certificate-authority-data: {authority}
       server: {url}
-# The user is the API server as a client of the webhook. It needs no credentials.
-users:
-  - name: apiserver
-current-context: webhook
+{user}current-context: webhook
 contexts:
   - name: webhook
     context:
       cluster: ack-ram-authenticator
       user: apiserver
 ",
-        certificate = STANDARD.encode(certificate_pem)
-    )
+            authority = STANDARD.encode(&self.authority),
+            url = self.url
+        )
+    }
+}
+
+/// The client certificate in the webhook kubeconfig at `path`, if it is one and has one.
+#[must_use]
+pub fn client_in(path: &Path) -> Option<ClientCertificate> {
+    let text = files::read_up_to(path, MAX_BYTES).ok()?;
+    let file: File = serde_saphyr::from_str(&text).ok()?;
+    let user = file
+        .users
+        .into_iter()
+        .find(|user| user.name == USER)?
+        .user?;
+    let decode = |text: String| String::from_utf8(STANDARD.decode(text).ok()?).ok();
+    Some(ClientCertificate {
+        certificate: decode(user.certificate?)?,
+        key: Secret::new(decode(user.key?)?),
+    })
+}
+
+#[derive(Deserialize)]
+struct File {
+    users: Vec<NamedUser>,
+}
+
+#[derive(Deserialize)]
+struct NamedUser {
+    name: String,
+    user: Option<User>,
+}
+
+#[derive(Deserialize)]
+struct User {
+    #[serde(rename = "client-certificate-data")]
+    certificate: Option<String>,
+    #[serde(rename = "client-key-data")]
+    key: Option<String>,
 }
 
 /// The webhook kubeconfig cannot be written.
@@ -89,31 +165,38 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
-    use ack_ram_core::time::UnixTime;
     use serde_json::Value;
 
     use super::*;
-    use crate::certs;
 
     const GO_STATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/go-state");
 
-    fn go_authority() -> std::sync::Arc<Authority> {
-        certs::load_or_create(Path::new(GO_STATE), &[], UnixTime::from_seconds(0)).unwrap()
+    fn kubeconfig(url: &str) -> WebhookKubeconfig {
+        WebhookKubeconfig {
+            url: url.to_owned(),
+            authority: fs::read_to_string(Path::new(GO_STATE).join("cert.pem")).unwrap(),
+            client: None,
+        }
+    }
+
+    fn client() -> ClientCertificate {
+        ClientCertificate {
+            certificate: "certificate".to_owned(),
+            key: Secret::new("CANARY"),
+        }
+    }
+
+    fn read(path: &Path) -> Value {
+        serde_saphyr::from_str(&fs::read_to_string(path).unwrap()).unwrap()
     }
 
     #[test]
     fn it_says_what_the_file_of_go_says() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("made/kubeconfig.yaml");
-        write(
-            &path,
-            "https://localhost:21362/authenticate",
-            &go_authority(),
-        )
-        .unwrap();
-        let read = |path: &Path| -> Value {
-            serde_saphyr::from_str(&fs::read_to_string(path).unwrap()).unwrap()
-        };
+        kubeconfig("https://localhost:21362/authenticate")
+            .write(&path)
+            .unwrap();
         let (mut ours, go) = (
             read(&path),
             read(&Path::new(GO_STATE).join("ack-ram-authenticator.kubeconfig")),
@@ -126,19 +209,61 @@ mod tests {
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600
         );
+        assert_eq!(client_in(&path), None);
+    }
+
+    #[test]
+    fn a_client_certificate_goes_in_and_comes_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kubeconfig.yaml");
+        let kubeconfig = WebhookKubeconfig {
+            client: Some(client()),
+            ..kubeconfig("https://a:1/authenticate")
+        };
+        kubeconfig.write(&path).unwrap();
+        assert_eq!(client_in(&path), Some(client()));
+        let user = &read(&path)["users"][0]["user"];
+        assert_eq!(user["client-key-data"], STANDARD.encode("CANARY"));
+        assert!(!format!("{kubeconfig:?}").contains("CANARY"));
+    }
+
+    #[test]
+    fn what_is_no_kubeconfig_with_a_client_certificate_has_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kubeconfig.yaml");
+        assert_eq!(client_in(&path), None);
+        assert_eq!(client_in(folder.path()), None);
+        for text in [
+            "",
+            "[]",
+            "users: x",
+            "users: [{name: apiserver}]",
+            "users: [{name: apiserver, user: {token: x}}]",
+            "users: [{name: apiserver, user: {client-certificate-data: YQ==}}]",
+            "users: [{name: apiserver, user: {client-certificate-data: '!', client-key-data: YQ==}}]",
+            "users: [{name: other, user: {client-certificate-data: YQ==, client-key-data: YQ==}}]",
+        ] {
+            fs::write(&path, text).unwrap();
+            assert_eq!(client_in(&path), None, "{text}");
+        }
     }
 
     #[test]
     fn it_is_written_only_where_it_says_something_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kubeconfig.yaml");
-        let authority = go_authority();
-        for (url, wrote) in [
-            ("https://a:1/authenticate", true),
-            ("https://a:1/authenticate", false),
-            ("https://b:1/authenticate", true),
+        for (url, client, wrote) in [
+            ("https://a:1/authenticate", None, true),
+            ("https://a:1/authenticate", None, false),
+            ("https://b:1/authenticate", None, true),
+            ("https://b:1/authenticate", Some(client()), true),
+            ("https://b:1/authenticate", Some(client()), false),
         ] {
-            assert_eq!(write(&path, url, &authority).unwrap(), wrote, "{url}");
+            let kubeconfig = WebhookKubeconfig {
+                client,
+                ..kubeconfig(url)
+            };
+            assert_eq!(kubeconfig.write(&path).unwrap(), wrote, "{url}");
             assert!(fs::read_to_string(&path).unwrap().contains(url));
         }
         let names = fs::read_dir(folder.path()).unwrap().count();
@@ -150,9 +275,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("file"), "").unwrap();
         let path = folder.path().join("file/kubeconfig.yaml");
-        let message = write(&path, "https://a:1/authenticate", &go_authority())
-            .unwrap_err()
-            .to_string();
+        let error = kubeconfig("https://a:1/authenticate").write(&path);
+        let message = error.unwrap_err().to_string();
         let expected = format!("cannot write the webhook kubeconfig `{}`: ", path.display());
         assert!(message.starts_with(&expected), "{message}");
     }

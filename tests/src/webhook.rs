@@ -13,8 +13,8 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 
@@ -44,11 +44,30 @@ impl WebhookClient {
     /// # Errors
     /// When `ca_file` holds no certificate.
     pub fn new(ca_file: &Path, port: u16) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(ca_file)?)?;
         let tls = ClientConfig::builder()
-            .with_root_certificates(roots)
+            .with_root_certificates(roots(ca_file)?)
             .with_no_client_auth();
+        Ok(Self::with_tls(tls, port))
+    }
+
+    /// The same with a client certificate, in PEM.
+    ///
+    /// # Errors
+    /// When a file or text does not hold what it should.
+    pub fn with_certificate(
+        ca_file: &Path,
+        port: u16,
+        certificate: &[u8],
+        key: &[u8],
+    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let chain = CertificateDer::pem_slice_iter(certificate).collect::<Result<_, _>>()?;
+        let tls = ClientConfig::builder()
+            .with_root_certificates(roots(ca_file)?)
+            .with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(key)?)?;
+        Ok(Self::with_tls(tls, port))
+    }
+
+    fn with_tls(tls: ClientConfig, port: u16) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         // As Go does. Without it, the body of a request may wait 40 ms for an acknowledgement of its head.
@@ -58,10 +77,10 @@ impl WebhookClient {
             .https_only()
             .enable_all_versions()
             .wrap_connector(tcp);
-        Ok(Self {
+        Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
             port,
-        })
+        }
     }
 
     /// Asks about `token`.
@@ -102,6 +121,12 @@ impl WebhookClient {
             bytes: body,
         })
     }
+}
+
+fn roots(ca_file: &Path) -> Result<RootCertStore, Box<dyn Error + Send + Sync>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(ca_file)?)?;
+    Ok(roots)
 }
 
 /// The TokenReview that asks about `token`.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Why there is no certificate to serve.
+/// Why there is no certificate to serve, or for a client to show.
 #[derive(Debug)]
 pub enum CertificateError {
     /// The folder or a file in it cannot be read.
@@ -21,12 +21,14 @@ pub enum CertificateError {
         /// Why.
         source: io::Error,
     },
-    /// One half of the pair is there and the other is not.
+    /// One half of a pair is there and the other is not.
     Half {
         /// The half that is there.
         present: PathBuf,
         /// The half that is not.
         missing: PathBuf,
+        /// What to do.
+        remedy: &'static str,
     },
     /// A file holds something else.
     Malformed {
@@ -34,6 +36,8 @@ pub enum CertificateError {
         path: PathBuf,
         /// What it should hold, and what is wrong.
         reason: String,
+        /// What to do.
+        remedy: &'static str,
     },
     /// The key is not the certificate's.
     Mismatch {
@@ -41,6 +45,8 @@ pub enum CertificateError {
         certificate: PathBuf,
         /// The key.
         key: PathBuf,
+        /// What to do.
+        remedy: &'static str,
     },
     /// A certificate could not be made, which is a fault of this program.
     Issue(String),
@@ -61,20 +67,28 @@ impl fmt::Display for CertificateError {
                 "cannot write `{}`: {source}; let the server write there, or choose another folder with --state-dir",
                 path.display()
             ),
-            Self::Half { present, missing } => write!(
+            Self::Half {
+                present,
+                missing,
+                remedy,
+            } => write!(
                 f,
-                "there is `{}` but no `{}`; restore that file, or remove the first and have a new pair made, which needs a new webhook kubeconfig",
+                "there is `{}` but no `{}`; {remedy}",
                 present.display(),
                 missing.display()
             ),
-            Self::Malformed { path, reason } => write!(
+            Self::Malformed {
+                path,
+                reason,
+                remedy,
+            } => write!(f, "`{}` {reason}; {remedy}", path.display()),
+            Self::Mismatch {
+                certificate,
+                key,
+                remedy,
+            } => write!(
                 f,
-                "`{}` {reason}; restore it, or remove the pair and have a new one made, which needs a new webhook kubeconfig",
-                path.display()
-            ),
-            Self::Mismatch { certificate, key } => write!(
-                f,
-                "the key in `{}` does not belong to the certificate in `{}`; restore the pair, or remove both and have a new one made, which needs a new webhook kubeconfig",
+                "the key in `{}` does not belong to the certificate in `{}`; {remedy}",
                 key.display(),
                 certificate.display()
             ),

@@ -1,39 +1,34 @@
-//! The certificate that is served: issued in memory, replaced while the server runs.
+//! The certificate that is served, replaced while the server runs.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
+use std::time::Instant;
 
 use ack_ram_core::time::UnixTime;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 
-use crate::certs::authority::{Authority, BACKDATED_SECONDS};
+use crate::certs::authority::Authority;
+use crate::certs::client_verifier::ClientVerifier;
 use crate::certs::error::CertificateError;
-use crate::config::Host;
+use crate::certs::issue::issue_error;
+use crate::certs::issued::IssuedCertificate;
+use crate::certs::own::OwnPair;
+use crate::config::{Host, TlsFiles};
 use crate::env::Clock;
-
-/// How long a certificate is good. A new one is issued when half of that has passed.
-const LIFETIME_SECONDS: i64 = 7 * 24 * 60 * 60;
-
-/// When issuing failed, the old certificate is served at least as much longer before the next try.
-const RETRY_SECONDS: i64 = 60;
+use crate::metrics::CertificateMetrics;
 
 /// What the server proves itself with, looked at when each connection starts.
 pub struct ServingCertificate {
-    authority: Arc<Authority>,
-    names: Vec<Host>,
+    source: Source,
     clock: Clock,
-    current: RwLock<Served>,
-    issuing: Mutex<()>,
 }
 
-#[derive(Clone)]
-struct Served {
-    certified: Arc<CertifiedKey>,
-    /// From when until when there is no need of another.
-    fresh: Option<(UnixTime, UnixTime)>,
+enum Source {
+    Issued(IssuedCertificate),
+    Own(OwnPair),
 }
 
 impl ServingCertificate {
@@ -42,38 +37,51 @@ impl ServingCertificate {
     ///
     /// # Errors
     /// When no certificate can be issued.
-    pub fn new(
+    pub fn issued(
         authority: Arc<Authority>,
         names: &[Host],
         clock: Clock,
+        metrics: &CertificateMetrics,
     ) -> Result<Self, CertificateError> {
-        let mut all = authority.names().to_vec();
-        for name in names {
-            if !all.contains(name) {
-                all.push(name.clone());
-            }
-        }
-        let first = issue(&authority, &all, clock())?;
-        Ok(Self {
-            authority,
-            names: all,
-            clock,
-            current: RwLock::new(first),
-            issuing: Mutex::new(()),
-        })
+        let issued = IssuedCertificate::new(authority, names, clock(), metrics)?;
+        let source = Source::Issued(issued);
+        Ok(Self { source, clock })
     }
 
-    /// TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1, with this certificate.
+    /// Serves the pair in `files` as it is. API servers reach the server as `hostname`.
+    ///
+    /// # Errors
+    /// When the files hold no pair.
+    pub fn own(
+        files: TlsFiles,
+        hostname: Host,
+        clock: Clock,
+        metrics: &CertificateMetrics,
+    ) -> Result<Self, CertificateError> {
+        let source = Source::Own(OwnPair::load(files, hostname, metrics)?);
+        Ok(Self { source, clock })
+    }
+
+    /// TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1, with this certificate. `clients` tells which of them may ask, where that
+    /// takes a certificate; it has to be asked after the handshake.
     ///
     /// # Errors
     /// When the cryptography that is built in cannot do that.
-    pub fn server_config(self) -> Result<ServerConfig, CertificateError> {
+    pub fn server_config(
+        self: &Arc<Self>,
+        clients: Option<&ClientVerifier>,
+    ) -> Result<ServerConfig, CertificateError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
+        let verifier = clients.map_or_else(
+            WebPkiClientVerifier::no_client_auth,
+            ClientVerifier::in_handshake,
+        );
+        let resolver: Arc<dyn ResolvesServerCert> = Arc::clone(self) as _;
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|error| CertificateError::Issue(error.to_string()))?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(self));
+            .map_err(issue_error)?
+            .with_client_cert_verifier(verifier)
+            .with_cert_resolver(resolver);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
     }
@@ -81,60 +89,46 @@ impl ServingCertificate {
     /// The certificate for a connection that starts now.
     #[must_use]
     pub fn current(&self) -> Arc<CertifiedKey> {
-        let now = (self.clock)();
-        let served = self.served();
-        if served.is_fresh(now) {
-            return served.certified;
+        match &self.source {
+            Source::Issued(issued) => issued.at((self.clock)()),
+            Source::Own(own) => own.certified(),
         }
-        let _one_at_a_time = self.issuing.lock().unwrap_or_else(PoisonError::into_inner);
-        let served = self.served();
-        if served.is_fresh(now) {
-            return served.certified;
+    }
+
+    /// What the webhook kubeconfig pins, in PEM. Nothing when that is not known: of an own pair whose CA is not named.
+    #[must_use]
+    pub fn pinned(&self) -> Option<String> {
+        match &self.source {
+            Source::Issued(issued) => Some(issued.authority().certificate_pem().to_owned()),
+            Source::Own(own) => own.pinned(),
         }
-        let next = issue(&self.authority, &self.names, now).unwrap_or_else(|error| {
-            tracing::error!("{error}; the old certificate stays for now");
-            Served {
-                fresh: Some((now, now.plus_seconds(RETRY_SECONDS))),
-                ..served
-            }
-        });
-        self.current
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone_from(&next);
-        next.certified
     }
 
-    fn served(&self) -> Served {
-        self.current
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    /// Whether API servers accept what is served, at the time `now`, as far as that can be told.
+    #[must_use]
+    pub fn is_good_at(&self, now: UnixTime) -> bool {
+        match &self.source {
+            Source::Issued(issued) => issued.authority().validity().contains(now),
+            Source::Own(own) => own.objection(now).is_none(),
+        }
     }
-}
 
-impl Served {
-    /// A clock that was set back makes a certificate stale, too: it may lie in the future now.
-    fn is_fresh(&self, now: UnixTime) -> bool {
-        self.fresh
-            .is_none_or(|(from, until)| (from..until).contains(&now))
+    /// What keeps API servers from trusting the server, or soon will, at the time `now`, a sentence each. `names` are
+    /// those by which they reach it.
+    #[must_use]
+    pub fn warnings(&self, now: UnixTime, names: &[Host]) -> Vec<String> {
+        match &self.source {
+            Source::Issued(issued) => issued.authority().warnings(now, names),
+            Source::Own(own) => own.warnings(now),
+        }
     }
-}
 
-fn issue(authority: &Authority, names: &[Host], now: UnixTime) -> Result<Served, CertificateError> {
-    Ok(match authority.issue(names, now, LIFETIME_SECONDS)? {
-        Some(certified) => Served {
-            certified: Arc::new(certified),
-            fresh: Some((
-                now.plus_seconds(-BACKDATED_SECONDS),
-                now.plus_seconds(LIFETIME_SECONDS / 2),
-            )),
-        },
-        None => Served {
-            certified: Arc::clone(authority.certified()),
-            fresh: None,
-        },
-    })
+    /// Looks whether files have changed, at `at`. Blocks.
+    pub fn look(&self, at: Instant) {
+        if let Source::Own(own) = &self.source {
+            own.look(at, (self.clock)());
+        }
+    }
 }
 
 impl ResolvesServerCert for ServingCertificate {
@@ -145,8 +139,6 @@ impl ResolvesServerCert for ServingCertificate {
 
 impl fmt::Debug for ServingCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServingCertificate")
-            .field("names", &self.names)
-            .finish_non_exhaustive()
+        f.debug_struct("ServingCertificate").finish_non_exhaustive()
     }
 }

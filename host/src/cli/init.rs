@@ -1,5 +1,6 @@
 //! `init`: prepares the webhook.
 
+use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
@@ -11,15 +12,29 @@ use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::config::{self, Overrides};
 use crate::env;
-use crate::kubeconfig;
+use crate::kubeconfig::{self, WebhookKubeconfig};
 
 const KUBECONFIG: &str = "ack-ram-authenticator.kubeconfig";
+
+/// The pairs that there may be: the certificate, its key, and what they are.
+const SERVER: Pair = ["cert.pem", "key.pem", "the webhook's certificate authority"];
+const CLIENTS: Pair = [
+    "client-ca.pem",
+    "client-ca-key.pem",
+    "the certificate authority of clients",
+];
+
+type Pair = [&'static str; 3];
 
 /// Make the webhook's certificate and kubeconfig in the current folder
 ///
 /// Writes `cert.pem` and `key.pem`, the certificate authority of the webhook, and `ack-ram-authenticator.kubeconfig`,
 /// which tells kube-apiserver where the webhook is and that it has a certificate of that authority. A pair that is
 /// there already is kept. What to do with the files is printed.
+///
+/// With --client-cert, the webhook is to answer kube-apiserver alone: `client-ca.pem` and `client-ca-key.pem`, a second
+/// certificate authority, are made too, and the kubeconfig has a certificate of it, good for ten years. Once that
+/// authority is there, `init` puts such a certificate in each kubeconfig, and a new one where it is time for that.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -27,9 +42,11 @@ Examples:
       The webhook runs on the machine of kube-apiserver
   ack-ram-authenticator init --config config.yaml --hostname authenticator.example.com
       It runs elsewhere; what config.yaml says of `server` is used, too
+  ack-ram-authenticator init --client-cert
+      It answers nobody but those who have the kubeconfig
 
 Exit codes:
-  0  the three files are there
+  0  the files are there
   1  one could not be made
   2  wrong usage")]
 pub(super) struct InitArgs {
@@ -40,6 +57,10 @@ pub(super) struct InitArgs {
     /// One more host that the certificate is for; `127.0.0.1` unless configured
     #[arg(long, value_name = "HOST")]
     address: Option<String>,
+
+    /// Make a certificate authority of clients, too, and a client certificate for the kubeconfig
+    #[arg(long)]
+    client_cert: bool,
 }
 
 pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), Failure> {
@@ -59,26 +80,55 @@ pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), Failure> {
                 .to_owned(),
         ));
     }
-    let url = config.listen.url(port);
-    let was_there = Path::new("cert.pem").exists();
-    let authority = certs::load_or_create(Path::new("."), &config.listen.names(), env::now())
-        .map_err(|error| match error {
-            CertificateError::Unwritable { path, source } => unwritable(&path, &source),
-            other => other.into(),
-        })?;
-    kubeconfig::write(Path::new(KUBECONFIG), &url, &authority)
-        .map_err(|error| unwritable(&error.path, &error.source))?;
-    output::print(&next_steps(was_there, &url))?;
-    let hostname = &config.listen.hostname;
-    if !authority.is_for(hostname) {
-        output::print(&format!(
-            "\nThe pair that was kept is not for `{hostname}`: have `hostname: {hostname}` under `server` in config.yaml.\n"
-        ))?;
+    let (folder, now) = (Path::new("."), env::now());
+    let mut made = Made {
+        url: config.listen.url(port),
+        pairs: Vec::new(),
+        not_for: None,
+    };
+    let authority = match &config.tls {
+        Some(files) => certs::pinned_by(files)?,
+        None => {
+            made.note(SERVER);
+            let names = config.listen.names();
+            let authority = certs::load_or_create(folder, &names, now).map_err(here)?;
+            let hostname = config.listen.hostname;
+            made.not_for = (!authority.is_for(&hostname)).then(|| hostname.to_string());
+            authority.certificate_pem().to_owned()
+        }
+    };
+    let clients = if args.client_cert {
+        made.note(CLIENTS);
+        Some(certs::load_or_create_clients(folder, now).map_err(here)?)
+    } else {
+        certs::load_clients(folder)?.inspect(|_| made.note(CLIENTS))
+    };
+    let client = match clients {
+        Some(clients) => {
+            let held = kubeconfig::client_in(Path::new(KUBECONFIG));
+            let (client, _) = certs::client_certificate(folder, &clients, held, now)?;
+            Some(client)
+        }
+        None => None,
+    };
+    WebhookKubeconfig {
+        url: made.url.clone(),
+        authority,
+        client,
     }
-    Ok(())
+    .write(Path::new(KUBECONFIG))
+    .map_err(|error| unwritable(&error.path, &error.source))?;
+    output::print(&made.next_steps())
 }
 
 /// Here the folder is the current one, and not what an option says.
+fn here(error: CertificateError) -> Failure {
+    match error {
+        CertificateError::Unwritable { path, source } => unwritable(&path, &source),
+        other => other.into(),
+    }
+}
+
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
     Failure::Failed(format!(
         "cannot write `{}`: {error}; run `init` in a folder where you may write",
@@ -86,24 +136,100 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
     ))
 }
 
-fn next_steps(was_there: bool, url: &str) -> String {
-    let pair = if was_there { "kept" } else { "new" };
-    format!(
-        "\
-cert.pem ({pair}): the webhook's certificate authority
-key.pem ({pair}): its private key; show it to nobody
-{KUBECONFIG}: tells kube-apiserver that the webhook is at {url}
+/// What there is now.
+struct Made {
+    url: String,
+    /// And whether each was there before.
+    pairs: Vec<(Pair, bool)>,
+    /// The configured host that the kept pair is not for.
+    not_for: Option<String>,
+}
 
-What comes next:
-1. Copy cert.pem and key.pem to the webhook's state directory:
-     sudo install -d -m 700 /var/ack-ram-authenticator
-     sudo install -m 600 cert.pem key.pem /var/ack-ram-authenticator
-2. Copy the kubeconfig to where kube-apiserver can read it:
-     sudo install -D -m 600 {KUBECONFIG} /etc/kubernetes/ack-ram-authenticator/kubeconfig.yaml
-3. Start the webhook:
-     ack-ram-authenticator server --config config.yaml --kubeconfig-pregenerated
-4. Give kube-apiserver this flag (in a static pod also a volume with that folder), and let it restart:
-     --authentication-token-webhook-config-file=/etc/kubernetes/ack-ram-authenticator/kubeconfig.yaml
+impl Made {
+    /// `pair` is about to be there.
+    fn note(&mut self, pair: Pair) {
+        let was_there = Path::new(pair[0]).exists();
+        self.pairs.push((pair, was_there));
+    }
+
+    fn next_steps(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string never fails.
+        for ([certificate, key, what], was_there) in &self.pairs {
+            let pair = if *was_there { "kept" } else { "new" };
+            let _ = writeln!(text, "{certificate} ({pair}): {what}");
+            let _ = writeln!(text, "{key} ({pair}): its private key; show it to nobody");
+        }
+        let url = &self.url;
+        let _ = writeln!(
+            text,
+            "{KUBECONFIG}: tells kube-apiserver that the webhook is at {url}"
+        );
+        text.push_str("\nWhat comes next:\n");
+        for (number, step) in (1..).zip(self.steps()) {
+            let _ = writeln!(text, "{number}. {step}");
+        }
+        if self.has(CLIENTS) {
+            let [ca, key, _] = CLIENTS;
+            let _ = write!(
+                text,
+                "
+Where the webhook runs already, give kube-apiserver the kubeconfig first: once it has started again with {ca}, the webhook
+answers nobody else. Keep {key} here, for `init` to make another certificate with in ten years.
 "
-    )
+            );
+        }
+        if let Some(hostname) = &self.not_for {
+            let _ = write!(
+                text,
+                "\nThe pair that was kept is not for `{hostname}`: have `hostname: {hostname}` under `server` in config.yaml.\n"
+            );
+        }
+        text
+    }
+
+    fn steps(&self) -> Vec<String> {
+        let mut files = Vec::new();
+        if self.has(SERVER) {
+            files.extend(["cert.pem", "key.pem"]);
+        }
+        if self.has(CLIENTS) {
+            files.push("client-ca.pem");
+        }
+        let copy = (!files.is_empty()).then(|| {
+            let listed = match files.split_last() {
+                Some((last, others)) if !others.is_empty() => {
+                    format!("{} and {last}", others.join(", "))
+                }
+                _ => files.concat(),
+            };
+            format!(
+                "\
+Copy {listed} to the webhook's state directory:
+     sudo install -d -m 700 /var/ack-ram-authenticator
+     sudo install -m 600 {} /var/ack-ram-authenticator",
+                files.join(" ")
+            )
+        });
+        let others = [
+            format!(
+                "\
+Copy the kubeconfig to where kube-apiserver can read it:
+     sudo install -D -m 600 {KUBECONFIG} /etc/kubernetes/ack-ram-authenticator/kubeconfig.yaml"
+            ),
+            "\
+Start the webhook:
+     ack-ram-authenticator server --config config.yaml --kubeconfig-pregenerated"
+                .to_owned(),
+            "\
+Give kube-apiserver this flag (in a static pod also a volume with that folder), and let it restart:
+     --authentication-token-webhook-config-file=/etc/kubernetes/ack-ram-authenticator/kubeconfig.yaml"
+                .to_owned(),
+        ];
+        copy.into_iter().chain(others).collect()
+    }
+
+    fn has(&self, pair: Pair) -> bool {
+        self.pairs.iter().any(|(made, _)| *made == pair)
+    }
 }

@@ -7,6 +7,7 @@
 //! The crate is `prometheus`, since it writes the text format 0.0.4 that Go's server speaks and every scraper reads.
 //! `prometheus-client` writes OpenMetrics alone, where `# TYPE` names a counter without its `_total`.
 
+mod certificates;
 mod connections;
 mod lines;
 mod logins;
@@ -26,6 +27,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use crate::backends::live::LiveRules;
 use crate::env::Clock;
+pub use certificates::CertificateMetrics;
 pub use connections::Connections;
 pub(crate) use connections::{ConnectionMetrics, Shed};
 pub use lines::AuditMetrics;
@@ -52,6 +54,8 @@ const NAMESPACE: &str = "ack_ram_authenticator";
 pub struct Metrics {
     /// What becomes of reviews.
     pub logins: Logins,
+    /// Certificates, the server's and its clients'.
+    pub certificates: CertificateMetrics,
     /// How STS answers.
     pub sts: StsMetrics,
     /// How mappings come in.
@@ -93,6 +97,7 @@ impl Metrics {
         };
         Ok(Self {
             logins: Logins::new(&registry)?,
+            certificates: CertificateMetrics::new(&registry)?,
             sts: StsMetrics::new(&registry)?,
             sources: Sources::new(&registry)?,
             connections: Connections::new(&registry)?,

@@ -62,6 +62,8 @@ fn exercise(metrics: &Metrics) {
     metrics.sources.watch_failed(Backend::Crd);
     metrics.sources.observe(Observation::StatusWritten);
     metrics.connections.port("webhook").evicted.inc();
+    metrics.certificates.expires("ca", START);
+    metrics.certificates.rotated("serving", true);
 }
 
 #[tokio::test]

@@ -17,9 +17,9 @@ use hyper::{Request, Response};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 
 use crate::metrics::ConnectionMetrics;
+use crate::server::certificates::Tls;
 use connection::Connection;
 use crowd::Crowd;
 
@@ -52,7 +52,7 @@ pub(super) struct Bounds {
 pub(super) struct Connections {
     listener: TcpListener,
     /// None is plain HTTP.
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     bounds: Bounds,
     metrics: ConnectionMetrics,
     crowd: Arc<Crowd>,
@@ -65,7 +65,7 @@ impl Connections {
     /// waits.
     pub(super) fn new(
         listener: TcpListener,
-        tls: Option<TlsAcceptor>,
+        tls: Option<Tls>,
         bounds: Bounds,
         metrics: ConnectionMetrics,
     ) -> Self {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ack_ram_core::rules::BackendRules;
-use ack_ram_core::time::UnixTime;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -15,9 +14,8 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 
 use crate::backends::live::{BackendNotes, LiveRules};
-use crate::certs::Authority;
-use crate::env::Clock;
 use crate::metrics::{self, Metrics, NoMetrics, Shed};
+use crate::server::certificates::Certificates;
 use crate::server::connections::Respond;
 
 /// A reason is cut after so many characters: it may quote somebody's file.
@@ -71,8 +69,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 /// keeps a backend from being read again is no reason to send the server nobody.
 pub(super) struct Readiness {
     pub(super) rules: Arc<LiveRules>,
-    pub(super) authority: Arc<Authority>,
-    pub(super) clock: Clock,
+    pub(super) certificates: Arc<Certificates>,
     /// The server was asked to stop.
     pub(super) is_stopping: AtomicBool,
 }
@@ -89,7 +86,7 @@ impl Readiness {
         if !is_verbose && self.is_ready() {
             return plain(StatusCode::OK, TEXT, "ok".to_owned());
         }
-        let mut checks = vec![Check::of_certificate(&self.authority, (self.clock)())];
+        let mut checks = Check::of_certificates(&self.certificates);
         checks.extend(self.rules.inspect(Check::of_backend));
         if self.is_stopping.load(Ordering::Relaxed) {
             checks.push(Check::of_stopping());
@@ -111,7 +108,7 @@ impl Readiness {
     fn is_ready(&self) -> bool {
         let rules = self.rules.snapshot();
         !self.is_stopping.load(Ordering::Relaxed)
-            && self.authority.is_good_at((self.clock)())
+            && self.certificates.are_good()
             && rules.backends().iter().all(BackendRules::is_read)
     }
 }
@@ -125,13 +122,22 @@ struct Check {
 }
 
 impl Check {
-    fn of_certificate(authority: &Authority, now: UnixTime) -> Self {
-        let warnings = authority.warnings(now, &[]);
-        Self {
-            name: "certificate".to_owned(),
-            is_passed: authority.is_good_at(now),
+    /// Clients with a bad certificate are no reason to send the server nobody: others may have a good one.
+    fn of_certificates(certificates: &Certificates) -> Vec<Self> {
+        let check = |name: &str, is_passed, warnings: Vec<String>| Self {
+            name: name.to_owned(),
+            is_passed,
             trouble: (!warnings.is_empty()).then(|| warnings.join("; ")),
-        }
+        };
+        let own = check(
+            "certificate",
+            certificates.are_good(),
+            certificates.warnings(),
+        );
+        let clients = certificates
+            .client_warnings()
+            .map(|warnings| check("client certificates", true, warnings));
+        [own].into_iter().chain(clients).collect()
     }
 
     /// As Kubernetes' own servers call it.

@@ -1,6 +1,7 @@
 //! The webhook server: what it is made of, how it starts and how it stops.
 
 mod bodies;
+mod certificates;
 mod connections;
 pub(crate) mod control;
 mod decision_log;
@@ -21,19 +22,19 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
 
 use crate::audit::Audit;
 use crate::backends;
 use crate::backends::live::LiveRules;
 use crate::backends::mounted_file::Inputs;
-use crate::certs::{self, CertificateError, ServingCertificate};
+use crate::certs::CertificateError;
 use crate::config::Config;
 use crate::env;
-use crate::kubeconfig::{self, KubeconfigError};
+use crate::kubeconfig::KubeconfigError;
 use crate::metrics::Metrics;
 use crate::sts::TrustError;
 use bodies::Bodies;
+use certificates::Certificates;
 use connections::{Bounds, Connections};
 use control::Control;
 use health::{Health, Readiness};
@@ -50,6 +51,7 @@ pub struct Server {
     health_address: Option<SocketAddr>,
     webhook: Arc<Webhook>,
     audit: Option<Audit>,
+    certificates: Arc<Certificates>,
     control: Option<Control>,
     sources: Sources,
     rules: Arc<LiveRules>,
@@ -77,15 +79,8 @@ impl Server {
             limits.sts_calls,
         )
         .map_err(ServerError::Trust)?;
-        let names = config.listen.names();
-        let authority = certs::load_or_create(&config.state_dir, &names, env::now())
+        let mut certificates = Certificates::load(&config, env::now, &metrics.certificates)
             .map_err(ServerError::Certificate)?;
-        let tls = ServingCertificate::new(Arc::clone(&authority), &names, env::now)
-            .and_then(ServingCertificate::server_config)
-            .map_err(ServerError::Certificate)?;
-        for warning in authority.warnings(env::now(), &names) {
-            tracing::warn!("{warning}");
-        }
         let listener = listen(config.listen.address()).await?;
         let health = match config.listen.health_port {
             Some(port) => Some(listen_everywhere(port).await?),
@@ -95,26 +90,25 @@ impl Server {
         let health_address = health.as_ref().map(TcpListener::local_addr);
         let health_address = health_address.transpose().map_err(ServerError::Address)?;
         if let Some(path) = &config.generate_kubeconfig {
-            kubeconfig::write(path, &config.listen.url(address.port()), &authority)
-                .map_err(ServerError::Kubeconfig)?;
-            tracing::info!(path = %path.display(), "the webhook kubeconfig is written");
+            certificates.write_kubeconfig(path, config.listen.url(address.port()))?;
         }
         let audit = match config.audit_file.clone() {
             Some(path) => Some(Audit::start(path, &metrics.audit).map_err(ServerError::Audit)?),
             None => None,
         };
+        certificates.tell();
+        let tls = certificates.tls().map_err(ServerError::Certificate)?;
+        let certificates = Arc::new(certificates);
         let control = Control::listen(&config.state_dir)
             .map_err(|error| tracing::warn!("{error}"))
             .ok();
         let authenticator = Arc::clone(settings.authenticator());
         let sources = Sources::start(&mut config, inputs, &rules, &metrics, settings);
         tracing::info!(cluster_id = %config.policy.cluster_id, sts = %config.sts.endpoint, "asking STS");
-        let tls = TlsAcceptor::from(Arc::new(tls));
         let answers = Health {
             readiness: Readiness {
                 rules: Arc::clone(&rules),
-                authority,
-                clock: env::now,
+                certificates: Arc::clone(&certificates),
                 is_stopping: AtomicBool::new(false),
             },
             metrics: Arc::clone(&metrics),
@@ -142,6 +136,7 @@ impl Server {
             health_address,
             webhook: Arc::new(Webhook::new(authenticator, bodies, metrics, audit.clone())),
             audit,
+            certificates,
             control,
             sources,
             rules,
@@ -172,6 +167,7 @@ impl Server {
             () = serve_health(self.health.as_mut()) => {}
             () = serve_control(self.control.as_ref(), self.rules) => {}
             () = reload_whenever(reload, &self.sources) => {}
+            () = self.certificates.tend() => {}
             () = stop => {}
         }
         tracing::info!("stopping: no new connections, finishing what is under way");

@@ -12,8 +12,10 @@ use hyper::{Method, Request, Response};
 
 use crate::audit::Audit;
 use crate::authenticator::{Authenticator, Decided};
+use crate::certs::ClientRefusal;
 use crate::metrics::{MALFORMED_REQUEST, Metrics, Shed};
 use crate::server::bodies::{Bodies, NoBody};
+use crate::server::certificates::Admission;
 use crate::server::connections::Respond;
 use crate::server::{decision_log, health, status};
 
@@ -41,6 +43,10 @@ impl Webhook {
     }
 
     async fn authenticate(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        if let Err(why) = Admission::of(&request) {
+            self.metrics.certificates.refused(why);
+            return Rejection::Client(why).response();
+        }
         let login = self.metrics.logins.begin();
         match self.decide(request).await {
             Ok((version, decided)) => {
@@ -100,6 +106,7 @@ impl Respond for Webhook {
 /// A request that is no review.
 enum Rejection {
     NotFound,
+    Client(ClientRefusal),
     Method,
     ContentType,
     NoBody(NoBody),
@@ -115,6 +122,8 @@ impl Rejection {
                 "NotFound",
                 "there is only /authenticate, /healthz and /metrics here",
             ),
+            Self::Client(why @ ClientRefusal::Missing) => (401, "Unauthorized", why.message()),
+            Self::Client(why) => (403, "Forbidden", why.message()),
             Self::Method => (405, "MethodNotAllowed", "send a POST with a TokenReview"),
             Self::ContentType => (
                 415,

@@ -58,3 +58,74 @@ fn a_file_that_cannot_be_written_is_named() {
         assert!(run.stderr.contains(part), "{run:?}");
     }
 }
+
+#[test]
+fn with_a_client_certificate_the_kubeconfig_has_one_of_a_ca_of_its_own() {
+    let folder = Folder::new(&[]);
+    let printed = folder.run(&["init", "--client-cert"], &[]).printed();
+    for part in [
+        "client-ca.pem (new): the certificate authority of clients",
+        "client-ca-key.pem (new): its private key; show it to nobody",
+        "sudo install -m 600 cert.pem key.pem client-ca.pem /var/ack-ram-authenticator",
+        "give kube-apiserver the kubeconfig first",
+    ] {
+        assert!(printed.contains(part), "no `{part}`: {printed}");
+    }
+    let first = folder.tree();
+    assert_eq!(first.len(), 5, "{:?}", first.keys());
+    for name in [
+        "key.pem",
+        "client-ca-key.pem",
+        "ack-ram-authenticator.kubeconfig",
+    ] {
+        assert_eq!(folder.mode(name), 0o600, "{name}");
+    }
+    let kubeconfig = folder.read("ack-ram-authenticator.kubeconfig");
+    assert!(kubeconfig.contains("client-certificate-data: "));
+    assert!(kubeconfig.contains("client-key-data: "));
+    let key = folder.read("client-ca-key.pem");
+    assert!(!kubeconfig.contains(&STANDARD.encode(&key)));
+    assert!(!printed.contains("PRIVATE"), "{printed}");
+
+    // Once it is there, it is used whatever the command line says, and nothing that is good is replaced.
+    for args in [&["init"][..], &["init", "--client-cert"]] {
+        let printed = folder.run(args, &[]).printed();
+        assert!(printed.contains("client-ca.pem (kept)"), "{printed}");
+        assert_eq!(folder.tree(), first);
+    }
+
+    // What a crash leaves between the files is no hurdle; what somebody lost is one.
+    let rename = |from: &str, to: &str| {
+        std::fs::rename(folder.path().join(from), folder.path().join(to)).unwrap();
+    };
+    rename("client-ca.pem", ".client-ca.pem.new");
+    let run = folder.run(&["init"], &[]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stderr.contains("but no `./client-ca.pem`"), "{run:?}");
+    folder.run(&["init", "--client-cert"], &[]).printed();
+    assert_eq!(folder.tree(), first);
+    rename("client-ca.pem", "elsewhere.pem");
+    let run = folder.run(&["init", "--client-cert"], &[]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+}
+
+#[test]
+fn of_an_own_pair_the_ca_is_pinned_and_none_is_made() {
+    let folder = Folder::new(&[(
+        "config.yaml",
+        "server: {tls: {certFile: cert.pem, keyFile: key.pem, caFile: ca.pem}}\n",
+    )]);
+    let args = ["init", "-c", "config.yaml"];
+    let run = folder.run(&args, &[]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stderr.contains("cannot read `cert.pem`"), "{run:?}");
+
+    folder.run(&["init"], &[]).printed();
+    std::fs::copy(folder.path().join("cert.pem"), folder.path().join("ca.pem")).unwrap();
+    std::fs::remove_file(folder.path().join("ack-ram-authenticator.kubeconfig")).unwrap();
+    let printed = folder.run(&args, &[]).printed();
+    assert!(!printed.contains("cert.pem"), "{printed}");
+    assert!(printed.contains("1. Copy the kubeconfig"), "{printed}");
+    let kubeconfig = folder.read("ack-ram-authenticator.kubeconfig");
+    assert!(kubeconfig.contains(&STANDARD.encode(folder.read("ca.pem"))));
+}

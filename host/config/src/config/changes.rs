@@ -19,6 +19,7 @@ impl Settings {
             listen,
             limits,
             state_dir,
+            tls,
             generate_kubeconfig,
             sts: _,
             backends,
@@ -76,6 +77,7 @@ impl Settings {
             ("server.limits.idleTimeout", format!("{idle_timeout:?}")),
             ("server.limits.stopTimeout", format!("{stop_timeout:?}")),
             ("server.stateDir", format!("{state_dir:?}")),
+            ("server.tls", format!("{tls:?}")),
             (
                 "server.generateKubeconfig",
                 format!("{generate_kubeconfig:?}"),

@@ -49,6 +49,7 @@ pub(super) const SERVER: Keys = Keys {
         "scrubbedAccounts",
         "stateDir",
         "sts",
+        "tls",
         "userValidationRules",
     ],
     protective: &[
@@ -94,6 +95,13 @@ pub(super) const LIMITS: Keys = Keys {
         "maxStreams",
         "stopTimeout",
     ],
+    protective: &[],
+};
+
+/// `server.tls`.
+pub(super) const TLS: Keys = Keys {
+    prefix: "server.tls.",
+    names: &["caFile", "certFile", "keyFile"],
     protective: &[],
 };
 

@@ -21,6 +21,7 @@ mod rules;
 mod sources;
 mod sts;
 mod survey;
+mod tls;
 #[doc(hidden)]
 pub mod yaml;
 
@@ -42,6 +43,7 @@ pub use rules::RuleSettings;
 pub use sources::{ConfigMapName, MappingSources};
 pub use sts::{BreakerSettings, CacheSettings, Sts, StsEndpoint, StsLimits};
 pub use survey::{Survey, survey};
+pub use tls::TlsFiles;
 
 use layers::Layers;
 
@@ -56,6 +58,8 @@ pub struct Config {
     pub limits: ServerLimits,
     /// The folder of `cert.pem` and `key.pem`.
     pub state_dir: PathBuf,
+    /// The operator's own pair, served instead of what the CA in the state directory issues.
+    pub tls: Option<TlsFiles>,
     /// Where to write the webhook kubeconfig; none when `init` has already written it.
     pub generate_kubeconfig: Option<PathBuf>,
     /// How to reach STS.
@@ -81,6 +85,8 @@ pub struct Config {
 pub struct WebhookConfig {
     /// The names for the certificate, and the URL of the kubeconfig.
     pub listen: Listen,
+    /// The operator's own pair, of which the kubeconfig pins the CA.
+    pub tls: Option<TlsFiles>,
     /// What was odd but no reason to stop.
     pub warnings: Vec<Warning>,
 }
@@ -111,6 +117,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
     let limits = limits::read(&mut layers)?;
     let state_dir = layers.state_dir()?;
     let generate_kubeconfig = layers.generate_kubeconfig()?;
+    let tls = tls::read(&mut layers, generate_kubeconfig.is_some())?;
     let sts = sts::read(&mut layers)?;
     let rules = rules::read(&mut layers, &backends)?;
     Ok(Config {
@@ -118,6 +125,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
         listen,
         limits,
         state_dir,
+        tls,
         generate_kubeconfig,
         sts,
         mappings: mapping::read(&mut layers, rules.globs)?,
@@ -138,6 +146,7 @@ pub fn load_webhook(sources: &Sources<'_>) -> Result<WebhookConfig, ConfigError>
     let mut layers = Layers::read(sources)?;
     Ok(WebhookConfig {
         listen: listen::read(&mut layers)?,
+        tls: tls::read(&mut layers, true)?,
         warnings: layers.warnings,
     })
 }

@@ -9,7 +9,7 @@ use ack_ram_core::rules::{Backend, Globs, ReservedPrefixes, Validation};
 use crate::config::error::{ConfigError, Warning};
 use crate::config::layers::{Layers, Sources};
 use crate::config::mapping::{self, FileMappings};
-use crate::config::{limits, listen, rules, sources, sts};
+use crate::config::{limits, listen, rules, sources, sts, tls};
 
 /// In place of a cluster id that is missing, so that the rest is looked at, too.
 const NO_CLUSTER: &str = "-";
@@ -51,7 +51,11 @@ pub fn survey(from: &Sources<'_>) -> Result<Survey, ConfigError> {
     keep(listen::read(&mut layers), &mut errors);
     keep(limits::read(&mut layers), &mut errors);
     keep(layers.state_dir(), &mut errors);
-    keep(layers.generate_kubeconfig(), &mut errors);
+    let kubeconfig = keep(layers.generate_kubeconfig(), &mut errors);
+    keep(
+        tls::read(&mut layers, kubeconfig.flatten().is_some()),
+        &mut errors,
+    );
     keep(sts::read(&mut layers), &mut errors);
     let globs = keep(rules::globs(&mut layers), &mut errors);
     let reserved = keep(rules::reserved(&mut layers), &mut errors);

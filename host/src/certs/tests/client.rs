@@ -5,13 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ack_ram_core::time::UnixTime;
-use rustls::client::ClientConnection;
+use rustls::client::{ClientConnection, ResolvesClientCert};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{self, CertificateDer, ServerName};
 use rustls::server::ServerConnection;
+use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{
+    ClientConfig, RootCertStore, ServerConfig, SignatureScheme, SupportedProtocolVersion,
+};
 
 #[derive(Debug)]
 struct FixedTime(UnixTime);
@@ -25,6 +28,39 @@ impl TimeProvider for FixedTime {
     }
 }
 
+/// What a client shows, whatever the server asks for.
+#[derive(Debug)]
+struct Shows(Option<Arc<CertifiedKey>>);
+
+impl ResolvesClientCert for Shows {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.0.clone()
+    }
+
+    fn has_certs(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+/// A client, at the time `now`, that trusts the certificate in `ca_pem` alone, and shows `shown` if it is asked.
+pub(crate) fn config(
+    ca_pem: &str,
+    now: UnixTime,
+    shown: Option<Arc<CertifiedKey>>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap())
+        .unwrap();
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    ClientConfig::builder_with_details(provider, Arc::new(FixedTime(now)))
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_cert_resolver(Arc::new(Shows(shown)))
+}
+
 /// Connects at `now` as a client that trusts `folder`'s `cert.pem` alone; gives the certificate that was served.
 pub(super) fn connect(
     server: &Arc<ServerConfig>,
@@ -32,19 +68,28 @@ pub(super) fn connect(
     name: &str,
     now: UnixTime,
 ) -> Result<CertificateDer<'static>, rustls::Error> {
-    let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_file(folder.join("cert.pem")).unwrap())
-        .unwrap();
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_details(provider, Arc::new(FixedTime(now)))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let ca_pem = std::fs::read_to_string(folder.join("cert.pem")).unwrap();
+    let client = config(&ca_pem, now, None, rustls::DEFAULT_VERSIONS);
+    let (client, _) = shake_hands(client, server, name)?;
+    Ok(client
+        .peer_certificates()
+        .unwrap()
+        .first()
+        .unwrap()
+        .clone()
+        .into_owned())
+}
+
+/// Makes a whole handshake, as both sides see it.
+pub(super) fn shake_hands(
+    client: ClientConfig,
+    server: &Arc<ServerConfig>,
+    name: &str,
+) -> Result<(ClientConnection, ServerConnection), rustls::Error> {
     let name = ServerName::try_from(name.to_owned()).unwrap();
-    let mut client = ClientConnection::new(Arc::new(config), name)?;
+    let mut client = ClientConnection::new(Arc::new(client), name)?;
     let mut server = ServerConnection::new(Arc::clone(server))?;
-    while client.is_handshaking() {
+    while client.is_handshaking() || server.is_handshaking() {
         let mut wire = Vec::new();
         client.write_tls(&mut wire).unwrap();
         server.read_tls(&mut wire.as_slice()).unwrap();
@@ -54,11 +99,5 @@ pub(super) fn connect(
         client.read_tls(&mut wire.as_slice()).unwrap();
         client.process_new_packets()?;
     }
-    Ok(client
-        .peer_certificates()
-        .unwrap()
-        .first()
-        .unwrap()
-        .clone()
-        .into_owned())
+    Ok((client, server))
 }

@@ -1,6 +1,10 @@
 //! The state directory and what is served from it, looked at by a client that pins `cert.pem`, as kube-apiserver does.
 
-mod client;
+pub(crate) mod client;
+mod clients;
+mod own;
+mod rotation;
+mod state;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -20,6 +24,7 @@ use client::connect;
 
 use super::*;
 use crate::config::Host;
+use crate::metrics::CertificateMetrics;
 
 const DAY: i64 = 24 * 60 * 60;
 const GO_STATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/go-state");
@@ -76,19 +81,19 @@ fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
 fn server(folder: &Path, configured: &[&str], clock: fn() -> UnixTime) -> Arc<ServerConfig> {
     let names = names(configured);
     let authority = load_or_create(folder, &names, clock()).unwrap();
-    Arc::new(
-        ServingCertificate::new(authority, &names, clock)
-            .unwrap()
-            .server_config()
-            .unwrap(),
-    )
+    let serving = ServingCertificate::issued(authority, &names, clock, &metrics()).unwrap();
+    Arc::new(Arc::new(serving).server_config(None).unwrap())
+}
+
+fn metrics() -> CertificateMetrics {
+    CertificateMetrics::unscraped().unwrap()
 }
 
 /// A new authority, and what it serves; nothing needs the folder any more.
 fn serving(clock: fn() -> UnixTime) -> ServingCertificate {
     let folder = tempfile::tempdir().unwrap();
     let authority = load_or_create(folder.path(), &names(&["localhost"]), START).unwrap();
-    ServingCertificate::new(authority, &[], clock).unwrap()
+    ServingCertificate::issued(authority, &[], clock, &metrics()).unwrap()
 }
 
 #[test]
@@ -211,66 +216,6 @@ fn subject_key_id(certificate: &X509Certificate<'_>) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn the_served_certificate_is_replaced_while_the_server_runs() {
-    static NOW: AtomicI64 = AtomicI64::new(START.seconds());
-    let clock = || UnixTime::from_seconds(NOW.load(Ordering::Relaxed));
-    let folder = tempfile::tempdir().unwrap();
-    let server = server(folder.path(), &["localhost"], clock);
-    let mut last = connect(&server, folder.path(), "localhost", START).unwrap();
-    for (days, is_replaced) in [
-        (1, false),
-        (3, false),
-        (4, true),
-        (4, false),
-        (7, false),
-        (60, true),
-        (400, true),
-        // The clock is set back.
-        (200, true),
-        (200, false),
-    ] {
-        let now = START.plus_seconds(days * DAY);
-        NOW.store(now.seconds(), Ordering::Relaxed);
-        let served = connect(&server, folder.path(), "localhost", now).unwrap();
-        assert_eq!(served != last, is_replaced, "day {days}");
-        last = served;
-    }
-}
-
-#[test]
-fn many_connections_at_once_get_one_new_certificate() {
-    static NOW: AtomicI64 = AtomicI64::new(START.seconds());
-    let serving = serving(|| UnixTime::from_seconds(NOW.load(Ordering::Relaxed)));
-    let first = serving.current();
-    NOW.fetch_add(5 * DAY, Ordering::Relaxed);
-    let served: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| serving.current())).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
-    });
-    let second = serving.current();
-    assert!(!Arc::ptr_eq(&first, &second));
-    assert!(
-        served
-            .iter()
-            .all(|certified| Arc::ptr_eq(certified, &second))
-    );
-}
-
-#[test]
-fn a_clock_that_no_certificate_can_carry_keeps_the_old_one() {
-    static NOW: AtomicI64 = AtomicI64::new(START.seconds());
-    let serving = serving(|| UnixTime::from_seconds(NOW.load(Ordering::Relaxed)));
-    let first = serving.current();
-    NOW.store(i64::MAX, Ordering::Relaxed);
-    assert!(Arc::ptr_eq(&first, &serving.current()));
-    NOW.store(START.seconds() + 5 * DAY, Ordering::Relaxed);
-    assert!(!Arc::ptr_eq(&first, &serving.current()));
-}
-
-#[test]
 fn a_pair_that_is_no_ca_is_served_as_it_is() {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::new(["own.example.com".to_owned()]).unwrap();
@@ -286,69 +231,4 @@ fn a_pair_that_is_no_ca_is_served_as_it_is() {
     assert_eq!(&served, certificate.der());
     assert!(connect(&server, folder.path(), "localhost", START).is_err());
     assert_eq!(contents(folder.path()), before);
-}
-
-#[test]
-fn a_folder_without_a_whole_pair_is_refused_and_left_alone() {
-    let (certificate, key) = (go_file("cert.pem"), go_file("key.pem"));
-    let other_key = rcgen::KeyPair::generate().unwrap().serialize_pem();
-    let restore = "restore it, or remove the pair and have a new one made, which needs a new webhook kubeconfig";
-    let half = "restore that file, or remove the first and have a new pair made, which needs a new webhook kubeconfig";
-    for (files, expected) in [
-        (&[("cert.pem", certificate.as_str())][..], format!("there is `F/cert.pem` but no `F/key.pem`; {half}")),
-        (&[("key.pem", &key)], format!("there is `F/key.pem` but no `F/cert.pem`; {half}")),
-        (&[("cert.pem", ""), ("key.pem", &key)], format!("`F/cert.pem` holds no certificate; {restore}")),
-        (&[("cert.pem", &key), ("key.pem", &key)], format!("`F/cert.pem` holds no certificate; {restore}")),
-        (
-            &[("cert.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), ("key.pem", &key)],
-            format!("`F/cert.pem` holds a certificate that cannot be read; {restore}"),
-        ),
-        (&[("cert.pem", "-----BEGIN CERTIFICATE-----\nAAAA"), ("key.pem", &key)], format!("`F/cert.pem` is not PEM; {restore}")),
-        (
-            &[("cert.pem", &certificate), ("key.pem", &certificate)],
-            format!("`F/key.pem` holds no private key in PEM without a password; {restore}"),
-        ),
-        (
-            &[("cert.pem", &certificate), ("key.pem", &other_key)],
-            "the key in `F/key.pem` does not belong to the certificate in `F/cert.pem`; restore the pair, or remove both and have a new one made, which needs a new webhook kubeconfig".to_owned(),
-        ),
-    ] {
-        let folder = folder_with(files);
-        let before = contents(folder.path());
-        let error = load_or_create(folder.path(), &names(&["localhost"]), START).err().unwrap();
-        let message = error.to_string().replace(&folder.path().display().to_string(), "F");
-        assert_eq!(message, expected);
-        assert_eq!(contents(folder.path()), before);
-    }
-}
-
-#[test]
-fn a_folder_that_cannot_be_made_is_named() {
-    let parent = folder_with(&[("file", "")]);
-    let folder = parent.path().join("file/state");
-    let message = load_or_create(&folder, &[], START)
-        .err()
-        .unwrap()
-        .to_string();
-    let start = format!("cannot write `{}`: ", folder.display());
-    assert!(
-        message.starts_with(&start) && message.contains("--state-dir"),
-        "{message}"
-    );
-}
-
-#[test]
-fn all_who_start_on_one_empty_folder_end_with_one_pair() {
-    let parent = tempfile::tempdir().unwrap();
-    let folder = parent.path().join("state");
-    let pems: Vec<_> = std::thread::scope(|scope| {
-        let start = || load_or_create(&folder, &names(&["localhost"]), START).unwrap();
-        let threads: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap().certificate_pem().to_owned())
-            .collect()
-    });
-    let on_disk = fs::read_to_string(folder.join("cert.pem")).unwrap();
-    assert!(pems.iter().all(|pem| *pem == on_disk));
 }

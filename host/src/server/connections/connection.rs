@@ -16,8 +16,8 @@ use hyper_util::server::conn::auto;
 use prometheus::IntCounter;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
 
+use crate::server::certificates::{Admission, Tls};
 use crate::server::connections::crowd::{Activity, Place};
 use crate::server::connections::{Bounds, Respond};
 use crate::server::status;
@@ -52,7 +52,7 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// A connection that was accepted.
 pub(super) struct Connection {
-    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) tls: Option<Tls>,
     pub(super) bounds: Bounds,
     pub(super) panics: IntCounter,
     pub(super) stopping: watch::Receiver<bool>,
@@ -67,25 +67,34 @@ impl Connection {
     ) -> Result<(), Error> {
         stream.set_nodelay(true)?;
         let Some(tls) = self.tls.take() else {
-            return self.serve_http(TokioIo::new(stream), respond).await;
+            return self.serve_http(TokioIo::new(stream), None, respond).await;
         };
         let handshake = tokio::time::timeout(HANDSHAKE_DEADLINE, tls.accept(stream));
-        let stream = tokio::select! {
-            stream = handshake => stream??,
+        let (stream, admission) = tokio::select! {
+            accepted = handshake => accepted??,
             () = self.place.activity.evicted() => return Ok(()),
             _ = self.stopping.wait_for(|stopping| *stopping) => return Ok(()),
         };
-        self.serve_http(TokioIo::new(stream), respond).await
+        self.serve_http(TokioIo::new(stream), Some(admission), respond)
+            .await
     }
 
-    async fn serve_http<S>(mut self, stream: S, respond: Arc<impl Respond>) -> Result<(), Error>
+    async fn serve_http<S>(
+        mut self,
+        stream: S,
+        admission: Option<Admission>,
+        respond: Arc<impl Respond>,
+    ) -> Result<(), Error>
     where
         S: Read + Write + Unpin + Send + 'static,
     {
         let http = http(&self.bounds);
         let activity = Arc::clone(&self.place.activity);
         let panics = self.panics.clone();
-        let service = service_fn(move |request: Request<Incoming>| {
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            if let Some(admission) = admission {
+                request.extensions_mut().insert(admission);
+            }
             let respond = Arc::clone(&respond);
             let panics = panics.clone();
             let busy = activity.begin();

@@ -1,12 +1,14 @@
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use ack_ram_core::rules::{Backend, RuleSet};
 use http_body_util::BodyExt as _;
 
 use super::*;
 use crate::backends::live::Edit;
-use crate::certs;
-use crate::env;
+use crate::config::{self, ConfigFile, Overrides, Sources};
+use crate::env::{self, Clock};
+use crate::metrics::CertificateMetrics;
 
 async fn answer(readiness: &Readiness, is_verbose: bool) -> (u16, String) {
     let response = readiness.answer(is_verbose);
@@ -15,22 +17,31 @@ async fn answer(readiness: &Readiness, is_verbose: bool) -> (u16, String) {
     (status, String::from_utf8(body.to_vec()).unwrap())
 }
 
-fn readiness() -> Readiness {
+fn readiness(clock: Clock) -> Readiness {
     let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().display();
+    let text = format!("{{clusterID: c, server: {{stateDir: {state}}}}}");
+    let name = "config.yaml";
+    let config = config::load(&Sources {
+        file: Some(ConfigFile::Text { name, text: &text }),
+        overrides: &Overrides::default(),
+        variables: &|_| None,
+    });
+    let metrics = CertificateMetrics::unscraped().unwrap();
+    let certificates = Certificates::load(&config.unwrap(), clock, &metrics);
     let file = BackendRules::new(Backend::MountedFile);
     let objects = BackendRules::unread(Backend::Crd);
     let rules = RuleSet::new(vec![file, objects], BTreeSet::new());
     Readiness {
         rules: Arc::new(LiveRules::new(rules, env::now())),
-        authority: certs::load_or_create(folder.path(), &[], env::now()).unwrap(),
-        clock: env::now,
+        certificates: Arc::new(certificates.unwrap()),
         is_stopping: AtomicBool::new(false),
     }
 }
 
 #[tokio::test]
 async fn a_server_is_ready_when_every_backend_has_been_read_once_and_stays_so() {
-    let readiness = readiness();
+    let readiness = readiness(env::now);
     let down = "the API server cannot be asked";
     let trouble = |text: &str| Some(text.to_owned());
     type Step<'a> = (&'a dyn Fn(&mut Edit<'_>), u16, &'a str);
@@ -80,16 +91,17 @@ async fn a_server_is_ready_when_every_backend_has_been_read_once_and_stays_so() 
 
 #[tokio::test]
 async fn a_server_whose_certificate_has_expired_is_not_ready() {
-    fn in_two_centuries() -> UnixTime {
-        env::now().plus_seconds(200 * 365 * 24 * 60 * 60)
-    }
-    let mut readiness = readiness();
+    static YEARS: AtomicI64 = AtomicI64::new(0);
+    let readiness = readiness(|| {
+        let seconds = YEARS.load(Ordering::Relaxed) * 365 * 24 * 60 * 60;
+        env::now().plus_seconds(seconds)
+    });
     readiness
         .rules
         .change(Backend::Crd, |edit| edit.mark_read())
         .unwrap();
     assert_eq!(answer(&readiness, false).await.0, 200);
-    readiness.clock = in_two_centuries;
+    YEARS.store(200, Ordering::Relaxed);
     let (status, text) = answer(&readiness, false).await;
     assert_eq!(status, 503);
     assert!(
@@ -113,7 +125,7 @@ fn verbose_is_asked_for_as_kubernetes_does() {
 
 #[tokio::test]
 async fn a_server_that_stops_is_not_ready() {
-    let readiness = readiness();
+    let readiness = readiness(env::now);
     readiness
         .rules
         .change(Backend::Crd, |edit| edit.mark_read());

@@ -3,6 +3,7 @@
 use ack_ram_core::rules::Rule;
 
 use super::*;
+use crate::config::TlsFiles;
 
 #[test]
 fn a_file_with_everything_is_read() {
@@ -122,6 +123,61 @@ fn what_is_left_out_is_as_in_go() {
     assert_eq!(config.sts.limits.connect_timeout.as_secs(), 2);
     assert_eq!(config.sts.limits.timeout.as_secs(), 5);
     assert_eq!(config.sts.max_idle_connections, 5);
+}
+
+#[test]
+fn an_own_pair_is_named_whole() {
+    let tls = |tls: &str, more: &str| {
+        let yaml = format!("clusterID: c\nserver: {{tls: {{{tls}}}, {more}}}\n");
+        load_yaml(&yaml).map(|config| config.tls)
+    };
+    let files = |ca: Option<&str>| TlsFiles {
+        certificate: "/c".into(),
+        key: "/k".into(),
+        ca: ca.map(Into::into),
+    };
+    let (pinned, by_hand) = ("", "kubeconfigPregenerated: true");
+    for (given, more, expected) in [
+        ("", pinned, Ok(None)),
+        ("certFile: '', keyFile: '', caFile: ''", pinned, Ok(None)),
+        (
+            "certFile: /c, keyFile: /k, caFile: /a",
+            pinned,
+            Ok(Some(files(Some("/a")))),
+        ),
+        (
+            "CERTFILE: /c, keyfile: /k, caFile: /a",
+            by_hand,
+            Ok(Some(files(Some("/a")))),
+        ),
+        ("certFile: /c, keyFile: /k", by_hand, Ok(Some(files(None)))),
+        (
+            "certFile: /c, keyFile: /k",
+            pinned,
+            Err("`server.tls.certFile` needs `server.tls.caFile`"),
+        ),
+        (
+            "certFile: /c, caFile: /a",
+            pinned,
+            Err("`server.tls.certFile` does nothing without `server.tls.keyFile`"),
+        ),
+        (
+            "keyFile: /k",
+            by_hand,
+            Err("`server.tls.keyFile` does nothing without `server.tls.certFile`"),
+        ),
+        (
+            "caFile: /a",
+            by_hand,
+            Err("`server.tls.caFile` does nothing without `server.tls.certFile`"),
+        ),
+    ] {
+        match (tls(given, more), expected) {
+            (Ok(tls), expected) => assert_eq!(Ok(tls), expected, "{given}"),
+            (Err(message), Err(part)) => assert!(message.contains(part), "{given}: {message}"),
+            (Err(message), Ok(_)) => panic!("{given}: {message}"),
+        }
+    }
 }
 
 #[test]

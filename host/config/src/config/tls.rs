@@ -1,0 +1,49 @@
+//! A pair of the operator's own, to be served instead of what the CA in the state directory issues.
+
+use std::path::PathBuf;
+
+use crate::config::error::Problem;
+use crate::config::given::Given;
+use crate::config::keys;
+use crate::config::layers::Layers;
+
+/// `server.tls`: a pair of the operator's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// `certFile`: the certificate in PEM, then those that lead from it to its CA.
+    pub certificate: PathBuf,
+    /// `keyFile`: its private key in PEM.
+    pub key: PathBuf,
+    /// `caFile`: what API servers are told to trust. There is one when a webhook kubeconfig is written.
+    pub ca: Option<PathBuf>,
+}
+
+/// `is_pinned`: whether a webhook kubeconfig is written, which has to say whom to trust.
+pub(super) fn read(layers: &mut Layers<'_>, is_pinned: bool) -> Result<Option<TlsFiles>, Problem> {
+    let mut table = layers
+        .server
+        .table("tls", keys::TLS, &mut layers.warnings)?;
+    let mut path = |key| {
+        let given = table.text(key)?;
+        Ok::<_, Problem>(given.filter(|given| !given.value.is_empty()))
+    };
+    let (certificate, key, ca) = (path("certFile")?, path("keyFile")?, path("caFile")?);
+    let needs = |given: &Given<String>, other| {
+        given.problem(format_args!(
+            "does nothing without `server.tls.{other}`; name that, too"
+        ))
+    };
+    match (certificate, key, ca) {
+        (None, None, None) => Ok(None),
+        (None, None, Some(given)) | (None, Some(given), _) => Err(needs(&given, "certFile")),
+        (Some(given), None, _) => Err(needs(&given, "keyFile")),
+        (Some(given), Some(_), None) if is_pinned => Err(given.problem(
+            "needs `server.tls.caFile`, the CA that the webhook kubeconfig tells API servers to trust; name that, or set `server.kubeconfigPregenerated: true` and write the kubeconfig yourself",
+        )),
+        (Some(certificate), Some(key), ca) => Ok(Some(TlsFiles {
+            certificate: certificate.value.into(),
+            key: key.value.into(),
+            ca: ca.map(|given| given.value.into()),
+        })),
+    }
+}

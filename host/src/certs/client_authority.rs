@@ -1,0 +1,171 @@
+//! The CA of clients: what it signs opens `/authenticate`. It is never the one that the server proves itself with, whose
+//! certificates API servers hold in their hands.
+
+use std::sync::Arc;
+
+use ack_ram_core::secret::Secret;
+use ack_ram_core::time::UnixTime;
+use rcgen::{BasicConstraints, Issuer, KeyPair};
+use rustls::RootCertStore;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::CertificateDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+
+use crate::certs::authority::issuer;
+use crate::certs::error::CertificateError;
+use crate::certs::issue::{self, ALWAYS, issue_error};
+use crate::certs::pair::{self, Pair, PairError, PairPem, Validity};
+use crate::certs::tls_time;
+
+/// How long a client's certificate is good. An API server takes a new one only when it starts again, and until then
+/// nobody may be locked out.
+const LIFETIME_SECONDS: i64 = 10 * 365 * 24 * 60 * 60;
+
+/// The CA of clients.
+pub struct ClientAuthority {
+    validity: Validity,
+    verifier: Arc<dyn ClientCertVerifier>,
+    issuer: Option<Issuer<'static, KeyPair>>,
+}
+
+/// A client's certificate and its key, as a kubeconfig carries them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate in PEM.
+    pub certificate: String,
+    /// Its private key in PEM.
+    pub key: Secret,
+}
+
+/// Makes a new CA.
+pub(super) fn generate(now: UnixTime) -> Result<PairPem, CertificateError> {
+    let key = KeyPair::generate().map_err(issue_error)?;
+    let name = "ack-ram-authenticator clients";
+    let mut params = issue::params(name, &[], issue::ca_validity(now))?;
+    issue::as_ca(&mut params, BasicConstraints::Constrained(0));
+    let certificate = params.self_signed(&key).map_err(issue_error)?;
+    Ok(PairPem {
+        certificate: certificate.pem(),
+        key: Secret::new(key.serialize_pem()),
+    })
+}
+
+impl ClientAuthority {
+    /// Reads the CA in PEM. Without its key it makes no certificates.
+    pub(super) fn parse(
+        certificate_pem: &str,
+        key_pem: Option<&Secret>,
+    ) -> Result<Self, PairError> {
+        let certificates = pair::certificates(certificate_pem).map_err(PairError::Certificate)?;
+        let first = certificates
+            .first()
+            .ok_or(PairError::Certificate("holds no certificate"))?;
+        let unreadable = PairError::Certificate("holds a certificate that cannot be read");
+        let validity = Validity::of_der(first).ok_or(unreadable)?;
+        let issuer = match key_pem {
+            Some(key) => {
+                let pair = Pair::parse(certificate_pem, key)?;
+                if !pair.may_issue() {
+                    return Err(PairError::Certificate("holds a certificate that is no CA"));
+                }
+                Some(issuer(&pair, key)?)
+            }
+            None => None,
+        };
+        Ok(Self {
+            validity,
+            verifier: verifier(first)?,
+            issuer,
+        })
+    }
+
+    /// What will keep everybody out at the time `now`, if anything will.
+    #[must_use]
+    pub fn warning(&self, now: UnixTime) -> Option<String> {
+        let renew = "remove `client-ca.pem` and `client-ca-key.pem`, run `init --client-cert`, and give the API server the new kubeconfig";
+        self.validity.warning("`client-ca.pem`", renew, now)
+    }
+
+    /// From when until when it is good.
+    #[must_use]
+    pub fn validity(&self) -> Validity {
+        self.validity
+    }
+
+    /// A new certificate with a new key.
+    ///
+    /// Gives nothing when the CA has no key.
+    pub(super) fn issue(
+        &self,
+        now: UnixTime,
+    ) -> Result<Option<(ClientCertificate, Validity)>, CertificateError> {
+        let Some(issuer) = &self.issuer else {
+            return Ok(None);
+        };
+        let key = KeyPair::generate().map_err(issue_error)?;
+        let validity = Validity {
+            not_before: ALWAYS,
+            not_after: now.plus_seconds(LIFETIME_SECONDS),
+        };
+        let mut params = issue::params("kube-apiserver", &[], validity)?;
+        issue::for_clients(&mut params);
+        params.use_authority_key_identifier_extension = true;
+        let certificate = params.signed_by(&key, issuer).map_err(issue_error)?;
+        let client = ClientCertificate {
+            certificate: certificate.pem(),
+            key: Secret::new(key.serialize_pem()),
+        };
+        Ok(Some((client, validity)))
+    }
+
+    /// What `held`, which some kubeconfig holds, is worth to its holder.
+    pub(super) fn assess(&self, held: &ClientCertificate, now: UnixTime) -> Worth {
+        let Ok(pair) = Pair::parse(&held.certificate, &held.key) else {
+            return Worth::None;
+        };
+        if (self.verifier)
+            .verify_client_cert(pair.leaf(), &[], tls_time(now))
+            .is_err()
+        {
+            return Worth::None;
+        }
+        let validity = pair.validity();
+        if now.plus_seconds(LIFETIME_SECONDS / 2) < validity.not_after {
+            Worth::Fresh(validity)
+        } else {
+            Worth::Aging(validity)
+        }
+    }
+
+    /// What tells certificates of this CA from others. One that is missing is no error to it.
+    pub(super) fn verifier(&self) -> &Arc<dyn ClientCertVerifier> {
+        &self.verifier
+    }
+}
+
+/// What a client's certificate is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Worth {
+    /// It is not of this CA, has expired, or is no pair.
+    None,
+    /// More than half of its life is over: it is time for another.
+    Aging(Validity),
+    /// It need not be replaced.
+    Fresh(Validity),
+}
+
+fn verifier(
+    certificate: &CertificateDer<'static>,
+) -> Result<Arc<dyn ClientCertVerifier>, PairError> {
+    let unusable = "holds a certificate that proves no client";
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(certificate.clone())
+        .map_err(|_| PairError::Certificate(unusable))?;
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .allow_unauthenticated()
+        .build()
+        .map_err(|_| PairError::Certificate(unusable))
+}

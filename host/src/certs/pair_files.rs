@@ -1,0 +1,218 @@
+//! Two files that are one pair, written so that there is never half of one for good.
+
+use std::fs::{DirBuilder, File, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ack_ram_core::secret::Secret;
+
+use crate::certs::error::CertificateError;
+use crate::certs::pair::{PairError, PairPem};
+use crate::files;
+
+/// Making a pair takes milliseconds.
+const LOCK_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Two files that are one pair.
+pub(super) struct PairFiles {
+    folder: PathBuf,
+    pub(super) certificate: PathBuf,
+    pub(super) key: PathBuf,
+    /// Where a new certificate waits until its key is there.
+    staged: PathBuf,
+    advice: Advice,
+}
+
+/// What to do about a pair that cannot be used.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Advice {
+    /// One half is missing.
+    pub(super) half: &'static str,
+    /// One half is something else.
+    pub(super) malformed: &'static str,
+    /// The halves do not belong together.
+    pub(super) mismatch: &'static str,
+}
+
+/// What the files hold.
+pub(super) struct Halves {
+    pub(super) certificate: Option<String>,
+    pub(super) key: Option<Secret>,
+}
+
+impl PairFiles {
+    pub(super) fn new(folder: &Path, certificate: &str, key: &str, advice: Advice) -> Self {
+        Self {
+            certificate: folder.join(certificate),
+            key: folder.join(key),
+            staged: folder.join(format!(".{certificate}.new")),
+            folder: folder.to_owned(),
+            advice,
+        }
+    }
+
+    pub(super) fn read(&self) -> Result<Halves, CertificateError> {
+        Ok(Halves {
+            certificate: read(&self.certificate)?,
+            key: read(&self.key)?.map(Secret::new),
+        })
+    }
+
+    /// What `parse` makes of the pair, or of the one that `generate` makes where there is none. A pair that is there is
+    /// never changed. Of all who do this at once, one makes a pair, and the others take it.
+    pub(super) fn load_or_create<T>(
+        &self,
+        parse: impl Fn(&str, &Secret) -> Result<T, PairError>,
+        generate: impl FnOnce() -> Result<PairPem, CertificateError>,
+    ) -> Result<T, CertificateError> {
+        // A complete pair needs no lock, so that the folder may be read-only.
+        if let Ok(Some(pair)) = self.load(&parse) {
+            return Ok(pair);
+        }
+        let unwritable = |source| CertificateError::Unwritable {
+            path: self.folder.clone(),
+            source,
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)
+            .map_err(unwritable)?;
+        let lock = File::open(&self.folder).map_err(unwritable)?;
+        lock_within(&lock, LOCK_DEADLINE).map_err(unwritable)?;
+        self.finish_what_was_begun(&parse)?;
+        if let Some(pair) = self.load(&parse)? {
+            return Ok(pair);
+        }
+        let PairPem { certificate, key } = generate()?;
+        let pair = self.parse(&parse, &certificate, &key)?;
+        self.write(&certificate, &key)?;
+        Ok(pair)
+    }
+
+    fn load<T>(
+        &self,
+        parse: impl Fn(&str, &Secret) -> Result<T, PairError>,
+    ) -> Result<Option<T>, CertificateError> {
+        match self.read()? {
+            Halves {
+                certificate: None,
+                key: None,
+            } => Ok(None),
+            Halves {
+                certificate: Some(certificate),
+                key: Some(key),
+            } => self.parse(parse, &certificate, &key).map(Some),
+            Halves { key: None, .. } => Err(self.half(&self.certificate, &self.key)),
+            Halves { .. } => Err(self.half(&self.key, &self.certificate)),
+        }
+    }
+
+    /// The certificate waits beside its place until its key is in place. Whoever finds the key alone moves it there.
+    fn write(&self, certificate: &str, key: &Secret) -> Result<(), CertificateError> {
+        let (certificate, key) = (certificate.as_bytes(), key.expose().as_bytes());
+        files::replace(&self.staged, certificate, files::PUBLIC)
+            .map_err(unwritable(&self.staged))?;
+        files::create(&self.key, key, files::PRIVATE).map_err(unwritable(&self.key))?;
+        files::rename(&self.staged, &self.certificate).map_err(unwritable(&self.certificate))
+    }
+
+    /// Moves a certificate to its place that waits there for its key, when a crash came in between. Any other key alone
+    /// is somebody's who has lost the certificate, which API servers know: that is no case for a new one.
+    fn finish_what_was_begun<T>(
+        &self,
+        parse: impl Fn(&str, &Secret) -> Result<T, PairError>,
+    ) -> Result<(), CertificateError> {
+        let Halves {
+            certificate: None,
+            key: Some(key),
+        } = self.read()?
+        else {
+            return Ok(());
+        };
+        match read(&self.staged)? {
+            Some(staged) if parse(&staged, &key).is_ok() => {
+                files::rename(&self.staged, &self.certificate)
+                    .map_err(unwritable(&self.certificate))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// One half is there and the other is not.
+    pub(super) fn half(&self, present: &Path, missing: &Path) -> CertificateError {
+        CertificateError::Half {
+            present: present.to_owned(),
+            missing: missing.to_owned(),
+            remedy: self.advice.half,
+        }
+    }
+
+    fn parse<T>(
+        &self,
+        parse: impl Fn(&str, &Secret) -> Result<T, PairError>,
+        certificate: &str,
+        key: &Secret,
+    ) -> Result<T, CertificateError> {
+        parse(certificate, key).map_err(|error| self.unfit(error))
+    }
+
+    /// Where `error` is, and what to do.
+    pub(super) fn unfit(&self, error: PairError) -> CertificateError {
+        error.at(&self.certificate, &self.key, self.advice)
+    }
+}
+
+impl PairError {
+    /// The same of the pair in these files, for whoever has to do something about it.
+    pub(super) fn at(self, certificate: &Path, key: &Path, advice: Advice) -> CertificateError {
+        let malformed = |path: &Path, reason: &str| CertificateError::Malformed {
+            path: path.to_owned(),
+            reason: reason.to_owned(),
+            remedy: advice.malformed,
+        };
+        match self {
+            Self::Certificate(reason) => malformed(certificate, reason),
+            Self::Key(reason) => malformed(key, reason),
+            Self::Mismatch => CertificateError::Mismatch {
+                certificate: certificate.to_owned(),
+                key: key.to_owned(),
+                remedy: advice.mismatch,
+            },
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Option<String>, CertificateError> {
+    files::read_if_present(path).map_err(|source| CertificateError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn unwritable(path: &Path) -> impl Fn(io::Error) -> CertificateError {
+    let path = path.to_owned();
+    move |source| CertificateError::Unwritable {
+        path: path.clone(),
+        source,
+    }
+}
+
+/// Waits for another process that makes a pair here, but not for one that is stuck.
+fn lock_within(folder: &File, deadline: Duration) -> io::Result<()> {
+    let started = Instant::now();
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if started.elapsed() >= deadline => {
+                let text = "another process has locked it for 10 s";
+                return Err(io::Error::new(ErrorKind::TimedOut, text));
+            }
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(50)),
+        }
+    }
+}

@@ -1,0 +1,412 @@
+//! A pair of the operator's own, replaced in every way that there is.
+
+use std::os::unix::fs::symlink;
+use std::time::{Duration, Instant};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use time::OffsetDateTime;
+
+use super::*;
+use crate::config::TlsFiles;
+
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A CA of the operator's.
+struct Ca {
+    pem: String,
+    key_pem: String,
+}
+
+/// A certificate and its key in PEM.
+#[derive(Clone)]
+struct Pem {
+    certificate: String,
+    key: String,
+}
+
+/// When a certificate is good, in days from the start.
+const GOOD: [i64; 2] = [-10, 80];
+
+impl Ca {
+    fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        Self {
+            pem: params.self_signed(&key).unwrap().pem(),
+            key_pem: key.serialize_pem(),
+        }
+    }
+
+    fn sign(&self, name: &str, [from, until]: [i64; 2]) -> Pem {
+        let ca_key = KeyPair::from_pem(&self.key_pem).unwrap();
+        let issuer = Issuer::from_ca_cert_pem(&self.pem, ca_key).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        [params.not_before, params.not_after] = [from, until].map(|days| {
+            let seconds = START.plus_seconds(days * DAY).seconds();
+            OffsetDateTime::from_unix_timestamp(seconds).unwrap()
+        });
+        Pem {
+            certificate: params.signed_by(&key, &issuer).unwrap().pem(),
+            key: key.serialize_pem(),
+        }
+    }
+}
+
+/// A server that serves a pair in a folder, looked at once a second.
+struct World {
+    folder: TempDir,
+    ca: Ca,
+    first: Pem,
+    serving: ServingCertificate,
+    at: Instant,
+}
+
+impl World {
+    fn start(clock: fn() -> UnixTime) -> Self {
+        let ca = Ca::new();
+        let first = ca.sign("localhost", GOOD);
+        let folder = folder_with(&[
+            ("tls.crt", &first.certificate),
+            ("tls.key", &first.key),
+            ("ca.crt", &ca.pem),
+        ]);
+        let serving = ServingCertificate::own(
+            files(folder.path()),
+            Host::parse("localhost").unwrap(),
+            clock,
+            &metrics(),
+        );
+        Self {
+            serving: serving.unwrap(),
+            folder,
+            ca,
+            first,
+            at: Instant::now(),
+        }
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
+    fn put(&self, pem: &Pem) {
+        self.write("tls.crt", &pem.certificate);
+        self.write("tls.key", &pem.key);
+    }
+
+    fn look(&mut self, times: u32) {
+        for _ in 0..times {
+            self.at += LOOK;
+            self.serving.look(self.at);
+        }
+    }
+
+    fn serves(&self, pem: &Pem) -> bool {
+        let current = self.serving.current();
+        let served = current.cert.first().unwrap();
+        *served == CertificateDer::from_pem_slice(pem.certificate.as_bytes()).unwrap()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.warnings_at(START)
+    }
+
+    fn warnings_at(&self, now: UnixTime) -> Vec<String> {
+        let folder = self.folder.path().display().to_string();
+        let warnings = self.serving.warnings(now, &[]);
+        let short = |warning: String| warning.replace(&folder, "F");
+        warnings.into_iter().map(short).collect()
+    }
+}
+
+fn files(folder: &Path) -> TlsFiles {
+    TlsFiles {
+        certificate: folder.join("tls.crt"),
+        key: folder.join("tls.key"),
+        ca: Some(folder.join("ca.crt")),
+    }
+}
+
+#[test]
+fn a_pair_is_served_as_it_is_and_its_ca_is_pinned() {
+    let world = World::start(start);
+    assert!(world.serves(&world.first));
+    assert_eq!(world.warnings(), [""; 0]);
+    assert!(world.serving.is_good_at(START));
+    assert_eq!(world.serving.pinned().unwrap().trim(), world.ca.pem.trim());
+}
+
+#[test]
+fn nothing_but_certificates_is_pinned() {
+    let world = World::start(start);
+    let bundle = format!(
+        "# ours\n{}{}\n{}",
+        world.first.key,
+        world.ca.pem,
+        Ca::new().pem
+    );
+    world.write("ca.crt", &bundle);
+    let pinned = pinned_by(&files(world.folder.path())).unwrap();
+    assert_eq!(pinned.matches("BEGIN CERTIFICATE").count(), 2);
+    assert!(
+        !pinned.contains("KEY") && !pinned.contains("ours"),
+        "{pinned}"
+    );
+}
+
+#[test]
+fn a_change_is_served_once_it_has_settled() {
+    let mut world = World::start(start);
+    for how in ["in place", "by renaming", "by both"] {
+        let next = world.ca.sign("localhost", GOOD);
+        match how {
+            "in place" => world.put(&next),
+            _ => {
+                for (name, text) in [("tls.crt", &next.certificate), ("tls.key", &next.key)] {
+                    world.write("new", text);
+                    let path = |name| world.folder.path().join(name);
+                    fs::rename(path("new"), path(name)).unwrap();
+                }
+            }
+        }
+        world.look(1);
+        assert!(!world.serves(&next), "{how}");
+        world.look(1);
+        assert!(world.serves(&next), "{how}");
+        assert_eq!(world.warnings(), [""; 0], "{how}");
+    }
+}
+
+#[test]
+fn a_mounted_secret_is_followed() {
+    let (ca, folder) = (Ca::new(), tempfile::tempdir().unwrap());
+    let mount = folder.path();
+    // As the kubelet does: files are links to ..data/, which is a link that is replaced.
+    let publish = |version: &str, pem: &Pem| {
+        let data = mount.join(version);
+        fs::create_dir(&data).unwrap();
+        for (name, text) in [
+            ("tls.crt", &pem.certificate),
+            ("tls.key", &pem.key),
+            ("ca.crt", &ca.pem),
+        ] {
+            fs::write(data.join(name), text).unwrap();
+        }
+        symlink(version, mount.join("..data_tmp")).unwrap();
+        fs::rename(mount.join("..data_tmp"), mount.join("..data")).unwrap();
+    };
+    publish("..1", &ca.sign("localhost", GOOD));
+    for name in ["tls.crt", "tls.key", "ca.crt"] {
+        symlink(Path::new("..data").join(name), mount.join(name)).unwrap();
+    }
+    let hostname = Host::parse("localhost").unwrap();
+    let serving = ServingCertificate::own(files(mount), hostname, start, &metrics()).unwrap();
+    let mut at = Instant::now();
+    for version in ["..2", "..3", "..4"] {
+        let next = ca.sign("localhost", GOOD);
+        publish(version, &next);
+        for _ in 0..2 {
+            at += LOOK;
+            serving.look(at);
+        }
+        let expected = CertificateDer::from_pem_slice(next.certificate.as_bytes()).unwrap();
+        assert_eq!(serving.current().cert.first(), Some(&expected), "{version}");
+    }
+}
+
+#[test]
+fn what_cannot_be_served_leaves_the_pair_of_before_and_is_told() {
+    let foreign = Ca::new().sign("localhost", GOOD);
+    type Break<'a> = &'a dyn Fn(&World);
+    let breaks: [(&str, Break<'_>, &str); 12] = [
+        (
+            "one half",
+            &|world| world.write("tls.crt", &world.ca.sign("localhost", GOOD).certificate),
+            "the key in `F/tls.key` does not belong to the certificate in `F/tls.crt`; write both files of one pair",
+        ),
+        (
+            "the other half",
+            &|world| world.write("tls.key", &world.ca.sign("localhost", GOOD).key),
+            "the key in `F/tls.key` does not belong",
+        ),
+        (
+            "half a file",
+            &|world| world.write("tls.crt", world.first.certificate.split_at(200).0),
+            "`F/tls.crt` is not PEM",
+        ),
+        (
+            "an empty key",
+            &|world| world.write("tls.key", ""),
+            "`F/tls.key` holds no private key in PEM",
+        ),
+        (
+            "no certificate",
+            &|world| world.write("tls.crt", "x"),
+            "`F/tls.crt` holds no certificate",
+        ),
+        (
+            "no CA",
+            &|world| world.write("ca.crt", "x"),
+            "`F/ca.crt` holds no certificate",
+        ),
+        (
+            "gone",
+            &|world| fs::remove_file(world.folder.path().join("tls.key")).unwrap(),
+            "cannot read `F/tls.key`: No such file",
+        ),
+        (
+            "a folder",
+            &|world| {
+                let path = world.folder.path().join("tls.crt");
+                fs::remove_file(&path).unwrap();
+                fs::create_dir(path).unwrap();
+            },
+            "cannot read `F/tls.crt`: it is no ordinary file",
+        ),
+        (
+            "too long",
+            &|world| world.write("tls.crt", &"x".repeat(1 << 21)),
+            "cannot read `F/tls.crt`: it is longer than 1048576 bytes",
+        ),
+        (
+            "over",
+            &|world| world.put(&world.ca.sign("localhost", [-10, -1])),
+            "API servers would refuse `F/tls.crt`: it has expired at ",
+        ),
+        (
+            "of another host",
+            &|world| world.put(&world.ca.sign("example.com", GOOD)),
+            "API servers would refuse `F/tls.crt`: it is not for `localhost`, which is `server.hostname`",
+        ),
+        (
+            "of another CA",
+            &|world| world.put(&foreign),
+            "API servers would refuse `F/tls.crt`: nothing in `server.tls.caFile` proves it",
+        ),
+    ];
+    for (name, breaks, expected) in breaks {
+        let mut world = World::start(start);
+        breaks(&world);
+        // Who replaces files one after the other has some seconds.
+        world.look(5);
+        assert!(world.serves(&world.first), "{name}");
+        assert_eq!(world.warnings(), [""; 0], "{name}");
+        world.look(10);
+        assert!(world.serves(&world.first), "{name}");
+        assert!(world.serving.is_good_at(START), "{name}");
+        let warnings = world.warnings();
+        assert_eq!(warnings.len(), 1, "{name}: {warnings:?}");
+        let warning = &warnings[0];
+        assert!(warning.starts_with(expected), "{name}: {warning}");
+        assert!(
+            warning.ends_with("the pair that was there before is served"),
+            "{name}: {warning}"
+        );
+        assert!(!warning.contains("PRIVATE"), "{name}");
+
+        // What was there is put back, or something good is put there.
+        let path = world.folder.path().join("tls.crt");
+        if path.is_dir() {
+            fs::remove_dir(path).unwrap();
+        }
+        world.write("ca.crt", &world.ca.pem);
+        for pem in [world.first.clone(), world.ca.sign("localhost", GOOD)] {
+            world.put(&pem);
+            world.look(2);
+            assert!(world.serves(&pem), "{name}");
+            assert_eq!(world.warnings(), [""; 0], "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_pair_that_is_over_is_replaced_by_whatever_there_is() {
+    static NOW: AtomicI64 = AtomicI64::new(START.seconds());
+    let mut world = World::start(|| UnixTime::from_seconds(NOW.load(Ordering::Relaxed)));
+    let next = world.ca.sign("example.com", [-10, 200]);
+    world.put(&next);
+    world.look(10);
+    assert!(world.serves(&world.first));
+    NOW.fetch_add(81 * DAY, Ordering::Relaxed);
+    world.look(1);
+    assert!(world.serves(&next));
+    let now = START.plus_seconds(81 * DAY);
+    assert!(!world.serving.is_good_at(now));
+    assert_eq!(
+        world.warnings_at(now),
+        ["`F/tls.crt`: it is not for `localhost`, which is `server.hostname`"]
+    );
+}
+
+#[test]
+fn a_pair_of_the_future_is_served_when_its_time_has_come() {
+    static NOW: AtomicI64 = AtomicI64::new(START.seconds());
+    let mut world = World::start(|| UnixTime::from_seconds(NOW.load(Ordering::Relaxed)));
+    let next = world.ca.sign("localhost", [1, 90]);
+    world.put(&next);
+    world.look(10);
+    assert!(world.serves(&world.first));
+    NOW.fetch_add(2 * DAY, Ordering::Relaxed);
+    world.look(1);
+    assert!(world.serves(&next));
+    assert_eq!(world.warnings_at(START.plus_seconds(2 * DAY)), [""; 0]);
+}
+
+#[test]
+fn the_end_of_a_pair_is_told_before_it_comes() {
+    let world = World::start(start);
+    for (days, expected) in [
+        (61, ""),
+        (63, "`F/tls.crt` expires at "),
+        (81, "`F/tls.crt` has expired at "),
+    ] {
+        let text = world.warnings_at(START.plus_seconds(days * DAY)).concat();
+        assert_eq!(text.is_empty(), expected.is_empty(), "{days}: {text}");
+        assert!(text.starts_with(expected), "{days}: {text}");
+    }
+}
+
+#[test]
+fn what_go_takes_and_webpki_does_not_is_no_objection() {
+    // What `openssl req -x509` makes: a CA that serves.
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let pem = params.self_signed(&key).unwrap().pem();
+    let folder = folder_with(&[
+        ("tls.crt", &pem),
+        ("tls.key", &key.serialize_pem()),
+        ("ca.crt", &pem),
+    ]);
+    let hostname = Host::parse("localhost").unwrap();
+    let serving =
+        ServingCertificate::own(files(folder.path()), hostname, start, &metrics()).unwrap();
+    assert!(
+        serving.is_good_at(START),
+        "{:?}",
+        serving.warnings(START, &[])
+    );
+}
+
+#[test]
+fn names_with_wildcards_count() {
+    let ca = Ca::new();
+    let pem = ca.sign("*.example.com", GOOD);
+    let folder = folder_with(&[
+        ("tls.crt", &pem.certificate),
+        ("tls.key", &pem.key),
+        ("ca.crt", &ca.pem),
+    ]);
+    for (host, is_good) in [
+        ("auth.example.com", true),
+        ("example.com", false),
+        ("10.0.0.1", false),
+    ] {
+        let hostname = Host::parse(host).unwrap();
+        let serving = ServingCertificate::own(files(folder.path()), hostname, start, &metrics());
+        assert_eq!(serving.unwrap().is_good_at(START), is_good, "{host}");
+    }
+}

@@ -1,0 +1,83 @@
+//! Certificates: until when they are good, and how they are replaced.
+
+use ack_ram_core::time::UnixTime;
+use prometheus::{Error, IntCounterVec, IntGauge, IntGaugeVec, Registry};
+
+use crate::certs::ClientRefusal;
+use crate::metrics::{named, register};
+
+/// Certificates: until when they are good, and how they are replaced. A clone counts the same.
+#[derive(Clone)]
+pub struct CertificateMetrics {
+    expiry: IntGaugeVec,
+    rotations: IntCounterVec,
+    own_trouble: IntGauge,
+    refused: IntCounterVec,
+}
+
+impl CertificateMetrics {
+    pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
+        let expiry = named(
+            "certificate_expiry_timestamp_seconds",
+            "When the certificate ends, as a Unix time: the CA in the state directory (ca), what it issues (serving), the pair of server.tls (own), the CA of clients (client_ca), the certificate in the kubeconfig that this server writes (client), and that of the client that connected last (client_seen).",
+        );
+        let rotations = named(
+            "certificate_rotations_total",
+            "Certificates that were replaced while the server ran, or could not be.",
+        );
+        let own_trouble = named(
+            "certificate_files_trouble",
+            "Whether the files of server.tls hold something now that cannot be served; what they held before is.",
+        );
+        let refused = named(
+            "client_refusals_total",
+            "Requests to /authenticate of clients without a certificate that lets them ask.",
+        );
+        let refused = register(registry, IntCounterVec::new(refused, &["reason"]))?;
+        for refusal in ClientRefusal::ALL {
+            refused.with_label_values(&[refusal.label()]);
+        }
+        Ok(Self {
+            expiry: register(registry, IntGaugeVec::new(expiry, &["certificate"]))?,
+            rotations: register(
+                registry,
+                IntCounterVec::new(rotations, &["certificate", "result"]),
+            )?,
+            own_trouble: register(registry, IntGauge::with_opts(own_trouble))?,
+            refused,
+        })
+    }
+
+    /// Counts for nobody: a command has no scraper.
+    ///
+    /// # Errors
+    /// As for [`crate::metrics::Metrics::new`]: never.
+    pub fn unscraped() -> Result<Self, Error> {
+        Self::new(&Registry::new())
+    }
+
+    /// `certificate`, a value of that label, is good until `at`.
+    pub fn expires(&self, certificate: &str, at: UnixTime) {
+        self.expiry
+            .with_label_values(&[certificate])
+            .set(at.seconds());
+    }
+
+    /// `certificate` was replaced, or that failed.
+    pub fn rotated(&self, certificate: &str, is_replaced: bool) {
+        let result = if is_replaced { "success" } else { "failure" };
+        self.rotations
+            .with_label_values(&[certificate, result])
+            .inc();
+    }
+
+    /// Whether the operator's own files hold something that cannot be served.
+    pub fn own_trouble(&self, is_so: bool) {
+        self.own_trouble.set(is_so.into());
+    }
+
+    /// A client was told that it may not ask.
+    pub fn refused(&self, why: ClientRefusal) {
+        self.refused.with_label_values(&[why.label()]).inc();
+    }
+}

@@ -1,0 +1,307 @@
+//! The certificates of a server that runs: its own, and those of its clients.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use hyper::Request;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::certs::{
+    self, CertificateError, ClientAuthority, ClientCertificate, ClientRefusal, ClientVerifier,
+    ServingCertificate, Validity,
+};
+use crate::config::{Config, Host};
+use crate::env::Clock;
+use crate::kubeconfig::{self, WebhookKubeconfig};
+use crate::metrics::CertificateMetrics;
+use crate::server::ServerError;
+
+/// How often the operator's own files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often to see whether something is due that no connection asks for.
+const RENEW_EVERY: Duration = Duration::from_secs(60);
+/// How often the log may tell of what is about to end.
+const TELL_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// The certificates of a server that runs.
+pub(super) struct Certificates {
+    serving: Arc<ServingCertificate>,
+    clients: Option<Clients>,
+    kubeconfig: Option<KubeconfigFile>,
+    names: Vec<Host>,
+    clock: Clock,
+    metrics: CertificateMetrics,
+    /// The warnings that were last told.
+    told: Mutex<Vec<String>>,
+}
+
+/// Where clients need a certificate.
+struct Clients {
+    folder: PathBuf,
+    authority: ClientAuthority,
+    verifier: Arc<ClientVerifier>,
+}
+
+/// The webhook kubeconfig that this server writes.
+struct KubeconfigFile {
+    path: PathBuf,
+    url: String,
+    written: Mutex<Written>,
+}
+
+struct Written {
+    contents: WebhookKubeconfig,
+    /// Of the client certificate in it.
+    client: Option<Validity>,
+}
+
+impl Certificates {
+    /// Reads what `config` names, or makes a CA in the state directory where there is nothing.
+    ///
+    /// # Errors
+    /// When there is nothing to serve, or nobody could be told from others.
+    pub(super) fn load(
+        config: &Config,
+        clock: Clock,
+        metrics: &CertificateMetrics,
+    ) -> Result<Self, CertificateError> {
+        let names = config.listen.names();
+        let folder = &config.state_dir;
+        let serving = match &config.tls {
+            Some(files) => {
+                let hostname = config.listen.hostname.clone();
+                ServingCertificate::own(files.clone(), hostname, clock, metrics)?
+            }
+            None => {
+                let authority = certs::load_or_create(folder, &names, clock())?;
+                ServingCertificate::issued(authority, &names, clock, metrics)?
+            }
+        };
+        let clients = certs::load_clients(folder)?.map(|authority| Clients {
+            folder: folder.clone(),
+            verifier: Arc::new(ClientVerifier::new(&authority, clock, metrics)),
+            authority,
+        });
+        if clients.is_some() {
+            tracing::info!(
+                "only clients with a certificate of {} may ask",
+                folder.join("client-ca.pem").display()
+            );
+        }
+        Ok(Self {
+            serving: Arc::new(serving),
+            clients,
+            kubeconfig: None,
+            names,
+            clock,
+            metrics: metrics.clone(),
+            told: Mutex::default(),
+        })
+    }
+
+    /// What a listener needs.
+    pub(super) fn tls(&self) -> Result<Tls, CertificateError> {
+        let verifier = self.clients.as_ref().map(|clients| &clients.verifier);
+        let config = self.serving.server_config(verifier.map(AsRef::as_ref))?;
+        Ok(Tls {
+            acceptor: TlsAcceptor::from(Arc::new(config)),
+            clients: verifier.map(Arc::clone),
+        })
+    }
+
+    /// Writes the webhook kubeconfig to `path`, and from now on keeps it as it must be. `url` is where API servers find
+    /// the webhook. A client certificate that is there already stays, as long as it is good.
+    pub(super) fn write_kubeconfig(&mut self, path: &Path, url: String) -> Result<(), ServerError> {
+        let held = kubeconfig::client_in(path);
+        let Some(written) = self
+            .contents(&url, held)
+            .map_err(ServerError::Certificate)?
+        else {
+            return Ok(());
+        };
+        written
+            .contents
+            .write(path)
+            .map_err(ServerError::Kubeconfig)?;
+        tracing::info!(path = %path.display(), "the webhook kubeconfig is written");
+        self.kubeconfig = Some(KubeconfigFile {
+            path: path.to_owned(),
+            url,
+            written: Mutex::new(written),
+        });
+        Ok(())
+    }
+
+    /// What the kubeconfig has to say, in which `held` was the client certificate. Nothing when nobody has said whom API
+    /// servers shall trust.
+    fn contents(
+        &self,
+        url: &str,
+        held: Option<ClientCertificate>,
+    ) -> Result<Option<Written>, CertificateError> {
+        let Some(authority) = self.serving.pinned() else {
+            return Ok(None);
+        };
+        let client = match &self.clients {
+            Some(Clients {
+                folder, authority, ..
+            }) => {
+                let now = (self.clock)();
+                let client = certs::client_certificate(folder, authority, held, now)?;
+                self.metrics.expires("client", client.1.not_after);
+                Some(client)
+            }
+            None => None,
+        };
+        let (client, validity) = client.unzip();
+        Ok(Some(Written {
+            contents: WebhookKubeconfig {
+                url: url.to_owned(),
+                authority,
+                client,
+            },
+            client: validity,
+        }))
+    }
+
+    /// Keeps all as it must be, for ever.
+    pub(super) async fn tend(self: &Arc<Self>) {
+        tokio::join!(
+            self.each(LOOK_EVERY, |this| this.serving.look(Instant::now())),
+            self.each(RENEW_EVERY, Self::renew),
+            self.each(TELL_EVERY, Self::tell),
+        );
+    }
+
+    /// Does `what`, which may block, each `interval`.
+    async fn each(
+        self: &Arc<Self>,
+        interval: Duration,
+        what: impl Fn(&Self) + Copy + Send + 'static,
+    ) {
+        loop {
+            tokio::time::sleep(interval).await;
+            let this = Arc::clone(self);
+            let done = tokio::task::spawn_blocking(move || what(&this));
+            if let Err(error) = done.await {
+                tracing::error!("looking after certificates failed: {error}");
+            }
+        }
+    }
+
+    /// Replaces what is due.
+    fn renew(&self) {
+        let _current = self.serving.current();
+        let Some(file) = &self.kubeconfig else {
+            return;
+        };
+        let mut written = file.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = written.contents.client.clone();
+        let next = match self.contents(&file.url, held) {
+            Ok(Some(next)) if next.contents != written.contents => next,
+            Ok(_) => return,
+            Err(error) => {
+                self.metrics.rotated("client", false);
+                tracing::error!("the client certificate in the webhook kubeconfig is due: {error}");
+                return;
+            }
+        };
+        let is_renewed = next.contents.client != written.contents.client;
+        let outcome = next.contents.write(&file.path);
+        if is_renewed {
+            self.metrics.rotated("client", outcome.is_ok());
+        }
+        match outcome {
+            Ok(_) => {
+                tracing::warn!(
+                    path = %file.path.display(),
+                    "the webhook kubeconfig has changed: the API server takes it when it starts again"
+                );
+                *written = next;
+            }
+            Err(error) => tracing::error!("{error}"),
+        }
+    }
+
+    /// Warns, once, of what is wrong or about to end.
+    pub(super) fn tell(&self) {
+        let now = (self.clock)();
+        let mut warnings = self.serving.warnings(now, &self.names);
+        warnings.extend(self.client_warnings().into_iter().flatten());
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        for warning in warnings.iter().filter(|warning| !told.contains(warning)) {
+            tracing::warn!("{warning}");
+        }
+        *told = warnings;
+    }
+
+    /// Whether API servers accept what is served.
+    pub(super) fn are_good(&self) -> bool {
+        self.serving.is_good_at((self.clock)())
+    }
+
+    /// What keeps API servers from trusting the server, or soon will.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        self.serving.warnings((self.clock)(), &[])
+    }
+
+    /// What keeps clients out, or soon will, where they need a certificate.
+    pub(super) fn client_warnings(&self) -> Option<Vec<String>> {
+        let clients = self.clients.as_ref()?;
+        let now = (self.clock)();
+        let in_kubeconfig = self.kubeconfig.as_ref().and_then(|file| {
+            let written = file.written.lock().unwrap_or_else(PoisonError::into_inner);
+            let certificate = format!("the client certificate in `{}`", file.path.display());
+            written
+                .client?
+                .warning(certificate, "restore the key of `client-ca.pem`", now)
+        });
+        let warnings = [
+            clients.authority.warning(now),
+            in_kubeconfig,
+            clients.verifier.warning(now),
+        ];
+        Some(warnings.into_iter().flatten().collect())
+    }
+}
+
+/// The TLS of a listener.
+#[derive(Clone)]
+pub(super) struct Tls {
+    acceptor: TlsAcceptor,
+    clients: Option<Arc<ClientVerifier>>,
+}
+
+impl Tls {
+    /// Makes the handshake, and finds out whether the client may ask.
+    pub(super) async fn accept(
+        &self,
+        stream: TcpStream,
+    ) -> io::Result<(TlsStream<TcpStream>, Admission)> {
+        let stream = self.acceptor.accept(stream).await?;
+        let admission = match &self.clients {
+            Some(clients) => clients.admit(stream.get_ref().1.peer_certificates()),
+            None => Ok(()),
+        };
+        Ok((stream, Admission(admission)))
+    }
+}
+
+/// Whether the client of a connection may ask; it goes with each request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Admission(Result<(), ClientRefusal>);
+
+impl Admission {
+    /// That of the connection on which `request` came. Nobody has said anything of one without it.
+    pub(super) fn of<B>(request: &Request<B>) -> Result<(), ClientRefusal> {
+        let admission = request.extensions().get::<Self>();
+        admission.map_or(Err(ClientRefusal::Missing), |admission| admission.0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

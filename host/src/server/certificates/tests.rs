@@ -1,0 +1,249 @@
+use std::fs;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use ack_ram_core::rules::{Backend, BackendRules, RuleSet};
+use ack_ram_core::time::UnixTime;
+use ack_ram_tests::exposition::Exposition;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Response;
+use hyper::body::Incoming;
+use hyper_rustls::HttpsConnectorBuilder;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustls::ClientConfig;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::backends::live::LiveRules;
+use crate::certs::tests::client;
+use crate::config::{self, ConfigFile, Overrides, Sources};
+use crate::metrics::Metrics;
+use crate::server::connections::{Bounds, Connections, Respond};
+
+const DAY: i64 = 24 * 60 * 60;
+const START: UnixTime = UnixTime::from_seconds(1_800_000_000);
+
+/// A folder, and a server's certificates in it.
+struct World {
+    folder: TempDir,
+    certificates: Certificates,
+    metrics: Metrics,
+}
+
+impl World {
+    fn start(clock: Clock) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), clock)
+    }
+
+    fn start_in(folder: TempDir, clock: Clock) -> Self {
+        let state = folder.path().display();
+        let text = format!("{{clusterID: c, server: {{stateDir: {state}}}}}");
+        let name = "config.yaml";
+        let config = config::load(&Sources {
+            file: Some(ConfigFile::Text { name, text: &text }),
+            overrides: &Overrides::default(),
+            variables: &|_| None,
+        });
+        let rules = RuleSet::new(
+            vec![BackendRules::new(Backend::MountedFile)],
+            Default::default(),
+        );
+        let metrics = Metrics::new(Arc::new(LiveRules::new(rules, START)), clock).unwrap();
+        let certificates = Certificates::load(&config.unwrap(), clock, &metrics.certificates);
+        Self {
+            folder,
+            certificates: certificates.unwrap(),
+            metrics,
+        }
+    }
+
+    fn kubeconfig(&self) -> PathBuf {
+        self.folder.path().join("kubeconfig.yaml")
+    }
+
+    async fn told(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        let text = self.metrics.text().await.unwrap();
+        let told = Exposition::parse(&text).unwrap();
+        told.value(&format!("ack_ram_authenticator_{name}"), labels)
+    }
+}
+
+struct Ok;
+
+impl Respond for Ok {
+    async fn respond(&self, _: Request<Incoming>) -> Response<Full<Bytes>> {
+        Response::new(Full::from("ok"))
+    }
+}
+
+/// Asks the server at `address` on a connection of its own, or on one that is kept.
+struct Asker {
+    client: Client<hyper_rustls::HttpsConnector<HttpConnector>, Full<Bytes>>,
+    address: SocketAddr,
+}
+
+impl Asker {
+    fn new(tls: ClientConfig, address: SocketAddr, kept: usize) -> Self {
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_only()
+            .enable_http1()
+            .build();
+        let client = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(kept)
+            .build(connector);
+        Self { client, address }
+    }
+
+    async fn ask(&self) -> Result<u16, String> {
+        let uri = format!("https://localhost:{}/", self.address.port());
+        let answer = self.client.get(uri.parse().unwrap()).await;
+        let answer = answer.map_err(|error| format!("{error:?}"))?;
+        std::result::Result::Ok(answer.status().as_u16())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_request_is_lost_while_certificates_rotate() {
+    /// Between these two, each certificate is stale; at a time between them, both are good.
+    static IS_LATE: AtomicBool = AtomicBool::new(false);
+    const LATE: i64 = 5 * DAY;
+    const BETWEEN: i64 = 4 * DAY + DAY / 2;
+    let world = World::start(|| {
+        let late = if IS_LATE.load(Ordering::Relaxed) {
+            LATE
+        } else {
+            0
+        };
+        START.plus_seconds(late)
+    });
+    let ca_pem = fs::read_to_string(world.folder.path().join("cert.pem")).unwrap();
+    let tls = || {
+        let now = START.plus_seconds(BETWEEN);
+        client::config(&ca_pem, now, None, rustls::DEFAULT_VERSIONS)
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let bounds = Bounds {
+        connections: 64,
+        streams: 100,
+        header_timeout: Duration::from_secs(30),
+        idle_timeout: Duration::from_secs(120),
+    };
+    let tls_of_server = world.certificates.tls().unwrap();
+    let counts = world.metrics.connections.port("webhook");
+    let mut connections = Connections::new(listener, Some(tls_of_server), bounds, counts);
+    tokio::spawn(async move { connections.serve(Arc::new(Ok)).await });
+
+    let mut askers = tokio::task::JoinSet::new();
+    // Of the sixteen, four keep their connection all the while.
+    for number in 0..16 {
+        let asker = Asker::new(tls(), address, usize::from(number < 4));
+        askers.spawn(async move {
+            let mut answers = Vec::new();
+            for _ in 0..50 {
+                answers.push(asker.ask().await);
+            }
+            answers
+        });
+    }
+    let clock = tokio::spawn(async {
+        loop {
+            IS_LATE.fetch_xor(true, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+    let answers: Vec<_> = askers.join_all().await.concat();
+    clock.abort();
+    let lost: Vec<_> = answers
+        .iter()
+        .filter(|answer| **answer != std::result::Result::Ok(200))
+        .collect();
+    assert_eq!((answers.len(), lost), (16 * 50, Vec::new()));
+    let labels = [("certificate", "serving"), ("result", "success")];
+    let rotations = world.told("certificate_rotations_total", &labels).await;
+    assert!(
+        rotations.is_some_and(|rotations| rotations > 20.0),
+        "{rotations:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_kubeconfig_has_what_the_server_asks_for_and_is_kept_so() {
+    static NOW: AtomicI64 = AtomicI64::new(START.seconds());
+    const YEAR: i64 = 365 * DAY;
+    let clock = || UnixTime::from_seconds(NOW.load(Ordering::Relaxed));
+    let folder = tempfile::tempdir().unwrap();
+    certs::load_or_create_clients(folder.path(), START).unwrap();
+    let mut world = World::start_in(folder, clock);
+    let path = world.kubeconfig();
+    let url = "https://localhost:1/authenticate";
+    world
+        .certificates
+        .write_kubeconfig(&path, url.to_owned())
+        .unwrap();
+    let first = kubeconfig::client_in(&path).unwrap();
+    let client = [("certificate", "client")];
+    let rotated = [("certificate", "client"), ("result", "success")];
+    let mut held = first.clone();
+    for (years, is_renewed, rotations) in [
+        (0, false, None),
+        (4, false, None),
+        (6, true, Some(1.0)),
+        (10, false, Some(1.0)),
+        (12, true, Some(2.0)),
+    ] {
+        NOW.store(
+            START.plus_seconds(years * YEAR).seconds(),
+            Ordering::Relaxed,
+        );
+        world.certificates.renew();
+        let now_held = kubeconfig::client_in(&path).unwrap();
+        assert_eq!(now_held != held, is_renewed, "{years}");
+        held = now_held;
+        let expiry = world.told("certificate_expiry_timestamp_seconds", &client);
+        let left = expiry.await.unwrap() - clock().seconds() as f64;
+        assert!(left > (5 * YEAR) as f64, "{years}: {left}");
+        assert_eq!(
+            world.told("certificate_rotations_total", &rotated).await,
+            rotations,
+            "{years}"
+        );
+        assert_eq!(world.certificates.client_warnings(), Some(Vec::new()));
+    }
+
+    // A server that starts again keeps what is there.
+    let mut again = World::start_in(world.folder, clock);
+    again
+        .certificates
+        .write_kubeconfig(&path, url.to_owned())
+        .unwrap();
+    assert_eq!(kubeconfig::client_in(&path), Some(held));
+
+    // Without the key it goes on with what there is, and says so in time; it does not start with nothing.
+    fs::remove_file(again.folder.path().join("client-ca-key.pem")).unwrap();
+    let mut keyless = World::start_in(again.folder, clock);
+    keyless
+        .certificates
+        .write_kubeconfig(&path, url.to_owned())
+        .unwrap();
+    NOW.fetch_add(10 * YEAR - 20 * DAY, Ordering::Relaxed);
+    keyless.certificates.renew();
+    let warnings = keyless.certificates.client_warnings().unwrap().concat();
+    assert!(warnings.contains("expires at"), "{warnings}");
+    fs::remove_file(&path).unwrap();
+    let error = keyless
+        .certificates
+        .write_kubeconfig(&path, url.to_owned())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("but no") && error.contains("client-ca-key.pem"),
+        "{error}"
+    );
+    assert!(!path.exists());
+}

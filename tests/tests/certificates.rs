@@ -1,0 +1,449 @@
+//! The real binary's certificates: made by many at once, the operator's own, and those of clients.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ack_ram_core::secret::Secret;
+use ack_ram_tests::authenticator::{self, Authenticator};
+use ack_ram_tests::exposition::Exposition;
+use ack_ram_tests::ports;
+use ack_ram_tests::process::Process;
+use ack_ram_tests::webhook::{Reply, WebhookClient};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hyper::Method;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+const LONG: Duration = Duration::from_secs(60);
+const GO_STATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/go-state");
+
+/// A token of somebody else's: it is answered without STS.
+fn not_ours() -> Secret {
+    Secret::new("eyJhbGciOiJSUzI1NiJ9.e30.c2ln")
+}
+
+/// Writes a configuration named `name` with these settings of `server`; gives its path.
+fn configure(folder: &Path, name: &str, mut server: Value) -> PathBuf {
+    server["sts"] = json!({ "endpoint": "http://127.0.0.1:1" });
+    let config = json!({ "clusterID": "c", "server": server });
+    let path = folder.join(name);
+    fs::write(&path, config.to_string()).unwrap();
+    path
+}
+
+async fn get(client: &WebhookClient, path: &str) -> Result<Reply, String> {
+    let request = client.request(Method::GET, path).body(Default::default());
+    let reply = client.send(request.unwrap()).await;
+    reply.map_err(|error| format!("{error:?}"))
+}
+
+/// The body of an answer of the health port.
+async fn ask_health(port: u16, path: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+/// Asks again and again until `is_so`, for as long as a slow machine may need.
+async fn wait_until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so().await {
+        assert!(started.elapsed() < LONG, "it never came to be that {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn all_that_start_on_one_empty_state_directory_have_one_ca() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let ports: Vec<u16> = (0..4).map(|_| ports::free_port()).collect();
+    let start = |port: &u16| {
+        let kubeconfig = folder.join(format!("{port}.kubeconfig"));
+        let config = configure(
+            folder,
+            &format!("{port}.yaml"),
+            json!({
+                "port": port,
+                "healthPort": 0,
+                "stateDir": folder.join("state"),
+                "generateKubeconfig": kubeconfig,
+            }),
+        );
+        (Authenticator::start(folder, &config).unwrap(), kubeconfig)
+    };
+    let servers: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = ports
+            .iter()
+            .map(|port| scope.spawn(move || start(port)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    let ca = folder.join("state/cert.pem");
+    let pinned = STANDARD.encode(fs::read(&ca).unwrap());
+    for (port, (_server, kubeconfig)) in ports.iter().zip(&servers) {
+        let kubeconfig = fs::read_to_string(kubeconfig).unwrap();
+        assert!(kubeconfig.contains(&pinned), "{kubeconfig}");
+        let client = WebhookClient::new(&ca, *port).unwrap();
+        assert_eq!(get(&client, "/healthz").await.unwrap().status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_while_it_starts_leaves_what_the_next_one_can_use() {
+    for round in 0..12 {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let port = ports::free_port();
+        let config = configure(
+            folder,
+            "config.yaml",
+            json!({
+                "port": port,
+                "healthPort": 0,
+                "stateDir": folder.join("state"),
+                "generateKubeconfig": folder.join("kubeconfig"),
+            }),
+        );
+        let args = ["server", "-c", &config.to_string_lossy()];
+        let mut first = Process::spawn("first", authenticator::command(folder, &args)).unwrap();
+        let state = folder.join("state");
+        let started = Instant::now();
+        // At another moment each time, from before there is anything until long after.
+        while !state.exists() && started.elapsed() < LONG {
+            thread::sleep(Duration::from_micros(100));
+        }
+        thread::sleep(Duration::from_micros(250 * round));
+        first.kill();
+        let _server = Authenticator::start(folder, &config).unwrap();
+        let client = WebhookClient::new(&state.join("cert.pem"), port).unwrap();
+        assert_eq!(
+            get(&client, "/healthz").await.unwrap().status,
+            200,
+            "{round}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_state_directory_of_go_serves_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let state = folder.join("state");
+    fs::create_dir(&state).unwrap();
+    let names = ["cert.pem", "key.pem"];
+    for name in names {
+        fs::copy(Path::new(GO_STATE).join(name), state.join(name)).unwrap();
+    }
+    let (port, health) = (ports::free_port(), ports::free_port());
+    let config = configure(
+        folder,
+        "config.yaml",
+        json!({
+            "port": port,
+            "healthPort": health,
+            "stateDir": state,
+            "generateKubeconfig": folder.join("kubeconfig"),
+        }),
+    );
+    let _server = Authenticator::start(folder, &config).unwrap();
+    let client = WebhookClient::new(&state.join("cert.pem"), port).unwrap();
+    assert_eq!(get(&client, "/healthz").await.unwrap().status, 200);
+    for name in names {
+        let [here, go] = [&state, Path::new(GO_STATE)].map(|folder| fs::read(folder.join(name)));
+        assert_eq!(here.unwrap(), go.unwrap(), "{name}");
+    }
+    let told = metrics(health).await;
+    // 2126-10-30T19:56:47Z, and a week from now.
+    assert_eq!(expiry(&told, "ca"), Some(4_949_063_807.0));
+    assert!(expiry(&told, "serving").is_some_and(|at| at < 4_949_063_807.0));
+    assert_eq!(expiry(&told, "client_ca"), None);
+}
+
+async fn metrics(health: u16) -> Exposition {
+    Exposition::parse(&ask_health(health, "/metrics").await).unwrap()
+}
+
+fn value(told: &Exposition, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    told.value(&format!("ack_ram_authenticator_{name}"), labels)
+}
+
+fn expiry(told: &Exposition, certificate: &str) -> Option<f64> {
+    let labels = [("certificate", certificate)];
+    value(told, "certificate_expiry_timestamp_seconds", &labels)
+}
+
+/// A CA of the operator's, and a Secret of it, mounted as the kubelet mounts it.
+struct Mount {
+    folder: TempDir,
+    ca: String,
+    ca_key: String,
+    versions: u32,
+}
+
+impl Mount {
+    fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let mut mount = Self {
+            folder: tempfile::tempdir().unwrap(),
+            ca: params.self_signed(&key).unwrap().pem(),
+            ca_key: key.serialize_pem(),
+            versions: 0,
+        };
+        mount.publish("localhost");
+        for name in ["tls.crt", "tls.key", "ca.crt"] {
+            symlink(Path::new("..data").join(name), mount.path(name)).unwrap();
+        }
+        mount
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Puts a new pair for `name` there, all at once.
+    fn publish(&mut self, name: &str) {
+        let ca_key = KeyPair::from_pem(&self.ca_key).unwrap();
+        let issuer = Issuer::from_ca_cert_pem(&self.ca, ca_key).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &issuer).unwrap();
+        self.versions += 1;
+        let version = format!("..{}", self.versions);
+        fs::create_dir(self.path(&version)).unwrap();
+        for (name, text) in [
+            ("tls.crt", certificate.pem()),
+            ("tls.key", key.serialize_pem()),
+            ("ca.crt", self.ca.clone()),
+        ] {
+            fs::write(self.path(&version).join(name), text).unwrap();
+        }
+        symlink(&version, self.path("..data_tmp")).unwrap();
+        fs::rename(self.path("..data_tmp"), self.path("..data")).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_own_pair_is_followed_and_no_request_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut mount = Mount::new();
+    let (port, health) = (ports::free_port(), ports::free_port());
+    let kubeconfig = folder.join("kubeconfig");
+    let config = configure(
+        folder,
+        "config.yaml",
+        json!({
+            "port": port,
+            "healthPort": health,
+            "stateDir": folder.join("state"),
+            "generateKubeconfig": kubeconfig,
+            "tls": {
+                "certFile": mount.path("tls.crt"),
+                "keyFile": mount.path("tls.key"),
+                "caFile": mount.path("ca.crt"),
+            },
+        }),
+    );
+    let mut server = Authenticator::start(folder, &config).unwrap();
+    // No CA is made, and the kubeconfig pins the operator's.
+    assert!(!folder.join("state/cert.pem").exists());
+    let kubeconfig = fs::read_to_string(kubeconfig).unwrap();
+    assert!(
+        kubeconfig.contains(&STANDARD.encode(&mount.ca)),
+        "{kubeconfig}"
+    );
+
+    let is_over = Arc::new(AtomicBool::new(false));
+    let askers: Vec<_> = (0..4)
+        .map(|number| {
+            let (ca, is_over) = (mount.path("ca.crt"), Arc::clone(&is_over));
+            tokio::spawn(async move {
+                let kept = WebhookClient::new(&ca, port).unwrap();
+                let mut answers = 0;
+                while !is_over.load(Ordering::Relaxed) {
+                    // Half of them connect anew each time.
+                    let fresh;
+                    let client = if number % 2 == 0 {
+                        &kept
+                    } else {
+                        fresh = WebhookClient::new(&ca, port).unwrap();
+                        &fresh
+                    };
+                    let reply = client.review(&not_ours()).await.unwrap();
+                    assert_eq!(reply.status, 200, "{reply:?}");
+                    answers += 1;
+                }
+                answers
+            })
+        })
+        .collect();
+    let replaced = [("certificate", "own"), ("result", "success")];
+    let failed = [("certificate", "own"), ("result", "failure")];
+    let rotations = async |labels: &[(&str, &str)]| {
+        let told = metrics(health).await;
+        value(&told, "certificate_rotations_total", labels).unwrap_or_default()
+    };
+    for times in 1..=4 {
+        mount.publish("localhost");
+        wait_until("the new pair is served", async || {
+            rotations(&replaced).await >= f64::from(times)
+        })
+        .await;
+    }
+
+    // One that API servers would refuse is not served, and that is told in three places.
+    mount.publish("elsewhere.example.com");
+    wait_until("the refused pair is told", async || {
+        rotations(&failed).await >= 1.0
+    })
+    .await;
+    let told = metrics(health).await;
+    assert_eq!(value(&told, "certificate_files_trouble", &[]), Some(1.0));
+    let ready = ask_health(health, "/readyz?verbose").await;
+    let why = "it is not for `localhost`, which is `server.hostname`";
+    let line = format!(
+        "[+]certificate ok: API servers would refuse `{}`: {why}",
+        mount.path("tls.crt").display()
+    );
+    assert!(
+        ready.contains(&line) && ready.ends_with("readyz check passed\n"),
+        "{ready}"
+    );
+    let is_told = |line: &str| line.contains("ERROR") && line.contains(why);
+    server.wait_for_log(is_told, LONG).unwrap();
+
+    mount.publish("localhost");
+    wait_until("the good pair is served", async || {
+        rotations(&replaced).await >= 5.0
+    })
+    .await;
+    let told = metrics(health).await;
+    assert_eq!(value(&told, "certificate_files_trouble", &[]), Some(0.0));
+    assert!(expiry(&told, "own").is_some());
+    assert_eq!(expiry(&told, "ca"), None);
+
+    is_over.store(true, Ordering::Relaxed);
+    for asker in askers {
+        let answers = asker.await.expect("no request was lost");
+        assert!(answers > 0);
+    }
+    assert!(!server.log().contains("PRIVATE"));
+}
+
+/// The client certificate and its key that a kubeconfig has.
+fn client_of(kubeconfig: &Path) -> [Vec<u8>; 2] {
+    let text = fs::read_to_string(kubeconfig).unwrap();
+    let file: Value = serde_saphyr::from_str(&text).unwrap();
+    let user = &file["users"][0]["user"];
+    ["client-certificate-data", "client-key-data"]
+        .map(|key| STANDARD.decode(user[key].as_str().unwrap()).unwrap())
+}
+
+#[tokio::test]
+async fn with_a_ca_of_clients_nobody_else_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let init = |at: &Path| {
+        fs::create_dir_all(at).unwrap();
+        let args = ["init", "--client-cert"];
+        let mut init = Process::spawn("init", authenticator::command(at, &args)).unwrap();
+        assert!(init.wait(LONG).unwrap().success(), "{}", init.log());
+        client_of(&at.join("ack-ram-authenticator.kubeconfig"))
+    };
+    let (state, other) = (folder.join("state"), folder.join("other"));
+    let [of_init, foreign] = [&state, &other].map(|at| init(at));
+    let (port, health) = (ports::free_port(), ports::free_port());
+    let generated = folder.join("kubeconfig");
+    let config = configure(
+        folder,
+        "config.yaml",
+        json!({
+            "port": port,
+            "healthPort": health,
+            "stateDir": state,
+            "generateKubeconfig": generated,
+        }),
+    );
+    let server = Authenticator::start(folder, &config).unwrap();
+    let of_server = client_of(&generated);
+    let ca = state.join("cert.pem");
+    let with = |[certificate, key]: &[Vec<u8>; 2]| {
+        WebhookClient::with_certificate(&ca, port, certificate, key).unwrap()
+    };
+    let without = WebhookClient::new(&ca, port).unwrap();
+    for (name, client, status, reason) in [
+        ("nothing", &without, 401, "Unauthorized"),
+        ("another CA's", &with(&foreign), 403, "Forbidden"),
+        ("what init wrote", &with(&of_init), 200, ""),
+        ("what the server wrote", &with(&of_server), 200, ""),
+    ] {
+        let reply = client.review(&not_ours()).await.unwrap();
+        assert_eq!(reply.status, status, "{name}: {reply:?}");
+        if status == 200 {
+            assert_eq!(reply.body["kind"], "TokenReview", "{name}");
+        } else {
+            assert_eq!(reply.body["kind"], "Status", "{name}");
+            assert_eq!(reply.body["reason"], reason, "{name}");
+            assert_eq!(reply.body["code"], status, "{name}");
+            let message = reply.body["message"].as_str().unwrap();
+            assert!(message.contains("client-ca.pem"), "{name}: {message}");
+        }
+        for path in ["/healthz", "/metrics"] {
+            assert_eq!(
+                get(client, path).await.unwrap().status,
+                200,
+                "{name} {path}"
+            );
+        }
+        assert_eq!(
+            get(client, "/elsewhere").await.unwrap().status,
+            404,
+            "{name}"
+        );
+    }
+    let told = metrics(health).await;
+    for (reason, count) in [("missing", 1.0), ("unknown", 1.0), ("expired", 0.0)] {
+        let refused = value(&told, "client_refusals_total", &[("reason", reason)]);
+        assert_eq!(refused, Some(count), "{reason}");
+    }
+    let ten_years = expiry(&told, "client").unwrap();
+    assert!(expiry(&told, "client_ca").unwrap() > ten_years);
+    assert!((expiry(&told, "client_seen").unwrap() - ten_years).abs() < 24.0 * 60.0 * 60.0);
+    let ready = ask_health(health, "/readyz?verbose").await;
+    assert!(ready.contains("[+]client certificates ok\n"), "{ready}");
+    let log = server.log();
+    assert!(log.contains("only clients with a certificate of"), "{log}");
+    assert!(!log.contains("PRIVATE"), "{log}");
+
+    // It starts again with the same files, and the kubeconfig stays.
+    let before = fs::read(&generated).unwrap();
+    server.stop().unwrap();
+    let server = Authenticator::start(folder, &config).unwrap();
+    assert_eq!(fs::read(&generated).unwrap(), before);
+    let reply = with(&of_server).review(&not_ours()).await.unwrap();
+    assert_eq!(reply.status, 200);
+    server.stop().unwrap();
+
+    // Half of that CA opens nothing, and closes nothing in silence.
+    fs::remove_file(state.join("client-ca.pem")).unwrap();
+    let error = Authenticator::start(folder, &config).err().unwrap();
+    assert!(error.log().contains("client-ca.pem"), "{error}");
+}
