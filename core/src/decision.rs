@@ -385,9 +385,11 @@ impl Decision {
         match &self.outcome {
             Outcome::Granted(_) | Outcome::NotOurs => None,
             Outcome::Denied(denial) => Some(self.explanation.why_denied(denial)),
-            Outcome::Unable(Inability::Sts(unable)) => Some(unable.to_string()),
+            Outcome::Unable(Inability::Sts(unable)) => {
+                Some(format!("{unable}; {}", unable.advice()))
+            }
             Outcome::Unable(Inability::Overloaded) => {
-                Some("the authenticator is overloaded".to_owned())
+                Some("the authenticator is overloaded; try again in a moment".to_owned())
             }
             Outcome::Unable(Inability::RulesNotRead(backend)) => Some(format!(
                 "the mappings of the backend {backend} have not been read yet; try again in a moment"

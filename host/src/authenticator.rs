@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ack_ram_core::decision::{Decision, Inability};
+use ack_ram_core::decision::{Decision, Inability, Outcome};
 use ack_ram_core::fingerprint::Fingerprint;
 use ack_ram_core::login::{self, AwaitingSts, Step, VerifiedIdentity};
 use ack_ram_core::policy::Policy;
@@ -339,11 +339,12 @@ impl Decided {
     /// What happened and what to do, with the cause; `None` when there is nothing to say.
     #[must_use]
     pub fn reason(&self) -> Option<String> {
-        let reason = self.decision.reason()?;
-        Some(match &self.cause {
-            Some(cause) => format!("{reason}: {cause}"),
-            None => reason,
-        })
+        match (&self.decision.outcome, &self.cause) {
+            (Outcome::Unable(Inability::Sts(unable)), Some(cause)) => {
+                Some(format!("{unable}: {cause}"))
+            }
+            _ => self.decision.reason(),
+        }
     }
 }
 

@@ -31,6 +31,7 @@ fn check(case: &LoginCase) {
     let passed = outcome["passed"].as_array().unwrap().len();
     assert_eq!(passed, stages_before(&case.code), "{name}");
     check_explanation(case, &outcome["explanation"]);
+    check_nothing_of_others_is_told(name, &outcome["explanation"], &answer);
     if let Some(expected) = &case.error {
         let fingerprint = Fingerprint::of(case.login["token"].as_str().unwrap());
         let expected = expected.replace("REF", &fingerprint.to_string());
@@ -49,6 +50,29 @@ fn stages_before(code: &str) -> usize {
         _ if code.starts_with("sts_") => 1,
         _ => 0,
     }
+}
+
+/// Whoever logs in is told of no rule, and of nobody else.
+fn check_nothing_of_others_is_told(name: &str, explanation: &Value, answer: &Value) {
+    let told = answer["status"].get("error").or(answer.get("message"));
+    let told = told.and_then(Value::as_str).unwrap_or_default();
+    let of_others = [
+        ("nearMisses", "/subject"),
+        ("nearMisses", "/rule/position"),
+        ("passedOver", "/rule/position"),
+        ("outranked", "/position"),
+    ];
+    for (member, path) in of_others {
+        let items = explanation[member].as_array().into_iter().flatten();
+        for text in items.filter_map(|item| item.pointer(path)?.as_str()) {
+            assert!(!told.contains(text), "{name}: {told}");
+        }
+    }
+    let rule = explanation["matched"]["position"].as_str();
+    assert!(
+        rule.is_none_or(|rule| !told.contains(rule)),
+        "{name}: {told}"
+    );
 }
 
 fn check_explanation(case: &LoginCase, explanation: &Value) {

@@ -145,6 +145,19 @@ impl fmt::Display for StsRefusal {
 }
 
 impl StsUnable {
+    /// What the person who logs in can do about it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Unreachable | Self::TimedOut | Self::Odd { .. } => {
+                "try again, and if it goes on, ask an administrator of the cluster"
+            }
+            Self::Throttled { .. } => "try again in a minute, and log in less often",
+            Self::Failing { .. } => "try again in a moment",
+            Self::TooLate { .. } => "make a new token",
+        }
+    }
+
     /// A stable name for logs, metrics and tests.
     #[must_use]
     pub fn code(&self) -> &'static str {

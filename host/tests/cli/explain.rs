@@ -107,6 +107,116 @@ fn who_is_not_mapped_is_told_what_is_near() {
     );
 }
 
+/// Programs read it: all names and their order.
+#[test]
+fn the_whole_of_it_as_json() {
+    let run = explain(&["--arn", "acs:ram::1:user/Alice", "-o", "json"]);
+    assert_eq!(
+        run.printed(),
+        r#"{
+  "code": "granted",
+  "backends": [
+    {
+      "backend": "MountedFile",
+      "rules": 5,
+      "answer": "matched"
+    }
+  ],
+  "identity": {
+    "type": "RAMUser",
+    "arn": "acs:ram::1:user/Alice",
+    "canonicalArn": "acs:ram::1:user/Alice",
+    "accountId": "1",
+    "userId": "<user-id>",
+    "sessionName": "",
+    "accessKeyId": "ACCESS-KEY-ID"
+  },
+  "matched": {
+    "backend": "MountedFile",
+    "position": "server.mapUsers[0]"
+  },
+  "outranked": [
+    {
+      "backend": "MountedFile",
+      "position": "server.mapUsers[1]"
+    }
+  ],
+  "rule": {
+    "place": "config.yaml:5:5",
+    "about": "acs:ram::1:user/alice",
+    "username": "alice",
+    "groups": [
+      "dev"
+    ]
+  },
+  "user": {
+    "username": "alice",
+    "uid": "ack-ram-authenticator:1:<user-id>",
+    "groups": [
+      "dev"
+    ],
+    "extra": {
+      "arn": "acs:ram::1:user/Alice",
+      "canonicalArn": "acs:ram::1:user/Alice",
+      "sessionName": ""
+    }
+  }
+}
+"#
+    );
+    let run = explain(&["--arn", "acs:ram::3:user/alice", "-o", "json"]);
+    assert_eq!(
+        run.stdout,
+        r#"{
+  "code": "not_mapped",
+  "backends": [
+    {
+      "backend": "MountedFile",
+      "rules": 5,
+      "answer": "noMatch"
+    }
+  ],
+  "identity": {
+    "type": "RAMUser",
+    "arn": "acs:ram::3:user/alice",
+    "canonicalArn": "acs:ram::3:user/alice",
+    "accountId": "3",
+    "userId": "<user-id>",
+    "sessionName": "",
+    "accessKeyId": "ACCESS-KEY-ID"
+  },
+  "passedOver": [
+    {
+      "rule": {
+        "backend": "MountedFile",
+        "position": "server.mapRules[1]"
+      }
+    }
+  ],
+  "nearMisses": [
+    {
+      "rule": {
+        "backend": "MountedFile",
+        "position": "server.mapUsers[0]"
+      },
+      "subject": "acs:ram::1:user/alice",
+      "difference": "account"
+    },
+    {
+      "rule": {
+        "backend": "MountedFile",
+        "position": "server.mapUsers[1]"
+      },
+      "subject": "acs:ram::1:user/alice",
+      "difference": "account"
+    }
+  ],
+  "reason": "no rule speaks for this identity"
+}
+"#
+    );
+}
+
 /// What is asked in which order, where not all is in the file.
 #[test]
 fn each_backend_is_told_of() {

@@ -224,6 +224,35 @@ fn the_text_says_what_to_do() {
     );
 }
 
+/// Programs read it: all names and their order.
+#[test]
+fn the_whole_of_it_as_json() {
+    let run = lint(&format!("{GOOD}  mapAccounts: ['1']\n"), &["-o", "json"]);
+    assert_eq!(
+        run.printed(),
+        r#"{
+  "findings": [
+    {
+      "code": "whole-account",
+      "severity": "info",
+      "position": {
+        "file": "config.yaml",
+        "line": 4,
+        "column": 17,
+        "entry": "server.mapAccounts[0]"
+      },
+      "message": "every user and every role of account 1 may log in, under its own ARN and without groups",
+      "advice": "map single users and roles, if that is not meant"
+    }
+  ],
+  "errors": 0,
+  "warnings": 0,
+  "infos": 1
+}
+"#
+    );
+}
+
 #[test]
 fn strict_lets_warnings_fail() {
     let warned = format!("{GOOD}  bind: 0.0.0.0\n");
