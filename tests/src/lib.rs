@@ -10,6 +10,7 @@ pub mod ports;
 pub mod process;
 pub mod proxy;
 pub mod sts;
+pub mod tls_secret;
 pub mod tools;
 pub mod vectors;
 #[cfg(feature = "wasm")]

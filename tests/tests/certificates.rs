@@ -1,7 +1,6 @@
 //! The real binary's certificates: made by many at once, the operator's own, and those of clients.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,13 +12,12 @@ use ack_ram_tests::authenticator::{self, Authenticator};
 use ack_ram_tests::exposition::Exposition;
 use ack_ram_tests::ports;
 use ack_ram_tests::process::Process;
+use ack_ram_tests::tls_secret::TlsSecret;
 use ack_ram_tests::webhook::{Reply, WebhookClient};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::Method;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -188,63 +186,11 @@ fn expiry(told: &Exposition, certificate: &str) -> Option<f64> {
     value(told, "certificate_expiry_timestamp_seconds", &labels)
 }
 
-/// A CA of the operator's, and a Secret of it, mounted as the kubelet mounts it.
-struct Mount {
-    folder: TempDir,
-    ca: String,
-    ca_key: String,
-    versions: u32,
-}
-
-impl Mount {
-    fn new() -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let mut mount = Self {
-            folder: tempfile::tempdir().unwrap(),
-            ca: params.self_signed(&key).unwrap().pem(),
-            ca_key: key.serialize_pem(),
-            versions: 0,
-        };
-        mount.publish("localhost");
-        for name in ["tls.crt", "tls.key", "ca.crt"] {
-            symlink(Path::new("..data").join(name), mount.path(name)).unwrap();
-        }
-        mount
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Puts a new pair for `name` there, all at once.
-    fn publish(&mut self, name: &str) {
-        let ca_key = KeyPair::from_pem(&self.ca_key).unwrap();
-        let issuer = Issuer::from_ca_cert_pem(&self.ca, ca_key).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &issuer).unwrap();
-        self.versions += 1;
-        let version = format!("..{}", self.versions);
-        fs::create_dir(self.path(&version)).unwrap();
-        for (name, text) in [
-            ("tls.crt", certificate.pem()),
-            ("tls.key", key.serialize_pem()),
-            ("ca.crt", self.ca.clone()),
-        ] {
-            fs::write(self.path(&version).join(name), text).unwrap();
-        }
-        symlink(&version, self.path("..data_tmp")).unwrap();
-        fs::rename(self.path("..data_tmp"), self.path("..data")).unwrap();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_own_pair_is_followed_and_no_request_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let mut mount = Mount::new();
+    let mut secret = TlsSecret::mount("localhost");
     let (port, health) = (ports::free_port(), ports::free_port());
     let kubeconfig = folder.join("kubeconfig");
     let config = configure(
@@ -255,11 +201,7 @@ async fn an_own_pair_is_followed_and_no_request_is_lost() {
             "healthPort": health,
             "stateDir": folder.join("state"),
             "generateKubeconfig": kubeconfig,
-            "tls": {
-                "certFile": mount.path("tls.crt"),
-                "keyFile": mount.path("tls.key"),
-                "caFile": mount.path("ca.crt"),
-            },
+            "tls": secret.settings(),
         }),
     );
     let mut server = Authenticator::start(folder, &config).unwrap();
@@ -267,14 +209,14 @@ async fn an_own_pair_is_followed_and_no_request_is_lost() {
     assert!(!folder.join("state/cert.pem").exists());
     let kubeconfig = fs::read_to_string(kubeconfig).unwrap();
     assert!(
-        kubeconfig.contains(&STANDARD.encode(&mount.ca)),
+        kubeconfig.contains(&STANDARD.encode(secret.ca_pem())),
         "{kubeconfig}"
     );
 
     let is_over = Arc::new(AtomicBool::new(false));
     let askers: Vec<_> = (0..4)
         .map(|number| {
-            let (ca, is_over) = (mount.path("ca.crt"), Arc::clone(&is_over));
+            let (ca, is_over) = (secret.path("ca.crt"), Arc::clone(&is_over));
             tokio::spawn(async move {
                 let kept = WebhookClient::new(&ca, port).unwrap();
                 let mut answers = 0;
@@ -302,7 +244,7 @@ async fn an_own_pair_is_followed_and_no_request_is_lost() {
         value(&told, "certificate_rotations_total", labels).unwrap_or_default()
     };
     for times in 1..=4 {
-        mount.publish("localhost");
+        secret.publish("localhost");
         wait_until("the new pair is served", async || {
             rotations(&replaced).await >= f64::from(times)
         })
@@ -310,7 +252,7 @@ async fn an_own_pair_is_followed_and_no_request_is_lost() {
     }
 
     // One that API servers would refuse is not served, and that is told in three places.
-    mount.publish("elsewhere.example.com");
+    secret.publish("elsewhere.example.com");
     wait_until("the refused pair is told", async || {
         rotations(&failed).await >= 1.0
     })
@@ -321,7 +263,7 @@ async fn an_own_pair_is_followed_and_no_request_is_lost() {
     let why = "it is not for `localhost`, which is `server.hostname`";
     let line = format!(
         "[+]certificate ok: API servers would refuse `{}`: {why}",
-        mount.path("tls.crt").display()
+        secret.path("tls.crt").display()
     );
     assert!(
         ready.contains(&line) && ready.ends_with("readyz check passed\n"),
@@ -330,7 +272,7 @@ async fn an_own_pair_is_followed_and_no_request_is_lost() {
     let is_told = |line: &str| line.contains("ERROR") && line.contains(why);
     server.wait_for_log(is_told, LONG).unwrap();
 
-    mount.publish("localhost");
+    secret.publish("localhost");
     wait_until("the good pair is served", async || {
         rotations(&replaced).await >= 5.0
     })

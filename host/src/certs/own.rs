@@ -2,7 +2,7 @@
 //!
 //! The files are looked at again and again, since no notification survives every way of replacing them. What has been
 //! seen to be the same twice is read as one: a pair that is being written has settled by then. What API servers would
-//! refuse takes the place of nothing that they accept.
+//! refuse takes the place of nothing that they accept; a pair of a new CA waits until they have been told of that.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -59,6 +59,23 @@ struct Watch {
     unfit_since: Option<Instant>,
     /// Why what is there now is not served.
     trouble: Option<String>,
+    /// The certificates that will prove what is there now, in PEM, and that API servers do not know yet.
+    awaited: Option<String>,
+}
+
+/// Why a pair that is there is not served.
+struct Unfit {
+    why: String,
+    awaited: Option<String>,
+}
+
+impl Unfit {
+    fn new(why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            awaited: None,
+        }
+    }
 }
 
 /// The hash of what files hold, or why they cannot be read.
@@ -103,6 +120,7 @@ impl OwnPair {
                 told: None,
                 unfit_since: None,
                 trouble: None,
+                awaited: None,
             }),
             metrics: metrics.clone(),
         })
@@ -112,11 +130,14 @@ impl OwnPair {
         Arc::clone(self.current.load().pair.certified())
     }
 
-    /// The certificates that the webhook kubeconfig pins, in PEM; nothing when no file of them is named.
+    /// The certificates that the webhook kubeconfig pins, in PEM; nothing when no file of them is named. They prove what
+    /// is served, and what waits.
     pub(super) fn pinned(&self) -> Option<String> {
         let loaded = self.current.load();
-        let anchors = loaded.anchors.as_ref()?;
-        Some(anchors.pem().to_owned())
+        let mut pinned = loaded.anchors.as_ref()?.pem().to_owned();
+        let watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        pinned.push_str(watch.awaited.as_deref().unwrap_or_default());
+        Some(pinned)
     }
 
     /// Why API servers refuse what is served, at the time `now`.
@@ -153,27 +174,46 @@ impl OwnPair {
             }
             self.settle(watch);
         } else if before.as_ref() == Some(&state) {
-            match contents.and_then(|contents| self.fit(&contents, now)) {
+            let fit = contents
+                .map_err(Unfit::new)
+                .and_then(|contents| self.fit(&contents, now));
+            match fit {
                 Ok(loaded) => {
                     self.put(loaded);
                     watch.taken = state;
                     self.settle(watch);
                 }
-                Err(why) => self.refuse(watch, state, &why, at),
+                Err(unfit) => self.refuse(watch, state, unfit, at),
             }
         }
     }
 
     /// The pair in `contents`, if it is one, and not worse than what is served.
-    fn fit(&self, contents: &Contents, now: UnixTime) -> Result<Loaded, String> {
-        let loaded = Loaded::parse(&self.files, contents).map_err(|error| error.to_string())?;
-        match loaded.objection(&self.hostname, now) {
-            Some(why) if self.objection(now).is_none() => Err(format!(
-                "API servers would refuse `{}`: {why}",
-                self.files.certificate.display()
-            )),
-            _ => Ok(loaded),
+    fn fit(&self, contents: &Contents, now: UnixTime) -> Result<Loaded, Unfit> {
+        let loaded = Loaded::parse(&self.files, contents);
+        let loaded = loaded.map_err(|error| Unfit::new(error.to_string()))?;
+        if self.objection(now).is_some() {
+            return Ok(loaded);
         }
+        let certificate = self.files.certificate.display();
+        if let Some(why) = loaded.objection(&self.hostname, now) {
+            let why = format!("API servers would refuse `{certificate}`: {why}");
+            return Err(Unfit::new(why));
+        }
+        let current = self.current.load();
+        let (Some(known), Some(new)) = (&current.anchors, &loaded.anchors) else {
+            return Ok(loaded);
+        };
+        let chain = &loaded.pair.certified().cert;
+        if known.objection(chain, &self.hostname, now).is_none() {
+            return Ok(loaded);
+        }
+        Err(Unfit {
+            why: format!(
+                "`{certificate}` is of a new CA, which API servers that run do not know yet: start them again with the new webhook kubeconfig, and then this server"
+            ),
+            awaited: Some(new.pem().to_owned()),
+        })
     }
 
     fn put(&self, loaded: Loaded) {
@@ -192,23 +232,25 @@ impl OwnPair {
         watch.told = None;
         watch.unfit_since = None;
         watch.trouble = None;
+        watch.awaited = None;
         self.metrics.own_trouble(false);
     }
 
     /// What is there cannot be served, for this reason. Whoever can do something about it is told once, unless it is over
     /// soon.
-    fn refuse(&self, watch: &mut Watch, state: State, why: &str, at: Instant) {
+    fn refuse(&self, watch: &mut Watch, state: State, unfit: Unfit, at: Instant) {
         let since = *watch.unfit_since.get_or_insert(at);
         let is_told = watch.told.as_ref() == Some(&state);
         if is_told || at.saturating_duration_since(since) < MAY_BE_UNFIT {
             return;
         }
-        let trouble = format!("{why}; the pair that was there before is served");
+        let trouble = format!("{}; the pair that was there before is served", unfit.why);
         tracing::error!("{trouble}");
         self.metrics.rotated("own", false);
         self.metrics.own_trouble(true);
         watch.trouble = Some(trouble);
         watch.told = Some(state);
+        watch.awaited = unfit.awaited;
     }
 }
 

@@ -174,8 +174,8 @@ impl Made {
             let _ = write!(
                 text,
                 "
-Where the webhook runs already, give kube-apiserver the kubeconfig first: once it has started again with {ca}, the webhook
-answers nobody else. Keep {key} here, for `init` to make another certificate with in ten years.
+Where the webhook runs already, let kube-apiserver start again with the kubeconfig first: once the webhook has started with
+{ca}, it answers nobody else. Keep {key} here: with it, `init` makes another certificate in ten years.
 "
             );
         }

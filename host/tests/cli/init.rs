@@ -67,7 +67,7 @@ fn with_a_client_certificate_the_kubeconfig_has_one_of_a_ca_of_its_own() {
         "client-ca.pem (new): the certificate authority of clients",
         "client-ca-key.pem (new): its private key; show it to nobody",
         "sudo install -m 600 cert.pem key.pem client-ca.pem /var/ack-ram-authenticator",
-        "give kube-apiserver the kubeconfig first",
+        "let kube-apiserver start again with the kubeconfig first",
     ] {
         assert!(printed.contains(part), "no `{part}`: {printed}");
     }

@@ -1,6 +1,7 @@
 //! Logins with real parts: kubectl, a real API server that asks the real binary, and an STS that
 //! verifies signatures.
 
+mod certificates;
 mod world;
 
 use std::path::Path;

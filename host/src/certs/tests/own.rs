@@ -323,6 +323,50 @@ fn what_cannot_be_served_leaves_the_pair_of_before_and_is_told() {
 }
 
 #[test]
+fn a_pair_of_a_new_ca_waits_until_api_servers_know_that() {
+    static NOW: AtomicI64 = AtomicI64::new(START.seconds());
+    let mut world = World::start(|| UnixTime::from_seconds(NOW.load(Ordering::Relaxed)));
+    let (old_ca, new_ca) = (world.ca.pem.clone(), Ca::new());
+    let next = new_ca.sign("localhost", [-10, 200]);
+    world.put(&next);
+    world.write("ca.crt", &new_ca.pem);
+    world.look(10);
+    assert!(world.serves(&world.first));
+    let warnings = world.warnings();
+    assert!(
+        warnings[0].starts_with("`F/tls.crt` is of a new CA"),
+        "{warnings:?}"
+    );
+    // Who starts again knows both.
+    assert_eq!(
+        world.serving.pinned(),
+        Some(format!("{old_ca}{}", new_ca.pem))
+    );
+
+    // The way without any of that: first both CAs, then the pair.
+    world.put(&world.first);
+    world.write("ca.crt", &format!("{old_ca}{}", new_ca.pem));
+    world.look(2);
+    assert_eq!(world.warnings(), [""; 0]);
+    world.put(&next);
+    world.look(2);
+    assert!(world.serves(&next));
+    world.write("ca.crt", &new_ca.pem);
+    world.look(2);
+    assert_eq!(world.serving.pinned(), Some(new_ca.pem));
+    assert_eq!(world.warnings(), [""; 0]);
+
+    // Nothing is held back for a pair that nobody accepts.
+    let last = Ca::new();
+    NOW.fetch_add(201 * DAY, Ordering::Relaxed);
+    let pair = last.sign("localhost", [-10, 400]);
+    world.put(&pair);
+    world.write("ca.crt", &last.pem);
+    world.look(2);
+    assert!(world.serves(&pair));
+}
+
+#[test]
 fn a_pair_that_is_over_is_replaced_by_whatever_there_is() {
     static NOW: AtomicI64 = AtomicI64::new(START.seconds());
     let mut world = World::start(|| UnixTime::from_seconds(NOW.load(Ordering::Relaxed)));
