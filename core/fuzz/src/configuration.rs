@@ -1,6 +1,6 @@
 //! Configuration files.
 
-use ack_ram_authenticator::config::{self, ConfigFile, Overrides, Sources};
+use ack_ram_config::config::{self, ConfigFile, Overrides, Sources};
 
 /// The file, YAML.
 pub fn configuration(input: &[u8]) {
