@@ -116,7 +116,7 @@ impl Connections {
                         is_failing = true;
                     }
                     // Descriptors may be what is missing.
-                    self.crowd.make_room();
+                    self.crowd.free_descriptors();
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

@@ -120,7 +120,12 @@ impl Connection {
         tokio::select! {
             ended = connection.as_mut() => return ended,
             _ = self.stopping.wait_for(|stopping| *stopping) => {}
-            () = activity.evicted() => {}
+            () = activity.evicted() => {
+                if !activity.has_asked() {
+                    // There is nothing to finish, and a head that comes slowly would keep the place.
+                    return Ok(());
+                }
+            }
             () = activity.idle_for(self.bounds.idle_timeout) => {}
         }
         connection.as_mut().graceful_shutdown();

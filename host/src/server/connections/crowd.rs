@@ -75,14 +75,27 @@ impl Crowd {
     /// Asks some of those who are idle to leave: first those who never asked anything, then those who did so longest
     /// ago. API servers are the last.
     pub(super) fn make_room(&self) {
+        self.ask_to_leave(|_| true);
+    }
+
+    /// Asks some of those who never asked anything to leave. An API server that left now would not get in again.
+    pub(super) fn free_descriptors(&self) {
+        self.ask_to_leave(|activity| !activity.has_asked());
+    }
+
+    fn ask_to_leave(&self, may_be_asked: impl Fn(&Activity) -> bool) {
         let members = self.members();
         let mut idle: Vec<(bool, u64, &Arc<Activity>)> = members
             .by_arrival
             .values()
             .filter(|activity| activity.is_idle() && !activity.is_leaving.load(Ordering::Relaxed))
+            .filter(|activity| may_be_asked(activity))
             .map(|activity| {
-                let has_asked = activity.has_asked.load(Ordering::Relaxed);
-                (has_asked, activity.last.load(Ordering::Relaxed), activity)
+                (
+                    activity.has_asked(),
+                    activity.last.load(Ordering::Relaxed),
+                    activity,
+                )
             })
             .collect();
         idle.sort_unstable_by_key(|(has_asked, last, _)| (*has_asked, *last));
@@ -163,6 +176,11 @@ impl Activity {
                 (false, _) => time::sleep(time).await,
             }
         }
+    }
+
+    /// Whether it ever asked anything.
+    pub(super) fn has_asked(&self) -> bool {
+        self.has_asked.load(Ordering::Relaxed)
     }
 
     fn is_idle(&self) -> bool {
