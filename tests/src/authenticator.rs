@@ -57,9 +57,15 @@ impl Authenticator {
 
     /// Starts what [`command`] made and waits until it listens.
     pub fn start_with(command: Command) -> Result<Self, WaitError> {
-        let mut process = Process::spawn(NAME, command).expect("the binary can be started");
-        process.wait_for_line(|line| line.contains("listening"), START_LIMIT)?;
-        Ok(Self { process })
+        let mut started = Self::spawn(command);
+        started.wait_for_log(|line| line.contains("listening"), START_LIMIT)?;
+        Ok(started)
+    }
+
+    /// Starts what [`command`] made.
+    pub fn spawn(command: Command) -> Self {
+        let process = Process::spawn(NAME, command).expect("the binary can be started");
+        Self { process }
     }
 
     /// What it has logged so far.

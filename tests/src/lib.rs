@@ -3,15 +3,19 @@
 
 pub mod authenticator;
 pub mod browser;
+pub mod callers;
 pub mod cluster;
 pub mod dates;
 pub mod exposition;
+pub mod isolation;
 pub mod ports;
 pub mod process;
 pub mod proxy;
 pub mod sts;
 pub mod tls_secret;
 pub mod tools;
+pub mod traffic;
+pub mod usage;
 pub mod vectors;
 #[cfg(feature = "wasm")]
 pub mod wasm_guest;

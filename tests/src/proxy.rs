@@ -33,7 +33,15 @@ impl Proxy {
     /// # Errors
     /// When there is no port to be had.
     pub fn start(server: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), server)
+    }
+
+    /// A proxy that listens on `address`.
+    ///
+    /// # Errors
+    /// When the address is not to be had.
+    pub fn start_at(address: SocketAddr, server: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
         let state = Arc::new(Mutex::new(State {
             way: Way::Open,

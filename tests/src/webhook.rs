@@ -44,10 +44,7 @@ impl WebhookClient {
     /// # Errors
     /// When `ca_file` holds no certificate.
     pub fn new(ca_file: &Path, port: u16) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let tls = ClientConfig::builder()
-            .with_root_certificates(roots(ca_file)?)
-            .with_no_client_auth();
-        Ok(Self::with_tls(tls, port))
+        Ok(Self::with_tls(trusting(ca_file)?, port))
     }
 
     /// The same with a client certificate, in PEM.
@@ -127,6 +124,16 @@ fn roots(ca_file: &Path) -> Result<RootCertStore, Box<dyn Error + Send + Sync>> 
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(ca_file)?)?;
     Ok(roots)
+}
+
+/// TLS for clients that trust the CA in `ca_file` and nobody else.
+///
+/// # Errors
+/// When `ca_file` holds no certificate.
+pub fn trusting(ca_file: &Path) -> Result<ClientConfig, Box<dyn Error + Send + Sync>> {
+    Ok(ClientConfig::builder()
+        .with_root_certificates(roots(ca_file)?)
+        .with_no_client_auth())
 }
 
 /// The TokenReview that asks about `token`.

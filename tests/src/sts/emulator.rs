@@ -81,6 +81,11 @@ impl Emulator {
         *self.shared.faults() = FaultPlan::next(count, fault);
     }
 
+    /// Ends every connection that is open, as a fault on accept or in the handshake acts on new ones alone.
+    pub fn cut_connections(&self) {
+        self.shared.cut.send_replace(());
+    }
+
     /// Removes a key; whether it was there. Requests that it signs are `InvalidAccessKeyId.NotFound` from now on.
     pub fn delete_key(&self, id: &AccessKeyId) -> bool {
         self.shared.service().directory.delete_key(id)
@@ -239,11 +244,11 @@ impl Builder {
         listener.set_nonblocking(true).map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
 
-        let (acceptor, ca_pem) = if self.plain_http {
+        let (acceptors, ca_pem) = if self.plain_http {
             (None, None)
         } else {
             let identity = Identity::generate(&self.names)?;
-            (Some(identity.acceptor), Some(identity.ca_pem))
+            (Some(identity.acceptors), Some(identity.ca_pem))
         };
         let shared = Arc::new(Shared::default());
         shared.service().directory = self.directory;
@@ -260,7 +265,7 @@ impl Builder {
             tokio::net::TcpListener::from_std(listener).map_err(StartError::Thread)?
         };
         let (stop, stopped) = oneshot::channel::<()>();
-        let serving = server::serve(listener, acceptor, shared.clone());
+        let serving = server::serve(listener, acceptors, shared.clone());
         let thread = std::thread::Builder::new()
             .name(format!("sts-{}", address.port()))
             .spawn(move || {

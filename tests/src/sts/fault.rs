@@ -7,18 +7,24 @@ use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
 
 use super::body::{Closed, ReplyBody};
+use super::handshake::Handshake;
 use super::refusal::Refusal;
+use super::wire::Wire;
 
 /// What goes wrong, from the first byte of a connection to the last of a reply.
 ///
 /// Set one with [`super::Emulator::set_fault`] or [`super::Emulator::fault_next`]. Under each of them the request is
-/// still verified and recorded; the two `OnAccept` act before there is a request.
+/// still verified and recorded; those on accept and in the handshake act before there is a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The connection is accepted and closed before the TLS handshake.
     CloseOnAccept,
     /// The connection is accepted and nothing comes, not even a TLS handshake.
     StallOnAccept,
+    /// The connection is accepted and reset before the TLS handshake.
+    ResetOnAccept,
+    /// The TLS handshake comes to nothing.
+    InHandshake(Handshake),
     /// The right answer, this much later.
     Delay(Duration),
     /// No answer at all, while the connection stays open.
@@ -37,6 +43,10 @@ pub enum Fault {
     EndlessBody,
     /// Status 200 and a body that is no JSON.
     Garbage,
+    /// The right answer, said to be of this type.
+    ContentType(&'static str),
+    /// The right answer, spoilt on its way.
+    OnWire(Wire),
     /// `Throttling.User`, status 400.
     ThrottleUser,
     /// `Throttling.Api`, status 400.
@@ -66,8 +76,19 @@ pub(super) enum Stage {
 impl Fault {
     fn stage(&self) -> Stage {
         match self {
-            Self::CloseOnAccept | Self::StallOnAccept => Stage::Accept,
+            Self::CloseOnAccept
+            | Self::StallOnAccept
+            | Self::ResetOnAccept
+            | Self::InHandshake(_) => Stage::Accept,
             _ => Stage::Request,
+        }
+    }
+
+    /// What is done to the reply once it is written.
+    pub(super) fn on_wire(&self) -> Option<Wire> {
+        match self {
+            Self::OnWire(fault) => Some(*fault),
+            _ => None,
         }
     }
 
@@ -83,8 +104,17 @@ impl Fault {
                 right.map(ReplyBody::Whole)
             }
             Self::Hang => std::future::pending().await,
-            Self::CloseOnAccept | Self::StallOnAccept | Self::CloseBeforeHeaders => {
-                return Err(Closed);
+            Self::CloseOnAccept
+            | Self::StallOnAccept
+            | Self::ResetOnAccept
+            | Self::InHandshake(_)
+            | Self::CloseBeforeHeaders => return Err(Closed),
+            Self::OnWire(_) => right.map(ReplyBody::Whole),
+            Self::ContentType(name) => {
+                let mut response = right.map(ReplyBody::Whole);
+                let headers = response.headers_mut();
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static(name));
+                response
             }
             Self::CloseInBody => {
                 let half = right.body().len() / 2;

@@ -13,9 +13,8 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
+use tokio::sync::watch;
 
 use super::action::Service;
 use super::arrived::Arrived;
@@ -24,6 +23,8 @@ use super::clock::Clock;
 use super::fault::{Fault, FaultPlan, Stage};
 use super::refusal::Refusal;
 use super::seen::Seen;
+use super::tls::Acceptors;
+use super::wire::{Connection, Slot, Spoilable};
 
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// Also how long a kept-alive connection may idle.
@@ -35,6 +36,8 @@ const BODY_LIMIT: usize = 1 << 20;
 pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) connections: AtomicUsize,
+    /// Changes when every connection is to end.
+    pub(super) cut: watch::Sender<()>,
     requests: AtomicU64,
     service: Mutex<Service>,
     faults: Mutex<FaultPlan>,
@@ -66,7 +69,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Accepts connections until the future is dropped.
-pub(super) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
+pub(super) async fn serve(listener: TcpListener, tls: Option<Acceptors>, shared: Arc<Shared>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // Out of file descriptors, most likely: they come back as connections end.
@@ -75,20 +78,42 @@ pub(super) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, share
         };
         shared.connections.fetch_add(1, Ordering::Relaxed);
         let fault = shared.faults().take(Stage::Accept);
-        tokio::spawn(connection(stream, tls.clone(), fault, shared.clone()));
+        let mut cut = shared.cut.subscribe();
+        let serving = connection(stream, tls.clone(), fault, shared.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                // Once it is cut, nothing more is answered.
+                biased;
+                _ = cut.changed() => {}
+                () = serving => {}
+            }
+        });
     }
 }
 
 async fn connection(
     mut stream: TcpStream,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Acceptors>,
     fault: Option<Fault>,
     shared: Arc<Shared>,
 ) {
+    let acceptor = tls
+        .as_ref()
+        .map(|acceptors| acceptors.under(fault.as_ref()));
     match fault {
         Some(Fault::StallOnAccept) => {
             // Ends when the client goes away; what it says is not answered.
             let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+            return;
+        }
+        Some(Fault::InHandshake(fault)) if fault.is_in_certificate() => {}
+        Some(Fault::InHandshake(fault)) => {
+            // The client goes away when it likes.
+            let _ = fault.play(&mut stream).await;
+            return;
+        }
+        Some(Fault::ResetOnAccept) => {
+            let _ = stream.set_zero_linger();
             return;
         }
         Some(_) => return,
@@ -96,7 +121,7 @@ async fn connection(
     }
     // A reply is one small write; waiting to fill a packet would only slow it down.
     let _ = stream.set_nodelay(true);
-    match tls {
+    match acceptor {
         None => requests(stream, shared).await,
         Some(acceptor) => {
             let handshake = tokio::time::timeout(HANDSHAKE_DEADLINE, acceptor.accept(stream));
@@ -107,8 +132,10 @@ async fn connection(
     }
 }
 
-async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>) {
-    let service = service_fn(|request| respond(request, shared.clone()));
+async fn requests(stream: impl Connection, shared: Arc<Shared>) {
+    let slot = Slot::default();
+    let stream = Spoilable::new(stream, slot.clone());
+    let service = service_fn(|request| respond(request, shared.clone(), slot.clone()));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_DEADLINE)
@@ -120,6 +147,7 @@ async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Share
 async fn respond(
     request: Request<Incoming>,
     shared: Arc<Shared>,
+    slot: Slot,
 ) -> Result<Response<ReplyBody>, Closed> {
     let (parts, body) = request.into_parts();
     let Ok(body) = Limited::new(body, BODY_LIMIT).collect().await else {
@@ -137,6 +165,9 @@ async fn respond(
     let error = answer.as_ref().err().map(Refusal::code);
     let fault = shared.faults().take(Stage::Request);
     shared.seen().record(arrived, error, fault.clone());
+    if let Some(on_wire) = fault.as_ref().and_then(Fault::on_wire) {
+        slot.put(on_wire);
+    }
 
     let right = match answer {
         Ok(mut body) => {

@@ -4,42 +4,82 @@ use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, date_time_ymd,
+    Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio_rustls::TlsAcceptor;
 
 use super::emulator::StartError;
+use super::fault::Fault;
+use super::handshake::Handshake;
 
-/// A serving certificate, and the authority that clients have to trust for it.
+/// Serving certificates, and the authority that clients have to trust for the right one.
 pub(super) struct Identity {
-    pub(super) acceptor: TlsAcceptor,
+    pub(super) acceptors: Acceptors,
     pub(super) ca_pem: String,
+}
+
+/// One for each certificate that may be served.
+#[derive(Clone)]
+pub(super) struct Acceptors {
+    right: TlsAcceptor,
+    other_authority: TlsAcceptor,
+    other_name: TlsAcceptor,
+    expired: TlsAcceptor,
+}
+
+impl Acceptors {
+    /// The one to use under `fault`.
+    pub(super) fn under(&self, fault: Option<&Fault>) -> TlsAcceptor {
+        match fault {
+            Some(Fault::InHandshake(Handshake::OtherAuthority)) => &self.other_authority,
+            Some(Fault::InHandshake(Handshake::OtherName)) => &self.other_name,
+            Some(Fault::InHandshake(Handshake::Expired)) => &self.expired,
+            _ => &self.right,
+        }
+        .clone()
+    }
 }
 
 impl Identity {
     /// A fresh authority and a certificate for `names` (host names and addresses) under it.
     pub(super) fn generate(names: &[String]) -> Result<Self, StartError> {
         let ca = CertifiedIssuer::self_signed(ca_params(), KeyPair::generate()?)?;
-        let key = KeyPair::generate()?;
-        let certificate = leaf_params(names)?.signed_by(&key, &ca)?;
-
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-            )?;
-        // Real STS speaks nothing newer.
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let other_ca = CertifiedIssuer::self_signed(ca_params(), KeyPair::generate()?)?;
+        let right = leaf_params(names)?;
+        let mut expired = right.clone();
+        expired.not_after = date_time_ymd(2001, 1, 1);
+        let other_name = leaf_params(&["elsewhere.test".to_owned()])?;
         Ok(Self {
-            acceptor: TlsAcceptor::from(Arc::new(config)),
+            acceptors: Acceptors {
+                right: acceptor(&right, &ca)?,
+                other_authority: acceptor(&right, &other_ca)?,
+                other_name: acceptor(&other_name, &ca)?,
+                expired: acceptor(&expired, &ca)?,
+            },
             ca_pem: ca.pem(),
         })
     }
+}
+
+fn acceptor(
+    params: &CertificateParams,
+    issuer: &Issuer<'_, KeyPair>,
+) -> Result<TlsAcceptor, StartError> {
+    let key = KeyPair::generate()?;
+    let certificate = params.signed_by(&key, issuer)?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+        )?;
+    // Real STS speaks nothing newer.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 fn ca_params() -> CertificateParams {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ack_ram_tests::sts::{Emulator, Fault, demo};
+use ack_ram_tests::sts::{Emulator, Fault, Handshake, Wire, demo};
 
 use crate::client::{Call, PATIENCE, Place, Reply, Symptom, send};
 
@@ -28,7 +28,10 @@ async fn under(fault: Fault, deadline: Duration) -> Result<Reply, Symptom> {
 
     let seen: Vec<_> = sts.requests().into_iter().map(|seen| seen.fault).collect();
     let recorded = match fault {
-        Fault::CloseOnAccept | Fault::StallOnAccept => vec![None],
+        Fault::CloseOnAccept
+        | Fault::StallOnAccept
+        | Fault::ResetOnAccept
+        | Fault::InHandshake(_) => vec![None],
         fault => vec![Some(fault), None],
     };
     assert_eq!(seen, recorded);
@@ -59,10 +62,94 @@ async fn without_a_reply() {
             Symptom::TimedOut(Place::Body),
         ),
         (Fault::EndlessBody, PATIENCE, Symptom::TooLong),
+        (
+            Fault::InHandshake(Handshake::Stall),
+            SHORT,
+            Symptom::TimedOut(Place::Handshake),
+        ),
+        (
+            Fault::InHandshake(Handshake::Close),
+            PATIENCE,
+            Symptom::NoHandshake,
+        ),
+        (
+            Fault::InHandshake(Handshake::Alert),
+            PATIENCE,
+            Symptom::NoHandshake,
+        ),
+        (
+            Fault::InHandshake(Handshake::PlainText),
+            PATIENCE,
+            Symptom::NoHandshake,
+        ),
+        (
+            Fault::InHandshake(Handshake::OtherAuthority),
+            PATIENCE,
+            Symptom::NoHandshake,
+        ),
+        (
+            Fault::InHandshake(Handshake::OtherName),
+            PATIENCE,
+            Symptom::NoHandshake,
+        ),
+        (
+            Fault::InHandshake(Handshake::Expired),
+            PATIENCE,
+            Symptom::NoHandshake,
+        ),
+        (
+            Fault::OnWire(Wire::ResetBeforeHead),
+            PATIENCE,
+            Symptom::NoHead,
+        ),
+        (
+            Fault::OnWire(Wire::SlowHead),
+            SHORT,
+            Symptom::TimedOut(Place::Head),
+        ),
+        (Fault::OnWire(Wire::EndlessHead), PATIENCE, Symptom::NoHead),
+        (Fault::OnWire(Wire::NoHttp), PATIENCE, Symptom::NoHead),
+        (
+            Fault::OnWire(Wire::EndlessHints),
+            SHORT,
+            Symptom::TimedOut(Place::Head),
+        ),
+        (Fault::OnWire(Wire::TwoLengths), PATIENCE, Symptom::NoHead),
+        (
+            Fault::OnWire(Wire::ResetInBody),
+            PATIENCE,
+            Symptom::BrokenBody,
+        ),
+        (
+            Fault::OnWire(Wire::SlowBody),
+            SHORT,
+            Symptom::TimedOut(Place::Body),
+        ),
+        (
+            Fault::OnWire(Wire::BrokenChunk),
+            PATIENCE,
+            Symptom::BrokenBody,
+        ),
+        (
+            Fault::OnWire(Wire::EndlessWithoutLength),
+            PATIENCE,
+            Symptom::TooLong,
+        ),
     ] {
         let result = under(fault.clone(), deadline).await;
         assert_eq!(result.map(|reply| reply.status), Err(symptom), "{fault:?}");
     }
+}
+
+/// It depends on how soon the client looks where it learns of it.
+#[tokio::test]
+async fn with_a_reset() {
+    let result = under(Fault::ResetOnAccept, PATIENCE).await;
+    let symptom = result.map(|reply| reply.status).unwrap_err();
+    assert!(
+        [Symptom::Refused, Symptom::NoHandshake].contains(&symptom),
+        "{symptom:?}"
+    );
 }
 
 #[tokio::test]
@@ -115,6 +202,53 @@ async fn a_delay_is_followed_by_the_right_answer() {
     let reply = under(Fault::Delay(delay), PATIENCE).await.unwrap();
     assert!(sent.elapsed() >= delay);
     assert_eq!(reply.text("Arn"), demo::USER_ARN);
+}
+
+#[tokio::test]
+async fn with_the_right_answer_all_the_same() {
+    for (fault, kind) in [
+        (Fault::ContentType("text/html"), "text/html"),
+        (
+            Fault::OnWire(Wire::EarlyHints),
+            "application/json;charset=utf-8",
+        ),
+        (
+            Fault::OnWire(Wire::Http10),
+            "application/json;charset=utf-8",
+        ),
+        (
+            Fault::OnWire(Wire::CloseAfterwards),
+            "application/json;charset=utf-8",
+        ),
+    ] {
+        let reply = under(fault.clone(), PATIENCE).await.unwrap();
+        assert_eq!(reply.text("Arn"), demo::USER_ARN, "{fault:?}");
+        assert_eq!(reply.headers["content-type"], kind, "{fault:?}");
+    }
+    let switched = under(Fault::OnWire(Wire::SwitchingProtocols), PATIENCE)
+        .await
+        .unwrap();
+    assert_eq!(
+        (switched.status, switched.text("Arn")),
+        (101, String::new())
+    );
+}
+
+#[tokio::test]
+async fn connections_can_be_cut() {
+    let sts = Emulator::builder().demo().start().unwrap();
+    sts.set_fault(Some(Fault::Hang));
+    let call = good_call(&sts);
+    let cutting = async {
+        while sts.requests().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        sts.cut_connections();
+    };
+    let (result, ()) = tokio::join!(send(&sts, &call, PATIENCE), cutting);
+    assert_eq!(result.err(), Some(Symptom::NoHead));
+    sts.set_fault(None);
+    assert!(is_well(&sts).await);
 }
 
 #[tokio::test]

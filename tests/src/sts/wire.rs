@@ -1,0 +1,308 @@
+//! Replies spoilt on the wire, in ways in which no HTTP library would write them.
+
+use std::future::Future;
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+/// How long a reply that drips waits between two bytes.
+const DRIP: Duration = Duration::from_millis(500);
+const HINTS: &[u8] = b"HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n";
+
+/// What becomes of the right reply between the HTTP library and the client. The connection ends after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// The connection is reset before the first byte.
+    ResetBeforeHead,
+    /// The head comes a byte at a time.
+    SlowHead,
+    /// A head that does not end.
+    EndlessHead,
+    /// The greeting of another protocol, and then nothing.
+    NoHttp,
+    /// Right, but for the version: HTTP/1.0, whose body ends with the connection.
+    Http10,
+    /// Right, after a reply of the kind `1xx`, which every client has to pass over.
+    EarlyHints,
+    /// Replies of the kind `1xx` without end.
+    EndlessHints,
+    /// Another protocol from here on, for which nobody asked.
+    SwitchingProtocols,
+    /// Two lengths that contradict each other.
+    TwoLengths,
+    /// The connection is reset in the middle of the body.
+    ResetInBody,
+    /// The body comes a byte at a time.
+    SlowBody,
+    /// The length of a chunk is no number.
+    BrokenChunk,
+    /// A body without a length that does not end.
+    EndlessWithoutLength,
+    /// Right, and then the connection closes without notice, as when an idle one has been open for too long.
+    CloseAfterwards,
+}
+
+impl Wire {
+    /// Sends what is to be seen in place of `reply`.
+    async fn play(self, reply: Vec<u8>, mut stream: impl Connection) -> io::Result<()> {
+        let (head, body) = parts(&reply);
+        match self {
+            Self::ResetBeforeHead => stream.reset_at_end()?,
+            Self::SlowHead => drip(&mut stream, &reply).await?,
+            Self::EndlessHead => {
+                stream.write_all(b"HTTP/1.1 200 OK\r\n").await?;
+                let line = format!("x-padding: {}\r\n", "a".repeat(1_000));
+                repeat(&mut stream, line.as_bytes()).await?;
+            }
+            Self::NoHttp => {
+                stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").await?;
+                until_closed(&mut stream).await?;
+            }
+            Self::Http10 => {
+                let head = without_length(head).replacen("HTTP/1.1", "HTTP/1.0", 1);
+                stream.write_all(head.as_bytes()).await?;
+                stream.write_all(body).await?;
+            }
+            Self::EarlyHints => {
+                stream.write_all(HINTS).await?;
+                stream.write_all(&reply).await?;
+            }
+            Self::EndlessHints => repeat(&mut stream, HINTS).await?,
+            Self::SwitchingProtocols => {
+                let head = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n";
+                stream.write_all(head.as_bytes()).await?;
+                stream.write_all(&reply).await?;
+                until_closed(&mut stream).await?;
+            }
+            Self::TwoLengths => {
+                let head = head.replacen("\r\n", "\r\ncontent-length: 2\r\n", 1);
+                stream.write_all(head.as_bytes()).await?;
+                stream.write_all(body).await?;
+                until_closed(&mut stream).await?;
+            }
+            Self::ResetInBody => {
+                stream.write_all(head.as_bytes()).await?;
+                stream.write_all(&body[..body.len() / 2]).await?;
+                stream.flush().await?;
+                stream.reset_at_end()?;
+            }
+            Self::SlowBody => {
+                stream.write_all(head.as_bytes()).await?;
+                drip(&mut stream, body).await?;
+            }
+            Self::BrokenChunk => {
+                let head = chunked(head);
+                stream.write_all(head.as_bytes()).await?;
+                stream.write_all(b"zz\r\n").await?;
+                stream.write_all(body).await?;
+                until_closed(&mut stream).await?;
+            }
+            Self::EndlessWithoutLength => {
+                stream.write_all(without_length(head).as_bytes()).await?;
+                repeat(&mut stream, &[b' '; 16 * 1024]).await?;
+            }
+            Self::CloseAfterwards => stream.write_all(&reply).await?,
+        }
+        stream.flush().await?;
+        match self {
+            Self::ResetBeforeHead | Self::ResetInBody => Ok(()),
+            _ => stream.shutdown().await,
+        }
+    }
+}
+
+/// The head with its empty line, and the body.
+fn parts(reply: &[u8]) -> (&str, &[u8]) {
+    let end = head_length(reply).unwrap_or(reply.len());
+    let (head, body) = reply.split_at(end);
+    (std::str::from_utf8(head).unwrap_or_default(), body)
+}
+
+fn head_length(reply: &[u8]) -> Option<usize> {
+    let end = b"\r\n\r\n";
+    let start = reply.windows(end.len()).position(|window| window == end)?;
+    Some(start + end.len())
+}
+
+fn is_length(line: &str) -> bool {
+    line.starts_with("content-length:")
+}
+
+fn is_whole(reply: &[u8]) -> bool {
+    let Some(end) = head_length(reply) else {
+        return false;
+    };
+    let (head, body) = parts(reply);
+    let length = head.lines().find(|line| is_length(line));
+    let length = length.and_then(|line| line.split_once(": ")?.1.parse::<usize>().ok());
+    length.is_none_or(|length| body.len() >= length) && end > 0
+}
+
+fn without_length(head: &str) -> String {
+    let lines = head.split_inclusive("\r\n");
+    lines.filter(|line| !is_length(line)).collect()
+}
+
+fn chunked(head: &str) -> String {
+    without_length(head).replacen("\r\n", "\r\ntransfer-encoding: chunked\r\n", 1)
+}
+
+async fn drip(stream: &mut impl Connection, bytes: &[u8]) -> io::Result<()> {
+    for byte in bytes.chunks(1) {
+        stream.write_all(byte).await?;
+        stream.flush().await?;
+        tokio::time::sleep(DRIP).await;
+    }
+    Ok(())
+}
+
+async fn repeat(stream: &mut impl Connection, bytes: &[u8]) -> io::Result<()> {
+    loop {
+        stream.write_all(bytes).await?;
+    }
+}
+
+async fn until_closed(stream: &mut impl Connection) -> io::Result<()> {
+    stream.flush().await?;
+    let mut ignored = [0; 256];
+    while stream.read(&mut ignored).await? > 0 {}
+    Ok(())
+}
+
+/// A connection from the client.
+pub(super) trait Connection: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// Whenever it ends, it is with a reset, and what was not yet sent is lost.
+    fn reset_at_end(&self) -> io::Result<()>;
+}
+
+impl Connection for TcpStream {
+    fn reset_at_end(&self) -> io::Result<()> {
+        self.set_zero_linger()
+    }
+}
+
+impl Connection for TlsStream<TcpStream> {
+    fn reset_at_end(&self) -> io::Result<()> {
+        self.get_ref().0.set_zero_linger()
+    }
+}
+
+/// Where whoever answers a request says what becomes of its reply.
+#[derive(Clone, Default)]
+pub(super) struct Slot(Arc<Mutex<Option<Wire>>>);
+
+impl Slot {
+    pub(super) fn put(&self, fault: Wire) {
+        *self.lock() = Some(fault);
+    }
+
+    fn look(&self) -> Option<Wire> {
+        *self.lock()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Wire>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection whose next reply may be spoilt.
+pub(super) struct Spoilable<S> {
+    state: State<S>,
+    slot: Slot,
+    /// Of a reply that is to be spoilt, what has been written so far.
+    reply: Vec<u8>,
+}
+
+enum State<S> {
+    Passing(S),
+    Playing(Pin<Box<dyn Future<Output = io::Result<()>> + Send>>),
+    Over,
+}
+
+impl<S: Connection> Spoilable<S> {
+    pub(super) fn new(stream: S, slot: Slot) -> Self {
+        Self {
+            state: State::Passing(stream),
+            slot,
+            reply: Vec::new(),
+        }
+    }
+
+    /// Once the reply that is to be spoilt is there, sends the other.
+    fn start(&mut self) {
+        let Some(fault) = self.slot.look().filter(|_| is_whole(&self.reply)) else {
+            return;
+        };
+        self.state = match std::mem::replace(&mut self.state, State::Over) {
+            State::Passing(stream) => {
+                let reply = std::mem::take(&mut self.reply);
+                State::Playing(Box::pin(fault.play(reply, stream)))
+            }
+            other => other,
+        };
+    }
+
+    fn poll_play(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if let State::Playing(play) = &mut self.state {
+            // A client that has gone has seen enough.
+            let _ended = std::task::ready!(play.as_mut().poll(context));
+            self.state = State::Over;
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<S: Connection> AsyncRead for Spoilable<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.state {
+            State::Passing(stream) => Pin::new(stream).poll_read(context, buffer),
+            State::Playing(_) | State::Over => self.poll_play(context).map(Ok),
+        }
+    }
+}
+
+impl<S: Connection> AsyncWrite for Spoilable<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let is_spoilt = self.slot.look().is_some();
+        match &mut self.state {
+            State::Passing(stream) if !is_spoilt => Pin::new(stream).poll_write(context, bytes),
+            State::Passing(_) => {
+                self.reply.extend_from_slice(bytes);
+                Poll::Ready(Ok(bytes.len()))
+            }
+            State::Playing(_) | State::Over => Poll::Ready(Err(ErrorKind::BrokenPipe.into())),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.start();
+        match &mut self.state {
+            State::Passing(stream) => Pin::new(stream).poll_flush(context),
+            State::Playing(_) | State::Over => {
+                let closed = Err(ErrorKind::BrokenPipe.into());
+                self.poll_play(context).map(|()| closed)
+            }
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.state {
+            State::Passing(stream) => Pin::new(stream).poll_shutdown(context),
+            State::Playing(_) | State::Over => self.poll_play(context).map(Ok),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! What a process has of the machine.
+
+use std::{fs, io};
+
+/// At one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// Memory, in KiB.
+    pub resident_kib: u64,
+    /// The most memory that it ever had, in KiB.
+    pub peak_kib: u64,
+    /// File descriptors.
+    pub descriptors: u64,
+    /// Threads.
+    pub threads: u64,
+}
+
+impl Usage {
+    /// Of the process `pid`.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn of(pid: u32) -> io::Result<Self> {
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let number = |field: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(field));
+            let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+            number.ok_or_else(|| io::Error::other(format!("no `{field}` of process {pid}")))
+        };
+        let descriptors = fs::read_dir(format!("/proc/{pid}/fd"))?.count();
+        Ok(Self {
+            resident_kib: number("VmRSS:")?,
+            peak_kib: number("VmHWM:")?,
+            descriptors: descriptors.try_into().unwrap_or(u64::MAX),
+            threads: number("Threads:")?,
+        })
+    }
+}

@@ -1,0 +1,70 @@
+//! Part of STS at fault: one endpoint of two, or both.
+
+use ack_ram_tests::sts::{Emulator, Fault, Handshake};
+
+use crate::matrix::{Fail, Figures, Matrix};
+use crate::world::Meanwhile::{self, Granted, Unable};
+use crate::world::{Plan, World};
+
+pub fn rows(matrix: &mut Matrix) {
+    for (name, fault) in [
+        (
+            "fallback: the first endpoint closes at once",
+            Fault::CloseOnAccept,
+        ),
+        (
+            "fallback: the first endpoint is silent",
+            Fault::StallOnAccept,
+        ),
+        (
+            "fallback: the first endpoint has a stranger's certificate",
+            Fault::InHandshake(Handshake::OtherAuthority),
+        ),
+        ("fallback: the first endpoint does not answer", Fault::Hang),
+        (
+            "fallback: the first endpoint answers 500",
+            Fault::InternalError,
+        ),
+    ] {
+        matrix.row(name, move || row(fault, None, Granted));
+    }
+    matrix.row("fallback: both endpoints answer 500", || {
+        row(Fault::InternalError, Some(Fault::InternalError), Unable)
+    });
+    matrix.row("fallback: the second endpoint alone fails", || {
+        row_of_second(Fault::StallOnAccept)
+    });
+}
+
+fn sts() -> Result<Emulator, Fail> {
+    Ok(Emulator::builder().demo().start()?)
+}
+
+async fn world() -> Result<World, Fail> {
+    let plan = Plan {
+        fallbacks: vec![sts()?],
+        ..Plan::default()
+    };
+    World::start_with(sts()?, plan).await
+}
+
+fn over(world: &World) -> Result<(), Fail> {
+    for sts in world.fallbacks.iter().chain([&*world.sts]) {
+        sts.set_fault(None);
+    }
+    Ok(())
+}
+
+async fn row(first: Fault, second: Option<Fault>, meanwhile: Meanwhile) -> Result<Figures, Fail> {
+    let world = world().await?;
+    world.fallbacks[0].set_fault(second);
+    world.sts.set_fault(Some(first));
+    world.sts.cut_connections();
+    world.run(meanwhile, over).await
+}
+
+async fn row_of_second(fault: Fault) -> Result<Figures, Fail> {
+    let world = world().await?;
+    world.fallbacks[0].set_fault(Some(fault));
+    world.run(Granted, over).await
+}

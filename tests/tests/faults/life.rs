@@ -1,0 +1,65 @@
+//! The server ends and starts again while everybody asks.
+
+use std::time::Duration;
+
+use ack_ram_tests::authenticator::Authenticator;
+use ack_ram_tests::traffic::Traffic;
+use tokio::time::sleep;
+
+use crate::matrix::{Fail, Figures, Matrix};
+use crate::world::World;
+
+/// How often it ends.
+const TIMES: usize = 3;
+
+pub fn rows(matrix: &mut Matrix) {
+    matrix.row("life: SIGTERM under load, three times", || row(stop));
+    matrix.row("life: kill -9 under load, three times", || row(kill));
+}
+
+fn stop(server: Authenticator) -> Result<(), Fail> {
+    let ended = server.stop()?;
+    if ended.success() {
+        Ok(())
+    } else {
+        Err(format!("it ended with {ended}").into())
+    }
+}
+
+fn kill(server: Authenticator) -> Result<(), Fail> {
+    server.kill();
+    Ok(())
+}
+
+/// The next server has the CA of the one before: the callers, who trust nothing else, find it and go on.
+async fn row(end: fn(Authenticator) -> Result<(), Fail>) -> Result<Figures, Fail> {
+    let mut world = World::start().await?;
+    let ca = std::fs::read(world.ca())?;
+    let traffic = Traffic::start(&world.asker, 4, &world.known, Duration::from_millis(5));
+    for _ in 0..TIMES {
+        sleep(Duration::from_millis(700)).await;
+        let server = world.take_server();
+        tokio::task::spawn_blocking(move || end(server)).await??;
+        let before = traffic.tally();
+        world.start_server()?;
+        let later = loop {
+            let now = traffic.tally();
+            if now.fresh.granted > before.fresh.granted + 10 || !now.wrong.is_empty() {
+                break now;
+            }
+            sleep(Duration::from_millis(10)).await;
+        };
+        if !later.wrong.is_empty() {
+            return Err(later.wrong.join("; ").into());
+        }
+    }
+    let tally = traffic.stop().await;
+    if !tally.wrong.is_empty() {
+        return Err(tally.wrong.join("; ").into());
+    }
+    if std::fs::read(world.ca())? != ca {
+        return Err("it has another CA".into());
+    }
+    let recovered = world.recovered().await?;
+    world.end(tally, recovered).await
+}

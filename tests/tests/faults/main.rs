@@ -1,0 +1,43 @@
+//! The fault matrix: the real server while something around it fails.
+//!
+//! Whatever the fault is, nobody is let in who may not be, and nobody is told no who may be let in: what cannot be told
+//! is HTTP 503. Memory stays bounded, and once the fault is over everything is as before, without a restart.
+//!
+//! Each row is a test. The table with the figures of all goes to standard output and to `target/tmp/faults.txt`.
+
+mod clients;
+mod clock;
+mod endpoints;
+mod life;
+mod machine;
+mod matrix;
+mod network;
+mod resolver;
+mod sts;
+mod world;
+
+use std::process::ExitCode;
+
+use ack_ram_tests::isolation;
+use libtest_mimic::Arguments;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use matrix::Matrix;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    // Before the first thread starts.
+    isolation::enter().expect("a network and mounts of its own: be root, or allow user namespaces");
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit of descriptors");
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("as many descriptors as there are");
+
+    let mut matrix = Matrix::default();
+    network::rows(&mut matrix);
+    sts::rows(&mut matrix);
+    endpoints::rows(&mut matrix);
+    clock::rows(&mut matrix);
+    machine::rows(&mut matrix);
+    life::rows(&mut matrix);
+    clients::rows(&mut matrix);
+    matrix.run(arguments)
+}

@@ -1,0 +1,149 @@
+//! The way to STS at fault: nobody listens, packets are lost, names are not resolved.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use ack_ram_tests::proxy::Proxy;
+use ack_ram_tests::sts::Emulator;
+use ack_ram_tests::{isolation, ports};
+
+use crate::matrix::{Fail, Figures, Matrix};
+use crate::resolver::{Answer, Resolver};
+use crate::world::Meanwhile::{self, Granted, Unable};
+use crate::world::{Plan, World};
+
+pub fn rows(matrix: &mut Matrix) {
+    matrix.row("connect: nobody listens", nobody_listens);
+    matrix.row("connect: packets are lost", packets_are_lost);
+    matrix.row("connect: cut again and again", cut_again_and_again);
+    matrix.row("DNS: no such name", || {
+        dns("missing", Answer::NoSuchName, Unable)
+    });
+    matrix.row("DNS: the resolver fails", || {
+        dns("failing", Answer::Failure, Unable)
+    });
+    matrix.row("DNS: the resolver is silent", || {
+        dns("silent", Answer::Silence, Unable)
+    });
+    matrix.row("DNS: an address where nobody listens", || {
+        dns("wrong", Answer::Addresses(vec![DEAD]), Unable)
+    });
+    matrix.row("DNS: one of two addresses is dead", || {
+        dns(
+            "half",
+            Answer::Addresses(vec![DEAD, Ipv4Addr::LOCALHOST]),
+            Granted,
+        )
+    });
+}
+
+/// On loopback, too, and nobody listens there.
+const DEAD: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 99);
+
+/// A server that reaches its STS by a proxy, at an address that stays.
+async fn by_proxy() -> Result<(World, Proxy), Fail> {
+    let sts = Emulator::builder().demo().start()?;
+    let proxy = Proxy::start_at(address(ports::free_port()), sts.address())?;
+    let plan = Plan {
+        endpoint: Some(format!("https://{}", proxy.address())),
+        ..Plan::default()
+    };
+    Ok((World::start_with(sts, plan).await?, proxy))
+}
+
+fn address(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+async fn nobody_listens() -> Result<Figures, Fail> {
+    let (world, proxy) = by_proxy().await?;
+    let address = proxy.address();
+    drop(proxy);
+    let mut back = None;
+    let over = |world: &World| {
+        back = Some(Proxy::start_at(address, world.sts.address())?);
+        Ok(())
+    };
+    world.run(Unable, over).await
+}
+
+/// A listener whose backlog is full does not answer: the kernel drops what would begin a connection.
+async fn packets_are_lost() -> Result<Figures, Fail> {
+    let (world, proxy) = by_proxy().await?;
+    let address = proxy.address();
+    drop(proxy);
+    let socket = tokio::net::TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    let listener = socket.listen(0)?;
+    let mut waiting = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+        waiting.push(stream);
+    }
+    let mut back = None;
+    let over = |world: &World| {
+        drop((listener, waiting));
+        back = Some(Proxy::start_at(address, world.sts.address())?);
+        Ok(())
+    };
+    world.run(Unable, over).await
+}
+
+async fn cut_again_and_again() -> Result<Figures, Fail> {
+    let (world, proxy) = by_proxy().await?;
+    let cutting = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            proxy.cut();
+        }
+    };
+    let tally = tokio::select! {
+        tally = world.everybody_asks() => tally,
+        () = cutting => return Err("it cuts for ever".into()),
+    };
+    Meanwhile::Some.check(&tally)?;
+    let recovered = world.recovered().await?;
+    world.end(tally, recovered).await
+}
+
+/// The name server of this test program.
+fn resolver() -> Result<&'static Resolver, Fail> {
+    static RESOLVER: OnceLock<Result<Resolver, String>> = OnceLock::new();
+    let started = RESOLVER.get_or_init(|| {
+        let resolver = Resolver::start().map_err(|error| error.to_string())?;
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        for (path, text) in [
+            ("/etc/resolv.conf", resolver.configuration()),
+            ("/etc/nsswitch.conf", "hosts: files dns\n".to_owned()),
+        ] {
+            let file = folder.path().join("file");
+            std::fs::write(&file, text).map_err(|error| error.to_string())?;
+            isolation::replace_file(path, &file).map_err(|error| format!("{path}: {error}"))?;
+            // The mount keeps what it shows.
+            std::fs::remove_file(&file).map_err(|error| error.to_string())?;
+        }
+        Ok(resolver)
+    });
+    started.as_ref().map_err(|error| error.clone().into())
+}
+
+async fn dns(label: &str, answer: Answer, meanwhile: Meanwhile) -> Result<Figures, Fail> {
+    let resolver = resolver()?;
+    let name = format!("{label}.sts.test");
+    let right = Answer::Addresses(vec![Ipv4Addr::LOCALHOST]);
+    resolver.set(&name, right.clone());
+    let sts = Emulator::builder().demo().name(&name).start()?;
+    let plan = Plan {
+        endpoint: Some(format!("https://{name}:{}", sts.address().port())),
+        ..Plan::default()
+    };
+    let world = World::start_with(sts, plan).await?;
+    resolver.set(&name, answer);
+    world.sts.cut_connections();
+    let over = |_: &World| {
+        resolver.set(&name, right);
+        Ok(())
+    };
+    world.run(meanwhile, over).await
+}

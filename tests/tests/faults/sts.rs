@@ -1,0 +1,156 @@
+//! STS at fault: in the connection, in the handshake, in the head and in the body of its answers.
+
+use std::time::Duration;
+
+use ack_ram_tests::sts::{Emulator, Fault, Handshake, Wire};
+use bytes::Bytes;
+
+use crate::matrix::{Fail, Figures, Matrix};
+use crate::world::Meanwhile::{self, Granted, Unable};
+use crate::world::{Plan, World};
+
+pub fn rows(matrix: &mut Matrix) {
+    for (name, fault, meanwhile) in faults() {
+        matrix.row(name, move || row(fault, meanwhile));
+    }
+    matrix.row("head: a redirect to one who would let anybody in", redirect);
+}
+
+/// Longer than the server waits.
+const LONG: Duration = Duration::from_secs(120);
+
+fn faults() -> Vec<(&'static str, Fault, Meanwhile)> {
+    use Fault::{InHandshake, OnWire};
+    let reply = |status, body: Vec<u8>| Fault::Reply {
+        status,
+        body: Bytes::from(body),
+    };
+    let html = || b"<html>gateway</html>".to_vec();
+    let twice = br#"{"IdentityType":"RAMUser","AccountId":"1234567890123456","PrincipalId":"200000000000000001","UserId":"200000000000000001","Arn":"acs:ram::1234567890123456:user/alice","Arn":"acs:ram::1234567890123456:user/alice"}"#;
+    vec![
+        ("connect: closed at once", Fault::CloseOnAccept, Unable),
+        ("connect: reset at once", Fault::ResetOnAccept, Unable),
+        ("connect: accepted and silent", Fault::StallOnAccept, Unable),
+        ("TLS: stalls", InHandshake(Handshake::Stall), Unable),
+        ("TLS: breaks off", InHandshake(Handshake::Close), Unable),
+        ("TLS: an alert", InHandshake(Handshake::Alert), Unable),
+        ("TLS: plain text", InHandshake(Handshake::PlainText), Unable),
+        (
+            "TLS: a stranger's certificate",
+            InHandshake(Handshake::OtherAuthority),
+            Unable,
+        ),
+        (
+            "TLS: a certificate for another name",
+            InHandshake(Handshake::OtherName),
+            Unable,
+        ),
+        (
+            "TLS: a certificate that has expired",
+            InHandshake(Handshake::Expired),
+            Unable,
+        ),
+        ("head: closed before it", Fault::CloseBeforeHeaders, Unable),
+        (
+            "head: reset before it",
+            OnWire(Wire::ResetBeforeHead),
+            Unable,
+        ),
+        ("head: never comes", Fault::Hang, Unable),
+        ("head: two minutes late", Fault::Delay(LONG), Unable),
+        (
+            "head: half a second late",
+            Fault::Delay(Duration::from_millis(500)),
+            Granted,
+        ),
+        ("head: a byte at a time", OnWire(Wire::SlowHead), Unable),
+        ("head: without end", OnWire(Wire::EndlessHead), Unable),
+        ("head: a megabyte", Fault::HugeHeaders, Unable),
+        ("head: another protocol", OnWire(Wire::NoHttp), Unable),
+        (
+            "head: switches to another protocol",
+            OnWire(Wire::SwitchingProtocols),
+            Unable,
+        ),
+        ("head: early hints first", OnWire(Wire::EarlyHints), Granted),
+        (
+            "head: early hints without end",
+            OnWire(Wire::EndlessHints),
+            Unable,
+        ),
+        ("head: HTTP/1.0", OnWire(Wire::Http10), Granted),
+        ("head: two lengths", OnWire(Wire::TwoLengths), Unable),
+        (
+            "head: another content type",
+            Fault::ContentType("text/html"),
+            Granted,
+        ),
+        ("head: 502 and HTML", reply(502, html()), Unable),
+        ("head: 403 and HTML", reply(403, html()), Unable),
+        ("head: 200 and HTML", reply(200, html()), Unable),
+        ("head: 204", reply(204, Vec::new()), Unable),
+        ("body: closed in it", Fault::CloseInBody, Unable),
+        ("body: reset in it", OnWire(Wire::ResetInBody), Unable),
+        (
+            "body: more announced than comes",
+            Fault::ContentLengthTooLong,
+            Unable,
+        ),
+        (
+            "body: less than its JSON needs",
+            Fault::ContentLengthTooShort,
+            Unable,
+        ),
+        ("body: a byte at a time", OnWire(Wire::SlowBody), Unable),
+        ("body: chunks without end", Fault::EndlessBody, Unable),
+        (
+            "body: no length and no end",
+            OnWire(Wire::EndlessWithoutLength),
+            Unable,
+        ),
+        ("body: a broken chunk", OnWire(Wire::BrokenChunk), Unable),
+        ("body: garbage", Fault::Garbage, Unable),
+        ("body: empty", reply(200, Vec::new()), Unable),
+        (
+            "body: 30,000 brackets",
+            reply(200, vec![b'['; 30_000]),
+            Unable,
+        ),
+        ("body: the ARN twice", reply(200, twice.to_vec()), Unable),
+        (
+            "after it: closed without notice",
+            OnWire(Wire::CloseAfterwards),
+            Granted,
+        ),
+        ("STS: throttles the user", Fault::ThrottleUser, Unable),
+        ("STS: throttles everybody", Fault::ThrottleApi, Unable),
+        ("STS: 500", Fault::InternalError, Unable),
+        ("STS: 503", Fault::ServiceUnavailable, Unable),
+    ]
+}
+
+async fn row(fault: Fault, meanwhile: Meanwhile) -> Result<Figures, Fail> {
+    let world = World::start().await?;
+    world.sts.set_fault(Some(fault));
+    world.sts.cut_connections();
+    let over = |world: &World| {
+        world.sts.set_fault(None);
+        Ok(())
+    };
+    world.run(meanwhile, over).await
+}
+
+async fn redirect() -> Result<Figures, Fail> {
+    let elsewhere = Emulator::builder().demo().start()?;
+    let world = World::start_with(Emulator::builder().demo().start()?, Plan::default()).await?;
+    world.sts.set_fault(Some(Fault::Redirect(elsewhere.url())));
+    let over = |world: &World| {
+        world.sts.set_fault(None);
+        Ok(())
+    };
+    let figures = world.run(Unable, over).await?;
+    match elsewhere.connections() {
+        0 => Ok(figures),
+        count => Err(format!("{count} connections to where it points").into()),
+    }
+}
