@@ -22,7 +22,7 @@ struct Stage {
     run: fn(&Context<'_>, &mut Option<Tests>) -> Result<(), Failure>,
 }
 
-const STAGES: [Stage; 11] = [
+const STAGES: [Stage; 12] = [
     Stage {
         name: "format",
         what: "the code is formatted",
@@ -76,6 +76,12 @@ const STAGES: [Stage; 11] = [
         what: "each fuzz target for a short while",
         quick: false,
         run: fuzz_targets,
+    },
+    Stage {
+        name: "faults",
+        what: "the server while something around it fails",
+        quick: false,
+        run: faults,
     },
     Stage {
         name: "cluster",
@@ -213,6 +219,20 @@ fn fuzz_targets(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Fail
             order: fuzz::Order::Same,
         },
     )
+}
+
+fn faults(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Failure> {
+    tools::ip::require(context.runner)?;
+    let mut command = cargo(&["test", "--package", "ack-ram-tests", "--test", "faults"]);
+    command
+        .args(["--features", "faults"])
+        .env("ACK_RAM_FAKETIME", tools::faketime::find(context.runner)?);
+    // The tests start the binaries that were built last.
+    build(context, &mut None)?;
+    context.run_tests("faults", command, tests)?;
+    let table = context.workspace.target.join("tmp/faults.txt");
+    eprintln!("      the table is in `{}`", table.display());
+    Ok(())
 }
 
 fn cluster_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Failure> {

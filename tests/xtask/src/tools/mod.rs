@@ -2,6 +2,8 @@
 
 pub mod cargo_program;
 pub mod etcd;
+pub mod faketime;
+pub mod ip;
 pub mod kubernetes;
 pub mod wasm_target;
 
