@@ -2,16 +2,18 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use ack_ram_tests::proxy::Proxy;
 use ack_ram_tests::sts::Emulator;
 use ack_ram_tests::{isolation, ports};
+use tokio::net::TcpSocket;
 
 use crate::matrix::{Fail, Figures, Matrix};
 use crate::resolver::{Answer, Resolver};
 use crate::world::Meanwhile::{self, Granted, Unable};
-use crate::world::{Plan, World};
+use crate::world::{PATIENCE, Plan, World};
 
 pub fn rows(matrix: &mut Matrix) {
     matrix.row("connect: nobody listens", nobody_listens);
@@ -52,6 +54,26 @@ async fn by_proxy() -> Result<(World, Proxy), Fail> {
     Ok((World::start_with(sts, plan).await?, proxy))
 }
 
+/// A proxy at the `address` of one that has ended. Its listener lives a little longer in processes that are just being
+/// started.
+fn again(address: SocketAddr, server: SocketAddr) -> Result<Proxy, Fail> {
+    patiently(|| Proxy::start_at(address, server))
+}
+
+fn patiently<T>(bind: impl Fn() -> io::Result<T>) -> Result<T, Fail> {
+    let start = Instant::now();
+    loop {
+        match bind() {
+            Err(error)
+                if error.kind() == io::ErrorKind::AddrInUse && start.elapsed() < PATIENCE =>
+            {
+                thread::sleep(Duration::from_millis(10));
+            }
+            bound => return Ok(bound?),
+        }
+    }
+}
+
 fn address(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
@@ -62,7 +84,7 @@ async fn nobody_listens() -> Result<Figures, Fail> {
     drop(proxy);
     let mut back = None;
     let over = |world: &World| {
-        back = Some(Proxy::start_at(address, world.sts.address())?);
+        back = Some(again(address, world.sts.address())?);
         Ok(())
     };
     world.run(Unable, over).await
@@ -73,10 +95,12 @@ async fn packets_are_lost() -> Result<Figures, Fail> {
     let (world, proxy) = by_proxy().await?;
     let address = proxy.address();
     drop(proxy);
-    let socket = tokio::net::TcpSocket::new_v4()?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    let listener = socket.listen(0)?;
+    let listener = patiently(|| {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(0)
+    })?;
     let mut waiting = Vec::new();
     while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
         waiting.push(stream);
@@ -84,7 +108,7 @@ async fn packets_are_lost() -> Result<Figures, Fail> {
     let mut back = None;
     let over = |world: &World| {
         drop((listener, waiting));
-        back = Some(Proxy::start_at(address, world.sts.address())?);
+        back = Some(again(address, world.sts.address())?);
         Ok(())
     };
     world.run(Unable, over).await

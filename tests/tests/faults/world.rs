@@ -25,7 +25,7 @@ use crate::matrix::{Fail, Figures};
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// For so long a fault lasts at least.
 const FAULT: Duration = Duration::from_secs(2);
-/// And until so many good callers with new tokens have been told something.
+/// And until so many good callers with new tokens have been told something, and a bad one has been refused.
 const FRESH: usize = 6;
 const PACE: Duration = Duration::from_millis(20);
 /// The same for every row: about four times what a server has that does nothing.
@@ -193,7 +193,8 @@ impl World {
     pub async fn everybody_asks(&self) -> Tally {
         let traffic = Traffic::start(&self.asker, 2, &self.known, PACE);
         let start = Instant::now();
-        while start.elapsed() < FAULT || traffic.tally().fresh.total() < FRESH {
+        let is_enough = |tally: &Tally| tally.fresh.total() >= FRESH && tally.bad.refused > 0;
+        while start.elapsed() < FAULT || !is_enough(&traffic.tally()) {
             if start.elapsed() > PATIENCE {
                 break;
             }
