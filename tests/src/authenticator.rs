@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::process::{Process, WaitError};
 
-const START_LIMIT: Duration = Duration::from_secs(30);
+/// It takes less than a second on two idle cores.
+const START_LIMIT: Duration = Duration::from_secs(90);
 /// Longer than the server gives what is in flight.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 const NAME: &str = "ack-ram-authenticator";

@@ -15,31 +15,35 @@ const TOO_LARGE: &str = "ResourceVersionTooLarge";
 /// No object has this name: the list is empty.
 const NOBODY: &str = "metadata.name=-";
 
-/// Whether the API server that is asked for `watch` knows less than the watch has seen. What else may be wrong shows in
-/// the watch itself.
-pub(super) async fn is_lost(client: &Client, watch: &Uri) -> bool {
+/// Asks the API server whether it knows all that `watch` has seen, if that is a watch.
+///
+/// # Errors
+/// Why the watch must not begin: as of one whose beginning is no longer known; or because that could not be told.
+pub(super) async fn check(client: &Client, watch: &Uri) -> kube::Result<()> {
     let Some(list) = list(watch) else {
-        return false;
+        return Ok(());
     };
-    let Ok(request) = Request::get(list).body(Vec::new()) else {
-        return false;
-    };
-    match client.request::<IgnoredAny>(request).await {
-        Err(kube::Error::Api(status)) => status
-            .details
-            .iter()
-            .flat_map(|details| &details.causes)
-            .any(|cause| cause.reason == TOO_LARGE),
-        _ => false,
+    let list = Request::get(list).body(Vec::new());
+    let list = list.map_err(|error| kube::Error::Service(error.into()))?;
+    match client.request::<IgnoredAny>(list).await {
+        Err(kube::Error::Api(status)) if is_too_large(&status) => {
+            Err(kube::Error::Api(gone().boxed()))
+        }
+        answer => answer.map(drop),
     }
 }
 
+fn is_too_large(status: &Status) -> bool {
+    let details = status.details.iter();
+    let mut causes = details.flat_map(|details| &details.causes);
+    causes.any(|cause| cause.reason == TOO_LARGE)
+}
+
 /// What the API server says of a watch whose beginning it no longer knows.
-pub(super) fn gone() -> kube::Error {
+fn gone() -> Status {
     let message =
         "the revision that the watch has seen is yet to come: etcd was restored from a backup";
-    let status = Status::failure(message, "Expired").with_code(410);
-    kube::Error::Api(status.boxed())
+    Status::failure(message, "Expired").with_code(410)
 }
 
 /// A list of nothing from where `watch` begins; `None` if that is no watch of what has happened since a revision.

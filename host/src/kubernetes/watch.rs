@@ -167,9 +167,7 @@ pub(super) fn noticing(client: Client, answered: Arc<Notify>) -> Client {
         let answered = Arc::clone(&answered);
         async move {
             let send = async {
-                if history::is_lost(&client, request.uri()).await {
-                    return Err(history::gone());
-                }
+                history::check(&client, request.uri()).await?;
                 client.send(request).await
             };
             let response = tokio::time::timeout(ANSWER_WITHIN, send)

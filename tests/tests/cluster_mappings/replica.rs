@@ -97,7 +97,8 @@ impl Replica {
             "healthPort": health_port,
             "stateDir": folder.join("state"),
             "generateKubeconfig": folder.join("webhook.kubeconfig"),
-            "sts": {"endpoint": sts.url(), "caFile": folder.join("sts-ca.pem")},
+            // Nobody here is to be told that STS is slow: the machine is.
+            "sts": {"endpoint": sts.url(), "caFile": folder.join("sts-ca.pem"), "connectTimeout": "30s", "timeout": "30s"},
         }});
         let server = config["server"].as_object_mut().unwrap();
         server.extend(settings.as_object().unwrap().clone());

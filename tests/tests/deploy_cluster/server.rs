@@ -20,7 +20,7 @@ use crate::{ACCOUNT, Account, DEPLOY, MAPPINGS, apply_everything, succeed};
 
 const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
 /// Nothing here takes nearly as long.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(120);
 const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases";
 const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/default/events";
 const RESOURCE: &str = "/apis/ramauthenticator.k8s.alibabacloud/v1alpha1/ramidentitymappings";

@@ -26,6 +26,8 @@ enum Answer {
     Error(u16),
     /// To a watch, that what it has seen is yet to come.
     Restored,
+    /// To a watch, that what is there cannot be told yet.
+    Starting,
 }
 use Answer::{Cut, List, Watch};
 
@@ -72,6 +74,10 @@ fn respond(answer: Answer) -> Response<BoxBody<Bytes, Infallible>> {
             });
             (504, Full::from(status.to_string()).boxed())
         }
+        Answer::Starting => {
+            let status = json!({"kind": "Status", "code": 429, "message": "storage is (re)initializing", "reason": "TooManyRequests"});
+            (429, Full::from(status.to_string()).boxed())
+        }
     };
     Response::builder().status(status).body(body).unwrap()
 }
@@ -92,7 +98,7 @@ async fn watched(answers: Vec<Answer>) -> (String, Option<String>, String) {
                 answers if !asks("NotOlderThan") => answers.next(),
                 // Before a watch it is asked whether it knows what that has seen.
                 answers => match answers.as_slice().first() {
-                    Some(Answer::Restored) => answers.next(),
+                    Some(Answer::Restored | Answer::Starting) => answers.next(),
                     _ => Some(List(&[])),
                 },
             };
@@ -190,6 +196,7 @@ async fn the_watch_goes_on_whatever_ends_it() {
             vec![
                 List(&["a"]),
                 Cut(vec![event("ADDED", &object("b"))]),
+                Answer::Starting,
                 Answer::Restored,
                 List(&["c"]),
                 Watch(vec![event("ADDED", &object("d"))]),
