@@ -201,7 +201,9 @@ impl Edit<'_> {
         let in_effect = &mut self.notes.in_effect;
         in_effect.insert(position.clone(), Effect::new(now));
         self.rules.apply(rule);
-        let Some(rule) = self.rules.rule(&position) else {
+        let rule = self.rules.rule(&position);
+        // What is kept is refused, too; looking at a crowd of rivals takes its time.
+        let Some(rule) = rule.filter(|_| !self.notes.refused.is_empty()) else {
             return Vec::new();
         };
         let rivals = self.rules.rivals(&position).into_iter();

@@ -305,45 +305,4 @@ fn microtime(now: UnixTime) -> MicroTime {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lease_is_taken_when_it_is_free_and_not_before() {
-        let start = Instant::now();
-        for (holder, duration, age, step) in [
-            // (who holds it, for how long, seconds since it last changed, what to do)
-            (None, None, 0, Step::Take),
-            (Some(""), Some(15), 0, Step::Take),
-            (Some("me"), Some(15), 0, Step::Renew),
-            (Some("me"), Some(15), 60, Step::Renew),
-            (Some("other"), Some(15), 0, Step::Wait),
-            (Some("other"), Some(15), 14, Step::Wait),
-            (Some("other"), Some(15), 15, Step::Take),
-            (Some("other"), Some(60), 59, Step::Wait),
-            (Some("other"), None, 14, Step::Wait),
-            (Some("other"), None, 15, Step::Take),
-            (Some("other"), Some(0), 14, Step::Wait),
-            (Some("other"), Some(-1), 15, Step::Take),
-        ] {
-            let spec = LeaseSpec {
-                holder_identity: holder.map(str::to_owned),
-                lease_duration_seconds: duration,
-                // A clock that is wrong by a year changes nothing.
-                renew_time: Some(microtime(UnixTime::from_seconds(31_536_000))),
-                ..LeaseSpec::default()
-            };
-            let observed = Observed {
-                lease: Lease {
-                    spec: Some(spec),
-                    ..Lease::default()
-                },
-                since: start,
-            };
-            let now = start + Duration::from_secs(age);
-            let got = next_step(Some(&observed), "me", now);
-            assert_eq!(got, step, "{holder:?} {duration:?} {age}");
-        }
-        assert_eq!(next_step(None, "me", start), Step::Create);
-    }
-}
+mod tests;

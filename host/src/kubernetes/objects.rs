@@ -45,6 +45,8 @@ pub(super) struct Known {
     list: u32,
     /// What its status says in the cluster.
     pub(super) reported: Reported,
+    /// When this replica last wrote its status, and the fingerprint of what it then said.
+    pub(super) written: Option<(Instant, u64)>,
 }
 
 #[derive(Debug)]
@@ -164,11 +166,12 @@ impl Objects {
     }
 
     /// What the API server answered when the status was written.
-    pub(super) fn note_written(&mut self, object: &MappingObject) {
+    pub(super) fn note_written(&mut self, object: &MappingObject, at: Instant) {
         if let Some(known) = self.known.get_mut(object.name())
             && *known.uid == *uid(object)
         {
             known.reported = Reported::read(object.status());
+            known.written = Some((at, known.reported.fingerprint()));
         }
     }
 
@@ -192,6 +195,7 @@ impl Objects {
                 .is_ok_and(|mapping| !mapping.arn.is_empty()),
             list: self.list,
             reported: Reported::read(object.status()),
+            written: None,
         };
         let (name, before) = match self.known.get_key_value(object.name()) {
             Some((name, before)) => (Arc::clone(name), Some(before)),
@@ -202,7 +206,9 @@ impl Objects {
         let is_same = before
             .is_some_and(|before| before.generation == now.generation && before.spec == now.spec);
         let has_other_status = before.is_some_and(|before| before.reported != now.reported);
-        self.known.insert(Arc::clone(&name), now);
+        let written = before.and_then(|before| before.written);
+        self.known
+            .insert(Arc::clone(&name), Known { written, ..now });
         if is_same {
             return has_other_status.then_some(name);
         }

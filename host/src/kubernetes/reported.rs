@@ -42,12 +42,20 @@ impl Reported {
 
     /// Whether both say the same, whatever they say of since when.
     pub(super) fn agrees_with(&self, other: &Self) -> bool {
-        let timeless = |reported: &Self| Self {
-            accepted: reported.accepted.map(Told::timeless),
-            conflicted: reported.conflicted.map(Told::timeless),
-            ..*reported
-        };
-        timeless(self) == timeless(other)
+        self.timeless() == other.timeless()
+    }
+
+    /// Equal for those that say the same.
+    pub(super) fn fingerprint(&self) -> u64 {
+        digest(&format!("{:?}", self.timeless()))
+    }
+
+    fn timeless(&self) -> Self {
+        Self {
+            accepted: self.accepted.map(Told::timeless),
+            conflicted: self.conflicted.map(Told::timeless),
+            ..*self
+        }
     }
 
     pub(super) fn is_conflicted(&self) -> bool {

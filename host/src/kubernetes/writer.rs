@@ -34,6 +34,9 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 const RETRY_REFUSED: Duration = Duration::from_secs(10);
 /// How soon to look again at an object that has changed meanwhile.
 const RETRY_CHANGED: Duration = Duration::from_secs(1);
+/// How soon to write again what somebody else has undone: another program that writes statuses, as Go's server does, would
+/// be answered as fast as the API server goes, for ever.
+const INSIST_EVERY: Duration = Duration::from_secs(10);
 /// What kube-apiserver says, with 500, of a field that the definition lacks (structured-merge-diff, `typed`).
 const UNKNOWN_FIELD: &str = "field not declared in schema";
 /// After looking at so many objects, others have their turn.
@@ -69,6 +72,14 @@ struct Write {
     report: Report,
     before: Reported,
     after: Reported,
+}
+
+/// What is to be done about the status of an object.
+enum Look {
+    Nothing,
+    Write(Box<Write>),
+    /// Look again then.
+    Later(Instant),
 }
 
 /// What became of it.
@@ -123,6 +134,8 @@ impl Mappings {
         let mut under_way = FuturesUnordered::new();
         let mut busy = Touched::new();
         let mut again = Touched::new();
+        let mut later = FuturesUnordered::new();
+        let mut postponed = Touched::new();
         let mut retry = retry();
         let mut told = None;
         let mut paused: Option<Instant> = None;
@@ -136,15 +149,33 @@ impl Mappings {
                 }
                 if busy.contains(&name) {
                     again.insert(name);
-                } else if let Some(write) = self.look(&name) {
-                    busy.insert(name);
-                    under_way.push(self.write(&objects, events, write));
+                    continue;
+                }
+                match self.look(&name) {
+                    Look::Nothing => {}
+                    Look::Write(write) => {
+                        busy.insert(name);
+                        under_way.push(self.write(&objects, events, write));
+                    }
+                    Look::Later(at) => {
+                        if postponed.insert(Arc::clone(&name)) {
+                            later.push(async move {
+                                tokio::time::sleep_until(at).await;
+                                name
+                            });
+                        }
+                    }
                 }
             }
             let is_full = under_way.len() >= AT_ONCE;
             let (name, outcome) = tokio::select! {
                 Some(done) = under_way.next() => done,
                 () = self.due.added(), if paused.is_none() && !is_full => continue,
+                Some(name) = later.next() => {
+                    postponed.remove(&name);
+                    self.due.add([name]);
+                    continue;
+                }
                 () = at(paused), if paused.is_some() => {
                     paused = None;
                     continue;
@@ -180,29 +211,44 @@ impl Mappings {
     }
 
     /// What has to be written about the object `name`, if anything.
-    fn look(&self, name: &Arc<str>) -> Option<Write> {
+    fn look(&self, name: &Arc<str>) -> Look {
         let objects = self.objects();
-        let known = objects.get(name)?;
+        let Some(known) = objects.get(name) else {
+            return Look::Nothing;
+        };
         let reports = self.live.inspect(|rules, notes| {
             (rules.backend() == Backend::Crd).then(|| Report::new(name, known, rules, notes))
         });
-        let report = reports.into_iter().flatten().next()?;
+        let Some(report) = reports.into_iter().flatten().next() else {
+            return Look::Nothing;
+        };
         let before = known.reported;
         let after = report.reported(known.generation, &before, (self.clock)());
-        (!after.agrees_with(&before)).then(|| Write {
+        if after.agrees_with(&before) {
+            return Look::Nothing;
+        }
+        if let Some((at, what)) = known.written
+            && what == after.fingerprint()
+        {
+            let at = Instant::from_std(at) + INSIST_EVERY;
+            if at > Instant::now() {
+                return Look::Later(at);
+            }
+        }
+        Look::Write(Box::new(Write {
             name: Arc::clone(name),
             uid: known.uid().to_owned(),
             report,
             before,
             after,
-        })
+        }))
     }
 
     async fn write(
         &self,
         objects: &Api<MappingObject>,
         events: &Events,
-        write: Write,
+        write: Box<Write>,
     ) -> (Arc<str>, Outcome) {
         let name = Arc::clone(&write.name);
         let outcome = match tokio::time::timeout(WRITTEN_WITHIN, self.send(objects, &write)).await {
@@ -243,7 +289,8 @@ impl Mappings {
             };
             object = patch(objects, name, &params, &Patch::Merge(removal)).await?;
         }
-        self.objects().note_written(&object);
+        let at = Instant::now().into_std();
+        self.objects().note_written(&object, at);
         Ok(())
     }
 }
@@ -315,61 +362,4 @@ fn retry() -> ExponentialBackoff {
 }
 
 #[cfg(test)]
-mod tests {
-    use kube::core::Status;
-
-    use super::*;
-
-    #[test]
-    fn failures_are_told_by_what_has_to_be_done() {
-        let seconds = Duration::from_secs;
-        let old =
-            "failed to create typed patch object: .status.conditions: field not declared in schema";
-        for (code, message, wanted, expected) in [
-            (404, "gone", 0, "dropped"),
-            (409, "another uid", 0, "changed"),
-            (422, "invalid", 0, "dropped"),
-            (
-                429,
-                "too many requests",
-                3,
-                "failed, 3s, the API server answered 429: too many requests",
-            ),
-            (
-                500,
-                "no leader",
-                0,
-                "failed, 0ns, the API server answered 500: no leader",
-            ),
-            (
-                403,
-                "not allowed",
-                0,
-                "failed, 10s, not allowed; bind the ClusterRole `ack-ram-authenticator` of deploy/ to this program",
-            ),
-            (
-                500,
-                old,
-                0,
-                "failed, 10s, the CustomResourceDefinition is older than this program: apply deploy/ramidentitymapping.yaml, or start with --install-crd (failed to create typed patch object: .status.conditions: field not declared in schema)",
-            ),
-        ] {
-            let details = kube::core::response::StatusDetails {
-                retry_after_seconds: wanted,
-                ..serde_json::from_str("{}").unwrap()
-            };
-            let status = Status::failure(message, "Reason")
-                .with_code(code)
-                .with_details(details);
-            let got = match Outcome::of("x", &kube::Error::Api(status.boxed())) {
-                Outcome::Written => "written".to_owned(),
-                Outcome::Dropped => "dropped".to_owned(),
-                Outcome::Changed => "changed".to_owned(),
-                Outcome::Failed { error, pause, .. } => {
-                    format!("failed, {:?}, {error}", pause.unwrap_or(seconds(999)))
-                }
-            };
-            assert_eq!(got, expected, "{code}");
-        }
-    }
-}
+mod tests;

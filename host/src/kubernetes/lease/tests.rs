@@ -1,0 +1,148 @@
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use hyper::{Method, Request, Response};
+use kube::client::Body;
+use serde_json::{Value, json};
+
+use super::*;
+
+#[test]
+fn a_lease_is_taken_when_it_is_free_and_not_before() {
+    let start = Instant::now();
+    for (holder, duration, age, step) in [
+        // (who holds it, for how long, seconds since it last changed, what to do)
+        (None, None, 0, Step::Take),
+        (Some(""), Some(15), 0, Step::Take),
+        (Some("me"), Some(15), 0, Step::Renew),
+        (Some("me"), Some(15), 60, Step::Renew),
+        (Some("other"), Some(15), 0, Step::Wait),
+        (Some("other"), Some(15), 14, Step::Wait),
+        (Some("other"), Some(15), 15, Step::Take),
+        (Some("other"), Some(60), 59, Step::Wait),
+        (Some("other"), None, 14, Step::Wait),
+        (Some("other"), None, 15, Step::Take),
+        (Some("other"), Some(0), 14, Step::Wait),
+        (Some("other"), Some(-1), 15, Step::Take),
+    ] {
+        let spec = LeaseSpec {
+            holder_identity: holder.map(str::to_owned),
+            lease_duration_seconds: duration,
+            // A clock that is wrong by a year changes nothing.
+            renew_time: Some(microtime(UnixTime::from_seconds(31_536_000))),
+            ..LeaseSpec::default()
+        };
+        let observed = Observed {
+            lease: Lease {
+                spec: Some(spec),
+                ..Lease::default()
+            },
+            since: start,
+        };
+        let now = start + Duration::from_secs(age);
+        let got = next_step(Some(&observed), "me", now);
+        assert_eq!(got, step, "{holder:?} {duration:?} {age}");
+    }
+    assert_eq!(next_step(None, "me", start), Step::Create);
+}
+
+/// An API server that holds a Lease.
+#[derive(Default)]
+struct Store {
+    lease: Value,
+    version: u64,
+    /// It answers 500.
+    is_down: bool,
+}
+
+impl Store {
+    fn write(&mut self, mut lease: Value) -> Value {
+        self.version += 1;
+        lease["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        self.lease = lease;
+        self.lease.clone()
+    }
+
+    fn renew_as_rival(&mut self) {
+        let spec =
+            json!({"holderIdentity": "rival", "leaseDurationSeconds": 15, "renewTime": null});
+        self.write(json!({"metadata": {"name": NAME, "uid": "1"}, "spec": spec}));
+    }
+
+    fn answer(&mut self, method: &Method, body: &[u8]) -> (u16, Value) {
+        let refuse = |code: u16, reason| {
+            (
+                code,
+                json!({"kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": reason}),
+            )
+        };
+        if self.is_down {
+            return refuse(500, "InternalError");
+        }
+        if *method == Method::GET {
+            return match &self.lease {
+                Value::Null => refuse(404, "NotFound"),
+                lease => (200, lease.clone()),
+            };
+        }
+        let lease: Value = serde_json::from_slice(body).unwrap();
+        let (is_made, version) = (
+            *method == Method::POST,
+            &lease["metadata"]["resourceVersion"],
+        );
+        if is_made != self.lease.is_null() || *version != self.lease["metadata"]["resourceVersion"]
+        {
+            return refuse(409, if is_made { "AlreadyExists" } else { "Conflict" });
+        }
+        (200, self.write(lease))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_cannot_renew_no_longer_leads() {
+    let store = Arc::new(Mutex::new(Store::default()));
+    let asked = Arc::clone(&store);
+    let client = Client::new(
+        tower::service_fn(move |request: Request<Body>| {
+            let asked = Arc::clone(&asked);
+            async move {
+                let method = request.method().clone();
+                let body = request.into_body().collect_bytes().await.unwrap();
+                let (code, answer) = asked.lock().unwrap().answer(&method, &body);
+                let answer = Body::from(answer.to_string().into_bytes());
+                Ok::<_, Infallible>(Response::builder().status(code).body(answer).unwrap())
+            }
+        }),
+        "default",
+    );
+    let clock = || UnixTime::from_seconds(1_767_323_045);
+    let election = Election::new(client, "kube-system", "me".to_owned(), clock);
+    let (leading, leads) = watch::channel(false);
+    let (_stop, stopped) = watch::channel(false);
+    let script = async {
+        let leads_after = async |seconds| {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            *leads.borrow()
+        };
+        let rival = || store.lock().unwrap().renew_as_rival();
+        assert!(leads_after(1).await, "it is free");
+        rival();
+        assert!(!leads_after(5).await, "somebody took it");
+        for _ in 0..12 {
+            rival();
+            assert!(!leads_after(5).await, "somebody renews it");
+        }
+        assert!(!leads_after(9).await, "nobody renews it, for 14 seconds");
+        assert!(leads_after(6).await, "it has run out");
+        assert!(leads_after(60).await, "it is renewed");
+        store.lock().unwrap().is_down = true;
+        assert!(!leads_after(10).await, "it cannot be renewed");
+        assert!(!leads_after(60).await);
+        store.lock().unwrap().is_down = false;
+        assert!(leads_after(5).await, "nobody else took it meanwhile");
+    };
+    tokio::select! {
+        () = election.run(leading, stopped) => panic!("it does not end"),
+        () = script => {}
+    }
+}
