@@ -1,7 +1,7 @@
 //! Several backends: who answers, while one of them has not been read, and for whom the file answers first.
 
 use ack_ram_core::access_key::AccessKeyId;
-use ack_ram_core::arn::Arn;
+use ack_ram_core::arn::{AccountId, Arn};
 use ack_ram_core::decision::{Denial, NoUser};
 use ack_ram_core::identity::Identity;
 use ack_ram_core::rules::{
@@ -126,6 +126,60 @@ fn the_file_answers_first_for_whom_it_protects() {
         assert_eq!(answer(&set, arn), expected, "{protect:?} {arn}");
         let (explanation, _) = set.explain(&identity(arn));
         assert_eq!(explanation.protected, expected == "file", "{protect:?}");
+    }
+}
+
+#[test]
+fn nothing_gets_around_protection() {
+    use Backend::{ConfigMap, Crd, MountedFile};
+    let (node, session) = (
+        "acs:ram::1:role/Node-7",
+        "acs:ram::1:assumed-role/Node-7/i-1",
+    );
+    let nobody = mapping(Crd, "object", "", "object");
+    let arn = |text: &str| Mapping {
+        arn: text.to_owned(),
+        ..nobody.clone()
+    };
+    let id = Some("200000000000000001".to_owned());
+    let takes = [
+        arn("ACS:RAM::1:USER/ALICE"),
+        arn("acs:ram::1:ROLE/NODE-7"),
+        arn("acs:ram::1:assumed-role/node-7/i-1"),
+        arn("acs:ram::1:**"),
+        arn("acs:ram::1:?ser/?lice"),
+        Mapping {
+            user_id: id.clone(),
+            ..nobody.clone()
+        },
+        Mapping {
+            role_id: id,
+            ..nobody.clone()
+        },
+        Mapping {
+            condition: Some("identity.accountId == '1'".to_owned()),
+            ..nobody.clone()
+        },
+    ];
+    for protect in [vec![ALICE, node], vec!["acs:ram::1:**"]] {
+        let mut protected = Protected::default();
+        for text in &protect {
+            protected.protect(text).unwrap();
+        }
+        for take in &takes {
+            for is_read in [false, true] {
+                let mut objects = rules(Crd, is_read, &[]);
+                objects.apply(Rule::compile(take.clone()).unwrap());
+                let mut config_map = rules(ConfigMap, true, &[(ALICE, "config map")]);
+                config_map.apply_account(AccountId::parse("1").unwrap());
+                let file = rules(MountedFile, true, &[(ALICE, "file"), (node, "file")]);
+                let set = RuleSet::new(vec![objects, config_map, file], [].into())
+                    .with_protected(protected.clone());
+                for who in [ALICE, "acs:ram::1:user/aLICE", session] {
+                    assert_eq!(answer(&set, who), "file", "{who}: {take:?}");
+                }
+            }
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! A hundred broken edits of the configuration file and of the dynamic file of servers that run.
 
 use std::fs;
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use ack_ram_tests::sts::demo;
@@ -57,9 +59,20 @@ struct Server {
     dynamic: Document,
 }
 
+/// How a file is edited.
+#[derive(Clone, Copy)]
+enum How {
+    InPlace,
+    /// Another is renamed over it, as most editors do.
+    Renamed,
+    /// It is a link into a folder, and that is a link, too, which is turned, as Kubernetes does with mounted ConfigMaps.
+    Linked,
+}
+
 /// A file with three lists.
 struct Document {
     backend: &'static str,
+    how: How,
     path: PathBuf,
     lists: Lists,
     whole: Box<dyn Fn(&Lists) -> String + Sync + Send>,
@@ -72,14 +85,20 @@ impl Server {
     fn start(folder: PathBuf, number: u32, sts: &ack_ram_tests::sts::Emulator) -> Self {
         fs::create_dir_all(&folder).unwrap();
         let person = |place| Person(number * 4 + place);
+        let how = |number| match number % 3 {
+            0 => How::InPlace,
+            1 => How::Renamed,
+            _ => How::Linked,
+        };
         let dynamic = Document {
             backend: "DynamicFile",
+            how: how(number),
             path: folder.join("users.json"),
             people: [person(0), person(1)],
             lists: broken::good([person(0), person(1)]),
             whole: Box::new(|lists| format!("{{{}}}", members(lists))),
         };
-        fs::write(&dynamic.path, (dynamic.whole)(&dynamic.lists)).unwrap();
+        dynamic.write((dynamic.whole)(&dynamic.lists).as_bytes());
         let settings = json!({
             "backendMode": ["MountedFile", "DynamicFile"],
             "dynamicFilePath": dynamic.path,
@@ -100,6 +119,7 @@ impl Server {
         let base = base.strip_suffix("}}").unwrap().to_owned();
         let mounted = Document {
             backend: "MountedFile",
+            how: how(number + 1),
             path: replica.config(),
             people: mounted_people,
             lists,
@@ -119,7 +139,7 @@ impl Server {
         let mut made = Vec::new();
         for (document, edit) in documents.into_iter().zip(edits) {
             if let Some((name, text)) = edit {
-                fs::write(&document.path, text).unwrap();
+                document.write(text);
                 made.push((document, name));
             }
         }
@@ -143,7 +163,7 @@ impl Server {
         let (status, text) = self.replica.readyz();
         assert_eq!(status, 200, "{named:?}: {text}");
         for document in documents {
-            fs::write(&document.path, (document.whole)(&document.lists)).unwrap();
+            document.write((document.whole)(&document.lists).as_bytes());
         }
         for (document, name) in &made {
             let kept = self.kept(document);
@@ -184,6 +204,18 @@ fn members(lists: &Lists) -> String {
 }
 
 impl Document {
+    fn write(&self, text: &[u8]) {
+        match self.how {
+            How::InPlace => fs::write(&self.path, text).unwrap(),
+            How::Renamed => {
+                let other = self.path.with_extension("swp");
+                fs::write(&other, text).unwrap();
+                fs::rename(other, &self.path).unwrap();
+            }
+            How::Linked => turn_link(&self.path, text),
+        }
+    }
+
     /// Broken edits of the lists, and of all of the file.
     fn edits(&self) -> Vec<Edit> {
         let edits = broken::edits(&self.lists).into_iter();
@@ -224,5 +256,29 @@ impl Document {
         ];
         edits.extend(changes.map(|(name, text)| (format!("all of it: {name}"), text)));
         edits
+    }
+}
+
+/// As the kubelet does it (Kubernetes, `pkg/volume/util/atomic_writer.go`).
+fn turn_link(path: &Path, text: &[u8]) {
+    let (folder, name) = (path.parent().unwrap(), path.file_name().unwrap());
+    let data = folder.join(format!("..data-{}", name.to_string_lossy()));
+    let before = fs::read_link(&data).ok();
+    let version = tempfile::tempdir_in(folder).unwrap().keep();
+    fs::write(version.join(name), text).unwrap();
+    let turned = data.with_extension("tmp");
+    symlink(&version, &turned).unwrap();
+    fs::rename(&turned, &data).unwrap();
+    match fs::read_link(path) {
+        Ok(_) => {}
+        Err(error) => {
+            let kinds = [ErrorKind::NotFound, ErrorKind::InvalidInput];
+            assert!(kinds.contains(&error.kind()), "{error}");
+            symlink(data.join(name), &turned).unwrap();
+            fs::rename(&turned, path).unwrap();
+        }
+    }
+    if let Some(before) = before {
+        fs::remove_dir_all(before).unwrap();
     }
 }

@@ -11,7 +11,7 @@ use crate::world::World;
 
 /// How many objects, when another number is to be measured than that which a test has time for.
 const VARIABLE: &str = "ACK_RAM_SCALE_OBJECTS";
-const OBJECTS: usize = 2_000;
+const OBJECTS: usize = 10_000;
 const WRITES: &str = "ack_ram_authenticator_status_writes_total";
 const WRITTEN: [(&str, &str); 1] = [("result", "success")];
 /// For so long nothing at all is written only if nothing ever will be.
