@@ -28,7 +28,7 @@ pub struct ServingCertificate {
 
 enum Source {
     Issued(IssuedCertificate),
-    Own(OwnPair),
+    Own(Box<OwnPair>),
 }
 
 impl ServingCertificate {
@@ -58,7 +58,7 @@ impl ServingCertificate {
         clock: Clock,
         metrics: &CertificateMetrics,
     ) -> Result<Self, CertificateError> {
-        let source = Source::Own(OwnPair::load(files, hostname, metrics)?);
+        let source = Source::Own(Box::new(OwnPair::load(files, hostname, metrics)?));
         Ok(Self { source, clock })
     }
 
