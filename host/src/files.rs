@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use nix::unistd::{AccessFlags, access};
 use tempfile::NamedTempFile;
 
 /// Permission bits for what only the owner may read.
@@ -40,6 +41,27 @@ pub(crate) fn create(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> 
 pub(crate) fn rename(from: &Path, path: &Path) -> io::Result<()> {
     fs::rename(from, path)?;
     sync_folder(path)
+}
+
+/// Whether [`replace`] could put something at `path`, once the folders on the way were made. Nothing is written.
+///
+/// # Errors
+/// Why not.
+pub(crate) fn check_writable(path: &Path) -> io::Result<()> {
+    let mut folder = folder(path);
+    loop {
+        match fs::metadata(folder) {
+            Ok(found) if found.is_dir() => break,
+            Ok(_) => return Err(io::ErrorKind::NotADirectory.into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        folder = match folder.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+    }
+    Ok(access(folder, AccessFlags::W_OK | AccessFlags::X_OK)?)
 }
 
 fn written(path: &Path, contents: &[u8], mode: u32) -> io::Result<NamedTempFile> {

@@ -90,6 +90,9 @@ fn everything_is_found_and_nothing_else() {
         "numeric-account",
         "invalid-entry",
         "bind-wins",
+        "unusable-file",
+        "certificate",
+        "not-in-cluster",
     ];
     let unmet: Vec<&str> = unmet.map(|code| code.as_str()).collect();
     assert_eq!(unmet, of_the_host);

@@ -168,6 +168,12 @@ codes! {
     InvalidEntry = "invalid-entry",
     /// A setting that Go ignores and this server follows.
     BindWins = "bind-wins",
+    /// A file or folder that the server needs cannot be used.
+    UnusableFile = "unusable-file",
+    /// A certificate that is, or will soon be, refused.
+    Certificate = "certificate",
+    /// The API server is asked from inside the cluster, and this is not inside.
+    NotInCluster = "not-in-cluster",
     /// A mapping that names nobody, or somebody in two ways.
     InvalidSubject = "invalid-subject",
     /// A mapping whose ARN cannot be an identity.

@@ -32,7 +32,7 @@ pub use error::CertificateError;
 pub use own::pinned_by;
 pub use pair::Validity;
 pub use serving::ServingCertificate;
-pub use state::{client_certificate, load_clients, load_or_create, load_or_create_clients};
+pub use state::{client_certificate, load, load_clients, load_or_create, load_or_create_clients};
 
 /// `time` as TLS libraries take it; none of theirs is before 1970.
 fn tls_time(time: UnixTime) -> pki_types::UnixTime {

@@ -93,7 +93,8 @@ impl PairFiles {
         Ok(pair)
     }
 
-    fn load<T>(
+    /// What `parse` makes of the pair; nothing where there is none.
+    pub(super) fn load<T>(
         &self,
         parse: impl Fn(&str, &Secret) -> Result<T, PairError>,
     ) -> Result<Option<T>, CertificateError> {

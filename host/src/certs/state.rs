@@ -23,16 +23,27 @@ pub fn load_or_create(
     names: &[Host],
     now: UnixTime,
 ) -> Result<Arc<Authority>, CertificateError> {
+    let generate = || authority::generate(names, now);
+    server_files(folder)
+        .load_or_create(Authority::parse, generate)
+        .map(Arc::new)
+}
+
+/// The pair in `folder`; nothing where there is none.
+///
+/// # Errors
+/// As [`load_or_create`], but nothing is made.
+pub fn load(folder: &Path) -> Result<Option<Authority>, CertificateError> {
+    server_files(folder).load(Authority::parse)
+}
+
+fn server_files(folder: &Path) -> PairFiles {
     let advice = Advice {
         half: "restore that file, or remove the first and have a new pair made, which needs a new webhook kubeconfig",
         malformed: "restore it, or remove the pair and have a new one made, which needs a new webhook kubeconfig",
         mismatch: "restore the pair, or remove both and have a new one made, which needs a new webhook kubeconfig",
     };
-    let files = PairFiles::new(folder, "cert.pem", "key.pem", advice);
-    let generate = || authority::generate(names, now);
-    files
-        .load_or_create(Authority::parse, generate)
-        .map(Arc::new)
+    PairFiles::new(folder, "cert.pem", "key.pem", advice)
 }
 
 /// The same, of the CA of clients.

@@ -5,12 +5,14 @@
 
 mod add;
 mod args;
+mod check;
 mod completion;
 mod diff;
 mod exec_credential;
 mod explain;
 mod explain_page;
 mod failure;
+mod findings;
 mod get;
 mod get_token;
 mod identify;

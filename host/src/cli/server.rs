@@ -10,8 +10,10 @@ use tokio::sync::watch;
 
 use crate::backends::mounted_file::Inputs;
 use crate::cli::args::{BOOL, Globals, as_go_bool};
+use crate::cli::check;
 use crate::cli::failure::Failure;
-use crate::config::{self, Config, Overrides};
+use crate::cli::output::OutputFormat;
+use crate::config::{self, Config, ConfigFile, Overrides, Sources};
 use crate::env;
 use crate::server::Server;
 
@@ -29,10 +31,11 @@ use crate::server::Server;
 Examples:
   ack-ram-authenticator server --config /etc/kubernetes/ack-ram-authenticator/config.yaml
   ack-ram-authenticator server -c config.yaml --port 21400 --state-dir ./state --log-format json
+  ack-ram-authenticator server -c config.yaml --check
 
 Exit codes:
-  0  ended by SIGTERM or Ctrl-C
-  1  could not start
+  0  ended by SIGTERM or Ctrl-C; with --check, no errors
+  1  could not start; with --check, errors
   2  wrong usage"
 )]
 pub(super) struct ServerArgs {
@@ -72,6 +75,24 @@ pub(super) struct ServerArgs {
     /// The region whose STS is asked, inside its VPC
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
+
+    /// Look at everything that the server needs, tell all that is wrong or risky, and end
+    ///
+    /// Configuration, mappings, certificates, keys, kubeconfigs and places to write; what is only a warning at start is
+    /// an error here. Nothing is written, and nobody is asked over the network. A server may run meanwhile.
+    #[arg(long)]
+    check: bool,
+
+    /// The form of what --check prints
+    #[arg(
+        long,
+        short,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        requires = "check"
+    )]
+    output: OutputFormat,
 }
 
 pub(super) fn run(args: ServerArgs, globals: &Globals) -> Result<(), Failure> {
@@ -87,14 +108,24 @@ pub(super) fn run(args: ServerArgs, globals: &Globals) -> Result<(), Failure> {
         install_crd: args.install_crd,
         ..Overrides::default()
     };
+    let runtime = || {
+        Runtime::new().map_err(|error| Failure::Failed(format!("cannot start threads: {error}")))
+    };
+    if args.check {
+        let sources = Sources {
+            file: globals.config.as_deref().map(ConfigFile::Path),
+            overrides: &overrides,
+            variables: &env::variable,
+        };
+        return runtime()?.block_on(check::run(&sources, args.output));
+    }
     let config = globals.configuration(config::load, overrides.clone())?;
     let inputs = Inputs {
         file: globals.config.clone(),
         overrides,
         variables: env::variable,
     };
-    let runtime = Runtime::new()
-        .map_err(|error| Failure::Failed(format!("cannot start threads: {error}")))?;
+    let runtime = runtime()?;
     let ended = runtime.block_on(serve(config, inputs));
     // A look-up of a name that is under way would hold the process.
     runtime.shutdown_background();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyper::Uri;
 use hyper::header::{HeaderValue, USER_AGENT};
 use kube::Client;
-use kube::client::AuthError;
+use kube::client::{AuthError, ConfigExt as _};
 use kube::config::{
     Cluster, Config, InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError,
 };
@@ -96,6 +96,25 @@ pub async fn client(
     Client::try_from(config).map_err(|error| ClientError::Credentials {
         problem: credentials_problem(&error),
     })
+}
+
+/// Reads what [`client`] needs, as far as that goes without running a command or asking anybody.
+///
+/// # Errors
+/// As [`client`].
+pub(crate) async fn check(
+    kubeconfig: Option<&Path>,
+    master: Option<&str>,
+) -> Result<(), ClientError> {
+    let mut config = config(kubeconfig, master).await?;
+    config.auth_info.exec = None;
+    config.auth_info.auth_provider = None;
+    match config.rustls_client_config() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(ClientError::Credentials {
+            problem: credentials_problem(&error),
+        }),
+    }
 }
 
 async fn config(kubeconfig: Option<&Path>, master: Option<&str>) -> Result<Config, ClientError> {

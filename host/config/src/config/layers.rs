@@ -45,7 +45,9 @@ pub enum ConfigFile<'a> {
 }
 
 impl<'a> ConfigFile<'a> {
-    fn path(self) -> &'a Path {
+    /// Where it is, or how messages call it.
+    #[must_use]
+    pub fn path(self) -> &'a Path {
         match self {
             Self::Path(path) => path,
             Self::Text { name, .. } => Path::new(name),

@@ -42,7 +42,7 @@ pub use mapping::FileMappings;
 pub use rules::RuleSettings;
 pub use sources::{ConfigMapName, MappingSources};
 pub use sts::{BreakerSettings, CacheSettings, Sts, StsEndpoint, StsLimits};
-pub use survey::{Survey, survey};
+pub use survey::{Needs, Survey, survey};
 pub use tls::TlsFiles;
 
 use layers::Layers;

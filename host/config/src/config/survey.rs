@@ -1,6 +1,7 @@
 //! The configuration as far as it can be read, with everything that is wrong in it: for those who mend it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::policy::Policy;
@@ -9,7 +10,9 @@ use ack_ram_core::rules::{Backend, Globs, ReservedPrefixes, Validation};
 use crate::config::error::{ConfigError, Warning};
 use crate::config::layers::{Layers, Sources};
 use crate::config::mapping::{self, FileMappings};
-use crate::config::{limits, listen, rules, sources, sts, tls};
+use crate::config::{
+    Listen, MappingSources, Sts, TlsFiles, limits, listen, rules, sources, sts, tls,
+};
 
 /// In place of a cluster id that is missing, so that the rest is looked at, too.
 const NO_CLUSTER: &str = "-";
@@ -25,10 +28,48 @@ pub struct Survey {
     pub reserved: BTreeMap<Backend, ReservedPrefixes>,
     /// What every user must meet.
     pub validations: Vec<Validation>,
+    /// What the server needs beside this.
+    pub needs: Needs,
     /// Why the server would not start, the reason that [`load`](super::load) gives first.
     pub errors: Vec<ConfigError>,
     /// What is odd but no reason to stop.
     pub warnings: Vec<Warning>,
+}
+
+/// What a server needs beside its configuration. Each part is none when it is not needed, or cannot be read.
+#[derive(Debug)]
+pub struct Needs {
+    /// Under which names it is reached.
+    pub listen: Option<Listen>,
+    /// The folder of `cert.pem` and `key.pem`.
+    pub state_dir: Option<PathBuf>,
+    /// A pair of the operator's own.
+    pub tls: Option<TlsFiles>,
+    /// Where it writes the webhook kubeconfig.
+    pub generate_kubeconfig: Option<PathBuf>,
+    /// Where it writes what was decided.
+    pub audit_file: Option<PathBuf>,
+    /// How it reaches STS.
+    pub sts: Option<Sts>,
+    /// Where mappings come from that are not in the file.
+    pub sources: Option<MappingSources>,
+    /// How ARNs in files are read.
+    pub globs: Globs,
+}
+
+impl Default for Needs {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            state_dir: None,
+            tls: None,
+            generate_kubeconfig: None,
+            audit_file: None,
+            sts: None,
+            sources: None,
+            globs: Globs::Literal,
+        }
+    }
 }
 
 /// Reads what can be read of a configuration.
@@ -43,33 +84,40 @@ pub fn survey(from: &Sources<'_>) -> Result<Survey, ConfigError> {
     let asked = backends.as_deref().unwrap_or(&file);
     let cluster_id = keep(layers.cluster_id(), &mut errors);
     if let Some(cluster_id) = cluster_id.or_else(|| ClusterId::parse(NO_CLUSTER)) {
-        keep(
-            rules::policy(&mut layers, Policy::new(cluster_id)),
-            &mut errors,
-        );
+        let policy = || rules::policy(&mut layers, Policy::new(cluster_id.clone()));
+        keep_all(policy, &mut errors);
     }
-    keep(listen::read(&mut layers), &mut errors);
-    keep(limits::read(&mut layers), &mut errors);
-    keep(layers.state_dir(), &mut errors);
-    let kubeconfig = keep(layers.generate_kubeconfig(), &mut errors);
-    keep(
-        tls::read(&mut layers, kubeconfig.flatten().is_some()),
-        &mut errors,
-    );
-    keep(sts::read(&mut layers), &mut errors);
+    let listen = keep(listen::read(&mut layers), &mut errors);
+    keep_all(|| limits::read(&mut layers), &mut errors);
+    let state_dir = keep(layers.state_dir(), &mut errors);
+    let generate_kubeconfig = keep(layers.generate_kubeconfig(), &mut errors).flatten();
+    let tls = tls::read(&mut layers, generate_kubeconfig.is_some());
+    let tls = keep(tls, &mut errors).flatten();
+    let sts = keep_all(|| sts::read(&mut layers), &mut errors);
     let globs = keep(rules::globs(&mut layers), &mut errors);
     let reserved = keep(rules::reserved(&mut layers), &mut errors);
     keep(rules::protected(&mut layers, asked), &mut errors);
     let validations = keep(rules::validations(&mut layers), &mut errors);
     let globs = globs.unwrap_or(Globs::Literal);
     let mappings = keep(mapping::read(&mut layers, globs), &mut errors);
-    keep(sources::read(&mut layers, asked), &mut errors);
+    let sources = keep(sources::read(&mut layers, asked), &mut errors);
     keep(mapping::scrubbed_accounts(&mut layers), &mut errors);
+    let audit_file = keep(layers.audit_file(), &mut errors);
     Ok(Survey {
         backends,
         mappings,
         reserved: reserved.unwrap_or_default(),
         validations: validations.unwrap_or_default(),
+        needs: Needs {
+            listen,
+            state_dir,
+            generate_kubeconfig,
+            tls,
+            audit_file: audit_file.flatten(),
+            sts,
+            sources,
+            globs,
+        },
         errors,
         warnings: layers.warnings,
     })
@@ -78,4 +126,27 @@ pub fn survey(from: &Sources<'_>) -> Result<Survey, ConfigError> {
 /// What was read; otherwise, why not is added to `errors`.
 fn keep<T>(read: Result<T, impl Into<ConfigError>>, errors: &mut Vec<ConfigError>) -> Option<T> {
     read.map_err(|error| errors.push(error.into())).ok()
+}
+
+/// The same of a part with many settings, all of which are told that cannot be read: each is taken out when it is read,
+/// so that reading again comes to the next.
+fn keep_all<T, E: Into<ConfigError>>(
+    mut read: impl FnMut() -> Result<T, E>,
+    errors: &mut Vec<ConfigError>,
+) -> Option<T> {
+    let mut before = None;
+    loop {
+        match read() {
+            Ok(value) => return before.is_none().then_some(value),
+            Err(error) => {
+                let error = error.into();
+                let text = error.to_string();
+                if before.as_ref() == Some(&text) {
+                    return None;
+                }
+                before = Some(text);
+                errors.push(error);
+            }
+        }
+    }
 }

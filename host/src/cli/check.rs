@@ -1,0 +1,243 @@
+//! `server --check`: whether the server could start, and everything that is wrong, without starting it.
+//!
+//! Nothing is written, nothing is run, and nobody is asked over the network.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ack_ram_core::lint::{self, BackendEntries, Code, Configuration, Finding, Position, Severity};
+use ack_ram_core::rules::Backend;
+
+use crate::backends::watched_file::{MAY_BE_MISSING, Seen, WatchedFile};
+use crate::certs::{self, CertificateError, ServingCertificate};
+use crate::cli::failure::Failure;
+use crate::cli::findings::{self, Report};
+use crate::cli::output::OutputFormat;
+use crate::config::document;
+use crate::config::{self, MappingSources, Needs, Sources};
+use crate::env;
+use crate::files;
+use crate::kubeconfig::KubeconfigError;
+use crate::kubernetes::client::{self, ClientError};
+use crate::metrics::{CertificateMetrics, StsMetrics};
+use crate::sts::StsClient;
+
+/// Looks at all that a server with this configuration needs, and prints what is wrong or risky.
+///
+/// # Errors
+/// When the server could not start, or would leave something out.
+pub(super) async fn run(from: &Sources<'_>, format: OutputFormat) -> Result<(), Failure> {
+    let report = Report::new(findings(from).await);
+    report.print(format)?;
+    if report.has_errors() {
+        Err(Failure::AnswerIsNo)
+    } else {
+        Ok(())
+    }
+}
+
+async fn findings(from: &Sources<'_>) -> Vec<Finding> {
+    let position = match from.file {
+        Some(file) => in_file(file.path(), ""),
+        None => Position {
+            entry: "command line".to_owned(),
+            ..Position::default()
+        },
+    };
+    let mut survey = match config::survey(from) {
+        Ok(survey) => survey,
+        Err(error) => return vec![findings::refusal(&error, &position)],
+    };
+    let backends = survey.backends.clone().unwrap_or_default();
+    let needs = std::mem::take(&mut survey.needs);
+    let mut configuration = findings::configuration(survey, position);
+    let found = &mut configuration.remarks;
+    certificates(&needs, found);
+    places_to_write(&needs, found);
+    sts(&needs, found).await;
+    if let Some(sources) = &needs.sources {
+        if backends.contains(&Backend::Crd) || backends.contains(&Backend::ConfigMap) {
+            api_server(sources, found).await;
+        }
+        if let Some(path) = &sources.dynamic_file {
+            dynamic_file(path, &needs, &mut configuration);
+        }
+    }
+    lint::lint(&configuration)
+}
+
+/// What proves the server, and its clients where they need a certificate.
+fn certificates(needs: &Needs, found: &mut Vec<Finding>) {
+    let Some(folder) = &needs.state_dir else {
+        return;
+    };
+    let position = match &needs.tls {
+        Some(files) => in_file(&files.certificate, "server.tls"),
+        None => in_file(folder, "server.stateDir"),
+    };
+    let now = env::now();
+    let names = needs.listen.as_ref().map(|listen| listen.names());
+    match serving(needs, folder) {
+        Ok(Some(serving)) => {
+            let warnings = serving.warnings(now, &names.unwrap_or_default());
+            let is_good = serving.is_good_at(now);
+            found.extend(warnings.iter().map(|text| aging(&position, text, is_good)));
+        }
+        Ok(None) => {}
+        Err(error) => found.push(unusable(position, &error)),
+    }
+    let position = in_file(folder, "server.stateDir");
+    match certs::load_clients(folder) {
+        Ok(Some(clients)) => {
+            let is_good = clients.validity().contains(now);
+            let warning = clients.warning(now);
+            found.extend(warning.map(|text| aging(&position, &text, is_good)));
+        }
+        Ok(None) => {}
+        Err(error) => found.push(unusable(position, &error)),
+    }
+}
+
+/// What would be served; nothing where a pair has yet to be made, and can be.
+fn serving(needs: &Needs, folder: &Path) -> Result<Option<ServingCertificate>, CertificateError> {
+    let metrics = CertificateMetrics::unscraped()
+        .map_err(|error| CertificateError::Issue(error.to_string()))?;
+    if let (Some(files), Some(listen)) = (&needs.tls, &needs.listen) {
+        let (files, hostname) = (files.clone(), listen.hostname.clone());
+        return ServingCertificate::own(files, hostname, env::now, &metrics).map(Some);
+    }
+    match certs::load(folder)? {
+        Some(authority) => {
+            let authority = Arc::new(authority);
+            ServingCertificate::issued(authority, &[], env::now, &metrics).map(Some)
+        }
+        None => match files::check_writable(&folder.join("cert.pem")) {
+            Ok(()) => Ok(None),
+            Err(source) => Err(CertificateError::Unwritable {
+                path: folder.to_owned(),
+                source,
+            }),
+        },
+    }
+}
+
+fn aging(position: &Position, text: &str, is_good: bool) -> Finding {
+    let severity = if is_good {
+        Severity::Warning
+    } else {
+        Severity::Error
+    };
+    findings::remark(Code::Certificate, severity, position.clone(), text)
+}
+
+/// Where the server writes.
+fn places_to_write(needs: &Needs, found: &mut Vec<Finding>) {
+    if let Some(path) = &needs.generate_kubeconfig
+        && let Err(source) = files::check_writable(path)
+    {
+        let position = in_file(path, "server.generateKubeconfig");
+        let path = path.clone();
+        found.push(unusable(position, &KubeconfigError { path, source }));
+    }
+    if let Some(path) = &needs.audit_file
+        && let Err(error) = files::check_writable(path)
+    {
+        let position = in_file(path, "server.audit.file");
+        let text = format!("cannot be written: {error}; let the server write there");
+        found.push(unusable(position, &text));
+    }
+}
+
+/// What proves STS, and the proxy on the way to it.
+async fn sts(needs: &Needs, found: &mut Vec<Finding>) {
+    let Some(sts) = &needs.sts else {
+        return;
+    };
+    let position = match &sts.ca_file {
+        Some(path) => in_file(path, "server.sts.caFile"),
+        None => in_setting("server.sts"),
+    };
+    match StsMetrics::unscraped().map(|metrics| StsClient::new(sts, &metrics)) {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => found.push(unusable(position, &error)),
+        Err(error) => found.push(unusable(position, &error)),
+    }
+}
+
+/// How the API server is reached.
+async fn api_server(sources: &MappingSources, found: &mut Vec<Finding>) {
+    let (kubeconfig, master) = (sources.kubeconfig.as_deref(), sources.master.as_deref());
+    let position = match kubeconfig {
+        Some(path) => in_file(path, "server.kubeconfig"),
+        None => in_setting("server.kubeconfig"),
+    };
+    match client::check(kubeconfig, master).await {
+        Ok(()) => {}
+        // The server that this is for may run elsewhere.
+        Err(error @ ClientError::NotInCluster(_)) => found.push(findings::remark(
+            Code::NotInCluster,
+            Severity::Warning,
+            position,
+            &error.to_string(),
+        )),
+        Err(error) => found.push(unusable(position, &error)),
+    }
+}
+
+/// The mappings of DynamicFile are looked at like those of the configuration file.
+fn dynamic_file(path: &Path, needs: &Needs, configuration: &mut Configuration) {
+    let position = in_file(path, "server.dynamicFilePath");
+    let name = path.display().to_string();
+    let found = &mut configuration.remarks;
+    let mut file = WatchedFile::new(path.to_owned(), MAY_BE_MISSING);
+    let document = match file.read_now(Instant::now()) {
+        Seen::Content(text, _) => document::dynamic_file(&name, &text, needs.globs),
+        Seen::Unfit(why, _) | Seen::Unreadable(why) => {
+            found.push(unusable(position, &format!("cannot be read: {why}")));
+            return;
+        }
+        Seen::Missing | Seen::SameContent(_) => {
+            let text =
+                "is not there, so it maps nobody; make it, or set another `server.dynamicFilePath`";
+            found.push(unusable(position, &text));
+            return;
+        }
+    };
+    let document = match document {
+        Ok(document) => document,
+        Err(refusal) => {
+            found.push(unusable(position, &refusal));
+            return;
+        }
+    };
+    found.extend(document.warnings.iter().map(findings::finding));
+    let is_it = |entries: &&mut BackendEntries| entries.backend == Backend::DynamicFile;
+    if let Some(entries) = configuration.backends.iter_mut().find(is_it) {
+        let mappings = document.mappings;
+        entries.is_read = true;
+        entries.mappings = mappings.mappings.iter().map(findings::entry).collect();
+        entries.accounts = mappings.accounts.iter().map(findings::account).collect();
+    }
+}
+
+fn unusable(position: Position, error: &impl ToString) -> Finding {
+    let text = error.to_string();
+    findings::remark(Code::UnusableFile, Severity::Error, position, &text)
+}
+
+/// The file at `path`, which `setting` names.
+fn in_file(path: &Path, setting: &str) -> Position {
+    Position {
+        file: path.display().to_string(),
+        entry: setting.to_owned(),
+        ..Position::default()
+    }
+}
+
+fn in_setting(setting: &str) -> Position {
+    Position {
+        entry: setting.to_owned(),
+        ..Position::default()
+    }
+}

@@ -1,0 +1,198 @@
+//! `server --check`: everything that is wrong, at once, and nothing is touched.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::program::{Folder, Run};
+
+const GOOD: &str = "\
+clusterID: c1
+server:
+  stateDir: state
+  generateKubeconfig: kubeconfig.yaml
+  sts: {endpoint: 'https://127.0.0.1:1'}
+  mapUsers: [{userARN: 'acs:ram::1:user/a', username: a, groups: [g]}]
+";
+
+const API_SERVER: &str = "
+apiVersion: v1
+kind: Config
+current-context: here
+clusters: [{name: one, cluster: {server: 'https://127.0.0.1:1'}}]
+users: [{name: one, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: touch, args: [ran], interactiveMode: Never}}}]
+contexts: [{name: here, context: {cluster: one, user: one}}]
+";
+
+fn check(folder: &Folder, args: &[&str]) -> Run {
+    let before = folder.tree();
+    let args = [&["server", "-c", "config.yaml", "--check"], args].concat();
+    let run = folder.run(&args, &[]);
+    assert_eq!(folder.tree(), before, "something was written");
+    run
+}
+
+/// The findings as `<severity> <code> <file>:<line> <entry>: <message>`, and the exit code.
+#[track_caller]
+fn findings(folder: &Folder, args: &[&str]) -> (Option<i32>, Vec<String>) {
+    let run = check(folder, &[args, &["-o", "json"]].concat());
+    assert_eq!(run.stderr, "");
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let told = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| {
+            let position = &finding["position"];
+            format!(
+                "{} {} {}:{} {}: {}",
+                text(&finding["severity"]),
+                text(&finding["code"]),
+                text(&position["file"]),
+                position["line"].as_u64().unwrap_or_default(),
+                text(&position["entry"]),
+                text(&finding["message"])
+            )
+        });
+    (run.code, told.collect())
+}
+
+/// Each of `expected` is the beginning of one finding, and there are no others.
+#[track_caller]
+fn assert_found(folder: &Folder, args: &[&str], code: i32, expected: &[&str]) {
+    let (exit, told) = findings(folder, args);
+    let is_met = told.len() == expected.len()
+        && expected
+            .iter()
+            .all(|start| told.iter().any(|told| told.starts_with(start)));
+    assert!(is_met && exit == Some(code), "{exit:?} {told:#?}");
+}
+
+#[test]
+fn a_good_configuration_passes_before_anything_is_there() {
+    let folder = Folder::new(&[("config.yaml", GOOD)]);
+    let run = check(&folder, &[]);
+    assert_eq!(
+        (run.code, &*run.stdout, &*run.stderr),
+        (Some(0), "nothing found\n", "")
+    );
+    assert!(!folder.path().join("state").exists());
+}
+
+#[test]
+fn a_server_that_runs_is_not_in_the_way_and_its_pair_is_looked_at() {
+    let folder = Folder::new(&[("config.yaml", GOOD)]);
+    assert_eq!(
+        folder.run(&["init", "-c", "config.yaml"], &[]).code,
+        Some(0)
+    );
+    fs::create_dir(folder.path().join("state")).unwrap();
+    for name in ["cert.pem", "key.pem"] {
+        let new = folder.path().join("state").join(name);
+        fs::rename(folder.path().join(name), new).unwrap();
+    }
+    assert_found(&folder, &[], 0, &[]);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    assert_found(&folder, &["--port", &port], 0, &[]);
+
+    fs::write(folder.path().join("state/key.pem"), "no key").unwrap();
+    let start = "error unusable-file state:0 server.stateDir: `state/key.pem`";
+    assert_found(&folder, &[], 1, &[start]);
+    fs::remove_file(folder.path().join("state/key.pem")).unwrap();
+    let start = "error unusable-file state:0 server.stateDir: there is `state/cert.pem` but no";
+    assert_found(&folder, &[], 1, &[start]);
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let folder = Folder::new(&[
+        ("file", ""),
+        (
+            "dynamic.json",
+            r#"{"mapRoles": [{"roleARN": "x"}], "mapRols": []}"#,
+        ),
+        (
+            "config.yaml",
+            "\
+clusterID: c1
+colour: blue
+server:
+  backendMode: [MountedFile, DynamicFile, CRD]
+  dynamicFilePath: dynamic.json
+  kubeconfig: nowhere.yaml
+  stateDir: file/state
+  generateKubeconfig: file/kubeconfig.yaml
+  audit: {file: file/audit.log}
+  sts: {caFile: missing.pem}
+  limits: {maxStreams: 0, stopTimeout: 1h}
+  mapRoles:
+  mapUsers: [{userARN: 'acs:ram::1:user/a', username: a, groups: [g]}, {userARN: 7}]
+",
+        ),
+    ]);
+    assert_found(
+        &folder,
+        &[],
+        1,
+        &[
+            "warning no-break-glass config.yaml:0 ",
+            "error unknown-key config.yaml:2 : unknown key `colour`",
+            "error invalid-setting config.yaml:11 : `server.limits.maxStreams`",
+            "error invalid-setting config.yaml:11 : `server.limits.stopTimeout`",
+            "error empty-list config.yaml:12 : `server.mapRoles`",
+            "error invalid-entry config.yaml:13 server.mapUsers[1]: ",
+            "error unusable-file file/state:0 server.stateDir: cannot ",
+            "error unusable-file file/kubeconfig.yaml:0 server.generateKubeconfig: cannot write",
+            "error unusable-file file/audit.log:0 server.audit.file: cannot be written",
+            "error unusable-file missing.pem:0 server.sts.caFile: cannot read",
+            "error unusable-file nowhere.yaml:0 server.kubeconfig: the kubeconfig",
+            "error unknown-key dynamic.json:1 : unknown key `mapRols`",
+            "error invalid-entry dynamic.json:1 mapRoles[0]: ",
+        ],
+    );
+}
+
+#[test]
+fn kubeconfigs_are_read_and_nothing_in_them_is_run() {
+    let with = |lines: &str| format!("{GOOD}  backendMode: [MountedFile, CRD]\n{lines}");
+    let no_break_glass = "warning no-break-glass config.yaml:0 ";
+    let folder = Folder::new(&[
+        ("config.yaml", &with("  kubeconfig: api.yaml\n")),
+        ("api.yaml", API_SERVER),
+    ]);
+    assert_found(&folder, &[], 0, &[no_break_glass]);
+    let broken = API_SERVER.replace(
+        "server: 'https://127.0.0.1:1'",
+        "server: 'https://127.0.0.1:1', certificate-authority: nowhere.pem",
+    );
+    fs::write(folder.path().join("api.yaml"), broken).unwrap();
+    let unusable = "error unusable-file api.yaml:0 server.kubeconfig: ";
+    assert_found(&folder, &[], 1, &[no_break_glass, unusable]);
+    let outside = "warning not-in-cluster :0 server.kubeconfig: this is not a pod";
+    let folder = Folder::new(&[("config.yaml", &with(""))]);
+    assert_found(&folder, &[], 0, &[no_break_glass, outside]);
+}
+
+#[test]
+fn what_the_command_line_and_the_environment_say_counts() {
+    let folder = Folder::new(&[("config.yaml", GOOD)]);
+    assert_found(
+        &folder,
+        &["--state-dir", "config.yaml/x"],
+        1,
+        &["error unusable-file config.yaml/x:0 "],
+    );
+    assert_found(
+        &folder,
+        &["--backend-mode", "CDR"],
+        1,
+        &["error invalid-setting :0 command line"],
+    );
+    let run = folder.run(&["server", "--check", "-i", "c1"], &[("STS_REGION", "x y")]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stdout.contains("environment"), "{run:?}");
+    let run = folder.run(&["server", "--output", "json"], &[]);
+    assert_eq!(run.code, Some(2), "{run:?}");
+}
