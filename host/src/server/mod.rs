@@ -166,7 +166,7 @@ impl Server {
             () = self.connections.serve(self.webhook) => {}
             () = serve_health(self.health.as_mut()) => {}
             () = serve_control(self.control.as_ref(), self.rules) => {}
-            () = reload_whenever(reload, &self.sources) => {}
+            () = reload_whenever(reload, &self.sources, &self.certificates) => {}
             () = self.certificates.tend() => {}
             () = stop => {}
         }
@@ -207,9 +207,18 @@ async fn serve_control(control: Option<&Control>, rules: Arc<LiveRules>) {
 }
 
 /// Reads all files again each time that somebody has asked for it.
-async fn reload_whenever(mut asked: watch::Receiver<u32>, sources: &Sources) {
+async fn reload_whenever(
+    mut asked: watch::Receiver<u32>,
+    sources: &Sources,
+    certificates: &Arc<Certificates>,
+) {
     while asked.changed().await.is_ok() {
         tracing::info!("reading all files again, as asked");
+        let certificates = Arc::clone(certificates);
+        let reload = tokio::task::spawn_blocking(move || certificates.reload());
+        if let Err(error) = reload.await {
+            tracing::error!("reading the server's certificate failed: {error}");
+        }
         sources.reload().await;
     }
     // Nobody can ask any longer.

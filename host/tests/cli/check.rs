@@ -106,6 +106,34 @@ fn a_server_that_runs_is_not_in_the_way_and_its_pair_is_looked_at() {
 }
 
 #[test]
+fn an_own_pair_and_a_ca_of_clients_are_looked_at() {
+    let tls = "  tls: {certFile: cert.pem, keyFile: key.pem, caFile: cert.pem}\n";
+    let folder = Folder::new(&[("config.yaml", GOOD)]);
+    let init = ["init", "-c", "config.yaml", "--client-cert"];
+    assert_eq!(folder.run(&init, &[]).code, Some(0));
+    fs::write(folder.path().join("config.yaml"), format!("{GOOD}{tls}")).unwrap();
+    assert_found(&folder, &["--state-dir", "."], 0, &[]);
+    let key = folder.read("key.pem");
+    for name in ["key.pem", "client-ca.pem"] {
+        fs::write(folder.path().join(name), "nothing").unwrap();
+    }
+    assert_found(
+        &folder,
+        &["--state-dir", "."],
+        1,
+        &[
+            "error unusable-file cert.pem:0 server.tls: ",
+            "error unusable-file .:0 server.stateDir: `./client-ca.pem`",
+        ],
+    );
+    fs::write(folder.path().join("key.pem"), key).unwrap();
+    let elsewhere = format!("{GOOD}{tls}  hostname: auth.example.com\n");
+    fs::write(folder.path().join("config.yaml"), elsewhere).unwrap();
+    let refused = "error certificate cert.pem:0 server.tls: `cert.pem`: ";
+    assert_found(&folder, &[], 1, &[refused]);
+}
+
+#[test]
 fn everything_that_is_wrong_is_told_at_once() {
     let folder = Folder::new(&[
         ("file", ""),
@@ -143,7 +171,8 @@ server:
             "error invalid-setting config.yaml:11 : `server.limits.stopTimeout`",
             "error empty-list config.yaml:12 : `server.mapRoles`",
             "error invalid-entry config.yaml:13 server.mapUsers[1]: ",
-            "error unusable-file file/state:0 server.stateDir: cannot ",
+            "error unusable-file file/state:0 server.stateDir: cannot read `file/state/cert.pem`",
+            "error unusable-file file/state:0 server.stateDir: cannot read `file/state/client-ca.pem`",
             "error unusable-file file/kubeconfig.yaml:0 server.generateKubeconfig: cannot write",
             "error unusable-file file/audit.log:0 server.audit.file: cannot be written",
             "error unusable-file missing.pem:0 server.sts.caFile: cannot read",
@@ -182,7 +211,10 @@ fn what_the_command_line_and_the_environment_say_counts() {
         &folder,
         &["--state-dir", "config.yaml/x"],
         1,
-        &["error unusable-file config.yaml/x:0 "],
+        &[
+            "error unusable-file config.yaml/x:0 server.stateDir: cannot read `config.yaml/x/cert.pem`",
+            "error unusable-file config.yaml/x:0 server.stateDir: cannot read `config.yaml/x/client-ca.pem`",
+        ],
     );
     assert_found(
         &folder,
