@@ -4,6 +4,8 @@
 //! is HTTP 503. Memory stays bounded, and once the fault is over everything is as before, without a restart.
 //!
 //! Each row is a test. The table with the figures of all goes to standard output and to `target/tmp/faults.txt`.
+//!
+//! With the variable `ACK_RAM_SOAK_SECONDS` it is the [soak] instead.
 
 mod clients;
 mod clock;
@@ -13,10 +15,13 @@ mod machine;
 mod matrix;
 mod network;
 mod resolver;
+mod soak;
 mod sts;
 mod world;
 
+use std::env;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use ack_ram_tests::isolation;
 use libtest_mimic::Arguments;
@@ -31,6 +36,10 @@ fn main() -> ExitCode {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit of descriptors");
     setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("as many descriptors as there are");
 
+    if let Ok(seconds) = env::var(soak::VARIABLE) {
+        let seconds = seconds.parse().expect("a number of seconds");
+        return soak::run(&arguments, Duration::from_secs(seconds));
+    }
     let mut matrix = Matrix::default();
     network::rows(&mut matrix);
     sts::rows(&mut matrix);

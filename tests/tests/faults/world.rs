@@ -53,8 +53,9 @@ pub struct Plan {
     pub variables: Vec<(&'static str, PathBuf)>,
     /// How many bytes the folder of the state takes, if it is a disk of its own.
     pub disk: Option<usize>,
-    /// Changes of the configuration.
+    /// Changes of the configuration, and those under `sts`.
     pub settings: Value,
+    pub sts: Value,
 }
 
 impl Default for Plan {
@@ -66,6 +67,7 @@ impl Default for Plan {
             variables: Vec::new(),
             disk: None,
             settings: json!({}),
+            sts: json!({}),
         }
     }
 }
@@ -323,6 +325,9 @@ fn write_config(folder: &Path, port: u16, sts: &Emulator, plan: &Plan) -> Result
     });
     for (key, value) in plan.settings.as_object().into_iter().flatten() {
         config["server"][key] = value.clone();
+    }
+    for (key, value) in plan.sts.as_object().into_iter().flatten() {
+        config["server"]["sts"][key] = value.clone();
     }
     fs::write(folder.join("config.yaml"), config.to_string())?;
     Ok(())

@@ -3,6 +3,7 @@
 mod cargo;
 mod counts;
 mod failure;
+mod faults;
 mod fuzz;
 mod inspector;
 mod run;
@@ -72,6 +73,12 @@ enum Task {
         #[arg(long, default_value_t = NonZeroUsize::MIN)]
         jobs: NonZeroUsize,
     },
+    /// Run the server under load, with faults and edits by turns, and see that nothing grows
+    Soak {
+        /// For how long
+        #[arg(long, default_value_t = faults::SHORT.as_secs())]
+        seconds: u64,
+    },
     /// Build the wasm modules and the token inspector's page for release, check what they import, print their sizes
     ///
     /// The page goes to `wasm/inspector/dist`.
@@ -117,6 +124,10 @@ fn perform(arguments: &Arguments) -> Result<ExitCode, Failure> {
                 order: fuzz::Order::Random,
             };
             fuzz::run(&workspace, &runner, &chosen, plan)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Soak { seconds } => {
+            faults::run_soak(&workspace, &runner, Duration::from_secs(*seconds))?;
             Ok(ExitCode::SUCCESS)
         }
         Task::Wasm { toolchain } => {

@@ -13,7 +13,7 @@ use crate::run::Runner;
 use crate::summary::{Line, Verdict, seconds, table};
 use crate::tools::cargo_program::CARGO_DENY;
 use crate::workspace::Workspace;
-use crate::{fuzz, tools, wasm};
+use crate::{faults, fuzz, tools, wasm};
 
 struct Stage {
     name: &'static str,
@@ -22,7 +22,7 @@ struct Stage {
     run: fn(&Context<'_>, &mut Option<Tests>) -> Result<(), Failure>,
 }
 
-const STAGES: [Stage; 12] = [
+const STAGES: [Stage; 13] = [
     Stage {
         name: "format",
         what: "the code is formatted",
@@ -82,6 +82,12 @@ const STAGES: [Stage; 12] = [
         what: "the server while something around it fails",
         quick: false,
         run: faults,
+    },
+    Stage {
+        name: "soak",
+        what: "two minutes of load, faults and edits: nothing grows",
+        quick: false,
+        run: soak,
     },
     Stage {
         name: "cluster",
@@ -222,16 +228,19 @@ fn fuzz_targets(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Fail
 }
 
 fn faults(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Failure> {
-    tools::ip::require(context.runner)?;
-    let mut command = cargo(&["test", "--package", "ack-ram-tests", "--test", "faults"]);
-    command
-        .args(["--features", "faults"])
-        .env("ACK_RAM_FAKETIME", tools::faketime::find(context.runner)?);
     // The tests start the binaries that were built last.
     build(context, &mut None)?;
+    let command = faults::matrix(context.runner)?;
     context.run_tests("faults", command, tests)?;
-    let table = context.workspace.target.join("tmp/faults.txt");
-    eprintln!("      the table is in `{}`", table.display());
+    faults::tell_of_table(context.workspace, "faults");
+    Ok(())
+}
+
+fn soak(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Failure> {
+    build(context, &mut None)?;
+    let command = faults::soak(context.runner, faults::SHORT)?;
+    context.run_tests("soak", command, tests)?;
+    faults::tell_of_table(context.workspace, "soak");
     Ok(())
 }
 

@@ -1,0 +1,332 @@
+//! The soak: moderate load for as long as is asked, with faults of STS and edits of the mappings by turns. What the
+//! server has of the machine, what a review costs and how long it takes is to be the same at the end as at the start.
+//!
+//! The table goes to standard output and to `target/tmp/soak.txt`.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use ack_ram_tests::callers::{Caller, Outcome, outcome};
+use ack_ram_tests::exposition::Exposition;
+use ack_ram_tests::sts::{Emulator, Fault, Handshake, Wire};
+use ack_ram_tests::traffic::{Tally, Traffic};
+use ack_ram_tests::usage::Usage;
+use bytes::Bytes;
+use hyper::Method;
+use libtest_mimic::{Arguments, Trial};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::matrix::Fail;
+use crate::world::Meanwhile::Granted;
+use crate::world::{PATIENCE, Plan, World};
+
+/// For how long, in seconds.
+pub const VARIABLE: &str = "ACK_RAM_SOAK_SECONDS";
+
+/// What is measured is measured in this time, while nothing fails.
+const CALM: Duration = Duration::from_secs(8);
+const FAULT: Duration = Duration::from_secs(3);
+/// Each of so many callers asks at most so often: some hundred reviews a second.
+const FRESH: usize = 3;
+const PACE: Duration = Duration::from_millis(25);
+/// How many reviews are timed in each calm, of both kinds.
+const TIMED: usize = 50;
+/// Full after the first round, so that what is remembered is no growth.
+const CACHE: usize = 300;
+
+/// One round.
+struct Sample {
+    at: Duration,
+    usage: Usage,
+    reviews: usize,
+    /// What a review costs the server.
+    cpu_micros: f64,
+    known: Duration,
+    fresh: Duration,
+    slowest: Duration,
+    fault: &'static str,
+    recovered: Duration,
+}
+
+/// Runs for `time`, whatever else is asked for.
+pub fn run(arguments: &Arguments, time: Duration) -> ExitCode {
+    let trial = Trial::test("soak", move || {
+        let runtime = tokio::runtime::Runtime::new()?;
+        Ok(runtime.block_on(soak(time))?)
+    });
+    libtest_mimic::run(arguments, vec![trial]).exit_code()
+}
+
+async fn soak(time: Duration) -> Result<(), Fail> {
+    let plan = Plan {
+        sts: json!({ "cacheSize": CACHE, "refusalCacheSize": CACHE }),
+        ..Plan::default()
+    };
+    let mut world = World::start_with(Emulator::builder().demo().start()?, plan).await?;
+    let start = Instant::now();
+    let mut samples = Vec::new();
+    let mut faults = faults().into_iter().cycle();
+    // Enough of them to compare, however slow the machine is.
+    while start.elapsed() < time || samples.len() < 4 {
+        let (name, fault) = faults.next().ok_or("there are faults")?;
+        let sample = round(&mut world, start, name, fault).await?;
+        samples.push(sample);
+        // What has been measured is not lost when something fails later.
+        show(&samples, None)?;
+    }
+    let verdict = verdict(&samples);
+    show(&samples, Some(&verdict))?;
+    let recovered = world.recovered().await?;
+    world.end(Tally::default(), recovered).await?;
+    match verdict.iter().find(|line| !line.is_flat) {
+        None => Ok(()),
+        Some(line) => Err(line.text.clone().into()),
+    }
+}
+
+fn faults() -> Vec<(&'static str, Fault)> {
+    vec![
+        ("closed at once", Fault::CloseOnAccept),
+        ("throttled", Fault::ThrottleApi),
+        ("no answer", Fault::Hang),
+        ("reset in the body", Fault::OnWire(Wire::ResetInBody)),
+        ("silent", Fault::StallOnAccept),
+        ("500", Fault::InternalError),
+        ("certificate", Fault::InHandshake(Handshake::OtherName)),
+        ("endless body", Fault::EndlessBody),
+        ("a byte at a time", Fault::OnWire(Wire::SlowBody)),
+        ("garbage", Fault::Garbage),
+    ]
+}
+
+/// A calm, a fault, and an edit.
+async fn round(
+    world: &mut World,
+    start: Instant,
+    name: &'static str,
+    fault: Fault,
+) -> Result<Sample, Fail> {
+    world.remember().await?;
+    let traffic = Traffic::start(&world.asker, FRESH, &world.known, PACE);
+    let (began, cpu) = (Instant::now(), cpu_seconds(world).await?);
+    let mut known = timed(world, true).await?;
+    let mut fresh = timed(world, false).await?;
+    newcomers(world).await?;
+    sleep(CALM.saturating_sub(began.elapsed())).await;
+    let usage = Usage::of(world.server().pid())?;
+    let cpu = cpu_seconds(world).await? - cpu;
+    let tally = traffic.stop().await;
+    Granted.check(&tally)?;
+    let reviews = tally.requests() + known.len() + fresh.len();
+
+    let traffic = Traffic::start(&world.asker, FRESH, &world.known, PACE);
+    world.sts.set_fault(Some(fault));
+    world.sts.cut_connections();
+    sleep(FAULT).await;
+    world.sts.set_fault(None);
+    let during = traffic.stop().await;
+    if !during.wrong.is_empty() || during.known.unable > 0 {
+        return Err(format!("while STS is at fault ({name}): {during:?}").into());
+    }
+    let recovered = world.recovered().await?;
+    edit(world).await?;
+
+    known.sort_unstable();
+    fresh.sort_unstable();
+    let slowest = *known
+        .iter()
+        .chain(&fresh)
+        .max()
+        .ok_or("nothing was timed")?;
+    Ok(Sample {
+        at: start.elapsed(),
+        usage,
+        reviews: reviews + during.requests(),
+        cpu_micros: cpu * 1e6 / reviews as f64,
+        known: known[known.len() / 2],
+        fresh: fresh[fresh.len() / 2],
+        slowest,
+        fault: name,
+        recovered,
+    })
+}
+
+/// How long reviews take, one after the other, of tokens that are known or not.
+async fn timed(world: &World, is_known: bool) -> Result<Vec<Duration>, Fail> {
+    let mut times = Vec::new();
+    for (caller, token) in world.known.iter().cycle().take(TIMED) {
+        let token = if is_known {
+            token.clone()
+        } else {
+            world.asker.token(*caller)
+        };
+        let asked = Instant::now();
+        world.asker.ask(*caller, &token).await?;
+        times.push(asked.elapsed());
+    }
+    Ok(times)
+}
+
+/// Clients with connections of their own, which go again.
+async fn newcomers(world: &World) -> Result<(), Fail> {
+    for _ in 0..10 {
+        let newcomer = world.asker.at(world.webhook()?);
+        newcomer.ask_anew(Caller::User).await?;
+    }
+    Ok(())
+}
+
+async fn cpu_seconds(world: &World) -> Result<f64, Fail> {
+    let webhook = world.webhook()?;
+    let request = webhook.request(Method::GET, "/metrics");
+    let reply = webhook.send(request.body(Bytes::new().into())?).await?;
+    let told = Exposition::parse(std::str::from_utf8(&reply.bytes)?)?;
+    let seconds = told.value("process_cpu_seconds_total", &[]);
+    Ok(seconds.ok_or("no process_cpu_seconds_total")?)
+}
+
+/// The user is no longer mapped, and then is again; whether the token is known does not matter.
+async fn edit(world: &World) -> Result<(), Fail> {
+    let path = world.folder().join("config.yaml");
+    let before = fs::read_to_string(&path)?;
+    let mut config: Value = serde_json::from_str(&before)?;
+    config["server"]["mapUsers"] = json!([]);
+    for (text, wanted) in [
+        (config.to_string(), Outcome::Refused),
+        (before, Outcome::Granted),
+    ] {
+        fs::write(&path, text)?;
+        let edited = Instant::now();
+        let tokens = [world.known[0].1.clone(), world.asker.token(Caller::User)];
+        for token in &tokens {
+            let webhook = world.webhook()?;
+            while outcome(&webhook.review(token).await?) != Some(wanted.clone()) {
+                if edited.elapsed() > PATIENCE {
+                    return Err(format!("after an edit: not {wanted:?}").into());
+                }
+                sleep(PACE).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One measure, compared.
+struct Line {
+    text: String,
+    is_flat: bool,
+}
+
+/// The last third against the first, without the first round, in which the server warms up. Memory may vary by what the
+/// allocator keeps; time by what else the machine does.
+fn verdict(samples: &[Sample]) -> Vec<Line> {
+    let warm = samples.get(1..).unwrap_or_default();
+    let third = (warm.len() / 3).max(1);
+    let mean = |samples: &[Sample], measure: fn(&Sample) -> f64| {
+        samples.iter().map(measure).sum::<f64>() / samples.len() as f64
+    };
+    let mut lines = Vec::new();
+    let mut compare = |name, unit, measure: fn(&Sample) -> f64, factor: f64, more: f64| {
+        let first = mean(&warm[..third], measure);
+        let last = mean(&warm[warm.len() - third..], measure);
+        let most = first * factor + more;
+        let is_flat = last <= most;
+        let flat = if is_flat { "flat" } else { "NOT FLAT" };
+        let text = format!(
+            "{name:<28} {first:>9.1} {unit:<3} first {last:>9.1} {unit:<3} last, {most:>9.1} {unit:<3} at most: {flat}"
+        );
+        lines.push(Line { text, is_flat });
+    };
+    let mib = |sample: &Sample| sample.usage.resident_kib as f64 / 1024.0;
+    compare("memory", "MiB", mib, 1.15, 6.0);
+    compare(
+        "descriptors",
+        "",
+        |sample| sample.usage.descriptors as f64,
+        1.0,
+        16.0,
+    );
+    compare(
+        "threads",
+        "",
+        |sample| sample.usage.threads as f64,
+        1.0,
+        8.0,
+    );
+    compare(
+        "CPU of a review",
+        "us",
+        |sample| sample.cpu_micros,
+        1.5,
+        500.0,
+    );
+    compare(
+        "latency, known",
+        "ms",
+        |sample| millis(sample.known),
+        3.0,
+        50.0,
+    );
+    compare(
+        "latency, new",
+        "ms",
+        |sample| millis(sample.fresh),
+        3.0,
+        100.0,
+    );
+    lines
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+const HEAD: &str = "
+      at   memory   descriptors threads   reviews   CPU each   known     new       slowest   fault              well after
+";
+
+/// Prints what has been measured, and writes it.
+fn show(samples: &[Sample], verdict: Option<&[Line]>) -> Result<(), Fail> {
+    let mut table = HEAD.to_owned();
+    for sample in samples {
+        let Usage {
+            resident_kib,
+            descriptors,
+            threads,
+            ..
+        } = sample.usage;
+        writeln!(
+            table,
+            "{:>6} s {:>5.1} MiB {descriptors:>10} {threads:>8} {:>9} {:>7.0} us {:>6.1} ms {:>6.1} ms {:>7.1} ms   {:<18} {:>6.2} s",
+            sample.at.as_secs(),
+            resident_kib as f64 / 1024.0,
+            sample.reviews,
+            sample.cpu_micros,
+            millis(sample.known),
+            millis(sample.fresh),
+            millis(sample.slowest),
+            sample.fault,
+            sample.recovered.as_secs_f64(),
+        )?;
+    }
+    match verdict {
+        None => {
+            if let Some(last) = table.lines().last() {
+                println!("{last}");
+            }
+        }
+        Some(lines) => {
+            table.push('\n');
+            for line in lines {
+                writeln!(table, "{}", line.text)?;
+            }
+            println!("{table}");
+        }
+    }
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("soak.txt");
+    Ok(fs::write(path, table)?)
+}
