@@ -32,6 +32,7 @@ use cel::IdedExpr;
 use crate::decision::KubernetesUser;
 use crate::identity::Identity;
 
+pub use crate::rules::expression::Kind;
 pub use error::{EvaluationError, ExpressionError, Named, Position, Reason};
 pub use types::Type;
 
@@ -43,19 +44,6 @@ pub const MAX_NAME_BYTES: usize = 1024;
 pub const MAX_GROUP_BYTES: usize = 256;
 /// A user may be in so many groups.
 pub const MAX_GROUPS: usize = 64;
-
-/// What an expression is for: this decides its type, and the variables it has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Whether a rule matches: a `bool` over `identity`.
-    Condition,
-    /// A username: a `string` over `identity`.
-    Username,
-    /// Groups: a list of strings over `identity`.
-    Groups,
-    /// Whether the user that results may log in: a `bool` over `identity` and `user`.
-    Validation,
-}
 
 impl Kind {
     /// What an expression of this kind must yield.

@@ -1,31 +1,32 @@
 //! Expressions in rules: those of [`crate::cel`], or, in a build without it, none.
 
 #[cfg(feature = "cel")]
-pub use crate::cel::{EvaluationError, Expression, ExpressionError, Kind};
+pub use crate::cel::{EvaluationError, Expression, ExpressionError};
 
 #[cfg(not(feature = "cel"))]
-pub use absent::{EvaluationError, Expression, ExpressionError, Kind};
+pub use absent::{EvaluationError, Expression, ExpressionError};
+
+/// What an expression is for: this decides its type, and the variables it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Whether a rule matches: a `bool` over `identity`.
+    Condition,
+    /// A username: a `string` over `identity`.
+    Username,
+    /// Groups: a list of strings over `identity`.
+    Groups,
+    /// Whether the user that results may log in: a `bool` over `identity` and `user`.
+    Validation,
+}
 
 /// What stands in for expressions in a build without them: nothing compiles, so nothing is ever evaluated.
 #[cfg(not(feature = "cel"))]
 mod absent {
     use std::fmt;
 
+    use super::Kind;
     use crate::decision::KubernetesUser;
     use crate::identity::Identity;
-
-    /// What an expression is for.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Kind {
-        /// Whether a rule matches.
-        Condition,
-        /// A username.
-        Username,
-        /// Groups.
-        Groups,
-        /// Whether the user that results may log in.
-        Validation,
-    }
 
     /// There is none.
     #[derive(Clone, Debug)]

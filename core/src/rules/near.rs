@@ -177,51 +177,28 @@ impl<'a> Parts<'a> {
 
     /// The ARN of a user of a role's name, or of a role of a user's.
     fn of_other_kind(&self) -> Option<String> {
-        let Self {
-            account,
-            path,
-            last,
-            ..
-        } = self;
         let kind = match self.kind {
             "user" => "role",
             "role" => "user",
             _ => return None,
         };
-        Some(format!("acs:ram::{account}:{kind}/{path}{last}"))
+        let Self { path, last, .. } = self;
+        Some(format!("acs:ram::{}:{kind}/{path}{last}", self.account))
     }
 
     /// The ARN without the path, where there is one.
     fn without_path(&self) -> Option<String> {
-        let Self {
-            account,
-            kind,
-            last,
-            ..
-        } = self;
-        self.has_path()
-            .then(|| format!("acs:ram::{account}:{kind}/{last}"))
+        let arn = || format!("acs:ram::{}:{}/{}", self.account, self.kind, self.last);
+        self.has_path().then(arn)
     }
 
     /// The same for all names that differ in their paths. No key is one of another sort: names hold no colon.
     fn under_any_path(&self) -> String {
-        let Self {
-            account,
-            kind,
-            last,
-            ..
-        } = self;
-        format!("{account}:{kind}:{last}")
+        format!("{}:{}:{}", self.account, self.kind, self.last)
     }
 
     /// The same for all names under one path.
     fn under_the_path(&self) -> String {
-        let Self {
-            account,
-            kind,
-            path,
-            ..
-        } = self;
-        format!("{account}:{kind}/{path}")
+        format!("{}:{}/{}", self.account, self.kind, self.path)
     }
 }
