@@ -3,4 +3,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod compile;
 pub mod config;
+pub mod explain;
+pub mod findings;
+pub mod loaded;

@@ -10,7 +10,8 @@ pub mod live;
 pub mod mounted_file;
 pub(crate) mod watched_file;
 
-use ack_ram_core::rules::{Backend, BackendRules, Conflict, Rule, RuleError, RuleSet, Source};
+pub use ack_ram_config::compile::{Compiled, compile};
+use ack_ram_core::rules::{Conflict, RuleSet};
 
 use crate::config::Config;
 
@@ -36,54 +37,6 @@ pub fn load(config: &Config) -> RuleSet {
         } else {
             tracing::info!(backend = %name, rules, "loaded");
         }
-    }
-    rules
-}
-
-/// What a configuration makes of its mappings.
-#[derive(Debug)]
-pub struct Compiled {
-    /// The rules of all configured backends, in the configured order.
-    pub rules: RuleSet,
-    /// Entries that cannot be used, and are left out.
-    pub refused: Vec<(Source, RuleError)>,
-}
-
-/// The rules of `config`, without a word in the log.
-#[must_use]
-pub fn compile(config: &Config) -> Compiled {
-    let mut refused = Vec::new();
-    let backends = config
-        .backends
-        .iter()
-        .map(|backend| {
-            let rules = match backend {
-                Backend::MountedFile => mounted_file(config, &mut refused),
-                Backend::ConfigMap | Backend::Crd | Backend::DynamicFile => {
-                    BackendRules::unread(*backend)
-                }
-            };
-            let reserved = config.rules.reserved.get(backend).cloned();
-            rules.with_reserved(reserved.unwrap_or_default())
-        })
-        .collect();
-    let rules = RuleSet::new(backends, config.scrubbed_accounts.clone())
-        .with_validations(config.rules.validations.clone())
-        .with_protected(config.rules.protected.clone());
-    Compiled { rules, refused }
-}
-
-/// The mappings of the configuration file itself.
-fn mounted_file(config: &Config, refused: &mut Vec<(Source, RuleError)>) -> BackendRules {
-    let mut rules = BackendRules::new(Backend::MountedFile);
-    for mapping in &config.mappings.mappings {
-        match Rule::compile(mapping.value.clone()) {
-            Err(error) => refused.push((mapping.value.source.clone(), error)),
-            Ok(rule) => rules.apply(rule),
-        }
-    }
-    for account in &config.mappings.accounts {
-        rules.apply_account(account.value.clone());
     }
     rules
 }

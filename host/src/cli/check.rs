@@ -29,8 +29,8 @@ use crate::sts::StsClient;
 /// When the server could not start, or would leave something out.
 pub(super) async fn run(from: &Sources<'_>, format: OutputFormat) -> Result<(), Failure> {
     let report = Report::new(findings(from).await);
-    report.print(format)?;
-    if report.has_errors() {
+    findings::print(&report, format)?;
+    if report.errors > 0 {
         Err(Failure::AnswerIsNo)
     } else {
         Ok(())

@@ -4,16 +4,15 @@ use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
 use std::path::{Path, PathBuf};
 
-use ack_ram_core::arn::AccountId;
-use ack_ram_core::diff::{self, Access, Change, Diff, Side, Way, Written};
-use ack_ram_core::rules::{Mapping, RuleSet};
+use ack_ram_config::compile::Elsewhere;
+use ack_ram_config::loaded::Loaded;
+use ack_ram_core::diff::{Access, Change, Diff, Way, Written};
 use clap::Args;
 
-use crate::backends;
 use crate::cli::explain;
 use crate::cli::failure::Failure;
 use crate::cli::output::{self, BAD, GOOD, HEADING, ODD, OutputFormat};
-use crate::config::{self, Config, ConfigFile, Overrides, Sources};
+use crate::config::{self, ConfigFile, Overrides, Sources};
 use crate::env;
 
 /// In place of the cluster id: no token is looked at.
@@ -64,53 +63,23 @@ pub(super) fn run(args: &DiffArgs) -> Result<(), Failure> {
 }
 
 fn compare(args: &DiffArgs) -> Result<Diff, Failure> {
-    let old = Loaded::read(&args.old)?;
-    let new = Loaded::read(&args.new)?;
-    let (old_mappings, new_mappings) = (old.mappings(), new.mappings());
-    Ok(diff::diff(old.side(&old_mappings), new.side(&new_mappings)))
+    Ok(read(&args.old)?.compare(&read(&args.new)?))
 }
 
-/// A configuration and its rules.
-struct Loaded {
-    config: Config,
-    rules: RuleSet,
-    accounts: BTreeSet<AccountId>,
-}
-
-impl Loaded {
-    fn read(file: &Path) -> Result<Self, Failure> {
-        let overrides = Overrides {
-            cluster_id: Some(NO_CLUSTER.to_owned()),
-            ..Overrides::default()
-        };
-        let config = config::load(&Sources {
-            file: Some(ConfigFile::Path(file)),
-            overrides: &overrides,
-            variables: &env::variable,
-        })?;
-        let compiled = backends::compile(&config);
-        explain::warn_of_left_out(&config, &compiled);
-        let accounts = config.mappings.accounts.iter();
-        Ok(Self {
-            accounts: accounts.map(|given| given.value.clone()).collect(),
-            rules: compiled.rules,
-            config,
-        })
-    }
-
-    fn mappings(&self) -> Vec<&Mapping> {
-        let mappings = self.config.mappings.mappings.iter();
-        mappings.map(|given| &given.value).collect()
-    }
-
-    fn side<'a>(&'a self, mappings: &'a [&'a Mapping]) -> Side<'a> {
-        Side {
-            rules: &self.rules,
-            mappings,
-            accounts: &self.accounts,
-            scrubbed: &self.config.scrubbed_accounts,
-        }
-    }
+/// A configuration, and its rules; the log tells what is left out.
+fn read(file: &Path) -> Result<Loaded, Failure> {
+    let overrides = Overrides {
+        cluster_id: Some(NO_CLUSTER.to_owned()),
+        ..Overrides::default()
+    };
+    let config = config::load(&Sources {
+        file: Some(ConfigFile::Path(file)),
+        overrides: &overrides,
+        variables: &env::variable,
+    })?;
+    let loaded = Loaded::new(config, Elsewhere::new());
+    explain::warn_of_left_out(&loaded.config, &loaded.compiled);
+    Ok(loaded)
 }
 
 fn text(diff: &Diff) -> Result<String, Failure> {

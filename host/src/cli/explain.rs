@@ -1,16 +1,15 @@
 //! `explain`: what a configuration makes of somebody, step by step.
 
+use ack_ram_config::compile::{Compiled, Elsewhere};
+use ack_ram_config::explain::{Answer, BackendAnswer, Trace, trace};
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::Arn;
-use ack_ram_core::decision::{Denial, Explanation, KubernetesUser, Matched, NoUser};
 use ack_ram_core::identity::Identity;
-use ack_ram_core::rules::{Backend, BackendRules};
 use ack_ram_core::sample;
 use clap::{ArgGroup, Args};
-use serde::{Serialize, Serializer};
 
 use crate::authenticator::Decided;
-use crate::backends::{self, Compiled};
+use crate::backends;
 use crate::cli::args::{self, Globals};
 use crate::cli::explain_page;
 use crate::cli::failure::Failure;
@@ -73,88 +72,6 @@ fn access_key_id(text: &str) -> Result<AccessKeyId, &'static str> {
     AccessKeyId::parse(text).ok_or("an access key id is letters, digits, `.`, `_` and `-`")
 }
 
-/// All that there is to say.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Trace {
-    /// The stable name of the outcome.
-    pub(super) code: &'static str,
-    /// The backends, in the order in which they are asked.
-    pub(super) backends: Vec<BackendAnswer>,
-    #[serde(flatten)]
-    pub(super) explanation: Explanation,
-    /// The rule that matched, as it is written.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) rule: Option<WrittenRule>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) user: Option<User>,
-    /// Why there is no user.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) reason: Option<String>,
-}
-
-#[derive(Serialize)]
-pub(super) struct BackendAnswer {
-    pub(super) backend: Backend,
-    /// How many rules and accounts it has.
-    pub(super) rules: usize,
-    pub(super) answer: Answer,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) enum Answer {
-    Matched,
-    NoMatch,
-    /// Its rules are not in the file, and would answer before those that come after it.
-    NotRead,
-    NotAsked,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct WrittenRule {
-    /// File, line and column.
-    pub(super) place: String,
-    pub(super) about: String,
-    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
-    pub(super) condition: Option<String>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(super) username: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) username_expression: Option<String>,
-    pub(super) groups: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) groups_expression: Option<String>,
-}
-
-#[derive(Serialize)]
-pub(super) struct User {
-    pub(super) username: String,
-    pub(super) uid: String,
-    pub(super) groups: Vec<String>,
-    #[serde(serialize_with = "as_map")]
-    pub(super) extra: Vec<(&'static str, String)>,
-}
-
-fn as_map<S: Serializer>(
-    extra: &[(&'static str, String)],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(extra.iter().map(|(key, value)| (key, value)))
-}
-
-impl From<KubernetesUser> for User {
-    fn from(user: KubernetesUser) -> Self {
-        Self {
-            username: user.username,
-            uid: user.uid,
-            groups: user.groups,
-            extra: user.extra,
-        }
-    }
-}
-
 pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> Result<(), Failure> {
     if globals.config.is_none() {
         return Err(args::missing(
@@ -170,7 +87,7 @@ pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> Result<(), Failure> 
     let compiled = backends::compile(&config);
     warn_of_left_out(&config, &compiled);
     let trace = match who(args, &config)? {
-        Ok(identity) => trace(&config, &compiled, &identity),
+        Ok(identity) => trace(&config, &Elsewhere::new(), &compiled, &identity),
         Err(decided) => unidentified(&compiled, *decided),
     };
     output::print(&match args.output {
@@ -214,40 +131,6 @@ fn who(args: &ExplainArgs, config: &Config) -> Result<Result<Identity, Box<Decid
     }))
 }
 
-fn trace(config: &Config, compiled: &Compiled, identity: &Identity) -> Trace {
-    let (explanation, result) = compiled.rules.explain(identity);
-    let (code, user, reason) = match result {
-        Ok(user) => ("granted", Some(user.into()), None),
-        Err(NoUser::Denied(denial)) => (denial.code(), None, Some(why(&explanation, &denial))),
-        Err(NoUser::NotRead(backend)) => {
-            let reason = format!(
-                "the backend {backend} answers first, and what it maps is not in the file; `get mappings` shows what a running server has"
-            );
-            ("rules_not_read", None, Some(reason))
-        }
-    };
-    Trace {
-        code,
-        backends: answers(compiled, &explanation),
-        rule: written(config, explanation.matched.as_ref()),
-        explanation,
-        user,
-        reason,
-    }
-}
-
-/// Here the person is the administrator who would be asked.
-fn why(explanation: &Explanation, denial: &Denial) -> String {
-    match denial {
-        Denial::NotMapped => "no rule speaks for this identity".to_owned(),
-        Denial::Token(_)
-        | Denial::Sts(_)
-        | Denial::Name(_)
-        | Denial::Validation(_)
-        | Denial::ValidationFailed(_) => explanation.why_denied(denial),
-    }
-}
-
 fn unidentified(compiled: &Compiled, decided: Decided) -> Trace {
     let backends = compiled.rules.backends().iter().map(|rules| BackendAnswer {
         backend: rules.backend(),
@@ -264,61 +147,4 @@ fn unidentified(compiled: &Compiled, decided: Decided) -> Trace {
         rule: None,
         user: None,
     }
-}
-
-fn answers(compiled: &Compiled, explanation: &Explanation) -> Vec<BackendAnswer> {
-    let matched = explanation.matched.as_ref().map(Matched::backend);
-    let mut is_over = false;
-    let mut answer = |rules: &BackendRules| {
-        if matched == Some(rules.backend()) {
-            is_over = true;
-            Answer::Matched
-        } else if is_over || explanation.protected {
-            Answer::NotAsked
-        } else if rules.is_read() {
-            Answer::NoMatch
-        } else {
-            is_over = true;
-            Answer::NotRead
-        }
-    };
-    let backends = compiled.rules.backends().iter();
-    backends
-        .map(|rules| BackendAnswer {
-            backend: rules.backend(),
-            rules: rules.len(),
-            answer: answer(rules),
-        })
-        .collect()
-}
-
-fn written(config: &Config, matched: Option<&Matched>) -> Option<WrittenRule> {
-    let Matched::Rule(source) = matched? else {
-        return None;
-    };
-    let given = config
-        .mappings
-        .mappings
-        .iter()
-        .find(|given| given.value.source == *source)?;
-    let mapping = given.value.clone();
-    let about = [
-        Some(mapping.arn).filter(|arn| !arn.is_empty()),
-        mapping.arn_pattern,
-        mapping.user_id.map(|id| format!("user id {id}")),
-        mapping.role_id.map(|id| format!("role id {id}")),
-    ];
-    Some(WrittenRule {
-        place: given.place.to_string(),
-        about: about
-            .into_iter()
-            .flatten()
-            .next()
-            .unwrap_or_else(|| "whoever meets the condition".to_owned()),
-        condition: mapping.condition,
-        username: mapping.username,
-        username_expression: mapping.username_expression,
-        groups: mapping.groups,
-        groups_expression: mapping.groups_expression,
-    })
 }

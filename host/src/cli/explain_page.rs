@@ -2,9 +2,9 @@
 
 use std::fmt::{Display, Write as _};
 
+use ack_ram_config::explain::{Answer, BackendAnswer, Trace, User, WrittenRule};
 use ack_ram_core::identity::Identity;
 
-use crate::cli::explain::{Answer, BackendAnswer, Trace, User, WrittenRule};
 use crate::cli::failure::Failure;
 use crate::cli::output::{ASIDE, BAD, GOOD, HEADING, ODD, count};
 

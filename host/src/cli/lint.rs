@@ -2,14 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use ack_ram_core::lint::{self, Finding, Position};
+use ack_ram_config::compile::Elsewhere;
+use ack_ram_core::lint::Finding;
 use clap::Args;
 
 use crate::cli::args::{self, Globals};
 use crate::cli::failure::Failure;
 use crate::cli::findings::{self, Report};
 use crate::cli::output::OutputFormat;
-use crate::config::{self, ConfigFile, Overrides, Sources};
+use crate::config::{ConfigFile, Overrides, Sources};
 
 /// Find what is wrong or risky in configuration files
 ///
@@ -50,8 +51,8 @@ pub(super) fn run(args: &LintArgs, globals: &Globals) -> Result<(), Failure> {
         .flat_map(|file| file_findings(file, globals))
         .collect();
     let report = Report::new(findings);
-    report.print(args.output)?;
-    if report.has_errors() || (args.strict && report.has_warnings()) {
+    findings::print(&report, args.output)?;
+    if report.errors > 0 || (args.strict && report.warnings > 0) {
         Err(Failure::AnswerIsNo)
     } else {
         Ok(())
@@ -63,18 +64,11 @@ fn file_findings(file: &Path, globals: &Globals) -> Vec<Finding> {
         cluster_id: globals.cluster_id.clone(),
         ..Overrides::default()
     };
-    let survey = config::survey(&Sources {
+    let sources = Sources {
         file: Some(ConfigFile::Path(file)),
         overrides: &overrides,
         // Findings are about the file alone, wherever it is looked at.
         variables: &|_| None,
-    });
-    let position = Position {
-        file: file.display().to_string(),
-        ..Position::default()
     };
-    match survey {
-        Ok(survey) => lint::lint(&findings::configuration(survey, position)),
-        Err(error) => vec![findings::refusal(&error, &position)],
-    }
+    findings::findings(&file.display().to_string(), &sources, &Elsewhere::new())
 }

@@ -1,0 +1,214 @@
+//! What a configuration makes of somebody, step by step.
+
+use ack_ram_core::decision::{Denial, Explanation, KubernetesUser, Matched, NoUser};
+use ack_ram_core::identity::Identity;
+use ack_ram_core::rules::{Backend, BackendRules};
+use serde::{Serialize, Serializer};
+
+use crate::compile::{Compiled, Elsewhere};
+use crate::config::Config;
+
+/// All that there is to say.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trace {
+    /// The stable name of the outcome.
+    pub code: &'static str,
+    /// The backends, in the order in which they are asked.
+    pub backends: Vec<BackendAnswer>,
+    /// How the rules came to that.
+    #[serde(flatten)]
+    pub explanation: Explanation,
+    /// The rule that matched, as it is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<WrittenRule>,
+    /// The user that results.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<User>,
+    /// Why there is no user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A backend and what it says.
+#[derive(Debug, Serialize)]
+pub struct BackendAnswer {
+    /// Which one.
+    pub backend: Backend,
+    /// How many rules and accounts it has.
+    pub rules: usize,
+    /// What it says.
+    pub answer: Answer,
+}
+
+/// What a backend says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Answer {
+    /// It maps the identity.
+    Matched,
+    /// It does not.
+    NoMatch,
+    /// Its rules are not in the file, and would answer before those that come after it.
+    NotRead,
+    /// One before it has answered.
+    NotAsked,
+}
+
+/// A rule as it is written.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WrittenRule {
+    /// File, line and column.
+    pub place: String,
+    /// Whom it is about.
+    pub about: String,
+    /// Its condition.
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+    /// The username, a template.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub username: String,
+    /// The username, in CEL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username_expression: Option<String>,
+    /// The groups, templates.
+    pub groups: Vec<String>,
+    /// Further groups, in CEL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups_expression: Option<String>,
+}
+
+/// A Kubernetes user.
+#[derive(Debug, Serialize)]
+pub struct User {
+    /// `status.user.username`
+    pub username: String,
+    /// `status.user.uid`
+    pub uid: String,
+    /// `status.user.groups`
+    pub groups: Vec<String>,
+    /// `status.user.extra`, of which each has one value.
+    #[serde(serialize_with = "as_map")]
+    pub extra: Vec<(&'static str, String)>,
+}
+
+fn as_map<S: Serializer>(
+    extra: &[(&'static str, String)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(extra.iter().map(|(key, value)| (key, value)))
+}
+
+impl From<KubernetesUser> for User {
+    fn from(user: KubernetesUser) -> Self {
+        Self {
+            username: user.username,
+            uid: user.uid,
+            groups: user.groups,
+            extra: user.extra,
+        }
+    }
+}
+
+/// What `compiled`, which was made from `config` and `elsewhere`, makes of `identity`. Nobody is let in by it.
+#[must_use]
+pub fn trace(
+    config: &Config,
+    elsewhere: &Elsewhere,
+    compiled: &Compiled,
+    identity: &Identity,
+) -> Trace {
+    let (explanation, result) = compiled.rules.explain(identity);
+    let (code, user, reason) = match result {
+        Ok(user) => ("granted", Some(user.into()), None),
+        Err(NoUser::Denied(denial)) => (denial.code(), None, Some(why(&explanation, &denial))),
+        Err(NoUser::NotRead(backend)) => {
+            let reason = format!(
+                "the backend {backend} answers first, and what it maps is not in the file; `get mappings` shows what a running server has"
+            );
+            ("rules_not_read", None, Some(reason))
+        }
+    };
+    Trace {
+        code,
+        backends: answers(compiled, &explanation),
+        rule: written(config, elsewhere, explanation.matched.as_ref()),
+        explanation,
+        user,
+        reason,
+    }
+}
+
+/// Here the person is the administrator who would be asked.
+fn why(explanation: &Explanation, denial: &Denial) -> String {
+    match denial {
+        Denial::NotMapped => "no rule speaks for this identity".to_owned(),
+        Denial::Token(_)
+        | Denial::Sts(_)
+        | Denial::Name(_)
+        | Denial::Validation(_)
+        | Denial::ValidationFailed(_) => explanation.why_denied(denial),
+    }
+}
+
+fn answers(compiled: &Compiled, explanation: &Explanation) -> Vec<BackendAnswer> {
+    let matched = explanation.matched.as_ref().map(Matched::backend);
+    let mut is_over = false;
+    let mut answer = |rules: &BackendRules| {
+        if matched == Some(rules.backend()) {
+            is_over = true;
+            Answer::Matched
+        } else if is_over || explanation.protected {
+            Answer::NotAsked
+        } else if rules.is_read() {
+            Answer::NoMatch
+        } else {
+            is_over = true;
+            Answer::NotRead
+        }
+    };
+    let backends = compiled.rules.backends().iter();
+    backends
+        .map(|rules| BackendAnswer {
+            backend: rules.backend(),
+            rules: rules.len(),
+            answer: answer(rules),
+        })
+        .collect()
+}
+
+fn written(
+    config: &Config,
+    elsewhere: &Elsewhere,
+    matched: Option<&Matched>,
+) -> Option<WrittenRule> {
+    let Matched::Rule(source) = matched? else {
+        return None;
+    };
+    let given = [&config.mappings]
+        .into_iter()
+        .chain(elsewhere.values())
+        .flat_map(|read| &read.mappings)
+        .find(|given| given.value.source == *source)?;
+    let mapping = given.value.clone();
+    let about = [
+        Some(mapping.arn).filter(|arn| !arn.is_empty()),
+        mapping.arn_pattern,
+        mapping.user_id.map(|id| format!("user id {id}")),
+        mapping.role_id.map(|id| format!("role id {id}")),
+    ];
+    Some(WrittenRule {
+        place: given.place.to_string(),
+        about: about
+            .into_iter()
+            .flatten()
+            .next()
+            .unwrap_or_else(|| "whoever meets the condition".to_owned()),
+        condition: mapping.condition,
+        username: mapping.username,
+        username_expression: mapping.username_expression,
+        groups: mapping.groups,
+        groups_expression: mapping.groups_expression,
+    })
+}
