@@ -5,6 +5,8 @@
 
 pub mod compile;
 pub mod config;
+pub mod documents;
 pub mod explain;
 pub mod findings;
 pub mod loaded;
+pub mod object;

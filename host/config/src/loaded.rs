@@ -49,7 +49,9 @@ impl Loaded {
         diff::diff(self.side(&old_mappings), new.side(&new_mappings))
     }
 
-    fn mappings(&self) -> Vec<&Mapping> {
+    /// All mappings, as they are written, in the order in which their backends answer.
+    #[must_use]
+    pub fn mappings(&self) -> Vec<&Mapping> {
         read(&self.config, &self.elsewhere)
             .flat_map(|read| &read.mappings)
             .map(|given| &given.value)

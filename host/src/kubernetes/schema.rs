@@ -3,6 +3,7 @@
 //! Every expression here has a bounded cost, since each text has a longest length. What Go takes and this server
 //! refuses stays valid as long as it could ever match: the status then says what is wrong. No field is nullable.
 
+use ack_ram_config::object::BEYOND_GO;
 use ack_ram_core::arn::Arn;
 use ack_ram_core::rules::template::{RESERVED_PREFIX, Variable};
 use kube::core::{Reason, Rule};
@@ -17,15 +18,6 @@ const MAX_ID: usize = 80;
 const MAX_GROUP: usize = 512;
 /// More groups are refused; no user of Kubernetes has so many.
 const MAX_GROUPS: usize = 1000;
-/// The fields that the Go server does not know.
-pub(super) const BEYOND_GO: [&str; 6] = [
-    "arnPattern",
-    "userID",
-    "roleID",
-    "match",
-    "usernameExpression",
-    "groupsExpression",
-];
 
 pub(super) fn way_back() -> Rule {
     let any = BEYOND_GO

@@ -22,7 +22,7 @@ struct Stage {
     run: fn(&Context<'_>, &mut Option<Tests>) -> Result<(), Failure>,
 }
 
-const STAGES: [Stage; 13] = [
+const STAGES: [Stage; 14] = [
     Stage {
         name: "format",
         what: "the code is formatted",
@@ -70,6 +70,12 @@ const STAGES: [Stage; 13] = [
         what: "the wasm module decides what native code decides",
         quick: false,
         run: wasm_tests,
+    },
+    Stage {
+        name: "browser",
+        what: "the token inspector's page in Chromium",
+        quick: false,
+        run: browser_tests,
     },
     Stage {
         name: "fuzz",
@@ -212,6 +218,32 @@ fn wasm_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Fa
             wasm::CORE.path(context.workspace),
         );
     context.run_tests("wasmtime", command, tests)
+}
+
+fn browser_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Failure> {
+    let Context { workspace, runner } = context;
+    let page = inspector::dist(workspace);
+    let module = wasm::CORE_WITH_CEL.path(workspace);
+    if !page.join("index.html").is_file() || !module.is_file() {
+        wasm::build_all(workspace, runner, None)?;
+    }
+    let package = ["--package", "ack-ram-tests", "--features", "browser"];
+    let mut command = cargo(&["test", "--test", "inspector_page"]);
+    let pictures = workspace.target.join("inspector-pictures");
+    command
+        .args(package)
+        .env("ACK_RAM_CHROMIUM", tools::browser::chromium(runner)?)
+        .env("ACK_RAM_AXE", tools::browser::axe(runner)?)
+        .env("ACK_RAM_INSPECTOR", page)
+        .env("ACK_RAM_CORE_WASM", module)
+        .env("ACK_RAM_SCREENSHOTS", &pictures)
+        // Its tables are for people.
+        .args(["--", "--show-output"]);
+    // The tests start the binary that was built last, and the page is in it.
+    build(context, &mut None)?;
+    context.run_tests("browser", command, tests)?;
+    eprintln!("      pictures of the page: {}", pictures.display());
+    Ok(())
 }
 
 fn fuzz_targets(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {

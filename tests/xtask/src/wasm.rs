@@ -66,6 +66,7 @@ impl WasmModule {
             profile,
             "--package",
             package,
+            "--no-default-features",
             "--features",
             features,
         ]);

@@ -7,9 +7,13 @@ mod bench;
 pub mod exports;
 mod look;
 mod shown;
+#[cfg(feature = "rules")]
+mod study;
 
 pub use bench::sign;
 pub use look::look;
+#[cfg(feature = "rules")]
+pub use study::study;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -26,7 +26,9 @@ pub enum Place {
 }
 
 impl Place {
-    pub(super) fn in_file(path: Arc<str>, position: yaml::Position) -> Self {
+    /// In the file `path`.
+    #[must_use]
+    pub fn in_file(path: Arc<str>, position: yaml::Position) -> Self {
         Self::File {
             path,
             line: position.line,
@@ -122,7 +124,9 @@ pub enum WarningKind {
 }
 
 impl Warning {
-    pub(super) fn new(kind: WarningKind, problem: Problem) -> Self {
+    /// What is odd in no mapping.
+    #[must_use]
+    pub fn new(kind: WarningKind, problem: Problem) -> Self {
         Self {
             kind,
             place: problem.place,

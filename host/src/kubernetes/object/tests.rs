@@ -1,4 +1,5 @@
 use ack_ram_core::rules::subject::Subject;
+use ack_ram_core::rules::{Backend, Globs, RuleError, Source};
 use kube::core::ObjectList;
 use serde_json::{Value, json};
 

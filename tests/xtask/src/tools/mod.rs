@@ -1,5 +1,6 @@
 //! Programs that the checks need, and how to get the ones that are missing.
 
+pub mod browser;
 pub mod cargo_program;
 pub mod etcd;
 pub mod faketime;

@@ -1,0 +1,331 @@
+//! Several documents in one text, as a person has them at hand: a configuration file, the ConfigMap, objects.
+
+use ack_ram_core::lint::Finding;
+use ack_ram_core::rules::{Age, Backend, Globs};
+use serde_json::{Map, Value};
+
+use crate::compile::Elsewhere;
+use crate::config::document::{self, ConfigMapData};
+use crate::config::yaml::{self, Node};
+use crate::config::{
+    self, Config, ConfigError, ConfigFile, FileMappings, Given, Overrides, Place, Problem, Sources,
+    Warning, WarningKind,
+};
+use crate::findings::{finding, findings};
+use crate::loaded::Loaded;
+use crate::object::ObjectSpec;
+
+/// In place of a cluster id that is missing: no token is looked at.
+const NO_CLUSTER: &str = "-";
+
+/// What was in a text.
+#[derive(Debug)]
+pub struct Documents {
+    /// The configuration; else why it cannot be used.
+    pub loaded: Result<Loaded, ConfigError>,
+    /// What is wrong or risky in it.
+    pub findings: Vec<Finding>,
+    /// Backends that have a document here, but do not answer (`server.backendMode`).
+    pub not_asked: Vec<Backend>,
+}
+
+/// Reads `text`: documents of YAML or JSON with `---` between. One that has no `kind` is the configuration file. Without
+/// one, the backends are those that the other documents belong to. Messages call the text `name`.
+///
+/// # Errors
+/// When a document is no YAML, or is of a kind that nobody here reads, or there are two configuration files.
+pub fn read(name: &str, text: &str) -> Result<Documents, ConfigError> {
+    let mut parts = Parts::default();
+    for document in split(text) {
+        parts.add(name, document)?;
+    }
+    let overrides = parts.overrides();
+    let file = parts.file.take().unwrap_or_else(|| "{}".to_owned());
+    let sources = Sources {
+        file: Some(ConfigFile::Text { name, text: &file }),
+        overrides: &overrides,
+        variables: &|_| None,
+    };
+    let loaded = config::load(&sources);
+    let globs = match &loaded {
+        Ok(config) => config.rules.globs,
+        Err(_) => Globs::Literal,
+    };
+    let (elsewhere, warnings) = parts.mappings(name, globs);
+    let mut all = findings(name, &sources, &elsewhere);
+    all.extend(warnings.iter().map(finding));
+    let asked = |config: &Config, backend: &Backend| config.backends.contains(backend);
+    Ok(Documents {
+        not_asked: elsewhere
+            .keys()
+            .filter(|backend| loaded.as_ref().is_ok_and(|config| !asked(config, backend)))
+            .copied()
+            .collect(),
+        findings: all,
+        loaded: loaded.map(|config| Loaded::new(config, elsewhere)),
+    })
+}
+
+/// Each document, after as many empty lines as stand before it, so that positions are those of the whole text.
+fn split(text: &str) -> Vec<String> {
+    let mut documents = Vec::new();
+    let mut document = String::new();
+    for (index, line) in text.split('\n').enumerate() {
+        if line.trim_end() == "---" {
+            documents.push(std::mem::replace(&mut document, "\n".repeat(index + 1)));
+        } else {
+            document.push_str(line);
+            document.push('\n');
+        }
+    }
+    documents.push(document);
+    documents.retain(|document| !document.trim().is_empty());
+    documents
+}
+
+#[derive(Default)]
+struct Parts {
+    file: Option<String>,
+    config_map: Option<ConfigMapData>,
+    objects: Vec<Object>,
+}
+
+struct Object {
+    name: String,
+    spec: Value,
+    position: yaml::Position,
+}
+
+impl Parts {
+    fn add(&mut self, name: &str, text: String) -> Result<(), ConfigError> {
+        let root = yaml::parse(&text).map_err(|error| ConfigError::Syntax {
+            place: match error.position {
+                Some(position) => format!("{name}:{}:{}", position.line, position.column),
+                None => name.to_owned(),
+            },
+            message: error.message,
+        })?;
+        let place = Place::in_file(name.into(), root.position);
+        let problem = |text: String| ConfigError::Setting(Problem::new(place.clone(), text));
+        match member(&root, "kind").and_then(as_text) {
+            None if self.file.is_some() => Err(problem(
+                "there is a configuration file before this document; keep one".to_owned(),
+            )),
+            None => {
+                self.file = Some(text);
+                Ok(())
+            }
+            Some("ConfigMap") if self.config_map.is_some() => Err(problem(
+                "there is a ConfigMap before this document; keep one".to_owned(),
+            )),
+            Some("ConfigMap") => {
+                self.config_map = Some(config_map(&root));
+                Ok(())
+            }
+            Some("RAMIdentityMapping") => {
+                self.objects.push(object(&root));
+                Ok(())
+            }
+            Some("List" | "RAMIdentityMappingList") => {
+                if let Some(yaml::Value::List(items)) = member(&root, "items") {
+                    self.objects.extend(items.iter().map(object));
+                }
+                Ok(())
+            }
+            Some(other) => Err(problem(format!(
+                "a {other} is read by nobody here; give a configuration file, a ConfigMap or RAMIdentityMapping objects"
+            ))),
+        }
+    }
+
+    fn overrides(&self) -> Overrides {
+        let backends = [
+            ("ConfigMap", self.config_map.is_some()),
+            ("CRD", !self.objects.is_empty()),
+        ];
+        let backends: Vec<String> = backends
+            .into_iter()
+            .filter(|(_, is_here)| *is_here)
+            .map(|(backend, _)| backend.to_owned())
+            .collect();
+        Overrides {
+            cluster_id: Some(NO_CLUSTER.to_owned()),
+            backend_mode: Some(backends).filter(|all| self.file.is_none() && !all.is_empty()),
+            ..Overrides::default()
+        }
+    }
+
+    fn mappings(self, name: &str, globs: Globs) -> (Elsewhere, Vec<Warning>) {
+        let mut elsewhere = Elsewhere::new();
+        let mut warnings = Vec::new();
+        if let Some(data) = &self.config_map {
+            let document = document::config_map(name, data, globs);
+            warnings.extend(document.warnings);
+            elsewhere.insert(Backend::ConfigMap, document.mappings);
+        }
+        if !self.objects.is_empty() {
+            let mut read = FileMappings::default();
+            for (index, object) in self.objects.into_iter().enumerate() {
+                let place = Place::in_file(name.into(), object.position);
+                let setting = object.name.clone();
+                let mapping = ObjectSpec::read(object.spec)
+                    .and_then(|spec| spec.mapping(&object.name, Age::Place(index)));
+                match mapping {
+                    Ok(value) => read.mappings.push(Given {
+                        value,
+                        place,
+                        setting,
+                    }),
+                    Err(error) => {
+                        let problem = Problem::new(place, error);
+                        let warning = Warning::new(WarningKind::InvalidEntry, problem);
+                        warnings.push(Warning {
+                            entry: setting,
+                            ..warning
+                        });
+                    }
+                }
+            }
+            elsewhere.insert(Backend::Crd, read);
+        }
+        (elsewhere, warnings)
+    }
+}
+
+fn config_map(root: &Node) -> ConfigMapData {
+    let mut data = ConfigMapData::default();
+    if let Some(yaml::Value::Map(entries)) = member(root, "data") {
+        let texts = entries.iter().filter_map(|(key, node)| {
+            let text = as_text(&node.value)?;
+            Some((key.name.clone(), text.to_owned()))
+        });
+        data.texts.extend(texts);
+    }
+    if let Some(yaml::Value::Map(entries)) = member(root, "binaryData") {
+        data.binary
+            .extend(entries.iter().map(|(key, _)| key.name.clone()));
+    }
+    data
+}
+
+fn object(root: &Node) -> Object {
+    let name = match member(root, "metadata") {
+        Some(yaml::Value::Map(entries)) => entries
+            .iter()
+            .find(|(key, _)| key.name == "name")
+            .and_then(|(_, node)| as_text(&node.value)),
+        _ => None,
+    };
+    Object {
+        name: name.unwrap_or("(an object without a name)").to_owned(),
+        spec: member(root, "spec").map_or(Value::Null, as_json),
+        position: root.position,
+    }
+}
+
+fn member<'a>(node: &'a Node, name: &str) -> Option<&'a yaml::Value> {
+    match &node.value {
+        yaml::Value::Map(entries) => entries
+            .iter()
+            .find(|(key, _)| key.name == name)
+            .map(|(_, node)| &node.value),
+        _ => None,
+    }
+}
+
+fn as_text(value: &yaml::Value) -> Option<&str> {
+    match value {
+        yaml::Value::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// As kubectl would send it.
+fn as_json(value: &yaml::Value) -> Value {
+    match value {
+        yaml::Value::Null => Value::Null,
+        yaml::Value::Bool(value) => Value::Bool(*value),
+        yaml::Value::Text(text) => Value::String(text.clone()),
+        yaml::Value::Number(number) => serde_json::from_str(number).unwrap_or(Value::from(0)),
+        yaml::Value::List(items) => items.iter().map(|item| as_json(&item.value)).collect(),
+        yaml::Value::Map(entries) => {
+            let members = entries
+                .iter()
+                .map(|(key, node)| (key.name.clone(), as_json(&node.value)));
+            Value::Object(members.collect::<Map<_, _>>())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ack_ram_core::arn::Arn;
+    use ack_ram_core::sample;
+
+    use super::*;
+
+    const FILE: &str = "clusterID: c1\nserver:\n  backendMode: [MountedFile, CRD]\n  mapUsers:\n  - userARN: acs:ram::1:user/a\n    username: from-file\n";
+    const CONFIG_MAP: &str = "kind: ConfigMap\ndata:\n  mapUsers: |\n    - userARN: acs:ram::1:user/a\n      username: from-config-map\n  mapRoles: |\n    - roleARN: acs:ram::1:role/r\n";
+    const OBJECT: &str = "kind: RAMIdentityMapping\nmetadata: {name: one}\nspec: {arn: 'acs:ram::1:user/*', username: from-object}\n";
+
+    #[test]
+    fn documents_answer_as_their_backends() {
+        let user = |name: &str| sample::identity(Arn::parse(name).unwrap()).unwrap();
+        for (documents, arn, expected) in [
+            (&[FILE] as &[&str], "acs:ram::1:user/a", Some("from-file")),
+            (&[CONFIG_MAP], "acs:ram::1:user/a", Some("from-config-map")),
+            (&[OBJECT], "acs:ram::1:user/a", Some("from-object")),
+            (&[OBJECT], "acs:ram::2:user/a", None),
+            (&[OBJECT, FILE], "acs:ram::1:user/a", Some("from-file")),
+            (&[OBJECT, FILE], "acs:ram::1:user/b", Some("from-object")),
+            (
+                &[OBJECT, CONFIG_MAP],
+                "acs:ram::1:user/a",
+                Some("from-config-map"),
+            ),
+            (&[CONFIG_MAP, FILE], "acs:ram::1:user/a", Some("from-file")),
+            (&[""], "acs:ram::1:user/a", None),
+        ] {
+            let text = documents.join("---\n");
+            let read = read("all.yaml", &text).unwrap();
+            let trace = read.loaded.unwrap().explain(&user(arn));
+            let username = trace.user.map(|user| user.username);
+            assert_eq!(username.as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_has_its_place_in_the_whole() {
+        let text = [
+            FILE,
+            CONFIG_MAP,
+            "kind: RAMIdentityMapping\nmetadata: {name: two}\nspec: {arn: 1}\n",
+        ]
+        .join("---\n");
+        let read = read("all.yaml", &text).unwrap();
+        assert_eq!(read.not_asked, [Backend::ConfigMap]);
+        let found: Vec<String> = read
+            .findings
+            .iter()
+            .map(|finding| format!("{} {}", finding.position, finding.message))
+            .collect();
+        for expected in [
+            "all.yaml:16:1 two the entry is left out: its `spec.arn` is not text",
+            "`username` is missing",
+        ] {
+            let is_it = |text: &String| text.contains(expected);
+            assert!(found.iter().any(is_it), "{expected}: {found:#?}");
+        }
+        for (text, expected) in [
+            ("kind: Pod\n", "all.yaml:1:1: a Pod is read by nobody here"),
+            (
+                "a: 1\n---\nb: 1\n",
+                "all.yaml:3:1: there is a configuration file before",
+            ),
+            ("a: 1\n---\nkind: [\n", "all.yaml:"),
+        ] {
+            let error = super::read("all.yaml", text).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What stands in the `spec` of a `RAMIdentityMapping` object, whoever has read the object.
+
+use std::fmt;
+
+use ack_ram_core::rules::{Age, Backend, Globs, Mapping, RuleError, Source};
+use serde_json::{Map, Value};
+
+/// The fields that the Go server does not know.
+pub const BEYOND_GO: [&str; 6] = [
+    "arnPattern",
+    "userID",
+    "roleID",
+    "match",
+    "usernameExpression",
+    "groupsExpression",
+];
+
+/// `spec`, each field of its type; an absent text is empty where Go knows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ObjectSpec {
+    /// `spec.arn`
+    pub arn: String,
+    /// `spec.username`
+    pub username: String,
+    /// `spec.groups`
+    pub groups: Vec<String>,
+    /// `spec.arnPattern`
+    pub arn_pattern: Option<String>,
+    /// `spec.userID`
+    pub user_id: Option<String>,
+    /// `spec.roleID`
+    pub role_id: Option<String>,
+    /// `spec.match`
+    pub condition: Option<String>,
+    /// `spec.usernameExpression`
+    pub username_expression: Option<String>,
+    /// `spec.groupsExpression`
+    pub groups_expression: Option<String>,
+}
+
+/// Why an object is no mapping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ObjectError {
+    /// A field of `spec`, or `spec` itself, has another type.
+    Type {
+        /// Such as `spec.groups[2]`.
+        field: String,
+        /// Such as `text`.
+        wanted: &'static str,
+    },
+    /// A field that this server does not know stands beside those that Go does not know: it may narrow them.
+    UnknownField(String),
+    /// `spec.arn` stands beside a field that Go does not know: Go would apply the rest alone.
+    ArnBeside(&'static str),
+    /// It cannot be a rule.
+    Rule(RuleError),
+}
+
+impl fmt::Display for ObjectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Type { field, wanted } => write!(f, "its `{field}` is not {wanted}"),
+            Self::UnknownField(field) => write!(
+                f,
+                "it has `spec.{field}`, which this server does not know; remove it, or bring the server up to date"
+            ),
+            Self::ArnBeside(field) => write!(
+                f,
+                "it has `spec.arn` beside `spec.{field}`, without which the Go server would apply it; write `arn: \"\"`, and the ARN as `arnPattern`"
+            ),
+            Self::Rule(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ObjectError {}
+
+impl ObjectSpec {
+    /// Reads `spec`; what is absent or null is empty, as Go reads it.
+    ///
+    /// # Errors
+    /// When a field has another type, or is one that nobody knows beside those that Go does not know.
+    pub fn read(spec: Value) -> Result<Self, ObjectError> {
+        let mut fields = match spec {
+            Value::Null => Map::new(),
+            Value::Object(fields) => fields,
+            _ => return Err(wrong_type("spec".to_owned(), "an object")),
+        };
+        let mut text = |field: &str| match fields.remove(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => into_text(value, || format!("spec.{field}")).map(Some),
+        };
+        let spec = Self {
+            arn: text("arn")?.unwrap_or_default(),
+            username: text("username")?.unwrap_or_default(),
+            groups: Vec::new(),
+            arn_pattern: text("arnPattern")?,
+            user_id: text("userID")?,
+            role_id: text("roleID")?,
+            condition: text("match")?,
+            username_expression: text("usernameExpression")?,
+            groups_expression: text("groupsExpression")?,
+        };
+        let groups = match fields.remove("groups") {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(groups)) => groups,
+            Some(_) => return Err(wrong_type("spec.groups".to_owned(), "a list")),
+        };
+        let groups = groups.into_iter().enumerate();
+        let groups = groups
+            .map(|(index, group)| into_text(group, || format!("spec.groups[{index}]")))
+            .collect::<Result<_, _>>()?;
+        // Every object with fields that Go does not know has an empty ARN, also one of a later version.
+        if spec.arn.is_empty()
+            && let Some(field) = fields.into_iter().next()
+        {
+            return Err(ObjectError::UnknownField(field.0));
+        }
+        Ok(Self { groups, ..spec })
+    }
+
+    /// The mapping that the object `name` holds, as it was written.
+    ///
+    /// # Errors
+    /// When it holds one that the Go server would read as another.
+    pub fn mapping(&self, name: &str, age: Age) -> Result<Mapping, ObjectError> {
+        if !self.arn.is_empty()
+            && let Some(field) = self.beyond_go()
+        {
+            return Err(ObjectError::ArnBeside(field));
+        }
+        Ok(Mapping {
+            source: Source {
+                backend: Backend::Crd,
+                position: name.to_owned(),
+            },
+            age,
+            arn: self.arn.clone(),
+            globs: Globs::Wildcards,
+            arn_pattern: self.arn_pattern.clone(),
+            user_id: self.user_id.clone(),
+            role_id: self.role_id.clone(),
+            condition: self.condition.clone(),
+            username: self.username.clone(),
+            username_expression: self.username_expression.clone(),
+            groups: self.groups.clone(),
+            groups_expression: self.groups_expression.clone(),
+        })
+    }
+
+    /// The first field of `spec` that the Go server does not know.
+    fn beyond_go(&self) -> Option<&'static str> {
+        let present = [
+            self.arn_pattern.is_some(),
+            self.user_id.is_some(),
+            self.role_id.is_some(),
+            self.condition.is_some(),
+            self.username_expression.is_some(),
+            self.groups_expression.is_some(),
+        ];
+        let mut fields = BEYOND_GO.into_iter().zip(present);
+        fields.find_map(|(field, present)| present.then_some(field))
+    }
+}
+
+fn into_text(value: Value, field: impl FnOnce() -> String) -> Result<String, ObjectError> {
+    match value {
+        Value::String(text) => Ok(text),
+        _ => Err(wrong_type(field(), "text")),
+    }
+}
+
+fn wrong_type(field: String, wanted: &'static str) -> ObjectError {
+    ObjectError::Type { field, wanted }
+}

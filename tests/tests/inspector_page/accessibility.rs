@@ -1,0 +1,57 @@
+//! axe-core finds nothing, in both themes and both languages.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::world::{NOW, World, canary_token, check_quiet, click, open_playground, path_in, take};
+
+#[test]
+fn axe_finds_no_violation() {
+    let world = World::start();
+    let axe = fs::read_to_string(path_in("ACK_RAM_AXE")).unwrap();
+    for theme in ["light", "dark"] {
+        let page = world.at();
+        page.call(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": [{ "name": "prefers-color-scheme", "value": theme }, { "name": "prefers-reduced-motion", "value": "reduce" }] }),
+        );
+        page.evaluate(&format!("{axe}; null"));
+        let check = |state: &str| {
+            let found = page.evaluate(
+                "axe.run().then((result) => result.violations.map(({ id, nodes }) => ({ id, nodes: nodes.map((node) => [node.html.slice(0, 200), node.failureSummary]) })))",
+            );
+            assert_eq!(
+                found,
+                Value::Array(Vec::new()),
+                "{theme}, {state}: {found:#}"
+            );
+        };
+        check("empty");
+        take(&page, "{");
+        check("an error");
+        take(&page, &canary_token(NOW));
+        check("a token that passes");
+        click(&page, "reveal");
+        check("with its secrets");
+        click(&page, "example-broken");
+        page.evaluate(
+            "for (const details of document.querySelectorAll('details')) details.open = true",
+        );
+        check("a token that fails");
+        click(&page, "tab-bench");
+        check("the bench");
+        page.evaluate("(() => { const form = document.getElementById('bench'); form.elements.date.value = 'x'; form.dispatchEvent(new Event('input')); })()");
+        check("the bench with a mistake");
+        open_playground(&page);
+        check("the playground, empty");
+        click(&page, "rules-example");
+        click(&page, "rules-compare");
+        check("the playground");
+        click(&page, "language");
+        check("the playground in Chinese");
+        click(&page, "tab-token");
+        check("a token in Chinese");
+        check_quiet(&page);
+    }
+}

@@ -1,0 +1,77 @@
+//! The signing bench makes the tokens that the client makes.
+
+use ack_ram_core::access_key::AccessKeyId;
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::secret::Secret;
+use ack_ram_core::sign::{AccessKey, steps_v2};
+use ack_ram_core::time::UnixTime;
+use serde_json::Value;
+
+use crate::world::{World, check_quiet, click, js};
+
+#[test]
+fn each_step_is_that_of_core() {
+    let world = World::start();
+    let page = world.page();
+    click(&page, "tab-bench");
+    for (security_token, user_agent) in [("", "x/1"), ("CAIS/+==", "a <b> & c")] {
+        let fields = [
+            ("accessKeyId", "STS.abc"),
+            ("accessKeySecret", "a secret"),
+            ("securityToken", security_token),
+            ("clusterId", "c1"),
+            ("userAgent", user_agent),
+            ("date", "2026-01-02T03:04:05Z"),
+        ];
+        let shown = page.evaluate(&format!(
+            "(() => {{
+                const form = document.getElementById('bench');
+                for (const [name, value] of {}) form.elements[name].value = value;
+                form.dispatchEvent(new Event('input'));
+                return Object.fromEntries([...document.querySelectorAll('#steps > li')].map((step) =>
+                    [step.dataset.step, [...step.querySelectorAll('.lines li')].map((line) => line.textContent).join('\\n')]));
+            }})()",
+            js(fields.map(|(name, value)| Value::from(vec![name, value])).to_vec())
+        ));
+        let key = AccessKey {
+            id: AccessKeyId::parse("STS.abc").unwrap(),
+            secret: Secret::new("a secret"),
+            security_token: Some(security_token)
+                .filter(|token| !token.is_empty())
+                .map(Secret::new),
+        };
+        let cluster = ClusterId::parse("c1").unwrap();
+        let date = UnixTime::parse("2026-01-02T03:04:05Z").unwrap();
+        let steps = steps_v2(&key, &cluster, user_agent, date).unwrap();
+        for (name, expected) in [
+            ("canonical", steps.canonical_request.expose()),
+            ("string", &steps.string_to_sign),
+            ("signature", &steps.signature.to_hex()),
+            ("authorization", steps.authorization.expose()),
+            ("json", steps.json.expose()),
+            ("token", steps.token.expose()),
+        ] {
+            assert_eq!(shown[name], expected, "{name}");
+        }
+    }
+    for (name, bad, says) in [
+        ("accessKeyId", "", "An access key id is"),
+        ("accessKeySecret", "", "There is no secret"),
+        ("clusterId", "a b", "A cluster id is"),
+        ("date", "today", "A date is written"),
+        ("securityToken", "a b", "A security token is"),
+    ] {
+        let told = page.text(&format!(
+            "(() => {{
+                document.querySelector('#bench [type=reset]').click();
+                const form = document.getElementById('bench');
+                form.elements.{name}.value = {};
+                form.dispatchEvent(new Event('input'));
+                return form.elements.{name}.getAttribute('aria-invalid') + document.getElementById('bench-error').textContent;
+            }})()",
+            js(bad)
+        ));
+        assert!(told.starts_with(&format!("true{says}")), "{name}: {told}");
+    }
+    check_quiet(&page);
+}

@@ -1,0 +1,148 @@
+//! Whatever is pasted or dropped: an answer, or a word that it is too large, and never an exception.
+
+use ack_ram_tests::browser::Page;
+use serde_json::json;
+
+use crate::world::{NOW, World, canary_token, check_quiet, js, open_playground};
+
+/// Pastes what the expression `text` gives, as a person does, and gives the heading of the verdict and how long it took, in
+/// milliseconds.
+fn paste(page: &Page, text: &str) -> (String, f64) {
+    let told = page.evaluate(&format!(
+        "(() => {{
+            const text = {text};
+            const field = document.getElementById('pasted');
+            field.focus();
+            field.select();
+            const data = new DataTransfer();
+            data.setData('text/plain', text);
+            const start = performance.now();
+            const event = new ClipboardEvent('paste', {{ clipboardData: data, bubbles: true, cancelable: true }});
+            // A made-up event puts nothing into the field by itself.
+            if (field.dispatchEvent(event)) {{ field.value = text; field.dispatchEvent(new Event('input')); }}
+            const title = document.querySelector('#verdict h2').textContent;
+            return [title, performance.now() - start];
+        }})()"
+    ));
+    (
+        told[0].as_str().unwrap().to_owned(),
+        told[1].as_f64().unwrap(),
+    )
+}
+
+/// Drops a file with `bytes`, and gives the heading of the verdict that comes of it.
+fn drop_file(page: &Page, bytes: &str) -> String {
+    page.evaluate(&format!(
+        "(() => {{
+            document.querySelector('#verdict h2').textContent = '';
+            const data = new DataTransfer();
+            data.items.add(new File([{bytes}], 'file'));
+            document.getElementById('drop').dispatchEvent(new DragEvent('drop', {{ dataTransfer: data, bubbles: true, cancelable: true }}));
+        }})()"
+    ));
+    page.wait("document.querySelector('#verdict h2').textContent");
+    page.text("document.querySelector('#verdict h2').textContent")
+}
+
+#[test]
+fn pastes_are_answered_or_too_large() {
+    let world = World::start();
+    let page = world.at();
+    let token = canary_token(NOW);
+    let too_large = "That is too large";
+    let not_ours = "Not a token of ack-ram-authenticator";
+    println!("{:<44} {:>9}", "pasted", "answered");
+    for (what, text, title) in [
+        ("1 MB of garbage", "Array.from({ length: 1 << 20 }, (_, i) => String.fromCharCode(33 + (i * 7919) % 90)).join('')".to_owned(), too_large),
+        ("1 MB of emoji", "'😀'.repeat(1 << 18)".to_owned(), too_large),
+        ("10,000 tokens", format!("({} + '\\n').repeat(10000)", js(token.as_str())), too_large),
+        ("250 KB of garbage", "'x\\u0000é<b>'.repeat(50000)".to_owned(), not_ours),
+        ("250 KB of brackets", "'{'.repeat(250000)".to_owned(), "The JSON is not whole"),
+        ("250 KB of prefixes", "'k8s-ack-v2.'.repeat(22000)".to_owned(), "It would be refused"),
+        ("150 tokens", format!("Array.from({{ length: 150 }}, (_, i) => {} + i).join(' ')", js(token.as_str())), "It would be refused"),
+        ("a token of 250 KB", "'k8s-ack-v2.' + 'A'.repeat(250000)".to_owned(), "It would be refused"),
+        ("a token of 60 KB with a member of 40 KB", "'k8s-ack-v2.' + btoa(JSON.stringify({ headers: { 'user-agent': 'x'.repeat(40000) } }))".to_owned(), "It would be refused"),
+        ("markup", "'<img src=x onerror=alert(1)>k8s-ack-v2.' + btoa('{\"method\":\"<script>alert(1)</script>\"}')".to_owned(), "It would be refused"),
+    ] {
+        let (told, milliseconds) = paste(&page, &text);
+        println!("{what:<44} {milliseconds:>6.1} ms");
+        assert_eq!(told, title, "{what}");
+        let kept = page.evaluate("document.getElementById('pasted').value.length <= 256 * 1024");
+        assert_eq!(kept, true, "{what}");
+        let markup = page.evaluate("document.querySelectorAll('main img, main script').length");
+        assert_eq!(markup, 0, "{what}");
+    }
+    // What was there before does not come back, and the next token is told as ever.
+    assert_eq!(paste(&page, &js(token.as_str())).0, "It would pass");
+    check_quiet(&page);
+}
+
+#[test]
+fn files_are_read_or_refused() {
+    let world = World::start();
+    let page = world.at();
+    let token = canary_token(NOW);
+    for (bytes, title) in [
+        (js(token.as_str()), "It would pass"),
+        (
+            "new Uint8Array(1000).map((_, i) => i * 31)".to_owned(),
+            "That is not text",
+        ),
+        (
+            "new Uint8Array([0x7f, 0x45, 0x4c, 0x46, 0, 0])".to_owned(),
+            "That is not text",
+        ),
+        ("'a\\0b'".to_owned(), "That is not text"),
+        ("new Uint8Array(3e6)".to_owned(), "That is too large"),
+        ("''".to_owned(), "Nothing to look at yet"),
+    ] {
+        assert_eq!(drop_file(&page, &bytes), title, "{bytes}");
+    }
+    check_quiet(&page);
+}
+
+#[test]
+fn configurations_of_all_kinds_are_answered() {
+    let world = World::start();
+    let page = world.page();
+    open_playground(&page);
+    let anchors: String = (1..60)
+        .map(|n| format!("a{n}: &a{n} [*a{}, *a{}]\n", n - 1, n - 1))
+        .collect();
+    let anchors = format!("a0: &a0 [x, x]\n{anchors}");
+    for (text, title) in [
+        ("a: [", "The configuration cannot be used"),
+        ("\0\u{1}", "The configuration cannot be used"),
+        ("kind: Pod", "The configuration cannot be used"),
+        ("- 1\n- 2", "The configuration cannot be used"),
+        (&anchors, "The configuration cannot be used"),
+        (&"[".repeat(100_000), "The configuration cannot be used"),
+        (&"a".repeat(2_000_000), "That is too large"),
+        ("clusterID: c1", "Name somebody"),
+        ("---\n---\n", "Name somebody"),
+    ] {
+        page.evaluate(&format!(
+            "(() => {{
+                document.querySelector('#rules-verdict h2').textContent = '';
+                const field = document.getElementById('rules-old');
+                field.value = {};
+                field.dispatchEvent(new Event('input'));
+            }})()",
+            js(text)
+        ));
+        page.wait("document.querySelector('#rules-verdict h2').textContent");
+        let told = page.text("document.querySelector('#rules-verdict h2').textContent");
+        let brief: String = text.chars().take(40).collect();
+        assert_eq!(told, title, "{brief}");
+    }
+    assert_eq!(
+        page.complaints(),
+        json!([])
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    );
+    check_quiet(&page);
+}

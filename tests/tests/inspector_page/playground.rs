@@ -1,0 +1,155 @@
+//! The playground says what `explain`, `lint` and `diff` say.
+
+use std::fs;
+
+use ack_ram_tests::authenticator;
+use ack_ram_tests::browser::Page;
+use serde_json::Value;
+
+use crate::world::{World, check_quiet, js, open_playground};
+
+const OLD: &str = r#"clusterID: c1
+colour: blue
+server:
+  mapUsers:
+    - userARN: acs:ram::1234567890123456:user/alice
+      username: alice
+      groups: ["developers"]
+    - userARN: acs:ram::1234567890123456:user/twice
+      username: first
+    - userARN: acs:ram::1234567890123456:user/twice
+      username: second
+    - username: nobody
+  mapRoles:
+    - roleARN: acs:ram::1234567890123456:role/Admin
+      username: admin:{{SessionName}}
+      groups: ["system:masters"]
+  mapRules:
+    - match: identity.accountId == '1234567890123456' && identity.roleName.startsWith('dev-')
+      usernameExpression: "'dev:' + identity.sessionName"
+      groups: ["developers"]
+  userValidationRules:
+    - expression: "!user.username.startsWith('root')"
+      message: nobody is root
+"#;
+
+const NEW: &str = r#"clusterID: c1
+server:
+  mapUsers:
+    - userARN: acs:ram::1234567890123456:user/alice
+      username: alice
+      groups: ["developers", "view"]
+  mapAccounts: ["1234567890123456"]
+"#;
+
+/// What the binary prints as JSON.
+fn command(files: &[(&str, &str)], args: &[&str]) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let output = authenticator::command(folder.path(), args)
+        .output()
+        .unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+/// What the page has to copy for its parts, by their titles.
+fn copied(page: &Page, old: &str, new: &str, arn: &str) -> Value {
+    page.evaluate(&format!(
+        "(async () => {{
+            const set = (id, value) => {{ document.getElementById(id).value = value; }};
+            if (document.getElementById('rules-second').hidden) document.getElementById('rules-compare').click();
+            set('rules-old', {}); set('rules-new', {}); set('rules-arn', {});
+            document.getElementById('rules-results').replaceChildren();
+            document.getElementById('rules-old').dispatchEvent(new Event('input'));
+            while (!document.querySelector('#rules-results .card')) await new Promise((resolve) => setTimeout(resolve, 20));
+            const parts = {{}};
+            for (const card of document.querySelectorAll('#rules-results > .card')) {{
+                navigator.clipboard.writeText = async (text) => {{ parts[card.querySelector('h2').textContent] = JSON.parse(text); }};
+                card.querySelector('button').click();
+                await null;
+            }}
+            return parts;
+        }})()",
+        js(old), js(new), js(arn)
+    ))
+}
+
+#[test]
+fn the_page_says_what_the_commands_say() {
+    let world = World::start();
+    let page = world.page();
+    open_playground(&page);
+    let mut granted = 0;
+    for arn in [
+        "acs:ram::1234567890123456:user/alice",
+        "acs:ram::1234567890123456:user/twice",
+        "acs:ram::1234567890123456:user/nobody",
+        "acs:ram::1234567890123456:role/Admin",
+        "acs:ram::1234567890123456:assumed-role/dev-1/bob",
+        "acs:ram::1234567890123456:root",
+        "acs:ram::9:user/alice",
+    ] {
+        let parts = copied(&page, OLD, NEW, arn);
+        for (name, title, text) in [
+            ("config.yaml", "Configuration", OLD),
+            ("new.yaml", "New configuration", NEW),
+        ] {
+            let files = [(name, text)];
+            let explained = command(&files, &["explain", "-c", name, "--arn", arn, "-o", "json"]);
+            assert_eq!(
+                parts[format!("How it comes about: {title}")],
+                explained,
+                "{arn}"
+            );
+            granted += usize::from(explained["code"] == "granted");
+            let found = command(&files, &["lint", name, "-o", "json"]);
+            assert_eq!(
+                without_cluster(&parts[format!("What lint finds: {title}")]),
+                without_cluster(&found)
+            );
+        }
+        let files = [("config.yaml", OLD), ("new.yaml", NEW)];
+        let changes = command(&files, &["diff", "config.yaml", "new.yaml", "-o", "json"]);
+        assert_eq!(parts["Who gains, who loses"], changes);
+    }
+    assert!((5..14).contains(&granted), "{granted}");
+    check_quiet(&page);
+}
+
+/// All of it: both files name their cluster.
+fn without_cluster(report: &Value) -> &Value {
+    assert!(
+        report["findings"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty())
+    );
+    report
+}
+
+#[test]
+fn config_maps_and_objects_are_understood() {
+    let world = World::start();
+    let page = world.page();
+    open_playground(&page);
+    let config_map = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: alibabacloud-auth\ndata:\n  mapUsers: |\n    - userARN: acs:ram::1:user/a\n      username: from-config-map\n";
+    let object = "apiVersion: ramauthenticator.k8s.alibabacloud/v1alpha1\nkind: RAMIdentityMapping\nmetadata:\n  name: one\nspec:\n  arn: acs:ram::1:user/*\n  username: from-object\n";
+    let file = "clusterID: c1\nserver:\n  backendMode: [CRD, ConfigMap]\n";
+    for (text, username) in [
+        (config_map.to_owned(), "from-config-map"),
+        (object.to_owned(), "from-object"),
+        (format!("{config_map}---\n{object}"), "from-config-map"),
+        (
+            format!("{config_map}---\n{object}---\n{file}"),
+            "from-object",
+        ),
+    ] {
+        let parts = copied(&page, &text, "", "acs:ram::1:user/a");
+        assert_eq!(
+            parts["How it comes about"]["user"]["username"], username,
+            "{text}"
+        );
+    }
+    check_quiet(&page);
+}

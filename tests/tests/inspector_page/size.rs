@@ -1,0 +1,68 @@
+//! How much is sent, and how soon the first token is told: a table beside the targets.
+
+use std::fs;
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::world::{NOW, World, canary_token, dist, js, open_playground};
+
+const FIRST_VIEW_BYTES: usize = 150_000;
+const PLAYGROUND_BYTES: usize = 450_000;
+const FIRST_DECODE_MS: f64 = 50.0;
+
+#[test]
+fn sizes_and_first_decode() {
+    let (mut first, mut later) = (0, 0);
+    for entry in fs::read_dir(dist()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&fs::read(&path).unwrap()).unwrap();
+        let size = encoder.finish().unwrap().len();
+        match name.as_str() {
+            ".gitignore" => {}
+            "rules.js" | "playground.js" => later += size,
+            _ => first += size,
+        }
+    }
+    let world = World::start();
+    let page = world.at();
+    let token = canary_token(NOW);
+    let took = |call: &str| {
+        let took = page.evaluate(&format!("(() => {{ const start = performance.now(); {call}; return performance.now() - start; }})()"));
+        took.as_f64().unwrap()
+    };
+    let first_decode = took(&format!("inspector.token.take({})", js(token.as_str())));
+    let second = took(&format!("inspector.token.take({})", js(token.as_str())));
+    let ready =
+        page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd");
+    open_playground(&page);
+    let study = took("document.getElementById('rules-example').click()");
+    println!("{:<44} {:>12} {:>12}", "", "here", "target");
+    println!(
+        "{:<44} {first:>10} B {FIRST_VIEW_BYTES:>10} B",
+        "first view, gzip"
+    );
+    println!(
+        "{:<44} {later:>10} B {PLAYGROUND_BYTES:>10} B",
+        "playground, gzip"
+    );
+    println!(
+        "{:<44} {first_decode:>9.1} ms {FIRST_DECODE_MS:>9.1} ms",
+        "first decode, all panels"
+    );
+    println!("{:<44} {second:>9.1} ms", "a later one");
+    println!(
+        "{:<44} {:>9.1} ms",
+        "page loaded, from disk",
+        ready.as_f64().unwrap()
+    );
+    println!(
+        "{:<44} {study:>9.1} ms",
+        "playground: first decision, trace and lint"
+    );
+    assert!(first <= FIRST_VIEW_BYTES, "{first}");
+    assert!(later <= PLAYGROUND_BYTES, "{later}");
+}

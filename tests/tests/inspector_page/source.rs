@@ -1,0 +1,65 @@
+//! The page's modules have no way to a verified identity, and no decision of their own.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::world::{World, open_playground};
+
+#[test]
+fn the_modules_export_what_the_page_calls_and_no_more() {
+    let world = World::start();
+    let page = world.page();
+    open_playground(&page);
+    let exports = page.evaluate(
+        "(async () => {
+            const functions = {};
+            for (const name of ['decode', 'rules']) {
+                const packed = new Blob([Uint8Array.from(atob(inspectorModules[name].gzip), (character) => character.charCodeAt(0))]);
+                const unpacked = packed.stream().pipeThrough(new DecompressionStream('gzip'));
+                const module = await WebAssembly.compile(await new Response(unpacked).arrayBuffer());
+                functions[name] = WebAssembly.Module.exports(module)
+                    .filter(({ kind, name }) => kind === 'function' && !name.startsWith('__wbindgen_'))
+                    .map(({ name }) => name).sort();
+            }
+            return functions;
+        })()",
+    );
+    assert_eq!(
+        exports,
+        json!({ "decode": ["look", "sign"], "rules": ["study"] })
+    );
+}
+
+/// What a decision needs is nowhere in the source: neither STS's answer nor what comes of it.
+#[test]
+fn no_source_has_a_way_to_a_verified_identity() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for folder in ["wasm/inspector/src", "host/config/src"] {
+        let mut folders = vec![root.join(folder)];
+        let mut files = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                files += 1;
+                let text = fs::read_to_string(&path).unwrap();
+                for word in [
+                    "VerifiedIdentity",
+                    "StsReply",
+                    "AwaitingSts",
+                    ".resume(",
+                    ".decide(",
+                    "login::",
+                ] {
+                    assert!(!text.contains(word), "{}: {word}", path.display());
+                }
+            }
+        }
+        assert!(files > 5, "{folder}");
+    }
+}

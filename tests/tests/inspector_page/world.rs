@@ -1,0 +1,156 @@
+//! A browser with the page in it.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::secret::Secret;
+use ack_ram_core::sign::{AccessKey, token_v2};
+use ack_ram_core::time::UnixTime;
+use ack_ram_tests::authenticator;
+use ack_ram_tests::browser::{Browser, Page, Size};
+use ack_ram_tests::process::Process;
+use ack_ram_tests::sts::demo;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
+/// What the clock of a page shows that [`World::at`] opens.
+pub const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
+/// It is in the signature's place and in the security token of [`canary_token`], and must be nowhere else.
+pub const CANARY: &str = "CAISCANARY0123456789canary";
+pub const WIDE: Size = Size {
+    width: 1280,
+    height: 900,
+};
+
+pub struct World {
+    browser: Browser,
+}
+
+impl World {
+    pub fn start() -> Self {
+        Self {
+            browser: Browser::start(),
+        }
+    }
+
+    /// The page from the disk, ready for use.
+    pub fn page(&self) -> Page {
+        self.open(&from_disk(), None)
+    }
+
+    /// The page from the disk, whose clock stands at [`NOW`] until `testNow` is set.
+    pub fn at(&self) -> Page {
+        self.open(&from_disk(), Some(NOW))
+    }
+
+    pub fn open(&self, url: &str, now: Option<UnixTime>) -> Page {
+        let page = self.browser.page();
+        page.resize(WIDE);
+        if let Some(now) = now {
+            let seconds = now.seconds();
+            let source = format!("self.testNow = {seconds}; Date.now = () => self.testNow * 1000;");
+            page.call(
+                "Page.addScriptToEvaluateOnNewDocument",
+                json!({ "source": source }),
+            );
+        }
+        page.open(url);
+        page.wait("document.documentElement.dataset.ready");
+        page
+    }
+
+    /// A page with nothing in it.
+    pub fn blank(&self) -> Page {
+        self.browser.page()
+    }
+}
+
+/// The folder of the page.
+pub fn dist() -> PathBuf {
+    path_in("ACK_RAM_INSPECTOR")
+}
+
+pub fn path_in(variable: &str) -> PathBuf {
+    env::var_os(variable).map_or_else(
+        || panic!("`{variable}` is not set: run `cargo xtask test --only browser`"),
+        PathBuf::from,
+    )
+}
+
+pub fn from_disk() -> String {
+    format!("file://{}/index.html", dist().display())
+}
+
+/// Keeps a picture of `page`.
+pub fn picture(page: &Page, name: &str) {
+    let folder = path_in("ACK_RAM_SCREENSHOTS");
+    fs::create_dir_all(&folder).unwrap();
+    page.screenshot(&folder.join(format!("{name}.png")));
+}
+
+/// `value` as JavaScript has it.
+pub fn js(value: impl Into<Value>) -> String {
+    value.into().to_string()
+}
+
+/// Lets the page take `text`, as if it were dropped.
+pub fn take(page: &Page, text: &str) {
+    page.evaluate(&format!("inspector.token.take({})", js(text)));
+}
+
+pub fn click(page: &Page, id: &str) {
+    page.evaluate(&format!("document.getElementById('{id}').click()"));
+}
+
+/// Opens the playground, and waits until it is there.
+pub fn open_playground(page: &Page) {
+    click(page, "tab-rules");
+    page.wait("document.getElementById('panel-rules').dataset.ready");
+}
+
+/// A token of a temporary key, signed at `date`.
+pub fn canary_token(date: UnixTime) -> String {
+    let key = AccessKey {
+        security_token: Some(Secret::new(CANARY)),
+        ..demo::session_key()
+    };
+    let cluster = ClusterId::parse(CLUSTER).unwrap();
+    let token = token_v2(&key, &cluster, "test/1", date).unwrap();
+    token.expose().to_owned()
+}
+
+/// The page as the binary serves it.
+pub struct Served {
+    pub url: String,
+    _process: Process,
+    _folder: TempDir,
+}
+
+impl Served {
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let command = authenticator::command(folder.path(), &["inspector"]);
+        let mut process = Process::spawn("inspector", command).unwrap();
+        let is_url = |line: &str| line.starts_with("http://127.0.0.1:");
+        let url = process.wait_for_line(is_url, Duration::from_secs(60));
+        Self {
+            url: url.unwrap_or_else(|error| panic!("{error}")),
+            _process: process,
+            _folder: folder,
+        }
+    }
+}
+
+/// Nothing went wrong on `page`, and it has asked for its own files alone.
+#[track_caller]
+pub fn check_quiet(page: &Page) {
+    assert_eq!(page.complaints(), [] as [String; 0]);
+    let here = page.text("location.href.replace(/[^/]*$/, '')");
+    for url in page.requests() {
+        assert!(url.starts_with(&here) || url == "about:blank", "{url}");
+    }
+}
