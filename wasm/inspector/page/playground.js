@@ -227,8 +227,8 @@ spec:
       el("ul", { class: "checks" }, ...trace.backends.map((backend) =>
         el(
           "li",
-          { class: { matched: "passed", noMatch: "failed", notAsked: "notChecked" }[backend.answer] },
-          el("span", { class: "mark", "aria-hidden": "true" }, { matched: "✓", noMatch: "–", notAsked: "·" }[backend.answer]),
+          { class: { matched: "passed", noMatch: "failed", notRead: "notChecked", notAsked: "notChecked" }[backend.answer] },
+          el("span", { class: "mark", "aria-hidden": "true" }, { matched: "✓", noMatch: "–", notRead: "?", notAsked: "·" }[backend.answer]),
           el("div", {}, backend.backend, el("span", { class: "state" }, `${t(`answer.${backend.answer}`)}, ${t("rulesCount", backend.rules)}`)),
         ),
       )),

@@ -265,6 +265,7 @@ self.inspectorTexts = {
   rulesCount: ["{0} rules", "{0} 条规则"],
   "answer.matched": ["answers", "给出答复"],
   "answer.noMatch": ["maps nobody like this", "没有匹配"],
+  "answer.notRead": ["not read: it is not here, and would answer first", "未读取：内容不在这里，但会先答复"],
   "answer.notAsked": ["not asked", "未询问"],
   rulesRule: ["The rule", "匹配的规则"],
   rulesUser: ["The user", "用户"],
