@@ -95,16 +95,16 @@ self.inspector = (() => {
 
   /** So many seconds, in the two largest units. */
   const duration = (seconds) => {
-    const whole = Math.abs(Math.trunc(seconds));
     const units = [[86400, "d", "天"], [3600, "h", "小时"], [60, "min", "分"], [1, "s", "秒"]];
-    const parts = [];
-    let rest = whole;
-    for (const [size, ...names] of units) {
+    let rest = Math.abs(Math.trunc(seconds));
+    const counts = units.map(([size, ...names]) => {
       const count = Math.floor(rest / size);
       rest -= count * size;
-      if (count || (size === 1 && parts.length === 0)) parts.push(language ? `${count}${names[1]}` : `${count} ${names[0]}`);
-    }
-    return parts.slice(0, 2).join(" ");
+      return [count, language ? `${count}${names[1]}` : `${count} ${names[0]}`];
+    });
+    const first = counts.findIndex(([count]) => count > 0);
+    const parts = first < 0 ? counts.slice(-1) : counts.slice(first, first + 2);
+    return parts.map(([, text]) => text).join(" ");
   };
 
   return {

@@ -268,9 +268,10 @@
   /** What changes with time alone; all of it when a check comes out otherwise than before. */
   const tick = () => {
     const expires = answer?.ok?.inspection.expires;
-    byId("clock").hidden = !expires;
-    if (!expires) return;
     const left = Date.parse(expires) / 1000 - now();
+    // Dates of five digits are none to a browser.
+    byId("clock").hidden = !Number.isFinite(left);
+    if (!Number.isFinite(left)) return;
     byId("countdown").textContent = left > 0 ? duration(left) : t("expiredFor", duration(left));
     byId("left").value = Math.max(0, Math.min(900, left));
     const age = document.querySelector('[data-fact="age"]');
