@@ -128,13 +128,14 @@ async fn a_server_that_is_killed_while_it_starts_leaves_what_the_next_one_can_us
         }
         thread::sleep(Duration::from_micros(250 * round));
         first.kill();
-        let _server = Authenticator::start(folder, &config).unwrap();
+        let server = Authenticator::start(folder, &config).unwrap();
         let client = WebhookClient::new(&state.join("cert.pem"), port).unwrap();
         assert_eq!(
             get(&client, "/healthz").await.unwrap().status,
             200,
             "{round}"
         );
+        server.kill();
     }
 }
 
@@ -207,6 +208,7 @@ async fn an_own_pair_is_followed_and_no_request_is_lost() {
     let mut server = Authenticator::start(folder, &config).unwrap();
     // No CA is made, and the kubeconfig pins the operator's.
     assert!(!folder.join("state/cert.pem").exists());
+    assert!(folder.join("state/control.sock").exists());
     let kubeconfig = fs::read_to_string(kubeconfig).unwrap();
     assert!(
         kubeconfig.contains(&STANDARD.encode(secret.ca_pem())),

@@ -31,6 +31,7 @@ pub use client_verifier::{ClientRefusal, ClientVerifier};
 pub use error::CertificateError;
 pub use own::pinned_by;
 pub use pair::Validity;
+pub use pair_files::make_state_dir;
 pub use serving::ServingCertificate;
 pub use state::{client_certificate, load, load_clients, load_or_create, load_or_create_clients};
 

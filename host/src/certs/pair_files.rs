@@ -76,11 +76,7 @@ impl PairFiles {
             path: self.folder.clone(),
             source,
         };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.folder)
-            .map_err(unwritable)?;
+        make_state_dir(&self.folder).map_err(unwritable)?;
         let lock = File::open(&self.folder).map_err(unwritable)?;
         lock_within(&lock, LOCK_DEADLINE).map_err(unwritable)?;
         self.finish_what_was_begun(&parse)?;
@@ -185,6 +181,14 @@ impl PairError {
             },
         }
     }
+}
+
+/// Makes the state directory, for its owner alone, where there is none.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_state_dir(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 fn read(path: &Path) -> Result<Option<String>, CertificateError> {

@@ -73,6 +73,8 @@ impl Certificates {
         let folder = &config.state_dir;
         let serving = match &config.tls {
             Some(files) => {
+                // Nothing of this is there; whoever puts something there says so when there is no folder.
+                let _made = certs::make_state_dir(folder);
                 let hostname = config.listen.hostname.clone();
                 ServingCertificate::own(files.clone(), hostname, clock, metrics)?
             }

@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use ack_ram_core::rules::{Backend, BackendRules, RuleSet};
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::exposition::Exposition;
+use ack_ram_tests::tls_secret::TlsSecret;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Response;
@@ -14,6 +17,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::ClientConfig;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -40,8 +44,12 @@ impl World {
     }
 
     fn start_in(folder: TempDir, clock: Clock) -> Self {
-        let state = folder.path().display();
-        let text = format!("{{clusterID: c, server: {{stateDir: {state}}}}}");
+        Self::start_with(folder, clock, &json!({}))
+    }
+
+    fn start_with(folder: TempDir, clock: Clock, tls: &Value) -> Self {
+        let server = json!({ "stateDir": folder.path(), "tls": tls });
+        let text = json!({ "clusterID": "c", "server": server }).to_string();
         let name = "config.yaml";
         let config = config::load(&Sources {
             file: Some(ConfigFile::Text { name, text: &text }),
@@ -246,4 +254,58 @@ async fn the_kubeconfig_has_what_the_server_asks_for_and_is_kept_so() {
         "{error}"
     );
     assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn a_kubeconfig_pins_the_ca_of_an_own_pair_whatever_it_becomes() {
+    let secret = TlsSecret::mount("localhost");
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::start_with(folder, crate::env::now, &secret.settings());
+    let path = world.kubeconfig();
+    let url = "https://localhost:1/authenticate".to_owned();
+    world.certificates.write_kubeconfig(&path, url).unwrap();
+    let pins = |pem: &str| {
+        let kubeconfig = fs::read_to_string(&path).unwrap();
+        let line = format!("certificate-authority-data: {}\n", STANDARD.encode(pem));
+        kubeconfig.contains(&line)
+    };
+    let old = secret.ca_pem();
+    assert!(pins(old));
+
+    // The CA of tomorrow beside that of today, and then alone, when all know it.
+    let other = TlsSecret::mount("localhost");
+    let both = format!("{old}{}", other.ca_pem());
+    for (ca, pair, pinned) in [
+        (&*both, &secret, &*both),
+        (&both, &other, &both),
+        (other.ca_pem(), &other, other.ca_pem()),
+    ] {
+        for name in ["tls.crt", "tls.key"] {
+            let text = fs::read(pair.path(name)).unwrap();
+            fs::write(secret.path(name), text).unwrap();
+        }
+        fs::write(secret.path("ca.crt"), ca).unwrap();
+        for _ in 0..2 {
+            world.certificates.serving.look(Instant::now());
+        }
+        world.certificates.renew();
+        assert!(pins(pinned));
+        assert_eq!(world.certificates.warnings(), [""; 0]);
+    }
+    let labels = [("certificate", "own"), ("result", "success")];
+    let rotations = world.told("certificate_rotations_total", &labels).await;
+    assert_eq!(rotations, Some(3.0));
+}
+
+#[test]
+fn a_request_of_which_nobody_knows_who_sent_it_is_not_admitted() {
+    assert_eq!(
+        Admission::of(&Request::new(())),
+        Err(ClientRefusal::Missing)
+    );
+    let mut request = Request::new(());
+    request
+        .extensions_mut()
+        .insert(Admission(std::result::Result::Ok(())));
+    assert_eq!(Admission::of(&request), std::result::Result::Ok(()));
 }
