@@ -8,9 +8,11 @@ use std::panic::{self, PanicHookInfo};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::{LevelFilter, ParseError};
-use tracing_subscriber::fmt::MakeWriter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{EnvFilter, LevelFilter, ParseError, filter_fn};
+use tracing_subscriber::fmt::{self as lines_of_log, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::env::Variables;
 use crate::lines::{self, Lines, Sink};
@@ -18,9 +20,9 @@ use crate::lines::{self, Lines, Sink};
 /// The variable that says what is logged: a level, or directives such as `warn,ack_ram_authenticator=debug`.
 pub const FILTER_VARIABLE: &str = "ACK_RAM_AUTHENTICATOR_LOG";
 
-/// What is logged unless [`FILTER_VARIABLE`] says otherwise. What these libraries say of a failure, this program says,
-/// too, with what to do about it.
-const STANDARD: &str = "info,kube_client=off,kube_runtime=off";
+/// Comes before what is asked for. What these libraries say of a failure, this program says, too, with what to do
+/// about it.
+const QUIET: &str = "info,kube_client=off,kube_runtime=off";
 
 /// How long the end of the program waits for somebody to read the last lines.
 const LAST_LINES_WITHIN: Duration = Duration::from_secs(2);
@@ -66,28 +68,35 @@ where
     let with_targets = asked.is_some();
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
-        .parse(asked.unwrap_or_else(|| STANDARD.to_owned()))
+        .parse(format!("{QUIET},{}", asked.unwrap_or_default()))
         .map_err(LogError::Filter)?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = lines_of_log::layer()
         .with_writer(writer)
         // It would tell of a line that cannot be written on standard error, too, and panics when that fails: a full
         // disk under the log would end the program.
         .log_internal_errors(false)
         .with_target(with_targets);
+    let log = tracing_subscriber::registry()
+        .with(filter)
+        .with(filter_fn(quotes_nobody));
     match format {
         Format::Text => {
             let colours = io::stderr().is_terminal() && variables("NO_COLOR").is_none();
-            log.with_ansi(colours).init();
+            log.with(lines.with_ansi(colours)).init();
         }
-        Format::Json => log
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .init(),
+        Format::Json => {
+            let lines = lines.json().flatten_event(true).with_current_span(false);
+            log.with(lines).init();
+        }
     }
     panic::set_hook(Box::new(report_panic));
     Ok(())
+}
+
+/// Whether an event or a span of this kind quotes no input. Below `info`, libraries quote what they are sent: `h2` the
+/// path of a request, in which somebody may have put a token.
+fn quotes_nobody(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with("ack_ram_") || *metadata.level() <= Level::INFO
 }
 
 /// The log of a server, until it is dropped: then its last lines are written, if somebody reads them soon.

@@ -15,7 +15,7 @@ use ack_ram_tests::webhook::{Reply, WebhookClient};
 use bytes::Bytes;
 use hyper::Method;
 use hyper::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
 const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
@@ -376,45 +376,5 @@ async fn connections_to_sts_are_kept_and_nothing_unsigned_is_sent() {
             request.headers["user-agent"],
             concat!("ack-ram-authenticator/v2/", env!("CARGO_PKG_VERSION"))
         );
-    }
-}
-
-#[tokio::test]
-async fn no_secret_reaches_the_log_or_an_answer() {
-    let mut world = World::start();
-    let canary = AccessKey {
-        security_token: Some(Secret::new("CANARY-SECURITY-TOKEN")),
-        secret: Secret::new("CANARY-SECRET"),
-        ..demo::session_key()
-    };
-    let now = world.sts.now();
-    let mut told = Vec::new();
-    let tokens = [
-        token_for(&canary, CLUSTER, now),
-        token_for(&canary, "other", now),
-        token(&world),
-    ];
-    for fault in [None, Some(Fault::Garbage), Some(Fault::CloseInBody)] {
-        world.sts.set_fault(fault);
-        for token in &tokens {
-            told.push(world.review(token).await.body);
-        }
-    }
-    let broken = Secret::new("k8s-ack-v2.CANARYCANARY");
-    told.push(world.review(&broken).await.body);
-    world
-        .authenticator
-        .wait_for_log(
-            |line| line.contains("token_base64") || line.contains("token_json"),
-            Duration::from_secs(10),
-        )
-        .unwrap();
-    let told = format!("{}{}", Value::from(told), world.authenticator.log());
-    for token in tokens.iter().chain([&broken]) {
-        let payload = token.expose().trim_start_matches("k8s-ack-v2.");
-        assert!(!told.contains(&payload[..12]), "a token was told:\n{told}");
-    }
-    for secret in ["CANARY", "Signature=", "Credential="] {
-        assert!(!told.contains(secret), "`{secret}` was told:\n{told}");
     }
 }

@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ack_ram_core::fingerprint::Fingerprint;
 use ack_ram_tests::process::Process;
 use ack_ram_tests::sts::demo;
 use ack_ram_tests::webhook::WebhookClient;
@@ -69,7 +70,7 @@ async fn lost(webhook: &WebhookClient) -> f64 {
 
 /// Reviews tokens, each of which must be granted, until lines are lost.
 async fn review_until_lines_are_lost(world: &World, webhook: &WebhookClient) {
-    let token = world.token(&demo::user_key());
+    let token = world.token(&demo::session_key());
     let deadline = Instant::now() + SOON;
     while lost(webhook).await == 0.0 {
         assert!(Instant::now() < deadline, "no line is lost");
@@ -84,7 +85,7 @@ async fn review_until_lines_are_lost(world: &World, webhook: &WebhookClient) {
 async fn a_log_that_nobody_reads_holds_up_neither_logins_nor_the_end() {
     let world = World::new();
     let (unread, stderr) = std::io::pipe().unwrap();
-    let (mut server, webhook) = Server::start(&world, stderr, "trace").await;
+    let (mut server, webhook) = Server::start(&world, stderr, "info").await;
     review_until_lines_are_lost(&world, &webhook).await;
     assert!(server.stops().await);
     drop(unread);
@@ -94,7 +95,7 @@ async fn a_log_that_nobody_reads_holds_up_neither_logins_nor_the_end() {
 async fn a_log_that_is_read_again_tells_how_much_is_missing() {
     let world = World::new();
     let (unread, stderr) = std::io::pipe().unwrap();
-    let (mut server, webhook) = Server::start(&world, stderr, "trace").await;
+    let (mut server, webhook) = Server::start(&world, stderr, "info").await;
     review_until_lines_are_lost(&world, &webhook).await;
     let (line, lines) = mpsc::channel();
     let read = thread::spawn(move || {
@@ -118,6 +119,45 @@ async fn a_log_on_a_full_disk_holds_up_no_login() {
     let (mut server, webhook) = Server::start(&world, full, "info").await;
     review_until_lines_are_lost(&world, &webhook).await;
     assert!(server.stops().await);
+}
+
+#[tokio::test]
+async fn what_a_login_does_is_told_by_targets_and_tied_by_its_reference() {
+    let authenticator = ("ack_ram_authenticator::authenticator", "login");
+    let sts = ("ack_ram_authenticator::sts::endpoint", "sts_call");
+    for (level, told) in [
+        ("warn,ack_ram_authenticator::sts=debug", vec![sts, sts]),
+        (
+            "warn,ack_ram_authenticator::authenticator=debug",
+            vec![authenticator],
+        ),
+        (
+            "warn,ack_ram_authenticator=debug,ack_ram_authenticator::server=warn",
+            vec![authenticator, sts, sts],
+        ),
+    ] {
+        let world = World::new();
+        let (read, stderr) = std::io::pipe().unwrap();
+        let (mut server, webhook) = Server::start(&world, stderr, level).await;
+        let token = world.token(&demo::user_key());
+        assert!(is_granted(&webhook.review(&token).await.unwrap()));
+        assert!(server.stops().await);
+        let reference = Fingerprint::of(token.expose()).to_string();
+        let of_login = |line: &Value| {
+            let spans = line["spans"].as_array()?;
+            let span = spans.last()?;
+            let is_its = span["reference"] == *reference;
+            is_its.then(|| [&line["target"], &span["name"]].map(|text| text.to_string()))
+        };
+        let lines = BufReader::new(read).lines();
+        let seen = lines
+            .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
+            .filter_map(|line| of_login(&line));
+        let told = told
+            .iter()
+            .map(|(target, span)| [target, span].map(|text| format!("\"{text}\"")));
+        assert_eq!(Vec::from_iter(seen), Vec::from_iter(told), "{level}");
+    }
 }
 
 #[test]

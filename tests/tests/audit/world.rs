@@ -46,6 +46,8 @@ impl World {
         let audit = folder.path().join("audit.jsonl");
         let ca = folder.path().join("sts-ca.pem");
         fs::write(&ca, sts.ca_pem()).unwrap();
+        // Their lines fill the log soon.
+        let groups: Vec<String> = (0..100).map(|n| format!("{n:0>40}")).collect();
         let config = json!({
             "clusterID": CLUSTER,
             "server": {
@@ -55,6 +57,7 @@ impl World {
                 "generateKubeconfig": folder.path().join("webhook.kubeconfig"),
                 "sts": { "endpoint": sts.url(), "caFile": ca, "connectTimeout": "1s", "timeout": "2s" },
                 "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": ["dev", "ops"] }],
+                "mapRoles": [{ "roleARN": demo::ROLE_ARN, "username": "many", "groups": groups }],
                 "mapAccounts": [SCRUBBED],
                 "scrubbedAccounts": [SCRUBBED],
                 "audit": { "file": audit },

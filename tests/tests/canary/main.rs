@@ -1,0 +1,48 @@
+//! Secrets with marked text go through the real binary, along every path and at every level of the log. Nothing marked
+//! may be told: not in the log, an answer, a metric, the audit file, on the control socket or in the process's title.
+//!
+//! What is quoted on purpose is not marked here: where a token has a short text in place of a constant, a name or a
+//! cluster id, messages show it. No client writes a secret there, and no secret of a client is that short.
+
+mod commands;
+mod secrets;
+mod server;
+mod tokens;
+mod world;
+
+use ack_ram_core::time::UnixTime;
+use ack_ram_tests::sts::demo;
+
+use crate::secrets::{Secrets, forms};
+use crate::tokens::{MARKS, Tokens};
+
+#[test]
+fn what_is_told_would_be_found() {
+    let mut secrets = Secrets::new(&MARKS);
+    let tokens = Tokens::at(UnixTime::from_seconds(1_800_000_000));
+    let token = tokens.v2(&demo::user_key());
+    secrets.add_token(&token);
+    let search = secrets.search();
+    for mark in MARKS {
+        for (form, told, times) in forms(mark) {
+            // Whatever part of it, in whatever case.
+            let part = &told[told.len() / 3..][..times * 16];
+            for told in [&*told, part, &part.to_lowercase()] {
+                let line = format!("2026-11-24T14:00:00Z  WARN the header is `x{told}x`\n");
+                let found = search.find(line.as_bytes());
+                assert!(found.is_some(), "{mark} {form}: {line}");
+            }
+        }
+    }
+    let told = token.expose();
+    for part in [told, &told[100..131]] {
+        assert!(search.find(part.as_bytes()).is_some(), "{part}");
+    }
+    for innocent in [
+        "2026-11-24T14:00:00Z  WARN access denied result=\"sts_refused\" reference=84c2053bc2f3f3d9",
+        "tokens start `k8s-ack-v2.`; Authorization: ACS3-HMAC-SHA256 Credential=...,SignedHeaders=...,Signature=...",
+        r#"{"identity":{"arn":"acs:ram::1234567890123456:user/alice","accessKeyId":"LTAI5tDemoAlice0000001"}}"#,
+    ] {
+        assert_eq!(search.find(innocent.as_bytes()), None);
+    }
+}

@@ -1,0 +1,287 @@
+//! What happens to a server, at every level of its log.
+
+use std::time::Instant;
+
+use ack_ram_core::secret::Secret;
+use ack_ram_tests::sts::{Fault, demo};
+use bytes::Bytes;
+use hyper::Method;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
+use serde_json::json;
+
+use crate::tokens::{BEARER, MISPLACED, SECURITY_TOKEN, key, session_key};
+use crate::world::{SOON, World};
+
+#[tokio::test]
+async fn a_server_tells_no_secret_in_text() {
+    for level in LEVELS {
+        everything_happens(level, "text").await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_tells_no_secret_in_json() {
+    for level in LEVELS {
+        everything_happens(level, "json").await;
+    }
+}
+
+const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+
+async fn everything_happens(level: &str, format: &str) {
+    let mut world = World::start(level, format).await;
+    let logins = logins(&mut world).await;
+    faults_of_sts(&mut world).await;
+    requests_that_are_no_review(&mut world).await;
+    secrets_where_none_belongs(&mut world).await;
+    broken_http(&mut world).await;
+    world.finish(&format!("{level}, {format}"), logins).await;
+}
+
+/// Good and bad tokens; tells how many decisions there are.
+async fn logins(world: &mut World) -> usize {
+    let good = [
+        world.tokens.v2(&key()),
+        world.tokens.v2(&session_key()),
+        world.tokens.v1(&session_key()),
+    ];
+    for token in &good {
+        // The second time it is remembered.
+        for _ in 0..2 {
+            until_decided(world, token).await;
+        }
+    }
+    let unread = world.tokens.v2(&demo::stranger_key());
+    assert_eq!(world.review(&unread).await, 503);
+    let bad = [world.tokens.bad(), world.tokens.odd()].concat();
+    for token in &bad {
+        until_decided(world, token).await;
+    }
+    2 * good.len() + 1 + bad.len()
+}
+
+/// On a slow machine, STS may not answer in time.
+async fn until_decided(world: &mut World, token: &Secret) {
+    let deadline = Instant::now() + SOON;
+    while world.review(token).await != 200 {
+        assert!(Instant::now() < deadline, "no decision");
+    }
+}
+
+async fn faults_of_sts(world: &mut World) {
+    let reply = |status, body: serde_json::Value| Fault::Reply {
+        status,
+        body: Bytes::from(body.to_string()),
+    };
+    for fault in [
+        Fault::CloseOnAccept,
+        Fault::StallOnAccept,
+        Fault::Hang,
+        Fault::CloseBeforeHeaders,
+        Fault::CloseInBody,
+        Fault::ContentLengthTooLong,
+        Fault::ContentLengthTooShort,
+        Fault::HugeHeaders,
+        Fault::EndlessBody,
+        Fault::Garbage,
+        Fault::ThrottleUser,
+        Fault::ThrottleApi,
+        Fault::InternalError,
+        Fault::ServiceUnavailable,
+        Fault::Redirect(format!(
+            "https://127.0.0.1:1/?SecurityToken={SECURITY_TOKEN}"
+        )),
+        reply(
+            400,
+            json!({ "Code": "SignatureDoesNotMatch", "Message": SECURITY_TOKEN, "RequestId": SECURITY_TOKEN }),
+        ),
+        reply(
+            400,
+            json!({ "Code": SECURITY_TOKEN, "Message": MISPLACED, "Recommend": MISPLACED }),
+        ),
+        reply(
+            200,
+            json!({ "Arn": SECURITY_TOKEN, "AccountId": SECURITY_TOKEN, "RequestId": MISPLACED }),
+        ),
+        reply(200, json!(SECURITY_TOKEN)),
+        reply(500, json!({ SECURITY_TOKEN: MISPLACED })),
+    ] {
+        world.sts.set_fault(Some(fault));
+        for token in [
+            world.tokens.v2(&session_key()),
+            world.tokens.v1(&session_key()),
+        ] {
+            world.review(&token).await;
+        }
+    }
+    world.sts.set_fault(None);
+}
+
+async fn requests_that_are_no_review(world: &mut World) {
+    let token = world.tokens.v2(&session_key());
+    let token = token.expose();
+    let review = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": { "token": token } });
+    let review = review.to_string();
+    let with = |member: &str, value: &str| {
+        let mut review: serde_json::Value = serde_json::from_str(&review).unwrap();
+        review[member] = value.into();
+        review.to_string()
+    };
+    for (body, expected) in [
+        (review[..review.len() - 1].to_owned(), 400),
+        (format!("{review}{token}"), 400),
+        (format!("\"{token}\""), 400),
+        (token.to_owned(), 400),
+        (with("kind", token), 400),
+        (with("apiVersion", token), 400),
+        (with("spec", token), 400),
+        (review.replace("\"token\":", "\"token\":0,\"token\":"), 400),
+        (review.replace("\"token\":", &format!("\"{token}\":")), 400),
+        (review.replace("k8s-ack-v2.", "\\u0000"), 200),
+        (review.replace("k8s-ack-v2.", &"x".repeat(100_000)), 413),
+    ] {
+        let request = world.webhook.request(Method::POST, "/authenticate");
+        let request = request.header(CONTENT_TYPE, "application/json");
+        let status = world.ask(request.body(body.clone().into()).unwrap()).await;
+        assert_eq!(status, expected, "{body:.100}");
+    }
+    let request = world.webhook.request(Method::POST, "/authenticate");
+    let request = request.header(CONTENT_TYPE, format!("text/{MISPLACED}"));
+    assert_eq!(world.ask(request.body(review.into()).unwrap()).await, 415);
+}
+
+/// In the path, the query, the method and in headers.
+async fn secrets_where_none_belongs(world: &mut World) {
+    let token = world.tokens.v2(&session_key());
+    let token = token.expose();
+    let bearer = format!("Bearer {BEARER}");
+    let basic = format!("Basic {MISPLACED}");
+    let cookie = format!("token={token}");
+    for path in [
+        "/authenticate".to_owned(),
+        format!("/authenticate?token={token}"),
+        format!("/authenticate/{MISPLACED}"),
+        format!("/{token}"),
+        format!("/metrics?access_token={BEARER}"),
+        format!("/healthz?{SECURITY_TOKEN}"),
+        format!("/readyz?verbose={MISPLACED}"),
+    ] {
+        for method in [
+            &Method::GET,
+            &Method::POST,
+            &Method::from_bytes(MISPLACED.as_bytes()).unwrap(),
+        ] {
+            for authorization in [&*bearer, &basic, token] {
+                let request = world.webhook.request(method.clone(), &path);
+                let request = request
+                    .header(AUTHORIZATION, authorization)
+                    .header(COOKIE, &cookie)
+                    .header("x-acs-security-token", SECURITY_TOKEN)
+                    .header(format!("x-{MISPLACED}"), BEARER);
+                let body = format!("{{\"token\":\"{token}\"}}");
+                world.ask(request.body(body.into()).unwrap()).await;
+            }
+        }
+        let head =
+            format!("x-token: {MISPLACED}\r\nauthorization: {bearer}\r\ncookie: {cookie}\r\n");
+        world.get(&path, &head).await;
+    }
+    let foreign = Secret::new(BEARER);
+    assert_eq!(world.review(&foreign).await, 200);
+}
+
+/// What HTTP libraries refuse, and may want to talk about.
+async fn broken_http(world: &mut World) {
+    for text in [
+        format!("{SECURITY_TOKEN}\r\n\r\n"),
+        format!("GET /{MISPLACED} {MISPLACED}\r\n\r\n"),
+        format!("GET /\0{MISPLACED} HTTP/1.1\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nauthorization {MISPLACED}\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nauthorization: Bearer {MISPLACED}\0\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\ncontent-length: {MISPLACED}\r\n\r\n"),
+        format!("POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n{MISPLACED}\r\n"),
+        format!("GET / HTTP/1.1\r\nupgrade: {MISPLACED}\r\nconnection: upgrade\r\n\r\n"),
+        format!("GET /{} HTTP/1.1\r\n\r\n", SECURITY_TOKEN.repeat(1_000)),
+    ] {
+        world.babble(text.as_bytes()).await;
+    }
+    for fields in [
+        vec![
+            (":method", "GET"),
+            (":scheme", "http"),
+            (":path", MISPLACED),
+        ],
+        vec![
+            (":method", "GET"),
+            (":scheme", "http"),
+            (":path", &format!("/ \u{1}{MISPLACED}")),
+        ],
+        vec![
+            (":method", MISPLACED),
+            (":scheme", MISPLACED),
+            (":path", "/"),
+            (":authority", &format!("{MISPLACED}@ ")),
+        ],
+        vec![
+            (":method", &format!("{MISPLACED} ")),
+            (":scheme", "http"),
+            (":path", "/"),
+        ],
+        vec![
+            (":method", "GET"),
+            (":scheme", "http"),
+            (":path", "/"),
+            ("authorization", &format!("Bearer {MISPLACED}")),
+        ],
+        vec![
+            (":method", "GET"),
+            (":scheme", "http"),
+            (":path", "/"),
+            ("Authorization", MISPLACED),
+        ],
+        vec![
+            (":method", "GET"),
+            (":scheme", "http"),
+            (":path", "/"),
+            (MISPLACED, MISPLACED),
+        ],
+        vec![
+            (":method", "GET"),
+            (":scheme", "http"),
+            (":path", "/"),
+            ("content-length", MISPLACED),
+        ],
+        vec![
+            (":method", "GET"),
+            (":scheme", "http"),
+            (":path", "/"),
+            ("connection", MISPLACED),
+        ],
+        vec![(":status", MISPLACED), (":method", "GET")],
+    ] {
+        world.babble(&http2(&fields)).await;
+    }
+}
+
+/// A connection of HTTP/2 with one request (RFC 9113, RFC 7541: literal fields, not indexed, no Huffman code).
+fn http2(fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut block = Vec::new();
+    for (name, value) in fields {
+        block.push(0);
+        for text in [name, value] {
+            block.push(u8::try_from(text.len()).unwrap());
+            block.extend_from_slice(text.as_bytes());
+        }
+    }
+    let length = u8::try_from(block.len()).unwrap();
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    // The end of the stream and of its headers.
+    let headers = [0, 0, length, 1, 5, 0, 0, 0, 1];
+    [
+        &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..],
+        &settings,
+        &headers,
+        &block,
+    ]
+    .concat()
+}

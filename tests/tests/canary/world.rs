@@ -1,0 +1,229 @@
+//! A server in front of which everything happens, and all that it tells.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ack_ram_core::secret::Secret;
+use ack_ram_tests::authenticator;
+use ack_ram_tests::ports;
+use ack_ram_tests::process::Process;
+use ack_ram_tests::sts::{Emulator, demo};
+use ack_ram_tests::webhook::WebhookClient;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Request;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::secrets::Secrets;
+use crate::tokens::{CLUSTER, KUBE_TOKEN, MARKS, PROXY_PASSWORD, SECURITY_TOKEN, Tokens, known_to};
+
+/// Longer than anything here takes on a slow machine.
+pub(crate) const SOON: Duration = Duration::from_secs(60);
+
+/// A server, its STS, and what it has told.
+pub(crate) struct World {
+    pub(crate) sts: Emulator,
+    pub(crate) tokens: Tokens,
+    pub(crate) webhook: WebhookClient,
+    server: Process,
+    health_port: u16,
+    secrets: Secrets,
+    /// By what it was told, and what.
+    told: Vec<(String, Vec<u8>)>,
+    folder: TempDir,
+}
+
+impl World {
+    pub(crate) async fn start(level: &str, format: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let sts = known_to(Emulator::builder()).start().unwrap();
+        let (port, health_port) = (ports::free_port(), ports::free_port());
+        write_config(folder.path(), &sts, port, health_port);
+        let arguments = ["server", "-c", "config.yaml", "--log-format", format];
+        let mut command = authenticator::command(folder.path(), &arguments);
+        command.env("ACK_RAM_AUTHENTICATOR_LOG", level);
+        let proxy = format!("http://user:{PROXY_PASSWORD}@127.0.0.1:1");
+        command.env("HTTPS_PROXY", proxy);
+        let mut server = Process::spawn("ack-ram-authenticator", command).unwrap();
+        let deadline = Instant::now() + SOON;
+        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            assert!(server.is_running() && Instant::now() < deadline);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Self {
+            webhook: WebhookClient::new(&folder.path().join("state/cert.pem"), port).unwrap(),
+            tokens: Tokens::at(sts.now()),
+            sts,
+            server,
+            health_port,
+            secrets: Secrets::new(&MARKS),
+            told: Vec::new(),
+            folder,
+        }
+    }
+
+    /// Asks about `token`, whatever comes of it, and tells the HTTP status.
+    pub(crate) async fn review(&mut self, token: &Secret) -> u16 {
+        self.secrets.add_token(token);
+        let review = json!({
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenReview",
+            "spec": { "token": token.expose() },
+        });
+        let request = self.webhook.request(hyper::Method::POST, "/authenticate");
+        self.ask(request.body(review.to_string().into()).unwrap())
+            .await
+    }
+
+    /// Sends `request` to the port of the webhook, and tells the HTTP status.
+    pub(crate) async fn ask(&mut self, request: Request<Full<Bytes>>) -> u16 {
+        let reply = self.webhook.send(request).await.unwrap();
+        let answer = format!("{} {:?}\n", reply.status, reply.headers);
+        let answer = [answer.as_bytes(), &reply.bytes].concat();
+        self.told.push(("an answer".to_owned(), answer));
+        reply.status.as_u16()
+    }
+
+    /// Asks the health port for `path`, with more lines for the head.
+    pub(crate) async fn get(&mut self, path: &str, head: &str) -> Vec<u8> {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{head}\r\n");
+        let stream = self.say(request.as_bytes()).await;
+        self.hear(stream).await
+    }
+
+    /// Sends `bytes` to the health port, and nothing more.
+    pub(crate) async fn babble(&mut self, bytes: &[u8]) {
+        let mut stream = self.say(bytes).await;
+        // It may have been closed by now.
+        let _ended = stream.shutdown().await;
+        self.hear(stream).await;
+    }
+
+    async fn say(&self, bytes: &[u8]) -> TcpStream {
+        let address = ("127.0.0.1", self.health_port);
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        // Of what is too long, the server reads no more.
+        let _ended = stream.write_all(bytes).await;
+        stream
+    }
+
+    /// What comes until the server closes the connection.
+    async fn hear(&mut self, mut stream: TcpStream) -> Vec<u8> {
+        let mut answer = Vec::new();
+        let read = tokio::time::timeout(SOON, stream.read_to_end(&mut answer));
+        // A reset ends a connection as well as a close.
+        let _ended = read.await.expect("the connection is closed");
+        self.told
+            .push(("an answer of the health port".to_owned(), answer.clone()));
+        answer
+    }
+
+    /// Ends the server, and looks at all that was told.
+    pub(crate) async fn finish(mut self, case: &str, min_decisions: usize) {
+        for path in ["/metrics", "/readyz?verbose", "/readyz"] {
+            assert!(self.get(path, "").await.starts_with(b"HTTP/1.1 "), "{path}");
+        }
+        let folder = self.folder.path();
+        for output in ["text", "json", "yaml"] {
+            let mut get = authenticator::command(
+                folder,
+                &["get", "mappings", "--state-dir", "state", "-o", output],
+            );
+            get.env("ACK_RAM_AUTHENTICATOR_LOG", "trace");
+            let got = get.output().unwrap();
+            self.told.push((
+                "`get mappings`".to_owned(),
+                [got.stdout, got.stderr].concat(),
+            ));
+        }
+        let process = format!("/proc/{}", self.server.pid());
+        let mut titles = vec![Path::new(&process).join("cmdline")];
+        for task in fs::read_dir(format!("{process}/task")).unwrap() {
+            titles.push(task.unwrap().path().join("comm"));
+        }
+        for title in titles {
+            // A thread may have ended since.
+            self.told
+                .push(("the title".to_owned(), fs::read(title).unwrap_or_default()));
+        }
+        assert!(self.server.stop(SOON).unwrap().success());
+        self.told
+            .push(("the log".to_owned(), self.server.log().into_bytes()));
+        self.told.extend(files(folder));
+
+        // It all went by.
+        let seen = format!("{:?}", self.sts.requests());
+        assert!(
+            seen.contains(SECURITY_TOKEN),
+            "{case}: STS has not been asked"
+        );
+        let audit = fs::read_to_string(folder.join("audit.jsonl")).unwrap();
+        let decisions = audit.lines().count();
+        assert!(decisions >= min_decisions, "{case}: {decisions} decisions");
+
+        let search = self.secrets.search();
+        for (what, text) in &self.told {
+            assert_eq!(search.find(text), None, "{case}: told by {what}");
+        }
+    }
+}
+
+/// All files but those that the test has written, secrets and all.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            let kind = entry.file_type().unwrap();
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if kind.is_file() && entry.file_name() != "apiserver.kubeconfig" {
+                let name = format!("the file {}", entry.path().display());
+                files.push((name, fs::read(entry.path()).unwrap()));
+            }
+        }
+    }
+    files
+}
+
+fn write_config(folder: &Path, sts: &Emulator, port: u16, health_port: u16) {
+    fs::write(folder.join("sts-ca.pem"), sts.ca_pem()).unwrap();
+    let kubeconfig = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{ "name": "c", "cluster": { "server": "https://127.0.0.1:1" } }],
+        "users": [{ "name": "u", "user": { "token": KUBE_TOKEN } }],
+        "contexts": [{ "name": "x", "context": { "cluster": "c", "user": "u" } }],
+        "current-context": "x",
+    });
+    fs::write(folder.join("apiserver.kubeconfig"), kubeconfig.to_string()).unwrap();
+    let config = json!({
+        "clusterID": CLUSTER,
+        "server": {
+            "port": port,
+            "healthPort": health_port,
+            "stateDir": "state",
+            "generateKubeconfig": "webhook.kubeconfig",
+            "kubeconfig": "apiserver.kubeconfig",
+            "backendMode": ["MountedFile", "CRD", "ACKConfigMap"],
+            "acceptTokenV1": true,
+            "sts": {
+                "endpoint": sts.url(),
+                "fallbackEndpoints": ["sts.example"],
+                "caFile": "sts-ca.pem",
+                "connectTimeout": "300ms",
+                "timeout": "600ms",
+                "breakerFailures": 0,
+            },
+            "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": ["dev"] }],
+            "mapRoles": [{ "roleARN": demo::ROLE_ARN, "username": "dev:{{SessionName}}" }],
+            "audit": { "file": "audit.jsonl" },
+        },
+    });
+    fs::write(folder.join("config.yaml"), config.to_string()).unwrap();
+}
