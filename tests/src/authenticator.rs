@@ -88,6 +88,11 @@ impl Authenticator {
         self.process.pid()
     }
 
+    /// Waits until it has ended by itself, or by a signal.
+    pub fn wait(&mut self, within: Duration) -> Result<ExitStatus, WaitError> {
+        self.process.wait(within)
+    }
+
     /// Ends it without notice.
     pub fn kill(mut self) {
         self.process.kill();

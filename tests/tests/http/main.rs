@@ -3,4 +3,5 @@
 mod bodies;
 mod overload;
 mod reload;
+mod stop;
 mod world;

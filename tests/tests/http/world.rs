@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -120,10 +121,20 @@ impl World {
         std::fs::rename(new, path).unwrap();
     }
 
-    /// Sends SIGHUP.
+    /// Has all files read again.
     pub(crate) fn hang_up(&self) {
+        self.signal(Signal::SIGHUP);
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.authenticator.pid()).unwrap();
-        kill(Pid::from_raw(pid), Signal::SIGHUP).unwrap();
+        kill(Pid::from_raw(pid), signal).unwrap();
+    }
+
+    /// How it ends. Meanwhile no task of the test goes on.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        let ended = self.authenticator.wait(LIMIT);
+        ended.unwrap_or_else(|error| panic!("{error}"))
     }
 
     pub(crate) fn log(&self) -> String {
