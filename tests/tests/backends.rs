@@ -130,6 +130,48 @@ fn the_file_answers_first_for_whom_it_protects() {
 }
 
 #[test]
+fn what_comes_later_is_told() {
+    use Backend::{ConfigMap, Crd, MountedFile};
+    let named = |backend, is_read| rules(backend, is_read, &[(ALICE, "a"), ("acs:ram::1:**", "b")]);
+    for (order, unread, protect, expected) in [
+        (
+            [MountedFile, ConfigMap, Crd],
+            None,
+            "",
+            "MountedFile 1, ACKConfigMap 0, ACKConfigMap 1, CRD 0, CRD 1",
+        ),
+        (
+            [ConfigMap, Crd, MountedFile],
+            Some(Crd),
+            "",
+            "ACKConfigMap 1, MountedFile 0, MountedFile 1",
+        ),
+        // The file answers out of its turn, and so before all others.
+        (
+            [Crd, MountedFile, ConfigMap],
+            Some(ConfigMap),
+            ALICE,
+            "MountedFile 1, CRD 0, CRD 1",
+        ),
+    ] {
+        let backends = order.map(|backend| named(backend, unread != Some(backend)));
+        let mut protected = Protected::default();
+        if !protect.is_empty() {
+            protected.protect(protect).unwrap();
+        }
+        let set = RuleSet::new(backends.into(), [].into()).with_protected(protected);
+        let (explanation, user) = set.explain(&identity(ALICE));
+        assert_eq!(user.unwrap().username, "a");
+        let told: Vec<String> = explanation
+            .outranked
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(told.join(", "), expected);
+    }
+}
+
+#[test]
 fn nothing_gets_around_protection() {
     use Backend::{ConfigMap, Crd, MountedFile};
     let (node, session) = (
