@@ -14,6 +14,8 @@ const VARIABLE: &str = "ACK_RAM_SCALE_OBJECTS";
 const OBJECTS: usize = 10_000;
 const WRITES: &str = "ack_ram_authenticator_status_writes_total";
 const WRITTEN: [(&str, &str); 1] = [("result", "success")];
+/// How many statuses the server writes at once.
+const AT_ONCE: usize = 16;
 /// For so long nothing at all is written only if nothing ever will be.
 const STALLED: Duration = Duration::from_secs(60);
 
@@ -51,6 +53,7 @@ async fn created_under_load(world: &World, api: &Api, count: usize) {
 
     let before = world.metric(WRITES, &WRITTEN).await;
     until_written(world, all).await;
+    until_complete(api, all).await;
     let writing = start.elapsed();
     let per_second = figure(all) / writing.as_secs_f64();
     println!(
@@ -62,12 +65,30 @@ async fn created_under_load(world: &World, api: &Api, count: usize) {
     let listing = Instant::now();
     assert_eq!(objects::count(api).await, (all, all));
     println!("  the API server lists them in {:.1?}", listing.elapsed());
-    assert_eq!(objects::status_writes(api).await, figure(all));
+    let writes = objects::status_writes(api).await;
+    check_writes(world, writes, all);
+}
+
+/// Each of the `wanted` statuses was written once; but for those that were under way when the Lease could not be renewed
+/// in time.
+fn check_writes(world: &World, writes: f64, wanted: usize) {
+    let most = figure(wanted + interrupted(world));
+    assert!(
+        (figure(wanted)..=most).contains(&writes),
+        "{writes} writes of {wanted} statuses"
+    );
+}
+
+/// How many writes may have been under way when the Lease was lost: nobody knows what became of them.
+fn interrupted(world: &World) -> usize {
+    let losses = world.authenticator.log();
+    AT_ONCE * losses.matches("no longer writes the status").count()
 }
 
 /// A server that starts among objects whose status says all has nothing to write.
 async fn started_among_them(world: World, api: &Api, count: usize) -> World {
     let alice = world.token(&demo::user_key());
+    let before = objects::status_writes(api).await;
     let start = Instant::now();
     let (world, stopping) = world.restart();
     world.until_username(&alice, Some("last")).await;
@@ -82,7 +103,8 @@ async fn started_among_them(world: World, api: &Api, count: usize) -> World {
     };
     sentinel.create(api).await;
     until_written(&world, 1).await;
-    assert_eq!(objects::status_writes(api).await, figure(count + 2));
+    until_complete(api, count + 2).await;
+    check_writes(&world, objects::status_writes(api).await - before, 1);
     println!(
         "  when all statuses are looked at: {}",
         Usage::of(&world).await
@@ -104,8 +126,7 @@ async fn until_written(world: &World, wanted: usize) {
     let mut last = (0.0, Instant::now());
     loop {
         let written = world.metric(WRITES, &WRITTEN).await;
-        if written >= figure(wanted) {
-            assert_eq!(written, figure(wanted));
+        if written >= figure(wanted.saturating_sub(interrupted(world))) {
             return;
         }
         if written > last.0 {
@@ -114,6 +135,19 @@ async fn until_written(world: &World, wanted: usize) {
         let log = || world.authenticator.log();
         assert!(last.1.elapsed() < STALLED, "{written} written:\n{}", log());
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Waits until the statuses of all objects say that they are in effect, which they do or soon will.
+async fn until_complete(api: &Api, all: usize) {
+    let start = Instant::now();
+    loop {
+        let counts = objects::count(api).await;
+        if counts == (all, all) {
+            return;
+        }
+        assert!(start.elapsed() < STALLED, "{counts:?} of {all}");
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
