@@ -2,12 +2,14 @@
 //! programs and leave nothing behind.
 
 pub mod authenticator;
+pub mod bare_server;
 pub mod browser;
 pub mod callers;
 pub mod cluster;
 pub mod dates;
 pub mod exposition;
 pub mod isolation;
+pub mod load;
 pub mod ports;
 pub mod process;
 pub mod proxy;

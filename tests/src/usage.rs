@@ -1,6 +1,10 @@
 //! What a process has of the machine.
 
+use std::time::Duration;
 use std::{fs, io};
+
+use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
 
 /// At one moment.
 #[derive(Clone, Copy, Debug)]
@@ -35,4 +39,14 @@ impl Usage {
             threads: number("Threads:")?,
         })
     }
+}
+
+/// The CPU time that the process `pid` has had since it started, of all its threads, those that ended too.
+///
+/// # Errors
+/// When it is gone.
+pub fn cpu_time(pid: u32) -> io::Result<Duration> {
+    let pid = i32::try_from(pid).map_err(io::Error::other)?;
+    let clock = clock_getcpuclockid(Pid::from_raw(pid))?;
+    Ok(Duration::from(clock_gettime(clock)?))
 }

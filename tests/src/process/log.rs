@@ -53,6 +53,11 @@ impl Log {
         self.join(|stream| stream == name)
     }
 
+    /// Throws away what there is.
+    pub(super) fn clear(&self) {
+        self.update(|state| state.lines.clear());
+    }
+
     /// The first line from `seen` on that `wanted` accepts; moves `seen` past what was looked at.
     pub(super) fn find(&self, seen: &mut usize, wanted: impl Fn(&str) -> bool) -> Option<String> {
         self.read(|state| {

@@ -69,6 +69,11 @@ impl Process {
         self.log.text_of(Stream::Err)
     }
 
+    /// Throws away what it has printed so far: a process that prints a lot would fill the memory.
+    pub fn forget_log(&self) {
+        self.log.clear();
+    }
+
     /// The first line, printed already or to come, that `wanted` accepts.
     pub fn wait_for_line(
         &mut self,

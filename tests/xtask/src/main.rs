@@ -87,6 +87,14 @@ enum Task {
         #[arg(long, value_enum)]
         toolchain: Option<Toolchain>,
     },
+    /// Measure what a review costs, beside a bare server
+    ///
+    /// The figures, and what they mean, are in `host/benches/README.md`.
+    Bench {
+        /// Few and short rounds: the figures are rough
+        #[arg(long)]
+        quick: bool,
+    },
     /// Write `deploy/ramidentitymapping.yaml` anew from the Rust type
     Crd,
     /// Write `METRICS.md` anew from the code
@@ -108,7 +116,10 @@ fn perform(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let workspace = Workspace::find()?;
     // Every command means the whole workspace, wherever in it the user stands.
     env::set_current_dir(&workspace.root).map_err(Failure::io("the workspace's folder"))?;
-    let runner = Runner::new(workspace.target.join("xtask"), arguments.verbose)?;
+    let is_bench = matches!(arguments.task, Task::Bench { .. });
+    // A benchmark is its figures.
+    let verbose = arguments.verbose || is_bench;
+    let runner = Runner::new(workspace.target.join("xtask"), verbose)?;
     match &arguments.task {
         Task::Test { quick, only } => Ok(stages::run(&workspace, &runner, *quick, only)),
         Task::Fuzz {
@@ -132,6 +143,15 @@ fn perform(arguments: &Arguments) -> Result<ExitCode, Failure> {
         }
         Task::Wasm { toolchain } => {
             wasm::build_all(&workspace, &runner, *toolchain)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Bench { quick } => {
+            // On its own, so that it is what `cargo build --release` gives: no feature that only tests ask for.
+            let build = cargo(&["build", "--release", "--package=ack-ram-authenticator"]);
+            runner.run("build", build)?;
+            let mut bench = cargo(&["bench", "--package=ack-ram-tests", "--bench=webhook", "--"]);
+            bench.args(quick.then_some("--quick"));
+            runner.run("bench", bench)?;
             Ok(ExitCode::SUCCESS)
         }
         Task::Crd => {

@@ -1,0 +1,145 @@
+//! Reviews under load: rounds in which the servers take turns.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ack_ram_tests::load::{Answered, Clients, Shape};
+use ack_ram_tests::usage::{Usage, cpu_time};
+use bytes::Bytes;
+
+use crate::BoxError;
+use crate::servers::World;
+
+/// One table.
+pub(crate) struct Plan {
+    pub(crate) shape: Shape,
+    pub(crate) name: &'static str,
+    /// So many in each round, for each server.
+    pub(crate) reviews: usize,
+}
+
+/// Who answers.
+const SIDES: [&str; 3] = [
+    "bare server",
+    "review from the cache",
+    "review that calls STS",
+];
+/// Index of the one that the others are compared with.
+const BARE: usize = 0;
+const STS: usize = 2;
+
+/// How many tokens are known to the server that answers from its cache.
+const KNOWN: usize = 1_000;
+
+/// The servers of one plan, and the connections to them.
+struct Side {
+    pid: u32,
+    clients: Clients,
+    rounds: Vec<Round>,
+}
+
+/// What one server did in one round.
+struct Round {
+    cpu: Duration,
+    answered: Answered,
+}
+
+/// Runs `plan`, and gives its table.
+pub(crate) async fn run(world: &World, plan: &Plan, rounds: usize) -> Result<String, BoxError> {
+    let bare = world.bare()?;
+    let cached = world.real()?;
+    let asking = world.real()?;
+    let pids = [
+        bare.process.pid(),
+        cached.authenticator.pid(),
+        asking.authenticator.pid(),
+    ];
+    let known = world.reviews(KNOWN)?;
+    let mut sides = Vec::new();
+    for (load, pid) in [bare.load, cached.load, asking.load].iter().zip(pids) {
+        let mut clients = load.open(plan.shape).await?;
+        // Everyone warms up with the same: afterwards one server knows these tokens.
+        clients.send(&known).await?;
+        let rounds = Vec::new();
+        sides.push(Side {
+            pid,
+            clients,
+            rounds,
+        });
+    }
+    let known: Arc<[Bytes]> = known.iter().cloned().cycle().take(plan.reviews).collect();
+    let sts_before = cpu_time(world.sts_pid())?;
+    for round in 0..rounds {
+        for turn in 0..sides.len() {
+            // Who comes first in one round comes last in another.
+            let index = (turn + round) % sides.len();
+            let reviews = match index {
+                STS => world.reviews(plan.reviews)?,
+                _ => Arc::clone(&known),
+            };
+            let Some(side) = sides.get_mut(index) else {
+                continue;
+            };
+            let before = cpu_time(side.pid)?;
+            let answered = side.clients.send(&reviews).await?;
+            side.rounds.push(Round {
+                cpu: cpu_time(side.pid)?.saturating_sub(before) / u32::try_from(plan.reviews)?,
+                answered,
+            });
+        }
+        cached.authenticator.forget_log();
+        asking.authenticator.forget_log();
+    }
+    let calls = u32::try_from(plan.reviews * rounds)?;
+    let sts = (cpu_time(world.sts_pid())? - sts_before) / calls;
+    table(plan, &sides, sts)
+}
+
+fn table(plan: &Plan, sides: &[Side], sts: Duration) -> Result<String, BoxError> {
+    let mut text = format!(
+        "{}: {} reviews a round (the STS emulator takes {:.0} us of CPU a call)\n",
+        plan.name,
+        plan.reviews,
+        micros(sts),
+    );
+    writeln!(
+        text,
+        "{:<24}{:>12}{:>9}{:>10}{:>10}{:>10}{:>11}{:>13}",
+        "", "CPU/review", "to bare", "p50", "p99", "p99.9", "reviews/s", "peak memory"
+    )?;
+    let bare = sides.get(BARE).ok_or("no bare server")?;
+    for (name, side) in SIDES.iter().zip(sides) {
+        let of = |figure: &dyn Fn(&Round) -> f64| median(side.rounds.iter().map(figure));
+        let both = side.rounds.iter().zip(&bare.rounds);
+        let ratio = median(both.map(|(here, bare)| micros(here.cpu) / micros(bare.cpu)));
+        let latency = |quantile| of(&|round| micros(round.answered.latency(quantile)) / 1_000.0);
+        writeln!(
+            text,
+            "{name:<24}{:>9.1} us{ratio:>9.2}{:>7.2} ms{:>7.2} ms{:>7.2} ms{:>11.0}{:>13}",
+            of(&|round| micros(round.cpu)),
+            latency(0.5),
+            latency(0.99),
+            latency(0.999),
+            of(&|round| plan.reviews as f64 / round.answered.took.as_secs_f64()),
+            megabytes(Usage::of(side.pid)?.peak_kib),
+        )?;
+    }
+    Ok(text.trim_end().to_owned())
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+/// The middle one; of two, the larger.
+pub(crate) fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// `12.3 MB`.
+pub(crate) fn megabytes(kib: u64) -> String {
+    format!("{:.1} MB", kib as f64 * 1_024.0 / 1e6)
+}

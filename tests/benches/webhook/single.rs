@@ -1,0 +1,105 @@
+//! What is measured once for each process: start, memory, and the client.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use ack_ram_tests::authenticator;
+use ack_ram_tests::callers::CLUSTER;
+use ack_ram_tests::load::Shape;
+use ack_ram_tests::usage::Usage;
+use nix::sys::resource::{UsageWho, getrusage};
+
+use crate::BoxError;
+use crate::rounds::{median, megabytes};
+use crate::servers::{World, key};
+
+/// How long the server is given to answer for the first time.
+const START_LIMIT: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_micros(500);
+/// As many reviews as make a server warm.
+const WARM: usize = 5_000;
+
+/// The client: one token with a plain key, from the start of the process to its end.
+pub(crate) fn client(folder: &Path, runs: usize) -> Result<String, BoxError> {
+    let key = key(0)?;
+    let mut times = Vec::new();
+    for _ in 0..runs {
+        let mut command = authenticator::command(folder, &["token", "--cluster-id", CLUSTER]);
+        command
+            .env("ALIBABA_CLOUD_ACCESS_KEY_ID", key.id.as_str())
+            .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", key.secret.expose());
+        let started = Instant::now();
+        let output = command.output()?;
+        times.push(started.elapsed().as_secs_f64() * 1e3);
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into());
+        }
+    }
+    let fastest = times.iter().copied().fold(f64::INFINITY, f64::min);
+    let peak = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss();
+    Ok(format!(
+        "client, one token: {:.1} ms (fastest {fastest:.1} ms), at most {}",
+        median(times.into_iter()),
+        megabytes(u64::try_from(peak)?),
+    ))
+}
+
+/// From the start of the process, with a CA in its state folder, until the first review is answered.
+pub(crate) async fn start(world: &World, runs: usize) -> Result<String, BoxError> {
+    let prepared = world.prepare(100)?;
+    prepared.start()?.stop()?;
+    let load = prepared.load()?;
+    let mut times = Vec::new();
+    for _ in 0..runs {
+        let review = world.reviews(1)?;
+        let started = Instant::now();
+        let mut command =
+            authenticator::command(prepared.folder(), &["server", "-c", "config.yaml"]);
+        let starting = command.stderr(Stdio::null()).spawn()?;
+        let mut starting = Guard(starting);
+        let mut clients = loop {
+            match load.open(Shape::Connections(1)).await {
+                Ok(clients) => break clients,
+                Err(error) if started.elapsed() > START_LIMIT => return Err(error),
+                Err(_) => tokio::time::sleep(POLL).await,
+            }
+        };
+        clients.send(&review).await?;
+        times.push(started.elapsed().as_secs_f64() * 1e3);
+        starting.0.kill()?;
+        starting.0.wait()?;
+    }
+    let fastest = times.iter().copied().fold(f64::INFINITY, f64::min);
+    Ok(format!(
+        "server, from start to first answer: {:.1} ms (fastest {fastest:.1} ms)",
+        median(times.into_iter()),
+    ))
+}
+
+/// A child that does not outlive a failure.
+struct Guard(std::process::Child);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The memory of a server with so many `mappings` in its file.
+pub(crate) async fn memory(world: &World, mappings: usize) -> Result<String, BoxError> {
+    let prepared = world.prepare(mappings)?;
+    let server = prepared.start()?;
+    let idle = Usage::of(server.pid())?.resident_kib;
+    let mut clients = prepared.load()?.open(Shape::Connections(32)).await?;
+    clients.send(&world.reviews(WARM)?).await?;
+    let warm = Usage::of(server.pid())?;
+    Ok(format!(
+        "server, {mappings} mappings: {} after the start, {} after {WARM} reviews on 32 connections, at most {}",
+        megabytes(idle),
+        megabytes(warm.resident_kib),
+        megabytes(warm.peak_kib),
+    ))
+}
