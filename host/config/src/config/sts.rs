@@ -13,8 +13,9 @@ use crate::config::layers::{Layers, flag, path};
 use crate::config::listen::Host;
 pub use limits::{BreakerSettings, CacheSettings, StsLimits};
 
-/// Go's number.
-const DEFAULT_MAX_IDLE_CONNECTIONS: usize = 5;
+/// As many logins at once, again and again, need no new connection. With Go's number, 5, the sixth makes one each time,
+/// and a handshake costs more than all the rest.
+const DEFAULT_MAX_IDLE_CONNECTIONS: usize = 64;
 
 /// The endpoint and these share the time of one call.
 const MAX_FALLBACKS: usize = 3;
