@@ -13,6 +13,8 @@ use std::time::Duration;
 const MAX_WAITING: usize = 2 * 1024 * 1024;
 /// What is kept between two batches, so that the next needs no memory of its own.
 const SPARE: usize = 64 * 1024;
+/// How long lines are gathered after some were written: under load a batch is many, and alone a line waits for nothing.
+const GATHER: Duration = Duration::from_millis(5);
 /// How long to leave alone what takes nothing more just now.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -62,6 +64,7 @@ impl Lines {
                 let mut batch = Vec::new();
                 while shared.next(&mut batch) {
                     sink.write(&batch);
+                    thread::sleep(GATHER);
                 }
             })?;
         Ok(lines)
@@ -76,9 +79,13 @@ impl Lines {
         if queue.is_done || queue.waiting.len() + line.len() > MAX_WAITING {
             return Err(Full);
         }
+        let was_empty = queue.waiting.is_empty();
         queue.waiting.extend_from_slice(line);
         drop(queue);
-        self.0.changed.notify_all();
+        // The thread waits for nothing else, and to wake it is a system call.
+        if was_empty {
+            self.0.changed.notify_all();
+        }
         Ok(())
     }
 
