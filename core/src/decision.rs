@@ -294,7 +294,7 @@ impl Explanation {
 
 impl Decision {
     /// A token that is not ours: no error, so that the API server may cache the answer and ask others.
-    pub(crate) fn not_ours() -> Self {
+    pub fn not_ours() -> Self {
         Self {
             outcome: Outcome::NotOurs,
             explanation: Explanation::default(),

@@ -28,18 +28,46 @@ pub enum Step {
 
 /// Looks at a token at the time `now`: is it ours, is it whole, is it for this cluster, is it fresh?
 pub fn begin(token: &str, policy: &Policy, now: UnixTime) -> Step {
-    if !token.starts_with(FAMILY_PREFIX) {
-        return Step::Done(Decision::not_ours());
+    match OurToken::of(token) {
+        Some(token) => token.begin(policy, now),
+        None => Step::Done(Decision::not_ours()),
     }
-    let fingerprint = Fingerprint::of(token);
-    match token::parse(token, policy, now) {
-        Err(error) => Step::Done(Decision::denied(fingerprint, Denial::Token(error))),
-        Ok(checked) => Step::Send(AwaitingSts {
-            fingerprint,
-            request: checked.request,
-            expires: checked.date.plus_seconds(STS_WINDOW_SECONDS),
-            access_key_id: checked.access_key_id,
-        }),
+}
+
+/// A token that is meant for this program, by how it starts. Nothing else of it has been looked at.
+pub struct OurToken<'a> {
+    token: &'a str,
+    fingerprint: Fingerprint,
+}
+
+impl<'a> OurToken<'a> {
+    /// None when `token` is of another kind, and may be anybody's.
+    #[must_use]
+    pub fn of(token: &'a str) -> Option<Self> {
+        token.starts_with(FAMILY_PREFIX).then(|| Self {
+            token,
+            fingerprint: Fingerprint::of(token),
+        })
+    }
+
+    /// Names the token. What STS said of one with this name, it said of this one.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// Looks at the token as [`begin`] does.
+    pub fn begin(self, policy: &Policy, now: UnixTime) -> Step {
+        let Self { token, fingerprint } = self;
+        match token::parse(token, policy, now) {
+            Err(error) => Step::Done(Decision::denied(fingerprint, Denial::Token(error))),
+            Ok(checked) => Step::Send(AwaitingSts {
+                fingerprint,
+                request: checked.request,
+                expires: checked.date.plus_seconds(STS_WINDOW_SECONDS),
+                access_key_id: checked.access_key_id,
+            }),
+        }
     }
 }
 

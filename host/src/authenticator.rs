@@ -1,7 +1,8 @@
 //! Drives `core`: a token in, a decision out, with STS's word in between.
 //!
 //! That word comes from the [cache](crate::identity_cache), from a call that is under way for an equal token, or from
-//! a call of its own. Wherever it comes from, the token passes every check of `core` now, and the rules of now apply.
+//! a call of its own. Wherever it comes from, the rules of now apply. What is remembered is remembered of a token that
+//! passed every check of `core`, by this policy; an equal one would pass them, too, until that ends.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,11 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ack_ram_core::decision::{Decision, Inability, Outcome};
 use ack_ram_core::fingerprint::Fingerprint;
-use ack_ram_core::login::{self, AwaitingSts, Step, VerifiedIdentity};
+use ack_ram_core::login::{AwaitingSts, OurToken, Step, VerifiedIdentity};
 use ack_ram_core::policy::Policy;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sts::{StsError, StsRefusal};
-use ack_ram_core::time::UnixTime;
 use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
@@ -134,15 +134,23 @@ impl Identifier {
     /// # Panics
     /// Outside of a tokio runtime.
     pub async fn identify(&self, token: &Secret) -> Result<Identified, Box<Decided>> {
-        let now = (self.inquiry.clock)();
-        let awaiting = match login::begin(token.expose(), &self.policy, now) {
-            Step::Done(decision) => return Err(Box::new(decision.into())),
-            Step::Send(awaiting) => awaiting,
+        let Some(token) = OurToken::of(token.expose()) else {
+            return Err(Box::new(Decision::not_ours().into()));
         };
-        let fingerprint = awaiting.fingerprint();
+        let now = (self.inquiry.clock)();
+        let fingerprint = token.fingerprint();
         // What is logged on the way can be told from what is logged of other logins.
         let login = tracing::debug_span!("login", reference = %fingerprint);
-        let (word, word_from) = self.word(awaiting, now).instrument(login).await;
+        let (word, word_from) = match self.inquiry.cache.look_up(fingerprint, now) {
+            Some(known) => {
+                login.in_scope(|| tracing::debug!("who made the token is known already"));
+                (known.into(), WordFrom::Cache)
+            }
+            None => match token.begin(&self.policy, now) {
+                Step::Done(decision) => return Err(Box::new(decision.into())),
+                Step::Send(awaiting) => self.word(awaiting).instrument(login).await,
+            },
+        };
         self.count(word_from);
         match word {
             Word::Identity(who) => Ok(Identified { who, word_from }),
@@ -162,11 +170,7 @@ impl Identifier {
         }
     }
 
-    async fn word(&self, awaiting: AwaitingSts, now: UnixTime) -> (Word, WordFrom) {
-        if let Some(known) = self.inquiry.cache.look_up(awaiting.fingerprint(), now) {
-            tracing::debug!("who made the token is known already");
-            return (known.into(), WordFrom::Cache);
-        }
+    async fn word(&self, awaiting: AwaitingSts) -> (Word, WordFrom) {
         match Inquiry::join(&self.inquiry, awaiting) {
             Joined::Known(known) => (known.into(), WordFrom::Cache),
             Joined::Call(word) => {
