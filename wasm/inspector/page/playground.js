@@ -244,7 +244,7 @@ spec:
       ...(trace.user
         ? [
             el("h3", {}, t("rulesUser")),
-            el("dl", {}, ...[["username", trace.user.username], ["uid", trace.user.uid], ["groups", trace.user.groups.join(", ")], ...Object.entries(trace.user.extra)].flatMap(
+            el("dl", {}, ...[["username", trace.user.username], ["uid", trace.user.uid], ["groups", trace.user.groups.join(", ")], ...Object.entries(trace.user.extra)].filter(([, value]) => value !== "").flatMap(
               ([name, value]) => [el("dt", {}, name), el("dd", {}, value)],
             )),
           ]
