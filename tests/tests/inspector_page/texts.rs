@@ -231,7 +231,7 @@ fn the_clock_runs_and_the_server_may_have_another() {
     assert_eq!(page.text(status), "passed");
     assert!(
         page.text("document.getElementById('skew').textContent")
-            .contains("1 h behind")
+            .contains("1 h 0 min behind")
     );
     check_quiet(&page);
 }

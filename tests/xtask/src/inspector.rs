@@ -122,7 +122,7 @@ impl Part {
         let module = read(format!("{name}_bg.wasm"))?;
         check(name, &module, self.exports)?;
         // Compressed before it is base64, which compresses badly.
-        let module = STANDARD.encode(wasm::gzip(&module).map_err(Failure::io("gzip"))?);
+        let module = STANDARD.encode(read(format!("{name}_bg.wasm.gz"))?);
         Ok(format!(
             "\"use strict\";\nself.inspectorModules = self.inspectorModules ?? {{}};\nself.inspectorModules.{name} = {{\n  gzip: \"{module}\",\n  bind() {{\n{glue}\n    return {name};\n  }},\n}};\n"
         ))

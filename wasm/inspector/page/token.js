@@ -32,7 +32,7 @@
     now: now(),
   });
 
-  const bytesOf = (text) => new Blob([text]).size;
+  const bytesOf = (text) => new TextEncoder().encode(text).length;
 
   const look = () => {
     if (!call) return undefined;
@@ -423,6 +423,8 @@
       render();
       return;
     }
+    // The first call is slow, since code is made ready only when it runs. Better now than when somebody waits.
+    call("look", { ...input(), text: demo(0, "warm-up"), clusterId: "" });
     update();
     setInterval(everySecond, 1000);
     document.documentElement.dataset.ready = "true";

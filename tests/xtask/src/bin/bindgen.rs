@@ -1,10 +1,13 @@
 //! wasm-bindgen's post-processing, which `cargo xtask wasm` runs: `bindgen MODULE FOLDER NAME` writes `NAME.js`, a
-//! classic script that defines the global `NAME`, and `NAME_bg.wasm`.
+//! classic script that defines the global `NAME`, `NAME_bg.wasm`, and that with gzip, as small as can be.
 
 use std::env;
+use std::fs::{self, File};
+use std::path::Path;
 use std::process::ExitCode;
 
 use wasm_bindgen_cli_support::Bindgen;
+use zopfli::{Format, Options};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -12,7 +15,7 @@ fn main() -> ExitCode {
         eprintln!("usage: bindgen MODULE FOLDER NAME");
         return ExitCode::from(2);
     };
-    match bind(module, folder, name) {
+    match bind(module, folder, name).and_then(|()| pack(folder, name)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {module}: {error}");
@@ -36,4 +39,13 @@ fn bind(module: &str, folder: &str, name: &str) -> Result<(), String> {
         .and_then(|bindgen| bindgen.no_modules_global(name))
         .and_then(|bindgen| bindgen.generate(folder))
         .map_err(|error| format!("{error:#}"))
+}
+
+fn pack(folder: &str, name: &str) -> Result<(), String> {
+    let module = Path::new(folder).join(format!("{name}_bg.wasm"));
+    let bytes = fs::read(&module).map_err(|error| error.to_string())?;
+    let packed =
+        File::create(module.with_extension("wasm.gz")).map_err(|error| error.to_string())?;
+    zopfli::compress(Options::default(), Format::Gzip, bytes.as_slice(), packed)
+        .map_err(|error| error.to_string())
 }
