@@ -6,7 +6,7 @@
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// See [`crate::look`].
+/// See [`crate::look()`].
 #[cfg(not(feature = "rules"))]
 #[must_use]
 #[wasm_bindgen]
@@ -14,7 +14,7 @@ pub fn look(input: &str) -> String {
     crate::look(input)
 }
 
-/// See [`crate::sign`].
+/// See [`crate::sign()`].
 #[cfg(not(feature = "rules"))]
 #[must_use]
 #[wasm_bindgen]
@@ -22,7 +22,7 @@ pub fn sign(input: &str) -> String {
     crate::sign(input)
 }
 
-/// See [`crate::study`].
+/// See [`crate::study()`].
 #[cfg(feature = "rules")]
 #[must_use]
 #[wasm_bindgen]
