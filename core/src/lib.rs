@@ -22,6 +22,7 @@ pub mod cluster_id;
 pub mod decision;
 pub mod diff;
 pub mod fingerprint;
+pub mod gateway;
 pub mod identity;
 pub mod inspect;
 mod json;

@@ -1,0 +1,55 @@
+//! The token in a request's headers.
+
+use std::fmt;
+
+use crate::secret::Secret;
+
+/// Why a request has no token to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoBearer {
+    /// There is none, or credentials of another scheme.
+    Missing,
+    /// There is more than one, and one service would take this, another that.
+    Several,
+    /// It is no text.
+    Malformed,
+}
+
+impl fmt::Display for NoBearer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "there is no token; send one as `Authorization: Bearer <token>`",
+            Self::Several => "there is more than one token; send one",
+            Self::Malformed => "the token is no text; send it as it was made",
+        })
+    }
+}
+
+/// The token in `values`, all values of the one header that carries it. `Authorization` says `Bearer` before it (RFC
+/// 6750, 2.1; RFC 9110, 11.1: in any case), a header of its own may.
+///
+/// # Errors
+/// When there is no token, or more than one.
+pub fn bearer<'a>(
+    values: impl IntoIterator<Item = &'a [u8]>,
+    is_authorization: bool,
+) -> Result<Secret, NoBearer> {
+    let mut values = values.into_iter();
+    let value = values.next().ok_or(NoBearer::Missing)?;
+    if values.next().is_some() {
+        return Err(NoBearer::Several);
+    }
+    let text = std::str::from_utf8(value).map_err(|_| NoBearer::Malformed)?;
+    let text = text.trim_matches([' ', '\t']);
+    let token = match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+            token.trim_start_matches(' ')
+        }
+        None if !is_authorization && !text.eq_ignore_ascii_case("bearer") => text,
+        _ => return Err(NoBearer::Missing),
+    };
+    if token.is_empty() {
+        return Err(NoBearer::Missing);
+    }
+    Ok(Secret::new(token))
+}

@@ -1,0 +1,170 @@
+//! The headers that tell a service who comes, as Kubernetes' API server tells its extensions (Kubernetes documentation,
+//! "Authenticating proxy").
+
+use std::fmt;
+
+use crate::decision::KubernetesUser;
+
+/// The names of those headers, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityHeaders {
+    user: String,
+    group: String,
+    uid: String,
+    extra_prefix: String,
+}
+
+impl Default for IdentityHeaders {
+    /// `X-Remote-User`, `X-Remote-Group`, `X-Remote-Uid` and `X-Remote-Extra-*`.
+    fn default() -> Self {
+        Self {
+            user: "x-remote-user".to_owned(),
+            group: "x-remote-group".to_owned(),
+            uid: "x-remote-uid".to_owned(),
+            extra_prefix: "x-remote-extra-".to_owned(),
+        }
+    }
+}
+
+/// A name that none of these headers can have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidHeaderName(String);
+
+impl fmt::Display for InvalidHeaderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` cannot be an identity header; write letters, digits and `-`, starting with `x-`, and each name once",
+            self.0.escape_debug()
+        )
+    }
+}
+
+impl std::error::Error for InvalidHeaderName {}
+
+/// What cannot be said of a user in a header, so that a service would take the user for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsendable {
+    /// A value starts or ends with space, which is no part of a header's value.
+    Space,
+    /// A value has characters that no header has.
+    Character,
+    /// A group has a comma, and proxies join repeated headers by commas.
+    Comma,
+}
+
+impl fmt::Display for Unsendable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Space => {
+                "your username or a group starts or ends with a space, which no header can tell; ask an administrator"
+            }
+            Self::Character => {
+                "your username or a group has a character that no header can tell; ask an administrator"
+            }
+            Self::Comma => {
+                "one of your groups has a comma, which a header of groups cannot tell; ask an administrator"
+            }
+        })
+    }
+}
+
+impl std::error::Error for Unsendable {}
+
+impl IdentityHeaders {
+    /// Headers of these names; `extra_prefix` is what the names of extra values start with.
+    ///
+    /// # Errors
+    /// When a name is no header's, has `_`, or does not start with `x-`; or when two are equal, or start as extra values
+    /// do.
+    pub fn new(
+        user: &str,
+        group: &str,
+        uid: &str,
+        extra_prefix: &str,
+    ) -> Result<Self, InvalidHeaderName> {
+        let names = [user, group, uid, extra_prefix].map(str::to_ascii_lowercase);
+        let [user, group, uid, extra_prefix] = &names;
+        for name in &names {
+            let is_usable = name.len() > 2
+                && name.starts_with("x-")
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            if !is_usable {
+                return Err(InvalidHeaderName(name.clone()));
+            }
+        }
+        for (one, others) in [(user, [group, uid]), (group, [uid, user])] {
+            if others.contains(&one) {
+                return Err(InvalidHeaderName(one.clone()));
+            }
+        }
+        for name in [user, group, uid] {
+            if name.starts_with(&**extra_prefix) {
+                return Err(InvalidHeaderName(name.clone()));
+            }
+        }
+        let [user, group, uid, extra_prefix] = names;
+        Ok(Self {
+            user,
+            group,
+            uid,
+            extra_prefix,
+        })
+    }
+
+    /// Whether a service could take a header `name` that a client sent for one of these: servers compare names without
+    /// case, and some read `_` as `-`.
+    #[must_use]
+    pub fn is_ours(&self, name: &str) -> bool {
+        let name: String = name
+            .chars()
+            .map(|character| match character.to_ascii_lowercase() {
+                '_' => '-',
+                other => other,
+            })
+            .collect();
+        [&self.user, &self.group, &self.uid].contains(&&name)
+            || name.starts_with(&self.extra_prefix)
+    }
+
+    /// All headers that name `user`, the groups one by one.
+    ///
+    /// # Errors
+    /// When a service would be told of another user than this.
+    pub fn of(&self, user: &KubernetesUser) -> Result<Vec<(String, String)>, Unsendable> {
+        let mut headers = Vec::with_capacity(2 + user.groups.len() + user.extra.len());
+        let mut tell = |name: &str, value: &str| {
+            check(value)?;
+            headers.push((name.to_owned(), value.to_owned()));
+            Ok(())
+        };
+        tell(&self.user, &user.username)?;
+        tell(&self.uid, &user.uid)?;
+        for group in &user.groups {
+            if group.contains(',') {
+                return Err(Unsendable::Comma);
+            }
+            tell(&self.group, group)?;
+        }
+        for (key, value) in &user.extra {
+            // An empty one, such as the session name of a user, says nothing.
+            if !value.is_empty() {
+                let name = format!("{}{}", self.extra_prefix, key.to_ascii_lowercase());
+                tell(&name, value)?;
+            }
+        }
+        Ok(headers)
+    }
+}
+
+fn check(value: &str) -> Result<(), Unsendable> {
+    if value.is_empty() || value.chars().any(char::is_control) {
+        return Err(Unsendable::Character);
+    }
+    if value.trim() != value {
+        return Err(Unsendable::Space);
+    }
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! What a client is told that was turned away: a status, a challenge (RFC 6750, 3), a problem (RFC 9457).
+
+use serde::Serialize;
+
+use crate::decision::{Decision, Outcome};
+use crate::fingerprint::Fingerprint;
+use crate::gateway::bearer::NoBearer;
+
+/// Why somebody was turned away, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    kind: RefusalKind,
+    detail: String,
+    reference: Option<Fingerprint>,
+}
+
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// The client's: there is no token.
+    NoToken,
+    /// The client's: the token gives nobody anything.
+    InvalidToken,
+    /// An administrator's: whoever it is may not come here.
+    Forbidden,
+    /// The client's, later: it cannot be told now.
+    Unavailable,
+}
+
+impl RefusalKind {
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::NoToken | Self::InvalidToken => 401,
+            Self::Forbidden => 403,
+            Self::Unavailable => 503,
+        }
+    }
+
+    /// The status of gRPC (gRPC documentation, "Status codes and their use"): `UNAUTHENTICATED`, `PERMISSION_DENIED`,
+    /// `UNAVAILABLE`.
+    #[must_use]
+    pub const fn grpc_status(self) -> u32 {
+        match self {
+            Self::NoToken | Self::InvalidToken => 16,
+            Self::Forbidden => 7,
+            Self::Unavailable => 14,
+        }
+    }
+
+    /// A stable name, for metrics.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::InvalidToken => "invalid_token",
+            Self::Forbidden => "forbidden",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    /// The reason phrase.
+    const fn title(self) -> &'static str {
+        match self {
+            Self::NoToken | Self::InvalidToken => "Unauthorized",
+            Self::Forbidden => "Forbidden",
+            Self::Unavailable => "Service Unavailable",
+        }
+    }
+}
+
+impl Refusal {
+    /// The content type of [`Self::problem`].
+    pub const CONTENT_TYPE: &'static str = "application/problem+json";
+
+    /// The value of `Retry-After`, in seconds, for [`RefusalKind::Unavailable`]. Services behind a gateway have clients
+    /// that wait for it; an API server must not be told (see [`crate::review`]).
+    pub const RETRY_AFTER_SECONDS: u32 = 1;
+
+    /// For a `decision` that is no grant.
+    pub(super) fn of(decision: &Decision) -> Self {
+        let kind = match &decision.outcome {
+            Outcome::Unable(_) => RefusalKind::Unavailable,
+            Outcome::Granted(_) | Outcome::Denied(_) | Outcome::NotOurs => {
+                RefusalKind::InvalidToken
+            }
+        };
+        let detail = decision
+            .reason()
+            .unwrap_or_else(|| "the token is of a kind that is not taken here".to_owned());
+        Self {
+            kind,
+            detail,
+            reference: decision.explanation.fingerprint,
+        }
+    }
+
+    pub(super) fn forbidden(detail: impl Into<String>, reference: Option<Fingerprint>) -> Self {
+        Self {
+            kind: RefusalKind::Forbidden,
+            detail: detail.into(),
+            reference,
+        }
+    }
+
+    /// It cannot be told now, for a `reason` that is the gateway's own.
+    #[must_use]
+    pub fn unavailable(reason: &str) -> Self {
+        Self {
+            kind: RefusalKind::Unavailable,
+            detail: reason.to_owned(),
+            reference: None,
+        }
+    }
+
+    /// Whose turn it is.
+    #[must_use]
+    pub fn kind(&self) -> RefusalKind {
+        self.kind
+    }
+
+    /// What happened and what to do, with the reference that finds the line of the log.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self.reference {
+            Some(reference) => format!("{} (reference {reference})", self.detail),
+            None => self.detail.clone(),
+        }
+    }
+
+    /// The value of `WWW-Authenticate`, where the status asks for one. Without a token, no error is named (RFC 6750,
+    /// 3.1).
+    #[must_use]
+    pub fn challenge(&self) -> Option<String> {
+        let error = match self.kind {
+            RefusalKind::NoToken => return Some("Bearer".to_owned()),
+            RefusalKind::InvalidToken => "invalid_token",
+            RefusalKind::Forbidden => "insufficient_scope",
+            RefusalKind::Unavailable => return None,
+        };
+        // RFC 6750, 3: printable ASCII without quotes and backslashes.
+        let description: String = self
+            .message()
+            .chars()
+            .map(|character| match character {
+                '"' | '\\' => '\'',
+                ' '..='~' => character,
+                _ => '?',
+            })
+            .collect();
+        Some(format!(
+            r#"Bearer error="{error}", error_description="{description}""#
+        ))
+    }
+
+    /// All headers of the answer, names in lower case. No answer may be kept for others.
+    #[must_use]
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        let mut headers = vec![
+            ("content-type", Self::CONTENT_TYPE.to_owned()),
+            ("cache-control", "no-store".to_owned()),
+        ];
+        headers.extend(
+            self.challenge()
+                .map(|challenge| ("www-authenticate", challenge)),
+        );
+        if self.kind == RefusalKind::Unavailable {
+            headers.push(("retry-after", Self::RETRY_AFTER_SECONDS.to_string()));
+        }
+        headers
+    }
+
+    /// The body of the answer, JSON.
+    #[must_use]
+    pub fn problem(&self) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Problem<'a> {
+            r#type: &'a str,
+            title: &'a str,
+            status: u16,
+            detail: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            reference: Option<Fingerprint>,
+        }
+        let problem = Problem {
+            r#type: "about:blank",
+            title: self.kind.title(),
+            status: self.kind.status(),
+            detail: &self.detail,
+            reference: self.reference,
+        };
+        // Serialising strings to memory cannot fail; the status alone would say enough.
+        serde_json::to_vec(&problem).unwrap_or_default()
+    }
+}
+
+impl From<NoBearer> for Refusal {
+    fn from(no_bearer: NoBearer) -> Self {
+        Self {
+            kind: match no_bearer {
+                NoBearer::Missing => RefusalKind::NoToken,
+                NoBearer::Several | NoBearer::Malformed => RefusalKind::InvalidToken,
+            },
+            detail: no_bearer.to_string(),
+            reference: None,
+        }
+    }
+}

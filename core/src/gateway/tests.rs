@@ -1,0 +1,247 @@
+use super::*;
+use crate::decision::{Denial, Explanation, Inability};
+use crate::fingerprint::Fingerprint;
+use crate::rules::Backend;
+
+fn user(username: &str, groups: &[&str]) -> KubernetesUser {
+    KubernetesUser {
+        username: username.to_owned(),
+        uid: "ack-ram-authenticator:1:2".to_owned(),
+        groups: groups.iter().map(ToString::to_string).collect(),
+        extra: vec![
+            ("arn", "acs:ram::1:user/alice".to_owned()),
+            ("canonicalArn", "acs:ram::1:user/alice".to_owned()),
+            ("sessionName", String::new()),
+        ],
+    }
+}
+
+fn decision(outcome: Outcome) -> Decision {
+    Decision {
+        outcome,
+        explanation: Explanation {
+            fingerprint: Some(Fingerprint::of("token")),
+            ..Explanation::default()
+        },
+    }
+}
+
+#[test]
+fn a_request_has_one_token_or_none() {
+    use NoBearer::{Malformed, Missing, Several};
+    for (values, authorization, own_header) in [
+        (&["Bearer abc"][..], Ok("abc"), Ok("abc")),
+        (&["bearer abc"], Ok("abc"), Ok("abc")),
+        (&["BEARER   abc"], Ok("abc"), Ok("abc")),
+        (&[" Bearer abc\t"], Ok("abc"), Ok("abc")),
+        (&["abc"], Err(Missing), Ok("abc")),
+        (&["Basic abc"], Err(Missing), Err(Missing)),
+        (&["Bearer"], Err(Missing), Err(Missing)),
+        (&["Bearer "], Err(Missing), Err(Missing)),
+        (&[""], Err(Missing), Err(Missing)),
+        (&[], Err(Missing), Err(Missing)),
+        (&["Bearer abc", "Bearer abc"], Err(Several), Err(Several)),
+        (&["Basic abc", "Bearer abc"], Err(Several), Err(Several)),
+        (&["Bearer a\u{e9}"], Ok("a\u{e9}"), Ok("a\u{e9}")),
+        // A list, as proxies make it of repeated headers, is no token of ours.
+        (
+            &["Bearer a, Bearer b"],
+            Ok("a, Bearer b"),
+            Ok("a, Bearer b"),
+        ),
+    ] {
+        for (is_authorization, expected) in [(true, authorization), (false, own_header)] {
+            let found = bearer(
+                values.iter().map(|value| value.as_bytes()),
+                is_authorization,
+            );
+            let found = found.as_ref().map(|token| token.expose());
+            assert_eq!(found, expected.as_ref().copied(), "{values:?}");
+        }
+    }
+    assert_eq!(bearer([&b"Bearer \xff"[..]], true), Err(Malformed));
+}
+
+#[test]
+fn a_service_is_told_who_comes() {
+    let gateway = Gateway::default();
+    let granted = decision(Outcome::Granted(user("alice", &["dev", "ops team"])));
+    let admitted = gateway.admit(&granted).unwrap();
+    let headers: Vec<_> = admitted
+        .headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    assert_eq!(
+        headers,
+        [
+            "x-remote-user: alice",
+            "x-remote-uid: ack-ram-authenticator:1:2",
+            "x-remote-group: dev",
+            "x-remote-group: ops team",
+            "x-remote-extra-arn: acs:ram::1:user/alice",
+            "x-remote-extra-canonicalarn: acs:ram::1:user/alice",
+        ]
+    );
+}
+
+#[test]
+fn nobody_is_told_to_be_somebody_else() {
+    let gateway = Gateway::default();
+    for (username, group, part) in [
+        (" admin", "dev", "space"),
+        ("admin ", "dev", "space"),
+        ("admin\u{a0}", "dev", "space"),
+        ("alice", " system:masters", "space"),
+        ("alice", "dev,system:masters", "comma"),
+        ("a\nb", "dev", "character"),
+        ("a\0b", "dev", "character"),
+        ("a\u{85}b", "dev", "character"),
+        ("alice", "", "character"),
+    ] {
+        let granted = decision(Outcome::Granted(user(username, &[group])));
+        let refusal = gateway.admit(&granted).unwrap_err();
+        assert_eq!(refusal.kind(), RefusalKind::Forbidden, "{username:?}");
+        assert!(refusal.message().contains(part), "{refusal:?}");
+    }
+}
+
+#[test]
+fn a_user_must_be_in_one_of_the_groups() {
+    let gateway = |groups: &[&str]| Gateway {
+        required_groups: groups.iter().map(ToString::to_string).collect(),
+        ..Gateway::default()
+    };
+    let granted = decision(Outcome::Granted(user("alice", &["dev"])));
+    for (required, passes) in [
+        (&[][..], true),
+        (&["dev"], true),
+        (&["ops", "dev"], true),
+        (&["ops"], false),
+        (&["Dev"], false),
+        (&["de"], false),
+    ] {
+        assert_eq!(
+            gateway(required).admit(&granted).is_ok(),
+            passes,
+            "{required:?}"
+        );
+    }
+}
+
+#[test]
+fn whoever_is_turned_away_is_told_why() {
+    let gateway = Gateway {
+        required_groups: vec!["ops".to_owned()],
+        ..Gateway::default()
+    };
+    let reference = Fingerprint::of("token");
+    let unmapped = "the identity is not mapped to a Kubernetes user; ask an administrator of the cluster to map it";
+    let not_read = "the mappings of the backend CRD have not been read yet; try again in a moment";
+    for (outcome, status, grpc, challenge, detail) in [
+        (
+            Outcome::NotOurs,
+            401,
+            16,
+            "invalid_token",
+            "the token is of a kind that is not taken here",
+        ),
+        (
+            Outcome::Denied(Denial::NotMapped),
+            401,
+            16,
+            "invalid_token",
+            unmapped,
+        ),
+        (
+            Outcome::Granted(user("alice", &["dev"])),
+            403,
+            7,
+            "insufficient_scope",
+            "you are logged in, but in none of the groups that may come here; ask an administrator",
+        ),
+        (
+            Outcome::Unable(Inability::RulesNotRead(Backend::Crd)),
+            503,
+            14,
+            "",
+            not_read,
+        ),
+    ] {
+        let refusal = gateway.admit(&decision(outcome)).map(|_| ()).unwrap_err();
+        assert_eq!(refusal.kind().status(), status);
+        assert_eq!(refusal.kind().grpc_status(), grpc);
+        let expected = format!(
+            r#"Bearer error="{challenge}", error_description="{detail} (reference {reference})""#
+        );
+        let expected = (!challenge.is_empty()).then_some(expected);
+        assert_eq!(refusal.challenge(), expected);
+        let problem: serde_json::Value = serde_json::from_slice(&refusal.problem()).unwrap();
+        assert_eq!(problem["status"], status);
+        assert_eq!(problem["detail"], detail);
+        assert_eq!(problem["reference"], reference.to_string());
+        let has = |wanted| refusal.headers().iter().any(|(name, _)| *name == wanted);
+        assert_eq!(has("retry-after"), status == 503);
+        assert_eq!(has("www-authenticate"), status != 503);
+    }
+    let none = Refusal::from(NoBearer::Missing);
+    assert_eq!(none.challenge().as_deref(), Some("Bearer"));
+    assert_eq!(Refusal::from(NoBearer::Several).kind().status(), 401);
+}
+
+#[test]
+fn a_challenge_is_one_line_of_ascii_whatever_it_tells() {
+    let gateway = Gateway::default();
+    let message = "no \"admins\"\r\nset-cookie: a=b; caf\u{e9} \\";
+    let denied = decision(Outcome::Denied(Denial::Validation(message.into())));
+    let challenge = gateway.admit(&denied).unwrap_err().challenge().unwrap();
+    assert!(challenge.bytes().all(|byte| matches!(byte, b' '..=b'~')));
+    assert_eq!(challenge.matches('"').count(), 4, "{challenge}");
+}
+
+#[test]
+fn names_that_clients_may_not_send() {
+    let headers = IdentityHeaders::default();
+    for (name, is_ours) in [
+        ("x-remote-user", true),
+        ("X-Remote-User", true),
+        ("x_remote_user", true),
+        ("X_Remote-Group", true),
+        ("x-remote-uid", true),
+        ("x-remote-extra-", true),
+        ("x_remote_extra_scopes", true),
+        ("x-remote-username", false),
+        ("x-remote", false),
+        ("authorization", false),
+        ("x-remote-us\u{212a}r", false),
+    ] {
+        assert_eq!(headers.is_ours(name), is_ours, "{name}");
+    }
+}
+
+#[test]
+fn other_names_are_names_of_headers_and_differ() {
+    let named = IdentityHeaders::new("X-User", "X-Groups", "X-Id", "X-Extra-").unwrap();
+    assert!(named.is_ours("x_user") && named.is_ours("x-extra-arn"));
+    assert!(!named.is_ours("x-remote-user"));
+    for names in [
+        ["authorization", "x-g", "x-i", "x-e-"],
+        ["host", "x-g", "x-i", "x-e-"],
+        [":path", "x-g", "x-i", "x-e-"],
+        ["x-", "x-g", "x-i", "x-e-"],
+        ["", "x-g", "x-i", "x-e-"],
+        ["x_user", "x-g", "x-i", "x-e-"],
+        ["x-user\r\n", "x-g", "x-i", "x-e-"],
+        ["x-u", "x-u", "x-i", "x-e-"],
+        ["x-u", "x-g", "X-U", "x-e-"],
+        ["x-u", "x-g", "x-g", "x-e-"],
+        ["x-e-user", "x-g", "x-i", "x-e-"],
+        ["x-u", "x-g", "x-i", ""],
+    ] {
+        let [user, group, uid, extra] = names;
+        assert!(
+            IdentityHeaders::new(user, group, uid, extra).is_err(),
+            "{names:?}"
+        );
+    }
+}
