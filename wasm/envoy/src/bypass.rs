@@ -1,0 +1,106 @@
+//! Paths that need no login.
+
+/// The paths that need no login: some as they are, some with all below them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bypass {
+    exact: Vec<String>,
+    /// Each ends in `/`.
+    below: Vec<String>,
+}
+
+impl Bypass {
+    /// `entries` are paths, such as `/healthz`, or end in `/*`: all that is below.
+    ///
+    /// # Errors
+    /// The first entry that is neither.
+    pub(crate) fn new(entries: &[String]) -> Result<Self, &String> {
+        let mut bypass = Self::default();
+        for entry in entries {
+            let (path, list) = match entry.strip_suffix('*') {
+                Some(folder) if folder.ends_with('/') => (folder, &mut bypass.below),
+                Some(_) => return Err(entry),
+                None => (&**entry, &mut bypass.exact),
+            };
+            if !path.starts_with('/') || path.contains(['?', '#', '*', ' ']) || !is_plain(path) {
+                return Err(entry);
+            }
+            list.push(path.to_owned());
+        }
+        Ok(bypass)
+    }
+
+    /// Whether a request for `path` needs no login. One that another server might read as another path always does.
+    pub(crate) fn lets_pass(&self, path: &str) -> bool {
+        let is_listed = self.exact.iter().any(|exact| exact == path)
+            || self.below.iter().any(|folder| path.starts_with(&**folder));
+        is_listed && is_plain(path)
+    }
+}
+
+/// Whether all servers read `path` alike: no escapes of dots, slashes and the like, no `.` and `..`, no empty segment, no
+/// parameters, no backslash.
+fn is_plain(path: &str) -> bool {
+    let is_visible = path.bytes().all(|byte| byte.is_ascii_graphic());
+    let segments = path.strip_prefix('/').unwrap_or(path);
+    let is_segment = |segment: &str| !matches!(segment, "." | "..");
+    is_visible
+        && !path.contains(['\\', ';', '%', '#'])
+        && !path.contains("//")
+        && segments.split('/').all(is_segment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_slips_past_the_login() {
+        let entries = ["/healthz", "/public/*", "/a/b/"].map(str::to_owned);
+        let bypass = Bypass::new(&entries).unwrap();
+        for (path, passes) in [
+            ("/healthz", true),
+            ("/public/", true),
+            ("/public/a.css", true),
+            ("/public/a/b", true),
+            ("/public/a..b", true),
+            ("/a/b/", true),
+            ("/public", false),
+            ("/publicity", false),
+            ("/healthz/", false),
+            ("/healthz/x", false),
+            ("/HEALTHZ", false),
+            ("/public/../admin", false),
+            ("/public/..", false),
+            ("/public/./a", false),
+            ("/public/%2e%2e/admin", false),
+            ("/public/..%2fadmin", false),
+            ("/public/%2F..", false),
+            ("/public/a%20b", false),
+            ("/public//admin", false),
+            ("//public/a", false),
+            ("/public/..;/admin", false),
+            ("/public/a;b", false),
+            ("/public/\\..\\admin", false),
+            ("/public/a#b", false),
+            ("/public/\u{ff0e}\u{ff0e}/admin", false),
+            ("/public/a\tb", false),
+            ("", false),
+            ("/", false),
+        ] {
+            assert_eq!(bypass.lets_pass(path), passes, "{path}");
+        }
+        assert!(!Bypass::default().lets_pass("/healthz"));
+    }
+
+    #[test]
+    fn entries_are_paths_or_folders() {
+        for entry in [
+            "", "healthz", "/a*", "*", "/*b", "/a/../*", "/a?b", "/a//b", "/a%20b", "/a;b", "/a b",
+            "/a/*/b",
+        ] {
+            assert!(Bypass::new(&[entry.to_owned()]).is_err(), "{entry}");
+        }
+        // Everything: somebody may want to try it.
+        assert!(Bypass::new(&["/*".to_owned()]).unwrap().lets_pass("/a"));
+    }
+}

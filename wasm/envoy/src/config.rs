@@ -1,0 +1,276 @@
+//! The configuration: one JSON document, read strictly. Whatever is wrong in it refuses it as a whole, since Envoy then
+//! keeps the one before.
+
+mod document;
+mod mappings;
+
+use std::fmt;
+use std::time::Duration;
+
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::gateway::{Gateway, IdentityHeaders};
+use ack_ram_core::policy::Policy;
+use ack_ram_core::rules::RuleSet;
+
+use crate::bypass::Bypass;
+use document::Document;
+
+/// STS's answers are below a kilobyte.
+pub const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+/// A configuration that can be applied.
+#[derive(Debug)]
+pub struct Settings {
+    pub(crate) policy: Policy,
+    pub(crate) rules: RuleSet,
+    pub(crate) gateway: Gateway,
+    pub(crate) token: TokenSettings,
+    pub(crate) sts: StsSettings,
+    pub(crate) cache: CacheSettings,
+    pub(crate) bypass: Bypass,
+    pub(crate) lets_preflights_pass: bool,
+    pub(crate) log_level: LogLevel,
+}
+
+/// Where tokens are, and what becomes of them.
+#[derive(Clone, Debug)]
+pub(crate) struct TokenSettings {
+    /// In lower case.
+    pub(crate) header: String,
+    /// Whether services get it, too.
+    pub(crate) is_kept: bool,
+}
+
+impl TokenSettings {
+    pub(crate) fn is_authorization(&self) -> bool {
+        self.header == "authorization"
+    }
+}
+
+/// How STS is asked.
+#[derive(Clone, Debug)]
+pub(crate) struct StsSettings {
+    /// The name of Envoy's cluster.
+    pub(crate) cluster: String,
+    /// `:authority`, the name that Envoy verifies, too.
+    pub(crate) authority: String,
+    pub(crate) timeout: Duration,
+    pub(crate) max_calls: usize,
+    pub(crate) max_waiting: usize,
+}
+
+/// How many identities are remembered, and how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CacheSettings {
+    pub(crate) size: usize,
+    pub(crate) life_seconds: u32,
+}
+
+/// What is logged: this, and what is worse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum LogLevel {
+    /// What cannot be told, and why.
+    Error,
+    /// Logins that are denied, too.
+    Warn,
+    /// Every login.
+    #[default]
+    Info,
+    /// Requests without one, too.
+    Debug,
+}
+
+/// Why a configuration is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ConfigError {
+    /// It is not JSON, or not of the form that is asked for.
+    Form(String),
+    /// A value cannot be used.
+    Value {
+        /// Where it stands.
+        key: String,
+        /// What is wrong with it, and what to write.
+        reason: String,
+    },
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Form(reason) => write!(f, "the configuration cannot be read: {reason}"),
+            Self::Value { key, reason } => write!(f, "`{key}` {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// The value at `key` cannot be used.
+fn bad(key: impl Into<String>, reason: impl fmt::Display) -> ConfigError {
+    ConfigError::Value {
+        key: key.into(),
+        reason: reason.to_string(),
+    }
+}
+
+impl Settings {
+    /// Reads a configuration.
+    ///
+    /// # Errors
+    /// Says what is wrong with it, and where.
+    pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
+        let document: Document =
+            serde_json::from_slice(json).map_err(|error| ConfigError::Form(error.to_string()))?;
+        let cluster_id = ClusterId::parse(&document.cluster_id).ok_or_else(|| {
+            bad(
+                "clusterID",
+                "is no cluster id; write the one that tokens are signed for",
+            )
+        })?;
+        Ok(Self {
+            rules: mappings::rules(&document)?,
+            gateway: gateway(&document)?,
+            token: token(&document)?,
+            sts: sts(&document)?,
+            cache: cache(&document)?,
+            bypass: Bypass::new(&document.bypass).map_err(|entry| {
+                bad(
+                    "bypass",
+                    format_args!(
+                        "has `{}`; write paths such as `/healthz`, or `/public/*` for all that is below",
+                        entry.escape_debug()
+                    ),
+                )
+            })?,
+            lets_preflights_pass: document.allow_preflight,
+            log_level: document.log_level,
+            policy: Policy {
+                max_token_bytes: within("maxTokenBytes", document.max_token_bytes, 1_024, 49_152)?,
+                ..Policy::new(cluster_id)
+            },
+        })
+    }
+
+    /// What is logged.
+    #[must_use]
+    pub fn log_level(&self) -> LogLevel {
+        self.log_level
+    }
+}
+
+fn gateway(document: &Document) -> Result<Gateway, ConfigError> {
+    let names = &document.upstream;
+    let headers = IdentityHeaders::new(
+        &names.user_header,
+        &names.group_header,
+        &names.uid_header,
+        &names.extra_header_prefix,
+    )
+    .map_err(|error| {
+        bad(
+            "upstream",
+            format_args!("names a header that cannot be: {error}"),
+        )
+    })?;
+    if headers.is_ours(&document.token.header) {
+        return Err(bad(
+            "token.header",
+            "is one of the headers that tell services who comes; take another",
+        ));
+    }
+    for group in &document.required_groups {
+        if group.trim() != group || group.is_empty() {
+            return Err(bad(
+                "requiredGroups",
+                "has a group that is empty, or starts or ends with space",
+            ));
+        }
+    }
+    Ok(Gateway {
+        headers,
+        required_groups: document.required_groups.clone(),
+    })
+}
+
+fn token(document: &Document) -> Result<TokenSettings, ConfigError> {
+    let header = document.token.header.to_ascii_lowercase();
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let is_taken = matches!(
+        &*header,
+        "" | "cookie"
+            | "host"
+            | "connection"
+            | "upgrade"
+            | "te"
+            | "content-type"
+            | "content-length"
+            | "transfer-encoding"
+    );
+    if is_taken || !header.bytes().all(is_name) {
+        return Err(bad(
+            "token.header",
+            "cannot carry a token; write `authorization` or a header of its own, such as `x-ram-token` (a cookie would invite requests from other sites)",
+        ));
+    }
+    Ok(TokenSettings {
+        header,
+        is_kept: document.token.keep,
+    })
+}
+
+fn sts(document: &Document) -> Result<StsSettings, ConfigError> {
+    let sts = &document.sts;
+    if sts.cluster.is_empty() {
+        return Err(bad(
+            "sts.cluster",
+            "is empty; write the name of Envoy's cluster for STS",
+        ));
+    }
+    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-:".contains(&byte);
+    if sts.authority.is_empty() || !sts.authority.bytes().all(is_host) {
+        return Err(bad(
+            "sts.authority",
+            "is no host; write one such as `sts.aliyuncs.com`",
+        ));
+    }
+    let milliseconds = within(
+        "sts.timeoutMilliseconds",
+        sts.timeout_milliseconds,
+        1,
+        30_000,
+    )?;
+    Ok(StsSettings {
+        cluster: sts.cluster.clone(),
+        authority: sts.authority.clone(),
+        timeout: Duration::from_millis(u64::from(milliseconds)),
+        max_calls: within("sts.maxCalls", sts.max_calls, 1, 10_000)?,
+        max_waiting: within("sts.maxWaiting", sts.max_waiting, 1, 1_000_000)?,
+    })
+}
+
+fn cache(document: &Document) -> Result<CacheSettings, ConfigError> {
+    Ok(CacheSettings {
+        size: within("cache.size", document.cache.size, 0, 1_000_000)?,
+        // STS takes no token for longer.
+        life_seconds: within("cache.ttlSeconds", document.cache.ttl_seconds, 1, 900)?,
+    })
+}
+
+fn within<N: PartialOrd + fmt::Display>(
+    key: &str,
+    number: N,
+    least: N,
+    most: N,
+) -> Result<N, ConfigError> {
+    if number < least || number > most {
+        return Err(bad(
+            key,
+            format_args!("is {number}; write a number, {least} to {most}"),
+        ));
+    }
+    Ok(number)
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,168 @@
+use super::*;
+
+/// A good configuration, with `more` members.
+pub(crate) fn config(more: &str) -> String {
+    let comma = if more.is_empty() { "" } else { "," };
+    format!(
+        r#"{{"clusterID": "c1", "sts": {{"cluster": "sts"}},
+            "mapUsers": [{{"userARN": "acs:ram::1:user/alice", "username": "alice", "groups": ["dev"]}}]{comma}{more}}}"#
+    )
+}
+
+#[test]
+fn defaults() {
+    let settings = Settings::parse(config("").as_bytes()).unwrap();
+    assert_eq!(settings.token.header, "authorization");
+    assert!(!settings.token.is_kept && !settings.lets_preflights_pass);
+    assert_eq!(settings.sts.authority, "sts.aliyuncs.com");
+    assert_eq!(settings.sts.timeout, Duration::from_secs(5));
+    assert_eq!(
+        (settings.sts.max_calls, settings.sts.max_waiting),
+        (128, 1_024)
+    );
+    assert_eq!(
+        (settings.cache.size, settings.cache.life_seconds),
+        (10_000, 300)
+    );
+    assert_eq!(settings.policy.max_token_bytes, 16 * 1024);
+    assert_eq!(settings.log_level(), LogLevel::Info);
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    for (json, part) in [
+        ("", "cannot be read"),
+        ("{", "cannot be read"),
+        ("[]", "cannot be read"),
+        ("{}", "missing field `clusterID`"),
+        (&config("\"colour\": 1"), "unknown field `colour`"),
+        (&config("\"mapusers\": []"), "unknown field `mapusers`"),
+        (&config("\"globs\": \"yes\""), "invalid type"),
+        (
+            &config("\"globs\": true, \"globs\": false"),
+            "duplicate field `globs`",
+        ),
+        (&(config("") + "x"), "trailing characters"),
+        (
+            &config("").replace("c1", ""),
+            "`clusterID` is no cluster id",
+        ),
+        (
+            &config("").replace("alice\",", "alice\", \"uid\": \"0\","),
+            "unknown field `uid`",
+        ),
+        (
+            &config("").replace("user/alice", "usr/alice"),
+            "`mapUsers[0]` is refused",
+        ),
+        (
+            &config("").replace("\"dev\"", "\"a,b\""),
+            "`mapUsers[0].groups[0]` has a comma",
+        ),
+        (
+            &config(r#""mapRules": [{"arn": "acs:ram::1:user/ALICE", "username": "a"}]"#),
+            "`mapRules[0]` is about the same identity as `mapUsers[0]`",
+        ),
+        (
+            &config(r#""mapRoles": [{"roleARN": "acs:ram::1:role/r", "username": "{{Nobody}}"}]"#),
+            "`mapRoles[0]` is refused",
+        ),
+        (
+            &config("\"mapAccounts\": [\"x\"]"),
+            "`mapAccounts[0]` is no account",
+        ),
+        (&config("\"mapAccounts\": [1]"), "invalid type"),
+        (
+            &config("\"scrubbedAccounts\": [\"\"]"),
+            "`scrubbedAccounts[0]`",
+        ),
+        (
+            r#"{"clusterID": "c1", "sts": {"cluster": "sts"}}"#,
+            "map nobody",
+        ),
+        (&config("\"requiredGroups\": [\"\"]"), "`requiredGroups`"),
+        (&config("\"requiredGroups\": [\" a\"]"), "`requiredGroups`"),
+        (
+            &config("\"bypass\": [\"/a/../b\"]"),
+            "`bypass` has `/a/../b`",
+        ),
+        (&config("\"bypass\": [\"healthz\"]"), "`bypass` has"),
+        (
+            &config("\"token\": {\"header\": \"cookie\"}"),
+            "`token.header` cannot carry",
+        ),
+        (
+            &config("\"token\": {\"header\": \"\"}"),
+            "`token.header` cannot carry",
+        ),
+        (
+            &config("\"token\": {\"header\": \":path\"}"),
+            "`token.header` cannot carry",
+        ),
+        (
+            &config("\"token\": {\"header\": \"x-remote-user\"}"),
+            "`token.header` is one of",
+        ),
+        (
+            &config("\"upstream\": {\"userHeader\": \"host\"}"),
+            "`upstream` names a header",
+        ),
+        (
+            &config("\"upstream\": {\"userHeader\": \"x-remote-uid\"}"),
+            "`upstream` names a header",
+        ),
+        (
+            &config("\"maxTokenBytes\": 1"),
+            "`maxTokenBytes` is 1; write a number, 1024 to 49152",
+        ),
+        (&config("\"maxTokenBytes\": -1"), "invalid value"),
+        (
+            &config("\"cache\": {\"ttlSeconds\": 901}"),
+            "`cache.ttlSeconds` is 901",
+        ),
+        (
+            &config("\"cache\": {\"size\": 1000001}"),
+            "`cache.size` is 1000001",
+        ),
+        (
+            &config("").replace("\"sts\"}", "\"\"}"),
+            "`sts.cluster` is empty",
+        ),
+        (
+            &config("").replace("\"sts\"}", "\"sts\", \"authority\": \"a/b\"}"),
+            "`sts.authority` is no host",
+        ),
+        (
+            &config("").replace("\"sts\"}", "\"sts\", \"timeoutMilliseconds\": 0}"),
+            "`sts.timeoutMilliseconds` is 0",
+        ),
+        (
+            &config("\"logLevel\": \"trace\""),
+            "unknown variant `trace`",
+        ),
+    ] {
+        let error = Settings::parse(json.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(part), "{json}\n{error}");
+    }
+}
+
+#[test]
+fn conditions_need_the_build_that_has_them() {
+    let json = config(
+        r#""mapRules": [{"arnPattern": "acs:ram::1:role/*", "match": "identity.type == 'role'", "username": "r"}]"#,
+    );
+    let parsed = Settings::parse(json.as_bytes());
+    if cfg!(feature = "cel") {
+        parsed.unwrap();
+    } else {
+        let error = parsed.unwrap_err().to_string();
+        assert!(error.contains("`mapRules[0]` is refused"), "{error}");
+    }
+    let json =
+        config(r#""userValidationRules": [{"expression": "user.username !=", "message": "no"}]"#);
+    let error = Settings::parse(json.as_bytes()).unwrap_err().to_string();
+    assert!(
+        error.contains("`userValidationRules[0].expression` is refused"),
+        "{error}"
+    );
+}

@@ -1,0 +1,148 @@
+//! Calls to STS that are wanted or under way, and the streams that wait for them.
+//!
+//! There is one call for equal tokens. It belongs to none of the streams: when the one that came first goes away, the
+//! others still get their answer.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use ack_ram_core::fingerprint::Fingerprint;
+use ack_ram_core::login::AwaitingSts;
+
+use crate::config::StsSettings;
+
+/// A stream of Envoy's.
+pub(crate) type StreamId = u32;
+/// A call of Envoy's.
+pub(crate) type CallId = u32;
+
+/// All calls of a worker.
+#[derive(Default)]
+pub(crate) struct Flights {
+    by_token: BTreeMap<Fingerprint, Flight>,
+    by_call: BTreeMap<CallId, Fingerprint>,
+    by_stream: BTreeMap<StreamId, Fingerprint>,
+    /// Those that have not been sent, the oldest first.
+    wanted: VecDeque<Fingerprint>,
+}
+
+/// One call.
+pub(crate) struct Flight {
+    pub(crate) awaiting: AwaitingSts,
+    pub(crate) waiting: Vec<Waiting>,
+    /// When it was first wanted, since 1970.
+    pub(crate) since: Duration,
+}
+
+/// A stream that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) stream: StreamId,
+    pub(crate) is_grpc: bool,
+}
+
+/// There is no room for one more.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+impl Flights {
+    /// Lets `stream` wait for the call that `awaiting` needs. Whether the call is a new one.
+    pub(crate) fn join(
+        &mut self,
+        awaiting: AwaitingSts,
+        stream: Waiting,
+        limits: &StsSettings,
+        now: Duration,
+    ) -> Result<bool, Full> {
+        let room = limits.max_waiting.saturating_sub(self.by_stream.len());
+        let token = awaiting.fingerprint();
+        let flight = self.by_token.get_mut(&token);
+        // A flood of one token takes no more than half of the room that is left, so that others find some.
+        let wanted = flight.as_ref().map_or(0, |flight| flight.waiting.len());
+        if room <= wanted {
+            return Err(Full);
+        }
+        self.by_stream.insert(stream.stream, token);
+        match flight {
+            Some(flight) => {
+                flight.waiting.push(stream);
+                Ok(false)
+            }
+            None => {
+                let flight = Flight {
+                    awaiting,
+                    waiting: vec![stream],
+                    since: now,
+                };
+                self.by_token.insert(token, flight);
+                self.wanted.push_back(token);
+                Ok(true)
+            }
+        }
+    }
+
+    /// The next call to send, if one more may be under way.
+    pub(crate) fn next(&mut self, limits: &StsSettings) -> Option<Fingerprint> {
+        if self.by_call.len() >= limits.max_calls {
+            return None;
+        }
+        self.wanted.pop_front()
+    }
+
+    pub(crate) fn get(&self, token: Fingerprint) -> Option<&Flight> {
+        self.by_token.get(&token)
+    }
+
+    /// The call for `token` is under way as `call`.
+    pub(crate) fn sent(&mut self, token: Fingerprint, call: CallId) {
+        self.by_call.insert(call, token);
+    }
+
+    /// The call came to its end.
+    pub(crate) fn ended(&mut self, call: CallId) -> Option<Flight> {
+        let token = self.by_call.remove(&call)?;
+        self.take(token)
+    }
+
+    /// The call for `token`, which is over.
+    pub(crate) fn take(&mut self, token: Fingerprint) -> Option<Flight> {
+        let flight = self.by_token.remove(&token)?;
+        for waiting in &flight.waiting {
+            self.by_stream.remove(&waiting.stream);
+        }
+        Some(flight)
+    }
+
+    /// Nobody waits on `stream` any more. A call that nobody waits for and that has not been sent is dropped.
+    pub(crate) fn gone(&mut self, stream: StreamId) {
+        let Some(token) = self.by_stream.remove(&stream) else {
+            return;
+        };
+        let Some(flight) = self.by_token.get_mut(&token) else {
+            return;
+        };
+        flight.waiting.retain(|waiting| waiting.stream != stream);
+        if flight.waiting.is_empty()
+            && let Some(place) = self.wanted.iter().position(|wanted| *wanted == token)
+        {
+            self.wanted.remove(place);
+            self.by_token.remove(&token);
+        }
+    }
+
+    /// All who wait, by the token that they wait with.
+    pub(crate) fn into_waiting(self) -> impl Iterator<Item = (Fingerprint, Vec<Waiting>)> {
+        let flights = self.by_token.into_iter();
+        flights.map(|(token, flight)| (token, flight.waiting))
+    }
+
+    /// Whether `stream` waits.
+    pub(crate) fn waits(&self, stream: StreamId) -> bool {
+        self.by_stream.contains_key(&stream)
+    }
+
+    /// How many streams wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.by_stream.len()
+    }
+}

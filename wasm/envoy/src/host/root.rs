@@ -1,0 +1,183 @@
+//! The root context: reads the configuration, and calls STS.
+
+use std::rc::Rc;
+
+use ack_ram_core::decision::Inability;
+use ack_ram_core::sts::{StsReply, StsUnable};
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{BufferType, ContextType, Status};
+
+use crate::config::{ConfigError, LogLevel, Settings};
+use crate::host::call::{self, Reply};
+use crate::host::stats::Stats;
+use crate::host::stream::Stream;
+use crate::host::{Handle, Shared, log, now};
+use crate::worker::{Woken, Worker};
+
+/// Counts the queues that have been made, in what the workers share.
+const QUEUES: &str = "ack-ram-authenticator.queues";
+/// How often somebody else may count at the same moment.
+const MAX_TRIES: u32 = 1_000;
+
+pub(super) struct Root {
+    id: u32,
+    shared: Handle,
+}
+
+impl Root {
+    pub(super) fn new(id: u32) -> Self {
+        Self {
+            id,
+            shared: Rc::new(Shared::default()),
+        }
+    }
+
+    /// Sends calls that are wanted, as many as may be under way.
+    fn send_calls(&self) {
+        while let Some(call) = self.shared.with(Worker::next_call).flatten() {
+            let now = now();
+            let prepared = self.shared.with(|worker| worker.prepare(call, now));
+            let not_sent = match prepared.flatten() {
+                None => Inability::Overloaded,
+                Some(prepared) => match call::send(prepared) {
+                    Ok(id) => {
+                        self.shared.with(|worker| worker.sent(call, id));
+                        continue;
+                    }
+                    Err(status) => {
+                        let reason = match status {
+                            Status::BadArgument => {
+                                "Envoy has no cluster of this name (`sts.cluster`)"
+                            }
+                            _ => "no connection",
+                        };
+                        self.shared
+                            .log(LogLevel::Error, &format!("STS cannot be asked: {reason}"));
+                        Inability::Sts(StsUnable::Unreachable)
+                    }
+                },
+            };
+            let woken = self.shared.with(|worker| worker.not_sent(call, &not_sent));
+            self.wake(woken.unwrap_or_default());
+        }
+        self.show_sizes();
+    }
+
+    fn wake(&self, woken: Vec<Woken>) {
+        for Woken {
+            stream,
+            is_grpc,
+            then,
+        } in woken
+        {
+            // A stream that Envoy does not know any more has gone.
+            if hostcalls::set_effective_context(stream).is_ok()
+                && self.shared.perform(then, is_grpc)
+            {
+                // Where Envoy cannot, the stream stays where it is.
+                let _ = hostcalls::resume_http_request();
+            }
+        }
+        let _ = hostcalls::set_effective_context(self.id);
+    }
+
+    fn show_sizes(&self) {
+        if let (Some((waiting, known)), Some(stats)) = (
+            self.shared.with(|worker| worker.sizes()),
+            &*self.shared.stats.borrow(),
+        ) {
+            stats.show_sizes(waiting, known);
+        }
+    }
+
+    fn configure(&self, size: usize) -> Result<(), String> {
+        let json = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size)
+            .map_err(|_| "Envoy does not give the configuration".to_owned())?
+            .unwrap_or_default();
+        let settings = Settings::parse(&json).map_err(|error: ConfigError| error.to_string())?;
+        if self.shared.queue.get().is_none() {
+            let queue = own_queue().ok_or("Envoy gives no queue")?;
+            self.shared.queue.set(Some(queue));
+        }
+        let stats = Stats::define().map_err(|_| "Envoy gives no metrics".to_owned())?;
+        self.shared.stats.replace(Some(stats));
+        // Whoever waits by an earlier configuration would wait for ever.
+        let earlier = self.shared.worker.replace(Some(Worker::new(settings)));
+        if let Some(mut earlier) = earlier {
+            self.wake(earlier.give_up());
+        }
+        Ok(())
+    }
+}
+
+impl Context for Root {
+    fn on_http_call_response(&mut self, id: u32, headers: usize, body: usize, _trailers: usize) {
+        #[cfg(feature = "traps")]
+        self.shared.trap("on_http_call_response");
+        let reply = Reply::read(headers, body);
+        let answered = self
+            .shared
+            .with(|worker| worker.answered(id, reply.as_sts_reply(), now()));
+        if let Some(answered) = answered {
+            if let Some(stats) = &*self.shared.stats.borrow() {
+                stats.answered(
+                    answered.took,
+                    !matches!(reply.as_sts_reply(), StsReply::Response { .. }),
+                );
+            }
+            self.wake(answered.woken);
+        }
+        self.send_calls();
+    }
+}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, size: usize) -> bool {
+        #[cfg(feature = "traps")]
+        self.shared.trap("on_configure");
+        match self.configure(size) {
+            Ok(()) => true,
+            Err(reason) => {
+                log(
+                    LogLevel::Error,
+                    &format!("the filter is not configured: {reason}"),
+                );
+                false
+            }
+        }
+    }
+
+    fn on_queue_ready(&mut self, queue: u32) {
+        #[cfg(feature = "traps")]
+        self.shared.trap("on_queue_ready");
+        // What is in it says nothing: that something is there does.
+        while let Ok(Some(_)) = hostcalls::dequeue_shared_queue(queue) {}
+        self.send_calls();
+    }
+
+    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Stream::new(id, Rc::clone(&self.shared))))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+/// A queue that no other root context has: who has which is counted in what all of them share.
+fn own_queue() -> Option<u32> {
+    for _ in 0..MAX_TRIES {
+        let (bytes, version) = hostcalls::get_shared_data(QUEUES).ok()?;
+        let made = bytes.and_then(|bytes| <[u8; 8]>::try_from(bytes.as_slice()).ok());
+        let number = made.map_or(0, u64::from_le_bytes);
+        let next = (number + 1).to_le_bytes();
+        // Without a version, as at first, Envoy takes 0 for none and writes whatever is there: so a race of the first
+        // two is decided by reading again.
+        if hostcalls::set_shared_data(QUEUES, Some(&next), version).is_ok() {
+            return hostcalls::register_shared_queue(&format!("ack-ram-authenticator.{number}"))
+                .ok();
+        }
+    }
+    None
+}

@@ -1,0 +1,60 @@
+//! Metrics, in Envoy's own (`wasmcustom.ack_ram.*`).
+
+use std::time::Duration;
+
+use proxy_wasm::hostcalls::{define_metric, increment_metric, record_metric};
+use proxy_wasm::types::{MetricType, Status};
+
+use crate::worker::Told;
+
+/// The ids of the metrics, which all workers share.
+pub(super) struct Stats {
+    results: Vec<(&'static str, u32)>,
+    calls: u32,
+    unanswered: u32,
+    latency: u32,
+    waiting: u32,
+    known: u32,
+}
+
+impl Stats {
+    pub(super) fn define() -> Result<Self, Status> {
+        let results = Told::RESULTS.into_iter().map(|result| {
+            let id = define_metric(MetricType::Counter, &format!("ack_ram.logins.{result}"));
+            id.map(|id| (result, id))
+        });
+        Ok(Self {
+            results: results.collect::<Result<_, _>>()?,
+            calls: define_metric(MetricType::Counter, "ack_ram.sts.calls")?,
+            unanswered: define_metric(MetricType::Counter, "ack_ram.sts.unanswered")?,
+            latency: define_metric(MetricType::Histogram, "ack_ram.sts.latency_ms")?,
+            waiting: define_metric(MetricType::Gauge, "ack_ram.waiting")?,
+            known: define_metric(MetricType::Gauge, "ack_ram.cached")?,
+        })
+    }
+
+    pub(super) fn count(&self, result: &str) {
+        if let Some((_, id)) = self.results.iter().find(|(name, _)| *name == result) {
+            // A metric that Envoy has lost is no reason to stop.
+            let _ = increment_metric(*id, 1);
+        }
+    }
+
+    /// A call to STS came to its end.
+    pub(super) fn answered(&self, took: Duration, is_unanswered: bool) {
+        let _ = increment_metric(self.calls, 1);
+        if is_unanswered {
+            let _ = increment_metric(self.unanswered, 1);
+        }
+        let _ = record_metric(
+            self.latency,
+            u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        );
+    }
+
+    /// Of the worker that was last asked.
+    pub(super) fn show_sizes(&self, waiting: usize, known: usize) {
+        let _ = record_metric(self.waiting, waiting as u64);
+        let _ = record_metric(self.known, known as u64);
+    }
+}

@@ -1,0 +1,120 @@
+//! What of a request matters to a login.
+
+/// The headers of a request as Envoy has them: names in lower case, pseudo-headers among them.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a>(pub &'a [(String, Vec<u8>)]);
+
+impl<'a> Head<'a> {
+    /// All values of the header `name`, which is in lower case.
+    pub fn all(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.0
+            .iter()
+            .filter(move |(other, _)| other == name)
+            .map(|(_, value)| value.as_slice())
+    }
+
+    /// The names of all headers.
+    pub fn names(self) -> impl Iterator<Item = &'a str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The path without the query; empty when it is no text.
+    #[must_use]
+    pub fn path(self) -> &'a str {
+        let target = self.text(":path").unwrap_or_default();
+        target.split('?').next().unwrap_or_default()
+    }
+
+    /// Whether it is a call of gRPC, whose errors are trailers.
+    #[must_use]
+    pub fn is_grpc(self) -> bool {
+        self.text("content-type")
+            .and_then(|kind| kind.strip_prefix("application/grpc"))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', ';']))
+    }
+
+    /// Whether a browser asks if it may send the request that it has in mind (Fetch standard, "CORS-preflight request").
+    /// Browsers send no token with it.
+    #[must_use]
+    pub fn is_preflight(self) -> bool {
+        self.text(":method") == Some("OPTIONS")
+            && self.text("origin").is_some()
+            && self.text("access-control-request-method").is_some()
+    }
+
+    /// The value of a header that is there once, and text.
+    fn text(self, name: &str) -> Option<&'a str> {
+        let mut values = self.all(name);
+        let value = values.next()?;
+        match values.next() {
+            None => std::str::from_utf8(value).ok(),
+            Some(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[&str]) -> Vec<(String, Vec<u8>)> {
+        lines
+            .iter()
+            .map(|line| line.split_once("= ").unwrap())
+            .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
+            .collect()
+    }
+
+    #[test]
+    fn kinds_of_requests() {
+        for (lines, is_grpc, is_preflight) in [
+            (&["content-type= application/grpc"][..], true, false),
+            (&["content-type= application/grpc+proto"], true, false),
+            (&["content-type= application/grpc;x=y"], true, false),
+            (&["content-type= application/grpc-web"], false, false),
+            (&["content-type= application/json"], false, false),
+            (
+                &[
+                    ":method= OPTIONS",
+                    "origin= https://a",
+                    "access-control-request-method= PUT",
+                ],
+                false,
+                true,
+            ),
+            (&[":method= OPTIONS", "origin= https://a"], false, false),
+            (&[":method= OPTIONS"], false, false),
+            (
+                &[
+                    ":method= GET",
+                    "origin= https://a",
+                    "access-control-request-method= PUT",
+                ],
+                false,
+                false,
+            ),
+        ] {
+            let headers = headers(lines);
+            let head = Head(&headers);
+            assert_eq!(
+                (head.is_grpc(), head.is_preflight()),
+                (is_grpc, is_preflight),
+                "{lines:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_path_is_without_the_query() {
+        for (target, path) in [
+            ("/a?b=/c", "/a"),
+            ("/a", "/a"),
+            ("/", "/"),
+            ("?x", ""),
+            ("", ""),
+        ] {
+            let headers = [(":path".to_owned(), target.as_bytes().to_vec())];
+            assert_eq!(Head(&headers).path(), path);
+        }
+    }
+}

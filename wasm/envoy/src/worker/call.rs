@@ -1,0 +1,37 @@
+//! A call to STS, as Envoy's own client makes it.
+
+use std::time::Duration;
+
+use ack_ram_core::sts::StsRequest;
+
+use crate::config::StsSettings;
+
+/// What is to be sent. It holds secrets, and is gone when it is sent.
+pub struct Call {
+    /// The name of Envoy's cluster.
+    pub cluster: String,
+    /// All headers, pseudo-headers first. There is no body.
+    pub headers: Vec<(&'static str, String)>,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+impl Call {
+    pub(super) fn new(request: &StsRequest, settings: &StsSettings) -> Self {
+        let agent = concat!("ack-ram-authenticator/envoy/", env!("CARGO_PKG_VERSION"));
+        let mut headers = vec![
+            (":method", request.method().to_owned()),
+            (":path", request.path_and_query().expose().to_owned()),
+            (":scheme", "https".to_owned()),
+            (":authority", settings.authority.clone()),
+            ("user-agent", agent.to_owned()),
+        ];
+        let signed = request.headers();
+        headers.extend(signed.map(|(name, value)| (name, value.expose().to_owned())));
+        Self {
+            cluster: settings.cluster.clone(),
+            headers,
+            timeout: settings.timeout,
+        }
+    }
+}

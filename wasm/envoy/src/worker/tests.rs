@@ -1,0 +1,441 @@
+use ack_ram_core::access_key::AccessKeyId;
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::gateway::RefusalKind;
+use ack_ram_core::secret::Secret;
+use ack_ram_core::sign::{AccessKey, token_v2};
+
+use super::*;
+use crate::config::tests::config;
+
+/// 2026-11-24T12:00:00Z.
+const NOW: Duration = Duration::from_secs(1_795_521_600);
+
+const ALICE: &str = r#"{"IdentityType":"RAMUser","AccountId":"1","RequestId":"r","PrincipalId":"2","UserId":"2","Arn":"acs:ram::1:user/alice"}"#;
+const MALLORY: &str = r#"{"IdentityType":"RAMUser","AccountId":"1","RequestId":"r","PrincipalId":"3","UserId":"3","Arn":"acs:ram::1:user/mallory"}"#;
+
+fn worker(more: &str) -> Worker {
+    Worker::new(Settings::parse(config(more).as_bytes()).unwrap())
+}
+
+fn token(key: &str) -> String {
+    let key = AccessKey {
+        id: AccessKeyId::parse(key).unwrap(),
+        secret: Secret::new("secret"),
+        security_token: None,
+    };
+    let cluster = ClusterId::parse("c1").unwrap();
+    let token = token_v2(&key, &cluster, "test", unix(NOW)).unwrap();
+    token.expose().to_owned()
+}
+
+fn headers(lines: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), value.as_bytes().to_vec());
+    lines.iter().map(owned).collect()
+}
+
+fn arrive(worker: &mut Worker, stream: StreamId, lines: &[(&str, &str)]) -> Arrival {
+    let mut all = vec![(":method", "GET"), (":path", "/x")];
+    for line in lines {
+        all.retain(|(name, _)| *name != line.0 || !name.starts_with(':'));
+    }
+    all.extend(lines);
+    worker.arrived(stream, Head(&headers(&all)), NOW)
+}
+
+fn log_in(worker: &mut Worker, stream: StreamId, key: &str) -> Arrival {
+    let bearer = format!("Bearer {}", token(key));
+    arrive(worker, stream, &[("authorization", &bearer)])
+}
+
+/// Makes the call that is wanted.
+fn call(worker: &mut Worker, id: CallId) -> Call {
+    let wanted = worker.next_call().expect("a call is wanted");
+    let call = worker.prepare(wanted, NOW).unwrap();
+    worker.sent(wanted, id);
+    call
+}
+
+fn answer(worker: &mut Worker, id: CallId, status: u16, body: &str) -> Vec<Woken> {
+    let body = body.as_bytes();
+    worker
+        .answered(id, StsReply::Response { status, body }, NOW)
+        .woken
+}
+
+fn kind(then: &Then) -> Result<&Entry, RefusalKind> {
+    match then {
+        Then::Enter(entry) => Ok(entry),
+        Then::Refuse(refusal, _) => Err(refusal.kind()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_login_and_what_the_service_is_told() {
+    let mut worker = worker("");
+    let arrival = log_in(&mut worker, 1, "LTAI1");
+    assert_eq!(arrival.remove, ["authorization"]);
+    assert!(matches!(arrival.then, Then::Wait));
+    assert!(worker.waits(1));
+    let call = call(&mut worker, 7);
+    assert_eq!(call.cluster, "sts");
+    let names: Vec<_> = call.headers.iter().map(|(name, _)| *name).collect();
+    assert_eq!(
+        names,
+        [
+            ":method",
+            ":path",
+            ":scheme",
+            ":authority",
+            "user-agent",
+            "accept",
+            "authorization",
+            "x-acs-action",
+            "x-acs-content-sha256",
+            "x-acs-date",
+            "x-acs-version",
+        ]
+    );
+    assert_eq!(call.headers[1].1, "/?ACKClusterId=c1");
+    let woken = answer(&mut worker, 7, 200, ALICE);
+    assert_eq!((woken.len(), woken[0].stream), (1, 1));
+    let entry = kind(&woken[0].then).unwrap();
+    assert_eq!(entry.username, "alice");
+    let user = ("x-remote-user".to_owned(), "alice".to_owned());
+    let group = ("x-remote-group".to_owned(), "dev".to_owned());
+    assert!(entry.headers.contains(&user) && entry.headers.contains(&group));
+    assert!(
+        entry.told.line.contains("cache=miss"),
+        "{}",
+        entry.told.line
+    );
+    assert!(!worker.waits(1));
+    // Now it is known.
+    let arrival = log_in(&mut worker, 2, "LTAI1");
+    assert_eq!(arrival.remove, ["authorization"]);
+    let entry = kind(&arrival.then).unwrap();
+    assert!(entry.told.line.contains("cache=hit"), "{}", entry.told.line);
+    assert!(worker.next_call().is_none());
+}
+
+#[test]
+fn what_sts_says_decides() {
+    for (status, body, expected) in [
+        (200, MALLORY, RefusalKind::InvalidToken),
+        (
+            400,
+            r#"{"Code":"SignatureDoesNotMatch"}"#,
+            RefusalKind::InvalidToken,
+        ),
+        (
+            400,
+            r#"{"Code":"Throttling.User"}"#,
+            RefusalKind::Unavailable,
+        ),
+        (503, "upstream connect error", RefusalKind::Unavailable),
+        (504, "upstream request timeout", RefusalKind::Unavailable),
+        (200, "", RefusalKind::Unavailable),
+        (200, "{}", RefusalKind::Unavailable),
+        (302, ALICE, RefusalKind::Unavailable),
+        (404, "not found", RefusalKind::Unavailable),
+    ] {
+        let mut worker = worker("");
+        let _waits = log_in(&mut worker, 1, "LTAI1");
+        call(&mut worker, 7);
+        let woken = answer(&mut worker, 7, status, body);
+        assert_eq!(
+            kind(&woken[0].then).unwrap_err(),
+            expected,
+            "{status} {body}"
+        );
+        // Who it is may be remembered, and nothing else.
+        let asks_again = matches!(log_in(&mut worker, 2, "LTAI1").then, Then::Wait);
+        assert_eq!(asks_again, body != MALLORY, "{status} {body}");
+    }
+    for reply in [
+        StsReply::Unreachable,
+        StsReply::TimedOut,
+        StsReply::TooLarge,
+    ] {
+        let mut worker = worker("");
+        let _waits = log_in(&mut worker, 1, "LTAI1");
+        call(&mut worker, 7);
+        let woken = worker.answered(7, reply, NOW).woken;
+        assert_eq!(kind(&woken[0].then).unwrap_err(), RefusalKind::Unavailable);
+    }
+}
+
+#[test]
+fn one_call_for_equal_tokens_survives_whoever_came_first() {
+    let mut worker = worker("");
+    for stream in 1..=4 {
+        assert!(matches!(
+            log_in(&mut worker, stream, "LTAI1").then,
+            Then::Wait
+        ));
+    }
+    call(&mut worker, 7);
+    assert!(worker.next_call().is_none());
+    worker.gone(1);
+    let woken = answer(&mut worker, 7, 200, ALICE);
+    let streams: Vec<_> = woken.iter().map(|woken| woken.stream).collect();
+    assert_eq!(streams, [2, 3, 4]);
+    assert!(woken.iter().all(|woken| kind(&woken.then).is_ok()));
+    assert_eq!(worker.sizes(), (0, 1));
+    // All may go: what STS says is remembered all the same.
+    let _waits = log_in(&mut worker, 5, "LTAI2");
+    call(&mut worker, 8);
+    worker.gone(5);
+    assert!(answer(&mut worker, 8, 200, ALICE).is_empty());
+    assert!(kind(&log_in(&mut worker, 6, "LTAI2").then).is_ok());
+    // Whoever goes before the call is made takes it along.
+    let _waits = log_in(&mut worker, 7, "LTAI3");
+    worker.gone(7);
+    assert!(worker.next_call().is_none());
+    assert_eq!(worker.sizes().0, 0);
+}
+
+#[test]
+fn answers_that_nobody_waits_for_change_nothing() {
+    let mut worker = worker("");
+    assert!(answer(&mut worker, 9, 200, ALICE).is_empty());
+    let _waits = log_in(&mut worker, 1, "LTAI1");
+    call(&mut worker, 7);
+    assert!(answer(&mut worker, 8, 200, ALICE).is_empty());
+    assert!(worker.waits(1));
+    assert_eq!(answer(&mut worker, 7, 200, ALICE).len(), 1);
+    assert!(answer(&mut worker, 7, 200, ALICE).is_empty());
+}
+
+#[test]
+fn calls_and_those_who_wait_are_bounded() {
+    let mut worker = worker("");
+    worker.settings.sts.max_calls = 2;
+    worker.settings.sts.max_waiting = 8;
+    // A flood of one token leaves half of the room that is left.
+    let flood: Vec<_> = (1..=8)
+        .map(|stream| log_in(&mut worker, stream, "LTAI1"))
+        .collect();
+    let waiting = flood
+        .iter()
+        .filter(|arrival| matches!(arrival.then, Then::Wait));
+    assert_eq!(waiting.count(), 4);
+    assert_eq!(kind(&flood[7].then).unwrap_err(), RefusalKind::Unavailable);
+    for (stream, key) in [(11, "LTAI2"), (12, "LTAI3"), (13, "LTAI4"), (14, "LTAI5")] {
+        assert!(matches!(log_in(&mut worker, stream, key).then, Then::Wait));
+    }
+    assert_eq!(
+        kind(&log_in(&mut worker, 15, "LTAI6").then).unwrap_err(),
+        RefusalKind::Unavailable
+    );
+    call(&mut worker, 1);
+    call(&mut worker, 2);
+    assert!(worker.next_call().is_none());
+    let _woken = answer(&mut worker, 1, 200, ALICE);
+    call(&mut worker, 3);
+    assert!(worker.next_call().is_none());
+    // A call that waited too long for its turn is not made.
+    let _woken = answer(&mut worker, 2, 200, ALICE);
+    let late = worker.next_call().unwrap();
+    assert!(worker.prepare(late, NOW + Duration::from_secs(6)).is_none());
+    let woken = worker.not_sent(late, &Inability::Overloaded);
+    assert_eq!(kind(&woken[0].then).unwrap_err(), RefusalKind::Unavailable);
+}
+
+#[test]
+fn nothing_is_remembered_past_its_end() {
+    for (more, later, is_known) in [
+        ("", 299, true),
+        ("", 300, false),
+        ("\"cache\": {\"ttlSeconds\": 900}", 899, true),
+        // The token's own end.
+        ("\"cache\": {\"ttlSeconds\": 900}", 900, false),
+        ("\"cache\": {\"size\": 0}", 0, false),
+    ] {
+        let mut worker = worker(more);
+        let _waits = log_in(&mut worker, 1, "LTAI1");
+        call(&mut worker, 7);
+        let _woken = answer(&mut worker, 7, 200, ALICE);
+        let bearer = format!("Bearer {}", token("LTAI1"));
+        let later = NOW + Duration::from_secs(later);
+        let head = headers(&[(":path", "/"), ("authorization", &bearer)]);
+        let arrival = worker.arrived(2, Head(&head), later);
+        assert_eq!(
+            matches!(arrival.then, Then::Enter(_)),
+            is_known,
+            "{more} {later:?}"
+        );
+    }
+}
+
+#[test]
+fn what_clients_claim_to_be_is_removed_whatever_comes_next() {
+    let claims = [
+        ("x-remote-user", "root"),
+        ("x-remote-group", "system:masters"),
+        ("x_remote_group", "system:masters"),
+        ("x-remote_uid", "0"),
+        ("x-remote-extra-scopes", "all"),
+        ("x-other", "kept"),
+    ];
+    let removed = [
+        "x-remote-extra-scopes",
+        "x-remote-group",
+        "x-remote-user",
+        "x-remote_uid",
+        "x_remote_group",
+    ];
+    let more = r#""bypass": ["/healthz"], "allowPreflight": true"#;
+    let preflight = [
+        (":method", "OPTIONS"),
+        ("origin", "https://a"),
+        ("access-control-request-method", "GET"),
+    ];
+    for (lines, expected) in [
+        (&[][..], "refused"),
+        (&[("authorization", "Basic YTpi")], "refused"),
+        (&[(":path", "/healthz")], "bypass"),
+        (&[(":path", "/healthz?x=/../")], "bypass"),
+        (&[(":path", "/healthz/../x")], "refused"),
+        (&preflight, "bypass"),
+    ] {
+        let mut worker = worker(more);
+        let lines: Vec<_> = claims.iter().chain(lines).copied().collect();
+        let arrival = arrive(&mut worker, 1, &lines);
+        assert_eq!(arrival.remove, removed, "{lines:?}");
+        let then = match arrival.then {
+            Then::Bypass => "bypass",
+            Then::Refuse(..) => "refused",
+            Then::Enter(_) | Then::Wait => "in",
+        };
+        assert_eq!(then, expected, "{lines:?}");
+    }
+    // Preflights are refused unless they are asked for.
+    assert!(matches!(
+        arrive(&mut worker(""), 1, &preflight).then,
+        Then::Refuse(..)
+    ));
+}
+
+#[test]
+fn the_token_is_for_the_filter_alone() {
+    let bearer = format!("Bearer {}", token("LTAI1"));
+    let own = token("LTAI1");
+    for (more, lines, removed) in [
+        (
+            "",
+            vec![("authorization", &*bearer)],
+            &["authorization"][..],
+        ),
+        (
+            "\"token\": {\"keep\": true}",
+            vec![("authorization", &bearer)],
+            &[],
+        ),
+        (
+            "\"bypass\": [\"/x\"]",
+            vec![("authorization", &bearer)],
+            &["authorization"],
+        ),
+        // Credentials for the service itself.
+        (
+            "\"bypass\": [\"/x\"]",
+            vec![("authorization", "Basic YTpi")],
+            &[],
+        ),
+        (
+            "\"token\": {\"header\": \"X-RAM-Token\"}",
+            vec![("x-ram-token", &own), ("authorization", "Basic YTpi")],
+            &["x-ram-token"],
+        ),
+    ] {
+        let mut worker = worker(more);
+        assert_eq!(arrive(&mut worker, 1, &lines).remove, removed, "{more}");
+    }
+}
+
+#[test]
+fn tokens_that_are_none_are_refused_at_once() {
+    let other_cluster = token("LTAI1").replace("k8s-ack-v2.", "k8s-ack-v9.");
+    let bearer = format!("Bearer {other_cluster}");
+    let good = format!("Bearer {}", token("LTAI1"));
+    for (lines, result) in [
+        (vec![], "no_token"),
+        (
+            vec![("authorization", "Bearer eyJhbGciOiJSUzI1NiJ9.e30.c2ln")],
+            "not_ours",
+        ),
+        (vec![("authorization", &*bearer)], "invalid_token"),
+        (
+            vec![("authorization", "Bearer k8s-ack-v2.!")],
+            "invalid_token",
+        ),
+        (
+            vec![("authorization", &*good), ("authorization", &*good)],
+            "no_token",
+        ),
+    ] {
+        let mut worker = worker("");
+        let arrival = arrive(&mut worker, 1, &lines);
+        match arrival.then {
+            Then::Refuse(refusal, told) => {
+                assert_eq!((refusal.kind().status(), told.result), (401, result));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(worker.next_call().is_none());
+    }
+}
+
+#[test]
+fn groups_that_are_required() {
+    for (groups, expected) in [
+        (r#"["dev"]"#, 200),
+        (r#"["ops"]"#, 403),
+        (r#"["ops", "dev"]"#, 200),
+    ] {
+        let mut worker = worker(&format!("\"requiredGroups\": {groups}"));
+        let _waits = log_in(&mut worker, 1, "LTAI1");
+        call(&mut worker, 7);
+        let woken = answer(&mut worker, 7, 200, ALICE);
+        let status = kind(&woken[0].then).map_or_else(RefusalKind::status, |_| 200);
+        assert_eq!(status, expected, "{groups}");
+    }
+}
+
+#[test]
+fn nothing_secret_is_logged_and_nothing_of_scrubbed_accounts() {
+    let secret_part = &token("LTAI1")[11..];
+    for (more, is_told) in [("", true), ("\"scrubbedAccounts\": [\"1\"]", false)] {
+        for (body, result) in [(ALICE, "granted"), (MALLORY, "not_mapped")] {
+            let mut worker = worker(more);
+            let _waits = log_in(&mut worker, 1, "LTAI1");
+            call(&mut worker, 7);
+            let woken = answer(&mut worker, 7, 200, body);
+            let told = match &woken[0].then {
+                Then::Enter(entry) => &entry.told,
+                Then::Refuse(_, told) => told,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(told.result, result);
+            assert!(Told::RESULTS.contains(&told.result));
+            assert_eq!(told.line.contains("acs:ram::1:"), is_told, "{}", told.line);
+            assert!(!told.line.contains(secret_part), "{}", told.line);
+        }
+    }
+}
+
+#[test]
+fn a_new_configuration_leaves_nobody_waiting() {
+    let mut worker = worker("");
+    for (stream, key) in [(1, "LTAI1"), (2, "LTAI1"), (3, "LTAI2")] {
+        let _waits = log_in(&mut worker, stream, key);
+    }
+    call(&mut worker, 7);
+    let woken = worker.give_up();
+    assert_eq!(woken.len(), 3);
+    for woken in &woken {
+        assert_eq!(kind(&woken.then).unwrap_err(), RefusalKind::Unavailable);
+    }
+    assert!(answer(&mut worker, 7, 200, ALICE).is_empty());
+}
