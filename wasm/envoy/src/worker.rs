@@ -128,7 +128,7 @@ impl Worker {
         };
         // A token is for the filter alone, also where it was not needed.
         let token = &self.settings.token;
-        if !token.is_kept && head.all(&token.header).any(|value| is_ours(value)) {
+        if !token.is_kept && head.all(&token.header).any(is_ours) {
             remove.push(token.header.clone());
         }
         remove.sort_unstable();
