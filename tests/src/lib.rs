@@ -10,6 +10,7 @@ pub mod dates;
 pub mod exposition;
 pub mod isolation;
 pub mod load;
+pub mod observability;
 pub mod ports;
 pub mod process;
 pub mod proxy;

@@ -36,6 +36,12 @@ pub const CHROMIUM: Tool = Tool {
     variable: "ACK_RAM_CHROMIUM",
 };
 
+/// Prometheus' reader of rules.
+pub const PROMTOOL: Tool = Tool {
+    name: "promtool",
+    variable: "ACK_RAM_PROMTOOL",
+};
+
 impl Tool {
     /// Where the program is.
     ///

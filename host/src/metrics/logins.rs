@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use prometheus::{Error, Histogram, HistogramVec, IntGauge, Registry};
+use ack_ram_core::decision::Outcome;
+use prometheus::{Error, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry};
 
 use crate::metrics::{named, register};
 
@@ -24,6 +25,10 @@ pub struct Logins {
     /// Of each of [`RESULTS`]: a login looks up no label.
     by_result: [(&'static str, Histogram); 5],
     in_flight: IntGauge,
+    granted: IntCounter,
+    denied: IntCounter,
+    unable: IntCounter,
+    not_ours: IntCounter,
 }
 
 impl Logins {
@@ -33,13 +38,34 @@ impl Logins {
             "authentications_in_flight",
             "Requests to /authenticate that are being answered.",
         );
+        let decisions = named(
+            "decisions_total",
+            "Decisions about tokens: granted, denied, unable (it could not be told, and HTTP 503 was answered), not_ours (the token is of another kind).",
+        );
+        let decisions = register(registry, IntCounterVec::new(decisions, &["decision"]))?;
+        let decided = |decision| decisions.with_label_values(&[decision]);
         // Go's are the default buckets, of its library and of this.
         let latency = register(registry, HistogramVec::new(latency.into(), &["result"]))?;
         Ok(Self {
             by_result: RESULTS.map(|result| (result, latency.with_label_values(&[result]))),
             latency,
             in_flight: register(registry, IntGauge::with_opts(in_flight))?,
+            granted: decided("granted"),
+            denied: decided("denied"),
+            unable: decided("unable"),
+            not_ours: decided("not_ours"),
         })
+    }
+
+    /// This was decided about a token.
+    pub fn decided(&self, outcome: &Outcome) {
+        let count = match outcome {
+            Outcome::Granted(_) => &self.granted,
+            Outcome::Denied(_) => &self.denied,
+            Outcome::Unable(_) => &self.unable,
+            Outcome::NotOurs => &self.not_ours,
+        };
+        count.inc();
     }
 
     /// A request to `/authenticate` has come.

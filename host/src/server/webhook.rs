@@ -55,6 +55,7 @@ impl Webhook {
                 if let Some(audit) = &self.audit {
                     audit.record(&decided, took);
                 }
+                self.metrics.logins.decided(&decided.decision.outcome);
                 login.end(decided.decision.metric_result());
                 if let Outcome::Unable(Inability::Overloaded) = decided.decision.outcome {
                     self.metrics.connections.shed(Shed::Sts);

@@ -22,7 +22,7 @@ struct Stage {
     run: fn(&Context<'_>, &mut Option<Tests>) -> Result<(), Failure>,
 }
 
-const STAGES: [Stage; 14] = [
+const STAGES: [Stage; 15] = [
     Stage {
         name: "format",
         what: "the code is formatted",
@@ -64,6 +64,12 @@ const STAGES: [Stage; 14] = [
         what: "the wasm modules and what they import",
         quick: false,
         run: wasm_modules,
+    },
+    Stage {
+        name: "alerts",
+        what: "the alert rules, and when they fire, by Prometheus' promtool",
+        quick: false,
+        run: alert_tests,
     },
     Stage {
         name: "wasmtime",
@@ -203,6 +209,15 @@ fn licences(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure>
 
 fn wasm_modules(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {
     wasm::build_all(context.workspace, context.runner, None)
+}
+
+fn alert_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Failure> {
+    let mut command = cargo(&["test", "--package", "ack-ram-tests", "--test", "alerts"]);
+    command.args(["--features", "promtool"]).env(
+        "ACK_RAM_PROMTOOL",
+        tools::prometheus::promtool(context.runner)?,
+    );
+    context.run_tests("alerts", command, tests)
 }
 
 fn wasm_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Failure> {

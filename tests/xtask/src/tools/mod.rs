@@ -6,6 +6,7 @@ pub mod etcd;
 pub mod faketime;
 pub mod ip;
 pub mod kubernetes;
+pub mod prometheus;
 pub mod wasm_target;
 
 mod apt;
