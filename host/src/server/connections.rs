@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use crate::metrics::ConnectionMetrics;
 use crate::server::certificates::Tls;
 use connection::Connection;
+pub(super) use crowd::Busy;
 use crowd::Crowd;
 
 /// When accepting fails (no descriptors left), the next try may fare better.
@@ -28,10 +29,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Answers requests.
 pub(super) trait Respond: Send + Sync + 'static {
-    /// The answer to `request`.
+    /// The answer to `request`. One with a body says to `busy` when that is there.
     fn respond(
         &self,
         request: Request<Incoming>,
+        busy: &Busy,
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
 }
 

@@ -16,7 +16,7 @@ use hyper::{Request, Response, StatusCode};
 use crate::backends::live::{BackendNotes, LiveRules};
 use crate::metrics::{self, Metrics, NoMetrics, Shed};
 use crate::server::certificates::Certificates;
-use crate::server::connections::Respond;
+use crate::server::connections::{Busy, Respond};
 
 /// A reason is cut after so many characters: it may quote somebody's file.
 const MAX_REASON: usize = 300;
@@ -28,7 +28,7 @@ pub(super) struct Health {
 }
 
 impl Respond for Health {
-    async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn respond(&self, request: Request<Incoming>, _: &Busy) -> Response<Full<Bytes>> {
         let uri = request.uri();
         match uri.path().trim_end_matches('/') {
             "/metrics" => metrics(&self.metrics).await,

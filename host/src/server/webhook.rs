@@ -16,7 +16,7 @@ use crate::certs::ClientRefusal;
 use crate::metrics::{MALFORMED_REQUEST, Metrics, Shed};
 use crate::server::bodies::{Bodies, NoBody};
 use crate::server::certificates::Admission;
-use crate::server::connections::Respond;
+use crate::server::connections::{Busy, Respond};
 use crate::server::{decision_log, health, status};
 
 /// Answers requests.
@@ -42,13 +42,13 @@ impl Webhook {
         }
     }
 
-    async fn authenticate(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn authenticate(&self, request: Request<Incoming>, busy: &Busy) -> Response<Full<Bytes>> {
         if let Err(why) = Admission::of(&request) {
             self.metrics.certificates.refused(why);
             return Rejection::Client(why).response();
         }
         let login = self.metrics.logins.begin();
-        match self.decide(request).await {
+        match self.decide(request, busy).await {
             Ok((version, decided)) => {
                 let took = login.elapsed();
                 decision_log::write(&decided, took);
@@ -75,6 +75,7 @@ impl Webhook {
     async fn decide(
         &self,
         request: Request<Incoming>,
+        busy: &Busy,
     ) -> Result<(ReviewVersion, Decided), Rejection> {
         if request.method() != Method::POST {
             return Err(Rejection::Method);
@@ -85,6 +86,7 @@ impl Webhook {
         let review = {
             let body = self.bodies.read(request.into_body());
             let body = body.await.map_err(Rejection::NoBody)?;
+            busy.arrived();
             // What waits for STS is its token, not all of its body.
             TokenReview::parse(&body).map_err(|error| Rejection::Review(error.to_string()))?
         };
@@ -94,9 +96,9 @@ impl Webhook {
 }
 
 impl Respond for Webhook {
-    async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn respond(&self, request: Request<Incoming>, busy: &Busy) -> Response<Full<Bytes>> {
         match (request.uri().path(), request.method()) {
-            ("/authenticate", _) => self.authenticate(request).await,
+            ("/authenticate", _) => self.authenticate(request, busy).await,
             ("/healthz", &Method::GET | &Method::HEAD) => Response::new(Full::from("ok")),
             ("/metrics", &Method::GET | &Method::HEAD) => health::metrics(&self.metrics).await,
             _ => Rejection::NotFound.response(),

@@ -26,7 +26,7 @@ use crate::backends::live::LiveRules;
 use crate::certs::tests::client;
 use crate::config::{self, ConfigFile, Overrides, Sources};
 use crate::metrics::Metrics;
-use crate::server::connections::{Bounds, Connections, Respond};
+use crate::server::connections::{Bounds, Busy, Connections, Respond};
 
 const DAY: i64 = 24 * 60 * 60;
 const START: UnixTime = UnixTime::from_seconds(1_800_000_000);
@@ -83,7 +83,7 @@ impl World {
 struct Ok;
 
 impl Respond for Ok {
-    async fn respond(&self, _: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn respond(&self, _: Request<Incoming>, _: &Busy) -> Response<Full<Bytes>> {
         Response::new(Full::from("ok"))
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::rt::{Read, Write};
 use hyper::service::service_fn;
 use hyper::{Method, Request};
@@ -98,10 +98,13 @@ impl Connection {
             let respond = Arc::clone(&respond);
             let panics = panics.clone();
             let busy = activity.begin();
+            if request.body().is_end_stream() {
+                busy.arrived();
+            }
             let is_head = request.method() == Method::HEAD;
             async move {
                 // A request that was being answered is in nobody else's hands.
-                let answering = AssertUnwindSafe(respond.respond(request)).catch_unwind();
+                let answering = AssertUnwindSafe(respond.respond(request, &busy)).catch_unwind();
                 let mut response = answering.await.unwrap_or_else(|_| {
                     panics.inc();
                     status::unavailable(PANICKED)

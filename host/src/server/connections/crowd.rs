@@ -154,10 +154,10 @@ impl Activity {
 
     /// A request begins; it ends when the guard is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> Busy {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        self.has_asked.store(true, Ordering::Relaxed);
-        self.touch();
-        Busy(Arc::clone(self))
+        Busy {
+            activity: Arc::clone(self),
+            has_arrived: AtomicBool::new(false),
+        }
     }
 
     /// Waits until somebody else needs the place of this connection.
@@ -196,12 +196,29 @@ impl Activity {
     }
 }
 
-/// A request that is being answered.
-pub(super) struct Busy(Arc<Activity>);
+/// A request. Until all of it has arrived its connection counts as idle, lest whoever sends a body slowly keeps a place
+/// from those who ask.
+pub(in crate::server) struct Busy {
+    activity: Arc<Activity>,
+    has_arrived: AtomicBool,
+}
+
+impl Busy {
+    /// All of it is there, and is being answered.
+    pub(in crate::server) fn arrived(&self) {
+        if !self.has_arrived.swap(true, Ordering::Relaxed) {
+            self.activity.requests.fetch_add(1, Ordering::Relaxed);
+            self.activity.has_asked.store(true, Ordering::Relaxed);
+            self.activity.touch();
+        }
+    }
+}
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.touch();
-        self.0.requests.fetch_sub(1, Ordering::Relaxed);
+        if *self.has_arrived.get_mut() {
+            self.activity.touch();
+            self.activity.requests.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
