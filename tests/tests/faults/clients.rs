@@ -61,6 +61,11 @@ pub fn rows(matrix: &mut Matrix) {
             PLACES,
         ),
         (
+            "clients: 200 that send a body slowly, 128 places",
+            Client::SlowBody,
+            FEW_PLACES,
+        ),
+        (
             "clients: 200 that read no answers",
             Client::NeverReads,
             PLACES,
