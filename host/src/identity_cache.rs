@@ -13,7 +13,7 @@ use ack_ram_core::fingerprint::Fingerprint;
 use ack_ram_core::login::VerifiedIdentity;
 use ack_ram_core::sts::StsRefusal;
 use ack_ram_core::time::UnixTime;
-use ack_ram_core::token::STS_WINDOW_SECONDS;
+use ack_ram_core::token::{CLOCK_MARGIN_SECONDS, STS_WINDOW_SECONDS};
 use prometheus::IntCounter;
 use quick_cache::sync::Cache;
 use quick_cache::{DefaultHashBuilder, Lifecycle, UnitWeighter};
@@ -52,6 +52,7 @@ impl IdentityCache {
     /// What is known of a token at the time `now`.
     pub(crate) fn look_up(&self, token: Fingerprint, now: UnixTime) -> Option<Known> {
         let identity = self.identities.look_up(token, now);
+        let identity = identity.filter(|who| !is_of_the_future(who, now));
         identity.map(Known::Identity).or_else(|| {
             let refusal = self.refusals.look_up(token, now);
             refusal.map(Known::Refused)
@@ -92,6 +93,12 @@ impl IdentityCache {
             self.refusals.keep(token, Arc::clone(refusal), life, now);
         }
     }
+}
+
+/// Whether `core` would refuse the token for its date now that the clock has been set back.
+fn is_of_the_future(who: &VerifiedIdentity, now: UnixTime) -> bool {
+    let ahead = who.expires().seconds_since(now) - STS_WINDOW_SECONDS;
+    ahead > STS_WINDOW_SECONDS + CLOCK_MARGIN_SECONDS
 }
 
 /// Whether the token cannot become good any more. A key that is unknown or inactive may be made, enabled or just

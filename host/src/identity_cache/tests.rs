@@ -88,6 +88,23 @@ async fn an_identity_ends_by_either_clock_and_with_its_token() {
     }
 }
 
+/// What is remembered is asked for before `core` looks at the token's date.
+#[test]
+fn an_identity_is_known_at_no_time_at_which_its_token_would_be_refused() {
+    let cluster = ClusterId::parse("c").unwrap();
+    let token = sign::token_v2(&demo::user_key(), &cluster, "test", NOW).unwrap();
+    let who = identity(NOW);
+    let cache = cache(10, 10);
+    cache.keep_identity(&who, false, NOW);
+    for seconds in [0, -1_199, -1_200, -1_201, -72_000] {
+        let now = NOW.plus_seconds(seconds);
+        let policy = Policy::new(cluster.clone());
+        let is_good = matches!(login::begin(token.expose(), &policy, now), Step::Send(_));
+        let is_known = cache.look_up(who.fingerprint(), now).is_some();
+        assert_eq!(is_known, is_good, "{seconds}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn refusals_that_may_become_grants_are_not_remembered() {
     // How old the token is, by the clock here.
