@@ -240,6 +240,8 @@ fn what_stands_where_no_secret_belongs_is_not_repeated() {
         &["lint", "-c", "token.yaml"],
         &["lint", "-c", "key.yaml"],
         &["server", "-c", "key.yaml"],
+        &["server", "--check", "-c", "key.yaml"],
+        &["server", "--check", "-c", "token.yaml"],
         &["diff", "token.yaml", "key.yaml"],
         &["explain", "-c", "key.yaml", "--arn", demo::USER_ARN],
     ] {

@@ -140,6 +140,12 @@ impl World {
                 [got.stdout, got.stderr].concat(),
             ));
         }
+        let check = ["-l", "json", "server", "--check", "-c", "config.yaml"];
+        let mut check = authenticator::command(folder, &check);
+        check.env("ACK_RAM_AUTHENTICATOR_LOG", "trace");
+        let checked = check.output().unwrap();
+        let told = [checked.stdout, checked.stderr].concat();
+        self.told.push(("`server --check`".to_owned(), told));
         let process = format!("/proc/{}", self.server.pid());
         let mut titles = vec![Path::new(&process).join("cmdline")];
         for task in fs::read_dir(format!("{process}/task")).unwrap() {
