@@ -1,5 +1,7 @@
 //! Clients at fault: slow, silent, half-open, very many, or full of bad tokens.
 
+use std::convert::Infallible;
+use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -215,30 +217,17 @@ async fn ten_thousand() -> Result<Figures, Fail> {
     let open = Arc::new(AtomicUsize::new(0));
     let mut clients = JoinSet::new();
     for number in 0..WANTED {
-        let (open, port) = (Arc::clone(&open), world.port);
         let address = Ipv4Addr::new(127, 0, 1, u8::try_from(number % 8)? + 1);
-        clients.spawn(async move {
-            loop {
-                let socket = TcpSocket::new_v4()?;
-                socket.bind((address, 0).into())?;
-                let Ok(mut stream) = socket.connect((Ipv4Addr::LOCALHOST, port).into()).await
-                else {
-                    continue;
-                };
-                open.fetch_add(1, Ordering::Relaxed);
-                let _ended = until_closed(&mut stream).await;
-                open.fetch_sub(1, Ordering::Relaxed);
-                sleep(Duration::from_millis(500)).await;
-            }
-            #[allow(unreachable_code, reason = "the type of the errors above")]
-            Ok::<_, std::io::Error>(())
-        });
+        clients.spawn(stay_connected(address, world.port, Arc::clone(&open)));
     }
     let start = Instant::now();
     let mut most = 0;
     while start.elapsed() < Duration::from_secs(10) {
         most = most.max(open.load(Ordering::Relaxed));
         sleep(Duration::from_millis(20)).await;
+    }
+    if let Some(given_up) = clients.try_join_next() {
+        return Err(format!("a client gave up: {given_up:?}").into());
     }
     let newcomer = world.asker.at(world.webhook()?);
     let start = Instant::now();
@@ -254,6 +243,26 @@ async fn ten_thousand() -> Result<Figures, Fail> {
         newcomers.as_secs_f64()
     );
     Ok(Figures { note, ..figures })
+}
+
+/// Says nothing, and comes again when it is sent away.
+async fn stay_connected(
+    address: Ipv4Addr,
+    port: u16,
+    open: Arc<AtomicUsize>,
+) -> io::Result<Infallible> {
+    loop {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((address, 0).into())?;
+        let server = (Ipv4Addr::LOCALHOST, port).into();
+        let Ok(mut stream) = socket.connect(server).await else {
+            continue;
+        };
+        open.fetch_add(1, Ordering::Relaxed);
+        let _ended = until_closed(&mut stream).await;
+        open.fetch_sub(1, Ordering::Relaxed);
+        sleep(Duration::from_millis(500)).await;
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
