@@ -13,10 +13,6 @@ use crate::config::layers::{Layers, flag, path};
 use crate::config::listen::Host;
 pub use limits::{BreakerSettings, CacheSettings, StsLimits};
 
-/// As many logins at once, again and again, need no new connection. With Go's number, 5, the sixth makes one each time,
-/// and a handshake costs more than all the rest.
-const DEFAULT_MAX_IDLE_CONNECTIONS: usize = 64;
-
 /// The endpoint and these share the time of one call.
 const MAX_FALLBACKS: usize = 3;
 
@@ -153,7 +149,9 @@ pub(super) fn read(layers: &mut Layers<'_>) -> Result<Sts, Problem> {
         fallback_endpoints: fallback_endpoints(layers, &endpoint)?,
         endpoint,
         ca_file: path(&mut layers.sts, "caFile")?,
-        max_idle_connections: max_idle_connections(layers)?,
+        // Go keeps 5. Of more calls at once, most then make a new connection each time, and a handshake costs more than all
+        // the rest.
+        max_idle_connections: max_idle_connections(layers)?.unwrap_or(limits.max_calls),
         limits,
     })
 }
@@ -218,14 +216,13 @@ fn parse(given: &Given<String>) -> Result<StsEndpoint, Problem> {
     })
 }
 
-fn max_idle_connections(layers: &Layers<'_>) -> Result<usize, Problem> {
-    match layers.variable("STS_MAX_IDLE_CONNS_PER_HOST") {
-        Some(given) => given
-            .value
-            .parse()
-            .map_err(|_| given.problem(format_args!("is `{}`; write a number", given.value))),
-        None => Ok(DEFAULT_MAX_IDLE_CONNECTIONS),
-    }
+fn max_idle_connections(layers: &Layers<'_>) -> Result<Option<usize>, Problem> {
+    let given = layers.variable("STS_MAX_IDLE_CONNS_PER_HOST");
+    let number = given.map(|given| {
+        let number = given.value.parse();
+        number.map_err(|_| given.problem(format_args!("is `{}`; write a number", given.value)))
+    });
+    number.transpose()
 }
 
 #[cfg(test)]

@@ -122,7 +122,7 @@ fn what_is_left_out_is_as_in_go() {
     assert_eq!(config.sts.endpoint.to_string(), "https://sts.aliyuncs.com");
     assert_eq!(config.sts.limits.connect_timeout.as_secs(), 2);
     assert_eq!(config.sts.limits.timeout.as_secs(), 5);
-    assert_eq!(config.sts.max_idle_connections, 64);
+    assert_eq!(config.sts.max_idle_connections, 512);
 }
 
 #[test]
