@@ -165,7 +165,11 @@ fn http(bounds: &Bounds) -> auto::Builder<TokioExecutor> {
 }
 
 /// Waits until a connection that was asked to end has had the time for it: while it is busy, and a little longer.
+///
+/// hyper takes new requests over HTTP/2 until the client says that it has understood. One that never does would stay for
+/// as long as it asks.
 async fn closing(activity: &Activity) {
     tokio::time::sleep(CLOSE_DEADLINE).await;
+    activity.close();
     activity.idle_for(CLOSE_DEADLINE).await;
 }

@@ -133,6 +133,7 @@ pub(super) struct Activity {
     has_asked: AtomicBool,
     is_leaving: AtomicBool,
     leave: Notify,
+    is_closing: AtomicBool,
     epoch: Instant,
     /// When a request began or ended last, or the connection was made; in milliseconds from `epoch`.
     last: AtomicU64,
@@ -145,6 +146,7 @@ impl Activity {
             has_asked: AtomicBool::new(false),
             is_leaving: AtomicBool::new(false),
             leave: Notify::new(),
+            is_closing: AtomicBool::new(false),
             epoch,
             last: AtomicU64::new(0),
         };
@@ -158,6 +160,11 @@ impl Activity {
             activity: Arc::clone(self),
             has_arrived: AtomicBool::new(false),
         }
+    }
+
+    /// No request that arrives from now on keeps the connection open.
+    pub(super) fn close(&self) {
+        self.is_closing.store(true, Ordering::Relaxed);
     }
 
     /// Waits until somebody else needs the place of this connection.
@@ -206,6 +213,9 @@ pub(in crate::server) struct Busy {
 impl Busy {
     /// All of it is there, and is being answered.
     pub(in crate::server) fn arrived(&self) {
+        if self.activity.is_closing.load(Ordering::Relaxed) {
+            return;
+        }
         if !self.has_arrived.swap(true, Ordering::Relaxed) {
             self.activity.requests.fetch_add(1, Ordering::Relaxed);
             self.activity.has_asked.store(true, Ordering::Relaxed);

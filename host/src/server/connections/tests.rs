@@ -260,6 +260,37 @@ async fn idle_connections_make_room_and_busy_ones_do_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_goes_on_asking_when_told_to_leave_makes_room_too() {
+    let world = World::new(Bounds {
+        connections: 1,
+        ..BOUNDS
+    })
+    .await;
+    // It never says that it has understood: hyper takes its requests for as long as it does not.
+    let mut stubborn = world
+        .say(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat())
+        .await;
+    let asking = tokio::spawn(async move {
+        for stream in (1..).step_by(2) {
+            let request = frame(HEADERS, END_STREAM_AND_HEADERS, stream, &GET_ROOT);
+            if stubborn.write_all(&request).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    });
+    while world.metrics.open.get() == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let mut next = world
+        .say(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
+        .await;
+    let answered = tokio::time::timeout(FOREVER, next.read_u8()).await;
+    assert!(answered.is_ok(), "it never gets the place");
+    asking.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn when_all_are_busy_the_next_waits() {
     let world = World::new(Bounds {
         connections: 1,
