@@ -1,9 +1,11 @@
 //! Files that are there whole or not at all.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, Permissions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::unistd::{AccessFlags, access};
 use tempfile::NamedTempFile;
@@ -13,6 +15,9 @@ pub(crate) const PRIVATE: u32 = 0o600;
 
 /// Permission bits for what everybody may read.
 pub(crate) const PUBLIC: u32 = 0o644;
+
+/// What is done under the lock of a folder takes milliseconds.
+const LOCK_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Puts `contents` at `path`, in place of what was there.
 ///
@@ -116,4 +121,24 @@ pub(crate) fn read_up_to(path: &Path, limit: u64) -> io::Result<String> {
         return Err(io::Error::other(why));
     }
     Ok(text)
+}
+
+/// Locks `folder` until it is dropped. Blocks while another process is at work there, but not for one that is stuck:
+/// whoever may read a folder may lock it.
+///
+/// # Errors
+/// When it cannot be locked within ten seconds.
+pub(crate) fn lock(folder: &File) -> io::Result<()> {
+    let started = Instant::now();
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if started.elapsed() >= LOCK_DEADLINE => {
+                let text = "another process has locked the folder for 10 s";
+                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+            }
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(50)),
+        }
+    }
 }

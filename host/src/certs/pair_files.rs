@@ -1,20 +1,15 @@
 //! Two files that are one pair, written so that there is never half of one for good.
 
-use std::fs::{DirBuilder, File, TryLockError};
-use std::io::{self, ErrorKind};
+use std::fs::{DirBuilder, File};
+use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use ack_ram_core::secret::Secret;
 
 use crate::certs::error::CertificateError;
 use crate::certs::pair::{PairError, PairPem};
 use crate::files;
-
-/// Making a pair takes milliseconds.
-const LOCK_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Two files that are one pair.
 pub(super) struct PairFiles {
@@ -78,7 +73,7 @@ impl PairFiles {
         };
         make_state_dir(&self.folder).map_err(unwritable)?;
         let lock = File::open(&self.folder).map_err(unwritable)?;
-        lock_within(&lock, LOCK_DEADLINE).map_err(unwritable)?;
+        files::lock(&lock).map_err(unwritable)?;
         self.finish_what_was_begun(&parse)?;
         if let Some(pair) = self.load(&parse)? {
             return Ok(pair);
@@ -203,21 +198,5 @@ fn unwritable(path: &Path) -> impl Fn(io::Error) -> CertificateError {
     move |source| CertificateError::Unwritable {
         path: path.clone(),
         source,
-    }
-}
-
-/// Waits for another process that makes a pair here, but not for one that is stuck.
-fn lock_within(folder: &File, deadline: Duration) -> io::Result<()> {
-    let started = Instant::now();
-    loop {
-        match folder.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(TryLockError::Error(error)) => return Err(error),
-            Err(TryLockError::WouldBlock) if started.elapsed() >= deadline => {
-                let text = "another process has locked it for 10 s";
-                return Err(io::Error::new(ErrorKind::TimedOut, text));
-            }
-            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(50)),
-        }
     }
 }

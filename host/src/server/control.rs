@@ -93,7 +93,7 @@ impl Control {
         let unusable = |error| ControlError::Unusable(path.clone(), error);
         // Two servers that start at once look, and then listen, one after the other.
         let folder = File::open(state_dir).map_err(unusable)?;
-        folder.lock().map_err(unusable)?;
+        files::lock(&folder).map_err(unusable)?;
         match StdStream::connect(&path) {
             Ok(_) => return Err(ControlError::Taken(path)),
             Err(error)

@@ -261,6 +261,17 @@ async fn what_a_dead_server_left_is_taken_over() {
 }
 
 #[tokio::test]
+async fn whoever_keeps_the_folder_locked_does_not_hold_up_the_server() {
+    let folder = TempDir::new().unwrap();
+    let locked = File::open(folder.path()).unwrap();
+    locked.lock().unwrap();
+    let error = Control::listen(folder.path()).err().unwrap().to_string();
+    assert!(error.contains("another process has locked"), "{error}");
+    drop(locked);
+    Control::listen(folder.path()).unwrap();
+}
+
+#[tokio::test]
 async fn where_no_socket_can_be_made_it_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let deep = folder.path().join("d".repeat(120));
