@@ -12,6 +12,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Response, StatusCode};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::backends::live::{BackendNotes, LiveRules};
 use crate::metrics::{self, Metrics, NoMetrics, Shed};
@@ -31,7 +32,7 @@ impl Respond for Health {
     async fn respond(&self, request: Request<Incoming>, _: &Busy) -> Response<Full<Bytes>> {
         let uri = request.uri();
         match uri.path().trim_end_matches('/') {
-            "/metrics" => metrics(&self.metrics).await,
+            "/metrics" => metrics(&self.metrics, None).await,
             "/readyz" => {
                 let query = uri.query().unwrap_or_default();
                 self.readiness.answer(query.split('&').any(is_verbose))
@@ -47,19 +48,41 @@ fn is_verbose(parameter: &str) -> bool {
     parameter == "verbose" || parameter.starts_with("verbose=")
 }
 
-/// All metrics.
-pub(super) async fn metrics(metrics: &Metrics) -> Response<Full<Bytes>> {
+/// All metrics. `room` is kept until their text is out of memory: a client of HTTP/2 may ask often and read nothing.
+pub(super) async fn metrics(
+    metrics: &Metrics,
+    room: Option<OwnedSemaphorePermit>,
+) -> Response<Full<Bytes>> {
     match metrics.text().await {
-        Ok(text) => plain(StatusCode::OK, metrics::CONTENT_TYPE, text),
-        Err(error @ NoMetrics::Crowded) => {
-            metrics.connections.shed(Shed::Scrapes);
-            plain(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{error}\n"))
+        Ok(text) => {
+            let text = Bytes::from_owner(Text { text, _room: room });
+            plain(StatusCode::OK, metrics::CONTENT_TYPE, text)
         }
+        Err(NoMetrics::Crowded) => crowded(metrics),
         Err(error @ NoMetrics::Unwritten(_)) => {
             tracing::error!("{error}");
             let text = "the metrics cannot be written; the log says why\n".to_owned();
             plain(StatusCode::INTERNAL_SERVER_ERROR, TEXT, text)
         }
+    }
+}
+
+/// There is no room for more who ask for metrics.
+pub(super) fn crowded(metrics: &Metrics) -> Response<Full<Bytes>> {
+    metrics.connections.shed(Shed::Scrapes);
+    let text = format!("{}\n", NoMetrics::Crowded);
+    plain(StatusCode::SERVICE_UNAVAILABLE, TEXT, text)
+}
+
+/// An answer that takes room until all of it is sent.
+struct Text {
+    text: String,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl AsRef<[u8]> for Text {
+    fn as_ref(&self) -> &[u8] {
+        self.text.as_bytes()
     }
 }
 
@@ -192,8 +215,8 @@ fn one_line(trouble: &str) -> String {
     trouble.chars().take(MAX_REASON).map(visible).collect()
 }
 
-fn plain(status: StatusCode, kind: &'static str, text: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(text));
+fn plain(status: StatusCode, kind: &'static str, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(text.into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));

@@ -43,6 +43,10 @@ use settings::LiveSettings;
 use sources::Sources;
 use webhook::Webhook;
 
+/// Requests at once in one connection of HTTP/2 to the health port. Probes and scrapers send one; each answer stays in
+/// memory until it is read.
+const HEALTH_STREAMS: u32 = 8;
+
 /// A server that listens, and has not yet accepted anything.
 pub struct Server {
     connections: Connections,
@@ -126,6 +130,7 @@ impl Server {
             health: health.map(|listener| {
                 let bounds = Bounds {
                     connections: config.limits.max_health_connections,
+                    streams: bounds.streams.min(HEALTH_STREAMS),
                     ..bounds
                 };
                 let counts = metrics.connections.port("health");

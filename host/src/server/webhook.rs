@@ -9,6 +9,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response};
+use tokio::sync::Semaphore;
 
 use crate::audit::Audit;
 use crate::authenticator::{Authenticator, Decided};
@@ -25,7 +26,12 @@ pub(super) struct Webhook {
     bodies: Bodies,
     metrics: Arc<Metrics>,
     audit: Option<Audit>,
+    /// Room for metrics that are not read yet.
+    unread: Arc<Semaphore>,
 }
+
+/// A hundred clients of HTTP/2 could ask for them ten thousand times, and read nothing.
+const MAX_UNREAD: usize = 64;
 
 impl Webhook {
     pub(super) fn new(
@@ -39,6 +45,14 @@ impl Webhook {
             bodies,
             metrics,
             audit,
+            unread: Arc::new(Semaphore::new(MAX_UNREAD)),
+        }
+    }
+
+    async fn scraped(&self) -> Response<Full<Bytes>> {
+        match Arc::clone(&self.unread).try_acquire_owned() {
+            Ok(room) => health::metrics(&self.metrics, Some(room)).await,
+            Err(_) => health::crowded(&self.metrics),
         }
     }
 
@@ -100,7 +114,7 @@ impl Respond for Webhook {
         match (request.uri().path(), request.method()) {
             ("/authenticate", _) => self.authenticate(request, busy).await,
             ("/healthz", &Method::GET | &Method::HEAD) => Response::new(Full::from("ok")),
-            ("/metrics", &Method::GET | &Method::HEAD) => health::metrics(&self.metrics).await,
+            ("/metrics", &Method::GET | &Method::HEAD) => self.scraped().await,
             _ => Rejection::NotFound.response(),
         }
     }

@@ -2,11 +2,17 @@
 
 use ack_ram_core::secret::Secret;
 use ack_ram_tests::sts::Fault;
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::client::conn::http2;
 use hyper::header::RETRY_AFTER;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::world::World;
+use crate::world::{LIMIT, World};
 
 #[tokio::test]
 async fn while_sts_hangs_the_cached_and_strangers_are_answered_and_others_are_shed() {
@@ -87,4 +93,61 @@ async fn idle_connections_keep_nobody_out() {
             .await
             >= 184.0
     );
+}
+
+#[tokio::test]
+async fn answers_that_nobody_reads_fill_no_memory() {
+    let world = World::start(&json!({}), &json!({}));
+    let stream = TokioIo::new(world.connect(b"h2").await);
+    let handshake = http2::Builder::new(TokioExecutor::new())
+        // Of each answer it takes one byte.
+        .initial_stream_window_size(1)
+        .handshake(stream);
+    let (mut webhook, connection) = handshake.await.unwrap();
+    tokio::spawn(connection);
+    let mut metrics = async || -> Response<hyper::body::Incoming> {
+        let request = Request::get("https://localhost/metrics");
+        let request = request.body(Empty::<Bytes>::new()).unwrap();
+        webhook.send_request(request).await.unwrap()
+    };
+    let mut unread = Vec::new();
+    loop {
+        let answer = metrics().await;
+        if answer.status() == 503 {
+            break;
+        }
+        assert_eq!(answer.status(), 200);
+        unread.push(answer);
+        assert!(unread.len() <= 64);
+    }
+    assert!(world.alice_logs_in().await);
+    let (head, text) = world.ask_health("/metrics").await;
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    let shed = r#"ack_ram_authenticator_requests_shed_total{reason="scrapes"} 1"#;
+    assert!(text.contains(shed), "{text}");
+    drop(unread);
+    let there_is_room = async {
+        while metrics().await.status() != 200 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, there_is_room).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_health_port_takes_few_requests_at_once_over_http_2() {
+    let world = World::start(&json!({}), &json!({}));
+    let mut stream = world.connect_to_health().await;
+    stream
+        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+        .await
+        .unwrap();
+    // A frame of settings (RFC 9113, 6.5), and in it how many streams there may be.
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!(head[3], 4);
+    let mut settings = vec![0; usize::from(head[2])];
+    stream.read_exact(&mut settings).await.unwrap();
+    let is_bound = |setting: &[u8]| setting == [0, 3, 0, 0, 0, 8];
+    assert!(settings.chunks(6).any(is_bound), "{settings:?}");
 }
