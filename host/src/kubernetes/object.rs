@@ -57,7 +57,7 @@ impl MappingObject {
     /// The rule that it is.
     ///
     /// # Errors
-    /// When it is none. [`RuleError::Nobody`] tells an object that names nobody.
+    /// When it is none. [`ack_ram_core::rules::RuleError::Nobody`] tells an object that names nobody.
     pub fn rule(&self) -> Result<Rule, ObjectError> {
         Rule::compile(self.mapping()?).map_err(ObjectError::Rule)
     }

@@ -1,7 +1,8 @@
 //! Logins inside Envoy: any service behind it takes the tokens of the cluster.
 //!
 //! What happens to a request is decided here without knowing Envoy: a [`Worker`] is told of requests, of answers of STS
-//! and of streams that are gone, and says what to do. Only the [`host`] module speaks to Envoy, and does as it is told.
+//! and of streams that are gone, and says what to do. Only the module `host`, which is there for WebAssembly alone, speaks
+//! to Envoy, and does as it is told.
 //!
 //! ```text
 //! request --Worker::arrived--> Arrival { remove, then: Enter | Bypass | Refuse | Wait }
