@@ -85,21 +85,25 @@ impl Crowd {
 
     fn ask_to_leave(&self, may_be_asked: impl Fn(&Activity) -> bool) {
         let members = self.members();
-        let mut idle: Vec<(bool, u64, &Arc<Activity>)> = members
+        let mut idle: Vec<(bool, u64, u64, &Arc<Activity>)> = members
             .by_arrival
-            .values()
-            .filter(|activity| activity.is_idle() && !activity.is_leaving.load(Ordering::Relaxed))
-            .filter(|activity| may_be_asked(activity))
-            .map(|activity| {
+            .iter()
+            .filter(|(_, activity)| {
+                activity.is_idle() && !activity.is_leaving.load(Ordering::Relaxed)
+            })
+            .filter(|(_, activity)| may_be_asked(activity))
+            .map(|(number, activity)| {
                 (
                     activity.has_asked(),
                     activity.last.load(Ordering::Relaxed),
+                    *number,
                     activity,
                 )
             })
             .collect();
-        idle.sort_unstable_by_key(|(has_asked, last, _)| (*has_asked, *last));
-        for (_, _, activity) in idle.iter().take((self.limit / SHARE).max(1)) {
+        // Of those of one millisecond, the first to come.
+        idle.sort_unstable_by_key(|(has_asked, last, number, _)| (*has_asked, *last, *number));
+        for (.., activity) in idle.iter().take((self.limit / SHARE).max(1)) {
             activity.is_leaving.store(true, Ordering::Relaxed);
             activity.leave.notify_one();
             self.metrics.evicted.inc();
