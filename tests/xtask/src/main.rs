@@ -45,7 +45,7 @@ enum Task {
     /// Programs that have to be fetched or built are kept in `$ACK_RAM_CACHE`, or else in the
     /// user's cache folder, in `ack-ram-authenticator`.
     Test {
-        /// Only what takes seconds: format, clippy, and the tests that need no cluster
+        /// Only what takes a minute or two: format, clippy, and the tests that need no cluster
         #[arg(long)]
         quick: bool,
         /// Only these checks
