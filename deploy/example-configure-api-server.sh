@@ -800,6 +800,9 @@ add() {
   [[ -s $kubeconfig && -f $kubeconfig ]] || fail \
     "there is no webhook kubeconfig $kubeconfig, and kube-apiserver does not start without it" \
     "start ack-ram-authenticator on this node first, or make the file with 'ack-ram-authenticator init'"
+  grep -Eq '^[[:space:]{]*"?kind"?:[[:space:]]*"?Config"?' -- "$kubeconfig" || fail \
+    "$kubeconfig is no kubeconfig, and kube-apiserver does not start with it" \
+    "make the file again: start ack-ram-authenticator on this node, or run 'ack-ram-authenticator init'"
   outline_of_current
   plan_addition "$work/outline" "$work/addition"
   sed -n 's/^has\t/already there: /p' "$work/addition"

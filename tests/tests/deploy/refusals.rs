@@ -209,10 +209,14 @@ fn check_refused(node: &Node, says: &str) {
 }
 
 #[test]
-fn kube_apiserver_is_never_pointed_at_a_file_that_is_not_there() {
+fn kube_apiserver_is_never_pointed_at_a_file_that_it_does_not_start_with() {
     let node = Node::new(KUBEADM);
     fs::write(node.kubeconfig(), "").unwrap();
     check_refused(&node, "there is no webhook kubeconfig");
+    for content in ["x", "#kind: Config\n", "apiVersion: v1\n"] {
+        fs::write(node.kubeconfig(), content).unwrap();
+        check_refused(&node, "is no kubeconfig");
+    }
     fs::remove_file(node.kubeconfig()).unwrap();
     check_refused(&node, "there is no webhook kubeconfig");
 }
