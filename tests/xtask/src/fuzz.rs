@@ -288,7 +288,7 @@ mod tests {
                         NOTE: libFuzzer has rudimentary signal handlers.\n\
                         SUMMARY: libFuzzer: deadly signal\n\
                         MS: 1 ChangeBit-; base unit: adc83b19\n0x61,0x0a\na\\012\n\
-                        artifact_prefix='/work/f/'; Test unit written to /work/f/crash-1\n\
+                        artifact_prefix='/project/f/'; Test unit written to /project/f/crash-1\n\
                         Base64: YQo=\n\
                         stat::number_of_executed_units: 3\n";
         let traced = "thread 'main' panicked at src/rules.rs:9:5:\n\
@@ -326,7 +326,7 @@ mod tests {
                 "x\n".repeat(39) + "killed\n",
             ),
         ] {
-            assert_eq!(finding(&output, Path::new("/work"), "rules"), expected);
+            assert_eq!(finding(&output, Path::new("/project"), "rules"), expected);
         }
     }
 

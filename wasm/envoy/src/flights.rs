@@ -46,14 +46,14 @@ pub(crate) struct Waiting {
 pub(crate) struct Full;
 
 impl Flights {
-    /// Lets `stream` wait for the call that `awaiting` needs. Whether the call is a new one.
+    /// Lets `stream` wait for the call that `awaiting` needs, which is wanted from now on unless it was before.
     pub(crate) fn join(
         &mut self,
         awaiting: AwaitingSts,
         stream: Waiting,
         limits: &StsSettings,
         now: Duration,
-    ) -> Result<bool, Full> {
+    ) -> Result<(), Full> {
         let room = limits.max_waiting.saturating_sub(self.by_stream.len());
         let token = awaiting.fingerprint();
         let flight = self.by_token.get_mut(&token);
@@ -64,10 +64,7 @@ impl Flights {
         }
         self.by_stream.insert(stream.stream, token);
         match flight {
-            Some(flight) => {
-                flight.waiting.push(stream);
-                Ok(false)
-            }
+            Some(flight) => flight.waiting.push(stream),
             None => {
                 let flight = Flight {
                     awaiting,
@@ -76,9 +73,9 @@ impl Flights {
                 };
                 self.by_token.insert(token, flight);
                 self.wanted.push_back(token);
-                Ok(true)
             }
         }
+        Ok(())
     }
 
     /// The next call to send, if one more may be under way.

@@ -123,7 +123,7 @@ impl Worker {
                     };
                     self.login(secret.expose(), waiting, now)
                 }
-                Err(none) => Then::refuse(Refusal::from(none), Told::no_token(none)),
+                Err(none) => Then::Refuse(Refusal::from(none), Told::no_token(none)),
             }
         };
         // A token is for the filter alone, also where it was not needed.
@@ -150,7 +150,7 @@ impl Worker {
             .flights
             .join(awaiting, waiting, &self.settings.sts, now)
         {
-            Ok(_) => Then::Wait,
+            Ok(()) => Then::Wait,
             Err(Full) => {
                 let decision = Decision::unable(fingerprint, Inability::Overloaded);
                 self.tell(&decision, None)
@@ -255,15 +255,9 @@ impl Worker {
             }),
             Err(refusal) => {
                 let told = Told::refused(decision, &refusal, word_from);
-                Then::refuse(refusal, told)
+                Then::Refuse(refusal, told)
             }
         }
-    }
-}
-
-impl Then {
-    fn refuse(refusal: Refusal, told: Told) -> Self {
-        Self::Refuse(refusal, told)
     }
 }
 
