@@ -139,6 +139,9 @@ pub struct KubernetesUser {
 }
 
 impl KubernetesUser {
+    /// The keys that `extra` may have.
+    pub const EXTRA_KEYS: [&'static str; 3] = ["arn", "canonicalArn", "sessionName"];
+
     /// The user of a grant. For scrubbed accounts nothing tells which identity it was.
     pub(crate) fn new(
         identity: &Identity,
@@ -162,11 +165,14 @@ impl KubernetesUser {
                 identity.user_id
             ),
             groups,
-            extra: vec![
-                ("arn", identity.arn.to_string()),
-                ("canonicalArn", identity.arn.canonical().to_string()),
-                ("sessionName", identity.session_name().to_owned()),
-            ],
+            extra: {
+                let [arn, canonical, session_name] = Self::EXTRA_KEYS;
+                vec![
+                    (arn, identity.arn.to_string()),
+                    (canonical, identity.arn.canonical().to_string()),
+                    (session_name, identity.session_name().to_owned()),
+                ]
+            },
         }
     }
 }

@@ -8,14 +8,14 @@ mod bearer;
 mod front_proxy;
 mod refusal;
 
-pub use bearer::{NoBearer, bearer};
+pub use bearer::{NoBearer, NoTokenHeader, TokenHeader, bearer};
 pub use front_proxy::{IdentityHeaders, InvalidHeaderName, Unsendable};
 pub use refusal::{Refusal, RefusalKind};
 
 use crate::decision::{Decision, KubernetesUser, Outcome};
 
 /// Whom a gateway lets pass, and how it names them to services.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gateway {
     /// The headers that name whoever passes.
     pub headers: IdentityHeaders,

@@ -25,6 +25,76 @@ impl fmt::Display for NoBearer {
     }
 }
 
+/// The name of the header that carries tokens, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenHeader(String);
+
+impl Default for TokenHeader {
+    /// `Authorization`.
+    fn default() -> Self {
+        Self(Self::AUTHORIZATION.to_owned())
+    }
+}
+
+/// A header that no token can come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoTokenHeader;
+
+impl fmt::Display for NoTokenHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "cannot carry a token; write `authorization` or a header of its own, such as `x-ram-token` (a cookie would invite requests from other sites)",
+        )
+    }
+}
+
+impl std::error::Error for NoTokenHeader {}
+
+impl TokenHeader {
+    const AUTHORIZATION: &'static str = "authorization";
+
+    /// The header `name`, in any case.
+    ///
+    /// # Errors
+    /// When it is no header's name, or has a meaning of its own.
+    pub fn new(name: &str) -> Result<Self, NoTokenHeader> {
+        let name = name.to_ascii_lowercase();
+        let is_taken = matches!(
+            &*name,
+            "" | "cookie"
+                | "host"
+                | "connection"
+                | "upgrade"
+                | "te"
+                | "content-type"
+                | "content-length"
+                | "transfer-encoding"
+        );
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if is_taken || !name.bytes().all(is_part) {
+            return Err(NoTokenHeader);
+        }
+        Ok(Self(name))
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The token in `values`, all values of this header.
+    ///
+    /// # Errors
+    /// As [`bearer`].
+    pub fn bearer<'a>(
+        &self,
+        values: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<Secret, NoBearer> {
+        bearer(values, self.0 == Self::AUTHORIZATION)
+    }
+}
+
 /// The token in `values`, all values of the one header that carries it. `Authorization` says `Bearer` before it (RFC
 /// 6750, 2.1; RFC 9110, 11.1: in any case), a header of its own may.
 ///

@@ -12,16 +12,18 @@ pub struct IdentityHeaders {
     group: String,
     uid: String,
     extra_prefix: String,
+    joins_groups: bool,
 }
 
 impl Default for IdentityHeaders {
     /// `X-Remote-User`, `X-Remote-Group`, `X-Remote-Uid` and `X-Remote-Extra-*`.
     fn default() -> Self {
         Self {
-            user: "x-remote-user".to_owned(),
-            group: "x-remote-group".to_owned(),
-            uid: "x-remote-uid".to_owned(),
-            extra_prefix: "x-remote-extra-".to_owned(),
+            user: Self::USER.to_owned(),
+            group: Self::GROUP.to_owned(),
+            uid: Self::UID.to_owned(),
+            extra_prefix: Self::EXTRA_PREFIX.to_owned(),
+            joins_groups: false,
         }
     }
 }
@@ -72,6 +74,15 @@ impl fmt::Display for Unsendable {
 impl std::error::Error for Unsendable {}
 
 impl IdentityHeaders {
+    /// The header of the username, where no other is named.
+    pub const USER: &'static str = "x-remote-user";
+    /// The header of each group, where no other is named.
+    pub const GROUP: &'static str = "x-remote-group";
+    /// The header of the uid, where no other is named.
+    pub const UID: &'static str = "x-remote-uid";
+    /// What the names of extra values start with, where nothing else is named.
+    pub const EXTRA_PREFIX: &'static str = "x-remote-extra-";
+
     /// Headers of these names; `extra_prefix` is what the names of extra values start with.
     ///
     /// # Errors
@@ -111,25 +122,45 @@ impl IdentityHeaders {
             group,
             uid,
             extra_prefix,
+            joins_groups: false,
         })
     }
 
+    /// The same; if `joins_groups`, with all groups in one header, separated by commas, since some proxies take the first
+    /// or the last of repeated headers for all of them.
+    #[must_use]
+    pub fn joining_groups(self, joins_groups: bool) -> Self {
+        Self {
+            joins_groups,
+            ..self
+        }
+    }
+
     /// Whether a service could take a header `name` that a client sent for one of these: servers compare names without
-    /// case, and some read `_` as `-`.
+    /// case, and some read `_`, `.` or any other sign as `-`.
     #[must_use]
     pub fn is_ours(&self, name: &str) -> bool {
         let name: String = name
             .chars()
             .map(|character| match character.to_ascii_lowercase() {
-                '_' => '-',
-                other => other,
+                letter_or_digit if letter_or_digit.is_ascii_alphanumeric() => letter_or_digit,
+                _ => '-',
             })
             .collect();
         [&self.user, &self.group, &self.uid].contains(&&name)
             || name.starts_with(&self.extra_prefix)
     }
 
-    /// All headers that name `user`, the groups one by one.
+    /// The names that may come in these headers and do not in `told`: a proxy that cannot remove by prefix has to remove
+    /// what a client sent under them.
+    pub fn untold(&self, told: &[(String, String)]) -> impl Iterator<Item = String> {
+        let extra = KubernetesUser::EXTRA_KEYS.map(|key| self.extra(key));
+        let names = [&self.user, &self.group, &self.uid].map(String::clone);
+        let names = names.into_iter().chain(extra);
+        names.filter(|name| !told.iter().any(|(other, _)| other == name))
+    }
+
+    /// All headers that name `user`, the groups one by one unless they are joined.
     ///
     /// # Errors
     /// When a service would be told of another user than this.
@@ -146,16 +177,26 @@ impl IdentityHeaders {
             if group.contains(',') {
                 return Err(Unsendable::Comma);
             }
-            tell(&self.group, group)?;
+            check(group)?;
+        }
+        if self.joins_groups && !user.groups.is_empty() {
+            tell(&self.group, &user.groups.join(","))?;
+        } else {
+            for group in &user.groups {
+                tell(&self.group, group)?;
+            }
         }
         for (key, value) in &user.extra {
             // An empty one, such as the session name of a user, says nothing.
             if !value.is_empty() {
-                let name = format!("{}{}", self.extra_prefix, key.to_ascii_lowercase());
-                tell(&name, value)?;
+                tell(&self.extra(key), value)?;
             }
         }
         Ok(headers)
+    }
+
+    fn extra(&self, key: &str) -> String {
+        format!("{}{}", self.extra_prefix, key.to_ascii_lowercase())
     }
 }
 

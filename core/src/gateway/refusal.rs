@@ -104,6 +104,16 @@ impl Refusal {
         }
     }
 
+    /// For a request with a header that is one of [`IdentityHeaders`](crate::gateway::IdentityHeaders) before anybody has
+    /// logged in. A gateway that cannot remove it has to turn the request away.
+    #[must_use]
+    pub fn names_itself() -> Self {
+        Self::forbidden(
+            "the request has a header by which services are told who comes, such as `X-Remote-User`; send it without",
+            None,
+        )
+    }
+
     /// It cannot be told now, for a `reason` that is the gateway's own.
     #[must_use]
     pub fn unavailable(reason: &str) -> Self {

@@ -63,6 +63,73 @@ fn a_request_has_one_token_or_none() {
 }
 
 #[test]
+fn a_token_comes_in_a_header_of_its_own() {
+    for (name, taken) in [
+        ("Authorization", Some("authorization")),
+        ("X-Ram-Token", Some("x-ram-token")),
+        ("cookie", None),
+        ("Host", None),
+        ("content-length", None),
+        ("", None),
+        (":path", None),
+        ("x_token", None),
+        ("x-token\r\n", None),
+    ] {
+        let header = TokenHeader::new(name);
+        assert_eq!(header.as_ref().ok().map(TokenHeader::as_str), taken);
+    }
+    for (header, value, token) in [
+        (TokenHeader::default(), "abc", None),
+        (TokenHeader::default(), "Bearer abc", Some("abc")),
+        (TokenHeader::new("X-T").unwrap(), "abc", Some("abc")),
+    ] {
+        let found = header.bearer([value.as_bytes()]).ok();
+        assert_eq!(found.as_ref().map(|found| found.expose()), token, "{value}");
+    }
+}
+
+#[test]
+fn groups_can_be_told_in_one_header() {
+    let told = |groups: &[&str]| {
+        let headers = IdentityHeaders::default().joining_groups(true);
+        let headers = headers.of(&user("alice", groups))?;
+        let groups = headers
+            .into_iter()
+            .filter(|(name, _)| name == "x-remote-group");
+        Ok(groups.map(|(_, value)| value).collect::<Vec<_>>())
+    };
+    assert_eq!(told(&[]), Ok(vec![]));
+    assert_eq!(told(&["dev"]), Ok(vec!["dev".to_owned()]));
+    assert_eq!(
+        told(&["dev", "ops team"]),
+        Ok(vec!["dev,ops team".to_owned()])
+    );
+    assert_eq!(told(&["dev", "a,b"]), Err(Unsendable::Comma));
+    assert_eq!(told(&["dev", ""]), Err(Unsendable::Character));
+    assert_eq!(told(&["dev", " ops"]), Err(Unsendable::Space));
+}
+
+#[test]
+fn what_is_not_told_is_known_by_name() {
+    let headers = IdentityHeaders::new("x-u", "x-g", "x-i", "x-e-").unwrap();
+    for (user, untold) in [
+        (user("alice", &["dev"]), "x-e-sessionname"),
+        (user("alice", &[]), "x-g x-e-sessionname"),
+        (
+            KubernetesUser {
+                extra: Vec::new(),
+                ..user("alice", &["dev"])
+            },
+            "x-e-arn x-e-canonicalarn x-e-sessionname",
+        ),
+    ] {
+        let told = headers.of(&user).unwrap();
+        let names: Vec<_> = headers.untold(&told).collect();
+        assert_eq!(names.join(" "), untold);
+    }
+}
+
+#[test]
 fn a_service_is_told_who_comes() {
     let gateway = Gateway::default();
     let granted = decision(Outcome::Granted(user("alice", &["dev", "ops team"])));
@@ -207,6 +274,8 @@ fn names_that_clients_may_not_send() {
         ("X-Remote-User", true),
         ("x_remote_user", true),
         ("X_Remote-Group", true),
+        ("x.remote.user", true),
+        ("X~Remote_Extra|Arn", true),
         ("x-remote-uid", true),
         ("x-remote-extra-", true),
         ("x_remote_extra_scopes", true),

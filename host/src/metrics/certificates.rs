@@ -31,7 +31,7 @@ impl CertificateMetrics {
         );
         let refused = named(
             "client_refusals_total",
-            "Requests to /authenticate of clients without a certificate that lets them ask.",
+            "Requests to /authenticate and /ext-authz of clients without a certificate that lets them ask.",
         );
         let refused = register(registry, IntCounterVec::new(refused, &["reason"]))?;
         for refusal in ClientRefusal::ALL {

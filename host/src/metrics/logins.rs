@@ -36,7 +36,7 @@ impl Logins {
         let latency = named("authenticate_latency_seconds", "Authenticate call latency");
         let in_flight = named(
             "authentications_in_flight",
-            "Requests to /authenticate that are being answered.",
+            "Requests to /authenticate and /ext-authz that are being answered.",
         );
         let decisions = named(
             "decisions_total",
@@ -68,7 +68,7 @@ impl Logins {
         count.inc();
     }
 
-    /// A request to `/authenticate` has come.
+    /// A request to `/authenticate` or `/ext-authz` has come.
     pub fn begin(&self) -> Login<'_> {
         self.in_flight.inc();
         Login {
@@ -78,7 +78,7 @@ impl Logins {
     }
 }
 
-/// A request to `/authenticate` that is being answered. One that nobody waits for any longer is just dropped.
+/// A request to `/authenticate` or `/ext-authz` that is being answered. One that nobody waits for any longer is just dropped.
 #[must_use]
 pub struct Login<'a> {
     logins: &'a Logins,

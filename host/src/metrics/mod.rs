@@ -9,6 +9,7 @@
 
 mod certificates;
 mod connections;
+mod ext_authz;
 mod lines;
 mod logins;
 #[cfg(target_os = "linux")]
@@ -30,6 +31,7 @@ use crate::env::Clock;
 pub use certificates::CertificateMetrics;
 pub use connections::Connections;
 pub(crate) use connections::{ConnectionMetrics, Shed};
+pub use ext_authz::ExtAuthz;
 pub use lines::AuditMetrics;
 use lines::LogMetrics;
 pub use logins::{Login, Logins, MALFORMED_REQUEST};
@@ -62,6 +64,8 @@ pub struct Metrics {
     pub sources: Sources,
     /// What becomes of connections.
     pub connections: Connections,
+    /// What proxies are answered.
+    pub ext_authz: ExtAuthz,
     /// What becomes of lines of the audit file.
     pub audit: AuditMetrics,
     registry: Registry,
@@ -101,6 +105,7 @@ impl Metrics {
             sts: StsMetrics::new(&registry)?,
             sources: Sources::new(&registry)?,
             connections: Connections::new(&registry)?,
+            ext_authz: ExtAuthz::new(&registry)?,
             audit: AuditMetrics::new(&registry)?,
             scrape: Arc::new(Mutex::new(scrape)),
             scrapes: Semaphore::new(MAX_SCRAPES),

@@ -5,6 +5,8 @@ mod certificates;
 mod connections;
 pub(crate) mod control;
 mod decision_log;
+mod decisions;
+mod ext_authz;
 mod health;
 mod limits;
 mod settings;
@@ -37,6 +39,8 @@ use bodies::Bodies;
 use certificates::Certificates;
 use connections::{Bounds, Connections};
 use control::Control;
+use decisions::Decisions;
+use ext_authz::ExtAuthz;
 use health::{Health, Readiness};
 use limits::Limits;
 use settings::LiveSettings;
@@ -125,6 +129,12 @@ impl Server {
         };
         let bodies = Bodies::new(config.limits.max_bodies, config.limits.body_timeout);
         let counts = metrics.connections.port("webhook");
+        let decisions = Decisions::new(authenticator, Arc::clone(&metrics), audit.clone());
+        let decisions = Arc::new(decisions);
+        let ext_authz = config
+            .ext_authz
+            .take()
+            .map(|settings| ExtAuthz::new(settings, Arc::clone(&decisions), Arc::clone(&metrics)));
         Ok(Self {
             connections: Connections::new(listener, Some(tls), bounds, counts),
             health: health.map(|listener| {
@@ -139,7 +149,7 @@ impl Server {
             }),
             address,
             health_address,
-            webhook: Arc::new(Webhook::new(authenticator, bodies, metrics, audit.clone())),
+            webhook: Arc::new(Webhook::new(decisions, ext_authz, bodies, metrics)),
             audit,
             certificates,
             control,

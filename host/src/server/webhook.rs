@@ -1,9 +1,8 @@
-//! The HTTP side of the webhook: which requests are answered, and how.
+//! The HTTP side of the webhook: which requests are answered, and how. What proxies ask is in `ext_authz.rs`.
 
 use std::sync::Arc;
 
-use ack_ram_core::decision::{Inability, Outcome};
-use ack_ram_core::review::{self, ReviewVersion, TokenReview};
+use ack_ram_core::review::{self, TokenReview};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -11,21 +10,22 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response};
 use tokio::sync::Semaphore;
 
-use crate::audit::Audit;
-use crate::authenticator::{Authenticator, Decided};
 use crate::certs::ClientRefusal;
 use crate::metrics::{MALFORMED_REQUEST, Metrics, Shed};
 use crate::server::bodies::{Bodies, NoBody};
 use crate::server::certificates::Admission;
 use crate::server::connections::{Busy, Respond};
-use crate::server::{decision_log, health, status};
+use crate::server::decisions::Decisions;
+use crate::server::ext_authz::{self, ExtAuthz};
+use crate::server::{health, status};
 
 /// Answers requests.
 pub(super) struct Webhook {
-    authenticator: Arc<Authenticator>,
+    decisions: Arc<Decisions>,
+    /// None when proxies may not ask.
+    ext_authz: Option<ExtAuthz>,
     bodies: Bodies,
     metrics: Arc<Metrics>,
-    audit: Option<Audit>,
     /// Room for metrics that are not read yet.
     unread: Arc<Semaphore>,
 }
@@ -35,16 +35,16 @@ const MAX_UNREAD: usize = 64;
 
 impl Webhook {
     pub(super) fn new(
-        authenticator: Arc<Authenticator>,
+        decisions: Arc<Decisions>,
+        ext_authz: Option<ExtAuthz>,
         bodies: Bodies,
         metrics: Arc<Metrics>,
-        audit: Option<Audit>,
     ) -> Self {
         Self {
-            authenticator,
+            decisions,
+            ext_authz,
             bodies,
             metrics,
-            audit,
             unread: Arc::new(Semaphore::new(MAX_UNREAD)),
         }
     }
@@ -57,24 +57,14 @@ impl Webhook {
     }
 
     async fn authenticate(&self, request: Request<Incoming>, busy: &Busy) -> Response<Full<Bytes>> {
-        if let Err(why) = Admission::of(&request) {
-            self.metrics.certificates.refused(why);
-            return Rejection::Client(why).response();
+        if let Err(rejection) = self.admit(&request) {
+            return rejection.response();
         }
         let login = self.metrics.logins.begin();
-        match self.decide(request, busy).await {
-            Ok((version, decided)) => {
-                let took = login.elapsed();
-                decision_log::write(&decided, took);
-                if let Some(audit) = &self.audit {
-                    audit.record(&decided, took);
-                }
-                self.metrics.logins.decided(&decided.decision.outcome);
-                login.end(decided.decision.metric_result());
-                if let Outcome::Unable(Inability::Overloaded) = decided.decision.outcome {
-                    self.metrics.connections.shed(Shed::Sts);
-                }
-                status::json(review::answer(version, &decided.decision))
+        match self.review(request, busy).await {
+            Ok(review) => {
+                let decision = self.decisions.about(review.token(), login).await;
+                status::json(review::answer(review.version(), &decision))
             }
             Err(rejection) => {
                 login.end(MALFORMED_REQUEST);
@@ -86,26 +76,42 @@ impl Webhook {
         }
     }
 
-    async fn decide(
+    async fn authorize(&self, request: &Request<Incoming>, busy: &Busy) -> Response<Full<Bytes>> {
+        // Nobody waits for the body.
+        busy.arrived();
+        let Some(ext_authz) = &self.ext_authz else {
+            return Rejection::NotFound.response();
+        };
+        match self.admit(request) {
+            Ok(()) => ext_authz.answer(request.headers()).await,
+            Err(rejection) => rejection.response(),
+        }
+    }
+
+    /// Whether whoever sent `request` may ask.
+    fn admit(&self, request: &Request<Incoming>) -> Result<(), Rejection> {
+        Admission::of(request).map_err(|why| {
+            self.metrics.certificates.refused(why);
+            Rejection::Client(why)
+        })
+    }
+
+    async fn review(
         &self,
         request: Request<Incoming>,
         busy: &Busy,
-    ) -> Result<(ReviewVersion, Decided), Rejection> {
+    ) -> Result<TokenReview, Rejection> {
         if request.method() != Method::POST {
             return Err(Rejection::Method);
         }
         if !is_json(request.headers()) {
             return Err(Rejection::ContentType);
         }
-        let review = {
-            let body = self.bodies.read(request.into_body());
-            let body = body.await.map_err(Rejection::NoBody)?;
-            busy.arrived();
-            // What waits for STS is its token, not all of its body.
-            TokenReview::parse(&body).map_err(|error| Rejection::Review(error.to_string()))?
-        };
-        let decided = self.authenticator.decide(review.token()).await;
-        Ok((review.version(), decided))
+        let body = self.bodies.read(request.into_body());
+        let body = body.await.map_err(Rejection::NoBody)?;
+        busy.arrived();
+        // What waits for STS is its token, not all of its body.
+        TokenReview::parse(&body).map_err(|error| Rejection::Review(error.to_string()))
     }
 }
 
@@ -113,6 +119,7 @@ impl Respond for Webhook {
     async fn respond(&self, request: Request<Incoming>, busy: &Busy) -> Response<Full<Bytes>> {
         match (request.uri().path(), request.method()) {
             ("/authenticate", _) => self.authenticate(request, busy).await,
+            (path, _) if ext_authz::is_path(path) => self.authorize(&request, busy).await,
             ("/healthz", &Method::GET | &Method::HEAD) => Response::new(Full::from("ok")),
             ("/metrics", &Method::GET | &Method::HEAD) => self.scraped().await,
             _ => Rejection::NotFound.response(),
@@ -137,7 +144,7 @@ impl Rejection {
             Self::NotFound => (
                 404,
                 "NotFound",
-                "there is only /authenticate, /healthz and /metrics here",
+                "there is only /authenticate, /healthz, /metrics and, if `server.extAuthz` enables it, /ext-authz here",
             ),
             Self::Client(why @ ClientRefusal::Missing) => (401, "Unauthorized", why.message()),
             Self::Client(why) => (403, "Forbidden", why.message()),

@@ -27,6 +27,7 @@ pub(super) const SERVER: Keys = Keys {
         "bind",
         "configMap",
         "dynamicFilePath",
+        "extAuthz",
         "extraQueryKeys",
         "generateKubeconfig",
         "globs",
@@ -109,6 +110,22 @@ pub(super) const TLS: Keys = Keys {
 pub(super) const CONFIG_MAP: Keys = Keys {
     prefix: "server.configMap.",
     names: &["name", "namespace"],
+    protective: &[],
+};
+
+/// `server.extAuthz`.
+pub(super) const EXT_AUTHZ: Keys = Keys {
+    prefix: "server.extAuthz.",
+    names: &[
+        "enabled",
+        "extraHeaderPrefix",
+        "groupHeader",
+        "joinGroups",
+        "requiredGroups",
+        "tokenHeader",
+        "uidHeader",
+        "userHeader",
+    ],
     protective: &[],
 };
 

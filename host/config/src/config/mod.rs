@@ -10,6 +10,7 @@ pub mod document;
 #[doc(hidden)]
 pub mod entry;
 mod error;
+mod ext_authz;
 mod file;
 mod given;
 mod keys;
@@ -34,6 +35,7 @@ use ack_ram_core::rules::Backend;
 
 pub use changes::Settings;
 pub use error::{ConfigError, Place, Problem, Warning, WarningKind};
+pub use ext_authz::ExtAuthz;
 pub use given::Given;
 pub use layers::{ConfigFile, Overrides, Sources, Variables};
 pub use limits::ServerLimits;
@@ -62,6 +64,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// Where to write the webhook kubeconfig; none when `init` has already written it.
     pub generate_kubeconfig: Option<PathBuf>,
+    /// What proxies are answered; none when they may not ask.
+    pub ext_authz: Option<ExtAuthz>,
     /// How to reach STS.
     pub sts: Sts,
     /// Who maps identities to users, in the order they are asked.
@@ -118,6 +122,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
     let state_dir = layers.state_dir()?;
     let generate_kubeconfig = layers.generate_kubeconfig()?;
     let tls = tls::read(&mut layers, generate_kubeconfig.is_some())?;
+    let ext_authz = ext_authz::read(&mut layers)?;
     let sts = sts::read(&mut layers)?;
     let rules = rules::read(&mut layers, &backends)?;
     Ok(Config {
@@ -127,6 +132,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
         state_dir,
         tls,
         generate_kubeconfig,
+        ext_authz,
         sts,
         mappings: mapping::read(&mut layers, rules.globs)?,
         sources: sources::read(&mut layers, &backends)?,

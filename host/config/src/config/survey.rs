@@ -11,7 +11,7 @@ use crate::config::error::{ConfigError, Warning};
 use crate::config::layers::{Layers, Sources};
 use crate::config::mapping::{self, FileMappings};
 use crate::config::{
-    Listen, MappingSources, Sts, TlsFiles, limits, listen, rules, sources, sts, tls,
+    Listen, MappingSources, Sts, TlsFiles, ext_authz, limits, listen, rules, sources, sts, tls,
 };
 
 /// In place of a cluster id that is missing, so that the rest is looked at, too.
@@ -93,6 +93,7 @@ pub fn survey(from: &Sources<'_>) -> Result<Survey, ConfigError> {
     let generate_kubeconfig = keep(layers.generate_kubeconfig(), &mut errors).flatten();
     let tls = tls::read(&mut layers, generate_kubeconfig.is_some());
     let tls = keep(tls, &mut errors).flatten();
+    keep(ext_authz::read(&mut layers), &mut errors);
     let sts = keep_all(|| sts::read(&mut layers), &mut errors);
     let globs = keep(rules::globs(&mut layers), &mut errors);
     let reserved = keep(rules::reserved(&mut layers), &mut errors);

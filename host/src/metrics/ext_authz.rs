@@ -1,0 +1,48 @@
+//! What proxies are answered.
+
+use ack_ram_core::gateway::RefusalKind;
+use prometheus::{Error, IntCounter, IntCounterVec, Registry};
+
+use crate::metrics::{named, register};
+
+const REFUSALS: [RefusalKind; 4] = [
+    RefusalKind::NoToken,
+    RefusalKind::InvalidToken,
+    RefusalKind::Forbidden,
+    RefusalKind::Unavailable,
+];
+
+/// What proxies are answered.
+pub struct ExtAuthz {
+    passed: IntCounter,
+    refused: [(RefusalKind, IntCounter); 4],
+}
+
+impl ExtAuthz {
+    pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
+        let answers = named(
+            "ext_authz_answers_total",
+            "Answers to proxies: passed, no_token, invalid_token (HTTP 401 both), forbidden (403), unavailable (503).",
+        );
+        let answers = register(registry, IntCounterVec::new(answers, &["answer"]))?;
+        Ok(Self {
+            passed: answers.with_label_values(&["passed"]),
+            refused: REFUSALS.map(|kind| (kind, answers.with_label_values(&[kind.code()]))),
+        })
+    }
+
+    /// A proxy was answered: with a yes, unless `refused` says why not.
+    pub fn answered(&self, refused: Option<RefusalKind>) {
+        let counter = match refused {
+            None => Some(&self.passed),
+            Some(kind) => self
+                .refused
+                .iter()
+                .find(|(known, _)| *known == kind)
+                .map(|(_, counter)| counter),
+        };
+        if let Some(counter) = counter {
+            counter.inc();
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Decisions about tokens, none of which goes untold: the log, the audit file and the metrics have each.
+
+use std::sync::Arc;
+
+use ack_ram_core::decision::{Decision, Inability, Outcome};
+use ack_ram_core::secret::Secret;
+
+use crate::audit::Audit;
+use crate::authenticator::Authenticator;
+use crate::metrics::{Login, Metrics, Shed};
+use crate::server::decision_log;
+
+/// Decides, and tells of it.
+pub(super) struct Decisions {
+    authenticator: Arc<Authenticator>,
+    metrics: Arc<Metrics>,
+    audit: Option<Audit>,
+}
+
+impl Decisions {
+    pub(super) fn new(
+        authenticator: Arc<Authenticator>,
+        metrics: Arc<Metrics>,
+        audit: Option<Audit>,
+    ) -> Self {
+        Self {
+            authenticator,
+            metrics,
+            audit,
+        }
+    }
+
+    /// The decision about `token`, with which `login` ends.
+    pub(super) async fn about(&self, token: &Secret, login: Login<'_>) -> Decision {
+        let decided = self.authenticator.decide(token).await;
+        let took = login.elapsed();
+        decision_log::write(&decided, took);
+        if let Some(audit) = &self.audit {
+            audit.record(&decided, took);
+        }
+        self.metrics.logins.decided(&decided.decision.outcome);
+        login.end(decided.decision.metric_result());
+        if let Outcome::Unable(Inability::Overloaded) = decided.decision.outcome {
+            self.metrics.connections.shed(Shed::Sts);
+        }
+        decided.decision
+    }
+}

@@ -1,0 +1,172 @@
+//! What a proxy is answered that asks whether it may let a request pass: Envoy's HTTP `ext_authz`, nginx' `auth_request`,
+//! Traefik's `ForwardAuth`.
+//!
+//! They take 200 for a yes, and the headers of that answer for what services are told. Of a request, the token matters
+//! alone: not its method, nor its path, nor its body, which is not read.
+
+use std::sync::Arc;
+
+use ack_ram_core::decision::{Decision, Outcome};
+use ack_ram_core::gateway::{Admitted, Refusal};
+use ack_ram_core::secret::Secret;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{
+    CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, InvalidHeaderName, InvalidHeaderValue,
+};
+use hyper::{Response, StatusCode};
+
+use crate::config;
+use crate::metrics::{MALFORMED_REQUEST, Metrics};
+use crate::server::decisions::Decisions;
+
+const PATH: &str = "/ext-authz";
+
+/// What is named here Envoy removes from the request, after it has added what services are told (Envoy documentation,
+/// "External Authorization": `x-envoy-auth-headers-to-remove`). Others take it for a header without meaning.
+const TO_REMOVE: HeaderName = HeaderName::from_static("x-envoy-auth-headers-to-remove");
+
+/// Whether `path` is where proxies ask. Envoy puts the path of the request in question after it.
+pub(super) fn is_path(path: &str) -> bool {
+    path.strip_prefix(PATH)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Answers proxies.
+pub(super) struct ExtAuthz {
+    settings: config::ExtAuthz,
+    decisions: Arc<Decisions>,
+    metrics: Arc<Metrics>,
+}
+
+impl ExtAuthz {
+    pub(super) fn new(
+        settings: config::ExtAuthz,
+        decisions: Arc<Decisions>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            settings,
+            decisions,
+            metrics,
+        }
+    }
+
+    /// What becomes of a request with these headers, those that the proxy has sent on.
+    pub(super) async fn answer(&self, headers: &HeaderMap) -> Response<Full<Bytes>> {
+        let login = self.metrics.logins.begin();
+        let answer = match self.token(headers) {
+            Ok(token) => {
+                let decision = self.decisions.about(&token, login).await;
+                self.pass(&decision)
+            }
+            Err(refusal) => {
+                login.end(MALFORMED_REQUEST);
+                tracing::debug!("turned a request away: {}", refusal.message());
+                Err(refusal)
+            }
+        };
+        let refused = answer.as_ref().err().map(Refusal::kind);
+        self.metrics.ext_authz.answered(refused);
+        answer.unwrap_or_else(|refusal| turn_away(&refusal))
+    }
+
+    /// The one token of a request that does not say itself who comes: whether the proxy would remove that is not to be
+    /// seen from here.
+    fn token(&self, headers: &HeaderMap) -> Result<Secret, Refusal> {
+        let identity = &self.settings.gateway.headers;
+        if headers.keys().any(|name| identity.is_ours(name.as_str())) {
+            return Err(Refusal::names_itself());
+        }
+        let token = &self.settings.token;
+        let values = headers.get_all(token.as_str());
+        Ok(token.bearer(values.iter().map(HeaderValue::as_bytes))?)
+    }
+
+    /// A yes, if it is one.
+    fn pass(&self, decision: &Decision) -> Result<Response<Full<Bytes>>, Refusal> {
+        let answer = self.settings.gateway.admit(decision);
+        if let (Err(refusal), Outcome::Granted(_)) = (&answer, &decision.outcome)
+            && !decision.explanation.scrubbed
+        {
+            // The log has a grant.
+            tracing::warn!("turned a request away: {}", refusal.message());
+        }
+        let Admitted { headers, .. } = answer?;
+        self.told(&headers).map_err(|Unsendable| {
+            // The gateway has refused such users.
+            Refusal::unavailable("services cannot be told who you are; ask an administrator")
+        })
+    }
+
+    fn told(&self, told: &[(String, String)]) -> Result<Response<Full<Bytes>>, Unsendable> {
+        let mut response = Response::new(Full::default());
+        let headers = response.headers_mut();
+        for (name, value) in told {
+            headers.append(
+                HeaderName::from_bytes(name.as_bytes())?,
+                HeaderValue::from_bytes(value.as_bytes())?,
+            );
+        }
+        let mut to_remove = vec![self.settings.token.as_str().to_owned()];
+        to_remove.extend(self.settings.gateway.headers.untold(told));
+        headers.insert(TO_REMOVE, HeaderValue::try_from(to_remove.join(","))?);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Ok(response)
+    }
+}
+
+/// What is no header.
+struct Unsendable;
+
+impl From<InvalidHeaderName> for Unsendable {
+    fn from(_: InvalidHeaderName) -> Self {
+        Self
+    }
+}
+
+impl From<InvalidHeaderValue> for Unsendable {
+    fn from(_: InvalidHeaderValue) -> Self {
+        Self
+    }
+}
+
+fn turn_away(refusal: &Refusal) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(refusal.problem()));
+    *response.status_mut() =
+        StatusCode::from_u16(refusal.kind().status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    for (name, value) in refusal.headers() {
+        // A challenge is printable ASCII, the others are constants.
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response
+                .headers_mut()
+                .insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proxies_ask_at_one_path_and_below_it() {
+        for (path, is_it) in [
+            ("/ext-authz", true),
+            ("/ext-authz/", true),
+            ("/ext-authz/a/b", true),
+            ("/ext-authz//", true),
+            ("/ext-authz/../authenticate", true),
+            ("/ext-authzx", false),
+            ("/ext-authz*", false),
+            ("/EXT-AUTHZ", false),
+            ("/a/ext-authz", false),
+            ("//ext-authz", false),
+            ("/", false),
+            ("", false),
+        ] {
+            assert_eq!(is_path(path), is_it, "{path}");
+        }
+    }
+}
