@@ -7,6 +7,7 @@ pub mod browser;
 pub mod callers;
 pub mod cluster;
 pub mod dates;
+pub mod envoy;
 pub mod exposition;
 pub mod isolation;
 pub mod load;

@@ -42,6 +42,12 @@ pub const PROMTOOL: Tool = Tool {
     variable: "ACK_RAM_PROMTOOL",
 };
 
+/// A proxy.
+pub const ENVOY: Tool = Tool {
+    name: "envoy",
+    variable: "ACK_RAM_ENVOY",
+};
+
 impl Tool {
     /// Where the program is.
     ///

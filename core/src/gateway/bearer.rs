@@ -121,5 +121,9 @@ pub fn bearer<'a>(
     if token.is_empty() {
         return Err(NoBearer::Missing);
     }
+    // What proxies make of a header that is there twice (RFC 9110, 5.3). No token has a comma.
+    if token.contains(',') {
+        return Err(NoBearer::Several);
+    }
     Ok(Secret::new(token))
 }

@@ -22,7 +22,7 @@ struct Stage {
     run: fn(&Context<'_>, &mut Option<Tests>) -> Result<(), Failure>,
 }
 
-const STAGES: [Stage; 15] = [
+const STAGES: [Stage; 16] = [
     Stage {
         name: "format",
         what: "the code is formatted",
@@ -82,6 +82,12 @@ const STAGES: [Stage; 15] = [
         what: "the token inspector's page in Chromium",
         quick: false,
         run: browser_tests,
+    },
+    Stage {
+        name: "envoy",
+        what: "the filter in a real Envoy",
+        quick: false,
+        run: envoy_tests,
     },
     Stage {
         name: "fuzz",
@@ -258,6 +264,30 @@ fn browser_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(),
     context.run_tests("browser", command, tests)?;
     eprintln!("      pictures of the page: {}", pictures.display());
     Ok(())
+}
+
+fn envoy_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Failure> {
+    let Context { workspace, runner } = context;
+    let mut command = cargo(&["test", "--package", "ack-ram-tests", "--test", "envoy"]);
+    command
+        .args(["--features", "envoy"])
+        .env("ACK_RAM_ENVOY", tools::envoy::find(runner)?)
+        .env("ACK_RAM_FAKETIME", tools::faketime::find(runner)?)
+        .env("ACK_RAM_ENVOY_WASM", wasm::ENVOY_WITH_CEL.path(workspace))
+        .env(
+            "ACK_RAM_ENVOY_WASM_WITHOUT_CEL",
+            wasm::ENVOY.path(workspace),
+        )
+        .env(
+            "ACK_RAM_ENVOY_WASM_WITH_TRAPS",
+            wasm::ENVOY_WITH_TRAPS.path(workspace),
+        )
+        // Its tables are for people.
+        .args(["--", "--show-output"]);
+    // What is older than the code would be tested in its place.
+    wasm::build_for_tests(workspace, runner)?;
+    build(context, &mut None)?;
+    context.run_tests("envoy", command, tests)
 }
 
 fn fuzz_targets(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {

@@ -11,6 +11,7 @@ use wasmparser::{Parser, Payload, Validator};
 use crate::failure::Failure;
 use crate::inspector;
 use crate::run::Runner;
+use crate::tools::binaryen;
 use crate::tools::wasm_target::{TARGET, Toolchain};
 use crate::workspace::Workspace;
 
@@ -40,6 +41,64 @@ pub const CORE_WITH_CEL: WasmModule = WasmModule {
     features: "cel",
     profile: "wasm",
 };
+/// The filter for Envoy, without conditions, names and validations in CEL.
+pub const ENVOY: WasmModule = WasmModule {
+    name: "ack-ram-envoy",
+    package: "ack-ram-envoy",
+    features: "",
+    profile: "wasm-filter",
+};
+/// The whole filter for Envoy.
+pub const ENVOY_WITH_CEL: WasmModule = WasmModule {
+    name: "ack-ram-envoy-with-cel",
+    features: "cel",
+    ..ENVOY
+};
+/// The filter as a test wants it: it traps where a request asks for that.
+pub const ENVOY_WITH_TRAPS: WasmModule = WasmModule {
+    name: "ack-ram-envoy-with-traps",
+    features: "traps",
+    ..ENVOY
+};
+
+/// What a host of proxy-wasm has (proxy-wasm ABI 0.2.1), as far as the SDK wants it.
+const PROXY_WASM: [&str; 35] = [
+    "env.proxy_add_header_map_value",
+    "env.proxy_call_foreign_function",
+    "env.proxy_close_stream",
+    "env.proxy_continue_stream",
+    "env.proxy_define_metric",
+    "env.proxy_dequeue_shared_queue",
+    "env.proxy_done",
+    "env.proxy_enqueue_shared_queue",
+    "env.proxy_get_buffer_bytes",
+    "env.proxy_get_current_time_nanoseconds",
+    "env.proxy_get_header_map_pairs",
+    "env.proxy_get_header_map_value",
+    "env.proxy_get_property",
+    "env.proxy_get_shared_data",
+    "env.proxy_get_status",
+    "env.proxy_grpc_call",
+    "env.proxy_grpc_cancel",
+    "env.proxy_grpc_close",
+    "env.proxy_grpc_send",
+    "env.proxy_grpc_stream",
+    "env.proxy_http_call",
+    "env.proxy_increment_metric",
+    "env.proxy_log",
+    "env.proxy_record_metric",
+    "env.proxy_register_shared_queue",
+    "env.proxy_remove_header_map_value",
+    "env.proxy_replace_header_map_value",
+    "env.proxy_resolve_shared_queue",
+    "env.proxy_send_local_response",
+    "env.proxy_set_buffer_bytes",
+    "env.proxy_set_effective_context",
+    "env.proxy_set_header_map_pairs",
+    "env.proxy_set_property",
+    "env.proxy_set_shared_data",
+    "env.proxy_set_tick_period_milliseconds",
+];
 
 impl WasmModule {
     /// Where [`build_all`] leaves it: cargo's own file is the one that was built last from the package.
@@ -72,10 +131,32 @@ impl WasmModule {
         ]);
         runner.run(&format!("build {name}.wasm"), build)?;
         let file = format!("{}.wasm", package.replace('-', "_"));
+        let built = self.folder(workspace).join(file);
         let path = self.path(workspace);
-        fs::copy(self.folder(workspace).join(file), &path)
-            .map_err(Failure::io(path.display().to_string()))?;
+        if *profile == ENVOY.profile {
+            let mut shrink = binaryen::wasm_opt(runner)?;
+            shrink.args(["-Oz", "--strip-debug", "--output"]);
+            shrink.arg(&path).arg(&built);
+            runner.run(&format!("shrink {name}.wasm"), shrink)?;
+        } else {
+            fs::copy(&built, &path).map_err(Failure::io(path.display().to_string()))?;
+        }
         Ok(path)
+    }
+
+    /// Builds it, and gives it, once it is sure that it imports no more than its host has.
+    fn build_and_check(
+        &self,
+        workspace: &Workspace,
+        runner: &Runner,
+        toolchain: Toolchain,
+    ) -> Result<Vec<u8>, Failure> {
+        let path = self.build(workspace, runner, toolchain)?;
+        let bytes = fs::read(&path).map_err(Failure::io(path.display().to_string()))?;
+        let is_filter = self.package == ENVOY.package;
+        let imports = if is_filter { &PROXY_WASM[..] } else { &[] };
+        check(self.name, &bytes, imports)?;
+        Ok(bytes)
     }
 
     /// Where cargo leaves it.
@@ -94,21 +175,29 @@ pub fn build_all(
         Some(chosen) => chosen.prepare(runner)?,
         None => Toolchain::find(runner)?,
     };
-    for module in [CORE, CORE_WITH_CEL] {
+    for module in [CORE, CORE_WITH_CEL, ENVOY, ENVOY_WITH_CEL] {
         let name = module.name;
-        let path = module.build(workspace, runner, toolchain)?;
-        let bytes = fs::read(&path).map_err(Failure::io(path.display().to_string()))?;
-        check(name, &bytes)?;
+        let bytes = module.build_and_check(workspace, runner, toolchain)?;
         let sent = gzip(&bytes).map_err(Failure::io("gzip"))?.len();
         eprintln!("      {name}.wasm: {} bytes, {sent} with gzip", bytes.len());
     }
     inspector::build(workspace, runner, toolchain)
 }
 
-fn check(package: &str, module: &[u8]) -> Result<(), Failure> {
+/// Builds the modules that [`build_all`] does not, as only tests want them.
+pub fn build_for_tests(workspace: &Workspace, runner: &Runner) -> Result<(), Failure> {
+    let toolchain = Toolchain::find(runner)?;
+    for module in [ENVOY, ENVOY_WITH_CEL, ENVOY_WITH_TRAPS] {
+        module.build_and_check(workspace, runner, toolchain)?;
+    }
+    Ok(())
+}
+
+fn check(package: &str, module: &[u8], allowed: &[&str]) -> Result<(), Failure> {
     let invalid = |error| Failure::Check(format!("{package}: {error}"));
     Validator::new().validate_all(module).map_err(invalid)?;
-    let imports = imports(module).map_err(invalid)?;
+    let mut imports = imports(module).map_err(invalid)?;
+    imports.retain(|import| !allowed.contains(&import.as_str()));
     if imports.is_empty() {
         return Ok(());
     }
@@ -145,9 +234,9 @@ mod tests {
     const EMPTY: &[u8] = b"\0asm\x01\0\0\0";
 
     #[track_caller]
-    fn check_module(sections: &[u8], expected: Option<&str>) {
+    fn check_module(sections: &[u8], allowed: &[&str], expected: Option<&str>) {
         let module = [EMPTY, sections].concat();
-        let failure = check("a-module", &module)
+        let failure = check("a-module", &module, allowed)
             .err()
             .map(|failure| failure.to_string());
         match (expected, &failure) {
@@ -158,11 +247,13 @@ mod tests {
     }
 
     #[test]
-    fn a_module_may_import_nothing() {
-        check_module(b"", None);
+    fn a_module_imports_what_it_may() {
+        check_module(b"", &[], None);
         // Type section: one function without arguments; import section: `env.now` of that type.
         let imports = b"\x01\x04\x01\x60\0\0\x02\x0b\x01\x03env\x03now\0\0";
-        check_module(imports, Some("imports `env.now`"));
-        check_module(b"\x01\x04\x01", Some("unexpected end"));
+        check_module(imports, &[], Some("imports `env.now`"));
+        check_module(imports, &["env.then"], Some("imports `env.now`"));
+        check_module(imports, &["env.now"], None);
+        check_module(b"\x01\x04\x01", &[], Some("unexpected end"));
     }
 }

@@ -1,7 +1,9 @@
 //! Programs that the checks need, and how to get the ones that are missing.
 
+pub mod binaryen;
 pub mod browser;
 pub mod cargo_program;
+pub mod envoy;
 pub mod etcd;
 pub mod faketime;
 pub mod ip;

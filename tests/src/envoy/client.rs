@@ -1,0 +1,134 @@
+//! Clients of Envoy: each request on a connection of its own.
+
+use std::error::Error;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body, Incoming};
+use hyper::client::conn::{http1, http2};
+use hyper::header::{HOST, HeaderMap};
+use hyper::{Request, Response, StatusCode, Uri, Version};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpStream;
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// What a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, without asking first.
+    Http2,
+}
+
+/// A client of one server.
+#[derive(Clone, Copy, Debug)]
+pub struct Client {
+    address: SocketAddr,
+    protocol: Protocol,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The version of HTTP that it came in.
+    pub version: Version,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// The trailers.
+    pub trailers: HeaderMap,
+}
+
+impl Client {
+    /// A client of the server at `address`.
+    #[must_use]
+    pub fn new(address: SocketAddr, protocol: Protocol) -> Self {
+        Self { address, protocol }
+    }
+
+    /// Sends a request without a body. `headers` are sent as they are, also those that are there more than once.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<Answer, BoxError> {
+        let mut request = Request::get(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(Full::default())?).await
+    }
+
+    /// Sends a request, whose URI is the path.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn send<B>(&self, request: Request<B>) -> Result<Answer, BoxError>
+    where
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let (head, body) = self.begin(request).await?.into_parts();
+        let body = body.collect().await?;
+        let trailers = body.trailers().cloned().unwrap_or_default();
+        Ok(Answer {
+            status: head.status,
+            version: head.version,
+            headers: head.headers,
+            body: body.to_bytes(),
+            trailers,
+        })
+    }
+
+    /// Sends a request, and gives the answer before its body is there.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn begin<B>(&self, mut request: Request<B>) -> Result<Response<Incoming>, BoxError>
+    where
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let stream = TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        let io = TokioIo::new(stream);
+        match self.protocol {
+            Protocol::Http1 => {
+                let headers = request.headers_mut();
+                headers.entry(HOST).or_insert("service".parse()?);
+                let (mut sender, connection) = http1::handshake(io).await?;
+                tokio::spawn(connection.with_upgrades());
+                Ok(sender.send_request(request).await?)
+            }
+            Protocol::Http2 => {
+                // HTTP/2 tells scheme and host apart from the headers.
+                *request.uri_mut() = Uri::try_from(format!("http://service{}", request.uri()))?;
+                let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
+                tokio::spawn(connection);
+                Ok(sender.send_request(request).await?)
+            }
+        }
+    }
+}
+
+impl Answer {
+    /// The value of the header `name`; empty when there is none.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+
+    /// The body as JSON; `null` when it is none.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}

@@ -1,0 +1,5 @@
+//! The filter in a real Envoy: its release modules, the STS emulator behind TLS, and a service that records what it gets.
+
+mod answers;
+
+mod world;

@@ -1,0 +1,111 @@
+//! An Envoy with the filter, an STS and a service.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::secret::Secret;
+use ack_ram_core::sign::{self, AccessKey};
+use ack_ram_core::time::UnixTime;
+use ack_ram_tests::callers::CLUSTER;
+use ack_ram_tests::envoy::{
+    Answer, Client, Envoy, Filter, Listener, Module, Protocol, Seen, Upstream, service_cluster,
+    sts_cluster,
+};
+use ack_ram_tests::sts::{Emulator, demo};
+use serde_json::{Value, json};
+
+/// The listener of most tests.
+pub(crate) const MAIN: &str = "main";
+
+pub(crate) struct World {
+    pub(crate) sts: Emulator,
+    pub(crate) service: Upstream,
+    pub(crate) envoy: Envoy,
+    started: UnixTime,
+    tokens: AtomicI64,
+}
+
+impl World {
+    /// With the filter of `module`, configured by [`settings`] and what of it `edit` changes.
+    pub(crate) fn start(module: Module, edit: impl FnOnce(&mut Value)) -> Self {
+        Self::with_listeners(&[listener(MAIN, module, edit)])
+    }
+
+    pub(crate) fn with_listeners(listeners: &[Listener]) -> Self {
+        Self::with_sts(sts_cluster, listeners)
+    }
+
+    /// `cluster` is the one that the filter asks.
+    pub(crate) fn with_sts(
+        cluster: impl FnOnce(&Emulator) -> Value,
+        listeners: &[Listener],
+    ) -> Self {
+        let sts = Emulator::builder()
+            .demo()
+            .name("sts.aliyuncs.com")
+            .start()
+            .unwrap();
+        let service = Upstream::start().unwrap();
+        let clusters = [service_cluster(service.address()), cluster(&sts)];
+        let envoy = Envoy::start(&clusters, listeners).unwrap_or_else(|error| panic!("{error}"));
+        Self {
+            started: sts.now(),
+            sts,
+            service,
+            envoy,
+            tokens: AtomicI64::new(0),
+        }
+    }
+
+    /// A token of alice's that no other of this world is equal to.
+    pub(crate) fn token(&self) -> Secret {
+        self.token_of(&demo::user_key())
+    }
+
+    /// A token of `key`'s that no other of this world is equal to: each is a second older.
+    pub(crate) fn token_of(&self, key: &AccessKey) -> Secret {
+        let age = self.tokens.fetch_add(1, Ordering::Relaxed);
+        let cluster = ClusterId::parse(CLUSTER).unwrap();
+        sign::token_v2(key, &cluster, "test", self.started.plus_seconds(-age % 600)).unwrap()
+    }
+
+    pub(crate) fn client(&self, protocol: Protocol) -> Client {
+        self.envoy.client(MAIN, protocol)
+    }
+
+    /// What `GET path` with `token` comes to.
+    pub(crate) async fn get(&self, path: &str, token: &Secret) -> Answer {
+        let bearer = bearer(token);
+        let client = self.client(Protocol::Http1);
+        let answer = client.get(path, &[("authorization", &bearer)]).await;
+        answer.unwrap_or_else(|error| panic!("{error}: {}", self.envoy.log()))
+    }
+
+    /// The one request that the service has got.
+    pub(crate) fn only_request(&self) -> Seen {
+        let mut seen = self.service.take();
+        assert_eq!(seen.len(), 1, "{seen:?}");
+        seen.remove(0)
+    }
+}
+
+pub(crate) fn bearer(token: &Secret) -> String {
+    format!("Bearer {}", token.expose())
+}
+
+/// The filter's configuration that most tests use.
+pub(crate) fn settings() -> Value {
+    json!({
+        "clusterID": CLUSTER,
+        "sts": { "cluster": "sts", "timeoutMilliseconds": 5_000 },
+        "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": ["dev", "ops"] }],
+        "mapRoles": [{ "roleARN": demo::ROLE_ARN, "username": "dev:{{SessionName}}" }],
+    })
+}
+
+/// A listener with the filter of `module`.
+pub(crate) fn listener(name: &str, module: Module, edit: impl FnOnce(&mut Value)) -> Listener {
+    let mut settings = settings();
+    edit(&mut settings);
+    Listener::new(name, vec![Filter::new(module, &settings).to_config()])
+}
