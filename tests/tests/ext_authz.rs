@@ -1,11 +1,15 @@
 //! What proxies are answered that ask the real binary whether they may let a request pass.
 
+use std::convert::Infallible;
 use std::fs;
 use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::fingerprint::Fingerprint;
+use ack_ram_core::gateway::IdentityHeaders;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::{self, AccessKey};
 use ack_ram_tests::authenticator::{self, Authenticator};
@@ -18,10 +22,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body, Frame};
 use hyper::{Method, Request, Version};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use regex::Regex;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -359,22 +365,7 @@ async fn nobody_passes_without_a_group_that_is_required_and_headers_have_their_n
 }
 
 #[tokio::test]
-async fn bodies_are_not_waited_for() {
-    let world = World::start(&json!({ "enabled": true }));
-    let (long, authorization) = (vec![b'x'; 32 * 1024], world.alice());
-    for (name, authorization, status) in [("good", &*authorization, 200), ("none", "", 401)] {
-        for _ in 0..3 {
-            let request = world.proxy.request(Method::POST, "/ext-authz/upload");
-            let request = request.header("authorization", authorization);
-            let body = Full::from(Bytes::from(long.clone()));
-            let reply = world.proxy.send(request.body(body).unwrap()).await.unwrap();
-            assert_eq!(reply.status, status, "{name}: {reply:?}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn both_versions_of_http_are_answered() {
+async fn in_both_versions_of_http_nobody_waits_for_the_body() {
     let world = World::start(&json!({ "enabled": true }));
     for version in [Version::HTTP_11, Version::HTTP_2] {
         let tls = trusting(&world.folder.path().join("state/cert.pem")).unwrap();
@@ -385,21 +376,64 @@ async fn both_versions_of_http_are_answered() {
             Version::HTTP_2 => connector.enable_http2().build(),
             _ => connector.enable_http1().build(),
         };
-        let client = Client::builder(TokioExecutor::new()).build::<_, Full<Bytes>>(connector);
-        for (authorization, status) in [(world.alice(), 200), ("Bearer x".to_owned(), 401)] {
-            let request = Request::post(format!("https://localhost:{}/ext-authz/a", world.port))
-                .header("authorization", authorization)
-                .body(Full::from("a body that nobody reads"))
-                .unwrap();
-            let reply = client.request(request).await.unwrap();
-            assert_eq!(
-                (reply.version(), reply.status().as_u16()),
-                (version, status)
-            );
-            let groups = reply.headers().get_all("x-remote-group").iter().count();
-            assert_eq!(groups, if status == 200 { 2 } else { 0 });
-            reply.into_body().collect().await.unwrap();
+        let client = Client::builder(TokioExecutor::new()).build::<_, EndlessBody>(connector);
+        for (authorization, status) in [
+            (world.alice(), 200),
+            ("Bearer x".to_owned(), 401),
+            (world.alice(), 200),
+        ] {
+            for whole in [None, Some(0), Some(100_000), Some(4_000_000_000_u64)] {
+                let mut request =
+                    Request::post(format!("https://localhost:{}/ext-authz/a", world.port))
+                        .header("authorization", &authorization);
+                if let Some(whole) = whole {
+                    request = request.header("content-length", whole);
+                }
+                let body = EndlessBody {
+                    has_begun: false,
+                    is_empty: whole == Some(0),
+                };
+                let asked = client.request(request.body(body).unwrap());
+                let reply = tokio::time::timeout(LIMIT, asked).await.unwrap().unwrap();
+                assert_eq!(
+                    (reply.version(), reply.status().as_u16()),
+                    (version, status),
+                    "{whole:?}"
+                );
+                let groups = reply.headers().get_all("x-remote-group").iter().count();
+                assert_eq!(groups, if status == 200 { 2 } else { 0 });
+                reply.into_body().collect().await.unwrap();
+            }
         }
+    }
+}
+
+/// A body that begins and does not go on.
+struct EndlessBody {
+    has_begun: bool,
+    is_empty: bool,
+}
+
+impl Body for EndlessBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.is_empty {
+            return Poll::Ready(None);
+        }
+        if self.has_begun {
+            return Poll::Pending;
+        }
+        self.has_begun = true;
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b'x'; 16_384])))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_empty
     }
 }
 
@@ -513,5 +547,91 @@ async fn what_is_answered_is_counted_and_told_without_the_token() {
         world.authenticator.wait_for_log(is_it, LIMIT).unwrap();
         let log = world.authenticator.log();
         assert!(!log.contains(token.expose()), "{log}");
+    }
+}
+
+/// The blocks of `deploy/ext-authz.md` in this language.
+fn documented(language: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/ext-authz.md");
+    let text = fs::read_to_string(path).unwrap();
+    let start = format!("```{language}\n");
+    let blocks = text.split(&start).skip(1);
+    blocks
+        .map(|block| block.split("```").next().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn the_documented_settings_are_taken() {
+    let yaml = documented("yaml");
+    let settings: Value = serde_saphyr::from_str(&yaml[0]).unwrap();
+    let world = World::start(&settings["server"]["extAuthz"]);
+    let headers = [("authorization", &*world.alice())];
+    let reply = world.ask(Method::GET, "/ext-authz", &headers).await;
+    let detail = "in none of the groups that may come here";
+    check_refusal("alice", &reply, 403, "insufficient_scope", detail);
+}
+
+#[test]
+fn the_documented_proxies_remove_what_services_could_believe() {
+    let yaml = documented("yaml");
+    let parts: Vec<Value> = yaml
+        .iter()
+        .map(|block| serde_saphyr::from_str(block).unwrap())
+        .collect();
+    let envoy = &parts[1];
+    let expressions = [
+        "/early_header_mutation_extensions/0/typed_config/mutations/0/remove_on_match/key_matcher/safe_regex/regex",
+        "/http_filters/0/typed_config/allowed_headers/patterns/1/safe_regex/regex",
+    ]
+    .map(|pointer| envoy.pointer(pointer).unwrap().as_str().unwrap());
+    let traefik = "/http/middlewares/ram/forwardAuth/authResponseHeadersRegex";
+    let traefik = parts[3].pointer(traefik).unwrap().as_str().unwrap();
+    // Envoy compares all of a name, in lower case.
+    let whole = expressions.map(|expression| format!("^(?:{expression})$"));
+    let removed = whole.iter().map(String::as_str).chain([traefik]);
+    let removed: Vec<_> = removed
+        .map(|expression| Regex::new(expression).unwrap())
+        .collect();
+    let identity = IdentityHeaders::default();
+    for name in [
+        IdentityHeaders::USER,
+        IdentityHeaders::GROUP,
+        IdentityHeaders::UID,
+        "x_remote_user",
+        "x.remote.group",
+        "x~remote-uid",
+        "x-remote-extra-",
+        "x-remote-extra-arn",
+        "x_remote_extra.scopes",
+        "x-remote-users",
+        "x-remote-extra",
+        "x-remote",
+        "ax-remote-user",
+        "authorization",
+    ] {
+        let is_ours = identity.is_ours(name);
+        for expression in &removed {
+            assert_eq!(expression.is_match(name), is_ours, "{expression}: {name}");
+        }
+    }
+
+    let nginx = &documented("nginx")[0];
+    let set = Regex::new(r"auth_request_set (\$\w+) \$upstream_http_(\w+);").unwrap();
+    let told: Vec<_> = set
+        .captures_iter(nginx)
+        .map(|set| (set[1].to_owned(), set[2].replace('_', "-")))
+        .collect();
+    let names: Vec<&str> = told.iter().map(|(_, name)| name.as_str()).collect();
+    let all = [
+        IdentityHeaders::USER,
+        IdentityHeaders::GROUP,
+        IdentityHeaders::UID,
+    ];
+    assert_eq!(names, all);
+    let nginx = nginx.to_ascii_lowercase();
+    for (variable, name) in &told {
+        let line = format!("proxy_set_header {name} {variable};");
+        assert!(nginx.contains(&line), "{line}");
     }
 }

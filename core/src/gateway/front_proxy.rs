@@ -136,6 +136,11 @@ impl IdentityHeaders {
         }
     }
 
+    /// The header of the username.
+    pub(super) fn user(&self) -> &str {
+        &self.user
+    }
+
     /// Whether a service could take a header `name` that a client sent for one of these: servers compare names without
     /// case, and some read `_`, `.` or any other sign as `-`.
     #[must_use]

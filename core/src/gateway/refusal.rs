@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::decision::{Decision, Outcome};
 use crate::fingerprint::Fingerprint;
 use crate::gateway::bearer::NoBearer;
+use crate::gateway::front_proxy::IdentityHeaders;
 
 /// Why somebody was turned away, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,14 +105,14 @@ impl Refusal {
         }
     }
 
-    /// For a request with a header that is one of [`IdentityHeaders`](crate::gateway::IdentityHeaders) before anybody has
-    /// logged in. A gateway that cannot remove it has to turn the request away.
+    /// For a request that comes with one of `headers`. A gateway that cannot remove it has to turn the request away.
     #[must_use]
-    pub fn names_itself() -> Self {
-        Self::forbidden(
-            "the request has a header by which services are told who comes, such as `X-Remote-User`; send it without",
-            None,
-        )
+    pub fn names_itself(headers: &IdentityHeaders) -> Self {
+        let detail = format!(
+            "the request has a header by which services are told who comes, such as `{}`; send it without",
+            headers.user()
+        );
+        Self::forbidden(detail, None)
     }
 
     /// It cannot be told now, for a `reason` that is the gateway's own.

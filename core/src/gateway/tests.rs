@@ -107,6 +107,18 @@ fn groups_can_be_told_in_one_header() {
 }
 
 #[test]
+fn whoever_names_itself_is_forbidden_to() {
+    let named = IdentityHeaders::new("X-User", "x-g", "x-i", "x-e-").unwrap();
+    let refusal = Refusal::names_itself(&named);
+    assert_eq!(refusal.kind(), RefusalKind::Forbidden);
+    assert!(
+        refusal
+            .message()
+            .contains("such as `x-user`; send it without")
+    );
+}
+
+#[test]
 fn what_is_not_told_is_known_by_name() {
     let headers = IdentityHeaders::new("x-u", "x-g", "x-i", "x-e-").unwrap();
     for (user, untold) in [

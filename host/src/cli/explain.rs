@@ -30,12 +30,12 @@ const NO_CLUSTER: &str = "-";
 /// `<session@name>`, `<user-id>` and `ACCESS-KEY-ID`.
 #[derive(Args, Debug)]
 #[command(
-    group = ArgGroup::new("who").required(true).args(["token", "arn"]),
+    group = ArgGroup::new("who").required(true).args(["token", "arn", "named"]),
     after_long_help = "\
 Examples:
   ack-ram-authenticator token -i ID | ack-ram-authenticator explain -c config.yaml --token -
-  ack-ram-authenticator explain -c config.yaml --arn acs:ram::1234567890123456:user/alice
-  ack-ram-authenticator explain -c config.yaml --arn acs:ram::1234567890123456:assumed-role/Dev/alice -o json
+  ack-ram-authenticator explain -c config.yaml acs:ram::1234567890123456:user/alice
+  ack-ram-authenticator explain -c config.yaml acs:ram::1234567890123456:assumed-role/Dev/alice -o json
 
 Exit codes:
   0  the identity is mapped to a user
@@ -48,8 +48,12 @@ pub(super) struct ExplainArgs {
     token: Option<TokenSource>,
 
     /// The ARN, as STS gives it or as mappings name it
-    #[arg(long, value_name = "ARN", value_parser = arn)]
+    #[arg(value_name = "ARN", value_parser = arn)]
     arn: Option<Arn>,
+
+    /// The same
+    #[arg(long = "arn", value_name = "ARN", value_parser = arn)]
+    named: Option<Arn>,
 
     /// The immutable id of the user or role
     #[arg(long, value_name = "ID", conflicts_with = "token")]
@@ -62,6 +66,12 @@ pub(super) struct ExplainArgs {
     /// The form of what is printed
     #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "text")]
     output: OutputFormat,
+}
+
+impl ExplainArgs {
+    fn arn(&self) -> Option<&Arn> {
+        self.arn.as_ref().or(self.named.as_ref())
+    }
 }
 
 fn arn(text: &str) -> Result<Arn, String> {
@@ -78,7 +88,7 @@ pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> Result<(), Failure> 
             "`explain` needs a configuration: give --config",
         ));
     }
-    let no_cluster = args.arn.is_some().then(|| NO_CLUSTER.to_owned());
+    let no_cluster = args.arn().is_some().then(|| NO_CLUSTER.to_owned());
     let overrides = Overrides {
         cluster_id: globals.cluster_id.clone().or(no_cluster),
         ..Overrides::default()
@@ -119,8 +129,8 @@ fn who(args: &ExplainArgs, config: &Config) -> Result<Result<Identity, Box<Decid
         let verified = identify::ask_sts(config.policy.clone(), &config.sts, &token)?;
         return Ok(verified.map(|identified| identified.who.identity().clone()));
     }
-    let sample = args.arn.clone().and_then(sample::identity);
-    let sample = sample.ok_or_else(|| args::missing("give --token or --arn"))?;
+    let sample = args.arn().cloned().and_then(sample::identity);
+    let sample = sample.ok_or_else(|| args::missing("give --token or an ARN"))?;
     Ok(Ok(Identity {
         arn: sample.arn,
         user_id: match &args.user_id {

@@ -76,7 +76,7 @@ impl ExtAuthz {
     fn token(&self, headers: &HeaderMap) -> Result<Secret, Refusal> {
         let identity = &self.settings.gateway.headers;
         if headers.keys().any(|name| identity.is_ours(name.as_str())) {
-            return Err(Refusal::names_itself());
+            return Err(Refusal::names_itself(identity));
         }
         let token = &self.settings.token;
         let values = headers.get_all(token.as_str());

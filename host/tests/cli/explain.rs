@@ -50,7 +50,7 @@ fn the_rule_and_the_user_are_told() {
         let found = told.pointer(pointer).unwrap_or(&Value::Null);
         assert_eq!(*found, expected, "{pointer}: {told}");
     }
-    let text = explain(&["--arn", "acs:ram::1:user/alice"]).printed();
+    let text = explain(&["acs:ram::1:user/alice"]).printed();
     for line in [
         "MountedFile   5 rules   matched by MountedFile server.mapUsers[0]",
         "  username            alice",

@@ -203,6 +203,7 @@ fn what_stands_where_no_secret_belongs_is_not_repeated() {
             &["server", "--bind", secret],
             &["--log-format", secret, "server"],
             &["explain", "--arn", secret],
+            &["explain", secret],
             &[
                 "explain",
                 "-c",

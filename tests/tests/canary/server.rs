@@ -33,6 +33,7 @@ async fn everything_happens(level: &str, format: &str) {
     let logins = logins(&mut world).await;
     faults_of_sts(&mut world).await;
     requests_that_are_no_review(&mut world).await;
+    questions_of_proxies(&mut world).await;
     secrets_where_none_belongs(&mut world).await;
     broken_http(&mut world).await;
     world.finish(&format!("{level}, {format}"), logins).await;
@@ -150,6 +151,20 @@ async fn requests_that_are_no_review(world: &mut World) {
     assert_eq!(world.ask(request.body(review.into()).unwrap()).await, 415);
 }
 
+/// Who passes, who is denied, and who sends what no proxy should.
+async fn questions_of_proxies(world: &mut World) {
+    let tokens = [
+        vec![world.tokens.v2(&key()), world.tokens.v1(&session_key())],
+        world.tokens.bad(),
+    ];
+    for token in tokens.concat() {
+        world.ask_as_proxy(&token, ("x-other", MISPLACED)).await;
+        world
+            .ask_as_proxy(&token, ("x-remote-user", MISPLACED))
+            .await;
+    }
+}
+
 /// In the path, the query, the method and in headers.
 async fn secrets_where_none_belongs(world: &mut World) {
     let token = world.tokens.v2(&session_key());
@@ -161,6 +176,8 @@ async fn secrets_where_none_belongs(world: &mut World) {
         "/authenticate".to_owned(),
         format!("/authenticate?token={token}"),
         format!("/authenticate/{MISPLACED}"),
+        format!("/ext-authz?token={token}"),
+        format!("/ext-authz/{MISPLACED}"),
         format!("/{token}"),
         format!("/metrics?access_token={BEARER}"),
         format!("/healthz?{SECURITY_TOKEN}"),

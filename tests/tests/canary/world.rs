@@ -13,6 +13,7 @@ use ack_ram_tests::webhook::WebhookClient;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
+use hyper::header::{AUTHORIZATION, HeaderValue};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -77,6 +78,21 @@ impl World {
         let request = self.webhook.request(hyper::Method::POST, "/authenticate");
         self.ask(request.body(review.to_string().into()).unwrap())
             .await
+    }
+
+    /// Asks whether a request with `token` and another header may pass, whatever comes of it.
+    pub(crate) async fn ask_as_proxy(&mut self, token: &Secret, (name, value): (&str, &str)) {
+        self.secrets.add_token(token);
+        let authorization = format!("Bearer {}", token.expose()).into_bytes();
+        // Not every secret can be sent so.
+        let Ok(authorization) = HeaderValue::from_bytes(&authorization) else {
+            return;
+        };
+        let request = self.webhook.request(hyper::Method::GET, "/ext-authz");
+        let request = request
+            .header(AUTHORIZATION, authorization)
+            .header(name, value);
+        self.ask(request.body(Full::default()).unwrap()).await;
     }
 
     /// Sends `request` to the port of the webhook, and tells the HTTP status.
@@ -229,6 +245,7 @@ fn write_config(folder: &Path, sts: &Emulator, port: u16, health_port: u16) {
             "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": ["dev"] }],
             "mapRoles": [{ "roleARN": demo::ROLE_ARN, "username": "dev:{{SessionName}}" }],
             "audit": { "file": "audit.jsonl" },
+            "extAuthz": { "enabled": true },
         },
     });
     fs::write(folder.join("config.yaml"), config.to_string()).unwrap();
