@@ -48,6 +48,12 @@ pub const ENVOY: Tool = Tool {
     variable: "ACK_RAM_ENVOY",
 };
 
+/// Another.
+pub const NGINX: Tool = Tool {
+    name: "nginx",
+    variable: "ACK_RAM_NGINX",
+};
+
 impl Tool {
     /// Where the program is.
     ///
