@@ -145,15 +145,15 @@ impl IdentityHeaders {
     /// case, and some read `_`, `.` or any other sign as `-`.
     #[must_use]
     pub fn is_ours(&self, name: &str) -> bool {
-        let name: String = name
-            .chars()
-            .map(|character| match character.to_ascii_lowercase() {
-                letter_or_digit if letter_or_digit.is_ascii_alphanumeric() => letter_or_digit,
-                _ => '-',
-            })
-            .collect();
-        [&self.user, &self.group, &self.uid].contains(&&name)
-            || name.starts_with(&self.extra_prefix)
+        let is_spelled = |name: &[u8], ours: &str| {
+            name.len() == ours.len() && name.iter().map(as_dash).eq(ours.bytes())
+        };
+        let name = name.as_bytes();
+        let start = name.get(..self.extra_prefix.len());
+        [&self.user, &self.group, &self.uid]
+            .iter()
+            .any(|ours| is_spelled(name, ours))
+            || start.is_some_and(|start| is_spelled(start, &self.extra_prefix))
     }
 
     /// The names that may come in these headers and do not in `told`: a proxy that cannot remove by prefix has to remove
@@ -202,6 +202,14 @@ impl IdentityHeaders {
 
     fn extra(&self, key: &str) -> String {
         format!("{}{}", self.extra_prefix, key.to_ascii_lowercase())
+    }
+}
+
+/// A letter in lower case, a digit, and `-` for whatever else.
+fn as_dash(byte: &u8) -> u8 {
+    match byte.to_ascii_lowercase() {
+        letter_or_digit if letter_or_digit.is_ascii_alphanumeric() => letter_or_digit,
+        _ => b'-',
     }
 }
 

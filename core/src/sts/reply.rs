@@ -7,7 +7,7 @@ use crate::json::{self, Object, Value};
 use crate::sts::error::{Oddity, StsError, StsRefusal, StsUnable};
 
 /// What came of sending an [`crate::sts::StsRequest`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StsReply<'a> {
     /// An HTTP response, its body complete.
     Response {

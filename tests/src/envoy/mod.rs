@@ -71,21 +71,6 @@ impl Envoy {
     /// # Panics
     /// When there is no Envoy, or no folder for its files.
     pub fn start(clusters: &[Value], listeners: &[Listener]) -> Result<Self, WaitError> {
-        Self::start_with(clusters, listeners, &[])
-    }
-
-    /// The same with variables of the environment.
-    ///
-    /// # Errors
-    /// As [`Self::start`].
-    ///
-    /// # Panics
-    /// As [`Self::start`].
-    pub fn start_with(
-        clusters: &[Value],
-        listeners: &[Listener],
-        variables: &[(&str, &str)],
-    ) -> Result<Self, WaitError> {
         let folder = tempfile::tempdir().expect("a folder");
         let listeners_file = folder.path().join("listeners.json");
         publish(&listeners_file, listeners, 0);
@@ -103,7 +88,7 @@ impl Envoy {
         });
         let file = folder.path().join("envoy.json");
         fs::write(&file, bootstrap.to_string()).expect("a file");
-        Self::run(&file, folder, variables)
+        Self::run(&file, folder)
     }
 
     /// Starts Envoy with the configuration `file`, which may be YAML and has `admin`, at port 0.
@@ -113,17 +98,12 @@ impl Envoy {
     ///
     /// # Panics
     /// When there is no Envoy.
-    pub fn run(
-        file: &Path,
-        folder: TempDir,
-        variables: &[(&str, &str)],
-    ) -> Result<Self, WaitError> {
+    pub fn run(file: &Path, folder: TempDir) -> Result<Self, WaitError> {
         let admin_file = folder.path().join("admin.txt");
         let mut command = Command::new(tools::ENVOY.path());
         command
             .current_dir(folder.path())
             .env_clear()
-            .envs(variables.iter().copied())
             .arg("--config-path")
             .arg(file)
             .arg("--admin-address-path")
@@ -132,7 +112,7 @@ impl Envoy {
             .arg("--disable-hot-restart")
             .args(["--concurrency", "1"])
             .args(["--log-level", "warning", "--component-log-level"])
-            .arg("wasm:info,config:info")
+            .arg("wasm:debug,config:info")
             .args(["--drain-time-s", "2", "--drain-strategy", "immediate"]);
         let mut process = Process::spawn("envoy", command).expect("Envoy can be started");
         process.wait_for_line(

@@ -1,5 +1,9 @@
 //! The filter in a real Envoy: its release modules, the STS emulator behind TLS, and a service that records what it gets.
 
 mod answers;
+mod replies;
+mod requests;
+mod sts;
+mod vectors;
 
 mod world;

@@ -22,7 +22,7 @@ struct Stage {
     run: fn(&Context<'_>, &mut Option<Tests>) -> Result<(), Failure>,
 }
 
-const STAGES: [Stage; 16] = [
+const STAGES: [Stage; 17] = [
     Stage {
         name: "format",
         what: "the code is formatted",
@@ -88,6 +88,12 @@ const STAGES: [Stage; 16] = [
         what: "the filter in a real Envoy",
         quick: false,
         run: envoy_tests,
+    },
+    Stage {
+        name: "nginx",
+        what: "the documented configuration in a real nginx",
+        quick: false,
+        run: nginx_tests,
     },
     Stage {
         name: "fuzz",
@@ -272,7 +278,6 @@ fn envoy_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), F
     command
         .args(["--features", "envoy"])
         .env("ACK_RAM_ENVOY", tools::envoy::find(runner)?)
-        .env("ACK_RAM_FAKETIME", tools::faketime::find(runner)?)
         .env("ACK_RAM_ENVOY_WASM", wasm::ENVOY_WITH_CEL.path(workspace))
         .env(
             "ACK_RAM_ENVOY_WASM_WITHOUT_CEL",
@@ -288,6 +293,14 @@ fn envoy_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), F
     wasm::build_for_tests(workspace, runner)?;
     build(context, &mut None)?;
     context.run_tests("envoy", command, tests)
+}
+
+fn nginx_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Failure> {
+    let mut command = cargo(&["test", "--package", "ack-ram-tests", "--test", "ext_authz"]);
+    command
+        .args(["--features", "nginx"])
+        .env("ACK_RAM_NGINX", tools::nginx::find(context.runner)?);
+    context.run_tests("nginx", command, tests)
 }
 
 fn fuzz_targets(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::gateway::{Gateway, IdentityHeaders};
+use ack_ram_core::gateway::{Gateway, IdentityHeaders, TokenHeader};
 use ack_ram_core::policy::Policy;
 use ack_ram_core::rules::RuleSet;
 
@@ -35,16 +35,9 @@ pub struct Settings {
 /// Where tokens are, and what becomes of them.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenSettings {
-    /// In lower case.
-    pub(crate) header: String,
+    pub(crate) header: TokenHeader,
     /// Whether services get it, too.
     pub(crate) is_kept: bool,
-}
-
-impl TokenSettings {
-    pub(crate) fn is_authorization(&self) -> bool {
-        self.header == "authorization"
-    }
 }
 
 /// How STS is asked.
@@ -194,25 +187,8 @@ fn gateway(document: &Document) -> Result<Gateway, ConfigError> {
 }
 
 fn token(document: &Document) -> Result<TokenSettings, ConfigError> {
-    let header = document.token.header.to_ascii_lowercase();
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    let is_taken = matches!(
-        &*header,
-        "" | "cookie"
-            | "host"
-            | "connection"
-            | "upgrade"
-            | "te"
-            | "content-type"
-            | "content-length"
-            | "transfer-encoding"
-    );
-    if is_taken || !header.bytes().all(is_name) {
-        return Err(bad(
-            "token.header",
-            "cannot carry a token; write `authorization` or a header of its own, such as `x-ram-token` (a cookie would invite requests from other sites)",
-        ));
-    }
+    let header =
+        TokenHeader::new(&document.token.header).map_err(|error| bad("token.header", error))?;
     Ok(TokenSettings {
         header,
         is_kept: document.token.keep,

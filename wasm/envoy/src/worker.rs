@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ack_ram_core::decision::{Decision, Inability};
 use ack_ram_core::fingerprint::Fingerprint;
-use ack_ram_core::gateway::{Refusal, bearer};
+use ack_ram_core::gateway::Refusal;
 use ack_ram_core::login::{Step, begin};
 use ack_ram_core::sts::StsReply;
 use ack_ram_core::time::UnixTime;
@@ -17,7 +17,7 @@ use crate::cache::IdentityCache;
 use crate::config::{LogLevel, Settings};
 use crate::flights::{CallId, Flights, Full, StreamId, Waiting};
 use crate::request::Head;
-pub use call::Call;
+pub use call::{Call, reply};
 pub use told::Told;
 
 /// All that a worker knows.
@@ -114,8 +114,7 @@ impl Worker {
         let then = if is_preflight || self.settings.bypass.lets_pass(head.path()) {
             Then::Bypass
         } else {
-            let values = head.all(&token.header);
-            match bearer(values, token.is_authorization()) {
+            match token.header.bearer(head.all(token.header.as_str())) {
                 Ok(secret) => {
                     let waiting = Waiting {
                         stream,
@@ -128,8 +127,9 @@ impl Worker {
         };
         // A token is for the filter alone, also where it was not needed.
         let token = &self.settings.token;
-        if !token.is_kept && head.all(&token.header).any(is_ours) {
-            remove.push(token.header.clone());
+        let header = token.header.as_str();
+        if !token.is_kept && head.all(header).any(is_ours) {
+            remove.push(header.to_owned());
         }
         remove.sort_unstable();
         remove.dedup();

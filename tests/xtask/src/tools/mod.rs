@@ -8,6 +8,7 @@ pub mod etcd;
 pub mod faketime;
 pub mod ip;
 pub mod kubernetes;
+pub mod nginx;
 pub mod prometheus;
 pub mod wasm_target;
 

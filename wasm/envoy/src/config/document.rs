@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use ack_ram_core::gateway::{IdentityHeaders, TokenHeader};
 use ack_ram_core::policy::Policy;
 
 use crate::config::LogLevel;
@@ -88,7 +89,7 @@ pub(super) struct Token {
 impl Default for Token {
     fn default() -> Self {
         Self {
-            header: "authorization".to_owned(),
+            header: TokenHeader::default().as_str().to_owned(),
             keep: false,
         }
     }
@@ -122,10 +123,10 @@ pub(super) struct Upstream {
 impl Default for Upstream {
     fn default() -> Self {
         Self {
-            user_header: "x-remote-user".to_owned(),
-            group_header: "x-remote-group".to_owned(),
-            uid_header: "x-remote-uid".to_owned(),
-            extra_header_prefix: "x-remote-extra-".to_owned(),
+            user_header: IdentityHeaders::USER.to_owned(),
+            group_header: IdentityHeaders::GROUP.to_owned(),
+            uid_header: IdentityHeaders::UID.to_owned(),
+            extra_header_prefix: IdentityHeaders::EXTRA_PREFIX.to_owned(),
         }
     }
 }

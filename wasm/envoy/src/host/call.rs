@@ -5,7 +5,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, Bytes, MapType, Status};
 
 use crate::config::MAX_ANSWER_BYTES;
-use crate::worker::Call;
+use crate::worker::{Call, reply};
 
 /// Sends `call`. Envoy's id of it, under which the answer comes.
 pub(super) fn send(call: Call) -> Result<u32, Status> {
@@ -26,8 +26,7 @@ pub(super) enum Reply {
 }
 
 impl Reply {
-    /// The reply that Envoy's calls are about now. Where the connection failed, there is none, or one of Envoy's own
-    /// making, which no answer of STS is like.
+    /// The reply that Envoy's calls are about now.
     pub(super) fn read(headers: usize, body: usize) -> Self {
         if headers == 0 {
             return Self::Unreachable;
@@ -53,10 +52,7 @@ impl Reply {
     /// What `core` is told.
     pub(super) fn as_sts_reply(&self) -> StsReply<'_> {
         match self {
-            Self::Response { status, body } => StsReply::Response {
-                status: *status,
-                body,
-            },
+            Self::Response { status, body } => reply(*status, body),
             Self::TooLarge => StsReply::TooLarge,
             Self::Unreachable => StsReply::Unreachable,
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ack_ram_core::sts::StsRequest;
+use ack_ram_core::sts::{StsReply, StsRequest};
 
 use crate::config::StsSettings;
 
@@ -33,5 +33,17 @@ impl Call {
             headers,
             timeout: settings.timeout,
         }
+    }
+}
+
+/// The answer to a call, as Envoy gives it. Where there is none, Envoy makes one up, a 503 or 504 of text; STS answers in
+/// JSON (STS API reference, "GetCallerIdentity").
+#[must_use]
+pub fn reply(status: u16, body: &[u8]) -> StsReply<'_> {
+    match (status, body.trim_ascii_start().first()) {
+        (_, Some(b'{')) => StsReply::Response { status, body },
+        (503, _) => StsReply::Unreachable,
+        (504, _) => StsReply::TimedOut,
+        _ => StsReply::Response { status, body },
     }
 }

@@ -440,3 +440,30 @@ fn a_new_configuration_leaves_nobody_waiting() {
     }
     assert!(answer(&mut worker, 7, 200, ALICE).is_empty());
 }
+
+#[test]
+fn what_envoy_makes_up_is_no_answer() {
+    let (unreachable, timed_out) = (StsReply::Unreachable, StsReply::TimedOut);
+    for (status, body, expected) in [
+        (
+            503,
+            "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
+            Some(&unreachable),
+        ),
+        (503, "no healthy upstream", Some(&unreachable)),
+        (503, "", Some(&unreachable)),
+        (504, "upstream request timeout", Some(&timed_out)),
+        (504, "", Some(&timed_out)),
+        (503, r#"{"Code":"ServiceUnavailable"}"#, None),
+        (503, " \n{}", None),
+        (504, "{}", None),
+        (200, "", None),
+        (200, "upstream connect error", None),
+        (500, "upstream connect error", None),
+    ] {
+        let body = body.as_bytes();
+        let response = StsReply::Response { status, body };
+        let expected = expected.unwrap_or(&response);
+        assert_eq!(reply(status, body), *expected, "{status} {body:?}");
+    }
+}

@@ -1,0 +1,263 @@
+//! Requests of all kinds: what a client sends, and what of it a service gets.
+
+use ack_ram_tests::envoy::{Module, Protocol, Seen};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use futures_util::stream;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::Frame;
+use hyper::header::{HeaderMap, HeaderValue};
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::world::{MAIN, World, bearer};
+
+const BOTH: [Protocol; 2] = [Protocol::Http1, Protocol::Http2];
+/// Names under which some server would find somebody.
+const SPOOFED: [(&str, &str); 12] = [
+    ("x-remote-user", "root"),
+    ("X-Remote-User", "root2"),
+    ("x_remote_user", "root"),
+    ("x-remote_user", "root"),
+    ("x-remote-group", "system:masters"),
+    ("X_REMOTE_GROUP", "system:masters"),
+    ("x-remote-uid", "0"),
+    ("x_remote_uid", "0"),
+    ("x-remote-extra-arn", "acs:ram::1:root"),
+    ("x-remote-extra-scopes", "all"),
+    ("x_remote_extra_scopes", "all"),
+    ("x.remote.user", "root"),
+];
+
+/// The headers of `seen` that say who comes.
+fn identity(seen: &Seen) -> Vec<(String, String)> {
+    let said = seen.headers.iter().map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        (name.as_str().to_owned(), value.into_owned())
+    });
+    let of_identity = |(name, _): &(String, String)| {
+        let name = name.replace(|sign: char| !sign.is_ascii_alphanumeric(), "-");
+        name.starts_with("x-remote-")
+    };
+    said.filter(of_identity).collect()
+}
+
+#[tokio::test]
+async fn nobody_can_say_who_they_are() {
+    let world = World::start(Module::Small, |settings| {
+        settings["bypass"] = json!(["/healthz"]);
+        settings["allowPreflight"] = json!(true);
+    });
+    let token = bearer(&world.token());
+    for protocol in BOTH {
+        let client = world.client(protocol);
+        client.get("/", &[("authorization", &token)]).await.unwrap();
+        let honest = identity(&world.only_request());
+        assert_eq!(honest.len(), 6, "{honest:?}");
+
+        let mut all = SPOOFED.to_vec();
+        all.push(("authorization", &token));
+        let answer = client.get("/", &all).await.unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(identity(&world.only_request()), honest, "{protocol:?}");
+
+        // Also where nobody logs in, with a token or without.
+        for headers in [&SPOOFED[..], &all] {
+            let answer = client.get("/healthz", headers).await.unwrap();
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let seen = world.only_request();
+            assert_eq!(identity(&seen), [], "{protocol:?}");
+            assert!(seen.all("authorization").is_empty(), "{seen:?}");
+
+            let mut preflight = Request::options("/")
+                .header("origin", "https://a")
+                .header("access-control-request-method", "PUT");
+            for (name, value) in headers {
+                preflight = preflight.header(*name, *value);
+            }
+            let preflight = preflight.body(Full::<Bytes>::default()).unwrap();
+            assert_eq!(client.send(preflight).await.unwrap().status, 200);
+            assert_eq!(identity(&world.only_request()), [], "{protocol:?}");
+        }
+        // A token of somebody else's making is none of the filter's business, and no login either.
+        let others = [("authorization", "Basic YTpi")];
+        client.get("/healthz", &others).await.unwrap();
+        let seen = world.only_request();
+        assert_eq!(seen.all("authorization"), ["Basic YTpi"]);
+    }
+}
+
+#[tokio::test]
+async fn no_other_path_passes_for_one_that_needs_no_login() {
+    let world = World::start(Module::Small, |settings| {
+        settings["bypass"] = json!(["/healthz", "/public/*"]);
+    });
+    for (path, passes) in [
+        ("/healthz", true),
+        ("/healthz?a=/..", true),
+        ("/public/a", true),
+        ("/healthz/", false),
+        ("/public", false),
+        ("/public/../admin", false),
+        ("/public/%2e%2e/admin", false),
+        ("/public/%2E%2E%2Fadmin", false),
+        ("/public/..%2fadmin", false),
+        ("/public/..;/admin", false),
+        ("/public//admin", false),
+        ("//public/a", false),
+        ("/public/\\..\\admin", false),
+        ("/PUBLIC/a", false),
+        ("/public/.", false),
+    ] {
+        // By hand: libraries would mend some of these.
+        let mut stream = TcpStream::connect(world.envoy.address(MAIN)).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let status = answer.split(' ').nth(1).unwrap_or_default();
+        assert_eq!(status == "200", passes, "{path}: {answer}");
+        assert_eq!(world.service.take().len(), usize::from(passes), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn bodies_pass_untouched() {
+    let world = World::start(Module::Small, |_| ());
+    let megabyte: Bytes = (0..1_048_576_u32)
+        .map(|place| place.to_le_bytes()[1])
+        .collect();
+    for protocol in BOTH {
+        // From STS, so that the body waits; from the cache, so that it does not.
+        let token = bearer(&world.token());
+        for from in ["STS", "the cache"] {
+            let chunks: Vec<_> = (0..4)
+                .map(|_| Ok::<_, std::io::Error>(Frame::data(megabyte.slice(..100_000))))
+                .collect();
+            let chunked = StreamBody::new(stream::iter(chunks)).boxed();
+            let whole = Full::new(megabyte.slice(..900_000));
+            let whole = whole.map_err(|never| match never {}).boxed();
+            for (body, length) in [(whole, 900_000), (chunked, 400_000)] {
+                let request = Request::post("/upload").header("authorization", &token);
+                let request = request.body(body).unwrap();
+                let answer = world.client(protocol).send(request).await.unwrap();
+                assert_eq!(answer.status, 200, "{protocol:?} from {from}");
+                let seen = world.only_request();
+                assert_eq!(seen.body.len(), length, "{protocol:?} from {from}");
+                assert_eq!(answer.body, seen.body, "{protocol:?} from {from}");
+            }
+        }
+        // A body does not get past a refusal.
+        let request = Request::post("/upload").body(Full::new(megabyte.clone()));
+        let answer = world.client(protocol).send(request.unwrap()).await.unwrap();
+        assert_eq!(answer.status, 401);
+        assert!(world.service.take().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn calls_of_grpc_pass_with_their_trailers() {
+    let world = World::start(Module::Small, |_| ());
+    for grpc in ["application/grpc", "application/grpc+proto"] {
+        let message = Bytes::from_static(b"\0\0\0\0\x03abc");
+        let mut trailers = HeaderMap::new();
+        trailers.insert("x-checksum", HeaderValue::from_static("1"));
+        let body = Full::new(message.clone()).with_trailers(async { Some(Ok(trailers)) });
+        let request = Request::post("/package.Service/Method")
+            .header("authorization", bearer(&world.token()))
+            .header("content-type", grpc)
+            .header("te", "trailers")
+            .body(Box::pin(body));
+        let client = world.client(Protocol::Http2);
+        let answer = client.send(request.unwrap()).await.unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.body, message);
+        assert_eq!(answer.trailers["grpc-status"], "0", "{answer:?}");
+        let seen = world.only_request();
+        assert_eq!(seen.body, message);
+        assert_eq!(seen.trailers["x-checksum"], "1", "{seen:?}");
+        assert_eq!(seen.all("x-remote-user"), ["alice"]);
+    }
+}
+
+#[tokio::test]
+async fn websockets_open_and_carry_bytes() {
+    let world = World::start(Module::Small, |_| ());
+    let ask = |authorization: Option<String>| {
+        let mut request = Request::get("/socket")
+            .header("connection", "upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", STANDARD.encode("0123456789abcdef"));
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        request.body(Full::<Bytes>::default()).unwrap()
+    };
+    let client = world.client(Protocol::Http1);
+    let refused = client.begin(ask(None)).await.unwrap();
+    assert_eq!(refused.status(), 401);
+    assert!(world.service.take().is_empty());
+
+    let token = bearer(&world.token());
+    for _ in ["STS", "the cache"] {
+        let response = client.begin(ask(Some(token.clone()))).await.unwrap();
+        assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+        let mut socket = TokioIo::new(hyper::upgrade::on(response).await.unwrap());
+        for size in [1, 100, 60_000] {
+            let sent = vec![0xa5; size];
+            socket.write_all(&sent).await.unwrap();
+            let mut got = vec![0; size];
+            socket.read_exact(&mut got).await.unwrap();
+            assert_eq!(got, sent);
+        }
+        assert_eq!(world.only_request().all("x-remote-user"), ["alice"]);
+    }
+}
+
+#[tokio::test]
+async fn names_of_headers_are_as_configured() {
+    let world = World::start(Module::Small, |settings| {
+        settings["token"] = json!({ "header": "X-Ram-Token", "keep": true });
+        settings["upstream"] = json!({
+            "userHeader": "X-Forwarded-User",
+            "groupHeader": "X-Forwarded-Groups",
+            "uidHeader": "X-Forwarded-Uid",
+            "extraHeaderPrefix": "X-Forwarded-Extra-",
+        });
+    });
+    let token = world.token();
+    for protocol in BOTH {
+        for value in [token.expose().to_owned(), bearer(&token)] {
+            let headers = [
+                ("x-ram-token", &*value),
+                ("authorization", "Basic YTpi"),
+                ("x-forwarded-user", "root"),
+                ("x-forwarded-groups", "system:masters"),
+                ("x-forwarded-extra-scopes", "all"),
+                ("x-remote-user", "the service's own affair"),
+            ];
+            let answer = world.client(protocol).get("/", &headers).await.unwrap();
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let seen = world.only_request();
+            for (name, values) in [
+                ("x-forwarded-user", &["alice"][..]),
+                ("x-forwarded-groups", &["dev", "ops"]),
+                ("x-forwarded-extra-scopes", &[]),
+                ("x-remote-user", &["the service's own affair"]),
+                ("x-ram-token", &[&value]),
+                ("authorization", &["Basic YTpi"]),
+            ] {
+                assert_eq!(seen.all(name), values, "{protocol:?}: {name}");
+            }
+        }
+        let headers = [("authorization", &*bearer(&token))];
+        let answer = world.client(protocol).get("/", &headers).await.unwrap();
+        assert_eq!(answer.status, 401, "{answer:?}");
+    }
+    assert!(world.service.take().is_empty());
+}

@@ -1,0 +1,258 @@
+//! STS that fails, is slow, or is not there; and many who ask at once.
+
+use std::time::Duration;
+
+use ack_ram_tests::envoy::{
+    Envoy, Listener, Module, Protocol, Upstream, service_cluster, sts_cluster,
+};
+use ack_ram_tests::sts::{Emulator, Fault, Handshake, Wire};
+use ack_ram_tests::usage::Usage;
+use bytes::Bytes;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::world::{MAIN, World, bearer, listener};
+
+/// What is waited for has happened long before, on any machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn impatient(settings: &mut Value) {
+    settings["sts"]["timeoutMilliseconds"] = json!(500);
+}
+
+#[tokio::test]
+async fn what_sts_cannot_say_is_no_login_and_no_denial() {
+    let world = World::start(Module::Small, impatient);
+    let reply = |status, body: &'static str| Fault::Reply {
+        status,
+        body: Bytes::from_static(body.as_bytes()),
+    };
+    for (fault, status, said) in [
+        (Fault::CloseOnAccept, 503, "not be reached"),
+        (Fault::StallOnAccept, 503, "STS"),
+        (Fault::ResetOnAccept, 503, "not be reached"),
+        (
+            Fault::InHandshake(Handshake::OtherAuthority),
+            503,
+            "not be reached",
+        ),
+        (Fault::Hang, 503, "not answer in time"),
+        (Fault::CloseBeforeHeaders, 503, "not be reached"),
+        (Fault::CloseInBody, 503, "STS"),
+        (Fault::ContentLengthTooLong, 503, "STS"),
+        (Fault::ContentLengthTooShort, 503, "not understood"),
+        (Fault::HugeHeaders, 503, "STS"),
+        (Fault::EndlessBody, 503, "STS"),
+        (Fault::Garbage, 503, "not understood"),
+        (Fault::InHandshake(Handshake::Stall), 503, "STS"),
+        (Fault::InHandshake(Handshake::Close), 503, "STS"),
+        (Fault::InHandshake(Handshake::Alert), 503, "STS"),
+        (Fault::InHandshake(Handshake::PlainText), 503, "STS"),
+        (Fault::InHandshake(Handshake::OtherName), 503, "STS"),
+        (Fault::InHandshake(Handshake::Expired), 503, "STS"),
+        (Fault::OnWire(Wire::ResetBeforeHead), 503, "STS"),
+        (Fault::OnWire(Wire::EndlessHead), 503, "STS"),
+        (Fault::OnWire(Wire::NoHttp), 503, "STS"),
+        (Fault::OnWire(Wire::Http10), 200, ""),
+        (Fault::OnWire(Wire::EarlyHints), 200, ""),
+        (Fault::OnWire(Wire::EndlessHints), 503, "STS"),
+        (Fault::OnWire(Wire::SwitchingProtocols), 503, "STS"),
+        (Fault::OnWire(Wire::TwoLengths), 503, "STS"),
+        (Fault::OnWire(Wire::ResetInBody), 503, "STS"),
+        (Fault::OnWire(Wire::SlowBody), 503, "STS"),
+        (Fault::OnWire(Wire::BrokenChunk), 503, "STS"),
+        (Fault::ThrottleUser, 503, "throttl"),
+        (Fault::ThrottleApi, 503, "throttl"),
+        (Fault::InternalError, 503, "failing"),
+        (Fault::ServiceUnavailable, 503, "failing"),
+        (
+            Fault::Redirect("https://example.com/".to_owned()),
+            503,
+            "not understood",
+        ),
+        (reply(200, ""), 503, "not understood"),
+        (reply(200, "{}"), 503, "not understood"),
+        (reply(503, "busy"), 503, "not be reached"),
+        (reply(404, "nothing here"), 503, "not understood"),
+        (
+            reply(400, r#"{"Code":"SignatureDoesNotMatch"}"#),
+            401,
+            "Signature",
+        ),
+        (Fault::ContentType("text/plain"), 200, ""),
+        (Fault::Delay(Duration::from_millis(50)), 200, ""),
+    ] {
+        world.sts.set_fault(Some(fault.clone()));
+        // What acts on new connections is not to be passed by on an old one.
+        world.sts.cut_connections();
+        let token = world.token();
+        let answer = tokio::time::timeout(LIMIT, world.get("/", &token)).await;
+        let answer = answer.unwrap_or_else(|_| panic!("{fault:?}: no answer"));
+        assert_eq!(
+            answer.status,
+            status,
+            "{fault:?}: {answer:?}\n{}",
+            world.envoy.log()
+        );
+        let problem = answer.json();
+        let detail = problem["detail"].as_str().unwrap_or_default();
+        assert!(detail.contains(said), "{fault:?}: {detail}");
+        let is_unable = status == 503;
+        assert_eq!(
+            answer.header("retry-after") == "1",
+            is_unable,
+            "{fault:?}: {answer:?}"
+        );
+        let passed = usize::from(status == 200);
+        assert_eq!(world.service.take().len(), passed, "{fault:?}");
+
+        // The same token, once STS is well again: nothing of the failure is remembered.
+        world.sts.set_fault(None);
+        world.sts.cut_connections();
+        let answer = world.get("/", &token).await;
+        assert_eq!(answer.status, 200, "after {fault:?}: {answer:?}");
+        assert_eq!(world.only_request().all("x-remote-user"), ["alice"]);
+    }
+    let usage = Usage::of(world.envoy.pid()).unwrap();
+    assert!(usage.peak_kib < 600_000, "{usage:?}");
+}
+
+#[tokio::test]
+async fn without_a_cluster_for_sts_nobody_is_let_in() {
+    let service = Upstream::start().unwrap();
+    let world = listener(MAIN, Module::Small, |_| ());
+    let envoy = Envoy::start(&[service_cluster(service.address())], &[world]).unwrap();
+    let sts = Emulator::builder().demo().start().unwrap();
+    let cluster = ack_ram_core::cluster_id::ClusterId::parse(ack_ram_tests::callers::CLUSTER);
+    let key = ack_ram_tests::sts::demo::user_key();
+    let token = ack_ram_core::sign::token_v2(&key, &cluster.unwrap(), "test", sts.now()).unwrap();
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        let client = envoy.client(MAIN, protocol);
+        let answer = client.get("/", &[("authorization", &bearer(&token))]).await;
+        let answer = answer.unwrap();
+        assert_eq!(answer.status, 503, "{answer:?}");
+        assert!(answer.header("retry-after") == "1", "{answer:?}");
+        assert!(service.take().is_empty());
+    }
+    assert!(envoy.log().contains("`sts.cluster`"), "{}", envoy.log());
+}
+
+#[tokio::test]
+async fn a_forged_sts_is_not_believed() {
+    // One that has another name in its certificate, and one under another authority.
+    let other_name = Emulator::builder()
+        .demo()
+        .name("sts.example.com")
+        .start()
+        .unwrap();
+    let other_ca = Emulator::builder()
+        .demo()
+        .name("sts.aliyuncs.com")
+        .start()
+        .unwrap();
+    for (name, forged) in [("name", &other_name), ("authority", &other_ca)] {
+        let world = World::with_sts(
+            |sts| {
+                let mut cluster = sts_cluster(forged);
+                if name == "authority" {
+                    let tls = &mut cluster["transport_socket"]["typed_config"];
+                    let validation = &mut tls["common_tls_context"]["validation_context"];
+                    validation["trusted_ca"]["inline_string"] = json!(sts.ca_pem());
+                }
+                cluster
+            },
+            &[listener(MAIN, Module::Small, |_| ())],
+        );
+        let answer = world.get("/", &world.token()).await;
+        assert_eq!(answer.status, 503, "{name}: {answer:?}");
+        assert!(forged.requests().is_empty(), "{name}");
+        assert!(world.service.take().is_empty(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn equal_tokens_are_one_call_whoever_goes_away() {
+    let world = World::start(Module::Small, |_| ());
+    let token = bearer(&world.token());
+    world
+        .sts
+        .fault_next(1, Fault::Delay(Duration::from_secs(2)));
+    let client = world.client(Protocol::Http2);
+    let headers = [("authorization", &*token)];
+    // Who comes first gives up before the answer is there.
+    let leader = tokio::time::timeout(Duration::from_millis(700), client.get("/", &headers));
+    let followers = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        join_all((0..20).map(|_| client.get("/", &headers))).await
+    };
+    let (leader, followers) = tokio::join!(leader, followers);
+    assert!(leader.is_err(), "{leader:?}");
+    for answer in followers {
+        assert_eq!(answer.unwrap().status, 200);
+    }
+    assert_eq!(world.sts.requests().len(), 1);
+    assert_eq!(world.service.take().len(), 20);
+}
+
+#[tokio::test]
+async fn no_more_wait_than_may() {
+    let world = World::start(Module::Small, |settings| {
+        settings["sts"]["maxWaiting"] = json!(8);
+        settings["sts"]["maxCalls"] = json!(2);
+        settings["sts"]["timeoutMilliseconds"] = json!(3_000);
+    });
+    world
+        .sts
+        .set_fault(Some(Fault::Delay(Duration::from_millis(300))));
+    let tokens: Vec<String> = (0..30).map(|_| bearer(&world.token())).collect();
+    let client = world.client(Protocol::Http1);
+    let ask = async |token: &String| client.get("/", &[("authorization", token)]).await;
+    let answers = join_all(tokens.iter().map(ask)).await;
+    let mut statuses: Vec<u16> = answers
+        .iter()
+        .map(|answer| answer.as_ref().unwrap().status.as_u16())
+        .collect();
+    statuses.sort_unstable();
+    let granted = statuses.iter().filter(|status| **status == 200).count();
+    assert!(
+        statuses.iter().all(|status| [200, 503].contains(status)),
+        "{statuses:?}"
+    );
+    assert!((8..30).contains(&granted), "{statuses:?}");
+    // Those who were turned away are told that, and nobody is waiting any more.
+    let turned_away = answers
+        .iter()
+        .flatten()
+        .find(|answer| answer.status == 503)
+        .unwrap();
+    assert_eq!(turned_away.header("retry-after"), "1");
+    assert_eq!(world.envoy.stat("wasmcustom.ack_ram.waiting"), 0);
+    world.sts.set_fault(None);
+    assert_eq!(world.get("/", &world.token()).await.status, 200);
+}
+
+#[tokio::test]
+async fn who_is_known_is_not_asked_about_until_the_time_is_over() {
+    let world = World::with_listeners(&[
+        listener(MAIN, Module::Small, |settings| {
+            settings["cache"] = json!({ "ttlSeconds": 2, "size": 10 });
+        }),
+        Listener::new("none", Vec::new()),
+    ]);
+    let token = world.token();
+    for _ in 0..5 {
+        assert_eq!(world.get("/", &token).await.status, 200);
+    }
+    assert_eq!(world.sts.requests().len(), 1);
+    tokio::time::sleep(Duration::from_millis(3_100)).await;
+    assert_eq!(world.get("/", &token).await.status, 200);
+    assert_eq!(world.sts.requests().len(), 2);
+    // Far more tokens than there is room for: none of them is mistaken, and the room is kept.
+    for _ in 0..60 {
+        assert_eq!(world.get("/", &world.token()).await.status, 200);
+    }
+    assert!(world.envoy.stat("wasmcustom.ack_ram.cached") <= 10);
+    let granted = world.envoy.stat("wasmcustom.ack_ram.logins.granted");
+    assert_eq!(granted, 66);
+    assert_eq!(world.envoy.stat("wasmcustom.ack_ram.sts.calls"), 62);
+}

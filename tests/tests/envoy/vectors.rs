@@ -1,0 +1,421 @@
+//! Every vector, good and hostile: the filter in Envoy decides what native code decides.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
+use std::time::SystemTime;
+
+use ack_ram_core::gateway::bearer;
+use ack_ram_core::time::UnixTime;
+use ack_ram_envoy::Settings;
+use ack_ram_tests::envoy::{
+    Answer, Envoy, Filter, Listener, Module, Protocol, Seen, Upstream, plain_cluster,
+    service_cluster,
+};
+use ack_ram_tests::vectors::{LoginCase, SentRequest, logins, tokens};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Request;
+use hyper::header::HeaderValue;
+use regex::{Captures, Regex};
+use serde_json::{Map, Value, json};
+
+use crate::replies::{Replies, Reply};
+
+const ALICE: &str = r#"{"IdentityType":"RAMUser","AccountId":"1234567890123456","RequestId":"R","PrincipalId":"200000000000000001","UserId":"200000000000000001","Arn":"acs:ram::1234567890123456:user/alice"}"#;
+
+/// Vectors are dated; Envoy's clock cannot be put back. So dates are moved to now.
+struct Redate(i64);
+
+impl Redate {
+    /// For what was to happen at `then`.
+    fn from(then: &str) -> Self {
+        let then = UnixTime::parse(then).unwrap();
+        Self(now().seconds() - then.seconds())
+    }
+
+    /// `text` with all its dates moved.
+    fn text(&self, text: &str) -> String {
+        static DATE: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ").unwrap());
+        let moved = DATE.replace_all(text, |found: &Captures<'_>| {
+            match UnixTime::parse(&found[0]) {
+                Some(date) => date.plus_seconds(self.0).to_string(),
+                None => found[0].to_owned(),
+            }
+        });
+        moved.into_owned()
+    }
+
+    /// `token` with the dates in it moved. One whose content is no text stays as it is.
+    fn token(&self, token: &str) -> String {
+        let moved = || {
+            let encoded = token.strip_prefix("k8s-ack-v2.")?;
+            let text = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+            Some(format!("k8s-ack-v2.{}", STANDARD.encode(self.text(&text))))
+        };
+        moved().unwrap_or_else(|| token.to_owned())
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "Envoy reads the system's clock, and what native code decides is to be of the same time"
+)]
+fn now() -> UnixTime {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap();
+    UnixTime::from_seconds(since.as_secs().try_into().unwrap())
+}
+
+fn start_envoy(service: &Upstream, sts: &Replies, listeners: &[Listener]) -> Envoy {
+    let clusters = [
+        service_cluster(service.address()),
+        plain_cluster("sts", sts.address),
+    ];
+    Envoy::start(&clusters, listeners).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// What native code makes of a login.
+#[derive(Debug, PartialEq)]
+struct Native {
+    code: String,
+    /// The status of the answer to an API server.
+    status: u64,
+    /// The answer.
+    answer: Value,
+    explanation: Value,
+}
+
+fn native(mut login: Map<String, Value>) -> Native {
+    login.insert("now".to_owned(), json!(now().to_string()));
+    let input = serde_json::to_vec(&login).unwrap();
+    let output: Value = serde_json::from_slice(&ack_ram_core_wasm::run(&input)).unwrap();
+    let text = |name: &str| output[name].as_str().unwrap_or_else(|| panic!("{output}"));
+    Native {
+        code: text("code").to_owned(),
+        status: output["status"].as_u64().unwrap(),
+        answer: serde_json::from_str(text("answer")).unwrap(),
+        explanation: output["explanation"].clone(),
+    }
+}
+
+/// The headers that tell who `user` of a TokenReview is; `None` when no header can.
+fn identity_headers(user: &Value) -> Option<BTreeMap<String, Vec<String>>> {
+    let texts = |value: &Value| -> Vec<String> {
+        let all = value.as_array().map(Vec::as_slice).unwrap_or_default();
+        all.iter()
+            .map(|one| one.as_str().unwrap().to_owned())
+            .collect()
+    };
+    let one = |name: &str| vec![user[name].as_str().unwrap().to_owned()];
+    let mut headers = BTreeMap::from([
+        ("x-remote-user".to_owned(), one("username")),
+        ("x-remote-uid".to_owned(), one("uid")),
+    ]);
+    let groups = texts(&user["groups"]);
+    if groups.iter().any(|group| group.contains(',')) {
+        return None;
+    }
+    if !groups.is_empty() {
+        headers.insert("x-remote-group".to_owned(), groups);
+    }
+    for (key, values) in user["extra"].as_object().into_iter().flatten() {
+        let mut values = texts(values);
+        values.retain(|value| !value.is_empty());
+        if !values.is_empty() {
+            headers.insert(format!("x-remote-extra-{}", key.to_lowercase()), values);
+        }
+    }
+    let is_sendable = |value: &String| {
+        !value.is_empty() && !value.chars().any(char::is_control) && value.trim() == value
+    };
+    headers
+        .values()
+        .flatten()
+        .all(is_sendable)
+        .then_some(headers)
+}
+
+/// Compares what came of a request with what native code decided. `log` is what Envoy said meanwhile.
+fn compare(name: &str, native: &Native, answer: &Answer, seen: &[Seen], log: &str) {
+    let context = || format!("{name}: {native:?}, {answer:?}, {seen:?}\n{log}");
+    let problem = answer.json();
+    let user = &native.answer["status"]["user"];
+    let headers = if user.is_null() {
+        None
+    } else {
+        identity_headers(user)
+    };
+    let status = match (&*native.code, &headers) {
+        ("granted", Some(_)) => 200,
+        ("granted", None) => 403,
+        _ if native.status == 200 => 401,
+        _ => 503,
+    };
+    assert_eq!(answer.status.as_u16(), status, "{}", context());
+    if let (200, Some(headers)) = (status, headers) {
+        assert_eq!(seen.len(), 1, "{}", context());
+        let mut found = BTreeMap::<String, Vec<String>>::new();
+        for (name, value) in &seen[0].headers {
+            if name.as_str().starts_with("x-remote-") {
+                let values = found.entry(name.to_string()).or_default();
+                values.push(String::from_utf8(value.as_bytes().to_vec()).unwrap());
+            }
+        }
+        assert_eq!(found, headers, "{}", context());
+        assert!(seen[0].all("authorization").is_empty(), "{}", context());
+    } else {
+        assert!(seen.is_empty(), "{}", context());
+    }
+    // What a client is told.
+    let told = match native.status {
+        200 => &native.answer["status"]["error"],
+        _ => &native.answer["message"],
+    };
+    if let (Some(told), 401 | 503) = (told.as_str(), status) {
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(told.contains(detail), "{}", context());
+    }
+    // What an operator is told.
+    let code = match status {
+        403 => "forbidden",
+        _ => &native.code,
+    };
+    let told = format!(" result={code}");
+    let line = log.lines().find(|line| line.contains(" result="));
+    let is_told = line.is_some_and(|line| {
+        let rest = line.split_once(&told).map(|(_, rest)| rest);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    });
+    assert!(is_told, "no {told}: {}", context());
+    if native.explanation["scrubbed"] == true {
+        let (_, rest) = line.unwrap().split_once(&told).unwrap();
+        assert_eq!(rest, "", "{}", context());
+    }
+}
+
+/// Sends `value` as the one `Authorization` header, and compares what comes of it with what native code decides of
+/// `login`.
+async fn send_and_compare(
+    name: &str,
+    login: &Map<String, Value>,
+    value: &HeaderValue,
+    listener: &str,
+    (envoy, service): (&mut Envoy, &Upstream),
+) -> Native {
+    // Both versions of HTTP, by turns.
+    let protocol = match value.len() % 2 {
+        0 => Protocol::Http1,
+        _ => Protocol::Http2,
+    };
+    loop {
+        let before = native(login.clone());
+        envoy.forget_log();
+        let request = Request::get("/").header("authorization", value);
+        let request = request.body(Full::<Bytes>::default()).unwrap();
+        let answer = envoy.client(listener, protocol).send(request).await;
+        let answer = answer.unwrap_or_else(|error| panic!("{name}: {error}: {}", envoy.log()));
+        let logged = envoy.wait_for_log(" result=");
+        logged.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let seen = service.take();
+        // Unless the last second of a token passed meanwhile.
+        if native(login.clone()) == before {
+            compare(name, &before, &answer, &seen, &envoy.log());
+            return before;
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_token_is_read_as_natively() {
+    let vectors = tokens();
+    let alice = Reply::Response {
+        status: 200,
+        body: ALICE.to_owned(),
+    };
+    let sts = Replies::start(HashMap::from([("sts.test".to_owned(), alice)]));
+    let service = Upstream::start().unwrap();
+    let mapping = json!({ "userARN": "acs:ram::1234567890123456:user/alice", "username": "alice" });
+    let settings = json!({
+        "clusterID": vectors.cluster_id,
+        "sts": { "cluster": "sts", "authority": "sts.test" },
+        // So that each token is asked about.
+        "cache": { "size": 0 },
+        "mapUsers": [mapping],
+        "logLevel": "debug",
+    });
+    let filter = Filter::new(Module::Small, &settings);
+    let listeners = [Listener::new("tokens", vec![filter.to_config()])];
+    let mut envoy = start_envoy(&service, &sts, &listeners);
+    let (mut compared, mut sent, mut unsendable) = (0, 0, Vec::new());
+    for case in &vectors.cases {
+        let name = &case.name;
+        let redate = Redate::from(&case.now);
+        let token = redate.token(&case.token());
+        let value = format!("Bearer {token}");
+        let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) else {
+            unsendable.push(name);
+            continue;
+        };
+        // What is left of it when it has been a header: no space around.
+        let Ok(token) = bearer([value.as_bytes().trim_ascii()], true) else {
+            unsendable.push(name);
+            continue;
+        };
+        let login = json!({
+            "token": token.expose(),
+            "clusterId": vectors.cluster_id,
+            "sts": { "response": { "status": 200, "body": ALICE }},
+            "backends": [{ "backend": "MountedFile", "mappings": [{
+                "arn": "acs:ram::1234567890123456:user/alice",
+                "username": "alice",
+            }]}],
+        });
+        let login = login.as_object().unwrap();
+        sts.take();
+        let to = (&mut envoy, &service);
+        let native = send_and_compare(name, login, &value, "tokens", to).await;
+        compared += 1;
+
+        let asked = sts.take();
+        let is_by_default = !case.accept_v1 && case.extra_query_keys.is_empty();
+        match (&case.request, is_by_default) {
+            (Some(request), true) => {
+                assert_eq!(asked.len(), 1, "{name}");
+                let headers = asked[0].headers.iter().filter(|(name, _)| {
+                    let name = name.as_str();
+                    let of_envoy = name.starts_with("x-envoy-")
+                        || ["host", "user-agent", "content-length"].contains(&name);
+                    !of_envoy
+                });
+                let found = SentRequest {
+                    method: asked[0].method.to_string(),
+                    path_and_query: asked[0].target.clone(),
+                    headers: headers
+                        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+                        .collect(),
+                };
+                let expected = SentRequest {
+                    method: request.method.clone(),
+                    path_and_query: request.path_and_query.clone(),
+                    headers: request
+                        .headers
+                        .iter()
+                        .map(|(name, value)| (name.clone(), redate.text(value)))
+                        .collect(),
+                };
+                assert_eq!(found, expected, "{name}");
+                sent += 1;
+            }
+            _ if native.code == "granted" => assert_eq!(asked.len(), 1, "{name}"),
+            _ => assert!(asked.is_empty(), "{name}: {asked:?}"),
+        }
+    }
+    println!("tokens: {compared} compared, {sent} of them with what STS was sent");
+    println!("tokens that are no header's value: {unsendable:?}");
+    assert!(compared >= 305 && sent >= 13, "{compared}, {sent}");
+}
+
+/// The filter's configuration for `case`, and what STS answers; or why there is none.
+fn configured(case: &LoginCase, authority: &str) -> Result<(Value, Reply), String> {
+    let login = &case.login;
+    let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
+    let backends = list(login.get("backends"));
+    let [backend] = backends.as_slice() else {
+        return Err(format!("{} backends", backends.len()));
+    };
+    let mut settings = json!({
+        "clusterID": login["clusterId"],
+        "sts": { "cluster": "sts", "authority": authority, "timeoutMilliseconds": 1_000 },
+        "logLevel": "debug",
+    });
+    for (from, to) in [
+        ("scrubbedAccounts", "scrubbedAccounts"),
+        ("userValidationRules", "userValidationRules"),
+    ] {
+        if let Some(value) = login.get(from) {
+            settings[to] = value.clone();
+        }
+    }
+    let known = ["backend", "mappings", "accounts"];
+    let unknown = backend
+        .as_object()
+        .unwrap()
+        .keys()
+        .find(|key| !known.contains(&key.as_str()));
+    if let Some(unknown) = unknown {
+        return Err(format!("`{unknown}`"));
+    }
+    if let Some(accounts) = backend.get("accounts") {
+        settings["mapAccounts"] = accounts.clone();
+    }
+    // Wildcards in ARNs are for `mapUsers` and `mapRoles`; `mapRules` has patterns.
+    let (mut users, mut rules) = (Vec::new(), Vec::new());
+    for mut rule in list(backend.get("mappings")) {
+        let globs = rule.as_object_mut().unwrap().remove("globs") == Some(json!(true));
+        let is_plain = |key: &String| ["arn", "username", "groups"].contains(&key.as_str());
+        if !globs {
+            rules.push(rule);
+        } else if rule.as_object().unwrap().keys().all(is_plain) {
+            let arn = rule.as_object_mut().unwrap().remove("arn").unwrap();
+            rule["userARN"] = arn;
+            users.push(rule);
+        } else {
+            return Err("wildcards in the ARN of a rule".to_owned());
+        }
+    }
+    settings["globs"] = json!(!users.is_empty());
+    settings["mapUsers"] = Value::Array(users);
+    settings["mapRules"] = Value::Array(rules);
+    Settings::parse(settings.to_string().as_bytes()).map_err(|error| error.to_string())?;
+    let status = login["sts"]["response"]["status"].as_u64();
+    if status.is_some_and(|status| !(200..600).contains(&status)) {
+        return Err("a status that ends no exchange of HTTP".to_owned());
+    }
+    let reply = match &login["sts"] {
+        Value::String(name) if name == "unreachable" => Reply::Unreachable,
+        Value::String(name) if name == "timedOut" => Reply::TimedOut,
+        reply => Reply::Response {
+            status: u16::try_from(reply["response"]["status"].as_u64().unwrap()).unwrap(),
+            body: reply["response"]["body"].as_str().unwrap().to_owned(),
+        },
+    };
+    Ok((settings, reply))
+}
+
+#[tokio::test]
+async fn every_login_ends_as_natively() {
+    let (mut listeners, mut replies, mut cases) = (Vec::new(), HashMap::new(), Vec::new());
+    let mut left_out = BTreeMap::<String, usize>::new();
+    for (number, case) in logins().into_iter().enumerate() {
+        let name = format!("case-{number}");
+        match configured(&case, &name) {
+            Ok((settings, reply)) => {
+                let filter = Filter::new(Module::WithCel, &settings);
+                listeners.push(Listener::new(&name, vec![filter.to_config()]));
+                replies.insert(name.clone(), reply);
+                cases.push((name, case));
+            }
+            Err(reason) => *left_out.entry(reason).or_default() += 1,
+        }
+    }
+    let sts = Replies::start(replies);
+    let service = Upstream::start().unwrap();
+    let mut envoy = start_envoy(&service, &sts, &listeners);
+    for (listener, case) in &cases {
+        let mut login = case.login.clone();
+        let redate = Redate::from(login["now"].as_str().unwrap());
+        let token = redate.token(login["token"].as_str().unwrap());
+        let value = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
+        login.insert("token".to_owned(), token.into());
+        let to = (&mut envoy, &service);
+        let native = send_and_compare(&case.name, &login, &value, listener, to).await;
+        assert_eq!(native.code, case.code, "{}", case.name);
+    }
+    println!("logins: {} compared", cases.len());
+    println!("logins that no configuration of the filter is about: {left_out:#?}");
+    assert!(cases.len() >= 250, "{}", cases.len());
+}
