@@ -12,7 +12,7 @@ pub(crate) fn config(more: &str) -> String {
 #[test]
 fn defaults() {
     let settings = Settings::parse(config("").as_bytes()).unwrap();
-    assert_eq!(settings.token.header, "authorization");
+    assert_eq!(settings.token.header.as_str(), "authorization");
     assert!(!settings.token.is_kept && !settings.lets_preflights_pass);
     assert_eq!(settings.sts.authority, "sts.aliyuncs.com");
     assert_eq!(settings.sts.timeout, Duration::from_secs(5));
