@@ -1,6 +1,7 @@
 //! The filter in a real Envoy: its release modules, the STS emulator behind TLS, and a service that records what it gets.
 
 mod answers;
+mod example;
 mod replies;
 mod requests;
 mod sts;

@@ -1,0 +1,185 @@
+//! An example that runs, and what is around it.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::sign::{self, AccessKey};
+use ack_ram_tests::authenticator::Authenticator;
+use ack_ram_tests::callers::CLUSTER;
+use ack_ram_tests::dates::DistinctDates;
+use ack_ram_tests::envoy::{Answer, Client, Envoy, Module, Protocol, Seen, Upstream};
+use ack_ram_tests::ports;
+use ack_ram_tests::sts::{Emulator, demo};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/envoy");
+
+/// Who decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Example {
+    /// `envoy.yaml`: the filter.
+    Filter,
+    /// `ext-authz.yaml`: the server.
+    ExtAuthz,
+}
+
+/// What to change of an example.
+type Change<'a> = (&'a str, &'a str);
+
+pub(crate) struct Started {
+    pub(crate) envoy: Envoy,
+    pub(crate) service: Upstream,
+    pub(crate) sts: Emulator,
+    pub(crate) authenticator: Option<Authenticator>,
+    dates: DistinctDates,
+    _state: TempDir,
+}
+
+impl Example {
+    pub(crate) const BOTH: [Self; 2] = [Self::Filter, Self::ExtAuthz];
+
+    fn text(self) -> String {
+        let name = match self {
+            Self::Filter => "envoy.yaml",
+            Self::ExtAuthz => "ext-authz.yaml",
+        };
+        fs::read_to_string(Path::new(FOLDER).join(name)).unwrap()
+    }
+
+    pub(crate) fn start(self) -> Started {
+        self.start_with(&[], None)
+    }
+
+    /// With `changes`, and with another authority in the place of the right one.
+    pub(crate) fn start_with(self, changes: &[Change<'_>], other_ca: Option<&str>) -> Started {
+        let sts = Emulator::builder()
+            .demo()
+            .name("sts.aliyuncs.com")
+            .start()
+            .unwrap();
+        let service = Upstream::start().unwrap();
+        let state = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let sts_ca = state.path().join("sts-ca.pem");
+        fs::write(&sts_ca, sts.ca_pem()).unwrap();
+        let other = state.path().join("other-ca.pem");
+        fs::write(&other, other_ca.unwrap_or_default()).unwrap();
+
+        let mut text = replaced(&self.text(), "port_value: 9901", "port_value: 0");
+        text = replaced(&text, "port_value: 10000", "port_value: 0");
+        let port = format!("port_value: {}", service.address().port());
+        text = replaced(&text, "port_value: 8080", &port);
+        for (from, to) in changes {
+            text = replaced(&text, from, to);
+        }
+        let (peer, ca, right_ca, authenticator) = match self {
+            Self::Filter => {
+                symlink(
+                    Module::Small.path(),
+                    folder.path().join("ack-ram-envoy.wasm"),
+                )
+                .unwrap();
+                let peer = format!("address: 127.0.0.1, port_value: {}", sts.address().port());
+                text = replaced(&text, "address: sts.aliyuncs.com, port_value: 443", &peer);
+                (None, "/etc/ssl/certs/ca-certificates.crt", sts_ca, None)
+            }
+            Self::ExtAuthz => {
+                let port = ports::free_port();
+                let server = server(state.path(), port, &sts, &sts_ca);
+                (
+                    Some(port),
+                    "/var/ack-ram-authenticator/cert.pem",
+                    state.path().join("state/cert.pem"),
+                    Some(server),
+                )
+            }
+        };
+        if let Some(port) = peer {
+            text = replaced(&text, "port_value: 21362", &format!("port_value: {port}"));
+        }
+        let trusted = if other_ca.is_some() { other } else { right_ca };
+        text = replaced(&text, ca, trusted.to_str().unwrap());
+
+        let file = folder.path().join("envoy.yaml");
+        fs::write(&file, text).unwrap();
+        let envoy = Envoy::run(&file, folder).unwrap_or_else(|error| panic!("{error}"));
+        Started {
+            envoy,
+            service,
+            dates: DistinctDates::back_from(sts.now()),
+            sts,
+            authenticator,
+            _state: state,
+        }
+    }
+}
+
+/// The server, with the mappings that `envoy.yaml` has.
+fn server(folder: &Path, port: u16, sts: &Emulator, sts_ca: &Path) -> Authenticator {
+    let config = json!({
+        "clusterID": CLUSTER,
+        "server": {
+            "port": port,
+            "healthPort": 0,
+            "stateDir": folder.join("state"),
+            "generateKubeconfig": folder.join("webhook.kubeconfig"),
+            "sts": { "endpoint": sts.url(), "caFile": sts_ca, "connectTimeout": "2s", "timeout": "5s" },
+            "mapUsers": [{
+                "userARN": demo::USER_ARN,
+                "username": "alice",
+                "groups": ["developers", "ops"],
+            }],
+            "mapRoles": [{
+                "roleARN": demo::ROLE_ARN,
+                "username": "dev:{{SessionName}}",
+                "groups": ["developers", "ops-readers"],
+            }],
+            "extAuthz": { "enabled": true },
+        },
+    });
+    let path = folder.join("config.yaml");
+    fs::write(&path, config.to_string()).unwrap();
+    Authenticator::start(folder, &path).unwrap()
+}
+
+/// `text` with `to` in place of `from`, which is there once.
+fn replaced(text: &str, from: &str, to: &str) -> String {
+    assert_eq!(text.matches(from).count(), 1, "`{from}` in\n{text}");
+    text.replace(from, to)
+}
+
+impl Started {
+    /// A line with a token of `key`'s that no other is equal to.
+    pub(crate) fn bearer(&self, key: &AccessKey) -> String {
+        let cluster = ClusterId::parse(CLUSTER).unwrap();
+        let token = sign::token_v2(key, &cluster, "test", self.dates.next()).unwrap();
+        crate::world::bearer(&token)
+    }
+
+    pub(crate) fn client(&self, protocol: Protocol) -> Client {
+        self.envoy.client("ingress", protocol)
+    }
+
+    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let answer = self.client(Protocol::Http1).get(path, headers).await;
+        answer.unwrap_or_else(|error| panic!("{path}: {error}: {}", self.envoy.log()))
+    }
+
+    /// The one request that the service has got.
+    pub(crate) fn only_request(&self, what: &str) -> Seen {
+        let mut seen = self.service.take();
+        assert_eq!(seen.len(), 1, "{what}: {seen:?}");
+        seen.remove(0)
+    }
+
+    /// The line of the access log about the request for `path`, when it comes.
+    pub(crate) fn accessed(&mut self, path: &str) -> Value {
+        let part = format!(r#""path":"{path}""#);
+        let line = self.envoy.wait_for_log(&part).unwrap();
+        let start = line.find('{').unwrap();
+        serde_json::from_str(&line[start..]).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+}
