@@ -66,6 +66,7 @@ impl Filter {
 pub struct Listener {
     name: String,
     filters: Vec<Value>,
+    request_timeout: &'static str,
 }
 
 impl Listener {
@@ -75,6 +76,16 @@ impl Listener {
         Self {
             name: name.to_owned(),
             filters,
+            request_timeout: "20s",
+        }
+    }
+
+    /// The same, which gives up requests after `time`, such as `2s`. It is 20 seconds otherwise.
+    #[must_use]
+    pub fn with_request_timeout(self, time: &'static str) -> Self {
+        Self {
+            request_timeout: time,
+            ..self
         }
     }
 
@@ -101,7 +112,7 @@ impl Listener {
                     "http_filters": filters,
                     "upgrade_configs": [{ "upgrade_type": "websocket" }],
                     // A stream whose worker trapped would hang without it.
-                    "request_timeout": "20s",
+                    "request_timeout": self.request_timeout,
                     "max_request_headers_kb": 96,
                     "route_config": {
                         "name": self.name,

@@ -91,7 +91,6 @@ impl Upstream {
     }
 
     /// The requests that have come since this was asked last, oldest first.
-    #[must_use]
     pub fn take(&self) -> Vec<Seen> {
         std::mem::take(&mut *lock(&self.seen))
     }

@@ -2,9 +2,11 @@
 
 mod answers;
 mod example;
+mod memory;
 mod replies;
 mod requests;
 mod sts;
+mod traps;
+mod updates;
 mod vectors;
-
 mod world;

@@ -65,18 +65,6 @@ impl Shared {
         }
     }
 
-    /// Traps if a test wants that here.
-    #[cfg(feature = "traps")]
-    #[expect(
-        clippy::panic,
-        reason = "that is what it is for, and it is not in what ships"
-    )]
-    fn trap(&self, place: &str) {
-        if self.traps.borrow().as_deref() == Some(place) {
-            panic!("as the test wants");
-        }
-    }
-
     /// Does what `then` says to the stream whose headers Envoy's calls are about now. Whether it may go on.
     fn perform(&self, then: Then, is_grpc: bool) -> bool {
         match then {
@@ -103,6 +91,22 @@ impl Shared {
                 false
             }
         }
+    }
+}
+
+/// What tests of traps need; nothing of it is in what ships.
+#[cfg(feature = "traps")]
+impl Shared {
+    /// Traps if a request has asked for that here.
+    fn trap(&self, place: &str) {
+        let is_wanted = self.traps.borrow().as_deref() == Some(place);
+        assert!(!is_wanted, "as the test wants");
+    }
+
+    /// Traps if the configuration asks for that.
+    fn trap_on_configure(&self, json: &[u8]) {
+        let is_wanted = String::from_utf8_lossy(json).contains("trap: on_configure");
+        assert!(!is_wanted, "as the test wants");
     }
 }
 

@@ -95,6 +95,8 @@ impl Root {
         let json = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size)
             .map_err(|_| "Envoy does not give the configuration".to_owned())?
             .unwrap_or_default();
+        #[cfg(feature = "traps")]
+        self.shared.trap_on_configure(&json);
         let settings = Settings::parse(&json).map_err(|error: ConfigError| error.to_string())?;
         if self.shared.queue.get().is_none() {
             let queue = own_queue().ok_or("Envoy gives no queue")?;
@@ -134,8 +136,6 @@ impl Context for Root {
 
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
-        #[cfg(feature = "traps")]
-        self.shared.trap("on_configure");
         match self.configure(size) {
             Ok(()) => true,
             Err(reason) => {
@@ -157,6 +157,8 @@ impl RootContext for Root {
     }
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
+        #[cfg(feature = "traps")]
+        self.shared.trap("create_http_context");
         Some(Box::new(Stream::new(id, Rc::clone(&self.shared))))
     }
 

@@ -99,12 +99,16 @@ impl HttpContext for Stream {
     }
 
     fn on_http_request_trailers(&mut self, _trailers: usize) -> Action {
+        #[cfg(feature = "traps")]
+        self.shared.trap("on_http_request_trailers");
         self.follow()
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
+        #[cfg(feature = "traps")]
+        self.shared.trap("on_delete");
         self.shared.with(|worker| worker.gone(self.id));
     }
 }

@@ -1,0 +1,69 @@
+//! Nothing grows, whatever comes.
+
+use std::time::Duration;
+
+use ack_ram_tests::envoy::{Module, Protocol};
+use ack_ram_tests::sts::demo;
+use ack_ram_tests::usage::Usage;
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::world::{MAIN, World, bearer, listener};
+
+const ROUNDS: usize = 12;
+const AT_ONCE: usize = 16;
+const TIMES: usize = 60;
+/// Allocators keep some of what they had.
+const SLACK_KIB: u64 = 12 * 1024;
+
+#[tokio::test]
+async fn memory_stays_what_it_is() {
+    let world = World::with_listeners(&[listener(MAIN, Module::WithCel, |settings| {
+        settings["cache"] = json!({ "size": 500 });
+        settings["mapRules"] = json!([{
+            "match": "identity.accountId == '1' && identity.userName.startsWith('x')",
+            "username": "nobody",
+        }]);
+    })]);
+    let known = bearer(&world.token());
+    let mut sizes = Vec::new();
+    for _ in 0..ROUNDS {
+        for time in 0..TIMES {
+            let requests = (0..AT_ONCE).map(async |place| {
+                let protocol = match place % 2 {
+                    0 => Protocol::Http1,
+                    _ => Protocol::Http2,
+                };
+                let client = world.client(protocol);
+                let (token, expected) = match place % 5 {
+                    0 => (bearer(&world.token()), 200),
+                    1 => (bearer(&world.token_of(&demo::stranger_key())), 401),
+                    2 => (format!("Bearer k8s-ack-v2.{time}"), 401),
+                    _ => (known.clone(), 200),
+                };
+                let headers = [("authorization", &*token)];
+                if place == 10 {
+                    // Goes away while it waits.
+                    let gone = client.get("/", &headers);
+                    let _ = tokio::time::timeout(Duration::from_millis(1), gone).await;
+                } else {
+                    let answer = client.get("/", &headers).await.unwrap();
+                    assert_eq!(answer.status, expected, "{answer:?}");
+                }
+            });
+            join_all(requests).await;
+            world.service.take();
+            world.envoy.forget_log();
+        }
+        sizes.push(Usage::of(world.envoy.pid()).unwrap().resident_kib);
+    }
+    println!(
+        "resident KiB after each {} requests: {sizes:?}",
+        TIMES * AT_ONCE
+    );
+    // By then all that is bounded is full.
+    let warm = sizes[ROUNDS / 2];
+    assert!(sizes[ROUNDS - 1] < warm + SLACK_KIB, "{sizes:?}");
+    assert_eq!(world.envoy.stat("wasmcustom.ack_ram.waiting"), 0);
+    assert!(world.envoy.stat("wasmcustom.ack_ram.cached") <= 500);
+}

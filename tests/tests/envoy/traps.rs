@@ -1,0 +1,140 @@
+//! A filter that traps, wherever it is: nobody gets past it, nobody waits for ever, and it comes back by itself.
+
+use std::time::{Duration, Instant};
+
+use ack_ram_tests::envoy::{Client, Module, Protocol};
+use ack_ram_tests::sts::Fault;
+use bytes::Bytes;
+use futures_util::future::join_all;
+use futures_util::stream;
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::Request;
+use hyper::body::Frame;
+use hyper::header::{HeaderMap, HeaderValue};
+use serde_json::json;
+
+use crate::world::{MAIN, World, bearer, listener};
+
+/// What is waited for has happened long before, on any machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn a_trap_opens_no_door_and_closes_none_for_long() {
+    let main = listener(MAIN, Module::WithTraps, |_| ()).with_request_timeout("3s");
+    let world = World::with_listeners(&[main]);
+    println!("trap in                     answer  others who waited  back after");
+    for place in [
+        "on_http_request_headers",
+        "on_http_request_body",
+        "on_http_request_trailers",
+        "on_queue_ready",
+        "on_http_call_response",
+        "create_http_context",
+        "on_delete",
+    ] {
+        let client = world.client(Protocol::Http2);
+        // Others wait for STS when it happens.
+        world
+            .sts
+            .fault_next(3, Fault::Delay(Duration::from_secs(1)));
+        let waiting: Vec<String> = (0..3).map(|_| bearer(&world.token())).collect();
+        let others = join_all(waiting.iter().map(async |token| {
+            let headers = [("authorization", &**token)];
+            let answer = client.get("/other", &headers);
+            let answer = tokio::time::timeout(LIMIT, answer).await;
+            let answer = answer.unwrap_or_else(|_| panic!("{place}: one that waits for ever"));
+            answer.ok().map(|answer| answer.status.as_u16())
+        }));
+        let trap = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let token = bearer(&world.token());
+            let answer = tokio::time::timeout(LIMIT, spring(&client, place, &token)).await;
+            let answer = answer.unwrap_or_else(|_| panic!("{place}: one that waits for ever"));
+            // It may have been for the next one alone.
+            let next = tokio::time::timeout(LIMIT, client.get("/next", &[])).await;
+            let next = next.unwrap_or_else(|_| panic!("{place}: one that waits for ever"));
+            assert!(!next.is_ok_and(|answer| answer.status == 200), "{place}");
+            (answer, back_after(&world, &client, place).await)
+        };
+        let ((answer, back), others) = tokio::join!(trap, others);
+        let seen = world.service.take();
+        let passed: Vec<&str> = seen.iter().map(|seen| &*seen.target).collect();
+        assert!(!passed.contains(&"/next"), "{place}: {passed:?}");
+        // These trap when the one that asked for it has been let in already, or has gone.
+        let is_late = ["create_http_context", "on_delete"].contains(&place);
+        assert_eq!(answer == Some(200), is_late, "{place}: {answer:?}");
+        assert_eq!(passed.contains(&"/trap"), is_late, "{place}: {passed:?}");
+        let granted = others.iter().filter(|status| **status == Some(200)).count();
+        let of_others = passed.iter().filter(|target| **target == "/other").count();
+        assert_eq!(granted, of_others, "{place}: {others:?}");
+        println!("{place:<27} {answer:?} {others:?} {} ms", back.as_millis());
+    }
+    let log = world.envoy.log();
+    assert!(log.contains("panicked at wasm/envoy/src/host.rs"), "{log}");
+    assert!(!log.contains("k8s-ack-v2"), "{log}");
+}
+
+/// Sends a request that wants a trap at `place`, with a body and trailers.
+async fn spring(client: &Client, place: &str, token: &str) -> Option<u16> {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-end", HeaderValue::from_static("1"));
+    let frames = [
+        Frame::data(Bytes::from_static(b"half")),
+        Frame::trailers(trailers),
+    ];
+    let body = stream::iter(frames.map(Ok::<_, std::io::Error>));
+    let request = Request::post("/trap")
+        .header("authorization", token)
+        .header("x-trap", place)
+        .body(StreamBody::new(body).boxed());
+    let answer = client.send(request.unwrap()).await;
+    answer.ok().map(|answer| answer.status.as_u16())
+}
+
+/// How long it takes until somebody can log in again. Meanwhile nobody gets in without a token.
+async fn back_after(world: &World, client: &Client, place: &str) -> Duration {
+    let start = Instant::now();
+    loop {
+        let without = client.get("/without", &[]).await;
+        assert!(!without.is_ok_and(|answer| answer.status == 200), "{place}");
+        let token = bearer(&world.token());
+        let with = client.get("/with", &[("authorization", &token)]).await;
+        if with.is_ok_and(|answer| answer.status == 200) {
+            return start.elapsed();
+        }
+        assert!(start.elapsed() < LIMIT, "{place}: {}", world.envoy.log());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_trap_while_it_is_configured_keeps_the_configuration_before() {
+    let mut world = World::start(Module::WithTraps, |_| ());
+    let refused = world
+        .envoy
+        .update(&[listener(MAIN, Module::WithTraps, |settings| {
+            settings["requiredGroups"] = json!(["trap: on_configure"]);
+        })]);
+    println!("the update was refused: {}", refused.is_err());
+    let start = Instant::now();
+    loop {
+        let client = world.client(Protocol::Http1);
+        let without = client.get("/without", &[]).await;
+        assert!(!without.is_ok_and(|answer| answer.status == 200));
+        let answer = client
+            .get("/", &[("authorization", &bearer(&world.token()))])
+            .await;
+        if answer.is_ok_and(|answer| answer.status == 200) {
+            break;
+        }
+        assert!(start.elapsed() < LIMIT, "{}", world.envoy.log());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let targets: Vec<String> = world
+        .service
+        .take()
+        .into_iter()
+        .map(|seen| seen.target)
+        .collect();
+    assert_eq!(targets, ["/"]);
+}

@@ -1,0 +1,199 @@
+//! Configurations: bad ones, and new ones while requests come.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ack_ram_tests::envoy::{Envoy, Module, Protocol, Upstream, service_cluster};
+use ack_ram_tests::sts::{Fault, demo};
+use serde_json::{Value, json};
+
+use crate::world::{MAIN, World, bearer, listener};
+
+/// What is wrong with a configuration, and what Envoy's log says of it.
+const BAD: [(&str, &str); 6] = [
+    (r#"{ "clusterID": "" }"#, "no cluster id"),
+    (r#"{ "mapUsers": [] }"#, "nobody could log in"),
+    (
+        r#"{ "requiredGroup": ["ops"] }"#,
+        "unknown field `requiredGroup`",
+    ),
+    (r#"{ "bypass": ["/a/../b"] }"#, "`bypass` has"),
+    (
+        r#"{ "token": { "header": "cookie" } }"#,
+        "cannot carry a token",
+    ),
+    (
+        r#"{ "mapRules": [{ "match": "true", "username": "x" }] }"#,
+        "mapRules[0]",
+    ),
+];
+
+fn change(settings: &mut Value, changes: &str) {
+    let changes: Value = serde_json::from_str(changes).unwrap();
+    for (key, value) in changes.as_object().unwrap() {
+        settings[key] = value.clone();
+    }
+    if changes["mapUsers"].is_array() {
+        settings["mapRoles"] = json!([]);
+    }
+}
+
+#[tokio::test]
+async fn a_bad_configuration_refuses_to_start() {
+    let service = Upstream::start().unwrap();
+    for (changes, said) in BAD {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("envoy.json");
+        let listener = listener(MAIN, Module::Small, |settings| change(settings, changes));
+        let mut resource = listener.resource();
+        // Where only listeners can stand, none says that it is one.
+        resource.as_object_mut().unwrap().remove("@type");
+        let bootstrap = json!({
+            "admin": { "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 }}},
+            "static_resources": {
+                "clusters": [service_cluster(service.address())],
+                "listeners": [resource],
+            },
+        });
+        std::fs::write(&file, bootstrap.to_string()).unwrap();
+        let Err(refused) = Envoy::run(&file, folder) else {
+            panic!("Envoy has started with {changes}");
+        };
+        let log = refused.log();
+        assert!(
+            log.contains("the filter is not configured: "),
+            "{changes}: {log}"
+        );
+        assert!(log.contains(said), "{changes}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_update_keeps_what_was() {
+    let mut world = World::start(Module::Small, |_| ());
+    for (changes, said) in BAD {
+        let bad = listener(MAIN, Module::Small, |settings| change(settings, changes));
+        let refused = world.envoy.update(&[bad]).expect_err(changes);
+        assert!(refused.contains(said), "{changes}: {refused}");
+        assert_eq!(
+            world.get("/", &world.token()).await.status,
+            200,
+            "{changes}"
+        );
+        assert_eq!(world.only_request().all("x-remote-user"), ["alice"]);
+        let answer = world.client(Protocol::Http1).get("/", &[]).await.unwrap();
+        assert_eq!(answer.status, 401, "{changes}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn updates_under_load_drop_nobody_and_let_nobody_through() {
+    let mut world = World::start(Module::Small, |_| ());
+    let stop = Arc::new(AtomicBool::new(false));
+    let counts: Arc<[AtomicUsize; 3]> = Arc::default();
+    let alice = bearer(&world.token());
+    let stranger = bearer(&world.token_of(&demo::stranger_key()));
+    let mut tasks = Vec::new();
+    for (kind, token, expected) in [
+        (0, Some(alice), 200),
+        (1, Some(stranger), 401),
+        (2, None, 401),
+    ] {
+        for protocol in [Protocol::Http1, Protocol::Http2] {
+            let client = world.client(protocol);
+            let (stop, counts, token) = (Arc::clone(&stop), Arc::clone(&counts), token.clone());
+            tasks.push(tokio::spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    let headers = token.as_deref().map(|token| ("authorization", token));
+                    let answer = client.get("/load", headers.as_slice()).await;
+                    let answer = answer.unwrap_or_else(|error| panic!("{protocol:?}: {error:?}"));
+                    assert_eq!(answer.status, expected, "{protocol:?} {kind}: {answer:?}");
+                    counts[kind].fetch_add(1, Ordering::Relaxed);
+                }
+            }));
+        }
+    }
+    let mut updates = 0;
+    for round in 0..12 {
+        // One waits for STS while the configuration changes, and is decided by the one that it came under.
+        world
+            .sts
+            .fault_next(1, Fault::Delay(Duration::from_millis(400)));
+        let (client, token) = (world.client(Protocol::Http1), bearer(&world.token()));
+        let path = format!("/waiting/{round}");
+        let waiting = tokio::spawn(async move {
+            let answer = client.get(&path, &[("authorization", &token)]).await;
+            answer.unwrap_or_else(|error| panic!("{error:?}"))
+        });
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        let new = listener(MAIN, Module::Small, |settings| {
+            settings["mapUsers"][0]["groups"] = json!([format!("round-{round}")]);
+        });
+        tokio::task::block_in_place(|| world.envoy.update(&[new])).unwrap();
+        updates += 1;
+        if round % 3 == 0 {
+            let bad = listener(MAIN, Module::Small, |settings| change(settings, BAD[1].0));
+            tokio::task::block_in_place(|| world.envoy.update(&[bad])).unwrap_err();
+        }
+        let answer = waiting.await.unwrap();
+        assert_eq!(answer.status, 200, "{round}: {answer:?}");
+        // The new one is in effect before long.
+        let wanted = format!("round-{round}");
+        let mut tries = 0;
+        loop {
+            let answer = world.get("/after", &world.token()).await;
+            assert_eq!(answer.status, 200);
+            let seen = world.service.take();
+            let waited = format!("/waiting/{round}");
+            for request in &seen {
+                assert_eq!(request.all("x-remote-user"), ["alice"], "{request:?}");
+                let groups = request.all("x-remote-group");
+                if request.target == waited && round > 0 {
+                    assert_eq!(groups, [format!("round-{}", round - 1)], "{request:?}");
+                }
+            }
+            let after = seen.iter().find(|request| request.target == "/after");
+            if after.is_some_and(|request| request.all("x-remote-group") == [&*wanted]) {
+                break;
+            }
+            tries += 1;
+            assert!(
+                tries < 1_000,
+                "{wanted} does not come: {}",
+                world.envoy.log()
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let [granted, strangers, without] =
+        counts.each_ref().map(|count| count.load(Ordering::Relaxed));
+    println!(
+        "{updates} updates; {granted} requests with a login, {strangers} of a stranger, {without} without"
+    );
+    assert!(granted > 100 && strangers > 100 && without > 100);
+}
+
+#[tokio::test]
+async fn who_is_taken_out_is_out_although_known() {
+    let mut world = World::start(Module::Small, |_| ());
+    let token = world.token();
+    assert_eq!(world.get("/", &token).await.status, 200);
+    let without_alice = listener(MAIN, Module::Small, |settings| {
+        settings["mapUsers"] = json!([]);
+    });
+    world.envoy.update(&[without_alice]).unwrap();
+    let mut tries = 0;
+    while world.get("/", &token).await.status != 401 {
+        tries += 1;
+        assert!(tries < 1_000, "{}", world.envoy.log());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    for _ in 0..20 {
+        assert_eq!(world.get("/", &token).await.status, 401);
+    }
+}
