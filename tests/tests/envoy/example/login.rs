@@ -151,11 +151,14 @@ async fn check_paths(changes: &[(&str, &str)]) {
                 assert_eq!(answer.status, status, "{what}");
                 let passed = started.service.take();
                 assert_eq!(passed.len(), usize::from(status == 200), "{what}");
-                assert_eq!(
-                    status == 401,
-                    !answer.header("www-authenticate").is_empty(),
-                    "{what}"
-                );
+                if status == 401 {
+                    assert!(
+                        answer.header("www-authenticate").starts_with("Bearer"),
+                        "{what}"
+                    );
+                    assert_eq!(answer.header("content-type"), "application/problem+json");
+                    assert_eq!(answer.header("cache-control"), "no-store");
+                }
             }
         }
     }
