@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::inspector;
 use crate::run::Runner;
 use crate::tools::binaryen;
-use crate::tools::wasm_target::{TARGET, Toolchain};
+use crate::tools::wasm_target::{Std, TARGET, Toolchain};
 use crate::workspace::Workspace;
 
 /// A module.
@@ -119,7 +119,8 @@ impl WasmModule {
             features,
             profile,
         } = self;
-        let mut build = toolchain.build_command();
+        let is_filter = *profile == ENVOY.profile;
+        let mut build = toolchain.build_command(if is_filter { Std::Small } else { Std::Fast });
         build.args([
             "--profile",
             profile,
@@ -133,7 +134,7 @@ impl WasmModule {
         let file = format!("{}.wasm", package.replace('-', "_"));
         let built = self.folder(workspace).join(file);
         let path = self.path(workspace);
-        if *profile == ENVOY.profile {
+        if is_filter {
             let mut shrink = binaryen::wasm_opt(runner)?;
             shrink.args(["-Oz", "--strip-debug", "--output"]);
             shrink.arg(&path).arg(&built);

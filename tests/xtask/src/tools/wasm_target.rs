@@ -32,6 +32,15 @@ pub enum Toolchain {
     Debian,
 }
 
+/// Which form of the standard library a module gets, where that is built, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Std {
+    /// As rustup has it.
+    Fast,
+    /// Simpler algorithms, where it has a choice.
+    Small,
+}
+
 impl Toolchain {
     /// The first that works; Debian's, which needs root, comes last.
     pub fn find(runner: &Runner) -> Result<Self, Failure> {
@@ -56,7 +65,7 @@ impl Toolchain {
     }
 
     /// `cargo build` for the target, to be completed with what to build.
-    pub fn build_command(self) -> Command {
+    pub fn build_command(self, std: Std) -> Command {
         match self {
             Self::Rustup => cargo(&["build", "--target", TARGET]),
             Self::Debian => {
@@ -74,6 +83,9 @@ impl Toolchain {
                     // Debian's compiler is a stable one, and building `std` is not yet stable.
                     .env("RUSTC_BOOTSTRAP", "1")
                     .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld");
+                if std == Std::Small {
+                    command.args(["-Z", "build-std-features=optimize_for_size"]);
+                }
                 command
             }
         }
