@@ -3,11 +3,13 @@
 //! There is one call for equal tokens. It belongs to none of the streams: when the one that came first goes away, the
 //! others still get their answer.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use ack_ram_core::fingerprint::Fingerprint;
 use ack_ram_core::login::AwaitingSts;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
 use crate::config::StsSettings;
 
@@ -16,12 +18,15 @@ pub(crate) type StreamId = u32;
 /// A call of Envoy's.
 pub(crate) type CallId = u32;
 
+/// Who chooses a token does not choose its SHA-256, and how many wait is bounded: a fixed hash is good enough.
+type Map<K, V> = HashMap<K, V, FixedState>;
+
 /// All calls of a worker.
 #[derive(Default)]
 pub(crate) struct Flights {
-    by_token: BTreeMap<Fingerprint, Flight>,
-    by_call: BTreeMap<CallId, Fingerprint>,
-    by_stream: BTreeMap<StreamId, Fingerprint>,
+    by_token: Map<Fingerprint, Flight>,
+    by_call: Map<CallId, Fingerprint>,
+    by_stream: Map<StreamId, Fingerprint>,
     /// Those that have not been sent, the oldest first.
     wanted: VecDeque<Fingerprint>,
 }
