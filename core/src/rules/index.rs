@@ -7,7 +7,7 @@ use crate::identity::Identity;
 use crate::rules::Names;
 use crate::rules::mapping::{Backend, Rule, Source};
 use crate::rules::naming::{NameError, NameProblem};
-use crate::rules::near::{self, ByArn, Difference, NearIndex};
+use crate::rules::near::{self, ByArn, Misses, NearIndex};
 use crate::rules::patterns::PatternIndex;
 use crate::rules::ranked::Ranked;
 use crate::rules::sharded::ShardedMap;
@@ -96,7 +96,7 @@ impl BackendRules {
         let name = rule.source().position.clone();
         self.delete(&name);
         self.by_name.alter(&name, |_| Some(Arc::clone(&rule)));
-        self.change_indexes(&rule, |ranked| ranked.with(&rule));
+        self.change_indexes(&rule, &|ranked| ranked.with(&rule));
     }
 
     /// Removes the rule at `position`. Whether there was one.
@@ -105,7 +105,7 @@ impl BackendRules {
             return false;
         };
         self.by_name.alter(position, |_| None);
-        self.change_indexes(&rule, |ranked| ranked.without(&rule));
+        self.change_indexes(&rule, &|ranked| ranked.without(&rule));
         true
     }
 
@@ -215,14 +215,12 @@ impl BackendRules {
     /// Rules for one and the same subject: each with the one that answers in its place.
     #[must_use]
     pub fn conflicts(&self) -> Vec<Conflict> {
-        let mut conflicts: Vec<Conflict> = self
-            .by_id
-            .values()
-            .chain(self.by_arn.values())
-            .chain(self.patterns.values())
-            .flat_map(Ranked::conflicts)
-            .collect();
-        conflicts.sort();
+        let mut conflicts = Vec::new();
+        let subjects = self.by_id.values().chain(self.by_arn.values());
+        for rules in subjects.chain(self.patterns.values()) {
+            conflicts.extend(rules.conflicts());
+        }
+        conflicts.sort_unstable();
         conflicts
     }
 
@@ -235,15 +233,17 @@ impl BackendRules {
     ) -> impl Iterator<Item = &'a Rule> {
         let ids = SubjectId::of(identity).and_then(|id| self.by_id.get(&id.key()));
         let arns = self.by_arn.get(key.as_str());
-        [ids, arns]
-            .into_iter()
-            .flatten()
+        let exact = [ids, arns].into_iter().flatten();
+        let patterns = self.patterns.starting_like(identity.account_id(), key);
+        exact
+            .chain(patterns)
+            .chain([&self.conditional])
             .flat_map(Ranked::iter)
-            .chain(self.matching_patterns(identity.account_id(), key))
-            .chain(self.conditional.iter())
+            .filter(|rule| is_candidate(rule, key))
     }
 
     /// The rules whose pattern matches `key`, an ARN of `account`, in the order in which they answer.
+    #[cfg(feature = "lint")]
     pub(crate) fn matching_patterns<'a>(
         &'a self,
         account: &AccountId,
@@ -251,20 +251,14 @@ impl BackendRules {
     ) -> impl Iterator<Item = &'a Rule> {
         self.patterns
             .starting_like(account, key)
-            .filter(|(_, pattern)| pattern.matches(key))
-            .map(|(rule, _)| rule)
+            .flat_map(Ranked::iter)
+            .filter(|rule| is_candidate(rule, key))
     }
 
-    /// The rules that nearly speak for the identity of `account` with the canonical ARN `key`, and what differs.
-    pub(crate) fn near_misses<'a>(
-        &'a self,
-        account: &AccountId,
-        key: &'a ArnKey,
-    ) -> impl Iterator<Item = (&'a Rule, Difference)> {
-        let patterns = self.patterns.starting_like(account, key);
-        self.near
-            .differing(&self.by_arn, key)
-            .chain(near::across_segments(patterns, key))
+    /// Adds the rules that nearly speak for the identity of `account` with the canonical ARN `key`.
+    pub(super) fn near_misses(&self, account: &AccountId, key: &ArnKey, misses: &mut Misses) {
+        self.near.differing(&self.by_arn, key, misses);
+        near::across_segments(self.patterns.starting_like(account, key), key, misses);
     }
 
     /// `names`, unless one of them is reserved from this backend.
@@ -289,7 +283,7 @@ impl BackendRules {
         Ok(names)
     }
 
-    fn change_indexes(&mut self, rule: &Rule, change: impl Fn(&Ranked) -> Ranked) {
+    fn change_indexes(&mut self, rule: &Rule, change: &dyn Fn(&Ranked) -> Ranked) {
         let alter = |old: Option<&Ranked>| {
             let new = change(old.unwrap_or(&Ranked::None));
             (!matches!(new, Ranked::None)).then_some(new)
@@ -304,6 +298,14 @@ impl BackendRules {
             Subject::Pattern(pattern) => self.patterns.alter(pattern, alter),
             Subject::Anyone => self.conditional = change(&self.conditional),
         }
+    }
+}
+
+/// Whether a rule that was found for the ARN `key` is about it: a pattern need not be.
+fn is_candidate(rule: &Rule, key: &ArnKey) -> bool {
+    match rule.subject() {
+        Subject::Pattern(pattern) => pattern.matches(key),
+        Subject::Id(_) | Subject::Arn(_) | Subject::Anyone => true,
     }
 }
 

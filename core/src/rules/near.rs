@@ -8,7 +8,6 @@ use crate::arn::ArnKey;
 use crate::identity::Identity;
 use crate::rules::index::BackendRules;
 use crate::rules::mapping::{Rule, Source};
-use crate::rules::pattern::Pattern;
 use crate::rules::ranked::Ranked;
 use crate::rules::sharded::{InlineKey, ShardedMap};
 use crate::rules::subject::Subject;
@@ -66,16 +65,34 @@ pub(super) fn misses(
     identity: &Identity,
     key: &ArnKey,
 ) -> Vec<NearMiss> {
-    backends
-        .iter()
-        .flat_map(|backend| backend.near_misses(identity.account_id(), key))
-        .map(|(rule, difference)| NearMiss {
-            rule: rule.source().clone(),
-            subject: rule.subject().to_string(),
-            difference,
-        })
-        .take(MAX)
-        .collect()
+    let mut misses = Misses(Vec::new());
+    for backend in backends {
+        backend.near_misses(identity.account_id(), key, &mut misses);
+    }
+    misses.0
+}
+
+/// The first few that were found.
+pub(super) struct Misses(Vec<NearMiss>);
+
+impl Misses {
+    /// Adds those of `rules` that miss, until there are enough.
+    fn add<'a>(
+        &mut self,
+        rules: impl Iterator<Item = &'a Rule>,
+        difference: Difference,
+        misses: impl Fn(&Rule) -> bool,
+    ) {
+        for rule in rules.take(MAX_LOOKED_AT) {
+            if self.0.len() < MAX && misses(rule) {
+                self.0.push(NearMiss {
+                    rule: rule.source().clone(),
+                    subject: rule.subject().to_string(),
+                    difference,
+                });
+            }
+        }
+    }
 }
 
 /// Rules for an exact ARN by what is left of it when one part is another, so that none has to be searched for.
@@ -101,45 +118,42 @@ impl NearIndex {
         }
     }
 
-    /// The rules for an ARN that differs from `key` in one part.
-    pub(super) fn differing<'a>(
-        &'a self,
-        by_arn: &'a ByArn,
-        key: &'a ArnKey,
-    ) -> impl Iterator<Item = (&'a Rule, Difference)> {
+    /// Adds the rules for an ARN that differs from `key` in one part.
+    pub(super) fn differing(&self, by_arn: &ByArn, key: &ArnKey, misses: &mut Misses) {
         let parts = Parts::of(key);
         let elsewhere = self.0.get(parts.resource);
         let other_kind = parts.of_other_kind().and_then(|arn| by_arn.get(&arn));
         let without_path = parts.without_path().and_then(|arn| by_arn.get(&arn));
         let other_path = self.0.get(&parts.under_any_path());
         let other_name = self.0.get(&parts.under_the_path());
-        [
+        for (rules, difference) in [
             (elsewhere, Difference::Account),
             (other_kind, Difference::Kind),
             (without_path, Difference::Path),
             (other_path, Difference::Path),
             (other_name, Difference::Name),
-        ]
-        .into_iter()
-        .flat_map(|(rules, difference)| {
-            let rules = rules.into_iter().flat_map(Ranked::iter);
-            rules
-                .take(MAX_LOOKED_AT)
-                .map(move |rule| (rule, difference))
-        })
-        .filter(|(rule, _)| !is_about(rule, key))
+        ] {
+            let rules = rules.unwrap_or(&Ranked::None).iter();
+            misses.add(rules, difference, |rule| !is_about(rule, key));
+        }
     }
 }
 
-/// Patterns that would match if `*` did not stop at a `/`, of those that start as the ARN does.
+/// Adds the patterns that would match if `*` did not stop at a `/`, of those that start as the ARN does.
 pub(super) fn across_segments<'a>(
-    starting_like: impl Iterator<Item = (&'a Rule, &'a Pattern)>,
+    starting_like: impl Iterator<Item = &'a Ranked>,
     key: &ArnKey,
-) -> impl Iterator<Item = (&'a Rule, Difference)> {
-    starting_like
-        .take(MAX_LOOKED_AT)
-        .filter(|(_, pattern)| !pattern.matches(key) && pattern.matches_across_segments(key))
-        .map(|(rule, _)| (rule, Difference::Segments))
+    misses: &mut Misses,
+) {
+    let rules = starting_like.flat_map(Ranked::iter);
+    misses.add(rules, Difference::Segments, |rule| {
+        stops_at_slash(rule, key)
+    });
+}
+
+fn stops_at_slash(rule: &Rule, key: &ArnKey) -> bool {
+    matches!(rule.subject(), Subject::Pattern(pattern)
+        if !pattern.matches(key) && pattern.matches_across_segments(key))
 }
 
 /// A rule whose condition does not hold may name the very ARN.

@@ -1,7 +1,10 @@
 //! Rules of one place in an index, in the order in which they answer.
 
-use std::collections::BTreeMap;
+use std::slice;
 use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
 use crate::rules::index::Conflict;
 use crate::rules::mapping::{Rule, Source};
@@ -23,14 +26,16 @@ type Chunk = Arc<[Arc<Rule>]>;
 
 impl Ranked {
     /// The oldest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Rule> {
-        let (one, several) = match self {
-            Self::None => (None, &[][..]),
-            Self::One(rule) => (Some(rule), &[][..]),
-            Self::Several(chunks) => (None, chunks.as_slice()),
+    pub(super) fn iter(&self) -> Rules<'_> {
+        let (chunk, later) = match self {
+            Self::None => (&[][..], &[][..]),
+            Self::One(rule) => (slice::from_ref(rule), &[][..]),
+            Self::Several(chunks) => (&[][..], chunks.as_slice()),
         };
-        let several = several.iter().flat_map(|chunk| chunk.iter());
-        one.into_iter().chain(several).map(|rule| &**rule)
+        Rules {
+            chunk: chunk.iter(),
+            later: later.iter(),
+        }
     }
 
     /// These and `rule`.
@@ -77,7 +82,7 @@ impl Ranked {
 
     /// A rule with a condition leaves to the next whom it does not want.
     pub(super) fn conflicts(&self) -> Vec<Conflict> {
-        let mut winners: BTreeMap<String, &Source> = BTreeMap::new();
+        let mut winners: HashMap<String, &Source, FixedState> = HashMap::default();
         let mut conflicts = Vec::new();
         if let Self::Several(_) = self {
             for rule in self.iter() {
@@ -93,6 +98,25 @@ impl Ranked {
             }
         }
         conflicts
+    }
+}
+
+/// Rules in the order in which they answer.
+pub(super) struct Rules<'a> {
+    chunk: slice::Iter<'a, Arc<Rule>>,
+    later: slice::Iter<'a, Chunk>,
+}
+
+impl<'a> Iterator for Rules<'a> {
+    type Item = &'a Rule;
+
+    fn next(&mut self) -> Option<&'a Rule> {
+        loop {
+            if let Some(rule) = self.chunk.next() {
+                return Some(rule);
+            }
+            self.chunk = self.later.next()?.iter();
+        }
     }
 }
 

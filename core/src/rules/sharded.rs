@@ -65,7 +65,10 @@ where
     /// Gives `key` the value that `change` makes of the one it has; `None` removes it.
     pub(crate) fn alter(&mut self, key: &str, change: impl FnOnce(Option<&V>) -> Option<V>) {
         let next = change(self.get(key));
-        let key = key.as_bytes();
+        self.put(key.as_bytes(), next);
+    }
+
+    fn put(&mut self, key: &[u8], next: Option<V>) {
         let hash = HASHER.hash_one(key);
         if self.shards.is_empty() {
             self.shards = vec![Arc::default(); SHARDS].into();
