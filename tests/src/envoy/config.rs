@@ -67,6 +67,7 @@ pub struct Listener {
     name: String,
     filters: Vec<Value>,
     request_timeout: &'static str,
+    answers_itself: bool,
 }
 
 impl Listener {
@@ -77,6 +78,16 @@ impl Listener {
             name: name.to_owned(),
             filters,
             request_timeout: "20s",
+            answers_itself: false,
+        }
+    }
+
+    /// The same, which asks no service: whatever passes its filters is answered with an empty 200.
+    #[must_use]
+    pub fn answering_itself(self) -> Self {
+        Self {
+            answers_itself: true,
+            ..self
         }
     }
 
@@ -99,6 +110,12 @@ impl Listener {
                 "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
             },
         }));
+        let mut route = json!({ "match": { "prefix": "/" } });
+        if self.answers_itself {
+            route["direct_response"] = json!({ "status": 200 });
+        } else {
+            route["route"] = json!({ "cluster": "service", "timeout": "0s" });
+        }
         json!({
             "@type": "type.googleapis.com/envoy.config.listener.v3.Listener",
             "name": self.name,
@@ -119,10 +136,7 @@ impl Listener {
                         "virtual_hosts": [{
                             "name": "all",
                             "domains": ["*"],
-                            "routes": [{
-                                "match": { "prefix": "/" },
-                                "route": { "cluster": "service", "timeout": "0s" },
-                            }],
+                            "routes": [route],
                         }],
                     },
                     "access_log": [{

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::cargo::cargo;
 use crate::failure::Failure;
@@ -87,10 +87,13 @@ enum Task {
         #[arg(long, value_enum)]
         toolchain: Option<Toolchain>,
     },
-    /// Measure what a review costs, beside a bare server
+    /// Measure what a review costs beside a bare server, or what a login in Envoy costs beside none
     ///
-    /// The figures, and what they mean, are in `host/benches/README.md`.
+    /// The figures, and what they mean, are in `host/benches/README.md` and `wasm/envoy/README.md`.
     Bench {
+        /// What is measured
+        #[arg(value_enum, default_value_t = Bench::Webhook)]
+        what: Bench,
         /// Few and short rounds: the figures are rough
         #[arg(long)]
         quick: bool,
@@ -99,6 +102,14 @@ enum Task {
     Crd,
     /// Write `METRICS.md` anew from the code
     Metrics,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Bench {
+    /// A review
+    Webhook,
+    /// A request through Envoy: without a login, with the filter, with ext_authz
+    Envoy,
 }
 
 fn main() -> ExitCode {
@@ -145,12 +156,25 @@ fn perform(arguments: &Arguments) -> Result<ExitCode, Failure> {
             wasm::build_all(&workspace, &runner, *toolchain)?;
             Ok(ExitCode::SUCCESS)
         }
-        Task::Bench { quick } => {
+        Task::Bench { what, quick } => {
             // On its own, so that it is what `cargo build --release` gives: no feature that only tests ask for.
             let build = cargo(&["build", "--release", "--package=ack-ram-authenticator"]);
             runner.run("build", build)?;
-            let mut bench = cargo(&["bench", "--package=ack-ram-tests", "--bench=webhook", "--"]);
-            bench.args(quick.then_some("--quick"));
+            let mut bench = cargo(&["bench", "--package=ack-ram-tests"]);
+            match what {
+                Bench::Webhook => {
+                    bench.arg("--bench=webhook");
+                }
+                Bench::Envoy => {
+                    wasm::build_for_tests(&workspace, &runner)?;
+                    wasm::tell_of_filter(&mut bench, &workspace);
+                    bench
+                        .args(["--bench=envoy", "--features=envoy"])
+                        .env("ACK_RAM_ENVOY", tools::envoy::find(&runner)?)
+                        .env("ACK_RAM_WRK", tools::wrk::find(&runner)?);
+                }
+            }
+            bench.arg("--").args(quick.then_some("--quick"));
             runner.run("bench", bench)?;
             Ok(ExitCode::SUCCESS)
         }

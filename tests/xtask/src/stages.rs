@@ -278,19 +278,11 @@ fn envoy_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), F
     command
         .args(["--features", "envoy"])
         .env("ACK_RAM_ENVOY", tools::envoy::find(runner)?)
-        .env("ACK_RAM_ENVOY_WASM", wasm::ENVOY_WITH_CEL.path(workspace))
-        .env(
-            "ACK_RAM_ENVOY_WASM_WITHOUT_CEL",
-            wasm::ENVOY.path(workspace),
-        )
-        .env(
-            "ACK_RAM_ENVOY_WASM_WITH_TRAPS",
-            wasm::ENVOY_WITH_TRAPS.path(workspace),
-        )
         // Its tables are for people.
         .args(["--", "--show-output"]);
     // What is older than the code would be tested in its place.
     wasm::build_for_tests(workspace, runner)?;
+    wasm::tell_of_filter(&mut command, workspace);
     build(context, &mut None)?;
     context.run_tests("envoy", command, tests)
 }

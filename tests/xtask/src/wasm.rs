@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::Command;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -192,6 +193,17 @@ pub fn build_for_tests(workspace: &Workspace, runner: &Runner) -> Result<(), Fai
         module.build_and_check(workspace, runner, toolchain)?;
     }
     Ok(())
+}
+
+/// Tells `command` where the filter's modules are.
+pub fn tell_of_filter(command: &mut Command, workspace: &Workspace) {
+    for (variable, module) in [
+        ("ACK_RAM_ENVOY_WASM", ENVOY_WITH_CEL),
+        ("ACK_RAM_ENVOY_WASM_WITHOUT_CEL", ENVOY),
+        ("ACK_RAM_ENVOY_WASM_WITH_TRAPS", ENVOY_WITH_TRAPS),
+    ] {
+        command.env(variable, module.path(workspace));
+    }
 }
 
 fn check(package: &str, module: &[u8], allowed: &[&str]) -> Result<(), Failure> {

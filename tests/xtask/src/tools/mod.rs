@@ -11,6 +11,7 @@ pub mod kubernetes;
 pub mod nginx;
 pub mod prometheus;
 pub mod wasm_target;
+pub mod wrk;
 
 mod apt;
 mod cache;

@@ -1,0 +1,196 @@
+//! An Envoy with three ways through it, and the server that one of them asks.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::sign;
+use ack_ram_tests::authenticator::Authenticator;
+use ack_ram_tests::callers::CLUSTER;
+use ack_ram_tests::envoy::{Envoy, Filter, Listener, Module, plain_cluster, sts_cluster};
+use ack_ram_tests::ports::free_port;
+use ack_ram_tests::sts::{Emulator, demo};
+use ack_ram_tests::usage::{Usage, cpu_time};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::BoxError;
+use crate::wrk::{self, Figures};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    None,
+    Filter,
+    ExtAuthz,
+}
+
+impl Way {
+    pub(crate) const ALL: [Self; 3] = [Self::None, Self::Filter, Self::ExtAuthz];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Filter => "filter",
+            Self::ExtAuthz => "ext_authz",
+        }
+    }
+}
+
+pub(crate) struct World {
+    sts: Emulator,
+    envoy: Envoy,
+    server: Authenticator,
+    folder: TempDir,
+}
+
+impl World {
+    pub(crate) fn start() -> Result<Self, BoxError> {
+        let folder = tempfile::tempdir()?;
+        let sts = Emulator::builder()
+            .demo()
+            .name("sts.aliyuncs.com")
+            .start()?;
+        let users = json!([{ "userARN": demo::USER_ARN, "username": "alice", "groups": ["dev"] }]);
+        fs::write(folder.path().join("sts-ca.pem"), sts.ca_pem())?;
+        let port = free_port();
+        let config = json!({
+            "clusterID": CLUSTER,
+            "server": {
+                "port": port,
+                "healthPort": 0,
+                "stateDir": folder.path().join("state"),
+                "generateKubeconfig": folder.path().join("webhook.kubeconfig"),
+                "sts": { "endpoint": sts.url(), "caFile": folder.path().join("sts-ca.pem") },
+                "mapUsers": users,
+                "extAuthz": { "enabled": true },
+            },
+        });
+        let file = folder.path().join("config.yaml");
+        fs::write(&file, config.to_string())?;
+        let server = Authenticator::start(folder.path(), &file)?;
+        let ca = fs::read_to_string(folder.path().join("state/cert.pem"))?;
+        let settings = json!({
+            "clusterID": CLUSTER,
+            "sts": { "cluster": "sts" },
+            "mapUsers": users,
+            // A line for each login is what the server writes, too.
+            "logLevel": "info",
+        });
+        let filter = Filter::new(Module::WithCel, &settings).to_config();
+        let listeners = [
+            Listener::new(Way::None.name(), Vec::new()),
+            Listener::new(Way::Filter.name(), vec![filter]),
+            Listener::new(Way::ExtAuthz.name(), vec![ext_authz(port)]),
+        ];
+        let clusters = [sts_cluster(&sts), server_cluster(port, &ca)];
+        let listeners = listeners.map(Listener::answering_itself);
+        let envoy = Envoy::start(&clusters, &listeners)?;
+        Ok(Self {
+            sts,
+            envoy,
+            server,
+            folder,
+        })
+    }
+
+    /// Sends requests of one known token on `connections` by `way`, for `time`.
+    pub(crate) fn measure(
+        &self,
+        way: Way,
+        connections: usize,
+        time: Duration,
+    ) -> Result<Figures, BoxError> {
+        let url = format!("http://{}/", self.envoy.address(way.name()));
+        let script = self.script()?;
+        // From here on it is known.
+        wrk::run(&url, &script, 1, Duration::from_secs(1))?;
+        let before = self.cpu(way)?;
+        let figures = wrk::run(&url, &script, connections, time)?;
+        let cpu = self.cpu(way)? - before;
+        self.envoy.forget_log();
+        self.server.forget_log();
+        Ok(Figures { cpu, ..figures })
+    }
+
+    pub(crate) fn envoy_mib(&self) -> Result<f64, BoxError> {
+        let usage = Usage::of(self.envoy.pid())?;
+        Ok(usage.resident_kib as f64 / 1024.0)
+    }
+
+    fn cpu(&self, way: Way) -> Result<Duration, BoxError> {
+        let envoy = cpu_time(self.envoy.pid())?;
+        Ok(match way {
+            Way::None | Way::Filter => envoy,
+            Way::ExtAuthz => envoy + cpu_time(self.server.pid())?,
+        })
+    }
+
+    fn script(&self) -> Result<PathBuf, BoxError> {
+        let cluster = ClusterId::parse(CLUSTER).ok_or("no cluster id")?;
+        let token = sign::token_v2(&demo::user_key(), &cluster, "bench", self.sts.now());
+        let token = token.ok_or("no token")?;
+        let script = self.folder.path().join("token.lua");
+        let line = format!(
+            "wrk.headers['authorization'] = 'Bearer {}'\n",
+            token.expose()
+        );
+        fs::write(&script, line)?;
+        Ok(script)
+    }
+}
+
+fn ext_authz(port: u16) -> Value {
+    json!({
+        "name": "envoy.filters.http.ext_authz",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz",
+            "transport_api_version": "V3",
+            "failure_mode_allow": false,
+            "allowed_headers": { "patterns": [{ "exact": "authorization" }] },
+            "http_service": {
+                "server_uri": {
+                    "uri": format!("https://localhost:{port}"),
+                    "cluster": "ack-ram-authenticator",
+                    "timeout": "10s",
+                },
+                "path_prefix": "/ext-authz",
+                "authorization_response": {
+                    "allowed_upstream_headers": { "patterns": [
+                        { "exact": "x-remote-user" },
+                        { "exact": "x-remote-uid" },
+                        { "prefix": "x-remote-extra-" },
+                    ]},
+                    "allowed_upstream_headers_to_append": { "patterns": [
+                        { "exact": "x-remote-group" },
+                    ]},
+                },
+            },
+        },
+    })
+}
+
+fn server_cluster(port: u16, ca: &str) -> Value {
+    let mut cluster = plain_cluster("ack-ram-authenticator", ([127, 0, 0, 1], port).into());
+    cluster["typed_extension_protocol_options"] = json!({
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": { "http2_protocol_options": {} },
+        },
+    });
+    cluster["transport_socket"] = json!({
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+            "sni": "localhost",
+            "common_tls_context": { "validation_context": {
+                "trusted_ca": { "inline_string": ca },
+                "match_typed_subject_alt_names": [{
+                    "san_type": "DNS",
+                    "matcher": { "exact": "localhost" },
+                }],
+            }},
+        },
+    });
+    cluster
+}
