@@ -81,10 +81,6 @@ impl Envoy {
                 "lds_config": { "path_config_source": { "path": listeners_file } },
             },
             "static_resources": { "clusters": clusters },
-            "layered_runtime": { "layers": [{ "name": "static", "static_layer": {
-                // The tests' own connections are none that need a limit.
-                "overload.global_downstream_max_connections": 50_000,
-            }}]},
         });
         let file = folder.path().join("envoy.json");
         fs::write(&file, bootstrap.to_string()).expect("a file");

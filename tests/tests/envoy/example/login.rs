@@ -86,7 +86,7 @@ async fn services_are_told_who_comes_and_nothing_else() {
     }
 }
 
-/// Envoy before 1.37.1 knows nothing else.
+/// Envoy before the fix of CVE-2026-26308 knows nothing else.
 const JOINED: (&str, &str) = (
     "overload_manager:",
     "layered_runtime: { layers: [{ name: earlier, static_layer: {
