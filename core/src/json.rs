@@ -16,13 +16,15 @@ const MAX_DEPTH: usize = 16;
 /// More members in one object are refused. A token has nine at most.
 const MAX_MEMBERS: usize = 64;
 
-/// A JSON value. Numbers and booleans are only recognised: nothing here reads them.
+/// A JSON value.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Value<'a> {
+pub enum Value<'a> {
     /// `null`
     Null,
-    /// A number or a boolean.
-    Scalar,
+    /// A boolean.
+    Bool(bool),
+    /// A number. It is only read where it is whole and not negative.
+    Number(Option<u64>),
     /// A string.
     String(Cow<'a, str>),
     /// An array.
@@ -32,16 +34,18 @@ pub(crate) enum Value<'a> {
 }
 
 /// Members in the order of the text; no two names are equal, not even when case is ignored.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Object<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
+#[derive(Debug, Default, PartialEq)]
+pub struct Object<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
 
 impl<'a> Object<'a> {
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Value<'a>)> {
+    /// The names and values, in the order of the text.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value<'a>)> {
         self.0.iter().map(|(name, value)| (name.as_ref(), value))
     }
 
     /// The member with exactly this name.
-    pub(crate) fn member(&self, name: &str) -> Option<&Value<'a>> {
+    #[must_use]
+    pub fn member(&self, name: &str) -> Option<&Value<'a>> {
         self.iter()
             .find(|(member, _)| *member == name)
             .map(|(_, value)| value)
@@ -51,7 +55,7 @@ impl<'a> Object<'a> {
     pub(crate) fn string(&self, name: &str) -> Option<&str> {
         match self.member(name)? {
             Value::String(text) => Some(text),
-            Value::Null | Value::Scalar | Value::Array(_) | Value::Object(_) => None,
+            _ => None,
         }
     }
 
@@ -59,7 +63,7 @@ impl<'a> Object<'a> {
     pub(crate) fn object(&self, name: &str) -> Option<&Self> {
         match self.member(name)? {
             Value::Object(object) => Some(object),
-            Value::Null | Value::Scalar | Value::String(_) | Value::Array(_) => None,
+            _ => None,
         }
     }
 }
@@ -104,7 +108,10 @@ impl fmt::Display for JsonError {
 }
 
 /// Parses `text`, which must be one object and nothing after it.
-pub(crate) fn parse_object(text: &[u8]) -> Result<Object<'_>, JsonError> {
+///
+/// # Errors
+/// Says why it is not taken, and quotes none of it but a name.
+pub fn parse_object(text: &[u8]) -> Result<Object<'_>, JsonError> {
     let refused = RefCell::new(None);
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let seed = Strict {
@@ -116,9 +123,7 @@ pub(crate) fn parse_object(text: &[u8]) -> Result<Object<'_>, JsonError> {
         .and_then(|value| deserializer.end().map(|()| value));
     match parsed {
         Ok(Value::Object(object)) => Ok(object),
-        Ok(Value::Null | Value::Scalar | Value::String(_) | Value::Array(_)) => {
-            Err(JsonError::NotAnObject)
-        }
+        Ok(_) => Err(JsonError::NotAnObject),
         Err(error) => Err(refused.take().unwrap_or(JsonError::Syntax {
             line: error.line(),
             column: error.column(),
@@ -169,20 +174,20 @@ impl<'de> Visitor<'de> for Strict<'_> {
         Ok(Value::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Value<'de>, E> {
-        Ok(Value::Scalar)
+    fn visit_bool<E>(self, value: bool) -> Result<Value<'de>, E> {
+        Ok(Value::Bool(value))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Value<'de>, E> {
-        Ok(Value::Scalar)
+    fn visit_i64<E>(self, number: i64) -> Result<Value<'de>, E> {
+        Ok(Value::Number(number.try_into().ok()))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Value<'de>, E> {
-        Ok(Value::Scalar)
+    fn visit_u64<E>(self, number: u64) -> Result<Value<'de>, E> {
+        Ok(Value::Number(Some(number)))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Value<'de>, E> {
-        Ok(Value::Scalar)
+        Ok(Value::Number(None))
     }
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Value<'de>, E> {
@@ -291,12 +296,17 @@ mod tests {
     #[test]
     fn reads_members_by_exact_name() {
         let object =
-            parse_object(br#"{"a":"x","b":{"c":"y\n"},"n":null,"f":1.5,"l":[true]}"#).unwrap();
+            parse_object(br#"{"a":"x","b":{"c":"y\n"},"n":null,"f":1.5,"g":-1,"h":7,"l":[true]}"#)
+                .unwrap();
         assert_eq!(object.string("a"), Some("x"));
         assert_eq!(object.string("A"), None);
         assert_eq!(object.object("b").and_then(|b| b.string("c")), Some("y\n"));
         assert_eq!(object.string("b"), None);
         assert_eq!(object.member("n"), Some(&Value::Null));
-        assert_eq!(object.member("f"), Some(&Value::Scalar));
+        assert_eq!(object.member("f"), Some(&Value::Number(None)));
+        assert_eq!(object.member("g"), Some(&Value::Number(None)));
+        assert_eq!(object.member("h"), Some(&Value::Number(Some(7))));
+        let list = Value::Array(vec![Value::Bool(true)]);
+        assert_eq!(object.member("l"), Some(&list));
     }
 }

@@ -25,7 +25,7 @@ pub mod fingerprint;
 pub mod gateway;
 pub mod identity;
 pub mod inspect;
-mod json;
+pub mod json;
 #[cfg(feature = "lint")]
 pub mod lint;
 pub mod login;

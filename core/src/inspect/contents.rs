@@ -166,7 +166,7 @@ fn header<'a>(headers: Option<&'a Object<'_>>, name: &str) -> Option<&'a str> {
         .find(|(known, _)| known.eq_ignore_ascii_case(name))
         .and_then(|(_, value)| match value {
             Value::String(text) => Some(text.as_ref()),
-            Value::Null | Value::Scalar | Value::Array(_) | Value::Object(_) => None,
+            _ => None,
         })
 }
 

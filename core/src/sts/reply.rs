@@ -81,7 +81,7 @@ fn text<'a>(reply: &'a Object<'_>, name: &'static str) -> Result<Option<&'a str>
     match reply.member(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(Value::Scalar | Value::Array(_) | Value::Object(_)) => Err(Oddity::NotText(name)),
+        Some(_) => Err(Oddity::NotText(name)),
     }
 }
 

@@ -208,9 +208,7 @@ impl<'a> Headers<'a> {
                     .ok_or_else(|| unknown("headers", name))?;
                 match value {
                     Value::String(text) => Ok((known, text.as_ref())),
-                    Value::Null | Value::Scalar | Value::Array(_) | Value::Object(_) => {
-                        Err(TokenError::Missing { name: known })
-                    }
+                    _ => Err(TokenError::Missing { name: known }),
                 }
             })
             .collect::<Result<_, _>>()

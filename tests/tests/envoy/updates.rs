@@ -16,7 +16,7 @@ const BAD: [(&str, &str); 6] = [
     (r#"{ "mapUsers": [] }"#, "nobody could log in"),
     (
         r#"{ "requiredGroup": ["ops"] }"#,
-        "unknown field `requiredGroup`",
+        "`requiredGroup` is unknown",
     ),
     (r#"{ "bypass": ["/a/../b"] }"#, "`bypass` has"),
     (

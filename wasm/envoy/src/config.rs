@@ -3,17 +3,20 @@
 
 mod document;
 mod mappings;
+mod members;
 
 use std::fmt;
 use std::time::Duration;
 
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::gateway::{Gateway, IdentityHeaders, TokenHeader};
+use ack_ram_core::json::{self, JsonError, Value};
 use ack_ram_core::policy::Policy;
 use ack_ram_core::rules::RuleSet;
 
 use crate::bypass::Bypass;
 use document::Document;
+use members::Read as _;
 
 /// STS's answers are below a kilobyte.
 pub const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -60,15 +63,13 @@ pub(crate) struct CacheSettings {
 }
 
 /// What is logged: this, and what is worse.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
     /// What cannot be told, and why.
     Error,
     /// Logins that are denied, too.
     Warn,
     /// Every login.
-    #[default]
     Info,
     /// Requests without one, too.
     Debug,
@@ -77,8 +78,8 @@ pub enum LogLevel {
 /// Why a configuration is refused.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ConfigError {
-    /// It is not JSON, or not of the form that is asked for.
-    Form(String),
+    /// It is no JSON object.
+    Json(JsonError),
     /// A value cannot be used.
     Value {
         /// Where it stands.
@@ -91,7 +92,7 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Form(reason) => write!(f, "the configuration cannot be read: {reason}"),
+            Self::Json(reason) => write!(f, "the configuration cannot be read: {reason}"),
             Self::Value { key, reason } => write!(f, "`{key}` {reason}"),
         }
     }
@@ -113,8 +114,8 @@ impl Settings {
     /// # Errors
     /// Says what is wrong with it, and where.
     pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
-        let document: Document =
-            serde_json::from_slice(json).map_err(|error| ConfigError::Form(error.to_string()))?;
+        let object = json::parse_object(json).map_err(ConfigError::Json)?;
+        let document = Document::read(&Value::Object(object), "")?;
         let cluster_id = ClusterId::parse(&document.cluster_id).ok_or_else(|| {
             bad(
                 "clusterID",

@@ -15,29 +15,43 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 fn keys(json: &str) -> Vec<String> {
     let refusal = Settings::parse(json.as_bytes()).err();
     let refusal = refusal.map_or_else(String::new, |error| error.to_string());
-    let listed = refusal.split("unknown field `?`, expected ").nth(1);
+    let listed = refusal.split("?` is unknown; here may be ").nth(1);
     let keys = quoted(listed.unwrap_or_default());
     keys.map(str::to_owned).collect()
+}
+
+/// What has to be there, and `more`.
+fn with(more: &str) -> String {
+    format!(r#"{{"clusterID": "", "sts": {{"cluster": ""}}, {more}}}"#)
 }
 
 #[test]
 fn the_table_has_all_keys_and_no_others() {
     let mut expected = BTreeSet::new();
     for (place, json) in [
-        ("", r#"{"?": 0}"#),
-        ("sts.", r#"{"sts": {"?": 0}}"#),
-        ("token.", r#"{"token": {"?": 0}}"#),
-        ("cache.", r#"{"cache": {"?": 0}}"#),
-        ("upstream.", r#"{"upstream": {"?": 0}}"#),
-        ("mapUsers[].", r#"{"mapUsers": [{"?": 0}]}"#),
-        ("mapRoles[].", r#"{"mapRoles": [{"?": 0}]}"#),
-        ("mapRules[].", r#"{"mapRules": [{"?": 0}]}"#),
+        ("", with(r#""?": 0"#)),
+        (
+            "sts.",
+            r#"{"clusterID": "", "sts": {"cluster": "", "?": 0}}"#.to_owned(),
+        ),
+        ("token.", with(r#""token": {"?": 0}"#)),
+        ("cache.", with(r#""cache": {"?": 0}"#)),
+        ("upstream.", with(r#""upstream": {"?": 0}"#)),
+        (
+            "mapUsers[].",
+            with(r#""mapUsers": [{"userARN": "", "username": "", "?": 0}]"#),
+        ),
+        (
+            "mapRoles[].",
+            with(r#""mapRoles": [{"roleARN": "", "username": "", "?": 0}]"#),
+        ),
+        ("mapRules[].", with(r#""mapRules": [{"?": 0}]"#)),
         (
             "userValidationRules[].",
-            r#"{"userValidationRules": [{"?": 0}]}"#,
+            with(r#""userValidationRules": [{"expression": "", "message": "", "?": 0}]"#),
         ),
     ] {
-        let keys = keys(json);
+        let keys = keys(&json);
         assert!(!keys.is_empty(), "{json}");
         expected.extend(keys.iter().map(|key| format!("{place}{key}")));
     }

@@ -34,22 +34,31 @@ fn what_is_wrong_is_named() {
         ("", "cannot be read"),
         ("{", "cannot be read"),
         ("[]", "cannot be read"),
-        ("{}", "missing field `clusterID`"),
-        (&config("\"colour\": 1"), "unknown field `colour`"),
-        (&config("\"mapusers\": []"), "unknown field `mapusers`"),
-        (&config("\"globs\": \"yes\""), "invalid type"),
+        ("{}", "`clusterID` is missing"),
+        (
+            &config("\"colour\": 1"),
+            "`colour` is unknown; here may be `clusterID`, `sts`, ",
+        ),
+        (
+            &config("\"mapusers\": []"),
+            "the name `mapusers` stands there twice",
+        ),
+        (&config("\"globs\": \"yes\""), "`globs` is neither"),
         (
             &config("\"globs\": true, \"globs\": false"),
-            "duplicate field `globs`",
+            "the name `globs` stands there twice",
         ),
-        (&(config("") + "x"), "trailing characters"),
+        (
+            &(config("") + "x"),
+            "cannot be read: not valid JSON at line 2",
+        ),
         (
             &config("").replace("c1", ""),
             "`clusterID` is no cluster id",
         ),
         (
-            &config("").replace("alice\",", "alice\", \"uid\": \"0\","),
-            "unknown field `uid`",
+            &config("").replace("\"groups\"", "\"uid\": \"0\", \"groups\""),
+            "`mapUsers[0].uid` is unknown; here may be `userARN`, `username`, `groups`",
         ),
         (
             &config("").replace("user/alice", "usr/alice"),
@@ -71,7 +80,10 @@ fn what_is_wrong_is_named() {
             &config("\"mapAccounts\": [\"x\"]"),
             "`mapAccounts[0]` is no account",
         ),
-        (&config("\"mapAccounts\": [1]"), "invalid type"),
+        (
+            &config("\"mapAccounts\": [1]"),
+            "`mapAccounts[0]` is no text",
+        ),
         (
             &config("\"scrubbedAccounts\": [\"\"]"),
             "`scrubbedAccounts[0]`",
@@ -115,7 +127,29 @@ fn what_is_wrong_is_named() {
             &config("\"maxTokenBytes\": 1"),
             "`maxTokenBytes` is 1; write a number, 1024 to 49152",
         ),
-        (&config("\"maxTokenBytes\": -1"), "invalid value"),
+        (
+            &config("\"maxTokenBytes\": -1"),
+            "`maxTokenBytes` is no whole number",
+        ),
+        (
+            &config("\"maxTokenBytes\": 4294968320"),
+            "`maxTokenBytes` is no whole number",
+        ),
+        (
+            &config("\"maxTokenBytes\": 2048.5"),
+            "`maxTokenBytes` is no whole number",
+        ),
+        (&config("\"globs\": null"), "`globs` is neither"),
+        (&config("\"token\": true"), "`token` is no object"),
+        (&config("\"bypass\": \"/a\""), "`bypass` is no list"),
+        (
+            &config("\"mapRules\": [{\"groups\": [\"a\", 1]}]"),
+            "`mapRules[0].groups[1]` is no text",
+        ),
+        (
+            &config("").replace("\"sts\"}", "\"sts\", \"colour\": 1}"),
+            "`sts.colour` is unknown",
+        ),
         (
             &config("\"cache\": {\"ttlSeconds\": 901}"),
             "`cache.ttlSeconds` is 901",
@@ -136,14 +170,19 @@ fn what_is_wrong_is_named() {
             &config("").replace("\"sts\"}", "\"sts\", \"timeoutMilliseconds\": 0}"),
             "`sts.timeoutMilliseconds` is 0",
         ),
-        (
-            &config("\"logLevel\": \"trace\""),
-            "unknown variant `trace`",
-        ),
+        (&config("\"logLevel\": \"trace\""), "`logLevel` is no level"),
     ] {
         let error = Settings::parse(json.as_bytes()).unwrap_err().to_string();
         assert!(error.contains(part), "{json}\n{error}");
     }
+}
+
+#[test]
+fn what_a_rule_does_not_say_may_be_null() {
+    let json = config(
+        r#""mapRules": [{"roleID": "300000000000000001", "arnPattern": null, "match": null, "username": "r"}]"#,
+    );
+    Settings::parse(json.as_bytes()).unwrap();
 }
 
 #[test]
