@@ -69,7 +69,7 @@ fn a_later_backend_does_not_speak_for_one_that_is_not_read() {
         ),
         (vec![rules(MountedFile, true, &[])], "not mapped"),
     ] {
-        let set = RuleSet::new(backends, [].into());
+        let set = RuleSet::new(backends, []);
         assert_eq!(answer(&set, ALICE), expected);
     }
 }
@@ -78,7 +78,7 @@ fn a_later_backend_does_not_speak_for_one_that_is_not_read() {
 fn once_read_it_answers_and_stays_read() {
     let mut set = RuleSet::new(
         vec![rules(Backend::Crd, false, &[(ALICE, "object")])],
-        [].into(),
+        [],
     );
     assert_eq!(answer(&set, ALICE), "CRD not read");
     let objects = set.backend_mut(Backend::Crd).unwrap();
@@ -120,7 +120,7 @@ fn the_file_answers_first_for_whom_it_protects() {
                 rules(Crd, is_read, &[(ALICE, "object"), (node, "object")]),
                 rules(MountedFile, true, &[(ALICE, "file")]),
             ],
-            [].into(),
+            [],
         )
         .with_protected(protected);
         assert_eq!(answer(&set, arn), expected, "{protect:?} {arn}");
@@ -159,7 +159,7 @@ fn what_comes_later_is_told() {
         if !protect.is_empty() {
             protected.protect(protect).unwrap();
         }
-        let set = RuleSet::new(backends.into(), [].into()).with_protected(protected);
+        let set = RuleSet::new(backends.into(), []).with_protected(protected);
         let (explanation, user) = set.explain(&identity(ALICE));
         assert_eq!(user.unwrap().username, "a");
         let told: Vec<String> = explanation
@@ -215,7 +215,7 @@ fn nothing_gets_around_protection() {
                 let mut config_map = rules(ConfigMap, true, &[(ALICE, "config map")]);
                 config_map.apply_account(AccountId::parse("1").unwrap());
                 let file = rules(MountedFile, true, &[(ALICE, "file"), (node, "file")]);
-                let set = RuleSet::new(vec![objects, config_map, file], [].into())
+                let set = RuleSet::new(vec![objects, config_map, file], [])
                     .with_protected(protected.clone());
                 for who in [ALICE, "acs:ram::1:user/aLICE", session] {
                     assert_eq!(answer(&set, who), "file", "{who}: {take:?}");

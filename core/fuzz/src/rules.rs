@@ -64,7 +64,7 @@ pub fn rules(input: &[u8]) {
     };
     let mut rules = BackendRules::new(Backend::Crd);
     rules.apply(rule);
-    let rules = RuleSet::new(vec![rules], [].into()).with_validations(validations);
+    let rules = RuleSet::new(vec![rules], []).with_validations(validations);
     let others = ["acs:ram::1234567890123456:user/alice", "acs:ram::1:root"].map(Arn::parse);
     for arn in others.into_iter().chain([arn]).flatten() {
         let identity = Identity {

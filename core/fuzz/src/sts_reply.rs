@@ -81,5 +81,5 @@ fn rules_for_everyone(account: &str) -> RuleSet {
     };
     let mut rules = BackendRules::new(Backend::Crd);
     rules.apply(Rule::compile(mapping).unwrap());
-    RuleSet::new(vec![rules], [].into())
+    RuleSet::new(vec![rules], [])
 }

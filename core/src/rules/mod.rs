@@ -21,13 +21,13 @@ pub use near::NearMiss;
 pub use protected::Protected;
 pub use validation::Validation;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::arn::{AccountId, ArnKey};
 use crate::decision::{Decision, Denial, Explanation, KubernetesUser, Matched, NoUser, PassedOver};
 use crate::identity::Identity;
 use crate::login::VerifiedIdentity;
+use crate::rules::sharded::ShardedMap;
 
 /// All rules of a server, in the order in which its backends answer.
 ///
@@ -38,19 +38,24 @@ pub struct RuleSet {
     backends: Vec<BackendRules>,
     protected: Arc<Protected>,
     validations: Arc<[Validation]>,
-    scrubbed: Arc<BTreeSet<AccountId>>,
+    scrubbed: ShardedMap<AccountId>,
 }
 
 impl RuleSet {
     /// The rules of `backends`, the first of which answers first. Identities of `scrubbed` accounts are granted
     /// without a trace of who they are.
     #[must_use]
-    pub fn new(backends: Vec<BackendRules>, scrubbed: BTreeSet<AccountId>) -> Self {
+    pub fn new(backends: Vec<BackendRules>, scrubbed: impl IntoIterator<Item = AccountId>) -> Self {
+        let mut accounts = ShardedMap::default();
+        for account in scrubbed {
+            let key = account.as_str().to_owned();
+            accounts.alter(&key, |_| Some(account));
+        }
         Self {
             backends,
             protected: Arc::default(),
             validations: Arc::default(),
-            scrubbed: Arc::new(scrubbed),
+            scrubbed: accounts,
         }
     }
 
@@ -94,7 +99,7 @@ impl RuleSet {
     /// What [`Self::decide`] would say of `identity`, for people: it is no decision, since nobody has proven to be that.
     pub fn explain(&self, identity: &Identity) -> (Explanation, Result<KubernetesUser, NoUser>) {
         let key = identity.arn.key();
-        let scrubbed = self.scrubbed.contains(identity.account_id());
+        let scrubbed = self.scrubbed.get(identity.account_id().as_str()).is_some();
         let mut explanation = Explanation {
             identity: (!scrubbed).then(|| identity.clone()),
             scrubbed,

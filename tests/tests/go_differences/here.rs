@@ -61,7 +61,7 @@ fn may_speak(patterns: &[String], arn: &str) -> Value {
             rules.apply(rule);
         }
     }
-    let rules = RuleSet::new(vec![rules], [].into());
+    let rules = RuleSet::new(vec![rules], []);
     let matched = rules.explain(&identity(arn)).0.matched;
     let speaks: Vec<&String> = match matched {
         Some(Matched::Rule(source)) => vec![&patterns[source.position.parse::<usize>().unwrap()]],
@@ -94,7 +94,7 @@ fn mapped(mappings: &[crate::Mapping], arn: &str, scrubbed: &[String]) -> Value 
     let scrubbed = scrubbed
         .iter()
         .map(|account| AccountId::parse(account).unwrap());
-    let rules = RuleSet::new(vec![rules], scrubbed.collect());
+    let rules = RuleSet::new(vec![rules], scrubbed.collect::<Vec<_>>());
     match rules.explain(&identity(arn)).1 {
         Ok(user) => {
             let extra: Vec<_> = user.extra.iter().map(|(key, _)| key).collect();

@@ -45,7 +45,7 @@ proptest! {
             entry.delete(&mut rules);
         }
         turned.iter().for_each(|entry| entry.apply(&mut rules));
-        let changed = RuleSet::new(vec![rules], [].into());
+        let changed = RuleSet::new(vec![rules], []);
         prop_assert_eq!(rule_set(&kept).decide(&who), changed.decide(&who));
     }
 
@@ -174,7 +174,7 @@ fn mapping(index: usize, subject: Subject, age: i64, condition: Option<&str>) ->
 fn rule_set(list: &[Entry]) -> RuleSet {
     let mut rules = BackendRules::new(BACKEND);
     list.iter().for_each(|entry| entry.apply(&mut rules));
-    RuleSet::new(vec![rules], [].into())
+    RuleSet::new(vec![rules], [])
 }
 
 fn someone() -> impl Strategy<Value = VerifiedIdentity> {

@@ -162,5 +162,5 @@ fn rule_of(account: &str, change: impl FnOnce(&mut Mapping)) -> RuleSet {
     change(&mut mapping);
     let mut rules = BackendRules::new(Backend::Crd);
     rules.apply(Rule::compile(mapping).unwrap());
-    RuleSet::new(vec![rules], [].into())
+    RuleSet::new(vec![rules], [])
 }

@@ -211,7 +211,7 @@ fn rules(login: &Login) -> Result<RuleSet, String> {
     });
     let rules = RuleSet::new(
         backends.collect::<Result<_, _>>()?,
-        scrubbed.collect::<Result<_, _>>()?,
+        scrubbed.collect::<Result<Vec<_>, _>>()?,
     );
     Ok(rules.with_validations(validations.collect::<Result<_, _>>()?))
 }

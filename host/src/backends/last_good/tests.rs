@@ -19,7 +19,7 @@ struct Bench {
 
 impl Bench {
     fn new(backend: Backend, read: fn(&str) -> Result<FileMappings, Refusal>) -> Self {
-        let rules = RuleSet::new(vec![BackendRules::unread(backend)], Default::default());
+        let rules = RuleSet::new(vec![BackendRules::unread(backend)], []);
         Self {
             last_good: LastGood::new(backend),
             live: LiveRules::new(rules, at(0)),

@@ -56,10 +56,7 @@ impl World {
             overrides: &Overrides::default(),
             variables: &|_| None,
         });
-        let rules = RuleSet::new(
-            vec![BackendRules::new(Backend::MountedFile)],
-            Default::default(),
-        );
+        let rules = RuleSet::new(vec![BackendRules::new(Backend::MountedFile)], []);
         let metrics = Metrics::new(Arc::new(LiveRules::new(rules, START)), clock).unwrap();
         let certificates = Certificates::load(&config.unwrap(), clock, &metrics.certificates);
         Self {

@@ -59,7 +59,7 @@ impl World {
     async fn new(bounds: Bounds) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let rules = RuleSet::new(Vec::new(), Default::default());
+        let rules = RuleSet::new(Vec::new(), []);
         let now = UnixTime::from_seconds(0);
         let metrics = Metrics::new(Arc::new(LiveRules::new(rules, now)), crate::env::now);
         let metrics = metrics.unwrap().connections.port("test");

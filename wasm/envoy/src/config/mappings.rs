@@ -54,7 +54,7 @@ pub(super) fn rules(document: &Document) -> Result<RuleSet, ConfigError> {
             bad(key, format_args!("is refused: {error}"))
         })
     });
-    let rules = RuleSet::new(vec![rules], scrubbed.into_iter().collect());
+    let rules = RuleSet::new(vec![rules], scrubbed);
     Ok(rules.with_validations(validations.collect::<Result<_, _>>()?))
 }
 
