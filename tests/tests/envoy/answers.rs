@@ -130,10 +130,18 @@ async fn whoever_is_turned_away_is_told_why() {
             let answer = answer.unwrap();
             assert_eq!(answer.status, 200, "{name}: {answer:?}");
             assert_eq!(answer.header("grpc-status"), grpc, "{name}: {answer:?}");
+            assert_eq!(answer.header("cache-control"), "no-store", "{name}");
             assert!(
                 answer.header("grpc-message").contains(detail),
                 "{name}: {answer:?}"
             );
+
+            // Nothing but gRPC, as Envoy knows it, is told of a refusal by a 200.
+            for kind in ["application/grpc;a=b", "application/grpc-web"] {
+                let headers = [&headers[..], &[("content-type", kind)]].concat();
+                let answer = world.client(protocol).get("/s/m", &headers).await.unwrap();
+                assert_eq!(answer.status, status, "{name} {kind}: {answer:?}");
+            }
         }
     }
     assert!(world.service.take().is_empty());

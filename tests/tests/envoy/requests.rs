@@ -83,6 +83,14 @@ async fn nobody_can_say_who_they_are() {
             assert_eq!(client.send(preflight).await.unwrap().status, 200);
             assert_eq!(identity(&world.only_request()), [], "{protocol:?}");
         }
+        // A preflight does not bring another method along.
+        let other = Request::options("/")
+            .header("origin", "https://a")
+            .header("access-control-request-method", "PUT")
+            .header("x-http-method-override", "DELETE");
+        let other = other.body(Full::<Bytes>::default()).unwrap();
+        assert_eq!(client.send(other).await.unwrap().status, 401);
+        assert!(world.service.take().is_empty(), "{protocol:?}");
         // A token of somebody else's making is none of the filter's business, and no login either.
         let others = [("authorization", "Basic YTpi")];
         client.get("/healthz", &others).await.unwrap();
@@ -166,6 +174,10 @@ async fn calls_of_grpc_pass_with_their_trailers() {
         let message = Bytes::from_static(b"\0\0\0\0\x03abc");
         let mut trailers = HeaderMap::new();
         trailers.insert("x-checksum", HeaderValue::from_static("1"));
+        // Services may read these as headers.
+        for name in ["x-remote-user", "x_remote_group", "authorization"] {
+            trailers.insert(name, HeaderValue::from_static("k8s-ack-v2."));
+        }
         let body = Full::new(message.clone()).with_trailers(async { Some(Ok(trailers)) });
         let request = Request::post("/package.Service/Method")
             .header("authorization", bearer(&world.token()))
@@ -180,6 +192,7 @@ async fn calls_of_grpc_pass_with_their_trailers() {
         let seen = world.only_request();
         assert_eq!(seen.body, message);
         assert_eq!(seen.trailers["x-checksum"], "1", "{seen:?}");
+        assert_eq!(seen.trailers.len(), 1, "{seen:?}");
         assert_eq!(seen.all("x-remote-user"), ["alice"]);
     }
 }
@@ -201,6 +214,13 @@ async fn websockets_open_and_carry_bytes() {
     let client = world.client(Protocol::Http1);
     let refused = client.begin(ask(None)).await.unwrap();
     assert_eq!(refused.status(), 401);
+    assert!(world.service.take().is_empty());
+    // Envoy passes `Connection` on with an upgrade, and the next proxy would remove what it names.
+    let mut hiding = ask(Some(bearer(&world.token())));
+    let connection = HeaderValue::from_static("upgrade, X_Remote-Group");
+    hiding.headers_mut().insert("connection", connection);
+    let refused = client.begin(hiding).await.unwrap();
+    assert_eq!(refused.status(), 403);
     assert!(world.service.take().is_empty());
 
     let token = bearer(&world.token());

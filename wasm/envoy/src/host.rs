@@ -125,7 +125,9 @@ fn refuse(refusal: &Refusal, is_grpc: bool) {
             RefusalKind::Forbidden => GrpcStatusCode::PermissionDenied,
             RefusalKind::Unavailable => GrpcStatusCode::Unavailable,
         };
-        hostcalls::send_grpc_response(status, Some(&refusal.message()), Vec::new())
+        // It is a 200, and caches look at the method and the path alone.
+        let metadata = vec![("cache-control", &b"no-store"[..])];
+        hostcalls::send_grpc_response(status, Some(&refusal.message()), metadata)
     } else {
         let headers = refusal.headers();
         let headers = headers.iter().map(|(name, value)| (*name, &**value));

@@ -25,21 +25,31 @@ impl<'a> Head<'a> {
         target.split('?').next().unwrap_or_default()
     }
 
-    /// Whether it is a call of gRPC, whose errors are trailers.
+    /// Whether it is a call of gRPC, whose errors are trailers: what Envoy does not take for one, it would answer with a
+    /// plain 200.
     #[must_use]
     pub fn is_grpc(self) -> bool {
         self.text("content-type")
             .and_then(|kind| kind.strip_prefix("application/grpc"))
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', ';']))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('+'))
     }
 
     /// Whether a browser asks if it may send the request that it has in mind (Fetch standard, "CORS-preflight request").
-    /// Browsers send no token with it.
+    /// Browsers send no token with it, and nothing that a service could take for another method.
     #[must_use]
     pub fn is_preflight(self) -> bool {
         self.text(":method") == Some("OPTIONS")
             && self.text("origin").is_some()
             && self.text("access-control-request-method").is_some()
+            && !self.names().any(is_other_method)
+    }
+
+    /// The names in `Connection`: headers that end here (RFC 9110, 7.6.1). Envoy removes them, except where it passes an
+    /// upgrade on; there, the next server does.
+    pub fn ending_here(self) -> impl Iterator<Item = &'a str> {
+        self.all("connection")
+            .filter_map(|value| std::str::from_utf8(value).ok())
+            .flat_map(|value| value.split(',').map(str::trim))
     }
 
     /// The value of a header that is there once, and text.
@@ -51,6 +61,16 @@ impl<'a> Head<'a> {
             Some(_) => None,
         }
     }
+}
+
+/// Whether services read another method than the request's in the header `name`.
+fn is_other_method(name: &str) -> bool {
+    let words = name.split(|sign: char| !sign.is_ascii_alphanumeric());
+    let name: Vec<_> = words.collect();
+    matches!(
+        *name,
+        ["x", "http", "method"] | ["x", "http", "method", "override"] | ["x", "method", "override"]
+    )
 }
 
 #[cfg(test)]
@@ -70,7 +90,7 @@ mod tests {
         for (lines, is_grpc, is_preflight) in [
             (&["content-type= application/grpc"][..], true, false),
             (&["content-type= application/grpc+proto"], true, false),
-            (&["content-type= application/grpc;x=y"], true, false),
+            (&["content-type= application/grpc;x=y"], false, false),
             (&["content-type= application/grpc-web"], false, false),
             (&["content-type= application/json"], false, false),
             (
@@ -81,6 +101,26 @@ mod tests {
                 ],
                 false,
                 true,
+            ),
+            (
+                &[
+                    ":method= OPTIONS",
+                    "origin= https://a",
+                    "access-control-request-method= PUT",
+                    "x-http-method-override= DELETE",
+                ],
+                false,
+                false,
+            ),
+            (
+                &[
+                    ":method= OPTIONS",
+                    "origin= https://a",
+                    "access-control-request-method= PUT",
+                    "x_method-override= DELETE",
+                ],
+                false,
+                false,
             ),
             (&[":method= OPTIONS", "origin= https://a"], false, false),
             (&[":method= OPTIONS"], false, false),

@@ -111,7 +111,12 @@ impl Worker {
             .map(str::to_owned)
             .collect();
         let is_preflight = self.settings.lets_preflights_pass && head.is_preflight();
-        let then = if is_preflight || self.settings.bypass.lets_pass(head.path()) {
+        let then = if head.ending_here().any(|name| identity.is_ours(name)) {
+            // The next proxy would remove what the filter adds, and the service would take somebody for nobody.
+            let refusal = Refusal::names_itself(identity);
+            let told = Told::names_itself(&refusal);
+            Then::Refuse(refusal, told)
+        } else if is_preflight || self.settings.bypass.lets_pass(head.path()) {
             Then::Bypass
         } else {
             match token.header.bearer(head.all(token.header.as_str())) {
@@ -134,6 +139,16 @@ impl Worker {
         remove.sort_unstable();
         remove.dedup();
         Arrival { remove, then }
+    }
+
+    /// What is to be taken away of the trailers `names`: services may read them as headers.
+    pub fn trailed<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+        let token = &self.settings.token;
+        let is_token = |name: &str| !token.is_kept && name == token.header.as_str();
+        let identity = &self.settings.gateway.headers;
+        names
+            .filter(|name| identity.is_ours(name) || is_token(name))
+            .collect()
     }
 
     fn login(&mut self, token: &str, waiting: Waiting, now: Duration) -> Then {

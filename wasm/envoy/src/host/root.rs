@@ -173,9 +173,9 @@ fn own_queue() -> Option<u32> {
         let (bytes, version) = hostcalls::get_shared_data(QUEUES).ok()?;
         let made = bytes.and_then(|bytes| <[u8; 8]>::try_from(bytes.as_slice()).ok());
         let number = made.map_or(0, u64::from_le_bytes);
-        let next = (number + 1).to_le_bytes();
-        // Without a version, as at first, Envoy takes 0 for none and writes whatever is there: so a race of the first
-        // two is decided by reading again.
+        let next = number.wrapping_add(1).to_le_bytes();
+        // Without a version, as at first, Envoy takes 0 for none and writes whatever is there, so that the first two could
+        // both win. There is one first: Envoy tries a module with its configuration on the main thread before workers run it.
         if hostcalls::set_shared_data(QUEUES, Some(&next), version).is_ok() {
             return hostcalls::register_shared_queue(&format!("ack-ram-authenticator.{number}"))
                 .ok();

@@ -2,7 +2,7 @@
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::{Action, MapType};
+use proxy_wasm::types::{Action, MapType, Status};
 
 use ack_ram_core::gateway::Refusal;
 
@@ -32,6 +32,16 @@ impl Stream {
         refuse(&Refusal::unavailable(reason), is_grpc);
         self.is_refused = true;
         Action::Pause
+    }
+
+    fn clean_trailers(&self) -> Result<(), Status> {
+        let trailers = hostcalls::get_map_bytes(MapType::HttpRequestTrailers)?;
+        let names = trailers.iter().map(|(name, _)| name.as_str());
+        let removed = self.shared.with(|worker| worker.trailed(names));
+        for name in removed.ok_or(Status::InternalFailure)? {
+            hostcalls::set_map_value(MapType::HttpRequestTrailers, name, None)?;
+        }
+        Ok(())
     }
 
     /// Envoy holds back what follows the headers of a stream that waits; this does not count on it.
@@ -101,7 +111,10 @@ impl HttpContext for Stream {
     fn on_http_request_trailers(&mut self, _trailers: usize) -> Action {
         #[cfg(feature = "traps")]
         self.shared.trap("on_http_request_trailers");
-        self.follow()
+        match self.clean_trailers() {
+            Ok(()) => self.follow(),
+            Err(_) => self.refuse("a trailer cannot be removed; try again", false),
+        }
     }
 }
 

@@ -318,6 +318,45 @@ fn what_clients_claim_to_be_is_removed_whatever_comes_next() {
 }
 
 #[test]
+fn what_is_added_is_not_removed_by_the_next_proxy() {
+    let bearer = format!("Bearer {}", token("LTAI1"));
+    for (connection, passes) in [
+        ("upgrade", true),
+        ("keep-alive, Upgrade", true),
+        ("upgrade, x-remote-user", false),
+        ("upgrade,X_Remote-Group ,te", false),
+        ("x-remote-extra-arn", false),
+    ] {
+        let lines = [("authorization", &*bearer), ("connection", connection)];
+        let arrival = arrive(&mut worker(""), 1, &lines);
+        match arrival.then {
+            Then::Wait => assert!(passes, "{connection}"),
+            Then::Refuse(refusal, told) => {
+                assert!(!passes, "{connection}");
+                let kinds = (refusal.kind(), told.result);
+                assert_eq!(kinds, (RefusalKind::Forbidden, "forbidden"));
+            }
+            other => panic!("{connection}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn trailers_tell_services_nothing_either() {
+    let names = ["x-remote-user", "X_Remote_Uid", "authorization", "x-sum"];
+    for (more, removed) in [
+        ("", &names[..3]),
+        ("\"token\": {\"keep\": true}", &names[..2]),
+        (
+            "\"token\": {\"header\": \"x-sum\"}",
+            &["x-remote-user", "X_Remote_Uid", "x-sum"],
+        ),
+    ] {
+        assert_eq!(worker(more).trailed(names.into_iter()), removed, "{more}");
+    }
+}
+
+#[test]
 fn the_token_is_for_the_filter_alone() {
     let bearer = format!("Bearer {}", token("LTAI1"));
     let own = token("LTAI1");

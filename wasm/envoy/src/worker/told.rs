@@ -74,6 +74,17 @@ impl Told {
             result: "no_token",
         }
     }
+
+    pub(super) fn names_itself(refusal: &Refusal) -> Self {
+        Self {
+            level: LogLevel::Debug,
+            line: format!(
+                "access denied result=forbidden reason={:?}",
+                refusal.message()
+            ),
+            result: "forbidden",
+        }
+    }
 }
 
 /// The metric that a denial is counted in.
