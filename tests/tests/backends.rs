@@ -76,10 +76,7 @@ fn a_later_backend_does_not_speak_for_one_that_is_not_read() {
 
 #[test]
 fn once_read_it_answers_and_stays_read() {
-    let mut set = RuleSet::new(
-        vec![rules(Backend::Crd, false, &[(ALICE, "object")])],
-        [],
-    );
+    let mut set = RuleSet::new(vec![rules(Backend::Crd, false, &[(ALICE, "object")])], []);
     assert_eq!(answer(&set, ALICE), "CRD not read");
     let objects = set.backend_mut(Backend::Crd).unwrap();
     objects.mark_read();

@@ -1,6 +1,6 @@
 //! Every vector, good and hostile: the filter in Envoy decides what native code decides.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::LazyLock;
 use std::time::SystemTime;
 
@@ -250,8 +250,9 @@ async fn every_token_is_read_as_natively() {
     let filter = Filter::new(Module::Small, &settings);
     let listeners = [Listener::new("tokens", vec![filter.to_config()])];
     let mut envoy = start_envoy(&service, &sts, &listeners);
-    let (mut compared, mut sent, mut unsendable) = (0, 0, Vec::new());
-    for case in &vectors.cases {
+    let (mut compared, mut sent, mut late, mut unsendable) = (0, 0, 0, Vec::new());
+    let mut cases: VecDeque<_> = vectors.cases.iter().collect();
+    while let Some(case) = cases.pop_front() {
         let name = &case.name;
         let redate = Redate::from(&case.now);
         let token = redate.token(&case.token());
@@ -283,6 +284,13 @@ async fn every_token_is_read_as_natively() {
         let asked = sts.take();
         let is_by_default = !case.accept_v1 && case.extra_query_keys.is_empty();
         match (&case.request, is_by_default) {
+            // Its last second passed before it was sent: once more.
+            (Some(_), true) if native.code == "token_expired" => {
+                cases.push_back(case);
+                compared -= 1;
+                late += 1;
+                assert!(late < 100, "{name} is never in time");
+            }
             (Some(request), true) => {
                 assert_eq!(asked.len(), 1, "{name}");
                 let headers = asked[0].headers.iter().filter(|(name, _)| {
