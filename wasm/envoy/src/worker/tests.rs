@@ -244,26 +244,31 @@ fn calls_and_those_who_wait_are_bounded() {
 
 #[test]
 fn nothing_is_remembered_past_its_end() {
-    for (more, later, is_known) in [
-        ("", 299, true),
-        ("", 300, false),
-        ("\"cache\": {\"ttlSeconds\": 900}", 899, true),
+    for (more, first, later, is_known) in [
+        ("", 0, 299, true),
+        ("", 0, 300, false),
+        ("\"cache\": {\"ttlSeconds\": 900}", 0, 899, true),
         // The token's own end.
-        ("\"cache\": {\"ttlSeconds\": 900}", 900, false),
-        ("\"cache\": {\"size\": 0}", 0, false),
+        ("\"cache\": {\"ttlSeconds\": 900}", 0, 900, false),
+        ("\"cache\": {\"ttlSeconds\": 900}", 600, 899, true),
+        ("\"cache\": {\"ttlSeconds\": 900}", 600, 900, false),
+        ("\"cache\": {\"size\": 0}", 0, 0, false),
     ] {
         let mut worker = worker(more);
-        let _waits = log_in(&mut worker, 1, "LTAI1");
-        call(&mut worker, 7);
-        let _woken = answer(&mut worker, 7, 200, ALICE);
         let bearer = format!("Bearer {}", token("LTAI1"));
-        let later = NOW + Duration::from_secs(later);
         let head = headers(&[(":path", "/"), ("authorization", &bearer)]);
+        let first = NOW + Duration::from_secs(first);
+        let _waits = worker.arrived(1, Head(&head), first);
+        let wanted = worker.next_call().unwrap();
+        worker.sent(wanted, 7);
+        let body = ALICE.as_bytes();
+        let _woken = worker.answered(7, StsReply::Response { status: 200, body }, first);
+        let later = NOW + Duration::from_secs(later);
         let arrival = worker.arrived(2, Head(&head), later);
         assert_eq!(
             matches!(arrival.then, Then::Enter(_)),
             is_known,
-            "{more} {later:?}"
+            "{more} {first:?} {later:?}"
         );
     }
 }
@@ -339,6 +344,9 @@ fn what_is_added_is_not_removed_by_the_next_proxy() {
             other => panic!("{connection}: {other:?}"),
         }
     }
+    let two = [("connection", "upgrade"), ("connection", "x-remote-user")];
+    let arrival = arrive(&mut worker(""), 1, &two);
+    assert_eq!(kind(&arrival.then).unwrap_err(), RefusalKind::Forbidden);
 }
 
 #[test]
