@@ -232,6 +232,29 @@ async fn no_more_wait_than_may() {
 }
 
 #[tokio::test]
+async fn who_goes_away_makes_room_at_once() {
+    let world = World::start(Module::Small, |settings| {
+        settings["sts"]["maxWaiting"] = json!(1);
+        settings["sts"]["timeoutMilliseconds"] = json!(30_000);
+    });
+    world.sts.fault_next(1, Fault::Hang);
+    let (client, token) = (world.client(Protocol::Http2), bearer(&world.token()));
+    let waiting =
+        tokio::spawn(async move { client.get("/", &[("authorization", &token)]).await.is_ok() });
+    while world.sts.requests().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(world.get("/", &world.token()).await.status, 503);
+    waiting.abort();
+    let _gone = waiting.await;
+    while world.get("/", &world.token()).await.status != 200 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // The call for whoever went is still under way.
+    assert_eq!(world.envoy.stat("wasmcustom.ack_ram.sts.unanswered"), 0);
+}
+
+#[tokio::test]
 async fn who_is_known_is_not_asked_about_until_the_time_is_over() {
     let world = World::with_listeners(&[
         listener(MAIN, Module::Small, |settings| {
