@@ -18,7 +18,7 @@ pub enum NoBearer {
 impl fmt::Display for NoBearer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Missing => "there is no token; send one as `Authorization: Bearer <token>`",
+            Self::Missing => "there is no token",
             Self::Several => "there is more than one token; send one",
             Self::Malformed => "the token is no text; send it as it was made",
         })
@@ -81,6 +81,14 @@ impl TokenHeader {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// How a token stands in it.
+    pub(super) fn example(&self) -> String {
+        match self.0.as_str() {
+            Self::AUTHORIZATION => "Authorization: Bearer <token>".to_owned(),
+            own => format!("{own}: <token>"),
+        }
     }
 
     /// The token in `values`, all values of this header.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::decision::{Decision, Outcome};
 use crate::fingerprint::Fingerprint;
-use crate::gateway::bearer::NoBearer;
+use crate::gateway::bearer::{NoBearer, TokenHeader};
 use crate::gateway::front_proxy::IdentityHeaders;
 
 /// Why somebody was turned away, and what to do about it.
@@ -115,6 +115,25 @@ impl Refusal {
         Self::forbidden(detail, None)
     }
 
+    /// For a request without one token in `header`, which `no_bearer` tells more of.
+    #[must_use]
+    pub fn no_bearer(no_bearer: NoBearer, header: &TokenHeader) -> Self {
+        let (kind, detail) = match no_bearer {
+            NoBearer::Missing => (
+                RefusalKind::NoToken,
+                format!("there is no token; send one as `{}`", header.example()),
+            ),
+            NoBearer::Several | NoBearer::Malformed => {
+                (RefusalKind::InvalidToken, no_bearer.to_string())
+            }
+        };
+        Self {
+            kind,
+            detail,
+            reference: None,
+        }
+    }
+
     /// It cannot be told now, for a `reason` that is the gateway's own.
     #[must_use]
     pub fn unavailable(reason: &str) -> Self {
@@ -129,6 +148,12 @@ impl Refusal {
     #[must_use]
     pub fn kind(&self) -> RefusalKind {
         self.kind
+    }
+
+    /// What happened and what to do.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// What happened and what to do, with the reference that finds the line of the log.
@@ -203,18 +228,5 @@ impl Refusal {
         };
         // Serialising strings to memory cannot fail; the status alone would say enough.
         serde_json::to_vec(&problem).unwrap_or_default()
-    }
-}
-
-impl From<NoBearer> for Refusal {
-    fn from(no_bearer: NoBearer) -> Self {
-        Self {
-            kind: match no_bearer {
-                NoBearer::Missing => RefusalKind::NoToken,
-                NoBearer::Several | NoBearer::Malformed => RefusalKind::InvalidToken,
-            },
-            detail: no_bearer.to_string(),
-            reference: None,
-        }
     }
 }

@@ -260,9 +260,20 @@ fn whoever_is_turned_away_is_told_why() {
         assert_eq!(has("retry-after"), status == 503);
         assert_eq!(has("www-authenticate"), status != 503);
     }
-    let none = Refusal::from(NoBearer::Missing);
+    let own = TokenHeader::new("X-Ram-Token").unwrap();
+    let own = Refusal::no_bearer(NoBearer::Missing, &own);
+    assert_eq!(
+        own.detail(),
+        "there is no token; send one as `x-ram-token: <token>`"
+    );
+    let none = Refusal::no_bearer(NoBearer::Missing, &TokenHeader::default());
     assert_eq!(none.challenge().as_deref(), Some("Bearer"));
-    assert_eq!(Refusal::from(NoBearer::Several).kind().status(), 401);
+    assert_eq!(
+        Refusal::no_bearer(NoBearer::Several, &TokenHeader::default())
+            .kind()
+            .status(),
+        401
+    );
 }
 
 #[test]

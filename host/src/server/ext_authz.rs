@@ -80,7 +80,9 @@ impl ExtAuthz {
         }
         let token = &self.settings.token;
         let values = headers.get_all(token.as_str());
-        Ok(token.bearer(values.iter().map(HeaderValue::as_bytes))?)
+        token
+            .bearer(values.iter().map(HeaderValue::as_bytes))
+            .map_err(|none| Refusal::no_bearer(none, token))
     }
 
     /// A yes, if it is one.

@@ -278,6 +278,9 @@ async fn names_of_headers_are_as_configured() {
         let headers = [("authorization", &*bearer(&token))];
         let answer = world.client(protocol).get("/", &headers).await.unwrap();
         assert_eq!(answer.status, 401, "{answer:?}");
+        let problem = answer.json();
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("`x-ram-token: <token>`"), "{detail}");
     }
     assert!(world.service.take().is_empty());
 }

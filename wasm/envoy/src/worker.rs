@@ -127,7 +127,11 @@ impl Worker {
                     };
                     self.login(secret.expose(), waiting, now)
                 }
-                Err(none) => Then::Refuse(Refusal::from(none), Told::no_token(none)),
+                Err(none) => {
+                    let refusal = Refusal::no_bearer(none, &token.header);
+                    let told = Told::no_token(&refusal);
+                    Then::Refuse(refusal, told)
+                }
             }
         };
         // A token is for the filter alone, also where it was not needed.

@@ -8,14 +8,10 @@ use crate::config::MAX_ANSWER_BYTES;
 use crate::worker::{Call, reply};
 
 /// Sends `call`. Envoy's id of it, under which the answer comes.
-pub(super) fn send(call: Call) -> Result<u32, Status> {
-    let Call {
-        cluster,
-        headers,
-        timeout,
-    } = call;
-    let headers = headers.iter().map(|(name, value)| (*name, &**value));
-    hostcalls::dispatch_http_call(&cluster, headers.collect(), None, Vec::new(), timeout)
+pub(super) fn send(call: &Call) -> Result<u32, Status> {
+    let headers = call.headers.iter().map(|(name, value)| (*name, &**value));
+    let (cluster, timeout) = (&call.cluster, call.timeout);
+    hostcalls::dispatch_http_call(cluster, headers.collect(), None, Vec::new(), timeout)
 }
 
 /// What came of a call.

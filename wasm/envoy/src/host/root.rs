@@ -40,17 +40,18 @@ impl Root {
             let prepared = self.shared.with(|worker| worker.prepare(call, now));
             let not_sent = match prepared.flatten() {
                 None => Inability::Overloaded,
-                Some(prepared) => match call::send(prepared) {
+                Some(prepared) => match call::send(&prepared) {
                     Ok(id) => {
                         self.shared.with(|worker| worker.sent(call, id));
                         continue;
                     }
                     Err(status) => {
                         let reason = match status {
-                            Status::BadArgument => {
-                                "Envoy has no cluster of this name (`sts.cluster`)"
-                            }
-                            _ => "no connection",
+                            Status::BadArgument => format!(
+                                "Envoy has no cluster `{}` (`sts.cluster`)",
+                                prepared.cluster
+                            ),
+                            _ => "no connection".to_owned(),
                         };
                         self.shared
                             .log(LogLevel::Error, &format!("STS cannot be asked: {reason}"));

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use ack_ram_core::decision::{Decision, Denial, Outcome};
-use ack_ram_core::gateway::{NoBearer, Refusal};
+use ack_ram_core::gateway::Refusal;
 
 use crate::config::LogLevel;
 
@@ -64,12 +64,12 @@ impl Told {
         }
     }
 
-    pub(super) fn no_token(none: NoBearer) -> Self {
+    pub(super) fn no_token(refusal: &Refusal) -> Self {
         Self {
             level: LogLevel::Debug,
             line: format!(
                 "access denied result=no_token reason={:?}",
-                none.to_string()
+                refusal.detail()
             ),
             result: "no_token",
         }
@@ -80,7 +80,7 @@ impl Told {
             level: LogLevel::Debug,
             line: format!(
                 "access denied result=forbidden reason={:?}",
-                refusal.message()
+                refusal.detail()
             ),
             result: "forbidden",
         }
@@ -129,7 +129,7 @@ fn line(
         add("groups", &format_args!("{:?}", user.groups));
     }
     if let Some(refusal) = refusal {
-        add("reason", &format_args!("{:?}", refusal.message()));
+        add("reason", &format_args!("{:?}", refusal.detail()));
     }
     let hints = explanation.hints();
     if refusal.is_some() && !hints.is_empty() {
