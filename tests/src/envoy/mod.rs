@@ -71,6 +71,21 @@ impl Envoy {
     /// # Panics
     /// When there is no Envoy, or no folder for its files.
     pub fn start(clusters: &[Value], listeners: &[Listener]) -> Result<Self, WaitError> {
+        Self::start_with_workers(1, clusters, listeners)
+    }
+
+    /// The same with more workers than one.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub fn start_with_workers(
+        workers: u8,
+        clusters: &[Value],
+        listeners: &[Listener],
+    ) -> Result<Self, WaitError> {
         let folder = tempfile::tempdir().expect("a folder");
         let listeners_file = folder.path().join("listeners.json");
         publish(&listeners_file, listeners, 0);
@@ -84,7 +99,7 @@ impl Envoy {
         });
         let file = folder.path().join("envoy.json");
         fs::write(&file, bootstrap.to_string()).expect("a file");
-        Self::run(&file, folder)
+        Self::run_with_workers(workers, &file, folder)
     }
 
     /// Starts Envoy with the configuration `file`, which may be YAML and has `admin`, at port 0.
@@ -95,6 +110,10 @@ impl Envoy {
     /// # Panics
     /// When there is no Envoy.
     pub fn run(file: &Path, folder: TempDir) -> Result<Self, WaitError> {
+        Self::run_with_workers(1, file, folder)
+    }
+
+    fn run_with_workers(workers: u8, file: &Path, folder: TempDir) -> Result<Self, WaitError> {
         let admin_file = folder.path().join("admin.txt");
         let mut command = Command::new(tools::ENVOY.path());
         command
@@ -106,7 +125,7 @@ impl Envoy {
             .arg(&admin_file)
             // A number of its own for each would be needed, and nobody restarts these.
             .arg("--disable-hot-restart")
-            .args(["--concurrency", "1"])
+            .args(["--concurrency", &workers.to_string()])
             .args(["--log-level", "warning", "--component-log-level"])
             .arg("wasm:debug,config:info")
             .args(["--drain-time-s", "2", "--drain-strategy", "immediate"]);

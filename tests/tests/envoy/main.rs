@@ -9,4 +9,5 @@ mod sts;
 mod traps;
 mod updates;
 mod vectors;
+mod workers;
 mod world;

@@ -89,7 +89,7 @@ async fn a_bad_update_keeps_what_was() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn updates_under_load_drop_nobody_and_let_nobody_through() {
-    let mut world = World::start(Module::Small, |_| ());
+    let mut world = World::with_workers(2, &[listener(MAIN, Module::Small, |_| ())]);
     let stop = Arc::new(AtomicBool::new(false));
     let counts: Arc<[AtomicUsize; 3]> = Arc::default();
     let alice = bearer(&world.token());

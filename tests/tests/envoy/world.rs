@@ -35,11 +35,19 @@ impl World {
         Self::with_sts(sts_cluster, listeners)
     }
 
+    pub(crate) fn with_workers(workers: u8, listeners: &[Listener]) -> Self {
+        Self::with(workers, sts_cluster, listeners)
+    }
+
     /// `cluster` is the one that the filter asks.
     pub(crate) fn with_sts(
         cluster: impl FnOnce(&Emulator) -> Value,
         listeners: &[Listener],
     ) -> Self {
+        Self::with(1, cluster, listeners)
+    }
+
+    fn with(workers: u8, cluster: impl FnOnce(&Emulator) -> Value, listeners: &[Listener]) -> Self {
         let sts = Emulator::builder()
             .demo()
             .name("sts.aliyuncs.com")
@@ -47,7 +55,8 @@ impl World {
             .unwrap();
         let service = Upstream::start().unwrap();
         let clusters = [service_cluster(service.address()), cluster(&sts)];
-        let envoy = Envoy::start(&clusters, listeners).unwrap_or_else(|error| panic!("{error}"));
+        let envoy = Envoy::start_with_workers(workers, &clusters, listeners);
+        let envoy = envoy.unwrap_or_else(|error| panic!("{error}"));
         Self {
             started: sts.now(),
             sts,
