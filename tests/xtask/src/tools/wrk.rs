@@ -2,18 +2,18 @@
 
 use std::path::PathBuf;
 
-use super::{apt, cache, on_path};
+use super::{apt, on_path};
 use crate::failure::Failure;
 use crate::run::Runner;
 
-/// Where wrk is.
+/// Where wrk is. It has libraries of its own, so that it is installed.
 pub fn find(runner: &Runner) -> Result<PathBuf, Failure> {
-    if let Some(found) = on_path("wrk") {
-        return Ok(found);
+    if on_path("wrk").is_none() {
+        eprintln!("      installing Debian's wrk");
+        apt::install(runner, "wrk, which sends load", &["wrk"])?;
     }
-    let unpacked = cache::entry("wrk-debian", |folder| {
-        eprintln!("      fetching wrk");
-        apt::unpack(runner, "wrk", "wrk", folder)
-    })?;
-    Ok(unpacked.join("usr/bin/wrk"))
+    on_path("wrk").ok_or_else(|| Failure::Missing {
+        what: "wrk",
+        remedy: "install it".to_owned(),
+    })
 }
