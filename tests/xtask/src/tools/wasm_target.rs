@@ -53,8 +53,14 @@ impl Toolchain {
     /// Installs what this one needs, if it is not there yet.
     pub fn prepare(self, runner: &Runner) -> Result<Self, Failure> {
         match self {
-            Self::Rustup if has_target() => {}
-            Self::Rustup => add_target(runner)?,
+            Self::Rustup => {
+                if !has_target() {
+                    add_target(runner)?;
+                }
+                if !has_source() {
+                    add_source(runner)?;
+                }
+            }
             Self::Debian if DEBIAN_FILES.iter().all(|file| Path::new(file).exists()) => {}
             Self::Debian => {
                 eprintln!("      installing Debian's {}", DEBIAN_PACKAGES.join(" "));
@@ -67,28 +73,34 @@ impl Toolchain {
     /// `cargo build` for the target, to be completed with what to build.
     pub fn build_command(self, std: Std) -> Command {
         match self {
-            Self::Rustup => cargo(&["build", "--target", TARGET]),
+            Self::Rustup => {
+                let mut command = cargo(&["build", "--target", TARGET]);
+                if std == Std::Small && has_source() {
+                    build_std(&mut command, std);
+                }
+                command
+            }
             Self::Debian => {
                 let mut command = Command::new("/usr/bin/cargo");
                 cargo::forget_xtask(&mut command);
                 command
-                    .args([
-                        "build",
-                        "--target",
-                        TARGET,
-                        "-Z",
-                        "build-std=std,panic_abort",
-                    ])
+                    .args(["build", "--target", TARGET])
                     .env("RUSTC", "/usr/bin/rustc")
-                    // Debian's compiler is a stable one, and building `std` is not yet stable.
-                    .env("RUSTC_BOOTSTRAP", "1")
                     .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld");
-                if std == Std::Small {
-                    command.args(["-Z", "build-std-features=optimize_for_size"]);
-                }
+                build_std(&mut command, std);
                 command
             }
         }
+    }
+}
+
+fn build_std(command: &mut Command, std: Std) {
+    command
+        .args(["-Z", "build-std=std,panic_abort"])
+        // The compilers are stable ones, and building `std` is not yet stable.
+        .env("RUSTC_BOOTSTRAP", "1");
+    if std == Std::Small {
+        command.args(["-Z", "build-std-features=optimize_for_size"]);
     }
 }
 
@@ -99,6 +111,31 @@ fn has_target() -> bool {
         let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         output.status.success() && Path::new(&folder).is_dir()
     })
+}
+
+/// Whether rustup's toolchain can build the standard library.
+fn has_source() -> bool {
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--print", "sysroot"]);
+    rustc.output().is_ok_and(|output| {
+        let sysroot = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        let source = "lib/rustlib/src/rust/library/Cargo.lock";
+        Path::new(&sysroot).join(source).is_file()
+    })
+}
+
+/// Without it, modules are built with the library that is there, and are larger.
+fn add_source(runner: &Runner) -> Result<(), Failure> {
+    if on_path("rustup").is_none() {
+        return Ok(());
+    }
+    eprintln!("      asking rustup for the source of the standard library");
+    let mut rustup = Command::new("rustup");
+    rustup.args(["component", "add", "rust-src"]);
+    match runner.attempt(RUSTUP_LIMIT, "rustup component add", rustup) {
+        Ok(_) | Err(Failure::TimedOut { .. }) => Ok(()),
+        Err(failure) => Err(failure),
+    }
 }
 
 fn add_target(runner: &Runner) -> Result<(), Failure> {
