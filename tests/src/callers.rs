@@ -16,6 +16,12 @@ use crate::webhook::Reply;
 /// The cluster that the tokens are for.
 pub const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
 
+/// How `token` stands in `Authorization`.
+#[must_use]
+pub fn bearer(token: &Secret) -> String {
+    format!("Bearer {}", token.expose())
+}
+
 /// Who asks to be let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caller {

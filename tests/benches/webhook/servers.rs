@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::{self, AccessKey};
-use ack_ram_core::time::UnixTime;
 use ack_ram_tests::authenticator::Authenticator;
 use ack_ram_tests::callers::CLUSTER;
+use ack_ram_tests::dates::now;
 use ack_ram_tests::load::{Load, review_of};
 use ack_ram_tests::ports;
 use ack_ram_tests::process::Process;
@@ -117,7 +117,7 @@ impl World {
 
     /// So many reviews, each of a token that nobody has seen.
     pub(crate) fn reviews(&self, count: usize) -> Result<Arc<[Bytes]>, BoxError> {
-        let now = now()?;
+        let now = now();
         let cluster = ClusterId::parse(CLUSTER).ok_or("no cluster id")?;
         let first = self.tokens.fetch_add(count, Ordering::Relaxed);
         (first..first + count)
@@ -175,17 +175,6 @@ fn listening(name: &str, command: Command) -> Result<(Process, String), BoxError
     let line = process.wait_for_line(|line| line.starts_with("listening on "), START_LIMIT)?;
     let url = line.trim_start_matches("listening on ").to_owned();
     Ok((process, url))
-}
-
-#[allow(
-    clippy::disallowed_methods,
-    reason = "tokens have to be fresh by the clock of programs that are measured as they are"
-)]
-fn now() -> Result<UnixTime, BoxError> {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    Ok(UnixTime::from_seconds(i64::try_from(
-        since_epoch.as_secs(),
-    )?))
 }
 
 fn user(index: usize) -> String {

@@ -35,6 +35,16 @@ pub struct SeenRequest {
     pub fault: Option<Fault>,
 }
 
+impl SeenRequest {
+    /// The names of all headers, in their order.
+    #[must_use]
+    pub fn header_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.headers.keys().map(|name| name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Seen(VecDeque<SeenRequest>);
 

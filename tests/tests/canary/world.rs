@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use ack_ram_core::secret::Secret;
 use ack_ram_tests::authenticator;
+use ack_ram_tests::callers::bearer;
 use ack_ram_tests::ports;
 use ack_ram_tests::process::Process;
 use ack_ram_tests::sts::{Emulator, demo};
@@ -83,7 +84,7 @@ impl World {
     /// Asks whether a request with `token` and another header may pass, whatever comes of it.
     pub(crate) async fn ask_as_proxy(&mut self, token: &Secret, (name, value): (&str, &str)) {
         self.secrets.add_token(token);
-        let authorization = format!("Bearer {}", token.expose()).into_bytes();
+        let authorization = bearer(token).into_bytes();
         // Not every secret can be sent so.
         let Ok(authorization) = HeaderValue::from_bytes(&authorization) else {
             return;

@@ -1,12 +1,10 @@
 //! People, and the STS that knows them.
 
-use std::time::SystemTime;
-
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::{self, AccessKey};
-use ack_ram_core::time::UnixTime;
+use ack_ram_tests::dates;
 use ack_ram_tests::sts::{Emulator, demo};
 use serde_json::{Value, json};
 
@@ -60,15 +58,9 @@ impl Person {
 }
 
 /// A token of the owner of `key`.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "the time of the servers, which are other processes"
-)]
 pub fn token(key: &AccessKey) -> Secret {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let now = UnixTime::from_seconds(since_epoch.unwrap().as_secs().try_into().unwrap());
     let cluster = ClusterId::parse(CLUSTER).unwrap();
-    sign::token_v2(key, &cluster, "test", now).unwrap()
+    sign::token_v2(key, &cluster, "test", dates::now()).unwrap()
 }
 
 /// An STS that knows all people.

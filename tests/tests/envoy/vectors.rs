@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::LazyLock;
-use std::time::SystemTime;
 
 use ack_ram_core::gateway::bearer;
 use ack_ram_core::time::UnixTime;
 use ack_ram_envoy::Settings;
+use ack_ram_tests::dates::now;
 use ack_ram_tests::envoy::{
     Answer, Envoy, Filter, Listener, Module, Protocol, Seen, Upstream, plain_cluster,
     service_cluster,
@@ -57,17 +57,6 @@ impl Redate {
         };
         moved().unwrap_or_else(|| token.to_owned())
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "Envoy reads the system's clock, and what native code decides is to be of the same time"
-)]
-fn now() -> UnixTime {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap();
-    UnixTime::from_seconds(since.as_secs().try_into().unwrap())
 }
 
 fn start_envoy(service: &Upstream, sts: &Replies, listeners: &[Listener]) -> Envoy {

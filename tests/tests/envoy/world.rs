@@ -7,6 +7,7 @@ use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::{self, AccessKey};
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::callers::CLUSTER;
+pub(crate) use ack_ram_tests::callers::bearer;
 use ack_ram_tests::envoy::{
     Answer, Client, Envoy, Filter, Listener, Module, Protocol, Seen, Upstream, service_cluster,
     sts_cluster,
@@ -96,10 +97,6 @@ impl World {
         assert_eq!(seen.len(), 1, "{seen:?}");
         seen.remove(0)
     }
-}
-
-pub(crate) fn bearer(token: &Secret) -> String {
-    format!("Bearer {}", token.expose())
 }
 
 /// The filter's configuration that most tests use.

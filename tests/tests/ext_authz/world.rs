@@ -7,6 +7,8 @@ use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::{self, AccessKey};
 use ack_ram_tests::authenticator::Authenticator;
+use ack_ram_tests::callers::CLUSTER;
+pub(crate) use ack_ram_tests::callers::bearer;
 use ack_ram_tests::dates::DistinctDates;
 use ack_ram_tests::exposition::Exposition;
 use ack_ram_tests::ports;
@@ -17,7 +19,6 @@ use hyper::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-pub(crate) const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
 /// What is waited for has happened long before, on any machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
@@ -100,10 +101,6 @@ impl World {
         let reply = self.ask(Method::GET, "/metrics", &[]).await;
         Exposition::parse(std::str::from_utf8(&reply.bytes).unwrap()).unwrap()
     }
-}
-
-pub(crate) fn bearer(token: &Secret) -> String {
-    format!("Bearer {}", token.expose())
 }
 
 /// All headers of an answer that mean something to proxies, by name.

@@ -1,9 +1,8 @@
 //! Binaryen's `wasm-opt`: the one on `PATH`, or Debian's.
 
-use std::path::PathBuf;
 use std::process::Command;
 
-use super::{apt, cache, on_path};
+use super::on_path_or_debian;
 use crate::failure::Failure;
 use crate::run::Runner;
 
@@ -19,18 +18,12 @@ const FEATURES: [&str; 6] = [
 
 /// `wasm-opt`, to be told what to do.
 pub fn wasm_opt(runner: &Runner) -> Result<Command, Failure> {
-    let mut command = Command::new(find(runner)?);
+    let mut command = Command::new(on_path_or_debian(
+        runner,
+        "wasm-opt",
+        "binaryen",
+        "usr/bin/wasm-opt",
+    )?);
     command.args(FEATURES);
     Ok(command)
-}
-
-fn find(runner: &Runner) -> Result<PathBuf, Failure> {
-    if let Some(found) = on_path("wasm-opt") {
-        return Ok(found);
-    }
-    let unpacked = cache::entry("binaryen-debian", |folder| {
-        eprintln!("      fetching wasm-opt");
-        apt::unpack(runner, "wasm-opt", "binaryen", folder)
-    })?;
-    Ok(unpacked.join("usr/bin/wasm-opt"))
 }

@@ -2,18 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::{apt, cache, on_path};
+use super::on_path_or_debian;
 use crate::failure::Failure;
 use crate::run::Runner;
 
 /// Where etcd is.
 pub fn find(runner: &Runner) -> Result<PathBuf, Failure> {
-    if let Some(found) = on_path("etcd") {
-        return Ok(found);
-    }
-    let unpacked = cache::entry("etcd-debian", |folder| {
-        eprintln!("      fetching etcd");
-        apt::unpack(runner, "etcd", "etcd-server", folder)
-    })?;
-    Ok(unpacked.join("usr/bin/etcd"))
+    on_path_or_debian(runner, "etcd", "etcd-server", "usr/bin/etcd")
 }

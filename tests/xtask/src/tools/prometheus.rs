@@ -2,18 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::{apt, cache, on_path};
+use super::on_path_or_debian;
 use crate::failure::Failure;
 use crate::run::Runner;
 
 /// Where promtool is.
 pub fn promtool(runner: &Runner) -> Result<PathBuf, Failure> {
-    if let Some(found) = on_path("promtool") {
-        return Ok(found);
-    }
-    let unpacked = cache::entry("prometheus-debian", |folder| {
-        eprintln!("      fetching promtool");
-        apt::unpack(runner, "promtool", "prometheus", folder)
-    })?;
-    Ok(unpacked.join("usr/bin/promtool"))
+    on_path_or_debian(runner, "promtool", "prometheus", "usr/bin/promtool")
 }
