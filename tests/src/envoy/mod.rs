@@ -195,6 +195,22 @@ impl Envoy {
         line.flatten().unwrap_or_default()
     }
 
+    /// Waits until it has no connection to `cluster`: it learns a moment later that one was cut.
+    ///
+    /// # Panics
+    /// When it keeps one.
+    pub fn wait_until_disconnected(&self, cluster: &str) {
+        let deadline = Instant::now() + UPDATE_LIMIT;
+        while self.stat(&format!("cluster.{cluster}.upstream_cx_active")) > 0 {
+            assert!(
+                Instant::now() < deadline,
+                "still connected to {cluster}: {}",
+                self.log()
+            );
+            thread::sleep(POLL);
+        }
+    }
+
     /// Replaces all listeners, and waits until Envoy has.
     ///
     /// # Errors

@@ -82,9 +82,7 @@ async fn what_sts_cannot_say_is_no_login_and_no_denial() {
         (Fault::ContentType("text/plain"), 200, ""),
         (Fault::Delay(Duration::from_millis(50)), 200, ""),
     ] {
-        world.sts.set_fault(Some(fault.clone()));
-        // What acts on new connections is not to be passed by on an old one.
-        world.sts.cut_connections();
+        world.set_sts_fault(Some(fault.clone()));
         let token = world.token();
         let answer = tokio::time::timeout(LIMIT, world.get("/", &token)).await;
         let answer = answer.unwrap_or_else(|_| panic!("{fault:?}: no answer"));
@@ -107,14 +105,40 @@ async fn what_sts_cannot_say_is_no_login_and_no_denial() {
         assert_eq!(world.service.take().len(), passed, "{fault:?}");
 
         // The same token, once STS is well again: nothing of the failure is remembered.
-        world.sts.set_fault(None);
-        world.sts.cut_connections();
+        world.set_sts_fault(None);
         let answer = world.get("/", &token).await;
         assert_eq!(answer.status, 200, "after {fault:?}: {answer:?}");
         assert_eq!(world.only_request().all("x-remote-user"), ["alice"]);
     }
     let usage = Usage::of(world.envoy.pid()).unwrap();
     assert!(usage.peak_kib < 600_000, "{usage:?}");
+}
+
+#[tokio::test]
+async fn a_call_that_breaks_off_goes_out_once_more() {
+    let world = World::start(Module::Small, |_| ());
+    for fault in [
+        Fault::CloseOnAccept,
+        Fault::ResetOnAccept,
+        Fault::InHandshake(Handshake::Close),
+        Fault::CloseBeforeHeaders,
+        Fault::OnWire(Wire::ResetBeforeHead),
+        Fault::CloseInBody,
+    ] {
+        world.set_sts_fault(None);
+        world.sts.fault_next(1, fault.clone());
+        let answer = world.get("/", &world.token()).await;
+        assert_eq!(answer.status, 200, "{fault:?}: {answer:?}");
+        assert_eq!(world.only_request().all("x-remote-user"), ["alice"]);
+    }
+    // But not again and again.
+    world
+        .sts
+        .set_fault(Some(Fault::OnWire(Wire::ResetBeforeHead)));
+    world.sts.clear_requests();
+    let answer = world.get("/", &world.token()).await;
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert_eq!(world.sts.requests().len(), 2);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use ack_ram_tests::envoy::{
     Answer, Client, Envoy, Filter, Listener, Module, Protocol, Seen, Upstream, service_cluster,
     sts_cluster,
 };
-use ack_ram_tests::sts::{Emulator, demo};
+use ack_ram_tests::sts::{Emulator, Fault, demo};
 use serde_json::{Value, json};
 
 /// The listener of most tests.
@@ -77,6 +77,13 @@ impl World {
         let age = self.tokens.fetch_add(1, Ordering::Relaxed);
         let cluster = ClusterId::parse(CLUSTER).unwrap();
         sign::token_v2(key, &cluster, "test", self.started.plus_seconds(-age % 600)).unwrap()
+    }
+
+    /// From now on STS misbehaves so, or no more. What acts on new connections is not passed by on an old one.
+    pub(crate) fn set_sts_fault(&self, fault: Option<Fault>) {
+        self.sts.set_fault(fault);
+        self.sts.cut_connections();
+        self.envoy.wait_until_disconnected("sts");
     }
 
     pub(crate) fn client(&self, protocol: Protocol) -> Client {

@@ -37,6 +37,21 @@ pub(crate) struct Flight {
     pub(crate) waiting: Vec<Waiting>,
     /// When it was first wanted, since 1970.
     pub(crate) since: Duration,
+    /// When it was first sent.
+    sent: Option<Duration>,
+    is_second_try: bool,
+}
+
+impl Flight {
+    /// How long the call may take if it is sent at the time `now`; nothing when it is too late for it. Two tries share
+    /// the time `limit` of one.
+    pub(crate) fn time_left(&self, limit: Duration, now: Duration) -> Option<Duration> {
+        let left = limit.checked_sub(now.saturating_sub(self.sent.unwrap_or(self.since)))?;
+        match self.sent {
+            Some(_) => Some(left).filter(|left| !left.is_zero()),
+            None => Some(limit),
+        }
+    }
 }
 
 /// A stream that waits.
@@ -75,6 +90,8 @@ impl Flights {
                     awaiting,
                     waiting: vec![stream],
                     since: now,
+                    sent: None,
+                    is_second_try: false,
                 };
                 self.by_token.insert(token, flight);
                 self.wanted.push_back(token);
@@ -96,8 +113,38 @@ impl Flights {
     }
 
     /// The call for `token` is under way as `call`.
-    pub(crate) fn sent(&mut self, token: Fingerprint, call: CallId) {
+    pub(crate) fn sent(&mut self, token: Fingerprint, call: CallId, now: Duration) {
         self.by_call.insert(call, token);
+        if let Some(flight) = self.by_token.get_mut(&token) {
+            flight.sent.get_or_insert(now);
+        }
+    }
+
+    /// Whether the call, which broke off, is wanted once more, before all others: STS may have closed a kept connection
+    /// just then.
+    pub(crate) fn is_wanted_again(
+        &mut self,
+        call: CallId,
+        limits: &StsSettings,
+        now: Duration,
+    ) -> bool {
+        let token = self.by_call.get(&call).copied();
+        let Some((token, flight)) = token.and_then(|token| {
+            let flight = self.by_token.get_mut(&token)?;
+            Some((token, flight))
+        }) else {
+            return false;
+        };
+        let is_wanted = !flight.is_second_try
+            && !flight.waiting.is_empty()
+            && flight.awaiting.request().may_be_resent()
+            && flight.time_left(limits.timeout, now).is_some();
+        if is_wanted {
+            flight.is_second_try = true;
+            self.by_call.remove(&call);
+            self.wanted.push_front(token);
+        }
+        is_wanted
     }
 
     /// The call came to its end.

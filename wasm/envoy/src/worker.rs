@@ -76,10 +76,10 @@ pub struct Woken {
 
 /// How a call to STS went.
 #[must_use]
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Answered {
-    /// How long it took, from when it was wanted.
-    pub took: Duration,
+    /// How long it took, from when it was wanted. Nothing when it goes out again, or is for nobody any more.
+    pub took: Option<Duration>,
     /// Those who waited for it.
     pub woken: Vec<Woken>,
 }
@@ -187,13 +187,14 @@ impl Worker {
     #[must_use]
     pub fn prepare(&self, call: Fingerprint, now: Duration) -> Option<Call> {
         let flight = self.flights.get(call)?;
-        let is_late = now.saturating_sub(flight.since) > self.settings.sts.timeout;
-        (!is_late).then(|| Call::new(flight.awaiting.request(), &self.settings.sts))
+        let timeout = flight.time_left(self.settings.sts.timeout, now)?;
+        let request = flight.awaiting.request();
+        Some(Call::new(request, &self.settings.sts, timeout))
     }
 
-    /// The call is under way, and Envoy knows it as `id`.
-    pub fn sent(&mut self, call: Fingerprint, id: CallId) {
-        self.flights.sent(call, id);
+    /// The call is under way since `now`, and Envoy knows it as `id`.
+    pub fn sent(&mut self, call: Fingerprint, id: CallId, now: Duration) {
+        self.flights.sent(call, id, now);
     }
 
     /// The call could not be made: `inability` says why.
@@ -205,13 +206,15 @@ impl Worker {
         self.wake(flight.waiting, &decision)
     }
 
-    /// What becomes of those who waited for the call `id`, now that STS has answered, at the time `now` since 1970.
+    /// What becomes of those who waited for the call `id`, now that STS has answered, at the time `now` since 1970. A call
+    /// that broke off may be the [next](Self::next_call) one again.
     pub fn answered(&mut self, id: CallId, reply: StsReply<'_>, now: Duration) -> Answered {
+        let broke_off = matches!(reply, StsReply::Unreachable);
+        if broke_off && self.flights.is_wanted_again(id, &self.settings.sts, now) {
+            return Answered::default();
+        }
         let Some(flight) = self.flights.ended(id) else {
-            return Answered {
-                took: Duration::ZERO,
-                woken: Vec::new(),
-            };
+            return Answered::default();
         };
         let fingerprint = flight.awaiting.fingerprint();
         let decision = match flight.awaiting.resume(reply, unix(now)) {
@@ -223,7 +226,7 @@ impl Worker {
             Err(error) => Decision::from_sts_error(fingerprint, error),
         };
         Answered {
-            took: now.saturating_sub(flight.since),
+            took: Some(now.saturating_sub(flight.since)),
             woken: self.wake(flight.waiting, &decision),
         }
     }

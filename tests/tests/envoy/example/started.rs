@@ -11,7 +11,7 @@ use ack_ram_tests::callers::CLUSTER;
 use ack_ram_tests::dates::DistinctDates;
 use ack_ram_tests::envoy::{Answer, Client, Envoy, Module, Protocol, Seen, Upstream};
 use ack_ram_tests::ports;
-use ack_ram_tests::sts::{Emulator, demo};
+use ack_ram_tests::sts::{Emulator, Fault, demo};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -157,6 +157,13 @@ impl Started {
         let cluster = ClusterId::parse(CLUSTER).unwrap();
         let token = sign::token_v2(key, &cluster, "test", self.dates.next()).unwrap();
         crate::world::bearer(&token)
+    }
+
+    /// From now on STS misbehaves so, or no more; for all who ask.
+    pub(crate) fn set_sts_fault(&self, fault: Option<Fault>) {
+        self.sts.set_fault(fault);
+        self.sts.cut_connections();
+        self.envoy.wait_until_disconnected("sts");
     }
 
     pub(crate) fn client(&self, protocol: Protocol) -> Client {

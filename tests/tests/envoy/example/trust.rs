@@ -35,12 +35,11 @@ async fn only_sts_is_believed() {
         Handshake::Close,
     ] {
         let what = format!("{handshake:?}");
-        started.sts.set_fault(Some(Fault::InHandshake(handshake)));
-        started.sts.cut_connections();
+        started.set_sts_fault(Some(Fault::InHandshake(handshake)));
         started.sts.clear_requests();
         check_that_nobody_can_tell(&started, &what).await;
         assert!(started.sts.requests().is_empty(), "{what}");
-        started.sts.set_fault(None);
+        started.set_sts_fault(None);
         check_that_alice_comes_in(&started, &what).await;
     }
 }

@@ -42,7 +42,7 @@ impl Root {
                 None => Inability::Overloaded,
                 Some(prepared) => match call::send(&prepared) {
                     Ok(id) => {
-                        self.shared.with(|worker| worker.sent(call, id));
+                        self.shared.with(|worker| worker.sent(call, id, now));
                         continue;
                     }
                     Err(status) => {
@@ -124,10 +124,8 @@ impl Context for Root {
             .with(|worker| worker.answered(id, reply.as_sts_reply(), now()));
         if let Some(answered) = answered {
             if let Some(stats) = &*self.shared.stats.borrow() {
-                stats.answered(
-                    answered.took,
-                    !matches!(reply.as_sts_reply(), StsReply::Response { .. }),
-                );
+                let is_unanswered = !matches!(reply.as_sts_reply(), StsReply::Response { .. });
+                stats.answered(answered.took, is_unanswered);
             }
             self.wake(answered.woken);
         }

@@ -40,16 +40,16 @@ impl Stats {
         }
     }
 
-    /// A call to STS came to its end.
-    pub(super) fn answered(&self, took: Duration, is_unanswered: bool) {
+    /// A call to STS came to its end; `took` as in [`Answered`](crate::worker::Answered).
+    pub(super) fn answered(&self, took: Option<Duration>, is_unanswered: bool) {
         let _ = increment_metric(self.calls, 1);
         if is_unanswered {
             let _ = increment_metric(self.unanswered, 1);
         }
-        let _ = record_metric(
-            self.latency,
-            u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        );
+        if let Some(took) = took {
+            let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            let _ = record_metric(self.latency, milliseconds);
+        }
     }
 
     /// Of the worker that was last asked.

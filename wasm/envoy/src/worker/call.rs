@@ -17,7 +17,7 @@ pub struct Call {
 }
 
 impl Call {
-    pub(super) fn new(request: &StsRequest, settings: &StsSettings) -> Self {
+    pub(super) fn new(request: &StsRequest, settings: &StsSettings, timeout: Duration) -> Self {
         let agent = concat!("ack-ram-authenticator/envoy/", env!("CARGO_PKG_VERSION"));
         let mut headers = vec![
             (":method", request.method().to_owned()),
@@ -31,7 +31,7 @@ impl Call {
         Self {
             cluster: settings.cluster.clone(),
             headers,
-            timeout: settings.timeout,
+            timeout,
         }
     }
 }

@@ -4,6 +4,8 @@ use ack_ram_core::gateway::RefusalKind;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::{AccessKey, token_v2};
 
+mod calls;
+
 use super::*;
 use crate::config::tests::config;
 
@@ -51,7 +53,7 @@ fn log_in(worker: &mut Worker, stream: StreamId, key: &str) -> Arrival {
 fn call(worker: &mut Worker, id: CallId) -> Call {
     let wanted = worker.next_call().expect("a call is wanted");
     let call = worker.prepare(wanted, NOW).unwrap();
-    worker.sent(wanted, id);
+    worker.sent(wanted, id, NOW);
     call
 }
 
@@ -152,94 +154,13 @@ fn what_sts_says_decides() {
         let asks_again = matches!(log_in(&mut worker, 2, "LTAI1").then, Then::Wait);
         assert_eq!(asks_again, body != MALLORY, "{status} {body}");
     }
-    for reply in [
-        StsReply::Unreachable,
-        StsReply::TimedOut,
-        StsReply::TooLarge,
-    ] {
+    for reply in [StsReply::TimedOut, StsReply::TooLarge] {
         let mut worker = worker("");
         let _waits = log_in(&mut worker, 1, "LTAI1");
         call(&mut worker, 7);
         let woken = worker.answered(7, reply, NOW).woken;
         assert_eq!(kind(&woken[0].then).unwrap_err(), RefusalKind::Unavailable);
     }
-}
-
-#[test]
-fn one_call_for_equal_tokens_survives_whoever_came_first() {
-    let mut worker = worker("");
-    for stream in 1..=4 {
-        assert!(matches!(
-            log_in(&mut worker, stream, "LTAI1").then,
-            Then::Wait
-        ));
-    }
-    call(&mut worker, 7);
-    assert!(worker.next_call().is_none());
-    worker.gone(1);
-    let woken = answer(&mut worker, 7, 200, ALICE);
-    let streams: Vec<_> = woken.iter().map(|woken| woken.stream).collect();
-    assert_eq!(streams, [2, 3, 4]);
-    assert!(woken.iter().all(|woken| kind(&woken.then).is_ok()));
-    assert_eq!(worker.sizes(), (0, 1));
-    // All may go: what STS says is remembered all the same.
-    let _waits = log_in(&mut worker, 5, "LTAI2");
-    call(&mut worker, 8);
-    worker.gone(5);
-    assert!(answer(&mut worker, 8, 200, ALICE).is_empty());
-    assert!(kind(&log_in(&mut worker, 6, "LTAI2").then).is_ok());
-    // Whoever goes before the call is made takes it along.
-    let _waits = log_in(&mut worker, 7, "LTAI3");
-    worker.gone(7);
-    assert!(worker.next_call().is_none());
-    assert_eq!(worker.sizes().0, 0);
-}
-
-#[test]
-fn answers_that_nobody_waits_for_change_nothing() {
-    let mut worker = worker("");
-    assert!(answer(&mut worker, 9, 200, ALICE).is_empty());
-    let _waits = log_in(&mut worker, 1, "LTAI1");
-    call(&mut worker, 7);
-    assert!(answer(&mut worker, 8, 200, ALICE).is_empty());
-    assert!(worker.waits(1));
-    assert_eq!(answer(&mut worker, 7, 200, ALICE).len(), 1);
-    assert!(answer(&mut worker, 7, 200, ALICE).is_empty());
-}
-
-#[test]
-fn calls_and_those_who_wait_are_bounded() {
-    let mut worker = worker("");
-    worker.settings.sts.max_calls = 2;
-    worker.settings.sts.max_waiting = 8;
-    // A flood of one token leaves half of the room that is left.
-    let flood: Vec<_> = (1..=8)
-        .map(|stream| log_in(&mut worker, stream, "LTAI1"))
-        .collect();
-    let waiting = flood
-        .iter()
-        .filter(|arrival| matches!(arrival.then, Then::Wait));
-    assert_eq!(waiting.count(), 4);
-    assert_eq!(kind(&flood[7].then).unwrap_err(), RefusalKind::Unavailable);
-    for (stream, key) in [(11, "LTAI2"), (12, "LTAI3"), (13, "LTAI4"), (14, "LTAI5")] {
-        assert!(matches!(log_in(&mut worker, stream, key).then, Then::Wait));
-    }
-    assert_eq!(
-        kind(&log_in(&mut worker, 15, "LTAI6").then).unwrap_err(),
-        RefusalKind::Unavailable
-    );
-    call(&mut worker, 1);
-    call(&mut worker, 2);
-    assert!(worker.next_call().is_none());
-    let _woken = answer(&mut worker, 1, 200, ALICE);
-    call(&mut worker, 3);
-    assert!(worker.next_call().is_none());
-    // A call that waited too long for its turn is not made.
-    let _woken = answer(&mut worker, 2, 200, ALICE);
-    let late = worker.next_call().unwrap();
-    assert!(worker.prepare(late, NOW + Duration::from_secs(6)).is_none());
-    let woken = worker.not_sent(late, &Inability::Overloaded);
-    assert_eq!(kind(&woken[0].then).unwrap_err(), RefusalKind::Unavailable);
 }
 
 #[test]
@@ -260,7 +181,7 @@ fn nothing_is_remembered_past_its_end() {
         let first = NOW + Duration::from_secs(first);
         let _waits = worker.arrived(1, Head(&head), first);
         let wanted = worker.next_call().unwrap();
-        worker.sent(wanted, 7);
+        worker.sent(wanted, 7, NOW);
         let body = ALICE.as_bytes();
         let _woken = worker.answered(7, StsReply::Response { status: 200, body }, first);
         let later = NOW + Duration::from_secs(later);
@@ -470,47 +391,5 @@ fn nothing_secret_is_logged_and_nothing_of_scrubbed_accounts() {
             assert_eq!(told.line.contains("acs:ram::1:"), is_told, "{}", told.line);
             assert!(!told.line.contains(secret_part), "{}", told.line);
         }
-    }
-}
-
-#[test]
-fn a_new_configuration_leaves_nobody_waiting() {
-    let mut worker = worker("");
-    for (stream, key) in [(1, "LTAI1"), (2, "LTAI1"), (3, "LTAI2")] {
-        let _waits = log_in(&mut worker, stream, key);
-    }
-    call(&mut worker, 7);
-    let woken = worker.give_up();
-    assert_eq!(woken.len(), 3);
-    for woken in &woken {
-        assert_eq!(kind(&woken.then).unwrap_err(), RefusalKind::Unavailable);
-    }
-    assert!(answer(&mut worker, 7, 200, ALICE).is_empty());
-}
-
-#[test]
-fn what_envoy_makes_up_is_no_answer() {
-    let (unreachable, timed_out) = (StsReply::Unreachable, StsReply::TimedOut);
-    for (status, body, expected) in [
-        (
-            503,
-            "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
-            Some(&unreachable),
-        ),
-        (503, "no healthy upstream", Some(&unreachable)),
-        (503, "", Some(&unreachable)),
-        (504, "upstream request timeout", Some(&timed_out)),
-        (504, "", Some(&timed_out)),
-        (503, r#"{"Code":"ServiceUnavailable"}"#, None),
-        (503, " \n{}", None),
-        (504, "{}", None),
-        (200, "", None),
-        (200, "upstream connect error", None),
-        (500, "upstream connect error", None),
-    ] {
-        let body = body.as_bytes();
-        let response = StsReply::Response { status, body };
-        let expected = expected.unwrap_or(&response);
-        assert_eq!(reply(status, body), *expected, "{status} {body:?}");
     }
 }

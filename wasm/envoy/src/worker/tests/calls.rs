@@ -1,0 +1,209 @@
+//! Calls to STS: who waits for them, how many there are, and how they end.
+
+use super::*;
+
+fn at(seconds: u64) -> Duration {
+    NOW + Duration::from_secs(seconds)
+}
+
+#[test]
+fn one_call_for_equal_tokens_survives_whoever_came_first() {
+    let mut worker = worker("");
+    for stream in 1..=4 {
+        assert!(matches!(
+            log_in(&mut worker, stream, "LTAI1").then,
+            Then::Wait
+        ));
+    }
+    call(&mut worker, 7);
+    assert!(worker.next_call().is_none());
+    worker.gone(1);
+    let woken = answer(&mut worker, 7, 200, ALICE);
+    let streams: Vec<_> = woken.iter().map(|woken| woken.stream).collect();
+    assert_eq!(streams, [2, 3, 4]);
+    assert!(woken.iter().all(|woken| kind(&woken.then).is_ok()));
+    assert_eq!(worker.sizes(), (0, 1));
+    // All may go: what STS says is remembered all the same.
+    let _waits = log_in(&mut worker, 5, "LTAI2");
+    call(&mut worker, 8);
+    worker.gone(5);
+    assert!(answer(&mut worker, 8, 200, ALICE).is_empty());
+    assert!(kind(&log_in(&mut worker, 6, "LTAI2").then).is_ok());
+    // Whoever goes before the call is made takes it along.
+    let _waits = log_in(&mut worker, 7, "LTAI3");
+    worker.gone(7);
+    assert!(worker.next_call().is_none());
+    assert_eq!(worker.sizes().0, 0);
+}
+
+#[test]
+fn answers_that_nobody_waits_for_change_nothing() {
+    let mut worker = worker("");
+    assert!(answer(&mut worker, 9, 200, ALICE).is_empty());
+    let _waits = log_in(&mut worker, 1, "LTAI1");
+    call(&mut worker, 7);
+    assert!(answer(&mut worker, 8, 200, ALICE).is_empty());
+    assert!(worker.waits(1));
+    assert_eq!(answer(&mut worker, 7, 200, ALICE).len(), 1);
+    assert!(answer(&mut worker, 7, 200, ALICE).is_empty());
+}
+
+#[test]
+fn calls_and_those_who_wait_are_bounded() {
+    let mut worker = worker("");
+    worker.settings.sts.max_calls = 2;
+    worker.settings.sts.max_waiting = 8;
+    // A flood of one token leaves half of the room that is left.
+    let flood: Vec<_> = (1..=8)
+        .map(|stream| log_in(&mut worker, stream, "LTAI1"))
+        .collect();
+    let waiting = flood
+        .iter()
+        .filter(|arrival| matches!(arrival.then, Then::Wait));
+    assert_eq!(waiting.count(), 4);
+    assert_eq!(kind(&flood[7].then).unwrap_err(), RefusalKind::Unavailable);
+    for (stream, key) in [(11, "LTAI2"), (12, "LTAI3"), (13, "LTAI4"), (14, "LTAI5")] {
+        assert!(matches!(log_in(&mut worker, stream, key).then, Then::Wait));
+    }
+    assert_eq!(
+        kind(&log_in(&mut worker, 15, "LTAI6").then).unwrap_err(),
+        RefusalKind::Unavailable
+    );
+    call(&mut worker, 1);
+    call(&mut worker, 2);
+    assert!(worker.next_call().is_none());
+    let _woken = answer(&mut worker, 1, 200, ALICE);
+    call(&mut worker, 3);
+    assert!(worker.next_call().is_none());
+    // A call that waited too long for its turn is not made.
+    let _woken = answer(&mut worker, 2, 200, ALICE);
+    let late = worker.next_call().unwrap();
+    assert!(worker.prepare(late, NOW + Duration::from_secs(6)).is_none());
+    let woken = worker.not_sent(late, &Inability::Overloaded);
+    assert_eq!(kind(&woken[0].then).unwrap_err(), RefusalKind::Unavailable);
+}
+
+#[test]
+fn a_new_configuration_leaves_nobody_waiting() {
+    let mut worker = worker("");
+    for (stream, key) in [(1, "LTAI1"), (2, "LTAI1"), (3, "LTAI2")] {
+        let _waits = log_in(&mut worker, stream, key);
+    }
+    call(&mut worker, 7);
+    let woken = worker.give_up();
+    assert_eq!(woken.len(), 3);
+    for woken in &woken {
+        assert_eq!(kind(&woken.then).unwrap_err(), RefusalKind::Unavailable);
+    }
+    assert!(answer(&mut worker, 7, 200, ALICE).is_empty());
+}
+
+#[test]
+fn what_envoy_makes_up_is_no_answer() {
+    let (unreachable, timed_out) = (StsReply::Unreachable, StsReply::TimedOut);
+    for (status, body, expected) in [
+        (
+            503,
+            "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
+            Some(&unreachable),
+        ),
+        (503, "no healthy upstream", Some(&unreachable)),
+        (503, "", Some(&unreachable)),
+        (504, "upstream request timeout", Some(&timed_out)),
+        (504, "", Some(&timed_out)),
+        (503, r#"{"Code":"ServiceUnavailable"}"#, None),
+        (503, " \n{}", None),
+        (504, "{}", None),
+        (200, "", None),
+        (200, "upstream connect error", None),
+        (500, "upstream connect error", None),
+    ] {
+        let body = body.as_bytes();
+        let response = StsReply::Response { status, body };
+        let expected = expected.unwrap_or(&response);
+        assert_eq!(reply(status, body), *expected, "{status} {body:?}");
+    }
+}
+
+#[test]
+fn a_call_that_breaks_off_goes_out_once_more() {
+    let mut worker = worker("");
+    worker.settings.sts.max_calls = 1;
+    let _waits = log_in(&mut worker, 1, "LTAI1");
+    let _waits = log_in(&mut worker, 2, "LTAI2");
+    let first = call(&mut worker, 7);
+    let broken_off = worker.answered(7, StsReply::Unreachable, at(1));
+    assert!(broken_off.woken.is_empty() && broken_off.took.is_none());
+    assert!(worker.waits(1));
+    // Before whoever else waits for a turn, with the same bytes, and in what is left of the time.
+    let again = worker.next_call().unwrap();
+    let second = worker.prepare(again, at(1)).unwrap();
+    assert_eq!(second.headers, first.headers);
+    assert_eq!(first.timeout, Duration::from_secs(5));
+    assert_eq!(second.timeout, Duration::from_secs(4));
+    worker.sent(again, 8, at(1));
+    assert!(worker.next_call().is_none());
+    assert!(answer(&mut worker, 7, 200, ALICE).is_empty());
+    let woken = answer(&mut worker, 8, 200, ALICE);
+    assert_eq!(kind(&woken[0].then).unwrap().username, "alice");
+    // But once only.
+    call(&mut worker, 9);
+    assert!(
+        worker
+            .answered(9, StsReply::Unreachable, NOW)
+            .woken
+            .is_empty()
+    );
+    call(&mut worker, 10);
+    let woken = worker.answered(10, StsReply::Unreachable, NOW).woken;
+    assert_eq!((woken.len(), woken[0].stream), (1, 2));
+    assert_eq!(kind(&woken[0].then).unwrap_err(), RefusalKind::Unavailable);
+    assert!(worker.next_call().is_none());
+}
+
+#[test]
+fn no_call_goes_out_once_more_in_vain() {
+    let ends = |worker: &mut Worker, reply: StsReply<'_>, seconds: u64| {
+        let woken = worker.answered(7, reply, at(seconds)).woken;
+        assert!(worker.next_call().is_none());
+        woken
+    };
+    let busy = StsReply::Response {
+        status: 503,
+        body: b"{}",
+    };
+    for (reply, seconds) in [
+        (StsReply::TimedOut, 1),
+        (StsReply::TooLarge, 1),
+        (busy, 1),
+        // Its time is over.
+        (StsReply::Unreachable, 5),
+    ] {
+        let mut worker = worker("");
+        let _waits = log_in(&mut worker, 1, "LTAI1");
+        call(&mut worker, 7);
+        let woken = ends(&mut worker, reply, seconds);
+        assert_eq!(kind(&woken[0].then).unwrap_err(), RefusalKind::Unavailable);
+    }
+    // Nobody waits any more.
+    let mut with_nobody = worker("");
+    let _waits = log_in(&mut with_nobody, 1, "LTAI1");
+    call(&mut with_nobody, 7);
+    with_nobody.gone(1);
+    assert!(ends(&mut with_nobody, StsReply::Unreachable, 1).is_empty());
+}
+
+#[test]
+fn who_goes_away_before_the_second_try_takes_it_along() {
+    let mut worker = worker("");
+    let _waits = log_in(&mut worker, 1, "LTAI1");
+    call(&mut worker, 7);
+    let _none = worker.answered(7, StsReply::Unreachable, NOW);
+    worker.gone(1);
+    assert!(worker.next_call().is_none());
+    assert_eq!(worker.sizes(), (0, 0));
+    // And who comes then is asked about anew.
+    let _waits = log_in(&mut worker, 2, "LTAI1");
+    call(&mut worker, 8);
+    assert_eq!(answer(&mut worker, 8, 200, ALICE).len(), 1);
+}
