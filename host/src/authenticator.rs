@@ -26,7 +26,7 @@ use crate::config::StsLimits;
 use crate::env::Clock;
 use crate::identity_cache::{IdentityCache, Known};
 use crate::metrics::StsMetrics;
-use crate::sts::{self, Answer, Overloaded, StsClient};
+use crate::sts::{self, Answer, AskedBy, Overloaded, StsClient};
 
 /// Finds out who made a token.
 pub struct Identifier {
@@ -43,6 +43,7 @@ struct Inquiry {
     calls: Mutex<HashMap<Fingerprint, Call>>,
     /// Room for logins that wait for another's call. Calls themselves are bounded by the queue for STS.
     sharing: Arc<Semaphore>,
+    max_sharing: usize,
     clock: Clock,
 }
 
@@ -119,12 +120,13 @@ impl Identifier {
                 cache: IdentityCache::new(limits.identities, limits.refusals, metrics),
                 calls: Mutex::default(),
                 sharing: Arc::new(Semaphore::new(limits.max_sharing)),
+                max_sharing: limits.max_sharing,
                 clock,
             }),
         }
     }
 
-    /// Who made `token`, by STS's word.
+    /// Who made `token`, by STS's word, which is `asked_by` somebody.
     ///
     /// Once STS is asked, it is asked to the end: dropping the future stops the waiting alone.
     ///
@@ -133,7 +135,11 @@ impl Identifier {
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub async fn identify(&self, token: &Secret) -> Result<Identified, Box<Decided>> {
+    pub async fn identify(
+        &self,
+        token: &Secret,
+        asked_by: AskedBy,
+    ) -> Result<Identified, Box<Decided>> {
         let Some(token) = OurToken::of(token.expose()) else {
             return Err(Box::new(Decision::not_ours().into()));
         };
@@ -148,7 +154,7 @@ impl Identifier {
             }
             None => match token.begin(&self.policy, now) {
                 Step::Done(decision) => return Err(Box::new(decision.into())),
-                Step::Send(awaiting) => self.word(awaiting).instrument(login).await,
+                Step::Send(awaiting) => self.word(awaiting, asked_by).instrument(login).await,
             },
         };
         self.count(word_from);
@@ -170,8 +176,8 @@ impl Identifier {
         }
     }
 
-    async fn word(&self, awaiting: AwaitingSts) -> (Word, WordFrom) {
-        match Inquiry::join(&self.inquiry, awaiting) {
+    async fn word(&self, awaiting: AwaitingSts, asked_by: AskedBy) -> (Word, WordFrom) {
+        match Inquiry::join(&self.inquiry, awaiting, asked_by) {
             Joined::Known(known) => (known.into(), WordFrom::Cache),
             Joined::Call(word) => {
                 tracing::debug!("asks STS who made the token");
@@ -209,11 +215,11 @@ struct Sharer {
 
 impl Inquiry {
     /// Asks STS, unless it is being asked about an equal token, or has just answered.
-    fn join(self: &Arc<Self>, awaiting: AwaitingSts) -> Joined {
+    fn join(self: &Arc<Self>, awaiting: AwaitingSts, asked_by: AskedBy) -> Joined {
         let fingerprint = awaiting.fingerprint();
         let mut calls = self.calls();
         let vacant = match calls.entry(fingerprint) {
-            Entry::Occupied(call) => return self.share(call.get()),
+            Entry::Occupied(call) => return self.share(call.get(), asked_by),
             Entry::Vacant(vacant) => vacant,
         };
         // A call puts its answer into the cache before it leaves this map: one that ended since the first look is seen.
@@ -228,7 +234,7 @@ impl Inquiry {
                 inquiry: &inquiry,
                 fingerprint,
             };
-            inquiry.ask(awaiting).await
+            inquiry.ask(awaiting, asked_by).await
         }
         .instrument(call);
         let word = tokio::spawn(call)
@@ -243,10 +249,15 @@ impl Inquiry {
     }
 
     /// Waits with others for `call`. One call takes no more than half of the room that there is, so that a flood of one
-    /// token leaves some to others.
-    fn share(&self, call: &Call) -> Joined {
+    /// token leaves some to others; and proxies leave half of all to the API server.
+    fn share(&self, call: &Call, asked_by: AskedBy) -> Joined {
         let waiting = Arc::strong_count(&call.sharers) - 1;
-        if waiting >= self.sharing.available_permits() {
+        let not_for_it = match asked_by {
+            AskedBy::ApiServer => 0,
+            AskedBy::Proxy => self.max_sharing / 2,
+        };
+        let room = self.sharing.available_permits();
+        if waiting >= room.saturating_sub(not_for_it) {
             return Joined::Crowded;
         }
         match Arc::clone(&self.sharing).try_acquire_owned() {
@@ -261,12 +272,12 @@ impl Inquiry {
         }
     }
 
-    async fn ask(&self, awaiting: AwaitingSts) -> Word {
+    async fn ask(&self, awaiting: AwaitingSts, asked_by: AskedBy) -> Word {
         let fingerprint = awaiting.fingerprint();
         let expires = awaiting.expires();
         let good_once = !awaiting.request().may_be_resent();
-        let called = self.sts.call(awaiting.access_key_id(), awaiting.request());
-        let answer = match called.await {
+        let (key, request) = (awaiting.access_key_id(), awaiting.request());
+        let answer = match self.sts.call(asked_by, key, request).await {
             Ok(answer) => answer,
             Err(Overloaded) => return Word::unable(Inability::Overloaded),
         };
@@ -386,9 +397,9 @@ impl Authenticator {
     }
 
     /// The decision about `token`, by the rules that apply when it is known who made it.
-    pub async fn decide(&self, token: &Secret) -> Decided {
+    pub async fn decide(&self, token: &Secret, asked_by: AskedBy) -> Decided {
         let identifier = self.identifier.load_full();
-        match identifier.identify(token).await {
+        match identifier.identify(token, asked_by).await {
             Ok(Identified { who, word_from }) => Decided {
                 decision: self.rules.snapshot().decide(&who),
                 cause: None,

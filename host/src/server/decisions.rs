@@ -9,6 +9,7 @@ use crate::audit::Audit;
 use crate::authenticator::Authenticator;
 use crate::metrics::{Login, Metrics, Shed};
 use crate::server::decision_log;
+use crate::sts::AskedBy;
 
 /// Decides, and tells of it.
 pub(super) struct Decisions {
@@ -30,9 +31,14 @@ impl Decisions {
         }
     }
 
-    /// The decision about `token`, with which `login` ends.
-    pub(super) async fn about(&self, token: &Secret, login: Login<'_>) -> Decision {
-        let decided = self.authenticator.decide(token).await;
+    /// The decision about `token`, with which `login` ends, for somebody by whom it is `asked_by`.
+    pub(super) async fn about(
+        &self,
+        token: &Secret,
+        asked_by: AskedBy,
+        login: Login<'_>,
+    ) -> Decision {
+        let decided = self.authenticator.decide(token, asked_by).await;
         let took = login.elapsed();
         decision_log::write(&decided, took);
         if let Some(audit) = &self.audit {

@@ -19,6 +19,7 @@ use hyper::{Response, StatusCode};
 use crate::config;
 use crate::metrics::{MALFORMED_REQUEST, Metrics};
 use crate::server::decisions::Decisions;
+use crate::sts::AskedBy;
 
 const PATH: &str = "/ext-authz";
 
@@ -57,7 +58,7 @@ impl ExtAuthz {
         let login = self.metrics.logins.begin();
         let answer = match self.token(headers) {
             Ok(token) => {
-                let decision = self.decisions.about(&token, login).await;
+                let decision = self.decisions.about(&token, AskedBy::Proxy, login).await;
                 self.pass(&decision)
             }
             Err(refusal) => {

@@ -18,6 +18,7 @@ use crate::server::connections::{Busy, Respond};
 use crate::server::decisions::Decisions;
 use crate::server::ext_authz::{self, ExtAuthz};
 use crate::server::{health, status};
+use crate::sts::AskedBy;
 
 /// Answers requests.
 pub(super) struct Webhook {
@@ -63,7 +64,10 @@ impl Webhook {
         let login = self.metrics.logins.begin();
         match self.review(request, busy).await {
             Ok(review) => {
-                let decision = self.decisions.about(review.token(), login).await;
+                let decision = self
+                    .decisions
+                    .about(review.token(), AskedBy::ApiServer, login)
+                    .await;
                 status::json(review::answer(review.version(), &decision))
             }
             Err(rejection) => {

@@ -23,7 +23,7 @@ use crate::metrics::StsMetrics;
 use connector::Connector;
 pub use connector::{Trust, TrustError};
 use endpoint::{Endpoint, Verdict};
-use queue::FairQueue;
+use queue::{FairQueue, Place};
 
 /// The target of what is logged about calls to STS.
 pub(crate) const TARGET: &str = module_path!();
@@ -33,7 +33,19 @@ pub struct StsClient {
     /// The ones to ask, in this order.
     endpoints: Vec<Endpoint>,
     queue: Arc<FairQueue>,
+    /// Before it, for calls that proxies ask for.
+    proxies: Arc<FairQueue>,
     timeout: Duration,
+}
+
+/// For whom STS is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskedBy {
+    /// The API server, or a person at a command line.
+    ApiServer,
+    /// A proxy in front of services. It may pass on what anybody on the internet sends, and a flood there must not keep
+    /// people out of the cluster: together, proxies get no more than half of what there is.
+    Proxy,
 }
 
 /// What came of a call.
@@ -117,34 +129,45 @@ impl StsClient {
             let calls = metrics.endpoint(endpoint.authority());
             Endpoint::new(endpoint, settings, connector, calls)
         });
-        let waiting = metrics.queue().clone();
+        let queue = |calls, waiting| FairQueue::new(calls, waiting, metrics.queue().clone());
+        let (max_calls, max_waiting) = (settings.limits.max_calls, settings.limits.max_waiting);
         Ok(Self {
             endpoints: endpoints.collect(),
-            queue: FairQueue::new(
-                settings.limits.max_calls,
-                settings.limits.max_waiting,
-                waiting,
-            ),
+            queue: queue(max_calls, max_waiting),
+            proxies: queue(max_calls.div_ceil(2), max_waiting / 2),
             timeout: settings.limits.timeout,
         })
     }
 
     /// Asks STS. It takes no longer than `server.sts.timeout` until the answer is complete, waiting included.
     ///
-    /// Where many wait, those with other keys than `key` have their turns in between.
+    /// Where many wait, those with other keys than `key` have their turns in between, and proxies leave room to others.
     ///
     /// # Errors
     /// When STS was not asked, since it is asked too much as it is.
     pub async fn call(
         &self,
+        asked_by: AskedBy,
         key: &AccessKeyId,
         request: &StsRequest,
     ) -> Result<Answer, Overloaded> {
         let deadline = Instant::now() + self.timeout;
-        match timeout_at(deadline, self.queue.enter(key)).await {
-            Ok(Ok(_place)) => Ok(self.ask(request, deadline).await),
+        match timeout_at(deadline, self.enter(asked_by, key)).await {
+            Ok(Ok(_places)) => Ok(self.ask(request, deadline).await),
             Ok(Err(queue::Full)) | Err(_) => Err(Overloaded),
         }
+    }
+
+    async fn enter(
+        &self,
+        asked_by: AskedBy,
+        key: &AccessKeyId,
+    ) -> Result<(Option<Place>, Place), queue::Full> {
+        let among_proxies = match asked_by {
+            AskedBy::ApiServer => None,
+            AskedBy::Proxy => Some(self.proxies.enter(key).await?),
+        };
+        Ok((among_proxies, self.queue.enter(key).await?))
     }
 
     async fn ask(&self, request: &StsRequest, deadline: Instant) -> Answer {

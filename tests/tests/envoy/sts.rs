@@ -145,7 +145,7 @@ async fn a_call_that_breaks_off_goes_out_once_more() {
 async fn without_a_cluster_for_sts_nobody_is_let_in() {
     let service = Upstream::start().unwrap();
     let world = listener(MAIN, Module::Small, |_| ());
-    let envoy = Envoy::start(&[service_cluster(service.address())], &[world]).unwrap();
+    let mut envoy = Envoy::start(&[service_cluster(service.address())], &[world]).unwrap();
     let sts = Emulator::builder().demo().start().unwrap();
     let cluster = ack_ram_core::cluster_id::ClusterId::parse(ack_ram_tests::callers::CLUSTER);
     let key = ack_ram_tests::sts::demo::user_key();
@@ -158,7 +158,9 @@ async fn without_a_cluster_for_sts_nobody_is_let_in() {
         assert!(answer.header("retry-after") == "1", "{answer:?}");
         assert!(service.take().is_empty());
     }
-    assert!(envoy.log().contains("`sts.cluster`"), "{}", envoy.log());
+    envoy
+        .wait_for_log("`sts.cluster`")
+        .unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[tokio::test]

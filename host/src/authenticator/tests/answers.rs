@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use ack_ram_core::rules::{Backend, BackendRules};
 use ack_ram_tests::sts::Fault;
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
+use tokio::task::JoinSet;
 
 use super::*;
 use crate::backends::live::BackendNotes;
@@ -211,6 +213,64 @@ async fn a_flood_of_one_token_leaves_room_to_others() {
     assert_eq!(world.sts.requests().len(), 2);
     let identifier = server.authenticator.identifier.load();
     assert_eq!(identifier.inquiry.sharing.available_permits(), 8);
+}
+
+#[tokio::test]
+async fn a_flood_of_proxies_leaves_half_of_all_room_to_the_api_server() {
+    let world = World::new();
+    let limits = json!({ "maxCalls": 4, "maxWaiting": 6, "maxSharing": 8, "timeout": "30s" });
+    let server = Arc::new(world.server(&limits));
+    let flood = |tokens: Vec<Secret>| {
+        let mut logins = JoinSet::new();
+        for token in tokens {
+            let server = Arc::clone(&server);
+            logins.spawn(async move { server.login_by(AskedBy::Proxy, &token).await });
+        }
+        logins
+    };
+    world.sts.set_fault(Some(Fault::Hang));
+    // Two calls are made, and three wait.
+    let mut others = flood((0..11).map(|_| world.token()).collect());
+    for _ in 0..6 {
+        let login = others.join_next().await.unwrap();
+        assert_eq!(login.unwrap(), ("overloaded", "miss"));
+    }
+    while world.sts.requests().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(server.metrics.queue().waiting.get(), 3);
+    assert_eq!(server.calls(), 5);
+    world.sts.set_fault(None);
+    assert_eq!(server.login(&world.token()).await, ("granted", "miss"));
+    assert_eq!(world.sts.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn proxies_that_share_a_call_leave_half_of_the_room_to_the_api_server() {
+    let world = World::new();
+    let server = world.server(&json!({ "maxSharing": 8, "timeout": "30s" }));
+    world.sts.set_fault(Some(Fault::Hang));
+    let token = world.token();
+    let login = |asked_by| Box::pin(server.login_by(asked_by, &token));
+    let mut waiting = Vec::new();
+    let mut is_crowded = |asked_by| {
+        let mut login = login(asked_by);
+        match (&mut login).now_or_never() {
+            None => {
+                waiting.push(login);
+                false
+            }
+            Some(answer) => {
+                assert_eq!(answer, ("overloaded", "shared"));
+                true
+            }
+        }
+    };
+    // One asks. Of four places two are taken, so that as many are left to other calls.
+    let proxies: Vec<bool> = (0..5).map(|_| is_crowded(AskedBy::Proxy)).collect();
+    assert_eq!(proxies, [false, false, false, true, true]);
+    assert!(!is_crowded(AskedBy::ApiServer));
+    assert!(is_crowded(AskedBy::Proxy));
 }
 
 #[tokio::test]

@@ -91,7 +91,10 @@ async fn an_endpoint_that_fails_again_and_again_is_left_alone() {
         world.sts.set_fault(None);
         world.sts.clear_requests();
         let connections = world.sts.connections();
-        let decided = server.authenticator.decide(&world.token()).await;
+        let decided = server
+            .authenticator
+            .decide(&world.token(), AskedBy::ApiServer)
+            .await;
         assert_eq!(decided.decision.code(), "sts_unreachable", "{fault:?}");
         let cause = decided.cause.unwrap();
         assert!(cause.contains("the next try is in"), "{fault:?}: {cause}");
@@ -182,7 +185,10 @@ async fn while_one_endpoint_is_left_alone_the_next_serves_every_token() {
     assert_eq!(requests(&world), (1, 3));
     world.other.set_fault(Some(Fault::InternalError));
     assert_eq!(server.login(&world.token()).await.0, "sts_failing");
-    let decided = server.authenticator.decide(&world.token()).await;
+    let decided = server
+        .authenticator
+        .decide(&world.token(), AskedBy::ApiServer)
+        .await;
     let cause = decided.cause.unwrap();
     for endpoint in [&world.sts, &world.other] {
         let says = format!("{}: it failed again and again", endpoint.endpoint());

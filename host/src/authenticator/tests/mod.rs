@@ -151,7 +151,11 @@ fn token_dated(key: &AccessKey, date: UnixTime) -> Secret {
 impl Server {
     /// What becomes of `token`, and where STS's word came from.
     async fn login(&self, token: &Secret) -> (&'static str, &'static str) {
-        let decided = self.authenticator.decide(token).await;
+        self.login_by(AskedBy::ApiServer, token).await
+    }
+
+    async fn login_by(&self, asked_by: AskedBy, token: &Secret) -> (&'static str, &'static str) {
+        let decided = self.authenticator.decide(token, asked_by).await;
         let word_from = decided.word_from.map_or("", WordFrom::code);
         (decided.decision.code(), word_from)
     }
