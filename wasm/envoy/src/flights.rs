@@ -21,6 +21,8 @@ pub(crate) type CallId = u32;
 /// Who chooses a token does not choose its SHA-256, and how many wait is bounded: a fixed hash is good enough.
 type Map<K, V> = HashMap<K, V, FixedState>;
 
+const MILLISECOND: Duration = Duration::from_millis(1);
+
 /// All calls of a worker.
 #[derive(Default)]
 pub(crate) struct Flights {
@@ -43,12 +45,15 @@ pub(crate) struct Flight {
 }
 
 impl Flight {
-    /// How long the call may take if it is sent at the time `now`; nothing when it is too late for it. Two tries share
-    /// the time `limit` of one.
+    /// How long the call may take if it is sent at the time `now`; nothing when it is too late for it.
+    ///
+    /// Two tries share the time `limit` of one. With less than a tenth of it left there is no second one: STS would hardly
+    /// answer, and a call that Envoy gave up in the middle of an answer looks as if it had broken off.
     pub(crate) fn time_left(&self, limit: Duration, now: Duration) -> Option<Duration> {
         let left = limit.checked_sub(now.saturating_sub(self.sent.unwrap_or(self.since)))?;
         match self.sent {
-            Some(_) => Some(left).filter(|left| !left.is_zero()),
+            // Envoy takes no millisecond for no limit.
+            Some(_) => Some(left).filter(|left| *left >= (limit / 10).max(MILLISECOND)),
             None => Some(limit),
         }
     }

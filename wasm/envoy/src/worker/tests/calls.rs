@@ -163,8 +163,9 @@ fn a_call_that_breaks_off_goes_out_once_more() {
 
 #[test]
 fn no_call_goes_out_once_more_in_vain() {
-    let ends = |worker: &mut Worker, reply: StsReply<'_>, seconds: u64| {
-        let woken = worker.answered(7, reply, at(seconds)).woken;
+    let ends = |worker: &mut Worker, reply: StsReply<'_>, milliseconds: u64| {
+        let later = NOW + Duration::from_millis(milliseconds);
+        let woken = worker.answered(7, reply, later).woken;
         assert!(worker.next_call().is_none());
         woken
     };
@@ -172,17 +173,18 @@ fn no_call_goes_out_once_more_in_vain() {
         status: 503,
         body: b"{}",
     };
-    for (reply, seconds) in [
+    for (reply, milliseconds) in [
         (StsReply::TimedOut, 1),
         (StsReply::TooLarge, 1),
         (busy, 1),
-        // Its time is over.
-        (StsReply::Unreachable, 5),
+        // Its time is over, or nearly.
+        (StsReply::Unreachable, 5_000),
+        (StsReply::Unreachable, 4_501),
     ] {
         let mut worker = worker("");
         let _waits = log_in(&mut worker, 1, "LTAI1");
         call(&mut worker, 7);
-        let woken = ends(&mut worker, reply, seconds);
+        let woken = ends(&mut worker, reply, milliseconds);
         assert_eq!(kind(&woken[0].then).unwrap_err(), RefusalKind::Unavailable);
     }
     // Nobody waits any more.
