@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::demo;
 use super::directory::Directory;
-use super::fault::{Fault, FaultPlan};
+use super::fault::Fault;
 use super::principal::Principal;
 use super::seen::SeenRequest;
 use super::server::{self, Shared};
@@ -73,12 +73,12 @@ impl Emulator {
 
     /// Misbehaves from now on, or, with `None`, no more.
     pub fn set_fault(&self, fault: Option<Fault>) {
-        *self.shared.faults() = FaultPlan::always(fault);
+        self.shared.faults().always(fault);
     }
 
     /// Misbehaves for the next `count` requests (connections, for faults on accept). Replaces the fault that is set.
     pub fn fault_next(&self, count: usize, fault: Fault) {
-        *self.shared.faults() = FaultPlan::next(count, fault);
+        self.shared.faults().next(count, fault);
     }
 
     /// Ends every connection that is open, as a fault on accept or in the handshake acts on new ones alone.

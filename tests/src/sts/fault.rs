@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
+use tokio::sync::watch;
 
 use super::body::{Closed, ReplyBody};
 use super::handshake::Handshake;
@@ -27,6 +28,8 @@ pub enum Fault {
     InHandshake(Handshake),
     /// The right answer, this much later.
     Delay(Duration),
+    /// The right answer, once another fault is set, or none: however slow a machine is, not before.
+    Hold,
     /// No answer at all, while the connection stays open.
     Hang,
     /// The connection closes before the first byte of the reply.
@@ -92,15 +95,21 @@ impl Fault {
         }
     }
 
-    /// The reply to give in place of the right one.
+    /// The reply to give in place of the right one. `replaced` changes when another fault is set.
     pub(super) async fn spoil(
         self,
+        mut replaced: watch::Receiver<()>,
         right: Response<Bytes>,
         refuse: impl FnOnce(&Refusal) -> Response<Bytes>,
     ) -> Result<Response<ReplyBody>, Closed> {
         let spoilt = match self {
             Self::Delay(time) => {
                 tokio::time::sleep(time).await;
+                right.map(ReplyBody::Whole)
+            }
+            Self::Hold => {
+                // Without whoever sets faults, nobody waits for the answer either.
+                let _ = replaced.changed().await;
                 right.map(ReplyBody::Whole)
             }
             Self::Hang => std::future::pending().await,
@@ -180,21 +189,22 @@ pub(super) struct FaultPlan {
     fault: Option<Fault>,
     /// `None` is until further notice.
     remaining: Option<usize>,
+    replaced: watch::Sender<()>,
 }
 
 impl FaultPlan {
-    pub(super) fn always(fault: Option<Fault>) -> Self {
-        Self {
-            fault,
-            remaining: None,
-        }
+    pub(super) fn always(&mut self, fault: Option<Fault>) {
+        self.replace(fault, None);
     }
 
-    pub(super) fn next(count: usize, fault: Fault) -> Self {
-        Self {
-            fault: Some(fault),
-            remaining: Some(count),
-        }
+    pub(super) fn next(&mut self, count: usize, fault: Fault) {
+        self.replace(Some(fault), Some(count));
+    }
+
+    fn replace(&mut self, fault: Option<Fault>, remaining: Option<usize>) {
+        self.fault = fault;
+        self.remaining = remaining;
+        self.replaced.send_replace(());
     }
 
     /// The fault for what happens now, one of the remaining times used up.
@@ -204,5 +214,10 @@ impl FaultPlan {
             *remaining = remaining.checked_sub(1)?;
         }
         Some(fault.clone())
+    }
+
+    /// Changes when another fault is set than the one of now.
+    pub(super) fn replaced(&self) -> watch::Receiver<()> {
+        self.replaced.subscribe()
     }
 }

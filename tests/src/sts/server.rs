@@ -163,7 +163,10 @@ async fn respond(
 
     let answer = shared.service().answer(&arrived, shared.clock.now());
     let error = answer.as_ref().err().map(Refusal::code);
-    let fault = shared.faults().take(Stage::Request);
+    let (fault, replaced) = {
+        let mut faults = shared.faults();
+        (faults.take(Stage::Request), faults.replaced())
+    };
     shared.seen().record(arrived, error, fault.clone());
     if let Some(on_wire) = fault.as_ref().and_then(Fault::on_wire) {
         slot.put(on_wire);
@@ -178,7 +181,7 @@ async fn respond(
     };
     match fault {
         None => Ok(right.map(ReplyBody::Whole)),
-        Some(fault) => fault.spoil(right, refuse).await,
+        Some(fault) => fault.spoil(replaced, right, refuse).await,
     }
 }
 

@@ -189,7 +189,7 @@ pub enum Place {
     Body,
 }
 
-/// One call over a connection of its own.
+/// One call over a connection of its own, with `deadline` for each step.
 pub async fn send(sts: &Emulator, call: &Call, deadline: Duration) -> Result<Reply, Symptom> {
     let mut connection = Connection::open(sts, "localhost", deadline).await?;
     connection.send(call, deadline).await
@@ -227,6 +227,16 @@ impl Connection {
     }
 
     pub async fn send(&mut self, call: &Call, deadline: Duration) -> Result<Reply, Symptom> {
+        self.send_within(call, deadline, deadline).await
+    }
+
+    /// Sends `call`: the head of the reply comes within `head`, and each part of its body within `body`.
+    pub async fn send_within(
+        &mut self,
+        call: &Call,
+        head: Duration,
+        body: Duration,
+    ) -> Result<Reply, Symptom> {
         let mut request = Request::builder()
             .method(call.method.clone())
             .uri(&call.target)
@@ -236,27 +246,27 @@ impl Connection {
         }
         let request = request.body(Full::from(call.body.clone())).unwrap();
         self.0.ready().await.map_err(|_| Symptom::Refused)?;
-        let response = tokio::time::timeout(deadline, self.0.send_request(request))
+        let response = tokio::time::timeout(head, self.0.send_request(request))
             .await
             .map_err(|_| Symptom::TimedOut(Place::Head))?
             .map_err(|_| Symptom::NoHead)?;
 
         let (parts, mut incoming) = response.into_parts();
-        let mut body = Vec::new();
-        while let Some(frame) = tokio::time::timeout(deadline, incoming.frame())
+        let mut bytes = Vec::new();
+        while let Some(frame) = tokio::time::timeout(body, incoming.frame())
             .await
             .map_err(|_| Symptom::TimedOut(Place::Body))?
         {
             let frame = frame.map_err(|_| Symptom::BrokenBody)?;
-            body.extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new()));
-            if body.len() > BODY_LIMIT {
+            bytes.extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new()));
+            if bytes.len() > BODY_LIMIT {
                 return Err(Symptom::TooLong);
             }
         }
         Ok(Reply {
             status: parts.status.as_u16(),
             headers: parts.headers,
-            body: body.into(),
+            body: bytes.into(),
         })
     }
 }

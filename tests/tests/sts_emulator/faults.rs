@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use ack_ram_tests::sts::{Emulator, Fault, Handshake, Wire, demo};
 
-use crate::client::{Call, PATIENCE, Place, Reply, Symptom, send};
+use crate::client::{Call, Connection, PATIENCE, Place, Reply, Symptom, send};
 
-/// For calls that would otherwise wait for ever.
+/// How long to wait where nothing more comes.
 const SHORT: Duration = Duration::from_millis(300);
 
 fn good_call(sts: &Emulator) -> Call {
@@ -19,124 +19,101 @@ async fn is_well(sts: &Emulator) -> bool {
 }
 
 /// What a call ends with while the fault is set. Once it is not, all is well.
-async fn under(fault: Fault, deadline: Duration) -> Result<Reply, Symptom> {
+async fn under(fault: Fault) -> Result<Reply, Symptom> {
+    under_until(fault, None).await
+}
+
+/// The same, where nothing more comes at the place `end`. Until there, it takes what time it takes.
+async fn under_until(fault: Fault, end: Option<Place>) -> Result<Reply, Symptom> {
     let sts = Emulator::builder().demo().start().unwrap();
     sts.set_fault(Some(fault.clone()));
-    let result = send(&sts, &good_call(&sts), deadline).await;
-    sts.set_fault(None);
-    assert!(is_well(&sts).await, "after {fault:?}");
-
-    let seen: Vec<_> = sts.requests().into_iter().map(|seen| seen.fault).collect();
+    let deadline = |place| if end == Some(place) { SHORT } else { PATIENCE };
+    let result = async {
+        let mut connection =
+            Connection::open(&sts, "localhost", deadline(Place::Handshake)).await?;
+        let [head, body] = [Place::Head, Place::Body].map(deadline);
+        connection.send_within(&good_call(&sts), head, body).await
+    }
+    .await;
     let recorded = match fault {
         Fault::CloseOnAccept
         | Fault::StallOnAccept
         | Fault::ResetOnAccept
-        | Fault::InHandshake(_) => vec![None],
-        fault => vec![Some(fault), None],
+        | Fault::InHandshake(_) => None,
+        _ => Some(Some(fault.clone())),
     };
+    // The client may have been more impatient than the emulator was fast.
+    let has_come = async {
+        while sts.requests().len() < recorded.iter().len() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, has_come).await.unwrap();
+    sts.set_fault(None);
+    assert!(is_well(&sts).await, "after {fault:?}");
+
+    let seen: Vec<_> = sts.requests().into_iter().map(|seen| seen.fault).collect();
+    let recorded: Vec<_> = recorded.into_iter().chain([None]).collect();
     assert_eq!(seen, recorded);
     result
 }
 
 #[tokio::test]
 async fn without_a_reply() {
-    for (fault, deadline, symptom) in [
-        (Fault::CloseOnAccept, PATIENCE, Symptom::NoHandshake),
-        (
-            Fault::StallOnAccept,
-            SHORT,
-            Symptom::TimedOut(Place::Handshake),
-        ),
-        (Fault::Hang, SHORT, Symptom::TimedOut(Place::Head)),
-        (
-            Fault::Delay(PATIENCE),
-            SHORT,
-            Symptom::TimedOut(Place::Head),
-        ),
-        (Fault::CloseBeforeHeaders, PATIENCE, Symptom::NoHead),
-        (Fault::HugeHeaders, PATIENCE, Symptom::NoHead),
-        (Fault::CloseInBody, PATIENCE, Symptom::BrokenBody),
-        (
-            Fault::ContentLengthTooLong,
-            SHORT,
-            Symptom::TimedOut(Place::Body),
-        ),
-        (Fault::EndlessBody, PATIENCE, Symptom::TooLong),
+    for (fault, symptom) in [
+        (Fault::CloseOnAccept, Symptom::NoHandshake),
+        (Fault::StallOnAccept, Symptom::TimedOut(Place::Handshake)),
+        (Fault::Hang, Symptom::TimedOut(Place::Head)),
+        (Fault::Delay(PATIENCE), Symptom::TimedOut(Place::Head)),
+        (Fault::CloseBeforeHeaders, Symptom::NoHead),
+        (Fault::HugeHeaders, Symptom::NoHead),
+        (Fault::CloseInBody, Symptom::BrokenBody),
+        (Fault::ContentLengthTooLong, Symptom::TimedOut(Place::Body)),
+        (Fault::EndlessBody, Symptom::TooLong),
         (
             Fault::InHandshake(Handshake::Stall),
-            SHORT,
             Symptom::TimedOut(Place::Handshake),
         ),
-        (
-            Fault::InHandshake(Handshake::Close),
-            PATIENCE,
-            Symptom::NoHandshake,
-        ),
-        (
-            Fault::InHandshake(Handshake::Alert),
-            PATIENCE,
-            Symptom::NoHandshake,
-        ),
+        (Fault::InHandshake(Handshake::Close), Symptom::NoHandshake),
+        (Fault::InHandshake(Handshake::Alert), Symptom::NoHandshake),
         (
             Fault::InHandshake(Handshake::PlainText),
-            PATIENCE,
             Symptom::NoHandshake,
         ),
         (
             Fault::InHandshake(Handshake::OtherAuthority),
-            PATIENCE,
             Symptom::NoHandshake,
         ),
         (
             Fault::InHandshake(Handshake::OtherName),
-            PATIENCE,
             Symptom::NoHandshake,
         ),
-        (
-            Fault::InHandshake(Handshake::Expired),
-            PATIENCE,
-            Symptom::NoHandshake,
-        ),
-        (
-            Fault::OnWire(Wire::ResetBeforeHead),
-            PATIENCE,
-            Symptom::NoHead,
-        ),
+        (Fault::InHandshake(Handshake::Expired), Symptom::NoHandshake),
+        (Fault::OnWire(Wire::ResetBeforeHead), Symptom::NoHead),
         (
             Fault::OnWire(Wire::SlowHead),
-            SHORT,
             Symptom::TimedOut(Place::Head),
         ),
-        (Fault::OnWire(Wire::EndlessHead), PATIENCE, Symptom::NoHead),
-        (Fault::OnWire(Wire::NoHttp), PATIENCE, Symptom::NoHead),
+        (Fault::OnWire(Wire::EndlessHead), Symptom::NoHead),
+        (Fault::OnWire(Wire::NoHttp), Symptom::NoHead),
         (
             Fault::OnWire(Wire::EndlessHints),
-            SHORT,
             Symptom::TimedOut(Place::Head),
         ),
-        (Fault::OnWire(Wire::TwoLengths), PATIENCE, Symptom::NoHead),
-        (
-            Fault::OnWire(Wire::ResetInBody),
-            PATIENCE,
-            Symptom::BrokenBody,
-        ),
+        (Fault::OnWire(Wire::TwoLengths), Symptom::NoHead),
+        (Fault::OnWire(Wire::ResetInBody), Symptom::BrokenBody),
         (
             Fault::OnWire(Wire::SlowBody),
-            SHORT,
             Symptom::TimedOut(Place::Body),
         ),
-        (
-            Fault::OnWire(Wire::BrokenChunk),
-            PATIENCE,
-            Symptom::BrokenBody,
-        ),
-        (
-            Fault::OnWire(Wire::EndlessWithoutLength),
-            PATIENCE,
-            Symptom::TooLong,
-        ),
+        (Fault::OnWire(Wire::BrokenChunk), Symptom::BrokenBody),
+        (Fault::OnWire(Wire::EndlessWithoutLength), Symptom::TooLong),
     ] {
-        let result = under(fault.clone(), deadline).await;
+        let end = match &symptom {
+            Symptom::TimedOut(place) => Some(place.clone()),
+            _ => None,
+        };
+        let result = under_until(fault.clone(), end).await;
         assert_eq!(result.map(|reply| reply.status), Err(symptom), "{fault:?}");
     }
 }
@@ -144,7 +121,7 @@ async fn without_a_reply() {
 /// It depends on how soon the client looks where it learns of it.
 #[tokio::test]
 async fn with_a_reset() {
-    let result = under(Fault::ResetOnAccept, PATIENCE).await;
+    let result = under(Fault::ResetOnAccept).await;
     let symptom = result.map(|reply| reply.status).unwrap_err();
     assert!(
         [Symptom::Refused, Symptom::NoHandshake].contains(&symptom),
@@ -160,7 +137,7 @@ async fn with_an_error() {
         (Fault::InternalError, 500, "InternalError"),
         (Fault::ServiceUnavailable, 503, "ServiceUnavailable"),
     ] {
-        let reply = under(fault, PATIENCE).await.unwrap();
+        let reply = under(fault).await.unwrap();
         assert_eq!((reply.status, reply.text("Code").as_str()), (status, code));
         assert!(!reply.text("RequestId").is_empty());
     }
@@ -169,16 +146,14 @@ async fn with_an_error() {
 #[tokio::test]
 async fn with_a_reply_that_is_no_identity() {
     for fault in [Fault::Garbage, Fault::ContentLengthTooShort] {
-        let reply = under(fault.clone(), PATIENCE).await.unwrap();
+        let reply = under(fault.clone()).await.unwrap();
         assert_eq!(reply.status, 200);
         assert!(!reply.body.is_empty());
         assert!(reply.json().is_null(), "{fault:?}: {:?}", reply.body);
     }
 
     let elsewhere = "https://elsewhere.test/";
-    let reply = under(Fault::Redirect(elsewhere.to_owned()), PATIENCE)
-        .await
-        .unwrap();
+    let reply = under(Fault::Redirect(elsewhere.to_owned())).await.unwrap();
     assert_eq!(
         (reply.status, &reply.headers["location"]),
         (302, &elsewhere.parse().unwrap())
@@ -188,7 +163,7 @@ async fn with_a_reply_that_is_no_identity() {
         status: 418,
         body: "short and stout".into(),
     };
-    let reply = under(canned, PATIENCE).await.unwrap();
+    let reply = under(canned).await.unwrap();
     assert_eq!(
         (reply.status, &reply.body[..]),
         (418, &b"short and stout"[..])
@@ -199,9 +174,29 @@ async fn with_a_reply_that_is_no_identity() {
 async fn a_delay_is_followed_by_the_right_answer() {
     let delay = Duration::from_millis(50);
     let sent = Instant::now();
-    let reply = under(Fault::Delay(delay), PATIENCE).await.unwrap();
+    let reply = under(Fault::Delay(delay)).await.unwrap();
     assert!(sent.elapsed() >= delay);
     assert_eq!(reply.text("Arn"), demo::USER_ARN);
+}
+
+#[tokio::test]
+async fn what_is_held_is_answered_when_the_fault_is_another_and_not_before() {
+    let sts = Emulator::builder().demo().start().unwrap();
+    for next in [None, Some(Fault::Garbage), Some(Fault::Hold)] {
+        sts.clear_requests();
+        sts.set_fault(Some(Fault::Hold));
+        let call = good_call(&sts);
+        let mut held = Box::pin(send(&sts, &call, PATIENCE));
+        assert!(tokio::time::timeout(SHORT, &mut held).await.is_err());
+        let others = async {
+            while sts.requests().is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            sts.set_fault(next);
+        };
+        let (reply, ()) = tokio::join!(held, others);
+        assert_eq!(reply.unwrap().text("Arn"), demo::USER_ARN);
+    }
 }
 
 #[tokio::test]
@@ -221,11 +216,11 @@ async fn with_the_right_answer_all_the_same() {
             "application/json;charset=utf-8",
         ),
     ] {
-        let reply = under(fault.clone(), PATIENCE).await.unwrap();
+        let reply = under(fault.clone()).await.unwrap();
         assert_eq!(reply.text("Arn"), demo::USER_ARN, "{fault:?}");
         assert_eq!(reply.headers["content-type"], kind, "{fault:?}");
     }
-    let switched = under(Fault::OnWire(Wire::SwitchingProtocols), PATIENCE)
+    let switched = under(Fault::OnWire(Wire::SwitchingProtocols))
         .await
         .unwrap();
     assert_eq!(
