@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 /// How long the end of a child's output may lag behind the end of the child.
-const SETTLE: Duration = Duration::from_secs(1);
+const SETTLE: Duration = Duration::from_secs(10);
 
 /// One of the two output streams.
 #[derive(Clone, Copy, PartialEq, Eq)]
