@@ -1,6 +1,6 @@
 //! What commands print.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
@@ -27,12 +27,16 @@ pub(super) const ASIDE: Style = Style::new().dimmed();
 /// What starts a part of a page.
 pub(super) const HEADING: Style = Style::new().bold();
 
-/// Prints `text`, the whole result of a command, on standard output; colours only on a terminal.
+/// Prints `text`, the whole result of a command, on standard output; colours only on a terminal. A reader such as `head`
+/// that goes away has read enough.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|error| Failure::Failed(format!("cannot write to standard output: {error}")))
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Failed(format!(
+            "cannot write to standard output: {error}"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// `value` as JSON with a line for each member, each level indented by `indent`, and a newline at the end.

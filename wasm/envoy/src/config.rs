@@ -128,15 +128,7 @@ impl Settings {
             token: token(&document)?,
             sts: sts(&document)?,
             cache: cache(&document)?,
-            bypass: Bypass::new(&document.bypass).map_err(|entry| {
-                bad(
-                    "bypass",
-                    format_args!(
-                        "has `{}`; write paths such as `/healthz`, or `/public/*` for all that is below",
-                        entry.escape_debug()
-                    ),
-                )
-            })?,
+            bypass: bypass(&document)?,
             lets_preflights_pass: document.allow_preflight,
             log_level: document.log_level,
             policy: Policy {
@@ -193,6 +185,24 @@ fn token(document: &Document) -> Result<TokenSettings, ConfigError> {
     Ok(TokenSettings {
         header,
         is_kept: document.token.keep,
+    })
+}
+
+fn bypass(document: &Document) -> Result<Bypass, ConfigError> {
+    if document.bypass.iter().any(|entry| entry == "/*") {
+        return Err(bad(
+            "bypass",
+            "has `/*`, so that nobody would need a login; name the paths that need none",
+        ));
+    }
+    Bypass::new(&document.bypass).map_err(|entry| {
+        bad(
+            "bypass",
+            format_args!(
+                "has `{}`; write paths such as `/healthz`, or `/public/*` for all that is below",
+                entry.escape_debug()
+            ),
+        )
     })
 }
 

@@ -100,6 +100,10 @@ fn what_is_wrong_is_named() {
         ),
         (&config("\"bypass\": [\"healthz\"]"), "`bypass` has"),
         (
+            &config("\"bypass\": [\"/healthz\", \"/*\"]"),
+            "`bypass` has `/*`, so that nobody would need a login",
+        ),
+        (
             &config("\"token\": {\"header\": \"cookie\"}"),
             "`token.header` cannot carry",
         ),
