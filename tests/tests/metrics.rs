@@ -93,7 +93,8 @@ fn config(folder: &Path, sts: &Emulator, port: u16, health_port: u16) -> std::pa
             "healthPort": health_port,
             "stateDir": folder.join("state"),
             "generateKubeconfig": folder.join("webhook.kubeconfig"),
-            "sts": { "endpoint": sts.url(), "caFile": ca, "connectTimeout": "1s", "timeout": "2s" },
+            // One call is to run out of its time, and no other, however slow the machine.
+            "sts": { "endpoint": sts.url(), "caFile": ca, "connectTimeout": "10s", "timeout": "10s" },
             "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": ["dev"] }],
             "mapRoles": [
                 { "roleARN": demo::ROLE_ARN, "username": "dev:{{SessionName}}" },

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 struct World {
     sts: Emulator,
@@ -49,8 +49,8 @@ impl World {
                     "endpoint": sts.url(),
                     "fallbackEndpoints": [other.url()],
                     "caFile": ca,
-                    "connectTimeout": "1s",
-                    "timeout": "4s",
+                    "connectTimeout": "30s",
+                    "timeout": "30s",
                     "breakerFailures": 2,
                     "breakerPause": "100ms",
                     "breakerMaxPause": "200ms",

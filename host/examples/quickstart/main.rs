@@ -114,6 +114,8 @@ server:
   sts:
     endpoint: {sts}
     caFile: {sts_ca}
+    connectTimeout: 30s         # the machine may be busy
+    timeout: 30s
   mapUsers:
     - userARN: {user}
       username: alice

@@ -18,8 +18,9 @@ struct World {
 impl World {
     fn start() -> Self {
         let sts = Emulator::builder().demo().start().unwrap();
+        // However slow the machine is, STS answers in time.
         let config = format!(
-            "clusterID: c1\nserver: {{sts: {{endpoint: '{}', caFile: sts-ca.pem}}}}\n",
+            "clusterID: c1\nserver: {{sts: {{endpoint: '{}', caFile: sts-ca.pem, connectTimeout: 30s, timeout: 30s}}}}\n",
             sts.url()
         );
         let folder = Folder::new(&[("config.yaml", &config), ("sts-ca.pem", sts.ca_pem())]);

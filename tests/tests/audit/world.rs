@@ -55,7 +55,7 @@ impl World {
                 "healthPort": 0,
                 "stateDir": folder.path().join("state"),
                 "generateKubeconfig": folder.path().join("webhook.kubeconfig"),
-                "sts": { "endpoint": sts.url(), "caFile": ca, "connectTimeout": "1s", "timeout": "2s" },
+                "sts": { "endpoint": sts.url(), "caFile": ca, "connectTimeout": "30s", "timeout": "30s" },
                 "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": ["dev", "ops"] }],
                 "mapRoles": [{ "roleARN": demo::ROLE_ARN, "username": "many", "groups": groups }],
                 "mapAccounts": [SCRUBBED],
@@ -105,9 +105,10 @@ pub(crate) fn scrubbed_key() -> AccessKey {
     }
 }
 
-/// The objects of the lines of a file.
+/// The objects of the lines of a file, without one of which only the beginning is there yet.
 pub(crate) fn objects(path: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(path).unwrap_or_default();
+    let mut text = fs::read_to_string(path).unwrap_or_default();
+    text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
     let object =
         |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     text.lines().map(object).collect()

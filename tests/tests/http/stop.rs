@@ -24,11 +24,9 @@ async fn stuck(world: &World) -> JoinHandle<Option<u16>> {
 
 #[tokio::test]
 async fn while_it_finishes_what_is_under_way_it_says_that_it_is_not_ready() {
-    let mut world = World::start(&json!({}), &json!({}));
+    let mut world = World::start(&json!({ "stopTimeout": "10m" }), &json!({}));
     assert_eq!(world.ask_health("/readyz").await.1, "ok");
-    world
-        .sts
-        .set_fault(Some(Fault::Delay(Duration::from_secs(3))));
+    world.sts.set_fault(Some(Fault::Hold));
     let review = stuck(&world).await;
     world.signal(Signal::SIGTERM);
     world.wait_for_log("stopping: ").await;
@@ -40,6 +38,7 @@ async fn while_it_finishes_what_is_under_way_it_says_that_it_is_not_ready() {
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
     // Nobody reads files now, and that does not end it early.
     world.signal(Signal::SIGHUP);
+    world.sts.set_fault(None);
     assert_eq!(review.await.unwrap(), Some(200));
     assert!(world.ended().success());
     assert!(world.log().contains("INFO stopped"), "{}", world.log());

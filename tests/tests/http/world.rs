@@ -56,8 +56,8 @@ impl World {
         let mut settings = json!({
             "endpoint": emulator.url(),
             "caFile": folder.path().join("sts-ca.pem"),
-            "connectTimeout": "2s",
-            "timeout": "5s",
+            "connectTimeout": "30s",
+            "timeout": "30s",
         });
         for (key, value) in sts.as_object().unwrap() {
             settings[key] = value.clone();

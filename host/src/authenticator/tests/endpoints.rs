@@ -106,7 +106,10 @@ async fn an_endpoint_that_fails_again_and_again_is_left_alone() {
         let connections = world.sts.connections();
         let date = world.dates.next();
         let token = token_dated(&demo::user_key(), date);
-        let decided = server.authenticator.decide(&token, AskedBy::ApiServer).await;
+        let decided = server
+            .authenticator
+            .decide(&token, AskedBy::ApiServer)
+            .await;
         assert_eq!(decided.decision.code(), "sts_unreachable", "{fault:?}");
         let cause = decided.cause.unwrap();
         assert!(cause.contains("the next try is in"), "{fault:?}: {cause}");

@@ -225,7 +225,8 @@ async fn who_does_not_read_the_answers_is_let_go() {
     drop((http1, http2));
 }
 
-#[tokio::test(start_paused = true)]
+/// With a clock that does not jump: that it is none of the deadlines that makes room is what this is about.
+#[tokio::test]
 async fn idle_connections_make_room_and_busy_ones_do_not() {
     let world = World::new(Bounds {
         connections: 4,
