@@ -4,7 +4,7 @@ use ack_ram_tests::sts::{Emulator, Fault, Handshake};
 
 use crate::matrix::{Fail, Figures, Matrix};
 use crate::world::Meanwhile::{self, Granted, Unable};
-use crate::world::{Plan, World};
+use crate::world::{IMPATIENT, Plan, World};
 
 pub fn rows(matrix: &mut Matrix) {
     for (name, fault) in [
@@ -43,6 +43,7 @@ fn sts() -> Result<Emulator, Fail> {
 async fn world() -> Result<World, Fail> {
     let plan = Plan {
         fallbacks: vec![sts()?],
+        patience: IMPATIENT,
         ..Plan::default()
     };
     World::start_with(sts()?, plan).await

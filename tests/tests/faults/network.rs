@@ -13,7 +13,7 @@ use tokio::net::TcpSocket;
 use crate::matrix::{Fail, Figures, Matrix};
 use crate::resolver::{Answer, Resolver};
 use crate::world::Meanwhile::{self, Granted, Unable};
-use crate::world::{PATIENCE, Plan, World};
+use crate::world::{IMPATIENT, PATIENCE, Plan, World};
 
 pub fn rows(matrix: &mut Matrix) {
     matrix.row("connect: nobody listens", nobody_listens);
@@ -49,6 +49,7 @@ async fn by_proxy() -> Result<(World, Proxy), Fail> {
     let proxy = Proxy::start_at(address(ports::free_port()), sts.address())?;
     let plan = Plan {
         endpoint: Some(format!("https://{}", proxy.address())),
+        patience: IMPATIENT,
         ..Plan::default()
     };
     Ok((World::start_with(sts, plan).await?, proxy))
@@ -160,6 +161,7 @@ async fn dns(label: &str, answer: Answer, meanwhile: Meanwhile) -> Result<Figure
     let sts = Emulator::builder().demo().name(&name).start()?;
     let plan = Plan {
         endpoint: Some(format!("https://{name}:{}", sts.address().port())),
+        patience: IMPATIENT,
         ..Plan::default()
     };
     let world = World::start_with(sts, plan).await?;

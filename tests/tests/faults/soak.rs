@@ -22,7 +22,7 @@ use tokio::time::sleep;
 
 use crate::matrix::Fail;
 use crate::world::Meanwhile::Granted;
-use crate::world::{PATIENCE, Plan, World};
+use crate::world::{IMPATIENT, PATIENCE, Plan, World};
 
 /// For how long, in seconds.
 pub const VARIABLE: &str = "ACK_RAM_SOAK_SECONDS";
@@ -64,6 +64,7 @@ pub fn run(arguments: &Arguments, time: Duration) -> ExitCode {
 async fn soak(time: Duration) -> Result<(), Fail> {
     let plan = Plan {
         sts: json!({ "cacheSize": CACHE, "refusalCacheSize": CACHE }),
+        patience: IMPATIENT,
         ..Plan::default()
     };
     let mut world = World::start_with(Emulator::builder().demo().start()?, plan).await?;

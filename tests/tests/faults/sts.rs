@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::matrix::{Fail, Figures, Matrix};
 use crate::world::Meanwhile::{self, Granted, Unable};
-use crate::world::{Plan, World};
+use crate::world::{IMPATIENT, Plan, World};
 
 pub fn rows(matrix: &mut Matrix) {
     for (name, fault, meanwhile) in faults() {
@@ -130,7 +130,11 @@ fn faults() -> Vec<(&'static str, Fault, Meanwhile)> {
 }
 
 async fn row(fault: Fault, meanwhile: Meanwhile) -> Result<Figures, Fail> {
-    let world = World::start().await?;
+    let mut plan = Plan::default();
+    if matches!(meanwhile, Unable) {
+        plan.patience = IMPATIENT;
+    }
+    let world = World::start_with(Emulator::builder().demo().start()?, plan).await?;
     world.sts.set_fault(Some(fault));
     world.sts.cut_connections();
     let over = |world: &World| {
