@@ -197,7 +197,8 @@ pub fn plain_cluster(name: &str, address: SocketAddr) -> Value {
     json!({
         "name": name,
         "type": "STATIC",
-        "connect_timeout": "2s",
+        // TLS is part of it, and the machine may be busy.
+        "connect_timeout": "10s",
         "circuit_breakers": { "thresholds": [{
             "max_connections": 10_000,
             "max_pending_requests": 10_000,

@@ -128,7 +128,8 @@ impl Envoy {
             .args(["--concurrency", &workers.to_string()])
             .args(["--log-level", "warning", "--component-log-level"])
             .arg("wasm:debug,config:info")
-            .args(["--drain-time-s", "2", "--drain-strategy", "immediate"]);
+            // Clients are asked to go at once, and those that a busy machine holds up have time to.
+            .args(["--drain-time-s", "30", "--drain-strategy", "immediate"]);
         let mut process = Process::spawn("envoy", command).expect("Envoy can be started");
         process.wait_for_line(
             |line| line.contains("all dependencies initialized"),

@@ -20,7 +20,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn a_trap_opens_no_door_and_closes_none_for_long() {
-    let main = listener(MAIN, Module::WithTraps, |_| ()).with_request_timeout("3s");
+    let main = listener(MAIN, Module::WithTraps, |_| ()).with_request_timeout("8s");
     let world = World::with_listeners(&[main]);
     println!("trap in                     answer  others who waited  back after");
     for place in [

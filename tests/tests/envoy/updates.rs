@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use ack_ram_core::secret::Secret;
 use ack_ram_tests::envoy::{Envoy, Module, Protocol, Upstream, service_cluster};
 use ack_ram_tests::sts::{Fault, demo};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::world::{MAIN, World, bearer, listener};
@@ -87,9 +90,32 @@ async fn a_bad_update_keeps_what_was() {
     }
 }
 
+/// However slow the machine is, no call to STS runs out of its time.
+fn patient(settings: &mut Value) {
+    settings["sts"]["timeoutMilliseconds"] = json!(30_000);
+}
+
+/// Waits until STS has been asked about `token`, in which the signature stands that STS gets.
+async fn until_asked_about(world: &World, token: &Secret) {
+    let payload = token.expose().trim_start_matches("k8s-ack-v2.");
+    let payload = String::from_utf8(STANDARD.decode(payload).unwrap()).unwrap();
+    let asked = async {
+        loop {
+            let requests = world.sts.requests();
+            let mut signed = requests.iter().map(|seen| &seen.headers["authorization"]);
+            if signed.any(|signed| payload.contains(signed.to_str().unwrap())) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let limit = Duration::from_secs(60);
+    tokio::time::timeout(limit, asked).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn updates_under_load_drop_nobody_and_let_nobody_through() {
-    let mut world = World::with_workers(2, &[listener(MAIN, Module::Small, |_| ())]);
+    let mut world = World::with_workers(2, &[listener(MAIN, Module::Small, patient)]);
     let stop = Arc::new(AtomicBool::new(false));
     let counts: Arc<[AtomicUsize; 3]> = Arc::default();
     let alice = bearer(&world.token());
@@ -117,17 +143,16 @@ async fn updates_under_load_drop_nobody_and_let_nobody_through() {
     let mut updates = 0;
     for round in 0..12 {
         // One waits for STS while the configuration changes, and is decided by the one that it came under.
-        world
-            .sts
-            .fault_next(1, Fault::Delay(Duration::from_millis(400)));
-        let (client, token) = (world.client(Protocol::Http1), bearer(&world.token()));
-        let path = format!("/waiting/{round}");
+        world.sts.set_fault(Some(Fault::Hold));
+        let (client, token) = (world.client(Protocol::Http1), world.token());
+        let (path, bearer) = (format!("/waiting/{round}"), bearer(&token));
         let waiting = tokio::spawn(async move {
-            let answer = client.get(&path, &[("authorization", &token)]).await;
+            let answer = client.get(&path, &[("authorization", &bearer)]).await;
             answer.unwrap_or_else(|error| panic!("{error:?}"))
         });
-        tokio::time::sleep(Duration::from_millis(150)).await;
+        until_asked_about(&world, &token).await;
         let new = listener(MAIN, Module::Small, |settings| {
+            patient(settings);
             settings["mapUsers"][0]["groups"] = json!([format!("round-{round}")]);
         });
         tokio::task::block_in_place(|| world.envoy.update(&[new])).unwrap();
@@ -136,6 +161,7 @@ async fn updates_under_load_drop_nobody_and_let_nobody_through() {
             let bad = listener(MAIN, Module::Small, |settings| change(settings, BAD[1].0));
             tokio::task::block_in_place(|| world.envoy.update(&[bad])).unwrap_err();
         }
+        world.sts.set_fault(None);
         let answer = waiting.await.unwrap();
         assert_eq!(answer.status, 200, "{round}: {answer:?}");
         // The new one is in effect before long.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use ack_ram_tests::envoy::{Module, Protocol};
 use ack_ram_tests::sts::{Fault, demo};
 use futures_util::future::join_all;
+use serde_json::json;
 
 use crate::world::{MAIN, World, bearer, listener};
 
@@ -16,7 +17,11 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn everybody_is_who_they_are_on_every_worker() {
-    let world = World::with_workers(WORKERS, &[listener(MAIN, Module::Small, |_| ())]);
+    let main = listener(MAIN, Module::Small, |settings| {
+        // However slow the machine is.
+        settings["sts"]["timeoutMilliseconds"] = json!(30_000);
+    });
+    let world = World::with_workers(WORKERS, &[main]);
     world
         .sts
         .set_fault(Some(Fault::Delay(Duration::from_millis(30))));
