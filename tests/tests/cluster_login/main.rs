@@ -157,7 +157,7 @@ fn each_denial_says_why_in_both_logs() {
 
 #[test]
 fn without_sts_a_login_fails_soon_and_says_why() {
-    let mut world = World::start(ReviewVersion::V1Beta1, key("LTAI5tEve", "eve"));
+    let mut world = World::with_deadline(ReviewVersion::V1Beta1, key("LTAI5tEve", "eve"), "6s");
     let plugin = own_plugin(&demo::user_key(), CLUSTER);
     let kubeconfig = world.cluster.write_kubeconfig("down", &plugin);
     for (fault, reason) in [

@@ -31,13 +31,19 @@ impl World {
     /// As an administrator sets it up: `init`, `server`, and the API server with the kubeconfig
     /// that `init` wrote. `stranger` is the key of a user in [`OTHER_ACCOUNT`].
     pub fn start(version: ReviewVersion, stranger: AccessKey) -> Self {
+        // However slow the machine is, STS answers in time.
+        Self::with_deadline(version, stranger, "30s")
+    }
+
+    /// The same with a `deadline` for STS.
+    pub fn with_deadline(version: ReviewVersion, stranger: AccessKey, deadline: &str) -> Self {
         let sts = Emulator::builder()
             .demo()
             .user(OTHER_ACCOUNT, "eve", "200000000000000009", stranger)
             .start()
             .unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let config = write_config(&folder, &sts);
+        let config = write_config(&folder, &sts, deadline);
         let file = config.to_string_lossy();
         let init = authenticator::command(folder.path(), &["init", "--config", &file]);
         let mut init = Process::spawn("init", init).unwrap();
@@ -57,7 +63,7 @@ impl World {
     }
 }
 
-fn write_config(folder: &TempDir, sts: &Emulator) -> PathBuf {
+fn write_config(folder: &TempDir, sts: &Emulator, deadline: &str) -> PathBuf {
     let ca = folder.path().join("sts-ca.pem");
     std::fs::write(&ca, sts.ca_pem()).unwrap();
     let config = json!({
@@ -70,8 +76,8 @@ fn write_config(folder: &TempDir, sts: &Emulator) -> PathBuf {
             "sts": {
                 "endpoint": sts.url(),
                 "caFile": ca,
-                "connectTimeout": "2s",
-                "timeout": "3s",
+                "connectTimeout": deadline,
+                "timeout": deadline,
                 // kubectl asks some five times for each command that fails: STS would be left alone for a while.
                 "breakerFailures": 0,
             },

@@ -5,6 +5,8 @@ mod vectors;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use ack_ram_tests::cluster::{Cluster, KubectlOutput};
 use serde_json::{Value, json};
@@ -133,9 +135,28 @@ impl<'a> Account<'a> {
             "--namespace=kube-system",
             ACCOUNT,
         ]));
-        Self {
+        let account = Self {
             cluster,
             kubeconfig: cluster.write_token_kubeconfig("account", token.trim()),
+        };
+        account.wait_for_rights();
+        account
+    }
+
+    /// The API server learns of new bindings by watches of its own. Those that are asked about here are the last ones of
+    /// `example.yaml`, one of a namespace and one of the cluster.
+    fn wait_for_rights(&self) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let last_ones = [
+            "events.events.k8s.io",
+            "customresourcedefinitions.apiextensions.k8s.io",
+        ];
+        for object in last_ones {
+            let args = ["auth", "can-i", "--namespace=default", "create", object];
+            while self.kubectl(&args).stdout.trim() != "yes" {
+                assert!(Instant::now() < deadline, "never: {args:?}");
+                thread::sleep(Duration::from_millis(100));
+            }
         }
     }
 
