@@ -24,7 +24,7 @@ async fn everybody_is_who_they_are_on_every_worker() {
     let world = World::with_workers(WORKERS, &[main]);
     world
         .sts
-        .set_fault(Some(Fault::Delay(Duration::from_millis(30))));
+        .set_fault(Some(Fault::Delay(Duration::from_millis(150))));
     let callers = [
         ("alice", demo::user_key(), Some("alice")),
         (
