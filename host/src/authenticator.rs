@@ -26,7 +26,7 @@ use crate::config::StsLimits;
 use crate::env::Clock;
 use crate::identity_cache::{IdentityCache, Known};
 use crate::metrics::StsMetrics;
-use crate::sts::{self, Answer, AskedBy, Overloaded, StsClient};
+use crate::sts::{self, Answer, AskedBy, Askers, Overloaded, StsClient};
 
 /// Finds out who made a token.
 pub struct Identifier {
@@ -52,6 +52,7 @@ struct Call {
     word: SharedWord,
     /// One for each login that waits without having made the call, and one for the call.
     sharers: Arc<()>,
+    askers: Arc<Askers>,
 }
 
 type SharedWord = Shared<BoxFuture<'static, Word>>;
@@ -227,6 +228,8 @@ impl Inquiry {
             return Joined::Known(known);
         }
         let inquiry = Arc::clone(self);
+        let askers = Arc::new(Askers::new(asked_by));
+        let for_call = Arc::clone(&askers);
         // A task of its own: when the one who came first goes away, the others still get their answer.
         let call = tracing::debug_span!(target: sts::TARGET, "sts_call", reference = %fingerprint);
         let call = async move {
@@ -234,7 +237,7 @@ impl Inquiry {
                 inquiry: &inquiry,
                 fingerprint,
             };
-            inquiry.ask(awaiting, asked_by).await
+            inquiry.ask(awaiting, &for_call).await
         }
         .instrument(call);
         let word = tokio::spawn(call)
@@ -244,6 +247,7 @@ impl Inquiry {
         vacant.insert(Call {
             word: word.clone(),
             sharers: Arc::default(),
+            askers,
         });
         Joined::Call(word)
     }
@@ -254,7 +258,7 @@ impl Inquiry {
         let waiting = Arc::strong_count(&call.sharers) - 1;
         let not_for_it = match asked_by {
             AskedBy::ApiServer => 0,
-            AskedBy::Proxy => self.max_sharing / 2,
+            AskedBy::Proxy => self.max_sharing.div_ceil(2),
         };
         let room = self.sharing.available_permits();
         if waiting >= room.saturating_sub(not_for_it) {
@@ -262,6 +266,7 @@ impl Inquiry {
         }
         match Arc::clone(&self.sharing).try_acquire_owned() {
             Ok(room) => {
+                call.askers.join(asked_by);
                 let sharer = Sharer {
                     _of_call: Arc::clone(&call.sharers),
                     _room: room,
@@ -272,12 +277,12 @@ impl Inquiry {
         }
     }
 
-    async fn ask(&self, awaiting: AwaitingSts, asked_by: AskedBy) -> Word {
+    async fn ask(&self, awaiting: AwaitingSts, askers: &Askers) -> Word {
         let fingerprint = awaiting.fingerprint();
         let expires = awaiting.expires();
         let good_once = !awaiting.request().may_be_resent();
         let (key, request) = (awaiting.access_key_id(), awaiting.request());
-        let answer = match self.sts.call(asked_by, key, request).await {
+        let answer = match self.sts.call(askers, key, request).await {
             Ok(answer) => answer,
             Err(Overloaded) => return Word::unable(Inability::Overloaded),
         };

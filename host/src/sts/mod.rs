@@ -16,6 +16,7 @@ use std::time::Duration;
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::sts::{StsReply, StsRequest};
 use bytes::Bytes;
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::{Sts, StsEndpoint};
@@ -33,8 +34,6 @@ pub struct StsClient {
     /// The ones to ask, in this order.
     endpoints: Vec<Endpoint>,
     queue: Arc<FairQueue>,
-    /// Before it, for calls that proxies ask for.
-    proxies: Arc<FairQueue>,
     timeout: Duration,
 }
 
@@ -46,6 +45,31 @@ pub enum AskedBy {
     /// A proxy in front of services. It may pass on what anybody on the internet sends, and a flood there must not keep
     /// people out of the cluster: together, proxies get no more than half of what there is.
     Proxy,
+}
+
+/// Who waits for a call.
+#[derive(Debug)]
+pub struct Askers {
+    first: AskedBy,
+    api_server_joined: Notify,
+}
+
+impl Askers {
+    /// The call is made for `first`.
+    #[must_use]
+    pub fn new(first: AskedBy) -> Self {
+        Self {
+            first,
+            api_server_joined: Notify::new(),
+        }
+    }
+
+    /// Another waits for the call. It is the API server's from then on if one of them is.
+    pub fn join(&self, asked_by: AskedBy) {
+        if asked_by == AskedBy::ApiServer {
+            self.api_server_joined.notify_one();
+        }
+    }
 }
 
 /// What came of a call.
@@ -129,12 +153,10 @@ impl StsClient {
             let calls = metrics.endpoint(endpoint.authority());
             Endpoint::new(endpoint, settings, connector, calls)
         });
-        let queue = |calls, waiting| FairQueue::new(calls, waiting, metrics.queue().clone());
         let (max_calls, max_waiting) = (settings.limits.max_calls, settings.limits.max_waiting);
         Ok(Self {
             endpoints: endpoints.collect(),
-            queue: queue(max_calls, max_waiting),
-            proxies: queue(max_calls.div_ceil(2), max_waiting / 2),
+            queue: FairQueue::new(max_calls, max_waiting, metrics.queue().clone()),
             timeout: settings.limits.timeout,
         })
     }
@@ -147,27 +169,29 @@ impl StsClient {
     /// When STS was not asked, since it is asked too much as it is.
     pub async fn call(
         &self,
-        asked_by: AskedBy,
+        askers: &Askers,
         key: &AccessKeyId,
         request: &StsRequest,
     ) -> Result<Answer, Overloaded> {
         let deadline = Instant::now() + self.timeout;
-        match timeout_at(deadline, self.enter(asked_by, key)).await {
-            Ok(Ok(_places)) => Ok(self.ask(request, deadline).await),
+        match timeout_at(deadline, self.enter(askers, key)).await {
+            Ok(Ok(_place)) => Ok(self.ask(request, deadline).await),
             Ok(Err(queue::Full)) | Err(_) => Err(Overloaded),
         }
     }
 
-    async fn enter(
-        &self,
-        asked_by: AskedBy,
-        key: &AccessKeyId,
-    ) -> Result<(Option<Place>, Place), queue::Full> {
-        let among_proxies = match asked_by {
-            AskedBy::ApiServer => None,
-            AskedBy::Proxy => Some(self.proxies.enter(key).await?),
-        };
-        Ok((among_proxies, self.queue.enter(key).await?))
+    async fn enter(&self, askers: &Askers, key: &AccessKeyId) -> Result<Place, queue::Full> {
+        let as_first = self.queue.enter(askers.first, key);
+        match askers.first {
+            AskedBy::ApiServer => as_first.await,
+            AskedBy::Proxy => tokio::select! {
+                place = as_first => place,
+                // It gives up its turn among those of proxies.
+                () = askers.api_server_joined.notified() => {
+                    self.queue.enter(AskedBy::ApiServer, key).await
+                }
+            },
+        }
     }
 
     async fn ask(&self, request: &StsRequest, deadline: Instant) -> Answer {

@@ -2,6 +2,7 @@
 //!
 //! While places are free there is no queue. When none is, the access keys take turns, so that whoever sends many tokens
 //! of one key waits behind their own. The key is what the token claims: it orders the queue, and never refuses anybody.
+//! The API server and proxies have a lane each, and their turns, too.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,9 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ack_ram_core::access_key::AccessKeyId;
 use tokio::sync::oneshot;
 
+use super::AskedBy;
 use crate::metrics::QueueMetrics;
 
-/// So many calls at once, and so many that wait.
+/// So many calls at once, and so many that wait; of both, no more than half for proxies.
 pub(super) struct FairQueue {
     max_calls: usize,
     max_waiting: usize,
@@ -19,11 +21,18 @@ pub(super) struct FairQueue {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
+    api_server: Lane,
+    proxies: Lane,
+    /// Whose turn was the last.
+    last: AskedBy,
+    arrivals: u64,
+}
+
+#[derive(Default)]
+struct Lane {
     calls: usize,
     waiting: usize,
-    arrivals: u64,
     lines: HashMap<AccessKeyId, VecDeque<Waiting>>,
     /// The keys that have a line, the next to be served first.
     turns: VecDeque<AccessKeyId>,
@@ -44,47 +53,60 @@ impl FairQueue {
             max_calls,
             max_waiting,
             metrics,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                api_server: Lane::default(),
+                proxies: Lane::default(),
+                last: AskedBy::Proxy,
+                arrivals: 0,
+            }),
         })
     }
 
     /// Waits for a place. Dropping the future gives up; dropping the place makes it free.
-    pub(super) async fn enter(self: &Arc<Self>, key: &AccessKeyId) -> Result<Place, Full> {
-        let mut waiter = match self.admit(key)? {
+    pub(super) async fn enter(
+        self: &Arc<Self>,
+        asked_by: AskedBy,
+        key: &AccessKeyId,
+    ) -> Result<Place, Full> {
+        let mut waiter = match self.admit(asked_by, key)? {
             Admission::Place(place) => return Ok(place),
             Admission::Line(waiter) => waiter,
         };
         // The sender goes away only with the queue, which outlives this.
         (&mut waiter.served).await.map_err(|_| Full)?;
         waiter.is_served = true;
-        Ok(Place(Arc::clone(self)))
+        Ok(self.place(asked_by))
     }
 
-    fn admit(self: &Arc<Self>, key: &AccessKeyId) -> Result<Admission<'_>, Full> {
+    fn admit(
+        self: &Arc<Self>,
+        asked_by: AskedBy,
+        key: &AccessKeyId,
+    ) -> Result<Admission<'_>, Full> {
         let mut state = self.state();
-        if state.calls < self.max_calls {
-            state.calls += 1;
-            return Ok(Admission::Place(Place(Arc::clone(self))));
+        // Where there is a place, nobody waits who might have it.
+        if state.calls() < self.max_calls && self.may_call(&state, asked_by) {
+            state.lane(asked_by).calls += 1;
+            return Ok(Admission::Place(self.place(asked_by)));
         }
-        if state.waiting >= self.max_waiting {
+        if state.waiting() >= self.max_waiting || !self.may_wait(&state, asked_by) {
             self.metrics.refused.inc();
             return Err(Full);
         }
         let (sender, receiver) = oneshot::channel();
         let number = state.arrivals;
         state.arrivals += 1;
-        if !state.lines.contains_key(key) {
-            state.turns.push_back(key.clone());
-        }
-        let line = state.lines.entry(key.clone()).or_default();
-        line.push_back(Waiting {
-            number,
-            served: sender,
-        });
-        state.waiting += 1;
+        state.lane(asked_by).push(
+            key,
+            Waiting {
+                number,
+                served: sender,
+            },
+        );
         self.metrics.waiting.inc();
         Ok(Admission::Line(Waiter {
             queue: self,
+            asked_by,
             key: key.clone(),
             number,
             served: receiver,
@@ -92,21 +114,61 @@ impl FairQueue {
         }))
     }
 
+    /// Whether one more call leaves the API server its half. Of one place there is none.
+    fn may_call(&self, state: &State, asked_by: AskedBy) -> bool {
+        match asked_by {
+            AskedBy::ApiServer => true,
+            AskedBy::Proxy => state.proxies.calls < (self.max_calls / 2).max(1),
+        }
+    }
+
+    /// Whether one more who waits leaves the API server its half.
+    fn may_wait(&self, state: &State, asked_by: AskedBy) -> bool {
+        match asked_by {
+            AskedBy::ApiServer => true,
+            AskedBy::Proxy => state.proxies.waiting < self.max_waiting / 2,
+        }
+    }
+
+    fn place(self: &Arc<Self>, asked_by: AskedBy) -> Place {
+        Place {
+            queue: Arc::clone(self),
+            asked_by,
+        }
+    }
+
     /// Gives a place that is no longer needed to whoever is next.
-    fn release(&self) {
+    fn release(&self, asked_by: AskedBy) {
         let mut state = self.state();
-        while let Some(next) = state.next() {
+        state.lane(asked_by).calls -= 1;
+        while let Some((asked_by, next)) = self.next(&mut state) {
             self.metrics.waiting.dec();
             if next.served.send(()).is_ok() {
+                state.lane(asked_by).calls += 1;
                 return;
             }
         }
-        state.calls -= 1;
     }
 
-    fn give_up(&self, key: &AccessKeyId, number: u64) {
+    /// The next of the lane whose turn it is, or else of the other one.
+    fn next(&self, state: &mut State) -> Option<(AskedBy, Waiting)> {
+        let in_turn = match state.last {
+            AskedBy::ApiServer => [AskedBy::Proxy, AskedBy::ApiServer],
+            AskedBy::Proxy => [AskedBy::ApiServer, AskedBy::Proxy],
+        };
+        in_turn.into_iter().find_map(|asked_by| {
+            if !self.may_call(state, asked_by) {
+                return None;
+            }
+            let next = state.lane(asked_by).next()?;
+            state.last = asked_by;
+            Some((asked_by, next))
+        })
+    }
+
+    fn give_up(&self, asked_by: AskedBy, key: &AccessKeyId, number: u64) {
         let mut state = self.state();
-        if state.remove(key, number) {
+        if state.lane(asked_by).remove(key, number) {
             self.metrics.waiting.dec();
         }
     }
@@ -117,6 +179,32 @@ impl FairQueue {
 }
 
 impl State {
+    fn lane(&mut self, asked_by: AskedBy) -> &mut Lane {
+        match asked_by {
+            AskedBy::ApiServer => &mut self.api_server,
+            AskedBy::Proxy => &mut self.proxies,
+        }
+    }
+
+    fn calls(&self) -> usize {
+        self.api_server.calls + self.proxies.calls
+    }
+
+    fn waiting(&self) -> usize {
+        self.api_server.waiting + self.proxies.waiting
+    }
+}
+
+impl Lane {
+    fn push(&mut self, key: &AccessKeyId, waiting: Waiting) {
+        if !self.lines.contains_key(key) {
+            self.turns.push_back(key.clone());
+        }
+        let line = self.lines.entry(key.clone()).or_default();
+        line.push_back(waiting);
+        self.waiting += 1;
+    }
+
     /// The first in the line whose turn it is, which then is the last to have its turn.
     fn next(&mut self) -> Option<Waiting> {
         let key = self.turns.pop_front()?;
@@ -155,6 +243,7 @@ enum Admission<'a> {
 /// Someone in line.
 struct Waiter<'a> {
     queue: &'a Arc<FairQueue>,
+    asked_by: AskedBy,
     key: AccessKeyId,
     number: u64,
     served: oneshot::Receiver<()>,
@@ -169,19 +258,22 @@ impl Drop for Waiter<'_> {
         // From here on no place can come; one that has come already goes to the next.
         self.served.close();
         if self.served.try_recv().is_ok() {
-            self.queue.release();
+            self.queue.release(self.asked_by);
         } else {
-            self.queue.give_up(&self.key, self.number);
+            self.queue.give_up(self.asked_by, &self.key, self.number);
         }
     }
 }
 
 /// The right to make one call.
-pub(super) struct Place(Arc<FairQueue>);
+pub(super) struct Place {
+    queue: Arc<FairQueue>,
+    asked_by: AskedBy,
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.release();
+        self.queue.release(self.asked_by);
     }
 }
 
@@ -192,6 +284,7 @@ mod tests {
     use futures_util::FutureExt as _;
     use tokio::task::JoinHandle;
 
+    use super::AskedBy::{ApiServer, Proxy};
     use super::*;
     use crate::metrics::StsMetrics;
 
@@ -206,9 +299,18 @@ mod tests {
 
     /// A call of `name` that notes when it has its turn.
     fn call(queue: &Arc<FairQueue>, name: &'static str, served: &Served) -> JoinHandle<()> {
+        call_by(ApiServer, queue, name, served)
+    }
+
+    fn call_by(
+        asked_by: AskedBy,
+        queue: &Arc<FairQueue>,
+        name: &'static str,
+        served: &Served,
+    ) -> JoinHandle<()> {
         let (queue, served) = (Arc::clone(queue), Arc::clone(served));
         tokio::spawn(async move {
-            let _place = queue.enter(&key(name)).await.ok().unwrap();
+            let _place = queue.enter(asked_by, &key(name)).await.ok().unwrap();
             served.lock().unwrap().push(name);
             tokio::task::yield_now().await;
         })
@@ -217,7 +319,7 @@ mod tests {
     type Served = Arc<Mutex<Vec<&'static str>>>;
 
     async fn until_waiting(queue: &FairQueue, count: usize) {
-        while queue.state().waiting != count {
+        while queue.state().waiting() != count {
             tokio::task::yield_now().await;
         }
     }
@@ -225,20 +327,17 @@ mod tests {
     /// Nobody calls or waits, and nothing is left over.
     fn assert_idle(queue: &FairQueue) {
         let state = queue.state();
-        let counts = (
-            state.calls,
-            state.waiting,
-            state.lines.len(),
-            state.turns.len(),
-        );
-        assert_eq!(counts, (0, 0, 0, 0));
+        for lane in [&state.api_server, &state.proxies] {
+            let counts = (lane.calls, lane.waiting, lane.lines.len(), lane.turns.len());
+            assert_eq!(counts, (0, 0, 0, 0));
+        }
         assert_eq!(queue.metrics.waiting.get(), 0);
     }
 
     #[tokio::test]
     async fn keys_take_turns_however_many_calls_one_of_them_has() {
         let queue = queue(1, 100);
-        let place = queue.enter(&key("flood")).await.ok().unwrap();
+        let place = queue.enter(ApiServer, &key("flood")).await.ok().unwrap();
         let served = Served::default();
         let mut calls = Vec::new();
         for (waiting, name) in [("flood", 6), ("alice", 2), ("bob", 1)]
@@ -266,14 +365,14 @@ mod tests {
     async fn there_is_room_for_so_many_and_no_more_whatever_their_key() {
         let queue = queue(2, 3);
         let places = [
-            queue.enter(&key("a")).await.ok().unwrap(),
-            queue.enter(&key("b")).await.ok().unwrap(),
+            queue.enter(ApiServer, &key("a")).await.ok().unwrap(),
+            queue.enter(ApiServer, &key("b")).await.ok().unwrap(),
         ];
         let served = Served::default();
         let calls: Vec<_> = (0..3).map(|_| call(&queue, "a", &served)).collect();
         until_waiting(&queue, 3).await;
         for name in ["a", "c"] {
-            assert!(queue.enter(&key(name)).await.is_err(), "{name}");
+            assert!(queue.enter(ApiServer, &key(name)).await.is_err(), "{name}");
         }
         assert_eq!(queue.metrics.refused.get(), 2);
         drop(places);
@@ -287,12 +386,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn whoever_gives_up_takes_no_place_and_leaves_none_behind() {
         let queue = queue(1, 10);
-        let place = queue.enter(&key("a")).await.ok().unwrap();
+        let place = queue.enter(ApiServer, &key("a")).await.ok().unwrap();
         let served = Served::default();
         let patient = call(&queue, "b", &served);
         until_waiting(&queue, 1).await;
         let impatient = tokio::time::timeout(Duration::from_secs(1), async {
-            queue.enter(&key("a")).await.map(drop)
+            queue.enter(ApiServer, &key("a")).await.map(drop)
         });
         assert!(impatient.await.is_err());
         until_waiting(&queue, 1).await;
@@ -310,15 +409,101 @@ mod tests {
     #[tokio::test]
     async fn a_place_that_came_too_late_goes_to_the_next() {
         let queue = queue(1, 10);
-        let place = queue.enter(&key("a")).await.ok().unwrap();
+        let place = queue.enter(ApiServer, &key("a")).await.ok().unwrap();
         let (b, c) = (key("b"), key("c"));
-        let mut gone = Box::pin(queue.enter(&b));
+        let mut gone = Box::pin(queue.enter(ApiServer, &b));
         assert!((&mut gone).now_or_never().is_none());
-        let mut next = Box::pin(queue.enter(&c));
+        let mut next = Box::pin(queue.enter(ApiServer, &c));
         assert!((&mut next).now_or_never().is_none());
         drop(place);
         drop(gone);
         drop(next.await.ok().unwrap());
+        assert_idle(&queue);
+    }
+
+    #[tokio::test]
+    async fn proxies_leave_half_of_the_places_and_of_the_room_to_wait() {
+        for (max_calls, max_waiting, calls, waiting) in [
+            (1, 0, 1, 0),
+            (1, 1, 1, 0),
+            (2, 2, 1, 1),
+            (3, 3, 1, 1),
+            (4, 3, 2, 1),
+            (5, 6, 2, 3),
+        ] {
+            let queue = queue(max_calls, max_waiting);
+            let name = key("a");
+            let enter = |asked_by| Box::pin(queue.enter(asked_by, &name));
+            let (mut places, mut lines, mut refused) = (Vec::new(), Vec::new(), 0);
+            let mut come = |asked_by, count: usize| {
+                let before = (places.len(), lines.len());
+                for _ in 0..count {
+                    let mut entering = enter(asked_by);
+                    match (&mut entering).now_or_never() {
+                        Some(Ok(place)) => places.push(place),
+                        Some(Err(Full)) => refused += 1,
+                        None => lines.push(entering),
+                    }
+                }
+                (places.len() - before.0, lines.len() - before.1)
+            };
+            let case = (max_calls, max_waiting);
+            assert_eq!(come(Proxy, 20), (calls, waiting), "{case:?}");
+            let left = (max_calls - calls, max_waiting - waiting);
+            assert_eq!(come(ApiServer, 20), left, "{case:?}");
+            assert_eq!(refused, 40 - max_calls - max_waiting, "{case:?}");
+            drop(lines);
+            drop(places);
+            assert_idle(&queue);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_api_server_and_proxies_take_turns() {
+        let queue = queue(2, 100);
+        let places = [
+            queue.enter(Proxy, &key("p")).await.ok().unwrap(),
+            queue.enter(ApiServer, &key("a")).await.ok().unwrap(),
+        ];
+        let served = Served::default();
+        let mut calls = Vec::new();
+        let names = ["p1", "p2", "p3"].map(|name| (Proxy, name));
+        let names = names
+            .into_iter()
+            .chain([(ApiServer, "a1"), (ApiServer, "a2")]);
+        for (waiting, (asked_by, name)) in names.enumerate() {
+            calls.push(call_by(asked_by, &queue, name, &served));
+            until_waiting(&queue, waiting + 1).await;
+        }
+        let [of_proxy, of_api_server] = places;
+        drop(of_proxy);
+        for call in calls {
+            call.await.unwrap();
+        }
+        let expected = ["a1", "p1", "a2", "p2", "p3"];
+        assert_eq!(*served.lock().unwrap(), expected);
+        drop(of_api_server);
+        assert_idle(&queue);
+    }
+
+    #[tokio::test]
+    async fn a_place_of_the_api_servers_half_is_for_no_proxy() {
+        let queue = queue(2, 100);
+        let of_proxy = queue.enter(Proxy, &key("p")).await.ok().unwrap();
+        let of_api_server = queue.enter(ApiServer, &key("a")).await.ok().unwrap();
+        let served = Served::default();
+        let proxy = call_by(Proxy, &queue, "p1", &served);
+        until_waiting(&queue, 1).await;
+        let api_server = call_by(ApiServer, &queue, "a1", &served);
+        until_waiting(&queue, 2).await;
+        drop(of_api_server);
+        api_server.await.unwrap();
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(*served.lock().unwrap(), ["a1"]);
+        drop(of_proxy);
+        proxy.await.unwrap();
         assert_idle(&queue);
     }
 }

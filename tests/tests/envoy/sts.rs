@@ -126,10 +126,17 @@ async fn a_call_that_breaks_off_goes_out_once_more() {
         Fault::CloseInBody,
     ] {
         world.set_sts_fault(None);
+        world.sts.clear_requests();
         world.sts.fault_next(1, fault.clone());
         let answer = world.get("/", &world.token()).await;
         assert_eq!(answer.status, 200, "{fault:?}: {answer:?}");
         assert_eq!(world.only_request().all("x-remote-user"), ["alice"]);
+        // Of what acts on a connection, STS sees one request.
+        let tries = match fault {
+            Fault::CloseOnAccept | Fault::ResetOnAccept | Fault::InHandshake(_) => 1,
+            _ => 2,
+        };
+        assert_eq!(world.sts.requests().len(), tries, "{fault:?}");
     }
     // But not again and again.
     world

@@ -3,10 +3,10 @@
 use ack_ram_core::secret::Secret;
 use ack_ram_tests::sts::Fault;
 use bytes::Bytes;
-use http_body_util::Empty;
+use http_body_util::{Empty, Full};
 use hyper::client::conn::http2;
 use hyper::header::RETRY_AFTER;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -65,6 +65,36 @@ async fn while_sts_hangs_the_cached_and_strangers_are_answered_and_others_are_sh
     assert_eq!(world.sts.requests().len(), 2);
     assert!(stuck.iter().all(|review| !review.is_finished()));
     stuck.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn a_flood_of_proxies_keeps_nobody_out_of_the_cluster() {
+    let world = World::start(&json!({}), &json!({ "maxCalls": 2, "maxWaiting": 0 }));
+    world.sts.set_fault(Some(Fault::Hang));
+    let ask = |token: Secret| {
+        let proxy = world.webhook.clone();
+        async move {
+            let request = proxy.request(Method::GET, "/ext-authz/");
+            let request = request.header("authorization", format!("Bearer {}", token.expose()));
+            proxy.send(request.body(Full::default()).unwrap()).await
+        }
+    };
+    let hangs = tokio::spawn(ask(world.token()));
+    let is_asked = async {
+        while world.sts.requests().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, is_asked).await.unwrap();
+    // There is a second place, and it is none of theirs.
+    for _ in 0..3 {
+        assert_eq!(ask(world.token()).await.unwrap().status, 503);
+    }
+    assert_eq!(world.sts.requests().len(), 1);
+    world.sts.set_fault(None);
+    assert!(world.alice_logs_in().await);
+    assert!(!hangs.is_finished());
+    hangs.abort();
 }
 
 #[tokio::test]

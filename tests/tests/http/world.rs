@@ -72,6 +72,7 @@ impl World {
                 "sts": settings,
                 "limits": limits,
                 "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice" }],
+                "extAuthz": { "enabled": true },
             },
         });
         let path = folder.path().join("config.yaml");

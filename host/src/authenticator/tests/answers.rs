@@ -248,6 +248,30 @@ async fn a_flood_of_proxies_leaves_half_of_all_room_to_the_api_server() {
 }
 
 #[tokio::test]
+async fn a_call_of_a_proxy_is_the_api_servers_when_that_asks_too() {
+    let world = World::new();
+    let server = Arc::new(world.server(&json!({ "maxCalls": 2, "maxWaiting": 2 })));
+    let login = |asked_by, token: &Secret| {
+        let (server, token) = (Arc::clone(&server), token.clone());
+        tokio::spawn(async move { server.login_by(asked_by, &token).await })
+    };
+    world.sts.set_fault(Some(Fault::Hang));
+    let _hangs = login(AskedBy::Proxy, &world.token());
+    while world.sts.requests().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    world.sts.set_fault(None);
+    let token = world.token();
+    let waits = login(AskedBy::Proxy, &token);
+    while server.metrics.queue().waiting.get() < 1 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(server.login(&token).await, ("granted", "shared"));
+    assert_eq!(waits.await.unwrap(), ("granted", "miss"));
+    assert_eq!(server.calls(), 1);
+}
+
+#[tokio::test]
 async fn proxies_that_share_a_call_leave_half_of_the_room_to_the_api_server() {
     let world = World::new();
     let server = world.server(&json!({ "maxSharing": 8, "timeout": "30s" }));

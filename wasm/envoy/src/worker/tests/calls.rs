@@ -209,3 +209,33 @@ fn who_goes_away_before_the_second_try_takes_it_along() {
     call(&mut worker, 8);
     assert_eq!(answer(&mut worker, 8, 200, ALICE).len(), 1);
 }
+
+#[test]
+fn a_second_try_has_what_the_first_one_left() {
+    let ms = Duration::from_millis;
+    let us = Duration::from_micros;
+    for (limit, sent_after, broke_off_after, left) in [
+        (ms(5_000), ms(0), ms(4_500), Some(ms(500))),
+        (ms(5_000), ms(0), us(4_500_001), None),
+        // Waiting for its turn takes nothing of it.
+        (ms(5_000), ms(3_000), ms(1_000), Some(ms(4_000))),
+        (ms(5), ms(0), ms(4), Some(ms(1))),
+        // Less than a millisecond would be no limit.
+        (ms(5), ms(0), us(4_300), None),
+        (ms(1), ms(0), us(1), None),
+    ] {
+        let mut worker = worker("");
+        worker.settings.sts.timeout = limit;
+        let _waits = log_in(&mut worker, 1, "LTAI1");
+        let wanted = worker.next_call().unwrap();
+        let sent = NOW + sent_after;
+        worker.sent(wanted, 7, sent);
+        let broke_off = sent + broke_off_after;
+        let answered = worker.answered(7, StsReply::Unreachable, broke_off);
+        let case = (limit, broke_off_after);
+        assert_eq!(answered.woken.is_empty(), left.is_some(), "{case:?}");
+        let again = worker.next_call();
+        let call = again.and_then(|again| worker.prepare(again, broke_off));
+        assert_eq!(call.map(|call| call.timeout), left, "{case:?}");
+    }
+}
