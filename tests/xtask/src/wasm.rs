@@ -137,7 +137,9 @@ impl WasmModule {
         let path = self.path(workspace);
         if is_filter {
             let mut shrink = binaryen::wasm_opt(runner)?;
-            shrink.args(["-Oz", "--strip-debug", "--output"]);
+            // Twice, since what the second finds is a kilobyte.
+            shrink.args(["-Oz", "--strip-debug", "--strip-producers"]);
+            shrink.args(["--converge", "-Oz", "--output"]);
             shrink.arg(&path).arg(&built);
             runner.run(&format!("shrink {name}.wasm"), shrink)?;
         } else {

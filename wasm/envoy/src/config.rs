@@ -189,17 +189,11 @@ fn token(document: &Document) -> Result<TokenSettings, ConfigError> {
 }
 
 fn bypass(document: &Document) -> Result<Bypass, ConfigError> {
-    if document.bypass.iter().any(|entry| entry == "/*") {
-        return Err(bad(
-            "bypass",
-            "has `/*`, so that nobody would need a login; name the paths that need none",
-        ));
-    }
     Bypass::new(&document.bypass).map_err(|entry| {
         bad(
             "bypass",
             format_args!(
-                "has `{}`; write paths such as `/healthz`, or `/public/*` for all that is below",
+                "has `{}`; write paths that need no login, such as `/healthz`, or `/public/*` for all that is below",
                 entry.escape_debug()
             ),
         )

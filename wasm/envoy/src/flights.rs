@@ -133,11 +133,10 @@ impl Flights {
         limits: &StsSettings,
         now: Duration,
     ) -> bool {
-        let token = self.by_call.get(&call).copied();
-        let Some((token, flight)) = token.and_then(|token| {
-            let flight = self.by_token.get_mut(&token)?;
-            Some((token, flight))
-        }) else {
+        let Some(&token) = self.by_call.get(&call) else {
+            return false;
+        };
+        let Some(flight) = self.by_token.get_mut(&token) else {
             return false;
         };
         let is_wanted = !flight.is_second_try

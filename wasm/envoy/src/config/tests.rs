@@ -101,7 +101,7 @@ fn what_is_wrong_is_named() {
         (&config("\"bypass\": [\"healthz\"]"), "`bypass` has"),
         (
             &config("\"bypass\": [\"/healthz\", \"/*\"]"),
-            "`bypass` has `/*`, so that nobody would need a login",
+            "`bypass` has `/*`; write paths that need no login",
         ),
         (
             &config("\"token\": {\"header\": \"cookie\"}"),
