@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -10,6 +11,7 @@ use std::thread::JoinHandle;
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::sign::AccessKey;
 use ack_ram_core::time::UnixTime;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::demo;
@@ -40,6 +42,18 @@ impl Emulator {
             now: None,
             directory: Directory::default(),
         }
+    }
+
+    /// What a server's `server.sts` says to ask it: `ca_file` holds [`Self::ca_pem`], and however slow the machine is, no
+    /// call runs out of its time.
+    #[must_use]
+    pub fn settings(&self, ca_file: &Path) -> Value {
+        json!({
+            "endpoint": self.url(),
+            "caFile": ca_file,
+            "connectTimeout": "30s",
+            "timeout": "30s",
+        })
     }
 
     /// Host and port, the form of `server.sts.endpoint` and `ALIBABA_CLOUD_STS_ENDPOINT`.

@@ -38,7 +38,7 @@ fn an_own_pair_is_replaced_and_a_client_certificate_is_needed() {
             "stateDir": folder,
             "generateKubeconfig": kubeconfig,
             "tls": secret.settings(),
-            "sts": { "endpoint": sts.url(), "caFile": ca, "connectTimeout": "30s", "timeout": "30s" },
+            "sts": sts.settings(&ca),
             "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice" }],
             "mapRoles": [{ "roleARN": demo::ROLE_ARN, "username": "dev:{{SessionName}}" }],
             "mapAccounts": [demo::ACCOUNT],

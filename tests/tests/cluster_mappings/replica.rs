@@ -98,7 +98,7 @@ impl Replica {
             "stateDir": folder.join("state"),
             "generateKubeconfig": folder.join("webhook.kubeconfig"),
             // Nobody here is to be told that STS is slow: the machine is.
-            "sts": {"endpoint": sts.url(), "caFile": folder.join("sts-ca.pem"), "connectTimeout": "30s", "timeout": "30s"},
+            "sts": sts.settings(&folder.join("sts-ca.pem")),
         }});
         let server = config["server"].as_object_mut().unwrap();
         server.extend(settings.as_object().unwrap().clone());

@@ -140,7 +140,7 @@ fn write_config(folder: &Path, sts: &Emulator, kubeconfig: &Path, port: u16) -> 
             "healthPort": 0,
             "stateDir": folder.join("state"),
             "generateKubeconfig": folder.join("generated.kubeconfig"),
-            "sts": { "endpoint": sts.url(), "caFile": ca, "connectTimeout": "30s", "timeout": "30s" },
+            "sts": sts.settings(&ca),
             "backendMode": ["CRD"],
             "kubeconfig": kubeconfig,
         },

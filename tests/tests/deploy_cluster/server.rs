@@ -145,7 +145,7 @@ impl<'a> World<'a> {
                 "healthPort": 0,
                 "stateDir": folder.path(),
                 "generateKubeconfig": folder.path().join("generated.kubeconfig"),
-                "sts": { "endpoint": sts.url(), "caFile": ca, "connectTimeout": "30s", "timeout": "30s" },
+                "sts": sts.settings(&ca),
                 "backendMode": backends,
                 "kubeconfig": account.kubeconfig,
                 // Who is mapped by nothing else has their own ARN as username.

@@ -79,11 +79,8 @@ impl World {
         sign::token_v2(key, &cluster, "test", self.started.plus_seconds(-age % 600)).unwrap()
     }
 
-    /// From now on STS misbehaves so, or no more. What acts on new connections is not passed by on an old one.
     pub(crate) fn set_sts_fault(&self, fault: Option<Fault>) {
-        self.sts.set_fault(fault);
-        self.sts.cut_connections();
-        self.envoy.wait_until_disconnected("sts");
+        set_sts_fault(&self.sts, &self.envoy, fault);
     }
 
     pub(crate) fn client(&self, protocol: Protocol) -> Client {
@@ -104,6 +101,13 @@ impl World {
         assert_eq!(seen.len(), 1, "{seen:?}");
         seen.remove(0)
     }
+}
+
+/// From now on `sts` misbehaves so, or no more. What acts on new connections is not passed by on an old one of `envoy`'s.
+pub(crate) fn set_sts_fault(sts: &Emulator, envoy: &Envoy, fault: Option<Fault>) {
+    sts.set_fault(fault);
+    sts.cut_connections();
+    envoy.wait_until_disconnected("sts");
 }
 
 /// The filter's configuration that most tests use.

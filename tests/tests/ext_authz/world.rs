@@ -55,7 +55,7 @@ impl World {
                 "healthPort": 0,
                 "stateDir": folder.path().join("state"),
                 "generateKubeconfig": folder.path().join("webhook.kubeconfig"),
-                "sts": { "endpoint": sts.url(), "caFile": ca, "connectTimeout": "30s", "timeout": "30s" },
+                "sts": sts.settings(&ca),
                 "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": ["dev", "ops team"] }],
                 "mapRoles": [role],
                 "extAuthz": settings,

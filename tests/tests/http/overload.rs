@@ -14,6 +14,16 @@ use tokio::net::TcpStream;
 
 use crate::world::{LIMIT, World};
 
+/// Waits until it `is_so`.
+async fn until(mut is_so: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, waiting).await.unwrap();
+}
+
 #[tokio::test]
 async fn while_sts_hangs_the_cached_and_strangers_are_answered_and_others_are_shed() {
     let sts = json!({ "maxCalls": 2, "maxWaiting": 2, "timeout": "30s", "breakerFailures": 0 });
@@ -30,12 +40,10 @@ async fn while_sts_hangs_the_cached_and_strangers_are_answered_and_others_are_sh
             webhook.review(&token).await.unwrap()
         }));
     }
-    let all_wait = async {
-        while world.sts.requests().len() < 2 || world.metric("sts_queue_waiting", &[]).await < 2.0 {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(LIMIT, all_wait).await.unwrap();
+    until(async || {
+        world.sts.requests().len() >= 2 && world.metric("sts_queue_waiting", &[]).await >= 2.0
+    })
+    .await;
     for shed in 1..4 {
         let reply = world.review(&world.token()).await;
         assert_eq!(reply.status, 503, "{reply:?}");
@@ -80,12 +88,7 @@ async fn a_flood_of_proxies_keeps_nobody_out_of_the_cluster() {
         }
     };
     let hangs = tokio::spawn(ask(world.token()));
-    let is_asked = async {
-        while world.sts.requests().is_empty() {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(LIMIT, is_asked).await.unwrap();
+    until(async || !world.sts.requests().is_empty()).await;
     // There is a second place, and it is none of theirs.
     for _ in 0..3 {
         assert_eq!(ask(world.token()).await.unwrap().status, 503);
@@ -119,13 +122,8 @@ async fn idle_connections_keep_nobody_out() {
         );
     }
     // Some may not have been taken yet: those who log in may do so on a connection of before.
-    let all_are_taken = async {
-        let evicted = "connections_evicted_total";
-        while world.metric(evicted, &[("port", "webhook")]).await < 184.0 {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(LIMIT, all_are_taken).await.unwrap();
+    let evicted = "connections_evicted_total";
+    until(async || world.metric(evicted, &[("port", "webhook")]).await >= 184.0).await;
     assert!(world.metric("connections", &[("port", "webhook")]).await <= 16.0);
     assert!(world.metric("connections", &[("port", "health")]).await <= 4.0);
 }
@@ -161,12 +159,7 @@ async fn answers_that_nobody_reads_fill_no_memory() {
     let shed = r#"ack_ram_authenticator_requests_shed_total{reason="scrapes"} 1"#;
     assert!(text.contains(shed), "{text}");
     drop(unread);
-    let there_is_room = async {
-        while metrics().await.status() != 200 {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(LIMIT, there_is_room).await.unwrap();
+    until(async || metrics().await.status() == 200).await;
 }
 
 #[tokio::test]

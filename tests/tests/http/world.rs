@@ -53,12 +53,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("sts-ca.pem"), emulator.ca_pem()).unwrap();
         let (port, health_port) = (ports::free_port(), ports::free_port());
-        let mut settings = json!({
-            "endpoint": emulator.url(),
-            "caFile": folder.path().join("sts-ca.pem"),
-            "connectTimeout": "30s",
-            "timeout": "30s",
-        });
+        let mut settings = emulator.settings(&folder.path().join("sts-ca.pem"));
         for (key, value) in sts.as_object().unwrap() {
             settings[key] = value.clone();
         }

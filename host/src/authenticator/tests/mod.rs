@@ -68,12 +68,7 @@ impl World {
 
     /// A server with these settings beside the necessary ones. However slow the machine is, no call runs out of its time.
     fn server(&self, settings: &Value) -> Server {
-        let mut sts = json!({
-            "endpoint": self.sts.url(),
-            "caFile": self.folder.path().join("ca.pem"),
-            "connectTimeout": "30s",
-            "timeout": "30s",
-        });
+        let mut sts = self.sts.settings(&self.folder.path().join("ca.pem"));
         for (key, value) in settings.as_object().unwrap() {
             sts[key] = value.clone();
         }

@@ -159,11 +159,8 @@ impl Started {
         crate::world::bearer(&token)
     }
 
-    /// From now on STS misbehaves so, or no more; for all who ask.
     pub(crate) fn set_sts_fault(&self, fault: Option<Fault>) {
-        self.sts.set_fault(fault);
-        self.sts.cut_connections();
-        self.envoy.wait_until_disconnected("sts");
+        crate::world::set_sts_fault(&self.sts, &self.envoy, fault);
     }
 
     pub(crate) fn client(&self, protocol: Protocol) -> Client {
