@@ -76,6 +76,9 @@ pub enum Inability {
     Overloaded,
     /// The mappings of this backend have not been read yet, and those that come after it must not speak for it.
     RulesNotRead(Backend),
+    /// The mappings of this backend map the identity, and its source has not confirmed them for longer than the host
+    /// allows. The mapping may be gone by now, and no later backend may answer in its place.
+    BackendStale(Backend),
     /// Something here went wrong that should not.
     Internal,
 }
@@ -103,7 +106,8 @@ impl Outcome {
         use Stage::{Names, Rule, Sts, Token, Validations};
         match self {
             Self::NotOurs | Self::Denied(Denial::Token(_)) => &[],
-            Self::Denied(Denial::NotMapped) | Self::Unable(Inability::RulesNotRead(_)) => {
+            Self::Denied(Denial::NotMapped)
+            | Self::Unable(Inability::RulesNotRead(_) | Inability::BackendStale(_)) => {
                 &[Token, Sts]
             }
             Self::Unable(_) | Self::Denied(Denial::Sts(_)) => &[Token],
@@ -123,6 +127,8 @@ pub enum NoUser {
     Denied(Denial),
     /// This backend would have to be asked, and has not been read yet.
     NotRead(Backend),
+    /// This backend maps the identity, and its mappings are stale.
+    Stale(Backend),
 }
 
 /// A user as Kubernetes knows it (TokenReview, `status.user`).
@@ -327,6 +333,7 @@ impl Decision {
                 Ok(user) => Outcome::Granted(user),
                 Err(NoUser::Denied(denial)) => Outcome::Denied(denial),
                 Err(NoUser::NotRead(backend)) => Outcome::Unable(Inability::RulesNotRead(backend)),
+                Err(NoUser::Stale(backend)) => Outcome::Unable(Inability::BackendStale(backend)),
             },
             explanation: Explanation {
                 fingerprint: Some(fingerprint),
@@ -364,6 +371,7 @@ impl Decision {
             Outcome::Unable(Inability::Sts(unable)) => unable.code(),
             Outcome::Unable(Inability::Overloaded) => "overloaded",
             Outcome::Unable(Inability::RulesNotRead(_)) => "rules_not_read",
+            Outcome::Unable(Inability::BackendStale(_)) => "backend_stale",
             Outcome::Unable(Inability::Internal) => "internal",
         }
     }
@@ -380,7 +388,9 @@ impl Decision {
                 | Denial::Validation(_)
                 | Denial::ValidationFailed(_),
             )
-            | Outcome::Unable(Inability::RulesNotRead(_)) => "uknown_user",
+            | Outcome::Unable(Inability::RulesNotRead(_) | Inability::BackendStale(_)) => {
+                "uknown_user"
+            }
             Outcome::Denied(Denial::Sts(_)) | Outcome::Unable(_) => "sts_error",
         }
     }
@@ -399,6 +409,9 @@ impl Decision {
             }
             Outcome::Unable(Inability::RulesNotRead(backend)) => Some(format!(
                 "the mappings of the backend {backend} have not been read yet; try again in a moment"
+            )),
+            Outcome::Unable(Inability::BackendStale(backend)) => Some(format!(
+                "the mappings of the backend {backend} have not been confirmed for longer than `server.maxStaleness`; ask an administrator of the cluster to check why the authenticator cannot read them, and try again"
             )),
             Outcome::Unable(Inability::Internal) => {
                 Some("the authenticator failed; its log says more".to_owned())

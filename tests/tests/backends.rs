@@ -48,6 +48,7 @@ fn answer(rules: &RuleSet, arn: &str) -> String {
         Ok(user) => user.username,
         Err(NoUser::Denied(Denial::NotMapped)) => "not mapped".to_owned(),
         Err(NoUser::NotRead(backend)) => format!("{backend} not read"),
+        Err(NoUser::Stale(backend)) => format!("{backend} stale"),
         Err(NoUser::Denied(denial)) => panic!("{denial:?}"),
     }
 }
@@ -124,6 +125,88 @@ fn the_file_answers_first_for_whom_it_protects() {
         let (explanation, _) = set.explain(&identity(arn));
         assert_eq!(explanation.protected, expected == "file", "{protect:?}");
     }
+}
+
+#[test]
+fn stale_backend_answers_nobody_that_it_maps_and_lets_others_pass() {
+    use Backend::{ConfigMap, Crd, DynamicFile, MountedFile};
+    let bob = "acs:ram::1:user/bob";
+    let of_account = "acs:ram::2:user/carol";
+    let conditional = "acs:ram::3:user/dave";
+    let nobody = "acs:ram::4:user/eve";
+    let everyone = [
+        (ALICE, "file"),
+        (bob, "file"),
+        (of_account, "file"),
+        (conditional, "file"),
+    ];
+    let stale = |backend| {
+        let mut rules = rules(backend, true, &[(ALICE, "object")]);
+        rules.apply_account(AccountId::parse("2").unwrap());
+        let condition = Mapping {
+            condition: Some("identity.accountId == '3'".to_owned()),
+            ..mapping(backend, "condition", "", "object")
+        };
+        rules.apply(Rule::compile(condition).unwrap());
+        rules
+    };
+    for backend in [Crd, ConfigMap] {
+        let file = || rules(MountedFile, true, &everyone);
+        let first = RuleSet::new(vec![stale(backend), file()], []);
+        let last = RuleSet::new(vec![file(), stale(backend)], []);
+        let between = RuleSet::new(
+            vec![
+                rules(DynamicFile, true, &[(ALICE, "dynamic")]),
+                stale(backend),
+                file(),
+            ],
+            [],
+        );
+        let is_stale = format!("{backend} stale");
+        for (set, arn, confirmed, unconfirmed) in [
+            (&first, ALICE, "object", &*is_stale),
+            (&first, bob, "file", "file"),
+            (&first, of_account, of_account, &*is_stale),
+            (&first, conditional, "object", &*is_stale),
+            (&first, nobody, "not mapped", "not mapped"),
+            (&last, ALICE, "file", "file"),
+            (&last, of_account, "file", "file"),
+            (&between, ALICE, "dynamic", "dynamic"),
+            (&between, bob, "file", "file"),
+            (&between, of_account, of_account, &*is_stale),
+        ] {
+            assert_eq!(answer(set, arn), confirmed, "{arn}");
+            let marked = set.clone().with_stale(|marked| marked == backend);
+            assert_eq!(answer(&marked, arn), unconfirmed, "{arn}");
+            // Nothing else is left of the mark.
+            let cleared = marked.with_stale(|_| false);
+            assert_eq!(answer(&cleared, arn), confirmed, "{arn}");
+        }
+    }
+}
+
+#[test]
+fn stale_backend_is_asked_before_names_and_after_the_file_that_protects() {
+    use Backend::{Crd, MountedFile};
+    let mut objects = rules(Crd, true, &[("acs:ram::1:user/bob", "object")]);
+    objects.reset();
+    let objects = objects.with_stale(true);
+    // A reset takes rules away, and not the mark.
+    assert!(objects.is_stale());
+    let mut objects = objects;
+    objects.apply(Rule::compile(mapping(Crd, "m", "acs:ram::1:**", "object")).unwrap());
+    let mut protected = Protected::default();
+    protected.protect(ALICE).unwrap();
+    let file = || rules(MountedFile, true, &[(ALICE, "file")]);
+    let set = RuleSet::new(vec![objects.clone(), file()], []).with_protected(protected);
+    assert_eq!(answer(&set, ALICE), "file");
+    assert_eq!(answer(&set, "acs:ram::1:user/bob"), "CRD stale");
+    let (explanation, _) = set.explain(&identity("acs:ram::1:user/bob"));
+    assert_eq!(explanation.matched.unwrap().to_string(), "CRD m");
+    // An unread backend is unread first.
+    let unread = rules(Crd, false, &[(ALICE, "object")]).with_stale(true);
+    let set = RuleSet::new(vec![unread, file()], []);
+    assert_eq!(answer(&set, ALICE), "CRD not read");
 }
 
 #[test]

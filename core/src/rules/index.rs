@@ -18,6 +18,7 @@ use crate::rules::subject::{Subject, SubjectId};
 pub struct BackendRules {
     backend: Backend,
     is_read: bool,
+    is_stale: bool,
     by_name: ShardedMap<Arc<Rule>>,
     by_id: ShardedMap<Ranked>,
     by_arn: ByArn,
@@ -44,6 +45,7 @@ impl BackendRules {
         Self {
             backend,
             is_read: true,
+            is_stale: false,
             by_name: ShardedMap::default(),
             by_id: ShardedMap::default(),
             by_arn: ByArn::default(),
@@ -84,6 +86,20 @@ impl BackendRules {
         self.is_read
     }
 
+    /// The same rules, marked as stale or not. While they are stale, [`RuleSet::decide`](crate::rules::RuleSet::decide)
+    /// grants nothing by them: an identity that they map is answered with
+    /// [`Inability::BackendStale`](crate::decision::Inability::BackendStale).
+    #[must_use]
+    pub fn with_stale(self, is_stale: bool) -> Self {
+        Self { is_stale, ..self }
+    }
+
+    /// Returns whether the rules are marked as stale.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.is_stale
+    }
+
     /// Which backend it is.
     #[must_use]
     pub fn backend(&self) -> Backend {
@@ -113,6 +129,7 @@ impl BackendRules {
     pub fn reset(&mut self) {
         *self = Self {
             is_read: self.is_read,
+            is_stale: self.is_stale,
             reserved: Arc::clone(&self.reserved),
             ..Self::new(self.backend)
         };

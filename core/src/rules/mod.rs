@@ -77,6 +77,21 @@ impl RuleSet {
         }
     }
 
+    /// The same rules; those of each backend are marked as stale where `is_stale` says so, and as confirmed elsewhere.
+    /// The host knows the time, and asks for this with each decision.
+    #[must_use]
+    pub fn with_stale(self, is_stale: impl Fn(Backend) -> bool) -> Self {
+        let backends = self.backends.into_iter();
+        let backends = backends.map(|rules| {
+            let is_stale = is_stale(rules.backend());
+            rules.with_stale(is_stale)
+        });
+        Self {
+            backends: backends.collect(),
+            ..self
+        }
+    }
+
     /// The rules of each backend, in the order in which they answer.
     #[must_use]
     pub fn backends(&self) -> &[BackendRules] {
@@ -110,6 +125,11 @@ impl RuleSet {
             Err(backend) => return (explanation, Err(NoUser::NotRead(backend))),
         };
         let names = match answer {
+            Some(answer) if answer.is_stale => {
+                let backend = answer.matched.backend();
+                explanation.matched = Some(answer.matched);
+                return (explanation, Err(NoUser::Stale(backend)));
+            }
             Some(answer) => {
                 explanation.matched = Some(answer.matched);
                 explanation.outranked = answer.outranked;
@@ -174,6 +194,8 @@ struct Answer {
     matched: Matched,
     names: Result<Names, Denial>,
     outranked: Vec<Source>,
+    /// The backend's rules are stale, so the answer must not be given.
+    is_stale: bool,
 }
 
 impl Answer {
@@ -236,6 +258,7 @@ fn answer(
                 .and_then(unreserved)
                 .map_err(Denial::Name),
             outranked: matching(candidates.take(MAX_NAMED), identity).collect(),
+            is_stale: rules.is_stale(),
         });
     }
     let account = identity.account_id();
@@ -246,5 +269,6 @@ fn answer(
         },
         names: unreserved((identity.arn.canonical().to_string(), Vec::new())).map_err(Denial::Name),
         outranked: Vec::new(),
+        is_stale: rules.is_stale(),
     })
 }

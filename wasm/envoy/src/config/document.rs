@@ -105,7 +105,7 @@ impl Read for Cache {
         Members::of(value, key, |members| {
             Ok(Self {
                 size: members.or("size", 10_000)?,
-                ttl_seconds: members.or("ttlSeconds", 300)?,
+                ttl_seconds: members.or("ttlSeconds", 120)?,
             })
         })
     }

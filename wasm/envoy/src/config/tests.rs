@@ -22,7 +22,7 @@ fn defaults() {
     );
     assert_eq!(
         (settings.cache.size, settings.cache.life_seconds),
-        (10_000, 300)
+        (10_000, 120)
     );
     assert_eq!(settings.policy.max_token_bytes, 16 * 1024);
     assert_eq!(settings.log_level(), LogLevel::Info);

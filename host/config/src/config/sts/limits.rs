@@ -81,7 +81,7 @@ pub(super) fn read(layers: &mut Layers<'_>) -> Result<StsLimits, Problem> {
         breaker: breaker(sts)?,
         identities: CacheSettings {
             size: number(sts, "cacheSize", 0, 1_000_000)?.unwrap_or(10_000),
-            life: duration(sts, "cacheTTL", TOKEN_LIFE)?.unwrap_or(Duration::from_secs(5 * 60)),
+            life: duration(sts, "cacheTTL", TOKEN_LIFE)?.unwrap_or(Duration::from_secs(2 * 60)),
         },
         refusals: CacheSettings {
             size: number(sts, "refusalCacheSize", 0, 1_000_000)?.unwrap_or(1_000),
