@@ -406,7 +406,7 @@ impl Authenticator {
         let identifier = self.identifier.load_full();
         match identifier.identify(token, asked_by).await {
             Ok(Identified { who, word_from }) => Decided {
-                decision: self.rules.snapshot().decide(&who),
+                decision: self.rules.decide(&who),
                 cause: None,
                 word_from: Some(word_from),
             },

@@ -1,9 +1,10 @@
 //! The clock and the environment: the two things of the process that the rest is given.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use ack_ram_config::config::Variables;
 use ack_ram_core::time::UnixTime;
+use nix::time::{ClockId, clock_gettime};
 
 /// Where the time comes from; tests pass one that they move.
 pub type Clock = fn() -> UnixTime;
@@ -25,6 +26,21 @@ pub(crate) fn wall_clock() -> SystemTime {
         reason = "the one place that reads the clock"
     )]
     SystemTime::now()
+}
+
+/// Where durations come from that no change of the clock may touch; tests pass one that they move.
+pub type Uptime = fn() -> Duration;
+
+/// Returns the time since the machine started. It never goes back, and counts the time that the machine was suspended;
+/// time for which a hypervisor stops a virtual machine, it does not count.
+#[must_use]
+pub fn uptime() -> Duration {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    const CLOCK: ClockId = ClockId::CLOCK_BOOTTIME;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    const CLOCK: ClockId = ClockId::CLOCK_MONOTONIC;
+    // Every kernel has this clock. At the end of all time, what has a limit is past it.
+    clock_gettime(CLOCK).map_or(Duration::MAX, Duration::from)
 }
 
 /// A variable of the process's environment. One that is empty or not Unicode counts as not set.

@@ -19,6 +19,7 @@ pub mod sts;
 pub mod tls_secret;
 pub mod tools;
 pub mod traffic;
+pub mod uptime;
 pub mod usage;
 pub mod vectors;
 #[cfg(feature = "wasm")]

@@ -16,7 +16,7 @@ type Series = (&'static str, &'static str);
 
 const JOB: &str = r#"{job="ack-ram-authenticator",instance="a"}"#;
 
-const CASES: [Case; 27] = [
+const CASES: [Case; 28] = [
     (
         "Down",
         &[("up JOB", "1x60 0x60")],
@@ -147,6 +147,17 @@ const CASES: [Case; 27] = [
         "BackendTrouble",
         &[("backend_trouble{backend=\"CRD\"}", "1x120")],
         &[("backend_trouble{backend=\"CRD\"}", "0x110 1x10")],
+    ),
+    (
+        "BackendUnconfirmed",
+        &[(
+            "backend_confirmed_age_seconds{backend=\"CRD\"}",
+            "0x105 0+60x15",
+        )],
+        &[(
+            "backend_confirmed_age_seconds{backend=\"CRD\"}",
+            "0x109 0+60x10",
+        )],
     ),
     (
         "MappingsKept",

@@ -30,6 +30,16 @@ pub enum Backend {
     DynamicFile,
 }
 
+impl Backend {
+    /// Every backend.
+    pub const ALL: [Self; 4] = [
+        Self::MountedFile,
+        Self::ConfigMap,
+        Self::Crd,
+        Self::DynamicFile,
+    ];
+}
+
 /// The names that `server.backendMode` uses.
 impl fmt::Display for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -16,6 +16,7 @@ pub struct ConfigMapSource {
     name: ConfigMapName,
     globs: Globs,
     clock: Clock,
+    live: Arc<LiveRules>,
     state: Mutex<State>,
 }
 
@@ -39,6 +40,7 @@ impl ConfigMapSource {
             name,
             globs,
             clock,
+            live: Arc::clone(&live),
             state: Mutex::new(State {
                 feed: Feed::new(Backend::ConfigMap, live, clock, observe),
                 digest: None,
@@ -50,6 +52,11 @@ impl ConfigMapSource {
     #[must_use]
     pub fn name(&self) -> &ConfigMapName {
         &self.name
+    }
+
+    /// The rules that it keeps as the ConfigMap is.
+    pub(crate) fn live(&self) -> &Arc<LiveRules> {
+        &self.live
     }
 
     /// Now.

@@ -42,6 +42,7 @@ impl DynamicFile {
         };
         let seen = state.file.read_now(Instant::now());
         state.take(seen, globs);
+        state.confirm();
         Arc::new(Self {
             globs,
             state: Mutex::new(state),
@@ -60,6 +61,7 @@ impl DynamicFile {
         if let Some(seen) = state.file.look(at) {
             state.take(seen, self.globs);
         }
+        state.confirm();
     }
 
     /// Reads the file at once, without waiting until it has settled: somebody asks for it.
@@ -67,10 +69,17 @@ impl DynamicFile {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = state.file.read_now(Instant::now());
         state.take(seen, self.globs);
+        state.confirm();
     }
 }
 
 impl State {
+    fn confirm(&self) {
+        if self.file.is_confirmed() {
+            self.feed.confirm();
+        }
+    }
+
     fn take(&mut self, seen: Seen, globs: Globs) {
         let name = self.file.path().display().to_string();
         match seen {

@@ -103,6 +103,11 @@ impl Feed {
         self.put(update, None);
     }
 
+    /// The document was looked at and could be read, and what it says is in effect.
+    pub(super) fn confirm(&self) {
+        self.live.confirmations().confirm(self.backend);
+    }
+
     /// The document is gone, and with it all that it mapped.
     pub(super) fn lose(&mut self) {
         let update = self.last_good.read(FileMappings::default(), (self.clock)());

@@ -4,9 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ack_ram_core::arn::AccountId;
+use ack_ram_core::decision::Decision;
+use ack_ram_core::login::VerifiedIdentity;
 use ack_ram_core::rules::{Backend, BackendRules, Rule, RuleSet, Source};
 use ack_ram_core::time::UnixTime;
 use arc_swap::ArcSwap;
+
+use crate::backends::confirmed::Confirmations;
+use crate::env::{self, Uptime};
 
 /// How long the last good form of a mapping stays in effect after an edit broke it.
 pub const KEPT_SECONDS: i64 = 24 * 60 * 60;
@@ -17,6 +22,7 @@ pub const KEPT_SECONDS: i64 = 24 * 60 * 60;
 pub struct LiveRules {
     snapshot: ArcSwap<RuleSet>,
     state: Mutex<State>,
+    confirmations: Confirmations,
 }
 
 struct State {
@@ -87,7 +93,35 @@ impl LiveRules {
                 rules: rules.clone(),
             }),
             snapshot: ArcSwap::from_pointee(rules),
+            confirmations: Confirmations::new(env::uptime),
         }
+    }
+
+    /// The same, with the ages of its backends by `uptime`.
+    #[must_use]
+    pub fn with_uptime(self, uptime: Uptime) -> Self {
+        Self {
+            confirmations: Confirmations::new(uptime),
+            ..self
+        }
+    }
+
+    /// When each backend was last confirmed by its source.
+    #[must_use]
+    pub fn confirmations(&self) -> &Confirmations {
+        &self.confirmations
+    }
+
+    /// Decides what `who` is granted now, by the rules in effect and by which of them are stale.
+    pub fn decide(&self, who: &VerifiedIdentity) -> Decision {
+        // Before the rules are taken: these are then no older than the confirmation that was looked at.
+        let stale = Backend::ALL.map(|backend| (backend, self.confirmations.is_stale(backend)));
+        let rules = self.snapshot();
+        if stale.iter().all(|(_, is_stale)| !is_stale) {
+            return rules.decide(who);
+        }
+        let is_stale = |backend| stale.contains(&(backend, true));
+        RuleSet::clone(&rules).with_stale(is_stale).decide(who)
     }
 
     /// The rules in effect now.

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod broken_edits;
 pub mod config_map;
+pub mod confirmed;
 pub mod dynamic_file;
 pub mod feed;
 mod last_good;

@@ -75,6 +75,9 @@ impl MountedFile {
     ) -> Arc<Self> {
         let mut feed = Feed::new(Backend::MountedFile, live, clock, observe);
         feed.start(mem::take(&mut config.mappings));
+        if inputs.file.is_some() {
+            feed.confirm();
+        }
         let file = inputs.file.clone();
         Arc::new(Self {
             fixed: Settings::fixed(config),
@@ -105,7 +108,9 @@ impl MountedFile {
             .file
             .as_mut()
             .map(|file| file.read_now(Instant::now()));
-        seen.map_or(Reloaded::Unchanged, |seen| self.take(state, seen))
+        let reloaded = seen.map_or(Reloaded::Unchanged, |seen| self.take(state, seen));
+        state.confirm();
+        reloaded
     }
 
     /// Looks at the file once.
@@ -115,6 +120,7 @@ impl MountedFile {
         if let Some(seen) = state.file.as_mut().and_then(|file| file.look(at)) {
             self.take(state, seen);
         }
+        state.confirm();
     }
 
     fn take(&self, state: &mut State, seen: Seen) -> Reloaded {
@@ -201,6 +207,12 @@ impl MountedFile {
 }
 
 impl State {
+    fn confirm(&self) {
+        if self.file.as_ref().is_some_and(WatchedFile::is_confirmed) {
+            self.feed.confirm();
+        }
+    }
+
     fn refuse(&mut self, why: &Refusal, digest: &Digest) -> Reloaded {
         self.is_confirmed = true;
         self.feed.hold(why, digest);

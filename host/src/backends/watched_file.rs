@@ -152,6 +152,11 @@ impl WatchedFile {
         }
     }
 
+    /// Returns whether the last look has seen the file, and what is in it has been read.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        matches!(&self.last, Some(Look::File(stamp)) if self.has_taken(stamp))
+    }
+
     fn has_taken(&self, stamp: &Stamp) -> bool {
         matches!(&self.taken, Some(Taken::Content(Some(taken), _)) if taken == stamp)
     }

@@ -97,6 +97,10 @@ struct OfBackend {
     backend: Backend,
     is_read: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    confirmed_age_seconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_stale: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     trouble: Option<String>,
     rules: Vec<InEffectRule>,
     accounts: Vec<String>,
@@ -192,6 +196,15 @@ fn text(in_effect: &InEffect) -> Result<String, Failure> {
                 page,
                 "  {ODD}has not been read yet: later backends wait for it{ODD:#}"
             )?;
+        }
+        if backend.is_stale {
+            writeln!(
+                page,
+                "  {BAD}stale: not confirmed for longer than `server.maxStaleness`, so the identities that it maps get 503{BAD:#}"
+            )?;
+        }
+        if let Some(age) = backend.confirmed_age_seconds {
+            writeln!(page, "  {ASIDE}last confirmed {age} s ago{ASIDE:#}")?;
         }
         if let Some(trouble) = &backend.trouble {
             writeln!(

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use ack_ram_core::rules::Backend;
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
 use kube::runtime::watcher::{self, Error, Event};
@@ -14,7 +15,9 @@ use super::Replica;
 use super::events::{Events, News};
 use super::failure::Failure;
 use super::report::cut;
-use super::watch::{RETRY, WATCH_SECONDS, WORKED, is_too_old, noticing, retry};
+use super::watch::{
+    RETRY, StalenessCheck, WATCH_SECONDS, WORKED, confirm_watch, is_too_old, noticing, retry,
+};
 use crate::backends::config_map::ConfigMapSource;
 use crate::config::ConfigMapName;
 use crate::config::document::ConfigMapData;
@@ -62,15 +65,23 @@ impl ConfigMapSource {
         tell: &watch::Sender<Option<Edit>>,
     ) {
         let answered = Arc::new(Notify::new());
-        let client = noticing(client, Arc::clone(&answered));
+        let confirm = confirm_watch(self.live(), Backend::ConfigMap);
+        let client = noticing(client, Arc::clone(&answered), confirm);
         let objects = Api::namespaced(client, &self.name().namespace);
         let mut events = open(&objects, self.name());
         let mut listed = None;
         let mut retry = retry();
         let mut works_since = None;
+        let mut staleness = StalenessCheck::new();
         loop {
             let event = tokio::select! {
                 event = events.next() => event,
+                () = staleness.tick() => {
+                    if staleness.begins_list(self.live(), Backend::ConfigMap) {
+                        events = open(&objects, self.name());
+                    }
+                    continue;
+                }
                 () = answered.notified() => {
                     works_since = Some(Instant::now());
                     self.set_trouble(None);
@@ -79,8 +90,19 @@ impl ConfigMapSource {
             };
             let error = match event {
                 Some(Ok(event)) => {
+                    let (is_list, is_whole_list) = match event {
+                        Event::Init | Event::InitApply(_) => (true, false),
+                        Event::InitDone => (true, true),
+                        Event::Apply(_) | Event::Delete(_) => (false, false),
+                    };
                     if let Some(edit) = self.see(event, &mut listed) {
                         tell.send_replace(Some(edit));
+                    }
+                    let confirmations = self.live().confirmations();
+                    if is_whole_list {
+                        confirmations.confirm(Backend::ConfigMap);
+                    } else if !is_list {
+                        confirmations.confirm_in_part(Backend::ConfigMap);
                     }
                     continue;
                 }
@@ -90,6 +112,7 @@ impl ConfigMapSource {
                     continue;
                 }
             };
+            staleness.list_failed();
             // An answer of before says nothing of what comes after this.
             if answered.notified().now_or_never().is_some() {
                 works_since = Some(Instant::now());

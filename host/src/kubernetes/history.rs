@@ -27,7 +27,8 @@ pub(super) async fn check(client: &Client, watch: &Uri) -> kube::Result<()> {
     let list = list.map_err(|error| kube::Error::Service(error.into()))?;
     match client.request::<IgnoredAny>(list).await {
         Err(kube::Error::Api(status)) if is_too_large(&status) => {
-            Err(kube::Error::Api(gone().boxed()))
+            let why = "the revision that the watch has seen is yet to come: etcd was restored from a backup";
+            Err(gone(why))
         }
         answer => answer.map(drop),
     }
@@ -39,22 +40,30 @@ fn is_too_large(status: &Status) -> bool {
     causes.any(|cause| cause.reason == TOO_LARGE)
 }
 
-/// What the API server says of a watch whose beginning it no longer knows.
-fn gone() -> Status {
-    let message =
-        "the revision that the watch has seen is yet to come: etcd was restored from a backup";
-    Status::failure(message, "Expired").with_code(410)
+/// Returns what the API server says of a watch whose beginning it no longer knows, for the reason `why`: everything is
+/// listed again.
+pub(super) fn gone(why: &str) -> kube::Error {
+    kube::Error::Api(Status::failure(why, "Expired").with_code(410).boxed())
+}
+
+/// Returns whether `uri` asks for a watch.
+pub(super) fn is_watch(uri: &Uri) -> bool {
+    let query = uri.query().unwrap_or_default();
+    form_urlencoded::parse(query.as_bytes())
+        .any(|(key, value)| key == "watch" && matches!(&*value, "true" | "1"))
 }
 
 /// A list of nothing from where `watch` begins; `None` if that is no watch of what has happened since a revision.
 fn list(watch: &Uri) -> Option<String> {
+    if !is_watch(watch) {
+        return None;
+    }
     let query: Vec<_> = form_urlencoded::parse(watch.query()?.as_bytes()).collect();
     let value = |name: &str| {
         let pair = query.iter().find(|(key, _)| key == name);
         pair.map(|(_, value)| &**value)
     };
     let since = value("resourceVersion").filter(|version| !matches!(*version, "" | "0"))?;
-    value("watch").filter(|watch| matches!(*watch, "true" | "1"))?;
     let query = Serializer::new(String::new())
         // Who may read one object alone may list no other.
         .append_pair("fieldSelector", value("fieldSelector").unwrap_or(NOBODY))

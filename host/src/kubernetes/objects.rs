@@ -121,9 +121,18 @@ impl Objects {
         } else {
             self.set_trouble(Some(failure.to_string()), live);
         }
-        if !self.absence.is_certain(failure, at) || (self.is_read && self.known.is_empty()) {
+        if !self.absence.is_certain(failure, at) {
             return;
         }
+        if !self.is_read || !self.known.is_empty() {
+            self.forget_all(live);
+        }
+        // The API server says that there is no such kind, and so no object.
+        live.confirmations().confirm(Backend::Crd);
+    }
+
+    /// There is no object.
+    fn forget_all(&mut self, live: &LiveRules) {
         self.known = HashMap::new();
         self.waiting = Vec::new();
         self.is_read = true;

@@ -1,9 +1,11 @@
 //! The watch: the asynchronous half, which reads objects from the API server for as long as the server runs.
 
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ack_ram_core::rules::Backend;
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use hyper::Request;
@@ -11,12 +13,13 @@ use kube::client::Body;
 use kube::runtime::watcher::{self, Error, Event};
 use kube::{Api, Client};
 use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::failure::{self, Failure};
 use super::history;
 use super::mappings::{Mappings, Observation};
 use super::object::MappingObject;
+use crate::backends::live::LiveRules;
 
 /// How many objects the API server is asked for at once.
 const PAGE: u32 = 500;
@@ -27,6 +30,9 @@ pub(super) const WATCH_SECONDS: u32 = 60;
 const BATCH: usize = 512;
 /// How long the API server may take to begin an answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// How soon a backend that has become stale while its watch is open is listed anew: after the machine was suspended, the
+/// watch may be dead.
+pub(super) const LOOK_FOR_STALENESS: Duration = Duration::from_secs(10);
 /// A watch that worked for this long is resumed as soon as if it were the first.
 pub(super) const WORKED: Duration = Duration::from_millis(500);
 /// How soon to try again at first, and at most; jitter comes on top, at most as much again.
@@ -47,13 +53,21 @@ impl Mappings {
 
     async fn follow(&self, client: Client) {
         let answered = Arc::new(Notify::new());
-        let objects = Api::all(noticing(client, Arc::clone(&answered)));
+        let confirm = confirm_watch(&self.live, Backend::Crd);
+        let objects = Api::all(noticing(client, Arc::clone(&answered), confirm));
         let mut events = open(&objects);
         let mut retry = retry();
         let mut works_since = None;
+        let mut staleness = StalenessCheck::new();
         loop {
             let event = tokio::select! {
                 event = events.next() => event,
+                () = staleness.tick() => {
+                    if staleness.begins_list(&self.live, Backend::Crd) {
+                        events = open(&objects);
+                    }
+                    continue;
+                }
                 () = answered.notified() => {
                     works_since = Some(Instant::now());
                     self.objects().recover(&self.live);
@@ -67,6 +81,7 @@ impl Mappings {
             let Err(error) = self.read(event, &mut events) else {
                 continue;
             };
+            staleness.list_failed();
             // It was answered before it failed, and says nothing of what comes after.
             if answered.notified().now_or_never().is_some() {
                 works_since = Some(Instant::now());
@@ -107,7 +122,14 @@ impl Mappings {
         let mut end = Ok(());
         while let Some(event) = next {
             match event {
-                Ok(event) => batch.push(event),
+                Ok(event) => {
+                    let is_whole_list = matches!(event, Event::InitDone);
+                    batch.push(event);
+                    // In effect before the watch after it begins: that confirms nothing while the backend is stale.
+                    if is_whole_list {
+                        break;
+                    }
+                }
                 Err(error) => {
                     end = Err(error);
                     break;
@@ -123,7 +145,13 @@ impl Mappings {
         }
         let news = |event: &&Event<_>| matches!(event, Event::Apply(_) | Event::Delete(_));
         let events = batch.iter().filter(news).count();
+        let is_whole_list = batch.iter().any(|event| matches!(event, Event::InitDone));
         let touched = self.objects().read(batch, &self.live, (self.clock)());
+        if is_whole_list {
+            self.live.confirmations().confirm(Backend::Crd);
+        } else if events > 0 {
+            self.live.confirmations().confirm_in_part(Backend::Crd);
+        }
         if events > 0 {
             let after = started.elapsed();
             (self.observe)(Observation::InEffect { events, after });
@@ -157,15 +185,61 @@ pub(super) fn retry() -> ExponentialBackoff {
         .build()
 }
 
-/// `client`, which notifies `answered` of each success. The watcher does not tell when a watch has begun: without this,
-/// trouble would last until something happens to an object. A watch that has seen more than the API server has is
-/// answered as one that has seen too little.
-pub(super) fn noticing(client: Client, answered: Arc<Notify>) -> Client {
+/// Looks from time to time whether a backend has become stale while nothing happens.
+pub(super) struct StalenessCheck {
+    interval: Interval,
+    /// It is stale, and a list is on its way.
+    is_listing: bool,
+}
+
+impl StalenessCheck {
+    pub(super) fn new() -> Self {
+        let mut interval = tokio::time::interval(LOOK_FOR_STALENESS);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            interval,
+            is_listing: false,
+        }
+    }
+
+    pub(super) async fn tick(&mut self) {
+        self.interval.tick().await;
+    }
+
+    /// Returns whether `backend` has to be listed anew. A list that takes long is not begun twice.
+    pub(super) fn begins_list(&mut self, live: &LiveRules, backend: Backend) -> bool {
+        let is_stale = live.confirmations().is_stale(backend);
+        let was_listing = mem::replace(&mut self.is_listing, is_stale);
+        is_stale && !was_listing
+    }
+
+    /// A list or watch failed: it is tried again, and so is this.
+    pub(super) fn list_failed(&mut self) {
+        self.is_listing = false;
+    }
+}
+
+/// Is called when a watch has begun. Returns whether the watch confirms what was read before it; if not, everything is
+/// listed again.
+pub(super) type ConfirmWatch = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// Confirms `backend` in `live` in part.
+pub(super) fn confirm_watch(live: &Arc<LiveRules>, backend: Backend) -> ConfirmWatch {
+    let live = Arc::clone(live);
+    Arc::new(move || live.confirmations().confirm_in_part(backend))
+}
+
+/// `client`, which notifies `answered` of each success, and `confirm` of each watch that has begun. The watcher does not
+/// tell when a watch has begun: without this, trouble would last until something happens to an object. A watch that has
+/// seen more than the API server has, or that goes on from what is stale, is answered as one that has seen too little.
+pub(super) fn noticing(client: Client, answered: Arc<Notify>, confirm: ConfirmWatch) -> Client {
     let namespace = client.default_namespace().to_owned();
     let send = move |request: Request<Body>| {
         let client = client.clone();
         let answered = Arc::clone(&answered);
+        let confirm = Arc::clone(&confirm);
         async move {
+            let is_watch = history::is_watch(request.uri());
             let send = async {
                 history::check(&client, request.uri()).await?;
                 client.send(request).await
@@ -175,6 +249,10 @@ pub(super) fn noticing(client: Client, answered: Arc<Notify>) -> Client {
                 .map_err(|_| kube::Error::Service("it does not begin to answer".into()))??;
             if response.status().is_success() {
                 answered.notify_one();
+                if is_watch && !confirm() {
+                    let why = "what the watch goes on from was last confirmed longer ago than `server.maxStaleness`";
+                    return Err(history::gone(why));
+                }
             }
             Ok::<_, kube::Error>(response)
         }

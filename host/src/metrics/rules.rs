@@ -19,6 +19,7 @@ pub(super) struct RuleGauges {
     is_read: IntGaugeVec,
     has_trouble: IntGaugeVec,
     kept_age: IntGaugeVec,
+    confirmed_age: IntGaugeVec,
     /// The rules that were looked at last: each change, of the notes about them too, makes others.
     seen: Weak<RuleSet>,
     /// Since when the oldest rule is kept that is no longer written.
@@ -47,12 +48,17 @@ impl RuleGauges {
             "kept_age_seconds",
             "For how long the oldest of the kept rules has been out of date; 0 when none is kept.",
         );
+        let confirmed_age = named(
+            "backend_confirmed_age_seconds",
+            "Time since the source last confirmed its mappings: an API server by a complete list, an answered watch, or an event; a file by a look that could read it. A healthy backend stays below two minutes; there is no series before the first confirmation.",
+        );
         let gauges = |name, labels: &[&str]| register(registry, IntGaugeVec::new(name, labels));
         Ok(Self {
             rules: gauges(rules, &["backend", "state"])?,
             is_read: gauges(is_read, &["backend"])?,
             has_trouble: gauges(has_trouble, &["backend"])?,
             kept_age: gauges(kept_age, &["backend"])?,
+            confirmed_age: gauges(confirmed_age, &["backend"])?,
             live,
             clock,
             seen: Weak::new(),
@@ -70,12 +76,25 @@ impl RuleGauges {
             self.kept_since = looks.iter().map(|look| self.show(look)).collect();
             self.seen = snapshot;
         }
+        self.show_confirmations();
         let now = (self.clock)();
         for (backend, since) in &self.kept_since {
             let age = since.map_or(0, |since| now.seconds_since(since).max(0));
             self.kept_age
                 .with_label_values(&[backend.to_string()])
                 .set(age);
+        }
+    }
+
+    fn show_confirmations(&self) {
+        for rules in self.live.snapshot().backends() {
+            let backend = rules.backend();
+            if let Some(age) = self.live.confirmations().age(backend) {
+                let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+                self.confirmed_age
+                    .with_label_values(&[backend.to_string()])
+                    .set(age);
+            }
         }
     }
 

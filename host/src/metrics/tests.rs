@@ -436,3 +436,23 @@ async fn scrapers_do_not_wait_for_ever_and_not_too_many_of_them() {
     drop(slow);
     scrape(&metrics).await;
 }
+
+#[tokio::test]
+async fn age_of_the_last_confirmation_is_computed_when_metrics_are_asked_for() {
+    static UPTIME: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(5);
+    let uptime = || Duration::from_secs(UPTIME.load(std::sync::atomic::Ordering::Relaxed));
+    let live = Arc::new(LiveRules::new(no_rules(), START).with_uptime(uptime));
+    let metrics = Metrics::new(Arc::clone(&live), now).unwrap();
+    let name = "ack_ram_authenticator_backend_confirmed_age_seconds";
+    let age = |told: &Exposition, backend| told.value(name, &[("backend", backend)]);
+    assert_eq!(age(&scrape(&metrics).await, "CRD"), None);
+    live.confirmations().confirm(Backend::Crd);
+    for (uptime, expected) in [(5, 0.0), (65, 60.0), (1_005, 1_000.0)] {
+        UPTIME.store(uptime, std::sync::atomic::Ordering::Relaxed);
+        let told = scrape(&metrics).await;
+        assert_eq!(age(&told, "CRD"), Some(expected));
+        assert_eq!(age(&told, "MountedFile"), None);
+    }
+    live.confirmations().confirm(Backend::Crd);
+    assert_eq!(age(&scrape(&metrics).await, "CRD"), Some(0.0));
+}

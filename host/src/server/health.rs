@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ack_ram_core::rules::BackendRules;
+use ack_ram_core::rules::{Backend, BackendRules};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -14,6 +14,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::backends::confirmed::Confirmations;
 use crate::backends::live::{BackendNotes, LiveRules};
 use crate::metrics::{self, Metrics, NoMetrics, Shed};
 use crate::server::certificates::Certificates;
@@ -111,6 +112,11 @@ impl Readiness {
         }
         let mut checks = Check::of_certificates(&self.certificates);
         checks.extend(self.rules.inspect(Check::of_backend));
+        let confirmations = self.rules.confirmations();
+        let backends = self.rules.snapshot();
+        let backends = backends.backends().iter().map(BackendRules::backend);
+        checks
+            .extend(backends.filter_map(|backend| Check::of_confirmation(confirmations, backend)));
         if self.is_stopping.load(Ordering::Relaxed) {
             checks.push(Check::of_stopping());
         }
@@ -140,7 +146,7 @@ impl Readiness {
 struct Check {
     name: String,
     is_passed: bool,
-    /// What is wrong, if anything is.
+    /// What is wrong, if anything is, or when it was last right.
     trouble: Option<String>,
 }
 
@@ -170,6 +176,23 @@ impl Check {
             is_passed: false,
             trouble: Some("the server was asked to stop".to_owned()),
         }
+    }
+
+    /// A stale backend is no reason to send the server nobody: those whom other backends map are answered.
+    fn of_confirmation(confirmations: &Confirmations, backend: Backend) -> Option<Self> {
+        let age = confirmations
+            .age(backend)
+            .filter(|_| Confirmations::has_limit(backend))?;
+        let stale = if confirmations.is_stale(backend) {
+            "stale, so the identities that it maps get 503: "
+        } else {
+            ""
+        };
+        Some(Self {
+            name: format!("confirmation of {backend}"),
+            is_passed: true,
+            trouble: Some(format!("{stale}last confirmed {} s ago", age.as_secs())),
+        })
     }
 
     fn of_backend(rules: &BackendRules, notes: &BackendNotes) -> Self {

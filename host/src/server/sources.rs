@@ -2,6 +2,7 @@
 //!
 //! None of them holds up the server: what cannot be read yet is tried again, and the rules say what is known.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,6 +86,7 @@ impl Sources {
                 }
             }
         }
+        live.confirmations().set_max_age(config.rules.max_staleness);
         tasks.spawn(expire(Arc::clone(live), objects.clone(), stopped.clone()));
         if objects.is_some() || config_map.is_some() {
             let cluster = Cluster {
@@ -99,7 +101,11 @@ impl Sources {
         tasks.spawn(Arc::clone(&settings).watch(stopped.clone()));
         let apply = {
             let settings = Arc::clone(&settings);
-            Box::new(move |config: &Config| settings.apply(config))
+            let live = Arc::clone(live);
+            Box::new(move |config: &Config| {
+                live.confirmations().set_max_age(config.rules.max_staleness);
+                settings.apply(config);
+            })
         };
         let live = Arc::clone(live);
         let file = MountedFile::start(config, inputs, live, env::now, observe, apply);
@@ -256,7 +262,9 @@ async fn expire(
 ) {
     let mut look = time::interval(LOOK_FOR_EXPIRED);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut stale = BTreeSet::new();
     while until(look.tick(), &mut stop).await {
+        tell_staleness(&live, &mut stale);
         let expired = live.expire(env::now());
         for source in &expired {
             tracing::warn!(
@@ -265,6 +273,22 @@ async fn expire(
         }
         if let Some(objects) = &objects {
             objects.expired(&expired);
+        }
+    }
+}
+
+/// Logs which backends have become stale since `stale`, and which no longer are.
+fn tell_staleness(live: &LiveRules, stale: &mut BTreeSet<Backend>) {
+    for backend in Backend::ALL {
+        if !live.confirmations().is_stale(backend) {
+            if stale.remove(&backend) {
+                tracing::info!(%backend, "confirmed again: the identities that it maps are answered");
+            }
+        } else if stale.insert(backend) {
+            tracing::error!(
+                %backend,
+                "stale: not confirmed for longer than `server.maxStaleness`; the identities that it maps get 503 until the API server answers again"
+            );
         }
     }
 }

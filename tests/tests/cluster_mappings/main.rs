@@ -10,6 +10,7 @@ mod life;
 mod objects;
 mod people;
 mod replica;
+mod revocation;
 mod wait;
 mod world;
 

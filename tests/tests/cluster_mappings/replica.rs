@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 
+use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::AccessKey;
 use ack_ram_tests::authenticator::{self, Authenticator};
 use ack_ram_tests::exposition::Exposition;
@@ -49,6 +50,13 @@ impl Door {
         self.login_with(&person.key())
     }
 
+    /// The user as whom `token` logs in; null when it is denied.
+    pub fn user(&self, token: &Secret) -> Value {
+        let reply = self.runtime.block_on(self.webhook.review(token)).unwrap();
+        assert_eq!(reply.status.as_u16(), 200, "{}", reply.body);
+        reply.body["status"]["user"].clone()
+    }
+
     pub fn login_with(&self, key: &AccessKey) -> Login {
         let reply = self.runtime.block_on(self.webhook.review(&token(key)));
         let reply = reply.unwrap_or_else(|error| panic!("{}: {error}", key.id.as_str()));
@@ -80,12 +88,24 @@ pub struct Replica {
     folder: PathBuf,
     port: u16,
     health_port: u16,
+    /// Beside what every server has in its environment.
+    environment: Vec<(&'static str, PathBuf)>,
     pub door: Door,
 }
 
 impl Replica {
     /// Starts a server with its files in `folder`, and with `settings` in `server`.
     pub fn start(folder: PathBuf, sts: &Emulator, settings: &Value) -> Self {
+        Self::start_in(folder, sts, settings, Vec::new())
+    }
+
+    /// The same, with `environment` for the server.
+    pub fn start_in(
+        folder: PathBuf,
+        sts: &Emulator,
+        settings: &Value,
+        environment: Vec<(&'static str, PathBuf)>,
+    ) -> Self {
         fs::create_dir_all(&folder).unwrap();
         let port = settings["port"]
             .as_u64()
@@ -103,15 +123,21 @@ impl Replica {
         let server = config["server"].as_object_mut().unwrap();
         server.extend(settings.as_object().unwrap().clone());
         fs::write(folder.join("config.yaml"), config.to_string()).unwrap();
-        Self::run(folder, port, health_port)
+        Self::run(folder, port, health_port, environment)
     }
 
-    fn run(folder: PathBuf, port: u16, health_port: u16) -> Self {
+    fn run(
+        folder: PathBuf,
+        port: u16,
+        health_port: u16,
+        environment: Vec<(&'static str, PathBuf)>,
+    ) -> Self {
         let config = folder.join("config.yaml");
         let mut command =
             authenticator::command(&folder, &["server", "-c", &config.to_string_lossy()]);
         let log = "info,ack_ram_authenticator=debug,kube_client=off,kube_runtime=off";
         command.env("ACK_RAM_AUTHENTICATOR_LOG", log);
+        command.envs(environment.clone());
         let process = Authenticator::start_with(command).unwrap();
         Self {
             door: Door::new(&folder.join("state"), port),
@@ -119,6 +145,7 @@ impl Replica {
             folder,
             port,
             health_port,
+            environment,
         }
     }
 
@@ -149,7 +176,13 @@ impl Replica {
 
     pub fn start_again(&mut self) {
         assert!(!self.is_running());
-        *self = Self::run(self.folder.clone(), self.port, self.health_port);
+        let environment = self.environment.clone();
+        *self = Self::run(
+            self.folder.clone(),
+            self.port,
+            self.health_port,
+            environment,
+        );
     }
 
     pub fn log(&self) -> String {

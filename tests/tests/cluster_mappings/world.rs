@@ -11,6 +11,7 @@ use ack_ram_tests::cluster::{Cluster, Rest};
 use ack_ram_tests::process::Process;
 use ack_ram_tests::proxy::Proxy;
 use ack_ram_tests::sts::Emulator;
+use ack_ram_tests::uptime::MovedUptime;
 use ack_ram_tests::{authenticator, ports};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -95,6 +96,24 @@ impl World {
             settings["kubeconfig"] = json!(kubeconfig);
         }
         Replica::start(self.folder.path().join(name), &self.sts, &settings)
+    }
+
+    /// Starts a server whose time since boot is `uptime`.
+    pub fn add_replica_at(
+        &mut self,
+        name: &str,
+        settings: &Value,
+        uptime: &MovedUptime,
+    ) -> Replica {
+        let mut settings = settings.clone();
+        settings["kubeconfig"] = json!(self.add_proxy(name));
+        let environment = uptime.environment().into();
+        Replica::start_in(
+            self.folder.path().join(name),
+            &self.sts,
+            &settings,
+            environment,
+        )
     }
 
     /// A kubeconfig of the servers' service account, with its own way to the API server.

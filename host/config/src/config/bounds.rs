@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::config::error::Problem;
 use crate::config::file::Table;
+use crate::config::given::Given;
 
 /// The longest that a duration may be, and why.
 #[derive(Clone, Copy)]
@@ -22,11 +23,19 @@ impl Longest {
 pub(super) fn duration(
     table: &mut Table,
     key: &'static str,
-    Longest { longest, why }: Longest,
+    longest: Longest,
 ) -> Result<Option<Duration>, Problem> {
-    let Some(given) = table.text(key)? else {
-        return Ok(None);
-    };
+    let given = table.text(key)?;
+    given
+        .map(|given| parse_duration(&given, longest))
+        .transpose()
+}
+
+/// The duration that `given` is, with its unit.
+pub(super) fn parse_duration(
+    given: &Given<String>,
+    Longest { longest, why }: Longest,
+) -> Result<Duration, Problem> {
     let duration = humantime::parse_duration(&given.value)
         .map_err(|_| given.problem("must be a duration with its unit, such as `5s` or `1500ms`"))?;
     if duration.is_zero() || duration > longest {
@@ -35,7 +44,7 @@ pub(super) fn duration(
             "must be longer than 0s and no longer than {longest}, {why}"
         )));
     }
-    Ok(Some(duration))
+    Ok(duration)
 }
 
 /// The number at `key`, `least` to `most`.

@@ -42,6 +42,7 @@ pub(super) const SERVER: Keys = Keys {
         "mapRules",
         "mapUsers",
         "master",
+        "maxStaleness",
         "maxTokenBytes",
         "port",
         "protect",
@@ -54,6 +55,7 @@ pub(super) const SERVER: Keys = Keys {
         "userValidationRules",
     ],
     protective: &[
+        "maxStaleness",
         "protect",
         "reservedPrefixConfig",
         "scrubbedAccounts",

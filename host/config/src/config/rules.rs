@@ -1,10 +1,12 @@
 //! Settings about rules: what tokens may be, what names may be, and further kinds of mappings.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use ack_ram_core::policy::Policy;
 use ack_ram_core::rules::{Backend, Globs, Protected, ReservedPrefixes, Validation};
 
+use crate::config::bounds::{Longest, parse_duration};
 use crate::config::error::Problem;
 use crate::config::file::Table;
 use crate::config::given::Given;
@@ -24,7 +26,17 @@ pub struct RuleSettings {
     pub validations: Vec<Validation>,
     /// For whom the file answers first (`server.protect`).
     pub protected: Protected,
+    /// For how long mappings of the API server answer without a confirmation by it (`server.maxStaleness`); `None` for no
+    /// limit.
+    pub max_staleness: Option<Duration>,
 }
+
+/// A watch of a healthy API server is confirmed about once a minute; one that is dead is noticed after two.
+const SHORTEST_STALENESS: Duration = Duration::from_secs(3 * 60);
+const LONGEST_STALENESS: Longest = Longest::new(
+    Duration::from_secs(30 * 24 * 60 * 60),
+    "after which nobody waits for an API server",
+);
 
 pub(super) fn read(layers: &mut Layers<'_>, backends: &[Backend]) -> Result<RuleSettings, Problem> {
     Ok(RuleSettings {
@@ -32,7 +44,23 @@ pub(super) fn read(layers: &mut Layers<'_>, backends: &[Backend]) -> Result<Rule
         globs: globs(layers)?,
         reserved: reserved(layers)?,
         validations: validations(layers)?,
+        max_staleness: max_staleness(layers)?,
     })
+}
+
+/// `server.maxStaleness`.
+pub(super) fn max_staleness(layers: &mut Layers<'_>) -> Result<Option<Duration>, Problem> {
+    let Some(given) = layers.server.text("maxStaleness")? else {
+        return Ok(None);
+    };
+    let duration = parse_duration(&given, LONGEST_STALENESS)?;
+    if duration < SHORTEST_STALENESS {
+        let shortest = humantime::format_duration(SHORTEST_STALENESS);
+        return Err(given.problem(format_args!(
+            "must be no shorter than {shortest}, since a healthy API server confirms its mappings about once a minute"
+        )));
+    }
+    Ok(Some(duration))
 }
 
 /// `server.protect`. One that cannot be used is an error: somebody counts on it.

@@ -102,6 +102,7 @@ pub fn survey(from: &Sources<'_>) -> Result<Survey, ConfigError> {
     let globs = globs.unwrap_or(Globs::Literal);
     let mappings = keep(mapping::read(&mut layers, globs), &mut errors);
     let sources = keep(sources::read(&mut layers, asked), &mut errors);
+    keep(rules::max_staleness(&mut layers), &mut errors);
     keep(mapping::scrubbed_accounts(&mut layers), &mut errors);
     let audit_file = keep(layers.audit_file(), &mut errors);
     Ok(Survey {

@@ -2,6 +2,8 @@
 
 mod answers;
 mod endpoints;
+mod revocation;
+mod staleness;
 
 use std::cell::Cell;
 

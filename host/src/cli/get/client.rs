@@ -70,6 +70,8 @@ mod tests {
     use std::collections::BTreeSet;
     use std::os::unix::net::UnixListener;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
 
     use ack_ram_core::rules::{Age, Backend, BackendRules, Mapping, Rule, RuleSet, Source};
     use ack_ram_core::time::UnixTime;
@@ -124,6 +126,38 @@ refused b: evil \\u{1b}[2J
 refused c: no ARN
 "
         );
+    }
+
+    #[tokio::test]
+    async fn page_says_when_a_backend_was_last_confirmed_and_whether_it_is_stale() {
+        static UPTIME: AtomicU64 = AtomicU64::new(0);
+        let uptime = || Duration::from_secs(UPTIME.load(Ordering::Relaxed));
+        let rules = RuleSet::new(vec![BackendRules::new(Backend::Crd)], BTreeSet::new());
+        let live = Arc::new(LiveRules::new(rules, START).with_uptime(uptime));
+        let confirmations = live.confirmations();
+        confirmations.set_max_age(Some(Duration::from_secs(180)));
+        confirmations.confirm(Backend::Crd);
+        let folder = tempfile::tempdir().unwrap();
+        let control = Control::listen(folder.path()).unwrap();
+        let served = Arc::clone(&live);
+        let serving = tokio::spawn(async move { control.serve(served).await });
+        for (uptime, stale) in [
+            (60, ""),
+            (
+                181,
+                "  stale: not confirmed for longer than `server.maxStaleness`, so the identities that it maps get 503\n",
+            ),
+        ] {
+            UPTIME.store(uptime, Ordering::Relaxed);
+            let answer = ask(folder.path()).await.unwrap();
+            let in_effect: InEffect = serde_json::from_slice(&answer).unwrap();
+            let page = anstream::adapter::strip_str(&text(&in_effect).unwrap()).to_string();
+            assert_eq!(
+                page,
+                format!("CRD: 0 mappings\n{stale}  last confirmed {uptime} s ago\n")
+            );
+        }
+        serving.abort();
     }
 
     async fn check(state_dir: &Path, says: &str) {

@@ -82,8 +82,28 @@ fn respond(answer: Answer) -> Response<BoxBody<Bytes, Infallible>> {
     Response::builder().status(status).body(body).unwrap()
 }
 
+/// How long an API server is watched that answers no more.
+const WATCHED: Duration = Duration::from_secs(25);
+
+/// The time since the first confirmation, as tokio's clock has it.
+fn uptime() -> Duration {
+    thread_local! {
+        static START: std::cell::OnceCell<Instant> = const { std::cell::OnceCell::new() };
+    }
+    START.with(|start| start.get_or_init(Instant::now).elapsed())
+}
+
 /// What is in effect after an API server has answered so, what is the trouble, and what it was asked.
 async fn watched(answers: Vec<Answer>) -> (String, Option<String>, String) {
+    let (names, trouble, asked, _) = watched_within(None, answers).await;
+    (names, trouble, asked)
+}
+
+/// The same with a limit to how old confirmations may be, and the age of the last one.
+async fn watched_within(
+    max_age: Option<Duration>,
+    answers: Vec<Answer>,
+) -> (String, Option<String>, String, Option<Duration>) {
     let answers = Arc::new(Mutex::new(answers.into_iter()));
     let asked = Arc::new(Mutex::new(Vec::new()));
     let asking = Arc::clone(&asked);
@@ -117,12 +137,12 @@ async fn watched(answers: Vec<Answer>) -> (String, Option<String>, String) {
     );
     let clock = || UnixTime::from_seconds(1_767_323_045);
     let rules = RuleSet::new(vec![BackendRules::unread(Backend::Crd)], BTreeSet::new());
-    let live = Arc::new(LiveRules::new(rules, clock()));
+    let live = Arc::new(LiveRules::new(rules, clock()).with_uptime(uptime));
+    live.confirmations().set_max_age(max_age);
     let mappings = Mappings::new(Arc::clone(&live), clock, Box::new(|_| {}));
     let (_stop, stopped) = watch::channel(false);
     // The clock stands still but for waiting; every pause after all these answers is over by then.
-    let enough = Duration::from_secs(25);
-    let _ = tokio::time::timeout(enough, mappings.watch(client, stopped)).await;
+    let _ = tokio::time::timeout(WATCHED, mappings.watch(client, stopped)).await;
     let rules = live.snapshot();
     let rules = rules.backends().first().unwrap();
     let names = rules
@@ -136,7 +156,69 @@ async fn watched(answers: Vec<Answer>) -> (String, Option<String>, String) {
     };
     let trouble = live.inspect(|_, notes| notes.trouble.clone()).remove(0);
     let asked = asked.lock().unwrap().join(" ");
-    (names, trouble, asked)
+    let age = live.confirmations().age(Backend::Crd);
+    (names, trouble, asked, age)
+}
+
+#[tokio::test(start_paused = true)]
+async fn stale_mappings_are_confirmed_by_a_whole_list_alone() {
+    // Each pause before the next try is longer.
+    let max_age = Some(Duration::from_millis(1));
+    let created = event("ADDED", &object("b"));
+    for (case, watch) in [
+        ("the watch is answered", Watch(vec![])),
+        ("the watch has events", Watch(vec![created])),
+    ] {
+        let answers = vec![
+            List(&["a"]),
+            Cut(vec![]),
+            Answer::Error(500),
+            watch,
+            List(&["c"]),
+            Watch(vec![event("ADDED", &object("d"))]),
+        ];
+        let (names, _, asked, _) = watched_within(max_age, answers).await;
+        assert_eq!(asked, "list watch watch watch list watch", "{case}");
+        assert_eq!(names, "c d", "{case}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_confirm_mappings_and_failures_do_not() {
+    let error = Answer::Error;
+    for (case, answers, is_confirmed_later) in [
+        (
+            "a watch is answered",
+            vec![List(&["a"]), Cut(vec![]), Watch(vec![])],
+            true,
+        ),
+        (
+            "the API server is down",
+            vec![List(&["a"]), Cut(vec![]), error(500), error(503)],
+            false,
+        ),
+        (
+            "the right to watch is missing",
+            vec![List(&["a"]), error(403), error(401)],
+            false,
+        ),
+        ("nothing more is answered", vec![List(&["a"])], false),
+        (
+            "it is certain that there is no definition",
+            [List(&["a"])]
+                .into_iter()
+                .chain((0..8).map(|_| error(404)))
+                .collect(),
+            true,
+        ),
+    ] {
+        let listed = uptime();
+        let (.., age) = watched_within(None, answers).await;
+        let since_list = uptime() - listed;
+        assert_eq!(age.unwrap() < since_list, is_confirmed_later, "{case}");
+    }
+    let (.., age) = watched_within(None, vec![error(500), error(403)]).await;
+    assert_eq!(age, None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 use std::iter;
+use std::time::Duration;
 
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{Backend, BackendRules, Conflict, Rule};
@@ -20,8 +21,11 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// # Errors
 /// When `to` takes no more.
 pub(super) fn write(live: &LiveRules, now: UnixTime, to: impl Write) -> io::Result<()> {
+    let confirmations = live.confirmations();
     let backends = live.inspect(|rules, notes| BackendReport {
         live,
+        confirmed_age: confirmations.age(rules.backend()),
+        is_stale: confirmations.is_stale(rules.backend()),
         rules: rules.clone(),
         trouble: notes.trouble.clone(),
         refused: notes
@@ -54,6 +58,9 @@ struct Report<'a> {
 struct BackendReport<'a> {
     live: &'a LiveRules,
     rules: BackendRules,
+    /// Time since the last confirmation.
+    confirmed_age: Option<Duration>,
+    is_stale: bool,
     trouble: Option<String>,
     refused: Vec<Refused>,
 }
@@ -72,6 +79,10 @@ impl Serialize for BackendReport<'_> {
             backend: Backend,
             is_read: bool,
             #[serde(skip_serializing_if = "Option::is_none")]
+            confirmed_age_seconds: Option<u64>,
+            #[serde(skip_serializing_if = "std::ops::Not::not")]
+            is_stale: bool,
+            #[serde(skip_serializing_if = "Option::is_none")]
             trouble: Option<&'a str>,
             rules: Rules<'a>,
             accounts: Vec<&'a AccountId>,
@@ -81,6 +92,8 @@ impl Serialize for BackendReport<'_> {
         Fields {
             backend: self.rules.backend(),
             is_read: self.rules.is_read(),
+            confirmed_age_seconds: self.confirmed_age.map(|age| age.as_secs()),
+            is_stale: self.is_stale,
             trouble: self.trouble.as_deref(),
             rules: Rules(self),
             accounts: self.rules.accounts(),

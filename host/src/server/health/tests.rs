@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use ack_ram_core::rules::{Backend, RuleSet};
 use http_body_util::BodyExt as _;
@@ -136,5 +137,36 @@ async fn a_server_that_stops_is_not_ready() {
         assert_eq!(status, 503);
         let line = "[-]shutdown failed: the server was asked to stop\n";
         assert!(text.contains(line), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn readyz_tells_when_the_api_server_last_confirmed_mappings() {
+    static UPTIME: AtomicI64 = AtomicI64::new(1);
+    let uptime = || Duration::from_secs(UPTIME.load(Ordering::Relaxed).unsigned_abs());
+    let mut readiness = readiness(env::now);
+    let rules = RuleSet::clone(&readiness.rules.snapshot());
+    readiness.rules = Arc::new(LiveRules::new(rules, env::now()).with_uptime(uptime));
+    let confirmations = readiness.rules.confirmations();
+    confirmations.set_max_age(Some(Duration::from_secs(180)));
+    confirmations.confirm(Backend::Crd);
+    confirmations.confirm(Backend::MountedFile);
+    readiness
+        .rules
+        .change(Backend::Crd, |edit| edit.mark_read())
+        .unwrap();
+    for (uptime, line) in [
+        (8, "[+]confirmation of CRD ok: last confirmed 7 s ago\n"),
+        (
+            190,
+            "[+]confirmation of CRD ok: stale, so the identities that it maps get 503: last confirmed 189 s ago\n",
+        ),
+    ] {
+        UPTIME.store(uptime, Ordering::Relaxed);
+        let (status, text) = answer(&readiness, true).await;
+        assert_eq!(status, 200);
+        assert!(text.contains(line), "{text}");
+        assert!(!text.contains("confirmation of MountedFile"), "{text}");
+        assert_eq!(answer(&readiness, false).await, (200, "ok".to_owned()));
     }
 }

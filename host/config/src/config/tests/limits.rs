@@ -42,6 +42,20 @@ server:
 }
 
 #[test]
+fn staleness_has_no_limit_unless_one_is_set() {
+    let minutes = |minutes| Some(Duration::from_secs(60 * minutes));
+    for (yaml, expected) in [
+        ("clusterID: c", None),
+        ("{clusterID: c, server: {maxStaleness: 3m}}", minutes(3)),
+        ("{clusterID: c, server: {maxstaleness: 1h}}", minutes(60)),
+    ] {
+        let config = load_yaml(yaml).unwrap();
+        assert_eq!(config.rules.max_staleness, expected, "{yaml}");
+        assert_eq!(config.warnings, vec![], "{yaml}");
+    }
+}
+
+#[test]
 fn the_limits_of_asking_sts_have_defaults_and_are_all_set_under_sts() {
     let told = |yaml: &str| {
         let sts = load_yaml(yaml).unwrap().sts;

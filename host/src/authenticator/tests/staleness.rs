@@ -1,0 +1,142 @@
+//! Decisions while the mappings of the API server are stale.
+
+use std::time::Duration;
+
+use ack_ram_core::arn::AccountId;
+use ack_ram_core::rules::{Age, Backend, BackendRules, Mapping, Protected, Rule, RuleSet, Source};
+
+use super::*;
+
+const LIMIT: u64 = 180_000;
+
+thread_local! {
+    /// Milliseconds.
+    static UPTIME: Cell<u64> = const { Cell::new(0) };
+}
+
+fn uptime() -> Duration {
+    Duration::from_millis(UPTIME.get())
+}
+
+/// Rules of `backend` that map the user to a user called like the backend.
+fn rules(backend: Backend) -> BackendRules {
+    let source = Source {
+        backend,
+        position: "alice".to_owned(),
+    };
+    let username = backend.to_string();
+    let mapping = Mapping::exact(source, Age::Place(0), demo::USER_ARN, &username, Vec::new());
+    let mut rules = BackendRules::new(backend);
+    rules.apply(Rule::compile(mapping).unwrap());
+    rules
+}
+
+impl Server {
+    fn with_rules(mut self, rules: RuleSet) -> Self {
+        UPTIME.set(1);
+        let live = LiveRules::new(rules, clock()).with_uptime(uptime);
+        live.confirmations()
+            .set_max_age(Some(Duration::from_millis(LIMIT)));
+        self.authenticator.rules = Arc::new(live);
+        self
+    }
+
+    fn confirm(&self, backend: Backend) {
+        self.authenticator.rules.confirmations().confirm(backend);
+    }
+
+    /// The username, or the result code; and where the identity came from.
+    async fn answer(&self, token: &Secret) -> (String, &'static str) {
+        let decided = self.authenticator.decide(token, AskedBy::ApiServer).await;
+        let word_from = decided.word_from.map_or("", WordFrom::code);
+        let answer = match &decided.decision.outcome {
+            Outcome::Granted(user) => user.username.clone(),
+            _ => decided.decision.code().to_owned(),
+        };
+        (answer, word_from)
+    }
+}
+
+#[tokio::test]
+async fn cache_hit_after_the_limit_is_not_granted_by_stale_rules() {
+    use Backend::{ConfigMap, Crd, MountedFile};
+    let world = World::new();
+    for backend in [Crd, ConfigMap] {
+        let backends = vec![rules(backend), rules(MountedFile)];
+        let server = world.server(&json!({ "cacheTTL": "15m" }));
+        let server = server.with_rules(RuleSet::new(backends, []));
+        server.confirm(backend);
+        let token = world.token();
+        let mapped = backend.to_string();
+        for (uptime, expected, word_from) in [
+            (1, &*mapped, "miss"),
+            (1 + LIMIT, &mapped, "hit"),
+            // No task has run in between: the decision itself looks at the clock.
+            (2 + LIMIT, "backend_stale", "hit"),
+            (2 + 10 * LIMIT, "backend_stale", "hit"),
+        ] {
+            UPTIME.set(uptime);
+            let expected = (expected.to_owned(), word_from);
+            assert_eq!(server.answer(&token).await, expected, "{backend} {uptime}");
+        }
+        server.confirm(backend);
+        assert_eq!(server.answer(&token).await, (mapped.clone(), "hit"));
+        // What changed while the API server was gone is in effect before the confirmation.
+        UPTIME.set(2 + 20 * LIMIT);
+        assert_eq!(server.answer(&token).await.0, "backend_stale");
+        let live = &server.authenticator.rules;
+        live.change(backend, |edit| edit.delete("alice")).unwrap();
+        server.confirm(backend);
+        assert_eq!(server.answer(&token).await.0, "MountedFile");
+    }
+}
+
+#[tokio::test]
+async fn stale_backend_stops_neither_other_backends_nor_protected_identities() {
+    use Backend::{ConfigMap, Crd, DynamicFile, MountedFile};
+    let world = World::new();
+    let mut protected = Protected::default();
+    protected.protect(demo::USER_ARN).unwrap();
+    let mut account = BackendRules::new(Crd);
+    account.apply_account(AccountId::parse(demo::ACCOUNT).unwrap());
+    for (case, backends, protected, expected) in [
+        (
+            "an earlier backend maps the user",
+            vec![rules(MountedFile), rules(Crd)],
+            Protected::default(),
+            "MountedFile",
+        ),
+        (
+            "the stale backend does not map the user",
+            vec![BackendRules::new(Crd), rules(DynamicFile)],
+            Protected::default(),
+            "DynamicFile",
+        ),
+        (
+            "the file protects the user",
+            vec![rules(Crd), rules(ConfigMap), rules(MountedFile)],
+            protected,
+            "MountedFile",
+        ),
+        (
+            "the stale backend maps the account",
+            vec![account, rules(MountedFile)],
+            Protected::default(),
+            "backend_stale",
+        ),
+        (
+            "nobody maps the user",
+            vec![BackendRules::new(Crd), BackendRules::new(MountedFile)],
+            Protected::default(),
+            "not_mapped",
+        ),
+    ] {
+        let server = world.server(&json!({}));
+        let server = server.with_rules(RuleSet::new(backends, []).with_protected(protected));
+        for backend in Backend::ALL {
+            server.confirm(backend);
+        }
+        UPTIME.set(2 + 2 * LIMIT);
+        assert_eq!(server.answer(&world.token()).await.0, expected, "{case}");
+    }
+}

@@ -1,0 +1,253 @@
+//! When access ends that an administrator took away in the cluster, or that nobody confirms any longer: rows of the table
+//! in SECURITY.md.
+
+use std::time::{Duration, Instant};
+
+use ack_ram_core::secret::Secret;
+use ack_ram_tests::uptime::MovedUptime;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+use crate::people::Person;
+use crate::replica::{Login, Replica};
+use crate::wait::eventually;
+use crate::world::{MAPPINGS, World, of_spec, path};
+
+const CONFIG_MAP: &str = "/api/v1/namespaces/kube-system/configmaps/alibabacloud-auth";
+const LIMIT: Duration = Duration::from_secs(3 * 60);
+
+type Step = fn(&mut World);
+
+#[test]
+fn access_that_was_taken_away_ends() {
+    let settings = json!({ "backendMode": ["CRD", "ACKConfigMap"] });
+    let mut world = World::start(1, &settings);
+    let steps: [(&str, Step); 3] = [
+        ("taken away", access_ends_when_mappings_are_taken_away),
+        ("system:masters", system_masters_from_an_object),
+        ("stale", stale_mappings_answer_503),
+    ];
+    for (name, step) in steps {
+        let start = Instant::now();
+        step(&mut world);
+        eprintln!("{name}: {:?}", start.elapsed());
+    }
+}
+
+/// Waits until `token` logs in as a user with these groups; with none of them, until it is denied.
+#[track_caller]
+fn wait_for_groups(replica: &Replica, token: &Secret, expected: &[&str]) {
+    eventually("groups", || {
+        let user = replica.door.user(token);
+        let groups = user["groups"].as_array().cloned().unwrap_or_default();
+        let is_so = groups == expected && user.is_null() == expected.is_empty();
+        is_so
+            .then_some(())
+            .ok_or_else(|| format!("{user}, not {expected:?}"))
+    });
+}
+
+fn groups(groups: &[&str]) -> Value {
+    json!({ "spec": { "groups": groups } })
+}
+
+/// Each login is one with the same token, which is remembered from the first on.
+fn access_ends_when_mappings_are_taken_away(world: &mut World) {
+    let (object, config_map) = (world.person(), world.person());
+    let replica = world.replicas.first().unwrap();
+    let users = |groups: &[&str]| {
+        let mut entry = config_map.entry("c");
+        entry["groups"] = json!(groups);
+        json!({ "mapUsers": json!([entry]).to_string() })
+    };
+    let token = object.token();
+    world.map(object, "o");
+    let both = ["mapped", "ops"];
+    world.api.merge(&path(&object.name()), &groups(&both)).ok();
+    wait_for_groups(replica, &token, &both);
+    let narrowed = groups(&["mapped"]);
+    world.api.merge(&path(&object.name()), &narrowed).ok();
+    wait_for_groups(replica, &token, &["mapped"]);
+    world.unmap(object);
+    wait_for_groups(replica, &token, &[]);
+
+    let token = config_map.token();
+    world.write_config_map_data(&users(&both));
+    wait_for_groups(replica, &token, &both);
+    world.write_config_map_data(&users(&["mapped"]));
+    wait_for_groups(replica, &token, &["mapped"]);
+    world.write_config_map_data(&json!({ "mapUsers": "[]" }));
+    wait_for_groups(replica, &token, &[]);
+    world.write_config_map_data(&users(&both));
+    wait_for_groups(replica, &token, &both);
+    world.api.delete(CONFIG_MAP).ok();
+    wait_for_groups(replica, &token, &[]);
+}
+
+/// Whoever may write an object may be anybody, unless names are reserved.
+fn system_masters_from_an_object(world: &mut World) {
+    let author = world.person();
+    let reserved = json!([{
+        "backendMode": "CRD",
+        "usernamePrefixReserveList": ["system:"],
+        "groupPrefixReserveList": ["system:"],
+    }]);
+    let settings = json!({ "backendMode": ["CRD"], "reservedPrefixConfig": reserved });
+    let careful = world.add_replica("careful", &settings);
+    let masters = ["mapped", "system:masters"];
+    let spec = json!({ "arn": author.arn(), "username": "eve", "groups": masters });
+    let object = of_spec(&author.name(), &spec);
+    world.api.post(MAPPINGS, &object).ok();
+    let token = author.token();
+    let careless = world.replicas.first().unwrap();
+    wait_for_groups(careless, &token, &masters);
+    // It has read the object, too, once it knows of another that was made after it.
+    let later = world.person();
+    world.map(later, "later");
+    careful.wait_for_login(later, &Login::As("later".to_owned()));
+    wait_for_groups(&careful, &token, &[]);
+    let said = careful.log();
+    assert!(said.contains("result=\"name_refused\""), "{said}");
+    world.unmap(author);
+    world.unmap(later);
+}
+
+/// The people of a world whose mappings become stale.
+struct People {
+    object: Person,
+    config_map: Person,
+    /// Mapped by an object and by the file.
+    both: Person,
+    /// The same, and protected.
+    protected: Person,
+    file: Person,
+    nobody: Person,
+}
+
+impl People {
+    fn map(world: &mut World) -> Self {
+        let people = Self {
+            object: world.person(),
+            config_map: world.person(),
+            both: world.person(),
+            protected: world.person(),
+            file: world.person(),
+            nobody: world.person(),
+        };
+        for person in [people.object, people.both, people.protected] {
+            world.map(person, "object");
+        }
+        let config_map = "config-map".to_owned();
+        world.config_map.insert(people.config_map, config_map);
+        world.write_config_map();
+        people
+    }
+
+    fn settings(&self, backends: &[&str]) -> Value {
+        let in_file = [self.both, self.protected, self.file];
+        json!({
+            "backendMode": backends,
+            "mapUsers": in_file.map(|person| person.entry("file")),
+            "protect": [self.protected.arn()],
+            "maxStaleness": "3m",
+        })
+    }
+
+    /// The logins of all, `expected` being those of the first three.
+    #[track_caller]
+    fn check(&self, replica: &Replica, expected: [&str; 3], case: &str) {
+        let [object, config_map, both] = expected;
+        for (person, expected) in [
+            (self.object, object),
+            (self.config_map, config_map),
+            (self.both, both),
+            (self.protected, "file"),
+            (self.file, "file"),
+            (self.nobody, "denied"),
+        ] {
+            let login = match replica.login(person) {
+                Login::As(username) => username,
+                Login::Denied => "denied".to_owned(),
+                Login::Unable(message) => {
+                    assert!(message.contains("`server.maxStaleness`"), "{message}");
+                    let named = ["CRD", "ACKConfigMap"];
+                    let named = named.map(|name| message.contains(&format!("backend {name} ")));
+                    format!("stale {named:?}")
+                }
+            };
+            assert_eq!(login, expected, "{case}: {person:?}");
+        }
+    }
+}
+
+/// In front, the file answers those that it maps; behind, it does not answer for a stale backend. When the API server is
+/// back, everything is answered.
+fn stale_mappings_answer_503(world: &mut World) {
+    let people = People::map(world);
+    let mut uptime = MovedUptime::start(world.folder.path()).unwrap();
+    let (crd, config_map) = ("stale [true, false]", "stale [false, true]");
+    let orders: [(&str, &[&str], &str, &str); 2] = [
+        (
+            "last",
+            &["CRD", "ACKConfigMap", "MountedFile"],
+            "object",
+            crd,
+        ),
+        (
+            "first",
+            &["MountedFile", "CRD", "ACKConfigMap"],
+            "file",
+            "file",
+        ),
+    ];
+    let replicas = orders.map(|(name, order, both, stale_both)| {
+        let settings = people.settings(order);
+        let name = format!("file-{name}");
+        let replica = world.add_replica_at(&name, &settings, &uptime);
+        (
+            replica,
+            ["object", "config-map", both],
+            [crd, config_map, stale_both],
+        )
+    });
+    for (replica, confirmed, _) in &replicas {
+        for (person, username) in [(people.object, "object"), (people.config_map, "config-map")] {
+            replica.wait_for_login(person, &Login::As(username.to_owned()));
+        }
+        people.check(replica, *confirmed, "confirmed");
+    }
+    for case in ["stopped", "killed"] {
+        let pid = Pid::from_raw(world.cluster.pids()[1].try_into().unwrap());
+        match case {
+            "stopped" => kill(pid, Signal::SIGSTOP).unwrap(),
+            _ => world.cluster.kill_apiserver(),
+        }
+        // Nothing confirms the mappings any longer, and they are not stale yet.
+        people.check(&replicas[0].0, replicas[0].1, case);
+        uptime.advance(LIMIT + Duration::from_secs(1)).unwrap();
+        for (replica, _, stale) in &replicas {
+            people.check(replica, *stale, case);
+            let (status, text) = replica.readyz();
+            assert_eq!(status, 200, "{text}");
+            for backend in ["CRD", "ACKConfigMap"] {
+                let says = format!("[+]confirmation of {backend} ok: stale, so ");
+                assert!(text.contains(&says), "{text}");
+                let labels = [("backend", backend)];
+                let age = replica.metric("backend_confirmed_age_seconds", &labels);
+                assert!(age > LIMIT.as_secs_f64(), "{backend}: {age}");
+            }
+        }
+        match case {
+            "stopped" => kill(pid, Signal::SIGCONT).unwrap(),
+            _ => world.cluster.start_apiserver(),
+        }
+        for (replica, confirmed, _) in &replicas {
+            for (person, username) in [(people.object, "object"), (people.config_map, "config-map")]
+            {
+                replica.wait_for_login(person, &Login::As(username.to_owned()));
+            }
+            people.check(replica, *confirmed, "confirmed again");
+        }
+    }
+}
