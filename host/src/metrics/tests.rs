@@ -178,8 +178,9 @@ async fn go_s_metrics_are_the_same() {
 
 #[tokio::test]
 async fn the_list_is_that_of_the_code() {
-    let (metrics, _) = metrics(no_rules());
+    let (metrics, live) = metrics(no_rules());
     exercise(&metrics);
+    live.confirmations().confirm(Backend::Crd);
     let mut list = "# Metrics\n\n\
         `GET /metrics`, on the port of the webhook and on the health port, in Prometheus' text format 0.0.4. The metrics of\n\
         the Go version are here under their names; its `go_*` are not, for they speak of Go's runtime.\n\n\

@@ -189,7 +189,7 @@ async fn answers_confirm_mappings_and_failures_do_not() {
     for (case, answers, is_confirmed_later) in [
         (
             "a watch is answered",
-            vec![List(&["a"]), Cut(vec![]), Watch(vec![])],
+            vec![List(&["a"]), error(500), Watch(vec![])],
             true,
         ),
         (
