@@ -48,41 +48,55 @@ impl Confirmations {
 
     /// Confirms `backend`: the source was read as a whole, and what it says is in effect.
     pub fn confirm(&self, backend: Backend) {
-        let now = self.now().saturating_add(1);
-        self.last(backend).0.fetch_max(now, Ordering::AcqRel);
+        self.confirm_at(backend, self.now());
     }
 
     /// Confirms `backend` by a part of what its source says: an event, or the beginning of a watch. Returns whether that
     /// confirms it: more may have happened to a stale backend than has been read, so it needs a [`Self::confirm`].
     pub fn confirm_in_part(&self, backend: Backend) -> bool {
-        if self.is_stale(backend) {
+        // One moment for both: the machine may be suspended in between.
+        let now = self.now();
+        if self.is_stale_at(backend, now) {
             return false;
         }
-        self.confirm(backend);
+        self.confirm_at(backend, now);
         true
+    }
+
+    fn confirm_at(&self, backend: Backend, now: u64) {
+        // Without a clock there is no time that a confirmation could have: it would hold for ever.
+        if let Some(now) = now.checked_add(1) {
+            self.last(backend).0.fetch_max(now, Ordering::AcqRel);
+        }
     }
 
     /// Returns the time since `backend` was last confirmed; `None` when it never was.
     #[must_use]
     pub fn age(&self, backend: Backend) -> Option<Duration> {
-        let at = self
-            .last(backend)
-            .0
-            .load(Ordering::Acquire)
-            .checked_sub(1)?;
-        Some(Duration::from_millis(self.now().saturating_sub(at)))
+        self.age_at(backend, self.now()).map(Duration::from_millis)
     }
 
     /// Returns whether `backend` has not been confirmed for longer than is allowed. Files are never stale, and a backend
     /// that was never confirmed is not stale but unread.
     #[must_use]
     pub fn is_stale(&self, backend: Backend) -> bool {
+        self.is_stale_at(backend, self.now())
+    }
+
+    fn is_stale_at(&self, backend: Backend, now: u64) -> bool {
         let max_age = self.max_age.load(Ordering::Acquire);
-        Self::has_limit(backend)
-            && max_age > 0
-            && self
-                .age(backend)
-                .is_some_and(|age| age > Duration::from_millis(max_age))
+        let age = self.age_at(backend, now);
+        Self::has_limit(backend) && max_age > 0 && age.is_some_and(|age| age > max_age)
+    }
+
+    /// In milliseconds.
+    fn age_at(&self, backend: Backend, now: u64) -> Option<u64> {
+        let at = self
+            .last(backend)
+            .0
+            .load(Ordering::Acquire)
+            .checked_sub(1)?;
+        Some(now.saturating_sub(at))
     }
 
     /// Returns whether `backend` can be stale: it is read from the API server.
@@ -162,6 +176,9 @@ mod tests {
         }
         confirmations.set_max_age(None);
         assert!(!confirmations.is_stale(Crd));
+        NOW.set(u64::MAX);
+        confirmations.confirm(Crd);
+        assert_eq!(confirmations.last(Crd).0.load(Ordering::Relaxed), 1_360_002);
         // A limit that is set while the API server is gone holds at once.
         confirmations.set_max_age(Some(Duration::from_secs(180)));
         assert!(confirmations.is_stale(Crd));
