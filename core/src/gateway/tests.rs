@@ -213,6 +213,7 @@ fn whoever_is_turned_away_is_told_why() {
     };
     let reference = Fingerprint::of("token");
     let unmapped = "the identity is not mapped to a Kubernetes user; ask an administrator of the cluster to map it";
+    let stale = "the mappings of the backend CRD have not been confirmed for longer than `server.maxStaleness`; ask an administrator of the cluster to check why the authenticator cannot read them, and try again";
     let not_read = "the mappings of the backend CRD have not been read yet; try again in a moment";
     for (outcome, status, grpc, challenge, detail) in [
         (
@@ -242,6 +243,13 @@ fn whoever_is_turned_away_is_told_why() {
             14,
             "",
             not_read,
+        ),
+        (
+            Outcome::Unable(Inability::BackendStale(Backend::Crd)),
+            503,
+            14,
+            "",
+            stale,
         ),
     ] {
         let refusal = gateway.admit(&decision(outcome)).map(|_| ()).unwrap_err();

@@ -1,6 +1,7 @@
 //! When access ends that an administrator took away in the cluster, or that nobody confirms any longer: rows of the table
 //! in SECURITY.md.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use ack_ram_core::secret::Secret;
@@ -181,6 +182,30 @@ impl People {
     }
 }
 
+/// Without the limit, everything is answered as if it had been confirmed; with it again, nothing that is stale.
+fn limit_is_live(people: &People, replica: &Replica, confirmed: [&str; 3], stale: [&str; 3]) {
+    let text = fs::read_to_string(replica.config()).unwrap();
+    let mut config: Value = serde_json::from_str(&text).unwrap();
+    config["server"]
+        .as_object_mut()
+        .unwrap()
+        .remove("maxStaleness");
+    let new = replica.config().with_extension("new");
+    for (config, expected, is_stale) in [
+        (config.to_string(), confirmed, false),
+        (text.clone(), stale, true),
+    ] {
+        fs::write(&new, config).unwrap();
+        fs::rename(&new, replica.config()).unwrap();
+        eventually("the limit", || {
+            let (_, text) = replica.readyz();
+            let is_so = text.contains("[+]confirmation of CRD ok: stale") == is_stale;
+            is_so.then_some(()).ok_or(text)
+        });
+        people.check(replica, expected, "the limit is edited");
+    }
+}
+
 /// In front, the file answers those that it maps; behind, it does not answer for a stale backend. When the API server is
 /// back, everything is answered.
 fn stale_mappings_answer_503(world: &mut World) {
@@ -238,6 +263,7 @@ fn stale_mappings_answer_503(world: &mut World) {
                 assert!(age > LIMIT.as_secs_f64(), "{backend}: {age}");
             }
         }
+        limit_is_live(&people, &replicas[0].0, replicas[0].1, replicas[0].2);
         match case {
             "stopped" => kill(pid, Signal::SIGCONT).unwrap(),
             _ => world.cluster.start_apiserver(),

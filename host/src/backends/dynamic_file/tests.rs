@@ -146,3 +146,41 @@ async fn it_is_watched_until_told_to_stop() {
     stop.send(true).unwrap();
     task.await.unwrap();
 }
+
+#[test]
+fn each_look_that_could_read_the_file_confirms_it() {
+    thread_local! {
+        static UPTIME: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("d.json");
+    fs::write(&path, GOOD).unwrap();
+    let rules = RuleSet::new(
+        vec![BackendRules::unread(Backend::DynamicFile)],
+        BTreeSet::new(),
+    );
+    let live = LiveRules::new(rules, UnixTime::from_seconds(0));
+    let live = Arc::new(live.with_uptime(|| Duration::from_secs(UPTIME.get())));
+    let file = start(&path, &live);
+    let mut now = Instant::now();
+    // Two looks: what has changed is read when it has settled.
+    let mut age_later = || {
+        UPTIME.set(UPTIME.get() + 60);
+        for _ in 0..2 {
+            now += LOOK_EVERY;
+            file.look(now);
+        }
+        let age = live.confirmations().age(Backend::DynamicFile);
+        age.unwrap().as_secs()
+    };
+    assert_eq!(age_later(), 0, "it is as it was");
+    fs::write(&path, "{").unwrap();
+    assert_eq!(age_later(), 0, "it can be read, and is broken");
+    fs::remove_file(&path).unwrap();
+    assert_eq!(age_later(), 60, "it is gone");
+    fs::create_dir(&path).unwrap();
+    assert_eq!(age_later(), 120, "it is a folder");
+    fs::remove_dir(&path).unwrap();
+    fs::write(&path, GOOD).unwrap();
+    assert_eq!(age_later(), 0, "it is back");
+}

@@ -43,7 +43,7 @@ server:
 
 #[test]
 fn staleness_has_no_limit_unless_one_is_set() {
-    let minutes = |minutes| Some(Duration::from_secs(60 * minutes));
+    let minutes = |minutes: u64| Some(Duration::from_secs(60 * minutes));
     for (yaml, expected) in [
         ("clusterID: c", None),
         ("{clusterID: c, server: {maxStaleness: 3m}}", minutes(3)),
