@@ -52,7 +52,9 @@ impl Caddy {
         let mut command = Command::new(CADDY.path());
         // It keeps files in the home folder.
         command.env_clear().env("HOME", folder.path());
-        command.args(["run", "--adapter", "caddyfile", "--config"]).arg(path);
+        command
+            .args(["run", "--adapter", "caddyfile", "--config"])
+            .arg(path);
         let mut process = Process::spawn("caddy", command).unwrap();
         Self {
             proxy: Proxy::started(port, &mut process).await,
@@ -83,7 +85,10 @@ async fn services_behind_caddy_get_who_comes_and_nothing_else() {
     let good = format!("authorization: {}", world.alice());
     let stranger = bearer(&world.token(&demo::stranger_key()));
     let stranger = format!("authorization: {stranger}");
-    let hidden = format!("cookie: theme=dark; token={}", good.rsplit(' ').next().unwrap());
+    let hidden = format!(
+        "cookie: theme=dark; token={}",
+        good.rsplit(' ').next().unwrap()
+    );
     for (method, asked, status) in [
         ("GET", lines(&[&good]), 200),
         ("POST", lines(&[&good, "content-length: 0"]), 200),
@@ -102,7 +107,11 @@ async fn services_behind_caddy_get_who_comes_and_nothing_else() {
         ("GET", lines(&["x-remote-user: root"]), 403),
         // What ends here, and would be removed after the login.
         ("GET", lines(&[&good, "connection: x-remote-group"]), 400),
-        ("GET", lines(&[&good, "connection: close,\tX-Remote-User"]), 400),
+        (
+            "GET",
+            lines(&[&good, "connection: close,\tX-Remote-User"]),
+            400,
+        ),
         (
             "GET",
             lines(&[&good, "x_remote_user: root", "connection: x_remote_user"]),
@@ -122,7 +131,11 @@ async fn services_behind_caddy_get_who_comes_and_nothing_else() {
             ]),
             400,
         ),
-        ("GET", lines(&[&good, "connection: close, authorization"]), 401),
+        (
+            "GET",
+            lines(&[&good, "connection: close, authorization"]),
+            401,
+        ),
         // What else is between two hops, and removes nothing.
         (
             "GET",
@@ -143,7 +156,10 @@ async fn services_behind_caddy_get_who_comes_and_nothing_else() {
         ),
     ] {
         let (head, body) = caddy.proxy.ask(method, "/a/b?c=d", &asked).await;
-        assert!(head.starts_with(&format!("http/1.1 {status} ")), "{asked:?}: {head}");
+        assert!(
+            head.starts_with(&format!("http/1.1 {status} ")),
+            "{asked:?}: {head}"
+        );
         if status == 200 {
             let start = format!("{method} /a/b?c=d HTTP/1.");
             assert!(body.starts_with(&start), "{asked:?}: {body}");
@@ -152,8 +168,30 @@ async fn services_behind_caddy_get_who_comes_and_nothing_else() {
             assert_eq!(identity(&body), [""; 0], "{asked:?}");
         }
         let is_challenge = head.contains("www-authenticate: bearer");
-        assert_eq!(is_challenge, matches!(status, 401 | 403), "{asked:?}: {head}");
+        assert_eq!(
+            is_challenge,
+            matches!(status, 401 | 403),
+            "{asked:?}: {head}"
+        );
     }
+}
+
+#[tokio::test]
+async fn path_without_a_login_gets_neither_claims_nor_tokens_behind_caddy() {
+    let world = World::start(&json!({ "enabled": true, "joinGroups": true }));
+    let caddy = Caddy::start(&world).await;
+    let asked = lines(&[
+        &format!("authorization: {}", world.alice()),
+        "x-remote-user: root",
+        "X-Remote_User: root",
+        "x_remote-group: ops",
+        "x_remote_uid: 0",
+        "x.remote.user: root",
+        "x-remote-extra-scopes: all",
+    ]);
+    let (head, body) = caddy.proxy.ask("GET", "/healthz", &asked).await;
+    assert!(head.starts_with("http/1.1 200 "), "{head}");
+    assert_eq!(identity(&body), [""; 0]);
 }
 
 #[tokio::test]
@@ -209,11 +247,13 @@ async fn user_without_groups_or_session_gets_no_placeholder_behind_caddy() {
 
 #[tokio::test]
 async fn no_token_gets_past_caddy_beside_one_in_a_header_of_its_own() {
-    let settings =
-        json!({ "enabled": true, "joinGroups": true, "tokenHeader": "x-ram-token" });
+    let settings = json!({ "enabled": true, "joinGroups": true, "tokenHeader": "x-ram-token" });
     let world = World::start(&settings);
     // Where the service has credentials of its own.
-    let own = ("request_header -Authorization", "request_header -X-Ram-Token");
+    let own = (
+        "\t\t\trequest_header -Authorization",
+        "\t\t\trequest_header -X-Ram-Token",
+    );
     let caddy = Caddy::start_with(&world, &[own]).await;
     let token = world.token(&demo::user_key());
     let token = token.expose();
@@ -233,9 +273,14 @@ async fn no_token_gets_past_caddy_beside_one_in_a_header_of_its_own() {
     ] {
         let asked = [good.clone(), more];
         let (head, body) = caddy.proxy.ask("GET", path, &asked).await;
-        assert!(head.starts_with(&format!("http/1.1 {status} ")), "{asked:?}: {head}");
+        assert!(
+            head.starts_with(&format!("http/1.1 {status} ")),
+            "{asked:?}: {head}"
+        );
         assert!(!body.contains("k8s-ack-v"), "{asked:?}: {body}");
-        let is_basic = body.to_ascii_lowercase().contains("authorization: basic ytpi");
+        let is_basic = body
+            .to_ascii_lowercase()
+            .contains("authorization: basic ytpi");
         assert_eq!(is_basic, asked[1].contains("Basic"), "{body}");
     }
 }
@@ -251,7 +296,10 @@ async fn when_caddy_gets_no_yes_nobody_passes() {
     assert!(head.contains("retry-after: 1"), "{head}");
     world.sts.set_fault(None);
     let good = format!("authorization: {}", world.alice());
-    let (head, _) = caddy.proxy.ask("GET", "/", std::slice::from_ref(&good)).await;
+    let (head, _) = caddy
+        .proxy
+        .ask("GET", "/", std::slice::from_ref(&good))
+        .await;
     assert!(head.starts_with("http/1.1 200 "), "{head}");
     world.authenticator.kill();
     let (head, _) = caddy.proxy.ask("GET", "/", &[good]).await;

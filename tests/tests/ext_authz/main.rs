@@ -185,7 +185,9 @@ async fn user_without_groups_or_arn_overwrites_what_a_client_says() {
         let headers = [("authorization", &*world.alice())];
         let reply = world.ask(Method::GET, "/ext-authz", &headers).await;
         assert_eq!(reply.status, 200, "{reply:?}");
-        let removed = reply.headers["x-envoy-auth-headers-to-remove"].to_str().unwrap();
+        let removed = reply.headers["x-envoy-auth-headers-to-remove"]
+            .to_str()
+            .unwrap();
         let removed: Vec<_> = removed.split(',').collect();
         for name in [
             "x-remote-group",
@@ -212,7 +214,10 @@ async fn token_elsewhere_than_in_its_header_is_refused() {
         let cookie = format!("theme=dark; token={token}");
         let uri = format!("/a?access_token={token}");
         let page = format!("https://service.example.com{uri}");
-        let protocol = format!("base64url.bearer.authorization.k8s.io.{}", STANDARD.encode(token));
+        let protocol = format!(
+            "base64url.bearer.authorization.k8s.io.{}",
+            STANDARD.encode(token)
+        );
         let target = format!("/ext-authz{uri}");
         let other = match token_header {
             "authorization" => "x-ram-token",
@@ -222,7 +227,11 @@ async fn token_elsewhere_than_in_its_header_is_refused() {
         for (path, more, status) in [
             ("/ext-authz", ("accept", "*/*"), 200),
             // A host of that name is no token.
-            ("/ext-authz", ("referer", "https://k8s-ack-v2.example.com/"), 200),
+            (
+                "/ext-authz",
+                ("referer", "https://k8s-ack-v2.example.com/"),
+                200,
+            ),
             ("/ext-authz", (other, "Basic YTpi"), 200),
             ("/ext-authz", (other, &*bearer), 403),
             ("/ext-authz", (other, &*basic), 403),
@@ -245,8 +254,16 @@ async fn token_elsewhere_than_in_its_header_is_refused() {
             }
         }
         // Without a token where it belongs, the client is told where that is.
-        let reply = world.ask(Method::GET, "/ext-authz", &[(other, &bearer)]).await;
-        check_refusal(token_header, &reply, 401, "Bearer", "there is no token; send one as");
+        let reply = world
+            .ask(Method::GET, "/ext-authz", &[(other, &bearer)])
+            .await;
+        check_refusal(
+            token_header,
+            &reply,
+            401,
+            "Bearer",
+            "there is no token; send one as",
+        );
         let log = world.authenticator.log();
         assert!(!log.contains(token), "{log}");
     }

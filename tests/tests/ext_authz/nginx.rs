@@ -76,7 +76,10 @@ async fn services_behind_nginx_get_who_comes_and_nothing_else() {
         "x-remote-uid: ack-ram-authenticator:1234567890123456:200000000000000001",
         "x-remote-user: alice",
     ]);
-    let hidden = format!("cookie: theme=dark; token={}", good.rsplit(' ').next().unwrap());
+    let hidden = format!(
+        "cookie: theme=dark; token={}",
+        good.rsplit(' ').next().unwrap()
+    );
     for (name, method, lines, status) in [
         ("good", "GET", of(&[&good]), 200),
         ("a body", "POST", of(&[&good, "content-length: 0"]), 200),
@@ -193,8 +196,7 @@ async fn user_without_groups_or_session_has_no_header_of_them_behind_nginx() {
 
 #[tokio::test]
 async fn no_token_gets_past_nginx_beside_one_in_a_header_of_its_own() {
-    let settings =
-        json!({ "enabled": true, "joinGroups": true, "tokenHeader": "x-ram-token" });
+    let settings = json!({ "enabled": true, "joinGroups": true, "tokenHeader": "x-ram-token" });
     let world = World::start(&settings);
     // Where the service has credentials of its own.
     let own = (
@@ -216,9 +218,14 @@ async fn no_token_gets_past_nginx_beside_one_in_a_header_of_its_own() {
     ] {
         let asked = [good.clone(), more];
         let (head, body) = nginx.proxy.ask("GET", path, &asked).await;
-        assert!(head.starts_with(&format!("http/1.1 {status} ")), "{asked:?}: {head}");
+        assert!(
+            head.starts_with(&format!("http/1.1 {status} ")),
+            "{asked:?}: {head}"
+        );
         assert!(!body.contains("k8s-ack-v"), "{asked:?}: {body}");
-        let is_basic = body.to_ascii_lowercase().contains("authorization: basic ytpi");
+        let is_basic = body
+            .to_ascii_lowercase()
+            .contains("authorization: basic ytpi");
         assert_eq!(is_basic, asked[1].contains("Basic"), "{body}");
     }
 }
@@ -234,7 +241,10 @@ async fn when_nginx_gets_no_yes_nobody_passes() {
     assert!(head.contains("retry-after: 1"), "{head}");
     world.sts.set_fault(None);
     let good = format!("authorization: {}", world.alice());
-    let (head, _) = nginx.proxy.ask("GET", "/", std::slice::from_ref(&good)).await;
+    let (head, _) = nginx
+        .proxy
+        .ask("GET", "/", std::slice::from_ref(&good))
+        .await;
     assert!(head.starts_with("http/1.1 200 "), "{head}");
     world.authenticator.kill();
     let (head, _) = nginx.proxy.ask("GET", "/", &[good]).await;

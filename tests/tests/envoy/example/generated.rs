@@ -62,7 +62,9 @@ async fn get(
     headers: &[(&str, &str)],
 ) -> (u16, Vec<String>) {
     let answer = started.client(protocol).get(path, headers).await;
-    let status = answer.unwrap_or_else(|error| panic!("{error}: {}", started.envoy.log())).status;
+    let status = answer
+        .unwrap_or_else(|error| panic!("{error}: {}", started.envoy.log()))
+        .status;
     let told = match status.as_u16() {
         200 => identity(&started.only_request(path)),
         _ => {
@@ -164,8 +166,14 @@ async fn without_joined_groups_and_early_removal_groups_are_lost_and_claims_arri
         let (status, told) = get(&started, Protocol::Http1, "/", &headers).await;
         assert_eq!(status, 200, "{example:?}");
         // One group of two, as others overwrite it.
-        let groups = told.iter().filter(|line| line.starts_with("x-remote-group"));
-        assert_eq!(groups.collect::<Vec<_>>(), ["x-remote-group: ops"], "{example:?}");
+        let groups = told
+            .iter()
+            .filter(|line| line.starts_with("x-remote-group"));
+        assert_eq!(
+            groups.collect::<Vec<_>>(),
+            ["x-remote-group: ops"],
+            "{example:?}"
+        );
         // What the server names in its answer, with `_` as with `-`, is the server's alone.
         let mut expected = lines(&ALICE);
         expected.retain(|line| !line.starts_with("x-remote-group"));
@@ -184,7 +192,11 @@ async fn without_joined_groups_and_early_removal_groups_are_lost_and_claims_arri
         assert_eq!(claims, through, "{example:?}");
         // Where no login is needed, every claim does.
         let (_, told) = get(&started, Protocol::Http1, "/healthz", &headers).await;
-        assert_eq!(told.len(), SPOOFED.len() + UNDERSCORES.len(), "{example:?}: {told:?}");
+        assert_eq!(
+            told.len(),
+            SPOOFED.len() + UNDERSCORES.len(),
+            "{example:?}: {told:?}"
+        );
     }
 }
 
@@ -203,15 +215,22 @@ async fn claims_that_the_server_is_shown_are_refused() {
             let is_shown = match example {
                 Example::Istio => true,
                 // It shows what it can name: no pattern.
-                _ => ALICE.iter().any(|line| line.starts_with(&format!("{name}:")))
-                    || name == "x-remote-extra-sessionname",
+                _ => {
+                    ALICE
+                        .iter()
+                        .any(|line| line.starts_with(&format!("{name}:")))
+                        || name == "x-remote-extra-sessionname"
+                }
             };
             if is_shown {
                 assert_eq!(status, 403, "{example:?} {name}");
             } else {
                 assert_eq!(status, 200, "{example:?} {name}");
-                let is_removed = ["x_remote_user", "x-remote_group", "x_remote-uid"].contains(&&*name);
-                let arrives = told.iter().any(|line| line.starts_with(&format!("{name}:")));
+                let is_removed =
+                    ["x_remote_user", "x-remote_group", "x_remote-uid"].contains(&&*name);
+                let arrives = told
+                    .iter()
+                    .any(|line| line.starts_with(&format!("{name}:")));
                 assert_eq!(arrives, !is_removed, "{example:?} {name}: {told:?}");
             }
         }
@@ -221,7 +240,10 @@ async fn claims_that_the_server_is_shown_are_refused() {
 #[test]
 fn what_is_tested_is_what_the_objects_say() {
     let pointer = |value: &Value, path: &str| -> Value {
-        value.pointer(path).unwrap_or_else(|| panic!("{path}: {value}")).clone()
+        value
+            .pointer(path)
+            .unwrap_or_else(|| panic!("{path}: {value}"))
+            .clone()
     };
     const MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
     let manager = |example: Example| pointer(&example.configuration(), MANAGER);
@@ -247,7 +269,10 @@ fn what_is_tested_is_what_the_objects_say() {
     let generated = manager(Example::Istio);
     let ext_authz = pointer(&generated, "/http_filters/1/typed_config");
     let provider = object(&objects, "IstioOperator");
-    let provider = pointer(&provider, "/spec/meshConfig/extensionProviders/0/envoyExtAuthzHttp");
+    let provider = pointer(
+        &provider,
+        "/spec/meshConfig/extensionProviders/0/envoyExtAuthzHttp",
+    );
     for (field, path) in [
         ("includeRequestHeadersInCheck", "/allowed_headers/patterns"),
         (
@@ -263,12 +288,21 @@ fn what_is_tested_is_what_the_objects_say() {
         assert_eq!(pointer(&ext_authz, path), expected, "{field}");
     }
     assert_eq!(ext_authz["failure_mode_allow"], provider["failOpen"]);
-    assert_eq!(ext_authz["http_service"]["path_prefix"], provider["pathPrefix"]);
-    assert_eq!(ext_authz["http_service"]["server_uri"]["timeout"], provider["timeout"]);
+    assert_eq!(
+        ext_authz["http_service"]["path_prefix"],
+        provider["pathPrefix"]
+    );
+    assert_eq!(
+        ext_authz["http_service"]["server_uri"]["timeout"],
+        provider["timeout"]
+    );
     assert_eq!(provider["statusOnError"], "503");
     let filter = object(&objects, "EnvoyFilter");
     let patch = pointer(&filter, "/spec/configPatches/0/patch/value/typed_config");
-    for field in ["early_header_mutation_extensions", "common_http_protocol_options"] {
+    for field in [
+        "early_header_mutation_extensions",
+        "common_http_protocol_options",
+    ] {
         assert_eq!(generated[field], patch[field], "{field}");
     }
     let policy = object(&objects, "AuthorizationPolicy");
@@ -297,8 +331,14 @@ fn what_is_tested_is_what_the_objects_say() {
         assert_eq!(pointer(&ext_authz, path), expected, "{field}");
     }
     assert_eq!(ext_authz["failure_mode_allow"], policy["failOpen"]);
-    assert_eq!(ext_authz["http_service"]["path_prefix"], policy["http"]["path"]);
-    assert_eq!(ext_authz["http_service"]["server_uri"]["timeout"], policy["timeout"]);
+    assert_eq!(
+        ext_authz["http_service"]["path_prefix"],
+        policy["http"]["path"]
+    );
+    assert_eq!(
+        ext_authz["http_service"]["server_uri"]["timeout"],
+        policy["timeout"]
+    );
     let headers = object(&objects, "ClientTrafficPolicy");
     let headers = &headers["spec"]["headers"];
     let removal = &headers["earlyRequestHeaders"]["removeOnMatch"][0];

@@ -56,7 +56,12 @@ async fn server_refuses_a_token_beside_the_one_in_its_header() {
                 (&*format!("/?token={token}"), ("accept", "*/*"), 403),
             ] {
                 let answer = started.client(protocol).get(path, &[good, more]).await;
-                assert_eq!(answer.unwrap().status, status, "{protocol:?} {path} {}", more.0);
+                assert_eq!(
+                    answer.unwrap().status,
+                    status,
+                    "{protocol:?} {path} {}",
+                    more.0
+                );
                 let passed = started.service.take();
                 assert_eq!(passed.len(), usize::from(status == 200), "{}", more.0);
                 assert!(!passed.iter().any(holds_token), "{passed:?}");
@@ -83,10 +88,18 @@ async fn upgrade_that_would_remove_identity_headers_later_is_refused() {
                 .header("authorization", &bearer)
                 .body(Full::<Bytes>::default())
                 .unwrap();
-            let answer = started.client(Protocol::Http1).begin(request).await.unwrap();
+            let answer = started
+                .client(Protocol::Http1)
+                .begin(request)
+                .await
+                .unwrap();
             assert_eq!(answer.status(), status, "{example:?} {connection}");
             let passed = started.service.take();
-            assert_eq!(passed.len(), usize::from(status == 101), "{example:?} {connection}");
+            assert_eq!(
+                passed.len(),
+                usize::from(status == 101),
+                "{example:?} {connection}"
+            );
         }
     }
 }
