@@ -18,17 +18,6 @@ impl<'a> Head<'a> {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The names of the headers whose values `is_sought` is true of.
-    pub fn names_where(
-        self,
-        is_sought: impl Fn(&str, &[u8]) -> bool,
-    ) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |(name, value)| is_sought(name, value))
-            .map(|(name, _)| name.as_str())
-    }
-
     /// The path without the query; empty when it is no text.
     #[must_use]
     pub fn path(self) -> &'a str {

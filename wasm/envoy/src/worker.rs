@@ -105,21 +105,24 @@ impl Worker {
     pub fn arrived(&mut self, stream: StreamId, head: Head<'_>, now: Duration) -> Arrival {
         let token = &self.settings.token;
         let identity = &self.settings.gateway.headers;
-        let mut remove: Vec<String> = head
-            .names_where(|name, value| self.is_private(name, value))
-            .map(str::to_owned)
-            .collect();
-        remove.sort_unstable();
-        remove.dedup();
-        // Pseudo-headers, such as the path, cannot be removed.
-        let found = remove.len();
-        remove.retain(|name| !name.starts_with(':'));
-        let is_stray = remove.len() < found;
+        let mut remove = Vec::new();
+        let mut has_token_in_url = false;
+        for (name, value) in head.0 {
+            if !self.is_private(name, value) {
+                continue;
+            }
+            if name.starts_with(':') {
+                // Pseudo-headers cannot be removed.
+                has_token_in_url = true;
+            } else if !remove.contains(name) {
+                remove.push(name.clone());
+            }
+        }
         let is_preflight = self.settings.lets_preflights_pass && head.is_preflight();
         let then = if head.ending_here().any(|name| identity.is_ours(name)) {
             // The next proxy would remove what the filter adds, and the service would take somebody for nobody.
             forbid(Refusal::names_itself(identity))
-        } else if is_stray {
+        } else if has_token_in_url {
             forbid(Refusal::stray_token(&token.header))
         } else if is_preflight || self.settings.bypass.lets_pass(head.path()) {
             Then::Bypass
@@ -143,12 +146,14 @@ impl Worker {
     }
 
     /// The names of `trailers` to be taken away: services may read them as headers.
-    pub fn trailed<'a>(&self, trailers: Head<'a>) -> impl Iterator<Item = &'a str> {
-        let header = self.settings.token.header.as_str();
-        let is_kept = self.settings.token.is_kept;
-        trailers.names_where(move |name, value| {
-            !is_kept && name == header || self.is_private(name, value)
-        })
+    pub fn trailed<'a>(&self, trailers: Head<'a>) -> Vec<&'a str> {
+        let token = &self.settings.token;
+        let is_token = |name: &str| !token.is_kept && name == token.header.as_str();
+        let trailers = trailers.0.iter();
+        trailers
+            .filter(|(name, value)| is_token(name) || self.is_private(name, value))
+            .map(|(name, _)| name.as_str())
+            .collect()
     }
 
     /// Whether a service must not get this header or trailer of a client: one that says who comes, or has a token, which

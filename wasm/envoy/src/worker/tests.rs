@@ -44,6 +44,12 @@ fn arrive(worker: &mut Worker, stream: StreamId, lines: &[(&str, &str)]) -> Arri
     worker.arrived(stream, Head(&headers(&all)), NOW)
 }
 
+fn sorted(arrival: &Arrival) -> Vec<String> {
+    let mut remove = arrival.remove.clone();
+    remove.sort_unstable();
+    remove
+}
+
 fn log_in(worker: &mut Worker, stream: StreamId, key: &str) -> Arrival {
     let bearer = format!("Bearer {}", token(key));
     arrive(worker, stream, &[("authorization", &bearer)])
@@ -228,7 +234,7 @@ fn what_clients_claim_to_be_is_removed_whatever_comes_next() {
         let mut worker = worker(more);
         let lines: Vec<_> = claims.iter().chain(lines).copied().collect();
         let arrival = arrive(&mut worker, 1, &lines);
-        assert_eq!(arrival.remove, removed, "{lines:?}");
+        assert_eq!(sorted(&arrival), removed, "{lines:?}");
         let then = match arrival.then {
             Then::Bypass => "bypass",
             Then::Refuse(..) => "refused",
@@ -294,7 +300,7 @@ fn trailers_tell_services_nothing_either() {
         ),
     ] {
         let worker = worker(more);
-        let names: Vec<_> = worker.trailed(Head(&trailers)).collect();
+        let names = worker.trailed(Head(&trailers));
         assert_eq!(names, [removed, &strays].concat(), "{more}");
     }
 }
@@ -381,7 +387,7 @@ fn the_token_is_for_the_filter_alone() {
     ] {
         let mut worker = worker(more);
         let arrival = arrive(&mut worker, 1, &lines);
-        assert_eq!(arrival.remove, removed, "{more} {lines:?}");
+        assert_eq!(sorted(&arrival), removed, "{more} {lines:?}");
         let is_refused = matches!(arrival.then, Then::Refuse(..));
         assert!(!is_refused, "{more} {lines:?}");
     }
