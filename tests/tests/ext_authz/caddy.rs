@@ -235,7 +235,7 @@ async fn user_without_groups_or_session_gets_no_placeholder_behind_caddy() {
                 demo::session_key(),
                 "dev:alice-example.com",
                 "dev,ops",
-                "alice-example.com",
+                demo::SESSION,
             ),
         ] {
             let good = format!("authorization: {}", bearer(&world.token(&key)));

@@ -178,6 +178,32 @@ async fn services_behind_nginx_get_who_comes_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn server_refuses_an_identity_header_that_ends_at_a_later_hop() {
+    let world = World::start(&json!({ "enabled": true, "joinGroups": true }));
+    // A proxy that sends its client's `Connection` on in the question.
+    let passed_on = (
+        r#"proxy_set_header Connection "";"#,
+        "proxy_set_header Connection $http_connection;",
+    );
+    let nginx = Nginx::start_with(&world, &[passed_on]).await;
+    let good = format!("authorization: {}", world.alice());
+    for (connection, status) in [
+        ("close", 200),
+        ("close, authorization", 200),
+        ("close, x-remote-group", 403),
+        ("close,X_Remote-User ,te", 403),
+        ("x.remote.extra.arn, close", 403),
+    ] {
+        let asked = [good.clone(), format!("connection: {connection}")];
+        let (head, _) = nginx.proxy.ask("GET", "/", &asked).await;
+        assert!(
+            head.starts_with(&format!("http/1.1 {status} ")),
+            "{asked:?}: {head}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn user_without_groups_or_session_has_no_header_of_them_behind_nginx() {
     let settings = json!({ "enabled": true, "joinGroups": true });
     let world = World::start_with(&settings, |config| {
