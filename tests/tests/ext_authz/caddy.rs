@@ -162,6 +162,17 @@ async fn services_behind_caddy_get_who_comes_and_nothing_else() {
         ),
     ] {
         let (head, body) = caddy.proxy.ask(method, "/a/b?c=d", &asked).await;
+        // Versions from 2.11 on remove names with `_` before they ask.
+        let is_removed = status == 403 && head.starts_with("http/1.1 200 ");
+        let has_underscore = asked.iter().any(|line| {
+            let name = line.split(':').next();
+            name.is_some_and(|name| name.contains('_'))
+        });
+        let status = if is_removed && has_underscore {
+            200
+        } else {
+            status
+        };
         assert!(
             head.starts_with(&format!("http/1.1 {status} ")),
             "{asked:?}: {head}"
