@@ -7,10 +7,12 @@
 mod bearer;
 mod front_proxy;
 mod refusal;
+mod stray;
 
 pub use bearer::{NoBearer, NoTokenHeader, TokenHeader, bearer};
 pub use front_proxy::{IdentityHeaders, InvalidHeaderName, Unsendable};
 pub use refusal::{Refusal, RefusalKind};
+pub use stray::holds_token;
 
 use crate::decision::{Decision, KubernetesUser, Outcome};
 

@@ -54,6 +54,12 @@ pub const NGINX: Tool = Tool {
     variable: "ACK_RAM_NGINX",
 };
 
+/// A third.
+pub const CADDY: Tool = Tool {
+    name: "caddy",
+    variable: "ACK_RAM_CADDY",
+};
+
 impl Tool {
     /// Where the program is.
     ///

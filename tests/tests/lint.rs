@@ -90,6 +90,7 @@ fn everything_is_found_and_nothing_else() {
         "numeric-account",
         "invalid-entry",
         "bind-wins",
+        "groups-unjoined",
         "unusable-file",
         "certificate",
         "not-in-cluster",

@@ -156,13 +156,39 @@ impl IdentityHeaders {
             || start.is_some_and(|start| is_spelled(start, &self.extra_prefix))
     }
 
-    /// The names that may come in these headers and do not in `told`: a proxy that cannot remove by prefix has to remove
-    /// what a client sent under them.
+    /// Returns the names that may come in these headers and do not in `told`: what a client sent under them must not stay.
     pub fn untold(&self, told: &[(String, String)]) -> impl Iterator<Item = String> {
-        let extra = KubernetesUser::EXTRA_KEYS.map(|key| self.extra(key));
-        let names = [&self.user, &self.group, &self.uid].map(String::clone);
-        let names = names.into_iter().chain(extra);
+        let names = self.names().into_iter();
         names.filter(|name| !told.iter().any(|(other, _)| other == name))
+    }
+
+    /// Returns other spellings of the names that may come in these headers: with `_` in the place of some or all `-`, which
+    /// services that get headers as CGI variables cannot tell apart. A proxy that cannot remove by pattern can remove these.
+    pub fn other_spellings(&self) -> impl Iterator<Item = String> {
+        let names = self.names().into_iter();
+        names.flat_map(|name| {
+            let mut spellings = vec![String::new()];
+            for character in name.chars() {
+                if character == '-' && spellings.len() < MAX_SPELLINGS {
+                    let with_underscores = spellings.iter().map(|start| format!("{start}_"));
+                    let with_underscores: Vec<_> = with_underscores.collect();
+                    spellings.iter_mut().for_each(|start| start.push('-'));
+                    spellings.extend(with_underscores);
+                } else {
+                    spellings.iter_mut().for_each(|start| start.push(character));
+                }
+            }
+            spellings.retain(|spelling| *spelling != name);
+            spellings
+        })
+    }
+
+    /// The names of all that may be told.
+    fn names(&self) -> [String; 6] {
+        let [arn, canonical_arn, session_name] =
+            KubernetesUser::EXTRA_KEYS.map(|key| self.extra(key));
+        let [user, group, uid] = [&self.user, &self.group, &self.uid].map(String::clone);
+        [user, group, uid, arn, canonical_arn, session_name]
     }
 
     /// All headers that name `user`, the groups one by one unless they are joined.
@@ -204,6 +230,9 @@ impl IdentityHeaders {
         format!("{}{}", self.extra_prefix, key.to_ascii_lowercase())
     }
 }
+
+/// Of names with more than four dashes, only the first four are varied.
+const MAX_SPELLINGS: usize = 16;
 
 /// A letter in lower case, a digit, and `-` for whatever else.
 fn as_dash(byte: &u8) -> u8 {

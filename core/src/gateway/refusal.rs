@@ -115,6 +115,16 @@ impl Refusal {
         Self::forbidden(detail, None)
     }
 
+    /// Returns the answer to a request that has a token elsewhere than in `header`, where a gateway cannot remove it.
+    #[must_use]
+    pub fn stray_token(header: &TokenHeader) -> Self {
+        let detail = format!(
+            "the request has a token where a service or a log would read it; send it as `{}` alone",
+            header.example()
+        );
+        Self::forbidden(detail, None)
+    }
+
     /// For a request without one token in `header`, which `no_bearer` tells more of.
     #[must_use]
     pub fn no_bearer(no_bearer: NoBearer, header: &TokenHeader) -> Self {

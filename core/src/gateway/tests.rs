@@ -139,6 +139,47 @@ fn what_is_not_told_is_known_by_name() {
 }
 
 #[test]
+fn other_spellings_are_those_that_cgi_reads_alike() {
+    let headers = IdentityHeaders::new("x-u", "x-g-h", "x-i", "x-e-").unwrap();
+    let spellings: Vec<_> = headers.other_spellings().collect();
+    let expected = [
+        "x_u",
+        "x_g-h",
+        "x-g_h",
+        "x_g_h",
+        "x_i",
+        "x_e-arn",
+        "x-e_arn",
+        "x_e_arn",
+        "x_e-canonicalarn",
+        "x-e_canonicalarn",
+        "x_e_canonicalarn",
+        "x_e-sessionname",
+        "x-e_sessionname",
+        "x_e_sessionname",
+    ];
+    assert_eq!(spellings, expected);
+    assert!(spellings.iter().all(|name| headers.is_ours(name)));
+    // Of many dashes, not every spelling.
+    let long = "x-a-b-c-d-e-f-g-h-i-j-k";
+    let headers = IdentityHeaders::new(long, "x-g", "x-i", "x-e-").unwrap();
+    let spellings = headers.other_spellings();
+    assert_eq!(spellings.filter(|name| name.ends_with("-k")).count(), 15);
+    assert_eq!(IdentityHeaders::default().other_spellings().count(), 30);
+}
+
+#[test]
+fn token_elsewhere_is_forbidden_without_quoting_it() {
+    let refusal = Refusal::stray_token(&TokenHeader::new("x-ram-token").unwrap());
+    assert_eq!(refusal.kind(), RefusalKind::Forbidden);
+    let message = refusal.message();
+    assert!(
+        message.contains("send it as `x-ram-token: <token>` alone"),
+        "{message}"
+    );
+}
+
+#[test]
 fn a_service_is_told_who_comes() {
     let gateway = Gateway::default();
     let granted = decision(Outcome::Granted(user("alice", &["dev", "ops team"])));

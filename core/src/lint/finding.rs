@@ -168,6 +168,8 @@ codes! {
     InvalidEntry = "invalid-entry",
     /// A setting that Go ignores and this server follows.
     BindWins = "bind-wins",
+    /// A setting on which it depends whether services get all groups, and which is not set.
+    GroupsUnjoined = "groups-unjoined",
     /// A file or folder that the server needs cannot be used.
     UnusableFile = "unusable-file",
     /// A certificate that is, or will soon be, refused.

@@ -146,6 +146,7 @@ pub fn finding(warning: &Warning) -> Finding {
         WarningKind::NumericAccount => (Code::NumericAccount, Severity::Error),
         WarningKind::InvalidEntry => (Code::InvalidEntry, Severity::Error),
         WarningKind::BindWins => (Code::BindWins, Severity::Warning),
+        WarningKind::GroupsUnjoined => (Code::GroupsUnjoined, Severity::Warning),
     };
     let text = match warning.kind {
         WarningKind::InvalidEntry => format!("the entry is left out: {}", warning.text),

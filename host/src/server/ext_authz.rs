@@ -7,14 +7,15 @@
 use std::sync::Arc;
 
 use ack_ram_core::decision::{Decision, Outcome};
-use ack_ram_core::gateway::{Admitted, Refusal};
+use ack_ram_core::gateway::{Admitted, Refusal, holds_token};
 use ack_ram_core::secret::Secret;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
-    CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, InvalidHeaderName, InvalidHeaderValue,
+    CACHE_CONTROL, CONNECTION, HeaderMap, HeaderName, HeaderValue, InvalidHeaderName,
+    InvalidHeaderValue,
 };
-use hyper::{Response, StatusCode};
+use hyper::{Response, StatusCode, Uri};
 
 use crate::config;
 use crate::metrics::{MALFORMED_REQUEST, Metrics};
@@ -36,6 +37,8 @@ pub(super) fn is_path(path: &str) -> bool {
 /// Answers proxies.
 pub(super) struct ExtAuthz {
     settings: config::ExtAuthz,
+    /// What Envoy removes from each request: the token, and identity headers in other spellings.
+    always_removed: String,
     decisions: Arc<Decisions>,
     metrics: Arc<Metrics>,
 }
@@ -46,17 +49,23 @@ impl ExtAuthz {
         decisions: Arc<Decisions>,
         metrics: Arc<Metrics>,
     ) -> Self {
+        let mut always_removed = settings.token.as_str().to_owned();
+        for spelling in settings.gateway.headers.other_spellings() {
+            always_removed.push(',');
+            always_removed.push_str(&spelling);
+        }
         Self {
             settings,
+            always_removed,
             decisions,
             metrics,
         }
     }
 
-    /// What becomes of a request with these headers, those that the proxy has sent on.
-    pub(super) async fn answer(&self, headers: &HeaderMap) -> Response<Full<Bytes>> {
+    /// What becomes of a request with these headers, those that the proxy has sent on. Envoy puts its URL into `uri`.
+    pub(super) async fn answer(&self, uri: &Uri, headers: &HeaderMap) -> Response<Full<Bytes>> {
         let login = self.metrics.logins.begin();
-        let answer = match self.token(headers) {
+        let answer = match self.token(uri, headers) {
             Ok(token) => {
                 let decision = self.decisions.about(&token, AskedBy::Proxy, login).await;
                 self.pass(&decision)
@@ -74,16 +83,32 @@ impl ExtAuthz {
 
     /// The one token of a request that does not say itself who comes: whether the proxy would remove that is not to be
     /// seen from here.
-    fn token(&self, headers: &HeaderMap) -> Result<Secret, Refusal> {
+    fn token(&self, uri: &Uri, headers: &HeaderMap) -> Result<Secret, Refusal> {
         let identity = &self.settings.gateway.headers;
-        if headers.keys().any(|name| identity.is_ours(name.as_str())) {
+        // What `Connection` names, the next proxy would remove, and the service would take somebody for nobody.
+        let removed_later = headers
+            .get_all(CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(',').map(str::trim));
+        let mut names = headers.keys().map(HeaderName::as_str).chain(removed_later);
+        if names.any(|name| identity.is_ours(name)) {
             return Err(Refusal::names_itself(identity));
         }
         let token = &self.settings.token;
         let values = headers.get_all(token.as_str());
-        token
+        let secret = token
             .bearer(values.iter().map(HeaderValue::as_bytes))
-            .map_err(|none| Refusal::no_bearer(none, token))
+            .map_err(|none| Refusal::no_bearer(none, token))?;
+        // Only Envoy can be asked to remove a header, and no proxy to remove a part of a URL.
+        let is_stray = |(name, value): (&HeaderName, &HeaderValue)| {
+            name.as_str() != token.as_str() && holds_token(value.as_bytes())
+        };
+        let target = uri.path_and_query().map_or("", |target| target.as_str());
+        if holds_token(target.as_bytes()) || headers.iter().any(is_stray) {
+            return Err(Refusal::stray_token(token));
+        }
+        Ok(secret)
     }
 
     /// A yes, if it is one.
@@ -111,9 +136,15 @@ impl ExtAuthz {
                 HeaderValue::from_bytes(value.as_bytes())?,
             );
         }
-        let mut to_remove = vec![self.settings.token.as_str().to_owned()];
-        to_remove.extend(self.settings.gateway.headers.untold(told));
-        headers.insert(TO_REMOVE, HeaderValue::try_from(to_remove.join(","))?);
+        let mut to_remove = self.always_removed.clone();
+        // Empty where a proxy keeps a client's own, or a placeholder, if the answer has no such header; gone behind Envoy.
+        for name in self.settings.gateway.headers.untold(told) {
+            to_remove.push(',');
+            to_remove.push_str(&name);
+            let name = HeaderName::from_bytes(name.as_bytes())?;
+            headers.insert(name, HeaderValue::from_static(""));
+        }
+        headers.insert(TO_REMOVE, HeaderValue::try_from(to_remove)?);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         Ok(response)
     }

@@ -87,7 +87,7 @@ impl Webhook {
             return Rejection::NotFound.response();
         };
         match self.admit(request) {
-            Ok(()) => ext_authz.answer(request.headers()).await,
+            Ok(()) => ext_authz.answer(request.uri(), request.headers()).await,
             Err(rejection) => rejection.response(),
         }
     }

@@ -72,6 +72,11 @@ fn findings_have_their_place() {
         ("  mapAccounts: [x]\n", 1, &["error invalid-entry 4:17"]),
         ("  bind: 0.0.0.0\n", 0, &["warning bind-wins 4:9"]),
         (
+            "  extAuthz: {enabled: true}\n",
+            0,
+            &["warning groups-unjoined 4:13"],
+        ),
+        (
             "  mapRoles:\n  - {roleARN: 'acs:ram:1:role/x', username: x, groups: [g]}\n",
             1,
             &["error invalid-arn 5:5 server.mapRoles[0]"],

@@ -99,6 +99,89 @@ async fn nobody_can_say_who_they_are() {
     }
 }
 
+/// Whether a header, a trailer or the URL of `seen` has a token.
+fn holds_token(seen: &Seen) -> bool {
+    let values = seen.headers.values().chain(seen.trailers.values());
+    let is_found = |text: &[u8]| text.windows(8).any(|part| part == b"k8s-ack-");
+    values.into_iter().any(|value| is_found(value.as_bytes())) || is_found(seen.target.as_bytes())
+}
+
+#[tokio::test]
+async fn no_token_reaches_the_service_wherever_it_stands() {
+    let world = World::start(Module::Small, |settings| {
+        settings["token"] = json!({ "header": "x-ram-token" });
+        settings["bypass"] = json!(["/healthz"]);
+        settings["allowPreflight"] = json!(true);
+    });
+    let secret = world.token();
+    let (token, bearer) = (secret.expose(), bearer(&secret));
+    let lower = bearer.replace("Bearer", "bearer ");
+    let cookie = format!("theme=dark; token={token}");
+    let basic = format!("Basic {}", STANDARD.encode(format!("alice:{token}")));
+    let preflight = [
+        ("origin", "https://a"),
+        ("access-control-request-method", "PUT"),
+    ];
+    for protocol in BOTH {
+        let client = world.client(protocol);
+        // From STS, from the cache, without a login, before a login.
+        for (method, path, more) in [
+            ("GET", "/", &[][..]),
+            ("GET", "/", &[]),
+            ("GET", "/healthz", &[]),
+            ("OPTIONS", "/", &preflight),
+        ] {
+            let mut trailers = HeaderMap::new();
+            trailers.insert("x-checksum", HeaderValue::from_static("1"));
+            trailers.insert("x-late", HeaderValue::from_str(&bearer).unwrap());
+            let trailers = (protocol == Protocol::Http2).then_some(Ok(trailers));
+            let body = Full::<Bytes>::default().with_trailers(async { trailers });
+            let mut request = Request::builder().method(method).uri(path);
+            for (name, value) in [
+                ("x-ram-token", token),
+                ("authorization", "Basic YTpi"),
+                ("authorization", &*lower),
+                ("proxy-authorization", &*basic),
+                ("cookie", &*cookie),
+                ("x-copy", token),
+                ("x-other", "kept"),
+            ]
+            .iter()
+            .chain(more)
+            {
+                request = request.header(*name, *value);
+            }
+            let answer = client.send(request.body(Box::pin(body)).unwrap()).await;
+            let what = format!("{protocol:?} {method} {path}");
+            assert_eq!(answer.unwrap().status, 200, "{what}");
+            let seen = world.only_request();
+            assert!(!holds_token(&seen), "{what}: {seen:?}");
+            assert!(
+                seen.all("proxy-authorization").is_empty(),
+                "{what}: {seen:?}"
+            );
+            assert_eq!(seen.all("x-other"), ["kept"], "{what}");
+            let late = seen.trailers.len();
+            assert_eq!(
+                late,
+                usize::from(protocol == Protocol::Http2),
+                "{what}: {seen:?}"
+            );
+        }
+        // Nobody can take it out of a URL.
+        for path in ["/?token=", "/healthz?token="] {
+            let target = format!("{path}{token}");
+            let headers = [("x-ram-token", token)];
+            let answer = client.get(&target, &headers).await.unwrap();
+            assert_eq!(answer.status, 403, "{protocol:?} {path}");
+            assert!(world.service.take().is_empty());
+        }
+        let headers = [("x-ram-token", token), ("authorization", "Basic YTpi")];
+        client.get("/", &headers).await.unwrap();
+        assert_eq!(world.only_request().all("authorization"), ["Basic YTpi"]);
+    }
+}
+
 #[tokio::test]
 async fn no_other_path_passes_for_one_that_needs_no_login() {
     let world = World::start(Module::Small, |settings| {

@@ -42,7 +42,7 @@ fn the_documented_proxies_remove_what_services_could_believe() {
     let envoy = &parts[1];
     let expressions = [
         "/early_header_mutation_extensions/0/typed_config/mutations/0/remove_on_match/key_matcher/safe_regex/regex",
-        "/http_filters/0/typed_config/allowed_headers/patterns/1/safe_regex/regex",
+        "/http_filters/1/typed_config/allowed_headers/patterns/1/safe_regex/regex",
     ]
     .map(|pointer| envoy.pointer(pointer).unwrap().as_str().unwrap());
     let traefik = "/http/middlewares/ram/forwardAuth/authResponseHeadersRegex";

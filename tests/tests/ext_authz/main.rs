@@ -1,9 +1,13 @@
 //! What proxies are answered that ask the real binary whether they may let a request pass.
 
 mod bodies;
+#[cfg(feature = "nginx")]
+mod caddy;
 mod documented;
 #[cfg(feature = "nginx")]
 mod nginx;
+#[cfg(feature = "nginx")]
+mod proxied;
 mod world;
 
 use std::fs;
@@ -26,9 +30,24 @@ async fn whoever_passes_is_named_to_services() {
     let world = World::start(&json!({ "enabled": true }));
     let expected = [
         "cache-control: no-store",
-        "x-envoy-auth-headers-to-remove: authorization,x-remote-extra-sessionname",
+        // What a proxy does not remove by a pattern, Envoy removes by name.
+        "x-envoy-auth-headers-to-remove: authorization,\
+         x_remote-user,x-remote_user,x_remote_user,\
+         x_remote-group,x-remote_group,x_remote_group,\
+         x_remote-uid,x-remote_uid,x_remote_uid,\
+         x_remote-extra-arn,x-remote_extra-arn,x_remote_extra-arn,x-remote-extra_arn,\
+         x_remote-extra_arn,x-remote_extra_arn,x_remote_extra_arn,\
+         x_remote-extra-canonicalarn,x-remote_extra-canonicalarn,x_remote_extra-canonicalarn,\
+         x-remote-extra_canonicalarn,x_remote-extra_canonicalarn,x-remote_extra_canonicalarn,\
+         x_remote_extra_canonicalarn,\
+         x_remote-extra-sessionname,x-remote_extra-sessionname,x_remote_extra-sessionname,\
+         x-remote-extra_sessionname,x_remote-extra_sessionname,x-remote_extra_sessionname,\
+         x_remote_extra_sessionname,\
+         x-remote-extra-sessionname",
         "x-remote-extra-arn: acs:ram::1234567890123456:user/alice",
         "x-remote-extra-canonicalarn: acs:ram::1234567890123456:user/alice",
+        // Nothing to say, and said, so that no proxy keeps what the client says.
+        "x-remote-extra-sessionname: ",
         "x-remote-group: dev",
         "x-remote-group: ops team",
         "x-remote-uid: ack-ram-authenticator:1234567890123456:200000000000000001",
@@ -156,6 +175,101 @@ async fn whoever_does_not_pass_is_told_why() {
 }
 
 #[tokio::test]
+async fn user_without_groups_or_arn_overwrites_what_a_client_says() {
+    for joins_groups in [false, true] {
+        let settings = json!({ "enabled": true, "joinGroups": joins_groups });
+        let world = World::start_with(&settings, |config| {
+            config["server"]["mapUsers"][0]["groups"] = json!([]);
+            config["server"]["scrubbedAccounts"] = json!([demo::ACCOUNT]);
+        });
+        let headers = [("authorization", &*world.alice())];
+        let reply = world.ask(Method::GET, "/ext-authz", &headers).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let removed = reply.headers["x-envoy-auth-headers-to-remove"]
+            .to_str()
+            .unwrap();
+        let removed: Vec<_> = removed.split(',').collect();
+        for name in [
+            "x-remote-group",
+            "x-remote-extra-arn",
+            "x-remote-extra-canonicalarn",
+            "x-remote-extra-sessionname",
+        ] {
+            let values: Vec<_> = reply.headers.get_all(name).iter().collect();
+            assert_eq!(values, [""], "{name}");
+            assert!(removed.contains(&name), "{removed:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn token_elsewhere_than_in_its_header_is_refused() {
+    for token_header in ["authorization", "x-ram-token"] {
+        let settings = json!({ "enabled": true, "tokenHeader": token_header });
+        let world = World::start(&settings);
+        let token = world.token(&demo::user_key());
+        let token = token.expose();
+        let bearer = format!("Bearer {token}");
+        let basic = format!("Basic {}", STANDARD.encode(format!("alice:{token}")));
+        let cookie = format!("theme=dark; token={token}");
+        let uri = format!("/a?access_token={token}");
+        let page = format!("https://service.example.com{uri}");
+        let protocol = format!(
+            "base64url.bearer.authorization.k8s.io.{}",
+            STANDARD.encode(token)
+        );
+        let target = format!("/ext-authz{uri}");
+        let other = match token_header {
+            "authorization" => "x-ram-token",
+            _ => "authorization",
+        };
+        let good = (token_header, &*bearer);
+        for (path, more, status) in [
+            ("/ext-authz", ("accept", "*/*"), 200),
+            // A host of that name is no token.
+            (
+                "/ext-authz",
+                ("referer", "https://k8s-ack-v2.example.com/"),
+                200,
+            ),
+            ("/ext-authz", (other, "Basic YTpi"), 200),
+            ("/ext-authz", (other, &*bearer), 403),
+            ("/ext-authz", (other, &*basic), 403),
+            ("/ext-authz", ("proxy-authorization", &*bearer), 403),
+            ("/ext-authz", ("cookie", &*cookie), 403),
+            ("/ext-authz", ("sec-websocket-protocol", &*protocol), 403),
+            // As nginx, Traefik and Caddy tell of the URL, and as Envoy does.
+            ("/ext-authz", ("x-original-uri", &*uri), 403),
+            ("/ext-authz", ("x-forwarded-uri", &*uri), 403),
+            ("/ext-authz", ("referer", &*page), 403),
+            (&*target, ("accept", "*/*"), 403),
+        ] {
+            let reply = world.ask(Method::GET, path, &[good, more]).await;
+            let what = format!("{token_header} {path} {}", more.0);
+            if status == 200 {
+                assert_eq!(reply.status, 200, "{what}: {reply:?}");
+            } else {
+                let detail = "has a token where a service or a log would read it";
+                check_refusal(&what, &reply, status, "insufficient_scope", detail);
+            }
+        }
+        // Without a token where it belongs, the client is told where that is.
+        let reply = world
+            .ask(Method::GET, "/ext-authz", &[(other, &bearer)])
+            .await;
+        check_refusal(
+            token_header,
+            &reply,
+            401,
+            "Bearer",
+            "there is no token; send one as",
+        );
+        let log = world.authenticator.log();
+        assert!(!log.contains(token), "{log}");
+    }
+}
+
+#[tokio::test]
 async fn when_sts_cannot_tell_clients_are_told_to_come_again() {
     let world = World::start(&json!({ "enabled": true }));
     for fault in [
@@ -203,9 +317,14 @@ async fn nobody_passes_without_a_group_that_is_required_and_headers_have_their_n
         told(&reply),
         [
             "cache-control: no-store",
-            "x-envoy-auth-headers-to-remove: x-ram-token,x-extra-sessionname",
+            "x-envoy-auth-headers-to-remove: x-ram-token,x_user,x_group,x_id,\
+             x_extra-arn,x-extra_arn,x_extra_arn,\
+             x_extra-canonicalarn,x-extra_canonicalarn,x_extra_canonicalarn,\
+             x_extra-sessionname,x-extra_sessionname,x_extra_sessionname,\
+             x-extra-sessionname",
             "x-extra-arn: acs:ram::1234567890123456:user/alice",
             "x-extra-canonicalarn: acs:ram::1234567890123456:user/alice",
+            "x-extra-sessionname: ",
             "x-group: dev,ops team",
             "x-id: ack-ram-authenticator:1234567890123456:200000000000000001",
             "x-user: alice",

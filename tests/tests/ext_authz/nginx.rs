@@ -1,8 +1,6 @@
 //! The documented configuration in a real nginx, and what a service behind it gets.
 
-use std::net::SocketAddr;
 use std::process::Command;
-use std::time::Instant;
 
 use ack_ram_tests::ports;
 use ack_ram_tests::process::Process;
@@ -10,51 +8,34 @@ use ack_ram_tests::sts::{Fault, demo};
 use ack_ram_tests::tools::NGINX;
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
 
 use crate::documented::documented;
-use crate::world::{LIMIT, World, bearer};
-
-/// Behind the proxy: answers every request with its head.
-async fn service() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let head = head(&mut stream).await;
-                let length = head.len();
-                let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{head}");
-                stream.write_all(answer.as_bytes()).await.unwrap();
-            });
-        }
-    });
-    address
-}
-
-async fn head(stream: &mut TcpStream) -> String {
-    let mut read = Vec::new();
-    while !read.ends_with(b"\r\n\r\n") {
-        read.push(stream.read_u8().await.unwrap());
-    }
-    String::from_utf8(read).unwrap()
-}
+use crate::proxied::{Proxy, identity, lines, service};
+use crate::world::{World, bearer};
 
 /// nginx before a service, asking the server of a world.
 struct Nginx {
-    port: u16,
+    proxy: Proxy,
     _process: Process,
     _folder: TempDir,
 }
 
 impl Nginx {
     async fn start(world: &World) -> Self {
+        Self::start_with(world, &[]).await
+    }
+
+    /// With these lines in the place of documented ones.
+    async fn start_with(world: &World, changes: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = ports::free_port();
         let ca = world.folder.path().join("state/cert.pem");
         let service = service().await;
-        let documented = &documented("nginx")[0];
+        let mut documented = documented("nginx").remove(0);
+        for (from, to) in changes {
+            assert!(documented.contains(from), "{from}");
+            documented = documented.replace(from, to);
+        }
         let servers = documented
             .replace("127.0.0.1:21362", &format!("127.0.0.1:{}", world.port))
             .replace("127.0.0.1:8081", &service.to_string())
@@ -74,41 +55,12 @@ impl Nginx {
         command.arg("-p").arg(folder.path()).arg("-c").arg(path);
         command.args(["-e", "stderr"]);
         let mut process = Process::spawn("nginx", command).unwrap();
-        let deadline = Instant::now() + LIMIT;
-        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-            assert!(process.is_running() && Instant::now() < deadline);
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
         Self {
-            port,
+            proxy: Proxy::started(port, &mut process).await,
             _process: process,
             _folder: folder,
         }
     }
-
-    /// Head and body of the answer to a request with these lines.
-    async fn ask(&self, method: &str, path: &str, lines: &[String]) -> (String, String) {
-        let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
-        let request =
-            format!("{method} {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{lines}\r\n");
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        let read = stream.read_to_string(&mut answer);
-        tokio::time::timeout(LIMIT, read).await.unwrap().unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.to_ascii_lowercase(), body.to_owned())
-    }
-}
-
-/// The lines of a head that tell the service who comes, and its token.
-fn identity(head: &str) -> Vec<String> {
-    let told = |line: &&str| {
-        let name = line.split(':').next().unwrap_or_default();
-        name == "authorization" || name.replace(['_', '.'], "-").starts_with("x-remote")
-    };
-    let lines = head.lines().map(str::to_ascii_lowercase);
-    lines.filter(|line| told(&line.as_str())).collect()
 }
 
 #[tokio::test]
@@ -118,17 +70,16 @@ async fn services_behind_nginx_get_who_comes_and_nothing_else() {
     let good = format!("authorization: {}", world.alice());
     let stranger = bearer(&world.token(&demo::stranger_key()));
     let stranger = format!("authorization: {stranger}");
-    let of = |lines: &[&str]| {
-        lines
-            .iter()
-            .map(|line| (*line).to_owned())
-            .collect::<Vec<_>>()
-    };
+    let of = lines;
     let alice = of(&[
-        "x-remote-user: alice",
         "x-remote-group: dev,ops team",
         "x-remote-uid: ack-ram-authenticator:1234567890123456:200000000000000001",
+        "x-remote-user: alice",
     ]);
+    let hidden = format!(
+        "cookie: theme=dark; token={}",
+        good.rsplit(' ').next().unwrap()
+    );
     for (name, method, lines, status) in [
         ("good", "GET", of(&[&good]), 200),
         ("a body", "POST", of(&[&good, "content-length: 0"]), 200),
@@ -168,6 +119,35 @@ async fn services_behind_nginx_get_who_comes_and_nothing_else() {
             of(&[&good, "X-Remote-Extra-SessionName: root"]),
             403,
         ),
+        // nginx sends its own `Connection` on, to the server and to the service.
+        (
+            "a header that ends here",
+            "GET",
+            of(&[&good, "connection: close, x-remote-group, X_Remote_User"]),
+            200,
+        ),
+        (
+            "headers between two hops",
+            "GET",
+            of(&[
+                &good,
+                "proxy-connection: x-remote-group",
+                "keep-alive: x-remote-group",
+                "te: x-remote-group",
+            ]),
+            200,
+        ),
+        (
+            "an upgrade",
+            "GET",
+            of(&[
+                &good,
+                "connection: upgrade, x-remote-group",
+                "upgrade: websocket",
+            ]),
+            200,
+        ),
+        ("a token elsewhere", "GET", of(&[&good, &hidden]), 403),
         (
             "no token, but a user",
             "GET",
@@ -175,7 +155,7 @@ async fn services_behind_nginx_get_who_comes_and_nothing_else() {
             403,
         ),
     ] {
-        let (head, body) = nginx.ask(method, "/a/b?c=d", &lines).await;
+        let (head, body) = nginx.proxy.ask(method, "/a/b?c=d", &lines).await;
         let expected = format!("http/1.1 {status} ");
         assert!(head.starts_with(&expected), "{name}: {head}");
         if status == 200 {
@@ -193,8 +173,87 @@ async fn services_behind_nginx_get_who_comes_and_nothing_else() {
             "{name}: {head}"
         );
     }
-    let (head, _) = nginx.ask("GET", "/_ram", &[good]).await;
+    let (head, _) = nginx.proxy.ask("GET", "/_ram", &[good]).await;
     assert!(head.starts_with("http/1.1 404 "), "{head}");
+}
+
+#[tokio::test]
+async fn server_refuses_an_identity_header_that_ends_at_a_later_hop() {
+    let world = World::start(&json!({ "enabled": true, "joinGroups": true }));
+    // A proxy that sends its client's `Connection` on in the question.
+    let passed_on = (
+        r#"proxy_set_header Connection "";"#,
+        "proxy_set_header Connection $http_connection;",
+    );
+    let nginx = Nginx::start_with(&world, &[passed_on]).await;
+    let good = format!("authorization: {}", world.alice());
+    for (connection, status) in [
+        ("close", 200),
+        ("close, authorization", 200),
+        ("close, x-remote-group", 403),
+        ("close,X_Remote-User ,te", 403),
+        ("x.remote.extra.arn, close", 403),
+    ] {
+        let asked = [good.clone(), format!("connection: {connection}")];
+        let (head, _) = nginx.proxy.ask("GET", "/", &asked).await;
+        assert!(
+            head.starts_with(&format!("http/1.1 {status} ")),
+            "{asked:?}: {head}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn user_without_groups_or_session_has_no_header_of_them_behind_nginx() {
+    let settings = json!({ "enabled": true, "joinGroups": true });
+    let world = World::start_with(&settings, |config| {
+        config["server"]["mapUsers"][0]["groups"] = json!([]);
+    });
+    let nginx = Nginx::start(&world).await;
+    let good = format!("authorization: {}", world.alice());
+    let (head, body) = nginx.proxy.ask("GET", "/", &[good]).await;
+    assert!(head.starts_with("http/1.1 200 "), "{head}");
+    let expected = [
+        "x-remote-uid: ack-ram-authenticator:1234567890123456:200000000000000001",
+        "x-remote-user: alice",
+    ];
+    assert_eq!(identity(&body), expected);
+}
+
+#[tokio::test]
+async fn no_token_gets_past_nginx_beside_one_in_a_header_of_its_own() {
+    let settings = json!({ "enabled": true, "joinGroups": true, "tokenHeader": "x-ram-token" });
+    let world = World::start(&settings);
+    // Where the service has credentials of its own.
+    let own = (
+        r#"proxy_set_header Authorization "";"#,
+        r#"proxy_set_header X-Ram-Token "";"#,
+    );
+    let nginx = Nginx::start_with(&world, &[own]).await;
+    let token = world.token(&demo::user_key());
+    let token = token.expose();
+    let good = format!("x-ram-token: {token}");
+    for (path, more, status) in [
+        ("/", "accept: */*".to_owned(), 200),
+        ("/", "authorization: Basic YTpi".to_owned(), 200),
+        ("/", format!("authorization: Bearer {token}"), 403),
+        ("/", format!("authorization: bearer  {token}"), 403),
+        ("/", format!("x-forwarded-access-token: {token}"), 403),
+        ("/", format!("cookie: a=b; c={token}"), 403),
+        (&format!("/a?token={token}"), "accept: */*".to_owned(), 403),
+    ] {
+        let asked = [good.clone(), more];
+        let (head, body) = nginx.proxy.ask("GET", path, &asked).await;
+        assert!(
+            head.starts_with(&format!("http/1.1 {status} ")),
+            "{asked:?}: {head}"
+        );
+        assert!(!body.contains("k8s-ack-v"), "{asked:?}: {body}");
+        let is_basic = body
+            .to_ascii_lowercase()
+            .contains("authorization: basic ytpi");
+        assert_eq!(is_basic, asked[1].contains("Basic"), "{body}");
+    }
 }
 
 #[tokio::test]
@@ -203,14 +262,17 @@ async fn when_nginx_gets_no_yes_nobody_passes() {
     let nginx = Nginx::start(&world).await;
     world.sts.set_fault(Some(Fault::ServiceUnavailable));
     let line = format!("authorization: {}", world.alice());
-    let (head, _) = nginx.ask("GET", "/", &[line]).await;
+    let (head, _) = nginx.proxy.ask("GET", "/", &[line]).await;
     assert!(head.starts_with("http/1.1 503 "), "{head}");
     assert!(head.contains("retry-after: 1"), "{head}");
     world.sts.set_fault(None);
     let good = format!("authorization: {}", world.alice());
-    let (head, _) = nginx.ask("GET", "/", std::slice::from_ref(&good)).await;
+    let (head, _) = nginx
+        .proxy
+        .ask("GET", "/", std::slice::from_ref(&good))
+        .await;
     assert!(head.starts_with("http/1.1 200 "), "{head}");
     world.authenticator.kill();
-    let (head, _) = nginx.ask("GET", "/", &[good]).await;
+    let (head, _) = nginx.proxy.ask("GET", "/", &[good]).await;
     assert!(head.starts_with("http/1.1 500 "), "{head}");
 }

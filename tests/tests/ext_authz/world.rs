@@ -35,10 +35,19 @@ pub(crate) struct World {
 impl World {
     /// `settings` are `server.extAuthz`.
     pub(crate) fn start(settings: &Value) -> Self {
-        Self::start_in(tempfile::tempdir().unwrap(), settings)
+        Self::start_with(settings, |_| ())
+    }
+
+    /// With what `edit` makes of the server's configuration.
+    pub(crate) fn start_with(settings: &Value, edit: impl FnOnce(&mut Value)) -> Self {
+        Self::start_edited(tempfile::tempdir().unwrap(), settings, edit)
     }
 
     pub(crate) fn start_in(folder: TempDir, settings: &Value) -> Self {
+        Self::start_edited(folder, settings, |_| ())
+    }
+
+    fn start_edited(folder: TempDir, settings: &Value, edit: impl FnOnce(&mut Value)) -> Self {
         let sts = Emulator::builder().demo().start().unwrap();
         let port = ports::free_port();
         let ca = folder.path().join("sts-ca.pem");
@@ -48,7 +57,7 @@ impl World {
             "username": "dev:{{SessionName}}",
             "groups": ["dev", "a,b"],
         });
-        let config = json!({
+        let mut config = json!({
             "clusterID": CLUSTER,
             "server": {
                 "port": port,
@@ -61,6 +70,7 @@ impl World {
                 "extAuthz": settings,
             },
         });
+        edit(&mut config);
         let path = folder.path().join("config.yaml");
         fs::write(&path, config.to_string()).unwrap();
         let authenticator = Authenticator::start(folder.path(), &path).unwrap();

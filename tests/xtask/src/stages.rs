@@ -91,7 +91,7 @@ const STAGES: [Stage; 17] = [
     },
     Stage {
         name: "nginx",
-        what: "the documented configuration in a real nginx",
+        what: "the documented configurations in a real nginx and a real Caddy",
         quick: false,
         run: nginx_tests,
     },
@@ -291,7 +291,8 @@ fn nginx_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), F
     let mut command = cargo(&["test", "--package", "ack-ram-tests", "--test", "ext_authz"]);
     command
         .args(["--features", "nginx"])
-        .env("ACK_RAM_NGINX", tools::nginx::find(context.runner)?);
+        .env("ACK_RAM_NGINX", tools::nginx::find(context.runner)?)
+        .env("ACK_RAM_CADDY", tools::caddy::find(context.runner)?);
     context.run_tests("nginx", command, tests)
 }
 

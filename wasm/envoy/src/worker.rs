@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ack_ram_core::decision::{Decision, Inability};
 use ack_ram_core::fingerprint::Fingerprint;
-use ack_ram_core::gateway::Refusal;
+use ack_ram_core::gateway::{Refusal, holds_token};
 use ack_ram_core::login::{Step, begin};
 use ack_ram_core::sts::StsReply;
 use ack_ram_core::time::UnixTime;
@@ -105,17 +105,25 @@ impl Worker {
     pub fn arrived(&mut self, stream: StreamId, head: Head<'_>, now: Duration) -> Arrival {
         let token = &self.settings.token;
         let identity = &self.settings.gateway.headers;
-        let mut remove: Vec<String> = head
-            .names()
-            .filter(|name| identity.is_ours(name))
-            .map(str::to_owned)
-            .collect();
+        let mut remove = Vec::new();
+        let mut has_token_in_url = false;
+        for (name, value) in head.0 {
+            if !self.is_private(name, value) {
+                continue;
+            }
+            if name.starts_with(':') {
+                // Pseudo-headers cannot be removed.
+                has_token_in_url = true;
+            } else if !remove.contains(name) {
+                remove.push(name.clone());
+            }
+        }
         let is_preflight = self.settings.lets_preflights_pass && head.is_preflight();
         let then = if head.ending_here().any(|name| identity.is_ours(name)) {
             // The next proxy would remove what the filter adds, and the service would take somebody for nobody.
-            let refusal = Refusal::names_itself(identity);
-            let told = Told::names_itself(&refusal);
-            Then::Refuse(refusal, told)
+            forbid(Refusal::names_itself(identity))
+        } else if has_token_in_url {
+            forbid(Refusal::stray_token(&token.header))
         } else if is_preflight || self.settings.bypass.lets_pass(head.path()) {
             Then::Bypass
         } else {
@@ -134,25 +142,26 @@ impl Worker {
                 }
             }
         };
-        // A token is for the filter alone, also where it was not needed.
-        let token = &self.settings.token;
-        let header = token.header.as_str();
-        if !token.is_kept && head.all(header).any(is_ours) {
-            remove.push(header.to_owned());
-        }
-        remove.sort_unstable();
-        remove.dedup();
         Arrival { remove, then }
     }
 
-    /// What is to be taken away of the trailers `names`: services may read them as headers.
-    pub fn trailed<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    /// The names of `trailers` to be taken away: services may read them as headers.
+    pub fn trailed<'a>(&self, trailers: Head<'a>) -> Vec<&'a str> {
         let token = &self.settings.token;
         let is_token = |name: &str| !token.is_kept && name == token.header.as_str();
-        let identity = &self.settings.gateway.headers;
-        names
-            .filter(|name| identity.is_ours(name) || is_token(name))
+        let trailers = trailers.0.iter();
+        trailers
+            .filter(|(name, value)| is_token(name) || self.is_private(name, value))
+            .map(|(name, _)| name.as_str())
             .collect()
+    }
+
+    /// Whether a service must not get this header or trailer of a client: one that says who comes, or has a token, which
+    /// is for the filter alone, also where it was not needed.
+    fn is_private(&self, name: &str, value: &[u8]) -> bool {
+        let token = &self.settings.token;
+        let is_kept = token.is_kept && name == token.header.as_str();
+        self.settings.gateway.headers.is_ours(name) || !is_kept && holds_token(value)
     }
 
     fn login(&mut self, token: &str, waiting: Waiting, now: Duration) -> Then {
@@ -283,10 +292,9 @@ impl Worker {
     }
 }
 
-/// Whether the value of a header carries a token of ours.
-fn is_ours(value: &[u8]) -> bool {
-    let prefix = ack_ram_core::token::FAMILY_PREFIX.as_bytes();
-    value.windows(prefix.len()).any(|part| part == prefix)
+fn forbid(refusal: Refusal) -> Then {
+    let told = Told::forbidden(&refusal);
+    Then::Refuse(refusal, told)
 }
 
 fn unix(now: Duration) -> UnixTime {

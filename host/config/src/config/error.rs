@@ -121,6 +121,8 @@ pub enum WarningKind {
     InvalidEntry,
     /// `server.bind`, which Go ignores.
     BindWins,
+    /// No `server.extAuthz.joinGroups`, so that some proxies would pass on one group of several.
+    GroupsUnjoined,
 }
 
 impl Warning {

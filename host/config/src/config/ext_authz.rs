@@ -2,7 +2,7 @@
 
 use ack_ram_core::gateway::{Gateway, IdentityHeaders, TokenHeader};
 
-use crate::config::error::{Problem, Warning};
+use crate::config::error::{Problem, Warning, WarningKind};
 use crate::config::file::Table;
 use crate::config::given::Given;
 use crate::config::keys;
@@ -26,7 +26,14 @@ pub(super) fn read(layers: &mut Layers<'_>) -> Result<Option<ExtAuthz>, Problem>
     };
     let mut table = Table::strict(given, keys::EXT_AUTHZ)?;
     let is_enabled = flag(&mut table, "enabled")?;
-    let headers = headers(&mut table)?;
+    let joins_groups = table.take("joinGroups").map(|given| boolean(&given));
+    let joins_groups = joins_groups.transpose()?;
+    if is_enabled && joins_groups.is_none() {
+        let problem = Problem::new(table.place().clone(), UNJOINED);
+        let warning = Warning::new(WarningKind::GroupsUnjoined, problem);
+        layers.warnings.push(warning);
+    }
+    let headers = headers(&mut table)?.joining_groups(joins_groups.unwrap_or(false));
     let token = token(&mut table, &headers)?;
     let required_groups = groups(&mut table, &mut layers.warnings)?;
     Ok(is_enabled.then_some(ExtAuthz {
@@ -38,6 +45,8 @@ pub(super) fn read(layers: &mut Layers<'_>) -> Result<Option<ExtAuthz>, Problem>
     }))
 }
 
+const UNJOINED: &str = "`server.extAuthz.joinGroups` is not set; write `true` where the proxy keeps one of several equal headers, as Istio and Envoy Gateway do, or `false` where it sends all of them on";
+
 fn headers(table: &mut Table) -> Result<IdentityHeaders, Problem> {
     let mut name = |key, standard: &str| {
         let given = table.text(key)?;
@@ -48,11 +57,10 @@ fn headers(table: &mut Table) -> Result<IdentityHeaders, Problem> {
     let uid = name("uidHeader", IdentityHeaders::UID)?;
     let extra_prefix = name("extraHeaderPrefix", IdentityHeaders::EXTRA_PREFIX)?;
     let headers = IdentityHeaders::new(&user, &group, &uid, &extra_prefix);
-    let headers = headers.map_err(|error| {
+    headers.map_err(|error| {
         let text = format!("`server.extAuthz` names a header that cannot be: {error}");
         Problem::new(table.place().clone(), text)
-    })?;
-    Ok(headers.joining_groups(flag(table, "joinGroups")?))
+    })
 }
 
 fn token(table: &mut Table, headers: &IdentityHeaders) -> Result<TokenHeader, Problem> {

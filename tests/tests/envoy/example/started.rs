@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/envoy");
+const GENERATED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/envoy/generated");
 
 /// Who decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,10 @@ pub(crate) enum Example {
     Filter,
     /// `ext-authz.yaml`: the server.
     ExtAuthz,
+    /// What Istio makes of `istio.yaml`: the server.
+    Istio,
+    /// What Envoy Gateway makes of `envoy-gateway.yaml`: the server.
+    EnvoyGateway,
 }
 
 /// What to change of an example.
@@ -40,13 +45,35 @@ pub(crate) struct Started {
 
 impl Example {
     pub(crate) const BOTH: [Self; 2] = [Self::Filter, Self::ExtAuthz];
+    pub(crate) const GENERATED: [Self; 2] = [Self::Istio, Self::EnvoyGateway];
 
     fn text(self) -> String {
-        let name = match self {
-            Self::Filter => "envoy.yaml",
-            Self::ExtAuthz => "ext-authz.yaml",
+        let (folder, name) = match self {
+            Self::Filter => (FOLDER, "envoy.yaml"),
+            Self::ExtAuthz => (FOLDER, "ext-authz.yaml"),
+            Self::Istio => (GENERATED, "istio.yaml"),
+            Self::EnvoyGateway => (GENERATED, "envoy-gateway.yaml"),
         };
-        fs::read_to_string(Path::new(FOLDER).join(name)).unwrap()
+        fs::read_to_string(Path::new(folder).join(name)).unwrap()
+    }
+
+    /// Envoy's configuration.
+    pub(crate) fn configuration(self) -> Value {
+        serde_saphyr::from_str(&self.text()).unwrap()
+    }
+
+    /// The objects that Envoy's configuration is made of.
+    pub(crate) fn objects(self) -> Vec<Value> {
+        let name = match self {
+            Self::Istio => "istio.yaml",
+            Self::EnvoyGateway => "envoy-gateway.yaml",
+            Self::Filter | Self::ExtAuthz => panic!("{self:?} is made of no objects"),
+        };
+        let text = fs::read_to_string(Path::new(FOLDER).join(name)).unwrap();
+        let documents = text.split("\n---\n");
+        documents
+            .map(|document| serde_saphyr::from_str(document).unwrap())
+            .collect()
     }
 
     pub(crate) fn start(self) -> Started {
@@ -55,6 +82,18 @@ impl Example {
 
     /// With `changes`, and with another authority in the place of the right one.
     pub(crate) fn start_with(self, changes: &[Change<'_>], other_ca: Option<&str>) -> Started {
+        let joins_groups = Self::GENERATED.contains(&self);
+        let ext_authz = json!({ "enabled": true, "joinGroups": joins_groups });
+        self.start_with_server(changes, other_ca, |server| server["extAuthz"] = ext_authz)
+    }
+
+    /// With what `edit` makes of the server's configuration, too.
+    pub(crate) fn start_with_server(
+        self,
+        changes: &[Change<'_>],
+        other_ca: Option<&str>,
+        edit: impl FnOnce(&mut Value),
+    ) -> Started {
         let sts = Emulator::builder()
             .demo()
             .name("sts.aliyuncs.com")
@@ -86,9 +125,9 @@ impl Example {
                 text = replaced(&text, "address: sts.aliyuncs.com, port_value: 443", &peer);
                 (None, "/etc/ssl/certs/ca-certificates.crt", sts_ca, None)
             }
-            Self::ExtAuthz => {
+            Self::ExtAuthz | Self::Istio | Self::EnvoyGateway => {
                 let port = ports::free_port();
-                let server = server(state.path(), port, &sts, &sts_ca);
+                let server = server(state.path(), port, &sts, &sts_ca, edit);
                 (
                     Some(port),
                     "/var/ack-ram-authenticator/cert.pem",
@@ -118,8 +157,14 @@ impl Example {
 }
 
 /// The server, with the mappings that `envoy.yaml` has.
-fn server(folder: &Path, port: u16, sts: &Emulator, sts_ca: &Path) -> Authenticator {
-    let config = json!({
+fn server(
+    folder: &Path,
+    port: u16,
+    sts: &Emulator,
+    sts_ca: &Path,
+    edit: impl FnOnce(&mut Value),
+) -> Authenticator {
+    let mut config = json!({
         "clusterID": CLUSTER,
         "server": {
             "port": port,
@@ -137,9 +182,9 @@ fn server(folder: &Path, port: u16, sts: &Emulator, sts_ca: &Path) -> Authentica
                 "username": "dev:{{SessionName}}",
                 "groups": ["developers", "ops-readers"],
             }],
-            "extAuthz": { "enabled": true },
         },
     });
+    edit(&mut config["server"]);
     let path = folder.join("config.yaml");
     fs::write(&path, config.to_string()).unwrap();
     Authenticator::start(folder, &path).unwrap()

@@ -2,6 +2,7 @@
 
 pub mod binaryen;
 pub mod browser;
+pub mod caddy;
 pub mod cargo_program;
 pub mod envoy;
 pub mod etcd;

@@ -36,8 +36,7 @@ impl Stream {
 
     fn clean_trailers(&self) -> Result<(), Status> {
         let trailers = hostcalls::get_map_bytes(MapType::HttpRequestTrailers)?;
-        let names = trailers.iter().map(|(name, _)| name.as_str());
-        let removed = self.shared.with(|worker| worker.trailed(names));
+        let removed = self.shared.with(|worker| worker.trailed(Head(&trailers)));
         for name in removed.ok_or(Status::InternalFailure)? {
             hostcalls::set_map_value(MapType::HttpRequestTrailers, name, None)?;
         }

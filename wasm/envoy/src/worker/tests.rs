@@ -44,6 +44,12 @@ fn arrive(worker: &mut Worker, stream: StreamId, lines: &[(&str, &str)]) -> Arri
     worker.arrived(stream, Head(&headers(&all)), NOW)
 }
 
+fn sorted(arrival: &Arrival) -> Vec<String> {
+    let mut remove = arrival.remove.clone();
+    remove.sort_unstable();
+    remove
+}
+
 fn log_in(worker: &mut Worker, stream: StreamId, key: &str) -> Arrival {
     let bearer = format!("Bearer {}", token(key));
     arrive(worker, stream, &[("authorization", &bearer)])
@@ -228,7 +234,7 @@ fn what_clients_claim_to_be_is_removed_whatever_comes_next() {
         let mut worker = worker(more);
         let lines: Vec<_> = claims.iter().chain(lines).copied().collect();
         let arrival = arrive(&mut worker, 1, &lines);
-        assert_eq!(arrival.remove, removed, "{lines:?}");
+        assert_eq!(sorted(&arrival), removed, "{lines:?}");
         let then = match arrival.then {
             Then::Bypass => "bypass",
             Then::Refuse(..) => "refused",
@@ -272,23 +278,44 @@ fn what_is_added_is_not_removed_by_the_next_proxy() {
 
 #[test]
 fn trailers_tell_services_nothing_either() {
-    let names = ["x-remote-user", "X_Remote_Uid", "authorization", "x-sum"];
+    let (own, bearer) = (token("LTAI1"), format!("Bearer {}", token("LTAI1")));
+    let trailers = headers(&[
+        ("x-remote-user", "root"),
+        ("X_Remote_Uid", "0"),
+        ("authorization", "Basic YTpi"),
+        ("x-sum", "1"),
+        ("x-first", &own),
+        ("x-second", &bearer),
+    ]);
+    let strays = ["x-first", "x-second"];
     for (more, removed) in [
-        ("", &names[..3]),
-        ("\"token\": {\"keep\": true}", &names[..2]),
+        ("", &["x-remote-user", "X_Remote_Uid", "authorization"][..]),
+        (
+            "\"token\": {\"keep\": true}",
+            &["x-remote-user", "X_Remote_Uid"],
+        ),
         (
             "\"token\": {\"header\": \"x-sum\"}",
             &["x-remote-user", "X_Remote_Uid", "x-sum"],
         ),
     ] {
-        assert_eq!(worker(more).trailed(names.into_iter()), removed, "{more}");
+        let worker = worker(more);
+        let names = worker.trailed(Head(&trailers));
+        assert_eq!(names, [removed, &strays].concat(), "{more}");
     }
 }
 
 #[test]
 fn the_token_is_for_the_filter_alone() {
-    let bearer = format!("Bearer {}", token("LTAI1"));
     let own = token("LTAI1");
+    let bearer = format!("Bearer {own}");
+    let lower = format!("bearer {own}");
+    let cookie = format!("theme=dark; token={own}");
+    // A token as a password: `alice:k8s-ack-v2.eyJ...`.
+    let basic = "Basic YWxpY2U6azhzLWFjay12Mi5leUp0WlhSb2IyUWlPaUpRVDFOVUlpd2k=";
+    let own_header = r#""token": {"header": "X-RAM-Token"}"#;
+    let bypass = r#""bypass": ["/x"], "allowPreflight": true"#;
+    let both = format!("{own_header}, {bypass}");
     for (more, lines, removed) in [
         (
             "",
@@ -297,28 +324,101 @@ fn the_token_is_for_the_filter_alone() {
         ),
         (
             "\"token\": {\"keep\": true}",
-            vec![("authorization", &bearer)],
-            &[],
+            vec![("authorization", &bearer), ("x-copy", &bearer)],
+            &["x-copy"],
         ),
         (
-            "\"bypass\": [\"/x\"]",
-            vec![("authorization", &bearer)],
+            bypass,
+            vec![(":path", "/x"), ("authorization", &bearer)],
             &["authorization"],
         ),
         // Credentials for the service itself.
         (
-            "\"bypass\": [\"/x\"]",
-            vec![("authorization", "Basic YTpi")],
+            bypass,
+            vec![(":path", "/x"), ("authorization", "Basic YTpi")],
             &[],
         ),
         (
-            "\"token\": {\"header\": \"X-RAM-Token\"}",
+            own_header,
             vec![("x-ram-token", &own), ("authorization", "Basic YTpi")],
             &["x-ram-token"],
         ),
+        // Wherever else it stands.
+        (
+            own_header,
+            vec![("x-ram-token", &own), ("authorization", &bearer)],
+            &["authorization", "x-ram-token"],
+        ),
+        (
+            own_header,
+            vec![
+                ("x-ram-token", &own),
+                ("authorization", "Basic YTpi"),
+                ("authorization", &lower),
+                ("cookie", &cookie),
+                ("0-starts-before-a-colon", &own),
+                ("proxy-authorization", basic),
+                ("referer", "https://k8s-ack-v2.example.com/"),
+            ],
+            &[
+                "0-starts-before-a-colon",
+                "authorization",
+                "cookie",
+                "proxy-authorization",
+                "x-ram-token",
+            ],
+        ),
+        (
+            &both,
+            vec![(":path", "/x"), ("authorization", &bearer)],
+            &["authorization"],
+        ),
+        (
+            &both,
+            vec![
+                (":method", "OPTIONS"),
+                ("origin", "https://a"),
+                ("access-control-request-method", "GET"),
+                ("authorization", &bearer),
+                ("x-ram-token", &own),
+            ],
+            &["authorization", "x-ram-token"],
+        ),
     ] {
         let mut worker = worker(more);
-        assert_eq!(arrive(&mut worker, 1, &lines).remove, removed, "{more}");
+        let arrival = arrive(&mut worker, 1, &lines);
+        assert_eq!(sorted(&arrival), removed, "{more} {lines:?}");
+        let is_refused = matches!(arrival.then, Then::Refuse(..));
+        assert!(!is_refused, "{more} {lines:?}");
+    }
+}
+
+#[test]
+fn token_in_the_url_is_refused_on_every_path() {
+    let own = token("LTAI1");
+    let bearer = format!("Bearer {own}");
+    let more = r#""bypass": ["/x"], "allowPreflight": true"#;
+    for path in ["/x", "/y"] {
+        let target = format!("{path}?access_token={own}");
+        for method in ["GET", "OPTIONS"] {
+            let lines = [
+                (":method", method),
+                (":path", &*target),
+                ("origin", "https://a"),
+                ("access-control-request-method", "GET"),
+                ("authorization", &*bearer),
+            ];
+            let arrival = arrive(&mut worker(more), 1, &lines);
+            assert_eq!(arrival.remove, ["authorization"], "{method} {target}");
+            let Then::Refuse(refusal, told) = arrival.then else {
+                panic!("{method} {target}: {:?}", arrival.then);
+            };
+            assert_eq!(refusal.kind(), RefusalKind::Forbidden);
+            for text in [refusal.message(), told.line] {
+                assert!(text.contains("Authorization: Bearer <token>"), "{text}");
+                assert!(!text.contains("k8s-ack"), "{text}");
+            }
+        }
     }
 }
 

@@ -75,7 +75,7 @@ impl Told {
         }
     }
 
-    pub(super) fn names_itself(refusal: &Refusal) -> Self {
+    pub(super) fn forbidden(refusal: &Refusal) -> Self {
         Self {
             level: LogLevel::Debug,
             line: format!(

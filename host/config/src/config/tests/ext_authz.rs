@@ -30,8 +30,11 @@ fn proxies_are_answered_when_that_is_enabled() {
         ("{}", None),
         ("null", None),
         ("{enabled: false, requiredGroups: [dev]}", None),
-        ("{enabled: true}", Some(standard.clone())),
-        ("{ENABLED: true, requiredGroups: []}", Some(standard)),
+        ("{enabled: true, joinGroups: false}", Some(standard.clone())),
+        (
+            "{ENABLED: true, requiredGroups: [], joinGroups: false}",
+            Some(standard),
+        ),
         (
             "{enabled: true, tokenHeader: X-Token, requiredGroups: [dev, ops team], userHeader: X-User, \
              groupHeader: X-Group, uidHeader: X-Id, extraHeaderPrefix: X-Extra-, joinGroups: true}",
@@ -39,6 +42,32 @@ fn proxies_are_answered_when_that_is_enabled() {
         ),
     ] {
         assert_eq!(load_ext_authz(settings), Ok(expected), "{settings}");
+    }
+}
+
+#[test]
+fn warns_when_it_is_not_said_how_groups_are_sent() {
+    for (settings, warns) in [
+        ("{enabled: true}", true),
+        ("{enabled: true, joinGroups: true}", false),
+        ("{enabled: true, joinGroups: false}", false),
+        ("{enabled: false}", false),
+        ("{}", false),
+    ] {
+        let yaml = format!("clusterID: c\nserver: {{extAuthz: {settings}}}\n");
+        let config = load_yaml(&yaml).unwrap();
+        let warnings: Vec<_> = config.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            warnings.len(),
+            usize::from(warns),
+            "{settings}: {warnings:?}"
+        );
+        for warning in warnings {
+            assert!(
+                warning.contains("`server.extAuthz.joinGroups` is not set"),
+                "{warning}"
+            );
+        }
     }
 }
 

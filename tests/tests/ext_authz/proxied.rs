@@ -1,0 +1,103 @@
+//! A service behind a proxy, and clients in front of it.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use ack_ram_tests::process::Process;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::world::LIMIT;
+
+/// Starts a service that answers every request with its head.
+pub(crate) async fn service() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let head = head(&mut stream).await;
+                let length = head.len();
+                let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{head}");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            });
+        }
+    });
+    address
+}
+
+async fn head(stream: &mut TcpStream) -> String {
+    let mut read = Vec::new();
+    while !read.ends_with(b"\r\n\r\n") {
+        read.push(stream.read_u8().await.unwrap());
+    }
+    String::from_utf8(read).unwrap()
+}
+
+/// A proxy that listens on this port.
+pub(crate) struct Proxy {
+    port: u16,
+}
+
+impl Proxy {
+    /// Waits until `process` takes connections on `port`.
+    pub(crate) async fn started(port: u16, process: &mut Process) -> Self {
+        let deadline = Instant::now() + LIMIT;
+        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            assert!(process.is_running() && Instant::now() < deadline);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Self { port }
+    }
+
+    /// Returns head and body of the answer to a request with these lines, which may set `Connection`.
+    pub(crate) async fn ask(&self, method: &str, path: &str, lines: &[String]) -> (String, String) {
+        let is_connection = |line: &String| line.to_ascii_lowercase().starts_with("connection:");
+        let close = match lines.iter().any(is_connection) {
+            true => "",
+            false => "connection: close\r\n",
+        };
+        let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: h\r\n{close}{lines}\r\n");
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let answer = read_answer(&mut stream);
+        tokio::time::timeout(LIMIT, answer).await.unwrap()
+    }
+}
+
+/// Reads one answer; the connection may stay open after it.
+async fn read_answer(stream: &mut TcpStream) -> (String, String) {
+    let head = head(stream).await.trim_end().to_ascii_lowercase();
+    let length = head.lines().find_map(|line| {
+        let value = line.strip_prefix("content-length:")?;
+        value.trim().parse().ok()
+    });
+    let mut body = Vec::new();
+    match length {
+        Some(length) => {
+            body.resize(length, 0);
+            stream.read_exact(&mut body).await.unwrap();
+        }
+        // What a proxy answers by itself ends with the connection, or in chunks that nobody looks at.
+        None => {}
+    }
+    (head, String::from_utf8(body).unwrap())
+}
+
+/// The lines of a head that tell the service who comes, and its token, in the order of their names.
+pub(crate) fn identity(head: &str) -> Vec<String> {
+    let told = |line: &&str| {
+        let name = line.split(':').next().unwrap_or_default();
+        let is_token = line.contains("k8s-ack-v");
+        is_token || name == "authorization" || name.replace(['_', '.'], "-").starts_with("x-remote")
+    };
+    let lines = head.lines().map(str::to_ascii_lowercase);
+    let mut lines: Vec<_> = lines.filter(|line| told(&line.as_str())).collect();
+    lines.sort_unstable();
+    lines
+}
+
+pub(crate) fn lines(lines: &[&str]) -> Vec<String> {
+    lines.iter().map(|line| (*line).to_owned()).collect()
+}
