@@ -1,7 +1,7 @@
 //! Several documents in one text, as a person has them at hand: a configuration file, the ConfigMap, objects.
 
 use ack_ram_core::lint::Finding;
-use ack_ram_core::rules::{Age, Backend, Globs};
+use ack_ram_core::rules::{Age, Backend, Globs, Mapping, SessionArns};
 use serde_json::{Map, Value};
 
 use crate::compile::Elsewhere;
@@ -169,7 +169,12 @@ impl Parts {
                 let place = Place::in_file(name.into(), object.position);
                 let setting = object.name.clone();
                 let mapping = ObjectSpec::read(object.spec)
-                    .and_then(|spec| spec.mapping(&object.name, Age::Place(index)));
+                    .and_then(|spec| spec.mapping(&object.name, Age::Place(index)))
+                    // Where the object is in a cluster already, a server goes on as Go does; `lint` says so.
+                    .map(|mapping| Mapping {
+                        session_arns: SessionArns::AsRole,
+                        ..mapping
+                    });
                 match mapping {
                     Ok(value) => read.mappings.push(Given {
                         value,

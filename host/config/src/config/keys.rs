@@ -170,6 +170,7 @@ pub(super) const RULE: Keys = Keys {
         "usernameExpression",
         "groups",
         "groupsExpression",
+        "groupsExpressionMayAdd",
     ],
     protective: &[],
 };
