@@ -188,11 +188,7 @@ impl Written {
             username_expression: mapping.username_expression.clone(),
             groups: mapping.groups.iter().cloned().collect(),
             groups_expression: mapping.groups_expression.clone(),
-            groups_expression_may_add: mapping
-                .groups_expression_may_add
-                .iter()
-                .cloned()
-                .collect(),
+            groups_expression_may_add: mapping.groups_expression_may_add.iter().cloned().collect(),
         }
     }
 }

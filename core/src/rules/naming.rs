@@ -186,9 +186,8 @@ impl Naming {
             return Ok((username, groups));
         };
         let evaluated = expression.evaluate_names(identity);
-        let evaluated = evaluated.map_err(|error| {
-            group_error(self.groups.len(), NameProblem::Evaluation(error))
-        })?;
+        let evaluated = evaluated
+            .map_err(|error| group_error(self.groups.len(), NameProblem::Evaluation(error)))?;
         for (index, group) in evaluated.into_iter().enumerate() {
             // What the identity has anyway needs no leave.
             if groups.contains(&group) {

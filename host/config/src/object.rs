@@ -169,10 +169,7 @@ impl ObjectSpec {
 }
 
 /// The list of texts `field`; `None` when it is absent or null.
-fn texts(
-    fields: &mut Map<String, Value>,
-    field: &str,
-) -> Result<Option<Vec<String>>, ObjectError> {
+fn texts(fields: &mut Map<String, Value>, field: &str) -> Result<Option<Vec<String>>, ObjectError> {
     let items = match fields.remove(field) {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Array(items)) => items.into_iter().enumerate(),

@@ -156,7 +156,11 @@ fn written_text(written: &Written) -> String {
         text.push_str(&format!(", groups by `{expression}`"));
     }
     if !written.groups_expression_may_add.is_empty() {
-        let names: Vec<&str> = written.groups_expression_may_add.iter().map(String::as_str).collect();
+        let names: Vec<&str> = written
+            .groups_expression_may_add
+            .iter()
+            .map(String::as_str)
+            .collect();
         text.push_str(&format!(", which may give {}", names.join(", ")));
     }
     if let Some(condition) = &written.condition {

@@ -9,8 +9,8 @@ use ack_ram_core::login::{Step, begin};
 use ack_ram_core::policy::Policy;
 use ack_ram_core::review::{self, ReviewVersion};
 use ack_ram_core::rules::{
-    Age, Backend, BackendRules, Globs, Mapping, ReservedPrefixes, Rule, RuleSet,
-    SessionArns, Source, Validation,
+    Age, Backend, BackendRules, Globs, Mapping, ReservedPrefixes, Rule, RuleSet, SessionArns,
+    Source, Validation,
 };
 use ack_ram_core::sts::StsReply;
 use ack_ram_core::time::UnixTime;
