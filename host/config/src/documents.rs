@@ -66,6 +66,16 @@ pub fn read(name: &str, text: &str) -> Result<Documents, ConfigError> {
     })
 }
 
+/// Whether `text` holds a document with a `kind`: objects or the ConfigMap, which are no configuration file.
+#[must_use]
+pub fn has_kinds(text: &str) -> bool {
+    let has_kind = |document: &String| {
+        let root = yaml::parse(document);
+        root.is_ok_and(|root| member(&root, "kind").is_some())
+    };
+    split(text).iter().any(has_kind)
+}
+
 /// Each document, after as many empty lines as stand before it, so that positions are those of the whole text.
 fn split(text: &str) -> Vec<String> {
     let mut documents = Vec::new();
@@ -297,6 +307,59 @@ mod tests {
             let username = trace.user.map(|user| user.username);
             assert_eq!(username.as_deref(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn object_of_one_session_is_an_error_and_explained() {
+        let session = "kind: RAMIdentityMapping\nmetadata: {name: two}\nspec: {arn: 'acs:ram::1:assumed-role/r3/bob', username: bob-the-admin}\n";
+        let read = read("all.yaml", session).unwrap();
+        let found: Vec<String> = read
+            .findings
+            .iter()
+            .filter(|finding| finding.code.as_str() == "session-arn")
+            .map(|finding| {
+                format!(
+                    "{} {}: {}",
+                    finding.severity, finding.position, finding.message
+                )
+            })
+            .collect();
+        let [found] = found.as_slice() else {
+            panic!("{found:#?}");
+        };
+        assert!(
+            found.starts_with("error all.yaml:1:1 two: ")
+                && found.contains("every session of `acs:ram::1:role/r3`"),
+            "{found}"
+        );
+        let eve = sample::identity(Arn::parse("acs:ram::1:assumed-role/r3/eve").unwrap());
+        let trace = read.loaded.unwrap().explain(&eve.unwrap());
+        let rule = trace.rule.unwrap();
+        assert_eq!(trace.user.unwrap().username, "bob-the-admin");
+        let role = rule.every_session_of.map(|role| role.to_string());
+        assert_eq!(role.as_deref(), Some("acs:ram::1:role/r3"));
+        let pattern = session.replace("arn: ", "arn: '', arnPattern: ");
+        let read = super::read("all.yaml", &pattern).unwrap();
+        let refused = read
+            .findings
+            .iter()
+            .any(|finding| finding.code.as_str() == "invalid-arn");
+        assert!(refused, "{:#?}", read.findings);
+    }
+
+    #[test]
+    fn documents_with_a_kind_are_told_from_a_configuration_file() {
+        for (text, expected) in [
+            (FILE, false),
+            (OBJECT, true),
+            (CONFIG_MAP, true),
+            ("", false),
+            ("- 1\n", false),
+            ("kind: [\n", false),
+        ] {
+            assert_eq!(has_kinds(text), expected, "{text}");
+        }
+        assert!(has_kinds(&[FILE, OBJECT].join("---\n")));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::cli::mappings::table::{self, Row};
 use crate::cli::mappings::{
     self, ClusterArgs, ConfigMapArgs, ConfigMapEntries, Content, Objects, Store, Written,
 };
-use crate::cli::output::{self, ASIDE, BAD, OutputFormat};
+use crate::cli::output::{self, BAD, OutputFormat};
 use crate::config::Config;
 
 /// List the mappings in the cluster's ConfigMap and in its objects
@@ -165,12 +165,11 @@ fn looked_at(backend: Backend, written: Vec<Written>) -> Vec<ListedMapping> {
 }
 
 fn remarks(one: &ListedMapping) -> Vec<(Style, String)> {
-    let may_add = (!one.may_add.is_empty()).then(|| {
-        let names = one.may_add.join(", ");
-        (ASIDE, format!("`groupsExpression` may give {names}"))
-    });
     let problem = one.problem.iter().map(|problem| (BAD, problem.clone()));
-    may_add.into_iter().chain(problem).collect()
+    mappings::may_add(&one.may_add)
+        .into_iter()
+        .chain(problem)
+        .collect()
 }
 
 fn text(listed: &Listed) -> String {
