@@ -220,7 +220,7 @@ impl fmt::Display for RuleError {
             Self::AssumedRole { role } => {
                 write!(
                     f,
-                    "it names one session of a role, and would map every session; write the role, `{role}`"
+                    "it names one session of a role, and identities are found by their role; write the role, `{role}`"
                 )
             }
             Self::MayAdd { index, error } => {

@@ -66,7 +66,7 @@ fn a_status_says_what_became_of_the_object() {
             vec![json!({"arn": session, "username": "dev"})],
             None,
             None,
-            "NamesOneSession: it names one session of a role, and would map every session; write the role, `acs:ram::1000000000000001:role/dev`; nobody is mapped by this object",
+            "NamesOneSession: it names one session of a role, and identities are found by their role; write the role, `acs:ram::1000000000000001:role/dev`; nobody is mapped by this object",
         ),
         (
             "a pattern",
