@@ -115,6 +115,9 @@ pub struct Written {
     /// Further groups in CEL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups_expression: Option<String>,
+    /// The names starting `system:` that this expression may give, sorted.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub groups_expression_may_add: BTreeSet<String>,
 }
 
 /// What changes from `old` to `new`.
@@ -185,6 +188,7 @@ impl Written {
             username_expression: mapping.username_expression.clone(),
             groups: mapping.groups.iter().cloned().collect(),
             groups_expression: mapping.groups_expression.clone(),
+            groups_expression_may_add: mapping.groups_expression_may_add.iter().cloned().collect(),
         }
     }
 }

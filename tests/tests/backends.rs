@@ -5,7 +5,8 @@ use ack_ram_core::arn::{AccountId, Arn};
 use ack_ram_core::decision::{Denial, NoUser};
 use ack_ram_core::identity::Identity;
 use ack_ram_core::rules::{
-    Age, Backend, BackendRules, Globs, Mapping, Protected, Rule, RuleError, RuleSet, Source,
+    Age, Backend, BackendRules, Globs, Mapping, Protected, Rule, RuleError, RuleSet, SessionArns,
+    Source,
 };
 
 const ALICE: &str = "acs:ram::1:user/alice";
@@ -267,7 +268,10 @@ fn nothing_gets_around_protection() {
     let takes = [
         arn("ACS:RAM::1:USER/ALICE"),
         arn("acs:ram::1:ROLE/NODE-7"),
-        arn("acs:ram::1:assumed-role/node-7/i-1"),
+        Mapping {
+            session_arns: SessionArns::AsRole,
+            ..arn("acs:ram::1:assumed-role/node-7/i-1")
+        },
         arn("acs:ram::1:**"),
         arn("acs:ram::1:?ser/?lice"),
         Mapping {
@@ -318,25 +322,61 @@ fn who_is_protected_is_checked() {
 }
 
 #[test]
-fn a_session_is_its_role_where_go_reads_it_so() {
-    let text = "acs:ram::1:assumed-role/Admin/alice";
-    for (backend, is_role) in [
-        (Backend::Crd, true),
-        (Backend::DynamicFile, true),
-        (Backend::MountedFile, false),
-        (Backend::ConfigMap, false),
+fn arn_of_one_session_is_refused_in_every_backend() {
+    let text = "ACS:RAM::1:Assumed-Role/Admin/alice";
+    let role = "acs:ram::1:role/Admin";
+    let refused = || RuleError::AssumedRole {
+        role: role.to_owned(),
+    };
+    for backend in [
+        Backend::Crd,
+        Backend::DynamicFile,
+        Backend::MountedFile,
+        Backend::ConfigMap,
     ] {
-        match Rule::compile(mapping(backend, "m", text, "admin")) {
-            Ok(rule) => {
-                assert!(is_role, "{backend}");
-                assert_eq!(rule.subject().to_string(), "acs:ram::1:role/Admin");
-            }
-            Err(RuleError::AssumedRole { role }) => {
-                assert!(!is_role, "{backend}");
-                assert_eq!(role, "acs:ram::1:role/Admin");
-            }
-            Err(error) => panic!("{error}"),
-        }
+        let session = mapping(backend, "m", text, "admin");
+        let as_pattern = Mapping {
+            arn: String::new(),
+            arn_pattern: Some(text.to_owned()),
+            session_arns: SessionArns::AsRole,
+            ..session.clone()
+        };
+        assert_eq!(Rule::compile(session).unwrap_err(), refused(), "{backend}");
+        // Go has no patterns: none of them is an object of its users.
+        assert_eq!(
+            Rule::compile(as_pattern).unwrap_err(),
+            refused(),
+            "{backend}"
+        );
+    }
+}
+
+#[test]
+fn arn_of_one_session_is_its_role_only_where_the_source_asks_for_it() {
+    let as_role = Mapping {
+        session_arns: SessionArns::AsRole,
+        ..mapping(
+            Backend::Crd,
+            "m",
+            "acs:ram::1:assumed-role/Admin/alice",
+            "admin",
+        )
+    };
+    let role = as_role.role_of_session().map(|role| role.to_string());
+    assert_eq!(role.as_deref(), Some("acs:ram::1:role/Admin"));
+    let rule = Rule::compile(as_role.clone()).unwrap();
+    assert_eq!(rule.subject().to_string(), "acs:ram::1:role/Admin");
+    for arn in [
+        "acs:ram::1:role/Admin",
+        "acs:ram::1:assumed-role/Dev-*/alice",
+        "",
+        "x",
+    ] {
+        let other = Mapping {
+            arn: arn.to_owned(),
+            ..as_role.clone()
+        };
+        assert_eq!(other.role_of_session(), None, "{arn}");
     }
 }
 

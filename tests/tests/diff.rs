@@ -237,4 +237,19 @@ fn patterns_ids_and_conditions_are_compared_as_written() {
         )],
         &["~ whoever meets the condition: x > x"],
     );
+    let may_add = |names: &[&str]| Mapping {
+        groups_expression: Some("['system:a']".to_owned()),
+        groups_expression_may_add: names.iter().map(ToString::to_string).collect(),
+        ..under(condition, mapping("", "x", &[]))
+    };
+    check(
+        &[(&[may_add(&[])], &[])],
+        &[(&[may_add(&["system:a"])], &[])],
+        &["~ whoever meets the condition: x > x"],
+    );
+    check(
+        &[(&[may_add(&["system:a", "system:b"])], &[])],
+        &[(&[may_add(&["system:b", "system:a"])], &[])],
+        &[],
+    );
 }

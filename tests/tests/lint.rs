@@ -6,7 +6,9 @@ use ack_ram_core::arn::AccountId;
 use ack_ram_core::lint::{
     Account, BackendEntries, Code, Configuration, Entry, Finding, InGo, Position, Severity, lint,
 };
-use ack_ram_core::rules::{Age, Backend, Globs, Mapping, ReservedPrefixes, Source, Validation};
+use ack_ram_core::rules::{
+    Age, Backend, Globs, Mapping, ReservedPrefixes, SessionArns, Source, Validation,
+};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -68,6 +70,7 @@ struct MappingInput {
     username_expression: Option<String>,
     groups: Vec<String>,
     groups_expression: Option<String>,
+    groups_expression_may_add: Vec<String>,
     in_go: Option<String>,
 }
 
@@ -202,6 +205,12 @@ fn written(input: &MappingInput, backend: Backend, position: String, place: usiz
         condition: input.condition.clone(),
         username_expression: input.username_expression.clone(),
         groups_expression: input.groups_expression.clone(),
+        groups_expression_may_add: input.groups_expression_may_add.clone(),
+        session_arns: if backend == Backend::Crd {
+            SessionArns::AsRole
+        } else {
+            SessionArns::Refused
+        },
         ..Mapping::exact(
             source,
             Age::Place(place),

@@ -6,11 +6,12 @@ use ack_ram_core::decision::KubernetesUser;
 use ack_ram_core::identity::Identity;
 use ack_ram_core::rules::subject::Subject;
 use ack_ram_core::rules::{
-    Age, Backend, BackendRules, Globs, Mapping, Rule, RuleSet, Source, Validation,
+    Age, Backend, BackendRules, Globs, Mapping, Rule, RuleSet, SessionArns, Source, Validation,
 };
 
 /// A line for each field, empty for one that is not there: somebody's ARN, then `arn`, `arnPattern`, `userID`,
-/// `roleID`, `match`, `username`, `usernameExpression`, `groupsExpression`, a validation, and then groups.
+/// `roleID`, `match`, `username`, `usernameExpression`, `groupsExpression`, the name in
+/// `groupsExpressionMayAdd`, a validation, and then groups.
 pub fn rules(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let mut lines = text.split('\n');
@@ -23,7 +24,7 @@ pub fn rules(input: &[u8]) {
     };
     let (exact, arn_pattern, user_id, role_id) = (field(), field(), field(), field());
     let (condition, username, username_expression) = (field(), field(), field());
-    let (groups_expression, validation) = (field(), field());
+    let (groups_expression, may_add, validation) = (field(), field(), field());
     let source = Source {
         backend: Backend::Crd,
         position: "rule".to_owned(),
@@ -41,10 +42,13 @@ pub fn rules(input: &[u8]) {
         username_expression,
         groups: lines.map(str::to_owned).collect(),
         groups_expression,
+        groups_expression_may_add: may_add.into_iter().collect(),
+        session_arns: SessionArns::Refused,
     };
     let written: Vec<String> = mapping
         .groups
         .iter()
+        .chain(&mapping.groups_expression_may_add)
         .chain([&mapping.username])
         .cloned()
         .collect();

@@ -108,14 +108,18 @@ fn mappings() -> impl Iterator<Item = String> {
     });
     mappings.map(|(who, mapping)| {
         let mut lines = vec![who];
-        lines.extend(FIELDS.map(|name| mapping[name].as_str().unwrap_or_default().to_owned()));
+        lines.extend(FIELDS.map(|name| {
+            let value = &mapping[name];
+            let text = value.as_str().or_else(|| value[0].as_str());
+            text.unwrap_or_default().to_owned()
+        }));
         let groups = mapping["groups"].as_array().into_iter().flatten();
         lines.extend(groups.filter_map(|group| group.as_str().map(str::to_owned)));
         lines.join("\n")
     })
 }
 
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 10] = [
     "arn",
     "arnPattern",
     "userID",
@@ -124,6 +128,7 @@ const FIELDS: [&str; 9] = [
     "username",
     "usernameExpression",
     "groupsExpression",
+    "groupsExpressionMayAdd",
     "validation",
 ];
 

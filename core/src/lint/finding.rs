@@ -180,6 +180,8 @@ codes! {
     InvalidSubject = "invalid-subject",
     /// A mapping whose ARN cannot be an identity.
     InvalidArn = "invalid-arn",
+    /// A mapping whose ARN names one session of a role.
+    SessionArn = "session-arn",
     /// A mapping whose pattern is refused.
     InvalidPattern = "invalid-pattern",
     /// A mapping whose user or role id is none.
@@ -208,6 +210,8 @@ codes! {
     EmptyName = "empty-name",
     /// A name that its backend may not give.
     ReservedName = "reserved-name",
+    /// A name of Kubernetes' own in `groups`, beside an expression that its author may believe to decide about it.
+    UnconditionalSystemGroup = "unconditional-system-group",
     /// A grant of `system:masters`.
     SystemMasters = "system-masters",
     /// A username of Kubernetes' own.

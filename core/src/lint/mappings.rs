@@ -31,6 +31,10 @@ pub(super) fn refused(entry: &Entry, error: &RuleError) -> Finding {
             Code::InvalidName,
             "correct the name; `explain` shows what it becomes",
         ),
+        RuleError::MayAdd { .. } | RuleError::MayAddWithoutExpression => (
+            Code::InvalidName,
+            "list the exact names starting `system:` that `groupsExpression` may give, and nothing else",
+        ),
     };
     let mut message = format!("the mapping is left out: {error}");
     if let (RuleError::Pattern(_), InGo::Regex) = (error, entry.in_go)
@@ -45,6 +49,16 @@ pub(super) fn refused(entry: &Entry, error: &RuleError) -> Finding {
 pub(super) fn check(compiled: &Compiled<'_>, report: &mut Report<'_>) {
     let Compiled { entry, rule } = compiled;
     let arn = &entry.mapping.arn;
+    if let Some(role) = entry.mapping.role_of_session() {
+        report.add(
+            Code::SessionArn,
+            Severity::Error,
+            format!(
+                "`{arn}` names one session, and maps every session of `{role}`; a server refuses it in an object that is new or edited"
+            ),
+            format!("write `{role}`, and a name that every session may have"),
+        );
+    }
     match (rule.subject(), entry.in_go) {
         (Subject::Arn(_), _)
             if entry.mapping.globs == Globs::Literal && Pattern::has_wildcard(arn) =>

@@ -66,6 +66,9 @@ pub(super) fn check(compiled: &Compiled<'_>, reserved: &ReservedPrefixes, report
             );
         }
     }
+    if mapping.groups_expression.is_some() {
+        unconditional_system_groups(&mapping.groups, report);
+    }
     if let Some(field) = empty_name(rule) {
         report.add(
             Code::EmptyName,
@@ -77,7 +80,15 @@ pub(super) fn check(compiled: &Compiled<'_>, reserved: &ReservedPrefixes, report
             "use a variable that this kind of identity has, or a plain name",
         );
     }
-    if mapping.groups.iter().any(|group| group == MASTERS) {
+    let is_masters = |name: &String| name == MASTERS;
+    let gets = if mapping.groups.iter().any(is_masters) {
+        Some("gets")
+    } else if mapping.groups_expression_may_add.iter().any(is_masters) {
+        Some("may get")
+    } else {
+        None
+    };
+    if let Some(gets) = gets {
         let (severity, whom) = match rule.subject() {
             Subject::Arn(arn) => (Severity::Info, format!("`{arn}`")),
             Subject::Id(_) => (Severity::Info, rule.subject().to_string()),
@@ -90,7 +101,7 @@ pub(super) fn check(compiled: &Compiled<'_>, reserved: &ReservedPrefixes, report
         report.add(
             Code::SystemMasters,
             severity,
-            format!("{whom} gets `{MASTERS}`, which no RBAC rule can limit"),
+            format!("{whom} {gets} `{MASTERS}`, which no RBAC rule can limit"),
             "bind a role to a group of your own instead, where that is enough",
         );
     }
@@ -111,6 +122,21 @@ pub(super) fn check(compiled: &Compiled<'_>, reserved: &ReservedPrefixes, report
             Severity::Info,
             "it gives no groups: only what is bound to the username can be done",
             "add groups, unless that is meant",
+        );
+    }
+}
+
+/// Names of Kubernetes' own in `groups`, beside an expression: it once took them for those that it may give.
+fn unconditional_system_groups(groups: &[String], report: &mut Report<'_>) {
+    let groups = groups.iter().enumerate();
+    for (index, group) in groups.filter(|(_, group)| is_reserved(group)) {
+        report.add(
+            Code::UnconditionalSystemGroup,
+            Severity::Error,
+            format!(
+                "`groups[{index}]` gives `{group}` to everyone whom the mapping matches, whatever `groupsExpression` says"
+            ),
+            "move it to `groupsExpressionMayAdd` if the expression decides who gets it; if everyone does, let the expression give it each time, too",
         );
     }
 }

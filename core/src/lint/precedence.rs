@@ -148,11 +148,14 @@ fn in_order<'a>(backend: &'a Usable<'_>) -> Vec<&'a Compiled<'a>> {
 }
 
 fn says_the_same(a: &Mapping, b: &Mapping) -> bool {
-    let groups = |mapping: &Mapping| mapping.groups.iter().cloned().collect::<BTreeSet<_>>();
+    let set = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
+    let groups = |mapping: &Mapping| set(&mapping.groups);
+    let may_add = |mapping: &Mapping| set(&mapping.groups_expression_may_add);
     a.username == b.username
         && a.username_expression == b.username_expression
         && groups(a) == groups(b)
         && a.groups_expression == b.groups_expression
+        && may_add(a) == may_add(b)
 }
 
 /// Patterns that an older one of the same backend, with an equally long prefix, covers.

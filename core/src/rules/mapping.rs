@@ -8,7 +8,7 @@ use crate::arn::{Arn, ArnError, Resource};
 use crate::identity::Identity;
 use crate::rules::Names;
 use crate::rules::expression::{EvaluationError, Expression, ExpressionError, Kind};
-use crate::rules::naming::{self, NameError, Naming};
+use crate::rules::naming::{self, MayAddError, NameError, Naming};
 use crate::rules::pattern::{Pattern, PatternError};
 use crate::rules::subject::{Subject, SubjectId};
 use crate::rules::template::TemplateError;
@@ -94,6 +94,10 @@ pub struct Mapping {
     pub groups: Vec<String>,
     /// `spec.groupsExpression`: a CEL expression that gives further groups.
     pub groups_expression: Option<String>,
+    /// `spec.groupsExpressionMayAdd`: the names starting `system:` that this expression may give.
+    pub groups_expression_may_add: Vec<String>,
+    /// How an `arn` that names one session of a role is read.
+    pub session_arns: SessionArns,
 }
 
 impl Mapping {
@@ -113,7 +117,20 @@ impl Mapping {
             username_expression: None,
             groups,
             groups_expression: None,
+            groups_expression_may_add: Vec::new(),
+            session_arns: SessionArns::Refused,
         }
+    }
+
+    /// The role, if `arn` names one session of it. Identities are looked up by their role, so such a mapping could only
+    /// be about every session.
+    #[must_use]
+    pub fn role_of_session(&self) -> Option<Arn> {
+        if self.globs == Globs::Wildcards && Pattern::has_wildcard(&self.arn) {
+            return None;
+        }
+        let arn = Arn::parse(&self.arn).ok()?;
+        matches!(arn.resource(), Resource::AssumedRole { .. }).then(|| arn.canonical())
     }
 }
 
@@ -135,6 +152,15 @@ pub enum Globs {
     Literal,
 }
 
+/// How an `arn` that names one session of a role is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionArns {
+    /// The mapping is refused: it would let every session in under a name that is meant for one.
+    Refused,
+    /// As the role, as Go reads it: in objects that Go's users made.
+    AsRole,
+}
+
 /// A mapping that can be applied.
 #[derive(Clone, Debug)]
 pub struct Rule {
@@ -154,11 +180,20 @@ pub enum RuleError {
     TwoSubjects(&'static str, &'static str),
     /// Its ARN cannot be an identity.
     Arn(ArnError),
-    /// It names an assumed role, whose session would never match; the role is what identities are looked up by.
+    /// It names one session of a role; the role is what identities are looked up by, so it would map every session.
     AssumedRole {
         /// What to write instead.
         role: String,
     },
+    /// One of its `groupsExpressionMayAdd` cannot be there.
+    MayAdd {
+        /// Which, from 0.
+        index: usize,
+        /// What is wrong with it.
+        error: MayAddError,
+    },
+    /// It has `groupsExpressionMayAdd`, and no `groupsExpression`.
+    MayAddWithoutExpression,
     /// Its ARN has wildcards, and is not a pattern.
     Pattern(PatternError),
     /// Its id is not an id.
@@ -195,9 +230,15 @@ impl fmt::Display for RuleError {
             Self::AssumedRole { role } => {
                 write!(
                     f,
-                    "it names one session of a role; write the role, `{role}`"
+                    "it names one session of a role, and identities are found by their role; write the role, `{role}`"
                 )
             }
+            Self::MayAdd { index, error } => {
+                write!(f, "its `groupsExpressionMayAdd[{index}]` was refused: {error}")
+            }
+            Self::MayAddWithoutExpression => f.write_str(
+                "it has `groupsExpressionMayAdd` without `groupsExpression`; remove it, or add the expression",
+            ),
             Self::Pattern(error) => write!(f, "its pattern was refused: {error}"),
             Self::Id(field) => write!(f, "its `{field}` is not letters, digits, `-`, `_` and `.`"),
             Self::Username(error) => write!(f, "its username was refused: {error}"),
@@ -242,11 +283,17 @@ impl Rule {
         &self.subject
     }
 
-    /// The username and the groups as they were written: templates. Beside expressions, the names that those may give
-    /// although they start `system:`.
+    /// The username and the groups as they were written: templates. Beside an expression for it, the username is a name
+    /// starting `system:` that the expression may give.
     #[must_use]
     pub fn written_names(&self) -> (&str, &[Box<str>]) {
         self.naming.written()
+    }
+
+    /// The names starting `system:` that the expression for groups may give.
+    #[must_use]
+    pub fn expression_may_add(&self) -> &[Box<str>] {
+        self.naming.may_add()
     }
 
     /// The fields of [`Mapping`] that are expressions, as they are called where rules are written.
@@ -319,9 +366,9 @@ fn subject(mapping: &Mapping) -> Result<Subject, RuleError> {
         "arn" if mapping.globs == Globs::Wildcards && Pattern::has_wildcard(value) => {
             pattern(value)
         }
-        "arn" => exact(value, mapping.source.backend),
+        "arn" => exact(value, mapping.session_arns),
         "arnPattern" if Pattern::has_wildcard(value) => pattern(value),
-        "arnPattern" => exact(value, mapping.source.backend),
+        "arnPattern" => exact(value, SessionArns::Refused),
         "userID" => Ok(Subject::Id(SubjectId::User(id(field, value)?))),
         _ => Ok(Subject::Id(SubjectId::Role(id(field, value)?))),
     }
@@ -333,14 +380,12 @@ fn pattern(text: &str) -> Result<Subject, RuleError> {
         .map_err(RuleError::Pattern)
 }
 
-/// The session of a role can be no subject: it never matches. Where Go reads the role instead, so does this.
-fn exact(text: &str, backend: Backend) -> Result<Subject, RuleError> {
+/// One session of a role can be no subject: identities are looked up by the role.
+fn exact(text: &str, session_arns: SessionArns) -> Result<Subject, RuleError> {
     let arn = Arn::parse(text).map_err(RuleError::Arn)?;
-    match (arn.resource(), backend) {
-        (Resource::AssumedRole { .. }, Backend::Crd | Backend::DynamicFile) => {
-            Ok(Subject::Arn(arn.canonical()))
-        }
-        (Resource::AssumedRole { .. }, Backend::MountedFile | Backend::ConfigMap) => {
+    match (arn.resource(), session_arns) {
+        (Resource::AssumedRole { .. }, SessionArns::AsRole) => Ok(Subject::Arn(arn.canonical())),
+        (Resource::AssumedRole { .. }, SessionArns::Refused) => {
             let role = arn.canonical().to_string();
             Err(RuleError::AssumedRole { role })
         }
@@ -353,7 +398,7 @@ pub(super) fn named(text: &str) -> Result<Subject, RuleError> {
     if Pattern::has_wildcard(text) {
         pattern(text)
     } else {
-        exact(text, Backend::MountedFile)
+        exact(text, SessionArns::Refused)
     }
 }
 

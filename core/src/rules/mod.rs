@@ -15,8 +15,8 @@ pub mod template;
 mod validation;
 
 pub use index::{BackendRules, Conflict, ReservedPrefixes};
-pub use mapping::{Age, Backend, Globs, Mapping, Rule, RuleError, Source};
-pub use naming::{NameError, NameProblem};
+pub use mapping::{Age, Backend, Globs, Mapping, Rule, RuleError, SessionArns, Source};
+pub use naming::{MayAddError, NameError, NameProblem};
 pub use near::NearMiss;
 pub use protected::Protected;
 pub use validation::Validation;

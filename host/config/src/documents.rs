@@ -1,7 +1,7 @@
 //! Several documents in one text, as a person has them at hand: a configuration file, the ConfigMap, objects.
 
 use ack_ram_core::lint::Finding;
-use ack_ram_core::rules::{Age, Backend, Globs};
+use ack_ram_core::rules::{Age, Backend, Globs, Mapping, SessionArns};
 use serde_json::{Map, Value};
 
 use crate::compile::Elsewhere;
@@ -64,6 +64,16 @@ pub fn read(name: &str, text: &str) -> Result<Documents, ConfigError> {
         findings: all,
         loaded: loaded.map(|config| Loaded::new(config, elsewhere)),
     })
+}
+
+/// Whether `text` holds a document with a `kind`: objects or the ConfigMap, which are no configuration file.
+#[must_use]
+pub fn has_kinds(text: &str) -> bool {
+    let has_kind = |document: &String| {
+        let root = yaml::parse(document);
+        root.is_ok_and(|root| member(&root, "kind").is_some())
+    };
+    split(text).iter().any(has_kind)
 }
 
 /// Each document, after as many empty lines as stand before it, so that positions are those of the whole text.
@@ -169,7 +179,12 @@ impl Parts {
                 let place = Place::in_file(name.into(), object.position);
                 let setting = object.name.clone();
                 let mapping = ObjectSpec::read(object.spec)
-                    .and_then(|spec| spec.mapping(&object.name, Age::Place(index)));
+                    .and_then(|spec| spec.mapping(&object.name, Age::Place(index)))
+                    // Where the object is in a cluster already, a server goes on as Go does; `lint` says so.
+                    .map(|mapping| Mapping {
+                        session_arns: SessionArns::AsRole,
+                        ..mapping
+                    });
                 match mapping {
                     Ok(value) => read.mappings.push(Given {
                         value,
@@ -292,6 +307,59 @@ mod tests {
             let username = trace.user.map(|user| user.username);
             assert_eq!(username.as_deref(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn object_of_one_session_is_an_error_and_explained() {
+        let session = "kind: RAMIdentityMapping\nmetadata: {name: two}\nspec: {arn: 'acs:ram::1:assumed-role/r3/bob', username: bob-the-admin}\n";
+        let read = read("all.yaml", session).unwrap();
+        let found: Vec<String> = read
+            .findings
+            .iter()
+            .filter(|finding| finding.code.as_str() == "session-arn")
+            .map(|finding| {
+                format!(
+                    "{} {}: {}",
+                    finding.severity, finding.position, finding.message
+                )
+            })
+            .collect();
+        let [found] = found.as_slice() else {
+            panic!("{found:#?}");
+        };
+        assert!(
+            found.starts_with("error all.yaml:1:1 two: ")
+                && found.contains("every session of `acs:ram::1:role/r3`"),
+            "{found}"
+        );
+        let eve = sample::identity(Arn::parse("acs:ram::1:assumed-role/r3/eve").unwrap());
+        let trace = read.loaded.unwrap().explain(&eve.unwrap());
+        let rule = trace.rule.unwrap();
+        assert_eq!(trace.user.unwrap().username, "bob-the-admin");
+        let role = rule.every_session_of.map(|role| role.to_string());
+        assert_eq!(role.as_deref(), Some("acs:ram::1:role/r3"));
+        let pattern = session.replace("arn: ", "arn: '', arnPattern: ");
+        let read = super::read("all.yaml", &pattern).unwrap();
+        let refused = read
+            .findings
+            .iter()
+            .any(|finding| finding.code.as_str() == "invalid-arn");
+        assert!(refused, "{:#?}", read.findings);
+    }
+
+    #[test]
+    fn documents_with_a_kind_are_told_from_a_configuration_file() {
+        for (text, expected) in [
+            (FILE, false),
+            (OBJECT, true),
+            (CONFIG_MAP, true),
+            ("", false),
+            ("- 1\n", false),
+            ("kind: [\n", false),
+        ] {
+            assert_eq!(has_kinds(text), expected, "{text}");
+        }
+        assert!(has_kinds(&[FILE, OBJECT].join("---\n")));
     }
 
     #[test]

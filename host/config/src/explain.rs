@@ -1,5 +1,6 @@
 //! What a configuration makes of somebody, step by step.
 
+use ack_ram_core::arn::Arn;
 use ack_ram_core::decision::{Denial, Explanation, KubernetesUser, Matched, NoUser};
 use ack_ram_core::identity::Identity;
 use ack_ram_core::rules::{Backend, BackendRules};
@@ -77,6 +78,12 @@ pub struct WrittenRule {
     /// Further groups, in CEL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups_expression: Option<String>,
+    /// The names starting `system:` that this expression may give.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups_expression_may_add: Vec<String>,
+    /// The role, if the ARN names one session of it: every session of the role is mapped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every_session_of: Option<Arn>,
 }
 
 /// A Kubernetes user.
@@ -196,6 +203,7 @@ fn written(
         .flat_map(|read| &read.mappings)
         .find(|given| given.value.source == *source)?;
     let mapping = given.value.clone();
+    let every_session_of = mapping.role_of_session();
     let about = [
         Some(mapping.arn).filter(|arn| !arn.is_empty()),
         mapping.arn_pattern,
@@ -214,5 +222,7 @@ fn written(
         username_expression: mapping.username_expression,
         groups: mapping.groups,
         groups_expression: mapping.groups_expression,
+        groups_expression_may_add: mapping.groups_expression_may_add,
+        every_session_of,
     })
 }

@@ -2,17 +2,18 @@
 
 use std::fmt;
 
-use ack_ram_core::rules::{Age, Backend, Globs, Mapping, RuleError, Source};
+use ack_ram_core::rules::{Age, Backend, Globs, Mapping, RuleError, SessionArns, Source};
 use serde_json::{Map, Value};
 
 /// The fields that the Go server does not know.
-pub const BEYOND_GO: [&str; 6] = [
+pub const BEYOND_GO: [&str; 7] = [
     "arnPattern",
     "userID",
     "roleID",
     "match",
     "usernameExpression",
     "groupsExpression",
+    "groupsExpressionMayAdd",
 ];
 
 /// `spec`, each field of its type; an absent text is empty where Go knows it.
@@ -36,6 +37,8 @@ pub struct ObjectSpec {
     pub username_expression: Option<String>,
     /// `spec.groupsExpression`
     pub groups_expression: Option<String>,
+    /// `spec.groupsExpressionMayAdd`
+    pub groups_expression_may_add: Option<Vec<String>>,
 }
 
 /// Why an object is no mapping.
@@ -100,26 +103,25 @@ impl ObjectSpec {
             condition: text("match")?,
             username_expression: text("usernameExpression")?,
             groups_expression: text("groupsExpression")?,
+            groups_expression_may_add: None,
         };
-        let groups = match fields.remove("groups") {
-            None | Some(Value::Null) => Vec::new(),
-            Some(Value::Array(groups)) => groups,
-            Some(_) => return Err(wrong_type("spec.groups".to_owned(), "a list")),
-        };
-        let groups = groups.into_iter().enumerate();
-        let groups = groups
-            .map(|(index, group)| into_text(group, || format!("spec.groups[{index}]")))
-            .collect::<Result<_, _>>()?;
+        let groups = texts(&mut fields, "groups")?.unwrap_or_default();
+        let groups_expression_may_add = texts(&mut fields, "groupsExpressionMayAdd")?;
         // Every object with fields that Go does not know has an empty ARN, also one of a later version.
         if spec.arn.is_empty()
             && let Some(field) = fields.into_iter().next()
         {
             return Err(ObjectError::UnknownField(field.0));
         }
-        Ok(Self { groups, ..spec })
+        Ok(Self {
+            groups,
+            groups_expression_may_add,
+            ..spec
+        })
     }
 
-    /// The mapping that the object `name` holds, as it was written.
+    /// The mapping that the object `name` holds, as it was written. An ARN of one session is refused in it, as in an
+    /// object that is new.
     ///
     /// # Errors
     /// When it holds one that the Go server would read as another.
@@ -145,6 +147,8 @@ impl ObjectSpec {
             username_expression: self.username_expression.clone(),
             groups: self.groups.clone(),
             groups_expression: self.groups_expression.clone(),
+            groups_expression_may_add: self.groups_expression_may_add.clone().unwrap_or_default(),
+            session_arns: SessionArns::Refused,
         })
     }
 
@@ -157,10 +161,22 @@ impl ObjectSpec {
             self.condition.is_some(),
             self.username_expression.is_some(),
             self.groups_expression.is_some(),
+            self.groups_expression_may_add.is_some(),
         ];
         let mut fields = BEYOND_GO.into_iter().zip(present);
         fields.find_map(|(field, present)| present.then_some(field))
     }
+}
+
+/// The list of texts `field`; `None` when it is absent or null.
+fn texts(fields: &mut Map<String, Value>, field: &str) -> Result<Option<Vec<String>>, ObjectError> {
+    let items = match fields.remove(field) {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Array(items)) => items.into_iter().enumerate(),
+        Some(_) => return Err(wrong_type(format!("spec.{field}"), "a list")),
+    };
+    let texts = items.map(|(index, item)| into_text(item, || format!("spec.{field}[{index}]")));
+    texts.collect::<Result<_, _>>().map(Some)
 }
 
 fn into_text(value: Value, field: impl FnOnce() -> String) -> Result<String, ObjectError> {

@@ -155,6 +155,14 @@ fn written_text(written: &Written) -> String {
     if let Some(expression) = &written.groups_expression {
         text.push_str(&format!(", groups by `{expression}`"));
     }
+    if !written.groups_expression_may_add.is_empty() {
+        let names: Vec<&str> = written
+            .groups_expression_may_add
+            .iter()
+            .map(String::as_str)
+            .collect();
+        text.push_str(&format!(", which may give {}", names.join(", ")));
+    }
     if let Some(condition) = &written.condition {
         text.push_str(&format!(", if `{condition}`"));
     }

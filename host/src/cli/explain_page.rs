@@ -87,14 +87,23 @@ fn rule_text(page: &mut String, rule: &WrittenRule) -> Result<(), Failure> {
     if !rule.groups.is_empty() {
         row(page, "groups", rule.groups.join(", "))?;
     }
+    let may_add = rule.groups_expression_may_add.join(", ");
+    let may_add = Some(may_add).filter(|names| !names.is_empty());
     for (name, value) in [
         ("match", &rule.condition),
         ("usernameExpression", &rule.username_expression),
         ("groupsExpression", &rule.groups_expression),
+        ("groupsExpressionMayAdd", &may_add),
     ] {
         if let Some(value) = value {
             row(page, name, value)?;
         }
+    }
+    if let Some(role) = &rule.every_session_of {
+        writeln!(
+            page,
+            "  {ODD}its ARN names one session, and maps every session of `{role}`; write the role{ODD:#}"
+        )?;
     }
     Ok(())
 }
@@ -131,6 +140,6 @@ fn list<T: Display>(page: &mut String, title: &str, items: &[T]) -> Result<(), F
 }
 
 fn row(page: &mut String, name: &str, value: impl Display) -> Result<(), Failure> {
-    writeln!(page, "  {name:<20}{value}")?;
+    writeln!(page, "  {name:<23}{value}")?;
     Ok(())
 }

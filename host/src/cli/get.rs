@@ -109,6 +109,7 @@ struct OfBackend {
 }
 
 #[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct InEffectRule {
     position: String,
     subject: String,
@@ -116,6 +117,8 @@ struct InEffectRule {
     groups: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     expressions: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    groups_expression_may_add: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     since: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -257,6 +260,7 @@ fn mappings_of(page: &mut String, backend: &OfBackend) {
             {
                 remarks.push((ASIDE, format!("with {}", rule.expressions.join(", "))));
             }
+            remarks.extend(mappings::may_add(&rule.groups_expression_may_add));
             Row {
                 cells: [
                     rule.position.clone(),

@@ -1,9 +1,12 @@
 //! `lint`: what is wrong or risky in a configuration.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use ack_ram_config::compile::Elsewhere;
-use ack_ram_core::lint::Finding;
+use ack_ram_config::documents;
+use ack_ram_config::findings::refusal;
+use ack_ram_core::lint::{Finding, Position};
 use clap::Args;
 
 use crate::cli::args::{self, Globals};
@@ -14,6 +17,8 @@ use crate::config::{ConfigFile, Overrides, Sources};
 
 /// Find what is wrong or risky in configuration files
 ///
+/// A file may also hold the ConfigMap and RAMIdentityMapping objects, as `kubectl get --output yaml` prints them.
+///
 /// Unknown keys, entries that are left out, mappings that never answer or whose logins are all refused, conditions that
 /// ask for no account, patterns that mean something else than in Go, names that whoever logs in can choose, grants of
 /// system:masters, ways of locking oneself out. Each finding has a stable code, a severity and a place.
@@ -22,6 +27,8 @@ use crate::config::{ConfigFile, Overrides, Sources};
 Examples:
   ack-ram-authenticator lint config.yaml
   ack-ram-authenticator lint --strict --output json old.yaml new.yaml
+  kubectl get ramidentitymappings --output yaml > objects.yaml
+  ack-ram-authenticator lint objects.yaml
 
 Exit codes:
   0  no errors
@@ -70,5 +77,23 @@ fn file_findings(file: &Path, globals: &Globals) -> Vec<Finding> {
         // Findings are about the file alone, wherever it is looked at.
         variables: &|_| None,
     };
-    findings::findings(&file.display().to_string(), &sources, &Elsewhere::new())
+    let name = file.display().to_string();
+    match fs::read_to_string(file) {
+        Ok(text) if documents::has_kinds(&text) => documents_findings(&name, &text),
+        // What cannot be read is a finding, too.
+        _ => findings::findings(&name, &sources, &Elsewhere::new()),
+    }
+}
+
+fn documents_findings(name: &str, text: &str) -> Vec<Finding> {
+    match documents::read(name, text) {
+        Ok(documents) => documents.findings,
+        Err(error) => {
+            let position = Position {
+                file: name.to_owned(),
+                ..Position::default()
+            };
+            vec![refusal(&error, &position)]
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ack_ram_core::rules::{Backend, BackendRules, Conflict, Globs, Rule};
+use anstyle::Style;
 use clap::Args;
 use serde::Serialize;
 
@@ -60,6 +61,12 @@ struct ListedMapping {
     /// Fields that say more.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     expressions: Vec<&'static str>,
+    /// The groups starting `system:` that `groupsExpression` may give.
+    #[serde(
+        rename = "groupsExpressionMayAdd",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    may_add: Vec<String>,
     /// What is wrong with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
@@ -119,6 +126,7 @@ fn looked_at(backend: Backend, written: Vec<Written>) -> Vec<ListedMapping> {
             username: String::new(),
             groups: Vec::new(),
             expressions: Vec::new(),
+            may_add: Vec::new(),
             problem: None,
         };
         match content {
@@ -126,6 +134,7 @@ fn looked_at(backend: Backend, written: Vec<Written>) -> Vec<ListedMapping> {
                 one.username.clone_from(&mapping.username);
                 one.groups.clone_from(&mapping.groups);
                 one.subject.clone_from(&mapping.arn);
+                one.may_add.clone_from(&mapping.groups_expression_may_add);
                 match Rule::compile(*mapping) {
                     Ok(rule) => {
                         one.subject = rule.subject().to_string();
@@ -155,6 +164,14 @@ fn looked_at(backend: Backend, written: Vec<Written>) -> Vec<ListedMapping> {
     listed
 }
 
+fn remarks(one: &ListedMapping) -> Vec<(Style, String)> {
+    let problem = one.problem.iter().map(|problem| (BAD, problem.clone()));
+    mappings::may_add(&one.may_add)
+        .into_iter()
+        .chain(problem)
+        .collect()
+}
+
 fn text(listed: &Listed) -> String {
     let rows: Vec<Row<5>> = listed
         .mappings
@@ -167,11 +184,7 @@ fn text(listed: &Listed) -> String {
                 mappings::named(&one.username, &one.expressions),
                 one.groups.join(","),
             ],
-            remarks: one
-                .problem
-                .iter()
-                .map(|problem| (BAD, problem.clone()))
-                .collect(),
+            remarks: remarks(one),
         })
         .collect();
     if rows.is_empty() {

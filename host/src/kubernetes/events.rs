@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::mapping::RamIdentityMapping;
 use super::report::Report;
 use super::reported::{self, Reported, Told};
+use super::session_arn::EVERY_SESSION;
 
 /// Events about objects of the cluster scope are kept here, as those of Kubernetes itself.
 const NAMESPACE: &str = "default";
@@ -53,7 +54,7 @@ impl News {
         };
         let text = |told: Option<Told>| told.map(|told| told.text);
         let accepted = (report.accepted.reason, &*report.accepted.message);
-        if !report.accepted.is_true {
+        if !report.accepted.is_true || report.accepted.reason == EVERY_SESSION {
             if text(before.accepted) != text(after.accepted) {
                 tell(true, accepted);
             }

@@ -53,7 +53,9 @@ use crate::kubernetes::schema;
     validation = schema::one_subject(),
     validation = schema::somebody(),
     validation = schema::some_username(),
-    validation = schema::username_beside_expression()
+    validation = schema::username_beside_expression(),
+    validation = schema::may_add_with_expression(),
+    validation = schema::no_session()
 )]
 #[serde(rename_all = "camelCase")]
 pub struct RamIdentityMappingSpec {
@@ -67,7 +69,8 @@ pub struct RamIdentityMappingSpec {
     /// `system:` that the expression may give.
     #[schemars(schema_with = "schema::username")]
     pub username: String,
-    /// The groups, with the same variables as the username.
+    /// The groups, with the same variables as the username. Everyone whom the mapping matches gets each of them, whatever
+    /// `groupsExpression` gives.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::groups")]
     pub groups: Vec<String>,
@@ -91,10 +94,16 @@ pub struct RamIdentityMappingSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::expression")]
     pub username_expression: Option<String>,
-    /// A CEL expression over `identity` that gives a list of further groups. One starting `system:` must be among `groups`.
+    /// A CEL expression over `identity` that gives a list of further groups. It may give a group starting `system:` only if
+    /// `groupsExpressionMayAdd` lists that group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::expression")]
     pub groups_expression: Option<String>,
+    /// The groups starting `system:` that `groupsExpression` may give, each by its exact name. This list alone grants
+    /// nothing, and does not limit groups with other names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::groups_expression_may_add")]
+    pub groups_expression_may_add: Vec<String>,
 }
 
 /// The condition that a mapping is in effect; its message says what is wrong with one that is not.

@@ -15,6 +15,7 @@ mod objects;
 mod report;
 mod reported;
 mod schema;
+mod session_arn;
 mod watch;
 mod writer;
 

@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ack_ram_core::rules::{Backend, BackendRules, Mapping, Rule, RuleError};
+use ack_ram_core::rules::{Backend, BackendRules, Mapping, Rule, RuleError, SessionArns};
 use ack_ram_core::time::UnixTime;
 use kube::Resource as _;
 use kube::runtime::watcher::Event;
@@ -13,6 +13,7 @@ use kube::runtime::watcher::Event;
 use super::failure::{Absence, Failure};
 use super::object::{MappingObject, ObjectError};
 use super::reported::{self, Reported};
+use super::session_arn::SessionArn;
 use crate::backends::live::{BackendNotes, Edit, LiveRules};
 
 /// All objects that there are, with no more of each than is needed to tell what has changed.
@@ -38,7 +39,9 @@ pub(super) struct Known {
     uid: Box<str>,
     pub(super) generation: i64,
     /// Generations begin anew when a cluster is restored from a backup; a digest tells what has changed then, too.
-    spec: u64,
+    pub(super) spec: u64,
+    /// What becomes of it, if `spec.arn` names one session.
+    pub(super) session_arn: Option<SessionArn>,
     /// Whether `spec.arn` says whom it is about.
     pub(super) names_arn: bool,
     /// The list that it was last seen in, or after.
@@ -195,10 +198,12 @@ impl Objects {
             return None;
         }
         let mapping = object.mapping();
-        let now = Known {
+        let role = mapping.as_ref().ok().and_then(Mapping::role_of_session);
+        let mut now = Known {
             uid: uid(object).into(),
             generation: object.generation().unwrap_or_default(),
             spec: reported::digest(&format!("{mapping:?}")),
+            session_arn: None,
             names_arn: mapping
                 .as_ref()
                 .is_ok_and(|mapping| !mapping.arn.is_empty()),
@@ -210,10 +215,21 @@ impl Objects {
             Some((name, before)) => (Arc::clone(name), Some(before)),
             None => (object.name().into(), None),
         };
+        now.session_arn = role.as_ref().map(|_| {
+            if before.is_none() && !self.is_read {
+                SessionArn::of_first_list(object)
+            } else {
+                SessionArn::of_later(before, &now, object)
+            }
+        });
+        let session_arn = now.session_arn;
         let before = before.filter(|before| before.uid == now.uid);
         let is_edit = before.is_some();
-        let is_same = before
-            .is_some_and(|before| before.generation == now.generation && before.spec == now.spec);
+        let is_same = before.is_some_and(|before| {
+            before.generation == now.generation
+                && before.spec == now.spec
+                && before.session_arn == now.session_arn
+        });
         let has_other_status = before.is_some_and(|before| before.reported != now.reported);
         let written = before.and_then(|before| before.written);
         self.known
@@ -221,13 +237,22 @@ impl Objects {
         if is_same {
             return has_other_status.then_some(name);
         }
+        let mapping = match (role, session_arn) {
+            (Some(role), Some(SessionArn::AsInGo)) => {
+                tracing::warn!(backend = %Backend::Crd, object = %name, "its ARN names one session and maps every session of the role, as in Go; write the role, `{role}`");
+                mapping.map(|mapping| Mapping {
+                    session_arns: SessionArns::AsRole,
+                    ..mapping
+                })
+            }
+            _ => mapping,
+        };
         let change = match compile(mapping) {
             Ok(rule) => Change::Apply(name, Box::new(rule)),
             Err(error) => Change::Refuse {
                 name,
                 reason: error.to_string(),
-                // Who takes away whom it is about, and all else is right, wants it to have no effect.
-                is_edit: is_edit && error != ObjectError::Rule(RuleError::Nobody),
+                is_edit: is_edit && !takes_subject_away(&error),
             },
         };
         self.waiting.push(change);
@@ -300,6 +325,15 @@ impl Change {
         }
         Vec::new()
     }
+}
+
+/// Whether the author of an edit that fails with `error` does not mean the subject of before: there is none, or it is
+/// one session of a role.
+fn takes_subject_away(error: &ObjectError) -> bool {
+    matches!(
+        error,
+        ObjectError::Rule(RuleError::Nobody | RuleError::AssumedRole { .. })
+    )
 }
 
 fn compile(mapping: Result<Mapping, ObjectError>) -> Result<Rule, ObjectError> {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::mapping::{ACCEPTED, CONFLICTED, RamIdentityMapping};
 use super::objects::Known;
 use super::reported::{self, Reported, Told};
+use super::session_arn::{EVERY_SESSION, ONE_SESSION, SessionArn};
 use crate::backends::live::{BackendNotes, KEPT_SECONDS, Kept};
 
 /// Messages are cut after this many bytes: they quote what somebody wrote.
@@ -44,7 +45,7 @@ impl Report {
         rules: &BackendRules,
         notes: &BackendNotes,
     ) -> Self {
-        let accepted = accepted(name, notes);
+        let accepted = accepted(name, known, rules, notes);
         let (canonical_arn, user_id) = match rules.rule(name).map(Rule::subject) {
             Some(Subject::Arn(arn)) if accepted.is_true && known.names_arn => {
                 (Some(arn.canonical().to_string()), None)
@@ -145,9 +146,13 @@ impl Verdict {
     }
 }
 
-fn accepted(name: &str, notes: &BackendNotes) -> Verdict {
+fn accepted(name: &str, known: &Known, rules: &BackendRules, notes: &BackendNotes) -> Verdict {
     let effect = notes.in_effect.get(name);
     let kept = effect.and_then(|effect| effect.kept.as_ref());
+    let refused_as = match known.session_arn {
+        Some(SessionArn::Refused) => ONE_SESSION,
+        Some(SessionArn::AsInGo) | None => "Refused",
+    };
     let (is_true, reason, message) = match (kept, notes.refused.get(name)) {
         (Some(Kept { since, reason }), _) => {
             let until = since.plus_seconds(KEPT_SECONDS);
@@ -159,9 +164,18 @@ fn accepted(name: &str, notes: &BackendNotes) -> Verdict {
         }
         (None, Some(reason)) => {
             let message = format!("{}; nobody is mapped by this object", cut(reason));
-            (false, "Refused", message)
+            (false, refused_as, message)
         }
-        (None, None) => (true, "InEffect", "it is in effect".to_owned()),
+        (None, None) => match rules.rule(name).map(Rule::subject) {
+            Some(role) if known.session_arn == Some(SessionArn::AsInGo) => {
+                let role = cut(&role.to_string());
+                let message = format!(
+                    "it is in effect as in Go: its ARN names one session, and it maps every session of the role; write the role, `{role}`; an edit that leaves this ARN is refused"
+                );
+                (true, EVERY_SESSION, message)
+            }
+            _ => (true, "InEffect", "it is in effect".to_owned()),
+        },
     };
     Verdict {
         is_true,

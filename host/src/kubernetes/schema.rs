@@ -14,6 +14,10 @@ use serde_json::{Value, json};
 const MAX_EXPRESSION: usize = 1024;
 const MAX_NAME: usize = 1024;
 const MAX_ID: usize = 80;
+/// More names are refused: each adds to what checking an object costs.
+const MAX_MAY_ADD: usize = 64;
+/// What an ARN of a session matches.
+const SESSION: &str = "r'(?i)^acs:ram::[0-9]{1,32}:assumed-role/'";
 /// Longer groups are refused: with as many as may be, checking them costs half of what the API server allows.
 const MAX_GROUP: usize = 512;
 /// More groups are refused; no user of Kubernetes has so many.
@@ -60,6 +64,21 @@ pub(super) fn username_beside_expression() -> Rule {
     .field_path(".username")
 }
 
+pub(super) fn may_add_with_expression() -> Rule {
+    Rule::new("!has(self.groupsExpressionMayAdd) || has(self.groupsExpression)")
+        .message("is not used without `groupsExpression`; remove it, or add the expression")
+        .field_path(".groupsExpressionMayAdd")
+}
+
+/// About the whole of `spec`: the API server lets an invalid value pass that an update does not change (validation
+/// ratcheting), so an object that Go's users made may stay, and any edit of its `spec` must give it another ARN.
+pub(super) fn no_session() -> Rule {
+    Rule::new(format!("!self.arn.matches({SESSION})"))
+        .message("names a session, and would map every session of its role; write the role, `acs:ram::<account>:role/<name>`")
+        .field_path(".arn")
+        .reason(Reason::FieldValueInvalid)
+}
+
 pub(super) fn arn(_: &mut SchemaGenerator) -> Schema {
     arn_text(&[])
 }
@@ -68,7 +87,7 @@ pub(super) fn arn_pattern(_: &mut SchemaGenerator) -> Schema {
     let pattern_rules = [
         rule("self != ''", "must not be empty"),
         rule(
-            "!self.matches(r'[*?]') || !self.matches(r'(?i)^acs:ram::[0-9]+:assumed-role/')",
+            &format!("!self.matches({SESSION})"),
             "names sessions; write the role, `role/...`",
         ),
         rule(
@@ -92,7 +111,7 @@ fn arn_text(further: &[Value]) -> Schema {
         ),
         rule(
             "self == '' || self.matches(r'[*?]') || self.matches(r'(?i):(root|(user|role)(/[!-.0-9;-~]+)+|assumed-role(/[!-.0-9;-~]+){2,})$')",
-            "must end in `root`, `user/<name>`, `role/<name>` or `assumed-role/<role>/<session>`",
+            "must end in `root`, `user/<name>` or `role/<name>`",
         ),
         rule(
             "!self.contains('***')",
@@ -124,6 +143,31 @@ pub(super) fn groups(_: &mut SchemaGenerator) -> Schema {
             "minLength": 1,
             "maxLength": MAX_GROUP,
             "x-kubernetes-validations": template_rules(),
+        },
+    })
+}
+
+pub(super) fn groups_expression_may_add(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": MAX_MAY_ADD,
+        "items": {
+            "type": "string",
+            "maxLength": MAX_GROUP,
+            "x-kubernetes-validations": [
+                rule(
+                    &format!("self.startsWith('{RESERVED_PREFIX}')"),
+                    "is not needed here, since it does not start with `system:`: the expression may give it anyway",
+                ),
+                rule(
+                    r"self.matches(r'^\P{Cc}*$')",
+                    "must not hold a control character",
+                ),
+                rule(
+                    "!self.contains('{{')",
+                    "holds `{{`, and no variables are read here; write the exact name",
+                ),
+            ],
         },
     })
 }

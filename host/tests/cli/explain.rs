@@ -53,8 +53,8 @@ fn the_rule_and_the_user_are_told() {
     let text = explain(&["acs:ram::1:user/alice"]).printed();
     for line in [
         "MountedFile   5 rules   matched by MountedFile server.mapUsers[0]",
-        "  username            alice",
-        "  at                  config.yaml:5:5",
+        "  username               alice",
+        "  at                     config.yaml:5:5",
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }

@@ -287,3 +287,31 @@ fn several_files_and_none() {
     assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{run:?}");
     assert!(run.stderr.contains("needs a file"), "{run:?}");
 }
+
+#[test]
+fn objects_in_a_file_are_looked_at() {
+    let objects = "
+apiVersion: v1
+kind: List
+items:
+- apiVersion: ramauthenticator.k8s.alibabacloud/v1alpha1
+  kind: RAMIdentityMapping
+  metadata: {name: bob}
+  spec: {arn: 'acs:ram::1:assumed-role/r3/bob', username: bob-the-admin, groups: [g]}
+- apiVersion: ramauthenticator.k8s.alibabacloud/v1alpha1
+  kind: RAMIdentityMapping
+  metadata: {name: ops}
+  spec: {arn: '', roleID: '3', username: ops, groups: ['system:masters'], groupsExpression: '[identity.roleName]'}
+";
+    check(
+        objects,
+        1,
+        &[
+            "warning only-dynamic-backends 0:0",
+            "error session-arn 5:3 bob",
+            "info system-masters 9:3 ops",
+            "error unconditional-system-group 9:3 ops",
+        ],
+    );
+    check("kind: Pod\n", 1, &["error invalid-setting 1:1"]);
+}

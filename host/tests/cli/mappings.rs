@@ -70,6 +70,11 @@ fn a_mapping_is_checked_before_anybody_is_asked() {
             "acs:ram::1:role/a",
         ),
         (
+            ["add", "role", "--rolearn", "acs:ram::1:assumed-role/a/s"],
+            &["--username", "a", "--backend", "crd"],
+            "names one session of a role",
+        ),
+        (
             ["add", "role", "--rolearn", "acs:ram::*:role/a"],
             &["--username", "a", "--backend", "crd"],
             "account",

@@ -189,6 +189,15 @@ pub fn broken_edits_take_nothing_away(world: &mut World) {
         // Who takes away whom it is about wants that.
         let (login, reason) = if said.contains("names nobody") {
             (Login::Denied, "Refused")
+        } else if said.contains("names one session") {
+            // A pattern is none of Go's.
+            let is_of_go = edit.spec["arn"] != "";
+            let reason = if is_of_go {
+                "NamesOneSession"
+            } else {
+                "Refused"
+            };
+            (Login::Denied, reason)
         } else {
             kept += 1;
             (Login::As(person.name()), "LastGoodInEffect")

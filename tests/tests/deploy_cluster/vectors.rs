@@ -1,14 +1,18 @@
 //! What the API server says of the objects in `tests/vectors/mapping-objects.json`.
 
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use ack_ram_tests::cluster::Cluster;
+use ack_ram_tests::cluster::{Cluster, Rest};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{DEPLOY, succeed};
 
 const CREATE: &str = "/apis/ramauthenticator.k8s.alibabacloud/v1alpha1/ramidentitymappings?dryRun=All&fieldValidation=Strict";
+const MAPPINGS: &str = "/apis/ramauthenticator.k8s.alibabacloud/v1alpha1/ramidentitymappings";
+const DEFINITION: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/ramidentitymappings.ramauthenticator.k8s.alibabacloud";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -17,6 +21,82 @@ struct Case {
     spec: Value,
     /// A part of the API server's message.
     api_server_refuses: Option<String>,
+}
+
+/// Applies the definition, and waits until its objects can be asked for.
+fn define(cluster: &Cluster) {
+    let definition = Path::new(DEPLOY).join("ramidentitymapping.yaml");
+    let definition = definition.to_string_lossy();
+    succeed(cluster.admin_kubectl(&["apply", "--filename", &definition]));
+    let condition = "--for=condition=Established";
+    succeed(cluster.admin_kubectl(&[
+        "wait",
+        condition,
+        "--timeout=60s",
+        "--filename",
+        &definition,
+    ]));
+}
+
+const SESSION: &str = "acs:ram::1:assumed-role/r3/bob";
+
+fn of_session() -> Value {
+    json!({
+        "apiVersion": "ramauthenticator.k8s.alibabacloud/v1alpha1",
+        "kind": "RAMIdentityMapping",
+        "metadata": { "name": "bob" },
+        "spec": { "arn": SESSION, "username": "bob" },
+    })
+}
+
+/// Waits until the API server lets an object that names one session pass, or refuses it.
+fn wait_for_session(api: &Rest, status: u16) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let answer = api.post(CREATE, &of_session());
+        if answer.status == status {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{answer:?}");
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn object_of_one_session_may_stay_and_no_edit_leaves_its_arn() {
+    let cluster = Cluster::builder().start();
+    define(&cluster);
+    let api = cluster.api();
+    wait_for_session(&api, 422);
+    // As Go's definition has none.
+    let rules = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/x-kubernetes-validations";
+    api.patch(DEFINITION, &json!([{"op": "remove", "path": rules}]))
+        .ok();
+    wait_for_session(&api, 201);
+    let create = CREATE.replace("dryRun=All&", "");
+    api.post(&create, &of_session()).ok();
+    define(&cluster);
+    wait_for_session(&api, 422);
+
+    let object = format!("{MAPPINGS}/bob");
+    let label = json!({"metadata": {"labels": {"team": "a"}}});
+    api.merge(&object, &label).ok();
+    let status = json!({"status": {"canonicalARN": "acs:ram::1:role/r3"}});
+    api.merge(&format!("{object}/status"), &status).ok();
+    for edit in [
+        json!({"username": "other"}),
+        json!({"groups": ["admins"]}),
+        json!({"arn": "acs:ram::1:assumed-role/r3/eve"}),
+        json!({"arn": "ACS:ram::1:ASSUMED-role/r3/bob"}),
+    ] {
+        let answer = api.merge(&object, &json!({"spec": edit}));
+        let is_refused = answer.status == 422 && answer.message().contains("names a session");
+        assert!(is_refused, "{edit}: {answer:?}");
+    }
+    let role = json!({"spec": {"arn": "acs:ram::1:role/r3"}});
+    api.merge(&object, &role).ok();
+    let answer = api.merge(&object, &json!({"spec": {"arn": SESSION}}));
+    assert_eq!(answer.status, 422, "{answer:?}");
 }
 
 #[test]
@@ -29,17 +109,7 @@ fn the_api_server_refuses_what_the_vectors_say() {
     assert!((1..cases.len()).contains(&refused.count()));
 
     let cluster = Cluster::builder().start();
-    let definition = Path::new(DEPLOY).join("ramidentitymapping.yaml");
-    let definition = definition.to_string_lossy();
-    succeed(cluster.admin_kubectl(&["apply", "--filename", &definition]));
-    let condition = "--for=condition=Established";
-    succeed(cluster.admin_kubectl(&[
-        "wait",
-        condition,
-        "--timeout=60s",
-        "--filename",
-        &definition,
-    ]));
+    define(&cluster);
     let api = cluster.api();
     let mut wrong = Vec::new();
     for Case {

@@ -50,7 +50,7 @@ proptest! {
     #[test]
     fn nor_can_it_join_its_groups(session in reserved_session(), account in account()) {
         let rules = rule_of(&account, |mapping| {
-            mapping.groups = vec!["system:listed".to_owned()];
+            mapping.groups_expression_may_add = vec!["system:listed".to_owned()];
             mapping.groups_expression = Some("['system:' + identity.sessionName]".to_owned());
         });
         let who = Person::Session { role: "dev".to_owned(), session: session.clone() }.verify(&account, "1");

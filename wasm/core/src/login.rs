@@ -9,7 +9,8 @@ use ack_ram_core::login::{Step, begin};
 use ack_ram_core::policy::Policy;
 use ack_ram_core::review::{self, ReviewVersion};
 use ack_ram_core::rules::{
-    Age, Backend, BackendRules, Globs, Mapping, ReservedPrefixes, Rule, RuleSet, Source, Validation,
+    Age, Backend, BackendRules, Globs, Mapping, ReservedPrefixes, Rule, RuleSet, SessionArns,
+    Source, Validation,
 };
 use ack_ram_core::sts::StsReply;
 use ack_ram_core::time::UnixTime;
@@ -118,6 +119,8 @@ pub struct MappingInput {
     pub groups: Vec<String>,
     /// Further groups, in CEL.
     pub groups_expression: Option<String>,
+    /// The names starting `system:` that this expression may give.
+    pub groups_expression_may_add: Vec<String>,
 }
 
 /// What became of a login.
@@ -254,6 +257,8 @@ fn mapping_at(input: &MappingInput, backend: Backend, position: &str, place: usi
         username_expression: input.username_expression.clone(),
         groups: input.groups.clone(),
         groups_expression: input.groups_expression.clone(),
+        groups_expression_may_add: input.groups_expression_may_add.clone(),
+        session_arns: SessionArns::Refused,
     }
 }
 

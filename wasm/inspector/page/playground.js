@@ -285,7 +285,9 @@ spec:
     if (typeof access === "string") return access;
     if (access.refused) return access.refused;
     const groups = access.groups?.length ? ` (${access.groups.join(", ")})` : "";
-    return `${access.username || access.usernameExpression || ""}${groups}`;
+    const fields = ["groupsExpression", "groupsExpressionMayAdd"].filter((name) => access[name]?.length);
+    const further = fields.map((name) => `, ${name}: ${access[name]}`).join("");
+    return `${access.username || access.usernameExpression || ""}${groups}${further}`;
   };
 
   const renderDiff = (diff) => {

@@ -172,6 +172,7 @@ pub(super) const RULE: Keys = Keys {
         "usernameExpression",
         "groups",
         "groupsExpression",
+        "groupsExpressionMayAdd",
     ],
     protective: &[],
 };

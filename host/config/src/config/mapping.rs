@@ -231,7 +231,7 @@ fn exact(
         List::Roles | List::Rules | List::Accounts => "roleARN",
     })?;
     let username = table.required_text("username")?;
-    let groups = groups(table, warnings)?;
+    let groups = names(table, "groups", warnings)?;
     Ok(Mapping::exact(
         source,
         Age::Place(0),
@@ -259,14 +259,19 @@ fn rule(
         username: text("username")?.unwrap_or_default(),
         username_expression: text("usernameExpression")?,
         groups_expression: text("groupsExpression")?,
-        groups: groups(table, warnings)?,
+        groups_expression_may_add: names(table, "groupsExpressionMayAdd", warnings)?,
+        groups: names(table, "groups", warnings)?,
         ..Mapping::exact(source, Age::Place(0), "", "", Vec::new())
     })
 }
 
-fn groups(table: &mut Table, warnings: &mut Vec<Warning>) -> Result<Vec<String>, Problem> {
-    let groups = table.texts("groups", warnings)?;
-    Ok(groups.into_iter().map(|group| group.value).collect())
+fn names(
+    table: &mut Table,
+    key: &'static str,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<String>, Problem> {
+    let names = table.texts(key, warnings)?;
+    Ok(names.into_iter().map(|name| name.value).collect())
 }
 
 fn account(entry: Given<Value>, warnings: &mut Vec<Warning>) -> Result<Given<AccountId>, Problem> {

@@ -9,7 +9,7 @@ use ack_ram_core::time::UnixTime;
 use super::*;
 use crate::backends::feed::nobody;
 
-const GOOD: &str = r#"{"MapRoles": [{"RoleArn": "acs:ram::1:assumed-role/a/s", "username": "a"}]}"#;
+const GOOD: &str = r#"{"MapRoles": [{"RoleArn": "acs:ram::1:role/a", "username": "a"}]}"#;
 
 fn live() -> Arc<LiveRules> {
     let rules = RuleSet::new(

@@ -20,11 +20,13 @@ pub(super) use read::{Content, Written, read_config_map};
 
 use std::future::Future;
 
+use anstyle::Style;
 use clap::ValueEnum;
 use tokio::runtime;
 
 use crate::cli::args::Globals;
 use crate::cli::failure::Failure;
+use crate::cli::output::ASIDE;
 use crate::config::{self, Config, Overrides};
 
 /// In place of the cluster id: no token is looked at.
@@ -59,6 +61,12 @@ pub(super) fn wait_for<T>(done: impl Future<Output = Result<T, Failure>>) -> Res
         .build()
         .map_err(|error| Failure::Failed(format!("cannot wait for answers: {error}")))?
         .block_on(done)
+}
+
+/// A remark about the groups that an expression may give, if there are any.
+pub(super) fn may_add(names: &[String]) -> Option<(Style, String)> {
+    let text = || format!("`groupsExpression` may give {}", names.join(", "));
+    (!names.is_empty()).then(|| (ASIDE, text()))
 }
 
 /// A username as it is written; where an expression gives it, that.

@@ -101,6 +101,13 @@ fn every_field_becomes_that_of_the_mapping() {
         spec[field] = json!("x");
         assert_eq!(object(spec).mapping(), Ok(expected), "{field}");
     }
+    let expected = Mapping {
+        groups_expression_may_add: vec!["x".to_owned()],
+        ..given
+    };
+    let spec =
+        json!({"arn": "", "username": "u", "groups": ["g"], "groupsExpressionMayAdd": ["x"]});
+    assert_eq!(object(spec).mapping(), Ok(expected));
 }
 
 #[test]

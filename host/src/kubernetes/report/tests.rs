@@ -62,11 +62,11 @@ fn a_status_says_what_became_of_the_object() {
             "InEffect: it is in effect",
         ),
         (
-            "a session, which stands for its role",
+            "a session, of which Go would map the role",
             vec![json!({"arn": session, "username": "dev"})],
-            Some("acs:ram::1000000000000001:role/dev"),
             None,
-            "InEffect: it is in effect",
+            None,
+            "NamesOneSession: it names one session of a role, and identities are found by their role; write the role, `acs:ram::1000000000000001:role/dev`; nobody is mapped by this object",
         ),
         (
             "a pattern",

@@ -160,6 +160,9 @@ struct RuleView<'a> {
     /// Which fields are there that say more.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     expressions: Vec<&'static str>,
+    /// The groups starting `system:` that the expression for groups may give.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    groups_expression_may_add: &'a [Box<str>],
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<UnixTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -184,6 +187,7 @@ fn view<'a>(rule: &'a Rule, effect: Option<Effect>) -> RuleView<'a> {
         username,
         groups,
         expressions: rule.expressions(),
+        groups_expression_may_add: rule.expression_may_add(),
         since,
         kept: kept.map(|Kept { since, reason }| KeptView { since, reason }),
     }

@@ -158,6 +158,7 @@ async fn expressions_are_told_by_their_fields() {
         username: String::new(),
         username_expression: Some("'a:' + identity.roleName".to_owned()),
         groups_expression: Some("[identity.roleName]".to_owned()),
+        groups_expression_may_add: vec!["system:masters".to_owned()],
         ..mapping("m", "")
     };
     let rule = Rule::compile(conditional).unwrap();
@@ -171,6 +172,7 @@ async fn expressions_are_told_by_their_fields() {
         (&rule["expressions"], &rule["username"]),
         (&fields, &json!(""))
     );
+    assert_eq!(rule["groupsExpressionMayAdd"], json!(["system:masters"]));
 }
 
 #[tokio::test]

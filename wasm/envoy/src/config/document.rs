@@ -182,6 +182,7 @@ pub(super) struct Rule {
     pub(super) username_expression: Option<String>,
     pub(super) groups: Vec<String>,
     pub(super) groups_expression: Option<String>,
+    pub(super) groups_expression_may_add: Vec<String>,
 }
 
 impl Read for Rule {
@@ -197,6 +198,7 @@ impl Read for Rule {
                 username_expression: members.or("usernameExpression", None)?,
                 groups: members.or("groups", Vec::new())?,
                 groups_expression: members.or("groupsExpression", None)?,
+                groups_expression_may_add: members.or("groupsExpressionMayAdd", Vec::new())?,
             })
         })
     }

@@ -108,6 +108,7 @@ fn by_rule(index: usize, rule: &document::Rule) -> Mapping {
         condition: rule.condition.clone(),
         username_expression: rule.username_expression.clone(),
         groups_expression: rule.groups_expression.clone(),
+        groups_expression_may_add: rule.groups_expression_may_add.clone(),
         ..exact("mapRules", index, &rule.arn, &rule.username, &rule.groups)
     }
 }

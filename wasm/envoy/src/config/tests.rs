@@ -199,6 +199,92 @@ fn conditions_are_read_by_the_build_that_has_them() {
 }
 
 #[test]
+#[cfg(feature = "cel")]
+fn reserved_group_of_an_expression_needs_its_exact_name_in_the_list() {
+    use ack_ram_core::arn::Arn;
+    use ack_ram_core::sample;
+    let rule = |more: &str| {
+        config(&format!(
+            r#""mapRules": [{{"arnPattern": "acs:ram::1:role/*", "username": "r", "groups": ["dev"], {more}}}]"#
+        ))
+    };
+    let alice = Arn::parse("acs:ram::1:assumed-role/r/s").unwrap();
+    let alice = sample::identity(alice).unwrap();
+    for (more, groups) in [
+        (r#""groupsExpression": "['system:a']""#, None),
+        (
+            r#""groupsExpression": "['system:a']", "groupsExpressionMayAdd": ["system:b"]"#,
+            None,
+        ),
+        (
+            r#""groupsExpression": "['system:a']", "groupsExpressionMayAdd": ["system:a"]"#,
+            Some(vec!["dev", "system:a"]),
+        ),
+        (
+            r#""groupsExpression": "['b']", "groupsExpressionMayAdd": ["system:a"]"#,
+            Some(vec!["dev", "b"]),
+        ),
+    ] {
+        let settings = Settings::parse(rule(more).as_bytes()).unwrap();
+        let (_, user) = settings.rules.explain(&alice);
+        let got = user.ok().map(|user| user.groups);
+        let expected = groups.map(|groups| groups.into_iter().map(str::to_owned).collect());
+        assert_eq!(got, expected, "{more}");
+    }
+    for (more, says) in [
+        (
+            r#""groupsExpressionMayAdd": ["system:a"]"#,
+            "without `groupsExpression`",
+        ),
+        (
+            r#""groupsExpression": "['b']", "groupsExpressionMayAdd": ["b"]"#,
+            "does not start with `system:`",
+        ),
+        (
+            r#""groupsExpression": "['b']", "groupsExpressionMayAdd": "b""#,
+            "`mapRules[0].groupsExpressionMayAdd`",
+        ),
+    ] {
+        let error = Settings::parse(rule(more).as_bytes())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(says), "{error}");
+    }
+}
+
+#[test]
+fn arn_of_one_session_is_refused() {
+    let session = "acs:ram::1:assumed-role/r/s";
+    for (more, place) in [
+        (
+            format!(r#""mapRoles": [{{"roleARN": "{session}", "username": "r"}}]"#),
+            "`mapRoles[0]`",
+        ),
+        (
+            format!(r#""mapRules": [{{"arn": "{session}", "username": "r"}}]"#),
+            "`mapRules[0]`",
+        ),
+        (
+            format!(r#""mapRules": [{{"arnPattern": "{session}", "username": "r"}}]"#),
+            "`mapRules[0]`",
+        ),
+        (
+            r#""mapRules": [{"arnPattern": "acs:ram::1:assumed-role/r/*", "username": "r"}]"#
+                .to_owned(),
+            "`mapRules[0]`",
+        ),
+    ] {
+        let error = Settings::parse(config(&more).as_bytes())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains(place) && error.contains("write the role"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn an_expression_that_is_none_is_refused_by_every_build() {
     let json =
         config(r#""userValidationRules": [{"expression": "user.username !=", "message": "no"}]"#);

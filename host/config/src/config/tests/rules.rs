@@ -29,6 +29,7 @@ server:
       usernameExpression: "'sso:' + identity.sessionName"
       groups: [sso]
       groupsExpression: "[identity.roleName]"
+      groupsExpressionMayAdd: ["system:node-proxier"]
     - { userID: "2", username: b }
     - { roleID: "3", username: c }
     - { arn: "acs:ram::1:role/x", username: d }
@@ -65,6 +66,10 @@ server:
         Some("acs:ram::1:role/**")
     );
     assert_eq!(mappings[1].groups, ["sso"]);
+    assert_eq!(
+        mappings[1].groups_expression_may_add,
+        ["system:node-proxier"]
+    );
     assert!(mappings[1].condition.is_some() && mappings[1].username_expression.is_some());
     assert_eq!(mappings[2].user_id.as_deref(), Some("2"));
     assert_eq!(mappings[3].role_id.as_deref(), Some("3"));

@@ -280,7 +280,7 @@ fn a_bad_setting_is_refused_where_it_stands() {
         ),
         (
             "{protect: ['acs:ram::1:assumed-role/r/s']}",
-            "config.yaml:2:20: `server.protect[0]` cannot be protected: it names one session of a role; write the role, `acs:ram::1:role/r`",
+            "config.yaml:2:20: `server.protect[0]` cannot be protected: it names one session of a role, and identities are found by their role; write the role, `acs:ram::1:role/r`",
         ),
         (
             "{protects: ['acs:ram::1:user/alice']}",
