@@ -19,6 +19,7 @@ use hyper::{Response, StatusCode};
 use crate::config;
 use crate::metrics::{MALFORMED_REQUEST, Metrics};
 use crate::server::decisions::Decisions;
+use crate::server::line_limiter::{LineLimiter, LineReason};
 use crate::sts::AskedBy;
 
 const PATH: &str = "/ext-authz";
@@ -38,6 +39,7 @@ pub(super) struct ExtAuthz {
     settings: config::ExtAuthz,
     decisions: Arc<Decisions>,
     metrics: Arc<Metrics>,
+    lines: Arc<LineLimiter>,
 }
 
 impl ExtAuthz {
@@ -45,11 +47,13 @@ impl ExtAuthz {
         settings: config::ExtAuthz,
         decisions: Arc<Decisions>,
         metrics: Arc<Metrics>,
+        lines: Arc<LineLimiter>,
     ) -> Self {
         Self {
             settings,
             decisions,
             metrics,
+            lines,
         }
     }
 
@@ -91,6 +95,7 @@ impl ExtAuthz {
         let answer = self.settings.gateway.admit(decision);
         if let (Err(refusal), Outcome::Granted(_)) = (&answer, &decision.outcome)
             && !decision.explanation.scrubbed
+            && self.lines.admits(LineReason::TurnedAway, None)
         {
             // The log has a grant.
             tracing::warn!("turned a request away: {}", refusal.message());

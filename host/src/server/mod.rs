@@ -9,6 +9,7 @@ mod decisions;
 mod ext_authz;
 mod health;
 mod limits;
+pub(crate) mod line_limiter;
 mod settings;
 mod sources;
 mod status;
@@ -43,6 +44,7 @@ use decisions::Decisions;
 use ext_authz::ExtAuthz;
 use health::{Health, Readiness};
 use limits::Limits;
+use line_limiter::LineLimiter;
 use settings::LiveSettings;
 use sources::Sources;
 use webhook::Webhook;
@@ -59,6 +61,7 @@ pub struct Server {
     health_address: Option<SocketAddr>,
     webhook: Arc<Webhook>,
     audit: Option<Audit>,
+    lines: Arc<LineLimiter>,
     certificates: Arc<Certificates>,
     control: Option<Control>,
     sources: Sources,
@@ -129,12 +132,24 @@ impl Server {
         };
         let bodies = Bodies::new(config.limits.max_bodies, config.limits.body_timeout);
         let counts = metrics.connections.port("webhook");
-        let decisions = Decisions::new(authenticator, Arc::clone(&metrics), audit.clone());
-        let decisions = Arc::new(decisions);
-        let ext_authz = config
-            .ext_authz
-            .take()
-            .map(|settings| ExtAuthz::new(settings, Arc::clone(&decisions), Arc::clone(&metrics)));
+        let lines = Arc::new(LineLimiter::new(audit.clone(), env::wall_clock));
+        let decisions = Arc::new(Decisions::new(
+            authenticator,
+            Arc::clone(&metrics),
+            audit.clone(),
+            Arc::clone(&lines),
+        ));
+        let ext_authz = config.ext_authz.take().map(|settings| {
+            let (decisions, metrics) = (Arc::clone(&decisions), Arc::clone(&metrics));
+            ExtAuthz::new(settings, decisions, metrics, Arc::clone(&lines))
+        });
+        let webhook = Webhook::new(
+            decisions,
+            ext_authz,
+            bodies,
+            metrics.clone(),
+            Arc::clone(&lines),
+        );
         Ok(Self {
             connections: Connections::new(listener, Some(tls), bounds, counts),
             health: health.map(|listener| {
@@ -149,8 +164,9 @@ impl Server {
             }),
             address,
             health_address,
-            webhook: Arc::new(Webhook::new(decisions, ext_authz, bodies, metrics)),
+            webhook: Arc::new(webhook),
             audit,
+            lines,
             certificates,
             control,
             sources,
@@ -183,6 +199,7 @@ impl Server {
             () = serve_control(self.control.as_ref(), self.rules) => {}
             () = reload_whenever(reload, &self.sources, &self.certificates) => {}
             () = self.certificates.tend() => {}
+            () = self.lines.run() => {}
             () = stop => {}
         }
         tracing::info!("stopping: no new connections, finishing what is under way");
@@ -201,6 +218,7 @@ impl Server {
                 tracing::warn!("stopped; some connections were still open after {after:?}");
             }
         }
+        self.lines.finish();
         if let Some(audit) = self.audit {
             audit.finish();
         }

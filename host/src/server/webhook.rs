@@ -17,6 +17,7 @@ use crate::server::certificates::Admission;
 use crate::server::connections::{Busy, Respond};
 use crate::server::decisions::Decisions;
 use crate::server::ext_authz::{self, ExtAuthz};
+use crate::server::line_limiter::{LineLimiter, LineReason};
 use crate::server::{health, status};
 use crate::sts::AskedBy;
 
@@ -27,6 +28,7 @@ pub(super) struct Webhook {
     ext_authz: Option<ExtAuthz>,
     bodies: Bodies,
     metrics: Arc<Metrics>,
+    lines: Arc<LineLimiter>,
     /// Room for metrics that are not read yet.
     unread: Arc<Semaphore>,
 }
@@ -40,12 +42,14 @@ impl Webhook {
         ext_authz: Option<ExtAuthz>,
         bodies: Bodies,
         metrics: Arc<Metrics>,
+        lines: Arc<LineLimiter>,
     ) -> Self {
         Self {
             decisions,
             ext_authz,
             bodies,
             metrics,
+            lines,
             unread: Arc::new(Semaphore::new(MAX_UNREAD)),
         }
     }
@@ -59,7 +63,7 @@ impl Webhook {
 
     async fn authenticate(&self, request: Request<Incoming>, busy: &Busy) -> Response<Full<Bytes>> {
         if let Err(rejection) = self.admit(&request) {
-            return rejection.response();
+            return self.reject(&rejection);
         }
         let login = self.metrics.logins.begin();
         match self.review(request, busy).await {
@@ -75,7 +79,7 @@ impl Webhook {
                 if let Rejection::NoBody(NoBody::GivenUp) = rejection {
                     self.metrics.connections.shed(Shed::Bodies);
                 }
-                rejection.response()
+                self.reject(&rejection)
             }
         }
     }
@@ -84,12 +88,20 @@ impl Webhook {
         // Nobody waits for the body.
         busy.arrived();
         let Some(ext_authz) = &self.ext_authz else {
-            return Rejection::NotFound.response();
+            return self.reject(&Rejection::NotFound);
         };
         match self.admit(request) {
             Ok(()) => ext_authz.answer(request.headers()).await,
-            Err(rejection) => rejection.response(),
+            Err(rejection) => self.reject(&rejection),
         }
+    }
+
+    fn reject(&self, rejection: &Rejection) -> Response<Full<Bytes>> {
+        let (status, _, message) = rejection.parts();
+        if self.lines.admits(LineReason::Rejected(status), None) {
+            tracing::warn!(status, "rejected a request: {message}");
+        }
+        rejection.response()
     }
 
     /// Whether whoever sent `request` may ask.
@@ -126,7 +138,7 @@ impl Respond for Webhook {
             (path, _) if ext_authz::is_path(path) => self.authorize(&request, busy).await,
             ("/healthz", &Method::GET | &Method::HEAD) => Response::new(Full::from("ok")),
             ("/metrics", &Method::GET | &Method::HEAD) => self.scraped().await,
-            _ => Rejection::NotFound.response(),
+            _ => self.reject(&Rejection::NotFound),
         }
     }
 }
@@ -180,7 +192,6 @@ impl Rejection {
 
     fn response(&self) -> Response<Full<Bytes>> {
         let (code, reason, message) = self.parts();
-        tracing::warn!(status = code, "rejected a request: {message}");
         let mut response = status::status(code, reason, message);
         if let Self::Method = self {
             response
