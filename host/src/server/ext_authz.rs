@@ -11,15 +11,18 @@ use ack_ram_core::gateway::{Admitted, Refusal};
 use ack_ram_core::secret::Secret;
 use bytes::Bytes;
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper::header::{
     CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, InvalidHeaderName, InvalidHeaderValue,
 };
-use hyper::{Response, StatusCode};
+use hyper::{Request, Response, StatusCode};
 
 use crate::config;
 use crate::metrics::{MALFORMED_REQUEST, Metrics};
+use crate::server::connections::Busy;
 use crate::server::decisions::Decisions;
 use crate::server::line_limiter::{LineLimiter, LineReason};
+use crate::server::webhook::note_grant;
 use crate::sts::AskedBy;
 
 const PATH: &str = "/ext-authz";
@@ -57,12 +60,20 @@ impl ExtAuthz {
         }
     }
 
-    /// What becomes of a request with these headers, those that the proxy has sent on.
-    pub(super) async fn answer(&self, headers: &HeaderMap) -> Response<Full<Bytes>> {
+    /// What becomes of the request that the proxy has sent on.
+    pub(super) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        busy: &Busy,
+    ) -> Response<Full<Bytes>> {
         let login = self.metrics.logins.begin();
-        let answer = match self.token(headers) {
+        let token = self.token(request.headers());
+        // Its headers and its body take memory, and nobody needs them while STS is asked.
+        drop(request);
+        let answer = match token {
             Ok(token) => {
                 let decision = self.decisions.about(&token, AskedBy::Proxy, login).await;
+                note_grant(busy, &decision);
                 self.pass(&decision)
             }
             Err(refusal) => {

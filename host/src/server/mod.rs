@@ -10,6 +10,7 @@ mod ext_authz;
 mod health;
 mod limits;
 pub(crate) mod line_limiter;
+mod listeners;
 mod settings;
 mod sources;
 mod status;
@@ -17,8 +18,7 @@ mod webhook;
 
 use std::fmt;
 use std::future::Future;
-use std::io::ErrorKind;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -45,6 +45,7 @@ use ext_authz::ExtAuthz;
 use health::{Health, Readiness};
 use limits::Limits;
 use line_limiter::LineLimiter;
+use listeners::{listen, listen_everywhere};
 use settings::LiveSettings;
 use sources::Sources;
 use webhook::Webhook;
@@ -93,9 +94,10 @@ impl Server {
         let mut certificates = Certificates::load(&config, env::now, &metrics.certificates)
             .map_err(ServerError::Certificate)?;
         let listener = listen(config.listen.address()).await?;
-        let health = match config.listen.health_port {
-            Some(port) => Some(listen_everywhere(port).await?),
-            None => None,
+        let health = match (config.listen.health_port, &config.listen.health_host) {
+            (Some(port), None) => Some(listen_everywhere(port).await?),
+            (Some(port), Some(host)) => Some(listen(format!("{host}:{port}")).await?),
+            (None, _) => None,
         };
         let address = listener.local_addr().map_err(ServerError::Address)?;
         let health_address = health.as_ref().map(TcpListener::local_addr);
@@ -256,25 +258,6 @@ async fn reload_whenever(
     }
     // Nobody can ask any longer.
     std::future::pending().await
-}
-
-async fn listen(address: String) -> Result<TcpListener, ServerError> {
-    TcpListener::bind(&address)
-        .await
-        .map_err(|source| ServerError::Listen { address, source })
-}
-
-/// Listens on all interfaces, of IPv6 and IPv4 where there is IPv6 at all.
-async fn listen_everywhere(port: u16) -> Result<TcpListener, ServerError> {
-    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
-        Err(error) if error.kind() != ErrorKind::AddrInUse => {
-            listen(format!("{}:{port}", Ipv4Addr::UNSPECIFIED)).await
-        }
-        bound => bound.map_err(|source| ServerError::Listen {
-            address: format!("port {port} of all interfaces"),
-            source,
-        }),
-    }
 }
 
 /// Why the server did not start.

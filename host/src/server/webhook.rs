@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ack_ram_core::decision::{Decision, Outcome};
 use ack_ram_core::review::{self, TokenReview};
 use bytes::Bytes;
 use http_body_util::Full;
@@ -72,6 +73,7 @@ impl Webhook {
                     .decisions
                     .about(review.token(), AskedBy::ApiServer, login)
                     .await;
+                note_grant(busy, &decision);
                 status::json(review::answer(review.version(), &decision))
             }
             Err(rejection) => {
@@ -84,14 +86,14 @@ impl Webhook {
         }
     }
 
-    async fn authorize(&self, request: &Request<Incoming>, busy: &Busy) -> Response<Full<Bytes>> {
+    async fn authorize(&self, request: Request<Incoming>, busy: &Busy) -> Response<Full<Bytes>> {
         // Nobody waits for the body.
         busy.arrived();
         let Some(ext_authz) = &self.ext_authz else {
             return self.reject(&Rejection::NotFound);
         };
-        match self.admit(request) {
-            Ok(()) => ext_authz.answer(request.headers()).await,
+        match self.admit(&request) {
+            Ok(()) => ext_authz.answer(request, busy).await,
             Err(rejection) => self.reject(&rejection),
         }
     }
@@ -135,11 +137,18 @@ impl Respond for Webhook {
     async fn respond(&self, request: Request<Incoming>, busy: &Busy) -> Response<Full<Bytes>> {
         match (request.uri().path(), request.method()) {
             ("/authenticate", _) => self.authenticate(request, busy).await,
-            (path, _) if ext_authz::is_path(path) => self.authorize(&request, busy).await,
+            (path, _) if ext_authz::is_path(path) => self.authorize(request, busy).await,
             ("/healthz", &Method::GET | &Method::HEAD) => Response::new(Full::from("ok")),
             ("/metrics", &Method::GET | &Method::HEAD) => self.scraped().await,
             _ => self.reject(&Rejection::NotFound),
         }
+    }
+}
+
+/// The connection of a login that was granted leaves after those of strangers.
+pub(super) fn note_grant(busy: &Busy, decision: &Decision) {
+    if let Outcome::Granted(_) = decision.outcome {
+        busy.granted();
     }
 }
 

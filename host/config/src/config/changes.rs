@@ -34,6 +34,7 @@ impl Settings {
         let Listen {
             host,
             port,
+            health_host,
             health_port,
             hostname,
             address,
@@ -62,6 +63,7 @@ impl Settings {
             ("server.address", format!("{address:?} {host:?}")),
             ("server.hostname", format!("{hostname:?}")),
             ("server.port", format!("{port:?}")),
+            ("server.healthAddress", format!("{health_host:?}")),
             ("server.healthPort", format!("{health_port:?}")),
             (
                 "server.limits.maxConnections",

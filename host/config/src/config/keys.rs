@@ -31,6 +31,7 @@ pub(super) const SERVER: Keys = Keys {
         "extraQueryKeys",
         "generateKubeconfig",
         "globs",
+        "healthAddress",
         "healthPort",
         "hostname",
         "installCRD",
@@ -54,6 +55,7 @@ pub(super) const SERVER: Keys = Keys {
         "userValidationRules",
     ],
     protective: &[
+        "healthAddress",
         "protect",
         "reservedPrefixConfig",
         "scrubbedAccounts",
