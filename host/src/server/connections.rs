@@ -24,7 +24,7 @@ use crate::metrics::ConnectionMetrics;
 use crate::server::certificates::Tls;
 pub(super) use activity::Busy;
 use connection::Connection;
-use eviction::Origin;
+pub(super) use eviction::{Origin, Standing};
 use registry::ConnectionRegistry;
 
 /// When accepting fails (no descriptors left), the next try may fare better.

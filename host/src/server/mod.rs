@@ -11,6 +11,7 @@ mod health;
 mod limits;
 pub(crate) mod line_limiter;
 mod listeners;
+mod memory;
 mod settings;
 mod sources;
 mod status;
@@ -46,6 +47,7 @@ use health::{Health, Readiness};
 use limits::Limits;
 use line_limiter::LineLimiter;
 use listeners::{listen, listen_everywhere};
+use memory::Adjustment;
 use settings::LiveSettings;
 use sources::Sources;
 use webhook::Webhook;
@@ -84,6 +86,10 @@ impl Server {
         let metrics = Metrics::new(Arc::clone(&rules), env::now).map_err(ServerError::Metrics)?;
         let metrics = Arc::new(metrics);
         let limits = Limits::of_this_process();
+        if let Some(memory) = memory::limit_of_this_process() {
+            let adjustments = memory::fit(&mut config.limits, memory);
+            adjustments.iter().for_each(Adjustment::log);
+        }
         let settings = LiveSettings::start(
             &config,
             Arc::clone(&rules),

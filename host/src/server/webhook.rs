@@ -125,7 +125,7 @@ impl Webhook {
         if !is_json(request.headers()) {
             return Err(Rejection::ContentType);
         }
-        let body = self.bodies.read(request.into_body());
+        let body = self.bodies.read(request.into_body(), busy);
         let body = body.await.map_err(Rejection::NoBody)?;
         busy.arrived();
         // What waits for STS is its token, not all of its body.

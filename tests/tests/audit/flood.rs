@@ -28,7 +28,7 @@ async fn flood_of_free_denials_is_summarized_and_every_decision_counted() {
     let deadline = Instant::now() + SOON;
     let garbage = Secret::new(GARBAGE);
     let is_summary = |line: &Value| line["count"].is_u64();
-    let mut sent = 0;
+    let mut sent = 0_u32;
     // However slow the machine is, it gets to more in a second than may have lines of their own.
     while !objects(&world.audit).iter().any(is_summary) {
         assert!(Instant::now() < deadline, "no summary after {sent}");

@@ -48,6 +48,7 @@ impl Settings {
             body_timeout,
             idle_timeout,
             stop_timeout,
+            chosen: _,
         } = limits;
         let MappingSources {
             kubeconfig,
@@ -123,6 +124,7 @@ impl Settings {
             breaker,
             identities,
             refusals,
+            chosen: _,
         } = sts_limits;
         Self(vec![
             ("server.maxTokenBytes", format!("{max_token_bytes:?}")),

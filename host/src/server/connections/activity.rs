@@ -152,6 +152,16 @@ impl Busy {
         }
     }
 
+    /// Where the connection comes from.
+    pub(in crate::server) fn origin(&self) -> Origin {
+        self.activity.origin
+    }
+
+    /// What is known of the client of the connection.
+    pub(in crate::server) fn standing(&self) -> Standing {
+        self.activity.standing()
+    }
+
     /// The login that was asked about is granted: from now on the client is no stranger.
     pub(in crate::server) fn granted(&self) {
         self.activity.raise(Standing::Granted);

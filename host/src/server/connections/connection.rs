@@ -37,7 +37,7 @@ const MAX_FRAME: u32 = 16 * 1024;
 /// A body is no longer.
 const STREAM_WINDOW: u32 = 64 * 1024;
 /// What one connection may send without anybody reading it.
-const CONNECTION_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 64 * 1024;
 /// What of an answer is kept for a client that does not read.
 const MAX_SEND_BUFFER: usize = 64 * 1024;
 /// How many requests may be taken back before anybody has looked at them; one more ends the connection.

@@ -29,7 +29,7 @@ pub(in crate::server) struct Origin(IpAddr);
 
 impl Origin {
     /// Returns the origin of a connection from `address`.
-    pub(super) fn of(address: IpAddr) -> Self {
+    pub(in crate::server) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self(address.into()),
             IpAddr::V6(address) => {
@@ -87,7 +87,7 @@ pub(super) enum Choice {
     Leaving,
 }
 
-/// Chooses who of `occupants`, all that there are, leaves at the time `now` for a newcomer. There are places for
+/// Chooses who of `occupants`, all that there are by arrival, leaves at the time `now` for a newcomer. There are places for
 /// `limit`.
 pub(super) fn choose(occupants: &[Occupant], limit: usize, now: Duration) -> Choice {
     let Some(lowest) = occupants.iter().map(|occupant| occupant.standing).min() else {

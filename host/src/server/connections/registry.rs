@@ -1,6 +1,6 @@
 //! The connections of one listener, and the places that there are for them.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub(super) struct ConnectionRegistry {
 #[derive(Default)]
 struct Members {
     arrivals: u64,
-    by_arrival: HashMap<u64, Arc<Activity>>,
+    by_arrival: BTreeMap<u64, Arc<Activity>>,
 }
 
 impl ConnectionRegistry {
