@@ -2,6 +2,11 @@
 
 use std::process::ExitCode;
 
+// It gives memory back to the system after a peak, by a thread of its own; the C library keeps it for ever.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     ack_ram_authenticator::cli::run()
 }

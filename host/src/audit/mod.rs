@@ -15,8 +15,9 @@ use crate::authenticator::Decided;
 use crate::env;
 use crate::lines::Lines;
 use crate::metrics::AuditMetrics;
+use crate::server::line_limiter::Summary;
 use file::AuditFile;
-use record::Record;
+use record::{Record, SummaryRecord};
 
 /// How long the end of the server waits for the disk.
 const LAST_LINES_WITHIN: Duration = Duration::from_secs(2);
@@ -46,7 +47,18 @@ impl Audit {
         let Some(record) = Record::of(decided, took, env::wall_clock()) else {
             return;
         };
-        if self.lines.push(&record.line()).is_err() {
+        self.push(&record::line(&record));
+    }
+
+    /// Writes how many more decisions there were in a second, if `summary` is about decisions.
+    pub(crate) fn summarize(&self, summary: &Summary) {
+        if let Some(record) = SummaryRecord::of(summary, env::wall_clock()) {
+            self.push(&record::line(&record));
+        }
+    }
+
+    fn push(&self, line: &[u8]) {
+        if self.lines.push(line).is_err() {
             self.lost.inc();
         }
     }

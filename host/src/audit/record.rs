@@ -3,9 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use ack_ram_core::decision::{Explanation, KubernetesUser, Outcome};
+use ack_ram_core::fingerprint::Fingerprint;
 use serde::Serialize;
 
 use crate::authenticator::{Decided, WordFrom};
+use crate::server::line_limiter::{LineReason, Summary};
 
 /// One line of the audit file. It holds no secret.
 #[derive(Serialize)]
@@ -86,13 +88,49 @@ impl<'a> Record<'a> {
             about,
         })
     }
+}
 
-    /// The line, with its line feed.
-    pub(super) fn line(&self) -> Vec<u8> {
-        // Strings, numbers and maps with text as keys: writing them to memory cannot fail.
-        let mut line = serde_json::to_vec(self).unwrap_or_default();
-        line.push(b'\n');
-        line
+/// Returns the line of `record`, with its line feed.
+pub(super) fn line(record: &impl Serialize) -> Vec<u8> {
+    // Strings, numbers and maps with text as keys: writing them to memory cannot fail.
+    let mut line = serde_json::to_vec(record).unwrap_or_default();
+    line.push(b'\n');
+    line
+}
+
+/// One line of the audit file for many decisions of one second.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SummaryRecord {
+    /// When the line was made.
+    time: String,
+    decision: &'static str,
+    result: &'static str,
+    /// How many decisions have no line of their own.
+    count: u64,
+    /// The second in which they were made.
+    second: String,
+    /// The first of their tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<Fingerprint>,
+}
+
+impl SummaryRecord {
+    /// Returns what to write of `summary` at the time `now`, or `None` if it is not about decisions.
+    pub(super) fn of(summary: &Summary, now: SystemTime) -> Option<Self> {
+        let (decision, result) = match summary.reason {
+            LineReason::Denied(result) => ("denied", result),
+            LineReason::Unable(result) => ("unable", result),
+            LineReason::Rejected(_) | LineReason::TurnedAway => return None,
+        };
+        Some(Self {
+            time: humantime::format_rfc3339_millis(now).to_string(),
+            decision,
+            result,
+            count: summary.count,
+            second: summary.second(),
+            reference: summary.reference,
+        })
     }
 }
 

@@ -51,7 +51,7 @@ impl Connections {
         let open = named("connections", "Connections that are open, by port.");
         let evicted = named(
             "connections_evicted_total",
-            "Connections without a request that were closed to make room for others, by port.",
+            "Connections that were closed to make room for others, by port.",
         );
         let panics = named(
             "requests_panicked_total",

@@ -294,22 +294,39 @@ impl Tls {
     ) -> io::Result<(TlsStream<TcpStream>, Admission)> {
         let stream = self.acceptor.accept(stream).await?;
         let admission = match &self.clients {
-            Some(clients) => clients.admit(stream.get_ref().1.peer_certificates()),
-            None => Ok(()),
+            Some(clients) => {
+                let result = clients.admit(stream.get_ref().1.peer_certificates());
+                Admission {
+                    result,
+                    has_certificate: result.is_ok(),
+                }
+            }
+            None => Admission {
+                result: Ok(()),
+                has_certificate: false,
+            },
         };
-        Ok((stream, Admission(admission)))
+        Ok((stream, admission))
     }
 }
 
 /// Whether the client of a connection may ask; it goes with each request.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Admission(Result<(), ClientRefusal>);
+pub(super) struct Admission {
+    result: Result<(), ClientRefusal>,
+    has_certificate: bool,
+}
 
 impl Admission {
     /// That of the connection on which `request` came. Nobody has said anything of one without it.
     pub(super) fn of<B>(request: &Request<B>) -> Result<(), ClientRefusal> {
         let admission = request.extensions().get::<Self>();
-        admission.map_or(Err(ClientRefusal::Missing), |admission| admission.0)
+        admission.map_or(Err(ClientRefusal::Missing), |admission| admission.result)
+    }
+
+    /// Returns whether the client has a certificate of the CA of clients.
+    pub(super) fn has_certificate(self) -> bool {
+        self.has_certificate
     }
 }
 

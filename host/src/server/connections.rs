@@ -1,7 +1,9 @@
 //! Connections: accepted, bounded in number and time, finished before the program ends.
 
+mod activity;
 mod connection;
-mod crowd;
+mod eviction;
+mod registry;
 #[cfg(test)]
 mod tests;
 
@@ -20,9 +22,10 @@ use tokio::task::JoinSet;
 
 use crate::metrics::ConnectionMetrics;
 use crate::server::certificates::Tls;
+pub(super) use activity::Busy;
 use connection::Connection;
-pub(super) use crowd::Busy;
-use crowd::Crowd;
+pub(super) use eviction::{Origin, Standing};
+use registry::ConnectionRegistry;
 
 /// When accepting fails (no descriptors left), the next try may fare better.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -57,14 +60,13 @@ pub(super) struct Connections {
     tls: Option<Tls>,
     bounds: Bounds,
     metrics: ConnectionMetrics,
-    crowd: Arc<Crowd>,
+    registry: Arc<ConnectionRegistry>,
     open: JoinSet<()>,
     stopping: watch::Sender<bool>,
 }
 
 impl Connections {
-    /// No more than `bounds` at once. Whoever comes when all places are taken gets the place of one that is idle, or
-    /// waits.
+    /// No more than `bounds` at once. Whoever comes when all places are taken gets the place of another, or waits.
     pub(super) fn new(
         listener: TcpListener,
         tls: Option<Tls>,
@@ -74,7 +76,7 @@ impl Connections {
         Self {
             listener,
             tls,
-            crowd: Crowd::new(bounds.connections, &metrics),
+            registry: ConnectionRegistry::new(bounds.connections, &metrics),
             bounds,
             metrics,
             open: JoinSet::new(),
@@ -91,12 +93,12 @@ impl Connections {
                 Some(_) = self.open.join_next() => continue,
             };
             match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     if is_failing {
                         tracing::info!("accepting connections again");
                         is_failing = false;
                     }
-                    let place = self.crowd.enter().await;
+                    let place = self.registry.enter(Origin::of(peer.ip())).await;
                     let connection = Connection {
                         tls: self.tls.clone(),
                         bounds: self.bounds,
@@ -118,7 +120,7 @@ impl Connections {
                         is_failing = true;
                     }
                     // Descriptors may be what is missing.
-                    self.crowd.free_descriptors();
+                    self.registry.free_descriptors();
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

@@ -1,4 +1,5 @@
-//! Decisions about tokens, none of which goes untold: the log, the audit file and the metrics have each.
+//! Decisions about tokens, none of which goes untold: the log and the audit file have each, of a flood in a
+//! [summary](crate::server::line_limiter), and the metrics count each.
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use crate::audit::Audit;
 use crate::authenticator::Authenticator;
 use crate::metrics::{Login, Metrics, Shed};
 use crate::server::decision_log;
+use crate::server::line_limiter::LineLimiter;
 use crate::sts::AskedBy;
 
 /// Decides, and tells of it.
@@ -16,6 +18,7 @@ pub(super) struct Decisions {
     authenticator: Arc<Authenticator>,
     metrics: Arc<Metrics>,
     audit: Option<Audit>,
+    lines: Arc<LineLimiter>,
 }
 
 impl Decisions {
@@ -23,11 +26,13 @@ impl Decisions {
         authenticator: Arc<Authenticator>,
         metrics: Arc<Metrics>,
         audit: Option<Audit>,
+        lines: Arc<LineLimiter>,
     ) -> Self {
         Self {
             authenticator,
             metrics,
             audit,
+            lines,
         }
     }
 
@@ -40,9 +45,11 @@ impl Decisions {
     ) -> Decision {
         let decided = self.authenticator.decide(token, asked_by).await;
         let took = login.elapsed();
-        decision_log::write(&decided, took);
-        if let Some(audit) = &self.audit {
-            audit.record(&decided, took);
+        if self.lines.admits_decision(&decided) {
+            decision_log::write(&decided, took);
+            if let Some(audit) = &self.audit {
+                audit.record(&decided, took);
+            }
         }
         self.metrics.logins.decided(&decided.decision.outcome);
         login.end(decided.decision.metric_result());

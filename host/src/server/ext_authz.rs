@@ -11,15 +11,19 @@ use ack_ram_core::gateway::{Admitted, Refusal, holds_token};
 use ack_ram_core::secret::Secret;
 use bytes::Bytes;
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper::header::{
     CACHE_CONTROL, CONNECTION, HeaderMap, HeaderName, HeaderValue, InvalidHeaderName,
     InvalidHeaderValue,
 };
-use hyper::{Response, StatusCode, Uri};
+use hyper::{Request, Response, StatusCode, Uri};
 
 use crate::config;
 use crate::metrics::{MALFORMED_REQUEST, Metrics};
+use crate::server::connections::Busy;
 use crate::server::decisions::Decisions;
+use crate::server::line_limiter::{LineLimiter, LineReason};
+use crate::server::webhook::note_grant;
 use crate::sts::AskedBy;
 
 const PATH: &str = "/ext-authz";
@@ -41,6 +45,7 @@ pub(super) struct ExtAuthz {
     always_removed: String,
     decisions: Arc<Decisions>,
     metrics: Arc<Metrics>,
+    lines: Arc<LineLimiter>,
 }
 
 impl ExtAuthz {
@@ -48,6 +53,7 @@ impl ExtAuthz {
         settings: config::ExtAuthz,
         decisions: Arc<Decisions>,
         metrics: Arc<Metrics>,
+        lines: Arc<LineLimiter>,
     ) -> Self {
         let mut always_removed = settings.token.as_str().to_owned();
         for spelling in settings.gateway.headers.other_spellings() {
@@ -59,15 +65,24 @@ impl ExtAuthz {
             always_removed,
             decisions,
             metrics,
+            lines,
         }
     }
 
-    /// What becomes of a request with these headers, those that the proxy has sent on. Envoy puts its URL into `uri`.
-    pub(super) async fn answer(&self, uri: &Uri, headers: &HeaderMap) -> Response<Full<Bytes>> {
+    /// What becomes of the request that the proxy has sent on. Envoy puts the URL of its client into the path.
+    pub(super) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        busy: &Busy,
+    ) -> Response<Full<Bytes>> {
         let login = self.metrics.logins.begin();
-        let answer = match self.token(uri, headers) {
+        let token = self.token(request.uri(), request.headers());
+        // Its headers and its body take memory, and nobody needs them while STS is asked.
+        drop(request);
+        let answer = match token {
             Ok(token) => {
                 let decision = self.decisions.about(&token, AskedBy::Proxy, login).await;
+                note_grant(busy, &decision);
                 self.pass(&decision)
             }
             Err(refusal) => {
@@ -116,6 +131,7 @@ impl ExtAuthz {
         let answer = self.settings.gateway.admit(decision);
         if let (Err(refusal), Outcome::Granted(_)) = (&answer, &decision.outcome)
             && !decision.explanation.scrubbed
+            && self.lines.admits(LineReason::TurnedAway, None)
         {
             // The log has a grant.
             tracing::warn!("turned a request away: {}", refusal.message());

@@ -9,6 +9,9 @@ mod decisions;
 mod ext_authz;
 mod health;
 mod limits;
+pub(crate) mod line_limiter;
+mod listeners;
+mod memory;
 mod settings;
 mod sources;
 mod status;
@@ -16,8 +19,7 @@ mod webhook;
 
 use std::fmt;
 use std::future::Future;
-use std::io::ErrorKind;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -43,6 +45,9 @@ use decisions::Decisions;
 use ext_authz::ExtAuthz;
 use health::{Health, Readiness};
 use limits::Limits;
+use line_limiter::LineLimiter;
+use listeners::{listen, listen_everywhere};
+use memory::Adjustment;
 use settings::LiveSettings;
 use sources::Sources;
 use webhook::Webhook;
@@ -59,6 +64,7 @@ pub struct Server {
     health_address: Option<SocketAddr>,
     webhook: Arc<Webhook>,
     audit: Option<Audit>,
+    lines: Arc<LineLimiter>,
     certificates: Arc<Certificates>,
     control: Option<Control>,
     sources: Sources,
@@ -80,6 +86,10 @@ impl Server {
         let metrics = Metrics::new(Arc::clone(&rules), env::now).map_err(ServerError::Metrics)?;
         let metrics = Arc::new(metrics);
         let limits = Limits::of_this_process();
+        if let Some(memory) = memory::limit_of_this_process() {
+            let adjustments = memory::fit(&mut config.limits, memory);
+            adjustments.iter().for_each(Adjustment::log);
+        }
         let settings = LiveSettings::start(
             &config,
             Arc::clone(&rules),
@@ -90,9 +100,10 @@ impl Server {
         let mut certificates = Certificates::load(&config, env::now, &metrics.certificates)
             .map_err(ServerError::Certificate)?;
         let listener = listen(config.listen.address()).await?;
-        let health = match config.listen.health_port {
-            Some(port) => Some(listen_everywhere(port).await?),
-            None => None,
+        let health = match (config.listen.health_port, &config.listen.health_host) {
+            (Some(port), None) => Some(listen_everywhere(port).await?),
+            (Some(port), Some(host)) => Some(listen(format!("{host}:{port}")).await?),
+            (None, _) => None,
         };
         let address = listener.local_addr().map_err(ServerError::Address)?;
         let health_address = health.as_ref().map(TcpListener::local_addr);
@@ -129,12 +140,24 @@ impl Server {
         };
         let bodies = Bodies::new(config.limits.max_bodies, config.limits.body_timeout);
         let counts = metrics.connections.port("webhook");
-        let decisions = Decisions::new(authenticator, Arc::clone(&metrics), audit.clone());
-        let decisions = Arc::new(decisions);
-        let ext_authz = config
-            .ext_authz
-            .take()
-            .map(|settings| ExtAuthz::new(settings, Arc::clone(&decisions), Arc::clone(&metrics)));
+        let lines = Arc::new(LineLimiter::new(audit.clone(), env::wall_clock));
+        let decisions = Arc::new(Decisions::new(
+            authenticator,
+            Arc::clone(&metrics),
+            audit.clone(),
+            Arc::clone(&lines),
+        ));
+        let ext_authz = config.ext_authz.take().map(|settings| {
+            let (decisions, metrics) = (Arc::clone(&decisions), Arc::clone(&metrics));
+            ExtAuthz::new(settings, decisions, metrics, Arc::clone(&lines))
+        });
+        let webhook = Webhook::new(
+            decisions,
+            ext_authz,
+            bodies,
+            metrics.clone(),
+            Arc::clone(&lines),
+        );
         Ok(Self {
             connections: Connections::new(listener, Some(tls), bounds, counts),
             health: health.map(|listener| {
@@ -149,8 +172,9 @@ impl Server {
             }),
             address,
             health_address,
-            webhook: Arc::new(Webhook::new(decisions, ext_authz, bodies, metrics)),
+            webhook: Arc::new(webhook),
             audit,
+            lines,
             certificates,
             control,
             sources,
@@ -183,6 +207,7 @@ impl Server {
             () = serve_control(self.control.as_ref(), self.rules) => {}
             () = reload_whenever(reload, &self.sources, &self.certificates) => {}
             () = self.certificates.tend() => {}
+            () = self.lines.run() => {}
             () = stop => {}
         }
         tracing::info!("stopping: no new connections, finishing what is under way");
@@ -201,6 +226,7 @@ impl Server {
                 tracing::warn!("stopped; some connections were still open after {after:?}");
             }
         }
+        self.lines.finish();
         if let Some(audit) = self.audit {
             audit.finish();
         }
@@ -238,25 +264,6 @@ async fn reload_whenever(
     }
     // Nobody can ask any longer.
     std::future::pending().await
-}
-
-async fn listen(address: String) -> Result<TcpListener, ServerError> {
-    TcpListener::bind(&address)
-        .await
-        .map_err(|source| ServerError::Listen { address, source })
-}
-
-/// Listens on all interfaces, of IPv6 and IPv4 where there is IPv6 at all.
-async fn listen_everywhere(port: u16) -> Result<TcpListener, ServerError> {
-    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
-        Err(error) if error.kind() != ErrorKind::AddrInUse => {
-            listen(format!("{}:{port}", Ipv4Addr::UNSPECIFIED)).await
-        }
-        bound => bound.map_err(|source| ServerError::Listen {
-            address: format!("port {port} of all interfaces"),
-            source,
-        }),
-    }
 }
 
 /// Why the server did not start.

@@ -15,6 +15,7 @@ use crate::backends::watched_file::{self, LOOK_EVERY, MAY_BE_MISSING, Seen, Watc
 use crate::config::{Config, Settings, Sts};
 use crate::env;
 use crate::metrics::Metrics;
+use crate::server::memory;
 use crate::sts::{StsClient, Trust, TrustError};
 
 /// The settings of a server that runs.
@@ -189,6 +190,10 @@ impl Wanted {
     ) -> Result<Identifier, TrustError> {
         let mut sts = self.sts.clone();
         sts.limits.max_calls = sts.limits.max_calls.min(most_calls);
+        if let Some(memory) = memory::limit_of_this_process() {
+            let adjustments = memory::fit_sts(&mut sts.limits, memory);
+            adjustments.iter().for_each(memory::Adjustment::log);
+        }
         let client = StsClient::trusting(trust, &sts, &metrics.sts)?;
         let policy = self.policy.clone();
         Ok(Identifier::new(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ack_ram_core::decision::{Decision, Outcome};
 use ack_ram_core::review::{self, TokenReview};
 use bytes::Bytes;
 use http_body_util::Full;
@@ -17,6 +18,7 @@ use crate::server::certificates::Admission;
 use crate::server::connections::{Busy, Respond};
 use crate::server::decisions::Decisions;
 use crate::server::ext_authz::{self, ExtAuthz};
+use crate::server::line_limiter::{LineLimiter, LineReason};
 use crate::server::{health, status};
 use crate::sts::AskedBy;
 
@@ -27,6 +29,7 @@ pub(super) struct Webhook {
     ext_authz: Option<ExtAuthz>,
     bodies: Bodies,
     metrics: Arc<Metrics>,
+    lines: Arc<LineLimiter>,
     /// Room for metrics that are not read yet.
     unread: Arc<Semaphore>,
 }
@@ -40,12 +43,14 @@ impl Webhook {
         ext_authz: Option<ExtAuthz>,
         bodies: Bodies,
         metrics: Arc<Metrics>,
+        lines: Arc<LineLimiter>,
     ) -> Self {
         Self {
             decisions,
             ext_authz,
             bodies,
             metrics,
+            lines,
             unread: Arc::new(Semaphore::new(MAX_UNREAD)),
         }
     }
@@ -59,7 +64,7 @@ impl Webhook {
 
     async fn authenticate(&self, request: Request<Incoming>, busy: &Busy) -> Response<Full<Bytes>> {
         if let Err(rejection) = self.admit(&request) {
-            return rejection.response();
+            return self.reject(&rejection);
         }
         let login = self.metrics.logins.begin();
         match self.review(request, busy).await {
@@ -68,6 +73,7 @@ impl Webhook {
                     .decisions
                     .about(review.token(), AskedBy::ApiServer, login)
                     .await;
+                note_grant(busy, &decision);
                 status::json(review::answer(review.version(), &decision))
             }
             Err(rejection) => {
@@ -75,21 +81,29 @@ impl Webhook {
                 if let Rejection::NoBody(NoBody::GivenUp) = rejection {
                     self.metrics.connections.shed(Shed::Bodies);
                 }
-                rejection.response()
+                self.reject(&rejection)
             }
         }
     }
 
-    async fn authorize(&self, request: &Request<Incoming>, busy: &Busy) -> Response<Full<Bytes>> {
+    async fn authorize(&self, request: Request<Incoming>, busy: &Busy) -> Response<Full<Bytes>> {
         // Nobody waits for the body.
         busy.arrived();
         let Some(ext_authz) = &self.ext_authz else {
-            return Rejection::NotFound.response();
+            return self.reject(&Rejection::NotFound);
         };
-        match self.admit(request) {
-            Ok(()) => ext_authz.answer(request.uri(), request.headers()).await,
-            Err(rejection) => rejection.response(),
+        match self.admit(&request) {
+            Ok(()) => ext_authz.answer(request, busy).await,
+            Err(rejection) => self.reject(&rejection),
         }
+    }
+
+    fn reject(&self, rejection: &Rejection) -> Response<Full<Bytes>> {
+        let (status, _, message) = rejection.parts();
+        if self.lines.admits(LineReason::Rejected(status), None) {
+            tracing::warn!(status, "rejected a request: {message}");
+        }
+        rejection.response()
     }
 
     /// Whether whoever sent `request` may ask.
@@ -111,7 +125,7 @@ impl Webhook {
         if !is_json(request.headers()) {
             return Err(Rejection::ContentType);
         }
-        let body = self.bodies.read(request.into_body());
+        let body = self.bodies.read(request.into_body(), busy);
         let body = body.await.map_err(Rejection::NoBody)?;
         busy.arrived();
         // What waits for STS is its token, not all of its body.
@@ -123,11 +137,18 @@ impl Respond for Webhook {
     async fn respond(&self, request: Request<Incoming>, busy: &Busy) -> Response<Full<Bytes>> {
         match (request.uri().path(), request.method()) {
             ("/authenticate", _) => self.authenticate(request, busy).await,
-            (path, _) if ext_authz::is_path(path) => self.authorize(&request, busy).await,
+            (path, _) if ext_authz::is_path(path) => self.authorize(request, busy).await,
             ("/healthz", &Method::GET | &Method::HEAD) => Response::new(Full::from("ok")),
             ("/metrics", &Method::GET | &Method::HEAD) => self.scraped().await,
-            _ => Rejection::NotFound.response(),
+            _ => self.reject(&Rejection::NotFound),
         }
+    }
+}
+
+/// The connection of a login that was granted leaves after those of strangers.
+pub(super) fn note_grant(busy: &Busy, decision: &Decision) {
+    if let Outcome::Granted(_) = decision.outcome {
+        busy.granted();
     }
 }
 
@@ -180,7 +201,6 @@ impl Rejection {
 
     fn response(&self) -> Response<Full<Bytes>> {
         let (code, reason, message) = self.parts();
-        tracing::warn!(status = code, "rejected a request: {message}");
         let mut response = status::status(code, reason, message);
         if let Self::Method = self {
             response

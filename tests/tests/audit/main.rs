@@ -2,5 +2,6 @@
 //! written.
 
 mod file;
+mod flood;
 mod log;
 mod world;

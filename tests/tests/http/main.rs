@@ -4,4 +4,5 @@ mod bodies;
 mod overload;
 mod reload;
 mod stop;
+mod strangers;
 mod world;

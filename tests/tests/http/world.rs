@@ -1,6 +1,7 @@
 //! A server with an STS, and clients that do what no library lets them do.
 
 use std::cell::Cell;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -11,16 +12,19 @@ use ack_ram_core::review::ReviewVersion;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign;
 use ack_ram_core::time::UnixTime;
-use ack_ram_tests::authenticator::Authenticator;
+use ack_ram_tests::authenticator::{self, Authenticator};
 use ack_ram_tests::exposition::Exposition;
 use ack_ram_tests::ports;
+use ack_ram_tests::process::Process;
 use ack_ram_tests::sts::{Emulator, demo};
 use ack_ram_tests::webhook::{Reply, WebhookClient, token_review};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hyper::Method;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -49,8 +53,22 @@ pub(crate) struct World {
 impl World {
     /// `limits` are those under `server.limits`, `sts` what is under `server.sts` beside the necessary.
     pub(crate) fn start(limits: &Value, sts: &Value) -> Self {
-        let emulator = Emulator::builder().demo().start().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), limits, sts)
+    }
+
+    /// The same with a CA of clients; the webhook kubeconfig has a certificate of it.
+    pub(crate) fn with_client_ca(limits: &Value) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        std::fs::create_dir(&state).unwrap();
+        let init = authenticator::command(&state, &["init", "--client-cert"]);
+        let mut init = Process::spawn("init", init).unwrap();
+        assert!(init.wait(LIMIT).unwrap().success(), "{}", init.log());
+        Self::start_in(folder, limits, &json!({}))
+    }
+
+    fn start_in(folder: TempDir, limits: &Value, sts: &Value) -> Self {
+        let emulator = Emulator::builder().demo().start().unwrap();
         std::fs::write(folder.path().join("sts-ca.pem"), emulator.ca_pem()).unwrap();
         let (port, health_port) = (ports::free_port(), ports::free_port());
         let mut settings = emulator.settings(&folder.path().join("sts-ca.pem"));
@@ -157,7 +175,23 @@ impl World {
 
     /// A connection to the webhook with `alpn`.
     pub(crate) async fn connect(&self, alpn: &[u8]) -> TlsStream<TcpStream> {
-        connect(&self.path("state/cert.pem"), self.port, alpn).await
+        connect(&self.path("state/cert.pem"), self.port, alpn, None).await
+    }
+
+    /// A connection over HTTP/1.1 with the client certificate of the webhook kubeconfig.
+    pub(crate) async fn connect_with_certificate(&self) -> TlsStream<TcpStream> {
+        let text = std::fs::read_to_string(self.path("webhook.kubeconfig")).unwrap();
+        let file: Value = serde_saphyr::from_str(&text).unwrap();
+        let user = &file["users"][0]["user"];
+        let client = ["client-certificate-data", "client-key-data"]
+            .map(|key| STANDARD.decode(user[key].as_str().unwrap()).unwrap());
+        let ca = self.path("state/cert.pem");
+        connect(&ca, self.port, b"http/1.1", Some(client)).await
+    }
+
+    /// Where the health port is.
+    pub(crate) fn health_address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.health_port).into()
     }
 
     pub(crate) async fn connect_to_health(&self) -> TcpStream {
@@ -188,15 +222,26 @@ impl World {
     }
 }
 
-/// A TLS connection to `port` that trusts `ca` alone.
-async fn connect(ca: &Path, port: u16, alpn: &[u8]) -> TlsStream<TcpStream> {
+/// A TLS connection to `port` that trusts `ca` alone, and shows `client`, a certificate and its key in PEM.
+async fn connect(
+    ca: &Path,
+    port: u16,
+    alpn: &[u8],
+    client: Option<[Vec<u8>; 2]>,
+) -> TlsStream<TcpStream> {
     let mut roots = RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_file(ca).unwrap())
         .unwrap();
-    let mut config = ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let config = ClientConfig::builder().with_root_certificates(roots);
+    let mut config = match client {
+        Some([certificate, key]) => {
+            let chain = CertificateDer::pem_slice_iter(&certificate).collect::<Result<_, _>>();
+            let key = PrivateKeyDer::from_pem_slice(&key).unwrap();
+            config.with_client_auth_cert(chain.unwrap(), key).unwrap()
+        }
+        None => config.with_no_client_auth(),
+    };
     config.alpn_protocols = vec![alpn.to_vec()];
     let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();

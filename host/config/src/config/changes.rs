@@ -34,6 +34,7 @@ impl Settings {
         let Listen {
             host,
             port,
+            health_host,
             health_port,
             hostname,
             address,
@@ -47,6 +48,7 @@ impl Settings {
             body_timeout,
             idle_timeout,
             stop_timeout,
+            chosen: _,
         } = limits;
         let MappingSources {
             kubeconfig,
@@ -62,6 +64,7 @@ impl Settings {
             ("server.address", format!("{address:?} {host:?}")),
             ("server.hostname", format!("{hostname:?}")),
             ("server.port", format!("{port:?}")),
+            ("server.healthAddress", format!("{health_host:?}")),
             ("server.healthPort", format!("{health_port:?}")),
             (
                 "server.limits.maxConnections",
@@ -121,6 +124,7 @@ impl Settings {
             breaker,
             identities,
             refusals,
+            chosen: _,
         } = sts_limits;
         Self(vec![
             ("server.maxTokenBytes", format!("{max_token_bytes:?}")),

@@ -31,6 +31,7 @@ pub(super) const SERVER: Keys = Keys {
         "extraQueryKeys",
         "generateKubeconfig",
         "globs",
+        "healthAddress",
         "healthPort",
         "hostname",
         "installCRD",
@@ -55,6 +56,7 @@ pub(super) const SERVER: Keys = Keys {
         "userValidationRules",
     ],
     protective: &[
+        "healthAddress",
         "maxStaleness",
         "protect",
         "reservedPrefixConfig",

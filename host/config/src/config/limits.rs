@@ -38,6 +38,17 @@ pub struct ServerLimits {
     pub idle_timeout: Duration,
     /// How long what is under way may take when the server is asked to stop.
     pub stop_timeout: Duration,
+    /// Which of the limits on memory somebody has set. The others are lowered where there is little memory.
+    pub chosen: ChosenLimits,
+}
+
+/// Which of the limits on memory the configuration sets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChosenLimits {
+    /// `server.limits.maxConnections`.
+    pub connections: bool,
+    /// `server.limits.maxBodies`.
+    pub bodies: bool,
 }
 
 impl Default for ServerLimits {
@@ -57,6 +68,7 @@ impl Default for ServerLimits {
             idle_timeout: Duration::from_secs(120),
             // Below the 30 s that Kubernetes gives a pod.
             stop_timeout: Duration::from_secs(20),
+            chosen: ChosenLimits::default(),
         }
     }
 }
@@ -84,5 +96,9 @@ pub(super) fn read(layers: &mut Layers<'_>) -> Result<ServerLimits, Problem> {
         body_timeout: body_timeout.unwrap_or(standard.body_timeout),
         idle_timeout: idle_timeout.unwrap_or(standard.idle_timeout),
         stop_timeout: stop_timeout.unwrap_or(standard.stop_timeout),
+        chosen: ChosenLimits {
+            connections: max_connections.is_some(),
+            bodies: max_bodies.is_some(),
+        },
     })
 }

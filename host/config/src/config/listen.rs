@@ -1,7 +1,7 @@
 //! Where the server listens, and under which names it is reached.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use rustls_pki_types::DnsName;
 
@@ -23,7 +23,9 @@ pub struct Listen {
     pub host: Host,
     /// The port of the webhook; 0 lets the system choose.
     pub port: u16,
-    /// The port for kubelet probes, on all interfaces; none when it is set to 0.
+    /// The interface of the port for kubelet probes; all interfaces if none is set.
+    pub health_host: Option<Host>,
+    /// The port for kubelet probes; none when it is set to 0.
     pub health_port: Option<u16>,
     /// The host that API servers use; a name in the certificate.
     pub hostname: Host,
@@ -50,11 +52,13 @@ impl Listen {
         format!("{}:{}", self.host, self.port)
     }
 
-    /// Where to listen for kubelet probes, which come from outside: on all interfaces.
+    /// Where to listen for kubelet probes, as `<host>:<port>`. They come from outside: without a setting, on all
+    /// interfaces.
     #[must_use]
-    pub fn health_address(&self) -> Option<SocketAddr> {
-        self.health_port
-            .map(|port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))
+    pub fn health_address(&self) -> Option<String> {
+        let all = Host::Ip(Ipv4Addr::UNSPECIFIED.into());
+        let host = self.health_host.as_ref().unwrap_or(&all);
+        self.health_port.map(|port| format!("{host}:{port}"))
     }
 }
 
@@ -130,6 +134,7 @@ pub(super) fn read(layers: &mut Layers<'_>) -> Result<Listen, Problem> {
     Ok(Listen {
         host: bind(layers, &address)?.unwrap_or_else(|| address.clone()),
         port,
+        health_host: health_host(layers)?,
         health_port: health_port(layers, port)?,
         hostname,
         address,
@@ -153,6 +158,12 @@ fn bind(layers: &mut Layers<'_>, address: &Host) -> Result<Option<Host>, Problem
             .push(Warning::new(WarningKind::BindWins, problem));
     }
     Ok(Some(bind))
+}
+
+fn health_host(layers: &mut Layers<'_>) -> Result<Option<Host>, Problem> {
+    let given = layers.server.text("healthAddress")?;
+    let given = given.filter(|given| !given.value.is_empty());
+    given.map(|given| host(&given)).transpose()
 }
 
 fn health_port(layers: &mut Layers<'_>, webhook_port: u16) -> Result<Option<u16>, Problem> {

@@ -38,12 +38,12 @@ pub use error::{ConfigError, Place, Problem, Warning, WarningKind};
 pub use ext_authz::ExtAuthz;
 pub use given::Given;
 pub use layers::{ConfigFile, Overrides, Sources, Variables};
-pub use limits::ServerLimits;
+pub use limits::{ChosenLimits, ServerLimits};
 pub use listen::{Host, Listen};
 pub use mapping::FileMappings;
 pub use rules::RuleSettings;
 pub use sources::{ConfigMapName, MappingSources};
-pub use sts::{BreakerSettings, CacheSettings, Sts, StsEndpoint, StsLimits};
+pub use sts::{BreakerSettings, CacheSettings, ChosenStsLimits, Sts, StsEndpoint, StsLimits};
 pub use survey::{Needs, Survey, survey};
 pub use tls::TlsFiles;
 

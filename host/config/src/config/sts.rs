@@ -11,7 +11,7 @@ use crate::config::error::Problem;
 use crate::config::given::Given;
 use crate::config::layers::{Layers, flag, path};
 use crate::config::listen::Host;
-pub use limits::{BreakerSettings, CacheSettings, StsLimits};
+pub use limits::{BreakerSettings, CacheSettings, ChosenStsLimits, StsLimits};
 
 /// The endpoint and these share the time of one call.
 const MAX_FALLBACKS: usize = 3;

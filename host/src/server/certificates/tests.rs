@@ -301,8 +301,9 @@ fn a_request_of_which_nobody_knows_who_sent_it_is_not_admitted() {
         Err(ClientRefusal::Missing)
     );
     let mut request = Request::new(());
-    request
-        .extensions_mut()
-        .insert(Admission(std::result::Result::Ok(())));
+    request.extensions_mut().insert(Admission {
+        result: std::result::Result::Ok(()),
+        has_certificate: false,
+    });
     assert_eq!(Admission::of(&request), std::result::Result::Ok(()));
 }

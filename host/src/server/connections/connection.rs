@@ -18,7 +18,9 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::server::certificates::{Admission, Tls};
-use crate::server::connections::crowd::{Activity, Place};
+use crate::server::connections::activity::Activity;
+use crate::server::connections::eviction::Standing;
+use crate::server::connections::registry::ConnectionSlot;
 use crate::server::connections::{Bounds, Respond};
 use crate::server::status;
 
@@ -35,7 +37,7 @@ const MAX_FRAME: u32 = 16 * 1024;
 /// A body is no longer.
 const STREAM_WINDOW: u32 = 64 * 1024;
 /// What one connection may send without anybody reading it.
-const CONNECTION_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 64 * 1024;
 /// What of an answer is kept for a client that does not read.
 const MAX_SEND_BUFFER: usize = 64 * 1024;
 /// How many requests may be taken back before anybody has looked at them; one more ends the connection.
@@ -56,7 +58,7 @@ pub(super) struct Connection {
     pub(super) bounds: Bounds,
     pub(super) panics: IntCounter,
     pub(super) stopping: watch::Receiver<bool>,
-    pub(super) place: Place,
+    pub(super) place: ConnectionSlot,
 }
 
 impl Connection {
@@ -75,6 +77,9 @@ impl Connection {
             () = self.place.activity.evicted() => return Ok(()),
             _ = self.stopping.wait_for(|stopping| *stopping) => return Ok(()),
         };
+        if admission.has_certificate() {
+            self.place.activity.raise(Standing::Certified);
+        }
         self.serve_http(TokioIo::new(stream), Some(admission), respond)
             .await
     }
@@ -124,8 +129,8 @@ impl Connection {
             ended = connection.as_mut() => return ended,
             _ = self.stopping.wait_for(|stopping| *stopping) => {}
             () = activity.evicted() => {
-                if !activity.has_asked() {
-                    // There is nothing to finish, and a head that comes slowly would keep the place.
+                if activity.standing() == Standing::Stranger {
+                    // Somebody else needs the place now, and a stranger may take its time to leave it.
                     return Ok(());
                 }
             }

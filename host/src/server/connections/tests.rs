@@ -25,15 +25,16 @@ const BOUNDS: Bounds = Bounds {
     idle_timeout: Duration::from_secs(120),
 };
 
-/// Says `ok`; to `/panic` nothing, and to `/wait` when it may.
+/// Says `ok`; to `/panic` nothing, and to `/wait` when it may. `/login` grants one.
 struct Answers {
     may_answer: Semaphore,
     asked: Semaphore,
 }
 
 impl Respond for Answers {
-    async fn respond(&self, request: Request<Incoming>, _: &Busy) -> Response<Full<Bytes>> {
+    async fn respond(&self, request: Request<Incoming>, busy: &Busy) -> Response<Full<Bytes>> {
         match request.uri().path() {
+            "/login" => busy.granted(),
             "/panic" => panic!("as asked"),
             "/wait" => {
                 self.asked.add_permits(1);
@@ -227,18 +228,18 @@ async fn who_does_not_read_the_answers_is_let_go() {
 
 /// With a clock that does not jump: that it is none of the deadlines that makes room is what this is about.
 #[tokio::test]
-async fn idle_connections_make_room_and_busy_ones_do_not() {
+async fn strangers_make_room_and_who_was_granted_a_login_does_not() {
     let world = World::new(Bounds {
         connections: 4,
         ..BOUNDS
     })
     .await;
     let mut busy = world.http2().await;
+    busy.send_request(get("/login")).await.unwrap();
     let waiting = tokio::spawn(busy.send_request(get("/wait")));
     world.answers.asked.acquire().await.unwrap().forget();
-    // It has asked before, and would be missed.
     let mut kept = world.http1().await;
-    kept.send_request(get("/")).await.unwrap();
+    kept.send_request(get("/login")).await.unwrap();
     // It keeps no place by what it has not sent yet.
     let half = b"POST /wait HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\nx";
     let slow = world.say(half).await;
@@ -292,13 +293,15 @@ async fn who_goes_on_asking_when_told_to_leave_makes_room_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_all_are_busy_the_next_waits() {
+async fn while_a_granted_login_is_busy_the_next_waits() {
     let world = World::new(Bounds {
         connections: 1,
         ..BOUNDS
     })
     .await;
     let mut busy = world.http1().await;
+    busy.send_request(get("/login")).await.unwrap();
+    busy.ready().await.unwrap();
     let waiting = tokio::spawn(busy.send_request(get("/wait")));
     world.answers.asked.acquire().await.unwrap().forget();
     let mut next = world

@@ -38,12 +38,25 @@ pub struct StsLimits {
     pub max_waiting: usize,
     /// How many logins wait for a call that is under way for an equal token.
     pub max_sharing: usize,
+    /// Which of the limits on memory somebody has set. The others are lowered where there is little memory.
+    pub chosen: ChosenStsLimits,
     /// When an endpoint is left alone.
     pub breaker: BreakerSettings,
     /// Identities that are remembered.
     pub identities: CacheSettings,
     /// Refusals that are remembered.
     pub refusals: CacheSettings,
+}
+
+/// Which of the limits on memory the configuration sets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChosenStsLimits {
+    /// `server.sts.maxCalls`.
+    pub calls: bool,
+    /// `server.sts.maxWaiting`.
+    pub waiting: bool,
+    /// `server.sts.maxSharing`.
+    pub sharing: bool,
 }
 
 /// When an endpoint is left alone, and for how long.
@@ -70,14 +83,22 @@ pub(super) fn read(layers: &mut Layers<'_>) -> Result<StsLimits, Problem> {
     let sts = &mut layers.sts;
     let connect_timeout = duration(sts, "connectTimeout", PATIENCE)?;
     let timeout = duration(sts, "timeout", PATIENCE)?;
+    let max_calls = number(sts, "maxCalls", 1, MAX_CALLS)?;
+    let max_waiting = number(sts, "maxWaiting", 0, 65_536)?;
+    let max_sharing = number(sts, "maxSharing", 1, 65_536)?;
     Ok(StsLimits {
         connect_timeout: connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
         timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
         // An answer is below a kilobyte.
         max_answer_bytes: number(sts, "maxAnswerBytes", 1_024, 1 << 20)?.unwrap_or(64 * 1024),
-        max_calls: number(sts, "maxCalls", 1, MAX_CALLS)?.unwrap_or(MAX_CALLS),
-        max_waiting: number(sts, "maxWaiting", 0, 65_536)?.unwrap_or(512),
-        max_sharing: number(sts, "maxSharing", 1, 65_536)?.unwrap_or(4_096),
+        max_calls: max_calls.unwrap_or(MAX_CALLS),
+        max_waiting: max_waiting.unwrap_or(512),
+        max_sharing: max_sharing.unwrap_or(4_096),
+        chosen: ChosenStsLimits {
+            calls: max_calls.is_some(),
+            waiting: max_waiting.is_some(),
+            sharing: max_sharing.is_some(),
+        },
         breaker: breaker(sts)?,
         identities: CacheSettings {
             size: number(sts, "cacheSize", 0, 1_000_000)?.unwrap_or(10_000),

@@ -99,13 +99,32 @@ server:
 }
 
 #[test]
+fn health_port_is_bound_to_one_address_or_to_all() {
+    for (server, address) in [
+        ("{healthAddress: 192.0.2.1}", Some("192.0.2.1:21363")),
+        (
+            "{healthAddress: '::1', healthPort: 8080}",
+            Some("[::1]:8080"),
+        ),
+        ("{healthAddress: localhost}", Some("localhost:21363")),
+        ("{healthAddress: ''}", Some("0.0.0.0:21363")),
+        ("{healthAddress: 192.0.2.1, healthPort: 0}", None),
+    ] {
+        let config = load_yaml(&format!("clusterID: c\nserver: {server}\n")).unwrap();
+        assert_eq!(config.warnings, [], "{server}");
+        let listens = config.listen.health_address();
+        assert_eq!(listens.as_deref(), address, "{server}");
+    }
+}
+
+#[test]
 fn what_is_left_out_is_as_in_go() {
     let config = load_yaml("clusterID: c").unwrap();
     assert_eq!(config.warnings, []);
     assert_eq!(config.listen.address(), "127.0.0.1:21362");
     assert_eq!(
-        config.listen.health_address().map(|address| address.port()),
-        Some(21363)
+        config.listen.health_address().as_deref(),
+        Some("0.0.0.0:21363")
     );
     assert_eq!(
         config.listen.url(21362),
@@ -253,6 +272,10 @@ fn a_bad_setting_is_refused_where_it_stands() {
         (
             "{healthPort: 21362}",
             "config.yaml:2:22: `server.healthPort` is 21362, as `server.port`; write another, or 0 for none",
+        ),
+        (
+            "{healthAddress: 'a b'}",
+            "config.yaml:2:25: `server.healthAddress` is `a b`; write an IP address or a DNS name, such as `127.0.0.1` or `localhost`",
         ),
         (
             "{address: ''}",

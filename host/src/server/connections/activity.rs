@@ -1,0 +1,180 @@
+//! What a connection is doing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{self, Instant};
+
+use crate::server::connections::eviction::{Occupant, Occupation, Origin, Standing};
+
+/// What a connection is doing. hyper has no deadline for a client that says nothing at all, nor for one that does not
+/// read its answers.
+pub(super) struct Activity {
+    origin: Origin,
+    standing: AtomicU8,
+    /// Requests that are not there in full.
+    receiving: AtomicUsize,
+    /// Requests that are being answered.
+    answering: AtomicUsize,
+    is_leaving: AtomicBool,
+    leave: Notify,
+    is_closing: AtomicBool,
+    epoch: Instant,
+    /// When the connection was made; in milliseconds from `epoch`.
+    arrived: u64,
+    /// When a request began or ended last, or the connection was made; in milliseconds from `epoch`.
+    last: AtomicU64,
+}
+
+impl Activity {
+    pub(super) fn new(origin: Origin, epoch: Instant) -> Self {
+        let arrived = milliseconds(epoch.elapsed());
+        Self {
+            origin,
+            standing: AtomicU8::new(Standing::Stranger as u8),
+            receiving: AtomicUsize::new(0),
+            answering: AtomicUsize::new(0),
+            is_leaving: AtomicBool::new(false),
+            leave: Notify::new(),
+            is_closing: AtomicBool::new(false),
+            epoch,
+            arrived,
+            last: AtomicU64::new(arrived),
+        }
+    }
+
+    /// A request begins; it ends when the guard is dropped.
+    pub(super) fn begin(self: &Arc<Self>) -> Busy {
+        self.receiving.fetch_add(1, Ordering::Relaxed);
+        Busy {
+            activity: Arc::clone(self),
+            has_arrived: AtomicBool::new(false),
+        }
+    }
+
+    /// The client is at least of this `standing`.
+    pub(super) fn raise(&self, standing: Standing) {
+        self.standing.fetch_max(standing as u8, Ordering::Relaxed);
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        let standing = self.standing.load(Ordering::Relaxed);
+        let all = [Standing::Certified, Standing::Granted];
+        let mut above = all.into_iter().filter(|known| *known as u8 <= standing);
+        above.next().unwrap_or(Standing::Stranger)
+    }
+
+    /// Returns the connection as it is now.
+    pub(super) fn occupant(&self) -> Occupant {
+        let some = |count: &AtomicUsize| count.load(Ordering::Relaxed) > 0;
+        Occupant {
+            origin: self.origin,
+            standing: self.standing(),
+            occupation: if some(&self.answering) {
+                Occupation::Answering
+            } else if some(&self.receiving) {
+                Occupation::Receiving
+            } else {
+                Occupation::Idle
+            },
+            arrived: Duration::from_millis(self.arrived),
+            last: Duration::from_millis(self.last.load(Ordering::Relaxed)),
+            is_leaving: self.is_leaving.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Tells the connection to leave.
+    pub(super) fn evict(&self) {
+        self.is_leaving.store(true, Ordering::Relaxed);
+        self.leave.notify_one();
+    }
+
+    /// Waits until somebody else needs the place of this connection.
+    pub(super) async fn evicted(&self) {
+        self.leave.notified().await;
+    }
+
+    /// No request that arrives from now on keeps the connection open.
+    pub(super) fn close(&self) {
+        self.is_closing.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until there has been no request for `time`.
+    pub(super) async fn idle_for(&self, time: Duration) {
+        loop {
+            let quiet = self.now().saturating_sub(self.last.load(Ordering::Relaxed));
+            let left = time.saturating_sub(Duration::from_millis(quiet));
+            match (self.is_idle(), left) {
+                (true, Duration::ZERO) => return,
+                (true, left) => time::sleep(left).await,
+                (false, _) => time::sleep(time).await,
+            }
+        }
+    }
+
+    /// Until all of a request has arrived its connection counts as idle, lest whoever sends a body slowly keeps it for
+    /// ever.
+    fn is_idle(&self) -> bool {
+        self.answering.load(Ordering::Relaxed) == 0
+    }
+
+    fn touch(&self) {
+        self.last.store(self.now(), Ordering::Relaxed);
+    }
+
+    fn now(&self) -> u64 {
+        milliseconds(self.epoch.elapsed())
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A request.
+pub(in crate::server) struct Busy {
+    activity: Arc<Activity>,
+    has_arrived: AtomicBool,
+}
+
+impl Busy {
+    /// All of it is there, and is being answered.
+    pub(in crate::server) fn arrived(&self) {
+        if self.activity.is_closing.load(Ordering::Relaxed) {
+            return;
+        }
+        if !self.has_arrived.swap(true, Ordering::Relaxed) {
+            self.activity.answering.fetch_add(1, Ordering::Relaxed);
+            self.activity.receiving.fetch_sub(1, Ordering::Relaxed);
+            self.activity.touch();
+        }
+    }
+
+    /// Where the connection comes from.
+    pub(in crate::server) fn origin(&self) -> Origin {
+        self.activity.origin
+    }
+
+    /// What is known of the client of the connection.
+    pub(in crate::server) fn standing(&self) -> Standing {
+        self.activity.standing()
+    }
+
+    /// The login that was asked about is granted: from now on the client is no stranger.
+    pub(in crate::server) fn granted(&self) {
+        self.activity.raise(Standing::Granted);
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if *self.has_arrived.get_mut() {
+            self.activity.touch();
+            self.activity.answering.fetch_sub(1, Ordering::Relaxed);
+        } else {
+            self.activity.receiving.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! With a clock that jumps when there is nothing else to wait for.
+
+use std::net::Ipv4Addr;
+
+use ack_ram_core::rules::RuleSet;
+use ack_ram_core::time::UnixTime;
+use futures_util::FutureExt as _;
+
+use super::*;
+use crate::backends::live::LiveRules;
+use crate::metrics::Metrics;
+use crate::server::connections::eviction::GRACE;
+
+fn registry(limit: usize) -> Arc<ConnectionRegistry> {
+    let rules = LiveRules::new(RuleSet::new(Vec::new(), []), UnixTime::from_seconds(0));
+    let metrics = Metrics::new(Arc::new(rules), crate::env::now).unwrap();
+    ConnectionRegistry::new(limit, &metrics.connections.port("test"))
+}
+
+fn host(host: u8) -> Origin {
+    Origin::of(Ipv4Addr::new(10, 0, 0, host).into())
+}
+
+/// A connection that leaves when it is told to.
+fn obedient(slot: ConnectionSlot) {
+    tokio::spawn(async move { slot.activity.evicted().await });
+}
+
+fn is_evicted(slot: &ConnectionSlot) -> bool {
+    slot.activity.evicted().now_or_never().is_some()
+}
+
+#[tokio::test(start_paused = true)]
+async fn newcomer_of_a_quiet_address_has_two_seconds_whatever_comes() {
+    let registry = registry(32);
+    for _ in 0..32 {
+        obedient(registry.enter(host(1)).await);
+    }
+    // Older than they are, and still not the first to leave.
+    let newcomer = registry.enter(host(2)).await;
+    for _ in 0..1_000 {
+        obedient(registry.enter(host(1)).await);
+        assert!(!is_evicted(&newcomer));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn accepting_waits_while_all_are_newcomers() {
+    let registry = registry(32);
+    let start = Instant::now();
+    for number in 0..32 {
+        obedient(registry.enter(host(number)).await);
+    }
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    obedient(registry.enter(host(100)).await);
+    assert!(start.elapsed() >= GRACE);
+    // One was told to leave, and only one.
+    assert_eq!(registry.metrics.evicted.get(), 1);
+    assert_eq!(registry.metrics.open.get(), 32);
+}
+
+#[tokio::test(start_paused = true)]
+async fn place_that_becomes_free_ends_the_wait() {
+    let registry = registry(1);
+    let busy = registry.enter(host(1)).await;
+    busy.activity.raise(Standing::Granted);
+    let start = Instant::now();
+    let (slot, ()) = tokio::join!(registry.enter(host(2)), async move {
+        time::sleep(Duration::from_secs(3)).await;
+        drop(busy);
+    });
+    assert_eq!(start.elapsed(), Duration::from_secs(3));
+    drop(slot);
+    assert_eq!(registry.metrics.open.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn strangers_push_out_neither_a_granted_login_nor_a_certificate() {
+    let registry = registry(32);
+    let known = [Standing::Granted, Standing::Certified].map(|standing| (standing, host(1)));
+    let mut kept = Vec::new();
+    for (standing, origin) in known {
+        let slot = registry.enter(origin).await;
+        let request = slot.activity.begin();
+        request.arrived();
+        match standing {
+            Standing::Granted => request.granted(),
+            _ => slot.activity.raise(standing),
+        }
+        drop(request);
+        kept.push(slot);
+    }
+    // From the same address, from another, and from very many, also with requests that never end.
+    for number in 0..2_000_u32 {
+        let address = match number % 3 {
+            0 => host(1),
+            1 => host(2),
+            _ => Origin::of(Ipv4Addr::from_bits(number).into()),
+        };
+        let slot = registry.enter(address).await;
+        tokio::spawn(async move {
+            let request = slot.activity.begin();
+            if number % 2 == 0 {
+                request.arrived();
+            }
+            slot.activity.evicted().await;
+        });
+        assert!(!kept.iter().any(is_evicted), "{number}");
+    }
+    assert!(registry.metrics.evicted.get() >= 1_900);
+}
+
+#[tokio::test(start_paused = true)]
+async fn missing_descriptors_cost_strangers_alone() {
+    let registry = registry(32);
+    let granted = registry.enter(host(1)).await;
+    granted.activity.raise(Standing::Granted);
+    time::advance(GRACE).await;
+    registry.free_descriptors();
+    assert!(!is_evicted(&granted));
+    let stranger = registry.enter(host(1)).await;
+    time::advance(GRACE).await;
+    registry.free_descriptors();
+    assert!(is_evicted(&stranger) && !is_evicted(&granted));
+}

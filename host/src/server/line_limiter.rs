@@ -1,0 +1,266 @@
+//! Limits the lines that anyone can cause at no cost, in the log and in the audit file.
+//!
+//! A denial that needs no call to STS costs its sender nothing, and a line of it costs a disk something. Up to a rate,
+//! each has its own line. Beyond that, the rest of a second is one line for each reason, with the count and the
+//! reference of the first. Nothing is lost: the next line of a later second writes the summary, or a timer, or the end
+//! of the server. The metrics count each decision.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ack_ram_core::decision::{Inability, Outcome};
+use ack_ram_core::fingerprint::Fingerprint;
+use ack_ram_core::sts::StsUnable;
+use tokio::sync::Notify;
+
+use crate::audit::Audit;
+use crate::authenticator::{Decided, WordFrom};
+
+/// Lines in a second for one reason.
+const LINES_PER_REASON: u64 = 100;
+/// Lines in a second for all reasons together, beyond which a reason has [`FEW_LINES`].
+const LINES: u64 = 200;
+/// Lines in a second that each reason has in any case.
+const FEW_LINES: u64 = 10;
+
+/// What a line says, apart from whom it is about. There are few of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LineReason {
+    /// A token was denied, with this [code](ack_ram_core::decision::Decision::code).
+    Denied(&'static str),
+    /// No decision was possible, with this code.
+    Unable(&'static str),
+    /// A request was rejected with this HTTP status.
+    Rejected(u16),
+    /// A proxy was told to turn a request away although its user was granted.
+    TurnedAway,
+}
+
+impl LineReason {
+    /// Returns the reason of a decision that anyone can cause at no cost, or `None` if the decision has its own line in
+    /// any case: a grant, and a decision for which STS was asked.
+    fn of_free_decision(decided: &Decided) -> Option<Self> {
+        let code = decided.decision.code();
+        // One call serves thousands of equal tokens that come at once: only the login that made the call is not free.
+        let made_a_call = decided.word_from == Some(WordFrom::Sts);
+        match &decided.decision.outcome {
+            Outcome::Granted(_) | Outcome::NotOurs => None,
+            Outcome::Denied(_) => (!made_a_call).then_some(Self::Denied(code)),
+            // STS was not asked, or, while the circuit breaker is open, perhaps not.
+            Outcome::Unable(Inability::Overloaded | Inability::Sts(StsUnable::Unreachable)) => {
+                Some(Self::Unable(code))
+            }
+            Outcome::Unable(_) => (!made_a_call).then_some(Self::Unable(code)),
+        }
+    }
+}
+
+/// The lines of one reason that were not written in a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Summary {
+    pub(crate) reason: LineReason,
+    /// How many.
+    pub(crate) count: u64,
+    /// The first token, unless its account is scrubbed.
+    pub(crate) reference: Option<Fingerprint>,
+    /// The second, since the epoch.
+    pub(crate) second: u64,
+}
+
+impl Summary {
+    /// Returns the second as in RFC 3339.
+    pub(crate) fn second(&self) -> String {
+        let second = UNIX_EPOCH.checked_add(Duration::from_secs(self.second));
+        humantime::format_rfc3339_seconds(second.unwrap_or(UNIX_EPOCH)).to_string()
+    }
+
+    fn log(&self) {
+        let Self {
+            reason,
+            count,
+            reference,
+            ..
+        } = *self;
+        let second = self.second();
+        let reference = reference.map(tracing::field::display);
+        match reason {
+            LineReason::Denied(result) => {
+                tracing::warn!(result, count, reference, second, "more denials, summarized");
+            }
+            LineReason::Unable(result) => {
+                tracing::error!(
+                    result,
+                    count,
+                    reference,
+                    second,
+                    "more unavailable answers, summarized"
+                );
+            }
+            LineReason::Rejected(status) => {
+                tracing::warn!(status, count, second, "more rejected requests, summarized");
+            }
+            LineReason::TurnedAway => {
+                tracing::warn!(count, second, "more requests turned away, summarized");
+            }
+        }
+    }
+}
+
+/// Decides which lines are written, and counts the rest.
+pub(super) struct LineLimiter {
+    budget: Mutex<Budget>,
+    clock: fn() -> SystemTime,
+    audit: Option<Audit>,
+    has_counted: Notify,
+}
+
+impl LineLimiter {
+    /// Builds a limiter that reads `clock`, and writes summaries of decisions to `audit`, too.
+    pub(super) fn new(audit: Option<Audit>, clock: fn() -> SystemTime) -> Self {
+        Self {
+            budget: Mutex::default(),
+            clock,
+            audit,
+            has_counted: Notify::new(),
+        }
+    }
+
+    /// Returns whether `decided` has its own line. If not, the line is counted.
+    pub(super) fn admits_decision(&self, decided: &Decided) -> bool {
+        let explanation = &decided.decision.explanation;
+        // Of scrubbed accounts nothing but the result is written.
+        let reference = explanation.fingerprint.filter(|_| !explanation.scrubbed);
+        LineReason::of_free_decision(decided).is_none_or(|reason| self.admits(reason, reference))
+    }
+
+    /// Returns whether there is room for another line for `reason`. If not, the line is counted.
+    pub(super) fn admits(&self, reason: LineReason, reference: Option<Fingerprint>) -> bool {
+        let mut budget = self.budget();
+        // Read under the lock: two threads never take turns in two seconds.
+        let finished = budget.begin(self.second());
+        let spent = budget.spend(reason, reference);
+        drop(budget);
+        self.write(&finished);
+        if spent == Spent::FirstCounted {
+            self.has_counted.notify_one();
+        }
+        spent == Spent::Line
+    }
+
+    /// Writes what was counted when its second is over. Never returns.
+    pub(super) async fn run(&self) {
+        loop {
+            self.has_counted.notified().await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let finished = self.budget().begin(self.second());
+            self.write(&finished);
+        }
+    }
+
+    /// Writes what was counted, as the server ends.
+    pub(super) fn finish(&self) {
+        let rest = self.budget().finish();
+        self.write(&rest);
+    }
+
+    fn write(&self, summaries: &[Summary]) {
+        for summary in summaries {
+            summary.log();
+            if let Some(audit) = &self.audit {
+                audit.summarize(summary);
+            }
+        }
+    }
+
+    fn second(&self) -> u64 {
+        let now = (self.clock)().duration_since(UNIX_EPOCH);
+        now.map_or(0, |since| since.as_secs())
+    }
+
+    fn budget(&self) -> MutexGuard<'_, Budget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The lines of one second.
+#[derive(Default)]
+struct Budget {
+    second: u64,
+    written: u64,
+    tallies: Vec<Tally>,
+}
+
+/// The lines of one second for one reason.
+struct Tally {
+    reason: LineReason,
+    written: u64,
+    counted: u64,
+    reference: Option<Fingerprint>,
+}
+
+/// What becomes of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spent {
+    Line,
+    FirstCounted,
+    Counted,
+}
+
+impl Budget {
+    /// Begins `second` if it is another one, and returns what was counted in the one before.
+    fn begin(&mut self, second: u64) -> Vec<Summary> {
+        if second == self.second {
+            return Vec::new();
+        }
+        let finished = self.finish();
+        self.second = second;
+        finished
+    }
+
+    fn finish(&mut self) -> Vec<Summary> {
+        let second = self.second;
+        self.written = 0;
+        let counted = self.tallies.drain(..).filter(|tally| tally.counted > 0);
+        counted
+            .map(|tally| Summary {
+                reason: tally.reason,
+                count: tally.counted,
+                reference: tally.reference,
+                second,
+            })
+            .collect()
+    }
+
+    fn spend(&mut self, reason: LineReason, reference: Option<Fingerprint>) -> Spent {
+        let known = self.tallies.iter().position(|tally| tally.reason == reason);
+        let index = known.unwrap_or_else(|| {
+            self.tallies.push(Tally {
+                reason,
+                written: 0,
+                counted: 0,
+                reference: None,
+            });
+            self.tallies.len() - 1
+        });
+        let Some(tally) = self.tallies.get_mut(index) else {
+            return Spent::Line;
+        };
+        let has_room = tally.counted == 0
+            && tally.written < LINES_PER_REASON
+            && (tally.written < FEW_LINES || self.written < LINES);
+        if has_room {
+            tally.written += 1;
+            self.written += 1;
+            return Spent::Line;
+        }
+        tally.counted += 1;
+        tally.reference = tally.reference.or(reference);
+        match tally.counted {
+            1 => Spent::FirstCounted,
+            _ => Spent::Counted,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

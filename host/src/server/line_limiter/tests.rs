@@ -1,0 +1,131 @@
+//! The clock is set by hand.
+
+use std::cell::Cell;
+
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::decision::Decision;
+use ack_ram_core::login::{self, Step};
+use ack_ram_core::policy::Policy;
+use ack_ram_core::time::UnixTime;
+
+use super::*;
+
+const MALFORMED: LineReason = LineReason::Denied("token_malformed");
+
+fn reference(text: &str) -> Option<Fingerprint> {
+    Some(Fingerprint::of(text))
+}
+
+/// Spends a line, and returns whether it is written.
+fn spend(budget: &mut Budget, reason: LineReason, text: &str) -> bool {
+    budget.spend(reason, reference(text)) == Spent::Line
+}
+
+#[test]
+fn below_the_rate_each_line_is_written() {
+    let mut budget = Budget::default();
+    for second in 0..3 {
+        assert_eq!(budget.begin(second), []);
+        for _ in 0..LINES_PER_REASON {
+            assert!(spend(&mut budget, MALFORMED, "t"), "{second}");
+        }
+    }
+    assert_eq!(budget.finish(), []);
+}
+
+#[test]
+fn beyond_the_rate_a_second_is_one_summary_per_reason() {
+    let mut budget = Budget::default();
+    budget.begin(7);
+    for number in 0..LINES_PER_REASON + 23_000 {
+        let is_written = spend(&mut budget, MALFORMED, &number.to_string());
+        assert_eq!(is_written, number < LINES_PER_REASON, "{number}");
+    }
+    // Another reason is not affected.
+    assert!(spend(&mut budget, LineReason::Rejected(404), "t"));
+    assert_eq!(budget.begin(7), []);
+    let summary = Summary {
+        reason: MALFORMED,
+        count: 23_000,
+        reference: reference(&LINES_PER_REASON.to_string()),
+        second: 7,
+    };
+    assert_eq!(summary.second(), "1970-01-01T00:00:07Z");
+    assert_eq!(budget.begin(9), [summary]);
+    assert!(spend(&mut budget, MALFORMED, "t"));
+    assert_eq!(budget.finish(), []);
+}
+
+#[test]
+fn many_reasons_share_a_rate_and_each_has_a_few_lines() {
+    let mut budget = Budget::default();
+    let reasons: Vec<LineReason> = (0..100).map(LineReason::Rejected).collect();
+    let mut written = 0;
+    for _ in 0..1_000 {
+        for reason in &reasons {
+            written += u64::from(budget.spend(*reason, None) == Spent::Line);
+        }
+    }
+    assert_eq!(written, FEW_LINES * 100);
+    let summaries = budget.finish();
+    assert_eq!(summaries.len(), 100);
+    let counted: u64 = summaries.iter().map(|summary| summary.count).sum();
+    assert_eq!(written + counted, 100_000);
+}
+
+#[test]
+fn a_clock_that_goes_back_loses_nothing() {
+    let mut budget = Budget::default();
+    let written = Cell::new(0);
+    let count = |summaries: Vec<Summary>| {
+        let counted: u64 = summaries.iter().map(|summary| summary.count).sum();
+        written.set(written.get() + counted);
+    };
+    for second in [5, 6, 3, 3, 9] {
+        count(budget.begin(second));
+        for _ in 0..500 {
+            if spend(&mut budget, MALFORMED, "t") {
+                written.set(written.get() + 1);
+            }
+        }
+    }
+    count(budget.finish());
+    assert_eq!(written.get(), 2_500);
+}
+
+#[test]
+fn a_decision_for_which_sts_was_asked_has_its_own_line() {
+    let fingerprint = Fingerprint::of("t");
+    let unable = |inability| Decision::unable(fingerprint, inability);
+    let sts = |unable| Inability::Sts(unable);
+    let all = [
+        None,
+        Some(WordFrom::Cache),
+        Some(WordFrom::SharedCall),
+        Some(WordFrom::Sts),
+    ];
+    let cluster = ClusterId::parse("c0123456789abcdef0123456789abcdef").unwrap();
+    let now = UnixTime::from_seconds(0);
+    let Step::Done(malformed) = login::begin("k8s-ack-v2.e30=", &Policy::new(cluster), now) else {
+        panic!("it is malformed");
+    };
+    for (decision, free) in [
+        // Indexed as `all`: whether the line is limited.
+        (malformed, [true, true, true, false]),
+        (unable(Inability::Overloaded), [true; 4]),
+        (unable(sts(StsUnable::Unreachable)), [true; 4]),
+        (unable(sts(StsUnable::TimedOut)), [true, true, true, false]),
+        (unable(Inability::Internal), [true, true, true, false]),
+        (Decision::not_ours(), [false; 4]),
+    ] {
+        for (word_from, free) in all.into_iter().zip(free) {
+            let decided = Decided {
+                decision: decision.clone(),
+                cause: None,
+                word_from,
+            };
+            let reason = LineReason::of_free_decision(&decided);
+            assert_eq!(reason.is_some(), free, "{decided:?}");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+use tempfile::TempDir;
+
+use super::*;
+use crate::config::{self, ConfigFile, Overrides, Sources};
+
+const MIB: u64 = KIB * KIB;
+
+fn groups(files: &[(&str, &str)]) -> TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = root.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    root
+}
+
+#[test]
+fn least_limit_of_a_control_group_and_its_parents_applies() {
+    for (case, own, files, limit) in [
+        ("no control groups", "", &[][..], None),
+        (
+            "version 2",
+            "0::/a/b\n",
+            &[("a/b/memory.max", "1024\n")],
+            Some(1_024),
+        ),
+        (
+            "version 2, a parent allows less",
+            "0::/a/b\n",
+            &[("a/b/memory.max", "1024\n"), ("a/memory.max", "512\n")],
+            Some(512),
+        ),
+        (
+            "version 2, without a limit",
+            "0::/a\n",
+            &[("a/memory.max", "max\n")],
+            None,
+        ),
+        (
+            "version 2, in a container with a namespace",
+            "0::/\n",
+            &[("memory.max", "268435456\n")],
+            Some(256 * MIB),
+        ),
+        (
+            "version 2, a path of the host",
+            "0::/../../kubepods/pod1\n",
+            &[("memory.max", "268435456\n")],
+            Some(256 * MIB),
+        ),
+        (
+            "version 1",
+            "9:cpu,cpuacct:/x\n4:memory:/a\n0::/\n",
+            &[("memory/a/memory.limit_in_bytes", "2048\n")],
+            Some(2_048),
+        ),
+        (
+            "version 1, a path of the host",
+            "4:memory:/docker/abc\n",
+            &[("memory/memory.limit_in_bytes", "4096\n")],
+            Some(4_096),
+        ),
+        (
+            "version 1, without a limit",
+            "4:memory:/\n",
+            &[("memory/memory.limit_in_bytes", "9223372036854771712\n")],
+            None,
+        ),
+        (
+            "other text",
+            "memory\n0:memory\n::\n",
+            &[("memory.max", "-1")],
+            None,
+        ),
+    ] {
+        let root = groups(files);
+        assert_eq!(limit_of(own, root.path()), limit, "{case}");
+    }
+}
+
+/// What connections and bodies take at most.
+fn worst_case(limits: &ServerLimits) -> u64 {
+    let connections = limits.max_connections + limits.max_health_connections;
+    connections as u64 * CONNECTION + limits.max_bodies as u64 * BODY
+}
+
+#[test]
+fn limits_that_nobody_chose_follow_from_the_memory() {
+    let standard = ServerLimits::default();
+    for memory in [128, 256, 512, 1_024, 2_048].map(|mib| mib * MIB) {
+        let mut limits = standard;
+        fit(&mut limits, memory);
+        let needs = worst_case(&limits);
+        assert!(needs <= memory / 3, "{memory}: {limits:?}");
+        let is_standard = limits == standard;
+        assert_eq!(is_standard, worst_case(&standard) <= memory / 3, "{memory}");
+        // As much as fits, but for what rounding takes.
+        assert!(is_standard || needs + 2 * BODY >= memory / 3, "{memory}");
+    }
+    let mut limits = standard;
+    let adjustments = fit(&mut limits, 256 * MIB);
+    assert_eq!((limits.max_connections, limits.max_bodies), (634, 158));
+    let text: Vec<String> = adjustments.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        text[0],
+        "`server.limits.maxConnections` is 634 instead of 4096: the control group allows 256 MiB of memory; set the key to override"
+    );
+    assert_eq!(text.len(), 2);
+}
+
+#[test]
+fn limit_that_somebody_chose_stays_and_is_warned_about() {
+    let mut limits = ServerLimits {
+        max_connections: 4_000,
+        ..ServerLimits::default()
+    };
+    limits.chosen.connections = true;
+    let adjustments = fit(&mut limits, 256 * MIB);
+    assert_eq!((limits.max_connections, limits.max_bodies), (4_000, FEWEST));
+    let text: Vec<String> = adjustments.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        text[0],
+        "`server.limits.maxConnections` is 4000, which may take 375 MiB, too much of the 256 MiB of memory that the control group allows; lower it, or allow more"
+    );
+    // One that fits is not mentioned, and the rest is for the others.
+    let mut limits = ServerLimits {
+        max_connections: 100,
+        ..ServerLimits::default()
+    };
+    limits.chosen.connections = true;
+    assert_eq!(fit(&mut limits, 256 * MIB).len(), 1);
+    assert_eq!(limits.max_connections, 100);
+    assert!(worst_case(&limits) <= 256 * MIB / 3);
+}
+
+fn standard_sts_limits() -> StsLimits {
+    let (name, text) = ("config.yaml", "clusterID: c");
+    let sources = Sources {
+        file: Some(ConfigFile::Text { name, text }),
+        overrides: &Overrides::default(),
+        variables: &|_| None,
+    };
+    config::load(&sources).unwrap().sts.limits
+}
+
+#[test]
+fn limits_of_sts_follow_from_the_memory_too() {
+    let mut limits = standard_sts_limits();
+    assert_eq!(fit_sts(&mut limits, 256 * MIB).len(), 3);
+    let waiting = limits.max_waiting + limits.max_sharing;
+    let needs = limits.max_calls as u64 * CALL + waiting as u64 * WAITING;
+    assert!(
+        needs <= 256 * MIB / 6 && limits.max_calls >= 100,
+        "{limits:?}"
+    );
+    let mut limits = standard_sts_limits();
+    limits.chosen.calls = true;
+    let calls = limits.max_calls;
+    fit_sts(&mut limits, 256 * MIB);
+    assert_eq!(limits.max_calls, calls);
+    assert_eq!(fit_sts(&mut standard_sts_limits(), 4 << 30), []);
+}

@@ -1,0 +1,91 @@
+//! Strangers who take every place there is, and keep coming.
+
+use std::collections::VecDeque;
+
+use ack_ram_core::secret::Secret;
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio_rustls::client::TlsStream;
+
+use crate::world::{LIMIT, World, http1_answer, http1_review};
+
+const PLACES: usize = 16;
+
+/// Has a login of Alice's on `stream`, and returns whether it is granted.
+async fn log_in(stream: &mut TlsStream<TcpStream>, token: &Secret) -> bool {
+    let (head, body) = http1_review(token);
+    let request = format!("{head}{body}");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let (status, review) = http1_answer(stream).await;
+    status == 200 && review["status"]["authenticated"] == true
+}
+
+/// Connects as often as four times the places, and asks something each time: who never asks is easily told apart.
+async fn flood(world: &World) {
+    let mut strangers = Vec::new();
+    for _ in 0..4 * PLACES {
+        let mut stranger = world.connect(b"http/1.1").await;
+        let request = b"GET /healthz HTTP/1.1\r\nhost: h\r\n\r\n";
+        stranger.write_all(request).await.unwrap();
+        let mut answer = [0; 12];
+        stranger.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        strangers.push(stranger);
+    }
+}
+
+#[tokio::test]
+async fn strangers_do_not_push_out_a_connection_with_a_granted_login() {
+    let world = World::start(&json!({ "maxConnections": PLACES }), &json!({}));
+    let mut kept = world.connect(b"http/1.1").await;
+    assert!(log_in(&mut kept, &world.token()).await);
+    flood(&world).await;
+    assert!(log_in(&mut kept, &world.token()).await);
+}
+
+#[tokio::test]
+async fn strangers_do_not_push_out_a_connection_with_a_client_certificate() {
+    let world = World::with_client_ca(&json!({ "maxConnections": PLACES }));
+    let mut kept = world.connect_with_certificate().await;
+    // It has had no login granted.
+    assert!(!log_in(&mut kept, &Secret::new("k8s-ack-v2.e30=")).await);
+    flood(&world).await;
+    assert!(log_in(&mut kept, &world.token()).await);
+}
+
+#[tokio::test]
+async fn probes_are_answered_while_strangers_hold_every_place_of_the_health_port() {
+    let world = World::start(&json!({ "maxHealthConnections": PLACES }), &json!({}));
+    let connect = async |host: &str| {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(format!("{host}:0").parse().unwrap()).unwrap();
+        let connecting = socket.connect(world.health_address());
+        tokio::time::timeout(LIMIT, connecting)
+            .await
+            .unwrap()
+            .unwrap()
+    };
+    let mut strangers = VecDeque::new();
+    for probe in 0..20 {
+        let mut stream = connect("127.0.0.2").await;
+        // All who were there, and all who came after them, have left before it says a word.
+        for _ in 0..3 * PLACES {
+            strangers.push_back(connect("127.0.0.1").await);
+        }
+        while strangers.len() > PLACES {
+            let mut oldest = strangers.pop_front().unwrap();
+            let closed = tokio::time::timeout(LIMIT, oldest.read_u8()).await.unwrap();
+            assert!(closed.is_err());
+        }
+        let request = b"GET /livez HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        let answered = stream.read_to_string(&mut answer);
+        tokio::time::timeout(LIMIT, answered)
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{probe}: {answer}");
+    }
+}

@@ -1,0 +1,213 @@
+//! Memory of the real binary, before a peak, at it, and after it: it is given back, and the peak is below what
+//! `host/src/server/memory.rs` promises.
+
+use std::convert::Infallible;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ack_ram_core::secret::Secret;
+use ack_ram_tests::authenticator::Authenticator;
+use ack_ram_tests::ports;
+use ack_ram_tests::webhook::{WebhookClient, trusting};
+use bytes::Bytes;
+use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt as _};
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::Request;
+use hyper::body::Frame;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use rustls::pki_types::ServerName;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+const MIB: u64 = 1 << 20;
+/// What is waited for has happened long before, on any machine.
+const LIMIT: Duration = Duration::from_secs(900);
+/// When the size after the peak is reported.
+const REPORTED_AFTER: Duration = Duration::from_secs(10);
+
+const MAPPINGS: usize = 200_000;
+const CONNECTIONS: usize = 4_000;
+const BODIES_EACH: usize = 4;
+const BODY: usize = 62 * 1024;
+const TOKENS: usize = 20_000;
+
+/// The worst case of one connection and of one body, and how many bodies there are, as `memory.rs` and the defaults say.
+const CONNECTION_BOUND: u64 = 96 * 1024;
+const BODY_BOUND: u64 = 128 * 1024;
+const MAX_BODIES: u64 = 1_024;
+
+struct World {
+    server: Authenticator,
+    port: u16,
+    mappings: PathBuf,
+    folder: TempDir,
+}
+
+impl World {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mappings = folder.path().join("mappings.json");
+        fs::write(&mappings, json!({ "mapUsers": [] }).to_string()).unwrap();
+        let port = ports::free_port();
+        let config = folder.path().join("config.yaml");
+        let text = json!({
+            "clusterID": "c0123456789abcdef0123456789abcdef",
+            "server": {
+                "port": port,
+                "healthPort": 0,
+                "stateDir": folder.path().join("state"),
+                "generateKubeconfig": folder.path().join("webhook.kubeconfig"),
+                "backendMode": ["DynamicFile"],
+                "dynamicFilePath": mappings,
+                // Whatever memory this machine has.
+                "limits": { "maxConnections": 4_096, "maxBodies": MAX_BODIES, "bodyTimeout": "30s" },
+            },
+        });
+        fs::write(&config, text.to_string()).unwrap();
+        let server = Authenticator::start(folder.path(), &config).unwrap();
+        Self {
+            server,
+            port,
+            mappings,
+            folder,
+        }
+    }
+
+    fn ca(&self) -> PathBuf {
+        self.folder.path().join("state/cert.pem")
+    }
+
+    /// The value of `name` in the status of the server's process, in bytes.
+    fn status(&self, name: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.server.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        let kib = line.split_whitespace().nth(1).unwrap();
+        kib.parse::<u64>().unwrap() * 1024
+    }
+
+    fn resident(&self) -> u64 {
+        self.status("VmRSS")
+    }
+
+    fn write_mappings(&self, entries: &[Value]) {
+        let new = self.folder.path().join("mappings.new");
+        fs::write(&new, json!({ "mapUsers": entries }).to_string()).unwrap();
+        fs::rename(new, &self.mappings).unwrap();
+    }
+
+    fn wait_for_log(&mut self, part: &str) {
+        let waited = self.server.wait_for_log(|line| line.contains(part), LIMIT);
+        waited.unwrap();
+    }
+
+    /// Reports the sizes around a peak that is over now, and waits until half of what it took is given back.
+    async fn report(&self, what: &str, before: u64) -> u64 {
+        let peak = self.status("VmHWM");
+        let over = Instant::now();
+        let half = before + (peak - before) / 2;
+        tokio::time::sleep(REPORTED_AFTER).await;
+        let after = self.resident();
+        println!(
+            "{what}: {} MiB before, {} MiB at the peak, {} MiB after {REPORTED_AFTER:?}",
+            before / MIB,
+            peak / MIB,
+            after / MIB
+        );
+        while self.resident() > half {
+            assert!(over.elapsed() < LIMIT, "{what}: {} MiB stay", self.resident() / MIB);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        peak
+    }
+}
+
+#[tokio::test]
+async fn mappings_that_are_removed_give_their_memory_back() {
+    let mut world = World::start();
+    let before = world.resident();
+    let entries: Vec<Value> = (0..MAPPINGS)
+        .map(|number| {
+            let arn = format!("acs:ram::1234567890123456:user/u{number}");
+            json!({ "userARN": arn, "username": format!("u{number}"), "groups": ["dev", "ops"] })
+        })
+        .collect();
+    world.write_mappings(&entries);
+    world.wait_for_log(&format!("mappings={MAPPINGS}"));
+    world.write_mappings(&[]);
+    world.wait_for_log(&format!("gone={MAPPINGS}"));
+    world.report("200,000 mappings", before).await;
+}
+
+#[tokio::test]
+async fn connections_with_unfinished_bodies_stay_within_their_bound_and_give_it_back() {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+    let world = World::start();
+    let before = world.resident();
+    let mut tls = trusting(&world.ca()).unwrap();
+    tls.alpn_protocols = vec![b"h2".to_vec()];
+    let connector = TlsConnector::from(Arc::new(tls));
+    let connect = async || {
+        let stream = TcpStream::connect(("127.0.0.1", world.port)).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let stream = connector.connect(name, stream).await.unwrap();
+        let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+        let (mut sender, connection) = handshake.await.unwrap();
+        let connection = tokio::spawn(connection);
+        let mut sent = Vec::new();
+        for _ in 0..BODIES_EACH {
+            let piece = Ok::<_, Infallible>(Frame::data(Bytes::from(vec![b' '; BODY])));
+            let body = stream::iter([piece]).chain(stream::pending());
+            let request = Request::post("https://localhost/authenticate")
+                .header("content-type", "application/json")
+                .body(StreamBody::new(body).boxed());
+            sender.ready().await.unwrap();
+            sent.push(tokio::spawn(sender.send_request(request.unwrap())));
+        }
+        (sender, connection, sent)
+    };
+    let mut connections = Vec::new();
+    for _ in 0..CONNECTIONS / 100 {
+        connections.extend(join_all((0..100).map(|_| connect())).await);
+    }
+    // The first to send have been given up for the last.
+    let mut given_up = 0;
+    for (_, _, sent) in &mut connections {
+        for answer in sent.iter_mut() {
+            if given_up < CONNECTIONS * BODIES_EACH - usize::try_from(MAX_BODIES).unwrap() {
+                let answer = tokio::time::timeout(LIMIT, answer).await.unwrap();
+                given_up += usize::from(answer.unwrap().is_ok());
+            }
+        }
+    }
+    for (_, connection, sent) in connections.drain(..) {
+        connection.abort();
+        sent.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+    let peak = world.report("4,000 connections with four unfinished bodies", before).await;
+    let bound = CONNECTIONS as u64 * CONNECTION_BOUND + MAX_BODIES * BODY_BOUND;
+    println!("bound: {} MiB", bound / MIB);
+    assert!(peak - before < bound, "{} MiB", (peak - before) / MIB);
+}
+
+#[tokio::test]
+async fn flood_of_tokens_gives_its_memory_back() {
+    let world = World::start();
+    let before = world.resident();
+    let webhook = WebhookClient::new(&world.ca(), world.port).unwrap();
+    let garbage = Secret::new(format!("k8s-ack-v2.{}", "e30".repeat(5_000)));
+    for _ in 0..TOKENS / 500 {
+        for reply in join_all((0..500).map(|_| webhook.review(&garbage))).await {
+            assert_eq!(reply.unwrap().status, 200);
+        }
+    }
+    drop(webhook);
+    world.report("20,000 tokens of 15 KB", before).await;
+}
