@@ -124,6 +124,16 @@ pub fn survey(from: &Sources<'_>) -> Result<Survey, ConfigError> {
     })
 }
 
+/// Returns the mappings of a configuration that cannot be used because of something else in it; none when its lists
+/// cannot be told apart.
+pub fn mappings_alone(from: &Sources<'_>) -> Option<FileMappings> {
+    let (mut layers, _) = Layers::gather(from).ok()?;
+    let globs = rules::globs(&mut layers).ok()?;
+    let is_readable = layers.root.is_readable() && layers.server.is_readable();
+    let (mappings, _) = mapping::gather(&mut layers, globs);
+    (is_readable && mappings.unreadable.is_none()).then_some(mappings)
+}
+
 /// What was read; otherwise, why not is added to `errors`.
 fn keep<T>(read: Result<T, impl Into<ConfigError>>, errors: &mut Vec<ConfigError>) -> Option<T> {
     read.map_err(|error| errors.push(error.into())).ok()
