@@ -4,8 +4,9 @@
 mod broken_edits;
 pub mod config_map;
 pub mod dynamic_file;
+#[cfg(test)]
+mod edit_sequences;
 pub mod feed;
-mod last_good;
 pub mod live;
 pub mod mounted_file;
 pub(crate) mod watched_file;

@@ -5,7 +5,8 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ack_ram_core::rules::{Backend, BackendRules, Mapping, Rule, RuleError};
+use ack_ram_config::last_good::describe;
+use ack_ram_core::rules::{Backend, BackendRules, Mapping, Rule};
 use ack_ram_core::time::UnixTime;
 use kube::Resource as _;
 use kube::runtime::watcher::Event;
@@ -13,7 +14,8 @@ use kube::runtime::watcher::Event;
 use super::failure::{Absence, Failure};
 use super::object::{MappingObject, ObjectError};
 use super::reported::{self, Reported};
-use crate::backends::live::{BackendNotes, Edit, LiveRules};
+use crate::backends::live::{BackendNotes, Edit, Kept, LiveRules};
+use crate::config::partial::PartialEntry;
 
 /// All objects that there are, with no more of each than is needed to tell what has changed.
 #[derive(Debug, Default)]
@@ -55,8 +57,8 @@ enum Change {
     Refuse {
         name: Arc<str>,
         reason: String,
-        /// Whether it is a broken edit of what may have worked before.
-        is_edit: bool,
+        /// The newest text, when it is an edit of what may have worked before.
+        newest: Option<Box<PartialEntry>>,
     },
     Delete(Arc<str>),
 }
@@ -217,8 +219,7 @@ impl Objects {
             Err(error) => Change::Refuse {
                 name,
                 reason: error.to_string(),
-                // Who takes away whom it is about, and all else is right, wants it to have no effect.
-                is_edit: is_edit && error != ObjectError::Rule(RuleError::Nobody),
+                newest: is_edit.then(|| Box::new(object.partial().clone())),
             },
         };
         self.waiting.push(change);
@@ -278,13 +279,27 @@ impl Change {
             Self::Refuse {
                 name,
                 reason,
-                is_edit,
+                newest: None,
             } => {
-                tracing::warn!(backend = %Backend::Crd, object = %name, "refused: {reason}");
-                if !is_edit || !edit.keep(&name, &reason, now) {
-                    edit.refuse(&name, &reason);
-                }
+                tracing::warn!(backend = %Backend::Crd, object = %name, "refused: {reason}; it maps nobody");
+                edit.refuse(&name, &reason);
             }
+            Self::Refuse {
+                name,
+                reason,
+                newest: Some(newest),
+            } => match edit.keep(&name, &reason, &newest, now) {
+                Ok(()) => {
+                    let what = edit.rules().rule(&name);
+                    let what = what.map_or_else(String::new, |rule| describe(&rule.to_mapping()));
+                    if let Some(Kept { until, basis, .. }) = edit.kept(&name) {
+                        tracing::warn!(backend = %Backend::Crd, object = %name, "refused: {reason}; kept: {what} until {until}, since {basis}");
+                    }
+                }
+                Err(why) => {
+                    tracing::warn!(backend = %Backend::Crd, object = %name, "refused: {reason}; it maps nobody, and nothing of it is kept: {why}");
+                }
+            },
             Self::Delete(name) => {
                 edit.delete(&name);
             }

@@ -1,5 +1,6 @@
 //! What the status of an object should say.
 
+use ack_ram_config::last_good::describe;
 use ack_ram_core::rules::subject::{Subject, SubjectId};
 use ack_ram_core::rules::{BackendRules, Rule};
 use ack_ram_core::time::UnixTime;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use super::mapping::{ACCEPTED, CONFLICTED, RamIdentityMapping};
 use super::objects::Known;
 use super::reported::{self, Reported, Told};
-use crate::backends::live::{BackendNotes, KEPT_SECONDS, Kept};
+use crate::backends::live::{BackendNotes, Kept};
 
 /// Messages are cut after this many bytes: they quote what somebody wrote.
 const MAX_MESSAGE: usize = 900;
@@ -44,7 +45,7 @@ impl Report {
         rules: &BackendRules,
         notes: &BackendNotes,
     ) -> Self {
-        let accepted = accepted(name, notes);
+        let accepted = accepted(name, rules, notes);
         let (canonical_arn, user_id) = match rules.rule(name).map(Rule::subject) {
             Some(Subject::Arn(arn)) if accepted.is_true && known.names_arn => {
                 (Some(arn.canonical().to_string()), None)
@@ -145,15 +146,22 @@ impl Verdict {
     }
 }
 
-fn accepted(name: &str, notes: &BackendNotes) -> Verdict {
+fn accepted(name: &str, rules: &BackendRules, notes: &BackendNotes) -> Verdict {
     let effect = notes.in_effect.get(name);
     let kept = effect.and_then(|effect| effect.kept.as_ref());
     let (is_true, reason, message) = match (kept, notes.refused.get(name)) {
-        (Some(Kept { since, reason }), _) => {
-            let until = since.plus_seconds(KEPT_SECONDS);
+        (Some(kept), _) => {
+            let Kept {
+                until,
+                reason,
+                basis,
+                ..
+            } = kept;
+            let what = rules.rule(name).map(|rule| describe(&rule.to_mapping()));
             let message = format!(
-                "{}; until this is put right, the form before this edit stays in effect, until {until} at most",
-                cut(reason)
+                "{}; until this is put right, this stays in effect, until {until} at most: {}, since {basis}",
+                cut(reason),
+                cut(&what.unwrap_or_default())
             );
             (false, "LastGoodInEffect", message)
         }

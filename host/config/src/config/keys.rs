@@ -36,6 +36,7 @@ pub(super) const SERVER: Keys = Keys {
         "installCRD",
         "kubeconfig",
         "kubeconfigPregenerated",
+        "lastGoodTTL",
         "limits",
         "mapAccounts",
         "mapRoles",

@@ -1,10 +1,12 @@
 //! Settings about rules: what tokens may be, what names may be, and further kinds of mappings.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use ack_ram_core::policy::Policy;
 use ack_ram_core::rules::{Backend, Globs, Protected, ReservedPrefixes, Validation};
 
+use crate::config::bounds::{Longest, duration_or_none};
 use crate::config::error::Problem;
 use crate::config::file::Table;
 use crate::config::given::Given;
@@ -12,6 +14,7 @@ use crate::config::keys;
 use crate::config::layers::{Layers, boolean};
 use crate::config::mapping;
 use crate::config::yaml::Value;
+use crate::last_good::DEFAULT_TTL;
 
 /// How the rules of all backends are applied.
 #[derive(Debug)]
@@ -24,7 +27,15 @@ pub struct RuleSettings {
     pub validations: Vec<Validation>,
     /// For whom the file answers first (`server.protect`).
     pub protected: Protected,
+    /// How long last good forms stay, in seconds (`server.lastGoodTTL`).
+    pub last_good_ttl: i64,
 }
+
+/// A broken edit that nobody has corrected for so long is meant.
+const LONGEST_TTL: Longest = Longest::new(
+    Duration::from_secs(7 * 24 * 60 * 60),
+    "what a broken edit that nobody corrects is worth",
+);
 
 pub(super) fn read(layers: &mut Layers<'_>, backends: &[Backend]) -> Result<RuleSettings, Problem> {
     Ok(RuleSettings {
@@ -32,7 +43,15 @@ pub(super) fn read(layers: &mut Layers<'_>, backends: &[Backend]) -> Result<Rule
         globs: globs(layers)?,
         reserved: reserved(layers)?,
         validations: validations(layers)?,
+        last_good_ttl: last_good_ttl(layers)?,
     })
+}
+
+/// `server.lastGoodTTL`.
+pub(super) fn last_good_ttl(layers: &mut Layers<'_>) -> Result<i64, Problem> {
+    let ttl = duration_or_none(&mut layers.server, "lastGoodTTL", LONGEST_TTL)?;
+    let seconds = ttl.map(|ttl| i64::try_from(ttl.as_secs()).unwrap_or(DEFAULT_TTL));
+    Ok(seconds.unwrap_or(DEFAULT_TTL))
 }
 
 /// `server.protect`. One that cannot be used is an error: somebody counts on it.

@@ -98,6 +98,7 @@ pub fn survey(from: &Sources<'_>) -> Result<Survey, ConfigError> {
     let globs = keep(rules::globs(&mut layers), &mut errors);
     let reserved = keep(rules::reserved(&mut layers), &mut errors);
     keep(rules::protected(&mut layers, asked), &mut errors);
+    keep(rules::last_good_ttl(&mut layers), &mut errors);
     let validations = keep(rules::validations(&mut layers), &mut errors);
     let globs = globs.unwrap_or(Globs::Literal);
     let mappings = keep(mapping::read(&mut layers, globs), &mut errors);

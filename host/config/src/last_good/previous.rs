@@ -40,8 +40,10 @@ impl Previous {
             for (index, entry) in entries.into_iter().enumerate() {
                 let Some(mut entry) = entry else { continue };
                 if let Some(kept) = &mut entry.effect.kept {
+                    let was_over = kept.is_over(terms.now);
                     kept.set_ttl(terms.ttl);
-                    if kept.is_over(terms.now) {
+                    // What has ended does not come back when the time becomes longer.
+                    if was_over || kept.is_over(terms.now) {
                         continue;
                     }
                 }

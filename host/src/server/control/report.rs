@@ -156,7 +156,22 @@ struct RuleView<'a> {
 #[derive(Serialize)]
 struct KeptView {
     since: UnixTime,
+    until: UnixTime,
+    /// What is wrong with the last edit.
     reason: String,
+    /// Why this stays in effect.
+    basis: String,
+}
+
+impl From<Kept> for KeptView {
+    fn from(kept: Kept) -> Self {
+        Self {
+            since: kept.since,
+            until: kept.until,
+            basis: kept.basis.to_string(),
+            reason: kept.reason,
+        }
+    }
 }
 
 fn view<'a>(rule: &'a Rule, effect: Option<Effect>) -> RuleView<'a> {
@@ -172,6 +187,6 @@ fn view<'a>(rule: &'a Rule, effect: Option<Effect>) -> RuleView<'a> {
         groups,
         expressions: rule.expressions(),
         since,
-        kept: kept.map(|Kept { since, reason }| KeptView { since, reason }),
+        kept: kept.map(KeptView::from),
     }
 }
