@@ -111,7 +111,11 @@ impl Naming {
             Username::Template(_) => None,
             Username::Expression(expression) => Some(source(expression)),
         };
-        mapping.groups = self.written_groups.iter().map(ToString::to_string).collect();
+        mapping.groups = self
+            .written_groups
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         mapping.groups_expression = self.groups_expression.as_ref().map(source);
     }
 

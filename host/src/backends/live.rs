@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use ack_ram_config::last_good::{Effect, Kept};
 use ack_ram_config::last_good::{Basis, DEFAULT_TTL, KeptOut, Named, retain};
+pub use ack_ram_config::last_good::{Effect, Kept};
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{Backend, BackendRules, Rule, RuleSet, Source};
 use ack_ram_core::time::UnixTime;
@@ -243,6 +243,14 @@ impl Edit<'_> {
             }
         }
         kept
+    }
+
+    /// Keeps the rule at `position`, as if the newest text still said all of it.
+    #[cfg(test)]
+    pub(crate) fn keep_whole(&mut self, position: &str, reason: &str, now: UnixTime) {
+        let rule = self.rules.rule(position).unwrap();
+        let newest = PartialEntry::of(&rule.to_mapping());
+        self.keep(position, reason, &newest, now).unwrap();
     }
 
     fn try_keep(

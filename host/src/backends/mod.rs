@@ -9,6 +9,8 @@ mod edit_sequences;
 pub mod feed;
 pub mod live;
 pub mod mounted_file;
+#[cfg(test)]
+pub(crate) mod retained_cases;
 pub(crate) mod watched_file;
 
 pub use ack_ram_config::compile::{Compiled, compile};

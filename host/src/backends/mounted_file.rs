@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use crate::backends::feed::{Digest, Feed, Observe, Tell};
 use crate::backends::live::LiveRules;
 use crate::backends::watched_file::{self, LOOK_EVERY, MAY_BE_MISSING, Seen, WatchedFile};
-use crate::config::entry::Refusal;
 use crate::config::document::EMPTY;
+use crate::config::entry::Refusal;
 use crate::config::{self, Config, ConfigFile, FileMappings, Overrides, Settings, Sources};
 use crate::env::Clock;
 
@@ -215,12 +215,7 @@ impl MountedFile {
 }
 
 impl State {
-    fn refuse(
-        &mut self,
-        why: &Refusal,
-        lists: Option<FileMappings>,
-        digest: &Digest,
-    ) -> Reloaded {
+    fn refuse(&mut self, why: &Refusal, lists: Option<FileMappings>, digest: &Digest) -> Reloaded {
         self.is_confirmed = true;
         self.feed.hold(why, lists, digest);
         Reloaded::Refused(why.to_string())

@@ -14,7 +14,8 @@ use crate::config::mapping::{FileMappings, Reader};
 use crate::config::yaml::{Position, Value};
 
 /// Why a file without any content is broken: it is what a program that was cut off leaves behind.
-pub const EMPTY: &str = "it is empty, as if it had been cut off; write `{}` when nobody is to be mapped";
+pub const EMPTY: &str =
+    "it is empty, as if it had been cut off; write `{}` when nobody is to be mapped";
 
 /// What was read of a document.
 #[derive(Debug, Default)]

@@ -226,7 +226,10 @@ impl Keys {
 
     /// The key that `name` is but for one slip, in any case.
     pub(super) fn misspelt(self, name: &str) -> Option<&'static str> {
-        self.names.iter().copied().find(|known| is_slip(name, known))
+        self.names
+            .iter()
+            .copied()
+            .find(|known| is_slip(name, known))
     }
 
     /// The documented spelling of `name`, compared without case.

@@ -27,6 +27,8 @@ pub struct FileMappings {
     /// The lists below misspelled keys. They have no effect, and limit what stays of the last good form; in `lists` they
     /// cannot be read.
     pub held_back: BTreeMap<List, Box<FileMappings>>,
+    /// Keys that are not known and may be meant to narrow a mapping, by its place in `mappings`. Go ignores them.
+    pub narrowing_keys: BTreeMap<usize, String>,
     /// Why none of the lists can be read.
     pub unreadable: Option<Refusal>,
     /// How ARNs in `mapRoles` and `mapUsers` are read; none where no list is.
@@ -157,6 +159,9 @@ impl Reader {
         let slot = match read {
             Ok(mapping) => {
                 let index = self.mappings.mappings.len();
+                if let Some(key) = partial.unknown_key {
+                    self.mappings.narrowing_keys.insert(index, key);
+                }
                 self.mappings.mappings.push(Given {
                     value: Mapping {
                         age: Age::Place(index),

@@ -291,9 +291,8 @@ impl Schema {
             FieldValue::Text(text) => text.trim().is_empty(),
             FieldValue::List(_) | FieldValue::Other => false,
         };
-        let (blank, written): (Vec<_>, Vec<_>) = subjects
-            .into_iter()
-            .partition(|(_, value)| is_blank(value));
+        let (blank, written): (Vec<_>, Vec<_>) =
+            subjects.into_iter().partition(|(_, value)| is_blank(value));
         // `arn: ""` stands beside each other field, for Go. In YAML, null is a value that was left out.
         let is_for_go = |(field, value): &(SubjectField, FieldValue)| {
             *field == SubjectField::Arn && (self.is_json || !matches!(value, FieldValue::Null))

@@ -1,5 +1,7 @@
 //! A document as it is written now: each entry a rule, an account, or broken.
 
+use std::collections::BTreeMap;
+
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{Age, Backend, Mapping, Rule};
 
@@ -61,25 +63,23 @@ pub(super) fn read(
         Backend::MountedFile => "server.",
         Backend::ConfigMap | Backend::Crd | Backend::DynamicFile => "",
     };
-    let mut mappings: Vec<_> = document.mappings.into_iter().map(Some).collect();
-    let mut accounts: Vec<_> = document.accounts.into_iter().map(Some).collect();
+    let lists = std::mem::take(&mut document.lists);
+    let mut misspelled = std::mem::take(&mut document.held_back);
+    let mut content = Content::new(document);
     let mut first_age = 0;
-    let mut lists = Vec::new();
-    for (list, slots) in document.lists {
-        let misspelled = document.held_back.remove(&list);
+    let mut incoming = Vec::new();
+    for (list, slots) in lists {
+        let misspelled = misspelled.remove(&list);
         let (entries, why) = match (slots, misspelled) {
             (Err(why), Some(content)) => (compile_all(*content, list, first_age), Some(why)),
             (Err(why), None) => (Err(why), None),
-            (Ok(slots), _) => {
-                let entries = compile(slots, &mut mappings, &mut accounts, first_age);
-                (Ok(entries), held_back.cloned())
-            }
+            (Ok(slots), _) => (Ok(content.compile(slots, first_age)), held_back.cloned()),
         };
         let length = match &entries {
             Ok(entries) => entries.len(),
             Err(_) => previous.length(list),
         };
-        lists.push(IncomingList {
+        incoming.push(IncomingList {
             list,
             position: format!("{prefix}{}", list.key()),
             entries,
@@ -88,50 +88,61 @@ pub(super) fn read(
         });
         first_age += length;
     }
-    lists
+    incoming
 }
 
-/// The entries of `list` in `content`, which holds that list alone.
+/// The entries of `list` in `document`, which holds that list alone.
 fn compile_all(
-    content: FileMappings,
+    mut document: FileMappings,
     list: List,
     first_age: usize,
 ) -> Result<Vec<Incoming>, Refusal> {
-    let mut mappings: Vec<_> = content.mappings.into_iter().map(Some).collect();
-    let mut accounts: Vec<_> = content.accounts.into_iter().map(Some).collect();
-    let mut lists = content.lists;
+    let mut lists = std::mem::take(&mut document.lists);
     let slots = lists.remove(&list).unwrap_or_else(|| Ok(Vec::new()))?;
-    Ok(compile(slots, &mut mappings, &mut accounts, first_age))
+    Ok(Content::new(document).compile(slots, first_age))
 }
 
-fn compile(
-    slots: Vec<Slot>,
-    mappings: &mut [Option<Given<Mapping>>],
-    accounts: &mut [Option<Given<AccountId>>],
-    first_age: usize,
-) -> Vec<Incoming> {
-    let slots = slots.into_iter().enumerate();
-    let entries = slots.filter_map(|(index, slot)| match slot {
-        Slot::Broken(broken) => Some(Incoming {
-            position: broken.position.clone(),
-            what: What::Broken(broken),
-        }),
-        Slot::Mapping(place) => {
-            let age = Age::Place(first_age + index);
-            Some(compile_mapping(mappings.get_mut(place)?.take()?, age))
-        }
-        Slot::Account(place) => {
-            let given = accounts.get_mut(place)?.take()?;
-            Some(Incoming {
-                position: given.setting,
-                what: What::Account(given.value),
-            })
-        }
-    });
-    entries.collect()
+/// The entries of a document, each of which is taken once.
+struct Content {
+    mappings: Vec<Option<Given<Mapping>>>,
+    accounts: Vec<Option<Given<AccountId>>>,
+    narrowing_keys: BTreeMap<usize, String>,
 }
 
-fn compile_mapping(given: Given<Mapping>, age: Age) -> Incoming {
+impl Content {
+    fn new(document: FileMappings) -> Self {
+        Self {
+            mappings: document.mappings.into_iter().map(Some).collect(),
+            accounts: document.accounts.into_iter().map(Some).collect(),
+            narrowing_keys: document.narrowing_keys,
+        }
+    }
+
+    fn compile(&mut self, slots: Vec<Slot>, first_age: usize) -> Vec<Incoming> {
+        let slots = slots.into_iter().enumerate();
+        let entries = slots.filter_map(|(index, slot)| match slot {
+            Slot::Broken(broken) => Some(Incoming {
+                position: broken.position.clone(),
+                what: What::Broken(broken),
+            }),
+            Slot::Mapping(place) => {
+                let given = self.mappings.get_mut(place)?.take()?;
+                let key = self.narrowing_keys.remove(&place);
+                Some(compile(given, Age::Place(first_age + index), key))
+            }
+            Slot::Account(place) => {
+                let given = self.accounts.get_mut(place)?.take()?;
+                Some(Incoming {
+                    position: given.setting,
+                    what: What::Account(given.value),
+                })
+            }
+        });
+        entries.collect()
+    }
+}
+
+fn compile(given: Given<Mapping>, age: Age, unknown_key: Option<String>) -> Incoming {
     let mapping = Mapping { age, ..given.value };
     let what = match Rule::compile(mapping.clone()) {
         Ok(rule) => What::Mapping(Box::new(mapping), Box::new(rule)),
@@ -141,7 +152,10 @@ fn compile_mapping(given: Given<Mapping>, age: Age) -> Incoming {
                 place: given.place.to_string(),
                 reason: error.to_string(),
             },
-            partial: Some(PartialEntry::of(&mapping)),
+            partial: Some(PartialEntry {
+                unknown_key,
+                ..PartialEntry::of(&mapping)
+            }),
         })),
     };
     Incoming {

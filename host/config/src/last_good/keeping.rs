@@ -85,8 +85,7 @@ impl<'a> Keeping<'a> {
             }
             let place = (list.list, index);
             let is_fresh = since.is_none();
-            self.accepted
-                .add(subject.as_ref(), place, &form, is_fresh);
+            self.accepted.add(subject.as_ref(), place, &form, is_fresh);
             if let (Some(Subject::Pattern(pattern)), true) = (rule.map(Rule::subject), is_fresh) {
                 self.accepted.add_fresh_pattern(pattern);
             }
@@ -214,9 +213,7 @@ impl<'a> Keeping<'a> {
             return;
         };
         let is_it = |place: Place, entry: &Entry| {
-            place.0 == list.list
-                && self.is_protected(entry)
-                && !self.accepted.has_subject_of(entry)
+            place.0 == list.list && self.is_protected(entry) && !self.accepted.has_subject_of(entry)
         };
         let entries = previous.take_all(is_it);
         for (number, entry) in entries.into_iter().enumerate() {
@@ -270,12 +267,7 @@ impl<'a> Keeping<'a> {
     }
 
     /// Keeps `entry`, unless that would stand in the way of what is good.
-    fn keep(
-        &mut self,
-        mut entry: Entry,
-        spot: &Spot<'_>,
-        basis: Basis,
-    ) -> Result<Entry, KeptOut> {
+    fn keep(&mut self, mut entry: Entry, spot: &Spot<'_>, basis: Basis) -> Result<Entry, KeptOut> {
         let Terms { now, ttl, .. } = *self.terms;
         if ttl <= 0 {
             return Err(KeptOut::Over);

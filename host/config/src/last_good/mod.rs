@@ -106,12 +106,7 @@ impl LastGood {
 
     /// The document as a whole is refused, for a reason beside its lists: what was in effect stays, but for what the lists
     /// no longer give.
-    pub fn restrict(
-        &mut self,
-        document: FileMappings,
-        why: &Refusal,
-        terms: &Terms<'_>,
-    ) -> Update {
+    pub fn restrict(&mut self, document: FileMappings, why: &Refusal, terms: &Terms<'_>) -> Update {
         self.take(document, Some(why), terms)
     }
 
@@ -216,8 +211,7 @@ impl fmt::Display for Refused {
             };
         }
         write!(f, "{why}; kept:")?;
-        for (index, Retained { what, until, basis }) in
-            self.kept.iter().take(MAX_NAMED).enumerate()
+        for (index, Retained { what, until, basis }) in self.kept.iter().take(MAX_NAMED).enumerate()
         {
             let comma = if index == 0 { "" } else { "," };
             write!(f, "{comma} {what} until {until}, since {basis}")?;

@@ -157,7 +157,9 @@ fn is_username_slip(text: &str, last: &str) -> bool {
 }
 
 fn is_reserved(name: &str) -> bool {
-    name.trim_start().to_ascii_lowercase().starts_with("system:")
+    name.trim_start()
+        .to_ascii_lowercase()
+        .starts_with("system:")
 }
 
 /// What both texts demand. A condition that cannot be read may narrow.

@@ -38,6 +38,7 @@ pub(in crate::cli) fn read_config_map(data: &ConfigMapData, globs: Globs) -> Vec
         accounts,
         lists,
         held_back: _,
+        narrowing_keys: _,
         unreadable: _,
         globs: _,
     } = document::config_map("", data, globs).mappings;
