@@ -74,6 +74,7 @@ pub struct Expression {
     kind: Kind,
     // Boxed: rules have room for three expressions, and most have none.
     tree: Box<IdedExpr>,
+    source: Box<str>,
 }
 
 impl Expression {
@@ -88,7 +89,14 @@ impl Expression {
         Ok(Self {
             kind,
             tree: Box::new(tree),
+            source: source.into(),
         })
+    }
+
+    /// The text that was compiled.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     /// What the expression is for.
@@ -103,12 +111,13 @@ impl Expression {
         &self.tree
     }
 
-    /// A part of a [validation](Kind::Validation), itself a `bool` outside any loop, as one.
+    /// A part of a [validation](Kind::Validation), itself a `bool` outside any loop, as one. It has no source.
     #[cfg(feature = "lint")]
     pub(crate) fn part(tree: &IdedExpr) -> Self {
         Self {
             kind: Kind::Validation,
             tree: Box::new(tree.clone()),
+            source: Box::default(),
         }
     }
 

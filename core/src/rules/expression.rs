@@ -62,6 +62,12 @@ mod absent {
         }
 
         /// Never called.
+        #[must_use]
+        pub fn source(&self) -> &str {
+            match *self {}
+        }
+
+        /// Never called.
         ///
         /// # Errors
         /// Never.

@@ -271,6 +271,22 @@ impl Rule {
         })
     }
 
+    /// Returns a mapping that compiles to this rule. An ARN of a session is the ARN of its role.
+    #[must_use]
+    pub fn to_mapping(&self) -> Mapping {
+        let mut mapping = Mapping::exact(self.source.clone(), self.age, "", "", Vec::new());
+        self.naming.write_into(&mut mapping);
+        mapping.condition = self.condition.as_ref().map(|text| text.source().to_owned());
+        match &self.subject {
+            Subject::Arn(arn) => mapping.arn = arn.to_string(),
+            Subject::Pattern(pattern) => mapping.arn_pattern = Some(pattern.to_string()),
+            Subject::Id(SubjectId::User(id)) => mapping.user_id = Some(id.to_string()),
+            Subject::Id(SubjectId::Role(id)) => mapping.role_id = Some(id.to_string()),
+            Subject::Anyone => {}
+        }
+        mapping
+    }
+
     /// Where it stands.
     #[must_use]
     pub fn source(&self) -> &Source {

@@ -158,6 +158,23 @@ impl Naming {
         (&self.written_username, &self.written_groups)
     }
 
+    /// Writes the names into `mapping`, as they were written.
+    pub(super) fn write_into(&self, mapping: &mut Mapping) {
+        let source = |expression: &Expression| expression.source().to_owned();
+        mapping.username = self.written_username.to_string();
+        mapping.username_expression = match &self.username {
+            Username::Template(_) => None,
+            Username::Expression(expression) => Some(source(expression)),
+        };
+        mapping.groups = self
+            .written_groups
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        mapping.groups_expression = self.groups_expression.as_ref().map(source);
+        mapping.groups_expression_may_add = self.may_add.iter().map(ToString::to_string).collect();
+    }
+
     /// Whether an expression gives the username, and whether one gives further groups.
     pub(super) fn is_expression(&self) -> (bool, bool) {
         let username = matches!(self.username, Username::Expression(_));

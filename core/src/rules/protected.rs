@@ -37,6 +37,16 @@ impl Protected {
         self.arns.is_empty() && self.patterns.is_empty()
     }
 
+    /// Whether `subject` is protected: an ARN that is named or that a pattern matches, or a pattern that is named.
+    #[must_use]
+    pub fn protects_subject(&self, subject: &Subject) -> bool {
+        match subject {
+            Subject::Arn(arn) => self.protects(&arn.key()),
+            Subject::Pattern(pattern) => self.patterns.iter().any(|own| own.is_alike(pattern)),
+            Subject::Id(_) | Subject::Anyone => false,
+        }
+    }
+
     /// Whether the identity with the canonical ARN `key` is protected.
     #[must_use]
     pub fn protects(&self, key: &ArnKey) -> bool {

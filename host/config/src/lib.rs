@@ -8,5 +8,7 @@ pub mod config;
 pub mod documents;
 pub mod explain;
 pub mod findings;
+#[doc(hidden)]
+pub mod last_good;
 pub mod loaded;
 pub mod object;

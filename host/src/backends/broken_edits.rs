@@ -1,5 +1,5 @@
-//! A hundred broken edits of each document: who could log in before still can, as the same user; and whoever made the
-//! edit is told where it is wrong.
+//! A hundred broken edits of each document: who could log in before still can, as far as the newest text says so; and the
+//! author of the edit is notified where it is wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -83,97 +83,211 @@ type ChangeWhole = fn(&str) -> Vec<u8>;
 /// The text of each list, by its key.
 type Texts = BTreeMap<&'static str, String>;
 
-/// An edit, and the whole document that it makes.
-type Edited = (String, Vec<u8>);
+/// An edit, the whole document that it makes, and what becomes of whom.
+type Edited = (String, Vec<u8>, Fate);
+
+/// What becomes of one identity; the others are as they were.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    /// Nothing.
+    Same,
+    /// It loses its groups.
+    NoGroups(&'static str),
+    /// It is mapped no longer.
+    Gone(&'static str),
+}
+
+impl Fate {
+    fn of(self, before: &[User]) -> Vec<User> {
+        let fate = |(who, user): &User| match self {
+            Self::Gone(gone) if gone == *who => (*who, None),
+            Self::NoGroups(other) if other == *who => {
+                let user = user.clone();
+                (*who, user.map(|(username, _)| (username, Vec::new())))
+            }
+            Self::Same | Self::Gone(_) | Self::NoGroups(_) => (*who, user.clone()),
+        };
+        before.iter().map(fate).collect()
+    }
+}
+
+/// What becomes of whoever a broken entry maps.
+type FateOf = fn(&'static str) -> Fate;
+
+const SAME: FateOf = |_| Fate::Same;
+const NO_GROUPS: FateOf = Fate::NoGroups;
+const GONE: FateOf = Fate::Gone;
 
 /// Who logs in, and as whom.
 type User = (&'static str, Option<(String, Vec<String>)>);
 
 /// What may be done to one entry of `mapRoles` or `mapUsers` so that it cannot be used.
-const ENTRIES: &[(&str, Change)] = &[
-    ("no username", |e| e.replace("username", "user")),
-    ("a username of nothing", |e| swap(e, "username", "null")),
-    ("an empty username", |e| swap(e, "username", "\"\"")),
-    ("a username that is a list", |e| {
-        swap(e, "username", "[\"admin\"]")
-    }),
-    ("a username that is a map", |e| {
-        swap(e, "username", "{\"a\": \"b\"}")
-    }),
-    ("a username that is a boolean", |e| {
-        swap(e, "username", "true")
-    }),
-    ("a username that is another number", |e| {
-        swap(e, "username", "0123")
-    }),
-    ("a username that is a float", |e| {
-        swap(e, "username", "1.50")
-    }),
-    ("an unknown variable", |e| {
-        swap(e, "username", "\"{{Nobody}}\"")
-    }),
-    ("an unclosed variable", |e| {
-        swap(e, "username", "\"{{AccountID\"")
-    }),
-    ("a control character", |e| swap(e, "username", "\"a\\nb\"")),
-    ("a reserved name that the caller completes", |e| {
-        swap(e, "username", "\"system:{{SessionName}}\"")
-    }),
-    ("a group that is a list", |e| {
-        swap(e, "groups", "[[\"ops\"]]")
-    }),
-    ("a group that is nothing", |e| swap(e, "groups", "[null]")),
-    ("a group that is empty", |e| swap(e, "groups", "[\"\"]")),
-    ("groups that are a map", |e| swap(e, "groups", "{}")),
-    ("groups that are a number", |e| swap(e, "groups", "7")),
-    ("a group with an unknown variable", |e| {
-        swap(e, "groups", "[\"{{X}}\"]")
-    }),
-    ("a key in another case, too", |e| {
-        e.replacen('{', "{\"USERNAME\": \"x\", ", 1)
-    }),
-    ("the ARN's key twice but for case", |e| {
-        e.replace("}", "").trim_end().to_owned()
-            + ", \"ROLEARN\": \"acs:ram::1:role/x\", \"uSeRaRn\": \"acs:ram::1:role/x\", \"RoleArn\": \"\", \"USERARN\": \"\"}"
-    }),
-    ("a misspelt key of the ARN", |e| e.replace("ARN", "Arm")),
-    ("another key for the ARN", |e| {
-        e.replace("roleARN", "arn").replace("userARN", "arn")
-    }),
-    ("the ARN's key in a crazy way", |e| {
-        e.replace("roleARN", "r_o_l_e_A_R_N")
-            .replace("userARN", "u.s.e.r")
-    }),
-    ("a wrong prefix", |e| e.replace("acs:ram::", "acs:ram:")),
-    ("another cloud's prefix", |e| {
-        e.replace("acs:ram::", "arn:aws:iam::")
-    }),
-    ("a wrong account", |e| e.replace("::1:", "::one:")),
-    ("no account", |e| e.replace("::1:", ":::")),
-    ("a wrong kind", |e| {
-        e.replace(":role/", ":rol/").replace(":user/", ":usr/")
-    }),
-    ("no name", |e| {
-        e.replace("role/", "role/ ").replace("user/", "user/ ")
-    }),
-    ("a name in another script", |e| {
-        e.replace("role/", "role/é").replace("user/", "user/é")
-    }),
-    ("an ARN that is too long", |e| {
-        e.replace("role/", &format!("role/{}", "r".repeat(2_000)))
-            .replace("user/", &format!("user/{}", "u".repeat(2_000)))
-    }),
-    ("an ARN in a list", |e| {
-        e.replace("\"acs", "[\"acs").replacen("\", ", "\"], ", 1)
-    }),
-    ("text in place of the entry", |e| {
-        format!(
-            "\"{}\"",
-            e.replace('"', "'").replace("{{", "").replace("}}", "")
-        )
-    }),
-    ("a number in place of the entry", |_| "5".to_owned()),
-    ("a list around the entry", |e| format!("[{e}]")),
+const ENTRIES: &[(&str, Change, FateOf)] = &[
+    ("no username", |e| e.replace("username", "user"), GONE),
+    (
+        "a username of nothing",
+        |e| swap(e, "username", "null"),
+        GONE,
+    ),
+    ("an empty username", |e| swap(e, "username", "\"\""), GONE),
+    (
+        "a username that is a list",
+        |e| swap(e, "username", "[\"admin\"]"),
+        GONE,
+    ),
+    (
+        "a username that is a map",
+        |e| swap(e, "username", "{\"a\": \"b\"}"),
+        GONE,
+    ),
+    (
+        "a username that is a boolean",
+        |e| swap(e, "username", "true"),
+        GONE,
+    ),
+    (
+        "a username that is another number",
+        |e| swap(e, "username", "0123"),
+        GONE,
+    ),
+    (
+        "a username that is a float",
+        |e| swap(e, "username", "1.50"),
+        GONE,
+    ),
+    (
+        "an unknown variable",
+        |e| swap(e, "username", "\"{{Nobody}}\""),
+        GONE,
+    ),
+    (
+        "an unclosed variable",
+        |e| swap(e, "username", "\"{{AccountID\""),
+        GONE,
+    ),
+    (
+        "a control character",
+        |e| swap(e, "username", "\"a\\nb\""),
+        GONE,
+    ),
+    (
+        "a reserved name that the caller completes",
+        |e| swap(e, "username", "\"system:{{SessionName}}\""),
+        GONE,
+    ),
+    (
+        "a group that is a list",
+        |e| swap(e, "groups", "[[\"ops\"]]"),
+        NO_GROUPS,
+    ),
+    (
+        "a group that is nothing",
+        |e| swap(e, "groups", "[null]"),
+        NO_GROUPS,
+    ),
+    (
+        "a group that is empty",
+        |e| swap(e, "groups", "[\"\"]"),
+        NO_GROUPS,
+    ),
+    (
+        "groups that are a map",
+        |e| swap(e, "groups", "{}"),
+        NO_GROUPS,
+    ),
+    (
+        "groups that are a number",
+        |e| swap(e, "groups", "7"),
+        NO_GROUPS,
+    ),
+    (
+        "a group with an unknown variable",
+        |e| swap(e, "groups", "[\"{{X}}\"]"),
+        NO_GROUPS,
+    ),
+    (
+        "a key in another case, too",
+        |e| e.replacen('{', "{\"USERNAME\": \"x\", ", 1),
+        GONE,
+    ),
+    (
+        "the ARN's key twice but for case",
+        |e| {
+            e.replace("}", "").trim_end().to_owned()
+                + ", \"ROLEARN\": \"acs:ram::1:role/x\", \"uSeRaRn\": \"acs:ram::1:role/x\", \"RoleArn\": \"\", \"USERARN\": \"\"}"
+        },
+        GONE,
+    ),
+    (
+        "a misspelt key of the ARN",
+        |e| e.replace("ARN", "Arm"),
+        SAME,
+    ),
+    (
+        "another key for the ARN",
+        |e| e.replace("roleARN", "arn").replace("userARN", "arn"),
+        SAME,
+    ),
+    (
+        "the ARN's key in a crazy way",
+        |e| {
+            e.replace("roleARN", "r_o_l_e_A_R_N")
+                .replace("userARN", "u.s.e.r")
+        },
+        GONE,
+    ),
+    (
+        "a wrong prefix",
+        |e| e.replace("acs:ram::", "acs:ram:"),
+        SAME,
+    ),
+    (
+        "another cloud's prefix",
+        |e| e.replace("acs:ram::", "arn:aws:iam::"),
+        GONE,
+    ),
+    ("a wrong account", |e| e.replace("::1:", "::one:"), GONE),
+    ("no account", |e| e.replace("::1:", ":::"), GONE),
+    (
+        "a wrong kind",
+        |e| e.replace(":role/", ":rol/").replace(":user/", ":usr/"),
+        SAME,
+    ),
+    (
+        "no name",
+        |e| e.replace("role/", "role/ ").replace("user/", "user/ "),
+        GONE,
+    ),
+    (
+        "a name in another script",
+        |e| e.replace("role/", "role/é").replace("user/", "user/é"),
+        GONE,
+    ),
+    (
+        "an ARN that is too long",
+        |e| {
+            e.replace("role/", &format!("role/{}", "r".repeat(2_000)))
+                .replace("user/", &format!("user/{}", "u".repeat(2_000)))
+        },
+        GONE,
+    ),
+    (
+        "an ARN in a list",
+        |e| e.replace("\"acs", "[\"acs").replacen("\", ", "\"], ", 1),
+        GONE,
+    ),
+    (
+        "text in place of the entry",
+        |e| {
+            format!(
+                "\"{}\"",
+                e.replace('"', "'").replace("{{", "").replace("}}", "")
+            )
+        },
+        GONE,
+    ),
+    ("a number in place of the entry", |_| "5".to_owned(), GONE),
+    ("a list around the entry", |e| format!("[{e}]"), GONE),
 ];
 
 const ACCOUNTS: &[(&str, Change)] = &[
@@ -219,12 +333,17 @@ fn swap(entry: &str, key: &str, value: &str) -> String {
 }
 
 /// Every broken edit of the lists: what was done, and what came of it by key.
-fn edits() -> Vec<(String, Texts)> {
+fn edits() -> Vec<(String, Texts, Fate)> {
     let mut edits = Vec::new();
-    let mut add = |name: String, lists: &Lists| edits.push((name, BTreeMap::from(lists.texts())));
-    for (list, entries) in [("mapRoles", 2), ("mapUsers", 2)] {
-        for index in 0..entries {
-            for (name, change) in ENTRIES {
+    let mut add = |name: String, lists: &Lists, fate: Fate| {
+        edits.push((name, BTreeMap::from(lists.texts()), fate));
+    };
+    for (list, entries) in [
+        ("mapRoles", ["1:role/admin", "1:role/dev"]),
+        ("mapUsers", ["1:user/alice", "1:user/bob"]),
+    ] {
+        for (index, who) in entries.into_iter().enumerate() {
+            for (name, change, fate) in ENTRIES {
                 let mut lists = Lists::good();
                 let chosen = if list == "mapRoles" {
                     &mut lists.roles
@@ -232,15 +351,15 @@ fn edits() -> Vec<(String, Texts)> {
                     &mut lists.users
                 };
                 chosen[index] = change(&chosen[index]);
-                add(format!("{list}[{index}]: {name}"), &lists);
+                add(format!("{list}[{index}]: {name}"), &lists, fate(who));
             }
         }
     }
     for (name, change) in ACCOUNTS {
-        for index in 0..2 {
+        for (index, who) in ["0077:root", "88:user/x"].into_iter().enumerate() {
             let mut lists = Lists::good();
             lists.accounts[index] = change(&lists.accounts[index]);
-            add(format!("mapAccounts[{index}]: {name}"), &lists);
+            add(format!("mapAccounts[{index}]: {name}"), &lists, GONE(who));
         }
     }
     for key in ["mapRoles", "mapUsers", "mapAccounts"] {
@@ -248,7 +367,7 @@ fn edits() -> Vec<(String, Texts)> {
             let mut texts = BTreeMap::from(Lists::good().texts());
             let text = texts.get_mut(key).unwrap();
             *text = change(text);
-            edits.push((format!("{key}: {name}"), texts));
+            edits.push((format!("{key}: {name}"), texts, Fate::Same));
         }
     }
     edits
@@ -323,11 +442,12 @@ fn check(live: &LiveRules, name: &str, edits: &[Edited], good: &[u8], edit: impl
         6,
         "{before:?}"
     );
-    for (case, text) in edits {
+    for (case, text, fate) in edits {
         let shown = String::from_utf8_lossy(text);
         let shown: String = shown.chars().take(2_000).collect();
         let log = logged(|| edit(text));
-        assert_eq!(users(live), before, "{case}: {shown}");
+        let expected = fate.of(&before);
+        assert_eq!(users(live), expected, "{case}: {shown}");
         let told: Vec<String> = live.inspect(|_, notes| {
             let refused = notes
                 .refused
@@ -337,7 +457,11 @@ fn check(live: &LiveRules, name: &str, edits: &[Edited], good: &[u8], edit: impl
             trouble.chain(refused).collect::<Vec<_>>().join("\n")
         });
         assert!(!told.concat().is_empty(), "{case} is not told: {shown}");
-        let is_located = log.contains(name) && log.contains("stays until 1970-01-02T00:16:40Z");
+        let says = match fate {
+            Fate::Same | Fate::NoGroups(_) => "until 1970-01-02T00:16:40Z",
+            Fate::Gone(_) => "it maps nobody, and nothing of it is kept",
+        };
+        let is_located = log.contains(name) && log.contains(says);
         assert!(is_located, "{case}: {log}");
         edit(good);
         assert_eq!(users(live), before, "{case}, undone");
@@ -360,12 +484,12 @@ fn documents(
     let good = whole(&BTreeMap::from(Lists::good().texts()));
     let edits = edits().into_iter();
     let mut documents: Vec<Edited> = edits
-        .map(|(name, lists)| (name, whole(&lists).into_bytes()))
+        .map(|(name, lists, fate)| (name, whole(&lists).into_bytes(), fate))
         .collect();
     documents.extend(
         changes
             .iter()
-            .map(|(name, change)| ((*name).to_owned(), change(&good))),
+            .map(|(name, change)| ((*name).to_owned(), change(&good), Fate::Same)),
     );
     assert!(documents.len() > 100, "{}", documents.len());
     (good.into_bytes(), documents)
@@ -388,7 +512,6 @@ fn of_a_dynamic_file() {
         whole,
         &[
             ("empty", |_| Vec::new()),
-            ("null", |_| b"null\n".to_vec()),
             ("a list", |_| b"[]".to_vec()),
             ("text", |_| b"moved to the ConfigMap".to_vec()),
             ("not UTF-8", |text| [text.as_bytes(), b"\"\xff\""].concat()),
@@ -444,7 +567,6 @@ fn of_the_configuration_file() {
         whole,
         &[
             ("empty", |_| Vec::new()),
-            ("null", |_| b"null\n".to_vec()),
             ("not UTF-8", |text| [text.as_bytes(), b"# \xff"].concat()),
             ("too long", |text| {
                 [text.as_bytes(), &vec![b'#'; 33 * 1024 * 1024]].concat()
@@ -533,8 +655,8 @@ fn of_a_config_map() {
     let good = data(&BTreeMap::from(Lists::good().texts()));
     let mut broken: Vec<ConfigMapData> = Vec::new();
     let mut names = Vec::new();
-    for (name, lists) in edits() {
-        names.push(name);
+    for (name, lists, fate) in edits() {
+        names.push((name, fate));
         broken.push(data(&lists));
     }
     for key in ["mapRoles", "mapUsers", "mapAccounts"] {
@@ -546,14 +668,14 @@ fn of_a_config_map() {
         ] {
             let mut edited = good.clone();
             let text = edited.texts.remove(key).unwrap();
-            names.push(format!("{key} is called {other}"));
+            names.push((format!("{key} is called {other}"), Fate::Same));
             edited.texts.insert(other, text);
             broken.push(edited);
         }
         let mut edited = good.clone();
         edited.texts.remove(key);
         edited.binary.insert(key.to_owned());
-        names.push(format!("{key} is not UTF-8"));
+        names.push((format!("{key} is not UTF-8"), Fate::Same));
         broken.push(edited);
     }
     assert!(broken.len() > 100);
@@ -563,7 +685,7 @@ fn of_a_config_map() {
     let edits: Vec<Edited> = names
         .into_iter()
         .enumerate()
-        .map(|(index, name)| (name, number(index)))
+        .map(|(index, (name, fate))| (name, number(index), fate))
         .collect();
     check(
         &live,

@@ -89,11 +89,11 @@ impl State {
                     self.feed
                         .read(document.mappings, warnings, &digest, Tell::All, None);
                 }
-                Err(why) => self.feed.hold(&why, &digest),
+                Err(why) => self.feed.hold(&why, None, &digest),
             },
             Seen::Unfit(reason, digest) => {
                 let place = name;
-                self.feed.hold(&Refusal { place, reason }, &digest);
+                self.feed.hold(&Refusal { place, reason }, None, &digest);
             }
             Seen::SameContent(_) => self.feed.set_trouble(None),
             Seen::Missing => {

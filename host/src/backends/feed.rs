@@ -4,11 +4,11 @@ use std::fmt;
 use std::mem;
 use std::sync::Arc;
 
-use ack_ram_core::rules::{Backend, Conflict, RuleSet};
+use ack_ram_config::last_good::{LastGood, Refused, Terms, Update};
+use ack_ram_core::rules::{Backend, Conflict, Protected, RuleSet};
 use sha2::{Digest as _, Sha256};
 
-use crate::backends::last_good::{LastGood, Refused, Trouble, Update};
-use crate::backends::live::{Edit, LiveRules};
+use crate::backends::live::{BackendNotes, Edit, LiveRules};
 use crate::config::entry::Refusal;
 use crate::config::{FileMappings, Warning, WarningKind};
 use crate::env::Clock;
@@ -20,6 +20,8 @@ pub(super) struct Feed {
     clock: Clock,
     observe: Observe,
     last_good: LastGood,
+    /// `server.protect`, of the configuration file.
+    protected: Protected,
     /// Whether it was ever read: until then, nobody is told what it would say.
     is_read: bool,
     /// What is wrong with the document as a whole.
@@ -63,6 +65,7 @@ impl Feed {
             clock,
             observe,
             last_good: LastGood::new(backend),
+            protected: Protected::default(),
             is_read: false,
             broken: None,
             trouble: None,
@@ -79,7 +82,7 @@ impl Feed {
         tell: Tell,
         reconfigure: Option<Reconfigure<'_>>,
     ) -> Vec<Refused> {
-        let mut update = self.last_good.read(document, (self.clock)());
+        let mut update = self.take(|last_good, terms| last_good.read(document, terms));
         self.is_read = true;
         self.broken = None;
         self.trouble = None;
@@ -87,8 +90,8 @@ impl Feed {
         if is_told {
             self.tell(&update, warnings, digest);
         }
-        let refused = mem::take(&mut update.refused);
-        self.put(update, reconfigure);
+        let refused = update.refused.clone();
+        self.put(mem::take(&mut update), reconfigure);
         (self.observe)(self.backend, Some(&digest.to_string()));
         if is_told {
             self.tell_conflicts();
@@ -98,7 +101,7 @@ impl Feed {
 
     /// The same, of the configuration that the server starts with. What is odd in it is told elsewhere.
     pub(super) fn start(&mut self, document: FileMappings) {
-        let update = self.last_good.read(document, (self.clock)());
+        let update = self.take(|last_good, terms| last_good.read(document, terms));
         self.is_read = true;
         self.put(update, None);
     }
@@ -110,7 +113,8 @@ impl Feed {
 
     /// The document is gone, and with it all that it mapped.
     pub(super) fn lose(&mut self) {
-        let update = self.last_good.read(FileMappings::default(), (self.clock)());
+        let nothing = FileMappings::default();
+        let update = self.take(|last_good, terms| last_good.read(nothing, terms));
         self.is_read = true;
         self.broken = None;
         if update.removed > 0 {
@@ -119,33 +123,49 @@ impl Feed {
         self.put(update, None);
     }
 
-    /// The document as a whole cannot be used, for this reason: all that it last was stays, for a day.
-    pub(super) fn hold(&mut self, why: &Refusal, digest: &Digest) {
-        let update = self.last_good.hold(why, (self.clock)());
+    /// The document as a whole cannot be used, for this reason: all that was in effect stays; or, when its lists can be read
+    /// all the same, of that what `lists` still give.
+    pub(super) fn hold(&mut self, why: &Refusal, lists: Option<FileMappings>, digest: &Digest) {
+        let update = self.take(|last_good, terms| match lists {
+            Some(lists) => last_good.restrict(lists, why, terms),
+            None => last_good.hold(why, terms),
+        });
         let reason = why.to_string();
-        let stays = update
-            .refused
-            .iter()
-            .filter_map(|refused| refused.kept_until)
-            .max();
+        let until = update.retained().map(|kept| kept.until).max();
         let mappings = update.len();
-        match (stays, self.is_read) {
+        match (until, self.is_read) {
             (Some(until), _) => tracing::error!(
-                backend = %self.backend, sha256 = %digest, mappings,
-                "nothing of it can be used: {reason}; what it last said stays until {until}"
+                backend = %self.backend, sha256 = %digest, mappings, gone = update.removed,
+                "invalid document: {reason}; keeping what was in effect until {until}"
             ),
             (None, true) => tracing::error!(
-                backend = %self.backend, sha256 = %digest, "nothing of it can be used: {reason}"
+                backend = %self.backend, sha256 = %digest, gone = update.removed,
+                "invalid document: {reason}; it maps nobody"
             ),
             (None, false) => tracing::error!(
                 backend = %self.backend, sha256 = %digest,
                 "nothing of it can be used: {reason}; until it is corrected, nobody whom only a later backend maps can log in"
             ),
         }
+        self.log_refused(&update);
         self.broken = Some(reason);
         self.trouble = None;
         self.put(update, None);
         (self.observe)(self.backend, None);
+    }
+
+    /// Of whom the whole last good form stays in doubt.
+    pub(super) fn protect(&mut self, protected: Protected) {
+        self.protected = protected;
+    }
+
+    fn take(&mut self, change: impl FnOnce(&mut LastGood, &Terms<'_>) -> Update) -> Update {
+        let terms = Terms {
+            now: (self.clock)(),
+            ttl: self.live.last_good_ttl(),
+            protected: Some(&self.protected),
+        };
+        change(&mut self.last_good, &terms)
     }
 
     /// What keeps the source from being read; `None` when nothing does any more. The rules stay.
@@ -179,10 +199,7 @@ impl Feed {
                 tracing::warn!(backend = %self.backend, "{warning}");
             }
         }
-        for refused in &update.refused {
-            let entry = &refused.position;
-            tracing::warn!(backend = %self.backend, %entry, "refused: {refused}");
-        }
+        self.log_refused(update);
         tracing::info!(
             backend = %self.backend,
             sha256 = %digest,
@@ -193,6 +210,13 @@ impl Feed {
             refused = update.refused.len(),
             "read"
         );
+    }
+
+    fn log_refused(&self, update: &Update) {
+        for refused in &update.refused {
+            let entry = &refused.position;
+            tracing::warn!(backend = %self.backend, %entry, "refused: {refused}");
+        }
     }
 
     fn tell_conflicts(&self) {
@@ -214,7 +238,8 @@ impl Feed {
         let trouble = self.told_trouble();
         let is_read = self.is_read;
         let change = |edit: &mut Edit<'_>| {
-            update.put_into(edit, trouble);
+            put_into(update, edit);
+            trouble.note(edit);
             if is_read {
                 edit.mark_read();
             }
@@ -234,6 +259,48 @@ impl Feed {
             (None, None) => Trouble::None,
         }
     }
+}
+
+/// What is wrong with a document as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Trouble {
+    None,
+    /// It cannot be read.
+    Source(String),
+    /// It cannot be used. The reason may quote it.
+    Content(String),
+}
+
+impl Trouble {
+    fn note(self, edit: &mut Edit<'_>) {
+        match self {
+            Self::None => edit.set_trouble(None),
+            Self::Source(reason) => edit.set_trouble(Some(reason)),
+            Self::Content(reason) => edit.set_broken(reason),
+        }
+    }
+}
+
+/// Puts `update` in effect, all at once.
+pub(super) fn put_into(update: Update, edit: &mut Edit<'_>) {
+    let mut rules = edit.rules().clone();
+    rules.reset();
+    for rule in update.rules {
+        rules.apply(rule);
+    }
+    for (_, account) in &update.accounts {
+        rules.apply_account(account.clone());
+    }
+    let refused = update.refused.iter();
+    let notes = BackendNotes {
+        in_effect: update.in_effect,
+        accounts: update.accounts.into_iter().collect(),
+        refused: refused
+            .map(|refused| (refused.position.clone(), refused.reason()))
+            .collect(),
+        ..BackendNotes::default()
+    };
+    edit.replace(rules, notes);
 }
 
 /// Names the content of a document, in the log and against another.

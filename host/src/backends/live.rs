@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ack_ram_config::last_good::{Basis, DEFAULT_TTL, KeptOut, Named, retain};
+pub use ack_ram_config::last_good::{Effect, Kept};
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::decision::Decision;
 use ack_ram_core::login::VerifiedIdentity;
@@ -11,10 +13,8 @@ use ack_ram_core::time::UnixTime;
 use arc_swap::ArcSwap;
 
 use crate::backends::confirmed::Confirmations;
+use crate::config::partial::PartialEntry;
 use crate::env::{self, Uptime};
-
-/// How long the last good form of a mapping stays in effect after an edit broke it.
-pub const KEPT_SECONDS: i64 = 24 * 60 * 60;
 
 /// The rules of all backends, and what is known about how they came to be.
 ///
@@ -28,6 +28,7 @@ pub struct LiveRules {
 struct State {
     rules: RuleSet,
     notes: BTreeMap<Backend, BackendNotes>,
+    last_good_ttl: i64,
 }
 
 /// What is known about the mappings of one backend, beside the rules themselves.
@@ -43,32 +44,6 @@ pub struct BackendNotes {
     pub trouble: Option<String>,
     /// `trouble` quotes what the source holds, so not everybody may read it.
     pub trouble_quotes: bool,
-}
-
-/// How long a rule has been in effect.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Effect {
-    /// Since when, in this form.
-    pub since: UnixTime,
-    /// It is the last good form of an entry that a later edit broke.
-    pub kept: Option<Kept>,
-}
-
-/// Why a rule that is no longer written is still in effect.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// When the broken edit was seen.
-    pub since: UnixTime,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-impl Kept {
-    /// Whether a day has gone by.
-    #[must_use]
-    pub fn is_over(&self, now: UnixTime) -> bool {
-        now.seconds_since(self.since) >= KEPT_SECONDS
-    }
 }
 
 impl LiveRules {
@@ -91,6 +66,7 @@ impl LiveRules {
             state: Mutex::new(State {
                 notes: notes.collect(),
                 rules: rules.clone(),
+                last_good_ttl: DEFAULT_TTL,
             }),
             snapshot: ArcSwap::from_pointee(rules),
             confirmations: Confirmations::new(env::uptime),
@@ -130,6 +106,23 @@ impl LiveRules {
         self.snapshot.load_full()
     }
 
+    /// How long last good forms stay, in seconds.
+    #[must_use]
+    pub fn last_good_ttl(&self) -> i64 {
+        self.lock().last_good_ttl
+    }
+
+    /// From now on last good forms stay for so many seconds after the edit, those that are kept already, too.
+    pub fn set_last_good_ttl(&self, ttl: i64) {
+        let mut state = self.lock();
+        state.last_good_ttl = ttl;
+        let effects = state.notes.values_mut();
+        let effects = effects.flat_map(|notes| notes.in_effect.values_mut());
+        for kept in effects.filter_map(|effect| effect.kept.as_mut()) {
+            kept.set_ttl(ttl);
+        }
+    }
+
     /// Lets `change` edit the rules of `backend`, all at once for whoever logs in. `None` when this server does not
     /// ask that backend.
     pub fn change<T>(
@@ -139,9 +132,11 @@ impl LiveRules {
     ) -> Option<T> {
         let mut state = self.lock();
         let mut rules = state.rules.clone();
+        let last_good_ttl = state.last_good_ttl;
         let mut edit = Edit {
             rules: rules.backend_mut(backend)?,
             notes: state.notes.entry(backend).or_default(),
+            last_good_ttl,
         };
         let result = change(&mut edit);
         state.rules = rules.clone();
@@ -159,17 +154,19 @@ impl LiveRules {
     ) {
         let mut state = self.lock();
         let mut rules = reconfigure(&state.rules);
+        let last_good_ttl = state.last_good_ttl;
         if let Some(backend_rules) = rules.backend_mut(backend) {
             change(&mut Edit {
                 rules: backend_rules,
                 notes: state.notes.entry(backend).or_default(),
+                last_good_ttl,
             });
         }
         state.rules = rules.clone();
         self.snapshot.store(Arc::new(rules));
     }
 
-    /// Takes back what has been kept for a day since a broken edit. Which rules those were.
+    /// Takes back what has been kept for long enough after a broken edit. Which rules those were.
     pub fn expire(&self, now: UnixTime) -> Vec<Source> {
         let backends: Vec<Backend> = self.lock().notes.keys().copied().collect();
         let expired = backends.into_iter().filter_map(|backend| {
@@ -199,12 +196,6 @@ impl LiveRules {
     }
 }
 
-impl Effect {
-    fn new(since: UnixTime) -> Self {
-        Self { since, kept: None }
-    }
-}
-
 impl BackendNotes {
     fn has_expired(&self, now: UnixTime) -> bool {
         let mut kept = self
@@ -219,6 +210,7 @@ impl BackendNotes {
 pub struct Edit<'a> {
     rules: &'a mut BackendRules,
     notes: &'a mut BackendNotes,
+    last_good_ttl: i64,
 }
 
 impl Edit<'_> {
@@ -226,6 +218,12 @@ impl Edit<'_> {
     #[must_use]
     pub fn rules(&self) -> &BackendRules {
         self.rules
+    }
+
+    /// Why the last good form of the entry at `position` stays; `None` when it does not.
+    #[must_use]
+    pub fn kept(&self, position: &str) -> Option<&Kept> {
+        self.notes.in_effect.get(position)?.kept.as_ref()
     }
 
     /// Puts `rule` in effect, in place of what is at its position. Which entries that are kept gave way to it.
@@ -253,24 +251,73 @@ impl Edit<'_> {
         kept
     }
 
-    /// The entry at `position` is broken, for `reason`. What it last was stays in effect, for a day, unless something new
-    /// is in its place. Whether it was anything.
-    pub fn keep(&mut self, position: &str, reason: &str, now: UnixTime) -> bool {
-        self.notes
-            .refused
-            .insert(position.to_owned(), reason.to_owned());
-        let Some(effect) = self.notes.in_effect.get_mut(position) else {
-            return false;
-        };
-        // A second broken edit does not make it stay longer.
-        let since = effect.kept.as_ref().map_or(now, |kept| kept.since);
-        let reason = reason.to_owned();
-        effect.kept = Some(Kept { since, reason });
-        let Some(rule) = self.rules.rule(position) else {
-            return false;
-        };
+    /// The entry at `position` is broken, for `reason`, and its newest text is `newest`: what stays of its last good form
+    /// ([`retain`]) is in effect for some time, unless something new is in its place.
+    ///
+    /// # Errors
+    /// Why nothing stays. The entry is refused then.
+    pub fn keep(
+        &mut self,
+        position: &str,
+        reason: &str,
+        newest: &PartialEntry,
+        now: UnixTime,
+    ) -> Result<(), KeptOut> {
+        let kept = self.try_keep(position, reason, newest, now);
+        match &kept {
+            Ok(()) => {
+                let refused = &mut self.notes.refused;
+                refused.insert(position.to_owned(), reason.to_owned());
+            }
+            Err(KeptOut::NoLastGood) => self.refuse(position, reason),
+            Err(why) => {
+                let reason = format!("{reason}; nothing of it is kept: {why}");
+                self.refuse(position, &reason);
+            }
+        }
+        kept
+    }
+
+    /// Keeps the rule at `position`, as if the newest text still said all of it.
+    #[cfg(test)]
+    pub(crate) fn keep_whole(&mut self, position: &str, reason: &str, now: UnixTime) {
+        let rule = self.rules.rule(position).unwrap();
+        let newest = PartialEntry::of(&rule.to_mapping());
+        self.keep(position, reason, &newest, now).unwrap();
+    }
+
+    fn try_keep(
+        &mut self,
+        position: &str,
+        reason: &str,
+        newest: &PartialEntry,
+        now: UnixTime,
+    ) -> Result<(), KeptOut> {
+        let last = self.rules.rule(position).ok_or(KeptOut::NoLastGood)?;
+        let effect = self.notes.in_effect.get_mut(position);
+        let effect = effect.ok_or(KeptOut::NoLastGood)?;
+        let is_over = |kept: &Kept| kept.is_over(now);
+        if self.last_good_ttl <= 0 || effect.kept.as_ref().is_some_and(is_over) {
+            return Err(KeptOut::Over);
+        }
+        let retained = retain(&last.to_mapping(), newest)?;
+        let is_slip = matches!(Named::by(newest), Ok(Named::Slip(_)));
+        if is_slip && !self.rules.rivals(position).is_empty() {
+            return Err(KeptOut::WrittenElsewhere);
+        }
+        let rule = Rule::compile(retained).map_err(|_| KeptOut::Condition)?;
+        let (reason, basis) = (reason.to_owned(), Basis::BothTexts);
+        effect.kept = Some(match effect.kept.take() {
+            Some(kept) => kept.again(reason, basis),
+            None => Kept::new(now, self.last_good_ttl, reason, basis),
+        });
+        self.rules.apply(rule);
+        let rule = self.rules.rule(position).ok_or(KeptOut::NoLastGood)?;
         let rivals = self.rules.rivals(position);
-        !rivals.iter().any(|rival| self.gives_way(rule, rival))
+        if rivals.iter().any(|rival| self.gives_way(rule, rival)) {
+            return Err(KeptOut::WrittenElsewhere);
+        }
+        Ok(())
     }
 
     /// Whether `kept`, the last good form of a broken entry, would stand in the way of `new`, which is about the same

@@ -5,10 +5,13 @@ mod broken_edits;
 pub mod config_map;
 pub mod confirmed;
 pub mod dynamic_file;
+#[cfg(test)]
+mod edit_sequences;
 pub mod feed;
-mod last_good;
 pub mod live;
 pub mod mounted_file;
+#[cfg(test)]
+pub(crate) mod retained_cases;
 pub(crate) mod watched_file;
 
 pub use ack_ram_config::compile::{Compiled, compile};

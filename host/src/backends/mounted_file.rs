@@ -11,8 +11,9 @@ use tokio::sync::watch;
 use crate::backends::feed::{Digest, Feed, Observe, Tell};
 use crate::backends::live::LiveRules;
 use crate::backends::watched_file::{self, LOOK_EVERY, MAY_BE_MISSING, Seen, WatchedFile};
+use crate::config::document::EMPTY;
 use crate::config::entry::Refusal;
-use crate::config::{self, Config, ConfigFile, Overrides, Settings, Sources};
+use crate::config::{self, Config, ConfigFile, FileMappings, Overrides, Settings, Sources};
 use crate::env::Clock;
 
 /// The configuration file of a server that runs.
@@ -21,6 +22,7 @@ pub struct MountedFile {
     /// Of the configuration that the server started with.
     fixed: Settings,
     apply: Apply,
+    live: Arc<LiveRules>,
     state: Mutex<State>,
 }
 
@@ -73,8 +75,10 @@ impl MountedFile {
         observe: Observe,
         apply: Apply,
     ) -> Arc<Self> {
-        let mut feed = Feed::new(Backend::MountedFile, live, clock, observe);
+        live.set_last_good_ttl(config.rules.last_good_ttl);
+        let mut feed = Feed::new(Backend::MountedFile, Arc::clone(&live), clock, observe);
         feed.start(mem::take(&mut config.mappings));
+        feed.protect(config.rules.protected.clone());
         if inputs.file.is_some() {
             feed.confirm();
         }
@@ -83,6 +87,7 @@ impl MountedFile {
             fixed: Settings::fixed(config),
             apply,
             inputs,
+            live,
             state: Mutex::new(State {
                 file: file.map(|path| WatchedFile::new(path, MAY_BE_MISSING)),
                 feed,
@@ -130,7 +135,7 @@ impl MountedFile {
             Seen::Content(text, digest) => return self.read(state, &name, &text, &digest),
             Seen::Unfit(reason, digest) => {
                 let place = name;
-                return state.refuse(&Refusal { place, reason }, &digest);
+                return state.refuse(&Refusal { place, reason }, None, &digest);
             }
             Seen::SameContent(_) => {
                 state.feed.set_trouble(None);
@@ -151,25 +156,33 @@ impl MountedFile {
     }
 
     fn read(&self, state: &mut State, name: &str, text: &str, digest: &Digest) -> Reloaded {
-        let loaded = config::load(&Sources {
+        if text.trim().is_empty() {
+            let (place, reason) = (name.to_owned(), EMPTY.to_owned());
+            return state.refuse(&Refusal { place, reason }, None, digest);
+        }
+        let sources = Sources {
             file: Some(ConfigFile::Text { name, text }),
             overrides: &self.inputs.overrides,
             variables: &self.inputs.variables,
-        });
-        let config = match loaded {
+        };
+        let config = match config::load(&sources) {
             Ok(config) => config,
             Err(error) => {
                 let reason = error.to_string();
                 let place = String::new();
-                return state.refuse(&Refusal { place, reason }, digest);
+                // Whoever is taken away in the same edit is gone all the same.
+                let lists = config::mappings_alone(&sources);
+                return state.refuse(&Refusal { place, reason }, lists, digest);
             }
         };
         if let Some(why) = &config.mappings.unreadable {
-            return state.refuse(why, digest);
+            return state.refuse(why, None, digest);
         }
+        self.live.set_last_good_ttl(config.rules.last_good_ttl);
         let needs_restart = self.fixed.changed_in(&Settings::fixed(&config));
         (self.apply)(&config);
         let (rules, scrubbed) = (config.rules, config.scrubbed_accounts);
+        let protected = rules.protected.clone();
         let reconfigure = |live: &RuleSet| {
             let backends = live.backends().iter().map(|backend| {
                 let reserved = rules.reserved.get(&backend.backend()).cloned();
@@ -186,6 +199,7 @@ impl MountedFile {
             Tell::News
         };
         let feed = &mut state.feed;
+        feed.protect(protected);
         feed.read(
             config.mappings,
             &config.warnings,
@@ -213,9 +227,9 @@ impl State {
         }
     }
 
-    fn refuse(&mut self, why: &Refusal, digest: &Digest) -> Reloaded {
+    fn refuse(&mut self, why: &Refusal, lists: Option<FileMappings>, digest: &Digest) -> Reloaded {
         self.is_confirmed = true;
-        self.feed.hold(why, digest);
+        self.feed.hold(why, lists, digest);
         Reloaded::Refused(why.to_string())
     }
 }

@@ -34,7 +34,7 @@ enum GetWhat {
 /// Show the mappings that a server on this machine has in effect
 ///
 /// Each is shown with where it comes from and since when it has been in effect in this form; one that a later edit broke
-/// stays for a day, and is marked. What is refused is shown with why. The server is asked on the socket
+/// stays for `server.lastGoodTTL`, and is marked. What is refused is shown with why. The server is asked on the socket
 /// `control.sock` in its state directory, which its own user and root may use.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
@@ -128,7 +128,9 @@ struct InEffectRule {
 #[derive(Deserialize, Serialize)]
 struct Kept {
     since: String,
+    until: String,
     reason: String,
+    basis: String,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -239,9 +241,16 @@ fn mappings_of(page: &mut String, backend: &OfBackend) {
         .iter()
         .map(|rule| {
             let mut remarks = Vec::new();
-            if let Some(Kept { since, reason }) = &rule.kept {
-                let kept =
-                    format!("kept since {since}, for a day: its last edit is refused: {reason}");
+            if let Some(kept) = &rule.kept {
+                let Kept {
+                    since,
+                    until,
+                    reason,
+                    basis,
+                } = kept;
+                let kept = format!(
+                    "kept since {since} until {until}, since {basis}: its last edit is refused: {reason}"
+                );
                 remarks.push((ODD, kept));
             }
             let conflict =

@@ -13,6 +13,7 @@ use kube::core::ClusterResourceScope;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::config::partial::PartialEntry;
 use crate::kubernetes::mapping::{RamIdentityMapping, RamIdentityMappingStatus};
 
 /// An object, to list and watch with `Api<MappingObject>`.
@@ -23,6 +24,8 @@ use crate::kubernetes::mapping::{RamIdentityMapping, RamIdentityMappingStatus};
 pub struct MappingObject {
     metadata: ObjectMeta,
     spec: Result<ObjectSpec, ObjectError>,
+    /// The parts of `spec` that can be read.
+    partial: Box<PartialEntry>,
     status: RamIdentityMappingStatus,
 }
 
@@ -52,6 +55,12 @@ impl MappingObject {
     pub fn mapping(&self) -> Result<Mapping, ObjectError> {
         let spec = self.spec.as_ref().map_err(Clone::clone)?;
         spec.mapping(self.name(), self.age())
+    }
+
+    /// The parts of it that can be read, should it be no rule.
+    #[must_use]
+    pub fn partial(&self) -> &PartialEntry {
+        &self.partial
     }
 
     /// The rule that it is.
@@ -136,6 +145,7 @@ impl<'de> Deserialize<'de> for MappingObject {
                 deletion_timestamp: metadata.deletion_timestamp,
                 ..ObjectMeta::default()
             },
+            partial: Box::new(PartialEntry::of_object(&spec)),
             spec: ObjectSpec::read(spec),
             status: serde_json::from_value(status).unwrap_or_default(),
         })

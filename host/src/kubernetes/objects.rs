@@ -5,7 +5,8 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ack_ram_core::rules::{Backend, BackendRules, Mapping, Rule, RuleError, SessionArns};
+use ack_ram_config::last_good::describe;
+use ack_ram_core::rules::{Backend, BackendRules, Mapping, Rule, SessionArns};
 use ack_ram_core::time::UnixTime;
 use kube::Resource as _;
 use kube::runtime::watcher::Event;
@@ -14,7 +15,8 @@ use super::failure::{Absence, Failure};
 use super::object::{MappingObject, ObjectError};
 use super::reported::{self, Reported};
 use super::session_arn::SessionArn;
-use crate::backends::live::{BackendNotes, Edit, LiveRules};
+use crate::backends::live::{BackendNotes, Edit, Kept, LiveRules};
+use crate::config::partial::PartialEntry;
 
 /// All objects that there are, with no more of each than is needed to tell what has changed.
 #[derive(Debug, Default)]
@@ -58,8 +60,8 @@ enum Change {
     Refuse {
         name: Arc<str>,
         reason: String,
-        /// Whether it is a broken edit of what may have worked before.
-        is_edit: bool,
+        /// The newest text, when it is an edit of what may have worked before.
+        newest: Option<Box<PartialEntry>>,
     },
     Delete(Arc<str>),
 }
@@ -252,7 +254,7 @@ impl Objects {
             Err(error) => Change::Refuse {
                 name,
                 reason: error.to_string(),
-                is_edit: is_edit && !takes_subject_away(&error),
+                newest: is_edit.then(|| Box::new(object.partial().clone())),
             },
         };
         self.waiting.push(change);
@@ -312,28 +314,33 @@ impl Change {
             Self::Refuse {
                 name,
                 reason,
-                is_edit,
+                newest: None,
             } => {
-                tracing::warn!(backend = %Backend::Crd, object = %name, "refused: {reason}");
-                if !is_edit || !edit.keep(&name, &reason, now) {
-                    edit.refuse(&name, &reason);
-                }
+                tracing::warn!(backend = %Backend::Crd, object = %name, "refused: {reason}; it maps nobody");
+                edit.refuse(&name, &reason);
             }
+            Self::Refuse {
+                name,
+                reason,
+                newest: Some(newest),
+            } => match edit.keep(&name, &reason, &newest, now) {
+                Ok(()) => {
+                    let what = edit.rules().rule(&name);
+                    let what = what.map_or_else(String::new, |rule| describe(&rule.to_mapping()));
+                    if let Some(Kept { until, basis, .. }) = edit.kept(&name) {
+                        tracing::warn!(backend = %Backend::Crd, object = %name, "refused: {reason}; kept: {what} until {until}, since {basis}");
+                    }
+                }
+                Err(why) => {
+                    tracing::warn!(backend = %Backend::Crd, object = %name, "refused: {reason}; it maps nobody, and nothing of it is kept: {why}");
+                }
+            },
             Self::Delete(name) => {
                 edit.delete(&name);
             }
         }
         Vec::new()
     }
-}
-
-/// Whether the author of an edit that fails with `error` does not mean the subject of before: there is none, or it is
-/// one session of a role.
-fn takes_subject_away(error: &ObjectError) -> bool {
-    matches!(
-        error,
-        ObjectError::Rule(RuleError::Nobody | RuleError::AssumedRole { .. })
-    )
 }
 
 fn compile(mapping: Result<Mapping, ObjectError>) -> Result<Rule, ObjectError> {

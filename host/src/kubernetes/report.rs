@@ -1,5 +1,6 @@
 //! What the status of an object should say.
 
+use ack_ram_config::last_good::describe;
 use ack_ram_core::rules::subject::{Subject, SubjectId};
 use ack_ram_core::rules::{BackendRules, Rule};
 use ack_ram_core::time::UnixTime;
@@ -10,7 +11,7 @@ use super::mapping::{ACCEPTED, CONFLICTED, RamIdentityMapping};
 use super::objects::Known;
 use super::reported::{self, Reported, Told};
 use super::session_arn::{EVERY_SESSION, ONE_SESSION, SessionArn};
-use crate::backends::live::{BackendNotes, KEPT_SECONDS, Kept};
+use crate::backends::live::{BackendNotes, Kept};
 
 /// Messages are cut after this many bytes: they quote what somebody wrote.
 const MAX_MESSAGE: usize = 900;
@@ -154,11 +155,18 @@ fn accepted(name: &str, known: &Known, rules: &BackendRules, notes: &BackendNote
         Some(SessionArn::AsInGo) | None => "Refused",
     };
     let (is_true, reason, message) = match (kept, notes.refused.get(name)) {
-        (Some(Kept { since, reason }), _) => {
-            let until = since.plus_seconds(KEPT_SECONDS);
+        (Some(kept), _) => {
+            let Kept {
+                until,
+                reason,
+                basis,
+                ..
+            } = kept;
+            let what = rules.rule(name).map(|rule| describe(&rule.to_mapping()));
             let message = format!(
-                "{}; until this is put right, the form before this edit stays in effect, until {until} at most",
-                cut(reason)
+                "{}; until this is put right, this stays in effect, until {until} at most: {}, since {basis}",
+                cut(reason),
+                cut(&what.unwrap_or_default())
             );
             (false, "LastGoodInEffect", message)
         }

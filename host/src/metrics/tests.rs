@@ -255,7 +255,7 @@ async fn rules_are_counted_by_what_became_of_them() {
         (
             "an edit breaks one that was good",
             &|edit| {
-                edit.keep("b", "no", START.plus_seconds(30));
+                edit.keep_whole("b", "no", START.plus_seconds(30));
             },
             [1.0, 1.0, 1.0, 1.0],
             [1.0, 0.0, 70.0],
@@ -263,7 +263,7 @@ async fn rules_are_counted_by_what_became_of_them() {
         (
             "and, earlier, the one that is never asked",
             &|edit| {
-                edit.keep("c", "no", START.plus_seconds(10));
+                edit.keep_whole("c", "no", START.plus_seconds(10));
             },
             [1.0, 2.0, 1.0, 0.0],
             [1.0, 0.0, 90.0],
@@ -288,7 +288,7 @@ async fn rules_are_counted_by_what_became_of_them() {
         (
             "the clock was set back after an edit broke one",
             &|edit| {
-                edit.keep("b", "no", START.plus_seconds(1_000));
+                edit.keep_whole("b", "no", START.plus_seconds(1_000));
             },
             [1.0, 1.0, 0.0, 0.0],
             [1.0, 0.0, 0.0],

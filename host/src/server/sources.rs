@@ -25,7 +25,7 @@ use crate::kubernetes::{Mappings, Replica, client, install};
 use crate::metrics::Metrics;
 use crate::server::settings::LiveSettings;
 
-/// How soon what was kept for a day after a broken edit is taken back.
+/// How soon what was kept for long enough after a broken edit is taken back.
 const LOOK_FOR_EXPIRED: Duration = Duration::from_secs(60);
 /// How soon to try again, at first and at most, what needs the API server.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
@@ -268,7 +268,7 @@ async fn expire(
         let expired = live.expire(env::now());
         for source in &expired {
             tracing::warn!(
-                "{source} is no longer in effect: its last good form was kept for a day after an edit broke it"
+                "{source} is no longer in effect: an edit broke it, and the time of `server.lastGoodTTL` is over"
             );
         }
         if let Some(objects) = &objects {

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod decisions;
+mod edits;
 mod forgeries;
 mod inputs;
 mod json;

@@ -47,6 +47,27 @@ pub(super) fn parse_duration(
     Ok(duration)
 }
 
+/// The duration at `key`, with its unit, which may be 0.
+pub(super) fn duration_or_none(
+    table: &mut Table,
+    key: &'static str,
+    Longest { longest, why }: Longest,
+) -> Result<Option<Duration>, Problem> {
+    let Some(given) = table.text(key)? else {
+        return Ok(None);
+    };
+    match humantime::parse_duration(&given.value) {
+        Ok(duration) if duration <= longest => Ok(Some(duration)),
+        Ok(_) => {
+            let longest = humantime::format_duration(longest);
+            Err(given.problem(format_args!(
+                "must be no longer than {longest}, {why}; 0 is none"
+            )))
+        }
+        Err(_) => Err(given.problem("must be a duration with its unit, such as `24h`, or `0`")),
+    }
+}
+
 /// The number at `key`, `least` to `most`.
 pub(super) fn number(
     table: &mut Table,

@@ -7,11 +7,15 @@ use ack_ram_core::rules::{Backend, Globs};
 
 use crate::config::entry::{List, Refusal};
 use crate::config::error::{ConfigError, Place, Problem, Warning, WarningKind};
-use crate::config::file::{self, Table};
+use crate::config::file::{self, Misspelled, Table};
 use crate::config::given::Given;
 use crate::config::keys::{self, DOCUMENT};
 use crate::config::mapping::{FileMappings, Reader};
 use crate::config::yaml::{Position, Value};
+
+/// Why a file without any content is broken: it is what a program that was cut off leaves behind.
+pub const EMPTY: &str =
+    "it is empty, as if it had been cut off; write `{}` when nobody is to be mapped";
 
 /// What was read of a document.
 #[derive(Debug, Default)]
@@ -27,20 +31,26 @@ pub struct Document {
 /// # Errors
 /// Why nothing of it can be used.
 pub fn dynamic_file(name: &str, text: &str, globs: Globs) -> Result<Document, Refusal> {
+    if text.trim().is_empty() {
+        return Err(Refusal {
+            place: name.to_owned(),
+            reason: EMPTY.to_owned(),
+        });
+    }
     let content = file::parse(name, text).map_err(refusal)?;
+    let mut warnings = Vec::new();
     if matches!(content.value, Value::Null) {
         let problem = content.problem("has nothing in it; write `{}` when nobody is to be mapped");
-        return Err(problem.into());
+        warnings.push(Warning::new(WarningKind::EmptyList, problem));
     }
-    let mut warnings = Vec::new();
     let mut table = Table::new(content, DOCUMENT, &mut warnings)?;
     let mut reader = Reader::new(Backend::DynamicFile, globs);
     for list in List::GO {
         match table.take_any(list.key()) {
             Some(given) => read_list(&mut reader, list, given, &mut warnings),
             None => {
-                if let Some(problem) = table.misspelt(list.key()) {
-                    reader.refuse(list, problem);
+                if let Some(Misspelled { problem, given }) = table.take_misspelled(list.key()) {
+                    reader.hold_back(list, problem.into(), given);
                 }
             }
         }
@@ -80,7 +90,14 @@ pub fn config_map(name: &str, data: &ConfigMapData, globs: Globs) -> Document {
         } else if let Some(other) = in_place_of(key, data) {
             let place = name.to_owned();
             let reason = format!("`{other}` is not `{key}`; write that, with these very letters");
-            reader.refuse(list, Refusal { place, reason });
+            let why = Refusal { place, reason };
+            match data.texts.get(other).map(|text| file::parse(other, text)) {
+                Some(Ok(content)) => {
+                    let setting = key.to_owned();
+                    reader.hold_back(list, why, Given { setting, ..content });
+                }
+                Some(Err(_)) | None => reader.refuse(list, why),
+            }
         }
     }
     let unknown = data.texts.keys().chain(&data.binary);

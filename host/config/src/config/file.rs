@@ -57,7 +57,17 @@ pub(super) struct Table {
     place: Place,
     entries: BTreeMap<&'static str, Given<Value>>,
     /// Keys that are not there, and the unknown ones that are nearly they.
-    misspelt: BTreeMap<&'static str, Problem>,
+    misspelt: BTreeMap<&'static str, Misspelled>,
+    is_readable: bool,
+}
+
+/// A value below a key that is nearly a known one.
+#[derive(Debug)]
+pub(super) struct Misspelled {
+    /// What is wrong with the key.
+    pub(super) problem: Problem,
+    /// The value, with the setting that the key is meant to be.
+    pub(super) given: Given<Value>,
 }
 
 impl Table {
@@ -68,7 +78,13 @@ impl Table {
             place,
             entries: BTreeMap::new(),
             misspelt: BTreeMap::new(),
+            is_readable: true,
         }
+    }
+
+    /// Whether it is a map, and has each key once.
+    pub(super) fn is_readable(&self) -> bool {
+        self.is_readable
     }
 
     /// The map in `given`; null is an empty one. Keys are compared without case; unknown ones become warnings.
@@ -107,6 +123,7 @@ impl Table {
         keys: Keys,
         problems: &mut Vec<Problem>,
     ) -> (Self, Vec<(Place, Unknown)>) {
+        let mut is_readable = true;
         let entries = match given.value {
             Value::Map(entries) => entries,
             Value::Null => Vec::new(),
@@ -115,6 +132,7 @@ impl Table {
                 problems.push(
                     given.problem(format_args!("is {kind}; it must be a map of `key: value`")),
                 );
+                is_readable = false;
                 Vec::new()
             }
         };
@@ -129,6 +147,7 @@ impl Table {
                     key.name
                 );
                 problems.push(Problem::new(place, text));
+                is_readable = false;
                 continue;
             }
             seen.insert(key.name.to_ascii_lowercase(), key.name.clone());
@@ -151,8 +170,13 @@ impl Table {
                     if let Some(meant) = keys.misspelt(&key.name) {
                         let setting = keys.setting(meant);
                         let text = format!("`{}` is not `{setting}`; write that", key.name);
-                        let place = place.clone();
-                        table.misspelt.insert(meant, Problem::new(place, text));
+                        let problem = Problem::new(place.clone(), text);
+                        let given = Given {
+                            value: value.value,
+                            place: place.beside(value.position),
+                            setting,
+                        };
+                        table.misspelt.insert(meant, Misspelled { problem, given });
                     }
                     unknown.push((place, keys.unknown(&key.name)));
                 }
@@ -162,6 +186,7 @@ impl Table {
             entries, misspelt, ..
         } = &mut table;
         misspelt.retain(|key, _| !entries.contains_key(key));
+        table.is_readable = is_readable;
         (table, unknown)
     }
 
@@ -175,9 +200,15 @@ impl Table {
         self.entries.remove(key)
     }
 
-    /// The key that is not there, but in place of which one stands that is nearly it.
-    pub(super) fn misspelt(&self, key: &'static str) -> Option<Problem> {
-        self.misspelt.get(key).cloned()
+    /// Takes out what stands below a key that is nearly `key`, which is not there.
+    pub(super) fn take_misspelled(&mut self, key: &'static str) -> Option<Misspelled> {
+        self.misspelt.remove(key)
+    }
+
+    /// The problem of `key` when it is there and has nothing below it.
+    pub(super) fn nothing_at(&self, key: &'static str) -> Option<Problem> {
+        let given = self.entries.get(key)?;
+        matches!(given.value, Value::Null).then(|| given.has_nothing())
     }
 
     /// Takes the value of `key` out, unless it is missing or null.

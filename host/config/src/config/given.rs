@@ -60,8 +60,7 @@ impl Given<Value> {
                 .map(|item| (self.place.beside(item.position), item.value))
                 .collect(),
             Value::Null => {
-                let problem = self.problem("has nothing in it; write `[]`, or remove the key");
-                warnings.push(Warning::new(WarningKind::EmptyList, problem));
+                warnings.push(Warning::new(WarningKind::EmptyList, self.has_nothing()));
                 Vec::new()
             }
             Value::Text(ref text) => {
@@ -89,6 +88,11 @@ impl Given<Value> {
                 setting: setting(index),
             })
             .collect())
+    }
+
+    /// The problem of a null, which means nobody, as in Go.
+    pub(super) fn has_nothing(&self) -> Problem {
+        self.problem("has nothing in it; write `[]`, or remove the key")
     }
 
     /// What is wrong when text stands where only a list is right.
@@ -125,7 +129,7 @@ impl Given<Value> {
 }
 
 /// Whether `text` is an integer that YAML 1.1, YAML 1.2 and a reader of texts all take for the same.
-fn is_plain_integer(text: &str) -> bool {
+pub(super) fn is_plain_integer(text: &str) -> bool {
     text == "0"
         || (!text.starts_with('0')
             && !text.is_empty()

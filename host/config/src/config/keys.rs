@@ -37,6 +37,7 @@ pub(super) const SERVER: Keys = Keys {
         "installCRD",
         "kubeconfig",
         "kubeconfigPregenerated",
+        "lastGoodTTL",
         "limits",
         "mapAccounts",
         "mapRoles",
@@ -228,11 +229,12 @@ impl Keys {
         nearest(name, self.names).filter(|meant| self.protective.contains(meant))
     }
 
-    /// The key that `name` is but for one slip of a finger, in any case.
+    /// The key that `name` is but for one slip, in any case.
     pub(super) fn misspelt(self, name: &str) -> Option<&'static str> {
-        let name = name.to_ascii_lowercase();
-        let is_it = |known: &&str| strsim::osa_distance(&name, &known.to_ascii_lowercase()) <= 1;
-        self.names.iter().copied().find(is_it)
+        self.names
+            .iter()
+            .copied()
+            .find(|known| is_slip(name, known))
     }
 
     /// The documented spelling of `name`, compared without case.
@@ -242,6 +244,15 @@ impl Keys {
             .copied()
             .find(|known| known.eq_ignore_ascii_case(name))
     }
+}
+
+/// Whether `name` is `known` with at most one slip after the first letter, in any case. A key with another first letter,
+/// such as `_mapUsers`, is commented out, not misspelled.
+pub(super) fn is_slip(name: &str, known: &str) -> bool {
+    let (name, known) = (name.to_ascii_lowercase(), known.to_ascii_lowercase());
+    name.chars().next() == known.chars().next()
+        && name.len().abs_diff(known.len()) <= 4
+        && strsim::osa_distance(&name, &known) <= 1
 }
 
 /// The one of `known` that `name` was probably meant to be.
@@ -264,6 +275,25 @@ pub(super) fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slip_keeps_the_first_letter() {
+        for (name, expected) in [
+            ("mapUsers", true),
+            ("MAPUSER", true),
+            ("mpaUsers", true),
+            ("mapUsersx", true),
+            ("_mapUsers", false),
+            ("xmapUsers", false),
+            ("apUsers", false),
+            ("amapUsers", false),
+            ("mapUsers_off", false),
+            ("mapRoles", false),
+            ("", false),
+        ] {
+            assert_eq!(is_slip(name, "mapUsers"), expected, "{name}");
+        }
+    }
 
     #[test]
     fn names_are_found_without_case_and_typing_errors_are_guessed() {

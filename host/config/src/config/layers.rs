@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ack_ram_core::cluster_id::ClusterId;
 
-use crate::config::error::{ConfigError, Place, Problem, Warning};
+use crate::config::error::{ConfigError, Place, Problem, Warning, WarningKind};
 use crate::config::file::{self, Table};
 use crate::config::given::Given;
 use crate::config::keys;
@@ -120,6 +120,9 @@ impl<'a> Layers<'a> {
                 Table::empty(keys::ROOT, Place::in_file("".into(), start))
             }
         };
+        if let Some(problem) = root.nothing_at("server") {
+            warnings.push(Warning::new(WarningKind::EmptyList, problem));
+        }
         let mut table = |parent: &mut Table, key, keys| {
             parent.gather_table(key, keys, &mut warnings, &mut problems)
         };

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{Age, Backend, Globs, Mapping, Source};
 
-use crate::config::entry::{Broken, List, Outline, Refusal, Slot};
+use crate::config::entry::{Broken, List, Refusal, Slot};
 use crate::config::error::{Problem, Warning, WarningKind};
-use crate::config::file::Table;
+use crate::config::file::{Misspelled, Table};
 use crate::config::given::Given;
 use crate::config::keys::{self, Keys};
 use crate::config::layers::Layers;
+use crate::config::partial::PartialEntry;
 use crate::config::yaml::Value;
 
 /// What one document maps, as it was written: `core` compiles each [`Mapping`] to a rule, and refuses those that
@@ -23,30 +24,55 @@ pub struct FileMappings {
     pub accounts: Vec<Given<AccountId>>,
     /// What stands at each place of the lists that are there; or why a list cannot be read at all.
     pub lists: BTreeMap<List, Result<Vec<Slot>, Refusal>>,
+    /// The lists below misspelled keys. They have no effect, and limit what stays of the last good form; in `lists` they
+    /// cannot be read.
+    pub held_back: BTreeMap<List, Box<FileMappings>>,
+    /// Keys that are not known and may be meant to narrow a mapping, by its place in `mappings`. Go ignores them.
+    pub narrowing_keys: BTreeMap<usize, String>,
     /// Why none of the lists can be read.
     pub unreadable: Option<Refusal>,
+    /// How ARNs in `mapRoles` and `mapUsers` are read; none where no list is.
+    pub globs: Option<Globs>,
 }
 
 /// Reads `server.mapRoles`, `mapUsers`, `mapRules` and `mapAccounts`. An entry that cannot be used is left out with a
 /// warning.
 pub(super) fn read(layers: &mut Layers<'_>, globs: Globs) -> Result<FileMappings, Problem> {
+    match gather(layers, globs) {
+        (mappings, None) => Ok(mappings),
+        (_, Some(problem)) => Err(problem),
+    }
+}
+
+/// The lists as far as they can be read, and the first problem that keeps a list from being read.
+pub(super) fn gather(layers: &mut Layers<'_>, globs: Globs) -> (FileMappings, Option<Problem>) {
     let mut reader = Reader::new(Backend::MountedFile, globs);
-    reader.mappings.unreadable = layers.root.misspelt("server").map(Refusal::from);
+    let misspelled = layers.root.take_misspelled("server");
+    reader.mappings.unreadable = misspelled.map(|server| server.problem.into());
+    let mut first = None;
     for list in List::ALL {
         let Some(given) = layers.server.take_any(list.key()) else {
-            if let Some(problem) = layers.server.misspelt(list.key()) {
-                reader.refuse(list, problem);
+            let misspelled = layers.server.take_misspelled(list.key());
+            if let Some(Misspelled { problem, given }) = misspelled {
+                reader.hold_back(list, problem.into(), given);
             }
             continue;
         };
         let no_list = given.is_no_list().filter(|_| list != List::Accounts);
-        let items = given.into_items(&mut layers.warnings)?;
-        reader.entries(list, items, &mut layers.warnings);
-        if let Some(problem) = no_list {
-            reader.refuse(list, problem);
+        match (given.into_items(&mut layers.warnings), no_list) {
+            (Ok(items), no_list) => {
+                reader.entries(list, items, &mut layers.warnings);
+                if let Some(problem) = no_list {
+                    reader.refuse(list, problem);
+                }
+            }
+            (Err(problem), _) => {
+                reader.refuse(list, problem.clone());
+                first.get_or_insert(problem);
+            }
         }
     }
-    Ok(reader.mappings)
+    (reader.mappings, first)
 }
 
 /// Reads lists one after the other.
@@ -61,13 +87,34 @@ impl Reader {
         Self {
             backend,
             globs,
-            mappings: FileMappings::default(),
+            mappings: FileMappings {
+                globs: Some(globs),
+                ..FileMappings::default()
+            },
         }
     }
 
     /// `list` as a whole cannot be read.
     pub(super) fn refuse(&mut self, list: List, why: impl Into<Refusal>) {
         self.mappings.lists.insert(list, Err(why.into()));
+    }
+
+    /// `given` stands below a key that is nearly the one of `list`: it has no effect, for this reason.
+    pub(super) fn hold_back(&mut self, list: List, why: Refusal, given: Given<Value>) {
+        let mut ignored = Vec::new();
+        // Go splits the text of accounts in the configuration file.
+        let may_be_text = list == List::Accounts && self.backend == Backend::MountedFile;
+        let items = match given.is_no_list().filter(|_| !may_be_text) {
+            None => given.into_items(&mut ignored).ok(),
+            Some(_) => None,
+        };
+        if let Some(items) = items {
+            let mut reader = Self::new(self.backend, self.globs);
+            reader.entries(list, items, &mut ignored);
+            let held_back = &mut self.mappings.held_back;
+            held_back.insert(list, Box::new(reader.mappings));
+        }
+        self.refuse(list, why);
     }
 
     /// Takes `items` for what `list` holds.
@@ -99,7 +146,7 @@ impl Reader {
             backend: self.backend,
             position: setting.clone(),
         };
-        let outline = Outline::read(&entry.value, list);
+        let partial = PartialEntry::read(&entry.value, list, self.backend, self.globs);
         let mut remarks = Vec::new();
         let globs = self.globs;
         let read = match list {
@@ -112,6 +159,9 @@ impl Reader {
         let slot = match read {
             Ok(mapping) => {
                 let index = self.mappings.mappings.len();
+                if let Some(key) = partial.unknown_key {
+                    self.mappings.narrowing_keys.insert(index, key);
+                }
                 self.mappings.mappings.push(Given {
                     value: Mapping {
                         age: Age::Place(index),
@@ -127,7 +177,7 @@ impl Reader {
                 Slot::Broken(Box::new(Broken {
                     position: setting.clone(),
                     refusal: problem.into(),
-                    outline,
+                    partial: Some(partial),
                 }))
             }
         };
@@ -140,7 +190,6 @@ impl Reader {
 
     fn account(&mut self, entry: Given<Value>, warnings: &mut Vec<Warning>) -> Slot {
         let position = entry.setting.clone();
-        let outline = Outline::read(&entry.value, List::Accounts);
         match account(entry, warnings) {
             Ok(account) => {
                 self.mappings.accounts.push(account);
@@ -151,7 +200,7 @@ impl Reader {
                 Slot::Broken(Box::new(Broken {
                     position,
                     refusal: problem.into(),
-                    outline,
+                    partial: None,
                 }))
             }
         }

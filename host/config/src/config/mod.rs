@@ -18,6 +18,8 @@ mod layers;
 mod limits;
 mod listen;
 mod mapping;
+#[doc(hidden)]
+pub mod partial;
 mod rules;
 mod sources;
 mod sts;
@@ -44,7 +46,7 @@ pub use mapping::FileMappings;
 pub use rules::RuleSettings;
 pub use sources::{ConfigMapName, MappingSources};
 pub use sts::{BreakerSettings, CacheSettings, ChosenStsLimits, Sts, StsEndpoint, StsLimits};
-pub use survey::{Needs, Survey, survey};
+pub use survey::{Needs, Survey, mappings_alone, survey};
 pub use tls::TlsFiles;
 
 use layers::Layers;

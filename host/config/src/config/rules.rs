@@ -6,7 +6,7 @@ use std::time::Duration;
 use ack_ram_core::policy::Policy;
 use ack_ram_core::rules::{Backend, Globs, Protected, ReservedPrefixes, Validation};
 
-use crate::config::bounds::{Longest, parse_duration};
+use crate::config::bounds::{Longest, duration_or_none, parse_duration};
 use crate::config::error::Problem;
 use crate::config::file::Table;
 use crate::config::given::Given;
@@ -14,6 +14,7 @@ use crate::config::keys;
 use crate::config::layers::{Layers, boolean};
 use crate::config::mapping;
 use crate::config::yaml::Value;
+use crate::last_good::DEFAULT_TTL;
 
 /// How the rules of all backends are applied.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub struct RuleSettings {
     /// For how long mappings of the API server answer without a confirmation by it (`server.maxStaleness`); `None` for no
     /// limit.
     pub max_staleness: Option<Duration>,
+    /// How long last good forms stay, in seconds (`server.lastGoodTTL`).
+    pub last_good_ttl: i64,
 }
 
 /// A watch of a healthy API server is confirmed about once a minute; one that is dead is noticed after two.
@@ -38,6 +41,12 @@ const LONGEST_STALENESS: Longest = Longest::new(
     "after which nobody waits for an API server",
 );
 
+/// A broken edit that nobody has corrected for so long is meant.
+const LONGEST_TTL: Longest = Longest::new(
+    Duration::from_secs(7 * 24 * 60 * 60),
+    "what a broken edit that nobody corrects is worth",
+);
+
 pub(super) fn read(layers: &mut Layers<'_>, backends: &[Backend]) -> Result<RuleSettings, Problem> {
     Ok(RuleSettings {
         protected: protected(layers, backends)?,
@@ -45,6 +54,7 @@ pub(super) fn read(layers: &mut Layers<'_>, backends: &[Backend]) -> Result<Rule
         reserved: reserved(layers)?,
         validations: validations(layers)?,
         max_staleness: max_staleness(layers)?,
+        last_good_ttl: last_good_ttl(layers)?,
     })
 }
 
@@ -61,6 +71,13 @@ pub(super) fn max_staleness(layers: &mut Layers<'_>) -> Result<Option<Duration>,
         )));
     }
     Ok(Some(duration))
+}
+
+/// `server.lastGoodTTL`.
+pub(super) fn last_good_ttl(layers: &mut Layers<'_>) -> Result<i64, Problem> {
+    let ttl = duration_or_none(&mut layers.server, "lastGoodTTL", LONGEST_TTL)?;
+    let seconds = ttl.map(|ttl| i64::try_from(ttl.as_secs()).unwrap_or(DEFAULT_TTL));
+    Ok(seconds.unwrap_or(DEFAULT_TTL))
 }
 
 /// `server.protect`. One that cannot be used is an error: somebody counts on it.

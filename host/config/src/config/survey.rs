@@ -98,6 +98,7 @@ pub fn survey(from: &Sources<'_>) -> Result<Survey, ConfigError> {
     let globs = keep(rules::globs(&mut layers), &mut errors);
     let reserved = keep(rules::reserved(&mut layers), &mut errors);
     keep(rules::protected(&mut layers, asked), &mut errors);
+    keep(rules::last_good_ttl(&mut layers), &mut errors);
     let validations = keep(rules::validations(&mut layers), &mut errors);
     let globs = globs.unwrap_or(Globs::Literal);
     let mappings = keep(mapping::read(&mut layers, globs), &mut errors);
@@ -123,6 +124,16 @@ pub fn survey(from: &Sources<'_>) -> Result<Survey, ConfigError> {
         errors,
         warnings: layers.warnings,
     })
+}
+
+/// Returns the mappings of a configuration that cannot be used because of something else in it; none when its lists
+/// cannot be told apart.
+pub fn mappings_alone(from: &Sources<'_>) -> Option<FileMappings> {
+    let (mut layers, _) = Layers::gather(from).ok()?;
+    let globs = rules::globs(&mut layers).ok()?;
+    let is_readable = layers.root.is_readable() && layers.server.is_readable();
+    let (mappings, _) = mapping::gather(&mut layers, globs);
+    (is_readable && mappings.unreadable.is_none()).then_some(mappings)
 }
 
 /// What was read; otherwise, why not is added to `errors`.

@@ -100,7 +100,7 @@ mod tests {
         live.change(Backend::Crd, |edit| {
             edit.apply(rule("a", "acs:ram::1:user/a"), START);
             edit.apply(rule("b", "acs:ram::1:user/A"), START);
-            edit.keep("b", "evil \u{1b}[2J", START.plus_seconds(1));
+            edit.keep_whole("b", "evil \u{1b}[2J", START.plus_seconds(1));
             edit.refuse("c", "no ARN");
             edit.set_trouble(Some("unreachable".to_owned()));
         });
@@ -120,7 +120,7 @@ CRD: 2 mappings
 POSITION  SUBJECT            USERNAME  GROUPS  SINCE
 a         acs:ram::1:user/a  u         g,h     2023-11-14T22:13:20Z
 b         acs:ram::1:user/A  u         g,h     2023-11-14T22:13:20Z
-    kept since 2023-11-14T22:13:21Z, for a day: its last edit is refused: evil \\u{1b}[2J
+    kept since 2023-11-14T22:13:21Z until 2023-11-15T22:13:21Z, since the newest text still gives this to the same subject: its last edit is refused: evil \\u{1b}[2J
     never answers: a names the same identity, and comes first
 refused b: evil \\u{1b}[2J
 refused c: no ARN

@@ -37,7 +37,10 @@ pub(in crate::cli) fn read_config_map(data: &ConfigMapData, globs: Globs) -> Vec
         mappings,
         accounts,
         lists,
+        held_back: _,
+        narrowing_keys: _,
         unreadable: _,
+        globs: _,
     } = document::config_map("", data, globs).mappings;
     let mut written = Vec::new();
     for (list, slots) in lists {

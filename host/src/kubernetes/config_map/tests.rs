@@ -104,7 +104,7 @@ fn whoever_edits_it_is_told_what_is_wrong_and_when_it_is_right() {
     for part in [
         "is_warning: true, reason: \"Refused\"",
         "ConfigMap kube-system/alibabacloud-auth mapUsers:1:1: ",
-        "; its last good form stays until 1970-01-02T00:00:07Z",
+        "; kept: `acs:ram::1:user/a` as `a` without groups until 1970-01-02T00:00:07Z, since the newest text cannot be read",
     ] {
         assert!(one.contains(part), "{part}: {one}");
     }

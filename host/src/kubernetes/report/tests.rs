@@ -1,3 +1,4 @@
+use ack_ram_config::last_good::DEFAULT_TTL;
 use ack_ram_core::rules::{Backend, RuleSet};
 use kube::runtime::watcher::Event;
 
@@ -45,7 +46,13 @@ fn report(name: &str, (live, objects): &(LiveRules, Objects)) -> Report {
 }
 
 fn ann(username: &str) -> Value {
-    json!({"arn": "acs:ram::1000000000000001:user/ann", "username": username})
+    json!({"arn": "acs:ram::1000000000000001:user/ann", "username": username, "groups": ["ops", "dev"]})
+}
+
+fn with_broken_group(username: &str) -> Value {
+    let mut spec = ann(username);
+    spec["groups"] = json!(["dev", "{{Nope}}"]);
+    spec
 }
 
 #[test]
@@ -91,10 +98,17 @@ fn a_status_says_what_became_of_the_object() {
         ),
         (
             "a broken edit",
+            vec![ann("ann"), with_broken_group("ann")],
+            None,
+            None,
+            "LastGoodInEffect: its `groups[1]` was refused: there is no variable `{{Nope}}`; until this is put right, this stays in effect, until 2026-01-03T03:04:05Z at most: `acs:ram::1000000000000001:user/ann` as `ann` in groups `dev`, since the newest text still gives this to the same subject",
+        ),
+        (
+            "a broken edit of which nothing stays",
             vec![ann("ann"), ann("{{Nope}}")],
             None,
             None,
-            "LastGoodInEffect: its username was refused: there is no variable `{{Nope}}`; until this is put right, the form before this edit stays in effect, until 2026-01-03T03:04:05Z at most",
+            "Refused: its username was refused: there is no variable `{{Nope}}`; nothing of it is kept: the username in the newest text is not nearly the last good one; nobody is mapped by this object",
         ),
         (
             "broken from the beginning",
@@ -108,7 +122,7 @@ fn a_status_says_what_became_of_the_object() {
             vec![ann("ann"), blank],
             None,
             None,
-            "Refused: it names nobody: give it an ARN, a pattern, an id or a condition; nobody is mapped by this object",
+            "Refused: it names nobody: give it an ARN, a pattern, an id or a condition; nothing of it is kept: the newest text names nobody; nobody is mapped by this object",
         ),
     ] {
         let report = report("ann", &scene(&[("ann", &specs)]));
@@ -249,8 +263,8 @@ fn what_go_has_written_does_not_outlive_what_it_was_about() {
 
 #[test]
 fn an_expired_form_is_told_too() {
-    let scene = scene(&[("ann", &[ann("ann"), ann("{{Nope}}")])]);
-    scene.0.expire(NOW.plus_seconds(KEPT_SECONDS));
+    let scene = scene(&[("ann", &[ann("ann"), with_broken_group("ann")])]);
+    scene.0.expire(NOW.plus_seconds(DEFAULT_TTL));
     let Verdict {
         reason, is_true, ..
     } = report("ann", &scene).accepted;
@@ -260,8 +274,10 @@ fn an_expired_form_is_told_too() {
 #[test]
 fn events_tell_what_has_changed_and_nothing_twice() {
     let good = scene(&[("ann", &[ann("ann")])]);
-    let broken = scene(&[("ann", &[ann("ann"), ann("{{Nope}}")])]);
-    let worse = scene(&[("ann", &[ann("ann"), ann("{{Nope}}"), ann("{{")])]);
+    let broken = scene(&[("ann", &[ann("ann"), with_broken_group("ann")])]);
+    let mut worst = with_broken_group("ann");
+    worst["groups"] = json!(["dev", "{{"]);
+    let worse = scene(&[("ann", &[ann("ann"), with_broken_group("ann"), worst])]);
     let outranked = scene(&[("older", &[ann("x")]), ("ann", &[ann("ann")])]);
     let mut before = Reported::default();
     for (case, scene, expected) in [

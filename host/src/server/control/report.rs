@@ -172,7 +172,22 @@ struct RuleView<'a> {
 #[derive(Serialize)]
 struct KeptView {
     since: UnixTime,
+    until: UnixTime,
+    /// What is wrong with the last edit.
     reason: String,
+    /// Why this stays in effect.
+    basis: String,
+}
+
+impl From<Kept> for KeptView {
+    fn from(kept: Kept) -> Self {
+        Self {
+            since: kept.since,
+            until: kept.until,
+            basis: kept.basis.to_string(),
+            reason: kept.reason,
+        }
+    }
 }
 
 fn view<'a>(rule: &'a Rule, effect: Option<Effect>) -> RuleView<'a> {
@@ -189,6 +204,6 @@ fn view<'a>(rule: &'a Rule, effect: Option<Effect>) -> RuleView<'a> {
         expressions: rule.expressions(),
         groups_expression_may_add: rule.expression_may_add(),
         since,
-        kept: kept.map(|Kept { since, reason }| KeptView { since, reason }),
+        kept: kept.map(KeptView::from),
     }
 }

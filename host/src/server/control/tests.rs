@@ -92,7 +92,7 @@ async fn what_is_in_effect_is_told() {
     let later = START.plus_seconds(60);
     live.change(Backend::Crd, |edit| {
         edit.apply(rule("other", "acs:ram::1:role/r0"), later);
-        edit.keep("m000001", "no username", later);
+        edit.keep_whole("m000001", "no username", later);
         edit.refuse("bad", "no ARN");
         edit.set_trouble(Some("unreachable".to_owned()));
     });
@@ -115,7 +115,7 @@ async fn what_is_in_effect_is_told() {
         })
     };
     let mut kept = entry("m000001", "acs:ram::1:role/r1", START);
-    kept["kept"] = json!({"since": later.to_string(), "reason": "no username"});
+    kept["kept"] = json!({"since": later.to_string(), "until": later.plus_seconds(86_400).to_string(), "reason": "no username", "basis": "the newest text still gives this to the same subject"});
     assert_eq!(told["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(
         told["backends"],

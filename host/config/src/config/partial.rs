@@ -1,0 +1,375 @@
+//! The readable parts of an entry that cannot be used. They limit what stays in effect of its last good form.
+
+use ack_ram_core::rules::{Backend, Globs, Mapping};
+use serde_json::Value as Json;
+
+use crate::config::entry::List;
+use crate::config::given::is_plain_integer;
+use crate::config::keys;
+use crate::config::yaml::{Node, Value};
+
+/// The readable parts of an entry that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartialEntry {
+    /// Whom it names.
+    pub subject: PartialSubject,
+    /// `username`.
+    pub username: Part<String>,
+    /// `usernameExpression`.
+    pub username_expression: Part<String>,
+    /// Those of `groups` that can be read; none when the list cannot be read.
+    pub groups: Vec<String>,
+    /// `groupsExpression`.
+    pub groups_expression: Part<String>,
+    /// Those of `groupsExpressionMayAdd` that can be read; none when the list cannot be read.
+    pub groups_expression_may_add: Vec<String>,
+    /// `match`.
+    pub condition: Part<String>,
+    /// A key that is not known here and may be meant to narrow the entry.
+    pub unknown_key: Option<String>,
+    /// Where the entry was written.
+    pub backend: Backend,
+    /// How its ARN is read.
+    pub globs: Globs,
+}
+
+/// One part of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part<T> {
+    /// It is not there, or was left blank.
+    Absent,
+    /// It can be read. It may still be no template or no expression.
+    Is(T),
+    /// Something is there that cannot be read, or that is there twice.
+    Unreadable,
+}
+
+/// The subject of an entry, as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PartialSubject {
+    /// There is none, or it was left blank.
+    Blank,
+    /// A condition alone says whom the entry is about.
+    Condition,
+    /// One field names it. The text may be no ARN, pattern or id.
+    Given(SubjectField, String),
+    /// Several fields name it, or what stands there is not text.
+    Ambiguous,
+}
+
+/// A field that names a subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubjectField {
+    /// `roleARN`, `userARN` or `arn`.
+    Arn,
+    /// `arnPattern`.
+    Pattern,
+    /// `userID`.
+    UserId,
+    /// `roleID`.
+    RoleId,
+}
+
+/// The parts that an entry may have, by their keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Subject(SubjectField),
+    Username,
+    UsernameExpression,
+    Groups,
+    GroupsExpression,
+    GroupsExpressionMayAdd,
+    Condition,
+}
+
+/// How a kind of entry is read.
+struct Schema {
+    keys: &'static [(&'static str, Role)],
+    /// Keys of JSON are compared with their case, and null is absent. In YAML null is a value that was left out.
+    is_json: bool,
+    /// Whether a key that nobody knows refuses the entry. Go ignores those of `mapRoles` and `mapUsers`.
+    is_strict: bool,
+}
+
+const GO_KEYS: &[(&str, Role)] = &[
+    ("roleARN", Role::Subject(SubjectField::Arn)),
+    ("userARN", Role::Subject(SubjectField::Arn)),
+    ("arn", Role::Subject(SubjectField::Arn)),
+    ("username", Role::Username),
+    ("groups", Role::Groups),
+];
+
+const RULE_KEYS: &[(&str, Role)] = &[
+    ("arn", Role::Subject(SubjectField::Arn)),
+    ("arnPattern", Role::Subject(SubjectField::Pattern)),
+    ("userID", Role::Subject(SubjectField::UserId)),
+    ("roleID", Role::Subject(SubjectField::RoleId)),
+    ("match", Role::Condition),
+    ("username", Role::Username),
+    ("usernameExpression", Role::UsernameExpression),
+    ("groups", Role::Groups),
+    ("groupsExpression", Role::GroupsExpression),
+    ("groupsExpressionMayAdd", Role::GroupsExpressionMayAdd),
+];
+
+/// What narrows an entry, and is unknown in `mapRoles` and `mapUsers`.
+const NARROWING: &[&str] = &["match", "arnPattern", "userID", "roleID"];
+
+/// A value, as far as entries have such.
+enum FieldValue {
+    Null,
+    Text(String),
+    /// Items that are not text are `None`.
+    List(Vec<Option<String>>),
+    Other,
+}
+
+impl PartialEntry {
+    /// The parts of a mapping that was read, but cannot be compiled.
+    #[must_use]
+    pub fn of(mapping: &Mapping) -> Self {
+        let text = |part: &Option<String>| part.clone().map_or(Part::Absent, Part::Is);
+        let subjects = [
+            (
+                SubjectField::Arn,
+                Some(mapping.arn.clone()).filter(|arn| !arn.is_empty()),
+            ),
+            (SubjectField::Pattern, mapping.arn_pattern.clone()),
+            (SubjectField::UserId, mapping.user_id.clone()),
+            (SubjectField::RoleId, mapping.role_id.clone()),
+        ];
+        let subjects = subjects.into_iter();
+        let mut subjects = subjects.filter_map(|(field, text)| Some((field, text?)));
+        let subject = match (subjects.next(), subjects.next()) {
+            (Some(_), Some(_)) => PartialSubject::Ambiguous,
+            (Some((_, text)), None) if text.trim().is_empty() => PartialSubject::Blank,
+            (Some((field, text)), None) => PartialSubject::Given(field, text),
+            (None, _) if mapping.condition.is_some() => PartialSubject::Condition,
+            (None, _) => PartialSubject::Blank,
+        };
+        Self {
+            subject,
+            username: match mapping.username.trim() {
+                "" => Part::Absent,
+                _ => Part::Is(mapping.username.clone()),
+            },
+            username_expression: text(&mapping.username_expression),
+            groups: mapping.groups.clone(),
+            groups_expression: text(&mapping.groups_expression),
+            groups_expression_may_add: mapping.groups_expression_may_add.clone(),
+            condition: text(&mapping.condition),
+            unknown_key: None,
+            backend: mapping.source.backend,
+            globs: mapping.globs,
+        }
+    }
+
+    /// The parts of what stands in `list`.
+    pub(super) fn read(value: &Value, list: List, backend: Backend, globs: Globs) -> Self {
+        let (schema, globs) = match list {
+            List::Rules => (Schema::new(RULE_KEYS, true), Globs::Wildcards),
+            List::Roles | List::Users | List::Accounts => (Schema::new(GO_KEYS, false), globs),
+        };
+        match value {
+            Value::Map(entries) => {
+                let fields = entries.iter();
+                let fields = fields.map(|(key, node)| (key.name.as_str(), from_yaml(node)));
+                schema.read(fields, backend, globs)
+            }
+            _ => Self::nothing(matches!(value, Value::Null), backend, globs),
+        }
+    }
+
+    /// The parts of the `spec` of an object.
+    #[must_use]
+    pub fn of_object(spec: &Json) -> Self {
+        let (backend, globs) = (Backend::Crd, Globs::Wildcards);
+        let schema = Schema {
+            is_json: true,
+            ..Schema::new(RULE_KEYS, true)
+        };
+        match spec {
+            Json::Object(fields) => {
+                let fields = fields.iter();
+                let fields = fields.map(|(key, value)| (key.as_str(), from_json(value)));
+                schema.read(fields, backend, globs)
+            }
+            _ => Self::nothing(spec.is_null(), backend, globs),
+        }
+    }
+
+    /// An entry of which no part can be read.
+    fn nothing(is_blank: bool, backend: Backend, globs: Globs) -> Self {
+        Self {
+            subject: if is_blank {
+                PartialSubject::Blank
+            } else {
+                PartialSubject::Ambiguous
+            },
+            username: Part::Unreadable,
+            username_expression: Part::Unreadable,
+            groups: Vec::new(),
+            groups_expression: Part::Unreadable,
+            groups_expression_may_add: Vec::new(),
+            condition: Part::Unreadable,
+            unknown_key: None,
+            backend,
+            globs,
+        }
+    }
+}
+
+impl Schema {
+    fn new(keys: &'static [(&'static str, Role)], is_strict: bool) -> Self {
+        Self {
+            keys,
+            is_json: false,
+            is_strict,
+        }
+    }
+
+    fn read<'a>(
+        &self,
+        fields: impl Iterator<Item = (&'a str, FieldValue)>,
+        backend: Backend,
+        globs: Globs,
+    ) -> PartialEntry {
+        let mut subjects = Vec::new();
+        let mut parts: Vec<(Role, FieldValue)> = Vec::new();
+        let mut unknown_key = None;
+        for (key, value) in fields {
+            match self.role(key) {
+                Some(Role::Subject(field)) => subjects.push((field, value)),
+                Some(role) => parts.push((role, value)),
+                None if self.may_narrow(key) => {
+                    unknown_key.get_or_insert_with(|| key.to_owned());
+                }
+                None => {}
+            }
+        }
+        let condition = self.text(&parts, Role::Condition);
+        PartialEntry {
+            subject: self.subject(subjects, condition != Part::Absent),
+            username: match self.text(&parts, Role::Username) {
+                Part::Is(name) if name.trim().is_empty() => Part::Absent,
+                username => username,
+            },
+            username_expression: self.text(&parts, Role::UsernameExpression),
+            groups: self.names(&parts, Role::Groups),
+            groups_expression: self.text(&parts, Role::GroupsExpression),
+            groups_expression_may_add: self.names(&parts, Role::GroupsExpressionMayAdd),
+            condition,
+            unknown_key,
+            backend,
+            globs,
+        }
+    }
+
+    /// The part that `key` names, also with a single slip after the first letter: what has another first letter is
+    /// commented out, not misspelled.
+    fn role(&self, key: &str) -> Option<Role> {
+        let is_exact = |name: &str| {
+            if self.is_json {
+                name == key
+            } else {
+                name.eq_ignore_ascii_case(key)
+            }
+        };
+        let exact = self.keys.iter().find(|(name, _)| is_exact(name));
+        let slip = || {
+            let mut others = self.keys.iter();
+            // A condition that is misspelled may say anything.
+            others.find(|(name, role)| *role != Role::Condition && keys::is_slip(key, name))
+        };
+        exact.or_else(slip).map(|(_, role)| *role)
+    }
+
+    fn may_narrow(&self, key: &str) -> bool {
+        self.is_strict || keys::nearest(key, NARROWING).is_some()
+    }
+
+    fn subject(
+        &self,
+        subjects: Vec<(SubjectField, FieldValue)>,
+        has_condition: bool,
+    ) -> PartialSubject {
+        let is_blank = |value: &FieldValue| match value {
+            FieldValue::Null => true,
+            FieldValue::Text(text) => text.trim().is_empty(),
+            FieldValue::List(_) | FieldValue::Other => false,
+        };
+        let (blank, written): (Vec<_>, Vec<_>) =
+            subjects.into_iter().partition(|(_, value)| is_blank(value));
+        // `arn: ""` stands beside each other field, for Go. In YAML, null is a value that was left out.
+        let is_for_go = |(field, value): &(SubjectField, FieldValue)| {
+            *field == SubjectField::Arn && (self.is_json || !matches!(value, FieldValue::Null))
+        };
+        let may_be_blank = blank.iter().all(is_for_go);
+        let is_empty = blank.is_empty();
+        let mut written = written.into_iter();
+        match (written.next(), written.next()) {
+            (Some((field, FieldValue::Text(text))), None)
+                if is_empty || (may_be_blank && self.is_strict) =>
+            {
+                PartialSubject::Given(field, text)
+            }
+            (Some(_), _) => PartialSubject::Ambiguous,
+            (None, _) if has_condition && may_be_blank => PartialSubject::Condition,
+            (None, _) => PartialSubject::Blank,
+        }
+    }
+
+    fn text(&self, parts: &[(Role, FieldValue)], wanted: Role) -> Part<String> {
+        let mut found = parts.iter().filter(|(role, _)| *role == wanted);
+        match (found.next(), found.next()) {
+            (None, _) => Part::Absent,
+            (Some((_, FieldValue::Text(text))), None) => Part::Is(text.clone()),
+            (Some((_, FieldValue::Null)), None) if self.is_json || wanted == Role::Username => {
+                Part::Absent
+            }
+            (Some(_), _) => Part::Unreadable,
+        }
+    }
+
+    fn names(&self, parts: &[(Role, FieldValue)], wanted: Role) -> Vec<String> {
+        let mut found = parts.iter().filter(|(role, _)| *role == wanted);
+        match (found.next(), found.next()) {
+            (Some((_, FieldValue::List(items))), None) => items.iter().flatten().cloned().collect(),
+            // Go splits text.
+            (Some((_, FieldValue::Text(text))), None) if !self.is_json => {
+                text.split(',').map(|item| item.trim().to_owned()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn from_yaml(node: &Node) -> FieldValue {
+    match &node.value {
+        Value::Null => FieldValue::Null,
+        Value::List(items) => {
+            FieldValue::List(items.iter().map(|item| yaml_text(&item.value)).collect())
+        }
+        value => yaml_text(value).map_or(FieldValue::Other, FieldValue::Text),
+    }
+}
+
+fn yaml_text(value: &Value) -> Option<String> {
+    match value {
+        Value::Text(text) => Some(text.clone()),
+        Value::Number(digits) if is_plain_integer(digits) => Some(digits.clone()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::List(_) | Value::Map(_) => None,
+    }
+}
+
+fn from_json(value: &Json) -> FieldValue {
+    match value {
+        Json::Null => FieldValue::Null,
+        Json::String(text) => FieldValue::Text(text.clone()),
+        Json::Array(items) => {
+            let items = items.iter();
+            FieldValue::List(items.map(|item| item.as_str().map(str::to_owned)).collect())
+        }
+        Json::Bool(_) | Json::Number(_) | Json::Object(_) => FieldValue::Other,
+    }
+}

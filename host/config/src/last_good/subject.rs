@@ -1,0 +1,204 @@
+//! Which last good form is the earlier one of a broken entry: by its subject alone, never by its place.
+
+use ack_ram_core::arn::{Arn, Resource};
+use ack_ram_core::rules::pattern::Pattern;
+use ack_ram_core::rules::subject::{Subject, SubjectId};
+use ack_ram_core::rules::{Age, Globs, Mapping, Rule, Source};
+
+use super::KeptOut;
+use crate::config::partial::{Part, PartialEntry, PartialSubject, SubjectField};
+
+/// A subject in a form that compares as identities do: ARNs and patterns without case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubjectKey(String);
+
+impl SubjectKey {
+    /// The key of `subject`; `None` when a condition alone tells.
+    #[must_use]
+    pub fn of(subject: &Subject) -> Option<Self> {
+        Some(Self(match subject {
+            Subject::Arn(arn) => format!("arn {}", arn.key().as_str()),
+            Subject::Pattern(pattern) => {
+                format!("pattern {}", pattern.to_string().to_ascii_lowercase())
+            }
+            Subject::Id(SubjectId::User(id)) => format!("user {id}"),
+            Subject::Id(SubjectId::Role(id)) => format!("role {id}"),
+            Subject::Anyone => return None,
+        }))
+    }
+
+    /// The key of an account in `mapAccounts`.
+    pub(super) fn account(account: &str) -> Self {
+        Self(format!("account {account}"))
+    }
+}
+
+/// Whom a broken entry names.
+#[derive(Debug)]
+pub enum Named {
+    /// This subject and no other.
+    Subject(SubjectKey),
+    /// Whoever meets the condition with this text.
+    Condition(String),
+    /// A text that is no subject. It counts as an ARN or a pattern with a single slip, if there is such a last good form.
+    Slip(SlipText),
+}
+
+/// A text that is nearly an ARN or a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlipText {
+    /// The account and the name: those must be equal to the byte.
+    pub(super) anchor: Anchor,
+    /// All that is around them.
+    rest: String,
+    /// Whether wildcards are meant in it.
+    is_pattern: bool,
+}
+
+/// The parts of an ARN that say who it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Anchor {
+    account: String,
+    name: String,
+}
+
+impl Named {
+    /// Whom `entry` names.
+    ///
+    /// # Errors
+    /// When that is nobody, or can be no last good form.
+    pub fn by(entry: &PartialEntry) -> Result<Self, KeptOut> {
+        let (field, text) = match &entry.subject {
+            PartialSubject::Blank => return Err(KeptOut::Nobody),
+            PartialSubject::Ambiguous => return Err(KeptOut::AmbiguousSubject),
+            PartialSubject::Condition => {
+                return match &entry.condition {
+                    Part::Is(text) => Ok(Self::Condition(text.clone())),
+                    _ => Err(KeptOut::Condition),
+                };
+            }
+            PartialSubject::Given(field, text) => (*field, text),
+        };
+        let may_be_arn = matches!(field, SubjectField::Arn | SubjectField::Pattern);
+        if may_be_arn && is_session(text) {
+            return Err(KeptOut::Session);
+        }
+        let source = Source {
+            backend: entry.backend,
+            position: String::new(),
+        };
+        let mut mapping = Mapping::exact(source, Age::Place(0), "", "x", Vec::new());
+        mapping.globs = entry.globs;
+        match field {
+            SubjectField::Arn => mapping.arn.clone_from(text),
+            SubjectField::Pattern => mapping.arn_pattern = Some(text.clone()),
+            SubjectField::UserId => mapping.user_id = Some(text.clone()),
+            SubjectField::RoleId => mapping.role_id = Some(text.clone()),
+        }
+        if let Ok(rule) = Rule::compile(mapping) {
+            return SubjectKey::of(rule.subject())
+                .map(Self::Subject)
+                .ok_or(KeptOut::AmbiguousSubject);
+        }
+        let has_globs = field == SubjectField::Pattern || entry.globs == Globs::Wildcards;
+        match SlipText::new(text, has_globs) {
+            // A text that is an ARN names somebody else, even where it can be no subject.
+            Some(slip) if may_be_arn && Arn::parse(text).is_err() => Ok(Self::Slip(slip)),
+            _ => Err(KeptOut::BrokenSubject),
+        }
+    }
+}
+
+impl SlipText {
+    /// Takes `text` apart at its first `/`, or at its last `:` when there is none.
+    fn new(text: &str, has_globs: bool) -> Option<Self> {
+        let (head, kind, name) = match text.split_once('/') {
+            Some((head, name)) => {
+                let (head, kind) = head.rsplit_once(':')?;
+                (head, format!("{kind}/"), name)
+            }
+            None => {
+                let (head, name) = text.rsplit_once(':')?;
+                (head, String::new(), name)
+            }
+        };
+        let (prefix, account) = head.rsplit_once(':')?;
+        Some(Self {
+            anchor: Anchor {
+                account: account.to_owned(),
+                name: name.to_owned(),
+            },
+            rest: format!("{prefix}::{kind}"),
+            is_pattern: has_globs && Pattern::has_wildcard(text),
+        })
+    }
+
+    /// The parts of the subject of `mapping`, a last good form; `None` when it is not about one ARN or pattern.
+    pub(super) fn of(mapping: &Mapping) -> Option<Self> {
+        let (text, has_globs) = match &mapping.arn_pattern {
+            Some(pattern) => (pattern.as_str(), true),
+            None => (mapping.arn.as_str(), mapping.globs == Globs::Wildcards),
+        };
+        Self::new(text, has_globs).filter(|_| !is_session(text))
+    }
+
+    /// Whether this is `last` with one character inserted, left out, replaced, or two of them swapped. A text that does
+    /// not start as ARNs do is commented out, not misspelled.
+    pub(super) fn is_slip_of(&self, last: &Self) -> bool {
+        self.anchor == last.anchor
+            && self.is_pattern == last.is_pattern
+            && self.rest.starts_with('a')
+            && self.rest.len().abs_diff(last.rest.len()) <= 4
+            && strsim::osa_distance(&self.rest, &last.rest) <= 1
+    }
+}
+
+fn is_session(text: &str) -> bool {
+    Arn::parse(text).is_ok_and(|arn| matches!(arn.resource(), Resource::AssumedRole { .. }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slip_leaves_account_and_name_alone() {
+        let last = "acs:ram::123:role/Dev/a";
+        for (text, expected) in [
+            ("acs:ram:123:role/Dev/a", true),
+            ("acs:ram:::123:role/Dev/a", true),
+            ("asc:ram::123:role/Dev/a", true),
+            ("acs:ram::123:rol/Dev/a", true),
+            ("acs:ram::123:roles/Dev/a", true),
+            ("acs;ram::123:role/Dev/a", true),
+            ("acsram::123:role/Dev/a", true),
+            ("acs:ram::123:user/Dev/a", false),
+            ("acs:ram::123:usr/Dev/a", false),
+            ("acs:ram:123:rol/Dev/a", false),
+            ("acs:ram:123:role/dev/a", false),
+            ("acs:ram:123:role/Dev/b", false),
+            ("acs:ram:123:role/Dev//a", false),
+            ("acs:ram:123:role/a", false),
+            ("acs:ram:124:role/Dev/a", false),
+            ("acs:ram:1234:role/Dev/a", false),
+            ("acs:ram::x123:role/Dev/a", false),
+            ("acs:ram::123role/Dev/a", false),
+            ("#acs:ram::123:role/Dev/a", false),
+            ("xacs:ram::123:role/Dev/a", false),
+            ("cs:ram::123:role/Dev/a", false),
+            (" acs:ram::123:role/Dev/a", false),
+            ("acs:ram::123:role/Dev/a ", false),
+            ("arn:aws:iam::123:role/Dev/a", false),
+            ("DISABLED-acs:ram::123:role/Dev/a", false),
+            ("-", false),
+            ("none", false),
+            ("x", false),
+            ("", false),
+        ] {
+            let slip = SlipText::new(text, false);
+            let last = SlipText::new(last, false).unwrap();
+            let is_slip = slip.is_some_and(|slip| slip.is_slip_of(&last));
+            assert_eq!(is_slip, expected, "{text}");
+        }
+    }
+}
