@@ -212,6 +212,8 @@ codes! {
     ReservedName = "reserved-name",
     /// A name of Kubernetes' own in `groups`, beside an expression that its author may believe to decide about it.
     UnconditionalSystemGroup = "unconditional-system-group",
+    /// A username beside an expression for it.
+    UnusedUsername = "unused-username",
     /// A grant of `system:masters`.
     SystemMasters = "system-masters",
     /// A username of Kubernetes' own.

@@ -69,6 +69,16 @@ pub(super) fn check(compiled: &Compiled<'_>, reserved: &ReservedPrefixes, report
     if mapping.groups_expression.is_some() {
         unconditional_system_groups(&mapping.groups, report);
     }
+    let username = &mapping.username;
+    let is_exact_reserved = is_reserved(username) && !username.contains("{{");
+    if mapping.username_expression.is_some() && !username.is_empty() && !is_exact_reserved {
+        report.add(
+            Code::UnusedUsername,
+            Severity::Warning,
+            format!("the username `{username}` is never given: `usernameExpression` gives the name"),
+            "remove it; beside `usernameExpression`, write only the exact name starting `system:` that the expression may give",
+        );
+    }
     if let Some(field) = empty_name(rule) {
         report.add(
             Code::EmptyName,

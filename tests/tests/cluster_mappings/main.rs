@@ -34,7 +34,7 @@ fn whoever_edits_mappings_sees_what_becomes_of_them() {
             "protect": [protected.arn()],
         }),
     );
-    let steps: [(&str, Step); 8] = [
+    let steps: [(&str, Step); 9] = [
         (
             "objects come, change and go",
             life::objects_come_change_and_go,
@@ -51,6 +51,7 @@ fn whoever_edits_mappings_sees_what_becomes_of_them() {
             objects::broken_edits_take_nothing_away,
         ),
         ("Go's definition", objects::work_under_the_definition_of_go),
+        ("one session", objects::one_session_maps_nobody_anew),
     ];
     for (name, step) in steps {
         let start = Instant::now();

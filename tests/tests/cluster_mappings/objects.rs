@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use ack_ram_tests::sts::demo;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -300,6 +301,71 @@ pub fn work_under_the_definition_of_go(world: &mut World) {
     replica.wait_for_login(plain, &Login::As("changed".to_owned()));
     world.unmap(broken);
     replica.wait_for_login(broken, &Login::Denied);
+}
+
+/// An object of Go's users that names one session goes on until somebody edits it; a new one never begins.
+pub fn one_session_maps_nobody_anew(world: &mut World) {
+    let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    redefine(world, &anything);
+    let of_session = |name: &str| {
+        let arn = demo::SESSION_ARN.replace(demo::SESSION, name);
+        of_spec(
+            name,
+            &json!({"arn": arn, "username": name, "groups": ["mapped"]}),
+        )
+    };
+    // The ConfigMap maps the role, and answers where no object does.
+    let by_config_map = Login::As("dev".to_owned());
+    world.replicas[0].kill();
+    world.api.post(MAPPINGS, &of_session("bob")).ok();
+    world.replicas[0].start_again();
+    // Another session than the one that is named, as in Go.
+    wait_for_session(world, &Login::As("bob".to_owned()));
+    world.wait_for_condition("bob", "Accepted", "True", "every session of the role");
+    eventually("the event", || {
+        let args = ["get", "events", "--namespace=default", "--output=json"];
+        let events = world.cluster.admin_kubectl(&args).stdout;
+        let count = events.matches(r#""reason": "MapsEverySession""#).count();
+        (count == 1).then_some(()).ok_or(events)
+    });
+    world.api.post(MAPPINGS, &of_session("amy")).ok();
+    world.wait_for_condition("amy", "Accepted", "False", "names one session");
+    // The name of the older one comes later: it would not answer if the new one did.
+    wait_for_session(world, &Login::As("bob".to_owned()));
+
+    restart(world);
+    wait_for_session(world, &Login::As("bob".to_owned()));
+    let refused = world.replicas[0].metric("rules", &[("backend", "CRD"), ("state", "refused")]);
+    assert_eq!(refused, 1.0);
+    let patch = json!({"spec": {"username": "robert"}});
+    world.api.merge(&path("bob"), &patch).ok();
+    wait_for_session(world, &by_config_map);
+    world.wait_for_condition("bob", "Accepted", "False", "names one session");
+    restart(world);
+    wait_for_session(world, &by_config_map);
+
+    let role = json!({"spec": {"arn": demo::ROLE_ARN}});
+    world.api.merge(&path("bob"), &role).ok();
+    wait_for_session(world, &Login::As("robert".to_owned()));
+    for name in ["amy", "bob"] {
+        world.api.delete(&path(name)).ok();
+    }
+    wait_for_session(world, &by_config_map);
+}
+
+fn restart(world: &mut World) {
+    world.replicas[0].kill();
+    world.replicas[0].start_again();
+}
+
+/// Waits for what becomes of a session of the role.
+fn wait_for_session(world: &World, expected: &Login) {
+    eventually("a session", || {
+        match world.replicas[0].door.login_with(&demo::session_key()) {
+            login if login == *expected => Ok(()),
+            login => Err(format!("{login:?}, not {expected:?}")),
+        }
+    });
 }
 
 /// Whether the log says that the object of `person` is refused.
