@@ -351,15 +351,15 @@ fn a_bad_setting_is_refused_where_it_stands() {
         ),
         (
             "{maxStaleness: 179s}",
-            "config.yaml:2:25: `server.maxStaleness` must be no shorter than 3m, since a healthy API server confirms its mappings about once a minute",
+            "config.yaml:2:24: `server.maxStaleness` must be no shorter than 3m, since a healthy API server confirms its mappings about once a minute",
         ),
         (
             "{maxStaleness: 31days}",
-            "config.yaml:2:25: `server.maxStaleness` must be longer than 0s and no longer than 30days, after which nobody waits for an API server",
+            "config.yaml:2:24: `server.maxStaleness` must be longer than 0s and no longer than 30days, after which nobody waits for an API server",
         ),
         (
             "{maxStaleness: 10}",
-            "config.yaml:2:25: `server.maxStaleness` must be a duration with its unit, such as `5s` or `1500ms`",
+            "config.yaml:2:24: `server.maxStaleness` must be a duration with its unit, such as `5s` or `1500ms`",
         ),
         (
             "{sts: {breakerPause: 1h}}",
