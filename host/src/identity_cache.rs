@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ack_ram_core::access_key::CredentialId;
 use ack_ram_core::fingerprint::Fingerprint;
 use ack_ram_core::login::VerifiedIdentity;
 use ack_ram_core::sts::StsRefusal;
@@ -24,15 +25,15 @@ use crate::metrics::{CacheMetrics, StsMetrics};
 
 /// Identities and refusals, apart from each other: bad tokens, which anyone can make, push no good one out.
 pub(crate) struct IdentityCache {
-    identities: Expiring<Arc<VerifiedIdentity>>,
+    identities: Expiring<(Arc<VerifiedIdentity>, CredentialId)>,
     refusals: Expiring<Arc<StsRefusal>>,
 }
 
 /// What is remembered of a token.
 #[derive(Clone, Debug)]
 pub(crate) enum Known {
-    /// Who made it.
-    Identity(Arc<VerifiedIdentity>),
+    /// Who made it, and the credential that signed it.
+    Identity(Arc<VerifiedIdentity>, CredentialId),
     /// STS refused it, and always will.
     Refused(Arc<StsRefusal>),
 }
@@ -52,18 +53,20 @@ impl IdentityCache {
     /// What is known of a token at the time `now`.
     pub(crate) fn look_up(&self, token: Fingerprint, now: UnixTime) -> Option<Known> {
         let identity = self.identities.look_up(token, now);
-        let identity = identity.filter(|who| !is_of_the_future(who, now));
-        identity.map(Known::Identity).or_else(|| {
+        let identity = identity.filter(|(who, _)| !is_of_the_future(who, now));
+        let identity = identity.map(|(who, credential)| Known::Identity(who, credential));
+        identity.or_else(|| {
             let refusal = self.refusals.look_up(token, now);
             refusal.map(Known::Refused)
         })
     }
 
-    /// Remembers who made a token, never past the token's own end. One that is `good_once` is remembered until then,
+    /// Remembers who made a token, with which credential, never past the token's own end. One that is `good_once` is remembered until then,
     /// for STS would not say it again.
     pub(crate) fn keep_identity(
         &self,
         who: &Arc<VerifiedIdentity>,
+        credential: CredentialId,
         good_once: bool,
         now: UnixTime,
     ) {
@@ -77,7 +80,7 @@ impl IdentityCache {
             left.min(self.identities.life)
         };
         self.identities
-            .keep(who.fingerprint(), Arc::clone(who), life, now);
+            .keep(who.fingerprint(), (Arc::clone(who), credential), life, now);
     }
 
     /// Remembers that STS refused a token, which ends at `expires`, if it always will.

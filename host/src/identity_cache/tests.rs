@@ -19,6 +19,10 @@ fn cache(size: usize, refusals: usize) -> IdentityCache {
     IdentityCache::new(settings(size, 300), settings(refusals, 10), &metrics)
 }
 
+fn credential() -> CredentialId {
+    CredentialId::of(&demo::user_key().id, None)
+}
+
 /// What STS says of a token dated `date`.
 fn identity(date: UnixTime) -> Arc<VerifiedIdentity> {
     let cluster = ClusterId::parse("c").unwrap();
@@ -74,7 +78,7 @@ async fn an_identity_ends_by_either_clock_and_with_its_token() {
     ] {
         let cache = cache(10, 10);
         let who = identity(NOW.plus_seconds(-age));
-        cache.keep_identity(&who, good_once, NOW);
+        cache.keep_identity(&who, credential(), good_once, NOW);
         tokio::time::advance(Duration::from_secs(machine)).await;
         let now = NOW.plus_seconds(system);
         let known = cache.look_up(who.fingerprint(), now);
@@ -95,7 +99,7 @@ fn an_identity_is_known_at_no_time_at_which_its_token_would_be_refused() {
     let token = sign::token_v2(&demo::user_key(), &cluster, "test", NOW).unwrap();
     let who = identity(NOW);
     let cache = cache(10, 10);
-    cache.keep_identity(&who, false, NOW);
+    cache.keep_identity(&who, credential(), false, NOW);
     for seconds in [0, -1_199, -1_200, -1_201, -72_000] {
         let now = NOW.plus_seconds(seconds);
         let policy = Policy::new(cluster.clone());
@@ -150,7 +154,7 @@ fn a_flood_of_bad_tokens_takes_no_more_room_and_pushes_no_identity_out() {
         .map(|age| identity(NOW.plus_seconds(-age)))
         .collect();
     for who in &known {
-        cache.keep_identity(who, false, NOW);
+        cache.keep_identity(who, credential(), false, NOW);
     }
     let refusal = refusal("SignatureDoesNotMatch");
     for token in 0..100_000 {
@@ -159,7 +163,7 @@ fn a_flood_of_bad_tokens_takes_no_more_room_and_pushes_no_identity_out() {
     }
     for who in &known {
         let found = cache.look_up(who.fingerprint(), NOW);
-        assert!(matches!(found, Some(Known::Identity(_))));
+        assert!(matches!(found, Some(Known::Identity(..))));
     }
     let refusals = &cache.refusals.metrics;
     // Shards of equal size hold at most so many more.
@@ -175,7 +179,7 @@ fn a_flood_of_bad_tokens_takes_no_more_room_and_pushes_no_identity_out() {
 fn without_room_nothing_is_remembered() {
     let cache = cache(0, 0);
     let who = identity(NOW);
-    cache.keep_identity(&who, false, NOW);
+    cache.keep_identity(&who, credential(), false, NOW);
     let token = Fingerprint::of("bad");
     cache.keep_refusal(token, &refusal("SignatureDoesNotMatch"), NOW, NOW);
     assert!(cache.look_up(who.fingerprint(), NOW).is_none());
