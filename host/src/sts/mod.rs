@@ -1,6 +1,6 @@
 //! The one place that speaks to STS.
 //!
-//! A call waits for its place in a fair [queue], then goes to the first endpoint whose [breaker] lets it through. When
+//! A call waits for its place in a fair [queue], then goes to the first endpoint whose circuit [breaker] lets it through. When
 //! that one fails, the endpoints that the configuration names after it are asked, as long as time is left and STS takes
 //! the request a second time.
 
@@ -24,7 +24,7 @@ use crate::config::{Sts, StsEndpoint};
 use crate::metrics::StsMetrics;
 use connector::Connector;
 pub use connector::{Trust, TrustError};
-use endpoint::{Endpoint, Verdict};
+use endpoint::Endpoint;
 use queue::{FairQueue, Full, Place};
 pub(crate) use queue::{Sharer, SharingRoom};
 pub use standing::{Caller, Standing, Standings};
@@ -179,7 +179,7 @@ impl StsClient {
     ) -> Result<Answer, Overloaded> {
         let start = Instant::now();
         match self.enter(askers, caller, start + self.patience()).await {
-            Ok(_place) => Ok(self.ask(request, start + self.timeout).await),
+            Ok(_place) => Ok(self.ask(caller, request, start + self.timeout).await),
             Err(Full) => Err(Overloaded),
         }
     }
@@ -209,7 +209,7 @@ impl StsClient {
         self.timeout * 3 / 5
     }
 
-    async fn ask(&self, request: &StsRequest, deadline: Instant) -> Answer {
+    async fn ask(&self, caller: Caller, request: &StsRequest, deadline: Instant) -> Answer {
         let mut answer = None;
         let mut unreachable = Vec::new();
         for (index, endpoint) in self.endpoints.iter().enumerate() {
@@ -218,30 +218,25 @@ impl StsClient {
                 answer.get_or_insert(Answer::TimedOut);
                 break;
             }
-            let permit = match endpoint.breaker.enter() {
-                Ok(permit) => permit,
-                Err(pause) => {
-                    tracing::debug!(endpoint = endpoint.name(), "left alone");
-                    unreachable.push(self.says(endpoint, &left_alone(pause)));
-                    continue;
-                }
-            };
+            if let Err(pause) = endpoint.admit() {
+                tracing::debug!(endpoint = endpoint.name(), "left alone");
+                unreachable.push(self.says(endpoint, &left_alone(pause)));
+                continue;
+            }
             if index > 0 {
                 endpoint.calls.fallbacks.inc();
             }
             let outcome = endpoint.ask(request, time).await;
-            match (outcome.verdict, &outcome.answer) {
-                (Verdict::Works, _) => permit.succeeded(),
-                // A call that waited long for its place had little time for STS. That is not STS's fault.
-                (Verdict::Fails, Answer::TimedOut) if time < self.fair_share() => drop(permit),
-                (Verdict::Fails, _) => permit.failed(),
-                (Verdict::Untold, _) => drop(permit),
+            let is_late = matches!(outcome.answer, Answer::TimedOut) && time < self.fair_share();
+            // A call that waited long for its place had little time for STS. That is not STS's fault.
+            if !is_late {
+                endpoint.note(outcome.verdict, caller);
             }
             if let Answer::Unreachable(text) = &outcome.answer {
                 unreachable.push(self.says(endpoint, text));
             }
             let may_go_on = !outcome.was_sent || request.may_be_resent();
-            let is_done = outcome.verdict != Verdict::Fails || !may_go_on;
+            let is_done = !outcome.verdict.is_failure() || !may_go_on;
             answer = Some(outcome.answer);
             if is_done {
                 break;
@@ -282,10 +277,10 @@ impl StsClient {
 fn left_alone(pause: Duration) -> String {
     match pause {
         Duration::ZERO => {
-            "it failed again and again; a call finds out whether it is back".to_owned()
+            "it failed again and again; a probe finds out whether it is back".to_owned()
         }
         pause => format!(
-            "it failed again and again; the next try is in {} ms",
+            "it failed again and again; the next probe is in {} ms",
             pause.as_millis()
         ),
     }
