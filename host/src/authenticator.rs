@@ -282,9 +282,8 @@ impl Inquiry {
         match awaiting.resume(answer.as_reply(), now) {
             Ok(who) => {
                 let who = Arc::new(who);
-                let credential = caller.credential;
-                self.cache.keep_identity(&who, credential, good_once, now);
-                Word::Identity(who, credential)
+                self.cache.keep_identity(&who, caller, good_once, now);
+                Word::Identity(who, caller.credential)
             }
             Err(StsError::Refused(refusal)) => {
                 let refusal = Arc::new(refusal);
@@ -409,7 +408,10 @@ impl Authenticator {
             }) => {
                 let decision = self.rules.snapshot().decide(&who);
                 match decision.outcome {
-                    Outcome::Granted(_) => self.standings.note(credential, true),
+                    Outcome::Granted(_) => {
+                        self.standings.note(credential, true);
+                        identifier.inquiry.cache.note_granted(who.fingerprint());
+                    }
                     Outcome::Denied(_) => self.standings.note(credential, false),
                     Outcome::NotOurs | Outcome::Unable(_) => {}
                 }

@@ -85,7 +85,7 @@ impl StsMetrics {
         );
         let entries = named(
             "identity_cache_entries",
-            "What the cache holds: identities, and refusals by STS.",
+            "What the cache holds: identities that were granted a login, other identities, and refusals by STS.",
         );
         let evictions = named(
             "identity_cache_evictions_total",
