@@ -3,11 +3,12 @@
 //! Each state is a type, and a transition consumes it. Only [`AwaitingSts::resume`] makes a [`VerifiedIdentity`], and
 //! only [`crate::rules::RuleSet::decide`] on one makes a grant.
 
-use crate::access_key::AccessKeyId;
+use crate::access_key::{AccessKeyId, CredentialId};
 use crate::decision::{Decision, Denial};
 use crate::fingerprint::Fingerprint;
 use crate::identity::Identity;
 use crate::policy::Policy;
+use crate::secret::Secret;
 use crate::sts::{self, StsError, StsReply, StsRequest, StsUnable};
 use crate::time::UnixTime;
 use crate::token::{self, CLOCK_MARGIN_SECONDS, FAMILY_PREFIX, STS_WINDOW_SECONDS};
@@ -66,6 +67,7 @@ impl<'a> OurToken<'a> {
                 request: checked.request,
                 expires: checked.date.plus_seconds(STS_WINDOW_SECONDS),
                 access_key_id: checked.access_key_id,
+                security_token: checked.security_token,
             }),
         }
     }
@@ -78,6 +80,7 @@ pub struct AwaitingSts {
     request: StsRequest,
     expires: UnixTime,
     access_key_id: AccessKeyId,
+    security_token: Option<Secret>,
 }
 
 impl AwaitingSts {
@@ -103,6 +106,12 @@ impl AwaitingSts {
     #[must_use]
     pub fn access_key_id(&self) -> &AccessKeyId {
         &self.access_key_id
+    }
+
+    /// Returns the id of the credential that the token claims to be signed with. Not proven before STS has answered.
+    #[must_use]
+    pub fn credential_id(&self) -> CredentialId {
+        CredentialId::of(&self.access_key_id, self.security_token.as_ref())
     }
 
     /// Reads STS's reply, at the time `now`.

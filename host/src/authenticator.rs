@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ack_ram_core::access_key::CredentialId;
 use ack_ram_core::decision::{Decision, Inability, Outcome};
 use ack_ram_core::fingerprint::Fingerprint;
 use ack_ram_core::login::{AwaitingSts, OurToken, Step, VerifiedIdentity};
@@ -15,10 +16,10 @@ use ack_ram_core::policy::Policy;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sts::{StsError, StsRefusal};
 use arc_swap::ArcSwap;
+use fastrand::Rng;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 use prometheus::IntCounter;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument as _;
 
 use crate::backends::live::LiveRules;
@@ -26,7 +27,9 @@ use crate::config::StsLimits;
 use crate::env::Clock;
 use crate::identity_cache::{IdentityCache, Known};
 use crate::metrics::StsMetrics;
-use crate::sts::{self, Answer, AskedBy, Askers, Overloaded, StsClient};
+use crate::sts::{
+    self, Answer, AskedBy, Askers, Caller, Overloaded, Sharer, SharingRoom, Standings, StsClient,
+};
 
 /// Finds out who made a token.
 pub struct Identifier {
@@ -42,16 +45,13 @@ struct Inquiry {
     /// The calls that are under way: one for equal tokens, which matters most where a token is good once.
     calls: Mutex<HashMap<Fingerprint, Call>>,
     /// Room for logins that wait for another's call. Calls themselves are bounded by the queue for STS.
-    sharing: Arc<Semaphore>,
-    max_sharing: usize,
+    sharing: Arc<SharingRoom>,
     clock: Clock,
 }
 
 /// A call that goes on when all who wait for it have gone.
 struct Call {
     word: SharedWord,
-    /// One for each login that waits without having made the call, and one for the call.
-    sharers: Arc<()>,
     askers: Arc<Askers>,
 }
 
@@ -60,7 +60,7 @@ type SharedWord = Shared<BoxFuture<'static, Word>>;
 /// What STS said of a token.
 #[derive(Clone)]
 enum Word {
-    Identity(Arc<VerifiedIdentity>),
+    Identity(Arc<VerifiedIdentity>, CredentialId),
     Refused(Arc<StsRefusal>),
     Unable {
         inability: Inability,
@@ -96,6 +96,8 @@ impl WordFrom {
 pub struct Identified {
     /// Who made it.
     pub who: Arc<VerifiedIdentity>,
+    /// The credential that signed the token.
+    pub credential: CredentialId,
     /// Where STS's word came from.
     pub word_from: WordFrom,
 }
@@ -120,14 +122,14 @@ impl Identifier {
                 sts,
                 cache: IdentityCache::new(limits.identities, limits.refusals, metrics),
                 calls: Mutex::default(),
-                sharing: Arc::new(Semaphore::new(limits.max_sharing)),
-                max_sharing: limits.max_sharing,
+                sharing: SharingRoom::new(limits.max_sharing, Rng::new()),
                 clock,
             }),
         }
     }
 
-    /// Who made `token`, by STS's word, which is `asked_by` somebody.
+    /// Who made `token`, by STS's word, which is `asked_by` somebody. Where many ask, those whom the rules granted a login
+    /// by `standings` come first.
     ///
     /// Once STS is asked, it is asked to the end: dropping the future stops the waiting alone.
     ///
@@ -140,6 +142,7 @@ impl Identifier {
         &self,
         token: &Secret,
         asked_by: AskedBy,
+        standings: &Standings,
     ) -> Result<Identified, Box<Decided>> {
         let Some(token) = OurToken::of(token.expose()) else {
             return Err(Box::new(Decision::not_ours().into()));
@@ -155,12 +158,21 @@ impl Identifier {
             }
             None => match token.begin(&self.policy, now) {
                 Step::Done(decision) => return Err(Box::new(decision.into())),
-                Step::Send(awaiting) => self.word(awaiting, asked_by).instrument(login).await,
+                Step::Send(awaiting) => {
+                    let caller = standings.caller(awaiting.credential_id());
+                    self.word(awaiting, asked_by, caller)
+                        .instrument(login)
+                        .await
+                }
             },
         };
         self.count(word_from);
         match word {
-            Word::Identity(who) => Ok(Identified { who, word_from }),
+            Word::Identity(who, credential) => Ok(Identified {
+                who,
+                credential,
+                word_from,
+            }),
             Word::Refused(refusal) => Err(Box::new(Decided {
                 decision: Decision::from_sts_error(
                     fingerprint,
@@ -177,18 +189,27 @@ impl Identifier {
         }
     }
 
-    async fn word(&self, awaiting: AwaitingSts, asked_by: AskedBy) -> (Word, WordFrom) {
-        match Inquiry::join(&self.inquiry, awaiting, asked_by) {
+    async fn word(
+        &self,
+        awaiting: AwaitingSts,
+        asked_by: AskedBy,
+        caller: Caller,
+    ) -> (Word, WordFrom) {
+        match Inquiry::join(&self.inquiry, awaiting, asked_by, caller) {
             Joined::Known(known) => (known.into(), WordFrom::Cache),
             Joined::Call(word) => {
                 tracing::debug!("asks STS who made the token");
                 (word.await, WordFrom::Sts)
             }
-            Joined::Shared(word, _sharer) => {
+            Joined::Shared(word, mut sharer) => {
                 tracing::debug!("waits for what STS says of an equal token");
-                (word.await, WordFrom::SharedCall)
+                let word = tokio::select! {
+                    biased;
+                    word = word => word,
+                    () = sharer.dropped() => Word::unable(Inability::Overloaded),
+                };
+                (word, WordFrom::SharedCall)
             }
-            Joined::Crowded => (Word::unable(Inability::Overloaded), WordFrom::SharedCall),
         }
     }
 
@@ -204,23 +225,15 @@ enum Joined {
     Known(Known),
     Call(SharedWord),
     Shared(SharedWord, Sharer),
-    /// There is no room to wait for another's call.
-    Crowded,
-}
-
-/// A login that waits for another's call.
-struct Sharer {
-    _of_call: Arc<()>,
-    _room: OwnedSemaphorePermit,
 }
 
 impl Inquiry {
     /// Asks STS, unless it is being asked about an equal token, or has just answered.
-    fn join(self: &Arc<Self>, awaiting: AwaitingSts, asked_by: AskedBy) -> Joined {
+    fn join(self: &Arc<Self>, awaiting: AwaitingSts, asked_by: AskedBy, caller: Caller) -> Joined {
         let fingerprint = awaiting.fingerprint();
         let mut calls = self.calls();
         let vacant = match calls.entry(fingerprint) {
-            Entry::Occupied(call) => return self.share(call.get(), asked_by),
+            Entry::Occupied(call) => return self.share(call.get(), asked_by, caller),
             Entry::Vacant(vacant) => vacant,
         };
         // A call puts its answer into the cache before it leaves this map: one that ended since the first look is seen.
@@ -237,7 +250,7 @@ impl Inquiry {
                 inquiry: &inquiry,
                 fingerprint,
             };
-            inquiry.ask(awaiting, &for_call).await
+            inquiry.ask(awaiting, &for_call, caller).await
         }
         .instrument(call);
         let word = tokio::spawn(call)
@@ -246,43 +259,22 @@ impl Inquiry {
             .shared();
         vacant.insert(Call {
             word: word.clone(),
-            sharers: Arc::default(),
             askers,
         });
         Joined::Call(word)
     }
 
-    /// Waits with others for `call`. One call takes no more than half of the room that there is, so that a flood of one
-    /// token leaves some to others; and proxies leave half of all to the API server.
-    fn share(&self, call: &Call, asked_by: AskedBy) -> Joined {
-        let waiting = Arc::strong_count(&call.sharers) - 1;
-        let not_for_it = match asked_by {
-            AskedBy::ApiServer => 0,
-            AskedBy::Proxy => self.max_sharing.div_ceil(2),
-        };
-        let room = self.sharing.available_permits();
-        if waiting >= room.saturating_sub(not_for_it) {
-            return Joined::Crowded;
-        }
-        match Arc::clone(&self.sharing).try_acquire_owned() {
-            Ok(room) => {
-                call.askers.join(asked_by);
-                let sharer = Sharer {
-                    _of_call: Arc::clone(&call.sharers),
-                    _room: room,
-                };
-                Joined::Shared(call.word.clone(), sharer)
-            }
-            Err(_) => Joined::Crowded,
-        }
+    /// Waits with others for `call`, unless room is scarce and this one is among those who make room.
+    fn share(&self, call: &Call, asked_by: AskedBy, caller: Caller) -> Joined {
+        call.askers.join(asked_by);
+        Joined::Shared(call.word.clone(), self.sharing.enter(asked_by, caller))
     }
 
-    async fn ask(&self, awaiting: AwaitingSts, askers: &Askers) -> Word {
+    async fn ask(&self, awaiting: AwaitingSts, askers: &Askers, caller: Caller) -> Word {
         let fingerprint = awaiting.fingerprint();
         let expires = awaiting.expires();
         let good_once = !awaiting.request().may_be_resent();
-        let (key, request) = (awaiting.access_key_id(), awaiting.request());
-        let answer = match self.sts.call(askers, key, request).await {
+        let answer = match self.sts.call(askers, caller, awaiting.request()).await {
             Ok(answer) => answer,
             Err(Overloaded) => return Word::unable(Inability::Overloaded),
         };
@@ -290,8 +282,8 @@ impl Inquiry {
         match awaiting.resume(answer.as_reply(), now) {
             Ok(who) => {
                 let who = Arc::new(who);
-                self.cache.keep_identity(&who, good_once, now);
-                Word::Identity(who)
+                self.cache.keep_identity(&who, caller, good_once, now);
+                Word::Identity(who, caller.credential)
             }
             Err(StsError::Refused(refusal)) => {
                 let refusal = Arc::new(refusal);
@@ -337,7 +329,7 @@ impl Word {
 impl From<Known> for Word {
     fn from(known: Known) -> Self {
         match known {
-            Known::Identity(who) => Self::Identity(who),
+            Known::Identity(who, credential) => Self::Identity(who, credential),
             Known::Refused(refusal) => Self::Refused(refusal),
         }
     }
@@ -382,6 +374,8 @@ impl From<Decision> for Decided {
 pub struct Authenticator {
     /// Who made a token. Replaced as a whole when settings change, with all that it remembers.
     identifier: ArcSwap<Identifier>,
+    /// Which credentials were granted a login. They stay when settings change: a flood may be going on.
+    standings: Standings,
     /// What each identity is.
     rules: Arc<LiveRules>,
 }
@@ -392,6 +386,7 @@ impl Authenticator {
     pub fn new(identifier: Identifier, rules: Arc<LiveRules>) -> Self {
         Self {
             identifier: ArcSwap::from_pointee(identifier),
+            standings: Standings::default(),
             rules,
         }
     }
@@ -404,12 +399,28 @@ impl Authenticator {
     /// The decision about `token`, by the rules that apply when it is known who made it.
     pub async fn decide(&self, token: &Secret, asked_by: AskedBy) -> Decided {
         let identifier = self.identifier.load_full();
-        match identifier.identify(token, asked_by).await {
-            Ok(Identified { who, word_from }) => Decided {
-                decision: self.rules.decide(&who),
-                cause: None,
-                word_from: Some(word_from),
-            },
+        let identified = identifier.identify(token, asked_by, &self.standings);
+        match identified.await {
+            Ok(Identified {
+                who,
+                credential,
+                word_from,
+            }) => {
+                let decision = self.rules.decide(&who);
+                match decision.outcome {
+                    Outcome::Granted(_) => {
+                        self.standings.note(credential, true);
+                        identifier.inquiry.cache.note_granted(who.fingerprint());
+                    }
+                    Outcome::Denied(_) => self.standings.note(credential, false),
+                    Outcome::NotOurs | Outcome::Unable(_) => {}
+                }
+                Decided {
+                    decision,
+                    cause: None,
+                    word_from: Some(word_from),
+                }
+            }
             Err(decided) => *decided,
         }
     }

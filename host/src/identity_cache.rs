@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ack_ram_core::access_key::CredentialId;
 use ack_ram_core::fingerprint::Fingerprint;
 use ack_ram_core::login::VerifiedIdentity;
 use ack_ram_core::sts::StsRefusal;
@@ -21,18 +22,23 @@ use tokio::time::Instant;
 
 use crate::config::CacheSettings;
 use crate::metrics::{CacheMetrics, StsMetrics};
+use crate::sts::{Caller, Standing};
 
-/// Identities and refusals, apart from each other: bad tokens, which anyone can make, push no good one out.
+/// Identities and refusals, apart from each other: bad tokens, which anyone can make, push no good one out. Nor do the
+/// tokens of those whom nobody maps: anyone can have an account, and sign as many as they like.
 pub(crate) struct IdentityCache {
-    identities: Expiring<Arc<VerifiedIdentity>>,
+    /// Identities that the rules granted a login.
+    granted: Expiring<(Arc<VerifiedIdentity>, CredentialId)>,
+    /// Other identities, no more than half of all.
+    unproven: Expiring<(Arc<VerifiedIdentity>, CredentialId)>,
     refusals: Expiring<Arc<StsRefusal>>,
 }
 
 /// What is remembered of a token.
 #[derive(Clone, Debug)]
 pub(crate) enum Known {
-    /// Who made it.
-    Identity(Arc<VerifiedIdentity>),
+    /// Who made it, and the credential that signed it.
+    Identity(Arc<VerifiedIdentity>, CredentialId),
     /// STS refused it, and always will.
     Refused(Arc<StsRefusal>),
 }
@@ -43,27 +49,35 @@ impl IdentityCache {
         refusals: CacheSettings,
         metrics: &StsMetrics,
     ) -> Self {
+        let part = |size| CacheSettings { size, ..identities };
+        let unproven = identities.size.div_ceil(2);
+        // Every identity is unproven at first.
+        let granted = identities.size - identities.size / 2;
         Self {
-            identities: Expiring::new(identities, metrics.cache("identity")),
+            granted: Expiring::new(part(granted), metrics.cache("identity")),
+            unproven: Expiring::new(part(unproven), metrics.cache("unproven_identity")),
             refusals: Expiring::new(refusals, metrics.cache("refusal")),
         }
     }
 
     /// What is known of a token at the time `now`.
     pub(crate) fn look_up(&self, token: Fingerprint, now: UnixTime) -> Option<Known> {
-        let identity = self.identities.look_up(token, now);
-        let identity = identity.filter(|who| !is_of_the_future(who, now));
-        identity.map(Known::Identity).or_else(|| {
+        let granted = self.granted.look_up(token, now);
+        let identity = granted.or_else(|| self.unproven.look_up(token, now));
+        let identity = identity.filter(|(who, _)| !is_of_the_future(who, now));
+        let identity = identity.map(|(who, credential)| Known::Identity(who, credential));
+        identity.or_else(|| {
             let refusal = self.refusals.look_up(token, now);
             refusal.map(Known::Refused)
         })
     }
 
-    /// Remembers who made a token, never past the token's own end. One that is `good_once` is remembered until then,
+    /// Remembers who made a token, with which credential, never past the token's own end. One that is `good_once` is remembered until then,
     /// for STS would not say it again.
     pub(crate) fn keep_identity(
         &self,
         who: &Arc<VerifiedIdentity>,
+        caller: Caller,
         good_once: bool,
         now: UnixTime,
     ) {
@@ -74,10 +88,21 @@ impl IdentityCache {
         let life = if good_once {
             left
         } else {
-            left.min(self.identities.life)
+            left.min(self.unproven.life)
         };
-        self.identities
-            .keep(who.fingerprint(), Arc::clone(who), life, now);
+        let identities = match caller.standing {
+            Standing::Granted => &self.granted,
+            Standing::Unproven => &self.unproven,
+        };
+        let known = (Arc::clone(who), caller.credential);
+        identities.keep(who.fingerprint(), known, life, now);
+    }
+
+    /// Keeps what is known of a token that was granted a login apart from the tokens of those who were granted none.
+    pub(crate) fn note_granted(&self, token: Fingerprint) {
+        if let Some(entry) = self.unproven.take(token) {
+            self.granted.put(token, entry);
+        }
     }
 
     /// Remembers that STS refused a token, which ends at `expires`, if it always will.
@@ -170,6 +195,20 @@ impl<V: Clone> Expiring<V> {
         };
         entries.insert(token, entry);
         self.show_size(entries.len());
+    }
+
+    fn take(&self, token: Fingerprint) -> Option<Entry<V>> {
+        let entries = self.entries.as_ref()?;
+        let (_, entry) = entries.remove(&token)?;
+        self.show_size(entries.len());
+        Some(entry)
+    }
+
+    fn put(&self, token: Fingerprint, entry: Entry<V>) {
+        if let Some(entries) = &self.entries {
+            entries.insert(token, entry);
+            self.show_size(entries.len());
+        }
     }
 
     fn show_size(&self, size: usize) {

@@ -194,7 +194,12 @@ async fn logins_and_calls_are_counted_truly_and_nobody_is_named() {
         (
             "identity_cache_entries",
             vec![("kind", "identity")],
-            Some(6.0),
+            Some(5.0),
+        ),
+        (
+            "identity_cache_entries",
+            vec![("kind", "unproven_identity")],
+            Some(1.0),
         ),
         (
             "identity_cache_entries",

@@ -167,7 +167,8 @@ async fn another_endpoint_serves_until_the_first_is_back() {
     let mut world = World::start();
     let first = world.sts.endpoint();
     let second = world.other.endpoint();
-    world.sts.set_fault(Some(Fault::InternalError));
+    world.sts.set_fault(Some(Fault::CloseOnAccept));
+    world.sts.cut_connections();
     for _ in 0..5 {
         assert!(world.is_granted(&world.token()).await);
     }

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::access_key::AccessKeyId;
 use crate::policy::Policy;
+use crate::secret::Secret;
 use crate::sts::StsRequest;
 use crate::time::UnixTime;
 
@@ -29,6 +30,7 @@ pub const CLOCK_MARGIN_SECONDS: i64 = 5 * 60;
 pub(crate) struct CheckedToken {
     pub(crate) request: StsRequest,
     pub(crate) access_key_id: AccessKeyId,
+    pub(crate) security_token: Option<Secret>,
     pub(crate) date: UnixTime,
 }
 
@@ -52,6 +54,7 @@ pub(crate) fn parse(
         CheckedToken {
             request: StsRequest::v2(&call, &policy.cluster_id),
             access_key_id: call.access_key_id,
+            security_token: call.security_token,
             date: call.date,
         }
     } else if let Some(payload) = token.strip_prefix(v1::PREFIX) {
@@ -62,6 +65,7 @@ pub(crate) fn parse(
         CheckedToken {
             request: StsRequest::v1(&call, &policy.cluster_id),
             access_key_id: call.access_key_id,
+            security_token: call.security_token,
             date: call.date,
         }
     } else {

@@ -12,7 +12,7 @@ use crate::cli::failure::Failure;
 use crate::config::Sts;
 use crate::env;
 use crate::metrics::StsMetrics;
-use crate::sts::{AskedBy, StsClient};
+use crate::sts::{AskedBy, Standings, StsClient};
 
 /// No token is nearly as long, nor the `ExecCredential` around it.
 const MAX_INPUT_BYTES: u64 = 64 * 1024;
@@ -82,6 +82,6 @@ pub(super) fn ask_sts(
         .enable_all()
         .build()
         .map_err(|error| Failure::Failed(format!("cannot wait for STS: {error}")))?
-        .block_on(identifier.identify(token, AskedBy::ApiServer));
+        .block_on(identifier.identify(token, AskedBy::ApiServer, &Standings::default()));
     Ok(identified)
 }

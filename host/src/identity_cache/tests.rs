@@ -19,6 +19,13 @@ fn cache(size: usize, refusals: usize) -> IdentityCache {
     IdentityCache::new(settings(size, 300), settings(refusals, 10), &metrics)
 }
 
+fn unproven() -> Caller {
+    Caller {
+        credential: CredentialId::of(&demo::user_key().id, None),
+        standing: Standing::Unproven,
+    }
+}
+
 /// What STS says of a token dated `date`.
 fn identity(date: UnixTime) -> Arc<VerifiedIdentity> {
     let cluster = ClusterId::parse("c").unwrap();
@@ -74,7 +81,7 @@ async fn an_identity_ends_by_either_clock_and_with_its_token() {
     ] {
         let cache = cache(10, 10);
         let who = identity(NOW.plus_seconds(-age));
-        cache.keep_identity(&who, good_once, NOW);
+        cache.keep_identity(&who, unproven(), good_once, NOW);
         tokio::time::advance(Duration::from_secs(machine)).await;
         let now = NOW.plus_seconds(system);
         let known = cache.look_up(who.fingerprint(), now);
@@ -83,7 +90,7 @@ async fn an_identity_ends_by_either_clock_and_with_its_token() {
         if !is_known {
             // Once over, it stays so.
             assert!(cache.look_up(who.fingerprint(), NOW).is_none(), "{case}");
-            assert_eq!(cache.identities.metrics.entries.get(), 0, "{case}");
+            assert_eq!(cache.unproven.metrics.entries.get(), 0, "{case}");
         }
     }
 }
@@ -95,7 +102,7 @@ fn an_identity_is_known_at_no_time_at_which_its_token_would_be_refused() {
     let token = sign::token_v2(&demo::user_key(), &cluster, "test", NOW).unwrap();
     let who = identity(NOW);
     let cache = cache(10, 10);
-    cache.keep_identity(&who, false, NOW);
+    cache.keep_identity(&who, unproven(), false, NOW);
     for seconds in [0, -1_199, -1_200, -1_201, -72_000] {
         let now = NOW.plus_seconds(seconds);
         let policy = Policy::new(cluster.clone());
@@ -143,14 +150,44 @@ async fn refusals_that_may_become_grants_are_not_remembered() {
     }
 }
 
+/// The old cache keeps all identities together.
+#[test]
+fn identities_that_nobody_maps_push_out_none_that_was_granted_a_login() {
+    let cache = cache(100, 10);
+    // A few of either kind, and fewer than each shard has room for.
+    let mut dates = (0..).map(|age| NOW.plus_seconds(-age));
+    let by_standing: Vec<_> = dates.by_ref().take(10).map(identity).collect();
+    let granted = Caller {
+        standing: Standing::Granted,
+        ..unproven()
+    };
+    for who in &by_standing {
+        cache.keep_identity(who, granted, false, NOW);
+    }
+    let by_decision: Vec<_> = dates.by_ref().take(10).map(identity).collect();
+    for who in &by_decision {
+        cache.keep_identity(who, unproven(), false, NOW);
+        cache.note_granted(who.fingerprint());
+    }
+    for date in dates.take(700) {
+        cache.keep_identity(&identity(date), unproven(), false, NOW);
+    }
+    for who in by_standing.iter().chain(&by_decision) {
+        let found = cache.look_up(who.fingerprint(), NOW);
+        assert!(matches!(found, Some(Known::Identity(..))));
+    }
+    assert_eq!(cache.granted.metrics.entries.get(), 20);
+    assert_ne!(cache.unproven.metrics.evictions.get(), 0);
+}
+
 #[test]
 fn a_flood_of_bad_tokens_takes_no_more_room_and_pushes_no_identity_out() {
-    let cache = cache(100, 1_000);
+    let cache = cache(200, 1_000);
     let known: Vec<_> = (0..50)
         .map(|age| identity(NOW.plus_seconds(-age)))
         .collect();
     for who in &known {
-        cache.keep_identity(who, false, NOW);
+        cache.keep_identity(who, unproven(), false, NOW);
     }
     let refusal = refusal("SignatureDoesNotMatch");
     for token in 0..100_000 {
@@ -159,7 +196,7 @@ fn a_flood_of_bad_tokens_takes_no_more_room_and_pushes_no_identity_out() {
     }
     for who in &known {
         let found = cache.look_up(who.fingerprint(), NOW);
-        assert!(matches!(found, Some(Known::Identity(_))));
+        assert!(matches!(found, Some(Known::Identity(..))));
     }
     let refusals = &cache.refusals.metrics;
     // Shards of equal size hold at most so many more.
@@ -175,7 +212,7 @@ fn a_flood_of_bad_tokens_takes_no_more_room_and_pushes_no_identity_out() {
 fn without_room_nothing_is_remembered() {
     let cache = cache(0, 0);
     let who = identity(NOW);
-    cache.keep_identity(&who, false, NOW);
+    cache.keep_identity(&who, unproven(), false, NOW);
     let token = Fingerprint::of("bad");
     cache.keep_refusal(token, &refusal("SignatureDoesNotMatch"), NOW, NOW);
     assert!(cache.look_up(who.fingerprint(), NOW).is_none());

@@ -35,7 +35,7 @@ struct Counters {
 pub(crate) struct QueueMetrics {
     /// Who waits now.
     pub(crate) waiting: IntGauge,
-    /// Those for whom there was no room.
+    /// Those for whom there was no room, or no time.
     pub(crate) refused: IntCounter,
 }
 
@@ -69,7 +69,7 @@ impl StsMetrics {
         );
         let breakers = named(
             "sts_breaker_state",
-            "Whether calls go to the endpoint: 0 as usual, 1 while one call finds out whether it is back, 2 not at all.",
+            "State of the circuit breaker of the endpoint: 0 closed, 1 half-open (a probe is under way), 2 open.",
         );
         let waiting = named(
             "sts_queue_waiting",
@@ -77,7 +77,7 @@ impl StsMetrics {
         );
         let refused = named(
             "sts_queue_refused_total",
-            "Logins that could not be decided because the queue for STS was full.",
+            "Logins that could not be decided because the queue for STS was full, or their turn would have come too late.",
         );
         let lookups = named(
             "identity_lookups_total",
@@ -85,7 +85,7 @@ impl StsMetrics {
         );
         let entries = named(
             "identity_cache_entries",
-            "What the cache holds: identities, and refusals by STS.",
+            "What the cache holds: identities that were granted a login, other identities, and refusals by STS.",
         );
         let evictions = named(
             "identity_cache_evictions_total",

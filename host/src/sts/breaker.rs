@@ -1,25 +1,37 @@
-//! A breaker for one endpoint: what fails again and again is left alone for a while.
+//! A circuit breaker for one endpoint: calls stay away from an endpoint that fails, until a probe finds it back.
 //!
-//! Only what the endpoint is to blame for counts, so that no caller can keep others from it.
+//! A failure belongs to the endpoint, where no connection was made, or to the credential whose token was sent. Failures
+//! of one credential never open the breaker: a caller may be able to make STS fail for its own tokens.
 
+use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ack_ram_core::access_key::CredentialId;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use prometheus::IntGauge;
 use tokio::time::Instant;
 
+use super::{Caller, Standing};
 use crate::config::BreakerSettings;
 
 /// Failures that lie further apart than this are no row.
 const ROW_GAP: Duration = Duration::from_secs(60);
+
+/// Failures of fewer credentials do not open the breaker by themselves.
+const MIN_CREDENTIALS: usize = 3;
+
+/// When no call has succeeded for so long, and so many have failed, the endpoint is suspected: a probe decides.
+const NO_SUCCESS: Duration = Duration::from_secs(30);
+const SUSPICIOUS_FAILURES: u32 = 5;
+const SUSPICIOUS_CREDENTIALS: usize = 2;
 
 /// After so many pauses the longest is reached, whatever the settings.
 const MAX_PAUSES: usize = 32;
 
 /// What `sts_breaker_state` shows.
 const CLOSED: i64 = 0;
-const PROBING: i64 = 1;
+const HALF_OPEN: i64 = 1;
 const OPEN: i64 = 2;
 
 /// Lets calls through while they succeed.
@@ -30,107 +42,149 @@ pub(super) struct Breaker {
     state: Mutex<State>,
 }
 
-#[derive(Clone, Copy)]
+/// What a failed call is to blame on.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Blame {
+    /// No connection was made, or no TLS: nothing of a token was sent.
+    Endpoint,
+    /// The token of this caller was sent.
+    Caller(Caller),
+}
+
+/// What has to be done after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum AfterFailure {
+    /// Nothing.
+    GoOn,
+    /// Probe the endpoint at this time, until it is back: the first of these failures may be why it is open, and the first
+    /// probe whether it has to be.
+    Probe { at: Instant },
+}
+
 enum State {
-    /// Calls go through. So many failed in a row, the last one then.
-    Closed { failures: u32, last: Instant },
-    /// No call goes through until then. So many pauses came before this one.
+    /// Calls go through.
+    Closed(Row),
+    /// No call goes through until a probe, which is due then. So many pauses came before this one.
     Open { until: Instant, pauses: usize },
-    /// One call finds out whether the endpoint is back; the others do not go through.
-    Probing { pauses: usize },
+    /// A probe is under way, and no call goes through.
+    HalfOpen { pauses: usize },
+}
+
+/// Failures without a success in between.
+struct Row {
+    /// When a call succeeded last, or the row of calls began.
+    last_success: Instant,
+    last_failure: Option<Instant>,
+    of_endpoint: u32,
+    of_callers: u32,
+    /// Those whose calls failed; no more than are asked for.
+    credentials: HashSet<CredentialId>,
+    has_granted: bool,
+    /// A probe finds out whether to open.
+    is_suspected: bool,
 }
 
 impl Breaker {
-    /// A breaker for `endpoint`, whose state `shown` shows.
+    /// Makes a breaker for `endpoint`, whose state `shown` shows.
     pub(super) fn new(endpoint: &str, settings: BreakerSettings, shown: IntGauge) -> Self {
         shown.set(CLOSED);
         Self {
             endpoint: endpoint.into(),
             settings,
             shown,
-            state: Mutex::new(State::closed()),
+            state: Mutex::new(State::Closed(Row::new())),
         }
     }
 
-    /// Whether a call may go to the endpoint now; if not, after how long to ask again.
-    pub(super) fn enter(&self) -> Result<Permit<'_>, Duration> {
-        let mut state = self.state();
-        let is_probe = match *state {
-            State::Closed { .. } => false,
-            State::Open { until, pauses } => {
-                let left = until.saturating_duration_since(Instant::now());
-                if !left.is_zero() {
-                    return Err(left);
-                }
-                *state = State::Probing { pauses };
-                self.shown.set(PROBING);
-                true
-            }
-            State::Probing { .. } => return Err(Duration::ZERO),
-        };
-        Ok(Permit {
-            breaker: self,
-            is_probe,
-            is_over: false,
-        })
-    }
-
-    fn succeeded(&self, is_probe: bool) {
-        let mut state = self.state();
-        match *state {
-            State::Closed { .. } => *state = State::closed(),
-            // A call that began before the endpoint was given up says nothing of now.
-            State::Probing { .. } | State::Open { .. } if !is_probe => {}
-            State::Probing { .. } | State::Open { .. } => {
-                *state = State::closed();
-                self.shown.set(CLOSED);
-                tracing::info!(endpoint = %self.endpoint, "STS answers again");
-            }
+    /// Returns whether a call may go to the endpoint now; if not, after how long the next probe is.
+    pub(super) fn admit(&self) -> Result<(), Duration> {
+        match &*self.state() {
+            State::Closed(_) => Ok(()),
+            State::Open { until, .. } => Err(until.saturating_duration_since(Instant::now())),
+            State::HalfOpen { .. } => Err(Duration::ZERO),
         }
     }
 
-    fn failed(&self, is_probe: bool) {
+    /// Notes that the endpoint answered a call, whatever it said.
+    pub(super) fn note_success(&self) {
+        // A call that began before the breaker opened says nothing of now.
+        if let State::Closed(row) = &mut *self.state() {
+            let is_suspected = row.is_suspected;
+            *row = Row::new();
+            row.is_suspected = is_suspected;
+        }
+    }
+
+    /// Notes a call that failed.
+    pub(super) fn note_failure(&self, blame: Blame) -> AfterFailure {
         let now = Instant::now();
         let mut state = self.state();
-        let pauses = match *state {
-            State::Closed { failures, last } => {
-                let in_a_row = now.saturating_duration_since(last) <= ROW_GAP;
-                let failures = if in_a_row { failures + 1 } else { 1 };
-                if self.settings.failures == 0 || failures < self.settings.failures {
-                    *state = State::Closed {
-                        failures,
-                        last: now,
-                    };
-                    return;
+        let State::Closed(row) = &mut *state else {
+            return AfterFailure::GoOn;
+        };
+        if self.settings.failures == 0 {
+            return AfterFailure::GoOn;
+        }
+        row.add(blame, now);
+        if row.opens(self.settings.failures) {
+            let at = self.open(&mut state, 0, now);
+            AfterFailure::Probe { at }
+        } else if row.is_suspicious(now) {
+            row.is_suspected = true;
+            AfterFailure::Probe { at: now }
+        } else {
+            AfterFailure::GoOn
+        }
+    }
+
+    /// Notes that a probe begins.
+    pub(super) fn begin_probe(&self) {
+        let mut state = self.state();
+        if let State::Open { pauses, .. } = *state {
+            *state = State::HalfOpen { pauses };
+            self.shown.set(HALF_OPEN);
+        }
+    }
+
+    /// Notes what came of a probe. Returns when the next one is due; `None` when the endpoint is alive.
+    pub(super) fn end_probe(&self, is_alive: bool) -> Option<Instant> {
+        let now = Instant::now();
+        let mut state = self.state();
+        let pauses = match &*state {
+            State::Closed(row) => {
+                // The row may have begun anew since: then calls succeed, and there is nothing to find out.
+                let has_recovered = row.last_failure.is_none();
+                if is_alive || has_recovered {
+                    *state = State::Closed(Row::new());
+                    return None;
                 }
                 0
             }
-            State::Probing { pauses } if is_probe => (pauses + 1).min(MAX_PAUSES),
-            State::Probing { .. } | State::Open { .. } => return,
+            State::Open { pauses, .. } | State::HalfOpen { pauses } => {
+                if is_alive {
+                    *state = State::Closed(Row::new());
+                    self.shown.set(CLOSED);
+                    tracing::info!(endpoint = %self.endpoint, "STS answers again");
+                    return None;
+                }
+                (pauses + 1).min(MAX_PAUSES)
+            }
         };
+        Some(self.open(&mut state, pauses, now))
+    }
+
+    fn open(&self, state: &mut State, pauses: usize, now: Instant) -> Instant {
         let pause = pause_after(self.settings, pauses);
-        *state = State::Open {
-            until: now + pause,
-            pauses,
-        };
+        let until = now + pause;
+        *state = State::Open { until, pauses };
         self.shown.set(OPEN);
         tracing::warn!(
             endpoint = %self.endpoint,
             "STS fails again and again: no call goes there for {} ms",
             pause.as_millis()
         );
-    }
-
-    /// The probe came to nothing: the next call is one.
-    fn abandoned(&self) {
-        let mut state = self.state();
-        if let State::Probing { pauses } = *state {
-            *state = State::Open {
-                until: Instant::now(),
-                pauses,
-            };
-            self.shown.set(OPEN);
-        }
+        until
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -138,12 +192,54 @@ impl Breaker {
     }
 }
 
-impl State {
-    fn closed() -> Self {
-        Self::Closed {
-            failures: 0,
-            last: Instant::now(),
+impl Row {
+    fn new() -> Self {
+        Self {
+            last_success: Instant::now(),
+            last_failure: None,
+            of_endpoint: 0,
+            of_callers: 0,
+            credentials: HashSet::new(),
+            has_granted: false,
+            is_suspected: false,
         }
+    }
+
+    fn add(&mut self, blame: Blame, now: Instant) {
+        let is_apart = |last| now.saturating_duration_since(last) > ROW_GAP;
+        if self.last_failure.is_some_and(is_apart) {
+            *self = Self {
+                last_success: self.last_success,
+                is_suspected: self.is_suspected,
+                ..Self::new()
+            };
+        }
+        self.last_failure = Some(now);
+        match blame {
+            Blame::Endpoint => self.of_endpoint = self.of_endpoint.saturating_add(1),
+            Blame::Caller(caller) => {
+                self.of_callers = self.of_callers.saturating_add(1);
+                self.has_granted |= caller.standing == Standing::Granted;
+                if self.credentials.len() < MIN_CREDENTIALS {
+                    self.credentials.insert(caller.credential);
+                }
+            }
+        }
+    }
+
+    /// Returns whether these failures open the breaker, where so many have to follow each other.
+    fn opens(&self, failures: u32) -> bool {
+        let of_all = self.of_endpoint.saturating_add(self.of_callers);
+        let is_of_many = self.has_granted && self.credentials.len() >= MIN_CREDENTIALS;
+        self.of_endpoint >= failures || (of_all >= failures && is_of_many)
+    }
+
+    /// Returns whether a probe has to find out if the endpoint is down, and none does already.
+    fn is_suspicious(&self, now: Instant) -> bool {
+        !self.is_suspected
+            && self.of_endpoint.saturating_add(self.of_callers) >= SUSPICIOUS_FAILURES
+            && self.credentials.len() >= SUSPICIOUS_CREDENTIALS
+            && now.saturating_duration_since(self.last_success) >= NO_SUCCESS
     }
 }
 
@@ -165,136 +261,5 @@ fn pause_after(settings: BreakerSettings, pauses: usize) -> Duration {
         .min(max_pause)
 }
 
-/// One call to the endpoint. Dropped, it tells nothing of the endpoint.
-#[must_use]
-pub(super) struct Permit<'a> {
-    breaker: &'a Breaker,
-    is_probe: bool,
-    is_over: bool,
-}
-
-impl Permit<'_> {
-    /// The endpoint works: it answered, whatever it said.
-    pub(super) fn succeeded(mut self) {
-        self.is_over = true;
-        self.breaker.succeeded(self.is_probe);
-    }
-
-    /// The endpoint failed: no connection, no TLS, no answer in time, or a status of 500 and more.
-    pub(super) fn failed(mut self) {
-        self.is_over = true;
-        self.breaker.failed(self.is_probe);
-    }
-}
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        if self.is_probe && !self.is_over {
-            self.breaker.abandoned();
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SETTINGS: BreakerSettings = BreakerSettings {
-        failures: 3,
-        pause: Duration::from_secs(5),
-        max_pause: Duration::from_secs(30),
-    };
-
-    fn breaker() -> Breaker {
-        let shown = IntGauge::new("state", "state").unwrap();
-        Breaker::new("sts.example", SETTINGS, shown)
-    }
-
-    fn fail(breaker: &Breaker, times: usize) {
-        for _ in 0..times {
-            breaker.enter().ok().unwrap().failed();
-        }
-    }
-
-    /// Waits as long as a refusal says.
-    async fn wait(breaker: &Breaker) -> Duration {
-        let wait = breaker.enter().err().unwrap();
-        tokio::time::sleep(wait + Duration::from_millis(1)).await;
-        wait
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn only_failures_in_a_row_open_it() {
-        let breaker = breaker();
-        fail(&breaker, 2);
-        breaker.enter().ok().unwrap().succeeded();
-        fail(&breaker, 2);
-        tokio::time::sleep(ROW_GAP + Duration::from_secs(1)).await;
-        fail(&breaker, 2);
-        drop(breaker.enter().ok().unwrap());
-        assert_eq!(breaker.shown.get(), CLOSED);
-        fail(&breaker, 1);
-        assert_eq!(breaker.shown.get(), OPEN);
-        assert!(breaker.enter().is_err());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_probe_at_a_time_goes_through_and_pauses_grow_until_one_succeeds() {
-        let breaker = breaker();
-        fail(&breaker, 3);
-        for at_least in [5, 10, 15, 15] {
-            let waited = wait(&breaker).await;
-            let least = Duration::from_secs(at_least) - Duration::from_millis(1);
-            let most = 2 * Duration::from_secs(at_least);
-            assert!(least <= waited && waited <= most, "{waited:?}");
-            let probe = breaker.enter().ok().unwrap();
-            assert_eq!(breaker.shown.get(), PROBING);
-            assert_eq!(breaker.enter().err(), Some(Duration::ZERO));
-            probe.failed();
-        }
-        wait(&breaker).await;
-        breaker.enter().ok().unwrap().succeeded();
-        assert_eq!(breaker.shown.get(), CLOSED);
-        fail(&breaker, 2);
-        assert!(breaker.enter().is_ok(), "it counts from zero again");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_probe_that_came_to_nothing_makes_way_for_the_next() {
-        let breaker = breaker();
-        fail(&breaker, 3);
-        wait(&breaker).await;
-        drop(breaker.enter().ok().unwrap());
-        let probe = breaker.enter().ok().unwrap();
-        assert!(breaker.enter().is_err());
-        probe.succeeded();
-        assert!(breaker.enter().is_ok());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn calls_from_before_neither_close_it_nor_count_for_the_probe() {
-        let breaker = breaker();
-        let (early, late) = (breaker.enter().ok().unwrap(), breaker.enter().ok().unwrap());
-        fail(&breaker, 3);
-        early.succeeded();
-        assert!(breaker.enter().is_err());
-        wait(&breaker).await;
-        let probe = breaker.enter().ok().unwrap();
-        late.failed();
-        assert_eq!(breaker.shown.get(), PROBING);
-        probe.succeeded();
-        assert_eq!(breaker.shown.get(), CLOSED);
-    }
-
-    #[tokio::test]
-    async fn no_limit_is_no_breaker() {
-        let settings = BreakerSettings {
-            failures: 0,
-            ..SETTINGS
-        };
-        let shown = IntGauge::new("state", "state").unwrap();
-        let breaker = Breaker::new("sts.example", settings, shown);
-        fail(&breaker, 100);
-        assert!(breaker.enter().is_ok());
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! The one place that speaks to STS.
 //!
-//! A call waits for its place in a fair [queue], then goes to the first endpoint whose [breaker] lets it through. When
+//! A call waits for its place in a fair [queue], then goes to the first endpoint whose circuit [breaker] lets it through. When
 //! that one fails, the endpoints that the configuration names after it are asked, as long as time is left and STS takes
 //! the request a second time.
 
@@ -8,23 +8,26 @@ mod breaker;
 mod connector;
 mod endpoint;
 mod queue;
+mod standing;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::sts::{StsReply, StsRequest};
 use bytes::Bytes;
+use fastrand::Rng;
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::config::{Sts, StsEndpoint};
 use crate::metrics::StsMetrics;
 use connector::Connector;
 pub use connector::{Trust, TrustError};
-use endpoint::{Endpoint, Verdict};
-use queue::{FairQueue, Place};
+use endpoint::Endpoint;
+use queue::{FairQueue, Full, Place};
+pub(crate) use queue::{Sharer, SharingRoom};
+pub use standing::{Caller, Standing, Standings};
 
 /// The target of what is logged about calls to STS.
 pub(crate) const TARGET: &str = module_path!();
@@ -156,45 +159,57 @@ impl StsClient {
         let (max_calls, max_waiting) = (settings.limits.max_calls, settings.limits.max_waiting);
         Ok(Self {
             endpoints: endpoints.collect(),
-            queue: FairQueue::new(max_calls, max_waiting, metrics.queue().clone()),
+            queue: FairQueue::new(max_calls, max_waiting, metrics.queue().clone(), Rng::new()),
             timeout: settings.limits.timeout,
         })
     }
 
     /// Asks STS. It takes no longer than `server.sts.timeout` until the answer is complete, waiting included.
     ///
-    /// Where many wait, those with other keys than `key` have their turns in between, and proxies leave room to others.
+    /// Where many wait, those with other credentials than `caller` have their turns in between, and proxies leave room to
+    /// others.
     ///
     /// # Errors
     /// When STS was not asked, since it is asked too much as it is.
     pub async fn call(
         &self,
         askers: &Askers,
-        key: &AccessKeyId,
+        caller: Caller,
         request: &StsRequest,
     ) -> Result<Answer, Overloaded> {
-        let deadline = Instant::now() + self.timeout;
-        match timeout_at(deadline, self.enter(askers, key)).await {
-            Ok(Ok(_place)) => Ok(self.ask(request, deadline).await),
-            Ok(Err(queue::Full)) | Err(_) => Err(Overloaded),
+        let start = Instant::now();
+        match self.enter(askers, caller, start + self.patience()).await {
+            Ok(_place) => Ok(self.ask(caller, request, start + self.timeout).await),
+            Err(Full) => Err(Overloaded),
         }
     }
 
-    async fn enter(&self, askers: &Askers, key: &AccessKeyId) -> Result<Place, queue::Full> {
-        let as_first = self.queue.enter(askers.first, key);
+    async fn enter(
+        &self,
+        askers: &Askers,
+        caller: Caller,
+        deadline: Instant,
+    ) -> Result<Place, Full> {
+        let as_first = self.queue.enter(askers.first, caller, deadline);
         match askers.first {
             AskedBy::ApiServer => as_first.await,
             AskedBy::Proxy => tokio::select! {
                 place = as_first => place,
                 // It gives up its turn among those of proxies.
                 () = askers.api_server_joined.notified() => {
-                    self.queue.enter(AskedBy::ApiServer, key).await
+                    self.queue.enter(AskedBy::ApiServer, caller, deadline).await
                 }
             },
         }
     }
 
-    async fn ask(&self, request: &StsRequest, deadline: Instant) -> Answer {
+    /// Returns how long a call waits for its place. The rest is for STS: a call whose turn comes later would be made in
+    /// vain, and take the place of one that has time left.
+    fn patience(&self) -> Duration {
+        self.timeout * 3 / 5
+    }
+
+    async fn ask(&self, caller: Caller, request: &StsRequest, deadline: Instant) -> Answer {
         let mut answer = None;
         let mut unreachable = Vec::new();
         for (index, endpoint) in self.endpoints.iter().enumerate() {
@@ -203,30 +218,25 @@ impl StsClient {
                 answer.get_or_insert(Answer::TimedOut);
                 break;
             }
-            let permit = match endpoint.breaker.enter() {
-                Ok(permit) => permit,
-                Err(pause) => {
-                    tracing::debug!(endpoint = endpoint.name(), "left alone");
-                    unreachable.push(self.says(endpoint, &left_alone(pause)));
-                    continue;
-                }
-            };
+            if let Err(pause) = endpoint.admit() {
+                tracing::debug!(endpoint = endpoint.name(), "left alone");
+                unreachable.push(self.says(endpoint, &left_alone(pause)));
+                continue;
+            }
             if index > 0 {
                 endpoint.calls.fallbacks.inc();
             }
             let outcome = endpoint.ask(request, time).await;
-            match (outcome.verdict, &outcome.answer) {
-                (Verdict::Works, _) => permit.succeeded(),
-                // A call that waited long for its place had little time for STS. That is not STS's fault.
-                (Verdict::Fails, Answer::TimedOut) if time < self.fair_share() => drop(permit),
-                (Verdict::Fails, _) => permit.failed(),
-                (Verdict::Untold, _) => drop(permit),
+            let is_late = matches!(outcome.answer, Answer::TimedOut) && time < self.fair_share();
+            // A call that waited long for its place had little time for STS. That is not STS's fault.
+            if !is_late {
+                endpoint.note(outcome.verdict, caller);
             }
             if let Answer::Unreachable(text) = &outcome.answer {
                 unreachable.push(self.says(endpoint, text));
             }
             let may_go_on = !outcome.was_sent || request.may_be_resent();
-            let is_done = outcome.verdict != Verdict::Fails || !may_go_on;
+            let is_done = !outcome.verdict.is_failure() || !may_go_on;
             answer = Some(outcome.answer);
             if is_done {
                 break;
@@ -267,10 +277,10 @@ impl StsClient {
 fn left_alone(pause: Duration) -> String {
     match pause {
         Duration::ZERO => {
-            "it failed again and again; a call finds out whether it is back".to_owned()
+            "it failed again and again; a probe finds out whether it is back".to_owned()
         }
         pause => format!(
-            "it failed again and again; the next try is in {} ms",
+            "it failed again and again; the next probe is in {} ms",
             pause.as_millis()
         ),
     }

@@ -1,174 +1,153 @@
 //! Places for calls, and the queue before them.
 //!
-//! While places are free there is no queue. When none is, the access keys take turns, so that whoever sends many tokens
-//! of one key waits behind their own. The key is what the token claims: it orders the queue, and never refuses anybody.
-//! The API server and proxies have a lane each, and their turns, too.
+//! While places are free there is no queue. When none is, credentials take turns, so that the sender of many tokens of
+//! one credential waits behind those. When the room to wait is full, a random waiter of the longest line makes room. A
+//! credential is what the token claims: anyone can send many. Credentials whose last login the rules granted therefore
+//! have half of the places and of the room to themselves, and so does the API server beside proxies.
 
-use std::collections::{HashMap, VecDeque};
+mod lane;
+mod room;
+mod sharing;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ack_ram_core::access_key::AccessKeyId;
+use fastrand::Rng;
 use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 
-use super::AskedBy;
+use super::{AskedBy, Caller, Standing};
 use crate::metrics::QueueMetrics;
+use lane::Turn;
+use room::{Kind, PerKind, Room, Shares, Spot};
+pub(crate) use sharing::{Sharer, SharingRoom};
 
-/// So many calls at once, and so many that wait; of both, no more than half for proxies.
+/// The places for calls, and those who wait for one.
 pub(super) struct FairQueue {
-    max_calls: usize,
-    max_waiting: usize,
     metrics: QueueMetrics,
+    shares: Shares,
     state: Mutex<State>,
 }
 
 struct State {
-    api_server: Lane,
-    proxies: Lane,
-    /// Whose turn was the last.
-    last: AskedBy,
-    arrivals: u64,
+    calls: PerKind<usize>,
+    room: Room,
+    last: LastTurn,
 }
 
-#[derive(Default)]
-struct Lane {
-    calls: usize,
-    waiting: usize,
-    lines: HashMap<AccessKeyId, VecDeque<Waiting>>,
-    /// The keys that have a line, the next to be served first.
-    turns: VecDeque<AccessKeyId>,
+/// Who was served last.
+struct LastTurn {
+    standing: Standing,
+    granted: AskedBy,
+    unproven: AskedBy,
 }
 
-struct Waiting {
-    number: u64,
-    served: oneshot::Sender<()>,
-}
-
-/// There is neither a place nor room to wait for one.
+/// There is neither a place, nor room or time to wait for one.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Full;
+pub(crate) struct Full;
 
 impl FairQueue {
-    pub(super) fn new(max_calls: usize, max_waiting: usize, metrics: QueueMetrics) -> Arc<Self> {
+    pub(super) fn new(
+        max_calls: usize,
+        max_waiting: usize,
+        metrics: QueueMetrics,
+        random: Rng,
+    ) -> Arc<Self> {
         Arc::new(Self {
-            max_calls,
-            max_waiting,
             metrics,
+            shares: Shares::of_calls(max_calls),
             state: Mutex::new(State {
-                api_server: Lane::default(),
-                proxies: Lane::default(),
-                last: AskedBy::Proxy,
-                arrivals: 0,
+                calls: PerKind::default(),
+                room: Room::new(max_waiting, random),
+                last: LastTurn {
+                    standing: Standing::Unproven,
+                    granted: AskedBy::Proxy,
+                    unproven: AskedBy::Proxy,
+                },
             }),
         })
     }
 
-    /// Waits for a place. Dropping the future gives up; dropping the place makes it free.
+    /// Waits for a place until `deadline`. Dropping the future gives up; dropping the place makes it free.
     pub(super) async fn enter(
         self: &Arc<Self>,
         asked_by: AskedBy,
-        key: &AccessKeyId,
+        caller: Caller,
+        deadline: Instant,
     ) -> Result<Place, Full> {
-        let mut waiter = match self.admit(asked_by, key)? {
+        let kind = Kind::of(caller.standing, asked_by);
+        let entered = match self.admit(kind, caller) {
             Admission::Place(place) => return Ok(place),
-            Admission::Line(waiter) => waiter,
+            Admission::Waiter(waiter) => timeout_at(deadline, waiter.wait()).await,
         };
-        // The sender goes away only with the queue, which outlives this.
-        (&mut waiter.served).await.map_err(|_| Full)?;
-        waiter.is_served = true;
-        Ok(self.place(asked_by))
+        let entered = entered.unwrap_or(Err(Full));
+        if entered.is_err() {
+            self.metrics.refused.inc();
+        }
+        entered
     }
 
-    fn admit(
-        self: &Arc<Self>,
-        asked_by: AskedBy,
-        key: &AccessKeyId,
-    ) -> Result<Admission<'_>, Full> {
+    fn admit(self: &Arc<Self>, kind: Kind, caller: Caller) -> Admission<'_> {
         let mut state = self.state();
         // Where there is a place, nobody waits who might have it.
-        if state.calls() < self.max_calls && self.may_call(&state, asked_by) {
-            state.lane(asked_by).calls += 1;
-            return Ok(Admission::Place(self.place(asked_by)));
+        if self.may_call(&state, kind) {
+            *state.calls.get_mut(kind) += 1;
+            return Admission::Place(self.place(kind));
         }
-        if state.waiting() >= self.max_waiting || !self.may_wait(&state, asked_by) {
-            self.metrics.refused.inc();
-            return Err(Full);
-        }
-        let (sender, receiver) = oneshot::channel();
-        let number = state.arrivals;
-        state.arrivals += 1;
-        state.lane(asked_by).push(
-            key,
-            Waiting {
-                number,
-                served: sender,
-            },
-        );
+        let (told, turn) = oneshot::channel();
+        let (spot, dropped) = state.room.push(kind, caller.credential, told);
         self.metrics.waiting.inc();
-        Ok(Admission::Line(Waiter {
+        if let Some(dropped) = dropped {
+            self.metrics.waiting.dec();
+            // A waiter that is gone has taken itself out of the room.
+            let _ = dropped.send(Turn::Dropped);
+        }
+        Admission::Waiter(Waiter {
             queue: self,
-            asked_by,
-            key: key.clone(),
-            number,
-            served: receiver,
-            is_served: false,
-        }))
+            spot,
+            turn,
+            is_over: false,
+        })
     }
 
-    /// Whether one more call leaves the API server its half. Of one place there is none.
-    fn may_call(&self, state: &State, asked_by: AskedBy) -> bool {
-        match asked_by {
-            AskedBy::ApiServer => true,
-            AskedBy::Proxy => state.proxies.calls < (self.max_calls / 2).max(1),
-        }
+    fn may_call(&self, state: &State, kind: Kind) -> bool {
+        let calls = |kind| *state.calls.get(kind);
+        self.shares.admit_one_more(kind, calls)
     }
 
-    /// Whether one more who waits leaves the API server its half.
-    fn may_wait(&self, state: &State, asked_by: AskedBy) -> bool {
-        match asked_by {
-            AskedBy::ApiServer => true,
-            AskedBy::Proxy => state.proxies.waiting < self.max_waiting / 2,
-        }
-    }
-
-    fn place(self: &Arc<Self>, asked_by: AskedBy) -> Place {
+    fn place(self: &Arc<Self>, kind: Kind) -> Place {
         Place {
             queue: Arc::clone(self),
-            asked_by,
+            kind,
         }
     }
 
     /// Gives a place that is no longer needed to whoever is next.
-    fn release(&self, asked_by: AskedBy) {
+    fn release(&self, kind: Kind) {
         let mut state = self.state();
-        state.lane(asked_by).calls -= 1;
-        while let Some((asked_by, next)) = self.next(&mut state) {
+        *state.calls.get_mut(kind) -= 1;
+        while let Some((kind, next)) = self.next(&mut state) {
             self.metrics.waiting.dec();
-            if next.served.send(()).is_ok() {
-                state.lane(asked_by).calls += 1;
+            if next.send(Turn::Served).is_ok() {
+                *state.calls.get_mut(kind) += 1;
                 return;
             }
         }
     }
 
-    /// The next of the lane whose turn it is, or else of the other one.
-    fn next(&self, state: &mut State) -> Option<(AskedBy, Waiting)> {
-        let in_turn = match state.last {
-            AskedBy::ApiServer => [AskedBy::Proxy, AskedBy::ApiServer],
-            AskedBy::Proxy => [AskedBy::ApiServer, AskedBy::Proxy],
-        };
-        in_turn.into_iter().find_map(|asked_by| {
-            if !self.may_call(state, asked_by) {
+    /// Removes the waiter whose turn it is from the room: of the kind whose turn it is, or else of another that may call.
+    fn next(&self, state: &mut State) -> Option<(Kind, oneshot::Sender<Turn>)> {
+        state.last.in_turn().into_iter().find_map(|kind| {
+            if !self.may_call(state, kind) {
                 return None;
             }
-            let next = state.lane(asked_by).next()?;
-            state.last = asked_by;
-            Some((asked_by, next))
+            let next = state.room.pop(kind)?;
+            state.last.note(kind);
+            Some((kind, next))
         })
     }
 
-    fn give_up(&self, asked_by: AskedBy, key: &AccessKeyId, number: u64) {
-        let mut state = self.state();
-        if state.lane(asked_by).remove(key, number) {
+    fn give_up(&self, spot: &Spot) {
+        if self.state().room.remove(spot) {
             self.metrics.waiting.dec();
         }
     }
@@ -178,89 +157,74 @@ impl FairQueue {
     }
 }
 
-impl State {
-    fn lane(&mut self, asked_by: AskedBy) -> &mut Lane {
-        match asked_by {
-            AskedBy::ApiServer => &mut self.api_server,
-            AskedBy::Proxy => &mut self.proxies,
-        }
-    }
-
-    fn calls(&self) -> usize {
-        self.api_server.calls + self.proxies.calls
-    }
-
-    fn waiting(&self) -> usize {
-        self.api_server.waiting + self.proxies.waiting
-    }
-}
-
-impl Lane {
-    fn push(&mut self, key: &AccessKeyId, waiting: Waiting) {
-        if !self.lines.contains_key(key) {
-            self.turns.push_back(key.clone());
-        }
-        let line = self.lines.entry(key.clone()).or_default();
-        line.push_back(waiting);
-        self.waiting += 1;
-    }
-
-    /// The first in the line whose turn it is, which then is the last to have its turn.
-    fn next(&mut self) -> Option<Waiting> {
-        let key = self.turns.pop_front()?;
-        let line = self.lines.get_mut(&key)?;
-        let next = line.pop_front();
-        if line.is_empty() {
-            self.lines.remove(&key);
-        } else {
-            self.turns.push_back(key);
-        }
-        self.waiting -= usize::from(next.is_some());
-        next
-    }
-
-    fn remove(&mut self, key: &AccessKeyId, number: u64) -> bool {
-        let Some(line) = self.lines.get_mut(key) else {
-            return false;
+impl LastTurn {
+    /// Returns the kinds in the order of their turns.
+    fn in_turn(&self) -> [Kind; 4] {
+        let [first, second] = match self.standing {
+            Standing::Granted => [Standing::Unproven, Standing::Granted],
+            Standing::Unproven => [Standing::Granted, Standing::Unproven],
         };
-        let before = line.len();
-        line.retain(|waiting| waiting.number != number);
-        let is_removed = line.len() < before;
-        if line.is_empty() {
-            self.lines.remove(key);
-            self.turns.retain(|other| other != key);
+        let ([a, b], [c, d]) = (self.requesters(first), self.requesters(second));
+        [a, b, c, d]
+    }
+
+    fn requesters(&self, standing: Standing) -> [Kind; 2] {
+        let last = match standing {
+            Standing::Granted => self.granted,
+            Standing::Unproven => self.unproven,
+        };
+        let requesters = match last {
+            AskedBy::ApiServer => [AskedBy::Proxy, AskedBy::ApiServer],
+            AskedBy::Proxy => [AskedBy::ApiServer, AskedBy::Proxy],
+        };
+        requesters.map(|asked_by| Kind::of(standing, asked_by))
+    }
+
+    fn note(&mut self, kind: Kind) {
+        self.standing = kind.standing;
+        match kind.standing {
+            Standing::Granted => self.granted = kind.asked_by,
+            Standing::Unproven => self.unproven = kind.asked_by,
         }
-        self.waiting -= usize::from(is_removed);
-        is_removed
     }
 }
 
 enum Admission<'a> {
     Place(Place),
-    Line(Waiter<'a>),
+    Waiter(Waiter<'a>),
 }
 
-/// Someone in line.
+/// A caller in line.
 struct Waiter<'a> {
     queue: &'a Arc<FairQueue>,
-    asked_by: AskedBy,
-    key: AccessKeyId,
-    number: u64,
-    served: oneshot::Receiver<()>,
-    is_served: bool,
+    spot: Spot,
+    turn: oneshot::Receiver<Turn>,
+    is_over: bool,
+}
+
+impl Waiter<'_> {
+    async fn wait(mut self) -> Result<Place, Full> {
+        // The sender goes away only with the queue, which outlives this.
+        let turn = (&mut self.turn).await.map_err(|_| Full)?;
+        self.is_over = true;
+        match turn {
+            Turn::Served => Ok(self.queue.place(self.spot.kind)),
+            Turn::Dropped => Err(Full),
+        }
+    }
 }
 
 impl Drop for Waiter<'_> {
     fn drop(&mut self) {
-        if self.is_served {
+        if self.is_over {
             return;
         }
         // From here on no place can come; one that has come already goes to the next.
-        self.served.close();
-        if self.served.try_recv().is_ok() {
-            self.queue.release(self.asked_by);
-        } else {
-            self.queue.give_up(self.asked_by, &self.key, self.number);
+        self.turn.close();
+        match self.turn.try_recv() {
+            Ok(Turn::Served) => self.queue.release(self.spot.kind),
+            Ok(Turn::Dropped) => {}
+            Err(_) => self.queue.give_up(&self.spot),
         }
     }
 }
@@ -268,12 +232,12 @@ impl Drop for Waiter<'_> {
 /// The right to make one call.
 pub(super) struct Place {
     queue: Arc<FairQueue>,
-    asked_by: AskedBy,
+    kind: Kind,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.queue.release(self.asked_by);
+        self.queue.release(self.kind);
     }
 }
 

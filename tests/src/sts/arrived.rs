@@ -1,8 +1,12 @@
 //! A request as it came off the wire.
 
+use ack_ram_core::access_key::AccessKeyId;
+use ack_ram_core::sign::acs3::Authorization;
 use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::http::request::Parts;
+
+use super::fault::Signer;
 
 /// One request with its query and form decoded, and nothing else interpreted.
 #[derive(Debug)]
@@ -46,6 +50,26 @@ impl Arrived {
             .chain(&self.form)
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.as_str())
+    }
+
+    /// Who signed the request, as it says.
+    pub(super) fn signer(&self) -> Signer {
+        if self.is_probe() {
+            return Signer::Nobody;
+        }
+        let of_header = self
+            .header("authorization")
+            .and_then(|header| Some(Authorization::parse(header).ok()?.access_key_id));
+        let of_query = || AccessKeyId::parse(self.parameter("AccessKeyId")?);
+        of_header
+            .or_else(of_query)
+            .map_or(Signer::Unknown, Signer::Key)
+    }
+
+    /// Whether nobody signed the request, and it asks for nothing.
+    pub(super) fn is_probe(&self) -> bool {
+        let is_unsigned = !self.parts.headers.contains_key(AUTHORIZATION);
+        is_unsigned && self.query.is_empty() && self.form.is_empty()
     }
 
     /// The query's keys and values.

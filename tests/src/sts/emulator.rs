@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::demo;
 use super::directory::Directory;
-use super::fault::Fault;
+use super::fault::{Fault, FaultScope};
 use super::principal::Principal;
 use super::seen::SeenRequest;
 use super::server::{self, Shared};
@@ -87,7 +87,19 @@ impl Emulator {
 
     /// Misbehaves from now on, or, with `None`, no more.
     pub fn set_fault(&self, fault: Option<Fault>) {
-        self.shared.faults().always(fault);
+        self.shared.faults().always(fault, FaultScope::All);
+    }
+
+    /// Misbehaves from now on for requests that somebody signed: a probe of whether STS is alive gets its answer.
+    pub fn set_fault_of_calls(&self, fault: Fault) {
+        let scope = FaultScope::Signed;
+        self.shared.faults().always(Some(fault), scope);
+    }
+
+    /// Misbehaves from now on for requests that say to be signed with the key `id`.
+    pub fn set_fault_of_key(&self, id: &AccessKeyId, fault: Fault) {
+        let scope = FaultScope::Key(id.clone());
+        self.shared.faults().always(Some(fault), scope);
     }
 
     /// Misbehaves for the next `count` requests (connections, for faults on accept). Replaces the fault that is set.
@@ -131,10 +143,17 @@ impl Emulator {
         self.shared.clock.advance(seconds);
     }
 
-    /// The requests that arrived, oldest first; the last 10,000.
+    /// The requests that arrived, oldest first; the last 10,000. Requests that nobody signed and that ask for nothing are
+    /// [probes](Self::probes), and not among them.
     #[must_use]
     pub fn requests(&self) -> Vec<SeenRequest> {
-        self.shared.seen().all()
+        self.shared.seen().calls()
+    }
+
+    /// The probes of whether STS is alive that arrived, oldest first; the last 10,000.
+    #[must_use]
+    pub fn probes(&self) -> Vec<SeenRequest> {
+        self.shared.seen().probes()
     }
 
     /// Forgets the requests that arrived so far.

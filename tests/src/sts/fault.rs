@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ack_ram_core::access_key::AccessKeyId;
 use bytes::Bytes;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
@@ -71,7 +72,7 @@ pub enum Fault {
 
 /// When a fault acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
+enum Stage {
     Accept,
     Request,
 }
@@ -189,26 +190,74 @@ pub(super) struct FaultPlan {
     fault: Option<Fault>,
     /// `None` is until further notice.
     remaining: Option<usize>,
+    scope: FaultScope,
     replaced: watch::Sender<()>,
 }
 
+/// Which requests a fault is for. On accept and in the handshake, nothing is known of requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum FaultScope {
+    /// Every request.
+    #[default]
+    All,
+    /// Those that somebody signed.
+    Signed,
+    /// Those that say to be signed with this key.
+    Key(AccessKeyId),
+}
+
+/// What kind of request asks for its fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Signer {
+    /// Nobody signed it: a probe.
+    Nobody,
+    /// The request does not say by whom.
+    Unknown,
+    /// A key, as the request says.
+    Key(AccessKeyId),
+}
+
+impl FaultScope {
+    fn includes(&self, signer: &Signer) -> bool {
+        match self {
+            Self::All => true,
+            Self::Signed => *signer != Signer::Nobody,
+            Self::Key(key) => matches!(signer, Signer::Key(signer) if signer == key),
+        }
+    }
+}
+
 impl FaultPlan {
-    pub(super) fn always(&mut self, fault: Option<Fault>) {
-        self.replace(fault, None);
+    pub(super) fn always(&mut self, fault: Option<Fault>, scope: FaultScope) {
+        self.replace(fault, None, scope);
     }
 
     pub(super) fn next(&mut self, count: usize, fault: Fault) {
-        self.replace(Some(fault), Some(count));
+        self.replace(Some(fault), Some(count), FaultScope::All);
     }
 
-    fn replace(&mut self, fault: Option<Fault>, remaining: Option<usize>) {
+    fn replace(&mut self, fault: Option<Fault>, remaining: Option<usize>, scope: FaultScope) {
         self.fault = fault;
         self.remaining = remaining;
+        self.scope = scope;
         self.replaced.send_replace(());
     }
 
-    /// The fault for what happens now, one of the remaining times used up.
-    pub(super) fn take(&mut self, stage: Stage) -> Option<Fault> {
+    /// The fault for a connection that comes now, one of the remaining times used up.
+    pub(super) fn take_on_accept(&mut self) -> Option<Fault> {
+        self.take(Stage::Accept)
+    }
+
+    /// The fault for a request of `signer`, one of the remaining times used up.
+    pub(super) fn take_for(&mut self, signer: &Signer) -> Option<Fault> {
+        if self.scope.includes(signer) {
+            self.take(Stage::Request)
+        } else {
+            None
+        }
+    }
+
+    fn take(&mut self, stage: Stage) -> Option<Fault> {
         let fault = self.fault.as_ref().filter(|fault| fault.stage() == stage)?;
         if let Some(remaining) = &mut self.remaining {
             *remaining = remaining.checked_sub(1)?;

@@ -46,14 +46,22 @@ impl SeenRequest {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Seen(VecDeque<SeenRequest>);
+pub(super) struct Seen {
+    calls: VecDeque<SeenRequest>,
+    probes: VecDeque<SeenRequest>,
+}
 
 impl Seen {
     pub(super) fn record(&mut self, arrived: Arrived, error: Option<String>, fault: Option<Fault>) {
-        if self.0.len() == KEPT {
-            self.0.pop_front();
+        let seen = if arrived.is_probe() {
+            &mut self.probes
+        } else {
+            &mut self.calls
+        };
+        if seen.len() == KEPT {
+            seen.pop_front();
         }
-        self.0.push_back(SeenRequest {
+        seen.push_back(SeenRequest {
             target: arrived.target(),
             action: arrived.action().map(str::to_owned),
             method: arrived.parts.method,
@@ -65,11 +73,16 @@ impl Seen {
         });
     }
 
-    pub(super) fn all(&self) -> Vec<SeenRequest> {
-        self.0.iter().cloned().collect()
+    pub(super) fn calls(&self) -> Vec<SeenRequest> {
+        self.calls.iter().cloned().collect()
+    }
+
+    pub(super) fn probes(&self) -> Vec<SeenRequest> {
+        self.probes.iter().cloned().collect()
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.calls.clear();
+        self.probes.clear();
     }
 }

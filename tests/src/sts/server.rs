@@ -20,7 +20,7 @@ use super::action::Service;
 use super::arrived::Arrived;
 use super::body::{Closed, ReplyBody};
 use super::clock::Clock;
-use super::fault::{Fault, FaultPlan, Stage};
+use super::fault::{Fault, FaultPlan};
 use super::refusal::Refusal;
 use super::seen::Seen;
 use super::tls::Acceptors;
@@ -77,7 +77,7 @@ pub(super) async fn serve(listener: TcpListener, tls: Option<Acceptors>, shared:
             continue;
         };
         shared.connections.fetch_add(1, Ordering::Relaxed);
-        let fault = shared.faults().take(Stage::Accept);
+        let fault = shared.faults().take_on_accept();
         let mut cut = shared.cut.subscribe();
         let serving = connection(stream, tls.clone(), fault, shared.clone());
         tokio::spawn(async move {
@@ -165,7 +165,7 @@ async fn respond(
     let error = answer.as_ref().err().map(Refusal::code);
     let (fault, replaced) = {
         let mut faults = shared.faults();
-        (faults.take(Stage::Request), faults.replaced())
+        (faults.take_for(&arrived.signer()), faults.replaced())
     };
     shared.seen().record(arrived, error, fault.clone());
     if let Some(on_wire) = fault.as_ref().and_then(Fault::on_wire) {

@@ -1,8 +1,11 @@
 //! More than the server takes.
 
+use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::secret::Secret;
-use ack_ram_tests::sts::Fault;
+use ack_ram_core::sign::AccessKey;
+use ack_ram_tests::sts::{Fault, demo};
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http_body_util::{Empty, Full};
 use hyper::client::conn::http2;
 use hyper::header::RETRY_AFTER;
@@ -11,8 +14,17 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 use crate::world::{LIMIT, World};
+
+/// A key that nobody has.
+fn claimed(number: usize) -> AccessKey {
+    AccessKey {
+        id: AccessKeyId::parse(&format!("LTAIClaimed{number}")).unwrap(),
+        ..demo::stranger_key()
+    }
+}
 
 /// Waits until it `is_so`.
 async fn until(mut is_so: impl AsyncFnMut() -> bool) {
@@ -45,7 +57,14 @@ async fn while_sts_hangs_the_cached_and_strangers_are_answered_and_others_are_sh
     })
     .await;
     for shed in 1..4 {
-        let reply = world.review(&world.token()).await;
+        // Of those who wait and the newcomer, a random one makes room.
+        let (webhook, token) = (world.webhook.clone(), world.token());
+        stuck.push(tokio::spawn(async move {
+            webhook.review(&token).await.unwrap()
+        }));
+        until(async || stuck.iter().any(JoinHandle::is_finished)).await;
+        let dropped = stuck.iter().position(JoinHandle::is_finished).unwrap();
+        let reply = stuck.swap_remove(dropped).await.unwrap();
         assert_eq!(reply.status, 503, "{reply:?}");
         assert!(!reply.headers.contains_key(RETRY_AFTER));
         assert_eq!(reply.body["kind"], "Status");
@@ -72,12 +91,12 @@ async fn while_sts_hangs_the_cached_and_strangers_are_answered_and_others_are_sh
     }
     assert_eq!(world.sts.requests().len(), 2);
     assert!(stuck.iter().all(|review| !review.is_finished()));
-    stuck.iter().for_each(tokio::task::JoinHandle::abort);
+    stuck.iter().for_each(JoinHandle::abort);
 }
 
 #[tokio::test]
 async fn a_flood_of_proxies_keeps_nobody_out_of_the_cluster() {
-    let world = World::start(&json!({}), &json!({ "maxCalls": 2, "maxWaiting": 0 }));
+    let world = World::start(&json!({}), &json!({ "maxCalls": 4, "maxWaiting": 0 }));
     world.sts.set_fault(Some(Fault::Hang));
     let ask = |token: Secret| {
         let proxy = world.webhook.clone();
@@ -89,7 +108,7 @@ async fn a_flood_of_proxies_keeps_nobody_out_of_the_cluster() {
     };
     let hangs = tokio::spawn(ask(world.token()));
     until(async || !world.sts.requests().is_empty()).await;
-    // There is a second place, and it is none of theirs.
+    // There are more places, and none of them is for proxies that were granted no login.
     for _ in 0..3 {
         assert_eq!(ask(world.token()).await.unwrap().status, 503);
     }
@@ -98,6 +117,87 @@ async fn a_flood_of_proxies_keeps_nobody_out_of_the_cluster() {
     assert!(world.alice_logs_in().await);
     assert!(!hangs.is_finished());
     hangs.abort();
+}
+
+/// The old queue refuses the newcomer, whoever it is.
+#[tokio::test]
+async fn flood_of_claimed_keys_keeps_nobody_out_who_was_granted_a_login() {
+    let world = World::start(&json!({}), &json!({ "maxCalls": 4, "maxWaiting": 4 }));
+    assert!(world.alice_logs_in().await);
+    let calls = world.sts.requests().len();
+    world.sts.set_fault(Some(Fault::Hold));
+    let mut flood = Vec::new();
+    for number in 0..32 {
+        let (webhook, token) = (world.webhook.clone(), world.token_of(&claimed(number)));
+        flood.push(tokio::spawn(async move {
+            webhook.review(&token).await.unwrap().status
+        }));
+    }
+    // Two are asked about, two wait, and all others have been answered.
+    until(async || {
+        let answered = flood.iter().filter(|login| login.is_finished()).count();
+        world.sts.requests().len() == calls + 2 && answered == 28
+    })
+    .await;
+    let (webhook, token) = (world.webhook.clone(), world.token());
+    let alice = tokio::spawn(async move { webhook.review(&token).await.unwrap() });
+    until(async || world.sts.requests().len() == calls + 3).await;
+    world.sts.set_fault(None);
+    let reply = alice.await.unwrap();
+    assert_eq!(reply.body["status"]["authenticated"], true, "{reply:?}");
+    let mut shed = 0;
+    for login in flood {
+        shed += usize::from(login.await.unwrap() == 503);
+    }
+    assert_eq!(shed, 28);
+}
+
+/// The old queue refuses the newcomer: a person who was never granted a login stands in a line of its own.
+#[tokio::test]
+async fn flood_under_one_claimed_key_keeps_no_newcomer_out() {
+    let world = World::start(&json!({}), &json!({ "maxCalls": 4, "maxWaiting": 4 }));
+    world.sts.set_fault(Some(Fault::Hold));
+    let mut flood = Vec::new();
+    for _ in 0..32 {
+        let (webhook, token) = (world.webhook.clone(), world.token_of(&claimed(0)));
+        flood.push(tokio::spawn(async move {
+            webhook.review(&token).await.unwrap().status
+        }));
+    }
+    let answered =
+        |flood: &[JoinHandle<_>]| flood.iter().filter(|login| login.is_finished()).count();
+    until(async || world.sts.requests().len() == 2 && answered(&flood) == 28).await;
+    let (webhook, token) = (world.webhook.clone(), world.token());
+    let alice = tokio::spawn(async move { webhook.review(&token).await.unwrap() });
+    // She waits, and one of the flood has made room.
+    until(async || answered(&flood) == 29).await;
+    assert!(!alice.is_finished());
+    world.sts.set_fault(None);
+    let reply = alice.await.unwrap();
+    assert_eq!(reply.body["status"]["authenticated"], true, "{reply:?}");
+}
+
+/// An attacker whose own tokens make STS fail opens the old breaker for all.
+#[tokio::test]
+async fn failures_of_one_callers_tokens_open_no_breaker() {
+    let attacker = demo::stranger_key();
+    for fault in [Fault::InternalError, Fault::CloseBeforeHeaders, Fault::Hang] {
+        let patience = if fault == Fault::Hang { "5s" } else { "30s" };
+        let sts = json!({ "breakerFailures": 1, "breakerPause": "5m", "timeout": patience });
+        let world = World::start(&json!({}), &sts);
+        world.sts.set_fault_of_key(&attacker.id, fault.clone());
+        let attack = (0..20).map(|_| world.review_of(&attacker));
+        for reply in join_all(attack).await {
+            assert_eq!(reply.status, 503, "{fault:?}");
+        }
+        let labels = [("endpoint", &*world.sts.endpoint())];
+        let breaker = world.metric("sts_breaker_state", &labels).await;
+        assert_eq!(breaker, 0.0, "{fault:?}");
+        for _ in 0..20 {
+            assert!(world.alice_logs_in().await, "{fault:?}");
+        }
+        assert!(world.sts.probes().is_empty(), "{fault:?}");
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::review::ReviewVersion;
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign;
+use ack_ram_core::sign::{self, AccessKey};
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::authenticator::{self, Authenticator};
 use ack_ram_tests::exposition::Exposition;
@@ -110,10 +110,20 @@ impl World {
 
     /// A token that no other of this world is equal to: each is a second older.
     pub(crate) fn token(&self) -> Secret {
+        self.token_of(&demo::user_key())
+    }
+
+    /// A token signed with `key` that no other of this world is equal to.
+    pub(crate) fn token_of(&self, key: &AccessKey) -> Secret {
         let age = self.tokens.replace(self.tokens.get() + 1);
         let cluster = ClusterId::parse(CLUSTER).unwrap();
         let date = self.started.plus_seconds(-age);
-        sign::token_v2(&demo::user_key(), &cluster, "test", date).unwrap()
+        sign::token_v2(key, &cluster, "test", date).unwrap()
+    }
+
+    /// What a new token signed with `key` is told.
+    pub(crate) async fn review_of(&self, key: &AccessKey) -> Reply {
+        self.review(&self.token_of(key)).await
     }
 
     pub(crate) async fn review(&self, token: &Secret) -> Reply {

@@ -6,6 +6,7 @@ mod failure;
 mod faults;
 mod fuzz;
 mod inspector;
+mod release_check;
 mod run;
 mod stages;
 mod summary;
@@ -79,6 +80,10 @@ enum Task {
         #[arg(long, default_value_t = faults::SHORT.as_secs())]
         seconds: u64,
     },
+    /// Run the tests that take long and seldom break, in a release build, and print their tables
+    ///
+    /// They flood the server, and measure its memory. Run this before a release: `test` leaves them out.
+    ReleaseCheck,
     /// Build the wasm modules and the token inspector's page for release, check what they import, print their sizes
     ///
     /// The page goes to `wasm/inspector/dist`.
@@ -150,6 +155,10 @@ fn perform(arguments: &Arguments) -> Result<ExitCode, Failure> {
         }
         Task::Soak { seconds } => {
             faults::run_soak(&workspace, &runner, Duration::from_secs(*seconds))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::ReleaseCheck => {
+            release_check::run(&workspace, &runner)?;
             Ok(ExitCode::SUCCESS)
         }
         Task::Wasm { toolchain } => {

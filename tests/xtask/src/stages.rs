@@ -332,19 +332,22 @@ fn cluster_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(),
     for name in &context.workspace.cluster_tests {
         command.args(["--test", name]);
     }
-    command
-        .env("ACK_RAM_ETCD", tools::etcd::find(context.runner)?)
-        .env(
-            "ACK_RAM_KUBE_APISERVER",
-            tools::kubernetes::apiserver(context.runner)?,
-        )
-        .env(
-            "ACK_RAM_KUBECTL",
-            tools::kubernetes::kubectl(context.runner)?,
-        );
+    tell_of_cluster(&mut command, context.runner)?;
     // The tests start the binaries that were built last.
     build(context, &mut None)?;
     context.run_tests("cluster", command, tests)
+}
+
+/// Tells tests where the programs of a cluster are, which are fetched or built first.
+pub fn tell_of_cluster(command: &mut Command, runner: &Runner) -> Result<(), Failure> {
+    command
+        .env("ACK_RAM_ETCD", tools::etcd::find(runner)?)
+        .env(
+            "ACK_RAM_KUBE_APISERVER",
+            tools::kubernetes::apiserver(runner)?,
+        )
+        .env("ACK_RAM_KUBECTL", tools::kubernetes::kubectl(runner)?);
+    Ok(())
 }
 
 fn quickstart(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {

@@ -15,6 +15,8 @@ pub struct Workspace {
     pub target: PathBuf,
     /// Names of the test targets that need a cluster.
     pub cluster_tests: Vec<String>,
+    /// Names of the test targets that are run before a release.
+    pub release_tests: Vec<String>,
 }
 
 impl Workspace {
@@ -34,19 +36,24 @@ impl Workspace {
     fn from_metadata(metadata: &Value) -> Option<Self> {
         let folder = |key: &str| metadata[key].as_str().map(PathBuf::from);
         let packages = metadata["packages"].as_array()?.iter();
-        let targets = packages.filter_map(|package| package["targets"].as_array());
-        let needs_cluster = |target: &&Value| {
-            let features = target["required-features"].as_array();
-            features.is_some_and(|features| features.iter().any(|name| name == "cluster"))
+        let targets: Vec<&Value> = packages
+            .filter_map(|package| package["targets"].as_array())
+            .flatten()
+            .collect();
+        let tests_with = |feature: &str| {
+            let needs_it = |target: &&&Value| {
+                let features = target["required-features"].as_array();
+                features.is_some_and(|features| features.iter().any(|name| name == feature))
+            };
+            let tests = targets.iter().filter(needs_it);
+            let names = tests.filter_map(|target| target["name"].as_str());
+            names.map(str::to_owned).collect()
         };
         Some(Self {
             root: folder("workspace_root")?,
             target: folder("target_directory")?,
-            cluster_tests: targets
-                .flatten()
-                .filter(needs_cluster)
-                .filter_map(|target| target["name"].as_str().map(str::to_owned))
-                .collect(),
+            cluster_tests: tests_with("cluster"),
+            release_tests: tests_with("release-check"),
         })
     }
 }

@@ -1,19 +1,42 @@
+mod floods;
+
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
+use ack_ram_core::access_key::{AccessKeyId, CredentialId};
+use futures_util::FutureExt;
 use tokio::task::JoinHandle;
 
 use super::AskedBy::{ApiServer, Proxy};
 use super::*;
 use crate::metrics::StsMetrics;
 
-fn key(name: &str) -> AccessKeyId {
-    AccessKeyId::parse(name).unwrap()
+const SEED: u64 = 13;
+
+fn caller(name: &str, standing: Standing) -> Caller {
+    Caller {
+        credential: CredentialId::of(&AccessKeyId::parse(name).unwrap(), None),
+        standing,
+    }
+}
+
+fn granted(name: &str) -> Caller {
+    caller(name, Standing::Granted)
+}
+
+fn unproven(name: &str) -> Caller {
+    caller(name, Standing::Unproven)
 }
 
 fn queue(max_calls: usize, max_waiting: usize) -> Arc<FairQueue> {
     let metrics = StsMetrics::unscraped().unwrap();
-    FairQueue::new(max_calls, max_waiting, metrics.queue().clone())
+    let random = Rng::with_seed(SEED);
+    FairQueue::new(max_calls, max_waiting, metrics.queue().clone(), random)
+}
+
+/// Waits for as long as a test may take.
+async fn enter(queue: &Arc<FairQueue>, asked_by: AskedBy, caller: Caller) -> Result<Place, Full> {
+    let deadline = Instant::now() + Duration::from_secs(3_600);
+    queue.enter(asked_by, caller, deadline).await
 }
 
 /// A call of `name` that notes when it has its turn.
@@ -29,7 +52,7 @@ fn call_by(
 ) -> JoinHandle<()> {
     let (queue, served) = (Arc::clone(queue), Arc::clone(served));
     tokio::spawn(async move {
-        let _place = queue.enter(asked_by, &key(name)).await.ok().unwrap();
+        let _place = enter(&queue, asked_by, granted(name)).await.ok().unwrap();
         served.lock().unwrap().push(name);
         tokio::task::yield_now().await;
     })
@@ -38,7 +61,7 @@ fn call_by(
 type Served = Arc<Mutex<Vec<&'static str>>>;
 
 async fn until_waiting(queue: &FairQueue, count: usize) {
-    while queue.state().waiting() != count {
+    while queue.state().room.waiting() != count {
         tokio::task::yield_now().await;
     }
 }
@@ -46,17 +69,20 @@ async fn until_waiting(queue: &FairQueue, count: usize) {
 /// Nobody calls or waits, and nothing is left over.
 fn assert_idle(queue: &FairQueue) {
     let state = queue.state();
-    for lane in [&state.api_server, &state.proxies] {
-        let counts = (lane.calls, lane.waiting, lane.lines.len(), lane.turns.len());
-        assert_eq!(counts, (0, 0, 0, 0));
+    for kind in Kind::ALL {
+        assert_eq!(*state.calls.get(kind), 0);
     }
+    assert!(state.room.is_empty());
     assert_eq!(queue.metrics.waiting.get(), 0);
 }
 
 #[tokio::test]
 async fn keys_take_turns_however_many_calls_one_of_them_has() {
     let queue = queue(1, 100);
-    let place = queue.enter(ApiServer, &key("flood")).await.ok().unwrap();
+    let place = enter(&queue, ApiServer, granted("flood"))
+        .await
+        .ok()
+        .unwrap();
     let served = Served::default();
     let mut calls = Vec::new();
     for (waiting, name) in [("flood", 6), ("alice", 2), ("bob", 1)]
@@ -80,37 +106,80 @@ async fn keys_take_turns_however_many_calls_one_of_them_has() {
     assert_idle(&queue);
 }
 
+/// The newcomer is refused in old queues, whoever it is.
 #[tokio::test]
-async fn there_is_room_for_so_many_and_no_more_whatever_their_key() {
-    let queue = queue(2, 3);
-    let places = [
-        queue.enter(ApiServer, &key("a")).await.ok().unwrap(),
-        queue.enter(ApiServer, &key("b")).await.ok().unwrap(),
-    ];
-    let served = Served::default();
-    let calls: Vec<_> = (0..3).map(|_| call(&queue, "a", &served)).collect();
-    until_waiting(&queue, 3).await;
-    for name in ["a", "c"] {
-        assert!(queue.enter(ApiServer, &key(name)).await.is_err(), "{name}");
+async fn full_room_drops_a_random_waiter_of_the_longest_line() {
+    let queue = queue(1, 8);
+    let place = enter(&queue, ApiServer, granted("x")).await.ok().unwrap();
+    let join = |name: &'static str| {
+        let mut entering = enter(&queue, ApiServer, granted(name)).boxed_local();
+        assert!((&mut entering).now_or_never().is_none(), "{name}");
+        entering
+    };
+    let mut flood: Vec<_> = (0..8).map(|_| join("flood")).collect();
+    let others: Vec<_> = ["a", "b", "a", "c"].into_iter().map(join).collect();
+    // Each of the others has its place, and the flood has lost as many, not the last ones alone.
+    let dropped: Vec<usize> = flood
+        .iter_mut()
+        .enumerate()
+        .filter_map(|(index, waiter)| Some((index, waiter.now_or_never()?)))
+        .map(|(index, entered)| {
+            assert!(entered.is_err());
+            index
+        })
+        .collect();
+    assert_eq!(dropped.len(), 4);
+    assert_ne!(dropped, [4, 5, 6, 7]);
+    assert_eq!(queue.metrics.refused.get(), 4);
+    assert_eq!(queue.metrics.waiting.get(), 8);
+    drop((flood, others, place));
+    assert_idle(&queue);
+}
+
+#[tokio::test]
+async fn of_lines_of_one_each_is_dropped_as_often_as_the_others() {
+    const ROUNDS: usize = 2_000;
+    const ROOM: usize = 4;
+    let queue = queue(1, ROOM);
+    let place = enter(&queue, ApiServer, granted("x")).await.ok().unwrap();
+    let names = ["a", "b", "c", "d", "e"];
+    let mut times = [0; ROOM + 1];
+    for _ in 0..ROUNDS {
+        let mut waiters =
+            names.map(|name| Some(enter(&queue, ApiServer, granted(name)).boxed_local()));
+        // Twice, since the last may make room for none of those before it.
+        for _ in 0..2 {
+            for waiter in &mut waiters {
+                if waiter
+                    .as_mut()
+                    .is_some_and(|waiter| waiter.now_or_never().is_some())
+                {
+                    *waiter = None;
+                }
+            }
+        }
+        let dropped = waiters.iter().position(Option::is_none).unwrap();
+        assert_eq!(waiters.iter().flatten().count(), ROOM);
+        times[dropped] += 1;
+        // A task that never yields is told that nothing is ready.
+        tokio::task::yield_now().await;
     }
-    assert_eq!(queue.metrics.refused.get(), 2);
-    drop(places);
-    for call in calls {
-        call.await.unwrap();
+    for times in times {
+        assert!((300..500).contains(&times), "{times}");
     }
-    assert_eq!(served.lock().unwrap().len(), 3);
+    drop(place);
     assert_idle(&queue);
 }
 
 #[tokio::test(start_paused = true)]
 async fn whoever_gives_up_takes_no_place_and_leaves_none_behind() {
     let queue = queue(1, 10);
-    let place = queue.enter(ApiServer, &key("a")).await.ok().unwrap();
+    let place = enter(&queue, ApiServer, granted("a")).await.ok().unwrap();
     let served = Served::default();
     let patient = call(&queue, "b", &served);
     until_waiting(&queue, 1).await;
     let impatient = tokio::time::timeout(Duration::from_secs(1), async {
-        queue.enter(ApiServer, &key("a")).await.map(drop)
+        enter(&queue, ApiServer, granted("a")).await.map(drop)
     });
     assert!(impatient.await.is_err());
     until_waiting(&queue, 1).await;
@@ -125,14 +194,26 @@ async fn whoever_gives_up_takes_no_place_and_leaves_none_behind() {
     assert_idle(&queue);
 }
 
+#[tokio::test(start_paused = true)]
+async fn waiter_leaves_at_its_deadline() {
+    let queue = queue(1, 10);
+    let place = enter(&queue, ApiServer, granted("a")).await.ok().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(3);
+    let entered = queue.enter(ApiServer, granted("b"), deadline).await;
+    assert!(entered.is_err());
+    assert_eq!(Instant::now(), deadline);
+    assert_eq!(queue.metrics.refused.get(), 1);
+    drop(place);
+    assert_idle(&queue);
+}
+
 #[tokio::test]
 async fn a_place_that_came_too_late_goes_to_the_next() {
     let queue = queue(1, 10);
-    let place = queue.enter(ApiServer, &key("a")).await.ok().unwrap();
-    let (b, c) = (key("b"), key("c"));
-    let mut gone = Box::pin(queue.enter(ApiServer, &b));
+    let place = enter(&queue, ApiServer, granted("a")).await.ok().unwrap();
+    let mut gone = Box::pin(enter(&queue, ApiServer, granted("b")));
     assert!((&mut gone).now_or_never().is_none());
-    let mut next = Box::pin(queue.enter(ApiServer, &c));
+    let mut next = Box::pin(enter(&queue, ApiServer, granted("c")));
     assert!((&mut next).now_or_never().is_none());
     drop(place);
     drop(gone);
@@ -140,49 +221,150 @@ async fn a_place_that_came_too_late_goes_to_the_next() {
     assert_idle(&queue);
 }
 
+/// How many of `count` callers of a kind, each with a credential of its own, call and wait.
+struct Crowd<'a> {
+    queue: &'a Arc<FairQueue>,
+    places: Vec<Place>,
+    waiters: Vec<futures_util::future::LocalBoxFuture<'a, Result<Place, Full>>>,
+    names: usize,
+}
+
+impl<'a> Crowd<'a> {
+    fn new(queue: &'a Arc<FairQueue>) -> Self {
+        Self {
+            queue,
+            places: Vec::new(),
+            waiters: Vec::new(),
+            names: 0,
+        }
+    }
+
+    fn come(&mut self, standing: Standing, asked_by: AskedBy, count: usize) -> (usize, usize) {
+        for _ in 0..count {
+            self.names += 1;
+            let caller = caller(&self.names.to_string(), standing);
+            let mut entering = enter(self.queue, asked_by, caller).boxed_local();
+            match (&mut entering).now_or_never() {
+                Some(entered) => self.places.extend(entered.ok()),
+                None => self.waiters.push(entering),
+            }
+        }
+        let state = self.queue.state();
+        let kind = Kind::of(standing, asked_by);
+        (*state.calls.get(kind), state.room.waiting_of(kind))
+    }
+}
+
 #[tokio::test]
-async fn proxies_leave_half_of_the_places_and_of_the_room_to_wait() {
-    for (max_calls, max_waiting, calls, waiting) in [
-        (1, 0, 1, 0),
-        (1, 1, 1, 0),
-        (2, 2, 1, 1),
-        (3, 3, 1, 1),
-        (4, 3, 2, 1),
-        (5, 6, 2, 3),
+async fn each_kind_leaves_room_to_those_before_it() {
+    use Standing::{Granted, Unproven};
+    // Calls and waiters of unproven proxies, of unproven callers of the API server, of granted proxies, and of granted
+    // callers of the API server, where so many of each come in this order.
+    for (max_calls, max_waiting, expected) in [
+        (1, 0, [(1, 0), (0, 0), (0, 0), (0, 0)]),
+        (1, 1, [(1, 0), (0, 1), (0, 0), (0, 1)]),
+        (2, 2, [(1, 1), (0, 1), (0, 1), (1, 1)]),
+        (3, 3, [(1, 1), (1, 1), (0, 1), (1, 1)]),
+        (4, 4, [(1, 1), (1, 1), (1, 1), (1, 1)]),
+        (8, 8, [(2, 2), (2, 2), (2, 2), (2, 2)]),
+        (64, 64, [(16, 16), (16, 16), (16, 16), (16, 16)]),
     ] {
         let queue = queue(max_calls, max_waiting);
-        let name = key("a");
-        let enter = |asked_by| Box::pin(queue.enter(asked_by, &name));
-        let (mut places, mut lines, mut refused) = (Vec::new(), Vec::new(), 0);
-        let mut come = |asked_by, count: usize| {
-            let before = (places.len(), lines.len());
-            for _ in 0..count {
-                let mut entering = enter(asked_by);
-                match (&mut entering).now_or_never() {
-                    Some(Ok(place)) => places.push(place),
-                    Some(Err(Full)) => refused += 1,
-                    None => lines.push(entering),
-                }
-            }
-            (places.len() - before.0, lines.len() - before.1)
-        };
+        let mut crowd = Crowd::new(&queue);
+        let come = [
+            crowd.come(Unproven, Proxy, 200),
+            crowd.come(Unproven, ApiServer, 200),
+            crowd.come(Granted, Proxy, 200),
+            crowd.come(Granted, ApiServer, 200),
+        ];
         let case = (max_calls, max_waiting);
-        assert_eq!(come(Proxy, 20), (calls, waiting), "{case:?}");
-        let left = (max_calls - calls, max_waiting - waiting);
-        assert_eq!(come(ApiServer, 20), left, "{case:?}");
-        assert_eq!(refused, 40 - max_calls - max_waiting, "{case:?}");
-        drop(lines);
-        drop(places);
+        assert_eq!(come, expected, "{case:?}");
+        drop(crowd);
         assert_idle(&queue);
     }
+}
+
+#[tokio::test]
+async fn granted_caller_of_the_api_server_has_a_place_whatever_all_others_do() {
+    use Standing::{Granted, Unproven};
+    for max_calls in 2..20 {
+        let queue = queue(max_calls, 20);
+        let mut crowd = Crowd::new(&queue);
+        crowd.come(Granted, Proxy, 50);
+        crowd.come(Unproven, ApiServer, 50);
+        crowd.come(Unproven, Proxy, 50);
+        let (calls, _) = crowd.come(Granted, ApiServer, 1);
+        assert_eq!(calls, 1, "{max_calls}");
+    }
+}
+
+#[tokio::test]
+async fn granted_newcomer_takes_the_room_of_an_unproven_waiter_and_never_the_reverse() {
+    use Standing::{Granted, Unproven};
+    for max_waiting in 1..20 {
+        let queue = queue(1, max_waiting);
+        let mut crowd = Crowd::new(&queue);
+        let _ = crowd.come(Granted, ApiServer, 1);
+        let half = max_waiting.div_ceil(2);
+        let (_, waiting) = crowd.come(Unproven, ApiServer, 50);
+        assert_eq!(waiting, half, "{max_waiting}");
+        let granted = Kind::of(Granted, ApiServer);
+        for count in 1..=max_waiting - max_waiting / 2 {
+            let _ = crowd.come(Granted, ApiServer, 1);
+            assert_eq!(queue.state().room.waiting_of(granted), count);
+        }
+        let _ = crowd.come(Unproven, ApiServer, 50);
+        let waiting = queue.state().room.waiting_of(granted);
+        assert_eq!(waiting, max_waiting - max_waiting / 2, "{max_waiting}");
+    }
+}
+
+#[tokio::test]
+async fn granted_and_unproven_callers_take_turns() {
+    let queue = queue(2, 100);
+    let places = [
+        enter(&queue, ApiServer, unproven("u")).await.ok().unwrap(),
+        enter(&queue, ApiServer, granted("g")).await.ok().unwrap(),
+    ];
+    let served = Served::default();
+    let mut calls = Vec::new();
+    for (waiting, (name, standing)) in [
+        ("g1", Standing::Granted),
+        ("g2", Standing::Granted),
+        ("g3", Standing::Granted),
+        ("u1", Standing::Unproven),
+        ("u2", Standing::Unproven),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (queue_, served) = (Arc::clone(&queue), Arc::clone(&served));
+        calls.push(tokio::spawn(async move {
+            let _place = enter(&queue_, ApiServer, caller(name, standing))
+                .await
+                .ok()
+                .unwrap();
+            served.lock().unwrap().push(name);
+            tokio::task::yield_now().await;
+        }));
+        until_waiting(&queue, waiting + 1).await;
+    }
+    let [of_unproven, of_granted] = places;
+    drop(of_unproven);
+    for call in calls {
+        call.await.unwrap();
+    }
+    assert_eq!(*served.lock().unwrap(), ["g1", "u1", "g2", "u2", "g3"]);
+    drop(of_granted);
+    assert_idle(&queue);
 }
 
 #[tokio::test]
 async fn the_api_server_and_proxies_take_turns() {
     let queue = queue(2, 100);
     let places = [
-        queue.enter(Proxy, &key("p")).await.ok().unwrap(),
-        queue.enter(ApiServer, &key("a")).await.ok().unwrap(),
+        enter(&queue, Proxy, granted("p")).await.ok().unwrap(),
+        enter(&queue, ApiServer, granted("a")).await.ok().unwrap(),
     ];
     let served = Served::default();
     let mut calls = Vec::new();
@@ -208,8 +390,8 @@ async fn the_api_server_and_proxies_take_turns() {
 #[tokio::test]
 async fn a_place_of_the_api_servers_half_is_for_no_proxy() {
     let queue = queue(2, 100);
-    let of_proxy = queue.enter(Proxy, &key("p")).await.ok().unwrap();
-    let of_api_server = queue.enter(ApiServer, &key("a")).await.ok().unwrap();
+    let of_proxy = enter(&queue, Proxy, granted("p")).await.ok().unwrap();
+    let of_api_server = enter(&queue, ApiServer, granted("a")).await.ok().unwrap();
     let served = Served::default();
     let proxy = call_by(Proxy, &queue, "p1", &served);
     until_waiting(&queue, 1).await;
@@ -224,4 +406,26 @@ async fn a_place_of_the_api_servers_half_is_for_no_proxy() {
     drop(of_proxy);
     proxy.await.unwrap();
     assert_idle(&queue);
+}
+
+#[tokio::test]
+async fn sharers_make_room_as_waiters_do() {
+    let room = SharingRoom::new(4, Rng::with_seed(SEED));
+    let mut flood: Vec<_> = (0..5)
+        .map(|_| room.enter(ApiServer, unproven("flood")))
+        .collect();
+    let dropped = |sharers: &mut [Sharer]| {
+        let dropped = sharers.iter_mut().map(Sharer::dropped);
+        dropped.filter_map(FutureExt::now_or_never).count()
+    };
+    assert_eq!(dropped(&mut flood), 3);
+    let mut other = room.enter(ApiServer, unproven("other"));
+    assert!(other.dropped().now_or_never().is_none());
+    let mut known: Vec<_> = (0..2)
+        .map(|_| room.enter(ApiServer, granted("alice")))
+        .collect();
+    assert_eq!(dropped(&mut known), 0);
+    assert_eq!(room.len(), 4);
+    drop((flood, other, known));
+    assert_eq!(room.len(), 0);
 }

@@ -20,8 +20,13 @@ const PAUSE: Longest = Longest::new(
     "a pause that people can wait for",
 );
 
+/// Half of these are for callers that were granted no login before. Fewer would leave the newcomers among them too little
+/// while two thousand tokens at a time flood the server.
+const DEFAULT_CALLS: usize = 1_024;
 /// More calls to STS at once would only be throttled there.
-const MAX_CALLS: usize = 512;
+const MAX_CALLS: usize = 4_096;
+/// A place to wait takes no more memory than a token.
+const DEFAULT_WAITING: usize = 4_096;
 
 /// How much is asked of STS, how long, and what is remembered.
 #[derive(Clone, Debug)]
@@ -91,8 +96,8 @@ pub(super) fn read(layers: &mut Layers<'_>) -> Result<StsLimits, Problem> {
         timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
         // An answer is below a kilobyte.
         max_answer_bytes: number(sts, "maxAnswerBytes", 1_024, 1 << 20)?.unwrap_or(64 * 1024),
-        max_calls: max_calls.unwrap_or(MAX_CALLS),
-        max_waiting: max_waiting.unwrap_or(512),
+        max_calls: max_calls.unwrap_or(DEFAULT_CALLS),
+        max_waiting: max_waiting.unwrap_or(DEFAULT_WAITING),
         max_sharing: max_sharing.unwrap_or(4_096),
         chosen: ChosenStsLimits {
             calls: max_calls.is_some(),

@@ -83,7 +83,7 @@ fn the_limits_of_asking_sts_have_defaults_and_are_all_set_under_sts() {
     };
     assert_eq!(
         told("clusterID: c"),
-        "[] 65536 512 512 4096 BreakerSettings { failures: 5, pause: 5s, max_pause: 30s } \
+        "[] 65536 1024 4096 4096 BreakerSettings { failures: 5, pause: 5s, max_pause: 30s } \
          CacheSettings { size: 10000, life: 120s } CacheSettings { size: 1000, life: 10s }"
     );
     let yaml = "

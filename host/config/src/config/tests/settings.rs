@@ -141,7 +141,7 @@ fn what_is_left_out_is_as_in_go() {
     assert_eq!(config.sts.endpoint.to_string(), "https://sts.aliyuncs.com");
     assert_eq!(config.sts.limits.connect_timeout.as_secs(), 2);
     assert_eq!(config.sts.limits.timeout.as_secs(), 5);
-    assert_eq!(config.sts.max_idle_connections, 512);
+    assert_eq!(config.sts.max_idle_connections, 1024);
 }
 
 #[test]
@@ -367,7 +367,7 @@ fn a_bad_setting_is_refused_where_it_stands() {
         ),
         (
             "{sts: {maxCalls: 0}}",
-            "config.yaml:2:26: `server.sts.maxCalls` is `0`; write a number, 1 to 512",
+            "config.yaml:2:26: `server.sts.maxCalls` is `0`; write a number, 1 to 4096",
         ),
         (
             "{sts: {cacheSize: many}}",

@@ -1,0 +1,71 @@
+//! What a person gets while 2,000 tokens of others at a time flood the server, each replaced by the next as soon as it is
+//! answered, and STS takes a second: through the real binary, and through a real kube-apiserver.
+//!
+//! `cargo xtask release-check` runs these and shows their tables.
+
+mod attack;
+mod front;
+mod world;
+
+use ack_ram_core::review::ReviewVersion;
+use ack_ram_tests::cluster::Cluster;
+use serde_json::json;
+
+use attack::Attack;
+use front::Front;
+use world::World;
+
+const IN_FLIGHT: usize = 2_000;
+
+const ATTACKS: [Attack; 5] = [
+    Attack::OneKey,
+    Attack::ManyKeys,
+    Attack::UnmappedKeys,
+    Attack::VictimsPermanentKey,
+    Attack::VictimsTemporaryKey,
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn victim_gets_its_share_through_the_binary() {
+    for attack in ATTACKS {
+        let world = World::start(&json!({}));
+        let shares = attack.run(&world, &world.front(), IN_FLIGHT).await;
+        println!("{attack:?}, {IN_FLIGHT} in flight: {shares}");
+        shares.check(&format!("{attack:?}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn granted_victim_gets_its_share_with_low_limits() {
+    for attack in [
+        Attack::OneKey,
+        Attack::ManyKeys,
+        Attack::VictimsPermanentKey,
+    ] {
+        let world = World::start(&json!({ "maxCalls": 64, "maxWaiting": 64 }));
+        let shares = attack.run(&world, &world.front(), IN_FLIGHT).await;
+        println!("{attack:?}, {IN_FLIGHT} in flight, limits of 64 and 64: {shares}");
+        if !matches!(attack, Attack::VictimsPermanentKey) {
+            shares.check_granted(&format!("{attack:?}"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn victim_gets_its_share_through_kube_apiserver() {
+    let world = World::start(&json!({}));
+    let kubeconfig = world.path("webhook.kubeconfig");
+    let starting = move || {
+        let builder = Cluster::builder().webhook(&kubeconfig, ReviewVersion::V1);
+        builder.start()
+    };
+    let cluster = tokio::task::spawn_blocking(starting).await.unwrap();
+    let front = Front::of_cluster(&cluster);
+    let attack = Attack::ManyKeys;
+    let shares = attack.run(&world, &front, IN_FLIGHT).await;
+    println!("kube-apiserver, {attack:?}, {IN_FLIGHT} in flight: {shares}");
+    shares.check("kube-apiserver");
+    tokio::task::spawn_blocking(move || drop(cluster))
+        .await
+        .unwrap();
+}
