@@ -108,8 +108,11 @@ fn system_masters_from_an_object(world: &mut World) {
     world.map(later, "later");
     careful.wait_for_login(later, &Login::As("later".to_owned()));
     wait_for_groups(&careful, &token, &[]);
-    let said = careful.log();
-    assert!(said.contains("result=\"name_refused\""), "{said}");
+    eventually("the log", || {
+        let said = careful.log();
+        let is_so = said.contains("result=\"name_refused\"");
+        is_so.then_some(()).ok_or(said)
+    });
     world.unmap(author);
     world.unmap(later);
 }
