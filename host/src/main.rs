@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 // It gives memory back to the system after a peak, by a thread of its own; the C library keeps it for ever.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -87,7 +87,10 @@ impl World {
     /// The value of `name` in the status of the server's process, in bytes.
     fn status(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.server.pid())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .unwrap();
         let kib = line.split_whitespace().nth(1).unwrap();
         kib.parse::<u64>().unwrap() * 1024
     }
@@ -121,7 +124,11 @@ impl World {
             after / MIB
         );
         while self.resident() > half {
-            assert!(over.elapsed() < LIMIT, "{what}: {} MiB stay", self.resident() / MIB);
+            assert!(
+                over.elapsed() < LIMIT,
+                "{what}: {} MiB stay",
+                self.resident() / MIB
+            );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         peak
@@ -191,7 +198,9 @@ async fn connections_with_unfinished_bodies_stay_within_their_bound_and_give_it_
         connection.abort();
         sent.iter().for_each(tokio::task::JoinHandle::abort);
     }
-    let peak = world.report("4,000 connections with four unfinished bodies", before).await;
+    let peak = world
+        .report("4,000 connections with four unfinished bodies", before)
+        .await;
     let bound = CONNECTIONS as u64 * CONNECTION_BOUND + MAX_BODIES * BODY_BOUND;
     println!("bound: {} MiB", bound / MIB);
     assert!(peak - before < bound, "{} MiB", (peak - before) / MIB);

@@ -151,7 +151,7 @@ fn limits_of_sts_follow_from_the_memory_too() {
     let waiting = limits.max_waiting + limits.max_sharing;
     let needs = limits.max_calls as u64 * CALL + waiting as u64 * WAITING;
     assert!(
-        needs <= 256 * MIB / 6 && limits.max_calls >= 100,
+        needs <= 256 * MIB / 6 && limits.max_calls >= 64,
         "{limits:?}"
     );
     let mut limits = standard_sts_limits();
