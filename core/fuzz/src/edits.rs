@@ -75,16 +75,21 @@ fn check(update: &Update, before: &[Rule], newest: Option<&Node>, now: UnixTime)
                 collect(entry, &mut texts);
                 for group in groups {
                     // Go splits text into groups.
-                    let is_part = |text: &String| text.split(',').any(|part| part.trim() == &**group);
+                    let is_part =
+                        |text: &String| text.split(',').any(|part| part.trim() == &**group);
                     let is_there = texts.contains(&**group) || texts.iter().any(is_part);
                     assert!(is_there, "{position}: the newest text lacks {group}");
                 }
                 let subject = rule.subject().to_string();
                 let name = subject.rsplit([':', '/']).next().unwrap_or_default();
                 let names_it = |text: &String| {
-                    text.eq_ignore_ascii_case(&subject) || (text.starts_with('a') && text.ends_with(name))
+                    text.eq_ignore_ascii_case(&subject)
+                        || (text.starts_with('a') && text.ends_with(name))
                 };
-                assert!(texts.iter().any(names_it), "{position}: {subject} is not named");
+                assert!(
+                    texts.iter().any(names_it),
+                    "{position}: {subject} is not named"
+                );
                 let is_near = |text: &String| text.len().abs_diff(username.len()) <= 8;
                 assert!(texts.iter().any(is_near), "{position}: no username");
             }

@@ -170,13 +170,23 @@ fn edits() -> Vec<String> {
         ("mapUsers", "_mapUsers"),
         ("[\"77\"]", "77"),
         ("}]", "}"),
-        ("\"groups\": [\"ops\", \"dev\"]", "\"groups\": \"dev, {{No}}\""),
-        ("\"username\": \"people:alice\"", "\"match\": \"true\", \"username\": \"\""),
+        (
+            "\"groups\": [\"ops\", \"dev\"]",
+            "\"groups\": \"dev, {{No}}\"",
+        ),
+        (
+            "\"username\": \"people:alice\"",
+            "\"match\": \"true\", \"username\": \"\"",
+        ),
     ];
     let mut seeds = Vec::new();
     for (from, to) in edits {
         let once = GOOD.replacen(from, to, usize::from(!from.is_empty()));
-        for (other, then) in [("\"dev\"", "\"{{\""), ("acs:ram::", "acs:ram:"), ("{", "{{")] {
+        for (other, then) in [
+            ("\"dev\"", "\"{{\""),
+            ("acs:ram::", "acs:ram:"),
+            ("{", "{{"),
+        ] {
             let twice = once.replacen(other, then, 1);
             seeds.push([GOOD, &once, &twice].join("\n=====\n"));
         }
