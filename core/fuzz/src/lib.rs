@@ -4,6 +4,7 @@
 //! can be read.
 
 mod configuration;
+mod edits;
 mod rules;
 mod seeds;
 mod sts_reply;
@@ -11,6 +12,7 @@ mod token;
 mod token_review;
 
 pub use configuration::configuration;
+pub use edits::edits;
 pub use rules::rules;
 pub use seeds::write_seeds;
 pub use sts_reply::sts_reply;

@@ -39,6 +39,7 @@ fn seeds(target: &str) -> Vec<String> {
         "token_review" => reviews(),
         "rules" => mappings().chain(expressions()).collect(),
         "configuration" => CONFIGURATIONS.map(str::to_owned).into(),
+        "edits" => edits(),
         other => panic!("there is no target `{other}`"),
     }
 }
@@ -153,6 +154,49 @@ fn expressions() -> impl Iterator<Item = String> {
         let who = "acs:ram::1234567890123456:assumed-role/Dev-Admins/alice@example.com";
         Some(format!("{who}\n{}\ndev", lines.join("\n")))
     })
+}
+
+/// A good document, and it with each of some edits, twice.
+fn edits() -> Vec<String> {
+    const GOOD: &str = r#"{"mapUsers": [{"userARN": "acs:ram::1:user/alice", "username": "people:alice", "groups": ["ops", "dev"]},
+{"userARN": "acs:ram::1:user/b*", "username": "people:b", "groups": ["dev"]}], "mapAccounts": ["77"]}"#;
+    let edits = [
+        ("", ""),
+        ("acs:ram::1:user/alice", "acs:ram:1:user/alice"),
+        ("acs:ram::1:user/alice", "acs:ram::1:usr/alice"),
+        ("acs:ram::1:user/alice", "DISABLED-acs:ram::1:user/alice"),
+        ("acs:ram::1:user/b*", "acs:ram:1:user/b*"),
+        ("\"ops\", ", ""),
+        ("\"ops\"", "\"{{No}}\""),
+        ("people:alice", "people:{{"),
+        ("people:alice", "people:alic{"),
+        ("userARN", "uesrARN"),
+        ("mapUsers", "mapUser"),
+        ("mapUsers", "_mapUsers"),
+        ("[\"77\"]", "77"),
+        ("}]", "}"),
+        (
+            "\"groups\": [\"ops\", \"dev\"]",
+            "\"groups\": \"dev, {{No}}\"",
+        ),
+        (
+            "\"username\": \"people:alice\"",
+            "\"match\": \"true\", \"username\": \"\"",
+        ),
+    ];
+    let mut seeds = Vec::new();
+    for (from, to) in edits {
+        let once = GOOD.replacen(from, to, usize::from(!from.is_empty()));
+        for (other, then) in [
+            ("\"dev\"", "\"{{\""),
+            ("acs:ram::", "acs:ram:"),
+            ("{", "{{"),
+        ] {
+            let twice = once.replacen(other, then, 1);
+            seeds.push([GOOD, &once, &twice].join("\n=====\n"));
+        }
+    }
+    seeds
 }
 
 fn cases(vectors: &str) -> Vec<Value> {

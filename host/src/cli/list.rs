@@ -118,7 +118,12 @@ async fn list(args: &ListArgs, config: Option<&Config>) -> Result<Vec<ListedMapp
 fn looked_at(backend: Backend, written: Vec<Written>) -> Vec<ListedMapping> {
     let mut rules = BackendRules::new(backend);
     let mut listed: Vec<ListedMapping> = Vec::with_capacity(written.len());
-    for Written { position, content } in written {
+    for written in written {
+        let Written {
+            position,
+            content,
+            reported,
+        } = written;
         let mut one = ListedMapping {
             backend,
             position,
@@ -147,6 +152,8 @@ fn looked_at(backend: Backend, written: Vec<Written>) -> Vec<ListedMapping> {
             Ok(Content::Account(account)) => one.subject = format!("all of account {account}"),
             Err(problem) => one.problem = Some(problem),
         }
+        // A server also says what stays in effect of it.
+        one.problem = one.problem.map(|problem| reported.unwrap_or(problem));
         listed.push(one);
     }
     let conflicts: BTreeMap<String, String> = rules

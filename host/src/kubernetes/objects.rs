@@ -359,4 +359,6 @@ fn uid(object: &MappingObject) -> &str {
 }
 
 #[cfg(test)]
+mod edits;
+#[cfg(test)]
 mod tests;

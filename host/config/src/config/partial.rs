@@ -128,15 +128,32 @@ impl PartialEntry {
     /// The parts of a mapping that was read, but cannot be compiled.
     #[must_use]
     pub fn of(mapping: &Mapping) -> Self {
+        // All fields are named, so that none is forgotten.
+        let Mapping {
+            source,
+            age: _,
+            arn,
+            globs,
+            arn_pattern,
+            user_id,
+            role_id,
+            condition,
+            username,
+            username_expression,
+            groups,
+            groups_expression,
+            groups_expression_may_add,
+            session_arns: _,
+        } = mapping;
         let text = |part: &Option<String>| part.clone().map_or(Part::Absent, Part::Is);
         let subjects = [
             (
                 SubjectField::Arn,
-                Some(mapping.arn.clone()).filter(|arn| !arn.is_empty()),
+                Some(arn.clone()).filter(|arn| !arn.is_empty()),
             ),
-            (SubjectField::Pattern, mapping.arn_pattern.clone()),
-            (SubjectField::UserId, mapping.user_id.clone()),
-            (SubjectField::RoleId, mapping.role_id.clone()),
+            (SubjectField::Pattern, arn_pattern.clone()),
+            (SubjectField::UserId, user_id.clone()),
+            (SubjectField::RoleId, role_id.clone()),
         ];
         let subjects = subjects.into_iter();
         let mut subjects = subjects.filter_map(|(field, text)| Some((field, text?)));
@@ -144,23 +161,23 @@ impl PartialEntry {
             (Some(_), Some(_)) => PartialSubject::Ambiguous,
             (Some((_, text)), None) if text.trim().is_empty() => PartialSubject::Blank,
             (Some((field, text)), None) => PartialSubject::Given(field, text),
-            (None, _) if mapping.condition.is_some() => PartialSubject::Condition,
+            (None, _) if condition.is_some() => PartialSubject::Condition,
             (None, _) => PartialSubject::Blank,
         };
         Self {
             subject,
-            username: match mapping.username.trim() {
+            username: match username.trim() {
                 "" => Part::Absent,
-                _ => Part::Is(mapping.username.clone()),
+                _ => Part::Is(username.clone()),
             },
-            username_expression: text(&mapping.username_expression),
-            groups: mapping.groups.clone(),
-            groups_expression: text(&mapping.groups_expression),
-            groups_expression_may_add: mapping.groups_expression_may_add.clone(),
-            condition: text(&mapping.condition),
+            username_expression: text(username_expression),
+            groups: groups.clone(),
+            groups_expression: text(groups_expression),
+            groups_expression_may_add: groups_expression_may_add.clone(),
+            condition: text(condition),
             unknown_key: None,
-            backend: mapping.source.backend,
-            globs: mapping.globs,
+            backend: source.backend,
+            globs: *globs,
         }
     }
 

@@ -20,15 +20,23 @@ pub fn retain(last: &Mapping, newest: &PartialEntry) -> Result<Mapping, KeptOut>
     }
     check_subject(last, newest)?;
     let condition = condition(last, newest)?;
+    // All fields are named, so that none is kept unseen.
     let retained = Mapping {
-        username: username(last, newest)?,
+        source: last.source.clone(),
+        age: last.age,
+        arn: last.arn.clone(),
+        globs: last.globs,
+        arn_pattern: last.arn_pattern.clone(),
+        user_id: last.user_id.clone(),
+        role_id: last.role_id.clone(),
         condition,
+        username: username(last, newest)?,
+        username_expression: last.username_expression.clone(),
         groups: in_both(&last.groups, &newest.groups),
         groups_expression: last
             .groups_expression
             .clone()
             .filter(|text| is_same(&newest.groups_expression, text)),
-        ..last.clone()
     };
     let may_add = match &retained.groups_expression {
         Some(_) => in_both(

@@ -209,6 +209,62 @@ fn a_file_that_is_gone_takes_nothing_along() {
 }
 
 #[test]
+fn refused_file_keeps_nobody_whom_its_lists_no_longer_give() {
+    let two = START.replace("role/broken, username: '{{'", "role/b, username: b");
+    let without_a = two.replace("  - {roleARN: acs:ram::1:role/a, username: a}\n", "");
+    for broken in [
+        "  port: 99999\n",
+        "  userValidationRules: [{expression: '1 +', message: no}]\n",
+        "  protct: ['acs:ram::1:role/a']\n",
+        "  mapUsers: 17\n",
+    ] {
+        let bench = Bench::new(&two);
+        // What is new comes into effect with the whole.
+        let edited = without_a.clone() + "  - {roleARN: acs:ram::1:role/c, username: c}\n" + broken;
+        assert!(
+            matches!(bench.edit(&edited), Reloaded::Refused(_)),
+            "{broken}"
+        );
+        assert!(bench.user("a").contains("NotRead"), "{broken}");
+        assert_eq!(bench.user("b"), "b 3", "{broken}");
+        assert!(bench.user("c").contains("NotRead"), "{broken}");
+        bench.edit(&two);
+        assert_eq!(bench.user("a"), "a 3", "{broken}");
+    }
+    for unreadable in ["", "\n", "server: 5\n", "clusterID: c\nsever: {}\n"] {
+        let bench = Bench::new(&two);
+        assert!(
+            matches!(bench.edit(unreadable), Reloaded::Refused(_)),
+            "{unreadable}"
+        );
+        assert_eq!(bench.user("a"), "a 3", "{unreadable}");
+    }
+}
+
+#[test]
+fn time_of_last_good_forms_and_protection_change_with_the_file() {
+    let bench = Bench::new(START);
+    let broken = START.replace("role/a, username: a", "role/a, username: a, groups: ['{{']");
+    bench.edit(&broken);
+    assert_eq!(bench.user("a"), "a 3");
+    bench.edit(&format!("{broken}  lastGoodTTL: 0\n"));
+    assert!(bench.user("a").contains("NotRead"), "{}", bench.user("a"));
+    bench.edit(&broken);
+    assert!(bench.user("a").contains("NotRead"), "it does not come back");
+
+    let bench = Bench::new(START);
+    bench.edit(&(broken.replace("role/a", "DISABLED") + "  protect: ['acs:ram::1:role/a']\n"));
+    assert_eq!(bench.user("a"), "a 3", "protected, and in doubt");
+    let Reloaded::Refused(why) = bench.edit(&format!("{START}  lastGoodTTL: 8days\n")) else {
+        panic!("a week is the longest");
+    };
+    assert!(
+        why.contains("`server.lastGoodTTL` must be no longer than"),
+        "{why}"
+    );
+}
+
+#[test]
 fn a_server_without_a_file_has_nothing_to_read() {
     let overrides = Overrides {
         cluster_id: Some("c".to_owned()),

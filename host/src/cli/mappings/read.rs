@@ -5,6 +5,7 @@ use ack_ram_core::rules::{Globs, Mapping};
 use crate::config::document::{self, ConfigMapData};
 use crate::config::entry::{Broken, List, Refusal, Slot};
 use crate::config::{FileMappings, Given};
+use crate::kubernetes::mapping::ACCEPTED;
 use crate::kubernetes::object::MappingObject;
 
 /// What stands at one place.
@@ -12,6 +13,8 @@ pub(in crate::cli) struct Written {
     pub(in crate::cli) position: String,
     /// Or why it is none.
     pub(in crate::cli) content: Result<Content, String>,
+    /// What a server reports of it: why it is refused, and what of it stays in effect.
+    pub(in crate::cli) reported: Option<String>,
 }
 
 pub(in crate::cli) enum Content {
@@ -26,8 +29,18 @@ impl From<MappingObject> for Written {
         Self {
             position: object.name().to_owned(),
             content: mapping.map(|mapping| Content::Mapping(Box::new(mapping))),
+            reported: reported(&object),
         }
     }
+}
+
+/// What a server reports of this edit of `object`, if it does not take all of it.
+fn reported(object: &MappingObject) -> Option<String> {
+    let status = object.status();
+    let is_of_this = status.observed_generation == object.generation();
+    let mut conditions = status.conditions.iter();
+    let accepted = conditions.find(|condition| condition.type_ == ACCEPTED && is_of_this)?;
+    (accepted.status == "False").then(|| accepted.message.clone())
 }
 
 /// What is in the keys of the ConfigMap, as a server reads it.
@@ -50,6 +63,7 @@ pub(in crate::cli) fn read_config_map(data: &ConfigMapData, globs: Globs) -> Vec
                 Slot::Account(index) => accounts.get(index).map(|account| Written {
                     position: account.setting.clone(),
                     content: Ok(Content::Account(account.value.to_string())),
+                    reported: None,
                 }),
                 Slot::Broken(broken) => Some(unusable(*broken)),
             })),
@@ -63,6 +77,7 @@ fn mapping(given: &Given<Mapping>) -> Written {
     Written {
         position: given.setting.clone(),
         content: Ok(Content::Mapping(Box::new(given.value.clone()))),
+        reported: None,
     }
 }
 
@@ -70,6 +85,7 @@ fn unusable(broken: Broken) -> Written {
     Written {
         position: broken.position,
         content: Err(broken.refusal.reason),
+        reported: None,
     }
 }
 
@@ -80,6 +96,7 @@ fn unreadable(list: List, Refusal { place, reason }: Refusal) -> Written {
             "" => reason,
             place => format!("{place}: {reason}"),
         }),
+        reported: None,
     }
 }
 

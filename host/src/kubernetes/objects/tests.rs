@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::backends::retained_cases::{self, Case};
 
-const NOW: UnixTime = UnixTime::from_seconds(1_767_323_045);
+pub(super) const NOW: UnixTime = UnixTime::from_seconds(1_767_323_045);
 
 /// What the API server tells.
-enum Told {
+pub(super) enum Told {
     ListBegins,
     Listed(MappingObject),
     ListEnds,
@@ -32,7 +32,7 @@ impl From<Told> for Event<MappingObject> {
     }
 }
 
-fn object(name: &str, uid: &str, generation: i64, spec: &Value) -> MappingObject {
+pub(super) fn object(name: &str, uid: &str, generation: i64, spec: &Value) -> MappingObject {
     serde_json::from_value(json!({
         "metadata": {
             "name": name,
@@ -65,10 +65,10 @@ fn with_broken_group(mut spec: Value) -> Value {
     spec
 }
 
-struct Scene {
-    live: LiveRules,
+pub(super) struct Scene {
+    pub(super) live: LiveRules,
     objects: Objects,
-    now: UnixTime,
+    pub(super) now: UnixTime,
 }
 
 impl Scene {
@@ -84,13 +84,13 @@ impl Scene {
         }
     }
 
-    fn with(told: Vec<Told>) -> Self {
+    pub(super) fn with(told: Vec<Told>) -> Self {
         let mut scene = Self::new();
         scene.tell(told);
         scene
     }
 
-    fn tell(&mut self, told: Vec<Told>) -> Vec<String> {
+    pub(super) fn tell(&mut self, told: Vec<Told>) -> Vec<String> {
         let events = told.into_iter().map(Event::from);
         let touched = self.objects.read(events, &self.live, self.now);
         touched.iter().map(|name| name.to_string()).collect()
