@@ -20,6 +20,18 @@ pub fn retain(last: &Mapping, newest: &PartialEntry) -> Result<Mapping, KeptOut>
     }
     check_subject(last, newest)?;
     let condition = condition(last, newest)?;
+    let groups_expression = last
+        .groups_expression
+        .clone()
+        .filter(|text| is_same(&newest.groups_expression, text));
+    let may_add = match groups_expression {
+        Some(_) => in_both(
+            &last.groups_expression_may_add,
+            &newest.groups_expression_may_add,
+        ),
+        // Without the expression, the list is refused.
+        None => Vec::new(),
+    };
     // All fields are named, so that none is kept unseen.
     let retained = Mapping {
         source: last.source.clone(),
@@ -33,22 +45,9 @@ pub fn retain(last: &Mapping, newest: &PartialEntry) -> Result<Mapping, KeptOut>
         username: username(last, newest)?,
         username_expression: last.username_expression.clone(),
         groups: in_both(&last.groups, &newest.groups),
-        groups_expression: last
-            .groups_expression
-            .clone()
-            .filter(|text| is_same(&newest.groups_expression, text)),
-    };
-    let may_add = match &retained.groups_expression {
-        Some(_) => in_both(
-            &last.groups_expression_may_add,
-            &newest.groups_expression_may_add,
-        ),
-        // Without the expression, the list is refused.
-        None => Vec::new(),
-    };
-    let retained = Mapping {
+        groups_expression,
         groups_expression_may_add: may_add,
-        ..retained
+        session_arns: last.session_arns,
     };
     match Rule::compile(retained.clone()) {
         Ok(_) => Ok(retained),
