@@ -74,13 +74,10 @@ async fn read_answer(stream: &mut TcpStream) -> (String, String) {
         value.trim().parse().ok()
     });
     let mut body = Vec::new();
-    match length {
-        Some(length) => {
-            body.resize(length, 0);
-            stream.read_exact(&mut body).await.unwrap();
-        }
-        // What a proxy answers by itself ends with the connection, or in chunks that nobody looks at.
-        None => {}
+    // What a proxy answers by itself may end with the connection, and nobody looks at it.
+    if let Some(length) = length {
+        body.resize(length, 0);
+        stream.read_exact(&mut body).await.unwrap();
     }
     (head, String::from_utf8(body).unwrap())
 }
