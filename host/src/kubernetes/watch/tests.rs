@@ -95,15 +95,25 @@ fn uptime() -> Duration {
 
 /// What is in effect after an API server has answered so, what is the trouble, and what it was asked.
 async fn watched(answers: Vec<Answer>) -> (String, Option<String>, String) {
-    let (names, trouble, asked, _) = watched_within(None, answers).await;
-    (names, trouble, asked)
+    let seen = watched_within(None, answers).await;
+    (seen.names, seen.trouble, seen.asked)
+}
+
+/// What is seen of a watch.
+struct Watched {
+    names: String,
+    trouble: Option<String>,
+    /// What the API server was asked and has answered.
+    asked: String,
+    /// From the start to the last of these requests.
+    last_asked: Duration,
+    /// How long ago the last confirmation was.
+    age: Option<Duration>,
 }
 
 /// The same with a limit to how old confirmations may be, and the age of the last one.
-async fn watched_within(
-    max_age: Option<Duration>,
-    answers: Vec<Answer>,
-) -> (String, Option<String>, String, Option<Duration>) {
+async fn watched_within(max_age: Option<Duration>, answers: Vec<Answer>) -> Watched {
+    let start = Instant::now();
     let answers = Arc::new(Mutex::new(answers.into_iter()));
     let asked = Arc::new(Mutex::new(Vec::new()));
     let asking = Arc::clone(&asked);
@@ -124,7 +134,7 @@ async fn watched_within(
             };
             if answer.is_some() && !asks("NotOlderThan") {
                 let verb = if is_watch { "watch" } else { "list" };
-                asking.lock().unwrap().push(verb);
+                asking.lock().unwrap().push((verb, start.elapsed()));
             }
             async move {
                 match answer {
@@ -155,9 +165,15 @@ async fn watched_within(
         "unread".to_owned()
     };
     let trouble = live.inspect(|_, notes| notes.trouble.clone()).remove(0);
-    let asked = asked.lock().unwrap().join(" ");
-    let age = live.confirmations().age(Backend::Crd);
-    (names, trouble, asked, age)
+    let asked = asked.lock().unwrap();
+    let verbs: Vec<_> = asked.iter().map(|(verb, _)| *verb).collect();
+    Watched {
+        names,
+        trouble,
+        asked: verbs.join(" "),
+        last_asked: asked.last().map_or(Duration::ZERO, |(_, at)| *at),
+        age: live.confirmations().age(Backend::Crd),
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -177,9 +193,11 @@ async fn stale_mappings_are_confirmed_by_a_whole_list_alone() {
             List(&["c"]),
             Watch(vec![event("ADDED", &object("d"))]),
         ];
-        let (names, _, asked, _) = watched_within(max_age, answers).await;
-        assert_eq!(asked, "list watch watch watch list watch", "{case}");
-        assert_eq!(names, "c d", "{case}");
+        let seen = watched_within(max_age, answers).await;
+        assert_eq!(seen.asked, "list watch watch watch list watch", "{case}");
+        assert_eq!(seen.names, "c d", "{case}");
+        // It is the answer that begins the list, and not a look at the clock after it.
+        assert!(seen.last_asked < LOOK_FOR_STALENESS, "{case}");
     }
 }
 
@@ -213,12 +231,12 @@ async fn answers_confirm_mappings_and_failures_do_not() {
         ),
     ] {
         let listed = uptime();
-        let (.., age) = watched_within(None, answers).await;
+        let age = watched_within(None, answers).await.age;
         let since_list = uptime() - listed;
         assert_eq!(age.unwrap() < since_list, is_confirmed_later, "{case}");
     }
-    let (.., age) = watched_within(None, vec![error(500), error(403)]).await;
-    assert_eq!(age, None);
+    let seen = watched_within(None, vec![error(500), error(403)]).await;
+    assert_eq!(seen.age, None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -348,4 +366,14 @@ async fn the_watch_goes_on_whatever_ends_it() {
         assert_eq!(in_effect, names, "{case}");
         assert_eq!(trouble.is_some(), has_trouble, "{case}: {trouble:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn open_watch_that_says_nothing_is_listed_anew_once_it_is_stale() {
+    let max_age = Some(Duration::from_millis(1));
+    let answers = vec![List(&["a"]), Watch(vec![]), List(&["b"]), Watch(vec![])];
+    let seen = watched_within(max_age, answers).await;
+    assert_eq!(seen.asked, "list watch list watch");
+    assert_eq!(seen.names, "b");
+    assert_eq!(seen.last_asked, LOOK_FOR_STALENESS);
 }
