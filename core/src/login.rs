@@ -16,10 +16,6 @@ use crate::token::{self, CLOCK_MARGIN_SECONDS, FAMILY_PREFIX, STS_WINDOW_SECONDS
 /// What comes after looking at a token.
 #[must_use]
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a step is taken apart as soon as it is made; a box would cost every login an allocation"
-)]
 pub enum Step {
     /// The host is to send [`AwaitingSts::request`] and to call [`AwaitingSts::resume`] with what came of it.
     Send(AwaitingSts),
