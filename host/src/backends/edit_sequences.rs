@@ -273,11 +273,13 @@ fn earlier_form_is_found_by_its_subject_wherever_it_stood() {
         ("a nested list", "[[]]", only_b),
     ] {
         let text = with_a(entry);
-        check_documents(
-            case,
-            &[(0, TWO, both), (5, &text, expected), (9, TWO, both)],
-        );
+        check_documents(case, &[(0, TWO, both), (5, &text, expected)]);
     }
+    let text = with_a("{roleARN: acs:ram:1:role/a, username: a, groups: [g]}");
+    check_documents(
+        "put right",
+        &[(0, TWO, both), (5, &text, a_kept), (9, TWO, both)],
+    );
     check_documents(
         "at another place, in another list",
         &[

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::tests::{NOW, Scene, Told, object};
 
-const SEQUENCES: u64 = 300;
+const SEQUENCES: u64 = 100;
 const EDITS: u64 = 30;
 const TTL: i64 = 3_600;
 const PEOPLE: [&str; 3] = ["alice", "bob", "carol"];
