@@ -3,6 +3,7 @@
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::sign::acs3::Authorization;
 use bytes::Bytes;
+use hyper::Method;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::http::request::Parts;
 
@@ -69,7 +70,8 @@ impl Arrived {
     /// Whether nobody signed the request, and it asks for nothing.
     pub(super) fn is_probe(&self) -> bool {
         let is_unsigned = !self.parts.headers.contains_key(AUTHORIZATION);
-        is_unsigned && self.query.is_empty() && self.form.is_empty()
+        let is_get = self.parts.method == Method::GET;
+        is_get && is_unsigned && self.query.is_empty() && self.form.is_empty()
     }
 
     /// The query's keys and values.

@@ -68,6 +68,9 @@ impl<T> PerKind<T> {
     }
 }
 
+/// A limit, and the kinds that it holds for together.
+type Group = (usize, fn(Kind) -> bool);
+
 /// How many there may be, of all kinds and of some.
 pub(super) struct Shares {
     all: usize,
@@ -126,7 +129,7 @@ impl Shares {
             .max_by_key(|kind| counts(*kind))
     }
 
-    fn groups(&self) -> [(usize, fn(Kind) -> bool); 5] {
+    fn groups(&self) -> [Group; 5] {
         let is_unproven = |kind: Kind| kind.standing == Standing::Unproven;
         let is_proxy = |kind: Kind| kind.asked_by == AskedBy::Proxy;
         [
