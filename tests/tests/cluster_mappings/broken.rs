@@ -91,10 +91,6 @@ pub fn edits(good: &Lists) -> Vec<(String, Lists)> {
     edits
 }
 
-fn username(text: &str, value: &str) -> String {
-    swap(text, "\"username\":", value)
-}
-
 fn groups(text: &str, value: &str) -> String {
     swap(text, "\"groups\":", value)
 }

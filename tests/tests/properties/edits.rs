@@ -490,7 +490,7 @@ fn check(backend: Backend, documents: &[Document], take: Take) -> Result<(), Tes
         let document = as_read(backend, document);
         let given = in_effect(&update);
         for (person, groups) in &given {
-            for group in 0..GROUPS.len() {
+            for (group, group_name) in GROUPS.into_iter().enumerate() {
                 let seen = seen.entry((*person, group)).or_default();
                 let entries = |list: usize| document.shown(list).unwrap_or_default().iter();
                 let is_unreadable = matches!(
@@ -517,7 +517,7 @@ fn check(backend: Backend, documents: &[Document], take: Take) -> Result<(), Tes
                     seen.broken_since.get_or_insert(now);
                 }
                 let is_given = groups.contains(&group);
-                let who = (PEOPLE[*person], GROUPS[group]);
+                let who = (PEOPLE[*person], group_name);
                 if is_given && !is_well_given {
                     prop_assert!(!is_gone, "step {step}: {who:?} outlives the document");
                     prop_assert!(
