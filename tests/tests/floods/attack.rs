@@ -73,7 +73,7 @@ impl Attack {
         let known: Vec<AccessKey> = (0..LOGINS).map(|_| self.granted_key()).collect();
         let new: Vec<AccessKey> = (0..LOGINS).map(|number| self.new_key(number)).collect();
         // Those who were granted a login before.
-        assert!(front.lets_in(&world.token_of(&known[0])).await);
+        assert!(front.lets_in(&world.token_of(&known[0], LOGINS)).await);
         let flood = Flood {
             is_over: AtomicBool::new(false),
             answered: AtomicUsize::new(0),
@@ -92,7 +92,7 @@ impl Attack {
             let log_in = async |keys: &[AccessKey]| {
                 let logins = keys.iter().enumerate().map(async |(number, key)| {
                     sleep(BETWEEN_LOGINS * u32::try_from(number).unwrap()).await;
-                    front.lets_in(&world.token_of(key)).await
+                    front.lets_in(&world.token_of(key, number)).await
                 });
                 let granted = join_all(logins).await;
                 granted.into_iter().filter(|is_granted| *is_granted).count()
@@ -137,6 +137,14 @@ impl Attack {
                 ..demo::session_key()
             },
         };
-        world.token_of(&key)
+        // What is not truly signed differs by its signature.
+        let key = match self {
+            Self::UnmappedKeys => key,
+            _ => AccessKey {
+                secret: Secret::new(format!("guess-{index}-{round}")),
+                ..key
+            },
+        };
+        world.token_of(&key, round)
     }
 }

@@ -8,7 +8,6 @@ use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::{self, AccessKey};
 use ack_ram_tests::authenticator::Authenticator;
-use ack_ram_tests::dates::DistinctDates;
 use ack_ram_tests::ports;
 use ack_ram_tests::sts::{Emulator, Fault, demo};
 use ack_ram_tests::webhook::WebhookClient;
@@ -26,8 +25,7 @@ const STS_TAKES: Duration = Duration::from_secs(1);
 
 pub(crate) struct World {
     _authenticator: Authenticator,
-    _sts: Emulator,
-    dates: DistinctDates,
+    sts: Emulator,
     port: u16,
     folder: TempDir,
 }
@@ -82,8 +80,7 @@ impl World {
         std::fs::write(&path, config.to_string()).unwrap();
         Self {
             _authenticator: Authenticator::start(folder.path(), &path).unwrap(),
-            dates: DistinctDates::back_from(emulator.now()),
-            _sts: emulator,
+            sts: emulator,
             port,
             folder,
         }
@@ -98,10 +95,12 @@ impl World {
         Front::of_webhook(|| WebhookClient::new(&ca, self.port).unwrap())
     }
 
-    /// A token that no other is equal to.
-    pub(crate) fn token_of(&self, key: &AccessKey) -> Secret {
+    /// A token that differs from those of the same key with another `number`, below 600.
+    pub(crate) fn token_of(&self, key: &AccessKey, number: usize) -> Secret {
         let cluster = ClusterId::parse(CLUSTER).unwrap();
-        sign::token_v2(key, &cluster, "test", self.dates.next()).unwrap()
+        let age = i64::try_from(number % 600).unwrap();
+        let date = self.sts.now().plus_seconds(-age);
+        sign::token_v2(key, &cluster, "test", date).unwrap()
     }
 }
 
