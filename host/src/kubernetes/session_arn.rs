@@ -52,7 +52,7 @@ impl SessionArn {
     }
 }
 
-/// Whether a server with this rule has refused `object`; or has let it stay, and its `spec` was edited since.
+/// Whether a server has refused `object` by this rule; or has decided about it, and its `spec` was edited since.
 fn is_refused_in_status(object: &MappingObject) -> bool {
     let status = object.status();
     let mut conditions = status.conditions.iter();
@@ -61,8 +61,7 @@ fn is_refused_in_status(object: &MappingObject) -> bool {
     };
     match accepted.reason.as_str() {
         ONE_SESSION => accepted.status == "False",
-        EVERY_SESSION => status.observed_generation != object.generation(),
-        _ => false,
+        _ => status.observed_generation != object.generation(),
     }
 }
 

@@ -104,8 +104,9 @@ impl ExtAuthz {
         let removed_later = headers
             .get_all(CONNECTION)
             .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(',').map(str::trim));
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+            .filter_map(|name| std::str::from_utf8(name).ok())
+            .map(str::trim);
         let mut names = headers.keys().map(HeaderName::as_str).chain(removed_later);
         if names.any(|name| identity.is_ours(name)) {
             return Err(Refusal::names_itself(identity));

@@ -150,7 +150,9 @@ impl Sources {
 fn tell(reloaded: &Reloaded, are_settings_in_effect: bool) {
     match reloaded {
         Reloaded::Refused(why) => {
-            tracing::error!("reloaded, but what was in effect stays: {why}");
+            tracing::error!(
+                "the configuration is refused, and what was in effect stays, but for mappings that the file no longer has: {why}"
+            );
         }
         _ if !are_settings_in_effect => {
             tracing::error!("reloaded, but settings about STS are as before: see above");

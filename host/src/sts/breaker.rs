@@ -130,7 +130,7 @@ impl Breaker {
         if row.opens(self.settings.failures) {
             let at = self.open(&mut state, 0, now);
             AfterFailure::Probe { at }
-        } else if row.is_suspicious(now) {
+        } else if row.is_suspicious(self.settings.failures, now) {
             row.is_suspected = true;
             AfterFailure::Probe { at: now }
         } else {
@@ -229,17 +229,18 @@ impl Row {
 
     /// Returns whether these failures open the breaker, where so many have to follow each other.
     fn opens(&self, failures: u32) -> bool {
-        let of_all = self.of_endpoint.saturating_add(self.of_callers);
-        let is_of_many = self.has_granted && self.credentials.len() >= MIN_CREDENTIALS;
-        self.of_endpoint >= failures || (of_all >= failures && is_of_many)
+        self.of_endpoint >= failures
     }
 
-    /// Returns whether a probe has to find out if the endpoint is down, and none does already.
-    fn is_suspicious(&self, now: Instant) -> bool {
-        !self.is_suspected
-            && self.of_endpoint.saturating_add(self.of_callers) >= SUSPICIOUS_FAILURES
+    /// Returns whether a probe has to find out if the endpoint is down, and none does already. Failures of callers alone
+    /// never open the breaker: whoever knows an access key id can make tokens that claim it.
+    fn is_suspicious(&self, failures: u32, now: Instant) -> bool {
+        let of_all = self.of_endpoint.saturating_add(self.of_callers);
+        let is_of_many = self.has_granted && self.credentials.len() >= MIN_CREDENTIALS;
+        let is_dead_for_long = of_all >= SUSPICIOUS_FAILURES
             && self.credentials.len() >= SUSPICIOUS_CREDENTIALS
-            && now.saturating_duration_since(self.last_success) >= NO_SUCCESS
+            && now.saturating_duration_since(self.last_success) >= NO_SUCCESS;
+        !self.is_suspected && ((of_all >= failures && is_of_many) || is_dead_for_long)
     }
 }
 

@@ -274,14 +274,20 @@ impl HttpEndpoint {
     /// Probes the endpoint: sends a request that holds nothing of any token, and that nobody signed. STS refuses it. Any
     /// answer within `time` that is no failure of a server is a sign of life.
     async fn is_alive(&self, time: Duration) -> bool {
-        let request = Request::get(self.base.clone())
-            .header(header::USER_AGENT, &self.user_agent)
-            .body(Empty::new());
-        let Ok(request) = request else {
-            return false;
+        let send = || async {
+            let request = Request::get(self.base.clone())
+                .header(header::USER_AGENT, &self.user_agent)
+                .body(Empty::new())
+                .ok()?;
+            Some(self.client.request(request).await)
         };
         let probe = async {
-            let response = self.client.request(request).await.ok()?;
+            let response = match send().await? {
+                Ok(response) => response,
+                // STS may have closed a kept connection just then.
+                Err(error) if !error.is_connect() => send().await?.ok()?,
+                Err(_) => return None,
+            };
             let is_alive = !response.status().is_server_error();
             // A connection can be used again once its answer has been read.
             let body = Limited::new(response.into_body(), self.max_answer_bytes);

@@ -3,7 +3,7 @@
 use std::fs;
 
 use ack_ram_tests::sts::{Emulator, demo};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::World;
 
@@ -60,13 +60,15 @@ async fn a_file_that_is_broken_changes_nothing() {
     let mut world = World::start(&json!({}), &json!({}));
     let good = fs::read(world.path("config.yaml")).unwrap();
     let ca = fs::read(world.path("sts-ca.pem")).unwrap();
-    for broken in ["{", "clusterID: c\nserver: {sts: {timeout: 1}}\n"] {
+    let mut bad_setting: Value = serde_json::from_slice(&good).unwrap();
+    bad_setting["server"]["sts"]["timeout"] = 1.into();
+    for broken in ["{".to_owned(), bad_setting.to_string()] {
         fs::write(world.path("config.yaml"), broken).unwrap();
         // The second time, nothing has changed.
         for _ in 0..2 {
             world.hang_up();
             let said = world
-                .wait_for_log("reloaded, but what was in effect stays")
+                .wait_for_log("the configuration is refused, and what was in effect stays")
                 .await;
             assert!(said.contains("config.yaml:"), "{said}");
             assert!(world.alice_logs_in().await);
@@ -92,6 +94,54 @@ async fn a_file_that_is_broken_changes_nothing() {
     world
         .wait_for_log("reloaded: the configuration is as it was")
         .await;
+}
+
+#[tokio::test]
+async fn mapping_that_is_deleted_beside_a_bad_setting_is_gone() {
+    let mut world = World::start(&json!({}), &json!({}));
+    assert!(world.alice_logs_in().await);
+    let broken = "clusterID: c\nserver: {sts: {timeout: 1}}\n";
+    fs::write(world.path("config.yaml"), broken).unwrap();
+    world.hang_up();
+    world
+        .wait_for_log("the configuration is refused, and what was in effect stays")
+        .await;
+    assert!(!world.alice_logs_in().await);
+}
+
+/// The setting that cannot be read may be the one that is meant to check the new name, or to end the protection.
+#[tokio::test]
+async fn new_username_beside_a_bad_setting_is_not_in_effect_and_a_narrowed_protection_narrows() {
+    let mut world = World::start(&json!({}), &json!({}));
+    let mapping = json!({ "userARN": demo::USER_ARN, "username": "alice", "groups": ["ops"] });
+    world.edit(|server| {
+        server["mapUsers"] = json!([mapping]);
+        server["protect"] = json!([demo::USER_ARN]);
+    });
+    world.hang_up();
+    world.wait_for_log("reloaded: the configuration is").await;
+    let reply = world.review(&world.token()).await;
+    assert_eq!(reply.body["status"]["user"]["groups"], json!(["ops"]));
+
+    let bad_rule = json!([{ "expression": "user.username.endsWith('@corp')", "mesage": "no" }]);
+    world.edit(|server| {
+        server["mapUsers"][0]["groups"] = json!([]);
+        server["userValidationRules"] = bad_rule.clone();
+    });
+    world.hang_up();
+    world
+        .wait_for_log("the configuration is refused, and what was in effect stays")
+        .await;
+    let reply = world.review(&world.token()).await;
+    assert_eq!(reply.body["status"]["authenticated"], true);
+    assert!(!reply.body.to_string().contains("ops"), "{reply:?}");
+
+    world.edit(|server| server["mapUsers"][0]["username"] = "mallory".into());
+    world.hang_up();
+    world
+        .wait_for_log("the configuration is refused, and what was in effect stays")
+        .await;
+    assert!(!world.alice_logs_in().await);
 }
 
 #[tokio::test]

@@ -48,8 +48,9 @@ impl<'a> Head<'a> {
     /// upgrade on; there, the next server does.
     pub fn ending_here(self) -> impl Iterator<Item = &'a str> {
         self.all("connection")
-            .filter_map(|value| std::str::from_utf8(value).ok())
-            .flat_map(|value| value.split(',').map(str::trim))
+            .flat_map(|value| value.split(|byte| *byte == b','))
+            .filter_map(|name| std::str::from_utf8(name).ok())
+            .map(str::trim)
     }
 
     /// The value of a header that is there once, and text.

@@ -1,5 +1,7 @@
 //! The keys of the configuration file.
 
+use crate::config::entry::List;
+
 /// The names that one map knows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Keys {
@@ -231,6 +233,13 @@ impl Keys {
 
     /// The key that `name` is but for one slip, in any case.
     pub(super) fn misspelt(self, name: &str) -> Option<&'static str> {
+        // The key of another list is no slip of this one, also where that list is not read.
+        if List::ALL
+            .iter()
+            .any(|list| list.key().eq_ignore_ascii_case(name))
+        {
+            return None;
+        }
         self.names
             .iter()
             .copied()

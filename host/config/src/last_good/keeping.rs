@@ -147,9 +147,7 @@ impl<'a> Keeping<'a> {
                 why,
             };
             let entry = match &incoming.what {
-                What::Mapping(mapping, _) => {
-                    self.keep_entry(&PartialEntry::of(mapping), &spot, previous)
-                }
+                What::Mapping(mapping, _) => self.keep_readable(mapping, &spot, previous),
                 What::Account(account) => self.keep_account(account, &spot, previous),
                 // It has a reason of its own.
                 What::Broken(_) => continue,
@@ -252,6 +250,28 @@ impl<'a> Keeping<'a> {
             return Err(KeptOut::NoLastGood);
         };
         let form = Form::Mapping(Box::new(retain(mapping, newest)?));
+        self.keep(Entry { form, ..last }, spot, Basis::BothTexts)
+    }
+
+    /// Keeps what stays of the last good form of `newest`, which can be read and is not in effect. There is no doubt what
+    /// it says, also of a protected entry. Its username stays with the settings that it was written for: what is meant to
+    /// check a new one may not be in effect either.
+    fn keep_readable(
+        &mut self,
+        newest: &Mapping,
+        spot: &Spot<'_>,
+        previous: &mut Previous,
+    ) -> Result<Entry, KeptOut> {
+        let newest = PartialEntry::of(newest);
+        let last = previous.take_last_good(spot.place, &newest, &self.accepted)?;
+        let Form::Mapping(mapping) = &last.form else {
+            return Err(KeptOut::NoLastGood);
+        };
+        let retained = retain(mapping, &newest)?;
+        if retained.username != mapping.username {
+            return Err(KeptOut::Username);
+        }
+        let form = Form::Mapping(Box::new(retained));
         self.keep(Entry { form, ..last }, spot, Basis::BothTexts)
     }
 

@@ -3,7 +3,7 @@
 //! An edit that is broken takes away what it says, and nothing else:
 //!
 //! - An entry, a list or a document that is deleted is gone at once, and never comes back.
-//! - Of a broken entry stays what its newest text and its last good form both give ([`retain`]). In doubt, nothing stays,
+//! - Of a broken entry stays what its newest text and its last good form both give ([`retain()`]). In doubt, nothing stays,
 //!   unless `server.protect` names its subject. The earlier form of an entry is the one with its subject, wherever that
 //!   stood.
 //! - What cannot be read at all (a syntax error, another type, an empty file) says nothing: all that was in effect stays.

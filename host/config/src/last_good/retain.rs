@@ -168,11 +168,19 @@ fn is_username(last: &Mapping, text: &str) -> bool {
     Rule::compile(alone).is_ok()
 }
 
-/// Whether `text` is `last` within two edits, and not within a third of its length: of a short name, two edits make another.
+/// Whether `text` is `last` within one edit, or within two where the text before the first variable is equal: both braces
+/// may be missing. Of a short name, an edit makes another: a third of its length is the most.
 fn is_username_slip(text: &str, last: &str) -> bool {
-    const EDITS: usize = 2;
-    text.len().abs_diff(last.len()) <= 4 * EDITS
-        && strsim::osa_distance(text, last) <= EDITS.min(last.chars().count() / 3)
+    let start = |name: &str| {
+        name.find('{')
+            .and_then(|end| name.get(..end).map(str::to_owned))
+    };
+    let edits = match (start(text), start(last)) {
+        (Some(text), Some(last)) if text == last => 2,
+        _ => 1,
+    };
+    text.len().abs_diff(last.len()) <= 4 * edits
+        && strsim::osa_distance(text, last) <= edits.min(last.chars().count() / 3)
 }
 
 fn is_reserved(name: &str) -> bool {
