@@ -234,16 +234,12 @@ impl Keys {
     /// The key that `name` is but for one slip, in any case.
     pub(super) fn misspelt(self, name: &str) -> Option<&'static str> {
         // The key of another list is no slip of this one, also where that list is not read.
-        if List::ALL
-            .iter()
-            .any(|list| list.key().eq_ignore_ascii_case(name))
-        {
-            return None;
-        }
+        let mut keys = List::ALL.iter().map(|list| list.key());
+        let list = keys.find(|key| key.eq_ignore_ascii_case(name));
         self.names
             .iter()
             .copied()
-            .find(|known| is_slip(name, known))
+            .find(|known| is_slip(name, known) && list.is_none_or(|key| key == *known))
     }
 
     /// The documented spelling of `name`, compared without case.

@@ -405,10 +405,20 @@ fn statuses_of_others_lock_nobody_out() {
         ),
         ("nonsense", json!({"conditions": 7})),
     ] {
-        let mut cluster = Cluster::of_go(&[("bob", SESSION)]);
-        cluster.set_status("bob", status);
-        cluster.edit("bob", "username", "bob");
-        cluster.restart();
-        assert_eq!(cluster.mapped(), [format!("bob {ROLE}")], "{case}");
+        let is_of_earlier_version = case.starts_with("an earlier");
+        for is_edited in [false, true] {
+            let mut cluster = Cluster::of_go(&[("bob", SESSION)]);
+            cluster.set_status("bob", status.clone());
+            if is_edited {
+                cluster.edit("bob", "username", "bob");
+            }
+            cluster.restart();
+            // An edit that no server has seen may be what made it the ARN of a session.
+            let expected = match is_edited && is_of_earlier_version {
+                true => Vec::new(),
+                false => vec![format!("bob {ROLE}")],
+            };
+            assert_eq!(cluster.mapped(), expected, "{case}, edited: {is_edited}");
+        }
     }
 }
