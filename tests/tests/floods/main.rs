@@ -31,7 +31,12 @@ async fn victim_gets_its_share_through_the_binary() {
         let world = World::start(&json!({}));
         let shares = attack.run(&world, &world.front(), IN_FLIGHT).await;
         println!("{attack:?}, {IN_FLIGHT} in flight: {shares}");
-        shares.check(&format!("{attack:?}"));
+        let case = format!("{attack:?}");
+        match attack {
+            // The victim waits in one line with the tokens that claim the same key.
+            Attack::VictimsPermanentKey => shares.check_half(&case),
+            _ => shares.check(&case),
+        }
     }
 }
 

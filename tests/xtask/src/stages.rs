@@ -288,6 +288,8 @@ fn envoy_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), F
 }
 
 fn nginx_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Failure> {
+    // The tests start the binaries that were built last.
+    build(context, &mut None)?;
     let mut command = cargo(&["test", "--package", "ack-ram-tests", "--test", "ext_authz"]);
     command
         .args(["--features", "nginx"])
