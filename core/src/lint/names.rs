@@ -146,7 +146,7 @@ fn unconditional_system_groups(groups: &[String], report: &mut Report<'_>) {
             format!(
                 "`groups[{index}]` gives `{group}` to everyone whom the mapping matches, whatever `groupsExpression` says"
             ),
-            "move it to `groupsExpressionMayAdd` if the expression decides who gets it; if everyone does, let the expression give it each time, too",
+            "move it to `groupsExpressionMayAdd` if the expression decides who gets it; if everyone gets it, give it in an entry without `groupsExpression`",
         );
     }
 }

@@ -116,7 +116,7 @@ impl Parts {
             message: error.message,
         })?;
         let place = Place::in_file(name.into(), root.position);
-        let problem = |text: String| ConfigError::Setting(Problem::new(place.clone(), text));
+        let problem = &|text: String| ConfigError::Setting(Problem::new(place.clone(), text));
         match member(&root, "kind").and_then(as_text) {
             None if self.file.is_some() => Err(problem(
                 "there is a configuration file before this document; keep one".to_owned(),
@@ -125,26 +125,33 @@ impl Parts {
                 self.file = Some(text);
                 Ok(())
             }
-            Some("ConfigMap") if self.config_map.is_some() => Err(problem(
-                "there is a ConfigMap before this document; keep one".to_owned(),
-            )),
-            Some("ConfigMap") => {
-                self.config_map = Some(config_map(&root));
-                Ok(())
-            }
-            Some("RAMIdentityMapping") => {
-                self.objects.push(object(&root));
-                Ok(())
-            }
-            Some("List" | "RAMIdentityMappingList") => {
-                if let Some(yaml::Value::List(items)) = member(&root, "items") {
-                    self.objects.extend(items.iter().map(object));
+            Some("ConfigMap" | "RAMIdentityMapping") => self.add_object(&root, problem),
+            Some("List" | "RAMIdentityMappingList") => match member(&root, "items") {
+                Some(yaml::Value::List(items)) => {
+                    let mut items = items.iter();
+                    items.try_for_each(|item| self.add_object(item, problem))
                 }
-                Ok(())
-            }
+                _ => Ok(()),
+            },
             Some(other) => Err(problem(format!(
                 "a {other} is read by nobody here; give a configuration file, a ConfigMap or RAMIdentityMapping objects"
             ))),
+        }
+    }
+
+    /// Adds the ConfigMap, or an object. Items of a list of objects may have no kind of their own.
+    fn add_object(
+        &mut self,
+        root: &Node,
+        problem: impl Fn(String) -> ConfigError,
+    ) -> Result<(), ConfigError> {
+        if member(root, "kind").and_then(as_text) != Some("ConfigMap") {
+            self.objects.push(object(root));
+            return Ok(());
+        }
+        match self.config_map.replace(config_map(root)) {
+            None => Ok(()),
+            Some(_) => Err(problem("there is a second ConfigMap; keep one".to_owned())),
         }
     }
 
@@ -283,6 +290,12 @@ mod tests {
     const CONFIG_MAP: &str = "kind: ConfigMap\ndata:\n  mapUsers: |\n    - userARN: acs:ram::1:user/a\n      username: from-config-map\n  mapRoles: |\n    - roleARN: acs:ram::1:role/r\n";
     const OBJECT: &str = "kind: RAMIdentityMapping\nmetadata: {name: one}\nspec: {arn: 'acs:ram::1:user/*', username: from-object}\n";
 
+    /// As kubectl prints several objects.
+    const LIST: &str = r#"{"kind": "List", "items": [
+        {"kind": "ConfigMap", "data": {"mapUsers": "- {userARN: 'acs:ram::1:user/a', username: from-config-map}"}},
+        {"kind": "RAMIdentityMapping", "metadata": {"name": "one"}, "spec": {"arn": "acs:ram::1:user/*", "username": "from-object"}}
+    ]}"#;
+
     #[test]
     fn documents_answer_as_their_backends() {
         let user = |name: &str| sample::identity(Arn::parse(name).unwrap()).unwrap();
@@ -299,6 +312,8 @@ mod tests {
                 Some("from-config-map"),
             ),
             (&[CONFIG_MAP, FILE], "acs:ram::1:user/a", Some("from-file")),
+            (&[LIST], "acs:ram::1:user/a", Some("from-config-map")),
+            (&[LIST], "acs:ram::1:user/b", Some("from-object")),
             (&[""], "acs:ram::1:user/a", None),
         ] {
             let text = documents.join("---\n");

@@ -300,7 +300,7 @@ impl fmt::Display for ServerError {
             Self::Kubeconfig(error) => error.fmt(f),
             Self::Listen { address, source } => write!(
                 f,
-                "cannot listen on {address}: {source}; stop what uses the port, or set another one"
+                "cannot listen on {address}: {source}; stop what uses the port, or set another port or an address of this machine"
             ),
             Self::Address(error) => write!(f, "cannot tell where the server listens: {error}"),
         }

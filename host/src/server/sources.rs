@@ -26,7 +26,7 @@ use crate::metrics::Metrics;
 use crate::server::settings::LiveSettings;
 
 /// How soon what was kept for long enough after a broken edit is taken back.
-const LOOK_FOR_EXPIRED: Duration = Duration::from_secs(60);
+const LOOK_FOR_EXPIRED: Duration = Duration::from_secs(1);
 /// How soon to try again, at first and at most, what needs the API server.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// How long the end of the tasks is waited for: the Lease is given back meanwhile.

@@ -107,5 +107,9 @@ pub fn describe(mapping: &Mapping) -> String {
         [] => "without groups".to_owned(),
         groups => format!("in groups `{}`", groups.join("`, `")),
     };
-    format!("`{subject}` as `{username}` {groups}")
+    let expression = match &mapping.groups_expression {
+        Some(_) => ", and in those that `groupsExpression` gives",
+        None => "",
+    };
+    format!("`{subject}` as `{username}` {groups}{expression}")
 }

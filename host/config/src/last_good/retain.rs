@@ -104,7 +104,7 @@ impl fmt::Display for KeptOut {
             Self::WrittenElsewhere => f.write_str("another entry is about the same subject"),
             Self::Globs => f.write_str("`*` in ARNs is no longer a wildcard"),
             Self::Account => f.write_str("a broken account maps nobody"),
-            Self::Over => f.write_str("the time of `server.lastGoodTTL` is over"),
+            Self::Over => f.write_str("the time of `server.lastGoodTTL` is over, or it is 0"),
         }
     }
 }
