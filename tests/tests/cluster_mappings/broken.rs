@@ -26,14 +26,26 @@ type Change = fn(&str) -> String;
 /// Breaks the list of one entry, or the first of two, so that its newest text still gives the same user. What becomes of
 /// other edits, the tests of the server say.
 const ENTRIES: &[(&str, Change)] = &[
-    ("a group that is a map", |t| groups(t, "[{\"a\": \"b\"}]")),
-    ("groups that are a map", |t| groups(t, "{}")),
-    ("groups that are a number", |t| groups(t, "7")),
-    ("a group that is a list", |t| groups(t, "[[\"mapped\"]]")),
-    ("a group that is nothing", |t| groups(t, "[null]")),
-    ("a group that is empty", |t| groups(t, "[\"\"]")),
-    ("a group with an unknown variable", |t| {
-        groups(t, "[\"{{X}}\"]")
+    ("a further group that is a map", |t| {
+        groups(t, "[\"mapped\", {\"a\": \"b\"}]")
+    }),
+    ("a further group that is an empty map", |t| {
+        groups(t, "[\"mapped\", {}]")
+    }),
+    ("a further group that is a boolean", |t| {
+        groups(t, "[\"mapped\", true]")
+    }),
+    ("a further group that is a list", |t| {
+        groups(t, "[\"mapped\", [\"ops\"]]")
+    }),
+    ("a further group that is nothing", |t| {
+        groups(t, "[\"mapped\", null]")
+    }),
+    ("a further group that is empty", |t| {
+        groups(t, "[\"mapped\", \"\"]")
+    }),
+    ("a further group with an unknown variable", |t| {
+        groups(t, "[\"mapped\", \"{{X}}\"]")
     }),
     ("a misspelt key of the ARN", |t| {
         t.replacen("ARN\"", "Arm\"", 1)
