@@ -284,7 +284,7 @@ pub fn work_under_the_definition_of_go(world: &mut World) {
         let told = "no status is written: the CustomResourceDefinition is older than this program";
         log.contains(told).then_some(()).ok_or(log)
     });
-    let patch = json!({"spec": {"username": "{{Nobody}}"}});
+    let patch = json!({"spec": {"groups": ["mapped", "{{Nobody}}"]}});
     world.api.merge(&path(&broken.name()), &patch).ok();
     eventually("the log", || {
         let log = replica.log();
