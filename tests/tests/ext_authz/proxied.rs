@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use ack_ram_tests::process::Process;
+use ack_ram_tests::sts::Fault;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::world::LIMIT;
+use crate::world::{LIMIT, World};
 
 /// Starts a service that answers every request with its head.
 pub(crate) async fn service() -> SocketAddr {
@@ -63,6 +64,41 @@ impl Proxy {
         stream.write_all(request.as_bytes()).await.unwrap();
         let answer = read_answer(&mut stream);
         tokio::time::timeout(LIMIT, answer).await.unwrap()
+    }
+
+    /// Asks with the lines `asked` and expects `status`, an answer without a token of ours, and, where the second line has
+    /// them, the Basic credentials of the service.
+    pub(crate) async fn check_no_token_passes(&self, path: &str, asked: [String; 2], status: u16) {
+        let (head, body) = self.ask("GET", path, &asked).await;
+        assert!(
+            head.starts_with(&format!("http/1.1 {status} ")),
+            "{asked:?}: {head}"
+        );
+        assert!(!body.contains("k8s-ack-v"), "{asked:?}: {body}");
+        let is_basic = body
+            .to_ascii_lowercase()
+            .contains("authorization: basic ytpi");
+        assert_eq!(is_basic, asked[1].contains("Basic"), "{body}");
+    }
+
+    /// Expects that nobody passes while STS is unavailable, or after the server has ended, when the proxy answers with
+    /// `without_server`.
+    pub(crate) async fn check_only_a_yes_passes(&self, world: World, without_server: u16) {
+        world.sts.set_fault(Some(Fault::ServiceUnavailable));
+        let line = format!("authorization: {}", world.alice());
+        let (head, _) = self.ask("GET", "/", &[line]).await;
+        assert!(head.starts_with("http/1.1 503 "), "{head}");
+        assert!(head.contains("retry-after: 1"), "{head}");
+        world.sts.set_fault(None);
+        let good = format!("authorization: {}", world.alice());
+        let (head, _) = self.ask("GET", "/", std::slice::from_ref(&good)).await;
+        assert!(head.starts_with("http/1.1 200 "), "{head}");
+        world.authenticator.kill();
+        let (head, _) = self.ask("GET", "/", &[good]).await;
+        assert!(
+            head.starts_with(&format!("http/1.1 {without_server} ")),
+            "{head}"
+        );
     }
 }
 
