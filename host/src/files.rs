@@ -1,14 +1,18 @@
 //! Files that are there whole or not at all.
 
-use std::fs::{self, File, Permissions, TryLockError};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
+mod lock;
+pub(crate) mod ownership;
 
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use nix::fcntl::OFlag;
 use nix::unistd::{AccessFlags, access};
 use tempfile::NamedTempFile;
+
+pub(crate) use lock::{check_lockable, lock};
 
 /// Permission bits for what only the owner may read.
 pub(crate) const PRIVATE: u32 = 0o600;
@@ -16,8 +20,11 @@ pub(crate) const PRIVATE: u32 = 0o600;
 /// Permission bits for what everybody may read.
 pub(crate) const PUBLIC: u32 = 0o644;
 
-/// What is done under the lock of a folder takes milliseconds.
-const LOCK_DEADLINE: Duration = Duration::from_secs(10);
+/// Permission bits for a folder that everybody may read.
+pub(crate) const PUBLIC_FOLDER: u32 = 0o755;
+
+/// Permission bits for a folder of the owner alone.
+pub(crate) const PRIVATE_FOLDER: u32 = 0o700;
 
 /// Puts `contents` at `path`, in place of what was there.
 ///
@@ -57,8 +64,8 @@ pub(crate) fn check_writable(path: &Path) -> io::Result<()> {
     loop {
         match fs::metadata(folder) {
             Ok(found) if found.is_dir() => break,
-            Ok(_) => return Err(io::ErrorKind::NotADirectory.into()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Ok(_) => return Err(ErrorKind::NotADirectory.into()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
         folder = match folder.parent() {
@@ -67,6 +74,19 @@ pub(crate) fn check_writable(path: &Path) -> io::Result<()> {
         };
     }
     Ok(access(folder, AccessFlags::W_OK | AccessFlags::X_OK)?)
+}
+
+/// Whether lines could be appended to the file at `path`, which is made where it is not there. Nothing is written.
+///
+/// # Errors
+/// Why not.
+pub(crate) fn check_appendable(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(ErrorKind::IsADirectory.into()),
+        Ok(_) => Ok(access(path, AccessFlags::W_OK)?),
+        Err(error) if error.kind() == ErrorKind::NotFound => check_writable(path),
+        Err(error) => Err(error),
+    }
 }
 
 fn written(path: &Path, contents: &[u8], mode: u32) -> io::Result<NamedTempFile> {
@@ -84,37 +104,57 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder(path))?.sync_all()
 }
 
-fn folder(path: &Path) -> &Path {
+/// The folder that `path` is in.
+pub(crate) fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
 }
 
-/// The text at `path`, or `None` where there is nothing.
+/// Makes `folder`, and those on the way to it, with no more permissions than `mode`, whatever the umask.
 ///
 /// # Errors
-/// When there is something that cannot be read.
-pub(crate) fn read_if_present(path: &Path) -> io::Result<Option<String>> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+/// When it cannot be made.
+pub(crate) fn make_folder(folder: &Path, mode: u32) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(mode).create(folder)
+}
+
+/// Opens the file at `path` for reading, or returns nothing where there is nothing. Links are followed. Never waits for
+/// the writer of a pipe.
+///
+/// # Errors
+/// When there is something that cannot be opened, is no ordinary file, or is a link to nothing: a file that was meant to
+/// be there is not taken for none.
+pub(crate) fn open_if_present(path: &Path) -> io::Result<Option<File>> {
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return match fs::symlink_metadata(path) {
+                Ok(_) => Err(io::Error::other("it is a link to a file that is not there")),
+                Err(_) => Ok(None),
+            };
+        }
+        Err(error) => return Err(error),
+    };
+    if file.metadata()?.is_file() {
+        Ok(Some(file))
+    } else {
+        Err(io::Error::other("it is no ordinary file"))
     }
 }
 
-/// The text of the file at `path`.
+/// Reads all of `file` as text.
 ///
 /// # Errors
-/// When it cannot be read, is no ordinary file, or is longer than `limit` bytes.
-pub(crate) fn read_up_to(path: &Path, limit: u64) -> io::Result<String> {
-    // Opening a pipe would wait for a writer.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is no ordinary file"));
-    }
+/// When it cannot be read, or is longer than `limit` bytes.
+pub(crate) fn read_text(file: &File, limit: u64) -> io::Result<String> {
     let mut text = String::new();
-    File::open(path)?
-        .take(limit.saturating_add(1))
+    file.take(limit.saturating_add(1))
         .read_to_string(&mut text)?;
     if text.len() as u64 > limit {
         let why = format!("it is longer than {limit} bytes");
@@ -123,22 +163,21 @@ pub(crate) fn read_up_to(path: &Path, limit: u64) -> io::Result<String> {
     Ok(text)
 }
 
-/// Locks `folder` until it is dropped. Blocks while another process is at work there, but not for one that is stuck:
-/// whoever may read a folder may lock it.
+/// The text at `path`, or `None` where there is nothing.
 ///
 /// # Errors
-/// When it cannot be locked within ten seconds.
-pub(crate) fn lock(folder: &File) -> io::Result<()> {
-    let started = Instant::now();
-    loop {
-        match folder.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(TryLockError::Error(error)) => return Err(error),
-            Err(TryLockError::WouldBlock) if started.elapsed() >= LOCK_DEADLINE => {
-                let text = "another process has locked the folder for 10 s";
-                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
-            }
-            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(50)),
-        }
-    }
+/// When there is something that cannot be read, or is longer than `limit` bytes.
+pub(crate) fn read_if_present(path: &Path, limit: u64) -> io::Result<Option<String>> {
+    let file = open_if_present(path)?;
+    file.map(|file| read_text(&file, limit)).transpose()
+}
+
+/// The text of the file at `path`.
+///
+/// # Errors
+/// When it cannot be read, is no ordinary file, or is longer than `limit` bytes.
+pub(crate) fn read_up_to(path: &Path, limit: u64) -> io::Result<String> {
+    let text = read_if_present(path, limit)?;
+    // The message of the system, for there is nothing to add to it.
+    text.ok_or_else(|| io::Error::from_raw_os_error(nix::errno::Errno::ENOENT as i32))
 }

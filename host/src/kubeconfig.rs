@@ -38,14 +38,17 @@ impl WebhookKubeconfig {
     /// When the file, or its folder, cannot be written.
     pub fn write(&self, path: &Path) -> Result<bool, KubeconfigError> {
         let contents = self.render();
-        if matches!(files::read_if_present(path), Ok(Some(present)) if present == contents) {
+        if matches!(files::read_if_present(path, MAX_BYTES), Ok(Some(present)) if present == contents)
+        {
             return Ok(false);
         }
         let folder = path
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
         folder
-            .map_or(Ok(()), std::fs::create_dir_all)
+            .map_or(Ok(()), |folder| {
+                files::make_folder(folder, files::PUBLIC_FOLDER)
+            })
             .and_then(|()| files::replace(path, contents.as_bytes(), files::PRIVATE))
             .map(|()| true)
             .map_err(|source| KubeconfigError {
@@ -210,6 +213,31 @@ mod tests {
             0o600
         );
         assert_eq!(client_in(&path), None);
+    }
+
+    /// A umask is of the whole process, so a process of its own has it.
+    #[test]
+    fn folder_is_never_wider_than_0755_whatever_the_umask() {
+        const ROLE: &str = "ACK_RAM_TEST_KUBECONFIG_FOLDER";
+        if let Some(folder) = std::env::var_os(ROLE) {
+            nix::sys::stat::umask(nix::sys::stat::Mode::empty());
+            let path = Path::new(&folder).join("a/b/kubeconfig.yaml");
+            kubeconfig("https://a:1/authenticate").write(&path).unwrap();
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let name = "kubeconfig::tests::folder_is_never_wider_than_0755_whatever_the_umask";
+        let status = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name])
+            .env(ROLE, folder.path())
+            .stdout(std::process::Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success());
+        for (name, mode) in [("a", 0o755), ("a/b", 0o755), ("a/b/kubeconfig.yaml", 0o600)] {
+            let metadata = fs::metadata(folder.path().join(name)).unwrap();
+            assert_eq!(metadata.permissions().mode() & 0o7777, mode, "{name}");
+        }
     }
 
     #[test]

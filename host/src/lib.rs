@@ -8,6 +8,7 @@ pub mod certs;
 pub mod cli;
 pub mod credentials;
 pub mod env;
+mod exposure;
 mod files;
 mod identity_cache;
 pub mod kubeconfig;

@@ -96,6 +96,8 @@ fn everything_is_found_and_nothing_else() {
         "groups-unjoined",
         "unusable-file",
         "certificate",
+        "exposed-file",
+        "no-client-certificate",
         "not-in-cluster",
     ];
     let unmet: Vec<&str> = unmet.map(|code| code.as_str()).collect();

@@ -174,6 +174,10 @@ codes! {
     UnusableFile = "unusable-file",
     /// A certificate that is, or will soon be, refused.
     Certificate = "certificate",
+    /// A file that decides who gets access, and that other users may read or write.
+    ExposedFile = "exposed-file",
+    /// The port can be reached from other machines, and clients need no certificate.
+    NoClientCertificate = "no-client-certificate",
     /// The API server is asked from inside the cluster, and this is not inside.
     NotInCluster = "not-in-cluster",
     /// A mapping that names nobody, or somebody in two ways.

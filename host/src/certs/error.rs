@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::files::ownership::process_uid;
+
 /// Why there is no certificate to serve, or for a client to show.
 #[derive(Debug)]
 pub enum CertificateError {
@@ -47,6 +49,22 @@ pub enum CertificateError {
         key: PathBuf,
         /// What to do.
         remedy: &'static str,
+    },
+    /// Another user may have written a key, or may read it.
+    ExposedKey {
+        /// The key.
+        path: PathBuf,
+        /// The user to whom it belongs.
+        owner: u32,
+        /// Its permission bits.
+        mode: u32,
+        /// What to do if somebody may have used that.
+        remedy: &'static str,
+    },
+    /// Clients are required to have a certificate, and there is no CA of clients.
+    NoClientAuthority {
+        /// Where its certificate would be.
+        path: PathBuf,
     },
     /// A certificate could not be made, which is a fault of this program.
     Issue(String),
@@ -92,6 +110,23 @@ impl fmt::Display for CertificateError {
                 key.display(),
                 certificate.display()
             ),
+            Self::ExposedKey {
+                path,
+                owner,
+                mode,
+                remedy,
+            } => {
+                let (path, process) = (path.display(), process_uid());
+                write!(
+                    f,
+                    "the key `{path}` belongs to uid {owner} and has mode {mode:04o}, so other users may have read or replaced it; if you are sure that nobody has, run `chown {process} {path} && chmod 600 {path}`; otherwise, {remedy}"
+                )
+            }
+            Self::NoClientAuthority { path } => write!(
+                f,
+                "`server.requireClientCertificate` is true, and there is no CA of clients `{}`; restore that file, or make one with `init --client-cert`",
+                path.display()
+            ),
             Self::Issue(reason) => write!(f, "cannot make a certificate: {reason}"),
         }
     }
@@ -101,9 +136,12 @@ impl std::error::Error for CertificateError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unreadable { source, .. } | Self::Unwritable { source, .. } => Some(source),
-            Self::Half { .. } | Self::Malformed { .. } | Self::Mismatch { .. } | Self::Issue(_) => {
-                None
-            }
+            Self::Half { .. }
+            | Self::Malformed { .. }
+            | Self::Mismatch { .. }
+            | Self::ExposedKey { .. }
+            | Self::NoClientAuthority { .. }
+            | Self::Issue(_) => None,
         }
     }
 }

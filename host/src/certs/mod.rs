@@ -33,7 +33,9 @@ pub use own::pinned_by;
 pub use pair::Validity;
 pub use pair_files::make_state_dir;
 pub use serving::ServingCertificate;
-pub use state::{client_certificate, load, load_clients, load_or_create, load_or_create_clients};
+pub use state::{
+    client_ca_file, client_certificate, load, load_clients, load_or_create, load_or_create_clients,
+};
 
 /// `time` as TLS libraries take it; none of theirs is before 1970.
 fn tls_time(time: UnixTime) -> pki_types::UnixTime {

@@ -32,6 +32,7 @@ const ADVICE: Advice = Advice {
     half: "write the other file, too",
     malformed: "put there what `server.tls` says that it is",
     mismatch: "write both files of one pair",
+    exposed: "write a new pair",
 };
 
 /// What the operator's own files prove the server with.

@@ -1,8 +1,8 @@
 //! Two files that are one pair, written so that there is never half of one for good.
 
-use std::fs::{DirBuilder, File};
+use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use ack_ram_core::secret::Secret;
@@ -10,6 +10,10 @@ use ack_ram_core::secret::Secret;
 use crate::certs::error::CertificateError;
 use crate::certs::pair::{PairError, PairPem};
 use crate::files;
+use crate::files::ownership::Ownership;
+
+/// A certificate and the chain below it are a few kilobytes.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// Two files that are one pair.
 pub(super) struct PairFiles {
@@ -30,6 +34,8 @@ pub(super) struct Advice {
     pub(super) malformed: &'static str,
     /// The halves do not belong together.
     pub(super) mismatch: &'static str,
+    /// Others may have read or written the key.
+    pub(super) exposed: &'static str,
 }
 
 /// What the files hold.
@@ -52,8 +58,32 @@ impl PairFiles {
     pub(super) fn read(&self) -> Result<Halves, CertificateError> {
         Ok(Halves {
             certificate: read(&self.certificate)?,
-            key: read(&self.key)?.map(Secret::new),
+            key: self.read_key()?,
         })
+    }
+
+    /// Reads the key, if there is one that no other user has written or may read. The open file is checked, so that it
+    /// cannot be another one than what is read. Links are followed, as volumes of Kubernetes are made of them.
+    fn read_key(&self) -> Result<Option<Secret>, CertificateError> {
+        let unreadable = |source| CertificateError::Unreadable {
+            path: self.key.clone(),
+            source,
+        };
+        let Some(file) = files::open_if_present(&self.key).map_err(unreadable)? else {
+            return Ok(None);
+        };
+        let ownership = Ownership::of(&file.metadata().map_err(unreadable)?);
+        let folder = fs::metadata(&self.folder).map_err(unreadable)?;
+        if ownership.is_open_to_others() || !ownership.is_trusted(folder.uid()) {
+            return Err(CertificateError::ExposedKey {
+                path: self.key.clone(),
+                owner: ownership.owner,
+                mode: ownership.mode,
+                remedy: self.advice.exposed,
+            });
+        }
+        let text = files::read_text(&file, MAX_BYTES).map_err(unreadable)?;
+        Ok(Some(Secret::new(text)))
     }
 
     /// What `parse` makes of the pair, or of the one that `generate` makes where there is none. A pair that is there is
@@ -63,17 +93,18 @@ impl PairFiles {
         parse: impl Fn(&str, &Secret) -> Result<T, PairError>,
         generate: impl FnOnce() -> Result<PairPem, CertificateError>,
     ) -> Result<T, CertificateError> {
-        // A complete pair needs no lock, so that the folder may be read-only.
-        if let Ok(Some(pair)) = self.load(&parse) {
-            return Ok(pair);
+        // A complete pair needs no lock, so that the folder may be read-only. No other process mends an exposed key.
+        match self.load(&parse) {
+            Ok(Some(pair)) => return Ok(pair),
+            Err(error @ CertificateError::ExposedKey { .. }) => return Err(error),
+            Ok(None) | Err(_) => {}
         }
         let unwritable = |source| CertificateError::Unwritable {
             path: self.folder.clone(),
             source,
         };
         make_state_dir(&self.folder).map_err(unwritable)?;
-        let lock = File::open(&self.folder).map_err(unwritable)?;
-        files::lock(&lock).map_err(unwritable)?;
+        let _lock = files::lock(&self.folder).map_err(unwritable)?;
         self.finish_what_was_begun(&parse)?;
         if let Some(pair) = self.load(&parse)? {
             return Ok(pair);
@@ -183,11 +214,11 @@ impl PairError {
 /// # Errors
 /// When it cannot be made.
 pub fn make_state_dir(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    files::make_folder(folder, files::PRIVATE_FOLDER)
 }
 
 fn read(path: &Path) -> Result<Option<String>, CertificateError> {
-    files::read_if_present(path).map_err(|source| CertificateError::Unreadable {
+    files::read_if_present(path, MAX_BYTES).map_err(|source| CertificateError::Unreadable {
         path: path.to_owned(),
         source,
     })

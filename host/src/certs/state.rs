@@ -1,6 +1,6 @@
 //! The state directory: the pairs on disk.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ack_ram_core::time::UnixTime;
@@ -11,6 +11,8 @@ use crate::certs::error::CertificateError;
 use crate::certs::pair::Validity;
 use crate::certs::pair_files::{Advice, Halves, PairFiles};
 use crate::config::Host;
+
+const CLIENT_CA: &str = "client-ca.pem";
 
 /// Reads the pair in `folder`, or makes one for `names` where there is none. A pair that is there is never changed.
 ///
@@ -42,6 +44,7 @@ fn server_files(folder: &Path) -> PairFiles {
         half: "restore that file, or remove the first and have a new pair made, which needs a new webhook kubeconfig",
         malformed: "restore it, or remove the pair and have a new one made, which needs a new webhook kubeconfig",
         mismatch: "restore the pair, or remove both and have a new one made, which needs a new webhook kubeconfig",
+        exposed: "remove the pair and have a new one made, which needs a new webhook kubeconfig",
     };
     PairFiles::new(folder, "cert.pem", "key.pem", advice)
 }
@@ -59,15 +62,27 @@ pub fn load_or_create_clients(
     client_files(folder).load_or_create(parse, generate)
 }
 
-/// The CA of clients in `folder`; nothing where there is none: then clients need no certificate. Its key may be missing,
-/// where nobody is to be given a certificate.
+/// The certificate file of the CA of clients in `folder`.
+#[must_use]
+pub fn client_ca_file(folder: &Path) -> PathBuf {
+    folder.join(CLIENT_CA)
+}
+
+/// The CA of clients in `folder`; nothing where there is none: then clients need no certificate, unless `is_required`. Its
+/// key may be missing, where nobody is to be given a certificate.
 ///
 /// # Errors
-/// When it cannot be read or is no CA, or when there is only its key.
-pub fn load_clients(folder: &Path) -> Result<Option<ClientAuthority>, CertificateError> {
+/// When it cannot be read or is no CA, when there is only its key, or when there is none and one is required.
+pub fn load_clients(
+    folder: &Path,
+    is_required: bool,
+) -> Result<Option<ClientAuthority>, CertificateError> {
     let files = client_files(folder);
     let Halves { certificate, key } = files.read()?;
     match (certificate, key) {
+        (None, None) if is_required => Err(CertificateError::NoClientAuthority {
+            path: files.certificate,
+        }),
         (None, None) => Ok(None),
         (None, Some(_)) => Err(files.half(&files.key, &files.certificate)),
         (Some(certificate), key) => ClientAuthority::parse(&certificate, key.as_ref())
@@ -106,6 +121,7 @@ fn client_files(folder: &Path) -> PairFiles {
         half: "restore that file; or remove the first, and run `init --client-cert` for a new pair, which needs a new webhook kubeconfig; where there is neither, clients need no certificate",
         malformed: "restore it, or remove the pair and run `init --client-cert` for a new one, which needs a new webhook kubeconfig",
         mismatch: "restore the pair, or remove both and run `init --client-cert` for a new one, which needs a new webhook kubeconfig",
+        exposed: "remove the pair and run `init --client-cert` for a new one, which needs a new webhook kubeconfig",
     };
-    PairFiles::new(folder, "client-ca.pem", "client-ca-key.pem", advice)
+    PairFiles::new(folder, CLIENT_CA, "client-ca-key.pem", advice)
 }

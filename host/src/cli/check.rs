@@ -2,6 +2,8 @@
 //!
 //! Nothing is written, nothing is run, and nobody is asked over the network.
 
+mod places;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,10 +17,10 @@ use crate::cli::failure::Failure;
 use crate::cli::findings::{self, Report};
 use crate::cli::output::OutputFormat;
 use crate::config::document;
-use crate::config::{self, MappingSources, Needs, Sources};
+use crate::config::{self, ConfigFile, Listen, MappingSources, Needs, Sources};
 use crate::env;
+use crate::exposure::SensitiveFiles;
 use crate::files;
-use crate::kubeconfig::KubeconfigError;
 use crate::kubernetes::client::{self, ClientError};
 use crate::metrics::{CertificateMetrics, StsMetrics};
 use crate::sts::StsClient;
@@ -54,7 +56,8 @@ async fn findings(from: &Sources<'_>) -> Vec<Finding> {
     let mut configuration = findings::configuration(survey, position);
     let found = &mut configuration.remarks;
     certificates(&needs, found);
-    places_to_write(&needs, found);
+    places::check(&needs, found);
+    exposed_files(&needs, from.file.map(ConfigFile::path), found);
     sts(&needs, found).await;
     if let Some(sources) = &needs.sources {
         if backends.contains(&Backend::Crd) || backends.contains(&Backend::ConfigMap) {
@@ -88,15 +91,45 @@ fn certificates(needs: &Needs, found: &mut Vec<Finding>) {
         Err(error) => found.push(unusable(position, &error)),
     }
     let position = in_file(folder, "server.stateDir");
-    match certs::load_clients(folder) {
+    match certs::load_clients(folder, needs.require_client_certificate) {
         Ok(Some(clients)) => {
             let is_good = clients.validity().contains(now);
             let warning = clients.warning(now);
             found.extend(warning.map(|text| aging(&position, &text, is_good)));
         }
-        Ok(None) => {}
+        Ok(None) => found.extend(needs.listen.as_ref().and_then(without_client_certificate)),
         Err(error) => found.push(unusable(position, &error)),
     }
+}
+
+/// Other machines reach the port, and may ask whoever they are.
+fn without_client_certificate(listen: &Listen) -> Option<Finding> {
+    if listen.host.is_loopback() {
+        return None;
+    }
+    let text = format!(
+        "the server listens on `{}`, which other machines may reach, and requires no client certificate; run `init --client-cert` and set `server.requireClientCertificate: true`, or listen on a loopback address",
+        listen.host
+    );
+    Some(findings::remark(
+        Code::NoClientCertificate,
+        Severity::Warning,
+        in_setting("server.address"),
+        &text,
+    ))
+}
+
+/// What other users may write, and with it change who gets access.
+fn exposed_files(needs: &Needs, config: Option<&Path>, found: &mut Vec<Finding>) {
+    let exposures = SensitiveFiles::needed(needs, config).exposures();
+    found.extend(exposures.into_iter().map(|exposure| {
+        findings::remark(
+            Code::ExposedFile,
+            Severity::Warning,
+            in_file(&exposure.path, exposure.setting),
+            &exposure.text,
+        )
+    }));
 }
 
 /// What would be served; nothing where a pair has yet to be made, and can be.
@@ -112,7 +145,7 @@ fn serving(needs: &Needs, folder: &Path) -> Result<Option<ServingCertificate>, C
             let authority = Arc::new(authority);
             ServingCertificate::issued(authority, &[], env::now, &metrics).map(Some)
         }
-        None => match files::check_writable(&folder.join("cert.pem")) {
+        None => match files::check_lockable(folder) {
             Ok(()) => Ok(None),
             Err(source) => Err(CertificateError::Unwritable {
                 path: folder.to_owned(),
@@ -129,24 +162,6 @@ fn aging(position: &Position, text: &str, is_good: bool) -> Finding {
         Severity::Error
     };
     findings::remark(Code::Certificate, severity, position.clone(), text)
-}
-
-/// Where the server writes.
-fn places_to_write(needs: &Needs, found: &mut Vec<Finding>) {
-    if let Some(path) = &needs.generate_kubeconfig
-        && let Err(source) = files::check_writable(path)
-    {
-        let position = in_file(path, "server.generateKubeconfig");
-        let path = path.clone();
-        found.push(unusable(position, &KubeconfigError { path, source }));
-    }
-    if let Some(path) = &needs.audit_file
-        && let Err(error) = files::check_writable(path)
-    {
-        let position = in_file(path, "server.audit.file");
-        let text = format!("cannot be written: {error}; let the server write there");
-        found.push(unusable(position, &text));
-    }
 }
 
 /// What proves STS, and the proxy on the way to it.

@@ -97,11 +97,11 @@ pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), Failure> {
             authority.certificate_pem().to_owned()
         }
     };
-    let clients = if args.client_cert {
+    let clients = if args.client_cert || config.require_client_certificate {
         made.note(CLIENTS);
         Some(certs::load_or_create_clients(folder, now).map_err(here)?)
     } else {
-        certs::load_clients(folder)?.inspect(|_| made.note(CLIENTS))
+        certs::load_clients(folder, false)?.inspect(|_| made.note(CLIENTS))
     };
     let client = match clients {
         Some(clients) => {
@@ -176,6 +176,9 @@ impl Made {
                 "
 Where the webhook runs already, let kube-apiserver start again with the kubeconfig first: once the webhook has started with
 {ca}, it answers nobody else. Keep {key} here: with it, `init` makes another certificate in ten years.
+
+Set `requireClientCertificate: true` under `server` in config.yaml: then the webhook refuses to start without {ca},
+and never answers clients without a certificate.
 "
             );
         }

@@ -44,6 +44,8 @@ struct Clients {
     folder: PathBuf,
     authority: ClientAuthority,
     verifier: Arc<ClientVerifier>,
+    /// Whether a server that starts without the CA refuses to.
+    is_required: bool,
 }
 
 /// The webhook kubeconfig that this server writes.
@@ -83,8 +85,10 @@ impl Certificates {
                 ServingCertificate::issued(authority, &names, clock, metrics)?
             }
         };
-        let clients = certs::load_clients(folder)?.map(|authority| Clients {
+        let is_required = config.require_client_certificate;
+        let clients = certs::load_clients(folder, is_required)?.map(|authority| Clients {
             folder: folder.clone(),
+            is_required,
             verifier: Arc::new(ClientVerifier::new(&authority, clock, metrics)),
             authority,
         });
@@ -271,11 +275,29 @@ impl Certificates {
                 .warning(certificate, "restore the key of `client-ca.pem`", now)
         });
         let warnings = [
+            clients.missing_ca(),
             clients.authority.warning(now),
             in_kubeconfig,
             clients.verifier.warning(now),
         ];
         Some(warnings.into_iter().flatten().collect())
+    }
+}
+
+impl Clients {
+    /// What a server will do that starts again now that the certificate of the CA is gone. This server has read it, and
+    /// goes on asking.
+    fn missing_ca(&self) -> Option<String> {
+        let path = certs::client_ca_file(&self.folder);
+        let outcome = match path.try_exists() {
+            Ok(true) | Err(_) => return None,
+            Ok(false) if self.is_required => "does not start",
+            Ok(false) => "answers clients without a certificate",
+        };
+        Some(format!(
+            "`{}` is not there any more: this server still requires client certificates, but after a restart it {outcome}; restore the file",
+            path.display()
+        ))
     }
 }
 

@@ -6,7 +6,7 @@ mod report;
 
 use std::convert::Infallible;
 use std::fmt;
-use std::fs::{self, File, Permissions};
+use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
@@ -92,8 +92,7 @@ impl Control {
         let path = state_dir.join(SOCKET);
         let unusable = |error| ControlError::Unusable(path.clone(), error);
         // Two servers that start at once look, and then listen, one after the other.
-        let folder = File::open(state_dir).map_err(unusable)?;
-        files::lock(&folder).map_err(unusable)?;
+        let _lock = files::lock(state_dir).map_err(unusable)?;
         match StdStream::connect(&path) {
             Ok(_) => return Err(ControlError::Taken(path)),
             Err(error)

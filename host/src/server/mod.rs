@@ -34,6 +34,7 @@ use crate::backends::mounted_file::Inputs;
 use crate::certs::CertificateError;
 use crate::config::Config;
 use crate::env;
+use crate::exposure::SensitiveFiles;
 use crate::kubeconfig::KubeconfigError;
 use crate::metrics::Metrics;
 use crate::sts::TrustError;
@@ -81,6 +82,9 @@ impl Server {
     pub async fn start(mut config: Config, inputs: Inputs) -> Result<Self, ServerError> {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
+        }
+        for exposure in SensitiveFiles::of(&config, inputs.file.as_deref()).exposures() {
+            tracing::warn!(setting = exposure.setting, "{}", exposure.text);
         }
         let rules = Arc::new(LiveRules::new(backends::load(&config), env::now()));
         let metrics = Metrics::new(Arc::clone(&rules), env::now).map_err(ServerError::Metrics)?;

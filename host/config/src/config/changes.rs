@@ -20,6 +20,7 @@ impl Settings {
             limits,
             state_dir,
             tls,
+            require_client_certificate,
             generate_kubeconfig,
             ext_authz,
             sts: _,
@@ -82,6 +83,10 @@ impl Settings {
             ("server.limits.stopTimeout", format!("{stop_timeout:?}")),
             ("server.stateDir", format!("{state_dir:?}")),
             ("server.tls", format!("{tls:?}")),
+            (
+                "server.requireClientCertificate",
+                format!("{require_client_certificate:?}"),
+            ),
             (
                 "server.generateKubeconfig",
                 format!("{generate_kubeconfig:?}"),

@@ -64,6 +64,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// The operator's own pair, served instead of what the CA in the state directory issues.
     pub tls: Option<TlsFiles>,
+    /// Whether the server needs a CA of clients, and so never answers clients without a certificate.
+    pub require_client_certificate: bool,
     /// Where to write the webhook kubeconfig; none when `init` has already written it.
     pub generate_kubeconfig: Option<PathBuf>,
     /// What proxies are answered; none when they may not ask.
@@ -93,6 +95,8 @@ pub struct WebhookConfig {
     pub listen: Listen,
     /// The operator's own pair, of which the kubeconfig pins the CA.
     pub tls: Option<TlsFiles>,
+    /// Whether the server needs a CA of clients.
+    pub require_client_certificate: bool,
     /// What was odd but no reason to stop.
     pub warnings: Vec<Warning>,
 }
@@ -124,6 +128,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
     let state_dir = layers.state_dir()?;
     let generate_kubeconfig = layers.generate_kubeconfig()?;
     let tls = tls::read(&mut layers, generate_kubeconfig.is_some())?;
+    let require_client_certificate = tls::require_client_certificate(&mut layers)?;
     let ext_authz = ext_authz::read(&mut layers)?;
     let sts = sts::read(&mut layers)?;
     let rules = rules::read(&mut layers, &backends)?;
@@ -133,6 +138,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
         limits,
         state_dir,
         tls,
+        require_client_certificate,
         generate_kubeconfig,
         ext_authz,
         sts,
@@ -155,6 +161,7 @@ pub fn load_webhook(sources: &Sources<'_>) -> Result<WebhookConfig, ConfigError>
     Ok(WebhookConfig {
         listen: listen::read(&mut layers)?,
         tls: tls::read(&mut layers, true)?,
+        require_client_certificate: tls::require_client_certificate(&mut layers)?,
         warnings: layers.warnings,
     })
 }

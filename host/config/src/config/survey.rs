@@ -45,6 +45,8 @@ pub struct Needs {
     pub state_dir: Option<PathBuf>,
     /// A pair of the operator's own.
     pub tls: Option<TlsFiles>,
+    /// Whether it needs a CA of clients.
+    pub require_client_certificate: bool,
     /// Where it writes the webhook kubeconfig.
     pub generate_kubeconfig: Option<PathBuf>,
     /// Where it writes what was decided.
@@ -63,6 +65,7 @@ impl Default for Needs {
             listen: None,
             state_dir: None,
             tls: None,
+            require_client_certificate: false,
             generate_kubeconfig: None,
             audit_file: None,
             sts: None,
@@ -93,6 +96,8 @@ pub fn survey(from: &Sources<'_>) -> Result<Survey, ConfigError> {
     let generate_kubeconfig = keep(layers.generate_kubeconfig(), &mut errors).flatten();
     let tls = tls::read(&mut layers, generate_kubeconfig.is_some());
     let tls = keep(tls, &mut errors).flatten();
+    let require_client_certificate =
+        keep(tls::require_client_certificate(&mut layers), &mut errors).unwrap_or_default();
     keep(ext_authz::read(&mut layers), &mut errors);
     let sts = keep_all(|| sts::read(&mut layers), &mut errors);
     let globs = keep(rules::globs(&mut layers), &mut errors);
@@ -116,6 +121,7 @@ pub fn survey(from: &Sources<'_>) -> Result<Survey, ConfigError> {
             state_dir,
             generate_kubeconfig,
             tls,
+            require_client_certificate,
             audit_file: audit_file.flatten(),
             sts,
             sources,

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use crate::config::error::Problem;
 use crate::config::given::Given;
 use crate::config::keys;
-use crate::config::layers::Layers;
+use crate::config::layers::{Layers, boolean};
+use crate::config::yaml::Value;
 
 /// `server.tls`: a pair of the operator's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,17 @@ pub struct TlsFiles {
     pub key: PathBuf,
     /// `caFile`: what API servers are told to trust. There is one when a webhook kubeconfig is written.
     pub ca: Option<PathBuf>,
+}
+
+/// `server.requireClientCertificate`. It protects, so a key without a value is no default.
+pub(super) fn require_client_certificate(layers: &mut Layers<'_>) -> Result<bool, Problem> {
+    match layers.server.take_any("requireClientCertificate") {
+        None => Ok(false),
+        Some(given) if matches!(given.value, Value::Null) => {
+            Err(given.problem("has no value; write `true` or `false`, or remove the key"))
+        }
+        Some(given) => boolean(&given),
+    }
 }
 
 /// `is_pinned`: whether a webhook kubeconfig is written, which has to say whom to trust.

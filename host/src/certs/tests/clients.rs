@@ -149,7 +149,7 @@ fn a_kubeconfig_keeps_its_certificate_until_half_of_its_life_is_over() {
         key: Secret::new("x"),
     };
     fs::remove_file(folder.join("client-ca-key.pem")).unwrap();
-    let keyless = load_clients(folder).unwrap().unwrap();
+    let keyless = load_clients(folder, false).unwrap().unwrap();
     for (name, given, years, is_kept, without_key) in [
         ("none", None, 0, false, false),
         ("a new one", Some(&held), 0, true, true),
@@ -215,7 +215,7 @@ fn a_folder_has_a_ca_of_clients_or_none_or_half_of_one() {
     let other_key = read(&other, "client-ca-key.pem");
     let leaf = client_certificate(
         whole.path(),
-        &load_clients(whole.path()).unwrap().unwrap(),
+        &load_clients(whole.path(), false).unwrap().unwrap(),
         None,
         START,
     );
@@ -256,7 +256,7 @@ fn a_folder_has_a_ca_of_clients_or_none_or_half_of_one() {
     for (files, expected) in cases {
         let folder = folder_with(files);
         let before = contents(folder.path());
-        match load_clients(folder.path()) {
+        match load_clients(folder.path(), false) {
             Ok(clients) => assert_eq!(Ok(clients.is_some()), expected),
             Err(error) => {
                 let message = error

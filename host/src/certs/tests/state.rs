@@ -1,6 +1,9 @@
 //! The state directory: whole, half, and made by many at once.
 
+use std::os::unix::fs::{chown, symlink};
+
 use super::*;
+use crate::files::ownership::process_uid;
 
 #[test]
 fn a_folder_without_a_whole_pair_is_refused_and_left_alone() {
@@ -126,4 +129,138 @@ fn a_key_whose_certificate_was_lost_is_no_crash() {
         assert!(error.to_string().contains("restore that file"), "{error}");
         assert_eq!(contents(folder.path()), before);
     }
+}
+
+/// Whole pairs of the server and of clients, and how each is read.
+fn both_pairs() -> TempDir {
+    let folder = go_folder();
+    load_or_create_clients(folder.path(), START).unwrap();
+    folder
+}
+
+fn read_key(folder: &Path, key: &str) -> Result<(), CertificateError> {
+    match key {
+        "key.pem" => load_or_create(folder, &names(&["localhost"]), START).map(drop),
+        _ => load_clients(folder, false).map(drop),
+    }
+}
+
+const KEYS: [&str; 2] = ["key.pem", "client-ca-key.pem"];
+
+#[test]
+fn key_that_group_or_others_may_read_or_write_is_refused_with_owner_and_mode() {
+    let folder = both_pairs();
+    let uid = process_uid();
+    for name in KEYS {
+        let path = folder.path().join(name);
+        for mode in [0o666, 0o644, 0o640, 0o620, 0o604, 0o602] {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            let before = contents(folder.path());
+            let error = read_key(folder.path(), name).unwrap_err().to_string();
+            let key = path.display();
+            let start = format!(
+                "the key `{key}` belongs to uid {uid} and has mode {mode:04o}, so other users may have read or replaced it; if you are sure that nobody has, run `chown {uid} {key} && chmod 600 {key}`; otherwise, remove the pair"
+            );
+            assert!(error.starts_with(&start), "{error}");
+            assert_eq!(contents(folder.path()), before);
+        }
+        for mode in [0o600, 0o400] {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            read_key(folder.path(), name).unwrap();
+        }
+    }
+}
+
+/// Only root may give files away.
+#[test]
+fn key_of_another_user_is_refused_unless_root_reads_it_in_a_folder_of_that_user() {
+    if process_uid() != 0 {
+        return;
+    }
+    for name in KEYS {
+        for (folder_owner, key_owner, is_taken) in [
+            (0, 0, true),
+            (0, 65534, false),
+            (65534, 65534, true),
+            (65534, 0, true),
+            (65534, 1, false),
+        ] {
+            let folder = both_pairs();
+            let path = folder.path().join(name);
+            chown(folder.path(), Some(folder_owner), None).unwrap();
+            chown(&path, Some(key_owner), None).unwrap();
+            let outcome = read_key(folder.path(), name).map_err(|error| error.to_string());
+            let case = format!("{name}, folder {folder_owner}, key {key_owner}: {outcome:?}");
+            assert_eq!(outcome.is_ok(), is_taken, "{case}");
+            if let Err(error) = outcome {
+                let part = format!("belongs to uid {key_owner} and has mode 0600");
+                assert!(error.contains(&part), "{case}");
+            }
+        }
+    }
+}
+
+/// A link is as good as the file to which it leads, whose owner and mode count.
+#[test]
+fn key_behind_a_link_is_checked_where_it_is() {
+    let (folder, elsewhere) = (both_pairs(), tempfile::tempdir().unwrap());
+    let (path, target) = (folder.path().join("key.pem"), elsewhere.path().join("key"));
+    fs::rename(&path, &target).unwrap();
+    symlink(&target, &path).unwrap();
+    read_key(folder.path(), "key.pem").unwrap();
+    fs::set_permissions(&target, Permissions::from_mode(0o644)).unwrap();
+    let error = read_key(folder.path(), "key.pem").unwrap_err();
+    assert!(
+        matches!(error, CertificateError::ExposedKey { .. }),
+        "{error}"
+    );
+}
+
+/// A link to nothing is a file that is missing, not one that was never wanted.
+#[test]
+fn client_ca_that_a_link_has_lost_is_an_error() {
+    let folder = go_folder();
+    symlink("nowhere", folder.path().join("client-ca.pem")).unwrap();
+    let error = load_clients(folder.path(), false)
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        error.contains("a link to a file that is not there"),
+        "{error}"
+    );
+}
+
+#[test]
+fn pipe_in_place_of_a_key_holds_nobody_up() {
+    let folder = go_folder();
+    let path = folder.path().join("key.pem");
+    fs::remove_file(&path).unwrap();
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let error = load(folder.path()).err().unwrap().to_string();
+    assert!(error.contains("no ordinary file"), "{error}");
+}
+
+#[test]
+fn required_ca_of_clients_that_is_missing_is_an_error() {
+    let folder = go_folder();
+    assert!(load_clients(folder.path(), false).unwrap().is_none());
+    let error = load_clients(folder.path(), true).err().unwrap().to_string();
+    let expected = format!(
+        "`server.requireClientCertificate` is true, and there is no CA of clients `{}`; ",
+        folder.path().join("client-ca.pem").display()
+    );
+    assert!(error.starts_with(&expected), "{error}");
+    load_or_create_clients(folder.path(), START).unwrap();
+    assert!(load_clients(folder.path(), true).unwrap().is_some());
+}
+
+/// Whoever may read the state directory may lock it.
+#[test]
+fn lock_on_the_state_directory_is_no_hindrance_to_the_first_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let locked = fs::File::open(folder.path()).unwrap();
+    locked.lock().unwrap();
+    load_or_create(folder.path(), &names(&["localhost"]), START).unwrap();
+    assert_eq!(contents(folder.path()).len(), 2);
 }

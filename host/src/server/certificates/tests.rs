@@ -253,6 +253,24 @@ async fn the_kubeconfig_has_what_the_server_asks_for_and_is_kept_so() {
     assert!(!path.exists());
 }
 
+/// The CA is read at start. When its file goes, clients are asked as before, and the log and `/readyz?verbose` say so.
+#[tokio::test]
+async fn client_ca_that_disappears_is_named_and_clients_still_need_certificates() {
+    let folder = tempfile::tempdir().unwrap();
+    certs::load_or_create_clients(folder.path(), crate::env::now()).unwrap();
+    let world = World::start_in(folder, crate::env::now);
+    assert_eq!(world.certificates.client_warnings(), Some(Vec::new()));
+    fs::remove_file(world.folder.path().join("client-ca.pem")).unwrap();
+    world.certificates.reload();
+    let warnings = world.certificates.client_warnings().unwrap().concat();
+    assert!(
+        warnings.contains("client-ca.pem` is not there any more: this server still requires"),
+        "{warnings}"
+    );
+    let tls = world.certificates.tls().unwrap();
+    assert!(tls.clients.is_some());
+}
+
 #[tokio::test]
 async fn a_kubeconfig_pins_the_ca_of_an_own_pair_whatever_it_becomes() {
     let secret = TlsSecret::mount("localhost");

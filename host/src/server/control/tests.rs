@@ -263,13 +263,15 @@ async fn what_a_dead_server_left_is_taken_over() {
 }
 
 #[tokio::test]
-async fn whoever_keeps_the_folder_locked_does_not_hold_up_the_server() {
+async fn lock_of_another_user_on_the_folder_is_no_hindrance_and_a_stuck_process_is_named() {
     let folder = TempDir::new().unwrap();
-    let locked = File::open(folder.path()).unwrap();
-    locked.lock().unwrap();
+    let on_folder = std::fs::File::open(folder.path()).unwrap();
+    on_folder.lock().unwrap();
+    drop(Control::listen(folder.path()).unwrap());
+    let stuck = files::lock(folder.path()).unwrap();
     let error = Control::listen(folder.path()).err().unwrap().to_string();
     assert!(error.contains("another process has locked"), "{error}");
-    drop(locked);
+    drop(stuck);
     Control::listen(folder.path()).unwrap();
 }
 

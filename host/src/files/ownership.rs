@@ -1,0 +1,124 @@
+//! Owners and modes: whether other users may read or write a file.
+
+use std::fmt;
+use std::fs::Metadata;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+use nix::unistd::geteuid;
+
+const WRITE: u32 = 0o022;
+const READ: u32 = 0o044;
+const STICKY: u32 = 0o1000;
+
+/// Owner and mode of a file or folder. `Display` names both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ownership {
+    pub(crate) owner: u32,
+    pub(crate) mode: u32,
+}
+
+impl Ownership {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        Self {
+            owner: metadata.uid(),
+            mode: metadata.permissions().mode() & 0o7777,
+        }
+    }
+
+    /// Returns whether this process may rely on the owner of a file in a folder that belongs to `folder_owner`.
+    pub(crate) fn is_trusted(self, folder_owner: u32) -> bool {
+        self.is_trusted_by(geteuid().as_raw(), folder_owner)
+    }
+
+    /// A process relies on its own user and on root. Root relies on the owner of the folder, too, who could replace the
+    /// file: a service runs as root without capabilities where an earlier version ran as a user of its own.
+    fn is_trusted_by(self, process: u32, folder_owner: u32) -> bool {
+        self.owner == process || self.owner == 0 || (process == 0 && self.owner == folder_owner)
+    }
+
+    /// Returns whether group and others have no right to it.
+    pub(crate) fn is_private(self) -> bool {
+        self.mode & 0o077 == 0
+    }
+
+    /// Returns whether group or others may read or write it.
+    pub(crate) fn is_open_to_others(self) -> bool {
+        self.mode & (READ | WRITE) != 0
+    }
+
+    /// Returns whether group or others may write it.
+    pub(crate) fn is_writable_by_others(self) -> bool {
+        self.mode & WRITE != 0
+    }
+
+    /// Returns whether a folder is sticky: then others who may write it make new files, and replace none.
+    pub(crate) fn is_sticky(self) -> bool {
+        self.mode & STICKY != 0
+    }
+}
+
+impl fmt::Display for Ownership {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "belongs to uid {} and has mode {:04o}",
+            self.owner, self.mode
+        )
+    }
+}
+
+/// Returns the user of this process, to whom a file may be given.
+pub(crate) fn process_uid() -> u32 {
+    geteuid().as_raw()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owner_is_trusted_by_the_process_it_is_root_or_the_folder_of_root_is_its_own() {
+        for (owner, process, folder_owner, expected) in [
+            (1000, 1000, 1000, true),
+            (1000, 1000, 0, true),
+            (0, 1000, 1000, true),
+            (0, 0, 1000, true),
+            // What Go's init container leaves: `chown -R 65534:65534`.
+            (65534, 0, 65534, true),
+            (1001, 0, 65534, false),
+            (1001, 0, 0, false),
+            // Only root may do without.
+            (1001, 1000, 1001, false),
+        ] {
+            let ownership = Ownership { owner, mode: 0o600 };
+            assert_eq!(
+                ownership.is_trusted_by(process, folder_owner),
+                expected,
+                "owner {owner}, process {process}, folder {folder_owner}"
+            );
+        }
+    }
+
+    #[test]
+    fn modes_are_read_bit_by_bit() {
+        for (mode, is_private, is_open, is_writable) in [
+            (0o600, true, false, false),
+            (0o400, true, false, false),
+            (0o700, true, false, false),
+            (0o610, false, false, false),
+            (0o640, false, true, false),
+            (0o604, false, true, false),
+            (0o620, false, true, true),
+            (0o602, false, true, true),
+            (0o666, false, true, true),
+        ] {
+            let ownership = Ownership { owner: 0, mode };
+            let found = (
+                ownership.is_private(),
+                ownership.is_open_to_others(),
+                ownership.is_writable_by_others(),
+            );
+            assert_eq!(found, (is_private, is_open, is_writable), "{mode:o}");
+        }
+    }
+}
