@@ -1,12 +1,23 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 #
 # Makes a kube-apiserver that runs as a static pod ask ack-ram-authenticator about bearer tokens; see --help.
 #
 # The manifest is read by its structure, not by patterns. What this script does not understand for certain, it refuses
 # and leaves as it is: an API server that does not come back locks everybody out.
+#
+# It runs as root, so it takes nothing from its surroundings but its arguments: no variable of the environment, no
+# program outside the folders below, no file or module of the current folder, and no file that another user may write.
 
+# Starts again with an empty environment. Without -p, Bash imports functions from it, which may have the name of any
+# command; in POSIX mode none of them is taken for `exec`.
+if [[ $- != *p* ]] || read -r -N 1 _ </proc/$$/environ; then
+  POSIXLY_CORRECT=1
+  exec /usr/bin/env -i /bin/bash -p -- "${BASH_SOURCE[0]}" "$@"
+fi
+
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin
 set -euo pipefail
-export LC_ALL=C
+export LC_ALL=C PATH
 umask 077
 
 usage() {
@@ -28,6 +39,9 @@ Options:
   --undo             take back the latest change: put the manifest back as it was, to the byte; if it has been edited
                      since, remove only what was added
   -h, --help         this text
+
+Programs are taken from /usr/sbin, /usr/bin, /sbin, /bin, /usr/local/sbin and /usr/local/bin only, and nothing from the
+environment. The manifest, the backups and the kubeconfig must be in folders that no other user may write.
 
 The manifest is checked before and after with this script's own reading of it, and with kubectl or, failing that,
 Python's yaml module. It is replaced at once, never half. Owner and mode stay.
@@ -92,7 +106,13 @@ plain_path='^(/[A-Za-z0-9._+@-]+)+$'
 folder=${kubeconfig%/*}
 [[ -n $folder ]] || wrong_usage "--kubeconfig must be in a folder of its own, which kube-apiserver gets to see"
 
-for tool in awk basename cat cmp cp date diff dirname grep mkdir mktemp mv readlink rm sed sort sync tail; do
+# A relative path counts from the caller's folder, which this script then leaves: programs look for files where they run.
+here=$(pwd -P)
+[[ $manifest == /* ]] || manifest=$here/$manifest
+[[ $backup_dir == /* ]] || backup_dir=$here/$backup_dir
+cd /
+
+for tool in awk basename cat cmp cp date diff dirname grep mkdir mktemp mv readlink rm sed sort stat sync tail; do
   command -v "$tool" >/dev/null || fail "this script needs the program '$tool', which is not installed"
 done
 
@@ -412,6 +432,9 @@ function api_server(i, j, containers, found, named, running, container) {
 # Reads an outline. Prints what to add for the variables `kubeconfig` and `folder`, with tabs between:
 #   insert, the line after which, text        leaf, a line of the new outline without indices
 #   has, what is there already
+#   point or writable-point, line, mount path, host path, rest: where the mount point for the folder must be there, or
+#     can be made
+#   process, user, groups, `all` or `own`: who kube-apiserver is, and whose files it may read
 # Exit code 3 and a message where it cannot be told.
 # shellcheck disable=SC2016
 addition_program='
@@ -441,20 +464,117 @@ function check_flags(list, count, i, text) {
   return count
 }
 
-# The volume of this name, as its host path; "" if it is something else.
-function host_path(name, i, volume, path) {
+# The pointer of the volume of this name; "" if there is none. The kubelet takes no pod with two.
+function volume_of(name, i, found) {
   for (i = 0; i < volumes; i++) {
-    volume = "/spec/volumes/" i
-    if (value_at(volume "/name") != name) continue
-    path = value_at(volume "/hostPath/path")
-    return trimmed(path)
+    if (value_at("/spec/volumes/" i "/name") != name) continue
+    if (found != "") refuse("line " first["/spec/volumes/" i] ": there is a second volume `" name "`, with which the kubelet starts no pod; rename one")
+    found = "/spec/volumes/" i
+  }
+  return found
+}
+
+# The volume of this name, as its host path; "" if it is something else.
+function host_path(name, volume) {
+  volume = volume_of(name)
+  return volume == "" ? "" : cleaned(value_at(volume "/hostPath/path"), first[volume])
+}
+
+# A path as the kubelet takes it: absolute, without doubled, trailing or single-dot parts.
+function cleaned(path, line) {
+  if (path == "") return ""
+  path = "/" path "/"
+  while (gsub(/\/\.\//, "/", path) + gsub(/\/\/+/, "/", path));
+  if (path ~ /\/\.\.\//) refuse("line " line ": a path with `..` is not understood; write it without")
+  if (path != "/") sub(/\/$/, "", path)
+  return path
+}
+
+function is_inside(path, above) {
+  return above == "/" ? path != "/" : index(path, above "/") == 1
+}
+
+# The kubelet checks what is on the host before it starts a container.
+function check_type(name, is_file, volume, type) {
+  volume = volume_of(name)
+  type = value_at(volume "/hostPath/type")
+  if (type == "" || type ~ (is_file ? "^File(OrCreate)?$" : "^Directory(OrCreate)?$")) return
+  refuse("line " first[volume] ": the volume `" name "` has the type `" type "`, which " host_path(name) " is not: the kubelet would not start the pod; write `" (is_file ? "File" : "Directory") "`")
+}
+
+# Where the runtime has to make the mount point for `folder`: in the file system of the container, or in the volume of
+# the deepest mount above it. That is read-only as soon as it is mounted, so the mount point must be there already.
+function check_parent(mount, path, line, name, volume, source, rest, is_read_only, where) {
+  line = first[mount]
+  name = value_at(mount "/name")
+  volume = volume_of(name)
+  where = "line " line ": " folder " is below the mount at " path ", "
+  if (volume == "") refuse(where "whose volume `" name "` there is not; the kubelet starts no such pod")
+  rest = substr(folder, path == "/" ? 2 : length(path) + 2)
+  is_read_only = value_at(mount "/readOnly") == "true"
+  if ((mount "/readOnly") in kind_of && value_at(mount "/readOnly") !~ /^(true|false)$/)
+    refuse("line " first[mount "/readOnly"] ": `readOnly` is not understood; write `true` or `false`")
+  if ((mount "/subPathExpr") in kind_of || (mount "/subPath") in kind_of)
+    refuse(where "a part of a volume (`subPath`), in which it is not known whether the mount point can be made; keep the webhook kubeconfig elsewhere, with --kubeconfig")
+  if ((volume "/emptyDir") in kind_of && !is_read_only) return
+  source = host_path(name)
+  if (source == "")
+    refuse(where "which is " (is_read_only ? "read-only" : "no folder of the host") ": the runtime could not make the mount point there, and kube-apiserver would not start; keep the webhook kubeconfig elsewhere, with --kubeconfig")
+  if (value_at(volume "/hostPath/type") !~ /^(Directory(OrCreate)?)?$/)
+    refuse(where "which is no folder; keep the webhook kubeconfig elsewhere, with --kubeconfig")
+  printf "%s\t%d\t%s\t%s\t%s\n", is_read_only ? "point" : "writable-point", line, path, source, rest
+}
+
+# A setting of the container or, failing that, of the pod; "" if neither has it. Sets `at`.
+function security(key, i, context) {
+  for (i = 1; i <= 2; i++) {
+    context = (i == 1 ? container : "/spec") "/securityContext"
+    if (kind_of[context] == "flow" && value_of[context] !~ /^\{[ \t]*\}$/)
+      refuse("line " first[context] ": `securityContext` in flow style is not understood; write it as lines with indentation")
+    at = context "/" key
+    if (!(at in kind_of) || kind_of[at] == "null") continue
+    return value_of[at]
   }
   return ""
 }
 
-function trimmed(path) {
-  while (path ~ /.\/$/) sub(/\/$/, "", path)
-  return path
+function number(key, value) {
+  value = security(key)
+  if (value != "" && value !~ /^[0-9]+$/) refuse("line " first[at] ": `" key "` is not understood; write a number")
+  return value
+}
+
+# The capabilities in a list of the container: "" or all of their names, in capitals.
+function capabilities(list, i, pointer, text) {
+  pointer = container "/securityContext/capabilities"
+  if (kind_of[pointer] == "flow" && value_of[pointer] !~ /^\{[ \t]*\}$/)
+    refuse("line " first[pointer] ": `capabilities` in flow style is not understood; write it as lines with indentation")
+  pointer = pointer "/" list
+  text = value_at(pointer)
+  for (i = 0; i < children[pointer]; i++) text = text " " value_at(pointer "/" i)
+  return toupper(text)
+}
+
+# Prints the user and groups of kube-apiserver, and whether it may read the files of others: root may, unless that
+# capability has been dropped. Its images run as root unless the manifest says otherwise.
+function print_process(user, groups, i, pointer, count, dropped, added) {
+  if (value_at("/spec/hostUsers") == "false")
+    refuse("line " first["/spec/hostUsers"] ": with `hostUsers: false` kube-apiserver has other users than the host, and it is not known whether it can read the kubeconfig; remove that line")
+  user = number("runAsUser")
+  if (security("runAsNonRoot") == "true" && (user == "" || user + 0 == 0))
+    refuse("line " first[at] ": `runAsNonRoot` without a `runAsUser` other than 0: the kubelet starts no container of root then; set `runAsUser` to the owner of " kubeconfig)
+  if (user == "") user = 0
+  groups = number("runAsGroup")
+  if (groups == "") groups = 0
+  pointer = "/spec/securityContext/fsGroup"
+  if (value_at(pointer) ~ /^[0-9]+$/) groups = groups "," value_at(pointer)
+  pointer = "/spec/securityContext/supplementalGroups"
+  count = children[pointer]
+  for (i = 0; i < count; i++) groups = groups "," value_at(pointer "/" i)
+  dropped = capabilities("drop") ~ /(^|[^A-Z_])(ALL|(CAP_)?DAC_OVERRIDE)([^A-Z_]|$)/
+  added = capabilities("add") ~ /(^|[^A-Z_])(ALL|(CAP_)?DAC_OVERRIDE|(CAP_)?DAC_READ_SEARCH)([^A-Z_]|$)/
+  if (value_at(container "/securityContext/privileged") == "true") dropped = 0
+  printf "process\t%d\t%s\t%s\n", user, groups, dropped && !added ? "own" : "all"
 }
 
 function insert(line, column, text) {
@@ -505,21 +625,31 @@ END {
 
   # Which mount shows the kubeconfig, if any: the deepest one around it.
   covering = ""
+  covering_mount = ""
   for (i = 0; i < mounts; i++) {
     mount = container "/volumeMounts/" i
-    path = trimmed(value_at(mount "/mountPath"))
-    if (index(path "/", folder "/") == 1 && path != folder && path != kubeconfig)
+    path = cleaned(value_at(mount "/mountPath"), first[mount])
+    if (path == "") continue
+    if (is_inside(path, folder) && path != kubeconfig)
       refuse("line " first[mount] ": a mount inside " folder " is there already; keep the webhook kubeconfig in a folder of its own, with --kubeconfig")
-    if (path != kubeconfig && path != "/" && index(kubeconfig, path "/") != 1) continue
+    if (path != kubeconfig && !is_inside(kubeconfig, path)) continue
+    if (path == covering)
+      refuse("line " first[mount] ": a second mount at " path "; the kubelet takes no such pod, or one hides the other; remove one")
     if (length(path) <= length(covering)) continue
     covering = path
-    shown = host_path(value_at(mount "/name"))
-    if ((mount "/subPath") in kind_of || (mount "/subPathExpr") in kind_of) shown = ""
-    covering_line = first[mount]
+    covering_mount = mount
   }
-  visible = covering != "" && shown == covering
+  visible = 0
+  if (covering_mount != "") {
+    shown = host_path(value_at(covering_mount "/name"))
+    if ((covering_mount "/subPath") in kind_of || (covering_mount "/subPathExpr") in kind_of) shown = ""
+    visible = shown == covering
+  }
   if (!visible && (covering == folder || covering == kubeconfig))
-    refuse("line " covering_line ": something else than the folder of the host is mounted at " covering "; remove it, or choose another folder with --kubeconfig")
+    refuse("line " first[covering_mount] ": something else than the folder of the host is mounted at " covering "; remove it, or choose another folder with --kubeconfig")
+  if (visible) check_type(value_at(covering_mount "/name"), covering == kubeconfig)
+  else if (covering_mount != "") check_parent(covering_mount, covering)
+  print_process()
 
   list = arguments ? container "/args" : container "/command"
   if (flags) print "has\tthe flag"
@@ -545,6 +675,7 @@ END {
     if (value_at(list "/" i "/name") != NAME) continue
     if (host_path(NAME) != folder)
       refuse("line " first[list "/" i] ": there is a volume `" NAME "` already, of something else than " folder "; rename it")
+    check_type(NAME, 0)
     print "has\tthe volume"
     exit
   }
@@ -680,12 +811,15 @@ ends_with_newline() {
 
 # Finds one. Neither needs an API server.
 find_parser() {
-  if command -v kubectl >/dev/null; then
+  : >"$work/note"
+  if command -v kubectl >/dev/null && may_rely_on "$(command -v kubectl)" 2>>"$work/note"; then
     parser=kubectl
-  elif command -v python3 >/dev/null && python3 -c 'import yaml' 2>/dev/null; then
+  elif command -v python3 >/dev/null && may_rely_on "$(command -v python3)" 2>>"$work/note" &&
+    python3 -I -c 'import yaml' 2>/dev/null; then
     parser="Python's yaml module"
   else
     parser=none
+    [[ ! -s $work/note ]] || say "note: not used: $(<"$work/note")" >&2
     say "note: neither kubectl nor Python's yaml module is here; only this script's own reading checks the YAML" >&2
   fi
 }
@@ -693,9 +827,11 @@ find_parser() {
 # Prints the same document always in the same way, a line for each value.
 normal() {
   case $parser in
-    kubectl) KUBECONFIG=/dev/null kubectl label --local --filename "$1" ack-ram-authenticator=check --output yaml ;;
+    # HOME: kubectl reads preferences there, which may give its commands other options.
+    kubectl) HOME=$work KUBECONFIG=/dev/null kubectl label --local --filename "$1" ack-ram-authenticator=check --output yaml ;;
     none) ;;
-    *) python3 -c '
+    # -I: no variables of Python, no modules of the user or of the current folder.
+    *) python3 -I -c '
 import sys, yaml
 try:
     with open(sys.argv[1], "rb") as file:
@@ -727,6 +863,39 @@ check_difference() { # smaller, bigger, addition
   only_adds "$work/normal.smaller" "$work/normal.bigger" "$work/expected"
 }
 
+# ---- Other users ------------------------------------------------------------------------------------------------------
+
+# Says who may write a file or folder beside root and the user of this script, and what to run; succeeds if nobody may.
+# With `sticky`, others may make new files in a folder that is sticky, as /tmp is. Owners in `$2` are accepted, too.
+nobody_else_writes() { # path, owners, sticky
+  local path=$1 owners=" 0 $EUID $2 " sticky=${3-} owner mode
+  read -r owner mode < <(stat -L -c '%u %a' -- "$path") || return 1
+  if [[ $owners != *" $owner "* ]]; then
+    printf '%s belongs to uid %s, who may change it; if that is right, run: chown 0 %q\n' "$path" "$owner" "$path" >&2
+    return 1
+  fi
+  if ((8#$mode & 8#022)) && ! { [[ $sticky == sticky ]] && ((8#$mode & 8#1000)); }; then
+    printf '%s has mode %s, so other users may change it; run: chmod go-w %q\n' "$path" "$mode" "$path" >&2
+    return 1
+  fi
+}
+
+# The same of all folders above a path, and above what a link leads to, where others could put another one in its place.
+nobody_else_replaces() { # path, owners
+  local folder
+  for folder in "$(dirname -- "$1")" "$(dirname -- "$(readlink -m -- "$1")")"; do
+    while [[ $folder != / ]]; do
+      [[ ! -e $folder ]] || nobody_else_writes "$folder" "$2" sticky || return 1
+      folder=$(dirname -- "$folder")
+    done
+  done
+}
+
+# Whether a file, or a folder in which files are looked for, is what root or the user of this script has put there.
+may_rely_on() { # path
+  nobody_else_writes "$1" '' && nobody_else_replaces "$1" ''
+}
+
 # ---- What it does -----------------------------------------------------------------------------------------------------
 
 work=
@@ -737,13 +906,16 @@ clean_up() {
   [[ -z $new_manifest ]] || rm -f -- "$new_manifest"
 }
 trap clean_up EXIT
-work=$(mktemp -d)
+work=$(mktemp -d /tmp/ack-ram-authenticator.XXXXXXXXXX)
+nobody_else_replaces "$work" '' || fail "the temporary files of this script are not safe there; nothing has been changed"
 
 [[ -f $manifest ]] || fail "there is no file $manifest; name the static pod with --manifest"
 [[ ! -L $manifest ]] || fail "$manifest is a link; name the file itself: --manifest $(readlink -f -- "$manifest")"
 [[ -r $manifest ]] || fail "$manifest cannot be read; run this as root"
 manifests=$(readlink -f -- "$(dirname -- "$manifest")")
 name=$(basename -- "$manifest")
+may_rely_on "$manifests" 2>"$work/refusal" && may_rely_on "$manifest" 2>"$work/refusal" ||
+  fail "$(<"$work/refusal")" "whoever may write the folder of static pods starts pods as root; nothing has been changed"
 case $(readlink -m -- "$backup_dir")/ in
   "$manifests"/*)
     fail "--backup-dir is inside $manifests, where the kubelet would start each copy as a pod; choose another folder"
@@ -791,9 +963,88 @@ keep() {
   sync -- "$record.$1"
 }
 
+# What is in that folder is put in place of the manifest by --undo.
+check_backup_dir() {
+  may_rely_on "$backup_dir" 2>"$work/refusal" ||
+    fail "$(<"$work/refusal")" "--undo starts what is in the folder of backups; choose another --backup-dir, or see to that"
+}
+
 open_record() {
   mkdir -p -- "$backup_dir" || fail "$backup_dir cannot be made; run this as root, or choose another --backup-dir"
+  check_backup_dir
   record=$(readlink -f -- "$backup_dir")/$name.$(date -u +%Y%m%dT%H%M%S.%NZ)
+}
+
+# kube-apiserver sends every token where this file says. The webhook, which writes it, may have a user of its own.
+check_kubeconfig() {
+  local owner
+  [[ ! -L $kubeconfig ]] || fail \
+    "$kubeconfig is a link, and kube-apiserver gets to see only its folder; name the file itself with --kubeconfig" \
+    "the file: $(readlink -f -- "$kubeconfig")"
+  owner=$(stat -L -c %u -- "$folder")
+  { nobody_else_writes "$kubeconfig" "$owner" && nobody_else_writes "$folder" "$owner" &&
+    nobody_else_replaces "$folder" "$owner"; } 2>"$work/refusal" ||
+    fail "$(<"$work/refusal")" "kube-apiserver sends every token where the kubeconfig says; nothing has been changed"
+}
+
+# What only the files of this node tell about the pod: whether the runtime can make the mount point, and whether the
+# process can read the kubeconfig.
+check_pod() {
+  local kind line path base rest user groups
+  while IFS=$'\t' read -r kind line path base rest; do
+    case $kind in
+      point) check_mount_point "$line" "$path" "$base" "$rest" ;;
+      writable-point) check_mount_path "$line" "$path" "$base" "$rest" ;;
+    esac
+  done < <(grep -E $'^(writable-)?point\t' "$work/addition")
+  IFS=$'\t' read -r kind user groups rest < <(grep $'^process\t' "$work/addition")
+  check_readable "$user" "$groups" "$rest"
+}
+
+# Below a read-only mount the runtime can make no folder: the mount point must be there, without links.
+check_mount_point() { # line, mount path, host path, rest
+  local at=$3 part
+  while IFS= read -r -d / part; do
+    at=$at/$part
+    [[ -d $at && ! -L $at ]] || fail \
+      "$manifest: line $1: $2 is a read-only mount of $3, in which there is no folder $4" \
+      "the runtime could not make the mount point $folder there, and kube-apiserver would not start" \
+      "run: mkdir -p $3/$4; or keep the webhook kubeconfig elsewhere, with --kubeconfig; nothing has been changed"
+  done <<<"$4/"
+}
+
+# In other mounts the runtime makes the folders that are missing, where no file is in the way.
+check_mount_path() { # line, mount path, host path, rest
+  local at=$3 part
+  while IFS= read -r -d / part; do
+    at=$at/$part
+    [[ ! -L $at && (-d $at || ! -e $at) ]] || fail \
+      "$manifest: line $1: $2 is a mount of $3, in which $4 is no folder" \
+      "the runtime could not make the mount point $folder there, and kube-apiserver would not start" \
+      "keep the webhook kubeconfig elsewhere, with --kubeconfig; nothing has been changed"
+  done <<<"$4/"
+}
+
+# Whether a process with this user and these groups can read the kubeconfig, by its folder's and its own permissions.
+check_readable() { # user, groups, whether root has its rights over files of others
+  local user=$1 groups=$2 all=$3 path bits owner group mode granted
+  for path in "$folder" "$kubeconfig"; do
+    bits=4
+    [[ $path == "$kubeconfig" ]] || bits=1
+    read -r owner group mode < <(stat -L -c '%u %g %a' -- "$path")
+    if [[ $user == 0 && $all == all ]]; then continue; fi
+    if [[ $user == "$owner" ]]; then
+      granted=$(((8#$mode >> 6) & bits))
+    elif [[ ,$groups, == *",$group,"* ]]; then
+      granted=$(((8#$mode >> 3) & bits))
+    else
+      granted=$((8#$mode & bits))
+    fi
+    ((granted == bits)) || fail \
+      "$manifest: kube-apiserver runs as uid $user, groups ${groups//,/ }, who cannot read $path (uid $owner, gid $group, mode $mode)" \
+      "it would not start; give its user the kubeconfig: chown $user $path; or set \`runAsUser: $owner\` in its securityContext" \
+      "nothing has been changed"
+  done
 }
 
 add() {
@@ -803,8 +1054,10 @@ add() {
   grep -Eq '^[[:space:]{]*"?kind"?:[[:space:]]*"?Config"?' -- "$kubeconfig" || fail \
     "$kubeconfig is no kubeconfig, and kube-apiserver does not start with it" \
     "make the file again: start ack-ram-authenticator on this node, or run 'ack-ram-authenticator init'"
+  check_kubeconfig
   outline_of_current
   plan_addition "$work/outline" "$work/addition"
+  check_pod
   sed -n 's/^has\t/already there: /p' "$work/addition"
   if ! grep -q '^insert' "$work/addition"; then
     say "$manifest is configured already; nothing has been changed"
@@ -835,9 +1088,14 @@ options_again() {
 }
 
 take_back() {
-  local before newest='' restored=''
+  local before file newest='' restored=''
+  [[ ! -d $backup_dir ]] || check_backup_dir
   for before in "$backup_dir/$name".*.before; do
     [[ -f $before && -f ${before%.before}.after ]] || continue
+    for file in "${before%.before}".{before,after,addition}; do
+      [[ ! -L $file ]] && nobody_else_writes "$file" '' 2>"$work/refusal" ||
+        fail "$file is a link, or another user may have written it: $(<"$work/refusal")" "nothing has been changed"
+    done
     newest=$before
     if cmp -s -- "${before%.before}.after" "$current"; then restored=$before; fi
   done

@@ -1,6 +1,7 @@
 //! `server --check`: everything that is wrong, at once, and nothing is touched.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use serde_json::Value;
 
@@ -227,4 +228,128 @@ fn what_the_command_line_and_the_environment_say_counts() {
     assert!(run.stdout.contains("environment"), "{run:?}");
     let run = folder.run(&["server", "--output", "json"], &[]);
     assert_eq!(run.code, Some(2), "{run:?}");
+}
+
+#[test]
+fn keys_and_files_that_other_users_may_write_are_found() {
+    let chmod = |folder: &Folder, name: &str, mode| {
+        fs::set_permissions(folder.path().join(name), Permissions::from_mode(mode)).unwrap();
+    };
+    let folder = Folder::new(&[("config.yaml", GOOD)]);
+    let init = ["init", "-c", "config.yaml", "--client-cert"];
+    assert_eq!(folder.run(&init, &[]).code, Some(0));
+    let args = ["--state-dir", "."];
+    assert_found(&folder, &args, 0, &[]);
+    chmod(&folder, "key.pem", 0o666);
+    chmod(&folder, "client-ca-key.pem", 0o640);
+    assert_found(
+        &folder,
+        &args,
+        1,
+        &[
+            "error unusable-file .:0 server.stateDir: the key `./key.pem` belongs to uid ",
+            "error unusable-file .:0 server.stateDir: the key `./client-ca-key.pem` belongs to uid ",
+        ],
+    );
+    chmod(&folder, "key.pem", 0o600);
+    chmod(&folder, "client-ca-key.pem", 0o600);
+
+    // `server.tls.keyFile` may be in a Secret volume, which is readable for a group.
+    let tls = "  tls: {certFile: cert.pem, keyFile: own-key.pem, caFile: cert.pem}\n";
+    fs::copy(
+        folder.path().join("key.pem"),
+        folder.path().join("own-key.pem"),
+    )
+    .unwrap();
+    chmod(&folder, "own-key.pem", 0o640);
+    chmod(&folder, "client-ca.pem", 0o666);
+    chmod(&folder, "config.yaml", 0o664);
+    fs::write(folder.path().join("config.yaml"), format!("{GOOD}{tls}")).unwrap();
+    assert_found(
+        &folder,
+        &args,
+        0,
+        &[
+            "warning exposed-file config.yaml:0 : `config.yaml` belongs to uid ",
+            "warning exposed-file ./client-ca.pem:0 server.stateDir: `./client-ca.pem` belongs to uid ",
+            "warning exposed-file own-key.pem:0 server.tls.keyFile: `own-key.pem` belongs to uid ",
+        ],
+    );
+    chmod(&folder, "own-key.pem", 0o600);
+    chmod(&folder, "client-ca.pem", 0o644);
+    chmod(&folder, "config.yaml", 0o644);
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+    let (code, told) = findings(&folder, &args);
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
+    assert!(
+        code == Some(0) && told.len() == 1 && told.concat().contains("exposed-file"),
+        "{told:#?}"
+    );
+}
+
+#[test]
+fn port_that_others_reach_without_a_client_certificate_is_found() {
+    let with = |lines: &str| format!("{GOOD}{lines}");
+    for (lines, code, expected) in [
+        ("  address: 127.0.0.2\n", 0, &[][..]),
+        ("  address: '::1'\n", 0, &[]),
+        (
+            "  address: 192.0.2.1\n",
+            0,
+            &["warning no-client-certificate :0 server.address: the server listens on `192.0.2.1`"],
+        ),
+        (
+            "  bind: 0.0.0.0\n",
+            0,
+            &[
+                "warning no-client-certificate :0 server.address: the server listens on `0.0.0.0`",
+                "warning bind-wins ",
+            ],
+        ),
+        (
+            "  address: 192.0.2.1\n  requireClientCertificate: true\n",
+            1,
+            &[
+                "error unusable-file state:0 server.stateDir: `server.requireClientCertificate` is true, and there is no CA of clients `state/client-ca.pem`",
+            ],
+        ),
+        (
+            "  requireClientCertificate:\n",
+            1,
+            &[
+                "error invalid-setting config.yaml:7 : `server.requireClientCertificate` has no value",
+            ],
+        ),
+        (
+            "  requireClientCertificat: true\n",
+            1,
+            &["error invalid-setting config.yaml:7 : unknown key `server.requireClientCertificat`"],
+        ),
+    ] {
+        let folder = Folder::new(&[("config.yaml", &with(lines))]);
+        assert_found(&folder, &[], code, expected);
+    }
+}
+
+#[test]
+fn audit_file_lock_and_control_socket_are_looked_at() {
+    let audit = format!("{GOOD}  audit: {{file: audit.log}}\n");
+    let folder = Folder::new(&[("config.yaml", &audit)]);
+    assert_found(&folder, &[], 0, &[]);
+    fs::create_dir(folder.path().join("audit.log")).unwrap();
+    let expected = "error unusable-file audit.log:0 server.audit.file: cannot be written: ";
+    assert_found(&folder, &[], 1, &[expected]);
+    fs::remove_dir(folder.path().join("audit.log")).unwrap();
+
+    let init = ["init", "-c", "config.yaml"];
+    assert_eq!(folder.run(&init, &[]).code, Some(0));
+    let path = |name: &str| folder.path().join(name);
+    let expected = "warning unusable-file .:0 server.stateDir: no control socket, ";
+    for name in ["control.sock", ".ack-ram-authenticator.lock"] {
+        fs::create_dir(path(name)).unwrap();
+        assert_found(&folder, &["--state-dir", "."], 0, &[expected]);
+        fs::remove_dir(path(name)).unwrap();
+    }
+    symlink("config.yaml", path(".ack-ram-authenticator.lock")).unwrap();
+    assert_found(&folder, &["--state-dir", "."], 0, &[expected]);
 }

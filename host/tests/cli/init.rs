@@ -129,3 +129,29 @@ fn of_an_own_pair_the_ca_is_pinned_and_none_is_made() {
     let kubeconfig = folder.read("ack-ram-authenticator.kubeconfig");
     assert!(kubeconfig.contains(&STANDARD.encode(folder.read("ca.pem"))));
 }
+
+#[test]
+fn ca_of_clients_that_the_configuration_requires_is_made() {
+    let config = "server: {requireClientCertificate: true}\n";
+    let folder = Folder::new(&[("config.yaml", config)]);
+    let printed = folder.run(&["init", "-c", "config.yaml"], &[]).printed();
+    assert!(printed.contains("client-ca.pem (new)"), "{printed}");
+    assert!(
+        printed.contains("`requireClientCertificate: true`"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn key_of_somebody_else_is_not_taken_over() {
+    let folder = Folder::new(&[]);
+    folder.run(&["init"], &[]).printed();
+    let key = folder.path().join("key.pem");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    std::fs::set_permissions(key, mode).unwrap();
+    let before = folder.tree();
+    let run = folder.run(&["init"], &[]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stderr.contains("has mode 0666"), "{run:?}");
+    assert_eq!(folder.tree(), before);
+}

@@ -1,7 +1,7 @@
 //! Runs the program in a folder of its own, with nothing of the caller's environment.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -35,7 +35,15 @@ impl Folder {
     pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (name, contents) in files {
-            fs::write(folder.path().join(name), contents).unwrap();
+            let path = folder.path().join(name);
+            fs::write(&path, contents).unwrap();
+            // Whatever the umask: what others may write is found, and a key that they may read is refused.
+            let mode = if name.ends_with("key.pem") {
+                0o600
+            } else {
+                0o644
+            };
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
         }
         Self {
             folder,

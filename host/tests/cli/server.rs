@@ -111,3 +111,35 @@ fn flags_win_over_the_file() {
         assert!(!folder.path().join(untouched).exists(), "{untouched}");
     }
 }
+
+#[test]
+fn server_that_requires_client_certificates_does_not_start_without_their_ca() {
+    let config = format!("{CONFIG}  requireClientCertificate: true\n");
+    let folder = Folder::new(&[("config.yaml", &config)]);
+    let run = folder.run(&["server", "-c", "config.yaml"], &[]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    let part = "`server.requireClientCertificate` is true, and there is no CA of clients `state/client-ca.pem`";
+    assert!(run.stderr.contains(part), "{run:?}");
+    assert!(!folder.path().join("kubeconfig.yaml").exists());
+
+    let run = folder.run(&["init", "--client-cert"], &[]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let args = ["server", "-c", "config.yaml", "--state-dir", "."];
+    let log = log_of(&folder, &args);
+    assert!(log.contains("only clients with a certificate of"), "{log}");
+}
+
+#[test]
+fn files_that_other_users_may_write_are_named_in_the_log() {
+    let folder = Folder::new(&[("config.yaml", CONFIG)]);
+    let args = ["server", "-c", "config.yaml"];
+    assert!(!log_of(&folder, &args).contains("other users"));
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    std::fs::set_permissions(folder.path().join("config.yaml"), mode).unwrap();
+    let log = log_of(&folder, &args);
+    let line = log.lines().find(|line| line.contains("`config.yaml`"));
+    assert!(
+        line.is_some_and(|line| line.contains(" WARN ") && line.contains("has mode 0666")),
+        "{log}"
+    );
+}

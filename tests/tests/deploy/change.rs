@@ -209,7 +209,7 @@ fn path_without_parser() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in [
         "awk", "basename", "bash", "cat", "cmp", "cp", "date", "diff", "dirname", "grep", "mkdir",
-        "mktemp", "mv", "readlink", "rm", "sed", "sort", "sync", "tail",
+        "mktemp", "mv", "readlink", "rm", "sed", "sort", "stat", "sync", "tail",
     ] {
         let found = std::env::split_paths(&std::env::var_os("PATH").unwrap())
             .map(|folder| folder.join(name))

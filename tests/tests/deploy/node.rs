@@ -10,10 +10,13 @@ use ack_ram_tests::process::Process;
 use serde_json::Value;
 use tempfile::TempDir;
 
-const SCRIPT: &str = concat!(
+pub const SCRIPT: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../deploy/example-configure-api-server.sh"
 );
+/// Where the script takes its programs from.
+const PATHS: &str =
+    "\nPATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin\n";
 const LONG: Duration = Duration::from_secs(60);
 const NAME: &str = "kube-apiserver.yaml";
 
@@ -61,9 +64,13 @@ impl Node {
         let node = Self {
             folder: tempfile::tempdir().unwrap(),
         };
-        fs::create_dir(node.manifests()).unwrap();
-        fs::create_dir(node.webhook_folder()).unwrap();
+        // Whatever the umask: the script refuses what others may write.
+        for folder in [node.manifests(), node.webhook_folder()] {
+            fs::create_dir(&folder).unwrap();
+            fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
+        }
         fs::write(node.kubeconfig(), "kind: Config\n").unwrap();
+        fs::set_permissions(node.kubeconfig(), Permissions::from_mode(0o600)).unwrap();
         let kubeconfig = node.kubeconfig().to_string_lossy().into_owned();
         node.write(&manifest.replace("KUBECONFIG", &kubeconfig));
         fs::set_permissions(node.manifest(), Permissions::from_mode(0o640)).unwrap();
@@ -121,15 +128,27 @@ impl Node {
 
     /// Runs the script for this node.
     pub fn run(&self, args: &[&str]) -> Outcome {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        self.run_with_path(Path::new(&path), args)
+        run(self.command(Path::new(SCRIPT), args))
     }
 
-    /// Runs it with other programs on `PATH`.
+    /// Runs a copy of the script that takes its programs from the folder `path`. The script itself lets nobody choose.
     pub fn run_with_path(&self, path: &Path, args: &[&str]) -> Outcome {
+        let script = fs::read_to_string(SCRIPT).unwrap();
+        let other = format!("\nPATH={}\n", path.display());
+        assert_eq!(script.matches(PATHS).count(), 1);
+        let copy = self.folder.path().join("copy.sh");
+        fs::write(&copy, script.replace(PATHS, &other)).unwrap();
+        fs::set_permissions(&copy, Permissions::from_mode(0o700)).unwrap();
+        let outcome = run(self.command(&copy, args));
+        fs::remove_file(copy).unwrap();
+        outcome
+    }
+
+    /// The script for this node, to be run with nothing in its environment.
+    pub fn command(&self, script: &Path, args: &[&str]) -> Command {
         let mut command = Command::new("bash");
         command
-            .arg(SCRIPT)
+            .arg(script)
             .arg("--manifest")
             .arg(self.manifest())
             .arg("--kubeconfig")
@@ -137,9 +156,8 @@ impl Node {
             .arg("--backup-dir")
             .arg(self.backups())
             .args(args)
-            .env_clear()
-            .env("PATH", path);
-        run(command)
+            .env_clear();
+        command
     }
 
     /// Runs it, and it must work.
@@ -181,7 +199,8 @@ pub fn run_bare(args: &[&str]) -> Outcome {
     run(command)
 }
 
-fn run(command: Command) -> Outcome {
+/// Runs this to its end.
+pub fn run(command: Command) -> Outcome {
     let mut script = Process::spawn("example-configure-api-server.sh", command).unwrap();
     let status = script.wait(LONG).unwrap();
     Outcome {

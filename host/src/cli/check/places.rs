@@ -29,7 +29,12 @@ pub(super) fn check(needs: &Needs, found: &mut Vec<Finding>) {
         let text = format!("cannot be written: {error}; let the server write there");
         found.push(unusable(position, &text));
     }
+    // A pair that cannot be read or made is worse, and was found before.
+    let is_state_dir = |finding: &Finding| {
+        finding.severity == Severity::Error && finding.position.entry == "server.stateDir"
+    };
     if let Some(folder) = &needs.state_dir
+        && !found.iter().any(is_state_dir)
         && let Err(error) = state_dir(folder)
     {
         let text = format!(
