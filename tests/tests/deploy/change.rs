@@ -205,7 +205,7 @@ fn owner_and_mode_stay() {
 }
 
 /// The programs that the script must find, and no parser.
-fn path_without_parser() -> tempfile::TempDir {
+pub fn path_without_parser() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in [
         "awk", "basename", "bash", "cat", "cmp", "cp", "date", "diff", "dirname", "grep", "mkdir",

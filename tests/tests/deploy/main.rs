@@ -3,5 +3,7 @@
 mod change;
 mod files;
 mod node;
+mod pod;
 mod refusals;
+mod surroundings;
 mod undo;

@@ -15,8 +15,7 @@ pub const SCRIPT: &str = concat!(
     "/../deploy/example-configure-api-server.sh"
 );
 /// Where the script takes its programs from.
-const PATHS: &str =
-    "\nPATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin\n";
+const PATHS: &str = "\nPATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin\n";
 const LONG: Duration = Duration::from_secs(60);
 const NAME: &str = "kube-apiserver.yaml";
 
@@ -77,6 +76,10 @@ impl Node {
         node
     }
 
+    pub fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
     pub fn manifests(&self) -> PathBuf {
         self.folder.path().join("manifests")
     }
@@ -133,20 +136,27 @@ impl Node {
 
     /// Runs a copy of the script that takes its programs from the folder `path`. The script itself lets nobody choose.
     pub fn run_with_path(&self, path: &Path, args: &[&str]) -> Outcome {
+        self.run_armed(path, args, |_| ())
+    }
+
+    /// The same, with what `arm` adds to the command.
+    pub fn run_armed(&self, path: &Path, args: &[&str], arm: impl FnOnce(&mut Command)) -> Outcome {
         let script = fs::read_to_string(SCRIPT).unwrap();
         let other = format!("\nPATH={}\n", path.display());
         assert_eq!(script.matches(PATHS).count(), 1);
         let copy = self.folder.path().join("copy.sh");
         fs::write(&copy, script.replace(PATHS, &other)).unwrap();
         fs::set_permissions(&copy, Permissions::from_mode(0o700)).unwrap();
-        let outcome = run(self.command(&copy, args));
+        let mut command = self.command(&copy, args);
+        arm(&mut command);
+        let outcome = run(command);
         fs::remove_file(copy).unwrap();
         outcome
     }
 
     /// The script for this node, to be run with nothing in its environment.
     pub fn command(&self, script: &Path, args: &[&str]) -> Command {
-        let mut command = Command::new("bash");
+        let mut command = Command::new("/bin/bash");
         command
             .arg(script)
             .arg("--manifest")

@@ -1,0 +1,355 @@
+//! A pod that the kubelet or the runtime would not start, or whose process could not read the kubeconfig, is refused.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+
+use nix::unistd::geteuid;
+
+use crate::node::{KUBEADM, Node, Outcome};
+
+const MOUNTS: &str = "    volumeMounts:\n";
+const VOLUMES: &str = "  volumes:\n";
+const POD_CONTEXT: &str = "  securityContext:\n";
+const CONTAINER: &str = "    name: kube-apiserver\n";
+
+/// Runs the script, which must refuse and change nothing if `says` is what it must say, and must succeed otherwise.
+#[track_caller]
+fn check(node: &Node, says: Option<&str>) {
+    let before = node.read();
+    let Outcome {
+        code,
+        stdout,
+        stderr,
+    } = node.run(&[]);
+    let case = format!("{says:?}: {code:?} {stdout} {stderr}\n{before}");
+    match says {
+        Some(says) => {
+            assert!(code == Some(1) && stderr.contains(says), "{case}");
+            assert_eq!(node.read(), before);
+            assert!(!node.backups().exists());
+        }
+        None => {
+            assert_eq!(code, Some(0), "{case}");
+            assert_ne!(node.read(), before);
+        }
+    }
+}
+
+/// A manifest with a mount above the folder of the webhook kubeconfig. `ABOVE` is that folder's parent, and `AUDIT`
+/// another folder of the host.
+fn with_parent(node: &Node, mount: &str, volume: &str) {
+    let manifest = KUBEADM
+        .replace(MOUNTS, &format!("{MOUNTS}{mount}"))
+        .replace(VOLUMES, &format!("{VOLUMES}{volume}"))
+        .replace("ABOVE", &node.folder().to_string_lossy())
+        .replace("AUDIT", &node.folder().join("audit").to_string_lossy());
+    node.write(&manifest);
+    fs::create_dir_all(node.folder().join("audit")).unwrap();
+}
+
+const READ_ONLY: &str = "    - mountPath: ABOVE\n      name: audit\n      readOnly: true\n";
+const READ_WRITE: &str = "    - mountPath: ABOVE\n      name: audit\n";
+const HOST: &str = "  - hostPath:\n      path: AUDIT\n    name: audit\n";
+
+#[test]
+fn mount_point_that_the_runtime_cannot_make_is_refused() {
+    let not_there = "is a read-only mount of";
+    let cases: &[(&str, &str, Option<&str>)] = &[
+        (READ_ONLY, HOST, Some(not_there)),
+        // The same, however the path is written.
+        (
+            "    - mountPath: ABOVE/\n      name: audit\n      readOnly: true\n",
+            HOST,
+            Some(not_there),
+        ),
+        (
+            "    - mountPath: /ABOVE/./\n      name: audit\n      readOnly: true\n",
+            HOST,
+            Some(not_there),
+        ),
+        (
+            "    - mountPath: \"ABOVE\"\n      readOnly: \"true\"\n      name: audit\n",
+            HOST,
+            Some(not_there),
+        ),
+        (
+            "    - mountPath: /\n      name: audit\n      readOnly: true\n",
+            HOST,
+            Some(not_there),
+        ),
+        (READ_WRITE, HOST, None),
+        (READ_WRITE, "  - emptyDir: {}\n    name: audit\n", None),
+        (
+            READ_ONLY,
+            "  - emptyDir: {}\n    name: audit\n",
+            Some("the runtime could not make the mount point"),
+        ),
+        (
+            READ_WRITE,
+            "  - configMap:\n      name: x\n    name: audit\n",
+            Some("the runtime could not make the mount point"),
+        ),
+        (
+            READ_WRITE,
+            "  - projected:\n      sources: []\n    name: audit\n",
+            Some("the runtime could not make the mount point"),
+        ),
+        (
+            "    - mountPath: ABOVE\n      name: audit\n      subPath: x\n",
+            HOST,
+            Some("`subPath`"),
+        ),
+        (
+            "    - mountPath: ABOVE\n      name: audit\n      readOnly: maybe\n",
+            HOST,
+            Some("`readOnly` is not understood"),
+        ),
+        (
+            "    - mountPath: ABOVE/x/..\n      name: audit\n",
+            HOST,
+            Some("a path with `..`"),
+        ),
+        (READ_WRITE, "", Some("there is not")),
+        (
+            READ_WRITE,
+            "  - hostPath:\n      path: AUDIT\n      type: Socket\n    name: audit\n",
+            Some("which is no folder"),
+        ),
+        (
+            "    - mountPath: ABOVE\n      name: audit\n    - mountPath: ABOVE/\n      name: audit\n",
+            HOST,
+            Some("a second mount"),
+        ),
+        (
+            READ_WRITE,
+            "  - hostPath:\n      path: AUDIT\n    name: audit\n  - emptyDir: {}\n    name: audit\n",
+            Some("a second volume `audit`"),
+        ),
+    ];
+    for &(mount, volume, says) in cases {
+        let node = Node::new("");
+        with_parent(&node, mount, volume);
+        check(&node, says);
+    }
+}
+
+#[test]
+fn mount_point_that_is_there_already_is_enough_if_it_is_a_folder() {
+    let make: [(fn(&std::path::Path), &str, Option<&str>); 6] = [
+        (|path| fs::create_dir(path).unwrap(), READ_ONLY, None),
+        (|path| fs::create_dir(path).unwrap(), READ_WRITE, None),
+        (
+            |path| fs::write(path, "").unwrap(),
+            READ_ONLY,
+            Some("there is no folder"),
+        ),
+        (
+            |path| symlink("/", path).unwrap(),
+            READ_ONLY,
+            Some("there is no folder"),
+        ),
+        (
+            |path| fs::write(path, "").unwrap(),
+            READ_WRITE,
+            Some("is no folder"),
+        ),
+        (
+            |path| symlink("/", path).unwrap(),
+            READ_WRITE,
+            Some("is no folder"),
+        ),
+    ];
+    for (make, mount, says) in make {
+        let node = Node::new("");
+        with_parent(&node, mount, HOST);
+        make(&node.folder().join("audit/webhook"));
+        check(&node, says);
+    }
+}
+
+/// Of several mounts above the folder, the mount point is in the deepest.
+#[test]
+fn deepest_mount_above_the_folder_counts() {
+    let node = Node::new("");
+    let deeper = "    - mountPath: ABOVE\n      name: audit\n    - mountPath: /tmp\n      name: audit\n      readOnly: true\n";
+    if node.folder().starts_with("/tmp") {
+        with_parent(&node, deeper, HOST);
+        check(&node, None);
+    }
+}
+
+#[test]
+fn volume_of_another_type_than_what_is_there_is_refused() {
+    for (kind, says) in [
+        ("Directory", None),
+        ("DirectoryOrCreate", None),
+        ("\"\"", None),
+        ("File", Some("the volume `mine` has the type `File`")),
+        ("FileOrCreate", Some("the kubelet would not start the pod")),
+        ("Socket", Some("the kubelet would not start the pod")),
+    ] {
+        let mount = "    - mountPath: WEBHOOK\n      name: mine\n      readOnly: true\n";
+        let volume =
+            format!("  - hostPath:\n      path: WEBHOOK\n      type: {kind}\n    name: mine\n");
+        let node = Node::new("");
+        let webhook = node.webhook_folder();
+        let manifest = KUBEADM
+            .replace(MOUNTS, &format!("{MOUNTS}{mount}"))
+            .replace(VOLUMES, &format!("{VOLUMES}{volume}"))
+            .replace("WEBHOOK", &webhook.to_string_lossy());
+        node.write(&manifest);
+        check(&node, says);
+    }
+    let node = Node::new("");
+    let volume = format!(
+        "{VOLUMES}  - hostPath:\n      path: {}\n      type: File\n    name: ack-ram-authenticator\n",
+        node.webhook_folder().display()
+    );
+    node.write(&KUBEADM.replace(VOLUMES, &volume));
+    check(
+        &node,
+        Some("the volume `ack-ram-authenticator` has the type `File`"),
+    );
+}
+
+/// A manifest with these lines in the security context of the pod, and this one of the container.
+fn with_contexts(pod: &str, container: &str) -> String {
+    KUBEADM
+        .replace(POD_CONTEXT, &format!("{POD_CONTEXT}{pod}"))
+        .replace(CONTAINER, &format!("{CONTAINER}{container}"))
+}
+
+#[test]
+fn process_that_cannot_read_the_kubeconfig_is_refused() {
+    let metadata = fs::metadata(Node::new("").kubeconfig()).unwrap();
+    let (owner, group) = (metadata.uid(), metadata.gid());
+    let stranger = "    runAsUser: 64999\n    runAsGroup: 64999\n";
+    let in_group = format!("    runAsUser: 64999\n    runAsGroup: {group}\n");
+    let through_fs_group = format!("{stranger}    fsGroup: {group}\n");
+    let through_groups = format!("{stranger}    supplementalGroups:\n    - {group}\n");
+    let as_owner = format!("    runAsUser: {owner}\n    runAsGroup: 64999\n");
+    let container = |user: &str| {
+        format!("    securityContext:\n      runAsUser: {user}\n      runAsGroup: 64999\n")
+    };
+    let cannot = Some("who cannot read");
+    // Security contexts of pod and container, modes of folder and file, and what is said.
+    let cases: &[(&str, &str, u32, u32, Option<&str>)] = &[
+        ("", "", 0o755, 0o600, None),
+        ("    runAsUser: 0\n", "", 0o755, 0o600, None),
+        (stranger, "", 0o755, 0o600, cannot),
+        (stranger, "", 0o755, 0o640, cannot),
+        (stranger, "", 0o755, 0o604, None),
+        (stranger, "", 0o700, 0o604, cannot),
+        (&in_group, "", 0o755, 0o640, None),
+        (&in_group, "", 0o750, 0o640, None),
+        (&in_group, "", 0o740, 0o640, cannot),
+        (&through_fs_group, "", 0o755, 0o640, None),
+        (&through_groups, "", 0o755, 0o640, None),
+        (&as_owner, "", 0o700, 0o600, None),
+        // The container's own wins.
+        (stranger, &container("0"), 0o755, 0o600, None),
+        (
+            "    runAsUser: 0\n",
+            &container("64999"),
+            0o755,
+            0o600,
+            cannot,
+        ),
+        (
+            "    runAsUser: nobody\n",
+            "",
+            0o755,
+            0o600,
+            Some("`runAsUser` is not understood"),
+        ),
+        // What is not started at all, or cannot be told.
+        (
+            "    runAsNonRoot: true\n",
+            "",
+            0o755,
+            0o600,
+            Some("`runAsNonRoot` without a `runAsUser`"),
+        ),
+        (
+            "    runAsNonRoot: true\n    runAsUser: 0\n",
+            "",
+            0o755,
+            0o600,
+            Some("`runAsNonRoot` without"),
+        ),
+        (
+            "    runAsNonRoot: true\n    runAsUser: 64999\n",
+            "",
+            0o755,
+            0o644,
+            None,
+        ),
+        (
+            "",
+            "    securityContext: {runAsUser: 1}\n",
+            0o755,
+            0o600,
+            Some("`securityContext` in flow style"),
+        ),
+        ("", "    securityContext: {}\n", 0o755, 0o600, None),
+        (
+            "",
+            "    securityContext:\n      capabilities: {drop: [ALL]}\n",
+            0o755,
+            0o600,
+            Some("`capabilities` in flow style"),
+        ),
+    ];
+    for &(pod, container, folder_mode, mode, says) in cases {
+        let node = Node::new(&with_contexts(pod, container));
+        let set = |path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        set(node.kubeconfig(), mode);
+        set(node.webhook_folder(), folder_mode);
+        check(&node, says);
+    }
+}
+
+#[test]
+fn pod_with_other_users_than_the_host_is_refused() {
+    for (value, says) in [("false", Some("`hostUsers: false`")), ("true", None)] {
+        let line = format!("  hostNetwork: true\n  hostUsers: {value}\n");
+        let node = Node::new(&KUBEADM.replace("  hostNetwork: true\n", &line));
+        check(&node, says);
+    }
+}
+
+/// Root reads the files of others by a capability. Only root may give files away.
+#[test]
+fn root_without_capabilities_reads_only_what_belongs_to_it() {
+    if !geteuid().is_root() {
+        return;
+    }
+    let drop = |list: &str| format!("    securityContext:\n      capabilities:\n{list}");
+    let all = "        drop:\n        - ALL\n";
+    for (container, owner, says) in [
+        (String::new(), 65534, None),
+        (drop(all), 0, None),
+        (drop(all), 65534, Some("who cannot read")),
+        (
+            drop("        drop: [\"all\"]\n"),
+            65534,
+            Some("who cannot read"),
+        ),
+        (
+            drop("        drop:\n        - CAP_DAC_OVERRIDE\n"),
+            65534,
+            Some("who cannot read"),
+        ),
+        (drop("        drop:\n        - NET_RAW\n"), 65534, None),
+        (
+            drop(&format!("        add:\n        - DAC_OVERRIDE\n{all}")),
+            65534,
+            None,
+        ),
+    ] {
+        let node = Node::new(&with_contexts("", &container));
+        chown(node.kubeconfig(), Some(owner), None).unwrap();
+        chown(node.webhook_folder(), Some(owner), None).unwrap();
+        check(&node, says);
+    }
+}

@@ -1,0 +1,346 @@
+//! The script runs as root: nothing of its surroundings runs with it, and nothing that another user may write decides.
+
+use std::ffi::OsStr;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::unistd::geteuid;
+use tempfile::TempDir;
+
+use crate::node::{KUBEADM, Node, SCRIPT, run};
+
+/// A folder of somebody who wants to run something as root; what ran leaves a file there.
+struct Trap {
+    folder: TempDir,
+}
+
+impl Trap {
+    fn new() -> Self {
+        let trap = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        let marker = trap.marker();
+        for module in ["yaml.py", "sys.py", "sitecustomize.py", "usercustomize.py"] {
+            let text = format!("open({marker:?}, 'a').write({module:?})\n");
+            fs::write(trap.path(module), text).unwrap();
+        }
+        for program in [
+            "awk", "bash", "cat", "cp", "diff", "env", "grep", "kubectl", "mktemp", "python3",
+            "readlink", "sed", "stat",
+        ] {
+            let path = trap.path(program);
+            let text = format!("#!/bin/sh\necho {program} >>{}\nexit 1\n", marker.display());
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        }
+        fs::create_dir(trap.path(".kube")).unwrap();
+        for file in ["kuberc", "config"] {
+            fs::write(trap.path(".kube").join(file), "not: [yaml").unwrap();
+        }
+        trap
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn marker(&self) -> PathBuf {
+        self.path("ran")
+    }
+
+    /// Everything in the environment that makes a program run something else, or do it in another way.
+    fn arm(&self, command: &mut Command) {
+        let folder = self.folder.path();
+        let ran = format!("echo ran >>{}", self.marker().display());
+        for name in [
+            "PATH",
+            "HOME",
+            "TMPDIR",
+            "CDPATH",
+            "PYTHONPATH",
+            "PYTHONHOME",
+            "PYTHONUSERBASE",
+            "AWKPATH",
+            "AWKLIBPATH",
+            "LD_LIBRARY_PATH",
+        ] {
+            command.env(name, folder);
+        }
+        for (name, value) in [
+            ("KUBECONFIG", ".kube/config"),
+            ("KUBERC", ".kube/kuberc"),
+            ("GREP_OPTIONS", "--invert-match"),
+            ("IFS", "/"),
+            ("GLOBIGNORE", "*"),
+            ("LC_ALL", "tr_TR.UTF-8"),
+            ("manifest", "/no/such/manifest"),
+            ("work", "/no/such/folder"),
+        ] {
+            command.env(name, value);
+        }
+        command.env("PYTHONSTARTUP", self.path("yaml.py"));
+        for name in [
+            "awk", "bash", "builtin", "cat", "cd", "command", "compgen", "exec", "exit", "fail",
+            "mktemp", "printf", "pwd", "read", "set", "shift", "trap", "umask", "unset", "usage",
+        ] {
+            command.env(format!("BASH_FUNC_{name}%%"), format!("() {{ {ran}; }}"));
+        }
+        command.current_dir(folder);
+    }
+
+    /// What Bash takes from its environment before it reads the first line, unless the script names its interpreter and
+    /// forbids that.
+    fn arm_interpreter(&self, command: &mut Command) {
+        let ran = format!("echo ran >>{}", self.marker().display());
+        let file = self.path("bash_env");
+        fs::write(&file, format!("{ran}\n")).unwrap();
+        command
+            .env("BASH_ENV", &file)
+            .env("ENV", &file)
+            .env("SHELLOPTS", "xtrace:noglob:noexec")
+            .env("BASHOPTS", "extdebug:failglob")
+            .env("PS4", format!("$({ran})"))
+            .env("POSIXLY_CORRECT", "1");
+    }
+
+    #[track_caller]
+    fn assert_nothing_ran(&self) {
+        let ran = fs::read_to_string(self.marker()).unwrap_or_default();
+        assert_eq!(ran, "");
+    }
+}
+
+/// As people start the script: by its name, or with Bash.
+fn ways(node: &Node, args: &[&str]) -> [Command; 2] {
+    let with_bash = node.command(Path::new(SCRIPT), args);
+    let mut by_name = Command::new(SCRIPT);
+    by_name.env_clear().args(with_bash.get_args().skip(1));
+    let mut bash = Command::new("/bin/bash");
+    bash.env_clear().args(with_bash.get_args());
+    [by_name, bash]
+}
+
+#[test]
+fn nothing_of_the_environment_runs_or_changes_anything() {
+    for way in [0, 1] {
+        let node = Node::new(KUBEADM);
+        let wanted = {
+            let other = Node::new(KUBEADM);
+            other.run_well(&[]);
+            let path = |node: &Node| node.webhook_folder().to_string_lossy().into_owned();
+            other.read().replace(&path(&other), &path(&node))
+        };
+        let trap = Trap::new();
+        for (args, expected) in [
+            (&["--dry-run"][..], KUBEADM),
+            (&[], &wanted),
+            (&["--undo"], KUBEADM),
+        ] {
+            let mut command = ways(&node, args).into_iter().nth(way).unwrap();
+            trap.arm(&mut command);
+            if way == 0 {
+                trap.arm_interpreter(&mut command);
+            }
+            let outcome = run(command);
+            assert_eq!(outcome.code, Some(0), "{outcome:?}");
+            assert!(!outcome.stderr.contains("note:"), "{outcome:?}");
+            trap.assert_nothing_ran();
+            assert_eq!(node.read(), expected, "{args:?}");
+        }
+    }
+}
+
+/// Where there is no kubectl, Python reads the manifest: not with modules of the current folder.
+#[test]
+fn python_takes_no_module_of_the_current_folder_or_the_environment() {
+    let node = Node::new(KUBEADM);
+    let trap = Trap::new();
+    let programs = crate::change::path_without_parser();
+    let python = Path::new("/usr/bin/python3");
+    assert!(
+        python.exists(),
+        "these tests need Python at {}",
+        python.display()
+    );
+    symlink(python, programs.path().join("python3")).unwrap();
+    for args in [&["--dry-run"][..], &[]] {
+        let outcome = node.run_armed(programs.path(), args, |command| trap.arm(command));
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        trap.assert_nothing_ran();
+    }
+}
+
+#[test]
+fn relative_paths_count_from_the_folder_of_the_caller() {
+    let node = Node::new(KUBEADM);
+    let mut command = Command::new(SCRIPT);
+    command
+        .args(["--manifest", "manifests/kube-apiserver.yaml"])
+        .args(["--backup-dir", "backups", "--kubeconfig"])
+        .arg(node.kubeconfig())
+        .env_clear()
+        .current_dir(node.folder());
+    let outcome = run(command);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert_ne!(node.read(), KUBEADM);
+    assert_eq!(node.backups_ending(".before").len(), 1);
+}
+
+#[test]
+fn what_another_user_may_write_is_refused_with_what_to_run() {
+    type Place = fn(&Node) -> PathBuf;
+    let cases: &[(Place, u32, &str)] = &[
+        (Node::manifests, 0o777, "chmod go-w"),
+        (Node::manifests, 0o1777, "chmod go-w"),
+        (Node::manifests, 0o775, "chmod go-w"),
+        (Node::manifest, 0o666, "chmod go-w"),
+        (Node::webhook_folder, 0o777, "chmod go-w"),
+        (Node::webhook_folder, 0o1777, "chmod go-w"),
+        (Node::kubeconfig, 0o622, "chmod go-w"),
+        // The folder above all of them.
+        (Node::folder, 0o777, "chmod go-w"),
+    ];
+    for &(place, mode, says) in cases {
+        let node = Node::new(KUBEADM);
+        let path = place(&node);
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        let outcome = node.run(&[]);
+        let said = format!("{} has mode {mode:o}", path.display());
+        assert_eq!(outcome.code, Some(1), "{said}: {outcome:?}");
+        assert!(
+            outcome.stderr.contains(&said) && outcome.stderr.contains(says),
+            "{said}: {outcome:?}"
+        );
+        assert_eq!(node.read(), KUBEADM);
+        assert!(!node.backups().exists());
+    }
+}
+
+/// Only root may give files away.
+#[test]
+fn what_belongs_to_another_user_is_refused_but_for_the_folder_of_the_webhook() {
+    if !geteuid().is_root() {
+        return;
+    }
+    type Place = fn(&Node) -> PathBuf;
+    let places: [(Place, bool); 4] = [
+        (Node::manifests, false),
+        (Node::manifest, false),
+        (Node::kubeconfig, false),
+        (Node::webhook_folder, true),
+    ];
+    for (place, is_taken) in places {
+        let node = Node::new(KUBEADM);
+        chown(place(&node), Some(65534), None).unwrap();
+        let outcome = node.run(&["--dry-run"]);
+        let expected = if is_taken { Some(0) } else { Some(1) };
+        assert_eq!(outcome.code, expected, "{outcome:?}");
+        let said = "belongs to uid 65534, who may change it";
+        assert_eq!(outcome.stderr.contains(said), !is_taken, "{outcome:?}");
+    }
+    // A webhook with a user of its own.
+    let node = Node::new(KUBEADM);
+    chown(node.webhook_folder(), Some(65534), None).unwrap();
+    chown(node.kubeconfig(), Some(65534), None).unwrap();
+    node.run_well(&["--dry-run"]);
+}
+
+#[test]
+fn backups_that_another_user_may_have_put_there_are_not_used() {
+    let node = Node::new(KUBEADM);
+    for mode in [0o777, 0o1777] {
+        fs::create_dir_all(node.backups()).unwrap();
+        fs::set_permissions(node.backups(), Permissions::from_mode(mode)).unwrap();
+        for args in [&[][..], &["--undo"]] {
+            let outcome = node.run(args);
+            assert_eq!(outcome.code, Some(1), "{outcome:?}");
+            assert!(outcome.stderr.contains("chmod go-w"), "{outcome:?}");
+            assert_eq!(node.read(), KUBEADM);
+        }
+    }
+    fs::remove_dir_all(node.backups()).unwrap();
+
+    node.run_well(&[]);
+    let changed = node.read();
+    let [before] = &node.backups_ending(".before")[..] else {
+        panic!("{:?}", node.backups_ending(""));
+    };
+    let good = fs::read_to_string(before).unwrap();
+    let planted = node.folder().join("planted");
+    fs::write(&planted, "kind: Pod\n").unwrap();
+    fs::remove_file(before).unwrap();
+    symlink(&planted, before).unwrap();
+    let outcome = node.run(&["--undo"]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.stderr.contains("is a link"), "{outcome:?}");
+    assert_eq!(node.read(), changed);
+    fs::remove_file(before).unwrap();
+    fs::write(before, &good).unwrap();
+    fs::set_permissions(before, Permissions::from_mode(0o666)).unwrap();
+    let outcome = node.run(&["--undo"]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert_eq!(node.read(), changed);
+    fs::set_permissions(before, Permissions::from_mode(0o640)).unwrap();
+    node.run_well(&["--undo"]);
+    assert_eq!(node.read(), KUBEADM);
+}
+
+/// kube-apiserver gets to see the folder, and not where a link in it leads.
+#[test]
+fn kubeconfig_that_is_a_link_is_refused() {
+    let node = Node::new(KUBEADM);
+    let elsewhere = node.folder().join("kubeconfig.yaml");
+    fs::rename(node.kubeconfig(), &elsewhere).unwrap();
+    symlink(&elsewhere, node.kubeconfig()).unwrap();
+    let outcome = node.run(&[]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.stderr.contains("is a link"), "{outcome:?}");
+    assert_eq!(node.read(), KUBEADM);
+}
+
+/// What the caller has is gone before any program starts.
+#[test]
+fn programs_that_the_script_starts_have_none_of_the_environment() {
+    let node = Node::new(KUBEADM);
+    let programs = crate::change::path_without_parser();
+    let seen = node.folder().join("seen");
+    let kubectl = programs.path().join("kubectl");
+    let text = format!(
+        "#!/bin/sh\n/usr/bin/env >>{}\nexec cat \"$4\"\n",
+        seen.display()
+    );
+    fs::write(&kubectl, text).unwrap();
+    fs::set_permissions(&kubectl, Permissions::from_mode(0o755)).unwrap();
+    let outcome = node.run_armed(programs.path(), &["--dry-run"], |command| {
+        command.env("CANARY", "1").env("BASH_FUNC_x%%", "() { :; }");
+    });
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let seen = fs::read_to_string(seen).unwrap();
+    let names: std::collections::BTreeSet<&OsStr> = seen
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, _)| OsStr::new(name))
+        .collect();
+    let allowed = [
+        "HOME",
+        "KUBECONFIG",
+        "LC_ALL",
+        "OLDPWD",
+        "PATH",
+        "PWD",
+        "SHLVL",
+        "_",
+    ];
+    assert!(
+        names
+            .iter()
+            .all(|name| allowed.iter().any(|allowed| name == allowed)),
+        "{seen}"
+    );
+    assert!(
+        seen.contains("\nPWD=/\n") || seen.starts_with("PWD=/\n"),
+        "{seen}"
+    );
+}
