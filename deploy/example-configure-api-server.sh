@@ -12,6 +12,8 @@
 # command; in POSIX mode none of them is taken for `exec`.
 if [[ $- != *p* ]] || read -r -N 1 _ </proc/$$/environ; then
   POSIXLY_CORRECT=1
+  # From a pipe, the rest of the script is still to come.
+  [[ -n ${BASH_SOURCE[0]-} ]] || exec /usr/bin/env -i /bin/bash -p -s -- "$@"
   exec /usr/bin/env -i /bin/bash -p -- "${BASH_SOURCE[0]}" "$@"
 fi
 
@@ -105,6 +107,13 @@ plain_path='^(/[A-Za-z0-9._+@-]+)+$'
   wrong_usage "--kubeconfig must be an absolute path of letters, digits and . _ + @ - without '..': $kubeconfig"
 folder=${kubeconfig%/*}
 [[ -n $folder ]] || wrong_usage "--kubeconfig must be in a folder of its own, which kube-apiserver gets to see"
+# The mount hides what the image and the runtime have there, such as the program itself, or cannot be made at all.
+case $folder in
+  /dev | /dev/* | /proc | /proc/* | /sys | /sys/* | /bin | /sbin | /lib | /lib64 | /boot | /etc | /run | /tmp | /var | \
+    /var/run | /usr | /usr/bin | /usr/sbin | /usr/lib | /usr/lib64 | /usr/local | /usr/local/bin | /usr/local/sbin)
+    wrong_usage "--kubeconfig must be in a folder of its own; $folder of the container would be hidden: $kubeconfig"
+    ;;
+esac
 
 # A relative path counts from the caller's folder, which this script then leaves: programs look for files where they run.
 here=$(pwd -P)

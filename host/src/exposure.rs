@@ -93,9 +93,14 @@ impl<'a> SensitiveFiles<'a> {
         };
         let state = self.state_dir.map(in_state_dir);
         let tls = |part: for<'t> fn(&'t TlsFiles) -> Option<&'t Path>| self.tls.and_then(part);
+        // With a CA of clients, the webhook kubeconfig holds a key.
+        let has_key = |folder: &Path| certs::client_ca_file(folder).exists();
+        let kubeconfig_access = match self.state_dir {
+            Some(folder) if has_key(folder) => Access::Read,
+            _ => Access::Write,
+        };
         let named = [
             ("", self.config),
-            ("server.generateKubeconfig", self.generate_kubeconfig),
             ("server.tls.certFile", tls(|tls| Some(&tls.certificate))),
             ("server.tls.caFile", tls(|tls| tls.ca.as_deref())),
             ("server.sts.caFile", self.sts_ca),
@@ -108,11 +113,16 @@ impl<'a> SensitiveFiles<'a> {
             .filter_map(|(setting, path)| Some((setting, path?.to_owned())));
         let key = tls(|tls| Some(&tls.key));
         let key = key.map(|path| ("server.tls.keyFile", path.to_owned(), Access::Read));
+        let kubeconfig = self.generate_kubeconfig.map(|path| {
+            let setting = "server.generateKubeconfig";
+            (setting, path.to_owned(), kubeconfig_access)
+        });
         state
             .into_iter()
             .flatten()
             .chain(named)
             .map(|(setting, path)| (setting, path, Access::Write))
+            .chain(kubeconfig)
             .chain(key)
             .collect()
     }

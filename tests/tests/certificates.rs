@@ -1,6 +1,7 @@
 //! The real binary's certificates: made by many at once, the operator's own, and those of clients.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -149,6 +150,8 @@ async fn a_state_directory_of_go_serves_as_it_is() {
     for name in names {
         fs::copy(Path::new(GO_STATE).join(name), state.join(name)).unwrap();
     }
+    // As Go writes it.
+    fs::set_permissions(state.join("key.pem"), Permissions::from_mode(0o600)).unwrap();
     let (port, health) = (ports::free_port(), ports::free_port());
     let config = configure(
         folder,

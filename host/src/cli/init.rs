@@ -12,6 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::config::{self, Overrides};
 use crate::env;
+use crate::exposure::SensitiveFiles;
 use crate::kubeconfig::{self, WebhookKubeconfig};
 
 const KUBECONFIG: &str = "ack-ram-authenticator.kubeconfig";
@@ -34,7 +35,8 @@ type Pair = [&'static str; 3];
 ///
 /// With --client-cert, the webhook is to answer kube-apiserver alone: `client-ca.pem` and `client-ca-key.pem`, a second
 /// certificate authority, are made too, and the kubeconfig has a certificate of it, good for ten years. Once that
-/// authority is there, `init` puts such a certificate in each kubeconfig, and a new one where it is time for that.
+/// authority is there, `init` puts such a certificate in each kubeconfig, and a new one where it is time for that. The
+/// setting `server.requireClientCertificate` of --config has the same effect.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -81,6 +83,16 @@ pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), Failure> {
         ));
     }
     let (folder, now) = (Path::new("."), env::now());
+    let files = SensitiveFiles {
+        config: globals.config.as_deref(),
+        state_dir: Some(folder),
+        tls: config.tls.as_ref(),
+        generate_kubeconfig: Some(Path::new(KUBECONFIG)),
+        ..SensitiveFiles::default()
+    };
+    for exposure in files.exposures() {
+        tracing::warn!("{}", exposure.text);
+    }
     let mut made = Made {
         url: config.listen.url(port),
         pairs: Vec::new(),

@@ -78,8 +78,9 @@ pub(super) struct ServerArgs {
 
     /// Look at everything that the server needs, tell all that is wrong or risky, and end
     ///
-    /// Configuration, mappings, certificates, keys, kubeconfigs and places to write; what is only a warning at start is
-    /// an error here. Nothing is written, and nobody is asked over the network. A server may run meanwhile.
+    /// Configuration, mappings, certificates, keys, kubeconfigs, places to write, and which other users may write there;
+    /// what is only a warning at start is an error here. Nothing is written, and nobody is asked over the network. A server
+    /// may run meanwhile.
     #[arg(long)]
     check: bool,
 

@@ -143,6 +143,17 @@ fn ca_of_clients_that_the_configuration_requires_is_made() {
 }
 
 #[test]
+fn folder_that_other_users_may_write_is_named() {
+    let folder = Folder::new(&[]);
+    assert!(!folder.run(&["init"], &[]).stderr.contains("other users"));
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(folder.path(), mode).unwrap();
+    let run = folder.run(&["init"], &[]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(run.stderr.contains("so other users may replace"), "{run:?}");
+}
+
+#[test]
 fn key_of_somebody_else_is_not_taken_over() {
     let folder = Folder::new(&[]);
     folder.run(&["init"], &[]).printed();

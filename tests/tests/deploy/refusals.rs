@@ -265,6 +265,9 @@ fn the_command_line_is_checked() {
         (&["--kubeconfig=/a/../b"], 2, "absolute path"),
         (&["--kubeconfig=/a b/c"], 2, "absolute path"),
         (&["--kubeconfig=/file"], 2, "a folder of its own"),
+        (&["--kubeconfig=/etc/file"], 2, "would be hidden"),
+        (&["--kubeconfig=/usr/local/bin/file"], 2, "would be hidden"),
+        (&["--kubeconfig=/proc/1/file"], 2, "would be hidden"),
         (&["--manifest=/no/such/file"], 1, "there is no file"),
     ] {
         let outcome = run_bare(args);
