@@ -1,11 +1,11 @@
 //! Files that other users may write, and that decide who gets access: warnings at start, and findings of `server --check`.
 
+mod folders;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-
-use nix::sys::statvfs::{FsFlags, statvfs};
 
 use crate::certs;
 use crate::config::{Config, Needs, TlsFiles};
@@ -72,7 +72,7 @@ impl<'a> SensitiveFiles<'a> {
         let mut folders = BTreeSet::new();
         for (setting, path, access) in self.list() {
             let folder = || {
-                let (folder, text) = exposed_folder(&path)?;
+                let (folder, text) = folders::exposed(&path)?;
                 folders.insert(folder).then_some(text)
             };
             if let Some(text) = of_file(&path, access).or_else(folder) {
@@ -159,43 +159,6 @@ fn of_file(path: &Path, access: Access) -> Option<String> {
     ))
 }
 
-/// The folder in which, or above which, other users may replace the file at `path`, and what to say of it.
-fn exposed_folder(path: &Path) -> Option<(PathBuf, String)> {
-    let folder = fs::canonicalize(files::folder(path)).ok()?;
-    let folder_owner = fs::metadata(&folder).ok()?.uid();
-    // Where a link leads, other folders count, too.
-    let target = fs::canonicalize(path).ok();
-    let is_there = target.is_some();
-    let beyond = target.as_deref().and_then(Path::parent);
-    let all = folder
-        .ancestors()
-        .chain(beyond.into_iter().flat_map(Path::ancestors));
-    for above in all {
-        let ownership = Ownership::of(&fs::metadata(above).ok()?);
-        let is_trusted = ownership.is_trusted(folder_owner);
-        // In a sticky folder others replace nothing, but they may make what is not there yet.
-        let is_kept = ownership.is_sticky() && (is_there || above != folder);
-        let is_exposed = ownership.is_writable_by_others() && !is_kept;
-        if (is_trusted && !is_exposed) || is_read_only(above) {
-            continue;
-        }
-        let remedy = remedy(above, is_trusted, is_exposed.then_some("go-w"));
-        let text = format!(
-            "the folder `{}` {ownership}, so other users may replace `{}`; {remedy}",
-            above.display(),
-            path.display()
-        );
-        return Some((above.to_owned(), text));
-    }
-    None
-}
-
-/// Returns whether the folder is on a file system that is mounted read-only, as the volumes of a ConfigMap are, whose
-/// folder everybody could write otherwise.
-fn is_read_only(folder: &Path) -> bool {
-    statvfs(folder).is_ok_and(|found| found.flags().contains(FsFlags::ST_RDONLY))
-}
-
 fn remedy(path: &Path, is_trusted: bool, mode: Option<&str>) -> String {
     let path = path.display();
     let owner = (!is_trusted).then(|| format!("chown {} {path}", process_uid()));
@@ -205,131 +168,4 @@ fn remedy(path: &Path, is_trusted: bool, mode: Option<&str>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs::Permissions;
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
-
-    use super::*;
-
-    fn chmod(path: &Path, mode: u32) {
-        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
-    }
-
-    fn texts(files: &SensitiveFiles<'_>, folder: &Path) -> Vec<String> {
-        let folder = folder.display().to_string();
-        let exposures = files.exposures().into_iter();
-        exposures
-            .map(|found| format!("{}: {}", found.setting, found.text.replace(&folder, "F")))
-            .collect()
-    }
-
-    #[test]
-    fn file_that_others_may_write_is_found_under_its_setting() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| {
-            let path = folder.path().join(name);
-            fs::write(&path, "").unwrap();
-            chmod(&path, 0o644);
-            path
-        };
-        let (config, dynamic, ca) = (path("config.yaml"), path("dynamic.json"), path("ca.pem"));
-        let tls = TlsFiles {
-            certificate: path("tls.crt"),
-            key: path("tls.key"),
-            ca: None,
-        };
-        chmod(&tls.key, 0o600);
-        for name in ["cert.pem", "client-ca.pem"] {
-            path(name);
-        }
-        let files = SensitiveFiles {
-            config: Some(&config),
-            state_dir: Some(folder.path()),
-            tls: Some(&tls),
-            sts_ca: Some(&ca),
-            dynamic_file: Some(&dynamic),
-            ..SensitiveFiles::default()
-        };
-        assert_eq!(files.exposures(), []);
-        chmod(&tls.key, 0o440);
-        chmod(&config, 0o664);
-        chmod(&ca, 0o646);
-        chmod(&dynamic, 0o666);
-        chmod(&folder.path().join("client-ca.pem"), 0o622);
-        let uid = process_uid();
-        assert_eq!(
-            texts(&files, folder.path()),
-            [
-                format!(
-                    "server.stateDir: `F/client-ca.pem` belongs to uid {uid} and has mode 0622, so other users may change it; run `chmod go-w F/client-ca.pem`"
-                ),
-                format!(
-                    ": `F/config.yaml` belongs to uid {uid} and has mode 0664, so other users may change it; run `chmod go-w F/config.yaml`"
-                ),
-                format!(
-                    "server.sts.caFile: `F/ca.pem` belongs to uid {uid} and has mode 0646, so other users may change it; run `chmod go-w F/ca.pem`"
-                ),
-                format!(
-                    "server.dynamicFilePath: `F/dynamic.json` belongs to uid {uid} and has mode 0666, so other users may change it; run `chmod go-w F/dynamic.json`"
-                ),
-                format!(
-                    "server.tls.keyFile: `F/tls.key` belongs to uid {uid} and has mode 0440, so other users may read or change it; run `chmod go= F/tls.key`"
-                ),
-            ]
-        );
-    }
-
-    #[test]
-    fn folder_in_which_others_may_replace_a_file_is_named_once() {
-        let top = tempfile::tempdir().unwrap();
-        let folder = top.path().join("a/b");
-        fs::create_dir_all(&folder).unwrap();
-        for name in ["a", "a/b"] {
-            chmod(&top.path().join(name), 0o755);
-        }
-        let (config, dynamic) = (folder.join("config.yaml"), folder.join("dynamic.json"));
-        fs::write(&config, "").unwrap();
-        let link = top.path().join("link");
-        symlink(&config, &link).unwrap();
-        for (name, mode, path, expected) in [
-            ("a/b", 0o755, &config, None),
-            (
-                "a/b",
-                0o777,
-                &config,
-                Some("the folder `F/a/b` belongs to uid"),
-            ),
-            ("a", 0o775, &config, Some("the folder `F/a` belongs to uid")),
-            // Through a link, the folders of its target.
-            ("a", 0o775, &link, Some("the folder `F/a` belongs to uid")),
-            // Sticky: what is there stays, what is not there may be made by others.
-            ("a/b", 0o1777, &config, None),
-            (
-                "a/b",
-                0o1777,
-                &dynamic,
-                Some("the folder `F/a/b` belongs to uid"),
-            ),
-            ("a", 0o1777, &dynamic, None),
-        ] {
-            chmod(&top.path().join(name), mode);
-            let files = SensitiveFiles {
-                config: Some(path),
-                kubeconfig: Some(path),
-                ..SensitiveFiles::default()
-            };
-            let found = texts(&files, top.path());
-            chmod(&top.path().join(name), 0o755);
-            match expected {
-                None => assert!(found.is_empty(), "{name} {mode:o}: {found:?}"),
-                Some(start) => {
-                    let start = format!(": {start}");
-                    assert!(
-                        found.len() == 1 && found.iter().all(|text| text.starts_with(&start)),
-                        "{name} {mode:o}: {found:?}"
-                    );
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -120,7 +120,9 @@ fn server_that_requires_client_certificates_does_not_start_without_their_ca() {
     assert_eq!(run.code, Some(1), "{run:?}");
     let part = "`server.requireClientCertificate` is true, and there is no CA of clients `state/client-ca.pem`";
     assert!(run.stderr.contains(part), "{run:?}");
-    assert!(!folder.path().join("kubeconfig.yaml").exists());
+    for name in ["kubeconfig.yaml", "state"] {
+        assert!(!folder.path().join(name).exists(), "{name} was made");
+    }
 
     let run = folder.run(&["init", "--client-cert"], &[]);
     assert_eq!(run.code, Some(0), "{run:?}");

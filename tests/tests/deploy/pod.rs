@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+use std::path::Path;
 
 use nix::unistd::geteuid;
 
@@ -135,7 +136,8 @@ fn mount_point_that_the_runtime_cannot_make_is_refused() {
 
 #[test]
 fn mount_point_that_is_there_already_is_enough_if_it_is_a_folder() {
-    let make: [(fn(&std::path::Path), &str, Option<&str>); 6] = [
+    type Make = fn(&Path);
+    let make: [(Make, &str, Option<&str>); 6] = [
         (|path| fs::create_dir(path).unwrap(), READ_ONLY, None),
         (|path| fs::create_dir(path).unwrap(), READ_WRITE, None),
         (
