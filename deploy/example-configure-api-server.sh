@@ -821,9 +821,9 @@ ends_with_newline() {
 # Finds one. Neither needs an API server.
 find_parser() {
   : >"$work/note"
-  if command -v kubectl >/dev/null && may_rely_on "$(command -v kubectl)" 2>>"$work/note"; then
+  if command -v kubectl >/dev/null && check_trusted "$(command -v kubectl)" 2>>"$work/note"; then
     parser=kubectl
-  elif command -v python3 >/dev/null && may_rely_on "$(command -v python3)" 2>>"$work/note" &&
+  elif command -v python3 >/dev/null && check_trusted "$(command -v python3)" 2>>"$work/note" &&
     python3 -I -c 'import yaml' 2>/dev/null; then
     parser="Python's yaml module"
   else
@@ -874,9 +874,10 @@ check_difference() { # smaller, bigger, addition
 
 # ---- Other users ------------------------------------------------------------------------------------------------------
 
-# Says who may write a file or folder beside root and the user of this script, and what to run; succeeds if nobody may.
+# Succeeds if no other user than root and the user of this script may write a file or folder; otherwise prints the user and
+# what to run.
 # With `sticky`, others may make new files in a folder that is sticky, as /tmp is. Owners in `$2` are accepted, too.
-nobody_else_writes() { # path, owners, sticky
+check_writers() { # path, owners, sticky
   local path=$1 owners=" 0 $EUID $2 " sticky=${3-} owner mode
   read -r owner mode < <(stat -L -c '%u %a' -- "$path") || return 1
   if [[ $owners != *" $owner "* ]]; then
@@ -890,19 +891,19 @@ nobody_else_writes() { # path, owners, sticky
 }
 
 # The same of all folders above a path, and above what a link leads to, where others could put another one in its place.
-nobody_else_replaces() { # path, owners
+check_folders_above() { # path, owners
   local folder
   for folder in "$(dirname -- "$1")" "$(dirname -- "$(readlink -m -- "$1")")"; do
     while [[ $folder != / ]]; do
-      [[ ! -e $folder ]] || nobody_else_writes "$folder" "$2" sticky || return 1
+      [[ ! -e $folder ]] || check_writers "$folder" "$2" sticky || return 1
       folder=$(dirname -- "$folder")
     done
   done
 }
 
-# Whether a file, or a folder in which files are looked for, is what root or the user of this script has put there.
-may_rely_on() { # path
-  nobody_else_writes "$1" '' && nobody_else_replaces "$1" ''
+# Succeeds if a file, or a folder of files, comes from root or the user of this script.
+check_trusted() { # path
+  check_writers "$1" '' && check_folders_above "$1" ''
 }
 
 # ---- What it does -----------------------------------------------------------------------------------------------------
@@ -916,15 +917,15 @@ clean_up() {
 }
 trap clean_up EXIT
 work=$(mktemp -d /tmp/ack-ram-authenticator.XXXXXXXXXX)
-nobody_else_replaces "$work" '' || fail "the temporary files of this script are not safe there; nothing has been changed"
+check_folders_above "$work" '' || fail "the temporary files of this script are not safe there; nothing has been changed"
 
 [[ -f $manifest ]] || fail "there is no file $manifest; name the static pod with --manifest"
 [[ ! -L $manifest ]] || fail "$manifest is a link; name the file itself: --manifest $(readlink -f -- "$manifest")"
 [[ -r $manifest ]] || fail "$manifest cannot be read; run this as root"
 manifests=$(readlink -f -- "$(dirname -- "$manifest")")
 name=$(basename -- "$manifest")
-may_rely_on "$manifests" 2>"$work/refusal" && may_rely_on "$manifest" 2>"$work/refusal" ||
-  fail "$(<"$work/refusal")" "whoever may write the folder of static pods starts pods as root; nothing has been changed"
+check_trusted "$manifests" 2>"$work/refusal" && check_trusted "$manifest" 2>"$work/refusal" ||
+  fail "$(<"$work/refusal")" "a user who can write the folder of static pods starts pods as root; nothing has been changed"
 case $(readlink -m -- "$backup_dir")/ in
   "$manifests"/*)
     fail "--backup-dir is inside $manifests, where the kubelet would start each copy as a pod; choose another folder"
@@ -974,7 +975,7 @@ keep() {
 
 # What is in that folder is put in place of the manifest by --undo.
 check_backup_dir() {
-  may_rely_on "$backup_dir" 2>"$work/refusal" ||
+  check_trusted "$backup_dir" 2>"$work/refusal" ||
     fail "$(<"$work/refusal")" "--undo starts what is in the folder of backups; choose another --backup-dir, or see to that"
 }
 
@@ -991,12 +992,12 @@ check_kubeconfig() {
     "$kubeconfig is a link, and kube-apiserver gets to see only its folder; name the file itself with --kubeconfig" \
     "the file: $(readlink -f -- "$kubeconfig")"
   owner=$(stat -L -c %u -- "$folder")
-  { nobody_else_writes "$kubeconfig" "$owner" && nobody_else_writes "$folder" "$owner" &&
-    nobody_else_replaces "$folder" "$owner"; } 2>"$work/refusal" ||
+  { check_writers "$kubeconfig" "$owner" && check_writers "$folder" "$owner" &&
+    check_folders_above "$folder" "$owner"; } 2>"$work/refusal" ||
     fail "$(<"$work/refusal")" "kube-apiserver sends every token where the kubeconfig says; nothing has been changed"
 }
 
-# What only the files of this node tell about the pod: whether the runtime can make the mount point, and whether the
+# Checks the pod against the files of this node: whether the runtime can make the mount point, and whether the
 # process can read the kubeconfig.
 check_pod() {
   local kind line path base rest user groups
@@ -1102,7 +1103,7 @@ take_back() {
   for before in "$backup_dir/$name".*.before; do
     [[ -f $before && -f ${before%.before}.after ]] || continue
     for file in "${before%.before}".{before,after,addition}; do
-      [[ ! -L $file ]] && nobody_else_writes "$file" '' 2>"$work/refusal" ||
+      [[ ! -L $file ]] && check_writers "$file" '' 2>"$work/refusal" ||
         fail "$file is a link, or another user may have written it: $(<"$work/refusal")" "nothing has been changed"
     done
     newest=$before

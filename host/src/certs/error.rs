@@ -58,7 +58,7 @@ pub enum CertificateError {
         owner: u32,
         /// Its permission bits.
         mode: u32,
-        /// What to do if somebody may have used that.
+        /// What to do if another user may have done so.
         remedy: &'static str,
     },
     /// Clients are required to have a certificate, and there is no CA of clients.

@@ -102,7 +102,7 @@ fn certificates(needs: &Needs, found: &mut Vec<Finding>) {
     }
 }
 
-/// Other machines reach the port, and may ask whoever they are.
+/// Returns a finding when other machines can reach the port, which answers clients without a certificate.
 fn without_client_certificate(listen: &Listen) -> Option<Finding> {
     if listen.host.is_loopback() {
         return None;

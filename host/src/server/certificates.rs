@@ -73,9 +73,11 @@ impl Certificates {
     ) -> Result<Self, CertificateError> {
         let names = config.listen.names();
         let folder = &config.state_dir;
-        // Where the CA of clients is required and missing, nothing is made: the folder is probably not the right one.
         let is_required = config.require_client_certificate;
-        let clients = certs::load_clients(folder, is_required)?;
+        if is_required {
+            // Where the CA of clients is missing, nothing is made: the folder is probably not the right one.
+            certs::load_clients(folder, is_required)?;
+        }
         let serving = match &config.tls {
             Some(files) => {
                 // Nothing of this is there; whoever puts something there says so when there is no folder.
@@ -88,7 +90,7 @@ impl Certificates {
                 ServingCertificate::issued(authority, &names, clock, metrics)?
             }
         };
-        let clients = clients.map(|authority| Clients {
+        let clients = certs::load_clients(folder, is_required)?.map(|authority| Clients {
             folder: folder.clone(),
             is_required,
             verifier: Arc::new(ClientVerifier::new(&authority, clock, metrics)),

@@ -154,7 +154,7 @@ fn folder_that_other_users_may_write_is_named() {
 }
 
 #[test]
-fn key_of_somebody_else_is_not_taken_over() {
+fn key_that_other_users_may_write_is_refused() {
     let folder = Folder::new(&[]);
     folder.run(&["init"], &[]).printed();
     let key = folder.path().join("key.pem");

@@ -134,7 +134,7 @@ impl Node {
         run(self.command(Path::new(SCRIPT), args))
     }
 
-    /// Runs a copy of the script that takes its programs from the folder `path`. The script itself lets nobody choose.
+    /// Runs a copy of the script that takes its programs from the folder `path`. The script itself has no such choice.
     pub fn run_with_path(&self, path: &Path, args: &[&str]) -> Outcome {
         self.run_armed(path, args, |_| ())
     }

@@ -264,7 +264,7 @@ fn process_that_cannot_read_the_kubeconfig_is_refused() {
             0o600,
             Some("`runAsUser` is not understood"),
         ),
-        // What is not started at all, or cannot be told.
+        // Pods that the kubelet does not start, and contexts that the script does not understand.
         (
             "    runAsNonRoot: true\n",
             "",

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::node::{KUBEADM, Node, SCRIPT, run};
 
-/// A folder of somebody who wants to run something as root; what ran leaves a file there.
+/// A folder of an attacker. Every program and module in it leaves a mark when it runs.
 struct Trap {
     folder: TempDir,
 }

@@ -232,7 +232,7 @@ fn client_ca_that_a_link_has_lost_is_an_error() {
 }
 
 #[test]
-fn pipe_in_place_of_a_key_holds_nobody_up() {
+fn pipe_in_place_of_a_key_is_an_error_at_once() {
     let folder = go_folder();
     let path = folder.path().join("key.pem");
     fs::remove_file(&path).unwrap();
@@ -255,7 +255,7 @@ fn required_ca_of_clients_that_is_missing_is_an_error() {
     assert!(load_clients(folder.path(), true).unwrap().is_some());
 }
 
-/// Whoever may read the state directory may lock it.
+/// Every user who may read the state directory may lock it.
 #[test]
 fn lock_on_the_state_directory_is_no_hindrance_to_the_first_start() {
     let folder = tempfile::tempdir().unwrap();
