@@ -547,9 +547,14 @@ function security(key, i, context) {
   return ""
 }
 
+# YAML reads other numbers that begin with 0 as octal ones.
+function is_number(text) {
+  return text ~ /^(0|[1-9][0-9]*)$/
+}
+
 function number(key, value) {
   value = security(key)
-  if (value != "" && value !~ /^[0-9]+$/) refuse("line " first[at] ": `" key "` is not understood; write a number")
+  if (value != "" && !is_number(value)) refuse("line " first[at] ": `" key "` is not understood; write a number")
   return value
 }
 
@@ -567,19 +572,20 @@ function capabilities(list, i, pointer, text) {
 # Prints the user and groups of kube-apiserver, and whether it may read the files of others: root may, unless that
 # capability has been dropped. Its images run as root unless the manifest says otherwise.
 function print_process(user, groups, i, pointer, count, dropped, added) {
-  if (value_at("/spec/hostUsers") == "false")
-    refuse("line " first["/spec/hostUsers"] ": with `hostUsers: false` kube-apiserver has other users than the host, and it is not known whether it can read the kubeconfig; remove that line")
+  # YAML has more words for true and false than these.
+  if (value_at("/spec/hostUsers") !~ /^(true)?$/)
+    refuse("line " first["/spec/hostUsers"] ": without `hostUsers: true` kube-apiserver has other users than the host, and it is not known whether it can read the kubeconfig; remove that line")
   user = number("runAsUser")
-  if (security("runAsNonRoot") == "true" && (user == "" || user + 0 == 0))
+  if (security("runAsNonRoot") !~ /^(false)?$/ && (user == "" || user + 0 == 0))
     refuse("line " first[at] ": `runAsNonRoot` without a `runAsUser` other than 0: the kubelet starts no container of root then; set `runAsUser` to the owner of " kubeconfig)
   if (user == "") user = 0
   groups = number("runAsGroup")
   if (groups == "") groups = 0
   pointer = "/spec/securityContext/fsGroup"
-  if (value_at(pointer) ~ /^[0-9]+$/) groups = groups "," value_at(pointer)
+  if (is_number(value_at(pointer))) groups = groups "," value_at(pointer)
   pointer = "/spec/securityContext/supplementalGroups"
   count = children[pointer]
-  for (i = 0; i < count; i++) groups = groups "," value_at(pointer "/" i)
+  for (i = 0; i < count; i++) if (is_number(value_at(pointer "/" i))) groups = groups "," value_at(pointer "/" i)
   dropped = capabilities("drop") ~ /(^|[^A-Z_])(ALL|(CAP_)?DAC_OVERRIDE)([^A-Z_]|$)/
   added = capabilities("add") ~ /(^|[^A-Z_])(ALL|(CAP_)?DAC_OVERRIDE|(CAP_)?DAC_READ_SEARCH)([^A-Z_]|$)/
   if (value_at(container "/securityContext/privileged") == "true") dropped = 0
@@ -875,8 +881,7 @@ check_difference() { # smaller, bigger, addition
 # ---- Other users ------------------------------------------------------------------------------------------------------
 
 # Succeeds if no other user than root and the user of this script may write a file or folder; otherwise prints the user and
-# what to run.
-# With `sticky`, others may make new files in a folder that is sticky, as /tmp is. Owners in `$2` are accepted, too.
+# what to run. With `sticky`, others may make new files in a folder that is sticky, as /tmp is. Owners in `$2` are accepted, too.
 check_writers() { # path, owners, sticky
   local path=$1 owners=" 0 $EUID $2 " sticky=${3-} owner mode
   read -r owner mode < <(stat -L -c '%u %a' -- "$path") || return 1

@@ -264,6 +264,21 @@ fn process_that_cannot_read_the_kubeconfig_is_refused() {
             0o600,
             Some("`runAsUser` is not understood"),
         ),
+        // An octal number in YAML.
+        (
+            "    runAsUser: 010\n",
+            "",
+            0o755,
+            0o604,
+            Some("`runAsUser` is not understood"),
+        ),
+        (
+            "    runAsNonRoot: yes\n",
+            "",
+            0o755,
+            0o600,
+            Some("`runAsNonRoot` without"),
+        ),
         // Pods that the kubelet does not start, and contexts that the script does not understand.
         (
             "    runAsNonRoot: true\n",
@@ -313,7 +328,12 @@ fn process_that_cannot_read_the_kubeconfig_is_refused() {
 
 #[test]
 fn pod_with_other_users_than_the_host_is_refused() {
-    for (value, says) in [("false", Some("`hostUsers: false`")), ("true", None)] {
+    for (value, says) in [
+        ("false", Some("`hostUsers: true`")),
+        ("False", Some("`hostUsers: true`")),
+        ("no", Some("`hostUsers: true`")),
+        ("true", None),
+    ] {
         let line = format!("  hostNetwork: true\n  hostUsers: {value}\n");
         let node = Node::new(&KUBEADM.replace("  hostNetwork: true\n", &line));
         check(&node, says);
