@@ -18,6 +18,8 @@ use ack_ram_tests::webhook::{Reply, WebhookClient};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::Method;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -385,11 +387,37 @@ async fn with_a_ca_of_clients_nobody_else_is_answered() {
     // It starts again with the same files, and the kubeconfig stays.
     let before = fs::read(&generated).unwrap();
     server.stop().unwrap();
-    let server = Authenticator::start(folder, &config).unwrap();
+    let mut server = Authenticator::start(folder, &config).unwrap();
     assert_eq!(fs::read(&generated).unwrap(), before);
     let reply = with(&of_server).review(&not_ours()).await.unwrap();
     assert_eq!(reply.status, 200);
+
+    // When the files disappear, clients still need a certificate, also after all files were read again.
+    let files = ["client-ca.pem", "client-ca-key.pem"].map(|name| state.join(name));
+    for file in &files {
+        fs::rename(file, file.with_extension("kept")).unwrap();
+    }
+    let pid = Pid::from_raw(server.pid().try_into().unwrap());
+    kill(pid, Signal::SIGHUP).unwrap();
+    let is_read = |line: &str| line.contains("reading all files again");
+    server.wait_for_log(is_read, LONG).unwrap();
+    for (client, status) in [
+        (&without, 401),
+        (&with(&foreign), 403),
+        (&with(&of_server), 200),
+    ] {
+        let reply = client.review(&not_ours()).await.unwrap();
+        assert_eq!(reply.status, status, "{reply:?}");
+    }
+    let ready = ask_health(health, "/readyz?verbose").await;
+    assert!(
+        ready.contains("client-ca.pem` is not there any more"),
+        "{ready}"
+    );
     server.stop().unwrap();
+    for file in &files {
+        fs::rename(file.with_extension("kept"), file).unwrap();
+    }
 
     // Half of that CA opens nothing, and closes nothing in silence.
     fs::remove_file(state.join("client-ca.pem")).unwrap();
