@@ -454,3 +454,31 @@ fn the_example_in_deploy_is_a_good_configuration() {
         Rule::compile(mapping.value).unwrap();
     }
 }
+
+#[test]
+fn required_client_certificate_is_a_boolean_that_takes_effect_at_start() {
+    let load = |lines: &str| load_yaml(&format!("clusterID: c\nserver:\n  port: 1\n{lines}"));
+    let required = |lines: &str| load(lines).unwrap().require_client_certificate;
+    for (lines, expected) in [
+        ("", false),
+        ("  requireClientCertificate: false\n", false),
+        ("  requireClientCertificate: true\n", true),
+        ("  RequireClientCertificate: 'true'\n", true),
+    ] {
+        assert_eq!(required(lines), expected, "{lines}");
+    }
+    for lines in [
+        "  requireClientCertificate:\n",
+        "  requireClientCertificate: 1\n",
+        "  requireClientCertificate: []\n",
+        "  requireClientCerts: true\n",
+    ] {
+        assert!(load(lines).is_err(), "{lines}");
+    }
+    let settings = |lines: &str| Settings::fixed(&load(lines).unwrap());
+    let (without, with) = (settings(""), settings("  requireClientCertificate: true\n"));
+    assert_eq!(
+        without.changed_in(&with),
+        ["server.requireClientCertificate"]
+    );
+}
