@@ -119,7 +119,7 @@ impl fmt::Display for CertificateError {
                 let (path, process) = (path.display(), process_uid());
                 write!(
                     f,
-                    "the key `{path}` belongs to uid {owner} and has mode {mode:04o}, so other users may have read or replaced it; if you are sure that nobody has, run `chown {process} {path} && chmod 600 {path}`; otherwise, {remedy}"
+                    "the key `{path}` belongs to uid {owner} and has mode {mode:04o}, so other users may have read or replaced it; if you are sure that nobody has, run `chown {process} {path} && chmod 600 {path}`, or set `defaultMode: 0400` if it is in a Secret volume; otherwise, {remedy}"
                 )
             }
             Self::NoClientAuthority { path } => write!(

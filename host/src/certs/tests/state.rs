@@ -159,7 +159,7 @@ fn key_that_group_or_others_may_read_or_write_is_refused_with_owner_and_mode() {
             let error = read_key(folder.path(), name).unwrap_err().to_string();
             let key = path.display();
             let start = format!(
-                "the key `{key}` belongs to uid {uid} and has mode {mode:04o}, so other users may have read or replaced it; if you are sure that nobody has, run `chown {uid} {key} && chmod 600 {key}`; otherwise, remove the pair"
+                "the key `{key}` belongs to uid {uid} and has mode {mode:04o}, so other users may have read or replaced it; if you are sure that nobody has, run `chown {uid} {key} && chmod 600 {key}`, or set `defaultMode: 0400` if it is in a Secret volume; otherwise, remove the pair"
             );
             assert!(error.starts_with(&start), "{error}");
             assert_eq!(contents(folder.path()), before);
