@@ -41,6 +41,15 @@ impl WebhookKubeconfig {
         if matches!(files::read_if_present(path), Ok(Some(present)) if present == contents) {
             return Ok(false);
         }
+        if !self.is_said_by(&contents) {
+            return Err(KubeconfigError {
+                path: path.to_owned(),
+                source: io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "what was made does not read back as it should, which is a bug to report",
+                ),
+            });
+        }
         let folder = path
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
@@ -52,6 +61,18 @@ impl WebhookKubeconfig {
                 path: path.to_owned(),
                 source,
             })
+    }
+
+    /// Returns whether `contents`, read as a kubeconfig, say what this one is to say.
+    fn is_said_by(&self, contents: &str) -> bool {
+        let Ok(file) = serde_saphyr::from_str::<serde_json::Value>(contents) else {
+            return false;
+        };
+        let cluster = &file["clusters"][0]["cluster"];
+        let authority = STANDARD.encode(&self.authority);
+        cluster["server"] == self.url
+            && cluster["certificate-authority-data"] == authority
+            && client_of(contents) == self.client
     }
 
     /// Cluster, user and context have the names that Go's file has, to which other files may refer.
@@ -101,8 +122,11 @@ contexts:
 /// The client certificate in the webhook kubeconfig at `path`, if it is one and has one.
 #[must_use]
 pub fn client_in(path: &Path) -> Option<ClientCertificate> {
-    let text = files::read_up_to(path, MAX_BYTES).ok()?;
-    let file: File = serde_saphyr::from_str(&text).ok()?;
+    client_of(&files::read_up_to(path, MAX_BYTES).ok()?)
+}
+
+fn client_of(text: &str) -> Option<ClientCertificate> {
+    let file: File = serde_saphyr::from_str(text).ok()?;
     let user = file
         .users
         .into_iter()

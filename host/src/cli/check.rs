@@ -21,7 +21,7 @@ use crate::files;
 use crate::kubeconfig::KubeconfigError;
 use crate::kubernetes::client::{self, ClientError};
 use crate::metrics::{CertificateMetrics, StsMetrics};
-use crate::sts::StsClient;
+use crate::sts::{self, StsClient, TrustError};
 
 /// Looks at all that a server with this configuration needs, and prints what is wrong or risky.
 ///
@@ -158,11 +158,27 @@ async fn sts(needs: &Needs, found: &mut Vec<Finding>) {
         Some(path) => in_file(path, "server.sts.caFile"),
         None => in_setting("server.sts"),
     };
+    let environment = |severity, text: &str| {
+        findings::remark(Code::Environment, severity, in_setting("environment"), text)
+    };
     match StsMetrics::unscraped().map(|metrics| StsClient::new(sts, &metrics)) {
         Ok(Ok(_)) => {}
-        Ok(Err(error)) => found.push(unusable(position, &error)),
+        Ok(Err(
+            error @ (TrustError::Proxy(_)
+            | TrustError::UnusableProxy { .. }
+            | TrustError::Variables(_)),
+        )) => found.push(environment(Severity::Error, &error.to_string())),
+        Ok(Err(error @ (TrustError::Unreadable { .. } | TrustError::Nobody(_)))) => {
+            found.push(unusable(position, &error));
+        }
         Err(error) => found.push(unusable(position, &error)),
     }
+    let warnings = sts::environment_warnings(sts);
+    found.extend(
+        warnings
+            .iter()
+            .map(|text| environment(Severity::Warning, text)),
+    );
 }
 
 /// How the API server is reached.

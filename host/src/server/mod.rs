@@ -36,7 +36,7 @@ use crate::config::Config;
 use crate::env;
 use crate::kubeconfig::KubeconfigError;
 use crate::metrics::Metrics;
-use crate::sts::TrustError;
+use crate::sts::{self, TrustError};
 use bodies::Bodies;
 use certificates::Certificates;
 use connections::{Bounds, Connections};
@@ -81,6 +81,9 @@ impl Server {
     pub async fn start(mut config: Config, inputs: Inputs) -> Result<Self, ServerError> {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
+        }
+        for warning in sts::environment_warnings(&config.sts) {
+            tracing::warn!("environment: {warning}");
         }
         let rules = Arc::new(LiveRules::new(backends::load(&config), env::now()));
         let metrics = Metrics::new(Arc::clone(&rules), env::now).map_err(ServerError::Metrics)?;

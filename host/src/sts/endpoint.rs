@@ -1,7 +1,6 @@
 //! One endpoint of STS: the connections to it, and what comes of a request.
 
 use std::fmt;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use tokio::time::Instant;
 use crate::config::{Sts, StsEndpoint};
 use crate::metrics::StsCalls;
 use crate::sts::breaker::{AfterFailure, Blame, Breaker};
+use crate::sts::connect_error::{describe, is_timeout, text_with_causes};
 use crate::sts::connector::Connector;
 use crate::sts::{Answer, Caller};
 
@@ -246,13 +246,12 @@ impl HttpEndpoint {
         let mut request = self.http_request(request).map_err(Failure::Request)?;
         attempts.capture(&mut request);
         let response = self.client.request(request).await.map_err(|error| {
-            let text = text_with_causes(&error);
             if !error.is_connect() {
-                Failure::BrokenOff(text)
+                Failure::BrokenOff(text_with_causes(&error))
             } else if is_timeout(&error) {
-                Failure::ConnectTimedOut(text)
+                Failure::ConnectTimedOut(describe(&error))
             } else {
-                Failure::NotConnected(text)
+                Failure::NotConnected(describe(&error))
             }
         })?;
         let status = response.status().as_u16();
@@ -351,24 +350,4 @@ impl fmt::Display for Failure {
             Self::BrokenOff(text) => write!(f, "the connection broke off: {text}"),
         }
     }
-}
-
-fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
-    causes(error).any(|cause| {
-        let io = cause.downcast_ref::<io::Error>();
-        io.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
-    })
-}
-
-/// hyper's own text seldom says what happened; the error under it does.
-fn text_with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut texts: Vec<String> = causes(error).map(ToString::to_string).collect();
-    texts.dedup();
-    texts.join(": ")
-}
-
-fn causes<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
 }

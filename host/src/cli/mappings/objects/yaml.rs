@@ -23,6 +23,11 @@ pub(super) fn of(name: &str, spec: Option<&Value>) -> String {
     text
 }
 
+/// Returns whether `text`, read again, is `object`.
+pub(super) fn is_same(text: &str, object: &Value) -> bool {
+    serde_saphyr::from_str::<Value>(text).is_ok_and(|read| read == *object)
+}
+
 /// `value` after its key, what is in it indented by `indent`.
 fn value(text: &mut String, value: &Value, indent: usize) {
     // A `String` takes everything.
