@@ -21,6 +21,7 @@ use crate::files;
 use crate::kubeconfig::KubeconfigError;
 use crate::kubernetes::client::{self, ClientError};
 use crate::metrics::{CertificateMetrics, StsMetrics};
+use crate::server::listeners;
 use crate::sts::{self, StsClient, TrustError};
 
 /// Looks at all that a server with this configuration needs, and prints what is wrong or risky.
@@ -54,6 +55,7 @@ async fn findings(from: &Sources<'_>) -> Vec<Finding> {
     let mut configuration = findings::configuration(survey, position);
     let found = &mut configuration.remarks;
     certificates(&needs, found);
+    addresses(&needs, found);
     places_to_write(&needs, found);
     sts(&needs, found).await;
     if let Some(sources) = &needs.sources {
@@ -129,6 +131,27 @@ fn aging(position: &Position, text: &str, is_good: bool) -> Finding {
         Severity::Error
     };
     findings::remark(Code::Certificate, severity, position.clone(), text)
+}
+
+/// Where the server listens. The ports may be in use: by the server itself.
+fn addresses(needs: &Needs, found: &mut Vec<Finding>) {
+    let objections = needs.listen.as_ref().map(listeners::objections);
+    for error in objections.unwrap_or_default() {
+        // Somebody else may run the server, with other rights.
+        let severity = if error.is_about_rights() {
+            Severity::Warning
+        } else {
+            Severity::Error
+        };
+        let position = in_setting(error.setting());
+        let text = error.to_string();
+        found.push(findings::remark(
+            Code::CannotListen,
+            severity,
+            position,
+            &text,
+        ));
+    }
 }
 
 /// Where the server writes.

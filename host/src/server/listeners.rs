@@ -1,49 +1,232 @@
 //! The sockets that the server listens on.
 
+use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use nix::libc::EAFNOSUPPORT;
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
-use crate::server::ServerError;
+use crate::config::{Host, Listen};
 
 /// Connections that wait in the kernel to be accepted. While every place is held by a newcomer, nobody is accepted, and
 /// nobody is turned away either.
 const BACKLOG: u32 = 1_024;
 
-/// Listens on `address`, `<host>:<port>`.
-pub(super) async fn listen(address: String) -> Result<TcpListener, ServerError> {
-    bind_first(&address)
-        .await
-        .map_err(|source| ServerError::Listen { address, source })
+/// What a socket is for: the names of its settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The webhook.
+    Webhook,
+    /// Probes and metrics.
+    Health {
+        /// The port of the webhook.
+        webhook_port: u16,
+    },
 }
 
-/// Listens on all interfaces, of IPv6 and IPv4 where there is IPv6 at all.
-pub(super) async fn listen_everywhere(port: u16) -> Result<TcpListener, ServerError> {
-    match bind((Ipv6Addr::UNSPECIFIED, port).into()) {
-        Err(error) if error.kind() != ErrorKind::AddrInUse => {
-            listen(format!("{}:{port}", Ipv4Addr::UNSPECIFIED)).await
+impl Purpose {
+    fn address(self) -> &'static str {
+        match self {
+            Self::Webhook => "`server.address` (or `server.bind`)",
+            Self::Health { .. } => "`server.healthAddress`",
         }
-        bound => bound.map_err(|source| ServerError::Listen {
-            address: format!("port {port} of all interfaces"),
-            source,
-        }),
+    }
+
+    fn port(self) -> &'static str {
+        match self {
+            Self::Webhook => "`server.port`",
+            Self::Health { .. } => "`server.healthPort`",
+        }
     }
 }
 
-/// Listens on the first address of `address` that can be had.
-async fn bind_first(address: &str) -> io::Result<TcpListener> {
-    let mut failed = io::Error::new(ErrorKind::InvalidInput, "the name has no address");
-    for address in lookup_host(address).await? {
-        match bind(address) {
+/// Why an address cannot be listened on.
+#[derive(Debug)]
+pub struct ListenError {
+    purpose: Purpose,
+    /// As people know it.
+    address: String,
+    port: u16,
+    cause: Cause,
+}
+
+#[derive(Debug)]
+enum Cause {
+    /// The name has no address.
+    Unresolved(io::Error),
+    /// It is an IPv6 address, and this machine has none.
+    NoIpv6,
+    /// The system refuses the socket.
+    Socket(io::Error),
+}
+
+impl ListenError {
+    fn new(purpose: Purpose, address: &str, port: u16, cause: Cause) -> Self {
+        Self {
+            purpose,
+            address: address.to_owned(),
+            port,
+            cause,
+        }
+    }
+
+    /// Returns the setting that names the address.
+    pub(crate) fn setting(&self) -> &'static str {
+        match self.purpose {
+            Purpose::Webhook => "server.address",
+            Purpose::Health { .. } => "server.healthAddress",
+        }
+    }
+
+    /// Returns whether the process lacks the right, and another may have it.
+    pub(crate) fn is_about_rights(&self) -> bool {
+        matches!(&self.cause, Cause::Socket(error) if error.kind() == ErrorKind::PermissionDenied)
+    }
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            purpose,
+            address,
+            port,
+            cause,
+        } = self;
+        write!(f, "cannot listen on {address}: ")?;
+        let (host_setting, port_setting) = (purpose.address(), purpose.port());
+        let error = match cause {
+            Cause::Unresolved(error) => {
+                return write!(
+                    f,
+                    "the name has no address here ({error}); correct {host_setting}, or write an IP address"
+                );
+            }
+            Cause::NoIpv6 => {
+                return write!(
+                    f,
+                    "IPv6 is off on this machine; set {host_setting} to an IPv4 address, or turn IPv6 on"
+                );
+            }
+            Cause::Socket(error) => error,
+        };
+        write!(f, "{error}; ")?;
+        match (error.kind(), purpose) {
+            (ErrorKind::AddrNotAvailable, _) => write!(
+                f,
+                "set {host_setting} to an address of this machine, or to `0.0.0.0` for all of them"
+            ),
+            (ErrorKind::PermissionDenied, _) => write!(
+                f,
+                "set {port_setting} to 1024 or above, or give the process the capability CAP_NET_BIND_SERVICE"
+            ),
+            (ErrorKind::AddrInUse, Purpose::Health { webhook_port }) if webhook_port == port => f
+                .write_str(
+                    "the webhook has that port; set another `server.healthPort`, or 0 for none",
+                ),
+            (ErrorKind::AddrInUse, _) => {
+                write!(f, "stop what uses the port, or set another {port_setting}")
+            }
+            _ => write!(f, "set another {host_setting} or {port_setting}"),
+        }
+    }
+}
+
+impl std::error::Error for ListenError {}
+
+/// Listens for the webhook on the host and port of `listen`.
+pub(super) async fn listen_for_webhook(listen: &Listen) -> Result<TcpListener, ListenError> {
+    listen_on(Purpose::Webhook, &listen.host, listen.port).await
+}
+
+/// Listens for probes, if `listen` says so: on one host, or on all interfaces, of IPv6 and IPv4 where there is IPv6 at
+/// all. The webhook has `webhook_port`.
+pub(super) async fn listen_for_health(
+    listen: &Listen,
+    webhook_port: u16,
+) -> Result<Option<TcpListener>, ListenError> {
+    let purpose = Purpose::Health { webhook_port };
+    let Some(port) = listen.health_port else {
+        return Ok(None);
+    };
+    let listener = match &listen.health_host {
+        Some(host) => listen_on(purpose, host, port).await?,
+        None => match bind((Ipv6Addr::UNSPECIFIED, port).into()) {
+            Err(error) if error.kind() != ErrorKind::AddrInUse => {
+                let all = Host::Ip(Ipv4Addr::UNSPECIFIED.into());
+                listen_on(purpose, &all, port).await?
+            }
+            bound => bound.and_then(listening).map_err(|error| {
+                let address = format!("port {port} of all interfaces");
+                ListenError::new(purpose, &address, port, Cause::Socket(error))
+            })?,
+        },
+    };
+    Ok(Some(listener))
+}
+
+/// Returns why the addresses of `listen` could not be listened on, as far as that can be known while a server runs there,
+/// and without asking for the addresses of a name.
+pub(crate) fn objections(listen: &Listen) -> Vec<ListenError> {
+    let webhook_port = listen.port;
+    let webhook = Some((Purpose::Webhook, &listen.host, listen.port));
+    let health = listen.health_host.as_ref().zip(listen.health_port);
+    let health = health.map(|(host, port)| (Purpose::Health { webhook_port }, host, port));
+    let objection = |(purpose, host, port): (Purpose, &Host, u16)| {
+        let Host::Ip(ip) = host else {
+            return None;
+        };
+        match bind((*ip, port).into()) {
+            Err(error) if error.kind() != ErrorKind::AddrInUse => {
+                let address = format!("{host}:{port}");
+                let cause = cause_of(error, *ip);
+                Some(ListenError::new(purpose, &address, port, cause))
+            }
+            Ok(_) | Err(_) => None,
+        }
+    };
+    webhook
+        .into_iter()
+        .chain(health)
+        .filter_map(objection)
+        .collect()
+}
+
+/// Listens on the first address of `host` that can be had.
+async fn listen_on(purpose: Purpose, host: &Host, port: u16) -> Result<TcpListener, ListenError> {
+    let address = format!("{host}:{port}");
+    let failed = |cause| ListenError::new(purpose, &address, port, cause);
+    let found = match host {
+        Host::Ip(ip) => vec![SocketAddr::from((*ip, port))],
+        Host::Name(name) => lookup_host((name.as_str(), port))
+            .await
+            .map_err(|error| failed(Cause::Unresolved(error)))?
+            .collect(),
+    };
+    let missing = io::Error::new(ErrorKind::NotFound, "it has none");
+    let mut cause = Cause::Unresolved(missing);
+    for address in found {
+        match bind(address).and_then(listening) {
             Ok(listener) => return Ok(listener),
-            Err(error) => failed = error,
+            Err(error) => cause = cause_of(error, address.ip()),
         }
     }
-    Err(failed)
+    Err(failed(cause))
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+/// Without IPv6, a socket of it cannot be made, or not even its loopback address is there.
+fn cause_of(error: io::Error, ip: IpAddr) -> Cause {
+    let has_ipv6 = || bind((Ipv6Addr::LOCALHOST, 0).into()).is_ok();
+    let is_refused =
+        error.raw_os_error() == Some(EAFNOSUPPORT) || error.kind() == ErrorKind::AddrNotAvailable;
+    if ip.is_ipv6() && is_refused && !has_ipv6() {
+        Cause::NoIpv6
+    } else {
+        Cause::Socket(error)
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
         SocketAddr::V6(_) => TcpSocket::new_v6(),
@@ -51,6 +234,10 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     // A server that starts anew does not wait until connections of the last one are forgotten.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
+    Ok(socket)
+}
+
+fn listening(socket: TcpSocket) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
@@ -62,7 +249,8 @@ mod tests {
 
     #[tokio::test]
     async fn connections_wait_in_the_kernel_until_they_are_accepted() {
-        let listener = listen("127.0.0.1:0".to_owned()).await.unwrap();
+        let here = Host::Ip(Ipv4Addr::LOCALHOST.into());
+        let listener = listen_on(Purpose::Webhook, &here, 0).await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut waiting = Vec::new();
         // Beyond the backlog, a connection is not established until there is room.
@@ -72,5 +260,74 @@ mod tests {
         for _ in 0..waiting.len() {
             listener.accept().await.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn each_reason_has_its_own_advice() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let health = Purpose::Health { webhook_port: port };
+        for (purpose, host, port, part) in [
+            (
+                Purpose::Webhook,
+                "127.0.0.1",
+                port,
+                "stop what uses the port, or set another `server.port`",
+            ),
+            (
+                health,
+                "127.0.0.1",
+                port,
+                "the webhook has that port; set another `server.healthPort`",
+            ),
+            // Documentation addresses belong to no machine.
+            (
+                Purpose::Webhook,
+                "192.0.2.1",
+                0,
+                "set `server.address` (or `server.bind`) to an address of this machine",
+            ),
+            (
+                health,
+                "192.0.2.1",
+                0,
+                "set `server.healthAddress` to an address of this machine",
+            ),
+            (
+                Purpose::Webhook,
+                "name.invalid",
+                0,
+                "the name has no address here",
+            ),
+        ] {
+            let host = Host::parse(host).unwrap();
+            let error = listen_on(purpose, &host, port).await.unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains(part), "{text}");
+            assert!(text.starts_with(&format!("cannot listen on {host}:{port}: ")));
+        }
+    }
+
+    #[test]
+    fn advice_follows_what_the_system_says() {
+        let error = |kind: ErrorKind| Cause::Socket(kind.into());
+        for (cause, part) in [
+            (error(ErrorKind::PermissionDenied), "1024 or above"),
+            (
+                Cause::NoIpv6,
+                "IPv6 is off on this machine; set `server.address`",
+            ),
+            (
+                error(ErrorKind::OutOfMemory),
+                "set another `server.address`",
+            ),
+        ] {
+            let text = ListenError::new(Purpose::Webhook, "[::1]:443", 443, cause).to_string();
+            assert!(text.contains(part), "{text}");
+            assert!(!text.contains("stop what uses"), "{text}");
+        }
+        let no_family = || io::Error::from_raw_os_error(EAFNOSUPPORT);
+        let here = Ipv4Addr::LOCALHOST.into();
+        assert!(matches!(cause_of(no_family(), here), Cause::Socket(_)));
     }
 }
