@@ -295,6 +295,21 @@ mod tests {
     }
 
     #[test]
+    fn a_kubeconfig_that_would_read_otherwise_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kubeconfig.yaml");
+        for url in [
+            "https://a:1/authenticate # b",
+            "https://a:1/authenticate\nusers: []",
+            "{a: b}",
+        ] {
+            let error = kubeconfig(url).write(&path).unwrap_err();
+            assert!(error.to_string().contains("does not read back"), "{error}");
+            assert!(!path.exists());
+        }
+    }
+
+    #[test]
     fn a_place_that_cannot_be_written_is_named() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("file"), "").unwrap();

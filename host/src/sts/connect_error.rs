@@ -88,3 +88,31 @@ fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| (*error).source())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_is_refused_says_what_to_do() {
+        use CertificateError::{
+            BadSignature, Expired, NotValidForName, NotValidYet, UnknownIssuer,
+        };
+        for (problem, part) in [
+            (UnknownIssuer, "set `server.sts.caFile`"),
+            (BadSignature, "set `server.sts.caFile`"),
+            (Expired, "check the clock of this machine"),
+            (NotValidYet, "check the clock of this machine"),
+            (NotValidForName, "set `server.sts.endpoint`"),
+        ] {
+            // As it arrives: in an I/O error in an I/O error.
+            let tls = rustls::Error::InvalidCertificate(problem);
+            let error = io::Error::other(io::Error::other(tls));
+            let text = describe(&error);
+            assert!(text.contains(part), "{text}");
+            assert!(text.contains("; "), "{text}");
+        }
+        let plain = describe(&io::Error::from(io::ErrorKind::ConnectionRefused));
+        assert_eq!(plain, "connection refused");
+    }
+}

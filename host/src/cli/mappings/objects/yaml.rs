@@ -79,5 +79,14 @@ spec:
   x: {}
 ";
         assert_eq!(of("x", Some(&spec)), expected);
+        let mut object = json!({
+            "apiVersion": "ramauthenticator.k8s.alibabacloud/v1alpha1",
+            "kind": "RAMIdentityMapping",
+            "metadata": {"name": "x"},
+            "spec": spec,
+        });
+        assert!(is_same(expected, &object));
+        object["spec"]["groups"][1] = json!(false);
+        assert!(!is_same(expected, &object));
     }
 }
