@@ -207,8 +207,11 @@ impl<'a> Headers<'a> {
                     .find(|known| known.eq_ignore_ascii_case(name))
                     .ok_or_else(|| unknown("headers", name))?;
                 match value {
-                    // Also where the value goes nowhere: no client writes one, and a log could obey it.
-                    Value::String(text) if text.contains(char::is_control) => {
+                    // The other values are checked where they are read. No client writes a control character.
+                    Value::String(text)
+                        if matches!(known, "accept" | "user-agent")
+                            && text.contains(char::is_control) =>
+                    {
                         Err(TokenError::HeaderValue { name: known })
                     }
                     Value::String(text) => Ok((known, text.as_ref())),

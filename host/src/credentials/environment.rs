@@ -298,7 +298,7 @@ mod tests {
             }),
         );
         check(
-            &[("ALICLOUD_ACCESS_KEY", "not an id"), SECRET],
+            &[("ALICLOUD_ACCESS_KEY", "not=an=id"), SECRET],
             Err(CredentialError::MalformedId {
                 variable: "ALICLOUD_ACCESS_KEY",
             }),
