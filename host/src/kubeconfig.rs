@@ -68,10 +68,10 @@ impl WebhookKubeconfig {
         let Ok(file) = serde_saphyr::from_str::<serde_json::Value>(contents) else {
             return false;
         };
-        let cluster = &file["clusters"][0]["cluster"];
+        let said = |path: &str| file.pointer(path).and_then(serde_json::Value::as_str);
         let authority = STANDARD.encode(&self.authority);
-        cluster["server"] == self.url
-            && cluster["certificate-authority-data"] == authority
+        said("/clusters/0/cluster/server") == Some(&self.url)
+            && said("/clusters/0/cluster/certificate-authority-data") == Some(&authority)
             && client_of(contents) == self.client
     }
 

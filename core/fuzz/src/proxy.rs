@@ -52,13 +52,13 @@ fn check_url(url: &str) {
             let rest = match url.rsplit_once('@') {
                 Some((before, rest)) => {
                     assert!(proxy.authorization.is_some());
-                    let user = before.split_once("://").map_or(before, |(_, user)| user);
+                    let user = without_scheme(before);
                     assert!(!user.contains(['/', '?', '#']), "{url:?}");
                     rest
                 }
                 None => {
                     assert!(proxy.authorization.is_none());
-                    url.split_once("://").map_or(url, |(_, rest)| rest)
+                    without_scheme(url)
                 }
             };
             let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -71,8 +71,23 @@ fn check_url(url: &str) {
     }
 }
 
+fn without_scheme(url: &str) -> &str {
+    match url.split_at_checked("http://".len()) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http://") => rest,
+        _ => url,
+    }
+}
+
 /// Whatever stands at `place` is in no message, unless it is the host of a proxy that is used.
 fn check_secrecy(url: &str, place: usize) {
+    // A fuzzer learns what is compared.
+    let has_canary = |text: &str| {
+        text.to_ascii_lowercase()
+            .contains(&CANARY.to_ascii_lowercase())
+    };
+    if has_canary(url) {
+        return;
+    }
     let (before, after) = url.split_at(place);
     let url = format!("{before}{CANARY}{after}");
     let settings = read(&url, &url);
