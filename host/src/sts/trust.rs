@@ -13,6 +13,9 @@ use rustls_native_certs::CertificateResult;
 
 use crate::env;
 
+/// A folder may hold hundreds of files that cannot be read.
+const MOST_REASONS: usize = 3;
+
 /// Whom to trust as STS.
 #[derive(Clone, Debug)]
 pub struct Trust(Arc<RootCertStore>);
@@ -87,11 +90,12 @@ fn problems_of_variables(found: &CertificateResult) -> String {
         .map(|(name, value)| format!("`{name}` `{}`", value.escape_debug()))
         .collect();
     let variables = variables.join(" and ");
-    let reasons: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
-    if reasons.is_empty() {
-        format!("{variables}: no certificate there")
-    } else {
-        format!("{variables}: {}", reasons.join(", "))
+    let shown = found.errors.iter().take(MOST_REASONS);
+    let reasons: Vec<String> = shown.map(ToString::to_string).collect();
+    match found.errors.len().saturating_sub(MOST_REASONS) {
+        0 if reasons.is_empty() => format!("{variables}: no certificate there"),
+        0 => format!("{variables}: {}", reasons.join(", ")),
+        more => format!("{variables}: {}, and {more} more", reasons.join(", ")),
     }
 }
 
