@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use crate::config::{Sts, StsEndpoint};
+use crate::sts::connect_error;
 use crate::sts::trust::{Trust, TrustError};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -59,6 +60,13 @@ impl Connector {
             proxy,
             deadline: settings.limits.connect_timeout,
         })
+    }
+
+    /// Returns what is said when a caller stops waiting for a connection through the proxy; none where it is direct.
+    pub(super) fn late_proxy(&self) -> Option<String> {
+        let proxy = Arc::clone(self.proxy.as_ref()?);
+        let source = io::Error::new(io::ErrorKind::TimedOut, "no connection in time").into();
+        Some(connect_error::describe(&ProxiedError { proxy, source }))
     }
 }
 

@@ -29,6 +29,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 pub(super) struct Endpoint {
     pub(super) calls: StsCalls,
     name: Box<str>,
+    /// What is said when time runs out before there is a connection through a proxy.
+    late_proxy: Option<String>,
     breaker: Arc<Breaker>,
     http: Arc<HttpEndpoint>,
     /// How long a probe may take.
@@ -42,6 +44,8 @@ pub(super) struct Outcome {
     pub(super) answer: Answer,
     /// Whether the request may have reached the endpoint.
     pub(super) was_sent: bool,
+    /// Whether the time of the call ran out.
+    pub(super) ran_out: bool,
     pub(super) verdict: Verdict,
 }
 
@@ -72,6 +76,7 @@ impl Endpoint {
         connector: Connector,
         calls: StsCalls,
     ) -> Self {
+        let late_proxy = connector.late_proxy();
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
@@ -82,6 +87,7 @@ impl Endpoint {
         Self {
             calls,
             name: name.into(),
+            late_proxy,
             breaker: Arc::new(breaker),
             http: Arc::new(HttpEndpoint {
                 client,
@@ -157,10 +163,12 @@ impl Endpoint {
                 },
                 answer,
                 was_sent: true,
+                ran_out: false,
             },
             Ok(Err(failure)) => Outcome {
                 answer: Answer::Unreachable(failure.to_string()),
                 was_sent: attempts.had_connection(),
+                ran_out: false,
                 verdict: match failure {
                     Failure::Request(_) => Verdict::Untold,
                     Failure::NotConnected(_) | Failure::ConnectTimedOut(_) => Verdict::NotConnected,
@@ -170,8 +178,12 @@ impl Endpoint {
             Err(_) => {
                 let was_sent = attempts.had_connection();
                 Outcome {
-                    answer: Answer::TimedOut,
+                    answer: match &self.late_proxy {
+                        Some(text) if !was_sent => Answer::Unreachable(text.clone()),
+                        _ => Answer::TimedOut,
+                    },
                     was_sent,
+                    ran_out: true,
                     verdict: if was_sent {
                         Verdict::Fails
                     } else {

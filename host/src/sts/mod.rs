@@ -253,7 +253,7 @@ impl StsClient {
                 endpoint.calls.fallbacks.inc();
             }
             let outcome = endpoint.ask(request, time).await;
-            let is_late = matches!(outcome.answer, Answer::TimedOut) && time < self.fair_share();
+            let is_late = outcome.ran_out && time < self.fair_share();
             // A call that waited long for its place had little time for STS. That is not STS's fault.
             if !is_late {
                 endpoint.note(outcome.verdict, caller);

@@ -1,5 +1,6 @@
 //! STS through the proxy of `HTTPS_PROXY`, and past it by `NO_PROXY`.
 
+use std::fs;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -178,6 +179,20 @@ fn a_failure_names_the_proxy_and_the_variable_and_what_to_do() {
         // Of the log lines, too.
         assert!(!run.stderr.contains("dXNlcjpDQU5BUl"), "{}", run.stderr);
     }
+}
+
+#[test]
+fn a_proxy_that_takes_all_the_time_of_a_call_is_named() {
+    let world = World::start();
+    let silent = HttpProxy::start(Manner::IsSilent);
+    let config = world.folder.read("config.yaml");
+    let config = config.replace("caFile:", "connectTimeout: 30s, timeout: 500ms, caFile:");
+    fs::write(world.folder.path().join("config.yaml"), config).unwrap();
+    let url = format!("http://{}", silent.address);
+    let run = world.verify(&[("HTTPS_PROXY", &url)]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    let named = format!("through the proxy `{}` of `HTTPS_PROXY`", silent.address);
+    assert!(run.stderr.contains(&named), "{run:?}");
 }
 
 #[test]
