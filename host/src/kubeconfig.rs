@@ -41,7 +41,7 @@ impl WebhookKubeconfig {
         if matches!(files::read_if_present(path), Ok(Some(present)) if present == contents) {
             return Ok(false);
         }
-        if !self.is_said_by(&contents) {
+        if !self.reads_back(&contents) {
             return Err(KubeconfigError {
                 path: path.to_owned(),
                 source: io::Error::new(
@@ -63,8 +63,8 @@ impl WebhookKubeconfig {
             })
     }
 
-    /// Returns whether `contents`, read as a kubeconfig, say what this one is to say.
-    fn is_said_by(&self, contents: &str) -> bool {
+    /// Returns whether `contents`, read as a kubeconfig, are this one.
+    fn reads_back(&self, contents: &str) -> bool {
         let Ok(file) = serde_saphyr::from_str::<serde_json::Value>(contents) else {
             return false;
         };

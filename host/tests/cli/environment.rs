@@ -262,6 +262,14 @@ fn a_certificate_of_sts_that_nothing_proves_names_the_setting() {
     let good = [("SSL_CERT_FILE", "sts.pem"), ("SSL_CERT_DIR", "nowhere")];
     let run = folder.run(&args, &good);
     assert_eq!(run.code, Some(0), "{run:?}");
+    let file = folder.path().join("sts.pem");
+    let good = [("SSL_CERT_FILE", file.to_str().unwrap()), good[1]];
+    let (code, told) = check(CONFIG, &[], &good);
+    assert_eq!((code, told.len()), (Some(0), 1), "{told:#?}");
+    assert!(
+        told[0].starts_with("warning environment environment: `SSL_CERT_FILE` "),
+        "{told:#?}"
+    );
     let (code, told) = check(CONFIG, &[], &[("SSL_CERT_DIR", "nowhere")]);
     assert_eq!(code, Some(1));
     assert!(told[0].contains("`SSL_CERT_DIR` `nowhere`: "), "{told:#?}");

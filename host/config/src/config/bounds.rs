@@ -9,13 +9,13 @@ use crate::config::given::Given;
 
 /// How short and how long a duration may be, and why no longer.
 #[derive(Clone, Copy)]
-pub(super) struct Longest {
+pub(super) struct DurationLimit {
     shortest: Option<Duration>,
     longest: Duration,
     why: &'static str,
 }
 
-impl Longest {
+impl DurationLimit {
     pub(super) const fn new(longest: Duration, why: &'static str) -> Self {
         Self {
             shortest: None,
@@ -41,7 +41,7 @@ impl Longest {
 }
 
 /// The allowed range.
-impl fmt::Display for Longest {
+impl fmt::Display for DurationLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.shortest {
             Some(shortest) => {
@@ -59,23 +59,23 @@ impl fmt::Display for Longest {
 pub(super) fn duration(
     table: &mut Table,
     key: &'static str,
-    longest: Longest,
+    limit: DurationLimit,
 ) -> Result<Option<Duration>, Problem> {
-    let what = format_args!("a duration with its unit, such as `5s` or `1500ms`, {longest}");
+    let what = format_args!("a duration with its unit, such as `5s` or `1500ms`, {limit}");
     let given = table.take(key).map(|given| given.into_number_text(what));
     given
         .transpose()?
-        .map(|given| parse_duration(&given, longest))
+        .map(|given| parse_duration(&given, limit))
         .transpose()
 }
 
 /// The duration that `given` is, with its unit.
-fn parse_duration(given: &Given<String>, range: Longest) -> Result<Duration, Problem> {
+fn parse_duration(given: &Given<String>, limit: DurationLimit) -> Result<Duration, Problem> {
     match humantime::parse_duration(&given.value) {
-        Ok(duration) if range.allows(duration) => Ok(duration),
-        Ok(_) => Err(given.problem(format_args!("must be {range}"))),
+        Ok(duration) if limit.allows(duration) => Ok(duration),
+        Ok(_) => Err(given.problem(format_args!("must be {limit}"))),
         Err(_) => Err(given.problem(format_args!(
-            "must be a duration with its unit, such as `5s` or `1500ms`, {range}"
+            "must be a duration with its unit, such as `5s` or `1500ms`, {limit}"
         ))),
     }
 }
@@ -84,7 +84,7 @@ fn parse_duration(given: &Given<String>, range: Longest) -> Result<Duration, Pro
 pub(super) fn duration_or_none(
     table: &mut Table,
     key: &'static str,
-    Longest { longest, why, .. }: Longest,
+    DurationLimit { longest, why, .. }: DurationLimit,
 ) -> Result<Option<Duration>, Problem> {
     let Some(given) = table.take(key) else {
         return Ok(None);
