@@ -43,8 +43,16 @@ pub fn uptime() -> Duration {
     clock_gettime(CLOCK).map_or(Duration::MAX, Duration::from)
 }
 
-/// A variable of the process's environment. One that is empty or not Unicode counts as not set.
+/// Returns a variable of the process's environment; none when it is not set or empty.
+///
+/// What is not Unicode is replaced by U+FFFD, so that the reader of the variable refuses it by its name: a variable that
+/// is set must not count as one that is not.
 #[must_use]
 pub fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+    set_variable(name).filter(|value| !value.is_empty())
+}
+
+/// Returns a variable that is set, also to nothing: some libraries tell the two apart.
+pub(crate) fn set_variable(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }

@@ -42,6 +42,15 @@ impl WebhookKubeconfig {
         {
             return Ok(false);
         }
+        if !self.reads_back(&contents) {
+            return Err(KubeconfigError {
+                path: path.to_owned(),
+                source: io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "what was made does not read back as it should, which is a bug to report",
+                ),
+            });
+        }
         let folder = path
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
@@ -55,6 +64,18 @@ impl WebhookKubeconfig {
                 path: path.to_owned(),
                 source,
             })
+    }
+
+    /// Returns whether `contents`, read as a kubeconfig, are this one.
+    fn reads_back(&self, contents: &str) -> bool {
+        let Ok(file) = serde_saphyr::from_str::<serde_json::Value>(contents) else {
+            return false;
+        };
+        let said = |path: &str| file.pointer(path).and_then(serde_json::Value::as_str);
+        let authority = STANDARD.encode(&self.authority);
+        said("/clusters/0/cluster/server") == Some(&self.url)
+            && said("/clusters/0/cluster/certificate-authority-data") == Some(&authority)
+            && client_of(contents) == self.client
     }
 
     /// Cluster, user and context have the names that Go's file has, to which other files may refer.
@@ -104,8 +125,11 @@ contexts:
 /// The client certificate in the webhook kubeconfig at `path`, if it is one and has one.
 #[must_use]
 pub fn client_in(path: &Path) -> Option<ClientCertificate> {
-    let text = files::read_up_to(path, MAX_BYTES).ok()?;
-    let file: File = serde_saphyr::from_str(&text).ok()?;
+    client_of(&files::read_up_to(path, MAX_BYTES).ok()?)
+}
+
+fn client_of(text: &str) -> Option<ClientCertificate> {
+    let file: File = serde_saphyr::from_str(text).ok()?;
     let user = file
         .users
         .into_iter()
@@ -296,6 +320,21 @@ mod tests {
         }
         let names = fs::read_dir(folder.path()).unwrap().count();
         assert_eq!(names, 1, "nothing but the kubeconfig is left");
+    }
+
+    #[test]
+    fn a_kubeconfig_that_would_read_otherwise_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kubeconfig.yaml");
+        for url in [
+            "https://a:1/authenticate # b",
+            "https://a:1/authenticate\nusers: []",
+            "{a: b}",
+        ] {
+            let error = kubeconfig(url).write(&path).unwrap_err();
+            assert!(error.to_string().contains("does not read back"), "{error}");
+            assert!(!path.exists());
+        }
     }
 
     #[test]

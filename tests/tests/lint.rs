@@ -95,6 +95,8 @@ fn everything_is_found_and_nothing_else() {
         "bind-wins",
         "groups-unjoined",
         "unusable-file",
+        "environment",
+        "cannot-listen",
         "certificate",
         "exposed-file",
         "no-client-certificate",

@@ -5,6 +5,7 @@
 
 mod configuration;
 mod edits;
+mod proxy;
 mod rules;
 mod seeds;
 mod sts_reply;
@@ -13,6 +14,7 @@ mod token_review;
 
 pub use configuration::configuration;
 pub use edits::edits;
+pub use proxy::proxy;
 pub use rules::rules;
 pub use seeds::write_seeds;
 pub use sts_reply::sts_reply;

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 const LOGINS: &str = include_str!("../../../tests/vectors/logins.json");
 const TOKENS: &str = include_str!("../../../tests/vectors/tokens.json");
+const PROXIES: &str = include_str!("../../../tests/vectors/proxy.json");
 const EXPRESSIONS: &str = include_str!("../../../tests/vectors/cel.json");
 const CONFIGURATIONS: [&str; 4] = [
     include_str!("../configurations/as-for-go.yaml"),
@@ -40,8 +41,31 @@ fn seeds(target: &str) -> Vec<String> {
         "rules" => mappings().chain(expressions()).collect(),
         "configuration" => CONFIGURATIONS.map(str::to_owned).into(),
         "edits" => edits(),
+        "proxy" => proxies(),
         other => panic!("there is no target `{other}`"),
     }
+}
+
+/// Each value that Go was asked about.
+fn proxies() -> Vec<String> {
+    let answers: Value = serde_json::from_str(PROXIES).unwrap();
+    let values = |list: &str| -> Vec<String> {
+        let cases = answers[list].as_array().unwrap().iter();
+        cases
+            .map(|case| case["value"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let hosts: Vec<&str> = ["destinations", "alwaysDirect"]
+        .iter()
+        .flat_map(|list| answers[*list].as_array().unwrap())
+        .map(|host| host.as_str().unwrap())
+        .collect();
+    let urls = values("httpsProxy")
+        .into_iter()
+        .map(|url| format!("{url}\u{1e}\u{1e}"));
+    let lists = values("noProxy").into_iter().zip(hosts.iter().cycle());
+    urls.chain(lists.map(|(list, host)| format!("proxy:1\u{1e}{list}\u{1e}{host}")))
+        .collect()
 }
 
 fn tokens() -> Vec<String> {

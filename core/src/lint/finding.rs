@@ -172,6 +172,10 @@ codes! {
     GroupsUnjoined = "groups-unjoined",
     /// A file or folder that the server needs cannot be used.
     UnusableFile = "unusable-file",
+    /// A variable of the environment that cannot be used, or is probably meant otherwise.
+    Environment = "environment",
+    /// An address or port that the server cannot listen on.
+    CannotListen = "cannot-listen",
     /// A certificate that is, or will soon be, refused.
     Certificate = "certificate",
     /// A file that decides who gets access, and that other users may read or write.

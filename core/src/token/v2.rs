@@ -207,6 +207,13 @@ impl<'a> Headers<'a> {
                     .find(|known| known.eq_ignore_ascii_case(name))
                     .ok_or_else(|| unknown("headers", name))?;
                 match value {
+                    // The other values are checked where they are read. No client writes a control character.
+                    Value::String(text)
+                        if matches!(known, "accept" | "user-agent")
+                            && text.contains(char::is_control) =>
+                    {
+                        Err(TokenError::HeaderValue { name: known })
+                    }
                     Value::String(text) => Ok((known, text.as_ref())),
                     _ => Err(TokenError::Missing { name: known }),
                 }

@@ -12,3 +12,4 @@ pub mod findings;
 pub mod last_good;
 pub mod loaded;
 pub mod object;
+pub mod proxy;

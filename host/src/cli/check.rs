@@ -23,7 +23,8 @@ use crate::exposure::SensitiveFiles;
 use crate::files;
 use crate::kubernetes::client::{self, ClientError};
 use crate::metrics::{CertificateMetrics, StsMetrics};
-use crate::sts::StsClient;
+use crate::server::listeners;
+use crate::sts::{self, StsClient, TrustError};
 
 /// Looks at all that a server with this configuration needs, and prints what is wrong or risky.
 ///
@@ -56,6 +57,7 @@ async fn findings(from: &Sources<'_>) -> Vec<Finding> {
     let mut configuration = findings::configuration(survey, position);
     let found = &mut configuration.remarks;
     certificates(&needs, found);
+    addresses(&needs, found);
     places::check(&needs, found);
     exposed_files(&needs, from.file.map(ConfigFile::path), found);
     sts(&needs, found).await;
@@ -164,6 +166,27 @@ fn aging(position: &Position, text: &str, is_good: bool) -> Finding {
     findings::remark(Code::Certificate, severity, position.clone(), text)
 }
 
+/// Where the server listens. The ports may be in use: by the server itself.
+fn addresses(needs: &Needs, found: &mut Vec<Finding>) {
+    let objections = needs.listen.as_ref().map(listeners::objections);
+    for error in objections.unwrap_or_default() {
+        // Somebody else may run the server, with other rights.
+        let severity = if error.is_about_rights() {
+            Severity::Warning
+        } else {
+            Severity::Error
+        };
+        let position = in_setting(error.setting());
+        let text = error.to_string();
+        found.push(findings::remark(
+            Code::CannotListen,
+            severity,
+            position,
+            &text,
+        ));
+    }
+}
+
 /// What proves STS, and the proxy on the way to it.
 async fn sts(needs: &Needs, found: &mut Vec<Finding>) {
     let Some(sts) = &needs.sts else {
@@ -173,11 +196,27 @@ async fn sts(needs: &Needs, found: &mut Vec<Finding>) {
         Some(path) => in_file(path, "server.sts.caFile"),
         None => in_setting("server.sts"),
     };
+    let environment = |severity, text: &str| {
+        findings::remark(Code::Environment, severity, in_setting("environment"), text)
+    };
     match StsMetrics::unscraped().map(|metrics| StsClient::new(sts, &metrics)) {
         Ok(Ok(_)) => {}
-        Ok(Err(error)) => found.push(unusable(position, &error)),
+        Ok(Err(
+            error @ (TrustError::Proxy(_)
+            | TrustError::UnusableProxy { .. }
+            | TrustError::Variables(_)),
+        )) => found.push(environment(Severity::Error, &error.to_string())),
+        Ok(Err(error @ (TrustError::Unreadable { .. } | TrustError::Nobody(_)))) => {
+            found.push(unusable(position, &error));
+        }
         Err(error) => found.push(unusable(position, &error)),
     }
+    let warnings = sts::environment_warnings(sts);
+    found.extend(
+        warnings
+            .iter()
+            .map(|text| environment(Severity::Warning, text)),
+    );
 }
 
 /// How the API server is reached.

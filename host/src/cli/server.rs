@@ -78,9 +78,9 @@ pub(super) struct ServerArgs {
 
     /// Look at everything that the server needs, tell all that is wrong or risky, and end
     ///
-    /// Configuration, mappings, certificates, keys, kubeconfigs, places to write, and which other users may write there;
-    /// what is only a warning at start is an error here. Nothing is written, and nobody is asked over the network. A server
-    /// may run meanwhile.
+    /// Configuration, mappings, certificates, keys, kubeconfigs, addresses, variables of the environment, places to write,
+    /// and which other users may write there; what is only a warning about the configuration at start is an error here.
+    /// Nothing is written, and nobody is asked over the network. A server may run meanwhile.
     #[arg(long)]
     check: bool,
 

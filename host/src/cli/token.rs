@@ -1,6 +1,9 @@
 //! `token`: makes the token that logs in.
 
 use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::inspect;
+use ack_ram_core::login::{self, Step};
+use ack_ram_core::policy::Policy;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::{self, AccessKey, TOKEN_LIFETIME_SECONDS};
 use ack_ram_core::time::UnixTime;
@@ -83,7 +86,27 @@ impl Login {
         }
         refuse_default_role(&config)?;
         let key = credentials::from_environment(&env::variable)?;
-        Self::sign(&key, &config.policy.cluster_id, &user_agent(), env::now())
+        let login = Self::sign(&key, &config.policy.cluster_id, &user_agent(), env::now())?;
+        login.check(config.policy, env::now())?;
+        Ok(login)
+    }
+
+    /// Reads the token as a server of the cluster does: what that server would refuse is not worth printing.
+    fn check(&self, policy: Policy, now: UnixTime) -> Result<(), Failure> {
+        let policy = Policy {
+            // Only the server knows its own limit.
+            max_token_bytes: usize::MAX,
+            ..policy
+        };
+        match login::begin(self.token.expose(), &policy, now) {
+            Step::Send(_) => Ok(()),
+            Step::Done(decision) => Err(Failure::Failed(format!(
+                "the token would be refused: {}",
+                decision
+                    .public_message()
+                    .unwrap_or_else(|| "it is not recognized as a token".to_owned())
+            ))),
+        }
     }
 
     fn sign(
@@ -102,7 +125,14 @@ impl Login {
 
     /// As kubectl reads it.
     pub(super) fn render(&self, version: ApiVersion) -> Result<String, Failure> {
-        exec_credential::render(&self.token, self.expires, version)
+        let text = exec_credential::render(&self.token, self.expires, version)?;
+        // kubectl says nothing of use about an ExecCredential that it cannot read.
+        match inspect::find(&text).as_deref() {
+            Ok([found]) if found.token == self.token => Ok(text),
+            _ => Err(Failure::Failed(
+                "the ExecCredential does not hold the token; report this as a bug".to_owned(),
+            )),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::AccessKey;
 
-use crate::credentials::error::CredentialError;
+use crate::credentials::error::{CredentialError, ValueFault};
 use crate::env::Variables;
 
 /// The names that one generation of tools gave to a key.
@@ -65,12 +65,17 @@ pub fn from_environment(variables: &Variables<'_>) -> Result<AccessKey, Credenti
     let id = first(variables, |family| family.id);
     let secret = first(variables, |family| family.secret);
     let security_token = first(variables, |family| family.security_token);
-    if let (Some((family, id)), Some((_, secret))) = (id.as_ref(), secret.as_ref()) {
+    if let (Some((family, id)), Some((secret_family, secret))) = (id.as_ref(), secret.as_ref()) {
         if security_token.is_none() {
             refuse_oidc(variables)?;
             refuse(variables, ROLE_ARN, "that role to be assumed")?;
         }
         let variable = family.id;
+        check(variable, id)?;
+        check(secret_family.secret, secret)?;
+        if let Some((family, token)) = &security_token {
+            check(family.security_token, token)?;
+        }
         return Ok(AccessKey {
             id: AccessKeyId::parse(id).ok_or(CredentialError::MalformedId { variable })?,
             secret: Secret::new(secret.as_str()),
@@ -87,6 +92,14 @@ pub fn from_environment(variables: &Variables<'_>) -> Result<AccessKey, Credenti
         (_, Some((family, _))) => half(family.secret, family.id),
         (None, None) => CredentialError::NotSet,
     })
+}
+
+/// A signature with a mistyped secret is as good as any until STS refuses it: what no credential holds is refused here.
+fn check(variable: &'static str, value: &str) -> Result<(), CredentialError> {
+    match ValueFault::find(value) {
+        Some(fault) => Err(CredentialError::Malformed { variable, fault }),
+        None => Ok(()),
+    }
 }
 
 /// The first family whose `part` is set, and what it is set to.
@@ -210,6 +223,63 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_no_credential_has_is_refused_by_its_variable() {
+        let good = [ID, SECRET, TOKEN];
+        for (place, (variable, value)) in good.into_iter().enumerate() {
+            for (bad, fault) in [
+                (format!("\"{value}\""), "begins with a quote"),
+                (format!("'{value}"), "begins with a quote"),
+                (format!("{value}'"), "ends with a quote"),
+                (format!("{value}\n"), "ends with a line break"),
+                (format!("{value}\r\n"), "ends with a line break"),
+                (format!("\n{value}"), "begins with a line break"),
+                (format!(" {value}"), "begins with white space"),
+                (format!("{value}\t"), "ends with white space"),
+                (format!("{value}\u{a0}"), "ends with white space"),
+                (" ".to_owned(), "begins with white space"),
+                (format!("{value} {value}"), "holds white space"),
+                (format!("{value}\n{value}"), "holds a line break"),
+                (format!("{value}\"{value}"), "holds a quote"),
+                (format!("{value}\0{value}"), "holds a control character"),
+                (format!("{value}\u{7f}"), "ends with a control character"),
+                (
+                    format!("\u{feff}{value}"),
+                    "begins with a character that is not ASCII",
+                ),
+                (
+                    format!("{value}\u{fffd}{value}"),
+                    "holds a character that is not ASCII",
+                ),
+                (
+                    format!("\u{201c}{value}\u{201d}"),
+                    "begins with a character that is not ASCII",
+                ),
+            ] {
+                let variables = |name: &str| {
+                    let found = good.iter().position(|(known, _)| *known == name)?;
+                    Some(if found == place {
+                        bad.clone()
+                    } else {
+                        good[found].1.to_owned()
+                    })
+                };
+                let error = from_environment(&variables).unwrap_err();
+                let expected = format!("`{variable}` {fault}; set it to the value alone");
+                assert!(error.to_string().starts_with(&expected), "{bad:?}: {error}");
+                assert!(!format!("{error} {error:?}").contains(value), "{error:?}");
+            }
+        }
+        // Everything else that is visible is left to STS.
+        let all: String = ('!'..='~').filter(|c| !"\"'".contains(*c)).collect();
+        let variables = |name: &str| match name {
+            name if name == ID.0 => Some(ID.1.to_owned()),
+            name if name == SECRET.0 || name == TOKEN.0 => Some(all.clone()),
+            _ => None,
+        };
+        assert_eq!(from_environment(&variables).unwrap().secret.expose(), all);
+    }
+
+    #[test]
     fn what_is_missing_is_named() {
         check(&[], Err(CredentialError::NotSet));
         check(&[TOKEN, ROLE], Err(CredentialError::NotSet));
@@ -228,7 +298,7 @@ mod tests {
             }),
         );
         check(
-            &[("ALICLOUD_ACCESS_KEY", "not an id"), SECRET],
+            &[("ALICLOUD_ACCESS_KEY", "not=an=id"), SECRET],
             Err(CredentialError::MalformedId {
                 variable: "ALICLOUD_ACCESS_KEY",
             }),

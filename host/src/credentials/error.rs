@@ -14,6 +14,13 @@ pub enum CredentialError {
         /// The variable that would hold the other half.
         missing: &'static str,
     },
+    /// The value holds what no credential does. It is not shown.
+    Malformed {
+        /// The variable that holds it.
+        variable: &'static str,
+        /// What is wrong with it.
+        fault: ValueFault,
+    },
     /// The value is not an access key id. It is not shown: it may be a secret in the wrong place.
     MalformedId {
         /// The variable that holds it.
@@ -28,6 +35,84 @@ pub enum CredentialError {
     },
 }
 
+/// What is wrong with the value of a credential: keys and tokens are visible ASCII without quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ValueFault {
+    position: Position,
+    character: Odd,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Position {
+    Start,
+    End,
+    Inside,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Odd {
+    Quote,
+    LineBreak,
+    WhiteSpace,
+    Control,
+    NotAscii,
+}
+
+impl ValueFault {
+    /// Returns the first fault of `value`, if it has one. What surrounds the value says most of where it came from.
+    pub(super) fn find(value: &str) -> Option<Self> {
+        let first = value.chars().next();
+        let last = value.chars().next_back();
+        let inside = value
+            .chars()
+            .find(|character| Odd::of(*character).is_some());
+        [
+            (Position::Start, first),
+            (Position::End, last),
+            (Position::Inside, inside),
+        ]
+        .into_iter()
+        .find_map(|(position, character)| {
+            let character = Odd::of(character?)?;
+            Some(Self {
+                position,
+                character,
+            })
+        })
+    }
+}
+
+impl Odd {
+    fn of(character: char) -> Option<Self> {
+        match character {
+            '"' | '\'' => Some(Self::Quote),
+            '\n' | '\r' => Some(Self::LineBreak),
+            other if other.is_whitespace() => Some(Self::WhiteSpace),
+            other if other.is_control() => Some(Self::Control),
+            other if !other.is_ascii() => Some(Self::NotAscii),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ValueFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let position = match self.position {
+            Position::Start => "begins with",
+            Position::End => "ends with",
+            Position::Inside => "holds",
+        };
+        let character = match self.character {
+            Odd::Quote => "a quote",
+            Odd::LineBreak => "a line break",
+            Odd::WhiteSpace => "white space",
+            Odd::Control => "a control character",
+            Odd::NotAscii => "a character that is not ASCII",
+        };
+        write!(f, "{position} {character}")
+    }
+}
+
 impl fmt::Display for CredentialError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -37,6 +122,10 @@ impl fmt::Display for CredentialError {
             Self::Half { present, missing } => {
                 write!(f, "`{present}` is set, but no `{missing}`; set it, too")
             }
+            Self::Malformed { variable, fault } => write!(
+                f,
+                "`{variable}` {fault}; set it to the value alone, in visible ASCII characters"
+            ),
             Self::MalformedId { variable } => write!(
                 f,
                 "what `{variable}` holds is not an access key id; set it to an id such as `LTAI5t...`"

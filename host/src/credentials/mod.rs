@@ -4,4 +4,4 @@ mod environment;
 mod error;
 
 pub use environment::from_environment;
-pub use error::CredentialError;
+pub use error::{CredentialError, ValueFault};

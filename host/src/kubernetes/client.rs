@@ -151,7 +151,7 @@ async fn from_file(path: &Path, master: Option<&Uri>) -> Result<Config, ClientEr
         problem: problem(&error),
     };
     let mut file = Kubeconfig::read_from(path).map_err(unusable)?;
-    if let Some(cluster) = current_cluster(&mut file) {
+    if let Some(cluster) = current_cluster(&mut file, None) {
         if cluster
             .proxy_url
             .as_ref()
@@ -165,19 +165,29 @@ async fn from_file(path: &Path, master: Option<&Uri>) -> Result<Config, ClientEr
             // It is the name of the other server (client-go, `getCluster`).
             cluster.tls_server_name = None;
         }
+        ignore_environment(cluster);
     }
     let options = KubeConfigOptions::default();
     let mut config = Config::from_custom_kubeconfig(file, &options)
         .await
         .map_err(unusable)?;
-    // The file has none: it is that of `HTTPS_PROXY`, which is there for STS.
     config.proxy_url = None;
     Ok(config)
 }
 
-fn current_cluster(file: &mut Kubeconfig) -> Option<&mut Cluster> {
-    let current = file.current_context.as_ref()?;
-    let context = file.contexts.iter().find(|named| named.name == *current)?;
+/// Keeps kube from reading `HTTPS_PROXY`, which is there for STS: kube would refuse the kubeconfig because of a value that
+/// is no URL. `cluster` has no proxy of its own, and the one that is set here is removed from what kube makes of it.
+pub(crate) fn ignore_environment(cluster: &mut Cluster) {
+    cluster.proxy_url = Some("http://localhost/".to_owned());
+}
+
+/// Returns the cluster of `context`, or of the file's own context.
+pub(crate) fn current_cluster<'a>(
+    file: &'a mut Kubeconfig,
+    context: Option<&str>,
+) -> Option<&'a mut Cluster> {
+    let current = context.or(file.current_context.as_deref())?;
+    let context = file.contexts.iter().find(|named| named.name == current)?;
     let wanted = &context.context.as_ref()?.cluster;
     let cluster = file.clusters.iter_mut().find(|named| named.name == *wanted);
     cluster?.cluster.as_mut()

@@ -1,49 +1,114 @@
 //! The sockets that the server listens on.
 
-use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+mod error;
 
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use nix::libc::EAFNOSUPPORT;
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
-use crate::server::ServerError;
+use crate::config::{Host, Listen};
+pub use error::ListenError;
+use error::{Cause, Purpose};
 
 /// Connections that wait in the kernel to be accepted. While every place is held by a newcomer, nobody is accepted, and
 /// nobody is turned away either.
 const BACKLOG: u32 = 1_024;
 
-/// Listens on `address`, `<host>:<port>`.
-pub(super) async fn listen(address: String) -> Result<TcpListener, ServerError> {
-    bind_first(&address)
-        .await
-        .map_err(|source| ServerError::Listen { address, source })
+/// Listens for the webhook on the host and port of `listen`.
+pub(super) async fn listen_for_webhook(listen: &Listen) -> Result<TcpListener, ListenError> {
+    listen_on(Purpose::Webhook, &listen.host, listen.port).await
 }
 
-/// Listens on all interfaces, of IPv6 and IPv4 where there is IPv6 at all.
-pub(super) async fn listen_everywhere(port: u16) -> Result<TcpListener, ServerError> {
-    match bind((Ipv6Addr::UNSPECIFIED, port).into()) {
-        Err(error) if error.kind() != ErrorKind::AddrInUse => {
-            listen(format!("{}:{port}", Ipv4Addr::UNSPECIFIED)).await
+/// Listens for probes, if `listen` says so: on one host, or on all interfaces, of IPv6 and IPv4 where there is IPv6 at
+/// all. The webhook has `webhook_port`.
+pub(super) async fn listen_for_health(
+    listen: &Listen,
+    webhook_port: u16,
+) -> Result<Option<TcpListener>, ListenError> {
+    let purpose = Purpose::Health { webhook_port };
+    let Some(port) = listen.health_port else {
+        return Ok(None);
+    };
+    let listener = match &listen.health_host {
+        Some(host) => listen_on(purpose, host, port).await?,
+        None => match bind((Ipv6Addr::UNSPECIFIED, port).into()) {
+            Err(error) if error.kind() != ErrorKind::AddrInUse => {
+                let all = Host::Ip(Ipv4Addr::UNSPECIFIED.into());
+                listen_on(purpose, &all, port).await?
+            }
+            bound => bound.and_then(listening).map_err(|error| {
+                let address = format!("port {port} of all interfaces");
+                ListenError::new(purpose, &address, port, Cause::Socket(error))
+            })?,
+        },
+    };
+    Ok(Some(listener))
+}
+
+/// Returns why the addresses of `listen` could not be listened on, as far as that can be known while a server runs there,
+/// and without asking for the addresses of a name.
+pub(crate) fn objections(listen: &Listen) -> Vec<ListenError> {
+    let webhook_port = listen.port;
+    let webhook = Some((Purpose::Webhook, &listen.host, listen.port));
+    let health = listen.health_host.as_ref().zip(listen.health_port);
+    let health = health.map(|(host, port)| (Purpose::Health { webhook_port }, host, port));
+    let objection = |(purpose, host, port): (Purpose, &Host, u16)| {
+        let Host::Ip(ip) = host else {
+            return None;
+        };
+        match bind((*ip, port).into()) {
+            Err(error) if error.kind() != ErrorKind::AddrInUse => {
+                let address = format!("{host}:{port}");
+                let cause = cause_of(error, *ip);
+                Some(ListenError::new(purpose, &address, port, cause))
+            }
+            Ok(_) | Err(_) => None,
         }
-        bound => bound.map_err(|source| ServerError::Listen {
-            address: format!("port {port} of all interfaces"),
-            source,
-        }),
-    }
+    };
+    webhook
+        .into_iter()
+        .chain(health)
+        .filter_map(objection)
+        .collect()
 }
 
-/// Listens on the first address of `address` that can be had.
-async fn bind_first(address: &str) -> io::Result<TcpListener> {
-    let mut failed = io::Error::new(ErrorKind::InvalidInput, "the name has no address");
-    for address in lookup_host(address).await? {
-        match bind(address) {
+/// Listens on the first address of `host` that can be had.
+async fn listen_on(purpose: Purpose, host: &Host, port: u16) -> Result<TcpListener, ListenError> {
+    let address = format!("{host}:{port}");
+    let failed = |cause| ListenError::new(purpose, &address, port, cause);
+    let found = match host {
+        Host::Ip(ip) => vec![SocketAddr::from((*ip, port))],
+        Host::Name(name) => lookup_host((name.as_str(), port))
+            .await
+            .map_err(|error| failed(Cause::Unresolved(error)))?
+            .collect(),
+    };
+    let missing = io::Error::new(ErrorKind::NotFound, "it has none");
+    let mut cause = Cause::Unresolved(missing);
+    for address in found {
+        match bind(address).and_then(listening) {
             Ok(listener) => return Ok(listener),
-            Err(error) => failed = error,
+            Err(error) => cause = cause_of(error, address.ip()),
         }
     }
-    Err(failed)
+    Err(failed(cause))
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+/// Without IPv6, a socket of it cannot be made, or not even its loopback address is there.
+fn cause_of(error: io::Error, ip: IpAddr) -> Cause {
+    let has_ipv6 = || bind((Ipv6Addr::LOCALHOST, 0).into()).is_ok();
+    let is_refused =
+        error.raw_os_error() == Some(EAFNOSUPPORT) || error.kind() == ErrorKind::AddrNotAvailable;
+    if ip.is_ipv6() && is_refused && !has_ipv6() {
+        Cause::NoIpv6
+    } else {
+        Cause::Socket(error)
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
         SocketAddr::V6(_) => TcpSocket::new_v6(),
@@ -51,6 +116,10 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     // A server that starts anew does not wait until connections of the last one are forgotten.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
+    Ok(socket)
+}
+
+fn listening(socket: TcpSocket) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
@@ -62,7 +131,8 @@ mod tests {
 
     #[tokio::test]
     async fn connections_wait_in_the_kernel_until_they_are_accepted() {
-        let listener = listen("127.0.0.1:0".to_owned()).await.unwrap();
+        let here = Host::Ip(Ipv4Addr::LOCALHOST.into());
+        let listener = listen_on(Purpose::Webhook, &here, 0).await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut waiting = Vec::new();
         // Beyond the backlog, a connection is not established until there is room.
@@ -72,5 +142,58 @@ mod tests {
         for _ in 0..waiting.len() {
             listener.accept().await.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn each_reason_has_its_own_advice() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let health = Purpose::Health { webhook_port: port };
+        for (purpose, host, port, part) in [
+            (
+                Purpose::Webhook,
+                "127.0.0.1",
+                port,
+                "stop what uses the port, or set another `server.port`",
+            ),
+            (
+                health,
+                "127.0.0.1",
+                port,
+                "the webhook has that port; set another `server.healthPort`",
+            ),
+            // Documentation addresses belong to no machine.
+            (
+                Purpose::Webhook,
+                "192.0.2.1",
+                0,
+                "set `server.address` (or `server.bind`) to an address of this machine",
+            ),
+            (
+                health,
+                "192.0.2.1",
+                0,
+                "set `server.healthAddress` to an address of this machine",
+            ),
+            (
+                Purpose::Webhook,
+                "name.invalid",
+                0,
+                "the name has no address here",
+            ),
+        ] {
+            let host = Host::parse(host).unwrap();
+            let error = listen_on(purpose, &host, port).await.unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains(part), "{text}");
+            assert!(text.starts_with(&format!("cannot listen on {host}:{port}: ")));
+        }
+    }
+
+    #[test]
+    fn only_an_ipv6_address_lacks_ipv6() {
+        let no_family = io::Error::from_raw_os_error(EAFNOSUPPORT);
+        let here = Ipv4Addr::LOCALHOST.into();
+        assert!(matches!(cause_of(no_family, here), Cause::Socket(_)));
     }
 }

@@ -10,7 +10,7 @@ mod ext_authz;
 mod health;
 mod limits;
 pub(crate) mod line_limiter;
-mod listeners;
+pub(crate) mod listeners;
 mod memory;
 mod settings;
 mod sources;
@@ -37,7 +37,7 @@ use crate::env;
 use crate::exposure::SensitiveFiles;
 use crate::kubeconfig::KubeconfigError;
 use crate::metrics::Metrics;
-use crate::sts::TrustError;
+use crate::sts::{self, TrustError};
 use bodies::Bodies;
 use certificates::Certificates;
 use connections::{Bounds, Connections};
@@ -47,7 +47,8 @@ use ext_authz::ExtAuthz;
 use health::{Health, Readiness};
 use limits::Limits;
 use line_limiter::LineLimiter;
-use listeners::{listen, listen_everywhere};
+pub use listeners::ListenError;
+use listeners::{listen_for_health, listen_for_webhook};
 use memory::Adjustment;
 use settings::LiveSettings;
 use sources::Sources;
@@ -86,6 +87,9 @@ impl Server {
         for exposure in SensitiveFiles::of(&config, inputs.file.as_deref()).exposures() {
             tracing::warn!(setting = exposure.setting, "{}", exposure.text);
         }
+        for warning in sts::environment_warnings(&config.sts) {
+            tracing::warn!("environment: {warning}");
+        }
         let rules = Arc::new(LiveRules::new(backends::load(&config), env::now()));
         let metrics = Metrics::new(Arc::clone(&rules), env::now).map_err(ServerError::Metrics)?;
         let metrics = Arc::new(metrics);
@@ -103,13 +107,13 @@ impl Server {
         .map_err(ServerError::Trust)?;
         let mut certificates = Certificates::load(&config, env::now, &metrics.certificates)
             .map_err(ServerError::Certificate)?;
-        let listener = listen(config.listen.address()).await?;
-        let health = match (config.listen.health_port, &config.listen.health_host) {
-            (Some(port), None) => Some(listen_everywhere(port).await?),
-            (Some(port), Some(host)) => Some(listen(format!("{host}:{port}")).await?),
-            (None, _) => None,
-        };
+        let listener = listen_for_webhook(&config.listen)
+            .await
+            .map_err(ServerError::Listen)?;
         let address = listener.local_addr().map_err(ServerError::Address)?;
+        let health = listen_for_health(&config.listen, address.port())
+            .await
+            .map_err(ServerError::Listen)?;
         let health_address = health.as_ref().map(TcpListener::local_addr);
         let health_address = health_address.transpose().map_err(ServerError::Address)?;
         if let Some(path) = &config.generate_kubeconfig {
@@ -284,12 +288,7 @@ pub enum ServerError {
     /// The webhook kubeconfig cannot be written.
     Kubeconfig(KubeconfigError),
     /// The address cannot be listened on.
-    Listen {
-        /// Host and port.
-        address: String,
-        /// Why.
-        source: std::io::Error,
-    },
+    Listen(ListenError),
     /// The system does not say where it listens.
     Address(std::io::Error),
 }
@@ -302,10 +301,7 @@ impl fmt::Display for ServerError {
             Self::Certificate(error) => error.fmt(f),
             Self::Audit(error) => write!(f, "cannot start the thread of the audit file: {error}"),
             Self::Kubeconfig(error) => error.fmt(f),
-            Self::Listen { address, source } => write!(
-                f,
-                "cannot listen on {address}: {source}; stop what uses the port, or set another port or an address of this machine"
-            ),
+            Self::Listen(error) => error.fmt(f),
             Self::Address(error) => write!(f, "cannot tell where the server listens: {error}"),
         }
     }

@@ -1,7 +1,6 @@
 //! One endpoint of STS: the connections to it, and what comes of a request.
 
 use std::fmt;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use tokio::time::Instant;
 use crate::config::{Sts, StsEndpoint};
 use crate::metrics::StsCalls;
 use crate::sts::breaker::{AfterFailure, Blame, Breaker};
+use crate::sts::connect_error::{describe, is_timeout, text_with_causes};
 use crate::sts::connector::Connector;
 use crate::sts::{Answer, Caller};
 
@@ -29,6 +29,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 pub(super) struct Endpoint {
     pub(super) calls: StsCalls,
     name: Box<str>,
+    /// What is said when time runs out before there is a connection through a proxy.
+    late_proxy: Option<String>,
     breaker: Arc<Breaker>,
     http: Arc<HttpEndpoint>,
     /// How long a probe may take.
@@ -42,6 +44,8 @@ pub(super) struct Outcome {
     pub(super) answer: Answer,
     /// Whether the request may have reached the endpoint.
     pub(super) was_sent: bool,
+    /// Whether the time of the call ran out.
+    pub(super) ran_out: bool,
     pub(super) verdict: Verdict,
 }
 
@@ -72,6 +76,7 @@ impl Endpoint {
         connector: Connector,
         calls: StsCalls,
     ) -> Self {
+        let late_proxy = connector.late_proxy();
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
@@ -82,6 +87,7 @@ impl Endpoint {
         Self {
             calls,
             name: name.into(),
+            late_proxy,
             breaker: Arc::new(breaker),
             http: Arc::new(HttpEndpoint {
                 client,
@@ -157,10 +163,12 @@ impl Endpoint {
                 },
                 answer,
                 was_sent: true,
+                ran_out: false,
             },
             Ok(Err(failure)) => Outcome {
                 answer: Answer::Unreachable(failure.to_string()),
                 was_sent: attempts.had_connection(),
+                ran_out: false,
                 verdict: match failure {
                     Failure::Request(_) => Verdict::Untold,
                     Failure::NotConnected(_) | Failure::ConnectTimedOut(_) => Verdict::NotConnected,
@@ -170,8 +178,12 @@ impl Endpoint {
             Err(_) => {
                 let was_sent = attempts.had_connection();
                 Outcome {
-                    answer: Answer::TimedOut,
+                    answer: match &self.late_proxy {
+                        Some(text) if !was_sent => Answer::Unreachable(text.clone()),
+                        _ => Answer::TimedOut,
+                    },
                     was_sent,
+                    ran_out: true,
                     verdict: if was_sent {
                         Verdict::Fails
                     } else {
@@ -246,13 +258,12 @@ impl HttpEndpoint {
         let mut request = self.http_request(request).map_err(Failure::Request)?;
         attempts.capture(&mut request);
         let response = self.client.request(request).await.map_err(|error| {
-            let text = text_with_causes(&error);
             if !error.is_connect() {
-                Failure::BrokenOff(text)
+                Failure::BrokenOff(text_with_causes(&error))
             } else if is_timeout(&error) {
-                Failure::ConnectTimedOut(text)
+                Failure::ConnectTimedOut(describe(&error))
             } else {
-                Failure::NotConnected(text)
+                Failure::NotConnected(describe(&error))
             }
         })?;
         let status = response.status().as_u16();
@@ -351,24 +362,4 @@ impl fmt::Display for Failure {
             Self::BrokenOff(text) => write!(f, "the connection broke off: {text}"),
         }
     }
-}
-
-fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
-    causes(error).any(|cause| {
-        let io = cause.downcast_ref::<io::Error>();
-        io.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
-    })
-}
-
-/// hyper's own text seldom says what happened; the error under it does.
-fn text_with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut texts: Vec<String> = causes(error).map(ToString::to_string).collect();
-    texts.dedup();
-    texts.join(": ")
-}
-
-fn causes<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
 }

@@ -5,15 +5,18 @@
 //! the request a second time.
 
 mod breaker;
+mod connect_error;
 mod connector;
 mod endpoint;
 mod queue;
 mod standing;
+mod trust;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ack_ram_config::proxy::ProxySettings;
 use ack_ram_core::sts::{StsReply, StsRequest};
 use bytes::Bytes;
 use fastrand::Rng;
@@ -21,13 +24,14 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::config::{Sts, StsEndpoint};
+use crate::env;
 use crate::metrics::StsMetrics;
 use connector::Connector;
-pub use connector::{Trust, TrustError};
 use endpoint::Endpoint;
 use queue::{FairQueue, Full, Place};
 pub(crate) use queue::{Sharer, SharingRoom};
 pub use standing::{Caller, Standing, Standings};
+pub use trust::{Trust, TrustError};
 
 /// The target of what is logged about calls to STS.
 pub(crate) const TARGET: &str = module_path!();
@@ -128,6 +132,24 @@ impl fmt::Display for Answer {
     }
 }
 
+/// Returns what is probably meant otherwise in the variables of the environment about connections to STS. What makes
+/// them unusable is an error of [`StsClient::new`].
+#[must_use]
+pub fn environment_warnings(settings: &Sts) -> Vec<String> {
+    let proxies = ProxySettings::read(&env::variable);
+    let mut warnings = proxies.warnings().to_vec();
+    let mut endpoints = std::iter::once(&settings.endpoint).chain(&settings.fallback_endpoints);
+    if let Some(error) = proxies.error()
+        && endpoints.all(|endpoint| connector::proxy_to(endpoint, &proxies).is_ok())
+    {
+        warnings.push(format!("{error} (no connection to STS needs it)"));
+    }
+    if settings.ca_file.is_none() {
+        warnings.extend(trust::warnings());
+    }
+    warnings
+}
+
 impl StsClient {
     /// A client as `settings` say, which `metrics` tell of. Nothing is sent yet.
     ///
@@ -148,8 +170,12 @@ impl StsClient {
         metrics: &StsMetrics,
     ) -> Result<Self, TrustError> {
         let all = std::iter::once(&settings.endpoint).chain(&settings.fallback_endpoints);
+        let proxies = ProxySettings::read(&env::variable);
         let connectors: Vec<(&StsEndpoint, Connector)> = all
-            .map(|endpoint| Ok((endpoint, Connector::new(endpoint, settings, trust)?)))
+            .map(|endpoint| {
+                let connector = Connector::new(endpoint, settings, trust, &proxies)?;
+                Ok((endpoint, connector))
+            })
             .collect::<Result<_, TrustError>>()?;
         metrics.forget_breakers();
         let endpoints = connectors.into_iter().map(|(endpoint, connector)| {
@@ -227,7 +253,7 @@ impl StsClient {
                 endpoint.calls.fallbacks.inc();
             }
             let outcome = endpoint.ask(request, time).await;
-            let is_late = matches!(outcome.answer, Answer::TimedOut) && time < self.fair_share();
+            let is_late = outcome.ran_out && time < self.fair_share();
             // A call that waited long for its place had little time for STS. That is not STS's fault.
             if !is_late {
                 endpoint.note(outcome.verdict, caller);

@@ -9,6 +9,7 @@
 mod bad_input;
 mod check;
 mod diff;
+mod environment;
 mod explain;
 mod help;
 mod init;
@@ -18,5 +19,6 @@ mod lint;
 mod login;
 mod mappings;
 mod program;
+mod proxy;
 mod server;
 mod verify;

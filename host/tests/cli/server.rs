@@ -1,5 +1,6 @@
 //! `server`: starts, remarks on what is odd, and stops when it is asked.
 
+use std::process::Command;
 use std::time::Duration;
 
 use ack_ram_tests::ports;
@@ -29,7 +30,12 @@ server:
 /// Starts the server, waits until it listens, stops it, and gives its log.
 #[track_caller]
 fn log_of(folder: &Folder, args: &[&str]) -> String {
-    let mut server = Process::spawn("server", folder.command(args, &[])).unwrap();
+    log_of_command(folder.command(args, &[]))
+}
+
+#[track_caller]
+fn log_of_command(command: Command) -> String {
+    let mut server = Process::spawn("server", command).unwrap();
     let listening = server.wait_for_line(|line| line.contains("listening on https://"), LIMIT);
     listening.unwrap_or_else(|error| panic!("{error}"));
     let status = server.stop(LIMIT).unwrap_or_else(|error| panic!("{error}"));
@@ -53,6 +59,28 @@ fn unknown_keys_and_empty_lists_are_warnings() {
     assert!(!log.contains('\u{1b}'), "colours in a file: {log}");
     assert_eq!(folder.mode("state/key.pem"), 0o600);
     assert!(folder.read("kubeconfig.yaml").contains("/authenticate"));
+}
+
+#[test]
+fn variables_that_are_probably_meant_otherwise_are_warnings() {
+    let folder = Folder::new(&[("config.yaml", CONFIG)]);
+    let env = [
+        ("HTTPS_PROXY", "http://user:CANARY@CANARY@proxy.invalid"),
+        ("no_proxy", "http://other.invalid"),
+    ];
+    let command = folder.command(&["server", "-c", "config.yaml"], &env);
+    let log = log_of_command(command);
+    for part in [
+        "environment: `HTTPS_PROXY` has several `@`",
+        "environment: the entry `http://other.invalid` of `no_proxy` is a URL",
+    ] {
+        let line = log.lines().find(|line| line.contains(part));
+        assert!(
+            line.is_some_and(|line| line.contains(" WARN ")),
+            "{part}: {log}"
+        );
+    }
+    assert!(!log.contains("CANARY"), "{log}");
 }
 
 #[test]

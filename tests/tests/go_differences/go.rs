@@ -32,7 +32,38 @@ pub fn answer(input: &Input) -> Value {
         Input::Patterns { patterns, arn } => may_speak(patterns, arn),
         // `scrubbedAccounts` is never read.
         Input::Mappings { mappings, arn, .. } => mapped(mappings, arn),
+        Input::Proxy {
+            https_proxy,
+            no_proxy,
+            destination,
+        } => proxy(https_proxy, no_proxy, destination.as_deref()),
         Input::Sts(reply) => told(reply),
+    }
+}
+
+/// As Go itself has answered.
+fn proxy(https_proxy: &str, no_proxy: &str, destination: Option<&str>) -> Value {
+    let answers: Value = serde_json::from_str(include_str!("../../vectors/proxy.json")).unwrap();
+    let answer = |list: &str, value: &str| {
+        let cases = answers[list].as_array().unwrap();
+        let case = cases.iter().find(|case| case["value"] == value);
+        case.unwrap_or_else(|| panic!("no answer of Go for {value:?}"))
+            .clone()
+    };
+    let holds = |list: &Value| {
+        let list = list.as_array().unwrap();
+        list.iter()
+            .any(|host| Some(host.as_str().unwrap()) == destination)
+    };
+    if holds(&answer("noProxy", no_proxy)["direct"]) || holds(&answers["alwaysDirect"]) {
+        return json!("direct");
+    }
+    match &answer("httpsProxy", https_proxy)["go"] {
+        Value::Null => Value::Null,
+        go => {
+            let part = |name: &str| go[name].as_str().unwrap().to_owned();
+            json!(format!("{}:{}", part("host"), part("port")))
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What this project does.
 
+use ack_ram_config::proxy::ProxySettings;
 use ack_ram_core::arn::{AccountId, Arn};
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::decision::{Decision, Matched, Outcome};
@@ -23,7 +24,27 @@ pub fn answer(input: &Input) -> Value {
             arn,
             scrubbed_accounts,
         } => mapped(mappings, arn, scrubbed_accounts),
+        Input::Proxy {
+            https_proxy,
+            no_proxy,
+            destination,
+        } => proxy(https_proxy, no_proxy, destination.as_deref()),
         Input::Sts(reply) => told(reply),
+    }
+}
+
+fn proxy(https_proxy: &str, no_proxy: &str, destination: Option<&str>) -> Value {
+    let settings = ProxySettings::read(&|name| match name {
+        "HTTPS_PROXY" => Some(https_proxy.to_owned()),
+        "NO_PROXY" => Some(no_proxy.to_owned()),
+        _ => None,
+    });
+    let destination = destination.unwrap_or("sts.aliyuncs.com:443");
+    let (host, port) = destination.rsplit_once(':').unwrap();
+    match settings.proxy_for(host, port.parse().unwrap()) {
+        Ok(Some(proxy)) => json!(proxy.to_string()),
+        Ok(None) => json!("direct"),
+        Err(error) => json!(error.fault.code()),
     }
 }
 

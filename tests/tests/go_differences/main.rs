@@ -53,6 +53,13 @@ enum Input {
         #[serde(default)]
         scrubbed_accounts: Vec<String>,
     },
+    /// The variables about proxies. The answer: the proxy to STS or to `destination`, `direct`, or why it is refused.
+    Proxy {
+        https_proxy: String,
+        #[serde(default)]
+        no_proxy: String,
+        destination: Option<String>,
+    },
     /// What comes of asking STS. The answer: the HTTP status, and what of STS's words is told.
     Sts(Sts),
 }

@@ -16,13 +16,14 @@ use crate::workspace::Workspace;
 
 const MANIFEST: &str = "core/fuzz/Cargo.toml";
 /// The targets in `core/fuzz/fuzz_targets`.
-pub const TARGETS: [&str; 6] = [
+pub const TARGETS: [&str; 7] = [
     "token",
     "sts_reply",
     "token_review",
     "rules",
     "configuration",
     "edits",
+    "proxy",
 ];
 /// How long each runs in `cargo xtask test`.
 pub const SHORT: Duration = Duration::from_secs(20);

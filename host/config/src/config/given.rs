@@ -1,5 +1,7 @@
 //! Values with their place.
 
+use std::fmt;
+
 use crate::config::error::{Place, Problem, Warning, WarningKind};
 use crate::config::yaml::Value;
 
@@ -102,6 +104,20 @@ impl Given<Value> {
                 Some(self.problem("is text; it must be a list"))
             }
             _ => None,
+        }
+    }
+
+    /// The value as text, for a setting that is a number or begins with one: `what` says which, with its range. Quotes
+    /// would not help a number that YAML reads in several ways.
+    pub(super) fn into_number_text(
+        self,
+        what: impl fmt::Display,
+    ) -> Result<Given<String>, Problem> {
+        match &self.value {
+            Value::Number(number) if !is_plain_integer(number) => {
+                Err(self.problem(format_args!("is `{number}`; write {what}")))
+            }
+            _ => self.into_text(),
         }
     }
 

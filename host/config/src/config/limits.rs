@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
-use crate::config::bounds::{Longest, duration, number};
+use crate::config::bounds::{DurationLimit, duration, number};
 use crate::config::error::Problem;
 use crate::config::layers::Layers;
 
 /// The API server gives up on a webhook after 30 seconds.
-const PATIENCE: Longest = Longest::new(Duration::from_secs(30), "the API server's patience");
+const PATIENCE: DurationLimit =
+    DurationLimit::new(Duration::from_secs(30), "the API server's patience");
 /// Whoever connects anew after that loses nothing.
-const IDLE: Longest = Longest::new(
+const IDLE: DurationLimit = DurationLimit::new(
     Duration::from_secs(60 * 60),
     "what a connection without a request is worth",
 );
 /// Kubernetes and systemd kill what takes longer, unless they are told otherwise.
-const STOP: Longest = Longest::new(
+const STOP: DurationLimit = DurationLimit::new(
     Duration::from_secs(10 * 60),
     "what those who stop a server wait",
 );

@@ -128,17 +128,65 @@ pub(super) fn read(layers: &mut Layers<'_>) -> Result<Listen, Problem> {
         None => Host::Ip(IpAddr::from(Ipv4Addr::LOCALHOST)),
     };
     let in_file = layers.server.take("port").map(port).transpose()?;
-    let port = flag("port", overrides.port.as_ref())
-        .or(in_file)
-        .map_or(DEFAULT_PORT, |given| given.value);
-    Ok(Listen {
+    let given_port = flag("port", overrides.port.as_ref()).or(in_file);
+    let given_health_port = layers.server.take("healthPort").map(port).transpose()?;
+    let listen = Listen {
         host: bind(layers, &address)?.unwrap_or_else(|| address.clone()),
-        port,
+        port: given_port
+            .as_ref()
+            .map_or(DEFAULT_PORT, |given| given.value),
         health_host: health_host(layers)?,
-        health_port: health_port(layers, port)?,
+        health_port: match &given_health_port {
+            None => Some(DEFAULT_HEALTH_PORT),
+            Some(given) => Some(given.value).filter(|port| *port != 0),
+        },
         hostname,
         address,
-    })
+    };
+    check_ports(&listen, given_port.as_ref(), given_health_port.as_ref())?;
+    Ok(listen)
+}
+
+/// Refuses one port for both sockets, unless each has an interface of its own.
+fn check_ports(
+    listen: &Listen,
+    port: Option<&Given<u16>>,
+    health_port: Option<&Given<u16>>,
+) -> Result<(), Problem> {
+    let has_room = match &listen.health_host {
+        None => false,
+        Some(health_host) => !overlap(&listen.host, health_host),
+    };
+    if has_room || listen.health_port != Some(listen.port) {
+        return Ok(());
+    }
+    let number = listen.port;
+    if let Some(given) = health_port {
+        return Err(given.problem(format_args!(
+            "is {number}, as `server.port`; write another, or 0 for none"
+        )));
+    }
+    match port {
+        Some(given) => Err(given.problem(format_args!(
+            "is {number}, which is the port for probes unless `server.healthPort` says otherwise; write another, or set `server.healthPort` to another or to 0 for none"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Returns whether one port of both hosts is surely the same socket. Names may have any address.
+fn overlap(one: &Host, other: &Host) -> bool {
+    let is_all =
+        |all: &IpAddr, one: &IpAddr| all.is_unspecified() && (all.is_ipv6() || one.is_ipv4());
+    match (one, other) {
+        (Host::Ip(one), Host::Ip(other)) => {
+            one == other || is_all(one, other) || is_all(other, one)
+        }
+        (Host::Name(_), Host::Ip(all)) | (Host::Ip(all), Host::Name(_)) => {
+            all.is_unspecified() && all.is_ipv6()
+        }
+        (Host::Name(one), Host::Name(other)) => one == other,
+    }
 }
 
 /// `--bind`, else `server.bind`. Go never read it, so whoever has it in a file may not expect it to work.
@@ -166,17 +214,6 @@ fn health_host(layers: &mut Layers<'_>) -> Result<Option<Host>, Problem> {
     given.map(|given| host(&given)).transpose()
 }
 
-fn health_port(layers: &mut Layers<'_>, webhook_port: u16) -> Result<Option<u16>, Problem> {
-    match layers.server.take("healthPort").map(port).transpose()? {
-        None => Ok(Some(DEFAULT_HEALTH_PORT)),
-        Some(given) if given.value == 0 => Ok(None),
-        Some(given) if given.value == webhook_port => Err(given.problem(format_args!(
-            "is {webhook_port}, as `server.port`; write another, or 0 for none"
-        ))),
-        Some(given) => Ok(Some(given.value)),
-    }
-}
-
 fn host(given: &Given<String>) -> Result<Host, Problem> {
     Host::parse(&given.value).ok_or_else(|| {
         given.problem(format_args!(
@@ -187,7 +224,7 @@ fn host(given: &Given<String>) -> Result<Host, Problem> {
 }
 
 fn port(given: Given<Value>) -> Result<Given<u16>, Problem> {
-    let text = given.into_text()?;
+    let text = given.into_number_text("a port, 0 to 65535")?;
     match text.value.parse() {
         Ok(port) => Ok(text.with(port)),
         Err(_) => Err(text.problem(format_args!(

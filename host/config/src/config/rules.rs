@@ -6,7 +6,7 @@ use std::time::Duration;
 use ack_ram_core::policy::Policy;
 use ack_ram_core::rules::{Backend, Globs, Protected, ReservedPrefixes, Validation};
 
-use crate::config::bounds::{Longest, duration_or_none, parse_duration};
+use crate::config::bounds::{DurationLimit, duration, duration_or_none};
 use crate::config::error::Problem;
 use crate::config::file::Table;
 use crate::config::given::Given;
@@ -36,13 +36,14 @@ pub struct RuleSettings {
 
 /// A watch of a healthy API server is confirmed about once a minute; one that is dead is noticed after two.
 const SHORTEST_STALENESS: Duration = Duration::from_secs(3 * 60);
-const LONGEST_STALENESS: Longest = Longest::new(
+const STALENESS: DurationLimit = DurationLimit::new(
     Duration::from_secs(30 * 24 * 60 * 60),
-    "after which nobody waits for an API server",
-);
+    "since a healthy API server confirms its mappings about once a minute; remove it for no limit",
+)
+.no_shorter_than(SHORTEST_STALENESS);
 
 /// A broken edit that nobody has corrected for so long is meant.
-const LONGEST_TTL: Longest = Longest::new(
+const LONGEST_TTL: DurationLimit = DurationLimit::new(
     Duration::from_secs(7 * 24 * 60 * 60),
     "what a broken edit that nobody corrects is worth",
 );
@@ -60,17 +61,7 @@ pub(super) fn read(layers: &mut Layers<'_>, backends: &[Backend]) -> Result<Rule
 
 /// `server.maxStaleness`.
 pub(super) fn max_staleness(layers: &mut Layers<'_>) -> Result<Option<Duration>, Problem> {
-    let Some(given) = layers.server.text("maxStaleness")? else {
-        return Ok(None);
-    };
-    let duration = parse_duration(&given, LONGEST_STALENESS)?;
-    if duration < SHORTEST_STALENESS {
-        let shortest = humantime::format_duration(SHORTEST_STALENESS);
-        return Err(given.problem(format_args!(
-            "must be no shorter than {shortest}, since a healthy API server confirms its mappings about once a minute"
-        )));
-    }
-    Ok(Some(duration))
+    duration(&mut layers.server, "maxStaleness", STALENESS)
 }
 
 /// `server.lastGoodTTL`.

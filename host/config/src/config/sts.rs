@@ -220,7 +220,12 @@ fn max_idle_connections(layers: &Layers<'_>) -> Result<Option<usize>, Problem> {
     let given = layers.variable("STS_MAX_IDLE_CONNS_PER_HOST");
     let number = given.map(|given| {
         let number = given.value.parse();
-        number.map_err(|_| given.problem(format_args!("is `{}`; write a number", given.value)))
+        number.map_err(|_| {
+            given.problem(format_args!(
+                "is `{}`; write a number, 0 or more",
+                given.value
+            ))
+        })
     });
     number.transpose()
 }

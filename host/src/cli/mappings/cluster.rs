@@ -67,7 +67,6 @@ impl ClusterArgs {
             // It is the name of the other server.
             config.tls_server_name = None;
         }
-        // That of `HTTPS_PROXY`, which is there for STS: the kubeconfig's was refused.
         config.proxy_url = None;
         config.read_timeout = Some(ANSWER_WITHIN);
         config.reset_reader_on_write = true;
@@ -94,12 +93,21 @@ impl ClusterArgs {
                 read => read,
             },
         };
-        let file = file.map_err(|error| self.unusable(&error))?;
-        if has_proxy(&file, self.kubeconfig_context.as_deref()) {
-            return Err(Failure::Failed(
-                "the kubeconfig has a `proxy-url`, which is not supported; name an API server that is reached directly in --master-url"
-                    .to_owned(),
-            ));
+        let mut file = file.map_err(|error| self.unusable(&error))?;
+        if let Some(cluster) =
+            client::current_cluster(&mut file, self.kubeconfig_context.as_deref())
+        {
+            if cluster
+                .proxy_url
+                .as_ref()
+                .is_some_and(|url| !url.is_empty())
+            {
+                return Err(Failure::Failed(
+                    "the kubeconfig has a `proxy-url`, which is not supported; name an API server that is reached directly in --master-url"
+                        .to_owned(),
+                ));
+            }
+            client::ignore_environment(cluster);
         }
         let options = KubeConfigOptions {
             context: self.kubeconfig_context.clone(),
@@ -136,15 +144,4 @@ fn server_url(given: &str) -> Result<Uri, Failure> {
                 "`--master-url` is `{given}`; write the URL of the API server, `https://<host>[:<port>]`"
             ))
         })
-}
-
-fn has_proxy(file: &Kubeconfig, context: Option<&str>) -> bool {
-    let proxy = || {
-        let wanted = context.or(file.current_context.as_deref())?;
-        let context = file.contexts.iter().find(|named| named.name == wanted)?;
-        let wanted = &context.context.as_ref()?.cluster;
-        let cluster = file.clusters.iter().find(|named| named.name == *wanted)?;
-        cluster.cluster.as_ref()?.proxy_url.clone()
-    };
-    proxy().is_some_and(|url| !url.is_empty())
 }

@@ -174,6 +174,11 @@ impl Objects {
             fields.remove("status");
         }
         let after = yaml::of(&name, object.get("spec"));
+        if !yaml::is_same(&after, &object) {
+            return Err(Failure::Failed(
+                "the object does not read back as it should; report this as a bug".to_owned(),
+            ));
+        }
         let what = title(&name);
         consent.ask(&[Change {
             what: &what,

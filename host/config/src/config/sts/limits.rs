@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::bounds::{Longest, duration, number};
+use crate::config::bounds::{DurationLimit, duration, number};
 use crate::config::error::Problem;
 use crate::config::file::Table;
 use crate::config::layers::Layers;
@@ -11,11 +11,13 @@ const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The API server gives up on a webhook after 30 seconds.
-const PATIENCE: Longest = Longest::new(Duration::from_secs(30), "the API server's patience");
+const PATIENCE: DurationLimit =
+    DurationLimit::new(Duration::from_secs(30), "the API server's patience");
 /// STS takes no token for longer.
-const TOKEN_LIFE: Longest = Longest::new(Duration::from_secs(15 * 60), "the life of a token");
+const TOKEN_LIFE: DurationLimit =
+    DurationLimit::new(Duration::from_secs(15 * 60), "the life of a token");
 /// Longer pauses would keep people out who could come in.
-const PAUSE: Longest = Longest::new(
+const PAUSE: DurationLimit = DurationLimit::new(
     Duration::from_secs(5 * 60),
     "a pause that people can wait for",
 );

@@ -266,12 +266,32 @@ fn a_bad_setting_is_refused_where_it_stands() {
             "config.yaml:2:16: `server.port` is `70000`; write a port, 0 to 65535",
         ),
         (
+            "{port: -1}",
+            "config.yaml:2:16: `server.port` is `-1`; write a port, 0 to 65535",
+        ),
+        (
+            "{sts: {timeout: -5}}",
+            "config.yaml:2:25: `server.sts.timeout` is `-5`; write a duration with its unit, such as `5s` or `1500ms`, longer than 0s and no longer than 30s, the API server's patience",
+        ),
+        (
             "{port: [1]}",
             "config.yaml:2:16: `server.port` is a list; it must be text",
         ),
         (
             "{healthPort: 21362}",
             "config.yaml:2:22: `server.healthPort` is 21362, as `server.port`; write another, or 0 for none",
+        ),
+        (
+            "{port: 21363}",
+            "config.yaml:2:16: `server.port` is 21363, which is the port for probes unless `server.healthPort` says otherwise; write another, or set `server.healthPort` to another or to 0 for none",
+        ),
+        (
+            "{port: 8080, healthPort: 8080, address: 10.0.0.1, healthAddress: 0.0.0.0}",
+            "config.yaml:2:34: `server.healthPort` is 8080, as `server.port`; write another, or 0 for none",
+        ),
+        (
+            "{port: 8080, healthPort: 8080, address: '::', healthAddress: 127.0.0.1}",
+            "config.yaml:2:34: `server.healthPort` is 8080, as `server.port`; write another, or 0 for none",
         ),
         (
             "{healthAddress: 'a b'}",
@@ -335,7 +355,7 @@ fn a_bad_setting_is_refused_where_it_stands() {
         ),
         (
             "{sts: {timeout: 5}}",
-            "config.yaml:2:25: `server.sts.timeout` must be a duration with its unit, such as `5s` or `1500ms`",
+            "config.yaml:2:25: `server.sts.timeout` must be a duration with its unit, such as `5s` or `1500ms`, longer than 0s and no longer than 30s, the API server's patience",
         ),
         (
             "{sts: {timeout: 31s}}",
@@ -351,15 +371,27 @@ fn a_bad_setting_is_refused_where_it_stands() {
         ),
         (
             "{maxStaleness: 179s}",
-            "config.yaml:2:24: `server.maxStaleness` must be no shorter than 3m, since a healthy API server confirms its mappings about once a minute",
+            "config.yaml:2:24: `server.maxStaleness` must be no shorter than 3m and no longer than 30days, since a healthy API server confirms its mappings about once a minute; remove it for no limit",
         ),
         (
             "{maxStaleness: 31days}",
-            "config.yaml:2:24: `server.maxStaleness` must be longer than 0s and no longer than 30days, after which nobody waits for an API server",
+            "config.yaml:2:24: `server.maxStaleness` must be no shorter than 3m and no longer than 30days, since a healthy API server confirms its mappings about once a minute; remove it for no limit",
         ),
         (
             "{maxStaleness: 10}",
-            "config.yaml:2:24: `server.maxStaleness` must be a duration with its unit, such as `5s` or `1500ms`",
+            "config.yaml:2:24: `server.maxStaleness` must be a duration with its unit, such as `5s` or `1500ms`, no shorter than 3m and no longer than 30days, since a healthy API server confirms its mappings about once a minute; remove it for no limit",
+        ),
+        (
+            "{maxStaleness: 0s}",
+            "config.yaml:2:24: `server.maxStaleness` must be no shorter than 3m and no longer than 30days, since a healthy API server confirms its mappings about once a minute; remove it for no limit",
+        ),
+        (
+            "{lastGoodTTL: soon}",
+            "config.yaml:2:23: `server.lastGoodTTL` must be a duration with its unit, such as `24h`, no longer than 7days, what a broken edit that nobody corrects is worth; `0` is none",
+        ),
+        (
+            "{sts: {maxWaiting: -1}}",
+            "config.yaml:2:28: `server.sts.maxWaiting` is `-1`; write a number, 0 to 65536",
         ),
         (
             "{sts: {breakerPause: 1h}}",
@@ -481,4 +513,100 @@ fn required_client_certificate_is_a_boolean_that_takes_effect_at_start() {
         without.changed_in(&with),
         ["server.requireClientCertificate"]
     );
+}
+
+#[test]
+fn one_port_serves_two_interfaces() {
+    for server in [
+        "{port: 8080, healthPort: 8080, address: 10.0.0.1, healthAddress: 127.0.0.1}",
+        "{port: 21363, address: 10.0.0.1, healthAddress: 127.0.0.1}",
+        "{port: 8080, healthPort: 8080, address: 0.0.0.0, healthAddress: '::1'}",
+        "{port: 21363, healthPort: 0}",
+        "{port: 0, healthPort: 21363}",
+    ] {
+        check_messages(&format!("clusterID: c\nserver: {server}\n"), &[]);
+    }
+}
+
+#[test]
+fn a_port_on_the_command_line_that_is_the_health_port_is_refused() {
+    let overrides = Overrides {
+        port: Some(21363),
+        ..Overrides::default()
+    };
+    let text = "clusterID: c\n";
+    let sources = Sources {
+        file: Some(ConfigFile::Text {
+            name: "config.yaml",
+            text,
+        }),
+        overrides: &overrides,
+        variables: &|_| None,
+    };
+    let error = load(&sources).unwrap_err().to_string();
+    assert!(
+        error.starts_with("command line: `--port` is 21363"),
+        "{error}"
+    );
+}
+
+/// Each range in CONFIGURATION.md is the one that the error names.
+#[test]
+fn ranges_are_documented() {
+    const DOCUMENT: &str = include_str!("../../../../../CONFIGURATION.md");
+    for (setting, range) in [
+        ("server.limits.maxConnections", "1 to 65536"),
+        ("server.limits.maxHealthConnections", "1 to 4096"),
+        ("server.limits.maxStreams", "1 to 10000"),
+        ("server.limits.maxBodies", "1 to 65536"),
+        ("server.limits.headerTimeout", "no longer than 30s"),
+        ("server.limits.bodyTimeout", "no longer than 30s"),
+        ("server.limits.idleTimeout", "no longer than 1h"),
+        ("server.limits.stopTimeout", "no longer than 10m"),
+        ("server.sts.connectTimeout", "no longer than 30s"),
+        ("server.sts.timeout", "no longer than 30s"),
+        ("server.sts.maxCalls", "1 to 4096"),
+        ("server.sts.maxWaiting", "0 to 65536"),
+        ("server.sts.maxSharing", "1 to 65536"),
+        ("server.sts.maxAnswerBytes", "1024 to 1048576"),
+        ("server.sts.cacheSize", "0 to 1000000"),
+        ("server.sts.refusalCacheSize", "0 to 1000000"),
+        ("server.sts.cacheTTL", "no longer than 15m"),
+        ("server.sts.refusalCacheTTL", "no longer than 15m"),
+        ("server.sts.breakerFailures", "0 to 1000"),
+        ("server.sts.breakerPause", "no longer than 5m"),
+        ("server.sts.breakerMaxPause", "no longer than 5m"),
+        (
+            "server.maxStaleness",
+            "no shorter than 3m and no longer than 30days",
+        ),
+        ("server.lastGoodTTL", "no longer than 7days"),
+    ] {
+        let yaml = setting
+            .rsplit('.')
+            .fold("-1".to_owned(), |value, key| format!("{{{key}: {value}}}"));
+        let overrides = Overrides {
+            cluster_id: Some("c".to_owned()),
+            ..Overrides::default()
+        };
+        let sources = Sources {
+            file: Some(ConfigFile::Text {
+                name: "config.yaml",
+                text: &yaml,
+            }),
+            overrides: &overrides,
+            variables: &|_| None,
+        };
+        let error = load(&sources).unwrap_err().to_string();
+        assert!(error.contains(range), "{error}");
+        let mut rows = DOCUMENT.lines().filter(|line| line.starts_with("| `"));
+        let is_documented = rows.any(|row| {
+            let mut cells = row.split(" | ");
+            let has_setting = cells
+                .next()
+                .is_some_and(|cell| cell.contains(&format!("`{setting}`")));
+            has_setting && row.ends_with(&format!("| {range} |"))
+        });
+        assert!(is_documented, "{setting}: {range}");
+    }
 }

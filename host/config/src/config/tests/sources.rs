@@ -251,6 +251,6 @@ fn the_first_source_that_names_sts_wins() {
     );
     assert_eq!(
         error(("STS_MAX_IDLE_CONNS_PER_HOST", "many")),
-        "environment: `STS_MAX_IDLE_CONNS_PER_HOST` is `many`; write a number"
+        "environment: `STS_MAX_IDLE_CONNS_PER_HOST` is `many`; write a number, 0 or more"
     );
 }

@@ -23,6 +23,11 @@ pub(super) fn of(name: &str, spec: Option<&Value>) -> String {
     text
 }
 
+/// Returns whether `text`, read again, is `object`.
+pub(super) fn is_same(text: &str, object: &Value) -> bool {
+    serde_saphyr::from_str::<Value>(text).is_ok_and(|read| read == *object)
+}
+
 /// `value` after its key, what is in it indented by `indent`.
 fn value(text: &mut String, value: &Value, indent: usize) {
     // A `String` takes everything.
@@ -74,5 +79,14 @@ spec:
   x: {}
 ";
         assert_eq!(of("x", Some(&spec)), expected);
+        let mut object = json!({
+            "apiVersion": "ramauthenticator.k8s.alibabacloud/v1alpha1",
+            "kind": "RAMIdentityMapping",
+            "metadata": {"name": "x"},
+            "spec": spec,
+        });
+        assert!(is_same(expected, &object));
+        object["spec"]["groups"][1] = json!(false);
+        assert!(!is_same(expected, &object));
     }
 }

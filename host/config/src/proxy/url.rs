@@ -1,0 +1,144 @@
+//! The URL in `HTTPS_PROXY`: `[http://][user[:password]@]host[:port]`.
+
+use std::net::Ipv6Addr;
+
+use ack_ram_core::secret::Secret;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::config::Host;
+use crate::proxy::{Proxy, ProxyFault};
+
+/// The port of `http://` without one.
+const DEFAULT_PORT: u16 = 80;
+
+/// Reads `text`, the value of `variable`. Returns the proxy, and what in the value is odd.
+pub(super) fn parse(
+    text: &str,
+    variable: &'static str,
+) -> Result<(Proxy, Vec<&'static str>), ProxyFault> {
+    if text.trim_matches(|c: char| c.is_whitespace() && !c.is_control()) != text {
+        return Err(ProxyFault::Space);
+    }
+    if text.contains(char::is_control) {
+        return Err(ProxyFault::Control);
+    }
+    let rest = without_scheme(text)?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
+    // A delimiter that belongs to the password would cut it: its beginning would be taken for the host.
+    if tail.contains('@') {
+        return Err(ProxyFault::Unescaped);
+    }
+    let mut remarks = Vec::new();
+    if !matches!(tail, "" | "/") {
+        remarks.push("has more than a host and a port, which is ignored; remove what follows them");
+    }
+    let (user_info, host_and_port) = match authority.rsplit_once('@') {
+        Some((user_info, rest)) => (Some(user_info), rest),
+        None => (None, authority),
+    };
+    if user_info.is_some_and(|user_info| user_info.contains('@')) {
+        remarks.push(
+            "has several `@`, of which the last one ends the password; percent-encode the others as `%40`",
+        );
+    }
+    let authorization = user_info.map(basic_authorization).transpose()?;
+    let (host, port) = host_and_port_of(host_and_port)?;
+    let proxy = Proxy {
+        host,
+        port,
+        authorization,
+        variable,
+    };
+    Ok((proxy, remarks))
+}
+
+/// What follows `http://`, or all of a text that has no scheme.
+fn without_scheme(text: &str) -> Result<&str, ProxyFault> {
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    };
+    match text.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => return Ok(rest),
+        Some((scheme, _)) if is_scheme(scheme) => return Err(ProxyFault::Scheme),
+        Some(("", _)) => return Err(ProxyFault::Form),
+        Some(_) | None => {}
+    }
+    let is_half_a_scheme = text.split_once(':').is_some_and(|(scheme, rest)| {
+        let is_http = ["http", "https"]
+            .iter()
+            .any(|known| scheme.eq_ignore_ascii_case(known));
+        is_http && !rest.contains('@') && rest.parse::<u16>().is_err()
+    });
+    if is_half_a_scheme || text.starts_with("//") {
+        return Err(ProxyFault::Form);
+    }
+    Ok(text)
+}
+
+/// The value of `Proxy-Authorization` (RFC 7617) for what stands before the last `@`.
+fn basic_authorization(user_info: &str) -> Result<Secret, ProxyFault> {
+    let is_allowed =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:%@".contains(&byte);
+    if !user_info.bytes().all(is_allowed) {
+        return Err(ProxyFault::UserInfo);
+    }
+    let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));
+    let mut pair = unescape(user)?;
+    pair.push(b':');
+    pair.extend(unescape(password)?);
+    Ok(Secret::new(format!("Basic {}", STANDARD.encode(pair))))
+}
+
+/// The bytes of `text`, in which `%` and two hexadecimal digits are one.
+fn unescape(text: &str) -> Result<Vec<u8>, ProxyFault> {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2).ok_or(ProxyFault::Escape)?;
+        if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(ProxyFault::Escape);
+        }
+        bytes.push(u8::from_str_radix(digits, 16).map_err(|_| ProxyFault::Escape)?);
+        bytes.extend(rest.as_bytes());
+    }
+    Ok(bytes)
+}
+
+fn host_and_port_of(text: &str) -> Result<(Host, u16), ProxyFault> {
+    if let Some(rest) = text.strip_prefix('[') {
+        let (address, rest) = rest.split_once(']').ok_or(ProxyFault::Brackets)?;
+        if address.contains('%') {
+            return Err(ProxyFault::Zone);
+        }
+        let address: Ipv6Addr = address.parse().map_err(|_| ProxyFault::Brackets)?;
+        let port = match rest.strip_prefix(':') {
+            Some(port) => port_of(port)?,
+            None if rest.is_empty() => DEFAULT_PORT,
+            None => return Err(ProxyFault::Brackets),
+        };
+        return Ok((Host::Ip(address.into()), port));
+    }
+    let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
+    if host.contains([':', ']']) {
+        return Err(ProxyFault::Brackets);
+    }
+    let host = Host::parse(host).ok_or(ProxyFault::Host)?;
+    Ok((host, port_of(port)?))
+}
+
+/// As in Go, an empty port is the default one.
+fn port_of(text: &str) -> Result<u16, ProxyFault> {
+    if text.is_empty() {
+        return Ok(DEFAULT_PORT);
+    }
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(port) if is_number && port != 0 => Ok(port),
+        _ => Err(ProxyFault::Port),
+    }
+}

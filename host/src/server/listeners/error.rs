@@ -1,0 +1,150 @@
+//! Why the server cannot listen on an address, and which setting to change.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+
+/// What a socket is for: the names of its settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The webhook.
+    Webhook,
+    /// Probes and metrics.
+    Health {
+        /// The port of the webhook.
+        webhook_port: u16,
+    },
+}
+
+impl Purpose {
+    fn address(self) -> &'static str {
+        match self {
+            Self::Webhook => "`server.address` (or `server.bind`)",
+            Self::Health { .. } => "`server.healthAddress`",
+        }
+    }
+
+    fn port(self) -> &'static str {
+        match self {
+            Self::Webhook => "`server.port`",
+            Self::Health { .. } => "`server.healthPort`",
+        }
+    }
+}
+
+/// Why an address cannot be listened on.
+#[derive(Debug)]
+pub struct ListenError {
+    purpose: Purpose,
+    /// As people know it.
+    address: String,
+    port: u16,
+    cause: Cause,
+}
+
+#[derive(Debug)]
+pub(super) enum Cause {
+    /// The name has no address.
+    Unresolved(io::Error),
+    /// It is an IPv6 address, and this machine has none.
+    NoIpv6,
+    /// The system refuses the socket.
+    Socket(io::Error),
+}
+
+impl ListenError {
+    pub(super) fn new(purpose: Purpose, address: &str, port: u16, cause: Cause) -> Self {
+        Self {
+            purpose,
+            address: address.to_owned(),
+            port,
+            cause,
+        }
+    }
+
+    /// Returns the setting that names the address.
+    pub(crate) fn setting(&self) -> &'static str {
+        match self.purpose {
+            Purpose::Webhook => "server.address",
+            Purpose::Health { .. } => "server.healthAddress",
+        }
+    }
+
+    /// Returns whether the process lacks the right, and another may have it.
+    pub(crate) fn is_about_rights(&self) -> bool {
+        matches!(&self.cause, Cause::Socket(error) if error.kind() == ErrorKind::PermissionDenied)
+    }
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            purpose,
+            address,
+            port,
+            cause,
+        } = self;
+        write!(f, "cannot listen on {address}: ")?;
+        let (host_setting, port_setting) = (purpose.address(), purpose.port());
+        let error = match cause {
+            Cause::Unresolved(error) => {
+                return write!(
+                    f,
+                    "the name has no address here ({error}); correct {host_setting}, or write an IP address"
+                );
+            }
+            Cause::NoIpv6 => {
+                return write!(
+                    f,
+                    "IPv6 is off on this machine; set {host_setting} to an IPv4 address, or turn IPv6 on"
+                );
+            }
+            Cause::Socket(error) => error,
+        };
+        write!(f, "{error}; ")?;
+        match (error.kind(), purpose) {
+            (ErrorKind::AddrNotAvailable, _) => write!(
+                f,
+                "set {host_setting} to an address of this machine, or to `0.0.0.0` for all of them"
+            ),
+            (ErrorKind::PermissionDenied, _) => write!(
+                f,
+                "set {port_setting} to 1024 or above, or give the process the capability CAP_NET_BIND_SERVICE"
+            ),
+            (ErrorKind::AddrInUse, Purpose::Health { webhook_port }) if webhook_port == port => f
+                .write_str(
+                    "the webhook has that port; set another `server.healthPort`, or 0 for none",
+                ),
+            (ErrorKind::AddrInUse, _) => {
+                write!(f, "stop what uses the port, or set another {port_setting}")
+            }
+            _ => write!(f, "set another {host_setting} or {port_setting}"),
+        }
+    }
+}
+
+impl std::error::Error for ListenError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_follows_what_the_system_says() {
+        let error = |kind: ErrorKind| Cause::Socket(kind.into());
+        for (cause, part) in [
+            (error(ErrorKind::PermissionDenied), "1024 or above"),
+            (
+                Cause::NoIpv6,
+                "IPv6 is off on this machine; set `server.address`",
+            ),
+            (
+                error(ErrorKind::OutOfMemory),
+                "set another `server.address`",
+            ),
+        ] {
+            let text = ListenError::new(Purpose::Webhook, "[::1]:443", 443, cause).to_string();
+            assert!(text.contains(part), "{text}");
+            assert!(!text.contains("stop what uses"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Whom to trust as STS: the certificates of `server.sts.caFile`, else those of the system or of `SSL_CERT_FILE` and
+//! `SSL_CERT_DIR`.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ack_ram_config::proxy::ProxyError;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls_native_certs::CertificateResult;
+
+use crate::env;
+
+/// A folder may hold hundreds of files that cannot be read.
+const MOST_REASONS: usize = 3;
+
+/// Whom to trust as STS.
+#[derive(Clone, Debug)]
+pub struct Trust(Arc<RootCertStore>);
+
+impl Trust {
+    /// Reads the certificates of `ca_file`, else the system's (or those of `SSL_CERT_FILE`).
+    ///
+    /// # Errors
+    /// When there are none.
+    pub fn load(ca_file: Option<&PathBuf>) -> Result<Self, TrustError> {
+        let mut roots = RootCertStore::empty();
+        match ca_file {
+            Some(path) => {
+                let unreadable = |reason: String| TrustError::Unreadable {
+                    path: path.clone(),
+                    reason,
+                };
+                let pem = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+                for certificate in CertificateDer::pem_slice_iter(&pem) {
+                    let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
+                    roots
+                        .add(certificate)
+                        .map_err(|error| unreadable(error.to_string()))?;
+                }
+            }
+            // A system's store often holds single certificates that nobody can read; the rest serves.
+            None => {
+                let found = rustls_native_certs::load_native_certs();
+                roots.add_parsable_certificates(found.certs.iter().cloned());
+                if roots.is_empty() && certificate_variables().next().is_some() {
+                    return Err(TrustError::Variables(problems_of_variables(&found)));
+                }
+            }
+        }
+        if roots.is_empty() {
+            return Err(TrustError::Nobody(ca_file.cloned()));
+        }
+        Ok(Self(Arc::new(roots)))
+    }
+
+    /// Returns the certificates.
+    pub(super) fn roots(&self) -> Arc<RootCertStore> {
+        Arc::clone(&self.0)
+    }
+}
+
+/// Returns what `SSL_CERT_FILE` and `SSL_CERT_DIR` name and cannot be read, while the rest serves.
+pub(super) fn warnings() -> Vec<String> {
+    if certificate_variables().next().is_none() {
+        return Vec::new();
+    }
+    let found = rustls_native_certs::load_native_certs();
+    if found.certs.is_empty() || found.errors.is_empty() {
+        return Vec::new();
+    }
+    vec![format!(
+        "{}; correct the variable, or what it names",
+        problems_of_variables(&found)
+    )]
+}
+
+/// The variables that replace the system's certificates, as far as they are set.
+fn certificate_variables() -> impl Iterator<Item = (&'static str, String)> {
+    ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+        .into_iter()
+        .filter_map(|name| Some((name, env::set_variable(name)?)))
+}
+
+/// What is wrong with the certificates that variables name: the variables, and each file that cannot be read.
+fn problems_of_variables(found: &CertificateResult) -> String {
+    let variables: Vec<String> = certificate_variables()
+        .map(|(name, value)| format!("`{name}` `{}`", value.escape_debug()))
+        .collect();
+    let variables = variables.join(" and ");
+    let shown = found.errors.iter().take(MOST_REASONS);
+    let reasons: Vec<String> = shown.map(ToString::to_string).collect();
+    match found.errors.len().saturating_sub(MOST_REASONS) {
+        0 if reasons.is_empty() => format!("{variables}: no certificate there"),
+        0 => format!("{variables}: {}", reasons.join(", ")),
+        more => format!("{variables}: {}, and {more} more", reasons.join(", ")),
+    }
+}
+
+/// Both trust the same.
+impl PartialEq for Trust {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.roots == other.0.roots
+    }
+}
+
+/// Why STS cannot be connected to in a way that can be trusted. All of these are the configuration's fault.
+#[derive(Debug)]
+pub enum TrustError {
+    /// `server.sts.caFile` cannot be used.
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The proxy's URL is malformed. It is not repeated: it may hold a password.
+    Proxy(ProxyError),
+    /// The proxy's host or password is longer than HTTP allows.
+    UnusableProxy {
+        /// The variable that names the proxy.
+        variable: &'static str,
+    },
+    /// There are none in the file, or in the system's store.
+    Nobody(Option<PathBuf>),
+    /// There are none where `SSL_CERT_FILE` and `SSL_CERT_DIR` point: which, and why.
+    Variables(String),
+}
+
+impl fmt::Display for TrustError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { path, reason } => write!(
+                f,
+                "cannot read `server.sts.caFile` `{}`: {reason}; give it a PEM file of certificates",
+                path.display()
+            ),
+            Self::Proxy(error) => error.fmt(f),
+            Self::UnusableProxy { variable } => write!(
+                f,
+                "`{variable}` has a host or a password that is too long; correct it, or exempt STS with `NO_PROXY`"
+            ),
+            Self::Nobody(Some(path)) => write!(
+                f,
+                "`server.sts.caFile` `{}` holds no certificate; give it a PEM file of certificates",
+                path.display()
+            ),
+            Self::Nobody(None) => f.write_str(
+                "the system trusts no certificates; install `ca-certificates`, or set `server.sts.caFile` or `SSL_CERT_FILE`",
+            ),
+            Self::Variables(problems) => write!(
+                f,
+                "no certificates to trust STS by: {problems}; correct or unset the variable, or set `server.sts.caFile`"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for TrustError {}

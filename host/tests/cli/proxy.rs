@@ -1,0 +1,268 @@
+//! STS through the proxy of `HTTPS_PROXY`, and past it by `NO_PROXY`.
+
+use std::fs;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::sign;
+use ack_ram_tests::ports;
+use ack_ram_tests::sts::{Emulator, demo};
+
+use crate::program::{Folder, Run};
+
+/// No machine has this name, but the certificate of STS.
+const NAME: &str = "sts.proxied.invalid";
+
+/// What a proxy does with a tunnel that somebody asks for.
+#[derive(Clone, Copy)]
+enum Manner {
+    Connects(SocketAddr),
+    Answers(&'static str),
+    IsSilent,
+}
+
+/// An HTTP proxy on a port of its own; the heads of the requests to it arrive in order.
+struct HttpProxy {
+    address: SocketAddr,
+    heads: Receiver<String>,
+}
+
+impl HttpProxy {
+    fn start(manner: Manner) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, heads) = mpsc::channel();
+        // It ends with the test.
+        thread::spawn(move || {
+            let mut open = Vec::new();
+            for stream in listener.incoming().flatten() {
+                if let Ok(stream) = serve(stream, manner, &sender) {
+                    open.push(stream);
+                }
+            }
+        });
+        Self { address, heads }
+    }
+}
+
+fn serve(mut stream: TcpStream, manner: Manner, heads: &Sender<String>) -> io::Result<TcpStream> {
+    let mut head = String::new();
+    let mut reader = BufReader::new(stream.try_clone()?);
+    while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head)? > 0 {}
+    let _ = heads.send(head);
+    match manner {
+        Manner::IsSilent => {}
+        Manner::Answers(status) => {
+            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n")?;
+        }
+        Manner::Connects(server) => {
+            let server = TcpStream::connect(server)?;
+            stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
+            let ends = [
+                (stream.try_clone()?, server.try_clone()?),
+                (server, stream.try_clone()?),
+            ];
+            for (mut from, mut to) in ends {
+                thread::spawn(move || {
+                    let _ = io::copy(&mut from, &mut to);
+                    let _ = to.shutdown(Shutdown::Both);
+                });
+            }
+        }
+    }
+    Ok(stream)
+}
+
+/// STS under [`NAME`], and a folder whose configuration names it.
+struct World {
+    sts: Emulator,
+    folder: Folder,
+}
+
+impl World {
+    fn start() -> Self {
+        let sts = Emulator::builder().demo().name(NAME).start().unwrap();
+        let config = format!(
+            "clusterID: c1\nserver: {{sts: {{endpoint: '{NAME}:{}', caFile: sts-ca.pem}}}}\n",
+            sts.address().port()
+        );
+        let folder = Folder::new(&[("config.yaml", &config), ("sts-ca.pem", sts.ca_pem())]);
+        Self { sts, folder }
+    }
+
+    fn verify(&self, env: &[(&str, &str)]) -> Run {
+        let cluster = ClusterId::parse("c1").unwrap();
+        let token = sign::token_v2(&demo::user_key(), &cluster, "test", self.sts.now()).unwrap();
+        let args = ["verify", "-c", "config.yaml", "--token", token.expose()];
+        self.folder.run(&args, env)
+    }
+}
+
+#[test]
+fn sts_is_asked_through_the_proxy_with_the_decoded_password() {
+    let world = World::start();
+    let proxy = HttpProxy::start(Manner::Connects(world.sts.address()));
+    let port = proxy.address.port();
+    for (url, credentials) in [
+        (format!("127.0.0.1:{port}"), None),
+        (
+            format!("http://user:p%23%2F%3F%40@127.0.0.1:{port}"),
+            Some("Basic dXNlcjpwIy8/QA=="),
+        ),
+    ] {
+        let printed = world.verify(&[("https_proxy", &url)]).printed();
+        assert!(printed.contains(demo::USER_ARN), "{printed}");
+        let head = proxy.heads.recv().unwrap();
+        let sts = world.sts.address().port();
+        assert!(
+            head.starts_with(&format!("CONNECT {NAME}:{sts} HTTP/1.1\r\n")),
+            "{head}"
+        );
+        let sent = head
+            .lines()
+            .find_map(|line| line.strip_prefix("Proxy-Authorization: "));
+        assert_eq!(sent, credentials);
+    }
+}
+
+#[test]
+fn what_no_proxy_exempts_never_reaches_the_proxy() {
+    let world = World::start();
+    let proxy = HttpProxy::start(Manner::Answers("502 Bad Gateway"));
+    let url = format!("http://{}", proxy.address);
+    for no_proxy in [
+        "*.proxied.invalid",
+        " .INVALID ",
+        "*",
+        "other.example,proxied.invalid",
+    ] {
+        let run = world.verify(&[("HTTPS_PROXY", &url), ("NO_PROXY", no_proxy)]);
+        assert_eq!(run.code, Some(1), "{run:?}");
+        assert!(!run.stderr.contains("through the proxy"), "{run:?}");
+    }
+    assert!(proxy.heads.try_recv().is_err());
+    let run = world.verify(&[("HTTPS_PROXY", &url), ("NO_PROXY", "sts.*.invalid")]);
+    assert!(run.stderr.contains("through the proxy"), "{run:?}");
+}
+
+#[test]
+fn a_failure_names_the_proxy_and_the_variable_and_what_to_do() {
+    let world = World::start();
+    let start = |manner| HttpProxy::start(manner);
+    let refuses = start(Manner::Answers("403 Forbidden"));
+    let wants_login = start(Manner::Answers("407 Proxy Authentication Required"));
+    let silent = start(Manner::IsSilent);
+    let closed: SocketAddr = ([127, 0, 0, 1], ports::free_port()).into();
+    for (address, advice) in [
+        (refuses.address, "let the proxy allow CONNECT to STS"),
+        (
+            wants_login.address,
+            "correct the user and password in `HTTPS_PROXY`",
+        ),
+        (closed, "check that the proxy runs there"),
+        (silent.address, "check that the proxy runs there"),
+    ] {
+        let url = format!("http://user:CANARY@{address}");
+        let run = world.verify(&[
+            ("HTTPS_PROXY", &url),
+            ("ACK_RAM_AUTHENTICATOR_LOG", "trace"),
+        ]);
+        assert_eq!(run.code, Some(1), "{run:?}");
+        let named = format!("through the proxy `{address}` of `HTTPS_PROXY`");
+        for part in [&named, advice] {
+            assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+        }
+        assert!(!run.stderr.contains("CANARY"), "{}", run.stderr);
+        // Of the log lines, too.
+        assert!(!run.stderr.contains("dXNlcjpDQU5BUl"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_proxy_that_takes_all_the_time_of_a_call_is_named() {
+    let world = World::start();
+    let silent = HttpProxy::start(Manner::IsSilent);
+    let config = world.folder.read("config.yaml");
+    let config = config.replace("caFile:", "connectTimeout: 30s, timeout: 500ms, caFile:");
+    fs::write(world.folder.path().join("config.yaml"), config).unwrap();
+    let url = format!("http://{}", silent.address);
+    let run = world.verify(&[("HTTPS_PROXY", &url)]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    let named = format!("through the proxy `{}` of `HTTPS_PROXY`", silent.address);
+    assert!(run.stderr.contains(&named), "{run:?}");
+}
+
+#[test]
+fn a_malformed_proxy_ends_the_server_before_it_listens() {
+    let world = World::start();
+    for (url, part) in [
+        ("http://user:12#CANARY@127.0.0.1:1", "percent-encode"),
+        ("http://user:12/CANARY@127.0.0.1:1", "percent-encode"),
+        ("http://user:12?CANARY@127.0.0.1:1", "percent-encode"),
+        (
+            "http://user:CANARY@127.0.0.1:99999",
+            "has a port that is not 1 to 65535",
+        ),
+        (
+            "https://user:CANARY@127.0.0.1:1",
+            "has a scheme that is not supported",
+        ),
+    ] {
+        let env = [("HTTPS_PROXY", url)];
+        for args in [
+            &["server", "-c", "config.yaml", "--state-dir", "state"][..],
+            &[
+                "server",
+                "-c",
+                "config.yaml",
+                "--state-dir",
+                "state",
+                "--check",
+            ],
+            &["verify", "-c", "config.yaml", "--token", "k8s-ack-v2.e30="],
+        ] {
+            let run = world.folder.run(args, &env);
+            assert_eq!(run.code, Some(1), "{run:?}");
+            let told = format!("{}{}", run.stdout, run.stderr);
+            assert!(
+                told.contains(part) && told.contains("`HTTPS_PROXY`"),
+                "{told}"
+            );
+            assert!(
+                !told.contains("CANARY") && !told.contains("127.0.0.1"),
+                "{told}"
+            );
+        }
+        assert!(!world.folder.path().join("state").exists());
+    }
+    // `token` asks nobody.
+    let key = [
+        ("HTTPS_PROXY", "http://u:1#2@h"),
+        ("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tFakeAccessKeyId001"),
+        (
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+            "FakeAccessKeySecret0000000001",
+        ),
+    ];
+    world.folder.run(&["token", "-i", "c1"], &key).printed();
+}
+
+#[test]
+fn a_cluster_command_does_not_read_the_proxy_of_sts() {
+    let kubeconfig = "
+apiVersion: v1
+kind: Config
+current-context: here
+clusters: [{name: one, cluster: {server: 'https://127.0.0.1:1'}}]
+users: [{name: one, user: {token: x}}]
+contexts: [{name: here, context: {cluster: one, user: one}}]
+";
+    let folder = Folder::new(&[("kubeconfig", kubeconfig)]);
+    let args = ["list", "--backend", "crd", "--kubeconfig", "kubeconfig"];
+    let run = folder.run(&args, &[("HTTPS_PROXY", "http://user:pa ss@proxy")]);
+    assert!(!run.stderr.contains("proxy"), "{run:?}");
+    assert!(run.stderr.contains("Connection refused"), "{run:?}");
+}
