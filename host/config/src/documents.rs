@@ -103,6 +103,8 @@ struct Parts {
 struct Object {
     name: String,
     spec: Value,
+    /// Where a value of `spec` needs quotes, and why: kubectl refuses the file.
+    unquoted: Option<(yaml::Position, String)>,
     position: yaml::Position,
 }
 
@@ -185,6 +187,15 @@ impl Parts {
             for (index, object) in self.objects.into_iter().enumerate() {
                 let place = Place::in_file(name.into(), object.position);
                 let setting = object.name.clone();
+                if let Some((position, reason)) = object.unquoted {
+                    let problem = Problem::new(place.beside(position), reason);
+                    let warning = Warning::new(WarningKind::InvalidEntry, problem);
+                    warnings.push(Warning {
+                        entry: setting,
+                        ..warning
+                    });
+                    continue;
+                }
                 let mapping = ObjectSpec::read(object.spec)
                     .and_then(|spec| spec.mapping(&object.name, Age::Place(index)))
                     // Where the object is in a cluster already, a server goes on as Go does; `lint` says so.
@@ -238,10 +249,41 @@ fn object(root: &Node) -> Object {
             .and_then(|(_, node)| as_text(&node.value)),
         _ => None,
     };
+    let members = match &root.value {
+        yaml::Value::Map(entries) => entries.as_slice(),
+        _ => &[],
+    };
+    let mut members = members.iter();
+    let spec = members.find(|(key, _)| key.name == "spec");
     Object {
         name: name.unwrap_or("(an object without a name)").to_owned(),
+        unquoted: spec.and_then(|(_, node)| unquoted(node, "spec")),
         spec: member(root, "spec").map_or(Value::Null, as_json),
         position: root.position,
+    }
+}
+
+/// The first value in `node`, which is `field`, that needs quotes, and why.
+fn unquoted(node: &Node, field: &str) -> Option<(yaml::Position, String)> {
+    match &node.value {
+        yaml::Value::Unquoted(unquoted) => {
+            Some((node.position, format!("its `{field}` {unquoted}")))
+        }
+        yaml::Value::ComplexMap => {
+            let reason = format!("its `{field}` is {}", node.value.kind());
+            Some((node.position, reason))
+        }
+        yaml::Value::Map(entries) => entries
+            .iter()
+            .find_map(|(key, node)| unquoted(node, &format!("{field}.{}", key.name))),
+        yaml::Value::List(items) => {
+            let mut items = items.iter().enumerate();
+            items.find_map(|(index, node)| unquoted(node, &format!("{field}[{index}]")))
+        }
+        yaml::Value::Null
+        | yaml::Value::Bool(_)
+        | yaml::Value::Text(_)
+        | yaml::Value::Number(_) => None,
     }
 }
 
@@ -265,7 +307,8 @@ fn as_text(value: &yaml::Value) -> Option<&str> {
 /// As kubectl would send it.
 fn as_json(value: &yaml::Value) -> Value {
     match value {
-        yaml::Value::Null => Value::Null,
+        // No field is such: an object with one is refused before.
+        yaml::Value::Null | yaml::Value::Unquoted(_) | yaml::Value::ComplexMap => Value::Null,
         yaml::Value::Bool(value) => Value::Bool(*value),
         yaml::Value::Text(text) => Value::String(text.clone()),
         yaml::Value::Number(number) => serde_json::from_str(number).unwrap_or(Value::from(0)),

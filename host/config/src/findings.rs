@@ -161,6 +161,7 @@ pub fn finding(warning: &Warning) -> Finding {
 pub fn refusal(error: &ConfigError, position: &Position) -> Finding {
     let (code, position, text) = match error {
         ConfigError::Unreadable { .. }
+        | ConfigError::NotText { .. }
         | ConfigError::TooLarge { .. }
         | ConfigError::Syntax { .. } => (Code::Unreadable, position.clone(), error.to_string()),
         ConfigError::NoClusterId { .. } => (Code::NoClusterId, position.clone(), error.to_string()),

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::config::text::{NotText, invisible};
 use crate::config::yaml;
 
 /// Where a setting was given.
@@ -37,7 +38,7 @@ impl Place {
     }
 
     /// Another place in the same file.
-    pub(super) fn beside(&self, position: yaml::Position) -> Self {
+    pub(crate) fn beside(&self, position: yaml::Position) -> Self {
         match self {
             Self::File { path, .. } => Self::in_file(Arc::clone(path), position),
             Self::CommandLine | Self::Environment => self.clone(),
@@ -74,11 +75,11 @@ impl Problem {
     }
 }
 
-/// `text` with its control characters as escapes.
+/// `text` with its control characters, and others that nobody sees, as escapes.
 pub(super) fn spelt_out(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() {
+        if character.is_control() || invisible::name(character).is_some() {
             line.extend(character.escape_default());
         } else {
             line.push(character);
@@ -168,6 +169,13 @@ pub enum ConfigError {
         /// Why.
         source: io::Error,
     },
+    /// The file is not UTF-8 text.
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        source: NotText,
+    },
     /// The file is longer than any configuration.
     TooLarge {
         /// The file.
@@ -179,7 +187,7 @@ pub enum ConfigError {
     Syntax {
         /// The file, with line and column where they are known.
         place: String,
-        /// What the parser says.
+        /// What is wrong, and what to do.
         message: String,
     },
     /// A setting has a value that it cannot have, or is there twice.
@@ -205,14 +213,17 @@ impl fmt::Display for ConfigError {
                 "cannot read the configuration file `{}`: {source}; name one that can be read",
                 path.display()
             ),
+            Self::NotText { path, source } => write!(
+                f,
+                "cannot read the configuration file `{}`: {source}",
+                path.display()
+            ),
             Self::TooLarge { path, limit } => write!(
                 f,
                 "the configuration file `{}` is longer than {limit} bytes; remove what is not configuration",
                 path.display()
             ),
-            Self::Syntax { place, message } => {
-                write!(f, "{place}: {message}; correct the YAML there")
-            }
+            Self::Syntax { place, message } => write!(f, "{place}: {message}"),
             Self::Setting(problem) => problem.fmt(f),
             Self::NoClusterId { path: Some(path) } => write!(
                 f,
@@ -230,6 +241,7 @@ impl std::error::Error for ConfigError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unreadable { source, .. } => Some(source),
+            Self::NotText { source, .. } => Some(source),
             Self::TooLarge { .. }
             | Self::Syntax { .. }
             | Self::Setting(_)

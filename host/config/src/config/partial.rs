@@ -375,7 +375,14 @@ fn yaml_text(value: &Value) -> Option<String> {
     match value {
         Value::Text(text) => Some(text.clone()),
         Value::Number(digits) if is_plain_integer(digits) => Some(digits.clone()),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::List(_) | Value::Map(_) => None,
+        // The author plainly means this text; the entry is refused all the same.
+        Value::Unquoted(unquoted) => unquoted.text.clone(),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::List(_)
+        | Value::Map(_)
+        | Value::ComplexMap => None,
     }
 }
 
