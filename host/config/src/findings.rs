@@ -92,6 +92,7 @@ pub fn configuration(survey: Survey, position: Position) -> Configuration {
         backends: backends.collect(),
         position,
         validations: survey.validations,
+        serves_proxies: survey.serves_proxies,
         remarks,
     }
 }

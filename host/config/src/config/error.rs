@@ -5,7 +5,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::config::text::{NotText, invisible};
+use ack_ram_core::lint::invisible;
+
+use crate::config::text::NotText;
 use crate::config::yaml;
 
 /// Where a setting was given.

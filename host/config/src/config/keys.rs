@@ -1,7 +1,8 @@
 //! The keys of the configuration file.
 
+use ack_ram_core::lint::invisible;
+
 use crate::config::entry::List;
-use crate::config::text::invisible;
 
 /// The names that one map knows.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,4 @@
-//! Bytes of a file as text, and what of a text nobody sees.
-
-pub(crate) mod invisible;
+//! Bytes of a file as text.
 
 use std::fmt;
 

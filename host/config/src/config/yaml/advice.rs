@@ -1,9 +1,10 @@
 //! What is wrong with a document that is not YAML, as its author would say it, and what to do.
 
+use ack_ram_core::lint::invisible;
+
 use super::unquoted::{Sign, Unquoted};
 use super::{Position, SyntaxError};
 use crate::config::keys;
-use crate::config::text::invisible;
 
 /// The same error, at what its author has to change where that can be seen, and with what to do.
 pub(super) fn explain(source: &str, error: SyntaxError) -> SyntaxError {

@@ -1,7 +1,8 @@
 //! Characters that nobody sees, or that look like a space.
 
 /// What `character` is called, if nobody sees it or it looks like a space, and is neither space, tab nor newline.
-pub(crate) fn name(character: char) -> Option<&'static str> {
+#[must_use]
+pub fn name(character: char) -> Option<&'static str> {
     Some(match character {
         '\0' => "a NUL character",
         '\r' => "a carriage return",
@@ -24,7 +25,8 @@ pub(crate) fn name(character: char) -> Option<&'static str> {
 }
 
 /// What is wrong with `character`, if it is one of them, and what to do.
-pub(crate) fn message(character: char) -> Option<String> {
+#[must_use]
+pub fn message(character: char) -> Option<String> {
     let name = name(character)?;
     let code = u32::from(character);
     Some(format!(
