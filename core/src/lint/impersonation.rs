@@ -12,7 +12,7 @@ use crate::lint::{Compiled, Usable};
 use crate::rules::ReservedPrefixes;
 
 /// Many thousands of mappings whose names nearly overlap are not compared to the end: so many steps are taken.
-const MAX_STEPS: usize = 30_000_000;
+const MAX_STEPS: usize = 10_000_000;
 
 /// Comes after all that finds mappings by which nobody logs in: those neither give usernames nor take any.
 pub(super) fn check(backends: &[Usable<'_>], findings: &mut Vec<Finding>) {
@@ -100,27 +100,36 @@ impl<'a> Given<'a> {
         self.all.push((usernames, giver));
     }
 
-    /// Those that may overlap `usernames`.
-    fn near<'s>(
-        &'s self,
-        usernames: &Usernames,
-    ) -> impl Iterator<Item = &'s (Usernames, Giver<'a>)> {
+    /// Those that may overlap `usernames`: by their start or by their end, whichever leaves fewer.
+    fn near(&self, usernames: &Usernames) -> impl Iterator<Item = &(Usernames, Giver<'a>)> {
         let (prefix, suffix) = (usernames.prefix(), usernames.suffix());
-        let (index, key) = if suffix.len() > prefix.len() {
-            (&self.by_suffix, suffix)
-        } else {
-            (&self.by_prefix, prefix)
+        let mut by_prefix = alike(&self.by_prefix, &prefix);
+        let mut by_suffix = alike(&self.by_suffix, &suffix);
+        let (mut starting, mut ending) = (Vec::new(), Vec::new());
+        let fewer = loop {
+            match by_prefix.next() {
+                Some(place) => starting.push(*place),
+                None => break starting,
+            }
+            match by_suffix.next() {
+                Some(place) => ending.push(*place),
+                None => break ending,
+            }
         };
-        // Those whose start is a part of this one, and those whose start this one is a part of.
-        let ends = key.char_indices();
-        let shorter = ends.filter_map(|(end, _)| index.get(key.get(..end)?));
-        let mut places: Vec<&Vec<usize>> = shorter.collect();
-        let longer = index.range::<str, _>((Bound::Included(&*key), Bound::Unbounded));
-        let longer = longer.take_while(|(other, _)| other.starts_with(&*key));
-        places.extend(longer.map(|(_, places)| places));
-        let places = places.into_iter().flatten();
-        places.filter_map(|place| self.all.get(*place))
+        fewer.into_iter().filter_map(|place| self.all.get(place))
     }
+}
+
+/// What `index` has at keys that are a start of `key`, and at those that `key` is a start of.
+fn alike<'i>(
+    index: &'i BTreeMap<String, Vec<usize>>,
+    key: &'i str,
+) -> impl Iterator<Item = &'i usize> {
+    let ends = key.char_indices();
+    let shorter = ends.filter_map(|(end, _)| index.get(key.get(..end)?));
+    let longer = index.range::<str, _>((Bound::Included(key), Bound::Unbounded));
+    let longer = longer.take_while(move |(other, _)| other.starts_with(key));
+    shorter.chain(longer.map(|(_, places)| places)).flatten()
 }
 
 /// Looks for the mapping whose users others can pass for.
@@ -286,7 +295,7 @@ mod tests {
             (
                 "an end that no user has",
                 &|index| format!("user-{session}:{index}"),
-                10_000_000,
+                COUNT,
                 0,
             ),
         ];
