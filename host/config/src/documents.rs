@@ -325,6 +325,7 @@ fn as_json(value: &yaml::Value) -> Value {
 #[cfg(test)]
 mod tests {
     use ack_ram_core::arn::Arn;
+    use ack_ram_core::lint::Code;
     use ack_ram_core::sample;
 
     use super::*;
@@ -338,6 +339,33 @@ mod tests {
         {"kind": "ConfigMap", "data": {"mapUsers": "- {userARN: 'acs:ram::1:user/a', username: from-config-map}"}},
         {"kind": "RAMIdentityMapping", "metadata": {"name": "one"}, "spec": {"arn": "acs:ram::1:user/*", "username": "from-object"}}
     ]}"#;
+
+    #[test]
+    fn unreadable_list_of_a_config_map_is_found_where_it_is_broken() {
+        let tab = CONFIG_MAP.replace("      username: from-config-map", "    \tusername: x");
+        let list = CONFIG_MAP.replace("mapUsers: |\n    -", "mapUsers: |\n     ");
+        for (text, position, message) in [
+            (
+                tab,
+                "all.yaml mapUsers:2:1 mapUsers",
+                "a tab, where YAML takes spaces alone",
+            ),
+            (
+                list,
+                "all.yaml mapUsers:1:1 mapUsers",
+                "`mapUsers` is a map",
+            ),
+        ] {
+            let read = read("all.yaml", &text).unwrap();
+            let mut unreadable = read.findings.iter();
+            let unreadable = unreadable.find(|finding| finding.code == Code::Unreadable);
+            let unreadable = unreadable.unwrap_or_else(|| panic!("{:#?}", read.findings));
+            assert_eq!(unreadable.position.to_string(), position);
+            assert_eq!(unreadable.message, message);
+            let codes = read.findings.iter().map(|finding| finding.code);
+            assert!(!codes.into_iter().any(|code| code == Code::NobodyMapped));
+        }
+    }
 
     #[test]
     fn documents_answer_as_their_backends() {
