@@ -215,7 +215,7 @@ fn dynamic_file(path: &Path, needs: &Needs, configuration: &mut Configuration) {
     let is_it = |entries: &&mut BackendEntries| entries.backend == Backend::DynamicFile;
     if let Some(entries) = configuration.backends.iter_mut().find(is_it) {
         let mappings = document.mappings;
-        let unreadable = findings::unreadable_lists(&mappings);
+        let unreadable = ack_ram_config::findings::unreadable_lists(&mappings);
         entries.is_read = unreadable.is_empty();
         found.extend(unreadable);
         entries.mappings = mappings.mappings.iter().map(findings::entry).collect();

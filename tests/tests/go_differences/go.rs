@@ -32,8 +32,19 @@ pub fn answer(input: &Input) -> Value {
         Input::Patterns { patterns, arn } => may_speak(patterns, arn),
         // `scrubbedAccounts` is never read.
         Input::Mappings { mappings, arn, .. } => mapped(mappings, arn),
+        Input::File(text) => usernames(text),
         Input::Sts(reply) => told(reply),
     }
+}
+
+/// `yaml.v3` refuses a map as a key, an alias of nothing, and what is no YAML; the server does not start then.
+fn usernames(text: &str) -> Value {
+    let Ok(file) = serde_saphyr::from_str::<Value>(text) else {
+        return json!("does not start");
+    };
+    let users = file["server"]["mapUsers"].as_array();
+    let users = users.map(Vec::as_slice).unwrap_or_default().iter();
+    json!(users.map(|user| &user["username"]).collect::<Vec<_>>())
 }
 
 /// What goes to STS, the token's user agent among it.

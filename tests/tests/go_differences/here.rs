@@ -1,5 +1,6 @@
 //! What this project does.
 
+use ack_ram_config::config::{self, ConfigFile, Overrides, Sources};
 use ack_ram_core::arn::{AccountId, Arn};
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::decision::{Decision, Matched, Outcome};
@@ -23,7 +24,24 @@ pub fn answer(input: &Input) -> Value {
             arn,
             scrubbed_accounts,
         } => mapped(mappings, arn, scrubbed_accounts),
+        Input::File(text) => usernames(text),
         Input::Sts(reply) => told(reply),
+    }
+}
+
+fn usernames(text: &str) -> Value {
+    let file = ConfigFile::Text { name: "c", text };
+    let config = config::load(&Sources {
+        file: Some(file),
+        overrides: &Overrides::default(),
+        variables: &|_| None,
+    });
+    match config {
+        Ok(config) => {
+            let users = config.mappings.mappings.iter();
+            json!(users.map(|given| &given.value.username).collect::<Vec<_>>())
+        }
+        Err(_) => json!("does not start"),
     }
 }
 

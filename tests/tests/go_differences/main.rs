@@ -53,6 +53,8 @@ enum Input {
         #[serde(default)]
         scrubbed_accounts: Vec<String>,
     },
+    /// A configuration file. The answer: the usernames that it gives, or that no server starts with it.
+    File(String),
     /// What comes of asking STS. The answer: the HTTP status, and what of STS's words is told.
     Sts(Sts),
 }

@@ -5,7 +5,7 @@ use std::fmt;
 /// Why bytes are not text that is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotText {
-    /// They are of another encoding, which they say or show.
+    /// They are of another encoding, which they say or show, and are not read.
     Encoding(&'static str),
     /// They hold a NUL, which no text has.
     Nul {
@@ -46,25 +46,50 @@ impl fmt::Display for NotText {
 
 impl std::error::Error for NotText {}
 
-/// How the encodings start that are named; longer marks first.
-const MARKS: [(&[u8], &str); 4] = [
+/// How the encodings start that are named.
+const UTF_32: [(&[u8], &str); 2] = [
     (&[0xff, 0xfe, 0, 0], "UTF-32 (little endian)"),
     (&[0, 0, 0xfe, 0xff], "UTF-32 (big endian)"),
-    (&[0xff, 0xfe], "UTF-16 (little endian)"),
-    (&[0xfe, 0xff], "UTF-16 (big endian)"),
+];
+
+/// Makes two bytes one unit of UTF-16.
+type Unit = fn([u8; 2]) -> u16;
+
+/// How the encodings start that are read, as Go's reader of YAML does. PowerShell's `>` writes the first.
+const UTF_16: [(&[u8], &str, Unit); 2] = [
+    (
+        &[0xff, 0xfe],
+        "broken UTF-16 (little endian)",
+        u16::from_le_bytes,
+    ),
+    (
+        &[0xfe, 0xff],
+        "broken UTF-16 (big endian)",
+        u16::from_be_bytes,
+    ),
 ];
 
 /// How far to look for the zeros of UTF-16 without a mark.
 const SAMPLE: usize = 4096;
 
-/// The text that `bytes` are, without a byte order mark.
+/// The text that `bytes` are, without a byte order mark: UTF-8, or UTF-16 that starts with one.
 ///
 /// # Errors
 /// Why they are none.
 pub fn decode(bytes: Vec<u8>) -> Result<String, NotText> {
-    let mark = MARKS.iter().find(|(mark, _)| bytes.starts_with(mark));
-    if let Some((_, name)) = mark {
+    let is_it = |(mark, _): &&(&[u8], &'static str)| bytes.starts_with(mark);
+    if let Some((_, name)) = UTF_32.iter().find(is_it) {
         return Err(NotText::Encoding(name));
+    }
+    for (mark, name, unit) in UTF_16 {
+        if let Some(rest) = bytes.strip_prefix(mark) {
+            let text = from_utf16(rest, unit).ok_or(NotText::Encoding(name))?;
+            let nul = text.find('\0').map(|index| place(text.as_bytes(), index));
+            return match nul {
+                Some((line, column)) => Err(NotText::Nul { line, column }),
+                None => Ok(text),
+            };
+        }
     }
     if let Some(index) = bytes.iter().position(|byte| *byte == 0) {
         let (line, column) = place(&bytes, index);
@@ -81,6 +106,13 @@ pub fn decode(bytes: Vec<u8>) -> Result<String, NotText> {
         text.remove(0);
     }
     Ok(text)
+}
+
+fn from_utf16(bytes: &[u8], unit: Unit) -> Option<String> {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let text = char::decode_utf16(pairs.iter().map(|pair| unit(*pair)));
+    rest.is_empty()
+        .then(|| text.collect::<Result<_, _>>().ok())?
 }
 
 /// The encoding of two bytes for each character that `bytes` are by their zeros: most of a configuration is ASCII.

@@ -83,15 +83,15 @@ fn how_it_starts() {
     assert_eq!(why_nobody(&broken), NoUser::Broken(Backend::DynamicFile));
     // PowerShell's `>` writes UTF-16.
     let wide: Vec<u8> = GOOD.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    fs::write(&path, [&[0xff, 0xfe][..], &wide].concat()).unwrap();
+    fs::write(&path, &wide).unwrap();
     file.reload();
     assert_eq!(why_nobody(&broken), NoUser::Broken(Backend::DynamicFile));
     let trouble = state(&broken).3.unwrap();
     assert!(
-        trouble.contains("it is UTF-16 (little endian), not UTF-8"),
+        trouble.contains("it is UTF-16 (little endian) without a byte order mark"),
         "{trouble}"
     );
-    fs::write(&path, GOOD).unwrap();
+    fs::write(&path, [&[0xff, 0xfe][..], &wide].concat()).unwrap();
     file.reload();
     assert_eq!(state(&broken), (true, 1, 0, None));
 

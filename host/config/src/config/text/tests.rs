@@ -5,27 +5,39 @@ fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
 }
 
 #[test]
-fn other_encodings_are_named() {
+fn utf16_with_a_mark_is_read_and_other_encodings_are_named() {
     let text = "clusterID: c1\n# \u{7fa4}\u{96c6}\nserver: {}\n";
     let little = utf16(text, u16::to_le_bytes);
     let big = utf16(text, u16::to_be_bytes);
     let marked = |mark: &[u8], text: &[u8]| [mark, text].concat();
     for (bytes, expected) in [
-        (marked(&[0xff, 0xfe], &little), "UTF-16 (little endian)"),
-        (marked(&[0xfe, 0xff], &big), "UTF-16 (big endian)"),
+        (
+            marked(&[0xff, 0xfe], &little[1..]),
+            "broken UTF-16 (little endian)",
+        ),
+        (
+            marked(&[0xfe, 0xff], &[0xd8, 0, 0, b'a']),
+            "broken UTF-16 (big endian)",
+        ),
         (
             little.clone(),
             "UTF-16 (little endian) without a byte order mark",
         ),
-        (big, "UTF-16 (big endian) without a byte order mark"),
+        (big.clone(), "UTF-16 (big endian) without a byte order mark"),
         (
             vec![0xff, 0xfe, 0, 0, b'a', 0, 0, 0],
             "UTF-32 (little endian)",
         ),
         (vec![0, 0, 0xfe, 0xff, 0, 0, 0, b'a'], "UTF-32 (big endian)"),
-        (vec![0xff, 0xfe], "UTF-16 (little endian)"),
     ] {
         assert_eq!(decode(bytes), Err(NotText::Encoding(expected)));
+    }
+    for read in [
+        marked(&[0xff, 0xfe], &little),
+        marked(&[0xfe, 0xff], &big),
+        marked(&[0xef, 0xbb, 0xbf], text.as_bytes()),
+    ] {
+        assert_eq!(decode(read).as_deref(), Ok(text));
     }
     let message = NotText::Encoding("UTF-16 (little endian)").to_string();
     assert!(message.contains("Out-File -Encoding utf8"), "{message}");
@@ -42,6 +54,10 @@ fn bytes_that_are_not_text_are_named_with_their_place() {
         (
             b"a: 1\n\nab\0c: 2\n".to_vec(),
             "a NUL character in line 3 at byte 3",
+        ),
+        (
+            vec![0xff, 0xfe, b'a', 0, 0, 0],
+            "a NUL character in line 1 at byte 2",
         ),
         (b"\0\0\0\0".to_vec(), "a NUL character in line 1 at byte 1"),
     ] {
