@@ -111,10 +111,8 @@ struct Object {
 impl Parts {
     fn add(&mut self, name: &str, text: String) -> Result<(), ConfigError> {
         let root = yaml::parse(&text).map_err(|error| ConfigError::Syntax {
-            place: match error.position {
-                Some(position) => format!("{name}:{}:{}", position.line, position.column),
-                None => name.to_owned(),
-            },
+            name: name.to_owned(),
+            position: error.position,
             message: error.message,
         })?;
         let place = Place::in_file(name.into(), root.position);

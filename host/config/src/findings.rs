@@ -167,6 +167,7 @@ pub fn finding(warning: &Warning) -> Finding {
         WarningKind::TextForList => (Code::TextForList, Severity::Error),
         WarningKind::NumericAccount => (Code::NumericAccount, Severity::Error),
         WarningKind::InvalidEntry => (Code::InvalidEntry, Severity::Error),
+        WarningKind::ArnWithPath => (Code::ArnWithPath, Severity::Warning),
         WarningKind::BindWins => (Code::BindWins, Severity::Warning),
         WarningKind::GroupsUnjoined => (Code::GroupsUnjoined, Severity::Warning),
     };
@@ -182,6 +183,19 @@ pub fn finding(warning: &Warning) -> Finding {
 #[must_use]
 pub fn refusal(error: &ConfigError, position: &Position) -> Finding {
     let (code, position, text) = match error {
+        ConfigError::Syntax {
+            name,
+            position: Some(found),
+            message,
+        } => {
+            let position = Position {
+                file: name.clone(),
+                line: found.line,
+                column: found.column,
+                entry: String::new(),
+            };
+            (Code::Unreadable, position, message.clone())
+        }
         ConfigError::Unreadable { .. }
         | ConfigError::NotText { .. }
         | ConfigError::TooLarge { .. }

@@ -137,8 +137,15 @@ fn unknown_key(name: &str, key: &str) -> Option<Warning> {
 
 fn refusal(error: ConfigError) -> Refusal {
     match error {
-        ConfigError::Syntax { place, message } => Refusal {
-            place,
+        ConfigError::Syntax {
+            name,
+            position,
+            message,
+        } => Refusal {
+            place: match position {
+                Some(position) => format!("{name}:{}:{}", position.line, position.column),
+                None => name,
+            },
             reason: message,
         },
         ConfigError::Setting(problem) => problem.into(),

@@ -122,6 +122,8 @@ pub enum WarningKind {
     NumericAccount,
     /// An entry that is left out.
     InvalidEntry,
+    /// An ARN with a path, which no identity has.
+    ArnWithPath,
     /// `server.bind`, which Go ignores.
     BindWins,
     /// No `server.extAuthz.joinGroups`, so that some proxies would pass on one group of several.
@@ -187,8 +189,10 @@ pub enum ConfigError {
     },
     /// The file is not YAML.
     Syntax {
-        /// The file, with line and column where they are known.
-        place: String,
+        /// The file, as it was named.
+        name: String,
+        /// Where in it, if that is known.
+        position: Option<yaml::Position>,
         /// What is wrong, and what to do.
         message: String,
     },
@@ -225,7 +229,12 @@ impl fmt::Display for ConfigError {
                 "the configuration file `{}` is longer than {limit} bytes; remove what is not configuration",
                 path.display()
             ),
-            Self::Syntax { place, message } => write!(f, "{place}: {message}"),
+            Self::Syntax {
+                name,
+                position: Some(position),
+                message,
+            } => write!(f, "{name}:{}:{}: {message}", position.line, position.column),
+            Self::Syntax { name, message, .. } => write!(f, "{name}: {message}"),
             Self::Setting(problem) => problem.fmt(f),
             Self::NoClusterId { path: Some(path) } => write!(
                 f,

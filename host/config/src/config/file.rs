@@ -52,10 +52,8 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Given<Value>, ConfigError>
             setting: name.to_owned(),
         }),
         Err(error) => Err(ConfigError::Syntax {
-            place: match error.position {
-                Some(position) => format!("{name}:{}:{}", position.line, position.column),
-                None => name.to_owned(),
-            },
+            name: name.to_owned(),
+            position: error.position,
             message: error.message,
         }),
     }
