@@ -20,8 +20,9 @@ use crate::config::{ConfigFile, Overrides, Sources};
 /// A file may also hold the ConfigMap and RAMIdentityMapping objects, as `kubectl get --output yaml` prints them.
 ///
 /// Unknown keys, entries that are left out, mappings that never answer or whose logins are all refused, conditions that
-/// ask for no account, patterns that mean something else than in Go, names that whoever logs in can choose, grants of
-/// system:masters, ways of locking oneself out. Each finding has a stable code, a severity and a place.
+/// ask for no account, patterns that mean something else than in Go, ARNs with a path, names that callers choose, usernames
+/// of one mapping that callers of another can choose, names with spaces around them, grants of system:masters, ways of
+/// locking oneself out. Each finding has a stable code, a severity and a place.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:

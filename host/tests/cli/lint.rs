@@ -161,7 +161,7 @@ fn findings_have_their_place() {
         check(&with(lines), code, expected);
     }
     check("clusterID: c1\n", 1, &["error nobody-mapped 0:0"]);
-    check("a: [\n", 1, &["error unreadable 2:1"]);
+    check("a: [\n", 1, &["error unreadable 1:4"]);
     check(
         "clusterID: c1\nserver:\n\tport: 1\n",
         1,
