@@ -210,6 +210,11 @@ fn entry_without_its_quotes_keeps_what_both_texts_give() {
         (("admin", &["g"]), "username: *admin\n    groups: [g]", None),
         (("admin", &["g"]), "username: @admin\n    groups: [g]", None),
         (
+            ("admin", &["g"]),
+            "username: {{SessionName}}\n    groups: [g]",
+            None,
+        ),
+        (
             ("a", &["g", template]),
             "username: a\n    groups: [{{SessionName}}]",
             is("a", template),
