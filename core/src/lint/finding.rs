@@ -220,6 +220,8 @@ codes! {
     ReservedName = "reserved-name",
     /// A name of Kubernetes' own in `groups`, beside an expression that its author may believe to decide about it.
     UnconditionalSystemGroup = "unconditional-system-group",
+    /// A name of Kubernetes' own that an expression gives and its mapping does not allow.
+    UnlistedSystemName = "unlisted-system-name",
     /// A username beside an expression for it.
     UnusedUsername = "unused-username",
     /// A grant of `system:masters`.

@@ -517,7 +517,7 @@ fn refused_entry_is_logged_with_its_subject() {
         let text = r#"{"mapUsers": [{"userARN": "acs:ram::1:user/a", "username": ""}]}"#;
         fs::write(&path, text).unwrap();
         let live = live(Backend::DynamicFile);
-        DynamicFile::start(path.clone(), Globs::Literal, live, now, nobody());
+        let _ = DynamicFile::start(path.clone(), Globs::Literal, live, now, nobody());
     });
     let mut refused = log.lines().filter(|line| line.contains("refused:"));
     let line = refused.next().unwrap_or_else(|| panic!("{log}"));

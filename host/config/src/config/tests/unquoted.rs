@@ -61,11 +61,8 @@ fn one_entry_alone_is_refused_at_the_value() {
 #[test]
 fn groups_and_accounts_need_their_quotes_too() {
     for (groups, advice) in [
-        ("[g, {{SessionName}}]", "`groups[1]` starts with `{{`"),
-        (
-            "\n    - g\n    - {{SessionName}}",
-            "`groups[1]` starts with `{{`",
-        ),
+        ("[g, {{SessionName}}]", "`groups[1]` has `{{`"),
+        ("\n    - g\n    - {{SessionName}}", "`groups[1]` has `{{`"),
         (
             "\n    - g\n    - system: masters",
             "`groups[1]` has a colon with a space",

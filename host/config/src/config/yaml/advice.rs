@@ -48,6 +48,7 @@ impl<'a> Lines<'a> {
     fn cause(&self) -> Option<Cause> {
         self.tab()
             .or_else(|| self.invisible())
+            .or_else(|| self.braces())
             .or_else(|| self.sign())
             .or_else(|| self.no_space())
             .or_else(|| self.second_colon())
@@ -87,6 +88,30 @@ impl<'a> Lines<'a> {
         Some((position, invisible::message(character)?))
     }
 
+    /// Braces that are not in quotes: only templates have two of them side by side.
+    fn braces(&self) -> Option<Cause> {
+        let mut quote = None;
+        let mut before = ' ';
+        let text = self.here.split(" #").next().unwrap_or_default();
+        let mut characters = text.char_indices().enumerate();
+        let (index, _) = characters.find(|(_, (offset, character))| {
+            let starts = matches!(before, ' ' | '[' | '{' | ',' | ':');
+            match (quote, *character) {
+                (None, '"' | '\'') if starts => quote = Some(*character),
+                (Some(open), close) if open == close => quote = None,
+                _ => {}
+            }
+            before = *character;
+            let rest = text.get(*offset..).unwrap_or_default();
+            quote.is_none() && rest.starts_with("{{")
+        })?;
+        let position = Position {
+            line: self.error.line,
+            column: index as u64 + 1,
+        };
+        Some((position, format!("a value {}", Unquoted::new(Sign::Braces))))
+    }
+
     fn sign(&self) -> Option<Cause> {
         let start = usize::try_from(self.error.column).ok()?.checked_sub(1)?;
         let (offset, _) = self.here.char_indices().nth(start)?;
@@ -118,7 +143,8 @@ impl<'a> Lines<'a> {
         let end = usize::try_from(self.error.column).ok()?.checked_sub(1)?;
         let (offset, _) = self.here.char_indices().nth(end)?;
         let (before, after) = self.here.split_at_checked(offset)?;
-        let has_key = before
+        let entry = before.rsplit(['{', ',', '[']).next()?;
+        let has_key = entry
             .trim_start_matches([' ', '-'])
             .split_once(": ")
             .is_some_and(|(key, value)| keys::is_known(key) && !value.starts_with(['"', '\'']));

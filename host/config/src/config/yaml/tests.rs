@@ -156,7 +156,7 @@ fn nesting_has_a_limit() {
 #[test]
 fn value_without_its_quotes_leaves_the_rest_readable() {
     const BRACES: &str =
-        "starts with `{{` without quotes, which YAML reads as a map in a map; put quotes around";
+        "has `{{` without quotes, which YAML reads as a map in a map; put quotes around";
     for (source, expected) in [
         (
             "u: {{X}}\nv: 1\n",
@@ -284,6 +284,24 @@ fn error_stands_where_its_author_has_to_change_something() {
             "- username: dev: alice\n",
             1,
             16,
+            "put quotes around the value",
+        ),
+        (
+            "- {username: {{AccountID}}:x, groups: [g]}\n",
+            1,
+            14,
+            "a value has `{{` without quotes",
+        ),
+        (
+            "- {'it''s': \"{{\", username: dev:{{SessionName}}}\n",
+            1,
+            33,
+            "a value has `{{` without quotes",
+        ),
+        (
+            "- {a: 1, username: dev: alice}\n",
+            1,
+            23,
             "put quotes around the value",
         ),
         ("[a, @x]\n", 1, 5, "a value starts with `@`"),

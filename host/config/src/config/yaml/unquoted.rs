@@ -110,7 +110,7 @@ impl fmt::Display for Unquoted {
 impl fmt::Display for Sign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Braces => "starts with `{{` without quotes, which YAML reads as a map in a map",
+            Self::Braces => "has `{{` without quotes, which YAML reads as a map in a map",
             Self::Asterisk => {
                 "starts with `*` without quotes, which YAML reads as the name of an anchor"
             }
