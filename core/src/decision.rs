@@ -421,7 +421,7 @@ impl Decision {
                 "the mappings of the backend {backend} have not been read yet; try again in a moment"
             )),
             Outcome::Unable(Inability::BackendBroken(backend)) => Some(format!(
-                "the mappings of the backend {backend} are broken; ask an administrator of the cluster to correct them (the log of the authenticator says what is wrong)"
+                "the mappings of the backend {backend} are broken; ask an administrator of the cluster to correct them"
             )),
             Outcome::Unable(Inability::BackendStale(backend)) => Some(format!(
                 "the mappings of the backend {backend} have not been confirmed for longer than `server.maxStaleness`; ask an administrator of the cluster to check why the authenticator cannot read them, and try again"

@@ -132,12 +132,15 @@ fn alike<'i>(
     shorter.chain(longer.map(|(_, places)| places)).flatten()
 }
 
+/// Usernames, and what the names of their backend may not start with.
+type Sought = (Usernames, Vec<Box<str>>);
+
 /// Looks for the mapping whose users others can pass for.
 struct Search<'s, 'a> {
     given: &'s Given<'a>,
     steps: usize,
     /// What was found of usernames and what its backend may not give.
-    known: BTreeMap<(Usernames, Vec<Box<str>>), Option<(Usernames, Giver<'a>)>>,
+    known: BTreeMap<Sought, Option<(Usernames, Giver<'a>)>>,
 }
 
 impl<'a> Search<'_, 'a> {
@@ -187,8 +190,9 @@ impl<'a> Search<'_, 'a> {
             }
             self.steps += usernames.steps(theirs);
             let prefix = theirs.prefix();
-            let is_reserved = |reserved: &Box<str>| prefix.starts_with(&**reserved);
-            if !reserved.iter().any(is_reserved) && usernames.overlap(theirs) {
+            let mut reserved = reserved.iter().map(|reserved| &**reserved);
+            let is_reserved = reserved.any(|reserved| prefix.starts_with(reserved));
+            if !is_reserved && usernames.overlap(theirs) {
                 found = Some((theirs.clone(), *giver));
                 break;
             }

@@ -36,7 +36,7 @@ type Cause = (Position, String);
 impl<'a> Lines<'a> {
     fn new(source: &'a str, error: Position) -> Self {
         let index = usize::try_from(error.line).unwrap_or(usize::MAX);
-        let line = |index: Option<usize>| Some(source.lines().nth(index?)?);
+        let line = |index: Option<usize>| source.lines().nth(index?);
         Self {
             error,
             before: line(index.checked_sub(2)),

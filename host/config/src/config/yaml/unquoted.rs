@@ -19,7 +19,7 @@ pub struct Unquoted {
 pub(super) enum Sign {
     Braces,
     Asterisk,
-    AtSign,
+    At,
     Backtick,
     Percent,
     /// `.inf` and `.nan`.
@@ -76,7 +76,7 @@ impl Sign {
         }
         match value.chars().next()? {
             '*' => Some(Self::Asterisk),
-            '@' => Some(Self::AtSign),
+            '@' => Some(Self::At),
             '`' => Some(Self::Backtick),
             '%' => Some(Self::Percent),
             _ => NO_NUMBERS
@@ -114,7 +114,7 @@ impl fmt::Display for Sign {
             Self::Asterisk => {
                 "starts with `*` without quotes, which YAML reads as the name of an anchor"
             }
-            Self::AtSign => "starts with `@` without quotes, which YAML does not allow",
+            Self::At => "starts with `@` without quotes, which YAML does not allow",
             Self::Backtick => "starts with a backtick without quotes, which YAML does not allow",
             Self::Percent => "starts with `%` without quotes, which YAML does not allow",
             Self::NoNumber => "is a word without quotes that YAML reads as no finite number",
