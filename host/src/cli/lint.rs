@@ -13,7 +13,7 @@ use crate::cli::args::{self, Globals};
 use crate::cli::failure::Failure;
 use crate::cli::findings::{self, Report};
 use crate::cli::output::OutputFormat;
-use crate::config::{ConfigFile, Overrides, Sources};
+use crate::config::{ConfigFile, Overrides, Sources, text};
 
 /// Find what is wrong or risky in configuration files
 ///
@@ -79,8 +79,11 @@ fn file_findings(file: &Path, globals: &Globals) -> Vec<Finding> {
         variables: &|_| None,
     };
     let name = file.display().to_string();
-    match fs::read_to_string(file) {
-        Ok(text) if documents::has_kinds(&text) => documents_findings(&name, &text),
+    let text = fs::read(file)
+        .ok()
+        .and_then(|bytes| text::decode(bytes).ok());
+    match text {
+        Some(text) if documents::has_kinds(&text) => documents_findings(&name, &text),
         // What cannot be read is a finding, too.
         _ => findings::findings(&name, &sources, &Elsewhere::new()),
     }

@@ -9,7 +9,12 @@ use crate::config::keys;
 /// The same error, at what its author has to change where that can be seen, and with what to do.
 pub(super) fn explain(source: &str, error: SyntaxError) -> SyntaxError {
     let SyntaxError { position, message } = error;
-    let found = position.and_then(|position| Lines::new(source, position).cause());
+    let found = position.and_then(|position| {
+        let lines = Lines::new(source, position);
+        // A text of several lines is reported where it starts, however far the tab is.
+        let tab = message.contains("tab").then(|| lines.tab_below(source));
+        tab.flatten().or_else(|| lines.cause())
+    });
     match found {
         Some((position, message)) => SyntaxError {
             position: Some(position),
@@ -67,11 +72,16 @@ impl<'a> Lines<'a> {
     }
 
     fn tab(&self) -> Option<Cause> {
-        self.lines().find_map(|(line, text)| {
-            let column = tab_before_value(text)?;
-            let message = "a tab, where YAML takes spaces alone; write spaces";
-            Some((Position { line, column }, message.to_owned()))
-        })
+        self.lines().find_map(|(line, text)| tab_in(line, text))
+    }
+
+    /// The first tab from the line of the error on.
+    fn tab_below(&self, source: &str) -> Option<Cause> {
+        let first = usize::try_from(self.error.line).ok()?.checked_sub(1)?;
+        let lines = (self.error.line..).zip(source.lines().skip(first));
+        lines
+            .into_iter()
+            .find_map(|(line, text)| tab_in(line, text))
     }
 
     fn invisible(&self) -> Option<Cause> {
@@ -154,6 +164,12 @@ impl<'a> Lines<'a> {
             (self.error, message.to_owned())
         })
     }
+}
+
+fn tab_in(line: u64, text: &str) -> Option<Cause> {
+    let column = tab_before_value(text)?;
+    let message = "a tab, where YAML takes spaces alone; write spaces";
+    Some((Position { line, column }, message.to_owned()))
 }
 
 /// The column of a tab in the indentation of `line`, or between a dash or colon and what follows.

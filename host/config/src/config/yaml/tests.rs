@@ -256,6 +256,8 @@ fn error_stands_where_its_author_has_to_change_something() {
         ("a:\n  b: 1\n  \tc: 2\n", 3, 3, "a tab, where"),
         ("a:\n- b: 1\n\tc: 2\n", 3, 1, "a tab, where"),
         ("a:\t- x\n", 1, 3, "a tab, where"),
+        ("a: x\n  y\n  z\n\tb: 1\n", 4, 1, "a tab, where"),
+        ("a:\r\n  b: 1\r\n\tc: 2\r\n", 3, 1, "a tab, where"),
         ("\u{7fa4}: 1\na: \t- x\n", 2, 4, "a tab, where"),
         ("a: {\n\tb: 1\n}\n", 2, 1, "a tab, where"),
         ("a: 1\n\u{feff}b: 2\n", 2, 1, "a byte order mark (U+FEFF)"),
