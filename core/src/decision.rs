@@ -76,6 +76,8 @@ pub enum Inability {
     Overloaded,
     /// The mappings of this backend have not been read yet, and those that come after it must not speak for it.
     RulesNotRead(Backend),
+    /// The mappings of this backend were read and cannot be used, and those that come after it must not speak for it.
+    BackendBroken(Backend),
     /// The mappings of this backend map the identity, and its source has not confirmed them for longer than the host
     /// allows. The mapping may be gone by now, and no later backend may answer in its place.
     BackendStale(Backend),
@@ -107,9 +109,11 @@ impl Outcome {
         match self {
             Self::NotOurs | Self::Denied(Denial::Token(_)) => &[],
             Self::Denied(Denial::NotMapped)
-            | Self::Unable(Inability::RulesNotRead(_) | Inability::BackendStale(_)) => {
-                &[Token, Sts]
-            }
+            | Self::Unable(
+                Inability::RulesNotRead(_)
+                | Inability::BackendBroken(_)
+                | Inability::BackendStale(_),
+            ) => &[Token, Sts],
             Self::Unable(_) | Self::Denied(Denial::Sts(_)) => &[Token],
             Self::Denied(Denial::Name(_)) => &[Token, Sts, Rule],
             Self::Denied(Denial::Validation(_) | Denial::ValidationFailed(_)) => {
@@ -127,6 +131,8 @@ pub enum NoUser {
     Denied(Denial),
     /// This backend would have to be asked, and has not been read yet.
     NotRead(Backend),
+    /// This backend would have to be asked, and what it holds cannot be used.
+    Broken(Backend),
     /// This backend maps the identity, and its mappings are stale.
     Stale(Backend),
 }
@@ -333,6 +339,7 @@ impl Decision {
                 Ok(user) => Outcome::Granted(user),
                 Err(NoUser::Denied(denial)) => Outcome::Denied(denial),
                 Err(NoUser::NotRead(backend)) => Outcome::Unable(Inability::RulesNotRead(backend)),
+                Err(NoUser::Broken(backend)) => Outcome::Unable(Inability::BackendBroken(backend)),
                 Err(NoUser::Stale(backend)) => Outcome::Unable(Inability::BackendStale(backend)),
             },
             explanation: Explanation {
@@ -371,6 +378,7 @@ impl Decision {
             Outcome::Unable(Inability::Sts(unable)) => unable.code(),
             Outcome::Unable(Inability::Overloaded) => "overloaded",
             Outcome::Unable(Inability::RulesNotRead(_)) => "rules_not_read",
+            Outcome::Unable(Inability::BackendBroken(_)) => "backend_broken",
             Outcome::Unable(Inability::BackendStale(_)) => "backend_stale",
             Outcome::Unable(Inability::Internal) => "internal",
         }
@@ -388,9 +396,11 @@ impl Decision {
                 | Denial::Validation(_)
                 | Denial::ValidationFailed(_),
             )
-            | Outcome::Unable(Inability::RulesNotRead(_) | Inability::BackendStale(_)) => {
-                "uknown_user"
-            }
+            | Outcome::Unable(
+                Inability::RulesNotRead(_)
+                | Inability::BackendBroken(_)
+                | Inability::BackendStale(_),
+            ) => "uknown_user",
             Outcome::Denied(Denial::Sts(_)) | Outcome::Unable(_) => "sts_error",
         }
     }
@@ -409,6 +419,9 @@ impl Decision {
             }
             Outcome::Unable(Inability::RulesNotRead(backend)) => Some(format!(
                 "the mappings of the backend {backend} have not been read yet; try again in a moment"
+            )),
+            Outcome::Unable(Inability::BackendBroken(backend)) => Some(format!(
+                "the mappings of the backend {backend} are broken; ask an administrator of the cluster to correct them"
             )),
             Outcome::Unable(Inability::BackendStale(backend)) => Some(format!(
                 "the mappings of the backend {backend} have not been confirmed for longer than `server.maxStaleness`; ask an administrator of the cluster to check why the authenticator cannot read them, and try again"

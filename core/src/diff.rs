@@ -204,7 +204,7 @@ fn access(rules: &RuleSet, arn: &Arn) -> Option<Access> {
         Err(NoUser::Denied(denial)) => Some(Access::Refused {
             refused: explanation.why_denied(&denial),
         }),
-        Err(NoUser::NotRead(_) | NoUser::Stale(_)) => None,
+        Err(NoUser::NotRead(_) | NoUser::Broken(_) | NoUser::Stale(_)) => None,
     }
 }
 

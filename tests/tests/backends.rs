@@ -49,6 +49,7 @@ fn answer(rules: &RuleSet, arn: &str) -> String {
         Ok(user) => user.username,
         Err(NoUser::Denied(Denial::NotMapped)) => "not mapped".to_owned(),
         Err(NoUser::NotRead(backend)) => format!("{backend} not read"),
+        Err(NoUser::Broken(backend)) => format!("{backend} broken"),
         Err(NoUser::Stale(backend)) => format!("{backend} stale"),
         Err(NoUser::Denied(denial)) => panic!("{denial:?}"),
     }
@@ -85,6 +86,39 @@ fn once_read_it_answers_and_stays_read() {
     assert_eq!(answer(&set, ALICE), "object");
     set.backend_mut(Backend::Crd).unwrap().reset();
     assert_eq!(answer(&set, ALICE), "not mapped");
+}
+
+#[test]
+fn broken_backend_neither_grants_nor_denies_until_it_is_read() {
+    use Backend::{DynamicFile, MountedFile};
+    let broken = || {
+        let mut rules = rules(DynamicFile, false, &[(ALICE, "dynamic")]);
+        rules.mark_broken(true);
+        rules
+    };
+    let file = || rules(MountedFile, true, &[(ALICE, "file")]);
+    for (backends, expected) in [
+        (vec![broken(), file()], "DynamicFile broken"),
+        (vec![file(), broken()], "file"),
+        (
+            vec![rules(MountedFile, true, &[]), broken()],
+            "DynamicFile broken",
+        ),
+        (
+            vec![rules(MountedFile, false, &[]), broken()],
+            "MountedFile not read",
+        ),
+    ] {
+        assert_eq!(answer(&RuleSet::new(backends, []), ALICE), expected);
+    }
+    let mut rules = broken();
+    assert!(rules.is_broken() && !rules.is_read());
+    rules.mark_broken(false);
+    assert!(!rules.is_broken() && !rules.is_read());
+    rules.mark_read();
+    rules.mark_broken(true);
+    let kept = (rules.is_broken(), rules.is_read());
+    assert_eq!(kept, (false, true), "what was read once stays in effect");
 }
 
 #[test]

@@ -17,12 +17,14 @@ struct Vectors {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Case {
     name: String,
     #[serde(default)]
     validations: Vec<ValidationInput>,
     backends: Vec<BackendInput>,
+    #[serde(default)]
+    serves_proxies: bool,
     /// `<severity> <code> <position>`, and after a colon a part of what it says.
     findings: Vec<String>,
 }
@@ -153,6 +155,7 @@ fn configuration(case: &Case) -> Configuration {
             .iter()
             .map(|input| Validation::compile(&input.expression, &input.message).unwrap())
             .collect(),
+        serves_proxies: case.serves_proxies,
         remarks: Vec::new(),
     }
 }

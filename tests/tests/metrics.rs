@@ -210,6 +210,7 @@ async fn logins_and_calls_are_counted_truly_and_nobody_is_named() {
         ("rules", vec![file, ("state", "conflicted")], Some(1.0)),
         ("backend_read", vec![file], Some(1.0)),
         ("backend_trouble", vec![file], Some(0.0)),
+        ("backend_broken", vec![file], Some(0.0)),
         ("configmap_watch_failures_total", vec![], Some(0.0)),
         (
             "build_info",

@@ -40,10 +40,15 @@ impl World {
 
     /// STS has to be connected to within `connect`, and to have answered within `answer`.
     fn with_deadlines(connect: &str, answer: &str) -> Self {
+        Self::with_backends(connect, answer, &["MountedFile"])
+    }
+
+    /// The file of DynamicFile is broken.
+    fn with_backends(connect: &str, answer: &str, backends: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sts = Emulator::builder().demo().start().unwrap();
         let port = ports::free_port();
-        let config = config(&folder, &sts, port, [connect, answer]);
+        let config = config(&folder, &sts, port, [connect, answer], backends);
         let authenticator = Authenticator::start(folder.path(), &config).unwrap();
         let ca = folder.path().join("state/cert.pem");
         Self {
@@ -60,14 +65,24 @@ impl World {
     }
 }
 
-fn config(folder: &TempDir, sts: &Emulator, port: u16, [connect, answer]: [&str; 2]) -> PathBuf {
+fn config(
+    folder: &TempDir,
+    sts: &Emulator,
+    port: u16,
+    [connect, answer]: [&str; 2],
+    backends: &[&str],
+) -> PathBuf {
     let ca = folder.path().join("sts-ca.pem");
     std::fs::write(&ca, sts.ca_pem()).unwrap();
+    let dynamic_file = folder.path().join("dynamic.json");
+    std::fs::write(&dynamic_file, "{").unwrap();
     let config = json!({
         "clusterID": CLUSTER,
         "server": {
             "port": port,
             "healthPort": 0,
+            "backendMode": backends,
+            "dynamicFilePath": dynamic_file,
             "stateDir": folder.path().join("state"),
             "generateKubeconfig": folder.path().join("webhook.kubeconfig"),
             "sts": { "endpoint": sts.url(), "caFile": ca, "connectTimeout": connect, "timeout": answer },
@@ -225,6 +240,24 @@ async fn when_sts_takes_too_long_the_answer_is_503_and_the_next_login_works() {
         cannot_tell_and_then_can(&world, fault, reason).await;
     }))
     .await;
+}
+
+#[tokio::test]
+async fn broken_backend_is_an_error_that_names_whom_to_ask() {
+    let world = World::with_backends("30s", "30s", &["DynamicFile", "MountedFile"]);
+    let reply = world.review(&token(&world)).await;
+    assert_eq!(reply.status, 503, "{reply:?}");
+    assert_eq!(reply.body["kind"], "Status", "{reply:?}");
+    let message = reply.body["message"].as_str().unwrap();
+    let expected = "the mappings of the backend DynamicFile are broken; ask an administrator of the cluster to correct them";
+    assert!(message.contains(expected), "{message}");
+
+    let world = World::with_backends("30s", "30s", &["MountedFile", "DynamicFile"]);
+    let reply = world.review(&token(&world)).await;
+    assert_eq!(
+        reply.body["status"]["authenticated"], true,
+        "a backend before it answers: {reply:?}"
+    );
 }
 
 /// Under `fault`, STS's word is not to be had for this `reason`; without it, it is.

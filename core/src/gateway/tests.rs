@@ -256,7 +256,15 @@ fn whoever_is_turned_away_is_told_why() {
     let unmapped = "the identity is not mapped to a Kubernetes user; ask an administrator of the cluster to map it";
     let stale = "the mappings of the backend CRD have not been confirmed for longer than `server.maxStaleness`; ask an administrator of the cluster to check why the authenticator cannot read them, and try again";
     let not_read = "the mappings of the backend CRD have not been read yet; try again in a moment";
+    let broken = "the mappings of the backend CRD are broken; ask an administrator of the cluster to correct them";
     for (outcome, status, grpc, challenge, detail) in [
+        (
+            Outcome::Unable(Inability::BackendBroken(Backend::Crd)),
+            503,
+            14,
+            "",
+            broken,
+        ),
         (
             Outcome::NotOurs,
             401,

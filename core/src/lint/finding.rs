@@ -190,6 +190,8 @@ codes! {
     InvalidArn = "invalid-arn",
     /// A mapping whose ARN names one session of a role.
     SessionArn = "session-arn",
+    /// An ARN with a path, which no identity has.
+    ArnWithPath = "arn-with-path",
     /// A mapping whose pattern is refused.
     InvalidPattern = "invalid-pattern",
     /// A mapping whose user or role id is none.
@@ -212,14 +214,22 @@ codes! {
     Shadowed = "shadowed",
     /// A name that starts with what whoever logs in can choose.
     UnprefixedSessionName = "unprefixed-session-name",
+    /// A username that whoever assumes a role can choose, and that another mapping gives, too.
+    Impersonation = "impersonation",
     /// A name that two session names share.
     SessionNameCollision = "session-name-collision",
     /// A name that is empty for the identity that is mapped.
     EmptyName = "empty-name",
+    /// A name that starts or ends with a space.
+    OuterSpace = "outer-space",
+    /// A name with a character that nobody sees.
+    InvisibleCharacter = "invisible-character",
     /// A name that its backend may not give.
     ReservedName = "reserved-name",
     /// A name of Kubernetes' own in `groups`, beside an expression that its author may believe to decide about it.
     UnconditionalSystemGroup = "unconditional-system-group",
+    /// A name of Kubernetes' own that an expression gives and its mapping does not allow.
+    UnlistedSystemName = "unlisted-system-name",
     /// A username beside an expression for it.
     UnusedUsername = "unused-username",
     /// A grant of `system:masters`.

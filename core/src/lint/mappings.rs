@@ -1,6 +1,7 @@
 //! Findings about whom a mapping is about.
 
 use crate::lint::finding::{Code, Finding, Report, Severity};
+use crate::lint::paths::{self, WithPath};
 use crate::lint::{Account, Compiled, Entry, InGo, go_pattern};
 use crate::rules::pattern::Pattern;
 use crate::rules::subject::Subject;
@@ -58,6 +59,15 @@ pub(super) fn check(compiled: &Compiled<'_>, report: &mut Report<'_>) {
             ),
             format!("write `{role}`, and a name that every session may have"),
         );
+    }
+    let with_path = match rule.subject() {
+        Subject::Arn(arn) => paths::of_arn(arn),
+        Subject::Pattern(pattern) => paths::of_pattern(pattern),
+        Subject::Id(_) | Subject::Anyone => None,
+    };
+    if let Some(WithPath { message, advice }) = with_path {
+        let message = format!("`{}` {message}", rule.subject());
+        report.add(Code::ArnWithPath, Severity::Warning, message, advice);
     }
     match (rule.subject(), entry.in_go) {
         (Subject::Arn(_), _)

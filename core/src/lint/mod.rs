@@ -7,12 +7,17 @@
 mod expressions;
 mod finding;
 mod go_pattern;
+mod impersonation;
+pub mod invisible;
 mod lock_out;
 mod mappings;
 mod names;
+pub mod paths;
 mod precedence;
+mod spelling;
 #[cfg(feature = "cel")]
 mod tree;
+mod usernames;
 #[cfg(feature = "cel")]
 mod validations;
 
@@ -34,6 +39,8 @@ pub struct Configuration {
     pub backends: Vec<BackendEntries>,
     /// What every user must meet.
     pub validations: Vec<Validation>,
+    /// Whether users are named to services in headers, too (`server.extAuthz`).
+    pub serves_proxies: bool,
     /// What the host found itself.
     pub remarks: Vec<Finding>,
 }
@@ -116,6 +123,7 @@ pub fn lint(configuration: &Configuration) -> Vec<Finding> {
             let mut report = Report::at(&compiled.entry.position, &mut findings);
             mappings::check(compiled, &mut report);
             names::check(compiled, &backend.entries.reserved, &mut report);
+            spelling::check(compiled, configuration.serves_proxies, &mut report);
             #[cfg(feature = "cel")]
             expressions::check(compiled, &mut report);
         }
@@ -126,6 +134,7 @@ pub fn lint(configuration: &Configuration) -> Vec<Finding> {
     precedence::check(&usable, &mut findings);
     #[cfg(feature = "cel")]
     validations::check(&configuration.validations, &usable, &mut findings);
+    impersonation::check(&usable, &mut findings);
     let mut report = Report::at(&configuration.position, &mut findings);
     lock_out::check(&usable, &mut report);
     told_once(&mut findings);

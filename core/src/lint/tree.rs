@@ -194,6 +194,26 @@ pub(super) fn literal_start(tree: &IdedExpr) -> &str {
     }
 }
 
+/// The texts that `tree`, which gives a text or a list of texts, gives as they are written. Others may come of it, too.
+pub(super) fn given_texts(tree: &IdedExpr) -> Vec<&str> {
+    let mut texts = Vec::new();
+    // And whether it is a part of a sum, of which only lists stay whole.
+    let mut rest = vec![(tree, false)];
+    while let Some((tree, is_part)) = rest.pop() {
+        match &tree.expr {
+            Expr::Literal(_) if !is_part => texts.extend(text(tree)),
+            Expr::List(list) => rest.extend(list.elements.iter().map(|item| (item, false))),
+            Expr::Call(call) => match operator(call) {
+                (op::ADD, [left, right]) => rest.extend([(left, true), (right, true)]),
+                (op::CONDITIONAL, [_, yes, no]) => rest.extend([(yes, is_part), (no, is_part)]),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    texts
+}
+
 /// The fields that `tree` reads, or asks for with `has`.
 pub(super) fn fields(tree: &IdedExpr) -> BTreeSet<Field<'_>> {
     let mut fields = BTreeSet::new();
@@ -351,6 +371,32 @@ mod tests {
         ] {
             let expression = Expression::compile(groups, Kind::Groups).unwrap();
             assert_eq!(may_start_with_choice(expression.tree()), may, "{groups}");
+        }
+    }
+
+    #[test]
+    fn texts_are_given_as_they_are_written() {
+        for (groups, mut expected) in [
+            ("['a', 'b']", vec!["a", "b"]),
+            (
+                "['a'] + (identity.type == 'x' ? ['b'] : ['c'] + ['d'])",
+                vec!["a", "b", "c", "d"],
+            ),
+            (
+                "['a' + identity.roleName, identity.type == 'b' ? 'c' : 'd']",
+                vec!["c", "d"],
+            ),
+            ("['a' + (identity.type == 'b' ? 'c' : 'd')]", vec![]),
+            (
+                "identity.roleName == 'a' ? [identity.userName] : []",
+                vec![],
+            ),
+        ] {
+            let expression = Expression::compile(groups, Kind::Groups).unwrap();
+            let mut texts = given_texts(expression.tree());
+            texts.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(texts, expected, "{groups}");
         }
     }
 

@@ -17,7 +17,7 @@ use crate::rules::subject::{Subject, SubjectId};
 #[derive(Clone, Debug)]
 pub struct BackendRules {
     backend: Backend,
-    is_read: bool,
+    reading: Reading,
     is_stale: bool,
     by_name: ShardedMap<Arc<Rule>>,
     by_id: ShardedMap<Ranked>,
@@ -27,6 +27,17 @@ pub struct BackendRules {
     near: NearIndex,
     accounts: ShardedMap<AccountId>,
     reserved: Arc<ReservedPrefixes>,
+}
+
+/// What has come of reading a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// It has not been read.
+    Unread,
+    /// It was read, and cannot be used.
+    Broken,
+    /// Everything that it holds has been applied once.
+    Read,
 }
 
 /// What names of one backend may not start with (`server.reservedPrefixConfig`, as aws-iam-authenticator has it).
@@ -44,7 +55,7 @@ impl BackendRules {
     pub fn new(backend: Backend) -> Self {
         Self {
             backend,
-            is_read: true,
+            reading: Reading::Read,
             is_stale: false,
             by_name: ShardedMap::default(),
             by_id: ShardedMap::default(),
@@ -70,20 +81,37 @@ impl BackendRules {
     #[must_use]
     pub fn unread(backend: Backend) -> Self {
         Self {
-            is_read: false,
+            reading: Reading::Unread,
             ..Self::new(backend)
         }
     }
 
     /// Everything that the backend holds has been applied once.
     pub fn mark_read(&mut self) {
-        self.is_read = true;
+        self.reading = Reading::Read;
     }
 
     /// Whether everything that the backend holds has been applied once.
     #[must_use]
     pub fn is_read(&self) -> bool {
-        self.is_read
+        self.reading == Reading::Read
+    }
+
+    /// What the backend holds is broken as a whole, or no longer is. That changes nothing once it has been read.
+    pub fn mark_broken(&mut self, is_broken: bool) {
+        if !self.is_read() {
+            self.reading = if is_broken {
+                Reading::Broken
+            } else {
+                Reading::Unread
+            };
+        }
+    }
+
+    /// Whether nothing has ever been applied, since what the backend holds is broken as a whole.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.reading == Reading::Broken
     }
 
     /// The same rules, marked as stale or not. While they are stale, [`RuleSet::decide`](crate::rules::RuleSet::decide)
@@ -128,7 +156,7 @@ impl BackendRules {
     /// Removes every rule and account.
     pub fn reset(&mut self) {
         *self = Self {
-            is_read: self.is_read,
+            reading: self.reading,
             is_stale: self.is_stale,
             reserved: Arc::clone(&self.reserved),
             ..Self::new(self.backend)

@@ -122,7 +122,7 @@ impl RuleSet {
         };
         let answer = match self.ask(identity, &key, &mut explanation) {
             Ok(answer) => answer,
-            Err(backend) => return (explanation, Err(NoUser::NotRead(backend))),
+            Err(why) => return (explanation, Err(why)),
         };
         let names = match answer {
             Some(answer) if answer.is_stale => {
@@ -153,13 +153,13 @@ impl RuleSet {
     /// What the first backend that knows `identity` says of it.
     ///
     /// # Errors
-    /// The backend that comes before any answer and has not been read: a later one must not speak for it.
+    /// A backend comes before any answer, and has not been read or is broken: a later one must not speak for it.
     fn ask(
         &self,
         identity: &Identity,
         key: &ArnKey,
         explanation: &mut Explanation,
-    ) -> Result<Option<Answer>, Backend> {
+    ) -> Result<Option<Answer>, NoUser> {
         if self.protected.protects(key) {
             let file = |rules: &&BackendRules| rules.backend() == Backend::MountedFile;
             let file = self.backends.iter().find(file);
@@ -174,8 +174,11 @@ impl RuleSet {
             passed_over.clear();
         }
         for (index, rules) in self.backends.iter().enumerate() {
+            if rules.is_broken() {
+                return Err(NoUser::Broken(rules.backend()));
+            }
             if !rules.is_read() {
-                return Err(rules.backend());
+                return Err(NoUser::NotRead(rules.backend()));
             }
             if let Some(answer) = answer(rules, identity, key, &mut explanation.passed_over) {
                 let later = self.backends.iter().skip(index + 1);

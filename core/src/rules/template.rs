@@ -23,8 +23,9 @@ pub struct Template {
     is_reserved: bool,
 }
 
+/// A part of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+pub(crate) enum Part {
     Literal(Box<str>),
     Variable(Variable),
 }
@@ -157,6 +158,12 @@ impl Template {
             parts: parts.into(),
             is_reserved,
         })
+    }
+
+    /// Its parts, in their order.
+    #[cfg(feature = "lint")]
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
     /// The name for `identity`.

@@ -103,16 +103,16 @@ struct Parts {
 struct Object {
     name: String,
     spec: Value,
+    /// Where a value of `spec` needs quotes, and why: kubectl refuses the file.
+    unquoted: Option<(yaml::Position, String)>,
     position: yaml::Position,
 }
 
 impl Parts {
     fn add(&mut self, name: &str, text: String) -> Result<(), ConfigError> {
         let root = yaml::parse(&text).map_err(|error| ConfigError::Syntax {
-            place: match error.position {
-                Some(position) => format!("{name}:{}:{}", position.line, position.column),
-                None => name.to_owned(),
-            },
+            name: name.to_owned(),
+            position: error.position,
             message: error.message,
         })?;
         let place = Place::in_file(name.into(), root.position);
@@ -185,6 +185,15 @@ impl Parts {
             for (index, object) in self.objects.into_iter().enumerate() {
                 let place = Place::in_file(name.into(), object.position);
                 let setting = object.name.clone();
+                if let Some((position, reason)) = object.unquoted {
+                    let problem = Problem::new(place.beside(position), reason);
+                    let warning = Warning::new(WarningKind::InvalidEntry, problem);
+                    warnings.push(Warning {
+                        entry: setting,
+                        ..warning
+                    });
+                    continue;
+                }
                 let mapping = ObjectSpec::read(object.spec)
                     .and_then(|spec| spec.mapping(&object.name, Age::Place(index)))
                     // Where the object is in a cluster already, a server goes on as Go does; `lint` says so.
@@ -238,10 +247,41 @@ fn object(root: &Node) -> Object {
             .and_then(|(_, node)| as_text(&node.value)),
         _ => None,
     };
+    let members = match &root.value {
+        yaml::Value::Map(entries) => entries.as_slice(),
+        _ => &[],
+    };
+    let mut members = members.iter();
+    let spec = members.find(|(key, _)| key.name == "spec");
     Object {
         name: name.unwrap_or("(an object without a name)").to_owned(),
+        unquoted: spec.and_then(|(_, node)| unquoted(node, "spec")),
         spec: member(root, "spec").map_or(Value::Null, as_json),
         position: root.position,
+    }
+}
+
+/// The first value in `node`, which is `field`, that needs quotes, and why.
+fn unquoted(node: &Node, field: &str) -> Option<(yaml::Position, String)> {
+    match &node.value {
+        yaml::Value::Unquoted(unquoted) => {
+            Some((node.position, format!("its `{field}` {unquoted}")))
+        }
+        yaml::Value::ComplexMap => {
+            let reason = format!("its `{field}` is {}", node.value.kind());
+            Some((node.position, reason))
+        }
+        yaml::Value::Map(entries) => entries
+            .iter()
+            .find_map(|(key, node)| unquoted(node, &format!("{field}.{}", key.name))),
+        yaml::Value::List(items) => {
+            let mut items = items.iter().enumerate();
+            items.find_map(|(index, node)| unquoted(node, &format!("{field}[{index}]")))
+        }
+        yaml::Value::Null
+        | yaml::Value::Bool(_)
+        | yaml::Value::Text(_)
+        | yaml::Value::Number(_) => None,
     }
 }
 
@@ -265,7 +305,8 @@ fn as_text(value: &yaml::Value) -> Option<&str> {
 /// As kubectl would send it.
 fn as_json(value: &yaml::Value) -> Value {
     match value {
-        yaml::Value::Null => Value::Null,
+        // No field is such: an object with one is refused before.
+        yaml::Value::Null | yaml::Value::Unquoted(_) | yaml::Value::ComplexMap => Value::Null,
         yaml::Value::Bool(value) => Value::Bool(*value),
         yaml::Value::Text(text) => Value::String(text.clone()),
         yaml::Value::Number(number) => serde_json::from_str(number).unwrap_or(Value::from(0)),
@@ -282,6 +323,7 @@ fn as_json(value: &yaml::Value) -> Value {
 #[cfg(test)]
 mod tests {
     use ack_ram_core::arn::Arn;
+    use ack_ram_core::lint::Code;
     use ack_ram_core::sample;
 
     use super::*;
@@ -295,6 +337,33 @@ mod tests {
         {"kind": "ConfigMap", "data": {"mapUsers": "- {userARN: 'acs:ram::1:user/a', username: from-config-map}"}},
         {"kind": "RAMIdentityMapping", "metadata": {"name": "one"}, "spec": {"arn": "acs:ram::1:user/*", "username": "from-object"}}
     ]}"#;
+
+    #[test]
+    fn unreadable_list_of_a_config_map_is_found_where_it_is_broken() {
+        let tab = CONFIG_MAP.replace("      username: from-config-map", "    \tusername: x");
+        let list = CONFIG_MAP.replace("mapUsers: |\n    -", "mapUsers: |\n     ");
+        for (text, position, message) in [
+            (
+                tab,
+                "all.yaml mapUsers:2:1 mapUsers",
+                "a tab, where YAML takes spaces alone",
+            ),
+            (
+                list,
+                "all.yaml mapUsers:1:1 mapUsers",
+                "`mapUsers` is a map",
+            ),
+        ] {
+            let read = read("all.yaml", &text).unwrap();
+            let mut unreadable = read.findings.iter();
+            let unreadable = unreadable.find(|finding| finding.code == Code::Unreadable);
+            let unreadable = unreadable.unwrap_or_else(|| panic!("{:#?}", read.findings));
+            assert_eq!(unreadable.position.to_string(), position);
+            assert_eq!(unreadable.message, message);
+            let codes = read.findings.iter().map(|finding| finding.code);
+            assert!(!codes.into_iter().any(|code| code == Code::NobodyMapped));
+        }
+    }
 
     #[test]
     fn documents_answer_as_their_backends() {

@@ -136,6 +136,10 @@ pub fn trace(
             );
             ("rules_not_read", None, Some(reason))
         }
+        Err(NoUser::Broken(backend)) => {
+            let reason = format!("the mappings of the backend {backend} are broken");
+            ("backend_broken", None, Some(reason))
+        }
         Err(NoUser::Stale(backend)) => {
             let reason = format!("the mappings of the backend {backend} are stale");
             ("backend_stale", None, Some(reason))

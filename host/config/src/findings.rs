@@ -8,7 +8,9 @@ use ack_ram_core::rules::{Backend, Mapping};
 use serde::Serialize;
 
 use crate::compile::Elsewhere;
-use crate::config::{self, ConfigError, Given, Place, Sources, Survey, Warning, WarningKind};
+use crate::config::{
+    self, ConfigError, FileMappings, Given, Place, Sources, Survey, Warning, WarningKind,
+};
 
 /// All that was found.
 #[derive(Debug, Serialize)]
@@ -53,7 +55,9 @@ pub fn findings(name: &str, sources: &Sources<'_>, elsewhere: &Elsewhere) -> Vec
     };
     for entries in &mut configuration.backends {
         if let Some(read) = elsewhere.get(&entries.backend) {
-            entries.is_read = true;
+            let unreadable = unreadable_lists(read);
+            entries.is_read = unreadable.is_empty();
+            configuration.remarks.extend(unreadable);
             entries.mappings = read.mappings.iter().map(entry).collect();
             entries.accounts = read.accounts.iter().map(account).collect();
         }
@@ -92,8 +96,26 @@ pub fn configuration(survey: Survey, position: Position) -> Configuration {
         backends: backends.collect(),
         position,
         validations: survey.validations,
+        serves_proxies: survey.serves_proxies,
         remarks,
     }
+}
+
+/// The lists of `mappings` that cannot be read at all. Of one below a misspelled key, the key is a finding already.
+#[must_use]
+pub fn unreadable_lists(mappings: &FileMappings) -> Vec<Finding> {
+    let lists = mappings.lists.iter();
+    let unreadable = lists.filter_map(|(list, entries)| {
+        let why = entries.as_ref().err()?;
+        let position = Position {
+            file: why.place.clone(),
+            entry: list.key().to_owned(),
+            ..Position::default()
+        };
+        let is_told = mappings.held_back.contains_key(list);
+        (!is_told).then(|| remark(Code::Unreadable, Severity::Error, position, &why.reason))
+    });
+    unreadable.collect()
 }
 
 /// An entry of `mapAccounts`, as `lint` takes it.
@@ -145,6 +167,7 @@ pub fn finding(warning: &Warning) -> Finding {
         WarningKind::TextForList => (Code::TextForList, Severity::Error),
         WarningKind::NumericAccount => (Code::NumericAccount, Severity::Error),
         WarningKind::InvalidEntry => (Code::InvalidEntry, Severity::Error),
+        WarningKind::ArnWithPath => (Code::ArnWithPath, Severity::Warning),
         WarningKind::BindWins => (Code::BindWins, Severity::Warning),
         WarningKind::GroupsUnjoined => (Code::GroupsUnjoined, Severity::Warning),
     };
@@ -160,7 +183,21 @@ pub fn finding(warning: &Warning) -> Finding {
 #[must_use]
 pub fn refusal(error: &ConfigError, position: &Position) -> Finding {
     let (code, position, text) = match error {
+        ConfigError::Syntax {
+            name,
+            position: Some(found),
+            message,
+        } => {
+            let position = Position {
+                file: name.clone(),
+                line: found.line,
+                column: found.column,
+                entry: String::new(),
+            };
+            (Code::Unreadable, position, message.clone())
+        }
         ConfigError::Unreadable { .. }
+        | ConfigError::NotText { .. }
         | ConfigError::TooLarge { .. }
         | ConfigError::Syntax { .. } => (Code::Unreadable, position.clone(), error.to_string()),
         ConfigError::NoClusterId { .. } => (Code::NoClusterId, position.clone(), error.to_string()),

@@ -156,6 +156,21 @@ const ENTRIES: &[(&str, Change, FateOf)] = &[
         GONE,
     ),
     (
+        "a username in braces without quotes",
+        |e| swap(e, "username", "{{SessionName}}"),
+        GONE,
+    ),
+    (
+        "text that cannot be read, by braces without quotes",
+        |e| swap(e, "username", "{{AccountID}}:x"),
+        SAME,
+    ),
+    (
+        "a group in braces without quotes",
+        |e| swap(e, "groups", "[{{RoleName}}]"),
+        NO_GROUPS,
+    ),
+    (
         "an unknown variable",
         |e| swap(e, "username", "\"{{Nobody}}\""),
         GONE,
@@ -493,6 +508,20 @@ fn documents(
     );
     assert!(documents.len() > 100, "{}", documents.len());
     (good.into_bytes(), documents)
+}
+
+#[test]
+fn refused_entry_is_logged_with_its_subject() {
+    let (_folder, path) = file("d.json");
+    let log = logged(|| {
+        let text = r#"{"mapUsers": [{"userARN": "acs:ram::1:user/a", "username": ""}]}"#;
+        fs::write(&path, text).unwrap();
+        let live = live(Backend::DynamicFile);
+        let _ = DynamicFile::start(path.clone(), Globs::Literal, live, now, nobody());
+    });
+    let mut refused = log.lines().filter(|line| line.contains("refused:"));
+    let line = refused.next().unwrap_or_else(|| panic!("{log}"));
+    assert!(line.contains(r#"subject="acs:ram::1:user/a""#), "{line}");
 }
 
 /// A folder, and the path of a file in it.

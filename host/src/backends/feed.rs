@@ -215,7 +215,8 @@ impl Feed {
     fn log_refused(&self, update: &Update) {
         for refused in &update.refused {
             let entry = &refused.position;
-            tracing::warn!(backend = %self.backend, %entry, "refused: {refused}");
+            let subject = refused.subject.as_deref();
+            tracing::warn!(backend = %self.backend, %entry, subject, "refused: {refused}");
         }
     }
 

@@ -364,12 +364,14 @@ impl Edit<'_> {
     pub fn set_trouble(&mut self, trouble: Option<String>) {
         self.notes.trouble = trouble;
         self.notes.trouble_quotes = false;
+        self.rules.mark_broken(false);
     }
 
     /// What the source holds cannot be used as a whole, for this reason, which may quote it.
     pub fn set_broken(&mut self, reason: String) {
         self.notes.trouble = Some(reason);
         self.notes.trouble_quotes = true;
+        self.rules.mark_broken(true);
     }
 
     fn expire(&mut self, now: UnixTime) -> Vec<Source> {

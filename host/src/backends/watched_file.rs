@@ -15,6 +15,7 @@ use nix::fcntl::OFlag;
 use tokio::sync::watch;
 
 use crate::backends::feed::Digest;
+use crate::config::text;
 
 /// Room for a quarter of a million mappings, as in the configuration file.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
@@ -184,13 +185,9 @@ impl WatchedFile {
             let why = format!("it is longer than {MAX_BYTES} bytes; remove what is not mappings");
             return Seen::Unfit(why, digest);
         }
-        match String::from_utf8(bytes) {
+        match text::decode(bytes) {
             Ok(text) => Seen::Content(text, digest),
-            Err(error) => {
-                let offset = error.utf8_error().valid_up_to();
-                let why = format!("it is not UTF-8 text from byte {offset} on; write it in UTF-8");
-                Seen::Unfit(why, digest)
-            }
+            Err(error) => Seen::Unfit(error.to_string(), digest),
         }
     }
 }

@@ -269,7 +269,9 @@ fn dynamic_file(path: &Path, needs: &Needs, configuration: &mut Configuration) {
     let is_it = |entries: &&mut BackendEntries| entries.backend == Backend::DynamicFile;
     if let Some(entries) = configuration.backends.iter_mut().find(is_it) {
         let mappings = document.mappings;
-        entries.is_read = true;
+        let unreadable = ack_ram_config::findings::unreadable_lists(&mappings);
+        entries.is_read = unreadable.is_empty();
+        found.extend(unreadable);
         entries.mappings = mappings.mappings.iter().map(findings::entry).collect();
         entries.accounts = mappings.accounts.iter().map(findings::account).collect();
     }

@@ -96,6 +96,8 @@ struct InEffect {
 struct OfBackend {
     backend: Backend,
     is_read: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_broken: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     confirmed_age_seconds: Option<u64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -196,7 +198,12 @@ fn text(in_effect: &InEffect) -> Result<String, Failure> {
             backend.backend,
             output::count(count, "mapping")
         )?;
-        if !backend.is_read {
+        if backend.is_broken {
+            writeln!(
+                page,
+                "  {BAD}was read and is broken: those whom it or a later backend maps get 503{BAD:#}"
+            )?;
+        } else if !backend.is_read {
             writeln!(
                 page,
                 "  {ODD}has not been read yet: later backends wait for it{ODD:#}"

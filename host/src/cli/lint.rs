@@ -13,15 +13,16 @@ use crate::cli::args::{self, Globals};
 use crate::cli::failure::Failure;
 use crate::cli::findings::{self, Report};
 use crate::cli::output::OutputFormat;
-use crate::config::{ConfigFile, Overrides, Sources};
+use crate::config::{ConfigFile, Overrides, Sources, text};
 
 /// Find what is wrong or risky in configuration files
 ///
 /// A file may also hold the ConfigMap and RAMIdentityMapping objects, as `kubectl get --output yaml` prints them.
 ///
 /// Unknown keys, entries that are left out, mappings that never answer or whose logins are all refused, conditions that
-/// ask for no account, patterns that mean something else than in Go, names that whoever logs in can choose, grants of
-/// system:masters, ways of locking oneself out. Each finding has a stable code, a severity and a place.
+/// ask for no account, patterns that mean something else than in Go, ARNs with a path, names that callers choose, usernames
+/// of one mapping that callers of another can choose, names with spaces around them, grants of system:masters, ways of
+/// locking oneself out. Each finding has a stable code, a severity and a place.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -78,8 +79,11 @@ fn file_findings(file: &Path, globals: &Globals) -> Vec<Finding> {
         variables: &|_| None,
     };
     let name = file.display().to_string();
-    match fs::read_to_string(file) {
-        Ok(text) if documents::has_kinds(&text) => documents_findings(&name, &text),
+    let text = fs::read(file)
+        .ok()
+        .and_then(|bytes| text::decode(bytes).ok());
+    match text {
+        Some(text) if documents::has_kinds(&text) => documents_findings(&name, &text),
         // What cannot be read is a finding, too.
         _ => findings::findings(&name, &sources, &Elsewhere::new()),
     }

@@ -60,6 +60,8 @@ enum Change {
     Refuse {
         name: Arc<str>,
         reason: String,
+        /// The ARN, pattern or id that it names.
+        subject: Option<String>,
         /// The newest text, when it is an edit of what may have worked before.
         newest: Option<Box<PartialEntry>>,
     },
@@ -254,6 +256,7 @@ impl Objects {
             Err(error) => Change::Refuse {
                 name,
                 reason: error.to_string(),
+                subject: object.partial().subject_text(),
                 newest: is_edit.then(|| Box::new(object.partial().clone())),
             },
         };
@@ -314,25 +317,27 @@ impl Change {
             Self::Refuse {
                 name,
                 reason,
+                subject,
                 newest: None,
             } => {
-                tracing::warn!(backend = %Backend::Crd, object = %name, "refused: {reason}; it maps nobody");
+                tracing::warn!(backend = %Backend::Crd, object = %name, subject, "refused: {reason}; it maps nobody");
                 edit.refuse(&name, &reason);
             }
             Self::Refuse {
                 name,
                 reason,
+                subject,
                 newest: Some(newest),
             } => match edit.keep(&name, &reason, &newest, now) {
                 Ok(()) => {
                     let what = edit.rules().rule(&name);
                     let what = what.map_or_else(String::new, |rule| describe(&rule.to_mapping()));
                     if let Some(Kept { until, basis, .. }) = edit.kept(&name) {
-                        tracing::warn!(backend = %Backend::Crd, object = %name, "refused: {reason}; kept: {what} until {until}, since {basis}");
+                        tracing::warn!(backend = %Backend::Crd, object = %name, subject, "refused: {reason}; kept: {what} until {until}, since {basis}");
                     }
                 }
                 Err(why) => {
-                    tracing::warn!(backend = %Backend::Crd, object = %name, "refused: {reason}; it maps nobody, and nothing of it is kept: {why}");
+                    tracing::warn!(backend = %Backend::Crd, object = %name, subject, "refused: {reason}; it maps nobody, and nothing of it is kept: {why}");
                 }
             },
             Self::Delete(name) => {

@@ -18,6 +18,7 @@ pub(super) struct RuleGauges {
     rules: IntGaugeVec,
     is_read: IntGaugeVec,
     has_trouble: IntGaugeVec,
+    is_broken: IntGaugeVec,
     kept_age: IntGaugeVec,
     confirmed_age: IntGaugeVec,
     /// The rules that were looked at last: each change, of the notes about them too, makes others.
@@ -44,6 +45,10 @@ impl RuleGauges {
             "backend_trouble",
             "Whether something keeps the backend as a whole from being read now; its rules stay as they were.",
         );
+        let is_broken = named(
+            "backend_broken",
+            "Whether what the backend holds was read and is broken as a whole; its rules stay as they were, and where there were none, those whom only it or a later backend maps get 503.",
+        );
         let kept_age = named(
             "kept_age_seconds",
             "For how long the oldest of the kept rules has been out of date; 0 when none is kept.",
@@ -57,6 +62,7 @@ impl RuleGauges {
             rules: gauges(rules, &["backend", "state"])?,
             is_read: gauges(is_read, &["backend"])?,
             has_trouble: gauges(has_trouble, &["backend"])?,
+            is_broken: gauges(is_broken, &["backend"])?,
             kept_age: gauges(kept_age, &["backend"])?,
             confirmed_age: gauges(confirmed_age, &["backend"])?,
             live,
@@ -119,6 +125,8 @@ impl RuleGauges {
         self.is_read.with_label_values(&[name]).set(is_read);
         let has_trouble = look.has_trouble.into();
         self.has_trouble.with_label_values(&[name]).set(has_trouble);
+        let is_broken = look.is_broken.into();
+        self.is_broken.with_label_values(&[name]).set(is_broken);
         (backend, look.kept_since)
     }
 }
@@ -132,6 +140,7 @@ struct Look {
     /// Entries of which nothing is in effect.
     refused: usize,
     has_trouble: bool,
+    is_broken: bool,
 }
 
 impl Look {
@@ -148,6 +157,7 @@ impl Look {
             kept_since: since.into_iter().min(),
             kept,
             has_trouble: notes.trouble.is_some(),
+            is_broken: notes.trouble.is_some() && notes.trouble_quotes,
         }
     }
 }

@@ -217,26 +217,43 @@ async fn rules_are_counted_by_what_became_of_them() {
         told.value("ack_ram_authenticator_rules", &labels).unwrap()
     };
     let states = ["in_effect", "kept", "refused", "conflicted"];
-    let gauges = ["backend_read", "backend_trouble", "kept_age_seconds"];
+    let gauges = [
+        "backend_read",
+        "backend_trouble",
+        "backend_broken",
+        "kept_age_seconds",
+    ];
     let alice = "acs:ram::1:user/alice";
     let bob = "acs:ram::1:user/bob";
     type Change<'a> = (
         &'a str,
         &'a dyn Fn(&mut crate::backends::live::Edit<'_>),
         [f64; 4],
-        [f64; 3],
+        [f64; 4],
     );
-    let changes: [Change<'_>; 9] = [
-        ("nothing", &|_| {}, [0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0]),
+    let changes: [Change<'_>; 11] = [
+        (
+            "nothing",
+            &|_| {},
+            [0.0, 0.0, 0.0, 0.0],
+            [0.0, 0.0, 0.0, 0.0],
+        ),
+        (
+            "it is broken at the start",
+            &|edit| edit.set_broken("no".to_owned()),
+            [0.0, 0.0, 0.0, 0.0],
+            [0.0, 1.0, 1.0, 0.0],
+        ),
         (
             "two rules",
             &|edit| {
+                edit.set_trouble(None);
                 edit.apply(rule("a", alice), START);
                 edit.apply(rule("b", bob), START);
                 edit.mark_read();
             },
             [2.0, 0.0, 0.0, 0.0],
-            [1.0, 0.0, 0.0],
+            [1.0, 0.0, 0.0, 0.0],
         ),
         (
             "a third, about the first's identity",
@@ -244,13 +261,13 @@ async fn rules_are_counted_by_what_became_of_them() {
                 edit.apply(rule("c", alice), START);
             },
             [2.0, 0.0, 0.0, 1.0],
-            [1.0, 0.0, 0.0],
+            [1.0, 0.0, 0.0, 0.0],
         ),
         (
             "a new one is broken",
             &|edit| edit.refuse("d", "no"),
             [2.0, 0.0, 1.0, 1.0],
-            [1.0, 0.0, 0.0],
+            [1.0, 0.0, 0.0, 0.0],
         ),
         (
             "an edit breaks one that was good",
@@ -258,7 +275,7 @@ async fn rules_are_counted_by_what_became_of_them() {
                 edit.keep_whole("b", "no", START.plus_seconds(30));
             },
             [1.0, 1.0, 1.0, 1.0],
-            [1.0, 0.0, 70.0],
+            [1.0, 0.0, 0.0, 70.0],
         ),
         (
             "and, earlier, the one that is never asked",
@@ -266,13 +283,19 @@ async fn rules_are_counted_by_what_became_of_them() {
                 edit.keep_whole("c", "no", START.plus_seconds(10));
             },
             [1.0, 2.0, 1.0, 0.0],
-            [1.0, 0.0, 90.0],
+            [1.0, 0.0, 0.0, 90.0],
         ),
         (
             "it cannot be read any longer",
             &|edit| edit.set_trouble(Some("down".to_owned())),
             [1.0, 2.0, 1.0, 0.0],
-            [1.0, 1.0, 90.0],
+            [1.0, 1.0, 0.0, 90.0],
+        ),
+        (
+            "it can be read, and is broken",
+            &|edit| edit.set_broken("no".to_owned()),
+            [1.0, 2.0, 1.0, 0.0],
+            [1.0, 1.0, 1.0, 90.0],
         ),
         (
             "all is put right",
@@ -283,7 +306,7 @@ async fn rules_are_counted_by_what_became_of_them() {
                 edit.delete("d");
             },
             [2.0, 0.0, 0.0, 0.0],
-            [1.0, 0.0, 0.0],
+            [1.0, 0.0, 0.0, 0.0],
         ),
         (
             "the clock was set back after an edit broke one",
@@ -291,7 +314,7 @@ async fn rules_are_counted_by_what_became_of_them() {
                 edit.keep_whole("b", "no", START.plus_seconds(1_000));
             },
             [1.0, 1.0, 0.0, 0.0],
-            [1.0, 0.0, 0.0],
+            [1.0, 0.0, 0.0, 0.0],
         ),
     ];
     for (name, change, by_state, about_backend) in changes {

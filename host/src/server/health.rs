@@ -198,15 +198,25 @@ impl Check {
     fn of_backend(rules: &BackendRules, notes: &BackendNotes) -> Self {
         let is_read = rules.is_read();
         let trouble = match &notes.trouble {
+            Some(_) if rules.is_broken() => Some(
+                "it was read and is broken, so those whom it or a later backend maps get 503; only the log says why"
+                    .to_owned(),
+            ),
             Some(_) if notes.trouble_quotes => {
                 Some("what it holds cannot be used; only the log says why".to_owned())
             }
             trouble => trouble.as_deref().map(one_line),
         };
+        let trouble = match trouble {
+            None if !is_read => Some("not read yet".to_owned()),
+            Some(trouble) if is_read && rules.is_empty() => Some(format!("0 mappings: {trouble}")),
+            None if rules.is_empty() => Some("0 mappings".to_owned()),
+            trouble => trouble,
+        };
         Self {
             name: format!("backend {}", rules.backend()),
             is_passed: is_read,
-            trouble: trouble.or_else(|| (!is_read).then(|| "not read yet".to_owned())),
+            trouble,
         }
     }
 }

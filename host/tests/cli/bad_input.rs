@@ -61,6 +61,8 @@ fn is_log(line: &str) -> bool {
 
 #[test]
 fn what_cannot_be_used_is_named() {
+    /// UTF-16 without a byte order mark.
+    const WIDE: &str = "c\0l\0u\0s\0t\0e\0r\0I\0D\0:\0 \0c\0\n\0";
     const CONFIG: &str = "clusterID: c1\nserver: {healthPort: 0, kubeconfigPregenerated: true}\n";
     for (args, files, says) in [
         (
@@ -77,6 +79,30 @@ fn what_cannot_be_used_is_named() {
             &["server", "-c", "config.yaml"],
             &[("config.yaml", "clusterID: [c1\nserver: {}\n")],
             &["config.yaml:2:", "correct the YAML"],
+        ),
+        (
+            &["server", "-c", "config.yaml"],
+            &[("config.yaml", "clusterID: c1\nserver:\n\tport: 1\n")],
+            &["config.yaml:3:1: a tab", "write spaces"],
+        ),
+        (
+            &["server", "-c", "config.yaml"],
+            &[("config.yaml", WIDE)],
+            &[
+                "`config.yaml`",
+                "UTF-16 (little endian)",
+                "Out-File -Encoding utf8",
+            ],
+        ),
+        (
+            &["explain", "-c", "config.yaml", "--arn", "acs:ram::1:user/a"],
+            &[("config.yaml", WIDE)],
+            &["UTF-16 (little endian)", "Out-File -Encoding utf8"],
+        ),
+        (
+            &["server", "-c", "config.yaml"],
+            &[("config.yaml", "clusterID: c1\nserver: {port: 1}\n# a\0b\n")],
+            &["NUL character in line 3 at byte 4", "remove it"],
         ),
         (
             &["server", "-c", "config.yaml"],
@@ -130,6 +156,12 @@ fn what_cannot_be_used_is_named() {
             ..Case::default()
         });
     }
+    check_usage(&Case {
+        args: &["diff", "config.yaml", "config.yaml"],
+        files: &[("config.yaml", WIDE)],
+        says: &["UTF-16 (little endian)", "Out-File -Encoding utf8"],
+        ..Case::default()
+    });
 }
 
 #[test]

@@ -94,12 +94,46 @@ fn findings_have_their_place() {
         (
             "  mapRules:\n  - {arn: 'acs:ram::1:role/x*', username: '{{SessionNameRaw}}', groups: [g]}\n",
             0,
-            &["warning unprefixed-session-name 5:5 server.mapRules[0]"],
+            &[
+                "warning impersonation 5:5 server.mapRules[0]",
+                "warning unprefixed-session-name 5:5 server.mapRules[0]",
+            ],
         ),
         (
             "  reservedPrefixConfig:\n  - {backendMode: MountedFile, groupPrefixReserveList: [g]}\n",
             1,
             &["error reserved-name 3:14 server.mapUsers[0]"],
+        ),
+        (
+            "  mapRoles:\n  - roleARN: acs:ram::1:role/x\n    username: {{SessionName}}\n",
+            1,
+            &["error invalid-entry 6:15 server.mapRoles[0]"],
+        ),
+        (
+            "  protect: ['acs:ram::1:role/path/x']\n  mapRoles:\n  - {roleARN: 'acs:ram::1:role/path/x', username: x, groups: [g]}\n",
+            0,
+            &[
+                "warning arn-with-path 4:13",
+                "warning arn-with-path 6:5 server.mapRoles[0]",
+            ],
+        ),
+        (
+            "  mapRoles:\n  - {roleARN: 'acs:ram::1:role/x', username: 'a{{SessionNameRaw}}', groups: [g]}\n  mapRules:\n  - {arn: 'acs:ram::1:user/b', username: ab, groups: [g]}\n",
+            0,
+            &["warning impersonation 5:5 server.mapRoles[0]"],
+        ),
+        (
+            "  mapRoles:\n  - {roleARN: 'acs:ram::1:role/x', username: 'x ', groups: [\" g\"]}\n",
+            0,
+            &[
+                "warning outer-space 5:5 server.mapRoles[0]",
+                "warning outer-space 5:5 server.mapRoles[0]",
+            ],
+        ),
+        (
+            "  extAuthz: {enabled: true, joinGroups: true}\n  mapRoles:\n  - {roleARN: 'acs:ram::1:role/x', username: 'x ', groups: [g]}\n",
+            1,
+            &["error outer-space 6:5 server.mapRoles[0]"],
         ),
         ("  port: many\n", 1, &["error invalid-setting 4:9"]),
         (
@@ -127,7 +161,13 @@ fn findings_have_their_place() {
         check(&with(lines), code, expected);
     }
     check("clusterID: c1\n", 1, &["error nobody-mapped 0:0"]);
-    check("a: [\n", 1, &["error unreadable 0:0"]);
+    check("a: [\n", 1, &["error unreadable 1:4"]);
+    check(
+        "clusterID: c1\nserver:\n\tport: 1\n",
+        1,
+        &["error unreadable 3:1"],
+    );
+    check("c\0:\0 \0x\0\n\0", 1, &["error unreadable 0:0"]);
     let without_id = GOOD.replace("clusterID: c1\n", "mapUser: 1\n");
     check(
         &without_id,

@@ -37,6 +37,7 @@ pub fn answer(input: &Input) -> Value {
             no_proxy,
             destination,
         } => proxy(https_proxy, no_proxy, destination.as_deref()),
+        Input::File(text) => usernames(text),
         Input::Sts(reply) => told(reply),
     }
 }
@@ -65,6 +66,16 @@ fn proxy(https_proxy: &str, no_proxy: &str, destination: Option<&str>) -> Value 
             json!(format!("{}:{}", part("host"), part("port")))
         }
     }
+}
+
+/// `yaml.v3` refuses a map as a key, an alias of nothing, and what is no YAML; the server does not start then.
+fn usernames(text: &str) -> Value {
+    let Ok(file) = serde_saphyr::from_str::<Value>(text) else {
+        return json!("does not start");
+    };
+    let users = file["server"]["mapUsers"].as_array();
+    let users = users.map(Vec::as_slice).unwrap_or_default().iter();
+    json!(users.map(|user| &user["username"]).collect::<Vec<_>>())
 }
 
 /// What goes to STS, the token's user agent among it.

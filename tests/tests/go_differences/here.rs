@@ -1,5 +1,6 @@
 //! What this project does.
 
+use ack_ram_config::config::{self, ConfigFile, Overrides, Sources};
 use ack_ram_config::proxy::ProxySettings;
 use ack_ram_core::arn::{AccountId, Arn};
 use ack_ram_core::cluster_id::ClusterId;
@@ -29,6 +30,7 @@ pub fn answer(input: &Input) -> Value {
             no_proxy,
             destination,
         } => proxy(https_proxy, no_proxy, destination.as_deref()),
+        Input::File(text) => usernames(text),
         Input::Sts(reply) => told(reply),
     }
 }
@@ -45,6 +47,22 @@ fn proxy(https_proxy: &str, no_proxy: &str, destination: Option<&str>) -> Value 
         Ok(Some(proxy)) => json!(proxy.to_string()),
         Ok(None) => json!("direct"),
         Err(error) => json!(error.fault.code()),
+    }
+}
+
+fn usernames(text: &str) -> Value {
+    let file = ConfigFile::Text { name: "c", text };
+    let config = config::load(&Sources {
+        file: Some(file),
+        overrides: &Overrides::default(),
+        variables: &|_| None,
+    });
+    match config {
+        Ok(config) => {
+            let users = config.mappings.mappings.iter();
+            json!(users.map(|given| &given.value.username).collect::<Vec<_>>())
+        }
+        Err(_) => json!("does not start"),
     }
 }
 

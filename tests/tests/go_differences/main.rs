@@ -60,6 +60,8 @@ enum Input {
         no_proxy: String,
         destination: Option<String>,
     },
+    /// A configuration file. The answer: the usernames that it gives, or that no server starts with it.
+    File(String),
     /// What comes of asking STS. The answer: the HTTP status, and what of STS's words is told.
     Sts(Sts),
 }

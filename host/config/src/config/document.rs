@@ -137,16 +137,25 @@ fn unknown_key(name: &str, key: &str) -> Option<Warning> {
 
 fn refusal(error: ConfigError) -> Refusal {
     match error {
-        ConfigError::Syntax { place, message } => Refusal {
-            place,
-            reason: format!("{message}; correct the YAML there"),
+        ConfigError::Syntax {
+            name,
+            position,
+            message,
+        } => Refusal {
+            place: match position {
+                Some(position) => format!("{name}:{}:{}", position.line, position.column),
+                None => name,
+            },
+            reason: message,
         },
         ConfigError::Setting(problem) => problem.into(),
         ConfigError::TooLarge { path, limit } => Refusal {
             place: path.display().to_string(),
             reason: format!("it is longer than {limit} bytes; remove what is not mappings"),
         },
-        other @ (ConfigError::Unreadable { .. } | ConfigError::NoClusterId { .. }) => Refusal {
+        other @ (ConfigError::Unreadable { .. }
+        | ConfigError::NotText { .. }
+        | ConfigError::NoClusterId { .. }) => Refusal {
             place: String::new(),
             reason: other.to_string(),
         },

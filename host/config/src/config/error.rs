@@ -5,6 +5,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ack_ram_core::lint::invisible;
+
+use crate::config::text::NotText;
 use crate::config::yaml;
 
 /// Where a setting was given.
@@ -37,7 +40,7 @@ impl Place {
     }
 
     /// Another place in the same file.
-    pub(super) fn beside(&self, position: yaml::Position) -> Self {
+    pub(crate) fn beside(&self, position: yaml::Position) -> Self {
         match self {
             Self::File { path, .. } => Self::in_file(Arc::clone(path), position),
             Self::CommandLine | Self::Environment => self.clone(),
@@ -74,11 +77,11 @@ impl Problem {
     }
 }
 
-/// `text` with its control characters as escapes.
+/// `text` with its control characters, and others that nobody sees, as escapes.
 pub(super) fn spelt_out(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() {
+        if character.is_control() || invisible::name(character).is_some() {
             line.extend(character.escape_default());
         } else {
             line.push(character);
@@ -119,6 +122,8 @@ pub enum WarningKind {
     NumericAccount,
     /// An entry that is left out.
     InvalidEntry,
+    /// An ARN with a path, which no identity has.
+    ArnWithPath,
     /// `server.bind`, which Go ignores.
     BindWins,
     /// No `server.extAuthz.joinGroups`, so that some proxies would pass on one group of several.
@@ -168,6 +173,13 @@ pub enum ConfigError {
         /// Why.
         source: io::Error,
     },
+    /// The file is not UTF-8 text.
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        source: NotText,
+    },
     /// The file is longer than any configuration.
     TooLarge {
         /// The file.
@@ -177,9 +189,11 @@ pub enum ConfigError {
     },
     /// The file is not YAML.
     Syntax {
-        /// The file, with line and column where they are known.
-        place: String,
-        /// What the parser says.
+        /// The file, as it was named.
+        name: String,
+        /// Where in it, if that is known.
+        position: Option<yaml::Position>,
+        /// What is wrong, and what to do.
         message: String,
     },
     /// A setting has a value that it cannot have, or is there twice.
@@ -205,14 +219,22 @@ impl fmt::Display for ConfigError {
                 "cannot read the configuration file `{}`: {source}; name one that can be read",
                 path.display()
             ),
+            Self::NotText { path, source } => write!(
+                f,
+                "cannot read the configuration file `{}`: {source}",
+                path.display()
+            ),
             Self::TooLarge { path, limit } => write!(
                 f,
                 "the configuration file `{}` is longer than {limit} bytes; remove what is not configuration",
                 path.display()
             ),
-            Self::Syntax { place, message } => {
-                write!(f, "{place}: {message}; correct the YAML there")
-            }
+            Self::Syntax {
+                name,
+                position: Some(position),
+                message,
+            } => write!(f, "{name}:{}:{}: {message}", position.line, position.column),
+            Self::Syntax { name, message, .. } => write!(f, "{name}: {message}"),
             Self::Setting(problem) => problem.fmt(f),
             Self::NoClusterId { path: Some(path) } => write!(
                 f,
@@ -230,6 +252,7 @@ impl std::error::Error for ConfigError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unreadable { source, .. } => Some(source),
+            Self::NotText { source, .. } => Some(source),
             Self::TooLarge { .. }
             | Self::Syntax { .. }
             | Self::Setting(_)

@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::config::error::{ConfigError, Place, Problem, Warning, WarningKind};
 use crate::config::given::Given;
 use crate::config::keys::{Keys, Unknown};
+use crate::config::text;
 use crate::config::yaml::{self, Value};
 
 /// Room for a quarter of a million mappings.
@@ -19,10 +20,20 @@ pub(super) fn read(path: &Path) -> Result<Given<Value>, ConfigError> {
         path: path.to_owned(),
         source,
     };
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     File::open(path)
-        .and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text))
+        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
         .map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(ConfigError::TooLarge {
+            path: path.to_owned(),
+            limit: MAX_BYTES,
+        });
+    }
+    let text = text::decode(bytes).map_err(|source| ConfigError::NotText {
+        path: path.to_owned(),
+        source,
+    })?;
     parse(&path.display().to_string(), &text)
 }
 
@@ -41,10 +52,8 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Given<Value>, ConfigError>
             setting: name.to_owned(),
         }),
         Err(error) => Err(ConfigError::Syntax {
-            place: match error.position {
-                Some(position) => format!("{name}:{}:{}", position.line, position.column),
-                None => name.to_owned(),
-            },
+            name: name.to_owned(),
+            position: error.position,
             message: error.message,
         }),
     }
@@ -127,7 +136,16 @@ impl Table {
         let entries = match given.value {
             Value::Map(entries) => entries,
             Value::Null => Vec::new(),
-            ref other @ (Value::Bool(_) | Value::Text(_) | Value::Number(_) | Value::List(_)) => {
+            Value::Unquoted(ref unquoted) => {
+                problems.push(given.problem(unquoted));
+                is_readable = false;
+                Vec::new()
+            }
+            ref other @ (Value::Bool(_)
+            | Value::Text(_)
+            | Value::Number(_)
+            | Value::List(_)
+            | Value::ComplexMap) => {
                 let kind = other.kind();
                 problems.push(
                     given.problem(format_args!("is {kind}; it must be a map of `key: value`")),
@@ -236,7 +254,8 @@ impl Table {
         }
         let mut entries = table.entries.values();
         match entries.find(|given| matches!(given.value, Value::Null)) {
-            Some(empty) => Err(empty.problem("has no value; write one, or remove the key")),
+            Some(empty) => Err(empty.problem("has no value; write one (with quotes if it is `null` or `~`, or starts with `#`, `!` or `&`), or remove the key",
+            )),
             None => Ok(table),
         }
     }
@@ -281,6 +300,12 @@ impl Table {
 
     /// Takes the text at `key` out, and keeps where it stands.
     pub(super) fn required(&mut self, key: &'static str) -> Result<Given<String>, Problem> {
+        if let Some(given) = self.entries.get(key)
+            && matches!(given.value, Value::Null)
+        {
+            let text = "has nothing in it; write a value, with quotes if it is `null` or `~`, or starts with `#`, `!` or `&`";
+            return Err(given.problem(text));
+        }
         match self.text(key)? {
             Some(given) => Ok(given),
             None => Err(Problem::new(

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::config::error::{Place, Problem, Warning, WarningKind};
-use crate::config::yaml::Value;
+use crate::config::yaml::{Key, Node, Value};
 
 /// A value, where it was given, and for which setting.
 #[derive(Clone, Debug)]
@@ -76,7 +76,8 @@ impl Given<Value> {
                     .map(|item| (self.place.clone(), Value::Text(item.to_owned())))
                     .collect()
             }
-            ref other @ (Value::Bool(_) | Value::Number(_) | Value::Map(_)) => {
+            Value::Unquoted(ref unquoted) => return Err(self.problem(unquoted)),
+            ref other @ (Value::Bool(_) | Value::Number(_) | Value::Map(_) | Value::ComplexMap) => {
                 return Err(self.problem(format_args!("is {}; it must be a list", other.kind())));
             }
         };
@@ -137,10 +138,25 @@ impl Given<Value> {
             ))),
             Value::Bool(_) => Err(self.problem("is true or false without quotes; quote it")),
             Value::Null => Err(self.problem("has nothing in it; write a value")),
-            ref other @ (Value::List(_) | Value::Map(_)) => {
+            Value::Unquoted(ref unquoted) => Err(self.problem(unquoted)),
+            Value::Map(ref entries) if is_text_with_colon(entries) => Err(self.problem(
+                "has a colon with a space after it, which YAML reads as a map; put quotes around the whole value",
+            )),
+            ref other @ (Value::List(_) | Value::Map(_) | Value::ComplexMap) => {
                 Err(self.problem(format_args!("is {}; it must be text", other.kind())))
             }
         }
+    }
+}
+
+/// Whether a map is probably meant as text, such as `system: masters`: it stands on one line.
+fn is_text_with_colon(entries: &[(Key, Node)]) -> bool {
+    match entries {
+        [(key, node)] => {
+            key.position.line == node.position.line
+                && matches!(node.value, Value::Text(_) | Value::Number(_))
+        }
+        _ => false,
     }
 }
 

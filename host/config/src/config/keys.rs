@@ -1,5 +1,7 @@
 //! The keys of the configuration file.
 
+use ack_ram_core::lint::invisible;
+
 use crate::config::entry::List;
 
 /// The names that one map knows.
@@ -219,9 +221,11 @@ impl Keys {
 
     /// What to say of the key `name`, which is not known here.
     pub(super) fn unknown(self, name: &str) -> Unknown {
+        let invisible = name.chars().find_map(invisible::message);
         Unknown {
             setting: self.setting(name),
             advice: match nearest(name, self.names) {
+                _ if let Some(message) = invisible => format!("it holds {message}"),
                 Some(known) => format!("did you mean `{known}`?"),
                 None => format!("known are `{}`", self.names.join("`, `")),
             },
@@ -251,6 +255,13 @@ impl Keys {
             .copied()
             .find(|known| known.eq_ignore_ascii_case(name))
     }
+}
+
+/// Whether some map of the file, or an entry of it, knows the key `name`.
+pub(super) fn is_known(name: &str) -> bool {
+    [ROOT, SERVER, ROLE, USER, RULE]
+        .into_iter()
+        .any(|keys| keys.find(name).is_some())
 }
 
 /// Whether `name` is `known` with at most one slip after the first letter, in any case. A key with another first letter,

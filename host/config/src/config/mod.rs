@@ -24,6 +24,8 @@ mod rules;
 mod sources;
 mod sts;
 mod survey;
+#[doc(hidden)]
+pub mod text;
 mod tls;
 #[doc(hidden)]
 pub mod yaml;

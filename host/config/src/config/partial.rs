@@ -4,6 +4,7 @@ use ack_ram_core::rules::{Backend, Globs, Mapping};
 use serde_json::Value as Json;
 
 use crate::config::entry::List;
+use crate::config::error::spelt_out;
 use crate::config::given::is_plain_integer;
 use crate::config::keys;
 use crate::config::yaml::{Node, Value};
@@ -40,6 +41,8 @@ pub enum Part<T> {
     Absent,
     /// It can be read. It may still be no template or no expression.
     Is(T),
+    /// It needs quotes and has none. With them it would be this.
+    Unquoted(T),
     /// Something is there that cannot be read, or that is there twice.
     Unreadable,
 }
@@ -119,6 +122,8 @@ const NARROWING: &[&str] = &["match", "arnPattern", "userID", "roleID"];
 enum FieldValue {
     Null,
     Text(String),
+    /// What is text with quotes, and has none.
+    Unquoted(String),
     /// Items that are not text are `None`.
     List(Vec<Option<String>>),
     Other,
@@ -178,6 +183,19 @@ impl PartialEntry {
             unknown_key: None,
             backend: source.backend,
             globs: *globs,
+        }
+    }
+
+    /// The ARN, pattern or id that it names, for a line of a log: without control characters, and cut if it is long.
+    #[must_use]
+    pub fn subject_text(&self) -> Option<String> {
+        const MAX_CHARACTERS: usize = 200;
+        match &self.subject {
+            PartialSubject::Given(_, text) => {
+                let text: String = text.chars().take(MAX_CHARACTERS).collect();
+                Some(spelt_out(&text))
+            }
+            PartialSubject::Blank | PartialSubject::Condition | PartialSubject::Ambiguous => None,
         }
     }
 
@@ -313,7 +331,7 @@ impl Schema {
         let is_blank = |value: &FieldValue| match value {
             FieldValue::Null => true,
             FieldValue::Text(text) => text.trim().is_empty(),
-            FieldValue::List(_) | FieldValue::Other => false,
+            FieldValue::Unquoted(_) | FieldValue::List(_) | FieldValue::Other => false,
         };
         let (blank, written): (Vec<_>, Vec<_>) =
             subjects.into_iter().partition(|(_, value)| is_blank(value));
@@ -341,6 +359,7 @@ impl Schema {
         match (found.next(), found.next()) {
             (None, _) => Part::Absent,
             (Some((_, FieldValue::Text(text))), None) => Part::Is(text.clone()),
+            (Some((_, FieldValue::Unquoted(text))), None) => Part::Unquoted(text.clone()),
             (Some((_, FieldValue::Null)), None) if self.is_json || wanted == Role::Username => {
                 Part::Absent
             }
@@ -365,9 +384,21 @@ fn from_yaml(node: &Node) -> FieldValue {
     match &node.value {
         Value::Null => FieldValue::Null,
         Value::List(items) => {
-            FieldValue::List(items.iter().map(|item| yaml_text(&item.value)).collect())
+            FieldValue::List(items.iter().map(|item| item_text(&item.value)).collect())
+        }
+        Value::Unquoted(unquoted) => {
+            let text = unquoted.text.clone();
+            text.map_or(FieldValue::Other, FieldValue::Unquoted)
         }
         value => yaml_text(value).map_or(FieldValue::Other, FieldValue::Text),
+    }
+}
+
+/// An item of a list, which stays only where the last good form has the same.
+fn item_text(value: &Value) -> Option<String> {
+    match value {
+        Value::Unquoted(unquoted) => unquoted.text.clone(),
+        value => yaml_text(value),
     }
 }
 
@@ -375,7 +406,13 @@ fn yaml_text(value: &Value) -> Option<String> {
     match value {
         Value::Text(text) => Some(text.clone()),
         Value::Number(digits) if is_plain_integer(digits) => Some(digits.clone()),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::List(_) | Value::Map(_) => None,
+        Value::Null
+        | Value::Unquoted(_)
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::List(_)
+        | Value::Map(_)
+        | Value::ComplexMap => None,
     }
 }
 

@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use ack_ram_core::arn::Arn;
+use ack_ram_core::lint::paths::{self, WithPath};
 use ack_ram_core::policy::Policy;
+use ack_ram_core::rules::pattern::Pattern;
 use ack_ram_core::rules::{Backend, Globs, Protected, ReservedPrefixes, Validation};
 
 use crate::config::bounds::{DurationLimit, duration, duration_or_none};
-use crate::config::error::Problem;
+use crate::config::error::{Problem, Warning, WarningKind};
 use crate::config::file::Table;
 use crate::config::given::Given;
 use crate::config::keys;
@@ -86,8 +89,24 @@ pub(super) fn protected(
         protected
             .protect(&entry.value)
             .map_err(|error| entry.problem(format_args!("cannot be protected: {error}")))?;
+        if let Some(WithPath { message, advice }) = with_path(&entry.value) {
+            let problem = entry.problem(format_args!(
+                "is `{}`, which {message}; {advice}",
+                entry.value
+            ));
+            let warning = Warning::new(WarningKind::ArnWithPath, problem);
+            layers.warnings.push(warning);
+        }
     }
     Ok(protected)
+}
+
+/// What to write in place of `text`, an ARN or a pattern, if that has a path.
+fn with_path(text: &str) -> Option<WithPath> {
+    match Pattern::parse(text) {
+        Ok(pattern) => paths::of_pattern(&pattern),
+        Err(_) => paths::of_arn(&Arn::parse(text).ok()?),
+    }
 }
 
 /// `server.globs`.

@@ -28,6 +28,8 @@ pub struct Survey {
     pub reserved: BTreeMap<Backend, ReservedPrefixes>,
     /// What every user must meet.
     pub validations: Vec<Validation>,
+    /// Whether proxies are answered (`server.extAuthz`).
+    pub serves_proxies: bool,
     /// What the server needs beside this.
     pub needs: Needs,
     /// Why the server would not start, the reason that [`load`](super::load) gives first.
@@ -98,7 +100,7 @@ pub fn survey(from: &Sources<'_>) -> Result<Survey, ConfigError> {
     let tls = keep(tls, &mut errors).flatten();
     let require_client_certificate =
         keep(tls::require_client_certificate(&mut layers), &mut errors).unwrap_or_default();
-    keep(ext_authz::read(&mut layers), &mut errors);
+    let ext_authz = keep(ext_authz::read(&mut layers), &mut errors).flatten();
     let sts = keep_all(|| sts::read(&mut layers), &mut errors);
     let globs = keep(rules::globs(&mut layers), &mut errors);
     let reserved = keep(rules::reserved(&mut layers), &mut errors);
@@ -116,6 +118,7 @@ pub fn survey(from: &Sources<'_>) -> Result<Survey, ConfigError> {
         mappings,
         reserved: reserved.unwrap_or_default(),
         validations: validations.unwrap_or_default(),
+        serves_proxies: ext_authz.is_some(),
         needs: Needs {
             listen,
             state_dir,

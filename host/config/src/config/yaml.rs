@@ -7,6 +7,12 @@ use serde_saphyr::{MessageFormatter as _, Spanned, UserMessageFormatter};
 
 use crate::config::error::spelt_out;
 
+mod advice;
+mod recovery;
+mod unquoted;
+
+pub use unquoted::Unquoted;
+
 /// Nesting that no honest file reaches: mappings stand at depth five.
 const MAX_DEPTH: usize = 32;
 
@@ -42,6 +48,10 @@ pub enum Value {
     Number(String),
     List(Vec<Node>),
     Map(Vec<(Key, Node)>),
+    /// What is meant as text, and is none without quotes, such as `{{SessionName}}`.
+    Unquoted(Unquoted),
+    /// A map with a key that is a map or a list.
+    ComplexMap,
 }
 
 impl Value {
@@ -54,6 +64,8 @@ impl Value {
             Self::Number(_) => "a number",
             Self::List(_) => "a list",
             Self::Map(_) => "a map",
+            Self::Unquoted(_) => "text without its quotes",
+            Self::ComplexMap => "a map with a key that is not text",
         }
     }
 }
@@ -69,11 +81,33 @@ pub struct Key {
 #[derive(Debug)]
 pub struct SyntaxError {
     pub position: Option<Position>,
+    /// What is wrong, and what to do.
     pub message: String,
 }
 
-/// Parses one document. An empty one is null.
+/// Parses one document. An empty one is null. A value that needs quotes and has none is [`Value::Unquoted`], and the rest
+/// can be read.
+///
+/// # Errors
+/// Where it is not YAML, and why.
 pub fn parse(source: &str) -> Result<Node, SyntaxError> {
+    parse_strictly(source).or_else(|failure| match failure {
+        Failure::TooMuch(error) => Err(error),
+        Failure::Syntax(error) => {
+            recovery::parse_around(source, &error).ok_or_else(|| advice::explain(source, error))
+        }
+    })
+}
+
+/// Why a document is not read.
+enum Failure {
+    /// It is nested too deep, or grows while it is read.
+    TooMuch(SyntaxError),
+    Syntax(SyntaxError),
+}
+
+/// Parses one document that has nothing to recover from.
+fn parse_strictly(source: &str) -> Result<Node, Failure> {
     let max_nodes = MAX_NODES.min(FREE_NODES + source.len() / BYTES_PER_NODE);
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
@@ -96,20 +130,22 @@ pub fn parse(source: &str) -> Result<Node, SyntaxError> {
     };
     serde_saphyr::from_str_with_options::<Spanned<Parsed>>(source, options)
         .map(|root| locate(root, source))
-        .map_err(|error| SyntaxError {
-            position: error.location().map(position),
-            message: message(&error),
-        })
+        .map_err(|error| failure(&error))
 }
 
-fn message(error: &serde_saphyr::Error) -> String {
+fn failure(error: &serde_saphyr::Error) -> Failure {
     use serde_saphyr::Error::{AliasError, AliasReplayLimitExceeded, Budget};
+    let at = |message| SyntaxError {
+        position: error.location().map(position),
+        message,
+    };
     match error {
-        AliasError { error, .. } => message(error),
-        Budget { .. } | AliasReplayLimitExceeded { .. } => {
-            "it is nested too deep, or has far more parts than its length explains".to_owned()
-        }
-        error => spelt_out(&UserMessageFormatter.format_message(error)),
+        AliasError { error, .. } => failure(error),
+        Budget { .. } | AliasReplayLimitExceeded { .. } => Failure::TooMuch(at(
+            "it is nested too deep, or has far more parts than its length explains; correct the YAML there"
+                .to_owned(),
+        )),
+        error => Failure::Syntax(at(spelt_out(&UserMessageFormatter.format_message(error)))),
     }
 }
 
@@ -132,23 +168,43 @@ fn locate(parsed: Spanned<Parsed>, source: &str) -> Node {
         Parsed::List(items) => {
             Value::List(items.into_iter().map(|item| locate(item, source)).collect())
         }
-        Parsed::Map(entries) => Value::Map(
-            entries
-                .into_iter()
-                .map(|(key, value)| {
-                    let key = Key {
-                        name: key.value,
-                        position: position(key.referenced),
-                    };
-                    (key, locate(value, source))
-                })
-                .collect(),
-        ),
+        Parsed::Map(entries) => locate_map(entries, parsed.defined, source),
     };
     Node {
         value,
         position: position(parsed.referenced),
     }
+}
+
+fn locate_map(
+    entries: Vec<(Spanned<ParsedKey>, Spanned<Parsed>)>,
+    defined: serde_saphyr::Location,
+    source: &str,
+) -> Value {
+    if let Some(unquoted) = Unquoted::braces(&entries, after(defined, source)) {
+        return Value::Unquoted(unquoted);
+    }
+    let entries = entries.into_iter().map(|(key, value)| {
+        let name = match key.value {
+            ParsedKey::Text(text) => text,
+            ParsedKey::Plain => written(key.defined, source).to_owned(),
+            ParsedKey::Complex { .. } => return None,
+        };
+        let position = position(key.referenced);
+        Some((Key { name, position }, locate(value, source)))
+    });
+    entries
+        .collect::<Option<_>>()
+        .map_or(Value::ComplexMap, Value::Map)
+}
+
+/// The text of the file from `location` on.
+fn after(location: serde_saphyr::Location, source: &str) -> &str {
+    let start = location.span().byte_offset();
+    let start = start.and_then(|offset| usize::try_from(offset).ok());
+    start
+        .and_then(|start| source.get(start..))
+        .unwrap_or_default()
 }
 
 /// The text of the file at `location`, quotes included.
@@ -177,7 +233,39 @@ enum Parsed {
     Number,
     Text(String),
     List(Vec<Spanned<Parsed>>),
-    Map(Vec<(Spanned<String>, Spanned<Parsed>)>),
+    Map(Vec<(Spanned<ParsedKey>, Spanned<Parsed>)>),
+}
+
+/// What stands before a colon.
+enum ParsedKey {
+    Text(String),
+    /// A number, true, false or nothing: its name is how it is written.
+    Plain,
+    /// A map or a list.
+    Complex {
+        /// It is a map of one key that has nothing below it.
+        is_word_in_braces: bool,
+    },
+}
+
+impl<'de> Deserialize<'de> for ParsedKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match Parsed::deserialize(deserializer)? {
+            Parsed::Text(text) => Self::Text(text),
+            Parsed::Null | Parsed::Bool(_) | Parsed::Number => Self::Plain,
+            Parsed::List(_) => Self::Complex {
+                is_word_in_braces: false,
+            },
+            Parsed::Map(entries) => Self::Complex {
+                is_word_in_braces: match entries.as_slice() {
+                    [(key, value)] => {
+                        matches!((&key.value, &value.value), (Self::Text(_), Parsed::Null))
+                    }
+                    _ => false,
+                },
+            },
+        })
+    }
 }
 
 impl<'de> Deserialize<'de> for Parsed {
@@ -253,158 +341,4 @@ impl<'de> Visitor<'de> for ParsedVisitor {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The tree on one line: `#` marks a number, `@` the place of each list item and map value.
-    fn outline(node: &Node) -> String {
-        let at = |node: &Node| {
-            format!(
-                "{}@{}:{}",
-                outline(node),
-                node.position.line,
-                node.position.column
-            )
-        };
-        match &node.value {
-            Value::Null => "null".to_owned(),
-            Value::Bool(value) => value.to_string(),
-            Value::Text(text) => format!("'{text}'"),
-            Value::Number(text) => format!("#{text}"),
-            Value::List(items) => {
-                format!("[{}]", items.iter().map(at).collect::<Vec<_>>().join(", "))
-            }
-            Value::Map(entries) => {
-                let entry = |(key, value): &(Key, Node)| format!("{}: {}", key.name, at(value));
-                format!(
-                    "{{{}}}",
-                    entries.iter().map(entry).collect::<Vec<_>>().join(", ")
-                )
-            }
-        }
-    }
-
-    fn check(source: &str, expected: &str) {
-        let outcome = match parse(source) {
-            Ok(node) => outline(&node),
-            Err(error) => {
-                let place = error
-                    .position
-                    .map_or(String::new(), |p| format!("{}:{}", p.line, p.column));
-                format!("{place} {}", error.message)
-            }
-        };
-        assert_eq!(outcome, expected, "{source}");
-    }
-
-    #[test]
-    fn values_keep_their_place_and_their_spelling() {
-        for (source, expected) in [
-            ("", "null"),
-            ("# nothing\n", "null"),
-            (
-                "a: 1\nb:\n  - x\n  - 'y'\n",
-                "{a: #1@1:4, b: ['x'@3:5, 'y'@4:5]@3:3}",
-            ),
-            (
-                "[000123, '000123', \"000123\", 1_000, '1_000']",
-                "[#000123@1:2, '000123'@1:10, '000123'@1:20, #1_000@1:30, '1_000'@1:37]",
-            ),
-            (
-                "[1234567890123456, 0x10, 0o17, 1.50, 1e9, -3, .5]",
-                "[#1234567890123456@1:2, #0x10@1:20, #0o17@1:26, #1.50@1:32, #1e9@1:38, #-3@1:43, #.5@1:47]",
-            ),
-            (
-                "[99999999999999999999999999]",
-                "[#99999999999999999999999999@1:2]",
-            ),
-            (
-                "[yes, no, on, true, False, ~, null, '']",
-                "['yes'@1:2, 'no'@1:7, 'on'@1:11, true@1:15, false@1:21, null@1:28, null@1:31, ''@1:37]",
-            ),
-            (
-                "- 0123 # comment\n- &a 0456\n- *a\n",
-                "[#0123@1:3, #0456@2:6, #0456@3:3]",
-            ),
-            (
-                "a: acs:ram::000000000000:role/x\n",
-                "{a: 'acs:ram::000000000000:role/x'@1:4}",
-            ),
-        ] {
-            check(source, expected);
-        }
-    }
-
-    #[test]
-    fn what_is_not_yaml_is_refused_where_it_stands() {
-        for (source, line, column, word) in [
-            ("a: 1\na: 2\n", 2, 1, "duplicate"),
-            ("a: [1\nb: 2\n", 2, 2, "':'"),
-            ("a: 1\n---\nb: 2\n", 3, 1, "single"),
-            ("a: *nobody\n", 1, 4, "unknown"),
-            ("a: \t- x\n  b\n", 1, 5, "not allowed"),
-            ("a: SECRET\n b: [\n", 2, 3, "not allowed"),
-            (
-                "\"a\\n\\u001b[1m\": 1\n\"a\\n\\u001b[1m\": 2\n",
-                2,
-                1,
-                "`a\\n\\u{1b}[1m`",
-            ),
-        ] {
-            let error = parse(source).unwrap_err();
-            let expected = Some(Position { line, column });
-            assert_eq!(error.position, expected, "{source}: {}", error.message);
-            assert!(error.message.contains(word), "{source}: {}", error.message);
-            assert!(
-                !error.message.contains("SECRET"),
-                "{source}: {}",
-                error.message
-            );
-        }
-    }
-
-    #[test]
-    fn one_list_may_be_that_of_everybody() {
-        let mut source = "all: &all [a, b]\nusers:\n".to_owned();
-        for index in 0..2_000 {
-            source += &format!("- {{username: user-{index}, groups: *all}}\n");
-        }
-        assert!(parse(&source).is_ok());
-        check(
-            "one: &one {a: 1, b: 2}\ntwo:\n  <<: *one\n  b: 3\n",
-            "{one: {a: #1@1:15, b: #2@1:21}@1:11, two: {b: #3@4:6, a: #1@3:7}@3:3}",
-        );
-    }
-
-    #[test]
-    fn a_text_that_grows_while_it_is_read_is_refused() {
-        let ten = |item: &str| [item; 10].join(", ");
-        let mut laughs = format!("a: &a [{}]\n", ten("x"));
-        for (one, next) in [("a", "b"), ("b", "c"), ("c", "d"), ("d", "e"), ("e", "f")] {
-            laughs += &format!("{next}: &{next} [{}]\n", ten(&format!("*{one}")));
-        }
-        let loud = format!(
-            "a: &a {}\nb: [{}]\n",
-            "x".repeat(100_000),
-            "*a,".repeat(1_000)
-        );
-        let nested = format!("{}x{}", "[".repeat(40), "]".repeat(40));
-        let brackets = format!("[{}]", "{},".repeat(120_000));
-        for source in [laughs, loud, nested, brackets] {
-            let error = parse(&source).unwrap_err();
-            assert!(
-                error
-                    .message
-                    .contains("more parts than its length explains"),
-                "{}",
-                error.message
-            );
-        }
-    }
-
-    #[test]
-    fn nesting_has_a_limit() {
-        assert!(parse(&"[".repeat(10_000)).is_err());
-        assert!(parse(&format!("{}{}", "[".repeat(40), "]".repeat(40))).is_err());
-    }
-}
+mod tests;

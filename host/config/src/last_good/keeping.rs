@@ -188,6 +188,9 @@ impl<'a> Keeping<'a> {
                 }
                 Err(why) => self.refuse(&spot.position, refusal, [].into_iter(), Some(why)),
             }
+            if let Some(refused) = self.update.refused.last_mut() {
+                refused.subject = partial.as_ref().and_then(PartialEntry::subject_text);
+            }
         }
     }
 
@@ -349,6 +352,7 @@ impl<'a> Keeping<'a> {
     ) {
         self.update.refused.push(Refused {
             position: position.to_owned(),
+            subject: None,
             why: why.clone(),
             kept: kept.filter_map(Entry::retained).collect(),
             kept_out,

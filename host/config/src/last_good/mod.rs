@@ -162,6 +162,8 @@ pub struct Update {
 pub struct Refused {
     /// Such as `server.mapRoles[2]`, or `mapUsers` for a list.
     pub position: String,
+    /// The ARN, pattern or id that the newest text of an entry names.
+    pub subject: Option<String>,
     /// What is wrong.
     pub why: Refusal,
     /// What stays of it.

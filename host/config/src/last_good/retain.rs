@@ -149,6 +149,8 @@ fn username(last: &Mapping, newest: &PartialEntry) -> Result<String, KeptOut> {
     }
     match (&newest.username, &last.username_expression) {
         (Part::Is(text), _) if *text == last.username => Ok(text.clone()),
+        // It is as it was, but for its quotes.
+        (Part::Unquoted(text), None) if *text == last.username => Ok(text.clone()),
         (Part::Absent, Some(_)) => Ok(String::new()),
         // A name of Kubernetes' own is as it was, or none.
         (Part::Is(text), None) if is_reserved(text) => Err(KeptOut::Username),
@@ -192,7 +194,7 @@ fn is_reserved(name: &str) -> bool {
 /// What both texts demand. A condition that cannot be read may narrow.
 fn condition(last: &Mapping, newest: &PartialEntry) -> Result<Option<String>, KeptOut> {
     match (&last.condition, &newest.condition) {
-        (_, Part::Unreadable) => Err(KeptOut::Condition),
+        (_, Part::Unquoted(_) | Part::Unreadable) => Err(KeptOut::Condition),
         (last, Part::Absent) => Ok(last.clone()),
         (Some(last), Part::Is(newest)) if last == newest => Ok(Some(last.clone())),
         (_, Part::Is(newest)) if !is_condition(last, newest) => Err(KeptOut::Condition),

@@ -3,7 +3,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use ack_ram_core::arn::Arn;
+use ack_ram_core::decision::NoUser;
 use ack_ram_core::rules::{BackendRules, RuleSet};
+use ack_ram_core::sample;
 use ack_ram_core::time::UnixTime;
 
 use super::*;
@@ -34,6 +37,12 @@ fn state(live: &LiveRules) -> (bool, usize, usize, Option<String>) {
         )
     });
     state.into_iter().next().unwrap()
+}
+
+/// Why somebody cannot log in.
+fn why_nobody(live: &LiveRules) -> NoUser {
+    let bob = sample::identity(Arn::parse("acs:ram::1:user/bob").unwrap()).unwrap();
+    live.snapshot().explain(&bob).1.unwrap_err()
 }
 
 fn start(path: &Path, live: &Arc<LiveRules>) -> Arc<DynamicFile> {
@@ -71,7 +80,18 @@ fn how_it_starts() {
     let (is_read, len, _, trouble) = state(&broken);
     assert_eq!((is_read, len), (false, 0), "nobody knows what it would say");
     assert!(trouble.unwrap().contains("d.json:1:1"));
-    fs::write(&path, GOOD).unwrap();
+    assert_eq!(why_nobody(&broken), NoUser::Broken(Backend::DynamicFile));
+    // PowerShell's `>` writes UTF-16.
+    let wide: Vec<u8> = GOOD.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    fs::write(&path, &wide).unwrap();
+    file.reload();
+    assert_eq!(why_nobody(&broken), NoUser::Broken(Backend::DynamicFile));
+    let trouble = state(&broken).3.unwrap();
+    assert!(
+        trouble.contains("it is UTF-16 (little endian) without a byte order mark"),
+        "{trouble}"
+    );
+    fs::write(&path, [&[0xff, 0xfe][..], &wide].concat()).unwrap();
     file.reload();
     assert_eq!(state(&broken), (true, 1, 0, None));
 
@@ -79,6 +99,10 @@ fn how_it_starts() {
     start(folder.path(), &folder_in_place);
     let (is_read, len, _, trouble) = state(&folder_in_place);
     assert_eq!((is_read, len), (false, 0));
+    assert_eq!(
+        why_nobody(&folder_in_place),
+        NoUser::NotRead(Backend::DynamicFile)
+    );
     assert!(
         trouble
             .unwrap()

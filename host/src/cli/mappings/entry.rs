@@ -162,7 +162,7 @@ impl Wanted<'_> {
             (explanation, Err(NoUser::Denied(denial))) => {
                 Err(self.refusal(&explanation.why_denied(&denial)))
             }
-            (_, Err(NoUser::NotRead(_) | NoUser::Stale(_)) | Ok(_)) => Ok(()),
+            (_, Err(NoUser::NotRead(_) | NoUser::Broken(_) | NoUser::Stale(_)) | Ok(_)) => Ok(()),
         }
     }
 }

@@ -78,6 +78,8 @@ impl Serialize for BackendReport<'_> {
         struct Fields<'a> {
             backend: Backend,
             is_read: bool,
+            #[serde(skip_serializing_if = "std::ops::Not::not")]
+            is_broken: bool,
             #[serde(skip_serializing_if = "Option::is_none")]
             confirmed_age_seconds: Option<u64>,
             #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -92,6 +94,7 @@ impl Serialize for BackendReport<'_> {
         Fields {
             backend: self.rules.backend(),
             is_read: self.rules.is_read(),
+            is_broken: self.rules.is_broken(),
             confirmed_age_seconds: self.confirmed_age.map(|age| age.as_secs()),
             is_stale: self.is_stale,
             trouble: self.trouble.as_deref(),

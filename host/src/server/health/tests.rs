@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use ack_ram_core::rules::{Backend, RuleSet};
+use ack_ram_core::rules::{Age, Backend, Mapping, Rule, RuleSet, Source};
 use http_body_util::BodyExt as _;
 
 use super::*;
@@ -46,7 +46,7 @@ async fn a_server_is_ready_when_every_backend_has_been_read_once_and_stays_so() 
     let down = "the API server cannot be asked";
     let trouble = |text: &str| Some(text.to_owned());
     type Step<'a> = (&'a dyn Fn(&mut Edit<'_>), u16, &'a str);
-    let steps: [Step<'_>; 7] = [
+    let steps: [Step<'_>; 9] = [
         (&|_| {}, 503, "[-]backend CRD failed: not read yet\n"),
         (
             &|edit| edit.set_trouble(trouble(down)),
@@ -54,35 +54,58 @@ async fn a_server_is_ready_when_every_backend_has_been_read_once_and_stays_so() 
             "[-]backend CRD failed: the API server cannot be asked\n",
         ),
         (
+            &|edit| edit.set_broken("`acs:ram::1:user/alice` has no name".to_owned()),
+            503,
+            "[-]backend CRD failed: it was read and is broken, so those whom it or a later backend maps get 503; only the log says why\n",
+        ),
+        (
+            &|edit| edit.set_trouble(None),
+            503,
+            "[-]backend CRD failed: not read yet\n",
+        ),
+        (
             &|edit| {
                 edit.set_trouble(None);
                 edit.mark_read();
             },
             200,
-            "[+]backend CRD ok\n",
+            "[+]backend CRD ok: 0 mappings\n",
         ),
         (
             &|edit| edit.set_trouble(trouble(down)),
             200,
-            "[+]backend CRD ok: the API server cannot be asked\n",
+            "[+]backend CRD ok: 0 mappings: the API server cannot be asked\n",
         ),
         (
             &|edit| edit.set_broken("`acs:ram::1:user/alice` has no name".to_owned()),
             200,
-            "[+]backend CRD ok: what it holds cannot be used; only the log says why\n",
+            "[+]backend CRD ok: 0 mappings: what it holds cannot be used; only the log says why\n",
         ),
         (
             &|edit| edit.set_trouble(trouble("one\n[+]two\r\u{1b}[1m")),
             200,
-            "[+]backend CRD ok: one [+]two  [1m\n",
+            "[+]backend CRD ok: 0 mappings: one [+]two  [1m\n",
         ),
-        (&|edit| edit.set_trouble(None), 200, "[+]backend CRD ok\n"),
+        (
+            &|edit| {
+                edit.set_trouble(None);
+                let source = Source {
+                    backend: Backend::Crd,
+                    position: "alice".to_owned(),
+                };
+                let arn = "acs:ram::1:user/alice";
+                let alice = Mapping::exact(source, Age::Place(0), arn, "alice", Vec::new());
+                edit.apply(Rule::compile(alice).unwrap(), env::now());
+            },
+            200,
+            "[+]backend CRD ok\n",
+        ),
     ];
     for (change, status, line) in steps {
         readiness.rules.change(Backend::Crd, change).unwrap();
         let result = if status == 200 { "passed" } else { "failed" };
         let verbose = format!(
-            "[+]ping ok\n[+]certificate ok\n[+]backend MountedFile ok\n{line}readyz check {result}\n"
+            "[+]ping ok\n[+]certificate ok\n[+]backend MountedFile ok: 0 mappings\n{line}readyz check {result}\n"
         );
         let brief = if status == 200 { "ok" } else { &verbose };
         assert_eq!(answer(&readiness, true).await, (status, verbose.clone()));

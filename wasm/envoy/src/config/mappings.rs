@@ -24,6 +24,13 @@ pub(super) fn rules(document: &Document) -> Result<RuleSet, ConfigError> {
                 "has a comma, and proxies join headers of groups by commas; name another group",
             ));
         }
+        let has_space = |name: &String| name.trim() != name;
+        if has_space(&mapping.username) || mapping.groups.iter().any(has_space) {
+            return Err(bad(
+                position,
+                "has a name with a space around it, which no header keeps; remove the space",
+            ));
+        }
         let rule = Rule::compile(mapping)
             .map_err(|error| bad(position, format_args!("is refused: {error}")))?;
         rules.apply(rule);

@@ -69,6 +69,14 @@ fn what_is_wrong_is_named() {
             "`mapUsers[0].groups[0]` has a comma",
         ),
         (
+            &config("").replace("\"alice\"", "\" alice\""),
+            "`mapUsers[0]` has a name with a space around it",
+        ),
+        (
+            &config("").replace("\"dev\"", "\"dev\\u00a0\""),
+            "`mapUsers[0]` has a name with a space around it",
+        ),
+        (
             &config(r#""mapRules": [{"arn": "acs:ram::1:user/ALICE", "username": "a"}]"#),
             "`mapRules[0]` is about the same identity as `mapUsers[0]`",
         ),

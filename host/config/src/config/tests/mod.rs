@@ -6,6 +6,7 @@ mod mappings;
 mod rules;
 mod settings;
 mod sources;
+mod unquoted;
 
 use std::path::Path;
 

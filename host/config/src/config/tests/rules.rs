@@ -132,7 +132,7 @@ fn bad_settings_about_rules_are_refused() {
         ),
         (
             "userValidationRules: [{expression: , message: m}]",
-            "has no value; write one, or remove the key",
+            "has no value; write one (with quotes",
         ),
         ("userValidationRule: []", "write `userValidationRules`"),
         ("scrubbedAccount: []", "write `scrubbedAccounts`"),

@@ -1,0 +1,35 @@
+//! Characters that nobody sees, or that look like a space.
+
+/// What `character` is called, if nobody sees it or it looks like a space, and is neither space, tab nor newline.
+#[must_use]
+pub fn name(character: char) -> Option<&'static str> {
+    Some(match character {
+        '\0' => "a NUL character",
+        '\r' => "a carriage return",
+        '\t' | '\n' => return None,
+        '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => {
+            "a space that is not the plain one"
+        }
+        '\u{ad}' => "a soft hyphen",
+        '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{180e}' => {
+            "a character without width"
+        }
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            "a mark of text direction"
+        }
+        '\u{2028}' | '\u{2029}' | '\u{85}' => "a line separator",
+        '\u{feff}' => "a byte order mark",
+        other if other.is_control() => "a control character",
+        _ => return None,
+    })
+}
+
+/// What is wrong with `character`, if it is one of them, and what to do.
+#[must_use]
+pub fn message(character: char) -> Option<String> {
+    let name = name(character)?;
+    let code = u32::from(character);
+    Some(format!(
+        "{name} (U+{code:04X}), which nobody sees; remove it, or write a plain space"
+    ))
+}

@@ -1,0 +1,232 @@
+//! Values that need quotes and have none: each refuses its entry alone, in every document, and gives nothing.
+
+use std::collections::BTreeSet;
+
+use ack_ram_core::rules::{Age, Backend, Globs, Mapping, Source};
+
+use super::*;
+use crate::config::document::{self, ConfigMapData, Document};
+use crate::config::entry::{List, Slot};
+use crate::config::partial::PartialEntry;
+use crate::documents;
+use crate::last_good::retain;
+
+const PUT_QUOTES: &str = "put quotes around";
+
+#[test]
+fn one_entry_alone_is_refused_at_the_value() {
+    for (value, advice) in [
+        ("{{SessionName}}", "put quotes around `{{SessionName}}`"),
+        ("{{AccountID}}:x", PUT_QUOTES),
+        ("{{AccountID}}-{{SessionName}}", PUT_QUOTES),
+        ("*:role/x", PUT_QUOTES),
+        ("*nobody", PUT_QUOTES),
+        ("@admin", PUT_QUOTES),
+        ("`admin`", PUT_QUOTES),
+        ("%admin", PUT_QUOTES),
+        (".inf", PUT_QUOTES),
+        ("!admin", "with quotes if"),
+        ("#admin", "with quotes if"),
+        ("~", "with quotes if"),
+        ("null", "with quotes if"),
+        ("true", "quote it"),
+        ("1e3", "quote it"),
+        ("{admin: x}", PUT_QUOTES),
+        ("[admin]", "it must be text"),
+    ] {
+        for (list, arn) in [
+            ("mapRoles", "roleARN"),
+            ("mapUsers", "userARN"),
+            ("mapRules", "arn"),
+        ] {
+            let lines = format!(
+                "- {arn}: acs:ram::1:role/a\n    username: {value}\n    groups: [g]\n  - {arn}: acs:ram::1:role/b\n    username: b\n"
+            );
+            let yaml = format!("clusterID: c\nserver:\n  {list}:\n  {lines}");
+            let config = load_yaml(&yaml).unwrap_or_else(|error| panic!("{value}: {error}"));
+            let names = config.mappings.mappings.iter();
+            let names: Vec<_> = names.map(|given| given.value.username.as_str()).collect();
+            assert_eq!(names, ["b"], "{value} in {list}");
+            let [warning] = config.warnings.as_slice() else {
+                panic!("{value}: {:#?}", config.warnings);
+            };
+            let text = warning.to_string();
+            assert!(text.starts_with("config.yaml:5:"), "{text}");
+            assert!(text.contains(advice), "{text}");
+            assert_eq!(warning.kind, WarningKind::InvalidEntry, "{text}");
+        }
+    }
+}
+
+#[test]
+fn groups_and_accounts_need_their_quotes_too() {
+    for (groups, advice) in [
+        ("[g, {{SessionName}}]", "`groups[1]` has `{{`"),
+        ("\n    - g\n    - {{SessionName}}", "`groups[1]` has `{{`"),
+        (
+            "\n    - g\n    - system: masters",
+            "`groups[1]` has a colon with a space",
+        ),
+        ("\n    - '@g'\n    - @g", "`groups[1]` starts with `@`"),
+        ("*admins", "`groups` starts with `*`"),
+    ] {
+        let yaml = format!(
+            "clusterID: c\nserver:\n  mapUsers:\n  - userARN: acs:ram::1:user/a\n    username: a\n    groups: {groups}\n  - userARN: acs:ram::1:user/b\n    username: b\n"
+        );
+        let config = load_yaml(&yaml).unwrap_or_else(|error| panic!("{groups}: {error}"));
+        assert_eq!(config.mappings.mappings.len(), 1, "{groups}");
+        let text = config.warnings.first().unwrap().to_string();
+        assert!(text.contains(advice) && text.contains(PUT_QUOTES), "{text}");
+    }
+    let yaml = "clusterID: c\nserver:\n  mapAccounts: [{{AccountID}}, '1']\n";
+    let config = load_yaml(yaml).unwrap();
+    assert_eq!(config.mappings.accounts.len(), 1);
+    assert!(config.warnings[0].to_string().contains(PUT_QUOTES));
+}
+
+/// Settings are not entries: the server does not start without one of them.
+#[test]
+fn settings_without_their_quotes_are_refused() {
+    for (yaml, place) in [
+        ("clusterID: {{id}}\n", "config.yaml:1:12"),
+        ("clusterID: @id\n", "config.yaml:1:12"),
+        (
+            "clusterID: c\nserver:\n  scrubbedAccounts: ['1', {{x}}]\n",
+            "config.yaml:3:27",
+        ),
+        (
+            "clusterID: c\nserver:\n  protect:\n  - *admin\n",
+            "config.yaml:4:5",
+        ),
+        (
+            "clusterID: c\nserver:\n  mapUsers: {{x}}\n",
+            "config.yaml:3:13",
+        ),
+        ("clusterID: c\nserver: {{x}}\n", "config.yaml:2:9"),
+        ("{{x}}\n", "config.yaml:1:1"),
+    ] {
+        let error = load_yaml(yaml).unwrap_err();
+        assert!(
+            error.starts_with(place) && error.contains(PUT_QUOTES),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn every_document_refuses_one_entry_alone() {
+    let list = "- userARN: acs:ram::1:user/a\n  username: {{SessionName}}\n- userARN: acs:ram::1:user/b\n  username: b\n";
+    let json = r#"{"mapUsers": [
+        {"userARN": "acs:ram::1:user/a", "username": {{SessionName}}},
+        {"userARN": "acs:ram::1:user/b", "username": "b"}]}"#;
+    let check = |document: Document, place: &str| {
+        let slots = document.mappings.lists[&List::Users].as_ref().unwrap();
+        let [Slot::Broken(broken), Slot::Mapping(0)] = slots.as_slice() else {
+            panic!("{slots:#?}");
+        };
+        let why = broken.refusal.to_string();
+        assert!(why.starts_with(place), "{why}");
+        assert!(
+            why.ends_with("put quotes around `{{SessionName}}`"),
+            "{why}"
+        );
+    };
+    let data = ConfigMapData {
+        texts: [("mapUsers".to_owned(), list.to_owned())].into(),
+        binary: BTreeSet::new(),
+    };
+    check(
+        document::config_map("cm", &data, Globs::Literal),
+        "cm mapUsers:2:13",
+    );
+    let read = |text: &str| document::dynamic_file("d.json", text, Globs::Literal).unwrap();
+    check(read(json), "d.json:2:54");
+    check(read(&format!("mapUsers:\n{list}")), "d.json:3:13");
+
+    let objects = "kind: RAMIdentityMapping\nmetadata: {name: a}\nspec:\n  arn: acs:ram::1:user/a\n  username: {{SessionName}}\n---\nkind: RAMIdentityMapping\nmetadata: {name: b}\nspec:\n  arn: acs:ram::1:user/b\n  username: b\n";
+    let read = documents::read("o.yaml", objects).unwrap();
+    let invalid: Vec<_> = read
+        .findings
+        .iter()
+        .filter(|finding| finding.code.as_str() == "invalid-entry")
+        .map(|finding| {
+            format!(
+                "{} {}; {}",
+                finding.position, finding.message, finding.advice
+            )
+        })
+        .collect();
+    let [invalid] = invalid.as_slice() else {
+        panic!("{:#?}", read.findings);
+    };
+    assert!(
+        invalid.starts_with("o.yaml:5:13 a ") && invalid.contains("`spec.username`"),
+        "{invalid}"
+    );
+    assert!(
+        invalid.ends_with("put quotes around `{{SessionName}}`"),
+        "{invalid}"
+    );
+}
+
+/// What stays of a last good form is what the newest text plainly says, and in doubt nothing.
+#[test]
+fn entry_without_its_quotes_keeps_what_both_texts_give() {
+    let kept = |username: &str, groups: &[&str], newest: &str| {
+        let source = Source {
+            backend: Backend::MountedFile,
+            position: "server.mapRoles[0]".to_owned(),
+        };
+        let groups = groups.iter().map(|group| (*group).to_owned()).collect();
+        let last = Mapping::exact(source, Age::Place(0), "acs:ram::1:role/a", username, groups);
+        let yaml = format!(
+            "clusterID: c\nserver:\n  mapRoles:\n  - roleARN: acs:ram::1:role/a\n    {newest}\n"
+        );
+        let config = load_yaml(&yaml).unwrap();
+        let slots = config.mappings.lists[&List::Roles].as_ref().unwrap();
+        let [Slot::Broken(broken)] = slots.as_slice() else {
+            panic!("{slots:#?}");
+        };
+        let partial: &PartialEntry = broken.partial.as_ref().unwrap();
+        let kept = retain(&last, partial).ok()?;
+        Some((kept.username, kept.groups.join(" ")))
+    };
+    let is = |username: &str, groups: &str| Some((username.to_owned(), groups.to_owned()));
+    let template = "{{SessionName}}";
+    for (last, newest, expected) in [
+        (
+            (template, &["g", "h"][..]),
+            "username: {{SessionName}}\n    groups: [h]",
+            is(template, "h"),
+        ),
+        (
+            (template, &["g"]),
+            "username: {{SessionName}}:x\n    groups: [g]",
+            None,
+        ),
+        (("admin", &["g"]), "username: *admin\n    groups: [g]", None),
+        (("admin", &["g"]), "username: @admin\n    groups: [g]", None),
+        (
+            ("admin", &["g"]),
+            "username: {{SessionName}}\n    groups: [g]",
+            None,
+        ),
+        (
+            ("a", &["g", template]),
+            "username: a\n    groups: [{{SessionName}}]",
+            is("a", template),
+        ),
+        (
+            ("a", &["g", "system:masters"]),
+            "username: a\n    groups: *x",
+            is("a", ""),
+        ),
+        (
+            ("a", &["g", "system:masters"]),
+            "username: a\n    groups: [g, {{x}}]",
+            is("a", "g"),
+        ),
+    ] {
+        assert_eq!(kept(last.0, last.1, newest), expected, "{newest}");
+    }
+}

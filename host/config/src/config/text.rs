@@ -1,0 +1,151 @@
+//! Bytes of a file as text.
+
+use std::fmt;
+
+/// Why bytes are not text that is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotText {
+    /// They are of another encoding, which they say or show, and are not read.
+    Encoding(&'static str),
+    /// They hold a NUL, which no text has.
+    Nul {
+        /// Counted from one.
+        line: usize,
+        /// In bytes, counted from one.
+        column: usize,
+    },
+    /// They are not UTF-8.
+    NotUtf8 {
+        /// Counted from one.
+        line: usize,
+        /// In bytes, counted from one.
+        column: usize,
+        /// The first byte that is wrong.
+        byte: u8,
+    },
+}
+
+impl fmt::Display for NotText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Encoding(name) => write!(
+                f,
+                "it is {name}, not UTF-8; save it as UTF-8 (in PowerShell: `Out-File -Encoding utf8`)"
+            ),
+            Self::Nul { line, column } => write!(
+                f,
+                "it holds a NUL character in line {line} at byte {column}; remove it"
+            ),
+            Self::NotUtf8 { line, column, byte } => write!(
+                f,
+                "the byte 0x{byte:02x} in line {line} at byte {column} is not UTF-8; save it as UTF-8"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for NotText {}
+
+/// How the encodings start that are named.
+const UTF_32: [(&[u8], &str); 2] = [
+    (&[0xff, 0xfe, 0, 0], "UTF-32 (little endian)"),
+    (&[0, 0, 0xfe, 0xff], "UTF-32 (big endian)"),
+];
+
+/// Makes two bytes one unit of UTF-16.
+type Unit = fn([u8; 2]) -> u16;
+
+/// How the encodings start that are read, as Go's reader of YAML does. PowerShell's `>` writes the first.
+const UTF_16: [(&[u8], &str, Unit); 2] = [
+    (
+        &[0xff, 0xfe],
+        "broken UTF-16 (little endian)",
+        u16::from_le_bytes,
+    ),
+    (
+        &[0xfe, 0xff],
+        "broken UTF-16 (big endian)",
+        u16::from_be_bytes,
+    ),
+];
+
+/// How far to look for the zeros of UTF-16 without a mark.
+const SAMPLE: usize = 4096;
+
+/// The text that `bytes` are, without a byte order mark: UTF-8, or UTF-16 that starts with one.
+///
+/// # Errors
+/// Why they are none.
+pub fn decode(bytes: Vec<u8>) -> Result<String, NotText> {
+    let is_it = |(mark, _): &&(&[u8], &'static str)| bytes.starts_with(mark);
+    if let Some((_, name)) = UTF_32.iter().find(is_it) {
+        return Err(NotText::Encoding(name));
+    }
+    for (mark, name, unit) in UTF_16 {
+        if let Some(rest) = bytes.strip_prefix(mark) {
+            let text = from_utf16(rest, unit).ok_or(NotText::Encoding(name))?;
+            let nul = text.find('\0').map(|index| place(text.as_bytes(), index));
+            return match nul {
+                Some((line, column)) => Err(NotText::Nul { line, column }),
+                None => Ok(text),
+            };
+        }
+    }
+    if let Some(index) = bytes.iter().position(|byte| *byte == 0) {
+        let (line, column) = place(&bytes, index);
+        return Err(wide(&bytes).map_or(NotText::Nul { line, column }, NotText::Encoding));
+    }
+    let mut text = String::from_utf8(bytes).map_err(|error| {
+        let index = error.utf8_error().valid_up_to();
+        let bytes = error.as_bytes();
+        let (line, column) = place(bytes, index);
+        let byte = bytes.get(index).copied().unwrap_or_default();
+        NotText::NotUtf8 { line, column, byte }
+    })?;
+    if text.starts_with('\u{feff}') {
+        text.remove(0);
+    }
+    Ok(text)
+}
+
+fn from_utf16(bytes: &[u8], unit: Unit) -> Option<String> {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let text = char::decode_utf16(pairs.iter().map(|pair| unit(*pair)));
+    rest.is_empty()
+        .then(|| text.collect::<Result<_, _>>().ok())?
+}
+
+/// The encoding of two bytes for each character that `bytes` are by their zeros: most of a configuration is ASCII.
+fn wide(bytes: &[u8]) -> Option<&'static str> {
+    let sample = bytes.get(..SAMPLE).unwrap_or(bytes);
+    let pairs = sample.chunks_exact(2);
+    let count = pairs.len();
+    let (mut high, mut low) = (0, 0);
+    for pair in pairs {
+        match pair {
+            [0, 0] => return None,
+            [0, _] => high += 1,
+            [_, 0] => low += 1,
+            _ => {}
+        }
+    }
+    let is_most = |some: usize, other: usize| other == 0 && some > 0 && some * 3 >= count;
+    if is_most(low, high) {
+        Some("UTF-16 (little endian) without a byte order mark")
+    } else if is_most(high, low) {
+        Some("UTF-16 (big endian) without a byte order mark")
+    } else {
+        None
+    }
+}
+
+/// The line and the byte in it, from one, at `index`.
+fn place(bytes: &[u8], index: usize) -> (usize, usize) {
+    let before = bytes.get(..index).unwrap_or(bytes);
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let start = before.iter().rposition(|byte| *byte == b'\n');
+    (line, index - start.map_or(0, |start| start + 1) + 1)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! What is wrong with a document that is not YAML, as its author would say it, and what to do.
+
+use ack_ram_core::lint::invisible;
+
+use super::unquoted::{Sign, Unquoted};
+use super::{Position, SyntaxError};
+use crate::config::keys;
+
+/// The same error, at what its author has to change where that can be seen, and with what to do.
+pub(super) fn explain(source: &str, error: SyntaxError) -> SyntaxError {
+    let SyntaxError { position, message } = error;
+    let found = position.and_then(|position| {
+        let lines = Lines::new(source, position);
+        // A text of several lines is reported where it starts, however far the tab is.
+        let tab = message.contains("tab").then(|| lines.tab_below(source));
+        tab.flatten().or_else(|| lines.cause())
+    });
+    match found {
+        Some((position, message)) => SyntaxError {
+            position: Some(position),
+            message,
+        },
+        None => SyntaxError {
+            position,
+            message: format!("{message}; correct the YAML there"),
+        },
+    }
+}
+
+/// The line of an error, and those beside it.
+struct Lines<'a> {
+    error: Position,
+    before: Option<&'a str>,
+    here: &'a str,
+    after: Option<&'a str>,
+}
+
+/// Where something is wrong, and what.
+type Cause = (Position, String);
+
+impl<'a> Lines<'a> {
+    fn new(source: &'a str, error: Position) -> Self {
+        let index = usize::try_from(error.line).unwrap_or(usize::MAX);
+        let line = |index: Option<usize>| source.lines().nth(index?);
+        Self {
+            error,
+            before: line(index.checked_sub(2)),
+            here: line(index.checked_sub(1)).unwrap_or_default(),
+            after: line(Some(index)),
+        }
+    }
+
+    fn cause(&self) -> Option<Cause> {
+        self.tab()
+            .or_else(|| self.invisible())
+            .or_else(|| self.braces())
+            .or_else(|| self.sign())
+            .or_else(|| self.no_space())
+            .or_else(|| self.second_colon())
+    }
+
+    /// With the number of each line, that of the error first.
+    fn lines(&self) -> impl Iterator<Item = (u64, &'a str)> {
+        let line = self.error.line;
+        let beside = [
+            self.after.map(|text| (line + 1, text)),
+            self.before.map(|text| (line.saturating_sub(1), text)),
+        ];
+        [(line, self.here)]
+            .into_iter()
+            .chain(beside.into_iter().flatten())
+    }
+
+    fn tab(&self) -> Option<Cause> {
+        self.lines().find_map(|(line, text)| tab_in(line, text))
+    }
+
+    /// The first tab from the line of the error on.
+    fn tab_below(&self, source: &str) -> Option<Cause> {
+        let first = usize::try_from(self.error.line).ok()?.checked_sub(1)?;
+        let lines = (self.error.line..).zip(source.lines().skip(first));
+        lines
+            .into_iter()
+            .find_map(|(line, text)| tab_in(line, text))
+    }
+
+    fn invisible(&self) -> Option<Cause> {
+        let mut characters = self.here.chars().enumerate();
+        let (index, character) = characters.find(|(index, character)| {
+            // A byte order mark may start a document.
+            let may_be_there = *character == '\u{feff}' && self.error.line == 1 && *index == 0;
+            !may_be_there && invisible::name(*character).is_some()
+        })?;
+        let position = Position {
+            line: self.error.line,
+            column: index as u64 + 1,
+        };
+        Some((position, invisible::message(character)?))
+    }
+
+    /// Braces that are not in quotes: only templates have two of them side by side.
+    fn braces(&self) -> Option<Cause> {
+        let mut quote = None;
+        let mut before = ' ';
+        let text = self.here.split(" #").next().unwrap_or_default();
+        let mut characters = text.char_indices().enumerate();
+        let (index, _) = characters.find(|(_, (offset, character))| {
+            let starts = matches!(before, ' ' | '[' | '{' | ',' | ':');
+            match (quote, *character) {
+                (None, '"' | '\'') if starts => quote = Some(*character),
+                (Some(open), close) if open == close => quote = None,
+                _ => {}
+            }
+            before = *character;
+            let rest = text.get(*offset..).unwrap_or_default();
+            quote.is_none() && rest.starts_with("{{")
+        })?;
+        let position = Position {
+            line: self.error.line,
+            column: index as u64 + 1,
+        };
+        Some((position, format!("a value {}", Unquoted::new(Sign::Braces))))
+    }
+
+    fn sign(&self) -> Option<Cause> {
+        let start = usize::try_from(self.error.column).ok()?.checked_sub(1)?;
+        let (offset, _) = self.here.char_indices().nth(start)?;
+        let sign = Sign::of(self.here.get(offset..)?)?;
+        let message = format!("a value {}", Unquoted::new(sign));
+        Some((self.error, message))
+    }
+
+    /// A known key whose colon has no space after it.
+    fn no_space(&self) -> Option<Cause> {
+        let here = (self.error.line, self.here);
+        let before = (self.error.line.saturating_sub(1), self.before?);
+        [here, before].into_iter().find_map(|(line, text)| {
+            let rest = text.trim_start_matches([' ', '-']);
+            let (key, value) = rest.split_once(':')?;
+            if value.trim().is_empty() || value.starts_with(' ') || !keys::is_known(key) {
+                return None;
+            }
+            let start = text.len() - rest.len() + key.len();
+            let column = text.get(..start)?.chars().count() as u64 + 1;
+            let message =
+                format!("the colon after `{key}` has no space after it; put a space there");
+            Some((Position { line, column }, message))
+        })
+    }
+
+    /// `key: value: more`.
+    fn second_colon(&self) -> Option<Cause> {
+        let end = usize::try_from(self.error.column).ok()?.checked_sub(1)?;
+        let (offset, _) = self.here.char_indices().nth(end)?;
+        let (before, after) = self.here.split_at_checked(offset)?;
+        let entry = before.rsplit(['{', ',', '[']).next()?;
+        let has_key = entry
+            .trim_start_matches([' ', '-'])
+            .split_once(": ")
+            .is_some_and(|(key, value)| keys::is_known(key) && !value.starts_with(['"', '\'']));
+        (has_key && after.starts_with(':')).then(|| {
+            let message =
+                "a second colon with a space after it in one line; put quotes around the value";
+            (self.error, message.to_owned())
+        })
+    }
+}
+
+fn tab_in(line: u64, text: &str) -> Option<Cause> {
+    let column = tab_before_value(text)?;
+    let message = "a tab, where YAML takes spaces alone; write spaces";
+    Some((Position { line, column }, message.to_owned()))
+}
+
+/// The column of a tab in the indentation of `line`, or between a dash or colon and what follows.
+fn tab_before_value(line: &str) -> Option<u64> {
+    let indentation = line.len() - line.trim_start_matches([' ', '\t']).len();
+    let is_blank = indentation == line.trim_end().len();
+    let in_indentation = line.get(..indentation)?.find('\t').filter(|_| !is_blank);
+    let after_sign = || {
+        let signs = ["-\t", ":\t", "- \t", ": \t"];
+        signs.iter().find_map(|sign| {
+            let start = line.find(sign)? + sign.len() - 1;
+            Some(start)
+        })
+    };
+    let offset = in_indentation.or_else(after_sign)?;
+    Some(line.get(..offset)?.chars().count() as u64 + 1)
+}

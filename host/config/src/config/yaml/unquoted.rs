@@ -1,0 +1,123 @@
+//! Values that are meant as text, and that YAML reads as something else without quotes.
+
+use std::fmt;
+
+use serde_saphyr::Spanned;
+
+use super::{Parsed, ParsedKey};
+
+/// A value that is meant as text, and that YAML does not read as text without quotes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unquoted {
+    /// The text, where it is plain what it would be with quotes.
+    pub text: Option<String>,
+    sign: Sign,
+}
+
+/// How a value starts that needs quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sign {
+    Braces,
+    Asterisk,
+    At,
+    Backtick,
+    Percent,
+    /// `.inf` and `.nan`.
+    NoNumber,
+}
+
+/// Words that YAML reads as numbers, and no reader of this file takes for such.
+const NO_NUMBERS: [&str; 4] = [".inf", "+.inf", "-.inf", ".nan"];
+
+impl Unquoted {
+    pub(super) const fn new(sign: Sign) -> Self {
+        Self { text: None, sign }
+    }
+
+    /// The template that a map of `entries` is meant to be; `source` is the document from there on.
+    pub(super) fn braces(
+        entries: &[(Spanned<ParsedKey>, Spanned<Parsed>)],
+        source: &str,
+    ) -> Option<Self> {
+        let has_complex_key = |(key, _): &(Spanned<ParsedKey>, Spanned<Parsed>)| {
+            matches!(key.value, ParsedKey::Complex { .. })
+        };
+        if !source.starts_with("{{") || !entries.iter().any(has_complex_key) {
+            return None;
+        }
+        let is_template = match entries {
+            [(key, value)] => {
+                matches!(value.value, Parsed::Null)
+                    && matches!(
+                        key.value,
+                        ParsedKey::Complex {
+                            is_word_in_braces: true
+                        }
+                    )
+            }
+            _ => false,
+        };
+        Some(Self {
+            text: template(source).filter(|_| is_template).map(str::to_owned),
+            sign: Sign::Braces,
+        })
+    }
+}
+
+impl Sign {
+    /// How `value`, which has no quotes, starts, if it needs them.
+    pub(super) fn of(value: &str) -> Option<Self> {
+        let mut words = value.split_whitespace();
+        let first = words.next().unwrap_or_default();
+        let stands_alone = words.next().is_none_or(|next| next.starts_with('#'));
+        let is_no_number = |word: &&str| stands_alone && first.eq_ignore_ascii_case(word);
+        if value.starts_with("{{") {
+            return Some(Self::Braces);
+        }
+        match value.chars().next()? {
+            '*' => Some(Self::Asterisk),
+            '@' => Some(Self::At),
+            '`' => Some(Self::Backtick),
+            '%' => Some(Self::Percent),
+            _ => NO_NUMBERS
+                .iter()
+                .any(is_no_number)
+                .then_some(Self::NoNumber),
+        }
+    }
+}
+
+/// `{{` and a word and `}}`, if `text` starts with that.
+fn template(text: &str) -> Option<&str> {
+    let end = text.find("}}")? + 2;
+    let template = text.get(..end)?;
+    let word = template.strip_prefix("{{")?.strip_suffix("}}")?;
+    let is_word = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_word.then_some(template)
+}
+
+/// Why it is no text, and what to do.
+impl fmt::Display for Unquoted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.sign.fmt(f)?;
+        match &self.text {
+            Some(text) => write!(f, "; put quotes around `{text}`"),
+            None => f.write_str("; put quotes around the whole value"),
+        }
+    }
+}
+
+impl fmt::Display for Sign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Braces => "has `{{` without quotes, which YAML reads as a map in a map",
+            Self::Asterisk => {
+                "starts with `*` without quotes, which YAML reads as the name of an anchor"
+            }
+            Self::At => "starts with `@` without quotes, which YAML does not allow",
+            Self::Backtick => "starts with a backtick without quotes, which YAML does not allow",
+            Self::Percent => "starts with `%` without quotes, which YAML does not allow",
+            Self::NoNumber => "is a word without quotes that YAML reads as no finite number",
+        })
+    }
+}
