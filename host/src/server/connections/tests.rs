@@ -43,6 +43,9 @@ impl Respond for Answers {
                 self.may_answer.acquire().await.unwrap().forget();
             }
             "/long" => return Response::new(Full::from(vec![b'x'; 1 << 20])),
+            "/read" => {
+                let _all = request.into_body().collect().await;
+            }
             "/refuse" => return status::status(413, "RequestEntityTooLarge", "too long"),
             _ => {}
         }
@@ -327,7 +330,7 @@ async fn while_a_granted_login_is_busy_the_next_waits() {
     world.answers.may_answer.add_permits(1);
     assert_eq!(waiting.await.unwrap().unwrap().status(), 200);
     assert!(all(next).await.contains(" 200 "));
-    assert_eq!(world.metrics.open.get(), 0);
+    world.until_open(0).await;
 }
 
 #[tokio::test]
@@ -477,27 +480,24 @@ async fn client_that_waits_to_go_on_is_refused_at_once() {
 #[tokio::test(start_paused = true)]
 async fn client_that_sends_on_without_end_is_let_go() {
     let world = World::new(BOUNDS).await;
-    let mut stream = world
-        .say(&refused("content-length: 99999999999", b""))
-        .await;
-    let started = tokio::time::Instant::now();
-    // By time, and while it counts as idle.
-    while stream.write_all(b"x").await.is_ok() {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        assert!(started.elapsed() < Duration::from_secs(60));
+    for (name, piece) in [("slowly", 1), ("fast", 1 << 16)] {
+        let mut stream = world
+            .say(&refused("content-length: 99999999999", b""))
+            .await;
+        let started = tokio::time::Instant::now();
+        world.until_open(1).await;
+        let piece = vec![b'x'; piece];
+        let mut sent = 0;
+        while world.metrics.open.get() > 0 {
+            // It may be closed in between.
+            let _sent =
+                tokio::time::timeout(Duration::from_secs(1), stream.write_all(&piece)).await;
+            sent += piece.len();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            assert!(started.elapsed() < Duration::from_secs(60), "{name}");
+            assert!(sent < 1 << 30, "{name}");
+        }
     }
-    world.until_open(0).await;
-    // By length.
-    let piece = vec![b'x'; 1 << 16];
-    let mut stream = world
-        .say(&refused("content-length: 99999999999", b""))
-        .await;
-    let mut sent = 0;
-    while stream.write_all(&piece).await.is_ok() {
-        sent += piece.len();
-        assert!(sent < 1 << 30);
-    }
-    world.until_open(0).await;
 }
 
 /// A body that comes in pieces, to be sent over HTTP/2.
@@ -540,24 +540,27 @@ async fn http_2_client_that_sends_on_gets_the_answer_and_no_reset() {
             .concat(),
         )
         .await;
-    let mut reader = FrameReader::default();
-    // What it may send, as the server says.
-    let mut window = 65_535_i64;
+    let mut reader = FrameReader;
+    // What it may send, on the connection and in the stream, until the server allows more.
+    let mut windows = [65_535_i64; 2];
     let mut sent = 0;
     let mut is_answered = false;
     while sent < length {
-        while !is_answered || window < 16_384 {
+        while !is_answered || windows.iter().any(|window| *window < 16_384) {
             let (kind, id, payload) = reader.next(&mut stream).await;
-            assert_ne!(kind, RST_STREAM, "after {sent} bytes");
-            if kind == 8 && id == 0 {
+            assert_ne!(
+                kind, RST_STREAM,
+                "after {sent} bytes: {payload:?} {windows:?}"
+            );
+            if kind == 8 {
                 let increment = u32::from_be_bytes(payload.try_into().unwrap());
-                window += i64::from(increment);
-            } else if kind == 0 && id == 1 {
+                windows[id as usize] += i64::from(increment);
+            } else if kind == 0 {
                 is_answered = true;
             }
         }
         sent += 16_384;
-        window -= 16_384;
+        windows.iter_mut().for_each(|window| *window -= 16_384);
         let is_last = u8::from(sent >= length);
         let data = frame(0, is_last, 1, &[b'x'; 16_384]);
         stream.write_all(&data).await.unwrap();
@@ -577,7 +580,6 @@ async fn http_2_client_that_sends_on_gets_the_answer_and_no_reset() {
 }
 
 /// Reads one frame at a time.
-#[derive(Default)]
 struct FrameReader;
 
 impl FrameReader {
@@ -595,40 +597,41 @@ impl FrameReader {
 #[tokio::test]
 async fn floods_of_frames_that_ask_nothing_end_the_connection() {
     let get = frame(HEADERS, END_STREAM_AND_HEADERS, 1, &GET_ROOT);
-    let post = frame(HEADERS, 4, 1, &[0x83, 0x86, 0x84, 0x41, 1, b'h']);
+    let read = [
+        0x83, 0x86, 0x04, 5, b'/', b'r', b'e', b'a', b'd', 0x41, 1, b'h',
+    ];
+    let post = frame(HEADERS, 4, 1, &read);
     for (name, before, flood) in [
         ("PING", &[][..], frame(6, 0, 0, &[0; 8])),
         ("PING answers", &[], frame(6, 1, 0, &[0; 8])),
         ("SETTINGS", &[], frame(SETTINGS, 0, 0, &[])),
-        ("SETTINGS answers", &[], frame(SETTINGS, 1, 0, &[])),
         ("PRIORITY", &[], frame(2, 0, 3, &[0, 0, 0, 0, 1])),
         ("WINDOW_UPDATE", &[], frame(8, 0, 0, &[0, 0, 0, 1])),
         ("RST_STREAM", &get, frame(RST_STREAM, 0, 1, &[0, 0, 0, 8])),
         ("an unknown type", &[], frame(0x42, 0, 0, b"x")),
-        ("empty DATA", &post, frame(0, 0, 1, &[])),
         ("padding", &post, frame(0, 8, 1, &[1, 0])),
     ] {
         let world = World::new(BOUNDS).await;
         let mut stream = world
             .say(&[PREFACE, &frame(SETTINGS, 0, 0, &[]), before].concat())
             .await;
+        world.until_open(1).await;
         let flood = flood.repeat(100);
-        let mut sent = 0;
         // What is answered is read, lest the answers are what ends it.
         let (mut reading, mut writing) = stream.split();
-        let reads = async {
-            let mut sink = [0; 4_096];
-            while reading.read(&mut sink).await.is_ok_and(|read| read > 0) {}
-        };
+        let mut answers = Vec::new();
+        let reads = reading.read_to_end(&mut answers);
         let writes = async {
-            while writing.write_all(&flood).await.is_ok() {
+            let mut sent = 0;
+            while world.metrics.open.get() > 0 && writing.write_all(&flood).await.is_ok() {
                 sent += 100;
                 assert!(sent < 1_000_000, "{name}");
+                tokio::task::yield_now().await;
             }
         };
-        tokio::join!(reads, writes);
+        let _ended = tokio::join!(reads, writes);
         world.until_open(0).await;
-        assert_eq!(world.metrics.floods.get(), 1, "{name}");
+        assert_eq!(world.metrics.floods.get(), 1, "{name}: {answers:?}");
     }
 }
 
@@ -640,21 +643,22 @@ async fn small_pieces_without_a_request_end_the_connection() {
         ("a head", "GET / HTTP/1.1\r\nx: ", "y"),
         (
             "small chunks",
-            "POST /wait HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n",
+            "POST /read HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n",
             "1\r\nx\r\n",
         ),
     ] {
         let before = world.metrics.floods.get();
         let mut stream = world.say(start.as_bytes()).await;
+        world.until_open(1).await;
         let mut sent = 0;
-        while stream.write_all(piece.as_bytes()).await.is_ok() {
+        while world.metrics.open.get() > 0 && stream.write_all(piece.as_bytes()).await.is_ok() {
             sent += 1;
-            // So that no two come at once.
-            tokio::time::sleep(Duration::from_micros(200)).await;
+            // The server reads each by itself, since it has nothing else to do.
+            tokio::task::yield_now().await;
             assert!(sent < 100_000, "{name}");
         }
         world.until_open(0).await;
-        assert!(world.metrics.floods.get() <= before + 1, "{name}");
+        assert_eq!(world.metrics.floods.get(), before + 1, "{name}");
     }
 }
 

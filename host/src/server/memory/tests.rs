@@ -108,14 +108,14 @@ fn limits_that_nobody_chose_follow_from_the_memory() {
     }
     let mut limits = standard;
     fit(&mut limits, MAX_HEADS[1], 256 * MIB);
-    assert_eq!((limits.max_connections, limits.max_bodies), (0, 0));
+    assert_eq!((limits.max_connections, limits.max_bodies), (338, 84));
     let mut limits = standard;
     let adjustments = fit(&mut limits, MAX_HEADS[0], 256 * MIB);
-    assert_eq!((limits.max_connections, limits.max_bodies), (634, 158));
+    assert_eq!((limits.max_connections, limits.max_bodies), (564, 141));
     let text: Vec<String> = adjustments.iter().map(ToString::to_string).collect();
     assert_eq!(
         text[0],
-        "`server.limits.maxConnections` is 634 instead of 4096: the control group allows 256 MiB of memory; set the key to override"
+        "`server.limits.maxConnections` is 564 instead of 4096: the control group allows 256 MiB of memory; set the key to override"
     );
     assert_eq!(text.len(), 2);
 }
@@ -132,7 +132,7 @@ fn limit_that_somebody_chose_stays_and_is_warned_about() {
     let text: Vec<String> = adjustments.iter().map(ToString::to_string).collect();
     assert_eq!(
         text[0],
-        "`server.limits.maxConnections` is 4000, which may take 375 MiB, too much of the 256 MiB of memory that the control group allows; lower it, or allow more"
+        "`server.limits.maxConnections` is 4000, which may take 437 MiB, too much of the 256 MiB of memory that the control group allows; lower it, or allow more"
     );
     // One that fits is not mentioned, and the rest is for the others.
     let mut limits = ServerLimits {
