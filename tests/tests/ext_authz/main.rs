@@ -6,6 +6,7 @@ mod caddy;
 mod documented;
 #[cfg(feature = "nginx")]
 mod nginx;
+mod preflights;
 #[cfg(feature = "nginx")]
 mod proxied;
 mod world;
