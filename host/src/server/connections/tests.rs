@@ -597,10 +597,6 @@ impl FrameReader {
 #[tokio::test]
 async fn floods_of_frames_that_ask_nothing_end_the_connection() {
     let get = frame(HEADERS, END_STREAM_AND_HEADERS, 1, &GET_ROOT);
-    let read = [
-        0x83, 0x86, 0x04, 5, b'/', b'r', b'e', b'a', b'd', 0x41, 1, b'h',
-    ];
-    let post = frame(HEADERS, 4, 1, &read);
     for (name, before, flood) in [
         ("PING", &[][..], frame(6, 0, 0, &[0; 8])),
         ("PING answers", &[], frame(6, 1, 0, &[0; 8])),
