@@ -8,7 +8,7 @@ use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::Request;
 use hyper::body::Frame;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::bodies::{Body, http2, json_of};
 use crate::world::{LIMIT, World, http1_answer};
@@ -57,6 +57,44 @@ async fn answer_to_a_body_that_nobody_reads_arrives_over_http_1() {
                 assert_eq!(answered, status, "{path} {framing}: {answer}");
                 assert!(detail(&answer).contains(reason), "{answer}");
             }
+        }
+    }
+}
+
+/// A request of HTTP/1.1 with a long body, all of which is sent before the answer is read.
+async fn send_body(stream: &mut (impl AsyncWrite + Unpin), method: &str, path: &str) {
+    let length = 1 << 20;
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: h\r\ncontent-length: {length}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&vec![b'x'; length]).await.unwrap();
+    stream.flush().await.unwrap();
+}
+
+#[tokio::test]
+async fn answer_to_a_body_arrives_from_paths_that_take_none() {
+    let world = World::with_client_ca(&json!({}));
+    // A client without a certificate, whose body is never asked for.
+    for (path, status) in [("/authenticate", 401), ("/ext-authz", 401)] {
+        let mut stream = world.connect(b"http/1.1").await;
+        send_body(&mut stream, "POST", path).await;
+        let (answered, answer) = http1_answer(&mut stream).await;
+        assert_eq!(answered, status, "{path}: {answer}");
+        assert_eq!(answer["kind"], "Status", "{path}");
+    }
+    for (path, part) in [("/metrics", "ack_ram_authenticator_"), ("/healthz", "ok")] {
+        let mut tls = world.connect(b"http/1.1").await;
+        send_body(&mut tls, "GET", path).await;
+        let mut plain = world.connect_to_health().await;
+        send_body(&mut plain, "GET", path).await;
+        let (mut over_tls, mut over_tcp) = (String::new(), String::new());
+        let read = async {
+            tls.read_to_string(&mut over_tls).await.unwrap();
+            plain.read_to_string(&mut over_tcp).await.unwrap();
+        };
+        tokio::time::timeout(LIMIT, read).await.unwrap();
+        for answer in [over_tls, over_tcp] {
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
+            assert!(answer.contains(part), "{path}: {answer}");
         }
     }
 }
