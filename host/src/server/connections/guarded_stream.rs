@@ -118,3 +118,87 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedStream<S> {
         self.stream.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+
+    use super::*;
+
+    /// A client that sends the same piece without end; each read gets one.
+    struct Endless(&'static [u8]);
+
+    impl AsyncRead for Endless {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            buffer.put_slice(self.0);
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn small_reads_are_limited_in_every_protocol() {
+        const READS: usize = 10_000;
+        for (piece, is_limited) in [
+            // Empty lines, and pieces of a head, of a chunk, or of anything else.
+            (&b"\r\n"[..], true),
+            (b"y", true),
+            (b"1\r\nx\r\n", true),
+            (&[b'x'; SMALL_READ - 1], true),
+            (&[b'x'; SMALL_READ], false),
+        ] {
+            let budget = Arc::new(Budget::new(1));
+            let mut stream = GuardedStream::new(Endless(piece), Arc::clone(&budget));
+            let mut buffer = [0; 1_024];
+            let mut reads = 0;
+            while reads < READS && stream.read(&mut buffer).await.is_ok() {
+                reads += 1;
+            }
+            assert_eq!(reads < READS, is_limited, "{piece:?}");
+            assert_eq!(budget.is_exceeded(), is_limited, "{piece:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn requests_pay_for_small_reads() {
+        let budget = Arc::new(Budget::new(1));
+        let mut stream =
+            GuardedStream::new(Endless(b"GET / HTTP/1.1\r\n\r\n"), Arc::clone(&budget));
+        let mut buffer = [0; 1_024];
+        for _ in 0..10_000 {
+            stream.read(&mut buffer).await.unwrap();
+            budget.refund();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn end_waits_for_the_client_within_its_bounds() {
+        use tokio::io::{AsyncWriteExt as _, duplex};
+
+        // The client closes its end.
+        let (server, mut client) = duplex(64 * 1024);
+        let mut stream = GuardedStream::new(server, Arc::new(Budget::new(1)));
+        let closing = tokio::spawn(async move { stream.shutdown().await });
+        client.write_all(&vec![b'x'; 1 << 20]).await.unwrap();
+        assert!(!closing.is_finished());
+        drop(client);
+        closing.await.unwrap().unwrap();
+        // It does not.
+        let (server, client) = duplex(64 * 1024);
+        let mut stream = GuardedStream::new(server, Arc::new(Budget::new(1)));
+        let started = tokio::time::Instant::now();
+        stream.shutdown().await.unwrap();
+        assert_eq!(started.elapsed().as_secs(), LINGER_TIME.as_secs());
+        drop(client);
+        // It sends without end.
+        let (server, mut client) = duplex(64 * 1024);
+        let mut stream = GuardedStream::new(server, Arc::new(Budget::new(1)));
+        let closing = tokio::spawn(async move { stream.shutdown().await });
+        let sending = client.write_all(&vec![b'x'; 2 * LINGER_BYTES]).await;
+        assert!(sending.is_err());
+        closing.await.unwrap().unwrap();
+    }
+}
