@@ -6,11 +6,13 @@
 
 mod bearer;
 mod front_proxy;
+mod preflight;
 mod refusal;
 mod stray;
 
 pub use bearer::{NoBearer, NoTokenHeader, TokenHeader, bearer};
 pub use front_proxy::{IdentityHeaders, InvalidHeaderName, Unsendable};
+pub use preflight::is_preflight;
 pub use refusal::{Refusal, RefusalKind};
 pub use stray::holds_token;
 

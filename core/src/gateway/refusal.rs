@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::decision::{Decision, Outcome};
+use crate::decision::{Decision, Inability, Outcome};
 use crate::fingerprint::Fingerprint;
 use crate::gateway::bearer::{NoBearer, TokenHeader};
 use crate::gateway::front_proxy::IdentityHeaders;
@@ -13,6 +13,7 @@ pub struct Refusal {
     kind: RefusalKind,
     detail: String,
     reference: Option<Fingerprint>,
+    retry_after: u32,
 }
 
 /// Whose turn it is.
@@ -75,8 +76,8 @@ impl Refusal {
     /// The content type of [`Self::problem`].
     pub const CONTENT_TYPE: &'static str = "application/problem+json";
 
-    /// The value of `Retry-After`, in seconds, for [`RefusalKind::Unavailable`]. Services behind a gateway have clients
-    /// that wait for it; an API server must not be told (see [`crate::review`]).
+    /// The value of `Retry-After`, in seconds, for [`RefusalKind::Unavailable`], unless STS has a reason of its own to wait
+    /// (see [`Self::retry_after_seconds`]). The texts call it "a moment".
     pub const RETRY_AFTER_SECONDS: u32 = 1;
 
     /// For a `decision` that is no grant.
@@ -90,10 +91,15 @@ impl Refusal {
         let detail = decision
             .reason()
             .unwrap_or_else(|| "the token is of a kind that is not taken here".to_owned());
+        let retry_after = match &decision.outcome {
+            Outcome::Unable(Inability::Sts(unable)) => unable.retry_after_seconds(),
+            _ => Self::RETRY_AFTER_SECONDS,
+        };
         Self {
             kind,
             detail,
             reference: decision.explanation.fingerprint,
+            retry_after,
         }
     }
 
@@ -102,6 +108,7 @@ impl Refusal {
             kind: RefusalKind::Forbidden,
             detail: detail.into(),
             reference,
+            retry_after: Self::RETRY_AFTER_SECONDS,
         }
     }
 
@@ -141,6 +148,7 @@ impl Refusal {
             kind,
             detail,
             reference: None,
+            retry_after: Self::RETRY_AFTER_SECONDS,
         }
     }
 
@@ -151,6 +159,7 @@ impl Refusal {
             kind: RefusalKind::Unavailable,
             detail: reason.to_owned(),
             reference: None,
+            retry_after: Self::RETRY_AFTER_SECONDS,
         }
     }
 
@@ -158,6 +167,13 @@ impl Refusal {
     #[must_use]
     pub fn kind(&self) -> RefusalKind {
         self.kind
+    }
+
+    /// How long a client should wait, in seconds: as long as [`Self::detail`] says. Services behind a gateway have clients
+    /// that wait for it; an API server must not be told (see [`crate::review`]).
+    #[must_use]
+    pub fn retry_after_seconds(&self) -> u32 {
+        self.retry_after
     }
 
     /// What happened and what to do.
@@ -212,7 +228,7 @@ impl Refusal {
                 .map(|challenge| ("www-authenticate", challenge)),
         );
         if self.kind == RefusalKind::Unavailable {
-            headers.push(("retry-after", Self::RETRY_AFTER_SECONDS.to_string()));
+            headers.push(("retry-after", self.retry_after.to_string()));
         }
         headers
     }

@@ -2,6 +2,7 @@ use super::*;
 use crate::decision::{Denial, Explanation, Inability};
 use crate::fingerprint::Fingerprint;
 use crate::rules::Backend;
+use crate::sts::StsUnable;
 
 fn user(username: &str, groups: &[&str]) -> KubernetesUser {
     KubernetesUser {
@@ -331,6 +332,35 @@ fn whoever_is_turned_away_is_told_why() {
             .status(),
         401
     );
+}
+
+#[test]
+fn retry_after_is_as_long_as_the_text_says() {
+    let throttled = StsUnable::Throttled {
+        code: "Throttling.User".into(),
+        request_id: "r".into(),
+    };
+    for inability in [
+        Inability::Sts(StsUnable::Unreachable),
+        Inability::Sts(StsUnable::TimedOut),
+        Inability::Sts(throttled),
+        Inability::Sts(StsUnable::Failing { status: 502 }),
+        Inability::Overloaded,
+        Inability::RulesNotRead(Backend::Crd),
+        Inability::BackendStale(Backend::Crd),
+        Inability::Internal,
+    ] {
+        let decision = decision(Outcome::Unable(inability));
+        let refusal = Gateway::default().admit(&decision).map(|_| ()).unwrap_err();
+        let seconds = match refusal.detail() {
+            detail if detail.contains("in a minute") => 60,
+            // A moment, or no time at all.
+            _ => 1,
+        };
+        assert_eq!(refusal.retry_after_seconds(), seconds, "{refusal:?}");
+        let header = ("retry-after", seconds.to_string());
+        assert!(refusal.headers().contains(&header), "{refusal:?}");
+    }
 }
 
 #[test]

@@ -148,13 +148,25 @@ impl StsUnable {
     /// What the person who logs in can do about it.
     #[must_use]
     pub fn advice(&self) -> &'static str {
+        self.advice_and_wait().0
+    }
+
+    /// How long to wait before the next try, in seconds: as long as [`Self::advice`] says.
+    #[must_use]
+    pub fn retry_after_seconds(&self) -> u32 {
+        self.advice_and_wait().1
+    }
+
+    /// The one place for both.
+    fn advice_and_wait(&self) -> (&'static str, u32) {
         match self {
-            Self::Unreachable | Self::TimedOut | Self::Odd { .. } => {
-                "try again, and if it goes on, ask an administrator of the cluster"
-            }
-            Self::Throttled { .. } => "try again in a minute, and log in less often",
-            Self::Failing { .. } => "try again in a moment",
-            Self::TooLate { .. } => "make a new token",
+            Self::Unreachable | Self::TimedOut | Self::Odd { .. } => (
+                "try again, and if it goes on, ask an administrator of the cluster",
+                1,
+            ),
+            Self::Throttled { .. } => ("try again in a minute, and log in less often", 60),
+            Self::Failing { .. } => ("try again in a moment", 1),
+            Self::TooLate { .. } => ("make a new token", 1),
         }
     }
 

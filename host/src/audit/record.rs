@@ -121,7 +121,7 @@ impl SummaryRecord {
         let (decision, result) = match summary.reason {
             LineReason::Denied(result) => ("denied", result),
             LineReason::Unable(result) => ("unable", result),
-            LineReason::Rejected(_) | LineReason::TurnedAway => return None,
+            LineReason::Rejected(_) | LineReason::TurnedAway | LineReason::Flood => return None,
         };
         Some(Self {
             time: humantime::format_rfc3339_millis(now).to_string(),

@@ -62,7 +62,7 @@ impl ServingCertificate {
         Ok(Self { source, clock })
     }
 
-    /// TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1, with this certificate. `clients` tells which of them may ask, where that
+    /// TLS 1.2 and 1.3, HTTP/2, HTTP/1.1 and HTTP/1.0, with this certificate. `clients` tells which of them may ask, where that
     /// takes a certificate; it has to be asked after the handshake.
     ///
     /// # Errors
@@ -82,7 +82,9 @@ impl ServingCertificate {
             .map_err(issue_error)?
             .with_client_cert_verifier(verifier)
             .with_cert_resolver(resolver);
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = ["h2", "http/1.1", "http/1.0"]
+            .map(|name| name.as_bytes().to_vec())
+            .to_vec();
         Ok(config)
     }
 

@@ -9,6 +9,8 @@ pub struct Connections {
     open: IntGaugeVec,
     evicted: IntCounterVec,
     panics: IntCounterVec,
+    floods: IntCounterVec,
+    large_heads: IntCounterVec,
     shed: [(Shed, IntCounter); 3],
 }
 
@@ -21,6 +23,10 @@ pub(crate) struct ConnectionMetrics {
     pub(crate) evicted: IntCounter,
     /// Requests whose answering panicked.
     pub(crate) panics: IntCounter,
+    /// Those that were closed since the client sent too much that begins no request.
+    pub(crate) floods: IntCounter,
+    /// Requests that were refused since their heads were too large.
+    pub(crate) large_heads: IntCounter,
 }
 
 /// What there was too much of when a request was given up.
@@ -57,6 +63,14 @@ impl Connections {
             "requests_panicked_total",
             "Requests that were answered with HTTP 503 since the program failed on them, by port. Each is a defect.",
         );
+        let floods = named(
+            "connections_flooding_total",
+            "Connections that were closed since the client sent too many frames, or too small pieces, that begin no request, by port.",
+        );
+        let large_heads = named(
+            "requests_head_too_large_total",
+            "Requests that were answered with HTTP 431 since URL and headers were too large, by port. HTTP/2 requests far beyond the limit are not counted.",
+        );
         let shed = named(
             "requests_shed_total",
             "Requests that were answered with HTTP 503 since there were too many, by what there was too much of: bodies on their way, logins that wait for STS, scrapes of the metrics.",
@@ -66,6 +80,8 @@ impl Connections {
             open: register(registry, IntGaugeVec::new(open, &["port"]))?,
             evicted: register(registry, IntCounterVec::new(evicted, &["port"]))?,
             panics: register(registry, IntCounterVec::new(panics, &["port"]))?,
+            floods: register(registry, IntCounterVec::new(floods, &["port"]))?,
+            large_heads: register(registry, IntCounterVec::new(large_heads, &["port"]))?,
             shed: Shed::ALL.map(|reason| (reason, shed.with_label_values(&[reason.label()]))),
         })
     }
@@ -77,6 +93,8 @@ impl Connections {
             open: self.open.with_label_values(labels),
             evicted: self.evicted.with_label_values(labels),
             panics: self.panics.with_label_values(labels),
+            floods: self.floods.with_label_values(labels),
+            large_heads: self.large_heads.with_label_values(labels),
         }
     }
 

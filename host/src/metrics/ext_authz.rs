@@ -15,6 +15,7 @@ const REFUSALS: [RefusalKind; 4] = [
 /// What proxies are answered.
 pub struct ExtAuthz {
     passed: IntCounter,
+    preflights: IntCounter,
     refused: [(RefusalKind, IntCounter); 4],
 }
 
@@ -22,13 +23,19 @@ impl ExtAuthz {
     pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
         let answers = named(
             "ext_authz_answers_total",
-            "Answers to proxies: passed, no_token, invalid_token (HTTP 401 both), forbidden (403), unavailable (503).",
+            "Answers to proxies: passed, preflight (passed without a token), no_token, invalid_token (HTTP 401 both), forbidden (403), unavailable (503).",
         );
         let answers = register(registry, IntCounterVec::new(answers, &["answer"]))?;
         Ok(Self {
             passed: answers.with_label_values(&["passed"]),
+            preflights: answers.with_label_values(&["preflight"]),
             refused: REFUSALS.map(|kind| (kind, answers.with_label_values(&[kind.code()]))),
         })
+    }
+
+    /// A CORS preflight passed without a token.
+    pub fn preflight_passed(&self) {
+        self.preflights.inc();
     }
 
     /// A proxy was answered: with a yes, unless `refused` says why not.

@@ -1,9 +1,14 @@
 //! Connections: accepted, bounded in number and time, finished before the program ends.
 
 mod activity;
+mod budget;
 mod connection;
 mod eviction;
+mod frames;
+mod guarded_stream;
+pub(super) mod head;
 mod registry;
+mod request_body;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +19,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
 use hyper::{Request, Response};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -22,10 +26,13 @@ use tokio::task::JoinSet;
 
 use crate::metrics::ConnectionMetrics;
 use crate::server::certificates::Tls;
+use crate::server::line_limiter::LineLimiter;
 pub(super) use activity::Busy;
 use connection::Connection;
 pub(super) use eviction::{Origin, Standing};
 use registry::ConnectionRegistry;
+use request_body::Discards;
+pub(super) use request_body::RequestBody;
 
 /// When accepting fails (no descriptors left), the next try may fare better.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -35,9 +42,15 @@ pub(super) trait Respond: Send + Sync + 'static {
     /// The answer to `request`. One with a body says to `busy` when that is there.
     fn respond(
         &self,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         busy: &Busy,
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+
+    /// Returns how large the head of a request for `path` may be, in bytes; no more than [`Bounds::max_head`].
+    fn max_head(&self, path: &str) -> usize;
+
+    /// Returns the answer to a request for `path` whose head is larger; `reason` says by how much, and what to do.
+    fn refuse_head(&self, path: &str, reason: &str) -> Response<Full<Bytes>>;
 }
 
 /// How many connections, and how much in each.
@@ -47,6 +60,8 @@ pub(super) struct Bounds {
     pub(super) connections: usize,
     /// Requests at once in one connection of HTTP/2.
     pub(super) streams: u32,
+    /// How large the head of a request may be, in bytes.
+    pub(super) max_head: usize,
     /// How long the headers of a request may take.
     pub(super) header_timeout: Duration,
     /// A connection without a request for so long is closed.
@@ -60,6 +75,8 @@ pub(super) struct Connections {
     tls: Option<Tls>,
     bounds: Bounds,
     metrics: ConnectionMetrics,
+    lines: Arc<LineLimiter>,
+    discards: Discards,
     registry: Arc<ConnectionRegistry>,
     open: JoinSet<()>,
     stopping: watch::Sender<bool>,
@@ -72,6 +89,7 @@ impl Connections {
         tls: Option<Tls>,
         bounds: Bounds,
         metrics: ConnectionMetrics,
+        lines: Arc<LineLimiter>,
     ) -> Self {
         Self {
             listener,
@@ -79,6 +97,8 @@ impl Connections {
             registry: ConnectionRegistry::new(bounds.connections, &metrics),
             bounds,
             metrics,
+            lines,
+            discards: Discards::new(),
             open: JoinSet::new(),
             stopping: watch::Sender::new(false),
         }
@@ -102,7 +122,9 @@ impl Connections {
                     let connection = Connection {
                         tls: self.tls.clone(),
                         bounds: self.bounds,
-                        panics: self.metrics.panics.clone(),
+                        metrics: self.metrics.clone(),
+                        lines: Arc::clone(&self.lines),
+                        discards: self.discards.clone(),
                         stopping: self.stopping.subscribe(),
                         place,
                     };

@@ -2,25 +2,25 @@
 //! Traefik's `ForwardAuth`.
 //!
 //! They take 200 for a yes, and the headers of that answer for what services are told. Of a request, the token matters
-//! alone: not its method, nor its path, nor its body, which is not read.
+//! alone: not its path, nor its body, which is not read, nor its method, except that a CORS preflight may pass without a
+//! token.
 
 use std::sync::Arc;
 
 use ack_ram_core::decision::{Decision, Outcome};
-use ack_ram_core::gateway::{Admitted, Refusal, holds_token};
+use ack_ram_core::gateway::{Admitted, Refusal, holds_token, is_preflight};
 use ack_ram_core::secret::Secret;
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
 use hyper::header::{
-    CACHE_CONTROL, CONNECTION, HeaderMap, HeaderName, HeaderValue, InvalidHeaderName,
+    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, InvalidHeaderName,
     InvalidHeaderValue,
 };
-use hyper::{Request, Response, StatusCode, Uri};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 
 use crate::config;
 use crate::metrics::{MALFORMED_REQUEST, Metrics};
-use crate::server::connections::Busy;
+use crate::server::connections::{Busy, RequestBody, head};
 use crate::server::decisions::Decisions;
 use crate::server::line_limiter::{LineLimiter, LineReason};
 use crate::server::webhook::note_grant;
@@ -28,9 +28,15 @@ use crate::sts::AskedBy;
 
 const PATH: &str = "/ext-authz";
 
+/// A proxy sends URL and headers of its client on, cookies among them.
+pub(super) const MAX_HEAD: usize = 64 * 1024;
+
 /// What is named here Envoy removes from the request, after it has added what services are told (Envoy documentation,
 /// "External Authorization": `x-envoy-auth-headers-to-remove`). Others take it for a header without meaning.
 const TO_REMOVE: HeaderName = HeaderName::from_static("x-envoy-auth-headers-to-remove");
+
+/// Where Traefik, Caddy and others tell of the method of their client.
+const FORWARDED_METHODS: [&str; 2] = ["x-forwarded-method", "x-original-method"];
 
 /// Whether `path` is where proxies ask. Envoy puts the path of the request in question after it.
 pub(super) fn is_path(path: &str) -> bool {
@@ -72,9 +78,12 @@ impl ExtAuthz {
     /// What becomes of the request that the proxy has sent on. Envoy puts the URL of its client into the path.
     pub(super) async fn answer(
         &self,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         busy: &Busy,
     ) -> Response<Full<Bytes>> {
+        if self.is_preflight(&request) {
+            return self.answer_preflight(&request);
+        }
         let login = self.metrics.logins.begin();
         let token = self.token(request.uri(), request.headers());
         // Its headers and its body take memory, and nobody needs them while STS is asked.
@@ -96,9 +105,55 @@ impl ExtAuthz {
         answer.unwrap_or_else(|refusal| turn_away(&refusal))
     }
 
-    /// The one token of a request that does not say itself who comes: whether the proxy would remove that is not to be
-    /// seen from here.
+    /// Whether `request` is a CORS preflight that needs no token. The method of the question alone counts: Envoy keeps that
+    /// of its client, other proxies have to be told to. What a client could write into a header only ever speaks against it.
+    /// One with a token is a login.
+    fn is_preflight<B>(&self, request: &Request<B>) -> bool {
+        let headers = request.headers();
+        let pairs = headers.iter();
+        let pairs = pairs.map(|(name, value)| (name.as_str(), value.as_bytes()));
+        self.settings.lets_preflights_pass
+            && is_preflight(Some(request.method().as_str()), pairs)
+            && !headers.contains_key(self.settings.token.as_str())
+            && FORWARDED_METHODS.iter().all(|name| {
+                let mut methods = headers.get_all(*name).iter();
+                methods.all(|method| method == Method::OPTIONS.as_str())
+            })
+    }
+
+    /// A preflight passes as nobody's, with nothing in it that a service could take for a user or a token.
+    fn answer_preflight<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        let (uri, headers) = (request.uri(), request.headers());
+        let checked = self.check_claims(headers);
+        let checked = checked.and_then(|()| self.check_strays(uri, headers));
+        let answer = checked.and_then(|()| self.told(&[]).map_err(unsendable));
+        match answer {
+            Ok(response) => {
+                self.metrics.ext_authz.preflight_passed();
+                response
+            }
+            Err(refusal) => {
+                self.metrics.ext_authz.answered(Some(refusal.kind()));
+                tracing::debug!("turned a preflight away: {}", refusal.message());
+                turn_away(&refusal)
+            }
+        }
+    }
+
+    /// The one token of a request that does not say itself who comes.
     fn token(&self, uri: &Uri, headers: &HeaderMap) -> Result<Secret, Refusal> {
+        self.check_claims(headers)?;
+        let token = &self.settings.token;
+        let values = headers.get_all(token.as_str());
+        let secret = token
+            .bearer(values.iter().map(HeaderValue::as_bytes))
+            .map_err(|none| Refusal::no_bearer(none, token))?;
+        self.check_strays(uri, headers)?;
+        Ok(secret)
+    }
+
+    /// Refuses a request that says itself who comes: whether the proxy would remove that is not to be seen from here.
+    fn check_claims(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let identity = &self.settings.gateway.headers;
         // What `Connection` names, the next proxy would remove, and the service would take somebody for nobody.
         let removed_later = headers
@@ -111,12 +166,13 @@ impl ExtAuthz {
         if names.any(|name| identity.is_ours(name)) {
             return Err(Refusal::names_itself(identity));
         }
+        Ok(())
+    }
+
+    /// Refuses a token elsewhere than in its header: only Envoy can be asked to remove a header, and no proxy to remove a
+    /// part of a URL.
+    fn check_strays(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
         let token = &self.settings.token;
-        let values = headers.get_all(token.as_str());
-        let secret = token
-            .bearer(values.iter().map(HeaderValue::as_bytes))
-            .map_err(|none| Refusal::no_bearer(none, token))?;
-        // Only Envoy can be asked to remove a header, and no proxy to remove a part of a URL.
         let is_stray = |(name, value): (&HeaderName, &HeaderValue)| {
             name.as_str() != token.as_str() && holds_token(value.as_bytes())
         };
@@ -124,7 +180,7 @@ impl ExtAuthz {
         if holds_token(target.as_bytes()) || headers.iter().any(is_stray) {
             return Err(Refusal::stray_token(token));
         }
-        Ok(secret)
+        Ok(())
     }
 
     /// A yes, if it is one.
@@ -138,10 +194,7 @@ impl ExtAuthz {
             tracing::warn!("turned a request away: {}", refusal.message());
         }
         let Admitted { headers, .. } = answer?;
-        self.told(&headers).map_err(|Unsendable| {
-            // The gateway has refused such users.
-            Refusal::unavailable("services cannot be told who you are; ask an administrator")
-        })
+        self.told(&headers).map_err(unsendable)
     }
 
     fn told(&self, told: &[(String, String)]) -> Result<Response<Full<Bytes>>, Unsendable> {
@@ -170,6 +223,11 @@ impl ExtAuthz {
 /// What is no header.
 struct Unsendable;
 
+/// The gateway has refused such users.
+fn unsendable(Unsendable: Unsendable) -> Refusal {
+    Refusal::unavailable("services cannot be told who you are; ask an administrator")
+}
+
 impl From<InvalidHeaderName> for Unsendable {
     fn from(_: InvalidHeaderName) -> Self {
         Self
@@ -180,6 +238,24 @@ impl From<InvalidHeaderValue> for Unsendable {
     fn from(_: InvalidHeaderValue) -> Self {
         Self
     }
+}
+
+/// Returns the answer to a question whose head is too large; `reason` says by how much.
+pub(super) fn refuse_head(reason: &str) -> Response<Full<Bytes>> {
+    let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    let problem = serde_json::json!({
+        "type": "about:blank",
+        "title": status.canonical_reason(),
+        "status": head::STATUS,
+        "detail": reason,
+    });
+    let mut response = Response::new(Full::from(problem.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    let kind = HeaderValue::from_static(Refusal::CONTENT_TYPE);
+    headers.insert(CONTENT_TYPE, kind);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 fn turn_away(refusal: &Refusal) -> Response<Full<Bytes>> {

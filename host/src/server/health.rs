@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ack_ram_core::rules::{Backend, BackendRules};
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
@@ -18,19 +17,24 @@ use crate::backends::confirmed::Confirmations;
 use crate::backends::live::{BackendNotes, LiveRules};
 use crate::metrics::{self, Metrics, NoMetrics, Shed};
 use crate::server::certificates::Certificates;
-use crate::server::connections::{Busy, Respond};
+use crate::server::connections::{Busy, RequestBody, Respond, head};
+use crate::server::line_limiter::{LineLimiter, LineReason};
 
 /// A reason is cut after so many characters: it may quote somebody's file.
 const MAX_REASON: usize = 300;
+
+/// URL and headers of a probe or a scraper have far less.
+pub(super) const MAX_HEAD: usize = 8 * 1024;
 
 /// Tells how the server is.
 pub(super) struct Health {
     pub(super) readiness: Readiness,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) lines: Arc<LineLimiter>,
 }
 
 impl Respond for Health {
-    async fn respond(&self, request: Request<Incoming>, _: &Busy) -> Response<Full<Bytes>> {
+    async fn respond(&self, request: Request<RequestBody>, _: &Busy) -> Response<Full<Bytes>> {
         let uri = request.uri();
         match uri.path().trim_end_matches('/') {
             "/metrics" => metrics(&self.metrics, None).await,
@@ -41,6 +45,19 @@ impl Respond for Health {
             // As in Go, where any path will do for a probe. That it answers is all there is to say.
             _ => Response::new(Full::from("ok")),
         }
+    }
+
+    fn max_head(&self, _: &str) -> usize {
+        MAX_HEAD
+    }
+
+    fn refuse_head(&self, _: &str, reason: &str) -> Response<Full<Bytes>> {
+        let status = head::STATUS;
+        if self.lines.admits(LineReason::Rejected(status), None) {
+            tracing::warn!(status, "rejected a request to the health port: {reason}");
+        }
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        plain(status, TEXT, format!("{reason}\n"))
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) enum LineReason {
     Rejected(u16),
     /// A proxy was told to turn a request away although its user was granted.
     TurnedAway,
+    /// A connection was closed since its client sent too much that begins no request.
+    Flood,
 }
 
 impl LineReason {
@@ -101,6 +103,13 @@ impl Summary {
             }
             LineReason::TurnedAway => {
                 tracing::warn!(count, second, "more requests turned away, summarized");
+            }
+            LineReason::Flood => {
+                tracing::warn!(
+                    count,
+                    second,
+                    "more connections closed for floods, summarized"
+                );
             }
         }
     }

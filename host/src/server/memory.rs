@@ -4,10 +4,14 @@
 //!
 //! | what | each | why |
 //! |---|---|---|
-//! | a connection | [`CONNECTION`] | a TLS record and its plain text (2 x 16 KiB), a frame of HTTP/2 or a head of HTTP/1.1 that has not arrived in full (32 KiB), the state of TLS, HTTP and HPACK (16 KiB), an answer that is not read (16 KiB); during the handshake a message of 64 KiB in place of these |
+//! | a connection | [`connection`] | a TLS record and its plain text (2 x 16 KiB), the head of a request that has not arrived in full (twice its limit, in a buffer that doubles), the state of TLS, HTTP and HPACK (16 KiB), an answer that is not read (16 KiB); during the handshake a message of 64 KiB in place of these |
 //! | a body | [`BODY`] | 64 KiB, and as much again while it grows |
 //! | a call to STS | [`CALL`] | a connection, and an answer of 64 KiB |
 //! | a login that waits | [`WAITING`] | a token of 16 KiB, and what is sent for it |
+//!
+//! With `server.extAuthz`, a head may have 64 KiB in place of 16 KiB, so that fewer connections fit. The heads of several
+//! requests in one connection of HTTP/2 are in memory only until the task of each runs, which is when it is refused or its
+//! token is taken out of it. The rest of a body that nobody reads is discarded as it comes.
 //!
 //! Half of the memory is for this. The other half is for the program, its mappings, what it remembers, and what the
 //! allocator has not given back. Of the first half, the two thirds that bodies and connections may take are apart from
@@ -18,14 +22,16 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use crate::config::{ServerLimits, StsLimits};
+use crate::server::connections::head::HEAD_MARGIN;
+use crate::server::health;
 
 const KIB: u64 = 1_024;
-/// What a connection may hold.
-const CONNECTION: u64 = 96 * KIB;
+/// What a connection may hold beside the head of a request.
+const CONNECTION_STATE: u64 = 64 * KIB;
 /// What a body may hold that is on its way.
 const BODY: u64 = 128 * KIB;
 /// What a call to STS may hold.
-const CALL: u64 = CONNECTION + 64 * KIB;
+const CALL: u64 = 160 * KIB;
 /// What a login may hold that waits for a call.
 const WAITING: u64 = 32 * KIB;
 /// No limit that nobody chose is lowered below this.
@@ -144,14 +150,21 @@ impl fmt::Display for Adjustment {
     }
 }
 
-/// Lowers the limits on connections and bodies that nobody chose to what fits into `memory`.
-pub(super) fn fit(limits: &mut ServerLimits, memory: u64) -> Vec<Adjustment> {
+/// Returns what a connection may hold on which the head of a request may have `max_head` bytes.
+fn connection(max_head: usize) -> u64 {
+    let head = u64::try_from(max_head + HEAD_MARGIN).unwrap_or(u64::MAX);
+    CONNECTION_STATE.saturating_add(head.saturating_mul(2))
+}
+
+/// Lowers the limits on connections and bodies that nobody chose to what fits into `memory`. The head of a request to the
+/// webhook may have `max_head` bytes.
+pub(super) fn fit(limits: &mut ServerLimits, max_head: usize, memory: u64) -> Vec<Adjustment> {
     let mut health_connections = limits.max_health_connections;
     let demands = [
         Demand {
             key: "server.limits.maxConnections",
             value: &mut limits.max_connections,
-            each: CONNECTION,
+            each: connection(max_head),
             is_chosen: limits.chosen.connections,
         },
         Demand {
@@ -163,7 +176,7 @@ pub(super) fn fit(limits: &mut ServerLimits, memory: u64) -> Vec<Adjustment> {
         Demand {
             key: "server.limits.maxHealthConnections",
             value: &mut health_connections,
-            each: CONNECTION,
+            each: connection(health::MAX_HEAD),
             // There are few.
             is_chosen: true,
         },

@@ -95,7 +95,8 @@ impl Server {
         let metrics = Arc::new(metrics);
         let limits = Limits::of_this_process();
         if let Some(memory) = memory::limit_of_this_process() {
-            let adjustments = memory::fit(&mut config.limits, memory);
+            let max_head = Webhook::largest_head(config.ext_authz.is_some());
+            let adjustments = memory::fit(&mut config.limits, max_head, memory);
             adjustments.iter().for_each(Adjustment::log);
         }
         let settings = LiveSettings::start(
@@ -132,6 +133,7 @@ impl Server {
         let authenticator = Arc::clone(settings.authenticator());
         let sources = Sources::start(&mut config, inputs, &rules, &metrics, settings);
         tracing::info!(cluster_id = %config.policy.cluster_id, sts = %config.sts.endpoint, "asking STS");
+        let lines = Arc::new(LineLimiter::new(audit.clone(), env::wall_clock));
         let answers = Health {
             readiness: Readiness {
                 rules: Arc::clone(&rules),
@@ -139,16 +141,17 @@ impl Server {
                 is_stopping: AtomicBool::new(false),
             },
             metrics: Arc::clone(&metrics),
+            lines: Arc::clone(&lines),
         };
         let bounds = Bounds {
             connections: config.limits.max_connections.min(limits.connections),
             streams: config.limits.max_streams,
+            max_head: Webhook::largest_head(config.ext_authz.is_some()),
             header_timeout: config.limits.header_timeout,
             idle_timeout: config.limits.idle_timeout,
         };
         let bodies = Bodies::new(config.limits.max_bodies, config.limits.body_timeout);
         let counts = metrics.connections.port("webhook");
-        let lines = Arc::new(LineLimiter::new(audit.clone(), env::wall_clock));
         let decisions = Arc::new(Decisions::new(
             authenticator,
             Arc::clone(&metrics),
@@ -167,15 +170,17 @@ impl Server {
             Arc::clone(&lines),
         );
         Ok(Self {
-            connections: Connections::new(listener, Some(tls), bounds, counts),
+            connections: Connections::new(listener, Some(tls), bounds, counts, Arc::clone(&lines)),
             health: health.map(|listener| {
                 let bounds = Bounds {
                     connections: config.limits.max_health_connections,
                     streams: bounds.streams.min(HEALTH_STREAMS),
+                    max_head: health::MAX_HEAD,
                     ..bounds
                 };
                 let counts = metrics.connections.port("health");
-                let connections = Connections::new(listener, None, bounds, counts);
+                let lines = Arc::clone(&lines);
+                let connections = Connections::new(listener, None, bounds, counts, lines);
                 (connections, Arc::new(answers))
             }),
             address,

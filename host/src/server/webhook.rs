@@ -6,7 +6,6 @@ use ack_ram_core::decision::{Decision, Outcome};
 use ack_ram_core::review::{self, TokenReview};
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response};
 use tokio::sync::Semaphore;
@@ -15,7 +14,7 @@ use crate::certs::ClientRefusal;
 use crate::metrics::{MALFORMED_REQUEST, Metrics, Shed};
 use crate::server::bodies::{Bodies, NoBody};
 use crate::server::certificates::Admission;
-use crate::server::connections::{Busy, Respond};
+use crate::server::connections::{Busy, RequestBody, Respond, head};
 use crate::server::decisions::Decisions;
 use crate::server::ext_authz::{self, ExtAuthz};
 use crate::server::line_limiter::{LineLimiter, LineReason};
@@ -34,10 +33,22 @@ pub(super) struct Webhook {
     unread: Arc<Semaphore>,
 }
 
+/// URL and headers of an API server's request have less than one of these.
+const MAX_HEAD: usize = 16 * 1024;
+
 /// A hundred clients of HTTP/2 could ask for them ten thousand times, and read nothing.
 const MAX_UNREAD: usize = 64;
 
 impl Webhook {
+    /// Returns how large the head of any request may be; `answers_proxies` if `/ext-authz` is served.
+    pub(super) fn largest_head(answers_proxies: bool) -> usize {
+        if answers_proxies {
+            ext_authz::MAX_HEAD
+        } else {
+            MAX_HEAD
+        }
+    }
+
     pub(super) fn new(
         decisions: Arc<Decisions>,
         ext_authz: Option<ExtAuthz>,
@@ -62,7 +73,11 @@ impl Webhook {
         }
     }
 
-    async fn authenticate(&self, request: Request<Incoming>, busy: &Busy) -> Response<Full<Bytes>> {
+    async fn authenticate(
+        &self,
+        request: Request<RequestBody>,
+        busy: &Busy,
+    ) -> Response<Full<Bytes>> {
         if let Err(rejection) = self.admit(&request) {
             return self.reject(&rejection);
         }
@@ -86,7 +101,7 @@ impl Webhook {
         }
     }
 
-    async fn authorize(&self, request: Request<Incoming>, busy: &Busy) -> Response<Full<Bytes>> {
+    async fn authorize(&self, request: Request<RequestBody>, busy: &Busy) -> Response<Full<Bytes>> {
         // Nobody waits for the body.
         busy.arrived();
         let Some(ext_authz) = &self.ext_authz else {
@@ -99,15 +114,19 @@ impl Webhook {
     }
 
     fn reject(&self, rejection: &Rejection) -> Response<Full<Bytes>> {
+        self.log(rejection);
+        rejection.response()
+    }
+
+    fn log(&self, rejection: &Rejection) {
         let (status, _, message) = rejection.parts();
         if self.lines.admits(LineReason::Rejected(status), None) {
             tracing::warn!(status, "rejected a request: {message}");
         }
-        rejection.response()
     }
 
     /// Whether whoever sent `request` may ask.
-    fn admit(&self, request: &Request<Incoming>) -> Result<(), Rejection> {
+    fn admit(&self, request: &Request<RequestBody>) -> Result<(), Rejection> {
         Admission::of(request).map_err(|why| {
             self.metrics.certificates.refused(why);
             Rejection::Client(why)
@@ -116,7 +135,7 @@ impl Webhook {
 
     async fn review(
         &self,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         busy: &Busy,
     ) -> Result<TokenReview, Rejection> {
         if request.method() != Method::POST {
@@ -134,13 +153,31 @@ impl Webhook {
 }
 
 impl Respond for Webhook {
-    async fn respond(&self, request: Request<Incoming>, busy: &Busy) -> Response<Full<Bytes>> {
+    async fn respond(&self, request: Request<RequestBody>, busy: &Busy) -> Response<Full<Bytes>> {
         match (request.uri().path(), request.method()) {
             ("/authenticate", _) => self.authenticate(request, busy).await,
             (path, _) if ext_authz::is_path(path) => self.authorize(request, busy).await,
             ("/healthz", &Method::GET | &Method::HEAD) => Response::new(Full::from("ok")),
             ("/metrics", &Method::GET | &Method::HEAD) => self.scraped().await,
             _ => self.reject(&Rejection::NotFound),
+        }
+    }
+
+    fn max_head(&self, path: &str) -> usize {
+        match &self.ext_authz {
+            Some(_) if ext_authz::is_path(path) => ext_authz::MAX_HEAD,
+            _ => MAX_HEAD,
+        }
+    }
+
+    fn refuse_head(&self, path: &str, reason: &str) -> Response<Full<Bytes>> {
+        let rejection = Rejection::Head(reason.to_owned());
+        match &self.ext_authz {
+            Some(_) if ext_authz::is_path(path) => {
+                self.log(&rejection);
+                ext_authz::refuse_head(reason)
+            }
+            _ => self.reject(&rejection),
         }
     }
 }
@@ -154,6 +191,7 @@ pub(super) fn note_grant(busy: &Busy, decision: &Decision) {
 
 /// A request that is no review.
 enum Rejection {
+    Head(String),
     NotFound,
     Client(ClientRefusal),
     Method,
@@ -166,6 +204,7 @@ impl Rejection {
     /// HTTP status, Kubernetes' name for it, and what to do.
     fn parts(&self) -> (u16, &'static str, &str) {
         match self {
+            Self::Head(reason) => (head::STATUS, "RequestHeaderFieldsTooLarge", reason),
             Self::NotFound => (
                 404,
                 "NotFound",

@@ -2,6 +2,7 @@
 
 mod generated;
 mod login;
+mod questions;
 mod started;
 mod tokens;
 mod trust;

@@ -301,3 +301,29 @@ async fn when_caddy_gets_no_yes_nobody_passes() {
     let caddy = Caddy::start(&world).await;
     caddy.proxy.check_only_a_yes_passes(world, 502).await;
 }
+
+#[tokio::test]
+async fn large_requests_pass_caddy() {
+    let world = World::start(&json!({ "enabled": true, "joinGroups": true }));
+    let caddy = Caddy::start(&world).await;
+    caddy.proxy.check_large_requests_pass(&world).await;
+}
+
+#[tokio::test]
+async fn preflights_pass_caddy_as_documented_and_nothing_else_does() {
+    let settings = json!({ "enabled": true, "joinGroups": true, "allowPreflight": true });
+    let world = World::start(&settings);
+    let ca = world.folder.path().join("state/cert.pem");
+    let first = documented("caddyfile")
+        .remove(1)
+        .replace("localhost:21362", &format!("localhost:{}", world.port))
+        .replace("/var/ack-ram-authenticator/cert.pem", &ca.to_string_lossy());
+    let rule = "error @ends_here 400";
+    let question = "forward_auth https://";
+    let changes = [
+        (question, "forward_auth @others https://"),
+        (rule, &*format!("{rule}\n{first}")),
+    ];
+    let caddy = Caddy::start_with(&world, &changes).await;
+    caddy.proxy.check_preflights().await;
+}

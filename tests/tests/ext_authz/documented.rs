@@ -3,7 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use ack_ram_core::gateway::IdentityHeaders;
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::gateway::{IdentityHeaders, holds_token};
+use ack_ram_core::sign;
+use ack_ram_core::time::UnixTime;
+use ack_ram_tests::callers::CLUSTER;
+use ack_ram_tests::sts::demo;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hyper::Method;
 use regex::Regex;
 use serde_json::Value;
@@ -82,6 +89,11 @@ fn the_documented_proxies_remove_what_services_could_believe() {
         .captures_iter(nginx)
         .map(|set| (set[1].to_owned(), set[2].replace('_', "-")))
         .collect();
+    let (told, others): (Vec<_>, Vec<_>) = told
+        .into_iter()
+        .partition(|(_, name)| name.starts_with("x-"));
+    let others: Vec<&str> = others.iter().map(|(_, name)| name.as_str()).collect();
+    assert_eq!(others, ["retry-after"]);
     let names: Vec<&str> = told.iter().map(|(_, name)| name.as_str()).collect();
     let all = [
         IdentityHeaders::USER,
@@ -93,5 +105,32 @@ fn the_documented_proxies_remove_what_services_could_believe() {
     for (variable, name) in &told {
         let line = format!("proxy_set_header {name} {variable};");
         assert!(nginx.contains(&line), "{line}");
+    }
+}
+
+#[test]
+fn documented_proxies_know_a_cookie_with_a_token() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/ext-authz.md");
+    let text = fs::read_to_string(path).unwrap();
+    let nginx = Regex::new(r#""~(\S+)" \$http_cookie;"#).unwrap();
+    let traefik = Regex::new(r"HeaderRegexp\(`Cookie`, `(\S+)`\)").unwrap();
+    let key = demo::user_key();
+    let cluster = ClusterId::parse(CLUSTER).unwrap();
+    let token = sign::token_v2(&key, &cluster, "test", UnixTime::from_seconds(0)).unwrap();
+    let token = token.expose();
+    for proxy in [nginx, traefik] {
+        let expression = &proxy.captures(&text).unwrap()[1];
+        let finds = Regex::new(expression).unwrap();
+        for token in [token.to_owned(), token.replace("k8s-ack-v2", "k8s-ack-v1")] {
+            for before in ["", "a", "ab", "abc"] {
+                let value = format!("{before}{token}");
+                for value in [STANDARD.encode(&value), value] {
+                    let cookie = format!("theme=dark; token={value}");
+                    assert!(holds_token(cookie.as_bytes()));
+                    assert!(finds.is_match(&cookie), "{expression}: {cookie}");
+                }
+            }
+        }
+        assert!(!finds.is_match("theme=dark; session=0123456789abcdef"));
     }
 }

@@ -6,6 +6,7 @@ mod caddy;
 mod documented;
 #[cfg(feature = "nginx")]
 mod nginx;
+mod preflights;
 #[cfg(feature = "nginx")]
 mod proxied;
 mod world;
@@ -277,13 +278,18 @@ async fn when_sts_cannot_tell_clients_are_told_to_come_again() {
         Fault::ServiceUnavailable,
         Fault::Garbage,
         Fault::ThrottleUser,
+        Fault::ThrottleApi,
     ] {
         world.sts.set_fault(Some(fault.clone()));
         let authorization = world.alice();
         let headers = [("authorization", &*authorization)];
         let reply = world.ask(Method::GET, "/ext-authz", &headers).await;
         check_refusal(&format!("{fault:?}"), &reply, 503, "", "");
-        assert_eq!(reply.headers["retry-after"], "1");
+        let detail = reply.body["detail"].as_str().unwrap();
+        let is_throttled = matches!(fault, Fault::ThrottleUser | Fault::ThrottleApi);
+        assert_eq!(detail.contains("in a minute"), is_throttled, "{detail}");
+        let seconds = if is_throttled { "60" } else { "1" };
+        assert_eq!(reply.headers["retry-after"], seconds);
         world.sts.set_fault(None);
     }
     let authorization = world.alice();

@@ -255,3 +255,35 @@ async fn when_nginx_gets_no_yes_nobody_passes() {
     let nginx = Nginx::start(&world).await;
     nginx.proxy.check_only_a_yes_passes(world, 500).await;
 }
+
+#[tokio::test]
+async fn large_requests_pass_nginx() {
+    let world = World::start(&json!({ "enabled": true, "joinGroups": true }));
+    let nginx = Nginx::start(&world).await;
+    nginx.proxy.check_large_requests_pass(&world).await;
+}
+
+#[tokio::test]
+async fn preflights_pass_nginx_as_documented_and_nothing_else_does() {
+    let settings = json!({ "enabled": true, "joinGroups": true, "allowPreflight": true });
+    let world = World::start(&settings);
+    let lines = documented("nginx").remove(1);
+    let (map, method) = lines.split_once("}\n").unwrap();
+    let upstream = "upstream ack_ram_authenticator {";
+    let body = "proxy_pass_request_body off;";
+    let changes = [
+        (upstream, &*format!("{map}}}\n{upstream}")),
+        (body, &*format!("{body}\n{method}")),
+    ];
+    let nginx = Nginx::start_with(&world, &changes).await;
+    nginx.proxy.check_preflights().await;
+    // Without these lines, nginx asks by another method.
+    let nginx = Nginx::start(&world).await;
+    let asked = lines_of_preflight();
+    let (head, _) = nginx.proxy.ask("OPTIONS", "/", &asked).await;
+    assert!(head.starts_with("http/1.1 401 "), "{head}");
+}
+
+fn lines_of_preflight() -> Vec<String> {
+    lines(&["origin: https://a", "access-control-request-method: PUT"])
+}

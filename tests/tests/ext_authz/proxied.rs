@@ -81,6 +81,51 @@ impl Proxy {
         assert_eq!(is_basic, asked[1].contains("Basic"), "{body}");
     }
 
+    /// Expects that requests pass that are as large as browsers make them.
+    pub(crate) async fn check_large_requests_pass(&self, world: &World) {
+        let good = format!("authorization: {}", world.alice());
+        let long = "y".repeat(6 * 1024);
+        let cookies = (1..=3).map(|number| format!("cookie: c{number}={long}"));
+        let others = (1..=3).map(|number| format!("x-long-{number}: {long}"));
+        for more in [cookies.collect::<Vec<_>>(), others.collect()] {
+            let asked = [std::slice::from_ref(&good), &more].concat();
+            let (head, body) = self.ask("GET", "/", &asked).await;
+            assert!(head.starts_with("http/1.1 200 "), "{}: {head}", more[0]);
+            assert!(body.contains(&long), "{body}");
+        }
+    }
+
+    /// Expects that CORS preflights pass as nobody's, and that nothing else passes without a token.
+    pub(crate) async fn check_preflights(&self) {
+        let preflight = ["origin: https://a", "access-control-request-method: PUT"];
+        for (method, more, status) in [
+            ("OPTIONS", "accept: */*", 200),
+            ("GET", "accept: */*", 401),
+            ("POST", "content-length: 0", 401),
+            ("GET", "x-forwarded-method: OPTIONS", 401),
+            ("GET", "x-http-method-override: OPTIONS", 401),
+            ("OPTIONS", "x-http-method-override: DELETE", 401),
+            ("OPTIONS", "x-method-override: DELETE", 401),
+            ("OPTIONS", "x-http-method: DELETE", 401),
+            ("OPTIONS", "authorization: Bearer x", 401),
+            ("OPTIONS", "x-remote-user: root", 403),
+            ("OPTIONS", "x-remote-extra-scopes: all", 403),
+        ] {
+            let asked = lines(&[preflight[0], preflight[1], more]);
+            let (head, body) = self.ask(method, "/a", &asked).await;
+            let expected = format!("http/1.1 {status} ");
+            assert!(head.starts_with(&expected), "{method} {more}: {head}");
+            if status == 200 {
+                assert!(body.starts_with("OPTIONS /a "), "{body}");
+                let told = identity(&body).into_iter();
+                let told: Vec<_> = told.filter(|line| !line.ends_with(": ")).collect();
+                assert_eq!(told, [""; 0], "{body}");
+            }
+        }
+        let (head, _) = self.ask("OPTIONS", "/a", &[]).await;
+        assert!(head.starts_with("http/1.1 401 "), "{head}");
+    }
+
     /// Expects that nobody passes while STS is unavailable, or after the server has ended, when the proxy answers with
     /// `without_server`.
     pub(crate) async fn check_only_a_yes_passes(&self, world: World, without_server: u16) {
@@ -88,7 +133,12 @@ impl Proxy {
         let line = format!("authorization: {}", world.alice());
         let (head, _) = self.ask("GET", "/", &[line]).await;
         assert!(head.starts_with("http/1.1 503 "), "{head}");
-        assert!(head.contains("retry-after: 1"), "{head}");
+        assert!(head.lines().any(|line| line == "retry-after: 1"), "{head}");
+        world.sts.set_fault(Some(Fault::ThrottleUser));
+        let line = format!("authorization: {}", world.alice());
+        let (head, _) = self.ask("GET", "/", &[line]).await;
+        assert!(head.starts_with("http/1.1 503 "), "{head}");
+        assert!(head.contains("retry-after: 60"), "{head}");
         world.sts.set_fault(None);
         let good = format!("authorization: {}", world.alice());
         let (head, _) = self.ask("GET", "/", std::slice::from_ref(&good)).await;

@@ -15,9 +15,9 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::world::{LIMIT, World, http1_answer, http1_review};
 
-type Body = BoxBody<Bytes, Infallible>;
+pub(crate) type Body = BoxBody<Bytes, Infallible>;
 
-async fn http2(world: &World) -> SendRequest<Body> {
+pub(crate) async fn http2(world: &World) -> SendRequest<Body> {
     let stream = TokioIo::new(world.connect(b"h2").await);
     let (sender, connection) = http2::handshake(TokioExecutor::new(), stream)
         .await
@@ -38,7 +38,7 @@ fn nothing() -> Body {
     StreamBody::new(stream::pending()).boxed()
 }
 
-async fn json_of(response: Response<hyper::body::Incoming>) -> (u16, Value) {
+pub(crate) async fn json_of(response: Response<hyper::body::Incoming>) -> (u16, Value) {
     let status = response.status().as_u16();
     let body = response.into_body().collect().await.unwrap().to_bytes();
     (status, serde_json::from_slice(&body).unwrap())

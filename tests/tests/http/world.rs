@@ -183,7 +183,7 @@ impl World {
         }
     }
 
-    /// A connection to the webhook with `alpn`.
+    /// A connection to the webhook with `alpn`; without any if that is empty.
     pub(crate) async fn connect(&self, alpn: &[u8]) -> TlsStream<TcpStream> {
         connect(&self.path("state/cert.pem"), self.port, alpn, None).await
     }
@@ -252,7 +252,9 @@ async fn connect(
         }
         None => config.with_no_client_auth(),
     };
-    config.alpn_protocols = vec![alpn.to_vec()];
+    if !alpn.is_empty() {
+        config.alpn_protocols = vec![alpn.to_vec()];
+    }
     let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     let connector = TlsConnector::from(Arc::new(config));

@@ -42,7 +42,7 @@ const BODY: usize = 62 * 1024;
 const TOKENS: usize = 5_000;
 
 /// The worst case of one connection and of one body, and how many bodies there are, as `memory.rs` and the defaults say.
-const CONNECTION_BOUND: u64 = 96 * 1024;
+const CONNECTION_BOUND: u64 = 112 * 1024;
 const BODY_BOUND: u64 = 128 * 1024;
 const MAX_BODIES: u64 = 1_024;
 

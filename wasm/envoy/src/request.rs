@@ -1,5 +1,7 @@
 //! What of a request matters to a login.
 
+use ack_ram_core::gateway::is_preflight;
+
 /// The headers of a request as Envoy has them: names in lower case, pseudo-headers among them.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a>(pub &'a [(String, Vec<u8>)]);
@@ -34,14 +36,12 @@ impl<'a> Head<'a> {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('+'))
     }
 
-    /// Whether a browser asks if it may send the request that it has in mind (Fetch standard, "CORS-preflight request").
-    /// Browsers send no token with it, and nothing that a service could take for another method.
+    /// Whether a browser asks if it may send the request that it has in mind.
     #[must_use]
     pub fn is_preflight(self) -> bool {
-        self.text(":method") == Some("OPTIONS")
-            && self.text("origin").is_some()
-            && self.text("access-control-request-method").is_some()
-            && !self.names().any(is_other_method)
+        let headers = self.0.iter();
+        let headers = headers.map(|(name, value)| (name.as_str(), value.as_slice()));
+        is_preflight(self.text(":method"), headers)
     }
 
     /// The names in `Connection`: headers that end here (RFC 9110, 7.6.1). Envoy removes them, except where it passes an
@@ -62,16 +62,6 @@ impl<'a> Head<'a> {
             Some(_) => None,
         }
     }
-}
-
-/// Whether services read another method than the request's in the header `name`.
-fn is_other_method(name: &str) -> bool {
-    let words = name.split(|sign: char| !sign.is_ascii_alphanumeric());
-    let name: Vec<_> = words.collect();
-    matches!(
-        *name,
-        ["x", "http", "method"] | ["x", "http", "method", "override"] | ["x", "method", "override"]
-    )
 }
 
 #[cfg(test)]

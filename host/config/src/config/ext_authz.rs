@@ -16,6 +16,8 @@ pub struct ExtAuthz {
     pub token: TokenHeader,
     /// Whom a proxy lets pass, and how it names them to services.
     pub gateway: Gateway,
+    /// Whether CORS preflights pass without a token.
+    pub lets_preflights_pass: bool,
 }
 
 /// `server.extAuthz`; none unless it is enabled. In it nothing may be unknown or empty: without `requiredGroups`, everybody
@@ -26,6 +28,7 @@ pub(super) fn read(layers: &mut Layers<'_>) -> Result<Option<ExtAuthz>, Problem>
     };
     let mut table = Table::strict(given, keys::EXT_AUTHZ)?;
     let is_enabled = flag(&mut table, "enabled")?;
+    let lets_preflights_pass = flag(&mut table, "allowPreflight")?;
     let joins_groups = table.take("joinGroups").map(|given| boolean(&given));
     let joins_groups = joins_groups.transpose()?;
     if is_enabled && joins_groups.is_none() {
@@ -42,6 +45,7 @@ pub(super) fn read(layers: &mut Layers<'_>) -> Result<Option<ExtAuthz>, Problem>
             headers,
             required_groups,
         },
+        lets_preflights_pass,
     }))
 }
 

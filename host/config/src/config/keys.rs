@@ -128,6 +128,7 @@ pub(super) const CONFIG_MAP: Keys = Keys {
 pub(super) const EXT_AUTHZ: Keys = Keys {
     prefix: "server.extAuthz.",
     names: &[
+        "allowPreflight",
         "enabled",
         "extraHeaderPrefix",
         "groupHeader",

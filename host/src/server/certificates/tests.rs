@@ -11,7 +11,6 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Response;
-use hyper::body::Incoming;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -26,7 +25,8 @@ use crate::backends::live::LiveRules;
 use crate::certs::tests::client;
 use crate::config::{self, ConfigFile, Overrides, Sources};
 use crate::metrics::Metrics;
-use crate::server::connections::{Bounds, Busy, Connections, Respond};
+use crate::server::connections::{Bounds, Busy, Connections, RequestBody, Respond};
+use crate::server::line_limiter::LineLimiter;
 
 const DAY: i64 = 24 * 60 * 60;
 const START: UnixTime = UnixTime::from_seconds(1_800_000_000);
@@ -80,8 +80,16 @@ impl World {
 struct Ok;
 
 impl Respond for Ok {
-    async fn respond(&self, _: Request<Incoming>, _: &Busy) -> Response<Full<Bytes>> {
+    async fn respond(&self, _: Request<RequestBody>, _: &Busy) -> Response<Full<Bytes>> {
         Response::new(Full::from("ok"))
+    }
+
+    fn max_head(&self, _: &str) -> usize {
+        16 * 1024
+    }
+
+    fn refuse_head(&self, _: &str, reason: &str) -> Response<Full<Bytes>> {
+        Response::new(Full::from(reason.to_owned()))
     }
 }
 
@@ -133,7 +141,9 @@ async fn no_request_is_lost_while_certificates_rotate() {
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    let lines = Arc::new(LineLimiter::new(None, crate::env::wall_clock));
     let bounds = Bounds {
+        max_head: 16 * 1024,
         connections: 64,
         streams: 100,
         header_timeout: Duration::from_secs(30),
@@ -141,7 +151,7 @@ async fn no_request_is_lost_while_certificates_rotate() {
     };
     let tls_of_server = world.certificates.tls().unwrap();
     let counts = world.metrics.connections.port("webhook");
-    let mut connections = Connections::new(listener, Some(tls_of_server), bounds, counts);
+    let mut connections = Connections::new(listener, Some(tls_of_server), bounds, counts, lines);
     tokio::spawn(async move { connections.serve(Arc::new(Ok)).await });
 
     let mut askers = tokio::task::JoinSet::new();

@@ -8,20 +8,26 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
-use hyper::rt::{Read, Write};
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::service::service_fn;
-use hyper::{Method, Request};
+use hyper::{Method, Request, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use prometheus::IntCounter;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+use crate::metrics::ConnectionMetrics;
 use crate::server::certificates::{Admission, Tls};
 use crate::server::connections::activity::Activity;
+use crate::server::connections::budget::Budget;
 use crate::server::connections::eviction::Standing;
+use crate::server::connections::guarded_stream::GuardedStream;
+use crate::server::connections::head::{self, HEAD_MARGIN, MAX_PARSED_HEADERS};
 use crate::server::connections::registry::ConnectionSlot;
+use crate::server::connections::request_body::{Discards, RequestBody};
 use crate::server::connections::{Bounds, Respond};
+use crate::server::line_limiter::{LineLimiter, LineReason};
 use crate::server::status;
 
 /// A TLS handshake takes two round trips.
@@ -29,10 +35,6 @@ const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a connection that is being closed may take for the rest of an answer, or to say that it has understood.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 
-/// The head of a request in HTTP/1.1, and a piece of its body.
-const MAX_HEADER_BYTES: usize = 16 * 1024;
-/// The same in HTTP/2, as it counts them.
-const MAX_HEADER_LIST: u32 = 16 * 1024;
 const MAX_FRAME: u32 = 16 * 1024;
 /// A body is no longer.
 const STREAM_WINDOW: u32 = 64 * 1024;
@@ -56,7 +58,9 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 pub(super) struct Connection {
     pub(super) tls: Option<Tls>,
     pub(super) bounds: Bounds,
-    pub(super) panics: IntCounter,
+    pub(super) metrics: ConnectionMetrics,
+    pub(super) lines: Arc<LineLimiter>,
+    pub(super) discards: Discards,
     pub(super) stopping: watch::Receiver<bool>,
     pub(super) place: ConnectionSlot,
 }
@@ -69,7 +73,7 @@ impl Connection {
     ) -> Result<(), Error> {
         stream.set_nodelay(true)?;
         let Some(tls) = self.tls.take() else {
-            return self.serve_http(TokioIo::new(stream), None, respond).await;
+            return self.serve_http(stream, None, respond).await;
         };
         let handshake = tokio::time::timeout(HANDSHAKE_DEADLINE, tls.accept(stream));
         let (stream, admission) = tokio::select! {
@@ -80,43 +84,95 @@ impl Connection {
         if admission.has_certificate() {
             self.place.activity.raise(Standing::Certified);
         }
-        self.serve_http(TokioIo::new(stream), Some(admission), respond)
-            .await
+        self.serve_http(stream, Some(admission), respond).await
     }
 
     async fn serve_http<S>(
-        mut self,
+        self,
         stream: S,
         admission: Option<Admission>,
         respond: Arc<impl Respond>,
     ) -> Result<(), Error>
     where
-        S: Read + Write + Unpin + Send + 'static,
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let budget = Arc::new(Budget::new(self.bounds.streams));
+        let (metrics, lines) = (self.metrics.clone(), Arc::clone(&self.lines));
+        let stream = TokioIo::new(GuardedStream::new(stream, Arc::clone(&budget)));
+        let ended = self
+            .run(stream, Arc::clone(&budget), admission, respond)
+            .await;
+        if budget.is_exceeded() {
+            metrics.floods.inc();
+            if lines.admits(LineReason::Flood, None) {
+                tracing::warn!(
+                    "closed a connection whose client sent too many frames, or too small pieces, that begin no request"
+                );
+            }
+        } else if let Err(error) = &ended
+            && head::is_beyond_library(&**error)
+        {
+            metrics.large_heads.inc();
+            if lines.admits(LineReason::Rejected(head::STATUS), None) {
+                tracing::warn!(
+                    status = head::STATUS,
+                    "rejected a request: its head is far larger than it may be, or has too many headers"
+                );
+            }
+        }
+        ended
+    }
+
+    async fn run<S>(
+        mut self,
+        stream: TokioIo<GuardedStream<S>>,
+        budget: Arc<Budget>,
+        admission: Option<Admission>,
+        respond: Arc<impl Respond>,
+    ) -> Result<(), Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let http = http(&self.bounds);
         let activity = Arc::clone(&self.place.activity);
-        let panics = self.panics.clone();
-        let service = service_fn(move |mut request: Request<Incoming>| {
+        let (metrics, discards) = (self.metrics.clone(), self.discards.clone());
+        let service = service_fn(move |request: Request<Incoming>| {
+            budget.refund();
+            let (mut request, leftover) = RequestBody::wrap(request, &discards);
             if let Some(admission) = admission {
                 request.extensions_mut().insert(admission);
             }
             let respond = Arc::clone(&respond);
-            let panics = panics.clone();
+            let metrics = metrics.clone();
             let busy = activity.begin();
             if request.body().is_end_stream() {
                 busy.arrived();
             }
             let is_head = request.method() == Method::HEAD;
+            let version = request.version();
             async move {
                 // A request that was being answered is in nobody else's hands.
-                let answering = AssertUnwindSafe(respond.respond(request, &busy)).catch_unwind();
-                let mut response = answering.await.unwrap_or_else(|_| {
-                    panics.inc();
+                let answering = AssertUnwindSafe(async {
+                    match head::exceeds(&request, respond.max_head(request.uri().path())) {
+                        Some(excess) => {
+                            metrics.large_heads.inc();
+                            let path = request.uri().path();
+                            respond.refuse_head(path, &excess.to_string())
+                        }
+                        None => respond.respond(request, &busy).await,
+                    }
+                });
+                let mut response = answering.catch_unwind().await.unwrap_or_else(|_| {
+                    metrics.panics.inc();
                     status::unavailable(PANICKED)
                 });
                 if is_head {
                     // hyper leaves it out of HTTP/1 alone.
                     *response.body_mut() = Full::default();
+                }
+                if version < Version::HTTP_2 && leftover.ends_connection(response.status()) {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(CONNECTION, close);
                 }
                 drop(busy);
                 Ok::<_, Infallible>(response)
@@ -147,19 +203,21 @@ impl Connection {
 /// What both versions of HTTP let a client do.
 fn http(bounds: &Bounds) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    // hyper takes 100 headers at most. To say so here would cost each request an allocation.
+    // Beyond these, hyper and h2 answer by themselves, with a bare 431.
+    let max_head = bounds.max_head + HEAD_MARGIN;
     builder
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.header_timeout)
-        .max_buf_size(MAX_HEADER_BYTES);
+        .max_headers(MAX_PARSED_HEADERS)
+        .max_buf_size(max_head);
     builder
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_INTERVAL)
         .max_concurrent_streams(bounds.streams)
-        .max_header_list_size(MAX_HEADER_LIST)
+        .max_header_list_size(u32::try_from(max_head).unwrap_or(u32::MAX))
         .max_frame_size(MAX_FRAME)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use super::*;
 use crate::backends::live::LiveRules;
 use crate::metrics::Metrics;
+use crate::server::status;
 
 /// Longer than any deadline.
 const FOREVER: Duration = Duration::from_secs(3_600);
@@ -21,6 +22,7 @@ const FOREVER: Duration = Duration::from_secs(3_600);
 const BOUNDS: Bounds = Bounds {
     connections: 8,
     streams: 100,
+    max_head: 16 * 1024,
     header_timeout: Duration::from_secs(30),
     idle_timeout: Duration::from_secs(120),
 };
@@ -32,7 +34,7 @@ struct Answers {
 }
 
 impl Respond for Answers {
-    async fn respond(&self, request: Request<Incoming>, busy: &Busy) -> Response<Full<Bytes>> {
+    async fn respond(&self, request: Request<RequestBody>, busy: &Busy) -> Response<Full<Bytes>> {
         match request.uri().path() {
             "/login" => busy.granted(),
             "/panic" => panic!("as asked"),
@@ -41,9 +43,21 @@ impl Respond for Answers {
                 self.may_answer.acquire().await.unwrap().forget();
             }
             "/long" => return Response::new(Full::from(vec![b'x'; 1 << 20])),
+            "/refuse" => return status::status(413, "RequestEntityTooLarge", "too long"),
             _ => {}
         }
         Response::new(Full::from("ok"))
+    }
+
+    fn max_head(&self, path: &str) -> usize {
+        match path {
+            "/small" => 1_024,
+            _ => BOUNDS.max_head,
+        }
+    }
+
+    fn refuse_head(&self, _: &str, reason: &str) -> Response<Full<Bytes>> {
+        status::status(head::STATUS, "RequestHeaderFieldsTooLarge", reason)
     }
 }
 
@@ -64,7 +78,8 @@ impl World {
         let now = UnixTime::from_seconds(0);
         let metrics = Metrics::new(Arc::new(LiveRules::new(rules, now)), crate::env::now);
         let metrics = metrics.unwrap().connections.port("test");
-        let mut connections = Connections::new(listener, None, bounds, metrics.clone());
+        let lines = Arc::new(LineLimiter::new(None, crate::env::wall_clock));
+        let mut connections = Connections::new(listener, None, bounds, metrics.clone(), lines);
         let answers = Arc::new(Answers {
             may_answer: Semaphore::new(0),
             asked: Semaphore::new(0),
@@ -312,7 +327,7 @@ async fn while_a_granted_login_is_busy_the_next_waits() {
     world.answers.may_answer.add_permits(1);
     assert_eq!(waiting.await.unwrap().unwrap().status(), 200);
     assert!(all(next).await.contains(" 200 "));
-    assert_eq!(world.metrics.open.get(), 0);
+    world.until_open(0).await;
 }
 
 #[tokio::test]
@@ -346,23 +361,306 @@ async fn a_panic_is_an_answer_and_harms_nobody_else() {
     assert_eq!(other.await.unwrap().unwrap().status(), 200);
 }
 
+/// The status and the body of an answer over HTTP/2.
+async fn read(response: Response<hyper::body::Incoming>) -> (u16, String) {
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
 #[tokio::test(start_paused = true)]
-async fn heads_that_are_too_long_are_refused() {
+async fn head_over_the_limit_is_refused_with_a_reason_and_counted() {
     let world = World::new(BOUNDS).await;
-    let many = "x: y\r\n".repeat(101);
+    let many = "x: y\r\n".repeat(201);
     let long = format!("x: {}\r\n", "y".repeat(17 * 1024));
-    for headers in [many, long] {
-        let request = format!("GET / HTTP/1.1\r\nhost: h\r\n{headers}\r\n");
+    let short = format!("x: {}\r\n", "y".repeat(1_024));
+    for (path, headers, status) in [
+        ("/", &many, 431),
+        ("/", &long, 431),
+        ("/", &short, 200),
+        ("/small", &short, 431),
+        (&*format!("/{}", "y".repeat(17 * 1024)), &String::new(), 431),
+    ] {
+        let before = world.metrics.large_heads.get();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{headers}\r\n");
         let answer = all(world.say(request.as_bytes()).await).await;
-        assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+        let is_refused = status == 431;
+        let has_reason = answer.contains("\"message\"") && answer.contains("; send ");
+        assert_eq!(has_reason, is_refused, "{answer}");
+        let counted = world.metrics.large_heads.get() - before;
+        assert_eq!(counted, u64::from(is_refused));
     }
     let mut http2 = world.http2().await;
     let mut request = get("/");
     let long = "y".repeat(17 * 1024).parse().unwrap();
     request.headers_mut().insert("x", long);
-    let answer = http2.send_request(request).await.unwrap();
-    assert_eq!(answer.status(), 431);
+    let before = world.metrics.large_heads.get();
+    let (status, body) = read(http2.send_request(request).await.unwrap()).await;
+    assert_eq!(status, 431);
+    assert!(body.contains("; send "), "{body}");
+    assert_eq!(world.metrics.large_heads.get(), before + 1);
     assert_eq!(http2.send_request(get("/")).await.unwrap().status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn head_beyond_the_limits_of_hyper_is_counted_too() {
+    let world = World::new(BOUNDS).await;
+    let many = "x: y\r\n".repeat(257);
+    let long = format!("x: {}\r\n", "y".repeat(1 << 20));
+    let url = "y".repeat(1 << 16);
+    for (path, headers, statuses) in [
+        ("/", &many, [431, 431]),
+        ("/", &long, [431, 431]),
+        (&*format!("/{url}"), &String::new(), [414, 431]),
+    ] {
+        let before = world.metrics.large_heads.get();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\n{headers}\r\n");
+        let mut stream = world.connect().await;
+        // It may be answered before all is sent.
+        let _sent = stream.write_all(request.as_bytes()).await;
+        let answer = all(stream).await;
+        let expected = statuses.map(|status| format!("HTTP/1.1 {status} "));
+        assert!(
+            expected.iter().any(|start| answer.starts_with(start)),
+            "{answer}"
+        );
+        world.until_open(0).await;
+        assert_eq!(world.metrics.large_heads.get(), before + 1);
+    }
+}
+
+/// A request with a body that nobody reads, over HTTP/1.1.
+fn refused(head: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!("POST /refuse HTTP/1.1\r\nhost: h\r\n{head}\r\n\r\n");
+    [head.as_bytes(), body].concat()
+}
+
+#[tokio::test]
+async fn http_1_client_that_sends_on_gets_the_answer_to_a_body_that_nobody_reads() {
+    let world = World::new(BOUNDS).await;
+    for length in [64 * 1024 + 1, 1 << 20, 3 << 20] {
+        let body = vec![b'x'; length];
+        let whole = refused(&format!("content-length: {length}"), &body);
+        let chunk = [
+            format!("{length:x}\r\n").as_bytes(),
+            &body,
+            b"\r\n0\r\n\r\n",
+        ]
+        .concat();
+        let chunked = refused("transfer-encoding: chunked", &chunk);
+        for said in [whole, chunked] {
+            let mut stream = world.connect().await;
+            // All of it, before it reads.
+            stream.write_all(&said).await.unwrap();
+            let answer = all(stream).await;
+            assert!(answer.starts_with("HTTP/1.1 413 "), "{length}: {answer}");
+            assert!(answer.contains("connection: close"), "{answer}");
+            assert!(answer.contains("too long"), "{answer}");
+        }
+    }
+    world.until_open(0).await;
+}
+
+#[tokio::test]
+async fn client_that_waits_to_go_on_is_refused_at_once() {
+    let world = World::new(BOUNDS).await;
+    let head = "content-length: 100000\r\nexpect: 100-continue";
+    let answer = all(world.say(&refused(head, b"")).await).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_that_sends_on_without_end_is_let_go() {
+    let world = World::new(BOUNDS).await;
+    for (name, piece) in [("slowly", 1), ("fast", 1 << 16)] {
+        let mut stream = world
+            .say(&refused("content-length: 99999999999", b""))
+            .await;
+        let started = tokio::time::Instant::now();
+        world.until_open(1).await;
+        let piece = vec![b'x'; piece];
+        let mut sent = 0;
+        while world.metrics.open.get() > 0 {
+            // It may be closed in between.
+            let _sent =
+                tokio::time::timeout(Duration::from_secs(1), stream.write_all(&piece)).await;
+            sent += piece.len();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            assert!(started.elapsed() < Duration::from_secs(60), "{name}");
+            assert!(sent < 1 << 30, "{name}");
+        }
+    }
+}
+
+/// A body that comes in pieces, to be sent over HTTP/2.
+type Pieces = http_body_util::combinators::BoxBody<Bytes, std::convert::Infallible>;
+
+fn pieces(length: usize) -> Pieces {
+    let pieces = (0..length).step_by(10_000).map(move |start| {
+        let piece = vec![b'x'; (length - start).min(10_000)];
+        Ok(hyper::body::Frame::data(Bytes::from(piece)))
+    });
+    http_body_util::StreamBody::new(futures_util::stream::iter(pieces)).boxed()
+}
+
+#[tokio::test]
+async fn http_2_client_that_sends_on_gets_the_answer_and_no_reset() {
+    let world = World::new(BOUNDS).await;
+    let stream = TokioIo::new(world.connect().await);
+    let handshake = http2::handshake::<_, _, Pieces>(TokioExecutor::new(), stream).await;
+    let (mut sender, connection) = handshake.unwrap();
+    tokio::spawn(connection);
+    for length in [64 * 1024 + 1, 1 << 20, 3 << 20] {
+        let request = Request::post("http://h/refuse").body(pieces(length));
+        let response = sender.send_request(request.unwrap()).await.unwrap();
+        let (status, body) = read(response).await;
+        assert_eq!(status, 413, "{length}");
+        assert!(body.contains("too long"), "{body}");
+    }
+    // Raw: the stream ends with the answer, and is not reset, although all is sent after the answer has come.
+    let length = 1 << 18;
+    let post = [
+        0x83, 0x86, 0x04, 7, b'/', b'r', b'e', b'f', b'u', b's', b'e', 0x41, 1, b'h',
+    ];
+    let mut stream = world
+        .say(
+            &[
+                PREFACE,
+                &frame(SETTINGS, 0, 0, &[]),
+                &frame(HEADERS, 4, 1, &post),
+            ]
+            .concat(),
+        )
+        .await;
+    let mut reader = FrameReader;
+    // What it may send, on the connection and in the stream, until the server allows more.
+    let mut windows = [65_535_i64; 2];
+    let mut sent = 0;
+    let mut is_answered = false;
+    while sent < length {
+        while !is_answered || windows.iter().any(|window| *window < 16_384) {
+            let (kind, id, payload) = reader.next(&mut stream).await;
+            assert_ne!(
+                kind, RST_STREAM,
+                "after {sent} bytes: {payload:?} {windows:?}"
+            );
+            if kind == 8 {
+                let increment = u32::from_be_bytes(payload.try_into().unwrap());
+                windows[id as usize] += i64::from(increment);
+            } else if kind == 0 {
+                is_answered = true;
+            }
+        }
+        sent += 16_384;
+        windows.iter_mut().for_each(|window| *window -= 16_384);
+        let is_last = u8::from(sent >= length);
+        let data = frame(0, is_last, 1, &[b'x'; 16_384]);
+        stream.write_all(&data).await.unwrap();
+    }
+    // The connection goes on.
+    stream
+        .write_all(&frame(HEADERS, END_STREAM_AND_HEADERS, 3, &GET_ROOT))
+        .await
+        .unwrap();
+    loop {
+        let (kind, id, _) = reader.next(&mut stream).await;
+        assert_ne!(kind, RST_STREAM);
+        if kind == HEADERS && id == 3 {
+            break;
+        }
+    }
+}
+
+/// Reads one frame at a time.
+struct FrameReader;
+
+impl FrameReader {
+    async fn next(&mut self, stream: &mut TcpStream) -> (u8, u32, Vec<u8>) {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.unwrap();
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+        let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+        let mut payload = vec![0; length];
+        stream.read_exact(&mut payload).await.unwrap();
+        (head[3], id, payload)
+    }
+}
+
+#[tokio::test]
+async fn floods_of_frames_that_ask_nothing_end_the_connection() {
+    let get = frame(HEADERS, END_STREAM_AND_HEADERS, 1, &GET_ROOT);
+    for (name, before, flood) in [
+        ("PING", &[][..], frame(6, 0, 0, &[0; 8])),
+        ("PING answers", &[], frame(6, 1, 0, &[0; 8])),
+        ("SETTINGS", &[], frame(SETTINGS, 0, 0, &[])),
+        ("PRIORITY", &[], frame(2, 0, 3, &[0, 0, 0, 0, 1])),
+        ("WINDOW_UPDATE", &[], frame(8, 0, 0, &[0, 0, 0, 1])),
+        ("RST_STREAM", &get, frame(RST_STREAM, 0, 1, &[0, 0, 0, 8])),
+        ("an unknown type", &[], frame(0x42, 0, 0, b"x")),
+    ] {
+        let world = World::new(BOUNDS).await;
+        let mut stream = world
+            .say(&[PREFACE, &frame(SETTINGS, 0, 0, &[]), before].concat())
+            .await;
+        world.until_open(1).await;
+        let flood = flood.repeat(100);
+        // What is answered is read, lest the answers are what ends it.
+        let (mut reading, mut writing) = stream.split();
+        let mut answers = Vec::new();
+        let reads = reading.read_to_end(&mut answers);
+        let writes = async {
+            let mut sent = 0;
+            while world.metrics.open.get() > 0 && writing.write_all(&flood).await.is_ok() {
+                sent += 100;
+                assert!(sent < 1_000_000, "{name}");
+                tokio::task::yield_now().await;
+            }
+        };
+        let _ended = tokio::join!(reads, writes);
+        world.until_open(0).await;
+        assert_eq!(world.metrics.floods.get(), 1, "{name}: {answers:?}");
+    }
+}
+
+/// What clients do that keep a connection for long.
+#[tokio::test]
+async fn connection_that_asks_now_and_then_is_no_flood() {
+    let world = World::new(BOUNDS).await;
+    let mut stream = world
+        .say(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat())
+        .await;
+    let mut reader = FrameReader;
+    for stream_id in (1..2_001).step_by(2) {
+        let around = [
+            frame(6, 0, 0, &[0; 8]),
+            frame(8, 0, 0, &[0, 0, 0, 1]),
+            frame(6, 0, 0, &[0; 8]),
+            frame(HEADERS, END_STREAM_AND_HEADERS, stream_id, &GET_ROOT),
+            frame(8, 0, 0, &[0, 0, 0, 1]),
+            frame(SETTINGS, 0, 0, &[]),
+        ];
+        stream.write_all(&around.concat()).await.unwrap();
+        loop {
+            let (kind, id, _) = reader.next(&mut stream).await;
+            if (kind, id) == (0, stream_id) {
+                break;
+            }
+        }
+    }
+    assert_eq!(world.metrics.floods.get(), 0);
+}
+
+#[tokio::test]
+async fn http_1_0_is_answered_and_closed() {
+    let world = World::new(BOUNDS).await;
+    let answer = all(world.say(b"GET / HTTP/1.0\r\n\r\n").await).await;
+    assert!(answer.starts_with("HTTP/1.0 200 "), "{answer}");
+    assert!(answer.ends_with("\r\n\r\nok"), "{answer}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -385,7 +683,7 @@ async fn http_2_says_its_bounds_and_keeps_to_them() {
         })
         .collect();
     // Concurrent streams, the window of a stream, a frame, a list of headers (RFC 9113, 6.5.2).
-    for wanted in [(3, 7), (4, 65_536), (6, 16_384)] {
+    for wanted in [(3, 7), (4, 65_536), (6, 16_384 + 8_192)] {
         assert!(settings.contains(&wanted), "{wanted:?}: {settings:?}");
     }
 }

@@ -17,6 +17,7 @@ fn proxies_are_answered_when_that_is_enabled() {
     let standard = ExtAuthz {
         token: TokenHeader::default(),
         gateway: Gateway::default(),
+        lets_preflights_pass: false,
     };
     let named = IdentityHeaders::new("x-user", "x-group", "x-id", "x-extra-").unwrap();
     let all = ExtAuthz {
@@ -25,6 +26,7 @@ fn proxies_are_answered_when_that_is_enabled() {
             headers: named.joining_groups(true),
             required_groups: vec!["dev".to_owned(), "ops team".to_owned()],
         },
+        lets_preflights_pass: true,
     };
     for (settings, expected) in [
         ("{}", None),
@@ -37,7 +39,7 @@ fn proxies_are_answered_when_that_is_enabled() {
         ),
         (
             "{enabled: true, tokenHeader: X-Token, requiredGroups: [dev, ops team], userHeader: X-User, \
-             groupHeader: X-Group, uidHeader: X-Id, extraHeaderPrefix: X-Extra-, joinGroups: true}",
+             groupHeader: X-Group, uidHeader: X-Id, extraHeaderPrefix: X-Extra-, joinGroups: true, allowPreflight: true}",
             Some(all),
         ),
     ] {
@@ -78,6 +80,10 @@ fn what_would_let_others_pass_is_refused() {
         (
             "{enabled: 1}",
             "`server.extAuthz.enabled` must be `true` or `false`",
+        ),
+        (
+            "{enabled: true, allowPreflight: 1}",
+            "`server.extAuthz.allowPreflight` must be `true` or `false`",
         ),
         (
             "{enabled: true, requiredGroup: [dev]}",

@@ -1,0 +1,120 @@
+//! How large the head of a request may be: method, target and headers.
+//!
+//! The limits of hyper and h2 are wider, so that a head beyond ours gets an answer that says why. What is beyond theirs gets a
+//! bare 431, of which hyper tells for HTTP/1, and h2 does not.
+
+use std::fmt;
+
+use hyper::Request;
+
+/// The HTTP status for it (RFC 6585, 5).
+pub(in crate::server) const STATUS: u16 = 431;
+
+/// Headers of one request.
+const MAX_HEADERS: usize = 200;
+/// Headers of one request that hyper takes in HTTP/1.
+pub(super) const MAX_PARSED_HEADERS: usize = 256;
+/// What hyper and h2 take of a head beyond our limit. h2 adds 32 bytes for each header.
+pub(in crate::server) const HEAD_MARGIN: usize = 8 * 1024;
+
+/// How a head is too large.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Excess {
+    Bytes { length: usize, limit: usize },
+    Headers(usize),
+}
+
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes { length, limit } => write!(
+                f,
+                "the URL and the headers have {length} bytes, more than {limit}; send a shorter URL, or fewer or shorter headers (often cookies)"
+            ),
+            Self::Headers(count) => write!(
+                f,
+                "the request has {count} headers, more than {MAX_HEADERS}; send fewer"
+            ),
+        }
+    }
+}
+
+/// Returns how the head of `request` exceeds `limit` bytes, or the number of headers, if it does.
+pub(super) fn exceeds<B>(request: &Request<B>, limit: usize) -> Option<Excess> {
+    let headers = request.headers();
+    if headers.len() > MAX_HEADERS {
+        return Some(Excess::Headers(headers.len()));
+    }
+    // As a line of HTTP/1.1: `: ` and the end of the line.
+    let lines = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4);
+    let uri = request.uri();
+    let target = uri
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
+    let authority = uri
+        .authority()
+        .map_or(0, |authority| authority.as_str().len());
+    let length = request.method().as_str().len() + authority + target + lines.sum::<usize>();
+    (length > limit).then_some(Excess::Bytes { length, limit })
+}
+
+/// Returns whether a connection ended with `error` since a head was beyond the limits of hyper.
+pub(super) fn is_beyond_library(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    error
+        .downcast_ref::<hyper::Error>()
+        .is_some_and(hyper::Error::is_parse_too_large)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(target: &str, headers: &[(&str, usize)]) -> Request<()> {
+        let mut request = Request::get(target);
+        for (name, length) in headers {
+            request = request.header(*name, "x".repeat(*length));
+        }
+        request.body(()).unwrap()
+    }
+
+    #[test]
+    fn head_is_method_target_and_headers() {
+        for (target, headers, limit, excess) in [
+            ("/", &[][..], 4, None),
+            ("/", &[], 3, Some(4)),
+            ("/ab?c=d", &[], 10, None),
+            ("/ab?c=d", &[], 9, Some(10)),
+            ("https://h/", &[], 4, Some(5)),
+            ("/", &[("a", 10)], 19, None),
+            ("/", &[("a", 10)], 18, Some(19)),
+            ("/", &[("a", 10), ("a", 10)], 33, Some(34)),
+        ] {
+            let excess = excess.map(|length| Excess::Bytes { length, limit });
+            assert_eq!(
+                exceeds(&request(target, headers), limit),
+                excess,
+                "{target}"
+            );
+        }
+    }
+
+    #[test]
+    fn number_of_headers_is_limited_too() {
+        let headers = vec![("a", 0); MAX_HEADERS];
+        assert_eq!(exceeds(&request("/", &headers), 1 << 20), None);
+        let headers = vec![("a", 0); MAX_HEADERS + 1];
+        assert_eq!(
+            exceeds(&request("/", &headers), 1 << 20),
+            Some(Excess::Headers(MAX_HEADERS + 1))
+        );
+    }
+
+    /// What h2 adds to each header fits into the margin.
+    #[test]
+    fn limits_of_the_libraries_are_wider() {
+        const { assert!(MAX_HEADERS < MAX_PARSED_HEADERS) };
+        const { assert!(MAX_HEADERS * 32 + 5 * 48 < HEAD_MARGIN) };
+    }
+}

@@ -1,0 +1,144 @@
+//! The body of a request, and what becomes of the rest of one that is answered before all of it is read.
+//!
+//! HTTP/1.1: the rest is the rest of the connection, which ends after the answer (see
+//! [`guarded_stream`](super::guarded_stream)); a client that waits for `100 Continue` never gets it. HTTP/2: the
+//! connection goes on, and a stream that ends before its client has sent all is reset, which clients report in place of the
+//! answer. So the rest is read and discarded, within bounds, while the answer goes out.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::{Request, StatusCode, Version};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How long the rest of a body may take. Its connection counts as idle meanwhile, and makes room for others.
+const DISCARD_TIME: Duration = Duration::from_secs(5);
+/// How much of the rest is read.
+const DISCARD_BYTES: usize = 4 * 1024 * 1024;
+/// Rests that are discarded at once on one port; the streams of more are reset.
+const MAX_DISCARDS: usize = 256;
+/// hyper hardly has the rest of a longer body.
+const LONG: u64 = 8 * 1024;
+
+/// The rests of bodies that are discarded on one port.
+#[derive(Clone)]
+pub(super) struct Discards(Arc<Semaphore>);
+
+impl Discards {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(MAX_DISCARDS)))
+    }
+}
+
+/// The body of a request.
+pub(in crate::server) struct RequestBody {
+    /// None after the end.
+    incoming: Option<Incoming>,
+    version: Version,
+    is_left: Arc<AtomicBool>,
+    discards: Discards,
+}
+
+/// Tells whether a body was left before its end.
+pub(super) struct Leftover {
+    is_left: Arc<AtomicBool>,
+    is_long: bool,
+}
+
+impl RequestBody {
+    /// Wraps the body of `request`, and returns what tells how it ended.
+    pub(super) fn wrap(
+        request: Request<Incoming>,
+        discards: &Discards,
+    ) -> (Request<Self>, Leftover) {
+        let is_left = Arc::new(AtomicBool::new(false));
+        let length = request.body().size_hint().upper();
+        let leftover = Leftover {
+            is_left: Arc::clone(&is_left),
+            is_long: length.is_none_or(|length| length > LONG),
+        };
+        let version = request.version();
+        let request = request.map(|incoming| Self {
+            incoming: Some(incoming),
+            version,
+            is_left,
+            discards: discards.clone(),
+        });
+        (request, leftover)
+    }
+}
+
+impl Leftover {
+    /// Returns whether the connection of HTTP/1 ends after an answer with `status`. hyper reads a short rest that is there,
+    /// and goes on; a client whose request is refused learns beforehand that the connection may end.
+    pub(super) fn ends_connection(&self, status: StatusCode) -> bool {
+        let is_refused = status.is_client_error() || status.is_server_error();
+        self.is_left.load(Ordering::Relaxed) && (self.is_long || is_refused)
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let Some(incoming) = &mut self.incoming else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(Pin::new(incoming).poll_frame(context));
+        if !matches!(frame, Some(Ok(_))) {
+            self.incoming = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.as_ref().is_none_or(Incoming::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let hint = self.incoming.as_ref().map(Incoming::size_hint);
+        hint.unwrap_or_else(|| SizeHint::with_exact(0))
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        let Some(incoming) = self.incoming.take().filter(|body| !body.is_end_stream()) else {
+            return;
+        };
+        self.is_left.store(true, Ordering::Relaxed);
+        if self.version != Version::HTTP_2 {
+            return;
+        }
+        let turn = Arc::clone(&self.discards.0).try_acquire_owned();
+        if let (Ok(turn), Ok(runtime)) = (turn, Handle::try_current()) {
+            runtime.spawn(discard(incoming, turn));
+        }
+    }
+}
+
+/// Reads what is left of `body`, and ends its stream beyond the bounds.
+async fn discard(mut body: Incoming, _turn: OwnedSemaphorePermit) {
+    let read = async {
+        let mut left = DISCARD_BYTES;
+        while left > 0
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            left = left.saturating_sub(length);
+        }
+    };
+    // Too late or not, nobody needs the rest.
+    let _ = tokio::time::timeout(DISCARD_TIME, read).await;
+}

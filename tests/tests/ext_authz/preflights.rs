@@ -1,0 +1,126 @@
+//! CORS preflights, which pass without a token where that is allowed.
+
+use ack_ram_tests::sts::demo;
+use hyper::Method;
+use serde_json::json;
+
+use crate::world::{World, check_refusal, told};
+
+const ORIGIN: (&str, &str) = ("origin", "https://app.example.com");
+const WANTED: (&str, &str) = ("access-control-request-method", "PUT");
+
+#[tokio::test]
+async fn preflight_passes_as_nobody_if_that_is_allowed() {
+    let world = World::start(&json!({ "enabled": true, "allowPreflight": true }));
+    let reply = world
+        .ask(Method::OPTIONS, "/ext-authz/a?b", &[ORIGIN, WANTED])
+        .await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let told = told(&reply);
+    for name in [
+        "user",
+        "group",
+        "uid",
+        "extra-arn",
+        "extra-canonicalarn",
+        "extra-sessionname",
+    ] {
+        let line = format!("x-remote-{name}: ");
+        assert!(told.contains(&line), "{line}: {told:?}");
+        let removed = reply.headers["x-envoy-auth-headers-to-remove"]
+            .to_str()
+            .unwrap();
+        let name = format!("x-remote-{name}");
+        assert!(removed.split(',').any(|other| other == name), "{removed}");
+    }
+    assert!(world.sts.requests().is_empty());
+    let answers = "ack_ram_authenticator_ext_authz_answers_total";
+    let metrics = world.metrics().await;
+    assert_eq!(
+        metrics.value(answers, &[("answer", "preflight")]),
+        Some(1.0)
+    );
+    assert_eq!(metrics.value(answers, &[("answer", "passed")]), Some(0.0));
+    let in_flight = "ack_ram_authenticator_authentications_in_flight";
+    assert_eq!(metrics.value(in_flight, &[]), Some(0.0));
+
+    // With a token it is a login.
+    let alice = world.alice();
+    let headers = [ORIGIN, WANTED, ("authorization", &*alice)];
+    let reply = world.ask(Method::OPTIONS, "/ext-authz", &headers).await;
+    assert_eq!(
+        (reply.status.as_u16(), &reply.headers["x-remote-user"]),
+        (200, &"alice".parse().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_preflight_passes_by_no_header() {
+    let world = World::start(&json!({ "enabled": true, "allowPreflight": true }));
+    let token = world.token(&demo::user_key());
+    let cookie = format!("a={}", token.expose());
+    let (options, get, post) = (Method::OPTIONS, Method::GET, Method::POST);
+    for (method, more, status) in [
+        // Another method, whatever a client says of it.
+        (&get, &[][..], 401),
+        (&post, &[], 401),
+        (&get, &[("x-forwarded-method", "OPTIONS")], 401),
+        (&get, &[("x-original-method", "OPTIONS")], 401),
+        (&post, &[("x-http-method-override", "OPTIONS")], 401),
+        // A service could take it for another method, or a proxy has asked by one that is not its client's.
+        (&options, &[("x-http-method-override", "DELETE")], 401),
+        (&options, &[("x_http.method", "GET")], 401),
+        (&options, &[("x-method-override", "")], 401),
+        (&options, &[("x-forwarded-method", "GET")], 401),
+        (
+            &options,
+            &[
+                ("x-forwarded-method", "OPTIONS"),
+                ("x-forwarded-method", "GET"),
+            ],
+            401,
+        ),
+        (&options, &[("x-forwarded-method", "OPTIONS")], 200),
+        // Two of one.
+        (&options, &[ORIGIN], 401),
+        (&options, &[WANTED], 401),
+        // Somebody's.
+        (&options, &[("authorization", "Bearer x")], 401),
+        (&options, &[("authorization", "Basic YTpi")], 401),
+        (&options, &[("x-remote-user", "root")], 403),
+        (&options, &[("x_remote.extra-scopes", "all")], 403),
+        (&options, &[("cookie", &*cookie)], 403),
+    ] {
+        let headers = [&[ORIGIN, WANTED], more].concat();
+        let reply = world.ask(method.clone(), "/ext-authz/a", &headers).await;
+        let name = format!("{method} {more:?}");
+        assert_eq!(reply.status, status, "{name}: {reply:?}");
+        if status != 200 {
+            let error = match (status, more) {
+                (403, _) => "insufficient_scope",
+                (_, [("authorization", "Bearer x")]) => "invalid_token",
+                _ => "Bearer",
+            };
+            check_refusal(&name, &reply, status, error, "");
+        }
+    }
+    for headers in [&[ORIGIN][..], &[WANTED], &[]] {
+        let reply = world.ask(Method::OPTIONS, "/ext-authz", headers).await;
+        assert_eq!(reply.status, 401, "{headers:?}");
+    }
+    assert!(world.sts.requests().is_empty());
+}
+
+#[tokio::test]
+async fn preflight_needs_a_token_unless_that_is_allowed() {
+    for settings in [
+        json!({ "enabled": true }),
+        json!({ "enabled": true, "allowPreflight": false }),
+    ] {
+        let world = World::start(&settings);
+        let reply = world
+            .ask(Method::OPTIONS, "/ext-authz", &[ORIGIN, WANTED])
+            .await;
+        check_refusal("preflight", &reply, 401, "Bearer", "there is no token");
+    }
+}
