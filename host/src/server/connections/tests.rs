@@ -497,6 +497,31 @@ async fn client_that_sends_on_without_end_is_let_go() {
     }
 }
 
+/// With a clock that does not jump: none of the deadlines makes room.
+#[tokio::test]
+async fn client_whose_rest_is_discarded_makes_room_for_others() {
+    let world = World::new(Bounds {
+        connections: 1,
+        ..BOUNDS
+    })
+    .await;
+    let post = [
+        0x83, 0x86, 0x04, 7, b'/', b'r', b'e', b'f', b'u', b's', b'e', 0x41, 1, b'h',
+    ];
+    let start = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
+    let http2 = [start, frame(HEADERS, 4, 1, &post)].concat();
+    for said in [refused("content-length: 100000", b"x"), http2] {
+        let mut slow = world.say(&said).await;
+        // The answer is there, or the start of it.
+        let mut answer = [0; 12];
+        slow.read_exact(&mut answer).await.unwrap();
+        let answer = world.get("/").await;
+        assert!(answer.contains(" 200 "), "{answer}");
+        drop(slow);
+    }
+    assert!(world.metrics.evicted.get() >= 1);
+}
+
 /// A body that comes in pieces, to be sent over HTTP/2.
 type Pieces = http_body_util::combinators::BoxBody<Bytes, std::convert::Infallible>;
 
