@@ -170,7 +170,7 @@ impl Refusal {
     }
 
     /// How long a client should wait, in seconds: as long as [`Self::detail`] says. Services behind a gateway have clients
-    /// that wait for it; an API server must not be told (see [`crate::review`]).
+    /// that wait for it; an API server must not get this header (see [`crate::review`]).
     #[must_use]
     pub fn retry_after_seconds(&self) -> u32 {
         self.retry_after

@@ -106,7 +106,7 @@ impl ExtAuthz {
     }
 
     /// Whether `request` is a CORS preflight that needs no token. The method of the question alone counts: Envoy keeps that
-    /// of its client, other proxies have to be told to. What a client could write into a header only ever speaks against it.
+    /// of its client, other proxies need a setting for that. A header, which a client can write, only ever rules a preflight out.
     /// One with a token is a login.
     fn is_preflight<B>(&self, request: &Request<B>) -> bool {
         let headers = request.headers();

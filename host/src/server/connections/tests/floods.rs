@@ -1,0 +1,67 @@
+//! Floods that ask nothing, and what is none.
+
+use super::*;
+
+#[tokio::test]
+async fn floods_of_frames_that_ask_nothing_end_the_connection() {
+    let get = frame(HEADERS, END_STREAM_AND_HEADERS, 1, &GET_ROOT);
+    for (name, before, flood) in [
+        ("PING", &[][..], frame(6, 0, 0, &[0; 8])),
+        ("PING answers", &[], frame(6, 1, 0, &[0; 8])),
+        ("SETTINGS", &[], frame(SETTINGS, 0, 0, &[])),
+        ("PRIORITY", &[], frame(2, 0, 3, &[0, 0, 0, 0, 1])),
+        ("WINDOW_UPDATE", &[], frame(8, 0, 0, &[0, 0, 0, 1])),
+        ("RST_STREAM", &get, frame(RST_STREAM, 0, 1, &[0, 0, 0, 8])),
+        ("an unknown type", &[], frame(0x42, 0, 0, b"x")),
+    ] {
+        let world = World::new(BOUNDS).await;
+        let mut stream = world
+            .say(&[PREFACE, &frame(SETTINGS, 0, 0, &[]), before].concat())
+            .await;
+        world.until_open(1).await;
+        let flood = flood.repeat(100);
+        // What is answered is read, lest the answers are what ends it.
+        let (mut reading, mut writing) = stream.split();
+        let mut answers = Vec::new();
+        let reads = reading.read_to_end(&mut answers);
+        let writes = async {
+            let mut sent = 0;
+            while world.metrics.open.get() > 0 && writing.write_all(&flood).await.is_ok() {
+                sent += 100;
+                assert!(sent < 1_000_000, "{name}");
+                tokio::task::yield_now().await;
+            }
+        };
+        let _ended = tokio::join!(reads, writes);
+        world.until_open(0).await;
+        assert_eq!(world.metrics.floods.get(), 1, "{name}: {answers:?}");
+    }
+}
+
+/// What clients do that keep a connection for long.
+#[tokio::test]
+async fn connection_that_asks_now_and_then_is_no_flood() {
+    let world = World::new(BOUNDS).await;
+    let mut stream = world
+        .say(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat())
+        .await;
+    let mut reader = FrameReader;
+    for stream_id in (1..2_001).step_by(2) {
+        let around = [
+            frame(6, 0, 0, &[0; 8]),
+            frame(8, 0, 0, &[0, 0, 0, 1]),
+            frame(6, 0, 0, &[0; 8]),
+            frame(HEADERS, END_STREAM_AND_HEADERS, stream_id, &GET_ROOT),
+            frame(8, 0, 0, &[0, 0, 0, 1]),
+            frame(SETTINGS, 0, 0, &[]),
+        ];
+        stream.write_all(&around.concat()).await.unwrap();
+        loop {
+            let (kind, id, _) = reader.next(&mut stream).await;
+            if (kind, id) == (0, stream_id) {
+                break;
+            }
+        }
+    }
+    assert_eq!(world.metrics.floods.get(), 0);
+}

@@ -1,0 +1,170 @@
+//! Bodies that are answered before all of them is read.
+
+use super::*;
+
+/// A request with a body that nobody reads, over HTTP/1.1.
+fn refused(head: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!("POST /refuse HTTP/1.1\r\nhost: h\r\n{head}\r\n\r\n");
+    [head.as_bytes(), body].concat()
+}
+
+#[tokio::test]
+async fn http_1_client_that_sends_on_gets_the_answer_to_a_body_that_nobody_reads() {
+    let world = World::new(BOUNDS).await;
+    for length in [64 * 1024 + 1, 1 << 20, 3 << 20] {
+        let body = vec![b'x'; length];
+        let whole = refused(&format!("content-length: {length}"), &body);
+        let chunk = [
+            format!("{length:x}\r\n").as_bytes(),
+            &body,
+            b"\r\n0\r\n\r\n",
+        ]
+        .concat();
+        let chunked = refused("transfer-encoding: chunked", &chunk);
+        for said in [whole, chunked] {
+            let mut stream = world.connect().await;
+            // All of it, before it reads.
+            stream.write_all(&said).await.unwrap();
+            let answer = all(stream).await;
+            assert!(answer.starts_with("HTTP/1.1 413 "), "{length}: {answer}");
+            assert!(answer.contains("connection: close"), "{answer}");
+            assert!(answer.contains("too long"), "{answer}");
+        }
+    }
+    world.until_open(0).await;
+}
+
+#[tokio::test]
+async fn client_that_waits_to_go_on_is_refused_at_once() {
+    let world = World::new(BOUNDS).await;
+    let head = "content-length: 100000\r\nexpect: 100-continue";
+    let answer = all(world.say(&refused(head, b"")).await).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_that_sends_on_without_end_is_let_go() {
+    let world = World::new(BOUNDS).await;
+    for (name, piece) in [("slowly", 1), ("fast", 1 << 16)] {
+        let mut stream = world
+            .say(&refused("content-length: 99999999999", b""))
+            .await;
+        let started = tokio::time::Instant::now();
+        world.until_open(1).await;
+        let piece = vec![b'x'; piece];
+        let mut sent = 0;
+        while world.metrics.open.get() > 0 {
+            // It may be closed in between.
+            let _sent =
+                tokio::time::timeout(Duration::from_secs(1), stream.write_all(&piece)).await;
+            sent += piece.len();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            assert!(started.elapsed() < Duration::from_secs(60), "{name}");
+            assert!(sent < 1 << 30, "{name}");
+        }
+    }
+}
+
+/// With a clock that does not jump: none of the deadlines makes room.
+#[tokio::test]
+async fn client_whose_rest_is_discarded_makes_room_for_others() {
+    let world = World::new(Bounds {
+        connections: 1,
+        ..BOUNDS
+    })
+    .await;
+    let post = [
+        0x83, 0x86, 0x04, 7, b'/', b'r', b'e', b'f', b'u', b's', b'e', 0x41, 1, b'h',
+    ];
+    let start = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
+    let http2 = [start, frame(HEADERS, 4, 1, &post)].concat();
+    for said in [refused("content-length: 100000", b"x"), http2] {
+        let mut slow = world.say(&said).await;
+        // The answer is there, or the start of it.
+        let mut answer = [0; 12];
+        slow.read_exact(&mut answer).await.unwrap();
+        let answer = world.get("/").await;
+        assert!(answer.contains(" 200 "), "{answer}");
+        drop(slow);
+    }
+    assert!(world.metrics.evicted.get() >= 1);
+}
+
+/// A body that comes in pieces, to be sent over HTTP/2.
+type Pieces = http_body_util::combinators::BoxBody<Bytes, std::convert::Infallible>;
+
+fn pieces(length: usize) -> Pieces {
+    let pieces = (0..length).step_by(10_000).map(move |start| {
+        let piece = vec![b'x'; (length - start).min(10_000)];
+        Ok(hyper::body::Frame::data(Bytes::from(piece)))
+    });
+    http_body_util::StreamBody::new(futures_util::stream::iter(pieces)).boxed()
+}
+
+#[tokio::test]
+async fn http_2_client_that_sends_on_gets_the_answer_and_no_reset() {
+    let world = World::new(BOUNDS).await;
+    let stream = TokioIo::new(world.connect().await);
+    let handshake = http2::handshake::<_, _, Pieces>(TokioExecutor::new(), stream).await;
+    let (mut sender, connection) = handshake.unwrap();
+    tokio::spawn(connection);
+    for length in [64 * 1024 + 1, 1 << 20, 3 << 20] {
+        let request = Request::post("http://h/refuse").body(pieces(length));
+        let response = sender.send_request(request.unwrap()).await.unwrap();
+        let (status, body) = read(response).await;
+        assert_eq!(status, 413, "{length}");
+        assert!(body.contains("too long"), "{body}");
+    }
+    // Raw: the stream ends with the answer, and is not reset, although all is sent after the answer has come.
+    let length = 1 << 18;
+    let post = [
+        0x83, 0x86, 0x04, 7, b'/', b'r', b'e', b'f', b'u', b's', b'e', 0x41, 1, b'h',
+    ];
+    let mut stream = world
+        .say(
+            &[
+                PREFACE,
+                &frame(SETTINGS, 0, 0, &[]),
+                &frame(HEADERS, 4, 1, &post),
+            ]
+            .concat(),
+        )
+        .await;
+    let mut reader = FrameReader;
+    // What it may send, on the connection and in the stream, until the server allows more.
+    let mut windows = [65_535_i64; 2];
+    let mut sent = 0;
+    let mut is_answered = false;
+    while sent < length {
+        while !is_answered || windows.iter().any(|window| *window < 16_384) {
+            let (kind, id, payload) = reader.next(&mut stream).await;
+            assert_ne!(
+                kind, RST_STREAM,
+                "after {sent} bytes: {payload:?} {windows:?}"
+            );
+            if kind == 8 {
+                let increment = u32::from_be_bytes(payload.try_into().unwrap());
+                windows[id as usize] += i64::from(increment);
+            } else if kind == 0 {
+                is_answered = true;
+            }
+        }
+        sent += 16_384;
+        windows.iter_mut().for_each(|window| *window -= 16_384);
+        let is_last = u8::from(sent >= length);
+        let data = frame(0, is_last, 1, &[b'x'; 16_384]);
+        stream.write_all(&data).await.unwrap();
+    }
+    // The connection goes on.
+    stream
+        .write_all(&frame(HEADERS, END_STREAM_AND_HEADERS, 3, &GET_ROOT))
+        .await
+        .unwrap();
+    loop {
+        let (kind, id, _) = reader.next(&mut stream).await;
+        assert_ne!(kind, RST_STREAM);
+        if kind == HEADERS && id == 3 {
+            break;
+        }
+    }
+}
