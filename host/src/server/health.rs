@@ -199,7 +199,7 @@ impl Check {
         let is_read = rules.is_read();
         let trouble = match &notes.trouble {
             Some(_) if rules.is_broken() => Some(
-                "it was read and is broken, so those whom it or a later backend maps get 503; only the log says why"
+                "it was read and is broken, so logins that need it or a later backend get 503; only the log says why"
                     .to_owned(),
             ),
             Some(_) if notes.trouble_quotes => {
