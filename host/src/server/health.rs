@@ -209,7 +209,7 @@ impl Check {
         };
         let trouble = match trouble {
             None if !is_read => Some("not read yet".to_owned()),
-            Some(trouble) if is_read && rules.is_empty() => Some(format!("0 mappings: {trouble}")),
+            Some(trouble) if is_read && rules.is_empty() => Some(format!("{trouble}; 0 mappings")),
             None if rules.is_empty() => Some("0 mappings".to_owned()),
             trouble => trouble,
         };
