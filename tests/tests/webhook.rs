@@ -243,7 +243,7 @@ async fn when_sts_takes_too_long_the_answer_is_503_and_the_next_login_works() {
 }
 
 #[tokio::test]
-async fn broken_backend_is_an_error_that_names_whom_to_ask() {
+async fn broken_backend_is_an_error_that_names_the_administrator() {
     let world = World::with_backends("30s", "30s", &["DynamicFile", "MountedFile"]);
     let reply = world.review(&token(&world)).await;
     assert_eq!(reply.status, 503, "{reply:?}");

@@ -214,7 +214,7 @@ codes! {
     Shadowed = "shadowed",
     /// A name that starts with what whoever logs in can choose.
     UnprefixedSessionName = "unprefixed-session-name",
-    /// A username that whoever assumes a role can choose, and that another mapping gives, too.
+    /// A username that a caller can choose, and that another mapping gives, too.
     Impersonation = "impersonation",
     /// A name that two session names share.
     SessionNameCollision = "session-name-collision",

@@ -1,4 +1,4 @@
-//! Findings about usernames that whoever assumes a role can choose, and that another mapping gives, too.
+//! Findings about usernames that a caller can choose, and that another mapping gives, too.
 //!
 //! Names that expressions give are not known here. Two mappings that give the same template, or the same name, are meant
 //! to give it.
@@ -164,7 +164,7 @@ impl<'a> Search<'_, 'a> {
             Severity::Warning,
             &compiled.entry.position,
             format!(
-                "`username` is `{template}`: whoever assumes the role can choose a session name that makes it {what}, too"
+                "`username` is `{template}`: a caller who assumes the role can choose a session name that makes it {what}, too"
             ),
             "put a prefix before the variable that no other username starts with, such as `dev:`",
         ))

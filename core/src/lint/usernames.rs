@@ -1,7 +1,7 @@
 //! The usernames that a mapping can give, as sequences of characters and kinds of characters, and whether two mappings
 //! can give the same.
 //!
-//! Of session names, whoever assumes a role chooses every character; of other variables, only the alphabet is known.
+//! The caller chooses every character of a session name; of other variables, only the alphabet is known.
 
 use crate::arn::Resource;
 use crate::lint::Compiled;
@@ -16,7 +16,7 @@ const MAX_SESSION: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Usernames {
     parts: Vec<Characters>,
-    /// Whether they hold what whoever logs in chooses.
+    /// Whether they hold a session name, which the caller chooses.
     pub(super) is_chosen: bool,
 }
 

@@ -201,7 +201,7 @@ fn text(in_effect: &InEffect) -> Result<String, Failure> {
         if backend.is_broken {
             writeln!(
                 page,
-                "  {BAD}was read and is broken: those whom it or a later backend maps get 503{BAD:#}"
+                "  {BAD}was read and is broken: logins that need it or a later backend get 503{BAD:#}"
             )?;
         } else if !backend.is_read {
             writeln!(

@@ -216,7 +216,7 @@ impl Check {
         let is_read = rules.is_read();
         let trouble = match &notes.trouble {
             Some(_) if rules.is_broken() => Some(
-                "it was read and is broken, so those whom it or a later backend maps get 503; only the log says why"
+                "it was read and is broken, so logins that need it or a later backend get 503; only the log says why"
                     .to_owned(),
             ),
             Some(_) if notes.trouble_quotes => {
@@ -226,7 +226,7 @@ impl Check {
         };
         let trouble = match trouble {
             None if !is_read => Some("not read yet".to_owned()),
-            Some(trouble) if is_read && rules.is_empty() => Some(format!("0 mappings: {trouble}")),
+            Some(trouble) if is_read && rules.is_empty() => Some(format!("{trouble}; 0 mappings")),
             None if rules.is_empty() => Some("0 mappings".to_owned()),
             trouble => trouble,
         };

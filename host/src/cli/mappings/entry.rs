@@ -77,6 +77,7 @@ impl Wanted<'_> {
         let findings = lint::lint(&Configuration {
             position,
             backends: vec![entries],
+            serves_proxies: self.config.is_some_and(|config| config.ext_authz.is_some()),
             ..Configuration::default()
         });
         // What has no entry is about the configuration as a whole.

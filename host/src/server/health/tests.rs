@@ -56,7 +56,7 @@ async fn a_server_is_ready_when_every_backend_has_been_read_once_and_stays_so() 
         (
             &|edit| edit.set_broken("`acs:ram::1:user/alice` has no name".to_owned()),
             503,
-            "[-]backend CRD failed: it was read and is broken, so those whom it or a later backend maps get 503; only the log says why\n",
+            "[-]backend CRD failed: it was read and is broken, so logins that need it or a later backend get 503; only the log says why\n",
         ),
         (
             &|edit| edit.set_trouble(None),
@@ -74,17 +74,17 @@ async fn a_server_is_ready_when_every_backend_has_been_read_once_and_stays_so() 
         (
             &|edit| edit.set_trouble(trouble(down)),
             200,
-            "[+]backend CRD ok: 0 mappings: the API server cannot be asked\n",
+            "[+]backend CRD ok: the API server cannot be asked; 0 mappings\n",
         ),
         (
             &|edit| edit.set_broken("`acs:ram::1:user/alice` has no name".to_owned()),
             200,
-            "[+]backend CRD ok: 0 mappings: what it holds cannot be used; only the log says why\n",
+            "[+]backend CRD ok: what it holds cannot be used; only the log says why; 0 mappings\n",
         ),
         (
             &|edit| edit.set_trouble(trouble("one\n[+]two\r\u{1b}[1m")),
             200,
-            "[+]backend CRD ok: 0 mappings: one [+]two  [1m\n",
+            "[+]backend CRD ok: one [+]two  [1m; 0 mappings\n",
         ),
         (
             &|edit| {

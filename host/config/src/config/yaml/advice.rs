@@ -12,7 +12,8 @@ pub(super) fn explain(source: &str, error: SyntaxError) -> SyntaxError {
     let found = position.and_then(|position| {
         let lines = Lines::new(source, position);
         // A text of several lines is reported where it starts, however far the tab is.
-        let tab = message.contains("tab").then(|| lines.tab_below(source));
+        let is_about_tabs = message.contains("a tab") || message.starts_with("tabs ");
+        let tab = is_about_tabs.then(|| lines.tab_below(source));
         tab.flatten().or_else(|| lines.cause())
     });
     match found {
@@ -27,12 +28,11 @@ pub(super) fn explain(source: &str, error: SyntaxError) -> SyntaxError {
     }
 }
 
-/// The line of an error, and those beside it.
+/// The line of an error, and the one before it.
 struct Lines<'a> {
     error: Position,
     before: Option<&'a str>,
     here: &'a str,
-    after: Option<&'a str>,
 }
 
 /// Where something is wrong, and what.
@@ -46,7 +46,6 @@ impl<'a> Lines<'a> {
             error,
             before: line(index.checked_sub(2)),
             here: line(index.checked_sub(1)).unwrap_or_default(),
-            after: line(Some(index)),
         }
     }
 
@@ -59,20 +58,14 @@ impl<'a> Lines<'a> {
             .or_else(|| self.second_colon())
     }
 
-    /// With the number of each line, that of the error first.
-    fn lines(&self) -> impl Iterator<Item = (u64, &'a str)> {
-        let line = self.error.line;
-        let beside = [
-            self.after.map(|text| (line + 1, text)),
-            self.before.map(|text| (line.saturating_sub(1), text)),
-        ];
-        [(line, self.here)]
-            .into_iter()
-            .chain(beside.into_iter().flatten())
-    }
-
+    /// A tab right before the place of the error. Elsewhere it may be meant, as in JSON.
     fn tab(&self) -> Option<Cause> {
-        self.lines().find_map(|(line, text)| tab_in(line, text))
+        let end = usize::try_from(self.error.column).ok()?.checked_sub(1)?;
+        let before: Vec<char> = self.here.chars().take(end).collect();
+        let blank = before.iter().rev().take_while(|c| matches!(c, ' ' | '\t'));
+        let start = before.len() - blank.count();
+        let index = before.iter().skip(start).position(|c| *c == '\t')? + start;
+        Some(tab_at(self.error.line, index as u64 + 1))
     }
 
     /// The first tab from the line of the error on.
@@ -167,9 +160,12 @@ impl<'a> Lines<'a> {
 }
 
 fn tab_in(line: u64, text: &str) -> Option<Cause> {
-    let column = tab_before_value(text)?;
+    Some(tab_at(line, tab_before_value(text)?))
+}
+
+fn tab_at(line: u64, column: u64) -> Cause {
     let message = "a tab, where YAML takes spaces alone; write spaces";
-    Some((Position { line, column }, message.to_owned()))
+    (Position { line, column }, message.to_owned())
 }
 
 /// The column of a tab in the indentation of `line`, or between a dash or colon and what follows.

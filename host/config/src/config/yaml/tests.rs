@@ -319,6 +319,9 @@ fn error_stands_where_its_author_has_to_change_something() {
         );
         assert_eq!(error.message.matches("; ").count(), 1, "{}", error.message);
     }
+    // In JSON, tabs are no mistake.
+    let error = parse("{\n\t\"a\": [\n\t\t{\"b\": 1 \"c\": 2}\n\t]\n}\n").unwrap_err();
+    assert!(!error.message.contains("tab"), "{}", error.message);
     // Tabs that YAML allows.
     for source in ["a:\tb\n", "a: 1\t\n\t\nb: 2\n", "a: 'x\ty'\n", "a:\n-\tb\n"] {
         assert!(parse(source).is_ok(), "{source}");
