@@ -1,7 +1,5 @@
 //! Findings about the conditions and names that mappings have in CEL.
 
-use std::collections::BTreeSet;
-
 use crate::cel::{Expression, Kind};
 use crate::lint::finding::{Code, Report, Severity};
 use crate::lint::{Compiled, names, tree};
@@ -65,7 +63,9 @@ fn unlisted_system_names(mapping: &Mapping, report: &mut Report<'_>) {
         let Some(expression) = parsed(source.as_deref(), kind) else {
             continue;
         };
-        let given: BTreeSet<&str> = tree::given_texts(expression.tree()).into_iter().collect();
+        let mut given = tree::given_texts(expression.tree());
+        given.sort_unstable();
+        given.dedup();
         let is_allowed = |name: &&str| allowed.iter().any(|allowed| allowed == name);
         for name in given
             .into_iter()

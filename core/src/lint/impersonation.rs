@@ -3,13 +3,12 @@
 //! Names that expressions give are not known here. Two mappings that give the same template, or the same name, are meant
 //! to give it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use crate::lint::finding::{Code, Finding, Position, Severity};
 use crate::lint::usernames::Usernames;
 use crate::lint::{Compiled, Usable};
-use crate::rules::ReservedPrefixes;
 
 /// Many thousands of mappings whose names nearly overlap are not compared to the end: so many steps are taken.
 const MAX_STEPS: usize = 10_000_000;
@@ -19,15 +18,25 @@ pub(super) fn check(backends: &[Usable<'_>], findings: &mut Vec<Finding>) {
     search(backends, findings);
 }
 
-/// The steps that were taken.
+/// Returns the steps that were taken.
 fn search(backends: &[Usable<'_>], findings: &mut Vec<Finding>) -> usize {
     let unused = unused(findings);
-    let is_used = |compiled: &&Compiled<'_>| !unused.contains(&compiled.entry.position);
+    let is_used = |compiled: &&Compiled<'_>| {
+        let position = &compiled.entry.position;
+        unused.binary_search(&position).is_err()
+    };
     let mut given = Given::default();
+    // The mappings of each backend that a caller can choose the username of, and what they give.
+    let mut chosen = Vec::new();
     for backend in backends {
+        let mut of_backend = Vec::new();
         for compiled in backend.rules.iter().filter(is_used) {
             if let Some(usernames) = Usernames::of(compiled) {
-                given.add(usernames, Giver::Rule(compiled));
+                let is_chosen = usernames.is_chosen;
+                let index = given.add(usernames, Giver::Rule(compiled));
+                if is_chosen && !asks_for_session(compiled) {
+                    of_backend.push((compiled, index));
+                }
             }
         }
         for account in &backend.entries.accounts {
@@ -37,22 +46,30 @@ fn search(backends: &[Usable<'_>], findings: &mut Vec<Finding>) -> usize {
             given.add(Usernames::named(&format!("{of}role/")), giver);
             given.add(Usernames::exactly(&format!("{of}root")), giver);
         }
+        chosen.push((of_backend, &*backend.entries.reserved.usernames));
     }
-    let mut search = Search {
-        given: &given,
-        steps: 0,
-        known: BTreeMap::new(),
-    };
-    for backend in backends {
-        for compiled in backend.rules.iter().filter(is_used) {
-            findings.extend(search.finding(compiled, &backend.entries.reserved));
-        }
+    let mut steps = 0;
+    let mut found = Vec::new();
+    for (of_backend, reserved) in chosen {
+        let mut search = Search {
+            given: &given,
+            reserved,
+            steps,
+            known: vec![None; given.all.len()],
+        };
+        found.extend(
+            of_backend
+                .into_iter()
+                .filter_map(|(compiled, index)| search.finding(compiled, index)),
+        );
+        steps = search.steps;
     }
-    search.steps
+    findings.extend(found);
+    steps
 }
 
-/// Where the mappings stand by which nobody logs in.
-fn unused(findings: &[Finding]) -> BTreeSet<Position> {
+/// Where the mappings stand by which nobody logs in, in order.
+fn unused(findings: &[Finding]) -> Vec<&Position> {
     let is_unused = |finding: &&Finding| {
         matches!(
             finding.code,
@@ -67,7 +84,9 @@ fn unused(findings: &[Finding]) -> BTreeSet<Position> {
         )
     };
     let unused = findings.iter().filter(is_unused);
-    unused.map(|finding| finding.position.clone()).collect()
+    let mut positions: Vec<_> = unused.map(|finding| &finding.position).collect();
+    positions.sort_unstable();
+    positions
 }
 
 /// What gives usernames.
@@ -78,53 +97,56 @@ enum Giver<'a> {
     Account(&'a Position),
 }
 
-/// All usernames that are given, each kind of them once, by what they start with and by what they end with.
+/// Places in [`Given::all`].
+type Places = BTreeMap<String, Vec<usize>>;
+
+/// All usernames that are given, each kind of them once.
 #[derive(Default)]
 struct Given<'a> {
     all: Vec<(Usernames, Giver<'a>)>,
-    known: BTreeSet<Usernames>,
-    by_prefix: BTreeMap<String, Vec<usize>>,
-    by_suffix: BTreeMap<String, Vec<usize>>,
+    by_key: Places,
+    by_prefix: Places,
+    by_suffix: Places,
 }
 
 impl<'a> Given<'a> {
-    fn add(&mut self, usernames: Usernames, giver: Giver<'a>) {
-        if !self.known.insert(usernames.clone()) {
-            return;
+    /// Adds usernames that `giver` gives, unless they are there, and returns their place.
+    fn add(&mut self, usernames: Usernames, giver: Giver<'a>) -> usize {
+        let new = self.all.len();
+        let places = self.by_key.entry(usernames.key()).or_default();
+        if let Some(known) = places.first() {
+            return *known;
         }
-        let index = self.all.len();
+        places.push(new);
         let by_prefix = self.by_prefix.entry(usernames.prefix());
-        by_prefix.or_default().push(index);
+        by_prefix.or_default().push(new);
         let by_suffix = self.by_suffix.entry(usernames.suffix());
-        by_suffix.or_default().push(index);
+        by_suffix.or_default().push(new);
         self.all.push((usernames, giver));
+        new
     }
 
-    /// Those that may overlap `usernames`: by their start or by their end, whichever leaves fewer.
-    fn near(&self, usernames: &Usernames) -> impl Iterator<Item = &(Usernames, Giver<'a>)> {
+    /// Places of those that may overlap `usernames`: by their start or by their end, whichever leaves fewer.
+    fn near(&self, usernames: &Usernames) -> Vec<usize> {
         let (prefix, suffix) = (usernames.prefix(), usernames.suffix());
         let mut by_prefix = alike(&self.by_prefix, &prefix);
         let mut by_suffix = alike(&self.by_suffix, &suffix);
         let (mut starting, mut ending) = (Vec::new(), Vec::new());
-        let fewer = loop {
+        loop {
             match by_prefix.next() {
                 Some(place) => starting.push(*place),
-                None => break starting,
+                None => return starting,
             }
             match by_suffix.next() {
                 Some(place) => ending.push(*place),
-                None => break ending,
+                None => return ending,
             }
-        };
-        fewer.into_iter().filter_map(|place| self.all.get(place))
+        }
     }
 }
 
 /// What `index` has at keys that are a start of `key`, and at those that `key` is a start of.
-fn alike<'i>(
-    index: &'i BTreeMap<String, Vec<usize>>,
-    key: &'i str,
-) -> impl Iterator<Item = &'i usize> {
+fn alike<'i>(index: &'i Places, key: &'i str) -> impl Iterator<Item = &'i usize> {
     let ends = key.char_indices();
     let shorter = ends.filter_map(|(end, _)| index.get(key.get(..end)?));
     let longer = index.range::<str, _>((Bound::Included(key), Bound::Unbounded));
@@ -132,24 +154,20 @@ fn alike<'i>(
     shorter.chain(longer.map(|(_, places)| places)).flatten()
 }
 
-/// Usernames, and what the names of their backend may not start with.
-type Sought = (Usernames, Vec<Box<str>>);
-
-/// Looks for the mapping whose users others can pass for.
+/// Looks for the mapping whose users others can pass for, for the mappings of one backend.
 struct Search<'s, 'a> {
     given: &'s Given<'a>,
+    /// What the usernames of the backend may not start with.
+    reserved: &'s [Box<str>],
     steps: usize,
-    /// What was found of usernames and what its backend may not give.
-    known: BTreeMap<Sought, Option<(Usernames, Giver<'a>)>>,
+    /// What was found for the usernames at each place: the place of those that they overlap, if any.
+    known: Vec<Option<Option<usize>>>,
 }
 
 impl<'a> Search<'_, 'a> {
-    fn finding(&mut self, compiled: &Compiled<'_>, reserved: &ReservedPrefixes) -> Option<Finding> {
-        let usernames = Usernames::of(compiled).filter(|usernames| usernames.is_chosen)?;
-        if asks_for_session(compiled) {
-            return None;
-        }
-        let (theirs, giver) = self.overlapping(usernames, &reserved.usernames)?;
+    /// Returns the finding about `compiled`, which gives the usernames at `index`.
+    fn finding(&mut self, compiled: &Compiled<'_>, index: usize) -> Option<Finding> {
+        let (theirs, giver) = self.overlapping(index)?;
         let template = &compiled.entry.mapping.username;
         let whose = match giver {
             Giver::Rule(other) => format!("{} gives", other.rule.source()),
@@ -170,35 +188,40 @@ impl<'a> Search<'_, 'a> {
         ))
     }
 
-    fn overlapping(
-        &mut self,
-        usernames: Usernames,
-        reserved: &[Box<str>],
-    ) -> Option<(Usernames, Giver<'a>)> {
-        let key = (usernames, reserved.to_vec());
-        if let Some(known) = self.known.get(&key) {
-            return known.clone();
-        }
-        let (usernames, reserved) = &key;
-        let mut found = None;
-        for (theirs, giver) in self.given.near(usernames) {
+    /// Returns the first usernames that overlap those at `index`, and what gives them.
+    fn overlapping(&mut self, index: usize) -> Option<&(Usernames, Giver<'a>)> {
+        let place = match self.known.get(index) {
+            Some(Some(known)) => *known,
+            _ => {
+                let found = self.first_overlap(index);
+                if let Some(known) = self.known.get_mut(index) {
+                    *known = Some(found);
+                }
+                found
+            }
+        };
+        self.given.all.get(place?)
+    }
+
+    fn first_overlap(&mut self, index: usize) -> Option<usize> {
+        let (usernames, _) = self.given.all.get(index)?;
+        for place in self.given.near(usernames) {
             if self.steps >= MAX_STEPS {
                 break;
             }
-            if theirs == usernames {
+            let (theirs, _) = self.given.all.get(place)?;
+            if place == index {
                 continue;
             }
             self.steps += usernames.steps(theirs);
             let prefix = theirs.prefix();
-            let mut reserved = reserved.iter().map(|reserved| &**reserved);
-            let is_reserved = reserved.any(|reserved| prefix.starts_with(reserved));
+            let mut reserved = self.reserved.iter();
+            let is_reserved = reserved.any(|reserved| prefix.starts_with(&**reserved));
             if !is_reserved && usernames.overlap(theirs) {
-                found = Some((theirs.clone(), *giver));
-                break;
+                return Some(place);
             }
         }
-        self.known.insert(key, found.clone());
-        found
+        None
     }
 }
 
@@ -225,7 +248,7 @@ fn asks_for_session(_: &Compiled<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::lint::{BackendEntries, Entry, InGo};
-    use crate::rules::{Age, Backend, Mapping, Rule, Source};
+    use crate::rules::{Age, Backend, Mapping, ReservedPrefixes, Rule, Source};
 
     /// The steps, and what was found, of a role for each of `templates` and a user for each of `usernames`.
     fn search_among(templates: &[String], usernames: &[String]) -> (usize, usize) {

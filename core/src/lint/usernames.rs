@@ -13,7 +13,7 @@ use crate::rules::template::{Part, Template, Variable};
 const MAX_SESSION: usize = 64;
 
 /// The usernames that a mapping can give.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug)]
 pub(super) struct Usernames {
     parts: Vec<Characters>,
     /// Whether they hold a session name, which the caller chooses.
@@ -21,7 +21,7 @@ pub(super) struct Usernames {
 }
 
 /// What stands at one place of a username.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug)]
 enum Characters {
     /// This one.
     One(char),
@@ -33,7 +33,7 @@ enum Characters {
 }
 
 /// The characters that a variable may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug)]
 enum Alphabet {
     Digits,
     /// Letters, digits and `.-_`: names in RAM, ids, and session names without their `@`.
@@ -154,6 +154,31 @@ impl Usernames {
             (Variable::AccountId, _) => self.push(Alphabet::Digits),
             _ => self.push(Alphabet::Name),
         }
+    }
+
+    /// Returns a text that no other usernames have.
+    pub(super) fn key(&self) -> String {
+        let mut key = String::from(if self.is_chosen { "c" } else { "-" });
+        for part in &self.parts {
+            match part {
+                // NUL is followed by what it stands for.
+                Characters::One('\0') => key.push_str("\0\0"),
+                Characters::One(character) => key.push(*character),
+                Characters::Some {
+                    alphabet,
+                    may_be_none,
+                } => {
+                    let (least_one, maybe_none) = match alphabet {
+                        Alphabet::Digits => ('1', '0'),
+                        Alphabet::Name => ('N', 'n'),
+                        Alphabet::Session => ('S', 's'),
+                    };
+                    key.push('\0');
+                    key.push(if *may_be_none { maybe_none } else { least_one });
+                }
+            }
+        }
+        key
     }
 
     /// How long they are at least, and at most where that is known.
