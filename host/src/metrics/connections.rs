@@ -65,11 +65,11 @@ impl Connections {
         );
         let floods = named(
             "connections_flooding_total",
-            "Connections that were closed since the client sent too many frames, or too small pieces, that begin no request, by port.",
+            "Connections that the server closed because the client sent too many frames, or too small pieces, that start no request, by port.",
         );
         let large_heads = named(
             "requests_head_too_large_total",
-            "Requests that were answered with HTTP 431 since URL and headers were too large, by port. HTTP/2 requests far beyond the limit are not counted.",
+            "Requests that were answered with HTTP 431 because the URL and the headers were too large, by port. HTTP/2 requests far beyond the limit are not counted.",
         );
         let shed = named(
             "requests_shed_total",
