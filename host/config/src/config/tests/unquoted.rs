@@ -58,6 +58,52 @@ fn one_entry_alone_is_refused_at_the_value() {
     }
 }
 
+/// A copy that were an empty text would map whoever meets the condition, or would be no rule at all.
+#[test]
+fn a_value_under_an_anchor_needs_its_quotes_wherever_it_is_repeated() {
+    for value in ["@team", "*team", "{{RoleName}}-x", "`team`", "%team"] {
+        let condition = "identity.accountId == '1234567890123456'";
+        let subject = format!(
+            "arn: {value}\n    match: \"{condition}\"\n    username: x\n    groups: [\"system:masters\"]\n"
+        );
+        for yaml in [
+            format!(
+                "clusterID: c\nx-team: &team\n    {subject}server:\n  mapRules:\n  - <<: *team\n    username: ops\n  - *team\n"
+            ),
+            format!(
+                "clusterID: c\nserver:\n  mapRules:\n  - &team\n    {subject}  - <<: *team\n    username: ops\n  - *team\n"
+            ),
+        ] {
+            let config = load_yaml(&yaml).unwrap_or_else(|error| panic!("{yaml}{error}"));
+            assert!(config.mappings.mappings.is_empty(), "{yaml}");
+            let refused = config.warnings.iter();
+            let refused = refused.filter(|warning| warning.kind == WarningKind::InvalidEntry);
+            assert!(refused.count() >= 2, "{yaml}{:#?}", config.warnings);
+        }
+    }
+    for setting in [
+        "userValidationRules",
+        "reservedPrefixConfig",
+        "protect",
+        "scrubbedAccounts",
+        "mapRules",
+        "dynamicFilePath",
+    ] {
+        let yaml = format!("clusterID: c\nx: &x\n  {setting}: @x\nserver:\n  <<: *x\n");
+        assert!(load_yaml(&yaml).is_err(), "{setting}");
+    }
+}
+
+/// A placeholder of the reader's own in a file is a text like any other.
+#[test]
+fn a_file_may_hold_the_text_that_stands_for_a_value() {
+    let yaml = "clusterID: c\nserver:\n  mapUsers:\n  - userARN: acs:ram::1:user/a\n    username: @a\n  - userARN: acs:ram::1:user/b\n    username: unquoted-value-0\n";
+    let config = load_yaml(yaml).unwrap();
+    let names = config.mappings.mappings.iter();
+    let names: Vec<_> = names.map(|given| &*given.value.username).collect();
+    assert_eq!(names, ["unquoted-value-0"]);
+}
+
 #[test]
 fn groups_and_accounts_need_their_quotes_too() {
     for (groups, advice) in [

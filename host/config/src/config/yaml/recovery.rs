@@ -4,7 +4,7 @@
 //! what the document says with quotes there.
 
 use super::unquoted::{Sign, Unquoted};
-use super::{Failure, Node, Position, SyntaxError, Value, parse_strictly};
+use super::{Failure, Node, SyntaxError, Value, parse_strictly};
 
 /// So many values without quotes are read around; each takes a further look at the document.
 const MAX_VALUES: usize = 16;
@@ -12,9 +12,10 @@ const MAX_VALUES: usize = 16;
 /// Parses `source`, which failed with `error`, around values that need quotes. `None` when something else is wrong, too.
 pub(super) fn parse_around(source: &str, error: &SyntaxError) -> Option<Node> {
     let mut lines: Vec<String> = source.split('\n').map(str::to_owned).collect();
-    let mut found = Vec::new();
+    let placeholder = placeholder(source);
+    let mut signs = Vec::new();
     let mut position = error.position?;
-    while found.len() < MAX_VALUES {
+    while signs.len() < MAX_VALUES {
         let line = lines.get_mut(usize::try_from(position.line).ok()?.checked_sub(1)?)?;
         let start = value_start(line)?;
         let value = line.get(start..)?;
@@ -24,15 +25,21 @@ pub(super) fn parse_around(source: &str, error: &SyntaxError) -> Option<Node> {
         if position.column != column && sign != Sign::Braces {
             return None;
         }
-        found.push((Position { column, ..position }, sign));
         line.truncate(start);
-        line.push_str("''");
+        line.push_str(&format!("'{placeholder}{}'", signs.len()));
+        signs.push(sign);
         match parse_strictly(&lines.join("\n")) {
             Ok(mut root) => {
-                let mut marked = 0;
-                mark(&mut root, &found, &mut marked);
+                let mut marks = Marks {
+                    placeholder: &placeholder,
+                    is_seen: vec![false; signs.len()],
+                    signs: &signs,
+                    is_elsewhere: false,
+                };
+                marks.mark(&mut root);
                 // Each of them is a value of its own, and none is gone.
-                return (marked == found.len()).then_some(root);
+                let is_whole = !marks.is_elsewhere && marks.is_seen.iter().all(|is_seen| *is_seen);
+                return is_whole.then_some(root);
             }
             Err(Failure::Syntax(error)) => position = error.position?,
             Err(Failure::TooMuch(_)) => return None,
@@ -63,22 +70,55 @@ fn value_start(line: &str) -> Option<usize> {
     Some(line.len() - rest.len())
 }
 
-/// Makes the empty texts at the places in `found` what they stand for.
-fn mark(node: &mut Node, found: &[(Position, Sign)], marked: &mut usize) {
-    let here = found
-        .iter()
-        .find(|(position, _)| *position == node.position);
-    match &mut node.value {
-        Value::Text(text) if text.is_empty() => {
-            if let Some((_, sign)) = here {
-                node.value = Value::Unquoted(Unquoted::new(*sign));
-                *marked += 1;
+/// Returns a text that `source` does not hold.
+fn placeholder(source: &str) -> String {
+    let mut placeholder = "unquoted-value-".to_owned();
+    while source.contains(&placeholder) {
+        placeholder.push('-');
+    }
+    placeholder
+}
+
+/// Puts [`Value::Unquoted`] in place of the placeholders of a document.
+struct Marks<'a> {
+    placeholder: &'a str,
+    /// How the value starts that the placeholder with each number stands for.
+    signs: &'a [Sign],
+    is_seen: Vec<bool>,
+    /// Whether a placeholder is a part of something else.
+    is_elsewhere: bool,
+}
+
+impl Marks<'_> {
+    /// An alias or a merge repeats the value under its anchor elsewhere, so every place with a placeholder is marked: one
+    /// that stayed a text would be an ARN or a list that its author did not write.
+    fn mark(&mut self, node: &mut Node) {
+        match &mut node.value {
+            Value::Text(text) => {
+                if let Some(number) = text.strip_prefix(self.placeholder) {
+                    let number: Option<usize> = number.parse().ok();
+                    let seen = number.and_then(|number| self.is_seen.get_mut(number));
+                    let sign = number.and_then(|number| self.signs.get(number));
+                    if let (Some(seen), Some(sign)) = (seen, sign) {
+                        *seen = true;
+                        node.value = Value::Unquoted(Unquoted::new(*sign));
+                        return;
+                    }
+                }
+                self.is_elsewhere |= text.contains(self.placeholder);
             }
+            Value::List(items) => items.iter_mut().for_each(|item| self.mark(item)),
+            Value::Map(entries) => {
+                for (key, value) in entries {
+                    self.is_elsewhere |= key.name.contains(self.placeholder);
+                    self.mark(value);
+                }
+            }
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::ComplexMap
+            | Value::Unquoted(_) => {}
         }
-        Value::List(items) => items.iter_mut().for_each(|item| mark(item, found, marked)),
-        Value::Map(entries) => entries
-            .iter_mut()
-            .for_each(|(_, value)| mark(value, found, marked)),
-        _ => {}
     }
 }
