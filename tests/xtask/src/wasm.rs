@@ -121,7 +121,8 @@ impl WasmModule {
             profile,
         } = self;
         let is_filter = *profile == ENVOY.profile;
-        let mut build = toolchain.build_command(if is_filter { Std::Small } else { Std::Fast });
+        let is_fast = *profile == CORE.profile;
+        let mut build = toolchain.build_command(if is_fast { Std::Fast } else { Std::Small });
         build.args([
             "--profile",
             profile,
