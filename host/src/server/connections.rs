@@ -124,7 +124,7 @@ impl Connections {
                         bounds: self.bounds,
                         metrics: self.metrics.clone(),
                         lines: Arc::clone(&self.lines),
-                        discards: self.discards.clone(),
+                        discards: self.discards.for_connection(),
                         stopping: self.stopping.subscribe(),
                         place,
                     };

@@ -116,7 +116,7 @@ impl Connection {
             if lines.admits(LineReason::Rejected(head::STATUS), None) {
                 tracing::warn!(
                     status = head::STATUS,
-                    "rejected a request: its URL and headers are far larger than the limit, or it has more than 256 headers"
+                    "rejected a request: its URL is longer than 65534 bytes, its URL and headers are far larger than the limit, or it has more than 256 headers"
                 );
             }
         }

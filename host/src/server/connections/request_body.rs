@@ -24,16 +24,42 @@ const DISCARD_TIME: Duration = Duration::from_secs(5);
 const DISCARD_BYTES: usize = 4 * 1024 * 1024;
 /// Rests that are discarded at once on one port; the streams of more are reset.
 const MAX_DISCARDS: usize = 256;
+/// Rests that are discarded at once on one connection, so that one client does not take those of all.
+const MAX_CONNECTION_DISCARDS: usize = 16;
 /// hyper hardly has the rest of a longer body.
 const LONG: u64 = 8 * 1024;
 
-/// The rests of bodies that are discarded on one port.
+/// The rests of bodies that are discarded on one port, as one of its connections sees them.
 #[derive(Clone)]
-pub(super) struct Discards(Arc<Semaphore>);
+pub(super) struct Discards {
+    on_port: Arc<Semaphore>,
+    on_connection: Arc<Semaphore>,
+}
+
+/// The right to discard one rest.
+type Turn = [OwnedSemaphorePermit; 2];
 
 impl Discards {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(MAX_DISCARDS)))
+        Self {
+            on_port: Arc::new(Semaphore::new(MAX_DISCARDS)),
+            on_connection: Arc::new(Semaphore::new(MAX_CONNECTION_DISCARDS)),
+        }
+    }
+
+    /// Returns those of the same port for a new connection.
+    pub(super) fn for_connection(&self) -> Self {
+        Self {
+            on_port: Arc::clone(&self.on_port),
+            on_connection: Arc::new(Semaphore::new(MAX_CONNECTION_DISCARDS)),
+        }
+    }
+
+    /// Returns a turn, unless too many are taken.
+    fn begin(&self) -> Option<Turn> {
+        let on_connection = Arc::clone(&self.on_connection).try_acquire_owned().ok()?;
+        let on_port = Arc::clone(&self.on_port).try_acquire_owned().ok()?;
+        Some([on_connection, on_port])
     }
 }
 
@@ -121,15 +147,14 @@ impl Drop for RequestBody {
         if self.version != Version::HTTP_2 {
             return;
         }
-        let turn = Arc::clone(&self.discards.0).try_acquire_owned();
-        if let (Ok(turn), Ok(runtime)) = (turn, Handle::try_current()) {
+        if let (Some(turn), Ok(runtime)) = (self.discards.begin(), Handle::try_current()) {
             runtime.spawn(discard(incoming, turn));
         }
     }
 }
 
 /// Reads what is left of `body`, and ends its stream beyond the bounds.
-async fn discard(mut body: Incoming, _turn: OwnedSemaphorePermit) {
+async fn discard(mut body: Incoming, _turn: Turn) {
     let read = async {
         let mut left = DISCARD_BYTES;
         while left > 0
@@ -141,4 +166,33 @@ async fn discard(mut body: Incoming, _turn: OwnedSemaphorePermit) {
     };
     // Too late or not, nobody needs the rest.
     let _ = tokio::time::timeout(DISCARD_TIME, read).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_connection_does_not_take_the_discards_of_all() {
+        let port = Discards::new();
+        let (one, other) = (port.for_connection(), port.for_connection());
+        let turns: Vec<Turn> = (0..MAX_CONNECTION_DISCARDS)
+            .filter_map(|_| one.begin())
+            .collect();
+        assert_eq!(turns.len(), MAX_CONNECTION_DISCARDS);
+        assert!(one.begin().is_none());
+        assert!(other.begin().is_some());
+        drop(turns);
+        assert!(one.begin().is_some());
+    }
+
+    #[test]
+    fn discards_of_a_port_are_limited() {
+        let port = Discards::new();
+        let turns: Vec<Turn> = (0..MAX_DISCARDS)
+            .filter_map(|_| port.for_connection().begin())
+            .collect();
+        assert_eq!(turns.len(), MAX_DISCARDS);
+        assert!(port.for_connection().begin().is_none());
+    }
 }
