@@ -346,7 +346,7 @@ mod tests {
             (
                 tab,
                 "all.yaml mapUsers:2:1 mapUsers",
-                "a tab, where YAML takes spaces alone",
+                "tab in indentation",
             ),
             (
                 list,

@@ -151,14 +151,14 @@ fn check_names_what_the_variables_about_connections_get_wrong() {
             &[("SSL_CERT_FILE", "/nowhere/ca.pem")],
             1,
             &[
-                "error environment environment: no certificates to trust STS by: `SSL_CERT_FILE` `/nowhere/ca.pem`: ",
+                "error environment environment: no trusted certificates for STS: `SSL_CERT_FILE` `/nowhere/ca.pem`: ",
             ],
         ),
         (
             &[("SSL_CERT_FILE", "config.yaml")],
             1,
             &[
-                "error environment environment: no certificates to trust STS by: `SSL_CERT_FILE` `config.yaml`: ",
+                "error environment environment: no trusted certificates for STS: `SSL_CERT_FILE` `config.yaml`: ",
             ],
         ),
     ] {

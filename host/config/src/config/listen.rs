@@ -182,8 +182,10 @@ fn overlap(one: &Host, other: &Host) -> bool {
         (Host::Ip(one), Host::Ip(other)) => {
             one == other || is_all(one, other) || is_all(other, one)
         }
-        (Host::Name(_), Host::Ip(all)) | (Host::Ip(all), Host::Name(_)) => {
-            all.is_unspecified() && all.is_ipv6()
+        (Host::Name(name), Host::Ip(ip)) | (Host::Ip(ip), Host::Name(name)) => {
+            // `localhost` is both loopback addresses, and IPv4's where only one can be had.
+            (ip.is_unspecified() && ip.is_ipv6())
+                || (name == "localhost" && (*ip == Ipv4Addr::LOCALHOST || is_all(ip, &Ipv4Addr::LOCALHOST.into())))
         }
         (Host::Name(one), Host::Name(other)) => one == other,
     }

@@ -448,7 +448,7 @@ fn the_cluster_id_is_required_and_the_message_says_where_to_put_it() {
         ),
         (
             "clusterID: 0123",
-            "error: config.yaml:1:12: `clusterID` is `0123` without quotes, which YAML takes for another number; quote it",
+            "error: config.yaml:1:12: `clusterID` is `0123` without quotes, which YAML takes for another number; put quotes around it",
         ),
         (
             "- clusterID",

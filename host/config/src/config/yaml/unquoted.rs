@@ -24,6 +24,8 @@ pub(super) enum Sign {
     Percent,
     /// `.inf` and `.nan`.
     NoNumber,
+    /// A colon with a space after it, anywhere in the value.
+    Colon,
 }
 
 /// Words that YAML reads as numbers, and no reader of this file takes for such.
@@ -117,7 +119,8 @@ impl fmt::Display for Sign {
             Self::At => "starts with `@` without quotes, which YAML does not allow",
             Self::Backtick => "starts with a backtick without quotes, which YAML does not allow",
             Self::Percent => "starts with `%` without quotes, which YAML does not allow",
-            Self::NoNumber => "is a word without quotes that YAML reads as no finite number",
+            Self::NoNumber => "is `.inf` or `.nan` without quotes, which YAML reads as a number",
+            Self::Colon => "has a colon with a space after it, which YAML reads as a map",
         })
     }
 }
