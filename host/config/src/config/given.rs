@@ -76,7 +76,7 @@ impl Given<Value> {
                     .map(|item| (self.place.clone(), Value::Text(item.to_owned())))
                     .collect()
             }
-            Value::Unquoted(ref unquoted) => return Err(self.problem(unquoted)),
+            Value::Unquoted(ref unquoted) => return Err(self.problem(unquoted.instead_of_list())),
             ref other @ (Value::Bool(_) | Value::Number(_) | Value::Map(_) | Value::ComplexMap) => {
                 return Err(self.problem(format_args!("is {}; it must be a list", other.kind())));
             }

@@ -163,7 +163,7 @@ fn check_ports(
     let number = listen.port;
     if let Some(given) = health_port {
         return Err(given.problem(format_args!(
-            "is {number}, as `server.port`; write another, or 0 for none"
+            "is {number}, as `server.port` (or `--port`); write another, or 0 for none"
         )));
     }
     match port {
@@ -185,7 +185,8 @@ fn overlap(one: &Host, other: &Host) -> bool {
         (Host::Name(name), Host::Ip(ip)) | (Host::Ip(ip), Host::Name(name)) => {
             // `localhost` is both loopback addresses, and IPv4's where only one can be had.
             (ip.is_unspecified() && ip.is_ipv6())
-                || (name == "localhost" && (*ip == Ipv4Addr::LOCALHOST || is_all(ip, &Ipv4Addr::LOCALHOST.into())))
+                || (name == "localhost"
+                    && (*ip == Ipv4Addr::LOCALHOST || is_all(ip, &Ipv4Addr::LOCALHOST.into())))
         }
         (Host::Name(one), Host::Name(other)) => one == other,
     }

@@ -70,7 +70,7 @@ fn groups_and_accounts_need_their_quotes_too() {
             "`groups[1]` has a colon with a space",
         ),
         ("\n    - '@g'\n    - @g", "`groups[1]` starts with `@`"),
-        ("*admins", "`groups` starts with `*`"),
+        ("*admins", "; write a list"),
         ("g: h", "`groups` has a colon with a space"),
     ] {
         let yaml = format!(
@@ -210,7 +210,11 @@ fn entry_without_its_quotes_keeps_what_both_texts_give() {
         ),
         (("admin", &["g"]), "username: *admin\n    groups: [g]", None),
         (("admin", &["g"]), "username: @admin\n    groups: [g]", None),
-        (("admin", &["g"]), "username: admin: x\n    groups: [g]", None),
+        (
+            ("admin", &["g"]),
+            "username: admin: x\n    groups: [g]",
+            None,
+        ),
         (
             ("admin", &["g"]),
             "username: {{SessionName}}\n    groups: [g]",

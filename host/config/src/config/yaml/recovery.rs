@@ -3,6 +3,8 @@
 //! Only a value that stands alone after its key or dash, up to the end of its line, is read around: what that leaves is
 //! what the document says with quotes there.
 
+use ack_ram_core::lint::invisible;
+
 use super::unquoted::{Sign, Unquoted};
 use super::{Failure, Node, Position, SyntaxError, Value, parse_strictly};
 
@@ -70,6 +72,7 @@ fn is_second_colon(value: &str, index: u64) -> bool {
     let index = usize::try_from(index).unwrap_or(usize::MAX);
     let mut rest = value.chars().skip(index);
     value.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && !value.trim_end().contains(|c| invisible::name(c).is_some())
         && rest.next() == Some(':')
         && rest.next().is_none_or(char::is_whitespace)
 }

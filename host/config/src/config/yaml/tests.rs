@@ -210,9 +210,9 @@ fn value_without_its_quotes_leaves_the_rest_readable() {
         ("`x`", "starts with a backtick"),
         ("%x", "starts with `%`"),
         (".inf", "reads as a number"),
-        ("a: b", "has a colon with a space"),
-        ("admin: {{SessionName}}", "has a colon with a space"),
-        ("admin:", "has a colon with a space"),
+        ("a: b: c", "has a colon with a space"),
+        ("x: admin: {{SessionName}}", "has a colon with a space"),
+        ("x: admin:", "has a colon with a space"),
         ("-.INF", "reads as a number"),
     ] {
         for source in [

@@ -36,6 +36,14 @@ impl Unquoted {
         Self { text: None, sign }
     }
 
+    /// Why it is no list, and what to do.
+    pub fn instead_of_list(&self) -> impl fmt::Display + use<> {
+        format!(
+            "{}; write a list and put quotes around its items",
+            self.sign
+        )
+    }
+
     /// The template that a map of `entries` is meant to be; `source` is the document from there on.
     pub(super) fn braces(
         entries: &[(Spanned<ParsedKey>, Spanned<Parsed>)],
