@@ -61,7 +61,8 @@ fn check_url(url: &str) {
                     without_scheme(url)
                 }
             };
-            let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            let authority = rest.strip_suffix('/').unwrap_or(rest);
+            assert!(!authority.contains(['/', '?', '#']), "{url:?}");
             let host = match authority.rfind(':') {
                 Some(colon) if !authority.ends_with(']') => &authority[..colon],
                 _ => authority,

@@ -64,6 +64,11 @@ fn unlisted_system_names(mapping: &Mapping, report: &mut Report<'_>) {
             continue;
         };
         let mut given = tree::given_texts(expression.tree());
+        // A sum gives names that start so.
+        let start = tree::literal_start(expression.tree());
+        if !allowed.iter().any(|allowed| allowed.starts_with(start)) {
+            given.push(start);
+        }
         given.sort_unstable();
         given.dedup();
         let is_allowed = |name: &&str| allowed.iter().any(|allowed| allowed == name);

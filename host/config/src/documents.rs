@@ -343,11 +343,7 @@ mod tests {
         let tab = CONFIG_MAP.replace("      username: from-config-map", "    \tusername: x");
         let list = CONFIG_MAP.replace("mapUsers: |\n    -", "mapUsers: |\n     ");
         for (text, position, message) in [
-            (
-                tab,
-                "all.yaml mapUsers:2:1 mapUsers",
-                "a tab, where YAML takes spaces alone",
-            ),
+            (tab, "all.yaml mapUsers:2:1 mapUsers", "tab in indentation"),
             (
                 list,
                 "all.yaml mapUsers:1:1 mapUsers",

@@ -196,8 +196,16 @@ pub fn refusal(error: &ConfigError, position: &Position) -> Finding {
             };
             (Code::Unreadable, position, message.clone())
         }
+        ConfigError::NotText { source, .. } => {
+            let (line, column) = source.place().unwrap_or_default();
+            let position = Position {
+                line: line as u64,
+                column: column as u64,
+                ..position.clone()
+            };
+            (Code::Unreadable, position, error.to_string())
+        }
         ConfigError::Unreadable { .. }
-        | ConfigError::NotText { .. }
         | ConfigError::TooLarge { .. }
         | ConfigError::Syntax { .. } => (Code::Unreadable, position.clone(), error.to_string()),
         ConfigError::NoClusterId { .. } => (Code::NoClusterId, position.clone(), error.to_string()),

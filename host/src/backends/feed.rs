@@ -144,7 +144,7 @@ impl Feed {
             ),
             (None, false) => tracing::error!(
                 backend = %self.backend, sha256 = %digest,
-                "nothing of it can be used: {reason}; until it is corrected, nobody whom only a later backend maps can log in"
+                "invalid document: {reason}; users mapped only by a later backend cannot log in"
             ),
         }
         self.log_refused(&update);

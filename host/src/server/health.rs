@@ -216,11 +216,11 @@ impl Check {
         let is_read = rules.is_read();
         let trouble = match &notes.trouble {
             Some(_) if rules.is_broken() => Some(
-                "it was read and is broken, so logins that need it or a later backend get 503; only the log says why"
+                "it was read and is broken, so logins that need it or a later backend get 503; see the log"
                     .to_owned(),
             ),
             Some(_) if notes.trouble_quotes => {
-                Some("what it holds cannot be used; only the log says why".to_owned())
+                Some("what it holds cannot be used; see the log".to_owned())
             }
             trouble => trouble.as_deref().map(one_line),
         };

@@ -154,7 +154,7 @@ mod tests {
                 Purpose::Webhook,
                 "127.0.0.1",
                 port,
-                "stop what uses the port, or set another `server.port`",
+                "stop what uses the port, or set another `server.port` (or `--port`)",
             ),
             (
                 health,
@@ -167,7 +167,7 @@ mod tests {
                 Purpose::Webhook,
                 "192.0.2.1",
                 0,
-                "set `server.address` (or `server.bind`) to an address of this machine",
+                "set `server.address` (or `server.bind`, `--bind`) to an address of this machine",
             ),
             (
                 health,

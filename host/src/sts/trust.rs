@@ -152,7 +152,7 @@ impl fmt::Display for TrustError {
             ),
             Self::Variables(problems) => write!(
                 f,
-                "no certificates to trust STS by: {problems}; correct or unset the variable, or set `server.sts.caFile`"
+                "no trusted certificates for STS: {problems}; correct or unset the variable, or set `server.sts.caFile`"
             ),
         }
     }

@@ -83,7 +83,7 @@ fn what_cannot_be_used_is_named() {
         (
             &["server", "-c", "config.yaml"],
             &[("config.yaml", "clusterID: c1\nserver:\n\tport: 1\n")],
-            &["config.yaml:3:1: a tab", "write spaces"],
+            &["config.yaml:3:1: tab in indentation", "use spaces"],
         ),
         (
             &["server", "-c", "config.yaml"],

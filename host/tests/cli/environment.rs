@@ -137,28 +137,28 @@ fn check_names_what_the_variables_about_connections_get_wrong() {
             &[malformed],
             1,
             &[
-                "error environment environment: `HTTPS_PROXY` has a `#`, `/` or `?` before its last `@`; percent-encode",
+                "error environment environment: `HTTPS_PROXY` has a `#`, `/` or `?` in the user or password, or after the host and port; percent-encode",
             ],
         ),
         (
             &[malformed, ("NO_PROXY", "*")],
             0,
             &[
-                "warning environment environment: `HTTPS_PROXY` has a `#`, `/` or `?` before its last `@`; percent-encode",
+                "warning environment environment: `HTTPS_PROXY` has a `#`, `/` or `?` in the user or password, or after the host and port; percent-encode",
             ],
         ),
         (
             &[("SSL_CERT_FILE", "/nowhere/ca.pem")],
             1,
             &[
-                "error environment environment: no certificates to trust STS by: `SSL_CERT_FILE` `/nowhere/ca.pem`: ",
+                "error environment environment: no trusted certificates for STS: `SSL_CERT_FILE` `/nowhere/ca.pem`: ",
             ],
         ),
         (
             &[("SSL_CERT_FILE", "config.yaml")],
             1,
             &[
-                "error environment environment: no certificates to trust STS by: `SSL_CERT_FILE` `config.yaml`: ",
+                "error environment environment: no trusted certificates for STS: `SSL_CERT_FILE` `config.yaml`: ",
             ],
         ),
     ] {

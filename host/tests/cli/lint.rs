@@ -56,6 +56,7 @@ fn findings_have_their_place() {
     for (lines, code, expected) in [
         ("  mapRole: []\n", 1, &["error unknown-key 4:3"] as &[&str]),
         ("  mapRoles:\n", 1, &["error empty-list 4:11"]),
+        ("# a\0b\n", 1, &["error unreadable 4:4"]),
         (
             "  scrubbedAccounts: '1,2'\n",
             1,

@@ -7,20 +7,18 @@ use crate::config::error::Problem;
 use crate::config::file::Table;
 use crate::config::given::Given;
 
-/// How short and how long a duration may be, and why no longer.
+/// How short and how long a duration may be.
 #[derive(Clone, Copy)]
 pub(super) struct DurationLimit {
     shortest: Option<Duration>,
     longest: Duration,
-    why: &'static str,
 }
 
 impl DurationLimit {
-    pub(super) const fn new(longest: Duration, why: &'static str) -> Self {
+    pub(super) const fn new(longest: Duration) -> Self {
         Self {
             shortest: None,
             longest,
-            why,
         }
     }
 
@@ -43,16 +41,19 @@ impl DurationLimit {
 /// The allowed range.
 impl fmt::Display for DurationLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let longest = shown(self.longest);
         match self.shortest {
-            Some(shortest) => {
-                let shortest = humantime::format_duration(shortest);
-                write!(f, "no shorter than {shortest}")?;
-            }
-            None => f.write_str("longer than 0s")?,
+            Some(shortest) => write!(f, "of {} to {longest}", shown(shortest)),
+            None => write!(f, "longer than 0s, up to {longest}"),
         }
-        let longest = humantime::format_duration(self.longest);
-        write!(f, " and no longer than {longest}, {}", self.why)
     }
+}
+
+/// As one writes it, such as `30d`.
+fn shown(duration: Duration) -> String {
+    humantime::format_duration(duration)
+        .to_string()
+        .replace("days", "d")
 }
 
 /// The duration at `key`, with its unit.
@@ -61,7 +62,7 @@ pub(super) fn duration(
     key: &'static str,
     limit: DurationLimit,
 ) -> Result<Option<Duration>, Problem> {
-    let what = format_args!("a duration with its unit, such as `5s` or `1500ms`, {limit}");
+    let what = format_args!("a duration {limit}, with its unit");
     let given = table.take(key).map(|given| given.into_number_text(what));
     given
         .transpose()?
@@ -73,9 +74,9 @@ pub(super) fn duration(
 fn parse_duration(given: &Given<String>, limit: DurationLimit) -> Result<Duration, Problem> {
     match humantime::parse_duration(&given.value) {
         Ok(duration) if limit.allows(duration) => Ok(duration),
-        Ok(_) => Err(given.problem(format_args!("must be {limit}"))),
-        Err(_) => Err(given.problem(format_args!(
-            "must be a duration with its unit, such as `5s` or `1500ms`, {limit}"
+        Ok(_) | Err(_) => Err(given.problem(format_args!(
+            "is `{}`; write a duration {limit}, with its unit",
+            given.value
         ))),
     }
 }
@@ -84,23 +85,19 @@ fn parse_duration(given: &Given<String>, limit: DurationLimit) -> Result<Duratio
 pub(super) fn duration_or_none(
     table: &mut Table,
     key: &'static str,
-    DurationLimit { longest, why, .. }: DurationLimit,
+    DurationLimit { longest, .. }: DurationLimit,
 ) -> Result<Option<Duration>, Problem> {
     let Some(given) = table.take(key) else {
         return Ok(None);
     };
-    let shown = humantime::format_duration(longest);
-    let given = given.into_number_text(format_args!(
-        "a duration with its unit, such as `24h`, no longer than {shown}, {why}; `0` is none"
-    ))?;
+    let what = format!(
+        "a duration up to {}, with its unit, or `0` for none",
+        shown(longest)
+    );
+    let given = given.into_number_text(format_args!("{what}"))?;
     match humantime::parse_duration(&given.value) {
         Ok(duration) if duration <= longest => Ok(Some(duration)),
-        Ok(_) => Err(given.problem(format_args!(
-            "must be no longer than {shown}, {why}; 0 is none"
-        ))),
-        Err(_) => Err(given.problem(format_args!(
-            "must be a duration with its unit, such as `24h`, no longer than {shown}, {why}; `0` is none"
-        ))),
+        Ok(_) | Err(_) => Err(given.problem(format_args!("is `{}`; write {what}", given.value))),
     }
 }
 

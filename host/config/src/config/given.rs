@@ -76,7 +76,7 @@ impl Given<Value> {
                     .map(|item| (self.place.clone(), Value::Text(item.to_owned())))
                     .collect()
             }
-            Value::Unquoted(ref unquoted) => return Err(self.problem(unquoted)),
+            Value::Unquoted(ref unquoted) => return Err(self.problem(unquoted.instead_of_list())),
             ref other @ (Value::Bool(_) | Value::Number(_) | Value::Map(_) | Value::ComplexMap) => {
                 return Err(self.problem(format_args!("is {}; it must be a list", other.kind())));
             }
@@ -134,9 +134,9 @@ impl Given<Value> {
                 Ok(self.with(digits))
             }
             Value::Number(ref number) => Err(self.problem(format_args!(
-                "is `{number}` without quotes, which YAML takes for another number; quote it"
+                "is `{number}` without quotes, which YAML takes for another number; put quotes around it"
             ))),
-            Value::Bool(_) => Err(self.problem("is true or false without quotes; quote it")),
+            Value::Bool(_) => Err(self.problem("is true or false without quotes; put quotes around it")),
             Value::Null => Err(self.problem("has nothing in it; write a value")),
             Value::Unquoted(ref unquoted) => Err(self.problem(unquoted)),
             Value::Map(ref entries) if is_text_with_colon(entries) => Err(self.problem(

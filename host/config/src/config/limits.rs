@@ -7,18 +7,11 @@ use crate::config::error::Problem;
 use crate::config::layers::Layers;
 
 /// The API server gives up on a webhook after 30 seconds.
-const PATIENCE: DurationLimit =
-    DurationLimit::new(Duration::from_secs(30), "the API server's patience");
+const PATIENCE: DurationLimit = DurationLimit::new(Duration::from_secs(30));
 /// Whoever connects anew after that loses nothing.
-const IDLE: DurationLimit = DurationLimit::new(
-    Duration::from_secs(60 * 60),
-    "what a connection without a request is worth",
-);
+const IDLE: DurationLimit = DurationLimit::new(Duration::from_secs(60 * 60));
 /// Kubernetes and systemd kill what takes longer, unless they are told otherwise.
-const STOP: DurationLimit = DurationLimit::new(
-    Duration::from_secs(10 * 60),
-    "what those who stop a server wait",
-);
+const STOP: DurationLimit = DurationLimit::new(Duration::from_secs(10 * 60));
 
 /// How much the server does at once, and how long it waits for those who are connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Where the server listens, and under which names it is reached.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rustls_pki_types::DnsName;
 
@@ -163,7 +163,7 @@ fn check_ports(
     let number = listen.port;
     if let Some(given) = health_port {
         return Err(given.problem(format_args!(
-            "is {number}, as `server.port`; write another, or 0 for none"
+            "is {number}, as `server.port` (or `--port`); write another, or 0 for none"
         )));
     }
     match port {
@@ -174,7 +174,8 @@ fn check_ports(
     }
 }
 
-/// Returns whether one port of both hosts is surely the same socket. Names may have any address.
+/// Returns whether one port of both hosts is the same socket, as far as that can be known. Other names than `localhost` may
+/// have any address.
 fn overlap(one: &Host, other: &Host) -> bool {
     let is_all =
         |all: &IpAddr, one: &IpAddr| all.is_unspecified() && (all.is_ipv6() || one.is_ipv4());
@@ -182,8 +183,11 @@ fn overlap(one: &Host, other: &Host) -> bool {
         (Host::Ip(one), Host::Ip(other)) => {
             one == other || is_all(one, other) || is_all(other, one)
         }
-        (Host::Name(_), Host::Ip(all)) | (Host::Ip(all), Host::Name(_)) => {
-            all.is_unspecified() && all.is_ipv6()
+        (Host::Name(name), Host::Ip(ip)) | (Host::Ip(ip), Host::Name(name)) => {
+            // `localhost` is either of them, or both.
+            let own = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+            let is_own = |own: &IpAddr| ip == own || is_all(ip, own);
+            (ip.is_unspecified() && ip.is_ipv6()) || (name == "localhost" && own.iter().any(is_own))
         }
         (Host::Name(one), Host::Name(other)) => one == other,
     }

@@ -9,7 +9,7 @@ use ack_ram_core::policy::Policy;
 use ack_ram_core::rules::pattern::Pattern;
 use ack_ram_core::rules::{Backend, Globs, Protected, ReservedPrefixes, Validation};
 
-use crate::config::bounds::{DurationLimit, duration, duration_or_none};
+use crate::config::bounds::{DurationLimit, duration, duration_or_none, number};
 use crate::config::error::{Problem, Warning, WarningKind};
 use crate::config::file::Table;
 use crate::config::given::Given;
@@ -39,17 +39,11 @@ pub struct RuleSettings {
 
 /// A watch of a healthy API server is confirmed about once a minute; one that is dead is noticed after two.
 const SHORTEST_STALENESS: Duration = Duration::from_secs(3 * 60);
-const STALENESS: DurationLimit = DurationLimit::new(
-    Duration::from_secs(30 * 24 * 60 * 60),
-    "since a healthy API server confirms its mappings about once a minute; remove it for no limit",
-)
-.no_shorter_than(SHORTEST_STALENESS);
+const STALENESS: DurationLimit =
+    DurationLimit::new(Duration::from_secs(30 * 24 * 60 * 60)).no_shorter_than(SHORTEST_STALENESS);
 
 /// A broken edit that nobody has corrected for so long is meant.
-const LONGEST_TTL: DurationLimit = DurationLimit::new(
-    Duration::from_secs(7 * 24 * 60 * 60),
-    "what a broken edit that nobody corrects is worth",
-);
+const LONGEST_TTL: DurationLimit = DurationLimit::new(Duration::from_secs(7 * 24 * 60 * 60));
 
 pub(super) fn read(layers: &mut Layers<'_>, backends: &[Backend]) -> Result<RuleSettings, Problem> {
     Ok(RuleSettings {
@@ -158,16 +152,7 @@ fn is_stss_own(key: &str) -> bool {
 }
 
 fn max_token_bytes(layers: &mut Layers<'_>) -> Result<Option<usize>, Problem> {
-    let Some(given) = layers.server.text("maxTokenBytes")? else {
-        return Ok(None);
-    };
-    match given.value.parse() {
-        Ok(bytes @ 1_024..=49_152) => Ok(Some(bytes)),
-        _ => Err(given.problem(format_args!(
-            "is `{}`; write a number of bytes, 1024 to 49152",
-            given.value
-        ))),
-    }
+    number(&mut layers.server, "maxTokenBytes", 1_024, 49_152)
 }
 
 fn flag(table: &mut Table, key: &'static str) -> Result<bool, Problem> {

@@ -25,6 +25,17 @@ pub enum NotText {
     },
 }
 
+impl NotText {
+    /// Returns the line and the byte in it, from one, where a byte is wrong.
+    #[must_use]
+    pub fn place(&self) -> Option<(usize, usize)> {
+        match *self {
+            Self::Encoding(_) => None,
+            Self::Nul { line, column } | Self::NotUtf8 { line, column, .. } => Some((line, column)),
+        }
+    }
+}
+
 impl fmt::Display for NotText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -69,7 +80,7 @@ const UTF_16: [(&[u8], &str, Unit); 2] = [
     ),
 ];
 
-/// How far to look for the zeros of UTF-16 without a mark.
+/// How far to look for the zeros of UTF-16 and UTF-32 without a mark.
 const SAMPLE: usize = 4096;
 
 /// The text that `bytes` are, without a byte order mark: UTF-8, or UTF-16 that starts with one.
@@ -115,9 +126,18 @@ fn from_utf16(bytes: &[u8], unit: Unit) -> Option<String> {
         .then(|| text.collect::<Result<_, _>>().ok())?
 }
 
-/// The encoding of two bytes for each character that `bytes` are by their zeros: most of a configuration is ASCII.
+/// The encoding of two or four bytes for each character that `bytes` are by their zeros: most of a configuration is ASCII.
 fn wide(bytes: &[u8]) -> Option<&'static str> {
     let sample = bytes.get(..SAMPLE).unwrap_or(bytes);
+    let (quads, _) = sample.as_chunks::<4>();
+    if quads.first().is_some_and(|quad| *quad != [0; 4]) {
+        if quads.iter().all(|quad| matches!(quad, [_, _, 0, 0])) {
+            return Some("UTF-32 (little endian) without a byte order mark");
+        }
+        if quads.iter().all(|quad| matches!(quad, [0, 0, _, _])) {
+            return Some("UTF-32 (big endian) without a byte order mark");
+        }
+    }
     let pairs = sample.chunks_exact(2);
     let count = pairs.len();
     let (mut high, mut low) = (0, 0);

@@ -122,13 +122,17 @@ pub struct ProxyError {
 pub enum ProxyFault {
     /// A control character.
     Control,
-    /// White space around it.
+    /// White space around it, or in the host or port.
     Space,
+    /// A quote at its beginning.
+    Quote,
+    /// Bytes that are not UTF-8.
+    NotUtf8,
     /// It has no form that a proxy can have.
     Form,
     /// A scheme other than `http`.
     Scheme,
-    /// `#`, `/` or `?` before the last `@`, where it ends the host.
+    /// `#`, `/` or `?`, which ends the host, and more than a `/` alone from there on.
     Unescaped,
     /// A character that a user or password in a URL may not hold.
     UserInfo,
@@ -151,6 +155,8 @@ impl ProxyFault {
         match self {
             Self::Control => "control",
             Self::Space => "space",
+            Self::Quote => "quote",
+            Self::NotUtf8 => "utf-8",
             Self::Form => "form",
             Self::Scheme => "scheme",
             Self::Unescaped => "unescaped",
@@ -170,7 +176,9 @@ impl fmt::Display for ProxyError {
             ProxyFault::Control => {
                 "holds a control character; remove it, or percent-encode it in the password"
             }
-            ProxyFault::Space => "begins or ends with white space; remove it",
+            ProxyFault::Space => "holds white space; remove it",
+            ProxyFault::Quote => "begins with a quote; remove the quotes",
+            ProxyFault::NotUtf8 => "is not valid UTF-8; correct it",
             ProxyFault::Form => {
                 "is not the URL of a proxy; write `http://[user:password@]host[:port]`"
             }
@@ -178,7 +186,7 @@ impl fmt::Display for ProxyError {
                 "has a scheme that is not supported; write `http://[user:password@]host[:port]`, or exempt STS with `NO_PROXY`"
             }
             ProxyFault::Unescaped => {
-                "has a `#`, `/` or `?` before its last `@`; percent-encode the user and password: `%23` for `#`, `%2F` for `/`, `%3F` for `?`"
+                "has a `#`, `/` or `?` in the user or password, or after the host and port; percent-encode the user and password (`%23` for `#`, `%2F` for `/`, `%3F` for `?`), and write nothing after the port"
             }
             ProxyFault::UserInfo => {
                 "has a character in the user or password that a URL may not hold; percent-encode it"
@@ -190,7 +198,7 @@ impl fmt::Display for ProxyError {
                 "has no host, or one that is neither a DNS name nor an IP address; write `http://[user:password@]host[:port]`, and a name with other characters than ASCII as `xn--...`"
             }
             ProxyFault::Brackets => {
-                "has an IPv6 address without brackets, or brackets around something else; write `http://[2001:db8::1]:3128`"
+                "has more than one port, an IPv6 address without brackets, or brackets around something else; write `http://proxy:3128` or `http://[2001:db8::1]:3128`"
             }
             ProxyFault::Zone => {
                 "has an IPv6 address with a zone, which is not supported; name the proxy by another address"

@@ -17,6 +17,14 @@ pub(super) fn parse(
     text: &str,
     variable: &'static str,
 ) -> Result<(Proxy, Vec<&'static str>), ProxyFault> {
+    // What is not UTF-8 arrives with this character.
+    if text.contains('\u{fffd}') {
+        return Err(ProxyFault::NotUtf8);
+    }
+    // A user may begin with a single quote, but no host ends with one.
+    if text.starts_with('"') || (text.starts_with('\'') && text.ends_with('\'')) {
+        return Err(ProxyFault::Quote);
+    }
     if text.trim_matches(|c: char| c.is_whitespace() && !c.is_control()) != text {
         return Err(ProxyFault::Space);
     }
@@ -26,14 +34,12 @@ pub(super) fn parse(
     let rest = without_scheme(text)?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
-    // A delimiter that belongs to the password would cut it: its beginning would be taken for the host.
-    if tail.contains('@') {
+    // A delimiter that belongs to the password would cut it: its beginning would be taken for the host, also where the
+    // password's `@` is escaped by mistake.
+    if !matches!(tail, "" | "/") {
         return Err(ProxyFault::Unescaped);
     }
     let mut remarks = Vec::new();
-    if !matches!(tail, "" | "/") {
-        remarks.push("has more than a host and a port, which is ignored; remove what follows them");
-    }
     let (user_info, host_and_port) = match authority.rsplit_once('@') {
         Some((user_info, rest)) => (Some(user_info), rest),
         None => (None, authority),
@@ -74,7 +80,11 @@ fn without_scheme(text: &str) -> Result<&str, ProxyFault> {
             .any(|known| scheme.eq_ignore_ascii_case(known));
         is_http && !rest.contains('@') && rest.parse::<u16>().is_err()
     });
-    if is_half_a_scheme || text.starts_with("//") {
+    let has_no_colon = ["http//", "https//"].iter().any(|start| {
+        text.get(..start.len())
+            .is_some_and(|found| found.eq_ignore_ascii_case(start))
+    });
+    if is_half_a_scheme || has_no_colon || text.starts_with("//") {
         return Err(ProxyFault::Form);
     }
     Ok(text)
@@ -110,6 +120,9 @@ fn unescape(text: &str) -> Result<Vec<u8>, ProxyFault> {
 }
 
 fn host_and_port_of(text: &str) -> Result<(Host, u16), ProxyFault> {
+    if text.contains(char::is_whitespace) {
+        return Err(ProxyFault::Space);
+    }
     if let Some(rest) = text.strip_prefix('[') {
         let (address, rest) = rest.split_once(']').ok_or(ProxyFault::Brackets)?;
         if address.contains('%') {

@@ -259,7 +259,7 @@ fn time_of_last_good_forms_and_protection_change_with_the_file() {
         panic!("a week is the longest");
     };
     assert!(
-        why.contains("`server.lastGoodTTL` must be no longer than"),
+        why.contains("`server.lastGoodTTL` is `8days`; write a duration up to 7d"),
         "{why}"
     );
 }

@@ -9,7 +9,7 @@ use kube::api::{
     Preconditions,
 };
 use kube::{Api, Client, Resource as _, ResourceExt as _};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::consent::{Change, Consent};
 use super::failure;
@@ -174,11 +174,7 @@ impl Objects {
             fields.remove("status");
         }
         let after = yaml::of(&name, object.get("spec"));
-        if !yaml::is_same(&after, &object) {
-            return Err(Failure::Failed(
-                "the object does not read back as it should; report this as a bug".to_owned(),
-            ));
-        }
+        check_reads_back(&after, &object)?;
         let what = title(&name);
         consent.ask(&[Change {
             what: &what,
@@ -216,11 +212,19 @@ impl Objects {
         if let (Some(after), Some(names)) = (after.as_object_mut(), names.as_object()) {
             after.extend(names.clone());
         }
+        let text = yaml::of(name, Some(&after));
+        let read = json!({
+            "apiVersion": RamIdentityMapping::api_version(&()),
+            "kind": RamIdentityMapping::kind(&()),
+            "metadata": {"name": name},
+            "spec": after,
+        });
+        check_reads_back(&text, &read)?;
         let what = title(name);
         consent.ask(&[Change {
             what: &what,
             before: &yaml::of(name, Some(&spec)),
-            after: &yaml::of(name, Some(&after)),
+            after: &text,
         }])?;
         let patch = Patch::Merge(json!({
             "metadata": {"resourceVersion": object.resource_version()},
@@ -298,6 +302,17 @@ impl Objects {
     async fn get(&self, name: &str) -> Result<Option<DynamicObject>, Failure> {
         let found = self.whole.get_opt(name).await;
         found.map_err(|error| failure::of(&format!("read the object {name}"), &error))
+    }
+}
+
+/// Refuses `text` unless it is `object` when it is read again.
+fn check_reads_back(text: &str, object: &Value) -> Result<(), Failure> {
+    if yaml::is_same(text, object) {
+        Ok(())
+    } else {
+        Err(Failure::Failed(
+            "the object does not read back as it should; report this as a bug".to_owned(),
+        ))
     }
 }
 

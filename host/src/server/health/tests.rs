@@ -56,7 +56,7 @@ async fn a_server_is_ready_when_every_backend_has_been_read_once_and_stays_so() 
         (
             &|edit| edit.set_broken("`acs:ram::1:user/alice` has no name".to_owned()),
             503,
-            "[-]backend CRD failed: it was read and is broken, so logins that need it or a later backend get 503; only the log says why\n",
+            "[-]backend CRD failed: it was read and is broken, so logins that need it or a later backend get 503; see the log\n",
         ),
         (
             &|edit| edit.set_trouble(None),
@@ -79,7 +79,7 @@ async fn a_server_is_ready_when_every_backend_has_been_read_once_and_stays_so() 
         (
             &|edit| edit.set_broken("`acs:ram::1:user/alice` has no name".to_owned()),
             200,
-            "[+]backend CRD ok: what it holds cannot be used; only the log says why; 0 mappings\n",
+            "[+]backend CRD ok: what it holds cannot be used; see the log; 0 mappings\n",
         ),
         (
             &|edit| edit.set_trouble(trouble("one\n[+]two\r\u{1b}[1m")),

@@ -18,14 +18,14 @@ pub(crate) enum Purpose {
 impl Purpose {
     fn address(self) -> &'static str {
         match self {
-            Self::Webhook => "`server.address` (or `server.bind`)",
+            Self::Webhook => "`server.address` (or `server.bind`, `--bind`)",
             Self::Health { .. } => "`server.healthAddress`",
         }
     }
 
     fn port(self) -> &'static str {
         match self {
-            Self::Webhook => "`server.port`",
+            Self::Webhook => "`server.port` (or `--port`)",
             Self::Health { .. } => "`server.healthPort`",
         }
     }
@@ -102,9 +102,20 @@ impl fmt::Display for ListenError {
         };
         write!(f, "{error}; ")?;
         match (error.kind(), purpose) {
-            (ErrorKind::AddrNotAvailable, _) => write!(
+            (ErrorKind::AddrNotAvailable, _) => {
+                let all = if address.starts_with('[') {
+                    "::"
+                } else {
+                    "0.0.0.0"
+                };
+                write!(
+                    f,
+                    "set {host_setting} to an address of this machine, or to `{all}` for all of them"
+                )
+            }
+            (ErrorKind::InvalidInput, _) if address.starts_with("[fe80:") => write!(
                 f,
-                "set {host_setting} to an address of this machine, or to `0.0.0.0` for all of them"
+                "a link-local address needs a zone, which is not supported here: set {host_setting} to another address"
             ),
             (ErrorKind::PermissionDenied, _) => write!(
                 f,
@@ -133,6 +144,7 @@ mod tests {
         let error = |kind: ErrorKind| Cause::Socket(kind.into());
         for (cause, part) in [
             (error(ErrorKind::PermissionDenied), "1024 or above"),
+            (error(ErrorKind::AddrNotAvailable), "or to `::` for all"),
             (
                 Cause::NoIpv6,
                 "IPv6 is off on this machine; set `server.address`",

@@ -11,16 +11,11 @@ const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The API server gives up on a webhook after 30 seconds.
-const PATIENCE: DurationLimit =
-    DurationLimit::new(Duration::from_secs(30), "the API server's patience");
+const PATIENCE: DurationLimit = DurationLimit::new(Duration::from_secs(30));
 /// STS takes no token for longer.
-const TOKEN_LIFE: DurationLimit =
-    DurationLimit::new(Duration::from_secs(15 * 60), "the life of a token");
+const TOKEN_LIFE: DurationLimit = DurationLimit::new(Duration::from_secs(15 * 60));
 /// Longer pauses would keep people out who could come in.
-const PAUSE: DurationLimit = DurationLimit::new(
-    Duration::from_secs(5 * 60),
-    "a pause that people can wait for",
-);
+const PAUSE: DurationLimit = DurationLimit::new(Duration::from_secs(5 * 60));
 
 /// Half of these are for callers that were granted no login before. Fewer would leave the newcomers among them too little
 /// while two thousand tokens at a time flood the server.

@@ -40,13 +40,13 @@ fn a_bad_entry_is_left_out_and_the_others_stay() {
         (
             "{roleARN: a, username: 0123}",
             &[
-                "warning: config.yaml:4:28: in `server.mapRoles[0]`: `username` is `0123` without quotes, which YAML takes for another number; quote it; until then the entry is left out",
+                "warning: config.yaml:4:28: in `server.mapRoles[0]`: `username` is `0123` without quotes, which YAML takes for another number; put quotes around it; until then the entry is left out",
             ],
         ),
         (
             "{roleARN: a, username: true}",
             &[
-                "warning: config.yaml:4:28: in `server.mapRoles[0]`: `username` is true or false without quotes; quote it; until then the entry is left out",
+                "warning: config.yaml:4:28: in `server.mapRoles[0]`: `username` is true or false without quotes; put quotes around it; until then the entry is left out",
             ],
         ),
         (
@@ -82,7 +82,7 @@ fn a_bad_entry_is_left_out_and_the_others_stay() {
 
 #[test]
 fn an_account_never_becomes_another_number() {
-    let quote = "without quotes, which YAML takes for another number; quote it; until then the entry is left out";
+    let quote = "without quotes, which YAML takes for another number; put quotes around it; until then the entry is left out";
     for (entry, account, remark) in [
         ("'000000000123'", Some("000000000123"), None),
         ("\"012345670000\"", Some("012345670000"), None),

@@ -94,14 +94,8 @@ fn bad_settings_about_rules_are_refused() {
         ),
         ("extraQueryKeys: ['a&b']", "cannot be sent on to STS"),
         ("extraQueryKeys: ['']", "cannot be sent on to STS"),
-        (
-            "maxTokenBytes: 100",
-            "write a number of bytes, 1024 to 49152",
-        ),
-        (
-            "maxTokenBytes: 1000000",
-            "write a number of bytes, 1024 to 49152",
-        ),
+        ("maxTokenBytes: 100", "write a number, 1024 to 49152"),
+        ("maxTokenBytes: 1000000", "write a number, 1024 to 49152"),
         (
             "reservedPrefixConfig: [{backendMode: Crd}]",
             "unknown backend `Crd`",

@@ -271,7 +271,7 @@ fn a_bad_setting_is_refused_where_it_stands() {
         ),
         (
             "{sts: {timeout: -5}}",
-            "config.yaml:2:25: `server.sts.timeout` is `-5`; write a duration with its unit, such as `5s` or `1500ms`, longer than 0s and no longer than 30s, the API server's patience",
+            "config.yaml:2:25: `server.sts.timeout` is `-5`; write a duration longer than 0s, up to 30s, with its unit",
         ),
         (
             "{port: [1]}",
@@ -279,7 +279,7 @@ fn a_bad_setting_is_refused_where_it_stands() {
         ),
         (
             "{healthPort: 21362}",
-            "config.yaml:2:22: `server.healthPort` is 21362, as `server.port`; write another, or 0 for none",
+            "config.yaml:2:22: `server.healthPort` is 21362, as `server.port` (or `--port`); write another, or 0 for none",
         ),
         (
             "{port: 21363}",
@@ -287,11 +287,15 @@ fn a_bad_setting_is_refused_where_it_stands() {
         ),
         (
             "{port: 8080, healthPort: 8080, address: 10.0.0.1, healthAddress: 0.0.0.0}",
-            "config.yaml:2:34: `server.healthPort` is 8080, as `server.port`; write another, or 0 for none",
+            "config.yaml:2:34: `server.healthPort` is 8080, as `server.port` (or `--port`); write another, or 0 for none",
         ),
         (
             "{port: 8080, healthPort: 8080, address: '::', healthAddress: 127.0.0.1}",
-            "config.yaml:2:34: `server.healthPort` is 8080, as `server.port`; write another, or 0 for none",
+            "config.yaml:2:34: `server.healthPort` is 8080, as `server.port` (or `--port`); write another, or 0 for none",
+        ),
+        (
+            "{port: 8080, healthPort: 8080, address: localhost, healthAddress: 127.0.0.1}",
+            "config.yaml:2:34: `server.healthPort` is 8080, as `server.port` (or `--port`); write another, or 0 for none",
         ),
         (
             "{healthAddress: 'a b'}",
@@ -351,43 +355,43 @@ fn a_bad_setting_is_refused_where_it_stands() {
         ),
         (
             "{limits: {stopTimeout: 11m}}",
-            "config.yaml:2:32: `server.limits.stopTimeout` must be longer than 0s and no longer than 10m, what those who stop a server wait",
+            "config.yaml:2:32: `server.limits.stopTimeout` is `11m`; write a duration longer than 0s, up to 10m, with its unit",
         ),
         (
             "{sts: {timeout: 5}}",
-            "config.yaml:2:25: `server.sts.timeout` must be a duration with its unit, such as `5s` or `1500ms`, longer than 0s and no longer than 30s, the API server's patience",
+            "config.yaml:2:25: `server.sts.timeout` is `5`; write a duration longer than 0s, up to 30s, with its unit",
         ),
         (
             "{sts: {timeout: 31s}}",
-            "config.yaml:2:25: `server.sts.timeout` must be longer than 0s and no longer than 30s, the API server's patience",
+            "config.yaml:2:25: `server.sts.timeout` is `31s`; write a duration longer than 0s, up to 30s, with its unit",
         ),
         (
             "{sts: {connectTimeout: 0s}}",
-            "config.yaml:2:32: `server.sts.connectTimeout` must be longer than 0s and no longer than 30s, the API server's patience",
+            "config.yaml:2:32: `server.sts.connectTimeout` is `0s`; write a duration longer than 0s, up to 30s, with its unit",
         ),
         (
             "{sts: {cacheTTL: 16m}}",
-            "config.yaml:2:26: `server.sts.cacheTTL` must be longer than 0s and no longer than 15m, the life of a token",
+            "config.yaml:2:26: `server.sts.cacheTTL` is `16m`; write a duration longer than 0s, up to 15m, with its unit",
         ),
         (
             "{maxStaleness: 179s}",
-            "config.yaml:2:24: `server.maxStaleness` must be no shorter than 3m and no longer than 30days, since a healthy API server confirms its mappings about once a minute; remove it for no limit",
+            "config.yaml:2:24: `server.maxStaleness` is `179s`; write a duration of 3m to 30d, with its unit",
         ),
         (
             "{maxStaleness: 31days}",
-            "config.yaml:2:24: `server.maxStaleness` must be no shorter than 3m and no longer than 30days, since a healthy API server confirms its mappings about once a minute; remove it for no limit",
+            "config.yaml:2:24: `server.maxStaleness` is `31days`; write a duration of 3m to 30d, with its unit",
         ),
         (
             "{maxStaleness: 10}",
-            "config.yaml:2:24: `server.maxStaleness` must be a duration with its unit, such as `5s` or `1500ms`, no shorter than 3m and no longer than 30days, since a healthy API server confirms its mappings about once a minute; remove it for no limit",
+            "config.yaml:2:24: `server.maxStaleness` is `10`; write a duration of 3m to 30d, with its unit",
         ),
         (
             "{maxStaleness: 0s}",
-            "config.yaml:2:24: `server.maxStaleness` must be no shorter than 3m and no longer than 30days, since a healthy API server confirms its mappings about once a minute; remove it for no limit",
+            "config.yaml:2:24: `server.maxStaleness` is `0s`; write a duration of 3m to 30d, with its unit",
         ),
         (
             "{lastGoodTTL: soon}",
-            "config.yaml:2:23: `server.lastGoodTTL` must be a duration with its unit, such as `24h`, no longer than 7days, what a broken edit that nobody corrects is worth; `0` is none",
+            "config.yaml:2:23: `server.lastGoodTTL` is `soon`; write a duration up to 7d, with its unit, or `0` for none",
         ),
         (
             "{sts: {maxWaiting: -1}}",
@@ -395,7 +399,7 @@ fn a_bad_setting_is_refused_where_it_stands() {
         ),
         (
             "{sts: {breakerPause: 1h}}",
-            "config.yaml:2:30: `server.sts.breakerPause` must be longer than 0s and no longer than 5m, a pause that people can wait for",
+            "config.yaml:2:30: `server.sts.breakerPause` is `1h`; write a duration longer than 0s, up to 5m, with its unit",
         ),
         (
             "{sts: {maxCalls: 0}}",
@@ -448,7 +452,7 @@ fn the_cluster_id_is_required_and_the_message_says_where_to_put_it() {
         ),
         (
             "clusterID: 0123",
-            "error: config.yaml:1:12: `clusterID` is `0123` without quotes, which YAML takes for another number; quote it",
+            "error: config.yaml:1:12: `clusterID` is `0123` without quotes, which YAML takes for another number; put quotes around it",
         ),
         (
             "- clusterID",
@@ -559,28 +563,28 @@ fn ranges_are_documented() {
         ("server.limits.maxHealthConnections", "1 to 4096"),
         ("server.limits.maxStreams", "1 to 10000"),
         ("server.limits.maxBodies", "1 to 65536"),
-        ("server.limits.headerTimeout", "no longer than 30s"),
-        ("server.limits.bodyTimeout", "no longer than 30s"),
-        ("server.limits.idleTimeout", "no longer than 1h"),
-        ("server.limits.stopTimeout", "no longer than 10m"),
-        ("server.sts.connectTimeout", "no longer than 30s"),
-        ("server.sts.timeout", "no longer than 30s"),
+        ("server.limits.headerTimeout", "up to 30s"),
+        ("server.limits.bodyTimeout", "up to 30s"),
+        ("server.limits.idleTimeout", "up to 1h"),
+        ("server.limits.stopTimeout", "up to 10m"),
+        ("server.sts.connectTimeout", "up to 30s"),
+        ("server.sts.timeout", "up to 30s"),
         ("server.sts.maxCalls", "1 to 4096"),
         ("server.sts.maxWaiting", "0 to 65536"),
         ("server.sts.maxSharing", "1 to 65536"),
         ("server.sts.maxAnswerBytes", "1024 to 1048576"),
         ("server.sts.cacheSize", "0 to 1000000"),
         ("server.sts.refusalCacheSize", "0 to 1000000"),
-        ("server.sts.cacheTTL", "no longer than 15m"),
-        ("server.sts.refusalCacheTTL", "no longer than 15m"),
+        ("server.sts.cacheTTL", "up to 15m"),
+        ("server.sts.refusalCacheTTL", "up to 15m"),
         ("server.sts.breakerFailures", "0 to 1000"),
-        ("server.sts.breakerPause", "no longer than 5m"),
-        ("server.sts.breakerMaxPause", "no longer than 5m"),
-        (
-            "server.maxStaleness",
-            "no shorter than 3m and no longer than 30days",
-        ),
-        ("server.lastGoodTTL", "no longer than 7days"),
+        ("server.sts.breakerPause", "up to 5m"),
+        ("server.sts.breakerMaxPause", "up to 5m"),
+        ("server.maxStaleness", "3m to 30d"),
+        ("server.lastGoodTTL", "up to 7d"),
+        ("server.maxTokenBytes", "1024 to 49152"),
+        ("server.port", "0 to 65535"),
+        ("server.healthPort", "0 to 65535"),
     ] {
         let yaml = setting
             .rsplit('.')

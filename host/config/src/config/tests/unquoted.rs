@@ -29,8 +29,10 @@ fn one_entry_alone_is_refused_at_the_value() {
         ("#admin", "with quotes if"),
         ("~", "with quotes if"),
         ("null", "with quotes if"),
-        ("true", "quote it"),
-        ("1e3", "quote it"),
+        ("true", PUT_QUOTES),
+        ("1e3", PUT_QUOTES),
+        ("admin: {{SessionName}}", PUT_QUOTES),
+        ("a: b: c", PUT_QUOTES),
         ("{admin: x}", PUT_QUOTES),
         ("[admin]", "it must be text"),
     ] {
@@ -114,7 +116,8 @@ fn groups_and_accounts_need_their_quotes_too() {
             "`groups[1]` has a colon with a space",
         ),
         ("\n    - '@g'\n    - @g", "`groups[1]` starts with `@`"),
-        ("*admins", "`groups` starts with `*`"),
+        ("*admins", "; write a list"),
+        ("g: h", "`groups` has a colon with a space"),
     ] {
         let yaml = format!(
             "clusterID: c\nserver:\n  mapUsers:\n  - userARN: acs:ram::1:user/a\n    username: a\n    groups: {groups}\n  - userARN: acs:ram::1:user/b\n    username: b\n"
@@ -136,6 +139,7 @@ fn settings_without_their_quotes_are_refused() {
     for (yaml, place) in [
         ("clusterID: {{id}}\n", "config.yaml:1:12"),
         ("clusterID: @id\n", "config.yaml:1:12"),
+        ("clusterID: a: b\n", "config.yaml:1:12"),
         (
             "clusterID: c\nserver:\n  scrubbedAccounts: ['1', {{x}}]\n",
             "config.yaml:3:27",
@@ -252,6 +256,11 @@ fn entry_without_its_quotes_keeps_what_both_texts_give() {
         ),
         (("admin", &["g"]), "username: *admin\n    groups: [g]", None),
         (("admin", &["g"]), "username: @admin\n    groups: [g]", None),
+        (
+            ("admin", &["g"]),
+            "username: admin: x\n    groups: [g]",
+            None,
+        ),
         (
             ("admin", &["g"]),
             "username: {{SessionName}}\n    groups: [g]",

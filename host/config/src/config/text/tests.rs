@@ -29,6 +29,14 @@ fn utf16_with_a_mark_is_read_and_other_encodings_are_named() {
             "UTF-32 (little endian)",
         ),
         (vec![0, 0, 0xfe, 0xff, 0, 0, 0, b'a'], "UTF-32 (big endian)"),
+        (
+            b"a\0\0\0:\0\0\0".to_vec(),
+            "UTF-32 (little endian) without a byte order mark",
+        ),
+        (
+            b"\0\0\0a\0\0\0:".to_vec(),
+            "UTF-32 (big endian) without a byte order mark",
+        ),
     ] {
         assert_eq!(decode(bytes), Err(NotText::Encoding(expected)));
     }

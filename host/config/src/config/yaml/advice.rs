@@ -164,7 +164,7 @@ fn tab_in(line: u64, text: &str) -> Option<Cause> {
 }
 
 fn tab_at(line: u64, column: u64) -> Cause {
-    let message = "a tab, where YAML takes spaces alone; write spaces";
+    let message = "tab in indentation; use spaces";
     (Position { line, column }, message.to_owned())
 }
 

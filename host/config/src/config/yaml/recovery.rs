@@ -3,6 +3,8 @@
 //! Only a value that stands alone after its key or dash, up to the end of its line, is read around: what that leaves is
 //! what the document says with quotes there.
 
+use ack_ram_core::lint::invisible;
+
 use super::unquoted::{Sign, Unquoted};
 use super::{Failure, Node, SyntaxError, Value, parse_strictly};
 
@@ -19,12 +21,14 @@ pub(super) fn parse_around(source: &str, error: &SyntaxError) -> Option<Node> {
         let line = lines.get_mut(usize::try_from(position.line).ok()?.checked_sub(1)?)?;
         let start = value_start(line)?;
         let value = line.get(start..)?;
-        let sign = Sign::of(value)?;
         let column = line.get(..start)?.chars().count() as u64 + 1;
-        // The parser reports braces at the key within, or behind them.
-        if position.column != column && sign != Sign::Braces {
-            return None;
-        }
+        let sign = match Sign::of(value) {
+            // The parser reports braces at the key within, or behind them.
+            Some(sign) if position.column == column || sign == Sign::Braces => sign,
+            Some(_) => return None,
+            None if is_second_colon(value, position.column.checked_sub(column)?) => Sign::Colon,
+            None => return None,
+        };
         line.truncate(start);
         line.push_str(&format!("'{placeholder}{}'", signs.len()));
         signs.push(sign);
@@ -68,6 +72,16 @@ fn value_start(line: &str) -> Option<usize> {
         _ => return None,
     }
     Some(line.len() - rest.len())
+}
+
+/// Whether `value` starts with a word, and a colon `index` characters on would make it a map.
+fn is_second_colon(value: &str, index: u64) -> bool {
+    let index = usize::try_from(index).unwrap_or(usize::MAX);
+    let mut rest = value.chars().skip(index);
+    value.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && !value.trim_end().contains(|c| invisible::name(c).is_some())
+        && rest.next() == Some(':')
+        && rest.next().is_none_or(char::is_whitespace)
 }
 
 /// Returns a text that `source` does not hold.

@@ -24,6 +24,8 @@ pub(super) enum Sign {
     Percent,
     /// `.inf` and `.nan`.
     NoNumber,
+    /// A colon with a space after it, anywhere in the value.
+    Colon,
 }
 
 /// Words that YAML reads as numbers, and no reader of this file takes for such.
@@ -32,6 +34,14 @@ const NO_NUMBERS: [&str; 4] = [".inf", "+.inf", "-.inf", ".nan"];
 impl Unquoted {
     pub(super) const fn new(sign: Sign) -> Self {
         Self { text: None, sign }
+    }
+
+    /// Why it is no list, and what to do.
+    pub fn instead_of_list(&self) -> impl fmt::Display + use<> {
+        format!(
+            "{}; write a list and put quotes around its items",
+            self.sign
+        )
     }
 
     /// The template that a map of `entries` is meant to be; `source` is the document from there on.
@@ -117,7 +127,8 @@ impl fmt::Display for Sign {
             Self::At => "starts with `@` without quotes, which YAML does not allow",
             Self::Backtick => "starts with a backtick without quotes, which YAML does not allow",
             Self::Percent => "starts with `%` without quotes, which YAML does not allow",
-            Self::NoNumber => "is a word without quotes that YAML reads as no finite number",
+            Self::NoNumber => "is `.inf` or `.nan` without quotes, which YAML reads as a number",
+            Self::Colon => "has a colon with a space after it, which YAML reads as a map",
         })
     }
 }
