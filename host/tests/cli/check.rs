@@ -295,7 +295,9 @@ fn port_that_others_reach_without_a_client_certificate_is_found() {
         (
             "  address: 0.0.0.0\n",
             0,
-            &["warning no-client-certificate :0 server.address: the server listens on `0.0.0.0`"],
+            &[
+                "warning no-client-certificate :0 server.address: the server listens on `0.0.0.0`, which other machines may reach, and requires no client certificate; run `init --client-cert` in `state`, restart kube-apiserver",
+            ],
         ),
         (
             "  bind: 0.0.0.0\n",
