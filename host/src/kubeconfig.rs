@@ -196,7 +196,7 @@ impl fmt::Display for KubeconfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "cannot write the webhook kubeconfig `{}`: {}; choose another place with --generate-kubeconfig, or give --kubeconfig-pregenerated if `init` has made it",
+            "cannot write the webhook kubeconfig `{}`: {}; choose another place with --generate-kubeconfig, or give --kubeconfig-pregenerated if `init` has made it or the server is to write none",
             self.path.display(),
             self.source
         )
