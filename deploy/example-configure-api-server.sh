@@ -443,6 +443,8 @@ function api_server(i, j, containers, found, named, running, container) {
 #   has, what is there already
 #   point or writable-point, line, mount path, host path, rest: where the mount point for the folder must be there, or
 #     can be made
+#   enter, line, mount path, host path, `root` or `below`: each folder of the host that the container enters on the way
+#     to the kubeconfig, from the root of a mount down
 #   process, user, groups, `all` or `own`: who kube-apiserver is, and whose files it may read
 # Exit code 3 and a message where it cannot be told.
 # shellcheck disable=SC2016
@@ -473,20 +475,47 @@ function check_flags(list, count, i, text) {
   return count
 }
 
-# The pointer of the volume of this name; "" if there is none. The kubelet takes no pod with two.
-function volume_of(name, i, found) {
+# The pointer of the volume of this name; "" if there is none.
+function volume_of(name) {
+  return name in volume_named ? volume_named[name] : ""
+}
+
+# Fills `volume_named`. The kubelet takes no pod in which a name is there twice.
+function read_volumes(i, name) {
   for (i = 0; i < volumes; i++) {
-    if (value_at("/spec/volumes/" i "/name") != name) continue
-    if (found != "") refuse("line " first["/spec/volumes/" i] ": there is a second volume `" name "`, with which the kubelet starts no pod; rename one")
-    found = "/spec/volumes/" i
+    name = value_at("/spec/volumes/" i "/name")
+    if (name == "") refuse("line " first["/spec/volumes/" i] ": a volume without a `name`, with which the kubelet starts no pod")
+    if (name in volume_named) refuse("line " first["/spec/volumes/" i] ": there is a second volume `" name "`, with which the kubelet starts no pod; rename one")
+    volume_named[name] = "/spec/volumes/" i
   }
-  return found
+}
+
+# The kubelet takes no pod in which a mount has no volume, or a container has two mounts at one path.
+function check_mounts(list, i, j, mount, name, path, there) {
+  for (i = 0; i < children[list]; i++) {
+    split("", there)
+    for (j = 0; j < children[list "/" i "/volumeMounts"]; j++) {
+      mount = list "/" i "/volumeMounts/" j
+      if (kind_of[mount] != "map") continue
+      name = value_at(mount "/name")
+      path = value_at(mount "/mountPath")
+      if (volume_of(name) == "") refuse("line " first[mount] ": there is no volume `" name "` for this mount, and the kubelet starts no such pod; remove the mount, or add the volume")
+      if (path in there) refuse("line " first[mount] ": a second mount at " path "; the kubelet starts no such pod; remove one")
+      there[path] = 1
+    }
+  }
 }
 
 # The volume of this name, as its host path; "" if it is something else.
 function host_path(name, volume) {
   volume = volume_of(name)
   return volume == "" ? "" : cleaned(value_at(volume "/hostPath/path"), first[volume])
+}
+
+# What a mount shows, as a host path; "" if it is something else, or not known.
+function source_of(mount) {
+  if ((mount "/subPath") in kind_of || (mount "/subPathExpr") in kind_of) return ""
+  return host_path(value_at(mount "/name"))
 }
 
 # A path as the kubelet takes it: absolute, without doubled, trailing or single-dot parts.
@@ -518,7 +547,6 @@ function check_parent(mount, path, line, name, volume, source, rest, is_read_onl
   name = value_at(mount "/name")
   volume = volume_of(name)
   where = "line " line ": " folder " is below the mount at " path ", "
-  if (volume == "") refuse(where "whose volume `" name "` there is not; the kubelet starts no such pod")
   rest = substr(folder, path == "/" ? 2 : length(path) + 2)
   is_read_only = value_at(mount "/readOnly") == "true"
   if ((mount "/readOnly") in kind_of && value_at(mount "/readOnly") !~ /^(true|false)$/)
@@ -532,6 +560,25 @@ function check_parent(mount, path, line, name, volume, source, rest, is_read_onl
   if (value_at(volume "/hostPath/type") !~ /^(Directory(OrCreate)?)?$/)
     refuse(where "which is no folder; keep the webhook kubeconfig elsewhere, with --kubeconfig")
   printf "%s\t%d\t%s\t%s\t%s\n", is_read_only ? "point" : "writable-point", line, path, source, rest
+}
+
+# Prints the folders of the host that the container enters on the way to the kubeconfig. In a mount, these are the host
+# path and what is below it, until the next mount.
+function print_entered(is_shown, count, part, i, path, base, source, kind) {
+  count = split(folder, part, "/")
+  for (i = 1; i <= count; i++) {
+    if (i > 1) path = path "/" part[i]
+    kind = "below"
+    if ((path == "" ? "/" : path) in mounted_at) {
+      base = path == "" ? "/" : path
+      source = mounted_at[base]
+      kind = "root"
+    } else if (path == folder && !is_shown) {
+      base = source = folder
+      kind = "root"
+    } else if (source != "") source = (source == "/" ? "" : source) "/" part[i]
+    if (source != "") printf "enter\t%d\t%s\t%s\t%s\n", line_of_mount[base], base, source, kind
+  }
 }
 
 # A setting of the container or, failing that, of the pod; "" if neither has it. Sets `at`.
@@ -633,6 +680,9 @@ END {
   arguments = check_flags(container "/args")
   mounts = check_list(container "/volumeMounts", "map")
   volumes = check_list("/spec/volumes", "map")
+  read_volumes()
+  check_mounts("/spec/containers")
+  check_mounts("/spec/initContainers")
   if (!commands && !arguments) refuse("the container of kube-apiserver has neither `command` nor `args`")
   if (flags > 1) refuse("line " flag_line ": the flag " FLAG " is there more than once; leave one")
   if (flags && flag_value != kubeconfig)
@@ -648,22 +698,20 @@ END {
     if (is_inside(path, folder) && path != kubeconfig)
       refuse("line " first[mount] ": a mount inside " folder " is there already; keep the webhook kubeconfig in a folder of its own, with --kubeconfig")
     if (path != kubeconfig && !is_inside(kubeconfig, path)) continue
-    if (path == covering)
+    if (path in mounted_at)
       refuse("line " first[mount] ": a second mount at " path "; the kubelet takes no such pod, or one hides the other; remove one")
+    mounted_at[path] = source_of(mount)
+    line_of_mount[path] = first[mount]
     if (length(path) <= length(covering)) continue
     covering = path
     covering_mount = mount
   }
-  visible = 0
-  if (covering_mount != "") {
-    shown = host_path(value_at(covering_mount "/name"))
-    if ((covering_mount "/subPath") in kind_of || (covering_mount "/subPathExpr") in kind_of) shown = ""
-    visible = shown == covering
-  }
+  visible = covering_mount != "" && mounted_at[covering] == covering
   if (!visible && (covering == folder || covering == kubeconfig))
     refuse("line " first[covering_mount] ": something else than the folder of the host is mounted at " covering "; remove it, or choose another folder with --kubeconfig")
   if (visible) check_type(value_at(covering_mount "/name"), covering == kubeconfig)
   else if (covering_mount != "") check_parent(covering_mount, covering)
+  print_entered(visible)
   print_process()
 
   list = arguments ? container "/args" : container "/command"
@@ -830,7 +878,7 @@ find_parser() {
   if command -v kubectl >/dev/null && check_trusted "$(command -v kubectl)" 2>>"$work/note"; then
     parser=kubectl
   elif command -v python3 >/dev/null && check_trusted "$(command -v python3)" 2>>"$work/note" &&
-    python3 -I -c 'import yaml' 2>/dev/null; then
+    find_modules 2>>"$work/note" && python -c "$import_yaml" "${modules[@]}" 2>/dev/null; then
     parser="Python's yaml module"
   else
     parser=none
@@ -839,20 +887,52 @@ find_parser() {
   fi
 }
 
+# -I: no variables of Python, no modules of the user or of the current folder. -S: no code of *.pth files.
+python() {
+  python3 -I -S "$@"
+}
+
+import_yaml='
+import sys
+sys.path += sys.argv[1:]
+import yaml'
+
+# Finds the folders of installed modules that no other user may write. Fails if one of Python itself is not such a folder.
+find_modules() {
+  local folder program
+  program=$(readlink -f -- "$(command -v python3)")
+  for folder in "${program%/bin/*}"/lib*/python3*; do
+    [[ ! -d $folder ]] || check_trusted "$folder" || return 1
+  done
+  while IFS= read -r folder; do
+    [[ ! -e $folder ]] || check_trusted "$folder" || return 1
+  done < <(python -c 'import sys; print("\n".join(sys.path))')
+  modules=()
+  while IFS= read -r folder; do
+    if [[ -d $folder/yaml ]] && check_modules "$folder"; then modules+=("$folder"); fi
+  done < <(python -c 'import site; print("\n".join(site.getsitepackages()))')
+}
+
+check_modules() { # folder
+  local path
+  check_trusted "$1" || return 1
+  for path in "$1"/yaml "$1"/yaml/* "$1"/_yaml "$1"/_yaml/*; do
+    [[ ! -e $path ]] || check_writers "$path" '' || return 1
+  done
+}
+
 # Prints the same document always in the same way, a line for each value.
 normal() {
   case $parser in
     # HOME: kubectl reads preferences there, which may give its commands other options.
     kubectl) HOME=$work KUBECONFIG=/dev/null kubectl label --local --filename "$1" ack-ram-authenticator=check --output yaml ;;
     none) ;;
-    # -I: no variables of Python, no modules of the user or of the current folder.
-    *) python3 -I -c '
-import sys, yaml
+    *) python -c "$import_yaml"'
 try:
-    with open(sys.argv[1], "rb") as file:
+    with open(0, "rb") as file:
         yaml.safe_dump(yaml.safe_load(file), sys.stdout, default_flow_style=False, width=10**9)
 except yaml.YAMLError as error:
-    sys.exit(str(error))' "$1" ;;
+    sys.exit(str(error))' "${modules[@]}" <"$1" ;;
   esac
 }
 
@@ -980,8 +1060,10 @@ keep() {
 
 # What is in that folder is put in place of the manifest by --undo.
 check_backup_dir() {
-  check_trusted "$backup_dir" 2>"$work/refusal" ||
-    fail "$(<"$work/refusal")" "--undo starts what is in the folder of backups; choose another --backup-dir, or see to that"
+  { [[ ! -e $backup_dir ]] || check_writers "$backup_dir" ''; } 2>"$work/refusal" &&
+    check_folders_above "$backup_dir" '' 2>"$work/refusal" ||
+    fail "$(<"$work/refusal")" \
+      "\`--undo\` restores files from this folder: make it writable by root only, or choose another --backup-dir"
 }
 
 open_record() {
@@ -1003,17 +1085,25 @@ check_kubeconfig() {
 }
 
 # Checks the pod against the files of this node: whether the runtime can make the mount point, and whether the
-# process can read the kubeconfig.
+# process can reach and read the kubeconfig.
 check_pod() {
-  local kind line path base rest user groups
+  local kind line path base rest user groups all
   while IFS=$'\t' read -r kind line path base rest; do
     case $kind in
       point) check_mount_point "$line" "$path" "$base" "$rest" ;;
       writable-point) check_mount_path "$line" "$path" "$base" "$rest" ;;
     esac
   done < <(grep -E $'^(writable-)?point\t' "$work/addition")
-  IFS=$'\t' read -r kind user groups rest < <(grep $'^process\t' "$work/addition")
-  check_readable "$user" "$groups" "$rest"
+  IFS=$'\t' read -r kind user groups all < <(grep $'^process\t' "$work/addition")
+  while IFS=$'\t' read -r kind line path base rest; do
+    [[ $rest == root || ! -L $base ]] || fail \
+      "$manifest: line $line: $path is a mount of the host, in which $base is a link" \
+      "in the container that link may lead nowhere, and kube-apiserver would not start" \
+      "name the file without links: --kubeconfig $(readlink -f -- "$kubeconfig"); nothing has been changed"
+    # The runtime makes what is missing, and lets everybody enter.
+    [[ ! -e $base ]] || check_access "$user" "$groups" "$all" "$base" 1
+  done < <(grep $'^enter\t' "$work/addition")
+  check_access "$user" "$groups" "$all" "$kubeconfig" 4
 }
 
 # Below a read-only mount the runtime can make no folder: the mount point must be there, without links.
@@ -1040,29 +1130,33 @@ check_mount_path() { # line, mount path, host path, rest
   done <<<"$4/"
 }
 
-# Whether a process with this user and these groups can read the kubeconfig, by its folder's and its own permissions.
-check_readable() { # user, groups, whether root has its rights over files of others
-  local user=$1 groups=$2 all=$3 path bits owner group mode granted
-  for path in "$folder" "$kubeconfig"; do
-    bits=4
-    [[ $path == "$kubeconfig" ]] || bits=1
-    read -r owner group mode < <(stat -L -c '%u %g %a' -- "$path")
-    if [[ $user == 0 && $all == all ]]; then continue; fi
-    if [[ $user == "$owner" ]]; then
-      granted=$(((8#$mode >> 6) & bits))
-    elif [[ ,$groups, == *",$group,"* ]]; then
-      granted=$(((8#$mode >> 3) & bits))
-    else
-      granted=$((8#$mode & bits))
-    fi
-    ((granted == bits)) || fail \
-      "$manifest: kube-apiserver runs as uid $user, groups ${groups//,/ }, who cannot read $path (uid $owner, gid $group, mode $mode)" \
-      "it would not start; give its user the kubeconfig: chown $user $path; or set \`runAsUser: $owner\` in its securityContext" \
-      "nothing has been changed"
-  done
+# Whether a process with this user and these groups can enter a folder (1) or read a file (4).
+check_access() { # user, groups, whether root has its rights over files of others, path, permission
+  local user=$1 groups=$2 all=$3 path=$4 bits=$5 owner group mode granted what remedy
+  [[ $user != 0 || $all != all ]] || return 0
+  read -r owner group mode < <(stat -L -c '%u %g %a' -- "$path")
+  if [[ $user == "$owner" ]]; then
+    granted=$(((8#$mode >> 6) & bits))
+  elif [[ ,$groups, == *",$group,"* ]]; then
+    granted=$(((8#$mode >> 3) & bits))
+  else
+    granted=$((8#$mode & bits))
+  fi
+  ((granted == bits)) && return
+  if ((bits == 1)); then
+    what=enter remedy="let its user enter the folder: chmod a+x $path"
+  else
+    what=read remedy="give its user the kubeconfig: chown $user $path"
+  fi
+  fail \
+    "$manifest: kube-apiserver runs as uid $user, groups ${groups//,/ }, who cannot $what $path (uid $owner, gid $group, mode $mode)" \
+    "it would not start; $remedy; or set \`runAsUser: $owner\` in its securityContext" \
+    "nothing has been changed"
 }
 
 add() {
+  [[ (! -d $folder || -x $folder) && (! -e $kubeconfig || -r $kubeconfig) ]] ||
+    fail "$kubeconfig cannot be read; run this as root"
   [[ -s $kubeconfig && -f $kubeconfig ]] || fail \
     "there is no webhook kubeconfig $kubeconfig, and kube-apiserver does not start without it" \
     "start ack-ram-authenticator on this node first, or make the file with 'ack-ram-authenticator init'"
@@ -1082,6 +1176,7 @@ add() {
   check_difference "$current" "$target" "$work/addition" 2>"$work/refusal" ||
     fail "what this script would write is not what it means to write $(<"$work/refusal")" \
       "nothing has been changed; add the flag and the mount by hand (see the README)"
+  check_backup_dir
   if $dry_run; then
     show_difference
     return
@@ -1104,7 +1199,7 @@ options_again() {
 
 take_back() {
   local before file newest='' restored=''
-  [[ ! -d $backup_dir ]] || check_backup_dir
+  check_backup_dir
   for before in "$backup_dir/$name".*.before; do
     [[ -f $before && -f ${before%.before}.after ]] || continue
     for file in "${before%.before}".{before,after,addition}; do

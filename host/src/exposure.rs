@@ -146,13 +146,25 @@ fn of_file(path: &Path, access: Access) -> Option<String> {
     let folder_owner = fs::metadata(files::folder(path)).ok()?.uid();
     let (is_exposed, what, mode) = match access {
         Access::Write => (ownership.is_writable_by_others(), "change it", "go-w"),
-        Access::Read => (ownership.is_open_to_others(), "read or change it", "go="),
+        Access::Read if ownership.is_writable_by_others() => (true, "read or change it", "go="),
+        Access::Read => (ownership.is_open_to_others(), "read it", "go="),
     };
     let is_trusted = ownership.is_trusted(folder_owner);
     if is_trusted && !is_exposed {
         return None;
     }
-    let remedy = remedy(path, is_trusted, is_exposed.then_some(mode));
+    let is_group_alone = ownership.mode & 0o027 == 0;
+    let remedy = if is_trusted && is_group_alone && path.is_symlink() {
+        // The kubelet sets owner and mode of what is in a Secret volume, and `chmod` would take the file from the server.
+        format!(
+            "if it is in a Secret volume with `fsGroup`, give no other process the group {}",
+            metadata.gid()
+        )
+    } else {
+        // Without its group, only the owner reads it.
+        let is_own = is_trusted && (mode != "go=" || ownership.owner == process_uid());
+        remedy(path, is_own, is_exposed.then_some(mode))
+    };
     Some(format!(
         "`{}` {ownership}, so other users may {what}; {remedy}",
         path.display()

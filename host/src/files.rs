@@ -26,11 +26,13 @@ pub(crate) const PUBLIC_FOLDER: u32 = 0o755;
 /// Permission bits for a folder of the owner alone.
 pub(crate) const PRIVATE_FOLDER: u32 = 0o700;
 
-/// Puts `contents` at `path`, in place of what was there.
+/// Puts `contents` at `path`, in place of the file that was there.
 ///
 /// # Errors
-/// When a file cannot be made beside `path` or cannot be moved there; what was there is untouched then.
+/// When a file cannot be made beside `path` or cannot be moved there, or when something other than a file is there, such
+/// as `/dev/null`; what was there is untouched then.
 pub(crate) fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
+    check_replaceable(path)?;
     let file = written(path, contents, mode)?;
     file.persist(path).map_err(|error| error.error)?;
     sync_folder(path)
@@ -46,11 +48,12 @@ pub(crate) fn create(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> 
     sync_folder(path)
 }
 
-/// Moves `from`, in the same folder, to `path`, in place of what was there.
+/// Moves `from`, in the same folder, to `path`, in place of the file that was there.
 ///
 /// # Errors
-/// When that cannot be done.
+/// When that cannot be done, or when something other than a file is there.
 pub(crate) fn rename(from: &Path, path: &Path) -> io::Result<()> {
+    check_replaceable(path)?;
     fs::rename(from, path)?;
     sync_folder(path)
 }
@@ -60,6 +63,24 @@ pub(crate) fn rename(from: &Path, path: &Path) -> io::Result<()> {
 /// # Errors
 /// Why not.
 pub(crate) fn check_writable(path: &Path) -> io::Result<()> {
+    check_replaceable(path)?;
+    check_folder_of(path)
+}
+
+/// Whether what is at `path` may be replaced: a regular file, a link to one, or nothing.
+fn check_replaceable(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() => {
+            let text = "it is there and is no regular file, so it is not replaced";
+            Err(io::Error::other(text))
+        }
+        // What cannot be looked at cannot be replaced, either.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Whether a file could be made at `path`, once the folders on the way were made. Nothing is written.
+fn check_folder_of(path: &Path) -> io::Result<()> {
     let mut folder = folder(path);
     loop {
         match fs::metadata(folder) {
@@ -180,4 +201,44 @@ pub(crate) fn read_up_to(path: &Path, limit: u64) -> io::Result<String> {
     let text = read_if_present(path, limit)?;
     // The message of the system, for there is nothing to add to it.
     text.ok_or_else(|| io::Error::from_raw_os_error(nix::errno::Errno::ENOENT as i32))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{FileTypeExt as _, symlink};
+
+    use nix::sys::stat::Mode;
+    use nix::unistd::mkfifo;
+
+    use super::*;
+
+    /// A pipe stands for `/dev/null`, which root could replace, too.
+    #[test]
+    fn only_regular_files_are_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        mkfifo(&path("pipe"), Mode::S_IRWXU).unwrap();
+        symlink(path("pipe"), path("link")).unwrap();
+        fs::create_dir(path("folder")).unwrap();
+        for name in ["pipe", "link", "folder"] {
+            fs::write(path("from"), "").unwrap();
+            for result in [
+                replace(&path(name), b"x", PRIVATE),
+                rename(&path("from"), &path(name)),
+                check_writable(&path(name)),
+            ] {
+                let error = result.unwrap_err().to_string();
+                assert!(error.contains("no regular file"), "{name}: {error}");
+            }
+        }
+        let is_pipe = fs::metadata(path("link")).unwrap().file_type().is_fifo();
+        assert!(is_pipe, "what was there is untouched");
+        fs::write(path("file"), "").unwrap();
+        symlink(path("file"), path("link to a file")).unwrap();
+        for name in ["file", "link to a file", "new"] {
+            check_writable(&path(name)).unwrap();
+            replace(&path(name), b"x", PRIVATE).unwrap();
+            assert_eq!(fs::read(path(name)).unwrap(), b"x");
+        }
+    }
 }

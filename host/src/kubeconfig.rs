@@ -2,7 +2,9 @@
 //! kube-apiserver in turn, where the server asks for that.
 
 use std::fmt;
+use std::fs::{self, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use ack_ram_core::secret::Secret;
@@ -31,8 +33,8 @@ pub struct WebhookKubeconfig {
 }
 
 impl WebhookKubeconfig {
-    /// Writes it to `path`, for `--authentication-token-webhook-config-file`. A file that says so already is left alone.
-    /// Gives whether it wrote.
+    /// Writes it to `path`, for `--authentication-token-webhook-config-file`. A file that says so already is left alone;
+    /// only, if it has a key that everybody may read, its owner alone may from now on. Gives whether it wrote.
     ///
     /// # Errors
     /// When the file, or its folder, cannot be written.
@@ -40,7 +42,13 @@ impl WebhookKubeconfig {
         let contents = self.render();
         if matches!(files::read_if_present(path, MAX_BYTES), Ok(Some(present)) if present == contents)
         {
-            return Ok(false);
+            return self
+                .close(path)
+                .map(|()| false)
+                .map_err(|source| KubeconfigError {
+                    path: path.to_owned(),
+                    source,
+                });
         }
         if !self.reads_back(&contents) {
             return Err(KubeconfigError {
@@ -64,6 +72,20 @@ impl WebhookKubeconfig {
                 path: path.to_owned(),
                 source,
             })
+    }
+
+    /// Takes the file from others if there is a key in it. A group that may read it may be that of kube-apiserver.
+    fn close(&self, path: &Path) -> io::Result<()> {
+        let mode = fs::metadata(path)?.permissions().mode();
+        if self.client.is_none() || mode & 0o007 == 0 {
+            return Ok(());
+        }
+        fs::set_permissions(path, Permissions::from_mode(files::PRIVATE))?;
+        tracing::warn!(
+            path = %path.display(),
+            "every user could read the key in the webhook kubeconfig; now only its owner can"
+        );
+        Ok(())
     }
 
     /// Returns whether `contents`, read as a kubeconfig, are this one.
@@ -174,7 +196,7 @@ impl fmt::Display for KubeconfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "cannot write the webhook kubeconfig `{}`: {}; choose another place with --generate-kubeconfig, or give --kubeconfig-pregenerated if `init` has made it",
+            "cannot write the webhook kubeconfig `{}`: {}; choose another place with --generate-kubeconfig, or give --kubeconfig-pregenerated if `init` has made it or the server is to write none",
             self.path.display(),
             self.source
         )
@@ -189,9 +211,6 @@ impl std::error::Error for KubeconfigError {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt as _;
-
     use serde_json::Value;
 
     use super::*;
@@ -317,6 +336,21 @@ mod tests {
             };
             assert_eq!(kubeconfig.write(&path).unwrap(), wrote, "{url}");
             assert!(fs::read_to_string(&path).unwrap().contains(url));
+        }
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        for (client, before, after) in [
+            (Some(client()), 0o644, 0o600),
+            (Some(client()), 0o640, 0o640),
+            (None, 0o644, 0o644),
+        ] {
+            let kubeconfig = WebhookKubeconfig {
+                client,
+                ..kubeconfig("https://b:1/authenticate")
+            };
+            kubeconfig.write(&path).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(before)).unwrap();
+            assert!(!kubeconfig.write(&path).unwrap());
+            assert_eq!(mode(), after, "{before:o}");
         }
         let names = fs::read_dir(folder.path()).unwrap().count();
         assert_eq!(names, 1, "nothing but the kubeconfig is left");

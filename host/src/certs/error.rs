@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::files;
 use crate::files::ownership::process_uid;
 
 /// Why there is no certificate to serve, or for a client to show.
@@ -13,6 +14,15 @@ pub enum CertificateError {
     Unreadable {
         /// The file or folder.
         path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// This process may not read a key.
+    UnreadableKey {
+        /// The key.
+        path: PathBuf,
+        /// The user to whom it belongs, if that is known.
+        owner: Option<u32>,
         /// Why.
         source: io::Error,
     },
@@ -58,6 +68,8 @@ pub enum CertificateError {
         owner: u32,
         /// Its permission bits.
         mode: u32,
+        /// Whether it is a link, as all files of a Secret volume are.
+        is_link: bool,
         /// What to do if another user may have done so.
         remedy: &'static str,
     },
@@ -80,6 +92,16 @@ impl fmt::Display for CertificateError {
                     path.display()
                 )
             }
+            Self::UnreadableKey {
+                path,
+                owner,
+                source,
+            } => write!(
+                f,
+                "cannot read the key `{}`: {source}; {}",
+                path.display(),
+                make_private(path, *owner)
+            ),
             Self::Unwritable { path, source } => write!(
                 f,
                 "cannot write `{}`: {source}; let the server write there, or choose another folder with --state-dir",
@@ -114,28 +136,47 @@ impl fmt::Display for CertificateError {
                 path,
                 owner,
                 mode,
+                is_link,
                 remedy,
             } => {
-                let (path, process) = (path.display(), process_uid());
+                let private = if *is_link {
+                    "set `defaultMode: 0400` of the Secret volume, and no `fsGroup`".to_owned()
+                } else {
+                    make_private(path, Some(*owner))
+                };
+                let path = path.display();
                 write!(
                     f,
-                    "the key `{path}` belongs to uid {owner} and has mode {mode:04o}, so other users may have read or replaced it; if you are sure that nobody has, run `chown {process} {path} && chmod 600 {path}`, or set `defaultMode: 0400` if it is in a Secret volume; otherwise, {remedy}"
+                    "the key `{path}` belongs to uid {owner} and has mode {mode:04o}, so other users may have read or replaced it; if you are sure that nobody has, {private}; otherwise, {remedy}"
                 )
             }
             Self::NoClientAuthority { path } => write!(
                 f,
-                "`server.requireClientCertificate` is true, and there is no CA of clients `{}`; restore that file, or make one with `init --client-cert`",
-                path.display()
+                "`server.requireClientCertificate` is true, and there is no CA of clients `{}`; restore that file; or run `init --client-cert` in `{}`, which needs a new webhook kubeconfig",
+                path.display(),
+                files::folder(path).display()
             ),
             Self::Issue(reason) => write!(f, "cannot make a certificate: {reason}"),
         }
     }
 }
 
+/// What gives the key at `path`, which belongs to `owner`, to this process alone.
+fn make_private(path: &Path, owner: Option<u32>) -> String {
+    let (path, process) = (path.display(), process_uid());
+    if owner == Some(process) {
+        format!("run `chmod 600 {path}`")
+    } else {
+        format!("run `chown {process} {path} && chmod 600 {path}`")
+    }
+}
+
 impl std::error::Error for CertificateError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Unreadable { source, .. } | Self::Unwritable { source, .. } => Some(source),
+            Self::Unreadable { source, .. }
+            | Self::UnreadableKey { source, .. }
+            | Self::Unwritable { source, .. } => Some(source),
             Self::Half { .. }
             | Self::Malformed { .. }
             | Self::Mismatch { .. }

@@ -65,9 +65,18 @@ impl PairFiles {
     /// Reads the key, if there is one that no other user has written or may read. The open file is checked, so that it
     /// cannot be another one than what is read. Links are followed, as volumes of Kubernetes are made of them.
     fn read_key(&self) -> Result<Option<Secret>, CertificateError> {
-        let unreadable = |source| CertificateError::Unreadable {
-            path: self.key.clone(),
-            source,
+        let unreadable = |source: io::Error| {
+            let path = self.key.clone();
+            if source.kind() == io::ErrorKind::PermissionDenied {
+                let owner = fs::metadata(&path).ok().map(|found| found.uid());
+                CertificateError::UnreadableKey {
+                    path,
+                    owner,
+                    source,
+                }
+            } else {
+                CertificateError::Unreadable { path, source }
+            }
         };
         let Some(file) = files::open_if_present(&self.key).map_err(unreadable)? else {
             return Ok(None);
@@ -79,6 +88,7 @@ impl PairFiles {
                 path: self.key.clone(),
                 owner: ownership.owner,
                 mode: ownership.mode,
+                is_link: self.key.is_symlink(),
                 remedy: self.advice.exposed,
             });
         }

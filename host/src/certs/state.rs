@@ -118,7 +118,7 @@ pub fn client_certificate(
 
 fn client_files(folder: &Path) -> PairFiles {
     let advice = Advice {
-        half: "restore that file; or remove the first, and run `init --client-cert` for a new pair, which needs a new webhook kubeconfig; where there is neither, clients need no certificate",
+        half: "restore that file; or remove the first, and run `init --client-cert` for a new pair, which needs a new webhook kubeconfig",
         malformed: "restore it, or remove the pair and run `init --client-cert` for a new one, which needs a new webhook kubeconfig",
         mismatch: "restore the pair, or remove both and run `init --client-cert` for a new one, which needs a new webhook kubeconfig",
         exposed: "remove the pair and run `init --client-cert` for a new one, which needs a new webhook kubeconfig",

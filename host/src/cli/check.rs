@@ -21,6 +21,7 @@ use crate::config::{self, ConfigFile, Listen, MappingSources, Needs, Sources};
 use crate::env;
 use crate::exposure::SensitiveFiles;
 use crate::files;
+use crate::kubeconfig;
 use crate::kubernetes::client::{self, ClientError};
 use crate::metrics::{CertificateMetrics, StsMetrics};
 use crate::server::listeners;
@@ -98,20 +99,30 @@ fn certificates(needs: &Needs, found: &mut Vec<Finding>) {
             let is_good = clients.validity().contains(now);
             let warning = clients.warning(now);
             found.extend(warning.map(|text| aging(&position, &text, is_good)));
+            if let Some(path) = &needs.generate_kubeconfig {
+                // As the server at start, which then writes it.
+                let held = kubeconfig::client_in(path);
+                let issued = certs::client_certificate(folder, &clients, held, now);
+                found.extend(issued.err().map(|error| unusable(position, &error)));
+            }
         }
-        Ok(None) => found.extend(needs.listen.as_ref().and_then(without_client_certificate)),
+        Ok(None) => {
+            let listen = needs.listen.as_ref();
+            found.extend(listen.and_then(|listen| without_client_certificate(listen, folder)));
+        }
         Err(error) => found.push(unusable(position, &error)),
     }
 }
 
 /// Returns a finding when other machines can reach the port, which answers clients without a certificate.
-fn without_client_certificate(listen: &Listen) -> Option<Finding> {
+fn without_client_certificate(listen: &Listen, folder: &Path) -> Option<Finding> {
     if listen.host.is_loopback() {
         return None;
     }
     let text = format!(
-        "the server listens on `{}`, which other machines may reach, and requires no client certificate; run `init --client-cert` and set `server.requireClientCertificate: true`, or listen on a loopback address",
-        listen.host
+        "the server listens on `{}`, which other machines may reach, and requires no client certificate; run `init --client-cert` in `{}`, restart kube-apiserver with the new kubeconfig, then set `server.requireClientCertificate: true`; or listen on a loopback address",
+        listen.host,
+        folder.display()
     );
     Some(findings::remark(
         Code::NoClientCertificate,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::path::Path;
+use std::path::{Display, Path, PathBuf};
 
 use clap::Args;
 
@@ -16,6 +16,9 @@ use crate::exposure::SensitiveFiles;
 use crate::kubeconfig::{self, WebhookKubeconfig};
 
 const KUBECONFIG: &str = "ack-ram-authenticator.kubeconfig";
+
+/// Where the example and the script that configures kube-apiserver have the kubeconfig.
+const INSTALLED: &str = "/etc/kubernetes/ack-ram-authenticator/kubeconfig.yaml";
 
 /// The pairs that there may be: the certificate, its key, and what they are.
 const SERVER: Pair = ["cert.pem", "key.pem", "the webhook's certificate authority"];
@@ -97,6 +100,10 @@ pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), Failure> {
         url: config.listen.url(port),
         pairs: Vec::new(),
         not_for: None,
+        config: globals.config.clone(),
+        is_required: config.require_client_certificate,
+        state_dir: config.state_dir,
+        generate_kubeconfig: config.generate_kubeconfig,
     };
     let authority = match &config.tls {
         Some(files) => certs::pinned_by(files)?,
@@ -155,6 +162,14 @@ struct Made {
     pairs: Vec<(Pair, bool)>,
     /// The configured host that the kept pair is not for.
     not_for: Option<String>,
+    /// The configuration file, if one was named.
+    config: Option<PathBuf>,
+    /// Whether the configuration requires client certificates already.
+    is_required: bool,
+    /// Where the server has its pairs.
+    state_dir: PathBuf,
+    /// Where the server would write the kubeconfig, unless it is configured not to.
+    generate_kubeconfig: Option<PathBuf>,
 }
 
 impl Made {
@@ -188,16 +203,25 @@ impl Made {
                 "
 Where the webhook runs already, let kube-apiserver start again with the kubeconfig first: once the webhook has started with
 {ca}, it answers nobody else. Keep {key} here: with it, `init` makes another certificate in ten years.
-
-Set `requireClientCertificate: true` under `server` in config.yaml: then the webhook refuses to start without {ca},
-and never answers clients without a certificate.
 "
+            );
+        }
+        if self.has(CLIENTS) && !self.is_required {
+            let _ = write!(
+                text,
+                "
+Set `requireClientCertificate: true` under `server` in {} when kube-apiserver has the new kubeconfig: then the webhook
+refuses to start without {}, and never answers clients without a certificate.
+",
+                self.config(),
+                CLIENTS[0]
             );
         }
         if let Some(hostname) = &self.not_for {
             let _ = write!(
                 text,
-                "\nThe pair that was kept is not for `{hostname}`: have `hostname: {hostname}` under `server` in config.yaml.\n"
+                "\nThe pair that was kept is not for `{hostname}`: have `hostname: {hostname}` under `server` in {}.\n",
+                self.config()
             );
         }
         text
@@ -211,7 +235,13 @@ and never answers clients without a certificate.
         if self.has(CLIENTS) {
             files.push("client-ca.pem");
         }
-        let copy = (!files.is_empty()).then(|| {
+        let state_dir = self.state_dir.display();
+        let is_here = self.state_dir.canonicalize().is_ok_and(|folder| {
+            Path::new(".")
+                .canonicalize()
+                .is_ok_and(|here| here == folder)
+        });
+        let copy = (!files.is_empty() && !is_here).then(|| {
             let listed = match files.split_last() {
                 Some((last, others)) if !others.is_empty() => {
                     format!("{} and {last}", others.join(", "))
@@ -221,27 +251,41 @@ and never answers clients without a certificate.
             format!(
                 "\
 Copy {listed} to the webhook's state directory:
-     sudo install -d -m 700 /var/ack-ram-authenticator
-     sudo install -m 600 {} /var/ack-ram-authenticator",
+     sudo install -d -m 700 {state_dir}
+     sudo install -m 600 {} {state_dir}",
                 files.join(" ")
             )
         });
+        let installed = self.generate_kubeconfig.as_deref();
+        let installed = installed.unwrap_or(Path::new(INSTALLED)).display();
+        let pregenerated = match self.generate_kubeconfig {
+            Some(_) => " --kubeconfig-pregenerated",
+            None => "",
+        };
+        let config = self.config();
         let others = [
             format!(
                 "\
 Copy the kubeconfig to where kube-apiserver can read it:
-     sudo install -D -m 600 {KUBECONFIG} /etc/kubernetes/ack-ram-authenticator/kubeconfig.yaml"
+     sudo install -D -m 600 {KUBECONFIG} {installed}"
             ),
-            "\
+            format!(
+                "\
 Start the webhook:
-     ack-ram-authenticator server --config config.yaml --kubeconfig-pregenerated"
-                .to_owned(),
-            "\
+     ack-ram-authenticator server --config {config}{pregenerated}"
+            ),
+            format!(
+                "\
 Give kube-apiserver this flag (in a static pod also a volume with that folder), and let it restart:
-     --authentication-token-webhook-config-file=/etc/kubernetes/ack-ram-authenticator/kubeconfig.yaml"
-                .to_owned(),
+     --authentication-token-webhook-config-file={installed}"
+            ),
         ];
         copy.into_iter().chain(others).collect()
+    }
+
+    fn config(&self) -> Display<'_> {
+        let config = self.config.as_deref();
+        config.unwrap_or(Path::new("config.yaml")).display()
     }
 
     fn has(&self, pair: Pair) -> bool {

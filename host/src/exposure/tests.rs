@@ -65,10 +65,31 @@ fn file_that_others_may_write_is_found_under_its_setting() {
                 "server.dynamicFilePath: `F/dynamic.json` belongs to uid {uid} and has mode 0666, so other users may change it; run `chmod go-w F/dynamic.json`"
             ),
             format!(
-                "server.tls.keyFile: `F/tls.key` belongs to uid {uid} and has mode 0440, so other users may read or change it; run `chmod go= F/tls.key`"
+                "server.tls.keyFile: `F/tls.key` belongs to uid {uid} and has mode 0440, so other users may read it; run `chmod go= F/tls.key`"
             ),
         ]
     );
+}
+
+/// The kubelet gives the files of a Secret volume to the group of `fsGroup`, and they are links.
+#[test]
+fn key_in_a_secret_volume_keeps_its_mode() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, key) = (folder.path().join("data"), folder.path().join("tls.key"));
+    fs::write(&data, "").unwrap();
+    std::os::unix::fs::symlink("data", &key).unwrap();
+    for (mode, advice) in [
+        (0o440, "give no other process the group"),
+        (0o444, "run `chmod go= "),
+        (
+            0o660,
+            "so other users may read or change it; run `chmod go= ",
+        ),
+    ] {
+        chmod(&data, mode);
+        let text = of_file(&key, Access::Read).unwrap();
+        assert!(text.contains(advice), "{text}");
+    }
 }
 
 #[test]

@@ -5,14 +5,14 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
 
-use crate::files::ownership::Ownership;
+use crate::files::ownership::{Ownership, process_uid};
 use crate::files::{self, PRIVATE};
 
 /// The name of the file that is locked.
@@ -32,21 +32,47 @@ pub(crate) struct FolderLock {
 /// Locks `folder`. Blocks while another process of the same owner is at work there, but not for one that is stuck.
 ///
 /// # Errors
-/// When the lock file cannot be made, or is locked for ten seconds.
+/// When the lock file cannot be made, or is locked or cannot be opened for ten seconds.
 pub(crate) fn lock(folder: &Path) -> io::Result<FolderLock> {
+    lock_within(folder, DEADLINE)
+}
+
+fn lock_within(folder: &Path, deadline: Duration) -> io::Result<FolderLock> {
     let path = folder.join(NAME);
     let folder_owner = fs::metadata(folder)?.uid();
     let started = Instant::now();
     loop {
-        if let Some(file) = try_lock(&path, folder_owner)? {
-            return Ok(FolderLock { file, path });
-        }
-        if started.elapsed() >= DEADLINE {
-            let text = format!("another process has locked `{}` for 10 s", path.display());
-            return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+        let why = match try_lock(&path, folder_owner) {
+            Ok(Some(file)) => return Ok(FolderLock { file, path }),
+            Ok(None) => {
+                let text = format!(
+                    "another process has locked `{}` for {} s",
+                    path.display(),
+                    deadline.as_secs()
+                );
+                io::Error::new(io::ErrorKind::TimedOut, text)
+            }
+            // That of a process of another user, which may be at work or have been killed.
+            Err(error) if is_of_another(&error, &path) => unopened(&path, &error),
+            Err(error) => return Err(error),
+        };
+        if started.elapsed() >= deadline {
+            return Err(why);
         }
         thread::sleep(PAUSE);
     }
+}
+
+fn is_of_another(error: &io::Error, path: &Path) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied && fs::symlink_metadata(path).is_ok()
+}
+
+fn unopened(path: &Path, error: &io::Error) -> io::Error {
+    let text = format!(
+        "cannot open the lock `{}`: {error}; remove it if no other process uses the folder",
+        path.display()
+    );
+    io::Error::new(error.kind(), text)
 }
 
 /// Whether [`lock`] could lock `folder`, once it was made. Nothing is written.
@@ -55,28 +81,57 @@ pub(crate) fn lock(folder: &Path) -> io::Result<FolderLock> {
 /// Why not.
 pub(crate) fn check_lockable(folder: &Path) -> io::Result<()> {
     let path = folder.join(NAME);
-    files::check_writable(&path)?;
+    files::check_folder_of(&path)?;
     match fs::symlink_metadata(&path) {
         Ok(found) if found.is_dir() || found.is_symlink() => {
             let text = format!("`{}` is no file; remove it", path.display());
             Err(io::Error::other(text))
         }
-        _ => Ok(()),
+        Ok(_) => match options().open(&path) {
+            Err(error) if is_of_another(&error, &path) => Err(unopened(&path, &error)),
+            // Its holder removes it.
+            Ok(_) | Err(_) => Ok(()),
+        },
+        Err(_) => Ok(()),
+    }
+}
+
+fn options() -> OpenOptions {
+    // A link could lead to a file of others; a pipe must not make this wait.
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .write(true)
+        .mode(PRIVATE)
+        .custom_flags(flags.bits());
+    options
+}
+
+/// Opens the lock file, which is made where it is not there; nothing when another process has just removed it.
+fn open(path: &Path, folder_owner: u32) -> io::Result<Option<File>> {
+    match options().create_new(true).open(path) {
+        Ok(file) => {
+            // The owner of the folder must be able to open what root leaves behind. Only a file that is new is given
+            // away: any other could be a hard link to a file of root.
+            if process_uid() == 0 && folder_owner != 0 {
+                fchown(&file, Some(folder_owner), None)?;
+            }
+            Ok(Some(file))
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match options().open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            result => result.map(Some),
+        },
+        Err(error) => Err(error),
     }
 }
 
 /// Returns the locked file; nothing when another try is due.
 fn try_lock(path: &Path, folder_owner: u32) -> io::Result<Option<File>> {
-    // A link could lead to a file of others; a pipe must not make this wait.
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(PRIVATE)
-        .custom_flags(flags.bits())
-        .open(path)?;
+    let Some(file) = open(path, folder_owner)? else {
+        return Ok(None);
+    };
     let metadata = file.metadata()?;
     let ownership = Ownership::of(&metadata);
     if !metadata.is_file() || !ownership.is_private() || !ownership.is_trusted(folder_owner) {
@@ -116,8 +171,10 @@ impl Drop for FolderLock {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
     use std::sync::atomic::{AtomicU32, Ordering};
+
+    use nix::unistd::{Uid, setfsuid};
 
     use super::*;
 
@@ -163,6 +220,62 @@ mod tests {
         symlink(&elsewhere, lock_path(folder.path())).unwrap();
         assert!(lock(folder.path()).is_err());
         assert!(!elsewhere.exists());
+    }
+
+    /// A root process that was killed leaves its lock behind.
+    #[test]
+    fn lock_of_root_is_open_to_the_owner_of_the_folder_or_named() {
+        if process_uid() != 0 {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        chown(folder.path(), Some(65534), None).unwrap();
+        let path = lock_path(folder.path());
+        std::mem::forget(lock(folder.path()).unwrap());
+        assert_eq!(fs::metadata(&path).unwrap().uid(), 65534);
+        fs::remove_file(&path).unwrap();
+
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(PRIVATE)).unwrap();
+        // Only this thread has the rights of that user.
+        let folder = folder.path();
+        let opened = thread::scope(|scope| {
+            let as_owner = || {
+                setfsuid(Uid::from_raw(65534));
+                [
+                    options().open(lock_path(folder)).map(drop),
+                    lock_within(folder, Duration::ZERO).map(drop),
+                ]
+            };
+            scope.spawn(as_owner).join().unwrap()
+        });
+        let [open, locked] = opened.map(|result| result.unwrap_err().to_string());
+        assert!(open.contains("denied"), "{open}");
+        let expected = format!(
+            "cannot open the lock `{}`: Permission denied",
+            path.display()
+        );
+        assert!(locked.starts_with(&expected), "{locked}");
+        assert!(
+            locked.contains("; remove it if no other process"),
+            "{locked}"
+        );
+    }
+
+    /// What a hard link leads to is never given away.
+    #[test]
+    fn lock_that_is_there_keeps_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(PRIVATE)).unwrap();
+        let owner = fs::metadata(&file).unwrap().uid();
+        if owner == 0 {
+            chown(folder.path(), Some(65534), None).unwrap();
+        }
+        fs::hard_link(&file, lock_path(folder.path())).unwrap();
+        drop(lock(folder.path()).unwrap());
+        assert_eq!(fs::metadata(&file).unwrap().uid(), owner);
     }
 
     #[test]

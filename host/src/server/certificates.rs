@@ -133,11 +133,15 @@ impl Certificates {
         else {
             return Ok(());
         };
-        written
+        let is_new = written
             .contents
             .write(path)
             .map_err(ServerError::Kubeconfig)?;
-        tracing::info!(path = %path.display(), "the webhook kubeconfig is written");
+        if is_new {
+            tracing::info!(path = %path.display(), "the webhook kubeconfig is written");
+        } else {
+            tracing::info!(path = %path.display(), "the webhook kubeconfig is there and stays as it is");
+        }
         self.kubeconfig = Some(KubeconfigFile {
             path: path.to_owned(),
             url,
@@ -187,12 +191,15 @@ impl Certificates {
         );
     }
 
-    /// Reads the operator's own files now, because somebody asks for it. Blocks.
+    /// Reads the operator's own files now, because somebody asks for it, and logs every warning again. Blocks.
     pub(super) fn reload(&self) {
         // What two looks see alike is put in effect.
         for _ in 0..2 {
             self.serving.look(Instant::now());
         }
+        let told = || self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told().clear();
+        self.tell();
     }
 
     /// Does `what`, which may block, each `interval`.

@@ -85,7 +85,9 @@ impl Server {
             tracing::warn!("{warning}");
         }
         for exposure in SensitiveFiles::of(&config, inputs.file.as_deref()).exposures() {
-            tracing::warn!(setting = exposure.setting, "{}", exposure.text);
+            // The configuration file is named by no setting.
+            let setting = Some(exposure.setting).filter(|setting| !setting.is_empty());
+            tracing::warn!(setting, "{}", exposure.text);
         }
         for warning in sts::environment_warnings(&config.sts) {
             tracing::warn!("environment: {warning}");

@@ -114,6 +114,24 @@ fn an_own_pair_and_a_ca_of_clients_are_looked_at() {
     assert_eq!(folder.run(&init, &[]).code, Some(0));
     fs::write(folder.path().join("config.yaml"), format!("{GOOD}{tls}")).unwrap();
     assert_found(&folder, &["--state-dir", "."], 0, &[]);
+    let path = |name: &str| folder.path().join(name);
+    // Only a kubeconfig that has a certificate already needs no key.
+    fs::rename(path("client-ca-key.pem"), path("aside")).unwrap();
+    let missing = "error unusable-file .:0 server.stateDir: there is `./client-ca.pem` but no `./client-ca-key.pem`";
+    assert_found(&folder, &["--state-dir", "."], 1, &[missing]);
+    assert_found(
+        &folder,
+        &["--state-dir", ".", "--kubeconfig-pregenerated"],
+        0,
+        &[],
+    );
+    fs::copy(
+        path("ack-ram-authenticator.kubeconfig"),
+        path("kubeconfig.yaml"),
+    )
+    .unwrap();
+    assert_found(&folder, &["--state-dir", "."], 0, &[]);
+    fs::rename(path("aside"), path("client-ca-key.pem")).unwrap();
     let key = folder.read("key.pem");
     for name in ["key.pem", "client-ca.pem"] {
         fs::write(folder.path().join(name), "nothing").unwrap();
@@ -295,7 +313,9 @@ fn port_that_others_reach_without_a_client_certificate_is_found() {
         (
             "  address: 0.0.0.0\n",
             0,
-            &["warning no-client-certificate :0 server.address: the server listens on `0.0.0.0`"],
+            &[
+                "warning no-client-certificate :0 server.address: the server listens on `0.0.0.0`, which other machines may reach, and requires no client certificate",
+            ],
         ),
         (
             "  bind: 0.0.0.0\n",
@@ -328,6 +348,10 @@ fn port_that_others_reach_without_a_client_certificate_is_found() {
         let folder = Folder::new(&[("config.yaml", &with(lines))]);
         assert_found(&folder, &[], code, expected);
     }
+    let folder = Folder::new(&[("config.yaml", &with("  address: 0.0.0.0\n"))]);
+    let run = check(&folder, &["-o", "json"]);
+    let advice = "run `init --client-cert` in `state`, restart kube-apiserver with the new kubeconfig, then set";
+    assert!(run.stdout.contains(advice), "{run:?}");
 }
 
 #[test]
@@ -339,6 +363,12 @@ fn audit_file_lock_and_control_socket_are_looked_at() {
     let expected = "error unusable-file audit.log:0 server.audit.file: cannot be written: ";
     assert_found(&folder, &[], 1, &[expected]);
     fs::remove_dir(folder.path().join("audit.log")).unwrap();
+    // What is there is no file to replace.
+    let kubeconfig = folder.path().join("kubeconfig.yaml");
+    symlink("/dev/null", &kubeconfig).unwrap();
+    let expected = "error unusable-file kubeconfig.yaml:0 server.generateKubeconfig: cannot write the webhook kubeconfig `kubeconfig.yaml`: it is there and is no regular file, so it is not replaced";
+    assert_found(&folder, &[], 1, &[expected]);
+    fs::remove_file(kubeconfig).unwrap();
 
     let init = ["init", "-c", "config.yaml"];
     assert_eq!(folder.run(&init, &[]).code, Some(0));

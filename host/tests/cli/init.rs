@@ -136,10 +136,32 @@ fn ca_of_clients_that_the_configuration_requires_is_made() {
     let folder = Folder::new(&[("config.yaml", config)]);
     let printed = folder.run(&["init", "-c", "config.yaml"], &[]).printed();
     assert!(printed.contains("client-ca.pem (new)"), "{printed}");
-    assert!(
-        printed.contains("`requireClientCertificate: true`"),
-        "{printed}"
-    );
+    assert!(!printed.contains("requireClientCertificate"), "{printed}");
+    let folder = Folder::new(&[]);
+    let printed = folder.run(&["init", "--client-cert"], &[]).printed();
+    let advice = "Set `requireClientCertificate: true` under `server` in config.yaml";
+    assert!(printed.contains(advice), "{printed}");
+}
+
+#[test]
+fn steps_name_what_is_configured_and_omit_what_is_done() {
+    let config = "server: {stateDir: STATE, generateKubeconfig: /other/webhook.yaml}\n";
+    let here = "server: {stateDir: ., kubeconfigPregenerated: true}\n";
+    let folder = Folder::new(&[("mine.yaml", config), ("here.yaml", here)]);
+    let printed = folder.run(&["init", "-c", "mine.yaml"], &[]).printed();
+    for part in [
+        "sudo install -d -m 700 STATE\n",
+        "sudo install -m 600 cert.pem key.pem STATE\n",
+        "ack-ram-authenticator.kubeconfig /other/webhook.yaml\n",
+        "server --config mine.yaml --kubeconfig-pregenerated\n",
+        "-webhook-config-file=/other/webhook.yaml\n",
+    ] {
+        assert!(printed.contains(part), "no `{part}`: {printed}");
+    }
+    assert!(!printed.contains("/etc/kubernetes"), "{printed}");
+    let printed = folder.run(&["init", "-c", "here.yaml"], &[]).printed();
+    assert!(printed.contains("1. Copy the kubeconfig"), "{printed}");
+    assert!(printed.contains("server --config here.yaml\n"), "{printed}");
 }
 
 #[test]

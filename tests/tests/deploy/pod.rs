@@ -110,7 +110,7 @@ fn mount_point_that_the_runtime_cannot_make_is_refused() {
             HOST,
             Some("a path with `..`"),
         ),
-        (READ_WRITE, "", Some("there is not")),
+        (READ_WRITE, "", Some("there is no volume `audit`")),
         (
             READ_WRITE,
             "  - hostPath:\n      path: AUDIT\n      type: Socket\n    name: audit\n",
@@ -180,6 +180,132 @@ fn deepest_mount_above_the_folder_counts() {
     }
 }
 
+/// A manifest in which the node's folder is mounted at its own path.
+fn with_own_folder(node: &Node) {
+    let mount = "    - mountPath: ABOVE\n      name: above\n      readOnly: true\n";
+    let volume = "  - hostPath:\n      path: ABOVE\n    name: above\n";
+    with_parent(node, mount, volume);
+}
+
+fn set_mode(path: impl AsRef<Path>, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+/// In the container, a link leads elsewhere or nowhere, and kube-apiserver does not come back.
+#[test]
+fn link_below_a_mount_that_shows_the_kubeconfig_is_refused() {
+    let is_a_link = Some("is a link");
+    for (target, below, says) in [
+        ("webhook", "webhook", None),
+        ("link", "link", is_a_link),
+        ("link", "link/w", is_a_link),
+        ("webhook/w", "webhook/w", None),
+    ] {
+        let node = Node::new("");
+        with_own_folder(&node);
+        let elsewhere = tempfile::tempdir().unwrap();
+        for folder in [elsewhere.path().join("w"), node.webhook_folder().join("w")] {
+            fs::create_dir(&folder).unwrap();
+            set_mode(&folder, 0o755);
+        }
+        if target == "link" {
+            symlink(elsewhere.path(), node.folder().join("link")).unwrap();
+        }
+        let kubeconfig = node.folder().join(below).join("kubeconfig.yaml");
+        fs::write(&kubeconfig, "kind: Config\n").unwrap();
+        set_mode(&kubeconfig, 0o600);
+        let before = node.read();
+        let outcome = node.run(&["--kubeconfig", kubeconfig.to_str().unwrap()]);
+        match says {
+            Some(says) => {
+                assert_eq!(outcome.code, Some(1), "{below}: {outcome:?}");
+                assert!(outcome.stderr.contains(says), "{below}: {outcome:?}");
+                let real = elsewhere.path().to_str().unwrap();
+                assert!(outcome.stderr.contains(real), "{below}: {outcome:?}");
+                assert_eq!(node.read(), before);
+            }
+            None => {
+                assert_eq!(outcome.code, Some(0), "{below}: {outcome:?}");
+                assert!(outcome.stdout.contains("a mount that shows"), "{outcome:?}");
+            }
+        }
+    }
+}
+
+/// Each folder from the host path of a mount down must let the process enter.
+#[test]
+fn folder_above_in_a_mount_must_let_the_process_enter() {
+    let user = "    runAsUser: 64999\n    runAsGroup: 64999\n";
+    for (mode, shows, says) in [
+        (0o700, true, Some("who cannot enter")),
+        (0o711, true, None),
+        (0o700, false, None),
+    ] {
+        let node = Node::new("");
+        if shows {
+            with_own_folder(&node);
+        } else {
+            node.write(KUBEADM);
+        }
+        node.edit(POD_CONTEXT, &format!("{POD_CONTEXT}{user}"));
+        set_mode(node.kubeconfig(), 0o644);
+        set_mode(node.folder(), mode);
+        check(&node, says);
+    }
+    // The folder is mounted on its own, below another mount.
+    for (mode, says) in [(0o700, Some("who cannot enter")), (0o755, None)] {
+        let node = Node::new("");
+        with_parent(&node, READ_WRITE, HOST);
+        node.edit(POD_CONTEXT, &format!("{POD_CONTEXT}{user}"));
+        set_mode(node.kubeconfig(), 0o644);
+        set_mode(node.folder().join("audit"), mode);
+        check(&node, says);
+    }
+}
+
+/// What the kubelet refuses anywhere in the pod.
+#[test]
+fn pod_with_doubled_or_missing_names_is_refused() {
+    let second = "  - emptyDir: {}\n    name: a\n  - emptyDir: {}\n    name: a\n";
+    let other = |mounts: &str| {
+        format!("  containers:\n  - name: other\n    image: x\n    volumeMounts:\n{mounts}")
+    };
+    let init = "  initContainers:\n  - name: first\n    image: x\n    volumeMounts:\n    - mountPath: /x\n      name: nowhere\n";
+    let twice =
+        "    - mountPath: /x\n      name: k8s-certs\n    - mountPath: /x\n      name: k8s-certs\n";
+    for (from, to, says) in [
+        (
+            VOLUMES,
+            format!("{VOLUMES}{second}"),
+            Some("a second volume `a`"),
+        ),
+        (
+            "  containers:\n",
+            other("    - mountPath: /x\n      name: nowhere\n"),
+            Some("there is no volume `nowhere`"),
+        ),
+        (
+            "  containers:\n",
+            other(twice),
+            Some("a second mount at /x"),
+        ),
+        (
+            "  containers:\n",
+            other("    - mountPath: /x\n      name: k8s-certs\n"),
+            None,
+        ),
+        (
+            VOLUMES,
+            format!("{init}{VOLUMES}"),
+            Some("there is no volume `nowhere`"),
+        ),
+    ] {
+        let node = Node::new(KUBEADM);
+        node.edit(from, &to);
+        check(&node, says);
+    }
+}
+
 #[test]
 fn volume_of_another_type_than_what_is_there_is_refused() {
     for (kind, says) in [
@@ -234,6 +360,7 @@ fn process_that_cannot_read_the_kubeconfig_is_refused() {
         format!("    securityContext:\n      runAsUser: {user}\n      runAsGroup: 64999\n")
     };
     let cannot = Some("who cannot read");
+    let cannot_enter = Some("who cannot enter");
     // Security contexts of pod and container, modes of folder and file, and what is said.
     let cases: &[(&str, &str, u32, u32, Option<&str>)] = &[
         ("", "", 0o755, 0o600, None),
@@ -241,10 +368,10 @@ fn process_that_cannot_read_the_kubeconfig_is_refused() {
         (stranger, "", 0o755, 0o600, cannot),
         (stranger, "", 0o755, 0o640, cannot),
         (stranger, "", 0o755, 0o604, None),
-        (stranger, "", 0o700, 0o604, cannot),
+        (stranger, "", 0o700, 0o604, cannot_enter),
         (&in_group, "", 0o755, 0o640, None),
         (&in_group, "", 0o750, 0o640, None),
-        (&in_group, "", 0o740, 0o640, cannot),
+        (&in_group, "", 0o740, 0o640, cannot_enter),
         (&through_fs_group, "", 0o755, 0o640, None),
         (&through_groups, "", 0o755, 0o640, None),
         (&as_owner, "", 0o700, 0o600, None),

@@ -135,7 +135,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     // Names and places that are taken.
     (
         "DirectoryOrCreate\n    name: ca-certs\n",
-        "DirectoryOrCreate\n    name: ack-ram-authenticator\n",
+        "DirectoryOrCreate\n    name: ca-certs\n  - hostPath:\n      path: /other\n    name: ack-ram-authenticator\n",
         "there is a volume `ack-ram-authenticator` already",
     ),
     (

@@ -181,6 +181,90 @@ fn python_takes_no_module_of_the_current_folder_or_the_environment() {
     }
 }
 
+/// Root imports nothing that another user may have written.
+#[test]
+fn python_takes_no_modules_that_others_may_write() {
+    if !Path::new("/usr/bin/python3").exists() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("yaml")).unwrap();
+    fs::write(folder.path().join("yaml/__init__.py"), "").unwrap();
+    let script = fs::read_to_string(SCRIPT).unwrap();
+    let begin = script.find("\ncheck_writers() {").unwrap();
+    let end = script.find("\n# ---- What it does").unwrap();
+    let check = script.find("\ncheck_modules() {").unwrap();
+    let after = check + script[check..].find("\n}\n").unwrap() + 3;
+    let test = format!(
+        "{}{}\ncheck_modules \"$1\"\n",
+        &script[begin..end],
+        &script[check..after]
+    );
+    for (path, mode, code) in [
+        ("", 0o755, 0),
+        ("", 0o777, 1),
+        ("yaml", 0o775, 1),
+        ("yaml/__init__.py", 0o666, 1),
+    ] {
+        let path = folder.path().join(path);
+        let set = |mode| fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        let before = fs::metadata(&path).unwrap().permissions();
+        set(mode);
+        let mut command = Command::new("/bin/bash");
+        command.args(["-c", &test, "test"]).arg(folder.path());
+        let outcome = run(command);
+        assert_eq!(outcome.code, Some(code), "{path:?}: {outcome:?}");
+        fs::set_permissions(&path, before).unwrap();
+    }
+}
+
+#[test]
+fn dry_run_refuses_the_backup_folder_that_the_real_run_refuses() {
+    let node = Node::new(KUBEADM);
+    fs::create_dir(node.backups()).unwrap();
+    fs::set_permissions(node.backups(), Permissions::from_mode(0o777)).unwrap();
+    for args in [&["--dry-run"][..], &[]] {
+        let outcome = node.run(args);
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        let advice = "`--undo` restores files from this folder: make it writable by root only";
+        assert!(outcome.stderr.contains(advice), "{outcome:?}");
+        assert_eq!(node.read(), KUBEADM);
+    }
+}
+
+#[test]
+fn kubeconfig_that_the_caller_may_not_read_is_not_called_broken() {
+    if !geteuid().is_root() {
+        return;
+    }
+    let node = Node::new(KUBEADM);
+    let set =
+        |path: PathBuf, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    set(node.folder(), 0o755);
+    set(node.manifest(), 0o644);
+    for mode in [0o755, 0o700] {
+        set(node.webhook_folder(), mode);
+        let mut command = Command::new("/bin/bash");
+        std::os::unix::process::CommandExt::uid(&mut command, 65534);
+        std::os::unix::process::CommandExt::gid(&mut command, 65534);
+        // The script itself may be where that user cannot read it.
+        let copy = node.folder().join("copy.sh");
+        fs::copy(SCRIPT, &copy).unwrap();
+        set(copy.clone(), 0o755);
+        command
+            .arg(&copy)
+            .args(node.command(&copy, &["--dry-run"]).get_args().skip(1))
+            .env_clear()
+            .current_dir("/");
+        let outcome = run(command);
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        assert!(
+            outcome.stderr.contains("cannot be read; run this as root"),
+            "{outcome:?}"
+        );
+    }
+}
+
 #[test]
 fn relative_paths_count_from_the_folder_of_the_caller() {
     let node = Node::new(KUBEADM);

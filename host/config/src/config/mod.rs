@@ -99,6 +99,10 @@ pub struct WebhookConfig {
     pub tls: Option<TlsFiles>,
     /// Whether the server needs a CA of clients.
     pub require_client_certificate: bool,
+    /// The state directory of the server.
+    pub state_dir: PathBuf,
+    /// Where the server writes the kubeconfig, if it does.
+    pub generate_kubeconfig: Option<PathBuf>,
     /// What was odd but no reason to stop.
     pub warnings: Vec<Warning>,
 }
@@ -164,6 +168,8 @@ pub fn load_webhook(sources: &Sources<'_>) -> Result<WebhookConfig, ConfigError>
         listen: listen::read(&mut layers)?,
         tls: tls::read(&mut layers, true)?,
         require_client_certificate: tls::require_client_certificate(&mut layers)?,
+        state_dir: layers.state_dir()?,
+        generate_kubeconfig: layers.generate_kubeconfig()?,
         warnings: layers.warnings,
     })
 }

@@ -159,7 +159,7 @@ fn key_that_group_or_others_may_read_or_write_is_refused_with_owner_and_mode() {
             let error = read_key(folder.path(), name).unwrap_err().to_string();
             let key = path.display();
             let start = format!(
-                "the key `{key}` belongs to uid {uid} and has mode {mode:04o}, so other users may have read or replaced it; if you are sure that nobody has, run `chown {uid} {key} && chmod 600 {key}`, or set `defaultMode: 0400` if it is in a Secret volume; otherwise, remove the pair"
+                "the key `{key}` belongs to uid {uid} and has mode {mode:04o}, so other users may have read or replaced it; if you are sure that nobody has, run `chmod 600 {key}`; otherwise, remove the pair"
             );
             assert!(error.starts_with(&start), "{error}");
             assert_eq!(contents(folder.path()), before);
@@ -242,13 +242,48 @@ fn pipe_in_place_of_a_key_is_an_error_at_once() {
 }
 
 #[test]
+fn key_of_a_secret_volume_gets_other_advice() {
+    let folder = go_folder();
+    let (path, data) = (folder.path().join("key.pem"), folder.path().join("data"));
+    fs::rename(&path, &data).unwrap();
+    fs::set_permissions(&data, Permissions::from_mode(0o640)).unwrap();
+    std::os::unix::fs::symlink("data", &path).unwrap();
+    let error = load(folder.path()).err().unwrap().to_string();
+    let advice = "set `defaultMode: 0400` of the Secret volume, and no `fsGroup`; ";
+    assert!(error.contains(advice), "{error}");
+    assert!(!error.contains("chmod"), "{error}");
+}
+
+/// Nobody advises a mode that the server then refuses.
+#[test]
+fn key_that_this_process_may_not_read_is_given_to_it() {
+    let uid = process_uid();
+    for (owner, command) in [
+        (Some(uid), "run `chmod 600 K`".to_owned()),
+        (Some(uid + 1), format!("run `chown {uid} K && chmod 600 K`")),
+        (None, format!("run `chown {uid} K && chmod 600 K`")),
+    ] {
+        let source = std::io::ErrorKind::PermissionDenied.into();
+        let path = "K".into();
+        let error = CertificateError::UnreadableKey {
+            path,
+            owner,
+            source,
+        };
+        let expected = format!("cannot read the key `K`: permission denied; {command}");
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
 fn required_ca_of_clients_that_is_missing_is_an_error() {
     let folder = go_folder();
     assert!(load_clients(folder.path(), false).unwrap().is_none());
     let error = load_clients(folder.path(), true).err().unwrap().to_string();
     let expected = format!(
-        "`server.requireClientCertificate` is true, and there is no CA of clients `{}`; ",
-        folder.path().join("client-ca.pem").display()
+        "`server.requireClientCertificate` is true, and there is no CA of clients `{}`; restore that file; or run `init --client-cert` in `{}`, which needs",
+        folder.path().join("client-ca.pem").display(),
+        folder.path().display()
     );
     assert!(error.starts_with(&expected), "{error}");
     load_or_create_clients(folder.path(), START).unwrap();

@@ -272,7 +272,13 @@ async fn client_ca_that_disappears_is_named_and_clients_still_need_certificates(
     assert_eq!(world.certificates.client_warnings(), Some(Vec::new()));
     fs::remove_file(world.folder.path().join("client-ca.pem")).unwrap();
     world.certificates.reload();
-    let warnings = world.certificates.client_warnings().unwrap().concat();
+    let warnings = world.certificates.client_warnings().unwrap();
+    assert_eq!(
+        *world.certificates.told.lock().unwrap(),
+        warnings,
+        "what the log got"
+    );
+    let warnings = warnings.concat();
     assert!(
         warnings.contains("client-ca.pem` is not there any more: this server still requires"),
         "{warnings}"
