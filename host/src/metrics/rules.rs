@@ -47,7 +47,7 @@ impl RuleGauges {
         );
         let is_broken = named(
             "backend_broken",
-            "Whether what the backend holds was read and is broken as a whole; its rules stay as they were; without any, logins that need it or a later backend get 503.",
+            "Whether what the backend holds was read and is broken as a whole. If it was read before, its last good rules stay in effect; otherwise logins that need it or a later backend get 503.",
         );
         let kept_age = named(
             "kept_age_seconds",

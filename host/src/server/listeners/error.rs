@@ -158,5 +158,8 @@ mod tests {
             assert!(text.contains(part), "{text}");
             assert!(!text.contains("stop what uses"), "{text}");
         }
+        let error = error(ErrorKind::InvalidInput);
+        let text = ListenError::new(Purpose::Webhook, "[fe80::1]:443", 443, error).to_string();
+        assert!(text.contains("a link-local address needs a zone"), "{text}");
     }
 }
