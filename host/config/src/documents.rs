@@ -115,6 +115,9 @@ impl Parts {
             position: error.position,
             message: error.message,
         })?;
+        if let Some(kind) = node_of(&root, "kind") {
+            refuse_unquoted(name, "kind", kind)?;
+        }
         let place = Place::in_file(name.into(), root.position);
         let problem = &|text: String| ConfigError::Setting(Problem::new(place.clone(), text));
         match member(&root, "kind").and_then(as_text) {
@@ -125,11 +128,11 @@ impl Parts {
                 self.file = Some(text);
                 Ok(())
             }
-            Some("ConfigMap" | "RAMIdentityMapping") => self.add_object(&root, problem),
+            Some("ConfigMap" | "RAMIdentityMapping") => self.add_object(name, &root, problem),
             Some("List" | "RAMIdentityMappingList") => match member(&root, "items") {
                 Some(yaml::Value::List(items)) => {
                     let mut items = items.iter();
-                    items.try_for_each(|item| self.add_object(item, problem))
+                    items.try_for_each(|item| self.add_object(name, item, problem))
                 }
                 _ => Ok(()),
             },
@@ -142,9 +145,16 @@ impl Parts {
     /// Adds the ConfigMap, or an object. Items of a list of objects may have no kind of their own.
     fn add_object(
         &mut self,
+        name: &str,
         root: &Node,
         problem: impl Fn(String) -> ConfigError,
     ) -> Result<(), ConfigError> {
+        if let yaml::Value::Map(entries) = &root.value {
+            // That of an object is refused alone.
+            for (key, node) in entries.iter().filter(|(key, _)| key.name != "spec") {
+                refuse_unquoted(name, &key.name, node)?;
+            }
+        }
         if member(root, "kind").and_then(as_text) != Some("ConfigMap") {
             self.objects.push(object(root));
             return Ok(());
@@ -247,17 +257,35 @@ fn object(root: &Node) -> Object {
             .and_then(|(_, node)| as_text(&node.value)),
         _ => None,
     };
-    let members = match &root.value {
-        yaml::Value::Map(entries) => entries.as_slice(),
-        _ => &[],
-    };
-    let mut members = members.iter();
-    let spec = members.find(|(key, _)| key.name == "spec");
     Object {
         name: name.unwrap_or("(an object without a name)").to_owned(),
-        unquoted: spec.and_then(|(_, node)| unquoted(node, "spec")),
+        unquoted: node_of(root, "spec").and_then(|node| unquoted(node, "spec")),
         spec: member(root, "spec").map_or(Value::Null, as_json),
         position: root.position,
+    }
+}
+
+fn node_of<'a>(root: &'a Node, key: &str) -> Option<&'a Node> {
+    match &root.value {
+        yaml::Value::Map(entries) => {
+            let mut entries = entries.iter();
+            entries
+                .find(|(known, _)| known.name == key)
+                .map(|(_, node)| node)
+        }
+        _ => None,
+    }
+}
+
+/// Refuses the text called `name`, as kubectl does, if a value in `node`, which is `field`, needs quotes.
+fn refuse_unquoted(name: &str, field: &str, node: &Node) -> Result<(), ConfigError> {
+    match unquoted(node, field) {
+        Some((position, message)) => Err(ConfigError::Syntax {
+            name: name.to_owned(),
+            position: Some(position),
+            message,
+        }),
+        None => Ok(()),
     }
 }
 

@@ -68,7 +68,15 @@ fn exposed_above(
         let is_kept = ownership.is_sticky() && is_there && is_own(&child);
         let is_exposed = ownership.is_writable_by_others() && !is_kept;
         if (!is_trusted || is_exposed) && !is_read_only(above) {
-            let remedy = remedy(above, is_trusted, is_exposed.then_some("go-w"));
+            // Everybody needs to write a sticky folder, such as `/tmp`.
+            let remedy = if ownership.is_sticky() && is_trusted {
+                format!(
+                    "make `{}` beforehand as the user of the server, or choose another folder",
+                    child.display()
+                )
+            } else {
+                remedy(above, is_trusted, is_exposed.then_some("go-w"))
+            };
             return Some((above.to_owned(), ownership, remedy));
         }
         child = above.to_owned();

@@ -187,7 +187,9 @@ async fn head_over_the_limit_is_answered_logged_and_counted() {
     tokio::time::timeout(LIMIT, read).await.unwrap().unwrap();
     assert_eq!(&answer, b"HTTP/1.1 431");
     drop(stream);
-    world.wait_for_log("its head is far larger").await;
+    world
+        .wait_for_log("its URL and headers are far larger")
+        .await;
     let name = "requests_head_too_large_total";
     let found = world.metric(name, &[("port", "webhook")]).await;
     assert_eq!(found, counted + 1.0);

@@ -24,7 +24,8 @@ const DISCARD_TIME: Duration = Duration::from_secs(5);
 const DISCARD_BYTES: usize = 4 * 1024 * 1024;
 /// Rests that are discarded at once on one port; the streams of more are reset.
 const MAX_DISCARDS: usize = 256;
-/// Rests that are discarded at once on one connection, so that one client does not take those of all.
+/// Of these, the rests that one connection may always have. More than that it has only from the first half of all, so that
+/// one client does not take the turns of others.
 const MAX_CONNECTION_DISCARDS: usize = 16;
 /// hyper hardly has the rest of a longer body.
 const LONG: u64 = 8 * 1024;
@@ -37,7 +38,11 @@ pub(super) struct Discards {
 }
 
 /// The right to discard one rest.
-type Turn = [OwnedSemaphorePermit; 2];
+struct Turn {
+    _on_port: OwnedSemaphorePermit,
+    /// None for one that is more than the connection may always have.
+    _on_connection: Option<OwnedSemaphorePermit>,
+}
 
 impl Discards {
     pub(super) fn new() -> Self {
@@ -57,9 +62,16 @@ impl Discards {
 
     /// Returns a turn, unless too many are taken.
     fn begin(&self) -> Option<Turn> {
-        let on_connection = Arc::clone(&self.on_connection).try_acquire_owned().ok()?;
+        let on_connection = Arc::clone(&self.on_connection).try_acquire_owned().ok();
+        let has_room = self.on_port.available_permits() > MAX_DISCARDS / 2;
+        if on_connection.is_none() && !has_room {
+            return None;
+        }
         let on_port = Arc::clone(&self.on_port).try_acquire_owned().ok()?;
-        Some([on_connection, on_port])
+        Some(Turn {
+            _on_port: on_port,
+            _on_connection: on_connection,
+        })
     }
 }
 
@@ -176,12 +188,11 @@ mod tests {
     fn one_connection_does_not_take_the_discards_of_all() {
         let port = Discards::new();
         let (one, other) = (port.for_connection(), port.for_connection());
-        let turns: Vec<Turn> = (0..MAX_CONNECTION_DISCARDS)
-            .filter_map(|_| one.begin())
-            .collect();
-        assert_eq!(turns.len(), MAX_CONNECTION_DISCARDS);
+        let turns: Vec<Turn> = (0..MAX_DISCARDS).filter_map(|_| one.begin()).collect();
+        assert_eq!(turns.len(), MAX_DISCARDS / 2);
         assert!(one.begin().is_none());
-        assert!(other.begin().is_some());
+        let others: Vec<Turn> = (0..MAX_DISCARDS).filter_map(|_| other.begin()).collect();
+        assert_eq!(others.len(), MAX_CONNECTION_DISCARDS);
         drop(turns);
         assert!(one.begin().is_some());
     }

@@ -96,6 +96,42 @@ fn a_value_under_an_anchor_needs_its_quotes_wherever_it_is_repeated() {
     }
 }
 
+/// What follows such a value in its line is never lost with it.
+#[test]
+fn a_value_that_does_not_end_with_its_line_makes_the_file_unreadable() {
+    for yaml in [
+        "clusterID: c\nserver: {\n  team: @ops, requireClientCertificate: true\n}\n",
+        "clusterID: c\nserver: {\n  team: {{Team}}-x, scrubbedAccounts: ['1']\n}\n",
+        "clusterID: c\nserver: {\n  team: sys: x, scrubbedAccounts: ['1']\n}\n",
+        "clusterID: c\nserver:\n  team: @ops\r  requireClientCertificate: true\n",
+        "clusterID: c\nserver:\n  team: @ops\u{85}  requireClientCertificate: true\n",
+        "clusterID: c\nserver:\n  team: @ops\u{2028}  requireClientCertificate: true\n",
+        "clusterID: c\nserver:\n  mapUsers: [\n    {userARN: 'acs:ram::1:user/a', groups: [g],\n    x: @foo}, {userARN: 'acs:ram::1:user/b'\n    , username: admin}]\n",
+        "clusterID: c\nserver:\n  mapUsers: [\n    {userARN: 'acs:ram::1:user/a', groups: [g],\n    x: *foo}, {userARN: 'acs:ram::1:user/b'\n    , username: admin}]\n",
+    ] {
+        let error = load_yaml(yaml).map(|_| ()).unwrap_err();
+        assert!(error.starts_with("config.yaml:"), "{yaml}{error}");
+    }
+}
+
+/// kubectl refuses such a document as a whole.
+#[test]
+fn objects_need_their_quotes_outside_of_their_mapping_too() {
+    const OBJECT: &str = "spec: {arn: 'acs:ram::1:user/a', username: a}\n";
+    for document in [
+        "kind: ConfigMap\ndata:\n  mapRoles: @x\n".to_owned(),
+        "kind: ConfigMap\ndata:\n  mapRoles: {{Roles}}\n".to_owned(),
+        "kind: ConfigMap\ndata: @x\n".to_owned(),
+        "kind: @ConfigMap\ndata: {}\n".to_owned(),
+        format!("kind: RAMIdentityMapping\nmetadata:\n  name: {{{{x}}}}-y\n{OBJECT}"),
+        format!("kind: RAMIdentityMapping\nmetadata:\n  labels: @z\n{OBJECT}"),
+    ] {
+        let error = documents::read("f", &document).map(|_| ()).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("without quotes"), "{document}{text}");
+    }
+}
+
 /// A placeholder of the reader's own in a file is a text like any other.
 #[test]
 fn a_file_may_hold_the_text_that_stands_for_a_value() {

@@ -21,6 +21,9 @@ pub(super) fn parse_around(source: &str, error: &SyntaxError) -> Option<Node> {
         let line = lines.get_mut(usize::try_from(position.line).ok()?.checked_sub(1)?)?;
         let start = value_start(line)?;
         let value = line.get(start..)?;
+        if !is_whole_value(value) {
+            return None;
+        }
         let column = line.get(..start)?.chars().count() as u64 + 1;
         let sign = match Sign::of(value) {
             // The parser reports braces at the key within, or behind them.
@@ -74,12 +77,31 @@ fn value_start(line: &str) -> Option<usize> {
     Some(line.len() - rest.len())
 }
 
+/// Returns whether `value`, the rest of a line, can be nothing but one value: in flow style, a comma or a bracket ends the
+/// value, and some invisible characters end the line. What follows would be lost with the value.
+fn is_whole_value(value: &str) -> bool {
+    let mut outside = value.to_owned();
+    // A template has braces of its own.
+    while let Some((before, rest)) = outside.split_once("{{") {
+        let Some((word, after)) = rest.split_once("}}") else {
+            return false;
+        };
+        if !word.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return false;
+        }
+        outside = format!("{before} {after}");
+    }
+    !outside.contains([',', '[', ']', '{', '}'])
+        && !value
+            .trim_end()
+            .contains(|character| invisible::name(character).is_some())
+}
+
 /// Whether `value` starts with a word, and a colon `index` characters on would make it a map.
 fn is_second_colon(value: &str, index: u64) -> bool {
     let index = usize::try_from(index).unwrap_or(usize::MAX);
     let mut rest = value.chars().skip(index);
     value.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && !value.trim_end().contains(|c| invisible::name(c).is_some())
         && rest.next() == Some(':')
         && rest.next().is_none_or(char::is_whitespace)
 }
