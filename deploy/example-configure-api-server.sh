@@ -43,7 +43,8 @@ Options:
   -h, --help         this text
 
 Programs are taken from /usr/sbin, /usr/bin, /sbin, /bin, /usr/local/sbin and /usr/local/bin only, and nothing from the
-environment. The manifest, the backups and the kubeconfig must be in folders that no other user may write.
+environment. The manifest, the backups and the kubeconfig must be in folders that no other user may write; the owner of
+the manifest's folder may, who can start pods as root anyway. --undo only warns about the folders of the manifest.
 
 The manifest is checked before and after with this script's own reading of it, and with kubectl or, failing that,
 Python's yaml module. It is replaced at once, never half. Owner and mode stay.
@@ -480,9 +481,36 @@ function volume_of(name) {
   return name in volume_named ? volume_named[name] : ""
 }
 
+# YAML has these words for no value.
+function is_unset(text) {
+  return text ~ /^(~|null|Null|NULL)?$/
+}
+
+# Reads `hostPath: {path: X, type: Y}` as if it were lines; leaves as it is what is not as simple as that.
+function read_host_path(pointer, text, count, part, i, key, value, found) {
+  text = value_of[pointer]
+  if (kind_of[pointer] != "flow" || text !~ /^\{.*\}$/) return
+  count = split(substr(text, 2, length(text) - 2), part, ",")
+  for (i = 1; i <= count; i++) {
+    if (part[i] !~ /^[ \t]*["\047]?(path|type)["\047]?[ \t]*:[ \t]+["\047]?[A-Za-z0-9\/._@+~-]*["\047]?[ \t]*$/) return
+    gsub(/[ \t"\047]/, "", part[i])
+    key = substr(part[i], 1, 4)
+    value = substr(part[i], 6)
+    if (key in found) return
+    found[key] = value
+  }
+  kind_of[pointer] = "map"
+  for (key in found) {
+    kind_of[pointer "/" key] = "scalar"
+    value_of[pointer "/" key] = found[key]
+    first[pointer "/" key] = first[pointer]
+  }
+}
+
 # Fills `volume_named`. The kubelet takes no pod in which a name is there twice.
 function read_volumes(i, name) {
   for (i = 0; i < volumes; i++) {
+    read_host_path("/spec/volumes/" i "/hostPath")
     name = value_at("/spec/volumes/" i "/name")
     if (name == "") refuse("line " first["/spec/volumes/" i] ": a volume without a `name`, with which the kubelet starts no pod")
     if (name in volume_named) refuse("line " first["/spec/volumes/" i] ": there is a second volume `" name "`, with which the kubelet starts no pod; rename one")
@@ -509,6 +537,8 @@ function check_mounts(list, i, j, mount, name, path, there) {
 # The volume of this name, as its host path; "" if it is something else.
 function host_path(name, volume) {
   volume = volume_of(name)
+  if (kind_of[volume "/hostPath"] == "flow")
+    refuse("line " first[volume "/hostPath"] ": this `hostPath` in flow style is not understood; write it as lines with indentation")
   return volume == "" ? "" : cleaned(value_at(volume "/hostPath/path"), first[volume])
 }
 
@@ -536,20 +566,20 @@ function is_inside(path, above) {
 function check_type(name, is_file, volume, type) {
   volume = volume_of(name)
   type = value_at(volume "/hostPath/type")
-  if (type == "" || type ~ (is_file ? "^File(OrCreate)?$" : "^Directory(OrCreate)?$")) return
+  if (is_unset(type) || type ~ (is_file ? "^File(OrCreate)?$" : "^Directory(OrCreate)?$")) return
   refuse("line " first[volume] ": the volume `" name "` has the type `" type "`, which " host_path(name) " is not: the kubelet would not start the pod; write `" (is_file ? "File" : "Directory") "`")
 }
 
 # Where the runtime has to make the mount point for `folder`: in the file system of the container, or in the volume of
 # the deepest mount above it. That is read-only as soon as it is mounted, so the mount point must be there already.
-function check_parent(mount, path, line, name, volume, source, rest, is_read_only, where) {
+function check_parent(mount, path, line, name, volume, source, rest, is_read_only, type, where) {
   line = first[mount]
   name = value_at(mount "/name")
   volume = volume_of(name)
   where = "line " line ": " folder " is below the mount at " path ", "
   rest = substr(folder, path == "/" ? 2 : length(path) + 2)
-  is_read_only = value_at(mount "/readOnly") == "true"
-  if ((mount "/readOnly") in kind_of && value_at(mount "/readOnly") !~ /^(true|false)$/)
+  is_read_only = tolower(value_at(mount "/readOnly")) == "true"
+  if (!is_unset(value_at(mount "/readOnly")) && tolower(value_at(mount "/readOnly")) !~ /^(true|false)$/)
     refuse("line " first[mount "/readOnly"] ": `readOnly` is not understood; write `true` or `false`")
   if ((mount "/subPathExpr") in kind_of || (mount "/subPath") in kind_of)
     refuse(where "a part of a volume (`subPath`), in which it is not known whether the mount point can be made; keep the webhook kubeconfig elsewhere, with --kubeconfig")
@@ -557,7 +587,8 @@ function check_parent(mount, path, line, name, volume, source, rest, is_read_onl
   source = host_path(name)
   if (source == "")
     refuse(where "which is " (is_read_only ? "read-only" : "no folder of the host") ": the runtime could not make the mount point there, and kube-apiserver would not start; keep the webhook kubeconfig elsewhere, with --kubeconfig")
-  if (value_at(volume "/hostPath/type") !~ /^(Directory(OrCreate)?)?$/)
+  type = value_at(volume "/hostPath/type")
+  if (!is_unset(type) && type !~ /^Directory(OrCreate)?$/)
     refuse(where "which is no folder; keep the webhook kubeconfig elsewhere, with --kubeconfig")
   printf "%s\t%d\t%s\t%s\t%s\n", is_read_only ? "point" : "writable-point", line, path, source, rest
 }
@@ -585,10 +616,11 @@ function print_entered(is_shown, count, part, i, path, base, source, kind) {
 function security(key, i, context) {
   for (i = 1; i <= 2; i++) {
     context = (i == 1 ? container : "/spec") "/securityContext"
-    if (kind_of[context] == "flow" && value_of[context] !~ /^\{[ \t]*\}$/)
+    # With a backslash, any name may be in it.
+    if (kind_of[context] == "flow" && value_of[context] ~ /runAs|capabilities|privileged|fsGroup|supplementalGroups|\\/)
       refuse("line " first[context] ": `securityContext` in flow style is not understood; write it as lines with indentation")
     at = context "/" key
-    if (!(at in kind_of) || kind_of[at] == "null") continue
+    if (!(at in kind_of) || (kind_of[at] ~ /^(null|scalar)$/ && is_unset(value_of[at]))) continue
     return value_of[at]
   }
   return ""
@@ -605,11 +637,11 @@ function number(key, value) {
   return value
 }
 
-# The capabilities in a list of the container: "" or all of their names, in capitals.
+# The capabilities in a list of the container: "" or all of their names, in capitals. In flow style, those that matter
+# count as dropped.
 function capabilities(list, i, pointer, text) {
   pointer = container "/securityContext/capabilities"
-  if (kind_of[pointer] == "flow" && value_of[pointer] !~ /^\{[ \t]*\}$/)
-    refuse("line " first[pointer] ": `capabilities` in flow style is not understood; write it as lines with indentation")
+  if (kind_of[pointer] == "flow") return list == "drop" && toupper(value_of[pointer]) ~ /ALL|DAC_|\\/ ? "ALL" : ""
   pointer = pointer "/" list
   text = value_at(pointer)
   for (i = 0; i < children[pointer]; i++) text = text " " value_at(pointer "/" i)
@@ -620,11 +652,15 @@ function capabilities(list, i, pointer, text) {
 # capability has been dropped. Its images run as root unless the manifest says otherwise.
 function print_process(user, groups, i, pointer, count, dropped, added) {
   # YAML has more words for true and false than these.
-  if (value_at("/spec/hostUsers") !~ /^(true)?$/)
+  if (!is_unset(value_at("/spec/hostUsers")) && tolower(value_at("/spec/hostUsers")) != "true")
     refuse("line " first["/spec/hostUsers"] ": without `hostUsers: true` kube-apiserver has other users than the host, and it is not known whether it can read the kubeconfig; remove that line")
   user = number("runAsUser")
-  if (security("runAsNonRoot") !~ /^(false)?$/ && (user == "" || user + 0 == 0))
-    refuse("line " first[at] ": `runAsNonRoot` without a `runAsUser` other than 0: the kubelet starts no container of root then; set `runAsUser` to the owner of " kubeconfig)
+  if (tolower(security("runAsNonRoot")) !~ /^(false)?$/) {
+    if (user == "")
+      refuse("line " first[at] ": `runAsNonRoot` without a `runAsUser`: it is not known which user the image has, and whether that user can read the kubeconfig; set `runAsUser` to the owner of " kubeconfig)
+    if (user + 0 == 0)
+      refuse("line " first[at] ": `runAsNonRoot` with `runAsUser: 0`: the kubelet starts no container of root then; set `runAsUser` to the owner of " kubeconfig)
+  }
   if (user == "") user = 0
   groups = number("runAsGroup")
   if (groups == "") groups = 0
@@ -635,7 +671,7 @@ function print_process(user, groups, i, pointer, count, dropped, added) {
   for (i = 0; i < count; i++) if (is_number(value_at(pointer "/" i))) groups = groups "," value_at(pointer "/" i)
   dropped = capabilities("drop") ~ /(^|[^A-Z_])(ALL|(CAP_)?DAC_OVERRIDE)([^A-Z_]|$)/
   added = capabilities("add") ~ /(^|[^A-Z_])(ALL|(CAP_)?DAC_OVERRIDE|(CAP_)?DAC_READ_SEARCH)([^A-Z_]|$)/
-  if (value_at(container "/securityContext/privileged") == "true") dropped = 0
+  if (tolower(value_at(container "/securityContext/privileged")) == "true") dropped = 0
   printf "process\t%d\t%s\t%s\n", user, groups, dropped && !added ? "own" : "all"
 }
 
@@ -986,9 +1022,9 @@ check_folders_above() { # path, owners
   done
 }
 
-# Succeeds if a file, or a folder of files, comes from root or the user of this script.
-check_trusted() { # path
-  check_writers "$1" '' && check_folders_above "$1" ''
+# Succeeds if a file, or a folder of files, comes from root, the user of this script or an owner in `$2`.
+check_trusted() { # path, owners
+  check_writers "$1" "${2-}" && check_folders_above "$1" "${2-}"
 }
 
 # ---- What it does -----------------------------------------------------------------------------------------------------
@@ -1009,8 +1045,14 @@ check_folders_above "$work" '' || fail "the temporary files of this script are n
 [[ -r $manifest ]] || fail "$manifest cannot be read; run this as root"
 manifests=$(readlink -f -- "$(dirname -- "$manifest")")
 name=$(basename -- "$manifest")
-check_trusted "$manifests" 2>"$work/refusal" && check_trusted "$manifest" 2>"$work/refusal" ||
-  fail "$(<"$work/refusal")" "a user who can write the folder of static pods starts pods as root; nothing has been changed"
+# Who owns the folder of static pods starts pods as root anyway. Kubespray gives it, and the folder above, to `kube`.
+manifests_owner=$(stat -L -c %u -- "$manifests")
+if ! { check_trusted "$manifests" "$manifests_owner" && check_trusted "$manifest" "$manifests_owner"; } 2>"$work/refusal"; then
+  danger="a user who can write the folder of static pods starts pods as root"
+  $undo || fail "$(<"$work/refusal")" "$danger; nothing has been changed"
+  # kube-apiserver may be down.
+  printf 'warning: %s\n' "$(<"$work/refusal")" "$danger; \`--undo\` goes on" >&2
+fi
 case $(readlink -m -- "$backup_dir")/ in
   "$manifests"/*)
     fail "--backup-dir is inside $manifests, where the kubelet would start each copy as a pod; choose another folder"
@@ -1060,8 +1102,8 @@ keep() {
 
 # What is in that folder is put in place of the manifest by --undo.
 check_backup_dir() {
-  { [[ ! -e $backup_dir ]] || check_writers "$backup_dir" ''; } 2>"$work/refusal" &&
-    check_folders_above "$backup_dir" '' 2>"$work/refusal" ||
+  { [[ ! -e $backup_dir ]] || check_writers "$backup_dir" "$manifests_owner"; } 2>"$work/refusal" &&
+    check_folders_above "$backup_dir" "$manifests_owner" 2>"$work/refusal" ||
     fail "$(<"$work/refusal")" \
       "\`--undo\` restores files from this folder: make it writable by root only, or choose another --backup-dir"
 }
@@ -1074,13 +1116,12 @@ open_record() {
 
 # kube-apiserver sends every token where this file says. The webhook, which writes it, may have a user of its own.
 check_kubeconfig() {
-  local owner
+  local owners
   [[ ! -L $kubeconfig ]] || fail \
     "$kubeconfig is a link, and kube-apiserver gets to see only its folder; name the file itself with --kubeconfig" \
     "the file: $(readlink -f -- "$kubeconfig")"
-  owner=$(stat -L -c %u -- "$folder")
-  { check_writers "$kubeconfig" "$owner" && check_writers "$folder" "$owner" &&
-    check_folders_above "$folder" "$owner"; } 2>"$work/refusal" ||
+  owners="$(stat -L -c %u -- "$folder") $manifests_owner"
+  { check_writers "$kubeconfig" "$owners" && check_trusted "$folder" "$owners"; } 2>"$work/refusal" ||
     fail "$(<"$work/refusal")" "kube-apiserver sends every token where the kubeconfig says; nothing has been changed"
 }
 
@@ -1203,7 +1244,7 @@ take_back() {
   for before in "$backup_dir/$name".*.before; do
     [[ -f $before && -f ${before%.before}.after ]] || continue
     for file in "${before%.before}".{before,after,addition}; do
-      [[ ! -L $file ]] && check_writers "$file" '' 2>"$work/refusal" ||
+      [[ ! -L $file ]] && check_writers "$file" "$manifests_owner" 2>"$work/refusal" ||
         fail "$file is a link, or another user may have written it: $(<"$work/refusal")" "nothing has been changed"
     done
     newest=$before

@@ -106,6 +106,47 @@ fn mount_point_that_the_runtime_cannot_make_is_refused() {
             Some("`readOnly` is not understood"),
         ),
         (
+            "    - mountPath: ABOVE\n      name: audit\n      readOnly: True\n",
+            HOST,
+            Some(not_there),
+        ),
+        (
+            "    - mountPath: ABOVE\n      name: audit\n      readOnly: False\n",
+            HOST,
+            None,
+        ),
+        // Flow style.
+        (
+            READ_ONLY,
+            "  - hostPath: {path: AUDIT, type: Directory}\n    name: audit\n",
+            Some(not_there),
+        ),
+        (
+            READ_WRITE,
+            "  - hostPath: {\"type\": \"DirectoryOrCreate\", \"path\": 'AUDIT'}\n    name: audit\n",
+            None,
+        ),
+        (
+            READ_WRITE,
+            "  - hostPath: {path: AUDIT, type: null}\n    name: audit\n",
+            None,
+        ),
+        (
+            READ_WRITE,
+            "  - hostPath: {path: AUDIT, type: Socket}\n    name: audit\n",
+            Some("which is no folder"),
+        ),
+        (
+            READ_WRITE,
+            "  - hostPath: {path: \"/x,y\"}\n    name: audit\n",
+            Some("this `hostPath` in flow style is not understood"),
+        ),
+        (
+            READ_WRITE,
+            "  - hostPath:\n      path: AUDIT\n      type: ~\n    name: audit\n",
+            None,
+        ),
+        (
             "    - mountPath: ABOVE/x/..\n      name: audit\n",
             HOST,
             Some("a path with `..`"),
@@ -312,6 +353,8 @@ fn volume_of_another_type_than_what_is_there_is_refused() {
         ("Directory", None),
         ("DirectoryOrCreate", None),
         ("\"\"", None),
+        ("null", None),
+        ("~", None),
         ("File", Some("the volume `mine` has the type `File`")),
         ("FileOrCreate", Some("the kubelet would not start the pod")),
         ("Socket", Some("the kubelet would not start the pod")),
@@ -327,6 +370,17 @@ fn volume_of_another_type_than_what_is_there_is_refused() {
             .replace("WEBHOOK", &webhook.to_string_lossy());
         node.write(&manifest);
         check(&node, says);
+        // The same in flow style.
+        let lines = format!("hostPath:\n      path: {}\n", webhook.display());
+        let flow = format!("hostPath: {{path: {}, type: {kind}}}\n", webhook.display());
+        node.write(&manifest.replace(&format!("{lines}      type: {kind}\n"), &flow));
+        assert!(node.read().contains(&flow), "{}", node.read());
+        if says.is_some() {
+            check(&node, says);
+        } else {
+            let said = node.run_well(&["--dry-run"]);
+            assert!(said.contains("a mount that shows"), "{kind}: {said}");
+        }
     }
     let node = Node::new("");
     let volume = format!(
@@ -412,15 +466,22 @@ fn process_that_cannot_read_the_kubeconfig_is_refused() {
             "",
             0o755,
             0o600,
-            Some("`runAsNonRoot` without a `runAsUser`"),
+            Some("it is not known which user the image has"),
         ),
         (
             "    runAsNonRoot: true\n    runAsUser: 0\n",
             "",
             0o755,
             0o600,
-            Some("`runAsNonRoot` without"),
+            Some("`runAsNonRoot` with `runAsUser: 0`"),
         ),
+        ("    runAsNonRoot: False\n", "", 0o755, 0o600, None),
+        ("    runAsNonRoot: \"false\"\n", "", 0o755, 0o600, None),
+        // YAML's words for no value: the container's leaves the pod's as it is.
+        ("    runAsUser: null\n", "", 0o755, 0o600, None),
+        ("    runAsUser: ~\n", "", 0o755, 0o600, None),
+        (stranger, &container("null"), 0o755, 0o600, cannot),
+        (stranger, &container("~"), 0o755, 0o600, cannot),
         (
             "    runAsNonRoot: true\n    runAsUser: 64999\n",
             "",
@@ -438,10 +499,38 @@ fn process_that_cannot_read_the_kubeconfig_is_refused() {
         ("", "    securityContext: {}\n", 0o755, 0o600, None),
         (
             "",
-            "    securityContext:\n      capabilities: {drop: [ALL]}\n",
+            "    securityContext: {seccompProfile: {type: RuntimeDefault}}\n",
             0o755,
             0o600,
-            Some("`capabilities` in flow style"),
+            None,
+        ),
+        (
+            "",
+            "    securityContext: {allowPrivilegeEscalation: false}\n",
+            0o755,
+            0o600,
+            None,
+        ),
+        (
+            "",
+            "    securityContext: {\"run\\x41sUser\": 1}\n",
+            0o755,
+            0o600,
+            Some("`securityContext` in flow style"),
+        ),
+        (
+            "",
+            "    securityContext: {capabilities: {drop: [ALL]}}\n",
+            0o755,
+            0o600,
+            Some("`securityContext` in flow style"),
+        ),
+        (
+            "",
+            "    securityContext: {privileged: true}\n",
+            0o755,
+            0o600,
+            Some("`securityContext` in flow style"),
         ),
     ];
     for &(pod, container, folder_mode, mode, says) in cases {
@@ -460,6 +549,8 @@ fn pod_with_other_users_than_the_host_is_refused() {
         ("False", Some("`hostUsers: true`")),
         ("no", Some("`hostUsers: true`")),
         ("true", None),
+        ("True", None),
+        ("null", None),
     ] {
         let line = format!("  hostNetwork: true\n  hostUsers: {value}\n");
         let node = Node::new(&KUBEADM.replace("  hostNetwork: true\n", &line));
@@ -490,6 +581,34 @@ fn root_without_capabilities_reads_only_what_belongs_to_it() {
             Some("who cannot read"),
         ),
         (drop("        drop:\n        - NET_RAW\n"), 65534, None),
+        (
+            "    securityContext:\n      capabilities: {drop: [ALL], add: [NET_BIND_SERVICE]}\n"
+                .into(),
+            0,
+            None,
+        ),
+        (
+            "    securityContext:\n      capabilities: {drop: [ALL], add: [NET_BIND_SERVICE]}\n"
+                .into(),
+            65534,
+            Some("who cannot read"),
+        ),
+        (
+            "    securityContext:\n      capabilities: {drop: [dac_override]}\n".into(),
+            65534,
+            Some("who cannot read"),
+        ),
+        (
+            "    securityContext:\n      capabilities: {drop: [NET_RAW]}\n".into(),
+            65534,
+            None,
+        ),
+        (
+            "    securityContext:\n      privileged: True\n      capabilities: {drop: [ALL]}\n"
+                .into(),
+            65534,
+            None,
+        ),
         (
             drop(&format!("        add:\n        - DAC_OVERRIDE\n{all}")),
             65534,

@@ -313,13 +313,13 @@ fn what_another_user_may_write_is_refused_with_what_to_run() {
 
 /// Only root may give files away.
 #[test]
-fn what_belongs_to_another_user_is_refused_but_for_the_folder_of_the_webhook() {
+fn what_belongs_to_another_user_is_refused_but_for_two_folders() {
     if !geteuid().is_root() {
         return;
     }
     type Place = fn(&Node) -> PathBuf;
     let places: [(Place, bool); 4] = [
-        (Node::manifests, false),
+        (Node::manifests, true),
         (Node::manifest, false),
         (Node::kubeconfig, false),
         (Node::webhook_folder, true),
@@ -338,6 +338,123 @@ fn what_belongs_to_another_user_is_refused_but_for_the_folder_of_the_webhook() {
     chown(node.webhook_folder(), Some(65534), None).unwrap();
     chown(node.kubeconfig(), Some(65534), None).unwrap();
     node.run_well(&["--dry-run"]);
+}
+
+/// Kubespray gives `/etc/kubernetes` and the folder of static pods to a user, who starts pods as root anyway.
+#[test]
+fn owner_of_the_manifests_folder_is_trusted() {
+    if !geteuid().is_root() {
+        return;
+    }
+    type Places = fn(&Node) -> Vec<PathBuf>;
+    let cases: [(Places, bool); 5] = [
+        (|node| vec![node.folder(), node.manifests()], true),
+        (
+            |node| vec![node.folder(), node.manifests(), node.manifest()],
+            true,
+        ),
+        (
+            |node| {
+                vec![
+                    node.folder(),
+                    node.manifests(),
+                    node.webhook_folder(),
+                    node.kubeconfig(),
+                ]
+            },
+            true,
+        ),
+        // The folder above, but not that of the static pods: a user who has nothing to do with them.
+        (|node| vec![node.folder()], false),
+        (|node| vec![node.folder(), node.manifest()], false),
+    ];
+    for (places, is_taken) in cases {
+        let node = Node::new(KUBEADM);
+        for place in places(&node) {
+            chown(place, Some(65534), None).unwrap();
+        }
+        let outcome = node.run(&[]);
+        if !is_taken {
+            let said = "belongs to uid 65534, who may change it";
+            assert_eq!(outcome.code, Some(1), "{outcome:?}");
+            assert!(outcome.stderr.contains(said), "{outcome:?}");
+            assert_eq!(node.read(), KUBEADM);
+            continue;
+        }
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        assert_ne!(node.read(), KUBEADM);
+        chown(node.backups(), Some(65534), None).unwrap();
+        let outcome = node.run(&["--undo"]);
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        assert!(!outcome.stderr.contains("warning:"), "{outcome:?}");
+        assert_eq!(node.read(), KUBEADM);
+        // A third user is not.
+        chown(node.backups(), Some(65533), None).unwrap();
+        for args in [&[][..], &["--undo"]] {
+            let outcome = node.run(args);
+            let said = "belongs to uid 65533, who may change it";
+            assert_eq!(outcome.code, Some(1), "{outcome:?}");
+            assert!(outcome.stderr.contains(said), "{outcome:?}");
+            assert_eq!(node.read(), KUBEADM);
+        }
+    }
+}
+
+/// It is used while kube-apiserver is down.
+#[test]
+fn undo_only_warns_about_the_folders_of_the_manifest() {
+    type Place = fn(&Node) -> PathBuf;
+    let cases: [(Place, u32, u32); 4] = [
+        (Node::manifests, 0o775, 0),
+        (Node::manifests, 0o777, 0),
+        (Node::manifest, 0o660, 0),
+        (Node::manifest, 0o640, 65534),
+    ];
+    for (place, mode, owner) in cases {
+        let node = Node::new(KUBEADM);
+        // Apart from the manifest's own folders.
+        let elsewhere = tempfile::tempdir().unwrap();
+        let backups = elsewhere.path().join("backups");
+        let option = ["--backup-dir", backups.to_str().unwrap()];
+        node.run_well(&option);
+        let changed = node.read();
+        let path = place(&node);
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        if owner != 0 {
+            if !geteuid().is_root() {
+                continue;
+            }
+            chown(&path, Some(owner), None).unwrap();
+        }
+        let outcome = node.run(&option);
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        assert_eq!(node.read(), changed);
+        let outcome = node.run(&["--undo", option[0], option[1]]);
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        let warning = format!("warning: {} ", path.display());
+        assert!(outcome.stderr.contains(&warning), "{outcome:?}");
+        assert!(outcome.stderr.contains("`--undo` goes on"), "{outcome:?}");
+        assert_eq!(node.read(), KUBEADM);
+    }
+    // A folder further up.
+    let node = Node::new(KUBEADM);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let backups = elsewhere.path().join("backups");
+    let option = ["--backup-dir", backups.to_str().unwrap()];
+    node.run_well(&option);
+    fs::set_permissions(node.folder(), Permissions::from_mode(0o770)).unwrap();
+    let outcome = node.run(&["--undo", option[0], option[1]]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.stderr.contains("chmod go-w"), "{outcome:?}");
+    assert_eq!(node.read(), KUBEADM);
+    // The backups above which others may write are still not used.
+    let node = Node::new(KUBEADM);
+    node.run_well(&[]);
+    let changed = node.read();
+    fs::set_permissions(node.folder(), Permissions::from_mode(0o770)).unwrap();
+    let outcome = node.run(&["--undo"]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert_eq!(node.read(), changed);
 }
 
 #[test]
