@@ -153,6 +153,6 @@ fn collect(value: &Value, texts: &mut BTreeSet<String>) {
                 collect(&node.value, texts);
             }
         }
-        Value::Null | Value::Bool(_) => {}
+        Value::Null | Value::Bool(_) | Value::Unquoted(_) | Value::ComplexMap => {}
     }
 }
