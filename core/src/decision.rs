@@ -76,7 +76,7 @@ pub enum Inability {
     Overloaded,
     /// The mappings of this backend have not been read yet, and those that come after it must not speak for it.
     RulesNotRead(Backend),
-    /// The mappings of this backend were read and cannot be used, and those that come after it must not speak for it.
+    /// The mappings of this backend were read and cannot be used. A later backend must not answer in its place.
     BackendBroken(Backend),
     /// The mappings of this backend map the identity, and its source has not confirmed them for longer than the host
     /// allows. The mapping may be gone by now, and no later backend may answer in its place.

@@ -39,39 +39,33 @@ impl WebhookKubeconfig {
     /// # Errors
     /// When the file, or its folder, cannot be written.
     pub fn write(&self, path: &Path) -> Result<bool, KubeconfigError> {
+        self.try_write(path).map_err(|source| KubeconfigError {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    fn try_write(&self, path: &Path) -> io::Result<bool> {
         let contents = self.render();
         if matches!(files::read_if_present(path, MAX_BYTES), Ok(Some(present)) if present == contents)
         {
-            return self
-                .close(path)
-                .map(|()| false)
-                .map_err(|source| KubeconfigError {
-                    path: path.to_owned(),
-                    source,
-                });
+            self.close(path)?;
+            return Ok(false);
         }
         if !self.reads_back(&contents) {
-            return Err(KubeconfigError {
-                path: path.to_owned(),
-                source: io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "what was made does not read back as it should, which is a bug to report",
-                ),
-            });
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "what was made does not read back as it should, which is a bug to report",
+            ));
         }
         let folder = path
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
-        folder
-            .map_or(Ok(()), |folder| {
-                files::make_folder(folder, files::PUBLIC_FOLDER)
-            })
-            .and_then(|()| files::replace(path, contents.as_bytes(), files::PRIVATE))
-            .map(|()| true)
-            .map_err(|source| KubeconfigError {
-                path: path.to_owned(),
-                source,
-            })
+        if let Some(folder) = folder {
+            files::make_folder(folder, files::PUBLIC_FOLDER)?;
+        }
+        files::replace(path, contents.as_bytes(), files::PRIVATE)?;
+        Ok(true)
     }
 
     /// Takes the file from others if there is a key in it. A group that may read it may be that of kube-apiserver.

@@ -79,7 +79,7 @@ fn without_scheme(url: &str) -> &str {
     }
 }
 
-/// Whatever stands at `place` is in no message, unless it is the host of a proxy that is used.
+/// No message holds the text at `place`, unless the text is the host of a proxy that is used.
 fn check_secrecy(url: &str, place: usize) {
     // A fuzzer learns what is compared.
     let has_canary = |text: &str| {

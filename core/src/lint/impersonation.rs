@@ -13,7 +13,7 @@ use crate::lint::{Compiled, Usable};
 /// Many thousands of mappings whose names nearly overlap are not compared to the end: so many steps are taken.
 const MAX_STEPS: usize = 10_000_000;
 
-/// Comes after all that finds mappings by which nobody logs in: those neither give usernames nor take any.
+/// Adds the findings. Runs after the checks that find mappings without any login: such mappings are ignored.
 pub(super) fn check(backends: &[Usable<'_>], findings: &mut Vec<Finding>) {
     search(backends, findings);
 }

@@ -20,7 +20,7 @@ pub(super) struct Usernames {
     pub(super) is_chosen: bool,
 }
 
-/// What stands at one place of a username.
+/// One part of a username.
 #[derive(Clone, Copy, Debug)]
 enum Characters {
     /// This one.

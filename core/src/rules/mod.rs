@@ -153,7 +153,7 @@ impl RuleSet {
     /// What the first backend that knows `identity` says of it.
     ///
     /// # Errors
-    /// A backend comes before any answer, and has not been read or is broken: a later one must not speak for it.
+    /// When a backend before any answer has not been read or is broken: a later backend must not answer in its place.
     fn ask(
         &self,
         identity: &Identity,

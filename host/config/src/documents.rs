@@ -115,7 +115,7 @@ impl Parts {
             position: error.position,
             message: error.message,
         })?;
-        if let Some(kind) = node_of(&root, "kind") {
+        if let Some(kind) = member_node(&root, "kind") {
             refuse_unquoted(name, "kind", kind)?;
         }
         let place = Place::in_file(name.into(), root.position);
@@ -250,29 +250,27 @@ fn config_map(root: &Node) -> ConfigMapData {
 }
 
 fn object(root: &Node) -> Object {
-    let name = match member(root, "metadata") {
-        Some(yaml::Value::Map(entries)) => entries
-            .iter()
-            .find(|(key, _)| key.name == "name")
-            .and_then(|(_, node)| as_text(&node.value)),
-        _ => None,
-    };
+    let name = member_node(root, "metadata")
+        .and_then(|metadata| member(metadata, "name"))
+        .and_then(as_text);
     Object {
         name: name.unwrap_or("(an object without a name)").to_owned(),
-        unquoted: node_of(root, "spec").and_then(|node| unquoted(node, "spec")),
+        unquoted: member_node(root, "spec").and_then(|node| unquoted(node, "spec")),
         spec: member(root, "spec").map_or(Value::Null, as_json),
         position: root.position,
     }
 }
 
-fn node_of<'a>(root: &'a Node, key: &str) -> Option<&'a Node> {
-    match &root.value {
-        yaml::Value::Map(entries) => {
-            let mut entries = entries.iter();
-            entries
-                .find(|(known, _)| known.name == key)
-                .map(|(_, node)| node)
-        }
+fn member<'a>(node: &'a Node, name: &str) -> Option<&'a yaml::Value> {
+    member_node(node, name).map(|node| &node.value)
+}
+
+fn member_node<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
+    match &node.value {
+        yaml::Value::Map(entries) => entries
+            .iter()
+            .find(|(key, _)| key.name == name)
+            .map(|(_, node)| node),
         _ => None,
     }
 }
@@ -310,16 +308,6 @@ fn unquoted(node: &Node, field: &str) -> Option<(yaml::Position, String)> {
         | yaml::Value::Bool(_)
         | yaml::Value::Text(_)
         | yaml::Value::Number(_) => None,
-    }
-}
-
-fn member<'a>(node: &'a Node, name: &str) -> Option<&'a yaml::Value> {
-    match &node.value {
-        yaml::Value::Map(entries) => entries
-            .iter()
-            .find(|(key, _)| key.name == name)
-            .map(|(_, node)| &node.value),
-        _ => None,
     }
 }
 

@@ -60,7 +60,7 @@ fn one_entry_alone_is_refused_at_the_value() {
     }
 }
 
-/// A copy that were an empty text would map whoever meets the condition, or would be no rule at all.
+/// With an empty text in place of the value, a copy would map every identity that meets the condition, or drop a rule.
 #[test]
 fn a_value_under_an_anchor_needs_its_quotes_wherever_it_is_repeated() {
     for value in ["@team", "*team", "{{RoleName}}-x", "`team`", "%team"] {
