@@ -207,7 +207,7 @@ pub struct Explanation {
     pub protected: bool,
     /// Rules that are about the identity, but whose condition does not hold.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub passed_over: Vec<PassedOver>,
+    pub passed_over: Vec<SkippedRule>,
     /// Rules that speak for the identity, too, but come after what matched, in its backend or in a later one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outranked: Vec<Source>,
@@ -222,7 +222,7 @@ pub struct Explanation {
 /// A rule whose condition does not hold for an identity that it is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PassedOver {
+pub struct SkippedRule {
     /// The rule.
     pub rule: Source,
     /// Why its condition could not be evaluated; none when it is just false.
@@ -230,7 +230,7 @@ pub struct PassedOver {
     pub failure: Option<String>,
 }
 
-impl fmt::Display for PassedOver {
+impl fmt::Display for SkippedRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.failure {
             None => write!(f, "the condition of {} does not hold", self.rule),

@@ -24,7 +24,7 @@ pub use validation::Validation;
 use std::sync::Arc;
 
 use crate::arn::{AccountId, ArnKey};
-use crate::decision::{Decision, Denial, Explanation, KubernetesUser, Matched, NoUser, PassedOver};
+use crate::decision::{Decision, Denial, Explanation, KubernetesUser, Matched, NoUser, SkippedRule};
 use crate::identity::Identity;
 use crate::login::VerifiedIdentity;
 use crate::rules::sharded::ShardedMap;
@@ -235,7 +235,7 @@ fn answer(
     rules: &BackendRules,
     identity: &Identity,
     key: &ArnKey,
-    passed_over: &mut Vec<PassedOver>,
+    passed_over: &mut Vec<SkippedRule>,
 ) -> Option<Answer> {
     let mut candidates = rules.candidates(identity, key);
     let first = candidates.find(|rule| {
@@ -245,7 +245,7 @@ fn answer(
             Err(error) => Some(error.to_string()),
         };
         if passed_over.len() < MAX_NAMED {
-            passed_over.push(PassedOver {
+            passed_over.push(SkippedRule {
                 rule: rule.source().clone(),
                 failure,
             });
