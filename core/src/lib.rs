@@ -5,8 +5,8 @@
 //! user and groups:
 //!
 //! ```text
-//! token --begin--> Step::Send(AwaitingSts) --request()--> [the host calls STS] --resume--> VerifiedIdentity --decide--> Decision
-//!    \-----------> Step::Done(Decision)
+//! token --begin--> Step::CallSts(AwaitingSts) --request()--> [the host calls STS] --resume--> VerifiedIdentity --decide--> Decision
+//!    \-----------> Step::Decided(Decision)
 //! ```
 //!
 //! It does no I/O and has no clock, no randomness and no state outside its values: time comes in as an argument, and
@@ -32,7 +32,7 @@ pub mod login;
 pub mod policy;
 pub mod review;
 pub mod rules;
-pub mod sample;
+pub mod placeholder;
 pub mod secret;
 pub mod sign;
 pub mod sts;

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::certs;
-use crate::config::{Config, Needs, TlsFiles};
+use crate::config::{Config, Requirements, TlsFiles};
 use crate::files;
 use crate::files::ownership::{Ownership, process_uid};
 
@@ -52,7 +52,7 @@ impl<'a> SensitiveFiles<'a> {
     }
 
     /// Those of a configuration that may have errors.
-    pub(crate) fn needed(needs: &'a Needs, path: Option<&'a Path>) -> Self {
+    pub(crate) fn needed(needs: &'a Requirements, path: Option<&'a Path>) -> Self {
         let sources = needs.sources.as_ref();
         Self {
             config: path,
@@ -142,8 +142,8 @@ fn of_file(path: &Path, access: Access) -> Option<String> {
     if !metadata.is_file() {
         return None;
     }
-    let ownership = Ownership::of(&metadata);
-    let folder_owner = fs::metadata(files::folder(path)).ok()?.uid();
+    let ownership = Ownership::from_metadata(&metadata);
+    let folder_owner = fs::metadata(files::parent_folder(path)).ok()?.uid();
     let (is_exposed, what, mode) = match access {
         Access::Write => (ownership.is_writable_by_others(), "change it", "go-w"),
         Access::Read if ownership.is_writable_by_others() => (true, "read or change it", "go="),

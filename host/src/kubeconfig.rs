@@ -62,7 +62,7 @@ impl WebhookKubeconfig {
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder {
-            files::make_folder(folder, files::PUBLIC_FOLDER)?;
+            files::create_folder(folder, files::PUBLIC_FOLDER)?;
         }
         files::replace(path, contents.as_bytes(), files::PRIVATE)?;
         Ok(true)

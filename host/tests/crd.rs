@@ -145,7 +145,7 @@ fn patterns_agree_with_the_templates_of_core() {
         for text in &texts {
             let taken = regexes.iter().all(|regex| regex.is_match(text));
             let expected = match Template::parse(text) {
-                Ok(_) | Err(TemplateError::ReservedWithCallersChoice(_)) => true,
+                Ok(_) | Err(TemplateError::ReservedWithCallerVariable(_)) => true,
                 Err(_) => false,
             };
             assert_eq!(taken, expected, "{text:?}");

@@ -157,7 +157,7 @@ impl Tokens {
             let cluster = ClusterId::parse(cluster).expect("a cluster id");
             // The user agent is not signed, but in the token.
             let user_agent = format!("test/{count}");
-            sign::token_v2(key, &cluster, &user_agent, now).expect("the key can sign")
+            sign::sign_token_v2(key, &cluster, &user_agent, now).expect("the key can sign")
         };
         match caller {
             Caller::User => token(&demo::user_key(), CLUSTER),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::policy::Policy;
+use ack_ram_core::policy::TokenPolicy;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -84,12 +84,12 @@ impl Tokens {
     ///
     /// # Panics
     /// When the cluster id is none.
-    pub fn policy(&self, case: &TokenCase) -> Policy {
+    pub fn policy(&self, case: &TokenCase) -> TokenPolicy {
         let cluster_id = ClusterId::parse(&self.cluster_id).expect("a cluster id");
-        Policy {
+        TokenPolicy {
             accept_v1: case.accept_v1,
             extra_query_keys: case.extra_query_keys.clone(),
-            ..Policy::new(cluster_id)
+            ..TokenPolicy::new(cluster_id)
         }
     }
 }

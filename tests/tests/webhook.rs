@@ -97,7 +97,7 @@ fn config(
 
 fn token_for(key: &AccessKey, cluster: &str, now: UnixTime) -> Secret {
     let cluster = ClusterId::parse(cluster).unwrap();
-    sign::token_v2(key, &cluster, "test", now).unwrap()
+    sign::sign_token_v2(key, &cluster, "test", now).unwrap()
 }
 
 /// A token that no other of this world is equal to: STS has to be asked about it.

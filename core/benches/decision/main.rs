@@ -22,11 +22,11 @@ use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::decision::Decision;
 use ack_ram_core::identity::Identity;
 use ack_ram_core::login::{AwaitingSts, Step, VerifiedIdentity, begin};
-use ack_ram_core::policy::Policy;
-use ack_ram_core::review::{ReviewVersion, TokenReview, answer};
-use ack_ram_core::rules::{Age, Backend, BackendRules, Globs, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::policy::TokenPolicy;
+use ack_ram_core::review::{ReviewVersion, TokenReview, render_decision};
+use ack_ram_core::rules::{Precedence, Backend, BackendRules, WildcardMode, Mapping, Rule, RuleSet, Source};
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::{AccessKey, token_v2};
+use ack_ram_core::sign::{AccessKey, sign_token_v2};
 use ack_ram_core::sts::StsReply;
 use ack_ram_core::time::UnixTime;
 use divan::{AllocProfiler, Bencher};
@@ -39,8 +39,8 @@ fn main() {
     divan::main();
 }
 
-fn policy() -> Policy {
-    Policy::new(ClusterId::parse("c0123456789abcdef0123456789abcdef").unwrap())
+fn policy() -> TokenPolicy {
+    TokenPolicy::new(ClusterId::parse("c0123456789abcdef0123456789abcdef").unwrap())
 }
 
 fn token() -> Secret {
@@ -49,13 +49,13 @@ fn token() -> Secret {
         secret: Secret::new("FakeAccessKeySecret0000000001"),
         security_token: None,
     };
-    token_v2(&key, &policy().cluster_id, "bench", NOW).unwrap()
+    sign_token_v2(&key, &policy().cluster_id, "bench", NOW).unwrap()
 }
 
-fn awaiting(token: &Secret, policy: &Policy) -> AwaitingSts {
+fn awaiting(token: &Secret, policy: &TokenPolicy) -> AwaitingSts {
     match begin(token.expose(), policy, NOW) {
-        Step::Send(awaiting) => awaiting,
-        Step::Done(decision) => panic!("{decision:?}"),
+        Step::CallSts(awaiting) => awaiting,
+        Step::Decided(decision) => panic!("{decision:?}"),
     }
 }
 
@@ -84,10 +84,10 @@ fn mapping(index: usize, arn: &str) -> Mapping {
         position: format!("mapping-{index}"),
     };
     Mapping {
-        globs: Globs::Wildcards,
-        ..Mapping::exact(
+        wildcards: WildcardMode::Enabled,
+        ..Mapping::for_arn(
             source,
-            Age::Place(index),
+            Precedence::ListIndex(index),
             arn,
             "dev:{{SessionName}}",
             vec!["dev".to_owned()],
@@ -124,7 +124,7 @@ mod token_to_request {
     fn baseline_sha256(bencher: Bencher<'_, '_>) {
         use ack_ram_core::fingerprint::Fingerprint;
         let token = token();
-        bencher.bench_local(|| Fingerprint::of(black_box(token.expose())));
+        bencher.bench_local(|| Fingerprint::from_text(black_box(token.expose())));
     }
 
     #[divan::bench]
@@ -269,6 +269,6 @@ fn review_in_and_out(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| {
         let review = TokenReview::parse(black_box(body.as_bytes())).unwrap();
         black_box(review.token());
-        answer(ReviewVersion::V1, &decide())
+        render_decision(ReviewVersion::V1, &decide())
     });
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ack_ram_config::config::document;
 use ack_ram_config::config::yaml::{self, Node, Value};
-use ack_ram_config::last_good::{Basis, LastGood, Terms, Update};
+use ack_ram_config::last_good::{RetentionBasis, LastGood, RetentionPolicy, Update};
 use ack_ram_core::rules::{Backend, Globs, Rule};
 use ack_ram_core::time::UnixTime;
 
@@ -25,16 +25,16 @@ pub fn edits(input: &[u8]) {
     let documents = text.split(SEPARATOR).take(MAX_DOCUMENTS);
     for (number, text) in (0..).zip(documents) {
         let now = UnixTime::from_seconds(number * LATER);
-        let terms = Terms {
+        let terms = RetentionPolicy {
             now,
             ttl: TTL,
             protected: None,
         };
-        let read = document::dynamic_file("d.json", text, Globs::Wildcards);
+        let read = document::parse_dynamic_file("d.json", text, Globs::Wildcards);
         let is_readable = read.is_ok();
         let update = match read {
-            Ok(document) => last_good.read(document.mappings, &terms),
-            Err(why) => last_good.hold(&why, &terms),
+            Ok(document) => last_good.apply(document.mappings, &terms),
+            Err(why) => last_good.keep_last_good(&why, &terms),
         };
         let newest = yaml::parse(text).ok().filter(|_| is_readable);
         check(&update, &before, newest.as_ref(), now);
@@ -58,17 +58,17 @@ fn check(update: &Update, before: &[Rule], newest: Option<&Node>, now: UnixTime)
         });
         let gave = gave.unwrap_or_else(|| panic!("{position} was not given before"));
         match (kept.basis, newest) {
-            (Basis::Protected, _) => panic!("nobody is protected"),
-            (Basis::Unreadable, None) => {
+            (RetentionBasis::Protected, _) => panic!("nobody is protected"),
+            (RetentionBasis::Unreadable, None) => {
                 assert_eq!(gave.subject(), rule.subject());
             }
-            (Basis::Unreadable, Some(root)) => {
+            (RetentionBasis::Unreadable, Some(root)) => {
                 let is_list = |value: &Value| matches!(value, Value::List(_));
                 let list = list_at(root, position);
                 assert!(!list.is_some_and(is_list), "{position} can be read");
             }
-            (Basis::BothTexts, None) => panic!("{position}: there is no newest text"),
-            (Basis::BothTexts, Some(root)) => {
+            (RetentionBasis::BothTexts, None) => panic!("{position}: there is no newest text"),
+            (RetentionBasis::BothTexts, Some(root)) => {
                 let entry = list_at(root, position).and_then(|list| entry_at(list, position));
                 let entry = entry.unwrap_or_else(|| panic!("{position} is not written"));
                 let mut texts = BTreeSet::new();

@@ -30,7 +30,7 @@ pub fn proxy(input: &[u8]) {
 }
 
 fn read(url: &str, no_proxy: &str) -> ProxySettings {
-    ProxySettings::read(&|name| match name {
+    ProxySettings::from_environment(&|name| match name {
         "HTTPS_PROXY" => Some(url.to_owned()),
         "NO_PROXY" => Some(no_proxy.to_owned()),
         _ => None,

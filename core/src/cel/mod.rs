@@ -22,7 +22,7 @@ mod error;
 mod evaluate;
 mod functions;
 mod parse;
-mod refusal;
+mod check_error;
 mod scan;
 mod types;
 mod variables;
@@ -32,9 +32,9 @@ use cel::IdedExpr;
 use crate::decision::KubernetesUser;
 use crate::identity::Identity;
 
-pub use crate::rules::expression::Kind;
-pub use error::{EvaluationError, ExpressionError, Named, Position, Reason};
-pub use types::Type;
+pub use crate::rules::expression::ExpressionKind;
+pub use error::{EvaluationError, ExpressionError, SymbolKind, ExpressionPosition, Reason};
+pub use types::ValueType;
 
 /// Longer expressions are refused unread.
 pub const MAX_SOURCE_BYTES: usize = 1024;
@@ -45,14 +45,14 @@ pub const MAX_GROUP_BYTES: usize = 256;
 /// A user may be in so many groups.
 pub const MAX_GROUPS: usize = 64;
 
-impl Kind {
+impl ExpressionKind {
     /// What an expression of this kind must yield.
     #[must_use]
-    pub const fn result(self) -> Type {
+    pub const fn result_type(self) -> ValueType {
         match self {
-            Self::Condition | Self::Validation => Type::Bool,
-            Self::Username => Type::String,
-            Self::Groups => Type::Strings,
+            Self::Condition | Self::Validation => ValueType::Bool,
+            Self::Username => ValueType::String,
+            Self::Groups => ValueType::Strings,
         }
     }
 
@@ -71,7 +71,7 @@ impl Kind {
 /// An expression, compiled.
 #[derive(Clone, Debug)]
 pub struct Expression {
-    kind: Kind,
+    kind: ExpressionKind,
     // Boxed: rules have room for three expressions, and most have none.
     tree: Box<IdedExpr>,
     source: Box<str>,
@@ -82,7 +82,7 @@ impl Expression {
     ///
     /// # Errors
     /// Says where it is wrong and why: syntax, unknown names, types that do not fit, or a limit.
-    pub fn compile(source: &str, kind: Kind) -> Result<Self, ExpressionError> {
+    pub fn compile(source: &str, kind: ExpressionKind) -> Result<Self, ExpressionError> {
         scan::scan(source)?;
         let tree = parse::parse(source)?;
         check::check(source, &tree, kind)?;
@@ -101,7 +101,7 @@ impl Expression {
 
     /// What the expression is for.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ExpressionKind {
         self.kind
     }
 
@@ -113,9 +113,9 @@ impl Expression {
 
     /// A part of a [validation](Kind::Validation), itself a `bool` outside any loop, as one. It has no source.
     #[cfg(feature = "lint")]
-    pub(crate) fn part(tree: &IdedExpr) -> Self {
+    pub(crate) fn from_subexpression(tree: &IdedExpr) -> Self {
         Self {
-            kind: Kind::Validation,
+            kind: ExpressionKind::Validation,
             tree: Box::new(tree.clone()),
             source: Box::default(),
         }
@@ -126,26 +126,26 @@ impl Expression {
     /// # Errors
     /// When it cannot be told: a rule then does not match.
     pub fn evaluate_condition(&self, identity: &Identity) -> Result<bool, EvaluationError> {
-        self.expect(Kind::Condition)?;
-        evaluate::evaluate(&self.tree, identity, None, evaluate::bool)
+        self.ensure_kind(ExpressionKind::Condition)?;
+        evaluate::evaluate(&self.tree, identity, None, evaluate::read_bool)
     }
 
     /// The [username](Kind::Username) of `identity`. It may be empty, and it may hold any character.
     ///
     /// # Errors
     /// When there is none.
-    pub fn evaluate_name(&self, identity: &Identity) -> Result<String, EvaluationError> {
-        self.expect(Kind::Username)?;
-        evaluate::evaluate(&self.tree, identity, None, evaluate::name)
+    pub fn evaluate_username(&self, identity: &Identity) -> Result<String, EvaluationError> {
+        self.ensure_kind(ExpressionKind::Username)?;
+        evaluate::evaluate(&self.tree, identity, None, evaluate::read_username)
     }
 
     /// The [groups](Kind::Groups) of `identity`. They may be empty or equal, and may hold any character.
     ///
     /// # Errors
     /// When there are none to be had.
-    pub fn evaluate_names(&self, identity: &Identity) -> Result<Vec<String>, EvaluationError> {
-        self.expect(Kind::Groups)?;
-        evaluate::evaluate(&self.tree, identity, None, evaluate::names)
+    pub fn evaluate_groups(&self, identity: &Identity) -> Result<Vec<String>, EvaluationError> {
+        self.ensure_kind(ExpressionKind::Groups)?;
+        evaluate::evaluate(&self.tree, identity, None, evaluate::read_groups)
     }
 
     /// Whether `identity` may log in as `user`, as the [validation](Kind::Validation) has it.
@@ -157,17 +157,17 @@ impl Expression {
         identity: &Identity,
         user: &KubernetesUser,
     ) -> Result<bool, EvaluationError> {
-        self.expect(Kind::Validation)?;
-        evaluate::evaluate(&self.tree, identity, Some(user), evaluate::bool)
+        self.ensure_kind(ExpressionKind::Validation)?;
+        evaluate::evaluate(&self.tree, identity, Some(user), evaluate::read_bool)
     }
 
-    fn expect(&self, asked: Kind) -> Result<(), EvaluationError> {
-        if self.kind == asked {
+    fn ensure_kind(&self, requested: ExpressionKind) -> Result<(), EvaluationError> {
+        if self.kind == requested {
             Ok(())
         } else {
-            Err(EvaluationError::Kind {
-                asked,
-                compiled: self.kind,
+            Err(EvaluationError::WrongKind {
+                requested,
+                actual: self.kind,
             })
         }
     }

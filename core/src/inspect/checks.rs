@@ -11,7 +11,7 @@ pub struct Check {
     /// Which check.
     pub name: CheckName,
     /// What came of it.
-    pub status: Status,
+    pub status: CheckStatus,
     /// The stable name of what is wrong, as in the server's log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
@@ -26,7 +26,7 @@ pub struct Check {
 /// What came of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Status {
+pub enum CheckStatus {
     /// The token passes.
     Passed,
     /// The server would refuse the token.
@@ -96,18 +96,18 @@ impl CheckName {
     pub(super) fn failed_by(error: &TokenError) -> Self {
         match error {
             TokenError::TooLarge { .. } => Self::Size,
-            TokenError::UnknownVersion | TokenError::V1 => Self::Version,
+            TokenError::UnknownVersion | TokenError::V1NotAccepted => Self::Version,
             TokenError::Base64 => Self::Encoding,
             TokenError::Url
             | TokenError::NotSts
-            | TokenError::Repeated { .. }
+            | TokenError::DuplicateParameter { .. }
             | TokenError::Json(_)
             | TokenError::UnknownField { .. }
-            | TokenError::Missing { .. }
-            | TokenError::NotTheConstant { .. }
+            | TokenError::MissingField { .. }
+            | TokenError::UnexpectedValue { .. }
             | TokenError::HeaderValue { .. }
             | TokenError::Date => Self::Contents,
-            TokenError::OtherCluster { .. } | TokenError::ClusterIdsDiffer => Self::Cluster,
+            TokenError::WrongCluster { .. } | TokenError::ClusterIdMismatch => Self::Cluster,
             TokenError::ExtraQueryKey { .. } => Self::Query,
             TokenError::Authorization(_) | TokenError::SignedHeaders { .. } => Self::Signature,
             TokenError::Expired { .. } | TokenError::NotYetValid { .. } => Self::Freshness,

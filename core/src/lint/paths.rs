@@ -5,7 +5,7 @@ use crate::arn::{Arn, Resource};
 use crate::rules::pattern::Pattern;
 
 /// What an ARN with a path should be.
-pub struct WithPath {
+pub struct PathAdvice {
     /// What is wrong, after the ARN.
     pub message: &'static str,
     /// What to do.
@@ -17,7 +17,7 @@ const MESSAGE: &str =
 
 /// What to write in place of `arn`, if it has a path.
 #[must_use]
-pub fn of_arn(arn: &Arn) -> Option<WithPath> {
+pub fn check_arn(arn: &Arn) -> Option<PathAdvice> {
     let canonical = arn.canonical();
     let (kind, name) = match canonical.resource() {
         Resource::Role(name) => ("role", name),
@@ -25,7 +25,7 @@ pub fn of_arn(arn: &Arn) -> Option<WithPath> {
         Resource::Root | Resource::AssumedRole { .. } => return None,
     };
     let (_, name) = name.rsplit_once('/')?;
-    Some(WithPath {
+    Some(PathAdvice {
         message: MESSAGE,
         advice: format!("write `acs:ram::{}:{kind}/{name}`", arn.account()),
     })
@@ -33,14 +33,14 @@ pub fn of_arn(arn: &Arn) -> Option<WithPath> {
 
 /// What to write in place of `pattern`, if only an ARN with a path could match it.
 #[must_use]
-pub fn of_pattern(pattern: &Pattern) -> Option<WithPath> {
+pub fn check_pattern(pattern: &Pattern) -> Option<PathAdvice> {
     let text = pattern.to_string();
     let (kind, path) = text.split_once('/')?;
     let (_, name) = path.rsplit_once('/')?;
     // Without its path, such a pattern would match every name.
     let is_open = name.bytes().all(|byte| matches!(byte, b'*' | b'?'));
     let name = if is_open { "<name>" } else { name };
-    Some(WithPath {
+    Some(PathAdvice {
         message: MESSAGE,
         advice: format!("write `{kind}/{name}`, without the path"),
     })

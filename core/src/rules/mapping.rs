@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::arn::{Arn, ArnError, Resource};
 use crate::identity::Identity;
 use crate::rules::Names;
-use crate::rules::expression::{EvaluationError, Expression, ExpressionError, Kind};
+use crate::rules::expression::{EvaluationError, Expression, ExpressionError, ExpressionKind};
 use crate::rules::naming::{self, MayAddError, NameError, Naming};
 use crate::rules::pattern::{Pattern, PatternError};
 use crate::rules::subject::{Subject, SubjectId};
@@ -73,11 +73,11 @@ pub struct Mapping {
     /// Where it stands.
     pub source: Source,
     /// Its place among others that tie with it.
-    pub age: Age,
+    pub precedence: Precedence,
     /// `roleARN`, `userARN` or `spec.arn`; empty is none.
     pub arn: String,
     /// How `arn` is read.
-    pub globs: Globs,
+    pub wildcards: WildcardMode,
     /// `spec.arnPattern`.
     pub arn_pattern: Option<String>,
     /// `spec.userID`.
@@ -97,18 +97,18 @@ pub struct Mapping {
     /// `spec.groupsExpressionMayAdd`: the names starting `system:` that this expression may give.
     pub groups_expression_may_add: Vec<String>,
     /// How an `arn` that names one session of a role is read.
-    pub session_arns: SessionArns,
+    pub session_arn_mode: SessionArnMode,
 }
 
 impl Mapping {
     /// A mapping of one ARN, as Go knows them.
     #[must_use]
-    pub fn exact(source: Source, age: Age, arn: &str, username: &str, groups: Vec<String>) -> Self {
+    pub fn for_arn(source: Source, age: Precedence, arn: &str, username: &str, groups: Vec<String>) -> Self {
         Self {
             source,
-            age,
+            precedence: age,
             arn: arn.to_owned(),
-            globs: Globs::Literal,
+            wildcards: WildcardMode::Disabled,
             arn_pattern: None,
             user_id: None,
             role_id: None,
@@ -118,7 +118,7 @@ impl Mapping {
             groups,
             groups_expression: None,
             groups_expression_may_add: Vec::new(),
-            session_arns: SessionArns::Refused,
+            session_arn_mode: SessionArnMode::Refused,
         }
     }
 
@@ -126,7 +126,7 @@ impl Mapping {
     /// be about every session.
     #[must_use]
     pub fn role_of_session(&self) -> Option<Arn> {
-        if self.globs == Globs::Wildcards && Pattern::has_wildcard(&self.arn) {
+        if self.wildcards == WildcardMode::Enabled && Pattern::has_wildcard(&self.arn) {
             return None;
         }
         let arn = Arn::parse(&self.arn).ok()?;
@@ -136,25 +136,25 @@ impl Mapping {
 
 /// Of two rules that tie, the older one counts: by creation time, then by place in a list, then by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Age {
+pub enum Precedence {
     /// An object, by its creation time.
     Created(UnixTime),
     /// An entry of a file, by its place.
-    Place(usize),
+    ListIndex(usize),
 }
 
 /// How `arn` is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Globs {
+pub enum WildcardMode {
     /// `*` and `?` are wildcards: in objects, and in files with `server.globs`.
-    Wildcards,
+    Enabled,
     /// They are themselves, as Go reads them in files; no identity has them.
-    Literal,
+    Disabled,
 }
 
 /// How an `arn` that names one session of a role is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionArns {
+pub enum SessionArnMode {
     /// The mapping is refused: it would let every session in under a name that is meant for one.
     Refused,
     /// As the role, as Go reads it: in objects that Go's users made.
@@ -165,7 +165,7 @@ pub enum SessionArns {
 #[derive(Clone, Debug)]
 pub struct Rule {
     source: Source,
-    age: Age,
+    precedence: Precedence,
     subject: Subject,
     condition: Option<Expression>,
     naming: Naming,
@@ -175,7 +175,7 @@ pub struct Rule {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuleError {
     /// It does not say whom it is about.
-    Nobody,
+    NoSubject,
     /// It says whom it is about in two ways.
     TwoSubjects(&'static str, &'static str),
     /// Its ARN cannot be an identity.
@@ -219,7 +219,7 @@ pub enum RuleError {
 impl fmt::Display for RuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nobody => {
+            Self::NoSubject => {
                 f.write_str("it names nobody: give it an ARN, a pattern, an id or a condition")
             }
             Self::Expression { field, error } => write!(f, "its `{field}` was refused: {error}"),
@@ -260,11 +260,11 @@ impl Rule {
         let condition = mapping
             .condition
             .as_ref()
-            .map(|source| naming::expression("match", source, Kind::Condition))
+            .map(|source| naming::expression("match", source, ExpressionKind::Condition))
             .transpose()?;
         Ok(Self {
             source: mapping.source,
-            age: mapping.age,
+            precedence: mapping.precedence,
             subject,
             condition,
             naming,
@@ -274,7 +274,7 @@ impl Rule {
     /// Returns a mapping that compiles to this rule. An ARN of a session is the ARN of its role.
     #[must_use]
     pub fn to_mapping(&self) -> Mapping {
-        let mut mapping = Mapping::exact(self.source.clone(), self.age, "", "", Vec::new());
+        let mut mapping = Mapping::for_arn(self.source.clone(), self.precedence, "", "", Vec::new());
         self.naming.write_into(&mut mapping);
         mapping.condition = self.condition.as_ref().map(|text| text.source().to_owned());
         match &self.subject {
@@ -302,7 +302,7 @@ impl Rule {
     /// The username and the groups as they were written: templates. Beside an expression for it, the username is a name
     /// starting `system:` that the expression may give.
     #[must_use]
-    pub fn written_names(&self) -> (&str, &[Box<str>]) {
+    pub fn raw_names(&self) -> (&str, &[Box<str>]) {
         self.naming.written()
     }
 
@@ -314,7 +314,7 @@ impl Rule {
 
     /// The fields of [`Mapping`] that are expressions, as they are called where rules are written.
     #[must_use]
-    pub fn expressions(&self) -> Vec<&'static str> {
+    pub fn expression_fields(&self) -> Vec<&'static str> {
         let (username, groups) = self.naming.is_expression();
         [
             ("match", self.has_condition()),
@@ -328,13 +328,13 @@ impl Rule {
 
     /// Whether it is asked before `other`, which is about the same subject.
     #[must_use]
-    pub fn comes_before(&self, other: &Self) -> bool {
-        self.rank() < other.rank()
+    pub fn takes_precedence_over(&self, other: &Self) -> bool {
+        self.precedence_key() < other.precedence_key()
     }
 
     /// Smaller is older; no two rules of one backend are equal.
-    pub(crate) fn rank(&self) -> (Age, &str) {
-        (self.age, &self.source.position)
+    pub(crate) fn precedence_key(&self) -> (Precedence, &str) {
+        (self.precedence, &self.source.position)
     }
 
     /// Whether it matches on a condition, too.
@@ -344,14 +344,14 @@ impl Rule {
     }
 
     /// Whether `identity`, which it speaks for, meets its condition. A condition that fails to run does not hold.
-    pub(crate) fn holds(&self, identity: &Identity) -> Result<bool, EvaluationError> {
+    pub(crate) fn condition_holds(&self, identity: &Identity) -> Result<bool, EvaluationError> {
         match &self.condition {
             None => Ok(true),
             Some(condition) => condition.evaluate_condition(identity),
         }
     }
 
-    pub(crate) fn names(&self, identity: &Identity) -> Result<Names, NameError> {
+    pub(crate) fn resolve_names(&self, identity: &Identity) -> Result<Names, NameError> {
         self.naming.names(identity)
     }
 }
@@ -372,19 +372,19 @@ fn subject(mapping: &Mapping) -> Result<Subject, RuleError> {
     let Some((field, value)) = given.next() else {
         return match mapping.condition {
             Some(_) => Ok(Subject::Anyone),
-            None => Err(RuleError::Nobody),
+            None => Err(RuleError::NoSubject),
         };
     };
     if let Some((other, _)) = given.next() {
         return Err(RuleError::TwoSubjects(field, other));
     }
     match field {
-        "arn" if mapping.globs == Globs::Wildcards && Pattern::has_wildcard(value) => {
+        "arn" if mapping.wildcards == WildcardMode::Enabled && Pattern::has_wildcard(value) => {
             pattern(value)
         }
-        "arn" => exact(value, mapping.session_arns),
+        "arn" => exact(value, mapping.session_arn_mode),
         "arnPattern" if Pattern::has_wildcard(value) => pattern(value),
-        "arnPattern" => exact(value, SessionArns::Refused),
+        "arnPattern" => exact(value, SessionArnMode::Refused),
         "userID" => Ok(Subject::Id(SubjectId::User(id(field, value)?))),
         _ => Ok(Subject::Id(SubjectId::Role(id(field, value)?))),
     }
@@ -397,11 +397,11 @@ fn pattern(text: &str) -> Result<Subject, RuleError> {
 }
 
 /// One session of a role can be no subject: identities are looked up by the role.
-fn exact(text: &str, session_arns: SessionArns) -> Result<Subject, RuleError> {
+fn exact(text: &str, session_arns: SessionArnMode) -> Result<Subject, RuleError> {
     let arn = Arn::parse(text).map_err(RuleError::Arn)?;
     match (arn.resource(), session_arns) {
-        (Resource::AssumedRole { .. }, SessionArns::AsRole) => Ok(Subject::Arn(arn.canonical())),
-        (Resource::AssumedRole { .. }, SessionArns::Refused) => {
+        (Resource::AssumedRole { .. }, SessionArnMode::AsRole) => Ok(Subject::Arn(arn.canonical())),
+        (Resource::AssumedRole { .. }, SessionArnMode::Refused) => {
             let role = arn.canonical().to_string();
             Err(RuleError::AssumedRole { role })
         }
@@ -414,7 +414,7 @@ pub(super) fn named(text: &str) -> Result<Subject, RuleError> {
     if Pattern::has_wildcard(text) {
         pattern(text)
     } else {
-        exact(text, SessionArns::Refused)
+        exact(text, SessionArnMode::Refused)
     }
 }
 

@@ -5,7 +5,7 @@ use std::slice;
 
 use crate::identity::Identity;
 use crate::rules::Names;
-use crate::rules::expression::{EvaluationError, Expression, Kind};
+use crate::rules::expression::{EvaluationError, Expression, ExpressionKind};
 use crate::rules::mapping::{Mapping, RuleError};
 use crate::rules::template::{RESERVED_PREFIX, RenderError, Template, is_reserved};
 
@@ -112,7 +112,7 @@ impl Naming {
                 .map(Username::Template)
                 .map_err(RuleError::Username)?,
             Some(source) => {
-                let expression = expression("usernameExpression", source, Kind::Username)?;
+                let expression = expression("usernameExpression", source, ExpressionKind::Username)?;
                 Username::Expression(expression)
             }
         };
@@ -127,7 +127,7 @@ impl Naming {
         let groups_expression = mapping
             .groups_expression
             .as_ref()
-            .map(|source| expression("groupsExpression", source, Kind::Groups))
+            .map(|source| expression("groupsExpression", source, ExpressionKind::Groups))
             .transpose()?;
         let may_add = &mapping.groups_expression_may_add;
         if groups_expression.is_none() && !may_add.is_empty() {
@@ -202,7 +202,7 @@ impl Naming {
         let Some(expression) = &self.groups_expression else {
             return Ok((username, groups));
         };
-        let evaluated = expression.evaluate_names(identity);
+        let evaluated = expression.evaluate_groups(identity);
         let evaluated = evaluated
             .map_err(|error| group_error(self.groups.len(), NameProblem::Evaluation(error)))?;
         for (index, group) in evaluated.into_iter().enumerate() {
@@ -221,7 +221,7 @@ impl Naming {
         match &self.username {
             Username::Template(template) => template.render(identity).map_err(NameProblem::Render),
             Username::Expression(expression) => {
-                let name = expression.evaluate_name(identity);
+                let name = expression.evaluate_username(identity);
                 let name = name.map_err(NameProblem::Evaluation)?;
                 checked(&name, slice::from_ref(&self.written_username), "username")?;
                 Ok(name)
@@ -261,7 +261,7 @@ fn check_may_add(name: &str) -> Result<(), MayAddError> {
 pub(super) fn expression(
     field: &'static str,
     source: &str,
-    kind: Kind,
+    kind: ExpressionKind,
 ) -> Result<Expression, RuleError> {
     Expression::compile(source, kind).map_err(|error| RuleError::Expression { field, error })
 }

@@ -93,7 +93,7 @@ impl Pattern {
     }
 
     /// Whether both match the same: they differ in case at most.
-    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+    pub(crate) fn is_equivalent(&self, other: &Self) -> bool {
         self.text.eq_ignore_ascii_case(&other.text)
     }
 

@@ -10,12 +10,12 @@ use crate::rules::subject::Subject;
 /// The identities for which [`Backend::MountedFile`](crate::rules::Backend::MountedFile) answers first, wherever it
 /// stands in the order, and while other backends have not been read: break-glass roles, nodes.
 #[derive(Clone, Debug, Default)]
-pub struct Protected {
+pub struct ProtectedIdentities {
     arns: BTreeSet<Box<str>>,
     patterns: Vec<Pattern>,
 }
 
-impl Protected {
+impl ProtectedIdentities {
     /// Protects whom `text` names: an ARN as mappings have it, or a pattern.
     ///
     /// # Errors
@@ -42,7 +42,7 @@ impl Protected {
     pub fn protects_subject(&self, subject: &Subject) -> bool {
         match subject {
             Subject::Arn(arn) => self.protects(&arn.key()),
-            Subject::Pattern(pattern) => self.patterns.iter().any(|own| own.is_alike(pattern)),
+            Subject::Pattern(pattern) => self.patterns.iter().any(|own| own.is_equivalent(pattern)),
             Subject::Id(_) | Subject::Anyone => false,
         }
     }

@@ -30,7 +30,7 @@ pub enum SubjectId {
 
 impl SubjectId {
     /// The id that `identity` can be looked up by; an account has none.
-    pub(crate) fn of(identity: &Identity) -> Option<Self> {
+    pub(crate) fn from_identity(identity: &Identity) -> Option<Self> {
         match identity.arn.resource() {
             Resource::Root => None,
             Resource::User(_) => Some(Self::User(identity.user_id.clone())),
@@ -40,7 +40,7 @@ impl SubjectId {
         }
     }
 
-    pub(crate) fn key(&self) -> String {
+    pub(crate) fn index_key(&self) -> String {
         match self {
             Self::User(id) => format!("user:{id}"),
             Self::Role(id) => format!("role:{id}"),

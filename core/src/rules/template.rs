@@ -18,21 +18,21 @@ pub(crate) fn is_reserved(name: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     // Not a vector: there may be 100,000 rules, with several templates each.
-    parts: Box<[Part]>,
+    parts: Box<[TemplatePart]>,
     /// Whether the text before the first variable starts with [`RESERVED_PREFIX`].
     is_reserved: bool,
 }
 
 /// A part of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum TemplatePart {
     Literal(Box<str>),
-    Variable(Variable),
+    Variable(TemplateVariable),
 }
 
 /// What a template can stand for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Variable {
+pub enum TemplateVariable {
     /// `{{AccountID}}`.
     AccountId,
     /// `{{SessionName}}`: with `-` for `@`, as in Go.
@@ -49,7 +49,7 @@ pub enum Variable {
     UserName,
 }
 
-impl Variable {
+impl TemplateVariable {
     /// All variables, by the names that templates use.
     pub const ALL: [(&'static str, Self); 7] = [
         ("AccountID", Self::AccountId),
@@ -63,7 +63,7 @@ impl Variable {
 
     /// Whether whoever logs in can choose the value.
     #[must_use]
-    pub const fn is_callers_choice(self) -> bool {
+    pub const fn is_caller_controlled(self) -> bool {
         matches!(self, Self::SessionName | Self::SessionNameRaw)
     }
 
@@ -94,7 +94,7 @@ pub enum TemplateError {
     /// `{{` without `}}`.
     Unclosed,
     /// A reserved name that whoever logs in could complete.
-    ReservedWithCallersChoice(&'static str),
+    ReservedWithCallerVariable(&'static str),
 }
 
 impl fmt::Display for TemplateError {
@@ -104,7 +104,7 @@ impl fmt::Display for TemplateError {
             Self::ControlCharacter => f.write_str("it holds a control character"),
             Self::UnknownVariable(name) => write!(f, "there is no variable `{{{{{name}}}}}`"),
             Self::Unclosed => f.write_str("it has `{{` without `}}`"),
-            Self::ReservedWithCallersChoice(name) => write!(
+            Self::ReservedWithCallerVariable(name) => write!(
                 f,
                 "it starts with `{RESERVED_PREFIX}` and holds `{{{{{name}}}}}`, which whoever logs in can choose"
             ),
@@ -148,9 +148,9 @@ impl Template {
         let parts = parts(text)?;
         let is_reserved = is_reserved(text);
         if is_reserved {
-            for (name, variable) in Variable::ALL {
-                if variable.is_callers_choice() && parts.contains(&Part::Variable(variable)) {
-                    return Err(TemplateError::ReservedWithCallersChoice(name));
+            for (name, variable) in TemplateVariable::ALL {
+                if variable.is_caller_controlled() && parts.contains(&TemplatePart::Variable(variable)) {
+                    return Err(TemplateError::ReservedWithCallerVariable(name));
                 }
             }
         }
@@ -162,7 +162,7 @@ impl Template {
 
     /// Its parts, in their order.
     #[cfg(feature = "lint")]
-    pub(crate) fn parts(&self) -> &[Part] {
+    pub(crate) fn parts(&self) -> &[TemplatePart] {
         &self.parts
     }
 
@@ -174,8 +174,8 @@ impl Template {
         let mut name = String::new();
         for part in &self.parts {
             match part {
-                Part::Literal(text) => name.push_str(text),
-                Part::Variable(variable) => name.push_str(&variable.value(identity)),
+                TemplatePart::Literal(text) => name.push_str(text),
+                TemplatePart::Variable(variable) => name.push_str(&variable.value(identity)),
             }
         }
         if name.is_empty() {
@@ -190,23 +190,23 @@ impl Template {
     }
 }
 
-fn parts(text: &str) -> Result<Vec<Part>, TemplateError> {
+fn parts(text: &str) -> Result<Vec<TemplatePart>, TemplateError> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some((literal, after)) = rest.split_once("{{") {
         let (name, after) = after.split_once("}}").ok_or(TemplateError::Unclosed)?;
-        let (_, variable) = Variable::ALL
+        let (_, variable) = TemplateVariable::ALL
             .into_iter()
             .find(|(known, _)| *known == name)
             .ok_or_else(|| TemplateError::UnknownVariable(name.into()))?;
         if !literal.is_empty() {
-            parts.push(Part::Literal(literal.into()));
+            parts.push(TemplatePart::Literal(literal.into()));
         }
-        parts.push(Part::Variable(variable));
+        parts.push(TemplatePart::Variable(variable));
         rest = after;
     }
     if !rest.is_empty() {
-        parts.push(Part::Literal(rest.into()));
+        parts.push(TemplatePart::Literal(rest.into()));
     }
     Ok(parts)
 }

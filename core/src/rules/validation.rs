@@ -3,7 +3,7 @@
 
 use crate::decision::{Denial, KubernetesUser};
 use crate::identity::Identity;
-use crate::rules::expression::{Expression, ExpressionError, Kind};
+use crate::rules::expression::{Expression, ExpressionError, ExpressionKind};
 
 /// A condition over the user that results.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ impl Validation {
     /// When the expression was refused.
     pub fn compile(expression: &str, message: &str) -> Result<Self, ExpressionError> {
         Ok(Self {
-            expression: Expression::compile(expression, Kind::Validation)?,
+            expression: Expression::compile(expression, ExpressionKind::Validation)?,
             message: message.into(),
         })
     }

@@ -11,8 +11,8 @@ use crate::time::UnixTime;
 pub enum StsError {
     /// STS looked at the call and refused it: the caller is denied.
     Refused(StsRefusal),
-    /// No answer about the caller was had: nobody is granted or denied, and a later try may fare better.
-    Unable(StsUnable),
+    /// STS gave no answer about the caller, who is neither granted nor denied. A retry may succeed.
+    Unavailable(StsUnavailable),
 }
 
 /// STS's own words for a refusal: its code and the id that finds the call in its logs. STS's message is left out,
@@ -28,10 +28,10 @@ pub struct StsRefusal {
     pub status: u16,
 }
 
-/// Why STS could not tell who the caller is.
+/// Why STS gave no answer about the caller.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
-pub enum StsUnable {
+pub enum StsUnavailable {
     /// No connection, or it broke off.
     Unreachable,
     /// The deadline passed.
@@ -48,22 +48,25 @@ pub enum StsUnable {
         /// The HTTP status.
         status: u16,
     },
-    /// An answer that is none: what was odd about it.
-    Odd {
-        /// Says which part.
-        what: Oddity,
+    /// STS's reply is malformed.
+    #[serde(rename = "odd")]
+    Malformed {
+        /// The malformed part.
+        #[serde(rename = "what")]
+        detail: MalformedReply,
     },
-    /// The token's own time was over before STS had answered.
-    TooLate {
+    /// The token expired while the call to STS was in flight.
+    #[serde(rename = "too_late")]
+    ExpiredInFlight {
         /// When it ended.
         expired: UnixTime,
     },
 }
 
-/// What was odd about an answer that should have been an identity or an error.
+/// What is malformed in a reply that should be an identity or an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Oddity {
+pub enum MalformedReply {
     /// The body is not one strict JSON object.
     NotJson,
     /// A status that STS does not use here, such as a redirect.
@@ -86,7 +89,7 @@ pub enum Oddity {
     PrincipalId,
 }
 
-impl fmt::Display for Oddity {
+impl fmt::Display for MalformedReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotJson => f.write_str("it is not JSON"),
@@ -144,7 +147,7 @@ impl fmt::Display for StsRefusal {
     }
 }
 
-impl StsUnable {
+impl StsUnavailable {
     /// What the person who logs in can do about it.
     #[must_use]
     pub fn advice(&self) -> &'static str {
@@ -160,13 +163,13 @@ impl StsUnable {
     /// The one place for both.
     fn advice_and_wait(&self) -> (&'static str, u32) {
         match self {
-            Self::Unreachable | Self::TimedOut | Self::Odd { .. } => (
+            Self::Unreachable | Self::TimedOut | Self::Malformed { .. } => (
                 "try again, and if it goes on, ask an administrator of the cluster",
                 1,
             ),
             Self::Throttled { .. } => ("try again in a minute, and log in less often", 60),
             Self::Failing { .. } => ("try again in a moment", 1),
-            Self::TooLate { .. } => ("make a new token", 1),
+            Self::ExpiredInFlight { .. } => ("make a new token", 1),
         }
     }
 
@@ -178,13 +181,13 @@ impl StsUnable {
             Self::TimedOut => "sts_timed_out",
             Self::Throttled { .. } => "sts_throttled",
             Self::Failing { .. } => "sts_failing",
-            Self::Odd { .. } => "sts_odd_answer",
-            Self::TooLate { .. } => "sts_too_late",
+            Self::Malformed { .. } => "sts_odd_answer",
+            Self::ExpiredInFlight { .. } => "sts_too_late",
         }
     }
 }
 
-impl fmt::Display for StsUnable {
+impl fmt::Display for StsUnavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable => f.write_str("STS could not be reached"),
@@ -196,8 +199,8 @@ impl fmt::Display for StsUnable {
                 )
             }
             Self::Failing { status } => write!(f, "STS is failing with HTTP status {status}"),
-            Self::Odd { what } => write!(f, "STS's answer was not understood: {what}"),
-            Self::TooLate { expired } => {
+            Self::Malformed { detail: what } => write!(f, "STS's answer was not understood: {what}"),
+            Self::ExpiredInFlight { expired } => {
                 write!(f, "STS answered after the token had expired at {expired}")
             }
         }
@@ -208,7 +211,7 @@ impl fmt::Display for StsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusal) => refusal.fmt(f),
-            Self::Unable(unable) => unable.fmt(f),
+            Self::Unavailable(unable) => unable.fmt(f),
         }
     }
 }

@@ -4,7 +4,7 @@ mod error;
 mod reply;
 mod request;
 
-pub use error::{Oddity, StsError, StsRefusal, StsUnable};
+pub use error::{MalformedReply, StsError, StsRefusal, StsUnavailable};
 pub use reply::StsReply;
 pub(crate) use reply::{is_word, read};
 pub use request::StsRequest;

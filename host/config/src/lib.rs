@@ -5,11 +5,11 @@
 
 pub mod compile;
 pub mod config;
-pub mod documents;
+pub mod bundle;
 pub mod explain;
 pub mod findings;
 #[doc(hidden)]
 pub mod last_good;
-pub mod loaded;
+pub mod compiled_config;
 pub mod object;
 pub mod proxy;

@@ -8,19 +8,19 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use ack_ram_core::arn::Arn;
-use ack_ram_core::rules::{Backend, BackendRules, Globs, RuleSet};
-use ack_ram_core::sample;
+use ack_ram_core::rules::{Backend, BackendRules, WildcardMode, RuleSet};
+use ack_ram_core::placeholder;
 use ack_ram_core::time::UnixTime;
 use tempfile::TempDir;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::config_map::ConfigMapSource;
 use super::dynamic_file::DynamicFile;
-use super::feed::nobody;
+use super::document_source::ignore_reloads;
 use super::live::LiveRules;
 use super::mounted_file::{Inputs, MountedFile};
 use crate::config::document::ConfigMapData;
-use crate::config::{self, ConfigFile, ConfigMapName, Overrides, Sources};
+use crate::config::{self, ConfigFile, ConfigMapName, Overrides, ConfigSources};
 
 fn now() -> UnixTime {
     UnixTime::from_seconds(1_000)
@@ -403,14 +403,14 @@ fn users(live: &LiveRules) -> Vec<User> {
     .into_iter()
     .map(|who| {
         let arn = Arn::parse(&format!("acs:ram::{who}")).unwrap();
-        let (_, user) = all.explain(&sample::identity(arn).unwrap());
+        let (_, user) = all.explain(&placeholder::identity_for_arn(arn).unwrap());
         (who, user.ok().map(|user| (user.username, user.groups)))
     })
     .collect()
 }
 
 fn live(backend: Backend) -> Arc<LiveRules> {
-    let rules = RuleSet::new(vec![BackendRules::unread(backend)], BTreeSet::new());
+    let rules = RuleSet::new(vec![BackendRules::new_unsynced(backend)], BTreeSet::new());
     Arc::new(LiveRules::new(rules, now()))
 }
 
@@ -517,7 +517,7 @@ fn refused_entry_is_logged_with_its_subject() {
         let text = r#"{"mapUsers": [{"userARN": "acs:ram::1:user/a", "username": ""}]}"#;
         fs::write(&path, text).unwrap();
         let live = live(Backend::DynamicFile);
-        let _ = DynamicFile::start(path.clone(), Globs::Literal, live, now, nobody());
+        let _ = DynamicFile::start(path.clone(), WildcardMode::Disabled, live, now, ignore_reloads());
     });
     let mut refused = log.lines().filter(|line| line.contains("refused:"));
     let line = refused.next().unwrap_or_else(|| panic!("{log}"));
@@ -575,10 +575,10 @@ fn of_a_dynamic_file() {
     let live = live(Backend::DynamicFile);
     let source = DynamicFile::start(
         path.clone(),
-        Globs::Literal,
+        WildcardMode::Disabled,
         Arc::clone(&live),
         now,
-        nobody(),
+        ignore_reloads(),
     );
     check(&live, "users.json", &edits, &good, |text| {
         fs::write(&path, text).unwrap();
@@ -639,7 +639,7 @@ fn of_the_configuration_file() {
     fs::write(&path, &good).unwrap();
     let live = live(Backend::MountedFile);
     let overrides = Overrides::default();
-    let mut config = config::load(&Sources {
+    let mut config = config::load(&ConfigSources {
         file: Some(ConfigFile::Path(&path)),
         overrides: &overrides,
         variables: &|_| None,
@@ -655,7 +655,7 @@ fn of_the_configuration_file() {
         inputs,
         Arc::clone(&live),
         now,
-        nobody(),
+        ignore_reloads(),
         Box::new(|_| {}),
     );
     check(&live, "config.yaml", &edits, &good, |text| {
@@ -669,17 +669,17 @@ fn of_a_config_map() {
     let live = live(Backend::ConfigMap);
     let source = ConfigMapSource::new(
         ConfigMapName::default(),
-        Globs::Literal,
+        WildcardMode::Disabled,
         Arc::clone(&live),
         now,
-        nobody(),
+        ignore_reloads(),
     );
     let data = |lists: &Texts| ConfigMapData {
         texts: lists
             .iter()
             .map(|(key, text)| ((*key).to_owned(), text.clone()))
             .collect(),
-        binary: BTreeSet::new(),
+        binary_keys_keys: BTreeSet::new(),
     };
     let good = data(&BTreeMap::from(Lists::good().texts()));
     let mut broken: Vec<ConfigMapData> = Vec::new();
@@ -703,7 +703,7 @@ fn of_a_config_map() {
         }
         let mut edited = good.clone();
         edited.texts.remove(key);
-        edited.binary.insert(key.to_owned());
+        edited.binary_keys_keys.insert(key.to_owned());
         names.push((format!("{key} is not UTF-8"), Fate::Same));
         broken.push(edited);
     }
@@ -723,7 +723,7 @@ fn of_a_config_map() {
         &number(broken.len() - 1),
         |text| {
             let index: usize = std::str::from_utf8(text).unwrap().parse().unwrap();
-            source.read(&broken[index]);
+            source.apply(&broken[index]);
         },
     );
 }

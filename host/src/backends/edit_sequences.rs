@@ -1,36 +1,36 @@
 //! Sequences of documents: who is mapped after each, and which of it is a last good form.
 
-use ack_ram_config::last_good::{DEFAULT_TTL, LastGood, Refused, Terms};
-use ack_ram_core::rules::{Backend, BackendRules, Globs, Protected, RuleSet};
+use ack_ram_config::last_good::{DEFAULT_LAST_GOOD_TTL, LastGood, RefusedEntry, RetentionPolicy};
+use ack_ram_core::rules::{Backend, BackendRules, WildcardMode, ProtectedIdentities, RuleSet};
 use ack_ram_core::time::UnixTime;
 
-use super::feed::put_into;
+use super::document_source::publish_update;
 use super::live::LiveRules;
 use super::retained_cases::{self, Case};
 use crate::config::document::ConfigMapData;
 use crate::config::entry::Refusal;
-use crate::config::{self, ConfigFile, FileMappings, Overrides, Sources, document};
+use crate::config::{self, ConfigFile, ParsedMappings, Overrides, ConfigSources, document};
 
-const DAY: i64 = DEFAULT_TTL;
+const DAY: i64 = DEFAULT_LAST_GOOD_TTL;
 
 /// A document, and the lines that [`Subject`] expects after it.
 type Step<'a> = (i64, &'a str, &'a [&'a str]);
 
 struct Bench {
     backend: Backend,
-    protected: Protected,
+    protected: ProtectedIdentities,
     ttl: i64,
     last_good: LastGood,
     live: LiveRules,
-    read: fn(&str) -> Result<FileMappings, Refusal>,
+    read: fn(&str) -> Result<ParsedMappings, Refusal>,
 }
 
 impl Bench {
-    fn new(backend: Backend, read: fn(&str) -> Result<FileMappings, Refusal>) -> Self {
-        let rules = RuleSet::new(vec![BackendRules::unread(backend)], []);
+    fn new(backend: Backend, read: fn(&str) -> Result<ParsedMappings, Refusal>) -> Self {
+        let rules = RuleSet::new(vec![BackendRules::new_unsynced(backend)], []);
         Self {
             backend,
-            protected: Protected::default(),
+            protected: ProtectedIdentities::default(),
             ttl: DAY,
             last_good: LastGood::new(backend),
             live: LiveRules::new(rules, at(0)),
@@ -38,19 +38,19 @@ impl Bench {
         }
     }
 
-    fn step(&mut self, now: i64, text: &str) -> Vec<Refused> {
-        let terms = Terms {
+    fn step(&mut self, now: i64, text: &str) -> Vec<RefusedEntry> {
+        let terms = RetentionPolicy {
             now: at(now),
             ttl: self.ttl,
             protected: Some(&self.protected),
         };
         let update = match (self.read)(text) {
-            Ok(document) => self.last_good.read(document, &terms),
-            Err(why) => self.last_good.hold(&why, &terms),
+            Ok(document) => self.last_good.apply(document, &terms),
+            Err(why) => self.last_good.keep_last_good(&why, &terms),
         };
         let refused = update.refused.clone();
         self.live
-            .change(self.backend, |edit| put_into(update, edit));
+            .change(self.backend, |edit| publish_update(update, edit));
         refused
     }
 
@@ -58,7 +58,7 @@ impl Bench {
     fn lines(&self) -> Vec<String> {
         let seen = self.live.inspect(|rules, notes| {
             let rules = rules.rules().into_iter().map(|rule| {
-                let (username, groups) = rule.written_names();
+                let (username, groups) = rule.raw_names();
                 let named = format!("{} = {username} {}", rule.subject(), groups.join(","));
                 (rule.source().position.clone(), named)
             });
@@ -106,25 +106,25 @@ fn at(seconds: i64) -> UnixTime {
     UnixTime::from_seconds(seconds)
 }
 
-fn document(text: &str) -> Result<FileMappings, Refusal> {
-    document::dynamic_file("d.json", text, Globs::Wildcards).map(|document| document.mappings)
+fn document(text: &str) -> Result<ParsedMappings, Refusal> {
+    document::parse_dynamic_file("d.json", text, WildcardMode::Enabled).map(|document| document.mappings)
 }
 
 /// `mapUsers` of a ConfigMap.
-fn config_map(text: &str) -> Result<FileMappings, Refusal> {
+fn config_map(text: &str) -> Result<ParsedMappings, Refusal> {
     let texts = [("mapUsers".to_owned(), text.to_owned())];
     let data = ConfigMapData {
         texts: texts.into(),
         ..ConfigMapData::default()
     };
-    Ok(document::config_map("c", &data, Globs::Literal).mappings)
+    Ok(document::parse_config_map("c", &data, WildcardMode::Disabled).mappings)
 }
 
 /// The rest of `server`, in the configuration file.
-fn file(text: &str) -> Result<FileMappings, Refusal> {
+fn file(text: &str) -> Result<ParsedMappings, Refusal> {
     let text = format!("clusterID: c\nserver:\n  globs: true\n{text}");
     let overrides = Overrides::default();
-    let config = config::load(&Sources {
+    let config = config::load(&ConfigSources {
         file: Some(ConfigFile::Text {
             name: "config.yaml",
             text: &text,
@@ -135,7 +135,7 @@ fn file(text: &str) -> Result<FileMappings, Refusal> {
     match config {
         Ok(config) => Ok(config.mappings),
         Err(error) => Err(Refusal {
-            place: String::new(),
+            location: String::new(),
             reason: error.to_string(),
         }),
     }
@@ -377,10 +377,10 @@ fn refused_document_keeps_only_what_its_lists_still_give() {
     );
     let newer = "mapUsers: [{userARN: acs:ram::1:user/a, username: a, groups: [h, new]}, {userARN: acs:ram::1:user/c, username: c}]\nmapAccounts: ['88']\n";
     let why = Refusal {
-        place: String::new(),
+        location: String::new(),
         reason: "`server.port` is none".to_owned(),
     };
-    let terms = Terms {
+    let terms = RetentionPolicy {
         now: at(5),
         ttl: DAY,
         protected: None,
@@ -391,7 +391,7 @@ fn refused_document_keeps_only_what_its_lists_still_give() {
     assert_eq!(update.removed, 2);
     bench
         .live
-        .change(bench.backend, |edit| put_into(update, edit));
+        .change(bench.backend, |edit| publish_update(update, edit));
     assert_eq!(
         bench.lines(),
         [
@@ -471,10 +471,10 @@ fn without_time_nothing_stays() {
 #[test]
 fn pattern_that_is_none_any_more_does_not_stay() {
     let globs = |on: bool, list: &str| format!("  globs: {on}\n  mapRoles: {list}\n");
-    fn with_globs(text: &str) -> Result<FileMappings, Refusal> {
+    fn with_globs(text: &str) -> Result<ParsedMappings, Refusal> {
         let text = format!("clusterID: c\nserver:\n{text}");
         let overrides = Overrides::default();
-        let sources = Sources {
+        let sources = ConfigSources {
             file: Some(ConfigFile::Text {
                 name: "config.yaml",
                 text: &text,
@@ -708,7 +708,7 @@ fn a_second_broken_edit_and_a_move_do_not_renew_the_day() {
     assert_eq!(refused[0].position, "mapRoles[0]");
     assert_eq!(refused[0].kept_until(), Some(at(5 + DAY)));
     assert!(
-        refused[0].why.place.starts_with("d.json:2:"),
+        refused[0].why.location.starts_with("d.json:2:"),
         "{:?}",
         refused[0].why
     );

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ack_ram_config::last_good::{Basis, DEFAULT_TTL, KeptOut, Named, retain};
-pub use ack_ram_config::last_good::{Effect, Kept};
+use ack_ram_config::last_good::{RetentionBasis, DEFAULT_LAST_GOOD_TTL, RetentionError, NamedSubject, retain};
+pub use ack_ram_config::last_good::{Activation, Retention};
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::decision::Decision;
 use ack_ram_core::login::VerifiedIdentity;
@@ -12,8 +12,8 @@ use ack_ram_core::rules::{Backend, BackendRules, Rule, RuleSet, Source};
 use ack_ram_core::time::UnixTime;
 use arc_swap::ArcSwap;
 
-use crate::backends::confirmed::Confirmations;
-use crate::config::partial::PartialEntry;
+use crate::backends::confirmations::Confirmations;
+use crate::config::partial_entry::PartialEntry;
 use crate::env::{self, Uptime};
 
 /// The rules of all backends, and what is known about how they came to be.
@@ -21,11 +21,11 @@ use crate::env::{self, Uptime};
 /// Sources change them one backend at a time; each change is in effect for requests when the call returns.
 pub struct LiveRules {
     snapshot: ArcSwap<RuleSet>,
-    state: Mutex<State>,
+    state: Mutex<LiveState>,
     confirmations: Confirmations,
 }
 
-struct State {
+struct LiveState {
     rules: RuleSet,
     notes: BTreeMap<Backend, BackendNotes>,
     last_good_ttl: i64,
@@ -35,7 +35,7 @@ struct State {
 #[derive(Clone, Debug, Default)]
 pub struct BackendNotes {
     /// Of each rule in effect, by position.
-    pub in_effect: HashMap<String, Effect>,
+    pub in_effect: HashMap<String, Activation>,
     /// The accounts that `mapAccounts` names, by position.
     pub accounts: HashMap<String, AccountId>,
     /// Entries that are refused, by position, and why.
@@ -43,7 +43,7 @@ pub struct BackendNotes {
     /// What keeps the source as a whole from being read; the rules are those of before.
     pub trouble: Option<String>,
     /// `trouble` quotes what the source holds, so not everybody may read it.
-    pub trouble_quotes: bool,
+    pub is_trouble_confidential: bool,
 }
 
 impl LiveRules {
@@ -55,7 +55,7 @@ impl LiveRules {
                 .rules()
                 .into_iter()
                 .map(|rule| &rule.source().position);
-            let in_effect = positions.map(|position| (position.clone(), Effect::new(now)));
+            let in_effect = positions.map(|position| (position.clone(), Activation::new(now)));
             let notes = BackendNotes {
                 in_effect: in_effect.collect(),
                 ..BackendNotes::default()
@@ -63,10 +63,10 @@ impl LiveRules {
             (backend.backend(), notes)
         });
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(LiveState {
                 notes: notes.collect(),
                 rules: rules.clone(),
-                last_good_ttl: DEFAULT_TTL,
+                last_good_ttl: DEFAULT_LAST_GOOD_TTL,
             }),
             snapshot: ArcSwap::from_pointee(rules),
             confirmations: Confirmations::new(env::uptime),
@@ -128,12 +128,12 @@ impl LiveRules {
     pub fn change<T>(
         &self,
         backend: Backend,
-        change: impl FnOnce(&mut Edit<'_>) -> T,
+        change: impl FnOnce(&mut Transaction<'_>) -> T,
     ) -> Option<T> {
         let mut state = self.lock();
         let mut rules = state.rules.clone();
         let last_good_ttl = state.last_good_ttl;
-        let mut edit = Edit {
+        let mut edit = Transaction {
             rules: rules.backend_mut(backend)?,
             notes: state.notes.entry(backend).or_default(),
             last_good_ttl,
@@ -150,13 +150,13 @@ impl LiveRules {
         &self,
         reconfigure: impl FnOnce(&RuleSet) -> RuleSet,
         backend: Backend,
-        change: impl FnOnce(&mut Edit<'_>),
+        change: impl FnOnce(&mut Transaction<'_>),
     ) {
         let mut state = self.lock();
         let mut rules = reconfigure(&state.rules);
         let last_good_ttl = state.last_good_ttl;
         if let Some(backend_rules) = rules.backend_mut(backend) {
-            change(&mut Edit {
+            change(&mut Transaction {
                 rules: backend_rules,
                 notes: state.notes.entry(backend).or_default(),
                 last_good_ttl,
@@ -191,7 +191,7 @@ impl LiveRules {
     }
 
     /// A change that panicked has published no rules.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, LiveState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -207,13 +207,13 @@ impl BackendNotes {
 }
 
 /// The rules of one backend, while a source changes them.
-pub struct Edit<'a> {
+pub struct Transaction<'a> {
     rules: &'a mut BackendRules,
     notes: &'a mut BackendNotes,
     last_good_ttl: i64,
 }
 
-impl Edit<'_> {
+impl Transaction<'_> {
     /// The rules as they are now.
     #[must_use]
     pub fn rules(&self) -> &BackendRules {
@@ -222,7 +222,7 @@ impl Edit<'_> {
 
     /// Why the last good form of the entry at `position` stays; `None` when it does not.
     #[must_use]
-    pub fn kept(&self, position: &str) -> Option<&Kept> {
+    pub fn kept(&self, position: &str) -> Option<&Retention> {
         self.notes.in_effect.get(position)?.kept.as_ref()
     }
 
@@ -231,16 +231,16 @@ impl Edit<'_> {
         let position = rule.source().position.clone();
         self.notes.refused.remove(&position);
         let in_effect = &mut self.notes.in_effect;
-        in_effect.insert(position.clone(), Effect::new(now));
+        in_effect.insert(position.clone(), Activation::new(now));
         self.rules.apply(rule);
         let rule = self.rules.rule(&position);
         // What is kept is refused, too; looking at a crowd of rivals takes its time.
         let Some(rule) = rule.filter(|_| !self.notes.refused.is_empty()) else {
             return Vec::new();
         };
-        let rivals = self.rules.rivals(&position).into_iter();
+        let rivals = self.rules.same_subject_rules(&position).into_iter();
         let kept: Vec<String> = rivals
-            .filter(|rival| self.gives_way(rival, rule))
+            .filter(|rival| self.must_yield(rival, rule))
             .map(|rival| rival.source().position.clone())
             .collect();
         for position in &kept {
@@ -256,20 +256,20 @@ impl Edit<'_> {
     ///
     /// # Errors
     /// Why nothing stays. The entry is refused then.
-    pub fn keep(
+    pub fn keep_last_good(
         &mut self,
         position: &str,
         reason: &str,
         newest: &PartialEntry,
         now: UnixTime,
-    ) -> Result<(), KeptOut> {
-        let kept = self.try_keep(position, reason, newest, now);
+    ) -> Result<(), RetentionError> {
+        let kept = self.try_keep_last_good(position, reason, newest, now);
         match &kept {
             Ok(()) => {
                 let refused = &mut self.notes.refused;
                 refused.insert(position.to_owned(), reason.to_owned());
             }
-            Err(KeptOut::NoLastGood) => self.refuse(position, reason),
+            Err(RetentionError::NoLastGood) => self.refuse(position, reason),
             Err(why) => {
                 let reason = format!("{reason}; nothing of it is kept: {why}");
                 self.refuse(position, &reason);
@@ -280,49 +280,49 @@ impl Edit<'_> {
 
     /// Keeps the rule at `position`, as if the newest text still said all of it.
     #[cfg(test)]
-    pub(crate) fn keep_whole(&mut self, position: &str, reason: &str, now: UnixTime) {
+    pub(crate) fn keep_whole_rule(&mut self, position: &str, reason: &str, now: UnixTime) {
         let rule = self.rules.rule(position).unwrap();
-        let newest = PartialEntry::of(&rule.to_mapping());
-        self.keep(position, reason, &newest, now).unwrap();
+        let newest = PartialEntry::from_mapping(&rule.to_mapping());
+        self.keep_last_good(position, reason, &newest, now).unwrap();
     }
 
-    fn try_keep(
+    fn try_keep_last_good(
         &mut self,
         position: &str,
         reason: &str,
         newest: &PartialEntry,
         now: UnixTime,
-    ) -> Result<(), KeptOut> {
-        let last = self.rules.rule(position).ok_or(KeptOut::NoLastGood)?;
+    ) -> Result<(), RetentionError> {
+        let last = self.rules.rule(position).ok_or(RetentionError::NoLastGood)?;
         let effect = self.notes.in_effect.get_mut(position);
-        let effect = effect.ok_or(KeptOut::NoLastGood)?;
-        let is_over = |kept: &Kept| kept.is_over(now);
+        let effect = effect.ok_or(RetentionError::NoLastGood)?;
+        let is_over = |kept: &Retention| kept.is_over(now);
         if self.last_good_ttl <= 0 || effect.kept.as_ref().is_some_and(is_over) {
-            return Err(KeptOut::Over);
+            return Err(RetentionError::Expired);
         }
         let retained = retain(&last.to_mapping(), newest)?;
-        let is_slip = matches!(Named::by(newest), Ok(Named::Slip(_)));
-        if is_slip && !self.rules.rivals(position).is_empty() {
-            return Err(KeptOut::WrittenElsewhere);
+        let is_slip = matches!(NamedSubject::from_entry(newest), Ok(NamedSubject::Slip(_)));
+        if is_slip && !self.rules.same_subject_rules(position).is_empty() {
+            return Err(RetentionError::WrittenElsewhere);
         }
-        let rule = Rule::compile(retained).map_err(|_| KeptOut::Condition)?;
-        let (reason, basis) = (reason.to_owned(), Basis::BothTexts);
+        let rule = Rule::compile(retained).map_err(|_| RetentionError::Condition)?;
+        let (reason, basis) = (reason.to_owned(), RetentionBasis::BothTexts);
         effect.kept = Some(match effect.kept.take() {
             Some(kept) => kept.again(reason, basis),
-            None => Kept::new(now, self.last_good_ttl, reason, basis),
+            None => Retention::new(now, self.last_good_ttl, reason, basis),
         });
         self.rules.apply(rule);
-        let rule = self.rules.rule(position).ok_or(KeptOut::NoLastGood)?;
-        let rivals = self.rules.rivals(position);
-        if rivals.iter().any(|rival| self.gives_way(rule, rival)) {
-            return Err(KeptOut::WrittenElsewhere);
+        let rule = self.rules.rule(position).ok_or(RetentionError::NoLastGood)?;
+        let rivals = self.rules.same_subject_rules(position);
+        if rivals.iter().any(|rival| self.must_yield(rule, rival)) {
+            return Err(RetentionError::WrittenElsewhere);
         }
         Ok(())
     }
 
     /// Whether `kept`, the last good form of a broken entry, would stand in the way of `new`, which is about the same
     /// subject and not older than the broken edit: that is how somebody wants it to be.
-    fn gives_way(&self, kept: &Rule, new: &Rule) -> bool {
+    fn must_yield(&self, kept: &Rule, new: &Rule) -> bool {
         let effect = |rule: &Rule| self.notes.in_effect.get(&rule.source().position);
         let (Some(before), Some(after)) = (effect(kept), effect(new)) else {
             return false;
@@ -331,7 +331,7 @@ impl Edit<'_> {
             .kept
             .as_ref()
             .is_some_and(|kept| after.kept.is_none() && after.since >= kept.since);
-        is_newer && (kept.comes_before(new) || !new.has_condition())
+        is_newer && (kept.takes_precedence_over(new) || !new.has_condition())
     }
 
     /// The entry at `position` is refused, for `reason`, and nothing of it is in effect.
@@ -356,26 +356,26 @@ impl Edit<'_> {
     }
 
     /// Everything that the source holds has been applied.
-    pub fn mark_read(&mut self) {
-        self.rules.mark_read();
+    pub fn mark_synced(&mut self) {
+        self.rules.mark_synced();
     }
 
     /// What keeps the source from being read; `None` when nothing does. It quotes nothing of what the source holds.
     pub fn set_trouble(&mut self, trouble: Option<String>) {
         self.notes.trouble = trouble;
-        self.notes.trouble_quotes = false;
+        self.notes.is_trouble_confidential = false;
         self.rules.mark_broken(false);
     }
 
     /// What the source holds cannot be used as a whole, for this reason, which may quote it.
     pub fn set_broken(&mut self, reason: String) {
         self.notes.trouble = Some(reason);
-        self.notes.trouble_quotes = true;
+        self.notes.is_trouble_confidential = true;
         self.rules.mark_broken(true);
     }
 
     fn expire(&mut self, now: UnixTime) -> Vec<Source> {
-        let is_over = |effect: &Effect| effect.kept.as_ref().is_some_and(|kept| kept.is_over(now));
+        let is_over = |effect: &Activation| effect.kept.as_ref().is_some_and(|kept| kept.is_over(now));
         let in_effect = self.notes.in_effect.iter();
         let positions: Vec<String> = in_effect
             .filter(|(_, effect)| is_over(effect))

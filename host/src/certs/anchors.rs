@@ -54,14 +54,14 @@ impl Anchors {
     ///
     /// API servers are written in Go, whose library takes what it is told to trust as it is, and some certificates that
     /// webpki does not. What webpki alone refuses is no objection.
-    pub(super) fn objection(
+    pub(super) fn rejection_reason(
         &self,
         chain: &[CertificateDer<'_>],
         host: &Host,
         now: UnixTime,
     ) -> Option<String> {
         let (leaf, intermediates) = chain.split_first()?;
-        let name = ServerName::try_from(host.in_certificate()).ok()?;
+        let name = ServerName::try_from(host.certificate_name()).ok()?;
         let is_for_host = ParsedCertificate::try_from(leaf)
             .and_then(|certificate| verify_server_name(&certificate, &name));
         if let Err(Error::InvalidCertificate(

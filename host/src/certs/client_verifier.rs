@@ -35,7 +35,7 @@ pub enum ClientRefusal {
     /// Its certificate has expired.
     Expired,
     /// Its certificate is good only later.
-    NotYetGood,
+    NotYetValid,
     /// Its certificate is not of the CA of clients, or not for clients.
     Unknown,
 }
@@ -44,7 +44,7 @@ impl ClientVerifier {
     /// Clients with a certificate of `authority` may ask.
     #[must_use]
     pub fn new(authority: &ClientAuthority, clock: Clock, metrics: &CertificateMetrics) -> Self {
-        metrics.expires("client_ca", authority.validity().not_after);
+        metrics.set_expiry("client_ca", authority.validity().not_after);
         Self {
             verifier: Arc::clone(authority.verifier()),
             clock,
@@ -77,7 +77,7 @@ impl ClientVerifier {
             )) => Err(ClientRefusal::Expired),
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
-            )) => Err(ClientRefusal::NotYetGood),
+            )) => Err(ClientRefusal::NotYetValid),
             Err(_) => Err(ClientRefusal::Unknown),
         }
     }
@@ -95,9 +95,9 @@ impl ClientVerifier {
     }
 
     fn note(&self, leaf: &CertificateDer<'_>) {
-        if let Some(validity) = Validity::of_der(leaf) {
+        if let Some(validity) = Validity::from_der(leaf) {
             *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(validity);
-            self.metrics.expires("client_seen", validity.not_after);
+            self.metrics.set_expiry("client_seen", validity.not_after);
         }
     }
 }
@@ -107,7 +107,7 @@ impl ClientRefusal {
     pub const ALL: [Self; 4] = [
         Self::Missing,
         Self::Expired,
-        Self::NotYetGood,
+        Self::NotYetValid,
         Self::Unknown,
     ];
 
@@ -117,7 +117,7 @@ impl ClientRefusal {
         match self {
             Self::Missing => "missing",
             Self::Expired => "expired",
-            Self::NotYetGood => "not_yet_good",
+            Self::NotYetValid => "not_yet_good",
             Self::Unknown => "unknown",
         }
     }
@@ -132,7 +132,7 @@ impl ClientRefusal {
             Self::Expired => {
                 "the client certificate has expired; give the API server a new kubeconfig, and let it start again"
             }
-            Self::NotYetGood => "the client certificate is good only later; set the clock here",
+            Self::NotYetValid => "the client certificate is good only later; set the clock here",
             Self::Unknown => {
                 "the client certificate is not of `client-ca.pem`, or not for clients; give the API server the kubeconfig of this webhook, and let it start again"
             }

@@ -14,7 +14,7 @@ use crate::files::ownership::{Ownership, process_uid};
 pub(super) fn exposed(path: &Path) -> Option<(PathBuf, String)> {
     // Where a link leads, other folders count, too.
     let beyond = fs::canonicalize(path).ok();
-    let named = nearest(files::folder(path)).map(|(folder, is_there)| {
+    let named = nearest(files::parent_folder(path)).map(|(folder, is_there)| {
         let child = folder.join(path.file_name().unwrap_or_default());
         (folder, child, is_there && beyond.is_some())
     });
@@ -58,7 +58,7 @@ fn exposed_above(
 ) -> Option<(PathBuf, Ownership, String)> {
     let folder_owner = fs::metadata(folder).ok()?.uid();
     for above in folder.ancestors() {
-        let ownership = Ownership::of(&fs::metadata(above).ok()?);
+        let ownership = Ownership::from_metadata(&fs::metadata(above).ok()?);
         let is_trusted = ownership.is_trusted(folder_owner);
         // In a sticky folder others replace nothing of other owners, but may make what is not there yet.
         let is_own = |child: &Path| {

@@ -2,22 +2,22 @@
 
 pub mod client;
 mod config_map;
-mod due;
+mod status_queue;
 mod events;
 mod failure;
-mod history;
+mod revision;
 pub mod install;
 mod lease;
 pub mod mapping;
-mod mappings;
+mod mapping_controller;
 pub mod object;
 mod objects;
-mod report;
-mod reported;
+mod desired_status;
+mod observed_status;
 mod schema;
 mod session_arn;
 mod watch;
 mod writer;
 
-pub use mappings::{Mappings, Observation, Observe};
+pub use mapping_controller::{MappingController, Observation, Observer};
 pub use writer::Replica;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use ack_ram_core::decision::Outcome;
 use prometheus::{Error, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry};
 
-use crate::metrics::{named, register};
+use crate::metrics::{metric_opts, register};
 
 /// The result of what is no review. The others are those of [`ack_ram_core::decision::Decision::metric_result`].
 pub const MALFORMED_REQUEST: &str = "malformed_request";
@@ -20,7 +20,7 @@ const RESULTS: [&str; 5] = [
 ];
 
 /// What becomes of reviews.
-pub struct Logins {
+pub struct LoginMetrics {
     latency: HistogramVec,
     /// Of each of [`RESULTS`]: a login looks up no label.
     by_result: [(&'static str, Histogram); 5],
@@ -31,14 +31,14 @@ pub struct Logins {
     not_ours: IntCounter,
 }
 
-impl Logins {
+impl LoginMetrics {
     pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
-        let latency = named("authenticate_latency_seconds", "Authenticate call latency");
-        let in_flight = named(
+        let latency = metric_opts("authenticate_latency_seconds", "Authenticate call latency");
+        let in_flight = metric_opts(
             "authentications_in_flight",
             "Requests to /authenticate and /ext-authz that are being answered.",
         );
-        let decisions = named(
+        let decisions = metric_opts(
             "decisions_total",
             "Decisions about tokens: granted, denied, unable (it could not be told, and HTTP 503 was answered), not_ours (the token is of another kind).",
         );
@@ -58,20 +58,20 @@ impl Logins {
     }
 
     /// This was decided about a token.
-    pub fn decided(&self, outcome: &Outcome) {
+    pub fn count_decision(&self, outcome: &Outcome) {
         let count = match outcome {
             Outcome::Granted(_) => &self.granted,
             Outcome::Denied(_) => &self.denied,
-            Outcome::Unable(_) => &self.unable,
+            Outcome::Unavailable(_) => &self.unable,
             Outcome::NotOurs => &self.not_ours,
         };
         count.inc();
     }
 
     /// A request to `/authenticate` or `/ext-authz` has come.
-    pub fn begin(&self) -> Login<'_> {
+    pub fn begin(&self) -> LoginTimer<'_> {
         self.in_flight.inc();
-        Login {
+        LoginTimer {
             logins: self,
             started: Instant::now(),
         }
@@ -80,12 +80,12 @@ impl Logins {
 
 /// A request to `/authenticate` or `/ext-authz` that is being answered. One that nobody waits for any longer is just dropped.
 #[must_use]
-pub struct Login<'a> {
-    logins: &'a Logins,
+pub struct LoginTimer<'a> {
+    logins: &'a LoginMetrics,
     started: Instant,
 }
 
-impl Login<'_> {
+impl LoginTimer<'_> {
     /// How long it has taken until now.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
@@ -107,7 +107,7 @@ impl Login<'_> {
     }
 }
 
-impl Drop for Login<'_> {
+impl Drop for LoginTimer<'_> {
     fn drop(&mut self) {
         self.logins.in_flight.dec();
     }

@@ -4,13 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 use std::{env, fs};
 
-use ack_ram_core::rules::{Age, Backend, BackendRules, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::rules::{Precedence, Backend, BackendRules, Mapping, Rule, RuleSet, Source};
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::exposition::Exposition;
 
 use super::*;
 use crate::kubernetes::Observation;
-use crate::sts::Answer;
+use crate::sts::StsResponse;
 
 /// Set by `cargo xtask metrics`: write the list instead of comparing it.
 const WRITE: &str = "ACK_RAM_WRITE_METRICS";
@@ -28,7 +28,7 @@ fn metrics(rules: RuleSet) -> (Metrics, Arc<LiveRules>) {
 
 fn no_rules() -> RuleSet {
     let file = BackendRules::new(Backend::MountedFile);
-    let objects = BackendRules::unread(Backend::Crd);
+    let objects = BackendRules::new_unsynced(Backend::Crd);
     RuleSet::new(vec![file, objects], BTreeSet::new())
 }
 
@@ -43,8 +43,8 @@ fn rule(position: &str, arn: &str) -> Rule {
         position: position.to_owned(),
     };
     // The older object answers: the one that comes first in the alphabet.
-    let age = Age::Place(position.bytes().map(usize::from).sum());
-    Rule::compile(Mapping::exact(source, age, arn, "name", Vec::new())).unwrap()
+    let age = Precedence::ListIndex(position.bytes().map(usize::from).sum());
+    Rule::compile(Mapping::for_arn(source, age, arn, "name", Vec::new())).unwrap()
 }
 
 /// Lets every metric that there is have a series.
@@ -52,22 +52,22 @@ fn exercise(metrics: &Metrics) {
     metrics.logins.begin().end("success");
     let calls = metrics.sts.endpoint("sts.example");
     let body = Default::default();
-    calls.begin().end(&Answer::Response { status: 200, body });
+    calls.begin().end(&StsResponse::Response { status: 200, body });
     metrics.sts.lookups("hit").inc();
     metrics.sts.cache("identity").entries.set(1);
     metrics
         .sources
-        .in_effect(Backend::Crd, Duration::from_millis(1));
-    metrics.sources.reloaded(Backend::MountedFile, "sha256:1");
-    metrics.sources.watch_failed(Backend::Crd);
+        .observe_lag(Backend::Crd, Duration::from_millis(1));
+    metrics.sources.record_reload(Backend::MountedFile, "sha256:1");
+    metrics.sources.count_watch_failure(Backend::Crd);
     metrics.sources.observe(Observation::StatusWritten);
     metrics.connections.port("webhook").evicted.inc();
-    metrics.certificates.expires("ca", START);
-    metrics.certificates.rotated("serving", true);
+    metrics.certificates.set_expiry("ca", START);
+    metrics.certificates.count_rotation("serving", true);
 }
 
 #[tokio::test]
-async fn go_s_metrics_are_the_same() {
+async fn metrics_of_go_are_unchanged() {
     let (metrics, _) = metrics(no_rules());
     exercise(&metrics);
     let told = scrape(&metrics).await;
@@ -177,7 +177,7 @@ async fn go_s_metrics_are_the_same() {
 }
 
 #[tokio::test]
-async fn the_list_is_that_of_the_code() {
+async fn documented_metrics_match_code() {
     let (metrics, live) = metrics(no_rules());
     exercise(&metrics);
     live.confirmations().confirm(Backend::Crd);
@@ -210,7 +210,7 @@ async fn the_list_is_that_of_the_code() {
 }
 
 #[tokio::test]
-async fn rules_are_counted_by_what_became_of_them() {
+async fn rules_are_counted_by_state() {
     let (metrics, live) = metrics(no_rules());
     let rules = |told: &Exposition, state| {
         let labels = [("backend", "CRD"), ("state", state)];
@@ -225,13 +225,13 @@ async fn rules_are_counted_by_what_became_of_them() {
     ];
     let alice = "acs:ram::1:user/alice";
     let bob = "acs:ram::1:user/bob";
-    type Change<'a> = (
+    type NotesChange<'a> = (
         &'a str,
-        &'a dyn Fn(&mut crate::backends::live::Edit<'_>),
+        &'a dyn Fn(&mut crate::backends::live::Transaction<'_>),
         [f64; 4],
         [f64; 4],
     );
-    let changes: [Change<'_>; 11] = [
+    let changes: [NotesChange<'_>; 11] = [
         (
             "nothing",
             &|_| {},
@@ -250,7 +250,7 @@ async fn rules_are_counted_by_what_became_of_them() {
                 edit.set_trouble(None);
                 edit.apply(rule("a", alice), START);
                 edit.apply(rule("b", bob), START);
-                edit.mark_read();
+                edit.mark_synced();
             },
             [2.0, 0.0, 0.0, 0.0],
             [1.0, 0.0, 0.0, 0.0],
@@ -272,7 +272,7 @@ async fn rules_are_counted_by_what_became_of_them() {
         (
             "an edit breaks one that was good",
             &|edit| {
-                edit.keep_whole("b", "no", START.plus_seconds(30));
+                edit.keep_whole_rule("b", "no", START.plus_seconds(30));
             },
             [1.0, 1.0, 1.0, 1.0],
             [1.0, 0.0, 0.0, 70.0],
@@ -280,7 +280,7 @@ async fn rules_are_counted_by_what_became_of_them() {
         (
             "and, earlier, the one that is never asked",
             &|edit| {
-                edit.keep_whole("c", "no", START.plus_seconds(10));
+                edit.keep_whole_rule("c", "no", START.plus_seconds(10));
             },
             [1.0, 2.0, 1.0, 0.0],
             [1.0, 0.0, 0.0, 90.0],
@@ -311,7 +311,7 @@ async fn rules_are_counted_by_what_became_of_them() {
         (
             "the clock was set back after an edit broke one",
             &|edit| {
-                edit.keep_whole("b", "no", START.plus_seconds(1_000));
+                edit.keep_whole_rule("b", "no", START.plus_seconds(1_000));
             },
             [1.0, 1.0, 0.0, 0.0],
             [1.0, 0.0, 0.0, 0.0],
@@ -336,15 +336,15 @@ async fn rules_are_counted_by_what_became_of_them() {
 }
 
 #[tokio::test]
-async fn sources_tell_what_happens() {
+async fn sources_update_metrics() {
     let (metrics, _) = metrics(no_rules());
     let sources = &metrics.sources;
-    sources.reloaded(Backend::MountedFile, "sha256:1");
-    sources.reload_failed(Backend::MountedFile);
-    sources.reload_failed(Backend::MountedFile);
-    sources.reloaded(Backend::MountedFile, "sha256:2");
-    sources.reloaded(Backend::DynamicFile, "sha256:2");
-    sources.watch_failed(Backend::ConfigMap);
+    sources.record_reload(Backend::MountedFile, "sha256:1");
+    sources.record_reload_failure(Backend::MountedFile);
+    sources.record_reload_failure(Backend::MountedFile);
+    sources.record_reload(Backend::MountedFile, "sha256:2");
+    sources.record_reload(Backend::DynamicFile, "sha256:2");
+    sources.count_watch_failure(Backend::ConfigMap);
     for observation in [
         Observation::WatchFailed,
         Observation::Listed,
@@ -418,7 +418,7 @@ async fn sources_tell_what_happens() {
 }
 
 #[tokio::test]
-async fn what_nobody_waits_for_any_longer_is_in_flight_no_more() {
+async fn abandoned_requests_leave_in_flight_gauges() {
     let (metrics, _) = metrics(no_rules());
     let calls = metrics.sts.endpoint("sts.example");
     let (login, call) = (metrics.logins.begin(), calls.begin());
@@ -438,7 +438,7 @@ async fn what_nobody_waits_for_any_longer_is_in_flight_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn scrapers_do_not_wait_for_ever_and_not_too_many_of_them() {
+async fn scrapes_are_limited_in_number_and_time() {
     let (metrics, _) = metrics(no_rules());
     let metrics = Arc::new(metrics);
     let slow = Arc::clone(&metrics.scrape).lock_owned().await;
@@ -450,11 +450,11 @@ async fn scrapers_do_not_wait_for_ever_and_not_too_many_of_them() {
         .collect();
     tokio::task::yield_now().await;
     let before = tokio::time::Instant::now();
-    assert!(matches!(metrics.text().await, Err(NoMetrics::Crowded)));
+    assert!(matches!(metrics.text().await, Err(MetricsError::TooManyScrapes)));
     assert!(before.elapsed() < SCRAPE_DEADLINE);
     for waiting in waiting {
         let told = waiting.await.unwrap();
-        assert!(matches!(told, Err(NoMetrics::Crowded)), "{told:?}");
+        assert!(matches!(told, Err(MetricsError::TooManyScrapes)), "{told:?}");
     }
     assert_eq!(before.elapsed(), SCRAPE_DEADLINE);
     drop(slow);
@@ -462,7 +462,7 @@ async fn scrapers_do_not_wait_for_ever_and_not_too_many_of_them() {
 }
 
 #[tokio::test]
-async fn age_of_the_last_confirmation_is_computed_when_metrics_are_asked_for() {
+async fn confirmation_age_is_computed_at_scrape() {
     static UPTIME: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(5);
     let uptime = || Duration::from_secs(UPTIME.load(std::sync::atomic::Ordering::Relaxed));
     let live = Arc::new(LiveRules::new(no_rules(), START).with_uptime(uptime));

@@ -252,7 +252,7 @@ fn a_certificate_of_sts_that_nothing_proves_names_the_setting() {
     ];
     let folder = Folder::new(&files);
     let cluster = ClusterId::parse("c1").unwrap();
-    let token = sign::token_v2(&demo::user_key(), &cluster, "test", sts.now()).unwrap();
+    let token = sign::sign_token_v2(&demo::user_key(), &cluster, "test", sts.now()).unwrap();
     let args = ["verify", "-c", "config.yaml", "--token", token.expose()];
     let run = folder.run(&args, &[("SSL_CERT_FILE", "other.pem")]);
     assert_eq!(run.code, Some(1), "{run:?}");

@@ -308,7 +308,7 @@ fn a_token_is_asked_about() {
     let folder = Folder::new(&[("config.yaml", &config), ("ca.pem", sts.ca_pem())]);
     let token = |cluster: &str| {
         let cluster = ClusterId::parse(cluster).unwrap();
-        sign::token_v2(&demo::session_key(), &cluster, "test", sts.now()).unwrap()
+        sign::sign_token_v2(&demo::session_key(), &cluster, "test", sts.now()).unwrap()
     };
     let args = ["explain", "-c", "config.yaml", "-o", "json", "--token", "-"];
     let printed = folder

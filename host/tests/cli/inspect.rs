@@ -17,7 +17,7 @@ fn token(age: i64) -> String {
         ..demo::session_key()
     };
     let cluster = ClusterId::parse("c1").unwrap();
-    let token = sign::token_v2(&key, &cluster, "test", env::now().plus_seconds(-age)).unwrap();
+    let token = sign::sign_token_v2(&key, &cluster, "test", env::now().plus_seconds(-age)).unwrap();
     token.expose().to_owned()
 }
 
@@ -145,7 +145,7 @@ fn the_token_may_be_an_argument_or_an_option_or_in_an_exec_credential() {
     let credential = json!({"kind": "ExecCredential", "status": {"token": token}}).to_string();
     let expected = inspect(&token, &["-o", "json"]).printed();
     let told: Value = serde_json::from_str(&expected).unwrap();
-    assert_eq!(told["reference"], Fingerprint::of(&token).to_string());
+    assert_eq!(told["reference"], Fingerprint::from_text(&token).to_string());
     for args in [
         [&*credential].as_slice(),
         &["--token", &token],

@@ -95,7 +95,7 @@ impl World {
 
     fn verify(&self, env: &[(&str, &str)]) -> Run {
         let cluster = ClusterId::parse("c1").unwrap();
-        let token = sign::token_v2(&demo::user_key(), &cluster, "test", self.sts.now()).unwrap();
+        let token = sign::sign_token_v2(&demo::user_key(), &cluster, "test", self.sts.now()).unwrap();
         let args = ["verify", "-c", "config.yaml", "--token", token.expose()];
         self.folder.run(&args, env)
     }

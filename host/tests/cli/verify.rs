@@ -29,7 +29,7 @@ impl World {
 
     fn token(&self, key: &AccessKey, cluster: &str) -> Secret {
         let cluster = ClusterId::parse(cluster).unwrap();
-        sign::token_v2(key, &cluster, "test", self.sts.now()).unwrap()
+        sign::sign_token_v2(key, &cluster, "test", self.sts.now()).unwrap()
     }
 
     fn verify(&self, token: &str, more: &[&str]) -> Run {
@@ -88,7 +88,7 @@ fn a_refusal_says_why_and_shows_no_token() {
     let now = world.sts.now();
     let expired = |now: UnixTime| {
         let cluster = ClusterId::parse("c1").unwrap();
-        sign::token_v2(&demo::user_key(), &cluster, "test", now).unwrap()
+        sign::sign_token_v2(&demo::user_key(), &cluster, "test", now).unwrap()
     };
     for (token, says) in [
         (world.token(&wrong_secret, "c1"), "SignatureDoesNotMatch"),

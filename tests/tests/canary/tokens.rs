@@ -91,7 +91,7 @@ impl Tokens {
     fn v2_for(&self, cluster: &str, key: &AccessKey, age: i64) -> Secret {
         let made = self.made.replace(self.made.get() + 1);
         let cluster = ClusterId::parse(cluster).unwrap();
-        sign::token_v2(key, &cluster, "test", self.now.plus_seconds(-age - made)).unwrap()
+        sign::sign_token_v2(key, &cluster, "test", self.now.plus_seconds(-age - made)).unwrap()
     }
 
     pub(crate) fn v1(&self, key: &AccessKey) -> Secret {

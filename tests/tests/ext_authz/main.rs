@@ -341,7 +341,7 @@ async fn nobody_passes_without_a_group_that_is_required_and_headers_have_their_n
     let reply = world.ask(Method::GET, "/ext-authz", &headers).await;
     let detail = "in none of the groups that may come here";
     check_refusal("group", &reply, 403, "insufficient_scope", detail);
-    let reference = Fingerprint::of(session.expose()).to_string();
+    let reference = Fingerprint::from_text(session.expose()).to_string();
     assert_eq!(reply.body["reference"], reference);
     for text in ["access granted", detail] {
         let is_it = |line: &str| line.contains(&reference) && line.contains(text);
@@ -454,7 +454,7 @@ async fn what_is_answered_is_counted_and_told_without_the_token() {
     assert_eq!(metrics.value(in_flight, &[]), Some(0.0));
 
     for token in tokens.iter().chain([&unable]) {
-        let reference = Fingerprint::of(token.expose()).to_string();
+        let reference = Fingerprint::from_text(token.expose()).to_string();
         let is_it = |line: &str| line.contains(&reference);
         world.authenticator.wait_for_log(is_it, LIMIT).unwrap();
         let log = world.authenticator.log();

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ack_ram_config::config::document::{self, ConfigMapData};
 use ack_ram_config::config::entry::Refusal;
-use ack_ram_config::config::{self, ConfigFile, FileMappings, Overrides};
-use ack_ram_config::last_good::{LastGood, Terms, Update};
-use ack_ram_core::rules::{Backend, Globs};
+use ack_ram_config::config::{self, ConfigFile, ParsedMappings, Overrides};
+use ack_ram_config::last_good::{LastGood, RetentionPolicy, Update};
+use ack_ram_core::rules::{Backend, WildcardMode};
 use ack_ram_core::time::UnixTime;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -356,41 +356,41 @@ impl Document {
 }
 
 /// A source, and how it takes a document.
-type Take = fn(&mut LastGood, &Document, &Terms<'_>) -> Update;
+type Take = fn(&mut LastGood, &Document, &RetentionPolicy<'_>) -> Update;
 
-fn dynamic_file(last_good: &mut LastGood, document: &Document, terms: &Terms<'_>) -> Update {
+fn dynamic_file(last_good: &mut LastGood, document: &Document, terms: &RetentionPolicy<'_>) -> Update {
     let lists = document.texts().into_iter();
     let lists: Vec<String> = lists
         .map(|(key, text)| format!("\"{key}\": {text}"))
         .collect();
     let text = format!("{{{}}}", lists.join(",\n"));
     let text = match document.form {
-        DocumentForm::Gone => return last_good.read(FileMappings::default(), terms),
+        DocumentForm::Gone => return last_good.apply(ParsedMappings::default(), terms),
         DocumentForm::SyntaxError => format!("{text}}}"),
         DocumentForm::Empty => "\n".to_owned(),
         DocumentForm::Good | DocumentForm::OtherSetting => text,
     };
-    match document::dynamic_file("d.json", &text, Globs::Literal) {
-        Ok(document) => last_good.read(document.mappings, terms),
-        Err(why) => last_good.hold(&why, terms),
+    match document::parse_dynamic_file("d.json", &text, WildcardMode::Disabled) {
+        Ok(document) => last_good.apply(document.mappings, terms),
+        Err(why) => last_good.keep_last_good(&why, terms),
     }
 }
 
-fn config_map(last_good: &mut LastGood, document: &Document, terms: &Terms<'_>) -> Update {
+fn config_map(last_good: &mut LastGood, document: &Document, terms: &RetentionPolicy<'_>) -> Update {
     if document.form == DocumentForm::Gone {
-        return last_good.read(FileMappings::default(), terms);
+        return last_good.apply(ParsedMappings::default(), terms);
     }
     let data = ConfigMapData {
         texts: document.texts().into_iter().collect(),
-        binary: BTreeSet::new(),
+        binary_keys_keys: BTreeSet::new(),
     };
-    last_good.read(
-        document::config_map("c", &data, Globs::Literal).mappings,
+    last_good.apply(
+        document::parse_config_map("c", &data, WildcardMode::Disabled).mappings,
         terms,
     )
 }
 
-fn configuration(last_good: &mut LastGood, document: &Document, terms: &Terms<'_>) -> Update {
+fn configuration(last_good: &mut LastGood, document: &Document, terms: &RetentionPolicy<'_>) -> Update {
     let lists = document.texts().into_iter();
     let lists: String = lists
         .map(|(key, text)| format!("  {key}: {text}\n"))
@@ -401,14 +401,14 @@ fn configuration(last_good: &mut LastGood, document: &Document, terms: &Terms<'_
         DocumentForm::SyntaxError => format!("clusterID: [c\nserver:\n{lists}"),
         DocumentForm::Empty => {
             let why = Refusal {
-                place: String::new(),
+                location: String::new(),
                 reason: document::EMPTY.to_owned(),
             };
-            return last_good.hold(&why, terms);
+            return last_good.keep_last_good(&why, terms);
         }
     };
     let overrides = Overrides::default();
-    let sources = config::Sources {
+    let sources = config::ConfigSources {
         file: Some(ConfigFile::Text {
             name: "config.yaml",
             text: &text,
@@ -417,15 +417,15 @@ fn configuration(last_good: &mut LastGood, document: &Document, terms: &Terms<'_
         variables: &|_| None,
     };
     match config::load(&sources) {
-        Ok(config) => last_good.read(config.mappings, terms),
+        Ok(config) => last_good.apply(config.mappings, terms),
         Err(error) => {
             let why = Refusal {
-                place: String::new(),
+                location: String::new(),
                 reason: error.to_string(),
             };
-            match config::mappings_alone(&sources) {
-                Some(lists) => last_good.restrict(lists, &why, terms),
-                None => last_good.hold(&why, terms),
+            match config::load_mappings_only(&sources) {
+                Some(lists) => last_good.restrict_to(lists, &why, terms),
+                None => last_good.keep_last_good(&why, terms),
             }
         }
     }
@@ -459,7 +459,7 @@ fn in_effect(update: &Update) -> Given {
         let arn = format!("acs:ram::1:user/{name}");
         let rules = update.rules.iter();
         let rules = rules.filter(|rule| rule.subject().to_string() == arn);
-        let groups = rules.flat_map(|rule| rule.written_names().1);
+        let groups = rules.flat_map(|rule| rule.raw_names().1);
         let groups = groups.map(|name| GROUPS.iter().position(|group| **group == **name).unwrap());
         (person, groups.collect())
     });
@@ -481,7 +481,7 @@ fn check(backend: Backend, documents: &[Document], take: Take) -> Result<(), Tes
     let mut seen: BTreeMap<(usize, usize), Seen> = BTreeMap::new();
     for (step, document) in documents.iter().enumerate() {
         now += document.later;
-        let terms = Terms {
+        let terms = RetentionPolicy {
             now: UnixTime::from_seconds(now),
             ttl: TTL,
             protected: None,

@@ -57,7 +57,7 @@ struct Report {
 }
 
 impl Report {
-    /// Reads `ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s`.
+    /// Reads `ok. 3 passed_stages; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s`.
     fn parse(result: &str) -> Self {
         let mut report = Self::default();
         let counts = result.split_once(". ").map_or("", |(_, counts)| counts);

@@ -24,7 +24,7 @@ const DECODE: Part = Part {
         profile: "wasm-page",
     },
     script: "decode",
-    exports: &["look", "sign"],
+    exports: &["inspect", "sign"],
 };
 
 /// What it loads when somebody opens the playground.
@@ -36,7 +36,7 @@ const RULES: Part = Part {
         profile: "wasm-page",
     },
     script: "rules",
-    exports: &["study"],
+    exports: &["run_playground"],
 };
 /// The rest of the playground.
 const PLAYGROUND: &str = "playground.js";

@@ -12,9 +12,9 @@
 //!   broken edit.
 
 mod accepted;
-mod effect;
+mod activation;
 mod incoming;
-mod keeping;
+mod update_builder;
 mod previous;
 mod retain;
 mod subject;
@@ -23,58 +23,58 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use ack_ram_core::arn::{AccountId, Arn, ArnKey};
-use ack_ram_core::rules::{Backend, Mapping, Protected, Rule};
+use ack_ram_core::rules::{Backend, Mapping, ProtectedIdentities, Rule};
 use ack_ram_core::time::UnixTime;
 
-use crate::config::FileMappings;
-use crate::config::entry::{List, Refusal};
-pub use effect::{Basis, Effect, Kept, describe};
-use keeping::Keeping;
-use previous::Previous;
-pub use retain::{KeptOut, retain};
-pub use subject::{Named, SubjectKey};
+use crate::config::ParsedMappings;
+use crate::config::entry::{MappingList, Refusal};
+pub use activation::{RetentionBasis, Activation, Retention, describe};
+use update_builder::UpdateBuilder;
+use previous::PreviousEntries;
+pub use retain::{RetentionError, retain};
+pub use subject::{NamedSubject, SubjectKey};
 
 /// `server.lastGoodTTL` unless it is set, in seconds.
-pub const DEFAULT_TTL: i64 = 24 * 60 * 60;
+pub const DEFAULT_LAST_GOOD_TTL: i64 = 24 * 60 * 60;
 /// How many entries a message names.
-const MAX_NAMED: usize = 3;
+const MAX_LISTED: usize = 3;
 
 /// The entries of a document that are in effect.
 #[derive(Debug)]
 pub struct LastGood {
     backend: Backend,
-    lists: Lists,
+    lists: ActiveLists,
 }
 
 /// How long, and for whom, last good forms stay.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms<'a> {
+pub struct RetentionPolicy<'a> {
     /// Now.
     pub now: UnixTime,
     /// `server.lastGoodTTL` in seconds.
     pub ttl: i64,
     /// `server.protect`, of the configuration file. Of these, the whole form stays in doubt.
-    pub protected: Option<&'a Protected>,
+    pub protected: Option<&'a ProtectedIdentities>,
 }
 
 /// By list and place; nothing where the entry there has no effect.
-type Lists = BTreeMap<List, Vec<Option<Entry>>>;
+type ActiveLists = BTreeMap<MappingList, Vec<Option<ActiveEntry>>>;
 
 /// One place of one list.
-type Place = (List, usize);
+type EntryIndex = (MappingList, usize);
 
 /// An entry that is in effect.
 #[derive(Clone, Debug)]
-struct Entry {
-    form: Form,
+struct ActiveEntry {
+    form: EntryForm,
     /// `None` when a condition alone tells.
     subject: Option<SubjectKey>,
-    effect: Effect,
+    effect: Activation,
 }
 
 /// What an entry maps.
 #[derive(Clone, Debug)]
-enum Form {
+enum EntryForm {
     Mapping(Box<Mapping>),
     Account(AccountId),
 }
@@ -85,54 +85,54 @@ impl LastGood {
     pub fn new(backend: Backend) -> Self {
         Self {
             backend,
-            lists: Lists::new(),
+            lists: ActiveLists::new(),
         }
     }
 
     /// Takes in a whole document: what is good in it is in effect, of what is broken what stays, and nothing else.
-    pub fn read(&mut self, document: FileMappings, terms: &Terms<'_>) -> Update {
-        self.take(document, None, terms)
+    pub fn apply(&mut self, document: ParsedMappings, terms: &RetentionPolicy<'_>) -> Update {
+        self.apply_document(document, None, terms)
     }
 
     /// The document as a whole cannot be read, for this reason: all that was in effect stays.
-    pub fn hold(&mut self, why: &Refusal, terms: &Terms<'_>) -> Update {
+    pub fn keep_last_good(&mut self, why: &Refusal, terms: &RetentionPolicy<'_>) -> Update {
         let lists = self.lists.keys().map(|list| (*list, Err(why.clone())));
-        let document = FileMappings {
+        let document = ParsedMappings {
             lists: lists.collect(),
-            ..FileMappings::default()
+            ..ParsedMappings::default()
         };
-        self.take(document, None, terms)
+        self.apply_document(document, None, terms)
     }
 
     /// The document as a whole is refused, for a reason beside its lists: what was in effect stays, but for what the lists
     /// no longer give.
-    pub fn restrict(&mut self, document: FileMappings, why: &Refusal, terms: &Terms<'_>) -> Update {
-        self.take(document, Some(why), terms)
+    pub fn restrict_to(&mut self, document: ParsedMappings, why: &Refusal, terms: &RetentionPolicy<'_>) -> Update {
+        self.apply_document(document, Some(why), terms)
     }
 
-    fn take(
+    fn apply_document(
         &mut self,
-        document: FileMappings,
-        held_back: Option<&Refusal>,
-        terms: &Terms<'_>,
+        document: ParsedMappings,
+        inactive_because: Option<&Refusal>,
+        terms: &RetentionPolicy<'_>,
     ) -> Update {
-        let mut previous = Previous::new(std::mem::take(&mut self.lists), terms);
+        let mut previous = PreviousEntries::new(std::mem::take(&mut self.lists), terms);
         let globs = document.globs;
-        let lists = incoming::read(self.backend, document, held_back, &previous);
-        let mut keeping = Keeping::new(terms, globs);
+        let lists = incoming::compile_lists(self.backend, document, inactive_because, &previous);
+        let mut keeping = UpdateBuilder::new(terms, globs);
         // First what is written and good: nothing that is kept may stand in its way.
         for list in &lists {
-            keeping.take_good(list, &mut previous);
+            keeping.add_accepted(list, &mut previous);
         }
         for list in &lists {
             keeping.keep_unreadable(list, &mut previous);
         }
         for list in &lists {
-            keeping.keep_held_back(list, &mut previous);
-            keeping.keep_broken(list, &mut previous);
+            keeping.keep_inactive(list, &mut previous);
+            keeping.keep_invalid(list, &mut previous);
         }
         for list in &lists {
-            keeping.keep_protected(list, held_back.is_some(), &mut previous);
+            keeping.keep_protected(list, inactive_because.is_some(), &mut previous);
         }
         let (lists, update) = keeping.finish(&previous);
         self.lists = lists;
@@ -148,9 +148,9 @@ pub struct Update {
     /// The accounts in effect, by position.
     pub accounts: Vec<(String, AccountId)>,
     /// Since when each is in effect, by position.
-    pub in_effect: HashMap<String, Effect>,
+    pub in_effect: HashMap<String, Activation>,
     /// What of it cannot be used.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<RefusedEntry>,
     /// How many entries are in effect that were not, in this form.
     pub added: usize,
     /// How many are in effect no longer.
@@ -159,7 +159,7 @@ pub struct Update {
 
 /// An entry, or a list, that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct RefusedEntry {
     /// Such as `server.mapRoles[2]`, or `mapUsers` for a list.
     pub position: String,
     /// The ARN, pattern or id that the newest text of an entry names.
@@ -169,7 +169,7 @@ pub struct Refused {
     /// What stays of it.
     pub kept: Vec<Retained>,
     /// Why nothing stays; or nothing more.
-    pub kept_out: Option<KeptOut>,
+    pub retention_error: Option<RetentionError>,
 }
 
 /// A last good form that stays.
@@ -180,10 +180,10 @@ pub struct Retained {
     /// When it ends.
     pub until: UnixTime,
     /// Why it stays.
-    pub basis: Basis,
+    pub basis: RetentionBasis,
 }
 
-impl Refused {
+impl RefusedEntry {
     /// When the last of what stays ends.
     #[must_use]
     pub fn kept_until(&self) -> Option<UnixTime> {
@@ -194,7 +194,7 @@ impl Refused {
     #[must_use]
     pub fn reason(&self) -> String {
         let reason = &self.why.reason;
-        match &self.kept_out {
+        match &self.retention_error {
             Some(why) if self.kept.is_empty() => format!("{reason}; nothing of it is kept: {why}"),
             _ => reason.clone(),
         }
@@ -202,23 +202,23 @@ impl Refused {
 }
 
 /// As the author of the edit is notified.
-impl fmt::Display for Refused {
+impl fmt::Display for RefusedEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = &self.why;
         if self.kept.is_empty() {
             write!(f, "{why}; it maps nobody")?;
-            return match &self.kept_out {
+            return match &self.retention_error {
                 Some(why) => write!(f, ", and nothing of it is kept: {why}"),
                 None => Ok(()),
             };
         }
         write!(f, "{why}; kept:")?;
-        for (index, Retained { what, until, basis }) in self.kept.iter().take(MAX_NAMED).enumerate()
+        for (index, Retained { what, until, basis }) in self.kept.iter().take(MAX_LISTED).enumerate()
         {
             let comma = if index == 0 { "" } else { "," };
             write!(f, "{comma} {what} until {until}, since {basis}")?;
         }
-        match self.kept.len().checked_sub(MAX_NAMED) {
+        match self.kept.len().checked_sub(MAX_LISTED) {
             None | Some(0) => Ok(()),
             Some(more) => write!(f, ", and {more} more"),
         }
@@ -246,13 +246,13 @@ impl Update {
     }
 }
 
-impl Entry {
+impl ActiveEntry {
     fn retained(&self) -> Option<Retained> {
         let kept = self.effect.kept.as_ref()?;
         Some(Retained {
             what: match &self.form {
-                Form::Mapping(mapping) => describe(mapping),
-                Form::Account(account) => format!("all of account {account}"),
+                EntryForm::Mapping(mapping) => describe(mapping),
+                EntryForm::Account(account) => format!("all of account {account}"),
             },
             until: kept.until,
             basis: kept.basis,
@@ -262,16 +262,16 @@ impl Entry {
     /// The ARN, if it is about one.
     fn arn(&self) -> Option<ArnKey> {
         match &self.form {
-            Form::Mapping(mapping) => {
+            EntryForm::Mapping(mapping) => {
                 let arn = mapping.arn_pattern.as_ref().unwrap_or(&mapping.arn);
                 Arn::parse(arn).ok().map(|arn| arn.key())
             }
-            Form::Account(_) => None,
+            EntryForm::Account(_) => None,
         }
     }
 }
 
-impl Form {
+impl EntryForm {
     fn has_condition(&self) -> bool {
         match self {
             Self::Mapping(mapping) => mapping.condition.is_some(),
@@ -286,7 +286,7 @@ impl Form {
             (Self::Mapping(this), Self::Mapping(other)) => {
                 let there = Mapping {
                     source: other.source.clone(),
-                    age: other.age,
+                    precedence: other.precedence,
                     ..(**this).clone()
                 };
                 there == **other

@@ -10,7 +10,7 @@ const PROXY: (&str, &str) = ("HTTPS_PROXY", "http://proxy.example:3128");
 const STS: &str = "sts.aliyuncs.com";
 
 fn read(variables: &[(&str, &str)]) -> ProxySettings {
-    ProxySettings::read(&|name| {
+    ProxySettings::from_environment(&|name| {
         let found = variables.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| (*value).to_owned())
     })

@@ -1,13 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ack_ram_core::rules::{Backend, BackendRules, Globs, RuleSet};
+use ack_ram_core::rules::{Backend, BackendRules, WildcardMode, RuleSet};
 use ack_ram_core::time::UnixTime;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
 use super::*;
-use crate::backends::feed::nobody;
+use crate::backends::document_source::ignore_reloads;
 use crate::backends::live::LiveRules;
 
 fn config_map(user: &str) -> ConfigMap {
@@ -22,13 +22,13 @@ fn config_map(user: &str) -> ConfigMap {
 
 fn source() -> (ConfigMapSource, Arc<LiveRules>) {
     let rules = RuleSet::new(
-        vec![BackendRules::unread(Backend::ConfigMap)],
+        vec![BackendRules::new_unsynced(Backend::ConfigMap)],
         BTreeSet::new(),
     );
     let clock = || UnixTime::from_seconds(7);
     let live = Arc::new(LiveRules::new(rules, clock()));
     let name = ConfigMapName::default();
-    let source = ConfigMapSource::new(name, Globs::Literal, Arc::clone(&live), clock, nobody());
+    let source = ConfigMapSource::new(name, WildcardMode::Disabled, Arc::clone(&live), clock, ignore_reloads());
     (source, live)
 }
 
@@ -37,13 +37,13 @@ fn events_become_rules() {
     let (source, live) = source();
     let mut listed = None;
     let mut see = |event| {
-        let _ = source.see(event, &mut listed);
+        let _ = source.apply_event(event, &mut listed);
         let seen = live.inspect(|rules, _| {
             let subjects = rules
                 .rules()
                 .into_iter()
                 .map(|rule| rule.subject().to_string());
-            (rules.is_read(), subjects.collect::<Vec<_>>().join(" "))
+            (rules.is_synced(), subjects.collect::<Vec<_>>().join(" "))
         });
         let (is_read, subjects) = seen.into_iter().next().unwrap();
         (is_read, subjects.replace("acs:ram::1:user/", ""))
@@ -79,7 +79,7 @@ fn events_become_rules() {
 }
 
 #[test]
-fn whoever_edits_it_is_told_what_is_wrong_and_when_it_is_right() {
+fn edits_give_events_about_errors_and_recovery() {
     let (source, _) = source();
     let mut was_refused = false;
     let mut told = |version: &str, texts: &[(&str, &str)]| {
@@ -89,14 +89,14 @@ fn whoever_edits_it_is_told_what_is_wrong_and_when_it_is_right() {
         let texts = texts.iter();
         let texts = texts.map(|(key, text)| ((*key).to_owned(), (*text).to_owned()));
         object.data.get_or_insert_default().extend(texts);
-        let edit = source.see(Event::Apply(object), &mut None)?;
+        let edit = source.apply_event(Event::Apply(object), &mut None)?;
         let about = &edit.about;
         let about = [&about.uid, &about.resource_version, &about.namespace];
         let expected = ["uid", version, "kube-system"].map(|text| Some(text.to_owned()));
         assert_eq!(about, expected.each_ref());
-        let news = edit.news(was_refused);
+        let records = edit.records(was_refused);
         was_refused = !edit.refused.is_empty();
-        Some(format!("{news:?}"))
+        Some(format!("{records:?}"))
     };
     assert_eq!(told("1", &[]).as_deref(), Some("[]"));
     assert_eq!(told("2", &[]), None, "it says the same");
@@ -126,18 +126,18 @@ fn whoever_edits_it_is_told_what_is_wrong_and_when_it_is_right() {
 }
 
 #[test]
-fn trouble_says_what_to_do() {
+fn failures_give_advice() {
     let name = ConfigMapName::default();
     for (failure, expected) in [
         (
-            Failure::Forbidden { verb: "list" },
+            ApiFailure::Forbidden { verb: "list" },
             "no right to list the ConfigMap kube-system/alibabacloud-auth: allow get, list and watch of configmaps with the resource name `alibabacloud-auth` in the namespace `kube-system`, as the Role in deploy/example.yaml does",
         ),
         (
-            Failure::Unreachable("connection refused".to_owned()),
+            ApiFailure::Unreachable("connection refused".to_owned()),
             "the API server cannot be asked for the ConfigMap kube-system/alibabacloud-auth: connection refused",
         ),
     ] {
-        assert_eq!(trouble(&failure, &name), expected);
+        assert_eq!(describe_failure(&failure, &name), expected);
     }
 }

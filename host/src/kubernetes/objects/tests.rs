@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ack_ram_config::last_good::DEFAULT_TTL;
+use ack_ram_config::last_good::DEFAULT_LAST_GOOD_TTL;
 use ack_ram_core::rules::RuleSet;
 use serde_json::{Value, json};
 
@@ -67,19 +67,19 @@ fn with_broken_group(mut spec: Value) -> Value {
 
 pub(super) struct Scene {
     pub(super) live: LiveRules,
-    objects: Objects,
+    objects: ObjectStore,
     pub(super) now: UnixTime,
 }
 
 impl Scene {
     fn new() -> Self {
         let rules = RuleSet::new(
-            vec![BackendRules::unread(Backend::Crd)],
+            vec![BackendRules::new_unsynced(Backend::Crd)],
             std::collections::BTreeSet::new(),
         );
         Self {
             live: LiveRules::new(rules, NOW),
-            objects: Objects::default(),
+            objects: ObjectStore::default(),
             now: NOW,
         }
     }
@@ -92,7 +92,7 @@ impl Scene {
 
     pub(super) fn tell(&mut self, told: Vec<Told>) -> Vec<String> {
         let events = told.into_iter().map(Event::from);
-        let touched = self.objects.read(events, &self.live, self.now);
+        let touched = self.objects.apply_events(events, &self.live, self.now);
         touched.iter().map(|name| name.to_string()).collect()
     }
 
@@ -103,14 +103,14 @@ impl Scene {
         let names = rules.into_iter().map(|rule| {
             (
                 rule.source().position.clone(),
-                rule.written_names().0.to_owned(),
+                rule.raw_names().0.to_owned(),
             )
         });
         names.collect()
     }
 
     fn is_read(&self) -> bool {
-        self.live.snapshot().backends()[0].is_read()
+        self.live.snapshot().backends()[0].is_synced()
     }
 
     fn notes(&self) -> BackendNotes {
@@ -340,7 +340,7 @@ fn check_cases(cases: &[Case]) {
             lines.sort();
             assert_eq!(lines, case.of_objects, "{}", case.name);
         }
-        let until = NOW.plus_seconds(60 + DEFAULT_TTL);
+        let until = NOW.plus_seconds(60 + DEFAULT_LAST_GOOD_TTL);
         scene.live.expire(until);
         let mut effects = scene.notes().in_effect.into_values();
         assert!(effects.all(|effect| effect.kept.is_none()), "{}", case.name);
@@ -580,9 +580,9 @@ fn rules_stay_when_the_api_server_fails_and_go_with_the_definition() {
         Listed(good("ann", "1", 1, "ann")),
         ListEnds,
     ]);
-    let down = Failure::Unreachable("connection refused".to_owned());
-    let forbidden = Failure::Forbidden { verb: "list" };
-    let gone = Failure::NoDefinition;
+    let down = ApiFailure::Unreachable("connection refused".to_owned());
+    let forbidden = ApiFailure::Forbidden { verb: "list" };
+    let gone = ApiFailure::NoDefinition;
     for (second, failure, stays, is_told) in [
         (0, &down, true, false),
         (1, &down, true, true),
@@ -618,11 +618,11 @@ fn without_a_definition_the_backend_counts_as_read_and_empty() {
     let mut scene = Scene::new();
     for (second, is_read) in [(0, false), (2, false), (6, true)] {
         let at = start + Duration::from_secs(second);
-        let failure = Failure::NoDefinition;
+        let failure = ApiFailure::NoDefinition;
         scene.objects.fail(&failure, &scene.live, at);
         assert_eq!(scene.is_read(), is_read, "after {second} seconds");
     }
-    let forbidden = Failure::Forbidden { verb: "list" };
+    let forbidden = ApiFailure::Forbidden { verb: "list" };
     let mut scene = Scene::new();
     for second in 0..60 {
         let at = start + Duration::from_secs(second);

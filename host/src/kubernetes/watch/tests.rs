@@ -146,20 +146,20 @@ async fn watched_within(max_age: Option<Duration>, answers: Vec<Answer>) -> Watc
         "default",
     );
     let clock = || UnixTime::from_seconds(1_767_323_045);
-    let rules = RuleSet::new(vec![BackendRules::unread(Backend::Crd)], BTreeSet::new());
+    let rules = RuleSet::new(vec![BackendRules::new_unsynced(Backend::Crd)], BTreeSet::new());
     let live = Arc::new(LiveRules::new(rules, clock()).with_uptime(uptime));
     live.confirmations().set_max_age(max_age);
-    let mappings = Mappings::new(Arc::clone(&live), clock, Box::new(|_| {}));
+    let mapping_controller = MappingController::new(Arc::clone(&live), clock, Box::new(|_| {}));
     let (_stop, stopped) = watch::channel(false);
     // The clock stands still but for waiting; every pause after all these answers is over by then.
-    let _ = tokio::time::timeout(WATCHED, mappings.watch(client, stopped)).await;
+    let _ = tokio::time::timeout(WATCHED, mapping_controller.watch(client, stopped)).await;
     let rules = live.snapshot();
     let rules = rules.backends().first().unwrap();
     let names = rules
         .rules()
         .into_iter()
         .map(|rule| rule.source().position.clone());
-    let names = if rules.is_read() {
+    let names = if rules.is_synced() {
         names.collect::<Vec<_>>().join(" ")
     } else {
         "unread".to_owned()
@@ -177,7 +177,7 @@ async fn watched_within(max_age: Option<Duration>, answers: Vec<Answer>) -> Watc
 }
 
 #[tokio::test(start_paused = true)]
-async fn stale_mappings_are_confirmed_by_a_whole_list_alone() {
+async fn stale_mappings_are_confirmed_only_by_whole_list() {
     // Each pause before the next try is longer.
     let max_age = Some(Duration::from_millis(1));
     let created = event("ADDED", &object("b"));
@@ -197,12 +197,12 @@ async fn stale_mappings_are_confirmed_by_a_whole_list_alone() {
         assert_eq!(seen.asked, "list watch watch watch list watch", "{case}");
         assert_eq!(seen.names, "c d", "{case}");
         // It is the answer that begins the list, and not a look at the clock after it.
-        assert!(seen.last_asked < LOOK_FOR_STALENESS, "{case}");
+        assert!(seen.last_asked < STALENESS_CHECK_INTERVAL, "{case}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_confirm_mappings_and_failures_do_not() {
+async fn responses_confirm_mappings_and_failures_do_not() {
     let error = Answer::Error;
     for (case, answers, is_confirmed_later) in [
         (
@@ -240,7 +240,7 @@ async fn answers_confirm_mappings_and_failures_do_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_watch_goes_on_whatever_ends_it() {
+async fn watch_resumes_after_any_end() {
     let gone = json!({"kind": "Status", "code": 410, "message": "too old", "reason": "Expired"});
     let bookmark = json!({"kind": "RAMIdentityMapping", "apiVersion": "x/v1", "metadata": {"resourceVersion": "9"}});
     let error = Answer::Error;
@@ -369,11 +369,11 @@ async fn the_watch_goes_on_whatever_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn open_watch_that_says_nothing_is_listed_anew_once_it_is_stale() {
+async fn silent_watch_is_relisted_once_stale() {
     let max_age = Some(Duration::from_millis(1));
     let answers = vec![List(&["a"]), Watch(vec![]), List(&["b"]), Watch(vec![])];
     let seen = watched_within(max_age, answers).await;
     assert_eq!(seen.asked, "list watch list watch");
     assert_eq!(seen.names, "b");
-    assert_eq!(seen.last_asked, LOOK_FOR_STALENESS);
+    assert_eq!(seen.last_asked, STALENESS_CHECK_INTERVAL);
 }

@@ -13,7 +13,7 @@ pub(crate) fn config(more: &str) -> String {
 fn defaults() {
     let settings = Settings::parse(config("").as_bytes()).unwrap();
     assert_eq!(settings.token.header.as_str(), "authorization");
-    assert!(!settings.token.is_kept && !settings.lets_preflights_pass);
+    assert!(!settings.token.is_forwarded && !settings.allows_preflights);
     assert_eq!(settings.sts.authority, "sts.aliyuncs.com");
     assert_eq!(settings.sts.timeout, Duration::from_secs(5));
     assert_eq!(
@@ -21,7 +21,7 @@ fn defaults() {
         (128, 1_024)
     );
     assert_eq!(
-        (settings.cache.size, settings.cache.life_seconds),
+        (settings.cache.size, settings.cache.ttl_seconds),
         (10_000, 120)
     );
     assert_eq!(settings.policy.max_token_bytes, 16 * 1024);
@@ -210,14 +210,14 @@ fn conditions_are_read_by_the_build_that_has_them() {
 #[cfg(feature = "cel")]
 fn reserved_group_of_an_expression_needs_its_exact_name_in_the_list() {
     use ack_ram_core::arn::Arn;
-    use ack_ram_core::sample;
+    use ack_ram_core::placeholder;
     let rule = |more: &str| {
         config(&format!(
             r#""mapRules": [{{"arnPattern": "acs:ram::1:role/*", "username": "r", "groups": ["dev"], {more}}}]"#
         ))
     };
     let alice = Arn::parse("acs:ram::1:assumed-role/r/s").unwrap();
-    let alice = sample::identity(alice).unwrap();
+    let alice = placeholder::identity_for_arn(alice).unwrap();
     for (more, groups) in [
         (r#""groupsExpression": "['system:a']""#, None),
         (

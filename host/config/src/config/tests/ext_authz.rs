@@ -4,7 +4,7 @@ use ack_ram_core::gateway::{Gateway, IdentityHeaders, TokenHeader};
 
 use super::*;
 
-fn load_ext_authz(settings: &str) -> Result<Option<ExtAuthz>, String> {
+fn load_ext_authz(settings: &str) -> Result<Option<ExtAuthzSettings>, String> {
     let yaml = format!("clusterID: c\nserver: {{extAuthz: {settings}}}\n");
     load_yaml(&yaml).map(|config| {
         assert_eq!(config.warnings, [], "{settings}");
@@ -14,19 +14,19 @@ fn load_ext_authz(settings: &str) -> Result<Option<ExtAuthz>, String> {
 
 #[test]
 fn proxies_are_answered_when_that_is_enabled() {
-    let standard = ExtAuthz {
+    let standard = ExtAuthzSettings {
         token: TokenHeader::default(),
         gateway: Gateway::default(),
-        lets_preflights_pass: false,
+        allow_preflight: false,
     };
     let named = IdentityHeaders::new("x-user", "x-group", "x-id", "x-extra-").unwrap();
-    let all = ExtAuthz {
+    let all = ExtAuthzSettings {
         token: TokenHeader::new("x-token").unwrap(),
         gateway: Gateway {
-            headers: named.joining_groups(true),
+            headers: named.with_joined_groups(true),
             required_groups: vec!["dev".to_owned(), "ops team".to_owned()],
         },
-        lets_preflights_pass: true,
+        allow_preflight: true,
     };
     for (settings, expected) in [
         ("{}", None),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::ChosenLimits;
+use crate::config::ExplicitLimits;
 
 #[test]
 fn the_limits_of_the_server_have_defaults_and_are_all_set_under_limits() {
@@ -17,7 +17,7 @@ fn the_limits_of_the_server_have_defaults_and_are_all_set_under_limits() {
         body_timeout: seconds(2),
         idle_timeout: seconds(60),
         stop_timeout: seconds(4),
-        chosen: ChosenLimits {
+        explicit: ExplicitLimits {
             connections: true,
             bodies: true,
         },

@@ -1,6 +1,6 @@
 //! Settings about rules.
 
-use ack_ram_core::rules::{Backend, Globs, ReservedPrefixes, Rule};
+use ack_ram_core::rules::{Backend, WildcardMode, ReservedPrefixes, Rule};
 
 use super::*;
 
@@ -48,7 +48,7 @@ server:
         }
     );
     assert_eq!(config.rules.validations.len(), 1);
-    assert_eq!(config.rules.globs, Globs::Wildcards);
+    assert_eq!(config.rules.globs, WildcardMode::Enabled);
     let mappings: Vec<_> = config
         .mappings
         .mappings
@@ -58,7 +58,7 @@ server:
     assert!(
         mappings
             .iter()
-            .all(|mapping| mapping.globs == Globs::Wildcards)
+            .all(|mapping| mapping.wildcards == WildcardMode::Enabled)
     );
     assert_eq!(mappings[1].source.position, "server.mapRules[0]");
     assert_eq!(

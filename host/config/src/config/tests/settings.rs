@@ -511,10 +511,10 @@ fn required_client_certificate_is_a_boolean_that_takes_effect_at_start() {
     ] {
         assert!(load(lines).is_err(), "{lines}");
     }
-    let settings = |lines: &str| Settings::fixed(&load(lines).unwrap());
+    let settings = |lines: &str| SettingsSnapshot::restart_required(&load(lines).unwrap());
     let (without, with) = (settings(""), settings("  requireClientCertificate: true\n"));
     assert_eq!(
-        without.changed_in(&with),
+        without.changed_names(&with),
         ["server.requireClientCertificate"]
     );
 }
@@ -539,7 +539,7 @@ fn a_port_on_the_command_line_that_is_the_health_port_is_refused() {
         ..Overrides::default()
     };
     let text = "clusterID: c\n";
-    let sources = Sources {
+    let sources = ConfigSources {
         file: Some(ConfigFile::Text {
             name: "config.yaml",
             text,
@@ -593,7 +593,7 @@ fn ranges_are_documented() {
             cluster_id: Some("c".to_owned()),
             ..Overrides::default()
         };
-        let sources = Sources {
+        let sources = ConfigSources {
             file: Some(ConfigFile::Text {
                 name: "config.yaml",
                 text: &yaml,

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use ack_ram_core::rules::{Age, Backend, Globs, Mapping, Source};
+use ack_ram_core::rules::{Precedence, Backend, WildcardMode, Mapping, Source};
 
 use super::*;
-use crate::config::document::{self, ConfigMapData, Document};
-use crate::config::entry::{List, Slot};
-use crate::config::partial::PartialEntry;
-use crate::documents;
+use crate::config::document::{self, ConfigMapData, MappingDocument};
+use crate::config::entry::{MappingList, ListItem};
+use crate::config::partial_entry::PartialEntry;
+use crate::bundle;
 use crate::last_good::retain;
 
 const PUT_QUOTES: &str = "put quotes around";
@@ -126,7 +126,7 @@ fn objects_need_their_quotes_outside_of_their_mapping_too() {
         format!("kind: RAMIdentityMapping\nmetadata:\n  name: {{{{x}}}}-y\n{OBJECT}"),
         format!("kind: RAMIdentityMapping\nmetadata:\n  labels: @z\n{OBJECT}"),
     ] {
-        let error = documents::read("f", &document).map(|_| ()).unwrap_err();
+        let error = bundle::read_bundle("f", &document).map(|_| ()).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("without quotes"), "{document}{text}");
     }
@@ -205,9 +205,9 @@ fn every_document_refuses_one_entry_alone() {
     let json = r#"{"mapUsers": [
         {"userARN": "acs:ram::1:user/a", "username": {{SessionName}}},
         {"userARN": "acs:ram::1:user/b", "username": "b"}]}"#;
-    let check = |document: Document, place: &str| {
-        let slots = document.mappings.lists[&List::Users].as_ref().unwrap();
-        let [Slot::Broken(broken), Slot::Mapping(0)] = slots.as_slice() else {
+    let check = |document: MappingDocument, place: &str| {
+        let slots = document.mappings.lists[&MappingList::Users].as_ref().unwrap();
+        let [ListItem::Invalid(broken), ListItem::Mapping(0)] = slots.as_slice() else {
             panic!("{slots:#?}");
         };
         let why = broken.refusal.to_string();
@@ -219,18 +219,18 @@ fn every_document_refuses_one_entry_alone() {
     };
     let data = ConfigMapData {
         texts: [("mapUsers".to_owned(), list.to_owned())].into(),
-        binary: BTreeSet::new(),
+        binary_keys_keys: BTreeSet::new(),
     };
     check(
-        document::config_map("cm", &data, Globs::Literal),
+        document::parse_config_map("cm", &data, WildcardMode::Disabled),
         "cm mapUsers:2:13",
     );
-    let read = |text: &str| document::dynamic_file("d.json", text, Globs::Literal).unwrap();
+    let read = |text: &str| document::parse_dynamic_file("d.json", text, WildcardMode::Disabled).unwrap();
     check(read(json), "d.json:2:54");
     check(read(&format!("mapUsers:\n{list}")), "d.json:3:13");
 
     let objects = "kind: RAMIdentityMapping\nmetadata: {name: a}\nspec:\n  arn: acs:ram::1:user/a\n  username: {{SessionName}}\n---\nkind: RAMIdentityMapping\nmetadata: {name: b}\nspec:\n  arn: acs:ram::1:user/b\n  username: b\n";
-    let read = documents::read("o.yaml", objects).unwrap();
+    let read = bundle::read_bundle("o.yaml", objects).unwrap();
     let invalid: Vec<_> = read
         .findings
         .iter()
@@ -264,13 +264,13 @@ fn entry_without_its_quotes_keeps_what_both_texts_give() {
             position: "server.mapRoles[0]".to_owned(),
         };
         let groups = groups.iter().map(|group| (*group).to_owned()).collect();
-        let last = Mapping::exact(source, Age::Place(0), "acs:ram::1:role/a", username, groups);
+        let last = Mapping::for_arn(source, Precedence::ListIndex(0), "acs:ram::1:role/a", username, groups);
         let yaml = format!(
             "clusterID: c\nserver:\n  mapRoles:\n  - roleARN: acs:ram::1:role/a\n    {newest}\n"
         );
         let config = load_yaml(&yaml).unwrap();
-        let slots = config.mappings.lists[&List::Roles].as_ref().unwrap();
-        let [Slot::Broken(broken)] = slots.as_slice() else {
+        let slots = config.mappings.lists[&MappingList::Roles].as_ref().unwrap();
+        let [ListItem::Invalid(broken)] = slots.as_slice() else {
             panic!("{slots:#?}");
         };
         let partial: &PartialEntry = broken.partial.as_ref().unwrap();

@@ -38,7 +38,7 @@ fn utf16_with_a_mark_is_read_and_other_encodings_are_named() {
             "UTF-32 (big endian) without a byte order mark",
         ),
     ] {
-        assert_eq!(decode(bytes), Err(NotText::Encoding(expected)));
+        assert_eq!(decode(bytes), Err(DecodeError::Encoding(expected)));
     }
     for read in [
         marked(&[0xff, 0xfe], &little),
@@ -47,7 +47,7 @@ fn utf16_with_a_mark_is_read_and_other_encodings_are_named() {
     ] {
         assert_eq!(decode(read).as_deref(), Ok(text));
     }
-    let message = NotText::Encoding("UTF-16 (little endian)").to_string();
+    let message = DecodeError::Encoding("UTF-16 (little endian)").to_string();
     assert!(message.contains("Out-File -Encoding utf8"), "{message}");
 }
 
