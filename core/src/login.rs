@@ -119,7 +119,7 @@ impl AwaitingSts {
             let expired = self.expires;
             return Err(StsError::Unavailable(StsUnavailable::ExpiredInFlight { expired }));
         }
-        let identity = sts::read(reply, self.access_key_id)?;
+        let identity = sts::read_reply(reply, self.access_key_id)?;
         Ok(VerifiedIdentity {
             identity,
             fingerprint: self.fingerprint,

@@ -27,7 +27,7 @@ pub(crate) trait LineSink: Send + 'static {
     fn write(&mut self, lines: &[u8]);
 }
 
-/// Lines that wait to be written.
+/// Passes lines to a thread that writes them.
 #[derive(Clone)]
 pub(crate) struct LineWriter(Arc<SharedBuffer>);
 
@@ -44,7 +44,7 @@ struct LineBuffer {
     is_done: bool,
 }
 
-/// There was no room for a line.
+/// The buffer has no room for a line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BufferFull;
 
@@ -121,7 +121,7 @@ impl SharedBuffer {
     }
 }
 
-/// Tells the end of the thread, however it comes.
+/// Marks the end of the thread, even after a panic.
 struct DoneGuard<'a>(&'a SharedBuffer);
 
 impl Drop for DoneGuard<'_> {

@@ -93,13 +93,13 @@ where
     Ok(())
 }
 
-/// Whether an event or a span of this kind quotes no input. Below `info`, libraries quote what they are sent: `h2` the
+/// Returns whether an event or a span of this kind quotes no input. Below `info`, libraries quote what they are sent: `h2` the
 /// path of a request, in which somebody may have put a token.
 fn quotes_no_input(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with("ack_ram_") || *metadata.level() <= Level::INFO
 }
 
-/// The log of a server, until it is dropped: then its last lines are written, if somebody reads them soon.
+/// Flushes the log of a server when it is dropped, if the reader is fast enough.
 #[must_use]
 pub struct LogGuard(LineWriter);
 
@@ -109,7 +109,7 @@ impl Drop for LogGuard {
     }
 }
 
-/// How many lines of the log nobody will read, since this process started.
+/// The number of lost lines since this process started.
 static LOST_LINES: AtomicU64 = AtomicU64::new(0);
 
 /// How many lines of the log there was no room for, or could not be written.
@@ -118,7 +118,7 @@ pub fn lost_lines() -> u64 {
     LOST_LINES.load(Ordering::Relaxed)
 }
 
-/// One line, on its way to the thread that writes it.
+/// Passes one line to the thread that writes it.
 struct LogLineWriter(LineWriter);
 
 impl Write for LogLineWriter {

@@ -55,7 +55,7 @@ macro_rules! program {
 pub use libfuzzer_sys;
 
 /// What people are told is one line, and what the API server is told is JSON of the right kind.
-fn check_told(decision: &Decision) {
+fn check_decision_output(decision: &Decision) {
     if let Some(message) = decision.public_message() {
         check_line(&message);
     }

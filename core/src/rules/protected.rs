@@ -1,4 +1,4 @@
-//! Protected identities: those whose mapping in the file nothing else may override (`server.protect`).
+//! Protected identities, whose mapping in the mounted file no other backend can override (`server.protect`).
 
 use std::collections::BTreeSet;
 
@@ -16,12 +16,12 @@ pub struct ProtectedIdentities {
 }
 
 impl ProtectedIdentities {
-    /// Protects whom `text` names: an ARN as mappings have it, or a pattern.
+    /// Protects the identities that `text` names: an ARN, as in mappings, or a pattern.
     ///
     /// # Errors
-    /// Says what is wrong with it.
+    /// Returns what is wrong with `text`.
     pub fn protect(&mut self, text: &str) -> Result<(), RuleError> {
-        match mapping::named(text)? {
+        match mapping::parse_arn_or_pattern(text)? {
             Subject::Arn(arn) => {
                 self.arns.insert(arn.key().as_str().into());
             }
@@ -31,13 +31,13 @@ impl ProtectedIdentities {
         Ok(())
     }
 
-    /// Whether nobody is protected.
+    /// Returns whether no identity is protected.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.arns.is_empty() && self.patterns.is_empty()
     }
 
-    /// Whether `subject` is protected: an ARN that is named or that a pattern matches, or a pattern that is named.
+    /// Returns whether `subject` is protected: an ARN that is named or that a pattern matches, or a pattern that is named.
     #[must_use]
     pub fn protects_subject(&self, subject: &Subject) -> bool {
         match subject {
@@ -47,7 +47,7 @@ impl ProtectedIdentities {
         }
     }
 
-    /// Whether the identity with the canonical ARN `key` is protected.
+    /// Returns whether the identity with the canonical ARN `key` is protected.
     #[must_use]
     pub fn protects(&self, key: &ArnKey) -> bool {
         self.arns.contains(key.as_str()) || self.patterns.iter().any(|pattern| pattern.matches(key))

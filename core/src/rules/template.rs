@@ -6,15 +6,15 @@ use std::fmt;
 use crate::arn::Resource;
 use crate::identity::Identity;
 
-/// Names that start so mean something to Kubernetes itself.
+/// The prefix of names that Kubernetes reserves for itself.
 pub const RESERVED_PREFIX: &str = "system:";
 
-/// Whether `name` starts so, after space perhaps, which a header of HTTP does not keep.
+/// Returns whether `name` starts with [`RESERVED_PREFIX`]. Leading space is ignored, because an HTTP header drops it.
 pub(crate) fn is_reserved(name: &str) -> bool {
     name.trim_start().starts_with(RESERVED_PREFIX)
 }
 
-/// A username or a group, parsed.
+/// A parsed username or group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     // Not a vector: there may be 100,000 rules, with several templates each.
@@ -30,7 +30,7 @@ pub(crate) enum TemplatePart {
     Variable(TemplateVariable),
 }
 
-/// What a template can stand for.
+/// A variable of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TemplateVariable {
     /// `{{AccountID}}`.
@@ -61,7 +61,7 @@ impl TemplateVariable {
         ("UserName", Self::UserName),
     ];
 
-    /// Whether whoever logs in can choose the value.
+    /// Returns whether the caller can choose the value.
     #[must_use]
     pub const fn is_caller_controlled(self) -> bool {
         matches!(self, Self::SessionName | Self::SessionNameRaw)
@@ -93,7 +93,7 @@ pub enum TemplateError {
     UnknownVariable(Box<str>),
     /// `{{` without `}}`.
     Unclosed,
-    /// A reserved name that whoever logs in could complete.
+    /// A reserved name with a variable that the caller controls.
     ReservedWithCallerVariable(&'static str),
 }
 
@@ -112,7 +112,7 @@ impl fmt::Display for TemplateError {
     }
 }
 
-/// Why a template gave no name for an identity.
+/// Why a template gives no name for an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RenderError {
     /// Kubernetes would take an empty username.
@@ -137,7 +137,7 @@ impl Template {
     /// Parses `text`.
     ///
     /// # Errors
-    /// Says what is wrong with it.
+    /// Returns what is wrong with `text`.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         if text.is_empty() {
             return Err(TemplateError::Empty);
@@ -145,7 +145,7 @@ impl Template {
         if text.chars().any(char::is_control) {
             return Err(TemplateError::ControlCharacter);
         }
-        let parts = parts(text)?;
+        let parts = parse_parts(text)?;
         let is_reserved = is_reserved(text);
         if is_reserved {
             for (name, variable) in TemplateVariable::ALL {
@@ -160,13 +160,13 @@ impl Template {
         })
     }
 
-    /// Its parts, in their order.
+    /// Returns the parts, in order.
     #[cfg(feature = "lint")]
     pub(crate) fn parts(&self) -> &[TemplatePart] {
         &self.parts
     }
 
-    /// The name for `identity`.
+    /// Returns the name for `identity`.
     ///
     /// # Errors
     /// When the name would be empty, unprintable, or more than the template says.
@@ -190,7 +190,7 @@ impl Template {
     }
 }
 
-fn parts(text: &str) -> Result<Vec<TemplatePart>, TemplateError> {
+fn parse_parts(text: &str) -> Result<Vec<TemplatePart>, TemplateError> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some((literal, after)) = rest.split_once("{{") {

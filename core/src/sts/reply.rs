@@ -25,7 +25,7 @@ pub enum StsReply<'a> {
 }
 
 /// Parses the identity that `access_key_id` belongs to.
-pub(crate) fn read(reply: StsReply<'_>, access_key_id: AccessKeyId) -> Result<Identity, StsError> {
+pub(crate) fn read_reply(reply: StsReply<'_>, access_key_id: AccessKeyId) -> Result<Identity, StsError> {
     let (status, body) = match reply {
         StsReply::Response { status, body } => (status, body),
         StsReply::Unreachable => return Err(StsError::Unavailable(StsUnavailable::Unreachable)),
@@ -65,7 +65,7 @@ fn parse_identity(reply: &JsonObject<'_>, access_key_id: AccessKeyId) -> Result<
         ("Account" | "RAMUser" | "AssumedRoleUser", _) => return Err(MalformedReply::ArnKind),
         _ => return Err(MalformedReply::IdentityType),
     };
-    let is_id = is_word(user_id);
+    let is_id = is_identifier(user_id);
     if !is_id || own_id.is_some_and(|own| own != user_id) {
         return Err(MalformedReply::PrincipalId);
     }
@@ -89,10 +89,10 @@ fn parse_error(status: u16, body: &[u8]) -> StsError {
     let Ok(error) = json::parse_object(body) else {
         return malformed(MalformedReply::NotJson);
     };
-    let Some(code) = error.string_member("Code").filter(|code| is_word(code)) else {
+    let Some(code) = error.string_member("Code").filter(|code| is_identifier(code)) else {
         return malformed(MalformedReply::NoCode);
     };
-    let request_id = error.string_member("RequestId").filter(|id| is_word(id));
+    let request_id = error.string_member("RequestId").filter(|id| is_identifier(id));
     let request_id = request_id.unwrap_or_default().into();
     if is_throttling(code) {
         StsError::Unavailable(StsUnavailable::Throttled {
@@ -113,7 +113,7 @@ fn is_throttling(code: &str) -> bool {
 }
 
 /// Returns whether `text` is a code or id of STS: codes and ids go into messages, logs and user ids.
-pub(crate) fn is_word(text: &str) -> bool {
+pub(crate) fn is_identifier(text: &str) -> bool {
     (1..=80).contains(&text.len())
         && text
             .bytes()

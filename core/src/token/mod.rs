@@ -52,7 +52,7 @@ pub(crate) fn parse(
     let checked = if let Some(payload) = token.strip_prefix(v2::PREFIX) {
         let call = v2::parse(&decode_base64(payload)?, policy)?;
         CheckedToken {
-            request: StsRequest::v2(&call, &policy.cluster_id),
+            request: StsRequest::from_signed_call(&call, &policy.cluster_id),
             access_key_id: call.access_key_id,
             security_token: call.security_token,
             date: call.date,
@@ -63,7 +63,7 @@ pub(crate) fn parse(
         }
         let call = v1::parse(&decode_base64(payload)?, &policy.cluster_id)?;
         CheckedToken {
-            request: StsRequest::v1(&call, &policy.cluster_id),
+            request: StsRequest::from_presigned_call(&call, &policy.cluster_id),
             access_key_id: call.access_key_id,
             security_token: call.security_token,
             date: call.date,

@@ -484,7 +484,7 @@ fn check(live: &LiveRules, name: &str, edits: &[Edited], good: &[u8], edit: impl
             let kept = notes
                 .in_effect
                 .values()
-                .filter(|effect| effect.kept.is_some());
+                .filter(|effect| effect.retention.is_some());
             (kept.count(), notes.refused.len(), notes.trouble.clone())
         });
         assert_eq!(left, [(0, 0, None)], "{case}, undone");
@@ -679,7 +679,7 @@ fn of_a_config_map() {
             .iter()
             .map(|(key, text)| ((*key).to_owned(), text.clone()))
             .collect(),
-        binary_keys_keys: BTreeSet::new(),
+        binary_keys: BTreeSet::new(),
     };
     let good = data(&BTreeMap::from(Lists::good().texts()));
     let mut broken: Vec<ConfigMapData> = Vec::new();
@@ -703,7 +703,7 @@ fn of_a_config_map() {
         }
         let mut edited = good.clone();
         edited.texts.remove(key);
-        edited.binary_keys_keys.insert(key.to_owned());
+        edited.binary_keys.insert(key.to_owned());
         names.push((format!("{key} is not UTF-8"), Fate::Same));
         broken.push(edited);
     }

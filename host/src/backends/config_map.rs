@@ -100,7 +100,7 @@ impl ConfigMapSource {
 fn digest(data: &ConfigMapData) -> Digest {
     let texts = data.texts.iter();
     let texts = texts.flat_map(|(key, text)| [key.as_bytes(), text.as_bytes()]);
-    let binary = data.binary_keys_keys.iter().map(String::as_bytes);
+    let binary = data.binary_keys.iter().map(String::as_bytes);
     Digest::from_parts(texts.chain([b"binaryData".as_slice()]).chain(binary))
 }
 

@@ -13,7 +13,7 @@ use crate::config::entry::Refusal;
 use crate::config::{ParsedMappings, Warning, WarningKind};
 use crate::env::Clock;
 
-/// A source of mappings that is one document.
+/// A source of mappings that consists of one document.
 pub(super) struct DocumentSource {
     backend: Backend,
     live: Arc<LiveRules>,
@@ -22,34 +22,34 @@ pub(super) struct DocumentSource {
     last_good: LastGood,
     /// `server.protect`, of the configuration file.
     protected: ProtectedIdentities,
-    /// Whether it was ever read: until then, nobody is told what it would say.
+    /// Whether the document was ever read.
     is_synced: bool,
-    /// What is wrong with the document as a whole.
+    /// Why the document as a whole is invalid.
     document_error: Option<String>,
-    /// What keeps it from being read.
+    /// Why the document cannot be read.
     trouble: Option<String>,
 }
 
-/// What is said of a document that was read.
+/// When to log a document that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LogMode {
-    /// All that is odd in it.
+    /// Always, with all warnings.
     All,
-    /// That, when it says anything else than before: it maps others, or an entry is broken now.
+    /// Only if its mappings changed, or if an entry became invalid.
     Changes,
 }
 
-/// Is told what came of reading a document: the start of the hash of its content, which is in effect now; or nothing,
-/// when it cannot be used.
+/// Receives the result of each reload: the start of the hash of the content that is in effect now, or `None` if the
+/// document is invalid.
 pub type ReloadObserver = Arc<dyn Fn(Backend, Option<&str>) + Send + Sync>;
 
-/// Nobody is told.
+/// Ignores the results of reloads.
 #[cfg(test)]
 pub(crate) fn ignore_reloads() -> ReloadObserver {
     Arc::new(|_, _| {})
 }
 
-/// How all rules are made other rules, together with a change of one backend's.
+/// Builds new rules from all rules, together with a change of one backend.
 pub(super) type Reconfigure<'a> = &'a dyn Fn(&RuleSet) -> RuleSet;
 
 impl DocumentSource {
@@ -72,8 +72,8 @@ impl DocumentSource {
         }
     }
 
-    /// Puts in effect what `document` says; `warnings` are what is odd in it. `digest` names the content in the log. What
-    /// of it cannot be used.
+    /// Applies `document`, and logs its `warnings`; `digest` identifies the content in the log. Returns the refused
+    /// entries.
     pub(super) fn apply(
         &mut self,
         document: ParsedMappings,
@@ -86,7 +86,7 @@ impl DocumentSource {
         self.is_synced = true;
         self.document_error = None;
         self.trouble = None;
-        let is_logged = log_mode == LogMode::All || update.added + update.removed + update.kept() > 0;
+        let is_logged = log_mode == LogMode::All || update.added + update.removed + update.retained_count() > 0;
         if is_logged {
             self.log_update(&update, warnings, digest);
         }
@@ -99,19 +99,19 @@ impl DocumentSource {
         refused
     }
 
-    /// The same, of the configuration that the server starts with. What is odd in it is told elsewhere.
+    /// Applies the document that the server starts with. Its warnings are logged by the caller.
     pub(super) fn apply_initial(&mut self, document: ParsedMappings) {
         let update = self.update_last_good(|last_good, terms| last_good.apply(document, terms));
         self.is_synced = true;
         self.publish(update, None);
     }
 
-    /// The document was looked at and could be read, and what it says is in effect.
+    /// Confirms that the document was read and is in effect.
     pub(super) fn confirm(&self) {
         self.live.confirmations().confirm(self.backend);
     }
 
-    /// The document is gone, and with it all that it mapped.
+    /// Removes all mappings, since the document is gone.
     pub(super) fn clear(&mut self) {
         let nothing = ParsedMappings::default();
         let update = self.update_last_good(|last_good, terms| last_good.apply(nothing, terms));
@@ -123,8 +123,8 @@ impl DocumentSource {
         self.publish(update, None);
     }
 
-    /// The document as a whole cannot be used, for this reason: all that was in effect stays; or, when its lists can be read
-    /// all the same, of that what `lists` still give.
+    /// Keeps the last good mappings, since the document is invalid: all of them, or, if its lists can be read, those that
+    /// `lists` still contain.
     pub(super) fn keep_last_good(&mut self, why: &Refusal, lists: Option<ParsedMappings>, digest: &Digest) {
         let update = self.update_last_good(|last_good, terms| match lists {
             Some(lists) => last_good.restrict_to(lists, why, terms),
@@ -154,7 +154,7 @@ impl DocumentSource {
         (self.observe)(self.backend, None);
     }
 
-    /// Of whom the whole last good form stays in doubt.
+    /// Sets the protected identities, whose whole last good form stays in effect.
     pub(super) fn set_protected(&mut self, protected: ProtectedIdentities) {
         self.protected = protected;
     }
@@ -168,7 +168,7 @@ impl DocumentSource {
         change(&mut self.last_good, &terms)
     }
 
-    /// What keeps the source from being read; `None` when nothing does any more. The rules stay.
+    /// Sets why the source cannot be read, or `None` if it can. The rules stay.
     pub(super) fn set_trouble(&mut self, trouble: Option<String>) {
         if self.trouble == trouble {
             return;
@@ -182,12 +182,12 @@ impl DocumentSource {
         self.live.change(self.backend, |edit| trouble.note(edit));
     }
 
-    /// What is wrong with the document as a whole.
+    /// Returns why the document as a whole is invalid, if it is.
     pub(super) fn document_error(&self) -> Option<&str> {
         self.document_error.as_deref()
     }
 
-    /// Whether it was ever read.
+    /// Returns whether the document was ever read.
     pub(super) fn is_synced(&self) -> bool {
         self.is_synced
     }
@@ -206,7 +206,7 @@ impl DocumentSource {
             mappings = update.len(),
             new = update.added,
             gone = update.removed,
-            kept = update.kept(),
+            kept = update.retained_count(),
             refused = update.refused.len(),
             "read"
         );
@@ -262,7 +262,7 @@ impl DocumentSource {
     }
 }
 
-/// What is wrong with a document as a whole.
+/// Why a document as a whole is not in effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum DocumentTrouble {
     None,
@@ -282,7 +282,7 @@ impl DocumentTrouble {
     }
 }
 
-/// Puts `update` in effect, all at once.
+/// Publishes `update` in one step.
 pub(super) fn publish_update(update: Update, edit: &mut Transaction<'_>) {
     let mut rules = edit.rules().clone();
     rules.reset();
@@ -304,7 +304,7 @@ pub(super) fn publish_update(update: Update, edit: &mut Transaction<'_>) {
     edit.replace(rules, notes);
 }
 
-/// Names the content of a document, in the log and against another.
+/// The digest of a document's content, for the log and for comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Digest([u8; 32]);
 

@@ -72,7 +72,7 @@ impl Bench {
                 if effect.since != at(0) {
                     line.push_str(&format!(" since {}", effect.since.seconds()));
                 }
-                if let Some(kept) = &effect.kept {
+                if let Some(kept) = &effect.retention {
                     line.push_str(&format!(" kept {}", kept.since.seconds()));
                 }
                 lines.push(line.replace("acs:ram::", ""));

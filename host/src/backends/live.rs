@@ -118,13 +118,13 @@ impl LiveRules {
         state.last_good_ttl = ttl;
         let effects = state.notes.values_mut();
         let effects = effects.flat_map(|notes| notes.in_effect.values_mut());
-        for kept in effects.filter_map(|effect| effect.kept.as_mut()) {
+        for kept in effects.filter_map(|effect| effect.retention.as_mut()) {
             kept.set_ttl(ttl);
         }
     }
 
-    /// Lets `change` edit the rules of `backend`, all at once for whoever logs in. `None` when this server does not
-    /// ask that backend.
+    /// Runs `change` on the rules of `backend`, and publishes the result in one step. Returns `None` if this server does
+    /// not use that backend.
     pub fn change<T>(
         &self,
         backend: Backend,
@@ -201,12 +201,12 @@ impl BackendNotes {
         let mut kept = self
             .in_effect
             .values()
-            .filter_map(|effect| effect.kept.as_ref());
-        kept.any(|kept| kept.is_over(now))
+            .filter_map(|effect| effect.retention.as_ref());
+        kept.any(|kept| kept.is_expired(now))
     }
 }
 
-/// The rules of one backend, while a source changes them.
+/// A transaction on the rules of one backend.
 pub struct Transaction<'a> {
     rules: &'a mut BackendRules,
     notes: &'a mut BackendNotes,
@@ -223,7 +223,7 @@ impl Transaction<'_> {
     /// Why the last good form of the entry at `position` stays; `None` when it does not.
     #[must_use]
     pub fn kept(&self, position: &str) -> Option<&Retention> {
-        self.notes.in_effect.get(position)?.kept.as_ref()
+        self.notes.in_effect.get(position)?.retention.as_ref()
     }
 
     /// Puts `rule` in effect, in place of what is at its position. Which entries that are kept gave way to it.
@@ -251,11 +251,11 @@ impl Transaction<'_> {
         kept
     }
 
-    /// The entry at `position` is broken, for `reason`, and its newest text is `newest`: what stays of its last good form
-    /// ([`retain`]) is in effect for some time, unless something new is in its place.
+    /// Keeps the last good form of the invalid entry at `position`, as far as its newest text `newest` allows
+    /// ([`retain`]), for a limited time, unless a new entry takes its place. `reason` says why the entry is invalid.
     ///
     /// # Errors
-    /// Why nothing stays. The entry is refused then.
+    /// Returns why nothing is kept. The entry is refused then.
     pub fn keep_last_good(
         &mut self,
         position: &str,
@@ -296,8 +296,8 @@ impl Transaction<'_> {
         let last = self.rules.rule(position).ok_or(RetentionError::NoLastGood)?;
         let effect = self.notes.in_effect.get_mut(position);
         let effect = effect.ok_or(RetentionError::NoLastGood)?;
-        let is_over = |kept: &Retention| kept.is_over(now);
-        if self.last_good_ttl <= 0 || effect.kept.as_ref().is_some_and(is_over) {
+        let is_over = |kept: &Retention| kept.is_expired(now);
+        if self.last_good_ttl <= 0 || effect.retention.as_ref().is_some_and(is_over) {
             return Err(RetentionError::Expired);
         }
         let retained = retain(&last.to_mapping(), newest)?;
@@ -307,8 +307,8 @@ impl Transaction<'_> {
         }
         let rule = Rule::compile(retained).map_err(|_| RetentionError::Condition)?;
         let (reason, basis) = (reason.to_owned(), RetentionBasis::BothTexts);
-        effect.kept = Some(match effect.kept.take() {
-            Some(kept) => kept.again(reason, basis),
+        effect.retention = Some(match effect.retention.take() {
+            Some(kept) => kept.renewed(reason, basis),
             None => Retention::new(now, self.last_good_ttl, reason, basis),
         });
         self.rules.apply(rule);
@@ -320,21 +320,21 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Whether `kept`, the last good form of a broken entry, would stand in the way of `new`, which is about the same
-    /// subject and not older than the broken edit: that is how somebody wants it to be.
+    /// Returns whether `kept`, the last good form of an invalid entry, has to yield to `new`, which has the same subject and
+    /// is not older than the invalid edit.
     fn must_yield(&self, kept: &Rule, new: &Rule) -> bool {
         let effect = |rule: &Rule| self.notes.in_effect.get(&rule.source().position);
         let (Some(before), Some(after)) = (effect(kept), effect(new)) else {
             return false;
         };
         let is_newer = before
-            .kept
+            .retention
             .as_ref()
-            .is_some_and(|kept| after.kept.is_none() && after.since >= kept.since);
+            .is_some_and(|kept| after.retention.is_none() && after.since >= kept.since);
         is_newer && (kept.takes_precedence_over(new) || !new.has_condition())
     }
 
-    /// The entry at `position` is refused, for `reason`, and nothing of it is in effect.
+    /// Refuses the entry at `position` for `reason`. Nothing of the entry is in effect then.
     pub fn refuse(&mut self, position: &str, reason: &str) {
         self.delete(position);
         self.notes
@@ -342,20 +342,20 @@ impl Transaction<'_> {
             .insert(position.to_owned(), reason.to_owned());
     }
 
-    /// The entry at `position` is gone. Whether it was in effect.
+    /// Deletes the entry at `position`. Returns whether it was in effect.
     pub fn delete(&mut self, position: &str) -> bool {
         self.notes.refused.remove(position);
         self.notes.in_effect.remove(position);
         self.rules.delete(position)
     }
 
-    /// All at once, `rules` are those of the backend, with `notes` about them.
+    /// Replaces all rules of the backend, and the notes about them.
     pub fn replace(&mut self, rules: BackendRules, notes: BackendNotes) {
         *self.rules = rules;
         *self.notes = notes;
     }
 
-    /// Everything that the source holds has been applied.
+    /// Marks the backend as synced: everything in the source has been applied.
     pub fn mark_synced(&mut self) {
         self.rules.mark_synced();
     }
@@ -375,7 +375,7 @@ impl Transaction<'_> {
     }
 
     fn expire(&mut self, now: UnixTime) -> Vec<Source> {
-        let is_over = |effect: &Activation| effect.kept.as_ref().is_some_and(|kept| kept.is_over(now));
+        let is_over = |effect: &Activation| effect.retention.as_ref().is_some_and(|kept| kept.is_expired(now));
         let in_effect = self.notes.in_effect.iter();
         let positions: Vec<String> = in_effect
             .filter(|(_, effect)| is_over(effect))

@@ -19,7 +19,7 @@ use crate::env::Clock;
 /// The configuration file of a server that runs.
 pub struct MountedFile {
     inputs: Inputs,
-    /// Of the configuration that the server started with.
+    /// The settings that need a restart, as they were at the start.
     restart_required: SettingsSnapshot,
     apply: ApplySettings,
     live: Arc<LiveRules>,
@@ -59,7 +59,7 @@ struct MountedFileState {
     source: DocumentSource,
     /// Whether the file has been read since the start.
     is_confirmed: bool,
-    /// What was last said to need a restart.
+    /// The changed settings that were last logged as needing a restart.
     reported_restart: Vec<&'static str>,
 }
 

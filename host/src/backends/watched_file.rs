@@ -45,19 +45,19 @@ pub(crate) async fn poll_until_stopped(
     }
 }
 
-/// A file that is looked at from time to time.
+/// A file that is polled.
 #[derive(Debug)]
 pub(crate) struct WatchedFile {
     path: PathBuf,
     missing_grace: Duration,
-    /// What the last look saw.
+    /// The state at the last poll.
     last_observed: Option<FileState>,
     missing_since: Option<Instant>,
-    /// What was last read, or told.
+    /// The content that was last read, or the absence that was last reported.
     last_read: Option<LastRead>,
 }
 
-/// What is there.
+/// The state of the path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum FileState {
     File(FileStamp),
@@ -65,7 +65,7 @@ enum FileState {
     Unreadable(String),
 }
 
-/// What changes with the content of a file, or with which file it is.
+/// The metadata that changes with the content of a file, or with its replacement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct FileStamp {
     device: u64,
@@ -82,7 +82,7 @@ enum LastRead {
     Missing,
 }
 
-/// What has happened to a file.
+/// A change of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum FileEvent {
     /// It has another content.
@@ -113,7 +113,7 @@ impl WatchedFile {
         &self.path
     }
 
-    /// Reads what is there now, settled or not. `at` is now.
+    /// Reads the file now, settled or not. `at` is the current instant.
     pub(crate) fn read_now(&mut self, at: Instant) -> FileEvent {
         let state = observe(&self.path);
         self.missing_since = (state == FileState::Missing).then_some(at);
@@ -128,7 +128,8 @@ impl WatchedFile {
         }
     }
 
-    /// What has happened since the last look, if it has settled. What cannot be read is told each time. `at` is now.
+    /// Returns the change since the last poll, if it has settled. An unreadable file gives an event at each poll. `at` is
+    /// the current instant.
     pub(crate) fn poll(&mut self, at: Instant) -> Option<FileEvent> {
         let state = observe(&self.path);
         let before = self.last_observed.replace(state.clone());
@@ -145,7 +146,7 @@ impl WatchedFile {
             FileState::Unreadable(why) => Some(self.record_failure(why)),
             FileState::File(stamp) if self.has_read(&stamp) => None,
             FileState::File(stamp) => match read_file(&self.path) {
-                // It has been written, or replaced, since the look.
+                // The file has been written or replaced since it was observed.
                 Ok((_, other)) if other != stamp => None,
                 Ok((bytes, stamp)) => Some(self.accept(bytes, stamp)),
                 Err(error) => Some(self.record_failure(error.to_string())),
@@ -153,7 +154,7 @@ impl WatchedFile {
         }
     }
 
-    /// Returns whether the last look has seen the file, and what is in it has been read.
+    /// Returns whether the file was there at the last poll, and its content has been read.
     pub(crate) fn is_confirmed(&self) -> bool {
         matches!(&self.last_observed, Some(FileState::File(stamp)) if self.has_read(stamp))
     }
@@ -167,7 +168,7 @@ impl WatchedFile {
         FileEvent::Missing
     }
 
-    /// When it can be read again, even as it was, that has to be told.
+    /// Forgets the stamp, so that the next successful read gives an event, even with the same content.
     fn record_failure(&mut self, why: String) -> FileEvent {
         if let Some(LastRead::Content(stamp, _)) = &mut self.last_read {
             *stamp = None;
@@ -192,7 +193,7 @@ impl WatchedFile {
     }
 }
 
-/// What is at `path`, links followed. Nothing is opened.
+/// Returns the state of `path`, following links, without opening it.
 fn observe(path: &Path) -> FileState {
     match fs::metadata(path) {
         Ok(metadata) => match check_regular_file(&metadata) {

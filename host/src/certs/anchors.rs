@@ -50,10 +50,10 @@ impl Anchors {
         &self.pem
     }
 
-    /// Why a client that trusts these certificates refuses `chain` of a server that it calls `host`.
+    /// Returns why a client that trusts these certificates rejects `chain` of the server `host`, if it does.
     ///
     /// API servers are written in Go, whose library takes what it is told to trust as it is, and some certificates that
-    /// webpki does not. What webpki alone refuses is no objection.
+    /// webpki does not. A chain that only webpki refuses is accepted.
     pub(super) fn rejection_reason(
         &self,
         chain: &[CertificateDer<'_>],

@@ -119,7 +119,7 @@ impl ClientAuthority {
         Ok(Some((client, validity)))
     }
 
-    /// What `previous`, which some kubeconfig holds, is worth to its holder.
+    /// Returns whether `previous`, the certificate in a kubeconfig, has to be renewed.
     pub(super) fn renewal_state(&self, previous: &ClientCertificate, now: UnixTime) -> RenewalState {
         let Ok(pair) = CertificatePair::parse(&previous.certificate, &previous.key) else {
             return RenewalState::Invalid;
@@ -144,7 +144,7 @@ impl ClientAuthority {
     }
 }
 
-/// What a client's certificate is worth.
+/// Whether a client's certificate has to be renewed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RenewalState {
     /// It is not of this CA, has expired, or is no pair.

@@ -38,7 +38,7 @@ pub(super) struct Advice {
     pub(super) exposed: &'static str,
 }
 
-/// What the files hold.
+/// The contents of the files.
 pub(super) struct PairContents {
     pub(super) certificate: Option<String>,
     pub(super) key: Option<Secret>,
@@ -153,8 +153,8 @@ impl PairFiles {
         files::rename(&self.staged, &self.certificate).map_err(unwritable(&self.certificate))
     }
 
-    /// Moves a certificate to its place that waits there for its key, when a crash came in between. Any other key alone
-    /// is somebody's who has lost the certificate, which API servers know: that is no case for a new one.
+    /// Completes a pair after a crash: moves the staged certificate to its place beside its key. Any other key alone has
+    /// lost its certificate, which API servers know: that is no case for a new one.
     fn complete_staged_pair<T>(
         &self,
         parse: impl Fn(&str, &Secret) -> Result<T, PairError>,
@@ -175,7 +175,7 @@ impl PairFiles {
         }
     }
 
-    /// One half is there and the other is not.
+    /// Returns the error for a pair with one half missing.
     pub(super) fn missing_half(&self, present: &Path, missing: &Path) -> CertificateError {
         CertificateError::Half {
             present: present.to_owned(),
@@ -193,7 +193,7 @@ impl PairFiles {
         parse(certificate, key).map_err(|error| self.describe_error(error))
     }
 
-    /// Where `error` is, and what to do.
+    /// Adds the files and the advice to `error`.
     pub(super) fn describe_error(&self, error: PairError) -> CertificateError {
         error.at(&self.certificate, &self.key, self.advice)
     }

@@ -22,7 +22,7 @@ use crate::config::{Host, TlsFiles};
 use crate::files;
 use crate::metrics::CertificateMetrics;
 
-/// How long files may be unfit, as between two steps of replacing them, before anybody is told.
+/// How long files may be rejected, as between two steps of replacing them, before the rejection is logged.
 const REJECTION_GRACE: Duration = Duration::from_secs(5);
 
 /// Room for every CA in the world.
@@ -35,7 +35,7 @@ const ADVICE: Advice = Advice {
     exposed: "write a new pair",
 };
 
-/// What the operator's own files prove the server with.
+/// The pair in the operator's files.
 pub(super) struct ProvidedPair {
     files: TlsFiles,
     hostname: Host,
@@ -44,27 +44,27 @@ pub(super) struct ProvidedPair {
     metrics: CertificateMetrics,
 }
 
-/// What is served, and what API servers are told to trust.
+/// The served pair, and the certificates that API servers are to trust.
 struct ServedPair {
     pair: CertificatePair,
     anchors: Option<Anchors>,
 }
 
 struct WatchState {
-    /// What is served, by the hash of the files.
+    /// The state of the files whose pair is served.
     served: FilesState,
-    /// What the last look saw.
+    /// The state at the last poll.
     last_observed: Option<FilesState>,
-    /// What was last told to be unfit.
+    /// The rejected state that was last logged.
     last_reported: Option<FilesState>,
     rejected_since: Option<Instant>,
-    /// Why what is there now is not served.
+    /// Why the current files are not served.
     trouble: Option<String>,
-    /// The certificates that will prove what is there now, in PEM, and that API servers do not know yet.
+    /// The certificates of the current files, in PEM, that API servers do not trust yet.
     pending_anchors: Option<String>,
 }
 
-/// Why a pair that is there is not served.
+/// A pair that is not served, and why.
 struct Rejected {
     reason: String,
     pending_anchors: Option<String>,
@@ -79,10 +79,10 @@ impl Rejected {
     }
 }
 
-/// The hash of what files hold, or why they cannot be read.
+/// The hash of the files, or why they cannot be read.
 type FilesState = Result<[u8; 32], String>;
 
-/// What the files hold.
+/// The texts of the files.
 struct PairTexts {
     certificate: String,
     key: Secret,
@@ -141,7 +141,7 @@ impl ProvidedPair {
         Some(pinned)
     }
 
-    /// Why API servers refuse what is served, at the time `now`.
+    /// Returns why API servers reject the served pair at the time `now`, if they do.
     pub(super) fn rejection_reason(&self, now: UnixTime) -> Option<String> {
         self.current.load().rejection_reason(&self.hostname, now)
     }
@@ -162,7 +162,7 @@ impl ProvidedPair {
         soon.or(rejection_reason).into_iter().chain(trouble).collect()
     }
 
-    /// Looks at the files once, at `at`, when the clock says `now`; puts in effect what has changed in them.
+    /// Polls the files once, at the instant `at` and the time `now`, and serves a changed pair.
     pub(super) fn poll(&self, at: Instant, now: UnixTime) {
         let texts = PairTexts::read_files(&self.files).map_err(|error| error.to_string());
         let state = texts.as_ref().map(PairTexts::hash).map_err(String::clone);
@@ -189,7 +189,7 @@ impl ProvidedPair {
         }
     }
 
-    /// The pair in `texts`, if it is one, and not worse than what is served.
+    /// Returns the pair in `texts`, if it is valid, and not worse than the served pair.
     fn accept(&self, texts: &PairTexts, now: UnixTime) -> Result<ServedPair, Rejected> {
         let candidate = ServedPair::parse(&self.files, texts);
         let candidate = candidate.map_err(|error| Rejected::new(error.to_string()))?;
@@ -228,7 +228,7 @@ impl ProvidedPair {
         self.current.store(Arc::new(candidate));
     }
 
-    /// What is there is what is served.
+    /// Clears the trouble: the files hold the served pair.
     fn clear_trouble(&self, watch: &mut WatchState) {
         watch.last_reported = None;
         watch.rejected_since = None;
@@ -237,8 +237,7 @@ impl ProvidedPair {
         self.metrics.set_own_trouble(false);
     }
 
-    /// What is there cannot be served, for this reason. Whoever can do something about it is told once, unless it is over
-    /// soon.
+    /// Records that the current files cannot be served. The log has this once, unless the state ends soon.
     fn refuse(&self, watch: &mut WatchState, state: FilesState, rejected: Rejected, at: Instant) {
         let since = *watch.rejected_since.get_or_insert(at);
         let is_reported = watch.last_reported.as_ref() == Some(&state);
@@ -300,7 +299,7 @@ impl ServedPair {
         Ok(Self { pair, anchors })
     }
 
-    /// Why API servers refuse it that reach the server as `hostname`, as far as that can be told.
+    /// Returns why API servers that reach the server as `hostname` reject the pair, as far as that is known.
     fn rejection_reason(&self, hostname: &Host, now: UnixTime) -> Option<String> {
         let Validity {
             not_before,

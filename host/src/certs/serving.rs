@@ -48,7 +48,7 @@ impl ServingCertificate {
         Ok(Self { source, clock })
     }
 
-    /// Serves the pair in `files` as it is. API servers reach the server as `hostname`.
+    /// Serves the operator's pair in `files` unchanged. API servers reach the server as `hostname`.
     ///
     /// # Errors
     /// When the files hold no pair.
@@ -106,7 +106,7 @@ impl ServingCertificate {
         }
     }
 
-    /// Whether API servers accept what is served, at the time `now`, as far as that can be told.
+    /// Returns whether API servers accept the served certificate at the time `now`, as far as that is known.
     #[must_use]
     pub fn is_valid_at(&self, now: UnixTime) -> bool {
         match &self.source {
@@ -125,7 +125,7 @@ impl ServingCertificate {
         }
     }
 
-    /// Looks whether files have changed, at `at`. Blocks.
+    /// Polls the operator's files at the instant `at`. Blocks.
     pub fn poll(&self, at: Instant) {
         if let Source::Provided(provided) = &self.source {
             provided.poll(at, (self.clock)());

@@ -45,7 +45,7 @@ impl ConfigMapSource {
         }
     }
 
-    /// Tells of edits, for as long as there may be some. Of those that come faster than events are written, the last.
+    /// Publishes events about edits, until no more can come. Of edits that come faster than events, only the last counts.
     async fn publish_events(&self, events: &EventRecorder, mut edits: watch::Receiver<Option<ConfigMapEdit>>) {
         let mut was_refused = false;
         while edits.changed().await.is_ok() {
@@ -163,7 +163,7 @@ impl ConfigMapSource {
         };
         let refused = self.apply(&ConfigMapData {
             texts: object.data.unwrap_or_default(),
-            binary_keys_keys: object.binary_data.unwrap_or_default().into_keys().collect(),
+            binary_keys: object.binary_data.unwrap_or_default().into_keys().collect(),
         })?;
         let about = ObjectReference {
             api_version: Some("v1".to_owned()),
@@ -187,7 +187,7 @@ struct ConfigMapEdit {
 }
 
 impl ConfigMapEdit {
-    /// What whoever made it is told; `was_refused`: something was wrong before it.
+    /// Builds the events about the edit; `was_refused` says whether the previous edit had refused entries.
     fn records(&self, was_refused: bool) -> Vec<EventRecord> {
         let records = match self.refused.len() {
             0 if was_refused => EventRecord::normal("InEffect", "all of it is in effect".to_owned()),

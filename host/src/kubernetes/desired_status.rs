@@ -1,6 +1,6 @@
 //! What the status of an object should say.
 
-use ack_ram_config::last_good::describe;
+use ack_ram_config::last_good::describe_mapping;
 use ack_ram_core::rules::subject::{Subject, SubjectId};
 use ack_ram_core::rules::{BackendRules, Rule};
 use ack_ram_core::time::UnixTime;
@@ -11,14 +11,14 @@ use super::mapping::{ACCEPTED, CONFLICTED, RamIdentityMapping};
 use super::objects::KnownObject;
 use super::observed_status::{self, ObservedStatus, ObservedCondition};
 use super::session_arn::{EVERY_SESSION, ONE_SESSION, SessionArn};
-use crate::backends::live::{BackendNotes, Kept};
+use crate::backends::live::{BackendNotes, Retention};
 
 /// Messages are cut after this many bytes: they quote what somebody wrote.
 const MAX_MESSAGE: usize = 900;
 /// How many other objects a message names.
 const MAX_NAMED: usize = 3;
 
-/// What the status of an object should say.
+/// The desired status of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DesiredStatus {
     /// Of an object whose `spec.arn` is one ARN, and is in effect. Go maps whoever has it, so with anything else there
@@ -30,7 +30,7 @@ pub(super) struct DesiredStatus {
     pub(super) conflicted: DesiredCondition,
 }
 
-/// A condition, without its type and times.
+/// A desired condition, without its type and times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DesiredCondition {
     pub(super) is_true: bool,
@@ -39,7 +39,7 @@ pub(super) struct DesiredCondition {
 }
 
 impl DesiredStatus {
-    /// About the object `name`, from the rules in effect.
+    /// Builds the status of the object `name` from the rules in effect.
     pub(super) fn new(
         name: &str,
         known: &KnownObject,
@@ -64,7 +64,7 @@ impl DesiredStatus {
         }
     }
 
-    /// How it will look in the cluster, for an object of `generation` whose status now says `before`.
+    /// Returns the status as it will be observed, for an object of `generation` whose current status is `before`.
     pub(super) fn to_observed(&self, generation: i64, before: &ObservedStatus, now: UnixTime) -> ObservedStatus {
         let text = |text: &Option<String>| text.as_deref().map_or(0, observed_status::text_digest);
         ObservedStatus {
@@ -149,20 +149,20 @@ impl DesiredCondition {
 
 fn accepted(name: &str, known: &KnownObject, rules: &BackendRules, notes: &BackendNotes) -> DesiredCondition {
     let effect = notes.in_effect.get(name);
-    let kept = effect.and_then(|effect| effect.kept.as_ref());
+    let kept = effect.and_then(|effect| effect.retention.as_ref());
     let refused_as = match known.session_arn {
         Some(SessionArn::Refused) => ONE_SESSION,
         Some(SessionArn::AsInGo) | None => "Refused",
     };
     let (is_true, reason, message) = match (kept, notes.refused.get(name)) {
         (Some(kept), _) => {
-            let Kept {
+            let Retention {
                 until,
                 reason,
                 basis,
                 ..
             } = kept;
-            let what = rules.rule(name).map(|rule| describe(&rule.to_mapping()));
+            let what = rules.rule(name).map(|rule| describe_mapping(&rule.to_mapping()));
             let message = format!(
                 "{}; until this is put right, this stays in effect, until {until} at most: {}, since {basis}",
                 cut(reason),

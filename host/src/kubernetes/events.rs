@@ -25,14 +25,14 @@ const NAME_PART: usize = 50;
 const BURST: f64 = 100.0;
 const PER_SECOND: f64 = 5.0;
 
-/// Tells of what has gone wrong, or right again. Each is told when it changes, and not again.
+/// Records Kubernetes events about errors and recoveries, once for each change.
 pub(super) struct EventRecorder {
     client: Client,
     instance: String,
     limiter: Mutex<RateLimiter>,
 }
 
-/// What to tell.
+/// An event to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct EventRecord {
     is_warning: bool,
@@ -41,7 +41,7 @@ pub(super) struct EventRecord {
 }
 
 impl EventRecord {
-    /// What has changed for an object whose status said `before`, and now says `desired_status`.
+    /// Builds the events for an object whose status changes from `before` to `desired_status`.
     pub(super) fn new(desired_status: &DesiredStatus, before: &ObservedStatus, after: &ObservedStatus) -> Vec<Self> {
         let mut records = Vec::new();
         let mut tell = |is_warning, (reason, message): (_, &str)| {
@@ -67,7 +67,7 @@ impl EventRecord {
         records
     }
 
-    /// Something is wrong.
+    /// Builds a warning.
     pub(super) fn warning(reason: &'static str, message: String) -> Self {
         Self {
             is_warning: true,
@@ -76,7 +76,7 @@ impl EventRecord {
         }
     }
 
-    /// It is right again.
+    /// Builds an event of type `Normal`.
     pub(super) fn normal(reason: &'static str, message: String) -> Self {
         Self {
             is_warning: false,
@@ -101,8 +101,8 @@ impl EventRecorder {
         }
     }
 
-    /// Tells `records` of `about`. With a resource version in it, all replicas may tell the same, and the first does. What
-    /// cannot be told is elsewhere all the same.
+    /// Publishes `records` about `about`. If `about` has a resource version, all replicas may publish the same event, and
+    /// the first one does. A failure is ignored: the log and the status have the same information.
     pub(super) async fn publish(&self, about: &ObjectReference, records: Vec<EventRecord>, now: UnixTime) {
         let namespace = about.namespace.as_deref().unwrap_or(NAMESPACE);
         let events = Api::<Event>::namespaced(self.client.clone(), namespace);
@@ -179,7 +179,7 @@ fn name(about: &ObjectReference, reason: &str) -> (Option<String>, Option<String
     }
 }
 
-/// How many more events may be written.
+/// Limits the rate of events.
 #[derive(Debug)]
 struct RateLimiter {
     left: f64,

@@ -25,7 +25,8 @@ pub(super) enum ApiFailure {
 }
 
 impl ApiFailure {
-    /// `None` for the end of a watch that had worked: it is resumed, and only when that fails is there trouble.
+    /// Classifies `error`. Returns `None` for the end of a watch that worked: it is resumed, and only a failure to resume
+    /// counts.
     pub(super) fn from_watch_error(error: &Error) -> Option<Self> {
         let (verb, error) = match error {
             Error::InitialListFailed(error) => ("list", error),
@@ -50,7 +51,7 @@ impl ApiFailure {
     }
 }
 
-/// How long the API server asks to wait before the next list or watch.
+/// Returns how long the API server asks to wait before the next list or watch.
 pub(super) fn requested_pause(error: &Error) -> Option<Duration> {
     match error {
         Error::InitialListFailed(error) | Error::WatchStartFailed(error) => retry_after(error),
@@ -80,7 +81,7 @@ impl fmt::Display for ApiFailure {
     }
 }
 
-/// An error with what led to it: the outermost layer alone says little of a connection.
+/// Returns the text of an error with its causes: the outermost layer alone says little about a connection.
 pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -95,10 +96,10 @@ pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// No wish of the API server to be left alone is heard for longer.
+/// The longest pause that the API server can request.
 const MAX_REQUESTED_PAUSE: Duration = Duration::from_secs(60);
 
-/// How long the API server asks to wait after `error`.
+/// Returns how long the API server asks to wait after `error`.
 pub(super) fn retry_after(error: &kube::Error) -> Option<Duration> {
     match error {
         kube::Error::Api(status) => {
@@ -109,7 +110,7 @@ pub(super) fn retry_after(error: &kube::Error) -> Option<Duration> {
     }
 }
 
-/// How long the definition has been missing. An API server that starts may answer 404 for a moment.
+/// Detects a missing CustomResourceDefinition. A starting API server may answer 404 for a moment.
 #[derive(Debug, Default)]
 pub(super) struct MissingCrd {
     since: Option<Instant>,
@@ -120,7 +121,7 @@ impl MissingCrd {
     const MIN_FAILURES: u32 = 3;
     const MIN_DURATION: Duration = Duration::from_secs(5);
 
-    /// Whether, with `failure`, it is certain that there is no definition, and so no object.
+    /// Returns whether, after `failure`, it is certain that there is no definition, and so no object.
     pub(super) fn is_certain(&mut self, failure: &ApiFailure, at: Instant) -> bool {
         if *failure != ApiFailure::NoDefinition {
             *self = Self::default();

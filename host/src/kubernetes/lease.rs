@@ -52,7 +52,7 @@ struct ObservedLease {
     since: Instant,
 }
 
-/// What to do about the lease.
+/// The next step about the lease.
 #[derive(Debug, PartialEq)]
 enum LeaseStep {
     /// Nobody has ever held it.
@@ -145,7 +145,7 @@ impl Election {
         }
     }
 
-    /// Whether the lease is now this replica's.
+    /// Tries to acquire or renew the lease. Returns whether this replica holds it now.
     async fn try_acquire(&mut self) -> kube::Result<bool> {
         self.observe(self.leases.get_opt(LEASE_NAME).await?);
         let written = match next_step(self.observed.as_ref(), &self.identity, Instant::now()) {
@@ -189,7 +189,7 @@ impl Election {
         }
     }
 
-    /// The lease to write over `old`.
+    /// Returns the lease to write over `old`, held by this replica.
     fn lease_to_write(&self, old: Option<&Lease>) -> Lease {
         let now = microtime((self.clock)());
         let mut lease = old.cloned().unwrap_or_else(|| Lease {
@@ -234,7 +234,7 @@ impl Election {
             .map(drop)
     }
 
-    /// Once for each thing that goes wrong.
+    /// Logs `error`, unless it was the last one logged.
     fn log_error(&mut self, error: &kube::Error) {
         let namespace = &self.namespace;
         let text = match error {

@@ -10,10 +10,10 @@ use super::objects::ObjectStore;
 use crate::backends::live::LiveRules;
 use crate::env::Clock;
 
-/// The `RAMIdentityMapping` objects of a cluster.
+/// The controller of the `RAMIdentityMapping` objects of a cluster.
 ///
-/// [`Self::watch`] keeps the rules as the objects are, on every replica. [`Self::write_status`] tells their authors, on
-/// one replica; nothing waits for it.
+/// [`Self::watch`] syncs the rules with the objects, on every replica. [`Self::write_status`] writes their statuses, on one
+/// replica; nothing waits for it.
 pub struct MappingController {
     pub(super) live: Arc<LiveRules>,
     pub(super) clock: Clock,
@@ -23,7 +23,7 @@ pub struct MappingController {
     objects: Mutex<ObjectStore>,
 }
 
-/// Is told what happens, for metrics. Called from the tasks that do the work, so it must be quick.
+/// Receives observations, for metrics. Called from the tasks that do the work, so it must be quick.
 pub type Observer = dyn Fn(Observation) + Send + Sync;
 
 /// Something that happened.

@@ -1,11 +1,11 @@
-//! What the watch has seen: the synchronous half, which turns its events into changes of the rules.
+//! The observed objects: the synchronous half of the watch, which turns its events into changes of the rules.
 
 use std::collections::{BTreeSet, HashMap};
 use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ack_ram_config::last_good::describe;
+use ack_ram_config::last_good::describe_mapping;
 use ack_ram_core::rules::{Backend, BackendRules, Mapping, Rule, SessionArnMode};
 use ack_ram_core::time::UnixTime;
 use kube::Resource as _;
@@ -15,19 +15,18 @@ use super::failure::{MissingCrd, ApiFailure};
 use super::object::{MappingObject, ObjectError};
 use super::observed_status::{self, ObservedStatus};
 use super::session_arn::SessionArn;
-use crate::backends::live::{BackendNotes, Transaction, Kept, LiveRules};
+use crate::backends::live::{BackendNotes, Retention, Transaction, LiveRules};
 use crate::config::partial_entry::PartialEntry;
 
-/// All objects that there are, with no more of each than is needed to tell what has changed.
+/// All observed objects, with as much of each as is needed to detect changes.
 #[derive(Debug, Default)]
 pub(super) struct ObjectStore {
     known: HashMap<Arc<str>, KnownObject>,
     /// Which list is being read, or was read last.
     list: u32,
-    /// Whether a list has been read to its end.
+    /// Whether a list has been read completely.
     is_synced: bool,
-    /// Changes that have not been made. Until the first list is complete nobody is told what they say, so they are made
-    /// all at once.
+    /// Changes that are not applied yet. Until the first list is complete, they are collected and then applied together.
     pending_changes: Vec<RuleChange>,
     missing_crd: MissingCrd,
     /// Whether the last attempt did not reach the API server.
@@ -42,15 +41,15 @@ pub(super) struct KnownObject {
     pub(super) generation: i64,
     /// Generations begin anew when a cluster is restored from a backup; a digest tells what has changed then, too.
     pub(super) spec: u64,
-    /// What becomes of it, if `spec.arn` names one session.
+    /// How the object is handled if `spec.arn` names one session.
     pub(super) session_arn: Option<SessionArn>,
-    /// Whether `spec.arn` says whom it is about.
+    /// Whether `spec.arn` names the subject.
     pub(super) names_arn: bool,
     /// The list that it was last seen in, or after.
     list: u32,
-    /// What its status says in the cluster.
+    /// Its status in the cluster.
     pub(super) observed_status: ObservedStatus,
-    /// When this replica last wrote its status, and the fingerprint of what it then said.
+    /// When this replica last wrote its status, and the fingerprint of that status.
     pub(super) written: Option<(Instant, u64)>,
 }
 
@@ -72,7 +71,7 @@ enum RuleChange {
 pub(super) type TouchedNames = BTreeSet<Arc<str>>;
 
 impl ObjectStore {
-    /// Takes in `events`, in their order; what they say is in effect in `live` afterwards.
+    /// Applies `events` in order to `live`. Returns the objects whose status may have to change.
     pub(super) fn apply_events(
         &mut self,
         events: impl IntoIterator<Item = Event<MappingObject>>,
@@ -138,7 +137,7 @@ impl ObjectStore {
         live.confirmations().confirm(Backend::Crd);
     }
 
-    /// There is no object.
+    /// Removes all objects.
     fn forget_all(&mut self, live: &LiveRules) {
         self.known = HashMap::new();
         self.pending_changes = Vec::new();
@@ -156,19 +155,19 @@ impl ObjectStore {
         });
     }
 
-    /// The API server answers the watch.
+    /// Clears failures, since the API server answers the watch.
     pub(super) fn recover(&mut self, live: &LiveRules) {
         self.missing_crd = MissingCrd::default();
         self.is_unreachable = false;
         self.set_trouble(None, live);
     }
 
-    /// Every object.
+    /// Returns the names of all objects.
     pub(super) fn names(&self) -> TouchedNames {
         self.known.keys().cloned().collect()
     }
 
-    /// The objects that are reported as conflicts.
+    /// Returns the names of the objects whose status reports a conflict.
     pub(super) fn conflicted(&self) -> TouchedNames {
         let known = self.known.iter();
         known
@@ -181,7 +180,7 @@ impl ObjectStore {
         self.known.get(name)
     }
 
-    /// What the API server answered when the status was written.
+    /// Records the status that the API server returned for a write.
     pub(super) fn record_written_status(&mut self, object: &MappingObject, at: Instant) {
         if let Some(known) = self.known.get_mut(object.name())
             && *known.uid == *uid(object)
@@ -191,7 +190,7 @@ impl ObjectStore {
         }
     }
 
-    /// Its name when its status has to be looked at, and nothing else.
+    /// Adds or updates an object. Returns its name if only its status has to be checked.
     fn upsert(&mut self, object: &MappingObject) -> Option<Arc<str>> {
         if object.name().is_empty() {
             return None;
@@ -304,7 +303,7 @@ impl RuleChange {
         }
     }
 
-    /// Names of other objects that are no longer in effect by it.
+    /// Applies the change. Returns the names of other objects that are no longer in effect because of it.
     fn apply_to(self, edit: &mut Transaction<'_>, now: UnixTime) -> Vec<Arc<str>> {
         match self {
             Self::Apply(name, rule) => {
@@ -331,8 +330,8 @@ impl RuleChange {
             } => match edit.keep_last_good(&name, &reason, &newest, now) {
                 Ok(()) => {
                     let what = edit.rules().rule(&name);
-                    let what = what.map_or_else(String::new, |rule| describe(&rule.to_mapping()));
-                    if let Some(Kept { until, basis, .. }) = edit.kept(&name) {
+                    let what = what.map_or_else(String::new, |rule| describe_mapping(&rule.to_mapping()));
+                    if let Some(Retention { until, basis, .. }) = edit.kept(&name) {
                         tracing::warn!(backend = %Backend::Crd, object = %name, subject, "refused: {reason}; kept: {what} until {until}, since {basis}");
                     }
                 }

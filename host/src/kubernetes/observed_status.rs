@@ -29,7 +29,7 @@ pub(super) struct ObservedCondition {
 }
 
 impl ObservedStatus {
-    /// Reads `status`, whoever wrote it.
+    /// Builds the observed form of `status`, whoever wrote it.
     pub(super) fn from_status(status: &RamIdentityMappingStatus) -> Self {
         Self {
             canonical_arn: status.canonical_arn.as_deref().map_or(0, text_digest),
@@ -40,12 +40,12 @@ impl ObservedStatus {
         }
     }
 
-    /// Whether both say the same, whatever they say of since when.
+    /// Returns whether both are equal apart from their times.
     pub(super) fn equals_ignoring_times(&self, other: &Self) -> bool {
         self.without_times() == other.without_times()
     }
 
-    /// Equal for those that say the same.
+    /// Returns a fingerprint that ignores times.
     pub(super) fn fingerprint(&self) -> u64 {
         text_digest(&format!("{:?}", self.without_times()))
     }
@@ -86,7 +86,7 @@ impl ObservedCondition {
     }
 }
 
-/// Never 0 but for an empty text.
+/// Returns the digest of `text`: 0 only for an empty text.
 pub(super) fn text_digest(text: &str) -> u64 {
     if text.is_empty() {
         return 0;
@@ -96,7 +96,7 @@ pub(super) fn text_digest(text: &str) -> u64 {
     hasher.finish().max(1)
 }
 
-/// The digest of a condition's text.
+/// Returns the digest of a condition's reason and message.
 pub(super) fn condition_digest(reason: &str, message: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     (reason, message).hash(&mut hasher);

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use super::objects::TouchedNames;
 
-/// Names of objects, each at most once. Kept only while somebody writes statuses.
+/// The names of objects whose status is due, each at most once. Kept only while this replica writes statuses.
 #[derive(Debug, Default)]
 pub(super) struct StatusQueue {
     names: Mutex<Option<BTreeSet<Arc<str>>>>,
@@ -15,13 +15,13 @@ pub(super) struct StatusQueue {
 }
 
 impl StatusQueue {
-    /// From now on names are kept, beginning with `names`.
+    /// Opens the queue with `names`.
     pub(super) fn open(&self, names: TouchedNames) {
         *self.lock() = Some(names);
         self.added.notify_one();
     }
 
-    /// From now on nobody is there to look.
+    /// Closes the queue, and drops its names.
     pub(super) fn close(&self) {
         *self.lock() = None;
     }
@@ -37,8 +37,8 @@ impl StatusQueue {
         self.lock().as_mut()?.pop_first()
     }
 
-    /// Resolves when names have been added since the last call.
-    pub(super) async fn added(&self) {
+    /// Waits until names have been added since the last call.
+    pub(super) async fn wait_until_added(&self) {
         self.added.notified().await;
     }
 

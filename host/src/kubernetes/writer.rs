@@ -74,22 +74,22 @@ struct StatusWrite {
     after: ObservedStatus,
 }
 
-/// What is to be done about the status of an object.
+/// What to do about the status of an object.
 enum StatusCheck {
     Nothing,
     Write(Box<StatusWrite>),
-    /// Look again then.
+    /// Check again at this time.
     Later(Instant),
 }
 
-/// What became of it.
+/// The outcome of a write.
 enum WriteOutcome {
     Written,
     /// The object is gone, or its status cannot be written as it is.
     Dropped,
-    /// Somebody was faster; a new look is due.
+    /// The object has changed meanwhile; check it again.
     Changed,
-    /// The API server does not take any now.
+    /// The API server accepts no writes now.
     Failed {
         /// The HTTP status; 0 when there was no answer.
         code: u16,
@@ -170,7 +170,7 @@ impl MappingController {
             let is_full = in_flight.len() >= MAX_CONCURRENT_WRITES;
             let (name, outcome) = tokio::select! {
                 Some(done) = in_flight.next() => done,
-                () = self.status_queue.added(), if paused.is_none() && !is_full => continue,
+                () = self.status_queue.wait_until_added(), if paused.is_none() && !is_full => continue,
                 Some(name) = later.next() => {
                     postponed.remove(&name);
                     self.status_queue.add([name]);
@@ -210,7 +210,7 @@ impl MappingController {
         }
     }
 
-    /// What has to be written about the object `name`, if anything.
+    /// Checks whether the status of the object `name` has to be written.
     fn check_status(&self, name: &Arc<str>) -> StatusCheck {
         let objects = self.objects();
         let Some(known) = objects.get(name) else {

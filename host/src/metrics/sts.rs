@@ -111,7 +111,7 @@ impl StsMetrics {
         })
     }
 
-    /// Counts for nobody: a command that asks STS once has no scraper.
+    /// Builds metrics that are never scraped, for a command that calls STS once.
     ///
     /// # Errors
     /// As for [`crate::metrics::Metrics::new`]: never.
@@ -180,7 +180,7 @@ impl EndpointMetrics {
     }
 }
 
-/// A call that is under way. One that nobody waits for any longer is just dropped.
+/// Times an in-flight call. An abandoned call is just dropped.
 #[must_use]
 pub(crate) struct CallTimer<'a> {
     calls: &'a EndpointMetrics,

@@ -188,7 +188,7 @@ impl ClusterSources {
         let replica = Replica::for_this_process(namespace);
         let install = async {
             if self.sources.install_crd && self.objects.is_some() {
-                completes_before(install_crd(&client), &mut stop.clone()).await;
+                completes_before_stop(install_crd(&client), &mut stop.clone()).await;
             }
         };
         let config_map = async {
@@ -265,7 +265,7 @@ async fn expire(
     let mut look = time::interval(EXPIRY_CHECK_INTERVAL);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stale = BTreeSet::new();
-    while completes_before(look.tick(), &mut stop).await {
+    while completes_before_stop(look.tick(), &mut stop).await {
         log_staleness(&live, &mut stale);
         let expired = live.expire(env::now());
         for source in &expired {
@@ -296,7 +296,7 @@ fn log_staleness(live: &LiveRules, stale: &mut BTreeSet<Backend>) {
 }
 
 /// Waits for `event`. Returns false if `stop` came first.
-async fn completes_before(event: impl Future, stop: &mut watch::Receiver<bool>) -> bool {
+async fn completes_before_stop(event: impl Future, stop: &mut watch::Receiver<bool>) -> bool {
     tokio::select! {
         _ = event => true,
         _ = stop.wait_for(|stop| *stop) => false,

@@ -382,7 +382,7 @@ fn config_map(last_good: &mut LastGood, document: &Document, terms: &RetentionPo
     }
     let data = ConfigMapData {
         texts: document.texts().into_iter().collect(),
-        binary_keys_keys: BTreeSet::new(),
+        binary_keys: BTreeSet::new(),
     };
     last_good.apply(
         document::parse_config_map("c", &data, WildcardMode::Disabled).mappings,
@@ -532,7 +532,7 @@ fn check(backend: Backend, documents: &[Document], take: Take) -> Result<(), Tes
             }
         }
         for effect in update.in_effect.values() {
-            if let Some(kept) = &effect.kept {
+            if let Some(kept) = &effect.retention {
                 prop_assert!(now < kept.until.seconds(), "step {step}");
                 prop_assert_eq!(kept.until.seconds_since(kept.since), TTL);
             }

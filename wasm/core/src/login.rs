@@ -229,7 +229,7 @@ fn build_backend_rules(input: &BackendInput) -> Result<BackendRules, String> {
         groups: input.reserved_groups.clone(),
     });
     for (index, mapping) in input.mappings.iter().enumerate() {
-        let position = format!("mappings[{place}]");
+        let position = format!("mappings[{index}]");
         let rule = Rule::compile(build_mapping(mapping, input.backend, &position, index))
             .map_err(|error| format!("`{position}` was refused: {error}"))?;
         rules.apply(rule);

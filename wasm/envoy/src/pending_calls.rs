@@ -83,8 +83,8 @@ impl PendingCalls {
         let token = awaiting.fingerprint();
         let pending_call = self.by_token.get_mut(&token);
         // A flood of one token takes no more than half of the room that is left, so that others find some.
-        let wanted = pending_call.as_ref().map_or(0, |pending_call| pending_call.waiting.len());
-        if room <= wanted {
+        let waiting_for_token = pending_call.as_ref().map_or(0, |pending_call| pending_call.waiting.len());
+        if room <= waiting_for_token {
             return Err(QueueFull);
         }
         self.by_stream.insert(stream.stream, token);
@@ -176,7 +176,7 @@ impl PendingCalls {
         };
         pending_call.waiting.retain(|waiting| waiting.stream != stream);
         if pending_call.waiting.is_empty()
-            && let Some(place) = self.unsent.iter().position(|wanted| *wanted == token)
+            && let Some(place) = self.unsent.iter().position(|waiting_for_token| *waiting_for_token == token)
         {
             self.unsent.remove(place);
             self.by_token.remove(&token);

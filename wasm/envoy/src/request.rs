@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_of_requests() {
+    fn grpc_and_preflight_requests_are_recognized() {
         for (lines, is_grpc, is_preflight) in [
             (&["content-type= application/grpc"][..], true, false),
             (&["content-type= application/grpc+proto"], true, false),
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_is_without_the_query() {
+    fn path_excludes_query() {
         for (target, path) in [
             ("/a?b=/c", "/a"),
             ("/a", "/a"),

@@ -9,7 +9,7 @@ const MAX_INLINE: usize = 62;
 #[derive(Clone, Debug)]
 pub(in crate::rules) enum InlineKey {
     Inline { length: u8, bytes: [u8; MAX_INLINE] },
-    ExternalMappings(Arc<[u8]>),
+    Heap(Arc<[u8]>),
 }
 
 impl From<&[u8]> for InlineKey {
@@ -20,7 +20,7 @@ impl From<&[u8]> for InlineKey {
                 start.copy_from_slice(key);
                 Self::Inline { length, bytes }
             }
-            _ => Self::ExternalMappings(key.into()),
+            _ => Self::Heap(key.into()),
         }
     }
 }
@@ -29,7 +29,7 @@ impl AsRef<[u8]> for InlineKey {
     fn as_ref(&self) -> &[u8] {
         match self {
             Self::Inline { length, bytes } => bytes.get(..(*length).into()).unwrap_or_default(),
-            Self::ExternalMappings(bytes) => bytes,
+            Self::Heap(bytes) => bytes,
         }
     }
 }

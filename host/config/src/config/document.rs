@@ -65,7 +65,7 @@ pub struct ConfigMapData {
     /// `data`.
     pub texts: BTreeMap<String, String>,
     /// The keys of `binaryData`.
-    pub binary_keys_keys: BTreeSet<String>,
+    pub binary_keys: BTreeSet<String>,
 }
 
 /// Reads a ConfigMap: each list is YAML below its key, which is compared exactly, as in Go.
@@ -84,7 +84,7 @@ pub fn parse_config_map(name: &str, data: &ConfigMapData, globs: WildcardMode) -
                 }
                 Err(error) => reader.refuse_list(list, refusal_from_error(error)),
             }
-        } else if data.binary_keys_keys.contains(key) {
+        } else if data.binary_keys.contains(key) {
             let reason = format!("`{key}` is not UTF-8 text; write the file in UTF-8");
             reader.refuse_list(list, Refusal { location: place, reason });
         } else if let Some(other) = find_misspelled_key(key, data) {
@@ -100,7 +100,7 @@ pub fn parse_config_map(name: &str, data: &ConfigMapData, globs: WildcardMode) -
             }
         }
     }
-    let unknown = data.texts.keys().chain(&data.binary_keys_keys);
+    let unknown = data.texts.keys().chain(&data.binary_keys);
     warnings.extend(unknown.filter_map(|key| warn_of_unknown_key(name, key)));
     let mappings = reader.mappings;
     MappingDocument { mappings, warnings }
@@ -120,7 +120,7 @@ fn read_list(reader: &mut MappingReader, list: MappingList, given: Located<Value
 
 /// The key that stands in place of `key`, with a slip of a finger or in another case.
 fn find_misspelled_key<'a>(key: &str, data: &'a ConfigMapData) -> Option<&'a String> {
-    let mut keys = data.texts.keys().chain(&data.binary_keys_keys);
+    let mut keys = data.texts.keys().chain(&data.binary_keys);
     keys.find(|other| MAPPING_DOCUMENT.misspelled_key(other) == Some(key))
 }
 

@@ -11,7 +11,7 @@ pub struct Activation {
     /// Since when, in this form.
     pub since: UnixTime,
     /// It is the last good form of an entry that a later edit broke.
-    pub kept: Option<Retention>,
+    pub retention: Option<Retention>,
 }
 
 /// Why a mapping that is no longer written is still in effect.
@@ -52,7 +52,7 @@ impl Activation {
     /// In effect since `since`, as it is written.
     #[must_use]
     pub fn new(since: UnixTime) -> Self {
-        Self { since, kept: None }
+        Self { since, retention: None }
     }
 }
 
@@ -70,7 +70,7 @@ impl Retention {
 
     /// Retention again after another broken edit, which does not make it stay longer.
     #[must_use]
-    pub fn again(self, reason: String, basis: RetentionBasis) -> Self {
+    pub fn renewed(self, reason: String, basis: RetentionBasis) -> Self {
         Self {
             reason,
             basis,
@@ -92,7 +92,7 @@ impl Retention {
 
 /// What stays of an entry, for people: `<subject> as <username> in groups <groups>`.
 #[must_use]
-pub fn describe(mapping: &Mapping) -> String {
+pub fn describe_mapping(mapping: &Mapping) -> String {
     let subject = [
         Some(mapping.arn.as_str()).filter(|arn| !arn.is_empty()),
         mapping.arn_pattern.as_deref(),

@@ -28,7 +28,7 @@ use ack_ram_core::time::UnixTime;
 
 use crate::config::ParsedMappings;
 use crate::config::entry::{MappingList, Refusal};
-pub use activation::{RetentionBasis, Activation, Retention, describe};
+pub use activation::{RetentionBasis, Activation, Retention, describe_mapping};
 use update_builder::UpdateBuilder;
 use previous::PreviousEntries;
 pub use retain::{RetentionError, retain};
@@ -69,7 +69,7 @@ struct ActiveEntry {
     form: EntryForm,
     /// `None` when a condition alone tells.
     subject: Option<SubjectKey>,
-    effect: Activation,
+    activation: Activation,
 }
 
 /// What an entry maps.
@@ -119,22 +119,22 @@ impl LastGood {
         let mut previous = PreviousEntries::new(std::mem::take(&mut self.lists), terms);
         let globs = document.globs;
         let lists = incoming::compile_lists(self.backend, document, inactive_because, &previous);
-        let mut keeping = UpdateBuilder::new(terms, globs);
+        let mut builder = UpdateBuilder::new(terms, globs);
         // First what is written and good: nothing that is kept may stand in its way.
         for list in &lists {
-            keeping.add_accepted(list, &mut previous);
+            builder.add_accepted(list, &mut previous);
         }
         for list in &lists {
-            keeping.keep_unreadable(list, &mut previous);
+            builder.keep_unreadable(list, &mut previous);
         }
         for list in &lists {
-            keeping.keep_inactive(list, &mut previous);
-            keeping.keep_invalid(list, &mut previous);
+            builder.keep_inactive(list, &mut previous);
+            builder.keep_invalid(list, &mut previous);
         }
         for list in &lists {
-            keeping.keep_protected(list, inactive_because.is_some(), &mut previous);
+            builder.keep_protected(list, inactive_because.is_some(), &mut previous);
         }
-        let (lists, update) = keeping.finish(&previous);
+        let (lists, update) = builder.finish(&previous);
         self.lists = lists;
         update
     }
@@ -176,7 +176,7 @@ pub struct RefusedEntry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retained {
     /// The subject, the username and the groups.
-    pub what: String,
+    pub description: String,
     /// When it ends.
     pub until: UnixTime,
     /// Why it stays.
@@ -213,10 +213,10 @@ impl fmt::Display for RefusedEntry {
             };
         }
         write!(f, "{why}; kept:")?;
-        for (index, Retained { what, until, basis }) in self.kept.iter().take(MAX_LISTED).enumerate()
+        for (index, Retained { description, until, basis }) in self.kept.iter().take(MAX_LISTED).enumerate()
         {
             let comma = if index == 0 { "" } else { "," };
-            write!(f, "{comma} {what} until {until}, since {basis}")?;
+            write!(f, "{comma} {description} until {until}, since {basis}")?;
         }
         match self.kept.len().checked_sub(MAX_LISTED) {
             None | Some(0) => Ok(()),
@@ -235,9 +235,9 @@ impl Update {
 
     /// How many of them are kept.
     #[must_use]
-    pub fn kept(&self) -> usize {
+    pub fn retained_count(&self) -> usize {
         let effects = self.in_effect.values();
-        effects.filter(|effect| effect.kept.is_some()).count()
+        effects.filter(|effect| effect.retention.is_some()).count()
     }
 
     /// All that stays, of entries and lists alike.
@@ -248,10 +248,10 @@ impl Update {
 
 impl ActiveEntry {
     fn retained(&self) -> Option<Retained> {
-        let kept = self.effect.kept.as_ref()?;
+        let kept = self.activation.retention.as_ref()?;
         Some(Retained {
-            what: match &self.form {
-                EntryForm::Mapping(mapping) => describe(mapping),
+            description: match &self.form {
+                EntryForm::Mapping(mapping) => describe_mapping(mapping),
                 EntryForm::Account(account) => format!("all of account {account}"),
             },
             until: kept.until,

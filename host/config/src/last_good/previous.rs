@@ -39,7 +39,7 @@ impl PreviousEntries {
             previous.lengths.insert(list, entries.len());
             for (index, entry) in entries.into_iter().enumerate() {
                 let Some(mut entry) = entry else { continue };
-                if let Some(kept) = &mut entry.effect.kept {
+                if let Some(kept) = &mut entry.activation.retention {
                     let was_over = kept.is_expired(terms.now);
                     kept.set_ttl(terms.ttl);
                     // What has ended does not come back when the time becomes longer.
@@ -83,7 +83,7 @@ impl PreviousEntries {
         let number = self.find(subject, |place, entry| {
             place.0 == list && entry.form.is_same(form)
         })?;
-        Some(self.take(number)?.effect.since)
+        Some(self.take(number)?.activation.since)
     }
 
     /// Takes all that is left of `list`, by place.

@@ -89,11 +89,11 @@ impl<'a> UpdateBuilder<'a> {
             if let (Some(Subject::Pattern(pattern)), true) = (rule.map(Rule::subject), is_fresh) {
                 self.accepted.add_fresh_pattern(pattern);
             }
-            let effect = Activation::new(since.unwrap_or(self.terms.now));
+            let activation = Activation::new(since.unwrap_or(self.terms.now));
             let entry = ActiveEntry {
                 form,
                 subject,
-                effect,
+                activation,
             };
             self.update.add(&incoming.position, &entry, rule.cloned());
             entries.push(Some(entry));
@@ -308,8 +308,8 @@ impl<'a> UpdateBuilder<'a> {
             }
         };
         let reason = spot.why.reason.clone();
-        entry.effect.kept = Some(match entry.effect.kept.take() {
-            Some(kept) => kept.again(reason, basis),
+        entry.activation.retention = Some(match entry.activation.retention.take() {
+            Some(kept) => kept.renewed(reason, basis),
             None => Retention::new(now, ttl, reason, basis),
         });
         self.carried += 1;
@@ -367,6 +367,6 @@ impl Update {
             self.accounts.push((position.to_owned(), account.clone()));
         }
         self.in_effect
-            .insert(position.to_owned(), entry.effect.clone());
+            .insert(position.to_owned(), entry.activation.clone());
     }
 }

@@ -12,7 +12,7 @@ fn data(texts: &[(&str, &str)]) -> ConfigMapData {
         texts: texts
             .map(|(key, text)| ((*key).to_owned(), (*text).to_owned()))
             .collect(),
-        binary_keys_keys: BTreeSet::new(),
+        binary_keys: BTreeSet::new(),
     }
 }
 
@@ -22,7 +22,7 @@ fn state(live: &LiveRules) -> (Vec<String>, BTreeMap<String, String>) {
         assert!(rules.is_synced());
         let rules = rules.rules().into_iter().map(|rule| {
             let position = &rule.source().position;
-            let kept = notes.in_effect[position].kept.is_some();
+            let kept = notes.in_effect[position].retention.is_some();
             format!(
                 "{position} {}{}",
                 rule.subject(),

@@ -28,7 +28,7 @@ fn state(live: &LiveRules) -> (bool, usize, usize, Option<String>) {
         let kept = notes
             .in_effect
             .values()
-            .filter(|effect| effect.kept.is_some());
+            .filter(|effect| effect.retention.is_some());
         (
             rules.is_synced(),
             rules.len(),

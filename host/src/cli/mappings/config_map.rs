@@ -43,7 +43,7 @@ impl ConfigMapEditor {
         let found = self.get().await?;
         Ok(found.map(|found| ConfigMapData {
             texts: found.data.unwrap_or_default(),
-            binary_keys_keys: found.binary_data.unwrap_or_default().into_keys().collect(),
+            binary_keys: found.binary_data.unwrap_or_default().into_keys().collect(),
         }))
     }
 

@@ -196,7 +196,7 @@ impl From<Retention> for KeptView {
 fn view_of<'a>(rule: &'a Rule, effect: Option<Activation>) -> RuleView<'a> {
     let (username, groups) = rule.raw_names();
     let (since, kept) = match effect {
-        Some(Activation { since, kept }) => (Some(since), kept),
+        Some(Activation { since, retention: kept }) => (Some(since), kept),
         None => (None, None),
     };
     RuleView {

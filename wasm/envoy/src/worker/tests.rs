@@ -70,16 +70,16 @@ fn answer(worker: &mut Worker, id: CallId, status: u16, body: &str) -> Vec<Resum
         .resumed
 }
 
-fn kind(action: &RequestAction) -> Result<&AdmittedRequest, RefusalKind> {
+fn admitted_or_refusal_kind(action: &RequestAction) -> Result<&AdmittedRequest, RefusalKind> {
     match action {
         RequestAction::Admit(entry) => Ok(entry),
-        RequestAction::Refuse(refusal, _) => Err(refusal.kind()),
+        RequestAction::Refuse(refusal, _) => Err(refusal.admitted_or_refusal_kind()),
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn a_login_and_what_the_service_is_told() {
+fn login_calls_sts_once_and_names_user_to_service() {
     let mut worker = worker("");
     let plan = log_in(&mut worker, 1, "LTAI1");
     assert_eq!(plan.remove, ["authorization"]);
@@ -107,7 +107,7 @@ fn a_login_and_what_the_service_is_told() {
     assert_eq!(call.headers[1].1, "/?ACKClusterId=c1");
     let resumed = answer(&mut worker, 7, 200, ALICE);
     assert_eq!((resumed.len(), resumed[0].stream), (1, 1));
-    let entry = kind(&resumed[0].action).unwrap();
+    let entry = admitted_or_refusal_kind(&resumed[0].action).unwrap();
     assert_eq!(entry.username, "alice");
     let user = ("x-remote-user".to_owned(), "alice".to_owned());
     let group = ("x-remote-group".to_owned(), "dev".to_owned());
@@ -121,13 +121,13 @@ fn a_login_and_what_the_service_is_told() {
     // Now it is known.
     let plan = log_in(&mut worker, 2, "LTAI1");
     assert_eq!(plan.remove, ["authorization"]);
-    let entry = kind(&plan.action).unwrap();
+    let entry = admitted_or_refusal_kind(&plan.action).unwrap();
     assert!(entry.log_entry.line.contains("cache=hit"), "{}", entry.log_entry.line);
     assert!(worker.next_call().is_none());
 }
 
 #[test]
-fn what_sts_says_decides() {
+fn reply_of_sts_decides_login() {
     for (status, body, expected) in [
         (200, MALLORY, RefusalKind::InvalidToken),
         (
@@ -152,7 +152,7 @@ fn what_sts_says_decides() {
         call(&mut worker, 7);
         let resumed = answer(&mut worker, 7, status, body);
         assert_eq!(
-            kind(&resumed[0].action).unwrap_err(),
+            admitted_or_refusal_kind(&resumed[0].action).unwrap_err(),
             expected,
             "{status} {body}"
         );
@@ -165,12 +165,12 @@ fn what_sts_says_decides() {
         let _waits = log_in(&mut worker, 1, "LTAI1");
         call(&mut worker, 7);
         let resumed = worker.complete_call(7, reply, NOW).resumed;
-        assert_eq!(kind(&resumed[0].action).unwrap_err(), RefusalKind::Unavailable);
+        assert_eq!(admitted_or_refusal_kind(&resumed[0].action).unwrap_err(), RefusalKind::Unavailable);
     }
 }
 
 #[test]
-fn nothing_is_remembered_past_its_end() {
+fn cached_identity_expires_with_ttl_or_token() {
     for (more, first, later, is_known) in [
         ("", 0, 119, true),
         ("", 0, 120, false),
@@ -201,7 +201,7 @@ fn nothing_is_remembered_past_its_end() {
 }
 
 #[test]
-fn what_clients_claim_to_be_is_removed_whatever_comes_next() {
+fn identity_headers_of_client_are_removed_for_every_action() {
     let claims = [
         ("x-remote-user", "root"),
         ("x-remote-group", "system:masters"),
@@ -250,7 +250,7 @@ fn what_clients_claim_to_be_is_removed_whatever_comes_next() {
 }
 
 #[test]
-fn what_is_added_is_not_removed_by_the_next_proxy() {
+fn identity_header_in_connection_header_is_forbidden() {
     let bearer = format!("Bearer {}", token("LTAI1"));
     for (connection, passes) in [
         ("upgrade", true),
@@ -265,7 +265,7 @@ fn what_is_added_is_not_removed_by_the_next_proxy() {
             RequestAction::Wait => assert!(passes, "{connection}"),
             RequestAction::Refuse(refusal, log_entry) => {
                 assert!(!passes, "{connection}");
-                let kinds = (refusal.kind(), log_entry.result);
+                let kinds = (refusal.admitted_or_refusal_kind(), log_entry.result);
                 assert_eq!(kinds, (RefusalKind::Forbidden, "forbidden"));
             }
             other => panic!("{connection}: {other:?}"),
@@ -273,11 +273,11 @@ fn what_is_added_is_not_removed_by_the_next_proxy() {
     }
     let two = [("connection", "upgrade"), ("connection", "x-remote-user")];
     let plan = arrive(&mut worker(""), 1, &two);
-    assert_eq!(kind(&plan.action).unwrap_err(), RefusalKind::Forbidden);
+    assert_eq!(admitted_or_refusal_kind(&plan.action).unwrap_err(), RefusalKind::Forbidden);
 }
 
 #[test]
-fn trailers_tell_services_nothing_either() {
+fn identity_trailers_of_client_are_removed() {
     let (own, bearer) = (token("LTAI1"), format!("Bearer {}", token("LTAI1")));
     let trailers = headers(&[
         ("x-remote-user", "root"),
@@ -306,7 +306,7 @@ fn trailers_tell_services_nothing_either() {
 }
 
 #[test]
-fn the_token_is_for_the_filter_alone() {
+fn token_headers_are_removed_unless_forwarded() {
     let own = token("LTAI1");
     let bearer = format!("Bearer {own}");
     let lower = format!("bearer {own}");
@@ -413,7 +413,7 @@ fn token_in_the_url_is_refused_on_every_path() {
             let RequestAction::Refuse(refusal, log_entry) = plan.action else {
                 panic!("{method} {target}: {:?}", plan.action);
             };
-            assert_eq!(refusal.kind(), RefusalKind::Forbidden);
+            assert_eq!(refusal.admitted_or_refusal_kind(), RefusalKind::Forbidden);
             for text in [refusal.message(), log_entry.line] {
                 assert!(text.contains("Authorization: Bearer <token>"), "{text}");
                 assert!(!text.contains("k8s-ack"), "{text}");
@@ -423,7 +423,7 @@ fn token_in_the_url_is_refused_on_every_path() {
 }
 
 #[test]
-fn tokens_that_are_none_are_refused_at_once() {
+fn invalid_token_is_refused_without_call() {
     let other_cluster = token("LTAI1").replace("k8s-ack-v2.", "k8s-ack-v9.");
     let bearer = format!("Bearer {other_cluster}");
     let good = format!("Bearer {}", token("LTAI1"));
@@ -447,7 +447,7 @@ fn tokens_that_are_none_are_refused_at_once() {
         let plan = arrive(&mut worker, 1, &lines);
         match plan.action {
             RequestAction::Refuse(refusal, log_entry) => {
-                assert_eq!((refusal.kind().status(), log_entry.result), (401, result));
+                assert_eq!((refusal.admitted_or_refusal_kind().status(), log_entry.result), (401, result));
             }
             other => panic!("{other:?}"),
         }
@@ -456,7 +456,7 @@ fn tokens_that_are_none_are_refused_at_once() {
 }
 
 #[test]
-fn groups_that_are_required() {
+fn user_outside_required_groups_is_forbidden() {
     for (groups, expected) in [
         (r#"["dev"]"#, 200),
         (r#"["ops"]"#, 403),
@@ -466,13 +466,13 @@ fn groups_that_are_required() {
         let _waits = log_in(&mut worker, 1, "LTAI1");
         call(&mut worker, 7);
         let resumed = answer(&mut worker, 7, 200, ALICE);
-        let status = kind(&resumed[0].action).map_or_else(RefusalKind::status, |_| 200);
+        let status = admitted_or_refusal_kind(&resumed[0].action).map_or_else(RefusalKind::status, |_| 200);
         assert_eq!(status, expected, "{groups}");
     }
 }
 
 #[test]
-fn nothing_secret_is_logged_and_nothing_of_scrubbed_accounts() {
+fn log_line_has_no_secret_and_no_scrubbed_identity() {
     let token = token("LTAI1");
     let secret_part = token.trim_start_matches("k8s-ack-v2.");
     for (more, is_told) in [("", true), ("\"scrubbedAccounts\": [\"1\"]", false)] {

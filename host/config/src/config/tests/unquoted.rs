@@ -219,7 +219,7 @@ fn every_document_refuses_one_entry_alone() {
     };
     let data = ConfigMapData {
         texts: [("mapUsers".to_owned(), list.to_owned())].into(),
-        binary_keys_keys: BTreeSet::new(),
+        binary_keys: BTreeSet::new(),
     };
     check(
         document::parse_config_map("cm", &data, WildcardMode::Disabled),

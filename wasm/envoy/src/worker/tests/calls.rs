@@ -7,7 +7,7 @@ fn at(seconds: u64) -> Duration {
 }
 
 #[test]
-fn one_call_for_equal_tokens_survives_whoever_came_first() {
+fn call_for_equal_tokens_survives_first_stream() {
     let mut worker = worker("");
     for stream in 1..=4 {
         assert!(matches!(
@@ -21,14 +21,14 @@ fn one_call_for_equal_tokens_survives_whoever_came_first() {
     let resumed = answer(&mut worker, 7, 200, ALICE);
     let streams: Vec<_> = resumed.iter().map(|resumed| resumed.stream).collect();
     assert_eq!(streams, [2, 3, 4]);
-    assert!(resumed.iter().all(|resumed| kind(&resumed.action).is_ok()));
+    assert!(resumed.iter().all(|resumed| admitted_or_refusal_kind(&resumed.action).is_ok()));
     assert_eq!(worker.sizes(), (0, 1));
     // All may go: what STS says is remembered all the same.
     let _waits = log_in(&mut worker, 5, "LTAI2");
     call(&mut worker, 8);
     worker.close_stream(5);
     assert!(answer(&mut worker, 8, 200, ALICE).is_empty());
-    assert!(kind(&log_in(&mut worker, 6, "LTAI2").action).is_ok());
+    assert!(admitted_or_refusal_kind(&log_in(&mut worker, 6, "LTAI2").action).is_ok());
     // Whoever goes before the call is made takes it along.
     let _waits = log_in(&mut worker, 7, "LTAI3");
     worker.close_stream(7);
@@ -37,7 +37,7 @@ fn one_call_for_equal_tokens_survives_whoever_came_first() {
 }
 
 #[test]
-fn answers_that_nobody_waits_for_change_nothing() {
+fn unexpected_reply_is_ignored() {
     let mut worker = worker("");
     assert!(answer(&mut worker, 9, 200, ALICE).is_empty());
     let _waits = log_in(&mut worker, 1, "LTAI1");
@@ -49,7 +49,7 @@ fn answers_that_nobody_waits_for_change_nothing() {
 }
 
 #[test]
-fn calls_and_those_who_wait_are_bounded() {
+fn calls_and_waiting_streams_are_limited() {
     let mut worker = worker("");
     worker.settings.sts.max_calls = 2;
     worker.settings.sts.max_waiting = 8;
@@ -61,12 +61,12 @@ fn calls_and_those_who_wait_are_bounded() {
         .iter()
         .filter(|plan| matches!(plan.action, RequestAction::Wait));
     assert_eq!(waiting.count(), 4);
-    assert_eq!(kind(&flood[7].action).unwrap_err(), RefusalKind::Unavailable);
+    assert_eq!(admitted_or_refusal_kind(&flood[7].action).unwrap_err(), RefusalKind::Unavailable);
     for (stream, key) in [(11, "LTAI2"), (12, "LTAI3"), (13, "LTAI4"), (14, "LTAI5")] {
         assert!(matches!(log_in(&mut worker, stream, key).action, RequestAction::Wait));
     }
     assert_eq!(
-        kind(&log_in(&mut worker, 15, "LTAI6").action).unwrap_err(),
+        admitted_or_refusal_kind(&log_in(&mut worker, 15, "LTAI6").action).unwrap_err(),
         RefusalKind::Unavailable
     );
     call(&mut worker, 1);
@@ -80,11 +80,11 @@ fn calls_and_those_who_wait_are_bounded() {
     let late = worker.next_call().unwrap();
     assert!(worker.prepare(late, NOW + Duration::from_secs(6)).is_none());
     let resumed = worker.fail_call(late, &Unavailable::Overloaded);
-    assert_eq!(kind(&resumed[0].action).unwrap_err(), RefusalKind::Unavailable);
+    assert_eq!(admitted_or_refusal_kind(&resumed[0].action).unwrap_err(), RefusalKind::Unavailable);
 }
 
 #[test]
-fn a_new_configuration_leaves_nobody_waiting() {
+fn new_configuration_ends_all_waiting_streams() {
     let mut worker = worker("");
     for (stream, key) in [(1, "LTAI1"), (2, "LTAI1"), (3, "LTAI2")] {
         let _waits = log_in(&mut worker, stream, key);
@@ -93,13 +93,13 @@ fn a_new_configuration_leaves_nobody_waiting() {
     let resumed = worker.fail_all();
     assert_eq!(resumed.len(), 3);
     for resumed in &resumed {
-        assert_eq!(kind(&resumed.action).unwrap_err(), RefusalKind::Unavailable);
+        assert_eq!(admitted_or_refusal_kind(&resumed.action).unwrap_err(), RefusalKind::Unavailable);
     }
     assert!(answer(&mut worker, 7, 200, ALICE).is_empty());
 }
 
 #[test]
-fn what_envoy_makes_up_is_no_answer() {
+fn reply_made_up_by_envoy_is_unavailable() {
     let (unreachable, timed_out) = (StsReply::Unreachable, StsReply::TimedOut);
     for (status, body, expected) in [
         (
@@ -126,7 +126,7 @@ fn what_envoy_makes_up_is_no_answer() {
 }
 
 #[test]
-fn a_call_that_breaks_off_goes_out_once_more() {
+fn broken_call_is_retried_once() {
     let mut worker = worker("");
     worker.settings.sts.max_calls = 1;
     let _waits = log_in(&mut worker, 1, "LTAI1");
@@ -145,7 +145,7 @@ fn a_call_that_breaks_off_goes_out_once_more() {
     assert!(worker.next_call().is_none());
     assert!(answer(&mut worker, 7, 200, ALICE).is_empty());
     let resumed = answer(&mut worker, 8, 200, ALICE);
-    assert_eq!(kind(&resumed[0].action).unwrap().username, "alice");
+    assert_eq!(admitted_or_refusal_kind(&resumed[0].action).unwrap().username, "alice");
     // But once only.
     call(&mut worker, 9);
     assert!(
@@ -157,12 +157,12 @@ fn a_call_that_breaks_off_goes_out_once_more() {
     call(&mut worker, 10);
     let resumed = worker.complete_call(10, StsReply::Unreachable, NOW).resumed;
     assert_eq!((resumed.len(), resumed[0].stream), (1, 2));
-    assert_eq!(kind(&resumed[0].action).unwrap_err(), RefusalKind::Unavailable);
+    assert_eq!(admitted_or_refusal_kind(&resumed[0].action).unwrap_err(), RefusalKind::Unavailable);
     assert!(worker.next_call().is_none());
 }
 
 #[test]
-fn no_call_goes_out_once_more_in_vain() {
+fn broken_call_is_not_retried_when_useless() {
     let ends = |worker: &mut Worker, reply: StsReply<'_>, milliseconds: u64| {
         let later = NOW + Duration::from_millis(milliseconds);
         let resumed = worker.complete_call(7, reply, later).resumed;
@@ -185,7 +185,7 @@ fn no_call_goes_out_once_more_in_vain() {
         let _waits = log_in(&mut worker, 1, "LTAI1");
         call(&mut worker, 7);
         let resumed = ends(&mut worker, reply, milliseconds);
-        assert_eq!(kind(&resumed[0].action).unwrap_err(), RefusalKind::Unavailable);
+        assert_eq!(admitted_or_refusal_kind(&resumed[0].action).unwrap_err(), RefusalKind::Unavailable);
     }
     // Nobody waits any more.
     let mut with_nobody = worker("");
@@ -196,7 +196,7 @@ fn no_call_goes_out_once_more_in_vain() {
 }
 
 #[test]
-fn who_goes_away_before_the_second_try_takes_it_along() {
+fn closed_stream_drops_its_unsent_retry() {
     let mut worker = worker("");
     let _waits = log_in(&mut worker, 1, "LTAI1");
     call(&mut worker, 7);
@@ -211,7 +211,7 @@ fn who_goes_away_before_the_second_try_takes_it_along() {
 }
 
 #[test]
-fn a_second_try_has_what_the_first_one_left() {
+fn retry_has_remaining_time() {
     let ms = Duration::from_millis;
     let us = Duration::from_micros;
     for (limit, sent_after, broke_off_after, left) in [
