@@ -30,7 +30,7 @@ pub enum Outcome {
     /// The token is refused.
     Denied(Denial),
     /// The token is of another type, and another authenticator may accept it.
-    NotOurs,
+    UnrecognizedToken,
     /// No decision is possible now.
     Unavailable(Unavailable),
 }
@@ -47,7 +47,7 @@ pub enum Denial {
     /// A rule matches, but gives no usable name.
     Name(NameError),
     /// A validation refused the user, with this message.
-    Validation(Box<str>),
+    ValidationRefused(Box<str>),
     /// A validation could not be evaluated.
     ValidationFailed(EvaluationError),
 }
@@ -61,7 +61,7 @@ impl Denial {
             Self::Sts(_) => "sts_refused",
             Self::NotMapped => "not_mapped",
             Self::Name(_) => "name_refused",
-            Self::Validation(_) => "validation_refused",
+            Self::ValidationRefused(_) => "validation_refused",
             Self::ValidationFailed(_) => "validation_failed",
         }
     }
@@ -107,7 +107,7 @@ impl Outcome {
     pub fn passed_stages(&self) -> &'static [Stage] {
         use Stage::{Names, Rule, Sts, Token, Validations};
         match self {
-            Self::NotOurs | Self::Denied(Denial::Token(_)) => &[],
+            Self::UnrecognizedToken | Self::Denied(Denial::Token(_)) => &[],
             Self::Denied(Denial::NotMapped)
             | Self::Unavailable(
                 Unavailable::BackendNotReady(_)
@@ -116,7 +116,7 @@ impl Outcome {
             ) => &[Token, Sts],
             Self::Unavailable(_) | Self::Denied(Denial::Sts(_)) => &[Token],
             Self::Denied(Denial::Name(_)) => &[Token, Sts, Rule],
-            Self::Denied(Denial::Validation(_) | Denial::ValidationFailed(_)) => {
+            Self::Denied(Denial::ValidationRefused(_) | Denial::ValidationFailed(_)) => {
                 &[Token, Sts, Rule, Names]
             }
             Self::Granted(_) => &[Token, Sts, Rule, Names, Validations],
@@ -293,7 +293,7 @@ impl Explanation {
             Denial::Name(NameError { field, problem }) => {
                 format!("the rule for this identity gives no usable `{field}`: {problem}")
             }
-            Denial::Validation(message) => format!("this cluster refuses the user: {message}"),
+            Denial::ValidationRefused(message) => format!("this cluster refuses the user: {message}"),
             Denial::ValidationFailed(error) => {
                 format!("a validation of this cluster could not be evaluated: {error}")
             }
@@ -313,9 +313,9 @@ impl Explanation {
 impl Decision {
     /// Returns the decision on a token of another type: no error, so that the API server may cache the reply and try
     /// other authenticators.
-    pub fn not_ours() -> Self {
+    pub fn unrecognized_token() -> Self {
         Self {
-            outcome: Outcome::NotOurs,
+            outcome: Outcome::UnrecognizedToken,
             explanation: Explanation::default(),
         }
     }
@@ -374,7 +374,7 @@ impl Decision {
     pub fn code(&self) -> &'static str {
         match &self.outcome {
             Outcome::Granted(_) => "granted",
-            Outcome::NotOurs => "not_ours",
+            Outcome::UnrecognizedToken => "not_ours",
             Outcome::Denied(denial) => denial.code(),
             Outcome::Unavailable(Unavailable::Sts(unable)) => unable.code(),
             Outcome::Unavailable(Unavailable::Overloaded) => "overloaded",
@@ -390,11 +390,11 @@ impl Decision {
     pub fn metric_result(&self) -> &'static str {
         match &self.outcome {
             Outcome::Granted(_) => "success",
-            Outcome::NotOurs | Outcome::Denied(Denial::Token(_)) => "invalid_token",
+            Outcome::UnrecognizedToken | Outcome::Denied(Denial::Token(_)) => "invalid_token",
             Outcome::Denied(
                 Denial::NotMapped
                 | Denial::Name(_)
-                | Denial::Validation(_)
+                | Denial::ValidationRefused(_)
                 | Denial::ValidationFailed(_),
             )
             | Outcome::Unavailable(
@@ -410,7 +410,7 @@ impl Decision {
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         match &self.outcome {
-            Outcome::Granted(_) | Outcome::NotOurs => None,
+            Outcome::Granted(_) | Outcome::UnrecognizedToken => None,
             Outcome::Denied(denial) => Some(self.explanation.denial_message(denial)),
             Outcome::Unavailable(Unavailable::Sts(unable)) => {
                 Some(format!("{unable}; {}", unable.advice()))

@@ -1,4 +1,4 @@
-//! What changes for whom between two configurations.
+//! The differences between two configurations: who gets other access.
 //!
 //! An identity that is named by its ARN is asked for in both: what counts is the user that results, not the rule that
 //! gives it. What names nobody in particular (patterns, ids, conditions) is compared as it is written.
@@ -13,7 +13,7 @@ use crate::rules::subject::Subject;
 use crate::rules::{Mapping, Rule, RuleSet};
 use crate::placeholder;
 
-/// One of the two configurations.
+/// One of the two configurations to compare.
 #[derive(Clone, Copy)]
 pub struct Snapshot<'a> {
     /// Its rules.
@@ -55,27 +55,27 @@ impl Diff {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Change<T> {
-    /// For whom.
+    /// The subject.
     pub subject: String,
-    /// In which way.
+    /// The kind of change.
     pub change: ChangeKind,
-    /// What was.
+    /// The old value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<T>,
-    /// What will be.
+    /// The new value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<T>,
 }
 
-/// In which way something changes.
+/// The kinds of changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ChangeKind {
-    /// It is new.
+    /// The new configuration adds it.
     Added,
-    /// It is gone.
+    /// The new configuration removes it.
     Removed,
-    /// It is another.
+    /// Both configurations have it, with different values.
     Changed,
 }
 
@@ -97,7 +97,7 @@ pub enum Access {
     },
 }
 
-/// A rule as it is written, but for whom it is about.
+/// A mapping as it is written, without its subject.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MappingSpec {
@@ -120,7 +120,7 @@ pub struct MappingSpec {
     pub groups_expression_may_add: BTreeSet<String>,
 }
 
-/// What changes from `old` to `new`.
+/// Compares `old` with `new`.
 #[must_use]
 pub fn diff(old: Snapshot<'_>, new: Snapshot<'_>) -> Diff {
     let (old_subjects, new_subjects) = (ComparedSubjects::collect(old), ComparedSubjects::collect(new));
@@ -144,12 +144,12 @@ pub fn diff(old: Snapshot<'_>, new: Snapshot<'_>) -> Diff {
     }
 }
 
-/// Whom a configuration is about.
+/// The subjects of a configuration.
 #[derive(Default)]
 struct ComparedSubjects {
-    /// By what ARNs are compared by.
+    /// Subjects that are ARNs, by the key that ARNs are compared by.
     exact: BTreeMap<String, Arn>,
-    /// By their text.
+    /// The mappings of all other subjects, by the subject's text.
     specs: BTreeMap<String, Vec<MappingSpec>>,
 }
 

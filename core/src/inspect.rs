@@ -26,14 +26,14 @@ use crate::time::UnixTime;
 use crate::token::{FAMILY_PREFIX, STS_WINDOW_SECONDS, v1, v2};
 use verdict::TokenVerdict;
 
-/// Longer texts are no token of anybody, and are not looked into.
+/// The most bytes of a text that is inspected; no token is longer.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// What there is to say of a token.
+/// The result of inspecting a token.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Inspection {
-    /// Whose kind of token it is.
+    /// The kind of token.
     pub kind: TokenKind,
     /// How long it is.
     pub bytes: usize,
@@ -61,7 +61,7 @@ pub struct Inspection {
     pub request: Option<RequestSummary>,
 }
 
-/// Whose kind of token a text is.
+/// The kinds of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TokenKind {
@@ -80,7 +80,7 @@ pub enum TokenKind {
 }
 
 impl TokenKind {
-    /// What a text is by the look of it.
+    /// Detects the kind of a text by its prefix.
     #[must_use]
     pub fn detect(token: &str) -> Self {
         if token.starts_with(v2::PREFIX) {
@@ -98,7 +98,7 @@ impl TokenKind {
         }
     }
 
-    /// The kind in words.
+    /// Returns the kind in words.
     #[must_use]
     pub fn describe(self) -> &'static str {
         match self {
@@ -112,7 +112,7 @@ impl TokenKind {
     }
 }
 
-/// The request that the server would send, without what is the caller's secret.
+/// A summary of the request that the server would send, without the caller's secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestSummary {

@@ -27,7 +27,7 @@ pub enum Step {
 pub fn begin(token: &str, policy: &TokenPolicy, now: UnixTime) -> Step {
     match RecognizedToken::recognize(token) {
         Some(token) => token.begin(policy, now),
-        None => Step::Decided(Decision::not_ours()),
+        None => Step::Decided(Decision::unrecognized_token()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Identities that nobody has: stand-ins where a person names an ARN and nothing else is known.
+//! Placeholder identities, for an ARN of which nothing else is known.
 
 use crate::access_key::AccessKeyId;
 use crate::arn::{Arn, Resource};
@@ -9,7 +9,8 @@ const SESSION: &str = "<session@name>";
 const USER_ID: &str = "<user-id>";
 const ACCESS_KEY_ID: &str = "ACCESS-KEY-ID";
 
-/// Somebody who logs in as `arn`; of a role, a session with a name that stands for any. `None` never happens.
+/// Returns an identity with `arn` and placeholders for the rest; for a role, of a session with a placeholder name.
+/// `None` never happens.
 #[must_use]
 pub fn identity_for_arn(arn: Arn) -> Option<Identity> {
     Some(Identity {
@@ -19,7 +20,7 @@ pub fn identity_for_arn(arn: Arn) -> Option<Identity> {
     })
 }
 
-/// STS knows roles only in somebody's hands.
+/// Returns the ARN as STS returns it: STS knows roles only by their sessions.
 fn with_placeholder_session(arn: Arn) -> Option<Arn> {
     match arn.resource() {
         Resource::Role(role) => {

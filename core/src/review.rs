@@ -123,7 +123,7 @@ pub fn render_decision(version: ReviewVersion, decision: &Decision) -> HttpReply
     let error = error.as_deref();
     match &decision.outcome {
         Outcome::Granted(user) => render_review(version, Some(user), None),
-        Outcome::Denied(_) | Outcome::NotOurs => render_review(version, None, error),
+        Outcome::Denied(_) | Outcome::UnrecognizedToken => render_review(version, None, error),
         Outcome::Unavailable(_) => render_status(503, "ServiceUnavailable", error.unwrap_or_default()),
     }
 }

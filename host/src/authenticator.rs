@@ -145,7 +145,7 @@ impl IdentityResolver {
         standings: &CredentialStandings,
     ) -> Result<ResolvedIdentity, Box<DecisionRecord>> {
         let Some(token) = RecognizedToken::recognize(token.expose()) else {
-            return Err(Box::new(Decision::not_ours().into()));
+            return Err(Box::new(Decision::unrecognized_token().into()));
         };
         let now = (self.single_flight.clock)();
         let fingerprint = token.fingerprint();
@@ -414,7 +414,7 @@ impl Authenticator {
                         resolver.single_flight.cache.promote(identity.fingerprint());
                     }
                     Outcome::Denied(_) => self.standings.note(credential, false),
-                    Outcome::NotOurs | Outcome::Unavailable(_) => {}
+                    Outcome::UnrecognizedToken | Outcome::Unavailable(_) => {}
                 }
                 DecisionRecord {
                     decision,

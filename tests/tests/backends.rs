@@ -93,7 +93,7 @@ fn broken_backend_neither_grants_nor_denies_until_it_is_read() {
     use Backend::{DynamicFile, MountedFile};
     let broken = || {
         let mut rules = rules(DynamicFile, false, &[(ALICE, "dynamic")]);
-        rules.mark_broken(true);
+        rules.set_broken(true);
         rules
     };
     let file = || rules(MountedFile, true, &[(ALICE, "file")]);
@@ -113,10 +113,10 @@ fn broken_backend_neither_grants_nor_denies_until_it_is_read() {
     }
     let mut rules = broken();
     assert!(rules.is_broken() && !rules.is_synced());
-    rules.mark_broken(false);
+    rules.set_broken(false);
     assert!(!rules.is_broken() && !rules.is_synced());
     rules.mark_synced();
-    rules.mark_broken(true);
+    rules.set_broken(true);
     let kept = (rules.is_broken(), rules.is_synced());
     assert_eq!(kept, (false, true), "what was read once stays in effect");
 }

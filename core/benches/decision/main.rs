@@ -1,4 +1,4 @@
-//! What a decision costs: `cargo bench -p ack-ram-core --features cel`. The figures and what they mean are in
+//! Measures the cost of a decision: `cargo bench -p ack-ram-core --features cel`. The figures and what they mean are in
 //! `benches/README.md`.
 //!
 //! Each group has a baseline that does the least that such work can be, so that ratios hold on any machine.
@@ -59,7 +59,7 @@ fn awaiting(token: &Secret, policy: &TokenPolicy) -> AwaitingSts {
     }
 }
 
-/// What STS says of a session of the role `team-<index>`.
+/// Returns STS's reply for a session of the role `team-<index>`.
 fn reply(index: usize) -> String {
     format!(
         r#"{{"IdentityType":"AssumedRoleUser","AccountId":"1234567890123456","RequestId":"1","PrincipalId":"300000000000000001:alice","RoleId":"300000000000000001","Arn":"acs:ram::1234567890123456:assumed-role/team-{index}/alice"}}"#
@@ -73,7 +73,7 @@ fn response(body: &str) -> StsReply<'_> {
     }
 }
 
-fn who(index: usize) -> VerifiedIdentity {
+fn verified_identity(index: usize) -> VerifiedIdentity {
     let awaiting = awaiting(&token(), &policy());
     awaiting.resume(response(&reply(index)), NOW).unwrap()
 }
@@ -119,7 +119,7 @@ mod token_to_request {
         bencher.bench_local(|| begin(black_box(token.expose()), &policy, NOW));
     }
 
-    /// The fingerprint alone: no token can be had for less.
+    /// The fingerprint alone, which every token needs.
     #[divan::bench]
     fn baseline_sha256(bencher: Bencher<'_, '_>) {
         use ack_ram_core::fingerprint::Fingerprint;
@@ -153,7 +153,7 @@ mod exact {
     #[divan::bench(args = SIZES, sample_size = 200)]
     fn decide(bencher: Bencher<'_, '_>, size: usize) {
         let rules = rule_set((0..size).map(|index| rule(index, &arn(index))));
-        let who: Vec<_> = spread(size).take(10_000).map(who).collect();
+        let who: Vec<_> = spread(size).take(10_000).map(verified_identity).collect();
         let mut turns = who.iter().cycle();
         bencher.bench_local(|| rules.decide(black_box(turns.next().unwrap())));
     }
@@ -206,25 +206,25 @@ mod patterns {
 
     const SIZES: [usize; 4] = [1, 100, 1_000, 10_000];
 
-    /// All start alike, so that each is tried. The last one matches.
+    /// All patterns have the prefix of the ARN, so each one is tried. The last one matches.
     #[divan::bench(args = SIZES)]
-    fn tried(bencher: Bencher<'_, '_>, size: usize) {
+    fn same_prefix(bencher: Bencher<'_, '_>, size: usize) {
         let account = "acs:ram::1234567890123456";
         let others = (1..size).map(|index| rule(index, &format!("{account}:role/*-{index}-x")));
         let rules = rule_set(others.chain([rule(size, &format!("{account}:role/*-7"))]));
         decide(bencher, &rules);
     }
 
-    /// They start otherwise than the identity, but for one.
+    /// All patterns but one have another prefix than the ARN.
     #[divan::bench(args = SIZES)]
-    fn passed_by(bencher: Bencher<'_, '_>, size: usize) {
+    fn different_prefix(bencher: Bencher<'_, '_>, size: usize) {
         let others = (1..size).map(|index| rule(index, &format!("{}-*", arn(index + 10))));
         let rules = rule_set(others.chain([rule(0, "acs:ram::1234567890123456:role/t*")]));
         decide(bencher, &rules);
     }
 
     fn decide(bencher: Bencher<'_, '_>, rules: &RuleSet) {
-        let who = who(7);
+        let who = verified_identity(7);
         bencher.bench_local(|| rules.decide(black_box(&who)));
     }
 }
@@ -243,9 +243,9 @@ fn apply_among_100_000(bencher: Bencher<'_, '_>) {
         });
 }
 
-/// An identity that is not mapped, and why.
+/// Explains why an identity is not mapped.
 #[divan::bench]
-fn explain_a_denial(bencher: Bencher<'_, '_>) {
+fn explain_denial(bencher: Bencher<'_, '_>) {
     let rules = rule_set((0..1_000).map(|index| rule(index, &arn(index + 10))));
     let who = Identity {
         arn: Arn::parse("acs:ram::1:assumed-role/team-11/alice").unwrap(),
@@ -255,16 +255,16 @@ fn explain_a_denial(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| rules.explain(black_box(&who)));
 }
 
-/// A TokenReview in, a decision made before, a TokenReview out: what a cached identity costs outside of HTTP.
+/// A TokenReview in, a decision made before, a TokenReview out: the cost of a cached identity without HTTP.
 #[divan::bench]
-fn review_in_and_out(bencher: Bencher<'_, '_>) {
+fn review_round_trip(bencher: Bencher<'_, '_>) {
     let token = token();
     let body = format!(
         r#"{{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1","metadata":{{"creationTimestamp":null}},"spec":{{"token":"{}","audiences":["https://kubernetes.default.svc"]}},"status":{{"user":{{}}}}}}"#,
         token.expose()
     );
     let rules = rule_set((0..1_000).map(|index| rule(index, &arn(index))));
-    let who = who(7);
+    let who = verified_identity(7);
     let decide = || -> Decision { rules.decide(&who) };
     bencher.bench_local(|| {
         let review = TokenReview::parse(black_box(body.as_bytes())).unwrap();

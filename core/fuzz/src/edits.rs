@@ -51,9 +51,9 @@ fn check_update(update: &Update, before: &[Rule], newest: Option<&Node>, now: Un
         };
         assert!(now < kept.until, "{position} is over");
         assert_eq!(kept.until.seconds_since(kept.since), TTL);
-        let (username, groups) = rule.written_names();
+        let (username, groups) = rule.raw_names();
         let previous_rule = before.iter().find(|last| {
-            let all = last.written_names().1;
+            let all = last.raw_names().1;
             last.subject() == rule.subject() && groups.iter().all(|group| all.contains(group))
         });
         let previous_rule = previous_rule.unwrap_or_else(|| panic!("{position} was not given before"));
@@ -118,8 +118,8 @@ fn find_list<'a>(root: &'a Node, position: &str) -> Option<&'a Value> {
 
 /// Whether `name` is `key` with one letter inserted, left out, replaced, or two swapped.
 fn is_misspelling(name: &str, key: &str) -> bool {
-    let name: Vec<char> = name.chars().collect_texts();
-    let key: Vec<char> = key.to_ascii_lowercase().chars().collect_texts();
+    let name: Vec<char> = name.chars().collect();
+    let key: Vec<char> = key.to_ascii_lowercase().chars().collect();
     let same = name.iter().zip(&key).take_while(|(a, b)| a == b).count();
     let (a, b) = (&name[same..], &key[same..]);
     a == b

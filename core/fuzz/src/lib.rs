@@ -61,7 +61,7 @@ fn check_decision_output(decision: &Decision) {
     }
     let granted = decision.code() == "granted";
     for version in [ReviewVersion::V1, ReviewVersion::V1Beta1] {
-        let answer = review::answer(version, decision);
+        let answer = review::render_decision(version, decision);
         let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
         assert!(matches!(answer.status, 200 | 503), "{body}");
         assert_eq!(body["status"]["authenticated"] == true, granted, "{body}");

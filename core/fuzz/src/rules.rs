@@ -6,7 +6,7 @@ use ack_ram_core::decision::KubernetesUser;
 use ack_ram_core::identity::Identity;
 use ack_ram_core::rules::subject::Subject;
 use ack_ram_core::rules::{
-    Precedence, Backend, BackendRules, WildcardMode, Mapping, Rule, RuleSet, SessionArns, Source, Validation,
+    Precedence, Backend, BackendRules, WildcardMode, Mapping, Rule, RuleSet, SessionArnMode, Source, Validation,
 };
 
 /// A line for each field, empty for one that is not there: somebody's ARN, then `arn`, `arnPattern`, `userID`,
@@ -31,9 +31,9 @@ pub fn rules(input: &[u8]) {
     };
     let mapping = Mapping {
         source,
-        age: Precedence::ListIndex(0),
+        precedence: Precedence::ListIndex(0),
         arn: exact.unwrap_or_default(),
-        globs: WildcardMode::Enabled,
+        wildcards: WildcardMode::Enabled,
         arn_pattern,
         user_id,
         role_id,
@@ -43,7 +43,7 @@ pub fn rules(input: &[u8]) {
         groups: lines.map(str::to_owned).collect(),
         groups_expression,
         groups_expression_may_add: may_add.into_iter().collect(),
-        session_arns: SessionArns::Refused,
+        session_arn_mode: SessionArnMode::Refused,
     };
     let written: Vec<String> = mapping
         .groups

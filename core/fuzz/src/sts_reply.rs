@@ -8,7 +8,7 @@ use ack_ram_core::login::{AwaitingSts, Step, begin};
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::rules::{Precedence, Backend, BackendRules, WildcardMode, Mapping, Rule, RuleSet, Source};
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::{AccessKey, token_v2};
+use ack_ram_core::sign::{AccessKey, sign_token_v2};
 use ack_ram_core::sts::StsReply;
 
 use crate::{NOW, check_decision_output};
@@ -55,7 +55,7 @@ fn awaiting_sts() -> AwaitingSts {
         secret: Secret::new("secret"),
         security_token: None,
     };
-    let token = token_v2(&key, &cluster, "fuzz", NOW).unwrap();
+    let token = sign_token_v2(&key, &cluster, "fuzz", NOW).unwrap();
     match begin(token.expose(), &TokenPolicy::new(cluster), NOW) {
         Step::CallSts(awaiting) => awaiting,
         Step::Decided(decision) => panic!("{decision:?}"),
@@ -70,8 +70,8 @@ fn rules_for_everyone(account: &str) -> RuleSet {
     };
     let username = "somebody:{{SessionNameRaw}}{{UserName}}{{RoleName}}{{AccountID}}";
     let mapping = Mapping {
-        globs: WildcardMode::Enabled,
-        ..Mapping::exact(
+        wildcards: WildcardMode::Enabled,
+        ..Mapping::for_arn(
             source,
             Precedence::ListIndex(0),
             &format!("acs:ram::{account}:**"),

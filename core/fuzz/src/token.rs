@@ -39,7 +39,7 @@ pub fn token(input: &[u8]) {
 fn check_token(token: &str, policy: &TokenPolicy) -> Option<SentRequest> {
     match begin(token, policy, NOW) {
         Step::CallSts(awaiting) => {
-            assert_eq!(awaiting.fingerprint(), Fingerprint::of(token));
+            assert_eq!(awaiting.fingerprint(), Fingerprint::from_text(token));
             assert!(
                 awaiting.expires() > NOW.plus_seconds(-300),
                 "it has expired"

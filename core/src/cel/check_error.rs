@@ -1,4 +1,4 @@
-//! Why a part of a tree is refused, and where that stands in the source.
+//! Errors of the checker: why a part of a tree is refused, and its position in the source.
 
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, operators};
@@ -13,18 +13,18 @@ pub(super) struct CheckError<'t> {
     pub(super) reason: Reason,
 }
 
-/// Where something is wrong.
+/// The place of an error, relative to a node of the tree.
 pub(super) enum Anchor<'t> {
-    /// Where this starts.
+    /// At the start of this node.
     Start(&'t IdedExpr),
-    /// At this name, which follows that node.
+    /// At this name, which follows the position of the node with this id.
     After(u64, &'t str),
-    /// At this name, which stands before that node.
+    /// At this name, which precedes the position of the node with this id.
     Before(u64, &'t str),
 }
 
 impl Anchor<'_> {
-    /// The byte in `source`, from which the tree was parsed.
+    /// Returns the offset in bytes in `source`, from which the tree was parsed.
     pub(super) fn offset(&self, source: &str) -> usize {
         let offset = |id| offset_of_node(source, id).unwrap_or(0);
         match *self {
@@ -47,7 +47,7 @@ pub(super) fn refuse<T>(at: Anchor<'_>, reason: Reason) -> Result<T, CheckError<
     Err(CheckError { at, reason })
 }
 
-/// `name` is none of the `known` ones.
+/// Builds the reason for a `name` that is none of the `known` ones.
 pub(super) fn unknown_name<'a>(
     what: SymbolKind,
     name: &str,

@@ -14,7 +14,7 @@ pub(super) const ROUND_COST: u64 = 200;
 /// What an item of a list costs to make, besides its bytes.
 const ITEM_COST: u64 = 50;
 
-/// The bounds of a value.
+/// The type of a value, and the bounds of its size.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ValueBounds {
     pub(super) ty: ValueType,
@@ -84,7 +84,7 @@ impl ValueBounds {
         Self::string(self.max_item_bytes)
     }
 
-    /// Either this or `other`.
+    /// Returns the bounds of a value that is either this or `other`.
     pub(super) fn union(self, other: Self) -> Self {
         Self {
             ty: self.ty,
@@ -95,7 +95,7 @@ impl ValueBounds {
         }
     }
 
-    /// This and `other`, one after the other.
+    /// Returns the bounds of this value followed by `other`.
     pub(super) fn concatenated(self, other: Self) -> Self {
         let bytes = self.bytes.saturating_add(other.bytes);
         Self {
@@ -110,7 +110,7 @@ impl ValueBounds {
         }
     }
 
-    /// What comes of calling `function`, which yields a `result`, on `arguments`, the receiver first.
+    /// Returns the bounds of the result of calling `function`, of type `result`, on `arguments`, the receiver first.
     pub(super) fn call_result(function: &str, arguments: &[Self], result: ValueType) -> Self {
         match (function, arguments) {
             ("split", [text, separator, ..]) => {
@@ -132,7 +132,7 @@ impl ValueBounds {
         }
     }
 
-    /// How often `part` can be in this text; an empty one stands around each character.
+    /// Returns how often `part` can occur in this text; an empty part occurs around each character.
     fn max_occurrences(self, part: Self) -> u64 {
         match self.bytes.checked_div(part.min_bytes) {
             Some(times) => times,
@@ -140,7 +140,7 @@ impl ValueBounds {
         }
     }
 
-    /// What it costs to read or to make such a value.
+    /// Returns the cost of reading or making such a value.
     pub(super) fn cost(self) -> u64 {
         self.items
             .saturating_mul(ITEM_COST)
@@ -148,7 +148,7 @@ impl ValueBounds {
     }
 }
 
-/// The bounds of a whole loop, from those of one round with an empty item, and of one with all items as one.
+/// Returns the total of a loop, from a round with an empty item, and from a round with all items as one.
 ///
 /// No cost and no size here grows slower than the text it comes from, so the first counts for every item, and what
 /// the second has more counts once.

@@ -1,4 +1,4 @@
-//! What can be wrong with an expression, when it loads and when it runs.
+//! Errors of expressions, at load and at evaluation.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ pub struct ExpressionError {
     pub reason: Reason,
 }
 
-/// A place in the source of an expression, as people count: from 1, in characters.
+/// A position in the source of an expression, in lines and characters from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpressionPosition {
     /// The line.
@@ -27,7 +27,7 @@ pub struct ExpressionPosition {
 }
 
 impl ExpressionPosition {
-    /// The place of the byte `offset` in `source`.
+    /// Returns the position of the byte `offset` in `source`.
     pub(super) fn from_offset(source: &str, offset: usize) -> Self {
         let before = source.get(..offset).unwrap_or(source);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -68,9 +68,9 @@ pub enum Reason {
     Syntax(Box<str>),
     /// It is CEL of a sort that is not taken here.
     Unsupported(&'static str),
-    /// A name that stands for nothing.
+    /// A name that is not known.
     Unknown {
-        /// What it would be the name of.
+        /// The kind of symbol that was expected.
         what: SymbolKind,
         /// The name.
         name: Box<str>,
@@ -83,9 +83,9 @@ pub enum Reason {
     UserOutsideValidation,
     /// `identity` or `user` without a field.
     MissingField(&'static str),
-    /// The variable of a loop has the name of something else.
+    /// The variable of a loop shadows `identity` or `user`.
     ShadowedName(Box<str>),
-    /// A function with arguments, or on a value, that it does not take.
+    /// A function is called with arguments, or on a value, of the wrong types.
     WrongArguments {
         /// How it is used.
         usage: &'static str,
@@ -106,7 +106,7 @@ pub enum Reason {
     },
 }
 
-/// What has a name.
+/// The kinds of symbols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SymbolKind {
     /// A variable.
@@ -200,11 +200,11 @@ impl fmt::Display for Reason {
 /// Why an expression gave no result for an identity. It holds nothing of what the identity holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EvaluationError {
-    /// The expression was compiled for something else.
+    /// The expression was compiled for another purpose.
     WrongKind {
-        /// What was asked of it.
+        /// The purpose that was requested.
         requested: ExpressionKind,
-        /// What it is.
+        /// The purpose it was compiled for.
         actual: ExpressionKind,
     },
     /// A name or an id of the identity is longer than expressions take.

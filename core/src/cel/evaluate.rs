@@ -1,4 +1,4 @@
-//! Evaluating, and taking the result apart.
+//! Evaluates expressions, and converts their results.
 
 use std::sync::{Arc, LazyLock};
 
@@ -20,7 +20,7 @@ static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     Arc::new(environment)
 });
 
-/// Evaluates `tree`, which [`super::check`] has passed, and reads the result with `read`.
+/// Evaluates `tree`, which [`super::check`] has passed, and converts the result with `read`.
 pub(super) fn evaluate<T>(
     tree: &IdedExpr,
     identity: &Identity,
@@ -34,7 +34,7 @@ pub(super) fn evaluate<T>(
     read(value.as_ref())
 }
 
-/// The evaluator's errors hold values; ours do not.
+/// Converts the evaluator's errors, which hold values, into errors without values.
 fn convert_error(error: ExecutionError) -> EvaluationError {
     match error {
         ExecutionError::IndexOutOfBounds(_) => EvaluationError::IndexOutOfBounds,

@@ -5,20 +5,20 @@
 
 use super::types::ValueType::{self, Bool, Int, String, Strings};
 
-/// A function, or a macro of CEL.
+/// A function of CEL, or a macro.
 pub(super) struct Function {
     pub(super) name: &'static str,
     /// For people who used it otherwise.
     pub(super) usage: &'static str,
-    /// The ways to call it; a macro is none that a call could be checked against.
+    /// The overloads; a macro has none, since calls of it are not checked here.
     pub(super) overloads: &'static [Overload],
 }
 
-/// One way to call a function.
+/// An overload of a function: the types of its arguments and its result.
 pub(super) struct Overload {
     pub(super) receiver: Option<ValueType>,
     pub(super) required: &'static [ValueType],
-    /// One more argument, which may be there.
+    /// The type of an optional last argument.
     pub(super) optional: Option<ValueType>,
     pub(super) result: ValueType,
 }
@@ -47,7 +47,7 @@ impl Overload {
         self
     }
 
-    /// Whether it can be called so.
+    /// Returns whether a call with these types matches this overload.
     pub(super) fn accepts(&self, receiver: Option<ValueType>, arguments: &[ValueType]) -> bool {
         let rest = arguments.strip_prefix(self.required);
         let rest_is_accepted = match rest {
@@ -59,12 +59,12 @@ impl Overload {
     }
 }
 
-/// The function `name`.
+/// Finds the function `name`.
 pub(super) fn find(name: &str) -> Option<&'static Function> {
     FUNCTIONS.iter().find(|function| function.name == name)
 }
 
-/// The names of all functions.
+/// Returns the names of all functions.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     FUNCTIONS.iter().map(|function| function.name)
 }

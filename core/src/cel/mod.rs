@@ -46,7 +46,7 @@ pub const MAX_GROUP_BYTES: usize = 256;
 pub const MAX_GROUPS: usize = 64;
 
 impl ExpressionKind {
-    /// What an expression of this kind must yield.
+    /// Returns the type that an expression of this kind must yield.
     #[must_use]
     pub const fn result_type(self) -> ValueType {
         match self {
@@ -56,7 +56,7 @@ impl ExpressionKind {
         }
     }
 
-    /// What people call it.
+    /// Returns the name for messages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -99,19 +99,19 @@ impl Expression {
         &self.source
     }
 
-    /// What the expression is for.
+    /// Returns what the expression is for.
     #[must_use]
     pub fn kind(&self) -> ExpressionKind {
         self.kind
     }
 
-    /// What was parsed, for those who look into it.
+    /// Returns the parsed tree, for lint.
     #[cfg(feature = "lint")]
     pub(crate) fn tree(&self) -> &IdedExpr {
         &self.tree
     }
 
-    /// A part of a [validation](Kind::Validation), itself a `bool` outside any loop, as one. It has no source.
+    /// Builds a validation from a part of one: a `bool` outside any loop. It has no source.
     #[cfg(feature = "lint")]
     pub(crate) fn from_subexpression(tree: &IdedExpr) -> Self {
         Self {
@@ -121,7 +121,7 @@ impl Expression {
         }
     }
 
-    /// Whether `identity` meets the [condition](Kind::Condition).
+    /// Whether `identity` meets the [condition](ExpressionKind::Condition).
     ///
     /// # Errors
     /// When it cannot be told: a rule then does not match.
@@ -130,7 +130,7 @@ impl Expression {
         evaluate::evaluate(&self.tree, identity, None, evaluate::read_bool)
     }
 
-    /// The [username](Kind::Username) of `identity`. It may be empty, and it may hold any character.
+    /// The [username](ExpressionKind::Username) of `identity`. It may be empty, and it may hold any character.
     ///
     /// # Errors
     /// When there is none.
@@ -139,7 +139,7 @@ impl Expression {
         evaluate::evaluate(&self.tree, identity, None, evaluate::read_username)
     }
 
-    /// The [groups](Kind::Groups) of `identity`. They may be empty or equal, and may hold any character.
+    /// The [groups](ExpressionKind::Groups) of `identity`. They may be empty or equal, and may hold any character.
     ///
     /// # Errors
     /// When there are none to be had.
@@ -148,7 +148,7 @@ impl Expression {
         evaluate::evaluate(&self.tree, identity, None, evaluate::read_groups)
     }
 
-    /// Whether `identity` may log in as `user`, as the [validation](Kind::Validation) has it.
+    /// Whether `identity` may log in as `user`, as the [validation](ExpressionKind::Validation) has it.
     ///
     /// # Errors
     /// When it cannot be told: the login is then refused.

@@ -60,6 +60,7 @@ fn scan_error(source: &str, offset: usize, reason: Reason) -> ExpressionError {
     }
 }
 
+/// The classes of tokens, by what they mean for the limits.
 #[derive(Clone, Copy)]
 enum TokenClass {
     Open,

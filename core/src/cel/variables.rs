@@ -1,4 +1,4 @@
-//! The variables: what expressions may ask of an identity and of a user.
+//! The variables of expressions: the fields of an identity and of a user.
 
 use std::borrow::Cow;
 
@@ -23,14 +23,14 @@ pub(super) const MAX_UID_BYTES: usize = MAX_NAME_BYTES + 256;
 /// Two names, an account, and the fixed words.
 const MAX_ARN_BYTES: usize = 2 * MAX_IDENTITY_NAME_BYTES + 64;
 
-/// A variable: a name that has fields.
+/// The declaration of a variable, which has fields.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct VariableDeclaration {
     pub(super) name: &'static str,
     fields: &'static [FieldDeclaration],
 }
 
-/// A field of a variable.
+/// The declaration of a field of a variable.
 #[derive(Debug)]
 pub(super) struct FieldDeclaration {
     pub(super) name: &'static str,
@@ -45,7 +45,7 @@ enum FieldReader {
     Groups,
 }
 
-/// Who signed the token.
+/// The identity that signed the token.
 pub(super) const IDENTITY: VariableDeclaration =
     VariableDeclaration {
         name: "identity",
@@ -101,7 +101,7 @@ pub(super) const IDENTITY: VariableDeclaration =
         ],
     };
 
-/// Whom Kubernetes would see.
+/// The Kubernetes user that the rules yield.
 pub(super) const USER: VariableDeclaration = VariableDeclaration {
     name: "user",
     fields: &[
@@ -157,7 +157,7 @@ impl FieldDeclaration {
     }
 }
 
-/// The variables of one evaluation.
+/// The values of the variables in one evaluation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Activation<'a> {
     identity: &'a Identity,
@@ -165,7 +165,7 @@ pub(super) struct Activation<'a> {
 }
 
 impl<'a> Activation<'a> {
-    /// Takes what keeps the limits that the costs are reckoned from.
+    /// Creates the values, if they keep the limits that costs are computed from.
     pub(super) fn new(
         identity: &'a Identity,
         user: Option<&'a KubernetesUser>,
@@ -213,7 +213,7 @@ impl VariableResolver for Activation<'_> {
     }
 }
 
-/// What `has()` looks fields of a variable up in: it has those that are not empty.
+/// The map in which `has()` looks up the fields of a variable: it contains the fields that are not empty.
 #[derive(Clone, Copy, Debug)]
 struct FieldPresence<'a> {
     activation: Activation<'a>,

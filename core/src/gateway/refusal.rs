@@ -84,7 +84,7 @@ impl Refusal {
     pub(super) fn from_decision(decision: &Decision) -> Self {
         let kind = match &decision.outcome {
             Outcome::Unavailable(_) => RefusalKind::Unavailable,
-            Outcome::Granted(_) | Outcome::Denied(_) | Outcome::NotOurs => {
+            Outcome::Granted(_) | Outcome::Denied(_) | Outcome::UnrecognizedToken => {
                 RefusalKind::InvalidToken
             }
         };

@@ -267,7 +267,7 @@ fn refusal_states_reason_status_and_reference() {
             broken,
         ),
         (
-            Outcome::NotOurs,
+            Outcome::UnrecognizedToken,
             401,
             16,
             "invalid_token",
@@ -367,7 +367,7 @@ fn retry_after_equals_time_in_text() {
 fn challenge_is_one_line_of_ascii() {
     let gateway = Gateway::default();
     let message = "no \"admins\"\r\nset-cookie: a=b; caf\u{e9} \\";
-    let denied = decision(Outcome::Denied(Denial::Validation(message.into())));
+    let denied = decision(Outcome::Denied(Denial::ValidationRefused(message.into())));
     let challenge = gateway.admit(&denied).unwrap_err().challenge().unwrap();
     assert!(challenge.bytes().all(|byte| matches!(byte, b' '..=b'~')));
     assert_eq!(challenge.matches('"').count(), 4, "{challenge}");

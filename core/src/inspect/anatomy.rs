@@ -1,4 +1,4 @@
-//! A token cut into its parts, so that each can be named, and the secret ones hidden.
+//! The anatomy of a token: its segments, so that each can be named, and secret ones hidden.
 
 mod base64_split;
 mod json_members;
@@ -13,10 +13,10 @@ use crate::secret::Secret;
 use crate::sign::acs3;
 use crate::token::{v1, v2};
 
-/// A part of a token, with what is around it where that has no name.
+/// A segment of a token: a named part, or the structure between parts.
 #[derive(Clone, Debug)]
 pub struct Segment {
-    /// What it is.
+    /// The part.
     pub part: TokenPart,
     /// The text as it stands in the token, decoded.
     pub text: Secret,
@@ -29,7 +29,7 @@ pub struct Segment {
     pub signed: Option<bool>,
 }
 
-/// What a part of a token is.
+/// The parts of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TokenPart {
@@ -93,14 +93,14 @@ impl TokenPart {
     }
 }
 
-/// A named part of the decoded payload.
+/// The range of a named part in the decoded payload.
 struct PartRange {
     range: Range<usize>,
     part: TokenPart,
     signed: Option<bool>,
 }
 
-/// The parts of `token`, in their order and without a gap; none if it is not one of ours.
+/// Splits `token` into segments, in their order and without a gap; none if it is not a token of this authenticator.
 #[must_use]
 pub fn split_into_segments(token: &str) -> Vec<Segment> {
     let Some((prefix, payload)) = [v2::PREFIX, v1::PREFIX]
@@ -140,7 +140,7 @@ pub fn split_into_segments(token: &str) -> Vec<Segment> {
     segments
 }
 
-/// `text` in pieces: the named ones, and the structure between them.
+/// Splits `text` into segments: the named parts, and the structure between them.
 fn split_text(text: &str, payload: &str, named: Vec<PartRange>) -> Vec<Segment> {
     let mut all_parts: Vec<PartRange> = Vec::new();
     let mut at = 0;

@@ -1,16 +1,16 @@
-//! The checks that a token goes through, as a person is told of them.
+//! The checks of a token, and their results.
 
 use serde::Serialize;
 
 use crate::token::TokenError;
 
-/// One check and what came of it.
+/// A check and its result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
     /// Which check.
     pub name: CheckName,
-    /// What came of it.
+    /// The result.
     pub status: CheckStatus,
     /// The stable name of what is wrong, as in the server's log.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -23,7 +23,7 @@ pub struct Check {
     pub advice: Option<&'static str>,
 }
 
-/// What came of a check.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum CheckStatus {
@@ -31,7 +31,7 @@ pub enum CheckStatus {
     Passed,
     /// The server would refuse the token.
     Failed,
-    /// It cannot be told.
+    /// The check was not made.
     NotChecked,
 }
 
@@ -92,7 +92,7 @@ impl CheckName {
         }
     }
 
-    /// The check that `error` failed.
+    /// Returns the check that failed with `error`.
     pub(super) fn failed_by(error: &TokenError) -> Self {
         match error {
             TokenError::TooLarge { .. } => Self::Size,

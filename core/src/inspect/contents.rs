@@ -1,4 +1,4 @@
-//! What a token holds, read for people: as much as there is, whether the server would take it or not.
+//! The contents of a token, for people: as much as can be read, whether the server would accept it or not.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use crate::json::{self, JsonObject, JsonValue};
 use crate::time::UnixTime;
 use crate::token::{v1, v2};
 
-/// Longer values are cut.
+/// The most characters of a value that are shown.
 const MAX_DISPLAY_CHARS: usize = 256;
 
 /// Takes base64 as it may look after it was copied by hand.
@@ -25,7 +25,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// What a token says of itself. Nothing of it is proven, and all of it may be shown: texts hold no control characters.
+/// The contents of a token. Nothing of it is proven, and all of it may be shown: texts have no control characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Contents {
@@ -63,7 +63,7 @@ pub struct Contents {
     pub user_agent: Option<String>,
 }
 
-/// What `token` holds if it is one of ours; or why that cannot be told.
+/// Reads the contents of `token` if it is a token of this authenticator, or returns why they cannot be read.
 pub(super) fn read_contents(token: &str) -> (Option<Contents>, Option<&'static str>) {
     match TokenKind::detect(token) {
         TokenKind::TokenV2 | TokenKind::TokenV1 if token.len() <= MAX_BYTES => decode_contents(token),
@@ -185,7 +185,7 @@ pub(super) fn authorization_part<'a>(authorization: &'a str, name: &str) -> Opti
         .find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
 }
 
-/// `text` as a terminal and a page may have it.
+/// Escapes and truncates `text` for a terminal or a page.
 fn escape_for_display(text: &str) -> String {
     text.chars()
         .take(MAX_DISPLAY_CHARS)

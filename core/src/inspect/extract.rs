@@ -1,4 +1,4 @@
-//! Tokens in what a person pastes: bare, or with whatever stood around them where they were copied.
+//! Extracts tokens from pasted text: bare tokens, and tokens with the text around them that was copied, too.
 
 use std::fmt;
 
@@ -8,22 +8,22 @@ use serde_json::Value;
 use crate::secret::Secret;
 use crate::token::FAMILY_PREFIX;
 
-/// Further tokens in one text are not looked at.
+/// The most tokens that are extracted from one text.
 pub const MAX_TOKENS: usize = 16;
 
 /// What kubectl writes in place of a token.
 const MASKED: &str = "<masked>";
 
-/// A token and where it was.
+/// A token and its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExtractedToken {
     /// The token.
     pub token: Secret,
-    /// What it was in.
+    /// The surroundings of the token.
     pub origin: TokenOrigin,
 }
 
-/// What a token was in.
+/// The surroundings of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TokenOrigin {
@@ -39,7 +39,7 @@ pub enum TokenOrigin {
     Text,
 }
 
-/// Why there is no token in a text. Nothing of it is shown: it may be a secret of any kind.
+/// Why no token could be extracted from a text. The text is never quoted: it may be a secret of any kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ExtractError {
@@ -119,7 +119,7 @@ fn extract_from_json(text: &str) -> Result<ExtractedToken, ExtractError> {
     .ok_or(ExtractError::NotThere)
 }
 
-/// What goes on like a token wherever the prefix stands.
+/// Finds tokens by their prefix, anywhere in `text`.
 fn scan_for_tokens(text: &str) -> Option<Vec<ExtractedToken>> {
     let mut found: Vec<ExtractedToken> = Vec::new();
     for (start, _) in text.match_indices(FAMILY_PREFIX) {
@@ -153,7 +153,7 @@ fn ends_with_bearer(text: &str) -> bool {
         .is_some_and(|end| end.eq_ignore_ascii_case("bearer"))
 }
 
-/// What follows the first `Bearer`, as one word.
+/// Returns the word after the first `Bearer`.
 fn word_after_bearer(text: &str) -> Option<&str> {
     let mut words = text.split_whitespace();
     words.find(|word| ends_with_bearer(word))?;

@@ -1,4 +1,4 @@
-//! The request to STS as a server would rebuild it from a token, and what its signature covers.
+//! Rebuilds the request to STS from a token, as a server would, and what its signature covers.
 
 use url::form_urlencoded;
 
@@ -12,7 +12,7 @@ use crate::sts::StsRequest;
 use crate::time::UnixTime;
 use crate::token::v2::{self, SignedHeaders};
 
-/// What would be sent, line by line, and what the signature covers of it.
+/// A rebuilt request, line by line, and what its signature covers.
 #[derive(Clone, Debug)]
 pub struct RebuiltRequest {
     /// The request: its first line, then the headers but for host and user agent, which are the server's own.
@@ -23,10 +23,10 @@ pub struct RebuiltRequest {
     pub string_to_sign: Vec<Line>,
 }
 
-/// A line in pieces: the secret ones, and what is between them.
+/// A line as spans: secrets, and the text between them.
 pub type Line = Vec<Span>;
 
-/// A piece of a line.
+/// A part of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
     /// The text. With the token in hand anybody can tell it; it is a [`Secret`] all the same, to be printed nowhere.
@@ -35,7 +35,8 @@ pub struct Span {
     pub is_secret: bool,
 }
 
-/// What a server would send for `token`, whatever it says of its age, version and cluster; none if it cannot be rebuilt.
+/// Rebuilds the request that a server would send for `token`, whatever its age, version and cluster. `None` if the
+/// request cannot be rebuilt.
 #[must_use]
 pub fn rebuild_request(token: &str, policy: Option<&TokenPolicy>, now: UnixTime) -> Option<RebuiltRequest> {
     let contents = contents::read_contents(token).0;
@@ -99,7 +100,7 @@ const SECRET_DELIMITERS: [(&str, &str); 5] = [
     ("SecurityToken%3D", "%26"),
 ];
 
-/// `text` by its lines; none of an empty one.
+/// Splits `text` into lines; an empty text has none.
 #[must_use]
 pub fn split_lines(text: &str) -> Vec<Line> {
     if text.is_empty() {
@@ -108,7 +109,7 @@ pub fn split_lines(text: &str) -> Vec<Line> {
     text.split('\n').map(separate_secrets).collect()
 }
 
-/// `line` with what follows one of [`SECRET_DELIMITERS`] apart.
+/// Splits `line` into spans: what follows one of [`SECRET_DELIMITERS`] is a secret.
 fn separate_secrets(line: &str) -> Line {
     let mut spans = Vec::new();
     let mut rest = line;

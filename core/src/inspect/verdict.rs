@@ -1,4 +1,4 @@
-//! The verdict of [`login::begin`], with more than the first thing that is wrong.
+//! The verdict of [`login::begin`] on a token, with all failures instead of the first one.
 
 use crate::cluster_id::ClusterId;
 use crate::decision::{Denial, Outcome};
@@ -10,7 +10,7 @@ use crate::policy::TokenPolicy;
 use crate::time::UnixTime;
 use crate::token::TokenError;
 
-/// What [`login::begin`] says of a token, asked until nothing new comes.
+/// The failures that [`login::begin`] finds in a token, collected until no new one comes.
 pub(super) struct TokenVerdict {
     failures: Vec<TokenError>,
     /// There when all checks were made.
@@ -90,22 +90,22 @@ impl TokenVerdict {
         }
     }
 
-    /// Whether `name` was checked. The first four are made one after the other; the rest in an order that depends on
-    /// what is in the token, so of those nothing is known when one of them ends it.
+    /// Returns whether the check `name` was made. The first four are made one after the other; the rest in an order that
+    /// depends on the token's contents, so of those nothing is known when one of them fails.
     fn was_checked(&self, name: CheckName) -> bool {
         let last = self.failures.last().map(CheckName::failed_by);
         self.awaiting.is_some() || last.is_some_and(|last| name < last.min(CheckName::Contents))
     }
 }
 
-/// What a token is compared with.
+/// The policy and time that a token is checked against.
 struct CheckContext {
     policy: TokenPolicy,
     now: UnixTime,
 }
 
 impl CheckContext {
-    /// The same ones, but for what made `error`; none where it comes from the token alone.
+    /// Returns a context in which the check that made `error` passes; `None` where the token alone made it.
     fn with_check_satisfied(
         self,
         error: &TokenError,

@@ -1,10 +1,10 @@
-//! Findings: what is said, where, and how bad it is.
+//! Findings: their code, severity, position, message and advice.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// One thing that somebody should know.
+/// A problem or risk in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
@@ -38,7 +38,7 @@ impl Finding {
     }
 }
 
-/// Takes the findings about one place.
+/// Collects the findings about one position.
 pub(super) struct FindingSink<'a> {
     position: &'a Position,
     findings: &'a mut Vec<Finding>,

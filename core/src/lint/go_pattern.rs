@@ -14,7 +14,7 @@ const WORDS: [&str; 5] = ["admin", "zed", "x", "team/admin", ""];
 /// An account that stands for any.
 const ACCOUNT: &str = "acs:ram::1234567890123456:";
 
-/// What differs, with an ARN that shows it; none where no such ARN was found.
+/// Describes how `pattern` differs from Go, with an ARN that shows it; `None` where no such ARN was found.
 pub(super) fn describe_difference(pattern: &Pattern) -> Option<String> {
     let text = pattern.to_string();
     let Some(regex) = GoRegex::parse(&text) else {
@@ -35,7 +35,7 @@ pub(super) fn describe_difference(pattern: &Pattern) -> Option<String> {
     }
 }
 
-/// An ARN that Go matched by `text`, which need not be a pattern.
+/// Finds an ARN that Go matched by `text`, which need not be a pattern.
 pub(super) fn find_matched_arn(text: &str) -> Option<Arn> {
     let regex = GoRegex::parse(text)?;
     let anyone = ["user/admin", "role/admin"].map(|resource| format!("{ACCOUNT}{resource}"));
@@ -46,7 +46,7 @@ pub(super) fn find_matched_arn(text: &str) -> Option<Arn> {
         .find(|arn| regex.matches(arn))
 }
 
-/// A pattern as Go reads it.
+/// A pattern as Go reads it: a regular expression.
 struct GoRegex(Regex);
 
 impl GoRegex {

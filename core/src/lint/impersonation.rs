@@ -18,7 +18,7 @@ pub(super) fn check(backends: &[CompiledBackend<'_>], findings: &mut Vec<Finding
     search(backends, findings);
 }
 
-/// Returns the steps that were taken.
+/// Searches for usernames that overlap, adds the findings, and returns the number of steps.
 fn search(backends: &[CompiledBackend<'_>], findings: &mut Vec<Finding>) -> usize {
     let unused = unused_positions(findings);
     let is_used = |compiled: &&CompiledMapping<'_>| {
@@ -68,7 +68,7 @@ fn search(backends: &[CompiledBackend<'_>], findings: &mut Vec<Finding>) -> usiz
     steps
 }
 
-/// Where the mappings stand by which nobody logs in, in order.
+/// Returns the positions of mappings without any login, sorted.
 fn unused_positions(findings: &[Finding]) -> Vec<&Position> {
     let is_unused = |finding: &&Finding| {
         matches!(
@@ -89,7 +89,7 @@ fn unused_positions(findings: &[Finding]) -> Vec<&Position> {
     positions
 }
 
-/// What gives usernames.
+/// The source of usernames.
 #[derive(Clone, Copy)]
 enum UsernameSource<'a> {
     Rule(&'a CompiledMapping<'a>),
@@ -100,7 +100,7 @@ enum UsernameSource<'a> {
 /// Indexes into [`UsernameIndex::all`], by a key of their usernames.
 type IndexesByKey = BTreeMap<String, Vec<usize>>;
 
-/// All usernames that are given, each kind of them once.
+/// All sets of usernames, each once, with indexes to search them.
 #[derive(Default)]
 struct UsernameIndex<'a> {
     all: Vec<(UsernameSet, UsernameSource<'a>)>,
@@ -110,7 +110,7 @@ struct UsernameIndex<'a> {
 }
 
 impl<'a> UsernameIndex<'a> {
-    /// Adds usernames that `source` gives, unless they are there, and returns their place.
+    /// Adds the usernames of `source`, unless they are there, and returns their index.
     fn add(&mut self, usernames: UsernameSet, source: UsernameSource<'a>) -> usize {
         let new = self.all.len();
         let places = self.by_key.entry(usernames.key()).or_default();
@@ -126,7 +126,7 @@ impl<'a> UsernameIndex<'a> {
         new
     }
 
-    /// Places of those that may overlap `usernames`: by their start or by their end, whichever leaves fewer.
+    /// Returns the indexes of usernames that may overlap `usernames`: by their start or end, whichever leaves fewer.
     fn overlap_candidates(&self, usernames: &UsernameSet) -> Vec<usize> {
         let (prefix, suffix) = (usernames.prefix(), usernames.suffix());
         let mut by_prefix = related_by_prefix(&self.by_prefix, &prefix);
@@ -145,7 +145,7 @@ impl<'a> UsernameIndex<'a> {
     }
 }
 
-/// What `index` has at keys that are a start of `key`, and at those that `key` is a start of.
+/// Returns the values of `index` at keys that are a prefix of `key`, and at keys that `key` is a prefix of.
 fn related_by_prefix<'i>(index: &'i IndexesByKey, key: &'i str) -> impl Iterator<Item = &'i usize> {
     let ends = key.char_indices();
     let shorter = ends.filter_map(|(end, _)| index.get(key.get(..end)?));
@@ -154,7 +154,7 @@ fn related_by_prefix<'i>(index: &'i IndexesByKey, key: &'i str) -> impl Iterator
     shorter.chain(longer.map(|(_, places)| places)).flatten()
 }
 
-/// Looks for the mapping whose users others can pass for, for the mappings of one backend.
+/// The search for overlapping usernames, for the mappings of one backend.
 struct Search<'s, 'a> {
     index: &'s UsernameIndex<'a>,
     /// What the usernames of the backend may not start with.
@@ -225,7 +225,7 @@ impl<'a> Search<'_, 'a> {
     }
 }
 
-/// Whether the condition of `compiled` may leave none of the session names that would overlap.
+/// Returns whether the condition of `compiled` reads the session name, and so may exclude all names that overlap.
 #[cfg(feature = "cel")]
 fn restricts_session_name(compiled: &CompiledMapping<'_>) -> bool {
     use crate::cel::ExpressionKind;

@@ -1,6 +1,6 @@
 //! Characters that nobody sees, or that look like a space.
 
-/// What `character` is called, if nobody sees it or it looks like a space, and is neither space, tab nor newline.
+/// Returns the name of `character`, if it is invisible or looks like a space, and is neither space, tab nor newline.
 #[must_use]
 pub fn character_name(character: char) -> Option<&'static str> {
     Some(match character {
@@ -24,7 +24,7 @@ pub fn character_name(character: char) -> Option<&'static str> {
     })
 }
 
-/// What is wrong with `character`, if it is one of them, and what to do.
+/// Describes the problem with `character` and its fix, if the character is invisible.
 #[must_use]
 pub fn describe_problem(character: char) -> Option<String> {
     let name = character_name(character)?;

@@ -1,4 +1,4 @@
-//! Findings about locking oneself out.
+//! Findings about lockout: configurations by which administrators lose access.
 
 use crate::lint::CompiledBackend;
 use crate::lint::finding::{FindingCode, FindingSink, Severity};

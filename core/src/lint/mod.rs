@@ -30,7 +30,7 @@ use finding::FindingSink;
 use crate::arn::AccountId;
 use crate::rules::{Backend, Mapping, ReservedPrefixes, Rule, Validation};
 
-/// A configuration as a host has read it.
+/// The input of lint: a configuration as a host has read it.
 #[derive(Clone, Debug, Default)]
 pub struct LintInput {
     /// Where findings about the whole stand.
@@ -41,16 +41,16 @@ pub struct LintInput {
     pub validations: Vec<Validation>,
     /// Whether users are named to services in headers, too (`server.extAuthz`).
     pub serves_proxies: bool,
-    /// What the host found itself.
+    /// Findings of the host.
     pub host_findings: Vec<Finding>,
 }
 
-/// What one backend holds.
+/// The entries of one backend.
 #[derive(Clone, Debug)]
 pub struct BackendEntries {
-    /// Which it is.
+    /// The backend.
     pub backend: Backend,
-    /// Whether it was read. What is in a cluster cannot be told from a file.
+    /// Whether the entries are known. Those in a cluster are not known from a file.
     pub is_known: bool,
     /// Its mappings, as they were written.
     pub mappings: Vec<MappingEntry>,
@@ -60,29 +60,29 @@ pub struct BackendEntries {
     pub reserved: ReservedPrefixes,
 }
 
-/// A mapping and where it stands.
+/// A mapping and its position.
 #[derive(Clone, Debug)]
 pub struct MappingEntry {
     /// The mapping.
     pub mapping: Mapping,
     /// Where it stands.
     pub position: Position,
-    /// What Go makes of wildcards in its ARN.
+    /// What wildcards in its ARN mean to Go.
     pub go_semantics: GoSemantics,
 }
 
-/// What Go makes of wildcards in an ARN.
+/// What wildcards in an ARN mean to the implementation in Go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GoSemantics {
     /// They are characters like others, which no ARN has: files and the ConfigMap.
     Literal,
     /// The ARN is an unanchored regular expression: objects.
     Regex,
-    /// Go does not read this kind of entry.
+    /// Go does not support this kind of entry.
     Unsupported,
 }
 
-/// An entry of `mapAccounts` and where it stands.
+/// An entry of `mapAccounts` and its position.
 #[derive(Clone, Debug)]
 pub struct AccountEntry {
     /// The account.
@@ -91,13 +91,13 @@ pub struct AccountEntry {
     pub position: Position,
 }
 
-/// An entry that can be applied.
+/// A mapping that compiles, with its rule.
 struct CompiledMapping<'a> {
     entry: &'a MappingEntry,
     rule: Rule,
 }
 
-/// The usable entries of one backend.
+/// The entries of one backend, and its mappings that compile.
 struct CompiledBackend<'a> {
     entries: &'a BackendEntries,
     rules: Vec<CompiledMapping<'a>>,
@@ -144,7 +144,7 @@ pub fn lint(input: &LintInput) -> Vec<Finding> {
     findings
 }
 
-/// A mapping whose `groups` hold nothing was told of by the host.
+/// Removes [`FindingCode::NoGroups`] where the host has reported [`FindingCode::EmptyList`] for the same mapping.
 fn dedup_empty_groups(findings: &mut Vec<Finding>) {
     let of = |finding: &Finding| {
         (

@@ -151,7 +151,7 @@ fn unconditional_system_groups(groups: &[String], report: &mut FindingSink<'_>) 
     }
 }
 
-/// A name in `field` starts with `variable`, which whoever logs in chooses.
+/// Reports that a name in `field` starts with `variable`, which the caller chooses.
 pub(super) fn report_caller_chosen_start(field: &str, variable: &str, report: &mut FindingSink<'_>) {
     report.add(
         FindingCode::UnprefixedSessionName,
@@ -163,7 +163,8 @@ pub(super) fn report_caller_chosen_start(field: &str, variable: &str, report: &m
     );
 }
 
-/// The name of a role or user in `template`, a name of Kubernetes' own, where `rule` is about more than one of them.
+/// Returns the variable for the name of a role or user in `template`, if `template` is a name of Kubernetes' own and
+/// `rule` matches more than one identity.
 fn open_name_variable(rule: &Rule, template: &str) -> Option<String> {
     let is_open = match rule.subject() {
         Subject::Pattern(_) | Subject::Anyone => is_reserved(template),
@@ -176,7 +177,7 @@ fn open_name_variable(rule: &Rule, template: &str) -> Option<String> {
         .find(|template_variable| is_open && template.contains(template_variable))
 }
 
-/// Whether whom it is about may have a session name.
+/// Returns whether an identity that `rule` matches may have a session name.
 pub(super) fn may_have_session(rule: &Rule) -> bool {
     match rule.subject() {
         Subject::Id(SubjectId::Role(_)) | Subject::Anyone => true,
@@ -189,7 +190,7 @@ pub(super) fn may_have_session(rule: &Rule) -> bool {
     }
 }
 
-/// The variable at the start of `template`, if whoever logs in can choose its value.
+/// Returns the variable at the start of `template`, if the caller can choose its value.
 fn leading_caller_variable(template: &str) -> Option<String> {
     TemplateVariable::ALL
         .into_iter()
@@ -202,7 +203,7 @@ pub(super) fn template_variable(name: &str) -> String {
     format!("{{{{{name}}}}}")
 }
 
-/// The name that is empty for the one identity that `rule` is about.
+/// Returns the field whose name is empty for the one identity that `rule` matches.
 fn empty_name_field(rule: &Rule) -> Option<String> {
     let Subject::Arn(arn) = rule.subject() else {
         return None;

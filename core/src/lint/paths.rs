@@ -4,7 +4,7 @@
 use crate::arn::{Arn, Resource};
 use crate::rules::pattern::Pattern;
 
-/// What an ARN with a path should be.
+/// Advice about an ARN with a path.
 pub struct PathAdvice {
     /// What is wrong, after the ARN.
     pub message: &'static str,
@@ -15,7 +15,7 @@ pub struct PathAdvice {
 const MESSAGE: &str =
     "matches nobody: STS names roles and users without a path, and no name in RAM has a `/`";
 
-/// What to write in place of `arn`, if it has a path.
+/// Returns advice if `arn` has a path.
 #[must_use]
 pub fn check_arn(arn: &Arn) -> Option<PathAdvice> {
     let canonical = arn.canonical();
@@ -31,7 +31,7 @@ pub fn check_arn(arn: &Arn) -> Option<PathAdvice> {
     })
 }
 
-/// What to write in place of `pattern`, if only an ARN with a path could match it.
+/// Returns advice if only an ARN with a path could match `pattern`.
 #[must_use]
 pub fn check_pattern(pattern: &Pattern) -> Option<PathAdvice> {
     let text = pattern.to_string();

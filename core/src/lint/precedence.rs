@@ -1,4 +1,4 @@
-//! Findings about mappings that never answer, since others do.
+//! Findings about shadowed mappings: they never match, since others take precedence.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,7 +34,7 @@ pub(super) fn check(backends: &[CompiledBackend<'_>], findings: &mut Vec<Finding
     }
 }
 
-/// The rules of `backend`, as they would be applied.
+/// Builds the rules of `backend`, as a server applies them.
 fn compile_rules(backend: &CompiledBackend<'_>) -> BackendRules {
     let mut rules = BackendRules::new(backend.entries.backend);
     for compiled in &backend.rules {
@@ -140,7 +140,7 @@ fn condition<'a>(compiled: &CompiledMapping<'a>) -> Option<&'a str> {
     condition.map(str::trim)
 }
 
-/// The mappings of `backend`, the oldest first.
+/// Returns the mappings of `backend`, the oldest first.
 fn by_precedence<'a>(backend: &'a CompiledBackend<'_>) -> Vec<&'a CompiledMapping<'a>> {
     let mut rules: Vec<_> = backend.rules.iter().collect();
     rules.sort_by(|a, b| a.rule.precedence_key().cmp(&b.rule.precedence_key()));
@@ -197,7 +197,7 @@ fn duplicate_accounts(backend: &CompiledBackend<'_>, findings: &mut Vec<Finding>
     }
 }
 
-/// For whom a backend answers, whatever else is so.
+/// The subjects that a backend always answers for, with the sources of the answers.
 struct BackendCoverage<'a> {
     backend: Backend,
     rules: BackendRules,
@@ -255,7 +255,7 @@ impl<'a> BackendCoverage<'a> {
         coverage
     }
 
-    /// What answers for everyone whom `subject` is about.
+    /// Returns the source that answers for every identity that `subject` matches.
     fn source_for_subject(&self, subject: &Subject) -> Option<String> {
         if let Some(source) = self.catch_all {
             return Some(source.to_string());
@@ -274,7 +274,7 @@ impl<'a> BackendCoverage<'a> {
         by_rule.or_else(|| self.mapped_account_source(account))
     }
 
-    /// What answers for everyone of `account`.
+    /// Returns the source that answers for every identity of `account`.
     fn source_for_account(&self, account: &AccountId) -> Option<String> {
         let source = self.catch_all.map(ToString::to_string);
         source

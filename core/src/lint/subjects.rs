@@ -1,4 +1,4 @@
-//! Findings about whom a mapping is about.
+//! Findings about the subjects of mappings.
 
 use crate::lint::finding::{FindingCode, Finding, FindingSink, Severity};
 use crate::lint::paths::{self, PathAdvice};
@@ -7,7 +7,7 @@ use crate::rules::pattern::Pattern;
 use crate::rules::subject::Subject;
 use crate::rules::{WildcardMode, RuleError};
 
-/// A mapping that cannot be applied.
+/// Builds the finding about a mapping that does not compile.
 pub(super) fn invalid_mapping(entry: &MappingEntry, error: &RuleError) -> Finding {
     let (code, advice) = match error {
         RuleError::NoSubject | RuleError::TwoSubjects(..) => (
@@ -46,7 +46,7 @@ pub(super) fn invalid_mapping(entry: &MappingEntry, error: &RuleError) -> Findin
     Finding::new(code, Severity::Error, &entry.position, message, advice)
 }
 
-/// What is odd about whom a usable mapping is about.
+/// Checks the subject of a mapping that compiles.
 pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut FindingSink<'_>) {
     let CompiledMapping { entry, rule } = compiled;
     let arn = &entry.mapping.arn;
@@ -104,7 +104,7 @@ pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut FindingSink<'_>
     }
 }
 
-/// An entry of `mapAccounts`.
+/// Builds the finding about an entry of `mapAccounts`.
 pub(super) fn mapped_account(account: &AccountEntry) -> Finding {
     Finding::new(
         FindingCode::WholeAccount,

@@ -1,4 +1,4 @@
-//! What an expression's tree tells before it runs.
+//! Static analysis of expressions' trees.
 
 use std::collections::BTreeSet;
 
@@ -23,13 +23,13 @@ const ACCOUNT_BOUND_FIELDS: [&str; 6] = [
 /// Fields of `identity` that are empty for the sessions of roles.
 const EMPTY_FOR_SESSIONS: [&str; 2] = ["userId", "userName"];
 
-/// Whether the condition `tree` holds only for identities of accounts that it names, which is told where comparisons
-/// with literals, joined by `&&`, `||`, `!` and `?:`, make it plain.
+/// Returns whether the condition `tree` holds only for identities of accounts that it names. Recognizes comparisons with
+/// literals, joined by `&&`, `||`, `!` and `?:`.
 pub(super) fn requires_account(tree: &IdedExpr) -> bool {
     requires_account_for(tree, true)
 }
 
-/// Whether `tree` comes to `outcome` only for identities of accounts that it names.
+/// Returns whether `tree` yields `outcome` only for identities of accounts that it names.
 fn requires_account_for(tree: &IdedExpr, outcome: bool) -> bool {
     let call = match &tree.expr {
         Expr::Literal(LiteralValue::Boolean(value)) => return *value.inner() != outcome,
@@ -113,7 +113,7 @@ fn is_list_of_nonempty_literals(tree: &IdedExpr) -> bool {
     }
 }
 
-/// Whether `prefix` is the start of an ARN that reaches beyond its account.
+/// Returns whether `prefix` is the start of an ARN that includes the whole account.
 fn fixes_account(prefix: &IdedExpr) -> bool {
     string_literal(prefix)
         .and_then(|prefix| prefix.strip_prefix("acs:ram::")?.split_once(':'))
@@ -126,7 +126,7 @@ pub(super) fn may_start_with_session_name(tree: &IdedExpr) -> bool {
     StartAnalysis { item: None }.may_be_session_name(tree)
 }
 
-/// Looks at how strings start; inside a loop, with its variable and what is so of it.
+/// The analysis of how strings start; inside a loop, with the loop's variable and whether it may start so.
 #[derive(Clone, Copy)]
 struct StartAnalysis<'t> {
     item: Option<(&'t str, bool)>,
@@ -183,7 +183,7 @@ fn may_be_empty(tree: &IdedExpr) -> bool {
         || matches!(field_path(tree), Some(("identity", name)) if EMPTY_FOR_SESSIONS.contains(&name))
 }
 
-/// What the string that `tree` gives starts with, whoever it is about.
+/// Returns the literal that every string of `tree` starts with.
 pub(super) fn literal_prefix(tree: &IdedExpr) -> &str {
     match &tree.expr {
         Expr::Call(call) => match operator(call) {
@@ -194,7 +194,7 @@ pub(super) fn literal_prefix(tree: &IdedExpr) -> &str {
     }
 }
 
-/// The texts that `tree`, which gives a text or a list of texts, gives as they are written. Others may come of it, too.
+/// Returns the literals among the possible results of `tree`, a text or a list of texts. There may be other results.
 pub(super) fn literal_results(tree: &IdedExpr) -> Vec<&str> {
     let mut texts = Vec::new();
     // And whether it is a part of a sum, of which only lists stay whole.
@@ -214,7 +214,7 @@ pub(super) fn literal_results(tree: &IdedExpr) -> Vec<&str> {
     texts
 }
 
-/// The fields that `tree` reads, or asks for with `has`.
+/// Returns the fields that `tree` references, also with `has`.
 pub(super) fn referenced_fields(tree: &IdedExpr) -> BTreeSet<FieldPath<'_>> {
     let mut fields = BTreeSet::new();
     let mut rest = vec![tree];

@@ -12,20 +12,20 @@ use crate::rules::template::{TemplatePart, Template, TemplateVariable};
 /// The most characters that a session name has (RAM's `RoleSessionName`).
 const MAX_SESSION: usize = 64;
 
-/// The usernames that a mapping can give.
+/// The set of usernames that a mapping can give.
 #[derive(Clone, Debug)]
 pub(super) struct UsernameSet {
     parts: Vec<UsernamePart>,
-    /// Whether they hold a session name, which the caller chooses.
+    /// Whether they contain a session name, which the caller chooses.
     pub(super) is_caller_chosen: bool,
 }
 
 /// One part of a username.
 #[derive(Clone, Copy, Debug)]
 enum UsernamePart {
-    /// This one.
+    /// This character.
     Literal(char),
-    /// One of these, as often as one likes, and at least once unless `may_be_empty`.
+    /// Any number of characters of the alphabet, at least one unless `may_be_empty`.
     Repeated {
         alphabet: Alphabet,
         may_be_empty: bool,
@@ -53,7 +53,7 @@ impl Alphabet {
 }
 
 impl UsernameSet {
-    /// The usernames that `compiled` gives; `None` when an expression gives them, or none at all.
+    /// Returns the usernames that `compiled` gives; `None` when an expression gives them, or there are none.
     pub(super) fn for_mapping(compiled: &CompiledMapping<'_>) -> Option<Self> {
         let mapping = &compiled.entry.mapping;
         if mapping.username_expression.is_some() {
@@ -83,14 +83,14 @@ impl UsernameSet {
         (!usernames.parts.is_empty()).then_some(usernames)
     }
 
-    /// `text`, and after it a name as RAM has them.
+    /// Returns the set of `text` followed by any name in RAM.
     pub(super) fn with_ram_name(text: &str) -> Self {
         let mut usernames = Self::exact(text);
         usernames.push(Alphabet::Name);
         usernames
     }
 
-    /// `text` alone.
+    /// Returns the set of `text` alone.
     pub(super) fn exact(text: &str) -> Self {
         Self {
             parts: text.chars().map(UsernamePart::Literal).collect(),
@@ -98,18 +98,18 @@ impl UsernameSet {
         }
     }
 
-    /// What all of them start with.
+    /// Returns the common prefix.
     pub(super) fn prefix(&self) -> String {
         self.parts.iter().map_while(|part| part.one()).collect()
     }
 
-    /// What all of them end with, backwards.
+    /// Returns the common suffix, reversed.
     pub(super) fn suffix(&self) -> String {
         let parts = self.parts.iter().rev();
         parts.map_while(|part| part.one()).collect()
     }
 
-    /// The only one, if there is but one.
+    /// Returns the only username, if there is exactly one.
     pub(super) fn single(&self) -> Option<String> {
         self.parts.iter().map(|part| part.one()).collect()
     }
@@ -196,7 +196,7 @@ impl UsernameSet {
         length
     }
 
-    /// Whether one of them is one of `other`, too.
+    /// Returns whether both sets have a common username.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         self.may_overlap(other) && OverlapSearch::new(self, other).has_common_text()
     }
@@ -237,7 +237,7 @@ impl UsernamePart {
         }
     }
 
-    /// Whether both may have the same character.
+    /// Returns whether both parts may have the same character.
     fn intersects(self, other: Self) -> bool {
         match (self, other) {
             (Self::Literal(one), Self::Literal(other)) => one == other,
@@ -249,10 +249,10 @@ impl UsernamePart {
     }
 }
 
-/// A place in one of two sequences: so many parts are complete, and the next has begun or not.
+/// A position in a sequence of parts: the number of complete parts, and whether the next one has begun.
 type PartPosition = (usize, bool);
 
-/// Two sequences that are read at once.
+/// The search for a text that two sequences of parts have in common: both are read at once.
 struct OverlapSearch<'a> {
     one: &'a [UsernamePart],
     other: &'a [UsernamePart],
@@ -271,7 +271,7 @@ impl<'a> OverlapSearch<'a> {
         }
     }
 
-    /// Whether some text is one of both.
+    /// Returns whether both sequences match some text.
     fn has_common_text(mut self) -> bool {
         self.visit((0, false), (0, false));
         while let Some((one, other)) = self.rest.pop() {
@@ -306,7 +306,7 @@ impl<'a> OverlapSearch<'a> {
     }
 }
 
-/// The place after a part that may end here.
+/// Returns the position after a part that may end here.
 fn after_ended_part(parts: &[UsernamePart], (index, has_begun): PartPosition) -> Option<PartPosition> {
     match parts.get(index)? {
         UsernamePart::Repeated { may_be_empty, .. } if has_begun || *may_be_empty => {
@@ -316,7 +316,7 @@ fn after_ended_part(parts: &[UsernamePart], (index, has_begun): PartPosition) ->
     }
 }
 
-/// The place after a character of `part`.
+/// Returns the position after a character of `part`.
 fn after_character(part: UsernamePart, (index, _): PartPosition) -> PartPosition {
     match part {
         UsernamePart::Literal(_) => (index + 1, false),

@@ -1,4 +1,4 @@
-//! Findings about mappings that a validation leaves nothing of.
+//! Findings about mappings whose logins a validation always refuses.
 //!
 //! A validation is asked about a made-up login by each mapping. What it says counts where it is the same for every
 //! login by that mapping: where all that it reads is known, or the rest cannot change the outcome.
@@ -55,7 +55,7 @@ pub(super) fn check(
     }
 }
 
-/// A login by one mapping, and what is the same in all logins by it.
+/// A sample login by one mapping, and the fields that are the same in all logins by it.
 struct SampleLogin {
     identity: Identity,
     user: KubernetesUser,
@@ -65,7 +65,7 @@ struct SampleLogin {
 }
 
 impl SampleLogin {
-    /// None where the made-up identity gets no names.
+    /// Builds the sample for a rule; `None` where the sample identity gets no names.
     fn for_rule(compiled: &CompiledMapping<'_>) -> Option<Self> {
         let CompiledMapping { entry, rule } = compiled;
         let mapping = &entry.mapping;
@@ -101,7 +101,7 @@ impl SampleLogin {
         })
     }
 
-    /// Somebody of a whole account: under its own ARN, without groups.
+    /// Builds the sample for an account: an identity under its own ARN, without groups.
     fn for_account(account: &AccountEntry) -> Option<Self> {
         let account = &account.account;
         let identity = placeholder::identity_for_arn(sample_role(account.as_str())?)?;
@@ -123,7 +123,7 @@ impl SampleLogin {
         }
     }
 
-    /// What `tree` comes to in every login, where that is certain.
+    /// Returns the result of `tree` in every login, where it is certain.
     fn outcome(&self, tree: &IdedExpr) -> Option<bool> {
         if reads_only(tree, &self.known) {
             let part = Expression::from_subexpression(tree);
@@ -171,7 +171,7 @@ impl SampleLogin {
     }
 }
 
-/// Somebody for whom a mapping speaks, if they meet its condition.
+/// Returns an identity that the mapping matches, if it meets the mapping's condition.
 fn sample_identity(compiled: &CompiledMapping<'_>) -> Option<Identity> {
     let rule = &compiled.rule;
     let arn = match rule.subject() {

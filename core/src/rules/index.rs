@@ -99,7 +99,7 @@ impl BackendRules {
     }
 
     /// Marks the content of the backend as broken as a whole, or as no longer broken. Has no effect on a synced backend.
-    pub fn mark_broken(&mut self, is_broken: bool) {
+    pub fn set_broken(&mut self, is_broken: bool) {
         if !self.is_synced() {
             self.sync_state = if is_broken {
                 SyncState::Broken

@@ -12,7 +12,7 @@ use crate::rules::template::{RESERVED_PREFIX, RenderError, Template, is_reserved
 /// The templates and expressions that give the username and groups of a rule.
 #[derive(Clone, Debug)]
 pub(super) struct Naming {
-    username: UsernameSource,
+    username: UsernameSpec,
     groups: Vec<Template>,
     groups_expression: Option<Expression>,
     /// The username as written. An expression may give one that starts `system:` only if it is exactly this.
@@ -24,7 +24,7 @@ pub(super) struct Naming {
 }
 
 #[derive(Clone, Debug)]
-enum UsernameSource {
+enum UsernameSpec {
     Template(Template),
     Expression(Expression),
 }
@@ -109,11 +109,11 @@ impl Naming {
     pub(super) fn compile(mapping: &Mapping) -> Result<Self, RuleError> {
         let username = match &mapping.username_expression {
             None => Template::parse(&mapping.username)
-                .map(UsernameSource::Template)
+                .map(UsernameSpec::Template)
                 .map_err(RuleError::Username)?,
             Some(source) => {
                 let expression = compile_expression("usernameExpression", source, ExpressionKind::Username)?;
-                UsernameSource::Expression(expression)
+                UsernameSpec::Expression(expression)
             }
         };
         let groups = mapping
@@ -163,8 +163,8 @@ impl Naming {
         let source = |expression: &Expression| expression.source().to_owned();
         mapping.username = self.raw_username.to_string();
         mapping.username_expression = match &self.username {
-            UsernameSource::Template(_) => None,
-            UsernameSource::Expression(expression) => Some(source(expression)),
+            UsernameSpec::Template(_) => None,
+            UsernameSpec::Expression(expression) => Some(source(expression)),
         };
         mapping.groups = self
             .raw_groups
@@ -177,7 +177,7 @@ impl Naming {
 
     /// Returns whether an expression gives the username, and whether one gives further groups.
     pub(super) fn uses_expressions(&self) -> (bool, bool) {
-        let username = matches!(self.username, UsernameSource::Expression(_));
+        let username = matches!(self.username, UsernameSpec::Expression(_));
         (username, self.groups_expression.is_some())
     }
 
@@ -219,8 +219,8 @@ impl Naming {
 
     fn resolve_username(&self, identity: &Identity) -> Result<String, NameProblem> {
         match &self.username {
-            UsernameSource::Template(template) => template.render(identity).map_err(NameProblem::Render),
-            UsernameSource::Expression(expression) => {
+            UsernameSpec::Template(template) => template.render(identity).map_err(NameProblem::Render),
+            UsernameSpec::Expression(expression) => {
                 let name = expression.evaluate_username(identity);
                 let name = name.map_err(NameProblem::Evaluation)?;
                 check_expression_name(&name, slice::from_ref(&self.raw_username), "username")?;

@@ -28,7 +28,7 @@ impl Validation {
     pub(super) fn check(&self, identity: &Identity, user: &KubernetesUser) -> Result<(), Denial> {
         match self.expression.validate(identity, user) {
             Ok(true) => Ok(()),
-            Ok(false) => Err(Denial::Validation(self.message.clone())),
+            Ok(false) => Err(Denial::ValidationRefused(self.message.clone())),
             Err(error) => Err(Denial::ValidationFailed(error)),
         }
     }

@@ -1,4 +1,4 @@
-//! What STS's errors mean, by who is to blame.
+//! The errors of STS, by who is to blame.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ use crate::time::UnixTime;
 /// Why a call to STS gave no identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StsError {
-    /// STS looked at the call and refused it: the caller is denied.
+    /// STS refused the call: the caller is denied.
     Refused(StsRefusal),
     /// STS gave no answer about the caller, who is neither granted nor denied. A retry may succeed.
     Unavailable(StsUnavailable),
 }
 
-/// STS's own words for a refusal: its code and the id that finds the call in its logs. STS's message is left out,
-/// because for a wrong signature it repeats what was signed, security token and all.
+/// A refusal by STS: its error code and the request id. STS's message is left out, because for a wrong signature it
+/// repeats the signed text with the security token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StsRefusal {
@@ -32,7 +32,7 @@ pub struct StsRefusal {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum StsUnavailable {
-    /// No connection, or it broke off.
+    /// No connection, or a connection that was interrupted.
     Unreachable,
     /// The deadline passed.
     TimedOut,
@@ -43,7 +43,7 @@ pub enum StsUnavailable {
         /// STS's `RequestId`.
         request_id: Box<str>,
     },
-    /// A status that speaks of STS itself, such as 500 or 503.
+    /// A server error of STS, such as 500 or 503.
     Failing {
         /// The HTTP status.
         status: u16,
@@ -58,7 +58,7 @@ pub enum StsUnavailable {
     /// The token expired while the call to STS was in flight.
     #[serde(rename = "too_late")]
     ExpiredInFlight {
-        /// When it ended.
+        /// When the token expired.
         expired: UnixTime,
     },
 }
@@ -67,25 +67,25 @@ pub enum StsUnavailable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MalformedReply {
-    /// The body is not one strict JSON object.
+    /// The body is not a strict JSON object.
     NotJson,
-    /// A status that STS does not use here, such as a redirect.
+    /// An unexpected status, such as a redirect.
     Status,
     /// An error without a code.
     NoCode,
-    /// A field that every identity has is missing.
+    /// A required field is missing.
     MissingField(&'static str),
-    /// A field is something else than text.
+    /// A field is not a string.
     NotText(&'static str),
-    /// `IdentityType` is none that is known.
+    /// `IdentityType` is unknown.
     IdentityType,
-    /// `Arn` cannot be read.
+    /// `Arn` is not a valid ARN.
     Arn,
-    /// `Arn` is not of the kind that `IdentityType` says.
+    /// `Arn` does not match `IdentityType`.
     ArnKind,
-    /// The account in `Arn` is not `AccountId`.
+    /// The account in `Arn` differs from `AccountId`.
     Account,
-    /// `PrincipalId` does not fit the other fields.
+    /// `PrincipalId` does not match the other fields.
     PrincipalId,
 }
 
@@ -107,7 +107,7 @@ impl fmt::Display for MalformedReply {
 }
 
 impl StsRefusal {
-    /// What the person who made the token can do about it.
+    /// Returns what the user who made the token can do.
     #[must_use]
     pub fn advice(&self) -> &'static str {
         match &*self.code {
@@ -148,19 +148,19 @@ impl fmt::Display for StsRefusal {
 }
 
 impl StsUnavailable {
-    /// What the person who logs in can do about it.
+    /// Returns what the user who logs in can do.
     #[must_use]
     pub fn advice(&self) -> &'static str {
         self.advice_and_wait().0
     }
 
-    /// How long to wait before the next try, in seconds: as long as [`Self::advice`] says.
+    /// Returns the delay before the next retry, in seconds, which [`Self::advice`] describes.
     #[must_use]
     pub fn retry_after_seconds(&self) -> u32 {
         self.advice_and_wait().1
     }
 
-    /// The one place for both.
+    /// Returns the advice and the delay in seconds, which must agree.
     fn advice_and_wait(&self) -> (&'static str, u32) {
         match self {
             Self::Unreachable | Self::TimedOut | Self::Malformed { .. } => (
@@ -173,7 +173,7 @@ impl StsUnavailable {
         }
     }
 
-    /// A stable name for logs, metrics and tests.
+    /// Returns the stable result code, for logs, metrics and tests.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

@@ -162,7 +162,7 @@ fn denial_reason(explanation: &Explanation, denial: &Denial) -> String {
         Denial::Token(_)
         | Denial::Sts(_)
         | Denial::Name(_)
-        | Denial::Validation(_)
+        | Denial::ValidationRefused(_)
         | Denial::ValidationFailed(_) => explanation.denial_message(denial),
     }
 }

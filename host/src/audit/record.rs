@@ -64,7 +64,7 @@ impl<'a> AuditRecord<'a> {
             source,
         } = decided;
         let (outcome, user) = match &decision.outcome {
-            Outcome::NotOurs => return None,
+            Outcome::UnrecognizedToken => return None,
             Outcome::Granted(user) => ("granted", Some(user)),
             Outcome::Denied(_) => ("denied", None),
             Outcome::Unavailable(_) => ("unable", None),

@@ -387,7 +387,7 @@ fn refused_document_keeps_only_what_its_lists_still_give() {
     };
     let update = bench
         .last_good
-        .restrict(document(newer).unwrap(), &why, &terms);
+        .restrict_to(document(newer).unwrap(), &why, &terms);
     assert_eq!(update.removed, 2);
     bench
         .live

@@ -222,7 +222,7 @@ impl Transaction<'_> {
 
     /// Why the last good form of the entry at `position` stays; `None` when it does not.
     #[must_use]
-    pub fn kept(&self, position: &str) -> Option<&Retention> {
+    pub fn retention(&self, position: &str) -> Option<&Retention> {
         self.notes.in_effect.get(position)?.retention.as_ref()
     }
 
@@ -301,7 +301,7 @@ impl Transaction<'_> {
             return Err(RetentionError::Expired);
         }
         let retained = retain(&last.to_mapping(), newest)?;
-        let is_slip = matches!(NamedSubject::from_entry(newest), Ok(NamedSubject::Slip(_)));
+        let is_slip = matches!(NamedSubject::from_entry(newest), Ok(NamedSubject::Typo(_)));
         if is_slip && !self.rules.same_subject_rules(position).is_empty() {
             return Err(RetentionError::WrittenElsewhere);
         }
@@ -364,14 +364,14 @@ impl Transaction<'_> {
     pub fn set_trouble(&mut self, trouble: Option<String>) {
         self.notes.trouble = trouble;
         self.notes.is_trouble_confidential = false;
-        self.rules.mark_broken(false);
+        self.rules.set_broken(false);
     }
 
     /// What the source holds cannot be used as a whole, for this reason, which may quote it.
     pub fn set_broken(&mut self, reason: String) {
         self.notes.trouble = Some(reason);
         self.notes.is_trouble_confidential = true;
-        self.rules.mark_broken(true);
+        self.rules.set_broken(true);
     }
 
     fn expire(&mut self, now: UnixTime) -> Vec<Source> {

@@ -193,7 +193,7 @@ impl MountedFile {
                 .with_protected(rules.protected.clone())
         };
         // What the server started with, it has told.
-        let tell = if mem::replace(&mut state.is_confirmed, true) {
+        let log_mode = if mem::replace(&mut state.is_confirmed, true) {
             LogMode::All
         } else {
             LogMode::Changes
@@ -204,7 +204,7 @@ impl MountedFile {
             config.mappings,
             &config.warnings,
             digest,
-            tell,
+            log_mode,
             Some(&reconfigure),
         );
         if state.reported_restart != needs_restart {

@@ -24,7 +24,7 @@ pub struct ClientVerifier {
     clock: Clock,
     metrics: CertificateMetrics,
     /// Of the certificate that was last accepted.
-    seen: Mutex<Option<Validity>>,
+    last_accepted: Mutex<Option<Validity>>,
 }
 
 /// Why a client may not ask.
@@ -49,7 +49,7 @@ impl ClientVerifier {
             verifier: Arc::clone(authority.verifier()),
             clock,
             metrics: metrics.clone(),
-            seen: Mutex::default(),
+            last_accepted: Mutex::default(),
         }
     }
 
@@ -85,9 +85,9 @@ impl ClientVerifier {
     /// What will soon keep the client out that was last let in, at the time `now`.
     #[must_use]
     pub fn warning(&self, now: UnixTime) -> Option<String> {
-        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let last_accepted = *self.last_accepted.lock().unwrap_or_else(PoisonError::into_inner);
         let renew = "give the API server a new kubeconfig, and let it start again";
-        seen?.warning(
+        last_accepted?.warning(
             "the certificate of the client that connected last",
             renew,
             now,
@@ -96,7 +96,7 @@ impl ClientVerifier {
 
     fn note(&self, leaf: &CertificateDer<'_>) {
         if let Some(validity) = Validity::from_der(leaf) {
-            *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(validity);
+            *self.last_accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some(validity);
             self.metrics.set_expiry("client_seen", validity.not_after);
         }
     }

@@ -96,7 +96,7 @@ fn text(diff: &Diff) -> Result<String, CommandFailure> {
         "patterns, ids and conditions, as written",
         rules,
         |written| {
-            let rules: Vec<String> = written.iter().map(written_text).collect();
+            let rules: Vec<String> = written.iter().map(mapping_text).collect();
             rules.join("; else ")
         },
     )?;

@@ -110,7 +110,7 @@ pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), CommandFailur
         None => {
             made.note(SERVER_PAIR);
             let names = config.listen.names();
-            let authority = certs::load_or_create(folder, &names, now).map_err(here)?;
+            let authority = certs::load_or_create(folder, &names, now).map_err(in_current_folder)?;
             let hostname = config.listen.hostname;
             made.not_for = (!authority.is_for(&hostname)).then(|| hostname.to_string());
             authority.certificate_pem().to_owned()
@@ -118,7 +118,7 @@ pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), CommandFailur
     };
     let clients = if args.client_cert || config.require_client_certificate {
         made.note(CLIENT_PAIR);
-        Some(certs::load_or_create_clients(folder, now).map_err(here)?)
+        Some(certs::load_or_create_clients(folder, now).map_err(in_current_folder)?)
     } else {
         certs::load_clients(folder, false)?.inspect(|_| made.note(CLIENT_PAIR))
     };

@@ -52,7 +52,7 @@ pub fn run() -> ExitCode {
         .and_then(execute);
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(args::filter(&matches)),
+        Err(failure) => failure.report(args::requested_command(&matches)),
     }
 }
 

@@ -291,9 +291,9 @@ contexts:
             let file = KUBECONFIG.replace("user: {token: the-secret-token}", &exec);
             let config = with_file(&file, None).await.unwrap();
             let error = Client::try_from(config).map(|_| ()).unwrap_err();
-            let told = describe_credentials_error(&error);
-            assert!(told.contains(part), "{told}");
-            assert!(!told.contains("the-secret-token"), "{told}");
+            let text = describe_credentials_error(&error);
+            assert!(text.contains(part), "{text}");
+            assert!(!text.contains("the-secret-token"), "{text}");
         }
     }
 
@@ -321,8 +321,8 @@ contexts:
             ),
         ] {
             let error = with_file(content, master).await.unwrap_err();
-            for told in [error.to_string(), format!("{error:?}")] {
-                assert!(!told.contains("the-secret-token"), "{told}");
+            for text in [error.to_string(), format!("{error:?}")] {
+                assert!(!text.contains("the-secret-token"), "{text}");
             }
             assert!(error.to_string().contains(part), "{part}: {error}");
         }

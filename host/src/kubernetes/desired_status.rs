@@ -76,8 +76,8 @@ impl DesiredStatus {
         }
     }
 
-    /// The server-side apply patch that makes the status of an object say `observed_status`. An object that was made anew under
-    /// `name` has another `uid`, and is left alone.
+    /// Returns the server-side apply patch that sets the status of an object to `observed_status`. An object that was
+    /// recreated under `name` has another `uid`, and stays unchanged.
     pub(super) fn patch(&self, name: &str, uid: &str, observed_status: &ObservedStatus) -> Value {
         let generation = observed_status.generation;
         let mut status = json!({
@@ -203,8 +203,8 @@ fn conflicted(name: &str, rules: &BackendRules) -> DesiredCondition {
             ),
         };
     }
-    let losers = losers(name, rules);
-    if losers.is_empty() {
+    let shadowed_objects = shadowed_objects(name, rules);
+    if shadowed_objects.is_empty() {
         return DesiredCondition {
             is_true: false,
             reason: "NoConflict",
@@ -216,28 +216,28 @@ fn conflicted(name: &str, rules: &BackendRules) -> DesiredCondition {
         reason: "AnswersFirst",
         message: format!(
             "it answers; also about the same identity, and never asked: {}; delete all but one",
-            cut(&losers.join(", "))
+            cut(&shadowed_objects.join(", "))
         ),
     }
 }
 
 /// Some of the objects that never answer because this one does.
-fn losers(name: &str, rules: &BackendRules) -> Vec<String> {
+fn shadowed_objects(name: &str, rules: &BackendRules) -> Vec<String> {
     let rivals = rules.same_subject_rules(name);
     // Who comes last is most surely outranked; looking at few keeps a crowd of rivals from being compared each with each.
     let last = rivals.iter().rev().take(MAX_NAMED);
-    let mut losers: Vec<String> = last
+    let mut shadowed_objects: Vec<String> = last
         .map(|rival| rival.source().position.clone())
         .filter(|rival| {
             let winner = rules.shadowing_rule(rival);
             winner.is_some_and(|winner| winner.source().position == name)
         })
         .collect();
-    losers.reverse();
-    if losers.len() == MAX_NAMED && rivals.len() > MAX_NAMED {
-        losers.push("and others".to_owned());
+    shadowed_objects.reverse();
+    if shadowed_objects.len() == MAX_NAMED && rivals.len() > MAX_NAMED {
+        shadowed_objects.push("and others".to_owned());
     }
-    losers
+    shadowed_objects
 }
 
 /// `text`, or its beginning when it is long.

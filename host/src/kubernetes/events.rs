@@ -44,7 +44,7 @@ impl EventRecord {
     /// Builds the events for an object whose status changes from `before` to `desired_status`.
     pub(super) fn new(desired_status: &DesiredStatus, before: &ObservedStatus, after: &ObservedStatus) -> Vec<Self> {
         let mut records = Vec::new();
-        let mut tell = |is_warning, (reason, message): (_, &str)| {
+        let mut push = |is_warning, (reason, message): (_, &str)| {
             let message = message.to_owned();
             records.push(Self {
                 is_warning,
@@ -56,13 +56,13 @@ impl EventRecord {
         let accepted = (desired_status.accepted.reason, &*desired_status.accepted.message);
         if !desired_status.accepted.is_true || desired_status.accepted.reason == EVERY_SESSION {
             if text(before.accepted) != text(after.accepted) {
-                tell(true, accepted);
+                push(true, accepted);
             }
         } else if before.accepted.is_some_and(|observed| !observed.is_true) {
-            tell(false, accepted);
+            push(false, accepted);
         }
         if desired_status.conflicted.is_true && text(before.conflicted) != text(after.conflicted) {
-            tell(true, (desired_status.conflicted.reason, &desired_status.conflicted.message));
+            push(true, (desired_status.conflicted.reason, &desired_status.conflicted.message));
         }
         records
     }

@@ -176,11 +176,11 @@ fn is_established(definition: &CustomResourceDefinition) -> bool {
 
 fn conditions(definition: &CustomResourceDefinition) -> String {
     let conditions = definition.status.iter().flat_map(|it| &it.conditions);
-    let told = conditions.flatten().map(|condition| {
+    let texts = conditions.flatten().map(|condition| {
         let message = condition.message.as_deref().unwrap_or_default();
         format!("{} is {}: {message}", condition.type_, condition.status)
     });
-    told.collect::<Vec<_>>().join("; ")
+    texts.collect::<Vec<_>>().join("; ")
 }
 
 /// The versions and fields that `theirs` has and `ours` has not.

@@ -54,7 +54,7 @@ impl MappingObject {
     /// When it holds none, or one that the Go server would read as another.
     pub fn mapping(&self) -> Result<Mapping, ObjectError> {
         let spec = self.spec.as_ref().map_err(Clone::clone)?;
-        spec.mapping(self.name(), self.age())
+        spec.to_mapping(self.name(), self.age())
     }
 
     /// The parts of it that can be read, should it be no rule.

@@ -331,7 +331,7 @@ impl RuleChange {
                 Ok(()) => {
                     let what = edit.rules().rule(&name);
                     let what = what.map_or_else(String::new, |rule| describe_mapping(&rule.to_mapping()));
-                    if let Some(Retention { until, basis, .. }) = edit.kept(&name) {
+                    if let Some(Retention { until, basis, .. }) = edit.retention(&name) {
                         tracing::warn!(backend = %Backend::Crd, object = %name, subject, "refused: {reason}; kept: {what} until {until}, since {basis}");
                     }
                 }

@@ -174,7 +174,7 @@ pub(super) fn groups_expression_may_add(_: &mut SchemaGenerator) -> Schema {
 
 fn template_rules() -> [Value; 2] {
     let known = TemplateVariable::ALL.map(|(name, _)| name);
-    let told = known.map(|name| format!("`{{{{{name}}}}}`"));
+    let names = known.map(|name| format!("`{{{{{name}}}}}`"));
     [
         rule(
             r"self.matches(r'^\P{Cc}*$')",
@@ -185,7 +185,7 @@ fn template_rules() -> [Value; 2] {
                 r"self.matches(r'^([^{{]|[{{][^{{]|[{{][{{]({})[}}][}}])*[{{]?$')",
                 known.join("|")
             ),
-            &format!("has `{{{{` that starts none of {}", told.join(", ")),
+            &format!("has `{{{{` that starts none of {}", names.join(", ")),
         ),
     ]
 }

@@ -48,7 +48,7 @@ impl CertificateMetrics {
         })
     }
 
-    /// Counts for nobody: a command has no scraper.
+    /// Builds metrics that are never scraped, for commands.
     ///
     /// # Errors
     /// As for [`crate::metrics::Metrics::new`]: never.
@@ -56,14 +56,14 @@ impl CertificateMetrics {
         Self::new(&Registry::new())
     }
 
-    /// `certificate`, a value of that label, is good until `at`.
+    /// Sets the expiry of `certificate`, a value of that label.
     pub fn set_expiry(&self, certificate: &str, at: UnixTime) {
         self.expiry
             .with_label_values(&[certificate])
             .set(at.seconds());
     }
 
-    /// `certificate` was replaced, or that failed.
+    /// Counts a rotation of `certificate`, successful or not.
     pub fn count_rotation(&self, certificate: &str, is_replaced: bool) {
         let result = if is_replaced { "success" } else { "failure" };
         self.rotations
@@ -71,12 +71,12 @@ impl CertificateMetrics {
             .inc();
     }
 
-    /// Whether the operator's own files hold something that cannot be served.
+    /// Sets whether the operator's files hold something that cannot be served.
     pub fn set_own_trouble(&self, is_so: bool) {
         self.own_trouble.set(is_so.into());
     }
 
-    /// A client was told that it may not ask.
+    /// Counts the refusal of a client.
     pub fn count_refusal(&self, why: ClientRefusal) {
         self.refused.with_label_values(&[why.label()]).inc();
     }

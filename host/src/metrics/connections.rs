@@ -98,7 +98,7 @@ impl ConnectionMetrics {
         }
     }
 
-    /// A request was given up.
+    /// Counts a request that was rejected under overload.
     pub(crate) fn count_overload(&self, reason: OverloadReason) {
         if let Some((_, counter)) = self.shed.iter().find(|(known, _)| *known == reason) {
             counter.inc();

@@ -33,12 +33,12 @@ impl ExtAuthzMetrics {
         })
     }
 
-    /// A CORS preflight passed without a token.
+    /// Counts a CORS preflight that passed without a token.
     pub fn count_preflight(&self) {
         self.preflights.inc();
     }
 
-    /// A proxy was answered: with a yes, unless `refused` says why not.
+    /// Counts an answer to a proxy: a pass, or a refusal of the kind `refused`.
     pub fn count_answer(&self, refused: Option<RefusalKind>) {
         let counter = match refused {
             None => Some(&self.passed),

@@ -57,18 +57,18 @@ impl LoginMetrics {
         })
     }
 
-    /// This was decided about a token.
+    /// Counts a decision about a token.
     pub fn count_decision(&self, outcome: &Outcome) {
         let count = match outcome {
             Outcome::Granted(_) => &self.granted,
             Outcome::Denied(_) => &self.denied,
             Outcome::Unavailable(_) => &self.unable,
-            Outcome::NotOurs => &self.not_ours,
+            Outcome::UnrecognizedToken => &self.not_ours,
         };
         count.inc();
     }
 
-    /// A request to `/authenticate` or `/ext-authz` has come.
+    /// Begins to time a request to `/authenticate` or `/ext-authz`.
     pub fn begin(&self) -> LoginTimer<'_> {
         self.in_flight.inc();
         LoginTimer {
@@ -78,7 +78,7 @@ impl LoginMetrics {
     }
 }
 
-/// A request to `/authenticate` or `/ext-authz` that is being answered. One that nobody waits for any longer is just dropped.
+/// Times a request to `/authenticate` or `/ext-authz`. An abandoned request is just dropped.
 #[must_use]
 pub struct LoginTimer<'a> {
     logins: &'a LoginMetrics,
@@ -86,13 +86,13 @@ pub struct LoginTimer<'a> {
 }
 
 impl LoginTimer<'_> {
-    /// How long it has taken until now.
+    /// Returns the time since the request began.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// It has been answered: with [`MALFORMED_REQUEST`], or by a decision with this `metric_result`.
+    /// Ends the request with the result [`MALFORMED_REQUEST`], or with the `metric_result` of a decision.
     pub fn end(self, result: &str) {
         let seconds = self.elapsed().as_secs_f64();
         let mut known = self.logins.by_result.iter();

@@ -78,8 +78,8 @@ impl RuleGauges {
         let snapshot = Arc::downgrade(&self.live.snapshot());
         if !Weak::ptr_eq(&snapshot, &self.seen) {
             // Conflicts are counted when sources no longer wait.
-            let looks = self.live.inspect(BackendSnapshot::new);
-            self.kept_since = looks.iter().map(|snapshot| self.set_gauges(snapshot)).collect();
+            let snapshots = self.live.inspect(BackendSnapshot::new);
+            self.kept_since = snapshots.iter().map(|snapshot| self.set_gauges(snapshot)).collect();
             self.seen = snapshot;
         }
         self.set_confirmations();
@@ -108,8 +108,8 @@ impl RuleGauges {
         let backend = snapshot.rules.backend();
         let name = &*backend.to_string();
         let conflicts = snapshot.rules.conflicts();
-        let losers = conflicts.iter().map(|conflict| &conflict.shadowed.position);
-        let conflicted = losers.filter(|loser| !snapshot.kept.contains(*loser)).count();
+        let shadowed = conflicts.iter().map(|conflict| &conflict.shadowed.position);
+        let conflicted = shadowed.filter(|loser| !snapshot.kept.contains(*loser)).count();
         let kept = snapshot.kept.len();
         let in_effect = snapshot.rules.len().saturating_sub(kept + conflicted);
         for (state, count) in [
@@ -146,7 +146,7 @@ struct BackendSnapshot {
 impl BackendSnapshot {
     fn new(rules: &BackendRules, notes: &BackendNotes) -> Self {
         let kept = notes.in_effect.iter().filter_map(|(position, effect)| {
-            let kept = effect.kept.as_ref()?;
+            let kept = effect.retention.as_ref()?;
             Some((position.clone(), kept.since))
         });
         let (kept, since): (HashSet<String>, Vec<UnixTime>) = kept.unzip();

@@ -74,13 +74,13 @@ impl SourceMetrics {
         })
     }
 
-    /// A change to the mappings of `backend` is in effect, so long after it was read.
+    /// Observes the time from reading a change of `backend` to its effect.
     pub fn observe_lag(&self, backend: Backend, after: Duration) {
         let lag = self.lag.with_label_values(&[backend.to_string()]);
         lag.observe(after.as_secs_f64());
     }
 
-    /// The contents of `source` with this hash are in effect now.
+    /// Records that the contents of `source` with this hash are in effect.
     pub fn record_reload(&self, source: Backend, hash: &str) {
         self.count_reload(source, "success");
         let name = source.to_string();
@@ -92,12 +92,12 @@ impl SourceMetrics {
         self.reloaded.with_label_values(&[&*name, hash]).set(1);
     }
 
-    /// `source` holds something that cannot be used; what it held before stays in effect.
+    /// Records that `source` is invalid; its previous contents stay in effect.
     pub fn record_reload_failure(&self, source: Backend) {
         self.count_reload(source, "failure");
     }
 
-    /// The mappings of `backend` could not be read or watched, or a watch ended early.
+    /// Counts a failure to read or watch the mappings of `backend`, or an early end of a watch.
     pub fn count_watch_failure(&self, backend: Backend) {
         let failures = self
             .watch_failures
@@ -108,7 +108,7 @@ impl SourceMetrics {
         }
     }
 
-    /// What the watch of `RAMIdentityMapping` objects and the writer of their statuses tell.
+    /// Records an observation of the watch of `RAMIdentityMapping` objects, or of the writer of their statuses.
     pub fn observe(&self, observation: Observation) {
         match observation {
             Observation::InEffect { after, .. } => self.observe_lag(Backend::Crd, after),

@@ -70,7 +70,7 @@ fn exercise(metrics: &Metrics) {
 async fn metrics_of_go_are_unchanged() {
     let (metrics, _) = metrics(no_rules());
     exercise(&metrics);
-    let told = scrape(&metrics).await;
+    let text = scrape(&metrics).await;
     for (name, kind, labels, help) in [
         (
             "ack_ram_authenticator_authenticate_latency_seconds",
@@ -139,12 +139,12 @@ async fn metrics_of_go_are_unchanged() {
             "Maximum amount of virtual memory available in bytes.",
         ),
     ] {
-        let family = told.families.get(name).unwrap_or_else(|| panic!("{name}"));
+        let family = text.families.get(name).unwrap_or_else(|| panic!("{name}"));
         assert_eq!(family.kind, kind, "{name}");
         assert_eq!(family.help, help, "{name}");
         assert_eq!(family.labels(), labels.into_iter().collect(), "{name}");
     }
-    let latency = &told.families["ack_ram_authenticator_authenticate_latency_seconds"];
+    let latency = &text.families["ack_ram_authenticator_authenticate_latency_seconds"];
     let of_success = latency
         .samples
         .iter()
@@ -212,9 +212,9 @@ async fn documented_metrics_match_code() {
 #[tokio::test]
 async fn rules_are_counted_by_state() {
     let (metrics, live) = metrics(no_rules());
-    let rules = |told: &Exposition, state| {
+    let rules = |text: &Exposition, state| {
         let labels = [("backend", "CRD"), ("state", state)];
-        told.value("ack_ram_authenticator_rules", &labels).unwrap()
+        text.value("ack_ram_authenticator_rules", &labels).unwrap()
     };
     let states = ["in_effect", "kept", "refused", "conflicted"];
     let gauges = [
@@ -319,18 +319,18 @@ async fn rules_are_counted_by_state() {
     ];
     for (name, change, by_state, about_backend) in changes {
         live.change(Backend::Crd, change).unwrap();
-        let told = scrape(&metrics).await;
-        assert_eq!(states.map(|state| rules(&told, state)), by_state, "{name}");
+        let text = scrape(&metrics).await;
+        assert_eq!(states.map(|state| rules(&text, state)), by_state, "{name}");
         let gauges = gauges.map(|gauge| {
             let gauge = format!("ack_ram_authenticator_{gauge}");
-            told.value(&gauge, &[("backend", "CRD")]).unwrap()
+            text.value(&gauge, &[("backend", "CRD")]).unwrap()
         });
         assert_eq!(gauges, about_backend, "{name}");
     }
     let file = [("backend", "MountedFile")];
-    let told = scrape(&metrics).await;
+    let text = scrape(&metrics).await;
     assert_eq!(
-        told.value("ack_ram_authenticator_backend_read", &file),
+        text.value("ack_ram_authenticator_backend_read", &file),
         Some(1.0)
     );
 }
@@ -359,7 +359,7 @@ async fn sources_update_metrics() {
     ] {
         sources.observe(observation);
     }
-    let told = scrape(&metrics).await;
+    let text = scrape(&metrics).await;
     let (file, dynamic) = (("source", "MountedFile"), ("source", "DynamicFile"));
     let map = ("backend", "ACKConfigMap");
     let objects = ("backend", "CRD");
@@ -413,7 +413,7 @@ async fn sources_update_metrics() {
         ),
     ] {
         let series = format!("ack_ram_authenticator_{name}");
-        assert_eq!(told.value(&series, &labels), value, "{name} {labels:?}");
+        assert_eq!(text.value(&series, &labels), value, "{name} {labels:?}");
     }
 }
 
@@ -422,17 +422,17 @@ async fn abandoned_requests_leave_in_flight_gauges() {
     let (metrics, _) = metrics(no_rules());
     let calls = metrics.sts.endpoint("sts.example");
     let (login, call) = (metrics.logins.begin(), calls.begin());
-    let in_flight = |told: &Exposition| {
+    let in_flight = |text: &Exposition| {
         ["authentications_in_flight", "sts_calls_in_flight"]
-            .map(|name| told.value(&format!("ack_ram_authenticator_{name}"), &[]))
+            .map(|name| text.value(&format!("ack_ram_authenticator_{name}"), &[]))
     };
     assert_eq!(in_flight(&scrape(&metrics).await), [Some(1.0); 2]);
     drop((login, call));
-    let told = scrape(&metrics).await;
-    assert_eq!(in_flight(&told), [Some(0.0); 2]);
+    let text = scrape(&metrics).await;
+    assert_eq!(in_flight(&text), [Some(0.0); 2]);
     let answered = "ack_ram_authenticator_sts_latency_seconds_count";
     assert_eq!(
-        told.value(answered, &[("endpoint", "sts.example")]),
+        text.value(answered, &[("endpoint", "sts.example")]),
         Some(0.0)
     );
 }
@@ -453,8 +453,8 @@ async fn scrapes_are_limited_in_number_and_time() {
     assert!(matches!(metrics.text().await, Err(MetricsError::TooManyScrapes)));
     assert!(before.elapsed() < SCRAPE_DEADLINE);
     for waiting in waiting {
-        let told = waiting.await.unwrap();
-        assert!(matches!(told, Err(MetricsError::TooManyScrapes)), "{told:?}");
+        let text = waiting.await.unwrap();
+        assert!(matches!(text, Err(MetricsError::TooManyScrapes)), "{text:?}");
     }
     assert_eq!(before.elapsed(), SCRAPE_DEADLINE);
     drop(slow);
@@ -468,14 +468,14 @@ async fn confirmation_age_is_computed_at_scrape() {
     let live = Arc::new(LiveRules::new(no_rules(), START).with_uptime(uptime));
     let metrics = Metrics::new(Arc::clone(&live), now).unwrap();
     let name = "ack_ram_authenticator_backend_confirmed_age_seconds";
-    let age = |told: &Exposition, backend| told.value(name, &[("backend", backend)]);
+    let age = |text: &Exposition, backend| text.value(name, &[("backend", backend)]);
     assert_eq!(age(&scrape(&metrics).await, "CRD"), None);
     live.confirmations().confirm(Backend::Crd);
     for (uptime, expected) in [(5, 0.0), (65, 60.0), (1_005, 1_000.0)] {
         UPTIME.store(uptime, std::sync::atomic::Ordering::Relaxed);
-        let told = scrape(&metrics).await;
-        assert_eq!(age(&told, "CRD"), Some(expected));
-        assert_eq!(age(&told, "MountedFile"), None);
+        let text = scrape(&metrics).await;
+        assert_eq!(age(&text, "CRD"), Some(expected));
+        assert_eq!(age(&text, "MountedFile"), None);
     }
     live.confirmations().confirm(Backend::Crd);
     assert_eq!(age(&scrape(&metrics).await, "CRD"), Some(0.0));

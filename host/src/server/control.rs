@@ -113,11 +113,11 @@ impl ControlSocket {
 
     /// Answers for ever.
     pub(crate) async fn serve(&self, live: Arc<LiveRules>) {
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut open = JoinSet::new();
         loop {
             // The semaphore is never closed.
-            let place = Arc::clone(&places).acquire_owned().await;
+            let permit = Arc::clone(&permits).acquire_owned().await;
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
                 Some(_) = open.join_next() => continue,
@@ -127,7 +127,7 @@ impl ControlSocket {
                     let live = Arc::clone(&live);
                     open.spawn(async move {
                         serve_connection(stream, live, env::now).await;
-                        drop(place);
+                        drop(permit);
                     });
                 }
                 Err(error) => {

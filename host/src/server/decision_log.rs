@@ -61,7 +61,7 @@ pub(super) fn write(decided: &DecisionRecord, took: Duration) {
                 "access denied"
             );
         }
-        Outcome::NotOurs => tracing::debug!(result, milliseconds, "not a token of ours"),
+        Outcome::UnrecognizedToken => tracing::debug!(result, milliseconds, "not a token of ours"),
         Outcome::Unavailable(_) => {
             let cause = cause.as_deref();
             tracing::error!(

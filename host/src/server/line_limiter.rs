@@ -46,7 +46,7 @@ impl LineReason {
         // One call serves thousands of equal tokens that come at once: only the login that made the call is not free.
         let made_a_call = decided.source == Some(IdentitySource::Sts);
         match &decided.decision.outcome {
-            Outcome::Granted(_) | Outcome::NotOurs => None,
+            Outcome::Granted(_) | Outcome::UnrecognizedToken => None,
             Outcome::Denied(_) => (!made_a_call).then_some(Self::Denied(code)),
             // STS was not asked, or, while the circuit breaker is open, perhaps not.
             Outcome::Unavailable(Unavailable::Overloaded | Unavailable::Sts(StsUnavailable::Unreachable)) => {

@@ -262,10 +262,10 @@ async fn expire(
     objects: Option<Arc<MappingController>>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut look = time::interval(EXPIRY_CHECK_INTERVAL);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut interval = time::interval(EXPIRY_CHECK_INTERVAL);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stale = BTreeSet::new();
-    while completes_before_stop(look.tick(), &mut stop).await {
+    while completes_before_stop(interval.tick(), &mut stop).await {
         log_staleness(&live, &mut stale);
         let expired = live.expire(env::now());
         for source in &expired {

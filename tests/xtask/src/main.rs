@@ -119,7 +119,7 @@ enum Bench {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match perform(&arguments) {
+    match run_task(&arguments) {
         Ok(code) => code,
         Err(failure) => {
             eprintln!("error: {failure}");
@@ -128,7 +128,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn perform(arguments: &Arguments) -> Result<ExitCode, Failure> {
+fn run_task(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let workspace = Workspace::find()?;
     // Every command means the whole workspace, wherever in it the user stands.
     env::set_current_dir(&workspace.root).map_err(Failure::io("the workspace's folder"))?;
@@ -176,7 +176,7 @@ fn perform(arguments: &Arguments) -> Result<ExitCode, Failure> {
                 }
                 Bench::Envoy => {
                     wasm::build_for_tests(&workspace, &runner)?;
-                    wasm::tell_of_filter(&mut bench, &workspace);
+                    wasm::set_filter_variables(&mut bench, &workspace);
                     bench
                         .args(["--bench=envoy", "--features=envoy"])
                         .env("ACK_RAM_ENVOY", tools::envoy::find(&runner)?)

@@ -139,16 +139,16 @@ impl PendingCalls {
         let Some(pending_call) = self.by_token.get_mut(&token) else {
             return false;
         };
-        let is_wanted = !pending_call.is_retry
+        let may_retry = !pending_call.is_retry
             && !pending_call.waiting.is_empty()
             && pending_call.awaiting.request().may_be_resent()
             && pending_call.time_left(limits.timeout, now).is_some();
-        if is_wanted {
+        if may_retry {
             pending_call.is_retry = true;
             self.by_call.remove(&call);
             self.unsent.push_front(token);
         }
-        is_wanted
+        may_retry
     }
 
     /// Removes the call that Envoy knows as `call`, which has ended.
@@ -176,9 +176,9 @@ impl PendingCalls {
         };
         pending_call.waiting.retain(|waiting| waiting.stream != stream);
         if pending_call.waiting.is_empty()
-            && let Some(place) = self.unsent.iter().position(|waiting_for_token| *waiting_for_token == token)
+            && let Some(index) = self.unsent.iter().position(|unsent| *unsent == token)
         {
-            self.unsent.remove(place);
+            self.unsent.remove(index);
             self.by_token.remove(&token);
         }
     }

@@ -1,10 +1,10 @@
-//! Texts that the page may have: the person who looks is the one who has the token.
+//! Texts for the page to display: the person who looks at them has the token anyway.
 
 use ack_ram_core::inspect::{Line, Span};
 use ack_ram_core::secret::Secret;
 use serde::Serialize;
 
-/// A piece of a line.
+/// A span of a line.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DisplaySpan {
@@ -26,8 +26,8 @@ fn display_span(span: &Span) -> DisplaySpan {
     }
 }
 
-/// What a secret holds, for the page, which hides it until it is asked for. Characters that a screen obeys, or that look
-/// like others, are spelt out.
+/// Returns the text of a secret for the page, which hides it until the person reveals it. Escapes characters that control
+/// a screen, or look like others.
 pub(crate) fn display_text(secret: &Secret) -> String {
     let text = secret.expose().chars();
     text.fold(String::new(), |mut out, character| {

@@ -1,4 +1,4 @@
-//! Looking into what was pasted.
+//! Inspects pasted text.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::display::{self, DisplaySpan};
 use crate::{InputError, json_to_json};
 
-/// Longer texts are not looked into. What kubectl prints around a token fits.
+/// The most bytes of a text that is inspected. What kubectl prints around a token fits.
 const MAX_TEXT_BYTES: usize = 256 * 1024;
 
 #[derive(Deserialize)]
@@ -71,7 +71,7 @@ struct DisplayRequest {
     string_to_sign: Vec<Vec<DisplaySpan>>,
 }
 
-/// Takes what was pasted and what to compare it with, gives what is in it: the JSON of `Input` and of `Output` above.
+/// Inspects the tokens in pasted text. Takes the JSON of `Input` and returns that of `Output` above.
 #[must_use]
 pub fn inspect(input: &str) -> String {
     json_to_json(input, inspect_text)

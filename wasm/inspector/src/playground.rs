@@ -1,4 +1,4 @@
-//! The rules playground: what configurations make of somebody.
+//! The rules playground: how configurations map an identity.
 
 use ack_ram_config::bundle::{self, Bundle};
 use ack_ram_config::explain::Trace;
@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{InputError, json_to_json};
 
-/// Longer configurations are for the commands.
+/// The most bytes of a configuration; longer ones are for the commands.
 const MAX_TEXT_BYTES: usize = 1024 * 1024;
-/// So many ARNs are proposed.
+/// The most ARNs that are proposed.
 const MAX_NAMED_ARNS: usize = 200;
 
 #[derive(Deserialize)]
@@ -64,7 +64,7 @@ struct ConfigReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     words: Option<TraceTexts>,
     /// What `lint -o json` prints.
-    report: Report,
+    report: LintReport,
     /// Backends that have a document, but are not asked.
     not_asked: Vec<Backend>,
     /// ARNs that it names.
@@ -80,7 +80,7 @@ struct TraceTexts {
 }
 
 impl TraceTexts {
-    fn of(explanation: &Explanation) -> Self {
+    fn from_explanation(explanation: &Explanation) -> Self {
         fn texts<T: ToString>(list: &[T]) -> Vec<String> {
             list.iter().map(T::to_string).collect()
         }
@@ -92,8 +92,8 @@ impl TraceTexts {
     }
 }
 
-/// Takes one or two configurations and whom to explain, gives what they make of them: the JSON of `Input` and of `Output`
-/// above. The configurations are called `config.yaml` and `new.yaml`.
+/// Explains, checks and compares one or two configurations. Takes the JSON of `Input` and returns that of `Output` above.
+/// The configurations are called `config.yaml` and `new.yaml`.
 #[must_use]
 pub fn run_playground(input: &str) -> String {
     json_to_json(input, evaluate)
@@ -114,8 +114,8 @@ fn evaluate(input: Input) -> Result<Output, InputError> {
         Ok(identity) => (identity, None),
         Err(error) => (None, Some(error)),
     };
-    let old = read("config.yaml", &input.old);
-    let new = (!input.new.trim().is_empty()).then(|| read("new.yaml", &input.new));
+    let old = parse_bundle("config.yaml", &input.old);
+    let new = (!input.new.trim().is_empty()).then(|| parse_bundle("new.yaml", &input.new));
     let diff = match (&old, &new) {
         (Ok(old), Some(Ok(new))) => match (&old.compiled, &new.compiled) {
             (Ok(old), Ok(new)) => Some(old.compare(new)),
@@ -132,7 +132,7 @@ fn evaluate(input: Input) -> Result<Output, InputError> {
     })
 }
 
-fn read(name: &str, text: &str) -> Result<Bundle, String> {
+fn parse_bundle(name: &str, text: &str) -> Result<Bundle, String> {
     bundle::read_bundle(name, text).map_err(|error| error.to_string())
 }
 
@@ -162,21 +162,21 @@ fn identity(input: &Input) -> Result<Option<Identity>, InputError> {
     }))
 }
 
-fn config_report(read: Result<Bundle, String>, identity: Option<&Identity>) -> ConfigReport {
-    let documents = match read {
-        Ok(documents) => documents,
+fn config_report(parse_bundle: Result<Bundle, String>, identity: Option<&Identity>) -> ConfigReport {
+    let bundle = match parse_bundle {
+        Ok(bundle) => bundle,
         Err(error) => return ConfigReport::invalid(error),
     };
-    let report = Report::new(documents.findings);
-    match documents.compiled {
+    let report = LintReport::new(bundle.findings);
+    match bundle.compiled {
         Ok(loaded) => {
             let trace = identity.map(|identity| loaded.explain(identity));
             ConfigReport {
                 error: None,
-                words: trace.as_ref().map(|trace| TraceTexts::of(&trace.explanation)),
+                words: trace.as_ref().map(|trace| TraceTexts::from_explanation(&trace.explanation)),
                 trace,
                 report,
-                not_asked: documents.unused_backends,
+                not_asked: bundle.unused_backends,
                 named: named_arns(&loaded),
             }
         }
@@ -193,7 +193,7 @@ impl ConfigReport {
             error: Some(error),
             trace: None,
             words: None,
-            report: Report::new(Vec::new()),
+            report: LintReport::new(Vec::new()),
             not_asked: Vec::new(),
             named: Vec::new(),
         }
@@ -202,6 +202,6 @@ impl ConfigReport {
 
 fn named_arns(loaded: &CompiledConfig) -> Vec<String> {
     let arns = loaded.mappings().into_iter().map(|mapping| &mapping.arn);
-    let is_one = |arn: &&String| Arn::parse(arn).is_ok();
-    arns.filter(is_one).take(MAX_NAMED_ARNS).cloned().collect()
+    let is_exact = |arn: &&String| Arn::parse(arn).is_ok();
+    arns.filter(is_exact).take(MAX_NAMED_ARNS).cloned().collect()
 }

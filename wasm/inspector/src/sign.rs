@@ -34,7 +34,7 @@ struct Output {
     token: String,
 }
 
-/// Takes a key and what to sign, gives each step on the way to the token: the JSON of `Input` and of `Output` above.
+/// Signs a token, and returns each step. Takes the JSON of `Input` and returns that of `Output` above.
 #[must_use]
 pub fn sign(input: &str) -> String {
     json_to_json(input, signing_steps)

@@ -1,4 +1,4 @@
-//! Base64 cut where what it holds is cut.
+//! Splits Base64 where its decoded bytes are split.
 
 /// `payload` in as many slices as there are `ends`, which are places in the bytes that it decodes to, each with whether
 /// what ends there is secret. A character that holds bits of two parts goes to the one that is secret, else to the

@@ -1,4 +1,4 @@
-//! Where the values stand in a JSON text that has been parsed before, and so is whole and not deep.
+//! The ranges of values in a JSON text. The text has been parsed before, so it is complete and not deep.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ pub(super) struct JsonMember {
 }
 
 impl JsonMember {
-    /// Whether it is `name`, compared without case, of the object `parent`.
+    /// Returns whether this is the member `name`, compared without case, of the object `parent`.
     pub(super) fn matches(&self, parent: &str, name: &str) -> bool {
         self.parent == parent && self.name.eq_ignore_ascii_case(name)
     }

@@ -40,7 +40,7 @@ fn state(live: &LiveRules) -> (bool, usize, usize, Option<String>) {
 }
 
 /// Why somebody cannot log in.
-fn why_nobody(live: &LiveRules) -> RulesRefusal {
+fn refusal_of_unmapped(live: &LiveRules) -> RulesRefusal {
     let bob = placeholder::identity_for_arn(Arn::parse("acs:ram::1:user/bob").unwrap()).unwrap();
     live.snapshot().explain(&bob).1.unwrap_err()
 }
@@ -80,12 +80,12 @@ fn initial_file_states_map_as_expected() {
     let (is_read, len, _, trouble) = state(&broken);
     assert_eq!((is_read, len), (false, 0), "nobody knows what it would say");
     assert!(trouble.unwrap().contains("d.json:1:1"));
-    assert_eq!(why_nobody(&broken), RulesRefusal::BackendBroken(Backend::DynamicFile));
+    assert_eq!(refusal_of_unmapped(&broken), RulesRefusal::BackendBroken(Backend::DynamicFile));
     // PowerShell's `>` writes UTF-16.
     let wide: Vec<u8> = GOOD.encode_utf16().flat_map(u16::to_le_bytes).collect();
     fs::write(&path, &wide).unwrap();
     file.reload();
-    assert_eq!(why_nobody(&broken), RulesRefusal::BackendBroken(Backend::DynamicFile));
+    assert_eq!(refusal_of_unmapped(&broken), RulesRefusal::BackendBroken(Backend::DynamicFile));
     let trouble = state(&broken).3.unwrap();
     assert!(
         trouble.contains("it is UTF-16 (little endian) without a byte order mark"),
@@ -100,7 +100,7 @@ fn initial_file_states_map_as_expected() {
     let (is_read, len, _, trouble) = state(&folder_in_place);
     assert_eq!((is_read, len), (false, 0));
     assert_eq!(
-        why_nobody(&folder_in_place),
+        refusal_of_unmapped(&folder_in_place),
         RulesRefusal::BackendNotReady(Backend::DynamicFile)
     );
     assert!(
@@ -118,7 +118,7 @@ fn file_changes_update_rules() {
     let live = live();
     let file = start(&path, &live);
     let mut now = Instant::now();
-    let mut look = |times: usize| {
+    let mut poll = |times: usize| {
         for _ in 0..times {
             now += POLL_INTERVAL;
             file.poll(now);
@@ -126,18 +126,18 @@ fn file_changes_update_rules() {
         state(&live)
     };
     fs::write(&path, "[").unwrap();
-    let (is_read, len, kept, trouble) = look(2);
+    let (is_read, len, kept, trouble) = poll(2);
     assert_eq!((is_read, len, kept), (true, 1, 1));
     assert!(trouble.unwrap().contains("d.json:1:1"));
 
     fs::rename(&path, folder.path().join("aside")).unwrap();
     fs::create_dir(&path).unwrap();
-    let (_, len, _, trouble) = look(2);
+    let (_, len, _, trouble) = poll(2);
     assert_eq!(len, 1);
     assert!(trouble.unwrap().contains("it is a folder"));
     fs::remove_dir(&path).unwrap();
     fs::rename(folder.path().join("aside"), &path).unwrap();
-    let (_, len, kept, trouble) = look(2);
+    let (_, len, kept, trouble) = poll(2);
     assert_eq!((len, kept), (1, 1));
     assert!(
         trouble.unwrap().contains("d.json:1:1"),
@@ -145,14 +145,14 @@ fn file_changes_update_rules() {
     );
 
     fs::remove_file(&path).unwrap();
-    assert_eq!(look(3).1, 1, "away for a moment");
-    let (is_read, len, _, trouble) = look(10);
+    assert_eq!(poll(3).1, 1, "away for a moment");
+    let (is_read, len, _, trouble) = poll(10);
     assert_eq!((is_read, len), (true, 0), "gone");
     assert!(trouble.unwrap().contains("is not there"));
     fs::write(&path, "[").unwrap();
-    assert_eq!(look(2).1, 0, "what is gone does not come back");
+    assert_eq!(poll(2).1, 0, "what is gone does not come back");
     fs::write(&path, GOOD).unwrap();
-    assert_eq!(look(2), (true, 1, 0, None));
+    assert_eq!(poll(2), (true, 1, 0, None));
 }
 
 #[tokio::test]

@@ -176,22 +176,22 @@ fn initial_entries_have_notes() {
 fn missing_file_keeps_mappings() {
     let fixture = Fixture::new(START);
     let mut now = Instant::now();
-    let mut look = |times: usize| {
+    let mut poll = |times: usize| {
         for _ in 0..times {
             now += POLL_INTERVAL;
             fixture.file.poll(now);
         }
     };
     fs::remove_file(fixture.path()).unwrap();
-    look(20);
+    poll(20);
     assert_eq!(fixture.user("a"), "a 3");
     assert!(fixture.trouble().unwrap().contains("config.yaml is gone"));
     assert!(matches!(fixture.file.reload(), Reloaded::Refused(_)));
     fs::write(fixture.path(), START).unwrap();
-    look(2);
+    poll(2);
     assert_eq!(fixture.trouble(), None);
     fs::write(fixture.path(), "{").unwrap();
-    look(2);
+    poll(2);
     assert!(
         fixture.trouble().unwrap().contains("config.yaml:1:1"),
         "{:?}",
@@ -200,7 +200,7 @@ fn missing_file_keeps_mappings() {
     assert_eq!(fixture.user("a"), "a 3");
     let without_a = START.replace("  - {roleARN: acs:ram::1:role/a, username: a}\n", "");
     fs::write(fixture.path(), without_a).unwrap();
-    look(2);
+    poll(2);
     assert_eq!(fixture.trouble(), None);
     assert!(
         fixture.user("a").contains("NotRead"),

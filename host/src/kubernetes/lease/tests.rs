@@ -101,14 +101,14 @@ impl LeaseStore {
 #[tokio::test(start_paused = true)]
 async fn leader_that_cannot_renew_steps_down() {
     let store = Arc::new(Mutex::new(LeaseStore::default()));
-    let asked = Arc::clone(&store);
+    let store_ = Arc::clone(&store);
     let client = Client::new(
         tower::service_fn(move |request: Request<Body>| {
-            let asked = Arc::clone(&asked);
+            let store_ = Arc::clone(&store_);
             async move {
                 let method = request.method().clone();
                 let body = request.into_body().collect_bytes().await.unwrap();
-                let (code, answer) = asked.lock().unwrap().answer(&method, &body);
+                let (code, answer) = store_.lock().unwrap().answer(&method, &body);
                 let answer = Body::from(answer.to_string().into_bytes());
                 Ok::<_, Infallible>(Response::builder().status(code).body(answer).unwrap())
             }

@@ -178,11 +178,11 @@ fn objects_of_older_definitions_are_accepted() {
         // Where the API server checks nothing, an ARN still is what Go would read.
         (
             json!({"arn": ARN, "username": "dev", "match": "false"}),
-            Err(ObjectError::ArnBeside("match")),
+            Err(ObjectError::ArnWithExtension("match")),
         ),
         (
             json!({"arn": ARN, "username": "dev", "usernameExpression": "'a'"}),
-            Err(ObjectError::ArnBeside("usernameExpression")),
+            Err(ObjectError::ArnWithExtension("usernameExpression")),
         ),
     ] {
         let rule = object(spec.clone()).rule();

@@ -96,7 +96,7 @@ fn uptime() -> Duration {
 /// What is in effect after an API server has answered so, what is the trouble, and what it was asked.
 async fn watched(answers: Vec<Answer>) -> (String, Option<String>, String) {
     let seen = watched_within(None, answers).await;
-    (seen.names, seen.trouble, seen.asked)
+    (seen.names, seen.trouble, seen.requests)
 }
 
 /// What is seen of a watch.
@@ -104,7 +104,7 @@ struct Watched {
     names: String,
     trouble: Option<String>,
     /// What the API server was asked and has answered.
-    asked: String,
+    requests: String,
     /// From the start to the last of these requests.
     last_asked: Duration,
     /// How long ago the last confirmation was.
@@ -115,26 +115,26 @@ struct Watched {
 async fn watched_within(max_age: Option<Duration>, answers: Vec<Answer>) -> Watched {
     let start = Instant::now();
     let answers = Arc::new(Mutex::new(answers.into_iter()));
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let asking = Arc::clone(&asked);
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let recorded = Arc::clone(&requests);
     let client = Client::new(
         tower::service_fn(move |request: Request<Body>| {
-            let asks = |what| {
+            let request_kind = |what| {
                 let mut query = request.uri().query().into_iter();
                 query.any(|query| query.contains(what))
             };
-            let is_watch = asks("watch=true");
+            let is_watch = request_kind("watch=true");
             let answer = match &mut *answers.lock().unwrap() {
-                answers if !asks("NotOlderThan") => answers.next(),
+                answers if !request_kind("NotOlderThan") => answers.next(),
                 // Before a watch it is asked whether it knows what that has seen.
                 answers => match answers.as_slice().first() {
                     Some(Answer::Restored | Answer::Starting) => answers.next(),
                     _ => Some(List(&[])),
                 },
             };
-            if answer.is_some() && !asks("NotOlderThan") {
+            if answer.is_some() && !request_kind("NotOlderThan") {
                 let verb = if is_watch { "watch" } else { "list" };
-                asking.lock().unwrap().push((verb, start.elapsed()));
+                recorded.lock().unwrap().push((verb, start.elapsed()));
             }
             async move {
                 match answer {
@@ -165,13 +165,13 @@ async fn watched_within(max_age: Option<Duration>, answers: Vec<Answer>) -> Watc
         "unread".to_owned()
     };
     let trouble = live.inspect(|_, notes| notes.trouble.clone()).remove(0);
-    let asked = asked.lock().unwrap();
-    let verbs: Vec<_> = asked.iter().map(|(verb, _)| *verb).collect();
+    let requests = requests.lock().unwrap();
+    let verbs: Vec<_> = requests.iter().map(|(verb, _)| *verb).collect();
     Watched {
         names,
         trouble,
-        asked: verbs.join(" "),
-        last_asked: asked.last().map_or(Duration::ZERO, |(_, at)| *at),
+        requests: verbs.join(" "),
+        last_asked: requests.last().map_or(Duration::ZERO, |(_, at)| *at),
         age: live.confirmations().age(Backend::Crd),
     }
 }
@@ -194,7 +194,7 @@ async fn stale_mappings_are_confirmed_only_by_whole_list() {
             Watch(vec![event("ADDED", &object("d"))]),
         ];
         let seen = watched_within(max_age, answers).await;
-        assert_eq!(seen.asked, "list watch watch watch list watch", "{case}");
+        assert_eq!(seen.requests, "list watch watch watch list watch", "{case}");
         assert_eq!(seen.names, "c d", "{case}");
         // It is the answer that begins the list, and not a look at the clock after it.
         assert!(seen.last_asked < STALENESS_CHECK_INTERVAL, "{case}");
@@ -244,7 +244,7 @@ async fn watch_resumes_after_any_end() {
     let gone = json!({"kind": "Status", "code": 410, "message": "too old", "reason": "Expired"});
     let bookmark = json!({"kind": "RAMIdentityMapping", "apiVersion": "x/v1", "metadata": {"resourceVersion": "9"}});
     let error = Answer::Error;
-    for (case, answers, names, has_trouble, asked) in [
+    for (case, answers, names, has_trouble, expected) in [
         (
             "nothing goes wrong",
             vec![
@@ -362,7 +362,7 @@ async fn watch_resumes_after_any_end() {
         ),
     ] {
         let (in_effect, trouble, requests) = watched(answers).await;
-        assert_eq!(requests, asked, "{case}");
+        assert_eq!(requests, expected, "{case}");
         assert_eq!(in_effect, names, "{case}");
         assert_eq!(trouble.is_some(), has_trouble, "{case}: {trouble:?}");
     }
@@ -373,7 +373,7 @@ async fn silent_watch_is_relisted_once_stale() {
     let max_age = Some(Duration::from_millis(1));
     let answers = vec![List(&["a"]), Watch(vec![]), List(&["b"]), Watch(vec![])];
     let seen = watched_within(max_age, answers).await;
-    assert_eq!(seen.asked, "list watch list watch");
+    assert_eq!(seen.requests, "list watch list watch");
     assert_eq!(seen.names, "b");
     assert_eq!(seen.last_asked, STALENESS_CHECK_INTERVAL);
 }

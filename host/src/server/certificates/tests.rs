@@ -70,10 +70,10 @@ impl Fixture {
         self.folder.path().join("kubeconfig.yaml")
     }
 
-    async fn logged_warnings(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    async fn metric_value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let text = self.metrics.text().await.unwrap();
-        let logged_warnings = Exposition::parse(&text).unwrap();
-        logged_warnings.value(&format!("ack_ram_authenticator_{name}"), labels)
+        let exposition = Exposition::parse(&text).unwrap();
+        exposition.value(&format!("ack_ram_authenticator_{name}"), labels)
     }
 }
 
@@ -94,12 +94,12 @@ impl Responder for Ok {
 }
 
 /// Asks the server at `address` on a connection of its own, or on one that is kept.
-struct Asker {
+struct LoadClient {
     client: Client<hyper_rustls::HttpsConnector<HttpConnector>, Full<Bytes>>,
     address: SocketAddr,
 }
 
-impl Asker {
+impl LoadClient {
     fn new(tls: ClientConfig, address: SocketAddr, kept: usize) -> Self {
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
@@ -112,7 +112,7 @@ impl Asker {
         Self { client, address }
     }
 
-    async fn ask(&self) -> Result<u16, String> {
+    async fn send_request(&self) -> Result<u16, String> {
         let uri = format!("https://localhost:{}/", self.address.port());
         let answer = self.client.get(uri.parse().unwrap()).await;
         let answer = answer.map_err(|error| format!("{error:?}"))?;
@@ -154,14 +154,14 @@ async fn certificate_rotation_loses_no_request() {
     let mut connections = Connections::new(listener, Some(tls_of_server), bounds, counts, lines);
     tokio::spawn(async move { connections.serve(Arc::new(Ok)).await });
 
-    let mut askers = tokio::task::JoinSet::new();
+    let mut clients = tokio::task::JoinSet::new();
     // Of the sixteen, four keep their connection all the while.
     for number in 0..16 {
-        let asker = Asker::new(tls(), address, usize::from(number < 4));
-        askers.spawn(async move {
+        let client = LoadClient::new(tls(), address, usize::from(number < 4));
+        clients.spawn(async move {
             let mut answers = Vec::new();
             for _ in 0..50 {
-                answers.push(asker.ask().await);
+                answers.push(client.send_request().await);
             }
             answers
         });
@@ -172,7 +172,7 @@ async fn certificate_rotation_loses_no_request() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     });
-    let answers: Vec<_> = askers.join_all().await.concat();
+    let answers: Vec<_> = clients.join_all().await.concat();
     clock.abort();
     let lost: Vec<_> = answers
         .iter()
@@ -180,7 +180,7 @@ async fn certificate_rotation_loses_no_request() {
         .collect();
     assert_eq!((answers.len(), lost), (16 * 50, Vec::new()));
     let labels = [("certificate", "serving"), ("result", "success")];
-    let rotations = fixture.logged_warnings("certificate_rotations_total", &labels).await;
+    let rotations = fixture.metric_value("certificate_rotations_total", &labels).await;
     assert!(
         rotations.is_some_and(|rotations| rotations > 10.0),
         "{rotations:?}"
@@ -217,14 +217,14 @@ async fn kubeconfig_is_written_and_kept_current() {
             Ordering::Relaxed,
         );
         fixture.certificates.renew();
-        let now_held = kubeconfig::client_in(&path).unwrap();
-        assert_eq!(now_held != previous, is_renewed, "{years}");
-        previous = now_held;
-        let expiry = fixture.logged_warnings("certificate_expiry_timestamp_seconds", &client);
+        let current = kubeconfig::client_in(&path).unwrap();
+        assert_eq!(current != previous, is_renewed, "{years}");
+        previous = current;
+        let expiry = fixture.metric_value("certificate_expiry_timestamp_seconds", &client);
         let left = expiry.await.unwrap() - clock().seconds() as f64;
         assert!(left > (5 * YEAR) as f64, "{years}: {left}");
         assert_eq!(
-            fixture.logged_warnings("certificate_rotations_total", &rotated).await,
+            fixture.metric_value("certificate_rotations_total", &rotated).await,
             rotations,
             "{years}"
         );
@@ -324,7 +324,7 @@ async fn kubeconfig_pins_current_ca_of_provided_pair() {
         assert_eq!(fixture.certificates.warnings(), [""; 0]);
     }
     let labels = [("certificate", "own"), ("result", "success")];
-    let rotations = fixture.logged_warnings("certificate_rotations_total", &labels).await;
+    let rotations = fixture.metric_value("certificate_rotations_total", &labels).await;
     assert_eq!(rotations, Some(3.0));
 }
 

@@ -47,16 +47,16 @@ fn live(rules: usize) -> Arc<LiveRules> {
 }
 
 /// What is said to `request` by the server whose state directory is `folder`.
-async fn ask(folder: &Path, request: &'static str) -> String {
+async fn request_raw(folder: &Path, request: &'static str) -> String {
     let path = folder.join(SOCKET_NAME);
-    let asked = tokio::task::spawn_blocking(move || {
+    let response = tokio::task::spawn_blocking(move || {
         let mut stream = StdStream::connect(path).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         let mut respond = String::new();
         stream.read_to_string(&mut respond).unwrap();
         respond
     });
-    asked.await.unwrap()
+    response.await.unwrap()
 }
 
 const GET: &str = "GET /mappings HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -103,7 +103,7 @@ async fn mappings_in_effect_are_reported() {
     });
     assert_eq!(reconfigured, Some(()));
     let serving = served(&folder, &live).await;
-    let told = body(&ask(folder.path(), GET).await);
+    let text = body(&request_raw(folder.path(), GET).await);
     serving.abort();
     let entry = |position, arn, since: UnixTime| {
         json!({
@@ -116,9 +116,9 @@ async fn mappings_in_effect_are_reported() {
     };
     let mut kept = entry("m000001", "acs:ram::1:role/r1", START);
     kept["kept"] = json!({"since": later.to_string(), "until": later.plus_seconds(86_400).to_string(), "reason": "no username", "basis": "the newest text still gives this to the same subject"});
-    assert_eq!(told["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(text["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(
-        told["backends"],
+        text["backends"],
         json!([
             {
                 "backend": "CRD",
@@ -164,9 +164,9 @@ async fn expressions_are_reported_by_field() {
     let rule = Rule::compile(conditional).unwrap();
     live.change(Backend::Crd, |edit| edit.apply(rule, START));
     let serving = served(&folder, &live).await;
-    let told = body(&ask(folder.path(), GET).await);
+    let text = body(&request_raw(folder.path(), GET).await);
     serving.abort();
-    let rule = &told["backends"][0]["rules"][0];
+    let rule = &text["backends"][0]["rules"][0];
     let fields = json!(["match", "usernameExpression", "groupsExpression"]);
     assert_eq!(
         (&rule["expressions"], &rule["username"]),
@@ -180,9 +180,9 @@ async fn hundred_thousand_rules_are_sent_in_chunks() {
     let folder = tempfile::tempdir().unwrap();
     let live = live(100_000);
     let serving = served(&folder, &live).await;
-    let told = body(&ask(folder.path(), GET).await);
+    let text = body(&request_raw(folder.path(), GET).await);
     serving.abort();
-    let rules = told["backends"][0]["rules"].as_array().unwrap();
+    let rules = text["backends"][0]["rules"].as_array().unwrap();
     assert_eq!(rules.len(), 100_000);
     assert!(rules.iter().all(|rule| rule["since"].is_string()));
     assert_eq!(rules[99_999]["position"], "m099999");
@@ -198,7 +198,7 @@ async fn other_requests_are_refused() {
         ("GET /mappings/ HTTP/1.1\r\nHost: x\r\n\r\n", "404"),
         ("nonsense\r\n\r\n", "400"),
     ] {
-        let respond = ask(folder.path(), request).await;
+        let respond = request_raw(folder.path(), request).await;
         let start = format!("HTTP/1.1 {status}");
         assert!(respond.starts_with(&start), "{request}: {respond}");
     }
@@ -240,7 +240,7 @@ async fn second_server_keeps_socket_of_live_server() {
     let second = ControlSocket::listen(folder.path()).err().unwrap();
     assert!(matches!(second, ControlError::InUse(_)), "{second}");
     assert_eq!(
-        body(&ask(folder.path(), GET).await)["backends"][0]["rules"][0]["position"],
+        body(&request_raw(folder.path(), GET).await)["backends"][0]["rules"][0]["position"],
         "m000000"
     );
     serving.abort();

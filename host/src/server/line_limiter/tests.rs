@@ -116,7 +116,7 @@ fn decision_with_sts_call_has_its_own_line() {
         (unable(sts(StsUnavailable::Unreachable)), [true; 4]),
         (unable(sts(StsUnavailable::TimedOut)), [true, true, true, false]),
         (unable(Unavailable::Internal), [true, true, true, false]),
-        (Decision::not_ours(), [false; 4]),
+        (Decision::unrecognized_token(), [false; 4]),
     ] {
         for (source, free) in all.into_iter().zip(free) {
             let decided = DecisionRecord {

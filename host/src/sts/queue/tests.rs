@@ -52,7 +52,7 @@ fn call_by(
 ) -> JoinHandle<()> {
     let (queue, served) = (Arc::clone(queue), Arc::clone(served));
     tokio::spawn(async move {
-        let _place = enter(&queue, requester, granted(name)).await.ok().unwrap();
+        let _permit = enter(&queue, requester, granted(name)).await.ok().unwrap();
         served.lock().unwrap().push(name);
         tokio::task::yield_now().await;
     })
@@ -340,7 +340,7 @@ async fn granted_and_unproven_callers_take_turns() {
     {
         let (queue_, served) = (Arc::clone(&queue), Arc::clone(&served));
         calls.push(tokio::spawn(async move {
-            let _place = enter(&queue_, ApiServer, caller(name, standing))
+            let _permit = enter(&queue_, ApiServer, caller(name, standing))
                 .await
                 .ok()
                 .unwrap();

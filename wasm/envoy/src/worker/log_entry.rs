@@ -50,7 +50,7 @@ impl LogEntry {
             // Whom the rules let pass, and the gateway does not.
             Outcome::Granted(_) => (LogLevel::Warn, "access denied", "forbidden"),
             Outcome::Denied(denial) => (LogLevel::Warn, "access denied", denial_result(denial)),
-            Outcome::NotOurs => (LogLevel::Debug, "not a token of ours", "not_ours"),
+            Outcome::UnrecognizedToken => (LogLevel::Debug, "not a token of ours", "not_ours"),
             Outcome::Unavailable(_) => (LogLevel::Error, "cannot tell", "unavailable"),
         };
         let code = match &decision.outcome {
@@ -94,7 +94,7 @@ fn denial_result(denial: &Denial) -> &'static str {
         Denial::Sts(_) => "sts_refused",
         Denial::NotMapped => "not_mapped",
         Denial::Name(_) => "name_refused",
-        Denial::Validation(_) | Denial::ValidationFailed(_) => "validation_refused",
+        Denial::ValidationRefused(_) | Denial::ValidationFailed(_) => "validation_refused",
     }
 }
 

@@ -29,7 +29,7 @@ impl<'a> FlowList<'a> {
         }
         let range = |item: &Node| {
             let start = lines.offset(item.position)?;
-            Some(start..end_of_braces(lines.text, start)?)
+            Some(start..find_closing_brace(lines.text, start)?)
         };
         let ranges = items.iter().map(range).collect::<Option<_>>()?;
         Some(Self {
@@ -102,7 +102,7 @@ impl<'a> FlowList<'a> {
         let gone = match (next, previous) {
             (Some(next), _) => range.start..next.start,
             (None, Some(previous)) => previous.end..range.end,
-            (None, None) => range.start..comma_after(text, range.end).unwrap_or(range.end),
+            (None, None) => range.start..find_comma_after(text, range.end).unwrap_or(range.end),
         };
         replace_range(text, gone, "")
     }

@@ -86,7 +86,7 @@ impl<'a> YamlListEditor<'a> {
         arn_key: &'static str,
     ) -> Result<Self, ListEditError> {
         let list = yaml::parse(text).map_err(|error| ListEditError::Syntax {
-            place: match error.position {
+            location: match error.position {
                 Some(position) => format!("line {}, column {}: ", position.line, position.column),
                 None => String::new(),
             },
