@@ -268,7 +268,7 @@ impl SingleFlight {
     /// Follows `call`, unless room is scarce and this follower has to make room.
     fn follow(&self, call: &InFlightCall, requester: Requester, caller: Caller) -> JoinResult {
         call.requesters.join(requester);
-        JoinResult::Shared(call.outcome.clone(), self.followers.enter(requester, caller))
+        JoinResult::Shared(call.outcome.clone(), self.followers.add_follower(requester, caller))
     }
 
     async fn call_sts(&self, awaiting: AwaitingSts, requesters: &RequesterSet, caller: Caller) -> StsOutcome {

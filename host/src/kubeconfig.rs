@@ -16,7 +16,7 @@ use crate::certs::ClientCertificate;
 use crate::files;
 
 /// The user that the API server is.
-const USER: &str = "apiserver";
+const API_SERVER_USER: &str = "apiserver";
 
 /// A webhook kubeconfig is a few kilobytes, and a few CAs more.
 const MAX_BYTES: u64 = 4 << 20;
@@ -49,7 +49,7 @@ impl WebhookKubeconfig {
         let contents = self.render();
         if matches!(files::read_if_present(path, MAX_BYTES), Ok(Some(present)) if present == contents)
         {
-            self.close(path)?;
+            self.restrict_access(path)?;
             return Ok(false);
         }
         if !self.reads_back(&contents) {
@@ -69,7 +69,7 @@ impl WebhookKubeconfig {
     }
 
     /// Takes the file from others if there is a key in it. A group that may read it may be that of kube-apiserver.
-    fn close(&self, path: &Path) -> io::Result<()> {
+    fn restrict_access(&self, path: &Path) -> io::Result<()> {
         let mode = fs::metadata(path)?.permissions().mode();
         if self.client.is_none() || mode & 0o007 == 0 {
             return Ok(());
@@ -87,11 +87,11 @@ impl WebhookKubeconfig {
         let Ok(file) = serde_saphyr::from_str::<serde_json::Value>(contents) else {
             return false;
         };
-        let said = |path: &str| file.pointer(path).and_then(serde_json::Value::as_str);
+        let value_at = |path: &str| file.pointer(path).and_then(serde_json::Value::as_str);
         let authority = STANDARD.encode(&self.authority);
-        said("/clusters/0/cluster/server") == Some(&self.url)
-            && said("/clusters/0/cluster/certificate-authority-data") == Some(&authority)
-            && client_of(contents) == self.client
+        value_at("/clusters/0/cluster/server") == Some(&self.url)
+            && value_at("/clusters/0/cluster/certificate-authority-data") == Some(&authority)
+            && parse_client_certificate(contents) == self.client
     }
 
     /// Cluster, user and context have the names that Go's file has, to which other files may refer.
@@ -140,16 +140,16 @@ contexts:
 
 /// The client certificate in the webhook kubeconfig at `path`, if it is one and has one.
 #[must_use]
-pub fn client_in(path: &Path) -> Option<ClientCertificate> {
-    client_of(&files::read_up_to(path, MAX_BYTES).ok()?)
+pub fn read_client_certificate(path: &Path) -> Option<ClientCertificate> {
+    parse_client_certificate(&files::read_up_to(path, MAX_BYTES).ok()?)
 }
 
-fn client_of(text: &str) -> Option<ClientCertificate> {
-    let file: File = serde_saphyr::from_str(text).ok()?;
+fn parse_client_certificate(text: &str) -> Option<ClientCertificate> {
+    let file: KubeconfigFile = serde_saphyr::from_str(text).ok()?;
     let user = file
         .users
         .into_iter()
-        .find(|user| user.name == USER)?
+        .find(|user| user.name == API_SERVER_USER)?
         .user?;
     let decode = |text: String| String::from_utf8(STANDARD.decode(text).ok()?).ok();
     Some(ClientCertificate {
@@ -159,18 +159,18 @@ fn client_of(text: &str) -> Option<ClientCertificate> {
 }
 
 #[derive(Deserialize)]
-struct File {
+struct KubeconfigFile {
     users: Vec<NamedUser>,
 }
 
 #[derive(Deserialize)]
 struct NamedUser {
     name: String,
-    user: Option<User>,
+    user: Option<KubeconfigUser>,
 }
 
 #[derive(Deserialize)]
-struct User {
+struct KubeconfigUser {
     #[serde(rename = "client-certificate-data")]
     certificate: Option<String>,
     #[serde(rename = "client-key-data")]
@@ -249,7 +249,7 @@ mod tests {
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600
         );
-        assert_eq!(client_in(&path), None);
+        assert_eq!(read_client_certificate(&path), None);
     }
 
     /// A umask is of the whole process, so a process of its own has it.
@@ -286,7 +286,7 @@ mod tests {
             ..kubeconfig("https://a:1/authenticate")
         };
         kubeconfig.write(&path).unwrap();
-        assert_eq!(client_in(&path), Some(client()));
+        assert_eq!(read_client_certificate(&path), Some(client()));
         let user = &read(&path)["users"][0]["user"];
         assert_eq!(user["client-key-data"], STANDARD.encode("CANARY"));
         assert!(!format!("{kubeconfig:?}").contains("CANARY"));
@@ -296,8 +296,8 @@ mod tests {
     fn what_is_no_kubeconfig_with_a_client_certificate_has_none() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kubeconfig.yaml");
-        assert_eq!(client_in(&path), None);
-        assert_eq!(client_in(folder.path()), None);
+        assert_eq!(read_client_certificate(&path), None);
+        assert_eq!(read_client_certificate(folder.path()), None);
         for text in [
             "",
             "[]",
@@ -309,7 +309,7 @@ mod tests {
             "users: [{name: other, user: {client-certificate-data: YQ==, client-key-data: YQ==}}]",
         ] {
             fs::write(&path, text).unwrap();
-            assert_eq!(client_in(&path), None, "{text}");
+            assert_eq!(read_client_certificate(&path), None, "{text}");
         }
     }
 

@@ -54,7 +54,7 @@ macro_rules! program {
 #[doc(hidden)]
 pub use libfuzzer_sys;
 
-/// What people are told is one line, and what the API server is told is JSON of the right kind.
+/// Checks that the message for people is one line, and the reply to the API server is JSON of the right kind.
 fn check_decision_output(decision: &Decision) {
     if let Some(message) = decision.public_message() {
         check_line(&message);

@@ -1,4 +1,4 @@
-//! The second gate: names, types, sizes and costs, told by walking the parsed tree.
+//! The second gate: checks names, types, sizes and costs by walking the parsed tree.
 
 use cel::IdedExpr;
 use cel::common::ast::{

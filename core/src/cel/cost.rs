@@ -1,4 +1,4 @@
-//! What an expression can cost at most, told at load from the sizes that its values can have.
+//! The maximum cost of an expression, computed at load from the sizes that its values can have.
 //!
 //! A unit is about a nanosecond. Every value has bounds that follow from those of what it is made of, so neither a
 //! `replace` nor a chain of `+` can make a small text large unseen.

@@ -121,16 +121,16 @@ impl Expression {
         }
     }
 
-    /// Whether `identity` meets the [condition](ExpressionKind::Condition).
+    /// Returns whether `identity` meets the [condition](ExpressionKind::Condition).
     ///
     /// # Errors
-    /// When it cannot be told: a rule then does not match.
+    /// When the evaluation fails: the rule then does not match.
     pub fn evaluate_condition(&self, identity: &Identity) -> Result<bool, EvaluationError> {
         self.ensure_kind(ExpressionKind::Condition)?;
         evaluate::evaluate(&self.tree, identity, None, evaluate::read_bool)
     }
 
-    /// The [username](ExpressionKind::Username) of `identity`. It may be empty, and it may hold any character.
+    /// Returns the [username](ExpressionKind::Username) of `identity`. It may be empty, and may have any character.
     ///
     /// # Errors
     /// When there is none.
@@ -139,7 +139,7 @@ impl Expression {
         evaluate::evaluate(&self.tree, identity, None, evaluate::read_username)
     }
 
-    /// The [groups](ExpressionKind::Groups) of `identity`. They may be empty or equal, and may hold any character.
+    /// Returns the [groups](ExpressionKind::Groups) of `identity`. They may be empty or equal, and may have any character.
     ///
     /// # Errors
     /// When there are none to be had.
@@ -148,10 +148,10 @@ impl Expression {
         evaluate::evaluate(&self.tree, identity, None, evaluate::read_groups)
     }
 
-    /// Whether `identity` may log in as `user`, as the [validation](ExpressionKind::Validation) has it.
+    /// Returns whether the [validation](ExpressionKind::Validation) lets `identity` log in as `user`.
     ///
     /// # Errors
-    /// When it cannot be told: the login is then refused.
+    /// When the evaluation fails: the login is then refused.
     pub fn validate(
         &self,
         identity: &Identity,

@@ -88,7 +88,7 @@ fn token_header_accepts_own_name_and_rejects_reserved_ones() {
 
 #[test]
 fn joined_groups_share_one_header() {
-    let told = |groups: &[&str]| {
+    let joined_groups = |groups: &[&str]| {
         let headers = IdentityHeaders::default().with_joined_groups(true);
         let headers = headers.for_user(&user("alice", groups))?;
         let groups = headers
@@ -96,15 +96,15 @@ fn joined_groups_share_one_header() {
             .filter(|(name, _)| name == "x-remote-group");
         Ok(groups.map(|(_, value)| value).collect::<Vec<_>>())
     };
-    assert_eq!(told(&[]), Ok(vec![]));
-    assert_eq!(told(&["dev"]), Ok(vec!["dev".to_owned()]));
+    assert_eq!(joined_groups(&[]), Ok(vec![]));
+    assert_eq!(joined_groups(&["dev"]), Ok(vec!["dev".to_owned()]));
     assert_eq!(
-        told(&["dev", "ops team"]),
+        joined_groups(&["dev", "ops team"]),
         Ok(vec!["dev,ops team".to_owned()])
     );
-    assert_eq!(told(&["dev", "a,b"]), Err(HeaderValueError::CommaInGroup));
-    assert_eq!(told(&["dev", ""]), Err(HeaderValueError::InvalidCharacter));
-    assert_eq!(told(&["dev", " ops"]), Err(HeaderValueError::OuterSpace));
+    assert_eq!(joined_groups(&["dev", "a,b"]), Err(HeaderValueError::CommaInGroup));
+    assert_eq!(joined_groups(&["dev", ""]), Err(HeaderValueError::InvalidCharacter));
+    assert_eq!(joined_groups(&["dev", " ops"]), Err(HeaderValueError::OuterSpace));
 }
 
 #[test]
@@ -133,8 +133,8 @@ fn unset_identity_headers_are_listed() {
             "x-e-arn x-e-canonicalarn x-e-sessionname",
         ),
     ] {
-        let told = headers.for_user(&user).unwrap();
-        let names: Vec<_> = headers.unset(&told).collect();
+        let set = headers.for_user(&user).unwrap();
+        let names: Vec<_> = headers.unset(&set).collect();
         assert_eq!(names.join(" "), expected);
     }
 }
@@ -376,7 +376,7 @@ fn challenge_is_one_line_of_ascii() {
 #[test]
 fn identity_header_spellings_are_recognized() {
     let headers = IdentityHeaders::default();
-    for (name, is_ours) in [
+    for (name, expected) in [
         ("x-remote-user", true),
         ("X-Remote-User", true),
         ("x_remote_user", true),
@@ -391,7 +391,7 @@ fn identity_header_spellings_are_recognized() {
         ("authorization", false),
         ("x-remote-us\u{212a}r", false),
     ] {
-        assert_eq!(headers.is_identity_header(name), is_ours, "{name}");
+        assert_eq!(headers.is_identity_header(name), expected, "{name}");
     }
 }
 

@@ -31,7 +31,7 @@ pub type Line = Vec<Span>;
 pub struct Span {
     /// The text. With the token in hand anybody can tell it; it is a [`Secret`] all the same, to be printed nowhere.
     pub text: Secret,
-    /// Whether it lets whoever has it do something: a signature, or a security token.
+    /// Whether the text is a secret: a signature, or a security token.
     pub is_secret: bool,
 }
 

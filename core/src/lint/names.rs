@@ -99,7 +99,7 @@ pub(super) fn check(compiled: &CompiledMapping<'_>, reserved: &ReservedPrefixes,
         None
     };
     if let Some(gets) = gets {
-        let (severity, whom) = match rule.subject() {
+        let (severity, subject) = match rule.subject() {
             Subject::Arn(arn) => (Severity::Info, format!("`{arn}`")),
             Subject::Id(_) => (Severity::Info, rule.subject().to_string()),
             Subject::Pattern(pattern) => (
@@ -111,7 +111,7 @@ pub(super) fn check(compiled: &CompiledMapping<'_>, reserved: &ReservedPrefixes,
         report.add(
             FindingCode::SystemMasters,
             severity,
-            format!("{whom} {gets} `{MASTERS}`, which no RBAC rule can limit"),
+            format!("{subject} {gets} `{MASTERS}`, which no RBAC rule can limit"),
             "bind a role to a group of your own instead, where that is enough",
         );
     }

@@ -327,8 +327,8 @@ fn is_wide(pattern: &Pattern) -> bool {
     tail.is_some_and(|tail| WIDE.contains(&tail))
 }
 
-/// Whether `outer` surely matches all that `inner` matches. Told only where it is plain: the same text, or a single
-/// wildcard at the end of `outer`.
+/// Returns whether `outer` surely matches all that `inner` matches. Recognizes only plain cases: the same text, or a
+/// single wildcard at the end of `outer`.
 fn covers(outer: &Pattern, inner: &Pattern) -> bool {
     let (outer_text, inner_text) = (lower(outer), lower(inner));
     let tail = outer_text.strip_prefix(outer.prefix());

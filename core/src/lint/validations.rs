@@ -194,7 +194,8 @@ fn sample_user(account: &str) -> Option<Arn> {
     Arn::parse(&format!("acs:ram::{account}:user/some")).ok()
 }
 
-/// The fields of `identity` that are the same for everyone whom `subject` is about, and for [`sample_identity`].
+/// Returns the fields of `identity` that are the same for every identity that `subject` matches, and for
+/// [`sample_identity`].
 fn fixed_fields(subject: &Subject) -> &'static [&'static str] {
     match subject {
         Subject::Arn(arn) => match arn.resource() {

@@ -116,9 +116,9 @@ impl LiveRules {
     pub fn set_last_good_ttl(&self, ttl: i64) {
         let mut state = self.lock();
         state.last_good_ttl = ttl;
-        let effects = state.notes.values_mut();
-        let effects = effects.flat_map(|notes| notes.in_effect.values_mut());
-        for kept in effects.filter_map(|effect| effect.retention.as_mut()) {
+        let activations = state.notes.values_mut();
+        let activations = activations.flat_map(|notes| notes.in_effect.values_mut());
+        for kept in activations.filter_map(|activation| activation.retention.as_mut()) {
             kept.set_ttl(ttl);
         }
     }
@@ -201,7 +201,7 @@ impl BackendNotes {
         let mut kept = self
             .in_effect
             .values()
-            .filter_map(|effect| effect.retention.as_ref());
+            .filter_map(|activation| activation.retention.as_ref());
         kept.any(|kept| kept.is_expired(now))
     }
 }
@@ -294,10 +294,10 @@ impl Transaction<'_> {
         now: UnixTime,
     ) -> Result<(), RetentionError> {
         let last = self.rules.rule(position).ok_or(RetentionError::NoLastGood)?;
-        let effect = self.notes.in_effect.get_mut(position);
-        let effect = effect.ok_or(RetentionError::NoLastGood)?;
+        let activation = self.notes.in_effect.get_mut(position);
+        let activation = activation.ok_or(RetentionError::NoLastGood)?;
         let is_over = |kept: &Retention| kept.is_expired(now);
-        if self.last_good_ttl <= 0 || effect.retention.as_ref().is_some_and(is_over) {
+        if self.last_good_ttl <= 0 || activation.retention.as_ref().is_some_and(is_over) {
             return Err(RetentionError::Expired);
         }
         let retained = retain(&last.to_mapping(), newest)?;
@@ -307,7 +307,7 @@ impl Transaction<'_> {
         }
         let rule = Rule::compile(retained).map_err(|_| RetentionError::Condition)?;
         let (reason, basis) = (reason.to_owned(), RetentionBasis::BothTexts);
-        effect.retention = Some(match effect.retention.take() {
+        activation.retention = Some(match activation.retention.take() {
             Some(kept) => kept.renewed(reason, basis),
             None => Retention::new(now, self.last_good_ttl, reason, basis),
         });
@@ -323,8 +323,8 @@ impl Transaction<'_> {
     /// Returns whether `kept`, the last good form of an invalid entry, has to yield to `new`, which has the same subject and
     /// is not older than the invalid edit.
     fn must_yield(&self, kept: &Rule, new: &Rule) -> bool {
-        let effect = |rule: &Rule| self.notes.in_effect.get(&rule.source().position);
-        let (Some(before), Some(after)) = (effect(kept), effect(new)) else {
+        let activation = |rule: &Rule| self.notes.in_effect.get(&rule.source().position);
+        let (Some(before), Some(after)) = (activation(kept), activation(new)) else {
             return false;
         };
         let is_newer = before
@@ -375,10 +375,10 @@ impl Transaction<'_> {
     }
 
     fn expire(&mut self, now: UnixTime) -> Vec<Source> {
-        let is_over = |effect: &Activation| effect.retention.as_ref().is_some_and(|kept| kept.is_expired(now));
+        let is_over = |activation: &Activation| activation.retention.as_ref().is_some_and(|kept| kept.is_expired(now));
         let in_effect = self.notes.in_effect.iter();
         let positions: Vec<String> = in_effect
-            .filter(|(_, effect)| is_over(effect))
+            .filter(|(_, activation)| is_over(activation))
             .map(|(position, _)| position.clone())
             .collect();
         let expired = positions.into_iter().map(|position| {

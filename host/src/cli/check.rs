@@ -101,7 +101,7 @@ fn check_certificates(needs: &Requirements, found: &mut Vec<Finding>) {
             found.extend(warning.map(|text| certificate_finding(&position, &text, is_good)));
             if let Some(path) = &needs.generate_kubeconfig {
                 // As the server at start, which then writes it.
-                let held = kubeconfig::client_in(path);
+                let held = kubeconfig::read_client_certificate(path);
                 let issued = certs::client_certificate(folder, &clients, held, now);
                 found.extend(issued.err().map(|error| unusable_file(position, &error)));
             }
@@ -134,7 +134,7 @@ fn check_open_port(listen: &Listen, folder: &Path) -> Option<Finding> {
 
 /// What other users may write, and with it change who gets access.
 fn check_exposed_files(needs: &Requirements, config: Option<&Path>, found: &mut Vec<Finding>) {
-    let exposures = SensitiveFiles::needed(needs, config).exposures();
+    let exposures = SensitiveFiles::from_requirements(needs, config).exposures();
     found.extend(exposures.into_iter().map(|exposure| {
         findings::finding_from_text(
             FindingCode::ExposedFile,

@@ -124,7 +124,7 @@ pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), CommandFailur
     };
     let client = match clients {
         Some(clients) => {
-            let held = kubeconfig::client_in(Path::new(KUBECONFIG));
+            let held = kubeconfig::read_client_certificate(Path::new(KUBECONFIG));
             let (client, _) = certs::client_certificate(folder, &clients, held, now)?;
             Some(client)
         }

@@ -148,8 +148,8 @@ impl DesiredCondition {
 }
 
 fn accepted(name: &str, known: &KnownObject, rules: &BackendRules, notes: &BackendNotes) -> DesiredCondition {
-    let effect = notes.in_effect.get(name);
-    let kept = effect.and_then(|effect| effect.retention.as_ref());
+    let activation = notes.in_effect.get(name);
+    let kept = activation.and_then(|activation| activation.retention.as_ref());
     let refused_as = match known.session_arn {
         Some(SessionArn::Refused) => ONE_SESSION,
         Some(SessionArn::AsInGo) | None => "Refused",

@@ -145,8 +145,8 @@ struct BackendSnapshot {
 
 impl BackendSnapshot {
     fn new(rules: &BackendRules, notes: &BackendNotes) -> Self {
-        let kept = notes.in_effect.iter().filter_map(|(position, effect)| {
-            let kept = effect.retention.as_ref()?;
+        let kept = notes.in_effect.iter().filter_map(|(position, activation)| {
+            let kept = activation.retention.as_ref()?;
             Some((position.clone(), kept.since))
         });
         let (kept, since): (HashSet<String>, Vec<UnixTime>) = kept.unzip();

@@ -126,7 +126,7 @@ impl Certificates {
     /// Writes the webhook kubeconfig to `path`, and from now on keeps it as it must be. `url` is where API servers find
     /// the webhook. A client certificate that is there already stays, as long as it is good.
     pub(super) fn write_kubeconfig(&mut self, path: &Path, url: String) -> Result<(), ServerError> {
-        let previous = kubeconfig::client_in(path);
+        let previous = kubeconfig::read_client_certificate(path);
         let Some(written) = self
             .contents(&url, previous)
             .map_err(ServerError::Certificate)?

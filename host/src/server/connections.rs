@@ -119,7 +119,7 @@ impl Connections {
                         tracing::info!("accepting connections again");
                         is_failing = false;
                     }
-                    let slot = self.registry.enter(Origin::from_address(peer.ip())).await;
+                    let slot = self.registry.acquire(Origin::from_address(peer.ip())).await;
                     let connection = Connection {
                         tls: self.tls.clone(),
                         bounds: self.bounds,

@@ -84,7 +84,7 @@ impl Server {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        for exposure in SensitiveFiles::of(&config, inputs.file.as_deref()).exposures() {
+        for exposure in SensitiveFiles::from_config(&config, inputs.file.as_deref()).exposures() {
             // The configuration file is named by no setting.
             let setting = Some(exposure.setting).filter(|setting| !setting.is_empty());
             tracing::warn!(setting, "{}", exposure.text);

@@ -203,26 +203,26 @@ impl StsClient {
         request: &StsRequest,
     ) -> Result<StsResponse, Overloaded> {
         let start = Instant::now();
-        match self.enter(requesters, caller, start + self.queue_time()).await {
+        match self.acquire(requesters, caller, start + self.queue_time()).await {
             Ok(_permit) => Ok(self.try_endpoints(caller, request, start + self.timeout).await),
             Err(QueueFull) => Err(Overloaded),
         }
     }
 
-    async fn enter(
+    async fn acquire(
         &self,
         requesters: &RequesterSet,
         caller: Caller,
         deadline: Instant,
     ) -> Result<CallPermit, QueueFull> {
-        let queued = self.queue.enter(requesters.first, caller, deadline);
+        let queued = self.queue.acquire(requesters.first, caller, deadline);
         match requesters.first {
             Requester::ApiServer => queued.await,
             Requester::Proxy => tokio::select! {
                 permit = queued => permit,
                 // It gives up its turn among those of proxies.
                 () = requesters.api_server_joined.notified() => {
-                    self.queue.enter(Requester::ApiServer, caller, deadline).await
+                    self.queue.acquire(Requester::ApiServer, caller, deadline).await
                 }
             },
         }

@@ -68,7 +68,7 @@ impl FairQueue {
     }
 
     /// Waits for a permit until `deadline`. Dropping the future abandons the wait; dropping the permit frees it.
-    pub(super) async fn enter(
+    pub(super) async fn acquire(
         self: &Arc<Self>,
         requester: Requester,
         caller: Caller,

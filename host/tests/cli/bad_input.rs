@@ -3,7 +3,7 @@
 
 use std::net::TcpListener;
 
-use crate::program::Folder;
+use crate::program::TestFolder;
 
 /// Arguments, variables and files, and what the error says of them.
 #[derive(Default)]
@@ -20,7 +20,7 @@ const KEY: &[(&str, &str)] = &[
 ];
 
 #[track_caller]
-fn check(folder: &Folder, case: &Case<'_>, code: i32) -> String {
+fn check(folder: &TestFolder, case: &Case<'_>, code: i32) -> String {
     let before = folder.tree();
     let run = folder.run(case.args, case.env);
     let args = case.args;
@@ -36,12 +36,12 @@ fn check(folder: &Folder, case: &Case<'_>, code: i32) -> String {
 
 #[track_caller]
 fn check_failure(case: &Case<'_>) {
-    check_failure_in(&Folder::new(case.files), case);
+    check_failure_in(&TestFolder::new(case.files), case);
 }
 
 /// Besides the log, standard error has one line.
 #[track_caller]
-fn check_failure_in(folder: &Folder, case: &Case<'_>) {
+fn check_failure_in(folder: &TestFolder, case: &Case<'_>) {
     let stderr = check(folder, case, 1);
     let lines: Vec<&str> = stderr.lines().filter(|line| !is_log(line)).collect();
     let [line] = lines[..] else {
@@ -52,7 +52,7 @@ fn check_failure_in(folder: &Folder, case: &Case<'_>) {
 
 #[track_caller]
 fn check_usage(case: &Case<'_>) {
-    check(&Folder::new(case.files), case, 2);
+    check(&TestFolder::new(case.files), case, 2);
 }
 
 fn is_log(line: &str) -> bool {
@@ -168,7 +168,7 @@ fn what_cannot_be_used_is_named() {
 fn a_port_in_use_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let folder = Folder::new(&[("config.yaml", "server: {healthPort: 0}\n")]);
+    let folder = TestFolder::new(&[("config.yaml", "server: {healthPort: 0}\n")]);
     folder.run(&["init"], &[]).printed();
     let port = address.port().to_string();
     let case = Case {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::program::{Folder, Run};
+use crate::program::{TestFolder, CommandRun};
 
 fn config(server: &str) -> String {
     format!("clusterID: c1\nserver:\n{server}")
@@ -25,8 +25,8 @@ const NEW: &str = "  mapUsers:
   mapAccounts: ['2']
 ";
 
-fn diff(old: &str, new: &str, more: &[&str]) -> Run {
-    let folder = Folder::new(&[("old.yaml", &config(old)), ("new.yaml", &config(new))]);
+fn diff(old: &str, new: &str, more: &[&str]) -> CommandRun {
+    let folder = TestFolder::new(&[("old.yaml", &config(old)), ("new.yaml", &config(new))]);
     folder.run(&[&["diff", "old.yaml", "new.yaml"], more].concat(), &[])
 }
 
@@ -102,7 +102,7 @@ fn entries_that_are_left_out_are_gone_with_a_word() {
 
 #[test]
 fn trouble_is_no_difference() {
-    let folder = Folder::new(&[("a.yaml", &config(OLD)), ("bad.yaml", "a: [\n")]);
+    let folder = TestFolder::new(&[("a.yaml", &config(OLD)), ("bad.yaml", "a: [\n")]);
     for (args, says) in [
         (
             &["diff", "a.yaml", "nowhere.yaml"] as &[&str],

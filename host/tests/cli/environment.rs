@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::program::{Folder, Run};
+use crate::program::{TestFolder, CommandRun};
 
 const ID: (&str, &str) = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tFakeAccessKeyId001");
 const SECRET: (&str, &str) = (
@@ -22,7 +22,7 @@ const TOKEN: (&str, &str) = ("ALIBABA_CLOUD_SECURITY_TOKEN", "CAISFakeSecurityTo
 
 #[test]
 fn a_credential_that_cannot_be_one_makes_no_token() {
-    let folder = Folder::new(&[]);
+    let folder = TestFolder::new(&[]);
     for (variable, value) in [ID, SECRET, TOKEN] {
         for (bad, fault) in [
             (format!("\"{value}\""), "begins with a quote"),
@@ -70,7 +70,7 @@ fn a_credential_that_is_not_unicode_counts_as_set() {
 
 #[test]
 fn a_token_that_is_printed_is_one_that_inspect_takes() {
-    let folder = Folder::new(&[]);
+    let folder = TestFolder::new(&[]);
     for env in [&[ID, SECRET][..], &[ID, SECRET, TOKEN]] {
         let printed = folder.run(&["token", "-i", "c1"], env).printed();
         let run = folder.run_with_input(&["inspect", "-", "-i", "c1"], &[], &printed);
@@ -92,9 +92,9 @@ server:
 
 /// The findings of `server --check` as `<severity> <code> <entry>: <message>; <advice>`, and the exit code.
 fn check(config: &str, args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, Vec<String>) {
-    let folder = Folder::new(&[("config.yaml", config)]);
+    let folder = TestFolder::new(&[("config.yaml", config)]);
     let all = ["server", "-c", "config.yaml", "--check", "-o", "json"];
-    let Run { code, stdout, .. } = folder.run(&[&all[..], args].concat(), env);
+    let CommandRun { code, stdout, .. } = folder.run(&[&all[..], args].concat(), env);
     let report: Value = serde_json::from_str(&stdout).unwrap();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let findings = report["findings"].as_array().unwrap().iter();
@@ -227,7 +227,7 @@ fn a_server_says_why_it_cannot_listen() {
             ],
         ),
     ] {
-        let folder = Folder::new(&[("config.yaml", &format!("{CONFIG}{more}"))]);
+        let folder = TestFolder::new(&[("config.yaml", &format!("{CONFIG}{more}"))]);
         let run = folder.run(&["server", "-c", "config.yaml", "--port", "0"], &[]);
         assert_eq!(run.code, Some(1), "{run:?}");
         for part in parts {
@@ -250,7 +250,7 @@ fn a_certificate_of_sts_that_nothing_proves_names_the_setting() {
         ("other.pem", other.ca_pem()),
         ("sts.pem", sts.ca_pem()),
     ];
-    let folder = Folder::new(&files);
+    let folder = TestFolder::new(&files);
     let cluster = ClusterId::parse("c1").unwrap();
     let token = sign::sign_token_v2(&demo::user_key(), &cluster, "test", sts.now()).unwrap();
     let args = ["verify", "-c", "config.yaml", "--token", token.expose()];

@@ -5,7 +5,7 @@ use ack_ram_core::sign;
 use ack_ram_tests::sts::{Emulator, demo};
 use serde_json::{Value, json};
 
-use crate::program::{Folder, Run};
+use crate::program::{TestFolder, CommandRun};
 
 const CONFIG: &str = "
 clusterID: c1
@@ -20,8 +20,8 @@ server:
   scrubbedAccounts: ['2']
 ";
 
-fn explain(args: &[&str]) -> Run {
-    let folder = Folder::new(&[("config.yaml", CONFIG)]);
+fn explain(args: &[&str]) -> CommandRun {
+    let folder = TestFolder::new(&[("config.yaml", CONFIG)]);
     folder.run(&[&["explain", "-c", "config.yaml"], args].concat(), &[])
 }
 
@@ -275,7 +275,7 @@ server:
             "notRead notAsked",
         ),
     ] {
-        let folder = Folder::new(&[("config.yaml", &config(order, protect))]);
+        let folder = TestFolder::new(&[("config.yaml", &config(order, protect))]);
         let args = ["explain", "-c", "config.yaml", "--arn", arn];
         let run = folder.run(&[&args[..], &["-o", "json"]].concat(), &[]);
         let told: Value = serde_json::from_str(&run.stdout).unwrap();
@@ -305,7 +305,7 @@ fn a_token_is_asked_about() {
         sts.url(),
         demo::ROLE_ARN
     );
-    let folder = Folder::new(&[("config.yaml", &config), ("ca.pem", sts.ca_pem())]);
+    let folder = TestFolder::new(&[("config.yaml", &config), ("ca.pem", sts.ca_pem())]);
     let token = |cluster: &str| {
         let cluster = ClusterId::parse(cluster).unwrap();
         sign::sign_token_v2(&demo::session_key(), &cluster, "test", sts.now()).unwrap()
@@ -371,7 +371,7 @@ fn bad_input_is_told() {
         (&["-c", "nowhere.yaml"], 1, "nowhere.yaml"),
     ] {
         let args = [&["explain", "--arn", "acs:ram::1:root"], config].concat();
-        let run = Folder::new(&[]).run(&args, &[]);
+        let run = TestFolder::new(&[]).run(&args, &[]);
         assert_eq!((run.code, &*run.stdout), (Some(code), ""), "{run:?}");
         assert!(run.stderr.contains(says), "{run:?}");
     }

@@ -3,13 +3,13 @@
 use std::io;
 use std::process::Stdio;
 
-use crate::program::Folder;
+use crate::program::TestFolder;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[track_caller]
 fn check(args: &[&str], expected: &str) {
-    let printed = Folder::new(&[]).run(args, &[]).printed();
+    let printed = TestFolder::new(&[]).run(args, &[]).printed();
     assert_eq!(printed, expected, "{args:?}");
 }
 
@@ -28,7 +28,7 @@ fn the_version_is_printed_as_go_prints_it() {
 
 #[test]
 fn every_command_explains_itself() {
-    let folder = Folder::new(&[]);
+    let folder = TestFolder::new(&[]);
     for (args, says) in [
         (&[] as &[&str], "Exit codes:"),
         (&["server"], "Examples:"),
@@ -65,7 +65,7 @@ fn every_command_explains_itself() {
 #[test]
 fn shells_learn_the_commands() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let script = Folder::new(&[]).run(&["completion", shell], &[]).printed();
+        let script = TestFolder::new(&[]).run(&["completion", shell], &[]).printed();
         for word in [
             "ack-ram-authenticator",
             "get-token",
@@ -83,7 +83,7 @@ fn a_reader_that_has_read_enough_is_no_failure() {
     for args in [&["completion", "bash"][..], &["version"], &["--help"]] {
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);
-        let folder = Folder::new(&[]);
+        let folder = TestFolder::new(&[]);
         let mut command = folder.command(args, &[]);
         let output = command
             .stdin(Stdio::null())

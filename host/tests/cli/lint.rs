@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use crate::program::{Folder, Run};
+use crate::program::{TestFolder, CommandRun};
 
 const GOOD: &str = "clusterID: c1\nserver:\n  mapUsers: [{userARN: 'acs:ram::1:user/a', username: a, groups: [g]}]\n";
 
-fn lint(yaml: &str, more: &[&str]) -> Run {
-    let folder = Folder::new(&[("config.yaml", yaml)]);
+fn lint(yaml: &str, more: &[&str]) -> CommandRun {
+    let folder = TestFolder::new(&[("config.yaml", yaml)]);
     folder.run(&[&["lint", "config.yaml"], more].concat(), &[])
 }
 
@@ -263,7 +263,7 @@ fn the_text_says_what_to_do() {
             "    add it",
         ]
     );
-    let missing = Folder::new(&[]).run(&["lint", "nowhere.yaml"], &[]);
+    let missing = TestFolder::new(&[]).run(&["lint", "nowhere.yaml"], &[]);
     assert_eq!(
         missing.stdout.lines().nth(1),
         Some("    name one that can be read")
@@ -315,7 +315,7 @@ fn strict_lets_warnings_fail() {
 
 #[test]
 fn several_files_and_none() {
-    let folder = Folder::new(&[("a.yaml", GOOD), ("b.yaml", "clusterID: c1\n")]);
+    let folder = TestFolder::new(&[("a.yaml", GOOD), ("b.yaml", "clusterID: c1\n")]);
     let run = folder.run(&["lint", "-c", "a.yaml", "b.yaml", "nowhere.yaml"], &[]);
     assert_eq!(run.code, Some(1), "{run:?}");
     for line in [

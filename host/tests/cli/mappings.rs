@@ -1,6 +1,6 @@
 //! `add`, `remove`, `list` and `get mappings`, as far as they come without an API server.
 
-use crate::program::Folder;
+use crate::program::TestFolder;
 
 const ROLE: [&str; 4] = ["add", "role", "--rolearn", "acs:ram::1:role/a"];
 const USER: [&str; 4] = ["add", "user", "--userarn", "acs:ram::1:user/a"];
@@ -15,8 +15,8 @@ contexts: [{name: x, context: {cluster: c, user: u}}]
 current-context: x
 ";
 
-fn folder() -> Folder {
-    Folder::new(&[
+fn folder() -> TestFolder {
+    TestFolder::new(&[
         ("kubeconfig", NOWHERE),
         ("broken", "clusters: [{name: SECRET-TOKEN\n"),
         (

@@ -7,15 +7,15 @@ use ack_ram_core::time::UnixTime;
 use ack_ram_tests::sts::{Emulator, demo};
 use serde_json::{Value, json};
 
-use crate::program::{Folder, Run};
+use crate::program::{TestFolder, CommandRun};
 
 /// STS with the demonstration account, and a folder whose configuration names it.
-struct World {
+struct Fixture {
     sts: Emulator,
-    folder: Folder,
+    folder: TestFolder,
 }
 
-impl World {
+impl Fixture {
     fn start() -> Self {
         let sts = Emulator::builder().demo().start().unwrap();
         // However slow the machine is, STS answers in time.
@@ -23,7 +23,7 @@ impl World {
             "clusterID: c1\nserver: {{sts: {{endpoint: '{}', caFile: sts-ca.pem, connectTimeout: 30s, timeout: 30s}}}}\n",
             sts.url()
         );
-        let folder = Folder::new(&[("config.yaml", &config), ("sts-ca.pem", sts.ca_pem())]);
+        let folder = TestFolder::new(&[("config.yaml", &config), ("sts-ca.pem", sts.ca_pem())]);
         Self { sts, folder }
     }
 
@@ -32,7 +32,7 @@ impl World {
         sign::sign_token_v2(key, &cluster, "test", self.sts.now()).unwrap()
     }
 
-    fn verify(&self, token: &str, more: &[&str]) -> Run {
+    fn verify(&self, token: &str, more: &[&str]) -> CommandRun {
         let args = ["verify", "-c", "config.yaml", "--token", token];
         self.folder.run(&[&args, more].concat(), &[])
     }
@@ -40,7 +40,7 @@ impl World {
 
 #[test]
 fn the_identity_is_printed() {
-    let world = World::start();
+    let world = Fixture::start();
     let token = world.token(&demo::session_key(), "c1");
     let json = world.verify(token.expose(), &["-o", "json"]).printed();
     let identity: Value = serde_json::from_str(&json).unwrap();
@@ -65,7 +65,7 @@ fn the_identity_is_printed() {
 
 #[test]
 fn the_token_may_come_from_standard_input() {
-    let world = World::start();
+    let world = Fixture::start();
     let token = world.token(&demo::user_key(), "c2");
     let args = ["verify", "-c=config.yaml", "-t", "-", "--cluster-id=c2"];
     let credential = json!({"status": {"token": token.expose()}}).to_string();
@@ -80,7 +80,7 @@ fn the_token_may_come_from_standard_input() {
 
 #[test]
 fn a_refusal_says_why_and_shows_no_token() {
-    let world = World::start();
+    let world = Fixture::start();
     let wrong_secret = AccessKey {
         secret: Secret::new("wrong"),
         ..demo::user_key()
@@ -107,8 +107,8 @@ fn a_refusal_says_why_and_shows_no_token() {
 
 #[test]
 fn sts_that_cannot_be_reached_is_told() {
-    let World { sts, folder } = World::start();
-    let world = World {
+    let Fixture { sts, folder } = Fixture::start();
+    let world = Fixture {
         sts: Emulator::builder().demo().start().unwrap(),
         folder,
     };

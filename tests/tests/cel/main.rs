@@ -88,7 +88,10 @@ fn an_expression_answers_only_what_it_was_compiled_for() {
         ];
         for (asked, error) in errors {
             let compiled = kind;
-            let expected = (asked != kind).then_some(EvaluationError::Kind { asked, compiled });
+            let expected = (asked != kind).then_some(EvaluationError::WrongKind {
+                requested: asked,
+                actual: compiled,
+            });
             assert_eq!(error, expected);
         }
     }

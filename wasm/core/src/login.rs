@@ -18,12 +18,8 @@ use serde::{Deserialize, Serialize};
 
 /// A login and its environment.
 #[derive(Debug, Deserialize)]
-#[serde(
-    rename_all = "camelCase",
-    deny_unknown_fields,
-    expecting = "struct Login"
-)]
-pub struct LoginInput {
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Login {
     /// The token.
     pub token: String,
     /// The cluster of the server.
@@ -146,7 +142,7 @@ pub enum LoginOutput {
         /// The explanation of the decision.
         explanation: Box<Explanation>,
     },
-    /// The input was not a [`LoginInput`].
+    /// The input was not a [`Login`].
     Error {
         /// What was wrong with it.
         error: String,
@@ -163,17 +159,17 @@ pub struct StsCall {
     pub headers: Vec<&'static str>,
 }
 
-/// Parses a [`LoginInput`] from JSON, runs it, and returns a [`LoginOutput`] as JSON. No input panics.
+/// Parses a [`Login`] from JSON, runs it, and returns a [`LoginOutput`] as JSON. No input panics.
 #[must_use]
 pub fn run(input: &[u8]) -> Vec<u8> {
-    let output = serde_json::from_slice::<LoginInput>(input)
+    let output = serde_json::from_slice::<Login>(input)
         .map_err(|error| format!("the input is not a login: {error}"))
         .and_then(|login| run_login(&login))
         .unwrap_or_else(|error| LoginOutput::Error { error });
     serde_json::to_vec(&output).unwrap_or_default()
 }
 
-fn run_login(login: &LoginInput) -> Result<LoginOutput, String> {
+fn run_login(login: &Login) -> Result<LoginOutput, String> {
     let cluster_id =
         ClusterId::parse(&login.cluster_id).ok_or("`clusterId` is not a cluster id")?;
     let now = UnixTime::parse(&login.now).ok_or("`now` is not `YYYY-MM-DDTHH:MM:SSZ`")?;
@@ -209,7 +205,7 @@ fn run_login(login: &LoginInput) -> Result<LoginOutput, String> {
     Ok(decision_output(decision))
 }
 
-fn build_rule_set(login: &LoginInput) -> Result<RuleSet, String> {
+fn build_rule_set(login: &Login) -> Result<RuleSet, String> {
     let backends = login.backends.iter().map(build_backend_rules);
     let scrubbed = login.scrubbed_accounts.iter().map(|text| parse_account(text));
     let validations = login.user_validation_rules.iter().map(|validation| {

@@ -65,7 +65,7 @@ pub(crate) struct CacheSettings {
 /// What is logged: this, and what is worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
-    /// What cannot be told, and why.
+    /// Logins whose result is unknown, and why.
     Error,
     /// Logins that are denied, too.
     Warn,

@@ -16,7 +16,7 @@ const MAX_TEXT_BYTES: usize = 256 * 1024;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Input {
+struct InspectInput {
     /// What was pasted.
     text: String,
     /// Which of the tokens in it.
@@ -37,7 +37,7 @@ struct Input {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Output {
+struct InspectOutput {
     /// What the tokens in the text were in.
     origins: Vec<TokenOrigin>,
     /// Whether there may be more than those.
@@ -71,13 +71,13 @@ struct DisplayRequest {
     string_to_sign: Vec<Vec<DisplaySpan>>,
 }
 
-/// Inspects the tokens in pasted text. Takes the JSON of `Input` and returns that of `Output` above.
+/// Inspects the tokens in pasted text. Takes the JSON of `InspectInput` and returns that of `InspectOutput` above.
 #[must_use]
 pub fn inspect(input: &str) -> String {
     json_to_json(input, inspect_text)
 }
 
-fn inspect_text(input: Input) -> Result<Output, InputError> {
+fn inspect_text(input: InspectInput) -> Result<InspectOutput, InputError> {
     if input.text.len() > MAX_TEXT_BYTES {
         return Err(InputError::new(
             "tooLarge",
@@ -94,7 +94,7 @@ fn inspect_text(input: Input) -> Result<Output, InputError> {
     };
     let token = token.expose();
     let inspection = inspect::inspect(token, policy, now);
-    Ok(Output {
+    Ok(InspectOutput {
         origins: found.iter().map(|found| found.origin).collect(),
         more: found.len() == inspect::MAX_TOKENS,
         chosen,
@@ -106,7 +106,7 @@ fn inspect_text(input: Input) -> Result<Output, InputError> {
 }
 
 /// As `inspect` has it: with a cluster id a server's policy, without one none.
-fn policy(input: &Input) -> Result<Option<TokenPolicy>, InputError> {
+fn policy(input: &InspectInput) -> Result<Option<TokenPolicy>, InputError> {
     let cluster_id = input.cluster_id.trim();
     if cluster_id.is_empty() {
         return Ok(None);

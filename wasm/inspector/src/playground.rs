@@ -22,13 +22,13 @@ const MAX_NAMED_ARNS: usize = 200;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Input {
+struct PlaygroundInput {
     /// The configuration, or the one that is in force.
     old: String,
     /// The one that is to be; none when it is empty.
     #[serde(default)]
     new: String,
-    /// Whom to explain; nobody when it is empty.
+    /// The ARN to explain; none when it is empty.
     #[serde(default)]
     arn: String,
     #[serde(default)]
@@ -39,7 +39,7 @@ struct Input {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Output {
+struct PlaygroundOutput {
     /// Why nobody can be explained.
     #[serde(skip_serializing_if = "Option::is_none")]
     identity_error: Option<InputError>,
@@ -92,14 +92,14 @@ impl TraceTexts {
     }
 }
 
-/// Explains, checks and compares one or two configurations. Takes the JSON of `Input` and returns that of `Output` above.
+/// Explains, checks and compares one or two configurations. Takes the JSON of `PlaygroundInput` and returns that of `PlaygroundOutput` above.
 /// The configurations are called `config.yaml` and `new.yaml`.
 #[must_use]
 pub fn run_playground(input: &str) -> String {
     json_to_json(input, evaluate)
 }
 
-fn evaluate(input: Input) -> Result<Output, InputError> {
+fn evaluate(input: PlaygroundInput) -> Result<PlaygroundOutput, InputError> {
     for text in [&input.old, &input.new] {
         if text.len() > MAX_TEXT_BYTES {
             return Err(InputError::new(
@@ -124,7 +124,7 @@ fn evaluate(input: Input) -> Result<Output, InputError> {
         _ => None,
     };
     let identity = identity.as_ref();
-    Ok(Output {
+    Ok(PlaygroundOutput {
         identity_error,
         old: config_report(old, identity),
         new: new.map(|new| config_report(new, identity)),
@@ -137,47 +137,47 @@ fn parse_bundle(name: &str, text: &str) -> Result<Bundle, String> {
 }
 
 /// As `explain --arn` makes one: what is not given is unknown.
-fn identity(input: &Input) -> Result<Option<Identity>, InputError> {
+fn identity(input: &PlaygroundInput) -> Result<Option<Identity>, InputError> {
     let arn = input.arn.trim();
     if arn.is_empty() {
         return Ok(None);
     }
     let arn_error = |text: String| InputError::new("arn", text);
     let arn = Arn::parse(arn).map_err(|error| arn_error(error.to_string()))?;
-    let sample = placeholder::identity_for_arn(arn).ok_or_else(|| arn_error("nobody can have it".to_owned()))?;
+    let default = placeholder::identity_for_arn(arn).ok_or_else(|| arn_error("nobody can have it".to_owned()))?;
     let access_key_id = match input.access_key_id.trim() {
-        "" => sample.access_key_id,
+        "" => default.access_key_id,
         id => AccessKeyId::parse(id).ok_or_else(|| {
             let text = "an access key id is letters, digits, `.`, `_` and `-`";
             InputError::new("accessKeyId", text)
         })?,
     };
     Ok(Some(Identity {
-        arn: sample.arn,
+        arn: default.arn,
         user_id: match input.user_id.trim() {
-            "" => sample.user_id,
+            "" => default.user_id,
             id => id.into(),
         },
         access_key_id,
     }))
 }
 
-fn config_report(parse_bundle: Result<Bundle, String>, identity: Option<&Identity>) -> ConfigReport {
-    let bundle = match parse_bundle {
+fn config_report(bundle: Result<Bundle, String>, identity: Option<&Identity>) -> ConfigReport {
+    let bundle = match bundle {
         Ok(bundle) => bundle,
         Err(error) => return ConfigReport::invalid(error),
     };
     let report = LintReport::new(bundle.findings);
     match bundle.compiled {
-        Ok(loaded) => {
-            let trace = identity.map(|identity| loaded.explain(identity));
+        Ok(config) => {
+            let trace = identity.map(|identity| config.explain(identity));
             ConfigReport {
                 error: None,
                 words: trace.as_ref().map(|trace| TraceTexts::from_explanation(&trace.explanation)),
                 trace,
                 report,
                 not_asked: bundle.unused_backends,
-                named: named_arns(&loaded),
+                named: named_arns(&config),
             }
         }
         Err(error) => ConfigReport {
@@ -200,8 +200,8 @@ impl ConfigReport {
     }
 }
 
-fn named_arns(loaded: &CompiledConfig) -> Vec<String> {
-    let arns = loaded.mappings().into_iter().map(|mapping| &mapping.arn);
+fn named_arns(config: &CompiledConfig) -> Vec<String> {
+    let arns = config.mappings().into_iter().map(|mapping| &mapping.arn);
     let is_exact = |arn: &&String| Arn::parse(arn).is_ok();
     arns.filter(is_exact).take(MAX_NAMED_ARNS).cloned().collect()
 }

@@ -13,7 +13,7 @@ use crate::{InputError, json_to_json};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Input {
+struct SignInput {
     access_key_id: String,
     access_key_secret: String,
     security_token: String,
@@ -25,7 +25,7 @@ struct Input {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Output {
+struct SignOutput {
     canonical_request: Vec<Vec<DisplaySpan>>,
     string_to_sign: Vec<Vec<DisplaySpan>>,
     signature: String,
@@ -34,13 +34,13 @@ struct Output {
     token: String,
 }
 
-/// Signs a token, and returns each step. Takes the JSON of `Input` and returns that of `Output` above.
+/// Signs a token, and returns each step. Takes the JSON of `SignInput` and returns that of `SignOutput` above.
 #[must_use]
 pub fn sign(input: &str) -> String {
     json_to_json(input, signing_steps)
 }
 
-fn signing_steps(input: Input) -> Result<Output, InputError> {
+fn signing_steps(input: SignInput) -> Result<SignOutput, InputError> {
     let id = AccessKeyId::parse(&input.access_key_id).ok_or_else(|| {
         let text = "an access key id is letters, digits, `.`, `_` and `-`";
         InputError::new("accessKeyId", text)
@@ -72,7 +72,7 @@ fn signing_steps(input: Input) -> Result<Output, InputError> {
     let steps = sign::sign_token_v2_in_steps(&key, &cluster, &input.user_agent, date)
         .ok_or_else(|| InputError::new("accessKeySecret", "that cannot be signed with"))?;
     let lines = |text: &str| display::display_lines(&inspect::split_lines(text));
-    Ok(Output {
+    Ok(SignOutput {
         canonical_request: lines(steps.canonical_request.expose()),
         string_to_sign: lines(&steps.string_to_sign),
         signature: steps.signature.to_hex(),

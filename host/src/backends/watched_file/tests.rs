@@ -163,7 +163,7 @@ fn unreadable_file_gives_event_at_each_poll() {
     assert_eq!(fixture.poll(2), [None, fifo.clone()]);
     assert_eq!(fixture.read_now(fixture.now), fifo);
     assert!(
-        read(&fixture.path("f")).is_err(),
+        read_file(&fixture.path("f")).is_err(),
         "nobody writes to it, and it is not waited for"
     );
 

@@ -201,7 +201,7 @@ async fn kubeconfig_is_written_and_kept_current() {
         .certificates
         .write_kubeconfig(&path, url.to_owned())
         .unwrap();
-    let first = kubeconfig::client_in(&path).unwrap();
+    let first = kubeconfig::read_client_certificate(&path).unwrap();
     let client = [("certificate", "client")];
     let rotated = [("certificate", "client"), ("result", "success")];
     let mut previous = first.clone();
@@ -217,7 +217,7 @@ async fn kubeconfig_is_written_and_kept_current() {
             Ordering::Relaxed,
         );
         fixture.certificates.renew();
-        let current = kubeconfig::client_in(&path).unwrap();
+        let current = kubeconfig::read_client_certificate(&path).unwrap();
         assert_eq!(current != previous, is_renewed, "{years}");
         previous = current;
         let expiry = fixture.metric_value("certificate_expiry_timestamp_seconds", &client);
@@ -237,7 +237,7 @@ async fn kubeconfig_is_written_and_kept_current() {
         .certificates
         .write_kubeconfig(&path, url.to_owned())
         .unwrap();
-    assert_eq!(kubeconfig::client_in(&path), Some(previous));
+    assert_eq!(kubeconfig::read_client_certificate(&path), Some(previous));
 
     // Without the key it goes on with what there is, and says so in time; it does not start with nothing.
     fs::remove_file(again.folder.path().join("client-ca-key.pem")).unwrap();

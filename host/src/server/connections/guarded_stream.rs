@@ -1,4 +1,4 @@
-//! The byte stream of a connection, with what neither hyper nor h2 sees to: a [budget](Budget) for what begins no request,
+//! The byte stream of a connection, with what neither hyper nor h2 sees to: a [budget](OverheadBudget) for what begins no request,
 //! and an end that does not discard the last answer.
 //!
 //! To close a socket while a client still sends resets the connection, and a client that is reset discards what it has not

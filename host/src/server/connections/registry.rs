@@ -44,7 +44,7 @@ impl ConnectionRegistry {
 
     /// Waits for a slot for a connection from `origin`; dropping the slot frees it. If there is no free slot, other
     /// connections are evicted, as [`choose`] says.
-    pub(super) async fn enter(self: &Arc<Self>, origin: Origin) -> ConnectionSlot {
+    pub(super) async fn acquire(self: &Arc<Self>, origin: Origin) -> ConnectionSlot {
         loop {
             // The semaphore is never closed.
             if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {

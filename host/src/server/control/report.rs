@@ -31,7 +31,7 @@ pub(super) fn write(live: &LiveRules, now: UnixTime, to: impl Write) -> io::Resu
         refused: notes
             .refused
             .iter()
-            .map(|(position, reason)| RefusedEntry {
+            .map(|(position, reason)| RefusedView {
                 position: position.clone(),
                 reason: reason.clone(),
             })
@@ -62,11 +62,11 @@ struct BackendReport<'a> {
     confirmed_age: Option<Duration>,
     is_stale: bool,
     trouble: Option<String>,
-    refused: Vec<RefusedEntry>,
+    refused: Vec<RefusedView>,
 }
 
 #[derive(Serialize)]
-struct RefusedEntry {
+struct RefusedView {
     position: String,
     reason: String,
 }
@@ -88,7 +88,7 @@ impl Serialize for BackendReport<'_> {
             trouble: Option<&'a str>,
             rules: RulesView<'a>,
             accounts: Vec<&'a AccountId>,
-            refused: &'a [RefusedEntry],
+            refused: &'a [RefusedView],
             conflicts: Vec<ConflictView>,
         }
         Fields {
@@ -135,7 +135,7 @@ impl Serialize for RulesView<'_> {
             batch
                 .iter()
                 .zip(activations_of)
-                .map(|(rule, effect)| view_of(rule, effect))
+                .map(|(rule, activation)| view_of(rule, activation))
         }))
     }
 }
@@ -144,8 +144,8 @@ impl BackendReport<'_> {
     fn activations_of(&self, batch: &[&Rule]) -> Vec<Option<Activation>> {
         let of_backends = self.live.inspect(|rules, notes| {
             (rules.backend() == self.rules.backend()).then(|| {
-                let effect = |rule: &&Rule| notes.in_effect.get(&rule.source().position).cloned();
-                batch.iter().map(effect).collect()
+                let activation = |rule: &&Rule| notes.in_effect.get(&rule.source().position).cloned();
+                batch.iter().map(activation).collect()
             })
         });
         of_backends.into_iter().flatten().next().unwrap_or_default()
@@ -193,9 +193,9 @@ impl From<Retention> for KeptView {
     }
 }
 
-fn view_of<'a>(rule: &'a Rule, effect: Option<Activation>) -> RuleView<'a> {
+fn view_of<'a>(rule: &'a Rule, activation: Option<Activation>) -> RuleView<'a> {
     let (username, groups) = rule.raw_names();
-    let (since, kept) = match effect {
+    let (since, kept) = match activation {
         Some(Activation { since, retention: kept }) => (Some(since), kept),
         None => (None, None),
     };

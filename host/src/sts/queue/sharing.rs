@@ -18,7 +18,7 @@ impl FollowerRoom {
     }
 
     /// Adds a follower. If there are too many, a random follower of the longest line is dropped, maybe this one.
-    pub(crate) fn enter(self: &Arc<Self>, requester: Requester, caller: Caller) -> FollowerGuard {
+    pub(crate) fn add_follower(self: &Arc<Self>, requester: Requester, caller: Caller) -> FollowerGuard {
         let kind = CallerKind::new(caller.standing, requester);
         let (notify, result) = oneshot::channel();
         let (id, dropped) = self.room().push(kind, caller.credential, notify);

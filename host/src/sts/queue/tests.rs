@@ -34,9 +34,9 @@ fn queue(max_calls: usize, max_waiting: usize) -> Arc<FairQueue> {
 }
 
 /// Waits for as long as a test may take.
-async fn enter(queue: &Arc<FairQueue>, requester: Requester, caller: Caller) -> Result<CallPermit, QueueFull> {
+async fn acquire(queue: &Arc<FairQueue>, requester: Requester, caller: Caller) -> Result<CallPermit, QueueFull> {
     let deadline = Instant::now() + Duration::from_secs(3_600);
-    queue.enter(requester, caller, deadline).await
+    queue.acquire(requester, caller, deadline).await
 }
 
 /// A call of `name` that notes when it has its turn.
@@ -52,7 +52,7 @@ fn call_by(
 ) -> JoinHandle<()> {
     let (queue, served) = (Arc::clone(queue), Arc::clone(served));
     tokio::spawn(async move {
-        let _permit = enter(&queue, requester, granted(name)).await.ok().unwrap();
+        let _permit = acquire(&queue, requester, granted(name)).await.ok().unwrap();
         served.lock().unwrap().push(name);
         tokio::task::yield_now().await;
     })
@@ -79,7 +79,7 @@ fn assert_idle(queue: &FairQueue) {
 #[tokio::test]
 async fn credentials_take_turns_whatever_their_number_of_calls() {
     let queue = queue(1, 100);
-    let permit = enter(&queue, ApiServer, granted("flood"))
+    let permit = acquire(&queue, ApiServer, granted("flood"))
         .await
         .ok()
         .unwrap();
@@ -110,9 +110,9 @@ async fn credentials_take_turns_whatever_their_number_of_calls() {
 #[tokio::test]
 async fn full_room_drops_a_random_waiter_of_the_longest_line() {
     let queue = queue(1, 8);
-    let permit = enter(&queue, ApiServer, granted("x")).await.ok().unwrap();
+    let permit = acquire(&queue, ApiServer, granted("x")).await.ok().unwrap();
     let join = |name: &'static str| {
-        let mut entering = enter(&queue, ApiServer, granted(name)).boxed_local();
+        let mut entering = acquire(&queue, ApiServer, granted(name)).boxed_local();
         assert!((&mut entering).now_or_never().is_none(), "{name}");
         entering
     };
@@ -141,12 +141,12 @@ async fn lines_of_one_waiter_are_dropped_equally_often() {
     const ROUNDS: usize = 2_000;
     const ROOM: usize = 4;
     let queue = queue(1, ROOM);
-    let permit = enter(&queue, ApiServer, granted("x")).await.ok().unwrap();
+    let permit = acquire(&queue, ApiServer, granted("x")).await.ok().unwrap();
     let names = ["a", "b", "c", "d", "e"];
     let mut times = [0; ROOM + 1];
     for _ in 0..ROUNDS {
         let mut waiters =
-            names.map(|name| Some(enter(&queue, ApiServer, granted(name)).boxed_local()));
+            names.map(|name| Some(acquire(&queue, ApiServer, granted(name)).boxed_local()));
         // Twice, since the last may make room for none of those before it.
         for _ in 0..2 {
             for waiter in &mut waiters {
@@ -174,12 +174,12 @@ async fn lines_of_one_waiter_are_dropped_equally_often() {
 #[tokio::test(start_paused = true)]
 async fn dropped_waiter_takes_no_permit_and_leaks_none() {
     let queue = queue(1, 10);
-    let permit = enter(&queue, ApiServer, granted("a")).await.ok().unwrap();
+    let permit = acquire(&queue, ApiServer, granted("a")).await.ok().unwrap();
     let served = Served::default();
     let patient = call(&queue, "b", &served);
     wait_until_waiting(&queue, 1).await;
     let impatient = tokio::time::timeout(Duration::from_secs(1), async {
-        enter(&queue, ApiServer, granted("a")).await.map(drop)
+        acquire(&queue, ApiServer, granted("a")).await.map(drop)
     });
     assert!(impatient.await.is_err());
     wait_until_waiting(&queue, 1).await;
@@ -197,9 +197,9 @@ async fn dropped_waiter_takes_no_permit_and_leaks_none() {
 #[tokio::test(start_paused = true)]
 async fn waiter_past_deadline_leaves() {
     let queue = queue(1, 10);
-    let permit = enter(&queue, ApiServer, granted("a")).await.ok().unwrap();
+    let permit = acquire(&queue, ApiServer, granted("a")).await.ok().unwrap();
     let deadline = Instant::now() + Duration::from_secs(3);
-    let admitted = queue.enter(ApiServer, granted("b"), deadline).await;
+    let admitted = queue.acquire(ApiServer, granted("b"), deadline).await;
     assert!(admitted.is_err());
     assert_eq!(Instant::now(), deadline);
     assert_eq!(queue.metrics.refused.get(), 1);
@@ -210,10 +210,10 @@ async fn waiter_past_deadline_leaves() {
 #[tokio::test]
 async fn permit_of_late_waiter_goes_to_next_waiter() {
     let queue = queue(1, 10);
-    let permit = enter(&queue, ApiServer, granted("a")).await.ok().unwrap();
-    let mut gone = Box::pin(enter(&queue, ApiServer, granted("b")));
+    let permit = acquire(&queue, ApiServer, granted("a")).await.ok().unwrap();
+    let mut gone = Box::pin(acquire(&queue, ApiServer, granted("b")));
     assert!((&mut gone).now_or_never().is_none());
-    let mut next = Box::pin(enter(&queue, ApiServer, granted("c")));
+    let mut next = Box::pin(acquire(&queue, ApiServer, granted("c")));
     assert!((&mut next).now_or_never().is_none());
     drop(permit);
     drop(gone);
@@ -239,11 +239,11 @@ impl<'a> Callers<'a> {
         }
     }
 
-    fn enter_many(&mut self, standing: CredentialStanding, requester: Requester, count: usize) -> (usize, usize) {
+    fn acquire_many(&mut self, standing: CredentialStanding, requester: Requester, count: usize) -> (usize, usize) {
         for _ in 0..count {
             self.names += 1;
             let caller = caller(&self.names.to_string(), standing);
-            let mut entering = enter(self.queue, requester, caller).boxed_local();
+            let mut entering = acquire(self.queue, requester, caller).boxed_local();
             match (&mut entering).now_or_never() {
                 Some(admitted) => self.permits.extend(admitted.ok()),
                 None => self.waiters.push(entering),
@@ -271,14 +271,14 @@ async fn each_kind_leaves_room_to_higher_kinds() {
     ] {
         let queue = queue(max_calls, max_waiting);
         let mut callers = Callers::new(&queue);
-        let entered = [
-            callers.enter_many(Unproven, Proxy, 200),
-            callers.enter_many(Unproven, ApiServer, 200),
-            callers.enter_many(Granted, Proxy, 200),
-            callers.enter_many(Granted, ApiServer, 200),
+        let acquired = [
+            callers.acquire_many(Unproven, Proxy, 200),
+            callers.acquire_many(Unproven, ApiServer, 200),
+            callers.acquire_many(Granted, Proxy, 200),
+            callers.acquire_many(Granted, ApiServer, 200),
         ];
         let case = (max_calls, max_waiting);
-        assert_eq!(entered, expected, "{case:?}");
+        assert_eq!(acquired, expected, "{case:?}");
         drop(callers);
         assert_idle(&queue);
     }
@@ -290,10 +290,10 @@ async fn granted_api_server_caller_has_permit_under_any_load() {
     for max_calls in 2..20 {
         let queue = queue(max_calls, 20);
         let mut callers = Callers::new(&queue);
-        callers.enter_many(Granted, Proxy, 50);
-        callers.enter_many(Unproven, ApiServer, 50);
-        callers.enter_many(Unproven, Proxy, 50);
-        let (calls, _) = callers.enter_many(Granted, ApiServer, 1);
+        callers.acquire_many(Granted, Proxy, 50);
+        callers.acquire_many(Unproven, ApiServer, 50);
+        callers.acquire_many(Unproven, Proxy, 50);
+        let (calls, _) = callers.acquire_many(Granted, ApiServer, 1);
         assert_eq!(calls, 1, "{max_calls}");
     }
 }
@@ -304,16 +304,16 @@ async fn granted_newcomer_displaces_unproven_waiter_and_never_the_reverse() {
     for max_waiting in 1..20 {
         let queue = queue(1, max_waiting);
         let mut callers = Callers::new(&queue);
-        let _ = callers.enter_many(Granted, ApiServer, 1);
+        let _ = callers.acquire_many(Granted, ApiServer, 1);
         let half = max_waiting.div_ceil(2);
-        let (_, waiting) = callers.enter_many(Unproven, ApiServer, 50);
+        let (_, waiting) = callers.acquire_many(Unproven, ApiServer, 50);
         assert_eq!(waiting, half, "{max_waiting}");
         let granted = CallerKind::new(Granted, ApiServer);
         for count in 1..=max_waiting - max_waiting / 2 {
-            let _ = callers.enter_many(Granted, ApiServer, 1);
+            let _ = callers.acquire_many(Granted, ApiServer, 1);
             assert_eq!(queue.state().room.waiting_of(granted), count);
         }
-        let _ = callers.enter_many(Unproven, ApiServer, 50);
+        let _ = callers.acquire_many(Unproven, ApiServer, 50);
         let waiting = queue.state().room.waiting_of(granted);
         assert_eq!(waiting, max_waiting - max_waiting / 2, "{max_waiting}");
     }
@@ -323,8 +323,8 @@ async fn granted_newcomer_displaces_unproven_waiter_and_never_the_reverse() {
 async fn granted_and_unproven_callers_take_turns() {
     let queue = queue(2, 100);
     let permits = [
-        enter(&queue, ApiServer, unproven("u")).await.ok().unwrap(),
-        enter(&queue, ApiServer, granted("g")).await.ok().unwrap(),
+        acquire(&queue, ApiServer, unproven("u")).await.ok().unwrap(),
+        acquire(&queue, ApiServer, granted("g")).await.ok().unwrap(),
     ];
     let served = Served::default();
     let mut calls = Vec::new();
@@ -340,7 +340,7 @@ async fn granted_and_unproven_callers_take_turns() {
     {
         let (queue_, served) = (Arc::clone(&queue), Arc::clone(&served));
         calls.push(tokio::spawn(async move {
-            let _permit = enter(&queue_, ApiServer, caller(name, standing))
+            let _permit = acquire(&queue_, ApiServer, caller(name, standing))
                 .await
                 .ok()
                 .unwrap();
@@ -363,8 +363,8 @@ async fn granted_and_unproven_callers_take_turns() {
 async fn api_server_and_proxies_take_turns() {
     let queue = queue(2, 100);
     let permits = [
-        enter(&queue, Proxy, granted("p")).await.ok().unwrap(),
-        enter(&queue, ApiServer, granted("a")).await.ok().unwrap(),
+        acquire(&queue, Proxy, granted("p")).await.ok().unwrap(),
+        acquire(&queue, ApiServer, granted("a")).await.ok().unwrap(),
     ];
     let served = Served::default();
     let mut calls = Vec::new();
@@ -390,8 +390,8 @@ async fn api_server_and_proxies_take_turns() {
 #[tokio::test]
 async fn proxy_takes_no_permit_of_api_server_half() {
     let queue = queue(2, 100);
-    let of_proxy = enter(&queue, Proxy, granted("p")).await.ok().unwrap();
-    let of_api_server = enter(&queue, ApiServer, granted("a")).await.ok().unwrap();
+    let of_proxy = acquire(&queue, Proxy, granted("p")).await.ok().unwrap();
+    let of_api_server = acquire(&queue, ApiServer, granted("a")).await.ok().unwrap();
     let served = Served::default();
     let proxy = call_by(Proxy, &queue, "p1", &served);
     wait_until_waiting(&queue, 1).await;
@@ -412,17 +412,17 @@ async fn proxy_takes_no_permit_of_api_server_half() {
 async fn followers_make_room_as_waiters_do() {
     let room = FollowerRoom::new(4, Rng::with_seed(SEED));
     let mut flood: Vec<_> = (0..5)
-        .map(|_| room.enter(ApiServer, unproven("flood")))
+        .map(|_| room.acquire(ApiServer, unproven("flood")))
         .collect();
     let dropped = |followers: &mut [FollowerGuard]| {
         let dropped = followers.iter_mut().map(FollowerGuard::dropped);
         dropped.filter_map(FutureExt::now_or_never).count()
     };
     assert_eq!(dropped(&mut flood), 3);
-    let mut other = room.enter(ApiServer, unproven("other"));
+    let mut other = room.acquire(ApiServer, unproven("other"));
     assert!(other.dropped().now_or_never().is_none());
     let mut known: Vec<_> = (0..2)
-        .map(|_| room.enter(ApiServer, granted("alice")))
+        .map(|_| room.acquire(ApiServer, granted("alice")))
         .collect();
     assert_eq!(dropped(&mut known), 0);
     assert_eq!(room.len(), 4);

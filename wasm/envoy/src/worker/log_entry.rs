@@ -47,7 +47,7 @@ impl LogEntry {
         identity_source: Option<&'static str>,
     ) -> Self {
         let (level, what, result) = match &decision.outcome {
-            // Whom the rules let pass, and the gateway does not.
+            // The rules grant a user, and the gateway refuses it.
             Outcome::Granted(_) => (LogLevel::Warn, "access denied", "forbidden"),
             Outcome::Denied(denial) => (LogLevel::Warn, "access denied", denial_result(denial)),
             Outcome::UnrecognizedToken => (LogLevel::Debug, "not a token of ours", "not_ours"),

@@ -34,12 +34,12 @@ fn is_evicted(slot: &ConnectionSlot) -> bool {
 async fn newcomer_of_quiet_address_keeps_grace_under_flood() {
     let registry = registry(32);
     for _ in 0..32 {
-        leave_when_evicted(registry.enter(host(1)).await);
+        leave_when_evicted(registry.acquire(host(1)).await);
     }
     // Older than they are, and still not the first to leave.
-    let newcomer = registry.enter(host(2)).await;
+    let newcomer = registry.acquire(host(2)).await;
     for _ in 0..1_000 {
-        leave_when_evicted(registry.enter(host(1)).await);
+        leave_when_evicted(registry.acquire(host(1)).await);
         assert!(!is_evicted(&newcomer));
     }
 }
@@ -49,10 +49,10 @@ async fn accept_waits_while_all_are_newcomers() {
     let registry = registry(32);
     let start = Instant::now();
     for number in 0..32 {
-        leave_when_evicted(registry.enter(host(number)).await);
+        leave_when_evicted(registry.acquire(host(number)).await);
     }
     assert_eq!(start.elapsed(), Duration::ZERO);
-    leave_when_evicted(registry.enter(host(100)).await);
+    leave_when_evicted(registry.acquire(host(100)).await);
     assert!(start.elapsed() >= GRACE);
     // One was told to leave, and only one.
     assert_eq!(registry.metrics.evicted.get(), 1);
@@ -62,10 +62,10 @@ async fn accept_waits_while_all_are_newcomers() {
 #[tokio::test(start_paused = true)]
 async fn freed_slot_ends_wait() {
     let registry = registry(1);
-    let guard = registry.enter(host(1)).await;
+    let guard = registry.acquire(host(1)).await;
     guard.activity.raise(ClientStanding::Granted);
     let start = Instant::now();
-    let (slot, ()) = tokio::join!(registry.enter(host(2)), async move {
+    let (slot, ()) = tokio::join!(registry.acquire(host(2)), async move {
         time::sleep(Duration::from_secs(3)).await;
         drop(guard);
     });
@@ -80,7 +80,7 @@ async fn strangers_evict_neither_granted_nor_certified_clients() {
     let known = [ClientStanding::Granted, ClientStanding::Certified].map(|standing| (standing, host(1)));
     let mut kept = Vec::new();
     for (standing, origin) in known {
-        let slot = registry.enter(origin).await;
+        let slot = registry.acquire(origin).await;
         let request = slot.activity.begin();
         request.mark_received();
         match standing {
@@ -97,7 +97,7 @@ async fn strangers_evict_neither_granted_nor_certified_clients() {
             1 => host(2),
             _ => Origin::from_address(Ipv4Addr::from_bits(number).into()),
         };
-        let slot = registry.enter(address).await;
+        let slot = registry.acquire(address).await;
         tokio::spawn(async move {
             let request = slot.activity.begin();
             if number % 2 == 0 {
@@ -113,12 +113,12 @@ async fn strangers_evict_neither_granted_nor_certified_clients() {
 #[tokio::test(start_paused = true)]
 async fn missing_descriptors_evict_only_strangers() {
     let registry = registry(32);
-    let granted = registry.enter(host(1)).await;
+    let granted = registry.acquire(host(1)).await;
     granted.activity.raise(ClientStanding::Granted);
     time::advance(GRACE).await;
     registry.free_descriptors();
     assert!(!is_evicted(&granted));
-    let stranger = registry.enter(host(1)).await;
+    let stranger = registry.acquire(host(1)).await;
     time::advance(GRACE).await;
     registry.free_descriptors();
     assert!(is_evicted(&stranger) && !is_evicted(&granted));

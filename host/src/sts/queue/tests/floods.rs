@@ -73,7 +73,7 @@ impl fmt::Display for ServedShare {
 
 async fn login(queue: &Arc<FairQueue>, caller: Caller) -> bool {
     let start = Instant::now();
-    match queue.enter(ApiServer, caller, start + PATIENCE).await {
+    match queue.acquire(ApiServer, caller, start + PATIENCE).await {
         Ok(_place) => tokio::time::timeout_at(start + TIMEOUT, tokio::time::sleep(STS_TAKES))
             .await
             .is_ok(),

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn at(seconds: u64) -> Duration {
+fn seconds_later(seconds: u64) -> Duration {
     NOW + Duration::from_secs(seconds)
 }
 
@@ -132,16 +132,16 @@ fn broken_call_is_retried_once() {
     let _waits = log_in(&mut worker, 1, "LTAI1");
     let _waits = log_in(&mut worker, 2, "LTAI2");
     let first = call(&mut worker, 7);
-    let broken_off = worker.complete_call(7, StsReply::Unreachable, at(1));
+    let broken_off = worker.complete_call(7, StsReply::Unreachable, seconds_later(1));
     assert!(broken_off.resumed.is_empty() && broken_off.elapsed.is_none());
     assert!(worker.is_waiting(1));
     // Before whoever else waits for a turn, with the same bytes, and in what is left of the time.
     let again = worker.next_call().unwrap();
-    let second = worker.prepare(again, at(1)).unwrap();
+    let second = worker.prepare(again, seconds_later(1)).unwrap();
     assert_eq!(second.headers, first.headers);
     assert_eq!(first.timeout, Duration::from_secs(5));
     assert_eq!(second.timeout, Duration::from_secs(4));
-    worker.mark_sent(again, 8, at(1));
+    worker.mark_sent(again, 8, seconds_later(1));
     assert!(worker.next_call().is_none());
     assert!(answer(&mut worker, 7, 200, ALICE).is_empty());
     let resumed = answer(&mut worker, 8, 200, ALICE);
