@@ -282,12 +282,12 @@ impl Explanation {
             Denial::Token(error) => format!("{error}; {}", error.advice()),
             Denial::Sts(refusal) => format!("{refusal}; {}", refusal.advice()),
             Denial::NotMapped => {
-                let who = match &self.identity {
+                let subject = match &self.identity {
                     Some(identity) => format!("`{}`", identity.arn.canonical()),
                     None => "the identity".to_owned(),
                 };
                 format!(
-                    "{who} is not mapped to a Kubernetes user; ask an administrator of the cluster to map it"
+                    "{subject} is not mapped to a Kubernetes user; ask an administrator of the cluster to map it"
                 )
             }
             Denial::Name(NameError { field, problem }) => {

@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn it_says_what_the_file_of_go_says() {
+    fn kubeconfig_equals_that_of_go() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("made/kubeconfig.yaml");
         kubeconfig("https://localhost:21362/authenticate")
@@ -254,7 +254,7 @@ mod tests {
 
     /// A umask is of the whole process, so a process of its own has it.
     #[test]
-    fn folder_is_never_wider_than_0755_whatever_the_umask() {
+    fn folder_mode_is_at_most_0755_under_any_umask() {
         const ROLE: &str = "ACK_RAM_TEST_KUBECONFIG_FOLDER";
         if let Some(folder) = std::env::var_os(ROLE) {
             nix::sys::stat::umask(nix::sys::stat::Mode::empty());
@@ -263,7 +263,7 @@ mod tests {
             return;
         }
         let folder = tempfile::tempdir().unwrap();
-        let name = "kubeconfig::tests::folder_is_never_wider_than_0755_whatever_the_umask";
+        let name = "kubeconfig::tests::folder_mode_is_at_most_0755_under_any_umask";
         let status = std::process::Command::new(std::env::current_exe().unwrap())
             .args(["--exact", name])
             .env(ROLE, folder.path())
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_certificate_goes_in_and_comes_out() {
+    fn client_certificate_round_trips() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kubeconfig.yaml");
         let kubeconfig = WebhookKubeconfig {
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_kubeconfig_with_a_client_certificate_has_none() {
+    fn file_without_client_certificate_gives_none() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kubeconfig.yaml");
         assert_eq!(read_client_certificate(&path), None);
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_written_only_where_it_says_something_else() {
+    fn unchanged_kubeconfig_is_not_rewritten() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kubeconfig.yaml");
         for (url, client, wrote) in [
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kubeconfig_that_would_read_otherwise_is_not_written() {
+    fn kubeconfig_that_does_not_read_back_is_not_written() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kubeconfig.yaml");
         for url in [
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_cannot_be_written_is_named() {
+    fn unwritable_path_is_named() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("file"), "").unwrap();
         let path = folder.path().join("file/kubeconfig.yaml");

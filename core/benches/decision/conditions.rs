@@ -97,7 +97,7 @@ fn bench(bencher: Bencher<'_, '_>, mappings: impl IntoIterator<Item = Mapping>) 
 }
 
 fn grants(bencher: Bencher<'_, '_>, rules: &RuleSet) {
-    let who = verified_identity(7);
-    assert_eq!(rules.decide(&who).code(), "granted");
-    bencher.bench_local(|| rules.decide(black_box(&who)));
+    let identity = verified_identity(7);
+    assert_eq!(rules.decide(&identity).code(), "granted");
+    bencher.bench_local(|| rules.decide(black_box(&identity)));
 }

@@ -153,8 +153,8 @@ mod exact {
     #[divan::bench(args = SIZES, sample_size = 200)]
     fn decide(bencher: Bencher<'_, '_>, size: usize) {
         let rules = rule_set((0..size).map(|index| rule(index, &arn(index))));
-        let who: Vec<_> = spread(size).take(10_000).map(verified_identity).collect();
-        let mut turns = who.iter().cycle();
+        let identities: Vec<_> = spread(size).take(10_000).map(verified_identity).collect();
+        let mut turns = identities.iter().cycle();
         bencher.bench_local(|| rules.decide(black_box(turns.next().unwrap())));
     }
 
@@ -224,8 +224,8 @@ mod patterns {
     }
 
     fn decide(bencher: Bencher<'_, '_>, rules: &RuleSet) {
-        let who = verified_identity(7);
-        bencher.bench_local(|| rules.decide(black_box(&who)));
+        let identity = verified_identity(7);
+        bencher.bench_local(|| rules.decide(black_box(&identity)));
     }
 }
 
@@ -247,12 +247,12 @@ fn apply_among_100_000(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn explain_denial(bencher: Bencher<'_, '_>) {
     let rules = rule_set((0..1_000).map(|index| rule(index, &arn(index + 10))));
-    let who = Identity {
+    let identity = Identity {
         arn: Arn::parse("acs:ram::1:assumed-role/team-11/alice").unwrap(),
         user_id: "1".into(),
         access_key_id: AccessKeyId::parse("LTAI").unwrap(),
     };
-    bencher.bench_local(|| rules.explain(black_box(&who)));
+    bencher.bench_local(|| rules.explain(black_box(&identity)));
 }
 
 /// A TokenReview in, a decision made before, a TokenReview out: the cost of a cached identity without HTTP.
@@ -264,8 +264,8 @@ fn review_round_trip(bencher: Bencher<'_, '_>) {
         token.expose()
     );
     let rules = rule_set((0..1_000).map(|index| rule(index, &arn(index))));
-    let who = verified_identity(7);
-    let decide = || -> Decision { rules.decide(&who) };
+    let identity = verified_identity(7);
+    let decide = || -> Decision { rules.decide(&identity) };
     bencher.bench_local(|| {
         let review = TokenReview::parse(black_box(body.as_bytes())).unwrap();
         black_box(review.token());

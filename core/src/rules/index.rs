@@ -172,9 +172,9 @@ impl BackendRules {
 
     /// Removes the mapping of `account`. Returns whether there was one.
     pub fn delete_account(&mut self, account: &AccountId) -> bool {
-        let was = self.maps_account(account);
+        let was_mapped = self.maps_account(account);
         self.accounts.alter(account.as_str(), |_| None);
-        was
+        was_mapped
     }
 
     /// Returns whether `mapAccounts` names `account`.

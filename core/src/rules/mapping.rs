@@ -357,7 +357,7 @@ impl Rule {
 }
 
 fn parse_subject(mapping: &Mapping) -> Result<Subject, RuleError> {
-    let given = [
+    let subjects = [
         (
             "arn",
             Some(mapping.arn.as_str()).filter(|arn| !arn.is_empty()),
@@ -366,16 +366,16 @@ fn parse_subject(mapping: &Mapping) -> Result<Subject, RuleError> {
         ("userID", mapping.user_id.as_deref()),
         ("roleID", mapping.role_id.as_deref()),
     ];
-    let mut given = given
+    let mut subjects = subjects
         .into_iter()
         .filter_map(|(field, value)| value.map(|value| (field, value)));
-    let Some((field, value)) = given.next() else {
+    let Some((field, value)) = subjects.next() else {
         return match mapping.condition {
             Some(_) => Ok(Subject::Anyone),
             None => Err(RuleError::NoSubject),
         };
     };
-    if let Some((other, _)) = given.next() {
+    if let Some((other, _)) = subjects.next() {
         return Err(RuleError::TwoSubjects(field, other));
     }
     match field {

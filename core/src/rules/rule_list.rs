@@ -45,15 +45,15 @@ impl RuleList {
             Self::One(other) => vec![Chunk::from([Arc::clone(other)])],
             Self::Several(chunks) => chunks.to_vec(),
         };
-        let place = chunk_index(&chunks, rule).min(chunks.len() - 1);
-        if let Some(chunk) = chunks.get_mut(place) {
+        let chunk_index = find_chunk(&chunks, rule).min(chunks.len() - 1);
+        if let Some(chunk) = chunks.get_mut(chunk_index) {
             let mut rules = chunk.to_vec();
             let index = rules.partition_point(|other| other.precedence_key() < rule.precedence_key());
             rules.insert(index, Arc::clone(rule));
             let rest = (rules.len() > MAX_CHUNK).then(|| rules.split_off(MAX_CHUNK / 2));
             *chunk = rules.into();
             if let Some(rest) = rest {
-                chunks.insert(place + 1, rest.into());
+                chunks.insert(chunk_index + 1, rest.into());
             }
         }
         Self::Several(Arc::new(chunks))
@@ -65,12 +65,12 @@ impl RuleList {
             return Self::None;
         };
         let mut chunks = chunks.to_vec();
-        let place = chunk_index(&chunks, rule);
-        if let Some(chunk) = chunks.get_mut(place) {
+        let chunk_index = find_chunk(&chunks, rule);
+        if let Some(chunk) = chunks.get_mut(chunk_index) {
             let others = chunk.iter().filter(|other| other.precedence_key() != rule.precedence_key());
             *chunk = others.cloned().collect();
             if chunk.is_empty() {
-                chunks.remove(place);
+                chunks.remove(chunk_index);
             }
         }
         match chunks.as_slice() {
@@ -122,7 +122,7 @@ impl<'a> Iterator for RuleListIter<'a> {
 
 /// Returns the index of the chunk that `rule` is in or belongs into; the index after the last one if `rule` follows
 /// all others.
-fn chunk_index(chunks: &[Chunk], rule: &Rule) -> usize {
+fn find_chunk(chunks: &[Chunk], rule: &Rule) -> usize {
     chunks.partition_point(|chunk| chunk.last().is_some_and(|last| last.precedence_key() < rule.precedence_key()))
 }
 
@@ -131,13 +131,13 @@ mod tests {
     use super::*;
     use crate::rules::mapping::{Precedence, Backend, Mapping};
 
-    fn rule(place: usize) -> Arc<Rule> {
+    fn rule(list_index: usize) -> Arc<Rule> {
         let source = Source {
             backend: Backend::Crd,
-            position: format!("rule-{place}"),
+            position: format!("rule-{list_index}"),
         };
-        let age = Precedence::ListIndex(place);
-        let mapping = Mapping::for_arn(source, age, "acs:ram::1:user/a", "a", Vec::new());
+        let precedence = Precedence::ListIndex(list_index);
+        let mapping = Mapping::for_arn(source, precedence, "acs:ram::1:user/a", "a", Vec::new());
         Arc::new(Rule::compile(mapping).unwrap())
     }
 
@@ -147,9 +147,9 @@ mod tests {
 
     #[test]
     fn rule_list_change_copies_one_chunk() {
-        let place = |index: usize| index * 7_919 % 10_000;
+        let list_index = |index: usize| index * 7_919 % 10_000;
         let many = (0..10_000).fold(RuleList::None, |rules, index| {
-            rules.with(&rule(2 * place(index)))
+            rules.with(&rule(2 * list_index(index)))
         });
         let (RuleList::Several(before), changes) =
             (&many, [many.with(&rule(41)), many.without(&rule(42))])
@@ -173,21 +173,21 @@ mod tests {
         for size in [0, 1, 2, 255, 256, 257, 1_000] {
             // 7,919 has no divisor in common with a size.
             let order = || (0..size).map(|index| index * 7_919 % size);
-            let all = order().fold(RuleList::None, |rules, place| rules.with(&rule(place)));
+            let all = order().fold(RuleList::None, |rules, list_index| rules.with(&rule(list_index)));
             let expected: Vec<Precedence> = (0..size).map(Precedence::ListIndex).collect();
             assert_eq!(precedences(&all), expected, "{size}");
 
-            let (gone, kept): (Vec<_>, Vec<_>) = order().partition(|place| place % 3 != 0);
-            let rest = gone
+            let (removed, kept): (Vec<_>, Vec<_>) = order().partition(|list_index| list_index % 3 != 0);
+            let rest = removed
                 .iter()
-                .fold(all.clone(), |rules, place| rules.without(&rule(*place)));
+                .fold(all.clone(), |rules, list_index| rules.without(&rule(*list_index)));
             let expected: Vec<Precedence> = (0..size).step_by(3).map(Precedence::ListIndex).collect();
             assert_eq!(precedences(&rest), expected, "{size}");
             assert_eq!(all.iter().count(), size, "a clone does not change");
 
             let none = kept
                 .iter()
-                .fold(rest, |rules, place| rules.without(&rule(*place)));
+                .fold(rest, |rules, list_index| rules.without(&rule(*list_index)));
             assert!(matches!(none, RuleList::None), "{size}");
         }
     }

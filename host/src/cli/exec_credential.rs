@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kubectl_is_asked_which_version_it_wants() {
+    fn exec_info_selects_api_version() {
         let other = "client.authentication.k8s.io/v1alpha1";
         for (exec_info, expected) in [
             (format!(r#"{{"apiVersion": "{V1}"}}"#), Ok(ApiVersion::V1)),

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_is_no_token() {
+    fn token_prefix_alone_is_not_a_token() {
         for (text, expected) in [
             ("tokens start `k8s-ack-v2.`", false),
             ("`k8s-ack-v2.eyJjbHVz` is no address", true),

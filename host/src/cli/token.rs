@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_is_to_the_byte_what_ack_ram_tool_prints() {
+    fn login_output_equals_ack_ram_tool() {
         check(sample!("v1.json"), None, ApiVersion::V1);
         check(sample!("v1beta1.json"), None, ApiVersion::V1beta1);
         check(

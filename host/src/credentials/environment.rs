@@ -169,7 +169,7 @@ mod tests {
     const TOKEN_FILE: (&str, &str) = (OIDC_TOKEN_FILE, "/token");
 
     #[test]
-    fn keys_are_read_part_by_part_in_order() {
+    fn key_parts_follow_variable_order() {
         check(&[ID, SECRET], Ok(("LTAI1", "s1", None)));
         check(&[ID, SECRET, TOKEN], Ok(("LTAI1", "s1", Some("CAIS1"))));
         for number in 0..VARIABLE_FAMILIES.len() {
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_temporary_key_wins_over_roles_and_later_sources() {
+    fn temporary_key_overrides_role_and_other_sources() {
         let temporary = Ok(("LTAI1", "s1", Some("CAIS1")));
         check(&[ID, SECRET, TOKEN, ROLE], temporary);
         check(&[ID, SECRET, TOKEN, ROLE, PROVIDER, TOKEN_FILE], temporary);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn another_identity_is_never_taken_instead() {
+    fn unsupported_source_is_refused() {
         let not_supported =
             |variable, wanted| Err(CredentialError::NotSupported { variable, wanted });
         let oidc = not_supported(OIDC_TOKEN_FILE, "a role by an OIDC token");
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_no_credential_has_is_refused_by_its_variable() {
+    fn malformed_value_is_refused_with_its_variable() {
         let good = [ID, SECRET, TOKEN];
         for (place, (variable, value)) in good.into_iter().enumerate() {
             for (bad, fault) in [
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn missing_variable_is_named() {
         check(&[], Err(CredentialError::NotSet));
         check(&[TOKEN, ROLE], Err(CredentialError::NotSet));
         check(

@@ -296,7 +296,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slip_keeps_the_first_letter() {
+    fn typo_keeps_first_letter() {
         for (name, expected) in [
             ("mapUsers", true),
             ("MAPUSER", true),
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_found_without_case_and_typing_errors_are_guessed() {
+    fn key_is_found_without_case_and_typo_is_guessed() {
         for (name, found, guess) in [
             ("mapRoles", Some("mapRoles"), Some("mapRoles")),
             ("MAPROLES", Some("mapRoles"), Some("mapRoles")),

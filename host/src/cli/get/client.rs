@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_tells_what_it_has_in_effect() {
+    async fn page_shows_rules_in_effect() {
         let backends = vec![BackendRules::new_unsynced(Backend::Crd)];
         let live = LiveRules::new(RuleSet::new(backends, BTreeSet::new()), START);
         live.change(Backend::Crd, |edit| {
@@ -129,7 +129,7 @@ refused c: no ARN
     }
 
     #[tokio::test]
-    async fn page_says_when_a_backend_was_last_confirmed_and_whether_it_is_stale() {
+    async fn page_shows_last_confirmation_and_staleness() {
         static UPTIME: AtomicU64 = AtomicU64::new(0);
         let uptime = || Duration::from_secs(UPTIME.load(Ordering::Relaxed));
         let rules = RuleSet::new(vec![BackendRules::new(Backend::Crd)], BTreeSet::new());
@@ -168,7 +168,7 @@ refused c: no ARN
     }
 
     #[tokio::test]
-    async fn where_no_server_answers_it_is_said() {
+    async fn unreachable_control_socket_error_names_the_cause() {
         let folder = tempfile::tempdir().unwrap();
         check(folder.path(), "no server runs with this state directory").await;
         let listener = UnixListener::bind(folder.path().join(SOCKET_NAME)).unwrap();

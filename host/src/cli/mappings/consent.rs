@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_is_shown_without_what_a_terminal_obeys() {
+    fn diff_escapes_control_characters() {
         let change = Change {
             what: "x",
             before: "a\nb \u{1b}[2J\n",
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_agreed_is_not_asked_about_the_same_again() {
+    fn confirmed_change_is_not_confirmed_again() {
         let agreed = Change {
             what: "x",
             before: "",

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_place_of_a_config_map_is_read() {
+    fn config_map_gives_every_entry_in_order() {
         let texts = [
             ("mapAccounts", "['0123', x]\n"),
             (

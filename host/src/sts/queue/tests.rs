@@ -412,17 +412,17 @@ async fn proxy_takes_no_permit_of_api_server_half() {
 async fn followers_make_room_as_waiters_do() {
     let room = FollowerRoom::new(4, Rng::with_seed(SEED));
     let mut flood: Vec<_> = (0..5)
-        .map(|_| room.acquire(ApiServer, unproven("flood")))
+        .map(|_| room.add_follower(ApiServer, unproven("flood")))
         .collect();
     let dropped = |followers: &mut [FollowerGuard]| {
         let dropped = followers.iter_mut().map(FollowerGuard::dropped);
         dropped.filter_map(FutureExt::now_or_never).count()
     };
     assert_eq!(dropped(&mut flood), 3);
-    let mut other = room.acquire(ApiServer, unproven("other"));
+    let mut other = room.add_follower(ApiServer, unproven("other"));
     assert!(other.dropped().now_or_never().is_none());
     let mut known: Vec<_> = (0..2)
-        .map(|_| room.acquire(ApiServer, granted("alice")))
+        .map(|_| room.add_follower(ApiServer, granted("alice")))
         .collect();
     assert_eq!(dropped(&mut known), 0);
     assert_eq!(room.len(), 4);

@@ -13,7 +13,7 @@ fn load_ext_authz(settings: &str) -> Result<Option<ExtAuthzSettings>, String> {
 }
 
 #[test]
-fn proxies_are_answered_when_that_is_enabled() {
+fn ext_authz_is_configured_when_enabled() {
     let standard = ExtAuthzSettings {
         token: TokenHeader::default(),
         gateway: Gateway::default(),
@@ -48,7 +48,7 @@ fn proxies_are_answered_when_that_is_enabled() {
 }
 
 #[test]
-fn warns_when_it_is_not_said_how_groups_are_sent() {
+fn unset_join_groups_is_a_warning() {
     for (settings, warns) in [
         ("{enabled: true}", true),
         ("{enabled: true, joinGroups: true}", false),
@@ -74,7 +74,7 @@ fn warns_when_it_is_not_said_how_groups_are_sent() {
 }
 
 #[test]
-fn what_would_let_others_pass_is_refused() {
+fn ext_authz_setting_that_widens_access_is_refused() {
     for (settings, told) in [
         ("yes please", "`server.extAuthz` is text; it must be a map"),
         (

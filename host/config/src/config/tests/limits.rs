@@ -6,7 +6,7 @@ use super::*;
 use crate::config::ExplicitLimits;
 
 #[test]
-fn the_limits_of_the_server_have_defaults_and_are_all_set_under_limits() {
+fn server_limits_have_defaults_and_settings() {
     let seconds = Duration::from_secs;
     let changed = ServerLimits {
         max_connections: 10,
@@ -47,7 +47,7 @@ server:
 }
 
 #[test]
-fn staleness_has_no_limit_unless_one_is_set() {
+fn max_staleness_defaults_to_unlimited() {
     let minutes = |minutes: u64| Some(Duration::from_secs(60 * minutes));
     for (yaml, expected) in [
         ("clusterID: c", None),
@@ -61,7 +61,7 @@ fn staleness_has_no_limit_unless_one_is_set() {
 }
 
 #[test]
-fn the_limits_of_asking_sts_have_defaults_and_are_all_set_under_sts() {
+fn sts_limits_have_defaults_and_settings() {
     let told = |yaml: &str| {
         let sts = load_yaml(yaml).unwrap().sts;
         let limits = sts.limits;

@@ -5,7 +5,7 @@ use ack_ram_core::rules::{Backend, WildcardMode, ReservedPrefixes, Rule};
 use super::*;
 
 #[test]
-fn settings_about_rules_are_read() {
+fn rule_settings_are_parsed() {
     let config = load_yaml(
         r#"
 clusterID: c1
@@ -80,7 +80,7 @@ server:
 }
 
 #[test]
-fn bad_settings_about_rules_are_refused() {
+fn invalid_rule_setting_is_refused() {
     for (setting, message) in [
         (
             "acceptTokenV1: maybe",
@@ -145,7 +145,7 @@ fn bad_settings_about_rules_are_refused() {
 }
 
 #[test]
-fn a_rule_whose_condition_is_misspelt_or_empty_is_left_out() {
+fn rule_with_misspelled_or_empty_condition_is_omitted() {
     for (entry, message) in [
         (
             "{arnPattern: 'acs:ram::1:**', matches: 'false', username: root}",

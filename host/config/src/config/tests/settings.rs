@@ -6,7 +6,7 @@ use super::*;
 use crate::config::TlsFiles;
 
 #[test]
-fn a_file_with_everything_is_read() {
+fn full_file_is_parsed() {
     let config = load_yaml(
         r#"
 clusterID: c1234
@@ -99,7 +99,7 @@ server:
 }
 
 #[test]
-fn health_port_is_bound_to_one_address_or_to_all() {
+fn health_port_binds_to_one_address_or_all() {
     for (server, address) in [
         ("{healthAddress: 192.0.2.1}", Some("192.0.2.1:21363")),
         (
@@ -118,7 +118,7 @@ fn health_port_is_bound_to_one_address_or_to_all() {
 }
 
 #[test]
-fn what_is_left_out_is_as_in_go() {
+fn omitted_settings_default_as_in_go() {
     let config = load_yaml("clusterID: c").unwrap();
     assert_eq!(config.warnings, []);
     assert_eq!(config.listen.address(), "127.0.0.1:21362");
@@ -145,7 +145,7 @@ fn what_is_left_out_is_as_in_go() {
 }
 
 #[test]
-fn an_own_pair_is_named_whole() {
+fn tls_pair_requires_both_files() {
     let tls = |tls: &str, more: &str| {
         let yaml = format!("clusterID: c\nserver: {{tls: {{{tls}}}, {more}}}\n");
         load_yaml(&yaml).map(|config| config.tls)
@@ -200,7 +200,7 @@ fn an_own_pair_is_named_whole() {
 }
 
 #[test]
-fn keys_are_compared_without_case_and_unknown_ones_are_warnings() {
+fn key_ignores_case_and_unknown_key_is_a_warning() {
     for (yaml, expected) in [
         (
             "CLUSTERid: c\nSERVER: {MAPROLES: [], mapusers: []}\n",
@@ -255,7 +255,7 @@ fn keys_are_compared_without_case_and_unknown_ones_are_warnings() {
 }
 
 #[test]
-fn a_bad_setting_is_refused_where_it_stands() {
+fn invalid_setting_is_refused_at_its_position() {
     for (server, expected) in [
         (
             "[]",
@@ -436,7 +436,7 @@ fn a_bad_setting_is_refused_where_it_stands() {
 }
 
 #[test]
-fn the_cluster_id_is_required_and_the_message_says_where_to_put_it() {
+fn missing_cluster_id_error_says_where_to_set_it() {
     for (yaml, expected) in [
         (
             "",
@@ -482,7 +482,7 @@ fn the_cluster_id_is_required_and_the_message_says_where_to_put_it() {
 }
 
 #[test]
-fn the_example_in_deploy_is_a_good_configuration() {
+fn deploy_example_is_valid() {
     let config = load_yaml(include_str!("../../../../../deploy/config.yaml")).unwrap();
     assert_eq!(config.warnings, []);
     assert_eq!(config.mappings.mappings.len(), 2);
@@ -492,7 +492,7 @@ fn the_example_in_deploy_is_a_good_configuration() {
 }
 
 #[test]
-fn required_client_certificate_is_a_boolean_that_takes_effect_at_start() {
+fn require_client_certificate_is_a_boolean_that_needs_restart() {
     let load = |lines: &str| load_yaml(&format!("clusterID: c\nserver:\n  port: 1\n{lines}"));
     let required = |lines: &str| load(lines).unwrap().require_client_certificate;
     for (lines, expected) in [
@@ -520,7 +520,7 @@ fn required_client_certificate_is_a_boolean_that_takes_effect_at_start() {
 }
 
 #[test]
-fn one_port_serves_two_interfaces() {
+fn same_port_on_two_interfaces_is_accepted() {
     for server in [
         "{port: 8080, healthPort: 8080, address: 10.0.0.1, healthAddress: 127.0.0.1}",
         "{port: 21363, address: 10.0.0.1, healthAddress: 127.0.0.1}",
@@ -533,7 +533,7 @@ fn one_port_serves_two_interfaces() {
 }
 
 #[test]
-fn a_port_on_the_command_line_that_is_the_health_port_is_refused() {
+fn port_flag_equal_to_health_port_is_refused() {
     let overrides = Overrides {
         port: Some(21363),
         ..Overrides::default()

@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_one_that_objects_may_have() {
+    fn object_name_is_valid_in_kubernetes() {
         let long = format!("acs:ram::1:role/{}", "x".repeat(300));
         for (arn, start, has_digest) in [
             ("acs:ram::1:role/DevOps", "role-1-devops", false),
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_arns_have_one_name() {
+    fn distinct_arns_have_distinct_names() {
         let arns = [
             "acs:ram::1:user/a.b",
             "acs:ram::1:user/a-b",

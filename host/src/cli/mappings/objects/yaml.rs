@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_object_is_shown_as_people_write_it() {
+    fn object_renders_as_block_yaml() {
         let spec =
             json!({"arn": "", "groups": ["g", "no"], "match": "a == \"b\"", "x": {}, "k": 1});
         let expected = "\

@@ -29,7 +29,7 @@ const PLAIN: &str = "\
 const FLOW: &str = "{rolearn: acs:ram::1:role/new, username: \"new:{{SessionName}}\", groups: [devs, system:masters]}";
 
 #[test]
-fn the_first_entry() {
+fn first_entry_replaces_empty_list() {
     for (text, expected) in [
         ("", PLAIN.to_owned()),
         ("[]", PLAIN.trim_end().to_owned()),
@@ -53,7 +53,7 @@ fn the_first_entry() {
 }
 
 #[test]
-fn an_entry_is_added_in_the_style_of_the_last_one() {
+fn appended_entry_copies_style_of_last_entry() {
     for (text, added) in [
         ("- rolearn: a\n  username: u\n", PLAIN),
         (
@@ -104,7 +104,7 @@ fn an_entry_is_added_in_the_style_of_the_last_one() {
 }
 
 #[test]
-fn an_entry_is_added_before_what_is_at_the_end() {
+fn appended_entry_precedes_trailing_comments() {
     for (before, after) in [
         ("- rolearn: a\n  username: u\n", "# the end\n"),
         (
@@ -133,7 +133,7 @@ fn an_entry_is_added_before_what_is_at_the_end() {
 }
 
 #[test]
-fn an_entry_is_added_between_brackets() {
+fn appended_entry_fits_flow_list() {
     for (text, expected) in [
         ("[{rolearn: a}]", format!("[{{rolearn: a}}, {FLOW}]")),
         ("[{rolearn: a},] # x\n", format!("[{{rolearn: a}}, {FLOW},] # x\n")),
@@ -174,7 +174,7 @@ const THREE: &str = "\
 ";
 
 #[test]
-fn an_entry_is_removed_with_the_comment_above_it() {
+fn removed_entry_takes_its_comment_along() {
     let a = "# The first.\n- rolearn: a\n  username: a\n  # in a\n";
     let b = "# About b,\n# who is second.\n- rolearn: b # b\n  username: b\n";
     let c = "\n- rolearn: c\n  username: c\n";
@@ -237,7 +237,7 @@ fn an_entry_is_removed_with_the_comment_above_it() {
 }
 
 #[test]
-fn an_entry_is_replaced_in_its_own_style() {
+fn replaced_entry_keeps_its_style() {
     for (text, index, expected) in [
         (
             THREE,
@@ -265,7 +265,7 @@ fn an_entry_is_replaced_in_its_own_style() {
 }
 
 #[test]
-fn what_cannot_be_changed_safely_is_not_changed() {
+fn unsupported_layout_is_refused() {
     let unusual = Err(ListEditError::UnsupportedLayout);
     for text in [
         // The second stands on the first.
@@ -286,7 +286,7 @@ fn what_cannot_be_changed_safely_is_not_changed() {
 }
 
 #[test]
-fn names_are_quoted_where_some_version_of_yaml_needs_it() {
+fn scalar_is_quoted_where_any_yaml_version_needs_it() {
     for (name, written) in [
         ("alice", "alice"),
         ("system:masters", "system:masters"),
@@ -322,7 +322,7 @@ fn names_are_quoted_where_some_version_of_yaml_needs_it() {
 }
 
 #[test]
-fn entries_are_found_by_their_arn() {
+fn find_by_arn_ignores_case() {
     let text =
         "- rolearn: a\n- {RoleARN: 'A'}\n- x\n- userarn: a\n- rolearn: [a]\n- \"rolearn\": b\n";
     for (arn, places) in [("a", vec![0, 1]), ("B", vec![5]), ("c", vec![])] {
@@ -331,7 +331,7 @@ fn entries_are_found_by_their_arn() {
 }
 
 #[test]
-fn an_entry_that_is_there_is_known() {
+fn has_entry_compares_all_fields() {
     for (text, says) in [
         (
             "- {rolearn: ACS:ram::1:role/NEW, username: 'new:{{SessionName}}', groups: [devs, 'system:masters']}\n",
