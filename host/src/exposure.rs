@@ -52,17 +52,17 @@ impl<'a> SensitiveFiles<'a> {
     }
 
     /// Those of a configuration that may have errors.
-    pub(crate) fn from_requirements(needs: &'a Requirements, path: Option<&'a Path>) -> Self {
-        let sources = needs.sources.as_ref();
+    pub(crate) fn from_requirements(requirements: &'a Requirements, path: Option<&'a Path>) -> Self {
+        let sources = requirements.sources.as_ref();
         Self {
             config: path,
-            state_dir: needs.state_dir.as_deref(),
-            tls: needs.tls.as_ref(),
-            generate_kubeconfig: needs.generate_kubeconfig.as_deref(),
-            sts_ca: needs.sts.as_ref().and_then(|sts| sts.ca_file.as_deref()),
+            state_dir: requirements.state_dir.as_deref(),
+            tls: requirements.tls.as_ref(),
+            generate_kubeconfig: requirements.generate_kubeconfig.as_deref(),
+            sts_ca: requirements.sts.as_ref().and_then(|sts| sts.ca_file.as_deref()),
             kubeconfig: sources.and_then(|sources| sources.kubeconfig.as_deref()),
             dynamic_file: sources.and_then(|sources| sources.dynamic_file.as_deref()),
-            audit_file: needs.audit_file.as_deref(),
+            audit_file: requirements.audit_file.as_deref(),
         }
     }
 

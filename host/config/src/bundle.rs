@@ -15,17 +15,17 @@ use crate::findings::{finding_from_warning, lint_sources};
 use crate::compiled_config::CompiledConfig;
 use crate::object::ObjectSpec;
 
-/// In place of a cluster id that is missing: no token is looked at.
+/// Stands in for a missing cluster id: no token is checked.
 const PLACEHOLDER_CLUSTER_ID: &str = "-";
 
-/// What was in a text.
+/// The configuration and the findings of a text with several documents.
 #[derive(Debug)]
 pub struct Bundle {
     /// The configuration; else why it cannot be used.
     pub compiled: Result<CompiledConfig, ConfigError>,
     /// What is wrong or risky in it.
     pub findings: Vec<Finding>,
-    /// Backends that have a document here, but do not answer (`server.backendMode`).
+    /// Backends that have a document here, and are not in `server.backendMode`.
     pub unused_backends: Vec<Backend>,
 }
 

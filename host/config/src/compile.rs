@@ -6,7 +6,7 @@ use ack_ram_core::rules::{Backend, BackendRules, Rule, RuleError, RuleSet, Sourc
 
 use crate::config::{Config, ParsedMappings};
 
-/// What a configuration makes of its mappings.
+/// The rules of a configuration, and the mappings that are refused.
 #[derive(Debug)]
 pub struct CompiledRules {
     /// The rules of all configured backends, in the configured order.
@@ -24,7 +24,7 @@ pub fn compile(config: &Config) -> CompiledRules {
     compile_with_external(config, &ExternalMappings::new())
 }
 
-/// The rules of `config` and of what stands external, as far as that is here.
+/// Compiles the rules of `config` and of the external mappings that are given.
 #[must_use]
 pub fn compile_with_external(config: &Config, external: &ExternalMappings) -> CompiledRules {
     let mut refused = Vec::new();

@@ -23,7 +23,7 @@ pub struct CompiledConfig {
 }
 
 impl CompiledConfig {
-    /// Compiles `config`, and what stands external.
+    /// Compiles `config` and the external mappings.
     #[must_use]
     pub fn new(config: Config, external: ExternalMappings) -> Self {
         let compiled = compile_with_external(&config, &external);
@@ -68,7 +68,7 @@ impl CompiledConfig {
     }
 }
 
-/// The mappings of the file, then those that stand external, in the order in which their backends answer.
+/// Returns the mappings of the file, then the external mappings, in the order in which their backends answer.
 fn all_mappings<'a>(
     config: &'a Config,
     external: &'a ExternalMappings,

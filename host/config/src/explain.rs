@@ -31,7 +31,7 @@ pub struct Trace {
     pub reason: Option<String>,
 }
 
-/// A backend and what it says.
+/// A backend and its outcome.
 #[derive(Debug, Serialize)]
 pub struct BackendTrace {
     /// Which one.
@@ -56,7 +56,7 @@ pub enum BackendOutcome {
     NotAsked,
 }
 
-/// A rule as it is written.
+/// The rule that matched, as it is written.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MatchedRule {

@@ -42,7 +42,7 @@ impl LintReport {
     }
 }
 
-/// What is wrong or risky in the file of `sources`, which messages call `name`, and in what stands external.
+/// What is wrong or risky in the file of `sources`, which messages call `name`, and in the external mappings.
 #[must_use]
 pub fn lint_sources(name: &str, sources: &ConfigSources<'_>, external: &ExternalMappings) -> Vec<Finding> {
     let position = Position {
@@ -50,7 +50,7 @@ pub fn lint_sources(name: &str, sources: &ConfigSources<'_>, external: &External
         ..Position::default()
     };
     let mut configuration = match config::load_partial(sources) {
-        Ok(survey) => lint_configuration(survey, position),
+        Ok(partial) => lint_configuration(partial, position),
         Err(error) => return vec![finding_from_error(&error, &position)],
     };
     for entries in &mut configuration.backends {
@@ -65,22 +65,22 @@ pub fn lint_sources(name: &str, sources: &ConfigSources<'_>, external: &External
     lint::lint(&configuration)
 }
 
-/// What `lint` looks at: `load_partial`, of the file at `position`.
+/// What `lint` looks at: `partial`, of the file at `position`.
 #[must_use]
-pub fn lint_configuration(survey: PartialConfig, position: Position) -> LintInput {
-    let refusals = survey.errors.iter().map(|error| finding_from_error(error, &position));
-    let remarks = survey
+pub fn lint_configuration(partial: PartialConfig, position: Position) -> LintInput {
+    let refusals = partial.errors.iter().map(|error| finding_from_error(error, &position));
+    let remarks = partial
         .warnings
         .iter()
         .map(finding_from_warning)
         .chain(refusals)
         .collect();
-    let file_is_read = survey.backends.is_some() && survey.mappings.is_some();
-    let backends = survey
+    let file_is_read = partial.backends.is_some() && partial.mappings.is_some();
+    let backends = partial
         .backends
         .unwrap_or_else(|| vec![Backend::MountedFile]);
     let backends = backends.iter().map(|backend| {
-        let (mappings, accounts) = match (backend, &survey.mappings) {
+        let (mappings, accounts) = match (backend, &partial.mappings) {
             (Backend::MountedFile, Some(mappings)) => (&*mappings.mappings, &*mappings.accounts),
             _ => Default::default(),
         };
@@ -89,14 +89,14 @@ pub fn lint_configuration(survey: PartialConfig, position: Position) -> LintInpu
             is_known: *backend == Backend::MountedFile && file_is_read,
             mappings: mappings.iter().map(lint_entry).collect(),
             accounts: accounts.iter().map(lint_account).collect(),
-            reserved: survey.reserved.get(backend).cloned().unwrap_or_default(),
+            reserved: partial.reserved.get(backend).cloned().unwrap_or_default(),
         }
     });
     LintInput {
         backends: backends.collect(),
         position,
-        validations: survey.validations,
-        serves_proxies: survey.serves_proxies,
+        validations: partial.validations,
+        serves_proxies: partial.serves_proxies,
         host_findings: remarks,
     }
 }
@@ -112,8 +112,8 @@ pub fn unreadable_list_findings(mappings: &ParsedMappings) -> Vec<Finding> {
             entry: list.key().to_owned(),
             ..Position::default()
         };
-        let is_told = mappings.inactive_lists.contains_key(list);
-        (!is_told).then(|| finding_from_text(FindingCode::Unreadable, Severity::Error, position, &why.reason))
+        let is_reported = mappings.inactive_lists.contains_key(list);
+        (!is_reported).then(|| finding_from_text(FindingCode::Unreadable, Severity::Error, position, &why.reason))
     });
     unreadable.collect()
 }

@@ -49,42 +49,42 @@ async fn collect_findings(from: &ConfigSources<'_>) -> Vec<Finding> {
             ..Position::default()
         },
     };
-    let mut survey = match config::load_partial(from) {
-        Ok(survey) => survey,
+    let mut partial = match config::load_partial(from) {
+        Ok(partial) => partial,
         Err(error) => return vec![findings::finding_from_error(&error, &position)],
     };
-    let backends = survey.backends.clone().unwrap_or_default();
-    let needs = std::mem::take(&mut survey.requirements);
-    let mut configuration = findings::lint_configuration(survey, position);
+    let backends = partial.backends.clone().unwrap_or_default();
+    let requirements = std::mem::take(&mut partial.requirements);
+    let mut configuration = findings::lint_configuration(partial, position);
     let found = &mut configuration.host_findings;
-    check_certificates(&needs, found);
-    check_addresses(&needs, found);
-    writable_paths::check_writable_paths(&needs, found);
-    check_exposed_files(&needs, from.file.map(ConfigFile::path), found);
-    check_sts(&needs, found).await;
-    if let Some(sources) = &needs.sources {
+    check_certificates(&requirements, found);
+    check_addresses(&requirements, found);
+    writable_paths::check_writable_paths(&requirements, found);
+    check_exposed_files(&requirements, from.file.map(ConfigFile::path), found);
+    check_sts(&requirements, found).await;
+    if let Some(sources) = &requirements.sources {
         if backends.contains(&Backend::Crd) || backends.contains(&Backend::ConfigMap) {
             check_api_server(sources, found).await;
         }
         if let Some(path) = &sources.dynamic_file {
-            check_dynamic_file(path, &needs, &mut configuration);
+            check_dynamic_file(path, &requirements, &mut configuration);
         }
     }
     lint::lint(&configuration)
 }
 
 /// What proves the server, and its clients where they need a certificate.
-fn check_certificates(needs: &Requirements, found: &mut Vec<Finding>) {
-    let Some(folder) = &needs.state_dir else {
+fn check_certificates(requirements: &Requirements, found: &mut Vec<Finding>) {
+    let Some(folder) = &requirements.state_dir else {
         return;
     };
-    let position = match &needs.tls {
+    let position = match &requirements.tls {
         Some(files) => file_position(&files.certificate, "server.tls"),
         None => file_position(folder, "server.stateDir"),
     };
     let now = env::now();
-    let names = needs.listen.as_ref().map(|listen| listen.names());
-    match load_serving_certificate(needs, folder) {
+    let names = requirements.listen.as_ref().map(|listen| listen.names());
+    match load_serving_certificate(requirements, folder) {
         Ok(Some(serving)) => {
             let warnings = serving.warnings(now, &names.unwrap_or_default());
             let is_good = serving.is_valid_at(now);
@@ -94,12 +94,12 @@ fn check_certificates(needs: &Requirements, found: &mut Vec<Finding>) {
         Err(error) => found.push(unusable_file(position, &error)),
     }
     let position = file_position(folder, "server.stateDir");
-    match certs::load_clients(folder, needs.require_client_certificate) {
+    match certs::load_clients(folder, requirements.require_client_certificate) {
         Ok(Some(clients)) => {
             let is_good = clients.validity().contains(now);
             let warning = clients.warning(now);
             found.extend(warning.map(|text| certificate_finding(&position, &text, is_good)));
-            if let Some(path) = &needs.generate_kubeconfig {
+            if let Some(path) = &requirements.generate_kubeconfig {
                 // As the server at start, which then writes it.
                 let held = kubeconfig::read_client_certificate(path);
                 let issued = certs::client_certificate(folder, &clients, held, now);
@@ -107,7 +107,7 @@ fn check_certificates(needs: &Requirements, found: &mut Vec<Finding>) {
             }
         }
         Ok(None) => {
-            let listen = needs.listen.as_ref();
+            let listen = requirements.listen.as_ref();
             found.extend(listen.and_then(|listen| check_open_port(listen, folder)));
         }
         Err(error) => found.push(unusable_file(position, &error)),
@@ -133,8 +133,8 @@ fn check_open_port(listen: &Listen, folder: &Path) -> Option<Finding> {
 }
 
 /// What other users may write, and with it change who gets access.
-fn check_exposed_files(needs: &Requirements, config: Option<&Path>, found: &mut Vec<Finding>) {
-    let exposures = SensitiveFiles::from_requirements(needs, config).exposures();
+fn check_exposed_files(requirements: &Requirements, config: Option<&Path>, found: &mut Vec<Finding>) {
+    let exposures = SensitiveFiles::from_requirements(requirements, config).exposures();
     found.extend(exposures.into_iter().map(|exposure| {
         findings::finding_from_text(
             FindingCode::ExposedFile,
@@ -146,10 +146,10 @@ fn check_exposed_files(needs: &Requirements, config: Option<&Path>, found: &mut 
 }
 
 /// What would be served; nothing where a pair has yet to be made, and can be.
-fn load_serving_certificate(needs: &Requirements, folder: &Path) -> Result<Option<ServingCertificate>, CertificateError> {
+fn load_serving_certificate(requirements: &Requirements, folder: &Path) -> Result<Option<ServingCertificate>, CertificateError> {
     let metrics = CertificateMetrics::disabled()
         .map_err(|error| CertificateError::Issue(error.to_string()))?;
-    if let (Some(files), Some(listen)) = (&needs.tls, &needs.listen) {
+    if let (Some(files), Some(listen)) = (&requirements.tls, &requirements.listen) {
         let (files, hostname) = (files.clone(), listen.hostname.clone());
         return ServingCertificate::provided(files, hostname, env::now, &metrics).map(Some);
     }
@@ -178,8 +178,8 @@ fn certificate_finding(position: &Position, text: &str, is_good: bool) -> Findin
 }
 
 /// Where the server listens. The ports may be in use: by the server itself.
-fn check_addresses(needs: &Requirements, found: &mut Vec<Finding>) {
-    let preflight_errors = needs.listen.as_ref().map(listeners::preflight_errors);
+fn check_addresses(requirements: &Requirements, found: &mut Vec<Finding>) {
+    let preflight_errors = requirements.listen.as_ref().map(listeners::preflight_errors);
     for error in preflight_errors.unwrap_or_default() {
         // Somebody else may run the server, with other rights.
         let severity = if error.is_about_rights() {
@@ -199,8 +199,8 @@ fn check_addresses(needs: &Requirements, found: &mut Vec<Finding>) {
 }
 
 /// What proves STS, and the proxy on the way to it.
-async fn check_sts(needs: &Requirements, found: &mut Vec<Finding>) {
-    let Some(sts) = &needs.sts else {
+async fn check_sts(requirements: &Requirements, found: &mut Vec<Finding>) {
+    let Some(sts) = &requirements.sts else {
         return;
     };
     let position = match &sts.ca_file {
@@ -251,13 +251,13 @@ async fn check_api_server(sources: &MappingSources, found: &mut Vec<Finding>) {
 }
 
 /// The mappings of DynamicFile are looked at like those of the configuration file.
-fn check_dynamic_file(path: &Path, needs: &Requirements, configuration: &mut LintInput) {
+fn check_dynamic_file(path: &Path, requirements: &Requirements, configuration: &mut LintInput) {
     let position = file_position(path, "server.dynamicFilePath");
     let name = path.display().to_string();
     let found = &mut configuration.host_findings;
     let mut file = WatchedFile::new(path.to_owned(), MAY_BE_MISSING);
     let document = match file.read_now(Instant::now()) {
-        FileEvent::Content(text, _) => document::parse_dynamic_file(&name, &text, needs.globs),
+        FileEvent::Content(text, _) => document::parse_dynamic_file(&name, &text, requirements.globs),
         FileEvent::InvalidContent(why, _) | FileEvent::Unreadable(why) => {
             found.push(unusable_file(position, &format!("cannot be read: {why}")));
             return;

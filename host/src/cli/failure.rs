@@ -14,9 +14,9 @@ pub(super) enum CommandFailure {
     Usage(String),
     /// What the command needs is not as it must be: what, where and what to do.
     Failed(String),
-    /// The same, of a command whose exit code 1 is an answer.
+    /// The same, for a command whose exit code 1 is an answer: exits with 2.
     FailedWithAnswer(String),
-    /// Nothing failed: the command has said all, and the answer is no.
+    /// Nothing failed, and the answer is no.
     Negative,
 }
 

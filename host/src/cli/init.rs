@@ -173,7 +173,7 @@ struct PreparedFiles {
 }
 
 impl PreparedFiles {
-    /// `pair` is about to be there.
+    /// Records `pair`, and whether it was there before.
     fn note(&mut self, pair: PairNames) {
         let was_there = Path::new(pair[0]).exists();
         self.pairs.push((pair, was_there));

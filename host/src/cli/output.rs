@@ -16,13 +16,13 @@ pub(super) enum OutputFormat {
     Json,
 }
 
-/// What is as it should be.
+/// The style of a success.
 pub(super) const SUCCESS: Style = AnsiColor::Green.on_default();
-/// What is not.
+/// The style of an error.
 pub(super) const ERROR: Style = AnsiColor::Red.on_default().bold();
-/// What should be looked at.
+/// The style of a warning.
 pub(super) const WARNING: Style = AnsiColor::Yellow.on_default();
-/// What matters less.
+/// The style of secondary text.
 pub(super) const DIM: Style = Style::new().dimmed();
 /// What starts a part of a page.
 pub(super) const HEADING: Style = Style::new().bold();
@@ -48,7 +48,7 @@ pub(super) fn json(value: &impl Serialize, indent: &str) -> Result<String, Comma
     Ok(String::from_utf8(bytes)?)
 }
 
-/// `number` things, in words.
+/// Returns `number` and the noun `what`, in the plural unless `number` is 1.
 pub(super) fn pluralize(number: usize, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {what}{plural}")

@@ -170,7 +170,7 @@ mod tests {
 
     use super::*;
 
-    /// Makes the token of `placeholder`, which ack-ram-tool printed, once more.
+    /// Makes the token of `sample`, which ack-ram-tool printed, once more.
     #[track_caller]
     fn check(sample: &str, security_token: Option<&str>, version: ApiVersion) {
         let printed: Value = serde_json::from_str(sample).unwrap();

@@ -18,7 +18,7 @@ pub enum MappingList {
 impl MappingList {
     /// In the order in which entries that tie answer.
     pub const ALL: [Self; 4] = [Self::Roles, Self::Users, Self::Rules, Self::Accounts];
-    /// Those that Go knows, too.
+    /// The lists that Go knows, too.
     pub const KNOWN_TO_GO: [Self; 3] = [Self::Roles, Self::Users, Self::Accounts];
 
     /// Its key.
@@ -42,7 +42,7 @@ impl MappingList {
     }
 }
 
-/// What stands at one place of a list.
+/// An item of a list of mappings.
 #[derive(Debug)]
 pub enum ListItem {
     /// A mapping: its place among all mappings of the document.

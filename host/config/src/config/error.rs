@@ -77,7 +77,7 @@ impl Problem {
     }
 }
 
-/// `text` with its control characters, and others that nobody sees, as escapes.
+/// Returns `text` with its control and invisible characters as escapes.
 pub(super) fn escape_control(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {

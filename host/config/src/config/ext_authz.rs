@@ -28,7 +28,7 @@ pub(super) fn read_ext_authz(layers: &mut Layers<'_>) -> Result<Option<ExtAuthzS
     };
     let mut table = Table::strict(given, keys::EXT_AUTHZ)?;
     let is_enabled = read_bool(&mut table, "enabled")?;
-    let lets_preflights_pass = read_bool(&mut table, "allowPreflight")?;
+    let allow_preflight = read_bool(&mut table, "allowPreflight")?;
     let joins_groups = table.take("joinGroups").map(|given| parse_bool(&given));
     let joins_groups = joins_groups.transpose()?;
     if is_enabled && joins_groups.is_none() {
@@ -45,7 +45,7 @@ pub(super) fn read_ext_authz(layers: &mut Layers<'_>) -> Result<Option<ExtAuthzS
             headers,
             required_groups,
         },
-        allow_preflight: lets_preflights_pass,
+        allow_preflight,
     }))
 }
 

@@ -1,4 +1,4 @@
-//! Values with their place.
+//! Values with their location.
 
 use std::fmt;
 
@@ -43,7 +43,7 @@ impl<T> Located<T> {
         )
     }
 
-    /// The same place and setting with another value.
+    /// Returns `value` with the same location and setting.
     pub(super) fn with_value<U>(self, value: U) -> Located<U> {
         Located {
             value,
@@ -93,12 +93,12 @@ impl Located<Value> {
             .collect())
     }
 
-    /// The problem of a null, which means nobody, as in Go.
+    /// Returns the problem of a null, which maps nobody, as in Go.
     pub(super) fn null_problem(&self) -> Problem {
         self.problem("has nothing in it; write `[]`, or remove the key")
     }
 
-    /// What is wrong when text stands where only a list is right.
+    /// Returns the problem of text where only a list is valid.
     pub(super) fn text_for_list_problem(&self) -> Option<Problem> {
         match &self.value {
             Value::Text(text) if !text.trim().is_empty() => {

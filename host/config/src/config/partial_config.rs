@@ -14,7 +14,7 @@ use crate::config::{
     Listen, MappingSources, Sts, TlsFiles, ext_authz, limits, listen, rules, sources, sts, tls,
 };
 
-/// In place of a cluster id that is missing, so that the rest is looked at, too.
+/// Stands in for a missing cluster id, so that the rest is read, too.
 const PLACEHOLDER_CLUSTER_ID: &str = "-";
 
 /// A configuration as far as it can be read.
@@ -145,7 +145,7 @@ pub fn load_mappings_only(from: &ConfigSources<'_>) -> Option<ParsedMappings> {
     (is_readable && mappings.unreadable.is_none()).then_some(mappings)
 }
 
-/// What was read; otherwise, why not is added to `errors`.
+/// Returns the value; adds the error to `errors` otherwise.
 fn ok_or_record<T>(read: Result<T, impl Into<ConfigError>>, errors: &mut Vec<ConfigError>) -> Option<T> {
     read.map_err(|error| errors.push(error.into())).ok()
 }

@@ -5,12 +5,12 @@ use ack_ram_core::rules::Backend;
 
 use crate::config::{Config, Listen, MappingSources, ServerLimits, Sts, StsLimits};
 
-/// Settings of a server, to be compared with those of another configuration.
+/// The settings of a server, for comparison with another configuration.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SettingsSnapshot(Vec<(&'static str, String)>);
 
 impl SettingsSnapshot {
-    /// Those of `config` that a server takes when it starts, and not again.
+    /// Takes the settings of `config` that need a restart.
     #[must_use]
     pub fn restart_required(config: &Config) -> Self {
         // All fields are named, so that none is forgotten.
@@ -170,7 +170,7 @@ impl SettingsSnapshot {
         ])
     }
 
-    /// The names of those that are otherwise in `other`.
+    /// Returns the names of the settings that differ in `other`.
     #[must_use]
     pub fn changed_names(&self, other: &Self) -> Vec<&'static str> {
         let pairs = self.0.iter().zip(&other.0);

@@ -156,7 +156,7 @@ pub(super) fn read_sts(layers: &mut Layers<'_>) -> Result<Sts, Problem> {
     })
 }
 
-/// `server.sts.read_endpoint`, then `ALIBABA_CLOUD_STS_ENDPOINT`, then the VPC endpoint of the region, then the global one.
+/// `server.sts.endpoint`, then `ALIBABA_CLOUD_STS_ENDPOINT`, then the VPC endpoint of the region, then the global one.
 fn read_endpoint(layers: &mut Layers<'_>) -> Result<StsEndpoint, Problem> {
     let in_file = layers
         .sts

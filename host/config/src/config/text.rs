@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Why bytes are not text that is read.
+/// Why the bytes of a file cannot be decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DecodeError {
     /// They are of another encoding, which they say or show, and are not read.

@@ -14,7 +14,7 @@ pub struct Activation {
     pub retention: Option<Retention>,
 }
 
-/// Why a mapping that is no longer written is still in effect.
+/// Why and until when a mapping that is no longer written is still in effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// When the first broken edit was seen.
@@ -57,7 +57,7 @@ impl Activation {
 }
 
 impl Retention {
-    /// Retention from `now` on, for so many seconds.
+    /// Retains a form from `now` on, for `ttl` seconds.
     #[must_use]
     pub fn new(now: UnixTime, ttl: i64, reason: String, basis: RetentionBasis) -> Self {
         Self {
@@ -68,7 +68,7 @@ impl Retention {
         }
     }
 
-    /// Retention again after another broken edit, which does not make it stay longer.
+    /// Renews the reason after another broken edit, which does not extend the time.
     #[must_use]
     pub fn renewed(self, reason: String, basis: RetentionBasis) -> Self {
         Self {
@@ -83,7 +83,7 @@ impl Retention {
         self.until = self.since.plus_seconds(ttl);
     }
 
-    /// Whether its time has gone by.
+    /// Returns whether the time is over.
     #[must_use]
     pub fn is_expired(&self, now: UnixTime) -> bool {
         now >= self.until

@@ -51,7 +51,7 @@ impl IncomingList {
     }
 }
 
-/// Compiles what `document` maps. With `inactive_lists`, nothing of it has an effect of its own. Of a list that cannot be read,
+/// Compiles what `document` maps. With `inactive_because`, nothing of it has an effect of its own. Of a list that cannot be read,
 /// places are those of `previous`.
 pub(super) fn compile_lists(
     backend: Backend,

@@ -46,7 +46,7 @@ pub struct LastGood {
     lists: ActiveLists,
 }
 
-/// How long, and for whom, last good forms stay.
+/// How long last good forms are retained, and for which protected subjects.
 #[derive(Clone, Copy, Debug)]
 pub struct RetentionPolicy<'a> {
     /// Now.
@@ -80,7 +80,7 @@ enum EntryForm {
 }
 
 impl LastGood {
-    /// Nothing has been read yet.
+    /// Returns the state before the first document.
     #[must_use]
     pub fn new(backend: Backend) -> Self {
         Self {

@@ -55,7 +55,7 @@ pub fn retain(last: &Mapping, newest: &PartialEntry) -> Result<Mapping, Retentio
     }
 }
 
-/// Why nothing stays of a broken entry.
+/// Why nothing of a broken entry is retained.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RetentionError {
     /// There is no last good form with the subject that the newest text names.

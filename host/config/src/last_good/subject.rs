@@ -33,7 +33,7 @@ impl SubjectKey {
     }
 }
 
-/// Whom a broken entry names.
+/// The subject that a broken entry names.
 #[derive(Debug)]
 pub enum NamedSubject {
     /// This subject and no other.

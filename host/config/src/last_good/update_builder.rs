@@ -27,7 +27,7 @@ pub(super) struct UpdateBuilder<'a> {
     carried: usize,
 }
 
-/// Where something is kept.
+/// Where a last good form is retained.
 struct RetentionSlot<'a> {
     place: EntryIndex,
     position: String,

@@ -14,15 +14,15 @@ use crate::kubeconfig::KubeconfigError;
 use crate::server::control::SOCKET_NAME;
 
 /// Adds what the server could not write. Nothing is written.
-pub(super) fn check_writable_paths(needs: &Requirements, found: &mut Vec<Finding>) {
-    if let Some(path) = &needs.generate_kubeconfig
+pub(super) fn check_writable_paths(requirements: &Requirements, found: &mut Vec<Finding>) {
+    if let Some(path) = &requirements.generate_kubeconfig
         && let Err(source) = files::check_writable(path)
     {
         let position = file_position(path, "server.generateKubeconfig");
         let path = path.clone();
         found.push(unusable_file(position, &KubeconfigError { path, source }));
     }
-    if let Some(path) = &needs.audit_file
+    if let Some(path) = &requirements.audit_file
         && let Err(error) = files::check_appendable(path)
     {
         let position = file_position(path, "server.audit.file");
@@ -33,7 +33,7 @@ pub(super) fn check_writable_paths(needs: &Requirements, found: &mut Vec<Finding
     let is_state_dir = |finding: &Finding| {
         finding.severity == Severity::Error && finding.position.entry == "server.stateDir"
     };
-    if let Some(folder) = &needs.state_dir
+    if let Some(folder) = &requirements.state_dir
         && !found.iter().any(is_state_dir)
         && let Err(error) = check_state_dir(folder)
     {

@@ -22,7 +22,7 @@ pub(in crate::cli) struct ConfigMapEditor {
     name: ConfigMapName,
 }
 
-/// What is to become of the text of a key.
+/// An edit of the text of a key.
 pub(in crate::cli) enum KeyEdit {
     /// It stays, for this reason.
     Unchanged(String),

@@ -29,7 +29,7 @@ use crate::cli::failure::CommandFailure;
 use crate::cli::output::DIM;
 use crate::config::{self, Config, Overrides};
 
-/// In place of the cluster id: no token is looked at.
+/// Stands in for the cluster id: no token is checked.
 const PLACEHOLDER_CLUSTER_ID: &str = "-";
 
 /// Where mappings are kept that the API server has.

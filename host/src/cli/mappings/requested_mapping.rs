@@ -1,4 +1,4 @@
-//! A mapping that somebody wants, checked before anybody is asked.
+//! A mapping to be added, checked before the API server is called.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +40,7 @@ impl SubjectKind {
     }
 }
 
-/// A mapping that somebody wants.
+/// A mapping to be added.
 pub(in crate::cli) struct RequestedMapping<'a> {
     pub(in crate::cli) kind: SubjectKind,
     pub(in crate::cli) backend: Backend,
@@ -148,7 +148,7 @@ impl RequestedMapping<'_> {
         }
     }
 
-    /// Lets somebody with that ARN log in.
+    /// Evaluates a login with that ARN.
     fn dry_run(&self, rule: Rule) -> Result<(), CommandFailure> {
         let Subject::Arn(arn) = rule.subject() else {
             return Ok(());

@@ -8,7 +8,7 @@ use crate::config::{ParsedMappings, Located};
 use crate::kubernetes::mapping::ACCEPTED;
 use crate::kubernetes::object::MappingObject;
 
-/// What stands at one place.
+/// An entry of the ConfigMap, or an object.
 pub(in crate::cli) struct StoredEntry {
     pub(in crate::cli) position: String,
     /// Or why it is none.

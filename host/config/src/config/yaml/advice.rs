@@ -58,7 +58,7 @@ impl<'a> ErrorContext<'a> {
             .or_else(|| self.find_second_colon())
     }
 
-    /// A tab right before the place of the error. ExternalMappings it may be meant, as in JSON.
+    /// A tab right before the place of the error. Elsewhere it may be meant, as in JSON.
     fn find_tab(&self) -> Option<Cause> {
         let end = usize::try_from(self.error.column).ok()?.checked_sub(1)?;
         let before: Vec<char> = self.here.chars().take(end).collect();

@@ -14,7 +14,7 @@ pub struct UnquotedValue {
     trigger: QuoteTrigger,
 }
 
-/// How a value starts that needs quotes.
+/// What in a value makes quotes necessary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum QuoteTrigger {
     Braces,

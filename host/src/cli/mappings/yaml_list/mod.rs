@@ -45,7 +45,7 @@ impl MappingEntry {
     }
 }
 
-/// Why a list is not changed.
+/// Why a list cannot be edited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum ListEditError {
     /// It is not YAML.
@@ -71,7 +71,7 @@ impl fmt::Display for ListEditError {
     }
 }
 
-/// A list of mappings, as it is written.
+/// Edits a list of mappings, and keeps the text around each change.
 pub(in crate::cli) struct YamlListEditor<'a> {
     lines: TextLines<'a>,
     list: Node,
