@@ -9,7 +9,7 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ack_ram_core::access_key::CredentialId;
-use ack_ram_core::decision::{Decision, Unavailable, Outcome};
+use ack_ram_core::decision::{Decision, Outcome, Unavailable};
 use ack_ram_core::fingerprint::Fingerprint;
 use ack_ram_core::login::{AwaitingSts, RecognizedToken, Step, VerifiedIdentity};
 use ack_ram_core::policy::TokenPolicy;
@@ -25,10 +25,11 @@ use tracing::Instrument as _;
 use crate::backends::live::LiveRules;
 use crate::config::StsLimits;
 use crate::env::Clock;
-use crate::identity_cache::{IdentityCache, CachedOutcome};
+use crate::identity_cache::{CachedOutcome, IdentityCache};
 use crate::metrics::StsMetrics;
 use crate::sts::{
-    self, StsResponse, Requester, RequesterSet, Caller, Overloaded, FollowerGuard, FollowerRoom, CredentialStandings, StsClient,
+    self, Caller, CredentialStandings, FollowerGuard, FollowerRoom, Overloaded, Requester,
+    RequesterSet, StsClient, StsResponse,
 };
 
 /// Resolves tokens to the identities that signed them.
@@ -114,7 +115,11 @@ impl IdentityResolver {
         metrics: &StsMetrics,
         clock: Clock,
     ) -> Self {
-        let sources = [IdentitySource::Cache, IdentitySource::Sts, IdentitySource::SharedCall];
+        let sources = [
+            IdentitySource::Cache,
+            IdentitySource::Sts,
+            IdentitySource::SharedCall,
+        ];
         Self {
             policy,
             lookups: sources.map(|source| (source, metrics.lookups(source.code()))),
@@ -230,7 +235,12 @@ enum JoinResult {
 
 impl SingleFlight {
     /// Starts a call to STS, unless a call for an equal token is in flight or has just ended.
-    fn join(self: &Arc<Self>, awaiting: AwaitingSts, requester: Requester, caller: Caller) -> JoinResult {
+    fn join(
+        self: &Arc<Self>,
+        awaiting: AwaitingSts,
+        requester: Requester,
+        caller: Caller,
+    ) -> JoinResult {
         let fingerprint = awaiting.fingerprint();
         let mut calls = self.calls();
         let vacant = match calls.entry(fingerprint) {
@@ -268,10 +278,18 @@ impl SingleFlight {
     /// Follows `call`, unless room is scarce and this follower has to make room.
     fn follow(&self, call: &InFlightCall, requester: Requester, caller: Caller) -> JoinResult {
         call.requesters.join(requester);
-        JoinResult::Shared(call.outcome.clone(), self.followers.add_follower(requester, caller))
+        JoinResult::Shared(
+            call.outcome.clone(),
+            self.followers.add_follower(requester, caller),
+        )
     }
 
-    async fn call_sts(&self, awaiting: AwaitingSts, requesters: &RequesterSet, caller: Caller) -> StsOutcome {
+    async fn call_sts(
+        &self,
+        awaiting: AwaitingSts,
+        requesters: &RequesterSet,
+        caller: Caller,
+    ) -> StsOutcome {
         let fingerprint = awaiting.fingerprint();
         let expires = awaiting.expires();
         let is_single_use = !awaiting.request().may_be_resent();
@@ -283,19 +301,23 @@ impl SingleFlight {
         match awaiting.resume(answer.as_reply(), now) {
             Ok(identity) => {
                 let identity = Arc::new(identity);
-                self.cache.insert_identity(&identity, caller, is_single_use, now);
+                self.cache
+                    .insert_identity(&identity, caller, is_single_use, now);
                 StsOutcome::Identity(identity, caller.credential)
             }
             Err(StsError::Refused(refusal)) => {
                 let refusal = Arc::new(refusal);
-                self.cache.insert_refusal(fingerprint, &refusal, expires, now);
+                self.cache
+                    .insert_refusal(fingerprint, &refusal, expires, now);
                 StsOutcome::Refused(refusal)
             }
             Err(StsError::Unavailable(error)) => StsOutcome::Unavailable {
                 reason: Unavailable::Sts(error),
                 cause: match answer {
                     StsResponse::Unreachable(cause) => Some(cause),
-                    StsResponse::Response { .. } | StsResponse::TimedOut | StsResponse::TooLarge { .. } => None,
+                    StsResponse::Response { .. }
+                    | StsResponse::TimedOut
+                    | StsResponse::TooLarge { .. } => None,
                 },
             },
         }

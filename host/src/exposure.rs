@@ -52,14 +52,20 @@ impl<'a> SensitiveFiles<'a> {
     }
 
     /// Those of a configuration that may have errors.
-    pub(crate) fn from_requirements(requirements: &'a Requirements, path: Option<&'a Path>) -> Self {
+    pub(crate) fn from_requirements(
+        requirements: &'a Requirements,
+        path: Option<&'a Path>,
+    ) -> Self {
         let sources = requirements.sources.as_ref();
         Self {
             config: path,
             state_dir: requirements.state_dir.as_deref(),
             tls: requirements.tls.as_ref(),
             generate_kubeconfig: requirements.generate_kubeconfig.as_deref(),
-            sts_ca: requirements.sts.as_ref().and_then(|sts| sts.ca_file.as_deref()),
+            sts_ca: requirements
+                .sts
+                .as_ref()
+                .and_then(|sts| sts.ca_file.as_deref()),
             kubeconfig: sources.and_then(|sources| sources.kubeconfig.as_deref()),
             dynamic_file: sources.and_then(|sources| sources.dynamic_file.as_deref()),
             audit_file: requirements.audit_file.as_deref(),
@@ -146,7 +152,9 @@ fn file_exposure(path: &Path, access: ForbiddenAccess) -> Option<String> {
     let folder_owner = fs::metadata(files::parent_folder(path)).ok()?.uid();
     let (is_exposed, what, mode) = match access {
         ForbiddenAccess::Write => (ownership.is_writable_by_others(), "change it", "go-w"),
-        ForbiddenAccess::Read if ownership.is_writable_by_others() => (true, "read or change it", "go="),
+        ForbiddenAccess::Read if ownership.is_writable_by_others() => {
+            (true, "read or change it", "go=")
+        }
         ForbiddenAccess::Read => (ownership.is_open_to_others(), "read it", "go="),
     };
     let is_trusted = ownership.is_trusted(folder_owner);

@@ -65,7 +65,8 @@ impl IdentityCache {
         let granted = self.granted.look_up(token, now);
         let identity = granted.or_else(|| self.unproven.look_up(token, now));
         let identity = identity.filter(|(identity, _)| !is_dated_in_future(identity, now));
-        let identity = identity.map(|(identity, credential)| CachedOutcome::Identity(identity, credential));
+        let identity =
+            identity.map(|(identity, credential)| CachedOutcome::Identity(identity, credential));
         identity.or_else(|| {
             let refusal = self.refusals.look_up(token, now);
             refusal.map(CachedOutcome::Refused)
@@ -115,7 +116,8 @@ impl IdentityCache {
     ) {
         if is_final(refusal, expires, now) {
             let life = self.refusals.life;
-            self.refusals.insert_for(token, Arc::clone(refusal), life, now);
+            self.refusals
+                .insert_for(token, Arc::clone(refusal), life, now);
         }
     }
 }
@@ -143,7 +145,9 @@ fn is_final(refusal: &StsRefusal, expires: UnixTime, now: UnixTime) -> bool {
 /// A bounded cache whose entries expire.
 struct ExpiringCache<V: Clone> {
     /// `None` if the size is 0.
-    entries: Option<Cache<Fingerprint, ExpiringEntry<V>, UnitWeighter, DefaultHashBuilder, EvictionCounter>>,
+    entries: Option<
+        Cache<Fingerprint, ExpiringEntry<V>, UnitWeighter, DefaultHashBuilder, EvictionCounter>,
+    >,
     life: Duration,
     metrics: CacheMetrics,
 }

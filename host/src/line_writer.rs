@@ -108,9 +108,9 @@ impl SharedBuffer {
         batch.clear();
         batch.shrink_to(RETAINED_CAPACITY);
         let buffer = self.buffer();
-        let buffer = self
-            .changed
-            .wait_while(buffer, |buffer| buffer.waiting.is_empty() && !buffer.is_closed);
+        let buffer = self.changed.wait_while(buffer, |buffer| {
+            buffer.waiting.is_empty() && !buffer.is_closed
+        });
         let mut buffer = buffer.unwrap_or_else(PoisonError::into_inner);
         mem::swap(&mut buffer.waiting, batch);
         !batch.is_empty()

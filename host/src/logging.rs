@@ -15,7 +15,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::env::Variables;
-use crate::line_writer::{self, LineWriter, LineSink};
+use crate::line_writer::{self, LineSink, LineWriter};
 
 /// The variable that says what is logged: a level, or directives such as `warn,ack_ram_authenticator=debug`.
 pub const FILTER_VARIABLE: &str = "ACK_RAM_AUTHENTICATOR_LOG";
@@ -68,7 +68,10 @@ where
     let with_targets = filter.is_some();
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
-        .parse(format!("{DEFAULT_DIRECTIVES},{}", filter.unwrap_or_default()))
+        .parse(format!(
+            "{DEFAULT_DIRECTIVES},{}",
+            filter.unwrap_or_default()
+        ))
         .map_err(LogError::Filter)?;
     let lines = log_layer::layer()
         .with_writer(writer)

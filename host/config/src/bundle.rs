@@ -1,18 +1,18 @@
 //! Several documents in one text, as a person has them at hand: a configuration file, the ConfigMap, objects.
 
 use ack_ram_core::lint::Finding;
-use ack_ram_core::rules::{Precedence, Backend, WildcardMode, Mapping, SessionArnMode};
+use ack_ram_core::rules::{Backend, Mapping, Precedence, SessionArnMode, WildcardMode};
 use serde_json::{Map, Value};
 
 use crate::compile::ExternalMappings;
+use crate::compiled_config::CompiledConfig;
 use crate::config::document::{self, ConfigMapData};
 use crate::config::yaml::{self, Node};
 use crate::config::{
-    self, Config, ConfigError, ConfigFile, ParsedMappings, Located, Overrides, Location, Problem, ConfigSources,
-    Warning, WarningKind,
+    self, Config, ConfigError, ConfigFile, ConfigSources, Located, Location, Overrides,
+    ParsedMappings, Problem, Warning, WarningKind,
 };
 use crate::findings::{finding_from_warning, lint_sources};
-use crate::compiled_config::CompiledConfig;
 use crate::object::ObjectSpec;
 
 /// Stands in for a missing cluster id: no token is checked.
@@ -373,7 +373,11 @@ mod tests {
             assert_eq!(unreadable.position.to_string(), position);
             assert_eq!(unreadable.message, message);
             let codes = read.findings.iter().map(|finding| finding.code);
-            assert!(!codes.into_iter().any(|code| code == FindingCode::NobodyMapped));
+            assert!(
+                !codes
+                    .into_iter()
+                    .any(|code| code == FindingCode::NobodyMapped)
+            );
         }
     }
 
@@ -428,7 +432,8 @@ mod tests {
                 && found.contains("every session of `acs:ram::1:role/r3`"),
             "{found}"
         );
-        let eve = placeholder::identity_for_arn(Arn::parse("acs:ram::1:assumed-role/r3/eve").unwrap());
+        let eve =
+            placeholder::identity_for_arn(Arn::parse("acs:ram::1:assumed-role/r3/eve").unwrap());
         let trace = read.compiled.unwrap().explain(&eve.unwrap());
         let rule = trace.rule.unwrap();
         assert_eq!(trace.user.unwrap().username, "bob-the-admin");
@@ -488,7 +493,9 @@ mod tests {
             ),
             ("a: 1\n---\nkind: [\n", "all.yaml:"),
         ] {
-            let error = super::read_bundle("all.yaml", text).unwrap_err().to_string();
+            let error = super::read_bundle("all.yaml", text)
+                .unwrap_err()
+                .to_string();
             assert!(error.starts_with(expected), "{error}");
         }
     }

@@ -129,7 +129,11 @@ pub fn trace(
     let (explanation, result) = compiled.rules.explain(identity);
     let (code, user, reason) = match result {
         Ok(user) => ("granted", Some(user.into()), None),
-        Err(RulesRefusal::Denied(denial)) => (denial.code(), None, Some(denial_reason(&explanation, &denial))),
+        Err(RulesRefusal::Denied(denial)) => (
+            denial.code(),
+            None,
+            Some(denial_reason(&explanation, &denial)),
+        ),
         Err(RulesRefusal::BackendNotReady(backend)) => {
             let reason = format!(
                 "the backend {backend} answers first, and what it maps is not in the file; `get mappings` shows what a running server has"

@@ -2,14 +2,16 @@
 
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::lint::{
-    self, AccountEntry, BackendEntries, FindingCode, LintInput, MappingEntry, Finding, GoSemantics, Position, Severity,
+    self, AccountEntry, BackendEntries, Finding, FindingCode, GoSemantics, LintInput, MappingEntry,
+    Position, Severity,
 };
 use ack_ram_core::rules::{Backend, Mapping};
 use serde::Serialize;
 
 use crate::compile::ExternalMappings;
 use crate::config::{
-    self, ConfigError, ParsedMappings, Located, Location, ConfigSources, PartialConfig, Warning, WarningKind,
+    self, ConfigError, ConfigSources, Located, Location, ParsedMappings, PartialConfig, Warning,
+    WarningKind,
 };
 
 /// All that was found.
@@ -44,7 +46,11 @@ impl LintReport {
 
 /// What is wrong or risky in the file of `sources`, which messages call `name`, and in the external mappings.
 #[must_use]
-pub fn lint_sources(name: &str, sources: &ConfigSources<'_>, external: &ExternalMappings) -> Vec<Finding> {
+pub fn lint_sources(
+    name: &str,
+    sources: &ConfigSources<'_>,
+    external: &ExternalMappings,
+) -> Vec<Finding> {
     let position = Position {
         file: name.to_owned(),
         ..Position::default()
@@ -68,7 +74,10 @@ pub fn lint_sources(name: &str, sources: &ConfigSources<'_>, external: &External
 /// What `lint` looks at: `partial`, of the file at `position`.
 #[must_use]
 pub fn lint_configuration(partial: PartialConfig, position: Position) -> LintInput {
-    let refusals = partial.errors.iter().map(|error| finding_from_error(error, &position));
+    let refusals = partial
+        .errors
+        .iter()
+        .map(|error| finding_from_error(error, &position));
     let remarks = partial
         .warnings
         .iter()
@@ -113,7 +122,14 @@ pub fn unreadable_list_findings(mappings: &ParsedMappings) -> Vec<Finding> {
             ..Position::default()
         };
         let is_reported = mappings.inactive_lists.contains_key(list);
-        (!is_reported).then(|| finding_from_text(FindingCode::Unreadable, Severity::Error, position, &why.reason))
+        (!is_reported).then(|| {
+            finding_from_text(
+                FindingCode::Unreadable,
+                Severity::Error,
+                position,
+                &why.reason,
+            )
+        })
     });
     unreadable.collect()
 }
@@ -207,8 +223,14 @@ pub fn finding_from_error(error: &ConfigError, position: &Position) -> Finding {
         }
         ConfigError::Unreadable { .. }
         | ConfigError::TooLarge { .. }
-        | ConfigError::Syntax { .. } => (FindingCode::Unreadable, position.clone(), error.to_string()),
-        ConfigError::NoClusterId { .. } => (FindingCode::NoClusterId, position.clone(), error.to_string()),
+        | ConfigError::Syntax { .. } => {
+            (FindingCode::Unreadable, position.clone(), error.to_string())
+        }
+        ConfigError::NoClusterId { .. } => (
+            FindingCode::NoClusterId,
+            position.clone(),
+            error.to_string(),
+        ),
         ConfigError::Setting(problem) => (
             FindingCode::InvalidSetting,
             lint_position(&problem.place, ""),
@@ -220,7 +242,12 @@ pub fn finding_from_error(error: &ConfigError, position: &Position) -> Finding {
 
 /// Messages say what to do after a semicolon.
 #[must_use]
-pub fn finding_from_text(code: FindingCode, severity: Severity, position: Position, text: &str) -> Finding {
+pub fn finding_from_text(
+    code: FindingCode,
+    severity: Severity,
+    position: Position,
+    text: &str,
+) -> Finding {
     let (message, advice) = text.split_once("; ").unwrap_or((text, ""));
     Finding {
         code,

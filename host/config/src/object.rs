@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use ack_ram_core::rules::{Precedence, Backend, WildcardMode, Mapping, RuleError, SessionArnMode, Source};
+use ack_ram_core::rules::{
+    Backend, Mapping, Precedence, RuleError, SessionArnMode, Source, WildcardMode,
+};
 use serde_json::{Map, Value};
 
 /// The fields that the Go server does not know.
@@ -169,7 +171,10 @@ impl ObjectSpec {
 }
 
 /// The list of texts `field`; `None` when it is absent or null.
-fn take_texts(fields: &mut Map<String, Value>, field: &str) -> Result<Option<Vec<String>>, ObjectError> {
+fn take_texts(
+    fields: &mut Map<String, Value>,
+    field: &str,
+) -> Result<Option<Vec<String>>, ObjectError> {
     let items = match fields.remove(field) {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Array(items)) => items.into_iter().enumerate(),

@@ -11,7 +11,7 @@ use std::error::Error;
 use std::path::Path;
 
 use ack_ram_authenticator::backends::mounted_file::Inputs;
-use ack_ram_authenticator::config::{self, ConfigFile, Overrides, ConfigSources};
+use ack_ram_authenticator::config::{self, ConfigFile, ConfigSources, Overrides};
 use ack_ram_authenticator::env;
 use ack_ram_authenticator::server::Server;
 use ack_ram_core::cluster_id::ClusterId;

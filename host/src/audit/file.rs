@@ -35,7 +35,9 @@ impl LineSink for AuditFile {
         };
         let lost = line_writer::count(rest);
         self.metrics.lost.inc_by(lost);
-        self.metrics.written.inc_by(line_writer::count(lines) - lost);
+        self.metrics
+            .written
+            .inc_by(line_writer::count(lines) - lost);
         self.log_trouble(error);
     }
 }

@@ -57,7 +57,11 @@ struct AuditedUser<'a> {
 
 impl<'a> AuditRecord<'a> {
     /// What is to be written of `decided` at the time `now`, if anything.
-    pub(super) fn from_decision(decided: &'a DecisionRecord, took: Duration, now: SystemTime) -> Option<Self> {
+    pub(super) fn from_decision(
+        decided: &'a DecisionRecord,
+        took: Duration,
+        now: SystemTime,
+    ) -> Option<Self> {
         let DecisionRecord {
             decision,
             cause,

@@ -8,19 +8,19 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use ack_ram_core::arn::Arn;
-use ack_ram_core::rules::{Backend, BackendRules, WildcardMode, RuleSet};
 use ack_ram_core::placeholder;
+use ack_ram_core::rules::{Backend, BackendRules, RuleSet, WildcardMode};
 use ack_ram_core::time::UnixTime;
 use tempfile::TempDir;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::config_map::ConfigMapSource;
-use super::dynamic_file::DynamicFile;
 use super::document_source::ignore_reloads;
+use super::dynamic_file::DynamicFile;
 use super::live::LiveRules;
 use super::mounted_file::{Inputs, MountedFile};
 use crate::config::document::ConfigMapData;
-use crate::config::{self, ConfigFile, ConfigMapName, Overrides, ConfigSources};
+use crate::config::{self, ConfigFile, ConfigMapName, ConfigSources, Overrides};
 
 fn now() -> UnixTime {
     UnixTime::from_seconds(1_000)
@@ -517,7 +517,13 @@ fn refused_entry_is_logged_with_its_subject() {
         let text = r#"{"mapUsers": [{"userARN": "acs:ram::1:user/a", "username": ""}]}"#;
         fs::write(&path, text).unwrap();
         let live = live(Backend::DynamicFile);
-        let _ = DynamicFile::start(path.clone(), WildcardMode::Disabled, live, now, ignore_reloads());
+        let _ = DynamicFile::start(
+            path.clone(),
+            WildcardMode::Disabled,
+            live,
+            now,
+            ignore_reloads(),
+        );
     });
     let mut refused = log.lines().filter(|line| line.contains("refused:"));
     let line = refused.next().unwrap_or_else(|| panic!("{log}"));

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ack_ram_core::rules::{Backend, WildcardMode};
 use ack_ram_core::time::UnixTime;
 
-use crate::backends::document_source::{Digest, DocumentSource, ReloadObserver, LogMode};
+use crate::backends::document_source::{Digest, DocumentSource, LogMode, ReloadObserver};
 use crate::backends::live::LiveRules;
 use crate::config::ConfigMapName;
 use crate::config::document::{self, ConfigMapData};

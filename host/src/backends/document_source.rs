@@ -8,7 +8,7 @@ use ack_ram_config::last_good::{LastGood, RefusedEntry, RetentionPolicy, Update}
 use ack_ram_core::rules::{Backend, Conflict, ProtectedIdentities, RuleSet};
 use sha2::{Digest as _, Sha256};
 
-use crate::backends::live::{BackendNotes, Transaction, LiveRules};
+use crate::backends::live::{BackendNotes, LiveRules, Transaction};
 use crate::config::entry::Refusal;
 use crate::config::{ParsedMappings, Warning, WarningKind};
 use crate::env::Clock;
@@ -86,7 +86,8 @@ impl DocumentSource {
         self.is_synced = true;
         self.document_error = None;
         self.trouble = None;
-        let is_logged = log_mode == LogMode::All || update.added + update.removed + update.retained_count() > 0;
+        let is_logged =
+            log_mode == LogMode::All || update.added + update.removed + update.retained_count() > 0;
         if is_logged {
             self.log_update(&update, warnings, digest);
         }
@@ -125,7 +126,12 @@ impl DocumentSource {
 
     /// Keeps the last good mappings, since the document is invalid: all of them, or, if its lists can be read, those that
     /// `lists` still contain.
-    pub(super) fn keep_last_good(&mut self, why: &Refusal, lists: Option<ParsedMappings>, digest: &Digest) {
+    pub(super) fn keep_last_good(
+        &mut self,
+        why: &Refusal,
+        lists: Option<ParsedMappings>,
+        digest: &Digest,
+    ) {
         let update = self.update_last_good(|last_good, terms| match lists {
             Some(lists) => last_good.restrict_to(lists, why, terms),
             None => last_good.keep_last_good(why, terms),
@@ -159,7 +165,10 @@ impl DocumentSource {
         self.protected = protected;
     }
 
-    fn update_last_good(&mut self, change: impl FnOnce(&mut LastGood, &RetentionPolicy<'_>) -> Update) -> Update {
+    fn update_last_good(
+        &mut self,
+        change: impl FnOnce(&mut LastGood, &RetentionPolicy<'_>) -> Update,
+    ) -> Update {
         let terms = RetentionPolicy {
             now: (self.clock)(),
             ttl: self.live.last_good_ttl(),
@@ -228,7 +237,11 @@ impl DocumentSource {
                 Vec::new()
             }
         });
-        for Conflict { shadowed: loser, shadowed_by: winner } in conflicts.into_iter().flatten() {
+        for Conflict {
+            shadowed: loser,
+            shadowed_by: winner,
+        } in conflicts.into_iter().flatten()
+        {
             tracing::warn!(
                 "{loser} never answers: {winner} names the same identity and comes first"
             );

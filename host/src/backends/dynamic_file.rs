@@ -7,9 +7,9 @@ use std::time::Instant;
 use ack_ram_core::rules::{Backend, WildcardMode};
 use tokio::sync::watch;
 
-use crate::backends::document_source::{DocumentSource, ReloadObserver, LogMode};
+use crate::backends::document_source::{DocumentSource, LogMode, ReloadObserver};
 use crate::backends::live::LiveRules;
-use crate::backends::watched_file::{self, POLL_INTERVAL, MAY_BE_MISSING, FileEvent, WatchedFile};
+use crate::backends::watched_file::{self, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 use crate::config::document;
 use crate::config::entry::Refusal;
 use crate::env::Clock;
@@ -83,17 +83,20 @@ impl DynamicFileState {
     fn handle_event(&mut self, event: FileEvent, globs: WildcardMode) {
         let name = self.file.path().display().to_string();
         match event {
-            FileEvent::Content(text, digest) => match document::parse_dynamic_file(&name, &text, globs) {
-                Ok(document) => {
-                    let warnings = &document.warnings;
-                    self.source
-                        .apply(document.mappings, warnings, &digest, LogMode::All, None);
+            FileEvent::Content(text, digest) => {
+                match document::parse_dynamic_file(&name, &text, globs) {
+                    Ok(document) => {
+                        let warnings = &document.warnings;
+                        self.source
+                            .apply(document.mappings, warnings, &digest, LogMode::All, None);
+                    }
+                    Err(why) => self.source.keep_last_good(&why, None, &digest),
                 }
-                Err(why) => self.source.keep_last_good(&why, None, &digest),
-            },
+            }
             FileEvent::InvalidContent(reason, digest) => {
                 let location = name;
-                self.source.keep_last_good(&Refusal { location, reason }, None, &digest);
+                self.source
+                    .keep_last_good(&Refusal { location, reason }, None, &digest);
             }
             FileEvent::SameContent(_) => self.source.set_trouble(None),
             FileEvent::Missing => {

@@ -1,7 +1,7 @@
 //! Sequences of documents: who is mapped after each, and which of it is a last good form.
 
 use ack_ram_config::last_good::{DEFAULT_LAST_GOOD_TTL, LastGood, RefusedEntry, RetentionPolicy};
-use ack_ram_core::rules::{Backend, BackendRules, WildcardMode, ProtectedIdentities, RuleSet};
+use ack_ram_core::rules::{Backend, BackendRules, ProtectedIdentities, RuleSet, WildcardMode};
 use ack_ram_core::time::UnixTime;
 
 use super::document_source::publish_update;
@@ -9,7 +9,7 @@ use super::live::LiveRules;
 use super::retained_cases::{self, Case};
 use crate::config::document::ConfigMapData;
 use crate::config::entry::Refusal;
-use crate::config::{self, ConfigFile, ParsedMappings, Overrides, ConfigSources, document};
+use crate::config::{self, ConfigFile, ConfigSources, Overrides, ParsedMappings, document};
 
 const DAY: i64 = DEFAULT_LAST_GOOD_TTL;
 
@@ -107,7 +107,8 @@ fn at(seconds: i64) -> UnixTime {
 }
 
 fn document(text: &str) -> Result<ParsedMappings, Refusal> {
-    document::parse_dynamic_file("d.json", text, WildcardMode::Enabled).map(|document| document.mappings)
+    document::parse_dynamic_file("d.json", text, WildcardMode::Enabled)
+        .map(|document| document.mappings)
 }
 
 /// `mapUsers` of a ConfigMap.

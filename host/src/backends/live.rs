@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ack_ram_config::last_good::{RetentionBasis, DEFAULT_LAST_GOOD_TTL, RetentionError, NamedSubject, retain};
 pub use ack_ram_config::last_good::{Activation, Retention};
+use ack_ram_config::last_good::{
+    DEFAULT_LAST_GOOD_TTL, NamedSubject, RetentionBasis, RetentionError, retain,
+};
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::decision::Decision;
 use ack_ram_core::login::VerifiedIdentity;
@@ -293,7 +295,10 @@ impl Transaction<'_> {
         newest: &PartialEntry,
         now: UnixTime,
     ) -> Result<(), RetentionError> {
-        let last = self.rules.rule(position).ok_or(RetentionError::NoLastGood)?;
+        let last = self
+            .rules
+            .rule(position)
+            .ok_or(RetentionError::NoLastGood)?;
         let activation = self.notes.in_effect.get_mut(position);
         let activation = activation.ok_or(RetentionError::NoLastGood)?;
         let is_over = |kept: &Retention| kept.is_expired(now);
@@ -312,7 +317,10 @@ impl Transaction<'_> {
             None => Retention::new(now, self.last_good_ttl, reason, basis),
         });
         self.rules.apply(rule);
-        let rule = self.rules.rule(position).ok_or(RetentionError::NoLastGood)?;
+        let rule = self
+            .rules
+            .rule(position)
+            .ok_or(RetentionError::NoLastGood)?;
         let rivals = self.rules.same_subject_rules(position);
         if rivals.iter().any(|rival| self.must_yield(rule, rival)) {
             return Err(RetentionError::WrittenElsewhere);
@@ -375,7 +383,12 @@ impl Transaction<'_> {
     }
 
     fn expire(&mut self, now: UnixTime) -> Vec<Source> {
-        let is_over = |activation: &Activation| activation.retention.as_ref().is_some_and(|kept| kept.is_expired(now));
+        let is_over = |activation: &Activation| {
+            activation
+                .retention
+                .as_ref()
+                .is_some_and(|kept| kept.is_expired(now))
+        };
         let in_effect = self.notes.in_effect.iter();
         let positions: Vec<String> = in_effect
             .filter(|(_, activation)| is_over(activation))

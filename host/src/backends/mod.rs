@@ -4,10 +4,10 @@
 mod broken_edits;
 pub mod config_map;
 pub mod confirmations;
+pub mod document_source;
 pub mod dynamic_file;
 #[cfg(test)]
 mod edit_sequences;
-pub mod document_source;
 pub mod live;
 pub mod mounted_file;
 #[cfg(test)]
@@ -27,7 +27,11 @@ pub fn load(config: &Config) -> RuleSet {
         tracing::warn!("{source} was left out: {error}");
     }
     for backend in rules.backends() {
-        for Conflict { shadowed: loser, shadowed_by: winner } in backend.conflicts() {
+        for Conflict {
+            shadowed: loser,
+            shadowed_by: winner,
+        } in backend.conflicts()
+        {
             tracing::warn!(
                 "{loser} never answers: {winner} names the same identity and comes first"
             );

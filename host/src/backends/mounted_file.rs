@@ -8,12 +8,14 @@ use std::time::Instant;
 use ack_ram_core::rules::{Backend, RuleSet};
 use tokio::sync::watch;
 
-use crate::backends::document_source::{Digest, DocumentSource, ReloadObserver, LogMode};
+use crate::backends::document_source::{Digest, DocumentSource, LogMode, ReloadObserver};
 use crate::backends::live::LiveRules;
-use crate::backends::watched_file::{self, POLL_INTERVAL, MAY_BE_MISSING, FileEvent, WatchedFile};
+use crate::backends::watched_file::{self, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 use crate::config::document::EMPTY_DOCUMENT;
 use crate::config::entry::Refusal;
-use crate::config::{self, Config, ConfigFile, ParsedMappings, Overrides, SettingsSnapshot, ConfigSources};
+use crate::config::{
+    self, Config, ConfigFile, ConfigSources, Overrides, ParsedMappings, SettingsSnapshot,
+};
 use crate::env::Clock;
 
 /// The configuration file of a server that runs.
@@ -76,7 +78,8 @@ impl MountedFile {
         apply: ApplySettings,
     ) -> Arc<Self> {
         live.set_last_good_ttl(config.rules.last_good_ttl);
-        let mut source = DocumentSource::new(Backend::MountedFile, Arc::clone(&live), clock, observe);
+        let mut source =
+            DocumentSource::new(Backend::MountedFile, Arc::clone(&live), clock, observe);
         source.apply_initial(mem::take(&mut config.mappings));
         source.set_protected(config.rules.protected.clone());
         if inputs.file.is_some() {
@@ -132,7 +135,9 @@ impl MountedFile {
         let path = self.inputs.file.as_deref().unwrap_or_else(|| "".as_ref());
         let name = path.display().to_string();
         let trouble = match event {
-            FileEvent::Content(text, digest) => return self.apply_text(state, &name, &text, &digest),
+            FileEvent::Content(text, digest) => {
+                return self.apply_text(state, &name, &text, &digest);
+            }
             FileEvent::InvalidContent(reason, digest) => {
                 let location = name;
                 return state.reject(&Refusal { location, reason }, None, &digest);
@@ -155,7 +160,13 @@ impl MountedFile {
         Reloaded::Refused(trouble)
     }
 
-    fn apply_text(&self, state: &mut MountedFileState, name: &str, text: &str, digest: &Digest) -> Reloaded {
+    fn apply_text(
+        &self,
+        state: &mut MountedFileState,
+        name: &str,
+        text: &str,
+        digest: &Digest,
+    ) -> Reloaded {
         if text.trim().is_empty() {
             let (location, reason) = (name.to_owned(), EMPTY_DOCUMENT.to_owned());
             return state.reject(&Refusal { location, reason }, None, digest);
@@ -179,7 +190,9 @@ impl MountedFile {
             return state.reject(why, None, digest);
         }
         self.live.set_last_good_ttl(config.rules.last_good_ttl);
-        let needs_restart = self.restart_required.changed_names(&SettingsSnapshot::restart_required(&config));
+        let needs_restart = self
+            .restart_required
+            .changed_names(&SettingsSnapshot::restart_required(&config));
         (self.apply)(&config);
         let (rules, scrubbed) = (config.rules, config.scrubbed_accounts);
         let protected = rules.protected.clone();
@@ -227,7 +240,12 @@ impl MountedFileState {
         }
     }
 
-    fn reject(&mut self, why: &Refusal, lists: Option<ParsedMappings>, digest: &Digest) -> Reloaded {
+    fn reject(
+        &mut self,
+        why: &Refusal,
+        lists: Option<ParsedMappings>,
+        digest: &Digest,
+    ) -> Reloaded {
         self.is_confirmed = true;
         self.source.keep_last_good(why, lists, digest);
         Reloaded::Refused(why.to_string())

@@ -140,7 +140,8 @@ impl WatchedFile {
             FileState::Missing => {
                 let since = *self.missing_since.get_or_insert(at);
                 let is_gone = at.saturating_duration_since(since) > self.missing_grace;
-                (is_gone && self.last_read != Some(LastRead::Missing)).then(|| self.record_missing())
+                (is_gone && self.last_read != Some(LastRead::Missing))
+                    .then(|| self.record_missing())
             }
             _ if before.as_ref() != Some(&state) => None,
             FileState::Unreadable(why) => Some(self.record_failure(why)),
@@ -178,7 +179,9 @@ impl WatchedFile {
 
     fn accept(&mut self, bytes: Vec<u8>, stamp: FileStamp) -> FileEvent {
         let digest = Digest::from_content(&bytes);
-        let before = self.last_read.replace(LastRead::Content(Some(stamp), digest));
+        let before = self
+            .last_read
+            .replace(LastRead::Content(Some(stamp), digest));
         if matches!(before, Some(LastRead::Content(_, before)) if before == digest) {
             return FileEvent::SameContent(digest);
         }

@@ -127,7 +127,10 @@ impl Authority {
 }
 
 /// What signs with the CA in `pair`.
-pub(super) fn issuer(pair: &CertificatePair, key_pem: &Secret) -> Result<Issuer<'static, KeyPair>, PairError> {
+pub(super) fn issuer(
+    pair: &CertificatePair,
+    key_pem: &Secret,
+) -> Result<Issuer<'static, KeyPair>, PairError> {
     let key = KeyPair::from_pem(key_pem.expose())
         .map_err(|_| PairError::Key("holds a private key of an unknown kind"))?;
     Issuer::from_ca_cert_der(pair.leaf(), key)

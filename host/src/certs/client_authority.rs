@@ -120,7 +120,11 @@ impl ClientAuthority {
     }
 
     /// Returns whether `previous`, the certificate in a kubeconfig, has to be renewed.
-    pub(super) fn renewal_state(&self, previous: &ClientCertificate, now: UnixTime) -> RenewalState {
+    pub(super) fn renewal_state(
+        &self,
+        previous: &ClientCertificate,
+        now: UnixTime,
+    ) -> RenewalState {
         let Ok(pair) = CertificatePair::parse(&previous.certificate, &previous.key) else {
             return RenewalState::Invalid;
         };

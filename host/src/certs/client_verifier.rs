@@ -85,7 +85,10 @@ impl ClientVerifier {
     /// What will soon keep the client out that was last let in, at the time `now`.
     #[must_use]
     pub fn warning(&self, now: UnixTime) -> Option<String> {
-        let last_accepted = *self.last_accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        let last_accepted = *self
+            .last_accepted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let renew = "give the API server a new kubeconfig, and let it start again";
         last_accepted?.warning(
             "the certificate of the client that connected last",
@@ -96,7 +99,10 @@ impl ClientVerifier {
 
     fn note(&self, leaf: &CertificateDer<'_>) {
         if let Some(validity) = Validity::from_der(leaf) {
-            *self.last_accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some(validity);
+            *self
+                .last_accepted
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = Some(validity);
             self.metrics.set_expiry("client_seen", validity.not_after);
         }
     }

@@ -159,7 +159,10 @@ impl ProvidedPair {
             .map(|reason| format!("{name}: {reason}"));
         let watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
         let trouble = watch.trouble.clone();
-        soon.or(rejection_reason).into_iter().chain(trouble).collect()
+        soon.or(rejection_reason)
+            .into_iter()
+            .chain(trouble)
+            .collect()
     }
 
     /// Polls the files once, at the instant `at` and the time `now`, and serves a changed pair.
@@ -244,7 +247,10 @@ impl ProvidedPair {
         if is_reported || at.saturating_duration_since(since) < REJECTION_GRACE {
             return;
         }
-        let trouble = format!("{}; the pair that was there before is served", rejected.reason);
+        let trouble = format!(
+            "{}; the pair that was there before is served",
+            rejected.reason
+        );
         tracing::error!("{trouble}");
         self.metrics.count_rotation("own", false);
         self.metrics.set_own_trouble(true);
@@ -312,6 +318,8 @@ impl ServedPair {
             return Some(format!("it has expired at {not_after}"));
         }
         let chain = &self.pair.certified().cert;
-        self.anchors.as_ref()?.rejection_reason(chain, hostname, now)
+        self.anchors
+            .as_ref()?
+            .rejection_reason(chain, hostname, now)
     }
 }

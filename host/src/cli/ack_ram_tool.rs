@@ -78,7 +78,9 @@ enum CredentialType {
 
 /// Given before a command that is not ack-ram-tool's.
 pub(super) fn misplaced_options() -> CommandFailure {
-    CommandFailure::Usage("the options of ack-ram-tool go with `credential-plugin` alone".to_owned())
+    CommandFailure::Usage(
+        "the options of ack-ram-tool go with `credential-plugin` alone".to_owned(),
+    )
 }
 
 impl ToolOptions {

@@ -6,8 +6,8 @@ use clap::{Args, Subcommand};
 use crate::cli::args::{Globals, WithGlobals, as_go_bool};
 use crate::cli::failure::CommandFailure;
 use crate::cli::mappings::{
-    self, ClusterArgs, ConfigMapArgs, ConfigMapEditor, Consent, ConsentArgs, KeyEdit, MappingEntry, SubjectKind,
-    YamlListEditor, ObjectEditor, Store, RequestedMapping,
+    self, ClusterArgs, ConfigMapArgs, ConfigMapEditor, Consent, ConsentArgs, KeyEdit, MappingEntry,
+    ObjectEditor, RequestedMapping, Store, SubjectKind, YamlListEditor,
 };
 use crate::config::Config;
 
@@ -114,8 +114,16 @@ impl AddArgs {
 
     fn wanted(&self) -> (SubjectKind, MappingEntry) {
         let (kind, arn, names) = match &self.what {
-            AddWhat::User(args) => (SubjectKind::User, &args.command.userarn, &args.command.names),
-            AddWhat::Role(args) => (SubjectKind::Role, &args.command.rolearn, &args.command.names),
+            AddWhat::User(args) => (
+                SubjectKind::User,
+                &args.command.userarn,
+                &args.command.names,
+            ),
+            AddWhat::Role(args) => (
+                SubjectKind::Role,
+                &args.command.rolearn,
+                &args.command.names,
+            ),
         };
         let Names { username, groups } = names;
         let entry = MappingEntry {
@@ -186,7 +194,9 @@ fn edited(
     let changed = match about_it.as_slice() {
         [] => list.append(entry),
         [one] if list.has_entry(*one, entry) => {
-            return Ok(KeyEdit::Unchanged(format!("{config_map} says that already")));
+            return Ok(KeyEdit::Unchanged(format!(
+                "{config_map} says that already"
+            )));
         }
         [one] if replace => list.replace(*one, entry),
         [_] => {

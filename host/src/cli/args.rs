@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Args, CommandFactory as _, Parser, Subcommand};
 
+use crate::cli::ack_ram_tool::{self, ToolOptions};
 use crate::cli::add::AddArgs;
 use crate::cli::completion::CompletionArgs;
 use crate::cli::diff::DiffArgs;
@@ -19,10 +20,9 @@ use crate::cli::list::ListArgs;
 use crate::cli::remove::RemoveArgs;
 use crate::cli::server::ServerArgs;
 use crate::cli::token::TokenArgs;
-use crate::cli::ack_ram_tool::{self, ToolOptions};
 use crate::cli::verify::VerifyArgs;
 use crate::cli::version::VersionArgs;
-use crate::config::{ConfigError, ConfigFile, Overrides, Location, Problem, ConfigSources};
+use crate::config::{ConfigError, ConfigFile, ConfigSources, Location, Overrides, Problem};
 use crate::env;
 use crate::logging::Format;
 

@@ -8,16 +8,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ack_ram_core::lint::{self, BackendEntries, FindingCode, LintInput, Finding, Position, Severity};
+use ack_ram_core::lint::{
+    self, BackendEntries, Finding, FindingCode, LintInput, Position, Severity,
+};
 use ack_ram_core::rules::Backend;
 
-use crate::backends::watched_file::{MAY_BE_MISSING, FileEvent, WatchedFile};
+use crate::backends::watched_file::{FileEvent, MAY_BE_MISSING, WatchedFile};
 use crate::certs::{self, CertificateError, ServingCertificate};
 use crate::cli::failure::CommandFailure;
 use crate::cli::findings::{self, LintReport};
 use crate::cli::output::OutputFormat;
 use crate::config::document;
-use crate::config::{self, ConfigFile, Listen, MappingSources, Requirements, ConfigSources};
+use crate::config::{self, ConfigFile, ConfigSources, Listen, MappingSources, Requirements};
 use crate::env;
 use crate::exposure::SensitiveFiles;
 use crate::files;
@@ -31,7 +33,10 @@ use crate::sts::{self, StsClient, StsTrustError};
 ///
 /// # Errors
 /// When the server could not start, or would leave something out.
-pub(super) async fn run(from: &ConfigSources<'_>, format: OutputFormat) -> Result<(), CommandFailure> {
+pub(super) async fn run(
+    from: &ConfigSources<'_>,
+    format: OutputFormat,
+) -> Result<(), CommandFailure> {
     let report = LintReport::new(collect_findings(from).await);
     findings::print(&report, format)?;
     if report.errors > 0 {
@@ -88,7 +93,11 @@ fn check_certificates(requirements: &Requirements, found: &mut Vec<Finding>) {
         Ok(Some(serving)) => {
             let warnings = serving.warnings(now, &names.unwrap_or_default());
             let is_good = serving.is_valid_at(now);
-            found.extend(warnings.iter().map(|text| certificate_finding(&position, text, is_good)));
+            found.extend(
+                warnings
+                    .iter()
+                    .map(|text| certificate_finding(&position, text, is_good)),
+            );
         }
         Ok(None) => {}
         Err(error) => found.push(unusable_file(position, &error)),
@@ -133,7 +142,11 @@ fn check_open_port(listen: &Listen, folder: &Path) -> Option<Finding> {
 }
 
 /// What other users may write, and with it change who gets access.
-fn check_exposed_files(requirements: &Requirements, config: Option<&Path>, found: &mut Vec<Finding>) {
+fn check_exposed_files(
+    requirements: &Requirements,
+    config: Option<&Path>,
+    found: &mut Vec<Finding>,
+) {
     let exposures = SensitiveFiles::from_requirements(requirements, config).exposures();
     found.extend(exposures.into_iter().map(|exposure| {
         findings::finding_from_text(
@@ -146,7 +159,10 @@ fn check_exposed_files(requirements: &Requirements, config: Option<&Path>, found
 }
 
 /// What would be served; nothing where a pair has yet to be made, and can be.
-fn load_serving_certificate(requirements: &Requirements, folder: &Path) -> Result<Option<ServingCertificate>, CertificateError> {
+fn load_serving_certificate(
+    requirements: &Requirements,
+    folder: &Path,
+) -> Result<Option<ServingCertificate>, CertificateError> {
     let metrics = CertificateMetrics::disabled()
         .map_err(|error| CertificateError::Issue(error.to_string()))?;
     if let (Some(files), Some(listen)) = (&requirements.tls, &requirements.listen) {
@@ -179,7 +195,10 @@ fn certificate_finding(position: &Position, text: &str, is_good: bool) -> Findin
 
 /// Where the server listens. The ports may be in use: by the server itself.
 fn check_addresses(requirements: &Requirements, found: &mut Vec<Finding>) {
-    let preflight_errors = requirements.listen.as_ref().map(listeners::preflight_errors);
+    let preflight_errors = requirements
+        .listen
+        .as_ref()
+        .map(listeners::preflight_errors);
     for error in preflight_errors.unwrap_or_default() {
         // Somebody else may run the server, with other rights.
         let severity = if error.is_about_rights() {
@@ -208,7 +227,12 @@ async fn check_sts(requirements: &Requirements, found: &mut Vec<Finding>) {
         None => setting_position("server.sts"),
     };
     let environment = |severity, text: &str| {
-        findings::finding_from_text(FindingCode::Environment, severity, setting_position("environment"), text)
+        findings::finding_from_text(
+            FindingCode::Environment,
+            severity,
+            setting_position("environment"),
+            text,
+        )
     };
     match StsMetrics::disabled().map(|metrics| StsClient::new(sts, &metrics)) {
         Ok(Ok(_)) => {}
@@ -257,7 +281,9 @@ fn check_dynamic_file(path: &Path, requirements: &Requirements, configuration: &
     let found = &mut configuration.host_findings;
     let mut file = WatchedFile::new(path.to_owned(), MAY_BE_MISSING);
     let document = match file.read_now(Instant::now()) {
-        FileEvent::Content(text, _) => document::parse_dynamic_file(&name, &text, requirements.globs),
+        FileEvent::Content(text, _) => {
+            document::parse_dynamic_file(&name, &text, requirements.globs)
+        }
         FileEvent::InvalidContent(why, _) | FileEvent::Unreadable(why) => {
             found.push(unusable_file(position, &format!("cannot be read: {why}")));
             return;
@@ -284,7 +310,11 @@ fn check_dynamic_file(path: &Path, requirements: &Requirements, configuration: &
         entries.is_known = unreadable.is_empty();
         found.extend(unreadable);
         entries.mappings = mappings.mappings.iter().map(findings::lint_entry).collect();
-        entries.accounts = mappings.accounts.iter().map(findings::lint_account).collect();
+        entries.accounts = mappings
+            .accounts
+            .iter()
+            .map(findings::lint_account)
+            .collect();
     }
 }
 

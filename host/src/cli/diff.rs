@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use ack_ram_config::compile::ExternalMappings;
 use ack_ram_config::compiled_config::CompiledConfig;
-use ack_ram_core::diff::{Access, Change, Diff, ChangeKind, MappingSpec};
+use ack_ram_core::diff::{Access, Change, ChangeKind, Diff, MappingSpec};
 use clap::Args;
 
 use crate::cli::explain;
 use crate::cli::failure::CommandFailure;
-use crate::cli::output::{self, ERROR, SUCCESS, HEADING, WARNING, OutputFormat};
-use crate::config::{self, ConfigFile, Overrides, ConfigSources};
+use crate::cli::output::{self, ERROR, HEADING, OutputFormat, SUCCESS, WARNING};
+use crate::config::{self, ConfigFile, ConfigSources, Overrides};
 use crate::env;
 
 /// In place of the cluster id: no token is looked at.

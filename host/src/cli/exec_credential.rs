@@ -137,7 +137,11 @@ mod tests {
             ("{}".to_owned(), Err(ExecInfoError::Malformed)),
             ("v1".to_owned(), Err(ExecInfoError::Malformed)),
         ] {
-            assert_eq!(ApiVersion::from_exec_info(&exec_info), expected, "{exec_info}");
+            assert_eq!(
+                ApiVersion::from_exec_info(&exec_info),
+                expected,
+                "{exec_info}"
+            );
         }
     }
 }

@@ -13,8 +13,8 @@ use crate::backends;
 use crate::cli::args::{self, Globals};
 use crate::cli::explain_page;
 use crate::cli::failure::CommandFailure;
-use crate::cli::token_source::{self, TokenSource};
 use crate::cli::output::{self, OutputFormat};
+use crate::cli::token_source::{self, TokenSource};
 use crate::config::{self, Config, Overrides, WarningKind};
 
 /// In place of the cluster id, where no token is looked at.
@@ -88,7 +88,10 @@ pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> Result<(), CommandFa
             "`explain` needs a configuration: give --config",
         ));
     }
-    let no_cluster = args.arn().is_some().then(|| PLACEHOLDER_CLUSTER_ID.to_owned());
+    let no_cluster = args
+        .arn()
+        .is_some()
+        .then(|| PLACEHOLDER_CLUSTER_ID.to_owned());
     let overrides = Overrides {
         cluster_id: globals.cluster_id.clone().or(no_cluster),
         ..Overrides::default()
@@ -123,7 +126,10 @@ pub(super) fn warn_of_omitted_rules(config: &Config, compiled: &CompiledRules) {
 }
 
 /// The identity to explain; otherwise, the decision about a token that proves none.
-fn resolve_subject(args: &ExplainArgs, config: &Config) -> Result<Result<Identity, Box<DecisionRecord>>, CommandFailure> {
+fn resolve_subject(
+    args: &ExplainArgs,
+    config: &Config,
+) -> Result<Result<Identity, Box<DecisionRecord>>, CommandFailure> {
     if let Some(source) = &args.token {
         let token = source.read()?;
         let verified = token_source::resolve_identity(config.policy.clone(), &config.sts, &token)?;

@@ -2,11 +2,11 @@
 
 use std::fmt::{Display, Write as _};
 
-use ack_ram_config::explain::{BackendOutcome, BackendTrace, Trace, TracedUser, MatchedRule};
+use ack_ram_config::explain::{BackendOutcome, BackendTrace, MatchedRule, Trace, TracedUser};
 use ack_ram_core::identity::Identity;
 
 use crate::cli::failure::CommandFailure;
-use crate::cli::output::{DIM, ERROR, SUCCESS, HEADING, WARNING, pluralize};
+use crate::cli::output::{DIM, ERROR, HEADING, SUCCESS, WARNING, pluralize};
 
 pub(super) fn text(trace: &Trace) -> Result<String, CommandFailure> {
     let mut page = String::new();
@@ -56,7 +56,11 @@ fn identity_text(page: &mut String, identity: &Identity) -> Result<(), CommandFa
     row(page, "access key id", &identity.access_key_id)
 }
 
-fn backend_text(page: &mut String, backend: &BackendTrace, trace: &Trace) -> Result<(), CommandFailure> {
+fn backend_text(
+    page: &mut String,
+    backend: &BackendTrace,
+    trace: &Trace,
+) -> Result<(), CommandFailure> {
     let BackendTrace {
         backend,
         rules,
@@ -69,8 +73,12 @@ fn backend_text(page: &mut String, backend: &BackendTrace, trace: &Trace) -> Res
         pluralize(*rules, "rule")
     )?;
     match (answer, &trace.explanation.matched) {
-        (BackendOutcome::Matched, Some(matched)) => writeln!(page, "{SUCCESS}matched by {matched}{SUCCESS:#}")?,
-        (BackendOutcome::Matched | BackendOutcome::NoMatch, _) => writeln!(page, "no rule matches")?,
+        (BackendOutcome::Matched, Some(matched)) => {
+            writeln!(page, "{SUCCESS}matched by {matched}{SUCCESS:#}")?
+        }
+        (BackendOutcome::Matched | BackendOutcome::NoMatch, _) => {
+            writeln!(page, "no rule matches")?
+        }
         (BackendOutcome::NotRead, _) => writeln!(page, "{WARNING}not read{WARNING:#}")?,
         (BackendOutcome::NotAsked, _) => writeln!(page, "{DIM}not asked{DIM:#}")?,
     }

@@ -9,7 +9,7 @@ pub(super) use ack_ram_config::findings::{
 use ack_ram_core::lint::{Finding, Severity};
 
 use crate::cli::failure::CommandFailure;
-use crate::cli::output::{self, DIM, ERROR, SUCCESS, WARNING, OutputFormat};
+use crate::cli::output::{self, DIM, ERROR, OutputFormat, SUCCESS, WARNING};
 
 /// Prints all that was found.
 pub(super) fn print(report: &LintReport, format: OutputFormat) -> Result<(), CommandFailure> {

@@ -13,7 +13,7 @@ use crate::cli::args::{Globals, WithGlobals};
 use crate::cli::failure::CommandFailure;
 use crate::cli::mappings::table::{self, TableRow};
 use crate::cli::mappings::{self, visible};
-use crate::cli::output::{self, DIM, ERROR, HEADING, WARNING, OutputFormat};
+use crate::cli::output::{self, DIM, ERROR, HEADING, OutputFormat, WARNING};
 use crate::config::{self, Overrides};
 
 /// In place of the cluster id: no token is looked at.

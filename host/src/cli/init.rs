@@ -110,7 +110,8 @@ pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), CommandFailur
         None => {
             made.note(SERVER_PAIR);
             let names = config.listen.names();
-            let authority = certs::load_or_create(folder, &names, now).map_err(in_current_folder)?;
+            let authority =
+                certs::load_or_create(folder, &names, now).map_err(in_current_folder)?;
             let hostname = config.listen.hostname;
             made.not_for = (!authority.is_for(&hostname)).then(|| hostname.to_string());
             authority.certificate_pem().to_owned()
@@ -257,7 +258,9 @@ Copy {listed} to the webhook's state directory:
             )
         });
         let installed = self.generate_kubeconfig.as_deref();
-        let installed = installed.unwrap_or(Path::new(INSTALLED_KUBECONFIG)).display();
+        let installed = installed
+            .unwrap_or(Path::new(INSTALLED_KUBECONFIG))
+            .display();
         let pregenerated = match self.generate_kubeconfig {
             Some(_) => " --kubeconfig-pregenerated",
             None => "",

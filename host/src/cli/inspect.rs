@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use ack_ram_core::inspect::{self, Check, Contents, Inspection, CheckStatus};
+use ack_ram_core::inspect::{self, Check, CheckStatus, Contents, Inspection};
 use clap::Args;
 
 use crate::cli::args::Globals;
 use crate::cli::failure::CommandFailure;
+use crate::cli::output::{self, DIM, ERROR, HEADING, OutputFormat, SUCCESS};
 use crate::cli::token_source::TokenSource;
-use crate::cli::output::{self, DIM, ERROR, SUCCESS, HEADING, OutputFormat};
 use crate::config::{self, Overrides};
 use crate::env;
 

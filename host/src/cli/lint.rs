@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ack_ram_config::compile::ExternalMappings;
 use ack_ram_config::bundle;
+use ack_ram_config::compile::ExternalMappings;
 use ack_ram_config::findings::finding_from_error;
 use ack_ram_core::lint::{Finding, Position};
 use clap::Args;
@@ -13,7 +13,7 @@ use crate::cli::args::{self, Globals};
 use crate::cli::failure::CommandFailure;
 use crate::cli::findings::{self, LintReport};
 use crate::cli::output::OutputFormat;
-use crate::config::{ConfigFile, Overrides, ConfigSources, text};
+use crate::config::{ConfigFile, ConfigSources, Overrides, text};
 
 /// Find what is wrong or risky in configuration files
 ///

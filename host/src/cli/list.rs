@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ack_ram_core::rules::{Backend, BackendRules, Conflict, WildcardMode, Rule};
+use ack_ram_core::rules::{Backend, BackendRules, Conflict, Rule, WildcardMode};
 use anstyle::Style;
 use clap::Args;
 use serde::Serialize;
@@ -11,7 +11,8 @@ use crate::cli::args::Globals;
 use crate::cli::failure::CommandFailure;
 use crate::cli::mappings::table::{self, TableRow};
 use crate::cli::mappings::{
-    self, ClusterArgs, ConfigMapArgs, ConfigMapEditor, StoredMapping, ObjectEditor, Store, StoredEntry,
+    self, ClusterArgs, ConfigMapArgs, ConfigMapEditor, ObjectEditor, Store, StoredEntry,
+    StoredMapping,
 };
 use crate::cli::output::{self, ERROR, OutputFormat};
 use crate::config::Config;
@@ -83,7 +84,10 @@ pub(super) fn run(args: &ListArgs, globals: &Globals) -> Result<(), CommandFailu
     })
 }
 
-async fn list(args: &ListArgs, config: Option<&Config>) -> Result<Vec<ListedMapping>, CommandFailure> {
+async fn list(
+    args: &ListArgs,
+    config: Option<&Config>,
+) -> Result<Vec<ListedMapping>, CommandFailure> {
     let client = args.cluster.client().await?;
     let mut listed = Vec::new();
     if args.backend != Some(Store::Crd) {
@@ -149,7 +153,9 @@ fn with_problems(backend: Backend, written: Vec<StoredEntry>) -> Vec<ListedMappi
                     Err(error) => one.problem = Some(error.to_string()),
                 }
             }
-            Ok(StoredMapping::Account(account)) => one.subject = format!("all of account {account}"),
+            Ok(StoredMapping::Account(account)) => {
+                one.subject = format!("all of account {account}")
+            }
             Err(problem) => one.problem = Some(problem),
         }
         // A server also says what stays in effect of it.
@@ -159,7 +165,12 @@ fn with_problems(backend: Backend, written: Vec<StoredEntry>) -> Vec<ListedMappi
     let conflicts: BTreeMap<String, String> = rules
         .conflicts()
         .into_iter()
-        .map(|Conflict { shadowed: loser, shadowed_by: winner }| (loser.position, winner.position))
+        .map(
+            |Conflict {
+                 shadowed: loser,
+                 shadowed_by: winner,
+             }| (loser.position, winner.position),
+        )
         .collect();
     for one in &mut listed {
         if let Some(winner) = conflicts.get(&one.position) {

@@ -3,6 +3,7 @@
 //! Each command is a module: its arguments, and `run`, which does it. Options of every command may stand before or
 //! after its name, as in the Go version.
 
+mod ack_ram_tool;
 mod add;
 mod args;
 mod check;
@@ -15,7 +16,6 @@ mod failure;
 mod findings;
 mod get;
 mod get_token;
-mod token_source;
 mod init;
 mod inspect;
 mod inspector;
@@ -26,7 +26,7 @@ mod output;
 mod remove;
 mod server;
 mod token;
-mod ack_ram_tool;
+mod token_source;
 mod verify;
 mod version;
 
@@ -36,9 +36,9 @@ use clap::FromArgMatches as _;
 
 use crate::env;
 use crate::logging;
+use ack_ram_tool::ToolOptions;
 use args::{Cli, Command, Globals};
 use failure::CommandFailure;
-use ack_ram_tool::ToolOptions;
 
 /// Runs the program with the arguments of this process.
 #[must_use]

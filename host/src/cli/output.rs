@@ -32,9 +32,9 @@ pub(super) const HEADING: Style = Style::new().bold();
 pub(super) fn print(text: &str) -> Result<(), CommandFailure> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CommandFailure::Failed(format!(
-            "cannot write to standard output: {error}"
-        ))),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CommandFailure::Failed(
+            format!("cannot write to standard output: {error}"),
+        )),
         _ => Ok(()),
     }
 }

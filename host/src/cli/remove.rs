@@ -5,8 +5,8 @@ use clap::{Args, Subcommand};
 use crate::cli::args::{self, Globals, WithGlobals, as_go_bool};
 use crate::cli::failure::CommandFailure;
 use crate::cli::mappings::{
-    self, ClusterArgs, ConfigMapArgs, ConfigMapEditor, Consent, ConsentArgs, KeyEdit, SubjectKind, YamlListEditor,
-    ObjectEditor, Store,
+    self, ClusterArgs, ConfigMapArgs, ConfigMapEditor, Consent, ConsentArgs, KeyEdit, ObjectEditor,
+    Store, SubjectKind, YamlListEditor,
 };
 use crate::config::Config;
 
@@ -121,7 +121,11 @@ async fn remove(
     let client = args.cluster.client().await?;
     let mut consent = Consent::from(&args.consent);
     match args.backend {
-        Store::Crd => ObjectEditor::new(client).remove_arn(arn, &mut consent).await,
+        Store::Crd => {
+            ObjectEditor::new(client)
+                .remove_arn(arn, &mut consent)
+                .await
+        }
         Store::Configmap => {
             let config_map = ConfigMapEditor::new(client, args.config_map.name(config));
             let edit = |text: &str| edited(text, kind, arn, &config_map);

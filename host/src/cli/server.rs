@@ -13,7 +13,7 @@ use crate::cli::args::{BOOL, Globals, as_go_bool};
 use crate::cli::check;
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::OutputFormat;
-use crate::config::{self, Config, ConfigFile, Overrides, ConfigSources};
+use crate::config::{self, Config, ConfigFile, ConfigSources, Overrides};
 use crate::env;
 use crate::server::Server;
 
@@ -110,7 +110,8 @@ pub(super) fn run(args: ServerArgs, globals: &Globals) -> Result<(), CommandFail
         ..Overrides::default()
     };
     let runtime = || {
-        Runtime::new().map_err(|error| CommandFailure::Failed(format!("cannot start threads: {error}")))
+        Runtime::new()
+            .map_err(|error| CommandFailure::Failed(format!("cannot start threads: {error}")))
     };
     if args.check {
         let sources = ConfigSources {
@@ -136,10 +137,15 @@ pub(super) fn run(args: ServerArgs, globals: &Globals) -> Result<(), CommandFail
 async fn serve(config: Config, inputs: Inputs) -> Result<(), CommandFailure> {
     let server = Server::start(config, inputs).await?;
     let unheard = |error| CommandFailure::Failed(format!("cannot listen for signals: {error}"));
-    let stops = count_signals([SignalKind::terminate(), SignalKind::interrupt()]).map_err(unheard)?;
+    let stops =
+        count_signals([SignalKind::terminate(), SignalKind::interrupt()]).map_err(unheard)?;
     let hangups = count_signals([SignalKind::hangup()]).map_err(unheard)?;
     server
-        .serve(wait_for_count(1, &stops), wait_for_count(2, &stops), hangups)
+        .serve(
+            wait_for_count(1, &stops),
+            wait_for_count(2, &stops),
+            hangups,
+        )
         .await;
     Ok(())
 }

@@ -115,8 +115,9 @@ impl SignedLogin {
         user_agent: &str,
         now: UnixTime,
     ) -> Result<Self, CommandFailure> {
-        let token = sign::sign_token_v2(key, cluster, user_agent, now)
-            .ok_or_else(|| CommandFailure::Failed("cannot sign with this access key secret".to_owned()))?;
+        let token = sign::sign_token_v2(key, cluster, user_agent, now).ok_or_else(|| {
+            CommandFailure::Failed("cannot sign with this access key secret".to_owned())
+        })?;
         Ok(Self {
             token,
             expires: now.plus_seconds(TOKEN_LIFETIME_SECONDS),

@@ -7,12 +7,12 @@ use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::secret::Secret;
 use tokio::runtime;
 
-use crate::authenticator::{DecisionRecord, ResolvedIdentity, IdentityResolver};
+use crate::authenticator::{DecisionRecord, IdentityResolver, ResolvedIdentity};
 use crate::cli::failure::CommandFailure;
 use crate::config::Sts;
 use crate::env;
 use crate::metrics::StsMetrics;
-use crate::sts::{Requester, CredentialStandings, StsClient};
+use crate::sts::{CredentialStandings, Requester, StsClient};
 
 /// No token is nearly as long, nor the `ExecCredential` around it.
 const MAX_INPUT_BYTES: u64 = 64 * 1024;

@@ -7,8 +7,8 @@ use clap::Args;
 use crate::authenticator::DecisionRecord;
 use crate::cli::args::Globals;
 use crate::cli::failure::CommandFailure;
-use crate::cli::token_source::{self, TokenSource};
 use crate::cli::output::{self, OutputFormat};
+use crate::cli::token_source::{self, TokenSource};
 use crate::config::{self, Overrides};
 
 /// Ask STS whose a token is

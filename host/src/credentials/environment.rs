@@ -197,7 +197,10 @@ mod tests {
         let temporary = Ok(("LTAI1", "s1", Some("CAIS1")));
         check(&[ID, SECRET, TOKEN, ROLE], temporary);
         check(&[ID, SECRET, TOKEN, ROLE, PROVIDER, TOKEN_FILE], temporary);
-        check(&[ID, SECRET, TOKEN, (UNSUPPORTED_SOURCES[0].0, "x")], temporary);
+        check(
+            &[ID, SECRET, TOKEN, (UNSUPPORTED_SOURCES[0].0, "x")],
+            temporary,
+        );
     }
 
     #[test]
@@ -217,7 +220,11 @@ mod tests {
             check(&[ID, SECRET, (variable, "x")], Ok(("LTAI1", "s1", None)));
         }
         check(
-            &[(UNSUPPORTED_SOURCES[2].0, "x"), (UNSUPPORTED_SOURCES[1].0, "x"), (UNSUPPORTED_SOURCES[0].0, "x")],
+            &[
+                (UNSUPPORTED_SOURCES[2].0, "x"),
+                (UNSUPPORTED_SOURCES[1].0, "x"),
+                (UNSUPPORTED_SOURCES[0].0, "x"),
+            ],
             not_supported(UNSUPPORTED_SOURCES[0].0, UNSUPPORTED_SOURCES[0].1),
         );
     }

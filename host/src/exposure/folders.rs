@@ -36,9 +36,12 @@ pub(super) fn folder_exposure(path: &Path) -> Option<(PathBuf, String)> {
 
 /// The deepest folder of `folder` and those above it that is there, and whether it is `folder` itself.
 fn nearest_existing(folder: &Path) -> Option<(PathBuf, bool)> {
-    let found = folder
-        .ancestors()
-        .find_map(|above| Some((fs::canonicalize(current_if_empty(above)).ok()?, above == folder)));
+    let found = folder.ancestors().find_map(|above| {
+        Some((
+            fs::canonicalize(current_if_empty(above)).ok()?,
+            above == folder,
+        ))
+    });
     found.filter(|(found, _)| found.is_dir())
 }
 

@@ -30,7 +30,8 @@ fn unproven() -> Caller {
 fn identity(date: UnixTime) -> Arc<VerifiedIdentity> {
     let cluster = ClusterId::parse("c").unwrap();
     let token = sign::sign_token_v2(&demo::user_key(), &cluster, "test", date).unwrap();
-    let Step::CallSts(awaiting) = login::begin(token.expose(), &TokenPolicy::new(cluster), date) else {
+    let Step::CallSts(awaiting) = login::begin(token.expose(), &TokenPolicy::new(cluster), date)
+    else {
         panic!("the token is good");
     };
     let body = json!({
@@ -142,7 +143,11 @@ async fn refusals_that_may_become_grants_are_not_cached() {
         };
         keep();
         let known = cache.look_up(token, NOW.plus_seconds(9));
-        assert_eq!(matches!(known, Some(CachedOutcome::Refused(_))), is_kept, "{case}");
+        assert_eq!(
+            matches!(known, Some(CachedOutcome::Refused(_))),
+            is_kept,
+            "{case}"
+        );
         assert!(cache.look_up(token, NOW.plus_seconds(10)).is_none());
         keep();
         tokio::time::advance(Duration::from_secs(10)).await;

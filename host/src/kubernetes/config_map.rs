@@ -12,11 +12,12 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::Replica;
-use super::events::{EventRecorder, EventRecord};
-use super::failure::ApiFailure;
 use super::desired_status::cut;
+use super::events::{EventRecord, EventRecorder};
+use super::failure::ApiFailure;
 use super::watch::{
-    RETRY_DELAYS, StalenessCheck, WATCH_SECONDS, RETRY_RESET_AFTER, confirm_watch, is_too_old, notifying_client, retry,
+    RETRY_DELAYS, RETRY_RESET_AFTER, StalenessCheck, WATCH_SECONDS, confirm_watch, is_too_old,
+    notifying_client, retry,
 };
 use crate::backends::config_map::ConfigMapSource;
 use crate::config::ConfigMapName;
@@ -46,7 +47,11 @@ impl ConfigMapSource {
     }
 
     /// Publishes events about edits, until no more can come. Of edits that come faster than events, only the last counts.
-    async fn publish_events(&self, events: &EventRecorder, mut edits: watch::Receiver<Option<ConfigMapEdit>>) {
+    async fn publish_events(
+        &self,
+        events: &EventRecorder,
+        mut edits: watch::Receiver<Option<ConfigMapEdit>>,
+    ) {
         let mut was_refused = false;
         while edits.changed().await.is_ok() {
             let Some(edit) = edits.borrow_and_update().clone() else {
@@ -137,7 +142,11 @@ impl ConfigMapSource {
 
     /// Takes in `event`, and what edit of the ConfigMap that was, if any; `listed` is what the list that is being read has
     /// held until now.
-    fn apply_event(&self, event: Event<ConfigMap>, listed: &mut Option<ConfigMap>) -> Option<ConfigMapEdit> {
+    fn apply_event(
+        &self,
+        event: Event<ConfigMap>,
+        listed: &mut Option<ConfigMap>,
+    ) -> Option<ConfigMapEdit> {
         let object = match event {
             Event::Init => {
                 *listed = None;
@@ -190,7 +199,9 @@ impl ConfigMapEdit {
     /// Builds the events about the edit; `was_refused` says whether the previous edit had refused entries.
     fn records(&self, was_refused: bool) -> Vec<EventRecord> {
         let records = match self.refused.len() {
-            0 if was_refused => EventRecord::normal("InEffect", "all of it is in effect".to_owned()),
+            0 if was_refused => {
+                EventRecord::normal("InEffect", "all of it is in effect".to_owned())
+            }
             0 => return Vec::new(),
             1 => EventRecord::warning("Refused", cut(&self.refused.concat())),
             count => {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::mapping::{ACCEPTED, CONFLICTED, RamIdentityMapping};
 use super::objects::KnownObject;
-use super::observed_status::{self, ObservedStatus, ObservedCondition};
+use super::observed_status::{self, ObservedCondition, ObservedStatus};
 use super::session_arn::{EVERY_SESSION, ONE_SESSION, SessionArn};
 use crate::backends::live::{BackendNotes, Retention};
 
@@ -65,7 +65,12 @@ impl DesiredStatus {
     }
 
     /// Returns the status as it will be observed, for an object of `generation` whose current status is `before`.
-    pub(super) fn to_observed(&self, generation: i64, before: &ObservedStatus, now: UnixTime) -> ObservedStatus {
+    pub(super) fn to_observed(
+        &self,
+        generation: i64,
+        before: &ObservedStatus,
+        now: UnixTime,
+    ) -> ObservedStatus {
         let text = |text: &Option<String>| text.as_deref().map_or(0, observed_status::text_digest);
         ObservedStatus {
             canonical_arn: text(&self.canonical_arn),
@@ -147,7 +152,12 @@ impl DesiredCondition {
     }
 }
 
-fn accepted(name: &str, known: &KnownObject, rules: &BackendRules, notes: &BackendNotes) -> DesiredCondition {
+fn accepted(
+    name: &str,
+    known: &KnownObject,
+    rules: &BackendRules,
+    notes: &BackendNotes,
+) -> DesiredCondition {
     let activation = notes.in_effect.get(name);
     let kept = activation.and_then(|activation| activation.retention.as_ref());
     let refused_as = match known.session_arn {
@@ -162,7 +172,9 @@ fn accepted(name: &str, known: &KnownObject, rules: &BackendRules, notes: &Backe
                 basis,
                 ..
             } = kept;
-            let what = rules.rule(name).map(|rule| describe_mapping(&rule.to_mapping()));
+            let what = rules
+                .rule(name)
+                .map(|rule| describe_mapping(&rule.to_mapping()));
             let message = format!(
                 "{}; until this is put right, this stays in effect, until {until} at most: {}, since {basis}",
                 cut(reason),

@@ -11,9 +11,9 @@ use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client, Resource as _};
 use tokio::time::Instant;
 
-use super::mapping::RamIdentityMapping;
 use super::desired_status::DesiredStatus;
-use super::observed_status::{self, ObservedStatus, ObservedCondition};
+use super::mapping::RamIdentityMapping;
+use super::observed_status::{self, ObservedCondition, ObservedStatus};
 use super::session_arn::EVERY_SESSION;
 
 /// Events about objects of the cluster scope are kept here, as those of Kubernetes itself.
@@ -42,7 +42,11 @@ pub(super) struct EventRecord {
 
 impl EventRecord {
     /// Builds the events for an object whose status changes from `before` to `desired_status`.
-    pub(super) fn new(desired_status: &DesiredStatus, before: &ObservedStatus, after: &ObservedStatus) -> Vec<Self> {
+    pub(super) fn new(
+        desired_status: &DesiredStatus,
+        before: &ObservedStatus,
+        after: &ObservedStatus,
+    ) -> Vec<Self> {
         let mut records = Vec::new();
         let mut push = |is_warning, (reason, message): (_, &str)| {
             let message = message.to_owned();
@@ -53,7 +57,10 @@ impl EventRecord {
             });
         };
         let text = |observed: Option<ObservedCondition>| observed.map(|observed| observed.text);
-        let accepted = (desired_status.accepted.reason, &*desired_status.accepted.message);
+        let accepted = (
+            desired_status.accepted.reason,
+            &*desired_status.accepted.message,
+        );
         if !desired_status.accepted.is_true || desired_status.accepted.reason == EVERY_SESSION {
             if text(before.accepted) != text(after.accepted) {
                 push(true, accepted);
@@ -62,7 +69,13 @@ impl EventRecord {
             push(false, accepted);
         }
         if desired_status.conflicted.is_true && text(before.conflicted) != text(after.conflicted) {
-            push(true, (desired_status.conflicted.reason, &desired_status.conflicted.message));
+            push(
+                true,
+                (
+                    desired_status.conflicted.reason,
+                    &desired_status.conflicted.message,
+                ),
+            );
         }
         records
     }
@@ -103,7 +116,12 @@ impl EventRecorder {
 
     /// Publishes `records` about `about`. If `about` has a resource version, all replicas may publish the same event, and
     /// the first one does. A failure is ignored: the log and the status have the same information.
-    pub(super) async fn publish(&self, about: &ObjectReference, records: Vec<EventRecord>, now: UnixTime) {
+    pub(super) async fn publish(
+        &self,
+        about: &ObjectReference,
+        records: Vec<EventRecord>,
+        now: UnixTime,
+    ) {
         let namespace = about.namespace.as_deref().unwrap_or(NAMESPACE);
         let events = Api::<Event>::namespaced(self.client.clone(), namespace);
         for records in records {
@@ -127,7 +145,13 @@ impl EventRecorder {
         }
     }
 
-    fn event(&self, about: &ObjectReference, namespace: &str, records: EventRecord, now: UnixTime) -> Event {
+    fn event(
+        &self,
+        about: &ObjectReference,
+        namespace: &str,
+        records: EventRecord,
+        now: UnixTime,
+    ) -> Event {
         let (kind, reason) = records.type_and_reason();
         let (name, generate_name) = name(about, reason);
         Event {

@@ -129,7 +129,8 @@ impl MissingCrd {
         }
         self.times = self.times.saturating_add(1);
         let since = *self.since.get_or_insert(at);
-        self.times >= Self::MIN_FAILURES && at.saturating_duration_since(since) >= Self::MIN_DURATION
+        self.times >= Self::MIN_FAILURES
+            && at.saturating_duration_since(since) >= Self::MIN_DURATION
     }
 }
 

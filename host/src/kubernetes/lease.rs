@@ -155,7 +155,8 @@ impl Election {
                 self.leases.create(&PostParams::default(), &lease).await
             }
             LeaseStep::Take | LeaseStep::Renew => {
-                let lease = self.lease_to_write(self.observed.as_ref().map(|observed| &observed.lease));
+                let lease =
+                    self.lease_to_write(self.observed.as_ref().map(|observed| &observed.lease));
                 // The resource version in it makes this fail when somebody else was faster.
                 self.leases
                     .replace(LEASE_NAME, &PostParams::default(), &lease)

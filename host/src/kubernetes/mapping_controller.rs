@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ack_ram_core::rules::{Backend, Source};
 
-use super::status_queue::StatusQueue;
 use super::objects::ObjectStore;
+use super::status_queue::StatusQueue;
 use crate::backends::live::LiveRules;
 use crate::env::Clock;
 

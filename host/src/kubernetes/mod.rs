@@ -2,20 +2,20 @@
 
 pub mod client;
 mod config_map;
-mod status_queue;
+mod desired_status;
 mod events;
 mod failure;
-mod revision;
 pub mod install;
 mod lease;
 pub mod mapping;
 mod mapping_controller;
 pub mod object;
 mod objects;
-mod desired_status;
 mod observed_status;
+mod revision;
 mod schema;
 mod session_arn;
+mod status_queue;
 mod watch;
 mod writer;
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 pub use ack_ram_config::object::ObjectError;
 use ack_ram_config::object::ObjectSpec;
-use ack_ram_core::rules::{Precedence, Mapping, Rule};
+use ack_ram_core::rules::{Mapping, Precedence, Rule};
 use ack_ram_core::time::UnixTime;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Resource;

@@ -11,11 +11,11 @@ use ack_ram_core::time::UnixTime;
 use kube::Resource as _;
 use kube::runtime::watcher::Event;
 
-use super::failure::{MissingCrd, ApiFailure};
+use super::failure::{ApiFailure, MissingCrd};
 use super::object::{MappingObject, ObjectError};
 use super::observed_status::{self, ObservedStatus};
 use super::session_arn::SessionArn;
-use crate::backends::live::{BackendNotes, Retention, Transaction, LiveRules};
+use crate::backends::live::{BackendNotes, LiveRules, Retention, Transaction};
 use crate::config::partial_entry::PartialEntry;
 
 /// All observed objects, with as much of each as is needed to detect changes.
@@ -233,7 +233,8 @@ impl ObjectStore {
                 && before.spec == now.spec
                 && before.session_arn == now.session_arn
         });
-        let has_other_status = before.is_some_and(|before| before.observed_status != now.observed_status);
+        let has_other_status =
+            before.is_some_and(|before| before.observed_status != now.observed_status);
         let written = before.and_then(|before| before.written);
         self.known
             .insert(Arc::clone(&name), KnownObject { written, ..now });
@@ -274,7 +275,8 @@ impl ObjectStore {
         let gone = self.known.extract_if(|_, known| known.list != list);
         let mut gone: Vec<Arc<str>> = gone.map(|(name, _)| name).collect();
         gone.sort_unstable();
-        self.pending_changes.extend(gone.into_iter().map(RuleChange::Delete));
+        self.pending_changes
+            .extend(gone.into_iter().map(RuleChange::Delete));
     }
 
     fn set_trouble(&mut self, trouble: Option<String>, live: &LiveRules) {
@@ -330,7 +332,8 @@ impl RuleChange {
             } => match edit.keep_last_good(&name, &reason, &newest, now) {
                 Ok(()) => {
                     let what = edit.rules().rule(&name);
-                    let what = what.map_or_else(String::new, |rule| describe_mapping(&rule.to_mapping()));
+                    let what =
+                        what.map_or_else(String::new, |rule| describe_mapping(&rule.to_mapping()));
                     if let Some(Retention { until, basis, .. }) = edit.retention(&name) {
                         tracing::warn!(backend = %Backend::Crd, object = %name, subject, "refused: {reason}; kept: {what} until {until}, since {basis}");
                     }

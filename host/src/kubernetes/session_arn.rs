@@ -36,7 +36,11 @@ impl SessionArn {
     }
 
     /// Decides about an object of which `before` was known under the same name, if anything. `now` is what is known now.
-    pub(super) fn decide_later(before: Option<&KnownObject>, now: &KnownObject, object: &MappingObject) -> Self {
+    pub(super) fn decide_later(
+        before: Option<&KnownObject>,
+        now: &KnownObject,
+        object: &MappingObject,
+    ) -> Self {
         // After a restore of etcd, a generation may be smaller. A larger one is an edit, even one that has been undone.
         let is_unedited = before.is_some_and(|before| {
             before.session_arn == Some(Self::AsInGo)

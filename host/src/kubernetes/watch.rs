@@ -16,9 +16,9 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::failure::{self, ApiFailure};
-use super::revision;
 use super::mapping_controller::{MappingController, Observation};
 use super::object::MappingObject;
+use super::revision;
 use crate::backends::live::LiveRules;
 
 /// How many objects the API server is asked for at once.
@@ -146,7 +146,9 @@ impl MappingController {
         let news = |event: &&Event<_>| matches!(event, Event::Apply(_) | Event::Delete(_));
         let events = batch.iter().filter(news).count();
         let is_whole_list = batch.iter().any(|event| matches!(event, Event::InitDone));
-        let touched = self.objects().apply_events(batch, &self.live, (self.clock)());
+        let touched = self
+            .objects()
+            .apply_events(batch, &self.live, (self.clock)());
         if is_whole_list {
             self.live.confirmations().confirm(Backend::Crd);
         } else if events > 0 {
@@ -232,7 +234,11 @@ pub(super) fn confirm_watch(live: &Arc<LiveRules>, backend: Backend) -> ConfirmW
 /// `client`, which notifies `answered` of each success, and `confirm` of each watch that has begun. The watcher does not
 /// tell when a watch has begun: without this, trouble would last until something happens to an object. A watch that has
 /// seen more than the API server has, or that goes on from what is stale, is answered as one that has seen too little.
-pub(super) fn notifying_client(client: Client, answered: Arc<Notify>, confirm: ConfirmWatch) -> Client {
+pub(super) fn notifying_client(
+    client: Client,
+    answered: Arc<Notify>,
+    confirm: ConfirmWatch,
+) -> Client {
     let namespace = client.default_namespace().to_owned();
     let send = move |request: Request<Body>| {
         let client = client.clone();

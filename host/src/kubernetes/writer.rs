@@ -14,14 +14,14 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::events::{self, EventRecorder, EventRecord};
+use super::desired_status::DesiredStatus;
+use super::events::{self, EventRecord, EventRecorder};
 use super::failure::{error_chain, retry_after};
 use super::install::FIELD_MANAGER;
 use super::lease::Election;
 use super::mapping_controller::{MappingController, Observation};
 use super::object::MappingObject;
 use super::objects::TouchedNames;
-use super::desired_status::DesiredStatus;
 use super::observed_status::ObservedStatus;
 
 /// How many requests are under way at once; how fast they are answered is the API server's choice.
@@ -142,7 +142,9 @@ impl MappingController {
         let mut checks: u32 = 0;
         loop {
             while paused.is_none() && in_flight.len() < MAX_CONCURRENT_WRITES {
-                let Some(name) = self.status_queue.pop() else { break };
+                let Some(name) = self.status_queue.pop() else {
+                    break;
+                };
                 checks = checks.wrapping_add(1);
                 if checks.is_multiple_of(CHECKS_BEFORE_YIELD) {
                     tokio::task::yield_now().await;
@@ -276,7 +278,10 @@ impl MappingController {
 
     async fn send(&self, objects: &Api<MappingObject>, write: &StatusWrite) -> kube::Result<()> {
         let StatusWrite {
-            name, uid, desired_status, ..
+            name,
+            uid,
+            desired_status,
+            ..
         } = write;
         let apply = desired_status.patch(name, uid, &write.after);
         let force = PatchParams::apply(FIELD_MANAGER).force();

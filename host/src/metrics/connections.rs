@@ -82,7 +82,8 @@ impl ConnectionMetrics {
             panics: register(registry, IntCounterVec::new(panics, &["port"]))?,
             floods: register(registry, IntCounterVec::new(floods, &["port"]))?,
             large_heads: register(registry, IntCounterVec::new(large_heads, &["port"]))?,
-            shed: OverloadReason::ALL.map(|reason| (reason, shed.with_label_values(&[reason.label()]))),
+            shed: OverloadReason::ALL
+                .map(|reason| (reason, shed.with_label_values(&[reason.label()]))),
         })
     }
 

@@ -30,11 +30,11 @@ use crate::backends::live::LiveRules;
 use crate::env::Clock;
 pub use certificates::CertificateMetrics;
 pub use connections::ConnectionMetrics;
-pub(crate) use connections::{PortMetrics, OverloadReason};
+pub(crate) use connections::{OverloadReason, PortMetrics};
 pub use ext_authz::ExtAuthzMetrics;
 pub use lines::AuditMetrics;
 use lines::LogMetrics;
-pub use logins::{LoginTimer, LoginMetrics, MALFORMED_REQUEST};
+pub use logins::{LoginMetrics, LoginTimer, MALFORMED_REQUEST};
 #[cfg(target_os = "linux")]
 use process::ProcessGauges;
 use rules::RuleGauges;
@@ -118,7 +118,10 @@ impl Metrics {
     /// # Errors
     /// When too many ask for them, or they cannot be written.
     pub async fn text(&self) -> Result<String, MetricsError> {
-        let _turn = self.scrapes.try_acquire().map_err(|_| MetricsError::TooManyScrapes)?;
+        let _turn = self
+            .scrapes
+            .try_acquire()
+            .map_err(|_| MetricsError::TooManyScrapes)?;
         let scrape = Arc::clone(&self.scrape).lock_owned();
         let scrape = tokio::time::timeout(SCRAPE_DEADLINE, scrape).await;
         let mut scrape = scrape.map_err(|_| MetricsError::TooManyScrapes)?;

@@ -79,7 +79,10 @@ impl RuleGauges {
         if !Weak::ptr_eq(&snapshot, &self.seen) {
             // Conflicts are counted when sources no longer wait.
             let snapshots = self.live.inspect(BackendSnapshot::new);
-            self.kept_since = snapshots.iter().map(|snapshot| self.set_gauges(snapshot)).collect();
+            self.kept_since = snapshots
+                .iter()
+                .map(|snapshot| self.set_gauges(snapshot))
+                .collect();
             self.seen = snapshot;
         }
         self.set_confirmations();
@@ -109,7 +112,9 @@ impl RuleGauges {
         let name = &*backend.to_string();
         let conflicts = snapshot.rules.conflicts();
         let shadowed = conflicts.iter().map(|conflict| &conflict.shadowed.position);
-        let conflicted = shadowed.filter(|loser| !snapshot.kept.contains(*loser)).count();
+        let conflicted = shadowed
+            .filter(|loser| !snapshot.kept.contains(*loser))
+            .count();
         let kept = snapshot.kept.len();
         let in_effect = snapshot.rules.len().saturating_sub(kept + conflicted);
         for (state, count) in [

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 use std::{env, fs};
 
-use ack_ram_core::rules::{Precedence, Backend, BackendRules, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::rules::{Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source};
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::exposition::Exposition;
 
@@ -52,13 +52,17 @@ fn exercise(metrics: &Metrics) {
     metrics.logins.begin().end("success");
     let calls = metrics.sts.endpoint("sts.example");
     let body = Default::default();
-    calls.begin().end(&StsResponse::Response { status: 200, body });
+    calls
+        .begin()
+        .end(&StsResponse::Response { status: 200, body });
     metrics.sts.lookups("hit").inc();
     metrics.sts.cache("identity").entries.set(1);
     metrics
         .sources
         .observe_lag(Backend::Crd, Duration::from_millis(1));
-    metrics.sources.record_reload(Backend::MountedFile, "sha256:1");
+    metrics
+        .sources
+        .record_reload(Backend::MountedFile, "sha256:1");
     metrics.sources.count_watch_failure(Backend::Crd);
     metrics.sources.observe(Observation::StatusWritten);
     metrics.connections.port("webhook").evicted.inc();
@@ -450,11 +454,17 @@ async fn scrapes_are_limited_in_number_and_time() {
         .collect();
     tokio::task::yield_now().await;
     let before = tokio::time::Instant::now();
-    assert!(matches!(metrics.text().await, Err(MetricsError::TooManyScrapes)));
+    assert!(matches!(
+        metrics.text().await,
+        Err(MetricsError::TooManyScrapes)
+    ));
     assert!(before.elapsed() < SCRAPE_DEADLINE);
     for waiting in waiting {
         let text = waiting.await.unwrap();
-        assert!(matches!(text, Err(MetricsError::TooManyScrapes)), "{text:?}");
+        assert!(
+            matches!(text, Err(MetricsError::TooManyScrapes)),
+            "{text:?}"
+        );
     }
     assert_eq!(before.elapsed(), SCRAPE_DEADLINE);
     drop(slow);

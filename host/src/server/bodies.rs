@@ -11,7 +11,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Body;
 use tokio::sync::Notify;
 
-use crate::server::connections::{RequestGuard, Origin, ClientStanding};
+use crate::server::connections::{ClientStanding, Origin, RequestGuard};
 
 /// A TokenReview is little more than its token.
 const MAX_BYTES: usize = 64 * 1024;
@@ -108,7 +108,9 @@ impl BodyReader {
     }
 
     fn in_flight(&self) -> MutexGuard<'_, InFlightBodies> {
-        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
+        self.in_flight
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

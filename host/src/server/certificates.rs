@@ -90,12 +90,13 @@ impl Certificates {
                 ServingCertificate::issued(authority, &names, clock, metrics)?
             }
         };
-        let clients = certs::load_clients(folder, is_required)?.map(|authority| ClientCertificates {
-            folder: folder.clone(),
-            is_required,
-            verifier: Arc::new(ClientVerifier::new(&authority, clock, metrics)),
-            authority,
-        });
+        let clients =
+            certs::load_clients(folder, is_required)?.map(|authority| ClientCertificates {
+                folder: folder.clone(),
+                is_required,
+                verifier: Arc::new(ClientVerifier::new(&authority, clock, metrics)),
+                authority,
+            });
         if clients.is_some() {
             tracing::info!(
                 "only clients with a certificate of {} may ask",
@@ -197,7 +198,11 @@ impl Certificates {
         for _ in 0..2 {
             self.serving.poll(Instant::now());
         }
-        let logged_warnings = || self.logged_warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        let logged_warnings = || {
+            self.logged_warnings
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
         logged_warnings().clear();
         self.log_warnings();
     }
@@ -257,8 +262,14 @@ impl Certificates {
         let now = (self.clock)();
         let mut warnings = self.serving.warnings(now, &self.names);
         warnings.extend(self.client_warnings().into_iter().flatten());
-        let mut logged_warnings = self.logged_warnings.lock().unwrap_or_else(PoisonError::into_inner);
-        for warning in warnings.iter().filter(|warning| !logged_warnings.contains(warning)) {
+        let mut logged_warnings = self
+            .logged_warnings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for warning in warnings
+            .iter()
+            .filter(|warning| !logged_warnings.contains(warning))
+        {
             tracing::warn!("{warning}");
         }
         *logged_warnings = warnings;

@@ -29,7 +29,7 @@ use crate::server::certificates::Tls;
 use crate::server::line_limiter::LineLimiter;
 pub(super) use activity::RequestGuard;
 use connection::Connection;
-pub(super) use eviction::{Origin, ClientStanding};
+pub(super) use eviction::{ClientStanding, Origin};
 use registry::ConnectionRegistry;
 use request_body::DiscardLimits;
 pub(super) use request_body::RequestBody;

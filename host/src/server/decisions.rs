@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ack_ram_core::decision::{Decision, Unavailable, Outcome};
+use ack_ram_core::decision::{Decision, Outcome, Unavailable};
 use ack_ram_core::secret::Secret;
 
 use crate::audit::Audit;
@@ -51,7 +51,9 @@ impl Decisions {
                 audit.record(&decided, took);
             }
         }
-        self.metrics.logins.count_decision(&decided.decision.outcome);
+        self.metrics
+            .logins
+            .count_decision(&decided.decision.outcome);
         login.end(decided.decision.metric_result());
         if let Outcome::Unavailable(Unavailable::Overloaded) = decided.decision.outcome {
             self.metrics.connections.count_overload(OverloadReason::Sts);

@@ -20,7 +20,7 @@ use hyper::{Method, Request, Response, StatusCode, Uri};
 
 use crate::config;
 use crate::metrics::{MALFORMED_REQUEST, Metrics};
-use crate::server::connections::{RequestGuard, RequestBody, head};
+use crate::server::connections::{RequestBody, RequestGuard, head};
 use crate::server::decisions::Decisions;
 use crate::server::line_limiter::{LineLimiter, LineReason};
 use crate::server::webhook::note_grant;
@@ -90,7 +90,10 @@ impl ExtAuthz {
         drop(request);
         let answer = match token {
             Ok(token) => {
-                let decision = self.decisions.decide_and_record(&token, Requester::Proxy, login).await;
+                let decision = self
+                    .decisions
+                    .decide_and_record(&token, Requester::Proxy, login)
+                    .await;
                 note_grant(guard, &decision);
                 self.pass(&decision)
             }
@@ -197,7 +200,10 @@ impl ExtAuthz {
         self.build_grant(&headers).map_err(invalid_header)
     }
 
-    fn build_grant(&self, granted_headers: &[(String, String)]) -> Result<Response<Full<Bytes>>, InvalidHeader> {
+    fn build_grant(
+        &self,
+        granted_headers: &[(String, String)],
+    ) -> Result<Response<Full<Bytes>>, InvalidHeader> {
         let mut response = Response::new(Full::default());
         let headers = response.headers_mut();
         for (name, value) in granted_headers {

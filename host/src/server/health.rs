@@ -17,7 +17,7 @@ use crate::backends::confirmations::Confirmations;
 use crate::backends::live::{BackendNotes, LiveRules};
 use crate::metrics::{self, Metrics, MetricsError, OverloadReason};
 use crate::server::certificates::Certificates;
-use crate::server::connections::{RequestGuard, RequestBody, Responder, head};
+use crate::server::connections::{RequestBody, RequestGuard, Responder, head};
 use crate::server::line_limiter::{LineLimiter, LineReason};
 
 /// A reason is cut after so many characters: it may quote somebody's file.
@@ -34,7 +34,11 @@ pub(super) struct Health {
 }
 
 impl Responder for Health {
-    async fn respond(&self, request: Request<RequestBody>, _: &RequestGuard) -> Response<Full<Bytes>> {
+    async fn respond(
+        &self,
+        request: Request<RequestBody>,
+        _: &RequestGuard,
+    ) -> Response<Full<Bytes>> {
         let uri = request.uri();
         match uri.path().trim_end_matches('/') {
             "/metrics" => metrics(&self.metrics, None).await,
@@ -132,8 +136,9 @@ impl Readiness {
         let confirmations = self.rules.confirmations();
         let backends = self.rules.snapshot();
         let backends = backends.backends().iter().map(BackendRules::backend);
-        checks
-            .extend(backends.filter_map(|backend| ReadinessCheck::for_confirmation(confirmations, backend)));
+        checks.extend(
+            backends.filter_map(|backend| ReadinessCheck::for_confirmation(confirmations, backend)),
+        );
         if self.is_stopping.load(Ordering::Relaxed) {
             checks.push(ReadinessCheck::for_stopping());
         }

@@ -8,7 +8,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ack_ram_core::decision::{Unavailable, Outcome};
+use ack_ram_core::decision::{Outcome, Unavailable};
 use ack_ram_core::fingerprint::Fingerprint;
 use ack_ram_core::sts::StsUnavailable;
 use tokio::sync::Notify;
@@ -49,9 +49,9 @@ impl LineReason {
             Outcome::Granted(_) | Outcome::UnrecognizedToken => None,
             Outcome::Denied(_) => (!made_a_call).then_some(Self::Denied(code)),
             // STS was not asked, or, while the circuit breaker is open, perhaps not.
-            Outcome::Unavailable(Unavailable::Overloaded | Unavailable::Sts(StsUnavailable::Unreachable)) => {
-                Some(Self::Unable(code))
-            }
+            Outcome::Unavailable(
+                Unavailable::Overloaded | Unavailable::Sts(StsUnavailable::Unreachable),
+            ) => Some(Self::Unable(code)),
             Outcome::Unavailable(_) => (!made_a_call).then_some(Self::Unable(code)),
         }
     }

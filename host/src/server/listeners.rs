@@ -75,7 +75,11 @@ pub(crate) fn preflight_errors(listen: &Listen) -> Vec<ListenError> {
 }
 
 /// Listens on the first address of `host` that can be had.
-async fn listen_on(purpose: ListenPurpose, host: &Host, port: u16) -> Result<TcpListener, ListenError> {
+async fn listen_on(
+    purpose: ListenPurpose,
+    host: &Host,
+    port: u16,
+) -> Result<TcpListener, ListenError> {
     let address = format!("{host}:{port}");
     let failed = |cause| ListenError::new(purpose, &address, port, cause);
     let found = match host {

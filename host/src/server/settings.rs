@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::authenticator::{Authenticator, IdentityResolver};
 use crate::backends::live::LiveRules;
-use crate::backends::watched_file::{self, POLL_INTERVAL, MAY_BE_MISSING, FileEvent, WatchedFile};
+use crate::backends::watched_file::{self, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 use crate::config::{Config, SettingsSnapshot, Sts};
 use crate::env;
 use crate::metrics::Metrics;
@@ -112,8 +112,12 @@ impl LiveSettings {
     fn poll(&self, at: Instant) {
         let mut state = self.state();
         let event = state.ca_file.as_mut().and_then(|file| file.poll(at));
-        if let Some(FileEvent::Content(..) | FileEvent::InvalidContent(..) | FileEvent::Missing | FileEvent::Unreadable(_)) =
-            event
+        if let Some(
+            FileEvent::Content(..)
+            | FileEvent::InvalidContent(..)
+            | FileEvent::Missing
+            | FileEvent::Unreadable(_),
+        ) = event
         {
             self.apply_desired(&mut state, true);
         }

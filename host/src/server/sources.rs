@@ -15,9 +15,9 @@ use tokio::task::JoinSet;
 use tokio::time::{self, MissedTickBehavior};
 
 use crate::backends::config_map::ConfigMapSource;
-use crate::backends::dynamic_file::DynamicFile;
 use crate::backends::document_source::ReloadObserver;
-use crate::backends::live::{Transaction, LiveRules};
+use crate::backends::dynamic_file::DynamicFile;
+use crate::backends::live::{LiveRules, Transaction};
 use crate::backends::mounted_file::{Inputs, MountedFile, Reloaded};
 use crate::config::{Config, MappingSources};
 use crate::env;
@@ -82,7 +82,11 @@ impl Sources {
                 Backend::Crd => {
                     let metrics = Arc::clone(metrics);
                     let observe = move |observation| metrics.sources.observe(observation);
-                    objects = Some(Arc::new(MappingController::new(live, env::now, Box::new(observe))));
+                    objects = Some(Arc::new(MappingController::new(
+                        live,
+                        env::now,
+                        Box::new(observe),
+                    )));
                 }
             }
         }
@@ -228,7 +232,8 @@ impl ClusterSources {
                     }
                     if self.objects.is_some() {
                         tracing::warn!(backend = %Backend::Crd, "{trouble}");
-                        let set_trouble = |edit: &mut Transaction<'_>| edit.set_trouble(Some(trouble));
+                        let set_trouble =
+                            |edit: &mut Transaction<'_>| edit.set_trouble(Some(trouble));
                         self.live.change(Backend::Crd, set_trouble);
                     }
                 }

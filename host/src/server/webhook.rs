@@ -12,9 +12,9 @@ use tokio::sync::Semaphore;
 
 use crate::certs::ClientRefusal;
 use crate::metrics::{MALFORMED_REQUEST, Metrics, OverloadReason};
-use crate::server::bodies::{BodyReader, BodyError};
+use crate::server::bodies::{BodyError, BodyReader};
 use crate::server::certificates::ClientAdmission;
-use crate::server::connections::{RequestGuard, RequestBody, Responder, head};
+use crate::server::connections::{RequestBody, RequestGuard, Responder, head};
 use crate::server::decisions::Decisions;
 use crate::server::ext_authz::{self, ExtAuthz};
 use crate::server::line_limiter::{LineLimiter, LineReason};
@@ -94,14 +94,20 @@ impl Webhook {
             Err(rejection) => {
                 login.end(MALFORMED_REQUEST);
                 if let Rejection::Body(BodyError::Evicted) = rejection {
-                    self.metrics.connections.count_overload(OverloadReason::Bodies);
+                    self.metrics
+                        .connections
+                        .count_overload(OverloadReason::Bodies);
                 }
                 self.reject(&rejection)
             }
         }
     }
 
-    async fn authorize(&self, request: Request<RequestBody>, guard: &RequestGuard) -> Response<Full<Bytes>> {
+    async fn authorize(
+        &self,
+        request: Request<RequestBody>,
+        guard: &RequestGuard,
+    ) -> Response<Full<Bytes>> {
         // Nobody waits for the body.
         guard.mark_received();
         let Some(ext_authz) = &self.ext_authz else {
@@ -153,7 +159,11 @@ impl Webhook {
 }
 
 impl Responder for Webhook {
-    async fn respond(&self, request: Request<RequestBody>, guard: &RequestGuard) -> Response<Full<Bytes>> {
+    async fn respond(
+        &self,
+        request: Request<RequestBody>,
+        guard: &RequestGuard,
+    ) -> Response<Full<Bytes>> {
         match (request.uri().path(), request.method()) {
             ("/authenticate", _) => self.authenticate(request, guard).await,
             (path, _) if ext_authz::is_path(path) => self.authorize(request, guard).await,

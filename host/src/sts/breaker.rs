@@ -101,7 +101,9 @@ impl Breaker {
     pub(super) fn admit(&self) -> Result<(), Duration> {
         match &*self.state() {
             BreakerState::Closed(_) => Ok(()),
-            BreakerState::Open { until, .. } => Err(until.saturating_duration_since(Instant::now())),
+            BreakerState::Open { until, .. } => {
+                Err(until.saturating_duration_since(Instant::now()))
+            }
             BreakerState::HalfOpen { .. } => Err(Duration::ZERO),
         }
     }
@@ -216,7 +218,9 @@ impl FailureStreak {
         }
         self.last_failure = Some(now);
         match scope {
-            FailureScope::Endpoint => self.endpoint_failures = self.endpoint_failures.saturating_add(1),
+            FailureScope::Endpoint => {
+                self.endpoint_failures = self.endpoint_failures.saturating_add(1)
+            }
             FailureScope::Caller(caller) => {
                 self.caller_failures = self.caller_failures.saturating_add(1);
                 self.has_granted |= caller.standing == CredentialStanding::Granted;
@@ -240,7 +244,8 @@ impl FailureStreak {
         let has_long_silence = all_failures >= SUSPICIOUS_FAILURES
             && self.credentials.len() >= SUSPICIOUS_CREDENTIALS
             && now.saturating_duration_since(self.last_success) >= SUSPICIOUS_SILENCE;
-        !self.is_suspected && ((all_failures >= failures && has_many_credentials) || has_long_silence)
+        !self.is_suspected
+            && ((all_failures >= failures && has_many_credentials) || has_long_silence)
     }
 }
 

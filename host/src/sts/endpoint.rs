@@ -17,10 +17,10 @@ use tokio::time::Instant;
 
 use crate::config::{Sts, StsEndpoint};
 use crate::metrics::EndpointMetrics;
-use crate::sts::breaker::{AfterFailure, FailureScope, Breaker};
+use crate::sts::breaker::{AfterFailure, Breaker, FailureScope};
 use crate::sts::connect_error::{describe, is_timeout, text_with_causes};
 use crate::sts::connector::Connector;
-use crate::sts::{StsResponse, Caller};
+use crate::sts::{Caller, StsResponse};
 
 /// Less than the minute after which servers commonly close an idle connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
@@ -171,7 +171,9 @@ impl Endpoint {
                 timed_out: false,
                 health: match error {
                     SendError::Request(_) => EndpointHealth::NotAttempted,
-                    SendError::ConnectFailed(_) | SendError::ConnectTimedOut(_) => EndpointHealth::ConnectFailed,
+                    SendError::ConnectFailed(_) | SendError::ConnectTimedOut(_) => {
+                        EndpointHealth::ConnectFailed
+                    }
                     SendError::BrokenOff(_) => EndpointHealth::RequestFailed,
                 },
             },
@@ -198,7 +200,11 @@ impl Endpoint {
     }
 
     /// A connection that fails gives one more try, where that is harmless: STS may have closed a kept one just then.
-    async fn send(&self, request: &StsRequest, connections: &CapturedConnections) -> Result<StsResponse, SendError> {
+    async fn send(
+        &self,
+        request: &StsRequest,
+        connections: &CapturedConnections,
+    ) -> Result<StsResponse, SendError> {
         match self.http.send(request, connections).await {
             Err(error) if error.is_retryable(request) => {
                 tracing::debug!(endpoint = self.name(), "asks again: {error}");
@@ -254,7 +260,11 @@ impl CapturedConnections {
 }
 
 impl HttpEndpoint {
-    async fn send(&self, request: &StsRequest, connections: &CapturedConnections) -> Result<StsResponse, SendError> {
+    async fn send(
+        &self,
+        request: &StsRequest,
+        connections: &CapturedConnections,
+    ) -> Result<StsResponse, SendError> {
         let mut request = self.http_request(request).map_err(SendError::Request)?;
         connections.capture(&mut request);
         let response = self.client.request(request).await.map_err(|error| {

@@ -28,7 +28,7 @@ use crate::env;
 use crate::metrics::StsMetrics;
 use connector::Connector;
 use endpoint::Endpoint;
-use queue::{FairQueue, QueueFull, CallPermit};
+use queue::{CallPermit, FairQueue, QueueFull};
 pub(crate) use queue::{FollowerGuard, FollowerRoom};
 pub use standing::{Caller, CredentialStanding, CredentialStandings};
 pub use trust::{StsTrust, StsTrustError};
@@ -156,7 +156,11 @@ impl StsClient {
     /// # Errors
     /// Returns an error if there are no certificates to trust, or if the proxy cannot be used.
     pub fn new(settings: &Sts, metrics: &StsMetrics) -> Result<Self, StsTrustError> {
-        Self::with_trust(&StsTrust::load(settings.ca_file.as_ref())?, settings, metrics)
+        Self::with_trust(
+            &StsTrust::load(settings.ca_file.as_ref())?,
+            settings,
+            metrics,
+        )
     }
 
     /// Builds a client that trusts `trust`, whatever `server.sts.caFile` holds now, and resets the breaker gauges of the
@@ -203,8 +207,13 @@ impl StsClient {
         request: &StsRequest,
     ) -> Result<StsResponse, Overloaded> {
         let start = Instant::now();
-        match self.acquire(requesters, caller, start + self.queue_time()).await {
-            Ok(_permit) => Ok(self.try_endpoints(caller, request, start + self.timeout).await),
+        match self
+            .acquire(requesters, caller, start + self.queue_time())
+            .await
+        {
+            Ok(_permit) => Ok(self
+                .try_endpoints(caller, request, start + self.timeout)
+                .await),
             Err(QueueFull) => Err(Overloaded),
         }
     }
@@ -234,7 +243,12 @@ impl StsClient {
         self.timeout * 3 / 5
     }
 
-    async fn try_endpoints(&self, caller: Caller, request: &StsRequest, deadline: Instant) -> StsResponse {
+    async fn try_endpoints(
+        &self,
+        caller: Caller,
+        request: &StsRequest,
+        deadline: Instant,
+    ) -> StsResponse {
         let mut response = None;
         let mut unreachable = Vec::new();
         for (index, endpoint) in self.endpoints.iter().enumerate() {
@@ -268,9 +282,13 @@ impl StsClient {
             }
         }
         match response {
-            Some(response @ (StsResponse::Response { .. } | StsResponse::TooLarge { .. })) => response,
+            Some(response @ (StsResponse::Response { .. } | StsResponse::TooLarge { .. })) => {
+                response
+            }
             Some(StsResponse::TimedOut) => StsResponse::TimedOut,
-            Some(StsResponse::Unreachable(_)) | None => StsResponse::Unreachable(unreachable.join("; ")),
+            Some(StsResponse::Unreachable(_)) | None => {
+                StsResponse::Unreachable(unreachable.join("; "))
+            }
         }
     }
 

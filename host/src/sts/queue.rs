@@ -15,10 +15,10 @@ use fastrand::Rng;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Requester, Caller, CredentialStanding};
+use super::{Caller, CredentialStanding, Requester};
 use crate::metrics::QueueMetrics;
 use lane::WaitResult;
-use room::{CallerKind, PerKind, WaitingRoom, KindLimits, WaiterId};
+use room::{CallerKind, KindLimits, PerKind, WaiterId, WaitingRoom};
 pub(crate) use sharing::{FollowerGuard, FollowerRoom};
 
 /// The permits for calls, and the queue of calls that wait for one.
@@ -161,8 +161,12 @@ impl LastTurn {
     /// Returns the kinds in the order of their turns.
     fn kinds_by_turn(&self) -> [CallerKind; 4] {
         let [first, second] = match self.standing {
-            CredentialStanding::Granted => [CredentialStanding::Unproven, CredentialStanding::Granted],
-            CredentialStanding::Unproven => [CredentialStanding::Granted, CredentialStanding::Unproven],
+            CredentialStanding::Granted => {
+                [CredentialStanding::Unproven, CredentialStanding::Granted]
+            }
+            CredentialStanding::Unproven => {
+                [CredentialStanding::Granted, CredentialStanding::Unproven]
+            }
         };
         let ([a, b], [c, d]) = (self.requesters(first), self.requesters(second));
         [a, b, c, d]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::program::{TestFolder, CommandRun};
+use crate::program::{CommandRun, TestFolder};
 
 fn config(server: &str) -> String {
     format!("clusterID: c1\nserver:\n{server}")

@@ -5,7 +5,7 @@ use ack_ram_core::sign;
 use ack_ram_tests::sts::{Emulator, demo};
 use serde_json::{Value, json};
 
-use crate::program::{TestFolder, CommandRun};
+use crate::program::{CommandRun, TestFolder};
 
 const CONFIG: &str = "
 clusterID: c1

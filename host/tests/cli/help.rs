@@ -65,7 +65,9 @@ fn every_command_explains_itself() {
 #[test]
 fn shells_learn_the_commands() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let script = TestFolder::new(&[]).run(&["completion", shell], &[]).printed();
+        let script = TestFolder::new(&[])
+            .run(&["completion", shell], &[])
+            .printed();
         for word in [
             "ack-ram-authenticator",
             "get-token",

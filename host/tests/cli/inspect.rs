@@ -8,7 +8,7 @@ use ack_ram_core::sign::{self, AccessKey};
 use ack_ram_tests::sts::demo;
 use serde_json::{Value, json};
 
-use crate::program::{TestFolder, CommandRun};
+use crate::program::{CommandRun, TestFolder};
 
 /// A token of a temporary key for the cluster `c1`, signed so many seconds ago.
 fn token(age: i64) -> String {
@@ -145,7 +145,10 @@ fn the_token_may_be_an_argument_or_an_option_or_in_an_exec_credential() {
     let credential = json!({"kind": "ExecCredential", "status": {"token": token}}).to_string();
     let expected = inspect(&token, &["-o", "json"]).printed();
     let told: Value = serde_json::from_str(&expected).unwrap();
-    assert_eq!(told["reference"], Fingerprint::from_text(&token).to_string());
+    assert_eq!(
+        told["reference"],
+        Fingerprint::from_text(&token).to_string()
+    );
     for args in [
         [&*credential].as_slice(),
         &["--token", &token],

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::program::{TestFolder, CommandRun};
+use crate::program::{CommandRun, TestFolder};
 
 const GOOD: &str = "clusterID: c1\nserver:\n  mapUsers: [{userARN: 'acs:ram::1:user/a', username: a, groups: [g]}]\n";
 

@@ -100,7 +100,12 @@ impl TestFolder {
         self.run_with_input(args, env, "")
     }
 
-    pub(crate) fn run_with_input(&self, args: &[&str], env: &[(&str, &str)], input: &str) -> CommandRun {
+    pub(crate) fn run_with_input(
+        &self,
+        args: &[&str],
+        env: &[(&str, &str)],
+        input: &str,
+    ) -> CommandRun {
         let stream = |name| self.streams.path().join(name);
         let [input_path, out, err] = ["in", "out", "err"].map(stream);
         fs::write(&input_path, input).unwrap();

@@ -11,7 +11,7 @@ use ack_ram_core::sign;
 use ack_ram_tests::ports;
 use ack_ram_tests::sts::{Emulator, demo};
 
-use crate::program::{TestFolder, CommandRun};
+use crate::program::{CommandRun, TestFolder};
 
 /// No machine has this name, but the certificate of STS.
 const NAME: &str = "sts.proxied.invalid";
@@ -48,7 +48,11 @@ impl HttpProxy {
     }
 }
 
-fn serve(mut stream: TcpStream, manner: ProxyBehavior, heads: &Sender<String>) -> io::Result<TcpStream> {
+fn serve(
+    mut stream: TcpStream,
+    manner: ProxyBehavior,
+    heads: &Sender<String>,
+) -> io::Result<TcpStream> {
     let mut head = String::new();
     let mut reader = BufReader::new(stream.try_clone()?);
     while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head)? > 0 {}
@@ -95,7 +99,8 @@ impl Fixture {
 
     fn verify(&self, env: &[(&str, &str)]) -> CommandRun {
         let cluster = ClusterId::parse("c1").unwrap();
-        let token = sign::sign_token_v2(&demo::user_key(), &cluster, "test", self.sts.now()).unwrap();
+        let token =
+            sign::sign_token_v2(&demo::user_key(), &cluster, "test", self.sts.now()).unwrap();
         let args = ["verify", "-c", "config.yaml", "--token", token.expose()];
         self.folder.run(&args, env)
     }

@@ -7,7 +7,7 @@ use ack_ram_core::time::UnixTime;
 use ack_ram_tests::sts::{Emulator, demo};
 use serde_json::{Value, json};
 
-use crate::program::{TestFolder, CommandRun};
+use crate::program::{CommandRun, TestFolder};
 
 /// STS with the demonstration account, and a folder whose configuration names it.
 struct Fixture {

@@ -10,7 +10,7 @@ use crate::cargo::cargo;
 use crate::counts::TestCounts;
 use crate::failure::Failure;
 use crate::run::Runner;
-use crate::summary::{SummaryLine, StageResult, seconds, table};
+use crate::summary::{StageResult, SummaryLine, seconds, table};
 use crate::tools::cargo_program::CARGO_DENY;
 use crate::workspace::Workspace;
 use crate::{faults, fuzz, inspector, tools, wasm};
@@ -394,7 +394,9 @@ impl Context<'_> {
         let counted = tests.insert(TestCounts::parse(&run.output));
         run.into_success()?;
         let complaint = match counted {
-            TestCounts { empty, .. } if !empty.is_empty() => format!("no test in {}", empty.join(", ")),
+            TestCounts { empty, .. } if !empty.is_empty() => {
+                format!("no test in {}", empty.join(", "))
+            }
             TestCounts { skipped: 1.., .. } => format!("{} tests were left out", counted.skipped),
             TestCounts { passed: 0, .. } => "no test ran".to_owned(),
             TestCounts { .. } => return Ok(()),

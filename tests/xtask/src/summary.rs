@@ -77,7 +77,7 @@ pub fn seconds(time: Duration) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::{SummaryLine, StageResult, seconds, table};
+    use super::{StageResult, SummaryLine, seconds, table};
     use crate::counts::TestCounts;
 
     #[test]

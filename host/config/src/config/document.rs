@@ -8,9 +8,9 @@ use ack_ram_core::rules::{Backend, WildcardMode};
 use crate::config::entry::{MappingList, Refusal};
 use crate::config::error::{ConfigError, Location, Problem, Warning, WarningKind};
 use crate::config::file::{self, MisspelledKey, Table};
-use crate::config::located::Located;
 use crate::config::keys::{self, MAPPING_DOCUMENT};
-use crate::config::mapping::{ParsedMappings, MappingReader};
+use crate::config::located::Located;
+use crate::config::mapping::{MappingReader, ParsedMappings};
 use crate::config::yaml::{Position, Value};
 
 /// Why a file without any content is broken: it is what a program that was cut off leaves behind.
@@ -30,7 +30,11 @@ pub struct MappingDocument {
 ///
 /// # Errors
 /// Why nothing of it can be used.
-pub fn parse_dynamic_file(name: &str, text: &str, globs: WildcardMode) -> Result<MappingDocument, Refusal> {
+pub fn parse_dynamic_file(
+    name: &str,
+    text: &str,
+    globs: WildcardMode,
+) -> Result<MappingDocument, Refusal> {
     if text.trim().is_empty() {
         return Err(Refusal {
             location: name.to_owned(),
@@ -49,7 +53,11 @@ pub fn parse_dynamic_file(name: &str, text: &str, globs: WildcardMode) -> Result
         match table.take_with_null(list.key()) {
             Some(given) => read_list(&mut reader, list, given, &mut warnings),
             None => {
-                if let Some(MisspelledKey { problem, meant: given }) = table.take_misspelled(list.key()) {
+                if let Some(MisspelledKey {
+                    problem,
+                    meant: given,
+                }) = table.take_misspelled(list.key())
+                {
                     reader.add_inactive_list(list, problem.into(), given);
                 }
             }
@@ -86,12 +94,25 @@ pub fn parse_config_map(name: &str, data: &ConfigMapData, globs: WildcardMode) -
             }
         } else if data.binary_keys.contains(key) {
             let reason = format!("`{key}` is not UTF-8 text; write the file in UTF-8");
-            reader.refuse_list(list, Refusal { location: place, reason });
+            reader.refuse_list(
+                list,
+                Refusal {
+                    location: place,
+                    reason,
+                },
+            );
         } else if let Some(other) = find_misspelled_key(key, data) {
             let place = name.to_owned();
             let reason = format!("`{other}` is not `{key}`; write that, with these very letters");
-            let why = Refusal { location: place, reason };
-            match data.texts.get(other).map(|text| file::parse_yaml(other, text)) {
+            let why = Refusal {
+                location: place,
+                reason,
+            };
+            match data
+                .texts
+                .get(other)
+                .map(|text| file::parse_yaml(other, text))
+            {
                 Some(Ok(content)) => {
                     let setting = key.to_owned();
                     reader.add_inactive_list(list, why, Located { setting, ..content });
@@ -107,7 +128,12 @@ pub fn parse_config_map(name: &str, data: &ConfigMapData, globs: WildcardMode) -
 }
 
 /// The list in `given`. In these documents Go takes no text for a list.
-fn read_list(reader: &mut MappingReader, list: MappingList, given: Located<Value>, warnings: &mut Vec<Warning>) {
+fn read_list(
+    reader: &mut MappingReader,
+    list: MappingList,
+    given: Located<Value>,
+    warnings: &mut Vec<Warning>,
+) {
     let items = match given.text_for_list_problem() {
         Some(problem) => Err(problem),
         None => given.into_items(warnings),

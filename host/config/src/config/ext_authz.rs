@@ -4,9 +4,9 @@ use ack_ram_core::gateway::{Gateway, IdentityHeaders, TokenHeader};
 
 use crate::config::error::{Problem, Warning, WarningKind};
 use crate::config::file::Table;
-use crate::config::located::Located;
 use crate::config::keys;
 use crate::config::layers::{Layers, parse_bool};
+use crate::config::located::Located;
 use crate::config::yaml::Value;
 
 /// What proxies are answered.
@@ -79,7 +79,10 @@ fn read_token_header(table: &mut Table, headers: &IdentityHeaders) -> Result<Tok
     TokenHeader::new(&given.value).map_err(|error| given.problem(error))
 }
 
-fn read_required_groups(table: &mut Table, warnings: &mut Vec<Warning>) -> Result<Vec<String>, Problem> {
+fn read_required_groups(
+    table: &mut Table,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<String>, Problem> {
     let Some(given) = table.take("requiredGroups") else {
         return Ok(Vec::new());
     };
@@ -105,5 +108,7 @@ fn parse_required_group(given: Located<String>) -> Result<String, Problem> {
 }
 
 fn read_bool(table: &mut Table, key: &'static str) -> Result<bool, Problem> {
-    table.take(key).map_or(Ok(false), |given| parse_bool(&given))
+    table
+        .take(key)
+        .map_or(Ok(false), |given| parse_bool(&given))
 }

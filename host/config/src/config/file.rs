@@ -6,8 +6,8 @@ use std::io::Read as _;
 use std::path::Path;
 
 use crate::config::error::{ConfigError, Location, Problem, Warning, WarningKind};
-use crate::config::located::Located;
 use crate::config::keys::{KnownKeys, UnknownKey};
+use crate::config::located::Located;
 use crate::config::text;
 use crate::config::yaml::{self, Value};
 
@@ -180,8 +180,10 @@ impl Table {
                     table.entries.insert(known, given);
                 }
                 None if let Some(meant) = keys.misspelled_protective_key(&key.name) => {
-                    let text =
-                        format!("unknown key `{}`; write `{meant}`", keys.setting_name(&key.name));
+                    let text = format!(
+                        "unknown key `{}`; write `{meant}`",
+                        keys.setting_name(&key.name)
+                    );
                     problems.push(Problem::new(place, text));
                 }
                 None => {
@@ -194,14 +196,22 @@ impl Table {
                             location: place.in_same_file(value.position),
                             setting,
                         };
-                        table.misspelled.insert(meant, MisspelledKey { problem, meant: given });
+                        table.misspelled.insert(
+                            meant,
+                            MisspelledKey {
+                                problem,
+                                meant: given,
+                            },
+                        );
                     }
                     unknown.push((place, keys.describe_unknown_key(&key.name)));
                 }
             }
         }
         let Self {
-            entries, misspelled: misspelt, ..
+            entries,
+            misspelled: misspelt,
+            ..
         } = &mut table;
         misspelt.retain(|key, _| !entries.contains_key(key));
         table.is_readable = is_readable;
@@ -299,7 +309,10 @@ impl Table {
     }
 
     /// Takes the text at `key` out, and keeps where it stands.
-    pub(super) fn required_located(&mut self, key: &'static str) -> Result<Located<String>, Problem> {
+    pub(super) fn required_located(
+        &mut self,
+        key: &'static str,
+    ) -> Result<Located<String>, Problem> {
         if let Some(given) = self.entries.get(key)
             && matches!(given.value, Value::Null)
         {

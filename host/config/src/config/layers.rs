@@ -6,8 +6,8 @@ use ack_ram_core::cluster_id::ClusterId;
 
 use crate::config::error::{ConfigError, Location, Problem, Warning, WarningKind};
 use crate::config::file::{self, Table};
-use crate::config::located::Located;
 use crate::config::keys;
+use crate::config::located::Located;
 use crate::config::yaml::{Position, Value};
 
 /// Go's folder for `cert.pem` and `key.pem`.
@@ -104,7 +104,9 @@ impl<'a> Layers<'a> {
     }
 
     /// All sources without what cannot be in them, and what that is.
-    pub(super) fn from_sources_lenient(sources: &ConfigSources<'a>) -> Result<(Self, Vec<Problem>), ConfigError> {
+    pub(super) fn from_sources_lenient(
+        sources: &ConfigSources<'a>,
+    ) -> Result<(Self, Vec<Problem>), ConfigError> {
         let mut warnings = Vec::new();
         let mut problems = Vec::new();
         let mut root = match sources.file {

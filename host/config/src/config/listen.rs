@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use rustls_pki_types::DnsName;
 
 use crate::config::error::{Problem, Warning, WarningKind};
-use crate::config::located::Located;
 use crate::config::layers::{Layers, flag_value};
+use crate::config::located::Located;
 use crate::config::yaml::Value;
 
 /// Go's port, to which the webhook kubeconfigs of running clusters point.
@@ -129,7 +129,11 @@ pub(super) fn read_listen(layers: &mut Layers<'_>) -> Result<Listen, Problem> {
     };
     let in_file = layers.server.take("port").map(parse_port).transpose()?;
     let given_port = flag_value("port", overrides.port.as_ref()).or(in_file);
-    let given_health_port = layers.server.take("healthPort").map(parse_port).transpose()?;
+    let given_health_port = layers
+        .server
+        .take("healthPort")
+        .map(parse_port)
+        .transpose()?;
     let listen = Listen {
         host: read_bind(layers, &address)?.unwrap_or_else(|| address.clone()),
         port: given_port

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ack_ram_core::arn::AccountId;
-use ack_ram_core::rules::{Precedence, Backend, WildcardMode, Mapping, Source};
+use ack_ram_core::rules::{Backend, Mapping, Precedence, Source, WildcardMode};
 
-use crate::config::entry::{InvalidEntry, MappingList, Refusal, ListItem};
+use crate::config::entry::{InvalidEntry, ListItem, MappingList, Refusal};
 use crate::config::error::{Problem, Warning, WarningKind};
 use crate::config::file::{MisspelledKey, Table};
-use crate::config::located::Located;
 use crate::config::keys::{self, KnownKeys};
 use crate::config::layers::Layers;
+use crate::config::located::Located;
 use crate::config::partial_entry::PartialEntry;
 use crate::config::yaml::Value;
 
@@ -37,7 +37,10 @@ pub struct ParsedMappings {
 
 /// Reads `server.mapRoles`, `mapUsers`, `mapRules` and `mapAccounts`. An entry that cannot be used is left out with a
 /// warning.
-pub(super) fn read_mappings(layers: &mut Layers<'_>, globs: WildcardMode) -> Result<ParsedMappings, Problem> {
+pub(super) fn read_mappings(
+    layers: &mut Layers<'_>,
+    globs: WildcardMode,
+) -> Result<ParsedMappings, Problem> {
     match read_mappings_lenient(layers, globs) {
         (mappings, None) => Ok(mappings),
         (_, Some(problem)) => Err(problem),
@@ -45,7 +48,10 @@ pub(super) fn read_mappings(layers: &mut Layers<'_>, globs: WildcardMode) -> Res
 }
 
 /// The lists as far as they can be read, and the first problem that keeps a list from being read.
-pub(super) fn read_mappings_lenient(layers: &mut Layers<'_>, globs: WildcardMode) -> (ParsedMappings, Option<Problem>) {
+pub(super) fn read_mappings_lenient(
+    layers: &mut Layers<'_>,
+    globs: WildcardMode,
+) -> (ParsedMappings, Option<Problem>) {
     let mut reader = MappingReader::new(Backend::MountedFile, globs);
     let misspelled = layers.root.take_misspelled("server");
     reader.mappings.unreadable = misspelled.map(|server| server.problem.into());
@@ -53,12 +59,18 @@ pub(super) fn read_mappings_lenient(layers: &mut Layers<'_>, globs: WildcardMode
     for list in MappingList::ALL {
         let Some(given) = layers.server.take_with_null(list.key()) else {
             let misspelled = layers.server.take_misspelled(list.key());
-            if let Some(MisspelledKey { problem, meant: given }) = misspelled {
+            if let Some(MisspelledKey {
+                problem,
+                meant: given,
+            }) = misspelled
+            {
                 reader.add_inactive_list(list, problem.into(), given);
             }
             continue;
         };
-        let no_list = given.text_for_list_problem().filter(|_| list != MappingList::Accounts);
+        let no_list = given
+            .text_for_list_problem()
+            .filter(|_| list != MappingList::Accounts);
         match (given.into_items(&mut layers.warnings), no_list) {
             (Ok(items), no_list) => {
                 reader.read_entries(list, items, &mut layers.warnings);
@@ -100,7 +112,12 @@ impl MappingReader {
     }
 
     /// `given` stands below a key that is nearly the one of `list`: it has no effect, for this reason.
-    pub(super) fn add_inactive_list(&mut self, list: MappingList, why: Refusal, given: Located<Value>) {
+    pub(super) fn add_inactive_list(
+        &mut self,
+        list: MappingList,
+        why: Refusal,
+        given: Located<Value>,
+    ) {
         let mut ignored = Vec::new();
         // Go splits the text of accounts in the configuration file.
         let may_be_text = list == MappingList::Accounts && self.backend == Backend::MountedFile;
@@ -152,9 +169,16 @@ impl MappingReader {
         let read = match list {
             MappingList::Rules => Table::strict(entry, keys)
                 .and_then(|mut table| read_rule(source, &mut table, &mut remarks)),
-            MappingList::Roles | MappingList::Users | MappingList::Accounts => Table::new(entry, keys, &mut remarks)
-                .and_then(|mut table| read_exact_mapping(source, list, &mut table, &mut remarks))
-                .map(|mapping| Mapping { wildcards: globs, ..mapping }),
+            MappingList::Roles | MappingList::Users | MappingList::Accounts => {
+                Table::new(entry, keys, &mut remarks)
+                    .and_then(|mut table| {
+                        read_exact_mapping(source, list, &mut table, &mut remarks)
+                    })
+                    .map(|mapping| Mapping {
+                        wildcards: globs,
+                        ..mapping
+                    })
+            }
         };
         let slot = match read {
             Ok(mapping) => {
@@ -208,7 +232,9 @@ impl MappingReader {
 }
 
 /// Reads `server.scrubbedAccounts`. None is left out: its identities would be told.
-pub(super) fn read_scrubbed_accounts(layers: &mut Layers<'_>) -> Result<BTreeSet<AccountId>, Problem> {
+pub(super) fn read_scrubbed_accounts(
+    layers: &mut Layers<'_>,
+) -> Result<BTreeSet<AccountId>, Problem> {
     let entries = layers
         .server
         .list("scrubbedAccounts", &mut layers.warnings)?;
@@ -323,7 +349,10 @@ fn read_names(
     Ok(names.into_iter().map(|name| name.value).collect())
 }
 
-fn parse_account(entry: Located<Value>, warnings: &mut Vec<Warning>) -> Result<Located<AccountId>, Problem> {
+fn parse_account(
+    entry: Located<Value>,
+    warnings: &mut Vec<Warning>,
+) -> Result<Located<AccountId>, Problem> {
     let is_number = matches!(entry.value, Value::Number(_));
     let text = entry.into_text()?;
     let Some(account) = AccountId::parse(&text.value) else {

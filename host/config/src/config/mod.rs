@@ -4,7 +4,6 @@
 //! `init`, [`load_client`] for `token` and `verify`.
 
 mod bounds;
-mod reload;
 #[doc(hidden)]
 pub mod document;
 #[doc(hidden)]
@@ -12,18 +11,19 @@ pub mod entry;
 mod error;
 mod ext_authz;
 mod file;
-mod located;
 mod keys;
 mod layers;
 mod limits;
 mod listen;
+mod located;
 mod mapping;
+mod partial_config;
 #[doc(hidden)]
 pub mod partial_entry;
+mod reload;
 mod rules;
 mod sources;
 mod sts;
-mod partial_config;
 #[doc(hidden)]
 pub mod text;
 mod tls;
@@ -37,18 +37,18 @@ use ack_ram_core::arn::AccountId;
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::rules::Backend;
 
-pub use reload::SettingsSnapshot;
 pub use error::{ConfigError, Location, Problem, Warning, WarningKind};
 pub use ext_authz::ExtAuthzSettings;
-pub use located::Located;
-pub use layers::{ConfigFile, Overrides, ConfigSources, Variables};
+pub use layers::{ConfigFile, ConfigSources, Overrides, Variables};
 pub use limits::{ExplicitLimits, ServerLimits};
 pub use listen::{Host, Listen};
+pub use located::Located;
 pub use mapping::ParsedMappings;
+pub use partial_config::{PartialConfig, Requirements, load_mappings_only, load_partial};
+pub use reload::SettingsSnapshot;
 pub use rules::RuleSettings;
 pub use sources::{ConfigMapName, MappingSources};
 pub use sts::{BreakerSettings, CacheSettings, ExplicitStsLimits, Sts, StsEndpoint, StsLimits};
-pub use partial_config::{Requirements, PartialConfig, load_mappings_only, load_partial};
 pub use tls::TlsFiles;
 
 use layers::Layers;

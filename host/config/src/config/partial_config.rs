@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::policy::TokenPolicy;
-use ack_ram_core::rules::{Backend, WildcardMode, ReservedPrefixes, Validation};
+use ack_ram_core::rules::{Backend, ReservedPrefixes, Validation, WildcardMode};
 
 use crate::config::error::{ConfigError, Warning};
-use crate::config::layers::{Layers, ConfigSources};
+use crate::config::layers::{ConfigSources, Layers};
 use crate::config::mapping::{self, ParsedMappings};
 use crate::config::{
     Listen, MappingSources, Sts, TlsFiles, ext_authz, limits, listen, rules, sources, sts, tls,
@@ -98,8 +98,11 @@ pub fn load_partial(from: &ConfigSources<'_>) -> Result<PartialConfig, ConfigErr
     let generate_kubeconfig = ok_or_record(layers.generate_kubeconfig(), &mut errors).flatten();
     let tls = tls::read_tls(&mut layers, generate_kubeconfig.is_some());
     let tls = ok_or_record(tls, &mut errors).flatten();
-    let require_client_certificate =
-        ok_or_record(tls::read_require_client_certificate(&mut layers), &mut errors).unwrap_or_default();
+    let require_client_certificate = ok_or_record(
+        tls::read_require_client_certificate(&mut layers),
+        &mut errors,
+    )
+    .unwrap_or_default();
     let ext_authz = ok_or_record(ext_authz::read_ext_authz(&mut layers), &mut errors).flatten();
     let sts = read_recording_all(|| sts::read_sts(&mut layers), &mut errors);
     let globs = ok_or_record(rules::read_globs(&mut layers), &mut errors);
@@ -109,7 +112,10 @@ pub fn load_partial(from: &ConfigSources<'_>) -> Result<PartialConfig, ConfigErr
     let validations = ok_or_record(rules::read_validations(&mut layers), &mut errors);
     let globs = globs.unwrap_or(WildcardMode::Disabled);
     let mappings = ok_or_record(mapping::read_mappings(&mut layers, globs), &mut errors);
-    let sources = ok_or_record(sources::read_mapping_sources(&mut layers, asked), &mut errors);
+    let sources = ok_or_record(
+        sources::read_mapping_sources(&mut layers, asked),
+        &mut errors,
+    );
     ok_or_record(rules::read_max_staleness(&mut layers), &mut errors);
     ok_or_record(mapping::read_scrubbed_accounts(&mut layers), &mut errors);
     let audit_file = ok_or_record(layers.audit_file(), &mut errors);
@@ -146,7 +152,10 @@ pub fn load_mappings_only(from: &ConfigSources<'_>) -> Option<ParsedMappings> {
 }
 
 /// Returns the value; adds the error to `errors` otherwise.
-fn ok_or_record<T>(read: Result<T, impl Into<ConfigError>>, errors: &mut Vec<ConfigError>) -> Option<T> {
+fn ok_or_record<T>(
+    read: Result<T, impl Into<ConfigError>>,
+    errors: &mut Vec<ConfigError>,
+) -> Option<T> {
     read.map_err(|error| errors.push(error.into())).ok()
 }
 

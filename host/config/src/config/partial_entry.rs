@@ -1,12 +1,12 @@
 //! The readable parts of an entry that cannot be used. They limit what stays in effect of its last good form.
 
-use ack_ram_core::rules::{Backend, WildcardMode, Mapping};
+use ack_ram_core::rules::{Backend, Mapping, WildcardMode};
 use serde_json::Value as Json;
 
 use crate::config::entry::MappingList;
 use crate::config::error::escape_control;
-use crate::config::located::is_plain_integer;
 use crate::config::keys;
+use crate::config::located::is_plain_integer;
 use crate::config::yaml::{Node, Value};
 
 /// The readable parts of an entry that cannot be used.
@@ -150,7 +150,10 @@ impl PartialEntry {
             groups_expression_may_add,
             session_arn_mode: _,
         } = mapping;
-        let text = |part: &Option<String>| part.clone().map_or(PartialField::Absent, PartialField::Present);
+        let text = |part: &Option<String>| {
+            part.clone()
+                .map_or(PartialField::Absent, PartialField::Present)
+        };
         let subjects = [
             (
                 SubjectField::Arn,
@@ -200,15 +203,23 @@ impl PartialEntry {
     }
 
     /// The parts of what stands in `list`.
-    pub(super) fn from_yaml(value: &Value, list: MappingList, backend: Backend, globs: WildcardMode) -> Self {
+    pub(super) fn from_yaml(
+        value: &Value,
+        list: MappingList,
+        backend: Backend,
+        globs: WildcardMode,
+    ) -> Self {
         let (schema, globs) = match list {
             MappingList::Rules => (EntrySchema::new(RULE_KEYS, true), WildcardMode::Enabled),
-            MappingList::Roles | MappingList::Users | MappingList::Accounts => (EntrySchema::new(GO_KEYS, false), globs),
+            MappingList::Roles | MappingList::Users | MappingList::Accounts => {
+                (EntrySchema::new(GO_KEYS, false), globs)
+            }
         };
         match value {
             Value::Map(entries) => {
                 let fields = entries.iter();
-                let fields = fields.map(|(key, node)| (key.name.as_str(), field_value_from_yaml(node)));
+                let fields =
+                    fields.map(|(key, node)| (key.name.as_str(), field_value_from_yaml(node)));
                 schema.read(fields, backend, globs)
             }
             _ => Self::unreadable(matches!(value, Value::Null), backend, globs),
@@ -226,7 +237,8 @@ impl PartialEntry {
         match spec {
             Json::Object(fields) => {
                 let fields = fields.iter();
-                let fields = fields.map(|(key, value)| (key.as_str(), field_value_from_json(value)));
+                let fields =
+                    fields.map(|(key, value)| (key.as_str(), field_value_from_json(value)));
                 schema.read(fields, backend, globs)
             }
             _ => Self::unreadable(spec.is_null(), backend, globs),
@@ -314,7 +326,9 @@ impl EntrySchema {
         let slip = || {
             let mut others = self.keys.iter();
             // A condition that is misspelled may say anything.
-            others.find(|(name, role)| *role != FieldRole::Condition && keys::is_single_typo(key, name))
+            others.find(|(name, role)| {
+                *role != FieldRole::Condition && keys::is_single_typo(key, name)
+            })
         };
         exact.or_else(slip).map(|(_, role)| *role)
     }
@@ -360,7 +374,9 @@ impl EntrySchema {
             (None, _) => PartialField::Absent,
             (Some((_, FieldValue::Text(text))), None) => PartialField::Present(text.clone()),
             (Some((_, FieldValue::Unquoted(text))), None) => PartialField::Unquoted(text.clone()),
-            (Some((_, FieldValue::Null)), None) if self.is_json || wanted == FieldRole::Username => {
+            (Some((_, FieldValue::Null)), None)
+                if self.is_json || wanted == FieldRole::Username =>
+            {
                 PartialField::Absent
             }
             (Some(_), _) => PartialField::Unreadable,
@@ -383,9 +399,12 @@ impl EntrySchema {
 fn field_value_from_yaml(node: &Node) -> FieldValue {
     match &node.value {
         Value::Null => FieldValue::Null,
-        Value::List(items) => {
-            FieldValue::List(items.iter().map(|item| list_item_text(&item.value)).collect())
-        }
+        Value::List(items) => FieldValue::List(
+            items
+                .iter()
+                .map(|item| list_item_text(&item.value))
+                .collect(),
+        ),
         Value::Unquoted(unquoted) => {
             let text = unquoted.text.clone();
             text.map_or(FieldValue::Other, FieldValue::Unquoted)

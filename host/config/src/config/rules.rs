@@ -7,14 +7,16 @@ use ack_ram_core::arn::Arn;
 use ack_ram_core::lint::paths::{self, PathAdvice};
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::rules::pattern::Pattern;
-use ack_ram_core::rules::{Backend, WildcardMode, ProtectedIdentities, ReservedPrefixes, Validation};
+use ack_ram_core::rules::{
+    Backend, ProtectedIdentities, ReservedPrefixes, Validation, WildcardMode,
+};
 
 use crate::config::bounds::{DurationLimit, read_duration, read_duration_or_zero, read_number};
 use crate::config::error::{Problem, Warning, WarningKind};
 use crate::config::file::Table;
-use crate::config::located::Located;
 use crate::config::keys;
 use crate::config::layers::{Layers, parse_bool};
+use crate::config::located::Located;
 use crate::config::mapping;
 use crate::config::yaml::Value;
 use crate::last_good::DEFAULT_LAST_GOOD_TTL;
@@ -43,9 +45,13 @@ const STALENESS_LIMIT: DurationLimit =
     DurationLimit::new(Duration::from_secs(30 * 24 * 60 * 60)).at_least(SHORTEST_STALENESS);
 
 /// A broken edit that nobody has corrected for so long is meant.
-const LAST_GOOD_TTL_LIMIT: DurationLimit = DurationLimit::new(Duration::from_secs(7 * 24 * 60 * 60));
+const LAST_GOOD_TTL_LIMIT: DurationLimit =
+    DurationLimit::new(Duration::from_secs(7 * 24 * 60 * 60));
 
-pub(super) fn read_rules(layers: &mut Layers<'_>, backends: &[Backend]) -> Result<RuleSettings, Problem> {
+pub(super) fn read_rules(
+    layers: &mut Layers<'_>,
+    backends: &[Backend],
+) -> Result<RuleSettings, Problem> {
     Ok(RuleSettings {
         protected: read_protected(layers, backends)?,
         globs: read_globs(layers)?,
@@ -106,11 +112,18 @@ fn path_advice(text: &str) -> Option<PathAdvice> {
 /// `server.globs`.
 pub(super) fn read_globs(layers: &mut Layers<'_>) -> Result<WildcardMode, Problem> {
     let on = read_bool(&mut layers.server, "globs")?;
-    Ok(if on { WildcardMode::Enabled } else { WildcardMode::Disabled })
+    Ok(if on {
+        WildcardMode::Enabled
+    } else {
+        WildcardMode::Disabled
+    })
 }
 
 /// Adds `server.acceptTokenV1`, `server.extraQueryKeys` and `server.maxTokenBytes` to `policy`.
-pub(super) fn read_policy(layers: &mut Layers<'_>, policy: TokenPolicy) -> Result<TokenPolicy, Problem> {
+pub(super) fn read_policy(
+    layers: &mut Layers<'_>,
+    policy: TokenPolicy,
+) -> Result<TokenPolicy, Problem> {
     let extra = layers
         .server
         .texts("extraQueryKeys", &mut layers.warnings)?;
@@ -156,7 +169,9 @@ fn read_max_token_bytes(layers: &mut Layers<'_>) -> Result<Option<usize>, Proble
 }
 
 fn read_bool(table: &mut Table, key: &'static str) -> Result<bool, Problem> {
-    table.take(key).map_or(Ok(false), |given| parse_bool(&given))
+    table
+        .take(key)
+        .map_or(Ok(false), |given| parse_bool(&given))
 }
 
 pub(super) fn read_reserved_prefixes(

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use ack_ram_core::rules::Backend;
 
 use crate::config::error::Problem;
-use crate::config::located::Located;
 use crate::config::keys;
 use crate::config::layers::{self, Layers};
+use crate::config::located::Located;
 
 /// Where mappings that are not in the configuration file come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +75,9 @@ pub(super) fn read_mapping_sources(
 
 fn read_install_crd(layers: &mut Layers<'_>) -> Result<bool, Problem> {
     let in_file = layers.server.take("installCRD");
-    let in_file = in_file.map(|given| layers::parse_bool(&given)).transpose()?;
+    let in_file = in_file
+        .map(|given| layers::parse_bool(&given))
+        .transpose()?;
     Ok(layers.overrides.install_crd.or(in_file).unwrap_or(false))
 }
 

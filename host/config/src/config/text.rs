@@ -95,7 +95,9 @@ pub fn decode(bytes: Vec<u8>) -> Result<String, DecodeError> {
     for (mark, name, unit) in UTF_16_MARKS {
         if let Some(rest) = bytes.strip_prefix(mark) {
             let text = from_utf16(rest, unit).ok_or(DecodeError::Encoding(name))?;
-            let nul = text.find('\0').map(|index| line_and_column(text.as_bytes(), index));
+            let nul = text
+                .find('\0')
+                .map(|index| line_and_column(text.as_bytes(), index));
             return match nul {
                 Some((line, column)) => Err(DecodeError::Nul { line, column }),
                 None => Ok(text),
@@ -104,7 +106,8 @@ pub fn decode(bytes: Vec<u8>) -> Result<String, DecodeError> {
     }
     if let Some(index) = bytes.iter().position(|byte| *byte == 0) {
         let (line, column) = line_and_column(&bytes, index);
-        return Err(detect_wide_encoding(&bytes).map_or(DecodeError::Nul { line, column }, DecodeError::Encoding));
+        return Err(detect_wide_encoding(&bytes)
+            .map_or(DecodeError::Nul { line, column }, DecodeError::Encoding));
     }
     let mut text = String::from_utf8(bytes).map_err(|error| {
         let index = error.utf8_error().valid_up_to();

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use crate::config::error::Problem;
-use crate::config::located::Located;
 use crate::config::keys;
 use crate::config::layers::{Layers, parse_bool};
+use crate::config::located::Located;
 use crate::config::yaml::Value;
 
 /// `server.tls`: a pair of the operator's own.
@@ -31,7 +31,10 @@ pub(super) fn read_require_client_certificate(layers: &mut Layers<'_>) -> Result
 }
 
 /// `is_pinned`: whether a webhook kubeconfig is written, which has to say whom to trust.
-pub(super) fn read_tls(layers: &mut Layers<'_>, is_pinned: bool) -> Result<Option<TlsFiles>, Problem> {
+pub(super) fn read_tls(
+    layers: &mut Layers<'_>,
+    is_pinned: bool,
+) -> Result<Option<TlsFiles>, Problem> {
     let mut table = layers
         .server
         .table("tls", keys::TLS, &mut layers.warnings)?;

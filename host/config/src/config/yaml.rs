@@ -165,9 +165,12 @@ fn to_node(parsed: Spanned<Parsed>, source: &str) -> Node {
             written if written == text && is_digits_and_underscores(&text) => Value::Number(text),
             _ => Value::Text(text),
         },
-        Parsed::List(items) => {
-            Value::List(items.into_iter().map(|item| to_node(item, source)).collect())
-        }
+        Parsed::List(items) => Value::List(
+            items
+                .into_iter()
+                .map(|item| to_node(item, source))
+                .collect(),
+        ),
         Parsed::Map(entries) => to_map(entries, parsed.defined, source),
     };
     Node {

@@ -54,7 +54,8 @@ impl AcceptedEntries {
     /// Whether the subject of `entry` is written anywhere, or a pattern that was not there before covers it.
     pub(super) fn covers(&self, entry: &ActiveEntry) -> bool {
         let subject = entry.subject.as_ref();
-        subject.is_some_and(|subject| self.subjects.contains(subject)) || self.has_fresh_pattern_for(entry)
+        subject.is_some_and(|subject| self.subjects.contains(subject))
+            || self.has_fresh_pattern_for(entry)
     }
 
     /// Whether a good entry has the subject of `entry`.

@@ -52,7 +52,10 @@ impl Activation {
     /// In effect since `since`, as it is written.
     #[must_use]
     pub fn new(since: UnixTime) -> Self {
-        Self { since, retention: None }
+        Self {
+            since,
+            retention: None,
+        }
     }
 }
 

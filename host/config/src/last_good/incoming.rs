@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use ack_ram_core::arn::AccountId;
-use ack_ram_core::rules::{Precedence, Backend, Mapping, Rule};
+use ack_ram_core::rules::{Backend, Mapping, Precedence, Rule};
 
 use super::previous::PreviousEntries;
-use crate::config::entry::{InvalidEntry, MappingList, Refusal, ListItem};
+use crate::config::entry::{InvalidEntry, ListItem, MappingList, Refusal};
 use crate::config::partial_entry::PartialEntry;
-use crate::config::{ParsedMappings, Located};
+use crate::config::{Located, ParsedMappings};
 
 /// One list.
 pub(super) struct IncomingList {
@@ -73,7 +73,10 @@ pub(super) fn compile_lists(
         let (entries, why) = match (slots, misspelled) {
             (Err(why), Some(content)) => (compile_all(*content, list, first_age), Some(why)),
             (Err(why), None) => (Err(why), None),
-            (Ok(slots), _) => (Ok(content.compile(slots, first_age)), inactive_because.cloned()),
+            (Ok(slots), _) => (
+                Ok(content.compile(slots, first_age)),
+                inactive_because.cloned(),
+            ),
         };
         let length = match &entries {
             Ok(entries) => entries.len(),
@@ -128,7 +131,11 @@ impl UnclaimedEntries {
             ListItem::Mapping(place) => {
                 let given = self.mappings.get_mut(place)?.take()?;
                 let key = self.narrowing_keys.remove(&place);
-                Some(compile_mapping(given, Precedence::ListIndex(first_age + index), key))
+                Some(compile_mapping(
+                    given,
+                    Precedence::ListIndex(first_age + index),
+                    key,
+                ))
             }
             ListItem::Account(place) => {
                 let given = self.accounts.get_mut(place)?.take()?;
@@ -142,8 +149,15 @@ impl UnclaimedEntries {
     }
 }
 
-fn compile_mapping(given: Located<Mapping>, age: Precedence, unknown_key: Option<String>) -> IncomingEntry {
-    let mapping = Mapping { precedence: age, ..given.value };
+fn compile_mapping(
+    given: Located<Mapping>,
+    age: Precedence,
+    unknown_key: Option<String>,
+) -> IncomingEntry {
+    let mapping = Mapping {
+        precedence: age,
+        ..given.value
+    };
     let kind = match Rule::compile(mapping.clone()) {
         Ok(rule) => IncomingKind::Mapping(Box::new(mapping), Box::new(rule)),
         Err(error) => IncomingKind::Invalid(Box::new(InvalidEntry {

@@ -14,10 +14,10 @@
 mod accepted;
 mod activation;
 mod incoming;
-mod update_builder;
 mod previous;
 mod retain;
 mod subject;
+mod update_builder;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -28,11 +28,11 @@ use ack_ram_core::time::UnixTime;
 
 use crate::config::ParsedMappings;
 use crate::config::entry::{MappingList, Refusal};
-pub use activation::{RetentionBasis, Activation, Retention, describe_mapping};
-use update_builder::UpdateBuilder;
+pub use activation::{Activation, Retention, RetentionBasis, describe_mapping};
 use previous::PreviousEntries;
 pub use retain::{RetentionError, retain};
 pub use subject::{NamedSubject, SubjectKey};
+use update_builder::UpdateBuilder;
 
 /// `server.lastGoodTTL` unless it is set, in seconds.
 pub const DEFAULT_LAST_GOOD_TTL: i64 = 24 * 60 * 60;
@@ -106,7 +106,12 @@ impl LastGood {
 
     /// The document as a whole is refused, for a reason beside its lists: what was in effect stays, but for what the lists
     /// no longer give.
-    pub fn restrict_to(&mut self, document: ParsedMappings, why: &Refusal, terms: &RetentionPolicy<'_>) -> Update {
+    pub fn restrict_to(
+        &mut self,
+        document: ParsedMappings,
+        why: &Refusal,
+        terms: &RetentionPolicy<'_>,
+    ) -> Update {
         self.apply_document(document, Some(why), terms)
     }
 
@@ -213,7 +218,14 @@ impl fmt::Display for RefusedEntry {
             };
         }
         write!(f, "{why}; kept:")?;
-        for (index, Retained { description, until, basis }) in self.kept.iter().take(MAX_LISTED).enumerate()
+        for (
+            index,
+            Retained {
+                description,
+                until,
+                basis,
+            },
+        ) in self.kept.iter().take(MAX_LISTED).enumerate()
         {
             let comma = if index == 0 { "" } else { "," };
             write!(f, "{comma} {description} until {until}, since {basis}")?;

@@ -6,10 +6,10 @@ use ack_ram_core::time::UnixTime;
 
 use super::accepted::AcceptedEntries;
 use super::retain::RetentionError;
-use super::subject::{TypoAnchor, NamedSubject, TypoText, SubjectKey};
-use super::{ActiveEntry, EntryForm, ActiveLists, EntryIndex, RetentionPolicy};
+use super::subject::{NamedSubject, SubjectKey, TypoAnchor, TypoText};
+use super::{ActiveEntry, ActiveLists, EntryForm, EntryIndex, RetentionPolicy};
 use crate::config::entry::MappingList;
-use crate::config::partial_entry::{PartialField, PartialEntry};
+use crate::config::partial_entry::{PartialEntry, PartialField};
 
 /// What was in effect before. Each entry is taken once.
 pub(super) struct PreviousEntries {
@@ -96,7 +96,10 @@ impl PreviousEntries {
     }
 
     /// Takes the entries that `is_it` is true of.
-    pub(super) fn take_all(&mut self, is_it: impl Fn(EntryIndex, &ActiveEntry) -> bool) -> Vec<ActiveEntry> {
+    pub(super) fn take_all(
+        &mut self,
+        is_it: impl Fn(EntryIndex, &ActiveEntry) -> bool,
+    ) -> Vec<ActiveEntry> {
         let places = self.places.iter();
         let entries = places.zip(&mut self.entries);
         entries

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use ack_ram_core::rules::subject::Subject;
-use ack_ram_core::rules::{Precedence, Mapping, Rule};
+use ack_ram_core::rules::{Mapping, Precedence, Rule};
 
-use super::subject::{NamedSubject, TypoText, SubjectKey};
-use crate::config::partial_entry::{PartialField, PartialEntry};
+use super::subject::{NamedSubject, SubjectKey, TypoText};
+use crate::config::partial_entry::{PartialEntry, PartialField};
 
 /// Returns what stays of `last`, the last good form of an entry whose newest text is `newest`: the newest text without
 /// its broken parts. A broken part is filled from `last` only where that cannot give more than the newest text says.
@@ -166,7 +166,13 @@ fn retain_username(last: &Mapping, newest: &PartialEntry) -> Result<String, Rete
 
 fn is_valid_username(last: &Mapping, text: &str) -> bool {
     let source = last.source.clone();
-    let alone = Mapping::for_arn(source, Precedence::ListIndex(0), "acs:ram::1:root", text, Vec::new());
+    let alone = Mapping::for_arn(
+        source,
+        Precedence::ListIndex(0),
+        "acs:ram::1:root",
+        text,
+        Vec::new(),
+    );
     Rule::compile(alone).is_ok()
 }
 
@@ -192,12 +198,17 @@ fn is_reserved(name: &str) -> bool {
 }
 
 /// What both texts demand. A condition that cannot be read may narrow.
-fn retain_condition(last: &Mapping, newest: &PartialEntry) -> Result<Option<String>, RetentionError> {
+fn retain_condition(
+    last: &Mapping,
+    newest: &PartialEntry,
+) -> Result<Option<String>, RetentionError> {
     match (&last.condition, &newest.condition) {
         (_, PartialField::Unquoted(_) | PartialField::Unreadable) => Err(RetentionError::Condition),
         (last, PartialField::Absent) => Ok(last.clone()),
         (Some(last), PartialField::Present(newest)) if last == newest => Ok(Some(last.clone())),
-        (_, PartialField::Present(newest)) if !is_valid_condition(last, newest) => Err(RetentionError::Condition),
+        (_, PartialField::Present(newest)) if !is_valid_condition(last, newest) => {
+            Err(RetentionError::Condition)
+        }
         (None, PartialField::Present(newest)) => Ok(Some(newest.clone())),
         (Some(before), PartialField::Present(newest)) => {
             let demands_it = before
@@ -222,7 +233,13 @@ fn is_valid_condition(last: &Mapping, text: &str) -> bool {
     let source = last.source.clone();
     let alone = Mapping {
         condition: Some(text.to_owned()),
-        ..Mapping::for_arn(source, Precedence::ListIndex(0), "acs:ram::1:root", "x", Vec::new())
+        ..Mapping::for_arn(
+            source,
+            Precedence::ListIndex(0),
+            "acs:ram::1:root",
+            "x",
+            Vec::new(),
+        )
     };
     Rule::compile(alone).is_ok()
 }

@@ -3,10 +3,10 @@
 use ack_ram_core::arn::{Arn, Resource};
 use ack_ram_core::rules::pattern::Pattern;
 use ack_ram_core::rules::subject::{Subject, SubjectId};
-use ack_ram_core::rules::{Precedence, WildcardMode, Mapping, Rule, Source};
+use ack_ram_core::rules::{Mapping, Precedence, Rule, Source, WildcardMode};
 
 use super::RetentionError;
-use crate::config::partial_entry::{PartialField, PartialEntry, PartialSubject, SubjectField};
+use crate::config::partial_entry::{PartialEntry, PartialField, PartialSubject, SubjectField};
 
 /// A subject in a form that compares as identities do: ARNs and patterns without case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -137,7 +137,10 @@ impl TypoText {
     pub(super) fn from_mapping(mapping: &Mapping) -> Option<Self> {
         let (text, has_globs) = match &mapping.arn_pattern {
             Some(pattern) => (pattern.as_str(), true),
-            None => (mapping.arn.as_str(), mapping.wildcards == WildcardMode::Enabled),
+            None => (
+                mapping.arn.as_str(),
+                mapping.wildcards == WildcardMode::Enabled,
+            ),
         };
         Self::new(text, has_globs).filter(|_| !is_session(text))
     }

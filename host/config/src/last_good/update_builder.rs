@@ -3,15 +3,17 @@
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::pattern::Pattern;
 use ack_ram_core::rules::subject::Subject;
-use ack_ram_core::rules::{Precedence, WildcardMode, Mapping, Rule};
+use ack_ram_core::rules::{Mapping, Precedence, Rule, WildcardMode};
 
 use super::accepted::AcceptedEntries;
-use super::activation::{RetentionBasis, Activation, Retention};
-use super::incoming::{IncomingList, IncomingKind};
+use super::activation::{Activation, Retention, RetentionBasis};
+use super::incoming::{IncomingKind, IncomingList};
 use super::previous::PreviousEntries;
 use super::retain::{RetentionError, retain};
 use super::subject::{NamedSubject, SubjectKey};
-use super::{ActiveEntry, EntryForm, ActiveLists, EntryIndex, RefusedEntry, RetentionPolicy, Update};
+use super::{
+    ActiveEntry, ActiveLists, EntryForm, EntryIndex, RefusedEntry, RetentionPolicy, Update,
+};
 use crate::config::entry::{InvalidEntry, MappingList, Refusal};
 use crate::config::partial_entry::PartialEntry;
 
@@ -253,7 +255,11 @@ impl<'a> UpdateBuilder<'a> {
             return Err(RetentionError::NoLastGood);
         };
         let form = EntryForm::Mapping(Box::new(retain(mapping, newest)?));
-        self.keep(ActiveEntry { form, ..last }, spot, RetentionBasis::BothTexts)
+        self.keep(
+            ActiveEntry { form, ..last },
+            spot,
+            RetentionBasis::BothTexts,
+        )
     }
 
     /// Keeps what stays of the last good form of `newest`, which can be read and is not in effect. There is no doubt what
@@ -275,7 +281,11 @@ impl<'a> UpdateBuilder<'a> {
             return Err(RetentionError::Username);
         }
         let form = EntryForm::Mapping(Box::new(retained));
-        self.keep(ActiveEntry { form, ..last }, spot, RetentionBasis::BothTexts)
+        self.keep(
+            ActiveEntry { form, ..last },
+            spot,
+            RetentionBasis::BothTexts,
+        )
     }
 
     fn keep_account(
@@ -285,12 +295,19 @@ impl<'a> UpdateBuilder<'a> {
         previous: &mut PreviousEntries,
     ) -> Result<ActiveEntry, RetentionError> {
         let subject = SubjectKey::from_account(account.as_str());
-        let last = previous.take_account(&subject).ok_or(RetentionError::NoLastGood)?;
+        let last = previous
+            .take_account(&subject)
+            .ok_or(RetentionError::NoLastGood)?;
         self.keep(last, spot, RetentionBasis::BothTexts)
     }
 
     /// Keeps `entry`, unless that would stand in the way of what is good.
-    fn keep(&mut self, mut entry: ActiveEntry, spot: &RetentionSlot<'_>, basis: RetentionBasis) -> Result<ActiveEntry, RetentionError> {
+    fn keep(
+        &mut self,
+        mut entry: ActiveEntry,
+        spot: &RetentionSlot<'_>,
+        basis: RetentionBasis,
+    ) -> Result<ActiveEntry, RetentionError> {
         let RetentionPolicy { now, ttl, .. } = *self.terms;
         if ttl <= 0 {
             return Err(RetentionError::Expired);
@@ -318,7 +335,8 @@ impl<'a> UpdateBuilder<'a> {
     }
 
     fn is_protected(&self, entry: &ActiveEntry) -> bool {
-        let (Some(protected), EntryForm::Mapping(mapping)) = (self.terms.protected, &entry.form) else {
+        let (Some(protected), EntryForm::Mapping(mapping)) = (self.terms.protected, &entry.form)
+        else {
             return false;
         };
         let rule = Rule::compile(Mapping::clone(mapping));

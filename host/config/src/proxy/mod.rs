@@ -82,7 +82,10 @@ impl ProxySettings {
 }
 
 /// The first of two variables that is set and not empty, with its name.
-fn first_set(variables: &Variables<'_>, names: [&'static str; 2]) -> Option<(&'static str, String)> {
+fn first_set(
+    variables: &Variables<'_>,
+    names: [&'static str; 2],
+) -> Option<(&'static str, String)> {
     names.into_iter().find_map(|name| {
         let value = variables(name).filter(|value| !value.is_empty())?;
         Some((name, value))

@@ -159,6 +159,11 @@ impl TestServer {
 
     /// How many calls to STS are under way.
     fn calls(&self) -> usize {
-        self.authenticator.resolver.load().single_flight.calls().len()
+        self.authenticator
+            .resolver
+            .load()
+            .single_flight
+            .calls()
+            .len()
     }
 }

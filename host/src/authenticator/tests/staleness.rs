@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use ack_ram_core::arn::AccountId;
-use ack_ram_core::rules::{Precedence, Backend, BackendRules, Mapping, ProtectedIdentities, Rule, RuleSet, Source};
+use ack_ram_core::rules::{
+    Backend, BackendRules, Mapping, Precedence, ProtectedIdentities, Rule, RuleSet, Source,
+};
 
 use super::*;
 
@@ -25,7 +27,13 @@ fn rules(backend: Backend) -> BackendRules {
         position: "alice".to_owned(),
     };
     let username = backend.to_string();
-    let mapping = Mapping::for_arn(source, Precedence::ListIndex(0), demo::USER_ARN, &username, Vec::new());
+    let mapping = Mapping::for_arn(
+        source,
+        Precedence::ListIndex(0),
+        demo::USER_ARN,
+        &username,
+        Vec::new(),
+    );
     let mut rules = BackendRules::new(backend);
     rules.apply(Rule::compile(mapping).unwrap());
     rules

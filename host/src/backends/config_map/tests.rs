@@ -43,7 +43,13 @@ fn config_map_keys_are_read_separately_as_in_go() {
     let clock = || UnixTime::from_seconds(7);
     let live = Arc::new(LiveRules::new(rules, clock()));
     let name = ConfigMapName::default();
-    let source = ConfigMapSource::new(name, WildcardMode::Disabled, Arc::clone(&live), clock, ignore_reloads());
+    let source = ConfigMapSource::new(
+        name,
+        WildcardMode::Disabled,
+        Arc::clone(&live),
+        clock,
+        ignore_reloads(),
+    );
     assert!(!live.snapshot().backends()[0].is_synced());
     source.clear();
     assert_eq!(state(&live).0, [""; 0], "there is none, and that is known");

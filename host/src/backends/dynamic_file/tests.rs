@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ack_ram_core::arn::Arn;
 use ack_ram_core::decision::RulesRefusal;
-use ack_ram_core::rules::{BackendRules, RuleSet};
 use ack_ram_core::placeholder;
+use ack_ram_core::rules::{BackendRules, RuleSet};
 use ack_ram_core::time::UnixTime;
 
 use super::*;
@@ -80,12 +80,18 @@ fn initial_file_states_map_as_expected() {
     let (is_read, len, _, trouble) = state(&broken);
     assert_eq!((is_read, len), (false, 0), "nobody knows what it would say");
     assert!(trouble.unwrap().contains("d.json:1:1"));
-    assert_eq!(refusal_of_unmapped(&broken), RulesRefusal::BackendBroken(Backend::DynamicFile));
+    assert_eq!(
+        refusal_of_unmapped(&broken),
+        RulesRefusal::BackendBroken(Backend::DynamicFile)
+    );
     // PowerShell's `>` writes UTF-16.
     let wide: Vec<u8> = GOOD.encode_utf16().flat_map(u16::to_le_bytes).collect();
     fs::write(&path, &wide).unwrap();
     file.reload();
-    assert_eq!(refusal_of_unmapped(&broken), RulesRefusal::BackendBroken(Backend::DynamicFile));
+    assert_eq!(
+        refusal_of_unmapped(&broken),
+        RulesRefusal::BackendBroken(Backend::DynamicFile)
+    );
     let trouble = state(&broken).3.unwrap();
     assert!(
         trouble.contains("it is UTF-16 (little endian) without a byte order mark"),

@@ -157,7 +157,10 @@ fn reload_changes_validations() {
         panic!("a validation that cannot be compiled is refused");
     };
     assert!(why.contains("config.yaml:8:"), "{why}");
-    assert!(fixture.user("a").contains("not a"), "the one of before holds");
+    assert!(
+        fixture.user("a").contains("not a"),
+        "the one of before holds"
+    );
 }
 
 #[test]
@@ -248,9 +251,16 @@ fn last_good_ttl_and_protection_follow_file() {
     fixture.edit(&broken);
     assert_eq!(fixture.user("a"), "a 3");
     fixture.edit(&format!("{broken}  lastGoodTTL: 0\n"));
-    assert!(fixture.user("a").contains("NotRead"), "{}", fixture.user("a"));
+    assert!(
+        fixture.user("a").contains("NotRead"),
+        "{}",
+        fixture.user("a")
+    );
     fixture.edit(&broken);
-    assert!(fixture.user("a").contains("NotRead"), "it does not come back");
+    assert!(
+        fixture.user("a").contains("NotRead"),
+        "it does not come back"
+    );
 
     let fixture = Fixture::new(START);
     fixture.edit(&(broken.replace("role/a", "DISABLED") + "  protect: ['acs:ram::1:role/a']\n"));
@@ -283,7 +293,14 @@ fn reload_without_file_changes_nothing() {
         overrides,
         variables: |_| None,
     };
-    let file = MountedFile::start(&mut config, inputs, live, clock, ignore_reloads(), Box::new(|_| {}));
+    let file = MountedFile::start(
+        &mut config,
+        inputs,
+        live,
+        clock,
+        ignore_reloads(),
+        Box::new(|_| {}),
+    );
     file.poll(Instant::now());
     assert_eq!(file.reload(), Reloaded::Unchanged);
 }

@@ -140,7 +140,11 @@ fn file_counts_as_missing_after_grace() {
     assert_eq!(fixture.one(3), some("one"), "it is back");
 
     let mut fixture = Fixture::new();
-    assert_eq!(fixture.read_now(fixture.now), some("missing"), "never there");
+    assert_eq!(
+        fixture.read_now(fixture.now),
+        some("missing"),
+        "never there"
+    );
     assert_eq!(fixture.one(20), None);
     fs::write(fixture.path("f"), "").unwrap();
     assert_eq!(fixture.one(3), some(""));

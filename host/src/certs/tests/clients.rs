@@ -7,7 +7,7 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 
-use super::client::{config, complete_handshake};
+use super::client::{complete_handshake, config};
 use super::*;
 
 const YEAR: i64 = 365 * DAY;

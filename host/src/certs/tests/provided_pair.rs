@@ -136,7 +136,10 @@ fn provided_pair_is_served_and_its_ca_pinned() {
     assert!(fixture.serves(&fixture.first));
     assert_eq!(fixture.warnings(), [""; 0]);
     assert!(fixture.serving.is_valid_at(START));
-    assert_eq!(fixture.serving.pinned().unwrap().trim(), fixture.ca.pem.trim());
+    assert_eq!(
+        fixture.serving.pinned().unwrap().trim(),
+        fixture.ca.pem.trim()
+    );
 }
 
 #[test]
@@ -224,7 +227,12 @@ fn invalid_pair_keeps_previous_pair_and_is_reported() {
     let breaks: [(&str, Break<'_>, &str); 12] = [
         (
             "one half",
-            &|fixture| fixture.write("tls.crt", &fixture.ca.sign("localhost", VALID_PERIOD).certificate),
+            &|fixture| {
+                fixture.write(
+                    "tls.crt",
+                    &fixture.ca.sign("localhost", VALID_PERIOD).certificate,
+                )
+            },
             "the key in `F/tls.key` does not belong to the certificate in `F/tls.crt`; write both files of one pair",
         ),
         (
@@ -313,7 +321,10 @@ fn invalid_pair_keeps_previous_pair_and_is_reported() {
             fs::remove_dir(path).unwrap();
         }
         fixture.write("ca.crt", &fixture.ca.pem);
-        for pem in [fixture.first.clone(), fixture.ca.sign("localhost", VALID_PERIOD)] {
+        for pem in [
+            fixture.first.clone(),
+            fixture.ca.sign("localhost", VALID_PERIOD),
+        ] {
             fixture.replace_pair(&pem);
             fixture.poll(2);
             assert!(fixture.serves(&pem), "{name}");
@@ -450,7 +461,8 @@ fn wildcard_names_match() {
         ("10.0.0.1", false),
     ] {
         let hostname = Host::parse(host).unwrap();
-        let serving = ServingCertificate::provided(files(folder.path()), hostname, start, &metrics());
+        let serving =
+            ServingCertificate::provided(files(folder.path()), hostname, start, &metrics());
         assert_eq!(serving.unwrap().is_valid_at(START), is_good, "{host}");
     }
 }

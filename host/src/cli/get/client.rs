@@ -73,7 +73,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::Duration;
 
-    use ack_ram_core::rules::{Precedence, Backend, BackendRules, Mapping, Rule, RuleSet, Source};
+    use ack_ram_core::rules::{Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source};
     use ack_ram_core::time::UnixTime;
 
     use super::*;

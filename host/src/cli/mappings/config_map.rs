@@ -5,8 +5,8 @@ use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::json;
 
-use super::consent::{Change, Consent};
 use super::api_error;
+use super::consent::{Change, Consent};
 use super::yaml_list::ListEditError;
 use crate::cli::failure::CommandFailure;
 use crate::config::ConfigMapName;
@@ -78,7 +78,9 @@ impl ConfigMapEditor {
                 Err(error) if api_error::status_code(&error) == Some(409) => {
                     tracing::info!("{self} was changed by somebody else; looking at it again");
                 }
-                Err(error) => return Err(api_error::to_failure(&format!("change the {self}"), &error)),
+                Err(error) => {
+                    return Err(api_error::to_failure(&format!("change the {self}"), &error));
+                }
             }
         }
         Err(CommandFailure::Failed(format!(

@@ -8,7 +8,7 @@ use similar::TextDiff;
 
 use crate::cli::args::BOOL;
 use crate::cli::failure::CommandFailure;
-use crate::cli::output::{self, ERROR, SUCCESS, HEADING};
+use crate::cli::output::{self, ERROR, HEADING, SUCCESS};
 
 // Whether to ask. (A doc comment would become the help of every command.)
 #[derive(Args, Clone, Debug)]
@@ -169,7 +169,10 @@ mod tests {
         assert!(consent.confirm(&[agreed]).is_ok());
         // At a terminal it would wait for an answer.
         if !io::stdin().is_terminal() {
-            assert!(matches!(consent.confirm(&[another]), Err(CommandFailure::Usage(_))));
+            assert!(matches!(
+                consent.confirm(&[another]),
+                Err(CommandFailure::Usage(_))
+            ));
         }
     }
 }

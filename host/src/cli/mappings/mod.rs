@@ -1,22 +1,22 @@
 //! What the commands share that change and list mappings.
 
+mod api_error;
 mod cluster;
 mod config_map;
 mod consent;
-mod requested_mapping;
-mod api_error;
-mod yaml_list;
 mod objects;
+mod requested_mapping;
 mod stored;
 pub(super) mod table;
+mod yaml_list;
 
 pub(super) use cluster::{ClusterArgs, ConfigMapArgs};
 pub(super) use config_map::{ConfigMapEditor, KeyEdit};
 pub(super) use consent::{Consent, ConsentArgs, visible};
-pub(super) use requested_mapping::{SubjectKind, RequestedMapping};
-pub(super) use yaml_list::{MappingEntry, YamlListEditor};
 pub(super) use objects::{ObjectEditor, missing_definition};
-pub(super) use stored::{StoredMapping, StoredEntry, read_config_map};
+pub(super) use requested_mapping::{RequestedMapping, SubjectKind};
+pub(super) use stored::{StoredEntry, StoredMapping, read_config_map};
+pub(super) use yaml_list::{MappingEntry, YamlListEditor};
 
 use std::future::Future;
 
@@ -55,7 +55,9 @@ pub(super) fn load_config(globals: &Globals) -> Result<Option<Config>, CommandFa
 }
 
 /// Does what asks the API server, or a server on this machine.
-pub(super) fn block_on<T>(done: impl Future<Output = Result<T, CommandFailure>>) -> Result<T, CommandFailure> {
+pub(super) fn block_on<T>(
+    done: impl Future<Output = Result<T, CommandFailure>>,
+) -> Result<T, CommandFailure> {
     runtime::Builder::new_current_thread()
         .enable_all()
         .build()

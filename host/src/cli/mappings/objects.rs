@@ -11,8 +11,8 @@ use kube::api::{
 use kube::{Api, Client, Resource as _, ResourceExt as _};
 use serde_json::{Value, json};
 
-use super::consent::{Change, Consent};
 use super::api_error;
+use super::consent::{Change, Consent};
 use super::yaml_list::MappingEntry;
 use crate::cli::failure::CommandFailure;
 use crate::kubernetes::install::FIELD_MANAGER;
@@ -54,7 +54,12 @@ impl ObjectEditor {
                         objects.clear();
                         continue;
                     }
-                    _ => return Err(api_error::to_failure("list RAMIdentityMapping objects", &error)),
+                    _ => {
+                        return Err(api_error::to_failure(
+                            "list RAMIdentityMapping objects",
+                            &error,
+                        ));
+                    }
                 },
             };
             objects.extend(page.items);
@@ -188,11 +193,16 @@ impl ObjectEditor {
         let object: DynamicObject = serde_json::from_value(object)?;
         match self.dynamic.create(&params, &object).await {
             Ok(_) => Ok(Some(format!("{what} is created"))),
-            Err(error) if api_error::status_code(&error) == Some(409) => Err(CommandFailure::Failed(format!(
-                "there is an object {name} already, and it maps somebody else; give another --name"
-            ))),
+            Err(error) if api_error::status_code(&error) == Some(409) => {
+                Err(CommandFailure::Failed(format!(
+                    "there is an object {name} already, and it maps somebody else; give another --name"
+                )))
+            }
             Err(error) if api_error::status_code(&error) == Some(404) => Err(missing_definition()),
-            Err(error) => Err(api_error::to_failure(&format!("create the object {name}"), &error)),
+            Err(error) => Err(api_error::to_failure(
+                &format!("create the object {name}"),
+                &error,
+            )),
         }
     }
 
@@ -238,7 +248,10 @@ impl ObjectEditor {
         match self.dynamic.patch(name, &params, &patch).await {
             Ok(_) => Ok(Some(format!("{what} is changed"))),
             Err(error) if matches!(api_error::status_code(&error), Some(404 | 409)) => Ok(None),
-            Err(error) => Err(api_error::to_failure(&format!("change the object {name}"), &error)),
+            Err(error) => Err(api_error::to_failure(
+                &format!("change the object {name}"),
+                &error,
+            )),
         }
     }
 
@@ -287,9 +300,14 @@ impl ObjectEditor {
             };
             match self.dynamic.delete(&name, &params).await {
                 Ok(_) => {}
-                Err(error) if matches!(api_error::status_code(&error), Some(404 | 409)) => return Ok(None),
+                Err(error) if matches!(api_error::status_code(&error), Some(404 | 409)) => {
+                    return Ok(None);
+                }
                 Err(error) => {
-                    return Err(api_error::to_failure(&format!("delete the object {name}"), &error));
+                    return Err(api_error::to_failure(
+                        &format!("delete the object {name}"),
+                        &error,
+                    ));
                 }
             }
         }

@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 
 use ack_ram_core::arn::Resource;
 use ack_ram_core::decision::RulesRefusal;
-use ack_ram_core::lint::{self, BackendEntries, FindingCode, LintInput, GoSemantics, Position, Severity};
-use ack_ram_core::rules::subject::Subject;
-use ack_ram_core::rules::{
-    Precedence, Backend, BackendRules, WildcardMode, Mapping, ReservedPrefixes, Rule, RuleSet, Source,
+use ack_ram_core::lint::{
+    self, BackendEntries, FindingCode, GoSemantics, LintInput, Position, Severity,
 };
 use ack_ram_core::placeholder;
+use ack_ram_core::rules::subject::Subject;
+use ack_ram_core::rules::{
+    Backend, BackendRules, Mapping, Precedence, ReservedPrefixes, Rule, RuleSet, Source,
+    WildcardMode,
+};
 
 use super::yaml_list::MappingEntry;
 use crate::cli::failure::CommandFailure;
@@ -113,7 +116,13 @@ impl RequestedMapping<'_> {
         };
         Mapping {
             wildcards: globs,
-            ..Mapping::for_arn(source, Precedence::ListIndex(0), arn, username, groups.clone())
+            ..Mapping::for_arn(
+                source,
+                Precedence::ListIndex(0),
+                arn,
+                username,
+                groups.clone(),
+            )
         }
     }
 
@@ -163,7 +172,15 @@ impl RequestedMapping<'_> {
             (explanation, Err(RulesRefusal::Denied(denial))) => {
                 Err(self.unusable(&explanation.denial_message(&denial)))
             }
-            (_, Err(RulesRefusal::BackendNotReady(_) | RulesRefusal::BackendBroken(_) | RulesRefusal::BackendStale(_)) | Ok(_)) => Ok(()),
+            (
+                _,
+                Err(
+                    RulesRefusal::BackendNotReady(_)
+                    | RulesRefusal::BackendBroken(_)
+                    | RulesRefusal::BackendStale(_),
+                )
+                | Ok(_),
+            ) => Ok(()),
         }
     }
 }

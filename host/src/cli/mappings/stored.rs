@@ -1,10 +1,10 @@
 //! What the ConfigMap and objects say, entry by entry.
 
-use ack_ram_core::rules::{WildcardMode, Mapping};
+use ack_ram_core::rules::{Mapping, WildcardMode};
 
 use crate::config::document::{self, ConfigMapData};
-use crate::config::entry::{InvalidEntry, MappingList, Refusal, ListItem};
-use crate::config::{ParsedMappings, Located};
+use crate::config::entry::{InvalidEntry, ListItem, MappingList, Refusal};
+use crate::config::{Located, ParsedMappings};
 use crate::kubernetes::mapping::ACCEPTED;
 use crate::kubernetes::object::MappingObject;
 
@@ -44,7 +44,10 @@ fn reported(object: &MappingObject) -> Option<String> {
 }
 
 /// What is in the keys of the ConfigMap, as a server reads it.
-pub(in crate::cli) fn read_config_map(data: &ConfigMapData, globs: WildcardMode) -> Vec<StoredEntry> {
+pub(in crate::cli) fn read_config_map(
+    data: &ConfigMapData,
+    globs: WildcardMode,
+) -> Vec<StoredEntry> {
     // Positions name the key; which ConfigMap it is, the person knows.
     let ParsedMappings {
         mappings,
@@ -89,7 +92,13 @@ fn unusable(broken: InvalidEntry) -> StoredEntry {
     }
 }
 
-fn unreadable(list: MappingList, Refusal { location: place, reason }: Refusal) -> StoredEntry {
+fn unreadable(
+    list: MappingList,
+    Refusal {
+        location: place,
+        reason,
+    }: Refusal,
+) -> StoredEntry {
     StoredEntry {
         position: list.key().to_owned(),
         content: Err(match place.trim() {

@@ -14,7 +14,11 @@ pub(in crate::cli) struct TableRow<const N: usize> {
 }
 
 /// Adds `rows` below `titles` to `page`.
-pub(in crate::cli) fn write_table<const N: usize>(page: &mut String, titles: [&str; N], rows: &[TableRow<N>]) {
+pub(in crate::cli) fn write_table<const N: usize>(
+    page: &mut String,
+    titles: [&str; N],
+    rows: &[TableRow<N>],
+) {
     let mut widths = titles.map(str::len);
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(&row.cells) {

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ack_ram_core::rules::{Backend, BackendRules, WildcardMode, RuleSet};
+use ack_ram_core::rules::{Backend, BackendRules, RuleSet, WildcardMode};
 use ack_ram_core::time::UnixTime;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
@@ -28,7 +28,13 @@ fn source() -> (ConfigMapSource, Arc<LiveRules>) {
     let clock = || UnixTime::from_seconds(7);
     let live = Arc::new(LiveRules::new(rules, clock()));
     let name = ConfigMapName::default();
-    let source = ConfigMapSource::new(name, WildcardMode::Disabled, Arc::clone(&live), clock, ignore_reloads());
+    let source = ConfigMapSource::new(
+        name,
+        WildcardMode::Disabled,
+        Arc::clone(&live),
+        clock,
+        ignore_reloads(),
+    );
     (source, live)
 }
 

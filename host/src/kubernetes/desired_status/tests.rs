@@ -133,7 +133,11 @@ fn status_describes_outcome_of_object() {
         } = &desired_status.accepted;
         assert_eq!(format!("{reason}: {message}"), accepted, "{case}");
         assert_eq!(*is_true, *reason == "InEffect", "{case}");
-        assert_eq!(desired_status.canonical_arn.as_deref(), canonical_arn, "{case}");
+        assert_eq!(
+            desired_status.canonical_arn.as_deref(),
+            canonical_arn,
+            "{case}"
+        );
         assert_eq!(desired_status.user_id.as_deref(), user_id, "{case}");
         assert!(!desired_status.conflicted.is_true, "{case}");
     }
@@ -188,7 +192,9 @@ fn long_messages_are_truncated() {
     let long = "é".repeat(20_000);
     let specs =
         [json!({"arn": format!("acs:ram::1:user/{long}"), "username": format!("{{{{{long}}}}}")})];
-    let message = desired_status_of("ann", &scene(&[("ann", &specs)])).accepted.message;
+    let message = desired_status_of("ann", &scene(&[("ann", &specs)]))
+        .accepted
+        .message;
     assert!(message.len() <= 1_024, "{}", message.len());
 }
 

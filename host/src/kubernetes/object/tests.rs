@@ -1,5 +1,5 @@
 use ack_ram_core::rules::subject::Subject;
-use ack_ram_core::rules::{Backend, WildcardMode, RuleError, Source};
+use ack_ram_core::rules::{Backend, RuleError, Source, WildcardMode};
 use kube::core::ObjectList;
 use serde_json::{Value, json};
 

@@ -343,7 +343,11 @@ fn check_cases(cases: &[Case]) {
         let until = NOW.plus_seconds(60 + DEFAULT_LAST_GOOD_TTL);
         scene.live.expire(until);
         let mut effects = scene.notes().in_effect.into_values();
-        assert!(effects.all(|effect| effect.retention.is_none()), "{}", case.name);
+        assert!(
+            effects.all(|effect| effect.retention.is_none()),
+            "{}",
+            case.name
+        );
     }
 }
 

@@ -5,10 +5,10 @@ use ack_ram_core::time::UnixTime;
 use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
+use super::super::desired_status::DesiredStatus;
 use super::super::events::EventRecord;
 use super::super::object::MappingObject;
 use super::super::objects::ObjectStore;
-use super::super::desired_status::DesiredStatus;
 use crate::backends::live::LiveRules;
 
 const NOW: UnixTime = UnixTime::from_seconds(1_767_323_045);
@@ -127,7 +127,8 @@ impl Cluster {
     fn desired_status(&self, name: &str) -> DesiredStatus {
         let server = self.server.as_ref().unwrap();
         let known = server.objects.get(name).unwrap();
-        let desired_status = |rules: &BackendRules, notes: &_| DesiredStatus::new(name, known, rules, notes);
+        let desired_status =
+            |rules: &BackendRules, notes: &_| DesiredStatus::new(name, known, rules, notes);
         server.live.inspect(desired_status).remove(0)
     }
 
@@ -137,8 +138,11 @@ impl Cluster {
         let mut told = Vec::new();
         for name in names {
             let known = self.server.as_ref().unwrap().objects.get(&name).unwrap();
-            let (uid, generation, before) =
-                (known.uid().to_owned(), known.generation, known.observed_status);
+            let (uid, generation, before) = (
+                known.uid().to_owned(),
+                known.generation,
+                known.observed_status,
+            );
             let desired_status = self.desired_status(&name);
             let after = desired_status.to_observed(generation, &before, NOW);
             if after.equals_ignoring_times(&before) {

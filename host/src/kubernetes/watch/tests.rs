@@ -146,7 +146,10 @@ async fn watched_within(max_age: Option<Duration>, answers: Vec<Answer>) -> Watc
         "default",
     );
     let clock = || UnixTime::from_seconds(1_767_323_045);
-    let rules = RuleSet::new(vec![BackendRules::new_unsynced(Backend::Crd)], BTreeSet::new());
+    let rules = RuleSet::new(
+        vec![BackendRules::new_unsynced(Backend::Crd)],
+        BTreeSet::new(),
+    );
     let live = Arc::new(LiveRules::new(rules, clock()).with_uptime(uptime));
     live.confirmations().set_max_age(max_age);
     let mapping_controller = MappingController::new(Arc::clone(&live), clock, Box::new(|_| {}));

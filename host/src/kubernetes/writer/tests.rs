@@ -106,7 +106,10 @@ async fn undone_status_is_rewritten_at_intervals() {
         "default",
     );
     let clock = || UnixTime::from_seconds(1_767_323_045);
-    let rules = RuleSet::new(vec![BackendRules::new_unsynced(Backend::Crd)], BTreeSet::new());
+    let rules = RuleSet::new(
+        vec![BackendRules::new_unsynced(Backend::Crd)],
+        BTreeSet::new(),
+    );
     let live = Arc::new(LiveRules::new(rules, clock()));
     let mapping_controller = MappingController::new(live, clock, Box::new(|_| {}));
     let see = |events: Vec<Event<Value>>| {
@@ -117,7 +120,10 @@ async fn undone_status_is_rewritten_at_intervals() {
             Event::InitDone => Event::InitDone,
             Event::Delete(_) => unreachable!(),
         });
-        let touched = mapping_controller.objects().apply_events(events, &mapping_controller.live, clock());
+        let touched =
+            mapping_controller
+                .objects()
+                .apply_events(events, &mapping_controller.live, clock());
         mapping_controller.status_queue.add(touched);
     };
     mapping_controller.status_queue.open(TouchedNames::new());

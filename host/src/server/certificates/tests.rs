@@ -23,9 +23,11 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::backends::live::LiveRules;
 use crate::certs::tests::client;
-use crate::config::{self, ConfigFile, Overrides, ConfigSources};
+use crate::config::{self, ConfigFile, ConfigSources, Overrides};
 use crate::metrics::Metrics;
-use crate::server::connections::{ConnectionLimits, RequestGuard, Connections, RequestBody, Responder};
+use crate::server::connections::{
+    ConnectionLimits, Connections, RequestBody, RequestGuard, Responder,
+};
 use crate::server::line_limiter::LineLimiter;
 
 const DAY: i64 = 24 * 60 * 60;
@@ -180,7 +182,9 @@ async fn certificate_rotation_loses_no_request() {
         .collect();
     assert_eq!((answers.len(), lost), (16 * 50, Vec::new()));
     let labels = [("certificate", "serving"), ("result", "success")];
-    let rotations = fixture.metric_value("certificate_rotations_total", &labels).await;
+    let rotations = fixture
+        .metric_value("certificate_rotations_total", &labels)
+        .await;
     assert!(
         rotations.is_some_and(|rotations| rotations > 10.0),
         "{rotations:?}"
@@ -224,7 +228,9 @@ async fn kubeconfig_is_written_and_kept_current() {
         let left = expiry.await.unwrap() - clock().seconds() as f64;
         assert!(left > (5 * YEAR) as f64, "{years}: {left}");
         assert_eq!(
-            fixture.metric_value("certificate_rotations_total", &rotated).await,
+            fixture
+                .metric_value("certificate_rotations_total", &rotated)
+                .await,
             rotations,
             "{years}"
         );
@@ -324,7 +330,9 @@ async fn kubeconfig_pins_current_ca_of_provided_pair() {
         assert_eq!(fixture.certificates.warnings(), [""; 0]);
     }
     let labels = [("certificate", "own"), ("result", "success")];
-    let rotations = fixture.metric_value("certificate_rotations_total", &labels).await;
+    let rotations = fixture
+        .metric_value("certificate_rotations_total", &labels)
+        .await;
     assert_eq!(rotations, Some(3.0));
 }
 
@@ -339,5 +347,8 @@ fn request_without_admission_is_refused() {
         result: std::result::Result::Ok(()),
         has_certificate: false,
     });
-    assert_eq!(ClientAdmission::for_request(&request), std::result::Result::Ok(()));
+    assert_eq!(
+        ClientAdmission::for_request(&request),
+        std::result::Result::Ok(())
+    );
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{self, Instant};
 
-use crate::server::connections::eviction::{ConnectionSnapshot, ConnectionState, Origin, ClientStanding};
+use crate::server::connections::eviction::{
+    ClientStanding, ConnectionSnapshot, ConnectionState, Origin,
+};
 
 /// What a connection is doing. hyper has no deadline for a client that says nothing at all, nor for one that does not
 /// read its answers.

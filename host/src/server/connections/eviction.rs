@@ -89,7 +89,11 @@ pub(super) enum EvictionChoice {
 
 /// Chooses which of `snapshots`, all connections by arrival, to evict at the time `now` for a newcomer. There are `limit`
 /// slots.
-pub(super) fn choose(snapshots: &[ConnectionSnapshot], limit: usize, now: Duration) -> EvictionChoice {
+pub(super) fn choose(
+    snapshots: &[ConnectionSnapshot],
+    limit: usize,
+    now: Duration,
+) -> EvictionChoice {
     let Some(lowest) = snapshots.iter().map(|snapshot| snapshot.standing).min() else {
         return EvictionChoice::Wait(GRACE);
     };

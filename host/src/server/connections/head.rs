@@ -61,7 +61,9 @@ pub(super) fn find_excess<B>(request: &Request<B>, limit: usize) -> Option<HeadE
 }
 
 /// Returns whether a connection ended with `error` since a head was beyond the limits of hyper.
-pub(super) fn exceeds_library_limit(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+pub(super) fn exceeds_library_limit(
+    error: &(dyn std::error::Error + Send + Sync + 'static),
+) -> bool {
     error
         .downcast_ref::<hyper::Error>()
         .is_some_and(hyper::Error::is_parse_too_large)

@@ -9,7 +9,9 @@ use tokio::time::{self, Instant};
 
 use crate::metrics::PortMetrics;
 use crate::server::connections::activity::Activity;
-use crate::server::connections::eviction::{EvictionChoice, ConnectionSnapshot, Origin, ClientStanding, choose};
+use crate::server::connections::eviction::{
+    ClientStanding, ConnectionSnapshot, EvictionChoice, Origin, choose,
+};
 
 /// How soon to check again after an eviction.
 const RECHECK_INTERVAL: Duration = Duration::from_millis(50);

@@ -188,10 +188,14 @@ mod tests {
     fn one_connection_leaves_discards_to_others() {
         let port = DiscardLimits::new();
         let (one, other) = (port.for_connection(), port.for_connection());
-        let turns: Vec<DiscardPermit> = (0..MAX_DISCARDS).filter_map(|_| one.try_acquire()).collect();
+        let turns: Vec<DiscardPermit> = (0..MAX_DISCARDS)
+            .filter_map(|_| one.try_acquire())
+            .collect();
         assert_eq!(turns.len(), MAX_DISCARDS / 2);
         assert!(one.try_acquire().is_none());
-        let others: Vec<DiscardPermit> = (0..MAX_DISCARDS).filter_map(|_| other.try_acquire()).collect();
+        let others: Vec<DiscardPermit> = (0..MAX_DISCARDS)
+            .filter_map(|_| other.try_acquire())
+            .collect();
         assert_eq!(others.len(), MAX_CONNECTION_DISCARDS);
         drop(turns);
         assert!(one.try_acquire().is_some());

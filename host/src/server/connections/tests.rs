@@ -38,7 +38,11 @@ struct Answers {
 }
 
 impl Responder for Answers {
-    async fn respond(&self, request: Request<RequestBody>, guard: &RequestGuard) -> Response<Full<Bytes>> {
+    async fn respond(
+        &self,
+        request: Request<RequestBody>,
+        guard: &RequestGuard,
+    ) -> Response<Full<Bytes>> {
         match request.uri().path() {
             "/login" => guard.mark_granted(),
             "/panic" => panic!("as asked"),

@@ -9,7 +9,7 @@ use ack_ram_core::rules::{Backend, BackendRules, Conflict, Rule};
 use ack_ram_core::time::UnixTime;
 use serde::{Serialize, Serializer};
 
-use crate::backends::live::{Activation, Retention, LiveRules};
+use crate::backends::live::{Activation, LiveRules, Retention};
 
 /// Sources wait for no more than so many rules to be looked at.
 const RULE_BATCH: usize = 512;
@@ -131,7 +131,10 @@ impl Serialize for RulesView<'_> {
         let report = self.0;
         let rules = report.rules.rules();
         serializer.collect_seq(rules.chunks(RULE_BATCH).flat_map(|batch| {
-            let activations_of = report.activations_of(batch).into_iter().chain(iter::repeat(None));
+            let activations_of = report
+                .activations_of(batch)
+                .into_iter()
+                .chain(iter::repeat(None));
             batch
                 .iter()
                 .zip(activations_of)
@@ -144,7 +147,8 @@ impl BackendReport<'_> {
     fn activations_of(&self, batch: &[&Rule]) -> Vec<Option<Activation>> {
         let of_backends = self.live.inspect(|rules, notes| {
             (rules.backend() == self.rules.backend()).then(|| {
-                let activation = |rule: &&Rule| notes.in_effect.get(&rule.source().position).cloned();
+                let activation =
+                    |rule: &&Rule| notes.in_effect.get(&rule.source().position).cloned();
                 batch.iter().map(activation).collect()
             })
         });
@@ -196,7 +200,10 @@ impl From<Retention> for KeptView {
 fn view_of<'a>(rule: &'a Rule, activation: Option<Activation>) -> RuleView<'a> {
     let (username, groups) = rule.raw_names();
     let (since, kept) = match activation {
-        Some(Activation { since, retention: kept }) => (Some(since), kept),
+        Some(Activation {
+            since,
+            retention: kept,
+        }) => (Some(since), kept),
         None => (None, None),
     };
     RuleView {

@@ -3,7 +3,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::FileTypeExt as _;
 
 use ack_ram_core::arn::AccountId;
-use ack_ram_core::rules::{Precedence, Backend, BackendRules, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::rules::{Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source};
 use ack_ram_core::time::UnixTime;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -269,7 +269,10 @@ async fn foreign_folder_lock_is_ignored_and_stuck_process_is_named() {
     on_folder.lock().unwrap();
     drop(ControlSocket::listen(folder.path()).unwrap());
     let stuck = files::lock_folder(folder.path()).unwrap();
-    let error = ControlSocket::listen(folder.path()).err().unwrap().to_string();
+    let error = ControlSocket::listen(folder.path())
+        .err()
+        .unwrap()
+        .to_string();
     assert!(error.contains("another process has locked"), "{error}");
     drop(stuck);
     ControlSocket::listen(folder.path()).unwrap();

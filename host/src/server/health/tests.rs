@@ -2,12 +2,12 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use ack_ram_core::rules::{Precedence, Backend, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::rules::{Backend, Mapping, Precedence, Rule, RuleSet, Source};
 use http_body_util::BodyExt as _;
 
 use super::*;
 use crate::backends::live::Transaction;
-use crate::config::{self, ConfigFile, Overrides, ConfigSources};
+use crate::config::{self, ConfigFile, ConfigSources, Overrides};
 use crate::env::{self, Clock};
 use crate::metrics::CertificateMetrics;
 
@@ -94,7 +94,8 @@ async fn server_is_ready_once_every_backend_was_read() {
                     position: "alice".to_owned(),
                 };
                 let arn = "acs:ram::1:user/alice";
-                let alice = Mapping::for_arn(source, Precedence::ListIndex(0), arn, "alice", Vec::new());
+                let alice =
+                    Mapping::for_arn(source, Precedence::ListIndex(0), arn, "alice", Vec::new());
                 edit.apply(Rule::compile(alice).unwrap(), env::now());
             },
             200,

@@ -106,7 +106,8 @@ fn decision_with_sts_call_has_its_own_line() {
     ];
     let cluster = ClusterId::parse("c0123456789abcdef0123456789abcdef").unwrap();
     let now = UnixTime::from_seconds(0);
-    let Step::Decided(malformed) = login::begin("k8s-ack-v2.e30=", &TokenPolicy::new(cluster), now) else {
+    let Step::Decided(malformed) = login::begin("k8s-ack-v2.e30=", &TokenPolicy::new(cluster), now)
+    else {
         panic!("it is malformed");
     };
     for (decision, free) in [
@@ -114,7 +115,10 @@ fn decision_with_sts_call_has_its_own_line() {
         (malformed, [true, true, true, false]),
         (unable(Unavailable::Overloaded), [true; 4]),
         (unable(sts(StsUnavailable::Unreachable)), [true; 4]),
-        (unable(sts(StsUnavailable::TimedOut)), [true, true, true, false]),
+        (
+            unable(sts(StsUnavailable::TimedOut)),
+            [true, true, true, false],
+        ),
         (unable(Unavailable::Internal), [true, true, true, false]),
         (Decision::unrecognized_token(), [false; 4]),
     ] {

@@ -52,7 +52,12 @@ pub(super) enum ListenCause {
 }
 
 impl ListenError {
-    pub(super) fn new(purpose: ListenPurpose, address: &str, port: u16, cause: ListenCause) -> Self {
+    pub(super) fn new(
+        purpose: ListenPurpose,
+        address: &str,
+        port: u16,
+        cause: ListenCause,
+    ) -> Self {
         Self {
             purpose,
             address: address.to_owned(),
@@ -121,10 +126,13 @@ impl fmt::Display for ListenError {
                 f,
                 "set {port_setting} to 1024 or above, or give the process the capability CAP_NET_BIND_SERVICE"
             ),
-            (ErrorKind::AddrInUse, ListenPurpose::Health { webhook_port }) if webhook_port == port => f
-                .write_str(
+            (ErrorKind::AddrInUse, ListenPurpose::Health { webhook_port })
+                if webhook_port == port =>
+            {
+                f.write_str(
                     "the webhook has that port; set another `server.healthPort`, or 0 for none",
-                ),
+                )
+            }
             (ErrorKind::AddrInUse, _) => {
                 write!(f, "stop what uses the port, or set another {port_setting}")
             }
@@ -154,12 +162,14 @@ mod tests {
                 "set another `server.address`",
             ),
         ] {
-            let text = ListenError::new(ListenPurpose::Webhook, "[::1]:443", 443, cause).to_string();
+            let text =
+                ListenError::new(ListenPurpose::Webhook, "[::1]:443", 443, cause).to_string();
             assert!(text.contains(part), "{text}");
             assert!(!text.contains("stop what uses"), "{text}");
         }
         let error = error(ErrorKind::InvalidInput);
-        let text = ListenError::new(ListenPurpose::Webhook, "[fe80::1]:443", 443, error).to_string();
+        let text =
+            ListenError::new(ListenPurpose::Webhook, "[fe80::1]:443", 443, error).to_string();
         assert!(text.contains("a link-local address needs a zone"), "{text}");
     }
 }

@@ -1,7 +1,7 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::{self, ConfigFile, Overrides, ConfigSources};
+use crate::config::{self, ConfigFile, ConfigSources, Overrides};
 
 const MIB: u64 = KIB * KIB;
 
@@ -128,7 +128,10 @@ fn chosen_limit_stays_with_warning() {
     };
     limits.explicit.connections = true;
     let adjustments = fit(&mut limits, MAX_HEADS[0], 256 * MIB);
-    assert_eq!((limits.max_connections, limits.max_bodies), (4_000, MIN_LIMIT));
+    assert_eq!(
+        (limits.max_connections, limits.max_bodies),
+        (4_000, MIN_LIMIT)
+    );
     let text: Vec<String> = adjustments.iter().map(ToString::to_string).collect();
     assert_eq!(
         text[0],

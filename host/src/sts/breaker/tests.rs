@@ -92,7 +92,10 @@ async fn failures_of_three_credentials_with_a_grant_request_probe() {
         (vec![a, b, d], true),
         (vec![d, granted("e"), granted("f")], true),
         // A failure to connect speaks of no credential.
-        (vec![a, d, FailureScope::Endpoint, FailureScope::Endpoint], false),
+        (
+            vec![a, d, FailureScope::Endpoint, FailureScope::Endpoint],
+            false,
+        ),
         (vec![a, d, FailureScope::Endpoint, c], true),
     ] {
         let case = format!("{failures:?}");
@@ -212,7 +215,10 @@ async fn pauses_grow_until_probe_succeeds() {
     breaker.begin_probe();
     assert_eq!(breaker.end_probe(true), None);
     assert_eq!(breaker.state_gauge.get(), CLOSED);
-    assert!(!opens_breaker(&breaker, &[FailureScope::Endpoint; 2]), "it counts anew");
+    assert!(
+        !opens_breaker(&breaker, &[FailureScope::Endpoint; 2]),
+        "it counts anew"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -234,7 +240,13 @@ async fn zero_failures_disable_breaker() {
         ..SETTINGS
     });
     tokio::time::sleep(SUSPICIOUS_SILENCE).await;
-    let failures = [FailureScope::Endpoint, granted("a"), granted("b"), granted("c")].repeat(50);
+    let failures = [
+        FailureScope::Endpoint,
+        granted("a"),
+        granted("b"),
+        granted("c"),
+    ]
+    .repeat(50);
     assert!(!opens_breaker(&breaker, &failures));
     assert!(!opens_breaker(&breaker, &[unproven("d"); 50]));
 }

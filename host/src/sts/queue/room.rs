@@ -8,7 +8,7 @@ use fastrand::Rng;
 use tokio::sync::oneshot;
 
 use super::lane::{Lane, WaitResult};
-use crate::sts::{Requester, CredentialStanding};
+use crate::sts::{CredentialStanding, Requester};
 
 /// A kind of caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,10 @@ impl CallerKind {
     ];
 
     pub(super) const fn new(standing: CredentialStanding, requester: Requester) -> Self {
-        Self { standing, requester }
+        Self {
+            standing,
+            requester,
+        }
     }
 }
 
@@ -112,7 +115,11 @@ impl KindLimits {
 
     /// Returns the kind that has to drop a waiter, if one of `kind` is too many among `counts`: the most numerous kind that
     /// shares every exceeded limit.
-    fn kind_to_drop(&self, kind: CallerKind, counts: impl Fn(CallerKind) -> usize) -> Option<CallerKind> {
+    fn kind_to_drop(
+        &self,
+        kind: CallerKind,
+        counts: impl Fn(CallerKind) -> usize,
+    ) -> Option<CallerKind> {
         let groups = self.groups();
         let exceeded: Vec<_> = groups
             .iter()
@@ -224,6 +231,9 @@ impl WaitingRoom {
 
     #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
-        CallerKind::ALL.map(|kind| self.waiting_of(kind)).iter().sum()
+        CallerKind::ALL
+            .map(|kind| self.waiting_of(kind))
+            .iter()
+            .sum()
     }
 }

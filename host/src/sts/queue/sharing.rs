@@ -6,8 +6,8 @@ use fastrand::Rng;
 use tokio::sync::oneshot;
 
 use super::lane::WaitResult;
-use super::room::{CallerKind, WaitingRoom, WaiterId};
-use crate::sts::{Requester, Caller};
+use super::room::{CallerKind, WaiterId, WaitingRoom};
+use crate::sts::{Caller, Requester};
 
 /// The followers of calls. The queue bounds the calls themselves.
 pub(crate) struct FollowerRoom(Mutex<WaitingRoom>);
@@ -18,7 +18,11 @@ impl FollowerRoom {
     }
 
     /// Adds a follower. If there are too many, a random follower of the longest line is dropped, maybe this one.
-    pub(crate) fn add_follower(self: &Arc<Self>, requester: Requester, caller: Caller) -> FollowerGuard {
+    pub(crate) fn add_follower(
+        self: &Arc<Self>,
+        requester: Requester,
+        caller: Caller,
+    ) -> FollowerGuard {
         let kind = CallerKind::new(caller.standing, requester);
         let (notify, result) = oneshot::channel();
         let (id, dropped) = self.room().push(kind, caller.credential, notify);

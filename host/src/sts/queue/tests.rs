@@ -34,7 +34,11 @@ fn queue(max_calls: usize, max_waiting: usize) -> Arc<FairQueue> {
 }
 
 /// Waits for as long as a test may take.
-async fn acquire(queue: &Arc<FairQueue>, requester: Requester, caller: Caller) -> Result<CallPermit, QueueFull> {
+async fn acquire(
+    queue: &Arc<FairQueue>,
+    requester: Requester,
+    caller: Caller,
+) -> Result<CallPermit, QueueFull> {
     let deadline = Instant::now() + Duration::from_secs(3_600);
     queue.acquire(requester, caller, deadline).await
 }
@@ -52,7 +56,10 @@ fn call_by(
 ) -> JoinHandle<()> {
     let (queue, served) = (Arc::clone(queue), Arc::clone(served));
     tokio::spawn(async move {
-        let _permit = acquire(&queue, requester, granted(name)).await.ok().unwrap();
+        let _permit = acquire(&queue, requester, granted(name))
+            .await
+            .ok()
+            .unwrap();
         served.lock().unwrap().push(name);
         tokio::task::yield_now().await;
     })
@@ -239,7 +246,12 @@ impl<'a> Callers<'a> {
         }
     }
 
-    fn acquire_many(&mut self, standing: CredentialStanding, requester: Requester, count: usize) -> (usize, usize) {
+    fn acquire_many(
+        &mut self,
+        standing: CredentialStanding,
+        requester: Requester,
+        count: usize,
+    ) -> (usize, usize) {
         for _ in 0..count {
             self.names += 1;
             let caller = caller(&self.names.to_string(), standing);
@@ -323,7 +335,10 @@ async fn granted_newcomer_displaces_unproven_waiter_and_never_the_reverse() {
 async fn granted_and_unproven_callers_take_turns() {
     let queue = queue(2, 100);
     let permits = [
-        acquire(&queue, ApiServer, unproven("u")).await.ok().unwrap(),
+        acquire(&queue, ApiServer, unproven("u"))
+            .await
+            .ok()
+            .unwrap(),
         acquire(&queue, ApiServer, granted("g")).await.ok().unwrap(),
     ];
     let served = Served::default();

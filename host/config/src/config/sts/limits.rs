@@ -104,19 +104,23 @@ pub(super) fn read_sts_limits(layers: &mut Layers<'_>) -> Result<StsLimits, Prob
         breaker: read_breaker(sts)?,
         identities: CacheSettings {
             size: read_number(sts, "cacheSize", 0, 1_000_000)?.unwrap_or(10_000),
-            ttl: read_duration(sts, "cacheTTL", TOKEN_LIFETIME)?.unwrap_or(Duration::from_secs(2 * 60)),
+            ttl: read_duration(sts, "cacheTTL", TOKEN_LIFETIME)?
+                .unwrap_or(Duration::from_secs(2 * 60)),
         },
         refusals: CacheSettings {
             size: read_number(sts, "refusalCacheSize", 0, 1_000_000)?.unwrap_or(1_000),
-            ttl: read_duration(sts, "refusalCacheTTL", TOKEN_LIFETIME)?.unwrap_or(Duration::from_secs(10)),
+            ttl: read_duration(sts, "refusalCacheTTL", TOKEN_LIFETIME)?
+                .unwrap_or(Duration::from_secs(10)),
         },
     })
 }
 
 fn read_breaker(sts: &mut Table) -> Result<BreakerSettings, Problem> {
     let failures = read_number(sts, "breakerFailures", 0, 1_000)?.unwrap_or(5);
-    let pause = read_duration(sts, "breakerPause", BREAKER_PAUSE)?.unwrap_or(Duration::from_secs(5));
-    let max_pause = read_duration(sts, "breakerMaxPause", BREAKER_PAUSE)?.unwrap_or(Duration::from_secs(30));
+    let pause =
+        read_duration(sts, "breakerPause", BREAKER_PAUSE)?.unwrap_or(Duration::from_secs(5));
+    let max_pause =
+        read_duration(sts, "breakerMaxPause", BREAKER_PAUSE)?.unwrap_or(Duration::from_secs(30));
     Ok(BreakerSettings {
         failures: u32::try_from(failures).unwrap_or(u32::MAX),
         pause,

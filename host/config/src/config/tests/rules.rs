@@ -1,6 +1,6 @@
 //! Settings about rules.
 
-use ack_ram_core::rules::{Backend, WildcardMode, ReservedPrefixes, Rule};
+use ack_ram_core::rules::{Backend, ReservedPrefixes, Rule, WildcardMode};
 
 use super::*;
 

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use ack_ram_core::rules::{Precedence, Backend, WildcardMode, Mapping, Source};
+use ack_ram_core::rules::{Backend, Mapping, Precedence, Source, WildcardMode};
 
 use super::*;
-use crate::config::document::{self, ConfigMapData, MappingDocument};
-use crate::config::entry::{MappingList, ListItem};
-use crate::config::partial_entry::PartialEntry;
 use crate::bundle;
+use crate::config::document::{self, ConfigMapData, MappingDocument};
+use crate::config::entry::{ListItem, MappingList};
+use crate::config::partial_entry::PartialEntry;
 use crate::last_good::retain;
 
 const PUT_QUOTES: &str = "put quotes around";
@@ -206,7 +206,9 @@ fn unquoted_value_refuses_one_entry_in_every_document() {
         {"userARN": "acs:ram::1:user/a", "username": {{SessionName}}},
         {"userARN": "acs:ram::1:user/b", "username": "b"}]}"#;
     let check = |document: MappingDocument, place: &str| {
-        let slots = document.mappings.lists[&MappingList::Users].as_ref().unwrap();
+        let slots = document.mappings.lists[&MappingList::Users]
+            .as_ref()
+            .unwrap();
         let [ListItem::Invalid(broken), ListItem::Mapping(0)] = slots.as_slice() else {
             panic!("{slots:#?}");
         };
@@ -225,7 +227,8 @@ fn unquoted_value_refuses_one_entry_in_every_document() {
         document::parse_config_map("cm", &data, WildcardMode::Disabled),
         "cm mapUsers:2:13",
     );
-    let read = |text: &str| document::parse_dynamic_file("d.json", text, WildcardMode::Disabled).unwrap();
+    let read =
+        |text: &str| document::parse_dynamic_file("d.json", text, WildcardMode::Disabled).unwrap();
     check(read(json), "d.json:2:54");
     check(read(&format!("mapUsers:\n{list}")), "d.json:3:13");
 
@@ -264,7 +267,13 @@ fn unquoted_entry_keeps_what_both_texts_give() {
             position: "server.mapRoles[0]".to_owned(),
         };
         let groups = groups.iter().map(|group| (*group).to_owned()).collect();
-        let last = Mapping::for_arn(source, Precedence::ListIndex(0), "acs:ram::1:role/a", username, groups);
+        let last = Mapping::for_arn(
+            source,
+            Precedence::ListIndex(0),
+            "acs:ram::1:role/a",
+            username,
+            groups,
+        );
         let yaml = format!(
             "clusterID: c\nserver:\n  mapRoles:\n  - roleARN: acs:ram::1:role/a\n    {newest}\n"
         );

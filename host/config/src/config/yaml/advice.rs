@@ -112,7 +112,10 @@ impl<'a> ErrorContext<'a> {
             line: self.error.line,
             column: index as u64 + 1,
         };
-        Some((position, format!("a value {}", UnquotedValue::new(QuoteTrigger::Braces))))
+        Some((
+            position,
+            format!("a value {}", UnquotedValue::new(QuoteTrigger::Braces)),
+        ))
     }
 
     fn find_quote_trigger(&self) -> Option<Cause> {

@@ -6,7 +6,7 @@
 use ack_ram_core::lint::invisible;
 
 use super::unquoted::{QuoteTrigger, UnquotedValue};
-use super::{ParseFailure, Node, SyntaxError, Value, parse_strictly};
+use super::{Node, ParseFailure, SyntaxError, Value, parse_strictly};
 
 /// So many values without quotes are read around; each takes a further look at the document.
 const MAX_UNQUOTED_VALUES: usize = 16;
@@ -29,7 +29,9 @@ pub(super) fn parse_around(source: &str, error: &SyntaxError) -> Option<Node> {
             // The parser reports braces at the key within, or behind them.
             Some(sign) if position.column == column || sign == QuoteTrigger::Braces => sign,
             Some(_) => return None,
-            None if is_second_colon(value, position.column.checked_sub(column)?) => QuoteTrigger::Colon,
+            None if is_second_colon(value, position.column.checked_sub(column)?) => {
+                QuoteTrigger::Colon
+            }
             None => return None,
         };
         line.truncate(start);
@@ -45,7 +47,8 @@ pub(super) fn parse_around(source: &str, error: &SyntaxError) -> Option<Node> {
                 };
                 marks.replace_in(&mut root);
                 // Each of them is a value of its own, and none is gone.
-                let is_whole = !marks.is_embedded && marks.was_found.iter().all(|was_found| *was_found);
+                let is_whole =
+                    !marks.is_embedded && marks.was_found.iter().all(|was_found| *was_found);
                 return is_whole.then_some(root);
             }
             Err(ParseFailure::Syntax(error)) => position = error.position?,

@@ -33,7 +33,10 @@ const SPECIAL_FLOATS: [&str; 4] = [".inf", "+.inf", "-.inf", ".nan"];
 
 impl UnquotedValue {
     pub(super) const fn new(trigger: QuoteTrigger) -> Self {
-        Self { text: None, trigger }
+        Self {
+            text: None,
+            trigger,
+        }
     }
 
     /// Why it is no list, and what to do.
@@ -68,7 +71,9 @@ impl UnquotedValue {
             _ => false,
         };
         Some(Self {
-            text: template_prefix(source).filter(|_| is_template).map(str::to_owned),
+            text: template_prefix(source)
+                .filter(|_| is_template)
+                .map(str::to_owned),
             trigger: QuoteTrigger::Braces,
         })
     }
@@ -127,7 +132,9 @@ impl fmt::Display for QuoteTrigger {
             Self::At => "starts with `@` without quotes, which YAML does not allow",
             Self::Backtick => "starts with a backtick without quotes, which YAML does not allow",
             Self::Percent => "starts with `%` without quotes, which YAML does not allow",
-            Self::SpecialFloat => "is `.inf` or `.nan` without quotes, which YAML reads as a number",
+            Self::SpecialFloat => {
+                "is `.inf` or `.nan` without quotes, which YAML reads as a number"
+            }
             Self::Colon => "has a colon with a space after it, which YAML reads as a map",
         })
     }

@@ -85,7 +85,8 @@ mod tests {
             "acs:ram::1:role/a-",
             "acs:ram::1:role/a",
         ];
-        let names: std::collections::BTreeSet<String> = arns.iter().map(|arn| for_arn(arn)).collect();
+        let names: std::collections::BTreeSet<String> =
+            arns.iter().map(|arn| for_arn(arn)).collect();
         assert_eq!(names.len(), arns.len(), "{names:?}");
     }
 }

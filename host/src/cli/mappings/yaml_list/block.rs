@@ -91,7 +91,12 @@ impl<'a> BlockList<'a> {
 
     fn style(&self, index: usize) -> Option<EntryStyle> {
         let item = self.items.get(index)?;
-        Some(EntryStyle::measure(item, self.arn_key, self.dash, self.lines))
+        Some(EntryStyle::measure(
+            item,
+            self.arn_key,
+            self.dash,
+            self.lines,
+        ))
     }
 
     /// From an entry's dash to that of the next.

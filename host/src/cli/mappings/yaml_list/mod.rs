@@ -66,7 +66,9 @@ impl fmt::Display for ListEditError {
         match self {
             Self::Syntax { location, message } => write!(f, "is not YAML: {location}{message}"),
             Self::NotAList(kind) => write!(f, "is {kind}, not a list"),
-            Self::UnsupportedLayout => f.write_str("is written in a way that cannot be changed safely"),
+            Self::UnsupportedLayout => {
+                f.write_str("is written in a way that cannot be changed safely")
+            }
         }
     }
 }
@@ -259,7 +261,8 @@ fn matches_entry(item: &Node, entry: &MappingEntry, arn_key: &str) -> bool {
     let Value::Map(fields) = &item.value else {
         return false;
     };
-    let text_is = |key, text: &str| matches!(find_field(item, key), Some(Value::Text(is)) if is == text);
+    let text_is =
+        |key, text: &str| matches!(find_field(item, key), Some(Value::Text(is)) if is == text);
     let groups = match find_field(item, GROUPS) {
         None => Some(&[] as &[Node]),
         Some(Value::List(groups)) => Some(&**groups),

@@ -1,7 +1,7 @@
 //! How entries are written: measured from one that is there, so that a new one looks like it.
 
 use super::lines::{self, TextLines};
-use super::{MappingEntry, GROUPS, USERNAME};
+use super::{GROUPS, MappingEntry, USERNAME};
 use crate::config::yaml::{Key, Node, Value};
 
 /// How an entry is written.
@@ -52,7 +52,12 @@ impl EntryStyle {
     }
 
     /// The one of `item`, an entry of a list whose dashes have `dash` spaces before them.
-    pub(super) fn measure(item: &Node, arn_key: &'static str, dash: usize, lines: &TextLines<'_>) -> Self {
+    pub(super) fn measure(
+        item: &Node,
+        arn_key: &'static str,
+        dash: usize,
+        lines: &TextLines<'_>,
+    ) -> Self {
         let mut style = Self::default_for(arn_key, dash);
         let Value::Map(entries) = &item.value else {
             return style;

@@ -1,14 +1,19 @@
 use std::net::Ipv4Addr;
 
-use super::ConnectionState::{Answering, Idle, Receiving};
 use super::ClientStanding::{Certified, Granted, Stranger};
+use super::ConnectionState::{Answering, Idle, Receiving};
 use super::*;
 
 /// A minute: everybody below came before, unless it is said.
 const NOW: u64 = 60_000;
 
 /// A connection from 10.0.0.`host`, that came a minute ago and has been at it since `last`.
-fn snapshot(host: u8, standing: ClientStanding, state: ConnectionState, last: u64) -> ConnectionSnapshot {
+fn snapshot(
+    host: u8,
+    standing: ClientStanding,
+    state: ConnectionState,
+    last: u64,
+) -> ConnectionSnapshot {
     ConnectionSnapshot {
         origin: Origin::from_address(Ipv4Addr::new(10, 0, 0, host).into()),
         standing,
@@ -42,7 +47,8 @@ fn wait(milliseconds: u64) -> EvictionChoice {
 
 #[test]
 fn eviction_order() {
-    let choose = |snapshots: &[ConnectionSnapshot]| choose(snapshots, 32, Duration::from_millis(NOW));
+    let choose =
+        |snapshots: &[ConnectionSnapshot]| choose(snapshots, 32, Duration::from_millis(NOW));
     let evict = |position| EvictionChoice::Evict(vec![position]);
     for (case, snapshots, choice) in [
         ("nobody is there", vec![], wait(2_000)),
@@ -185,12 +191,18 @@ fn addresses_take_turns_in_a_batch() {
             _ => snapshot(3, Stranger, Idle, 0),
         })
         .collect();
-    assert_eq!(choose(&many, 256, now), EvictionChoice::Evict(vec![0, 1, 2, 3]));
+    assert_eq!(
+        choose(&many, 256, now),
+        EvictionChoice::Evict(vec![0, 1, 2, 3])
+    );
     // Down to the size of the next address, and then in turn.
     let equal: Vec<ConnectionSnapshot> = (0..256)
         .map(|number| snapshot(u8::try_from(number % 2).unwrap(), Stranger, Idle, number))
         .collect();
-    assert_eq!(choose(&equal, 256, now), EvictionChoice::Evict(vec![0, 1, 2, 3]));
+    assert_eq!(
+        choose(&equal, 256, now),
+        EvictionChoice::Evict(vec![0, 1, 2, 3])
+    );
 }
 
 #[test]

@@ -77,7 +77,8 @@ async fn freed_slot_ends_wait() {
 #[tokio::test(start_paused = true)]
 async fn strangers_evict_neither_granted_nor_certified_clients() {
     let registry = registry(32);
-    let known = [ClientStanding::Granted, ClientStanding::Certified].map(|standing| (standing, host(1)));
+    let known =
+        [ClientStanding::Granted, ClientStanding::Certified].map(|standing| (standing, host(1)));
     let mut kept = Vec::new();
     for (standing, origin) in known {
         let slot = registry.acquire(origin).await;

@@ -86,8 +86,10 @@ async fn flood(limits: (usize, usize), in_flight: usize, flood: Flood) -> [Serve
     match flood {
         // Whether the line was granted a login is so for all of its tokens.
         Flood::VictimsPermanentKey => {
-            let [granted] = flood_with(limits, in_flight, flood, [CredentialStanding::Granted]).await;
-            let [unproven] = flood_with(limits, in_flight, flood, [CredentialStanding::Unproven]).await;
+            let [granted] =
+                flood_with(limits, in_flight, flood, [CredentialStanding::Granted]).await;
+            let [unproven] =
+                flood_with(limits, in_flight, flood, [CredentialStanding::Unproven]).await;
             [granted, unproven]
         }
         _ => {
