@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use crate::arn::{AccountId, Arn};
 use crate::decision::RulesRefusal;
+use crate::placeholder;
 use crate::rules::subject::Subject;
 use crate::rules::{Mapping, Rule, RuleSet};
-use crate::placeholder;
 
 /// One of the two configurations to compare.
 #[derive(Clone, Copy)]
@@ -123,7 +123,10 @@ pub struct MappingSpec {
 /// Compares `old` with `new`.
 #[must_use]
 pub fn diff(old: Snapshot<'_>, new: Snapshot<'_>) -> Diff {
-    let (old_subjects, new_subjects) = (ComparedSubjects::collect(old), ComparedSubjects::collect(new));
+    let (old_subjects, new_subjects) = (
+        ComparedSubjects::collect(old),
+        ComparedSubjects::collect(new),
+    );
     let arns: BTreeMap<&String, &Arn> = old_subjects
         .exact
         .iter()
@@ -204,7 +207,11 @@ fn access_for(rules: &RuleSet, arn: &Arn) -> Option<Access> {
         Err(RulesRefusal::Denied(denial)) => Some(Access::Refused {
             refused: explanation.denial_message(&denial),
         }),
-        Err(RulesRefusal::BackendNotReady(_) | RulesRefusal::BackendBroken(_) | RulesRefusal::BackendStale(_)) => None,
+        Err(
+            RulesRefusal::BackendNotReady(_)
+            | RulesRefusal::BackendBroken(_)
+            | RulesRefusal::BackendStale(_),
+        ) => None,
     }
 }
 
@@ -227,7 +234,11 @@ fn compare_maps<T: Clone + PartialEq>(
         .collect()
 }
 
-fn compare_values<T: PartialEq>(subject: String, before: Option<T>, after: Option<T>) -> Option<Change<T>> {
+fn compare_values<T: PartialEq>(
+    subject: String,
+    before: Option<T>,
+    after: Option<T>,
+) -> Option<Change<T>> {
     let change = match (&before, &after) {
         (None, None) => return None,
         (None, Some(_)) => ChangeKind::Added,

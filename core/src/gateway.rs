@@ -11,7 +11,7 @@ mod refusal;
 mod stray_token;
 
 pub use bearer::{BearerError, InvalidTokenHeader, TokenHeader, extract_bearer};
-pub use identity_headers::{IdentityHeaders, InvalidHeaderName, HeaderValueError};
+pub use identity_headers::{HeaderValueError, IdentityHeaders, InvalidHeaderName};
 pub use preflight::is_preflight;
 pub use refusal::{Refusal, RefusalKind};
 pub use stray_token::contains_token;

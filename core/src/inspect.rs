@@ -14,7 +14,7 @@ mod verdict;
 pub use anatomy::{Segment, TokenPart, split_into_segments};
 pub use checks::{Check, CheckName, CheckStatus};
 pub use contents::Contents;
-pub use extract::{MAX_TOKENS, ExtractError, TokenOrigin, ExtractedToken, extract_tokens};
+pub use extract::{ExtractError, ExtractedToken, MAX_TOKENS, TokenOrigin, extract_tokens};
 pub use rebuild::{Line, RebuiltRequest, Span, rebuild_request, split_lines};
 
 use serde::Serialize;
@@ -138,9 +138,13 @@ pub fn inspect(token: &str, policy: Option<&TokenPolicy>, now: UnixTime) -> Insp
             .into_iter()
             .map(|name| verdict.check(name, policy.is_some()))
             .collect(),
-        TokenKind::Jwt | TokenKind::AwsIamAuthenticator | TokenKind::Unknown => vec![unrecognized_check(kind)],
+        TokenKind::Jwt | TokenKind::AwsIamAuthenticator | TokenKind::Unknown => {
+            vec![unrecognized_check(kind)]
+        }
     };
-    let passes = !checks.iter().any(|check| check.status == CheckStatus::Failed);
+    let passes = !checks
+        .iter()
+        .any(|check| check.status == CheckStatus::Failed);
     let date = contents.as_ref().and_then(|contents| contents.date);
     Inspection {
         kind,

@@ -1,6 +1,6 @@
 //! Configuration files.
 
-use ack_ram_config::config::{self, ConfigFile, Overrides, ConfigSources};
+use ack_ram_config::config::{self, ConfigFile, ConfigSources, Overrides};
 
 /// The file, YAML.
 pub fn configuration(input: &[u8]) {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use ack_ram_config::config::document;
 use ack_ram_config::config::yaml::{self, Node, Value};
-use ack_ram_config::last_good::{RetentionBasis, LastGood, RetentionPolicy, Update};
-use ack_ram_core::rules::{Backend, WildcardMode, Rule};
+use ack_ram_config::last_good::{LastGood, RetentionBasis, RetentionPolicy, Update};
+use ack_ram_core::rules::{Backend, Rule, WildcardMode};
 use ack_ram_core::time::UnixTime;
 
 /// Between two documents.
@@ -56,7 +56,8 @@ fn check_update(update: &Update, before: &[Rule], newest: Option<&Node>, now: Un
             let all = last.raw_names().1;
             last.subject() == rule.subject() && groups.iter().all(|group| all.contains(group))
         });
-        let previous_rule = previous_rule.unwrap_or_else(|| panic!("{position} was not given before"));
+        let previous_rule =
+            previous_rule.unwrap_or_else(|| panic!("{position} was not given before"));
         match (kept.basis, newest) {
             (RetentionBasis::Protected, _) => panic!("nobody is protected"),
             (RetentionBasis::Unreadable, None) => {
@@ -110,7 +111,9 @@ fn find_list<'a>(root: &'a Node, position: &str) -> Option<&'a Value> {
         // The last one counts.
         entries.iter().rev().find(|(name, _)| {
             let name = name.name.to_ascii_lowercase();
-            name.starts_with('m') && name.len().abs_diff(key.len()) <= 4 && is_misspelling(&name, key)
+            name.starts_with('m')
+                && name.len().abs_diff(key.len()) <= 4
+                && is_misspelling(&name, key)
         })
     };
     exact.or_else(misspelled).map(|(_, node)| &node.value)

@@ -105,7 +105,10 @@ fn check_secrecy(url: &str, position: usize) {
             text.to_ascii_lowercase()
                 .contains(&CANARY.to_ascii_lowercase())
         };
-        assert!(!messages.iter().any(contains_canary), "{url:?}: {messages:?}");
+        assert!(
+            !messages.iter().any(contains_canary),
+            "{url:?}: {messages:?}"
+        );
     }
 }
 

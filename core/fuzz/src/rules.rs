@@ -6,7 +6,8 @@ use ack_ram_core::decision::KubernetesUser;
 use ack_ram_core::identity::Identity;
 use ack_ram_core::rules::subject::Subject;
 use ack_ram_core::rules::{
-    Precedence, Backend, BackendRules, WildcardMode, Mapping, Rule, RuleSet, SessionArnMode, Source, Validation,
+    Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, SessionArnMode, Source, Validation,
+    WildcardMode,
 };
 
 /// A line for each field, empty for one that is not there: somebody's ARN, then `arn`, `arnPattern`, `userID`,

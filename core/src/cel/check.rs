@@ -6,10 +6,10 @@ use cel::common::ast::{
 };
 
 use super::ExpressionKind;
-use super::cost::{MAX_COST, NODE_COST, ROUND_COST, ValueBounds, loop_total, sum};
-use super::error::{ExpressionError, SymbolKind, ExpressionPosition, Reason};
-use super::functions;
 use super::check_error::{Anchor, CheckError, refuse, unknown_name};
+use super::cost::{MAX_COST, NODE_COST, ROUND_COST, ValueBounds, loop_total, sum};
+use super::error::{ExpressionError, ExpressionPosition, Reason, SymbolKind};
+use super::functions;
 use super::types::ValueType;
 use super::variables::{IDENTITY, USER, VariableDeclaration};
 
@@ -19,7 +19,11 @@ pub(super) const MAX_DEPTH: usize = 20;
 pub(super) const MAX_NODES: usize = 200;
 
 /// Refuses `tree`, parsed from `source`, unless it can be evaluated as `kind` within the limits.
-pub(super) fn check(source: &str, tree: &IdedExpr, kind: ExpressionKind) -> Result<(), ExpressionError> {
+pub(super) fn check(
+    source: &str,
+    tree: &IdedExpr,
+    kind: ExpressionKind,
+) -> Result<(), ExpressionError> {
     let mut checker = Checker {
         kind,
         scope: None,
@@ -123,7 +127,11 @@ impl<'t> Checker<'t> {
     }
 
     /// `identity` or `user`.
-    fn global(&self, tree: &'t IdedExpr, name: &str) -> Result<VariableDeclaration, CheckError<'t>> {
+    fn global(
+        &self,
+        tree: &'t IdedExpr,
+        name: &str,
+    ) -> Result<VariableDeclaration, CheckError<'t>> {
         let is_validation = self.kind == ExpressionKind::Validation;
         let reason = match name {
             "identity" => return Ok(IDENTITY),
@@ -148,7 +156,10 @@ impl<'t> Checker<'t> {
             _ => {
                 let found = self.check_node(&select.operand)?.ty;
                 let expected = "`identity` or `user`";
-                return refuse(Anchor::Start(tree), Reason::WrongOperand { expected, found });
+                return refuse(
+                    Anchor::Start(tree),
+                    Reason::WrongOperand { expected, found },
+                );
             }
         };
         let Some(field) = variable.field(&select.field) else {
@@ -259,12 +270,20 @@ impl<'t> Checker<'t> {
         let first = self.check_node(left)?;
         if !accepted.contains(&first.ty) {
             let found = first.ty;
-            return refuse(Anchor::Start(left), Reason::WrongOperand { expected, found });
+            return refuse(
+                Anchor::Start(left),
+                Reason::WrongOperand { expected, found },
+            );
         }
         Ok((first, self.expect(right, first.ty)?))
     }
 
-    fn add(&mut self, tree: &'t IdedExpr, left: &'t IdedExpr, right: &'t IdedExpr) -> CheckResult<'t> {
+    fn add(
+        &mut self,
+        tree: &'t IdedExpr,
+        left: &'t IdedExpr,
+        right: &'t IdedExpr,
+    ) -> CheckResult<'t> {
         let accepted = [ValueType::String, ValueType::Strings, ValueType::Int];
         let (left, right) = self.pair(left, right, &accepted, "a string, a list or an int")?;
         let bounds = left.concatenated(right);
@@ -303,7 +322,10 @@ impl<'t> Checker<'t> {
             None => Anchor::Start(tree),
         };
         let Some(function) = functions::find(name) else {
-            return refuse(at(), unknown_name(SymbolKind::Function, name, functions::names()));
+            return refuse(
+                at(),
+                unknown_name(SymbolKind::Function, name, functions::names()),
+            );
         };
         let usage = function.usage;
         if function.overloads.is_empty() {
@@ -334,7 +356,11 @@ impl<'t> Checker<'t> {
     }
 
     /// What CEL's macros become: a list is gone through, and each item makes the next result of the one before.
-    fn comprehension(&mut self, tree: &'t IdedExpr, body: &'t ComprehensionExpr) -> CheckResult<'t> {
+    fn comprehension(
+        &mut self,
+        tree: &'t IdedExpr,
+        body: &'t ComprehensionExpr,
+    ) -> CheckResult<'t> {
         if self.scope.is_some() {
             return refuse(Anchor::Start(tree), Reason::NestedLoop);
         }

@@ -4,7 +4,7 @@ use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, operators};
 use strsim::damerau_levenshtein;
 
-use super::error::{SymbolKind, Reason};
+use super::error::{Reason, SymbolKind};
 use super::parse::offset_of_node;
 
 /// Why a part of a tree was refused.

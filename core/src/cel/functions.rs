@@ -24,7 +24,11 @@ pub(super) struct Overload {
 }
 
 impl Overload {
-    const fn method(receiver: ValueType, required: &'static [ValueType], result: ValueType) -> Self {
+    const fn method(
+        receiver: ValueType,
+        required: &'static [ValueType],
+        result: ValueType,
+    ) -> Self {
         Self {
             receiver: Some(receiver),
             required,

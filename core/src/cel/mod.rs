@@ -17,12 +17,12 @@
 //! Strings and lists of strings are all there is to compute with, besides `bool`, and `int` for sizes and indices.
 
 mod check;
+mod check_error;
 mod cost;
 mod error;
 mod evaluate;
 mod functions;
 mod parse;
-mod check_error;
 mod scan;
 mod types;
 mod variables;
@@ -33,7 +33,7 @@ use crate::decision::KubernetesUser;
 use crate::identity::Identity;
 
 pub use crate::rules::expression::ExpressionKind;
-pub use error::{EvaluationError, ExpressionError, SymbolKind, ExpressionPosition, Reason};
+pub use error::{EvaluationError, ExpressionError, ExpressionPosition, Reason, SymbolKind};
 pub use types::ValueType;
 
 /// Longer expressions are refused unread.

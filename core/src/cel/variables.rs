@@ -62,36 +62,34 @@ pub(super) const IDENTITY: VariableDeclaration =
             FieldDeclaration::identity("accountId", MAX_IDENTITY_NAME_BYTES, |identity| {
                 identity.account_id().as_str().into()
             }),
-            FieldDeclaration::identity("userId", MAX_IDENTITY_NAME_BYTES, |identity| match identity
-                .arn
-                .resource()
-            {
-                Resource::Root | Resource::User(_) => (&*identity.user_id).into(),
-                Resource::Role(_) | Resource::AssumedRole { .. } => "".into(),
-            }),
-            FieldDeclaration::identity("roleId", MAX_IDENTITY_NAME_BYTES, |identity| match identity
-                .arn
-                .resource()
-            {
-                Resource::Role(_) | Resource::AssumedRole { .. } => (&*identity.user_id).into(),
-                Resource::Root | Resource::User(_) => "".into(),
-            }),
             FieldDeclaration::identity(
-                "roleName",
+                "userId",
                 MAX_IDENTITY_NAME_BYTES,
                 |identity| match identity.arn.resource() {
-                    Resource::Role(role) | Resource::AssumedRole { role, .. } => (&**role).into(),
+                    Resource::Root | Resource::User(_) => (&*identity.user_id).into(),
+                    Resource::Role(_) | Resource::AssumedRole { .. } => "".into(),
+                },
+            ),
+            FieldDeclaration::identity(
+                "roleId",
+                MAX_IDENTITY_NAME_BYTES,
+                |identity| match identity.arn.resource() {
+                    Resource::Role(_) | Resource::AssumedRole { .. } => (&*identity.user_id).into(),
                     Resource::Root | Resource::User(_) => "".into(),
                 },
             ),
-            FieldDeclaration::identity(
-                "userName",
-                MAX_IDENTITY_NAME_BYTES,
-                |identity| match identity.arn.resource() {
+            FieldDeclaration::identity("roleName", MAX_IDENTITY_NAME_BYTES, |identity| {
+                match identity.arn.resource() {
+                    Resource::Role(role) | Resource::AssumedRole { role, .. } => (&**role).into(),
+                    Resource::Root | Resource::User(_) => "".into(),
+                }
+            }),
+            FieldDeclaration::identity("userName", MAX_IDENTITY_NAME_BYTES, |identity| {
+                match identity.arn.resource() {
                     Resource::User(name) => (&**name).into(),
                     Resource::Root | Resource::Role(_) | Resource::AssumedRole { .. } => "".into(),
-                },
-            ),
+                }
+            }),
             FieldDeclaration::identity("sessionName", MAX_IDENTITY_NAME_BYTES, |identity| {
                 identity.session_name().into()
             }),

@@ -195,7 +195,10 @@ impl IdentityHeaders {
     ///
     /// # Errors
     /// When a service would read another user from the headers.
-    pub fn for_user(&self, user: &KubernetesUser) -> Result<Vec<(String, String)>, HeaderValueError> {
+    pub fn for_user(
+        &self,
+        user: &KubernetesUser,
+    ) -> Result<Vec<(String, String)>, HeaderValueError> {
         let mut headers = Vec::with_capacity(2 + user.groups.len() + user.extra.len());
         let mut push = |name: &str, value: &str| {
             check_value(value)?;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::decision::{Decision, Unavailable, Outcome};
+use crate::decision::{Decision, Outcome, Unavailable};
 use crate::fingerprint::Fingerprint;
 use crate::gateway::bearer::{BearerError, TokenHeader};
 use crate::gateway::identity_headers::IdentityHeaders;

@@ -102,9 +102,18 @@ fn joined_groups_share_one_header() {
         joined_groups(&["dev", "ops team"]),
         Ok(vec!["dev,ops team".to_owned()])
     );
-    assert_eq!(joined_groups(&["dev", "a,b"]), Err(HeaderValueError::CommaInGroup));
-    assert_eq!(joined_groups(&["dev", ""]), Err(HeaderValueError::InvalidCharacter));
-    assert_eq!(joined_groups(&["dev", " ops"]), Err(HeaderValueError::OuterSpace));
+    assert_eq!(
+        joined_groups(&["dev", "a,b"]),
+        Err(HeaderValueError::CommaInGroup)
+    );
+    assert_eq!(
+        joined_groups(&["dev", ""]),
+        Err(HeaderValueError::InvalidCharacter)
+    );
+    assert_eq!(
+        joined_groups(&["dev", " ops"]),
+        Err(HeaderValueError::OuterSpace)
+    );
 }
 
 #[test]
@@ -160,7 +169,11 @@ fn alternate_spellings_match_cgi_variables() {
         "x_e_sessionname",
     ];
     assert_eq!(spellings, expected);
-    assert!(spellings.iter().all(|name| headers.is_identity_header(name)));
+    assert!(
+        spellings
+            .iter()
+            .all(|name| headers.is_identity_header(name))
+    );
     // Of many dashes, not every spelling.
     let long = "x-a-b-c-d-e-f-g-h-i-j-k";
     let headers = IdentityHeaders::new(long, "x-g", "x-i", "x-e-").unwrap();

@@ -305,7 +305,12 @@ fn url_parts(text: &str) -> Vec<PartRange> {
     named
 }
 
-fn push_part(named: &mut Vec<PartRange>, range: Range<usize>, part: TokenPart, signed: Option<bool>) {
+fn push_part(
+    named: &mut Vec<PartRange>,
+    range: Range<usize>,
+    part: TokenPart,
+    signed: Option<bool>,
+) {
     if !range.is_empty() {
         named.push(PartRange {
             range,

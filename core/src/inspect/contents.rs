@@ -9,7 +9,7 @@ use serde::Serialize;
 use url::Url;
 
 use crate::access_key::AccessKeyId;
-use crate::inspect::{TokenKind, MAX_BYTES};
+use crate::inspect::{MAX_BYTES, TokenKind};
 use crate::json::{self, JsonObject, JsonValue};
 use crate::time::UnixTime;
 use crate::token::{v1, v2};
@@ -66,11 +66,14 @@ pub struct Contents {
 /// Reads the contents of `token` if it is a token of this authenticator, or returns why they cannot be read.
 pub(super) fn read_contents(token: &str) -> (Option<Contents>, Option<&'static str>) {
     match TokenKind::detect(token) {
-        TokenKind::TokenV2 | TokenKind::TokenV1 if token.len() <= MAX_BYTES => decode_contents(token),
-        TokenKind::TokenV2 | TokenKind::TokenV1 => (None, Some("it is longer than any token")),
-        TokenKind::UnknownVersion | TokenKind::Jwt | TokenKind::AwsIamAuthenticator | TokenKind::Unknown => {
-            (None, None)
+        TokenKind::TokenV2 | TokenKind::TokenV1 if token.len() <= MAX_BYTES => {
+            decode_contents(token)
         }
+        TokenKind::TokenV2 | TokenKind::TokenV1 => (None, Some("it is longer than any token")),
+        TokenKind::UnknownVersion
+        | TokenKind::Jwt
+        | TokenKind::AwsIamAuthenticator
+        | TokenKind::Unknown => (None, None),
     }
 }
 
@@ -152,7 +155,10 @@ fn from_url(url: &[u8]) -> Result<Contents, &'static str> {
         method: Some(v1::METHOD.to_owned()),
         path: Some(escape_for_display(url.path())),
         host: url.host_str().map(escape_for_display),
-        query_keys: url.query_pairs().map(|(name, _)| escape_for_display(&name)).collect(),
+        query_keys: url
+            .query_pairs()
+            .map(|(name, _)| escape_for_display(&name))
+            .collect(),
         headers: Vec::new(),
         signed_headers: Vec::new(),
         user_agent: None,

@@ -82,7 +82,10 @@ pub fn extract_tokens(text: &str) -> Result<Vec<ExtractedToken>, ExtractError> {
         return Err(ExtractError::Empty);
     }
     if text.starts_with('{') {
-        return extract_from_json(text).map_or_else(|why| scan_for_tokens(text).ok_or(why), |found| Ok(vec![found]));
+        return extract_from_json(text).map_or_else(
+            |why| scan_for_tokens(text).ok_or(why),
+            |found| Ok(vec![found]),
+        );
     }
     let is_alone = text.starts_with(FAMILY_PREFIX) && text.matches(FAMILY_PREFIX).count() == 1;
     if is_alone {
@@ -211,14 +214,22 @@ mod tests {
                 Ok(vec![("k8s-ack-v2.e30=", Text)]),
             ),
             (r#"{"status": {"token": ""}}"#, Err(ExtractError::NotThere)),
-            (r#"{"status": {"token": ["x"]}}"#, Err(ExtractError::NotThere)),
+            (
+                r#"{"status": {"token": ["x"]}}"#,
+                Err(ExtractError::NotThere),
+            ),
             (r#"{"status": {"token": "x""#, Err(ExtractError::NotJson)),
-            (r#"{"status": {"token": "x"}} {"#, Err(ExtractError::NotJson)),
+            (
+                r#"{"status": {"token": "x"}} {"#,
+                Err(ExtractError::NotJson),
+            ),
             (" \n", Err(ExtractError::Empty)),
         ] {
             let expected = expected.map(|found| {
                 let found = found.into_iter();
-                found.map(|(token, origin)| extracted(token, origin)).collect()
+                found
+                    .map(|(token, origin)| extracted(token, origin))
+                    .collect()
             });
             assert_eq!(extract_tokens(text), expected, "{text}");
         }
@@ -227,6 +238,9 @@ mod tests {
     #[test]
     fn pasted_text_with_many_tokens_is_truncated() {
         let many: String = (0..10_000).map(|n| format!("k8s-ack-v2.{n} ")).collect();
-        assert_eq!(extract_tokens(&many).map(|found| found.len()), Ok(MAX_TOKENS));
+        assert_eq!(
+            extract_tokens(&many).map(|found| found.len()),
+            Ok(MAX_TOKENS)
+        );
     }
 }

@@ -38,7 +38,11 @@ pub struct Span {
 /// Rebuilds the request that a server would send for `token`, whatever its age, version and cluster. `None` if the
 /// request cannot be rebuilt.
 #[must_use]
-pub fn rebuild_request(token: &str, policy: Option<&TokenPolicy>, now: UnixTime) -> Option<RebuiltRequest> {
+pub fn rebuild_request(
+    token: &str,
+    policy: Option<&TokenPolicy>,
+    now: UnixTime,
+) -> Option<RebuiltRequest> {
     let contents = contents::read_contents(token).0;
     let awaiting = TokenVerdict::collect(token, policy, now, contents.as_ref()).awaiting?;
     let request = awaiting.request();

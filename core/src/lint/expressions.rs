@@ -11,7 +11,8 @@ pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut FindingSink<'_>
     let CompiledMapping { entry, rule } = compiled;
     let mapping = &entry.mapping;
     if *rule.subject() == Subject::Anyone
-        && let Some(condition) = compile_expression(mapping.condition.as_deref(), ExpressionKind::Condition)
+        && let Some(condition) =
+            compile_expression(mapping.condition.as_deref(), ExpressionKind::Condition)
         && !tree::requires_account(condition.tree())
     {
         report.add(
@@ -31,10 +32,15 @@ pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut FindingSink<'_>
             &mapping.username_expression,
             ExpressionKind::Username,
         ),
-        ("groupsExpression", &mapping.groups_expression, ExpressionKind::Groups),
+        (
+            "groupsExpression",
+            &mapping.groups_expression,
+            ExpressionKind::Groups,
+        ),
     ] {
         let expression = compile_expression(source.as_deref(), kind);
-        if expression.is_some_and(|expression| tree::may_start_with_session_name(expression.tree())) {
+        if expression.is_some_and(|expression| tree::may_start_with_session_name(expression.tree()))
+        {
             names::report_caller_chosen_start(field, "identity.sessionName", report);
         }
     }

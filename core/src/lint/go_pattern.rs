@@ -24,7 +24,8 @@ pub(super) fn describe_difference(pattern: &Pattern) -> Option<String> {
         ));
     };
     let lost = candidate_arns(&text).find(|arn| regex.matches(arn) && !pattern.matches(&arn.key()));
-    let gained = candidate_arns(&text).find(|arn| !regex.matches(arn) && pattern.matches(&arn.key()));
+    let gained =
+        candidate_arns(&text).find(|arn| !regex.matches(arn) && pattern.matches(&arn.key()));
     match (lost, gained) {
         (None, None) => None,
         (Some(lost), None) => Some(format!("`{lost}` matched, and does not now")),
@@ -82,7 +83,8 @@ fn candidate_arns(text: &str) -> impl Iterator<Item = Arn> {
     let cut = WORDS.map(|word| format!("{shorter}{word}"));
     let filled = WORDS.map(|word| fill_wildcards(text, word));
     let extended = WORDS.map(|word| format!("{before}{word}"));
-    let suffixed = ["-admin", "/admin"].map(|suffix| format!("{}{suffix}", fill_wildcards(text, "x")));
+    let suffixed =
+        ["-admin", "/admin"].map(|suffix| format!("{}{suffix}", fill_wildcards(text, "x")));
     let left_out = ["", "-admin"].map(|suffix| format!("{}{suffix}", without_repetitions(text)));
     let dots = WORDS.map(|word| fill_wildcards(&text.replace('.', "x"), word));
     cut.into_iter()
@@ -140,7 +142,11 @@ mod tests {
             ),
         ] {
             let pattern = Pattern::parse(&format!("acs:ram::1:{pattern}")).unwrap();
-            assert_eq!(describe_difference(&pattern).as_deref(), Some(expected), "{pattern}");
+            assert_eq!(
+                describe_difference(&pattern).as_deref(),
+                Some(expected),
+                "{pattern}"
+            );
         }
     }
 

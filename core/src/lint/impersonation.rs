@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use crate::lint::finding::{FindingCode, Finding, Position, Severity};
+use crate::lint::finding::{Finding, FindingCode, Position, Severity};
 use crate::lint::usernames::UsernameSet;
-use crate::lint::{CompiledMapping, CompiledBackend};
+use crate::lint::{CompiledBackend, CompiledMapping};
 
 /// Many thousands of mappings whose names nearly overlap are not compared to the end: so many steps are taken.
 const MAX_STEPS: usize = 10_000_000;
@@ -247,8 +247,8 @@ fn restricts_session_name(_: &CompiledMapping<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lint::{BackendEntries, MappingEntry, GoSemantics};
-    use crate::rules::{Precedence, Backend, Mapping, ReservedPrefixes, Rule, Source};
+    use crate::lint::{BackendEntries, GoSemantics, MappingEntry};
+    use crate::rules::{Backend, Mapping, Precedence, ReservedPrefixes, Rule, Source};
 
     /// The steps, and what was found, of a role for each of `templates` and a user for each of `usernames`.
     fn search_among(templates: &[String], usernames: &[String]) -> (usize, usize) {

@@ -6,8 +6,9 @@ use crate::rules::Backend;
 use crate::rules::subject::Subject;
 
 pub(super) fn check(backends: &[CompiledBackend<'_>], report: &mut FindingSink<'_>) {
-    let maps_nobody =
-        |backend: &CompiledBackend<'_>| backend.rules.is_empty() && backend.entries.accounts.is_empty();
+    let maps_nobody = |backend: &CompiledBackend<'_>| {
+        backend.rules.is_empty() && backend.entries.accounts.is_empty()
+    };
     let all_are_read = backends.iter().all(|backend| backend.entries.is_known);
     if all_are_read && backends.iter().all(maps_nobody) {
         report.add(
@@ -26,7 +27,8 @@ pub(super) fn check(backends: &[CompiledBackend<'_>], report: &mut FindingSink<'
         .iter()
         .filter(|backend| !is_in_cluster(backend) && !maps_nobody(backend))
         .collect();
-    let is_known = |backend: &CompiledBackend<'_>| backend.entries.is_known || is_in_cluster(&backend);
+    let is_known =
+        |backend: &CompiledBackend<'_>| backend.entries.is_known || is_in_cluster(&backend);
     let disk_is_known = backends.iter().all(is_known);
     if disk_is_known && on_disk.is_empty() {
         report.add(

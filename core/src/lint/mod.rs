@@ -10,18 +10,18 @@ mod go_pattern;
 mod impersonation;
 pub mod invisible;
 mod lockout;
-mod subjects;
 mod names;
 pub mod paths;
 mod precedence;
 mod spelling;
+mod subjects;
 #[cfg(feature = "cel")]
 mod tree;
 mod usernames;
 #[cfg(feature = "cel")]
 mod validations;
 
-pub use finding::{FindingCode, Finding, Position, Severity};
+pub use finding::{Finding, FindingCode, Position, Severity};
 
 use std::collections::BTreeSet;
 
@@ -157,5 +157,6 @@ fn dedup_empty_groups(findings: &mut Vec<Finding>) {
         .filter(|finding| finding.code == FindingCode::EmptyList)
         .map(of)
         .collect();
-    findings.retain(|finding| finding.code != FindingCode::NoGroups || !emptied.contains(&of(finding)));
+    findings
+        .retain(|finding| finding.code != FindingCode::NoGroups || !emptied.contains(&of(finding)));
 }

@@ -3,15 +3,19 @@
 use crate::arn::Resource;
 use crate::lint::CompiledMapping;
 use crate::lint::finding::{FindingCode, FindingSink, Severity};
+use crate::placeholder;
 use crate::rules::subject::{Subject, SubjectId};
 use crate::rules::template::{RenderError, TemplateVariable, is_reserved};
 use crate::rules::{NameError, NameProblem, ReservedPrefixes, Rule};
-use crate::placeholder;
 
 /// The group that may do everything, whatever RBAC says.
 const MASTERS: &str = "system:masters";
 
-pub(super) fn check(compiled: &CompiledMapping<'_>, reserved: &ReservedPrefixes, report: &mut FindingSink<'_>) {
+pub(super) fn check(
+    compiled: &CompiledMapping<'_>,
+    reserved: &ReservedPrefixes,
+    report: &mut FindingSink<'_>,
+) {
     let CompiledMapping { entry, rule } = compiled;
     let mapping = &entry.mapping;
     let username = mapping.username_expression.is_none().then(|| {
@@ -152,7 +156,11 @@ fn unconditional_system_groups(groups: &[String], report: &mut FindingSink<'_>) 
 }
 
 /// Reports that a name in `field` starts with `variable`, which the caller chooses.
-pub(super) fn report_caller_chosen_start(field: &str, variable: &str, report: &mut FindingSink<'_>) {
+pub(super) fn report_caller_chosen_start(
+    field: &str,
+    variable: &str,
+    report: &mut FindingSink<'_>,
+) {
     report.add(
         FindingCode::UnprefixedSessionName,
         Severity::Warning,
@@ -172,7 +180,12 @@ fn open_name_variable(rule: &Rule, template: &str) -> Option<String> {
     };
     TemplateVariable::ALL
         .into_iter()
-        .filter(|(_, variable)| matches!(variable, TemplateVariable::RoleName | TemplateVariable::UserName))
+        .filter(|(_, variable)| {
+            matches!(
+                variable,
+                TemplateVariable::RoleName | TemplateVariable::UserName
+            )
+        })
         .map(|(name, _)| template_variable(name))
         .find(|template_variable| is_open && template.contains(template_variable))
 }

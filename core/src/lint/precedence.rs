@@ -4,8 +4,8 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::arn::{AccountId, ArnKey};
-use crate::lint::finding::{FindingCode, Finding, Position, Severity};
-use crate::lint::{CompiledMapping, CompiledBackend};
+use crate::lint::finding::{Finding, FindingCode, Position, Severity};
+use crate::lint::{CompiledBackend, CompiledMapping};
 use crate::rules::pattern::Pattern;
 use crate::rules::subject::Subject;
 use crate::rules::{Backend, BackendRules, Conflict, Mapping, Source};
@@ -61,7 +61,11 @@ fn conflicts(backend: &CompiledBackend<'_>, rules: &BackendRules, findings: &mut
         .map(|compiled| (compiled.rule.source(), compiled))
         .collect();
     let mut loser_sources = BTreeSet::new();
-    for Conflict { shadowed: loser, shadowed_by: winner } in rules.conflicts() {
+    for Conflict {
+        shadowed: loser,
+        shadowed_by: winner,
+    } in rules.conflicts()
+    {
         let (Some(loser), Some(winner)) = (by_source.get(&loser), by_source.get(&winner)) else {
             continue;
         };
@@ -94,7 +98,9 @@ fn conflict(loser: &CompiledMapping<'_>, winner: &CompiledMapping<'_>, relation:
 }
 
 /// Mappings of one subject under one condition, each after the one that answers in its place.
-fn equal_conditions<'a>(backend: &'a CompiledBackend<'_>) -> Vec<(&'a CompiledMapping<'a>, &'a CompiledMapping<'a>)> {
+fn equal_conditions<'a>(
+    backend: &'a CompiledBackend<'_>,
+) -> Vec<(&'a CompiledMapping<'a>, &'a CompiledMapping<'a>)> {
     let mut winners: BTreeMap<(String, &str), &CompiledMapping<'_>> = BTreeMap::new();
     let mut pairs = Vec::new();
     for compiled in by_precedence(backend) {

@@ -5,7 +5,11 @@ use crate::lint::finding::{FindingCode, FindingSink, Severity};
 use crate::lint::invisible;
 
 /// `serves_proxies`: names come in headers, which do not keep the space around them.
-pub(super) fn check(compiled: &CompiledMapping<'_>, serves_proxies: bool, report: &mut FindingSink<'_>) {
+pub(super) fn check(
+    compiled: &CompiledMapping<'_>,
+    serves_proxies: bool,
+    report: &mut FindingSink<'_>,
+) {
     let mapping = &compiled.entry.mapping;
     let username = mapping
         .username_expression

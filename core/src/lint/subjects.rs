@@ -1,11 +1,11 @@
 //! Findings about the subjects of mappings.
 
-use crate::lint::finding::{FindingCode, Finding, FindingSink, Severity};
+use crate::lint::finding::{Finding, FindingCode, FindingSink, Severity};
 use crate::lint::paths::{self, PathAdvice};
-use crate::lint::{AccountEntry, CompiledMapping, MappingEntry, GoSemantics, go_pattern};
+use crate::lint::{AccountEntry, CompiledMapping, GoSemantics, MappingEntry, go_pattern};
 use crate::rules::pattern::Pattern;
 use crate::rules::subject::Subject;
-use crate::rules::{WildcardMode, RuleError};
+use crate::rules::{RuleError, WildcardMode};
 
 /// Builds the finding about a mapping that does not compile.
 pub(super) fn invalid_mapping(entry: &MappingEntry, error: &RuleError) -> Finding {
@@ -27,7 +27,9 @@ pub(super) fn invalid_mapping(entry: &MappingEntry, error: &RuleError) -> Findin
             FindingCode::InvalidId,
             "copy the id from the RAM console, or from `verify`",
         ),
-        RuleError::Expression { .. } => (FindingCode::InvalidExpression, "correct the CEL expression"),
+        RuleError::Expression { .. } => {
+            (FindingCode::InvalidExpression, "correct the CEL expression")
+        }
         RuleError::Username(_) | RuleError::Group { .. } => (
             FindingCode::InvalidName,
             "correct the name; `explain` shows what it becomes",

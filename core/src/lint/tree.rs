@@ -52,7 +52,9 @@ fn requires_account_for(tree: &IdedExpr, outcome: bool) -> bool {
             (is_account_bound(left) && is_nonempty_literal(right))
                 || (is_nonempty_literal(left) && is_account_bound(right))
         }
-        ((op::IN, [item, list]), true) => is_account_bound(item) && is_list_of_nonempty_literals(list),
+        ((op::IN, [item, list]), true) => {
+            is_account_bound(item) && is_list_of_nonempty_literals(list)
+        }
         (("startsWith", [prefix]), true) => {
             let subject = call.target.as_deref().and_then(identity_field);
             matches!(subject, Some("arn" | "canonicalArn")) && fixes_account(prefix)
@@ -137,12 +139,16 @@ impl<'t> StartAnalysis<'t> {
         match &tree.expr {
             Expr::Select(_) => field_path(tree) == Some(("identity", "sessionName")),
             Expr::Ident(name) => self.item.is_some_and(|(item, is_it)| item == name && is_it),
-            Expr::List(list) => list.elements.iter().any(|item| self.may_be_session_name(item)),
+            Expr::List(list) => list
+                .elements
+                .iter()
+                .any(|item| self.may_be_session_name(item)),
             Expr::Comprehension(body) => self.check_loop(body),
             Expr::Call(call) => match (operator(call), call.target.as_deref()) {
                 ((op::ADD, [left, right]), None) => {
                     let reaches_right = self.is_list(left) || may_be_empty(left);
-                    self.may_be_session_name(left) || (reaches_right && self.may_be_session_name(right))
+                    self.may_be_session_name(left)
+                        || (reaches_right && self.may_be_session_name(right))
                 }
                 ((op::CONDITIONAL, [_, yes, no]), None) => {
                     self.may_be_session_name(yes) || self.may_be_session_name(no)
@@ -370,7 +376,11 @@ mod tests {
             ("[['a', identity.sessionName].join('-')]", true),
         ] {
             let expression = Expression::compile(groups, ExpressionKind::Groups).unwrap();
-            assert_eq!(may_start_with_session_name(expression.tree()), may, "{groups}");
+            assert_eq!(
+                may_start_with_session_name(expression.tree()),
+                may,
+                "{groups}"
+            );
         }
     }
 
@@ -413,6 +423,9 @@ mod tests {
             ("user", "uid"),
             ("user", "username"),
         ];
-        assert_eq!(referenced_fields(expression.tree()), BTreeSet::from(expected));
+        assert_eq!(
+            referenced_fields(expression.tree()),
+            BTreeSet::from(expected)
+        );
     }
 }

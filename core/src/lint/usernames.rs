@@ -7,7 +7,7 @@ use crate::arn::Resource;
 use crate::lint::CompiledMapping;
 use crate::lint::names::may_have_session;
 use crate::rules::subject::{Subject, SubjectId};
-use crate::rules::template::{TemplatePart, Template, TemplateVariable};
+use crate::rules::template::{Template, TemplatePart, TemplateVariable};
 
 /// The most characters that a session name has (RAM's `RoleSessionName`).
 const MAX_SESSION: usize = 64;
@@ -77,7 +77,9 @@ impl UsernameSet {
                         });
                     }
                 }
-                TemplatePart::Variable(variable) => usernames.variable(*variable, compiled.rule.subject()),
+                TemplatePart::Variable(variable) => {
+                    usernames.variable(*variable, compiled.rule.subject())
+                }
             }
         }
         (!usernames.parts.is_empty()).then_some(usernames)
@@ -136,7 +138,9 @@ impl UsernameSet {
             _ => String::new(),
         };
         match (variable, subject) {
-            (TemplateVariable::AccountId, Subject::Arn(arn)) => self.literal(arn.account().as_str()),
+            (TemplateVariable::AccountId, Subject::Arn(arn)) => {
+                self.literal(arn.account().as_str())
+            }
             (TemplateVariable::AccountId, Subject::Pattern(pattern)) => {
                 self.literal(pattern.account().as_str());
             }
@@ -174,7 +178,11 @@ impl UsernameSet {
                         Alphabet::Session => ('S', 's'),
                     };
                     key.push('\0');
-                    key.push(if *may_be_empty { possibly_empty } else { at_least_one });
+                    key.push(if *may_be_empty {
+                        possibly_empty
+                    } else {
+                        at_least_one
+                    });
                 }
             }
         }
@@ -307,7 +315,10 @@ impl<'a> OverlapSearch<'a> {
 }
 
 /// Returns the position after a part that may end here.
-fn after_ended_part(parts: &[UsernamePart], (index, has_begun): PartPosition) -> Option<PartPosition> {
+fn after_ended_part(
+    parts: &[UsernamePart],
+    (index, has_begun): PartPosition,
+) -> Option<PartPosition> {
     match parts.get(index)? {
         UsernamePart::Repeated { may_be_empty, .. } if has_begun || *may_be_empty => {
             Some((index + 1, false))

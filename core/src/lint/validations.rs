@@ -13,12 +13,12 @@ use crate::cel::{Expression, ExpressionKind};
 use crate::decision::KubernetesUser;
 use crate::identity::Identity;
 use crate::lint::expressions::compile_expression;
-use crate::lint::finding::{FindingCode, Finding, Severity};
-use crate::lint::{AccountEntry, CompiledMapping, CompiledBackend, names, tree};
+use crate::lint::finding::{Finding, FindingCode, Severity};
+use crate::lint::{AccountEntry, CompiledBackend, CompiledMapping, names, tree};
+use crate::placeholder;
 use crate::rules::Validation;
 use crate::rules::subject::{Subject, SubjectId};
 use crate::rules::template::TemplateVariable;
-use crate::placeholder;
 
 /// An account, where a mapping names none.
 const SAMPLE_ACCOUNT: &str = "1";
@@ -79,7 +79,10 @@ impl SampleLogin {
             names.iter().all(|name| is_template_known(name, &known))
                 && expression.is_none_or(|expression| reads_only(expression.tree(), &known))
         };
-        let by_expression = compile_expression(mapping.username_expression.as_deref(), ExpressionKind::Username);
+        let by_expression = compile_expression(
+            mapping.username_expression.as_deref(),
+            ExpressionKind::Username,
+        );
         let username_start = match &by_expression {
             Some(expression) => tree::literal_prefix(expression.tree()),
             None => mapping.username.split("{{").next().unwrap_or_default(),
@@ -89,7 +92,8 @@ impl SampleLogin {
             None => std::slice::from_ref(&mapping.username),
         };
         let is_username_known = is_known(template, by_expression.as_ref());
-        let further = compile_expression(mapping.groups_expression.as_deref(), ExpressionKind::Groups);
+        let further =
+            compile_expression(mapping.groups_expression.as_deref(), ExpressionKind::Groups);
         let are_groups_known = is_known(&mapping.groups, further.as_ref());
         known.extend(is_username_known.then_some(("user", "username")));
         known.extend(are_groups_known.then_some(("user", "groups")));
@@ -243,5 +247,7 @@ fn is_template_known(template: &str, known: &BTreeSet<(&str, &str)>) -> bool {
 }
 
 fn reads_only(tree: &IdedExpr, known: &BTreeSet<(&str, &str)>) -> bool {
-    tree::referenced_fields(tree).iter().all(|field| known.contains(field))
+    tree::referenced_fields(tree)
+        .iter()
+        .all(|field| known.contains(field))
 }

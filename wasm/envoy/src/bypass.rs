@@ -24,7 +24,10 @@ impl Bypass {
                 Some(_) => return Err(entry),
                 None => (&**entry, &mut bypass.exact),
             };
-            if !path.starts_with('/') || path.contains(['?', '#', '*', ' ']) || !is_unambiguous(path) {
+            if !path.starts_with('/')
+                || path.contains(['?', '#', '*', ' '])
+                || !is_unambiguous(path)
+            {
                 return Err(entry);
             }
             list.push(path.to_owned());
@@ -35,7 +38,10 @@ impl Bypass {
     /// Returns whether a request for `path` needs no login. A path that servers might read differently always needs one.
     pub(crate) fn allows(&self, path: &str) -> bool {
         let is_listed = self.exact.iter().any(|exact| exact == path)
-            || self.folders.iter().any(|folder| path.starts_with(&**folder));
+            || self
+                .folders
+                .iter()
+                .any(|folder| path.starts_with(&**folder));
         is_listed && is_unambiguous(path)
     }
 }

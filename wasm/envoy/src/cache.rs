@@ -53,7 +53,13 @@ impl IdentityCache {
         if let Some(entries) = &mut self.entries
             && now < expires_at
         {
-            entries.insert(identity.fingerprint(), CachedIdentity { identity, expires_at });
+            entries.insert(
+                identity.fingerprint(),
+                CachedIdentity {
+                    identity,
+                    expires_at,
+                },
+            );
         }
     }
 

@@ -180,8 +180,8 @@ fn gateway(document: &ConfigDocument) -> Result<Gateway, ConfigError> {
 }
 
 fn token(document: &ConfigDocument) -> Result<TokenSettings, ConfigError> {
-    let header =
-        TokenHeader::new(&document.token.header).map_err(|error| invalid_value("token.header", error))?;
+    let header = TokenHeader::new(&document.token.header)
+        .map_err(|error| invalid_value("token.header", error))?;
     Ok(TokenSettings {
         header,
         is_forwarded: document.token.keep,

@@ -21,7 +21,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::types::{GrpcStatusCode, LogLevel as HostLevel, MapType, Status};
 
 use crate::config::LogLevel;
-use crate::worker::{AdmittedRequest, RequestAction, LogEntry, Worker};
+use crate::worker::{AdmittedRequest, LogEntry, RequestAction, Worker};
 use stats::Stats;
 
 proxy_wasm::main! {{

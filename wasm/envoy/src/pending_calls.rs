@@ -50,7 +50,8 @@ impl PendingCall {
     /// Two tries share the time `limit` of one. With less than a tenth of it left there is no second one: STS would hardly
     /// answer, and a call that Envoy gave up in the middle of an answer looks as if it had broken off.
     pub(crate) fn time_left(&self, limit: Duration, now: Duration) -> Option<Duration> {
-        let left = limit.checked_sub(now.saturating_sub(self.sent_at.unwrap_or(self.requested_at)))?;
+        let left =
+            limit.checked_sub(now.saturating_sub(self.sent_at.unwrap_or(self.requested_at)))?;
         match self.sent_at {
             // Envoy takes no millisecond for no limit.
             Some(_) => Some(left).filter(|left| *left >= (limit / 10).max(MILLISECOND)),
@@ -83,7 +84,9 @@ impl PendingCalls {
         let token = awaiting.fingerprint();
         let pending_call = self.by_token.get_mut(&token);
         // A flood of one token takes no more than half of the room that is left, so that others find some.
-        let waiting_for_token = pending_call.as_ref().map_or(0, |pending_call| pending_call.waiting.len());
+        let waiting_for_token = pending_call
+            .as_ref()
+            .map_or(0, |pending_call| pending_call.waiting.len());
         if room <= waiting_for_token {
             return Err(QueueFull);
         }
@@ -127,12 +130,7 @@ impl PendingCalls {
 
     /// Puts a call whose connection broke before all others, for a retry: STS may have closed a kept connection just then.
     /// Returns whether it did; a call is retried once, and only if somebody waits for it.
-    pub(crate) fn requeue(
-        &mut self,
-        call: CallId,
-        limits: &StsSettings,
-        now: Duration,
-    ) -> bool {
+    pub(crate) fn requeue(&mut self, call: CallId, limits: &StsSettings, now: Duration) -> bool {
         let Some(&token) = self.by_call.get(&call) else {
             return false;
         };
@@ -174,7 +172,9 @@ impl PendingCalls {
         let Some(pending_call) = self.by_token.get_mut(&token) else {
             return;
         };
-        pending_call.waiting.retain(|waiting| waiting.stream != stream);
+        pending_call
+            .waiting
+            .retain(|waiting| waiting.stream != stream);
         if pending_call.waiting.is_empty()
             && let Some(index) = self.unsent.iter().position(|unsent| *unsent == token)
         {
@@ -184,7 +184,9 @@ impl PendingCalls {
     }
 
     /// Returns all waiting streams, by token.
-    pub(crate) fn into_waiting_streams(self) -> impl Iterator<Item = (Fingerprint, Vec<WaitingStream>)> {
+    pub(crate) fn into_waiting_streams(
+        self,
+    ) -> impl Iterator<Item = (Fingerprint, Vec<WaitingStream>)> {
         let pending_calls = self.by_token.into_iter();
         pending_calls.map(|(token, pending_call)| (token, pending_call.waiting))
     }

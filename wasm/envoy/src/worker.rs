@@ -102,7 +102,12 @@ impl Worker {
     }
 
     /// Plans the request with `request_headers` on `stream`, at the time `now` since 1970.
-    pub fn plan_request(&mut self, stream: StreamId, request_headers: RequestHeaders<'_>, now: Duration) -> RequestPlan {
+    pub fn plan_request(
+        &mut self,
+        stream: StreamId,
+        request_headers: RequestHeaders<'_>,
+        now: Duration,
+    ) -> RequestPlan {
         let token = &self.settings.token;
         let identity = &self.settings.gateway.headers;
         let mut remove = Vec::new();
@@ -119,7 +124,10 @@ impl Worker {
             }
         }
         let is_preflight = self.settings.allows_preflights && request_headers.is_preflight();
-        let action = if request_headers.hop_by_hop_names().any(|name| identity.is_identity_header(name)) {
+        let action = if request_headers
+            .hop_by_hop_names()
+            .any(|name| identity.is_identity_header(name))
+        {
             // The next proxy would remove what the filter adds, and the service would take somebody for nobody.
             forbidden_action(Refusal::identity_header_present(identity))
         } else if has_token_in_url {
@@ -127,7 +135,10 @@ impl Worker {
         } else if is_preflight || self.settings.bypass.allows(request_headers.path()) {
             RequestAction::Bypass
         } else {
-            match token.header.extract_token(request_headers.values(token.header.as_str())) {
+            match token
+                .header
+                .extract_token(request_headers.values(token.header.as_str()))
+            {
                 Ok(secret) => {
                     let waiting = WaitingStream {
                         stream,
@@ -161,7 +172,8 @@ impl Worker {
     fn is_withheld(&self, name: &str, value: &[u8]) -> bool {
         let token = &self.settings.token;
         let is_forwarded = token.is_forwarded && name == token.header.as_str();
-        self.settings.gateway.headers.is_identity_header(name) || !is_forwarded && contains_token(value)
+        self.settings.gateway.headers.is_identity_header(name)
+            || !is_forwarded && contains_token(value)
     }
 
     fn start_login(&mut self, token: &str, waiting: WaitingStream, now: Duration) -> RequestAction {
@@ -218,7 +230,12 @@ impl Worker {
 
     /// Ends the call `id` with `reply`, at the time `now` since 1970. A call whose connection broke may become the
     /// [next](Self::next_call) one again.
-    pub fn complete_call(&mut self, id: CallId, reply: StsReply<'_>, now: Duration) -> CompletedCall {
+    pub fn complete_call(
+        &mut self,
+        id: CallId,
+        reply: StsReply<'_>,
+        now: Duration,
+    ) -> CompletedCall {
         let broke_off = matches!(reply, StsReply::Unreachable);
         if broke_off && self.pending_calls.requeue(id, &self.settings.sts, now) {
             return CompletedCall::default();
@@ -244,10 +261,12 @@ impl Worker {
     /// Ends all calls with the answer "unavailable". Replies to calls in flight are ignored afterwards.
     pub fn fail_all(&mut self) -> Vec<ResumedStream> {
         let pending_calls = std::mem::take(&mut self.pending_calls);
-        let resumed = pending_calls.into_waiting_streams().map(|(token, waiting)| {
-            let decision = Decision::unavailable(token, Unavailable::Internal);
-            self.resume_streams(waiting, &decision)
-        });
+        let resumed = pending_calls
+            .into_waiting_streams()
+            .map(|(token, waiting)| {
+                let decision = Decision::unavailable(token, Unavailable::Internal);
+                self.resume_streams(waiting, &decision)
+            });
         resumed.flatten().collect()
     }
 
@@ -268,17 +287,28 @@ impl Worker {
         (self.pending_calls.waiting_count(), self.cache.len())
     }
 
-    fn resume_streams(&self, waiting: Vec<WaitingStream>, decision: &Decision) -> Vec<ResumedStream> {
+    fn resume_streams(
+        &self,
+        waiting: Vec<WaitingStream>,
+        decision: &Decision,
+    ) -> Vec<ResumedStream> {
         let mut identity_source = "miss";
         let resumed = waiting.into_iter().map(|waiting| ResumedStream {
             stream: waiting.stream,
             is_grpc: waiting.is_grpc,
-            action: self.action_for(decision, Some(std::mem::replace(&mut identity_source, "shared"))),
+            action: self.action_for(
+                decision,
+                Some(std::mem::replace(&mut identity_source, "shared")),
+            ),
         });
         resumed.collect()
     }
 
-    fn action_for(&self, decision: &Decision, identity_source: Option<&'static str>) -> RequestAction {
+    fn action_for(
+        &self,
+        decision: &Decision,
+        identity_source: Option<&'static str>,
+    ) -> RequestAction {
         match self.settings.gateway.admit(decision) {
             Ok(admitted) => RequestAction::Admit(AdmittedRequest {
                 username: admitted.user.username.clone(),

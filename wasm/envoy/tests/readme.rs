@@ -36,7 +36,10 @@ fn configuration_table_lists_all_keys() {
         ),
         ("token.", minimal_configuration_with(r#""token": {"?": 0}"#)),
         ("cache.", minimal_configuration_with(r#""cache": {"?": 0}"#)),
-        ("upstream.", minimal_configuration_with(r#""upstream": {"?": 0}"#)),
+        (
+            "upstream.",
+            minimal_configuration_with(r#""upstream": {"?": 0}"#),
+        ),
         (
             "mapUsers[].",
             minimal_configuration_with(r#""mapUsers": [{"userARN": "", "username": "", "?": 0}]"#),
@@ -45,10 +48,15 @@ fn configuration_table_lists_all_keys() {
             "mapRoles[].",
             minimal_configuration_with(r#""mapRoles": [{"roleARN": "", "username": "", "?": 0}]"#),
         ),
-        ("mapRules[].", minimal_configuration_with(r#""mapRules": [{"?": 0}]"#)),
+        (
+            "mapRules[].",
+            minimal_configuration_with(r#""mapRules": [{"?": 0}]"#),
+        ),
         (
             "userValidationRules[].",
-            minimal_configuration_with(r#""userValidationRules": [{"expression": "", "message": "", "?": 0}]"#),
+            minimal_configuration_with(
+                r#""userValidationRules": [{"expression": "", "message": "", "?": 0}]"#,
+            ),
         ),
     ] {
         let known_keys = known_keys(&json);

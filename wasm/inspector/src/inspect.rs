@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::inspect::{self, Inspection, ExtractError, TokenOrigin, TokenPart, ExtractedToken, Segment, RebuiltRequest};
+use ack_ram_core::inspect::{
+    self, ExtractError, ExtractedToken, Inspection, RebuiltRequest, Segment, TokenOrigin, TokenPart,
+};
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::time::UnixTime;
 use serde::{Deserialize, Serialize};
@@ -99,8 +101,13 @@ fn inspect_text(input: InspectInput) -> Result<InspectOutput, InputError> {
         more: found.len() == inspect::MAX_TOKENS,
         chosen,
         kind: inspection.kind.describe(),
-        anatomy: inspect::split_into_segments(token).iter().map(display_segment).collect(),
-        rebuilt: inspect::rebuild_request(token, policy, now).as_ref().map(display_request),
+        anatomy: inspect::split_into_segments(token)
+            .iter()
+            .map(display_segment)
+            .collect(),
+        rebuilt: inspect::rebuild_request(token, policy, now)
+            .as_ref()
+            .map(display_request),
         inspection,
     })
 }

@@ -3,17 +3,17 @@
 //! Nothing here decides, and nothing here can: a verified identity comes from STS's answer, which no page has. Each
 //! function takes JSON and gives JSON, and does the same natively, which is how the tests compare the two.
 
-mod sign;
+mod display;
 pub mod exports;
 mod inspect;
-mod display;
 #[cfg(feature = "rules")]
 mod playground;
+mod sign;
 
-pub use sign::sign;
 pub use inspect::inspect;
 #[cfg(feature = "rules")]
 pub use playground::run_playground;
+pub use sign::sign;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -1,16 +1,16 @@
 //! The rules playground: how configurations map an identity.
 
 use ack_ram_config::bundle::{self, Bundle};
+use ack_ram_config::compiled_config::CompiledConfig;
 use ack_ram_config::explain::Trace;
 use ack_ram_config::findings::LintReport;
-use ack_ram_config::compiled_config::CompiledConfig;
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::Arn;
 use ack_ram_core::decision::Explanation;
 use ack_ram_core::diff::Diff;
 use ack_ram_core::identity::Identity;
-use ack_ram_core::rules::Backend;
 use ack_ram_core::placeholder;
+use ack_ram_core::rules::Backend;
 use serde::{Deserialize, Serialize};
 
 use crate::{InputError, json_to_json};
@@ -144,7 +144,8 @@ fn identity(input: &PlaygroundInput) -> Result<Option<Identity>, InputError> {
     }
     let arn_error = |text: String| InputError::new("arn", text);
     let arn = Arn::parse(arn).map_err(|error| arn_error(error.to_string()))?;
-    let default = placeholder::identity_for_arn(arn).ok_or_else(|| arn_error("nobody can have it".to_owned()))?;
+    let default = placeholder::identity_for_arn(arn)
+        .ok_or_else(|| arn_error("nobody can have it".to_owned()))?;
     let access_key_id = match input.access_key_id.trim() {
         "" => default.access_key_id,
         id => AccessKeyId::parse(id).ok_or_else(|| {
@@ -173,7 +174,9 @@ fn config_report(bundle: Result<Bundle, String>, identity: Option<&Identity>) ->
             let trace = identity.map(|identity| config.explain(identity));
             ConfigReport {
                 error: None,
-                words: trace.as_ref().map(|trace| TraceTexts::from_explanation(&trace.explanation)),
+                words: trace
+                    .as_ref()
+                    .map(|trace| TraceTexts::from_explanation(&trace.explanation)),
                 trace,
                 report,
                 not_asked: bundle.unused_backends,
@@ -203,5 +206,8 @@ impl ConfigReport {
 fn named_arns(config: &CompiledConfig) -> Vec<String> {
     let arns = config.mappings().into_iter().map(|mapping| &mapping.arn);
     let is_exact = |arn: &&String| Arn::parse(arn).is_ok();
-    arns.filter(is_exact).take(MAX_NAMED_ARNS).cloned().collect()
+    arns.filter(is_exact)
+        .take(MAX_NAMED_ARNS)
+        .cloned()
+        .collect()
 }

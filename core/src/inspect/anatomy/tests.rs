@@ -19,7 +19,10 @@ fn token() -> String {
 }
 
 fn concatenate(segments: &[Segment], side: impl Fn(&Segment) -> &Secret) -> String {
-    segments.iter().map(|segment| side(segment).expose()).collect()
+    segments
+        .iter()
+        .map(|segment| side(segment).expose())
+        .collect()
 }
 
 #[test]
@@ -42,7 +45,11 @@ fn segments_concatenate_to_token_without_secrets_in_public_ones() {
         let segments = split_into_segments(token);
         assert_eq!(concatenate(&segments, |segment| &segment.encoded), token);
         for segment in segments.iter().filter(|segment| !segment.is_secret) {
-            assert!(!segment.text.expose().contains("CANARY"), "{:?}", segment.part);
+            assert!(
+                !segment.text.expose().contains("CANARY"),
+                "{:?}",
+                segment.part
+            );
         }
     }
     assert!(split_into_segments("eyJ.e30.x").is_empty());
@@ -56,7 +63,9 @@ fn segments_have_part_text_and_signed_flag() {
         .filter(|segment| !matches!(segment.part, TokenPart::Structure | TokenPart::Prefix))
         .map(|segment| (segment.part, segment.text.expose(), segment.signed))
         .collect();
-    let signature = named.iter().find(|(part, ..)| *part == TokenPart::Signature);
+    let signature = named
+        .iter()
+        .find(|(part, ..)| *part == TokenPart::Signature);
     assert_eq!(signature.unwrap().1.len(), 64);
     for expected in [
         (TokenPart::UnsignedClusterId, "c1", Some(false)),

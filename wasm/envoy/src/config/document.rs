@@ -4,7 +4,7 @@ use ack_ram_core::gateway::{IdentityHeaders, TokenHeader};
 use ack_ram_core::json::JsonValue;
 use ack_ram_core::policy::TokenPolicy;
 
-use crate::config::members::{Members, FromValue};
+use crate::config::members::{FromValue, Members};
 use crate::config::{ConfigError, LogLevel, invalid_value};
 
 #[derive(Debug)]
@@ -47,7 +47,8 @@ impl FromValue for ConfigDocument {
                 required_groups: members.or_default("requiredGroups", Vec::new())?,
                 bypass: members.or_default("bypass", Vec::new())?,
                 allow_preflight: members.or_default("allowPreflight", false)?,
-                max_token_bytes: members.or_default("maxTokenBytes", TokenPolicy::DEFAULT_MAX_TOKEN_BYTES)?,
+                max_token_bytes: members
+                    .or_default("maxTokenBytes", TokenPolicy::DEFAULT_MAX_TOKEN_BYTES)?,
                 log_level: members.or_default("logLevel", LogLevel::Info)?,
             })
         })
@@ -198,7 +199,8 @@ impl FromValue for RuleEntry {
                 username_expression: members.or_default("usernameExpression", None)?,
                 groups: members.or_default("groups", Vec::new())?,
                 groups_expression: members.or_default("groupsExpression", None)?,
-                groups_expression_may_add: members.or_default("groupsExpressionMayAdd", Vec::new())?,
+                groups_expression_may_add: members
+                    .or_default("groupsExpressionMayAdd", Vec::new())?,
             })
         })
     }

@@ -2,7 +2,7 @@
 
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{
-    Precedence, Backend, BackendRules, WildcardMode, Mapping, Rule, RuleSet, Source, Validation,
+    Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source, Validation, WildcardMode,
 };
 
 use crate::config::document::{self, ConfigDocument};
@@ -72,16 +72,21 @@ fn mappings(document: &ConfigDocument) -> impl Iterator<Item = Mapping> {
         WildcardMode::Disabled
     };
     let users = document.map_users.iter().enumerate();
-    let users = users
-        .map(|(index, user)| exact_mapping("mapUsers", index, &user.arn, &user.username, &user.groups));
+    let users = users.map(|(index, user)| {
+        exact_mapping("mapUsers", index, &user.arn, &user.username, &user.groups)
+    });
     let roles = document.map_roles.iter().enumerate();
-    let roles = roles
-        .map(|(index, role)| exact_mapping("mapRoles", index, &role.arn, &role.username, &role.groups));
+    let roles = roles.map(|(index, role)| {
+        exact_mapping("mapRoles", index, &role.arn, &role.username, &role.groups)
+    });
     let rules = document.map_rules.iter().enumerate();
     let rules = rules.map(|(index, rule)| rule_mapping(index, rule));
     users
         .chain(roles)
-        .map(move |mapping| Mapping { wildcards: globs, ..mapping })
+        .map(move |mapping| Mapping {
+            wildcards: globs,
+            ..mapping
+        })
         .chain(rules)
         .enumerate()
         .map(|(place, mapping)| Mapping {
@@ -97,7 +102,13 @@ fn source(list: &str, index: usize) -> Source {
     }
 }
 
-fn exact_mapping(list: &str, index: usize, arn: &str, username: &str, groups: &[String]) -> Mapping {
+fn exact_mapping(
+    list: &str,
+    index: usize,
+    arn: &str,
+    username: &str,
+    groups: &[String],
+) -> Mapping {
     Mapping::for_arn(
         source(list, index),
         Precedence::ListIndex(index),

@@ -26,10 +26,17 @@ impl<'a> Members<'a> {
         read: impl FnOnce(&mut Self) -> Result<T, ConfigError>,
     ) -> Result<T, ConfigError> {
         let JsonValue::Object(object) = value else {
-            return Err(invalid_value(key, "is no object; write its members in braces"));
+            return Err(invalid_value(
+                key,
+                "is no object; write its members in braces",
+            ));
         };
         let requested = Vec::new();
-        let mut members = Self { object, key, requested };
+        let mut members = Self {
+            object,
+            key,
+            requested,
+        };
         let read = read(&mut members)?;
         members.refuse_others()?;
         Ok(read)
@@ -42,15 +49,25 @@ impl<'a> Members<'a> {
     }
 
     /// Reads the member `name`, or returns `default`.
-    pub(super) fn or_default<T: FromValue>(&mut self, name: &'static str, default: T) -> Result<T, ConfigError> {
+    pub(super) fn or_default<T: FromValue>(
+        &mut self,
+        name: &'static str,
+        default: T,
+    ) -> Result<T, ConfigError> {
         Ok(self.optional(name)?.unwrap_or(default))
     }
 
     /// Reads the member `name`, or an empty object in its place.
-    pub(super) fn section_or_default<T: FromValue>(&mut self, name: &'static str) -> Result<T, ConfigError> {
+    pub(super) fn section_or_default<T: FromValue>(
+        &mut self,
+        name: &'static str,
+    ) -> Result<T, ConfigError> {
         match self.optional(name)? {
             Some(section) => Ok(section),
-            None => T::from_value(&JsonValue::Object(JsonObject::default()), &self.path_of(name)),
+            None => T::from_value(
+                &JsonValue::Object(JsonObject::default()),
+                &self.path_of(name),
+            ),
         }
     }
 
@@ -99,7 +116,10 @@ impl FromValue for bool {
     fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
         match value {
             JsonValue::Bool(value) => Ok(*value),
-            _ => Err(invalid_value(key, "is neither `true` nor `false`; write one of them")),
+            _ => Err(invalid_value(
+                key,
+                "is neither `true` nor `false`; write one of them",
+            )),
         }
     }
 }
@@ -139,7 +159,10 @@ impl<T: FromValue> FromValue for Option<T> {
 impl<T: FromValue> FromValue for Vec<T> {
     fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
         let JsonValue::Array(items) = value else {
-            return Err(invalid_value(key, "is no list; write its entries in brackets"));
+            return Err(invalid_value(
+                key,
+                "is no list; write its entries in brackets",
+            ));
         };
         let mut list = Self::new();
         for (index, item) in items.iter().enumerate() {

@@ -42,7 +42,8 @@ impl Root {
                 None => Unavailable::Overloaded,
                 Some(prepared) => match call::send(&prepared) {
                     Ok(id) => {
-                        self.shared.with_worker(|worker| worker.mark_sent(call, id, now));
+                        self.shared
+                            .with_worker(|worker| worker.mark_sent(call, id, now));
                         continue;
                     }
                     Err(status) => {
@@ -59,7 +60,9 @@ impl Root {
                     }
                 },
             };
-            let resumed = self.shared.with_worker(|worker| worker.fail_call(call, &unavailable));
+            let resumed = self
+                .shared
+                .with_worker(|worker| worker.fail_call(call, &unavailable));
             self.resume_streams(resumed.unwrap_or_default());
         }
         self.record_sizes();

@@ -36,7 +36,9 @@ impl Stream {
 
     fn remove_withheld_trailers(&self) -> Result<(), Status> {
         let trailers = hostcalls::get_map_bytes(MapType::HttpRequestTrailers)?;
-        let removed = self.shared.with_worker(|worker| worker.trailers_to_remove(RequestHeaders(&trailers)));
+        let removed = self
+            .shared
+            .with_worker(|worker| worker.trailers_to_remove(RequestHeaders(&trailers)));
         for name in removed.ok_or(Status::InternalFailure)? {
             hostcalls::set_map_value(MapType::HttpRequestTrailers, name, None)?;
         }
@@ -80,7 +82,8 @@ impl HttpContext for Stream {
         };
         for name in &plan.remove {
             if hostcalls::set_map_value(MapType::HttpRequestHeaders, name, None).is_err() {
-                self.shared.with_worker(|worker| worker.close_stream(self.id));
+                self.shared
+                    .with_worker(|worker| worker.close_stream(self.id));
                 return self.refuse("a header cannot be removed; try again", is_grpc);
             }
         }
@@ -88,7 +91,8 @@ impl HttpContext for Stream {
             let queue = self.shared.queue.get();
             let asked = queue.map(|queue| hostcalls::enqueue_shared_queue(queue, Some(b"call")));
             if !matches!(asked, Some(Ok(()))) {
-                self.shared.with_worker(|worker| worker.close_stream(self.id));
+                self.shared
+                    .with_worker(|worker| worker.close_stream(self.id));
                 return self.refuse("STS cannot be asked; try again", is_grpc);
             }
             return Action::Pause;
@@ -121,6 +125,7 @@ impl Drop for Stream {
     fn drop(&mut self) {
         #[cfg(feature = "traps")]
         self.shared.trap("on_delete");
-        self.shared.with_worker(|worker| worker.close_stream(self.id));
+        self.shared
+            .with_worker(|worker| worker.close_stream(self.id));
     }
 }

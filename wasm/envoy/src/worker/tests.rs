@@ -122,7 +122,11 @@ fn login_calls_sts_once_and_names_user_to_service() {
     let plan = log_in(&mut worker, 2, "LTAI1");
     assert_eq!(plan.remove, ["authorization"]);
     let entry = admitted_or_refusal_kind(&plan.action).unwrap();
-    assert!(entry.log_entry.line.contains("cache=hit"), "{}", entry.log_entry.line);
+    assert!(
+        entry.log_entry.line.contains("cache=hit"),
+        "{}",
+        entry.log_entry.line
+    );
     assert!(worker.next_call().is_none());
 }
 
@@ -165,7 +169,10 @@ fn reply_of_sts_decides_login() {
         let _waits = log_in(&mut worker, 1, "LTAI1");
         call(&mut worker, 7);
         let resumed = worker.complete_call(7, reply, NOW).resumed;
-        assert_eq!(admitted_or_refusal_kind(&resumed[0].action).unwrap_err(), RefusalKind::Unavailable);
+        assert_eq!(
+            admitted_or_refusal_kind(&resumed[0].action).unwrap_err(),
+            RefusalKind::Unavailable
+        );
     }
 }
 
@@ -273,7 +280,10 @@ fn identity_header_in_connection_header_is_forbidden() {
     }
     let two = [("connection", "upgrade"), ("connection", "x-remote-user")];
     let plan = arrive(&mut worker(""), 1, &two);
-    assert_eq!(admitted_or_refusal_kind(&plan.action).unwrap_err(), RefusalKind::Forbidden);
+    assert_eq!(
+        admitted_or_refusal_kind(&plan.action).unwrap_err(),
+        RefusalKind::Forbidden
+    );
 }
 
 #[test]
@@ -447,7 +457,13 @@ fn invalid_token_is_refused_without_call() {
         let plan = arrive(&mut worker, 1, &lines);
         match plan.action {
             RequestAction::Refuse(refusal, log_entry) => {
-                assert_eq!((refusal.admitted_or_refusal_kind().status(), log_entry.result), (401, result));
+                assert_eq!(
+                    (
+                        refusal.admitted_or_refusal_kind().status(),
+                        log_entry.result
+                    ),
+                    (401, result)
+                );
             }
             other => panic!("{other:?}"),
         }
@@ -466,7 +482,8 @@ fn user_outside_required_groups_is_forbidden() {
         let _waits = log_in(&mut worker, 1, "LTAI1");
         call(&mut worker, 7);
         let resumed = answer(&mut worker, 7, 200, ALICE);
-        let status = admitted_or_refusal_kind(&resumed[0].action).map_or_else(RefusalKind::status, |_| 200);
+        let status =
+            admitted_or_refusal_kind(&resumed[0].action).map_or_else(RefusalKind::status, |_| 200);
         assert_eq!(status, expected, "{groups}");
     }
 }
@@ -488,7 +505,12 @@ fn log_line_has_no_secret_and_no_scrubbed_identity() {
             };
             assert_eq!(log_entry.result, result);
             assert!(LogEntry::RESULTS.contains(&log_entry.result));
-            assert_eq!(log_entry.line.contains("acs:ram::1:"), is_told, "{}", log_entry.line);
+            assert_eq!(
+                log_entry.line.contains("acs:ram::1:"),
+                is_told,
+                "{}",
+                log_entry.line
+            );
             assert!(!log_entry.line.contains(secret_part), "{}", log_entry.line);
         }
     }

@@ -21,7 +21,11 @@ fn call_for_equal_tokens_survives_first_stream() {
     let resumed = answer(&mut worker, 7, 200, ALICE);
     let streams: Vec<_> = resumed.iter().map(|resumed| resumed.stream).collect();
     assert_eq!(streams, [2, 3, 4]);
-    assert!(resumed.iter().all(|resumed| admitted_or_refusal_kind(&resumed.action).is_ok()));
+    assert!(
+        resumed
+            .iter()
+            .all(|resumed| admitted_or_refusal_kind(&resumed.action).is_ok())
+    );
     assert_eq!(worker.sizes(), (0, 1));
     // All may go: what STS says is remembered all the same.
     let _waits = log_in(&mut worker, 5, "LTAI2");
@@ -61,9 +65,15 @@ fn calls_and_waiting_streams_are_limited() {
         .iter()
         .filter(|plan| matches!(plan.action, RequestAction::Wait));
     assert_eq!(waiting.count(), 4);
-    assert_eq!(admitted_or_refusal_kind(&flood[7].action).unwrap_err(), RefusalKind::Unavailable);
+    assert_eq!(
+        admitted_or_refusal_kind(&flood[7].action).unwrap_err(),
+        RefusalKind::Unavailable
+    );
     for (stream, key) in [(11, "LTAI2"), (12, "LTAI3"), (13, "LTAI4"), (14, "LTAI5")] {
-        assert!(matches!(log_in(&mut worker, stream, key).action, RequestAction::Wait));
+        assert!(matches!(
+            log_in(&mut worker, stream, key).action,
+            RequestAction::Wait
+        ));
     }
     assert_eq!(
         admitted_or_refusal_kind(&log_in(&mut worker, 15, "LTAI6").action).unwrap_err(),
@@ -80,7 +90,10 @@ fn calls_and_waiting_streams_are_limited() {
     let late = worker.next_call().unwrap();
     assert!(worker.prepare(late, NOW + Duration::from_secs(6)).is_none());
     let resumed = worker.fail_call(late, &Unavailable::Overloaded);
-    assert_eq!(admitted_or_refusal_kind(&resumed[0].action).unwrap_err(), RefusalKind::Unavailable);
+    assert_eq!(
+        admitted_or_refusal_kind(&resumed[0].action).unwrap_err(),
+        RefusalKind::Unavailable
+    );
 }
 
 #[test]
@@ -93,7 +106,10 @@ fn new_configuration_ends_all_waiting_streams() {
     let resumed = worker.fail_all();
     assert_eq!(resumed.len(), 3);
     for resumed in &resumed {
-        assert_eq!(admitted_or_refusal_kind(&resumed.action).unwrap_err(), RefusalKind::Unavailable);
+        assert_eq!(
+            admitted_or_refusal_kind(&resumed.action).unwrap_err(),
+            RefusalKind::Unavailable
+        );
     }
     assert!(answer(&mut worker, 7, 200, ALICE).is_empty());
 }
@@ -145,7 +161,12 @@ fn broken_call_is_retried_once() {
     assert!(worker.next_call().is_none());
     assert!(answer(&mut worker, 7, 200, ALICE).is_empty());
     let resumed = answer(&mut worker, 8, 200, ALICE);
-    assert_eq!(admitted_or_refusal_kind(&resumed[0].action).unwrap().username, "alice");
+    assert_eq!(
+        admitted_or_refusal_kind(&resumed[0].action)
+            .unwrap()
+            .username,
+        "alice"
+    );
     // But once only.
     call(&mut worker, 9);
     assert!(
@@ -157,7 +178,10 @@ fn broken_call_is_retried_once() {
     call(&mut worker, 10);
     let resumed = worker.complete_call(10, StsReply::Unreachable, NOW).resumed;
     assert_eq!((resumed.len(), resumed[0].stream), (1, 2));
-    assert_eq!(admitted_or_refusal_kind(&resumed[0].action).unwrap_err(), RefusalKind::Unavailable);
+    assert_eq!(
+        admitted_or_refusal_kind(&resumed[0].action).unwrap_err(),
+        RefusalKind::Unavailable
+    );
     assert!(worker.next_call().is_none());
 }
 
@@ -185,7 +209,10 @@ fn broken_call_is_not_retried_when_useless() {
         let _waits = log_in(&mut worker, 1, "LTAI1");
         call(&mut worker, 7);
         let resumed = ends(&mut worker, reply, milliseconds);
-        assert_eq!(admitted_or_refusal_kind(&resumed[0].action).unwrap_err(), RefusalKind::Unavailable);
+        assert_eq!(
+            admitted_or_refusal_kind(&resumed[0].action).unwrap_err(),
+            RefusalKind::Unavailable
+        );
     }
     // Nobody waits any more.
     let mut with_nobody = worker("");
