@@ -84,7 +84,7 @@ fn sts_limits_have_defaults_and_settings() {
     assert_eq!(
         told("clusterID: c"),
         "[] 65536 1024 4096 4096 BreakerSettings { failures: 5, pause: 5s, max_pause: 30s } \
-         CacheSettings { size: 10000, life: 120s } CacheSettings { size: 1000, life: 10s }"
+         CacheSettings { size: 10000, ttl: 120s } CacheSettings { size: 1000, ttl: 10s }"
     );
     let yaml = "
 clusterID: c
@@ -107,6 +107,6 @@ server:
         told(yaml),
         "[\"sts.cn-beijing.aliyuncs.com\", \"sts.example.com\"] 2048 7 0 8 \
          BreakerSettings { failures: 9, pause: 120s, max_pause: 120s } \
-         CacheSettings { size: 0, life: 90s } CacheSettings { size: 5, life: 1.5s }"
+         CacheSettings { size: 0, ttl: 90s } CacheSettings { size: 5, ttl: 1.5s }"
     );
 }
