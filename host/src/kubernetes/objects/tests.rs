@@ -6,7 +6,7 @@ use ack_ram_core::rules::RuleSet;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::backends::retained_cases::{self, Case};
+use crate::backends::tests::retained_cases::{self, Case};
 
 pub(super) const NOW: UnixTime = UnixTime::from_seconds(1_767_323_045);
 

@@ -14,11 +14,11 @@ use ack_ram_core::time::UnixTime;
 use tempfile::TempDir;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::config_map::ConfigMapSource;
-use super::dynamic_file::DynamicFile;
-use super::feed::nobody;
-use super::live::LiveRules;
-use super::mounted_file::{Inputs, MountedFile};
+use crate::backends::config_map::ConfigMapSource;
+use crate::backends::dynamic_file::DynamicFile;
+use crate::backends::feed::nobody;
+use crate::backends::live::LiveRules;
+use crate::backends::mounted_file::{Inputs, MountedFile};
 use crate::config::document::ConfigMapData;
 use crate::config::{self, ConfigFile, ConfigMapName, Overrides, Sources};
 

@@ -4,9 +4,9 @@ use ack_ram_config::last_good::{DEFAULT_TTL, LastGood, Refused, Terms};
 use ack_ram_core::rules::{Backend, BackendRules, Globs, Protected, RuleSet};
 use ack_ram_core::time::UnixTime;
 
-use super::feed::put_into;
-use super::live::LiveRules;
 use super::retained_cases::{self, Case};
+use crate::backends::feed::put_into;
+use crate::backends::live::LiveRules;
 use crate::config::document::ConfigMapData;
 use crate::config::entry::Refusal;
 use crate::config::{self, ConfigFile, FileMappings, Overrides, Sources, document};
