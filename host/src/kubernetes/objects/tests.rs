@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ack_ram_config::last_good::DEFAULT_TTL;
 use ack_ram_core::rules::RuleSet;
 use serde_json::{Value, json};
 
+mod broken_edits;
+
 use super::*;
-use crate::backends::tests::retained_cases::{self, Case};
 
 pub(super) const NOW: UnixTime = UnixTime::from_seconds(1_767_323_045);
 
@@ -310,59 +310,6 @@ fn the_events_may_come_one_by_one_or_together() {
     }
     assert_eq!(together.usernames(), apart.usernames());
     assert_eq!(together.notes().refused, apart.notes().refused);
-}
-
-/// Makes the edits of `cases`, each place of a list an object.
-fn check_cases(cases: &[Case]) {
-    for case in cases {
-        let specs = |list: &str| -> Vec<Value> { serde_json::from_str(list).unwrap() };
-        let told = |list: &str, generation: i64| {
-            let mut told = vec![ListBegins];
-            for (index, mut spec) in specs(list).into_iter().enumerate() {
-                let fields = spec.as_object_mut();
-                if let Some(fields) = fields.filter(|fields| !fields.contains_key("arn")) {
-                    fields.insert("arn".to_owned(), json!(""));
-                }
-                let name = format!("object-{index}");
-                told.push(Listed(object(&name, &name, generation, &spec)));
-            }
-            told.push(ListEnds);
-            told
-        };
-        let mut scene = Scene::with(told(case.before, 1));
-        assert!(!scene.usernames().is_empty(), "{}", case.name);
-        for generation in [2, 3] {
-            scene.now = scene.now.plus_seconds(60);
-            scene.tell(told(case.after, generation));
-            let rules = scene.live.snapshot();
-            let rules = rules.backends()[0].rules();
-            let mut lines: Vec<String> = rules.into_iter().map(retained_cases::line).collect();
-            lines.sort();
-            assert_eq!(lines, case.of_objects, "{}", case.name);
-        }
-        let until = NOW.plus_seconds(60 + DEFAULT_TTL);
-        scene.live.expire(until);
-        let mut effects = scene.notes().in_effect.into_values();
-        assert!(effects.all(|effect| effect.kept.is_none()), "{}", case.name);
-    }
-}
-
-#[test]
-fn what_stays_of_broken_object_is_what_both_texts_give() {
-    check_cases(retained_cases::CASES);
-}
-
-#[cfg(feature = "cel")]
-#[test]
-fn what_stays_of_broken_rule_is_what_both_texts_give() {
-    check_cases(retained_cases::RULES);
-    check_cases(&[Case {
-        name: "an ARN beside a condition, for which the object is refused",
-        before: r#"[{"arn": "acs:ram::1:user/ann", "username": "u", "groups": ["g"]}]"#,
-        after: r#"[{"arn": "acs:ram::1:user/ann", "match": "identity.userName == 'x'", "username": "u", "groups": ["g"]}]"#,
-        expected: &[],
-        of_objects: &["acs:ram::1:user/ann = u g if identity.userName == 'x'"],
-    }]);
 }
 
 #[test]
