@@ -115,7 +115,11 @@ fn filter_answers_each_request_or_removes_what_is_wrong() {
         let arrival = Worker::new(settings).arrived(1, Head(&headers), now);
         let refusal = match &arrival.then {
             Then::Wait => None,
-            Then::Refuse(refusal, _) => Some(refusal),
+            Then::Refuse(refusal, told) => {
+                let result = case.refusal.as_ref().map(|refusal| &*refusal.result);
+                assert_eq!(Some(told.result), result, "{}", case.name);
+                Some(refusal)
+            }
             then => panic!("{}: {then:?}", case.name),
         };
         let expected = case.refusal_of_filter();

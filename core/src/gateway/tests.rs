@@ -31,20 +31,9 @@ fn decision(outcome: Outcome) -> Decision {
 fn a_request_has_one_token_or_none() {
     use NoBearer::{Malformed, Missing, Several};
     for (values, authorization, own_header) in [
-        (&["Bearer abc"][..], Ok("abc"), Ok("abc")),
-        (&["bearer abc"], Ok("abc"), Ok("abc")),
-        (&["BEARER   abc"], Ok("abc"), Ok("abc")),
-        (&[" Bearer abc\t"], Ok("abc"), Ok("abc")),
-        (&["abc"], Err(Missing), Ok("abc")),
-        (&["Basic abc"], Err(Missing), Err(Missing)),
-        (&["Bearer"], Err(Missing), Err(Missing)),
+        // The other requests are in `tests/vectors/gateway.json`; these no client of HTTP sends.
+        (&[" Bearer abc\t"][..], Ok("abc"), Ok("abc")),
         (&["Bearer "], Err(Missing), Err(Missing)),
-        (&[""], Err(Missing), Err(Missing)),
-        (&[], Err(Missing), Err(Missing)),
-        (&["Bearer abc", "Bearer abc"], Err(Several), Err(Several)),
-        (&["Basic abc", "Bearer abc"], Err(Several), Err(Several)),
-        (&["Bearer abc,Bearer abc"], Err(Several), Err(Several)),
-        (&["Basic abc,Bearer abc"], Err(Missing), Err(Missing)),
         (&["Bearer a\u{e9}"], Ok("a\u{e9}"), Ok("a\u{e9}")),
         (&["Bearer a, Bearer b"], Err(Several), Err(Several)),
     ] {
@@ -167,17 +156,6 @@ fn other_spellings_are_those_that_cgi_reads_alike() {
     let spellings = headers.other_spellings();
     assert_eq!(spellings.filter(|name| name.ends_with("-k")).count(), 15);
     assert_eq!(IdentityHeaders::default().other_spellings().count(), 30);
-}
-
-#[test]
-fn token_elsewhere_is_forbidden_without_quoting_it() {
-    let refusal = Refusal::stray_token(&TokenHeader::new("x-ram-token").unwrap());
-    assert_eq!(refusal.kind(), RefusalKind::Forbidden);
-    let message = refusal.message();
-    assert!(
-        message.contains("send it as `x-ram-token: <token>` alone"),
-        "{message}"
-    );
 }
 
 #[test]

@@ -44,6 +44,8 @@ pub struct GatewayRefusal {
     pub kind: String,
     /// A part of the detail.
     pub detail: String,
+    /// How the filter counts the request.
+    pub result: String,
 }
 
 /// What a filter does that stands between client and service, where that differs.

@@ -8,6 +8,8 @@ mod documented;
 mod nginx;
 mod preflights;
 #[cfg(feature = "nginx")]
+mod programs;
+#[cfg(feature = "nginx")]
 mod proxied;
 mod refusals;
 mod world;
