@@ -59,6 +59,29 @@ fn read_sts_errors() -> StsErrors {
     errors
 }
 
+/// The objects of `mapping-objects.json`.
+///
+/// # Panics
+/// When the file has another form.
+pub fn mapping_objects() -> Vec<MappingObjectCase> {
+    let cases = include_str!("../vectors/mapping-objects.json");
+    serde_json::from_str(cases).expect("mapping-objects.json")
+}
+
+/// An object, and who refuses it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MappingObjectCase {
+    /// What the object is.
+    pub what: String,
+    /// The specification.
+    pub spec: Value,
+    /// A part of the API server's message.
+    pub api_server_refuses: Option<String>,
+    /// A part of the authenticator's message.
+    pub server_refuses: Option<String>,
+}
+
 /// `tokens.json`.
 #[derive(Deserialize)]
 pub struct Tokens {
