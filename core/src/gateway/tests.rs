@@ -31,20 +31,9 @@ fn decision(outcome: Outcome) -> Decision {
 fn bearer_requires_exactly_one_token() {
     use BearerError::{Malformed, Missing, Multiple};
     for (values, authorization, own_header) in [
-        (&["Bearer abc"][..], Ok("abc"), Ok("abc")),
-        (&["bearer abc"], Ok("abc"), Ok("abc")),
-        (&["BEARER   abc"], Ok("abc"), Ok("abc")),
-        (&[" Bearer abc\t"], Ok("abc"), Ok("abc")),
-        (&["abc"], Err(Missing), Ok("abc")),
-        (&["Basic abc"], Err(Missing), Err(Missing)),
-        (&["Bearer"], Err(Missing), Err(Missing)),
+        // The other requests are in `tests/vectors/gateway.json`; these no client of HTTP sends.
+        (&[" Bearer abc\t"][..], Ok("abc"), Ok("abc")),
         (&["Bearer "], Err(Missing), Err(Missing)),
-        (&[""], Err(Missing), Err(Missing)),
-        (&[], Err(Missing), Err(Missing)),
-        (&["Bearer abc", "Bearer abc"], Err(Multiple), Err(Multiple)),
-        (&["Basic abc", "Bearer abc"], Err(Multiple), Err(Multiple)),
-        (&["Bearer abc,Bearer abc"], Err(Multiple), Err(Multiple)),
-        (&["Basic abc,Bearer abc"], Err(Missing), Err(Missing)),
         (&["Bearer a\u{e9}"], Ok("a\u{e9}"), Ok("a\u{e9}")),
         (&["Bearer a, Bearer b"], Err(Multiple), Err(Multiple)),
     ] {
@@ -183,18 +172,7 @@ fn alternate_spellings_match_cgi_variables() {
 }
 
 #[test]
-fn stray_token_is_forbidden_and_not_quoted() {
-    let refusal = Refusal::stray_token(&TokenHeader::new("x-ram-token").unwrap());
-    assert_eq!(refusal.kind(), RefusalKind::Forbidden);
-    let message = refusal.message();
-    assert!(
-        message.contains("send it as `x-ram-token: <token>` alone"),
-        "{message}"
-    );
-}
-
-#[test]
-fn admitted_user_is_sent_in_headers() {
+fn a_service_is_told_who_comes() {
     let gateway = Gateway::default();
     let granted = decision(Outcome::Granted(user("alice", &["dev", "ops team"])));
     let admitted = gateway.admit(&granted).unwrap();

@@ -1,17 +1,13 @@
 //! Backends: where rules come from.
 
-#[cfg(test)]
-mod broken_edits;
 pub mod config_map;
 pub mod confirmations;
 pub mod document_source;
 pub mod dynamic_file;
-#[cfg(test)]
-mod edit_sequences;
 pub mod live;
 pub mod mounted_file;
 #[cfg(test)]
-pub(crate) mod retained_cases;
+pub(crate) mod tests;
 pub(crate) mod watched_file;
 
 pub use ack_ram_config::compile::{CompiledRules, compile};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ack_ram_core::rules::{Backend, BackendRules};
 use ack_ram_tests::sts::Fault;
+use ack_ram_tests::vectors;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use tokio::task::JoinSet;
@@ -148,7 +149,26 @@ async fn unavailable_answer_is_shared_and_never_cached() {
 }
 
 #[tokio::test]
-async fn full_queue_answers_at_once_and_cache_hits_need_no_permit() {
+async fn each_error_of_sts_is_read_as_the_vectors_say() {
+    let world = World::new();
+    let server = world.server(&json!({ "breakerFailures": 0 }));
+    let mut count = 0;
+    // Other statuses are none that a server of HTTP sends at the end.
+    let errors = vectors::sts_errors().into_iter();
+    for error in errors.filter(|error| (200..600).contains(&error.status)) {
+        world.sts.set_fault(Some(Fault::Reply {
+            status: error.status,
+            body: error.body.into(),
+        }));
+        let login = server.login(&world.token()).await;
+        assert_eq!(login, (&*error.code, "miss"), "{}", error.name);
+        count += 1;
+    }
+    assert!(count >= 44, "{count}");
+}
+
+#[tokio::test]
+async fn when_all_is_full_the_answer_comes_at_once_and_hits_need_no_place() {
     let fixture = Fixture::new();
     let server = fixture.server(&json!({ "maxCalls": 1, "maxWaiting": 1 }));
     let known = fixture.token();

@@ -8,12 +8,11 @@ mod staleness;
 use std::cell::Cell;
 
 use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::sign::{self, AccessKey, percent, rpc};
+use ack_ram_core::sign::{self, AccessKey};
 use ack_ram_core::time::UnixTime;
+use ack_ram_tests::callers;
 use ack_ram_tests::dates::DistinctDates;
 use ack_ram_tests::sts::{Emulator, demo};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -107,24 +106,7 @@ impl Fixture {
 
     fn v1_token(&self) -> Secret {
         let nonce = self.nonces.replace(self.nonces.get() + 1).to_string();
-        let key = demo::user_key();
-        let date = clock().to_string();
-        let mut parameters = vec![
-            ("AccessKeyId", key.id.as_str()),
-            ("Action", "GetCallerIdentity"),
-            ("ClusterId", CLUSTER),
-            ("Format", "JSON"),
-            ("SignatureMethod", "HMAC-SHA1"),
-            ("SignatureNonce", &nonce),
-            ("SignatureVersion", "1.0"),
-            ("Timestamp", &date),
-            ("Version", "2015-04-01"),
-        ];
-        let signature = rpc::sign("GET", &parameters, &key.secret).unwrap();
-        parameters.push(("Signature", &signature));
-        let query = percent::canonical_query(&parameters);
-        let url = format!("https://sts.aliyuncs.com/?{query}");
-        Secret::new(format!("k8s-ack-v1.{}", STANDARD.encode(url)))
+        callers::token_v1(&demo::user_key(), &nonce, clock())
     }
 }
 

@@ -1,33 +1,26 @@
-//! Random sequences of edits of a document: nobody has a group that the newest readable text does not give, except by an
-//! entry of the same subject that is kept, for a time that has an end.
+//! Documents, as their author thinks of them and as they are written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use ack_ram_config::config::document::{self, ConfigMapData};
-use ack_ram_config::config::entry::Refusal;
-use ack_ram_config::config::{self, ConfigFile, ParsedMappings, Overrides};
-use ack_ram_config::last_good::{LastGood, RetentionPolicy, Update};
-use ack_ram_core::rules::{Backend, WildcardMode};
-use ack_ram_core::time::UnixTime;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-const PEOPLE: [&str; 4] = ["alice", "bob", "carol", "dave"];
-const GROUPS: [&str; 4] = ["system:masters", "dev", "ops", "view"];
-const LISTS: [&str; 2] = ["mapUsers", "mapRoles"];
-const TTL: i64 = 3_600;
+pub(super) const PEOPLE: [&str; 4] = ["alice", "bob", "carol", "dave"];
+pub(super) const GROUPS: [&str; 4] = ["system:masters", "dev", "ops", "view"];
+pub(super) const LISTS: [&str; 2] = ["mapUsers", "mapRoles"];
+pub(super) const TTL: i64 = 3_600;
 
 /// An entry as its author thinks of it, and how it is written.
 #[derive(Clone, Debug)]
-struct Entry {
-    person: usize,
-    groups: BTreeSet<usize>,
-    slip: Slip,
+pub(super) struct Entry {
+    pub(super) person: usize,
+    pub(super) groups: BTreeSet<usize>,
+    pub(super) slip: Slip,
 }
 
 /// What is wrong with an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Slip {
+pub(super) enum Slip {
     None,
     /// The ARN lacks a colon.
     Prefix,
@@ -58,7 +51,7 @@ enum Slip {
     Text,
 }
 
-const SLIPS: [Slip; 16] = [
+pub(super) const SLIPS: [Slip; 16] = [
     Slip::None,
     Slip::Prefix,
     Slip::Kind,
@@ -79,7 +72,7 @@ const SLIPS: [Slip; 16] = [
 
 impl Entry {
     /// Whether its text still is about the person.
-    fn names_person(&self) -> bool {
+    pub(super) fn names_person(&self) -> bool {
         !matches!(
             self.slip,
             Slip::Disabled
@@ -92,11 +85,11 @@ impl Entry {
         )
     }
 
-    fn names_group(&self, group: usize) -> bool {
+    pub(super) fn names_group(&self, group: usize) -> bool {
         self.names_person() && self.slip != Slip::GroupsType && self.groups.contains(&group)
     }
 
-    fn json(&self, list: usize) -> Value {
+    pub(super) fn json(&self, list: usize) -> Value {
         let name = PEOPLE[self.person];
         let arn = match self.slip {
             Slip::Prefix => json!(format!("acs:ram:1:user/{name}")),
@@ -148,7 +141,7 @@ impl Entry {
 
 /// How a list is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ListForm {
+pub(super) enum ListForm {
     Good,
     Null,
     Missing,
@@ -162,7 +155,7 @@ enum ListForm {
 
 /// How a document is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum DocumentForm {
+pub(super) enum DocumentForm {
     Good,
     SyntaxError,
     Empty,
@@ -174,16 +167,16 @@ enum DocumentForm {
 
 /// A document, and how much later it is than the one before.
 #[derive(Clone, Debug)]
-struct Document {
-    lists: [Vec<Entry>; 2],
-    list_forms: [ListForm; 2],
-    form: DocumentForm,
-    later: i64,
+pub(super) struct Document {
+    pub(super) lists: [Vec<Entry>; 2],
+    pub(super) list_forms: [ListForm; 2],
+    pub(super) form: DocumentForm,
+    pub(super) later: i64,
 }
 
 /// One change to the entries.
 #[derive(Clone, Debug)]
-enum Change {
+pub(super) enum Change {
     Add(usize, Entry),
     Delete(usize, usize),
     /// To another place, maybe in the other list.
@@ -194,15 +187,15 @@ enum Change {
     Person(usize, usize, usize),
 }
 
-fn groups() -> impl Strategy<Value = BTreeSet<usize>> {
+pub(super) fn groups() -> impl Strategy<Value = BTreeSet<usize>> {
     prop::collection::btree_set(0..GROUPS.len(), 0..GROUPS.len())
 }
 
-fn slip() -> impl Strategy<Value = Slip> {
+pub(super) fn slip() -> impl Strategy<Value = Slip> {
     prop::sample::select(SLIPS.to_vec())
 }
 
-fn change() -> impl Strategy<Value = Change> {
+pub(super) fn change() -> impl Strategy<Value = Change> {
     let list = || 0..2_usize;
     let place = || 0..6_usize;
     let entry = (0..PEOPLE.len(), groups()).prop_map(|(person, groups)| Entry {
@@ -222,7 +215,7 @@ fn change() -> impl Strategy<Value = Change> {
 }
 
 impl Change {
-    fn make(self, lists: &mut [Vec<Entry>; 2]) {
+    pub(super) fn make(self, lists: &mut [Vec<Entry>; 2]) {
         let find =
             |entries: &Vec<Entry>, at: usize| (!entries.is_empty()).then(|| at % entries.len());
         match self {
@@ -264,7 +257,7 @@ impl Change {
     }
 }
 
-fn documents() -> impl Strategy<Value = Vec<Document>> {
+pub(super) fn documents() -> impl Strategy<Value = Vec<Document>> {
     let list_form = || {
         prop_oneof![
             12 => Just(ListForm::Good),
@@ -320,7 +313,7 @@ fn documents() -> impl Strategy<Value = Vec<Document>> {
 
 impl Document {
     /// Its lists, each with its key.
-    fn texts(&self) -> Vec<(String, String)> {
+    pub(super) fn texts(&self) -> Vec<(String, String)> {
         let mut texts = Vec::new();
         for (list, key) in LISTS.into_iter().enumerate() {
             let entries: Vec<Value> = self.lists[list]
@@ -341,7 +334,7 @@ impl Document {
     }
 
     /// The entries that its text shows, by list; `None` for a list that cannot be read.
-    fn shown(&self, list: usize) -> Option<&[Entry]> {
+    pub(super) fn shown(&self, list: usize) -> Option<&[Entry]> {
         match self.list_forms[list] {
             ListForm::Good | ListForm::Misspelled => Some(&self.lists[list]),
             ListForm::Null | ListForm::Missing | ListForm::Disabled => Some(&[]),
@@ -350,204 +343,7 @@ impl Document {
     }
 
     /// Whether what is good in a list takes effect.
-    fn is_effective(&self, list: usize) -> bool {
+    pub(super) fn is_effective(&self, list: usize) -> bool {
         self.form == DocumentForm::Good && self.list_forms[list] == ListForm::Good
-    }
-}
-
-/// A source, and how it takes a document.
-type Take = fn(&mut LastGood, &Document, &RetentionPolicy<'_>) -> Update;
-
-fn dynamic_file(last_good: &mut LastGood, document: &Document, terms: &RetentionPolicy<'_>) -> Update {
-    let lists = document.texts().into_iter();
-    let lists: Vec<String> = lists
-        .map(|(key, text)| format!("\"{key}\": {text}"))
-        .collect();
-    let text = format!("{{{}}}", lists.join(",\n"));
-    let text = match document.form {
-        DocumentForm::Gone => return last_good.apply(ParsedMappings::default(), terms),
-        DocumentForm::SyntaxError => format!("{text}}}"),
-        DocumentForm::Empty => "\n".to_owned(),
-        DocumentForm::Good | DocumentForm::OtherSetting => text,
-    };
-    match document::parse_dynamic_file("d.json", &text, WildcardMode::Disabled) {
-        Ok(document) => last_good.apply(document.mappings, terms),
-        Err(why) => last_good.keep_last_good(&why, terms),
-    }
-}
-
-fn config_map(last_good: &mut LastGood, document: &Document, terms: &RetentionPolicy<'_>) -> Update {
-    if document.form == DocumentForm::Gone {
-        return last_good.apply(ParsedMappings::default(), terms);
-    }
-    let data = ConfigMapData {
-        texts: document.texts().into_iter().collect(),
-        binary_keys: BTreeSet::new(),
-    };
-    last_good.apply(
-        document::parse_config_map("c", &data, WildcardMode::Disabled).mappings,
-        terms,
-    )
-}
-
-fn configuration(last_good: &mut LastGood, document: &Document, terms: &RetentionPolicy<'_>) -> Update {
-    let lists = document.texts().into_iter();
-    let lists: String = lists
-        .map(|(key, text)| format!("  {key}: {text}\n"))
-        .collect();
-    let text = match document.form {
-        DocumentForm::Good | DocumentForm::Gone => format!("clusterID: c\nserver:\n{lists}"),
-        DocumentForm::OtherSetting => format!("clusterID: c\nserver:\n  port: 99999\n{lists}"),
-        DocumentForm::SyntaxError => format!("clusterID: [c\nserver:\n{lists}"),
-        DocumentForm::Empty => {
-            let why = Refusal {
-                location: String::new(),
-                reason: document::EMPTY.to_owned(),
-            };
-            return last_good.keep_last_good(&why, terms);
-        }
-    };
-    let overrides = Overrides::default();
-    let sources = config::ConfigSources {
-        file: Some(ConfigFile::Text {
-            name: "config.yaml",
-            text: &text,
-        }),
-        overrides: &overrides,
-        variables: &|_| None,
-    };
-    match config::load(&sources) {
-        Ok(config) => last_good.apply(config.mappings, terms),
-        Err(error) => {
-            let why = Refusal {
-                location: String::new(),
-                reason: error.to_string(),
-            };
-            match config::load_mappings_only(&sources) {
-                Some(lists) => last_good.restrict_to(lists, &why, terms),
-                None => last_good.keep_last_good(&why, terms),
-            }
-        }
-    }
-}
-
-/// How a source reads what a document is.
-fn as_read(backend: Backend, document: &Document) -> Document {
-    let mut read = document.clone();
-    match (backend, document.form) {
-        // Its keys are texts of their own.
-        (Backend::ConfigMap, DocumentForm::SyntaxError | DocumentForm::Empty)
-        | (Backend::ConfigMap | Backend::DynamicFile, DocumentForm::OtherSetting)
-        | (Backend::MountedFile, DocumentForm::Gone) => read.form = DocumentForm::Good,
-        // A list of another type refuses the whole file.
-        (Backend::MountedFile, DocumentForm::Good)
-            if document.list_forms.contains(&ListForm::Number) =>
-        {
-            read.form = DocumentForm::OtherSetting;
-        }
-        _ => {}
-    }
-    read
-}
-
-/// The groups of each person.
-type Given = BTreeMap<usize, BTreeSet<usize>>;
-
-/// What the rules in effect give, those that never answer because another comes first, too.
-fn in_effect(update: &Update) -> Given {
-    let people = PEOPLE.iter().enumerate().map(|(person, name)| {
-        let arn = format!("acs:ram::1:user/{name}");
-        let rules = update.rules.iter();
-        let rules = rules.filter(|rule| rule.subject().to_string() == arn);
-        let groups = rules.flat_map(|rule| rule.raw_names().1);
-        let groups = groups.map(|name| GROUPS.iter().position(|group| **group == **name).unwrap());
-        (person, groups.collect())
-    });
-    people.collect()
-}
-
-/// What was seen of one group of one person.
-#[derive(Clone, Copy, Default)]
-struct Seen {
-    /// Whether it was in effect after the step before.
-    was_given: bool,
-    /// When the last readable good text that gave it was no longer the newest.
-    broken_since: Option<i64>,
-}
-
-fn check(backend: Backend, documents: &[Document], take: Take) -> Result<(), TestCaseError> {
-    let mut last_good = LastGood::new(backend);
-    let mut now = 0;
-    let mut seen: BTreeMap<(usize, usize), Seen> = BTreeMap::new();
-    for (step, document) in documents.iter().enumerate() {
-        now += document.later;
-        let terms = RetentionPolicy {
-            now: UnixTime::from_seconds(now),
-            ttl: TTL,
-            protected: None,
-        };
-        let update = take(&mut last_good, document, &terms);
-        let document = as_read(backend, document);
-        let given = in_effect(&update);
-        for (person, groups) in &given {
-            for (group, group_name) in GROUPS.into_iter().enumerate() {
-                let seen = seen.entry((*person, group)).or_default();
-                let entries = |list: usize| document.shown(list).unwrap_or_default().iter();
-                let is_unreadable = matches!(
-                    document.form,
-                    DocumentForm::SyntaxError | DocumentForm::Empty
-                );
-                let is_gone = document.form == DocumentForm::Gone;
-                let is_well_given = (0..2).any(|list| {
-                    document.is_effective(list)
-                        && entries(list).any(|entry| {
-                            entry.slip == Slip::None
-                                && entry.person == *person
-                                && entry.groups.contains(&group)
-                        })
-                });
-                let is_named = (0..2).any(|list| {
-                    document.shown(list).is_none()
-                        || entries(list)
-                            .any(|entry| entry.person == *person && entry.names_group(group))
-                });
-                if is_well_given {
-                    seen.broken_since = None;
-                } else {
-                    seen.broken_since.get_or_insert(now);
-                }
-                let is_given = groups.contains(&group);
-                let who = (PEOPLE[*person], group_name);
-                if is_given && !is_well_given {
-                    prop_assert!(!is_gone, "step {step}: {who:?} outlives the document");
-                    prop_assert!(
-                        is_unreadable || is_named,
-                        "step {step}: the newest text does not give {who:?}"
-                    );
-                    prop_assert!(seen.was_given, "step {step}: {who:?} is new or came back");
-                    let since = seen.broken_since.unwrap_or(now);
-                    prop_assert!(now - since < TTL, "step {step}: {who:?} stays too long");
-                }
-                seen.was_given = is_given;
-            }
-        }
-        for effect in update.in_effect.values() {
-            if let Some(kept) = &effect.retention {
-                prop_assert!(now < kept.until.seconds(), "step {step}");
-                prop_assert_eq!(kept.until.seconds_since(kept.since), TTL);
-            }
-        }
-    }
-    Ok(())
-}
-
-proptest! {
-    #![proptest_config(super::cases(super::CASES))]
-
-    #[test]
-    fn kept_entry_gives_what_newest_text_gives(documents in documents()) {
-        check(Backend::DynamicFile, &documents, dynamic_file)?;
-        check(Backend::ConfigMap, &documents, config_map)?;
-        check(Backend::MountedFile, &documents, configuration)?;
     }
 }
