@@ -21,4 +21,5 @@ mod mappings;
 mod program;
 mod proxy;
 mod server;
+mod snapshots;
 mod verify;

@@ -1,0 +1,166 @@
+//! What a person sees who runs commands one after the other, as text.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::program::{Folder, Run};
+
+/// What differs from run to run, whatever the command.
+static VOLATILE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    let patterns = [
+        (
+            "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?Z",
+            "<time>",
+        ),
+        ("uid [0-9]+", "uid <uid>"),
+    ];
+    patterns
+        .map(|(pattern, placeholder)| (Regex::new(pattern).unwrap(), placeholder))
+        .into()
+});
+
+/// Commands and what they print. What differs from run to run has a placeholder.
+pub(super) struct Transcript {
+    text: String,
+    placeholders: Vec<(String, String)>,
+}
+
+impl Transcript {
+    pub(super) fn new() -> Self {
+        Self {
+            text: String::new(),
+            placeholders: Vec::new(),
+        }
+    }
+
+    /// Shows `placeholder` wherever `value` is printed from now on.
+    pub(super) fn replace(&mut self, value: &str, placeholder: &str) {
+        let pair = (value.to_owned(), placeholder.to_owned());
+        self.placeholders.push(pair);
+        // The longest first: a port may be a part of a longer number.
+        self.placeholders
+            .sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
+    }
+
+    /// Starts a case.
+    pub(super) fn heading(&mut self, title: &str) {
+        let _ = writeln!(self.text, "## {title}");
+    }
+
+    /// Shows the text of a file that the commands read.
+    pub(super) fn file(&mut self, name: &str, text: &str) {
+        let text = self.stable(text);
+        let _ = writeln!(self.text, "# {name}:");
+        for line in text.lines() {
+            let _ = writeln!(self.text, "{}", format!("| {line}").trim_end());
+        }
+    }
+
+    /// Runs the program, and shows the command and all that it prints.
+    pub(super) fn run(&mut self, folder: &Folder, args: &[&str], env: &[(&str, &str)]) -> Run {
+        self.run_with_input(folder, args, env, "")
+    }
+
+    pub(super) fn run_with_input(
+        &mut self,
+        folder: &Folder,
+        args: &[&str],
+        env: &[(&str, &str)],
+        input: &str,
+    ) -> Run {
+        self.command(args, env);
+        let run = folder.run_with_input(args, env, input);
+        self.replace(&folder.path().display().to_string(), "<folder>");
+        self.outcome(&run);
+        run
+    }
+
+    fn command(&mut self, args: &[&str], env: &[(&str, &str)]) {
+        let variables = env
+            .iter()
+            .map(|(name, value)| format!("{name}={}", quoted(value)));
+        let words = args.iter().map(|word| quoted(word));
+        let line: Vec<String> = variables
+            .chain(["ack-ram-authenticator".to_owned()])
+            .chain(words)
+            .collect();
+        let line = self.stable(&line.join(" "));
+        let _ = writeln!(self.text, "$ {line}");
+    }
+
+    fn outcome(&mut self, run: &Run) {
+        for (name, stream) in [("stdout", &run.stdout), ("stderr", &run.stderr)] {
+            self.stream(name, stream);
+        }
+        match run.code {
+            Some(code) => {
+                let _ = writeln!(self.text, "[exit code {code}]\n");
+            }
+            None => self.text.push_str("[ended by a signal]\n\n"),
+        }
+    }
+
+    /// Shows all that was written to the stream `name`.
+    pub(super) fn stream(&mut self, name: &str, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let text = self.stable(text);
+        let _ = writeln!(self.text, "[{name}]");
+        for line in text.split_inclusive('\n') {
+            let line = line.strip_suffix('\n').unwrap_or(line);
+            let indent = if line.is_empty() { "" } else { "  " };
+            let _ = writeln!(self.text, "{indent}{}", escaped(line));
+        }
+        if !text.ends_with('\n') {
+            self.text.push_str("[no line break at the end]\n");
+        }
+    }
+
+    /// The text without what differs from run to run.
+    fn stable(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (value, placeholder) in &self.placeholders {
+            text = text.replace(value, placeholder);
+        }
+        for (pattern, placeholder) in VOLATILE.iter() {
+            text = pattern.replace_all(&text, *placeholder).into_owned();
+        }
+        text
+    }
+
+    /// Compares all of it with the snapshot `name`.
+    #[track_caller]
+    pub(super) fn check(self, name: &str) {
+        let mut settings = insta::Settings::new();
+        settings.set_snapshot_path(".");
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!(name, self.text));
+    }
+}
+
+/// As a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+<>".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", escaped(word))
+    }
+}
+
+/// Control characters as escapes.
+fn escaped(line: &str) -> String {
+    let mut shown = String::with_capacity(line.len());
+    for character in line.chars() {
+        if character.is_control() {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
