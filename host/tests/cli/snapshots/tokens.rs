@@ -1,1 +1,178 @@
+//! Tokens: made, and looked at.
 
+use ack_ram_authenticator::env;
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::secret::Secret;
+use ack_ram_core::sign::{self, AccessKey};
+use ack_ram_tests::sts::demo;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use super::Transcript;
+use crate::program::Folder;
+
+const KEY: [(&str, &str); 2] = [
+    ("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tFakeAccessKeyId001"),
+    (
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+        "FakeAccessKeySecret0000000001",
+    ),
+];
+const SECURITY_TOKEN: (&str, &str) = ("ALIBABA_CLOUD_SECURITY_TOKEN", "CAISFakeSecurityToken/+==");
+const EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
+
+#[test]
+fn tokens_are_printed() {
+    let folder = Folder::new(&[
+        ("config.yaml", "clusterID: in-file\n"),
+        ("role.yaml", "clusterID: c1\ndefaultRole: acs:ram::1:role/r\n"),
+    ]);
+    let mut transcript = Transcript::new();
+    transcript.hide("k8s-ack-v2[.][A-Za-z0-9+/=]{100,}", "<token>");
+    let v1 = r#"{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential"}"#;
+    let old = v1.replace("/v1", "/v1alpha1");
+    let with_token = [KEY[0], KEY[1], SECURITY_TOKEN];
+    for (args, env) in [
+        (&["token", "-i", "c1"][..], &KEY[..]),
+        (&["token", "-c", "config.yaml"], &with_token),
+        (&["token", "-i", "c1", "--token-only"], &KEY),
+        (&["token", "-i", "c1", "--api-version", "v1beta1"], &KEY),
+        (&["token", "-i", "c1"], &[KEY[0], KEY[1], (EXEC_INFO, v1)]),
+        (&["token", "-i", "c1"], &[KEY[0], KEY[1], (EXEC_INFO, &old)]),
+        (&["token", "-i", "c1"], &[KEY[0], KEY[1], (EXEC_INFO, "v1")]),
+        (&["token", "-i", "c1", "--feature-gates", "A=true"], &KEY),
+        (&["-l", "json", "token", "-i", "c1", "--feature-gates", "A=true"], &KEY),
+        (&["token", "-i", "c1", "-l", "json"], &[KEY[0], KEY[1], ("ACK_RAM_AUTHENTICATOR_LOG", "no level")]),
+        (&["credential-plugin", "get-token", "--cluster-id", "c1"], &KEY),
+        (&["credential-plugin", "get-token", "--cluster-id", "c1", "--api-version", "v1"], &KEY),
+        (&["credential-plugin", "get-token", "--cluster-id", "c1", "--api-version", "v9"], &KEY),
+        (&["credential-plugin", "get-token", "--cluster-id", "c1", "--role-arn", "acs:ram::1:role/r"], &KEY),
+        (&["credential-plugin", "--credential-type", "imds", "get-token", "--cluster-id", "c1"], &KEY),
+        (&["credential-plugin", "--profile-file", "x", "get-token", "--cluster-id", "c1"], &KEY),
+        (&["credential-plugin", "--profile-name", "x", "get-token", "--cluster-id", "c1"], &KEY),
+        (&["credential-plugin", "--ignore-env-credentials", "get-token", "--cluster-id", "c1"], &KEY),
+        (&["credential-plugin", "get-token", "--cluster-id", "c1"], &[KEY[0], KEY[1], ("ACK_RAM_TOOL_PROFILE_NAME", "x")]),
+        (&["--profile-name", "x", "token", "-i", "c1"], &KEY),
+        (&["token", "-c", "role.yaml"], &KEY),
+        (&["token"], &KEY),
+        (&["token", "-i", "c1"], &[]),
+        (&["token", "-i", "c1"], &[KEY[0]]),
+        (&["token", "-i", "c1"], &[KEY[1]]),
+        (&["token", "-i", "c1"], &[("ALIBABA_CLOUD_ACCESS_KEY_ID", ""), KEY[1]]),
+        (&["token", "-i", "c1"], &[KEY[0], ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "")]),
+        (&["token", "-i", "c1"], &[("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI/x"), KEY[1]]),
+        (&["credential-plugin", "get-token", "--cluster-id", "c1"], &[]),
+    ] {
+        transcript.run(&folder, args, env);
+    }
+    transcript.check("token");
+}
+
+#[test]
+fn credentials_that_cannot_be_such() {
+    let folder = Folder::new(&[]);
+    let mut transcript = Transcript::new();
+    let good = [KEY[0], KEY[1], SECURITY_TOKEN];
+    for (variable, value) in good {
+        for bad in [
+            format!("\"{value}\""),
+            format!("'{value}"),
+            format!("{value}\n"),
+            format!(" {value}"),
+            format!("{value} "),
+            format!("{value}\r\nx: y"),
+            format!("{value}\u{7f}"),
+            format!("{value}é"),
+            format!("{value}\t{value}"),
+        ] {
+            let env = good.map(|(name, good)| (name, if name == variable { &*bad } else { good }));
+            transcript.run(&folder, &["token", "-i", "c1"], &env);
+        }
+    }
+    transcript.check("token_credentials");
+}
+
+/// A token of a temporary key for the cluster `c1`, signed so many seconds ago.
+fn token(age: i64) -> Secret {
+    let key = AccessKey {
+        security_token: Some(Secret::new("CANARY-SECURITY-TOKEN")),
+        ..demo::session_key()
+    };
+    let cluster = ClusterId::parse("c1").unwrap();
+    sign::token_v2(&key, &cluster, "test", env::now().plus_seconds(-age)).unwrap()
+}
+
+/// The token with other contents, which `edit` makes of it.
+fn edited(token: &str, edit: impl Fn(&mut Value)) -> String {
+    let payload = token.strip_prefix("k8s-ack-v2.").unwrap();
+    let mut fields = serde_json::from_slice(&STANDARD.decode(payload).unwrap()).unwrap();
+    edit(&mut fields);
+    format!("k8s-ack-v2.{}", STANDARD.encode(fields.to_string()))
+}
+
+#[test]
+fn tokens_are_looked_at() {
+    let folder = Folder::new(&[(
+        "config.yaml",
+        "clusterID: c2\nserver: {maxTokenBytes: 1024}\n",
+    )]);
+    let fresh = token(60);
+    let fresh = fresh.expose();
+    let old = token(7200);
+    let early = token(-7200);
+    let long = format!("k8s-ack-v2.{}", "A".repeat(2000));
+    let mut transcript = Transcript::new();
+    transcript.hide(r#"(reference"?:? +"?)[0-9a-f]{8,}"#, "${1}<reference>");
+    transcript.hide("([0-9]+[a-z]+ )+(ago|in the future)", "<duration> $2");
+    transcript.hide("(\"ageSeconds\": -?)[0-9]+", "${1}<seconds>");
+    for (name, token) in [
+        ("fresh", fresh),
+        ("old", old.expose()),
+        ("early", early.expose()),
+    ] {
+        transcript.replace(token, &format!("<{name} token>"));
+    }
+    let unknown = edited(fresh, |fields| fields["extra"] = "x".into());
+    let get = edited(fresh, |fields| fields["method"] = "GET".into());
+    let other = edited(fresh, |fields| fields["clusterId"] = "c9".into());
+    let empty = edited(fresh, |fields| *fields = serde_json::json!({}));
+    for (name, token) in [("unknown", &unknown), ("GET", &get), ("other cluster", &other), ("empty", &empty), ("long", &long)] {
+        transcript.replace(token, &format!("<token: {name}>"));
+    }
+    for token in [
+        fresh,
+        old.expose(),
+        early.expose(),
+        &unknown,
+        &get,
+        &other,
+        &empty,
+        &long,
+        "eyJhbGciOi.e30.x",
+        "k8s-ack-v1.AAAA",
+        "k8s-ack-v2.",
+        "k8s-ack-v2.@@@",
+        "k8s-ack-v2.e30=",
+        "k8s-ack-v3.e30=",
+        "nothing",
+        "{\"kind\": \"ExecCredential\", \"status\": {}}",
+    ] {
+        transcript.run(&folder, &["inspect", token, "-i", "c1"], &[]);
+    }
+    for more in [&[] as &[&str], &["-c", "config.yaml"]] {
+        transcript.run(&folder, &[&["inspect", fresh], more].concat(), &[]);
+    }
+    for token in [fresh, old.expose(), "eyJhbGciOi.e30.x"] {
+        transcript.run(&folder, &["inspect", token, "-o", "json", "-i", "c1"], &[]);
+    }
+    for input in ["", " \n", "nothing\n"] {
+        transcript.run_with_input(&folder, &["inspect"], &[], input);
+        let verify = ["verify", "-t", "-", "-i", "c1"];
+        transcript.run_with_input(&folder, &verify, &[], input);
+    }
+    let two = format!("{fresh}\n{}\n", old.expose());
+    transcript.run_with_input(&folder, &["inspect", "-", "-i", "c1"], &[], &two);
+    transcript.run(&folder, &["inspect", fresh, "-c", "nowhere.yaml"], &[]);
+    transcript.check("inspect");
+}

@@ -25,6 +25,7 @@ static VOLATILE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
 pub(super) struct Transcript {
     text: String,
     placeholders: Vec<(String, String)>,
+    patterns: Vec<(Regex, String)>,
 }
 
 impl Transcript {
@@ -32,6 +33,7 @@ impl Transcript {
         Self {
             text: String::new(),
             placeholders: Vec::new(),
+            patterns: Vec::new(),
         }
     }
 
@@ -44,6 +46,12 @@ impl Transcript {
             .sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
     }
 
+    /// Shows `placeholder` wherever `pattern` matches from now on.
+    pub(super) fn hide(&mut self, pattern: &str, placeholder: &str) {
+        let pattern = Regex::new(pattern).unwrap();
+        self.patterns.push((pattern, placeholder.to_owned()));
+    }
+
     /// Starts a case.
     pub(super) fn heading(&mut self, title: &str) {
         let _ = writeln!(self.text, "## {title}");
@@ -54,7 +62,8 @@ impl Transcript {
         let text = self.stable(text);
         let _ = writeln!(self.text, "# {name}:");
         for line in text.lines() {
-            let _ = writeln!(self.text, "{}", format!("| {line}").trim_end());
+            let line = format!("| {}", escaped(line));
+            let _ = writeln!(self.text, "{}", line.trim_end());
         }
     }
 
@@ -125,6 +134,9 @@ impl Transcript {
         for (value, placeholder) in &self.placeholders {
             text = text.replace(value, placeholder);
         }
+        for (pattern, placeholder) in &self.patterns {
+            text = pattern.replace_all(&text, placeholder).into_owned();
+        }
         for (pattern, placeholder) in VOLATILE.iter() {
             text = pattern.replace_all(&text, *placeholder).into_owned();
         }
@@ -152,14 +164,14 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// Control characters as escapes.
+/// What a terminal obeys or nobody sees, as escapes.
 fn escaped(line: &str) -> String {
     let mut shown = String::with_capacity(line.len());
     for character in line.chars() {
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
+        if character.is_ascii_graphic() || character == ' ' {
             shown.push(character);
+        } else {
+            shown.extend(character.escape_default());
         }
     }
     shown
