@@ -3,6 +3,7 @@
 //! Each snapshot is a transcript of one topic: commands, exit codes, standard output and standard error. To accept a
 //! change, run the tests with `INSTA_UPDATE=always` and review the diff.
 
+mod api_server;
 mod checks;
 mod cluster;
 mod colors;

@@ -103,12 +103,8 @@ impl Transcript {
         for (name, stream) in [("stdout", &run.stdout), ("stderr", &run.stderr)] {
             self.stream(name, stream);
         }
-        match run.code {
-            Some(code) => {
-                let _ = writeln!(self.text, "[exit code {code}]\n");
-            }
-            None => self.text.push_str("[ended by a signal]\n\n"),
-        }
+        let code = run.code.expect("the program ends by itself");
+        let _ = writeln!(self.text, "[exit code {code}]\n");
     }
 
     /// Shows all that was written to the stream `name`.
