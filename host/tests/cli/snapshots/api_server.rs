@@ -211,12 +211,17 @@ impl State {
 }
 
 fn failed(code: u16, message: &str) -> (u16, Value) {
+    let reason = match code {
+        404 => "NotFound",
+        409 => "Conflict",
+        _ => "Other",
+    };
     let status = json!({
         "kind": "Status",
         "apiVersion": "v1",
         "status": "Failure",
         "message": message,
-        "reason": "Failed",
+        "reason": reason,
         "code": code,
     });
     (code, status)

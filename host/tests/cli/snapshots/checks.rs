@@ -56,7 +56,11 @@ server:
   mapUsers: [{userARN: 'acs:ram::1:user/a', username: a, groups: [g]}, {userARN: 7}]
 ";
     let dynamic = r#"{"mapRoles": [{"roleARN": "x"}], "mapRols": []}"#;
-    let folder = Folder::new(&[("file", ""), ("dynamic.json", dynamic), ("config.yaml", odd)]);
+    let folder = Folder::new(&[
+        ("file", ""),
+        ("dynamic.json", dynamic),
+        ("config.yaml", odd),
+    ]);
     transcript.file("config.yaml", odd);
     transcript.file("dynamic.json", dynamic);
     transcript.run(&folder, &CHECK, &[]);
@@ -106,20 +110,32 @@ fn settings_are_checked_against_the_machine() {
 
 #[test]
 fn variables_are_checked() {
-    let folder = Folder::new(&[("config.yaml", &GOOD.replace("  sts: {endpoint: 'https://127.0.0.1:1'}\n", ""))]);
+    let folder = Folder::new(&[(
+        "config.yaml",
+        &GOOD.replace("  sts: {endpoint: 'https://127.0.0.1:1'}\n", ""),
+    )]);
     let mut transcript = Transcript::new();
     for env in [
         &[("HTTPS_PROXY", "http://proxy.example:3128")][..],
         &[("HTTPS_PROXY", "http://user:SECRET@SECRET@proxy.example")],
         &[("HTTPS_PROXY", "http://user:1#SECRET@proxy.example")],
-        &[("HTTPS_PROXY", "http://user:1#SECRET@proxy.example"), ("NO_PROXY", "*")],
+        &[
+            ("HTTPS_PROXY", "http://user:1#SECRET@proxy.example"),
+            ("NO_PROXY", "*"),
+        ],
         &[("HTTPS_PROXY", "http://user:SECRET@127.0.0.1:99999")],
         &[("HTTPS_PROXY", "https://user:SECRET@127.0.0.1:1")],
         &[("https_proxy", "socks5://127.0.0.1:1")],
         &[("HTTPS_PROXY", "http://")],
         &[("HTTPS_PROXY", "http://a b")],
         &[("HTTPS_PROXY", "http://user:%zz@proxy.example")],
-        &[("HTTPS_PROXY", "http://proxy.example:3128"), ("NO_PROXY", "http://sts.aliyuncs.com,10.0.0.0/99, *x,sts.*.com")],
+        &[
+            ("HTTPS_PROXY", "http://proxy.example:3128"),
+            (
+                "NO_PROXY",
+                "http://sts.aliyuncs.com,10.0.0.0/99, *x,sts.*.com",
+            ),
+        ],
         &[("SSL_CERT_FILE", "/nowhere/ca.pem")],
         &[("SSL_CERT_FILE", "config.yaml")],
         &[("SSL_CERT_DIR", "nowhere")],
@@ -152,15 +168,25 @@ fn certificates_and_keys_are_checked() {
     case("all is there", &|_| {});
     case("no key", &|folder| remove(folder, "key.pem"));
     case("no certificate", &|folder| remove(folder, "cert.pem"));
-    case("a key that is none", &|folder| write(folder, "key.pem", "no key"));
-    case("a certificate that is none", &|folder| write(folder, "cert.pem", "none"));
+    case("a key that is none", &|folder| {
+        write(folder, "key.pem", "no key")
+    });
+    case("a certificate that is none", &|folder| {
+        write(folder, "cert.pem", "none")
+    });
     case("a key of another pair", &|folder| {
         let other = folder.read("client-ca-key.pem");
         write(folder, "key.pem", &other);
     });
-    case("no key of the CA of clients", &|folder| remove(folder, "client-ca-key.pem"));
-    case("no CA of clients", &|folder| remove(folder, "client-ca.pem"));
-    case("a CA of clients that is none", &|folder| write(folder, "client-ca.pem", "none"));
+    case("no key of the CA of clients", &|folder| {
+        remove(folder, "client-ca-key.pem")
+    });
+    case("no CA of clients", &|folder| {
+        remove(folder, "client-ca.pem")
+    });
+    case("a CA of clients that is none", &|folder| {
+        write(folder, "client-ca.pem", "none")
+    });
     case("keys that others may write or read", &|folder| {
         chmod(folder, "key.pem", 0o666);
         chmod(folder, "client-ca-key.pem", 0o640);
@@ -186,12 +212,24 @@ fn certificates_and_keys_are_checked() {
         ("an own pair", "", 0o600),
         ("an own key that a group may read", "", 0o640),
         ("an own key that all may read", "", 0o644),
-        ("an own pair for another host", "  hostname: auth.example.com\n", 0o600),
+        (
+            "an own pair for another host",
+            "  hostname: auth.example.com\n",
+            0o600,
+        ),
     ] {
         let folder = with_pair("");
-        fs::copy(folder.path().join("key.pem"), folder.path().join("own-key.pem")).unwrap();
+        fs::copy(
+            folder.path().join("key.pem"),
+            folder.path().join("own-key.pem"),
+        )
+        .unwrap();
         chmod(&folder, "own-key.pem", mode);
-        fs::write(folder.path().join("config.yaml"), format!("{GOOD}{tls}{more}")).unwrap();
+        fs::write(
+            folder.path().join("config.yaml"),
+            format!("{GOOD}{tls}{more}"),
+        )
+        .unwrap();
         transcript.heading(title);
         transcript.run(&folder, &CHECK, &[]);
     }
@@ -208,26 +246,63 @@ fn servers_do_not_start() {
         (&[("file", "")][..], &["--state-dir", "file/state"][..]),
         (&[("cert.pem", "")], &["--state-dir", "."]),
         (&[("key.pem", "SECRET")], &["--state-dir", "."]),
-        (&[("cert.pem", "SECRET"), ("key.pem", "SECRET")], &["--state-dir", "."]),
+        (
+            &[("cert.pem", "SECRET"), ("key.pem", "SECRET")],
+            &["--state-dir", "."],
+        ),
         (&[("client-ca.pem", "x")], &["--state-dir", "."]),
-        (&[], &["--state-dir", "state", "--bind", "192.0.2.1", "--port", "0"]),
-        (&[], &["--state-dir", "state", "--bind", "name.invalid", "--port", "0"]),
-        (&[], &["--state-dir", "state", "--generate-kubeconfig", ".", "--kubeconfig-pregenerated=false", "--port", "0"]),
+        (
+            &[],
+            &["--state-dir", "state", "--bind", "192.0.2.1", "--port", "0"],
+        ),
+        (
+            &[],
+            &[
+                "--state-dir",
+                "state",
+                "--bind",
+                "name.invalid",
+                "--port",
+                "0",
+            ],
+        ),
+        (
+            &[],
+            &[
+                "--state-dir",
+                "state",
+                "--generate-kubeconfig",
+                ".",
+                "--kubeconfig-pregenerated=false",
+                "--port",
+                "0",
+            ],
+        ),
         (&[], &["--state-dir", "state", "--backend-mode", "Etcd"]),
         (&[], &["--state-dir", "state", "--region", "a/b"]),
     ] {
         let folder = Folder::new(&[&[("config.yaml", NOWHERE)], files].concat());
-        transcript.run(&folder, &[&["server", "-c", "config.yaml"], more].concat(), &[]);
+        transcript.run(
+            &folder,
+            &[&["server", "-c", "config.yaml"], more].concat(),
+            &[],
+        );
     }
     for (more, env) in [
         ("  requireClientCertificate: true\n", &[][..]),
-        ("  tls: {certFile: cert.pem, keyFile: key.pem, caFile: ca.pem}\n", &[]),
+        (
+            "  tls: {certFile: cert.pem, keyFile: key.pem, caFile: ca.pem}\n",
+            &[],
+        ),
         ("  sts: {caFile: missing.pem}\n", &[]),
         ("", &[("HTTPS_PROXY", "http://user:1#SECRET@proxy.example")]),
         ("", &[("SSL_CERT_FILE", "/nowhere/ca.pem")]),
     ] {
         let config = GOOD.replace("  sts: {endpoint: 'https://127.0.0.1:1'}\n", "");
-        let folder = Folder::new(&[("config.yaml", &format!("{config}  port: 0\n  healthPort: 0\n{more}"))]);
+        let folder = Folder::new(&[(
+            "config.yaml",
+            &format!("{config}  port: 0\n  healthPort: 0\n{more}"),
+        )]);
         transcript.heading(more.trim());
         transcript.run(&folder, &["server", "-c", "config.yaml"], env);
     }

@@ -34,7 +34,10 @@ impl Fixture {
     fn start() -> Self {
         let server = ApiServer::start();
         let config = "clusterID: c\nserver:\n  reservedPrefixConfig:\n  - backendMode: ACKConfigMap\n    usernamePrefixReserveList: ['ops:']\n";
-        let folder = Folder::new(&[("kubeconfig", &server.kubeconfig()), ("config.yaml", config)]);
+        let folder = Folder::new(&[
+            ("kubeconfig", &server.kubeconfig()),
+            ("config.yaml", config),
+        ]);
         let mut transcript = Transcript::new();
         transcript.replace(&format!("127.0.0.1:{}", server.port()), "<API server>");
         Self {
@@ -69,14 +72,35 @@ fn mappings_are_checked_before_they_are_added() {
         (ROLE, &["--username", "ops:a", "-c", "config.yaml"]),
         (ROLE, &["--username", "a", "-c", "nowhere.yaml"]),
         (USER, &["--username", "{{RoleName}}"]),
-        (["add", "role", "--rolearn", "acs:ram::1:user/a"], &["--username", "a"]),
-        (["add", "user", "--userarn", "acs:ram::1:role/a"], &["--username", "a"]),
+        (
+            ["add", "role", "--rolearn", "acs:ram::1:user/a"],
+            &["--username", "a"],
+        ),
+        (
+            ["add", "user", "--userarn", "acs:ram::1:role/a"],
+            &["--username", "a"],
+        ),
         (["add", "user", "--userarn", "alice"], &["--username", "a"]),
-        (["add", "role", "--rolearn", "acs:ram::1:assumed-role/a/s"], &["--username", "a"]),
-        (["add", "role", "--rolearn", "acs:ram::1:assumed-role/a/s"], &["--username", "a", "--backend", "crd"]),
-        (["add", "role", "--rolearn", "acs:ram::*:role/a"], &["--username", "a", "--backend", "crd"]),
-        (["add", "role", "--rolearn", "acs:ram::1:role/a-*"], &["--username", "a", "--dry-run"]),
-        (ROLE, &["--username", "a", "--groups", "system:masters", "--dry-run"]),
+        (
+            ["add", "role", "--rolearn", "acs:ram::1:assumed-role/a/s"],
+            &["--username", "a"],
+        ),
+        (
+            ["add", "role", "--rolearn", "acs:ram::1:assumed-role/a/s"],
+            &["--username", "a", "--backend", "crd"],
+        ),
+        (
+            ["add", "role", "--rolearn", "acs:ram::*:role/a"],
+            &["--username", "a", "--backend", "crd"],
+        ),
+        (
+            ["add", "role", "--rolearn", "acs:ram::1:role/a-*"],
+            &["--username", "a", "--dry-run"],
+        ),
+        (
+            ROLE,
+            &["--username", "a", "--groups", "system:masters", "--dry-run"],
+        ),
         (ROLE, &["--username", "{{SessionName}}", "--dry-run"]),
         (ROLE, &["--username", " a ", "--dry-run"]),
         (ROLE, &["--username", "system:a", "--dry-run"]),
@@ -95,7 +119,9 @@ fn config_map_is_changed() {
     fixture.run(&[&add[..], &["--yes"]].concat());
     fixture.show("mapUsers");
     fixture.run(&[&add[..], &["--yes"]].concat());
-    fixture.server.set_config_map(&[("mapUsers", LIST), ("mapRoles", "[]\n"), ("other", "x")]);
+    fixture
+        .server
+        .set_config_map(&[("mapUsers", LIST), ("mapRoles", "[]\n"), ("other", "x")]);
     fixture.run(&[&add[..], &["--prompt=false"]].concat());
     fixture.show("mapUsers");
     let another = [&USER[..], &["--username", "b", "--yes"]].concat();
@@ -105,19 +131,51 @@ fn config_map_is_changed() {
     for user in ["twice", "e"] {
         let arn = format!("acs:ram::1:user/{user}");
         fixture.run(&["add", "user", "--userarn", &arn, "--username", "z", "--yes"]);
-        fixture.run(&["add", "user", "--userarn", &arn, "--username", "z", "--replace", "--dry-run"]);
+        fixture.run(&[
+            "add",
+            "user",
+            "--userarn",
+            &arn,
+            "--username",
+            "z",
+            "--replace",
+            "--dry-run",
+        ]);
     }
     fixture.run(&[&ROLE[..], &["--username", "r:{{SessionName}}", "--yes"]].concat());
     fixture.show("mapRoles");
     fixture.run(&["remove", "user", "--userarn", "acs:ram::1:user/b"]);
-    fixture.run(&["remove", "user", "--userarn", "acs:ram::1:user/b", "--dry-run"]);
+    fixture.run(&[
+        "remove",
+        "user",
+        "--userarn",
+        "acs:ram::1:user/b",
+        "--dry-run",
+    ]);
     fixture.run(&["remove", "user", "--userarn", "acs:ram::1:user/b", "--yes"]);
-    fixture.run(&["remove", "user", "--userarn", "acs:ram::1:user/twice", "--yes"]);
-    fixture.run(&["remove", "user", "--userarn", "acs:ram::1:user/nobody", "--yes"]);
+    fixture.run(&[
+        "remove",
+        "user",
+        "--userarn",
+        "acs:ram::1:user/twice",
+        "--yes",
+    ]);
+    fixture.run(&[
+        "remove",
+        "user",
+        "--userarn",
+        "acs:ram::1:user/nobody",
+        "--yes",
+    ]);
     fixture.run(&NO_ROLE);
     fixture.show("mapUsers");
     fixture.show("mapRoles");
-    for text in ["a: [", "a: b\n", "text\n", "- &a {userarn: x, username: y}\n- *a\n"] {
+    for text in [
+        "a: [",
+        "a: b\n",
+        "text\n",
+        "- &a {userarn: x, username: y}\n- *a\n",
+    ] {
         fixture.server.set_config_map(&[("mapUsers", text)]);
         fixture.transcript.file("mapUsers", text);
         fixture.run(&[&add[..], &["--yes"]].concat());
@@ -129,14 +187,38 @@ fn config_map_is_changed() {
 #[test]
 fn objects_are_changed() {
     let mut fixture = Fixture::start();
-    let add = [&USER[..], &["--username", "a", "--groups", "x,y", "--backend", "crd"]].concat();
+    let add = [
+        &USER[..],
+        &["--username", "a", "--groups", "x,y", "--backend", "crd"],
+    ]
+    .concat();
     fixture.run(&[&add[..], &["--yes"]].concat());
-    fixture.run(&["remove", "user", "--userarn", "acs:ram::1:user/a", "--backend", "crd", "--yes"]);
+    fixture.run(&[
+        "remove",
+        "user",
+        "--userarn",
+        "acs:ram::1:user/a",
+        "--backend",
+        "crd",
+        "--yes",
+    ]);
     fixture.server.set_objects(&[
-        ("b", json!({"arn": "acs:ram::1:user/b", "username": "b", "groups": ["g"]})),
-        ("two", json!({"arn": "acs:ram::1:user/twice", "username": "b"})),
-        ("twice", json!({"arn": "acs:ram::1:user/twice", "username": "b"})),
-        ("taken", json!({"arn": "acs:ram::1:user/taken", "username": "b"})),
+        (
+            "b",
+            json!({"arn": "acs:ram::1:user/b", "username": "b", "groups": ["g"]}),
+        ),
+        (
+            "two",
+            json!({"arn": "acs:ram::1:user/twice", "username": "b"}),
+        ),
+        (
+            "twice",
+            json!({"arn": "acs:ram::1:user/twice", "username": "b"}),
+        ),
+        (
+            "taken",
+            json!({"arn": "acs:ram::1:user/taken", "username": "b"}),
+        ),
     ]);
     fixture.run(&add);
     fixture.run(&[&add[..], &["--dry-run"]].concat());
@@ -146,19 +228,46 @@ fn objects_are_changed() {
     fixture.run(&other);
     fixture.run(&[&other[..], &["--replace", "--dry-run"]].concat());
     fixture.run(&[&other[..], &["--replace"]].concat());
-    let named = [&ROLE[..], &["--username", "r", "--backend", "crd", "--yes", "--name"]].concat();
+    let named = [
+        &ROLE[..],
+        &["--username", "r", "--backend", "crd", "--yes", "--name"],
+    ]
+    .concat();
     for name in ["taken", "No Name", "mine"] {
         fixture.run(&[&named[..], &[name]].concat());
     }
-    let twice = ["add", "user", "--userarn", "acs:ram::1:user/twice", "--username", "x"];
+    let twice = [
+        "add",
+        "user",
+        "--userarn",
+        "acs:ram::1:user/twice",
+        "--username",
+        "x",
+    ];
     fixture.run(&[&twice[..], &["--backend", "crd", "--yes"]].concat());
     for args in [
         &["remove", "--name", "b"][..],
         &["remove", "--name", "b", "--dry-run"],
         &["remove", "--name", "b", "--yes"],
         &["remove", "--name", "b", "--yes"],
-        &["remove", "user", "--userarn", "acs:ram::1:user/twice", "--backend", "crd", "--yes"],
-        &["remove", "user", "--userarn", "acs:ram::1:user/nobody", "--backend", "crd", "--yes"],
+        &[
+            "remove",
+            "user",
+            "--userarn",
+            "acs:ram::1:user/twice",
+            "--backend",
+            "crd",
+            "--yes",
+        ],
+        &[
+            "remove",
+            "user",
+            "--userarn",
+            "acs:ram::1:user/nobody",
+            "--backend",
+            "crd",
+            "--yes",
+        ],
     ] {
         fixture.run(args);
     }
@@ -246,9 +355,23 @@ fn the_cluster_cannot_be_asked() {
         &["list", "--kubeconfig-context", "y"],
         &["list", "--master-url", "x"],
         &["list", "--master-url", "ftp://x"],
-        &["list", "--master-url", "https://127.0.0.1:1", "--backend", "crd"],
+        &[
+            "list",
+            "--master-url",
+            "https://127.0.0.1:1",
+            "--backend",
+            "crd",
+        ],
         &["list", "-c", "nowhere.yaml"],
-        &["list", "--namespace", "n", "--configmap-name", "m", "--backend", "configmap"],
+        &[
+            "list",
+            "--namespace",
+            "n",
+            "--configmap-name",
+            "m",
+            "--backend",
+            "configmap",
+        ],
     ] {
         fixture.run(args);
     }

@@ -6,7 +6,9 @@ use crate::program::Folder;
 #[test]
 fn colors_are_forced() {
     let config = "clusterID: c1\ncolour: x\nserver:\n  bind: 0.0.0.0\n  mapUsers: [{userARN: 'acs:ram::1:user/a', username: a, groups: [g]}]\n  mapAccounts: ['2']\n";
-    let new = config.replace("username: a", "username: b").replace("'2'", "'3'");
+    let new = config
+        .replace("username: a", "username: b")
+        .replace("'2'", "'3'");
     let folder = Folder::new(&[("config.yaml", config), ("new.yaml", &new)]);
     let mut transcript = Transcript::new();
     for args in [

@@ -83,7 +83,14 @@ fn files_that_are_no_text() {
     std::fs::write(folder.path().join("bytes.yaml"), b"clusterID: \xff\xfe\n").unwrap();
     std::fs::write(folder.path().join("utf16.yaml"), b"\xff\xfec\0l\0").unwrap();
     std::fs::write(folder.path().join("gzip.yaml"), b"\x1f\x8b\x08\0\0\0").unwrap();
-    for file in ["nowhere.yaml", ".", "long.yaml", "bytes.yaml", "utf16.yaml", "gzip.yaml"] {
+    for file in [
+        "nowhere.yaml",
+        ".",
+        "long.yaml",
+        "bytes.yaml",
+        "utf16.yaml",
+        "gzip.yaml",
+    ] {
         for args in [
             &["lint", file][..],
             &["explain", "-c", file, ARN],
@@ -120,7 +127,11 @@ fn bundle(case: &Value) -> String {
     for backend in case["backends"].as_array().unwrap() {
         let mode = backend["backend"].as_str().unwrap();
         // A dynamic file is not a document that `lint` reads.
-        let mode = if mode == "DynamicFile" { "ACKConfigMap" } else { mode };
+        let mode = if mode == "DynamicFile" {
+            "ACKConfigMap"
+        } else {
+            mode
+        };
         modes.push(json!(mode));
         reserved.push(json!({
             "backendMode": mode,
@@ -131,7 +142,9 @@ fn bundle(case: &Value) -> String {
         let is_read = backend["isRead"] != json!(false);
         match mode {
             "MountedFile" => {
-                let has_globs = mappings.iter().any(|mapping| mapping["globs"] == json!(true));
+                let has_globs = mappings
+                    .iter()
+                    .any(|mapping| mapping["globs"] == json!(true));
                 server.insert("globs".to_owned(), json!(has_globs));
                 server.extend(file_lists(&mappings));
                 server.insert("mapAccounts".to_owned(), json!(list(&backend["accounts"])));
@@ -143,7 +156,11 @@ fn bundle(case: &Value) -> String {
                     .into_iter()
                     .map(|(key, list)| (key, Value::String(list.to_string())))
                     .collect();
-                let _ = write!(others, "---\n{}\n", json!({"kind": "ConfigMap", "data": texts}));
+                let _ = write!(
+                    others,
+                    "---\n{}\n",
+                    json!({"kind": "ConfigMap", "data": texts})
+                );
             }
             "CRD" if is_read => {
                 for (index, mapping) in mappings.into_iter().enumerate() {

@@ -23,10 +23,7 @@ const COMMANDS: &[(&str, &[&[&str]])] = &[
     ("get", &[&["get"], &["get", "mappings"]]),
     (
         "credential_plugin",
-        &[
-            &["credential-plugin"],
-            &["credential-plugin", "get-token"],
-        ],
+        &[&["credential-plugin"], &["credential-plugin", "get-token"]],
     ),
     ("version", &[&["version"]]),
     ("completion", &[&["completion"]]),
@@ -56,7 +53,11 @@ fn help_is_pinned_of_every_command_that_it_lists() {
         let name = line.strip_prefix("  ")?;
         (!name.starts_with(' ')).then(|| name.split(' ').next().unwrap_or_default())
     });
-    let pinned = |name: &str| COMMANDS.iter().any(|(file, _)| file.replace('_', "-") == name);
+    let pinned = |name: &str| {
+        COMMANDS
+            .iter()
+            .any(|(file, _)| file.replace('_', "-") == name)
+    };
     let missing: Vec<&str> = listed
         .filter(|name| *name != "help" && !pinned(name))
         .collect();

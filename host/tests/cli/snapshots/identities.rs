@@ -42,13 +42,21 @@ server:
 fn identities_are_explained() {
     let folder = Folder::new(&[
         ("config.yaml", RULES),
-        ("cluster.yaml", "clusterID: c1\nserver: {backendMode: [CRD, MountedFile, ACKConfigMap]}\n"),
+        (
+            "cluster.yaml",
+            "clusterID: c1\nserver: {backendMode: [CRD, MountedFile, ACKConfigMap]}\n",
+        ),
     ]);
     let mut transcript = Transcript::new();
     transcript.file("config.yaml", RULES);
     for who in [
         &["acs:ram::1:user/alice"][..],
-        &["--arn", "acs:ram::1:user/Alice", "--access-key-id", "LTAI5t"],
+        &[
+            "--arn",
+            "acs:ram::1:user/Alice",
+            "--access-key-id",
+            "LTAI5t",
+        ],
         &["acs:ram::1:user/alise"],
         &["acs:ram::4:user/alice"],
         &["acs:ram::1:role/alice"],
@@ -68,7 +76,11 @@ fn identities_are_explained() {
         &["acs:ram::3:user/x"],
         &["acs:ram::9:user/nobody"],
     ] {
-        transcript.run(&folder, &[&["explain", "-c", "config.yaml"], who].concat(), &[]);
+        transcript.run(
+            &folder,
+            &[&["explain", "-c", "config.yaml"], who].concat(),
+            &[],
+        );
     }
     for who in [
         "acs:ram::1:user/alice",
@@ -76,18 +88,36 @@ fn identities_are_explained() {
         "acs:ram::1:assumed-role/ops-1/eve",
         "acs:ram::4:user/alice",
     ] {
-        transcript.run(&folder, &["explain", "-c", "config.yaml", who, "-o", "json"], &[]);
+        transcript.run(
+            &folder,
+            &["explain", "-c", "config.yaml", who, "-o", "json"],
+            &[],
+        );
     }
-    transcript.run(&folder, &["explain", "-c", "cluster.yaml", "acs:ram::1:user/a"], &[]);
-    transcript.run(&folder, &["explain", "-c", "config.yaml", "--token", "nothing"], &[]);
+    transcript.run(
+        &folder,
+        &["explain", "-c", "cluster.yaml", "acs:ram::1:user/a"],
+        &[],
+    );
+    transcript.run(
+        &folder,
+        &["explain", "-c", "config.yaml", "--token", "nothing"],
+        &[],
+    );
     transcript.check("explain");
 }
 
 #[test]
 fn configurations_are_compared() {
     let new = RULES
-        .replace("username: alice, groups: [dev]", "username: alice, groups: [dev, ops]")
-        .replace("userARN: 'acs:ram::1:user/refused'", "userARN: 'acs:ram::1:user/new'")
+        .replace(
+            "username: alice, groups: [dev]",
+            "username: alice, groups: [dev, ops]",
+        )
+        .replace(
+            "userARN: 'acs:ram::1:user/refused'",
+            "userARN: 'acs:ram::1:user/new'",
+        )
         .replace("role/ops-*', match", "role/op-*', match")
         .replace("['2', '3']", "['3', '4']");
     let folder = Folder::new(&[
@@ -132,7 +162,10 @@ impl Fixture {
         let mut transcript = Transcript::new();
         transcript.replace(&sts.address().port().to_string(), "<port>");
         transcript.hide("(reference[`\": ]+)[0-9a-f]{8,}", "${1}<reference>");
-        transcript.hide("[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}", "<request>");
+        transcript.hide(
+            "[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}",
+            "<request>",
+        );
         // Each resolver has words of its own.
         transcript.hide("(lookup address information: )[A-Za-z ]+", "${1}<reason>");
         Self {
@@ -153,7 +186,8 @@ impl Fixture {
     fn verify(&mut self, title: &str, token: &Secret, more: &[&str]) {
         let args = ["verify", "-c", "config.yaml", "--token", token.expose()];
         self.transcript.heading(title);
-        self.transcript.run(&self.folder, &[&args, more].concat(), &[]);
+        self.transcript
+            .run(&self.folder, &[&args, more].concat(), &[]);
     }
 }
 
@@ -214,7 +248,10 @@ fn sts_does_not_answer() {
         ("it throttles the API", Fault::ThrottleApi),
         ("an internal error", Fault::InternalError),
         ("it is unavailable", Fault::ServiceUnavailable),
-        ("it redirects", Fault::Redirect("https://other.example/".to_owned())),
+        (
+            "it redirects",
+            Fault::Redirect("https://other.example/".to_owned()),
+        ),
         ("garbage", Fault::Garbage),
         ("no JSON by its type", Fault::ContentType("text/html")),
         ("an answer without an end", Fault::EndlessBody),

@@ -19,9 +19,18 @@ fn files_are_made_and_kept() {
     let mut transcript = Transcript::new();
     let folder = Folder::new(&[
         ("config.yaml", "server: {port: 6443}\n"),
-        ("mine.yaml", "server: {stateDir: STATE, generateKubeconfig: /other/webhook.yaml}\n"),
-        ("here.yaml", "server: {stateDir: ., kubeconfigPregenerated: true}\n"),
-        ("required.yaml", "server: {requireClientCertificate: true}\n"),
+        (
+            "mine.yaml",
+            "server: {stateDir: STATE, generateKubeconfig: /other/webhook.yaml}\n",
+        ),
+        (
+            "here.yaml",
+            "server: {stateDir: ., kubeconfigPregenerated: true}\n",
+        ),
+        (
+            "required.yaml",
+            "server: {requireClientCertificate: true}\n",
+        ),
     ]);
     for args in [
         &[][..],
@@ -37,7 +46,10 @@ fn files_are_made_and_kept() {
     ] {
         transcript.run(&folder, &[&["init"], args].concat(), &[]);
     }
-    let folder = Folder::new(&[("required.yaml", "server: {requireClientCertificate: true}\n")]);
+    let folder = Folder::new(&[(
+        "required.yaml",
+        "server: {requireClientCertificate: true}\n",
+    )]);
     transcript.run(&folder, &["init", "-c", "required.yaml"], &[]);
     transcript.check("init");
 }
@@ -47,8 +59,14 @@ fn files_are_missing_or_cannot_be_made() {
     let mut transcript = Transcript::new();
     let mut case = |title: &str, args: &[&str], change: &dyn Fn(&Folder)| {
         let folder = Folder::new(&[
-            ("config.yaml", "server: {tls: {certFile: own.pem, keyFile: own-key.pem, caFile: ca.pem}}\n"),
-            ("odd.yaml", "clusterID: c1\ncolour: blue\nserver:\n  mapRoles:\n  bind: 0.0.0.0\n"),
+            (
+                "config.yaml",
+                "server: {tls: {certFile: own.pem, keyFile: own-key.pem, caFile: ca.pem}}\n",
+            ),
+            (
+                "odd.yaml",
+                "clusterID: c1\ncolour: blue\nserver:\n  mapRoles:\n  bind: 0.0.0.0\n",
+            ),
             ("zero.yaml", "server: {port: 0}\n"),
         ]);
         folder.run(&["init", "--client-cert"], &[]).printed();
@@ -63,12 +81,20 @@ fn files_are_missing_or_cannot_be_made() {
     };
     case("no key", &[], &|folder| remove(folder, "key.pem"));
     case("no certificate", &[], &|folder| remove(folder, "cert.pem"));
-    case("no CA of clients", &[], &|folder| remove(folder, "client-ca.pem"));
-    case("no key of the CA of clients", &[], &|folder| remove(folder, "client-ca-key.pem"));
-    case("no key of the CA of clients, and no kubeconfig", &[], &|folder| {
-        remove(folder, "client-ca-key.pem");
-        remove(folder, "ack-ram-authenticator.kubeconfig");
+    case("no CA of clients", &[], &|folder| {
+        remove(folder, "client-ca.pem")
     });
+    case("no key of the CA of clients", &[], &|folder| {
+        remove(folder, "client-ca-key.pem")
+    });
+    case(
+        "no key of the CA of clients, and no kubeconfig",
+        &[],
+        &|folder| {
+            remove(folder, "client-ca-key.pem");
+            remove(folder, "ack-ram-authenticator.kubeconfig");
+        },
+    );
     case("a crash between two files", &["--client-cert"], &|folder| {
         rename(folder, "client-ca.pem", ".client-ca.pem.new");
     });
@@ -77,11 +103,23 @@ fn files_are_missing_or_cannot_be_made() {
         fs::create_dir(folder.path().join("ack-ram-authenticator.kubeconfig")).unwrap();
     });
     case("a kubeconfig that cannot be read", &[], &|folder| {
-        fs::write(folder.path().join("ack-ram-authenticator.kubeconfig"), "a: [").unwrap();
+        fs::write(
+            folder.path().join("ack-ram-authenticator.kubeconfig"),
+            "a: [",
+        )
+        .unwrap();
     });
-    case("a key that others may write", &[], &|folder| chmod(folder, "key.pem", 0o666));
-    case("a folder that others may write", &[], &|folder| chmod(folder, ".", 0o777));
-    case("an own pair that is not there", &["-c", "config.yaml"], &|_| {});
+    case("a key that others may write", &[], &|folder| {
+        chmod(folder, "key.pem", 0o666)
+    });
+    case("a folder that others may write", &[], &|folder| {
+        chmod(folder, ".", 0o777)
+    });
+    case(
+        "an own pair that is not there",
+        &["-c", "config.yaml"],
+        &|_| {},
+    );
     case("an own pair", &["-c", "config.yaml"], &|folder| {
         copy(folder, "cert.pem", "own.pem");
         copy(folder, "cert.pem", "ca.pem");

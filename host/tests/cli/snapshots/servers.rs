@@ -1,5 +1,6 @@
 //! A server that runs: its log, and what `get mappings` shows.
 
+use std::cell::Cell;
 use std::fs;
 use std::time::Duration;
 
@@ -96,10 +97,18 @@ fn mappings_in_effect_are_shown() {
     ] {
         transcript.run(&folder, &[&get[..], more].concat(), &[]);
     }
-    let broken = CONFIG.replace("username: bob, groups", "username: '{{', groups");
+    let broken = CONFIG
+        .replace("username: bob, groups: [g]", "username: '{{', groups: [g]")
+        .replace("groups: 'a, b'", "groups: [a, [b]]");
     fs::write(folder.path().join("config.yaml"), &broken).unwrap();
-    let kept = server.wait_for_line(|line| line.contains("kept"), LIMIT);
-    kept.unwrap_or_else(|error| panic!("{error}"));
+    // Once at the start, and once after the edit is in effect.
+    let conflicts = Cell::new(0);
+    let is_in_effect = |line: &str| {
+        conflicts.set(conflicts.get() + usize::from(line.contains(" never answers: ")));
+        conflicts.get() == 2
+    };
+    let second = server.wait_for_line(is_in_effect, LIMIT);
+    second.unwrap_or_else(|error| panic!("{error}"));
     transcript.heading("after an edit that breaks an entry");
     transcript.run(&folder, &get, &[]);
     transcript.run(&folder, &[&get[..], &["-o", "json"]].concat(), &[]);

@@ -26,7 +26,10 @@ const EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
 fn tokens_are_printed() {
     let folder = Folder::new(&[
         ("config.yaml", "clusterID: in-file\n"),
-        ("role.yaml", "clusterID: c1\ndefaultRole: acs:ram::1:role/r\n"),
+        (
+            "role.yaml",
+            "clusterID: c1\ndefaultRole: acs:ram::1:role/r\n",
+        ),
     ]);
     let mut transcript = Transcript::new();
     transcript.hide("k8s-ack-v2[.][A-Za-z0-9+/=]{100,}", "<token>");
@@ -42,27 +45,128 @@ fn tokens_are_printed() {
         (&["token", "-i", "c1"], &[KEY[0], KEY[1], (EXEC_INFO, &old)]),
         (&["token", "-i", "c1"], &[KEY[0], KEY[1], (EXEC_INFO, "v1")]),
         (&["token", "-i", "c1", "--feature-gates", "A=true"], &KEY),
-        (&["-l", "json", "token", "-i", "c1", "--feature-gates", "A=true"], &KEY),
-        (&["token", "-i", "c1", "-l", "json"], &[KEY[0], KEY[1], ("ACK_RAM_AUTHENTICATOR_LOG", "no level")]),
-        (&["credential-plugin", "get-token", "--cluster-id", "c1"], &KEY),
-        (&["credential-plugin", "get-token", "--cluster-id", "c1", "--api-version", "v1"], &KEY),
-        (&["credential-plugin", "get-token", "--cluster-id", "c1", "--api-version", "v9"], &KEY),
-        (&["credential-plugin", "get-token", "--cluster-id", "c1", "--role-arn", "acs:ram::1:role/r"], &KEY),
-        (&["credential-plugin", "--credential-type", "imds", "get-token", "--cluster-id", "c1"], &KEY),
-        (&["credential-plugin", "--profile-file", "x", "get-token", "--cluster-id", "c1"], &KEY),
-        (&["credential-plugin", "--profile-name", "x", "get-token", "--cluster-id", "c1"], &KEY),
-        (&["credential-plugin", "--ignore-env-credentials", "get-token", "--cluster-id", "c1"], &KEY),
-        (&["credential-plugin", "get-token", "--cluster-id", "c1"], &[KEY[0], KEY[1], ("ACK_RAM_TOOL_PROFILE_NAME", "x")]),
+        (
+            &[
+                "-l",
+                "json",
+                "token",
+                "-i",
+                "c1",
+                "--feature-gates",
+                "A=true",
+            ],
+            &KEY,
+        ),
+        (
+            &["token", "-i", "c1", "-l", "json"],
+            &[KEY[0], KEY[1], ("ACK_RAM_AUTHENTICATOR_LOG", "no level")],
+        ),
+        (
+            &["credential-plugin", "get-token", "--cluster-id", "c1"],
+            &KEY,
+        ),
+        (
+            &[
+                "credential-plugin",
+                "get-token",
+                "--cluster-id",
+                "c1",
+                "--api-version",
+                "v1",
+            ],
+            &KEY,
+        ),
+        (
+            &[
+                "credential-plugin",
+                "get-token",
+                "--cluster-id",
+                "c1",
+                "--api-version",
+                "v9",
+            ],
+            &KEY,
+        ),
+        (
+            &[
+                "credential-plugin",
+                "get-token",
+                "--cluster-id",
+                "c1",
+                "--role-arn",
+                "acs:ram::1:role/r",
+            ],
+            &KEY,
+        ),
+        (
+            &[
+                "credential-plugin",
+                "--credential-type",
+                "imds",
+                "get-token",
+                "--cluster-id",
+                "c1",
+            ],
+            &KEY,
+        ),
+        (
+            &[
+                "credential-plugin",
+                "--profile-file",
+                "x",
+                "get-token",
+                "--cluster-id",
+                "c1",
+            ],
+            &KEY,
+        ),
+        (
+            &[
+                "credential-plugin",
+                "--profile-name",
+                "x",
+                "get-token",
+                "--cluster-id",
+                "c1",
+            ],
+            &KEY,
+        ),
+        (
+            &[
+                "credential-plugin",
+                "--ignore-env-credentials",
+                "get-token",
+                "--cluster-id",
+                "c1",
+            ],
+            &KEY,
+        ),
+        (
+            &["credential-plugin", "get-token", "--cluster-id", "c1"],
+            &[KEY[0], KEY[1], ("ACK_RAM_TOOL_PROFILE_NAME", "x")],
+        ),
         (&["--profile-name", "x", "token", "-i", "c1"], &KEY),
         (&["token", "-c", "role.yaml"], &KEY),
         (&["token"], &KEY),
         (&["token", "-i", "c1"], &[]),
         (&["token", "-i", "c1"], &[KEY[0]]),
         (&["token", "-i", "c1"], &[KEY[1]]),
-        (&["token", "-i", "c1"], &[("ALIBABA_CLOUD_ACCESS_KEY_ID", ""), KEY[1]]),
-        (&["token", "-i", "c1"], &[KEY[0], ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "")]),
-        (&["token", "-i", "c1"], &[("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI/x"), KEY[1]]),
-        (&["credential-plugin", "get-token", "--cluster-id", "c1"], &[]),
+        (
+            &["token", "-i", "c1"],
+            &[("ALIBABA_CLOUD_ACCESS_KEY_ID", ""), KEY[1]],
+        ),
+        (
+            &["token", "-i", "c1"],
+            &[KEY[0], ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "")],
+        ),
+        (
+            &["token", "-i", "c1"],
+            &[("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI/x"), KEY[1]],
+        ),
+        (
+            &["credential-plugin", "get-token", "--cluster-id", "c1"],
+            &[],
+        ),
     ] {
         transcript.run(&folder, args, env);
     }
@@ -137,7 +241,13 @@ fn tokens_are_looked_at() {
     let get = edited(fresh, |fields| fields["method"] = "GET".into());
     let other = edited(fresh, |fields| fields["clusterId"] = "c9".into());
     let empty = edited(fresh, |fields| *fields = serde_json::json!({}));
-    for (name, token) in [("unknown", &unknown), ("GET", &get), ("other cluster", &other), ("empty", &empty), ("long", &long)] {
+    for (name, token) in [
+        ("unknown", &unknown),
+        ("GET", &get),
+        ("other cluster", &other),
+        ("empty", &empty),
+        ("long", &long),
+    ] {
         transcript.replace(token, &format!("<token: {name}>"));
     }
     for token in [
