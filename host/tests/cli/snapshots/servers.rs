@@ -23,7 +23,6 @@ server:
   sts: {endpoint: 'https://127.0.0.1:1', caFile: ca.pem}
   bind: 127.0.0.2
   extAuthz: {enabled: true}
-  audit: {file: nowhere/audit.log}
   mapRoles:
   mapUsers:
   - {userARN: 'acs:ram::1:user/alice', username: alice, groups: 'a, b'}
@@ -31,6 +30,7 @@ server:
   - {userARN: 'acs:ram::1:user/alice', username: again}
   - {userARN: carol}
   - {userARN: dora, username: d}
+  - {userARN: 'acs:ram::1:user/erin', username: erin, groups: [g, h]}
   mapAccounts: [1234567890123456, '2']
   mapRules:
   - {roleID: '3', usernameExpression: '\"x\"', groupsExpression: '[\"system:a\"]', groupsExpressionMayAdd: ['system:a']}
@@ -75,6 +75,19 @@ fn odd_settings_are_named_in_the_log() {
     transcript.check("server_log");
 }
 
+/// The thread that writes the file has its own pace, so this line may stand anywhere in the log.
+#[test]
+fn audit_file_that_cannot_be_written_is_named_in_the_log() {
+    let config = format!("{CONFIG}  audit: {{file: nowhere/audit.log}}\n");
+    let mut server = start(&folder(&config), &[]);
+    let line = server.wait_for_line(|line| line.contains("the audit file"), LIMIT);
+    let line = line.unwrap_or_else(|error| panic!("{error}"));
+    let mut transcript = Transcript::new();
+    transcript.stream("stderr", &format!("{line}\n"));
+    transcript.check("server_log_audit");
+    server.kill();
+}
+
 #[test]
 fn mappings_in_effect_are_shown() {
     let mut transcript = Transcript::new();
@@ -99,7 +112,7 @@ fn mappings_in_effect_are_shown() {
     }
     let broken = CONFIG
         .replace("username: bob, groups: [g]", "username: '{{', groups: [g]")
-        .replace("groups: 'a, b'", "groups: [a, [b]]");
+        .replace("groups: [g, h]", "groups: [g, [h]]");
     fs::write(folder.path().join("config.yaml"), &broken).unwrap();
     // Once at the start, and once after the edit is in effect.
     let conflicts = Cell::new(0);
