@@ -1,5 +1,7 @@
 //! Tokens: made, and looked at.
 
+use std::collections::BTreeSet;
+
 use ack_ram_authenticator::env;
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
@@ -170,6 +172,28 @@ fn tokens_are_printed() {
     ] {
         transcript.run(&folder, args, env);
     }
+    for variable in [
+        "ALIBABA_CLOUD_ROLE_ARN",
+        "ALIBABA_CLOUD_CREDENTIALS_URI",
+        "ALIBABA_CLOUD_ECS_METADATA",
+        "ALIBABA_CLOUD_CREDENTIALS_FILE",
+        "ALIBABA_CLOUD_OIDC_TOKEN_FILE",
+        "ALICLOUD_ACCESS_KEY",
+    ] {
+        for key in [&[][..], &KEY] {
+            let env = [key, &[(variable, "x")]].concat();
+            transcript.run(&folder, &["token", "-i", "c1"], &env);
+        }
+    }
+    let oidc = [
+        ("ALIBABA_CLOUD_ROLE_ARN", "acs:ram::1:role/r"),
+        (
+            "ALIBABA_CLOUD_OIDC_PROVIDER_ARN",
+            "acs:ram::1:oidc-provider/p",
+        ),
+        ("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "token"),
+    ];
+    transcript.run(&folder, &["token", "-i", "c1"], &oidc);
     transcript.check("token");
 }
 
@@ -285,4 +309,40 @@ fn tokens_are_looked_at() {
     transcript.run_with_input(&folder, &["inspect", "-", "-i", "c1"], &[], &two);
     transcript.run(&folder, &["inspect", fresh, "-c", "nowhere.yaml"], &[]);
     transcript.check("inspect");
+}
+
+/// Why each token of `tests/vectors/tokens.json` is refused; each reason once, with the first token that has it.
+#[test]
+fn reasons_why_tokens_are_refused() {
+    let vectors = include_str!("../../../../tests/vectors/tokens.json");
+    let vectors: Value = serde_json::from_str(vectors).unwrap();
+    let cluster = vectors["cluster_id"].as_str().unwrap();
+    let folder = Folder::new(&[(
+        "v1.yaml",
+        &format!("clusterID: {cluster}\nserver: {{acceptTokenV1: true}}\n"),
+    )]);
+    let mut transcript = Transcript::new();
+    let mut known = BTreeSet::new();
+    for case in vectors["cases"].as_array().unwrap() {
+        let token = match (&case["token"], &case["json"]) {
+            (Value::String(token), _) => token.clone(),
+            (_, Value::String(json)) => format!("k8s-ack-v2.{}", STANDARD.encode(json)),
+            _ => continue,
+        };
+        let args = ["inspect", "-c", "v1.yaml"];
+        let run = folder.run_with_input(&args, &[], &token);
+        let page = format!("{}{}", run.stdout, run.stderr);
+        let reasons = page.lines().filter(|line| {
+            let is_old = line.starts_with("  failed       freshness");
+            (line.starts_with("  failed") && !is_old) || line.starts_with("error")
+        });
+        let reasons: Vec<&str> = reasons
+            .filter(|line| known.insert((*line).to_owned()))
+            .collect();
+        if !reasons.is_empty() {
+            transcript.heading(case["name"].as_str().unwrap());
+            transcript.stream("stdout", &format!("{}\n", reasons.join("\n")));
+        }
+    }
+    transcript.check("token_reasons");
 }

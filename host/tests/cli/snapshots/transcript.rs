@@ -103,7 +103,7 @@ impl Transcript {
         for (name, stream) in [("stdout", &run.stdout), ("stderr", &run.stderr)] {
             self.stream(name, stream);
         }
-        let code = run.code.expect("the program ends by itself");
+        let code = run.code.unwrap();
         let _ = writeln!(self.text, "[exit code {code}]\n");
     }
 
