@@ -102,6 +102,7 @@ fn mappings_are_checked_before_they_are_added() {
             &["--username", "a", "--groups", "system:masters", "--dry-run"],
         ),
         (ROLE, &["--username", "{{SessionName}}", "--dry-run"]),
+        (ROLE, &["--username", "a:{{SessionName}}", "--dry-run"]),
         (ROLE, &["--username", " a ", "--dry-run"]),
         (ROLE, &["--username", "system:a", "--dry-run"]),
     ] {
@@ -332,8 +333,44 @@ fn the_cluster_cannot_be_asked() {
         }
     }
     let nowhere = "apiVersion: v1\nkind: Config\nclusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}]\nusers: [{name: u, user: {token: SECRET}}]\ncontexts: [{name: x, context: {cluster: c, user: u}}]\ncurrent-context: x\n";
+    let folder = Folder::new(&[("kubeconfig", nowhere)]);
+    fixture.transcript.heading("nothing listens");
+    for args in [
+        &add[..],
+        &[&add[..], &["--namespace", "n", "--configmap-name", "m"]].concat(),
+        &[&add[..], &["--backend", "CRD"]].concat(),
+        &["remove", "user", "--userarn", "acs:ram::1:user/a", "--yes"],
+        &[
+            "remove",
+            "user",
+            "--userarn",
+            "acs:ram::1:user/a",
+            "--backend",
+            "crd",
+            "--yes",
+        ],
+        &["remove", "--name", "x", "--yes"],
+        &["list"],
+        &["list", "--backend", "crd"],
+        // Options may stand before the kind, as in Go.
+        &[
+            "add",
+            "--kubeconfig",
+            "kubeconfig",
+            "--prompt=false",
+            "role",
+            "--rolearn",
+            "acs:ram::1:role/a",
+            "--username",
+            "a",
+            "--groups",
+            "g",
+        ],
+    ] {
+        let env = [("KUBECONFIG", "kubeconfig")];
+        fixture.transcript.run(&folder, args, &env);
+    }
     for (title, kubeconfig) in [
-        ("nothing listens", nowhere.to_owned()),
         ("no YAML", "clusters: [{name: SECRET\n".to_owned()),
         ("no context", "apiVersion: v1\nkind: Config\n".to_owned()),
         ("no cluster", nowhere.replace("name: c,", "name: d,")),

@@ -51,6 +51,52 @@ fn objects() {
     check_documents("objects", include_str!("documents/objects.txt"));
 }
 
+#[test]
+fn places() {
+    check_documents("places", include_str!("documents/places.txt"));
+}
+
+#[test]
+fn lint_in_text_and_json() {
+    const GOOD: &str = "clusterID: c1\nserver:\n  mapUsers: [{userARN: 'acs:ram::1:user/a', username: a, groups: [g]}]\n";
+    let odd = format!("{GOOD}  mapRole: []\n  bind: 0.0.0.0\n  mapAccounts: ['1']\n");
+    let warned = format!("{GOOD}  bind: 0.0.0.0\n");
+    let noted = format!("{GOOD}  mapAccounts: ['1']\n");
+    let folder = Folder::new(&[
+        ("good.yaml", GOOD),
+        ("odd.yaml", &odd),
+        ("warned.yaml", &warned),
+        ("noted.yaml", &noted),
+        ("nobody.yaml", "clusterID: c1\n"),
+    ]);
+    let mut transcript = Transcript::new();
+    for (file, text) in [("good.yaml", GOOD), ("odd.yaml", &odd)] {
+        transcript.file(file, text);
+    }
+    for args in [
+        &["good.yaml"][..],
+        &["good.yaml", "-o", "json"],
+        &["odd.yaml"],
+        &["odd.yaml", "-o", "json"],
+        &["warned.yaml"],
+        &["warned.yaml", "--strict"],
+        &["noted.yaml"],
+        &["noted.yaml", "--strict", "-o", "json"],
+        &["-c", "good.yaml", "nobody.yaml", "nowhere.yaml"],
+        &[
+            "-c",
+            "good.yaml",
+            "nobody.yaml",
+            "nowhere.yaml",
+            "-o",
+            "json",
+        ],
+    ] {
+        transcript.run(&folder, &[&["lint"], args].concat(), &[]);
+    }
+    transcript.check("lint");
+}
+
 /// What an editor may leave that shows the text otherwise.
 #[test]
 fn files_that_are_no_text() {

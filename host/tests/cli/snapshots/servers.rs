@@ -99,6 +99,8 @@ fn mappings_in_effect_are_shown() {
     transcript.heading("no server");
     transcript.run(&folder, &get, &[]);
     transcript.run(&folder, &["get", "mappings", "-c", "config.yaml"], &[]);
+    let nowhere = ["get", "mappings", "--state-dir", ".", "--backend", "crd"];
+    transcript.run(&folder, &nowhere, &[]);
     let mut server = start(&folder, &[]);
     transcript.heading("a server");
     transcript.file("config.yaml", CONFIG);
