@@ -8,7 +8,6 @@
 
 mod bad_input;
 mod check;
-mod diff;
 mod environment;
 mod explain;
 mod help;

@@ -1,6 +1,7 @@
 //! `server --check`, and a server that does not start.
 
 use std::fs::{self, Permissions};
+use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use super::Transcript;
@@ -303,7 +304,9 @@ fn servers_do_not_start() {
         );
     }
     for (more, env) in [
-        ("  requireClientCertificate: true\n", &[][..]),
+        ("  address: 192.0.2.1\n", &[][..]),
+        ("  address: name.invalid\n", &[]),
+        ("  requireClientCertificate: true\n", &[]),
         (
             "  tls: {certFile: cert.pem, keyFile: key.pem, caFile: ca.pem}\n",
             &[],
@@ -320,5 +323,19 @@ fn servers_do_not_start() {
         transcript.heading(more.trim());
         transcript.run(&folder, &["server", "-c", "config.yaml"], env);
     }
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    transcript.replace(&port, "<port in use>");
+    let folder = Folder::new(&[("config.yaml", NOWHERE)]);
+    let args = [
+        "server",
+        "-c",
+        "config.yaml",
+        "--state-dir",
+        "state",
+        "--port",
+        &port,
+    ];
+    transcript.run(&folder, &args, &[]);
     transcript.check("server_refused");
 }

@@ -87,8 +87,8 @@ fn versions() {
     for args in [
         &["version"][..],
         &["version", "-o", "json"],
-        &["version", "-o", "yaml"],
-        &["version", "--short"],
+        &["version", "--output=yaml"],
+        &["version", "-s"],
         &["version", "--short", "-o", "yaml"],
         &["-V"],
         &["--version"],

@@ -127,5 +127,8 @@ fn files_are_missing_or_cannot_be_made() {
     });
     case("an odd configuration", &["-c", "odd.yaml"], &|_| {});
     case("no port", &["-c", "zero.yaml"], &|_| {});
+    let folder = Folder::new(&[]);
+    let filter = [("ACK_RAM_AUTHENTICATOR_LOG", "hyper=loud")];
+    transcript.run(&folder, &["init"], &filter);
     transcript.check("init_refused");
 }

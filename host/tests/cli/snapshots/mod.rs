@@ -8,6 +8,7 @@ mod checks;
 mod cluster;
 mod colors;
 mod configurations;
+mod diff;
 mod help;
 mod identities;
 mod init;
@@ -16,4 +17,4 @@ mod tokens;
 mod transcript;
 mod usage;
 
-use transcript::Transcript;
+pub(crate) use transcript::Transcript;

@@ -33,6 +33,7 @@ fn tokens_are_printed() {
             "clusterID: c1\ndefaultRole: acs:ram::1:role/r\n",
         ),
     ]);
+    let before = folder.tree();
     let mut transcript = Transcript::new();
     transcript.hide("k8s-ack-v2[.][A-Za-z0-9+/=]{100,}", "<token>");
     let v1 = r#"{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential"}"#;
@@ -172,6 +173,29 @@ fn tokens_are_printed() {
     ] {
         transcript.run(&folder, args, env);
     }
+    const TOOL: &[&str] = &["credential-plugin", "get-token", "-c", "c1"];
+    for more in [
+        "--role-arn=r",
+        "--profile-file=f",
+        "--profile-name=n",
+        "--credential-type=imds",
+        "--ignore-env-credentials",
+    ] {
+        transcript.run(&folder, &[TOOL, &[more]].concat(), &KEY);
+    }
+    for before in [&["-c", "role.yaml"][..], &["--profile-name=n"]] {
+        transcript.run(&folder, &[before, TOOL].concat(), &KEY);
+    }
+    for variable in [
+        ("ACK_RAM_TOOL_PROFILE_NAME", "other"),
+        ("ACK_RAM_TOOL_PROFILE_FILE", "c.json"),
+        ("ACK_RAM_TOOL_CREDENTIAL_TYPE", "imds"),
+        ("ACK_RAM_TOOL_IGNORE_ENV_CREDENTIALS", "True"),
+        ("ALIBABA_CLOUD_ROLE_ARN", "acs:ram::1:role/r"),
+    ] {
+        transcript.run(&folder, TOOL, &[KEY[0], KEY[1], variable]);
+    }
+    transcript.run(&folder, TOOL, &KEY[..1]);
     for variable in [
         "ALIBABA_CLOUD_ROLE_ARN",
         "ALIBABA_CLOUD_CREDENTIALS_URI",
@@ -194,6 +218,7 @@ fn tokens_are_printed() {
         ("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "token"),
     ];
     transcript.run(&folder, &["token", "-i", "c1"], &oidc);
+    assert_eq!(folder.tree(), before, "something was written");
     transcript.check("token");
 }
 

@@ -22,14 +22,14 @@ static VOLATILE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
 });
 
 /// Commands and what they print. What differs from run to run has a placeholder.
-pub(super) struct Transcript {
+pub(crate) struct Transcript {
     text: String,
     placeholders: Vec<(String, String)>,
     patterns: Vec<(Regex, String)>,
 }
 
 impl Transcript {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             text: String::new(),
             placeholders: Vec::new(),
@@ -38,7 +38,7 @@ impl Transcript {
     }
 
     /// Shows `placeholder` wherever `value` is printed from now on.
-    pub(super) fn replace(&mut self, value: &str, placeholder: &str) {
+    pub(crate) fn replace(&mut self, value: &str, placeholder: &str) {
         let pair = (value.to_owned(), placeholder.to_owned());
         self.placeholders.push(pair);
         // The longest first: a port may be a part of a longer number.
@@ -47,18 +47,18 @@ impl Transcript {
     }
 
     /// Shows `placeholder` wherever `pattern` matches from now on.
-    pub(super) fn hide(&mut self, pattern: &str, placeholder: &str) {
+    pub(crate) fn hide(&mut self, pattern: &str, placeholder: &str) {
         let pattern = Regex::new(pattern).unwrap();
         self.patterns.push((pattern, placeholder.to_owned()));
     }
 
     /// Starts a case.
-    pub(super) fn heading(&mut self, title: &str) {
+    pub(crate) fn heading(&mut self, title: &str) {
         let _ = writeln!(self.text, "## {title}");
     }
 
     /// Shows the text of a file that the commands read.
-    pub(super) fn file(&mut self, name: &str, text: &str) {
+    pub(crate) fn file(&mut self, name: &str, text: &str) {
         let text = self.stable(text);
         let _ = writeln!(self.text, "# {name}:");
         for line in text.lines() {
@@ -68,11 +68,11 @@ impl Transcript {
     }
 
     /// Runs the program, and shows the command and all that it prints.
-    pub(super) fn run(&mut self, folder: &Folder, args: &[&str], env: &[(&str, &str)]) -> Run {
+    pub(crate) fn run(&mut self, folder: &Folder, args: &[&str], env: &[(&str, &str)]) -> Run {
         self.run_with_input(folder, args, env, "")
     }
 
-    pub(super) fn run_with_input(
+    pub(crate) fn run_with_input(
         &mut self,
         folder: &Folder,
         args: &[&str],
@@ -108,7 +108,7 @@ impl Transcript {
     }
 
     /// Shows all that was written to the stream `name`.
-    pub(super) fn stream(&mut self, name: &str, text: &str) {
+    pub(crate) fn stream(&mut self, name: &str, text: &str) {
         if text.is_empty() {
             return;
         }
@@ -141,7 +141,7 @@ impl Transcript {
 
     /// Compares all of it with the snapshot `name`.
     #[track_caller]
-    pub(super) fn check(self, name: &str) {
+    pub(crate) fn check(self, name: &str) {
         let mut settings = insta::Settings::new();
         settings.set_snapshot_path(".");
         settings.set_prepend_module_to_snapshot(false);

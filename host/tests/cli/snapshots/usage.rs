@@ -6,12 +6,15 @@ use crate::program::Folder;
 const TOKEN: &str = "k8s-ack-v2.eyJjbHVzdGVySUQiOiJjMSJ9";
 const LONG: &str = "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggggggggghhhhhhhhhhiiiiiiiiiijjjjjjjjjjk";
 
+const JSON: &str = r#"{"kind": "ExecCredential", "status": {"clientKeyData": "SECRET"}}"#;
+
 #[test]
 fn command_lines_that_cannot_be_read() {
     let folder = Folder::new(&[
         ("config.yaml", "clusterID: c1\n"),
         ("odd.yaml", "clusterID: c1\nserver: {port: many}\n"),
     ]);
+    let before = folder.tree();
     let mut transcript = Transcript::new();
     for args in [
         &[] as &[&str],
@@ -129,8 +132,31 @@ fn command_lines_that_cannot_be_read() {
         &["version", "--shorts"],
         &["completion"],
         &["completion", "tcsh"],
+        &["server", "--prot", "1"],
+        &["token", "-i=c1", "--api-version=v1", "--token-only"],
+        &[
+            "credential-plugin",
+            "get-token",
+            "-c=c1",
+            "--credential-type=ak",
+        ],
+        &["credential-plugin", "get-token", "-c", "two words"],
+        &["server"],
+        &["token"],
+        &["verify", "--token", "-"],
+        &["-i", "", "inspect", "-"],
+        &["server", "-c", "config.yaml", "-i", "two words"],
+        &["server", "-c", "config.yaml", "--backend-mode", "MountFile"],
+        &["server", "-c", "config.yaml", "--backend-mode=File,File"],
+        &["server", "-c", "config.yaml", "--bind", "not a host"],
+        &["explain", "--arn=acs:ram::1:root", "--token", "-"],
+        &["inspect", "--output", JSON],
+        &["inspect", JSON, "--token", JSON],
+        &["explain", "-c", "config.yaml", "--arn", JSON],
+        &[JSON],
     ] {
         transcript.run(&folder, args, &[]);
     }
+    assert_eq!(folder.tree(), before, "something was written");
     transcript.check("usage");
 }
