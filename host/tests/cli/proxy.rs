@@ -163,7 +163,6 @@ fn a_failure_names_the_proxy_and_the_variable_and_what_to_do() {
     let silent = start(Manner::IsSilent);
     let closed: SocketAddr = ([127, 0, 0, 1], ports::free_port()).into();
     let mut transcript = Transcript::new();
-    transcript.replace(&world.sts.address().port().to_string(), "<port of STS>");
     for (title, address) in [
         ("it refuses", refuses.address),
         ("it wants a login", wants_login.address),
