@@ -131,51 +131,6 @@ fn of_an_own_pair_the_ca_is_pinned_and_none_is_made() {
 }
 
 #[test]
-fn ca_of_clients_that_the_configuration_requires_is_made() {
-    let config = "server: {requireClientCertificate: true}\n";
-    let folder = TestFolder::new(&[("config.yaml", config)]);
-    let printed = folder.run(&["init", "-c", "config.yaml"], &[]).printed();
-    assert!(printed.contains("client-ca.pem (new)"), "{printed}");
-    assert!(!printed.contains("requireClientCertificate"), "{printed}");
-    let folder = TestFolder::new(&[]);
-    let printed = folder.run(&["init", "--client-cert"], &[]).printed();
-    let advice = "Set `requireClientCertificate: true` under `server` in config.yaml";
-    assert!(printed.contains(advice), "{printed}");
-}
-
-#[test]
-fn steps_name_what_is_configured_and_omit_what_is_done() {
-    let config = "server: {stateDir: STATE, generateKubeconfig: /other/webhook.yaml}\n";
-    let here = "server: {stateDir: ., kubeconfigPregenerated: true}\n";
-    let folder = TestFolder::new(&[("mine.yaml", config), ("here.yaml", here)]);
-    let printed = folder.run(&["init", "-c", "mine.yaml"], &[]).printed();
-    for part in [
-        "sudo install -d -m 700 STATE\n",
-        "sudo install -m 600 cert.pem key.pem STATE\n",
-        "ack-ram-authenticator.kubeconfig /other/webhook.yaml\n",
-        "server --config mine.yaml --kubeconfig-pregenerated\n",
-        "-webhook-config-file=/other/webhook.yaml\n",
-    ] {
-        assert!(printed.contains(part), "no `{part}`: {printed}");
-    }
-    assert!(!printed.contains("/etc/kubernetes"), "{printed}");
-    let printed = folder.run(&["init", "-c", "here.yaml"], &[]).printed();
-    assert!(printed.contains("1. Copy the kubeconfig"), "{printed}");
-    assert!(printed.contains("server --config here.yaml\n"), "{printed}");
-}
-
-#[test]
-fn folder_that_other_users_may_write_is_named() {
-    let folder = TestFolder::new(&[]);
-    assert!(!folder.run(&["init"], &[]).stderr.contains("other users"));
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-    std::fs::set_permissions(folder.path(), mode).unwrap();
-    let run = folder.run(&["init"], &[]);
-    assert_eq!(run.code, Some(0), "{run:?}");
-    assert!(run.stderr.contains("so other users may replace"), "{run:?}");
-}
-
-#[test]
 fn key_that_other_users_may_write_is_refused() {
     let folder = TestFolder::new(&[]);
     folder.run(&["init"], &[]).printed();
