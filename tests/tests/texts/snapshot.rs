@@ -1,0 +1,49 @@
+//! Snapshots in `snapshots/`, and what stands in them in place of what differs from run to run.
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use insta::{assert_snapshot, with_settings};
+use regex::Regex;
+
+/// Compares `text` with the snapshot `name`.
+pub(crate) fn check(name: &str, text: &str) {
+    with_settings!({
+        snapshot_path => "snapshots",
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, {
+        assert_snapshot!(name, text);
+    });
+}
+
+/// Returns `text` with placeholders for the path `folder` and for times, durations, ports, references and digests.
+pub(crate) fn stable(text: &str, folder: &Path) -> String {
+    static PLACEHOLDERS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+        let placeholder = |(pattern, text)| (Regex::new(pattern).unwrap(), text);
+        [
+            (
+                r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC)",
+                "[time]",
+            ),
+            (r"\b[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}\b", "[request-id]"),
+            (r"(?i)\b[0-9a-f]{64}\b", "[sha256]"),
+            (
+                r#"(reference(=|":"| ))[0-9a-f]{16}\b"#,
+                "${1}[reference]",
+            ),
+            (
+                r"(127\.0\.0\.1|0\.0\.0\.0|localhost|\[::1?\]):\d+",
+                "${1}:[port]",
+            ),
+            (r#"(milliseconds(=|":))[\d.]+"#, "${1}[milliseconds]"),
+        ]
+        .map(placeholder)
+        .into()
+    });
+    let text = text.replace(&*folder.to_string_lossy(), "[folder]");
+    let replace = |text: String, (pattern, placeholder): &(Regex, &str)| {
+        pattern.replace_all(&text, *placeholder).into_owned()
+    };
+    PLACEHOLDERS.iter().fold(text, replace)
+}
