@@ -4,5 +4,7 @@
 //! is missing or differs fails the test, and nothing is written.
 
 mod decisions;
+mod envoy;
+mod inspector;
 mod snapshot;
 mod vectors;

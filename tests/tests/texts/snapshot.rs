@@ -26,12 +26,12 @@ pub(crate) fn stable(text: &str, folder: &Path) -> String {
                 r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC)",
                 "[time]",
             ),
-            (r"\b[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}\b", "[request-id]"),
-            (r"(?i)\b[0-9a-f]{64}\b", "[sha256]"),
             (
-                r#"(reference(=|":"| ))[0-9a-f]{16}\b"#,
-                "${1}[reference]",
+                r"\b[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}\b",
+                "[request-id]",
             ),
+            (r"(?i)\b[0-9a-f]{64}\b", "[sha256]"),
+            (r#"(reference(=|":"| ))[0-9a-f]{16}\b"#, "${1}[reference]"),
             (
                 r"(127\.0\.0\.1|0\.0\.0\.0|localhost|\[::1?\]):\d+",
                 "${1}:[port]",
