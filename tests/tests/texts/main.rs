@@ -3,8 +3,10 @@
 //! `INSTA_UPDATE=always cargo test -p ack-ram-tests --test texts` writes the snapshots anew. With `CI=true`, a snapshot that
 //! is missing or differs fails the test, and nothing is written.
 
+mod decision_log;
 mod decisions;
 mod envoy;
 mod inspector;
+mod server;
 mod snapshot;
 mod vectors;

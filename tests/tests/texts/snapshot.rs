@@ -23,20 +23,17 @@ pub(crate) fn stable(text: &str, folder: &Path) -> String {
         let placeholder = |(pattern, text)| (Regex::new(pattern).unwrap(), text);
         [
             (
-                r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC)",
+                "[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?Z",
                 "[time]",
             ),
+            ("[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}", "[request-id]"),
+            ("[0-9a-f]{64}", "[sha256]"),
+            (r#"(reference(=|":"| ))[0-9a-f]{16}"#, "${1}[reference]"),
             (
-                r"\b[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}\b",
-                "[request-id]",
-            ),
-            (r"(?i)\b[0-9a-f]{64}\b", "[sha256]"),
-            (r#"(reference(=|":"| ))[0-9a-f]{16}\b"#, "${1}[reference]"),
-            (
-                r"(127\.0\.0\.1|0\.0\.0\.0|localhost|\[::1?\]):\d+",
+                r"(127\.0\.0\.1|0\.0\.0\.0|localhost|\[::1?\]):[0-9]+",
                 "${1}:[port]",
             ),
-            (r#"(milliseconds(=|":))[\d.]+"#, "${1}[milliseconds]"),
+            (r#"(milliseconds(=|":))[0-9.]+"#, "${1}[milliseconds]"),
         ]
         .map(placeholder)
         .into()
