@@ -32,7 +32,7 @@ fn start(format: &'static str) -> Server {
         (demo::ACCOUNT, "invalid", "200000000000000004"),
         (demo::ACCOUNT, "failing", "200000000000000005"),
         (demo::ACCOUNT, "conditional", "200000000000000006"),
-        (demo::ACCOUNT, "alicia", "200000000000000007"),
+        (demo::ACCOUNT, "carol", "200000000000000007"),
     ] {
         sts = sts.user(account, name, id, key(&format!("LTAI{account}{name}")));
     }
@@ -48,7 +48,7 @@ fn start(format: &'static str) -> Server {
     ]);
     server["mapRules"] = json!([{
         "arn": user("conditional"),
-        "match": "identity.userID == '1'",
+        "match": "identity.userId == '1'",
         "username": "conditional",
     }]);
     server["scrubbedAccounts"] = json!([SCRUBBED]);
@@ -77,7 +77,7 @@ async fn decide(format: &'static str) -> (String, String) {
         ("the same token again", user),
         ("an assumed role", server.token(&demo::session_key())),
         ("not mapped", server.token(&demo::stranger_key())),
-        ("nearly mapped", server.token(&of("alicia"))),
+        ("nearly mapped", server.token(&of("carol"))),
         (
             "a condition that does not hold",
             server.token(&of("conditional")),

@@ -6,7 +6,9 @@
 mod decision_log;
 mod decisions;
 mod envoy;
+mod http;
 mod inspector;
 mod server;
 mod snapshot;
+mod sts_log;
 mod vectors;

@@ -237,6 +237,28 @@ impl Server {
         self.text.push('\n');
     }
 
+    /// Waits for `parts` in the log, and leaves out the lines so far.
+    pub(crate) async fn lines_so_far(&mut self, parts: &[&str]) {
+        let _lines = self.lines_with(parts).await;
+    }
+
+    /// The lines that were logged since the last section and say one of `parts`, once each of them is in one.
+    pub(crate) async fn lines_of(&mut self, parts: &[&str]) -> String {
+        let lines = self.lines_with(parts).await.into_iter();
+        let lines = lines.filter(|line| parts.iter().any(|part| line.contains(part)));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Adds a section.
+    pub(crate) fn section(&mut self, name: &str, text: &str) {
+        let text = snapshot::stable(text, self.plan.folder.path());
+        self.text += &format!("# {name}\n{}\n\n", text.trim_end());
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.plan.port
+    }
+
     /// All sections.
     pub(crate) fn finish(self) -> String {
         self.text

@@ -33,6 +33,12 @@ pub(crate) fn stable(text: &str, folder: &Path) -> String {
                 r"(127\.0\.0\.1|0\.0\.0\.0|localhost|\[::1?\]):[0-9]+",
                 "${1}:[port]",
             ),
+            // Where a line comes from moves with the code.
+            (" ack_ram_authenticator[a-z0-9_:]*: ", " "),
+            (
+                r"verification time [0-9]+ \(UNIX\)(.*) \([0-9]+ seconds ago\)",
+                "verification time [time]${1} ([seconds] seconds ago)",
+            ),
             (r#"(milliseconds(=|":))[0-9.]+"#, "${1}[milliseconds]"),
         ]
         .map(placeholder)
