@@ -9,6 +9,7 @@ mod envoy;
 mod http;
 mod inspector;
 mod server;
+mod server_log;
 mod snapshot;
 mod sts_log;
 mod vectors;

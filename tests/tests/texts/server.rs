@@ -1,6 +1,7 @@
 //! A server with its STS, of which each event is a section of a snapshot: what was said and logged at that event.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use ack_ram_core::sign::{self, AccessKey};
 use ack_ram_tests::authenticator::{self, Authenticator};
 use ack_ram_tests::callers::{CLUSTER, bearer};
 use ack_ram_tests::dates::DistinctDates;
+use ack_ram_tests::exposition::Exposition;
 use ack_ram_tests::ports;
 use ack_ram_tests::process::Process;
 use ack_ram_tests::sts::{Emulator, demo};
@@ -51,7 +53,7 @@ impl Plan {
         let folder = tempfile::tempdir().unwrap();
         let (port, health_port) = (ports::free_port(), ports::free_port());
         let ca = folder.path().join("sts-ca.pem");
-        fs::write(&ca, sts.ca_pem()).unwrap();
+        replace(&ca, sts.ca_pem());
         let config = json!({
             "clusterID": CLUSTER,
             "server": {
@@ -81,8 +83,7 @@ impl Plan {
 
     /// Starts the server and waits until it listens.
     pub(crate) fn start(self) -> Server {
-        let path = self.path("config.yaml");
-        fs::write(&path, self.config.to_string()).unwrap();
+        replace(&self.path("config.yaml"), &self.config.to_string());
         let authenticator = Authenticator::start_with(self.command()).unwrap();
         let state = self.path("state/cert.pem");
         let ca = if state.exists() {
@@ -105,7 +106,7 @@ impl Plan {
 
     /// Starts a server that ends by itself; returns what it said.
     pub(crate) fn fail(&self) -> String {
-        fs::write(self.path("config.yaml"), self.config.to_string()).unwrap();
+        replace(&self.path("config.yaml"), &self.config.to_string());
         let mut server = Process::spawn("server", self.command()).unwrap();
         let status = server.wait(LIMIT).unwrap();
         let log = snapshot::stable(&server.log(), self.folder.path());
@@ -205,6 +206,22 @@ impl Server {
         replace(&self.path("config.yaml"), &text);
     }
 
+    /// Waits until the configuration file has been looked at since the start: what changes from then on is an edit.
+    pub(crate) async fn settle(&self) {
+        let name = "ack_ram_authenticator_reloads_total";
+        let labels = [("source", "MountedFile"), ("result", "success")];
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let reply = self.ask(Method::GET, "/metrics", &[], b"").await;
+            let text = String::from_utf8_lossy(&reply.bytes);
+            if Exposition::parse(&text).unwrap().value(name, &labels) >= Some(1.0) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{text}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Has all files read again.
     pub(crate) fn hang_up(&self) {
         self.signal(Signal::SIGHUP);
@@ -259,6 +276,11 @@ impl Server {
         self.plan.port
     }
 
+    /// All sections since this was asked last.
+    pub(crate) fn take_text(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+
     /// All sections.
     pub(crate) fn finish(self) -> String {
         self.text
@@ -273,7 +295,11 @@ impl Server {
             if parts.iter().all(|part| new.contains(part)) {
                 self.seen += new.len();
                 let stable = snapshot::stable(new, self.plan.folder.path());
-                let mut lines: Vec<_> = stable.lines().map(str::to_owned).collect();
+                // What a machine with little memory adds.
+                let lines = stable
+                    .lines()
+                    .filter(|line| !line.contains("control group"));
+                let mut lines: Vec<_> = lines.map(str::to_owned).collect();
                 lines.sort();
                 return lines;
             }
@@ -283,10 +309,11 @@ impl Server {
     }
 }
 
-/// Replaces a file at once.
+/// Replaces a file at once. Whatever the mask of this process is, nobody else may write it, which would be a warning.
 pub(crate) fn replace(path: &Path, text: &str) {
     let new = path.with_extension("new");
     fs::write(&new, text).unwrap();
+    fs::set_permissions(&new, Permissions::from_mode(0o600)).unwrap();
     fs::rename(new, path).unwrap();
 }
 

@@ -33,6 +33,7 @@ pub(crate) fn stable(text: &str, folder: &Path) -> String {
                 r"(127\.0\.0\.1|0\.0\.0\.0|localhost|\[::1?\]):[0-9]+",
                 "${1}:[port]",
             ),
+            (r#"version="[0-9.]+""#, r#"version="[version]""#),
             // Where a line comes from moves with the code.
             (" ack_ram_authenticator[a-z0-9_:]*: ", " "),
             (

@@ -1,0 +1,390 @@
+//! What the log of a server says from its start to its end, but for decisions; and what `/readyz` says meanwhile.
+
+use std::fs;
+
+use ack_ram_tests::process::Process;
+use ack_ram_tests::sts::{Emulator, Fault, demo};
+use ack_ram_tests::tls_secret::TlsSecret;
+use ack_ram_tests::{authenticator, ports};
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+use crate::server::{LIMIT, Plan, Server, replace};
+use crate::snapshot;
+
+/// A configuration with much to warn of.
+fn doubtful() -> Plan {
+    let mut plan = Plan::new();
+    plan.config["colour"] = "blue".into();
+    let server = &mut plan.config["server"];
+    server["audit"] = json!({ "file": plan.folder.path().join("audit.jsonl") });
+    server["mapUsers"] = json!([
+        { "userARN": demo::USER_ARN, "username": "alice", "groups": ["dev"] },
+        { "userARN": demo::USER_ARN, "username": "second" },
+        { "userARN": "no ARN", "username": "refused" },
+        { "username": "nobody" },
+        { "userARN": "acs:ram::1:user/no-name" },
+        { "userARN": "acs:ram::1:user/a", "username": "a", "gruops": ["x"] },
+        "text",
+    ]);
+    server["mapRoles"] = json!([
+        { "roleARN": demo::ROLE_ARN, "username": "{{Nobody}}" },
+        { "roleARN": demo::USER_ARN, "username": "user" },
+    ]);
+    server["mapAccounts"] = json!([1234, "x"]);
+    server["mapRules"] = json!([
+        { "arn": "acs:ram::1:user/*", "username": "x" },
+        { "match": "identity.colour == 'blue'", "username": "x" },
+        { "match": "identity.", "username": "x" },
+    ]);
+    plan
+}
+
+#[tokio::test]
+async fn start_and_end_are_logged_with_these_texts() {
+    for format in ["text", "json"] {
+        let mut plan = doubtful();
+        plan.arguments = vec!["-l", format];
+        let mut server = plan.start();
+        server.event("start", "", &["listening on"]).await;
+        server.signal(Signal::SIGTERM);
+        server.ended();
+        server.event("end", "", &["stopped"]).await;
+        let Server { plan, .. } = server.write(&format!("server_start_{format}"));
+        let mut again = plan.start();
+        again.event("start again", "", &["listening on"]).await;
+        again.write(&format!("server_start_again_{format}"));
+    }
+}
+
+#[test]
+fn starts_that_fail_say_these_texts() {
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let taken = taken.local_addr().unwrap().port();
+    type Edit = Box<dyn Fn(&mut Value)>;
+    let set = |path: &'static str, value: Value| -> Edit {
+        Box::new(move |config| *config.pointer_mut(path).unwrap() = value.clone())
+    };
+    let add = |name: &'static str, value: Value| -> Edit {
+        Box::new(move |config| config["server"][name] = value.clone())
+    };
+    let mut text = String::new();
+    for (name, edit) in [
+        ("no cluster id", set("/clusterID", Value::Null)),
+        ("a port that is taken", set("/server/port", taken.into())),
+        (
+            "a health port that is taken",
+            set("/server/healthPort", taken.into()),
+        ),
+        ("a port that is none", set("/server/port", "x".into())),
+        (
+            "no such CA",
+            set("/server/sts/caFile", "/nowhere/ca.pem".into()),
+        ),
+        (
+            "no such endpoint",
+            set("/server/sts/endpoint", "ftp://x".into()),
+        ),
+        ("no such backend", add("backendMode", json!(["Nothing"]))),
+        (
+            "no dynamic file",
+            add("backendMode", json!(["DynamicFile"])),
+        ),
+        ("no client CA", add("requireClientCertificate", true.into())),
+        (
+            "half a pair",
+            add("tls", json!({ "certFile": "/nowhere/tls.crt" })),
+        ),
+        (
+            "no such pair",
+            add(
+                "tls",
+                json!({ "certFile": "/nowhere/tls.crt", "keyFile": "/nowhere/tls.key", "caFile": "/nowhere/ca.crt" }),
+            ),
+        ),
+        ("no such address", add("address", "192.0.2.1".into())),
+        (
+            "a kubeconfig in no folder",
+            add("generateKubeconfig", "/nowhere/kubeconfig".into()),
+        ),
+        (
+            "an audit file in no folder",
+            add("audit", json!({ "file": "/nowhere/audit.jsonl" })),
+        ),
+        (
+            "a broken rule",
+            add(
+                "userValidationRules",
+                json!([{ "expression": "x", "message": "m" }]),
+            ),
+        ),
+        (
+            "a state folder that is a file",
+            add("stateDir", "/dev/null".into()),
+        ),
+    ] {
+        let mut plan = Plan::new();
+        edit(&mut plan.config);
+        let said = plan.fail().replace(&taken.to_string(), "[port]");
+        text += &format!("# {name}\n{said}\n");
+    }
+    snapshot::check("server_start_fails", &text);
+}
+
+#[tokio::test]
+async fn edits_of_the_configuration_are_logged_with_these_texts() {
+    let mut server = Plan::new().start();
+    server.lines_so_far(&["listening on"]).await;
+    server.settle().await;
+    server.lines_so_far(&[]).await;
+    server.edit(|server| server["mapUsers"][0]["groups"] = json!(["ops"]));
+    server.event("other groups", "", &[" read "]).await;
+    server.edit(|server| {
+        server["mapUsers"] = json!([
+            { "userARN": demo::USER_ARN, "username": "" },
+            { "userARN": "acs:ram::1:user/new", "username": "new" },
+            { "userARN": "acs:ram::1:user/{{x}}", "username": "refused" },
+        ]);
+    });
+    server.event("broken mappings", "", &[" read "]).await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("ready", &said);
+    server.edit(|server| {
+        server["mapUsers"] = json!([{ "userARN": demo::USER_ARN, "username": "alice" }]);
+    });
+    server.event("repaired", "", &[" read "]).await;
+    server.edit(|server| server["port"] = 1.into());
+    server
+        .event(
+            "what needs a restart",
+            "",
+            &["restart the server", " read "],
+        )
+        .await;
+    server.hang_up();
+    server.event("SIGHUP", "", &["reloaded: "]).await;
+    let other = Emulator::builder().demo().start().unwrap();
+    let endpoint = other.url();
+    server.edit(|server| server["sts"]["endpoint"] = endpoint.into());
+    server
+        .event("another endpoint", "", &["is in effect", " read "])
+        .await;
+    server.edit(|server| server["sts"]["timeout"] = 1.into());
+    server
+        .event("a bad setting", "", &["invalid document"])
+        .await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("not ready", &said);
+    server.hang_up();
+    server.event("SIGHUP", "", &["is refused"]).await;
+    replace(&server.path("config.yaml"), "{");
+    server.event("no YAML", "", &["invalid document"]).await;
+    replace(&server.path("config.yaml"), "");
+    server.event("empty", "", &["invalid document"]).await;
+    fs::remove_file(server.path("config.yaml")).unwrap();
+    server.event("gone", "", &["is gone"]).await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("ready without a file", &said);
+    server.edit(|server| server["sts"]["timeout"] = "10s".into());
+    server
+        .event("back", "", &["it can be read again", " read "])
+        .await;
+    replace(&server.path("sts-ca.pem"), "no certificate");
+    server
+        .event("a bad CA", "", &["holds no certificate"])
+        .await;
+    server.hang_up();
+    server
+        .event("SIGHUP with a bad CA", "", &["reloaded, but"])
+        .await;
+    server.write("server_edits");
+}
+
+#[tokio::test]
+async fn edits_of_the_dynamic_file_are_logged_with_these_texts() {
+    let mut plan = Plan::new();
+    let path = plan.path("dynamic.yaml");
+    plan.config["server"]["backendMode"] = json!(["MountedFile", "DynamicFile"]);
+    plan.config["server"]["dynamicFilePath"] = json!(path);
+    plan.config["server"]["maxStaleness"] = "3m".into();
+    let mut server = plan.start();
+    server
+        .event("start without it", "", &["listening on", "is not there"])
+        .await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("ready without it", &said);
+    let document = |users: Value| json!({ "mapUsers": users }).to_string();
+    let bob = json!({ "userARN": "acs:ram::1:user/bob", "username": "bob" });
+    replace(&path, "{");
+    server.event("broken", "", &["invalid document"]).await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("broken and never read", &said);
+    replace(&path, &document(json!([bob])));
+    server.event("good", "", &[" read "]).await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("good", &said);
+    let alice = json!({ "userARN": demo::USER_ARN, "username": "other" });
+    replace(
+        &path,
+        &document(json!([bob, alice, bob, { "userARN": "x" }])),
+    );
+    server
+        .event(
+            "a second Bob, and Alice, whom the first backend maps",
+            "",
+            &[" read "],
+        )
+        .await;
+    replace(
+        &path,
+        &document(json!([{ "userARN": "acs:ram::1:user/bob", "username": "" }])),
+    );
+    server.event("Bob without a name", "", &[" read "]).await;
+    replace(&path, "{");
+    server
+        .event("broken, and Bob is kept", "", &["invalid document"])
+        .await;
+    replace(&path, "mapUsers: x\n");
+    server
+        .event("of another form", "", &["invalid document"])
+        .await;
+    replace(&path, "colour: blue\n");
+    server.event("an unknown key", "", &["DynamicFile"]).await;
+    fs::remove_file(&path).unwrap();
+    server.event("gone", "", &["is not there"]).await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("ready without it", &said);
+    fs::create_dir(&path).unwrap();
+    server.event("a folder", "", &["DynamicFile"]).await;
+    server.write("server_dynamic_file");
+}
+
+#[tokio::test]
+async fn certificates_are_logged_with_these_texts() {
+    let mut secret = TlsSecret::mount("localhost");
+    let mut plan = Plan::new();
+    plan.config["server"]["tls"] = secret.settings();
+    let mut server = plan.start();
+    let secret_folder = |secret: &TlsSecret, text: String| {
+        let path = secret.path("tls.crt");
+        let folder = path.parent().unwrap().to_string_lossy().into_owned();
+        text.replace(&folder, "[secret]")
+    };
+    server.lines_so_far(&["listening on"]).await;
+    secret.publish("localhost");
+    server.event("another pair", "", &["is served now"]).await;
+    secret.publish("elsewhere.example.com");
+    server
+        .event("a pair for another host", "", &["would refuse"])
+        .await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("ready", &said);
+    secret.publish("localhost");
+    server.event("a good pair", "", &["is served now"]).await;
+    let text = secret_folder(&secret, server.finish());
+    snapshot::check("server_own_certificates", &text);
+}
+
+#[tokio::test]
+async fn client_authority_that_disappears_is_logged_with_these_texts() {
+    let plan = Plan::new();
+    let state = plan.path("state");
+    fs::create_dir(&state).unwrap();
+    let init = authenticator::command(&state, &["init", "--client-cert"]);
+    let mut init = Process::spawn("init", init).unwrap();
+    assert!(init.wait(LIMIT).unwrap().success(), "{}", init.log());
+    let mut server = plan.start();
+    server.lines_so_far(&["listening on"]).await;
+    server.settle().await;
+    for file in ["client-ca.pem", "client-ca-key.pem"] {
+        fs::remove_file(state.join(file)).unwrap();
+    }
+    server.hang_up();
+    server.event("gone", "", &["reloaded: "]).await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("ready", &said);
+    server.write("server_client_authority");
+}
+
+#[tokio::test]
+async fn api_server_that_cannot_be_asked_is_logged_with_these_texts() {
+    let mut plan = Plan::new();
+    let port = ports::free_port();
+    let kubeconfig = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{ "name": "c", "cluster": { "server": format!("http://127.0.0.1:{port}") } }],
+        "users": [{ "name": "u", "user": {} }],
+        "contexts": [{ "name": "x", "context": { "cluster": "c", "user": "u" } }],
+        "current-context": "x",
+    });
+    let path = plan.path("kubeconfig");
+    replace(&path, &kubeconfig.to_string());
+    let server = &mut plan.config["server"];
+    server["backendMode"] = json!(["MountedFile", "ACKConfigMap", "CRD"]);
+    server["kubeconfig"] = json!(path);
+    server["maxStaleness"] = "3m".into();
+    let mut server = plan.start();
+    server
+        .event(
+            "start",
+            "",
+            &["listening on", "backend=CRD", "backend=ACKConfigMap"],
+        )
+        .await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("not ready", &said);
+    let token = server.token(&demo::stranger_key());
+    let said = crate::server::describe(&server.review(&token).await);
+    let lines = server.lines_of(&["cannot tell"]).await;
+    server.section("a login that needs it", &format!("{said}\n{lines}"));
+    server.write("server_without_api_server");
+}
+
+#[tokio::test]
+async fn end_is_logged_with_these_texts() {
+    let mut plan = Plan::new();
+    plan.config["server"]["limits"] = json!({ "stopTimeout": "10m" });
+    let mut server = plan.start();
+    server.lines_so_far(&["listening on"]).await;
+    server.sts().set_fault(Some(Fault::Hold));
+    let (webhook, token) = (server.webhook.clone(), server.token(&demo::user_key()));
+    let held = tokio::spawn(async move { webhook.review(&token).await });
+    while server.sts().requests().is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    server.signal(Signal::SIGTERM);
+    server.event("asked to stop", "", &["stopping: "]).await;
+    let said = server.ask_health("/readyz").await;
+    server.section("not ready", &said);
+    server.signal(Signal::SIGINT);
+    server.ended();
+    server.event("asked again", "", &["stopped at once"]).await;
+    held.abort();
+    let mut text = server.finish();
+
+    let mut plan = Plan::new();
+    plan.config["server"]["limits"] = json!({ "stopTimeout": "1s" });
+    let mut server = plan.start();
+    server.lines_so_far(&["listening on"]).await;
+    server.sts().set_fault(Some(Fault::Hang));
+    let (webhook, token) = (server.webhook.clone(), server.token(&demo::user_key()));
+    let held = tokio::spawn(async move { webhook.review(&token).await });
+    while server.sts().requests().is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    server.signal(Signal::SIGTERM);
+    server.ended();
+    server.event("still open", "", &["still open"]).await;
+    held.abort();
+    text += &server.finish();
+    snapshot::check("server_end", &text);
+}
+
+impl Server {
+    /// Compares all sections with the snapshot `name`.
+    fn write(mut self, name: &str) -> Self {
+        snapshot::check(name, &self.take_text());
+        self
+    }
+}
