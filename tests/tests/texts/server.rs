@@ -28,7 +28,7 @@ use tokio::net::TcpStream;
 use crate::snapshot;
 
 /// What is waited for has happened long before, on any machine.
-pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// What a server is started with.
 pub(crate) struct Plan {
@@ -83,7 +83,7 @@ impl Plan {
 
     /// Starts the server and waits until it listens.
     pub(crate) fn start(self) -> Server {
-        replace(&self.path("config.yaml"), &self.config.to_string());
+        replace(&self.path("config.yaml"), &text(&self.config));
         let authenticator = Authenticator::start_with(self.command()).unwrap();
         let state = self.path("state/cert.pem");
         let ca = if state.exists() {
@@ -106,7 +106,7 @@ impl Plan {
 
     /// Starts a server that ends by itself; returns what it said.
     pub(crate) fn fail(&self) -> String {
-        replace(&self.path("config.yaml"), &self.config.to_string());
+        replace(&self.path("config.yaml"), &text(&self.config));
         let mut server = Process::spawn("server", self.command()).unwrap();
         let status = server.wait(LIMIT).unwrap();
         let log = snapshot::stable(&server.log(), self.folder.path());
@@ -202,8 +202,7 @@ impl Server {
     /// Edits what is under `server` in the configuration file.
     pub(crate) fn edit(&mut self, edit: impl FnOnce(&mut Value)) {
         edit(&mut self.plan.config["server"]);
-        let text = self.plan.config.to_string();
-        replace(&self.path("config.yaml"), &text);
+        replace(&self.path("config.yaml"), &text(&self.plan.config));
     }
 
     /// Waits until the configuration file has been looked at since the start: what changes from then on is an edit.
@@ -307,6 +306,11 @@ impl Server {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
+}
+
+/// A configuration of which each member has its line: paths that are longer elsewhere move nothing else.
+fn text(config: &Value) -> String {
+    serde_json::to_string_pretty(config).unwrap()
 }
 
 /// Replaces a file at once. Whatever the mask of this process is, nobody else may write it, which would be a warning.

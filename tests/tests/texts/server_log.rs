@@ -12,6 +12,13 @@ use serde_json::{Value, json};
 use crate::server::{LIMIT, Plan, Server, replace};
 use crate::snapshot;
 
+/// What the log says of a configuration file that is broken as a whole.
+const REFUSED: [&str; 3] = [
+    "invalid document",
+    "entry=server.mapRoles",
+    "entry=server.mapUsers",
+];
+
 /// A configuration with much to warn of.
 fn doubtful() -> Plan {
     let mut plan = Plan::new();
@@ -79,7 +86,7 @@ fn starts_that_fail_say_these_texts() {
         ("a port that is none", set("/server/port", "x".into())),
         (
             "no such CA",
-            set("/server/sts/caFile", "/nowhere/ca.pem".into()),
+            set("/server/sts/caFile", "/dev/null/ca.pem".into()),
         ),
         (
             "no such endpoint",
@@ -93,23 +100,19 @@ fn starts_that_fail_say_these_texts() {
         ("no client CA", add("requireClientCertificate", true.into())),
         (
             "half a pair",
-            add("tls", json!({ "certFile": "/nowhere/tls.crt" })),
+            add("tls", json!({ "certFile": "/dev/null/tls.crt" })),
         ),
         (
             "no such pair",
             add(
                 "tls",
-                json!({ "certFile": "/nowhere/tls.crt", "keyFile": "/nowhere/tls.key", "caFile": "/nowhere/ca.crt" }),
+                json!({ "certFile": "/dev/null/tls.crt", "keyFile": "/dev/null/tls.key", "caFile": "/dev/null/ca.crt" }),
             ),
         ),
         ("no such address", add("address", "192.0.2.1".into())),
         (
             "a kubeconfig in no folder",
-            add("generateKubeconfig", "/nowhere/kubeconfig".into()),
-        ),
-        (
-            "an audit file in no folder",
-            add("audit", json!({ "file": "/nowhere/audit.jsonl" })),
+            add("generateKubeconfig", "/dev/null/kubeconfig".into()),
         ),
         (
             "a broken rule",
@@ -170,25 +173,21 @@ async fn edits_of_the_configuration_are_logged_with_these_texts() {
         .event("another endpoint", "", &["is in effect", " read "])
         .await;
     server.edit(|server| server["sts"]["timeout"] = 1.into());
-    server
-        .event("a bad setting", "", &["invalid document"])
-        .await;
+    server.event("a bad setting", "", &REFUSED).await;
     let said = server.ask_health("/readyz?verbose").await;
     server.section("not ready", &said);
     server.hang_up();
     server.event("SIGHUP", "", &["is refused"]).await;
     replace(&server.path("config.yaml"), "{");
-    server.event("no YAML", "", &["invalid document"]).await;
+    server.event("no YAML", "", &REFUSED).await;
     replace(&server.path("config.yaml"), "");
-    server.event("empty", "", &["invalid document"]).await;
+    server.event("empty", "", &REFUSED).await;
     fs::remove_file(server.path("config.yaml")).unwrap();
     server.event("gone", "", &["is gone"]).await;
     let said = server.ask_health("/readyz?verbose").await;
     server.section("ready without a file", &said);
     server.edit(|server| server["sts"]["timeout"] = "10s".into());
-    server
-        .event("back", "", &["it can be read again", " read "])
-        .await;
+    server.event("back", "", &[" read "]).await;
     replace(&server.path("sts-ca.pem"), "no certificate");
     server
         .event("a bad CA", "", &["holds no certificate"])
@@ -232,24 +231,29 @@ async fn edits_of_the_dynamic_file_are_logged_with_these_texts() {
         .event(
             "a second Bob, and Alice, whom the first backend maps",
             "",
-            &[" read "],
+            &[" read ", "never answers"],
         )
         .await;
-    replace(
-        &path,
-        &document(json!([{ "userARN": "acs:ram::1:user/bob", "username": "" }])),
-    );
-    server.event("Bob without a name", "", &[" read "]).await;
-    replace(&path, "{");
+    let broken =
+        json!({ "userARN": "acs:ram::1:user/bob", "username": "bob", "groups": ["{{Nobody}}"] });
+    replace(&path, &document(json!([broken])));
+    server.event("Bob with a bad group", "", &[" read "]).await;
+    replace(&path, &document(json!([bob])));
+    server.event("repaired", "", &[" read "]).await;
+    replace(&path, &document(json!([bob])).replace("}]}", "}]"));
     server
-        .event("broken, and Bob is kept", "", &["invalid document"])
+        .event(
+            "broken, and Bob is kept",
+            "",
+            &["invalid document", "kept: "],
+        )
         .await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("broken", &said);
     replace(&path, "mapUsers: x\n");
-    server
-        .event("of another form", "", &["invalid document"])
-        .await;
+    server.event("of another form", "", &[" read "]).await;
     replace(&path, "colour: blue\n");
-    server.event("an unknown key", "", &["DynamicFile"]).await;
+    server.event("an unknown key", "", &[" read "]).await;
     fs::remove_file(&path).unwrap();
     server.event("gone", "", &["is not there"]).await;
     let said = server.ask_health("/readyz?verbose").await;
@@ -300,7 +304,7 @@ async fn client_authority_that_disappears_is_logged_with_these_texts() {
         fs::remove_file(state.join(file)).unwrap();
     }
     server.hang_up();
-    server.event("gone", "", &["reloaded: "]).await;
+    server.event("gone", "", &["reloaded: ", "any more"]).await;
     let said = server.ask_health("/readyz?verbose").await;
     server.section("ready", &said);
     server.write("server_client_authority");
@@ -329,7 +333,12 @@ async fn api_server_that_cannot_be_asked_is_logged_with_these_texts() {
         .event(
             "start",
             "",
-            &["listening on", "backend=CRD", "backend=ACKConfigMap"],
+            &[
+                "listening on",
+                "the Lease",
+                "backend=CRD",
+                "backend=ACKConfigMap",
+            ],
         )
         .await;
     let said = server.ask_health("/readyz?verbose").await;
@@ -387,4 +396,14 @@ impl Server {
         snapshot::check(name, &self.take_text());
         self
     }
+}
+
+#[tokio::test]
+async fn audit_file_that_cannot_be_written_is_logged_with_these_texts() {
+    let mut plan = Plan::new();
+    plan.config["server"]["audit"] = json!({ "file": "/dev/null/audit.jsonl" });
+    let mut server = plan.start();
+    let parts = ["listening on", "cannot be written"];
+    server.event("start", "", &parts).await;
+    server.write("server_audit_trouble");
 }

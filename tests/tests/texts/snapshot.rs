@@ -27,20 +27,22 @@ pub(crate) fn stable(text: &str, folder: &Path) -> String {
                 "[time]",
             ),
             ("[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}", "[request-id]"),
-            ("[0-9a-f]{64}", "[sha256]"),
+            (r#"(sha256"?[=:]"?)[0-9a-f]+"#, "${1}[sha256]"),
             (r#"(reference(=|":"| ))[0-9a-f]{16}"#, "${1}[reference]"),
+            // Where there is no IPv6, there is IPv4 alone.
+            (r"(0\.0\.0\.0|\[::\]):[0-9]+", "[any]:[port]"),
             (
-                r"(127\.0\.0\.1|0\.0\.0\.0|localhost|\[::1?\]):[0-9]+",
+                r"([0-9]+\.[0-9]+\.[0-9]+\.[0-9]+|localhost|\[::1\]):[0-9]+",
                 "${1}:[port]",
             ),
-            (r#"version="[0-9.]+""#, r#"version="[version]""#),
-            // Where a line comes from moves with the code.
-            (" ack_ram_authenticator[a-z0-9_:]*: ", " "),
+            (r#"(milliseconds"?[=:])[0-9.]+"#, "${1}[milliseconds]"),
             (
                 r"verification time [0-9]+ \(UNIX\)(.*) \([0-9]+ seconds ago\)",
                 "verification time [time]${1} ([seconds] seconds ago)",
             ),
-            (r#"(milliseconds(=|":))[0-9.]+"#, "${1}[milliseconds]"),
+            (r#"version="[0-9.]+""#, r#"version="[version]""#),
+            // Where a line comes from moves with the code.
+            (" ack_ram_authenticator[a-z0-9_:]*: ", " "),
         ]
         .map(placeholder)
         .into()
