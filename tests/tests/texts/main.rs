@@ -3,8 +3,10 @@
 //! `INSTA_UPDATE=always cargo test -p ack-ram-tests --test texts` writes the snapshots anew. With `CI=true`, a snapshot that
 //! is missing or differs fails the test, and nothing is written.
 
+mod certificates;
 mod decision_log;
 mod decisions;
+mod edits;
 mod envoy;
 mod http;
 mod inspector;
@@ -13,3 +15,16 @@ mod server_log;
 mod snapshot;
 mod sts_log;
 mod vectors;
+
+/// What waits for a server that looks at its files from time to time, or for a limit of time, waits together.
+#[tokio::test]
+async fn events_that_take_seconds_are_logged_with_these_texts() {
+    tokio::join!(
+        edits::edit_configuration(),
+        edits::edit_dynamic_file(),
+        certificates::replace_own_pair(),
+        certificates::remove_client_authority(),
+        sts_log::wait_for_answers(),
+        sts_log::open_circuit_breaker(),
+    );
+}

@@ -275,9 +275,10 @@ impl Server {
         self.plan.port
     }
 
-    /// All sections since this was asked last.
-    pub(crate) fn take_text(&mut self) -> String {
-        std::mem::take(&mut self.text)
+    /// Compares all sections with the snapshot `name`, and begins anew.
+    pub(crate) fn check(mut self, name: &str) -> Self {
+        snapshot::check(name, &std::mem::take(&mut self.text));
+        self
     }
 
     /// All sections.

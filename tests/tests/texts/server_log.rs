@@ -1,23 +1,12 @@
 //! What the log of a server says from its start to its end, but for decisions; and what `/readyz` says meanwhile.
 
-use std::fs;
-
-use ack_ram_tests::process::Process;
-use ack_ram_tests::sts::{Emulator, Fault, demo};
-use ack_ram_tests::tls_secret::TlsSecret;
-use ack_ram_tests::{authenticator, ports};
+use ack_ram_tests::ports;
+use ack_ram_tests::sts::{Fault, demo};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::server::{LIMIT, Plan, Server, replace};
+use crate::server::{Plan, Server, replace};
 use crate::snapshot;
-
-/// What the log says of a configuration file that is broken as a whole.
-const REFUSED: [&str; 3] = [
-    "invalid document",
-    "entry=server.mapRoles",
-    "entry=server.mapUsers",
-];
 
 /// A configuration with much to warn of.
 fn doubtful() -> Plan {
@@ -57,10 +46,10 @@ async fn start_and_end_are_logged_with_these_texts() {
         server.signal(Signal::SIGTERM);
         server.ended();
         server.event("end", "", &["stopped"]).await;
-        let Server { plan, .. } = server.write(&format!("server_start_{format}"));
+        let Server { plan, .. } = server.check(&format!("server_start_{format}"));
         let mut again = plan.start();
         again.event("start again", "", &["listening on"]).await;
-        again.write(&format!("server_start_again_{format}"));
+        again.check(&format!("server_start_again_{format}"));
     }
 }
 
@@ -135,182 +124,6 @@ fn starts_that_fail_say_these_texts() {
 }
 
 #[tokio::test]
-async fn edits_of_the_configuration_are_logged_with_these_texts() {
-    let mut server = Plan::new().start();
-    server.lines_so_far(&["listening on"]).await;
-    server.settle().await;
-    server.lines_so_far(&[]).await;
-    server.edit(|server| server["mapUsers"][0]["groups"] = json!(["ops"]));
-    server.event("other groups", "", &[" read "]).await;
-    server.edit(|server| {
-        server["mapUsers"] = json!([
-            { "userARN": demo::USER_ARN, "username": "" },
-            { "userARN": "acs:ram::1:user/new", "username": "new" },
-            { "userARN": "acs:ram::1:user/{{x}}", "username": "refused" },
-        ]);
-    });
-    server.event("broken mappings", "", &[" read "]).await;
-    let said = server.ask_health("/readyz?verbose").await;
-    server.section("ready", &said);
-    server.edit(|server| {
-        server["mapUsers"] = json!([{ "userARN": demo::USER_ARN, "username": "alice" }]);
-    });
-    server.event("repaired", "", &[" read "]).await;
-    server.edit(|server| server["port"] = 1.into());
-    server
-        .event(
-            "what needs a restart",
-            "",
-            &["restart the server", " read "],
-        )
-        .await;
-    server.hang_up();
-    server.event("SIGHUP", "", &["reloaded: "]).await;
-    let other = Emulator::builder().demo().start().unwrap();
-    let endpoint = other.url();
-    server.edit(|server| server["sts"]["endpoint"] = endpoint.into());
-    server
-        .event("another endpoint", "", &["is in effect", " read "])
-        .await;
-    server.edit(|server| server["sts"]["timeout"] = 1.into());
-    server.event("a bad setting", "", &REFUSED).await;
-    let said = server.ask_health("/readyz?verbose").await;
-    server.section("not ready", &said);
-    server.hang_up();
-    server.event("SIGHUP", "", &["is refused"]).await;
-    replace(&server.path("config.yaml"), "{");
-    server.event("no YAML", "", &REFUSED).await;
-    replace(&server.path("config.yaml"), "");
-    server.event("empty", "", &REFUSED).await;
-    fs::remove_file(server.path("config.yaml")).unwrap();
-    server.event("gone", "", &["is gone"]).await;
-    let said = server.ask_health("/readyz?verbose").await;
-    server.section("ready without a file", &said);
-    server.edit(|server| server["sts"]["timeout"] = "10s".into());
-    server.event("back", "", &[" read "]).await;
-    replace(&server.path("sts-ca.pem"), "no certificate");
-    server
-        .event("a bad CA", "", &["holds no certificate"])
-        .await;
-    server.hang_up();
-    server
-        .event("SIGHUP with a bad CA", "", &["reloaded, but"])
-        .await;
-    server.write("server_edits");
-}
-
-#[tokio::test]
-async fn edits_of_the_dynamic_file_are_logged_with_these_texts() {
-    let mut plan = Plan::new();
-    let path = plan.path("dynamic.yaml");
-    plan.config["server"]["backendMode"] = json!(["MountedFile", "DynamicFile"]);
-    plan.config["server"]["dynamicFilePath"] = json!(path);
-    plan.config["server"]["maxStaleness"] = "3m".into();
-    let mut server = plan.start();
-    server
-        .event("start without it", "", &["listening on", "is not there"])
-        .await;
-    let said = server.ask_health("/readyz?verbose").await;
-    server.section("ready without it", &said);
-    let document = |users: Value| json!({ "mapUsers": users }).to_string();
-    let bob = json!({ "userARN": "acs:ram::1:user/bob", "username": "bob" });
-    replace(&path, "{");
-    server.event("broken", "", &["invalid document"]).await;
-    let said = server.ask_health("/readyz?verbose").await;
-    server.section("broken and never read", &said);
-    replace(&path, &document(json!([bob])));
-    server.event("good", "", &[" read "]).await;
-    let said = server.ask_health("/readyz?verbose").await;
-    server.section("good", &said);
-    let alice = json!({ "userARN": demo::USER_ARN, "username": "other" });
-    replace(
-        &path,
-        &document(json!([bob, alice, bob, { "userARN": "x" }])),
-    );
-    server
-        .event(
-            "a second Bob, and Alice, whom the first backend maps",
-            "",
-            &[" read ", "never answers"],
-        )
-        .await;
-    let broken =
-        json!({ "userARN": "acs:ram::1:user/bob", "username": "bob", "groups": ["{{Nobody}}"] });
-    replace(&path, &document(json!([broken])));
-    server.event("Bob with a bad group", "", &[" read "]).await;
-    replace(&path, &document(json!([bob])));
-    server.event("repaired", "", &[" read "]).await;
-    replace(&path, &document(json!([bob])).replace("}]}", "}]"));
-    server
-        .event(
-            "broken, and Bob is kept",
-            "",
-            &["invalid document", "kept: "],
-        )
-        .await;
-    let said = server.ask_health("/readyz?verbose").await;
-    server.section("broken", &said);
-    replace(&path, "mapUsers: x\n");
-    server.event("of another form", "", &[" read "]).await;
-    replace(&path, "colour: blue\n");
-    server.event("an unknown key", "", &[" read "]).await;
-    fs::remove_file(&path).unwrap();
-    server.event("gone", "", &["is not there"]).await;
-    let said = server.ask_health("/readyz?verbose").await;
-    server.section("ready without it", &said);
-    fs::create_dir(&path).unwrap();
-    server.event("a folder", "", &["DynamicFile"]).await;
-    server.write("server_dynamic_file");
-}
-
-#[tokio::test]
-async fn certificates_are_logged_with_these_texts() {
-    let mut secret = TlsSecret::mount("localhost");
-    let mut plan = Plan::new();
-    plan.config["server"]["tls"] = secret.settings();
-    let mut server = plan.start();
-    let secret_folder = |secret: &TlsSecret, text: String| {
-        let path = secret.path("tls.crt");
-        let folder = path.parent().unwrap().to_string_lossy().into_owned();
-        text.replace(&folder, "[secret]")
-    };
-    server.lines_so_far(&["listening on"]).await;
-    secret.publish("localhost");
-    server.event("another pair", "", &["is served now"]).await;
-    secret.publish("elsewhere.example.com");
-    server
-        .event("a pair for another host", "", &["would refuse"])
-        .await;
-    let said = server.ask_health("/readyz?verbose").await;
-    server.section("ready", &said);
-    secret.publish("localhost");
-    server.event("a good pair", "", &["is served now"]).await;
-    let text = secret_folder(&secret, server.finish());
-    snapshot::check("server_own_certificates", &text);
-}
-
-#[tokio::test]
-async fn client_authority_that_disappears_is_logged_with_these_texts() {
-    let plan = Plan::new();
-    let state = plan.path("state");
-    fs::create_dir(&state).unwrap();
-    let init = authenticator::command(&state, &["init", "--client-cert"]);
-    let mut init = Process::spawn("init", init).unwrap();
-    assert!(init.wait(LIMIT).unwrap().success(), "{}", init.log());
-    let mut server = plan.start();
-    server.lines_so_far(&["listening on"]).await;
-    server.settle().await;
-    for file in ["client-ca.pem", "client-ca-key.pem"] {
-        fs::remove_file(state.join(file)).unwrap();
-    }
-    server.hang_up();
-    server.event("gone", "", &["reloaded: ", "any more"]).await;
-    let said = server.ask_health("/readyz?verbose").await;
-    server.section("ready", &said);
-    server.write("server_client_authority");
-}
-
-#[tokio::test]
 async fn api_server_that_cannot_be_asked_is_logged_with_these_texts() {
     let mut plan = Plan::new();
     let port = ports::free_port();
@@ -347,7 +160,7 @@ async fn api_server_that_cannot_be_asked_is_logged_with_these_texts() {
     let said = crate::server::describe(&server.review(&token).await);
     let lines = server.lines_of(&["cannot tell"]).await;
     server.section("a login that needs it", &format!("{said}\n{lines}"));
-    server.write("server_without_api_server");
+    server.check("server_without_api_server");
 }
 
 #[tokio::test]
@@ -390,14 +203,6 @@ async fn end_is_logged_with_these_texts() {
     snapshot::check("server_end", &text);
 }
 
-impl Server {
-    /// Compares all sections with the snapshot `name`.
-    fn write(mut self, name: &str) -> Self {
-        snapshot::check(name, &self.take_text());
-        self
-    }
-}
-
 #[tokio::test]
 async fn audit_file_that_cannot_be_written_is_logged_with_these_texts() {
     let mut plan = Plan::new();
@@ -405,5 +210,5 @@ async fn audit_file_that_cannot_be_written_is_logged_with_these_texts() {
     let mut server = plan.start();
     let parts = ["listening on", "cannot be written"];
     server.event("start", "", &parts).await;
-    server.write("server_audit_trouble");
+    server.check("server_audit_trouble");
 }

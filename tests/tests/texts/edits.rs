@@ -1,0 +1,142 @@
+//! What the log and `/readyz` say of files of mappings that change.
+
+use std::fs;
+
+use ack_ram_tests::sts::{Emulator, demo};
+use serde_json::{Value, json};
+
+use crate::server::{Plan, replace};
+
+/// What the log says of a configuration file that is broken as a whole.
+const REFUSED: [&str; 3] = [
+    "invalid document",
+    "entry=server.mapRoles",
+    "entry=server.mapUsers",
+];
+
+pub(crate) async fn edit_configuration() {
+    let mut server = Plan::new().start();
+    server.lines_so_far(&["listening on"]).await;
+    server.settle().await;
+    server.lines_so_far(&[]).await;
+    server.edit(|server| server["mapUsers"][0]["groups"] = json!(["ops"]));
+    server.event("other groups", "", &[" read "]).await;
+    server.edit(|server| {
+        server["mapUsers"] = json!([
+            { "userARN": demo::USER_ARN, "username": "" },
+            { "userARN": "acs:ram::1:user/new", "username": "new" },
+            { "userARN": "acs:ram::1:user/{{x}}", "username": "refused" },
+        ]);
+    });
+    server.event("broken mappings", "", &[" read "]).await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("ready", &said);
+    server.edit(|server| {
+        server["mapUsers"] = json!([{ "userARN": demo::USER_ARN, "username": "alice" }]);
+    });
+    server.event("repaired", "", &[" read "]).await;
+    server.edit(|server| server["port"] = 1.into());
+    server
+        .event(
+            "what needs a restart",
+            "",
+            &["restart the server", " read "],
+        )
+        .await;
+    server.hang_up();
+    server.event("SIGHUP", "", &["reloaded: "]).await;
+    let other = Emulator::builder().demo().start().unwrap();
+    let endpoint = other.url();
+    server.edit(|server| server["sts"]["endpoint"] = endpoint.into());
+    server
+        .event("another endpoint", "", &["is in effect", " read "])
+        .await;
+    server.edit(|server| server["sts"]["timeout"] = 1.into());
+    server.event("a bad setting", "", &REFUSED).await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("not ready", &said);
+    server.hang_up();
+    server.event("SIGHUP", "", &["is refused"]).await;
+    replace(&server.path("config.yaml"), "{");
+    server.event("no YAML", "", &REFUSED).await;
+    replace(&server.path("config.yaml"), "");
+    server.event("empty", "", &REFUSED).await;
+    fs::remove_file(server.path("config.yaml")).unwrap();
+    server.event("gone", "", &["is gone"]).await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("ready without a file", &said);
+    server.edit(|server| server["sts"]["timeout"] = "10s".into());
+    server.event("back", "", &[" read "]).await;
+    replace(&server.path("sts-ca.pem"), "no certificate");
+    server
+        .event("a bad CA", "", &["holds no certificate"])
+        .await;
+    server.hang_up();
+    server
+        .event("SIGHUP with a bad CA", "", &["reloaded, but"])
+        .await;
+    server.check("server_edits");
+}
+
+pub(crate) async fn edit_dynamic_file() {
+    let mut plan = Plan::new();
+    let path = plan.path("dynamic.yaml");
+    plan.config["server"]["backendMode"] = json!(["MountedFile", "DynamicFile"]);
+    plan.config["server"]["dynamicFilePath"] = json!(path);
+    plan.config["server"]["maxStaleness"] = "3m".into();
+    let mut server = plan.start();
+    server
+        .event("start without it", "", &["listening on", "is not there"])
+        .await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("ready without it", &said);
+    let document = |users: Value| json!({ "mapUsers": users }).to_string();
+    let bob = json!({ "userARN": "acs:ram::1:user/bob", "username": "bob" });
+    replace(&path, "{");
+    server.event("broken", "", &["invalid document"]).await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("broken and never read", &said);
+    replace(&path, &document(json!([bob])));
+    server.event("good", "", &[" read "]).await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("good", &said);
+    let alice = json!({ "userARN": demo::USER_ARN, "username": "other" });
+    replace(
+        &path,
+        &document(json!([bob, alice, bob, { "userARN": "x" }])),
+    );
+    server
+        .event(
+            "a second Bob, and Alice, whom the first backend maps",
+            "",
+            &[" read ", "never answers"],
+        )
+        .await;
+    let broken =
+        json!({ "userARN": "acs:ram::1:user/bob", "username": "bob", "groups": ["{{Nobody}}"] });
+    replace(&path, &document(json!([broken])));
+    server.event("Bob with a bad group", "", &[" read "]).await;
+    replace(&path, &document(json!([bob])));
+    server.event("repaired", "", &[" read "]).await;
+    replace(&path, &document(json!([bob])).replace("}]}", "}]"));
+    server
+        .event(
+            "broken, and Bob is kept",
+            "",
+            &["invalid document", "kept: "],
+        )
+        .await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("broken", &said);
+    replace(&path, "mapUsers: x\n");
+    server.event("of another form", "", &[" read "]).await;
+    replace(&path, "colour: blue\n");
+    server.event("an unknown key", "", &[" read "]).await;
+    fs::remove_file(&path).unwrap();
+    server.event("gone", "", &["is not there"]).await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("ready without it", &said);
+    fs::create_dir(&path).unwrap();
+    server.event("a folder", "", &["DynamicFile"]).await;
+    server.check("server_dynamic_file");
+}
