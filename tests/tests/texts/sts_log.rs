@@ -73,6 +73,11 @@ fn faults() -> Vec<(&'static str, Fault)> {
     ]
 }
 
+/// A fault that looks the same to the client however fast it is.
+fn unknown_authority() -> Fault {
+    Fault::InHandshake(Handshake::OtherAuthority)
+}
+
 fn plan(sts: &Value) -> Plan {
     let mut plan = Plan::new();
     let settings = &mut plan.config["server"]["sts"];
@@ -107,7 +112,7 @@ async fn failures_of_sts_are_answered_and_logged_with_these_texts() {
         let name = format!("a proxy, {fault:?}");
         server.event(&name, &said, &["cannot tell"]).await;
     }
-    snapshot::check("sts_failures", &server.finish());
+    snapshot::check("sts_failures", &without_races(&server.finish()));
 }
 
 pub(crate) async fn wait_for_answers() {
@@ -144,7 +149,7 @@ pub(crate) async fn open_circuit_breaker() {
     }))
     .start();
     server.lines_so_far(&["listening on"]).await;
-    server.sts().set_fault(Some(Fault::CloseOnAccept));
+    server.sts().set_fault(Some(unknown_authority()));
     server.sts().cut_connections();
     let token = server.token(&demo::user_key());
     let said = describe(&server.review(&token).await);
@@ -189,10 +194,10 @@ async fn fallback_is_logged_with_these_texts() {
     plan.config["server"]["sts"]["fallbackEndpoints"] = json!([second.url()]);
     let mut server = plan.start();
     server.lines_so_far(&["listening on"]).await;
-    second.set_fault(Some(Fault::CloseOnAccept));
-    login(&mut server, "neither can be reached", Fault::CloseOnAccept).await;
+    second.set_fault(Some(unknown_authority()));
+    login(&mut server, "neither can be reached", unknown_authority()).await;
     second.set_fault(Some(Fault::InternalError));
-    login(&mut server, "the second one fails", Fault::CloseOnAccept).await;
+    login(&mut server, "the second one fails", unknown_authority()).await;
     second.set_fault(None);
     let token = server.token(&demo::user_key());
     let said = describe(&server.review(&token).await);
@@ -200,6 +205,13 @@ async fn fallback_is_logged_with_these_texts() {
         .event("the second one answers", &said, &["granted"])
         .await;
     snapshot::check("sts_fallback", &server.finish());
+}
+
+/// Where a connection is closed, it depends on the moment what a client notices.
+fn without_races(text: &str) -> String {
+    let noticed = r#"(tls handshake eof|[A-Z][a-z ]+ \(os error [0-9]+\)|connection closed before message completed|(connection error: )?peer closed connection[^"]*)"#;
+    let noticed = regex::Regex::new(noticed).unwrap();
+    noticed.replace_all(text, "[closed]").into_owned()
 }
 
 /// Of equal lines of the log the first: how often a probe fails depends on time.
