@@ -6,7 +6,7 @@ use std::fs;
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::AccessKey;
-use ack_ram_tests::sts::{Emulator, demo};
+use ack_ram_tests::sts::{Emulator, Fault, demo};
 use serde_json::json;
 
 use crate::server::{LIMIT, Plan, Server, describe};
@@ -170,4 +170,33 @@ async fn decisions_beyond_a_rate_are_summarized_with_these_texts() {
         first(&audit, "\"count\"")
     );
     snapshot::check("decisions_summarized", &text);
+}
+
+#[tokio::test]
+async fn login_is_logged_at_debug_with_these_texts() {
+    let mut plan = Plan::new();
+    plan.log = Some("ack_ram_authenticator=debug");
+    let mut server = plan.start();
+    let granted = ["access granted"];
+    server.lines_so_far(&["listening on"]).await;
+    let token = server.token(&demo::user_key());
+    for name in ["a user", "the same token again"] {
+        let _reply = server.review(&token).await;
+        server.event(name, "", &granted).await;
+    }
+    server.sts().cut_connections();
+    server.sts().fault_next(1, Fault::CloseBeforeHeaders);
+    let _reply = server.review(&server.token(&demo::user_key())).await;
+    let lines = server.lines_of(&["asks again", "access granted"]).await;
+    let lines = lines.lines().filter(|line| line.contains("asks again"));
+    let again = lines.map(|line| line.split_once("asks again: ").unwrap().0);
+    let again: Vec<_> = again.collect();
+    server.section(
+        "a connection that is closed",
+        &format!("{}asks again: …", again[0]),
+    );
+    let not_ours = Secret::new("eyJhbGciOiJSUzI1NiJ9.e30.c2ln");
+    let _reply = server.review(&not_ours).await;
+    server.event("not ours", "", &["not a token of ours"]).await;
+    snapshot::check("decision_log_debug", &server.finish());
 }

@@ -20,7 +20,7 @@ pub(crate) async fn edit_configuration() {
     server.settle().await;
     server.lines_so_far(&[]).await;
     server.edit(|server| server["mapUsers"][0]["groups"] = json!(["ops"]));
-    server.event("other groups", "", &[" read "]).await;
+    server.event("other groups", "", &["INFO read "]).await;
     server.edit(|server| {
         server["mapUsers"] = json!([
             { "userARN": demo::USER_ARN, "username": "" },
@@ -28,19 +28,19 @@ pub(crate) async fn edit_configuration() {
             { "userARN": "acs:ram::1:user/{{x}}", "username": "refused" },
         ]);
     });
-    server.event("broken mappings", "", &[" read "]).await;
+    server.event("broken mappings", "", &["INFO read "]).await;
     let said = server.ask_health("/readyz?verbose").await;
     server.section("ready", &said);
     server.edit(|server| {
         server["mapUsers"] = json!([{ "userARN": demo::USER_ARN, "username": "alice" }]);
     });
-    server.event("repaired", "", &[" read "]).await;
+    server.event("repaired", "", &["INFO read "]).await;
     server.edit(|server| server["port"] = 1.into());
     server
         .event(
             "what needs a restart",
             "",
-            &["restart the server", " read "],
+            &["restart the server", "INFO read "],
         )
         .await;
     server.hang_up();
@@ -49,7 +49,7 @@ pub(crate) async fn edit_configuration() {
     let endpoint = other.url();
     server.edit(|server| server["sts"]["endpoint"] = endpoint.into());
     server
-        .event("another endpoint", "", &["is in effect", " read "])
+        .event("another endpoint", "", &["is in effect", "INFO read "])
         .await;
     server.edit(|server| server["sts"]["timeout"] = 1.into());
     server.event("a bad setting", "", &REFUSED).await;
@@ -66,7 +66,7 @@ pub(crate) async fn edit_configuration() {
     let said = server.ask_health("/readyz?verbose").await;
     server.section("ready without a file", &said);
     server.edit(|server| server["sts"]["timeout"] = "10s".into());
-    server.event("back", "", &[" read "]).await;
+    server.event("back", "", &["INFO read "]).await;
     replace(&server.path("sts-ca.pem"), "no certificate");
     server
         .event("a bad CA", "", &["holds no certificate"])
@@ -97,7 +97,7 @@ pub(crate) async fn edit_dynamic_file() {
     let said = server.ask_health("/readyz?verbose").await;
     server.section("broken and never read", &said);
     replace(&path, &document(json!([bob])));
-    server.event("good", "", &[" read "]).await;
+    server.event("good", "", &["INFO read "]).await;
     let said = server.ask_health("/readyz?verbose").await;
     server.section("good", &said);
     let alice = json!({ "userARN": demo::USER_ARN, "username": "other" });
@@ -109,15 +109,17 @@ pub(crate) async fn edit_dynamic_file() {
         .event(
             "a second Bob, and Alice, whom the first backend maps",
             "",
-            &[" read ", "never answers"],
+            &["INFO read ", "never answers"],
         )
         .await;
     let broken =
         json!({ "userARN": "acs:ram::1:user/bob", "username": "bob", "groups": ["{{Nobody}}"] });
     replace(&path, &document(json!([broken])));
-    server.event("Bob with a bad group", "", &[" read "]).await;
+    server
+        .event("Bob with a bad group", "", &["INFO read "])
+        .await;
     replace(&path, &document(json!([bob])));
-    server.event("repaired", "", &[" read "]).await;
+    server.event("repaired", "", &["INFO read "]).await;
     replace(&path, &document(json!([bob])).replace("}]}", "}]"));
     server
         .event(
@@ -129,9 +131,9 @@ pub(crate) async fn edit_dynamic_file() {
     let said = server.ask_health("/readyz?verbose").await;
     server.section("broken", &said);
     replace(&path, "mapUsers: x\n");
-    server.event("of another form", "", &[" read "]).await;
+    server.event("of another form", "", &["INFO read "]).await;
     replace(&path, "colour: blue\n");
-    server.event("an unknown key", "", &[" read "]).await;
+    server.event("an unknown key", "", &["INFO read "]).await;
     fs::remove_file(&path).unwrap();
     server.event("gone", "", &["is not there"]).await;
     let said = server.ask_health("/readyz?verbose").await;
