@@ -5,7 +5,7 @@ use std::fs;
 use ack_ram_tests::sts::{Emulator, demo};
 use serde_json::{Value, json};
 
-use crate::server::{Plan, replace};
+use crate::server::{Plan, Server, replace};
 
 /// What the log says of a configuration file that is broken as a whole.
 const REFUSED: [&str; 3] = [
@@ -141,4 +141,31 @@ pub(crate) async fn edit_dynamic_file() {
     fs::create_dir(&path).unwrap();
     server.event("a folder", "", &["DynamicFile"]).await;
     server.check("server_dynamic_file");
+}
+
+pub(crate) async fn reload_at_once() {
+    let mut server = Plan::new().start();
+    server.lines_so_far(&["listening on"]).await;
+    server.settle().await;
+    let groups = |server: &mut Value, attempt: u16| {
+        server["mapUsers"][0]["groups"] = json!([attempt.to_string()]);
+    };
+    reload(&mut server, "a mapping", "is in effect", groups).await;
+    let port = |server: &mut Value, attempt: u16| server["port"] = (1 + attempt).into();
+    reload(&mut server, "a port", "need a restart", port).await;
+    server.check("server_reload");
+}
+
+/// A section with the line about a reload that read an edit. Where the machine is slow, the server has read it before.
+async fn reload(server: &mut Server, name: &str, part: &str, edit: impl Fn(&mut Value, u16)) {
+    for attempt in 0..100 {
+        server.edit(|server| edit(server, attempt));
+        server.hang_up();
+        let line = server.lines_of(&["reloaded: "]).await;
+        if line.contains(part) {
+            server.section(name, &line);
+            return;
+        }
+    }
+    panic!("the server always reads the file before SIGHUP");
 }

@@ -22,6 +22,7 @@ async fn events_that_take_seconds_are_logged_with_these_texts() {
     tokio::join!(
         edits::edit_configuration(),
         edits::edit_dynamic_file(),
+        edits::reload_at_once(),
         certificates::replace_own_pair(),
         certificates::remove_client_authority(),
         sts_log::wait_for_answers(),

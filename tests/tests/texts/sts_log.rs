@@ -120,6 +120,11 @@ pub(crate) async fn wait_for_answers() {
     let cases = [
         ("no answer", Fault::Hang, json!({ "timeout": "10s" })),
         (
+            "an answer after a minute",
+            Fault::Delay(Duration::from_secs(60)),
+            json!({ "timeout": "10s" }),
+        ),
+        (
             "no handshake",
             Fault::StallOnAccept,
             json!({ "connectTimeout": "5s" }),
