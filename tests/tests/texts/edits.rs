@@ -1,6 +1,7 @@
 //! What the log and `/readyz` say of files of mappings that change.
 
 use std::fs;
+use std::path::PathBuf;
 
 use ack_ram_tests::sts::{Emulator, demo};
 use serde_json::{Value, json};
@@ -51,6 +52,14 @@ pub(crate) async fn edit_configuration() {
     server
         .event("another endpoint", "", &["is in effect", "INFO read "])
         .await;
+    server.check("server_edits");
+}
+
+pub(crate) async fn break_configuration() {
+    let mut server = Plan::new().start();
+    server.lines_so_far(&["listening on"]).await;
+    server.settle().await;
+    server.lines_so_far(&[]).await;
     server.edit(|server| server["sts"]["timeout"] = 1.into());
     server.event("a bad setting", "", &REFUSED).await;
     let said = server.ask_health("/readyz?verbose").await;
@@ -75,22 +84,31 @@ pub(crate) async fn edit_configuration() {
     server
         .event("SIGHUP with a bad CA", "", &["reloaded, but"])
         .await;
-    server.check("server_edits");
+    server.check("server_broken_edits");
 }
 
-pub(crate) async fn edit_dynamic_file() {
+/// A server with a file of mappings that is not there.
+fn with_dynamic_file() -> (Plan, PathBuf) {
     let mut plan = Plan::new();
     let path = plan.path("dynamic.yaml");
     plan.config["server"]["backendMode"] = json!(["MountedFile", "DynamicFile"]);
     plan.config["server"]["dynamicFilePath"] = json!(path);
     plan.config["server"]["maxStaleness"] = "3m".into();
+    (plan, path)
+}
+
+fn document(users: Value) -> String {
+    json!({ "mapUsers": users }).to_string()
+}
+
+pub(crate) async fn edit_dynamic_file() {
+    let (plan, path) = with_dynamic_file();
     let mut server = plan.start();
     server
         .event("start without it", "", &["listening on", "is not there"])
         .await;
     let said = server.ask_health("/readyz?verbose").await;
     server.section("ready without it", &said);
-    let document = |users: Value| json!({ "mapUsers": users }).to_string();
     let bob = json!({ "userARN": "acs:ram::1:user/bob", "username": "bob" });
     replace(&path, "{");
     server.event("broken", "", &["invalid document"]).await;
@@ -111,6 +129,17 @@ pub(crate) async fn edit_dynamic_file() {
             "",
             &["INFO read ", "never answers"],
         )
+        .await;
+    server.check("server_dynamic_file");
+}
+
+pub(crate) async fn break_dynamic_file() {
+    let (plan, path) = with_dynamic_file();
+    let bob = json!({ "userARN": "acs:ram::1:user/bob", "username": "bob" });
+    replace(&path, &document(json!([bob])));
+    let mut server = plan.start();
+    server
+        .event("start", "", &["listening on", "INFO read "])
         .await;
     let broken =
         json!({ "userARN": "acs:ram::1:user/bob", "username": "bob", "groups": ["{{Nobody}}"] });
@@ -140,7 +169,7 @@ pub(crate) async fn edit_dynamic_file() {
     server.section("ready without it", &said);
     fs::create_dir(&path).unwrap();
     server.event("a folder", "", &["DynamicFile"]).await;
-    server.check("server_dynamic_file");
+    server.check("server_dynamic_file_broken");
 }
 
 pub(crate) async fn reload_at_once() {

@@ -21,7 +21,9 @@ mod vectors;
 async fn events_that_take_seconds_are_logged_with_these_texts() {
     tokio::join!(
         edits::edit_configuration(),
+        edits::break_configuration(),
         edits::edit_dynamic_file(),
+        edits::break_dynamic_file(),
         edits::reload_at_once(),
         certificates::replace_own_pair(),
         certificates::remove_client_authority(),
