@@ -270,6 +270,7 @@ async fn metrics_have_these_names_helps_types_and_labels() {
         // Only the value follows the last space.
         false => line.rsplit_once(' ').unwrap().0,
     });
+    let _no_sections = server.finish();
     snapshot::check("metrics", &lines.collect::<Vec<_>>().join("\n"));
 }
 

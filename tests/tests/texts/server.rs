@@ -275,14 +275,16 @@ impl Server {
         self.plan.port
     }
 
-    /// Compares all sections with the snapshot `name`, and begins anew.
-    pub(crate) fn check(mut self, name: &str) -> Self {
-        snapshot::check(name, &std::mem::take(&mut self.text));
-        self
+    /// Ends the server without notice, and compares all sections with the snapshot `name`.
+    pub(crate) fn check(self, name: &str) -> Plan {
+        self.authenticator.kill();
+        snapshot::check(name, &self.text);
+        self.plan
     }
 
-    /// All sections.
+    /// Ends the server without notice; returns all sections. One that is asked to end waits for its clients.
     pub(crate) fn finish(self) -> String {
+        self.authenticator.kill();
         self.text
     }
 

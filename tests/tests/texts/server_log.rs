@@ -46,7 +46,7 @@ async fn start_and_end_are_logged_with_these_texts() {
         server.signal(Signal::SIGTERM);
         server.ended();
         server.event("end", "", &["stopped"]).await;
-        let Server { plan, .. } = server.check(&format!("server_start_{format}"));
+        let plan = server.check(&format!("server_start_{format}"));
         let mut again = plan.start();
         again.event("start again", "", &["listening on"]).await;
         again.check(&format!("server_start_again_{format}"));
