@@ -81,9 +81,19 @@ fn everything_is_found_and_nothing_else() {
     let vectors: Vectors = serde_json::from_str(include_str!("../vectors/lint.json")).unwrap();
     assert!(vectors.cases.len() >= 130);
     let mut met = BTreeSet::new();
+    let mut texts = String::new();
     for case in &vectors.cases {
-        met.extend(check(case));
+        texts += &format!("# {}\n", case.name);
+        let findings = check(case);
+        for finding in &findings {
+            texts += &serde_json::to_string(finding).unwrap();
+            texts.push('\n');
+        }
+        met.extend(findings.into_iter().map(|finding| finding.code.as_str()));
     }
+    insta::with_settings!({ omit_expression => true }, {
+        insta::assert_snapshot!("findings", texts);
+    });
     let unmet = FindingCode::ALL.iter().filter(|code| !met.contains(code.as_str()));
     let of_the_host = [
         "unreadable",
@@ -108,8 +118,8 @@ fn everything_is_found_and_nothing_else() {
     assert_eq!(unmet, of_the_host);
 }
 
-/// The codes that were found.
-fn check(case: &Case) -> Vec<&'static str> {
+/// What was found.
+fn check(case: &Case) -> Vec<Finding> {
     let findings = lint(&configuration(case));
     let told: Vec<String> = findings
         .iter()
@@ -141,9 +151,6 @@ fn check(case: &Case) -> Vec<&'static str> {
         assert!(!finding.advice.is_empty(), "{name}: {message}");
     }
     findings
-        .iter()
-        .map(|finding| finding.code.as_str())
-        .collect()
 }
 
 fn configuration(case: &Case) -> LintInput {
