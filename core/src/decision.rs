@@ -293,7 +293,9 @@ impl Explanation {
             Denial::Name(NameError { field, problem }) => {
                 format!("the rule for this identity gives no usable `{field}`: {problem}")
             }
-            Denial::ValidationRefused(message) => format!("this cluster refuses the user: {message}"),
+            Denial::ValidationRefused(message) => {
+                format!("this cluster refuses the user: {message}")
+            }
             Denial::ValidationFailed(error) => {
                 format!("a validation of this cluster could not be evaluated: {error}")
             }
@@ -339,9 +341,15 @@ impl Decision {
             outcome: match result {
                 Ok(user) => Outcome::Granted(user),
                 Err(RulesRefusal::Denied(denial)) => Outcome::Denied(denial),
-                Err(RulesRefusal::BackendNotReady(backend)) => Outcome::Unavailable(Unavailable::BackendNotReady(backend)),
-                Err(RulesRefusal::BackendBroken(backend)) => Outcome::Unavailable(Unavailable::BackendBroken(backend)),
-                Err(RulesRefusal::BackendStale(backend)) => Outcome::Unavailable(Unavailable::BackendStale(backend)),
+                Err(RulesRefusal::BackendNotReady(backend)) => {
+                    Outcome::Unavailable(Unavailable::BackendNotReady(backend))
+                }
+                Err(RulesRefusal::BackendBroken(backend)) => {
+                    Outcome::Unavailable(Unavailable::BackendBroken(backend))
+                }
+                Err(RulesRefusal::BackendStale(backend)) => {
+                    Outcome::Unavailable(Unavailable::BackendStale(backend))
+                }
             },
             explanation: Explanation {
                 fingerprint: Some(fingerprint),
@@ -354,7 +362,9 @@ impl Decision {
     pub fn from_sts_error(fingerprint: Fingerprint, error: StsError) -> Self {
         match error {
             StsError::Refused(refusal) => Self::denied(fingerprint, Denial::Sts(refusal)),
-            StsError::Unavailable(unable) => Self::unavailable(fingerprint, Unavailable::Sts(unable)),
+            StsError::Unavailable(unable) => {
+                Self::unavailable(fingerprint, Unavailable::Sts(unable))
+            }
         }
     }
 

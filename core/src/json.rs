@@ -158,7 +158,10 @@ impl ValueSeed<'_> {
 impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
     type Value = JsonValue<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<JsonValue<'de>, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<JsonValue<'de>, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
@@ -300,7 +303,10 @@ mod tests {
                 .unwrap();
         assert_eq!(object.string_member("a"), Some("x"));
         assert_eq!(object.string_member("A"), None);
-        assert_eq!(object.object_member("b").and_then(|b| b.string_member("c")), Some("y\n"));
+        assert_eq!(
+            object.object_member("b").and_then(|b| b.string_member("c")),
+            Some("y\n")
+        );
         assert_eq!(object.string_member("b"), None);
         assert_eq!(object.member("n"), Some(&JsonValue::Null));
         assert_eq!(object.member("f"), Some(&JsonValue::Number(None)));

@@ -29,10 +29,10 @@ pub mod json;
 #[cfg(feature = "lint")]
 pub mod lint;
 pub mod login;
+pub mod placeholder;
 pub mod policy;
 pub mod review;
 pub mod rules;
-pub mod placeholder;
 pub mod secret;
 pub mod sign;
 pub mod sts;

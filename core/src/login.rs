@@ -117,7 +117,9 @@ impl AwaitingSts {
     pub fn resume(self, reply: StsReply<'_>, now: UnixTime) -> Result<VerifiedIdentity, StsError> {
         if now > self.expires.plus_seconds(CLOCK_MARGIN_SECONDS) {
             let expired = self.expires;
-            return Err(StsError::Unavailable(StsUnavailable::ExpiredInFlight { expired }));
+            return Err(StsError::Unavailable(StsUnavailable::ExpiredInFlight {
+                expired,
+            }));
         }
         let identity = sts::read_reply(reply, self.access_key_id)?;
         Ok(VerifiedIdentity {

@@ -84,7 +84,10 @@ impl TokenReview {
             Some("authentication.k8s.io/v1beta1") => ReviewVersion::V1Beta1,
             other => return Err(ReviewError::ApiVersion(other.map(Quoted::new))),
         };
-        match review.object_member("spec").and_then(|spec| spec.member("token")) {
+        match review
+            .object_member("spec")
+            .and_then(|spec| spec.member("token"))
+        {
             Some(JsonValue::String(token)) if !token.is_empty() => Ok(Self {
                 version,
                 token: Secret::new(token.as_ref()),
@@ -124,7 +127,9 @@ pub fn render_decision(version: ReviewVersion, decision: &Decision) -> HttpReply
     match &decision.outcome {
         Outcome::Granted(user) => render_review(version, Some(user), None),
         Outcome::Denied(_) | Outcome::UnrecognizedToken => render_review(version, None, error),
-        Outcome::Unavailable(_) => render_status(503, "ServiceUnavailable", error.unwrap_or_default()),
+        Outcome::Unavailable(_) => {
+            render_status(503, "ServiceUnavailable", error.unwrap_or_default())
+        }
     }
 }
 
@@ -154,7 +159,11 @@ pub fn render_status(code: u16, reason: &str, message: &str) -> HttpReply {
     }
 }
 
-fn render_review(version: ReviewVersion, user: Option<&KubernetesUser>, error: Option<&str>) -> HttpReply {
+fn render_review(
+    version: ReviewVersion,
+    user: Option<&KubernetesUser>,
+    error: Option<&str>,
+) -> HttpReply {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct ReviewBody<'a> {

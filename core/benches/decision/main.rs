@@ -24,7 +24,9 @@ use ack_ram_core::identity::Identity;
 use ack_ram_core::login::{AwaitingSts, Step, VerifiedIdentity, begin};
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::review::{ReviewVersion, TokenReview, render_decision};
-use ack_ram_core::rules::{Precedence, Backend, BackendRules, WildcardMode, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::rules::{
+    Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source, WildcardMode,
+};
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::{AccessKey, sign_token_v2};
 use ack_ram_core::sts::StsReply;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::arn::{AccountId, ArnKey};
 use crate::identity::Identity;
 use crate::rules::ResolvedNames;
+use crate::rules::cow_map::CowMap;
 use crate::rules::mapping::{Backend, Rule, Source};
 use crate::rules::naming::{NameError, NameProblem};
-use crate::rules::near_miss::{self, ArnIndex, NearMisses, NearMissIndex};
+use crate::rules::near_miss::{self, ArnIndex, NearMissIndex, NearMisses};
 use crate::rules::pattern_index::PatternIndex;
 use crate::rules::rule_list::RuleList;
-use crate::rules::cow_map::CowMap;
 use crate::rules::subject::{Subject, SubjectId};
 
 /// The rules of one backend. Cloning it is cheap, and a clone does not see later changes.
@@ -140,7 +140,8 @@ impl BackendRules {
         let rule = Arc::new(rule);
         let position = rule.source().position.clone();
         self.delete(&position);
-        self.by_position.alter(&position, |_| Some(Arc::clone(&rule)));
+        self.by_position
+            .alter(&position, |_| Some(Arc::clone(&rule)));
         self.update_indexes(&rule, &|rule_list| rule_list.with(&rule));
     }
 
@@ -280,7 +281,9 @@ impl BackendRules {
         let ids = SubjectId::from_identity(identity).and_then(|id| self.by_id.get(&id.index_key()));
         let arns = self.by_arn.get(key.as_str());
         let exact = [ids, arns].into_iter().flatten();
-        let patterns = self.patterns.with_matching_prefix(identity.account_id(), key);
+        let patterns = self
+            .patterns
+            .with_matching_prefix(identity.account_id(), key);
         exact
             .chain(patterns)
             .chain([&self.conditional])
@@ -303,8 +306,13 @@ impl BackendRules {
 
     /// Adds the rules that nearly match the identity of `account` with the canonical ARN `key`.
     pub(super) fn near_misses(&self, account: &AccountId, key: &ArnKey, misses: &mut NearMisses) {
-        self.near_miss_index.add_differing(&self.by_arn, key, misses);
-        near_miss::add_across_segments(self.patterns.with_matching_prefix(account, key), key, misses);
+        self.near_miss_index
+            .add_differing(&self.by_arn, key, misses);
+        near_miss::add_across_segments(
+            self.patterns.with_matching_prefix(account, key),
+            key,
+            misses,
+        );
     }
 
     /// Returns `names`, or an error if one of them has a prefix that is reserved from this backend.

@@ -103,7 +103,13 @@ pub struct Mapping {
 impl Mapping {
     /// Creates a mapping of one ARN, the only kind that Go supports.
     #[must_use]
-    pub fn for_arn(source: Source, age: Precedence, arn: &str, username: &str, groups: Vec<String>) -> Self {
+    pub fn for_arn(
+        source: Source,
+        age: Precedence,
+        arn: &str,
+        username: &str,
+        groups: Vec<String>,
+    ) -> Self {
         Self {
             source,
             precedence: age,
@@ -274,7 +280,8 @@ impl Rule {
     /// Returns a mapping that compiles to this rule. An ARN of a session is the ARN of its role.
     #[must_use]
     pub fn to_mapping(&self) -> Mapping {
-        let mut mapping = Mapping::for_arn(self.source.clone(), self.precedence, "", "", Vec::new());
+        let mut mapping =
+            Mapping::for_arn(self.source.clone(), self.precedence, "", "", Vec::new());
         self.naming.write_into(&mut mapping);
         mapping.condition = self.condition.as_ref().map(|text| text.source().to_owned());
         match &self.subject {

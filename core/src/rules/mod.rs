@@ -1,5 +1,6 @@
 //! Rules: map identities to Kubernetes users.
 
+mod cow_map;
 pub mod expression;
 mod index;
 mod mapping;
@@ -9,13 +10,14 @@ pub mod pattern;
 mod pattern_index;
 mod protected;
 mod rule_list;
-mod cow_map;
 pub mod subject;
 pub mod template;
 mod validation;
 
 pub use index::{BackendRules, Conflict, ReservedPrefixes};
-pub use mapping::{Precedence, Backend, WildcardMode, Mapping, Rule, RuleError, SessionArnMode, Source};
+pub use mapping::{
+    Backend, Mapping, Precedence, Rule, RuleError, SessionArnMode, Source, WildcardMode,
+};
 pub use naming::{MayAddError, NameError, NameProblem};
 pub use near_miss::NearMiss;
 pub use protected::ProtectedIdentities;
@@ -24,7 +26,9 @@ pub use validation::Validation;
 use std::sync::Arc;
 
 use crate::arn::{AccountId, ArnKey};
-use crate::decision::{Decision, Denial, Explanation, KubernetesUser, MatchedEntry, RulesRefusal, SkippedRule};
+use crate::decision::{
+    Decision, Denial, Explanation, KubernetesUser, MatchedEntry, RulesRefusal, SkippedRule,
+};
 use crate::identity::Identity;
 use crate::login::VerifiedIdentity;
 use crate::rules::cow_map::CowMap;
@@ -113,7 +117,10 @@ impl RuleSet {
 
     /// Returns the result that [`Self::decide`] would give for `identity`, and its explanation. It is no decision, since
     /// the identity is not verified.
-    pub fn explain(&self, identity: &Identity) -> (Explanation, Result<KubernetesUser, RulesRefusal>) {
+    pub fn explain(
+        &self,
+        identity: &Identity,
+    ) -> (Explanation, Result<KubernetesUser, RulesRefusal>) {
         let key = identity.arn.key();
         let scrubbed = self.scrubbed.get(identity.account_id().as_str()).is_some();
         let mut explanation = Explanation {
@@ -137,7 +144,8 @@ impl RuleSet {
                 found.names
             }
             None => {
-                explanation.near_misses = near_miss::find_near_misses(&self.backends, identity, &key);
+                explanation.near_misses =
+                    near_miss::find_near_misses(&self.backends, identity, &key);
                 Err(Denial::NotMapped)
             }
         };
@@ -165,7 +173,9 @@ impl RuleSet {
             let file = |rules: &&BackendRules| rules.backend() == Backend::MountedFile;
             let file = self.backends.iter().find(file);
             let skipped_rules = &mut explanation.skipped_rules;
-            if let Some(found) = file.and_then(|file| match_backend(file, identity, key, skipped_rules)) {
+            if let Some(found) =
+                file.and_then(|file| match_backend(file, identity, key, skipped_rules))
+            {
                 explanation.protected = true;
                 let others = self.backends.iter();
                 let others = others.filter(|rules| rules.backend() != Backend::MountedFile);
@@ -181,7 +191,8 @@ impl RuleSet {
             if !rules.is_synced() {
                 return Err(RulesRefusal::BackendNotReady(rules.backend()));
             }
-            if let Some(found) = match_backend(rules, identity, key, &mut explanation.skipped_rules) {
+            if let Some(found) = match_backend(rules, identity, key, &mut explanation.skipped_rules)
+            {
                 let later = self.backends.iter().skip(index + 1);
                 return Ok(Some(found.with_outranked(later, identity, key)));
             }
@@ -271,7 +282,8 @@ fn match_backend(
             backend: rules.backend(),
             account: account.clone(),
         },
-        names: check_reserved((identity.arn.canonical().to_string(), Vec::new())).map_err(Denial::Name),
+        names: check_reserved((identity.arn.canonical().to_string(), Vec::new()))
+            .map_err(Denial::Name),
         outranked: Vec::new(),
         is_stale: rules.is_stale(),
     })

@@ -112,7 +112,8 @@ impl Naming {
                 .map(UsernameSpec::Template)
                 .map_err(RuleError::Username)?,
             Some(source) => {
-                let expression = compile_expression("usernameExpression", source, ExpressionKind::Username)?;
+                let expression =
+                    compile_expression("usernameExpression", source, ExpressionKind::Username)?;
                 UsernameSpec::Expression(expression)
             }
         };
@@ -166,11 +167,7 @@ impl Naming {
             UsernameSpec::Template(_) => None,
             UsernameSpec::Expression(expression) => Some(source(expression)),
         };
-        mapping.groups = self
-            .raw_groups
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        mapping.groups = self.raw_groups.iter().map(ToString::to_string).collect();
         mapping.groups_expression = self.groups_expression.as_ref().map(source);
         mapping.groups_expression_may_add = self.may_add.iter().map(ToString::to_string).collect();
     }
@@ -183,10 +180,12 @@ impl Naming {
 
     /// Returns the names for `identity`; first the groups as written, then the further ones of the expression.
     pub(super) fn resolve(&self, identity: &Identity) -> Result<ResolvedNames, NameError> {
-        let username = self.resolve_username(identity).map_err(|problem| NameError {
-            field: "username".to_owned(),
-            problem,
-        })?;
+        let username = self
+            .resolve_username(identity)
+            .map_err(|problem| NameError {
+                field: "username".to_owned(),
+                problem,
+            })?;
         let group_error = |index, problem| NameError {
             field: format!("groups[{index}]"),
             problem,
@@ -219,7 +218,9 @@ impl Naming {
 
     fn resolve_username(&self, identity: &Identity) -> Result<String, NameProblem> {
         match &self.username {
-            UsernameSpec::Template(template) => template.render(identity).map_err(NameProblem::Render),
+            UsernameSpec::Template(template) => {
+                template.render(identity).map_err(NameProblem::Render)
+            }
             UsernameSpec::Expression(expression) => {
                 let name = expression.evaluate_username(identity);
                 let name = name.map_err(NameProblem::Evaluation)?;
@@ -232,7 +233,11 @@ impl Naming {
 
 /// Checks `name`, the result of an expression. A name that starts with [`RESERVED_PREFIX`] must be among `allowed`, the
 /// entries of `field`.
-fn check_expression_name(name: &str, allowed: &[Box<str>], field: &'static str) -> Result<(), NameProblem> {
+fn check_expression_name(
+    name: &str,
+    allowed: &[Box<str>],
+    field: &'static str,
+) -> Result<(), NameProblem> {
     if name.is_empty() {
         Err(NameProblem::Render(RenderError::Empty))
     } else if name.chars().any(char::is_control) {

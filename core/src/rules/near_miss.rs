@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use crate::arn::ArnKey;
 use crate::identity::Identity;
+use crate::rules::cow_map::{CowMap, InlineKey};
 use crate::rules::index::BackendRules;
 use crate::rules::mapping::{Rule, Source};
 use crate::rules::rule_list::RuleList;
-use crate::rules::cow_map::{InlineKey, CowMap};
 use crate::rules::subject::Subject;
 
 /// The most near misses that are reported. More would hide the intended rule.

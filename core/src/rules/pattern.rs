@@ -229,7 +229,9 @@ fn tokens_match(tokens: &[PatternToken], text: &[u8]) -> bool {
                 tokens = rest;
                 continue;
             }
-            (Some((PatternToken::Byte(expected), after)), Some((byte, rest))) if expected == byte => {
+            (Some((PatternToken::Byte(expected), after)), Some((byte, rest)))
+                if expected == byte =>
+            {
                 (tokens, text) = (after, rest);
                 continue;
             }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::arn::{AccountId, ArnKey};
+use crate::rules::cow_map::CowMap;
 use crate::rules::pattern::Pattern;
 use crate::rules::rule_list::RuleList;
-use crate::rules::cow_map::CowMap;
 
 /// The rules of one backend whose subject is a pattern.
 #[derive(Clone, Debug, Default)]

@@ -48,7 +48,8 @@ impl RuleList {
         let chunk_index = find_chunk(&chunks, rule).min(chunks.len() - 1);
         if let Some(chunk) = chunks.get_mut(chunk_index) {
             let mut rules = chunk.to_vec();
-            let index = rules.partition_point(|other| other.precedence_key() < rule.precedence_key());
+            let index =
+                rules.partition_point(|other| other.precedence_key() < rule.precedence_key());
             rules.insert(index, Arc::clone(rule));
             let rest = (rules.len() > MAX_CHUNK).then(|| rules.split_off(MAX_CHUNK / 2));
             *chunk = rules.into();
@@ -67,7 +68,9 @@ impl RuleList {
         let mut chunks = chunks.to_vec();
         let chunk_index = find_chunk(&chunks, rule);
         if let Some(chunk) = chunks.get_mut(chunk_index) {
-            let others = chunk.iter().filter(|other| other.precedence_key() != rule.precedence_key());
+            let others = chunk
+                .iter()
+                .filter(|other| other.precedence_key() != rule.precedence_key());
             *chunk = others.cloned().collect();
             if chunk.is_empty() {
                 chunks.remove(chunk_index);
@@ -123,13 +126,17 @@ impl<'a> Iterator for RuleListIter<'a> {
 /// Returns the index of the chunk that `rule` is in or belongs into; the index after the last one if `rule` follows
 /// all others.
 fn find_chunk(chunks: &[Chunk], rule: &Rule) -> usize {
-    chunks.partition_point(|chunk| chunk.last().is_some_and(|last| last.precedence_key() < rule.precedence_key()))
+    chunks.partition_point(|chunk| {
+        chunk
+            .last()
+            .is_some_and(|last| last.precedence_key() < rule.precedence_key())
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::mapping::{Precedence, Backend, Mapping};
+    use crate::rules::mapping::{Backend, Mapping, Precedence};
 
     fn rule(list_index: usize) -> Arc<Rule> {
         let source = Source {
@@ -173,15 +180,19 @@ mod tests {
         for size in [0, 1, 2, 255, 256, 257, 1_000] {
             // 7,919 has no divisor in common with a size.
             let order = || (0..size).map(|index| index * 7_919 % size);
-            let all = order().fold(RuleList::None, |rules, list_index| rules.with(&rule(list_index)));
+            let all = order().fold(RuleList::None, |rules, list_index| {
+                rules.with(&rule(list_index))
+            });
             let expected: Vec<Precedence> = (0..size).map(Precedence::ListIndex).collect();
             assert_eq!(precedences(&all), expected, "{size}");
 
-            let (removed, kept): (Vec<_>, Vec<_>) = order().partition(|list_index| list_index % 3 != 0);
-            let rest = removed
-                .iter()
-                .fold(all.clone(), |rules, list_index| rules.without(&rule(*list_index)));
-            let expected: Vec<Precedence> = (0..size).step_by(3).map(Precedence::ListIndex).collect();
+            let (removed, kept): (Vec<_>, Vec<_>) =
+                order().partition(|list_index| list_index % 3 != 0);
+            let rest = removed.iter().fold(all.clone(), |rules, list_index| {
+                rules.without(&rule(*list_index))
+            });
+            let expected: Vec<Precedence> =
+                (0..size).step_by(3).map(Precedence::ListIndex).collect();
             assert_eq!(precedences(&rest), expected, "{size}");
             assert_eq!(all.iter().count(), size, "a clone does not change");
 

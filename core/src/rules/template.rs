@@ -149,7 +149,9 @@ impl Template {
         let is_reserved = is_reserved(text);
         if is_reserved {
             for (name, variable) in TemplateVariable::ALL {
-                if variable.is_caller_controlled() && parts.contains(&TemplatePart::Variable(variable)) {
+                if variable.is_caller_controlled()
+                    && parts.contains(&TemplatePart::Variable(variable))
+                {
                     return Err(TemplateError::ReservedWithCallerVariable(name));
                 }
             }

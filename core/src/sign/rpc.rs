@@ -32,8 +32,10 @@ pub fn sign(method: &str, parameters: &[(&str, &str)], secret: &Secret) -> Optio
 /// Returns whether `signature` (base64) is the one that `secret` gives, compared in constant time.
 #[must_use]
 pub fn verify(method: &str, parameters: &[(&str, &str)], secret: &Secret, signature: &str) -> bool {
-    let (Some(mac), Ok(signature)) = (compute_mac(method, parameters, secret), STANDARD.decode(signature))
-    else {
+    let (Some(mac), Ok(signature)) = (
+        compute_mac(method, parameters, secret),
+        STANDARD.decode(signature),
+    ) else {
         return false;
     };
     mac.verify_slice(&signature).is_ok()

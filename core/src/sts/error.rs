@@ -199,7 +199,9 @@ impl fmt::Display for StsUnavailable {
                 )
             }
             Self::Failing { status } => write!(f, "STS is failing with HTTP status {status}"),
-            Self::Malformed { detail: what } => write!(f, "STS's answer was not understood: {what}"),
+            Self::Malformed { detail: what } => {
+                write!(f, "STS's answer was not understood: {what}")
+            }
             Self::ExpiredInFlight { expired } => {
                 write!(f, "STS answered after the token had expired at {expired}")
             }

@@ -25,7 +25,10 @@ pub enum StsReply<'a> {
 }
 
 /// Parses the identity that `access_key_id` belongs to.
-pub(crate) fn read_reply(reply: StsReply<'_>, access_key_id: AccessKeyId) -> Result<Identity, StsError> {
+pub(crate) fn read_reply(
+    reply: StsReply<'_>,
+    access_key_id: AccessKeyId,
+) -> Result<Identity, StsError> {
     let (status, body) = match reply {
         StsReply::Response { status, body } => (status, body),
         StsReply::Unreachable => return Err(StsError::Unavailable(StsUnavailable::Unreachable)),
@@ -43,7 +46,10 @@ pub(crate) fn read_reply(reply: StsReply<'_>, access_key_id: AccessKeyId) -> Res
     }
 }
 
-fn parse_identity(reply: &JsonObject<'_>, access_key_id: AccessKeyId) -> Result<Identity, MalformedReply> {
+fn parse_identity(
+    reply: &JsonObject<'_>,
+    access_key_id: AccessKeyId,
+) -> Result<Identity, MalformedReply> {
     let field = |name| optional_text(reply, name)?.ok_or(MalformedReply::MissingField(name));
     let kind = field("IdentityType")?;
     let account = field("AccountId")?;
@@ -56,7 +62,9 @@ fn parse_identity(reply: &JsonObject<'_>, access_key_id: AccessKeyId) -> Result<
         ("Account", Resource::Root) => (principal, Some(account)),
         ("RAMUser", Resource::User(_)) => (principal, optional_text(reply, "UserId")?),
         ("AssumedRoleUser", Resource::AssumedRole { session, .. }) => {
-            let (role_id, in_principal) = principal.split_once(':').ok_or(MalformedReply::PrincipalId)?;
+            let (role_id, in_principal) = principal
+                .split_once(':')
+                .ok_or(MalformedReply::PrincipalId)?;
             if in_principal != &**session {
                 return Err(MalformedReply::PrincipalId);
             }
@@ -77,7 +85,10 @@ fn parse_identity(reply: &JsonObject<'_>, access_key_id: AccessKeyId) -> Result<
 }
 
 /// Returns the text at `name`; `None` when it is missing or `null`.
-fn optional_text<'a>(reply: &'a JsonObject<'_>, name: &'static str) -> Result<Option<&'a str>, MalformedReply> {
+fn optional_text<'a>(
+    reply: &'a JsonObject<'_>,
+    name: &'static str,
+) -> Result<Option<&'a str>, MalformedReply> {
     match reply.member(name) {
         None | Some(JsonValue::Null) => Ok(None),
         Some(JsonValue::String(text)) => Ok(Some(text)),
@@ -89,10 +100,15 @@ fn parse_error(status: u16, body: &[u8]) -> StsError {
     let Ok(error) = json::parse_object(body) else {
         return malformed(MalformedReply::NotJson);
     };
-    let Some(code) = error.string_member("Code").filter(|code| is_identifier(code)) else {
+    let Some(code) = error
+        .string_member("Code")
+        .filter(|code| is_identifier(code))
+    else {
         return malformed(MalformedReply::NoCode);
     };
-    let request_id = error.string_member("RequestId").filter(|id| is_identifier(id));
+    let request_id = error
+        .string_member("RequestId")
+        .filter(|id| is_identifier(id));
     let request_id = request_id.unwrap_or_default().into();
     if is_throttling(code) {
         StsError::Unavailable(StsUnavailable::Throttled {

@@ -196,13 +196,20 @@ impl fmt::Display for TokenError {
                 write!(f, "the token has {bytes} bytes, the limit is {limit}")
             }
             Self::UnknownVersion => f.write_str("the token has no version that this server takes"),
-            Self::V1NotAccepted => f.write_str("the token is of version 1, which this server does not take"),
+            Self::V1NotAccepted => {
+                f.write_str("the token is of version 1, which this server does not take")
+            }
             Self::Url => f.write_str("the token does not hold a URL"),
             Self::NotSts => f.write_str("the URL in the token is not `https://` to STS"),
-            Self::DuplicateParameter { name } => write!(f, "the token's `{name}` stands there twice"),
+            Self::DuplicateParameter { name } => {
+                write!(f, "the token's `{name}` stands there twice")
+            }
             Self::Base64 => f.write_str("the token is not standard base64 with padding"),
             Self::Json(error) => write!(f, "the token is not what clients write: {error}"),
-            Self::UnknownField { object: place, name } => {
+            Self::UnknownField {
+                object: place,
+                name,
+            } => {
                 write!(f, "the token's {place} has an unknown member {name}")
             }
             Self::MissingField { name } => {

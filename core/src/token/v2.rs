@@ -107,9 +107,11 @@ fn check_cluster(
     query: &JsonObject<'_>,
     cluster: &ClusterId,
 ) -> Result<(), TokenError> {
-    let signed = query.string_member(CLUSTER_ID_KEY).ok_or(TokenError::MissingField {
-        name: CLUSTER_ID_KEY,
-    })?;
+    let signed = query
+        .string_member(CLUSTER_ID_KEY)
+        .ok_or(TokenError::MissingField {
+            name: CLUSTER_ID_KEY,
+        })?;
     if signed != cluster.as_str() {
         let found = Quoted::new(signed);
         return Err(TokenError::WrongCluster { found });
@@ -122,7 +124,10 @@ fn check_cluster(
 }
 
 /// Parses the query keys that the token signs beside the cluster id. Go drops such keys, and STS then refuses the signature.
-fn parse_extra_query(query: &JsonObject<'_>, policy: &TokenPolicy) -> Result<QueryPairs, TokenError> {
+fn parse_extra_query(
+    query: &JsonObject<'_>,
+    policy: &TokenPolicy,
+) -> Result<QueryPairs, TokenError> {
     query
         .iter()
         .filter(|(name, _)| *name != CLUSTER_ID_KEY)

@@ -7,4 +7,6 @@
 mod abi;
 mod login;
 
-pub use login::{BackendInput, Login, MappingInput, LoginOutput, Reply, StsCall, ValidationInput, run};
+pub use login::{
+    BackendInput, Login, LoginOutput, MappingInput, Reply, StsCall, ValidationInput, run,
+};

@@ -9,8 +9,8 @@ use ack_ram_core::login::{Step, begin};
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::review::{self, ReviewVersion};
 use ack_ram_core::rules::{
-    Precedence, Backend, BackendRules, WildcardMode, Mapping, ReservedPrefixes, Rule, RuleSet, SessionArnMode,
-    Source, Validation,
+    Backend, BackendRules, Mapping, Precedence, ReservedPrefixes, Rule, RuleSet, SessionArnMode,
+    Source, Validation, WildcardMode,
 };
 use ack_ram_core::sts::StsReply;
 use ack_ram_core::time::UnixTime;
@@ -207,7 +207,10 @@ fn run_login(login: &Login) -> Result<LoginOutput, String> {
 
 fn build_rule_set(login: &Login) -> Result<RuleSet, String> {
     let backends = login.backends.iter().map(build_backend_rules);
-    let scrubbed = login.scrubbed_accounts.iter().map(|text| parse_account(text));
+    let scrubbed = login
+        .scrubbed_accounts
+        .iter()
+        .map(|text| parse_account(text));
     let validations = login.user_validation_rules.iter().map(|validation| {
         Validation::compile(&validation.expression, &validation.message)
             .map_err(|error| format!("a validation was refused: {error}"))
