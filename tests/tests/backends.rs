@@ -5,8 +5,8 @@ use ack_ram_core::arn::{AccountId, Arn};
 use ack_ram_core::decision::{Denial, RulesRefusal};
 use ack_ram_core::identity::Identity;
 use ack_ram_core::rules::{
-    Precedence, Backend, BackendRules, WildcardMode, Mapping, ProtectedIdentities, Rule, RuleError, RuleSet, SessionArnMode,
-    Source,
+    Backend, BackendRules, Mapping, Precedence, ProtectedIdentities, Rule, RuleError, RuleSet,
+    SessionArnMode, Source, WildcardMode,
 };
 
 const ALICE: &str = "acs:ram::1:user/alice";
@@ -351,7 +351,10 @@ fn who_is_protected_is_checked() {
         "acs:ram::*:user/alice",
         "acs:ram::1:assumed-role/r/s",
     ] {
-        assert!(ProtectedIdentities::default().protect(text).is_err(), "{text}");
+        assert!(
+            ProtectedIdentities::default().protect(text).is_err(),
+            "{text}"
+        );
     }
 }
 
@@ -450,7 +453,11 @@ fn rivals_and_winners() {
         ("other-pattern", vec![], None),
         ("nothing", vec![], None),
     ] {
-        assert_eq!(positions(objects.same_subject_rules(position)), rivals, "{position}");
+        assert_eq!(
+            positions(objects.same_subject_rules(position)),
+            rivals,
+            "{position}"
+        );
         let answers = objects.shadowing_rule(position);
         let answers = answers.map(|rule| rule.source().position.as_str());
         assert_eq!(answers, winner, "{position}");

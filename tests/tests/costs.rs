@@ -11,9 +11,10 @@ use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::Arn;
 use ack_ram_core::diff::{Snapshot, diff};
 use ack_ram_core::identity::Identity;
-use ack_ram_core::lint::{self, BackendEntries, LintInput, GoSemantics, Position, lint};
+use ack_ram_core::lint::{self, BackendEntries, GoSemantics, LintInput, Position, lint};
 use ack_ram_core::rules::{
-    Precedence, Backend, BackendRules, WildcardMode, Mapping, ReservedPrefixes, Rule, RuleSet, Source,
+    Backend, BackendRules, Mapping, Precedence, ReservedPrefixes, Rule, RuleSet, Source,
+    WildcardMode,
 };
 
 const MANY: usize = 30_000;
@@ -91,7 +92,8 @@ fn lint_does_not_compare_each_with_each() {
         };
         in_time(&arn(0), || {
             let findings = lint(&configuration);
-            let is_shadowed = |finding: &&lint::Finding| finding.code == lint::FindingCode::Shadowed;
+            let is_shadowed =
+                |finding: &&lint::Finding| finding.code == lint::FindingCode::Shadowed;
             assert_eq!(findings.iter().filter(is_shadowed).count(), mappings.len());
         });
     }
@@ -134,7 +136,13 @@ fn mappings(indices: Range<usize>, arn: ArnOf) -> Vec<Mapping> {
             let groups = vec!["dev".to_owned()];
             Mapping {
                 wildcards: WildcardMode::Enabled,
-                ..Mapping::for_arn(source, Precedence::ListIndex(index), &arn(index), "dev", groups)
+                ..Mapping::for_arn(
+                    source,
+                    Precedence::ListIndex(index),
+                    &arn(index),
+                    "dev",
+                    groups,
+                )
             }
         })
         .collect()

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use ack_ram_core::arn::AccountId;
-use ack_ram_core::diff::{Access, Change, Snapshot, ChangeKind, diff};
-use ack_ram_core::rules::{Precedence, Backend, BackendRules, WildcardMode, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::diff::{Access, Change, ChangeKind, Snapshot, diff};
+use ack_ram_core::rules::{
+    Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source, WildcardMode,
+};
 
 /// Backends in their order: mappings and accounts.
 type Backends<'a> = &'a [(&'a [Mapping], &'a [&'a str])];

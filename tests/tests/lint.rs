@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::lint::{
-    AccountEntry, BackendEntries, FindingCode, LintInput, MappingEntry, Finding, GoSemantics, Position, Severity, lint,
+    AccountEntry, BackendEntries, Finding, FindingCode, GoSemantics, LintInput, MappingEntry,
+    Position, Severity, lint,
 };
 use ack_ram_core::rules::{
-    Precedence, Backend, WildcardMode, Mapping, ReservedPrefixes, SessionArnMode, Source, Validation,
+    Backend, Mapping, Precedence, ReservedPrefixes, SessionArnMode, Source, Validation,
+    WildcardMode,
 };
 use serde::Deserialize;
 
@@ -94,7 +96,9 @@ fn everything_is_found_and_nothing_else() {
     insta::with_settings!({ omit_expression => true }, {
         insta::assert_snapshot!("findings", texts);
     });
-    let unmet = FindingCode::ALL.iter().filter(|code| !met.contains(code.as_str()));
+    let unmet = FindingCode::ALL
+        .iter()
+        .filter(|code| !met.contains(code.as_str()));
     let of_the_host = [
         "unreadable",
         "invalid-setting",

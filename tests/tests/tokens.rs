@@ -31,7 +31,11 @@ fn check(case: &TokenCase, policy: &TokenPolicy) {
                     .collect(),
             };
             assert_eq!(Some(&request), case.request.as_ref(), "{name}");
-            assert_eq!(awaiting.fingerprint(), Fingerprint::from_text(&token), "{name}");
+            assert_eq!(
+                awaiting.fingerprint(),
+                Fingerprint::from_text(&token),
+                "{name}"
+            );
         }
         Step::Decided(decision) => {
             assert_eq!(Some(decision.code()), case.code.as_deref(), "{name}");

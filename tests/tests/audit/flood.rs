@@ -99,7 +99,10 @@ async fn flood_of_free_denials_is_summarized_and_every_decision_counted() {
     );
     for summary in audit.iter().filter(|line| is_summary(line)) {
         assert_eq!(summary["decision"], "denied", "{summary}");
-        assert_eq!(summary["reference"], Fingerprint::from_text(GARBAGE).to_string());
+        assert_eq!(
+            summary["reference"],
+            Fingerprint::from_text(GARBAGE).to_string()
+        );
         let second = summary["second"].as_str().unwrap();
         assert!(second.len() == 20 && second.ends_with('Z'), "{summary}");
     }

@@ -27,7 +27,9 @@ fn evaluate(
 ) -> Result<Value, EvaluationError> {
     match expression.kind() {
         ExpressionKind::Condition => expression.evaluate_condition(identity).map(|is| json!(is)),
-        ExpressionKind::Username => expression.evaluate_username(identity).map(|name| json!(name)),
+        ExpressionKind::Username => expression
+            .evaluate_username(identity)
+            .map(|name| json!(name)),
         ExpressionKind::Groups => expression
             .evaluate_groups(identity)
             .map(|names| json!(names)),
@@ -79,8 +81,14 @@ fn an_expression_answers_only_what_it_was_compiled_for() {
                 ExpressionKind::Condition,
                 expression.evaluate_condition(&identity).err(),
             ),
-            (ExpressionKind::Username, expression.evaluate_username(&identity).err()),
-            (ExpressionKind::Groups, expression.evaluate_groups(&identity).err()),
+            (
+                ExpressionKind::Username,
+                expression.evaluate_username(&identity).err(),
+            ),
+            (
+                ExpressionKind::Groups,
+                expression.evaluate_groups(&identity).err(),
+            ),
             (
                 ExpressionKind::Validation,
                 expression.validate(&identity, &user).err(),
@@ -100,7 +108,8 @@ fn an_expression_answers_only_what_it_was_compiled_for() {
 #[test]
 fn an_expression_can_be_shared_between_threads() {
     fn takes<T: Send + Sync + 'static>(_: &T) {}
-    let expression = Expression::compile("identity.type == 'RAMUser'", ExpressionKind::Condition).unwrap();
+    let expression =
+        Expression::compile("identity.type == 'RAMUser'", ExpressionKind::Condition).unwrap();
     takes(&expression);
     takes::<Option<ExpressionError>>(&None);
 }

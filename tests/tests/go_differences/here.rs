@@ -1,6 +1,6 @@
 //! What this project does.
 
-use ack_ram_config::config::{self, ConfigFile, Overrides, ConfigSources};
+use ack_ram_config::config::{self, ConfigFile, ConfigSources, Overrides};
 use ack_ram_config::proxy::ProxySettings;
 use ack_ram_core::arn::{AccountId, Arn};
 use ack_ram_core::cluster_id::ClusterId;
@@ -9,7 +9,9 @@ use ack_ram_core::identity::Identity;
 use ack_ram_core::login::{AwaitingSts, Step, begin};
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::review::{self, ReviewVersion, TokenReview};
-use ack_ram_core::rules::{Precedence, Backend, BackendRules, WildcardMode, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::rules::{
+    Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source, WildcardMode,
+};
 use ack_ram_core::sts::StsReply;
 use serde_json::{Value, json};
 
@@ -72,7 +74,9 @@ fn read(token: &Token) -> Value {
         ..TokenPolicy::new(ClusterId::parse(CLUSTER_ID).unwrap())
     };
     let awaiting = match begin(&token.make(), &policy, NOW) {
-        Step::Decided(decision) if decision.public_message().is_none() => return json!("passed by"),
+        Step::Decided(decision) if decision.public_message().is_none() => {
+            return json!("passed by");
+        }
         Step::Decided(decision) => return json!(decision.code()),
         Step::CallSts(awaiting) => awaiting,
     };
@@ -95,7 +99,14 @@ fn reviewed(body: &str) -> Value {
 fn may_speak(patterns: &[String], arn: &str) -> Value {
     let mut rules = BackendRules::new(Backend::Crd);
     for (place, pattern) in patterns.iter().enumerate() {
-        let mapping = mapping_at(place, pattern, Backend::Crd, WildcardMode::Enabled, "u", &[]);
+        let mapping = mapping_at(
+            place,
+            pattern,
+            Backend::Crd,
+            WildcardMode::Enabled,
+            "u",
+            &[],
+        );
         if let Ok(rule) = Rule::compile(mapping) {
             rules.apply(rule);
         }
@@ -103,7 +114,9 @@ fn may_speak(patterns: &[String], arn: &str) -> Value {
     let rules = RuleSet::new(vec![rules], []);
     let matched = rules.explain(&identity(arn)).0.matched;
     let speaks: Vec<&String> = match matched {
-        Some(MatchedEntry::Rule(source)) => vec![&patterns[source.position.parse::<usize>().unwrap()]],
+        Some(MatchedEntry::Rule(source)) => {
+            vec![&patterns[source.position.parse::<usize>().unwrap()]]
+        }
         Some(MatchedEntry::Account { .. }) | None => Vec::new(),
     };
     json!(speaks)
@@ -157,7 +170,13 @@ fn mapping_at(
     };
     Mapping {
         wildcards: globs,
-        ..Mapping::for_arn(source, Precedence::ListIndex(place), arn, username, groups.to_vec())
+        ..Mapping::for_arn(
+            source,
+            Precedence::ListIndex(place),
+            arn,
+            username,
+            groups.to_vec(),
+        )
     }
 }
 

@@ -3,7 +3,7 @@
 use ack_ram_core::login::{Step, begin};
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::review::{self, ReviewVersion, TokenReview};
-use ack_ram_core::rules::{Precedence, Backend, BackendRules, WildcardMode, Mapping, Rule, Source};
+use ack_ram_core::rules::{Backend, BackendRules, Mapping, Precedence, Rule, Source, WildcardMode};
 use ack_ram_core::sts::StsReply;
 use ack_ram_core::time::UnixTime;
 use base64::Engine as _;

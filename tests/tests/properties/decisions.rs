@@ -4,7 +4,9 @@ use ack_ram_core::arn::AccountId;
 use ack_ram_core::decision::{Decision, MatchedEntry};
 use ack_ram_core::login::VerifiedIdentity;
 use ack_ram_core::rules::pattern::Pattern;
-use ack_ram_core::rules::{Precedence, Backend, BackendRules, WildcardMode, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::rules::{
+    Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source, WildcardMode,
+};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 

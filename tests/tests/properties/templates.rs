@@ -2,7 +2,7 @@
 
 use ack_ram_core::identity::Identity;
 use ack_ram_core::rules::template::{RenderError, Template, TemplateError, TemplateVariable};
-use ack_ram_core::rules::{Precedence, Backend, BackendRules, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::rules::{Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -106,7 +106,8 @@ fn pieces() -> impl Strategy<Value = Vec<Piece>> {
     ];
     let piece = prop_oneof![
         literal.prop_map(Piece::Literal),
-        select(TemplateVariable::ALL.to_vec()).prop_map(|(name, variable)| Piece::Variable(name, variable)),
+        select(TemplateVariable::ALL.to_vec())
+            .prop_map(|(name, variable)| Piece::Variable(name, variable)),
     ];
     prop::collection::vec(piece, 0..5)
 }

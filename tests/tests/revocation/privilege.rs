@@ -5,7 +5,7 @@ use ack_ram_core::arn::Arn;
 use ack_ram_core::decision::{Denial, RulesRefusal};
 use ack_ram_core::identity::Identity;
 use ack_ram_core::rules::{
-    Precedence, Backend, BackendRules, Mapping, ReservedPrefixes, Rule, RuleSet, Source,
+    Backend, BackendRules, Mapping, Precedence, ReservedPrefixes, Rule, RuleSet, Source,
 };
 use ack_ram_tests::sts::demo;
 

@@ -169,8 +169,7 @@ fn users(live: &LiveRules) -> Vec<User> {
     ]
     .into_iter()
     .map(|who| {
-        let arn = Arn::parse(&format!("acs:ram::{who}"),
-        ).unwrap();
+        let arn = Arn::parse(&format!("acs:ram::{who}")).unwrap();
         let (_, user) = all.explain(&sample::identity(arn).unwrap());
         (who, user.ok().map(|user| (user.username, user.groups)))
     })

@@ -6,7 +6,7 @@ mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ack_ram_config::last_good::{LastGood, Terms, Update};
+use ack_ram_config::last_good::{LastGood, RetentionPolicy, Update};
 use ack_ram_core::rules::Backend;
 use ack_ram_core::time::UnixTime;
 use proptest::prelude::*;
@@ -23,7 +23,7 @@ fn in_effect(update: &Update) -> Given {
         let arn = format!("acs:ram::1:user/{name}");
         let rules = update.rules.iter();
         let rules = rules.filter(|rule| rule.subject().to_string() == arn);
-        let groups = rules.flat_map(|rule| rule.written_names().1);
+        let groups = rules.flat_map(|rule| rule.raw_names().1);
         let groups = groups.map(|name| GROUPS.iter().position(|group| **group == **name).unwrap());
         (person, groups.collect())
     });
@@ -45,7 +45,7 @@ fn check(backend: Backend, documents: &[Document], take: Take) -> Result<(), Tes
     let mut seen: BTreeMap<(usize, usize), Seen> = BTreeMap::new();
     for (step, document) in documents.iter().enumerate() {
         now += document.later;
-        let terms = Terms {
+        let terms = RetentionPolicy {
             now: UnixTime::from_seconds(now),
             ttl: TTL,
             protected: None,
@@ -96,7 +96,7 @@ fn check(backend: Backend, documents: &[Document], take: Take) -> Result<(), Tes
             }
         }
         for effect in update.in_effect.values() {
-            if let Some(kept) = &effect.kept {
+            if let Some(kept) = &effect.retention {
                 prop_assert!(now < kept.until.seconds(), "step {step}");
                 prop_assert_eq!(kept.until.seconds_since(kept.since), TTL);
             }

@@ -4,19 +4,19 @@ use std::collections::BTreeSet;
 
 use ack_ram_config::config::document::{self, ConfigMapData};
 use ack_ram_config::config::entry::Refusal;
-use ack_ram_config::config::{self, ConfigFile, FileMappings, Overrides};
-use ack_ram_config::last_good::{LastGood, Terms, Update};
-use ack_ram_core::rules::{Backend, Globs};
+use ack_ram_config::config::{self, ConfigFile, Overrides, ParsedMappings};
+use ack_ram_config::last_good::{LastGood, RetentionPolicy, Update};
+use ack_ram_core::rules::{Backend, WildcardMode};
 
 use super::documents::{Document, DocumentForm, ListForm};
 
 /// A source, and how it takes a document.
-pub(super) type Take = fn(&mut LastGood, &Document, &Terms<'_>) -> Update;
+pub(super) type Take = fn(&mut LastGood, &Document, &RetentionPolicy<'_>) -> Update;
 
 pub(super) fn dynamic_file(
     last_good: &mut LastGood,
     document: &Document,
-    terms: &Terms<'_>,
+    terms: &RetentionPolicy<'_>,
 ) -> Update {
     let lists = document.texts().into_iter();
     let lists: Vec<String> = lists
@@ -24,31 +24,31 @@ pub(super) fn dynamic_file(
         .collect();
     let text = format!("{{{}}}", lists.join(",\n"));
     let text = match document.form {
-        DocumentForm::Gone => return last_good.read(FileMappings::default(), terms),
+        DocumentForm::Gone => return last_good.apply(ParsedMappings::default(), terms),
         DocumentForm::SyntaxError => format!("{text}}}"),
         DocumentForm::Empty => "\n".to_owned(),
         DocumentForm::Good | DocumentForm::OtherSetting => text,
     };
-    match document::dynamic_file("d.json", &text, Globs::Literal) {
-        Ok(document) => last_good.read(document.mappings, terms),
-        Err(why) => last_good.hold(&why, terms),
+    match document::parse_dynamic_file("d.json", &text, WildcardMode::Disabled) {
+        Ok(document) => last_good.apply(document.mappings, terms),
+        Err(why) => last_good.keep_last_good(&why, terms),
     }
 }
 
 pub(super) fn config_map(
     last_good: &mut LastGood,
     document: &Document,
-    terms: &Terms<'_>,
+    terms: &RetentionPolicy<'_>,
 ) -> Update {
     if document.form == DocumentForm::Gone {
-        return last_good.read(FileMappings::default(), terms);
+        return last_good.apply(ParsedMappings::default(), terms);
     }
     let data = ConfigMapData {
         texts: document.texts().into_iter().collect(),
-        binary: BTreeSet::new(),
+        binary_keys: BTreeSet::new(),
     };
-    last_good.read(
-        document::config_map("c", &data, Globs::Literal).mappings,
+    last_good.apply(
+        document::parse_config_map("c", &data, WildcardMode::Disabled).mappings,
         terms,
     )
 }
@@ -56,7 +56,7 @@ pub(super) fn config_map(
 pub(super) fn configuration(
     last_good: &mut LastGood,
     document: &Document,
-    terms: &Terms<'_>,
+    terms: &RetentionPolicy<'_>,
 ) -> Update {
     let lists = document.texts().into_iter();
     let lists: String = lists
@@ -68,14 +68,14 @@ pub(super) fn configuration(
         DocumentForm::SyntaxError => format!("clusterID: [c\nserver:\n{lists}"),
         DocumentForm::Empty => {
             let why = Refusal {
-                place: String::new(),
-                reason: document::EMPTY.to_owned(),
+                location: String::new(),
+                reason: document::EMPTY_DOCUMENT.to_owned(),
             };
-            return last_good.hold(&why, terms);
+            return last_good.keep_last_good(&why, terms);
         }
     };
     let overrides = Overrides::default();
-    let sources = config::Sources {
+    let sources = config::ConfigSources {
         file: Some(ConfigFile::Text {
             name: "config.yaml",
             text: &text,
@@ -84,15 +84,15 @@ pub(super) fn configuration(
         variables: &|_| None,
     };
     match config::load(&sources) {
-        Ok(config) => last_good.read(config.mappings, terms),
+        Ok(config) => last_good.apply(config.mappings, terms),
         Err(error) => {
             let why = Refusal {
-                place: String::new(),
+                location: String::new(),
                 reason: error.to_string(),
             };
-            match config::mappings_alone(&sources) {
-                Some(lists) => last_good.restrict(lists, &why, terms),
-                None => last_good.hold(&why, terms),
+            match config::load_mappings_only(&sources) {
+                Some(lists) => last_good.restrict_to(lists, &why, terms),
+                None => last_good.keep_last_good(&why, terms),
             }
         }
     }

@@ -379,10 +379,8 @@ fn token_in_the_url_is_refused_on_every_path() {
             let Then::Refuse(refusal, log_entry) = arrival.then else {
                 panic!("{method} {target}: {:?}", arrival.then);
             };
-            assert_eq!(
-                        refusal.admitted_or_refusal_kind(), RefusalKind::Forbidden);
-            for text in [refusal.message(),
-                        log_entry.line] {
+            assert_eq!(refusal.admitted_or_refusal_kind(), RefusalKind::Forbidden);
+            for text in [refusal.message(), log_entry.line] {
                 assert!(text.contains("Authorization: Bearer <token>"), "{text}");
                 assert!(!text.contains("k8s-ack"), "{text}");
             }
