@@ -1,13 +1,12 @@
-//! `server --check`, and a server that does not start.
+//! `server --check`.
 
 use std::fs::{self, Permissions};
-use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use super::Transcript;
 use crate::program::Folder;
 
-const GOOD: &str = "\
+pub(super) const GOOD: &str = "\
 clusterID: c1
 server:
   stateDir: state
@@ -249,93 +248,4 @@ fn certificates_and_keys_are_checked() {
         transcript.run(&folder, &CHECK, &[]);
     }
     transcript.check("check_certificates");
-}
-
-/// One line that says what, where and what to do, after the warnings in the log.
-#[test]
-fn servers_do_not_start() {
-    const NOWHERE: &str = "clusterID: c1\nserver: {healthPort: 0, kubeconfigPregenerated: true}\n";
-    let mut transcript = Transcript::new();
-    transcript.hide("(lookup address information: )[A-Za-z ]+", "${1}<reason>");
-    for (files, more) in [
-        (&[("file", "")][..], &["--state-dir", "file/state"][..]),
-        (&[("cert.pem", "")], &["--state-dir", "."]),
-        (&[("key.pem", "SECRET")], &["--state-dir", "."]),
-        (
-            &[("cert.pem", "SECRET"), ("key.pem", "SECRET")],
-            &["--state-dir", "."],
-        ),
-        (&[("client-ca.pem", "x")], &["--state-dir", "."]),
-        (
-            &[],
-            &["--state-dir", "state", "--bind", "192.0.2.1", "--port", "0"],
-        ),
-        (
-            &[],
-            &[
-                "--state-dir",
-                "state",
-                "--bind",
-                "name.invalid",
-                "--port",
-                "0",
-            ],
-        ),
-        (
-            &[],
-            &[
-                "--state-dir",
-                "state",
-                "--generate-kubeconfig",
-                ".",
-                "--kubeconfig-pregenerated=false",
-                "--port",
-                "0",
-            ],
-        ),
-        (&[], &["--state-dir", "state", "--backend-mode", "Etcd"]),
-        (&[], &["--state-dir", "state", "--region", "a/b"]),
-    ] {
-        let folder = Folder::new(&[&[("config.yaml", NOWHERE)], files].concat());
-        transcript.run(
-            &folder,
-            &[&["server", "-c", "config.yaml"], more].concat(),
-            &[],
-        );
-    }
-    for (more, env) in [
-        ("  address: 192.0.2.1\n", &[][..]),
-        ("  address: name.invalid\n", &[]),
-        ("  requireClientCertificate: true\n", &[]),
-        (
-            "  tls: {certFile: cert.pem, keyFile: key.pem, caFile: ca.pem}\n",
-            &[],
-        ),
-        ("  sts: {caFile: missing.pem}\n", &[]),
-        ("", &[("HTTPS_PROXY", "http://user:1#SECRET@proxy.example")]),
-        ("", &[("SSL_CERT_FILE", "/nowhere/ca.pem")]),
-    ] {
-        let config = GOOD.replace("  sts: {endpoint: 'https://127.0.0.1:1'}\n", "");
-        let folder = Folder::new(&[(
-            "config.yaml",
-            &format!("{config}  port: 0\n  healthPort: 0\n{more}"),
-        )]);
-        transcript.heading(more.trim());
-        transcript.run(&folder, &["server", "-c", "config.yaml"], env);
-    }
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
-    transcript.replace(&port, "<port in use>");
-    let folder = Folder::new(&[("config.yaml", NOWHERE)]);
-    let args = [
-        "server",
-        "-c",
-        "config.yaml",
-        "--state-dir",
-        "state",
-        "--port",
-        &port,
-    ];
-    transcript.run(&folder, &args, &[]);
-    transcript.check("server_refused");
 }

@@ -6,12 +6,14 @@
 mod api_server;
 mod checks;
 mod cluster;
+mod cluster_refused;
 mod colors;
 mod configurations;
 mod diff;
 mod help;
 mod identities;
 mod init;
+mod inspect;
 mod servers;
 mod tokens;
 mod transcript;

@@ -1,12 +1,14 @@
-//! A server that runs: its log, and what `get mappings` shows.
+//! A server: why it does not start, its log, and what `get mappings` shows.
 
 use std::cell::Cell;
 use std::fs;
+use std::net::TcpListener;
 use std::time::Duration;
 
 use ack_ram_tests::process::Process;
 
 use super::Transcript;
+use super::checks::GOOD;
 use crate::program::Folder;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -133,4 +135,93 @@ fn mappings_in_effect_are_shown() {
     fs::write(folder.path().join("state/control.sock"), "").unwrap();
     transcript.run(&folder, &get, &[]);
     transcript.check("get_mappings");
+}
+
+/// One line that says what, where and what to do, after the warnings in the log.
+#[test]
+fn servers_do_not_start() {
+    const NOWHERE: &str = "clusterID: c1\nserver: {healthPort: 0, kubeconfigPregenerated: true}\n";
+    let mut transcript = Transcript::new();
+    transcript.hide("(lookup address information: )[A-Za-z ]+", "${1}<reason>");
+    for (files, more) in [
+        (&[("file", "")][..], &["--state-dir", "file/state"][..]),
+        (&[("cert.pem", "")], &["--state-dir", "."]),
+        (&[("key.pem", "SECRET")], &["--state-dir", "."]),
+        (
+            &[("cert.pem", "SECRET"), ("key.pem", "SECRET")],
+            &["--state-dir", "."],
+        ),
+        (&[("client-ca.pem", "x")], &["--state-dir", "."]),
+        (
+            &[],
+            &["--state-dir", "state", "--bind", "192.0.2.1", "--port", "0"],
+        ),
+        (
+            &[],
+            &[
+                "--state-dir",
+                "state",
+                "--bind",
+                "name.invalid",
+                "--port",
+                "0",
+            ],
+        ),
+        (
+            &[],
+            &[
+                "--state-dir",
+                "state",
+                "--generate-kubeconfig",
+                ".",
+                "--kubeconfig-pregenerated=false",
+                "--port",
+                "0",
+            ],
+        ),
+        (&[], &["--state-dir", "state", "--backend-mode", "Etcd"]),
+        (&[], &["--state-dir", "state", "--region", "a/b"]),
+    ] {
+        let folder = Folder::new(&[&[("config.yaml", NOWHERE)], files].concat());
+        transcript.run(
+            &folder,
+            &[&["server", "-c", "config.yaml"], more].concat(),
+            &[],
+        );
+    }
+    for (more, env) in [
+        ("  address: 192.0.2.1\n", &[][..]),
+        ("  address: name.invalid\n", &[]),
+        ("  requireClientCertificate: true\n", &[]),
+        (
+            "  tls: {certFile: cert.pem, keyFile: key.pem, caFile: ca.pem}\n",
+            &[],
+        ),
+        ("  sts: {caFile: missing.pem}\n", &[]),
+        ("", &[("HTTPS_PROXY", "http://user:1#SECRET@proxy.example")]),
+        ("", &[("SSL_CERT_FILE", "/nowhere/ca.pem")]),
+    ] {
+        let config = GOOD.replace("  sts: {endpoint: 'https://127.0.0.1:1'}\n", "");
+        let folder = Folder::new(&[(
+            "config.yaml",
+            &format!("{config}  port: 0\n  healthPort: 0\n{more}"),
+        )]);
+        transcript.heading(more.trim());
+        transcript.run(&folder, &["server", "-c", "config.yaml"], env);
+    }
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    transcript.replace(&port, "<port in use>");
+    let folder = Folder::new(&[("config.yaml", NOWHERE)]);
+    let args = [
+        "server",
+        "-c",
+        "config.yaml",
+        "--state-dir",
+        "state",
+        "--port",
+        &port,
+    ];
+    transcript.run(&folder, &args, &[]);
+    transcript.check("server_refused");
 }
