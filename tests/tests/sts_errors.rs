@@ -8,8 +8,8 @@ use ack_ram_core::gateway::RefusalKind;
 use ack_ram_core::sign;
 use ack_ram_core::sts::StsReply;
 use ack_ram_core::time::UnixTime;
-use ack_ram_envoy::request::Head;
-use ack_ram_envoy::worker::Then;
+use ack_ram_envoy::request::RequestHeaders;
+use ack_ram_envoy::worker::RequestAction;
 use ack_ram_envoy::{Settings, Worker};
 use ack_ram_tests::sts::demo;
 use ack_ram_tests::vectors;
@@ -22,7 +22,7 @@ const NOW: u64 = 1_795_521_600;
 fn filter_turns_away_with_each_error_and_remembers_none() {
     let cluster = ClusterId::parse("c1").unwrap();
     let time = UnixTime::from_seconds(NOW.cast_signed());
-    let token = sign::token_v2(&demo::user_key(), &cluster, "test", time).unwrap();
+    let token = sign::sign_token_v2(&demo::user_key(), &cluster, "test", time).unwrap();
     let bearer = format!("Bearer {}", token.expose());
     let headers = [(":path", "/x"), ("authorization", &bearer)];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
@@ -36,16 +36,16 @@ fn filter_turns_away_with_each_error_and_remembers_none() {
         let name = &error.name;
         let settings = Settings::parse(settings.to_string().as_bytes()).unwrap();
         let mut worker = Worker::new(settings);
-        let arrival = worker.arrived(1, Head(&headers), now);
-        assert!(matches!(arrival.then, Then::Wait), "{name}");
+        let arrival = worker.plan_request(1, RequestHeaders(&headers), now);
+        assert!(matches!(arrival.then, RequestAction::Wait), "{name}");
         let call = worker.next_call().unwrap();
-        worker.sent(call, 7, now);
+        worker.mark_sent(call, 7, now);
         let reply = StsReply::Response {
             status: error.status,
             body: error.body.as_bytes(),
         };
-        let woken = worker.answered(7, reply, now).woken;
-        let Then::Refuse(refusal, _) = &woken[0].then else {
+        let woken = worker.complete_call(7, reply, now).woken;
+        let RequestAction::Refuse(refusal, _) = &woken[0].then else {
             panic!("{name}: {woken:?}");
         };
         let expected = if error.is_denial() {
@@ -54,7 +54,7 @@ fn filter_turns_away_with_each_error_and_remembers_none() {
             RefusalKind::Unavailable
         };
         assert_eq!(refusal.kind(), expected, "{name}: {refusal:?}");
-        let arrival = worker.arrived(2, Head(&headers), now);
-        assert!(matches!(arrival.then, Then::Wait), "{name}");
+        let arrival = worker.plan_request(2, RequestHeaders(&headers), now);
+        assert!(matches!(arrival.then, RequestAction::Wait), "{name}");
     }
 }

@@ -5,7 +5,7 @@ use ack_ram_core::sign;
 use ack_ram_tests::sts::{Emulator, demo};
 use serde_json::{Value, json};
 
-use crate::program::Folder;
+use crate::program::TestFolder;
 
 /// What is asked in which order, where not all is in the file.
 #[test]
@@ -95,10 +95,10 @@ fn a_token_is_asked_about() {
         sts.url(),
         demo::ROLE_ARN
     );
-    let folder = Folder::new(&[("config.yaml", &config), ("ca.pem", sts.ca_pem())]);
+    let folder = TestFolder::new(&[("config.yaml", &config), ("ca.pem", sts.ca_pem())]);
     let token = |cluster: &str| {
         let cluster = ClusterId::parse(cluster).unwrap();
-        sign::token_v2(&demo::session_key(), &cluster, "test", sts.now()).unwrap()
+        sign::sign_token_v2(&demo::session_key(), &cluster, "test", sts.now()).unwrap()
     };
     let args = ["explain", "-c", "config.yaml", "-o", "json", "--token", "-"];
     let printed = folder

@@ -107,7 +107,7 @@ impl Fixture {
 
     fn token(&self) -> Secret {
         let cluster = ClusterId::parse("c1").unwrap();
-        sign::token_v2(&demo::user_key(), &cluster, "test", self.sts.now()).unwrap()
+        sign::sign_token_v2(&demo::user_key(), &cluster, "test", self.sts.now()).unwrap()
     }
 }
 

@@ -6,7 +6,7 @@ use ack_ram_core::sign::{self, AccessKey};
 use ack_ram_tests::sts::{Emulator, demo};
 use serde_json::json;
 
-use crate::program::Folder;
+use crate::program::TestFolder;
 
 /// STS with the demonstration account, and a folder whose configuration names it.
 struct Fixture {

@@ -10,9 +10,10 @@ use ack_ram_core::arn::Arn;
 use ack_ram_core::placeholder;
 use ack_ram_core::rules::{Backend, BackendRules, RuleSet, WildcardMode};
 use ack_ram_core::time::UnixTime;
-use ack_ram_tests::broken_edits::{self, BrokenEdits, Keeps, TextEdit};
+use ack_ram_tests::broken_edits::{self, BrokenEdits, TextEdit};
 use tempfile::TempDir;
 
+use super::lists::{Lists, Loss, Texts, User, edits};
 use super::logged;
 use crate::backends::config_map::ConfigMapSource;
 use crate::backends::document_source::ignore_reloads;
@@ -20,140 +21,14 @@ use crate::backends::dynamic_file::DynamicFile;
 use crate::backends::live::LiveRules;
 use crate::backends::mounted_file::{Inputs, MountedFile};
 use crate::config::document::ConfigMapData;
-use crate::config::{self, ConfigFile, ConfigMapName, ConfigSources, Overrides};
+use crate::config::{self, ConfigFile, ConfigMapName, Overrides, Sources};
 
 fn now() -> UnixTime {
     UnixTime::from_seconds(1_000)
 }
 
-/// The three lists, each as JSON.
-#[derive(Clone)]
-struct Lists {
-    roles: Vec<String>,
-    users: Vec<String>,
-    accounts: Vec<String>,
-}
-
-impl Lists {
-    fn good() -> Self {
-        let entry = |key: &str, arn: &str, names: &str| {
-            format!(r#"{{"{key}": "acs:ram::1:{arn}", {names}}}"#)
-        };
-        Self {
-            roles: vec![
-                entry(
-                    "roleARN",
-                    "role/admin",
-                    r#""username": "admin", "groups": ["ops", "admins"]"#,
-                ),
-                entry(
-                    "roleARN",
-                    "role/dev",
-                    r#""username": "dev:{{AccountID}}", "groups": ["dev"]"#,
-                ),
-            ],
-            users: vec![
-                entry(
-                    "userARN",
-                    "user/alice",
-                    r#""username": "alice", "groups": ["ops"]"#,
-                ),
-                entry("userARN", "user/bob", r#""username": "bob", "groups": []"#),
-            ],
-            accounts: vec![r#""0077""#.to_owned(), r#""88""#.to_owned()],
-        }
-    }
-
-    fn texts(&self) -> [(&'static str, String); 3] {
-        let text = |list: &Vec<String>| format!("[{}]", list.join(",\n  "));
-        [
-            ("mapRoles", text(&self.roles)),
-            ("mapUsers", text(&self.users)),
-            ("mapAccounts", text(&self.accounts)),
-        ]
-    }
-}
-
-/// The text of each list, by its key.
-type Texts = BTreeMap<&'static str, String>;
-
-/// An edit, the whole document that it makes, and what becomes of whom.
-type Edited = (String, Vec<u8>, Fate);
-
-/// What becomes of one identity; the others are as they were.
-#[derive(Clone, Copy, Debug)]
-enum Fate {
-    /// Nothing.
-    Same,
-    /// It loses its groups.
-    NoGroups(&'static str),
-    /// It is mapped no longer.
-    Gone(&'static str),
-}
-
-impl Fate {
-    fn of(self, before: &[User]) -> Vec<User> {
-        let fate = |(who, user): &User| match self {
-            Self::Gone(gone) if gone == *who => (*who, None),
-            Self::NoGroups(other) if other == *who => {
-                let user = user.clone();
-                (*who, user.map(|(username, _)| (username, Vec::new())))
-            }
-            Self::Same | Self::Gone(_) | Self::NoGroups(_) => (*who, user.clone()),
-        };
-        before.iter().map(fate).collect()
-    }
-}
-
-/// Who logs in, and as whom.
-type User = (&'static str, Option<(String, Vec<String>)>);
-
-/// Every broken edit of the lists: what was done, and what came of it by key.
-fn edits(table: &BrokenEdits) -> Vec<(String, Texts, Fate)> {
-    let mut edits = Vec::new();
-    let mut add = |name: String, lists: &Lists, fate: Fate| {
-        edits.push((name, BTreeMap::from(lists.texts()), fate));
-    };
-    for (list, entries) in [
-        ("mapRoles", ["1:role/admin", "1:role/dev"]),
-        ("mapUsers", ["1:user/alice", "1:user/bob"]),
-    ] {
-        for (index, who) in entries.into_iter().enumerate() {
-            for edit in &table.entries {
-                let mut lists = Lists::good();
-                let chosen = if list == "mapRoles" {
-                    &mut lists.roles
-                } else {
-                    &mut lists.users
-                };
-                chosen[index] = edit.apply(&chosen[index]);
-                let fate = match edit.keeps {
-                    Keeps::All => Fate::Same,
-                    Keeps::NoGroups => Fate::NoGroups(who),
-                    Keeps::Nothing => Fate::Gone(who),
-                };
-                add(format!("{list}[{index}]: {}", edit.name), &lists, fate);
-            }
-        }
-    }
-    for edit in &table.accounts {
-        for (index, who) in ["0077:root", "88:user/x"].into_iter().enumerate() {
-            let mut lists = Lists::good();
-            lists.accounts[index] = edit.apply(&lists.accounts[index]);
-            let name = format!("mapAccounts[{index}]: {}", edit.name);
-            add(name, &lists, Fate::Gone(who));
-        }
-    }
-    for key in ["mapRoles", "mapUsers", "mapAccounts"] {
-        for edit in &table.texts {
-            let mut texts = BTreeMap::from(Lists::good().texts());
-            let text = texts.get_mut(key).unwrap();
-            *text = edit.apply(text);
-            edits.push((format!("{key}: {}", edit.name), texts, Fate::Same));
-        }
-    }
-    edits
-}
+/// An edit, the whole document that it makes, and what it costs whom.
+type Edited = (String, Vec<u8>, Loss);
 
 /// The users of everybody who is mapped.
 fn users(live: &LiveRules) -> Vec<User> {
@@ -190,11 +65,11 @@ fn check(live: &LiveRules, name: &str, edits: &[Edited], good: &[u8], edit: impl
         6,
         "{before:?}"
     );
-    for (case, text, fate) in edits {
+    for (case, text, loss) in edits {
         let shown = String::from_utf8_lossy(text);
         let shown: String = shown.chars().take(2_000).collect();
         let log = logged(|| edit(text));
-        let expected = fate.of(&before);
+        let expected = loss.users_after(&before);
         assert_eq!(users(live), expected, "{case}: {shown}");
         let told: Vec<String> = live.inspect(|_, notes| {
             let refused = notes
@@ -205,9 +80,9 @@ fn check(live: &LiveRules, name: &str, edits: &[Edited], good: &[u8], edit: impl
             trouble.chain(refused).collect::<Vec<_>>().join("\n")
         });
         assert!(!told.concat().is_empty(), "{case} is not told: {shown}");
-        let says = match fate {
-            Fate::Same | Fate::NoGroups(_) => "until 1970-01-02T00:16:40Z",
-            Fate::Gone(_) => "it maps nobody, and nothing of it is kept",
+        let says = match loss {
+            Loss::Nothing | Loss::Groups(_) => "until 1970-01-02T00:16:40Z",
+            Loss::Access(_) => "it maps nobody, and nothing of it is kept",
         };
         let is_located = log.contains(name) && log.contains(says);
         assert!(is_located, "{case}: {log}");
@@ -232,9 +107,10 @@ fn documents(
     let table = broken_edits::table();
     let good = whole(&BTreeMap::from(Lists::good().texts()));
     let of_lists = edits(&table).into_iter();
-    let of_lists = of_lists.map(|(name, lists, fate)| (name, whole(&lists).into_bytes(), fate));
+    let of_lists = of_lists.map(|(name, lists, loss)| (name, whole(&lists).into_bytes(), loss));
     let of_whole = changes(&table).iter();
-    let of_whole = of_whole.map(|edit| (edit.name.clone(), edit.apply_to_bytes(&good), Fate::Same));
+    let of_whole =
+        of_whole.map(|edit| (edit.name.clone(), edit.apply_to_bytes(&good), Loss::Nothing));
     let documents: Vec<Edited> = of_lists.chain(of_whole).collect();
     (good.into_bytes(), documents)
 }
@@ -340,14 +216,14 @@ fn broken_config_map_keeps_what_it_still_says() {
     let mut broken: Vec<ConfigMapData> = Vec::new();
     let mut names = Vec::new();
     let table = broken_edits::table();
-    for (name, lists, fate) in edits(&table) {
-        names.push((name, fate));
+    for (name, lists, loss) in edits(&table) {
+        names.push((name, loss));
         broken.push(data(&lists));
     }
     for (key, other) in &table.config_map_keys {
         let mut edited = good.clone();
         let text = edited.texts.remove(key).unwrap();
-        names.push((format!("{key} is called {other}"), Fate::Same));
+        names.push((format!("{key} is called {other}"), Loss::Nothing));
         edited.texts.insert(other.clone(), text);
         broken.push(edited);
     }
@@ -355,7 +231,7 @@ fn broken_config_map_keeps_what_it_still_says() {
         let mut edited = good.clone();
         edited.texts.remove(key);
         edited.binary_keys.insert(key.to_owned());
-        names.push((format!("{key} is not UTF-8"), Fate::Same));
+        names.push((format!("{key} is not UTF-8"), Loss::Nothing));
         broken.push(edited);
     }
     broken.push(good);
@@ -364,7 +240,7 @@ fn broken_config_map_keeps_what_it_still_says() {
     let edits: Vec<Edited> = names
         .into_iter()
         .enumerate()
-        .map(|(index, (name, fate))| (name, number(index), fate))
+        .map(|(index, (name, loss))| (name, number(index), loss))
         .collect();
     check(
         &live,

@@ -2,6 +2,7 @@
 
 mod broken_edits;
 mod edit_sequences;
+mod lists;
 
 use std::io;
 use std::sync::{Arc, Mutex};

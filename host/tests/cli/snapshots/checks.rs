@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use super::Transcript;
-use crate::program::Folder;
+use crate::program::TestFolder;
 
 pub(super) const GOOD: &str = "\
 clusterID: c1
@@ -18,18 +18,18 @@ server:
 const CHECK: [&str; 4] = ["server", "-c", "config.yaml", "--check"];
 
 /// A folder in which a server with [`GOOD`] and `lines` would run, and its configuration.
-fn folder(lines: &str) -> Folder {
-    Folder::new(&[("config.yaml", &format!("{GOOD}{lines}"))])
+fn folder(lines: &str) -> TestFolder {
+    TestFolder::new(&[("config.yaml", &format!("{GOOD}{lines}"))])
 }
 
-fn with_pair(lines: &str) -> Folder {
+fn with_pair(lines: &str) -> TestFolder {
     let folder = folder(lines);
     let init = ["init", "-c", "config.yaml", "--client-cert"];
     assert_eq!(folder.run(&init, &[]).code, Some(0));
     folder
 }
 
-fn chmod(folder: &Folder, name: &str, mode: u32) {
+fn chmod(folder: &TestFolder, name: &str, mode: u32) {
     fs::set_permissions(folder.path().join(name), Permissions::from_mode(mode)).unwrap();
 }
 
@@ -56,7 +56,7 @@ server:
   mapUsers: [{userARN: 'acs:ram::1:user/a', username: a, groups: [g]}, {userARN: 7}]
 ";
     let dynamic = r#"{"mapRoles": [{"roleARN": "x"}], "mapRols": []}"#;
-    let folder = Folder::new(&[
+    let folder = TestFolder::new(&[
         ("file", ""),
         ("dynamic.json", dynamic),
         ("config.yaml", odd),
@@ -110,7 +110,7 @@ fn settings_are_checked_against_the_machine() {
 
 #[test]
 fn variables_are_checked() {
-    let folder = Folder::new(&[(
+    let folder = TestFolder::new(&[(
         "config.yaml",
         &GOOD.replace("  sts: {endpoint: 'https://127.0.0.1:1'}\n", ""),
     )]);
@@ -168,15 +168,15 @@ fn variables_are_checked() {
 fn certificates_and_keys_are_checked() {
     let mut transcript = Transcript::new();
     let dir = [&CHECK[..], &["--state-dir", "."]].concat();
-    let mut case = |title: &str, change: &dyn Fn(&Folder)| {
+    let mut case = |title: &str, change: &dyn Fn(&TestFolder)| {
         let folder = with_pair("");
         change(&folder);
         transcript.heading(title);
         transcript.run(&folder, &dir, &[]);
         fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
     };
-    let remove = |folder: &Folder, name: &str| fs::remove_file(folder.path().join(name)).unwrap();
-    let write = |folder: &Folder, name: &str, text: &str| {
+    let remove = |folder: &TestFolder, name: &str| fs::remove_file(folder.path().join(name)).unwrap();
+    let write = |folder: &TestFolder, name: &str, text: &str| {
         fs::write(folder.path().join(name), text).unwrap();
     };
     case("all is there", &|_| {});

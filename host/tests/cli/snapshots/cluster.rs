@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Transcript;
 use super::api_server::ApiServer;
-use crate::program::Folder;
+use crate::program::TestFolder;
 
 const ROLE: [&str; 4] = ["add", "role", "--rolearn", "acs:ram::1:role/a"];
 pub(super) const USER: [&str; 4] = ["add", "user", "--userarn", "acs:ram::1:user/a"];
@@ -26,7 +26,7 @@ pub(super) const LIST: &str = "\
 /// A cluster, and a folder with a kubeconfig that leads to it.
 pub(super) struct Fixture {
     pub(super) server: ApiServer,
-    pub(super) folder: Folder,
+    pub(super) folder: TestFolder,
     pub(super) transcript: Transcript,
 }
 
@@ -34,7 +34,7 @@ impl Fixture {
     pub(super) fn start() -> Self {
         let server = ApiServer::start();
         let config = "clusterID: c\nserver:\n  reservedPrefixConfig:\n  - backendMode: ACKConfigMap\n    usernamePrefixReserveList: ['ops:']\n";
-        let folder = Folder::new(&[
+        let folder = TestFolder::new(&[
             ("kubeconfig", &server.kubeconfig()),
             ("config.yaml", config),
         ]);

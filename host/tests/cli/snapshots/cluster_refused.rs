@@ -1,7 +1,7 @@
 //! A cluster that refuses what the commands ask, or cannot be asked.
 
 use super::cluster::{Fixture, LIST, USER};
-use crate::program::Folder;
+use crate::program::TestFolder;
 
 #[test]
 fn the_cluster_cannot_be_asked() {
@@ -33,7 +33,7 @@ fn the_cluster_cannot_be_asked() {
         }
     }
     let nowhere = "apiVersion: v1\nkind: Config\nclusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}]\nusers: [{name: u, user: {token: SECRET}}]\ncontexts: [{name: x, context: {cluster: c, user: u}}]\ncurrent-context: x\n";
-    let folder = Folder::new(&[("kubeconfig", nowhere)]);
+    let folder = TestFolder::new(&[("kubeconfig", nowhere)]);
     fixture.transcript.heading("nothing listens");
     for args in [
         &add[..],
@@ -82,7 +82,7 @@ fn the_cluster_cannot_be_asked() {
         ("no program", nowhere.replace("token: SECRET", "exec: {apiVersion: client.authentication.k8s.io/v1, command: nowhere-to-be-found, interactiveMode: Never}")),
         ("no URL", nowhere.replace("https://127.0.0.1:1", "a b")),
     ] {
-        let folder = Folder::new(&[("kubeconfig", &kubeconfig)]);
+        let folder = TestFolder::new(&[("kubeconfig", &kubeconfig)]);
         fixture.transcript.heading(title);
         let env = [("KUBECONFIG", "kubeconfig")];
         fixture.transcript.run(&folder, &["list"], &env);

@@ -1,7 +1,7 @@
 //! Colors, where they are forced; all other snapshots are without.
 
 use super::Transcript;
-use crate::program::Folder;
+use crate::program::TestFolder;
 
 #[test]
 fn colors_are_forced() {
@@ -9,7 +9,7 @@ fn colors_are_forced() {
     let new = config
         .replace("username: a", "username: b")
         .replace("'2'", "'3'");
-    let folder = Folder::new(&[("config.yaml", config), ("new.yaml", &new)]);
+    let folder = TestFolder::new(&[("config.yaml", config), ("new.yaml", &new)]);
     let mut transcript = Transcript::new();
     for args in [
         &["lint", "config.yaml"][..],

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::Transcript;
-use crate::program::Folder;
+use crate::program::TestFolder;
 
 /// Somebody whom the documents may map.
 const ARN: &str = "acs:ram::1:user/a";
@@ -25,7 +25,7 @@ fn check_documents(name: &str, table: &str) {
 }
 
 fn add_document(transcript: &mut Transcript, document: &str) {
-    let folder = Folder::new(&[("x.yaml", document)]);
+    let folder = TestFolder::new(&[("x.yaml", document)]);
     transcript.file("x.yaml", document);
     transcript.run(&folder, &["lint", "x.yaml"], &[]);
     transcript.run(&folder, &["explain", "-c", "x.yaml", ARN], &[]);
@@ -62,7 +62,7 @@ fn lint_in_text_and_json() {
     let odd = format!("{GOOD}  mapRole: []\n  bind: 0.0.0.0\n  mapAccounts: ['1']\n");
     let warned = format!("{GOOD}  bind: 0.0.0.0\n");
     let noted = format!("{GOOD}  mapAccounts: ['1']\n");
-    let folder = Folder::new(&[
+    let folder = TestFolder::new(&[
         ("good.yaml", GOOD),
         ("odd.yaml", &odd),
         ("warned.yaml", &warned),
@@ -125,7 +125,7 @@ fn files_that_are_no_text() {
     ] {
         add_document(&mut transcript, document);
     }
-    let folder = Folder::new(&[("long.yaml", &"#".repeat(32 * 1024 * 1024 + 1))]);
+    let folder = TestFolder::new(&[("long.yaml", &"#".repeat(32 * 1024 * 1024 + 1))]);
     std::fs::write(folder.path().join("bytes.yaml"), b"clusterID: \xff\xfe\n").unwrap();
     std::fs::write(folder.path().join("utf16.yaml"), b"\xff\xfec\0l\0").unwrap();
     std::fs::write(folder.path().join("gzip.yaml"), b"\x1f\x8b\x08\0\0\0").unwrap();
@@ -158,7 +158,7 @@ fn findings_of_every_code() {
     let mut transcript = Transcript::new();
     for case in vectors["cases"].as_array().unwrap() {
         transcript.heading(case["name"].as_str().unwrap());
-        let folder = Folder::new(&[("x.yaml", &bundle(case))]);
+        let folder = TestFolder::new(&[("x.yaml", &bundle(case))]);
         transcript.run(&folder, &["lint", "x.yaml"], &[]);
     }
     transcript.check("findings");

@@ -1,7 +1,7 @@
 //! `diff`: what changes for whom between two configurations.
 
 use super::Transcript;
-use crate::program::Folder;
+use crate::program::TestFolder;
 
 const OLD: &str = "clusterID: c1
 server:
@@ -37,7 +37,7 @@ fn configurations_are_compared() {
         ("nobody.yaml", "clusterID: c1\n"),
         ("bad.yaml", "a: [\n"),
     ];
-    let folder = Folder::new(&files);
+    let folder = TestFolder::new(&files);
     let mut transcript = Transcript::new();
     for (name, text) in files {
         transcript.file(name, text);

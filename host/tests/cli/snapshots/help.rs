@@ -1,7 +1,7 @@
 //! Help, versions, and scripts for shells.
 
 use super::Transcript;
-use crate::program::Folder;
+use crate::program::TestFolder;
 
 const COMMANDS: &[(&str, &[&[&str]])] = &[
     ("program", &[&[]]),
@@ -31,7 +31,7 @@ const COMMANDS: &[(&str, &[&[&str]])] = &[
 
 #[test]
 fn help_of_every_command() {
-    let folder = Folder::new(&[]);
+    let folder = TestFolder::new(&[]);
     for (name, commands) in COMMANDS {
         let mut transcript = Transcript::new();
         for command in *commands {
@@ -46,7 +46,7 @@ fn help_of_every_command() {
 /// The commands whose help is pinned are all that there are.
 #[test]
 fn help_is_pinned_of_every_command_that_it_lists() {
-    let page = Folder::new(&[]).run(&["--help"], &[]).printed();
+    let page = TestFolder::new(&[]).run(&["--help"], &[]).printed();
     let (_, commands) = page.split_once("Commands:\n").unwrap();
     let (commands, _) = commands.split_once("\n\n").unwrap();
     let listed = commands.lines().filter_map(|line| {
@@ -66,7 +66,7 @@ fn help_is_pinned_of_every_command_that_it_lists() {
 
 #[test]
 fn help_of_subcommands_by_name() {
-    let folder = Folder::new(&[]);
+    let folder = TestFolder::new(&[]);
     let mut transcript = Transcript::new();
     for args in [
         &["help", "version"][..],
@@ -81,7 +81,7 @@ fn help_of_subcommands_by_name() {
 
 #[test]
 fn versions() {
-    let folder = Folder::new(&[]);
+    let folder = TestFolder::new(&[]);
     let mut transcript = Transcript::new();
     transcript.replace(env!("CARGO_PKG_VERSION"), "<version>");
     for args in [
@@ -101,7 +101,7 @@ fn versions() {
 
 #[test]
 fn scripts_for_shells() {
-    let folder = Folder::new(&[]);
+    let folder = TestFolder::new(&[]);
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let mut transcript = Transcript::new();
         transcript.run(&folder, &["completion", shell], &[]);

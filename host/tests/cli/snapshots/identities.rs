@@ -9,7 +9,7 @@ use ack_ram_tests::ports;
 use ack_ram_tests::sts::{Emulator, Fault, demo};
 
 use super::Transcript;
-use crate::program::Folder;
+use crate::program::TestFolder;
 
 const RULES: &str = "\
 clusterID: c1
@@ -53,7 +53,7 @@ server:
 
 #[test]
 fn identities_are_explained() {
-    let folder = Folder::new(&[
+    let folder = TestFolder::new(&[
         ("config.yaml", RULES),
         (
             "cluster.yaml",
@@ -117,7 +117,7 @@ fn identities_are_explained() {
         &["explain", "-c", "config.yaml", "--token", "nothing"],
         &[],
     );
-    let folder = Folder::new(&[("people.yaml", PEOPLE)]);
+    let folder = TestFolder::new(&[("people.yaml", PEOPLE)]);
     transcript.file("people.yaml", PEOPLE);
     for who in [
         &["acs:ram::1:user/Alice"][..],
@@ -139,7 +139,7 @@ fn identities_are_explained() {
 /// STS with the demonstration account, and a folder whose configuration names it.
 struct Fixture {
     sts: Emulator,
-    folder: Folder,
+    folder: TestFolder,
     transcript: Transcript,
 }
 
@@ -152,7 +152,7 @@ impl Fixture {
             sts.url(),
             demo::USER_ARN,
         );
-        let folder = Folder::new(&[("config.yaml", &config), ("sts-ca.pem", sts.ca_pem())]);
+        let folder = TestFolder::new(&[("config.yaml", &config), ("sts-ca.pem", sts.ca_pem())]);
         let mut transcript = Transcript::new();
         transcript.replace(&sts.address().to_string(), "<STS>");
         transcript.hide("(reference[`\": ]+)[0-9a-f]{8,}", "${1}<reference>");
@@ -172,7 +172,7 @@ impl Fixture {
     fn token(&mut self, key: &AccessKey, cluster: &str, age: i64) -> Secret {
         let cluster = ClusterId::parse(cluster).unwrap();
         let signed = self.sts.now().plus_seconds(-age);
-        let token = sign::token_v2(key, &cluster, "test", signed).unwrap();
+        let token = sign::sign_token_v2(key, &cluster, "test", signed).unwrap();
         self.transcript.replace(token.expose(), "<token>");
         token
     }

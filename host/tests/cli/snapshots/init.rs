@@ -4,20 +4,20 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::Transcript;
-use crate::program::Folder;
+use crate::program::TestFolder;
 
-fn rename(folder: &Folder, from: &str, to: &str) {
+fn rename(folder: &TestFolder, from: &str, to: &str) {
     fs::rename(folder.path().join(from), folder.path().join(to)).unwrap();
 }
 
-fn chmod(folder: &Folder, name: &str, mode: u32) {
+fn chmod(folder: &TestFolder, name: &str, mode: u32) {
     fs::set_permissions(folder.path().join(name), Permissions::from_mode(mode)).unwrap();
 }
 
 #[test]
 fn files_are_made_and_kept() {
     let mut transcript = Transcript::new();
-    let folder = Folder::new(&[
+    let folder = TestFolder::new(&[
         ("config.yaml", "server: {port: 6443}\n"),
         (
             "mine.yaml",
@@ -46,7 +46,7 @@ fn files_are_made_and_kept() {
     ] {
         transcript.run(&folder, &[&["init"], args].concat(), &[]);
     }
-    let folder = Folder::new(&[(
+    let folder = TestFolder::new(&[(
         "required.yaml",
         "server: {requireClientCertificate: true}\n",
     )]);
@@ -57,8 +57,8 @@ fn files_are_made_and_kept() {
 #[test]
 fn files_are_missing_or_cannot_be_made() {
     let mut transcript = Transcript::new();
-    let mut case = |title: &str, args: &[&str], change: &dyn Fn(&Folder)| {
-        let folder = Folder::new(&[
+    let mut case = |title: &str, args: &[&str], change: &dyn Fn(&TestFolder)| {
+        let folder = TestFolder::new(&[
             (
                 "config.yaml",
                 "server: {tls: {certFile: own.pem, keyFile: own-key.pem, caFile: ca.pem}}\n",
@@ -75,8 +75,8 @@ fn files_are_missing_or_cannot_be_made() {
         transcript.run(&folder, &[&["init"], args].concat(), &[]);
         chmod(&folder, ".", 0o700);
     };
-    let remove = |folder: &Folder, name: &str| fs::remove_file(folder.path().join(name)).unwrap();
-    let copy = |folder: &Folder, from: &str, to: &str| {
+    let remove = |folder: &TestFolder, name: &str| fs::remove_file(folder.path().join(name)).unwrap();
+    let copy = |folder: &TestFolder, from: &str, to: &str| {
         fs::copy(folder.path().join(from), folder.path().join(to)).unwrap();
     };
     case("no key", &[], &|folder| remove(folder, "key.pem"));
@@ -127,7 +127,7 @@ fn files_are_missing_or_cannot_be_made() {
     });
     case("an odd configuration", &["-c", "odd.yaml"], &|_| {});
     case("no port", &["-c", "zero.yaml"], &|_| {});
-    let folder = Folder::new(&[]);
+    let folder = TestFolder::new(&[]);
     let filter = [("ACK_RAM_AUTHENTICATOR_LOG", "hyper=loud")];
     transcript.run(&folder, &["init"], &filter);
     transcript.check("init_refused");

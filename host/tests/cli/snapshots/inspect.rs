@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::Transcript;
-use crate::program::Folder;
+use crate::program::TestFolder;
 
 /// A token of a temporary key for the cluster `c1`, signed so many seconds ago.
 fn token(age: i64) -> Secret {
@@ -21,7 +21,7 @@ fn token(age: i64) -> Secret {
         ..demo::session_key()
     };
     let cluster = ClusterId::parse("c1").unwrap();
-    sign::token_v2(&key, &cluster, "test", env::now().plus_seconds(-age)).unwrap()
+    sign::sign_token_v2(&key, &cluster, "test", env::now().plus_seconds(-age)).unwrap()
 }
 
 /// The token with other contents, which `edit` makes of it.
@@ -34,7 +34,7 @@ fn edited(token: &str, edit: impl Fn(&mut Value)) -> String {
 
 #[test]
 fn tokens_are_looked_at() {
-    let folder = Folder::new(&[(
+    let folder = TestFolder::new(&[(
         "config.yaml",
         "clusterID: c2\nserver: {maxTokenBytes: 1024}\n",
     )]);
@@ -110,7 +110,7 @@ fn reasons_why_tokens_are_refused() {
     let vectors = include_str!("../../../../tests/vectors/tokens.json");
     let vectors: Value = serde_json::from_str(vectors).unwrap();
     let cluster = vectors["cluster_id"].as_str().unwrap();
-    let folder = Folder::new(&[(
+    let folder = TestFolder::new(&[(
         "v1.yaml",
         &format!("clusterID: {cluster}\nserver: {{acceptTokenV1: true}}\n"),
     )]);

@@ -9,7 +9,7 @@ use ack_ram_tests::process::Process;
 
 use super::Transcript;
 use super::checks::GOOD;
-use crate::program::Folder;
+use crate::program::TestFolder;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -38,8 +38,8 @@ server:
   - {roleID: '3', usernameExpression: '\"x\"', groupsExpression: '[\"system:a\"]', groupsExpressionMayAdd: ['system:a']}
 ";
 
-fn folder(config: &str) -> Folder {
-    let folder = Folder::new(&[("config.yaml", config)]);
+fn folder(config: &str) -> TestFolder {
+    let folder = TestFolder::new(&[("config.yaml", config)]);
     // Any certificate: no STS is asked.
     folder.run(&["init"], &[]).printed();
     fs::rename(folder.path().join("cert.pem"), folder.path().join("ca.pem")).unwrap();
@@ -49,7 +49,7 @@ fn folder(config: &str) -> Folder {
     folder
 }
 
-fn start(folder: &Folder, args: &[&str]) -> Process {
+fn start(folder: &TestFolder, args: &[&str]) -> Process {
     let args = [&["server", "-c", "config.yaml"], args].concat();
     let mut server = Process::spawn("server", folder.command(&args, &[])).unwrap();
     let listening = server.wait_for_line(|line| line.contains("listening on https://"), LIMIT);
@@ -182,7 +182,7 @@ fn servers_do_not_start() {
         (&[], &["--state-dir", "state", "--backend-mode", "Etcd"]),
         (&[], &["--state-dir", "state", "--region", "a/b"]),
     ] {
-        let folder = Folder::new(&[&[("config.yaml", NOWHERE)], files].concat());
+        let folder = TestFolder::new(&[&[("config.yaml", NOWHERE)], files].concat());
         transcript.run(
             &folder,
             &[&["server", "-c", "config.yaml"], more].concat(),
@@ -202,7 +202,7 @@ fn servers_do_not_start() {
         ("", &[("SSL_CERT_FILE", "/nowhere/ca.pem")]),
     ] {
         let config = GOOD.replace("  sts: {endpoint: 'https://127.0.0.1:1'}\n", "");
-        let folder = Folder::new(&[(
+        let folder = TestFolder::new(&[(
             "config.yaml",
             &format!("{config}  port: 0\n  healthPort: 0\n{more}"),
         )]);
@@ -212,7 +212,7 @@ fn servers_do_not_start() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     transcript.replace(&port, "<port in use>");
-    let folder = Folder::new(&[("config.yaml", NOWHERE)]);
+    let folder = TestFolder::new(&[("config.yaml", NOWHERE)]);
     let args = [
         "server",
         "-c",

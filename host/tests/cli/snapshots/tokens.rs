@@ -1,7 +1,7 @@
 //! Tokens: made from credentials, or not.
 
 use super::Transcript;
-use crate::program::Folder;
+use crate::program::TestFolder;
 
 const KEY: [(&str, &str); 2] = [
     ("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tFakeAccessKeyId001"),
@@ -15,7 +15,7 @@ const EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
 
 #[test]
 fn tokens_are_printed() {
-    let folder = Folder::new(&[
+    let folder = TestFolder::new(&[
         ("config.yaml", "clusterID: in-file\n"),
         (
             "role.yaml",
@@ -213,7 +213,7 @@ fn tokens_are_printed() {
 
 #[test]
 fn credentials_that_cannot_be_such() {
-    let folder = Folder::new(&[]);
+    let folder = TestFolder::new(&[]);
     let mut transcript = Transcript::new();
     let good = [KEY[0], KEY[1], SECURITY_TOKEN];
     for (variable, value) in good {

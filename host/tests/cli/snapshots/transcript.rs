@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::program::{Folder, Run};
+use crate::program::{TestFolder, CommandRun};
 
 /// What differs from run to run, whatever the command.
 static VOLATILE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
@@ -68,17 +68,17 @@ impl Transcript {
     }
 
     /// Runs the program, and shows the command and all that it prints.
-    pub(crate) fn run(&mut self, folder: &Folder, args: &[&str], env: &[(&str, &str)]) -> Run {
+    pub(crate) fn run(&mut self, folder: &TestFolder, args: &[&str], env: &[(&str, &str)]) -> CommandRun {
         self.run_with_input(folder, args, env, "")
     }
 
     pub(crate) fn run_with_input(
         &mut self,
-        folder: &Folder,
+        folder: &TestFolder,
         args: &[&str],
         env: &[(&str, &str)],
         input: &str,
-    ) -> Run {
+    ) -> CommandRun {
         self.command(args, env);
         let run = folder.run_with_input(args, env, input);
         self.replace(&folder.path().display().to_string(), "<folder>");
@@ -99,7 +99,7 @@ impl Transcript {
         let _ = writeln!(self.text, "$ {line}");
     }
 
-    fn outcome(&mut self, run: &Run) {
+    fn outcome(&mut self, run: &CommandRun) {
         for (name, stream) in [("stdout", &run.stdout), ("stderr", &run.stderr)] {
             self.stream(name, stream);
         }

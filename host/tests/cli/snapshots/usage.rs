@@ -1,7 +1,7 @@
 //! Wrong usage: what is wrong, the usage, and exit code 2.
 
 use super::Transcript;
-use crate::program::Folder;
+use crate::program::TestFolder;
 
 const TOKEN: &str = "k8s-ack-v2.eyJjbHVzdGVySUQiOiJjMSJ9";
 const LONG: &str = "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggggggggghhhhhhhhhhiiiiiiiiiijjjjjjjjjjk";
@@ -10,7 +10,7 @@ const JSON: &str = r#"{"kind": "ExecCredential", "status": {"clientKeyData": "SE
 
 #[test]
 fn command_lines_that_cannot_be_read() {
-    let folder = Folder::new(&[
+    let folder = TestFolder::new(&[
         ("config.yaml", "clusterID: c1\n"),
         ("odd.yaml", "clusterID: c1\nserver: {port: many}\n"),
     ]);
