@@ -8,6 +8,7 @@ mod decision_log;
 mod decisions;
 mod edits;
 mod envoy;
+mod envoy_configuration;
 mod http;
 mod inspector;
 mod server;
