@@ -11,6 +11,7 @@ mod envoy;
 mod envoy_configuration;
 mod http;
 mod inspector;
+mod plan;
 mod server;
 mod server_log;
 mod snapshot;

@@ -5,7 +5,7 @@ use ack_ram_tests::sts::{Fault, demo};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::server::{Plan, replace};
+use crate::plan::{Plan, replace};
 use crate::snapshot;
 
 /// A configuration with much to warn of.
