@@ -6,7 +6,8 @@ use ack_ram_tests::authenticator;
 use ack_ram_tests::process::Process;
 use ack_ram_tests::tls_secret::TlsSecret;
 
-use crate::server::{LIMIT, Plan};
+use crate::plan::Plan;
+use crate::server::LIMIT;
 use crate::snapshot;
 
 pub(crate) async fn replace_own_pair() {

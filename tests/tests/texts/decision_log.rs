@@ -9,7 +9,8 @@ use ack_ram_core::sign::AccessKey;
 use ack_ram_tests::sts::{Emulator, Fault, demo};
 use serde_json::json;
 
-use crate::server::{LIMIT, Plan, Server, describe};
+use crate::plan::Plan;
+use crate::server::{LIMIT, Server, describe};
 use crate::snapshot;
 
 const SCRUBBED: &str = "9999999999999999";

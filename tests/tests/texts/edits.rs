@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use ack_ram_tests::sts::{Emulator, demo};
 use serde_json::{Value, json};
 
-use crate::server::{Plan, Server, replace};
+use crate::plan::{Plan, replace};
+use crate::server::Server;
 
 /// What the log says of a configuration file that is broken as a whole.
 const REFUSED: [&str; 3] = [

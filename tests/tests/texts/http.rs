@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::server::{LIMIT, Plan, Server, describe};
+use crate::plan::Plan;
+use crate::server::{LIMIT, Server, describe};
 use crate::snapshot;
 
 const JSON: (&str, &str) = ("content-type", "application/json");

@@ -1,128 +1,30 @@
 //! A server with its STS, of which each event is a section of a snapshot: what was said and logged at that event.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::{self, AccessKey};
-use ack_ram_tests::authenticator::{self, Authenticator};
+use ack_ram_tests::authenticator::Authenticator;
 use ack_ram_tests::callers::{CLUSTER, bearer};
 use ack_ram_tests::dates::DistinctDates;
 use ack_ram_tests::exposition::Exposition;
-use ack_ram_tests::ports;
-use ack_ram_tests::process::Process;
-use ack_ram_tests::sts::{Emulator, demo};
+use ack_ram_tests::sts::Emulator;
 use ack_ram_tests::webhook::{Reply, WebhookClient};
 use bytes::Bytes;
 use hyper::Method;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::plan::{Plan, replace, text};
 use crate::snapshot;
 
 /// What is waited for has happened long before, on any machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
-
-/// What a server is started with.
-pub(crate) struct Plan {
-    pub(crate) folder: TempDir,
-    pub(crate) sts: Emulator,
-    /// The configuration file, to be edited before the start.
-    pub(crate) config: Value,
-    port: u16,
-    health_port: u16,
-    /// Further arguments.
-    pub(crate) arguments: Vec<&'static str>,
-    /// What [`ack_ram_authenticator`](ack_ram_tests::authenticator) is told to log.
-    pub(crate) log: Option<&'static str>,
-}
-
-impl Plan {
-    pub(crate) fn new() -> Self {
-        Self::with_sts(Emulator::builder().demo().start().unwrap())
-    }
-
-    pub(crate) fn with_sts(sts: Emulator) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (port, health_port) = (ports::free_port(), ports::free_port());
-        let ca = folder.path().join("sts-ca.pem");
-        replace(&ca, sts.ca_pem());
-        let config = json!({
-            "clusterID": CLUSTER,
-            "server": {
-                "port": port,
-                "healthPort": health_port,
-                "stateDir": folder.path().join("state"),
-                "generateKubeconfig": folder.path().join("webhook.kubeconfig"),
-                "sts": sts.settings(&ca),
-                "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": ["dev"] }],
-                "mapRoles": [{ "roleARN": demo::ROLE_ARN, "username": "dev:{{SessionName}}" }],
-            },
-        });
-        Self {
-            folder,
-            sts,
-            config,
-            port,
-            health_port,
-            arguments: Vec::new(),
-            log: None,
-        }
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Starts the server and waits until it listens.
-    pub(crate) fn start(self) -> Server {
-        replace(&self.path("config.yaml"), &text(&self.config));
-        let authenticator = Authenticator::start_with(self.command()).unwrap();
-        let state = self.path("state/cert.pem");
-        let ca = if state.exists() {
-            state
-        } else {
-            self.config["server"]["tls"]["caFile"]
-                .as_str()
-                .unwrap()
-                .into()
-        };
-        Server {
-            webhook: WebhookClient::new(&ca, self.port).unwrap(),
-            dates: DistinctDates::back_from(self.sts.now()),
-            authenticator,
-            seen: 0,
-            text: String::new(),
-            plan: self,
-        }
-    }
-
-    /// Starts a server that ends by itself; returns what it said.
-    pub(crate) fn fail(&self) -> String {
-        replace(&self.path("config.yaml"), &text(&self.config));
-        let mut server = Process::spawn("server", self.command()).unwrap();
-        let status = server.wait(LIMIT).unwrap();
-        let log = snapshot::stable(&server.log(), self.folder.path());
-        format!("exit code {}\n{log}", status.code().unwrap())
-    }
-
-    fn command(&self) -> std::process::Command {
-        let mut arguments = vec!["server", "-c", "config.yaml"];
-        arguments.extend(&self.arguments);
-        let mut command = authenticator::command(self.folder.path(), &arguments);
-        if let Some(log) = self.log {
-            command.env("ACK_RAM_AUTHENTICATOR_LOG", log);
-        }
-        command
-    }
-}
 
 /// A running server.
 pub(crate) struct Server {
@@ -137,6 +39,18 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// A server that listens, and whose certificate `ca` proves.
+    pub(crate) fn new(plan: Plan, authenticator: Authenticator, ca: &Path) -> Self {
+        Self {
+            webhook: WebhookClient::new(ca, plan.port).unwrap(),
+            dates: DistinctDates::back_from(plan.sts.now()),
+            authenticator,
+            seen: 0,
+            text: String::new(),
+            plan,
+        }
+    }
+
     pub(crate) fn sts(&self) -> &Emulator {
         &self.plan.sts
     }
@@ -309,19 +223,6 @@ impl Server {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
-}
-
-/// A configuration of which each member has its line: paths that are longer elsewhere move nothing else.
-fn text(config: &Value) -> String {
-    serde_json::to_string_pretty(config).unwrap()
-}
-
-/// Replaces a file at once. Whatever the mask of this process is, nobody else may write it, which would be a warning.
-pub(crate) fn replace(path: &Path, text: &str) {
-    let new = path.with_extension("new");
-    fs::write(&new, text).unwrap();
-    fs::set_permissions(&new, Permissions::from_mode(0o600)).unwrap();
-    fs::rename(new, path).unwrap();
 }
 
 /// Status, headers that mean something, and body of an answer.

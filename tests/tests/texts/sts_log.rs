@@ -8,7 +8,8 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::server::{Plan, Server, describe};
+use crate::plan::Plan;
+use crate::server::{Server, describe};
 use crate::snapshot;
 
 /// Faults that need no waiting.
