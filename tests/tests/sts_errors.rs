@@ -37,16 +37,16 @@ fn filter_turns_away_with_each_error_and_remembers_none() {
         let settings = Settings::parse(settings.to_string().as_bytes()).unwrap();
         let mut worker = Worker::new(settings);
         let arrival = worker.plan_request(1, RequestHeaders(&headers), now);
-        assert!(matches!(arrival.then, RequestAction::Wait), "{name}");
+        assert!(matches!(arrival.action, RequestAction::Wait), "{name}");
         let call = worker.next_call().unwrap();
         worker.mark_sent(call, 7, now);
         let reply = StsReply::Response {
             status: error.status,
             body: error.body.as_bytes(),
         };
-        let woken = worker.complete_call(7, reply, now).woken;
-        let RequestAction::Refuse(refusal, _) = &woken[0].then else {
-            panic!("{name}: {woken:?}");
+        let resumed = worker.complete_call(7, reply, now).resumed;
+        let RequestAction::Refuse(refusal, _) = &resumed[0].action else {
+            panic!("{name}: {resumed:?}");
         };
         let expected = if error.is_denial() {
             RefusalKind::InvalidToken
@@ -55,6 +55,6 @@ fn filter_turns_away_with_each_error_and_remembers_none() {
         };
         assert_eq!(refusal.kind(), expected, "{name}: {refusal:?}");
         let arrival = worker.plan_request(2, RequestHeaders(&headers), now);
-        assert!(matches!(arrival.then, RequestAction::Wait), "{name}");
+        assert!(matches!(arrival.action, RequestAction::Wait), "{name}");
     }
 }

@@ -150,7 +150,7 @@ async fn unavailable_answer_is_shared_and_never_cached() {
 
 #[tokio::test]
 async fn each_error_of_sts_is_read_as_the_vectors_say() {
-    let world = World::new();
+    let world = Fixture::new();
     let server = world.server(&json!({ "breakerFailures": 0 }));
     let mut count = 0;
     // Other statuses are none that a server of HTTP sends at the end.

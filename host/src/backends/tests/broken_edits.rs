@@ -21,7 +21,7 @@ use crate::backends::dynamic_file::DynamicFile;
 use crate::backends::live::LiveRules;
 use crate::backends::mounted_file::{Inputs, MountedFile};
 use crate::config::document::ConfigMapData;
-use crate::config::{self, ConfigFile, ConfigMapName, Overrides, Sources};
+use crate::config::{self, ConfigFile, ConfigMapName, ConfigSources, Overrides};
 
 fn now() -> UnixTime {
     UnixTime::from_seconds(1_000)
@@ -45,14 +45,14 @@ fn users(live: &LiveRules) -> Vec<User> {
     .into_iter()
     .map(|who| {
         let arn = Arn::parse(&format!("acs:ram::{who}")).unwrap();
-        let (_, user) = all.explain(&sample::identity(arn).unwrap());
+        let (_, user) = all.explain(&ack_ram_core::placeholder::identity_for_arn(arn).unwrap());
         (who, user.ok().map(|user| (user.username, user.groups)))
     })
     .collect()
 }
 
 fn live(backend: Backend) -> Arc<LiveRules> {
-    let rules = RuleSet::new(vec![BackendRules::unread(backend)], BTreeSet::new());
+    let rules = RuleSet::new(vec![BackendRules::new_unsynced(backend)], BTreeSet::new());
     Arc::new(LiveRules::new(rules, now()))
 }
 
@@ -92,7 +92,7 @@ fn check(live: &LiveRules, name: &str, edits: &[Edited], good: &[u8], edit: impl
             let kept = notes
                 .in_effect
                 .values()
-                .filter(|effect| effect.kept.is_some());
+                .filter(|effect| effect.retention.is_some());
             (kept.count(), notes.refused.len(), notes.trouble.clone())
         });
         assert_eq!(left, [(0, 0, None)], "{case}, undone");
@@ -122,7 +122,13 @@ fn refused_entry_is_logged_with_its_subject() {
         let text = r#"{"mapUsers": [{"userARN": "acs:ram::1:user/a", "username": ""}]}"#;
         fs::write(&path, text).unwrap();
         let live = live(Backend::DynamicFile);
-        let _ = DynamicFile::start(path.clone(), Globs::Literal, live, now, nobody());
+        let _ = DynamicFile::start(
+            path.clone(),
+            WildcardMode::Disabled,
+            live,
+            now,
+            ignore_reloads(),
+        );
     });
     let mut refused = log.lines().filter(|line| line.contains("refused:"));
     let line = refused.next().unwrap_or_else(|| panic!("{log}"));
@@ -148,10 +154,10 @@ fn broken_dynamic_file_keeps_what_it_still_says() {
     let live = live(Backend::DynamicFile);
     let source = DynamicFile::start(
         path.clone(),
-        Globs::Literal,
+        WildcardMode::Disabled,
         Arc::clone(&live),
         now,
-        nobody(),
+        ignore_reloads(),
     );
     check(&live, "users.json", &edits, &good, |text| {
         fs::write(&path, text).unwrap();

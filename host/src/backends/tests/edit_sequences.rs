@@ -5,7 +5,7 @@ use ack_ram_core::rules::{Backend, BackendRules, ProtectedIdentities, RuleSet, W
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::broken_edits::{self, Fate, ListEdit, Sequence};
 
-use crate::backends::feed::put_into;
+use crate::backends::document_source::publish_update;
 use crate::backends::live::LiveRules;
 use crate::config::document::ConfigMapData;
 use crate::config::entry::Refusal;
@@ -236,17 +236,17 @@ fn refused_document_keeps_only_what_its_lists_still_give() {
     );
     let newer = "mapUsers: [{userARN: acs:ram::1:user/a, username: a, groups: [h, new]}, {userARN: acs:ram::1:user/c, username: c}]\nmapAccounts: ['88']\n";
     let why = Refusal {
-        place: String::new(),
+        location: String::new(),
         reason: "`server.port` is none".to_owned(),
     };
-    let terms = Terms {
+    let terms = RetentionPolicy {
         now: at(5),
         ttl: DAY,
         protected: None,
     };
     let update = bench
         .last_good
-        .restrict(document(newer).unwrap(), &why, &terms);
+        .restrict_to(document(newer).unwrap(), &why, &terms);
     assert_eq!(update.removed, 2);
     bench
         .live
@@ -263,10 +263,10 @@ fn refused_document_keeps_only_what_its_lists_still_give() {
 #[test]
 fn pattern_that_is_none_any_more_does_not_stay() {
     let globs = |on: bool, list: &str| format!("  globs: {on}\n  mapRoles: {list}\n");
-    fn with_globs(text: &str) -> Result<FileMappings, Refusal> {
+    fn with_globs(text: &str) -> Result<ParsedMappings, Refusal> {
         let text = format!("clusterID: c\nserver:\n{text}");
         let overrides = Overrides::default();
-        let sources = Sources {
+        let sources = ConfigSources {
             file: Some(ConfigFile::Text {
                 name: "config.yaml",
                 text: &text,
@@ -305,7 +305,7 @@ fn mapping_that_expired_is_not_put_back() {
     assert_eq!(refused.len(), 1);
     assert_eq!(refused[0].position, "mapRoles[0]");
     assert_eq!(refused[0].kept_until(), Some(at(5 + DAY)));
-    let place = &refused[0].why.place;
+    let place = &refused[0].why.location;
     assert!(place.starts_with("d.json:2:"), "{place}");
     assert_eq!(bench.live.expire(at(DAY + 4)), []);
     assert_eq!(bench.live.expire(at(DAY + 5)).len(), 1);

@@ -6,7 +6,7 @@ use ack_ram_core::time::UnixTime;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
-use super::super::events::News;
+use super::super::events::EventRecord;
 use super::*;
 use crate::backends::document_source::ignore_reloads;
 use crate::backends::live::LiveRules;
@@ -86,8 +86,8 @@ fn events_become_rules() {
 }
 
 /// An event as `kubectl` shows it: type, reason and message.
-fn line(event: &News) -> String {
-    let (kind, _) = event.kind_and_reason();
+fn line(event: &EventRecord) -> String {
+    let (kind, _) = event.type_and_reason();
     let texts = regex::Regex::new(r#""([^"\\]|\\.)*""#).unwrap();
     let event = format!("{event:?}");
     let texts: Vec<_> = texts.find_iter(&event).map(|text| text.as_str()).collect();
@@ -112,7 +112,7 @@ fn edits_give_events_about_errors_and_recovery() {
         assert_eq!(about, expected.each_ref());
         let records = edit.records(was_refused);
         was_refused = !edit.refused.is_empty();
-        Some(news.iter().map(line).collect::<String>())
+        Some(records.iter().map(line).collect::<String>())
     };
     assert_eq!(told("1", &[]).as_deref(), Some(""));
     assert_eq!(told("2", &[]), None, "it says the same");

@@ -175,7 +175,8 @@ fn certificates_and_keys_are_checked() {
         transcript.run(&folder, &dir, &[]);
         fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
     };
-    let remove = |folder: &TestFolder, name: &str| fs::remove_file(folder.path().join(name)).unwrap();
+    let remove =
+        |folder: &TestFolder, name: &str| fs::remove_file(folder.path().join(name)).unwrap();
     let write = |folder: &TestFolder, name: &str, text: &str| {
         fs::write(folder.path().join(name), text).unwrap();
     };

@@ -75,7 +75,8 @@ fn files_are_missing_or_cannot_be_made() {
         transcript.run(&folder, &[&["init"], args].concat(), &[]);
         chmod(&folder, ".", 0o700);
     };
-    let remove = |folder: &TestFolder, name: &str| fs::remove_file(folder.path().join(name)).unwrap();
+    let remove =
+        |folder: &TestFolder, name: &str| fs::remove_file(folder.path().join(name)).unwrap();
     let copy = |folder: &TestFolder, from: &str, to: &str| {
         fs::copy(folder.path().join(from), folder.path().join(to)).unwrap();
     };

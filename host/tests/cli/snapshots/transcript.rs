@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::program::{TestFolder, CommandRun};
+use crate::program::{CommandRun, TestFolder};
 
 /// What differs from run to run, whatever the command.
 static VOLATILE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
@@ -68,7 +68,12 @@ impl Transcript {
     }
 
     /// Runs the program, and shows the command and all that it prints.
-    pub(crate) fn run(&mut self, folder: &TestFolder, args: &[&str], env: &[(&str, &str)]) -> CommandRun {
+    pub(crate) fn run(
+        &mut self,
+        folder: &TestFolder,
+        args: &[&str],
+        env: &[(&str, &str)],
+    ) -> CommandRun {
         self.run_with_input(folder, args, env, "")
     }
 

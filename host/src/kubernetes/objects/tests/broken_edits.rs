@@ -1,6 +1,6 @@
 //! Edits of `tests/vectors/broken-edits.yaml`, made in objects.
 
-use ack_ram_config::last_good::DEFAULT_TTL;
+use ack_ram_config::last_good::DEFAULT_LAST_GOOD_TTL;
 use ack_ram_tests::broken_edits::{self, Fate, Keeps, ListEdit};
 
 use super::*;
@@ -42,7 +42,7 @@ fn check_lists(edits: &[ListEdit]) {
             let notes = scene.notes();
             let fates = notes.refused.keys().map(|name| {
                 let effect = notes.in_effect.get(name);
-                if effect.is_some_and(|effect| effect.kept.is_some()) {
+                if effect.is_some_and(|effect| effect.retention.is_some()) {
                     Fate::Kept
                 } else {
                     Fate::Lost
@@ -51,10 +51,10 @@ fn check_lists(edits: &[ListEdit]) {
             let fates: Vec<Fate> = fates.collect();
             assert_eq!(fates, edit.objects_refused(), "{name}");
         }
-        let until = NOW.plus_seconds(60 + DEFAULT_TTL);
+        let until = NOW.plus_seconds(60 + DEFAULT_LAST_GOOD_TTL);
         scene.live.expire(until);
         let mut effects = scene.notes().in_effect.into_values();
-        assert!(effects.all(|effect| effect.kept.is_none()), "{name}");
+        assert!(effects.all(|effect| effect.retention.is_none()), "{name}");
     }
 }
 

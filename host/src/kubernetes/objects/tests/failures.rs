@@ -12,9 +12,9 @@ fn rules_stay_when_the_api_server_fails_and_go_with_the_definition() {
         Listed(good("ann", "1", 1, "ann")),
         ListEnds,
     ]);
-    let down = Failure::Unreachable("connection refused".to_owned());
-    let forbidden = Failure::Forbidden { verb: "list" };
-    let gone = Failure::NoDefinition;
+    let down = ApiFailure::Unreachable("connection refused".to_owned());
+    let forbidden = ApiFailure::Forbidden { verb: "list" };
+    let gone = ApiFailure::NoDefinition;
     for (second, failure, stays, is_told) in [
         (0, &down, true, false),
         (1, &down, true, true),
@@ -50,11 +50,11 @@ fn without_a_definition_the_backend_counts_as_read_and_empty() {
     let mut scene = Scene::new();
     for (second, is_read) in [(0, false), (2, false), (6, true)] {
         let at = start + Duration::from_secs(second);
-        let failure = Failure::NoDefinition;
+        let failure = ApiFailure::NoDefinition;
         scene.objects.fail(&failure, &scene.live, at);
         assert_eq!(scene.is_read(), is_read, "after {second} seconds");
     }
-    let forbidden = Failure::Forbidden { verb: "list" };
+    let forbidden = ApiFailure::Forbidden { verb: "list" };
     let mut scene = Scene::new();
     for second in 0..60 {
         let at = start + Duration::from_secs(second);
