@@ -26,6 +26,7 @@ pub mod gateway;
 pub mod identity;
 pub mod inspect;
 pub mod json;
+pub mod kubernetes_user;
 #[cfg(feature = "lint")]
 pub mod lint;
 pub mod login;

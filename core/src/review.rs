@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::decision::{Decision, KubernetesUser, Outcome};
+use crate::decision::{Decision, Outcome};
 use crate::json::{self, JsonError, JsonValue};
+use crate::kubernetes_user::KubernetesUser;
 use crate::secret::Secret;
 use crate::token::Quoted;
 

@@ -9,8 +9,8 @@ use cel::{Context, Env, ExecutionError, IdedExpr, Value};
 use super::error::EvaluationError;
 use super::variables::Activation;
 use super::{MAX_GROUP_BYTES, MAX_GROUPS, MAX_NAME_BYTES};
-use crate::decision::KubernetesUser;
 use crate::identity::Identity;
+use crate::kubernetes_user::KubernetesUser;
 
 /// The functions, the same for all expressions.
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {

@@ -29,8 +29,8 @@ mod variables;
 
 use cel::IdedExpr;
 
-use crate::decision::KubernetesUser;
 use crate::identity::Identity;
+use crate::kubernetes_user::KubernetesUser;
 
 pub use crate::rules::expression::ExpressionKind;
 pub use error::{EvaluationError, ExpressionError, ExpressionPosition, Reason, SymbolKind};

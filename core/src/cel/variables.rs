@@ -12,8 +12,8 @@ use super::cost::ValueBounds;
 use super::error::EvaluationError;
 use super::{MAX_GROUP_BYTES, MAX_GROUPS, MAX_NAME_BYTES};
 use crate::arn::Resource;
-use crate::decision::KubernetesUser;
 use crate::identity::Identity;
+use crate::kubernetes_user::KubernetesUser;
 
 /// A role's, a session's or a user's name, or an id: four times what RAM allows a name (RAM user guide, "Limits").
 pub(super) const MAX_IDENTITY_NAME_BYTES: usize = 256;

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::decision::KubernetesUser;
+use crate::kubernetes_user::KubernetesUser;
 
 /// The names of the identity headers, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -25,8 +25,8 @@ mod disabled {
     use std::fmt;
 
     use super::ExpressionKind;
-    use crate::decision::KubernetesUser;
     use crate::identity::Identity;
+    use crate::kubernetes_user::KubernetesUser;
 
     /// There is none.
     #[derive(Clone, Debug)]

@@ -115,9 +115,8 @@ impl BackendRules {
         self.sync_state == SyncState::Broken
     }
 
-    /// Returns the rules, marked as stale or not. While they are stale, [`RuleSet::decide`](crate::rules::RuleSet::decide)
-    /// grants nothing by them: an identity that they map is answered with
-    /// [`Unavailable::BackendStale`](crate::decision::Unavailable::BackendStale).
+    /// Returns the rules, marked as stale or not. While they are stale, they grant nothing: an identity that they map is
+    /// answered with [`RulesUnavailable::Stale`](crate::rules::RulesUnavailable::Stale).
     #[must_use]
     pub fn with_stale(self, is_stale: bool) -> Self {
         Self { is_stale, ..self }
