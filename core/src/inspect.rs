@@ -22,8 +22,8 @@ use serde::Serialize;
 use crate::fingerprint::Fingerprint;
 use crate::login::AwaitingSts;
 use crate::policy::TokenPolicy;
+use crate::protocol::{FAMILY_PREFIX, STS_WINDOW_SECONDS, v1, v2};
 use crate::time::UnixTime;
-use crate::token::{FAMILY_PREFIX, STS_WINDOW_SECONDS, v1, v2};
 use verdict::TokenVerdict;
 
 /// The most bytes of a text that is inspected; no token is longer.

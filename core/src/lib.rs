@@ -25,13 +25,13 @@ pub mod fingerprint;
 pub mod gateway;
 pub mod identity;
 pub mod inspect;
-pub mod json;
 pub mod kubernetes_user;
 #[cfg(feature = "lint")]
 pub mod lint;
 pub mod login;
 pub mod placeholder;
 pub mod policy;
+pub mod protocol;
 pub mod review;
 pub mod rules;
 pub mod secret;

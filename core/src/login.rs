@@ -8,11 +8,12 @@ use crate::decision::{Decision, Denial};
 use crate::fingerprint::Fingerprint;
 use crate::identity::Identity;
 use crate::policy::TokenPolicy;
+use crate::protocol::{FAMILY_PREFIX, STS_WINDOW_SECONDS};
 use crate::rules::RuleSet;
 use crate::secret::Secret;
 use crate::sts::{self, StsError, StsReply, StsRequest, StsUnavailable};
 use crate::time::UnixTime;
-use crate::token::{self, CLOCK_MARGIN_SECONDS, FAMILY_PREFIX, STS_WINDOW_SECONDS};
+use crate::token::{self, CLOCK_MARGIN_SECONDS};
 
 /// The step that follows the checks of a token.
 #[must_use]

@@ -8,10 +8,8 @@ use std::ops::Range;
 use serde::Serialize;
 
 use crate::inspect::contents;
-use crate::json;
+use crate::protocol::{acs3, json, v1, v2};
 use crate::secret::Secret;
-use crate::sign::acs3;
-use crate::token::{v1, v2};
 
 /// A segment of a token: a named part, or the structure between parts.
 #[derive(Clone, Debug)]

@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::arn::{Arn, ArnError, Resource};
 use crate::identity::Identity;
+use crate::protocol::grammar::is_identifier;
 use crate::rules::ResolvedNames;
 use crate::rules::expression::{EvaluationError, Expression, ExpressionError, ExpressionKind};
 use crate::rules::naming::{self, MayAddError, NameError, Naming};
 use crate::rules::pattern::{Pattern, PatternError};
 use crate::rules::subject::{Subject, SubjectId};
 use crate::rules::template::TemplateError;
-use crate::sts::is_identifier;
 use crate::time::UnixTime;
 
 /// A source of rules.

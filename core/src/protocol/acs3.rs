@@ -6,8 +6,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::access_key::AccessKeyId;
+use crate::protocol::percent;
 use crate::secret::Secret;
-use crate::sign::percent;
 
 /// The name that starts the `Authorization` header and the string to sign.
 pub const ALGORITHM: &str = "ACS3-HMAC-SHA256";

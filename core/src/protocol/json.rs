@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::token::Quoted;
+use crate::protocol::quoted::Quoted;
 
 /// The deepest nesting that is accepted. A token has two levels, a TokenReview five.
 const MAX_DEPTH: usize = 16;
