@@ -21,6 +21,7 @@ pub mod cel;
 pub mod cluster_id;
 pub mod decision;
 pub mod diff;
+mod expression_kind;
 pub mod fingerprint;
 pub mod gateway;
 pub mod identity;

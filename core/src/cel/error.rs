@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use super::cost::MAX_COST;
-use super::scan::{MAX_NESTING, MAX_OPERATORS};
+use super::limits::{
+    MAX_COST, MAX_DEPTH, MAX_GROUP_BYTES, MAX_GROUPS, MAX_IDENTITY_NAME_BYTES, MAX_NAME_BYTES,
+    MAX_NESTING, MAX_NODES, MAX_OPERATORS, MAX_SOURCE_BYTES, MAX_UID_BYTES,
+};
 use super::types::ValueType;
-use super::variables::{MAX_IDENTITY_NAME_BYTES, MAX_UID_BYTES};
-use super::{ExpressionKind, MAX_GROUP_BYTES, MAX_GROUPS, MAX_NAME_BYTES, MAX_SOURCE_BYTES, check};
+use crate::expression_kind::ExpressionKind;
 
 /// Why an expression was refused when it was loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,12 +146,12 @@ impl fmt::Display for Reason {
             Self::TooDeep => write!(
                 f,
                 "operators and calls build on each other, deeper than {}",
-                check::MAX_DEPTH
+                MAX_DEPTH
             ),
             Self::TooLarge => write!(
                 f,
                 "the expression is too large: it may have {} parts, and a loop counts for several",
-                check::MAX_NODES
+                MAX_NODES
             ),
             Self::TooCostly { cost } => write!(
                 f,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use url::Url;
 
 use crate::access_key::AccessKeyId;
-use crate::inspect::{MAX_BYTES, TokenKind};
+use crate::inspect::token_kind::{MAX_BYTES, TokenKind};
 use crate::protocol::json::{self, JsonObject, JsonValue};
 use crate::protocol::{v1, v2};
 use crate::time::UnixTime;

@@ -7,10 +7,10 @@ use serde::Serialize;
 use crate::arn::AccountId;
 use crate::fingerprint::Fingerprint;
 use crate::identity::Identity;
-use crate::rules::mapping::{Backend, Source};
 use crate::rules::naming::NameError;
 use crate::rules::near_miss::NearMiss;
 use crate::rules::refusal::RulesRefusal;
+use crate::rules::source::{Backend, Source};
 
 /// How a decision came about. It holds no secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

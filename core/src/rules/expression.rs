@@ -1,30 +1,19 @@
 //! Expressions in rules: those of [`crate::cel`], or, in a build without it, none.
 
+pub use crate::expression_kind::ExpressionKind;
+
 #[cfg(feature = "cel")]
 pub use crate::cel::{EvaluationError, Expression, ExpressionError};
 
 #[cfg(not(feature = "cel"))]
 pub use disabled::{EvaluationError, Expression, ExpressionError};
 
-/// The kind of an expression, which decides its result type and its variables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExpressionKind {
-    /// Whether a rule matches: a `bool` over `identity`.
-    Condition,
-    /// A username: a `string` over `identity`.
-    Username,
-    /// Groups: a list of strings over `identity`.
-    Groups,
-    /// Whether the user that results may log in: a `bool` over `identity` and `user`.
-    Validation,
-}
-
 /// The stub of expressions in a build without CEL: nothing compiles, so nothing is evaluated.
 #[cfg(not(feature = "cel"))]
 mod disabled {
     use std::fmt;
 
-    use super::ExpressionKind;
+    use crate::expression_kind::ExpressionKind;
     use crate::identity::Identity;
     use crate::kubernetes_user::KubernetesUser;
 

@@ -11,20 +11,25 @@ pub mod pattern;
 mod pattern_index;
 mod protected;
 mod refusal;
+mod rule;
+mod rule_error;
 mod rule_list;
+mod source;
 pub mod subject;
 pub mod template;
 mod validation;
 
 pub use explanation::{Explanation, MatchedEntry, SkippedRule};
-pub use index::{BackendRules, Conflict, ReservedPrefixes};
-pub use mapping::{
-    Backend, Mapping, Precedence, Rule, RuleError, SessionArnMode, Source, WildcardMode,
-};
-pub use naming::{MayAddError, NameError, NameProblem};
+pub use index::{BackendRules, ReservedPrefixes};
+pub use mapping::{Mapping, Precedence, SessionArnMode, WildcardMode};
+pub use naming::{NameError, NameProblem, ResolvedNames};
 pub use near_miss::NearMiss;
 pub use protected::ProtectedIdentities;
 pub use refusal::{RulesError, RulesRefusal, RulesUnavailable};
+pub use rule::Rule;
+pub use rule_error::{MayAddError, RuleError};
+pub use rule_list::Conflict;
+pub use source::{Backend, Source};
 pub use validation::Validation;
 
 use std::sync::Arc;
@@ -33,6 +38,7 @@ use crate::arn::{AccountId, ArnKey};
 use crate::identity::Identity;
 use crate::kubernetes_user::KubernetesUser;
 use crate::rules::cow_map::CowMap;
+use crate::rules::near_miss::NearMisses;
 
 /// All rules of a server, in the order in which its backends answer.
 ///
@@ -140,8 +146,7 @@ impl RuleSet {
                 found.names
             }
             None => {
-                explanation.near_misses =
-                    near_miss::find_near_misses(&self.backends, identity, &key);
+                explanation.near_misses = self.find_near_misses(identity, &key);
                 Err(RulesRefusal::NotMapped)
             }
         };
@@ -153,6 +158,15 @@ impl RuleSet {
                 .map(|()| user)
         });
         (explanation, user.map_err(RulesError::Refused))
+    }
+
+    /// Returns the rules that differ from `identity` in one part, in the order of the backends.
+    fn find_near_misses(&self, identity: &Identity, key: &ArnKey) -> Vec<NearMiss> {
+        let mut misses = NearMisses::default();
+        for backend in &self.backends {
+            backend.near_misses(identity.account_id(), key, &mut misses);
+        }
+        misses.into_vec()
     }
 
     /// Returns the match of the first backend that maps `identity`.
@@ -196,9 +210,6 @@ impl RuleSet {
         Ok(None)
     }
 }
-
-/// A username and groups.
-pub(crate) type ResolvedNames = (String, Vec<String>);
 
 /// The match of one backend for an identity.
 struct BackendMatch {

@@ -4,10 +4,13 @@ use std::fmt;
 use std::slice;
 
 use crate::identity::Identity;
-use crate::rules::ResolvedNames;
 use crate::rules::expression::{EvaluationError, Expression, ExpressionKind};
-use crate::rules::mapping::{Mapping, RuleError};
+use crate::rules::mapping::Mapping;
+use crate::rules::rule_error::{MayAddError, RuleError};
 use crate::rules::template::{RESERVED_PREFIX, RenderError, Template, is_reserved};
+
+/// A username and groups.
+pub type ResolvedNames = (String, Vec<String>);
 
 /// The templates and expressions that give the username and groups of a rule.
 #[derive(Clone, Debug)]
@@ -37,37 +40,6 @@ pub struct NameError {
     /// What is wrong with the name.
     pub problem: NameProblem,
 }
-
-/// Why an entry of `groupsExpressionMayAdd` was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MayAddError {
-    /// There is no text.
-    Empty,
-    /// It does not start with [`RESERVED_PREFIX`]. Its author may assume that the list limits other names, too.
-    MissingReservedPrefix,
-    /// It holds `{{`: nothing is rendered here.
-    Template,
-    /// It holds a control character.
-    ControlCharacter,
-}
-
-impl fmt::Display for MayAddError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("it is empty"),
-            Self::MissingReservedPrefix => write!(
-                f,
-                "it does not start with `{RESERVED_PREFIX}`, and an expression may give such names whether they are here or not; remove it"
-            ),
-            Self::Template => {
-                f.write_str("it holds `{{`, and no variables are read here; write the exact name")
-            }
-            Self::ControlCharacter => f.write_str("it holds a control character"),
-        }
-    }
-}
-
-impl std::error::Error for MayAddError {}
 
 /// What is wrong with a name.
 #[derive(Clone, Debug, PartialEq, Eq)]

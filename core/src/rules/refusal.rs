@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::rules::expression::EvaluationError;
-use crate::rules::mapping::Backend;
 use crate::rules::naming::NameError;
+use crate::rules::source::Backend;
 
 /// Why the rules give no user for an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
