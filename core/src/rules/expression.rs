@@ -11,8 +11,6 @@ pub use disabled::{EvaluationError, Expression, ExpressionError};
 /// The stub of expressions in a build without CEL: nothing compiles, so nothing is evaluated.
 #[cfg(not(feature = "cel"))]
 mod disabled {
-    use std::fmt;
-
     use crate::expression_kind::ExpressionKind;
     use crate::identity::Identity;
     use crate::kubernetes_user::KubernetesUser;
@@ -22,24 +20,13 @@ mod disabled {
     pub enum Expression {}
 
     /// This build has no CEL.
-    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+    #[error("this build has no CEL; use one with the feature `cel`")]
     pub struct ExpressionError;
 
-    impl fmt::Display for ExpressionError {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("this build has no CEL; use one with the feature `cel`")
-        }
-    }
-
     /// There is none.
-    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
     pub enum EvaluationError {}
-
-    impl fmt::Display for EvaluationError {
-        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-            match *self {}
-        }
-    }
 
     impl Expression {
         /// Refuses.

@@ -1,6 +1,5 @@
 //! The username and groups that a rule gives: templates, and expressions beside them.
 
-use std::fmt;
 use std::slice;
 
 use crate::identity::Identity;
@@ -42,39 +41,26 @@ pub struct NameError {
 }
 
 /// What is wrong with a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameProblem {
     /// A template gives no usable name.
+    #[error("{0}")]
     Render(RenderError),
     /// An expression gives no name.
+    #[error("its expression failed: {0}")]
     Evaluation(EvaluationError),
-    /// An expression gives a name that starts with [`RESERVED_PREFIX`], and the rule does not list it.
+    /// An expression gives a name that starts with [`RESERVED_PREFIX`], and the rule does not list it. The caller reads
+    /// the message, so it contains no name.
+    #[error(
+        "its expression gives a name that starts with `{RESERVED_PREFIX}`, and `{field}` does not have it"
+    )]
     MayNotAdd {
         /// The field that lists the allowed names.
         field: &'static str,
     },
     /// The backend may not give names that start so.
+    #[error("names that start `{0}` are reserved from its backend")]
     ReservedForOthers(Box<str>),
-}
-
-impl fmt::Display for NameProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Render(error) => error.fmt(f),
-            Self::Evaluation(error) => write!(f, "its expression failed: {error}"),
-            // The caller reads this message, so it contains no name.
-            Self::MayNotAdd { field } => write!(
-                f,
-                "its expression gives a name that starts with `{RESERVED_PREFIX}`, and `{field}` does not have it"
-            ),
-            Self::ReservedForOthers(prefix) => {
-                write!(
-                    f,
-                    "names that start `{prefix}` are reserved from its backend"
-                )
-            }
-        }
-    }
 }
 
 impl Naming {

@@ -1,7 +1,5 @@
 //! Why the rules give no user.
 
-use std::fmt;
-
 use crate::rules::expression::EvaluationError;
 use crate::rules::naming::NameError;
 use crate::rules::source::Backend;
@@ -29,14 +27,19 @@ pub enum RulesRefusal {
 }
 
 /// Why the rules cannot answer now: a backend cannot, and no later backend may answer in its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RulesUnavailable {
     /// This backend is next in order, and is not synced yet.
+    #[error("the mappings of the backend {0} have not been read yet")]
     NotReady(Backend),
     /// This backend is next in order, and its mappings are unusable.
+    #[error("the mappings of the backend {0} are broken")]
     Broken(Backend),
     /// This backend maps the identity, and its source has not confirmed its mappings for longer than the host allows.
     /// The mapping may be gone by now.
+    #[error(
+        "the mappings of the backend {0} have not been confirmed for longer than `server.maxStaleness`"
+    )]
     Stale(Backend),
 }
 
@@ -73,26 +76,6 @@ impl RulesUnavailable {
             Self::Stale(_) => {
                 "ask an administrator of the cluster to check why the authenticator cannot read them, and try again"
             }
-        }
-    }
-}
-
-impl fmt::Display for RulesUnavailable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotReady(backend) => {
-                write!(
-                    f,
-                    "the mappings of the backend {backend} have not been read yet"
-                )
-            }
-            Self::Broken(backend) => {
-                write!(f, "the mappings of the backend {backend} are broken")
-            }
-            Self::Stale(backend) => write!(
-                f,
-                "the mappings of the backend {backend} have not been confirmed for longer than `server.maxStaleness`"
-            ),
         }
     }
 }
