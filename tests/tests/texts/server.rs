@@ -113,6 +113,19 @@ impl Server {
         format!("{}\n\n{body}", head.join("\n"))
     }
 
+    /// A section with what `/readyz` says once it says `part`: the log may be first.
+    pub(crate) async fn ready(&mut self, name: &str, part: &str) {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let said = self.ask_health("/readyz?verbose").await;
+            if said.contains(part) {
+                return self.section(name, &said);
+            }
+            assert!(Instant::now() < deadline, "no {part}: {said}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Edits what is under `server` in the configuration file.
     pub(crate) fn edit(&mut self, edit: impl FnOnce(&mut Value)) {
         edit(&mut self.plan.config["server"]);
