@@ -68,7 +68,7 @@ impl Server {
     pub(crate) fn token_for(&self, key: &AccessKey, cluster: &str, age: i64) -> Secret {
         let cluster = ClusterId::parse(cluster).unwrap();
         let date = self.dates.next().plus_seconds(-age);
-        sign::token_v2(key, &cluster, "test", date).unwrap()
+        sign::sign_token_v2(key, &cluster, "test", date).unwrap()
     }
 
     pub(crate) async fn review(&self, token: &Secret) -> Reply {
