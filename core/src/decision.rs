@@ -155,7 +155,8 @@ impl KubernetesUser {
     pub const EXTRA_KEYS: [&'static str; 3] = ["arn", "canonicalArn", "sessionName"];
 
     /// Builds the user of a grant. For a scrubbed account, nothing in it identifies the RAM identity.
-    pub(crate) fn new(
+    #[must_use]
+    pub fn new(
         identity: &Identity,
         username: String,
         groups: Vec<String>,

@@ -52,7 +52,8 @@ impl<'a> JsonObject<'a> {
     }
 
     /// Returns the text of the member with exactly this name, if it is a string.
-    pub(crate) fn string_member(&self, name: &str) -> Option<&str> {
+    #[must_use]
+    pub fn string_member(&self, name: &str) -> Option<&str> {
         match self.member(name)? {
             JsonValue::String(text) => Some(text),
             _ => None,
@@ -60,7 +61,8 @@ impl<'a> JsonObject<'a> {
     }
 
     /// Returns the member with exactly this name, if it is an object.
-    pub(crate) fn object_member(&self, name: &str) -> Option<&Self> {
+    #[must_use]
+    pub fn object_member(&self, name: &str) -> Option<&Self> {
         match self.member(name)? {
             JsonValue::Object(object) => Some(object),
             _ => None,

@@ -20,16 +20,11 @@ pub mod arn;
 pub mod cel;
 pub mod cluster_id;
 pub mod decision;
-pub mod diff;
 pub mod fingerprint;
 pub mod gateway;
 pub mod identity;
-pub mod inspect;
 pub mod json;
-#[cfg(feature = "lint")]
-pub mod lint;
 pub mod login;
-pub mod placeholder;
 pub mod policy;
 pub mod review;
 pub mod rules;

@@ -340,7 +340,8 @@ impl Rule {
     }
 
     /// Returns the sort key of precedence: the smaller one wins, and no two rules of one backend have equal keys.
-    pub(crate) fn precedence_key(&self) -> (Precedence, &str) {
+    #[must_use]
+    pub fn precedence_key(&self) -> (Precedence, &str) {
         (self.precedence, &self.source.position)
     }
 
@@ -358,7 +359,11 @@ impl Rule {
         }
     }
 
-    pub(crate) fn resolve_names(&self, identity: &Identity) -> Result<ResolvedNames, NameError> {
+    /// Returns the username and the groups that the rule gives `identity`, which its subject matches.
+    ///
+    /// # Errors
+    /// Returns the name that is unusable, and why.
+    pub fn resolve_names(&self, identity: &Identity) -> Result<ResolvedNames, NameError> {
         self.naming.resolve(identity)
     }
 }

@@ -202,7 +202,7 @@ impl RuleSet {
 }
 
 /// A username and groups.
-pub(crate) type ResolvedNames = (String, Vec<String>);
+pub type ResolvedNames = (String, Vec<String>);
 
 /// The match of one backend for an identity.
 struct BackendMatch {

@@ -3,13 +3,10 @@
 
 #![forbid(unsafe_code)]
 
-pub mod bundle;
-pub mod compile;
-pub mod compiled_config;
 pub mod config;
-pub mod explain;
-pub mod findings;
+pub mod invisible;
 #[doc(hidden)]
 pub mod last_good;
 pub mod object;
+pub mod path_advice;
 pub mod proxy;

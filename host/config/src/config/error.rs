@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ack_ram_core::lint::invisible;
+use crate::invisible;
 
 use crate::config::text::DecodeError;
 use crate::config::yaml;
@@ -40,7 +40,8 @@ impl Location {
     }
 
     /// Another place in the same file.
-    pub(crate) fn in_same_file(&self, position: yaml::Position) -> Self {
+    #[must_use]
+    pub fn in_same_file(&self, position: yaml::Position) -> Self {
         match self {
             Self::File { path, .. } => Self::in_file(Arc::clone(path), position),
             Self::CommandLine | Self::Environment => self.clone(),

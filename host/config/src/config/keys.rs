@@ -1,6 +1,6 @@
 //! The keys of the configuration file.
 
-use ack_ram_core::lint::invisible;
+use crate::invisible;
 
 use crate::config::entry::MappingList;
 

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ack_ram_core::arn::Arn;
-use ack_ram_core::lint::paths::{self, PathAdvice};
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::rules::pattern::Pattern;
 use ack_ram_core::rules::{
@@ -20,6 +19,7 @@ use crate::config::located::Located;
 use crate::config::mapping;
 use crate::config::yaml::Value;
 use crate::last_good::DEFAULT_LAST_GOOD_TTL;
+use crate::path_advice::{self, PathAdvice};
 
 /// How the rules of all backends are applied.
 #[derive(Debug)]
@@ -104,8 +104,8 @@ pub(super) fn read_protected(
 /// What to write in place of `text`, an ARN or a pattern, if that has a path.
 fn path_advice(text: &str) -> Option<PathAdvice> {
     match Pattern::parse(text) {
-        Ok(pattern) => paths::check_pattern(&pattern),
-        Err(_) => paths::check_arn(&Arn::parse(text).ok()?),
+        Ok(pattern) => path_advice::check_pattern(&pattern),
+        Err(_) => path_advice::check_arn(&Arn::parse(text).ok()?),
     }
 }
 

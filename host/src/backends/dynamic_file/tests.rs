@@ -3,9 +3,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use ack_ram_analysis::placeholder;
 use ack_ram_core::arn::Arn;
 use ack_ram_core::decision::RulesRefusal;
-use ack_ram_core::placeholder;
 use ack_ram_core::rules::{BackendRules, RuleSet};
 use ack_ram_core::time::UnixTime;
 

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ack_ram_core::arn::Arn;
-use ack_ram_core::placeholder;
 use ack_ram_core::rules::{Backend, BackendRules, RuleSet, WildcardMode};
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::broken_edits::{self, BrokenEdits, TextEdit};
@@ -45,7 +44,7 @@ fn users(live: &LiveRules) -> Vec<User> {
     .into_iter()
     .map(|who| {
         let arn = Arn::parse(&format!("acs:ram::{who}")).unwrap();
-        let (_, user) = all.explain(&ack_ram_core::placeholder::identity_for_arn(arn).unwrap());
+        let (_, user) = all.explain(&ack_ram_analysis::placeholder::identity_for_arn(arn).unwrap());
         (who, user.ok().map(|user| (user.username, user.groups)))
     })
     .collect()

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use ack_ram_core::rules::{Backend, Mapping, Precedence, Source, WildcardMode};
 
 use super::*;
-use crate::bundle;
 use crate::config::document::{self, ConfigMapData, MappingDocument};
 use crate::config::entry::{ListItem, MappingList};
 use crate::config::partial_entry::PartialEntry;
@@ -114,24 +113,6 @@ fn unquoted_value_followed_by_more_is_a_syntax_error() {
     }
 }
 
-/// kubectl refuses such a document as a whole.
-#[test]
-fn unquoted_value_outside_spec_refuses_object() {
-    const OBJECT: &str = "spec: {arn: 'acs:ram::1:user/a', username: a}\n";
-    for document in [
-        "kind: ConfigMap\ndata:\n  mapRoles: @x\n".to_owned(),
-        "kind: ConfigMap\ndata:\n  mapRoles: {{Roles}}\n".to_owned(),
-        "kind: ConfigMap\ndata: @x\n".to_owned(),
-        "kind: @ConfigMap\ndata: {}\n".to_owned(),
-        format!("kind: RAMIdentityMapping\nmetadata:\n  name: {{{{x}}}}-y\n{OBJECT}"),
-        format!("kind: RAMIdentityMapping\nmetadata:\n  labels: @z\n{OBJECT}"),
-    ] {
-        let error = bundle::read_bundle("f", &document).map(|_| ()).unwrap_err();
-        let text = error.to_string();
-        assert!(text.contains("without quotes"), "{document}{text}");
-    }
-}
-
 /// A placeholder of the reader's own in a file is a text like any other.
 #[test]
 fn placeholder_text_in_file_is_kept() {
@@ -231,31 +212,6 @@ fn unquoted_value_refuses_one_entry_in_every_document() {
         |text: &str| document::parse_dynamic_file("d.json", text, WildcardMode::Disabled).unwrap();
     check(read(json), "d.json:2:54");
     check(read(&format!("mapUsers:\n{list}")), "d.json:3:13");
-
-    let objects = "kind: RAMIdentityMapping\nmetadata: {name: a}\nspec:\n  arn: acs:ram::1:user/a\n  username: {{SessionName}}\n---\nkind: RAMIdentityMapping\nmetadata: {name: b}\nspec:\n  arn: acs:ram::1:user/b\n  username: b\n";
-    let read = bundle::read_bundle("o.yaml", objects).unwrap();
-    let invalid: Vec<_> = read
-        .findings
-        .iter()
-        .filter(|finding| finding.code.as_str() == "invalid-entry")
-        .map(|finding| {
-            format!(
-                "{} {}; {}",
-                finding.position, finding.message, finding.advice
-            )
-        })
-        .collect();
-    let [invalid] = invalid.as_slice() else {
-        panic!("{:#?}", read.findings);
-    };
-    assert!(
-        invalid.starts_with("o.yaml:5:13 a ") && invalid.contains("`spec.username`"),
-        "{invalid}"
-    );
-    assert!(
-        invalid.ends_with("put quotes around `{{SessionName}}`"),
-        "{invalid}"
-    );
 }
 
 /// What stays of a last good form is what the newest text plainly says, and in doubt nothing.

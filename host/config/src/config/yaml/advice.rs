@@ -1,6 +1,6 @@
 //! What is wrong with a document that is not YAML, as its author would say it, and what to do.
 
-use ack_ram_core::lint::invisible;
+use crate::invisible;
 
 use super::unquoted::{QuoteTrigger, UnquotedValue};
 use super::{Position, SyntaxError};

@@ -3,7 +3,7 @@
 //! Only a value that stands alone after its key or dash, up to the end of its line, is read around: what that leaves is
 //! what the document says with quotes there.
 
-use ack_ram_core::lint::invisible;
+use crate::invisible;
 
 use super::unquoted::{QuoteTrigger, UnquotedValue};
 use super::{Node, ParseFailure, SyntaxError, Value, parse_strictly};
