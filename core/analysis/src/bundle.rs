@@ -1,12 +1,12 @@
 //! Several documents in one text, as a person has them at hand: a configuration file, the ConfigMap, objects.
 
-use ack_ram_config::config::document::{self, ConfigMapData};
-use ack_ram_config::config::yaml::{self, Node};
-use ack_ram_config::config::{
-    self, Config, ConfigError, ConfigFile, ConfigSources, Located, Location, Overrides,
-    ParsedMappings, Problem, Warning, WarningKind,
-};
+use ack_ram_config::document::{self, ConfigMapData};
 use ack_ram_config::object::ObjectSpec;
+use ack_ram_config::yaml::{self, Node};
+use ack_ram_config::{
+    Config, ConfigError, ConfigFile, ConfigSources, Located, Location, Overrides, ParsedMappings,
+    Problem, Warning, WarningKind,
+};
 use ack_ram_core::rules::{Backend, Mapping, Precedence, SessionArnMode, WildcardMode};
 use serde_json::{Map, Value};
 
@@ -46,7 +46,7 @@ pub fn read_bundle(name: &str, text: &str) -> Result<Bundle, ConfigError> {
         overrides: &overrides,
         variables: &|_| None,
     };
-    let loaded = config::load(&sources);
+    let loaded = ack_ram_config::load(&sources);
     let globs = match &loaded {
         Ok(config) => config.rules.globs,
         Err(_) => WildcardMode::Disabled,

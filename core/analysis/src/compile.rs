@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ack_ram_config::config::{Config, ParsedMappings};
+use ack_ram_config::{Config, ParsedMappings};
 use ack_ram_core::rules::{Backend, BackendRules, Rule, RuleError, RuleSet, Source};
 
 /// The rules of a configuration, and the mappings that are refused.

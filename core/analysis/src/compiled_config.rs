@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ack_ram_config::config::{Config, ParsedMappings};
+use ack_ram_config::{Config, ParsedMappings};
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::identity::Identity;
 use ack_ram_core::rules::Mapping;

@@ -1,6 +1,6 @@
 //! What a configuration makes of somebody, step by step.
 
-use ack_ram_config::config::Config;
+use ack_ram_config::Config;
 use ack_ram_core::arn::Arn;
 use ack_ram_core::decision::{Denial, Explanation, KubernetesUser, MatchedEntry, RulesRefusal};
 use ack_ram_core::identity::Identity;

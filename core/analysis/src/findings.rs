@@ -1,7 +1,7 @@
 //! What is wrong or risky in a configuration, as findings.
 
-use ack_ram_config::config::{
-    self, ConfigError, ConfigSources, Located, Location, ParsedMappings, PartialConfig, Warning,
+use ack_ram_config::{
+    ConfigError, ConfigSources, Located, Location, ParsedMappings, PartialConfig, Warning,
     WarningKind,
 };
 use ack_ram_core::arn::AccountId;
@@ -55,7 +55,7 @@ pub fn lint_sources(
         file: name.to_owned(),
         ..Position::default()
     };
-    let mut configuration = match config::load_partial(sources) {
+    let mut configuration = match ack_ram_config::load_partial(sources) {
         Ok(partial) => lint_configuration(partial, position),
         Err(error) => return vec![finding_from_error(&error, &position)],
     };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::ExplicitLimits;
+use crate::ExplicitLimits;
 
 #[test]
 fn server_limits_have_defaults_and_settings() {

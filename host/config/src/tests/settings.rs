@@ -3,7 +3,7 @@
 use ack_ram_core::rules::Rule;
 
 use super::*;
-use crate::config::TlsFiles;
+use crate::TlsFiles;
 
 #[test]
 fn full_file_is_parsed() {
@@ -247,7 +247,7 @@ fn the_cluster_id_is_required_and_the_message_says_where_to_put_it() {
 
 #[test]
 fn deploy_example_is_valid() {
-    let config = load_yaml(include_str!("../../../../../deploy/config.yaml")).unwrap();
+    let config = load_yaml(include_str!("../../../../deploy/config.yaml")).unwrap();
     assert_eq!(config.warnings, []);
     assert_eq!(config.mappings.mappings.len(), 2);
     for mapping in config.mappings.mappings {
@@ -321,7 +321,7 @@ fn port_flag_equal_to_health_port_is_refused() {
 /// Each range in CONFIGURATION.md is the one that the error names.
 #[test]
 fn ranges_are_documented() {
-    const DOCUMENT: &str = include_str!("../../../../../CONFIGURATION.md");
+    const DOCUMENT: &str = include_str!("../../../../CONFIGURATION.md");
     for (setting, range) in [
         ("server.limits.maxConnections", "1 to 65536"),
         ("server.limits.maxHealthConnections", "1 to 4096"),

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ack_ram_core::rules::{Backend, WildcardMode};
 
-use crate::config::entry::{MappingList, Refusal};
-use crate::config::error::{ConfigError, Location, Problem, Warning, WarningKind};
-use crate::config::file::{self, MisspelledKey, Table};
-use crate::config::keys::{self, MAPPING_DOCUMENT};
-use crate::config::located::Located;
-use crate::config::mapping::{MappingReader, ParsedMappings};
-use crate::config::yaml::{Position, Value};
+use crate::entry::{MappingList, Refusal};
+use crate::error::{ConfigError, Location, Problem, Warning, WarningKind};
+use crate::file::{self, MisspelledKey, Table};
+use crate::keys::{self, MAPPING_DOCUMENT};
+use crate::located::Located;
+use crate::mapping::{MappingReader, ParsedMappings};
+use crate::yaml::{Position, Value};
 
 /// Why a file without any content is broken: it is what a program that was cut off leaves behind.
 pub const EMPTY_DOCUMENT: &str =

@@ -5,11 +5,11 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use crate::config::error::{ConfigError, Location, Problem, Warning, WarningKind};
-use crate::config::keys::{KnownKeys, UnknownKey};
-use crate::config::located::Located;
-use crate::config::text;
-use crate::config::yaml::{self, Value};
+use crate::error::{ConfigError, Location, Problem, Warning, WarningKind};
+use crate::keys::{KnownKeys, UnknownKey};
+use crate::located::Located;
+use crate::text;
+use crate::yaml::{self, Value};
 
 /// Room for a quarter of a million mappings.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;

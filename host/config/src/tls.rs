@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::config::error::Problem;
-use crate::config::keys;
-use crate::config::layers::{Layers, parse_bool};
-use crate::config::located::Located;
-use crate::config::yaml::Value;
+use crate::error::Problem;
+use crate::keys;
+use crate::layers::{Layers, parse_bool};
+use crate::located::Located;
+use crate::yaml::Value;
 
 /// `server.tls`: a pair of the operator's own.
 #[derive(Clone, Debug, PartialEq, Eq)]

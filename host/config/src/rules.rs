@@ -10,16 +10,16 @@ use ack_ram_core::rules::{
     Backend, ProtectedIdentities, ReservedPrefixes, Validation, WildcardMode,
 };
 
-use crate::config::bounds::{DurationLimit, read_duration, read_duration_or_zero, read_number};
-use crate::config::error::{Problem, Warning, WarningKind};
-use crate::config::file::Table;
-use crate::config::keys;
-use crate::config::layers::{Layers, parse_bool};
-use crate::config::located::Located;
-use crate::config::mapping;
-use crate::config::yaml::Value;
+use crate::bounds::{DurationLimit, read_duration, read_duration_or_zero, read_number};
+use crate::error::{Problem, Warning, WarningKind};
+use crate::file::Table;
+use crate::keys;
 use crate::last_good::DEFAULT_LAST_GOOD_TTL;
+use crate::layers::{Layers, parse_bool};
+use crate::located::Located;
+use crate::mapping;
 use crate::path_advice::{self, PathAdvice};
+use crate::yaml::Value;
 
 /// How the rules of all backends are applied.
 #[derive(Debug)]

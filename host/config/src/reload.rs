@@ -3,7 +3,7 @@
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::rules::Backend;
 
-use crate::config::{Config, Listen, MappingSources, ServerLimits, Sts, StsLimits};
+use crate::{Config, Listen, MappingSources, ServerLimits, Sts, StsLimits};
 
 /// The settings of a server, for comparison with another configuration.
 #[derive(Debug, PartialEq, Eq)]

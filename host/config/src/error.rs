@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::invisible;
 
-use crate::config::text::DecodeError;
-use crate::config::yaml;
+use crate::text::DecodeError;
+use crate::yaml;
 
 /// Where a setting was given.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use ack_ram_core::rules::{Backend, Mapping, Precedence, Source, WildcardMode};
 
 use super::*;
-use crate::config::document::{self, ConfigMapData, MappingDocument};
-use crate::config::entry::{ListItem, MappingList};
-use crate::config::partial_entry::PartialEntry;
+use crate::document::{self, ConfigMapData, MappingDocument};
+use crate::entry::{ListItem, MappingList};
 use crate::last_good::retain;
+use crate::partial_entry::PartialEntry;
 
 const PUT_QUOTES: &str = "put quotes around";
 

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use ack_ram_core::cluster_id::ClusterId;
 
-use crate::config::error::{ConfigError, Location, Problem, Warning, WarningKind};
-use crate::config::file::{self, Table};
-use crate::config::keys;
-use crate::config::located::Located;
-use crate::config::yaml::{Position, Value};
+use crate::error::{ConfigError, Location, Problem, Warning, WarningKind};
+use crate::file::{self, Table};
+use crate::keys;
+use crate::located::Located;
+use crate::yaml::{Position, Value};
 
 /// Go's folder for `cert.pem` and `key.pem`.
 const DEFAULT_STATE_DIR: &str = "/var/ack-ram-authenticator";

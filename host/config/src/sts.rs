@@ -7,10 +7,10 @@ use std::path::PathBuf;
 
 use http::Uri;
 
-use crate::config::error::Problem;
-use crate::config::layers::{Layers, flag_value, read_path};
-use crate::config::listen::Host;
-use crate::config::located::Located;
+use crate::error::Problem;
+use crate::layers::{Layers, flag_value, read_path};
+use crate::listen::Host;
+use crate::located::Located;
 pub use limits::{BreakerSettings, CacheSettings, ExplicitStsLimits, StsLimits};
 
 /// The endpoint and these share the time of one call.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::config::bounds::{DurationLimit, read_duration, read_number};
-use crate::config::error::Problem;
-use crate::config::file::Table;
-use crate::config::layers::Layers;
+use crate::bounds::{DurationLimit, read_duration, read_number};
+use crate::error::Problem;
+use crate::file::Table;
+use crate::layers::Layers;
 
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);

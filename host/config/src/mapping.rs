@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{Backend, Mapping, Precedence, Source, WildcardMode};
 
-use crate::config::entry::{InvalidEntry, ListItem, MappingList, Refusal};
-use crate::config::error::{Problem, Warning, WarningKind};
-use crate::config::file::{MisspelledKey, Table};
-use crate::config::keys::{self, KnownKeys};
-use crate::config::layers::Layers;
-use crate::config::located::Located;
-use crate::config::partial_entry::PartialEntry;
-use crate::config::yaml::Value;
+use crate::entry::{InvalidEntry, ListItem, MappingList, Refusal};
+use crate::error::{Problem, Warning, WarningKind};
+use crate::file::{MisspelledKey, Table};
+use crate::keys::{self, KnownKeys};
+use crate::layers::Layers;
+use crate::located::Located;
+use crate::partial_entry::PartialEntry;
+use crate::yaml::Value;
 
 /// What one document maps, as it was written: `core` compiles each [`Mapping`] to a rule, and refuses those that
 /// cannot be one.

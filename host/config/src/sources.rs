@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use ack_ram_core::rules::Backend;
 
-use crate::config::error::Problem;
-use crate::config::keys;
-use crate::config::layers::{self, Layers};
-use crate::config::located::Located;
+use crate::error::Problem;
+use crate::keys;
+use crate::layers::{self, Layers};
+use crate::located::Located;
 
 /// Where mappings that are not in the configuration file come from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::config::error::{Location, Problem, Warning, WarningKind};
-use crate::config::yaml::{Key, Node, Value};
+use crate::error::{Location, Problem, Warning, WarningKind};
+use crate::yaml::{Key, Node, Value};
 
 /// A value, where it was given, and for which setting.
 #[derive(Clone, Debug)]

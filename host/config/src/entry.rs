@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::config::error::Problem;
-use crate::config::keys::{self, KnownKeys};
-use crate::config::partial_entry::PartialEntry;
+use crate::error::Problem;
+use crate::keys::{self, KnownKeys};
+use crate::partial_entry::PartialEntry;
 
 /// A list of mappings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,7 +2,7 @@
 
 use crate::invisible;
 
-use crate::config::entry::MappingList;
+use crate::entry::MappingList;
 
 /// The names that one map knows.
 #[derive(Clone, Copy, Debug)]

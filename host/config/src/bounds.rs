@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::config::error::Problem;
-use crate::config::file::Table;
-use crate::config::located::Located;
+use crate::error::Problem;
+use crate::file::Table;
+use crate::located::Located;
 
 /// How short and how long a duration may be.
 #[derive(Clone, Copy)]

@@ -3,11 +3,11 @@
 use ack_ram_core::rules::{Backend, Mapping, WildcardMode};
 use serde_json::Value as Json;
 
-use crate::config::entry::MappingList;
-use crate::config::error::escape_control;
-use crate::config::keys;
-use crate::config::located::is_plain_integer;
-use crate::config::yaml::{Node, Value};
+use crate::entry::MappingList;
+use crate::error::escape_control;
+use crate::keys;
+use crate::located::is_plain_integer;
+use crate::yaml::{Node, Value};
 
 /// The readable parts of an entry that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]

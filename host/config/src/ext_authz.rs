@@ -2,12 +2,12 @@
 
 use ack_ram_core::gateway::{Gateway, IdentityHeaders, TokenHeader};
 
-use crate::config::error::{Problem, Warning, WarningKind};
-use crate::config::file::Table;
-use crate::config::keys;
-use crate::config::layers::{Layers, parse_bool};
-use crate::config::located::Located;
-use crate::config::yaml::Value;
+use crate::error::{Problem, Warning, WarningKind};
+use crate::file::Table;
+use crate::keys;
+use crate::layers::{Layers, parse_bool};
+use crate::located::Located;
+use crate::yaml::Value;
 
 /// What proxies are answered.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::config::bounds::{DurationLimit, read_duration, read_number};
-use crate::config::error::Problem;
-use crate::config::layers::Layers;
+use crate::bounds::{DurationLimit, read_duration, read_number};
+use crate::error::Problem;
+use crate::layers::Layers;
 
 /// The API server gives up on a webhook after 30 seconds.
 const REQUEST_TIMEOUT: DurationLimit = DurationLimit::new(Duration::from_secs(30));

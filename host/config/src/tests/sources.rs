@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::*;
-use crate::config::{ConfigMapName, MappingSources};
+use crate::{ConfigMapName, MappingSources};
 
 #[test]
 fn text_source_equals_file_source() {

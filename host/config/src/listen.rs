@@ -5,10 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rustls_pki_types::DnsName;
 
-use crate::config::error::{Problem, Warning, WarningKind};
-use crate::config::layers::{Layers, flag_value};
-use crate::config::located::Located;
-use crate::config::yaml::Value;
+use crate::error::{Problem, Warning, WarningKind};
+use crate::layers::{Layers, flag_value};
+use crate::located::Located;
+use crate::yaml::Value;
 
 /// Go's port, to which the webhook kubeconfigs of running clusters point.
 const DEFAULT_PORT: u16 = 21362;

@@ -7,10 +7,10 @@ use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::rules::{Backend, ReservedPrefixes, Validation, WildcardMode};
 
-use crate::config::error::{ConfigError, Warning};
-use crate::config::layers::{ConfigSources, Layers};
-use crate::config::mapping::{self, ParsedMappings};
-use crate::config::{
+use crate::error::{ConfigError, Warning};
+use crate::layers::{ConfigSources, Layers};
+use crate::mapping::{self, ParsedMappings};
+use crate::{
     Listen, MappingSources, Sts, TlsFiles, ext_authz, limits, listen, rules, sources, sts, tls,
 };
 

@@ -4,7 +4,7 @@ use crate::invisible;
 
 use super::unquoted::{QuoteTrigger, UnquotedValue};
 use super::{Position, SyntaxError};
-use crate::config::keys;
+use crate::keys;
 
 /// The same error, at what its author has to change where that can be seen, and with what to do.
 pub(super) fn add_advice(source: &str, error: SyntaxError) -> SyntaxError {
