@@ -1,13 +1,61 @@
 //! Settings beside the mappings and those about rules: which of them changed, by their names.
 
+use std::any::Any;
+use std::ffi::OsString;
+use std::fmt::Debug;
+use std::path::PathBuf;
+
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::rules::Backend;
 
-use crate::{Config, Listen, MappingSources, ServerLimits, Sts, StsLimits};
+use crate::{Config, Listen, MappingSources, ServerLimits, Sts, StsEndpoint, StsLimits, TlsFiles};
 
 /// The settings of a server, for comparison with another configuration.
-#[derive(Debug, PartialEq, Eq)]
-pub struct SettingsSnapshot(Vec<(&'static str, String)>);
+#[derive(Debug)]
+pub struct SettingsSnapshot(Vec<(&'static str, Box<dyn SettingValue>)>);
+
+/// The value of a setting, of any type, that can be compared with the value in another configuration.
+trait SettingValue: Any + Debug + Send + Sync {
+    /// Returns whether `other` is of the same type and equal.
+    fn is_equal(&self, other: &dyn SettingValue) -> bool;
+}
+
+impl<T: PartialEq + Any + Debug + Send + Sync> SettingValue for T {
+    fn is_equal(&self, other: &dyn SettingValue) -> bool {
+        let other: &dyn Any = other;
+        other.downcast_ref::<T>() == Some(self)
+    }
+}
+
+/// Copies `setting`, for comparison.
+fn value<T: Clone + SettingValue>(setting: &T) -> Box<dyn SettingValue> {
+    Box::new(setting.clone())
+}
+
+/// Copies `path`, for comparison as text: a path that only looks different is a change, too.
+fn path_text(path: &PathBuf) -> OsString {
+    path.clone().into_os_string()
+}
+
+/// Copies `path`, for comparison as text, where it is set.
+fn optional_path(path: &Option<PathBuf>) -> Box<dyn SettingValue> {
+    Box::new(path.as_ref().map(path_text))
+}
+
+/// Copies `endpoints`, for comparison as text: the case of a host is a change, too.
+fn endpoint_texts(endpoints: &[StsEndpoint]) -> Vec<String> {
+    endpoints.iter().map(ToString::to_string).collect()
+}
+
+/// Copies `tls`, for comparison as text.
+fn tls_paths(tls: &TlsFiles) -> [Option<OsString>; 3] {
+    let TlsFiles {
+        certificate,
+        key,
+        ca,
+    } = tls;
+    [Some(certificate), Some(key), ca.as_ref()].map(|path| path.map(path_text))
+}
 
 impl SettingsSnapshot {
     /// Takes the settings of `config` that need a restart.
@@ -61,45 +109,42 @@ impl SettingsSnapshot {
         let file_alone = |backend: &Backend| matches!(backend, Backend::MountedFile | Backend::Crd);
         let globs = (!backends.iter().all(file_alone)).then_some(rules.globs);
         Self(vec![
-            ("clusterID", format!("{:?}", policy.cluster_id)),
-            ("server.address", format!("{address:?} {host:?}")),
-            ("server.hostname", format!("{hostname:?}")),
-            ("server.port", format!("{port:?}")),
-            ("server.healthAddress", format!("{health_host:?}")),
-            ("server.healthPort", format!("{health_port:?}")),
-            (
-                "server.limits.maxConnections",
-                format!("{max_connections:?}"),
-            ),
+            ("clusterID", value(&policy.cluster_id)),
+            ("server.address", Box::new([address.clone(), host.clone()])),
+            ("server.hostname", value(hostname)),
+            ("server.port", value(port)),
+            ("server.healthAddress", value(health_host)),
+            ("server.healthPort", value(health_port)),
+            ("server.limits.maxConnections", value(max_connections)),
             (
                 "server.limits.maxHealthConnections",
-                format!("{max_health_connections:?}"),
+                value(max_health_connections),
             ),
-            ("server.limits.maxStreams", format!("{max_streams:?}")),
-            ("server.limits.maxBodies", format!("{max_bodies:?}")),
-            ("server.limits.headerTimeout", format!("{header_timeout:?}")),
-            ("server.limits.bodyTimeout", format!("{body_timeout:?}")),
-            ("server.limits.idleTimeout", format!("{idle_timeout:?}")),
-            ("server.limits.stopTimeout", format!("{stop_timeout:?}")),
-            ("server.stateDir", format!("{state_dir:?}")),
-            ("server.tls", format!("{tls:?}")),
+            ("server.limits.maxStreams", value(max_streams)),
+            ("server.limits.maxBodies", value(max_bodies)),
+            ("server.limits.headerTimeout", value(header_timeout)),
+            ("server.limits.bodyTimeout", value(body_timeout)),
+            ("server.limits.idleTimeout", value(idle_timeout)),
+            ("server.limits.stopTimeout", value(stop_timeout)),
+            ("server.stateDir", Box::new(path_text(state_dir))),
+            ("server.tls", Box::new(tls.as_ref().map(tls_paths))),
             (
                 "server.requireClientCertificate",
-                format!("{require_client_certificate:?}"),
+                value(require_client_certificate),
             ),
             (
                 "server.generateKubeconfig",
-                format!("{generate_kubeconfig:?}"),
+                optional_path(generate_kubeconfig),
             ),
-            ("server.extAuthz", format!("{ext_authz:?}")),
-            ("server.backendMode", format!("{backends:?}")),
-            ("server.kubeconfig", format!("{kubeconfig:?}")),
-            ("server.master", format!("{master:?}")),
-            ("server.configMap", format!("{config_map:?}")),
-            ("server.dynamicFilePath", format!("{dynamic_file:?}")),
-            ("server.audit.file", format!("{audit_file:?}")),
-            ("server.installCRD", format!("{install_crd:?}")),
-            ("server.globs", format!("{globs:?}")),
+            ("server.extAuthz", value(ext_authz)),
+            ("server.backendMode", value(backends)),
+            ("server.kubeconfig", optional_path(kubeconfig)),
+            ("server.master", value(master)),
+            ("server.configMap", value(config_map)),
+            ("server.dynamicFilePath", optional_path(dynamic_file)),
+            ("server.audit.file", optional_path(audit_file)),
+            ("server.installCRD", value(install_crd)),
+            ("server.globs", value(&globs)),
         ])
     }
 
@@ -132,41 +177,29 @@ impl SettingsSnapshot {
             explicit: _,
         } = sts_limits;
         Self(vec![
-            ("server.maxTokenBytes", format!("{max_token_bytes:?}")),
-            ("server.acceptTokenV1", format!("{accept_v1:?}")),
-            ("server.extraQueryKeys", format!("{extra_query_keys:?}")),
-            ("server.sts.endpoint", format!("{endpoint:?}")),
+            ("server.maxTokenBytes", value(max_token_bytes)),
+            ("server.acceptTokenV1", value(accept_v1)),
+            ("server.extraQueryKeys", value(extra_query_keys)),
+            ("server.sts.endpoint", Box::new(endpoint.to_string())),
             (
                 "server.sts.fallbackEndpoints",
-                format!("{fallback_endpoints:?}"),
+                Box::new(endpoint_texts(fallback_endpoints)),
             ),
-            ("server.sts.caFile", format!("{ca_file:?}")),
-            ("server.sts.connectTimeout", format!("{connect_timeout:?}")),
-            ("server.sts.timeout", format!("{timeout:?}")),
-            ("server.sts.maxAnswerBytes", format!("{max_answer_bytes:?}")),
-            ("server.sts.maxCalls", format!("{max_calls:?}")),
-            ("server.sts.maxWaiting", format!("{max_waiting:?}")),
-            ("server.sts.maxSharing", format!("{max_sharing:?}")),
-            (
-                "server.sts.breakerFailures",
-                format!("{:?}", breaker.failures),
-            ),
-            ("server.sts.breakerPause", format!("{:?}", breaker.pause)),
-            (
-                "server.sts.breakerMaxPause",
-                format!("{:?}", breaker.max_pause),
-            ),
-            ("server.sts.cacheSize", format!("{:?}", identities.size)),
-            ("server.sts.cacheTTL", format!("{:?}", identities.ttl)),
-            (
-                "server.sts.refusalCacheSize",
-                format!("{:?}", refusals.size),
-            ),
-            ("server.sts.refusalCacheTTL", format!("{:?}", refusals.ttl)),
-            (
-                "STS_MAX_IDLE_CONNS_PER_HOST",
-                format!("{max_idle_connections:?}"),
-            ),
+            ("server.sts.caFile", optional_path(ca_file)),
+            ("server.sts.connectTimeout", value(connect_timeout)),
+            ("server.sts.timeout", value(timeout)),
+            ("server.sts.maxAnswerBytes", value(max_answer_bytes)),
+            ("server.sts.maxCalls", value(max_calls)),
+            ("server.sts.maxWaiting", value(max_waiting)),
+            ("server.sts.maxSharing", value(max_sharing)),
+            ("server.sts.breakerFailures", value(&breaker.failures)),
+            ("server.sts.breakerPause", value(&breaker.pause)),
+            ("server.sts.breakerMaxPause", value(&breaker.max_pause)),
+            ("server.sts.cacheSize", value(&identities.size)),
+            ("server.sts.cacheTTL", value(&identities.ttl)),
+            ("server.sts.refusalCacheSize", value(&refusals.size)),
+            ("server.sts.refusalCacheTTL", value(&refusals.ttl)),
+            ("STS_MAX_IDLE_CONNS_PER_HOST", value(max_idle_connections)),
         ])
     }
 
@@ -175,7 +208,7 @@ impl SettingsSnapshot {
     pub fn changed_names(&self, other: &Self) -> Vec<&'static str> {
         let pairs = self.0.iter().zip(&other.0);
         pairs
-            .filter(|((_, old), (_, new))| old != new)
+            .filter(|((_, old), (_, new))| !old.is_equal(&**new))
             .map(|((name, _), _)| *name)
             .collect()
     }

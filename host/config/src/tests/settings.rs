@@ -283,6 +283,51 @@ fn require_client_certificate_is_a_boolean_that_needs_restart() {
     );
 }
 
+/// A path or an endpoint that only looks different is a change, too: whoever edited it is told that it has no effect yet.
+#[test]
+fn changed_settings_are_named() {
+    let server = |lines: &str| load_yaml(&format!("clusterID: c\nserver:\n{lines}\n")).unwrap();
+    let changed = |old: &str, new: &str| {
+        let (old, new) = (server(old), server(new));
+        let restart = SettingsSnapshot::restart_required(&old);
+        let live = SettingsSnapshot::hot_reloadable(&old.policy, &old.sts);
+        let mut names = restart.changed_names(&SettingsSnapshot::restart_required(&new));
+        names.extend(live.changed_names(&SettingsSnapshot::hot_reloadable(&new.policy, &new.sts)));
+        names
+    };
+    for (old, new, expected) in [
+        ("  port: 1", "  port: 1", &[] as &[&str]),
+        ("  port: 1", "  port: 2", &["server.port"]),
+        (
+            "  stateDir: /a/b",
+            "  stateDir: /a/b/",
+            &["server.stateDir"],
+        ),
+        (
+            "  tls: {certFile: /c, keyFile: /k, caFile: /a}",
+            "  tls: {certFile: /c, keyFile: //k, caFile: /a}",
+            &["server.tls"],
+        ),
+        (
+            "  port: 21362",
+            "  tls: {certFile: /c, keyFile: /k, caFile: /a}",
+            &["server.tls"],
+        ),
+        (
+            "  sts: {endpoint: sts.example.com, caFile: /a}",
+            "  sts: {endpoint: STS.example.com, caFile: /a/}",
+            &["server.sts.endpoint", "server.sts.caFile"],
+        ),
+        (
+            "  sts: {fallbackEndpoints: [a.example.com]}",
+            "  sts: {fallbackEndpoints: [A.example.com]}",
+            &["server.sts.fallbackEndpoints"],
+        ),
+    ] {
+        assert_eq!(changed(old, new), expected, "{old} {new}");
+    }
+}
+
 #[test]
 fn same_port_on_two_interfaces_is_accepted() {
     for server in [
