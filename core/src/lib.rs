@@ -20,17 +20,12 @@ pub mod arn;
 pub mod cel;
 pub mod cluster_id;
 pub mod decision;
-pub mod diff;
 mod expression_kind;
 pub mod fingerprint;
 pub mod gateway;
 pub mod identity;
-pub mod inspect;
 pub mod kubernetes_user;
-#[cfg(feature = "lint")]
-pub mod lint;
 pub mod login;
-pub mod placeholder;
 pub mod policy;
 pub mod protocol;
 pub mod review;

@@ -98,15 +98,15 @@ impl Expression {
         self.kind
     }
 
-    /// Returns the parsed tree, for lint.
-    #[cfg(feature = "lint")]
-    pub(crate) fn tree(&self) -> &IdedExpr {
+    /// Returns the parsed tree, for analysis.
+    #[must_use]
+    pub fn tree(&self) -> &IdedExpr {
         &self.tree
     }
 
-    /// Builds a validation from a part of one: a `bool` outside any loop. It has no source.
-    #[cfg(feature = "lint")]
-    pub(crate) fn from_subexpression(tree: &IdedExpr) -> Self {
+    /// Builds a validation from a part of a compiled one, for analysis: a `bool` outside any loop. It has no source.
+    #[must_use]
+    pub fn from_subexpression(tree: &IdedExpr) -> Self {
         Self {
             kind: ExpressionKind::Validation,
             tree: Box::new(tree.clone()),

@@ -291,8 +291,7 @@ impl BackendRules {
     }
 
     /// Returns the rules whose pattern matches `key`, an ARN of `account`, in order of precedence.
-    #[cfg(feature = "lint")]
-    pub(crate) fn matching_patterns<'a>(
+    pub fn matching_patterns<'a>(
         &'a self,
         account: &AccountId,
         key: &'a ArnKey,

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 pub const RESERVED_PREFIX: &str = "system:";
 
 /// Returns whether `name` starts with [`RESERVED_PREFIX`]. Leading space is ignored, because an HTTP header drops it.
-pub(crate) fn is_reserved(name: &str) -> bool {
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
     name.trim_start().starts_with(RESERVED_PREFIX)
 }
 
@@ -23,8 +24,10 @@ pub struct Template {
 
 /// A part of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum TemplatePart {
+pub enum TemplatePart {
+    /// Text that is the same in every name.
     Literal(Box<str>),
+    /// A variable.
     Variable(TemplateVariable),
 }
 
@@ -146,8 +149,8 @@ impl Template {
     }
 
     /// Returns the parts, in order.
-    #[cfg(feature = "lint")]
-    pub(crate) fn parts(&self) -> &[TemplatePart] {
+    #[must_use]
+    pub fn parts(&self) -> &[TemplatePart] {
         &self.parts
     }
 

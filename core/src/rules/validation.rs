@@ -9,8 +9,8 @@ use crate::rules::refusal::RulesRefusal;
 /// A condition that every resulting user must meet.
 #[derive(Clone, Debug)]
 pub struct Validation {
-    pub(crate) expression: Expression,
-    pub(crate) message: Box<str>,
+    expression: Expression,
+    message: Box<str>,
 }
 
 impl Validation {
@@ -23,6 +23,18 @@ impl Validation {
             expression: Expression::compile(expression, ExpressionKind::Validation)?,
             message: message.into(),
         })
+    }
+
+    /// Returns the condition.
+    #[must_use]
+    pub fn expression(&self) -> &Expression {
+        &self.expression
+    }
+
+    /// Returns the reason for a user that the condition refuses.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
     }
 
     /// Checks `user`. Returns a refusal if the condition does not hold or cannot be evaluated.

@@ -3,8 +3,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use ack_ram_analysis::placeholder;
 use ack_ram_core::arn::Arn;
-use ack_ram_core::placeholder;
 use ack_ram_core::rules::{BackendRules, RuleSet, RulesError, RulesUnavailable};
 use ack_ram_core::time::UnixTime;
 

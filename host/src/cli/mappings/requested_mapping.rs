@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use ack_ram_core::arn::Resource;
-use ack_ram_core::lint::{
+use ack_ram_analysis::lint::{
     self, BackendEntries, FindingCode, GoSemantics, LintInput, Position, Severity,
 };
-use ack_ram_core::placeholder;
+use ack_ram_analysis::placeholder;
+use ack_ram_core::arn::Resource;
 use ack_ram_core::rules::subject::Subject;
 use ack_ram_core::rules::{
     Backend, BackendRules, Mapping, Precedence, ReservedPrefixes, Rule, RuleSet, RulesError,
