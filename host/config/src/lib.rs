@@ -12,4 +12,3 @@ pub mod findings;
 #[doc(hidden)]
 pub mod last_good;
 pub mod object;
-pub mod proxy;

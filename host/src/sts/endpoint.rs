@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ack_ram_core::sts::StsRequest;
+use ack_ram_transport::{Connector, describe_connect_error, is_timeout, text_with_causes};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::header::{self, HeaderName, HeaderValue};
@@ -18,8 +19,6 @@ use tokio::time::Instant;
 use crate::config::{Sts, StsEndpoint};
 use crate::metrics::EndpointMetrics;
 use crate::sts::breaker::{AfterFailure, Breaker, FailureScope};
-use crate::sts::connect_error::{describe, is_timeout, text_with_causes};
-use crate::sts::connector::Connector;
 use crate::sts::{Caller, StsResponse};
 
 /// Less than the minute after which servers commonly close an idle connection.
@@ -271,9 +270,9 @@ impl HttpEndpoint {
             if !error.is_connect() {
                 SendError::BrokenOff(text_with_causes(&error))
             } else if is_timeout(&error) {
-                SendError::ConnectTimedOut(describe(&error))
+                SendError::ConnectTimedOut(describe_connect_error(&error))
             } else {
-                SendError::ConnectFailed(describe(&error))
+                SendError::ConnectFailed(describe_connect_error(&error))
             }
         })?;
         let status = response.status().as_u16();

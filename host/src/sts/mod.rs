@@ -5,19 +5,18 @@
 //! second time.
 
 mod breaker;
-mod connect_error;
-mod connector;
 mod endpoint;
 mod queue;
 mod standing;
-mod trust;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ack_ram_config::proxy::ProxySettings;
 use ack_ram_core::sts::{StsReply, StsRequest};
+use ack_ram_transport::proxy::ProxySettings;
+use ack_ram_transport::{Connector, proxy_to, trust_warnings};
+pub use ack_ram_transport::{StsTrust, StsTrustError};
 use bytes::Bytes;
 use fastrand::Rng;
 use tokio::sync::Notify;
@@ -26,12 +25,10 @@ use tokio::time::Instant;
 use crate::config::{Sts, StsEndpoint};
 use crate::env;
 use crate::metrics::StsMetrics;
-use connector::Connector;
 use endpoint::Endpoint;
 use queue::{CallPermit, FairQueue, QueueFull};
 pub(crate) use queue::{FollowerGuard, FollowerRoom};
 pub use standing::{Caller, CredentialStanding, CredentialStandings};
-pub use trust::{StsTrust, StsTrustError};
 
 /// The target of what is logged about calls to STS.
 pub(crate) const TARGET: &str = module_path!();
@@ -140,12 +137,12 @@ pub fn environment_warnings(settings: &Sts) -> Vec<String> {
     let mut warnings = proxies.warnings().to_vec();
     let mut endpoints = std::iter::once(&settings.endpoint).chain(&settings.fallback_endpoints);
     if let Some(error) = proxies.error()
-        && endpoints.all(|endpoint| connector::proxy_to(endpoint, &proxies).is_ok())
+        && endpoints.all(|endpoint| proxy_to(endpoint.uri(), &proxies).is_ok())
     {
         warnings.push(format!("{error} (no connection to STS needs it)"));
     }
     if settings.ca_file.is_none() {
-        warnings.extend(trust::warnings());
+        warnings.extend(trust_warnings());
     }
     warnings
 }
@@ -177,7 +174,8 @@ impl StsClient {
         let proxies = ProxySettings::from_environment(&env::variable);
         let connectors: Vec<(&StsEndpoint, Connector)> = all
             .map(|endpoint| {
-                let connector = Connector::new(endpoint, settings, trust, &proxies)?;
+                let deadline = settings.limits.connect_timeout;
+                let connector = Connector::new(endpoint.uri(), deadline, trust, &proxies)?;
                 Ok((endpoint, connector))
             })
             .collect::<Result<_, StsTrustError>>()?;

@@ -1,7 +1,6 @@
 //! What this project does.
 
 use ack_ram_config::config::{self, ConfigFile, ConfigSources, Overrides};
-use ack_ram_config::proxy::ProxySettings;
 use ack_ram_core::arn::{AccountId, Arn};
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::decision::{Decision, MatchedEntry, Outcome};
@@ -13,6 +12,7 @@ use ack_ram_core::rules::{
     Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source, WildcardMode,
 };
 use ack_ram_core::sts::StsReply;
+use ack_ram_transport::proxy::ProxySettings;
 use serde_json::{Value, json};
 
 use crate::{CLUSTER_ID, Input, NOW, Sts, Token};

@@ -8,10 +8,11 @@ mod remark;
 mod url;
 
 use std::fmt;
+use std::net::IpAddr;
 
 use ack_ram_core::secret::Secret;
+use rustls_pki_types::ServerName;
 
-use crate::config::{Host, Variables};
 use no_proxy::NoProxy;
 
 /// How connections leave this machine, by the variables of the environment.
@@ -25,7 +26,7 @@ pub struct ProxySettings {
 impl ProxySettings {
     /// Reads `HTTPS_PROXY` and `NO_PROXY`, each in lower case where the upper-case variable is not set or empty.
     #[must_use]
-    pub fn from_environment(variables: &Variables<'_>) -> Self {
+    pub fn from_environment(variables: &dyn Fn(&str) -> Option<String>) -> Self {
         let mut warnings = Vec::new();
         let Some((variable, text)) = first_set(variables, ["HTTPS_PROXY", "https_proxy"]) else {
             return Self {
@@ -83,7 +84,7 @@ impl ProxySettings {
 
 /// The first of two variables that is set and not empty, with its name.
 fn first_set(
-    variables: &Variables<'_>,
+    variables: &dyn Fn(&str) -> Option<String>,
     names: [&'static str; 2],
 ) -> Option<(&'static str, String)> {
     names.into_iter().find_map(|name| {
@@ -96,7 +97,7 @@ fn first_set(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proxy {
     /// The host of the proxy itself.
-    pub host: Host,
+    pub host: ServerName<'static>,
     /// The port of the proxy.
     pub port: u16,
     /// The value of `Proxy-Authorization`, where the URL has a user.
@@ -107,7 +108,13 @@ pub struct Proxy {
 
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
+        match &self.host {
+            ServerName::IpAddress(address) => match IpAddr::from(*address) {
+                IpAddr::V4(address) => write!(f, "{address}:{}", self.port),
+                IpAddr::V6(address) => write!(f, "[{address}]:{}", self.port),
+            },
+            name => write!(f, "{}:{}", name.to_str(), self.port),
+        }
     }
 }
 

@@ -5,13 +5,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ack_ram_config::proxy::ProxyError;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls_native_certs::CertificateResult;
 
-use crate::env;
+use crate::proxy::ProxyError;
 
 /// A folder may hold hundreds of files that cannot be read.
 const MAX_REASONS: usize = 3;
@@ -57,13 +56,14 @@ impl StsTrust {
     }
 
     /// Returns the certificates.
-    pub(super) fn roots(&self) -> Arc<RootCertStore> {
+    pub(crate) fn roots(&self) -> Arc<RootCertStore> {
         Arc::clone(&self.0)
     }
 }
 
 /// Returns what `SSL_CERT_FILE` and `SSL_CERT_DIR` name and cannot be read, while the rest serves.
-pub(super) fn warnings() -> Vec<String> {
+#[must_use]
+pub fn trust_warnings() -> Vec<String> {
     if certificate_variables().next().is_none() {
         return Vec::new();
     }
@@ -77,11 +77,12 @@ pub(super) fn warnings() -> Vec<String> {
     )]
 }
 
-/// The variables that replace the system's certificates, as far as they are set.
+/// The variables that replace the system's certificates, as far as they are set: the library tells an empty variable from
+/// one that is not set.
 fn certificate_variables() -> impl Iterator<Item = (&'static str, String)> {
     ["SSL_CERT_FILE", "SSL_CERT_DIR"]
         .into_iter()
-        .filter_map(|name| Some((name, env::variable_if_set(name)?)))
+        .filter_map(|name| Some((name, std::env::var_os(name)?.to_string_lossy().into_owned())))
 }
 
 /// What is wrong with the certificates that variables name: the variables, and each file that cannot be read.
