@@ -1,10 +1,11 @@
 //! DynamicFile: mappings in a file of their own, which may change at any time.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use ack_ram_core::rules::{Backend, WildcardMode};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::backends::document_source::{DocumentSource, LogMode, ReloadObserver};
@@ -57,7 +58,7 @@ impl DynamicFile {
 
     /// Looks at the file once.
     fn poll(&self, at: Instant) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         if let Some(event) = state.file.poll(at) {
             state.handle_event(event, self.globs);
         }
@@ -66,7 +67,7 @@ impl DynamicFile {
 
     /// Reads the file at once, without waiting until it has settled: somebody asks for it.
     pub fn reload(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         let event = state.file.read_now(Instant::now());
         state.handle_event(event, self.globs);
         state.confirm();

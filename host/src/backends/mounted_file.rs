@@ -2,10 +2,11 @@
 
 use std::mem;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use ack_ram_core::rules::{Backend, RuleSet};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::backends::document_source::{Digest, DocumentSource, LogMode, ReloadObserver};
@@ -110,7 +111,7 @@ impl MountedFile {
 
     /// Reads the file again now, because somebody asks for it. Blocks.
     pub fn reload(&self) -> Reloaded {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         let state = &mut *state;
         let event = state
             .file
@@ -123,7 +124,7 @@ impl MountedFile {
 
     /// Looks at the file once.
     fn poll(&self, at: Instant) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         let state = &mut *state;
         if let Some(event) = state.file.as_mut().and_then(|file| file.poll(at)) {
             self.handle_event(state, event);

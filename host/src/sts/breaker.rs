@@ -4,11 +4,11 @@
 //! of one credential never open the breaker: a caller may be able to make STS fail for its own tokens.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ack_ram_core::access_key::CredentialId;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
+use parking_lot::{Mutex, MutexGuard};
 use prometheus::IntGauge;
 use tokio::time::Instant;
 
@@ -190,7 +190,7 @@ impl Breaker {
     }
 
     fn state(&self) -> MutexGuard<'_, BreakerState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -5,7 +5,9 @@
 //! second time.
 
 mod breaker;
+mod call;
 mod endpoint;
+mod http_endpoint;
 mod queue;
 mod standing;
 
@@ -263,19 +265,14 @@ impl StsClient {
             if index > 0 {
                 endpoint.calls.fallbacks.inc();
             }
-            let attempt = endpoint.call(request, time).await;
-            let is_late = attempt.timed_out && time < self.half_budget();
-            // A call that waited long for its place had little time for STS. That is not STS's fault.
-            if !is_late {
-                endpoint.record_health(attempt.health, caller);
-            }
-            if let StsResponse::Unreachable(text) = &attempt.response {
+            let result = endpoint
+                .call(caller, request, time, self.half_budget())
+                .await;
+            if let StsResponse::Unreachable(text) = &result.response {
                 unreachable.push(self.with_endpoint_name(endpoint, text));
             }
-            let may_go_on = !attempt.was_sent || request.may_be_resent();
-            let is_done = !attempt.health.is_failure() || !may_go_on;
-            response = Some(attempt.response);
-            if is_done {
+            response = Some(result.response);
+            if !result.may_continue {
                 break;
             }
         }

@@ -1,6 +1,5 @@
 //! Connections to STS: directly or through a proxy, over TLS, within a deadline.
 
-use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -166,22 +165,10 @@ impl Service<Uri> for ProxiedConnector {
 }
 
 /// Why there is no connection through a proxy.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("through the proxy `{proxy}` of `{}`", proxy.variable)]
 pub(crate) struct ProxiedError {
     /// The proxy.
     pub(crate) proxy: Arc<Proxy>,
     source: BoxError,
-}
-
-impl fmt::Display for ProxiedError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Proxy { variable, .. } = &*self.proxy;
-        write!(f, "through the proxy `{}` of `{variable}`", self.proxy)
-    }
-}
-
-impl std::error::Error for ProxiedError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&*self.source)
-    }
 }
