@@ -4,6 +4,7 @@
 mod audit;
 pub mod authenticator;
 pub mod backends;
+mod backoff;
 pub mod certs;
 pub mod cli;
 pub mod credentials;
