@@ -17,6 +17,7 @@ pub mod kubernetes;
 mod line_writer;
 pub mod logging;
 pub mod metrics;
+mod polling;
 pub mod server;
 pub mod sts;
 

@@ -6,11 +6,12 @@ use ack_ram_core::rules::{Backend, WildcardMode};
 use ack_ram_core::time::UnixTime;
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::backends::document_source::{Digest, DocumentSource, LogMode, ReloadObserver};
+use crate::backends::document_source::{DocumentSource, LogMode, ReloadObserver};
 use crate::backends::live::LiveRules;
 use crate::config::ConfigMapName;
 use crate::config::document::{self, ConfigMapData};
 use crate::env::Clock;
+use crate::polling::Digest;
 
 /// The ConfigMap that `server.configMap` names.
 pub struct ConfigMapSource {

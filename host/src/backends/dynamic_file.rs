@@ -10,10 +10,10 @@ use tokio::sync::watch;
 
 use crate::backends::document_source::{DocumentSource, LogMode, ReloadObserver};
 use crate::backends::live::LiveRules;
-use crate::backends::watched_file::{self, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 use crate::config::document;
 use crate::config::entry::Refusal;
 use crate::env::Clock;
+use crate::polling::{self, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 
 /// The file at `server.dynamicFilePath`.
 pub struct DynamicFile {
@@ -52,8 +52,7 @@ impl DynamicFile {
 
     /// Keeps the rules as the file is, until `stop` is true or its sender is gone.
     pub async fn watch(self: Arc<Self>, stop: watch::Receiver<bool>) {
-        watched_file::poll_until_stopped(POLL_INTERVAL, stop, move || self.poll(Instant::now()))
-            .await;
+        polling::poll_until_stopped(POLL_INTERVAL, stop, move || self.poll(Instant::now())).await;
     }
 
     /// Looks at the file once.

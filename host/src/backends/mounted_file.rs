@@ -9,15 +9,15 @@ use ack_ram_core::rules::{Backend, RuleSet};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::backends::document_source::{Digest, DocumentSource, LogMode, ReloadObserver};
+use crate::backends::document_source::{DocumentSource, LogMode, ReloadObserver};
 use crate::backends::live::LiveRules;
-use crate::backends::watched_file::{self, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 use crate::config::document::EMPTY_DOCUMENT;
 use crate::config::entry::Refusal;
 use crate::config::{
     self, Config, ConfigFile, ConfigSources, Overrides, ParsedMappings, SettingsSnapshot,
 };
 use crate::env::Clock;
+use crate::polling::{self, Digest, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 
 /// The configuration file of a server that runs.
 pub struct MountedFile {
@@ -103,7 +103,7 @@ impl MountedFile {
 
     /// Reads the file again whenever it has changed, until `stop` is true or its sender is gone.
     pub async fn watch(self: Arc<Self>, stop: watch::Receiver<bool>) {
-        watched_file::poll_until_stopped(POLL_INTERVAL, stop, move || {
+        polling::poll_until_stopped(POLL_INTERVAL, stop, move || {
             self.poll(Instant::now());
         })
         .await;

@@ -3,7 +3,7 @@
 use ack_ram_core::sts::StsRequest;
 
 use crate::metrics::CallTimer;
-use crate::sts::endpoint::Endpoint;
+use crate::sts::endpoint::{Endpoint, TARGET};
 use crate::sts::http_endpoint::SendError;
 use crate::sts::{Caller, StsResponse};
 
@@ -60,7 +60,7 @@ pub(super) enum EndpointHealth {
 impl<'a> StsCall<'a> {
     /// Begins a call of `caller` with `request` to `endpoint`.
     pub(super) fn begin(endpoint: &'a Endpoint, caller: Caller, request: &StsRequest) -> Self {
-        tracing::debug!(endpoint = endpoint.name(), "asks");
+        tracing::debug!(target: TARGET, endpoint = endpoint.name(), "asks");
         Self {
             endpoint,
             caller,
@@ -73,7 +73,7 @@ impl<'a> StsCall<'a> {
     pub(super) fn end(self, status: CallStatus) -> CallResult {
         let (health, was_sent, is_late) = (status.health(), status.was_sent(), status.is_late());
         let response = self.endpoint.response_for(status);
-        tracing::debug!(endpoint = self.endpoint.name(), answer = %response, "has asked");
+        tracing::debug!(target: TARGET, endpoint = self.endpoint.name(), answer = %response, "has asked");
         self.timer.end(&response);
         // A call that waited long for its permit had little time for STS. That is not STS's fault.
         if !is_late {

@@ -16,6 +16,9 @@ use crate::sts::call::{CallResult, CallStatus, EndpointHealth, StsCall};
 use crate::sts::http_endpoint::{CapturedConnections, HttpEndpoint, SendError};
 use crate::sts::{Caller, StsResponse};
 
+/// The target of what is logged about single calls.
+pub(super) const TARGET: &str = module_path!();
+
 /// An endpoint, its connections kept alive.
 pub(super) struct Endpoint {
     pub(super) calls: EndpointMetrics,
