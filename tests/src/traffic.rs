@@ -1,11 +1,12 @@
 //! Callers of every kind who ask a webhook side by side, and a tally of what they were told.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ack_ram_core::secret::Secret;
 use ack_ram_core::time::UnixTime;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -212,7 +213,7 @@ impl Traffic {
                 }
                 let token = token.unwrap_or_else(|| asker.token(caller));
                 let told = asker.ask(caller, &token).await;
-                lock(&tally).add(told, counts);
+                tally.lock().add(told, counts);
                 sleep(pace).await;
             }
         });
@@ -221,7 +222,7 @@ impl Traffic {
     /// What has been told so far.
     #[must_use]
     pub fn tally(&self) -> Tally {
-        lock(&self.tally).clone()
+        self.tally.lock().clone()
     }
 
     /// Lets everybody have the answer they wait for, and no more.
@@ -230,8 +231,4 @@ impl Traffic {
         while self.workers.join_next().await.is_some() {}
         self.tally()
     }
-}
-
-fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
-    tally.lock().unwrap_or_else(PoisonError::into_inner)
 }
