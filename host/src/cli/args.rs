@@ -2,26 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Arg, ArgMatches, Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Arg, ArgMatches, Args, CommandFactory as _, Parser};
 
 use crate::cli::ack_ram_tool::{self, ToolOptions};
-use crate::cli::add::AddArgs;
-use crate::cli::completion::CompletionArgs;
-use crate::cli::diff::DiffArgs;
-use crate::cli::explain::ExplainArgs;
+use crate::cli::commands::Command;
 use crate::cli::failure::CommandFailure;
-use crate::cli::get::GetArgs;
-use crate::cli::get_token::CredentialPluginArgs;
-use crate::cli::init::InitArgs;
-use crate::cli::inspect::InspectArgs;
-use crate::cli::inspector::InspectorArgs;
-use crate::cli::lint::LintArgs;
-use crate::cli::list::ListArgs;
-use crate::cli::remove::RemoveArgs;
-use crate::cli::server::ServerArgs;
-use crate::cli::token::TokenArgs;
-use crate::cli::verify::VerifyArgs;
-use crate::cli::version::VersionArgs;
 use crate::config::{ConfigError, ConfigFile, ConfigSources, Location, Overrides, Problem};
 use crate::env;
 use crate::logging::Format;
@@ -60,26 +45,6 @@ Exit codes:
   1  failed, or the answer is no; one line on standard error says what failed, where and what to do
   2  wrong usage: an argument is missing, or is none that the command can use
 What a command's own codes mean, its `--help` says.";
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Command {
-    Server(WithGlobals<ServerArgs>),
-    Init(WithGlobals<InitArgs>),
-    Token(WithGlobals<TokenArgs>),
-    Verify(WithGlobals<VerifyArgs>),
-    Inspect(WithGlobals<InspectArgs>),
-    Inspector(WithGlobals<InspectorArgs>),
-    Explain(WithGlobals<ExplainArgs>),
-    Lint(WithGlobals<LintArgs>),
-    Diff(WithGlobals<DiffArgs>),
-    Add(Box<WithGlobals<AddArgs>>),
-    Remove(Box<WithGlobals<RemoveArgs>>),
-    List(Box<WithGlobals<ListArgs>>),
-    Get(WithGlobals<GetArgs>),
-    CredentialPlugin(Box<CredentialPluginArgs>),
-    Version(WithGlobals<VersionArgs>),
-    Completion(CompletionArgs),
-}
 
 // The arguments of a command, among them the global ones. (A doc comment would become the help of every command.)
 #[derive(Args, Debug)]

@@ -29,7 +29,7 @@ Exit codes:
   1  there is none, or it could not be removed, or the answer was no
   2  wrong usage, or nobody to ask: give --yes"
 )]
-pub(super) struct RemoveArgs {
+pub(in crate::cli) struct RemoveArgs {
     #[command(subcommand)]
     what: Option<RemoveWhat>,
 

@@ -30,7 +30,7 @@ Exit codes:
   0  the mappings are listed, good and bad
   1  the API server could not be asked
   2  wrong usage")]
-pub(super) struct ListArgs {
+pub(in crate::cli) struct ListArgs {
     /// Only those in the ConfigMap, or only those in objects
     #[arg(long, value_enum, value_name = "BACKEND", ignore_case = true)]
     backend: Option<Store>,

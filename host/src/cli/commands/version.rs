@@ -7,7 +7,7 @@ use crate::cli::output;
 
 /// Print the version
 #[derive(Args, Debug)]
-pub(super) struct VersionArgs {
+pub(in crate::cli) struct VersionArgs {
     /// Print the number alone
     #[arg(long, short)]
     short: bool,

@@ -54,7 +54,7 @@ Exit codes:
   0  the files are there
   1  one could not be made
   2  wrong usage")]
-pub(super) struct InitArgs {
+pub(in crate::cli) struct InitArgs {
     /// The host by which kube-apiserver reaches the webhook; `localhost` unless configured
     #[arg(long, value_name = "HOST")]
     hostname: Option<String>,

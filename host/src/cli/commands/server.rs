@@ -1,5 +1,7 @@
 //! `server`: answers kube-apiserver.
 
+mod check;
+
 use std::io;
 use std::path::PathBuf;
 
@@ -10,7 +12,6 @@ use tokio::sync::watch;
 
 use crate::backends::mounted_file::Inputs;
 use crate::cli::args::{BOOL, Globals, as_go_bool};
-use crate::cli::check;
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::OutputFormat;
 use crate::config::{self, Config, ConfigFile, ConfigSources, Overrides};
@@ -38,7 +39,7 @@ Exit codes:
   1  could not start; with --check, errors
   2  wrong usage"
 )]
-pub(super) struct ServerArgs {
+pub(in crate::cli) struct ServerArgs {
     /// Where to write the kubeconfig for kube-apiserver's --authentication-token-webhook-config-file
     #[arg(long, value_name = "FILE")]
     generate_kubeconfig: Option<PathBuf>,

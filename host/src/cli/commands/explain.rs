@@ -1,5 +1,7 @@
 //! `explain`: what a configuration makes of somebody, step by step.
 
+mod page;
+
 use ack_ram_config::compile::{CompiledRules, ExternalMappings};
 use ack_ram_config::explain::{BackendOutcome, BackendTrace, Trace, trace};
 use ack_ram_core::access_key::AccessKeyId;
@@ -11,7 +13,6 @@ use clap::{ArgGroup, Args};
 use crate::authenticator::DecisionRecord;
 use crate::backends;
 use crate::cli::args::{self, Globals};
-use crate::cli::explain_page;
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::{self, OutputFormat};
 use crate::cli::token_source::{self, TokenSource};
@@ -42,7 +43,7 @@ Exit codes:
   1  it is not, or the configuration cannot be used, or STS cannot be asked
   2  wrong usage"
 )]
-pub(super) struct ExplainArgs {
+pub(in crate::cli) struct ExplainArgs {
     /// The token, or the ExecCredential with it; `-` reads it from standard input, where no other process sees it
     #[arg(long, short, value_name = "TOKEN", allow_hyphen_values = true)]
     token: Option<TokenSource>,
@@ -105,7 +106,7 @@ pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> Result<(), CommandFa
     };
     output::print(&match args.output {
         OutputFormat::Json => output::json(&trace, "  ")?,
-        OutputFormat::Text => explain_page::text(&trace)?,
+        OutputFormat::Text => page::text(&trace)?,
     })?;
     match trace.user {
         Some(_) => Ok(()),

@@ -13,7 +13,7 @@ use crate::cli::output;
 Examples:
   source <(ack-ram-authenticator completion bash)
   ack-ram-authenticator completion zsh > ~/.zfunc/_ack-ram-authenticator")]
-pub(super) struct CompletionArgs {
+pub(in crate::cli) struct CompletionArgs {
     /// The shell
     #[arg(value_enum)]
     shell: Shell,

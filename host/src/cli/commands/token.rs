@@ -48,7 +48,7 @@ Exit codes:
   0  the token is printed
   1  none could be made; nothing is printed
   2  wrong usage")]
-pub(super) struct TokenArgs {
+pub(in crate::cli) struct TokenArgs {
     /// The version of ExecCredential to print; unless given, the one that kubectl asks for, or v1
     #[arg(long, value_enum, value_name = "VERSION")]
     api_version: Option<ApiVersion>,
@@ -190,7 +190,7 @@ mod tests {
 
     macro_rules! sample {
         ($name:literal) => {
-            include_str!(concat!("../../../tests/vectors/exec-credential-", $name))
+            include_str!(concat!("../../../../tests/vectors/exec-credential-", $name))
         };
     }
 

@@ -27,7 +27,7 @@ Exit codes:
   0  the token would pass
   1  it would not, or cannot be read
   2  wrong usage")]
-pub(super) struct InspectArgs {
+pub(in crate::cli) struct InspectArgs {
     /// The token, or the ExecCredential with it; `-` or nothing reads it from standard input, where no other process
     /// sees it
     #[arg(value_name = "TOKEN", conflicts_with = "token")]

@@ -31,7 +31,7 @@ Exit codes:
   1  it could not be added, or somebody is mapped otherwise, or the answer was no
   2  wrong usage, a mapping that cannot be used, or nobody to ask: give --yes"
 )]
-pub(super) struct AddArgs {
+pub(in crate::cli) struct AddArgs {
     #[command(subcommand)]
     what: AddWhat,
 

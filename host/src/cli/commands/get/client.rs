@@ -78,7 +78,7 @@ mod tests {
 
     use super::*;
     use crate::backends::live::LiveRules;
-    use crate::cli::get::{InEffect, text};
+    use crate::cli::commands::get::{InEffect, text};
     use crate::server::control::ControlSocket;
 
     const START: UnixTime = UnixTime::from_seconds(1_700_000_000);

@@ -35,7 +35,7 @@ Exit codes:
   0  no errors
   1  errors, or with --strict warnings
   2  wrong usage")]
-pub(super) struct LintArgs {
+pub(in crate::cli) struct LintArgs {
     /// The configuration files; --config is looked at, too
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use ack_ram_core::lint::{Finding, FindingCode, Severity};
 
-use crate::cli::check::{file_position, unusable_file};
+use crate::cli::commands::server::check::{file_position, unusable_file};
 use crate::cli::findings;
 use crate::config::Requirements;
 use crate::files;

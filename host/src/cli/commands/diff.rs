@@ -9,7 +9,7 @@ use ack_ram_config::compiled_config::CompiledConfig;
 use ack_ram_core::diff::{Access, Change, ChangeKind, Diff, MappingSpec};
 use clap::Args;
 
-use crate::cli::explain;
+use crate::cli::commands::explain;
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::{self, ERROR, HEADING, OutputFormat, SUCCESS, WARNING};
 use crate::config::{self, ConfigFile, ConfigSources, Overrides};
@@ -33,7 +33,7 @@ Exit codes:
   0  nothing changes
   1  something changes
   2  wrong usage, or a configuration that cannot be used")]
-pub(super) struct DiffArgs {
+pub(in crate::cli) struct DiffArgs {
     /// The configuration that is in force
     #[arg(value_name = "OLD")]
     old: PathBuf,

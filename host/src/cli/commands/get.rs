@@ -21,7 +21,7 @@ const PLACEHOLDER_CLUSTER_ID: &str = "-";
 
 /// Show what a running server has in effect
 #[derive(Args, Debug)]
-pub(super) struct GetArgs {
+pub(in crate::cli) struct GetArgs {
     #[command(subcommand)]
     what: GetWhat,
 }

@@ -5,10 +5,10 @@ use clap::{Args, Subcommand};
 
 use crate::cli::ack_ram_tool::{self, ToolOptions};
 use crate::cli::args::Globals;
+use crate::cli::commands::token::SignedLogin;
 use crate::cli::exec_credential::ApiVersion;
 use crate::cli::failure::CommandFailure;
 use crate::cli::output;
-use crate::cli::token::SignedLogin;
 use crate::config::Overrides;
 use crate::env;
 
@@ -16,7 +16,7 @@ use crate::env;
 ///
 /// Kubeconfigs that run ack-ram-tool work with this program in its place.
 #[derive(Args, Debug)]
-pub(super) struct CredentialPluginArgs {
+pub(in crate::cli) struct CredentialPluginArgs {
     #[command(flatten)]
     tool: ToolOptions,
     #[command(subcommand)]

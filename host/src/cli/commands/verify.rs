@@ -25,7 +25,7 @@ Exit codes:
   0  STS says whose the token is
   1  the token is refused, or STS cannot be asked
   2  wrong usage")]
-pub(super) struct VerifyArgs {
+pub(in crate::cli) struct VerifyArgs {
     /// The token, or the ExecCredential with it; `-` reads it from standard input, where no other process sees it
     #[arg(long, short, value_name = "TOKEN", allow_hyphen_values = true)]
     token: TokenSource,

@@ -43,7 +43,7 @@ Exit codes:
   0  ended by SIGTERM or Ctrl-C
   1  the port is taken, or the page is not in this program
   2  wrong usage")]
-pub(super) struct InspectorArgs {
+pub(in crate::cli) struct InspectorArgs {
     /// The port to listen on, on 127.0.0.1; 0 lets the system choose
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     port: u16,
