@@ -4,33 +4,35 @@
 
 mod ack_ram_tool;
 mod args;
+mod command_line;
 mod commands;
 mod exec_credential;
 mod failure;
 mod findings;
 mod mappings;
 mod output;
+mod signed_login;
 mod token_source;
 
 use std::process::ExitCode;
 
 use clap::FromArgMatches as _;
 
-use args::Cli;
+use command_line::Cli;
 use failure::CommandFailure;
 
 /// Runs the program with the arguments of this process.
 #[must_use]
 pub fn run() -> ExitCode {
-    let matches = match args::command().try_get_matches() {
+    let matches = match command_line::command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => return CommandFailure::CommandLine(error).report(args::command()),
+        Err(error) => return CommandFailure::CommandLine(error).report(command_line::command()),
     };
     let done = Cli::from_arg_matches(&matches)
         .map_err(CommandFailure::CommandLine)
         .and_then(commands::execute);
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(args::requested_command(&matches)),
+        Err(failure) => failure.report(command_line::requested_command(&matches)),
     }
 }

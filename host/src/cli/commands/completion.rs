@@ -3,7 +3,7 @@
 use clap::Args;
 use clap_complete::Shell;
 
-use crate::cli::args;
+use crate::cli::command_line;
 use crate::cli::failure::CommandFailure;
 use crate::cli::output;
 
@@ -20,7 +20,7 @@ pub(in crate::cli) struct CompletionArgs {
 }
 
 pub(super) fn run(args: &CompletionArgs) -> Result<(), CommandFailure> {
-    let mut command = args::command();
+    let mut command = command_line::command();
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, name, &mut script);

@@ -5,10 +5,10 @@ use clap::{Args, Subcommand};
 
 use crate::cli::ack_ram_tool::{self, ToolOptions};
 use crate::cli::args::Globals;
-use crate::cli::commands::token::SignedLogin;
 use crate::cli::exec_credential::ApiVersion;
 use crate::cli::failure::CommandFailure;
 use crate::cli::output;
+use crate::cli::signed_login::SignedLogin;
 use crate::config::Overrides;
 use crate::env;
 

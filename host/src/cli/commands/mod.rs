@@ -23,7 +23,8 @@ mod version;
 use clap::Subcommand;
 
 use crate::cli::ack_ram_tool::{self, ToolOptions};
-use crate::cli::args::{Cli, Globals, WithGlobals};
+use crate::cli::args::{Globals, WithGlobals};
+use crate::cli::command_line::Cli;
 use crate::cli::failure::CommandFailure;
 use crate::env;
 use crate::logging;
