@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use ack_ram_core::rules::{Backend, Source};
 
-use super::objects::ObjectStore;
-use super::status_queue::StatusQueue;
 use crate::backends::live::LiveRules;
 use crate::env::Clock;
+use crate::kubernetes::status::queue::StatusQueue;
+use crate::kubernetes::watch::objects::ObjectStore;
 
 /// The controller of the `RAMIdentityMapping` objects of a cluster.
 ///

@@ -11,17 +11,17 @@ use kube::{Api, Client};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use super::Replica;
-use super::desired_status::cut;
-use super::events::{EventRecord, EventRecorder};
-use super::failure::ApiFailure;
-use super::watch::{
-    RETRY_DELAYS, RETRY_RESET_AFTER, StalenessCheck, WATCH_SECONDS, confirm_watch, is_too_old,
-    notifying_client, retry,
-};
 use crate::backends::config_map::ConfigMapSource;
 use crate::config::ConfigMapName;
 use crate::config::document::ConfigMapData;
+use crate::kubernetes::Replica;
+use crate::kubernetes::failure::ApiFailure;
+use crate::kubernetes::status::desired::cut;
+use crate::kubernetes::status::events::{EventRecord, EventRecorder};
+use crate::kubernetes::watch::{
+    RETRY_DELAYS, RETRY_RESET_AFTER, StalenessCheck, WATCH_SECONDS, confirm_watch, is_too_old,
+    notifying_client, retry,
+};
 
 type WatchEvents = Pin<Box<dyn Stream<Item = Result<Event<ConfigMap>, Error>> + Send>>;
 
@@ -126,7 +126,7 @@ impl ConfigMapSource {
                 .take()
                 .is_some_and(|since: Instant| since.elapsed() >= RETRY_RESET_AFTER)
             {
-                retry = super::watch::retry();
+                retry = super::retry();
             }
             failed();
             match ApiFailure::from_watch_error(&error) {

@@ -16,8 +16,8 @@ use kube::{Api, Client};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::failure::error_chain;
 use crate::env::Clock;
+use crate::kubernetes::failure::error_chain;
 
 /// The Lease's name.
 const LEASE_NAME: &str = "ack-ram-authenticator";
@@ -68,7 +68,12 @@ enum LeaseStep {
 impl Election {
     /// For the Lease of this program in `namespace`. `identity` is this replica's alone.
     #[must_use]
-    pub(super) fn new(client: Client, namespace: &str, identity: String, clock: Clock) -> Self {
+    pub(super) fn new(
+        client: Client,
+        namespace: &str,
+        identity: String,
+        clock: Clock,
+    ) -> Self {
         Self {
             leases: Api::namespaced(client, namespace),
             namespace: namespace.to_owned(),

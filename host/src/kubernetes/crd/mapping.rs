@@ -17,7 +17,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::kubernetes::schema;
+use crate::kubernetes::crd::schema;
 
 /// Whom a mapping is about, and who they are in Kubernetes.
 #[derive(

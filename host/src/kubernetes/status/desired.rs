@@ -7,11 +7,11 @@ use ack_ram_core::time::UnixTime;
 use kube::Resource as _;
 use serde_json::{Value, json};
 
-use super::mapping::{ACCEPTED, CONFLICTED, RamIdentityMapping};
-use super::objects::KnownObject;
-use super::observed_status::{self, ObservedCondition, ObservedStatus};
-use super::session_arn::{EVERY_SESSION, ONE_SESSION, SessionArn};
 use crate::backends::live::{BackendNotes, Retention};
+use crate::kubernetes::crd::mapping::{ACCEPTED, CONFLICTED, RamIdentityMapping};
+use crate::kubernetes::status::observed::{self, ObservedCondition, ObservedStatus};
+use crate::kubernetes::watch::objects::KnownObject;
+use crate::kubernetes::watch::session_arn::{EVERY_SESSION, ONE_SESSION, SessionArn};
 
 /// Messages are cut after this many bytes: they quote what somebody wrote.
 const MAX_MESSAGE: usize = 900;
@@ -20,27 +20,27 @@ const MAX_NAMED: usize = 3;
 
 /// The desired status of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct DesiredStatus {
+pub(in crate::kubernetes) struct DesiredStatus {
     /// Of an object whose `spec.arn` is one ARN, and is in effect. Go maps whoever has it, so with anything else there
     /// must be none.
     canonical_arn: Option<String>,
     /// Of an object for one RAM user's id.
     user_id: Option<String>,
-    pub(super) accepted: DesiredCondition,
-    pub(super) conflicted: DesiredCondition,
+    pub(in crate::kubernetes) accepted: DesiredCondition,
+    pub(in crate::kubernetes) conflicted: DesiredCondition,
 }
 
 /// A desired condition, without its type and times.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct DesiredCondition {
-    pub(super) is_true: bool,
-    pub(super) reason: &'static str,
-    pub(super) message: String,
+pub(in crate::kubernetes) struct DesiredCondition {
+    pub(in crate::kubernetes) is_true: bool,
+    pub(in crate::kubernetes) reason: &'static str,
+    pub(in crate::kubernetes) message: String,
 }
 
 impl DesiredStatus {
     /// Builds the status of the object `name` from the rules in effect.
-    pub(super) fn new(
+    pub(in crate::kubernetes) fn new(
         name: &str,
         known: &KnownObject,
         rules: &BackendRules,
@@ -65,13 +65,13 @@ impl DesiredStatus {
     }
 
     /// Returns the status as it will be observed, for an object of `generation` whose current status is `before`.
-    pub(super) fn to_observed(
+    pub(in crate::kubernetes) fn to_observed(
         &self,
         generation: i64,
         before: &ObservedStatus,
         now: UnixTime,
     ) -> ObservedStatus {
-        let text = |text: &Option<String>| text.as_deref().map_or(0, observed_status::text_digest);
+        let text = |text: &Option<String>| text.as_deref().map_or(0, observed::text_digest);
         ObservedStatus {
             canonical_arn: text(&self.canonical_arn),
             user_id: text(&self.user_id),
@@ -83,7 +83,12 @@ impl DesiredStatus {
 
     /// Returns the server-side apply patch that sets the status of an object to `observed_status`. An object that was
     /// recreated under `name` has another `uid`, and stays unchanged.
-    pub(super) fn patch(&self, name: &str, uid: &str, observed_status: &ObservedStatus) -> Value {
+    pub(in crate::kubernetes) fn patch(
+        &self,
+        name: &str,
+        uid: &str,
+        observed_status: &ObservedStatus,
+    ) -> Value {
         let generation = observed_status.generation;
         let mut status = json!({
             "observedGeneration": generation,
@@ -114,7 +119,11 @@ impl DesiredStatus {
 
     /// The merge patch that takes from the status what another program has written and is no longer so; applying leaves
     /// it there.
-    pub(super) fn removal(&self, uid: &str, written: &ObservedStatus) -> Option<Value> {
+    pub(in crate::kubernetes) fn removal(
+        &self,
+        uid: &str,
+        written: &ObservedStatus,
+    ) -> Option<Value> {
         let has_other_arn = self.canonical_arn.is_none() && written.canonical_arn != 0;
         let has_other_id = self.user_id.is_none() && written.user_id != 0;
         let mut status = serde_json::Map::new();
@@ -136,7 +145,7 @@ impl DesiredCondition {
                 Some(before) if before.is_true == self.is_true => before.since,
                 _ => now,
             },
-            text: observed_status::condition_digest(self.reason, &self.message),
+            text: observed::condition_digest(self.reason, &self.message),
         }
     }
 
@@ -253,7 +262,7 @@ fn shadowed_objects(name: &str, rules: &BackendRules) -> Vec<String> {
 }
 
 /// `text`, or its beginning when it is long.
-pub(super) fn cut(text: &str) -> String {
+pub(in crate::kubernetes) fn cut(text: &str) -> String {
     if text.len() <= MAX_MESSAGE {
         return text.to_owned();
     }

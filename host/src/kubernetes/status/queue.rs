@@ -5,40 +5,40 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::objects::TouchedNames;
+use crate::kubernetes::watch::objects::TouchedNames;
 
 /// The names of objects whose status is due, each at most once. Kept only while this replica writes statuses.
 #[derive(Debug, Default)]
-pub(super) struct StatusQueue {
+pub(in crate::kubernetes) struct StatusQueue {
     names: Mutex<Option<BTreeSet<Arc<str>>>>,
     added: Notify,
 }
 
 impl StatusQueue {
     /// Opens the queue with `names`.
-    pub(super) fn open(&self, names: TouchedNames) {
+    pub(in crate::kubernetes) fn open(&self, names: TouchedNames) {
         *self.lock() = Some(names);
         self.added.notify_one();
     }
 
     /// Closes the queue, and drops its names.
-    pub(super) fn close(&self) {
+    pub(in crate::kubernetes) fn close(&self) {
         *self.lock() = None;
     }
 
-    pub(super) fn add(&self, names: impl IntoIterator<Item = Arc<str>>) {
+    pub(in crate::kubernetes) fn add(&self, names: impl IntoIterator<Item = Arc<str>>) {
         if let Some(status_queue) = &mut *self.lock() {
             status_queue.extend(names);
         }
         self.added.notify_one();
     }
 
-    pub(super) fn pop(&self) -> Option<Arc<str>> {
+    pub(in crate::kubernetes) fn pop(&self) -> Option<Arc<str>> {
         self.lock().as_mut()?.pop_first()
     }
 
     /// Waits until names have been added since the last call.
-    pub(super) async fn wait_until_added(&self) {
+    pub(in crate::kubernetes) async fn wait_until_added(&self) {
         self.added.notified().await;
     }
 

@@ -14,15 +14,15 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::desired_status::DesiredStatus;
-use super::events::{self, EventRecord, EventRecorder};
-use super::failure::{error_chain, retry_after};
-use super::install::FIELD_MANAGER;
-use super::lease::Election;
-use super::mapping_controller::{MappingController, Observation};
-use super::object::MappingObject;
-use super::objects::TouchedNames;
-use super::observed_status::ObservedStatus;
+use crate::kubernetes::crd::install::FIELD_MANAGER;
+use crate::kubernetes::crd::object::MappingObject;
+use crate::kubernetes::failure::{error_chain, retry_after};
+use crate::kubernetes::mapping_controller::{MappingController, Observation};
+use crate::kubernetes::status::desired::DesiredStatus;
+use crate::kubernetes::status::events::{self, EventRecord, EventRecorder};
+use crate::kubernetes::status::lease::Election;
+use crate::kubernetes::status::observed::ObservedStatus;
+use crate::kubernetes::watch::objects::TouchedNames;
 
 /// How many requests are under way at once; how fast they are answered is the API server's choice.
 const MAX_CONCURRENT_WRITES: usize = 16;

@@ -6,10 +6,10 @@ use ack_ram_core::time::UnixTime;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
-use super::super::events::EventRecord;
 use super::*;
 use crate::backends::document_source::ignore_reloads;
 use crate::backends::live::LiveRules;
+use crate::kubernetes::status::events::EventRecord;
 
 fn config_map(user: &str) -> ConfigMap {
     let text = format!("- userARN: acs:ram::1:user/{user}\n  username: {user}\n");

@@ -12,7 +12,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, CustomResourceExt as _};
 use tokio::time;
 
-use crate::kubernetes::mapping::RamIdentityMapping;
+use crate::kubernetes::crd::mapping::RamIdentityMapping;
 
 /// The name under which the API server keeps what this server has written.
 pub const FIELD_MANAGER: &str = "ack-ram-authenticator";

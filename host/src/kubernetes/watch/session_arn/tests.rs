@@ -5,11 +5,11 @@ use ack_ram_core::time::UnixTime;
 use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
-use super::super::desired_status::DesiredStatus;
-use super::super::events::EventRecord;
-use super::super::object::MappingObject;
-use super::super::objects::ObjectStore;
 use crate::backends::live::LiveRules;
+use crate::kubernetes::crd::object::MappingObject;
+use crate::kubernetes::status::desired::DesiredStatus;
+use crate::kubernetes::status::events::EventRecord;
+use crate::kubernetes::watch::objects::ObjectStore;
 
 const NOW: UnixTime = UnixTime::from_seconds(1_767_323_045);
 const SESSION: &str = "acs:ram::1:assumed-role/r3/bob";

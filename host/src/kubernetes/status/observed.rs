@@ -4,33 +4,33 @@ use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use ack_ram_core::time::UnixTime;
 
-use super::mapping::{ACCEPTED, CONFLICTED, RamIdentityMappingStatus};
+use crate::kubernetes::crd::mapping::{ACCEPTED, CONFLICTED, RamIdentityMappingStatus};
 
 /// The status in the cluster. Texts are kept as their digests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct ObservedStatus {
+pub(in crate::kubernetes) struct ObservedStatus {
     /// 0 when there is none.
-    pub(super) canonical_arn: u64,
+    pub(in crate::kubernetes) canonical_arn: u64,
     /// 0 when there is none.
-    pub(super) user_id: u64,
-    pub(super) generation: i64,
-    pub(super) accepted: Option<ObservedCondition>,
-    pub(super) conflicted: Option<ObservedCondition>,
+    pub(in crate::kubernetes) user_id: u64,
+    pub(in crate::kubernetes) generation: i64,
+    pub(in crate::kubernetes) accepted: Option<ObservedCondition>,
+    pub(in crate::kubernetes) conflicted: Option<ObservedCondition>,
 }
 
 /// A condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ObservedCondition {
-    pub(super) is_true: bool,
+pub(in crate::kubernetes) struct ObservedCondition {
+    pub(in crate::kubernetes) is_true: bool,
     /// Since when it has been so.
-    pub(super) since: UnixTime,
+    pub(in crate::kubernetes) since: UnixTime,
     /// Of the reason and the message.
-    pub(super) text: u64,
+    pub(in crate::kubernetes) text: u64,
 }
 
 impl ObservedStatus {
     /// Builds the observed form of `status`, whoever wrote it.
-    pub(super) fn from_status(status: &RamIdentityMappingStatus) -> Self {
+    pub(in crate::kubernetes) fn from_status(status: &RamIdentityMappingStatus) -> Self {
         Self {
             canonical_arn: status.canonical_arn.as_deref().map_or(0, text_digest),
             user_id: status.user_id.as_deref().map_or(0, text_digest),
@@ -41,12 +41,12 @@ impl ObservedStatus {
     }
 
     /// Returns whether both are equal apart from their times.
-    pub(super) fn equals_ignoring_times(&self, other: &Self) -> bool {
+    pub(in crate::kubernetes) fn equals_ignoring_times(&self, other: &Self) -> bool {
         self.without_times() == other.without_times()
     }
 
     /// Returns a fingerprint that ignores times.
-    pub(super) fn fingerprint(&self) -> u64 {
+    pub(in crate::kubernetes) fn fingerprint(&self) -> u64 {
         text_digest(&format!("{:?}", self.without_times()))
     }
 
@@ -58,7 +58,7 @@ impl ObservedStatus {
         }
     }
 
-    pub(super) fn is_conflicted(&self) -> bool {
+    pub(in crate::kubernetes) fn is_conflicted(&self) -> bool {
         self.conflicted.is_some_and(|observed| observed.is_true)
     }
 }
@@ -87,7 +87,7 @@ impl ObservedCondition {
 }
 
 /// Returns the digest of `text`: 0 only for an empty text.
-pub(super) fn text_digest(text: &str) -> u64 {
+pub(in crate::kubernetes) fn text_digest(text: &str) -> u64 {
     if text.is_empty() {
         return 0;
     }
@@ -97,7 +97,7 @@ pub(super) fn text_digest(text: &str) -> u64 {
 }
 
 /// Returns the digest of a condition's reason and message.
-pub(super) fn condition_digest(reason: &str, message: &str) -> u64 {
+pub(in crate::kubernetes) fn condition_digest(reason: &str, message: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     (reason, message).hash(&mut hasher);
     hasher.finish()

@@ -2,12 +2,12 @@ use ack_ram_config::last_good::DEFAULT_LAST_GOOD_TTL;
 use ack_ram_core::rules::{Backend, RuleSet};
 use kube::runtime::watcher::Event;
 
-use super::super::events::EventRecord;
-use super::super::mapping::RamIdentityMappingStatus;
-use super::super::object::MappingObject;
-use super::super::objects::ObjectStore;
 use super::*;
 use crate::backends::live::LiveRules;
+use crate::kubernetes::crd::mapping::RamIdentityMappingStatus;
+use crate::kubernetes::crd::object::MappingObject;
+use crate::kubernetes::status::events::EventRecord;
+use crate::kubernetes::watch::objects::ObjectStore;
 
 const NOW: UnixTime = UnixTime::from_seconds(1_767_323_045);
 

@@ -11,10 +11,10 @@ use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client, Resource as _};
 use tokio::time::Instant;
 
-use super::desired_status::DesiredStatus;
-use super::mapping::RamIdentityMapping;
-use super::observed_status::{self, ObservedCondition, ObservedStatus};
-use super::session_arn::EVERY_SESSION;
+use crate::kubernetes::crd::mapping::RamIdentityMapping;
+use crate::kubernetes::status::desired::DesiredStatus;
+use crate::kubernetes::status::observed::{self, ObservedCondition, ObservedStatus};
+use crate::kubernetes::watch::session_arn::EVERY_SESSION;
 
 /// Events about objects of the cluster scope are kept here, as those of Kubernetes itself.
 const NAMESPACE: &str = "default";
@@ -26,7 +26,7 @@ const BURST: f64 = 100.0;
 const PER_SECOND: f64 = 5.0;
 
 /// Records Kubernetes events about errors and recoveries, once for each change.
-pub(super) struct EventRecorder {
+pub(in crate::kubernetes) struct EventRecorder {
     client: Client,
     instance: String,
     limiter: Mutex<RateLimiter>,
@@ -34,7 +34,7 @@ pub(super) struct EventRecorder {
 
 /// An event to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct EventRecord {
+pub(in crate::kubernetes) struct EventRecord {
     is_warning: bool,
     reason: &'static str,
     message: String,
@@ -42,7 +42,7 @@ pub(super) struct EventRecord {
 
 impl EventRecord {
     /// Builds the events for an object whose status changes from `before` to `desired_status`.
-    pub(super) fn new(
+    pub(in crate::kubernetes) fn new(
         desired_status: &DesiredStatus,
         before: &ObservedStatus,
         after: &ObservedStatus,
@@ -81,7 +81,7 @@ impl EventRecord {
     }
 
     /// Builds a warning.
-    pub(super) fn warning(reason: &'static str, message: String) -> Self {
+    pub(in crate::kubernetes) fn warning(reason: &'static str, message: String) -> Self {
         Self {
             is_warning: true,
             reason,
@@ -90,7 +90,7 @@ impl EventRecord {
     }
 
     /// Builds an event of type `Normal`.
-    pub(super) fn normal(reason: &'static str, message: String) -> Self {
+    pub(in crate::kubernetes) fn normal(reason: &'static str, message: String) -> Self {
         Self {
             is_warning: false,
             ..Self::warning(reason, message)
@@ -98,7 +98,7 @@ impl EventRecord {
     }
 
     /// As `kubectl` shows them.
-    pub(super) fn type_and_reason(&self) -> (&'static str, &'static str) {
+    pub(in crate::kubernetes) fn type_and_reason(&self) -> (&'static str, &'static str) {
         let kind = if self.is_warning { "Warning" } else { "Normal" };
         (kind, self.reason)
     }
@@ -106,7 +106,7 @@ impl EventRecord {
 
 impl EventRecorder {
     /// `instance` is this replica.
-    pub(super) fn new(client: Client, instance: &str) -> Self {
+    pub(in crate::kubernetes) fn new(client: Client, instance: &str) -> Self {
         Self {
             client,
             instance: instance.to_owned(),
@@ -116,7 +116,7 @@ impl EventRecorder {
 
     /// Publishes `records` about `about`. If `about` has a resource version, all replicas may publish the same event, and
     /// the first one does. A failure is ignored: the log and the status have the same information.
-    pub(super) async fn publish(
+    pub(in crate::kubernetes) async fn publish(
         &self,
         about: &ObjectReference,
         records: Vec<EventRecord>,
@@ -177,7 +177,7 @@ impl EventRecorder {
 }
 
 /// A mapping object, for events about it.
-pub(super) fn mapping(name: &str, uid: &str) -> ObjectReference {
+pub(in crate::kubernetes) fn mapping(name: &str, uid: &str) -> ObjectReference {
     ObjectReference {
         api_version: Some(RamIdentityMapping::api_version(&()).into_owned()),
         kind: Some(RamIdentityMapping::kind(&()).into_owned()),
@@ -197,7 +197,7 @@ fn name(about: &ObjectReference, reason: &str) -> (Option<String>, Option<String
         None => (None, Some(format!("{begin}-"))),
         Some(version) => {
             let uid = about.uid.as_deref().unwrap_or_default();
-            let edition = observed_status::text_digest(&format!("{uid} {version} {reason}"));
+            let edition = observed::text_digest(&format!("{uid} {version} {reason}"));
             (Some(format!("{begin}.{edition:016x}")), None)
         }
     }

@@ -7,18 +7,18 @@
 //! The status keeps that decision over a restart. Who may write statuses can forge it: a refusal only takes away, and a
 //! grant only lets an object stay that its author could as well have written with the ARN of the role.
 
-use super::mapping::ACCEPTED;
-use super::object::MappingObject;
-use super::objects::KnownObject;
+use crate::kubernetes::crd::mapping::ACCEPTED;
+use crate::kubernetes::crd::object::MappingObject;
+use crate::kubernetes::watch::objects::KnownObject;
 
 /// The reason of `Accepted` for an object that goes on as in Go.
-pub(super) const EVERY_SESSION: &str = "MapsEverySession";
+pub(in crate::kubernetes) const EVERY_SESSION: &str = "MapsEverySession";
 /// The reason of `Accepted` for an object that is refused.
-pub(super) const ONE_SESSION: &str = "NamesOneSession";
+pub(in crate::kubernetes) const ONE_SESSION: &str = "NamesOneSession";
 
 /// What becomes of an object whose `spec.arn` names one session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SessionArn {
+pub(in crate::kubernetes) enum SessionArn {
     /// The object maps every session of the role, as in Go.
     AsInGo,
     /// The object maps nobody.
@@ -27,7 +27,7 @@ pub(super) enum SessionArn {
 
 impl SessionArn {
     /// Decides about an object that is read for the first time, by the first list.
-    pub(super) fn decide_in_first_list(object: &MappingObject) -> Self {
+    pub(in crate::kubernetes) fn decide_in_first_list(object: &MappingObject) -> Self {
         if is_refused_in_status(object) {
             Self::Refused
         } else {
@@ -36,7 +36,7 @@ impl SessionArn {
     }
 
     /// Decides about an object of which `before` was known under the same name, if anything. `now` is what is known now.
-    pub(super) fn decide_later(
+    pub(in crate::kubernetes) fn decide_later(
         before: Option<&KnownObject>,
         now: &KnownObject,
         object: &MappingObject,

@@ -11,16 +11,16 @@ use ack_ram_core::time::UnixTime;
 use kube::Resource as _;
 use kube::runtime::watcher::Event;
 
-use super::failure::{ApiFailure, MissingCrd};
-use super::object::{MappingObject, ObjectError};
-use super::observed_status::{self, ObservedStatus};
-use super::session_arn::SessionArn;
 use crate::backends::live::{BackendNotes, LiveRules, Retention, Transaction};
 use crate::config::partial_entry::PartialEntry;
+use crate::kubernetes::crd::object::{MappingObject, ObjectError};
+use crate::kubernetes::failure::{ApiFailure, MissingCrd};
+use crate::kubernetes::status::observed::{self, ObservedStatus};
+use crate::kubernetes::watch::session_arn::SessionArn;
 
 /// All observed objects, with as much of each as is needed to detect changes.
 #[derive(Debug, Default)]
-pub(super) struct ObjectStore {
+pub(in crate::kubernetes) struct ObjectStore {
     known: HashMap<Arc<str>, KnownObject>,
     /// Which list is being read, or was read last.
     list: u32,
@@ -36,21 +36,21 @@ pub(super) struct ObjectStore {
 
 /// One object.
 #[derive(Debug)]
-pub(super) struct KnownObject {
+pub(in crate::kubernetes) struct KnownObject {
     uid: Box<str>,
-    pub(super) generation: i64,
+    pub(in crate::kubernetes) generation: i64,
     /// Generations begin anew when a cluster is restored from a backup; a digest tells what has changed then, too.
-    pub(super) spec: u64,
+    pub(in crate::kubernetes) spec: u64,
     /// How the object is handled if `spec.arn` names one session.
-    pub(super) session_arn: Option<SessionArn>,
+    pub(in crate::kubernetes) session_arn: Option<SessionArn>,
     /// Whether `spec.arn` names the subject.
-    pub(super) names_arn: bool,
+    pub(in crate::kubernetes) names_arn: bool,
     /// The list that it was last seen in, or after.
     list: u32,
     /// Its status in the cluster.
-    pub(super) observed_status: ObservedStatus,
+    pub(in crate::kubernetes) observed_status: ObservedStatus,
     /// When this replica last wrote its status, and the fingerprint of that status.
-    pub(super) written: Option<(Instant, u64)>,
+    pub(in crate::kubernetes) written: Option<(Instant, u64)>,
 }
 
 #[derive(Debug)]
@@ -68,11 +68,11 @@ enum RuleChange {
 }
 
 /// Names of objects whose status may have to change.
-pub(super) type TouchedNames = BTreeSet<Arc<str>>;
+pub(in crate::kubernetes) type TouchedNames = BTreeSet<Arc<str>>;
 
 impl ObjectStore {
     /// Applies `events` in order to `live`. Returns the objects whose status may have to change.
-    pub(super) fn apply_events(
+    pub(in crate::kubernetes) fn apply_events(
         &mut self,
         events: impl IntoIterator<Item = Event<MappingObject>>,
         live: &LiveRules,
@@ -116,7 +116,12 @@ impl ObjectStore {
     }
 
     /// The watch, or the list before it, failed. The rules stay, unless it is certain that there can be no objects.
-    pub(super) fn fail(&mut self, failure: &ApiFailure, live: &LiveRules, at: Instant) {
+    pub(in crate::kubernetes) fn fail(
+        &mut self,
+        failure: &ApiFailure,
+        live: &LiveRules,
+        at: Instant,
+    ) {
         // Of kept connections one may be dead, and the next attempt works.
         let is_first = !mem::replace(
             &mut self.is_unreachable,
@@ -156,19 +161,19 @@ impl ObjectStore {
     }
 
     /// Clears failures, since the API server answers the watch.
-    pub(super) fn recover(&mut self, live: &LiveRules) {
+    pub(in crate::kubernetes) fn recover(&mut self, live: &LiveRules) {
         self.missing_crd = MissingCrd::default();
         self.is_unreachable = false;
         self.set_trouble(None, live);
     }
 
     /// Returns the names of all objects.
-    pub(super) fn names(&self) -> TouchedNames {
+    pub(in crate::kubernetes) fn names(&self) -> TouchedNames {
         self.known.keys().cloned().collect()
     }
 
     /// Returns the names of the objects whose status reports a conflict.
-    pub(super) fn conflicted(&self) -> TouchedNames {
+    pub(in crate::kubernetes) fn conflicted(&self) -> TouchedNames {
         let known = self.known.iter();
         known
             .filter(|(_, known)| known.observed_status.is_conflicted())
@@ -176,12 +181,16 @@ impl ObjectStore {
             .collect()
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&KnownObject> {
+    pub(in crate::kubernetes) fn get(&self, name: &str) -> Option<&KnownObject> {
         self.known.get(name)
     }
 
     /// Records the status that the API server returned for a write.
-    pub(super) fn record_written_status(&mut self, object: &MappingObject, at: Instant) {
+    pub(in crate::kubernetes) fn record_written_status(
+        &mut self,
+        object: &MappingObject,
+        at: Instant,
+    ) {
         if let Some(known) = self.known.get_mut(object.name())
             && *known.uid == *uid(object)
         {
@@ -205,7 +214,7 @@ impl ObjectStore {
         let mut now = KnownObject {
             uid: uid(object).into(),
             generation: object.generation().unwrap_or_default(),
-            spec: observed_status::text_digest(&format!("{mapping:?}")),
+            spec: observed::text_digest(&format!("{mapping:?}")),
             session_arn: None,
             names_arn: mapping
                 .as_ref()
@@ -293,7 +302,7 @@ impl ObjectStore {
 }
 
 impl KnownObject {
-    pub(super) fn uid(&self) -> &str {
+    pub(in crate::kubernetes) fn uid(&self) -> &str {
         &self.uid
     }
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::config::partial_entry::PartialEntry;
-use crate::kubernetes::mapping::{RamIdentityMapping, RamIdentityMappingStatus};
+use crate::kubernetes::crd::mapping::{RamIdentityMapping, RamIdentityMappingStatus};
 
 /// An object, to list and watch with `Api<MappingObject>`.
 ///
