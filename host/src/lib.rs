@@ -10,7 +10,6 @@ pub mod credentials;
 pub mod env;
 mod exposure;
 mod files;
-mod identity_cache;
 pub mod kubeconfig;
 pub mod kubernetes;
 mod line_writer;

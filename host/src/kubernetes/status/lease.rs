@@ -68,12 +68,7 @@ enum LeaseStep {
 impl Election {
     /// For the Lease of this program in `namespace`. `identity` is this replica's alone.
     #[must_use]
-    pub(super) fn new(
-        client: Client,
-        namespace: &str,
-        identity: String,
-        clock: Clock,
-    ) -> Self {
+    pub(super) fn new(client: Client, namespace: &str, identity: String, clock: Clock) -> Self {
         Self {
             leases: Api::namespaced(client, namespace),
             namespace: namespace.to_owned(),
