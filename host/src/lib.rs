@@ -6,6 +6,7 @@ pub mod authenticator;
 pub mod backends;
 pub mod certs;
 pub mod cli;
+mod control;
 pub mod credentials;
 pub mod env;
 mod exposure;

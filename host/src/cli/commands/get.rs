@@ -1,13 +1,10 @@
 //! `get`: what a running server has.
 
-mod client;
-
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use ack_ram_core::rules::Backend;
 use clap::{Args, Subcommand, ValueEnum};
-use serde::{Deserialize, Serialize};
 
 use crate::cli::args::{Globals, WithGlobals};
 use crate::cli::failure::CommandFailure;
@@ -15,6 +12,10 @@ use crate::cli::mappings::table::{self, TableRow};
 use crate::cli::mappings::{self, visible};
 use crate::cli::output::{self, DIM, ERROR, HEADING, OutputFormat, WARNING};
 use crate::config::{self, Overrides};
+use crate::control::client;
+use crate::control::protocol::{
+    BackendReply, ConflictReply, KeptReply, MappingsReply, RefusedReply,
+};
 
 /// In place of the cluster id: no token is looked at.
 const PLACEHOLDER_CLUSTER_ID: &str = "-";
@@ -83,70 +84,6 @@ impl From<BackendFilter> for Backend {
     }
 }
 
-/// What the server says.
-#[derive(Deserialize, Serialize)]
-struct InEffect {
-    version: String,
-    time: String,
-    backends: Vec<OfBackend>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct OfBackend {
-    backend: Backend,
-    is_read: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    is_broken: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    confirmed_age_seconds: Option<u64>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    is_stale: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    trouble: Option<String>,
-    rules: Vec<InEffectRule>,
-    accounts: Vec<String>,
-    refused: Vec<Refused>,
-    conflicts: Vec<Conflict>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct InEffectRule {
-    position: String,
-    subject: String,
-    username: String,
-    groups: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    expressions: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    groups_expression_may_add: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    since: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    kept: Option<Kept>,
-}
-
-#[derive(Deserialize, Serialize)]
-struct Kept {
-    since: String,
-    until: String,
-    reason: String,
-    basis: String,
-}
-
-#[derive(Deserialize, Serialize)]
-struct Refused {
-    position: String,
-    reason: String,
-}
-
-#[derive(Deserialize, Serialize)]
-struct Conflict {
-    loser: String,
-    winner: String,
-}
-
 impl GetArgs {
     /// The global options after the name of what is shown.
     pub(super) fn globals(&self) -> Globals {
@@ -164,12 +101,8 @@ pub(super) fn run(args: &GetArgs, globals: &Globals) -> Result<(), CommandFailur
         ..Overrides::default()
     };
     let state_dir = globals.configuration(config::load, overrides)?.state_dir;
-    let answer = mappings::block_on(client::ask(&state_dir))?;
-    let mut in_effect: InEffect = serde_json::from_slice(&answer).map_err(|error| {
-        CommandFailure::Failed(format!(
-            "the server's answer cannot be read: {error}; is it another version?"
-        ))
-    })?;
+    let mut in_effect =
+        mappings::block_on(async { Ok(client::fetch_mappings(&state_dir).await?) })?;
     if let Some(which) = args.backend {
         let wanted = Backend::from(which);
         in_effect
@@ -187,7 +120,7 @@ pub(super) fn run(args: &GetArgs, globals: &Globals) -> Result<(), CommandFailur
     })
 }
 
-fn text(in_effect: &InEffect) -> Result<String, CommandFailure> {
+fn text(in_effect: &MappingsReply) -> Result<String, CommandFailure> {
     let mut page = String::new();
     for backend in &in_effect.backends {
         let gap = if page.is_empty() { "" } else { "\n" };
@@ -229,7 +162,7 @@ fn text(in_effect: &InEffect) -> Result<String, CommandFailure> {
         for account in &backend.accounts {
             writeln!(page, "all of account {}", visible(account))?;
         }
-        for Refused { position, reason } in &backend.refused {
+        for RefusedReply { position, reason } in &backend.refused {
             let (position, reason) = (visible(position), visible(reason));
             writeln!(page, "{ERROR}refused{ERROR:#} {position}: {reason}")?;
         }
@@ -237,11 +170,11 @@ fn text(in_effect: &InEffect) -> Result<String, CommandFailure> {
     Ok(page)
 }
 
-fn write_mappings(page: &mut String, backend: &OfBackend) {
+fn write_mappings(page: &mut String, backend: &BackendReply) {
     if backend.rules.is_empty() {
         return;
     }
-    let mut conflicts: Vec<&Conflict> = backend.conflicts.iter().collect();
+    let mut conflicts: Vec<&ConflictReply> = backend.conflicts.iter().collect();
     conflicts.sort_unstable_by(|a, b| a.loser.cmp(&b.loser));
     let rows: Vec<TableRow<5>> = backend
         .rules
@@ -249,7 +182,7 @@ fn write_mappings(page: &mut String, backend: &OfBackend) {
         .map(|rule| {
             let mut remarks = Vec::new();
             if let Some(kept) = &rule.kept {
-                let Kept {
+                let KeptReply {
                     since,
                     until,
                     reason,
@@ -292,3 +225,6 @@ fn write_mappings(page: &mut String, backend: &OfBackend) {
     let titles = ["POSITION", "SUBJECT", "USERNAME", "GROUPS", "SINCE"];
     table::write_table(page, titles, &rows);
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,9 +9,9 @@ use ack_ram_core::lint::{Finding, FindingCode, Severity};
 use crate::cli::commands::server::check::{file_position, unusable_file};
 use crate::cli::findings;
 use crate::config::Requirements;
+use crate::control::protocol::SOCKET_NAME;
 use crate::files;
 use crate::kubeconfig::KubeconfigError;
-use crate::server::control::SOCKET_NAME;
 
 /// Adds what the server could not write. Nothing is written.
 pub(super) fn check_writable_paths(requirements: &Requirements, found: &mut Vec<Finding>) {

@@ -1,42 +1,35 @@
-//! The control socket: what this server has in effect, for the commands of whoever may act as its user.
-//!
-//! HTTP on `control.sock` in the state directory, which its owner alone may open. `GET /mappings` answers with JSON.
-
-mod report;
+//! The server's side: the socket, and the answers on it.
 
 use std::convert::Infallible;
-use std::fmt;
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{Either, Full};
-use hyper::body::{Body, Frame, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::backends::live::LiveRules;
+use crate::control::body::ChunkedBody;
+use crate::control::protocol::{MAPPINGS_PATH, SOCKET_NAME};
+use crate::control::report;
 use crate::env::{self, Clock};
 use crate::files;
 
-/// The name of the socket in the state directory.
-pub(crate) const SOCKET_NAME: &str = "control.sock";
-/// The path of the mappings in effect.
-pub(crate) const MAPPINGS_PATH: &str = "/mappings";
-
+/// The target of the log of a server's parts, of which this is one.
+const TARGET: &str = "ack_ram_authenticator::server::control";
 /// Each has a thread while it is answered.
 const MAX_CONNECTIONS: usize = 4;
 const HEADER_DEADLINE: Duration = Duration::from_secs(10);
@@ -44,8 +37,6 @@ const HEADER_DEADLINE: Duration = Duration::from_secs(10);
 const RESPONSE_DEADLINE: Duration = Duration::from_secs(120);
 /// When accepting fails (no descriptors left), the next try may fare better.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
-/// How many pieces of an answer wait for a client that reads slowly.
-const MAX_PENDING_CHUNKS: usize = 4;
 
 /// A control socket that listens. It is removed when this is dropped.
 pub(crate) struct ControlSocket {
@@ -56,32 +47,18 @@ pub(crate) struct ControlSocket {
 }
 
 /// Why there is no control socket. The server runs without one.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum ControlError {
     /// Another server answers on it.
+    #[error(
+        "no control socket: another server answers on {path}; give each its own `server.stateDir`",
+        path = .0.display()
+    )]
     InUse(PathBuf),
     /// It cannot be made.
+    #[error("no control socket, so `get mappings` cannot ask this server: {path}: {1}", path = .0.display())]
     Unusable(PathBuf, io::Error),
 }
-
-impl fmt::Display for ControlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InUse(path) => write!(
-                f,
-                "no control socket: another server answers on {}; give each its own `server.stateDir`",
-                path.display()
-            ),
-            Self::Unusable(path, error) => write!(
-                f,
-                "no control socket, so `get mappings` cannot ask this server: {}: {error}",
-                path.display()
-            ),
-        }
-    }
-}
-
-impl std::error::Error for ControlError {}
 
 impl ControlSocket {
     /// Listens in `state_dir`, in place of what an earlier server has left there. Must be called within a runtime.
@@ -131,7 +108,7 @@ impl ControlSocket {
                     });
                 }
                 Err(error) => {
-                    tracing::debug!("cannot accept on the control socket: {error}");
+                    tracing::debug!(target: TARGET, "cannot accept on the control socket: {error}");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -180,8 +157,12 @@ async fn serve_connection(stream: UnixStream, live: Arc<LiveRules>, clock: Clock
         .serve_connection(TokioIo::new(stream), service);
     match tokio::time::timeout(RESPONSE_DEADLINE, connection).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!("a connection to the control socket ended: {error}"),
-        Err(_) => tracing::debug!("a connection to the control socket took too long"),
+        Ok(Err(error)) => {
+            tracing::debug!(target: TARGET, "a connection to the control socket ended: {error}")
+        }
+        Err(_) => {
+            tracing::debug!(target: TARGET, "a connection to the control socket took too long")
+        }
     }
 }
 
@@ -206,70 +187,7 @@ fn respond<B>(request: &Request<B>, live: &Arc<LiveRules>, clock: Clock) -> Resp
 
 /// What is in effect, written while it is read: an answer has tens of megabytes at a hundred thousand rules.
 fn mappings(live: Arc<LiveRules>, clock: Clock) -> ChunkedBody {
-    let (sender, receiver) = mpsc::channel(MAX_PENDING_CHUNKS);
-    tokio::task::spawn_blocking(move || {
-        if report::write(&live, clock(), ChunkWriter(&sender)).is_ok() {
-            // Nobody is left to tell when the connection is gone.
-            let _ = sender.blocking_send(Chunk::End);
-        }
-    });
-    ChunkedBody {
-        receiver,
-        is_done: false,
-    }
-}
-
-enum Chunk {
-    Data(Bytes),
-    /// The end of the body. Without it, the body was truncated.
-    End,
-}
-
-struct ChunkWriter<'a>(&'a mpsc::Sender<Chunk>);
-
-impl io::Write for ChunkWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let chunk = Chunk::Data(Bytes::copy_from_slice(bytes));
-        self.0
-            .blocking_send(chunk)
-            .map_err(|_| io::Error::from(ErrorKind::BrokenPipe))?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A response body in chunks.
-struct ChunkedBody {
-    receiver: mpsc::Receiver<Chunk>,
-    is_done: bool,
-}
-
-impl Body for ChunkedBody {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        if self.is_done {
-            return Poll::Ready(None);
-        }
-        self.receiver.poll_recv(context).map(|chunk| match chunk {
-            Some(Chunk::Data(bytes)) => Some(Ok(Frame::data(bytes))),
-            Some(Chunk::End) => {
-                self.is_done = true;
-                None
-            }
-            None => {
-                self.is_done = true;
-                Some(Err(ErrorKind::UnexpectedEof.into()))
-            }
-        })
-    }
+    ChunkedBody::written_by(move |chunks| report::write(&live, clock(), chunks))
 }
 
 #[cfg(test)]

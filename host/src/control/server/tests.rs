@@ -206,19 +206,6 @@ async fn other_requests_are_refused() {
 }
 
 #[tokio::test]
-async fn truncated_response_is_an_error() {
-    let (sender, receiver) = mpsc::channel(MAX_PENDING_CHUNKS);
-    sender.send(Chunk::Data("{".into())).await.ok().unwrap();
-    drop(sender);
-    let pieces = ChunkedBody {
-        receiver,
-        is_done: false,
-    };
-    let collected = http_body_util::BodyExt::collect(pieces).await;
-    assert_eq!(collected.err().unwrap().kind(), ErrorKind::UnexpectedEof);
-}
-
-#[tokio::test]
 async fn socket_is_private_and_removed_with_server() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(SOCKET_NAME);
