@@ -1,7 +1,5 @@
 //! Events: what `kubectl describe` shows below an object or the ConfigMap, for whoever has just edited it.
 
-use std::sync::{Mutex, PoisonError};
-
 use ack_ram_core::time::UnixTime;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
@@ -9,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client, Resource as _};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::kubernetes::crd::mapping::RamIdentityMapping;
@@ -125,11 +124,7 @@ impl EventRecorder {
         let namespace = about.namespace.as_deref().unwrap_or(NAMESPACE);
         let events = Api::<Event>::namespaced(self.client.clone(), namespace);
         for records in records {
-            let is_allowed = self
-                .limiter
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .try_acquire(Instant::now());
+            let is_allowed = self.limiter.lock().try_acquire(Instant::now());
             if !is_allowed {
                 continue;
             }
