@@ -1,7 +1,6 @@
 //! The webhook kubeconfig: tells kube-apiserver where the server is, which certificate proves it, and what proves
 //! kube-apiserver in turn, where the server asks for that.
 
-use std::fmt;
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,6 +10,7 @@ use ack_ram_core::secret::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use thiserror::Error;
 
 use crate::certs::ClientCertificate;
 use crate::files;
@@ -178,29 +178,15 @@ struct KubeconfigUser {
 }
 
 /// The webhook kubeconfig cannot be written.
-#[derive(Debug)]
+#[derive(Debug, Error)]
+#[error(
+    "cannot write the webhook kubeconfig `{path}`: {source}; choose another place with --generate-kubeconfig, or give --kubeconfig-pregenerated if `init` has made it or the server is to write none"
+)]
 pub struct KubeconfigError {
     /// The file.
     pub path: PathBuf,
     /// Why.
     pub source: io::Error,
-}
-
-impl fmt::Display for KubeconfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "cannot write the webhook kubeconfig `{}`: {}; choose another place with --generate-kubeconfig, or give --kubeconfig-pregenerated if `init` has made it or the server is to write none",
-            self.path.display(),
-            self.source
-        )
-    }
-}
-
-impl std::error::Error for KubeconfigError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
-    }
 }
 
 #[cfg(test)]

@@ -56,7 +56,10 @@ pub(crate) enum ControlError {
     )]
     InUse(PathBuf),
     /// It cannot be made.
-    #[error("no control socket, so `get mappings` cannot ask this server: {path}: {1}", path = .0.display())]
+    #[error(
+        "no control socket, so `get mappings` cannot ask this server: {path}: {1}",
+        path = .0.display()
+    )]
     Unusable(PathBuf, io::Error),
 }
 

@@ -1,6 +1,5 @@
 //! How the API server is reached.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use kube::client::{AuthError, ConfigExt as _};
 use kube::config::{
     Cluster, Config, InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError,
 };
+use thiserror::Error;
 
 /// Within a cluster, a connection is there in milliseconds or not at all.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,9 +21,12 @@ const READ_TIMEOUT: Duration = Duration::from_secs(120);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why the API server cannot be asked.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum ClientError {
     /// The kubeconfig cannot be used.
+    #[error(
+        "the kubeconfig {path} cannot be used: {problem}; correct it, or name another in `server.kubeconfig`"
+    )]
     Kubeconfig {
         /// Which.
         path: PathBuf,
@@ -31,54 +34,33 @@ pub enum ClientError {
         problem: String,
     },
     /// The kubeconfig names a proxy.
+    #[error(
+        "the kubeconfig {path} has a `proxy-url`, which is not supported; write the URL of an API server that is reached directly"
+    )]
     Proxy {
         /// Which.
         path: PathBuf,
     },
     /// `server.master` is no URL.
+    #[error(
+        "`server.master` is `{given}`; write the URL of the API server, `https://<host>[:<port>]`"
+    )]
     Master {
         /// What it is.
         given: String,
     },
     /// There is no kubeconfig, and this is no pod.
+    #[error(
+        "this is not a pod that has a service account: {0}; name a kubeconfig in `server.kubeconfig`"
+    )]
     NotInCluster(InClusterError),
     /// Its certificates or credentials cannot be used.
+    #[error("the certificates or credentials for the API server cannot be used: {problem}")]
     Credentials {
         /// What is wrong with them, without what they are.
         problem: String,
     },
 }
-
-impl fmt::Display for ClientError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Kubeconfig { path, problem } => write!(
-                f,
-                "the kubeconfig {} cannot be used: {problem}; correct it, or name another in `server.kubeconfig`",
-                path.display()
-            ),
-            Self::Proxy { path } => write!(
-                f,
-                "the kubeconfig {} has a `proxy-url`, which is not supported; write the URL of an API server that is reached directly",
-                path.display()
-            ),
-            Self::Master { given } => write!(
-                f,
-                "`server.master` is `{given}`; write the URL of the API server, `https://<host>[:<port>]`"
-            ),
-            Self::NotInCluster(error) => write!(
-                f,
-                "this is not a pod that has a service account: {error}; name a kubeconfig in `server.kubeconfig`"
-            ),
-            Self::Credentials { problem } => write!(
-                f,
-                "the certificates or credentials for the API server cannot be used: {problem}"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for ClientError {}
 
 /// A client of the API server that `kubeconfig` names, or `master` in its place, with the rest of `kubeconfig`. With
 /// neither, it is the one of the cluster that this process runs in. `master` alone is asked without credentials, as

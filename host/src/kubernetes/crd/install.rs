@@ -10,6 +10,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, CustomResourceExt as _};
+use thiserror::Error;
 use tokio::time;
 
 use crate::kubernetes::crd::mapping::RamIdentityMapping;
@@ -47,9 +48,13 @@ impl fmt::Display for InstallOutcome {
 }
 
 /// Why the definition could not be made.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum InstallError {
     /// The server has no right to.
+    #[error(
+        "may not {verb} the CustomResourceDefinition {}: {message}; grant `get`, `create` and `patch` on `customresourcedefinitions.apiextensions.k8s.io`, or apply `deploy/ramidentitymapping.yaml` yourself",
+        RamIdentityMapping::crd_name()
+    )]
     Forbidden {
         /// `get` or `patch`.
         verb: &'static str,
@@ -57,6 +62,10 @@ pub enum InstallError {
         message: String,
     },
     /// The API server refused it, or could not be asked.
+    #[error(
+        "cannot {verb} the CustomResourceDefinition {}: {error}",
+        RamIdentityMapping::crd_name()
+    )]
     Failed {
         /// `get` or `patch`.
         verb: &'static str,
@@ -64,36 +73,16 @@ pub enum InstallError {
         error: Box<kube::Error>,
     },
     /// It is not served yet.
+    #[error(
+        "the CustomResourceDefinition {} is not served after {} seconds: {conditions}",
+        RamIdentityMapping::crd_name(),
+        ESTABLISHED_WITHIN.as_secs()
+    )]
     NotEstablished {
         /// What the API server says of it.
         conditions: String,
     },
 }
-
-impl fmt::Display for InstallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = RamIdentityMapping::crd_name();
-        match self {
-            Self::Forbidden { verb, message } => write!(
-                f,
-                "may not {verb} the CustomResourceDefinition {name}: {message}; grant `get`, `create` and `patch` on `customresourcedefinitions.apiextensions.k8s.io`, or apply `deploy/ramidentitymapping.yaml` yourself"
-            ),
-            Self::Failed { verb, error } => {
-                write!(
-                    f,
-                    "cannot {verb} the CustomResourceDefinition {name}: {error}"
-                )
-            }
-            Self::NotEstablished { conditions } => write!(
-                f,
-                "the CustomResourceDefinition {name} is not served after {} seconds: {conditions}",
-                ESTABLISHED_WITHIN.as_secs()
-            ),
-        }
-    }
-}
-
-impl std::error::Error for InstallError {}
 
 /// Makes the definition, or brings it up to date, and waits until it is served. One that knows more than this server
 /// is left as it is: dropping a field would drop it from every object.
