@@ -375,6 +375,4 @@ fn uid(object: &MappingObject) -> &str {
 }
 
 #[cfg(test)]
-mod edits;
-#[cfg(test)]
 mod tests;

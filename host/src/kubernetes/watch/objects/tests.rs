@@ -4,6 +4,7 @@ use ack_ram_core::rules::RuleSet;
 use serde_json::{Value, json};
 
 mod broken_edits;
+mod edit_sequences;
 mod failures;
 mod rivals;
 

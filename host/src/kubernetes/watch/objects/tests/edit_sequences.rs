@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::tests::{NOW, Scene, Told, object};
+use super::{NOW, Scene, Told, object};
 
 const SEQUENCES: u64 = 100;
 const EDITS: u64 = 30;
