@@ -5,9 +5,11 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::mem;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 /// What waits takes no more bytes than this, and what is being written no more again. Some thousand lines.
 const MAX_BUFFERED_BYTES: usize = 2 * 1024 * 1024;
@@ -75,7 +77,7 @@ impl LineWriter {
     /// # Errors
     /// When too much waits already, or the thread has ended after [`Self::finish`].
     pub(crate) fn push(&self, line: &[u8]) -> Result<(), BufferFull> {
-        let mut buffer = self.0.buffer();
+        let mut buffer = self.0.buffer.lock();
         if buffer.is_done || buffer.waiting.len() + line.len() > MAX_BUFFERED_BYTES {
             return Err(BufferFull);
         }
@@ -91,14 +93,12 @@ impl LineWriter {
 
     /// Waits until all is written, for no longer than `within`. Then the thread ends.
     pub(crate) fn finish(&self, within: Duration) {
-        let mut buffer = self.0.buffer();
+        let mut buffer = self.0.buffer.lock();
         buffer.is_closed = true;
         self.0.changed.notify_all();
-        let ended = self
-            .0
+        self.0
             .changed
-            .wait_timeout_while(buffer, within, |buffer| !buffer.is_done);
-        drop(ended.unwrap_or_else(PoisonError::into_inner));
+            .wait_while_for(&mut buffer, |buffer| !buffer.is_done, within);
     }
 }
 
@@ -107,17 +107,12 @@ impl SharedBuffer {
     fn next(&self, batch: &mut Vec<u8>) -> bool {
         batch.clear();
         batch.shrink_to(RETAINED_CAPACITY);
-        let buffer = self.buffer();
-        let buffer = self.changed.wait_while(buffer, |buffer| {
+        let mut buffer = self.buffer.lock();
+        self.changed.wait_while(&mut buffer, |buffer| {
             buffer.waiting.is_empty() && !buffer.is_closed
         });
-        let mut buffer = buffer.unwrap_or_else(PoisonError::into_inner);
         mem::swap(&mut buffer.waiting, batch);
         !batch.is_empty()
-    }
-
-    fn buffer(&self) -> MutexGuard<'_, LineBuffer> {
-        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -126,7 +121,7 @@ struct DoneGuard<'a>(&'a SharedBuffer);
 
 impl Drop for DoneGuard<'_> {
     fn drop(&mut self) {
-        let mut buffer = self.0.buffer();
+        let mut buffer = self.0.buffer.lock();
         buffer.is_done = true;
         drop(buffer);
         self.0.changed.notify_all();

@@ -2,12 +2,12 @@
 //!
 //! A server's are written by a thread of their own: whoever does not read them, or a full disk, holds up no login.
 
-use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 use std::panic::{self, PanicHookInfo};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use thiserror::Error;
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{EnvFilter, LevelFilter, ParseError, filter_fn};
 use tracing_subscriber::fmt::{self as log_layer, MakeWriter};
@@ -161,27 +161,15 @@ impl LineSink for StderrSink {
 }
 
 /// Why there is no log.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum LogError {
     /// [`FILTER_VARIABLE`] holds something else.
+    #[error("`{variable}`: {0}; write a level, such as `debug`", variable = FILTER_VARIABLE)]
     Filter(ParseError),
     /// There can be no thread that writes it.
+    #[error("cannot start the thread of the log: {0}")]
     Thread(io::Error),
 }
-
-impl fmt::Display for LogError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Filter(error) => write!(
-                f,
-                "`{FILTER_VARIABLE}`: {error}; write a level, such as `debug`"
-            ),
-            Self::Thread(error) => write!(f, "cannot start the thread of the log: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for LogError {}
 
 /// Says only where it happened: the message of a panic may quote what was being worked on, such as a token.
 fn report_panic(panic: &PanicHookInfo<'_>) {

@@ -5,8 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use ack_ram_authenticator::kubernetes::mapping::RamIdentityMapping;
-use ack_ram_authenticator::kubernetes::object::MappingObject;
+use ack_ram_authenticator::kubernetes::crd::mapping::RamIdentityMapping;
+use ack_ram_authenticator::kubernetes::crd::object::MappingObject;
 use ack_ram_tests::vectors;
 use kube::CustomResourceExt as _;
 use regex::Regex;
@@ -35,7 +35,7 @@ fn the_definition_is_that_of_the_type() {
     let written = fs::read_to_string(&path).unwrap();
     assert!(
         written == definition,
-        "{} is not that of host/src/kubernetes/mapping.rs; run `cargo xtask crd`",
+        "{} is not that of host/src/kubernetes/crd/mapping.rs; run `cargo xtask crd`",
         path.display()
     );
 }

@@ -4,9 +4,10 @@
 //! refused shall read why, which a TLS alert does not tell. What a certificate is worth is found out after it, once for
 //! each connection, also for one that resumes an earlier one.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use ack_ram_core::time::UnixTime;
+use parking_lot::Mutex;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::{self, CertificateDer};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -85,10 +86,7 @@ impl ClientVerifier {
     /// What will soon keep the client out that was last let in, at the time `now`.
     #[must_use]
     pub fn warning(&self, now: UnixTime) -> Option<String> {
-        let last_accepted = *self
-            .last_accepted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let last_accepted = *self.last_accepted.lock();
         let renew = "give the API server a new kubeconfig, and let it start again";
         last_accepted?.warning(
             "the certificate of the client that connected last",
@@ -99,10 +97,7 @@ impl ClientVerifier {
 
     fn note(&self, leaf: &CertificateDer<'_>) {
         if let Some(validity) = Validity::from_der(leaf) {
-            *self
-                .last_accepted
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = Some(validity);
+            *self.last_accepted.lock() = Some(validity);
             self.metrics.set_expiry("client_seen", validity.not_after);
         }
     }

@@ -1,8 +1,9 @@
 //! A certificate that the CA in the state directory issues in memory, again and again.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 
 use ack_ram_core::time::UnixTime;
+use parking_lot::{Mutex, RwLock};
 use rustls::sign::CertifiedKey;
 
 use crate::certs::authority::Authority;
@@ -71,7 +72,7 @@ impl IssuedCertificate {
         if served.is_fresh(now) {
             return served.certified;
         }
-        let _one_at_a_time = self.issuing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.issuing.lock();
         let served = self.served();
         if served.is_fresh(now) {
             return served.certified;
@@ -85,18 +86,12 @@ impl IssuedCertificate {
                 ..served
             }
         });
-        self.current
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone_from(&next);
+        self.current.write().clone_from(&next);
         next.certified
     }
 
     fn served(&self) -> ServedCertificate {
-        self.current
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.current.read().clone()
     }
 }
 

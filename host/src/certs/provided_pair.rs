@@ -4,12 +4,13 @@
 //! they accept; a pair of a new CA waits until they have been told of that.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ack_ram_core::secret::Secret;
 use ack_ram_core::time::UnixTime;
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use rustls::sign::CertifiedKey;
 
 use crate::certs::anchors::Anchors;
@@ -134,7 +135,7 @@ impl ProvidedPair {
     pub(super) fn pinned(&self) -> Option<String> {
         let candidate = self.current.load();
         let mut pinned = candidate.anchors.as_ref()?.pem().to_owned();
-        let watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        let watch = self.watch.lock();
         pinned.push_str(watch.pending_anchors.as_deref().unwrap_or_default());
         Some(pinned)
     }
@@ -155,7 +156,7 @@ impl ProvidedPair {
         let rejection_reason = candidate
             .rejection_reason(&self.hostname, now)
             .map(|reason| format!("{name}: {reason}"));
-        let watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        let watch = self.watch.lock();
         let trouble = watch.trouble.clone();
         soon.or(rejection_reason)
             .into_iter()
@@ -167,7 +168,7 @@ impl ProvidedPair {
     pub(super) fn poll(&self, at: Instant, now: UnixTime) {
         let texts = PairTexts::read_files(&self.files).map_err(|error| error.to_string());
         let state = texts.as_ref().map(PairTexts::digest).map_err(String::clone);
-        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watch = self.watch.lock();
         let watch = &mut *watch;
         let has_settled = watch.last_observed.observe(state.clone());
         if watch.served == state {

@@ -1,11 +1,10 @@
 //! What kubectl gets from its credential plugin: an `ExecCredential` (client-go credential plugins,
 //! `client.authentication.k8s.io`).
 
-use std::fmt;
-
 use ack_ram_core::secret::Secret;
 use ack_ram_core::time::UnixTime;
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::cli::failure::CommandFailure;
 use crate::cli::output;
@@ -51,30 +50,22 @@ impl ApiVersion {
 }
 
 /// Why it cannot be told which version kubectl wants.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Error)]
 pub(super) enum ExecInfoError {
     /// It is not an `ExecCredential`.
+    #[error(
+        "`{variable}` holds no ExecCredential; unset it, or give --api-version",
+        variable = EXEC_INFO
+    )]
     Malformed,
     /// It is of a version that this program does not speak.
+    #[error(
+        "`{variable}` asks for `{0}`; set `apiVersion: {latest}` in the kubeconfig's `exec`, or give --api-version",
+        variable = EXEC_INFO,
+        latest = V1
+    )]
     Version(String),
 }
-
-impl fmt::Display for ExecInfoError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed => write!(
-                f,
-                "`{EXEC_INFO}` holds no ExecCredential; unset it, or give --api-version"
-            ),
-            Self::Version(version) => write!(
-                f,
-                "`{EXEC_INFO}` asks for `{version}`; set `apiVersion: {V1}` in the kubeconfig's `exec`, or give --api-version"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for ExecInfoError {}
 
 /// A token as kubectl reads it: to the byte what ack-ram-tool prints.
 pub(super) fn render(

@@ -2,12 +2,18 @@
 
 use std::fmt;
 
+use thiserror::Error;
+
 /// Why there is no key to sign with. All of these are the fault of how the client is set up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum CredentialError {
     /// Nothing is set.
+    #[error(
+        "no access key in the environment; set `ALIBABA_CLOUD_ACCESS_KEY_ID` and `ALIBABA_CLOUD_ACCESS_KEY_SECRET`, and `ALIBABA_CLOUD_SECURITY_TOKEN` for a temporary key"
+    )]
     NotSet,
     /// One half of the key is set, and the other is not.
+    #[error("`{present}` is set, but no `{missing}`; set it, too")]
     IncompleteKey {
         /// The variable that is set.
         present: &'static str,
@@ -15,6 +21,7 @@ pub enum CredentialError {
         missing: &'static str,
     },
     /// The value holds what no credential does. It is not shown.
+    #[error("`{variable}` {fault}; set it to the value alone, in visible ASCII characters")]
     Malformed {
         /// The variable that holds it.
         variable: &'static str,
@@ -22,11 +29,15 @@ pub enum CredentialError {
         fault: ValueFault,
     },
     /// The value is not an access key id. It is not shown: it may be a secret in the wrong place.
+    #[error("what `{variable}` holds is not an access key id; set it to an id such as `LTAI5t...`")]
     MalformedId {
         /// The variable that holds it.
         variable: &'static str,
     },
     /// The environment asks for a source that this version does not have. Another one would be another identity.
+    #[error(
+        "`{variable}` asks for {wanted}, which this version cannot do, and any other key would be another identity; unset it, or set a temporary key with its `ALIBABA_CLOUD_SECURITY_TOKEN`"
+    )]
     NotSupported {
         /// The variable that asks for it.
         variable: &'static str,
@@ -112,30 +123,3 @@ impl fmt::Display for ValueFault {
         write!(f, "{position} {character}")
     }
 }
-
-impl fmt::Display for CredentialError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotSet => f.write_str(
-                "no access key in the environment; set `ALIBABA_CLOUD_ACCESS_KEY_ID` and `ALIBABA_CLOUD_ACCESS_KEY_SECRET`, and `ALIBABA_CLOUD_SECURITY_TOKEN` for a temporary key",
-            ),
-            Self::IncompleteKey { present, missing } => {
-                write!(f, "`{present}` is set, but no `{missing}`; set it, too")
-            }
-            Self::Malformed { variable, fault } => write!(
-                f,
-                "`{variable}` {fault}; set it to the value alone, in visible ASCII characters"
-            ),
-            Self::MalformedId { variable } => write!(
-                f,
-                "what `{variable}` holds is not an access key id; set it to an id such as `LTAI5t...`"
-            ),
-            Self::NotSupported { variable, wanted } => write!(
-                f,
-                "`{variable}` asks for {wanted}, which this version cannot do, and any other key would be another identity; unset it, or set a temporary key with its `ALIBABA_CLOUD_SECURITY_TOKEN`"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for CredentialError {}

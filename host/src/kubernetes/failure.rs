@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use kube::CustomResourceExt as _;
 use kube::runtime::watcher::Error;
 
-use super::mapping::RamIdentityMapping;
+use crate::kubernetes::crd::mapping::RamIdentityMapping;
 
 /// Why objects cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,14 +1,15 @@
 //! The mappings of a cluster: what the watch and the writer of statuses share.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ack_ram_core::rules::{Backend, Source};
+use parking_lot::{Mutex, MutexGuard};
 
-use super::objects::ObjectStore;
-use super::status_queue::StatusQueue;
 use crate::backends::live::LiveRules;
 use crate::env::Clock;
+use crate::kubernetes::status::queue::StatusQueue;
+use crate::kubernetes::watch::objects::ObjectStore;
 
 /// The controller of the `RAMIdentityMapping` objects of a cluster.
 ///
@@ -75,6 +76,6 @@ impl MappingController {
     }
 
     pub(super) fn objects(&self) -> MutexGuard<'_, ObjectStore> {
-        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+        self.objects.lock()
     }
 }

@@ -1,23 +1,14 @@
 //! Kubernetes as a place where mappings come from: the `RAMIdentityMapping` resource, and how to reach the API server.
+//!
+//! `crd` holds the resource: its type, its definition, and its objects as they are read. `watch` reads objects and the
+//! ConfigMap, and changes the rules. `status` writes what became of each object.
 
 pub mod client;
-mod config_map;
-mod desired_status;
-mod events;
+pub mod crd;
 mod failure;
-pub mod install;
-mod lease;
-pub mod mapping;
 mod mapping_controller;
-pub mod object;
-mod objects;
-mod observed_status;
-mod revision;
-mod schema;
-mod session_arn;
-mod status_queue;
+mod status;
 mod watch;
-mod writer;
 
 pub use mapping_controller::{MappingController, Observation, Observer};
-pub use writer::Replica;
+pub use status::writer::Replica;

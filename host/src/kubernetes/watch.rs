@@ -1,5 +1,10 @@
 //! The watch: the asynchronous half, which reads objects from the API server for as long as the server runs.
 
+mod config_map;
+pub(super) mod objects;
+mod revision;
+pub(super) mod session_arn;
+
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,12 +19,11 @@ use kube::{Api, Client};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
-use super::failure::{self, ApiFailure};
-use super::mapping_controller::{MappingController, Observation};
-use super::object::MappingObject;
-use super::revision;
 use crate::backends::live::LiveRules;
 use crate::backoff::BackoffPolicy;
+use crate::kubernetes::crd::object::MappingObject;
+use crate::kubernetes::failure::{self, ApiFailure};
+use crate::kubernetes::mapping_controller::{MappingController, Observation};
 
 /// How many objects the API server is asked for at once.
 const PAGE: u32 = 500;

@@ -18,12 +18,12 @@ mod rules;
 mod sources;
 mod sts;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{Error, IntGaugeVec, Opts, Registry, TextEncoder};
+use thiserror::Error;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::backends::live::LiveRules;
@@ -143,24 +143,15 @@ impl Metrics {
 }
 
 /// Why there are no metrics now.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum MetricsError {
     /// Too many ask for them.
+    #[error("too many ask for the metrics at once; ask again")]
     TooManyScrapes,
     /// They cannot be written.
+    #[error("the metrics cannot be written: {0}")]
     EncodeFailed(Error),
 }
-
-impl fmt::Display for MetricsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooManyScrapes => f.write_str("too many ask for the metrics at once; ask again"),
-            Self::EncodeFailed(error) => write!(f, "the metrics cannot be written: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for MetricsError {}
 
 /// A metric of this program.
 fn metric_opts(name: &str, help: &str) -> Opts {

@@ -1,10 +1,10 @@
 //! How mappings come in.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ack_ram_core::rules::Backend;
+use parking_lot::Mutex;
 use prometheus::{
     Error, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
 };
@@ -84,7 +84,7 @@ impl SourceMetrics {
     pub fn record_reload(&self, source: Backend, hash: &str) {
         self.count_reload(source, "success");
         let name = source.to_string();
-        let mut hashes = self.hashes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hashes = self.hashes.lock();
         if let Some(before) = hashes.insert(source, hash.to_owned()) {
             // It fails when there is none, which is just as well.
             let _ = self.reloaded.remove_label_values(&[&*name, &*before]);

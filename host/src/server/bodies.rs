@@ -3,12 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::Body;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::server::connections::{ClientStanding, Origin, RequestGuard};
@@ -84,7 +85,7 @@ impl BodyReader {
 
     fn begin(&self, origin: Origin, standing: ClientStanding) -> BodySlot<'_> {
         let evicted = Arc::new(Notify::new());
-        let mut in_flight = self.in_flight();
+        let mut in_flight = self.in_flight.lock();
         if in_flight.by_arrival.len() >= self.limit {
             for number in in_flight.choose((self.limit / BATCH).max(1)) {
                 if let Some(sender) = in_flight.by_arrival.remove(&number) {
@@ -105,12 +106,6 @@ impl BodyReader {
             number,
             evicted,
         }
-    }
-
-    fn in_flight(&self) -> MutexGuard<'_, InFlightBodies> {
-        self.in_flight
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -162,7 +157,7 @@ struct BodySlot<'a> {
 
 impl Drop for BodySlot<'_> {
     fn drop(&mut self) {
-        self.bodies.in_flight().by_arrival.remove(&self.number);
+        self.bodies.in_flight.lock().by_arrival.remove(&self.number);
     }
 }
 

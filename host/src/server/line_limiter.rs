@@ -5,12 +5,12 @@
 //! reference of the first. Nothing is lost: the next line of a later second writes the summary, or a timer, or the end
 //! of the server. The metrics count each decision.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ack_ram_core::decision::{Outcome, Unavailable};
 use ack_ram_core::fingerprint::Fingerprint;
 use ack_ram_core::sts::StsUnavailable;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::audit::Audit;
@@ -144,7 +144,7 @@ impl LineLimiter {
 
     /// Returns whether there is room for another line for `reason`. If not, the line is counted.
     pub(super) fn admits(&self, reason: LineReason, reference: Option<Fingerprint>) -> bool {
-        let mut budget = self.budget();
+        let mut budget = self.budget.lock();
         // Read under the lock: two threads never take turns in two seconds.
         let finished = budget.begin(self.second());
         let spent = budget.spend(reason, reference);
@@ -161,14 +161,14 @@ impl LineLimiter {
         loop {
             self.has_counted.notified().await;
             tokio::time::sleep(Duration::from_secs(1)).await;
-            let finished = self.budget().begin(self.second());
+            let finished = self.budget.lock().begin(self.second());
             self.write(&finished);
         }
     }
 
     /// Writes what was counted, as the server ends.
     pub(super) fn finish(&self) {
-        let rest = self.budget().finish();
+        let rest = self.budget.lock().finish();
         self.write(&rest);
     }
 
@@ -184,10 +184,6 @@ impl LineLimiter {
     fn second(&self) -> u64 {
         let now = (self.clock)().duration_since(UNIX_EPOCH);
         now.map_or(0, |since| since.as_secs())
-    }
-
-    fn budget(&self) -> MutexGuard<'_, LineBudget> {
-        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

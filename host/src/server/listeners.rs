@@ -9,6 +9,7 @@ use nix::libc::EAFNOSUPPORT;
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use crate::config::{Host, Listen};
+use crate::server::ServerError;
 pub use error::ListenError;
 use error::{ListenCause, ListenPurpose};
 
@@ -16,14 +17,45 @@ use error::{ListenCause, ListenPurpose};
 /// nobody is turned away either.
 const BACKLOG: u32 = 1_024;
 
+/// The listening sockets of a server.
+pub(super) struct Listeners {
+    pub(super) webhook: TcpListener,
+    pub(super) address: SocketAddr,
+    pub(super) health: Option<TcpListener>,
+    pub(super) health_address: Option<SocketAddr>,
+}
+
+impl Listeners {
+    /// Listens for the webhook, and for probes if `listen` says so.
+    ///
+    /// # Errors
+    /// When a port cannot be listened on.
+    pub(super) async fn bind(listen: &Listen) -> Result<Self, ServerError> {
+        let webhook = listen_for_webhook(listen)
+            .await
+            .map_err(ServerError::Listen)?;
+        let address = webhook.local_addr().map_err(ServerError::Address)?;
+        let health = listen_for_health(listen, address.port())
+            .await
+            .map_err(ServerError::Listen)?;
+        let health_address = health.as_ref().map(TcpListener::local_addr);
+        Ok(Self {
+            webhook,
+            address,
+            health,
+            health_address: health_address.transpose().map_err(ServerError::Address)?,
+        })
+    }
+}
+
 /// Listens for the webhook on the host and port of `listen`.
-pub(super) async fn listen_for_webhook(listen: &Listen) -> Result<TcpListener, ListenError> {
+async fn listen_for_webhook(listen: &Listen) -> Result<TcpListener, ListenError> {
     listen_on(ListenPurpose::Webhook, &listen.host, listen.port).await
 }
 
 /// Listens for probes, if `listen` says so: on one host, or on all interfaces, of IPv6 and IPv4 where there is IPv6 at
 /// all. The webhook has `webhook_port`.
-pub(super) async fn listen_for_health(
+async fn listen_for_health(
     listen: &Listen,
     webhook_port: u16,
 ) -> Result<Option<TcpListener>, ListenError> {

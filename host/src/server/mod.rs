@@ -3,9 +3,9 @@
 mod bodies;
 mod certificates;
 mod connections;
-pub(crate) mod control;
 mod decision_log;
 mod decisions;
+mod error;
 mod ext_authz;
 mod health;
 mod limits;
@@ -17,38 +17,35 @@ mod sources;
 mod status;
 mod webhook;
 
-use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::audit::Audit;
 use crate::backends;
 use crate::backends::live::LiveRules;
 use crate::backends::mounted_file::Inputs;
-use crate::certs::CertificateError;
 use crate::config::Config;
+use crate::control::server::ControlSocket;
 use crate::env;
 use crate::exposure::SensitiveFiles;
-use crate::kubeconfig::KubeconfigError;
 use crate::metrics::Metrics;
-use crate::sts::{self, StsTrustError};
+use crate::sts;
 use bodies::BodyReader;
 use certificates::Certificates;
 use connections::{ConnectionLimits, Connections};
-use control::ControlSocket;
 use decisions::Decisions;
+pub use error::ServerError;
 use ext_authz::ExtAuthz;
 use health::{Health, Readiness};
 use limits::DescriptorLimits;
 use line_limiter::LineLimiter;
 pub use listeners::ListenError;
-use listeners::{listen_for_health, listen_for_webhook};
+use listeners::Listeners;
 use memory::Adjustment;
 use settings::LiveSettings;
 use sources::Sources;
@@ -81,51 +78,26 @@ impl Server {
     /// # Errors
     /// When the server cannot start: a bad configuration, certificate or address.
     pub async fn start(mut config: Config, inputs: Inputs) -> Result<Self, ServerError> {
-        for warning in &config.warnings {
-            tracing::warn!("{warning}");
-        }
-        for exposure in SensitiveFiles::from_config(&config, inputs.file.as_deref()).exposures() {
-            // The configuration file is named by no setting.
-            let setting = Some(exposure.setting).filter(|setting| !setting.is_empty());
-            tracing::warn!(setting, "{}", exposure.text);
-        }
-        for warning in sts::environment_warnings(&config.sts) {
-            tracing::warn!("environment: {warning}");
-        }
+        log_warnings(&config, &inputs);
         let rules = Arc::new(LiveRules::new(backends::load(&config), env::now()));
         let metrics = Metrics::new(Arc::clone(&rules), env::now).map_err(ServerError::Metrics)?;
         let metrics = Arc::new(metrics);
-        let limits = DescriptorLimits::for_this_process();
-        if let Some(memory) = memory::limit_of_this_process() {
-            let max_head = Webhook::largest_head(config.ext_authz.is_some());
-            let adjustments = memory::fit(&mut config.limits, max_head, memory);
-            adjustments.iter().for_each(Adjustment::log);
-        }
+        let descriptors = DescriptorLimits::for_this_process();
+        fit_limits_into_memory(&mut config);
         let settings = LiveSettings::start(
             &config,
             Arc::clone(&rules),
             Arc::clone(&metrics),
-            limits.sts_calls,
+            descriptors.sts_calls,
         )
         .map_err(ServerError::Trust)?;
         let mut certificates = Certificates::load(&config, env::now, &metrics.certificates)
             .map_err(ServerError::Certificate)?;
-        let listener = listen_for_webhook(&config.listen)
-            .await
-            .map_err(ServerError::Listen)?;
-        let address = listener.local_addr().map_err(ServerError::Address)?;
-        let health = listen_for_health(&config.listen, address.port())
-            .await
-            .map_err(ServerError::Listen)?;
-        let health_address = health.as_ref().map(TcpListener::local_addr);
-        let health_address = health_address.transpose().map_err(ServerError::Address)?;
+        let listeners = Listeners::bind(&config.listen).await?;
         if let Some(path) = &config.generate_kubeconfig {
-            certificates.write_kubeconfig(path, config.listen.url(address.port()))?;
+            certificates.write_kubeconfig(path, config.listen.url(listeners.address.port()))?;
         }
-        let audit = match config.audit_file.clone() {
-            Some(path) => Some(Audit::start(path, &metrics.audit).map_err(ServerError::Audit)?),
-            None => None,
-        };
+        let audit = start_audit(&config, &metrics)?;
         certificates.log_warnings();
         let tls = certificates.tls().map_err(ServerError::Certificate)?;
         let certificates = Arc::new(certificates);
@@ -136,7 +108,7 @@ impl Server {
         let sources = Sources::start(&mut config, inputs, &rules, &metrics, settings);
         tracing::info!(cluster_id = %config.policy.cluster_id, sts = %config.sts.endpoint, "asking STS");
         let lines = Arc::new(LineLimiter::new(audit.clone(), env::wall_clock));
-        let answers = Health {
+        let health = Health {
             readiness: Readiness {
                 rules: Arc::clone(&rules),
                 certificates: Arc::clone(&certificates),
@@ -145,51 +117,30 @@ impl Server {
             metrics: Arc::clone(&metrics),
             lines: Arc::clone(&lines),
         };
-        let bounds = ConnectionLimits {
-            connections: config.limits.max_connections.min(limits.connections),
-            streams: config.limits.max_streams,
-            max_head: Webhook::largest_head(config.ext_authz.is_some()),
-            header_timeout: config.limits.header_timeout,
-            idle_timeout: config.limits.idle_timeout,
-        };
-        let bodies = BodyReader::new(config.limits.max_bodies, config.limits.body_timeout);
-        let counts = metrics.connections.port("webhook");
-        let decisions = Arc::new(Decisions::new(
+        let bounds = webhook_bounds(&config, descriptors.connections);
+        let health_bounds = health_bounds(&config, &bounds);
+        let decisions = Decisions::new(
             authenticator,
             Arc::clone(&metrics),
             audit.clone(),
             Arc::clone(&lines),
-        ));
-        let ext_authz = config.ext_authz.take().map(|settings| {
-            let (decisions, metrics) = (Arc::clone(&decisions), Arc::clone(&metrics));
-            ExtAuthz::new(settings, decisions, metrics, Arc::clone(&lines))
-        });
-        let webhook = Webhook::new(
-            decisions,
-            ext_authz,
-            bodies,
-            metrics.clone(),
-            Arc::clone(&lines),
         );
+        let webhook = build_webhook(&mut config, decisions, &metrics, &lines);
+        let connections = |listener, tls, bounds, port| {
+            let counts = metrics.connections.port(port);
+            Connections::new(listener, tls, bounds, counts, Arc::clone(&lines))
+        };
         Ok(Self {
-            connections: Connections::new(listener, Some(tls), bounds, counts, Arc::clone(&lines)),
-            health: health.map(|listener| {
-                let bounds = ConnectionLimits {
-                    connections: config.limits.max_health_connections,
-                    streams: bounds.streams.min(HEALTH_STREAMS),
-                    max_head: health::MAX_HEAD,
-                    ..bounds
-                };
-                let counts = metrics.connections.port("health");
-                let lines = Arc::clone(&lines);
-                let connections = Connections::new(listener, None, bounds, counts, lines);
-                (connections, Arc::new(answers))
+            connections: connections(listeners.webhook, Some(tls), bounds, "webhook"),
+            health: listeners.health.map(|listener| {
+                let connections = connections(listener, None, health_bounds, "health");
+                (connections, Arc::new(health))
             }),
-            address,
-            health_address,
+            address: listeners.address,
+            health_address: listeners.health_address,
             webhook: Arc::new(webhook),
             audit,
-            lines,
+            lines: Arc::clone(&lines),
             certificates,
             control,
             sources,
@@ -248,6 +199,77 @@ impl Server {
     }
 }
 
+/// Logs what an operator should know about the configuration, the files and the environment.
+fn log_warnings(config: &Config, inputs: &Inputs) {
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    for exposure in SensitiveFiles::from_config(config, inputs.file.as_deref()).exposures() {
+        // The configuration file is named by no setting.
+        let setting = Some(exposure.setting).filter(|setting| !setting.is_empty());
+        tracing::warn!(setting, "{}", exposure.text);
+    }
+    for warning in sts::environment_warnings(&config.sts) {
+        tracing::warn!("environment: {warning}");
+    }
+}
+
+/// Lowers limits that do not fit into the memory of this process's control group.
+fn fit_limits_into_memory(config: &mut Config) {
+    if let Some(memory) = memory::limit_of_this_process() {
+        let max_head = Webhook::largest_head(config.ext_authz.is_some());
+        let adjustments = memory::fit(&mut config.limits, max_head, memory);
+        adjustments.iter().for_each(Adjustment::log);
+    }
+}
+
+fn start_audit(config: &Config, metrics: &Metrics) -> Result<Option<Audit>, ServerError> {
+    let file = config.audit_file.clone();
+    let audit = file.map(|path| Audit::start(path, &metrics.audit));
+    audit.transpose().map_err(ServerError::Audit)
+}
+
+fn webhook_bounds(config: &Config, max_connections: usize) -> ConnectionLimits {
+    ConnectionLimits {
+        connections: config.limits.max_connections.min(max_connections),
+        streams: config.limits.max_streams,
+        max_head: Webhook::largest_head(config.ext_authz.is_some()),
+        header_timeout: config.limits.header_timeout,
+        idle_timeout: config.limits.idle_timeout,
+    }
+}
+
+fn health_bounds(config: &Config, webhook: &ConnectionLimits) -> ConnectionLimits {
+    ConnectionLimits {
+        connections: config.limits.max_health_connections,
+        streams: webhook.streams.min(HEALTH_STREAMS),
+        max_head: health::MAX_HEAD,
+        ..*webhook
+    }
+}
+
+/// Builds the webhook. Takes the settings of `/ext-authz` out of `config`.
+fn build_webhook(
+    config: &mut Config,
+    decisions: Decisions,
+    metrics: &Arc<Metrics>,
+    lines: &Arc<LineLimiter>,
+) -> Webhook {
+    let bodies = BodyReader::new(config.limits.max_bodies, config.limits.body_timeout);
+    let decisions = Arc::new(decisions);
+    let ext_authz = config.ext_authz.take().map(|settings| {
+        let (decisions, metrics) = (Arc::clone(&decisions), Arc::clone(metrics));
+        ExtAuthz::new(settings, decisions, metrics, Arc::clone(lines))
+    });
+    Webhook::new(
+        decisions,
+        ext_authz,
+        bodies,
+        Arc::clone(metrics),
+        Arc::clone(lines),
+    )
+}
+
 async fn serve_health(health: Option<&mut (Connections, Arc<Health>)>) {
     match health {
         Some((connections, health)) => connections.serve(Arc::clone(health)).await,
@@ -280,38 +302,3 @@ async fn reload_whenever(
     // Nobody can ask any longer.
     std::future::pending().await
 }
-
-/// Why the server did not start.
-#[derive(Debug)]
-pub enum ServerError {
-    /// The certificates that prove STS cannot be had.
-    Trust(StsTrustError),
-    /// Metrics cannot be had.
-    Metrics(prometheus::Error),
-    /// The server's own certificate cannot be had.
-    Certificate(CertificateError),
-    /// There can be no thread for the audit file.
-    Audit(std::io::Error),
-    /// The webhook kubeconfig cannot be written.
-    Kubeconfig(KubeconfigError),
-    /// The address cannot be listened on.
-    Listen(ListenError),
-    /// The system does not say where it listens.
-    Address(std::io::Error),
-}
-
-impl fmt::Display for ServerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Trust(error) => error.fmt(f),
-            Self::Metrics(error) => write!(f, "the metrics cannot be set up: {error}"),
-            Self::Certificate(error) => error.fmt(f),
-            Self::Audit(error) => write!(f, "cannot start the thread of the audit file: {error}"),
-            Self::Kubeconfig(error) => error.fmt(f),
-            Self::Listen(error) => error.fmt(f),
-            Self::Address(error) => write!(f, "cannot tell where the server listens: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for ServerError {}

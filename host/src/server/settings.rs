@@ -3,10 +3,11 @@
 //! They are put in effect as a whole, with everything that was remembered forgotten, or not at all.
 
 use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use ack_ram_core::policy::TokenPolicy;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::authenticator::{Authenticator, IdentityResolver};
@@ -85,7 +86,7 @@ impl LiveSettings {
 
     /// Applies the settings of `config`. A failure is logged, and retried when a file changes.
     pub(super) fn apply(&self, config: &Config) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let previous = mem::replace(&mut state.desired, DesiredSettings::from_config(config));
         // The cluster is that of the start.
         state.desired.policy.cluster_id = previous.policy.cluster_id;
@@ -97,7 +98,7 @@ impl LiveSettings {
 
     /// Rereads the certificates that prove STS, on request. Blocks. Returns whether all desired settings are applied.
     pub(super) fn reload(&self) -> bool {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.last_error = None;
         self.apply_desired(&mut state, true);
         state.last_error.is_none()
@@ -109,7 +110,7 @@ impl LiveSettings {
     }
 
     fn poll(&self, at: Instant) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let event = state.ca_file.as_mut().and_then(|file| file.poll(at));
         if let Some(
             FileEvent::Content(..)
@@ -158,10 +159,6 @@ impl LiveSettings {
         let sts = &desired.sts.endpoint;
         tracing::info!(%sts, "`{changed}` changed, and is in effect; remembered identities are forgotten");
         Ok(())
-    }
-
-    fn state(&self) -> std::sync::MutexGuard<'_, SettingsState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

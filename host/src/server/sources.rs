@@ -22,7 +22,8 @@ use crate::backends::mounted_file::{Inputs, MountedFile, Reloaded};
 use crate::backoff::BackoffPolicy;
 use crate::config::{Config, MappingSources};
 use crate::env;
-use crate::kubernetes::{MappingController, Replica, client, install};
+use crate::kubernetes::crd::install;
+use crate::kubernetes::{MappingController, Replica, client};
 use crate::metrics::Metrics;
 use crate::server::settings::LiveSettings;
 

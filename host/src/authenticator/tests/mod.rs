@@ -20,6 +20,8 @@ use super::*;
 use crate::backends;
 use crate::config::{self, Config, ConfigFile, Overrides};
 use crate::env;
+use crate::metrics::StsMetrics;
+use crate::sts::StsClient;
 
 const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
 
@@ -145,7 +147,8 @@ impl TestServer {
             .resolver
             .load()
             .single_flight
-            .calls()
+            .calls
+            .lock()
             .len()
     }
 }

@@ -11,7 +11,7 @@ use super::yaml_list::ListEditError;
 use crate::cli::failure::CommandFailure;
 use crate::config::ConfigMapName;
 use crate::config::document::ConfigMapData;
-use crate::kubernetes::install::FIELD_MANAGER;
+use crate::kubernetes::crd::install::FIELD_MANAGER;
 
 /// How often others may be faster.
 const ATTEMPTS: usize = 10;

@@ -15,9 +15,9 @@ use super::api_error;
 use super::consent::{Change, Consent};
 use super::yaml_list::MappingEntry;
 use crate::cli::failure::CommandFailure;
-use crate::kubernetes::install::FIELD_MANAGER;
-use crate::kubernetes::mapping::{RamIdentityMapping, RamIdentityMappingSpec};
-use crate::kubernetes::object::MappingObject;
+use crate::kubernetes::crd::install::FIELD_MANAGER;
+use crate::kubernetes::crd::mapping::{RamIdentityMapping, RamIdentityMappingSpec};
+use crate::kubernetes::crd::object::MappingObject;
 
 /// How many objects the API server is asked for at once.
 const PAGE_SIZE: u32 = 500;

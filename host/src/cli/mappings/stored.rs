@@ -5,8 +5,8 @@ use ack_ram_core::rules::{Mapping, WildcardMode};
 use crate::config::document::{self, ConfigMapData};
 use crate::config::entry::{InvalidEntry, ListItem, MappingList, Refusal};
 use crate::config::{Located, ParsedMappings};
-use crate::kubernetes::mapping::ACCEPTED;
-use crate::kubernetes::object::MappingObject;
+use crate::kubernetes::crd::mapping::ACCEPTED;
+use crate::kubernetes::crd::object::MappingObject;
 
 /// An entry of the ConfigMap, or an object.
 pub(in crate::cli) struct StoredEntry {

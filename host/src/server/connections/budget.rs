@@ -5,8 +5,9 @@
 //! resets and small `DATA` alone, and hyper nothing. Here each connection has a budget for all of them, and each request
 //! that begins gives back a part of it. No clock is needed: a connection without requests is closed for being idle.
 
-use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use thiserror::Error;
 
 /// Frames and small reads that a connection may spend without a request. Clients whose libraries are in common use spend
 /// fewer than ten for each request, and one for each `PING` in between.
@@ -26,16 +27,9 @@ pub(super) struct OverheadBudget {
 }
 
 /// The client has exceeded its budget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the client sent too much that begins no request")]
 pub(super) struct BudgetExceeded;
-
-impl fmt::Display for BudgetExceeded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the client sent too much that begins no request")
-    }
-}
-
-impl std::error::Error for BudgetExceeded {}
 
 impl OverheadBudget {
     /// Builds the budget of a connection that may have `streams` requests at once.

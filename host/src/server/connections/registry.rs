@@ -1,9 +1,10 @@
 //! The connections of one listener, and their slots.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{self, Instant};
 
@@ -62,7 +63,7 @@ impl ConnectionRegistry {
 
     fn register(self: &Arc<Self>, origin: Origin, permit: OwnedSemaphorePermit) -> ConnectionSlot {
         let activity = Arc::new(Activity::new(origin, self.epoch));
-        let mut members = self.members();
+        let mut members = self.members.lock();
         let number = members.arrivals;
         members.arrivals += 1;
         members.by_arrival.insert(number, Arc::clone(&activity));
@@ -84,7 +85,7 @@ impl ConnectionRegistry {
     /// Evicts some of the connections that `may_leave`. Returns how long to wait before the next check.
     fn make_room(&self, may_leave: impl Fn(&ConnectionSnapshot) -> bool) -> Duration {
         let (activities, snapshots): (Vec<Arc<Activity>>, Vec<ConnectionSnapshot>) = {
-            let members = self.members();
+            let members = self.members.lock();
             let all = members.by_arrival.values();
             let all = all.map(|activity| (Arc::clone(activity), activity.snapshot()));
             all.filter(|(_, snapshot)| may_leave(snapshot)).unzip()
@@ -104,10 +105,6 @@ impl ConnectionRegistry {
             }
         }
     }
-
-    fn members(&self) -> MutexGuard<'_, Members> {
-        self.members.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// The slot of a connection, free again when it is dropped.
@@ -120,7 +117,7 @@ pub(super) struct ConnectionSlot {
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.registry.members().by_arrival.remove(&self.number);
+        self.registry.members.lock().by_arrival.remove(&self.number);
         self.registry.metrics.open.dec();
     }
 }

@@ -6,7 +6,7 @@ use kube::Resource as _;
 use serde_json::Value;
 
 use crate::cli::mappings::yaml_list::scalar;
-use crate::kubernetes::mapping::RamIdentityMapping;
+use crate::kubernetes::crd::mapping::RamIdentityMapping;
 
 /// The object `name` with `spec`.
 pub(super) fn render(name: &str, spec: Option<&Value>) -> String {

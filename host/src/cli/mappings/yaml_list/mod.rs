@@ -9,14 +9,13 @@ mod style;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-
 pub(in crate::cli) use style::scalar;
 
 use block::BlockList;
 use flow::FlowList;
 use lines::{LineKind, TextLines};
 use style::EntryStyle;
+use thiserror::Error;
 
 use crate::config::yaml::{self, Node, Value};
 
@@ -46,9 +45,10 @@ impl MappingEntry {
 }
 
 /// Why a list cannot be edited.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(in crate::cli) enum ListEditError {
     /// It is not YAML.
+    #[error("is not YAML: {location}{message}")]
     Syntax {
         /// Line and column, where they are known.
         location: String,
@@ -56,21 +56,11 @@ pub(in crate::cli) enum ListEditError {
         message: String,
     },
     /// It is YAML, but no list.
+    #[error("is {0}, not a list")]
     NotAList(&'static str),
     /// It is a list that is written in a way that is not changed by program.
+    #[error("is written in a way that cannot be changed safely")]
     UnsupportedLayout,
-}
-
-impl fmt::Display for ListEditError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Syntax { location, message } => write!(f, "is not YAML: {location}{message}"),
-            Self::NotAList(kind) => write!(f, "is {kind}, not a list"),
-            Self::UnsupportedLayout => {
-                f.write_str("is written in a way that cannot be changed safely")
-            }
-        }
-    }
 }
 
 /// Edits a list of mappings, and keeps the text around each change.

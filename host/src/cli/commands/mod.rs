@@ -1,0 +1,134 @@
+//! The commands, and how each is started.
+//!
+//! Each command is a module: its arguments, and `run`, which does it. Options of every command may stand before or
+//! after its name, as in the Go version.
+
+mod add;
+mod completion;
+mod diff;
+mod explain;
+mod get;
+mod get_token;
+mod init;
+mod inspect;
+mod inspector;
+mod lint;
+mod list;
+mod remove;
+mod server;
+mod token;
+mod verify;
+mod version;
+
+use clap::Subcommand;
+
+use crate::cli::ack_ram_tool::{self, ToolOptions};
+use crate::cli::args::{Globals, WithGlobals};
+use crate::cli::command_line::Cli;
+use crate::cli::failure::CommandFailure;
+use crate::env;
+use crate::logging;
+use add::AddArgs;
+use completion::CompletionArgs;
+use diff::DiffArgs;
+use explain::ExplainArgs;
+use get::GetArgs;
+use get_token::CredentialPluginArgs;
+use init::InitArgs;
+use inspect::InspectArgs;
+use inspector::InspectorArgs;
+use lint::LintArgs;
+use list::ListArgs;
+use remove::RemoveArgs;
+use server::ServerArgs;
+use token::TokenArgs;
+use verify::VerifyArgs;
+use version::VersionArgs;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Server(WithGlobals<ServerArgs>),
+    Init(WithGlobals<InitArgs>),
+    Token(WithGlobals<TokenArgs>),
+    Verify(WithGlobals<VerifyArgs>),
+    Inspect(WithGlobals<InspectArgs>),
+    Inspector(WithGlobals<InspectorArgs>),
+    Explain(WithGlobals<ExplainArgs>),
+    Lint(WithGlobals<LintArgs>),
+    Diff(WithGlobals<DiffArgs>),
+    Add(Box<WithGlobals<AddArgs>>),
+    Remove(Box<WithGlobals<RemoveArgs>>),
+    List(Box<WithGlobals<ListArgs>>),
+    Get(WithGlobals<GetArgs>),
+    CredentialPlugin(Box<CredentialPluginArgs>),
+    Version(WithGlobals<VersionArgs>),
+    Completion(CompletionArgs),
+}
+
+/// Runs the command that `cli` asks for.
+pub(super) fn execute(cli: Cli) -> Result<(), CommandFailure> {
+    let Cli {
+        globals: before,
+        tool,
+        command,
+    } = cli;
+    let given = |globals: Globals| globals.or(before);
+    if tool != ToolOptions::default() && !matches!(command, Command::CredentialPlugin(_)) {
+        return Err(ack_ram_tool::misplaced_options());
+    }
+    match command {
+        Command::Server(args) => {
+            let globals = given(args.globals);
+            // Until the server has ended, or has not started.
+            let _log = logging::start_in_background(globals.log_format(), &env::variable)?;
+            server::run(args.command, &without_feature_gates(globals))
+        }
+        Command::Init(args) => init::run(args.command, &start(given(args.globals))?),
+        Command::Token(args) => token::run(&args.command, &start(given(args.globals))?),
+        Command::Verify(args) => verify::run(&args.command, &start(given(args.globals))?),
+        Command::Inspect(args) => inspect::run(&args.command, &start(given(args.globals))?),
+        Command::Inspector(args) => {
+            start(given(args.globals))?;
+            inspector::run(&args.command)
+        }
+        Command::Explain(args) => explain::run(&args.command, &start(given(args.globals))?),
+        Command::Lint(args) => lint::run(&args.command, &start(given(args.globals))?),
+        Command::Diff(args) => {
+            start(given(args.globals))?;
+            diff::run(&args.command)
+        }
+        Command::Add(args) => {
+            let globals = start(given(args.command.globals().or(args.globals)))?;
+            add::run(&args.command, &globals)
+        }
+        Command::Remove(args) => {
+            let globals = start(given(args.command.globals().or(args.globals)))?;
+            remove::run(&args.command, &globals)
+        }
+        Command::List(args) => list::run(&args.command, &start(given(args.globals))?),
+        Command::Get(args) => {
+            let globals = start(given(args.command.globals().or(args.globals)))?;
+            get::run(&args.command, &globals)
+        }
+        Command::Version(args) => version::run(&args.command),
+        Command::CredentialPlugin(plugin) => {
+            let globals = start(given(Globals::default()))?;
+            get_token::run(*plugin, &tool, &globals)
+        }
+        Command::Completion(args) => completion::run(&args),
+    }
+}
+
+/// Starts the log, whose format the options say.
+fn start(globals: Globals) -> Result<Globals, CommandFailure> {
+    logging::start(globals.log_format(), &env::variable)?;
+    Ok(without_feature_gates(globals))
+}
+
+/// The same, with a word about what is ignored.
+fn without_feature_gates(globals: Globals) -> Globals {
+    if globals.feature_gates.iter().any(|gate| !gate.is_empty()) {
+        tracing::warn!("--feature-gates is ignored: this version has no feature gates");
+    }
+    globals
+}

@@ -1,0 +1,78 @@
+//! `verify`: asks STS whose a token is.
+
+use ack_ram_core::identity::Identity;
+use ack_ram_core::protocol::FAMILY_PREFIX;
+use clap::Args;
+
+use crate::authenticator::DecisionRecord;
+use crate::cli::args::Globals;
+use crate::cli::failure::CommandFailure;
+use crate::cli::output::{self, OutputFormat};
+use crate::cli::token_source::{self, TokenSource};
+use crate::config::{self, Overrides};
+
+/// Ask STS whose a token is
+///
+/// Checks the token as the server would, and prints the identity that STS gives. Which Kubernetes user that is, is
+/// not looked at.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  ack-ram-authenticator token -i ID | ack-ram-authenticator verify --token - -i ID
+  ack-ram-authenticator verify --token \"$TOKEN\" --cluster-id ID --output json
+
+Exit codes:
+  0  STS says whose the token is
+  1  the token is refused, or STS cannot be asked
+  2  wrong usage")]
+pub(in crate::cli) struct VerifyArgs {
+    /// The token, or the ExecCredential with it; `-` reads it from standard input, where no other process sees it
+    #[arg(long, short, value_name = "TOKEN", allow_hyphen_values = true)]
+    token: TokenSource,
+
+    /// The form of what is printed
+    #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "text")]
+    output: OutputFormat,
+}
+
+pub(super) fn run(args: &VerifyArgs, globals: &Globals) -> Result<(), CommandFailure> {
+    let config = globals.configuration(config::load_client, Overrides::default())?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let token = args.token.read()?;
+    let verified = token_source::resolve_identity(config.policy, &config.sts, &token)?
+        .map_err(|decided| CommandFailure::Failed(refusal_text(&decided)))?;
+    let identity = verified.identity.identity();
+    output::print(&match args.output {
+        OutputFormat::Json => output::json(identity, "    ")?,
+        OutputFormat::Text => text(identity),
+    })
+}
+
+fn refusal_text(decided: &DecisionRecord) -> String {
+    decided.reason().unwrap_or_else(|| {
+        format!("the token is none of ack-ram-authenticator's, which start with `{FAMILY_PREFIX}`")
+    })
+}
+
+fn text(identity: &Identity) -> String {
+    format!(
+        "\
+type:          {}
+arn:           {}
+canonicalArn:  {}
+accountId:     {}
+userId:        {}
+sessionName:   {}
+accessKeyId:   {}
+",
+        identity.identity_type(),
+        identity.arn,
+        identity.arn.canonical(),
+        identity.account_id(),
+        identity.user_id,
+        identity.session_name(),
+        identity.access_key_id,
+    )
+}

@@ -1,0 +1,156 @@
+//! A login that is ready to be sent: a token, signed with the key in the environment.
+
+use ack_ram_analysis::inspect;
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::login::{self, Step};
+use ack_ram_core::policy::TokenPolicy;
+use ack_ram_core::secret::Secret;
+use ack_ram_core::sign::{self, AccessKey, TOKEN_LIFETIME_SECONDS};
+use ack_ram_core::time::UnixTime;
+
+use crate::cli::args::Globals;
+use crate::cli::exec_credential::{self, ApiVersion};
+use crate::cli::failure::CommandFailure;
+use crate::config::{self, ClientConfig, Overrides};
+use crate::credentials;
+use crate::env;
+
+/// A token, and when the client is to make another.
+pub(super) struct SignedLogin {
+    token: Secret,
+    expires: UnixTime,
+}
+
+impl SignedLogin {
+    /// Makes a token now, with the key in the environment, for the cluster in the configuration.
+    pub(super) fn new(globals: &Globals, overrides: Overrides) -> Result<Self, CommandFailure> {
+        let config = globals.configuration(config::load_client, overrides)?;
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
+        refuse_default_role(&config)?;
+        let key = credentials::from_environment(&env::variable)?;
+        let login = Self::sign(&key, &config.policy.cluster_id, &user_agent(), env::now())?;
+        login.check_token(config.policy, env::now())?;
+        Ok(login)
+    }
+
+    /// Returns the bare token.
+    pub(super) fn token(&self) -> &Secret {
+        &self.token
+    }
+
+    /// Reads the token as a server of the cluster does: what that server would refuse is not worth printing.
+    fn check_token(&self, policy: TokenPolicy, now: UnixTime) -> Result<(), CommandFailure> {
+        let policy = TokenPolicy {
+            // Only the server knows its own limit.
+            max_token_bytes: usize::MAX,
+            ..policy
+        };
+        match login::begin(self.token.expose(), &policy, now) {
+            Step::CallSts(_) => Ok(()),
+            Step::Decided(decision) => Err(CommandFailure::Failed(format!(
+                "the token would be refused: {}",
+                decision
+                    .public_message()
+                    .unwrap_or_else(|| "it is not recognized as a token".to_owned())
+            ))),
+        }
+    }
+
+    fn sign(
+        key: &AccessKey,
+        cluster: &ClusterId,
+        user_agent: &str,
+        now: UnixTime,
+    ) -> Result<Self, CommandFailure> {
+        let token = sign::sign_token_v2(key, cluster, user_agent, now).ok_or_else(|| {
+            CommandFailure::Failed("cannot sign with this access key secret".to_owned())
+        })?;
+        Ok(Self {
+            token,
+            expires: now.plus_seconds(TOKEN_LIFETIME_SECONDS),
+        })
+    }
+
+    /// As kubectl reads it.
+    pub(super) fn render(&self, version: ApiVersion) -> Result<String, CommandFailure> {
+        let text = exec_credential::render(&self.token, self.expires, version)?;
+        // kubectl says nothing of use about an ExecCredential that it cannot read.
+        match inspect::extract_tokens(&text).as_deref() {
+            Ok([found]) if found.token == self.token => Ok(text),
+            _ => Err(CommandFailure::Failed(
+                "the ExecCredential does not hold the token; report this as a bug".to_owned(),
+            )),
+        }
+    }
+}
+
+/// The key alone would be another identity than the configuration asks for.
+fn refuse_default_role(config: &ClientConfig) -> Result<(), CommandFailure> {
+    match &config.default_role {
+        None => Ok(()),
+        Some(role) => Err(CommandFailure::Failed(format!(
+            "`defaultRole` in the configuration file asks for the role `{role}` to be assumed, which this version cannot do; remove it there, or use a file without it"
+        ))),
+    }
+}
+
+/// In the form of ack-ram-tool's: program, version, system and processor, by the names that Go has for them.
+fn user_agent() -> String {
+    let processor = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let system = match std::env::consts::OS {
+        "macos" => "darwin",
+        other => other,
+    };
+    format!(
+        "ack-ram-authenticator/{} ({system}/{processor})",
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use ack_ram_core::access_key::AccessKeyId;
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Makes the token of `sample`, which ack-ram-tool printed, once more.
+    #[track_caller]
+    fn check(sample: &str, security_token: Option<&str>, version: ApiVersion) {
+        let printed: Value = serde_json::from_str(sample).unwrap();
+        let expires = printed["status"]["expirationTimestamp"].as_str().unwrap();
+        let made = UnixTime::parse(expires).unwrap().plus_seconds(-600);
+        let key = AccessKey {
+            id: AccessKeyId::parse("LTAI5tFakeAccessKeyId001").unwrap(),
+            secret: Secret::new("FakeAccessKeySecret0000000001"),
+            security_token: security_token.map(Secret::new),
+        };
+        let cluster = ClusterId::parse("c0123456789abcdef0123456789abcdef").unwrap();
+        let user_agent = "ack-ram-tool/unknown (linux/amd64)";
+        let login = SignedLogin::sign(&key, &cluster, user_agent, made).unwrap();
+        assert_eq!(login.render(version).unwrap(), sample);
+    }
+
+    macro_rules! sample {
+        ($name:literal) => {
+            include_str!(concat!("../../../tests/vectors/exec-credential-", $name))
+        };
+    }
+
+    #[test]
+    fn login_output_equals_ack_ram_tool() {
+        check(sample!("v1.json"), None, ApiVersion::V1);
+        check(sample!("v1beta1.json"), None, ApiVersion::V1beta1);
+        check(
+            sample!("security-token.json"),
+            Some("CAISFakeSecurityToken/+=="),
+            ApiVersion::V1beta1,
+        );
+    }
+}

@@ -1,0 +1,378 @@
+//! The observed objects: the synchronous half of the watch, which turns its events into changes of the rules.
+
+use std::collections::{BTreeSet, HashMap};
+use std::mem;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ack_ram_config::last_good::describe_mapping;
+use ack_ram_core::rules::{Backend, BackendRules, Mapping, Rule, SessionArnMode};
+use ack_ram_core::time::UnixTime;
+use kube::Resource as _;
+use kube::runtime::watcher::Event;
+
+use crate::backends::live::{BackendNotes, LiveRules, Retention, Transaction};
+use crate::config::partial_entry::PartialEntry;
+use crate::kubernetes::crd::object::{MappingObject, ObjectError};
+use crate::kubernetes::failure::{ApiFailure, MissingCrd};
+use crate::kubernetes::status::observed::{self, ObservedStatus};
+use crate::kubernetes::watch::session_arn::SessionArn;
+
+/// All observed objects, with as much of each as is needed to detect changes.
+#[derive(Debug, Default)]
+pub(in crate::kubernetes) struct ObjectStore {
+    known: HashMap<Arc<str>, KnownObject>,
+    /// Which list is being read, or was read last.
+    list: u32,
+    /// Whether a list has been read completely.
+    is_synced: bool,
+    /// Changes that are not applied yet. Until the first list is complete, they are collected and then applied together.
+    pending_changes: Vec<RuleChange>,
+    missing_crd: MissingCrd,
+    /// Whether the last attempt did not reach the API server.
+    is_unreachable: bool,
+    trouble: Option<String>,
+}
+
+/// One object.
+#[derive(Debug)]
+pub(in crate::kubernetes) struct KnownObject {
+    uid: Box<str>,
+    pub(in crate::kubernetes) generation: i64,
+    /// Generations begin anew when a cluster is restored from a backup; a digest tells what has changed then, too.
+    pub(in crate::kubernetes) spec: u64,
+    /// How the object is handled if `spec.arn` names one session.
+    pub(in crate::kubernetes) session_arn: Option<SessionArn>,
+    /// Whether `spec.arn` names the subject.
+    pub(in crate::kubernetes) names_arn: bool,
+    /// The list that it was last seen in, or after.
+    list: u32,
+    /// Its status in the cluster.
+    pub(in crate::kubernetes) observed_status: ObservedStatus,
+    /// When this replica last wrote its status, and the fingerprint of that status.
+    pub(in crate::kubernetes) written: Option<(Instant, u64)>,
+}
+
+#[derive(Debug)]
+enum RuleChange {
+    Apply(Arc<str>, Box<Rule>),
+    Refuse {
+        name: Arc<str>,
+        reason: String,
+        /// The ARN, pattern or id that it names.
+        subject: Option<String>,
+        /// The newest text, when it is an edit of what may have worked before.
+        newest: Option<Box<PartialEntry>>,
+    },
+    Delete(Arc<str>),
+}
+
+/// Names of objects whose status may have to change.
+pub(in crate::kubernetes) type TouchedNames = BTreeSet<Arc<str>>;
+
+impl ObjectStore {
+    /// Applies `events` in order to `live`. Returns the objects whose status may have to change.
+    pub(in crate::kubernetes) fn apply_events(
+        &mut self,
+        events: impl IntoIterator<Item = Event<MappingObject>>,
+        live: &LiveRules,
+        now: UnixTime,
+    ) -> TouchedNames {
+        let was_read = self.is_synced;
+        let mut touched = TouchedNames::new();
+        for event in events {
+            match event {
+                Event::Init => self.list = self.list.wrapping_add(1),
+                Event::InitApply(object) | Event::Apply(object) => {
+                    touched.extend(self.upsert(&object));
+                }
+                Event::Delete(object) => self.remove(object.name()),
+                Event::InitDone => {
+                    self.remove_unlisted();
+                    self.is_synced = true;
+                }
+            }
+        }
+        if !self.is_synced || (was_read && self.pending_changes.is_empty()) {
+            return touched;
+        }
+        let changes = mem::take(&mut self.pending_changes);
+        live.change(Backend::Crd, |edit| {
+            for change in changes {
+                // Of a first list, every object is looked at anyway.
+                if was_read {
+                    touched.extend(rivals(edit.rules(), change.name()));
+                }
+                let name = Arc::clone(change.name());
+                touched.extend(change.apply_to(edit, now));
+                if was_read {
+                    touched.extend(rivals(edit.rules(), &name));
+                }
+                touched.insert(name);
+            }
+            edit.mark_synced();
+        });
+        touched
+    }
+
+    /// The watch, or the list before it, failed. The rules stay, unless it is certain that there can be no objects.
+    pub(in crate::kubernetes) fn fail(
+        &mut self,
+        failure: &ApiFailure,
+        live: &LiveRules,
+        at: Instant,
+    ) {
+        // Of kept connections one may be dead, and the next attempt works.
+        let is_first = !mem::replace(
+            &mut self.is_unreachable,
+            matches!(failure, ApiFailure::Unreachable(_)),
+        );
+        if self.is_unreachable && is_first {
+            tracing::debug!("{failure}");
+        } else {
+            self.set_trouble(Some(failure.to_string()), live);
+        }
+        if !self.missing_crd.is_certain(failure, at) {
+            return;
+        }
+        if !self.is_synced || !self.known.is_empty() {
+            self.forget_all(live);
+        }
+        // The API server says that there is no such kind, and so no object.
+        live.confirmations().confirm(Backend::Crd);
+    }
+
+    /// Removes all objects.
+    fn forget_all(&mut self, live: &LiveRules) {
+        self.known = HashMap::new();
+        self.pending_changes = Vec::new();
+        self.is_synced = true;
+        let trouble = self.trouble.clone();
+        live.change(Backend::Crd, |edit| {
+            let mut rules = edit.rules().clone();
+            rules.reset();
+            rules.mark_synced();
+            let notes = BackendNotes {
+                trouble,
+                ..BackendNotes::default()
+            };
+            edit.replace(rules, notes);
+        });
+    }
+
+    /// Clears failures, since the API server answers the watch.
+    pub(in crate::kubernetes) fn recover(&mut self, live: &LiveRules) {
+        self.missing_crd = MissingCrd::default();
+        self.is_unreachable = false;
+        self.set_trouble(None, live);
+    }
+
+    /// Returns the names of all objects.
+    pub(in crate::kubernetes) fn names(&self) -> TouchedNames {
+        self.known.keys().cloned().collect()
+    }
+
+    /// Returns the names of the objects whose status reports a conflict.
+    pub(in crate::kubernetes) fn conflicted(&self) -> TouchedNames {
+        let known = self.known.iter();
+        known
+            .filter(|(_, known)| known.observed_status.is_conflicted())
+            .map(|(name, _)| Arc::clone(name))
+            .collect()
+    }
+
+    pub(in crate::kubernetes) fn get(&self, name: &str) -> Option<&KnownObject> {
+        self.known.get(name)
+    }
+
+    /// Records the status that the API server returned for a write.
+    pub(in crate::kubernetes) fn record_written_status(
+        &mut self,
+        object: &MappingObject,
+        at: Instant,
+    ) {
+        if let Some(known) = self.known.get_mut(object.name())
+            && *known.uid == *uid(object)
+        {
+            known.observed_status = ObservedStatus::from_status(object.status());
+            known.written = Some((at, known.observed_status.fingerprint()));
+        }
+    }
+
+    /// Adds or updates an object. Returns its name if only its status has to be checked.
+    fn upsert(&mut self, object: &MappingObject) -> Option<Arc<str>> {
+        if object.name().is_empty() {
+            return None;
+        }
+        // A finalizer may keep it, but somebody wants it gone.
+        if object.meta().deletion_timestamp.is_some() {
+            self.remove(object.name());
+            return None;
+        }
+        let mapping = object.mapping();
+        let role = mapping.as_ref().ok().and_then(Mapping::role_of_session);
+        let mut now = KnownObject {
+            uid: uid(object).into(),
+            generation: object.generation().unwrap_or_default(),
+            spec: observed::text_digest(&format!("{mapping:?}")),
+            session_arn: None,
+            names_arn: mapping
+                .as_ref()
+                .is_ok_and(|mapping| !mapping.arn.is_empty()),
+            list: self.list,
+            observed_status: ObservedStatus::from_status(object.status()),
+            written: None,
+        };
+        let (name, before) = match self.known.get_key_value(object.name()) {
+            Some((name, before)) => (Arc::clone(name), Some(before)),
+            None => (object.name().into(), None),
+        };
+        now.session_arn = role.as_ref().map(|_| {
+            if before.is_none() && !self.is_synced {
+                SessionArn::decide_in_first_list(object)
+            } else {
+                SessionArn::decide_later(before, &now, object)
+            }
+        });
+        let session_arn = now.session_arn;
+        let before = before.filter(|before| before.uid == now.uid);
+        let is_edit = before.is_some();
+        let is_same = before.is_some_and(|before| {
+            before.generation == now.generation
+                && before.spec == now.spec
+                && before.session_arn == now.session_arn
+        });
+        let has_other_status =
+            before.is_some_and(|before| before.observed_status != now.observed_status);
+        let written = before.and_then(|before| before.written);
+        self.known
+            .insert(Arc::clone(&name), KnownObject { written, ..now });
+        if is_same {
+            return has_other_status.then_some(name);
+        }
+        let mapping = match (role, session_arn) {
+            (Some(role), Some(SessionArn::AsInGo)) => {
+                tracing::warn!(backend = %Backend::Crd, object = %name, "its ARN names one session and maps every session of the role, as in Go; write the role, `{role}`");
+                mapping.map(|mapping| Mapping {
+                    session_arn_mode: SessionArnMode::AsRole,
+                    ..mapping
+                })
+            }
+            _ => mapping,
+        };
+        let change = match compile(mapping) {
+            Ok(rule) => RuleChange::Apply(name, Box::new(rule)),
+            Err(error) => RuleChange::Refuse {
+                name,
+                reason: error.to_string(),
+                subject: object.partial().subject_text(),
+                newest: is_edit.then(|| Box::new(object.partial().clone())),
+            },
+        };
+        self.pending_changes.push(change);
+        None
+    }
+
+    fn remove(&mut self, name: &str) {
+        if let Some((name, _)) = self.known.remove_entry(name) {
+            self.pending_changes.push(RuleChange::Delete(name));
+        }
+    }
+
+    fn remove_unlisted(&mut self) {
+        let list = self.list;
+        let gone = self.known.extract_if(|_, known| known.list != list);
+        let mut gone: Vec<Arc<str>> = gone.map(|(name, _)| name).collect();
+        gone.sort_unstable();
+        self.pending_changes
+            .extend(gone.into_iter().map(RuleChange::Delete));
+    }
+
+    fn set_trouble(&mut self, trouble: Option<String>, live: &LiveRules) {
+        if self.trouble == trouble {
+            return;
+        }
+        match &trouble {
+            Some(trouble) => tracing::warn!(backend = %Backend::Crd, "{trouble}"),
+            None => tracing::info!(backend = %Backend::Crd, "the watch works again"),
+        }
+        self.trouble.clone_from(&trouble);
+        live.change(Backend::Crd, |edit| edit.set_trouble(trouble));
+    }
+}
+
+impl KnownObject {
+    pub(in crate::kubernetes) fn uid(&self) -> &str {
+        &self.uid
+    }
+}
+
+impl RuleChange {
+    fn name(&self) -> &Arc<str> {
+        match self {
+            Self::Apply(name, _) | Self::Refuse { name, .. } | Self::Delete(name) => name,
+        }
+    }
+
+    /// Applies the change. Returns the names of other objects that are no longer in effect because of it.
+    fn apply_to(self, edit: &mut Transaction<'_>, now: UnixTime) -> Vec<Arc<str>> {
+        match self {
+            Self::Apply(name, rule) => {
+                let gone = edit.apply(*rule, now).into_iter();
+                let gone = gone.inspect(|other| {
+                    tracing::warn!(backend = %Backend::Crd, object = %other, "its last good form is no longer in effect: {name} is new, and about the same identity");
+                });
+                return gone.map(Arc::from).collect();
+            }
+            Self::Refuse {
+                name,
+                reason,
+                subject,
+                newest: None,
+            } => {
+                tracing::warn!(backend = %Backend::Crd, object = %name, subject, "refused: {reason}; it maps nobody");
+                edit.refuse(&name, &reason);
+            }
+            Self::Refuse {
+                name,
+                reason,
+                subject,
+                newest: Some(newest),
+            } => match edit.keep_last_good(&name, &reason, &newest, now) {
+                Ok(()) => {
+                    let what = edit.rules().rule(&name);
+                    let what =
+                        what.map_or_else(String::new, |rule| describe_mapping(&rule.to_mapping()));
+                    if let Some(Retention { until, basis, .. }) = edit.retention(&name) {
+                        tracing::warn!(backend = %Backend::Crd, object = %name, subject, "refused: {reason}; kept: {what} until {until}, since {basis}");
+                    }
+                }
+                Err(why) => {
+                    tracing::warn!(backend = %Backend::Crd, object = %name, subject, "refused: {reason}; it maps nobody, and nothing of it is kept: {why}");
+                }
+            },
+            Self::Delete(name) => {
+                edit.delete(&name);
+            }
+        }
+        Vec::new()
+    }
+}
+
+fn compile(mapping: Result<Mapping, ObjectError>) -> Result<Rule, ObjectError> {
+    Rule::compile(mapping?).map_err(ObjectError::Rule)
+}
+
+fn rivals(rules: &BackendRules, name: &str) -> Vec<Arc<str>> {
+    let rivals = rules.same_subject_rules(name).into_iter();
+    rivals
+        .map(|rule| rule.source().position.as_str().into())
+        .collect()
+}
+
+fn uid(object: &MappingObject) -> &str {
+    object.meta().uid.as_deref().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

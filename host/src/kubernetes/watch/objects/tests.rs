@@ -1,0 +1,341 @@
+use std::collections::BTreeMap;
+
+use ack_ram_core::rules::RuleSet;
+use serde_json::{Value, json};
+
+mod broken_edits;
+mod edit_sequences;
+mod failures;
+mod rivals;
+
+use super::*;
+
+pub(super) const NOW: UnixTime = UnixTime::from_seconds(1_767_323_045);
+
+/// What the API server tells.
+pub(super) enum Told {
+    ListBegins,
+    Listed(MappingObject),
+    ListEnds,
+    Changed(MappingObject),
+    Deleted(&'static str),
+}
+use Told::{Changed, Deleted, ListBegins, ListEnds, Listed};
+
+impl From<Told> for Event<MappingObject> {
+    fn from(told: Told) -> Self {
+        match told {
+            ListBegins => Self::Init,
+            Listed(object) => Self::InitApply(object),
+            ListEnds => Self::InitDone,
+            Changed(object) => Self::Apply(object),
+            Deleted(name) => Self::Delete(object(name, "gone", 1, &json!({}))),
+        }
+    }
+}
+
+pub(super) fn object(name: &str, uid: &str, generation: i64, spec: &Value) -> MappingObject {
+    serde_json::from_value(json!({
+        "metadata": {
+            "name": name,
+            "uid": uid,
+            "generation": generation,
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+            "managedFields": [{"manager": "kubectl"}],
+        },
+        "spec": spec,
+    }))
+    .unwrap()
+}
+
+fn spec(user: &str, username: &str) -> Value {
+    json!({"arn": format!("acs:ram::1000000000000001:user/{user}"), "username": username})
+}
+
+/// An object that lets the user of its own name in.
+fn good(name: &str, uid: &str, generation: i64, username: &str) -> MappingObject {
+    object(name, uid, generation, &spec(name, username))
+}
+
+/// The same with a group that is broken.
+fn broken(name: &str, uid: &str, generation: i64) -> MappingObject {
+    object(name, uid, generation, &with_broken_group(spec(name, name)))
+}
+
+fn with_broken_group(mut spec: Value) -> Value {
+    spec["groups"] = json!(["{{Nonsense}}"]);
+    spec
+}
+
+pub(super) struct Scene {
+    pub(super) live: LiveRules,
+    objects: ObjectStore,
+    pub(super) now: UnixTime,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let rules = RuleSet::new(
+            vec![BackendRules::new_unsynced(Backend::Crd)],
+            std::collections::BTreeSet::new(),
+        );
+        Self {
+            live: LiveRules::new(rules, NOW),
+            objects: ObjectStore::default(),
+            now: NOW,
+        }
+    }
+
+    pub(super) fn with(told: Vec<Told>) -> Self {
+        let mut scene = Self::new();
+        scene.tell(told);
+        scene
+    }
+
+    pub(super) fn tell(&mut self, told: Vec<Told>) -> Vec<String> {
+        let events = told.into_iter().map(Event::from);
+        let touched = self.objects.apply_events(events, &self.live, self.now);
+        touched.iter().map(|name| name.to_string()).collect()
+    }
+
+    /// The usernames in effect, by object.
+    fn usernames(&self) -> BTreeMap<String, String> {
+        let rules = self.live.snapshot();
+        let rules = rules.backends()[0].rules();
+        let names = rules.into_iter().map(|rule| {
+            (
+                rule.source().position.clone(),
+                rule.raw_names().0.to_owned(),
+            )
+        });
+        names.collect()
+    }
+
+    fn is_read(&self) -> bool {
+        self.live.snapshot().backends()[0].is_synced()
+    }
+
+    fn notes(&self) -> BackendNotes {
+        self.live.inspect(|_, notes| notes.clone()).remove(0)
+    }
+}
+
+#[test]
+fn rules_follow_what_the_api_server_tells() {
+    let being_deleted = || {
+        let mut object = good("ann", "1", 2, "ann");
+        object.meta_mut().deletion_timestamp = object.meta().creation_timestamp.clone();
+        object
+    };
+    let listed = |objects: Vec<MappingObject>| {
+        let mut told = vec![ListBegins];
+        told.extend(objects.into_iter().map(Listed));
+        told.push(ListEnds);
+        told
+    };
+    let then = |mut told: Vec<Told>, more: Vec<Told>| {
+        told.extend(more);
+        told
+    };
+    let ann = || good("ann", "1", 1, "ann");
+    let bob = || good("bob", "2", 1, "bob");
+    let blank = |generation| object("ann", "1", generation, &json!({"arn": "", "username": "x"}));
+    for (case, told, expected) in [
+        (
+            "nobody is told of a list that is not complete",
+            vec![ListBegins, Listed(ann())],
+            "unread",
+        ),
+        (
+            "a complete list",
+            listed(vec![ann(), bob()]),
+            "ann=ann bob=bob",
+        ),
+        ("an empty list", listed(vec![]), ""),
+        (
+            "a list that broke off",
+            then(vec![ListBegins, Listed(ann())], listed(vec![bob()])),
+            "bob=bob",
+        ),
+        (
+            "a later list that lacks one",
+            then(listed(vec![ann(), bob()]), listed(vec![bob()])),
+            "bob=bob",
+        ),
+        (
+            "a later list that is not complete takes nothing away",
+            then(listed(vec![ann(), bob()]), vec![ListBegins, Listed(bob())]),
+            "ann=ann bob=bob",
+        ),
+        (
+            "two lists that broke off, and one that did not",
+            then(
+                listed(vec![ann(), bob()]),
+                then(
+                    vec![ListBegins, Listed(ann()), ListBegins],
+                    listed(vec![bob()]),
+                ),
+            ),
+            "bob=bob",
+        ),
+        (
+            "a watch",
+            then(
+                listed(vec![ann()]),
+                vec![
+                    Changed(bob()),
+                    Changed(good("ann", "1", 2, "anne")),
+                    Deleted("bob"),
+                    Deleted("never there"),
+                ],
+            ),
+            "ann=anne",
+        ),
+        (
+            "an edit that is broken",
+            then(listed(vec![ann()]), vec![Changed(broken("ann", "1", 2))]),
+            "ann=ann",
+        ),
+        (
+            "an edit that is broken, found by a list",
+            then(listed(vec![ann()]), listed(vec![broken("ann", "1", 2)])),
+            "ann=ann",
+        ),
+        (
+            "an edit that is broken, and put right",
+            then(
+                listed(vec![ann()]),
+                vec![
+                    Changed(broken("ann", "1", 2)),
+                    Changed(good("ann", "1", 3, "anne")),
+                ],
+            ),
+            "ann=anne",
+        ),
+        (
+            "an edit that is broken, and deleted",
+            then(
+                listed(vec![ann()]),
+                vec![Changed(broken("ann", "1", 2)), Deleted("ann")],
+            ),
+            "",
+        ),
+        (
+            "an object that was broken from the beginning",
+            listed(vec![broken("ann", "1", 1), bob()]),
+            "bob=bob",
+        ),
+        (
+            "another object under the name, broken, does not stand for the first",
+            then(listed(vec![ann()]), listed(vec![broken("ann", "9", 1)])),
+            "",
+        ),
+        (
+            "another object under the name, of the same generation",
+            then(
+                listed(vec![ann()]),
+                listed(vec![good("ann", "9", 1, "other")]),
+            ),
+            "ann=other",
+        ),
+        (
+            "a cluster restored from a backup may count generations anew",
+            then(
+                listed(vec![ann()]),
+                listed(vec![good("ann", "1", 1, "restored")]),
+            ),
+            "ann=restored",
+        ),
+        (
+            "switched off",
+            then(listed(vec![ann()]), vec![Changed(blank(2))]),
+            "",
+        ),
+        (
+            "switched off, and then broken",
+            then(
+                listed(vec![ann()]),
+                vec![Changed(blank(2)), Changed(broken("ann", "1", 3))],
+            ),
+            "",
+        ),
+        (
+            "being deleted, with a finalizer",
+            then(listed(vec![ann()]), vec![Changed(being_deleted())]),
+            "",
+        ),
+        (
+            "being deleted, listed again",
+            then(listed(vec![ann()]), listed(vec![being_deleted()])),
+            "",
+        ),
+        (
+            "being deleted, and then gone",
+            then(
+                listed(vec![ann()]),
+                vec![Changed(being_deleted()), Deleted("ann")],
+            ),
+            "",
+        ),
+    ] {
+        let scene = Scene::with(told);
+        let usernames = scene.usernames();
+        let usernames = usernames
+            .iter()
+            .map(|(name, user)| format!("{name}={user}"));
+        let usernames = usernames.collect::<Vec<_>>().join(" ");
+        let got = if scene.is_read() {
+            &usernames
+        } else {
+            "unread"
+        };
+        assert_eq!(got, expected, "{case}");
+    }
+}
+
+#[test]
+fn the_events_may_come_one_by_one_or_together() {
+    let told = || {
+        vec![
+            ListBegins,
+            Listed(good("ann", "1", 1, "ann")),
+            Listed(good("bob", "2", 1, "bob")),
+            ListEnds,
+            Changed(broken("ann", "1", 2)),
+            Deleted("bob"),
+        ]
+    };
+    let together = Scene::with(told());
+    let mut apart = Scene::new();
+    for told in told() {
+        apart.tell(vec![told]);
+    }
+    assert_eq!(together.usernames(), apart.usernames());
+    assert_eq!(together.notes().refused, apart.notes().refused);
+}
+
+#[test]
+fn without_time_nothing_stays() {
+    let mut scene = Scene::with(vec![
+        ListBegins,
+        Listed(good("ann", "1", 1, "ann")),
+        ListEnds,
+    ]);
+    scene.live.set_last_good_ttl(0);
+    scene.tell(vec![Changed(broken("ann", "1", 2))]);
+    assert!(scene.usernames().is_empty());
+
+    let mut scene = Scene::with(vec![
+        ListBegins,
+        Listed(good("ann", "1", 1, "ann")),
+        ListEnds,
+    ]);
+    scene.tell(vec![Changed(broken("ann", "1", 2))]);
+    assert_eq!(scene.usernames().len(), 1);
+    scene.live.set_last_good_ttl(60);
+    assert_eq!(scene.live.expire(NOW.plus_seconds(59)).len(), 0);
+    // It is over, whether or not that has been noticed.
+    scene.now = NOW.plus_seconds(60);
+    scene.tell(vec![Changed(broken("ann", "1", 3))]);
+    assert!(scene.usernames().is_empty());
+}
