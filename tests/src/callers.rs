@@ -24,6 +24,16 @@ pub fn bearer(token: &Secret) -> String {
     format!("Bearer {}", token.expose())
 }
 
+/// Signs a token of version 2 with `key` at `date` for [`CLUSTER`].
+///
+/// # Panics
+/// When the key cannot sign.
+#[must_use]
+pub fn token_v2(key: &AccessKey, date: UnixTime) -> Secret {
+    let cluster = ClusterId::parse(CLUSTER).expect("a cluster id");
+    sign::sign_token_v2(key, &cluster, "test", date).expect("the key can sign")
+}
+
 /// Makes a token of version 1 with `key` for [`CLUSTER`].
 ///
 /// # Panics
