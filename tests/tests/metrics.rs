@@ -22,7 +22,7 @@ use tokio::net::TcpStream;
 const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-struct World {
+struct Fixture {
     sts: Emulator,
     _authenticator: Authenticator,
     webhook: WebhookClient,
@@ -31,7 +31,7 @@ struct World {
     _folder: TempDir,
 }
 
-impl World {
+impl Fixture {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sts = Emulator::builder().demo().start().unwrap();
@@ -110,7 +110,7 @@ fn config(folder: &Path, sts: &Emulator, port: u16, health_port: u16) -> std::pa
 
 #[tokio::test]
 async fn logins_and_calls_are_counted_truly_and_nobody_is_named() {
-    let world = World::start();
+    let fixture = Fixture::start();
     let wrong_secret = AccessKey {
         secret: Secret::new("not-the-secret"),
         ..demo::user_key()
@@ -123,7 +123,7 @@ async fn logins_and_calls_are_counted_truly_and_nobody_is_named() {
         demo::stranger_key(),
         wrong_secret,
     ] {
-        tokens.push(world.review(&key).await);
+        tokens.push(fixture.review(&key).await);
     }
     for fault in [
         Fault::InternalError,
@@ -133,32 +133,32 @@ async fn logins_and_calls_are_counted_truly_and_nobody_is_named() {
         Fault::CloseBeforeHeaders,
         Fault::Hang,
     ] {
-        world.sts.set_fault(Some(fault));
-        tokens.push(world.review(&demo::user_key()).await);
+        fixture.sts.set_fault(Some(fault));
+        tokens.push(fixture.review(&demo::user_key()).await);
     }
-    world.sts.set_fault(None);
+    fixture.sts.set_fault(None);
     // A kept connection that breaks off is tried again: that is one call, and it is answered.
-    tokens.push(world.review(&demo::user_key()).await);
-    world.sts.fault_next(1, Fault::CloseBeforeHeaders);
-    tokens.push(world.review(&demo::user_key()).await);
+    tokens.push(fixture.review(&demo::user_key()).await);
+    fixture.sts.fault_next(1, Fault::CloseBeforeHeaders);
+    tokens.push(fixture.review(&demo::user_key()).await);
     // What is known already needs no call.
-    world.webhook.review(&tokens[0]).await.unwrap();
+    fixture.webhook.review(&tokens[0]).await.unwrap();
     for token in ["k8s-ack-v2.CANARY", "eyJhbGciOiJSUzI1NiJ9.e30.c2ln"] {
-        world.webhook.review(&Secret::new(token)).await.unwrap();
+        fixture.webhook.review(&Secret::new(token)).await.unwrap();
     }
     for (method, body) in [
         (Method::POST, "no review"),
         (Method::GET, ""),
         (Method::POST, "{}"),
     ] {
-        world.ask(method, "/authenticate", body).await;
+        fixture.ask(method, "/authenticate", body).await;
     }
-    world.ask(Method::GET, "/elsewhere", "").await;
+    fixture.ask(Method::GET, "/elsewhere", "").await;
 
-    let (status, kind, text) = world.ask(Method::GET, "/metrics", "").await;
+    let (status, kind, text) = fixture.ask(Method::GET, "/metrics", "").await;
     assert_eq!((status, &*kind), (200, TEXT_FORMAT), "{text}");
     let told = Exposition::parse(&text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
-    let endpoint = world.sts.url();
+    let endpoint = fixture.sts.url();
     let endpoint = endpoint
         .trim_start_matches("https://")
         .trim_end_matches('/');
@@ -270,7 +270,7 @@ async fn logins_and_calls_are_counted_truly_and_nobody_is_named() {
 
 #[tokio::test]
 async fn probes_and_scrapers_have_their_paths() {
-    let world = World::start();
+    let fixture = Fixture::start();
     for (path, status, body) in [
         ("/", 200, "ok"),
         ("/healthz", 200, "ok"),
@@ -283,14 +283,14 @@ async fn probes_and_scrapers_have_their_paths() {
             "[+]ping ok\n[+]certificate ok\n[+]backend MountedFile ok\nreadyz check passed\n",
         ),
     ] {
-        let (head, text) = world.ask_health(path).await;
+        let (head, text) = fixture.ask_health(path).await;
         assert!(
             head.starts_with(&format!("HTTP/1.1 {status} ")),
             "{path}: {head}"
         );
         assert_eq!(text, body, "{path}");
     }
-    let (head, text) = world.ask_health("/metrics").await;
+    let (head, text) = fixture.ask_health("/metrics").await;
     assert!(head.contains(TEXT_FORMAT), "{head}");
     Exposition::parse(&text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
 
@@ -300,7 +300,7 @@ async fn probes_and_scrapers_have_their_paths() {
         (Method::POST, "/metrics", 404),
         (Method::GET, "/readyz", 404),
     ] {
-        let (answered, _, _) = world.ask(method.clone(), path, "").await;
+        let (answered, _, _) = fixture.ask(method.clone(), path, "").await;
         assert_eq!(answered, status, "{method} {path}");
     }
 }

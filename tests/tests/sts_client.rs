@@ -20,7 +20,7 @@ use tempfile::TempDir;
 const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
 const PATIENCE: Duration = Duration::from_secs(60);
 
-struct World {
+struct Fixture {
     sts: Emulator,
     other: Emulator,
     dates: DistinctDates,
@@ -30,7 +30,7 @@ struct World {
     _folder: TempDir,
 }
 
-impl World {
+impl Fixture {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let emulator = || Emulator::builder().demo().start().unwrap();
@@ -106,46 +106,46 @@ impl World {
 
 #[tokio::test]
 async fn a_known_token_needs_no_call_and_gives_nothing_once_its_mapping_is_gone() {
-    let mut world = World::start();
-    let token = world.token();
+    let mut fixture = Fixture::start();
+    let token = fixture.token();
     for _ in 0..20 {
-        assert!(world.is_granted(&token).await);
+        assert!(fixture.is_granted(&token).await);
     }
-    assert_eq!(world.sts.requests().len(), 1);
+    assert_eq!(fixture.sts.requests().len(), 1);
     // A token that is remembered serves while STS cannot be asked at all.
-    world.sts.set_fault(Some(Fault::InternalError));
-    world.other.set_fault(Some(Fault::InternalError));
-    assert!(world.is_granted(&token).await);
-    assert_eq!(world.review(&world.token()).await.status, 503);
-    let asked = world.sts.requests().len();
+    fixture.sts.set_fault(Some(Fault::InternalError));
+    fixture.other.set_fault(Some(Fault::InternalError));
+    assert!(fixture.is_granted(&token).await);
+    assert_eq!(fixture.review(&fixture.token()).await.status, 503);
+    let asked = fixture.sts.requests().len();
 
-    world.edit(|config| config["server"]["mapUsers"] = json!([]));
+    fixture.edit(|config| config["server"]["mapUsers"] = json!([]));
     let gone = async {
-        while world.is_granted(&token).await {
+        while fixture.is_granted(&token).await {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::time::timeout(PATIENCE, gone).await.unwrap();
-    assert_eq!(world.sts.requests().len(), asked);
+    assert_eq!(fixture.sts.requests().len(), asked);
     for line in [
         &["access granted", "cache=\"miss\""],
         &["access granted", "cache=\"hit\""],
         &["access denied", "cache=\"hit\""],
     ] {
         let is_it = |told: &str| line.iter().all(|part| told.contains(part));
-        world.authenticator.wait_for_log(is_it, PATIENCE).unwrap();
+        fixture.authenticator.wait_for_log(is_it, PATIENCE).unwrap();
     }
 }
 
 #[tokio::test]
 async fn fifty_equal_tokens_at_once_are_one_call() {
-    let world = World::start();
-    let token = world.token();
+    let fixture = Fixture::start();
+    let token = fixture.token();
     let delay = Fault::Delay(Duration::from_millis(300));
-    world.sts.set_fault(Some(delay));
+    fixture.sts.set_fault(Some(delay));
     let reviews: Vec<_> = (0..50)
         .map(|_| {
-            let (webhook, token) = (world.webhook.clone(), token.clone());
+            let (webhook, token) = (fixture.webhook.clone(), token.clone());
             tokio::spawn(async move { webhook.review(&token).await.unwrap() })
         })
         .collect();
@@ -154,44 +154,44 @@ async fn fifty_equal_tokens_at_once_are_one_call() {
         assert_eq!(reply.body["status"]["authenticated"], true, "{reply:?}");
     }
     // However late some of them came, each waited for that call or found its answer.
-    assert_eq!(world.sts.requests().len(), 1);
+    assert_eq!(fixture.sts.requests().len(), 1);
     let lookups = "identity_lookups_total";
     assert_eq!(
-        world.metric(lookups, &[("result", "miss")]).await,
+        fixture.metric(lookups, &[("result", "miss")]).await,
         Some(1.0)
     );
 }
 
 #[tokio::test]
 async fn another_endpoint_serves_until_the_first_is_back() {
-    let mut world = World::start();
-    let first = world.sts.endpoint();
-    let second = world.other.endpoint();
-    world.sts.set_fault(Some(Fault::CloseOnAccept));
-    world.sts.cut_connections();
+    let mut fixture = Fixture::start();
+    let first = fixture.sts.endpoint();
+    let second = fixture.other.endpoint();
+    fixture.sts.set_fault(Some(Fault::CloseOnAccept));
+    fixture.sts.cut_connections();
     for _ in 0..5 {
-        assert!(world.is_granted(&world.token()).await);
+        assert!(fixture.is_granted(&fixture.token()).await);
     }
-    assert_eq!(world.other.requests().len(), 5);
+    assert_eq!(fixture.other.requests().len(), 5);
     let labels = [("endpoint", &*second)];
-    let fallbacks = world.metric("sts_fallbacks_total", &labels).await;
+    let fallbacks = fixture.metric("sts_fallbacks_total", &labels).await;
     assert_eq!(fallbacks, Some(5.0));
     let left_alone = |line: &str| line.contains("no call goes there for") && line.contains(&first);
-    world
+    fixture
         .authenticator
         .wait_for_log(left_alone, PATIENCE)
         .unwrap();
 
-    world.sts.set_fault(None);
+    fixture.sts.set_fault(None);
     let back = async {
         let state = "sts_breaker_state";
-        while world.metric(state, &[("endpoint", &first)]).await != Some(0.0) {
-            assert!(world.is_granted(&world.token()).await);
+        while fixture.metric(state, &[("endpoint", &first)]).await != Some(0.0) {
+            assert!(fixture.is_granted(&fixture.token()).await);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::time::timeout(PATIENCE, back).await.unwrap();
-    let asked = world.other.requests().len();
-    assert!(world.is_granted(&world.token()).await);
-    assert_eq!(world.other.requests().len(), asked);
+    let asked = fixture.other.requests().len();
+    assert!(fixture.is_granted(&fixture.token()).await);
+    assert_eq!(fixture.other.requests().len(), asked);
 }

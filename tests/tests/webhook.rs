@@ -24,7 +24,7 @@ use tempfile::TempDir;
 const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
 
 /// A server, its STS and a client.
-struct World {
+struct Fixture {
     sts: Emulator,
     authenticator: Authenticator,
     webhook: WebhookClient,
@@ -32,7 +32,7 @@ struct World {
     _folder: TempDir,
 }
 
-impl World {
+impl Fixture {
     /// However slow the machine is, no call to STS runs out of its time.
     fn start() -> Self {
         Self::with_deadlines("30s", "30s")
@@ -100,9 +100,9 @@ fn token_for(key: &AccessKey, cluster: &str, now: UnixTime) -> Secret {
     sign::sign_token_v2(key, &cluster, "test", now).unwrap()
 }
 
-/// A token that no other of this world is equal to: STS has to be asked about it.
-fn token(world: &World) -> Secret {
-    token_for(&demo::user_key(), CLUSTER, world.dates.next())
+/// A token that no other of this fixture is equal to: STS has to be asked about it.
+fn token(fixture: &Fixture) -> Secret {
+    token_for(&demo::user_key(), CLUSTER, fixture.dates.next())
 }
 
 fn error(reply: &Reply) -> &str {
@@ -111,8 +111,8 @@ fn error(reply: &Reply) -> &str {
 
 #[tokio::test]
 async fn identities_become_users_or_are_denied_with_a_reason() {
-    let world = World::start();
-    let now = world.sts.now();
+    let fixture = Fixture::start();
+    let now = fixture.sts.now();
     let session = token_for(&demo::session_key(), CLUSTER, now);
     let wrong_secret = AccessKey {
         secret: Secret::new("not-the-secret"),
@@ -120,7 +120,7 @@ async fn identities_become_users_or_are_denied_with_a_reason() {
     };
     let old = now.plus_seconds(-16 * 60);
     for (name, token, username, is_told_why) in [
-        ("a user", token(&world), "alice", false),
+        ("a user", token(&fixture), "alice", false),
         ("an assumed role", session, "dev:alice-example.com", false),
         (
             "nobody mapped",
@@ -153,7 +153,7 @@ async fn identities_become_users_or_are_denied_with_a_reason() {
             false,
         ),
     ] {
-        let reply = world.review(&token).await;
+        let reply = fixture.review(&token).await;
         assert_eq!(reply.status, 200, "{name}");
         let status = &reply.body["status"];
         assert_eq!(
@@ -168,8 +168,8 @@ async fn identities_become_users_or_are_denied_with_a_reason() {
         );
         assert_eq!(!error(&reply).is_empty(), is_told_why, "{name}: {status}");
     }
-    world.sts.delete_key(&demo::user_key().id);
-    let reply = world.review(&token(&world)).await;
+    fixture.sts.delete_key(&demo::user_key().id);
+    let reply = fixture.review(&token(&fixture)).await;
     assert!(
         error(&reply).contains("`InvalidAccessKeyId.NotFound`"),
         "{reply:?}"
@@ -178,7 +178,7 @@ async fn identities_become_users_or_are_denied_with_a_reason() {
 
 #[tokio::test]
 async fn when_sts_cannot_tell_the_answer_is_503_and_the_next_login_works() {
-    let world = World::start();
+    let fixture = Fixture::start();
     for fault in [
         Fault::CloseOnAccept,
         Fault::CloseBeforeHeaders,
@@ -197,7 +197,7 @@ async fn when_sts_cannot_tell_the_answer_is_503_and_the_next_login_works() {
             body: Bytes::from_static(b"<html>proxy</html>"),
         },
     ] {
-        cannot_tell_and_then_can(&world, fault).await;
+        cannot_tell_and_then_can(&fixture, fault).await;
     }
 }
 
@@ -211,24 +211,24 @@ async fn when_sts_takes_too_long_the_answer_is_503_and_the_next_login_works() {
         (Fault::ContentLengthTooLong, "10s"),
     ];
     join_all(cases.map(async |(fault, answer)| {
-        let world = World::with_deadlines("10s", answer);
-        cannot_tell_and_then_can(&world, fault).await;
+        let fixture = Fixture::with_deadlines("10s", answer);
+        cannot_tell_and_then_can(&fixture, fault).await;
     }))
     .await;
 }
 
 #[tokio::test]
 async fn broken_backend_is_an_error_that_names_the_administrator() {
-    let world = World::with_backends("30s", "30s", &["DynamicFile", "MountedFile"]);
-    let reply = world.review(&token(&world)).await;
+    let fixture = Fixture::with_backends("30s", "30s", &["DynamicFile", "MountedFile"]);
+    let reply = fixture.review(&token(&fixture)).await;
     assert_eq!(reply.status, 503, "{reply:?}");
     assert_eq!(reply.body["kind"], "Status", "{reply:?}");
     let message = reply.body["message"].as_str().unwrap();
     let expected = "the mappings of the backend DynamicFile are broken; ask an administrator of the cluster to correct them";
     assert!(message.contains(expected), "{message}");
 
-    let world = World::with_backends("30s", "30s", &["MountedFile", "DynamicFile"]);
-    let reply = world.review(&token(&world)).await;
+    let fixture = Fixture::with_backends("30s", "30s", &["MountedFile", "DynamicFile"]);
+    let reply = fixture.review(&token(&fixture)).await;
     assert_eq!(
         reply.body["status"]["authenticated"], true,
         "a backend before it answers: {reply:?}"
@@ -236,19 +236,19 @@ async fn broken_backend_is_an_error_that_names_the_administrator() {
 }
 
 /// Under `fault`, STS's word is not to be had; without it, it is.
-async fn cannot_tell_and_then_can(world: &World, fault: Fault) {
+async fn cannot_tell_and_then_can(fixture: &Fixture, fault: Fault) {
     // A connection that is kept would hide what happens to new ones.
-    world.sts.set_fault(Some(Fault::CloseBeforeHeaders));
-    let _emptied = world.review(&token(world)).await;
-    world.sts.set_fault(Some(fault.clone()));
-    let reply = world.review(&token(world)).await;
+    fixture.sts.set_fault(Some(Fault::CloseBeforeHeaders));
+    let _emptied = fixture.review(&token(fixture)).await;
+    fixture.sts.set_fault(Some(fault.clone()));
+    let reply = fixture.review(&token(fixture)).await;
     assert_eq!(reply.status, 503, "{fault:?}: {reply:?}");
     assert!(!reply.headers.contains_key(RETRY_AFTER), "{fault:?}");
     assert_eq!(reply.body["kind"], "Status", "{fault:?}");
     assert_eq!(reply.body["reason"], "ServiceUnavailable", "{fault:?}");
 
-    world.sts.set_fault(None);
-    let reply = world.review(&token(world)).await;
+    fixture.sts.set_fault(None);
+    let reply = fixture.review(&token(fixture)).await;
     assert_eq!(
         reply.body["status"]["authenticated"], true,
         "after {fault:?}: {reply:?}"
@@ -257,12 +257,12 @@ async fn cannot_tell_and_then_can(world: &World, fault: Fault) {
 
 #[tokio::test]
 async fn the_reference_finds_the_one_line_of_a_login_in_the_log() {
-    let mut world = World::start();
-    let stranger = token_for(&demo::stranger_key(), CLUSTER, world.sts.now());
-    let denied = world.review(&stranger).await;
-    world.sts.set_fault(Some(Fault::CloseBeforeHeaders));
-    let other = token_for(&demo::session_key(), CLUSTER, world.sts.now());
-    let unable = world.review(&other).await;
+    let mut fixture = Fixture::start();
+    let stranger = token_for(&demo::stranger_key(), CLUSTER, fixture.sts.now());
+    let denied = fixture.review(&stranger).await;
+    fixture.sts.set_fault(Some(Fault::CloseBeforeHeaders));
+    let other = token_for(&demo::session_key(), CLUSTER, fixture.sts.now());
+    let unable = fixture.review(&other).await;
     let message = unable.body["message"].as_str().unwrap();
     for (message, level, says) in [
         (error(&denied), " WARN ", "is not mapped"),
@@ -270,18 +270,18 @@ async fn the_reference_finds_the_one_line_of_a_login_in_the_log() {
     ] {
         let (_, reference) = message.rsplit_once("(reference ").unwrap();
         let field = format!("reference={}", reference.trim_end_matches(')'));
-        world
+        fixture
             .authenticator
             .wait_for_log(|line| line.contains(&field), Duration::from_secs(60))
             .unwrap();
-        let log = world.authenticator.log();
+        let log = fixture.authenticator.log();
         let lines: Vec<&str> = log.lines().filter(|line| line.contains(&field)).collect();
         let [line] = lines[..] else {
             panic!("{field}: {log}");
         };
         assert!(line.contains(level) && line.contains(says), "{line}");
     }
-    let log = world.authenticator.log();
+    let log = fixture.authenticator.log();
     let reached = log
         .lines()
         .filter(|line| line.contains("could not be reached"));
@@ -290,7 +290,7 @@ async fn the_reference_finds_the_one_line_of_a_login_in_the_log() {
 
 #[tokio::test]
 async fn what_is_no_review_gets_its_status_and_the_server_goes_on() {
-    let world = World::start();
+    let fixture = Fixture::start();
     let json_type = Some("application/json");
     let big = format!(
         r#"{{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1","spec":{{"token":"{}"}}}}"#,
@@ -337,14 +337,14 @@ async fn what_is_no_review_gets_its_status_and_the_server_goes_on() {
         (Method::GET, "/healthz", None, "", 200),
     ] {
         let name = format!("{method} {path} {body:.70}");
-        let mut request = world.webhook.request(method, path);
+        let mut request = fixture.webhook.request(method, path);
         if let Some(content_type) = content_type {
             request = request.header(CONTENT_TYPE, content_type);
         }
         let request = request
             .body(Bytes::copy_from_slice(body.as_bytes()).into())
             .unwrap();
-        let reply = world.webhook.send(request).await.unwrap();
+        let reply = fixture.webhook.send(request).await.unwrap();
         assert_eq!(reply.status, status, "{name}: {reply:?}");
         assert_eq!(reply.headers.contains_key(ALLOW), status == 405, "{name}");
         if status != 200 {
@@ -353,44 +353,44 @@ async fn what_is_no_review_gets_its_status_and_the_server_goes_on() {
         }
     }
     assert!(
-        world.sts.requests().is_empty(),
+        fixture.sts.requests().is_empty(),
         "none of these is STS's affair"
     );
-    let reply = world.review(&token(&world)).await;
+    let reply = fixture.review(&token(&fixture)).await;
     assert_eq!(reply.body["status"]["authenticated"], true);
 }
 
 #[tokio::test]
 async fn sigterm_finishes_what_is_in_flight() {
-    let mut world = World::start();
-    world.sts.set_fault(Some(Fault::Hold));
-    let token = token(&world);
-    let webhook = world.webhook.clone();
+    let mut fixture = Fixture::start();
+    fixture.sts.set_fault(Some(Fault::Hold));
+    let token = token(&fixture);
+    let webhook = fixture.webhook.clone();
     let review = tokio::spawn(async move { webhook.review(&token).await.unwrap() });
-    while world.sts.requests().is_empty() {
+    while fixture.sts.requests().is_empty() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let pid = Pid::from_raw(world.authenticator.pid().try_into().unwrap());
+    let pid = Pid::from_raw(fixture.authenticator.pid().try_into().unwrap());
     kill(pid, Signal::SIGTERM).unwrap();
     let stops = |line: &str| line.contains("stopping: ");
     let long = Duration::from_secs(60);
-    world.authenticator.wait_for_log(stops, long).unwrap();
-    world.sts.set_fault(None);
+    fixture.authenticator.wait_for_log(stops, long).unwrap();
+    fixture.sts.set_fault(None);
     let reply = review.await.unwrap();
     assert_eq!(reply.body["status"]["authenticated"], true, "{reply:?}");
-    let status = world.authenticator.wait(long).unwrap();
+    let status = fixture.authenticator.wait(long).unwrap();
     assert!(status.success(), "{status}");
 }
 
 #[tokio::test]
 async fn connections_to_sts_are_kept_and_nothing_unsigned_is_sent() {
-    let world = World::start();
+    let fixture = Fixture::start();
     for _ in 0..20 {
-        let reply = world.review(&token(&world)).await;
+        let reply = fixture.review(&token(&fixture)).await;
         assert_eq!(reply.body["status"]["authenticated"], true);
     }
-    assert_eq!(world.sts.connections(), 1);
-    for request in world.sts.requests() {
+    assert_eq!(fixture.sts.connections(), 1);
+    for request in fixture.sts.requests() {
         assert_eq!(request.header_names(), GET_CALLER_IDENTITY_HEADERS);
         assert_eq!(request.target, format!("/?ACKClusterId={CLUSTER}"));
         assert_eq!(

@@ -4,7 +4,7 @@
 //! filter, and with ext_authz, which asks the native server over TLS. Tokens are known already, to the filter and to the
 //! server. The ways take turns, so that whatever else the machine does hits all of them.
 
-mod world;
+mod fixture;
 mod wrk;
 
 use std::error::Error;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use world::{Way, World};
+use fixture::{Fixture, Way};
 use wrk::Figures;
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -42,7 +42,7 @@ fn main() -> Result<(), BoxError> {
     } else {
         (ROUNDS, ROUND)
     };
-    let world = World::start()?;
+    let fixture = Fixture::start()?;
     println!(
         "{} rounds of {} s each, by turns; CPU of Envoy, and of the server where it is asked",
         rounds,
@@ -59,7 +59,7 @@ fn main() -> Result<(), BoxError> {
                 } else {
                     time
                 };
-                let figure = world.measure(way, connections, time)?;
+                let figure = fixture.measure(way, connections, time)?;
                 if round > 0 {
                     figures.push(figure);
                 }
@@ -76,7 +76,7 @@ fn main() -> Result<(), BoxError> {
                 figures.cpu_micros() - none.cpu_micros(),
                 figures.p50.as_secs_f64() * 1e6,
                 figures.p99.as_secs_f64() * 1e6,
-                world.envoy_mib()?,
+                fixture.envoy_mib()?,
             );
         }
     }

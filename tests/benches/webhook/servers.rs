@@ -30,7 +30,7 @@ const MAPPINGS: usize = 100;
 const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// STS, and where everything lies.
-pub(crate) struct World {
+pub(crate) struct Fixture {
     folder: TempDir,
     sts: Process,
     sts_url: String,
@@ -38,7 +38,7 @@ pub(crate) struct World {
     servers: AtomicUsize,
 }
 
-impl World {
+impl Fixture {
     /// Starts the emulator of STS.
     pub(crate) fn start(folder: TempDir) -> Result<Self, BoxError> {
         let state = folder.path().join("sts.json");

@@ -13,44 +13,44 @@ use ack_ram_tests::sts::{Fault, demo};
 use ack_ram_tests::webhook::WebhookClient;
 use serde_json::{Value, json};
 
-use crate::world::{
-    SCRUBBED, SOON, World, audit_metrics, eventually, is_granted, objects, scrubbed_key,
+use crate::fixture::{
+    Fixture, SCRUBBED, SOON, audit_metrics, eventually, is_granted, objects, scrubbed_key,
 };
 
 #[tokio::test]
 async fn a_decision_is_a_line_that_names_who_what_and_why() {
-    let world = World::new();
-    let server = Authenticator::start_with(world.server()).unwrap();
-    let webhook = world.webhook();
+    let fixture = Fixture::new();
+    let server = Authenticator::start_with(fixture.server()).unwrap();
+    let webhook = fixture.webhook();
     let wrong_secret = AccessKey {
         secret: Secret::new("not-the-secret"),
         ..demo::user_key()
     };
-    let good = world.token(&demo::user_key());
+    let good = fixture.token(&demo::user_key());
     let tokens = [
         (good.clone(), None),
         (good, None),
         (Secret::new("eyJhbGciOiJSUzI1NiJ9.e30.c2ln"), None),
-        (world.token(&demo::stranger_key()), None),
-        (world.token(&wrong_secret), None),
+        (fixture.token(&demo::stranger_key()), None),
+        (fixture.token(&wrong_secret), None),
         (Secret::new("k8s-ack-v2.e30="), None),
-        (world.token(&scrubbed_key()), None),
+        (fixture.token(&scrubbed_key()), None),
         (
-            world.token(&demo::user_key()),
+            fixture.token(&demo::user_key()),
             Some(Fault::CloseBeforeHeaders),
         ),
     ];
     let count = tokens.len();
     for (token, fault) in tokens {
-        world.sts.set_fault(fault);
+        fixture.sts.set_fault(fault);
         webhook.review(&token).await.unwrap();
     }
     // What is not our token is about nobody.
     let lines = eventually("all lines", || {
-        Some(objects(&world.audit)).filter(|lines| lines.len() == count - 1)
+        Some(objects(&fixture.audit)).filter(|lines| lines.len() == count - 1)
     })
     .await;
-    let mode = fs::metadata(&world.audit).unwrap().permissions().mode();
+    let mode = fs::metadata(&fixture.audit).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     for (line, (decision, result, fields)) in lines.iter().zip([
         (
@@ -129,31 +129,31 @@ async fn a_decision_is_a_line_that_names_who_what_and_why() {
 
 #[tokio::test]
 async fn a_file_that_is_moved_away_or_deleted_is_made_anew() {
-    let world = World::new();
-    let _server = Authenticator::start_with(world.server()).unwrap();
-    let webhook = world.webhook();
+    let fixture = Fixture::new();
+    let _server = Authenticator::start_with(fixture.server()).unwrap();
+    let webhook = fixture.webhook();
     let review = async || {
-        let token = world.token(&demo::user_key());
+        let token = fixture.token(&demo::user_key());
         assert!(is_granted(&webhook.review(&token).await.unwrap()));
     };
     let lines = |count| {
         let is_there = move |lines: &Vec<Value>| lines.len() == count;
-        let path = &world.audit;
+        let path = &fixture.audit;
         eventually("lines", move || Some(objects(path)).filter(is_there))
     };
     review().await;
     review().await;
     lines(2).await;
-    let moved = world.folder.path().join("audit.jsonl.1");
-    fs::rename(&world.audit, &moved).unwrap();
+    let moved = fixture.folder.path().join("audit.jsonl.1");
+    fs::rename(&fixture.audit, &moved).unwrap();
     review().await;
     lines(1).await;
     assert_eq!(objects(&moved).len(), 2);
-    fs::remove_file(&world.audit).unwrap();
+    fs::remove_file(&fixture.audit).unwrap();
     review().await;
     lines(1).await;
     // As logrotate's `copytruncate` does.
-    fs::write(&world.audit, "").unwrap();
+    fs::write(&fixture.audit, "").unwrap();
     review().await;
     lines(1).await;
     until(&webhook, [5.0, 0.0, 0.0]).await;
@@ -164,26 +164,26 @@ async fn a_file_that_cannot_be_written_holds_up_no_login() {
     for (name, breaks, repairs) in [
         (
             "the disk is full",
-            (|world: &World| symlink("/dev/full", &world.audit).unwrap()) as fn(&World),
-            (|world: &World| fs::remove_file(&world.audit).unwrap()) as fn(&World),
+            (|fixture: &Fixture| symlink("/dev/full", &fixture.audit).unwrap()) as fn(&Fixture),
+            (|fixture: &Fixture| fs::remove_file(&fixture.audit).unwrap()) as fn(&Fixture),
         ),
         (
             "it is a folder",
-            |world| fs::create_dir(&world.audit).unwrap(),
-            |world| fs::remove_dir(&world.audit).unwrap(),
+            |fixture| fs::create_dir(&fixture.audit).unwrap(),
+            |fixture| fs::remove_dir(&fixture.audit).unwrap(),
         ),
         (
             "its folder is not there",
-            |world| symlink("elsewhere/audit.jsonl", &world.audit).unwrap(),
-            |world| fs::create_dir(world.folder.path().join("elsewhere")).unwrap(),
+            |fixture| symlink("elsewhere/audit.jsonl", &fixture.audit).unwrap(),
+            |fixture| fs::create_dir(fixture.folder.path().join("elsewhere")).unwrap(),
         ),
     ] {
-        let world = World::new();
-        breaks(&world);
-        let server = Authenticator::start_with(world.server()).unwrap();
-        let webhook = world.webhook();
+        let fixture = Fixture::new();
+        breaks(&fixture);
+        let server = Authenticator::start_with(fixture.server()).unwrap();
+        let webhook = fixture.webhook();
         let review = async || {
-            let token = world.token(&demo::user_key());
+            let token = fixture.token(&demo::user_key());
             let reply = webhook.review(&token).await.unwrap();
             assert!(is_granted(&reply), "{name}: {reply:?}");
         };
@@ -191,10 +191,10 @@ async fn a_file_that_cannot_be_written_holds_up_no_login() {
             review().await;
             until(&webhook, [0.0, f64::from(lost), 1.0]).await;
         }
-        repairs(&world);
+        repairs(&fixture);
         review().await;
         until(&webhook, [1.0, 3.0, 0.0]).await;
-        assert_eq!(objects(&world.audit).len(), 1, "{name}");
+        assert_eq!(objects(&fixture.audit).len(), 1, "{name}");
         let told = |what: &str| {
             let log = server.log();
             log.lines().filter(|line| line.contains(what)).count()
@@ -206,16 +206,16 @@ async fn a_file_that_cannot_be_written_holds_up_no_login() {
 
 #[tokio::test]
 async fn what_breaks_off_in_the_middle_of_a_line_spoils_no_other() {
-    let world = World::new();
+    let fixture = Fixture::new();
     // The shell has the server get an error in place of a signal when a file grows too long.
     let mut limited = Command::new("/bin/sh");
     limited.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]);
-    let server = world.server();
+    let server = fixture.server();
     limited.arg(server.get_program()).args(server.get_args());
-    limited.env_clear().env("HOME", world.folder.path());
-    limited.current_dir(world.folder.path());
+    limited.env_clear().env("HOME", fixture.folder.path());
+    limited.current_dir(fixture.folder.path());
     let server = Authenticator::start_with(limited).unwrap();
-    let webhook = world.webhook();
+    let webhook = fixture.webhook();
     let limit = |bytes: &str| {
         let pid = server.pid().to_string();
         let mut prlimit = Command::new("prlimit");
@@ -223,19 +223,19 @@ async fn what_breaks_off_in_the_middle_of_a_line_spoils_no_other() {
         assert!(prlimit.status().unwrap().success());
     };
     let review = async || {
-        let token = world.token(&demo::user_key());
+        let token = fixture.token(&demo::user_key());
         assert!(is_granted(&webhook.review(&token).await.unwrap()));
     };
     review().await;
     until(&webhook, [1.0, 0.0, 0.0]).await;
-    let length = fs::metadata(&world.audit).unwrap().len();
+    let length = fs::metadata(&fixture.audit).unwrap().len();
     limit(&(length + 10).to_string());
     review().await;
     until(&webhook, [1.0, 1.0, 1.0]).await;
     limit("unlimited");
     review().await;
     until(&webhook, [2.0, 1.0, 0.0]).await;
-    let text = fs::read_to_string(&world.audit).unwrap();
+    let text = fs::read_to_string(&fixture.audit).unwrap();
     let whole = text
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).is_ok());

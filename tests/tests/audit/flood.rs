@@ -14,7 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::world::{SOON, World, is_granted, metrics, objects};
+use crate::fixture::{Fixture, SOON, is_granted, metrics, objects};
 
 /// Denied before any call to STS.
 const GARBAGE: &str = "k8s-ack-v2.e30=";
@@ -22,15 +22,15 @@ const GARBAGE_RESULT: &str = "token_missing_field";
 
 #[tokio::test]
 async fn flood_of_free_denials_is_summarized_and_every_decision_counted() {
-    let world = World::new();
-    let mut server = Authenticator::start_with(world.server()).unwrap();
-    let webhook = world.webhook();
+    let fixture = Fixture::new();
+    let mut server = Authenticator::start_with(fixture.server()).unwrap();
+    let webhook = fixture.webhook();
     let deadline = Instant::now() + SOON;
     let garbage = Secret::new(GARBAGE);
     let is_summary = |line: &Value| line["count"].is_u64();
     let mut sent = 0_u32;
     // However slow the machine is, it gets to more in a second than may have lines of their own.
-    while !objects(&world.audit).iter().any(is_summary) {
+    while !objects(&fixture.audit).iter().any(is_summary) {
         assert!(Instant::now() < deadline, "no summary after {sent}");
         for reply in join_all((0..500).map(|_| webhook.review(&garbage))).await {
             assert!(!is_granted(&reply.unwrap()));
@@ -49,7 +49,10 @@ async fn flood_of_free_denials_is_summarized_and_every_decision_counted() {
         secret: Secret::new("not-the-secret"),
         ..demo::user_key()
     };
-    let (refused, granted) = (world.token(&wrong_secret), world.token(&demo::user_key()));
+    let (refused, granted) = (
+        fixture.token(&wrong_secret),
+        fixture.token(&demo::user_key()),
+    );
     let flood = join_all((0..500).map(|_| webhook.review(&garbage)));
     let (_, refusal, grant) =
         tokio::join!(flood, webhook.review(&refused), webhook.review(&granted));
@@ -70,7 +73,7 @@ async fn flood_of_free_denials_is_summarized_and_every_decision_counted() {
     .unwrap();
     assert!(server.wait(SOON).unwrap().success());
 
-    let audit = objects(&world.audit);
+    let audit = objects(&fixture.audit);
     let log: Vec<Value> = server
         .log()
         .lines()

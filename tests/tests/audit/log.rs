@@ -16,27 +16,31 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::world::{SOON, World, eventually, is_granted, metrics};
+use crate::fixture::{Fixture, SOON, eventually, is_granted, metrics};
 
 /// A server whose standard error is not read by the harness.
 struct Server(Child);
 
 impl Server {
     /// Starts it, and waits until it answers.
-    async fn start(world: &World, stderr: impl Into<Stdio>, level: &str) -> (Self, WebhookClient) {
-        let mut command = world.server();
+    async fn start(
+        fixture: &Fixture,
+        stderr: impl Into<Stdio>,
+        level: &str,
+    ) -> (Self, WebhookClient) {
+        let mut command = fixture.server();
         command.env("ACK_RAM_AUTHENTICATOR_LOG", level);
         let streams = command.stdin(Stdio::null()).stdout(Stdio::null());
         let server = Self(streams.stderr(stderr).spawn().unwrap());
-        let ca = world.folder.path().join("state/cert.pem");
+        let ca = fixture.folder.path().join("state/cert.pem");
         eventually("the CA", || {
             fs::read_to_string(&ca).ok().filter(|ca| !ca.is_empty())
         })
         .await;
-        let webhook = world.webhook();
+        let webhook = fixture.webhook();
         let deadline = Instant::now() + SOON;
         while webhook
-            .review(&world.token(&demo::user_key()))
+            .review(&fixture.token(&demo::user_key()))
             .await
             .is_err()
         {
@@ -69,8 +73,8 @@ async fn lost(webhook: &WebhookClient) -> f64 {
 }
 
 /// Reviews tokens, each of which must be granted, until lines are lost.
-async fn review_until_lines_are_lost(world: &World, webhook: &WebhookClient) {
-    let token = world.token(&demo::session_key());
+async fn review_until_lines_are_lost(fixture: &Fixture, webhook: &WebhookClient) {
+    let token = fixture.token(&demo::session_key());
     let deadline = Instant::now() + SOON;
     while lost(webhook).await == 0.0 {
         assert!(Instant::now() < deadline, "no line is lost");
@@ -83,20 +87,20 @@ async fn review_until_lines_are_lost(world: &World, webhook: &WebhookClient) {
 
 #[tokio::test]
 async fn a_log_that_nobody_reads_holds_up_neither_logins_nor_the_end() {
-    let world = World::new();
+    let fixture = Fixture::new();
     let (unread, stderr) = std::io::pipe().unwrap();
-    let (mut server, webhook) = Server::start(&world, stderr, "info").await;
-    review_until_lines_are_lost(&world, &webhook).await;
+    let (mut server, webhook) = Server::start(&fixture, stderr, "info").await;
+    review_until_lines_are_lost(&fixture, &webhook).await;
     assert!(server.stops().await);
     drop(unread);
 }
 
 #[tokio::test]
 async fn a_log_that_is_read_again_tells_how_much_is_missing() {
-    let world = World::new();
+    let fixture = Fixture::new();
     let (unread, stderr) = std::io::pipe().unwrap();
-    let (mut server, webhook) = Server::start(&world, stderr, "info").await;
-    review_until_lines_are_lost(&world, &webhook).await;
+    let (mut server, webhook) = Server::start(&fixture, stderr, "info").await;
+    review_until_lines_are_lost(&fixture, &webhook).await;
     let (line, lines) = mpsc::channel();
     let read = thread::spawn(move || {
         let lines = BufReader::new(unread).lines();
@@ -114,10 +118,10 @@ async fn a_log_that_is_read_again_tells_how_much_is_missing() {
 
 #[tokio::test]
 async fn a_log_on_a_full_disk_holds_up_no_login() {
-    let world = World::new();
+    let fixture = Fixture::new();
     let full: File = OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let (mut server, webhook) = Server::start(&world, full, "info").await;
-    review_until_lines_are_lost(&world, &webhook).await;
+    let (mut server, webhook) = Server::start(&fixture, full, "info").await;
+    review_until_lines_are_lost(&fixture, &webhook).await;
     assert!(server.stops().await);
 }
 
@@ -136,10 +140,10 @@ async fn what_a_login_does_is_told_by_targets_and_tied_by_its_reference() {
             vec![authenticator, sts, sts],
         ),
     ] {
-        let world = World::new();
+        let fixture = Fixture::new();
         let (read, stderr) = std::io::pipe().unwrap();
-        let (mut server, webhook) = Server::start(&world, stderr, level).await;
-        let token = world.token(&demo::user_key());
+        let (mut server, webhook) = Server::start(&fixture, stderr, level).await;
+        let token = fixture.token(&demo::user_key());
         assert!(is_granted(&webhook.review(&token).await.unwrap()));
         assert!(server.stops().await);
         let reference = Fingerprint::from_text(token.expose()).to_string();
@@ -162,8 +166,8 @@ async fn what_a_login_does_is_told_by_targets_and_tied_by_its_reference() {
 
 #[test]
 fn what_was_logged_before_a_start_that_fails_is_written() {
-    let world = World::new();
-    let config = world.folder.path().join("config.yaml");
+    let fixture = Fixture::new();
+    let config = fixture.folder.path().join("config.yaml");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let text = fs::read_to_string(&config).unwrap();
@@ -172,7 +176,7 @@ fn what_was_logged_before_a_start_that_fails_is_written() {
         &format!("\"colour\":1,\"healthPort\":{port}"),
     );
     fs::write(&config, text).unwrap();
-    let mut server = Process::spawn("server", world.server()).unwrap();
+    let mut server = Process::spawn("server", fixture.server()).unwrap();
     let status = server.wait(SOON).unwrap();
     let log = server.stderr();
     assert_eq!(status.code(), Some(1), "{log}");

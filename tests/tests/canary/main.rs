@@ -5,10 +5,10 @@
 //! cluster id, messages show it. No client writes a secret there, and no secret of a client is that short.
 
 mod commands;
+mod fixture;
 mod secrets;
 mod server;
 mod tokens;
-mod world;
 
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::sts::demo;

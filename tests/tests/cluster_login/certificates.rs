@@ -14,7 +14,7 @@ use ack_ram_tests::webhook::WebhookClient;
 use serde_json::json;
 
 use crate::LONG;
-use crate::world::{CLUSTER, own_plugin};
+use crate::fixture::{CLUSTER, own_plugin};
 
 /// The API server starts once, with the kubeconfig that the server wrote.
 #[test]

@@ -2,7 +2,7 @@
 //! verifies signatures.
 
 mod certificates;
-mod world;
+mod fixture;
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use ack_ram_tests::cluster::ExecPlugin;
 use ack_ram_tests::sts::{Fault, demo};
 use serde_json::{Value, json};
 
-use crate::world::{CLUSTER, World, drop_in_plugin, own_plugin};
+use crate::fixture::{CLUSTER, Fixture, drop_in_plugin, own_plugin};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -31,7 +31,7 @@ fn people_log_in_with_v1beta1_reviews() {
 }
 
 fn people_log_in(version: ReviewVersion) {
-    let world = World::start(version, key("LTAI5tEve", "eve"));
+    let fixture = Fixture::start(version, key("LTAI5tEve", "eve"));
     let alice = json!({
         "username": "alice",
         "uid": "ack-ram-authenticator:1234567890123456:200000000000000001",
@@ -67,23 +67,23 @@ fn people_log_in(version: ReviewVersion) {
         ("role", demo::session_key(), session),
         ("account", demo::root_key(), account),
     ] {
-        check_whoami(&world, name, &own_plugin(&key, CLUSTER), &expected);
-        check_whoami(&world, name, &drop_in_plugin(&key), &expected);
+        check_whoami(&fixture, name, &own_plugin(&key, CLUSTER), &expected);
+        check_whoami(&fixture, name, &drop_in_plugin(&key), &expected);
     }
-    rbac_speaks_of_the_mapped_group(&world);
+    rbac_speaks_of_the_mapped_group(&fixture);
 }
 
 #[track_caller]
-fn check_whoami(world: &World, name: &str, plugin: &ExecPlugin, expected: &Value) {
-    let kubeconfig = world.cluster.write_kubeconfig(name, plugin);
+fn check_whoami(fixture: &Fixture, name: &str, plugin: &ExecPlugin, expected: &Value) {
+    let kubeconfig = fixture.cluster.write_kubeconfig(name, plugin);
     let args = ["auth", "whoami", "--output=json"];
-    let answer = world.cluster.kubectl_with(&kubeconfig, &args);
+    let answer = fixture.cluster.kubectl_with(&kubeconfig, &args);
     let args = &plugin.args;
     assert!(
         answer.success,
         "{args:?}: {}\n{}",
         answer.stderr,
-        world.authenticator.log()
+        fixture.authenticator.log()
     );
     let review: Value = serde_json::from_str(&answer.stdout).unwrap();
     let mut user = review["status"]["userInfo"].clone();
@@ -94,11 +94,13 @@ fn check_whoami(world: &World, name: &str, plugin: &ExecPlugin, expected: &Value
     assert_eq!(&user, expected, "{args:?}");
 }
 
-fn rbac_speaks_of_the_mapped_group(world: &World) {
+fn rbac_speaks_of_the_mapped_group(fixture: &Fixture) {
     let plugin = own_plugin(&demo::user_key(), CLUSTER);
-    let kubeconfig = world.cluster.write_kubeconfig("rbac", &plugin);
+    let kubeconfig = fixture.cluster.write_kubeconfig("rbac", &plugin);
     for (resource, allowed) in [("configmaps", true), ("secrets", false)] {
-        let answer = world.cluster.kubectl_with(&kubeconfig, &["get", resource]);
+        let answer = fixture
+            .cluster
+            .kubectl_with(&kubeconfig, &["get", resource]);
         assert_eq!(answer.success, allowed, "{resource}: {}", answer.stderr);
         let forbidden = answer
             .stderr
@@ -115,7 +117,7 @@ fn each_denial_says_why_in_both_logs() {
         secret: Secret::new("not-the-secret-of-alice"),
         ..demo::user_key()
     };
-    let mut world = World::start(ReviewVersion::V1Beta1, stranger.clone());
+    let mut fixture = Fixture::start(ReviewVersion::V1Beta1, stranger.clone());
     for (name, plugin, reason) in [
         (
             "cluster",
@@ -134,18 +136,18 @@ fn each_denial_says_why_in_both_logs() {
         ),
         ("unmapped", own_plugin(&stranger, CLUSTER), "user/eve"),
     ] {
-        let kubeconfig = world.cluster.write_kubeconfig(name, &plugin);
-        check_refused(&mut world, &kubeconfig, reason);
+        let kubeconfig = fixture.cluster.write_kubeconfig(name, &plugin);
+        check_refused(&mut fixture, &kubeconfig, reason);
     }
-    let past = world.sts.now().plus_seconds(-3600);
+    let past = fixture.sts.now().plus_seconds(-3600);
     let cluster = ClusterId::parse(CLUSTER).unwrap();
     let old = sign::sign_token_v2(&demo::user_key(), &cluster, "test", past).unwrap();
-    let kubeconfig = world
+    let kubeconfig = fixture
         .cluster
         .write_token_kubeconfig("expired", old.expose());
-    check_refused(&mut world, &kubeconfig, "has expired");
+    check_refused(&mut fixture, &kubeconfig, "has expired");
 
-    let log = world.authenticator.log();
+    let log = fixture.authenticator.log();
     for secret in [
         old.expose(),
         wrong.secret.expose(),
@@ -157,21 +159,21 @@ fn each_denial_says_why_in_both_logs() {
 
 #[test]
 fn without_sts_a_login_fails_soon_and_says_why() {
-    let mut world = World::with_deadline(ReviewVersion::V1Beta1, key("LTAI5tEve", "eve"), "6s");
+    let mut fixture = Fixture::with_deadline(ReviewVersion::V1Beta1, key("LTAI5tEve", "eve"), "6s");
     let plugin = own_plugin(&demo::user_key(), CLUSTER);
-    let kubeconfig = world.cluster.write_kubeconfig("down", &plugin);
+    let kubeconfig = fixture.cluster.write_kubeconfig("down", &plugin);
     for (fault, reason) in [
         (Fault::CloseOnAccept, "STS could not be reached"),
         (Fault::Hang, "STS did not answer in time"),
         (Fault::ThrottleUser, "Throttling.User"),
         (Fault::Garbage, "STS's answer was not understood"),
     ] {
-        world.sts.set_fault(Some(fault));
-        check_refused(&mut world, &kubeconfig, reason);
+        fixture.sts.set_fault(Some(fault));
+        check_refused(&mut fixture, &kubeconfig, reason);
     }
     // Nothing of it lasts.
-    world.sts.set_fault(None);
-    let answer = world
+    fixture.sts.set_fault(None);
+    let answer = fixture
         .cluster
         .kubectl_with(&kubeconfig, &["get", "configmaps"]);
     assert!(answer.success, "{}", answer.stderr);
@@ -179,19 +181,19 @@ fn without_sts_a_login_fails_soon_and_says_why() {
 
 /// The login is refused before kubectl's patience ends, and both logs tell the reason.
 #[track_caller]
-fn check_refused(world: &mut World, kubeconfig: &Path, reason: &str) {
+fn check_refused(fixture: &mut Fixture, kubeconfig: &Path, reason: &str) {
     // An API server that tried again and again would need 30 seconds.
     let args = ["get", "configmaps", "--request-timeout=20s"];
-    let answer = world.cluster.kubectl_with(kubeconfig, &args);
+    let answer = fixture.cluster.kubectl_with(kubeconfig, &args);
     assert!(!answer.success, "{reason}: {}", answer.stdout);
     let refused = answer
         .stderr
         .contains("You must be logged in to the server");
     assert!(refused, "{reason}: {}", answer.stderr);
-    world
+    fixture
         .cluster
         .wait_for_apiserver_log(|line| line.contains(reason), LONG);
-    let logged = world
+    let logged = fixture
         .authenticator
         .wait_for_log(|line| line.contains(reason), LONG);
     logged.unwrap_or_else(|error| panic!("{reason}: {error}"));

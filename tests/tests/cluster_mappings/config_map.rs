@@ -5,17 +5,17 @@ use ack_ram_tests::sts::demo;
 use serde_json::{Value, json};
 
 use crate::broken::{self, Lists};
+use crate::fixture::{Fixture, run};
 use crate::people::Person;
 use crate::replica::Login;
 use crate::wait::eventually;
-use crate::world::{World, run};
 
 const BACKEND: (&str, &str) = ("backend", "ACKConfigMap");
 /// Of so many edits, there is an event each; of more that come as fast there need not be.
 const EVENTS: usize = 40;
 
-pub fn broken_edits_take_nothing_away(world: &mut World) {
-    let people = [world.person(), world.person()];
+pub fn broken_edits_take_nothing_away(fixture: &mut Fixture) {
+    let people = [fixture.person(), fixture.person()];
     let good = broken::good(people);
     let mut edits: Vec<(String, Value)> = broken::edits(people)
         .into_iter()
@@ -27,13 +27,13 @@ pub fn broken_edits_take_nothing_away(world: &mut World) {
         data[other.as_str()] = text;
         edits.push((format!("{key} is called {other}"), data));
     }
-    world.write_config_map_data(&json!(good));
-    let replica = &world.replicas[0];
+    fixture.write_config_map_data(&json!(good));
+    let replica = &fixture.replicas[0];
     replica.wait_for_login(people[0], &Login::As(people[0].name()));
-    check_logins(world, people, "at first");
+    check_logins(fixture, people, "at first");
     for (number, (name, data)) in edits.into_iter().enumerate() {
         let mark = replica.log().len();
-        let written = world.write_config_map_data(&data);
+        let written = fixture.write_config_map_data(&data);
         eventually(&name, || {
             let log = replica.log();
             let is_told = log[mark..].lines().any(|line| {
@@ -45,15 +45,15 @@ pub fn broken_edits_take_nothing_away(world: &mut World) {
                 .then_some(())
                 .ok_or_else(|| log[mark..].to_owned())
         });
-        check_logins(world, people, &name);
-        check_listed(world, &name, &good);
+        check_logins(fixture, people, &name);
+        check_listed(fixture, &name, &good);
         if number < EVENTS {
-            wait_for_event(world, &name, &written);
+            wait_for_event(fixture, &name, &written);
         }
         if number == 0 {
-            check_described(world);
+            check_described(fixture);
         }
-        world.write_config_map_data(&json!(good));
+        fixture.write_config_map_data(&json!(good));
         eventually(&name, || {
             match replica.metric("rules", &[BACKEND, ("state", "kept")]) {
                 0.0 => Ok(()),
@@ -61,12 +61,12 @@ pub fn broken_edits_take_nothing_away(world: &mut World) {
             }
         });
     }
-    check_logins(world, people, "at last");
+    check_logins(fixture, people, "at last");
     replica.wait_for_readyz(200, "[+]backend ACKConfigMap ok\n");
 }
 
-fn check_logins(world: &World, people: [Person; 2], when: &str) {
-    let door = &world.replicas[0].door;
+fn check_logins(fixture: &Fixture, people: [Person; 2], when: &str) {
+    let door = &fixture.replicas[0].door;
     for person in people {
         assert_eq!(door.login(person), Login::As(person.name()), "{when}");
     }
@@ -80,13 +80,13 @@ fn check_logins(world: &World, people: [Person; 2], when: &str) {
 }
 
 /// There is an event about the edit that made `written` of the ConfigMap.
-fn wait_for_event(world: &World, name: &str, written: &Value) {
+fn wait_for_event(fixture: &Fixture, name: &str, written: &Value) {
     let version = written["metadata"]["resourceVersion"].as_str().unwrap();
     let path = format!(
         "/api/v1/namespaces/kube-system/events?fieldSelector=involvedObject.resourceVersion={version}"
     );
     eventually(name, || {
-        let found = world.api.get(&path).ok();
+        let found = fixture.api.get(&path).ok();
         let mut events = found["items"].as_array().unwrap().iter();
         let is_told = events.any(|event| {
             let note = event["message"].as_str().unwrap();
@@ -97,14 +97,14 @@ fn wait_for_event(world: &World, name: &str, written: &Value) {
 }
 
 /// What is wrong stands where `kubectl describe` shows it.
-fn check_described(world: &World) {
+fn check_described(fixture: &Fixture) {
     let args = [
         "describe",
         "--namespace=kube-system",
         "configmap",
         "alibabacloud-auth",
     ];
-    let described = world.cluster.admin_kubectl(&args);
+    let described = fixture.cluster.admin_kubectl(&args);
     assert!(described.success, "{}", described.stderr);
     let (_, events) = described.stdout.split_once("Events:").unwrap();
     assert!(events.contains("Refused"), "{events}");
@@ -112,8 +112,8 @@ fn check_described(world: &World) {
 }
 
 /// `list` shows whoever made the edit what is wrong.
-fn check_listed(world: &World, name: &str, good: &Lists) {
-    let ran = run(world.command(&["list", "--backend", "configmap", "--output", "json"]));
+fn check_listed(fixture: &Fixture, name: &str, good: &Lists) {
+    let ran = run(fixture.command(&["list", "--backend", "configmap", "--output", "json"]));
     assert_eq!(ran.code, Some(0), "{name}: {}", ran.stderr);
     let listed: Value = serde_json::from_str(&ran.stdout).unwrap();
     let mappings = listed["mappings"].as_array().unwrap();

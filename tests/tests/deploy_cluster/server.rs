@@ -32,21 +32,21 @@ fn the_server_needs_no_other_rights() {
     cluster.apply(&people(json!([
         { "userarn": demo::STRANGER_ARN, "username": "of-the-config-map", "groups": [] },
     ])));
-    let world = World::start(&cluster, &["CRD", "ACKConfigMap", "MountedFile"], &[]);
+    let fixture = Fixture::start(&cluster, &["CRD", "ACKConfigMap", "MountedFile"], &[]);
 
     // Of example-ramidentitymapping.yaml, of the ConfigMap, and of the server's own file.
-    world.until_username(&demo::user_key(), "alice");
-    world.until_username(&demo::stranger_key(), "of-the-config-map");
-    world.until_username(&demo::root_key(), demo::ROOT_ARN);
+    fixture.until_username(&demo::user_key(), "alice");
+    fixture.until_username(&demo::stranger_key(), "of-the-config-map");
+    fixture.until_username(&demo::root_key(), demo::ROOT_ARN);
     accepted(&cluster);
     until(&format!("{LEASE}/{ACCOUNT}"), &cluster, |lease| {
         let holder = lease["spec"]["holderIdentity"].as_str();
         holder.is_some_and(|holder| !holder.is_empty())
     });
 
-    the_effect_of_changes(&world);
+    the_effect_of_changes(&fixture);
     events_appear(&cluster);
-    world.end();
+    fixture.end();
     nothing_was_forbidden(&cluster);
     // Given back, so that the next server need not wait.
     let lease = cluster.api().get(&format!("{LEASE}/{ACCOUNT}")).ok();
@@ -54,18 +54,18 @@ fn the_server_needs_no_other_rights() {
     assert_eq!(holder.unwrap_or_default(), "", "{lease}");
 }
 
-fn the_effect_of_changes(world: &World<'_>) {
-    let cluster = world.cluster;
+fn the_effect_of_changes(fixture: &Fixture<'_>) {
+    let cluster = fixture.cluster;
     cluster.apply(&people(json!([])));
-    world.until_username(&demo::stranger_key(), demo::STRANGER_ARN);
+    fixture.until_username(&demo::stranger_key(), demo::STRANGER_ARN);
     let mapping = |username: &str| mapping("mallory", demo::STRANGER_ARN, username);
     cluster.apply(&mapping("of-an-object"));
-    world.until_username(&demo::stranger_key(), "of-an-object");
+    fixture.until_username(&demo::stranger_key(), "of-an-object");
     cluster.apply(&mapping("renamed"));
-    world.until_username(&demo::stranger_key(), "renamed");
+    fixture.until_username(&demo::stranger_key(), "renamed");
     accepted(cluster);
     succeed(cluster.admin_kubectl(&["delete", MAPPINGS, "mallory"]));
-    world.until_username(&demo::stranger_key(), demo::STRANGER_ARN);
+    fixture.until_username(&demo::stranger_key(), demo::STRANGER_ARN);
 }
 
 /// For an object that is refused, and for the younger of two that name the same identity.
@@ -94,16 +94,16 @@ fn with_the_arguments_of_its_pod_the_server_makes_the_definition() {
     assert_eq!(cluster.api().get(RESOURCE).status, 404);
     let options = options_of_the_pod(&cluster);
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
-    let mut world = World::start(&cluster, &["CRD"], &options);
-    let made = world
+    let mut fixture = Fixture::start(&cluster, &["CRD"], &options);
+    let made = fixture
         .authenticator
         .wait_for_log(|line| line.contains("is up to date"), LONG);
     made.unwrap_or_else(|error| panic!("{error}"));
     let examples = example("example-ramidentitymapping.yaml");
     succeed(cluster.admin_kubectl(&["apply", "--validate=strict", "--filename", &examples]));
-    world.until_username(&demo::user_key(), "alice");
+    fixture.until_username(&demo::user_key(), "alice");
     accepted(&cluster);
-    world.end();
+    fixture.end();
     nothing_was_forbidden(&cluster);
 }
 
@@ -121,7 +121,7 @@ fn options_of_the_pod(cluster: &Cluster) -> Vec<String> {
 }
 
 /// STS, and the server that asks it and, as its service account, the API server.
-struct World<'a> {
+struct Fixture<'a> {
     cluster: &'a Cluster,
     authenticator: Authenticator,
     webhook: WebhookClient,
@@ -131,7 +131,7 @@ struct World<'a> {
     _folder: TempDir,
 }
 
-impl<'a> World<'a> {
+impl<'a> Fixture<'a> {
     fn start(cluster: &'a Cluster, backends: &[&str], options: &[&str]) -> Self {
         let account = Account::log_in(cluster);
         let folder = tempfile::tempdir().unwrap();

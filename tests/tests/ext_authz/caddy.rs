@@ -3,9 +3,9 @@
 use ack_ram_tests::sts::demo;
 use serde_json::json;
 
+use crate::fixture::{Fixture, bearer};
 use crate::programs::Program;
 use crate::proxied::{identity, lines};
-use crate::world::{World, bearer};
 
 /// The lines by which the documented configuration refuses what `Connection` names.
 const ENDS_HERE: [&str; 2] = [
@@ -35,10 +35,10 @@ fn told(head: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn services_behind_caddy_get_who_comes_and_nothing_else() {
-    let world = World::start(&json!({ "enabled": true, "joinGroups": true }));
-    let caddy = Program::Caddy.start(&world).await;
-    let good = format!("authorization: {}", world.alice());
-    let stranger = bearer(&world.token(&demo::stranger_key()));
+    let fixture = Fixture::start(&json!({ "enabled": true, "joinGroups": true }));
+    let caddy = Program::Caddy.start(&fixture).await;
+    let good = format!("authorization: {}", fixture.alice());
+    let stranger = bearer(&fixture.token(&demo::stranger_key()));
     let stranger = format!("authorization: {stranger}");
     let hidden = format!(
         "cookie: theme=dark; token={}",
@@ -144,10 +144,10 @@ async fn services_behind_caddy_get_who_comes_and_nothing_else() {
 
 #[tokio::test]
 async fn path_without_a_login_gets_neither_claims_nor_tokens_behind_caddy() {
-    let world = World::start(&json!({ "enabled": true, "joinGroups": true }));
-    let caddy = Program::Caddy.start(&world).await;
+    let fixture = Fixture::start(&json!({ "enabled": true, "joinGroups": true }));
+    let caddy = Program::Caddy.start(&fixture).await;
     let asked = lines(&[
-        &format!("authorization: {}", world.alice()),
+        &format!("authorization: {}", fixture.alice()),
         "x-remote-user: root",
         "X-Remote_User: root",
         "x_remote-group: ops",
@@ -162,11 +162,11 @@ async fn path_without_a_login_gets_neither_claims_nor_tokens_behind_caddy() {
 
 #[tokio::test]
 async fn without_its_rule_caddy_removes_groups_that_connection_names() {
-    let world = World::start(&json!({ "enabled": true, "joinGroups": true }));
+    let fixture = Fixture::start(&json!({ "enabled": true, "joinGroups": true }));
     let caddy = Program::Caddy
-        .start_with(&world, &ENDS_HERE.map(|line| (line, "")))
+        .start_with(&fixture, &ENDS_HERE.map(|line| (line, "")))
         .await;
-    let good = format!("authorization: {}", world.alice());
+    let good = format!("authorization: {}", fixture.alice());
     let asked = [good, "connection: close, x-remote-group".to_owned()];
     let (head, body) = caddy.proxy.ask("GET", "/", &asked).await;
     assert!(head.starts_with("http/1.1 200 "), "{head}");
@@ -179,11 +179,11 @@ async fn without_its_rule_caddy_removes_groups_that_connection_names() {
 async fn user_without_groups_or_session_gets_no_placeholder_behind_caddy() {
     for joins_groups in [false, true] {
         let settings = json!({ "enabled": true, "joinGroups": joins_groups });
-        let world = World::start_with(&settings, |config| {
+        let fixture = Fixture::start_with(&settings, |config| {
             config["server"]["mapUsers"][0]["groups"] = json!([]);
             config["server"]["mapRoles"][0]["groups"] = json!(["dev", "ops"]);
         });
-        let caddy = Program::Caddy.start(&world).await;
+        let caddy = Program::Caddy.start(&fixture).await;
         let values = |body: &str, name: &str| -> Vec<String> {
             let start = format!("x-remote-{name}: ");
             let lines = told(body).into_iter();
@@ -200,7 +200,7 @@ async fn user_without_groups_or_session_gets_no_placeholder_behind_caddy() {
                 demo::SESSION,
             ),
         ] {
-            let good = format!("authorization: {}", bearer(&world.token(&key)));
+            let good = format!("authorization: {}", bearer(&fixture.token(&key)));
             let (head, body) = caddy.proxy.ask("GET", "/", &[good]).await;
             assert!(head.starts_with("http/1.1 200 "), "{head}");
             assert!(!body.contains('{'), "{body}");
@@ -216,14 +216,14 @@ async fn user_without_groups_or_session_gets_no_placeholder_behind_caddy() {
 #[tokio::test]
 async fn no_token_gets_past_caddy_beside_one_in_a_header_of_its_own() {
     let settings = json!({ "enabled": true, "joinGroups": true, "tokenHeader": "x-ram-token" });
-    let world = World::start(&settings);
+    let fixture = Fixture::start(&settings);
     // Where the service has credentials of its own.
     let own = (
         "\t\t\trequest_header -Authorization",
         "\t\t\trequest_header -X-Ram-Token",
     );
-    let caddy = Program::Caddy.start_with(&world, &[own]).await;
-    let token = world.token(&demo::user_key());
+    let caddy = Program::Caddy.start_with(&fixture, &[own]).await;
+    let token = fixture.token(&demo::user_key());
     let token = token.expose();
     let good = format!("x-ram-token: {token}");
     for (path, more, status) in [

@@ -5,9 +5,9 @@ use std::time::Duration;
 use ack_ram_tests::sts::{Emulator, Fault, Handshake, Wire};
 use bytes::Bytes;
 
+use crate::fixture::Meanwhile::{self, Granted, Unable};
+use crate::fixture::{Fixture, IMPATIENT, Plan};
 use crate::matrix::{Fail, Figures, Matrix};
-use crate::world::Meanwhile::{self, Granted, Unable};
-use crate::world::{IMPATIENT, Plan, World};
 
 pub fn rows(matrix: &mut Matrix) {
     for (name, fault, meanwhile) in faults() {
@@ -134,25 +134,27 @@ async fn row(fault: Fault, meanwhile: Meanwhile) -> Result<Figures, Fail> {
     if matches!(meanwhile, Unable) {
         plan.patience = IMPATIENT;
     }
-    let world = World::start_with(Emulator::builder().demo().start()?, plan).await?;
-    world.sts.set_fault(Some(fault));
-    world.sts.cut_connections();
-    let over = |world: &World| {
-        world.sts.set_fault(None);
+    let fixture = Fixture::start_with(Emulator::builder().demo().start()?, plan).await?;
+    fixture.sts.set_fault(Some(fault));
+    fixture.sts.cut_connections();
+    let over = |fixture: &Fixture| {
+        fixture.sts.set_fault(None);
         Ok(())
     };
-    world.run(meanwhile, over).await
+    fixture.run(meanwhile, over).await
 }
 
 async fn redirect() -> Result<Figures, Fail> {
     let elsewhere = Emulator::builder().demo().start()?;
-    let world = World::start_with(Emulator::builder().demo().start()?, Plan::default()).await?;
-    world.sts.set_fault(Some(Fault::Redirect(elsewhere.url())));
-    let over = |world: &World| {
-        world.sts.set_fault(None);
+    let fixture = Fixture::start_with(Emulator::builder().demo().start()?, Plan::default()).await?;
+    fixture
+        .sts
+        .set_fault(Some(Fault::Redirect(elsewhere.url())));
+    let over = |fixture: &Fixture| {
+        fixture.sts.set_fault(None);
         Ok(())
     };
-    let figures = world.run(Unable, over).await?;
+    let figures = fixture.run(Unable, over).await?;
     match elsewhere.connections() {
         0 => Ok(figures),
         count => Err(format!("{count} connections to where it points").into()),

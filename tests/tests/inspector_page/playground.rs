@@ -6,7 +6,7 @@ use ack_ram_tests::authenticator;
 use ack_ram_tests::browser::Page;
 use serde_json::Value;
 
-use crate::world::{World, check_quiet, js, open_playground};
+use crate::fixture::{Fixture, check_quiet, js, open_playground};
 
 const OLD: &str = r#"clusterID: c1
 colour: blue
@@ -78,8 +78,8 @@ fn copied(page: &Page, old: &str, new: &str, arn: &str) -> Value {
 
 #[test]
 fn the_page_says_what_the_commands_say() {
-    let world = World::start();
-    let page = world.page();
+    let fixture = Fixture::start();
+    let page = fixture.page();
     open_playground(&page);
     let mut granted = 0;
     for arn in [
@@ -130,8 +130,8 @@ fn without_cluster(report: &Value) -> &Value {
 
 #[test]
 fn config_maps_and_objects_are_understood() {
-    let world = World::start();
-    let page = world.page();
+    let fixture = Fixture::start();
+    let page = fixture.page();
     open_playground(&page);
     let config_map = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: alibabacloud-auth\ndata:\n  mapUsers: |\n    - userARN: acs:ram::1:user/a\n      username: from-config-map\n";
     let object = "apiVersion: ramauthenticator.k8s.alibabacloud/v1alpha1\nkind: RAMIdentityMapping\nmetadata:\n  name: one\nspec:\n  arn: acs:ram::1:user/*\n  username: from-object\n";

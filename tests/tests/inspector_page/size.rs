@@ -6,7 +6,7 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::world::{NOW, World, canary_token, dist, js, open_playground};
+use crate::fixture::{Fixture, NOW, canary_token, dist, js, open_playground};
 
 const FIRST_VIEW_BYTES: usize = 150_000;
 const PLAYGROUND_BYTES: usize = 450_000;
@@ -29,8 +29,8 @@ fn sizes_and_first_decode() {
             _ => first += size,
         }
     }
-    let world = World::start();
-    let page = world.at();
+    let fixture = Fixture::start();
+    let page = fixture.at();
     let token = canary_token(NOW);
     let took = |call: &str| {
         let took = page.evaluate(&format!("(() => {{ const start = performance.now(); {call}; return performance.now() - start; }})()"));

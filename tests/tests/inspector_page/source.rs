@@ -5,12 +5,12 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::world::{World, open_playground};
+use crate::fixture::{Fixture, open_playground};
 
 #[test]
 fn the_modules_export_what_the_page_calls_and_no_more() {
-    let world = World::start();
-    let page = world.page();
+    let fixture = Fixture::start();
+    let page = fixture.page();
     open_playground(&page);
     let exports = page.evaluate(
         "(async () => {

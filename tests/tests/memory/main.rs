@@ -46,14 +46,14 @@ const CONNECTION_BOUND: u64 = 112 * 1024;
 const BODY_BOUND: u64 = 128 * 1024;
 const MAX_BODIES: u64 = 1_024;
 
-struct World {
+struct Fixture {
     server: Authenticator,
     port: u16,
     mappings: PathBuf,
     folder: TempDir,
 }
 
-impl World {
+impl Fixture {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mappings = folder.path().join("mappings.json");
@@ -140,32 +140,34 @@ impl World {
 
 #[tokio::test]
 async fn mappings_that_are_removed_give_their_memory_back() {
-    let mut world = World::start();
-    let before = world.resident();
+    let mut fixture = Fixture::start();
+    let before = fixture.resident();
     let entries: Vec<Value> = (0..MAPPINGS)
         .map(|number| {
             let arn = format!("acs:ram::1234567890123456:user/u{number}");
             json!({ "userARN": arn, "username": format!("u{number}"), "groups": ["dev", "ops"] })
         })
         .collect();
-    world.write_mappings(&entries);
-    world.wait_for_log(&format!("mappings={MAPPINGS}"));
-    world.write_mappings(&[]);
-    world.wait_for_log(&format!("gone={MAPPINGS}"));
-    world.report("200,000 mappings", before).await;
+    fixture.write_mappings(&entries);
+    fixture.wait_for_log(&format!("mappings={MAPPINGS}"));
+    fixture.write_mappings(&[]);
+    fixture.wait_for_log(&format!("gone={MAPPINGS}"));
+    fixture.report("200,000 mappings", before).await;
 }
 
 #[tokio::test]
 async fn connections_with_unfinished_bodies_stay_within_their_bound_and_give_it_back() {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
-    let world = World::start();
-    let before = world.resident();
-    let mut tls = trusting(&world.ca()).unwrap();
+    let fixture = Fixture::start();
+    let before = fixture.resident();
+    let mut tls = trusting(&fixture.ca()).unwrap();
     tls.alpn_protocols = vec![b"h2".to_vec()];
     let connector = TlsConnector::from(Arc::new(tls));
     let connect = async || {
-        let stream = TcpStream::connect(("127.0.0.1", world.port)).await.unwrap();
+        let stream = TcpStream::connect(("127.0.0.1", fixture.port))
+            .await
+            .unwrap();
         let name = ServerName::try_from("localhost").unwrap();
         let stream = connector.connect(name, stream).await.unwrap();
         let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
@@ -201,7 +203,7 @@ async fn connections_with_unfinished_bodies_stay_within_their_bound_and_give_it_
         connection.abort();
         sent.iter().for_each(tokio::task::JoinHandle::abort);
     }
-    let peak = world
+    let peak = fixture
         .report("4,000 connections with four unfinished bodies", before)
         .await;
     let bound = CONNECTIONS as u64 * CONNECTION_BOUND + MAX_BODIES * BODY_BOUND;
@@ -211,9 +213,9 @@ async fn connections_with_unfinished_bodies_stay_within_their_bound_and_give_it_
 
 #[tokio::test]
 async fn flood_of_tokens_gives_its_memory_back() {
-    let world = World::start();
-    let before = world.resident();
-    let webhook = WebhookClient::new(&world.ca(), world.port).unwrap();
+    let fixture = Fixture::start();
+    let before = fixture.resident();
+    let webhook = WebhookClient::new(&fixture.ca(), fixture.port).unwrap();
     let garbage = Secret::new(format!("k8s-ack-v2.{}", "e30".repeat(5_000)));
     // One connection for all that follow.
     assert_eq!(webhook.review(&garbage).await.unwrap().status, 200);
@@ -223,5 +225,5 @@ async fn flood_of_tokens_gives_its_memory_back() {
         }
     }
     drop(webhook);
-    world.report("5,000 tokens of 15 KB", before).await;
+    fixture.report("5,000 tokens of 15 KB", before).await;
 }

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::fixture::Fixture;
 use crate::people::Person;
 use crate::replica::Login;
-use crate::world::World;
 
 /// Somebody logs in all the time, at every server.
 pub struct Prober {
@@ -17,9 +17,9 @@ pub struct Prober {
 }
 
 impl Prober {
-    pub fn start(world: &World, people: &BTreeMap<Person, String>) -> Self {
+    pub fn start(fixture: &Fixture, people: &BTreeMap<Person, String>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let threads = world.running().map(|replica| {
+        let threads = fixture.running().map(|replica| {
             let (door, stop, people) = (replica.another_door(), Arc::clone(&stop), people.clone());
             thread::spawn(move || {
                 let mut wrong = Vec::new();

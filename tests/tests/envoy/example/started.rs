@@ -201,11 +201,11 @@ impl Started {
     pub(crate) fn bearer(&self, key: &AccessKey) -> String {
         let cluster = ClusterId::parse(CLUSTER).unwrap();
         let token = sign::sign_token_v2(key, &cluster, "test", self.dates.next()).unwrap();
-        crate::world::bearer(&token)
+        crate::fixture::bearer(&token)
     }
 
     pub(crate) fn set_sts_fault(&self, fault: Option<Fault>) {
-        crate::world::set_sts_fault(&self.sts, &self.envoy, fault);
+        crate::fixture::set_sts_fault(&self.sts, &self.envoy, fault);
     }
 
     pub(crate) fn client(&self, protocol: Protocol) -> Client {

@@ -23,14 +23,14 @@ const PEOPLE: usize = 120;
 pub(crate) const UNMAPPED: usize = 2_000;
 const STS_TAKES: Duration = Duration::from_secs(1);
 
-pub(crate) struct World {
+pub(crate) struct Fixture {
     _authenticator: Authenticator,
     sts: Emulator,
     port: u16,
     folder: TempDir,
 }
 
-impl World {
+impl Fixture {
     /// `sts` is what is under `server.sts` beside the necessary.
     pub(crate) fn start(sts: &Value) -> Self {
         let mut builder = Emulator::builder().demo();

@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// Nothing here takes nearly as long; this says that it never comes.
 const LIMIT: Duration = Duration::from_secs(120);
 
-pub struct World {
+pub struct Fixture {
     pub cluster: Cluster,
     pub authenticator: Authenticator,
     pub webhook: WebhookClient,
@@ -36,7 +36,7 @@ pub struct World {
     folder: TempDir,
 }
 
-impl World {
+impl Fixture {
     /// The authenticator runs, and nobody is mapped.
     pub fn start(sts: Emulator) -> Self {
         let cluster = Cluster::builder().start();

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 /// The listener of most tests.
 pub(crate) const MAIN: &str = "main";
 
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) sts: Emulator,
     pub(crate) service: Upstream,
     pub(crate) envoy: Envoy,
@@ -26,7 +26,7 @@ pub(crate) struct World {
     tokens: AtomicI64,
 }
 
-impl World {
+impl Fixture {
     /// With the filter of `module`, configured by [`settings`] and what of it `edit` changes.
     pub(crate) fn start(module: Module, edit: impl FnOnce(&mut Value)) -> Self {
         Self::with_listeners(&[listener(MAIN, module, edit)])
@@ -67,12 +67,12 @@ impl World {
         }
     }
 
-    /// A token of alice's that no other of this world is equal to.
+    /// A token of alice's that no other of this fixture is equal to.
     pub(crate) fn token(&self) -> Secret {
         self.token_of(&demo::user_key())
     }
 
-    /// A token of `key`'s that no other of this world is equal to: each is a second older.
+    /// A token of `key`'s that no other of this fixture is equal to: each is a second older.
     pub(crate) fn token_of(&self, key: &AccessKey) -> Secret {
         let age = self.tokens.fetch_add(1, Ordering::Relaxed);
         let cluster = ClusterId::parse(CLUSTER).unwrap();

@@ -37,14 +37,14 @@ impl Way {
     }
 }
 
-pub(crate) struct World {
+pub(crate) struct Fixture {
     sts: Emulator,
     envoy: Envoy,
     server: Authenticator,
     folder: TempDir,
 }
 
-impl World {
+impl Fixture {
     pub(crate) fn start() -> Result<Self, BoxError> {
         let folder = tempfile::tempdir()?;
         let sts = Emulator::builder()

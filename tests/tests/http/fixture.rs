@@ -37,7 +37,7 @@ pub(crate) const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
 /// What is waited for has happened long before, on any machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) sts: Emulator,
     authenticator: Authenticator,
     /// So much of the log has been looked at.
@@ -50,7 +50,7 @@ pub(crate) struct World {
     folder: TempDir,
 }
 
-impl World {
+impl Fixture {
     /// `limits` are those under `server.limits`, `sts` what is under `server.sts` beside the necessary.
     pub(crate) fn start(limits: &Value, sts: &Value) -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), limits, sts)
@@ -108,12 +108,12 @@ impl World {
         self.folder.path().join(name)
     }
 
-    /// A token that no other of this world is equal to: each is a second older.
+    /// A token that no other of this fixture is equal to: each is a second older.
     pub(crate) fn token(&self) -> Secret {
         self.token_of(&demo::user_key())
     }
 
-    /// A token signed with `key` that no other of this world is equal to.
+    /// A token signed with `key` that no other of this fixture is equal to.
     pub(crate) fn token_of(&self, key: &AccessKey) -> Secret {
         let age = self.tokens.replace(self.tokens.get() + 1);
         let cluster = ClusterId::parse(CLUSTER).unwrap();

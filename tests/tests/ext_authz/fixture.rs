@@ -23,7 +23,7 @@ use tempfile::TempDir;
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// A server that proxies may ask, and its STS.
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) sts: Emulator,
     pub(crate) authenticator: Authenticator,
     pub(crate) proxy: WebhookClient,
@@ -32,7 +32,7 @@ pub(crate) struct World {
     pub(crate) folder: TempDir,
 }
 
-impl World {
+impl Fixture {
     /// `settings` are `server.extAuthz`.
     pub(crate) fn start(settings: &Value) -> Self {
         Self::start_with(settings, |_| ())
@@ -85,7 +85,7 @@ impl World {
         }
     }
 
-    /// A token that no other of this world is equal to.
+    /// A token that no other of this fixture is equal to.
     pub(crate) fn token(&self, key: &AccessKey) -> Secret {
         let cluster = ClusterId::parse(CLUSTER).unwrap();
         sign::sign_token_v2(key, &cluster, "test", self.dates.next()).unwrap()

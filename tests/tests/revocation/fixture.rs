@@ -21,7 +21,7 @@ const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
 const LIMIT: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(10);
 
-pub struct World {
+pub struct Fixture {
     pub sts: Emulator,
     /// Of the first start.
     token: Secret,
@@ -32,7 +32,7 @@ pub struct World {
     folder: TempDir,
 }
 
-impl World {
+impl Fixture {
     /// A server with `settings` under `server`.
     pub async fn start(settings: &Value) -> Self {
         let sts = Emulator::builder().demo().start().unwrap();
@@ -53,7 +53,7 @@ impl World {
         server.extend(settings.as_object().unwrap().clone());
         fs::write(folder.path().join("config.yaml"), config.to_string()).unwrap();
         let cluster = ClusterId::parse(CLUSTER).unwrap();
-        let mut world = Self {
+        let mut fixture = Self {
             token: sign::sign_token_v2(&demo::user_key(), &cluster, "test", sts.now()).unwrap(),
             sts,
             authenticator: None,
@@ -61,8 +61,8 @@ impl World {
             port,
             folder,
         };
-        world.run().await;
-        world
+        fixture.run().await;
+        fixture
     }
 
     /// Starts the server, and waits until it has looked at its configuration file again: what changes from then on is an

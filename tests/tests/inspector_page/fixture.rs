@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
-/// What the clock of a page shows that [`World::at`] opens.
+/// What the clock of a page shows that [`Fixture::at`] opens.
 pub const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 /// It is in the signature's place and in the security token of [`canary_token`], and must be nowhere else.
 pub const CANARY: &str = "CAISCANARY0123456789canary";
@@ -26,11 +26,11 @@ pub const WIDE: Size = Size {
     height: 900,
 };
 
-pub struct World {
+pub struct Fixture {
     browser: Browser,
 }
 
-impl World {
+impl Fixture {
     pub fn start() -> Self {
         Self {
             browser: Browser::start(),

@@ -19,7 +19,7 @@ pub const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
 pub const OTHER_ACCOUNT: &str = "6543210987654321";
 
 /// STS, the authenticator that asks it, and the API server that asks the authenticator.
-pub struct World {
+pub struct Fixture {
     pub cluster: Cluster,
     pub authenticator: Authenticator,
     pub sts: Emulator,
@@ -27,7 +27,7 @@ pub struct World {
     _folder: TempDir,
 }
 
-impl World {
+impl Fixture {
     /// As an administrator sets it up: `init`, `server`, and the API server with the kubeconfig
     /// that `init` wrote. `stranger` is the key of a user in [`OTHER_ACCOUNT`].
     pub fn start(version: ReviewVersion, stranger: AccessKey) -> Self {

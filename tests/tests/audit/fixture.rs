@@ -27,7 +27,7 @@ pub(crate) const SCRUBBED: &str = "9999999999999999";
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 /// What a server needs that has not been started.
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) sts: Emulator,
     pub(crate) folder: TempDir,
     pub(crate) audit: PathBuf,
@@ -36,7 +36,7 @@ pub(crate) struct World {
     tokens: Cell<i64>,
 }
 
-impl World {
+impl Fixture {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sts = Emulator::builder().demo();

@@ -79,7 +79,7 @@ impl Default for Plan {
     }
 }
 
-pub struct World {
+pub struct Fixture {
     pub sts: Arc<Emulator>,
     pub fallbacks: Vec<Emulator>,
     pub asker: Asker,
@@ -94,7 +94,7 @@ pub struct World {
     folder: TempDir,
 }
 
-impl World {
+impl Fixture {
     /// A server that has let the good callers in, and their tokens known.
     pub async fn start() -> Result<Self, Fail> {
         let sts = Emulator::builder().demo().start()?;
@@ -102,10 +102,10 @@ impl World {
     }
 
     pub async fn start_with(sts: Emulator, plan: Plan) -> Result<Self, Fail> {
-        let mut world = Self::prepare(sts, plan)?;
-        world.start_server()?;
-        world.remember().await?;
-        Ok(world)
+        let mut fixture = Self::prepare(sts, plan)?;
+        fixture.start_server()?;
+        fixture.remember().await?;
+        Ok(fixture)
     }
 
     /// Everything but the server itself. Its CA is there already, as after `init`.

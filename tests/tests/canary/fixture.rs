@@ -27,7 +27,7 @@ use crate::tokens::{CLUSTER, KUBE_TOKEN, MARKS, PROXY_PASSWORD, SECURITY_TOKEN, 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 /// A server, its STS, and what it has told.
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) sts: Emulator,
     pub(crate) tokens: Tokens,
     pub(crate) webhook: WebhookClient,
@@ -39,7 +39,7 @@ pub(crate) struct World {
     folder: TempDir,
 }
 
-impl World {
+impl Fixture {
     pub(crate) async fn start(level: &str, format: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sts = known_to(Emulator::builder()).start().unwrap();

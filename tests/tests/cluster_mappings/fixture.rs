@@ -26,7 +26,7 @@ const CONFIG_MAPS: &str = "/api/v1/namespaces/kube-system/configmaps";
 
 /// A cluster whose API server asks the first of some servers, each of which asks the API server through a proxy of its
 /// own.
-pub struct World {
+pub struct Fixture {
     pub replicas: Vec<Replica>,
     pub proxies: Vec<Proxy>,
     pub api: Rest,
@@ -41,7 +41,7 @@ pub struct World {
     pub folder: TempDir,
 }
 
-impl World {
+impl Fixture {
     /// Starts everything, with `replicas` servers that have `settings`, and as many rights as `deploy/` gives.
     pub fn start(replicas: usize, settings: &Value) -> Self {
         let sts = sts();
@@ -66,7 +66,7 @@ impl World {
         ];
         let token = cluster.admin_kubectl(&args);
         assert!(token.success, "{}", token.stderr);
-        let mut world = Self {
+        let mut fixture = Self {
             replicas: Vec::new(),
             proxies: Vec::new(),
             api: cluster.api(),
@@ -82,10 +82,10 @@ impl World {
             if number == 0 {
                 settings["port"] = json!(first);
             }
-            let replica = world.add_replica(&number.to_string(), &settings);
-            world.replicas.push(replica);
+            let replica = fixture.add_replica(&number.to_string(), &settings);
+            fixture.replicas.push(replica);
         }
-        world
+        fixture
     }
 
     /// Starts a server that asks the API server through a proxy of its own, which is the last one.
