@@ -146,6 +146,11 @@ impl Fixture {
         stopped.unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// Kills the server.
+    pub fn kill_server(&mut self) {
+        self.server.take().expect("a running server").kill();
+    }
+
     /// Waits until the server has ended by itself, or by a signal. Blocks the thread.
     pub fn wait_for_exit(&mut self) -> ExitStatus {
         let ended = self.server_mut().wait(LIMIT);
@@ -247,8 +252,20 @@ impl Fixture {
         self.review(&self.token_of(key)).await
     }
 
-    /// Returns the value of the metric `ack_ram_authenticator_<name>`; `None` if the server does not report it.
-    pub async fn metric(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    /// Whether a new token of Alice's is granted.
+    pub async fn alice_is_granted(&self) -> bool {
+        self.review(&self.token()).await.is_granted()
+    }
+
+    /// Returns the value of the metric `ack_ram_authenticator_<name>`.
+    pub async fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        let value = self.find_metric(name, labels).await;
+        value.unwrap_or_else(|| panic!("no metric {name} {labels:?}"))
+    }
+
+    /// Returns the value of the metric `ack_ram_authenticator_<name>`; `None` if the server does not report it, as a
+    /// counter that counted nothing yet.
+    pub async fn find_metric(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let name = format!("ack_ram_authenticator_{name}");
         self.webhook().metrics().await.value(&name, labels)
     }

@@ -14,13 +14,13 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::json;
 
-use crate::fixture::{Fixture, LIMIT};
+use crate::fixture::{LIMIT, bearer_of_alice, start};
 
 #[tokio::test]
 async fn in_both_versions_of_http_nobody_waits_for_the_body() {
-    let fixture = Fixture::start(&json!({ "enabled": true }));
+    let fixture = start(&json!({ "enabled": true }));
     for version in [Version::HTTP_11, Version::HTTP_2] {
-        let tls = trusting(&fixture.folder.path().join("state/cert.pem")).unwrap();
+        let tls = trusting(&fixture.ca_file()).unwrap();
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_only();
@@ -30,9 +30,9 @@ async fn in_both_versions_of_http_nobody_waits_for_the_body() {
         };
         let client = Client::builder(TokioExecutor::new()).build::<_, EndlessBody>(connector);
         for (authorization, status) in [
-            (fixture.alice(), 200),
+            (bearer_of_alice(&fixture), 200),
             ("Bearer x".to_owned(), 401),
-            (fixture.alice(), 200),
+            (bearer_of_alice(&fixture), 200),
         ] {
             for whole in [None, Some(0), Some(100_000), Some(4_000_000_000_u64)] {
                 let mut request =

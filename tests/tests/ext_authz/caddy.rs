@@ -3,7 +3,7 @@
 use ack_ram_tests::sts::demo;
 use serde_json::json;
 
-use crate::fixture::{Fixture, bearer};
+use crate::fixture::{bearer, bearer_of_alice, start, start_with};
 use crate::programs::Program;
 use crate::proxied::{identity, lines};
 
@@ -35,10 +35,10 @@ fn told(head: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn services_behind_caddy_get_who_comes_and_nothing_else() {
-    let fixture = Fixture::start(&json!({ "enabled": true, "joinGroups": true }));
+    let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
     let caddy = Program::Caddy.start(&fixture).await;
-    let good = format!("authorization: {}", fixture.alice());
-    let stranger = bearer(&fixture.token(&demo::stranger_key()));
+    let good = format!("authorization: {}", bearer_of_alice(&fixture));
+    let stranger = bearer(&fixture.token_of(&demo::stranger_key()));
     let stranger = format!("authorization: {stranger}");
     let hidden = format!(
         "cookie: theme=dark; token={}",
@@ -144,10 +144,10 @@ async fn services_behind_caddy_get_who_comes_and_nothing_else() {
 
 #[tokio::test]
 async fn path_without_a_login_gets_neither_claims_nor_tokens_behind_caddy() {
-    let fixture = Fixture::start(&json!({ "enabled": true, "joinGroups": true }));
+    let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
     let caddy = Program::Caddy.start(&fixture).await;
     let asked = lines(&[
-        &format!("authorization: {}", fixture.alice()),
+        &format!("authorization: {}", bearer_of_alice(&fixture)),
         "x-remote-user: root",
         "X-Remote_User: root",
         "x_remote-group: ops",
@@ -162,11 +162,11 @@ async fn path_without_a_login_gets_neither_claims_nor_tokens_behind_caddy() {
 
 #[tokio::test]
 async fn without_its_rule_caddy_removes_groups_that_connection_names() {
-    let fixture = Fixture::start(&json!({ "enabled": true, "joinGroups": true }));
+    let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
     let caddy = Program::Caddy
         .start_with(&fixture, &ENDS_HERE.map(|line| (line, "")))
         .await;
-    let good = format!("authorization: {}", fixture.alice());
+    let good = format!("authorization: {}", bearer_of_alice(&fixture));
     let asked = [good, "connection: close, x-remote-group".to_owned()];
     let (head, body) = caddy.proxy.ask("GET", "/", &asked).await;
     assert!(head.starts_with("http/1.1 200 "), "{head}");
@@ -179,10 +179,17 @@ async fn without_its_rule_caddy_removes_groups_that_connection_names() {
 async fn user_without_groups_or_session_gets_no_placeholder_behind_caddy() {
     for joins_groups in [false, true] {
         let settings = json!({ "enabled": true, "joinGroups": joins_groups });
-        let fixture = Fixture::start_with(&settings, |config| {
-            config["server"]["mapUsers"][0]["groups"] = json!([]);
-            config["server"]["mapRoles"][0]["groups"] = json!(["dev", "ops"]);
-        });
+        let fixture = start_with(
+            &settings,
+            &json!({
+                "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": [] }],
+                "mapRoles": [{
+                    "roleARN": demo::ROLE_ARN,
+                    "username": "dev:{{SessionName}}",
+                    "groups": ["dev", "ops"],
+                }],
+            }),
+        );
         let caddy = Program::Caddy.start(&fixture).await;
         let values = |body: &str, name: &str| -> Vec<String> {
             let start = format!("x-remote-{name}: ");
@@ -200,7 +207,7 @@ async fn user_without_groups_or_session_gets_no_placeholder_behind_caddy() {
                 demo::SESSION,
             ),
         ] {
-            let good = format!("authorization: {}", bearer(&fixture.token(&key)));
+            let good = format!("authorization: {}", bearer(&fixture.token_of(&key)));
             let (head, body) = caddy.proxy.ask("GET", "/", &[good]).await;
             assert!(head.starts_with("http/1.1 200 "), "{head}");
             assert!(!body.contains('{'), "{body}");
@@ -216,14 +223,14 @@ async fn user_without_groups_or_session_gets_no_placeholder_behind_caddy() {
 #[tokio::test]
 async fn no_token_gets_past_caddy_beside_one_in_a_header_of_its_own() {
     let settings = json!({ "enabled": true, "joinGroups": true, "tokenHeader": "x-ram-token" });
-    let fixture = Fixture::start(&settings);
+    let fixture = start(&settings);
     // Where the service has credentials of its own.
     let own = (
         "\t\t\trequest_header -Authorization",
         "\t\t\trequest_header -X-Ram-Token",
     );
     let caddy = Program::Caddy.start_with(&fixture, &[own]).await;
-    let token = fixture.token(&demo::user_key());
+    let token = fixture.token();
     let token = token.expose();
     let good = format!("x-ram-token: {token}");
     for (path, more, status) in [

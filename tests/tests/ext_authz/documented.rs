@@ -15,7 +15,7 @@ use hyper::Method;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::fixture::{Fixture, check_refusal};
+use crate::fixture::{ask, bearer_of_alice, check_refusal, start};
 
 /// The blocks of `deploy/ext-authz.md` in this language.
 pub(crate) fn documented(language: &str) -> Vec<String> {
@@ -32,9 +32,9 @@ pub(crate) fn documented(language: &str) -> Vec<String> {
 async fn the_documented_settings_are_taken() {
     let yaml = documented("yaml");
     let settings: Value = serde_saphyr::from_str(&yaml[0]).unwrap();
-    let fixture = Fixture::start(&settings["server"]["extAuthz"]);
-    let headers = [("authorization", &*fixture.alice())];
-    let reply = fixture.ask(Method::GET, "/ext-authz", &headers).await;
+    let fixture = start(&settings["server"]["extAuthz"]);
+    let headers = [("authorization", &*bearer_of_alice(&fixture))];
+    let reply = ask(&fixture, Method::GET, "/ext-authz", &headers).await;
     let detail = "in none of the groups that may come here";
     check_refusal("alice", &reply, 403, "insufficient_scope", detail);
 }

@@ -1,116 +1,57 @@
 //! A server that proxies may ask, and its STS.
 
-use std::fs;
-use std::time::Duration;
-
-use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::{self, AccessKey};
-use ack_ram_tests::authenticator::Authenticator;
-use ack_ram_tests::callers::CLUSTER;
 pub(crate) use ack_ram_tests::callers::bearer;
-use ack_ram_tests::dates::DistinctDates;
-use ack_ram_tests::exposition::Exposition;
-use ack_ram_tests::ports;
-use ack_ram_tests::sts::{Emulator, demo};
-use ack_ram_tests::webhook::{Reply, WebhookClient};
+pub(crate) use ack_ram_tests::eventually::LIMIT;
+use ack_ram_tests::fixture::Fixture;
+use ack_ram_tests::sts::demo;
+use ack_ram_tests::webhook::Reply;
 use http_body_util::Full;
 use hyper::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// What is waited for has happened long before, on any machine.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
-
-/// A server that proxies may ask, and its STS.
-pub(crate) struct Fixture {
-    pub(crate) sts: Emulator,
-    pub(crate) authenticator: Authenticator,
-    pub(crate) proxy: WebhookClient,
-    pub(crate) port: u16,
-    dates: DistinctDates,
-    pub(crate) folder: TempDir,
+/// Starts a server with `settings` as `server.extAuthz`.
+pub(crate) fn start(settings: &Value) -> Fixture {
+    start_with(settings, &json!({}))
 }
 
-impl Fixture {
-    /// `settings` are `server.extAuthz`.
-    pub(crate) fn start(settings: &Value) -> Self {
-        Self::start_with(settings, |_| ())
-    }
+/// Starts a server with `settings` as `server.extAuthz`, and `server` merged into the settings of the server.
+pub(crate) fn start_with(settings: &Value, server: &Value) -> Fixture {
+    start_in(tempfile::tempdir().unwrap(), settings, server)
+}
 
-    /// With what `edit` makes of the server's configuration.
-    pub(crate) fn start_with(settings: &Value, edit: impl FnOnce(&mut Value)) -> Self {
-        Self::start_edited(tempfile::tempdir().unwrap(), settings, edit)
-    }
-
-    pub(crate) fn start_in(folder: TempDir, settings: &Value) -> Self {
-        Self::start_edited(folder, settings, |_| ())
-    }
-
-    fn start_edited(folder: TempDir, settings: &Value, edit: impl FnOnce(&mut Value)) -> Self {
-        let sts = Emulator::builder().demo().start().unwrap();
-        let port = ports::free_port();
-        let ca = folder.path().join("sts-ca.pem");
-        fs::write(&ca, sts.ca_pem()).unwrap();
-        let role = json!({
+/// Starts a server as [`start_with`] does, with its files in `folder`.
+pub(crate) fn start_in(folder: TempDir, settings: &Value, server: &Value) -> Fixture {
+    let builder = Fixture::builder().folder(folder).settings(&json!({
+        "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": ["dev", "ops team"] }],
+        "mapRoles": [{
             "roleARN": demo::ROLE_ARN,
             "username": "dev:{{SessionName}}",
             "groups": ["dev", "a,b"],
-        });
-        let mut config = json!({
-            "clusterID": CLUSTER,
-            "server": {
-                "port": port,
-                "healthPort": 0,
-                "stateDir": folder.path().join("state"),
-                "generateKubeconfig": folder.path().join("webhook.kubeconfig"),
-                "sts": sts.settings(&ca),
-                "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": ["dev", "ops team"] }],
-                "mapRoles": [role],
-                "extAuthz": settings,
-            },
-        });
-        edit(&mut config);
-        let path = folder.path().join("config.yaml");
-        fs::write(&path, config.to_string()).unwrap();
-        let authenticator = Authenticator::start(folder.path(), &path).unwrap();
-        let ca = folder.path().join("state/cert.pem");
-        Self {
-            proxy: WebhookClient::new(&ca, port).unwrap(),
-            dates: DistinctDates::back_from(sts.now()),
-            sts,
-            authenticator,
-            port,
-            folder,
-        }
-    }
+        }],
+        "extAuthz": settings,
+    }));
+    builder.settings(server).start()
+}
 
-    /// A token that no other of this fixture is equal to.
-    pub(crate) fn token(&self, key: &AccessKey) -> Secret {
-        let cluster = ClusterId::parse(CLUSTER).unwrap();
-        sign::sign_token_v2(key, &cluster, "test", self.dates.next()).unwrap()
-    }
+/// Returns `Authorization` with a new token of Alice's.
+pub(crate) fn bearer_of_alice(fixture: &Fixture) -> String {
+    bearer(&fixture.token())
+}
 
-    /// A line with a token of Alice's.
-    pub(crate) fn alice(&self) -> String {
-        bearer(&self.token(&demo::user_key()))
+/// Asks the webhook's port, as a proxy does.
+pub(crate) async fn ask(
+    fixture: &Fixture,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Reply {
+    let mut request = fixture.webhook().request(method, path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
     }
-
-    pub(crate) async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Reply {
-        let mut request = self.proxy.request(method, path);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        self.proxy
-            .send(request.body(Full::default()).unwrap())
-            .await
-            .unwrap()
-    }
-
-    pub(crate) async fn metrics(&self) -> Exposition {
-        let reply = self.ask(Method::GET, "/metrics", &[]).await;
-        Exposition::parse(std::str::from_utf8(&reply.bytes).unwrap()).unwrap()
-    }
+    let request = request.body(Full::default()).unwrap();
+    fixture.webhook().send(request).await.unwrap()
 }
 
 /// All headers of an answer that mean something to proxies, by name.

@@ -3,16 +3,16 @@
 use ack_ram_tests::sts::demo;
 use serde_json::json;
 
-use crate::fixture::{Fixture, bearer};
+use crate::fixture::{bearer, bearer_of_alice, start, start_with};
 use crate::programs::Program;
 use crate::proxied::{identity, lines};
 
 #[tokio::test]
 async fn services_behind_nginx_get_who_comes_and_nothing_else() {
-    let fixture = Fixture::start(&json!({ "enabled": true, "joinGroups": true }));
+    let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
     let nginx = Program::Nginx.start(&fixture).await;
-    let good = format!("authorization: {}", fixture.alice());
-    let stranger = bearer(&fixture.token(&demo::stranger_key()));
+    let good = format!("authorization: {}", bearer_of_alice(&fixture));
+    let stranger = bearer(&fixture.token_of(&demo::stranger_key()));
     let stranger = format!("authorization: {stranger}");
     let of = lines;
     let alice = of(&[
@@ -123,14 +123,14 @@ async fn services_behind_nginx_get_who_comes_and_nothing_else() {
 
 #[tokio::test]
 async fn server_refuses_an_identity_header_that_ends_at_a_later_hop() {
-    let fixture = Fixture::start(&json!({ "enabled": true, "joinGroups": true }));
+    let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
     // A proxy that sends its client's `Connection` on in the question.
     let passed_on = (
         r#"proxy_set_header Connection "";"#,
         "proxy_set_header Connection $http_connection;",
     );
     let nginx = Program::Nginx.start_with(&fixture, &[passed_on]).await;
-    let good = format!("authorization: {}", fixture.alice());
+    let good = format!("authorization: {}", bearer_of_alice(&fixture));
     for (connection, status) in [
         ("close", 200),
         ("close, authorization", 200),
@@ -150,11 +150,14 @@ async fn server_refuses_an_identity_header_that_ends_at_a_later_hop() {
 #[tokio::test]
 async fn user_without_groups_or_session_has_no_header_of_them_behind_nginx() {
     let settings = json!({ "enabled": true, "joinGroups": true });
-    let fixture = Fixture::start_with(&settings, |config| {
-        config["server"]["mapUsers"][0]["groups"] = json!([]);
-    });
+    let fixture = start_with(
+        &settings,
+        &json!({
+            "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": [] }],
+        }),
+    );
     let nginx = Program::Nginx.start(&fixture).await;
-    let good = format!("authorization: {}", fixture.alice());
+    let good = format!("authorization: {}", bearer_of_alice(&fixture));
     let (head, body) = nginx.proxy.ask("GET", "/", &[good]).await;
     assert!(head.starts_with("http/1.1 200 "), "{head}");
     let expected = [
@@ -167,14 +170,14 @@ async fn user_without_groups_or_session_has_no_header_of_them_behind_nginx() {
 #[tokio::test]
 async fn no_token_gets_past_nginx_beside_one_in_a_header_of_its_own() {
     let settings = json!({ "enabled": true, "joinGroups": true, "tokenHeader": "x-ram-token" });
-    let fixture = Fixture::start(&settings);
+    let fixture = start(&settings);
     // Where the service has credentials of its own.
     let own = (
         r#"proxy_set_header Authorization "";"#,
         r#"proxy_set_header X-Ram-Token "";"#,
     );
     let nginx = Program::Nginx.start_with(&fixture, &[own]).await;
-    let token = fixture.token(&demo::user_key());
+    let token = fixture.token();
     let token = token.expose();
     let good = format!("x-ram-token: {token}");
     for (path, more, status) in [
@@ -196,7 +199,7 @@ async fn no_token_gets_past_nginx_beside_one_in_a_header_of_its_own() {
 #[tokio::test]
 async fn preflight_needs_a_token_behind_nginx_without_its_lines() {
     let settings = json!({ "enabled": true, "joinGroups": true, "allowPreflight": true });
-    let fixture = Fixture::start(&settings);
+    let fixture = start(&settings);
     // It asks by another method.
     let nginx = Program::Nginx.start(&fixture).await;
     let asked = lines(&["origin: https://a", "access-control-request-method: PUT"]);

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use ack_ram_tests::fixture::Fixture;
 use ack_ram_tests::ports;
 use ack_ram_tests::process::Process;
 use ack_ram_tests::tools::{CADDY, NGINX};
@@ -10,7 +11,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::documented::documented;
-use crate::fixture::Fixture;
+use crate::fixture::start;
 use crate::proxied::{Proxy, service};
 
 /// A proxy that is documented.
@@ -39,7 +40,7 @@ impl Program {
     pub(crate) async fn start_with(self, fixture: &Fixture, changes: &[(&str, &str)]) -> Started {
         let folder = tempfile::tempdir().unwrap();
         let port = ports::free_port();
-        let ca = fixture.folder.path().join("state/cert.pem");
+        let ca = fixture.ca_file();
         let service = service().await;
         let block = match self {
             Self::Nginx => "nginx",
@@ -112,7 +113,7 @@ fn caddy(folder: &Path, port: u16, server: u16, documented: &str) -> Command {
 #[tokio::test]
 async fn nobody_passes_when_a_proxy_gets_no_yes() {
     for program in Program::BOTH {
-        let fixture = Fixture::start(&json!({ "enabled": true, "joinGroups": true }));
+        let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
         let started = program.start(&fixture).await;
         let status = program.status_without_server();
         started.proxy.check_only_a_yes_passes(fixture, status).await;
@@ -122,7 +123,7 @@ async fn nobody_passes_when_a_proxy_gets_no_yes() {
 #[tokio::test]
 async fn large_requests_pass_each_proxy() {
     for program in Program::BOTH {
-        let fixture = Fixture::start(&json!({ "enabled": true, "joinGroups": true }));
+        let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
         let started = program.start(&fixture).await;
         started.proxy.check_large_requests_pass(&fixture).await;
     }
@@ -132,7 +133,7 @@ async fn large_requests_pass_each_proxy() {
 async fn only_preflights_pass_each_proxy_as_documented() {
     for program in Program::BOTH {
         let settings = json!({ "enabled": true, "joinGroups": true, "allowPreflight": true });
-        let fixture = Fixture::start(&settings);
+        let fixture = start(&settings);
         let started = match program {
             Program::Nginx => nginx_with_preflights(&fixture).await,
             Program::Caddy => caddy_with_preflights(&fixture).await,
@@ -154,7 +155,7 @@ async fn nginx_with_preflights(fixture: &Fixture) -> Started {
 }
 
 async fn caddy_with_preflights(fixture: &Fixture) -> Started {
-    let ca = fixture.folder.path().join("state/cert.pem");
+    let ca = fixture.ca_file();
     let first = documented("caddyfile")
         .remove(1)
         .replace("localhost:21362", &format!("localhost:{}", fixture.port))

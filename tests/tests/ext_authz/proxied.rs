@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use ack_ram_tests::fixture::Fixture;
 use ack_ram_tests::process::Process;
 use ack_ram_tests::sts::Fault;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::fixture::{Fixture, LIMIT};
+use crate::fixture::{LIMIT, bearer_of_alice};
 
 /// Starts a service that answers every request with its head.
 pub(crate) async fn service() -> SocketAddr {
@@ -83,7 +84,7 @@ impl Proxy {
 
     /// Expects that requests pass that are as large as browsers make them.
     pub(crate) async fn check_large_requests_pass(&self, fixture: &Fixture) {
-        let good = format!("authorization: {}", fixture.alice());
+        let good = format!("authorization: {}", bearer_of_alice(&fixture));
         let long = "y".repeat(6 * 1024);
         let cookies = (1..=3).map(|number| format!("cookie: c{number}={long}"));
         let others = (1..=3).map(|number| format!("x-long-{number}: {long}"));
@@ -128,22 +129,22 @@ impl Proxy {
 
     /// Expects that nobody passes while STS is unavailable, or after the server has ended, when the proxy answers with
     /// `without_server`.
-    pub(crate) async fn check_only_a_yes_passes(&self, fixture: Fixture, without_server: u16) {
+    pub(crate) async fn check_only_a_yes_passes(&self, mut fixture: Fixture, without_server: u16) {
         fixture.sts.set_fault(Some(Fault::ServiceUnavailable));
-        let line = format!("authorization: {}", fixture.alice());
+        let line = format!("authorization: {}", bearer_of_alice(&fixture));
         let (head, _) = self.ask("GET", "/", &[line]).await;
         assert!(head.starts_with("http/1.1 503 "), "{head}");
         assert!(head.lines().any(|line| line == "retry-after: 1"), "{head}");
         fixture.sts.set_fault(Some(Fault::ThrottleUser));
-        let line = format!("authorization: {}", fixture.alice());
+        let line = format!("authorization: {}", bearer_of_alice(&fixture));
         let (head, _) = self.ask("GET", "/", &[line]).await;
         assert!(head.starts_with("http/1.1 503 "), "{head}");
         assert!(head.contains("retry-after: 60"), "{head}");
         fixture.sts.set_fault(None);
-        let good = format!("authorization: {}", fixture.alice());
+        let good = format!("authorization: {}", bearer_of_alice(&fixture));
         let (head, _) = self.ask("GET", "/", std::slice::from_ref(&good)).await;
         assert!(head.starts_with("http/1.1 200 "), "{head}");
-        fixture.authenticator.kill();
+        fixture.kill_server();
         let (head, _) = self.ask("GET", "/", &[good]).await;
         assert!(
             head.starts_with(&format!("http/1.1 {without_server} ")),

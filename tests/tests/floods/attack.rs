@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::AccessKey;
+use ack_ram_tests::fixture::Fixture;
 use ack_ram_tests::sts::demo;
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
-use crate::fixture::{Fixture, UNMAPPED, key, key_of, unmapped_key};
+use crate::fixture::{UNMAPPED, key, key_of, token_of, unmapped_key};
 use crate::front::Front;
 
 /// Whose access key ids the tokens claim.
@@ -78,7 +79,7 @@ impl Attack {
         let known: Vec<AccessKey> = (0..LOGINS).map(|_| self.granted_key()).collect();
         let new: Vec<AccessKey> = (0..LOGINS).map(|number| self.new_key(number)).collect();
         // Those who were granted a login before.
-        assert!(front.lets_in(&fixture.token_of(&known[0], LOGINS)).await);
+        assert!(front.lets_in(&token_of(fixture, &known[0], LOGINS)).await);
         let flood = Flood {
             is_over: AtomicBool::new(false),
             answered: AtomicUsize::new(0),
@@ -97,7 +98,7 @@ impl Attack {
             let log_in = async |keys: &[AccessKey]| {
                 let logins = keys.iter().enumerate().map(async |(number, key)| {
                     sleep(BETWEEN_LOGINS * u32::try_from(number).unwrap()).await;
-                    front.lets_in(&fixture.token_of(key, number)).await
+                    front.lets_in(&token_of(fixture, key, number)).await
                 });
                 let granted = join_all(logins).await;
                 granted.into_iter().filter(|is_granted| *is_granted).count()
@@ -150,6 +151,6 @@ impl Attack {
                 ..key
             },
         };
-        fixture.token_of(&key, round)
+        token_of(fixture, &key, round)
     }
 }

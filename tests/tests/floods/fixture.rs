@@ -1,107 +1,58 @@
 //! A server that knows many people, and its STS.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use ack_ram_core::access_key::AccessKeyId;
-use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::{self, AccessKey};
-use ack_ram_tests::authenticator::Authenticator;
-use ack_ram_tests::ports;
+use ack_ram_core::sign::AccessKey;
+use ack_ram_tests::callers::token_v2;
+use ack_ram_tests::fixture::Fixture;
 use ack_ram_tests::sts::{Emulator, Fault, demo};
-use ack_ram_tests::webhook::WebhookClient;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::front::Front;
 
-const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
 /// How many people are mapped.
 const PEOPLE: usize = 120;
 /// How many keys STS knows whose owner is not mapped.
 pub(crate) const UNMAPPED: usize = 2_000;
 const STS_TAKES: Duration = Duration::from_secs(1);
 
-pub(crate) struct Fixture {
-    _authenticator: Authenticator,
-    sts: Emulator,
-    port: u16,
-    folder: TempDir,
+/// Starts a server with `sts` merged into `server.sts`, which has the default time limits.
+pub(crate) fn start(sts: &Value) -> Fixture {
+    let mut builder = Emulator::builder().demo();
+    let mut users = vec![json!({ "userARN": demo::USER_ARN, "username": "alice" })];
+    for person in 0..PEOPLE {
+        let name = format!("person-{person}");
+        let id = format!("4{person:017}");
+        builder = builder.user(demo::ACCOUNT, &name, &id, key_of(person));
+        let arn = format!("acs:ram::{}:user/{name}", demo::ACCOUNT);
+        users.push(json!({ "userARN": arn, "username": name }));
+    }
+    for number in 0..UNMAPPED {
+        let key = unmapped_key(number);
+        builder = builder.user(demo::ACCOUNT, demo::STRANGER, demo::STRANGER_ID, key);
+    }
+    let emulator = builder.start().unwrap();
+    emulator.set_fault(Some(Fault::Delay(STS_TAKES)));
+    let settings = json!({
+        "sts": { "connectTimeout": null, "timeout": null },
+        "mapUsers": users,
+        "mapRoles": [{ "roleARN": demo::ROLE_ARN, "username": "dev:{{SessionName}}" }],
+    });
+    let builder = Fixture::builder().sts(emulator).settings(&settings);
+    builder.settings(&json!({ "sts": sts })).start()
 }
 
-impl Fixture {
-    /// `sts` is what is under `server.sts` beside the necessary.
-    pub(crate) fn start(sts: &Value) -> Self {
-        let mut builder = Emulator::builder().demo();
-        let mut users = vec![json!({ "userARN": demo::USER_ARN, "username": "alice" })];
-        for person in 0..PEOPLE {
-            let name = format!("person-{person}");
-            builder = builder.user(
-                demo::ACCOUNT,
-                &name,
-                &format!("4{person:017}"),
-                key_of(person),
-            );
-            let arn = format!("acs:ram::{}:user/{name}", demo::ACCOUNT);
-            users.push(json!({ "userARN": arn, "username": name }));
-        }
-        for number in 0..UNMAPPED {
-            builder = builder.user(
-                demo::ACCOUNT,
-                demo::STRANGER,
-                demo::STRANGER_ID,
-                unmapped_key(number),
-            );
-        }
-        let emulator = builder.start().unwrap();
-        emulator.set_fault(Some(Fault::Delay(STS_TAKES)));
-        let folder = tempfile::tempdir().unwrap();
-        let ca = folder.path().join("sts-ca.pem");
-        std::fs::write(&ca, emulator.ca_pem()).unwrap();
-        let port = ports::free_port();
-        let mut settings = json!({ "endpoint": emulator.url(), "caFile": ca });
-        for (key, value) in sts.as_object().unwrap() {
-            settings[key] = value.clone();
-        }
-        let config = json!({
-            "clusterID": CLUSTER,
-            "server": {
-                "port": port,
-                "healthPort": 0,
-                "stateDir": folder.path().join("state"),
-                "generateKubeconfig": folder.path().join("webhook.kubeconfig"),
-                "sts": settings,
-                "mapUsers": users,
-                "mapRoles": [{ "roleARN": demo::ROLE_ARN, "username": "dev:{{SessionName}}" }],
-            },
-        });
-        let path = folder.path().join("config.yaml");
-        std::fs::write(&path, config.to_string()).unwrap();
-        Self {
-            _authenticator: Authenticator::start(folder.path(), &path).unwrap(),
-            sts: emulator,
-            port,
-            folder,
-        }
-    }
+/// The webhook, as many API servers reach it.
+pub(crate) fn front(fixture: &Fixture) -> Front {
+    Front::of_webhook(|| fixture.new_webhook())
+}
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    pub(crate) fn front(&self) -> Front {
-        let ca = self.path("state/cert.pem");
-        Front::of_webhook(|| WebhookClient::new(&ca, self.port).unwrap())
-    }
-
-    /// A token that differs from those of the same key with another `number`, below 600.
-    pub(crate) fn token_of(&self, key: &AccessKey, number: usize) -> Secret {
-        let cluster = ClusterId::parse(CLUSTER).unwrap();
-        let age = i64::try_from(number % 600).unwrap();
-        let date = self.sts.now().plus_seconds(-age);
-        sign::sign_token_v2(key, &cluster, "test", date).unwrap()
-    }
+/// Signs a token that differs from the tokens of the same key with another `number`, below 600.
+pub(crate) fn token_of(fixture: &Fixture, key: &AccessKey, number: usize) -> Secret {
+    let age = i64::try_from(number % 600).unwrap();
+    token_v2(key, fixture.sts.now().plus_seconds(-age))
 }
 
 /// The key of a person who is mapped.

@@ -12,7 +12,7 @@ use ack_ram_tests::cluster::Cluster;
 use serde_json::json;
 
 use attack::Attack;
-use fixture::Fixture;
+use fixture::{front, start};
 use front::Front;
 
 const IN_FLIGHT: usize = 2_000;
@@ -28,8 +28,8 @@ const ATTACKS: [Attack; 5] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn victim_gets_its_share_through_the_binary() {
     for attack in ATTACKS {
-        let fixture = Fixture::start(&json!({}));
-        let shares = attack.run(&fixture, &fixture.front(), IN_FLIGHT).await;
+        let fixture = start(&json!({}));
+        let shares = attack.run(&fixture, &front(&fixture), IN_FLIGHT).await;
         println!("{attack:?}, {IN_FLIGHT} in flight: {shares}");
         let case = format!("{attack:?}");
         match attack {
@@ -47,8 +47,8 @@ async fn granted_victim_gets_its_share_with_low_limits() {
         Attack::ManyKeys,
         Attack::VictimsPermanentKey,
     ] {
-        let fixture = Fixture::start(&json!({ "maxCalls": 64, "maxWaiting": 64 }));
-        let shares = attack.run(&fixture, &fixture.front(), IN_FLIGHT).await;
+        let fixture = start(&json!({ "maxCalls": 64, "maxWaiting": 64 }));
+        let shares = attack.run(&fixture, &front(&fixture), IN_FLIGHT).await;
         println!("{attack:?}, {IN_FLIGHT} in flight, limits of 64 and 64: {shares}");
         if !matches!(attack, Attack::VictimsPermanentKey) {
             shares.check_granted(&format!("{attack:?}"));
@@ -58,7 +58,7 @@ async fn granted_victim_gets_its_share_with_low_limits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn victim_gets_its_share_through_kube_apiserver() {
-    let fixture = Fixture::start(&json!({}));
+    let fixture = start(&json!({}));
     let kubeconfig = fixture.path("webhook.kubeconfig");
     let starting = move || {
         let builder = Cluster::builder().webhook(&kubeconfig, ReviewVersion::V1);

@@ -3,6 +3,7 @@
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::AccessKey;
+use ack_ram_tests::eventually::eventually;
 use ack_ram_tests::sts::{Fault, demo};
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -16,7 +17,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use crate::fixture::{Fixture, LIMIT};
+use crate::fixture::{connect, connect_to_health, start};
 
 /// A key that nobody has.
 fn claimed(number: usize) -> AccessKey {
@@ -26,20 +27,10 @@ fn claimed(number: usize) -> AccessKey {
     }
 }
 
-/// Waits until it `is_so`.
-async fn until(mut is_so: impl AsyncFnMut() -> bool) {
-    let waiting = async {
-        while !is_so().await {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(LIMIT, waiting).await.unwrap();
-}
-
 #[tokio::test]
 async fn while_sts_hangs_the_cached_and_strangers_are_answered_and_others_are_shed() {
     let sts = json!({ "maxCalls": 2, "maxWaiting": 2, "timeout": "30s", "breakerFailures": 0 });
-    let fixture = Fixture::start(&json!({}), &sts);
+    let fixture = start(&json!({}), &sts);
     let cached = fixture.token();
     let reply = fixture.review(&cached).await;
     assert_eq!(reply.body["status"]["authenticated"], true);
@@ -47,22 +38,25 @@ async fn while_sts_hangs_the_cached_and_strangers_are_answered_and_others_are_sh
     fixture.sts.set_fault(Some(Fault::Hang));
     let mut stuck = Vec::new();
     for _ in 0..4 {
-        let (webhook, token) = (fixture.webhook.clone(), fixture.token());
+        let (webhook, token) = (fixture.webhook().clone(), fixture.token());
         stuck.push(tokio::spawn(async move {
             webhook.review(&token).await.unwrap()
         }));
     }
-    until(async || {
+    eventually("two calls, two waiting", async || {
         fixture.sts.requests().len() >= 2 && fixture.metric("sts_queue_waiting", &[]).await >= 2.0
     })
     .await;
     for shed in 1..4 {
         // Of those who wait and the newcomer, a random one makes room.
-        let (webhook, token) = (fixture.webhook.clone(), fixture.token());
+        let (webhook, token) = (fixture.webhook().clone(), fixture.token());
         stuck.push(tokio::spawn(async move {
             webhook.review(&token).await.unwrap()
         }));
-        until(async || stuck.iter().any(JoinHandle::is_finished)).await;
+        eventually("a login is shed", async || {
+            stuck.iter().any(JoinHandle::is_finished)
+        })
+        .await;
         let dropped = stuck.iter().position(JoinHandle::is_finished).unwrap();
         let reply = stuck.swap_remove(dropped).await.unwrap();
         assert_eq!(reply.status, 503, "{reply:?}");
@@ -79,13 +73,7 @@ async fn while_sts_hangs_the_cached_and_strangers_are_answered_and_others_are_sh
         let reply = fixture.review(&stranger).await;
         assert_eq!(reply.status, 200);
         assert_eq!(reply.body["status"], json!({ "authenticated": false }));
-        assert!(
-            fixture
-                .ask_health("/livez")
-                .await
-                .0
-                .starts_with("HTTP/1.1 200 ")
-        );
+        assert_eq!(fixture.ask_health("/livez").await.status, 200);
     }
     assert_eq!(fixture.sts.requests().len(), 2);
     assert!(stuck.iter().all(|review| !review.is_finished()));
@@ -94,10 +82,10 @@ async fn while_sts_hangs_the_cached_and_strangers_are_answered_and_others_are_sh
 
 #[tokio::test]
 async fn a_flood_of_proxies_keeps_nobody_out_of_the_cluster() {
-    let fixture = Fixture::start(&json!({}), &json!({ "maxCalls": 4, "maxWaiting": 0 }));
+    let fixture = start(&json!({}), &json!({ "maxCalls": 4, "maxWaiting": 0 }));
     fixture.sts.set_fault(Some(Fault::Hang));
     let ask = |token: Secret| {
-        let proxy = fixture.webhook.clone();
+        let proxy = fixture.webhook().clone();
         async move {
             let request = proxy.request(Method::GET, "/ext-authz/");
             let request = request.header("authorization", format!("Bearer {}", token.expose()));
@@ -105,14 +93,17 @@ async fn a_flood_of_proxies_keeps_nobody_out_of_the_cluster() {
         }
     };
     let hangs = tokio::spawn(ask(fixture.token()));
-    until(async || !fixture.sts.requests().is_empty()).await;
+    eventually("a call is in flight", async || {
+        !fixture.sts.requests().is_empty()
+    })
+    .await;
     // There are more places, and none of them is for proxies that were granted no login.
     for _ in 0..3 {
         assert_eq!(ask(fixture.token()).await.unwrap().status, 503);
     }
     assert_eq!(fixture.sts.requests().len(), 1);
     fixture.sts.set_fault(None);
-    assert!(fixture.alice_logs_in().await);
+    assert!(fixture.alice_is_granted().await);
     assert!(!hangs.is_finished());
     hangs.abort();
 }
@@ -120,26 +111,32 @@ async fn a_flood_of_proxies_keeps_nobody_out_of_the_cluster() {
 /// The old queue refuses the newcomer, whoever it is.
 #[tokio::test]
 async fn flood_of_claimed_keys_keeps_nobody_out_who_was_granted_a_login() {
-    let fixture = Fixture::start(&json!({}), &json!({ "maxCalls": 4, "maxWaiting": 4 }));
-    assert!(fixture.alice_logs_in().await);
+    let fixture = start(&json!({}), &json!({ "maxCalls": 4, "maxWaiting": 4 }));
+    assert!(fixture.alice_is_granted().await);
     let calls = fixture.sts.requests().len();
     fixture.sts.set_fault(Some(Fault::Hold));
     let mut flood = Vec::new();
     for number in 0..32 {
-        let (webhook, token) = (fixture.webhook.clone(), fixture.token_of(&claimed(number)));
+        let (webhook, token) = (
+            fixture.webhook().clone(),
+            fixture.token_of(&claimed(number)),
+        );
         flood.push(tokio::spawn(async move {
             webhook.review(&token).await.unwrap().status
         }));
     }
     // Two are asked about, two wait, and all others have been answered.
-    until(async || {
+    eventually("28 logins are shed", async || {
         let answered = flood.iter().filter(|login| login.is_finished()).count();
         fixture.sts.requests().len() == calls + 2 && answered == 28
     })
     .await;
-    let (webhook, token) = (fixture.webhook.clone(), fixture.token());
+    let (webhook, token) = (fixture.webhook().clone(), fixture.token());
     let alice = tokio::spawn(async move { webhook.review(&token).await.unwrap() });
-    until(async || fixture.sts.requests().len() == calls + 3).await;
+    eventually("the call for Alice", async || {
+        fixture.sts.requests().len() == calls + 3
+    })
+    .await;
     fixture.sts.set_fault(None);
     let reply = alice.await.unwrap();
     assert_eq!(reply.body["status"]["authenticated"], true, "{reply:?}");
@@ -153,22 +150,25 @@ async fn flood_of_claimed_keys_keeps_nobody_out_who_was_granted_a_login() {
 /// The old queue refuses the newcomer: a person who was never granted a login stands in a line of its own.
 #[tokio::test]
 async fn flood_under_one_claimed_key_keeps_no_newcomer_out() {
-    let fixture = Fixture::start(&json!({}), &json!({ "maxCalls": 4, "maxWaiting": 4 }));
+    let fixture = start(&json!({}), &json!({ "maxCalls": 4, "maxWaiting": 4 }));
     fixture.sts.set_fault(Some(Fault::Hold));
     let mut flood = Vec::new();
     for _ in 0..32 {
-        let (webhook, token) = (fixture.webhook.clone(), fixture.token_of(&claimed(0)));
+        let (webhook, token) = (fixture.webhook().clone(), fixture.token_of(&claimed(0)));
         flood.push(tokio::spawn(async move {
             webhook.review(&token).await.unwrap().status
         }));
     }
     let answered =
         |flood: &[JoinHandle<_>]| flood.iter().filter(|login| login.is_finished()).count();
-    until(async || fixture.sts.requests().len() == 2 && answered(&flood) == 28).await;
-    let (webhook, token) = (fixture.webhook.clone(), fixture.token());
+    eventually("28 logins are shed", async || {
+        fixture.sts.requests().len() == 2 && answered(&flood) == 28
+    })
+    .await;
+    let (webhook, token) = (fixture.webhook().clone(), fixture.token());
     let alice = tokio::spawn(async move { webhook.review(&token).await.unwrap() });
     // She waits, and one of the flood has made room.
-    until(async || answered(&flood) == 29).await;
+    eventually("one more login is shed", async || answered(&flood) == 29).await;
     assert!(!alice.is_finished());
     fixture.sts.set_fault(None);
     let reply = alice.await.unwrap();
@@ -182,7 +182,7 @@ async fn failures_of_one_callers_tokens_open_no_breaker() {
     for fault in [Fault::InternalError, Fault::CloseBeforeHeaders, Fault::Hang] {
         let patience = if fault == Fault::Hang { "5s" } else { "30s" };
         let sts = json!({ "breakerFailures": 1, "breakerPause": "5m", "timeout": patience });
-        let fixture = Fixture::start(&json!({}), &sts);
+        let fixture = start(&json!({}), &sts);
         fixture.sts.set_fault_of_key(&attacker.id, fault.clone());
         let attack = (0..20).map(|_| fixture.review_of(&attacker));
         for reply in join_all(attack).await {
@@ -192,7 +192,7 @@ async fn failures_of_one_callers_tokens_open_no_breaker() {
         let breaker = fixture.metric("sts_breaker_state", &labels).await;
         assert_eq!(breaker, 0.0, "{fault:?}");
         for _ in 0..20 {
-            assert!(fixture.alice_logs_in().await, "{fault:?}");
+            assert!(fixture.alice_is_granted().await, "{fault:?}");
         }
         assert!(fixture.sts.probes().is_empty(), "{fault:?}");
     }
@@ -200,7 +200,7 @@ async fn failures_of_one_callers_tokens_open_no_breaker() {
 
 #[tokio::test]
 async fn idle_connections_keep_nobody_out() {
-    let fixture = Fixture::start(
+    let fixture = start(
         &json!({ "maxConnections": 16, "maxHealthConnections": 4 }),
         &json!({}),
     );
@@ -212,28 +212,25 @@ async fn idle_connections_keep_nobody_out() {
                     .await
                     .unwrap(),
             );
-            idle.push(fixture.connect_to_health().await);
+            idle.push(connect_to_health(&fixture).await);
         }
-        assert!(fixture.alice_logs_in().await, "{round}");
-        assert!(
-            fixture
-                .ask_health("/livez")
-                .await
-                .0
-                .starts_with("HTTP/1.1 200 ")
-        );
+        assert!(fixture.alice_is_granted().await, "{round}");
+        assert_eq!(fixture.ask_health("/livez").await.status, 200);
     }
     // Some may not have been taken yet: those who log in may do so on a connection of before.
     let evicted = "connections_evicted_total";
-    until(async || fixture.metric(evicted, &[("port", "webhook")]).await >= 184.0).await;
+    eventually("the evictions", async || {
+        fixture.metric(evicted, &[("port", "webhook")]).await >= 184.0
+    })
+    .await;
     assert!(fixture.metric("connections", &[("port", "webhook")]).await <= 16.0);
     assert!(fixture.metric("connections", &[("port", "health")]).await <= 4.0);
 }
 
 #[tokio::test]
 async fn answers_that_nobody_reads_fill_no_memory() {
-    let fixture = Fixture::start(&json!({}), &json!({}));
-    let stream = TokioIo::new(fixture.connect(b"h2").await);
+    let fixture = start(&json!({}), &json!({}));
+    let stream = TokioIo::new(connect(&fixture, b"h2").await);
     let handshake = http2::Builder::new(TokioExecutor::new())
         // Of each answer it takes one byte.
         .initial_stream_window_size(1)
@@ -255,19 +252,22 @@ async fn answers_that_nobody_reads_fill_no_memory() {
         unread.push(answer);
         assert!(unread.len() <= 64);
     }
-    assert!(fixture.alice_logs_in().await);
-    let (head, text) = fixture.ask_health("/metrics").await;
-    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(fixture.alice_is_granted().await);
+    let scraped = fixture.ask_health("/metrics").await;
+    assert_eq!(scraped.status, 200, "{scraped:?}");
     let shed = r#"ack_ram_authenticator_requests_shed_total{reason="scrapes"} 1"#;
-    assert!(text.contains(shed), "{text}");
+    assert!(scraped.body.contains(shed), "{scraped:?}");
     drop(unread);
-    until(async || metrics().await.status() == 200).await;
+    eventually("metrics are served again", async || {
+        metrics().await.status() == 200
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn the_health_port_takes_few_requests_at_once_over_http_2() {
-    let fixture = Fixture::start(&json!({}), &json!({}));
-    let mut stream = fixture.connect_to_health().await;
+    let fixture = start(&json!({}), &json!({}));
+    let mut stream = connect_to_health(&fixture).await;
     stream
         .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
         .await

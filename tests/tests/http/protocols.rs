@@ -6,13 +6,13 @@ use ack_ram_tests::process::Process;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::fixture::{Fixture, LIMIT};
+use crate::fixture::{LIMIT, connect, start};
 
 #[tokio::test]
 async fn each_protocol_of_http_is_served_and_so_are_clients_that_name_none() {
-    let fixture = Fixture::start(&json!({}), &json!({}));
+    let fixture = start(&json!({}), &json!({}));
     for (alpn, version) in [("http/1.0", "1.0"), ("http/1.1", "1.1"), ("", "1.0")] {
-        let mut stream = fixture.connect(alpn.as_bytes()).await;
+        let mut stream = connect(&fixture, alpn.as_bytes()).await;
         let chosen = stream.get_ref().1.alpn_protocol();
         assert_eq!(chosen.unwrap_or_default(), alpn.as_bytes());
         let close = match version {
@@ -39,7 +39,7 @@ fn curl_gets_its_answers_in_every_version_of_http() {
         // The same without curl is above, and in `limits.rs`.
         return;
     }
-    let fixture = Fixture::start(&json!({}), &json!({}));
+    let fixture = start(&json!({}), &json!({}));
     let body = fixture.path("body");
     std::fs::write(&body, vec![b'x'; 1 << 20]).unwrap();
     for version in ["--http1.0", "--http1.1", "--http2"] {

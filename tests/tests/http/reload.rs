@@ -2,10 +2,12 @@
 
 use std::fs;
 
+use ack_ram_tests::fixture::Fixture;
 use ack_ram_tests::sts::{Emulator, demo};
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::fixture::Fixture;
+use crate::fixture::start;
 
 fn other_sts(fixture: &Fixture) -> Emulator {
     let other = Emulator::builder().demo().start().unwrap();
@@ -16,7 +18,7 @@ fn other_sts(fixture: &Fixture) -> Emulator {
 
 #[tokio::test]
 async fn on_sighup_all_that_can_change_is_in_effect_at_once_and_the_rest_is_named() {
-    let mut fixture = Fixture::start(&json!({}), &json!({}));
+    let mut fixture = start(&json!({}), &json!({}));
     let token = fixture.token();
     for _ in 0..2 {
         let reply = fixture.review(&token).await;
@@ -30,7 +32,7 @@ async fn on_sighup_all_that_can_change_is_in_effect_at_once_and_the_rest_is_name
         server["port"] = 1.into();
         server["limits"]["maxStreams"] = 7.into();
     });
-    fixture.hang_up();
+    fixture.signal(Signal::SIGHUP);
     fixture
         .wait_for_log("`server.sts.endpoint` changed, and is in effect")
         .await;
@@ -45,7 +47,7 @@ async fn on_sighup_all_that_can_change_is_in_effect_at_once_and_the_rest_is_name
         (1, 1)
     );
 
-    fixture.hang_up();
+    fixture.signal(Signal::SIGHUP);
     fixture
         .wait_for_log("reloaded: the configuration is as it was")
         .await;
@@ -55,7 +57,7 @@ async fn on_sighup_all_that_can_change_is_in_effect_at_once_and_the_rest_is_name
 
 #[tokio::test]
 async fn a_file_that_is_broken_changes_nothing() {
-    let mut fixture = Fixture::start(&json!({}), &json!({}));
+    let mut fixture = start(&json!({}), &json!({}));
     let good = fs::read(fixture.path("config.yaml")).unwrap();
     let ca = fs::read(fixture.path("sts-ca.pem")).unwrap();
     let mut bad_setting: Value = serde_json::from_slice(&good).unwrap();
@@ -64,25 +66,25 @@ async fn a_file_that_is_broken_changes_nothing() {
         fs::write(fixture.path("config.yaml"), broken).unwrap();
         // The second time, nothing has changed.
         for _ in 0..2 {
-            fixture.hang_up();
+            fixture.signal(Signal::SIGHUP);
             let said = fixture
                 .wait_for_log("the configuration is refused, and what was in effect stays")
                 .await;
             assert!(said.contains("config.yaml:"), "{said}");
-            assert!(fixture.alice_logs_in().await);
+            assert!(fixture.alice_is_granted().await);
         }
     }
     fs::write(fixture.path("config.yaml"), good).unwrap();
-    fixture.hang_up();
+    fixture.signal(Signal::SIGHUP);
     fixture.wait_for_log("reloaded: the configuration is").await;
 
     fs::write(fixture.path("sts-ca.pem"), "no certificate").unwrap();
     for _ in 0..2 {
-        fixture.hang_up();
+        fixture.signal(Signal::SIGHUP);
         fixture
             .wait_for_log("settings about STS are as before")
             .await;
-        assert!(fixture.alice_logs_in().await);
+        assert!(fixture.alice_is_granted().await);
     }
     assert!(
         fixture.log().contains("holds no certificate"),
@@ -90,7 +92,7 @@ async fn a_file_that_is_broken_changes_nothing() {
         fixture.log()
     );
     fs::write(fixture.path("sts-ca.pem"), ca).unwrap();
-    fixture.hang_up();
+    fixture.signal(Signal::SIGHUP);
     fixture
         .wait_for_log("reloaded: the configuration is as it was")
         .await;
@@ -98,27 +100,27 @@ async fn a_file_that_is_broken_changes_nothing() {
 
 #[tokio::test]
 async fn mapping_that_is_deleted_beside_a_bad_setting_is_gone() {
-    let mut fixture = Fixture::start(&json!({}), &json!({}));
-    assert!(fixture.alice_logs_in().await);
+    let mut fixture = start(&json!({}), &json!({}));
+    assert!(fixture.alice_is_granted().await);
     let broken = "clusterID: c\nserver: {sts: {timeout: 1}}\n";
     fs::write(fixture.path("config.yaml"), broken).unwrap();
-    fixture.hang_up();
+    fixture.signal(Signal::SIGHUP);
     fixture
         .wait_for_log("the configuration is refused, and what was in effect stays")
         .await;
-    assert!(!fixture.alice_logs_in().await);
+    assert!(!fixture.alice_is_granted().await);
 }
 
 /// The setting that cannot be read may be the one that is meant to check the new name, or to end the protection.
 #[tokio::test]
 async fn new_username_beside_a_bad_setting_is_not_in_effect_and_a_narrowed_protection_narrows() {
-    let mut fixture = Fixture::start(&json!({}), &json!({}));
+    let mut fixture = start(&json!({}), &json!({}));
     let mapping = json!({ "userARN": demo::USER_ARN, "username": "alice", "groups": ["ops"] });
     fixture.edit(|server| {
         server["mapUsers"] = json!([mapping]);
         server["protect"] = json!([demo::USER_ARN]);
     });
-    fixture.hang_up();
+    fixture.signal(Signal::SIGHUP);
     fixture.wait_for_log("reloaded: the configuration is").await;
     let reply = fixture.review(&fixture.token()).await;
     assert_eq!(reply.body["status"]["user"]["groups"], json!(["ops"]));
@@ -128,7 +130,7 @@ async fn new_username_beside_a_bad_setting_is_not_in_effect_and_a_narrowed_prote
         server["mapUsers"][0]["groups"] = json!([]);
         server["userValidationRules"] = bad_rule.clone();
     });
-    fixture.hang_up();
+    fixture.signal(Signal::SIGHUP);
     fixture
         .wait_for_log("the configuration is refused, and what was in effect stays")
         .await;
@@ -137,17 +139,17 @@ async fn new_username_beside_a_bad_setting_is_not_in_effect_and_a_narrowed_prote
     assert!(!reply.body.to_string().contains("ops"), "{reply:?}");
 
     fixture.edit(|server| server["mapUsers"][0]["username"] = "mallory".into());
-    fixture.hang_up();
+    fixture.signal(Signal::SIGHUP);
     fixture
         .wait_for_log("the configuration is refused, and what was in effect stays")
         .await;
-    assert!(!fixture.alice_logs_in().await);
+    assert!(!fixture.alice_is_granted().await);
 }
 
 #[tokio::test]
 async fn edits_take_effect_without_a_signal_and_so_does_the_file_of_certificates() {
-    let mut fixture = Fixture::start(&json!({}), &json!({}));
-    assert!(fixture.alice_logs_in().await);
+    let mut fixture = start(&json!({}), &json!({}));
+    assert!(fixture.alice_is_granted().await);
     let other = Emulator::builder().demo().start().unwrap();
     fixture.edit(|server| server["sts"]["endpoint"] = other.url().into());
     fixture
@@ -162,7 +164,7 @@ async fn edits_take_effect_without_a_signal_and_so_does_the_file_of_certificates
     fixture
         .wait_for_log("`server.sts.caFile` changed, and is in effect")
         .await;
-    assert!(fixture.alice_logs_in().await);
+    assert!(fixture.alice_is_granted().await);
     fixture.edit(|server| {
         server["sts"]["caFile"] = fixture.path("other-ca.pem").display().to_string().into();
     });
@@ -170,11 +172,11 @@ async fn edits_take_effect_without_a_signal_and_so_does_the_file_of_certificates
         .wait_for_log("until then STS is asked as before")
         .await;
     assert!(said.contains("other-ca.pem"), "{said}");
-    assert!(fixture.alice_logs_in().await);
+    assert!(fixture.alice_is_granted().await);
     fs::copy(fixture.path("sts-ca.pem"), fixture.path("other-ca.pem")).unwrap();
     fixture
         .wait_for_log("`server.sts.caFile` changed, and is in effect")
         .await;
-    assert!(fixture.alice_logs_in().await);
+    assert!(fixture.alice_is_granted().await);
     assert_eq!(fixture.sts.requests().len(), 1);
 }

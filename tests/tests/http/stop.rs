@@ -2,16 +2,17 @@
 
 use std::time::{Duration, Instant};
 
+use ack_ram_tests::fixture::Fixture;
 use ack_ram_tests::sts::Fault;
 use nix::sys::signal::Signal;
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use crate::fixture::{Fixture, LIMIT};
+use crate::fixture::{LIMIT, start};
 
 /// A review that STS keeps waiting.
 async fn stuck(fixture: &Fixture) -> JoinHandle<Option<u16>> {
-    let (webhook, token) = (fixture.webhook.clone(), fixture.token());
+    let (webhook, token) = (fixture.webhook().clone(), fixture.token());
     let review = tokio::spawn(async move {
         let reply = webhook.review(&token).await.ok()?;
         Some(reply.status.as_u16())
@@ -24,23 +25,22 @@ async fn stuck(fixture: &Fixture) -> JoinHandle<Option<u16>> {
 
 #[tokio::test]
 async fn while_it_finishes_what_is_under_way_it_says_that_it_is_not_ready() {
-    let mut fixture = Fixture::start(&json!({ "stopTimeout": "10m" }), &json!({}));
-    assert_eq!(fixture.ask_health("/readyz").await.1, "ok");
+    let mut fixture = start(&json!({ "stopTimeout": "10m" }), &json!({}));
+    assert_eq!(fixture.ask_health("/readyz").await.body, "ok");
     fixture.sts.set_fault(Some(Fault::Hold));
     let review = stuck(&fixture).await;
     fixture.signal(Signal::SIGTERM);
     fixture.wait_for_log("stopping: ").await;
-    let (head, body) = fixture.ask_health("/readyz?verbose").await;
-    assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+    let readiness = fixture.ask_health("/readyz?verbose").await;
+    assert_eq!(readiness.status, 503, "{readiness:?}");
     let line = "[-]shutdown failed: the server was asked to stop\n";
-    assert!(body.contains(line), "{body}");
-    let (head, _) = fixture.ask_health("/livez").await;
-    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(readiness.body.contains(line), "{readiness:?}");
+    assert_eq!(fixture.ask_health("/livez").await.status, 200);
     // Nobody reads files now, and that does not end it early.
     fixture.signal(Signal::SIGHUP);
     fixture.sts.set_fault(None);
     assert_eq!(review.await.unwrap(), Some(200));
-    assert!(fixture.ended().success());
+    assert!(fixture.wait_for_exit().success());
     assert!(fixture.log().contains("INFO stopped"), "{}", fixture.log());
 }
 
@@ -48,12 +48,12 @@ async fn while_it_finishes_what_is_under_way_it_says_that_it_is_not_ready() {
 async fn what_takes_too_long_is_given_up() {
     let limits = json!({ "stopTimeout": "1s" });
     let sts = json!({ "timeout": "30s" });
-    let mut fixture = Fixture::start(&limits, &sts);
+    let mut fixture = start(&limits, &sts);
     fixture.sts.set_fault(Some(Fault::Hang));
     let review = stuck(&fixture).await;
     let asked = Instant::now();
     fixture.signal(Signal::SIGTERM);
-    assert!(fixture.ended().success());
+    assert!(fixture.wait_for_exit().success());
     assert!(asked.elapsed() >= Duration::from_secs(1));
     let log = fixture.log();
     assert!(log.contains("some connections were still open"), "{log}");
@@ -63,7 +63,7 @@ async fn what_takes_too_long_is_given_up() {
 
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
-    let mut fixture = Fixture::start(
+    let mut fixture = start(
         &json!({ "stopTimeout": "10m" }),
         &json!({ "timeout": "30s" }),
     );
@@ -72,7 +72,7 @@ async fn a_second_signal_ends_it_at_once() {
     fixture.signal(Signal::SIGTERM);
     fixture.wait_for_log("stopping: ").await;
     fixture.signal(Signal::SIGINT);
-    assert!(fixture.ended().success());
+    assert!(fixture.wait_for_exit().success());
     assert!(
         fixture.log().contains("stopped at once"),
         "{}",
