@@ -38,6 +38,7 @@ pub struct Fixture {
     dates: DistinctDates,
     /// How many bytes of the log [`Fixture::wait_for_log`] has passed.
     log_position: usize,
+    options: Vec<String>,
     // Dropped after the processes that use its files.
     folder: TempDir,
 }
@@ -48,6 +49,7 @@ pub struct FixtureBuilder {
     folder: Option<TempDir>,
     sts: Option<Emulator>,
     settings: Vec<Value>,
+    options: Vec<String>,
 }
 
 impl FixtureBuilder {
@@ -69,6 +71,13 @@ impl FixtureBuilder {
     #[must_use]
     pub fn settings(mut self, settings: &Value) -> Self {
         self.settings.push(settings.clone());
+        self
+    }
+
+    /// Adds `options` to the command line of the server.
+    #[must_use]
+    pub fn options(mut self, options: &[&str]) -> Self {
+        self.options = options.iter().map(|&option| option.to_owned()).collect();
         self
     }
 
@@ -95,6 +104,7 @@ impl FixtureBuilder {
             health_port,
             webhook: OnceLock::new(),
             log_position: 0,
+            options: self.options,
             folder,
         }
     }
@@ -126,7 +136,8 @@ impl Fixture {
 
     /// Starts the server, and waits until it listens.
     pub fn start_server(&mut self) {
-        let command = self.command(&["server", "-c", "config.yaml"]);
+        let mut command = self.command(&["server", "-c", "config.yaml"]);
+        command.args(&self.options);
         let started = Authenticator::start_with(command);
         self.server = Some(started.unwrap_or_else(|error| panic!("{error}")));
         self.webhook = OnceLock::new();

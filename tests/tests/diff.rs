@@ -30,14 +30,14 @@ fn under(condition: &str, mapping: Mapping) -> Mapping {
     }
 }
 
-struct Fixture {
+struct CompiledMappings {
     rules: RuleSet,
     mappings: Vec<Mapping>,
     accounts: BTreeSet<AccountId>,
     scrubbed: BTreeSet<AccountId>,
 }
 
-impl Fixture {
+impl CompiledMappings {
     fn new(backends: Backends<'_>) -> Self {
         let kinds = [Backend::MountedFile, Backend::DynamicFile];
         let mut all = Vec::new();
@@ -87,7 +87,7 @@ impl Fixture {
 /// One line for each change.
 #[track_caller]
 fn check(old: Backends<'_>, new: Backends<'_>, expected: &[&str]) {
-    let (old, new) = (Fixture::new(old), Fixture::new(new));
+    let (old, new) = (CompiledMappings::new(old), CompiledMappings::new(new));
     let (old_mappings, new_mappings) = (old.written(), new.written());
     let found = diff(old.side(&old_mappings), new.side(&new_mappings));
     let mut told: Vec<String> = found

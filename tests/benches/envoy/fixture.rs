@@ -10,6 +10,7 @@ use ack_ram_tests::authenticator::Authenticator;
 use ack_ram_tests::callers::CLUSTER;
 use ack_ram_tests::envoy::{Envoy, Filter, Listener, Module, plain_cluster, sts_cluster};
 use ack_ram_tests::ports::free_port;
+use ack_ram_tests::server_config::ServerConfig;
 use ack_ram_tests::sts::{Emulator, demo};
 use ack_ram_tests::usage::{Usage, cpu_time};
 use serde_json::{Value, json};
@@ -52,22 +53,15 @@ impl Fixture {
             .name("sts.aliyuncs.com")
             .start()?;
         let users = json!([{ "userARN": demo::USER_ARN, "username": "alice", "groups": ["dev"] }]);
-        fs::write(folder.path().join("sts-ca.pem"), sts.ca_pem())?;
         let port = free_port();
-        let config = json!({
-            "clusterID": CLUSTER,
-            "server": {
-                "port": port,
-                "healthPort": 0,
-                "stateDir": folder.path().join("state"),
-                "generateKubeconfig": folder.path().join("webhook.kubeconfig"),
-                "sts": { "endpoint": sts.url(), "caFile": folder.path().join("sts-ca.pem") },
+        let config = ServerConfig::new(folder.path(), port).sts(&sts);
+        let file = config
+            .settings(&json!({
+                "sts": { "connectTimeout": null, "timeout": null },
                 "mapUsers": users,
                 "extAuthz": { "enabled": true },
-            },
-        });
-        let file = folder.path().join("config.yaml");
-        fs::write(&file, config.to_string())?;
+            }))
+            .write();
         let server = Authenticator::start(folder.path(), &file)?;
         let ca = fs::read_to_string(folder.path().join("state/cert.pem"))?;
         let settings = json!({

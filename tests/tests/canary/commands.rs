@@ -15,13 +15,13 @@ use crate::tokens::{
     CLUSTER, KEY_SECRET, MARKS, PROXY_PASSWORD, SECURITY_TOKEN, Tokens, key, known_to, session_key,
 };
 
-struct Fixture {
+struct CommandFixture {
     sts: Emulator,
     tokens: Tokens,
     folder: TempDir,
 }
 
-impl Fixture {
+impl CommandFixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sts = known_to(Emulator::builder()).start().unwrap();
@@ -75,7 +75,7 @@ fn tells_nothing(search: &Search, what: &str, told: &[u8]) {
 
 #[test]
 fn who_makes_a_token_is_told_nothing_beside_it() {
-    let fixture = Fixture::new();
+    let fixture = CommandFixture::new();
     let search = Secrets::new(&MARKS).search();
     let broken = |token: &str| AccessKey {
         security_token: Some(Secret::new(token)),
@@ -108,7 +108,7 @@ fn who_makes_a_token_is_told_nothing_beside_it() {
 
 #[test]
 fn commands_about_a_token_tell_nothing_that_is_secret_in_it() {
-    let fixture = Fixture::new();
+    let fixture = CommandFixture::new();
     let mut tokens = fixture.tokens.bad();
     tokens.push(fixture.tokens.v2(&key()));
     tokens.push(fixture.tokens.v2(&session_key()));
@@ -138,7 +138,7 @@ fn commands_about_a_token_tell_nothing_that_is_secret_in_it() {
 
 #[test]
 fn a_command_that_sts_fails_tells_no_secret() {
-    let fixture = Fixture::new();
+    let fixture = CommandFixture::new();
     for fault in [
         Fault::CloseOnAccept,
         Fault::StallOnAccept,
@@ -176,7 +176,7 @@ fn a_command_that_sts_fails_tells_no_secret() {
 
 #[test]
 fn what_stands_where_no_secret_belongs_is_not_repeated() {
-    let fixture = Fixture::new();
+    let fixture = CommandFixture::new();
     let token = fixture.tokens.v2(&session_key());
     let mut secrets = Secrets::new(&MARKS);
     secrets.add_token(&token);

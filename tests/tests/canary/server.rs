@@ -9,7 +9,7 @@ use hyper::Method;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use serde_json::json;
 
-use crate::fixture::{Fixture, SOON};
+use crate::fixture::{CanaryFixture, LIMIT};
 use crate::tokens::{BEARER, MISPLACED, SECURITY_TOKEN, key, session_key};
 
 #[tokio::test]
@@ -29,7 +29,7 @@ async fn a_server_tells_no_secret_in_json() {
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
 async fn everything_happens(level: &str, format: &str) {
-    let mut fixture = Fixture::start(level, format).await;
+    let mut fixture = CanaryFixture::start(level, format).await;
     let logins = logins(&mut fixture).await;
     faults_of_sts(&mut fixture).await;
     requests_that_are_no_review(&mut fixture).await;
@@ -40,7 +40,7 @@ async fn everything_happens(level: &str, format: &str) {
 }
 
 /// Good and bad tokens; tells how many decisions there are.
-async fn logins(fixture: &mut Fixture) -> usize {
+async fn logins(fixture: &mut CanaryFixture) -> usize {
     let good = [
         fixture.tokens.v2(&key()),
         fixture.tokens.v2(&session_key()),
@@ -62,14 +62,14 @@ async fn logins(fixture: &mut Fixture) -> usize {
 }
 
 /// On a slow machine, STS may not answer in time.
-async fn until_decided(fixture: &mut Fixture, token: &Secret) {
-    let deadline = Instant::now() + SOON;
+async fn until_decided(fixture: &mut CanaryFixture, token: &Secret) {
+    let deadline = Instant::now() + LIMIT;
     while fixture.review(token).await != 200 {
         assert!(Instant::now() < deadline, "no decision");
     }
 }
 
-async fn faults_of_sts(fixture: &mut Fixture) {
+async fn faults_of_sts(fixture: &mut CanaryFixture) {
     let reply = |status, body: serde_json::Value| Fault::Reply {
         status,
         body: Bytes::from(body.to_string()),
@@ -118,7 +118,7 @@ async fn faults_of_sts(fixture: &mut Fixture) {
     fixture.sts.set_fault(None);
 }
 
-async fn requests_that_are_no_review(fixture: &mut Fixture) {
+async fn requests_that_are_no_review(fixture: &mut CanaryFixture) {
     let token = fixture.tokens.v2(&session_key());
     let token = token.expose();
     let review = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": { "token": token } });
@@ -154,7 +154,7 @@ async fn requests_that_are_no_review(fixture: &mut Fixture) {
 }
 
 /// Who passes, who is denied, and who sends what no proxy should.
-async fn questions_of_proxies(fixture: &mut Fixture) {
+async fn questions_of_proxies(fixture: &mut CanaryFixture) {
     let tokens = [
         vec![fixture.tokens.v2(&key()), fixture.tokens.v1(&session_key())],
         fixture.tokens.bad(),
@@ -168,7 +168,7 @@ async fn questions_of_proxies(fixture: &mut Fixture) {
 }
 
 /// In the path, the query, the method and in headers.
-async fn secrets_where_none_belongs(fixture: &mut Fixture) {
+async fn secrets_where_none_belongs(fixture: &mut CanaryFixture) {
     let token = fixture.tokens.v2(&session_key());
     let token = token.expose();
     let bearer = format!("Bearer {BEARER}");
@@ -210,7 +210,7 @@ async fn secrets_where_none_belongs(fixture: &mut Fixture) {
 }
 
 /// What HTTP libraries refuse, and may want to talk about.
-async fn broken_http(fixture: &mut Fixture) {
+async fn broken_http(fixture: &mut CanaryFixture) {
     for text in [
         format!("{SECURITY_TOKEN}\r\n\r\n"),
         format!("GET /{MISPLACED} {MISPLACED}\r\n\r\n"),

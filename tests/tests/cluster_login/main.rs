@@ -8,15 +8,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use ack_ram_core::access_key::AccessKeyId;
-use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::review::ReviewVersion;
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::{self, AccessKey};
+use ack_ram_core::sign::AccessKey;
+use ack_ram_tests::callers::{CLUSTER, token_v2};
 use ack_ram_tests::cluster::ExecPlugin;
 use ack_ram_tests::sts::{Fault, demo};
 use serde_json::{Value, json};
 
-use crate::fixture::{CLUSTER, Fixture, drop_in_plugin, own_plugin};
+use crate::fixture::{LoginFixture, drop_in_plugin, own_plugin};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -31,7 +31,7 @@ fn people_log_in_with_v1beta1_reviews() {
 }
 
 fn people_log_in(version: ReviewVersion) {
-    let fixture = Fixture::start(version, key("LTAI5tEve", "eve"));
+    let fixture = LoginFixture::start(version, key("LTAI5tEve", "eve"));
     let alice = json!({
         "username": "alice",
         "uid": "ack-ram-authenticator:1234567890123456:200000000000000001",
@@ -74,7 +74,7 @@ fn people_log_in(version: ReviewVersion) {
 }
 
 #[track_caller]
-fn check_whoami(fixture: &Fixture, name: &str, plugin: &ExecPlugin, expected: &Value) {
+fn check_whoami(fixture: &LoginFixture, name: &str, plugin: &ExecPlugin, expected: &Value) {
     let kubeconfig = fixture.cluster.write_kubeconfig(name, plugin);
     let args = ["auth", "whoami", "--output=json"];
     let answer = fixture.cluster.kubectl_with(&kubeconfig, &args);
@@ -83,7 +83,7 @@ fn check_whoami(fixture: &Fixture, name: &str, plugin: &ExecPlugin, expected: &V
         answer.success,
         "{args:?}: {}\n{}",
         answer.stderr,
-        fixture.authenticator.log()
+        fixture.server.log()
     );
     let review: Value = serde_json::from_str(&answer.stdout).unwrap();
     let mut user = review["status"]["userInfo"].clone();
@@ -94,7 +94,7 @@ fn check_whoami(fixture: &Fixture, name: &str, plugin: &ExecPlugin, expected: &V
     assert_eq!(&user, expected, "{args:?}");
 }
 
-fn rbac_speaks_of_the_mapped_group(fixture: &Fixture) {
+fn rbac_speaks_of_the_mapped_group(fixture: &LoginFixture) {
     let plugin = own_plugin(&demo::user_key(), CLUSTER);
     let kubeconfig = fixture.cluster.write_kubeconfig("rbac", &plugin);
     for (resource, allowed) in [("configmaps", true), ("secrets", false)] {
@@ -117,7 +117,7 @@ fn each_denial_says_why_in_both_logs() {
         secret: Secret::new("not-the-secret-of-alice"),
         ..demo::user_key()
     };
-    let mut fixture = Fixture::start(ReviewVersion::V1Beta1, stranger.clone());
+    let mut fixture = LoginFixture::start(ReviewVersion::V1Beta1, stranger.clone());
     for (name, plugin, reason) in [
         (
             "cluster",
@@ -139,15 +139,14 @@ fn each_denial_says_why_in_both_logs() {
         let kubeconfig = fixture.cluster.write_kubeconfig(name, &plugin);
         check_refused(&mut fixture, &kubeconfig, reason);
     }
-    let past = fixture.sts.now().plus_seconds(-3600);
-    let cluster = ClusterId::parse(CLUSTER).unwrap();
-    let old = sign::sign_token_v2(&demo::user_key(), &cluster, "test", past).unwrap();
+    let past = fixture.server.sts.now().plus_seconds(-3600);
+    let old = token_v2(&demo::user_key(), past);
     let kubeconfig = fixture
         .cluster
         .write_token_kubeconfig("expired", old.expose());
     check_refused(&mut fixture, &kubeconfig, "has expired");
 
-    let log = fixture.authenticator.log();
+    let log = fixture.server.log();
     for secret in [
         old.expose(),
         wrong.secret.expose(),
@@ -159,7 +158,8 @@ fn each_denial_says_why_in_both_logs() {
 
 #[test]
 fn without_sts_a_login_fails_soon_and_says_why() {
-    let mut fixture = Fixture::with_deadline(ReviewVersion::V1Beta1, key("LTAI5tEve", "eve"), "6s");
+    let mut fixture =
+        LoginFixture::with_deadline(ReviewVersion::V1Beta1, key("LTAI5tEve", "eve"), "6s");
     let plugin = own_plugin(&demo::user_key(), CLUSTER);
     let kubeconfig = fixture.cluster.write_kubeconfig("down", &plugin);
     for (fault, reason) in [
@@ -168,11 +168,11 @@ fn without_sts_a_login_fails_soon_and_says_why() {
         (Fault::ThrottleUser, "Throttling.User"),
         (Fault::Garbage, "STS's answer was not understood"),
     ] {
-        fixture.sts.set_fault(Some(fault));
+        fixture.server.sts.set_fault(Some(fault));
         check_refused(&mut fixture, &kubeconfig, reason);
     }
     // Nothing of it lasts.
-    fixture.sts.set_fault(None);
+    fixture.server.sts.set_fault(None);
     let answer = fixture
         .cluster
         .kubectl_with(&kubeconfig, &["get", "configmaps"]);
@@ -181,7 +181,7 @@ fn without_sts_a_login_fails_soon_and_says_why() {
 
 /// The login is refused before kubectl's patience ends, and both logs tell the reason.
 #[track_caller]
-fn check_refused(fixture: &mut Fixture, kubeconfig: &Path, reason: &str) {
+fn check_refused(fixture: &mut LoginFixture, kubeconfig: &Path, reason: &str) {
     // An API server that tried again and again would need 30 seconds.
     let args = ["get", "configmaps", "--request-timeout=20s"];
     let answer = fixture.cluster.kubectl_with(kubeconfig, &args);
@@ -194,7 +194,8 @@ fn check_refused(fixture: &mut Fixture, kubeconfig: &Path, reason: &str) {
         .cluster
         .wait_for_apiserver_log(|line| line.contains(reason), LONG);
     let logged = fixture
-        .authenticator
+        .server
+        .server_mut()
         .wait_for_log(|line| line.contains(reason), LONG);
     logged.unwrap_or_else(|error| panic!("{reason}: {error}"));
 }

@@ -4,18 +4,18 @@ use ack_ram_tests::authenticator;
 use ack_ram_tests::process::Process;
 use serde_json::Value;
 
-use crate::fixture::{Fixture, run};
+use crate::fixture::{ClusterFixture, run};
 use crate::replica::Login;
-use crate::wait::LONG;
+use ack_ram_tests::eventually::LIMIT;
 
-pub fn change_what_the_cluster_has(fixture: &mut Fixture) {
+pub fn change_what_the_cluster_has(fixture: &mut ClusterFixture) {
     for backend in ["configmap", "crd"] {
         add_change_remove(fixture, backend);
         side_by_side(fixture, backend);
     }
 }
 
-fn add_change_remove(fixture: &mut Fixture, backend: &str) {
+fn add_change_remove(fixture: &mut ClusterFixture, backend: &str) {
     let person = fixture.person();
     let arn = person.arn();
     let replica = &fixture.replicas[0];
@@ -68,7 +68,7 @@ fn add_change_remove(fixture: &mut Fixture, backend: &str) {
 }
 
 /// Several add at once: whoever comes later reads again, and nobody's mapping is lost.
-fn side_by_side(fixture: &mut Fixture, backend: &str) {
+fn side_by_side(fixture: &mut ClusterFixture, backend: &str) {
     let people: Vec<_> = (0..6).map(|_| fixture.person()).collect();
     let mut adding: Vec<Process> = people
         .iter()
@@ -92,7 +92,7 @@ fn side_by_side(fixture: &mut Fixture, backend: &str) {
         .collect();
     let mut read_again = 0;
     for add in &mut adding {
-        let status = add.wait(LONG).unwrap();
+        let status = add.wait(LIMIT).unwrap();
         assert!(status.success(), "{}", add.log());
         read_again += add.stderr().matches("changed by somebody else").count();
     }
@@ -119,7 +119,7 @@ fn side_by_side(fixture: &mut Fixture, backend: &str) {
 }
 
 /// The username that `list` shows for `arn`.
-fn listed(fixture: &Fixture, backend: &str, arn: &str) -> Option<String> {
+fn listed(fixture: &ClusterFixture, backend: &str, arn: &str) -> Option<String> {
     let ran = run(fixture.command(&["list", "--backend", backend, "--output", "json"]));
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let listed: Value = serde_json::from_str(&ran.stdout).unwrap();
@@ -127,7 +127,7 @@ fn listed(fixture: &Fixture, backend: &str, arn: &str) -> Option<String> {
 }
 
 /// The username that the running server says is in effect for `arn`.
-fn in_effect(fixture: &Fixture, backend: &str, arn: &str) -> Option<String> {
+fn in_effect(fixture: &ClusterFixture, backend: &str, arn: &str) -> Option<String> {
     let state = fixture.replicas[0].state();
     let state = state.to_string_lossy();
     let args = [

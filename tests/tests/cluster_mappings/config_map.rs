@@ -5,16 +5,16 @@ use ack_ram_tests::sts::demo;
 use serde_json::{Value, json};
 
 use crate::broken::{self, Lists};
-use crate::fixture::{Fixture, run};
+use crate::fixture::{ClusterFixture, run};
 use crate::people::Person;
 use crate::replica::Login;
-use crate::wait::eventually;
+use ack_ram_tests::eventually::block_until;
 
 const BACKEND: (&str, &str) = ("backend", "ACKConfigMap");
 /// Of so many edits, there is an event each; of more that come as fast there need not be.
 const EVENTS: usize = 40;
 
-pub fn broken_edits_take_nothing_away(fixture: &mut Fixture) {
+pub fn broken_edits_take_nothing_away(fixture: &mut ClusterFixture) {
     let people = [fixture.person(), fixture.person()];
     let good = broken::good(people);
     let mut edits: Vec<(String, Value)> = broken::edits(people)
@@ -34,7 +34,7 @@ pub fn broken_edits_take_nothing_away(fixture: &mut Fixture) {
     for (number, (name, data)) in edits.into_iter().enumerate() {
         let mark = replica.log().len();
         let written = fixture.write_config_map_data(&data);
-        eventually(&name, || {
+        block_until(&name, || {
             let log = replica.log();
             let is_told = log[mark..].lines().any(|line| {
                 line.contains("; kept: ")
@@ -54,7 +54,7 @@ pub fn broken_edits_take_nothing_away(fixture: &mut Fixture) {
             check_described(fixture);
         }
         fixture.write_config_map_data(&json!(good));
-        eventually(&name, || {
+        block_until(&name, || {
             match replica.metric("rules", &[BACKEND, ("state", "kept")]) {
                 0.0 => Ok(()),
                 kept => Err(format!("undone: {kept}")),
@@ -65,7 +65,7 @@ pub fn broken_edits_take_nothing_away(fixture: &mut Fixture) {
     replica.wait_for_readyz(200, "[+]backend ACKConfigMap ok\n");
 }
 
-fn check_logins(fixture: &Fixture, people: [Person; 2], when: &str) {
+fn check_logins(fixture: &ClusterFixture, people: [Person; 2], when: &str) {
     let door = &fixture.replicas[0].door;
     for person in people {
         assert_eq!(door.login(person), Login::As(person.name()), "{when}");
@@ -80,12 +80,12 @@ fn check_logins(fixture: &Fixture, people: [Person; 2], when: &str) {
 }
 
 /// There is an event about the edit that made `written` of the ConfigMap.
-fn wait_for_event(fixture: &Fixture, name: &str, written: &Value) {
+fn wait_for_event(fixture: &ClusterFixture, name: &str, written: &Value) {
     let version = written["metadata"]["resourceVersion"].as_str().unwrap();
     let path = format!(
         "/api/v1/namespaces/kube-system/events?fieldSelector=involvedObject.resourceVersion={version}"
     );
-    eventually(name, || {
+    block_until(name, || {
         let found = fixture.api.get(&path).ok();
         let mut events = found["items"].as_array().unwrap().iter();
         let is_told = events.any(|event| {
@@ -97,7 +97,7 @@ fn wait_for_event(fixture: &Fixture, name: &str, written: &Value) {
 }
 
 /// What is wrong stands where `kubectl describe` shows it.
-fn check_described(fixture: &Fixture) {
+fn check_described(fixture: &ClusterFixture) {
     let args = [
         "describe",
         "--namespace=kube-system",
@@ -112,7 +112,7 @@ fn check_described(fixture: &Fixture) {
 }
 
 /// `list` shows whoever made the edit what is wrong.
-fn check_listed(fixture: &Fixture, name: &str, good: &Lists) {
+fn check_listed(fixture: &ClusterFixture, name: &str, good: &Lists) {
     let ran = run(fixture.command(&["list", "--backend", "configmap", "--output", "json"]));
     assert_eq!(ran.code, Some(0), "{name}: {}", ran.stderr);
     let listed: Value = serde_json::from_str(&ran.stdout).unwrap();

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::broken::{self, Lists};
 use crate::people::{OTHER_ACCOUNT, Person, sts};
 use crate::replica::{Door, Login, Replica};
-use crate::wait::eventually;
+use ack_ram_tests::eventually::block_until;
 
 /// A file is read a second after its edit, so several servers look at several files.
 const SERVERS: u32 = 8;
@@ -146,7 +146,7 @@ impl Server {
         }
         for (document, name) in &made {
             let kept = self.kept(document);
-            eventually(name, || {
+            block_until(name, || {
                 let log = self.replica.log();
                 let is_told = log[mark..].lines().any(|line| {
                     let file = document.path.file_name().unwrap().to_string_lossy();
@@ -168,7 +168,7 @@ impl Server {
         }
         for (document, name) in &made {
             let kept = self.kept(document);
-            eventually(name, || match (kept(), self.replica.readyz().1) {
+            block_until(name, || match (kept(), self.replica.readyz().1) {
                 (0.0, text) if text.contains(&format!("backend {} ok\n", document.backend)) => {
                     Ok(())
                 }

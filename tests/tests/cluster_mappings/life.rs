@@ -1,15 +1,15 @@
 //! How objects come, change and go, as people see it with kubectl.
 
-use ack_ram_tests::authenticator;
 use ack_ram_tests::cluster::ExecPlugin;
 use serde_json::{Value, json};
 
-use crate::fixture::{Fixture, MAPPINGS, condition, object, path};
-use crate::people::{CLUSTER, Person};
+use crate::fixture::{ClusterFixture, MAPPINGS, condition, object, path};
+use crate::people::Person;
 use crate::replica::Login;
-use crate::wait::eventually;
+use ack_ram_tests::callers::CLUSTER;
+use ack_ram_tests::eventually::block_until;
 
-pub fn objects_come_change_and_go(fixture: &mut Fixture) {
+pub fn objects_come_change_and_go(fixture: &mut ClusterFixture) {
     let person = fixture.person();
     let replica = &fixture.replicas[0];
     assert_eq!(whoami(fixture, person), None);
@@ -56,33 +56,17 @@ pub fn objects_come_change_and_go(fixture: &mut Fixture) {
 }
 
 /// Tokens of one second are the same, and the API server keeps what it knows of one for ten seconds.
-fn wait_for_whoami(fixture: &Fixture, person: Person, expected: Option<&str>) {
-    eventually("whoami", || match whoami(fixture, person) {
+fn wait_for_whoami(fixture: &ClusterFixture, person: Person, expected: Option<&str>) {
+    block_until("whoami", || match whoami(fixture, person) {
         name if name.as_deref() == expected => Ok(()),
         name => Err(format!("{name:?}, not {expected:?}")),
     });
 }
 
 /// Who `kubectl auth whoami` says that `person` is.
-fn whoami(fixture: &Fixture, person: Person) -> Option<String> {
-    let key = person.key();
-    let plugin = ExecPlugin {
-        command: authenticator::binary(),
-        args: ["token", "--cluster-id", CLUSTER]
-            .map(str::to_owned)
-            .to_vec(),
-        env: vec![
-            (
-                "ALIBABA_CLOUD_ACCESS_KEY_ID".to_owned(),
-                key.id.as_str().to_owned(),
-            ),
-            (
-                "ALIBABA_CLOUD_ACCESS_KEY_SECRET".to_owned(),
-                key.secret.expose().to_owned(),
-            ),
-        ],
-        api_version: "v1",
-    };
+fn whoami(fixture: &ClusterFixture, person: Person) -> Option<String> {
+    let args = ["token", "--cluster-id", CLUSTER];
+    let plugin = ExecPlugin::authenticator(&person.key(), &args, "v1");
     let kubeconfig = fixture.cluster.write_kubeconfig(&person.name(), &plugin);
     let args = ["auth", "whoami", "--output=json"];
     let answer = fixture.cluster.kubectl_with(&kubeconfig, &args);
@@ -106,7 +90,7 @@ fn whoami(fixture: &Fixture, person: Person) -> Option<String> {
     Some(user["username"].as_str().unwrap().to_owned())
 }
 
-pub fn of_two_the_older_answers(fixture: &mut Fixture) {
+pub fn of_two_the_older_answers(fixture: &mut ClusterFixture) {
     let person = fixture.person();
     let replica = &fixture.replicas[0];
     let [older, newer] = ["z-older", "a-newer"];
@@ -120,7 +104,7 @@ pub fn of_two_the_older_answers(fixture: &mut Fixture) {
     replica.wait_for_login(person, &Login::As(older.to_owned()));
     // Of two of the same second, the name decides.
     let created = created["metadata"]["creationTimestamp"].clone();
-    eventually("another second", || {
+    block_until("another second", || {
         let answer = fixture.api.post(
             &format!("{}?dryRun=All", MAPPINGS),
             &object("a-clock", &person.arn(), "a"),
@@ -151,7 +135,7 @@ pub fn of_two_the_older_answers(fixture: &mut Fixture) {
     replica.wait_for_login(person, &Login::Denied);
 }
 
-pub fn no_object_takes_whom_the_file_protects(fixture: &mut Fixture, protected: Person) {
+pub fn no_object_takes_whom_the_file_protects(fixture: &mut ClusterFixture, protected: Person) {
     let marker = fixture.person();
     let replica = &fixture.replicas[0];
     let is_break_glass = || {

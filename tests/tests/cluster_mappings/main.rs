@@ -12,21 +12,20 @@ mod objects;
 mod people;
 mod replica;
 mod revocation;
-mod wait;
 
 use std::time::Instant;
 
 use serde_json::json;
 
-use crate::fixture::Fixture;
+use crate::fixture::ClusterFixture;
 use crate::people::Person;
 
-type Step = fn(&mut Fixture);
+type Step = fn(&mut ClusterFixture);
 
 #[test]
 fn whoever_edits_mappings_sees_what_becomes_of_them() {
     let protected = Person(0);
-    let mut fixture = Fixture::start(
+    let mut fixture = ClusterFixture::start(
         1,
         &json!({
             "backendMode": ["CRD", "ACKConfigMap", "MountedFile"],

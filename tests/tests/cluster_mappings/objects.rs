@@ -6,15 +6,13 @@ use ack_ram_tests::sts::demo;
 use ack_ram_tests::vectors;
 use serde_json::{Value, json};
 
-use crate::fixture::{
-    DEFINITION, Fixture, MAPPINGS, apply_deploy, condition, of_spec, path, wait_for_definition,
-};
+use crate::fixture::{ClusterFixture, DEFINITION, MAPPINGS, condition, of_spec, path};
 use crate::people::Person;
 use crate::replica::Login;
-use crate::wait::eventually;
+use ack_ram_tests::eventually::block_until;
 
 /// Whoever applies what the definition refuses is told at once, by kubectl.
-pub fn the_schema_refuses(fixture: &mut Fixture) {
+pub fn the_schema_refuses(fixture: &mut ClusterFixture) {
     let mut refused = Vec::new();
     for (number, case) in vectors::mapping_objects().into_iter().enumerate() {
         let object = of_spec(&format!("case-{number}"), &case.spec);
@@ -149,7 +147,7 @@ fn broken_group(person: Person) -> Edit {
 }
 
 /// With a definition that lets everything through.
-pub fn broken_edits_keep_what_both_texts_give(fixture: &mut Fixture) {
+pub fn broken_edits_keep_what_both_texts_give(fixture: &mut ClusterFixture) {
     let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     redefine(fixture, &anything);
     let edits: Vec<(Person, Edit)> = edits()
@@ -178,7 +176,7 @@ pub fn broken_edits_keep_what_both_texts_give(fixture: &mut Fixture) {
     let mut kept = 0;
     for (person, edit) in &edits {
         let Edit { what, said, .. } = edit;
-        eventually(what, || {
+        block_until(what, || {
             let found = condition(&fixture.status(&person.name()), "Accepted");
             let is_told = found["status"] == "False"
                 && found["message"]
@@ -201,7 +199,7 @@ pub fn broken_edits_keep_what_both_texts_give(fixture: &mut Fixture) {
         let found = condition(&fixture.status(&person.name()), "Accepted");
         assert_eq!(found["reason"], reason, "{what}");
         // It is written by another thread than the status.
-        eventually(what, || {
+        block_until(what, || {
             let log = replica.log();
             is_logged(&log, *person).then_some(()).ok_or(log)
         });
@@ -209,7 +207,7 @@ pub fn broken_edits_keep_what_both_texts_give(fixture: &mut Fixture) {
     assert_eq!(kept, 3);
     let count = |state| replica.metric("rules", &[("backend", "CRD"), ("state", state)]);
     assert_eq!(count("kept"), f64::from(kept));
-    eventually("events", || {
+    block_until("events", || {
         let args = ["get", "events", "--namespace=default", "--output=name"];
         let events = fixture.cluster.admin_kubectl(&args).stdout;
         let are_many = events.lines().count() >= 50;
@@ -236,7 +234,7 @@ pub fn broken_edits_keep_what_both_texts_give(fixture: &mut Fixture) {
 }
 
 /// Objects made under Go's definition are what they were; so are they when ours comes.
-pub fn work_under_the_definition_of_go(fixture: &mut Fixture) {
+pub fn work_under_the_definition_of_go(fixture: &mut ClusterFixture) {
     let text = json!({"type": "string"});
     redefine(
         fixture,
@@ -263,21 +261,20 @@ pub fn work_under_the_definition_of_go(fixture: &mut Fixture) {
         replica.wait_for_login(person, &Login::As(username.to_owned()));
     }
     // There is no place for the status, and whoever looks is told why there is none.
-    eventually("the log", || {
+    block_until("the log", || {
         let log = replica.log();
         let told = "no status is written: the CustomResourceDefinition is older than this program";
         log.contains(told).then_some(()).ok_or(log)
     });
     let patch = json!({"spec": {"groups": ["mapped", "{{Nobody}}"]}});
     fixture.api.merge(&path(&broken.name()), &patch).ok();
-    eventually("the log", || {
+    block_until("the log", || {
         let log = replica.log();
         is_logged(&log, broken).then_some(()).ok_or(log)
     });
     assert_eq!(replica.login(broken), Login::As("broken".to_owned()));
 
-    apply_deploy(&fixture.cluster, "ramidentitymapping.yaml");
-    wait_for_definition(&fixture.cluster);
+    fixture.cluster.apply_definition();
     let marker = fixture.person();
     let replica = &fixture.replicas[0];
     fixture.map(marker, "marker");
@@ -298,7 +295,7 @@ pub fn work_under_the_definition_of_go(fixture: &mut Fixture) {
 }
 
 /// An object of Go's users that names one session goes on until somebody edits it; a new one never begins.
-pub fn one_session_maps_nobody_anew(fixture: &mut Fixture) {
+pub fn one_session_maps_nobody_anew(fixture: &mut ClusterFixture) {
     let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     redefine(fixture, &anything);
     let of_session = |name: &str| {
@@ -316,7 +313,7 @@ pub fn one_session_maps_nobody_anew(fixture: &mut Fixture) {
     // Another session than the one that is named, as in Go.
     wait_for_session(fixture, &Login::As("bob".to_owned()));
     fixture.wait_for_condition("bob", "Accepted", "True", "every session of the role");
-    eventually("the event", || {
+    block_until("the event", || {
         let args = ["get", "events", "--namespace=default", "--output=json"];
         let events = fixture.cluster.admin_kubectl(&args).stdout;
         let count = events.matches(r#""reason": "MapsEverySession""#).count();
@@ -347,14 +344,14 @@ pub fn one_session_maps_nobody_anew(fixture: &mut Fixture) {
     wait_for_session(fixture, &by_config_map);
 }
 
-fn restart(fixture: &mut Fixture) {
+fn restart(fixture: &mut ClusterFixture) {
     fixture.replicas[0].kill();
     fixture.replicas[0].start_again();
 }
 
 /// Waits for what becomes of a session of the role.
-fn wait_for_session(fixture: &Fixture, expected: &Login) {
-    eventually("a session", || {
+fn wait_for_session(fixture: &ClusterFixture, expected: &Login) {
+    block_until("a session", || {
         match fixture.replicas[0].door.login_with(&demo::session_key()) {
             login if login == *expected => Ok(()),
             login => Err(format!("{login:?}, not {expected:?}")),
@@ -370,7 +367,7 @@ fn is_logged(log: &str, person: Person) -> bool {
 }
 
 /// Gives the definition another schema, and waits until that is served.
-fn redefine(fixture: &Fixture, schema: &Value) {
+fn redefine(fixture: &ClusterFixture, schema: &Value) {
     let operations = json!([{
         "op": "replace",
         "path": "/spec/versions/0/schema/openAPIV3Schema",
@@ -381,7 +378,7 @@ fn redefine(fixture: &Fixture, schema: &Value) {
         "refused-by-ours-alone",
         &json!({"arn": "acs:ram::x:y", "username": "x"}),
     );
-    eventually("the other schema", || {
+    block_until("the other schema", || {
         match fixture
             .api
             .post(&format!("{MAPPINGS}?dryRun=All"), &refused)

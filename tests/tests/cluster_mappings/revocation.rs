@@ -10,20 +10,20 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use crate::fixture::{Fixture, MAPPINGS, of_spec, path};
+use crate::fixture::{ClusterFixture, MAPPINGS, of_spec, path};
 use crate::people::Person;
 use crate::replica::{Login, Replica};
-use crate::wait::eventually;
+use ack_ram_tests::eventually::block_until;
 
 const CONFIG_MAP: &str = "/api/v1/namespaces/kube-system/configmaps/alibabacloud-auth";
 const LIMIT: Duration = Duration::from_secs(3 * 60);
 
-type Step = fn(&mut Fixture);
+type Step = fn(&mut ClusterFixture);
 
 #[test]
 fn access_that_was_taken_away_ends() {
     let settings = json!({ "backendMode": ["CRD", "ACKConfigMap"] });
-    let mut fixture = Fixture::start(1, &settings);
+    let mut fixture = ClusterFixture::start(1, &settings);
     let steps: [(&str, Step); 3] = [
         ("taken away", access_ends_when_mappings_are_taken_away),
         ("system:masters", system_masters_from_an_object),
@@ -39,7 +39,7 @@ fn access_that_was_taken_away_ends() {
 /// Waits until `token` logs in as a user with these groups; with none of them, until it is denied.
 #[track_caller]
 fn wait_for_groups(replica: &Replica, token: &Secret, expected: &[&str]) {
-    eventually("groups", || {
+    block_until("groups", || {
         let user = replica.door.user(token);
         let groups = user["groups"].as_array().cloned().unwrap_or_default();
         let is_so = groups == expected && user.is_null() == expected.is_empty();
@@ -54,7 +54,7 @@ fn groups(groups: &[&str]) -> Value {
 }
 
 /// Each login is one with the same token, which is remembered from the first on.
-fn access_ends_when_mappings_are_taken_away(fixture: &mut Fixture) {
+fn access_ends_when_mappings_are_taken_away(fixture: &mut ClusterFixture) {
     let (object, config_map) = (fixture.person(), fixture.person());
     let replica = fixture.replicas.first().unwrap();
     let users = |groups: &[&str]| {
@@ -90,7 +90,7 @@ fn access_ends_when_mappings_are_taken_away(fixture: &mut Fixture) {
 }
 
 /// Whoever may write an object may be anybody, unless names are reserved.
-fn system_masters_from_an_object(fixture: &mut Fixture) {
+fn system_masters_from_an_object(fixture: &mut ClusterFixture) {
     let author = fixture.person();
     let reserved = json!([{
         "backendMode": "CRD",
@@ -111,7 +111,7 @@ fn system_masters_from_an_object(fixture: &mut Fixture) {
     fixture.map(later, "later");
     careful.wait_for_login(later, &Login::As("later".to_owned()));
     wait_for_groups(&careful, &token, &[]);
-    eventually("the log", || {
+    block_until("the log", || {
         let said = careful.log();
         let is_so = said.contains("result=\"name_refused\"");
         is_so.then_some(()).ok_or(said)
@@ -133,7 +133,7 @@ struct People {
 }
 
 impl People {
-    fn map(fixture: &mut Fixture) -> Self {
+    fn map(fixture: &mut ClusterFixture) -> Self {
         let people = Self {
             object: fixture.person(),
             config_map: fixture.person(),
@@ -203,7 +203,7 @@ fn limit_is_live(people: &People, replica: &Replica, confirmed: [&str; 3], stale
     ] {
         fs::write(&new, config).unwrap();
         fs::rename(&new, replica.config()).unwrap();
-        eventually("the limit", || {
+        block_until("the limit", || {
             let (_, text) = replica.readyz();
             let is_so = text.contains("[+]confirmation of CRD ok: stale") == is_stale;
             is_so.then_some(()).ok_or(text)
@@ -214,7 +214,7 @@ fn limit_is_live(people: &People, replica: &Replica, confirmed: [&str; 3], stale
 
 /// In front, the file answers those that it maps; behind, it does not answer for a stale backend. When the API server is
 /// back, everything is answered.
-fn stale_mappings_answer_503(fixture: &mut Fixture) {
+fn stale_mappings_answer_503(fixture: &mut ClusterFixture) {
     let people = People::map(fixture);
     let mut uptime = MovedUptime::start(fixture.folder.path()).unwrap();
     let (crd, config_map) = ("stale [true, false]", "stale [false, true]");

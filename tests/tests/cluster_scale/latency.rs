@@ -7,7 +7,7 @@ use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::AccessKey;
 use ack_ram_tests::sts::{Emulator, demo};
 
-use crate::fixture::Fixture;
+use crate::fixture::ScaleFixture;
 use crate::objects::{self, Api, Mapping};
 
 /// Objects that are created, changed and deleted.
@@ -20,7 +20,7 @@ async fn each_change_takes_effect() {
         let id = format!("2{index:017}");
         sts = sts.user(demo::ACCOUNT, &name(index), &id, key(index));
     }
-    let fixture = Fixture::start(sts.start().unwrap());
+    let fixture = ScaleFixture::start(sts.start().unwrap());
     let api = Api::of(&fixture.cluster);
     let tokens: Vec<Secret> = (0..OBJECTS)
         .map(|index| fixture.token(&key(index)))
@@ -56,7 +56,7 @@ async fn each_change_takes_effect() {
     }
 }
 
-async fn until(fixture: &Fixture, token: &Secret, username: Option<&str>) -> Duration {
+async fn until(fixture: &ScaleFixture, token: &Secret, username: Option<&str>) -> Duration {
     let answered = Instant::now();
     fixture.until_username(token, username).await;
     answered.elapsed()

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ack_ram_tests::sts::{Emulator, demo};
 
-use crate::fixture::Fixture;
+use crate::fixture::ScaleFixture;
 use crate::objects::{self, Api, Mapping};
 use crate::usage::Usage;
 
@@ -22,17 +22,17 @@ const STALLED: Duration = Duration::from_secs(60);
 #[tokio::test(flavor = "multi_thread")]
 async fn thousands_of_objects_are_in_effect_and_told_so_once() {
     let count = env::var(VARIABLE).map_or(OBJECTS, |count| count.parse().unwrap());
-    let fixture = Fixture::start(Emulator::builder().demo().start().unwrap());
+    let fixture = ScaleFixture::start(Emulator::builder().demo().start().unwrap());
     let api = Api::of(&fixture.cluster);
     until_leading(&fixture).await;
     println!("no objects: {}", Usage::of(&fixture).await);
 
     created_under_load(&fixture, &api, count).await;
     let fixture = started_among_them(fixture, &api, count).await;
-    assert!(!fixture.authenticator.log().contains("forbidden"));
+    assert!(!fixture.server.log().contains("forbidden"));
 }
 
-async fn created_under_load(fixture: &Fixture, api: &Api, count: usize) {
+async fn created_under_load(fixture: &ScaleFixture, api: &Api, count: usize) {
     let start = Instant::now();
     objects::create_all(api, count, mapping).await;
     let creating = start.elapsed();
@@ -71,7 +71,7 @@ async fn created_under_load(fixture: &Fixture, api: &Api, count: usize) {
 
 /// Each of the `wanted` statuses was written once; but for those that were under way when the Lease could not be renewed
 /// in time.
-fn check_writes(fixture: &Fixture, writes: f64, wanted: usize) {
+fn check_writes(fixture: &ScaleFixture, writes: f64, wanted: usize) {
     let most = figure(wanted + interrupted(fixture));
     assert!(
         (figure(wanted)..=most).contains(&writes),
@@ -80,17 +80,17 @@ fn check_writes(fixture: &Fixture, writes: f64, wanted: usize) {
 }
 
 /// How many writes may have been under way when the Lease was lost: nobody knows what became of them.
-fn interrupted(fixture: &Fixture) -> usize {
-    let losses = fixture.authenticator.log();
+fn interrupted(fixture: &ScaleFixture) -> usize {
+    let losses = fixture.server.log();
     AT_ONCE * losses.matches("no longer writes the status").count()
 }
 
 /// A server that starts among objects whose status says all has nothing to write.
-async fn started_among_them(fixture: Fixture, api: &Api, count: usize) -> Fixture {
+async fn started_among_them(mut fixture: ScaleFixture, api: &Api, count: usize) -> ScaleFixture {
     let alice = fixture.token(&demo::user_key());
     let before = objects::status_writes(api).await;
     let start = Instant::now();
-    let (fixture, stopping) = fixture.restart();
+    let stopping = fixture.restart();
     fixture.until_username(&alice, Some("last")).await;
     let starting = start.elapsed() - stopping;
     println!("stopped in {stopping:.1?}; started again and all in effect in {starting:.1?}");
@@ -112,17 +112,17 @@ async fn started_among_them(fixture: Fixture, api: &Api, count: usize) -> Fixtur
     fixture
 }
 
-async fn until_leading(fixture: &Fixture) {
+async fn until_leading(fixture: &ScaleFixture) {
     let start = Instant::now();
     let metric = "ack_ram_authenticator_status_writer_leading";
     while fixture.metric(metric, &[]).await < 1.0 {
-        let log = || fixture.authenticator.log();
+        let log = || fixture.server.log();
         assert!(start.elapsed() < STALLED, "it does not lead:\n{}", log());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-async fn until_written(fixture: &Fixture, wanted: usize) {
+async fn until_written(fixture: &ScaleFixture, wanted: usize) {
     let mut last = (0.0, Instant::now());
     loop {
         let written = fixture.metric(WRITES, &WRITTEN).await;
@@ -132,7 +132,7 @@ async fn until_written(fixture: &Fixture, wanted: usize) {
         if written > last.0 {
             last = (written, Instant::now());
         }
-        let log = || fixture.authenticator.log();
+        let log = || fixture.server.log();
         assert!(last.1.elapsed() < STALLED, "{written} written:\n{}", log());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -151,7 +151,7 @@ async fn until_complete(api: &Api, all: usize) {
     }
 }
 
-async fn rules(fixture: &Fixture, state: &str) -> f64 {
+async fn rules(fixture: &ScaleFixture, state: &str) -> f64 {
     let labels = [("backend", "CRD"), ("state", state)];
     fixture.metric("ack_ram_authenticator_rules", &labels).await
 }

@@ -6,11 +6,11 @@ use ack_ram_tests::sts::demo;
 use hyper::Version;
 use serde_json::json;
 
-use crate::fixture::{Fixture, bearer};
+use crate::fixture::{EnvoyFixture, bearer};
 
 #[tokio::test]
 async fn a_service_is_told_who_comes_and_gets_no_token() {
-    let fixture = Fixture::start(Module::Small, |_| ());
+    let fixture = EnvoyFixture::start(Module::Small, |_| ());
     for (protocol, version) in [
         (Protocol::Http1, Version::HTTP_11),
         (Protocol::Http2, Version::HTTP_2),
@@ -52,7 +52,7 @@ async fn a_service_is_told_who_comes_and_gets_no_token() {
 
 #[tokio::test]
 async fn whoever_is_turned_away_is_told_why() {
-    let fixture = Fixture::start(Module::Small, |settings| {
+    let fixture = EnvoyFixture::start(Module::Small, |settings| {
         settings["requiredGroups"] = json!(["ops"]);
     });
     let (alice, session, stranger) = (

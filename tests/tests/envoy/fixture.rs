@@ -2,12 +2,11 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::{self, AccessKey};
+use ack_ram_core::sign::AccessKey;
 use ack_ram_core::time::UnixTime;
-use ack_ram_tests::callers::CLUSTER;
 pub(crate) use ack_ram_tests::callers::bearer;
+use ack_ram_tests::callers::{CLUSTER, token_v2};
 use ack_ram_tests::envoy::{
     Answer, Client, Envoy, Filter, Listener, Module, Protocol, Seen, Upstream, service_cluster,
     sts_cluster,
@@ -18,7 +17,7 @@ use serde_json::{Value, json};
 /// The listener of most tests.
 pub(crate) const MAIN: &str = "main";
 
-pub(crate) struct Fixture {
+pub(crate) struct EnvoyFixture {
     pub(crate) sts: Emulator,
     pub(crate) service: Upstream,
     pub(crate) envoy: Envoy,
@@ -26,7 +25,7 @@ pub(crate) struct Fixture {
     tokens: AtomicI64,
 }
 
-impl Fixture {
+impl EnvoyFixture {
     /// With the filter of `module`, configured by [`settings`] and what of it `edit` changes.
     pub(crate) fn start(module: Module, edit: impl FnOnce(&mut Value)) -> Self {
         Self::with_listeners(&[listener(MAIN, module, edit)])
@@ -75,8 +74,7 @@ impl Fixture {
     /// A token of `key`'s that no other of this fixture is equal to: each is a second older.
     pub(crate) fn token_of(&self, key: &AccessKey) -> Secret {
         let age = self.tokens.fetch_add(1, Ordering::Relaxed);
-        let cluster = ClusterId::parse(CLUSTER).unwrap();
-        sign::sign_token_v2(key, &cluster, "test", self.started.plus_seconds(-age % 600)).unwrap()
+        token_v2(key, self.started.plus_seconds(-age % 600))
     }
 
     pub(crate) fn set_sts_fault(&self, fault: Option<Fault>) {

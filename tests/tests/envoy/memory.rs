@@ -8,7 +8,7 @@ use ack_ram_tests::usage::Usage;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::fixture::{Fixture, MAIN, bearer, listener};
+use crate::fixture::{EnvoyFixture, MAIN, bearer, listener};
 
 const ROUNDS: usize = 12;
 const AT_ONCE: usize = 16;
@@ -20,7 +20,7 @@ const SLACK_KIB: u64 = 12 * 1024;
 
 #[tokio::test]
 async fn memory_stays_what_it_is() {
-    let fixture = Fixture::with_listeners(&[listener(MAIN, Module::WithCel, |settings| {
+    let fixture = EnvoyFixture::with_listeners(&[listener(MAIN, Module::WithCel, |settings| {
         settings["sts"]["timeoutMilliseconds"] = json!(30_000);
         settings["cache"] = json!({ "size": 500 });
         settings["mapRules"] = json!([{

@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::fixture::{Fixture, MAIN, bearer};
+use crate::fixture::{EnvoyFixture, MAIN, bearer};
 
 const BOTH: [Protocol; 2] = [Protocol::Http1, Protocol::Http2];
 /// Names under which some server would find somebody.
@@ -48,7 +48,7 @@ fn identity(seen: &Seen) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn nobody_can_say_who_they_are() {
-    let fixture = Fixture::start(Module::Small, |settings| {
+    let fixture = EnvoyFixture::start(Module::Small, |settings| {
         settings["bypass"] = json!(["/healthz"]);
         settings["allowPreflight"] = json!(true);
     });
@@ -108,7 +108,7 @@ fn holds_token(seen: &Seen) -> bool {
 
 #[tokio::test]
 async fn no_token_reaches_the_service_wherever_it_stands() {
-    let fixture = Fixture::start(Module::Small, |settings| {
+    let fixture = EnvoyFixture::start(Module::Small, |settings| {
         settings["token"] = json!({ "header": "x-ram-token" });
         settings["bypass"] = json!(["/healthz"]);
         settings["allowPreflight"] = json!(true);
@@ -184,7 +184,7 @@ async fn no_token_reaches_the_service_wherever_it_stands() {
 
 #[tokio::test]
 async fn no_other_path_passes_for_one_that_needs_no_login() {
-    let fixture = Fixture::start(Module::Small, |settings| {
+    let fixture = EnvoyFixture::start(Module::Small, |settings| {
         settings["bypass"] = json!(["/healthz", "/public/*"]);
     });
     for (path, passes) in [
@@ -220,7 +220,7 @@ async fn no_other_path_passes_for_one_that_needs_no_login() {
 
 #[tokio::test]
 async fn bodies_pass_untouched() {
-    let fixture = Fixture::start(Module::Small, |_| ());
+    let fixture = EnvoyFixture::start(Module::Small, |_| ());
     let megabyte: Bytes = (0..1_048_576_u32)
         .map(|place| place.to_le_bytes()[1])
         .collect();
@@ -258,7 +258,7 @@ async fn bodies_pass_untouched() {
 
 #[tokio::test]
 async fn calls_of_grpc_pass_with_their_trailers() {
-    let fixture = Fixture::start(Module::Small, |_| ());
+    let fixture = EnvoyFixture::start(Module::Small, |_| ());
     for grpc in ["application/grpc", "application/grpc+proto"] {
         let message = Bytes::from_static(b"\0\0\0\0\x03abc");
         let mut trailers = HeaderMap::new();
@@ -288,7 +288,7 @@ async fn calls_of_grpc_pass_with_their_trailers() {
 
 #[tokio::test]
 async fn websockets_open_and_carry_bytes() {
-    let fixture = Fixture::start(Module::Small, |_| ());
+    let fixture = EnvoyFixture::start(Module::Small, |_| ());
     let ask = |authorization: Option<String>| {
         let mut request = Request::get("/socket")
             .header("connection", "upgrade")
@@ -330,7 +330,7 @@ async fn websockets_open_and_carry_bytes() {
 
 #[tokio::test]
 async fn names_of_headers_are_as_configured() {
-    let fixture = Fixture::start(Module::Small, |settings| {
+    let fixture = EnvoyFixture::start(Module::Small, |settings| {
         settings["token"] = json!({ "header": "X-Ram-Token", "keep": true });
         settings["upstream"] = json!({
             "userHeader": "X-Forwarded-User",

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::fixture::{Fixture, MAIN, bearer, listener};
+use crate::fixture::{EnvoyFixture, MAIN, bearer, listener};
 
 /// What is waited for has happened long before, on any machine.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -22,7 +22,7 @@ fn impatient(settings: &mut Value) {
 
 #[tokio::test]
 async fn what_sts_cannot_say_is_no_login_and_no_denial() {
-    let fixture = Fixture::start(Module::Small, impatient);
+    let fixture = EnvoyFixture::start(Module::Small, impatient);
     let reply = |status, body: &'static str| Fault::Reply {
         status,
         body: Bytes::from_static(body.as_bytes()),
@@ -120,7 +120,7 @@ async fn what_sts_cannot_say_is_no_login_and_no_denial() {
 
 #[tokio::test]
 async fn a_call_that_breaks_off_goes_out_once_more() {
-    let fixture = Fixture::start(Module::Small, |_| ());
+    let fixture = EnvoyFixture::start(Module::Small, |_| ());
     for fault in [
         Fault::CloseOnAccept,
         Fault::ResetOnAccept,
@@ -189,7 +189,7 @@ async fn a_forged_sts_is_not_believed() {
         .start()
         .unwrap();
     for (name, forged) in [("name", &other_name), ("authority", &other_ca)] {
-        let fixture = Fixture::with_sts(
+        let fixture = EnvoyFixture::with_sts(
             |sts| {
                 let mut cluster = sts_cluster(forged);
                 if name == "authority" {
@@ -210,7 +210,7 @@ async fn a_forged_sts_is_not_believed() {
 
 #[tokio::test]
 async fn equal_tokens_are_one_call_whoever_goes_away() {
-    let fixture = Fixture::start(Module::Small, |_| ());
+    let fixture = EnvoyFixture::start(Module::Small, |_| ());
     let token = bearer(&fixture.token());
     fixture
         .sts
@@ -234,7 +234,7 @@ async fn equal_tokens_are_one_call_whoever_goes_away() {
 
 #[tokio::test]
 async fn no_more_wait_than_may() {
-    let fixture = Fixture::start(Module::Small, |settings| {
+    let fixture = EnvoyFixture::start(Module::Small, |settings| {
         settings["sts"]["maxWaiting"] = json!(8);
         settings["sts"]["maxCalls"] = json!(2);
         settings["sts"]["timeoutMilliseconds"] = json!(3_000);
@@ -271,7 +271,7 @@ async fn no_more_wait_than_may() {
 
 #[tokio::test]
 async fn who_goes_away_makes_room_at_once() {
-    let fixture = Fixture::start(Module::Small, |settings| {
+    let fixture = EnvoyFixture::start(Module::Small, |settings| {
         settings["sts"]["maxWaiting"] = json!(1);
         settings["sts"]["timeoutMilliseconds"] = json!(30_000);
     });
@@ -294,7 +294,7 @@ async fn who_goes_away_makes_room_at_once() {
 
 #[tokio::test]
 async fn who_is_known_is_not_asked_about_until_the_time_is_over() {
-    let fixture = Fixture::with_listeners(&[
+    let fixture = EnvoyFixture::with_listeners(&[
         listener(MAIN, Module::Small, |settings| {
             settings["cache"] = json!({ "ttlSeconds": 2, "size": 10 });
         }),

@@ -13,7 +13,7 @@ use hyper::body::Frame;
 use hyper::header::{HeaderMap, HeaderValue};
 use serde_json::json;
 
-use crate::fixture::{Fixture, MAIN, bearer, listener};
+use crate::fixture::{EnvoyFixture, MAIN, bearer, listener};
 
 /// What is waited for has happened long before, on any machine.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -21,7 +21,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 #[tokio::test]
 async fn a_trap_opens_no_door_and_closes_none_for_long() {
     let main = listener(MAIN, Module::WithTraps, |_| ()).with_request_timeout("8s");
-    let fixture = Fixture::with_listeners(&[main]);
+    let fixture = EnvoyFixture::with_listeners(&[main]);
     println!("trap in                     answer  others who waited  back after");
     for place in [
         "on_http_request_headers",
@@ -92,7 +92,7 @@ async fn spring(client: &Client, place: &str, token: &str) -> Option<u16> {
 }
 
 /// How long it takes until somebody can log in again. Meanwhile nobody gets in without a token.
-async fn back_after(fixture: &Fixture, client: &Client, place: &str) -> Duration {
+async fn back_after(fixture: &EnvoyFixture, client: &Client, place: &str) -> Duration {
     let start = Instant::now();
     loop {
         let without = client.get("/without", &[]).await;
@@ -109,7 +109,7 @@ async fn back_after(fixture: &Fixture, client: &Client, place: &str) -> Duration
 
 #[tokio::test]
 async fn a_trap_while_it_is_configured_keeps_the_configuration_before() {
-    let mut fixture = Fixture::start(Module::WithTraps, |_| ());
+    let mut fixture = EnvoyFixture::start(Module::WithTraps, |_| ());
     let refused = fixture
         .envoy
         .update(&[listener(MAIN, Module::WithTraps, |settings| {

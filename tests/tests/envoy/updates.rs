@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::fixture::{Fixture, MAIN, bearer, listener};
+use crate::fixture::{EnvoyFixture, MAIN, bearer, listener};
 
 /// What is wrong with a configuration, and what Envoy's log says of it.
 const BAD: [(&str, &str); 6] = [
@@ -74,7 +74,7 @@ async fn a_bad_configuration_refuses_to_start() {
 
 #[tokio::test]
 async fn a_bad_update_keeps_what_was() {
-    let mut fixture = Fixture::start(Module::Small, |_| ());
+    let mut fixture = EnvoyFixture::start(Module::Small, |_| ());
     for (changes, said) in BAD {
         let bad = listener(MAIN, Module::Small, |settings| change(settings, changes));
         fixture.envoy.forget_log();
@@ -100,7 +100,7 @@ fn patient(settings: &mut Value) {
 }
 
 /// Waits until STS has been asked about `token`, in which the signature stands that STS gets.
-async fn until_asked_about(fixture: &Fixture, token: &Secret) {
+async fn until_asked_about(fixture: &EnvoyFixture, token: &Secret) {
     let payload = token.expose().trim_start_matches("k8s-ack-v2.");
     let payload = String::from_utf8(STANDARD.decode(payload).unwrap()).unwrap();
     let asked = async {
@@ -119,7 +119,7 @@ async fn until_asked_about(fixture: &Fixture, token: &Secret) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn updates_under_load_drop_nobody_and_let_nobody_through() {
-    let mut fixture = Fixture::with_workers(2, &[listener(MAIN, Module::Small, patient)]);
+    let mut fixture = EnvoyFixture::with_workers(2, &[listener(MAIN, Module::Small, patient)]);
     let stop = Arc::new(AtomicBool::new(false));
     let counts: Arc<[AtomicUsize; 3]> = Arc::default();
     let alice = bearer(&fixture.token());
@@ -210,7 +210,7 @@ async fn updates_under_load_drop_nobody_and_let_nobody_through() {
 
 #[tokio::test]
 async fn who_is_taken_out_is_out_although_known() {
-    let mut fixture = Fixture::start(Module::Small, |_| ());
+    let mut fixture = EnvoyFixture::start(Module::Small, |_| ());
     let token = fixture.token();
     assert_eq!(fixture.get("/", &token).await.status, 200);
     let without_alice = listener(MAIN, Module::Small, |settings| {

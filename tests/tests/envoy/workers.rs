@@ -7,7 +7,7 @@ use ack_ram_tests::sts::{Fault, demo};
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::fixture::{Fixture, MAIN, bearer, listener};
+use crate::fixture::{EnvoyFixture, MAIN, bearer, listener};
 
 const WORKERS: u8 = 4;
 const ROUNDS: usize = 8;
@@ -21,7 +21,7 @@ async fn everybody_is_who_they_are_on_every_worker() {
         // However slow the machine is.
         settings["sts"]["timeoutMilliseconds"] = json!(30_000);
     });
-    let fixture = Fixture::with_workers(WORKERS, &[main]);
+    let fixture = EnvoyFixture::with_workers(WORKERS, &[main]);
     fixture
         .sts
         .set_fault(Some(Fault::Delay(Duration::from_millis(150))));

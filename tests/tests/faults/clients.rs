@@ -26,7 +26,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::fixture::Meanwhile::Granted;
-use crate::fixture::{Fixture, PATIENCE, Plan};
+use crate::fixture::{FaultFixture, PATIENCE, Plan};
 use crate::matrix::{Fail, Figures, Matrix};
 
 const MANY: usize = 200;
@@ -179,12 +179,12 @@ async fn drip(stream: &mut TlsStream<TcpStream>, byte: &[u8]) -> Result<(), Fail
     }
 }
 
-async fn fixture(places: usize) -> Result<Fixture, Fail> {
+async fn fixture(places: usize) -> Result<FaultFixture, Fail> {
     let plan = Plan {
         settings: json!({ "limits": { "maxConnections": places } }),
         ..Plan::default()
     };
-    Fixture::start_with(Emulator::builder().demo().start()?, plan).await
+    FaultFixture::start_with(Emulator::builder().demo().start()?, plan).await
 }
 
 /// Those who are served go on, and a newcomer gets in.
@@ -213,7 +213,7 @@ async fn row(client: Client, places: usize) -> Result<Figures, Fail> {
 /// From several addresses, for one has not so many ports.
 async fn ten_thousand() -> Result<Figures, Fail> {
     const WANTED: usize = 10_000;
-    let fixture = Fixture::start().await?;
+    let fixture = FaultFixture::start().await?;
     let open = Arc::new(AtomicUsize::new(0));
     let mut clients = JoinSet::new();
     for number in 0..WANTED {
@@ -277,7 +277,7 @@ enum Flood {
 const FLOODERS: usize = 64;
 
 async fn floods(flood: Flood) -> Result<Figures, Fail> {
-    let fixture = Fixture::start().await?;
+    let fixture = FaultFixture::start().await?;
     // STS is as far away as it is used to be.
     let delay = Duration::from_millis(20);
     fixture.sts.set_fault(Some(Fault::Delay(delay)));

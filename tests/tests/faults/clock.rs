@@ -8,7 +8,7 @@ use ack_ram_tests::sts::Emulator;
 use ack_ram_tests::tools::Tool;
 
 use crate::fixture::Meanwhile::Granted;
-use crate::fixture::{Fixture, Plan};
+use crate::fixture::{FaultFixture, Plan};
 use crate::matrix::{Fail, Figures, Matrix};
 
 const FAKETIME: Tool = Tool {
@@ -52,7 +52,7 @@ impl ServersClock {
     }
 }
 
-async fn fixture() -> Result<(Fixture, ServersClock), Fail> {
+async fn fixture() -> Result<(FaultFixture, ServersClock), Fail> {
     let plan = Plan {
         variables: vec![
             ("LD_PRELOAD", FAKETIME.path()),
@@ -63,7 +63,7 @@ async fn fixture() -> Result<(Fixture, ServersClock), Fail> {
         ],
         ..Plan::default()
     };
-    let mut fixture = Fixture::prepare(Emulator::builder().demo().start()?, plan)?;
+    let mut fixture = FaultFixture::prepare(Emulator::builder().demo().start()?, plan)?;
     let clock = ServersClock(fixture.folder().join("clock"));
     clock.jump(0)?;
     fixture.start_server()?;

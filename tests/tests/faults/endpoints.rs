@@ -3,7 +3,7 @@
 use ack_ram_tests::sts::{Emulator, Fault, Handshake};
 
 use crate::fixture::Meanwhile::{self, Granted, Unable};
-use crate::fixture::{Fixture, IMPATIENT, Plan};
+use crate::fixture::{FaultFixture, IMPATIENT, Plan};
 use crate::matrix::{Fail, Figures, Matrix};
 
 pub fn rows(matrix: &mut Matrix) {
@@ -40,16 +40,16 @@ fn sts() -> Result<Emulator, Fail> {
     Ok(Emulator::builder().demo().start()?)
 }
 
-async fn fixture() -> Result<Fixture, Fail> {
+async fn fixture() -> Result<FaultFixture, Fail> {
     let plan = Plan {
         fallbacks: vec![sts()?],
         patience: IMPATIENT,
         ..Plan::default()
     };
-    Fixture::start_with(sts()?, plan).await
+    FaultFixture::start_with(sts()?, plan).await
 }
 
-fn over(fixture: &Fixture) -> Result<(), Fail> {
+fn over(fixture: &FaultFixture) -> Result<(), Fail> {
     for sts in fixture.fallbacks.iter().chain([&*fixture.sts]) {
         sts.set_fault(None);
     }

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use ack_ram_core::secret::Secret;
 use ack_ram_tests::authenticator::{self, Authenticator};
-use ack_ram_tests::callers::{CLUSTER, Caller, Outcome, mappings};
+use ack_ram_tests::callers::{Caller, Outcome, mappings};
 use ack_ram_tests::isolation::SmallDisk;
 use ack_ram_tests::ports;
+use ack_ram_tests::server_config::ServerConfig;
 use ack_ram_tests::sts::Emulator;
 use ack_ram_tests::traffic::{Asker, Tally, Traffic};
 use ack_ram_tests::usage::Usage;
@@ -79,7 +80,7 @@ impl Default for Plan {
     }
 }
 
-pub struct Fixture {
+pub struct FaultFixture {
     pub sts: Arc<Emulator>,
     pub fallbacks: Vec<Emulator>,
     pub asker: Asker,
@@ -94,7 +95,7 @@ pub struct Fixture {
     folder: TempDir,
 }
 
-impl Fixture {
+impl FaultFixture {
     /// A server that has let the good callers in, and their tokens known.
     pub async fn start() -> Result<Self, Fail> {
         let sts = Emulator::builder().demo().start()?;
@@ -313,36 +314,25 @@ impl Meanwhile {
 fn write_config(folder: &Path, port: u16, sts: &Emulator, plan: &Plan) -> Result<(), Fail> {
     let all = std::iter::once(sts).chain(&plan.fallbacks);
     let authorities: String = all.map(Emulator::ca_pem).collect();
-    fs::write(folder.join("sts-ca.pem"), authorities)?;
+    let ca = folder.join("sts-ca.pem");
+    fs::write(&ca, authorities)?;
     let fallbacks: Vec<_> = plan.fallbacks.iter().map(Emulator::url).collect();
     let (users, roles) = mappings();
     let [connect, answer] = plan.patience;
-    let mut config = json!({
-        "clusterID": CLUSTER,
-        "server": {
-            "port": port,
-            "healthPort": 0,
-            "stateDir": "state",
-            "generateKubeconfig": "webhook.kubeconfig",
-            "sts": {
-                "endpoint": plan.endpoint.clone().unwrap_or_else(|| sts.url()),
-                "fallbackEndpoints": fallbacks,
-                "caFile": "sts-ca.pem",
-                "connectTimeout": connect,
-                "timeout": answer,
-                "breakerPause": "500ms",
-                "breakerMaxPause": "2s",
-            },
-            "mapUsers": users,
-            "mapRoles": roles,
+    let config = ServerConfig::new(folder, port).settings(&json!({
+        "sts": {
+            "endpoint": plan.endpoint.clone().unwrap_or_else(|| sts.url()),
+            "fallbackEndpoints": fallbacks,
+            "caFile": ca,
+            "connectTimeout": connect,
+            "timeout": answer,
+            "breakerPause": "500ms",
+            "breakerMaxPause": "2s",
         },
-    });
-    for (key, value) in plan.settings.as_object().into_iter().flatten() {
-        config["server"][key] = value.clone();
-    }
-    for (key, value) in plan.sts.as_object().into_iter().flatten() {
-        config["server"]["sts"][key] = value.clone();
-    }
-    fs::write(folder.join("config.yaml"), config.to_string())?;
+        "mapUsers": users,
+        "mapRoles": roles,
+    }));
+    let config = config.settings(&plan.settings);
+    let _path = config.settings(&json!({ "sts": plan.sts })).write();
     Ok(())
 }

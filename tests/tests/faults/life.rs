@@ -6,7 +6,7 @@ use ack_ram_tests::authenticator::Authenticator;
 use ack_ram_tests::traffic::Traffic;
 use tokio::time::sleep;
 
-use crate::fixture::Fixture;
+use crate::fixture::FaultFixture;
 use crate::matrix::{Fail, Figures, Matrix};
 
 /// How often it ends.
@@ -33,7 +33,7 @@ fn kill(server: Authenticator) -> Result<(), Fail> {
 
 /// The next server has the CA of the one before: the callers, who trust nothing else, find it and go on.
 async fn row(end: fn(Authenticator) -> Result<(), Fail>) -> Result<Figures, Fail> {
-    let mut fixture = Fixture::start().await?;
+    let mut fixture = FaultFixture::start().await?;
     let ca = std::fs::read(fixture.ca())?;
     let traffic = Traffic::start(&fixture.asker, 4, &fixture.known, Duration::from_millis(5));
     for _ in 0..TIMES {

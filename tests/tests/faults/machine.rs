@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use crate::fixture::Meanwhile::{self, Granted};
-use crate::fixture::{Fixture, Plan};
+use crate::fixture::{FaultFixture, Plan};
 use crate::matrix::{Fail, Figures, Matrix};
 
 pub fn rows(matrix: &mut Matrix) {
@@ -39,17 +39,17 @@ fn sts() -> Result<Emulator, Fail> {
 }
 
 /// Leaves no byte free in the folder of the state.
-fn fill(fixture: &Fixture) -> Result<(), Fail> {
+fn fill(fixture: &FaultFixture) -> Result<(), Fail> {
     let mut file = File::create(filling(fixture))?;
     while file.write_all(&[0]).is_ok() {}
     Ok(())
 }
 
-fn make_room(fixture: &Fixture) -> Result<(), Fail> {
+fn make_room(fixture: &FaultFixture) -> Result<(), Fail> {
     Ok(fs::remove_file(filling(fixture))?)
 }
 
-fn filling(fixture: &Fixture) -> PathBuf {
+fn filling(fixture: &FaultFixture) -> PathBuf {
     fixture.folder().join("state/filling")
 }
 
@@ -59,7 +59,7 @@ async fn full_disk() -> Result<Figures, Fail> {
         script: "exec \"$@\" 2> state/log",
         ..Plan::default()
     };
-    let mut fixture = Fixture::prepare(sts()?, plan)?;
+    let mut fixture = FaultFixture::prepare(sts()?, plan)?;
     fixture.start_server_unheard().await?;
     fixture.remember().await?;
     fill(&fixture)?;
@@ -71,7 +71,7 @@ async fn full_disk_at_restart() -> Result<Figures, Fail> {
         disk: Some(DISK),
         ..Plan::default()
     };
-    let mut fixture = Fixture::start_with(sts()?, plan).await?;
+    let mut fixture = FaultFixture::start_with(sts()?, plan).await?;
     fill(&fixture)?;
     fixture.take_server().kill();
     fixture.start_server()?;
@@ -87,7 +87,7 @@ async fn full_disk_at_first_start() -> Result<Figures, Fail> {
         disk: Some(DISK),
         ..Plan::default()
     };
-    let mut fixture = Fixture::prepare(sts()?, plan)?;
+    let mut fixture = FaultFixture::prepare(sts()?, plan)?;
     let pair = ["cert.pem", "key.pem"].map(|name| fixture.folder().join("state").join(name));
     for file in &pair {
         fs::remove_file(file)?;
@@ -116,7 +116,7 @@ async fn log_by_pipe(reader: &str) -> Result<Figures, Fail> {
         variables: vec![("READER", PathBuf::from(reader))],
         ..Plan::default()
     };
-    let mut fixture = Fixture::prepare(sts()?, plan)?;
+    let mut fixture = FaultFixture::prepare(sts()?, plan)?;
     fixture.start_server_unheard().await?;
     fixture.remember().await?;
     // A line for each: more than fits into a pipe.
@@ -127,7 +127,7 @@ async fn log_by_pipe(reader: &str) -> Result<Figures, Fail> {
 }
 
 /// Sets how many descriptors the server may have from now on.
-fn limit_descriptors(fixture: &Fixture, soft: &str) -> Result<(), Fail> {
+fn limit_descriptors(fixture: &FaultFixture, soft: &str) -> Result<(), Fail> {
     let pid = fixture.server().pid().to_string();
     let limit = format!("--nofile={soft}:");
     let set = Command::new("prlimit")
@@ -140,7 +140,7 @@ fn limit_descriptors(fixture: &Fixture, soft: &str) -> Result<(), Fail> {
     }
 }
 
-async fn connect(fixture: &Fixture, count: usize) -> Result<Vec<TcpStream>, Fail> {
+async fn connect(fixture: &FaultFixture, count: usize) -> Result<Vec<TcpStream>, Fail> {
     let mut connections = Vec::new();
     for _ in 0..count {
         connections.push(TcpStream::connect(("127.0.0.1", fixture.port)).await?);
@@ -150,7 +150,7 @@ async fn connect(fixture: &Fixture, count: usize) -> Result<Vec<TcpStream>, Fail
 
 /// Fewer than it has open: whatever it would open from now on, it cannot.
 async fn no_descriptors() -> Result<Figures, Fail> {
-    let fixture = Fixture::start().await?;
+    let fixture = FaultFixture::start().await?;
     limit_descriptors(&fixture, "10")?;
     fixture.sts.cut_connections();
     let waiting = connect(&fixture, 50).await?;
@@ -168,7 +168,7 @@ async fn few_descriptors() -> Result<Figures, Fail> {
         script: "ulimit -n 64; exec \"$@\"",
         ..Plan::default()
     };
-    let fixture = Fixture::start_with(sts()?, plan).await?;
+    let fixture = FaultFixture::start_with(sts()?, plan).await?;
     let waiting = connect(&fixture, 300).await?;
     let tally = fixture.everybody_asks().await;
     Granted.check(&tally)?;
@@ -179,7 +179,7 @@ async fn few_descriptors() -> Result<Figures, Fail> {
 }
 
 async fn stopped_for_a_while() -> Result<Figures, Fail> {
-    let fixture = Fixture::start().await?;
+    let fixture = FaultFixture::start().await?;
     let pid = Pid::from_raw(i32::try_from(fixture.server().pid())?);
     let stopping = async {
         sleep(Duration::from_millis(500)).await;

@@ -11,7 +11,7 @@ use ack_ram_tests::{isolation, ports};
 use tokio::net::TcpSocket;
 
 use crate::fixture::Meanwhile::{self, Granted, Unable};
-use crate::fixture::{Fixture, IMPATIENT, PATIENCE, Plan};
+use crate::fixture::{FaultFixture, IMPATIENT, PATIENCE, Plan};
 use crate::matrix::{Fail, Figures, Matrix};
 use crate::resolver::{Answer, Resolver};
 
@@ -44,7 +44,7 @@ pub fn rows(matrix: &mut Matrix) {
 const DEAD: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 99);
 
 /// A server that reaches its STS by a proxy, at an address that stays.
-async fn by_proxy() -> Result<(Fixture, Proxy), Fail> {
+async fn by_proxy() -> Result<(FaultFixture, Proxy), Fail> {
     let sts = Emulator::builder().demo().start()?;
     let proxy = Proxy::start_at(address(ports::free_port()), sts.address())?;
     let plan = Plan {
@@ -52,7 +52,7 @@ async fn by_proxy() -> Result<(Fixture, Proxy), Fail> {
         patience: IMPATIENT,
         ..Plan::default()
     };
-    Ok((Fixture::start_with(sts, plan).await?, proxy))
+    Ok((FaultFixture::start_with(sts, plan).await?, proxy))
 }
 
 /// A proxy at the `address` of one that has ended. Its listener lives a little longer in processes that are just being
@@ -84,7 +84,7 @@ async fn nobody_listens() -> Result<Figures, Fail> {
     let address = proxy.address();
     drop(proxy);
     let mut back = None;
-    let over = |fixture: &Fixture| {
+    let over = |fixture: &FaultFixture| {
         back = Some(again(address, fixture.sts.address())?);
         Ok(())
     };
@@ -107,7 +107,7 @@ async fn packets_are_lost() -> Result<Figures, Fail> {
         waiting.push(stream);
     }
     let mut back = None;
-    let over = |fixture: &Fixture| {
+    let over = |fixture: &FaultFixture| {
         drop((listener, waiting));
         back = Some(again(address, fixture.sts.address())?);
         Ok(())
@@ -164,10 +164,10 @@ async fn dns(label: &str, answer: Answer, meanwhile: Meanwhile) -> Result<Figure
         patience: IMPATIENT,
         ..Plan::default()
     };
-    let fixture = Fixture::start_with(sts, plan).await?;
+    let fixture = FaultFixture::start_with(sts, plan).await?;
     resolver.set(&name, answer);
     fixture.sts.cut_connections();
-    let over = |_: &Fixture| {
+    let over = |_: &FaultFixture| {
         resolver.set(&name, right);
         Ok(())
     };

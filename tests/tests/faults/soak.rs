@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::fixture::Meanwhile::Granted;
-use crate::fixture::{Fixture, IMPATIENT, PATIENCE, Plan};
+use crate::fixture::{FaultFixture, IMPATIENT, PATIENCE, Plan};
 use crate::matrix::Fail;
 
 /// For how long, in seconds.
@@ -67,7 +67,7 @@ async fn soak(time: Duration) -> Result<(), Fail> {
         patience: IMPATIENT,
         ..Plan::default()
     };
-    let mut fixture = Fixture::start_with(Emulator::builder().demo().start()?, plan).await?;
+    let mut fixture = FaultFixture::start_with(Emulator::builder().demo().start()?, plan).await?;
     let start = Instant::now();
     let mut samples = Vec::new();
     let mut faults = faults().into_iter().cycle();
@@ -106,7 +106,7 @@ fn faults() -> Vec<(&'static str, Fault)> {
 
 /// A calm, a fault, and an edit.
 async fn round(
-    fixture: &mut Fixture,
+    fixture: &mut FaultFixture,
     start: Instant,
     name: &'static str,
     fault: Fault,
@@ -157,7 +157,7 @@ async fn round(
 }
 
 /// How long reviews take, one after the other, of tokens that are known or not.
-async fn timed(fixture: &Fixture, is_known: bool) -> Result<Vec<Duration>, Fail> {
+async fn timed(fixture: &FaultFixture, is_known: bool) -> Result<Vec<Duration>, Fail> {
     let mut times = Vec::new();
     for (caller, token) in fixture.known.iter().cycle().take(TIMED) {
         let token = if is_known {
@@ -173,7 +173,7 @@ async fn timed(fixture: &Fixture, is_known: bool) -> Result<Vec<Duration>, Fail>
 }
 
 /// Clients with connections of their own, which go again.
-async fn newcomers(fixture: &Fixture) -> Result<(), Fail> {
+async fn newcomers(fixture: &FaultFixture) -> Result<(), Fail> {
     for _ in 0..10 {
         let newcomer = fixture.asker.at(fixture.webhook()?);
         newcomer.ask_anew(Caller::User).await?;
@@ -181,7 +181,7 @@ async fn newcomers(fixture: &Fixture) -> Result<(), Fail> {
     Ok(())
 }
 
-async fn cpu_seconds(fixture: &Fixture) -> Result<f64, Fail> {
+async fn cpu_seconds(fixture: &FaultFixture) -> Result<f64, Fail> {
     let webhook = fixture.webhook()?;
     let request = webhook.request(Method::GET, "/metrics");
     let reply = webhook.send(request.body(Bytes::new().into())?).await?;
@@ -191,7 +191,7 @@ async fn cpu_seconds(fixture: &Fixture) -> Result<f64, Fail> {
 }
 
 /// The user is no longer mapped, and then is again; whether the token is known does not matter.
-async fn edit(fixture: &Fixture) -> Result<(), Fail> {
+async fn edit(fixture: &FaultFixture) -> Result<(), Fail> {
     let path = fixture.folder().join("config.yaml");
     let before = fs::read_to_string(&path)?;
     let mut config: Value = serde_json::from_str(&before)?;

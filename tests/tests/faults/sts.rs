@@ -6,7 +6,7 @@ use ack_ram_tests::sts::{Emulator, Fault, Handshake, Wire};
 use bytes::Bytes;
 
 use crate::fixture::Meanwhile::{self, Granted, Unable};
-use crate::fixture::{Fixture, IMPATIENT, Plan};
+use crate::fixture::{FaultFixture, IMPATIENT, Plan};
 use crate::matrix::{Fail, Figures, Matrix};
 
 pub fn rows(matrix: &mut Matrix) {
@@ -134,10 +134,10 @@ async fn row(fault: Fault, meanwhile: Meanwhile) -> Result<Figures, Fail> {
     if matches!(meanwhile, Unable) {
         plan.patience = IMPATIENT;
     }
-    let fixture = Fixture::start_with(Emulator::builder().demo().start()?, plan).await?;
+    let fixture = FaultFixture::start_with(Emulator::builder().demo().start()?, plan).await?;
     fixture.sts.set_fault(Some(fault));
     fixture.sts.cut_connections();
-    let over = |fixture: &Fixture| {
+    let over = |fixture: &FaultFixture| {
         fixture.sts.set_fault(None);
         Ok(())
     };
@@ -146,11 +146,12 @@ async fn row(fault: Fault, meanwhile: Meanwhile) -> Result<Figures, Fail> {
 
 async fn redirect() -> Result<Figures, Fail> {
     let elsewhere = Emulator::builder().demo().start()?;
-    let fixture = Fixture::start_with(Emulator::builder().demo().start()?, Plan::default()).await?;
+    let fixture =
+        FaultFixture::start_with(Emulator::builder().demo().start()?, Plan::default()).await?;
     fixture
         .sts
         .set_fault(Some(Fault::Redirect(elsewhere.url())));
-    let over = |fixture: &Fixture| {
+    let over = |fixture: &FaultFixture| {
         fixture.sts.set_fault(None);
         Ok(())
     };

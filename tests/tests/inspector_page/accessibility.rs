@@ -4,11 +4,11 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::fixture::{Fixture, NOW, canary_token, click, open_playground, path_in, take};
+use crate::fixture::{NOW, PageFixture, canary_token, click, open_playground, path_in, take};
 
 #[test]
 fn axe_finds_no_violation() {
-    let fixture = Fixture::start();
+    let fixture = PageFixture::start();
     let axe = fs::read_to_string(path_in("ACK_RAM_AXE")).unwrap();
     for theme in ["light", "dark"] {
         let page = fixture.at();

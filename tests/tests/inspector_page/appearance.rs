@@ -4,7 +4,7 @@ use ack_ram_tests::browser::Size;
 use serde_json::json;
 
 use crate::fixture::{
-    Fixture, NOW, WIDE, canary_token, check_quiet, click, open_playground, picture, take,
+    NOW, PageFixture, WIDE, canary_token, check_quiet, click, open_playground, picture, take,
 };
 
 const PHONE: Size = Size {
@@ -14,7 +14,7 @@ const PHONE: Size = Size {
 
 #[test]
 fn every_state_fits_and_is_pictured() {
-    let fixture = Fixture::start();
+    let fixture = PageFixture::start();
     for (size, name) in [(WIDE, "wide"), (PHONE, "phone")] {
         for theme in ["light", "dark"] {
             let page = fixture.at();
@@ -59,7 +59,7 @@ fn every_state_fits_and_is_pictured() {
 
 #[test]
 fn nothing_jumps_when_a_token_comes_and_goes() {
-    let fixture = Fixture::start();
+    let fixture = PageFixture::start();
     let page = fixture.at();
     let places = "JSON.stringify(['pasted', 'example', 'circumstances', 'verdict'].map((id) => {
         const { x, y, width } = document.getElementById(id).getBoundingClientRect();
@@ -76,7 +76,7 @@ fn nothing_jumps_when_a_token_comes_and_goes() {
 
 #[test]
 fn the_theme_follows_the_system_until_it_is_chosen() {
-    let fixture = Fixture::start();
+    let fixture = PageFixture::start();
     let page = fixture.page();
     let background = "getComputedStyle(document.body).backgroundColor";
     let system = |theme: &str| {

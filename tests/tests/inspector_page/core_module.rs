@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::fixture::{Fixture, js, path_in};
+use crate::fixture::{PageFixture, js, path_in};
 
 const RUN: &str = "async (module, inputs) => {
     const bytes = Uint8Array.from(atob(module), (character) => character.charCodeAt(0));
@@ -50,7 +50,7 @@ fn every_vector_is_decided_as_natively() {
             .map(|case| Value::from(case.login.clone()).to_string()),
     );
     let module = STANDARD.encode(fs::read(path_in("ACK_RAM_CORE_WASM")).unwrap());
-    let fixture = Fixture::start();
+    let fixture = PageFixture::start();
     let page = fixture.blank();
     let answers = page.evaluate(&format!("({RUN})({}, {})", js(module), js(inputs.clone())));
     let answers = answers.as_array().unwrap();

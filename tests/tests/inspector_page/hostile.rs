@@ -3,7 +3,7 @@
 use ack_ram_tests::browser::Page;
 use serde_json::json;
 
-use crate::fixture::{Fixture, NOW, canary_token, check_quiet, js, open_playground};
+use crate::fixture::{NOW, PageFixture, canary_token, check_quiet, js, open_playground};
 
 /// Pastes what the expression `text` gives, as a person does, and gives the heading of the verdict and how long it took, in
 /// milliseconds.
@@ -46,7 +46,7 @@ fn drop_file(page: &Page, bytes: &str) -> String {
 
 #[test]
 fn pastes_are_answered_or_too_large() {
-    let fixture = Fixture::start();
+    let fixture = PageFixture::start();
     let page = fixture.at();
     let token = canary_token(NOW);
     let too_large = "That is too large";
@@ -79,7 +79,7 @@ fn pastes_are_answered_or_too_large() {
 
 #[test]
 fn files_are_read_or_refused() {
-    let fixture = Fixture::start();
+    let fixture = PageFixture::start();
     let page = fixture.at();
     let token = canary_token(NOW);
     for (bytes, title) in [
@@ -103,7 +103,7 @@ fn files_are_read_or_refused() {
 
 #[test]
 fn configurations_of_all_kinds_are_answered() {
-    let fixture = Fixture::start();
+    let fixture = PageFixture::start();
     let page = fixture.page();
     open_playground(&page);
     let anchors: String = (1..60)

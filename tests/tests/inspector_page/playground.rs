@@ -6,7 +6,7 @@ use ack_ram_tests::authenticator;
 use ack_ram_tests::browser::Page;
 use serde_json::Value;
 
-use crate::fixture::{Fixture, check_quiet, js, open_playground};
+use crate::fixture::{PageFixture, check_quiet, js, open_playground};
 
 const OLD: &str = r#"clusterID: c1
 colour: blue
@@ -78,7 +78,7 @@ fn copied(page: &Page, old: &str, new: &str, arn: &str) -> Value {
 
 #[test]
 fn the_page_says_what_the_commands_say() {
-    let fixture = Fixture::start();
+    let fixture = PageFixture::start();
     let page = fixture.page();
     open_playground(&page);
     let mut granted = 0;
@@ -130,7 +130,7 @@ fn without_cluster(report: &Value) -> &Value {
 
 #[test]
 fn config_maps_and_objects_are_understood() {
-    let fixture = Fixture::start();
+    let fixture = PageFixture::start();
     let page = fixture.page();
     open_playground(&page);
     let config_map = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: alibabacloud-auth\ndata:\n  mapUsers: |\n    - userARN: acs:ram::1:user/a\n      username: from-config-map\n";

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::fixture::{
-    CANARY, Fixture, NOW, Served, canary_token, check_quiet, click, from_disk, open_playground,
+    CANARY, NOW, PageFixture, Served, canary_token, check_quiet, click, from_disk, open_playground,
     take,
 };
 
@@ -51,7 +51,7 @@ fn use_all(page: &ack_ram_tests::browser::Page) {
 
 #[test]
 fn nothing_is_sent_and_nothing_is_kept() {
-    let fixture = Fixture::start();
+    let fixture = PageFixture::start();
     let served = Served::start();
     let page = fixture.open(&served.url, Some(NOW));
     let before = page.evaluate(KEPT);
@@ -91,7 +91,7 @@ fn nothing_is_sent_and_nothing_is_kept() {
 
 #[test]
 fn the_page_works_with_the_network_off() {
-    let fixture = Fixture::start();
+    let fixture = PageFixture::start();
     let page = fixture.open(&from_disk(), Some(NOW));
     page.call(
         "Network.emulateNetworkConditions",
@@ -107,7 +107,7 @@ fn the_page_works_with_the_network_off() {
 
 #[test]
 fn the_page_may_open_no_connection() {
-    let fixture = Fixture::start();
+    let fixture = PageFixture::start();
     let served = Served::start();
     for url in [&from_disk(), &served.url] {
         let page = fixture.open(url, None);

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::fixture::{Fixture, NOW, canary_token, dist, js, open_playground};
+use crate::fixture::{NOW, PageFixture, canary_token, dist, js, open_playground};
 
 const FIRST_VIEW_BYTES: usize = 150_000;
 const PLAYGROUND_BYTES: usize = 450_000;
@@ -29,7 +29,7 @@ fn sizes_and_first_decode() {
             _ => first += size,
         }
     }
-    let fixture = Fixture::start();
+    let fixture = PageFixture::start();
     let page = fixture.at();
     let token = canary_token(NOW);
     let took = |call: &str| {

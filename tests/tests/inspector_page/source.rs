@@ -5,11 +5,11 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::fixture::{Fixture, open_playground};
+use crate::fixture::{PageFixture, open_playground};
 
 #[test]
 fn the_modules_export_what_the_page_calls_and_no_more() {
-    let fixture = Fixture::start();
+    let fixture = PageFixture::start();
     let page = fixture.page();
     open_playground(&page);
     let exports = page.evaluate(

@@ -8,7 +8,7 @@ use ack_ram_tests::browser::Page;
 use ack_ram_tests::vectors;
 use serde_json::{Value, json};
 
-use crate::fixture::{CLUSTER, Fixture, canary_token, check_quiet, js, take};
+use crate::fixture::{CLUSTER, PageFixture, canary_token, check_quiet, js, take};
 
 /// What the page shows of the inspection: the JSON, and each check's texts.
 const SHOWN: &str = "(() => {
@@ -60,7 +60,7 @@ fn check_told(name: &str, page: &Value, told: &Inspection) {
 
 #[test]
 fn every_token_is_told_as_inspect_tells_it() {
-    let fixture = Fixture::start();
+    let fixture = PageFixture::start();
     let page = fixture.at();
     let tokens = vectors::tokens();
     let mut passing = 0;
@@ -84,7 +84,7 @@ fn every_token_is_told_as_inspect_tells_it() {
 
 #[test]
 fn what_is_pasted_whole_is_understood_as_the_command_does() {
-    let fixture = Fixture::start();
+    let fixture = PageFixture::start();
     let page = fixture.page();
     let folder = tempfile::tempdir().unwrap();
     let now = page.evaluate("Math.floor(Date.now() / 1000)");
@@ -149,7 +149,7 @@ fn what_is_pasted_whole_is_understood_as_the_command_does() {
 
 #[test]
 fn where_there_is_no_token_the_page_teaches() {
-    let fixture = Fixture::start();
+    let fixture = PageFixture::start();
     let page = fixture.page();
     for (text, title) in [
         ("", "Nothing to look at yet"),
@@ -181,7 +181,7 @@ fn where_there_is_no_token_the_page_teaches() {
 
 #[test]
 fn every_text_is_there_in_both_languages() {
-    let fixture = Fixture::start();
+    let fixture = PageFixture::start();
     let page = fixture.page();
     let missing = page.evaluate(
         "Object.entries(inspectorTexts).filter(([key, [en, zh, ...rest]]) =>
@@ -209,7 +209,7 @@ fn every_text_is_there_in_both_languages() {
 
 #[test]
 fn the_clock_runs_and_the_server_may_have_another() {
-    let fixture = Fixture::start();
+    let fixture = PageFixture::start();
     let page = fixture.at();
     take(&page, &canary_token(crate::fixture::NOW.plus_seconds(-60)));
     let countdown = "document.getElementById('countdown').textContent";

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use crate::disturbances::edits::{check_steady, settle};
 use crate::disturbances::prober::Prober;
 use crate::disturbances::trouble;
-use crate::fixture::{DEFINITION, Fixture, apply_deploy, wait_for_definition};
+use crate::fixture::{ClusterFixture, DEFINITION};
 use crate::people::Person;
 use crate::replica::Login;
-use crate::wait::eventually;
+use ack_ram_tests::eventually::block_until;
 
-pub fn removed(fixture: &mut Fixture, steady: &BTreeMap<Person, String>) {
+pub fn removed(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
     let (objects, others): (BTreeMap<_, _>, BTreeMap<_, _>) = steady
         .clone()
         .into_iter()
@@ -38,7 +38,7 @@ pub fn removed(fixture: &mut Fixture, steady: &BTreeMap<Person, String>) {
 }
 
 /// The servers are cut off while all objects go with their definition: nothing but its absence tells.
-pub fn removed_unseen(fixture: &mut Fixture, steady: &BTreeMap<Person, String>) {
+pub fn removed_unseen(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
     let [stays_away, new] = [fixture.person(), fixture.person()];
     fixture.map(stays_away, "before");
     settle(fixture);
@@ -67,9 +67,9 @@ pub fn removed_unseen(fixture: &mut Fixture, steady: &BTreeMap<Person, String>) 
 }
 
 /// Removes the definition, with all objects, and waits until it is gone.
-fn remove_definition(fixture: &Fixture) {
+fn remove_definition(fixture: &ClusterFixture) {
     fixture.api.delete(DEFINITION).ok();
-    eventually("the end of the definition", || {
+    block_until("the end of the definition", || {
         match fixture.api.get(DEFINITION) {
             answer if answer.status == 404 => Ok(()),
             answer => Err(format!("{answer:?}")),
@@ -78,9 +78,8 @@ fn remove_definition(fixture: &Fixture) {
 }
 
 /// Brings the definition back, and the objects of those who are there all the time.
-fn restore_definition(fixture: &Fixture, steady: &BTreeMap<Person, String>) {
-    apply_deploy(&fixture.cluster, "ramidentitymapping.yaml");
-    wait_for_definition(&fixture.cluster);
+fn restore_definition(fixture: &ClusterFixture, steady: &BTreeMap<Person, String>) {
+    fixture.cluster.apply_definition();
     for (person, username) in steady {
         if username == "steady-object" {
             fixture.map(*person, username);
@@ -89,7 +88,7 @@ fn restore_definition(fixture: &Fixture, steady: &BTreeMap<Person, String>) {
 }
 
 /// The servers are cut off while all objects go with their definition, and others come with a new one.
-pub fn replaced(fixture: &mut Fixture, steady: &BTreeMap<Person, String>) {
+pub fn replaced(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
     let [gone, new] = [fixture.person(), fixture.person()];
     fixture.map(gone, "before");
     settle(fixture);

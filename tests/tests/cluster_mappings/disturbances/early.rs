@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::fixture::Fixture;
+use crate::fixture::ClusterFixture;
 use crate::people::Person;
 use crate::replica::{Login, Replica};
 
@@ -18,7 +18,7 @@ pub struct Early {
 }
 
 impl Early {
-    pub fn start(fixture: &mut Fixture) -> Self {
+    pub fn start(fixture: &mut ClusterFixture) -> Self {
         let [in_file, protected] = [fixture.person(), fixture.person()];
         let settings = |backends: &[&str]| {
             json!({
@@ -40,7 +40,7 @@ impl Early {
         early
     }
 
-    fn check_alone(&self, fixture: &mut Fixture) {
+    fn check_alone(&self, fixture: &mut ClusterFixture) {
         let nobody = fixture.person();
         let unable = |login| matches!(login, Login::Unable(why) if why.contains("CRD"));
         for replica in [&self.file_first, &self.without_kubeconfig] {
@@ -73,7 +73,7 @@ impl Early {
     }
 
     /// The API server is there now.
-    pub fn join(self, fixture: &mut Fixture, steady: &BTreeMap<Person, String>) {
+    pub fn join(self, fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
         let kubeconfig = fixture.folder.path().join("later.kubeconfig");
         std::fs::copy(
             fixture

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::fixture::Fixture;
+use crate::fixture::ClusterFixture;
 use crate::people::Person;
 use crate::replica::{Login, Replica};
 
@@ -16,7 +16,7 @@ pub struct Edits {
 }
 
 impl Edits {
-    pub fn prepare(fixture: &mut Fixture) -> Self {
+    pub fn prepare(fixture: &mut ClusterFixture) -> Self {
         let mut pair = || [fixture.person(), fixture.person()];
         let edits = Self {
             gone: pair(),
@@ -38,7 +38,7 @@ impl Edits {
         edits
     }
 
-    pub fn make(&self, fixture: &mut Fixture) {
+    pub fn make(&self, fixture: &mut ClusterFixture) {
         fixture.unmap(self.gone[0]);
         fixture.remap(self.changed[0], "after");
         fixture.map(self.new[0], "after");
@@ -51,7 +51,7 @@ impl Edits {
     }
 
     /// The disturbance is over: what was edited is so, everywhere.
-    pub fn check(&self, fixture: &mut Fixture, steady: &BTreeMap<Person, String>) {
+    pub fn check(&self, fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
         settle(fixture);
         for replica in fixture.running() {
             for person in self.gone {
@@ -75,7 +75,7 @@ impl Edits {
 }
 
 /// Waits until both watches prove alive: something new takes effect. What was before that, they have seen, too.
-pub fn settle(fixture: &mut Fixture) {
+pub fn settle(fixture: &mut ClusterFixture) {
     let [object, in_config_map] = [fixture.person(), fixture.person()];
     fixture.map(object, "marker");
     fixture

@@ -16,17 +16,17 @@ use serde_json::{Value, json};
 use crate::disturbances::early::Early;
 use crate::disturbances::edits::{BACKENDS, Edits};
 use crate::disturbances::prober::Prober;
-use crate::fixture::{Fixture, apply_deploy};
+use crate::fixture::ClusterFixture;
 use crate::people::Person;
 use crate::replica::{Login, Replica};
-use crate::wait::eventually;
+use ack_ram_tests::eventually::block_until;
 
 /// How often the watches are cut, a second apart.
 const CUTS: usize = 60;
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 
 /// What happens to a fixture in which people have their usernames.
-type Disturbance = fn(&mut Fixture, &BTreeMap<Person, String>);
+type Disturbance = fn(&mut ClusterFixture, &BTreeMap<Person, String>);
 
 #[test]
 fn no_mapping_is_lost_and_none_that_was_deleted_stays() {
@@ -35,7 +35,7 @@ fn no_mapping_is_lost_and_none_that_was_deleted_stays() {
         "backendMode": BACKENDS,
         "mapUsers": [in_file.entry("in-file")],
     });
-    let mut fixture = Fixture::start(2, &settings);
+    let mut fixture = ClusterFixture::start(2, &settings);
     let mut steady = BTreeMap::from([(in_file, "in-file".to_owned())]);
     for _ in 0..3 {
         let (object, config_map) = (fixture.person(), fixture.person());
@@ -85,7 +85,7 @@ fn trouble(replica: &Replica, backend: &str) -> f64 {
     replica.metric("backend_trouble", &[("backend", backend)])
 }
 
-fn api_server_killed(fixture: &mut Fixture, steady: &BTreeMap<Person, String>) {
+fn api_server_killed(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
     let edits = Edits::prepare(fixture);
     let prober = Prober::start(fixture, steady);
     let before: Vec<f64> = fixture.running().map(failures).collect();
@@ -112,7 +112,7 @@ fn api_server_killed(fixture: &mut Fixture, steady: &BTreeMap<Person, String>) {
 }
 
 /// Neither the API server nor etcd knows what happened while the servers were cut off: 410 Gone.
-fn compacted(fixture: &mut Fixture, steady: &BTreeMap<Person, String>) {
+fn compacted(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
     let edits = Edits::prepare(fixture);
     let prober = Prober::start(fixture, steady);
     fixture.proxies.iter().for_each(|proxy| proxy.close());
@@ -136,7 +136,7 @@ fn compacted(fixture: &mut Fixture, steady: &BTreeMap<Person, String>) {
 }
 
 /// People come and go all the while.
-fn watches_cut(fixture: &mut Fixture, steady: &BTreeMap<Person, String>) {
+fn watches_cut(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
     let edits = Edits::prepare(fixture);
     let prober = Prober::start(fixture, steady);
     let (mut there, mut gone) = (Vec::new(), Vec::new());
@@ -181,9 +181,9 @@ fn watches_cut(fixture: &mut Fixture, steady: &BTreeMap<Person, String>) {
 }
 
 /// Cuts what is new since the last time, which `connections` tells of each proxy.
-fn cut(fixture: &Fixture, connections: &mut [usize]) {
+fn cut(fixture: &ClusterFixture, connections: &mut [usize]) {
     for (proxy, last) in fixture.proxies.iter().zip(connections) {
-        eventually("a connection to cut", || {
+        block_until("a connection to cut", || {
             let is_new = proxy.connections() > *last;
             is_new
                 .then_some(())
@@ -194,7 +194,7 @@ fn cut(fixture: &Fixture, connections: &mut [usize]) {
     }
 }
 
-fn rights_removed(fixture: &mut Fixture, steady: &BTreeMap<Person, String>) {
+fn rights_removed(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
     let edits = Edits::prepare(fixture);
     let prober = Prober::start(fixture, steady);
     let name = "ack-ram-authenticator";
@@ -206,7 +206,7 @@ fn rights_removed(fixture: &mut Fixture, steady: &BTreeMap<Person, String>) {
         fixture.api.delete(binding).ok();
     }
     for (replica, proxy) in fixture.running().zip(&fixture.proxies) {
-        eventually("forbidden", || {
+        block_until("forbidden", || {
             let (status, text) = replica.readyz();
             let is_told = status == 200
                 && text.contains("[+]backend CRD ok: no right to ")
@@ -222,7 +222,7 @@ fn rights_removed(fixture: &mut Fixture, steady: &BTreeMap<Person, String>) {
         assert_eq!(trouble(replica, "CRD"), 1.0);
     }
     edits.make(fixture);
-    apply_deploy(&fixture.cluster, "example.yaml");
+    fixture.cluster.apply_deploy("example.yaml");
     edits.check(fixture, steady);
     prober.finish();
     // The writer of statuses goes on, too.
@@ -230,10 +230,10 @@ fn rights_removed(fixture: &mut Fixture, steady: &BTreeMap<Person, String>) {
 }
 
 /// The other one takes over; the one that starts again knows what happened meanwhile.
-fn replica_killed(fixture: &mut Fixture, steady: &BTreeMap<Person, String>) {
+fn replica_killed(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
     let leads = |replica: &Replica| replica.metric("status_writer_leading", &[]) == 1.0;
     let mut leader = None;
-    eventually("a leader", || {
+    block_until("a leader", || {
         leader = fixture.replicas.iter().position(leads);
         leader.map(drop).ok_or_else(|| "nobody leads".to_owned())
     });
@@ -250,7 +250,7 @@ fn replica_killed(fixture: &mut Fixture, steady: &BTreeMap<Person, String>) {
     fixture.replicas[leader].start_again();
     edits.check(fixture, steady);
     prober.finish();
-    eventually("one leader", || {
+    block_until("one leader", || {
         let leading: Vec<bool> = fixture.replicas.iter().map(leads).collect();
         let count = leading.iter().filter(|leads| **leads).count();
         assert!(count < 2, "{leading:?}");

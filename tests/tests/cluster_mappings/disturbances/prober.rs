@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::fixture::Fixture;
+use crate::fixture::ClusterFixture;
 use crate::people::Person;
 use crate::replica::Login;
 
@@ -17,7 +17,7 @@ pub struct Prober {
 }
 
 impl Prober {
-    pub fn start(fixture: &Fixture, people: &BTreeMap<Person, String>) -> Self {
+    pub fn start(fixture: &ClusterFixture, people: &BTreeMap<Person, String>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let threads = fixture.running().map(|replica| {
             let (door, stop, people) = (replica.another_door(), Arc::clone(&stop), people.clone());

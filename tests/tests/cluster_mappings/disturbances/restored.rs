@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use crate::disturbances::edits::{Edits, check_steady, settle};
 use crate::disturbances::prober::Prober;
-use crate::fixture::Fixture;
+use crate::fixture::ClusterFixture;
 use crate::people::Person;
 use crate::replica::Login;
 
 /// So many more writes than the cluster makes until the watches are back.
 const WRITES: usize = 100;
 
-pub fn from_a_backup(fixture: &mut Fixture, steady: &BTreeMap<Person, String>) {
+pub fn from_a_backup(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
     let edits = Edits::prepare(fixture);
     let config_map = fixture.config_map.clone();
     let prober = Prober::start(fixture, steady);

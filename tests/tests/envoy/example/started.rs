@@ -4,13 +4,13 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::sign::{self, AccessKey};
+use ack_ram_core::sign::AccessKey;
 use ack_ram_tests::authenticator::Authenticator;
-use ack_ram_tests::callers::CLUSTER;
+use ack_ram_tests::callers::token_v2;
 use ack_ram_tests::dates::DistinctDates;
 use ack_ram_tests::envoy::{Answer, Client, Envoy, Module, Protocol, Seen, Upstream};
 use ack_ram_tests::ports;
+use ack_ram_tests::server_config::ServerConfig;
 use ack_ram_tests::sts::{Emulator, Fault, demo};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -164,30 +164,22 @@ fn server(
     sts_ca: &Path,
     edit: impl FnOnce(&mut Value),
 ) -> Authenticator {
-    let mut config = json!({
-        "clusterID": CLUSTER,
-        "server": {
-            "port": port,
-            "healthPort": 0,
-            "stateDir": folder.join("state"),
-            "generateKubeconfig": folder.join("webhook.kubeconfig"),
-            "sts": { "endpoint": sts.url(), "caFile": sts_ca, "connectTimeout": "2s", "timeout": "5s" },
-            "mapUsers": [{
-                "userARN": demo::USER_ARN,
-                "username": "alice",
-                "groups": ["developers", "ops"],
-            }],
-            "mapRoles": [{
-                "roleARN": demo::ROLE_ARN,
-                "username": "dev:{{SessionName}}",
-                "groups": ["developers", "ops-readers"],
-            }],
-        },
+    let mut settings = json!({
+        "sts": { "endpoint": sts.url(), "caFile": sts_ca, "connectTimeout": "2s", "timeout": "5s" },
+        "mapUsers": [{
+            "userARN": demo::USER_ARN,
+            "username": "alice",
+            "groups": ["developers", "ops"],
+        }],
+        "mapRoles": [{
+            "roleARN": demo::ROLE_ARN,
+            "username": "dev:{{SessionName}}",
+            "groups": ["developers", "ops-readers"],
+        }],
     });
-    edit(&mut config["server"]);
-    let path = folder.join("config.yaml");
-    fs::write(&path, config.to_string()).unwrap();
-    Authenticator::start(folder, &path).unwrap()
+    edit(&mut settings);
+    let config = ServerConfig::new(folder, port).settings(&settings);
+    Authenticator::start(folder, &config.write()).unwrap()
 }
 
 /// `text` with `to` in place of `from`, which is there once.
@@ -199,8 +191,7 @@ fn replaced(text: &str, from: &str, to: &str) -> String {
 impl Started {
     /// A line with a token of `key`'s that no other is equal to.
     pub(crate) fn bearer(&self, key: &AccessKey) -> String {
-        let cluster = ClusterId::parse(CLUSTER).unwrap();
-        let token = sign::sign_token_v2(key, &cluster, "test", self.dates.next()).unwrap();
+        let token = token_v2(key, self.dates.next());
         crate::fixture::bearer(&token)
     }
 
