@@ -19,7 +19,7 @@ use crate::tools;
 
 pub use client::{Answer, Client, Protocol};
 pub use config::{Filter, Listener, plain_cluster, service_cluster, sts_cluster};
-pub use upstream::{Seen, Upstream};
+pub use upstream::{ReceivedRequest, Upstream};
 
 /// It takes a second on two idle cores.
 const START_LIMIT: Duration = Duration::from_secs(120);

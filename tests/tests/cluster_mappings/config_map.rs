@@ -66,17 +66,21 @@ pub fn broken_edits_take_nothing_away(fixture: &mut ClusterFixture) {
 }
 
 fn check_logins(fixture: &ClusterFixture, people: [Person; 2], when: &str) {
-    let door = &fixture.replicas[0].door;
+    let login_client = &fixture.replicas[0].login_client;
     for person in people {
-        assert_eq!(door.login(person), Login::As(person.name()), "{when}");
+        assert_eq!(
+            login_client.login(person),
+            Login::As(person.name()),
+            "{when}"
+        );
     }
     assert_eq!(
-        door.login_with(&demo::session_key()),
+        login_client.login_with(&demo::session_key()),
         Login::As("dev".to_owned()),
         "{when}"
     );
     let other = Person::of_other_account();
-    assert_eq!(door.login(other), Login::As(other.arn()), "{when}");
+    assert_eq!(login_client.login(other), Login::As(other.arn()), "{when}");
 }
 
 /// There is an event about the edit that made `written` of the ConfigMap.

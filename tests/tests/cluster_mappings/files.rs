@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::broken::{self, Lists};
 use crate::people::{OTHER_ACCOUNT, Person, sts};
-use crate::replica::{Door, Login, Replica};
+use crate::replica::{Login, LoginClient, Replica};
 use ack_ram_tests::eventually::block_until;
 
 /// A file is read a second after its edit, so several servers look at several files.
@@ -184,18 +184,26 @@ impl Server {
     }
 
     fn check_logins(&self, edits: &[&String]) {
-        let door: &Door = &self.replica.door;
+        let login_client: &LoginClient = &self.replica.login_client;
         for person in self.mounted.people.into_iter().chain(self.dynamic.people) {
-            assert_eq!(door.login(person), Login::As(person.name()), "{edits:?}");
+            assert_eq!(
+                login_client.login(person),
+                Login::As(person.name()),
+                "{edits:?}"
+            );
         }
         assert_eq!(
-            door.login_with(&demo::session_key()),
+            login_client.login_with(&demo::session_key()),
             Login::As("dev".to_owned()),
             "{edits:?}"
         );
         let other = Person::of_other_account();
         assert!(other.arn().contains(OTHER_ACCOUNT));
-        assert_eq!(door.login(other), Login::As(other.arn()), "{edits:?}");
+        assert_eq!(
+            login_client.login(other),
+            Login::As(other.arn()),
+            "{edits:?}"
+        );
     }
 }
 

@@ -352,7 +352,10 @@ fn restart(fixture: &mut ClusterFixture) {
 /// Waits for what becomes of a session of the role.
 fn wait_for_session(fixture: &ClusterFixture, expected: &Login) {
     block_until("a session", || {
-        match fixture.replicas[0].door.login_with(&demo::session_key()) {
+        match fixture.replicas[0]
+            .login_client
+            .login_with(&demo::session_key())
+        {
             login if login == *expected => Ok(()),
             login => Err(format!("{login:?}, not {expected:?}")),
         }

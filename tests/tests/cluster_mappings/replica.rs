@@ -24,16 +24,16 @@ pub enum Login {
     As(String),
     Denied,
     /// It cannot be told now, for this reason.
-    Unable(String),
+    Unavailable(String),
 }
 
 /// Where logins are asked about.
-pub struct Door {
+pub struct LoginClient {
     webhook: WebhookClient,
     runtime: Runtime,
 }
 
-impl Door {
+impl LoginClient {
     fn new(state: &Path, port: u16) -> Self {
         Self {
             webhook: WebhookClient::new(&state.join("cert.pem"), port).unwrap(),
@@ -62,7 +62,7 @@ impl Door {
         let reply = reply.unwrap_or_else(|error| panic!("{}: {error}", key.id.as_str()));
         match reply.status.as_u16() {
             200 => login_of(&reply.body),
-            503 => Login::Unable(reply.body["message"].as_str().unwrap().to_owned()),
+            503 => Login::Unavailable(reply.body["message"].as_str().unwrap().to_owned()),
             status => panic!("{}: {status} {}", key.id.as_str(), reply.body),
         }
     }
@@ -90,7 +90,7 @@ pub struct Replica {
     health_port: u16,
     /// Beside what every server has in its environment.
     environment: Vec<(&'static str, PathBuf)>,
-    pub door: Door,
+    pub login_client: LoginClient,
 }
 
 impl Replica {
@@ -132,7 +132,7 @@ impl Replica {
         command.envs(environment.clone());
         let process = Authenticator::start_with(command).unwrap();
         Self {
-            door: Door::new(&folder.join("state"), port),
+            login_client: LoginClient::new(&folder.join("state"), port),
             process: Some(process),
             folder,
             port,
@@ -142,12 +142,12 @@ impl Replica {
     }
 
     /// Another way in, for another thread.
-    pub fn another_door(&self) -> Door {
-        Door::new(&self.state(), self.port)
+    pub fn new_login_client(&self) -> LoginClient {
+        LoginClient::new(&self.state(), self.port)
     }
 
     pub fn login(&self, person: Person) -> Login {
-        self.door.login(person)
+        self.login_client.login(person)
     }
 
     pub fn state(&self) -> PathBuf {
@@ -195,7 +195,7 @@ impl Replica {
 
     fn ask_health(&self, path: &str) -> (u16, String) {
         let reply = self
-            .door
+            .login_client
             .runtime
             .block_on(health::get(self.health_port, path));
         (reply.status, reply.body)

@@ -40,7 +40,7 @@ fn access_that_was_taken_away_ends() {
 #[track_caller]
 fn wait_for_groups(replica: &Replica, token: &Secret, expected: &[&str]) {
     block_until("groups", || {
-        let user = replica.door.user(token);
+        let user = replica.login_client.user(token);
         let groups = user["groups"].as_array().cloned().unwrap_or_default();
         let is_so = groups == expected && user.is_null() == expected.is_empty();
         is_so
@@ -176,7 +176,7 @@ impl People {
             let login = match replica.login(person) {
                 Login::As(username) => username,
                 Login::Denied => "denied".to_owned(),
-                Login::Unable(message) => {
+                Login::Unavailable(message) => {
                     assert!(message.contains("`server.maxStaleness`"), "{message}");
                     let named = ["CRD", "ACKConfigMap"];
                     let named = named.map(|name| message.contains(&format!("backend {name} ")));

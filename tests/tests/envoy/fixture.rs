@@ -8,8 +8,8 @@ use ack_ram_core::time::UnixTime;
 pub(crate) use ack_ram_tests::callers::bearer;
 use ack_ram_tests::callers::{CLUSTER, token_v2};
 use ack_ram_tests::envoy::{
-    Answer, Client, Envoy, Filter, Listener, Module, Protocol, Seen, Upstream, service_cluster,
-    sts_cluster,
+    Answer, Client, Envoy, Filter, Listener, Module, Protocol, ReceivedRequest, Upstream,
+    service_cluster, sts_cluster,
 };
 use ack_ram_tests::sts::{Emulator, Fault, demo};
 use serde_json::{Value, json};
@@ -94,7 +94,7 @@ impl EnvoyFixture {
     }
 
     /// The one request that the service has got.
-    pub(crate) fn only_request(&self) -> Seen {
+    pub(crate) fn only_request(&self) -> ReceivedRequest {
         let mut seen = self.service.take();
         assert_eq!(seen.len(), 1, "{seen:?}");
         seen.remove(0)

@@ -1,6 +1,6 @@
 //! Requests of all kinds: what a client sends, and what of it a service gets.
 
-use ack_ram_tests::envoy::{Module, Protocol, Seen};
+use ack_ram_tests::envoy::{Module, Protocol, ReceivedRequest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -34,7 +34,7 @@ const SPOOFED: [(&str, &str); 12] = [
 ];
 
 /// The headers of `seen` that say who comes.
-fn identity(seen: &Seen) -> Vec<(String, String)> {
+fn identity(seen: &ReceivedRequest) -> Vec<(String, String)> {
     let said = seen.headers.iter().map(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes());
         (name.as_str().to_owned(), value.into_owned())
@@ -100,7 +100,7 @@ async fn nobody_can_say_who_they_are() {
 }
 
 /// Whether a header, a trailer or the URL of `seen` has a token.
-fn holds_token(seen: &Seen) -> bool {
+fn holds_token(seen: &ReceivedRequest) -> bool {
     let values = seen.headers.values().chain(seen.trailers.values());
     let is_found = |text: &[u8]| text.windows(8).any(|part| part == b"k8s-ack-");
     values.into_iter().any(|value| is_found(value.as_bytes())) || is_found(seen.target.as_bytes())

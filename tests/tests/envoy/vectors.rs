@@ -8,7 +8,7 @@ use ack_ram_core::time::UnixTime;
 use ack_ram_envoy::Settings;
 use ack_ram_tests::dates::now;
 use ack_ram_tests::envoy::{
-    Answer, Envoy, Filter, Listener, Module, Protocol, Seen, Upstream, plain_cluster,
+    Answer, Envoy, Filter, Listener, Module, Protocol, ReceivedRequest, Upstream, plain_cluster,
     service_cluster,
 };
 use ack_ram_tests::vectors::{LoginCase, SentRequest, logins, tokens};
@@ -129,7 +129,7 @@ fn identity_headers(user: &Value) -> Option<BTreeMap<String, Vec<String>>> {
 }
 
 /// Compares what came of a request with what native code decided. `log` is what Envoy said meanwhile.
-fn compare(name: &str, native: &Native, answer: &Answer, seen: &[Seen], log: &str) {
+fn compare(name: &str, native: &Native, answer: &Answer, seen: &[ReceivedRequest], log: &str) {
     let context = || format!("{name}: {native:?}, {answer:?}, {seen:?}\n{log}");
     let problem = answer.json();
     let user = &native.answer["status"]["user"];

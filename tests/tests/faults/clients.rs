@@ -187,7 +187,7 @@ async fn fixture(places: usize) -> Result<FaultFixture, Fail> {
     FaultFixture::start_with(Emulator::builder().demo().start()?, plan).await
 }
 
-/// Those who are served go on, and a newcomer gets in.
+/// Those who are served go on, and a new_client gets in.
 async fn row(client: Client, places: usize) -> Result<Figures, Fail> {
     let fixture = fixture(places).await?;
     let tls = TlsConnector::from(Arc::new(trusting(&fixture.ca())?));
@@ -198,15 +198,15 @@ async fn row(client: Client, places: usize) -> Result<Figures, Fail> {
     // Until they all have come.
     sleep(Duration::from_secs(2)).await;
     let start = Instant::now();
-    let newcomer = fixture.asker.at(fixture.webhook()?);
-    fixture.recovered_as(&newcomer).await?;
+    let new_client = fixture.client.at(fixture.webhook()?);
+    fixture.recovered_as(&new_client).await?;
     let newcomers = start.elapsed();
-    let tally = fixture.everybody_asks().await;
+    let tally = fixture.run_traffic().await;
     Granted.check(&tally)?;
     clients.shutdown().await;
     let recovered = fixture.recovered().await?;
     let figures = fixture.end(tally, recovered).await?;
-    let note = format!("a newcomer got in after {:.2} s", newcomers.as_secs_f64());
+    let note = format!("a new_client got in after {:.2} s", newcomers.as_secs_f64());
     Ok(Figures { note, ..figures })
 }
 
@@ -229,17 +229,17 @@ async fn ten_thousand() -> Result<Figures, Fail> {
     if let Some(given_up) = clients.try_join_next() {
         return Err(format!("a client gave up: {given_up:?}").into());
     }
-    let newcomer = fixture.asker.at(fixture.webhook()?);
+    let new_client = fixture.client.at(fixture.webhook()?);
     let start = Instant::now();
-    fixture.recovered_as(&newcomer).await?;
+    fixture.recovered_as(&new_client).await?;
     let newcomers = start.elapsed();
-    let tally = fixture.everybody_asks().await;
+    let tally = fixture.run_traffic().await;
     Granted.check(&tally)?;
     clients.shutdown().await;
     let recovered = fixture.recovered().await?;
     let figures = fixture.end(tally, recovered).await?;
     let note = format!(
-        "{most} connected at once; a newcomer got in after {:.2} s",
+        "{most} connected at once; a new_client got in after {:.2} s",
         newcomers.as_secs_f64()
     );
     Ok(Figures { note, ..figures })
@@ -317,7 +317,7 @@ async fn floods(flood: Flood) -> Result<Figures, Fail> {
     }
     sleep(Duration::from_millis(500)).await;
     let start = (Instant::now(), asked.load(Ordering::Relaxed));
-    let tally = fixture.everybody_asks().await;
+    let tally = fixture.run_traffic().await;
     let rate = (asked.load(Ordering::Relaxed) - start.1) as f64 / start.0.elapsed().as_secs_f64();
     Granted.check(&tally)?;
     if let Some(Err(panicked)) = flooders.try_join_next() {

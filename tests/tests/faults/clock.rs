@@ -67,7 +67,7 @@ async fn fixture() -> Result<(FaultFixture, ServersClock), Fail> {
     let clock = ServersClock(fixture.folder().join("clock"));
     clock.jump(0)?;
     fixture.start_server()?;
-    fixture.remember().await?;
+    fixture.cache_tokens().await?;
     Ok((fixture, clock))
 }
 
@@ -82,16 +82,16 @@ async fn a_little_wrong(jump: i64) -> Result<Figures, Fail> {
 async fn quite_wrong(jump: i64) -> Result<Figures, Fail> {
     let (fixture, clock) = fixture().await?;
     clock.jump(jump)?;
-    let fresh = Caller::GOOD.map(|caller| (caller, fixture.asker.token(caller)));
+    let fresh = Caller::MAPPED.map(|caller| (caller, fixture.client.token(caller)));
     for (caller, token) in fresh.iter().chain(&fixture.known) {
         let reply = fixture.webhook()?.review(token).await?;
         let says = reply.body["status"]["error"].as_str().unwrap_or_default();
-        if outcome(&reply) != Some(Outcome::Refused) || !says.contains("here") {
+        if outcome(&reply) != Some(Outcome::Denied) || !says.contains("here") {
             return Err(format!("{caller:?} was told: {}", reply.body).into());
         }
     }
-    for caller in Caller::BAD {
-        fixture.asker.ask_anew(caller).await?;
+    for caller in Caller::REJECTED {
+        fixture.client.review_new_token(caller).await?;
     }
     clock.jump(0)?;
     let recovered = fixture.recovered().await?;
@@ -108,11 +108,11 @@ async fn of_everybody(jump: i64) -> Result<Figures, Fail> {
     fixture.sts.advance(jump);
     for (caller, token) in &before {
         let reply = fixture.webhook()?.review(token).await?;
-        if outcome(&reply) != Some(Outcome::Refused) {
+        if outcome(&reply) != Some(Outcome::Denied) {
             return Err(format!("{caller:?} with a token of before: {}", reply.body).into());
         }
     }
-    fixture.remember().await?;
+    fixture.cache_tokens().await?;
     fixture
         .run(Granted, |fixture| {
             fixture.sts.advance(-jump);

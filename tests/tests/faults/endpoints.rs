@@ -2,7 +2,7 @@
 
 use ack_ram_tests::sts::{Emulator, Fault, Handshake};
 
-use crate::fixture::Meanwhile::{self, Granted, Unable};
+use crate::fixture::Meanwhile::{self, Granted, Unavailable};
 use crate::fixture::{FaultFixture, IMPATIENT, Plan};
 use crate::matrix::{Fail, Figures, Matrix};
 
@@ -29,7 +29,11 @@ pub fn rows(matrix: &mut Matrix) {
         matrix.row(name, move || row(fault, None, Granted));
     }
     matrix.row("fallback: both endpoints answer 500", || {
-        row(Fault::InternalError, Some(Fault::InternalError), Unable)
+        row(
+            Fault::InternalError,
+            Some(Fault::InternalError),
+            Unavailable,
+        )
     });
     matrix.row("fallback: the second endpoint alone fails", || {
         row_of_second(Fault::StallOnAccept)

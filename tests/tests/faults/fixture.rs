@@ -13,7 +13,7 @@ use ack_ram_tests::isolation::SmallDisk;
 use ack_ram_tests::ports;
 use ack_ram_tests::server_config::ServerConfig;
 use ack_ram_tests::sts::Emulator;
-use ack_ram_tests::traffic::{Asker, Tally, Traffic};
+use ack_ram_tests::traffic::{LoadClient, Tally, Traffic};
 use ack_ram_tests::usage::Usage;
 use ack_ram_tests::webhook::WebhookClient;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ const MEMORY_KIB: u64 = 192 * 1024;
 #[derive(Clone, Copy, Debug)]
 pub enum Meanwhile {
     /// STS's word is not to be had.
-    Unable,
+    Unavailable,
     /// Nearly all are let in: the fault does not matter, or there is a way around it.
     Granted,
     /// Some are let in and others are not.
@@ -83,7 +83,7 @@ impl Default for Plan {
 pub struct FaultFixture {
     pub sts: Arc<Emulator>,
     pub fallbacks: Vec<Emulator>,
-    pub asker: Asker,
+    pub client: LoadClient,
     /// Tokens that the server remembers.
     pub known: Vec<(Caller, Secret)>,
     pub port: u16,
@@ -105,7 +105,7 @@ impl FaultFixture {
     pub async fn start_with(sts: Emulator, plan: Plan) -> Result<Self, Fail> {
         let mut fixture = Self::prepare(sts, plan)?;
         fixture.start_server()?;
-        fixture.remember().await?;
+        fixture.cache_tokens().await?;
         Ok(fixture)
     }
 
@@ -125,7 +125,7 @@ impl FaultFixture {
         let clock = Arc::clone(&sts);
         let webhook = WebhookClient::new(&state.join("cert.pem"), port)?;
         Ok(Self {
-            asker: Asker::new(webhook, move || clock.now()),
+            client: LoadClient::new(webhook, move || clock.now()),
             sts,
             fallbacks: plan.fallbacks,
             known: Vec::new(),
@@ -188,15 +188,15 @@ impl FaultFixture {
 
     /// Lets the good callers in with tokens that the server then knows. A machine that was too slow for STS is asked
     /// again.
-    pub async fn remember(&mut self) -> Result<(), Fail> {
+    pub async fn cache_tokens(&mut self) -> Result<(), Fail> {
         self.known.clear();
         let start = Instant::now();
-        for caller in Caller::GOOD {
-            let token = self.asker.token(caller);
+        for caller in Caller::MAPPED {
+            let token = self.client.token(caller);
             loop {
-                match self.asker.ask(caller, &token).await? {
+                match self.client.review(caller, &token).await? {
                     Outcome::Granted => break,
-                    Outcome::Unable(_) if start.elapsed() < PATIENCE => sleep(PACE).await,
+                    Outcome::Unavailable(_) if start.elapsed() < PATIENCE => sleep(PACE).await,
                     outcome => return Err(format!("{caller:?} at the start: {outcome:?}").into()),
                 }
             }
@@ -206,10 +206,10 @@ impl FaultFixture {
     }
 
     /// Everybody asks for as long as the fault lasts.
-    pub async fn everybody_asks(&self) -> Tally {
-        let traffic = Traffic::start(&self.asker, 2, &self.known, PACE);
+    pub async fn run_traffic(&self) -> Tally {
+        let traffic = Traffic::start(&self.client, 2, &self.known, PACE);
         let start = Instant::now();
-        let is_enough = |tally: &Tally| tally.fresh.total() >= FRESH && tally.bad.refused > 0;
+        let is_enough = |tally: &Tally| tally.fresh.total() >= FRESH && tally.rejected.denied > 0;
         while start.elapsed() < FAULT || !is_enough(&traffic.tally()) {
             if start.elapsed() > PATIENCE {
                 break;
@@ -221,15 +221,15 @@ impl FaultFixture {
 
     /// How long it is until all is well, three times in a row.
     pub async fn recovered(&self) -> Result<Duration, Fail> {
-        self.recovered_as(&self.asker).await
+        self.recovered_as(&self.client).await
     }
 
-    /// The same for those who ask as `asker` does.
-    pub async fn recovered_as(&self, asker: &Asker) -> Result<Duration, Fail> {
+    /// Waits as [`Self::recovered`] does, by the reviews of `client`.
+    pub async fn recovered_as(&self, client: &LoadClient) -> Result<Duration, Fail> {
         let start = Instant::now();
         let (mut in_a_row, mut first) = (0, Duration::ZERO);
         while start.elapsed() < PATIENCE {
-            if asker.all_is_well().await? {
+            if client.check_all().await? {
                 if in_a_row == 0 {
                     first = start.elapsed();
                 }
@@ -271,7 +271,7 @@ impl FaultFixture {
         meanwhile: Meanwhile,
         over: impl FnOnce(&Self) -> Result<(), Fail>,
     ) -> Result<Figures, Fail> {
-        let tally = self.everybody_asks().await;
+        let tally = self.run_traffic().await;
         meanwhile.check(&tally)?;
         over(&self)?;
         let recovered = self.recovered().await?;
@@ -282,29 +282,29 @@ impl FaultFixture {
 impl Meanwhile {
     /// Whether everybody was told what they may be told.
     pub fn check(self, tally: &Tally) -> Result<(), Fail> {
-        if !tally.wrong.is_empty() {
-            return Err(tally.wrong.join("; ").into());
+        if !tally.violations.is_empty() {
+            return Err(tally.violations.join("; ").into());
         }
         let Tally {
             fresh,
             known,
-            bad,
-            unable,
+            rejected,
+            unavailable,
             ..
         } = tally;
-        let unable = unable.join("; ");
+        let reasons = unavailable.join("; ");
         let is_fresh_right = match self {
-            Self::Unable => fresh.granted == 0 && fresh.unable > 0,
-            Self::Granted => fresh.granted > 9 * fresh.unable,
+            Self::Unavailable => fresh.granted == 0 && fresh.unavailable > 0,
+            Self::Granted => fresh.granted > 9 * fresh.unavailable,
             Self::Some => true,
         };
         if !is_fresh_right {
-            return Err(format!("new callers were told {fresh}, not {self:?}: {unable}").into());
+            return Err(format!("new callers were told {fresh}, not {self:?}: {reasons}").into());
         }
         // Whatever becomes of STS, who is known is let in, and whose token is for somebody else is passed over.
-        if known.unable > 0 || known.granted == 0 || bad.refused == 0 {
+        if known.unavailable > 0 || known.granted == 0 || rejected.denied == 0 {
             return Err(
-                format!("known callers were told {known}, bad ones {bad}: {unable}").into(),
+                format!("known callers were told {known}, bad ones {rejected}: {reasons}").into(),
             );
         }
         Ok(())

@@ -35,7 +35,7 @@ fn kill(server: Authenticator) -> Result<(), Fail> {
 async fn row(end: fn(Authenticator) -> Result<(), Fail>) -> Result<Figures, Fail> {
     let mut fixture = FaultFixture::start().await?;
     let ca = std::fs::read(fixture.ca())?;
-    let traffic = Traffic::start(&fixture.asker, 4, &fixture.known, Duration::from_millis(5));
+    let traffic = Traffic::start(&fixture.client, 4, &fixture.known, Duration::from_millis(5));
     for _ in 0..TIMES {
         sleep(Duration::from_millis(700)).await;
         let server = fixture.take_server();
@@ -44,18 +44,18 @@ async fn row(end: fn(Authenticator) -> Result<(), Fail>) -> Result<Figures, Fail
         fixture.start_server()?;
         let later = loop {
             let now = traffic.tally();
-            if now.fresh.granted > before.fresh.granted + 10 || !now.wrong.is_empty() {
+            if now.fresh.granted > before.fresh.granted + 10 || !now.violations.is_empty() {
                 break now;
             }
             sleep(Duration::from_millis(10)).await;
         };
-        if !later.wrong.is_empty() {
-            return Err(later.wrong.join("; ").into());
+        if !later.violations.is_empty() {
+            return Err(later.violations.join("; ").into());
         }
     }
     let tally = traffic.stop().await;
-    if !tally.wrong.is_empty() {
-        return Err(tally.wrong.join("; ").into());
+    if !tally.violations.is_empty() {
+        return Err(tally.violations.join("; ").into());
     }
     if std::fs::read(fixture.ca())? != ca {
         return Err("it has another CA".into());

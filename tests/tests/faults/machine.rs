@@ -61,7 +61,7 @@ async fn full_disk() -> Result<Figures, Fail> {
     };
     let mut fixture = FaultFixture::prepare(sts()?, plan)?;
     fixture.start_server_unheard().await?;
-    fixture.remember().await?;
+    fixture.cache_tokens().await?;
     fill(&fixture)?;
     fixture.run(Granted, make_room).await
 }
@@ -77,7 +77,7 @@ async fn full_disk_at_restart() -> Result<Figures, Fail> {
     fixture.start_server()?;
     // The callers' connections ended with the other server.
     fixture.recovered().await?;
-    fixture.remember().await?;
+    fixture.cache_tokens().await?;
     fixture.run(Granted, make_room).await
 }
 
@@ -101,8 +101,8 @@ async fn full_disk_at_first_start() -> Result<Figures, Fail> {
     }
     make_room(&fixture)?;
     fixture.start_server()?;
-    fixture.asker = fixture.asker.at(fixture.webhook()?);
-    fixture.remember().await?;
+    fixture.client = fixture.client.at(fixture.webhook()?);
+    fixture.cache_tokens().await?;
     let recovered = fixture.recovered().await?;
     let figures = fixture.end(Default::default(), recovered).await?;
     let note = "said why it did not start".to_owned();
@@ -118,10 +118,13 @@ async fn log_by_pipe(reader: &str) -> Result<Figures, Fail> {
     };
     let mut fixture = FaultFixture::prepare(sts()?, plan)?;
     fixture.start_server_unheard().await?;
-    fixture.remember().await?;
+    fixture.cache_tokens().await?;
     // A line for each: more than fits into a pipe.
     for _ in 0..1_000 {
-        fixture.asker.ask_anew(Caller::Garbage).await?;
+        fixture
+            .client
+            .review_new_token(Caller::MalformedToken)
+            .await?;
     }
     fixture.run(Granted, |_| Ok(())).await
 }
@@ -154,12 +157,12 @@ async fn no_descriptors() -> Result<Figures, Fail> {
     limit_descriptors(&fixture, "10")?;
     fixture.sts.cut_connections();
     let waiting = connect(&fixture, 50).await?;
-    let tally = fixture.everybody_asks().await;
-    Meanwhile::Unable.check(&tally)?;
+    let tally = fixture.run_traffic().await;
+    Meanwhile::Unavailable.check(&tally)?;
     limit_descriptors(&fixture, "1024")?;
     drop(waiting);
-    let newcomer = fixture.asker.at(fixture.webhook()?);
-    let recovered = fixture.recovered_as(&newcomer).await?;
+    let new_client = fixture.client.at(fixture.webhook()?);
+    let recovered = fixture.recovered_as(&new_client).await?;
     fixture.end(tally, recovered).await
 }
 
@@ -170,11 +173,11 @@ async fn few_descriptors() -> Result<Figures, Fail> {
     };
     let fixture = FaultFixture::start_with(sts()?, plan).await?;
     let waiting = connect(&fixture, 300).await?;
-    let tally = fixture.everybody_asks().await;
+    let tally = fixture.run_traffic().await;
     Granted.check(&tally)?;
     drop(waiting);
-    let newcomer = fixture.asker.at(fixture.webhook()?);
-    let recovered = fixture.recovered_as(&newcomer).await?;
+    let new_client = fixture.client.at(fixture.webhook()?);
+    let recovered = fixture.recovered_as(&new_client).await?;
     fixture.end(tally, recovered).await
 }
 
@@ -188,7 +191,7 @@ async fn stopped_for_a_while() -> Result<Figures, Fail> {
         kill(pid, Signal::SIGCONT)?;
         Ok::<_, Fail>(())
     };
-    let (tally, stopped) = tokio::join!(fixture.everybody_asks(), stopping);
+    let (tally, stopped) = tokio::join!(fixture.run_traffic(), stopping);
     stopped?;
     Meanwhile::Some.check(&tally)?;
     let recovered = fixture.recovered().await?;

@@ -10,7 +10,7 @@ use ack_ram_tests::sts::Emulator;
 use ack_ram_tests::{isolation, ports};
 use tokio::net::TcpSocket;
 
-use crate::fixture::Meanwhile::{self, Granted, Unable};
+use crate::fixture::Meanwhile::{self, Granted, Unavailable};
 use crate::fixture::{FaultFixture, IMPATIENT, PATIENCE, Plan};
 use crate::matrix::{Fail, Figures, Matrix};
 use crate::resolver::{Answer, Resolver};
@@ -20,16 +20,16 @@ pub fn rows(matrix: &mut Matrix) {
     matrix.row("connect: packets are lost", packets_are_lost);
     matrix.row("connect: cut again and again", cut_again_and_again);
     matrix.row("DNS: no such name", || {
-        dns("missing", Answer::NoSuchName, Unable)
+        dns("missing", Answer::NoSuchName, Unavailable)
     });
     matrix.row("DNS: the resolver fails", || {
-        dns("failing", Answer::Failure, Unable)
+        dns("failing", Answer::Failure, Unavailable)
     });
     matrix.row("DNS: the resolver is silent", || {
-        dns("silent", Answer::Silence, Unable)
+        dns("silent", Answer::Silence, Unavailable)
     });
     matrix.row("DNS: an address where nobody listens", || {
-        dns("wrong", Answer::Addresses(vec![DEAD]), Unable)
+        dns("wrong", Answer::Addresses(vec![DEAD]), Unavailable)
     });
     matrix.row("DNS: one of two addresses is dead", || {
         dns(
@@ -88,7 +88,7 @@ async fn nobody_listens() -> Result<Figures, Fail> {
         back = Some(again(address, fixture.sts.address())?);
         Ok(())
     };
-    fixture.run(Unable, over).await
+    fixture.run(Unavailable, over).await
 }
 
 /// A listener whose backlog is full does not answer: the kernel drops what would begin a connection.
@@ -112,7 +112,7 @@ async fn packets_are_lost() -> Result<Figures, Fail> {
         back = Some(again(address, fixture.sts.address())?);
         Ok(())
     };
-    fixture.run(Unable, over).await
+    fixture.run(Unavailable, over).await
 }
 
 async fn cut_again_and_again() -> Result<Figures, Fail> {
@@ -124,7 +124,7 @@ async fn cut_again_and_again() -> Result<Figures, Fail> {
         }
     };
     let tally = tokio::select! {
-        tally = fixture.everybody_asks() => tally,
+        tally = fixture.run_traffic() => tally,
         () = cutting => return Err("it cuts for ever".into()),
     };
     Meanwhile::Some.check(&tally)?;

@@ -111,8 +111,8 @@ async fn round(
     name: &'static str,
     fault: Fault,
 ) -> Result<Sample, Fail> {
-    fixture.remember().await?;
-    let traffic = Traffic::start(&fixture.asker, FRESH, &fixture.known, PACE);
+    fixture.cache_tokens().await?;
+    let traffic = Traffic::start(&fixture.client, FRESH, &fixture.known, PACE);
     let (began, cpu) = (Instant::now(), cpu_seconds(fixture).await?);
     let mut known = timed(fixture, true).await?;
     let mut fresh = timed(fixture, false).await?;
@@ -124,13 +124,13 @@ async fn round(
     Granted.check(&tally)?;
     let reviews = tally.requests() + known.len() + fresh.len();
 
-    let traffic = Traffic::start(&fixture.asker, FRESH, &fixture.known, PACE);
+    let traffic = Traffic::start(&fixture.client, FRESH, &fixture.known, PACE);
     fixture.sts.set_fault(Some(fault));
     fixture.sts.cut_connections();
     sleep(FAULT).await;
     fixture.sts.set_fault(None);
     let during = traffic.stop().await;
-    if !during.wrong.is_empty() || during.known.unable > 0 {
+    if !during.violations.is_empty() || during.known.unavailable > 0 {
         return Err(format!("while STS is at fault ({name}): {during:?}").into());
     }
     let recovered = fixture.recovered().await?;
@@ -163,10 +163,10 @@ async fn timed(fixture: &FaultFixture, is_known: bool) -> Result<Vec<Duration>, 
         let token = if is_known {
             token.clone()
         } else {
-            fixture.asker.token(*caller)
+            fixture.client.token(*caller)
         };
         let asked = Instant::now();
-        fixture.asker.ask(*caller, &token).await?;
+        fixture.client.review(*caller, &token).await?;
         times.push(asked.elapsed());
     }
     Ok(times)
@@ -175,8 +175,8 @@ async fn timed(fixture: &FaultFixture, is_known: bool) -> Result<Vec<Duration>, 
 /// Clients with connections of their own, which go again.
 async fn newcomers(fixture: &FaultFixture) -> Result<(), Fail> {
     for _ in 0..10 {
-        let newcomer = fixture.asker.at(fixture.webhook()?);
-        newcomer.ask_anew(Caller::User).await?;
+        let new_client = fixture.client.at(fixture.webhook()?);
+        new_client.review_new_token(Caller::User).await?;
     }
     Ok(())
 }
@@ -197,14 +197,14 @@ async fn edit(fixture: &FaultFixture) -> Result<(), Fail> {
     let mut config: Value = serde_json::from_str(&before)?;
     config["server"]["mapUsers"] = json!([]);
     for (text, wanted) in [
-        (config.to_string(), Outcome::Refused),
+        (config.to_string(), Outcome::Denied),
         (before, Outcome::Granted),
     ] {
         fs::write(&path, text)?;
         let edited = Instant::now();
         let tokens = [
             fixture.known[0].1.clone(),
-            fixture.asker.token(Caller::User),
+            fixture.client.token(Caller::User),
         ];
         for token in &tokens {
             let webhook = fixture.webhook()?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ack_ram_tests::sts::{Fault, SeenRequest};
+use ack_ram_tests::sts::{Fault, RecordedRequest};
 use futures_util::future::join_all;
 
 use super::*;
@@ -129,7 +129,7 @@ async fn failing_endpoint_opens_breaker() {
         assert_eq!(calls(&server, &fixture.sts).breaker.get(), 2, "{fault:?}");
         let date = date.to_string();
         let seen = fixture.sts.requests();
-        let is_it = |seen: &SeenRequest| seen.headers["x-acs-date"] == *date;
+        let is_it = |seen: &RecordedRequest| seen.headers["x-acs-date"] == *date;
         assert!(!seen.iter().any(is_it), "{fault:?}");
         // What was given up may arrive only now where STS was slower than the call was patient.
         if !hangs {

@@ -42,7 +42,7 @@ impl Early {
 
     fn check_alone(&self, fixture: &mut ClusterFixture) {
         let nobody = fixture.person();
-        let unable = |login| matches!(login, Login::Unable(why) if why.contains("CRD"));
+        let unable = |login| matches!(login, Login::Unavailable(why) if why.contains("CRD"));
         for replica in [&self.file_first, &self.without_kubeconfig] {
             assert_eq!(replica.login(self.in_file), Login::As("in-file".to_owned()));
             assert_eq!(

@@ -20,13 +20,17 @@ impl Prober {
     pub fn start(fixture: &ClusterFixture, people: &BTreeMap<Person, String>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let threads = fixture.running().map(|replica| {
-            let (door, stop, people) = (replica.another_door(), Arc::clone(&stop), people.clone());
+            let (login_client, stop, people) = (
+                replica.new_login_client(),
+                Arc::clone(&stop),
+                people.clone(),
+            );
             thread::spawn(move || {
                 let mut wrong = Vec::new();
                 let mut count = 0;
                 while !stop.load(Ordering::Relaxed) {
                     for (person, username) in &people {
-                        let login = door.login(*person);
+                        let login = login_client.login(*person);
                         if login != Login::As(username.clone()) {
                             wrong.push(format!("{person:?}: {login:?}"));
                         }

@@ -1,7 +1,7 @@
 //! Envoy with what Istio and Envoy Gateway make of their objects: they can have headers of the answer set, which keeps one of
 //! several equal ones, and not appended.
 
-use ack_ram_tests::envoy::{Protocol, Seen};
+use ack_ram_tests::envoy::{Protocol, ReceivedRequest};
 use ack_ram_tests::sts::demo;
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ const ALICE: [&str; 5] = [
 ];
 
 /// The headers that tell a service who comes, in any spelling, and those that hold a token.
-fn identity(seen: &Seen) -> Vec<String> {
+fn identity(seen: &ReceivedRequest) -> Vec<String> {
     let said = seen.headers.iter().map(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes());
         format!("{name}: {value}")

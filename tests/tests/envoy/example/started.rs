@@ -8,7 +8,7 @@ use ack_ram_core::sign::AccessKey;
 use ack_ram_tests::authenticator::Authenticator;
 use ack_ram_tests::callers::token_v2;
 use ack_ram_tests::dates::DistinctDates;
-use ack_ram_tests::envoy::{Answer, Client, Envoy, Module, Protocol, Seen, Upstream};
+use ack_ram_tests::envoy::{Answer, Client, Envoy, Module, Protocol, ReceivedRequest, Upstream};
 use ack_ram_tests::ports;
 use ack_ram_tests::server_config::ServerConfig;
 use ack_ram_tests::sts::{Emulator, Fault, demo};
@@ -209,7 +209,7 @@ impl Started {
     }
 
     /// The one request that the service has got.
-    pub(crate) fn only_request(&self, what: &str) -> Seen {
+    pub(crate) fn only_request(&self, what: &str) -> ReceivedRequest {
         let mut seen = self.service.take();
         assert_eq!(seen.len(), 1, "{what}: {seen:?}");
         seen.remove(0)

@@ -1,6 +1,6 @@
 //! No token reaches a service, wherever it stands.
 
-use ack_ram_tests::envoy::{Protocol, Seen};
+use ack_ram_tests::envoy::{Protocol, ReceivedRequest};
 use ack_ram_tests::sts::demo;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::started::Example;
 
-fn holds_token(seen: &Seen) -> bool {
+fn holds_token(seen: &ReceivedRequest) -> bool {
     let values = seen.headers.values().chain(seen.trailers.values());
     let is_found = |text: &[u8]| text.windows(8).any(|part| part == b"k8s-ack-");
     values.into_iter().any(|value| is_found(value.as_bytes())) || is_found(seen.target.as_bytes())
