@@ -67,7 +67,7 @@ async fn wait_until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 }
 
 #[tokio::test]
-async fn all_that_start_on_one_empty_state_directory_have_one_ca() {
+async fn concurrent_starts_on_empty_state_directory_share_one_ca() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let ports: Vec<u16> = (0..4).map(|_| ports::free_port()).collect();
@@ -106,7 +106,7 @@ async fn all_that_start_on_one_empty_state_directory_have_one_ca() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_killed_while_it_starts_leaves_what_the_next_one_can_use() {
+async fn server_killed_during_start_leaves_usable_state() {
     for round in 0..12 {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
@@ -143,7 +143,7 @@ async fn a_server_that_is_killed_while_it_starts_leaves_what_the_next_one_can_us
 }
 
 #[tokio::test]
-async fn a_state_directory_of_go_serves_as_it_is() {
+async fn go_state_directory_is_served_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let state = folder.join("state");
@@ -193,7 +193,7 @@ fn expiry(told: &Exposition, certificate: &str) -> Option<f64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_own_pair_is_followed_and_no_request_is_lost() {
+async fn replaced_provided_pair_is_served_and_no_request_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let mut secret = TlsSecret::mount("localhost");
@@ -309,7 +309,7 @@ fn client_of(kubeconfig: &Path) -> [Vec<u8>; 2] {
 }
 
 #[tokio::test]
-async fn with_a_ca_of_clients_nobody_else_is_answered() {
+async fn client_ca_rejects_all_other_clients() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let init = |at: &Path| {

@@ -137,7 +137,7 @@ const R: &str = "acs:ram::1:role/r";
 const RS: &str = "acs:ram::1:role/r*";
 
 #[test]
-fn what_changes_for_one_identity() {
+fn changed_identity_is_listed_with_old_and_new_access() {
     let a = |name| mapping(A, name, &["g"]);
     check(&[(&[a("a")], &[])], &[(&[a("a")], &[])], &[]);
     check(
@@ -178,7 +178,7 @@ fn what_changes_for_one_identity() {
 }
 
 #[test]
-fn another_rule_with_the_same_result_is_no_change() {
+fn replaced_rule_with_same_result_is_no_change() {
     let a = |name| mapping(A, name, &[]);
     check(
         &[(&[a("a")], &[]), (&[a("b")], &[])],

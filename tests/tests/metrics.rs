@@ -50,7 +50,7 @@ async fn ask(
 }
 
 #[tokio::test]
-async fn logins_and_calls_are_counted_truly_and_nobody_is_named() {
+async fn metrics_count_logins_and_calls_and_name_nobody() {
     let fixture = start();
     let wrong_secret = AccessKey {
         secret: Secret::new("not-the-secret"),
@@ -210,7 +210,7 @@ async fn logins_and_calls_are_counted_truly_and_nobody_is_named() {
 }
 
 #[tokio::test]
-async fn probes_and_scrapers_have_their_paths() {
+async fn probes_and_scrapes_are_served_on_their_paths() {
     let fixture = start();
     for (path, status, body) in [
         ("/", 200, "ok"),

@@ -40,7 +40,7 @@ async fn is_granted(fixture: &Fixture, token: &Secret) -> bool {
 }
 
 #[tokio::test]
-async fn a_known_token_needs_no_call_and_gives_nothing_once_its_mapping_is_gone() {
+async fn cached_token_needs_no_call_and_is_denied_after_mapping_is_deleted() {
     let (mut fixture, fallback) = start();
     let token = fixture.token();
     for _ in 0..20 {
@@ -68,7 +68,7 @@ async fn a_known_token_needs_no_call_and_gives_nothing_once_its_mapping_is_gone(
 }
 
 #[tokio::test]
-async fn fifty_equal_tokens_at_once_are_one_call() {
+async fn fifty_concurrent_equal_tokens_share_one_call() {
     let (fixture, _fallback) = start();
     let token = fixture.token();
     let delay = Fault::Delay(Duration::from_millis(300));
@@ -90,7 +90,7 @@ async fn fifty_equal_tokens_at_once_are_one_call() {
 }
 
 #[tokio::test]
-async fn another_endpoint_serves_until_the_first_is_back() {
+async fn fallback_endpoint_serves_until_the_first_recovers() {
     let (mut fixture, fallback) = start();
     let first = fixture.sts.endpoint();
     let second = fallback.endpoint();

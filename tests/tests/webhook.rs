@@ -50,7 +50,7 @@ fn error(reply: &Reply) -> &str {
 }
 
 #[tokio::test]
-async fn identities_become_users_or_are_denied_with_a_reason() {
+async fn identities_are_granted_or_denied_with_reason() {
     let fixture = start(&json!({}));
     let now = fixture.sts.now();
     let session = token_v2(&demo::session_key(), now);
@@ -115,7 +115,7 @@ async fn identities_become_users_or_are_denied_with_a_reason() {
 }
 
 #[tokio::test]
-async fn when_sts_cannot_tell_the_answer_is_503_and_the_next_login_works() {
+async fn failing_sts_answers_503_and_next_login_works() {
     let fixture = start(&json!({}));
     for fault in [
         Fault::CloseOnAccept,
@@ -140,7 +140,7 @@ async fn when_sts_cannot_tell_the_answer_is_503_and_the_next_login_works() {
 }
 
 #[tokio::test]
-async fn when_sts_takes_too_long_the_answer_is_503_and_the_next_login_works() {
+async fn slow_sts_answers_503_and_next_login_works() {
     // Each waits for all of its time, which is long enough for the login after it on any machine: they wait together.
     let cases = [
         (Fault::StallOnAccept, "30s"),
@@ -156,7 +156,7 @@ async fn when_sts_takes_too_long_the_answer_is_503_and_the_next_login_works() {
 }
 
 #[tokio::test]
-async fn broken_backend_is_an_error_that_names_the_administrator() {
+async fn broken_backend_answers_503_naming_the_administrator() {
     let fixture = start_with_backends(&["DynamicFile", "MountedFile"]);
     let reply = fixture.review(&fixture.token()).await;
     assert_eq!(reply.status, 503, "{reply:?}");
@@ -194,7 +194,7 @@ async fn cannot_tell_and_then_can(fixture: &Fixture, fault: Fault) {
 }
 
 #[tokio::test]
-async fn the_reference_finds_the_one_line_of_a_login_in_the_log() {
+async fn login_reference_identifies_its_log_line() {
     let mut fixture = start(&json!({}));
     let stranger = token_v2(&demo::stranger_key(), fixture.sts.now());
     let denied = fixture.review(&stranger).await;
@@ -227,7 +227,7 @@ async fn the_reference_finds_the_one_line_of_a_login_in_the_log() {
 }
 
 #[tokio::test]
-async fn what_is_no_review_gets_its_status_and_the_server_goes_on() {
+async fn invalid_request_gets_its_status_and_server_continues() {
     let fixture = start(&json!({}));
     let json_type = Some("application/json");
     let big = format!(
@@ -299,7 +299,7 @@ async fn what_is_no_review_gets_its_status_and_the_server_goes_on() {
 }
 
 #[tokio::test]
-async fn sigterm_finishes_what_is_in_flight() {
+async fn sigterm_finishes_in_flight_requests() {
     let mut fixture = start(&json!({}));
     fixture.sts.set_fault(Some(Fault::Hold));
     let token = fixture.token();
@@ -316,7 +316,7 @@ async fn sigterm_finishes_what_is_in_flight() {
 }
 
 #[tokio::test]
-async fn connections_to_sts_are_kept_and_nothing_unsigned_is_sent() {
+async fn sts_connection_is_reused_and_carries_signed_headers_only() {
     let fixture = start(&json!({}));
     for _ in 0..20 {
         let reply = fixture.review(&fixture.token()).await;

@@ -19,7 +19,7 @@ use crate::fixture::{
 };
 
 #[tokio::test]
-async fn a_decision_is_a_line_that_names_who_what_and_why() {
+async fn decision_writes_line_with_user_result_and_reason() {
     let fixture = prepare();
     let server = Authenticator::start_with(server_command(&fixture)).unwrap();
     let webhook = fixture.new_webhook();
@@ -129,7 +129,7 @@ async fn a_decision_is_a_line_that_names_who_what_and_why() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_moved_away_or_deleted_is_made_anew() {
+async fn moved_or_deleted_audit_file_is_recreated() {
     let fixture = prepare();
     let _server = Authenticator::start_with(server_command(&fixture)).unwrap();
     let webhook = fixture.new_webhook();
@@ -160,7 +160,7 @@ async fn a_file_that_is_moved_away_or_deleted_is_made_anew() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_written_holds_up_no_login() {
+async fn unwritable_audit_file_delays_no_login() {
     for (name, breaks, repairs) in [
         (
             "the disk is full",
@@ -206,7 +206,7 @@ async fn a_file_that_cannot_be_written_holds_up_no_login() {
 }
 
 #[tokio::test]
-async fn what_breaks_off_in_the_middle_of_a_line_spoils_no_other() {
+async fn truncated_line_corrupts_no_other_line() {
     let fixture = prepare();
     // The shell has the server get an error in place of a signal when a file grows too long.
     let mut limited = Command::new("/bin/sh");

@@ -83,7 +83,7 @@ async fn review_until_lines_are_lost(fixture: &Fixture, webhook: &WebhookClient)
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_reads_holds_up_neither_logins_nor_the_end() {
+async fn unread_log_delays_neither_logins_nor_shutdown() {
     let fixture = prepare();
     let (unread, stderr) = std::io::pipe().unwrap();
     let (mut server, webhook) = Server::start(&fixture, stderr, "info").await;
@@ -93,7 +93,7 @@ async fn a_log_that_nobody_reads_holds_up_neither_logins_nor_the_end() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_read_again_tells_how_much_is_missing() {
+async fn log_read_again_reports_lost_lines() {
     let fixture = prepare();
     let (unread, stderr) = std::io::pipe().unwrap();
     let (mut server, webhook) = Server::start(&fixture, stderr, "info").await;
@@ -114,7 +114,7 @@ async fn a_log_that_is_read_again_tells_how_much_is_missing() {
 }
 
 #[tokio::test]
-async fn a_log_on_a_full_disk_holds_up_no_login() {
+async fn log_on_full_disk_delays_no_login() {
     let fixture = prepare();
     let full: File = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let (mut server, webhook) = Server::start(&fixture, full, "info").await;
@@ -123,7 +123,7 @@ async fn a_log_on_a_full_disk_holds_up_no_login() {
 }
 
 #[tokio::test]
-async fn what_a_login_does_is_told_by_targets_and_tied_by_its_reference() {
+async fn login_log_lines_share_targets_and_reference() {
     let authenticator = ("ack_ram_authenticator::authenticator", "login");
     let sts = ("ack_ram_authenticator::sts::endpoint", "sts_call");
     for (level, told) in [
@@ -162,7 +162,7 @@ async fn what_a_login_does_is_told_by_targets_and_tied_by_its_reference() {
 }
 
 #[test]
-fn what_was_logged_before_a_start_that_fails_is_written() {
+fn failed_start_writes_earlier_log_lines() {
     let fixture = prepare();
     let config = fixture.path("config.yaml");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

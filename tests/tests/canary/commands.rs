@@ -74,7 +74,7 @@ fn tells_nothing(search: &Search, what: &str, told: &[u8]) {
 }
 
 #[test]
-fn who_makes_a_token_is_told_nothing_beside_it() {
+fn token_command_prints_the_token_and_no_other_secret() {
     let fixture = CommandFixture::new();
     let search = Secrets::new(&MARKS).search();
     let broken = |token: &str| AccessKey {
@@ -107,7 +107,7 @@ fn who_makes_a_token_is_told_nothing_beside_it() {
 }
 
 #[test]
-fn commands_about_a_token_tell_nothing_that_is_secret_in_it() {
+fn token_commands_print_no_secret_of_the_token() {
     let fixture = CommandFixture::new();
     let mut tokens = fixture.tokens.bad();
     tokens.push(fixture.tokens.v2(&key()));
@@ -137,7 +137,7 @@ fn commands_about_a_token_tell_nothing_that_is_secret_in_it() {
 }
 
 #[test]
-fn a_command_that_sts_fails_tells_no_secret() {
+fn command_with_failing_sts_prints_no_secret() {
     let fixture = CommandFixture::new();
     for fault in [
         Fault::CloseOnAccept,
@@ -175,7 +175,7 @@ fn a_command_that_sts_fails_tells_no_secret() {
 }
 
 #[test]
-fn what_stands_where_no_secret_belongs_is_not_repeated() {
+fn misplaced_secret_is_not_echoed() {
     let fixture = CommandFixture::new();
     let token = fixture.tokens.v2(&session_key());
     let mut secrets = Secrets::new(&MARKS);

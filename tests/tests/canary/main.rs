@@ -17,7 +17,7 @@ use crate::secrets::{Secrets, forms};
 use crate::tokens::{MARKS, Tokens};
 
 #[test]
-fn what_is_told_would_be_found() {
+fn search_finds_every_encoding_of_a_secret() {
     let mut secrets = Secrets::new(&MARKS);
     let tokens = Tokens::at(UnixTime::from_seconds(1_800_000_000));
     let token = tokens.v2(&demo::user_key());

@@ -13,14 +13,14 @@ use crate::fixture::{CanaryFixture, LIMIT};
 use crate::tokens::{BEARER, MISPLACED, SECURITY_TOKEN, key, session_key};
 
 #[tokio::test]
-async fn a_server_tells_no_secret_in_text() {
+async fn server_reveals_no_secret_with_text_log() {
     for level in LEVELS {
         everything_happens(level, "text").await;
     }
 }
 
 #[tokio::test]
-async fn a_server_tells_no_secret_in_json() {
+async fn server_reveals_no_secret_with_json_log() {
     for level in LEVELS {
         everything_happens(level, "json").await;
     }

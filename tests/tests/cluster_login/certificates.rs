@@ -17,7 +17,7 @@ use crate::fixture::{own_plugin, run_init};
 
 /// The API server starts once, with the kubeconfig that the server wrote.
 #[test]
-fn an_own_pair_is_replaced_and_a_client_certificate_is_needed() {
+fn api_server_follows_replaced_pair_and_needs_client_certificate() {
     let mut secret = TlsSecret::mount("localhost");
     let builder = Fixture::builder().settings(&json!({
         "tls": secret.settings(),

@@ -21,12 +21,12 @@ use crate::fixture::{LoginFixture, drop_in_plugin, own_plugin};
 const LONG: Duration = Duration::from_secs(60);
 
 #[test]
-fn people_log_in_with_v1_reviews() {
+fn v1_reviews_log_people_in() {
     people_log_in(ReviewVersion::V1);
 }
 
 #[test]
-fn people_log_in_with_v1beta1_reviews() {
+fn v1beta1_reviews_log_people_in() {
     people_log_in(ReviewVersion::V1Beta1);
 }
 
@@ -110,7 +110,7 @@ fn rbac_speaks_of_the_mapped_group(fixture: &LoginFixture) {
 }
 
 #[test]
-fn each_denial_says_why_in_both_logs() {
+fn denial_reason_is_in_both_logs() {
     let stranger = key("LTAI5tEve", "eve");
     let deleted = key("LTAI5tGone", "gone");
     let wrong = AccessKey {
@@ -157,7 +157,7 @@ fn each_denial_says_why_in_both_logs() {
 }
 
 #[test]
-fn without_sts_a_login_fails_soon_and_says_why() {
+fn login_without_sts_fails_soon_with_reason() {
     let mut fixture =
         LoginFixture::with_deadline(ReviewVersion::V1Beta1, key("LTAI5tEve", "eve"), "6s");
     let plugin = own_plugin(&demo::user_key(), CLUSTER);

@@ -19,7 +19,7 @@ use ack_ram_tests::eventually::block_until;
 const SERVERS: u32 = 8;
 
 #[test]
-fn broken_edits_of_files_take_nothing_away() {
+fn broken_file_edits_keep_all_mappings() {
     let sts = sts();
     let folder = tempfile::tempdir().unwrap();
     let servers: Vec<Server> = (0..SERVERS)

@@ -23,7 +23,7 @@ use crate::people::Person;
 type Step = fn(&mut ClusterFixture);
 
 #[test]
-fn whoever_edits_mappings_sees_what_becomes_of_them() {
+fn mapping_edits_report_their_result_to_their_author() {
     let protected = Person(0);
     let mut fixture = ClusterFixture::start(
         1,

@@ -21,7 +21,7 @@ const LIMIT: Duration = Duration::from_secs(3 * 60);
 type Step = fn(&mut ClusterFixture);
 
 #[test]
-fn access_that_was_taken_away_ends() {
+fn revoked_access_ends() {
     let settings = json!({ "backendMode": ["CRD", "ACKConfigMap"] });
     let mut fixture = ClusterFixture::start(1, &settings);
     let steps: [(&str, Step); 3] = [

@@ -14,7 +14,7 @@ use crate::objects::{self, Api, Mapping};
 const OBJECTS: usize = 50;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_change_takes_effect() {
+async fn object_changes_take_effect() {
     let mut sts = Emulator::builder();
     for index in 0..OBJECTS {
         let id = format!("2{index:017}");

@@ -20,7 +20,7 @@ const AT_ONCE: usize = 16;
 const STALLED: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn thousands_of_objects_are_in_effect_and_told_so_once() {
+async fn thousands_of_objects_take_effect_with_one_status_write_each() {
     let count = env::var(VARIABLE).map_or(OBJECTS, |count| count.parse().unwrap());
     let fixture = ScaleFixture::start(Emulator::builder().demo().start().unwrap());
     let api = Api::of(&fixture.cluster);

@@ -75,7 +75,7 @@ fn apply_everything(cluster: &Cluster) {
 }
 
 #[test]
-fn everything_is_accepted_and_then_nothing_is_left_to_change() {
+fn deploy_files_apply_and_reapply_unchanged() {
     let cluster = Cluster::builder().start();
     apply_everything(&cluster);
     for file in files() {
@@ -186,7 +186,7 @@ impl<'a> Account<'a> {
 }
 
 #[test]
-fn the_service_account_may_do_what_the_server_does_and_no_more() {
+fn service_account_has_exactly_the_rights_of_the_server() {
     let cluster = Cluster::builder().start();
     apply_everything(&cluster);
     cluster.apply(&json!({"apiVersion": "v1", "kind": "List", "items": [

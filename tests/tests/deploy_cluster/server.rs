@@ -17,7 +17,7 @@ const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/default/events";
 const RESOURCE: &str = "/apis/ramauthenticator.k8s.alibabacloud/v1alpha1/ramidentitymappings";
 
 #[test]
-fn the_server_needs_no_other_rights() {
+fn server_runs_with_rights_of_its_service_account() {
     let cluster = Cluster::builder().start();
     apply_everything(&cluster);
     cluster.apply(&people(json!([
@@ -78,7 +78,7 @@ fn events_appear(cluster: &Cluster) {
 }
 
 #[test]
-fn with_the_arguments_of_its_pod_the_server_makes_the_definition() {
+fn server_with_pod_arguments_creates_the_definition() {
     let cluster = Cluster::builder().start();
     let example = |name: &str| Path::new(DEPLOY).join(name).to_string_lossy().into_owned();
     succeed(cluster.admin_kubectl(&["apply", "--filename", &example("example.yaml")]));

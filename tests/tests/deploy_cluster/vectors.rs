@@ -54,7 +54,7 @@ fn wait_for_session(api: &Rest, status: u16) {
 }
 
 #[test]
-fn object_of_one_session_may_stay_and_no_edit_leaves_its_arn() {
+fn stored_session_arn_is_tolerated_and_edits_must_remove_it() {
     let cluster = Cluster::builder().start();
     define(&cluster);
     let api = cluster.api();
@@ -91,7 +91,7 @@ fn object_of_one_session_may_stay_and_no_edit_leaves_its_arn() {
 }
 
 #[test]
-fn the_api_server_refuses_what_the_vectors_say() {
+fn api_server_validates_vectors_as_expected() {
     let cases = vectors::mapping_objects();
     let refused = cases
         .iter()

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::fixture::{EnvoyFixture, bearer};
 
 #[tokio::test]
-async fn a_service_is_told_who_comes_and_gets_no_token() {
+async fn service_gets_identity_headers_and_no_token() {
     let fixture = EnvoyFixture::start(Module::Small, |_| ());
     for (protocol, version) in [
         (Protocol::Http1, Version::HTTP_11),
@@ -51,7 +51,7 @@ async fn a_service_is_told_who_comes_and_gets_no_token() {
 }
 
 #[tokio::test]
-async fn whoever_is_turned_away_is_told_why() {
+async fn refused_request_gets_reason() {
     let fixture = EnvoyFixture::start(Module::Small, |settings| {
         settings["requiredGroups"] = json!(["ops"]);
     });

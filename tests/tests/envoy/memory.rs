@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 const SLACK_KIB: u64 = 12 * 1024;
 
 #[tokio::test]
-async fn memory_stays_what_it_is() {
+async fn memory_stays_constant_under_load() {
     let fixture = EnvoyFixture::with_listeners(&[listener(MAIN, Module::WithCel, |settings| {
         settings["sts"]["timeoutMilliseconds"] = json!(30_000);
         settings["cache"] = json!({ "size": 500 });

@@ -47,7 +47,7 @@ fn identity(seen: &ReceivedRequest) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn nobody_can_say_who_they_are() {
+async fn client_identity_headers_are_removed() {
     let fixture = EnvoyFixture::start(Module::Small, |settings| {
         settings["bypass"] = json!(["/healthz"]);
         settings["allowPreflight"] = json!(true);
@@ -107,7 +107,7 @@ fn holds_token(seen: &ReceivedRequest) -> bool {
 }
 
 #[tokio::test]
-async fn no_token_reaches_the_service_wherever_it_stands() {
+async fn token_in_any_place_never_reaches_the_service() {
     let fixture = EnvoyFixture::start(Module::Small, |settings| {
         settings["token"] = json!({ "header": "x-ram-token" });
         settings["bypass"] = json!(["/healthz"]);
@@ -183,7 +183,7 @@ async fn no_token_reaches_the_service_wherever_it_stands() {
 }
 
 #[tokio::test]
-async fn no_other_path_passes_for_one_that_needs_no_login() {
+async fn bypass_matches_configured_paths_only() {
     let fixture = EnvoyFixture::start(Module::Small, |settings| {
         settings["bypass"] = json!(["/healthz", "/public/*"]);
     });
@@ -219,7 +219,7 @@ async fn no_other_path_passes_for_one_that_needs_no_login() {
 }
 
 #[tokio::test]
-async fn bodies_pass_untouched() {
+async fn bodies_pass_unchanged() {
     let fixture = EnvoyFixture::start(Module::Small, |_| ());
     let megabyte: Bytes = (0..1_048_576_u32)
         .map(|place| place.to_le_bytes()[1])
@@ -257,7 +257,7 @@ async fn bodies_pass_untouched() {
 }
 
 #[tokio::test]
-async fn calls_of_grpc_pass_with_their_trailers() {
+async fn grpc_calls_pass_with_trailers() {
     let fixture = EnvoyFixture::start(Module::Small, |_| ());
     for grpc in ["application/grpc", "application/grpc+proto"] {
         let message = Bytes::from_static(b"\0\0\0\0\x03abc");
@@ -287,7 +287,7 @@ async fn calls_of_grpc_pass_with_their_trailers() {
 }
 
 #[tokio::test]
-async fn websockets_open_and_carry_bytes() {
+async fn websocket_opens_and_carries_bytes() {
     let fixture = EnvoyFixture::start(Module::Small, |_| ());
     let ask = |authorization: Option<String>| {
         let mut request = Request::get("/socket")
@@ -329,7 +329,7 @@ async fn websockets_open_and_carry_bytes() {
 }
 
 #[tokio::test]
-async fn names_of_headers_are_as_configured() {
+async fn configured_header_names_are_used() {
     let fixture = EnvoyFixture::start(Module::Small, |settings| {
         settings["token"] = json!({ "header": "X-Ram-Token", "keep": true });
         settings["upstream"] = json!({

@@ -21,7 +21,7 @@ fn impatient(settings: &mut Value) {
 }
 
 #[tokio::test]
-async fn what_sts_cannot_say_is_no_login_and_no_denial() {
+async fn unavailable_sts_is_neither_grant_nor_denial() {
     let fixture = EnvoyFixture::start(Module::Small, impatient);
     let reply = |status, body: &'static str| Fault::Reply {
         status,
@@ -119,7 +119,7 @@ async fn what_sts_cannot_say_is_no_login_and_no_denial() {
 }
 
 #[tokio::test]
-async fn a_call_that_breaks_off_goes_out_once_more() {
+async fn interrupted_call_is_retried_once() {
     let fixture = EnvoyFixture::start(Module::Small, |_| ());
     for fault in [
         Fault::CloseOnAccept,
@@ -153,7 +153,7 @@ async fn a_call_that_breaks_off_goes_out_once_more() {
 }
 
 #[tokio::test]
-async fn without_a_cluster_for_sts_nobody_is_let_in() {
+async fn missing_sts_cluster_grants_nobody() {
     let service = Upstream::start().unwrap();
     let fixture = listener(MAIN, Module::Small, |_| ());
     let mut envoy = Envoy::start(&[service_cluster(service.address())], &[fixture]).unwrap();
@@ -176,7 +176,7 @@ async fn without_a_cluster_for_sts_nobody_is_let_in() {
 }
 
 #[tokio::test]
-async fn a_forged_sts_is_not_believed() {
+async fn forged_sts_grants_nobody() {
     // One that has another name in its certificate, and one under another authority.
     let other_name = Emulator::builder()
         .demo()
@@ -209,7 +209,7 @@ async fn a_forged_sts_is_not_believed() {
 }
 
 #[tokio::test]
-async fn equal_tokens_are_one_call_whoever_goes_away() {
+async fn equal_tokens_share_one_call_despite_closed_streams() {
     let fixture = EnvoyFixture::start(Module::Small, |_| ());
     let token = bearer(&fixture.token());
     fixture
@@ -233,7 +233,7 @@ async fn equal_tokens_are_one_call_whoever_goes_away() {
 }
 
 #[tokio::test]
-async fn no_more_wait_than_may() {
+async fn waiting_requests_are_limited() {
     let fixture = EnvoyFixture::start(Module::Small, |settings| {
         settings["sts"]["maxWaiting"] = json!(8);
         settings["sts"]["maxCalls"] = json!(2);
@@ -270,7 +270,7 @@ async fn no_more_wait_than_may() {
 }
 
 #[tokio::test]
-async fn who_goes_away_makes_room_at_once() {
+async fn closed_stream_frees_its_place() {
     let fixture = EnvoyFixture::start(Module::Small, |settings| {
         settings["sts"]["maxWaiting"] = json!(1);
         settings["sts"]["timeoutMilliseconds"] = json!(30_000);
@@ -293,7 +293,7 @@ async fn who_goes_away_makes_room_at_once() {
 }
 
 #[tokio::test]
-async fn who_is_known_is_not_asked_about_until_the_time_is_over() {
+async fn cached_identity_needs_no_call_until_it_expires() {
     let fixture = EnvoyFixture::with_listeners(&[
         listener(MAIN, Module::Small, |settings| {
             settings["cache"] = json!({ "ttlSeconds": 2, "size": 10 });

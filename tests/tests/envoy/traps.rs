@@ -19,7 +19,7 @@ use crate::fixture::{EnvoyFixture, MAIN, bearer, listener};
 const LIMIT: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn a_trap_opens_no_door_and_closes_none_for_long() {
+async fn trap_grants_nobody_and_filter_recovers() {
     let main = listener(MAIN, Module::WithTraps, |_| ()).with_request_timeout("8s");
     let fixture = EnvoyFixture::with_listeners(&[main]);
     println!("trap in                     answer  others who waited  back after");
@@ -108,7 +108,7 @@ async fn back_after(fixture: &EnvoyFixture, client: &Client, place: &str) -> Dur
 }
 
 #[tokio::test]
-async fn a_trap_while_it_is_configured_keeps_the_configuration_before() {
+async fn trap_during_configuration_keeps_last_good() {
     let mut fixture = EnvoyFixture::start(Module::WithTraps, |_| ());
     let refused = fixture
         .envoy

@@ -43,7 +43,7 @@ fn change(settings: &mut Value, changes: &str) {
 }
 
 #[tokio::test]
-async fn a_bad_configuration_refuses_to_start() {
+async fn invalid_configuration_fails_start() {
     let service = Upstream::start().unwrap();
     for (changes, said) in BAD {
         let folder = tempfile::tempdir().unwrap();
@@ -73,7 +73,7 @@ async fn a_bad_configuration_refuses_to_start() {
 }
 
 #[tokio::test]
-async fn a_bad_update_keeps_what_was() {
+async fn invalid_update_keeps_last_good() {
     let mut fixture = EnvoyFixture::start(Module::Small, |_| ());
     for (changes, said) in BAD {
         let bad = listener(MAIN, Module::Small, |settings| change(settings, changes));
@@ -118,7 +118,7 @@ async fn until_asked_about(fixture: &EnvoyFixture, token: &Secret) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn updates_under_load_drop_nobody_and_let_nobody_through() {
+async fn updates_under_load_drop_and_bypass_no_request() {
     let mut fixture = EnvoyFixture::with_workers(2, &[listener(MAIN, Module::Small, patient)]);
     let stop = Arc::new(AtomicBool::new(false));
     let counts: Arc<[AtomicUsize; 3]> = Arc::default();
@@ -209,7 +209,7 @@ async fn updates_under_load_drop_nobody_and_let_nobody_through() {
 }
 
 #[tokio::test]
-async fn who_is_taken_out_is_out_although_known() {
+async fn removed_mapping_denies_cached_identity() {
     let mut fixture = EnvoyFixture::start(Module::Small, |_| ());
     let token = fixture.token();
     assert_eq!(fixture.get("/", &token).await.status, 200);

@@ -219,7 +219,7 @@ async fn send_and_compare(
 }
 
 #[tokio::test]
-async fn every_token_is_read_as_natively() {
+async fn token_vectors_match_native_decisions() {
     let vectors = tokens();
     let alice = Reply::Response {
         status: 200,
@@ -390,7 +390,7 @@ fn configured(case: &LoginCase, authority: &str) -> Result<(Value, Reply), Strin
 }
 
 #[tokio::test]
-async fn every_login_ends_as_natively() {
+async fn login_vectors_match_native_decisions() {
     let (mut listeners, mut replies, mut cases) = (Vec::new(), HashMap::new(), Vec::new());
     let mut left_out = BTreeMap::<String, usize>::new();
     for (number, case) in logins().into_iter().enumerate() {

@@ -16,7 +16,7 @@ const AT_ONCE: usize = 48;
 const LIMIT: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn everybody_is_who_they_are_on_every_worker() {
+async fn identities_are_kept_apart_on_every_worker() {
     let main = listener(MAIN, Module::Small, |settings| {
         // However slow the machine is.
         settings["sts"]["timeoutMilliseconds"] = json!(30_000);

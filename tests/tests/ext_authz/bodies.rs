@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::fixture::{LIMIT, bearer_of_alice, start};
 
 #[tokio::test]
-async fn in_both_versions_of_http_nobody_waits_for_the_body() {
+async fn request_is_answered_before_its_body_in_both_http_versions() {
     let fixture = start(&json!({ "enabled": true }));
     for version in [Version::HTTP_11, Version::HTTP_2] {
         let tls = trusting(&fixture.ca_file()).unwrap();

@@ -34,7 +34,7 @@ fn told(head: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn services_behind_caddy_get_who_comes_and_nothing_else() {
+async fn service_behind_caddy_gets_identity_headers_only() {
     let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
     let caddy = Program::Caddy.start(&fixture).await;
     let good = format!("authorization: {}", bearer_of_alice(&fixture));
@@ -143,7 +143,7 @@ async fn services_behind_caddy_get_who_comes_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn path_without_a_login_gets_neither_claims_nor_tokens_behind_caddy() {
+async fn path_without_login_gets_no_claims_or_tokens_behind_caddy() {
     let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
     let caddy = Program::Caddy.start(&fixture).await;
     let asked = lines(&[
@@ -161,7 +161,7 @@ async fn path_without_a_login_gets_neither_claims_nor_tokens_behind_caddy() {
 }
 
 #[tokio::test]
-async fn without_its_rule_caddy_removes_groups_that_connection_names() {
+async fn caddy_without_documented_rule_removes_groups_named_by_connection() {
     let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
     let caddy = Program::Caddy
         .start_with(&fixture, &ENDS_HERE.map(|line| (line, "")))
@@ -221,7 +221,7 @@ async fn user_without_groups_or_session_gets_no_placeholder_behind_caddy() {
 }
 
 #[tokio::test]
-async fn no_token_gets_past_caddy_beside_one_in_a_header_of_its_own() {
+async fn second_token_never_passes_caddy() {
     let settings = json!({ "enabled": true, "joinGroups": true, "tokenHeader": "x-ram-token" });
     let fixture = start(&settings);
     // Where the service has credentials of its own.

@@ -29,7 +29,7 @@ pub(crate) fn documented(language: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_documented_settings_are_taken() {
+async fn documented_settings_are_accepted() {
     let yaml = documented("yaml");
     let settings: Value = serde_saphyr::from_str(&yaml[0]).unwrap();
     let fixture = start(&settings["server"]["extAuthz"]);
@@ -40,7 +40,7 @@ async fn the_documented_settings_are_taken() {
 }
 
 #[test]
-fn the_documented_proxies_remove_what_services_could_believe() {
+fn documented_proxies_remove_identity_headers() {
     let yaml = documented("yaml");
     let parts: Vec<Value> = yaml
         .iter()
@@ -109,7 +109,7 @@ fn the_documented_proxies_remove_what_services_could_believe() {
 }
 
 #[test]
-fn documented_proxies_know_a_cookie_with_a_token() {
+fn documented_proxies_reject_cookie_with_token() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/ext-authz.md");
     let text = fs::read_to_string(path).unwrap();
     let nginx = Regex::new(r#""~(\S+)" \$http_cookie;"#).unwrap();

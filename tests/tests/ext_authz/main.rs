@@ -32,7 +32,7 @@ use fixture::{
 };
 
 #[tokio::test]
-async fn whoever_passes_is_named_to_services() {
+async fn granted_user_is_named_in_headers() {
     let fixture = start(&json!({ "enabled": true }));
     let expected = [
         "cache-control: no-store",
@@ -89,7 +89,7 @@ async fn whoever_passes_is_named_to_services() {
 }
 
 #[tokio::test]
-async fn user_without_groups_or_arn_overwrites_what_a_client_says() {
+async fn user_without_groups_or_arn_overwrites_client_headers() {
     for joins_groups in [false, true] {
         let settings = json!({ "enabled": true, "joinGroups": joins_groups });
         let fixture = start_with(
@@ -120,7 +120,7 @@ async fn user_without_groups_or_arn_overwrites_what_a_client_says() {
 }
 
 #[tokio::test]
-async fn when_sts_cannot_tell_clients_are_told_to_come_again() {
+async fn unavailable_sts_answers_503_with_retry_after() {
     let fixture = start(&json!({ "enabled": true }));
     for fault in [
         Fault::CloseOnAccept,
@@ -148,7 +148,7 @@ async fn when_sts_cannot_tell_clients_are_told_to_come_again() {
 }
 
 #[tokio::test]
-async fn nobody_passes_without_a_group_that_is_required_and_headers_have_their_names() {
+async fn required_group_and_configured_header_names_are_enforced() {
     let mut fixture = start(&json!({
         "enabled": true,
         "requiredGroups": ["admins", "ops team"],
@@ -199,7 +199,7 @@ async fn nobody_passes_without_a_group_that_is_required_and_headers_have_their_n
 }
 
 #[tokio::test]
-async fn without_being_enabled_there_is_nothing() {
+async fn disabled_ext_authz_answers_404() {
     for settings in [json!({}), json!({ "enabled": false }), Value::Null] {
         let fixture = start(&settings);
         let authorization = bearer_of_alice(&fixture);
@@ -217,7 +217,7 @@ async fn without_being_enabled_there_is_nothing() {
 }
 
 #[tokio::test]
-async fn where_clients_need_a_certificate_proxies_do_too() {
+async fn client_ca_requires_certificate_of_proxies() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     fs::create_dir(&state).unwrap();
@@ -258,7 +258,7 @@ fn client_of(kubeconfig: &Path) -> [Vec<u8>; 2] {
 }
 
 #[tokio::test]
-async fn what_is_answered_is_counted_and_told_without_the_token() {
+async fn answers_are_counted_and_logged_without_token() {
     let mut fixture = start(&json!({ "enabled": true, "requiredGroups": ["dev"] }));
     let tokens = [
         fixture.token(),

@@ -8,7 +8,7 @@ use crate::programs::Program;
 use crate::proxied::{identity, lines};
 
 #[tokio::test]
-async fn services_behind_nginx_get_who_comes_and_nothing_else() {
+async fn service_behind_nginx_gets_identity_headers_only() {
     let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
     let nginx = Program::Nginx.start(&fixture).await;
     let good = format!("authorization: {}", bearer_of_alice(&fixture));
@@ -122,7 +122,7 @@ async fn services_behind_nginx_get_who_comes_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn server_refuses_an_identity_header_that_ends_at_a_later_hop() {
+async fn identity_header_named_by_connection_is_refused() {
     let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
     // A proxy that sends its client's `Connection` on in the question.
     let passed_on = (
@@ -148,7 +148,7 @@ async fn server_refuses_an_identity_header_that_ends_at_a_later_hop() {
 }
 
 #[tokio::test]
-async fn user_without_groups_or_session_has_no_header_of_them_behind_nginx() {
+async fn user_without_groups_or_session_gets_no_such_headers_behind_nginx() {
     let settings = json!({ "enabled": true, "joinGroups": true });
     let fixture = start_with(
         &settings,
@@ -168,7 +168,7 @@ async fn user_without_groups_or_session_has_no_header_of_them_behind_nginx() {
 }
 
 #[tokio::test]
-async fn no_token_gets_past_nginx_beside_one_in_a_header_of_its_own() {
+async fn second_token_never_passes_nginx() {
     let settings = json!({ "enabled": true, "joinGroups": true, "tokenHeader": "x-ram-token" });
     let fixture = start(&settings);
     // Where the service has credentials of its own.
@@ -197,7 +197,7 @@ async fn no_token_gets_past_nginx_beside_one_in_a_header_of_its_own() {
 }
 
 #[tokio::test]
-async fn preflight_needs_a_token_behind_nginx_without_its_lines() {
+async fn preflight_needs_token_behind_nginx_without_documented_lines() {
     let settings = json!({ "enabled": true, "joinGroups": true, "allowPreflight": true });
     let fixture = start(&settings);
     // It asks by another method.

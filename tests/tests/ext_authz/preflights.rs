@@ -9,7 +9,7 @@ const ORIGIN: (&str, &str) = ("origin", "https://app.example.com");
 const WANTED: (&str, &str) = ("access-control-request-method", "PUT");
 
 #[tokio::test]
-async fn preflight_passes_as_nobody_if_that_is_allowed() {
+async fn allowed_preflight_passes_without_user() {
     let fixture = start(&json!({ "enabled": true, "allowPreflight": true }));
     let reply = ask(
         &fixture,
@@ -58,7 +58,7 @@ async fn preflight_passes_as_nobody_if_that_is_allowed() {
 }
 
 #[tokio::test]
-async fn what_is_no_preflight_passes_by_no_header() {
+async fn request_that_is_no_preflight_needs_token() {
     let fixture = start(&json!({ "enabled": true, "allowPreflight": true }));
     let token = fixture.token();
     let cookie = format!("a={}", token.expose());
@@ -115,7 +115,7 @@ async fn what_is_no_preflight_passes_by_no_header() {
 }
 
 #[tokio::test]
-async fn preflight_needs_a_token_unless_that_is_allowed() {
+async fn preflight_needs_token_by_default() {
     for settings in [
         json!({ "enabled": true }),
         json!({ "enabled": true, "allowPreflight": false }),

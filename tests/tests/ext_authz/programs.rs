@@ -111,7 +111,7 @@ fn caddy(folder: &Path, port: u16, server: u16, documented: &str) -> Command {
 }
 
 #[tokio::test]
-async fn nobody_passes_when_a_proxy_gets_no_yes() {
+async fn proxy_without_grant_passes_nobody() {
     for program in Program::BOTH {
         let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
         let started = program.start(&fixture).await;
@@ -121,7 +121,7 @@ async fn nobody_passes_when_a_proxy_gets_no_yes() {
 }
 
 #[tokio::test]
-async fn large_requests_pass_each_proxy() {
+async fn large_requests_pass_every_proxy() {
     for program in Program::BOTH {
         let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
         let started = program.start(&fixture).await;
@@ -130,7 +130,7 @@ async fn large_requests_pass_each_proxy() {
 }
 
 #[tokio::test]
-async fn only_preflights_pass_each_proxy_as_documented() {
+async fn preflights_alone_pass_documented_proxies() {
     for program in Program::BOTH {
         let settings = json!({ "enabled": true, "joinGroups": true, "allowPreflight": true });
         let fixture = start(&settings);

@@ -23,7 +23,7 @@ fn fixtures(cases: &[vectors::GatewayCase]) -> BTreeMap<&str, Fixture> {
 }
 
 #[tokio::test]
-async fn each_request_is_answered_as_the_vectors_say() {
+async fn gateway_vectors_get_expected_answers() {
     let cases = vectors::gateway();
     let fixtures = fixtures(&cases);
     for case in &cases {
@@ -63,7 +63,7 @@ async fn each_request_is_answered_as_the_vectors_say() {
 }
 
 #[tokio::test]
-async fn user_who_may_not_pass_is_told_why() {
+async fn refused_user_gets_reason() {
     let fixture = start(&json!({ "enabled": true }));
     let good = bearer_of_alice(&fixture);
     for (name, token, status, error, detail) in [

@@ -46,7 +46,7 @@ pub(crate) async fn json_of(response: Response<hyper::body::Incoming>) -> (u16, 
 }
 
 #[tokio::test]
-async fn both_versions_of_http_are_spoken_as_the_client_chooses() {
+async fn client_chooses_http_version() {
     let fixture = start(&json!({}), &json!({}));
     let mut http1 = connect(&fixture, b"http/1.1").await;
     assert_eq!(http1.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
@@ -75,7 +75,7 @@ async fn both_versions_of_http_are_spoken_as_the_client_chooses() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_in_time_is_answered_and_holds_up_nobody() {
+async fn late_body_is_answered_and_delays_nobody() {
     // Longer than a machine that is stalled keeps a body that is there from being read.
     let fixture = start(&json!({ "bodyTimeout": "10s" }), &json!({}));
     let mut http2 = http2(&fixture).await;
@@ -112,7 +112,7 @@ async fn a_body_that_does_not_come_in_time_is_answered_and_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn of_too_many_slow_bodies_the_slowest_is_given_up_and_good_ones_come_through() {
+async fn slowest_of_too_many_bodies_is_evicted() {
     let fixture = start(&json!({ "maxBodies": 3, "bodyTimeout": "30s" }), &json!({}));
     let mut slow = Vec::new();
     for given_up in 0..6 {

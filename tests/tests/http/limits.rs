@@ -37,7 +37,7 @@ fn detail(answer: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn answer_to_a_body_that_nobody_reads_arrives_over_http_1() {
+async fn unread_body_gets_answer_over_http_1() {
     let fixture = start(&json!({}), &json!({}));
     for (path, status, reason) in REFUSALS {
         for length in [64 * 1024 + 1, 1 << 20] {
@@ -73,7 +73,7 @@ async fn send_body(stream: &mut (impl AsyncWrite + Unpin), method: &str, path: &
 }
 
 #[tokio::test]
-async fn answer_to_a_body_arrives_from_paths_that_take_none() {
+async fn paths_without_body_answer_requests_with_body() {
     let fixture = start_with_client_ca(&json!({}));
     // A client without a certificate, whose body is never asked for.
     for (path, status) in [("/authenticate", 401), ("/ext-authz", 401)] {
@@ -102,7 +102,7 @@ async fn answer_to_a_body_arrives_from_paths_that_take_none() {
 }
 
 #[tokio::test]
-async fn answer_to_a_body_that_nobody_reads_arrives_over_http_2_and_the_connection_goes_on() {
+async fn unread_body_gets_answer_over_http_2_and_connection_stays() {
     let fixture = start(&json!({}), &json!({}));
     let mut client = http2(&fixture).await;
     for (path, status, reason) in REFUSALS {
@@ -120,7 +120,7 @@ async fn answer_to_a_body_that_nobody_reads_arrives_over_http_2_and_the_connecti
 }
 
 #[tokio::test]
-async fn client_that_waits_for_leave_to_send_a_body_is_refused_without() {
+async fn expect_continue_is_refused_before_the_body() {
     let fixture = start(&json!({}), &json!({}));
     for (path, status) in [
         ("/authenticate", 413),
@@ -205,7 +205,7 @@ async fn head_over_the_limit_is_answered_logged_and_counted() {
 }
 
 #[tokio::test]
-async fn flood_of_frames_that_ask_nothing_ends_the_connection() {
+async fn flood_of_empty_frames_closes_the_connection() {
     let mut fixture = start(&json!({}), &json!({}));
     let ping = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
     let start = [

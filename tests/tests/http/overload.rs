@@ -28,7 +28,7 @@ fn claimed(number: usize) -> AccessKey {
 }
 
 #[tokio::test]
-async fn while_sts_hangs_the_cached_and_strangers_are_answered_and_others_are_shed() {
+async fn hanging_sts_sheds_new_tokens_and_answers_cached_ones() {
     let sts = json!({ "maxCalls": 2, "maxWaiting": 2, "timeout": "30s", "breakerFailures": 0 });
     let fixture = start(&json!({}), &sts);
     let cached = fixture.token();
@@ -81,7 +81,7 @@ async fn while_sts_hangs_the_cached_and_strangers_are_answered_and_others_are_sh
 }
 
 #[tokio::test]
-async fn a_flood_of_proxies_keeps_nobody_out_of_the_cluster() {
+async fn flood_of_proxies_keeps_cluster_logins_working() {
     let fixture = start(&json!({}), &json!({ "maxCalls": 4, "maxWaiting": 0 }));
     fixture.sts.set_fault(Some(Fault::Hang));
     let ask = |token: Secret| {
@@ -110,7 +110,7 @@ async fn a_flood_of_proxies_keeps_nobody_out_of_the_cluster() {
 
 /// The old queue refuses the newcomer, whoever it is.
 #[tokio::test]
-async fn flood_of_claimed_keys_keeps_nobody_out_who_was_granted_a_login() {
+async fn flood_of_claimed_keys_keeps_granted_callers_working() {
     let fixture = start(&json!({}), &json!({ "maxCalls": 4, "maxWaiting": 4 }));
     assert!(fixture.alice_is_granted().await);
     let calls = fixture.sts.requests().len();
@@ -149,7 +149,7 @@ async fn flood_of_claimed_keys_keeps_nobody_out_who_was_granted_a_login() {
 
 /// The old queue refuses the newcomer: a person who was never granted a login stands in a line of its own.
 #[tokio::test]
-async fn flood_under_one_claimed_key_keeps_no_newcomer_out() {
+async fn flood_of_one_claimed_key_keeps_newcomers_working() {
     let fixture = start(&json!({}), &json!({ "maxCalls": 4, "maxWaiting": 4 }));
     fixture.sts.set_fault(Some(Fault::Hold));
     let mut flood = Vec::new();
@@ -177,7 +177,7 @@ async fn flood_under_one_claimed_key_keeps_no_newcomer_out() {
 
 /// An attacker whose own tokens make STS fail opens the old breaker for all.
 #[tokio::test]
-async fn failures_of_one_callers_tokens_open_no_breaker() {
+async fn failures_of_one_caller_open_no_breaker() {
     let attacker = demo::stranger_key();
     for fault in [Fault::InternalError, Fault::CloseBeforeHeaders, Fault::Hang] {
         let patience = if fault == Fault::Hang { "5s" } else { "30s" };
@@ -199,7 +199,7 @@ async fn failures_of_one_callers_tokens_open_no_breaker() {
 }
 
 #[tokio::test]
-async fn idle_connections_keep_nobody_out() {
+async fn idle_connections_are_evicted_for_logins() {
     let fixture = start(
         &json!({ "maxConnections": 16, "maxHealthConnections": 4 }),
         &json!({}),
@@ -228,7 +228,7 @@ async fn idle_connections_keep_nobody_out() {
 }
 
 #[tokio::test]
-async fn answers_that_nobody_reads_fill_no_memory() {
+async fn unread_answers_fill_no_memory() {
     let fixture = start(&json!({}), &json!({}));
     let stream = TokioIo::new(connect(&fixture, b"h2").await);
     let handshake = http2::Builder::new(TokioExecutor::new())
@@ -265,7 +265,7 @@ async fn answers_that_nobody_reads_fill_no_memory() {
 }
 
 #[tokio::test]
-async fn the_health_port_takes_few_requests_at_once_over_http_2() {
+async fn health_port_limits_http_2_streams() {
     let fixture = start(&json!({}), &json!({}));
     let mut stream = connect_to_health(&fixture).await;
     stream

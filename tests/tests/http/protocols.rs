@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::fixture::{LIMIT, connect, start};
 
 #[tokio::test]
-async fn each_protocol_of_http_is_served_and_so_are_clients_that_name_none() {
+async fn every_alpn_protocol_is_served_and_so_is_none() {
     let fixture = start(&json!({}), &json!({}));
     for (alpn, version) in [("http/1.0", "1.0"), ("http/1.1", "1.1"), ("", "1.0")] {
         let mut stream = connect(&fixture, alpn.as_bytes()).await;
@@ -34,7 +34,7 @@ async fn each_protocol_of_http_is_served_and_so_are_clients_that_name_none() {
 }
 
 #[test]
-fn curl_gets_its_answers_in_every_version_of_http() {
+fn curl_is_answered_in_every_http_version() {
     if Command::new("curl").arg("--version").output().is_err() {
         // The same without curl is above, and in `limits.rs`.
         return;

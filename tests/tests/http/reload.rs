@@ -17,7 +17,7 @@ fn other_sts(fixture: &Fixture) -> Emulator {
 }
 
 #[tokio::test]
-async fn on_sighup_all_that_can_change_is_in_effect_at_once_and_the_rest_is_named() {
+async fn sighup_applies_hot_reloadable_settings_and_names_the_rest() {
     let mut fixture = start(&json!({}), &json!({}));
     let token = fixture.token();
     for _ in 0..2 {
@@ -56,7 +56,7 @@ async fn on_sighup_all_that_can_change_is_in_effect_at_once_and_the_rest_is_name
 }
 
 #[tokio::test]
-async fn a_file_that_is_broken_changes_nothing() {
+async fn malformed_file_changes_nothing() {
     let mut fixture = start(&json!({}), &json!({}));
     let good = fs::read(fixture.path("config.yaml")).unwrap();
     let ca = fs::read(fixture.path("sts-ca.pem")).unwrap();
@@ -99,7 +99,7 @@ async fn a_file_that_is_broken_changes_nothing() {
 }
 
 #[tokio::test]
-async fn mapping_that_is_deleted_beside_a_bad_setting_is_gone() {
+async fn mapping_deleted_beside_invalid_setting_is_gone() {
     let mut fixture = start(&json!({}), &json!({}));
     assert!(fixture.alice_is_granted().await);
     let broken = "clusterID: c\nserver: {sts: {timeout: 1}}\n";
@@ -113,7 +113,7 @@ async fn mapping_that_is_deleted_beside_a_bad_setting_is_gone() {
 
 /// The setting that cannot be read may be the one that is meant to check the new name, or to end the protection.
 #[tokio::test]
-async fn new_username_beside_a_bad_setting_is_not_in_effect_and_a_narrowed_protection_narrows() {
+async fn invalid_setting_blocks_new_username_but_not_narrowed_protection() {
     let mut fixture = start(&json!({}), &json!({}));
     let mapping = json!({ "userARN": demo::USER_ARN, "username": "alice", "groups": ["ops"] });
     fixture.edit(|server| {
@@ -147,7 +147,7 @@ async fn new_username_beside_a_bad_setting_is_not_in_effect_and_a_narrowed_prote
 }
 
 #[tokio::test]
-async fn edits_take_effect_without_a_signal_and_so_does_the_file_of_certificates() {
+async fn edits_and_sts_ca_file_take_effect_without_signal() {
     let mut fixture = start(&json!({}), &json!({}));
     assert!(fixture.alice_is_granted().await);
     let other = Emulator::builder().demo().start().unwrap();

@@ -24,7 +24,7 @@ async fn stuck(fixture: &Fixture) -> JoinHandle<Option<u16>> {
 }
 
 #[tokio::test]
-async fn while_it_finishes_what_is_under_way_it_says_that_it_is_not_ready() {
+async fn stopping_server_finishes_requests_and_is_not_ready() {
     let mut fixture = start(&json!({ "stopTimeout": "10m" }), &json!({}));
     assert_eq!(fixture.ask_health("/readyz").await.body, "ok");
     fixture.sts.set_fault(Some(Fault::Hold));
@@ -45,7 +45,7 @@ async fn while_it_finishes_what_is_under_way_it_says_that_it_is_not_ready() {
 }
 
 #[tokio::test]
-async fn what_takes_too_long_is_given_up() {
+async fn request_past_stop_timeout_is_dropped() {
     let limits = json!({ "stopTimeout": "1s" });
     let sts = json!({ "timeout": "30s" });
     let mut fixture = start(&limits, &sts);
@@ -62,7 +62,7 @@ async fn what_takes_too_long_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_it_at_once() {
+async fn second_signal_stops_at_once() {
     let mut fixture = start(
         &json!({ "stopTimeout": "10m" }),
         &json!({ "timeout": "30s" }),

@@ -40,7 +40,7 @@ async fn flood(fixture: &Fixture) {
 }
 
 #[tokio::test]
-async fn strangers_do_not_push_out_a_connection_with_a_granted_login() {
+async fn strangers_do_not_evict_connection_with_granted_login() {
     let fixture = start(&json!({ "maxConnections": PLACES }), &json!({}));
     let mut kept = connect(&fixture, b"http/1.1").await;
     assert!(log_in(&mut kept, &fixture.token()).await);
@@ -49,7 +49,7 @@ async fn strangers_do_not_push_out_a_connection_with_a_granted_login() {
 }
 
 #[tokio::test]
-async fn strangers_do_not_push_out_a_connection_with_a_client_certificate() {
+async fn strangers_do_not_evict_connection_with_client_certificate() {
     let fixture = start_with_client_ca(&json!({ "maxConnections": PLACES }));
     let mut kept = connect_with_certificate(&fixture).await;
     // It has had no login granted.
@@ -59,7 +59,7 @@ async fn strangers_do_not_push_out_a_connection_with_a_client_certificate() {
 }
 
 #[tokio::test]
-async fn probes_are_answered_while_strangers_hold_every_place_of_the_health_port() {
+async fn full_health_port_still_answers_probes() {
     let fixture = start(&json!({ "maxHealthConnections": PLACES }), &json!({}));
     let connect = async |host: &str| {
         let socket = TcpSocket::new_v4().unwrap();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::fixture::{NOW, PageFixture, canary_token, click, open_playground, path_in, take};
 
 #[test]
-fn axe_finds_no_violation() {
+fn page_has_no_accessibility_violation() {
     let fixture = PageFixture::start();
     let axe = fs::read_to_string(path_in("ACK_RAM_AXE")).unwrap();
     for theme in ["light", "dark"] {

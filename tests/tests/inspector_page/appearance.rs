@@ -13,7 +13,7 @@ const PHONE: Size = Size {
 };
 
 #[test]
-fn every_state_fits_and_is_pictured() {
+fn every_state_fits_the_viewport() {
     let fixture = PageFixture::start();
     for (size, name) in [(WIDE, "wide"), (PHONE, "phone")] {
         for theme in ["light", "dark"] {
@@ -58,7 +58,7 @@ fn every_state_fits_and_is_pictured() {
 }
 
 #[test]
-fn nothing_jumps_when_a_token_comes_and_goes() {
+fn layout_stays_when_token_comes_and_goes() {
     let fixture = PageFixture::start();
     let page = fixture.at();
     let places = "JSON.stringify(['pasted', 'example', 'circumstances', 'verdict'].map((id) => {
@@ -75,7 +75,7 @@ fn nothing_jumps_when_a_token_comes_and_goes() {
 }
 
 #[test]
-fn the_theme_follows_the_system_until_it_is_chosen() {
+fn theme_follows_the_system_until_chosen() {
     let fixture = PageFixture::start();
     let page = fixture.page();
     let background = "getComputedStyle(document.body).backgroundColor";

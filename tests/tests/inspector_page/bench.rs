@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::fixture::{PageFixture, check_quiet, click, js};
 
 #[test]
-fn each_step_is_that_of_core() {
+fn signing_steps_equal_core() {
     let fixture = PageFixture::start();
     let page = fixture.page();
     click(&page, "tab-bench");

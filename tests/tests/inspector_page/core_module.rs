@@ -27,7 +27,7 @@ const RUN: &str = "async (module, inputs) => {
 }";
 
 #[test]
-fn every_vector_is_decided_as_natively() {
+fn vectors_match_native_decisions() {
     let tokens = vectors::tokens();
     let mut inputs: Vec<String> = tokens
         .cases

@@ -45,7 +45,7 @@ fn drop_file(page: &Page, bytes: &str) -> String {
 }
 
 #[test]
-fn pastes_are_answered_or_too_large() {
+fn hostile_pastes_are_answered_or_too_large() {
     let fixture = PageFixture::start();
     let page = fixture.at();
     let token = canary_token(NOW);
@@ -78,7 +78,7 @@ fn pastes_are_answered_or_too_large() {
 }
 
 #[test]
-fn files_are_read_or_refused() {
+fn hostile_files_are_read_or_refused() {
     let fixture = PageFixture::start();
     let page = fixture.at();
     let token = canary_token(NOW);
@@ -102,7 +102,7 @@ fn files_are_read_or_refused() {
 }
 
 #[test]
-fn configurations_of_all_kinds_are_answered() {
+fn hostile_configurations_get_an_answer() {
     let fixture = PageFixture::start();
     let page = fixture.page();
     open_playground(&page);

@@ -31,7 +31,7 @@ fn text(page: &Page, selector: &str) -> String {
 }
 
 #[test]
-fn the_whole_page_by_keys_alone() {
+fn page_works_by_keyboard_alone() {
     let fixture = PageFixture::start();
     let page = fixture.at();
     page.call("Page.bringToFront", serde_json::json!({}));

@@ -77,7 +77,7 @@ fn copied(page: &Page, old: &str, new: &str, arn: &str) -> Value {
 }
 
 #[test]
-fn the_page_says_what_the_commands_say() {
+fn playground_equals_the_commands() {
     let fixture = PageFixture::start();
     let page = fixture.page();
     open_playground(&page);
@@ -129,7 +129,7 @@ fn without_cluster(report: &Value) -> &Value {
 }
 
 #[test]
-fn config_maps_and_objects_are_understood() {
+fn config_maps_and_objects_are_loaded() {
     let fixture = PageFixture::start();
     let page = fixture.page();
     open_playground(&page);

@@ -50,7 +50,7 @@ fn use_all(page: &ack_ram_tests::browser::Page) {
 }
 
 #[test]
-fn nothing_is_sent_and_nothing_is_kept() {
+fn page_sends_and_stores_nothing() {
     let fixture = PageFixture::start();
     let served = Served::start();
     let page = fixture.open(&served.url, Some(NOW));
@@ -90,7 +90,7 @@ fn nothing_is_sent_and_nothing_is_kept() {
 }
 
 #[test]
-fn the_page_works_with_the_network_off() {
+fn page_works_offline() {
     let fixture = PageFixture::start();
     let page = fixture.open(&from_disk(), Some(NOW));
     page.call(
@@ -106,7 +106,7 @@ fn the_page_works_with_the_network_off() {
 }
 
 #[test]
-fn the_page_may_open_no_connection() {
+fn content_security_policy_forbids_connections() {
     let fixture = PageFixture::start();
     let served = Served::start();
     for url in [&from_disk(), &served.url] {

@@ -15,7 +15,7 @@ const PLAYGROUND_CEILING: usize = 525_000;
 const FIRST_DECODE_MS: f64 = 50.0;
 
 #[test]
-fn sizes_and_first_decode() {
+fn page_size_and_first_decode_stay_within_bounds() {
     let (mut first, mut later) = (0, 0);
     for entry in fs::read_dir(dist()).unwrap() {
         let path = entry.unwrap().path();

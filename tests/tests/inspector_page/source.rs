@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::fixture::{PageFixture, open_playground};
 
 #[test]
-fn the_modules_export_what_the_page_calls_and_no_more() {
+fn modules_export_only_called_functions() {
     let fixture = PageFixture::start();
     let page = fixture.page();
     open_playground(&page);
@@ -34,7 +34,7 @@ fn the_modules_export_what_the_page_calls_and_no_more() {
 
 /// What a decision needs is nowhere in the source: neither STS's answer nor what comes of it.
 #[test]
-fn no_source_has_a_way_to_a_verified_identity() {
+fn page_sources_cannot_make_verified_identity() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for folder in ["wasm/inspector/src", "host/config/src"] {
         let mut folders = vec![root.join(folder)];

@@ -120,7 +120,7 @@ impl MeasuredServer {
 }
 
 #[tokio::test]
-async fn mappings_that_are_removed_give_their_memory_back() {
+async fn removed_mappings_release_memory() {
     let mut server = MeasuredServer::start();
     let before = server.resident();
     let entries: Vec<Value> = (0..MAPPINGS)
@@ -137,7 +137,7 @@ async fn mappings_that_are_removed_give_their_memory_back() {
 }
 
 #[tokio::test]
-async fn connections_with_unfinished_bodies_stay_within_their_bound_and_give_it_back() {
+async fn unfinished_bodies_stay_within_bound_and_release_memory() {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
     let server = MeasuredServer::start();
@@ -193,7 +193,7 @@ async fn connections_with_unfinished_bodies_stay_within_their_bound_and_give_it_
 }
 
 #[tokio::test]
-async fn flood_of_tokens_gives_its_memory_back() {
+async fn flood_of_tokens_releases_memory() {
     let server = MeasuredServer::start();
     let before = server.resident();
     let webhook = server.fixture.new_webhook();

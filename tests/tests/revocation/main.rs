@@ -32,7 +32,7 @@ async fn mapped_by_the_file(groups: &[&str]) -> EditedServer {
 }
 
 #[tokio::test]
-async fn mapping_deleted_from_the_configuration_file() {
+async fn mapping_deleted_from_configuration_file_denies_next_login() {
     let mut server = mapped_by_the_file(&["ops"]).await;
     let bob = json!({ "userARN": demo::STRANGER_ARN, "username": "bob" });
     server
@@ -42,7 +42,7 @@ async fn mapping_deleted_from_the_configuration_file() {
 }
 
 #[tokio::test]
-async fn mapping_narrowed_in_the_configuration_file() {
+async fn mapping_narrowed_in_configuration_file_narrows_next_login() {
     let mut server = mapped_by_the_file(&["ops", "system:masters"]).await;
     server
         .edit(|settings| settings["mapUsers"] = json!([alice(&["ops"])]))
@@ -51,7 +51,7 @@ async fn mapping_narrowed_in_the_configuration_file() {
 }
 
 #[tokio::test]
-async fn mapping_deleted_from_or_with_the_dynamic_file() {
+async fn mapping_deleted_from_or_with_dynamic_file_denies_next_login() {
     let settings =
         |path: &Value| json!({ "backendMode": ["DynamicFile"], "dynamicFilePath": path });
     let mappings = |entries: &[Value]| json!({ "mapUsers": entries }).to_string();

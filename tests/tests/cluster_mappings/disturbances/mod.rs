@@ -29,7 +29,7 @@ const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 type Disturbance = fn(&mut ClusterFixture, &BTreeMap<Person, String>);
 
 #[test]
-fn no_mapping_is_lost_and_none_that_was_deleted_stays() {
+fn disturbances_lose_no_mapping_and_keep_no_deleted_one() {
     let in_file = Person(0);
     let settings = json!({
         "backendMode": BACKENDS,

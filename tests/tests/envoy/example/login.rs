@@ -40,7 +40,7 @@ fn told(started: &Started, what: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn services_are_told_who_comes_and_nothing_else() {
+async fn service_gets_identity_headers_only() {
     for example in Example::BOTH {
         let started = example.start();
         let alice = [
@@ -95,12 +95,12 @@ overload_manager:",
 );
 
 #[tokio::test]
-async fn a_path_needs_what_the_example_says() {
+async fn path_rules_hold_as_documented() {
     check_paths(&[]).await;
 }
 
 #[tokio::test]
-async fn a_path_needs_the_same_where_groups_are_compared_joined() {
+async fn path_rules_hold_with_joined_groups() {
     check_paths(&[JOINED]).await;
 }
 
@@ -165,7 +165,7 @@ async fn check_paths(changes: &[(&str, &str)]) {
 }
 
 #[tokio::test]
-async fn the_access_log_tells_who_it_was() {
+async fn access_log_names_the_user() {
     for example in Example::BOTH {
         let mut started = example.start();
         let (alice, session) = (

@@ -28,7 +28,7 @@ const SHOWN: (&str, &str) = (
 );
 
 #[tokio::test]
-async fn server_refuses_a_token_beside_the_one_in_its_header() {
+async fn second_token_outside_its_header_is_refused() {
     for token_header in ["authorization", "x-ram-token"] {
         let started = Example::ExtAuthz.start_with_server(&[SHOWN], None, |server| {
             server["extAuthz"] =
@@ -68,7 +68,7 @@ async fn server_refuses_a_token_beside_the_one_in_its_header() {
 }
 
 #[tokio::test]
-async fn upgrade_that_would_remove_identity_headers_later_is_refused() {
+async fn upgrade_that_removes_identity_headers_is_refused() {
     for example in Example::BOTH {
         let started = example.start();
         let bearer = started.bearer(&demo::user_key());

@@ -25,7 +25,7 @@ async fn check_that_alice_comes_in(started: &Started, what: &str) {
 }
 
 #[tokio::test]
-async fn only_sts_is_believed() {
+async fn forged_sts_is_rejected() {
     let started = Example::Filter.start();
     for handshake in [
         Handshake::OtherAuthority,
@@ -45,7 +45,7 @@ async fn only_sts_is_believed() {
 }
 
 #[tokio::test]
-async fn sts_gets_what_was_signed_and_no_more() {
+async fn sts_receives_signed_headers_only() {
     let started = Example::Filter.start();
     check_that_alice_comes_in(&started, "").await;
     let [request] = &*started.sts.requests() else {
@@ -56,7 +56,7 @@ async fn sts_gets_what_was_signed_and_no_more() {
 }
 
 #[tokio::test]
-async fn only_the_server_is_believed() {
+async fn forged_server_is_rejected() {
     let elsewhere = Emulator::builder().start().unwrap();
     let started = Example::ExtAuthz.start_with(&[], Some(elsewhere.ca_pem()));
     check_that_nobody_can_tell(&started, "another authority").await;
@@ -75,7 +75,7 @@ async fn only_the_server_is_believed() {
 }
 
 #[tokio::test]
-async fn where_a_route_turns_the_filter_off_nobody_says_who_they_are() {
+async fn route_without_filter_passes_no_identity_headers() {
     let off = r#"route: { cluster: service, timeout: 60s }
                 typed_per_filter_config:
                   ack_ram:
