@@ -61,7 +61,16 @@ impl ServerConfig {
     /// When the folder cannot be written.
     #[must_use]
     pub fn write(self) -> PathBuf {
-        let path = self.folder.join("config.yaml");
+        self.write_as("config.yaml")
+    }
+
+    /// Writes the configuration to the file `name`, and returns its path.
+    ///
+    /// # Panics
+    /// When the folder cannot be written.
+    #[must_use]
+    pub fn write_as(self, name: &str) -> PathBuf {
+        let path = self.folder.join(name);
         fs::write(&path, self.config.to_string()).expect("the folder can be written");
         path
     }

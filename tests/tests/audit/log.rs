@@ -164,15 +164,12 @@ async fn login_log_lines_share_targets_and_reference() {
 #[test]
 fn failed_start_writes_earlier_log_lines() {
     let fixture = prepare();
-    let config = fixture.path("config.yaml");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let text = fs::read_to_string(&config).unwrap();
-    let text = text.replace(
-        "\"healthPort\":0",
-        &format!("\"colour\":1,\"healthPort\":{port}"),
-    );
-    fs::write(&config, text).unwrap();
+    fixture.edit(|server| {
+        server["colour"] = 1.into();
+        server["healthPort"] = port.into();
+    });
     let mut server = Process::spawn("server", server_command(&fixture)).unwrap();
     let status = server.wait(LIMIT).unwrap();
     let log = server.stderr();
