@@ -7,11 +7,11 @@ mod staleness;
 
 use std::cell::Cell;
 
-use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::sign::{self, AccessKey};
+use ack_ram_core::sign::AccessKey;
 use ack_ram_core::time::UnixTime;
-use ack_ram_tests::callers;
+use ack_ram_tests::callers::{self, CLUSTER, token_v2};
 use ack_ram_tests::dates::DistinctDates;
+use ack_ram_tests::eventually::eventually;
 use ack_ram_tests::sts::{Emulator, demo};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -20,8 +20,6 @@ use super::*;
 use crate::backends;
 use crate::config::{self, Config, ConfigFile, Overrides};
 use crate::env;
-
-const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
 
 thread_local! {
     /// How far this test's clock is ahead. A test and all its tasks are on one thread.
@@ -101,7 +99,7 @@ impl Fixture {
     }
 
     fn token_of(&self, key: &AccessKey) -> Secret {
-        token_dated(key, self.dates.next())
+        token_v2(key, self.dates.next())
     }
 
     fn v1_token(&self) -> Secret {
@@ -120,11 +118,6 @@ fn load(text: &str) -> Config {
         variables: &|_| None,
     };
     config::load(&sources).unwrap()
-}
-
-fn token_dated(key: &AccessKey, date: UnixTime) -> Secret {
-    let cluster = ClusterId::parse(CLUSTER).unwrap();
-    sign::sign_token_v2(key, &cluster, "test", date).unwrap()
 }
 
 impl TestServer {

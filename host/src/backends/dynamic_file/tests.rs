@@ -9,6 +9,8 @@ use ack_ram_core::placeholder;
 use ack_ram_core::rules::{BackendRules, RuleSet};
 use ack_ram_core::time::UnixTime;
 
+use ack_ram_tests::eventually::eventually;
+
 use super::*;
 use crate::backends::document_source::ignore_reloads;
 
@@ -170,9 +172,7 @@ async fn watch_ends_on_stop() {
     let (stop, stopped) = watch::channel(false);
     let task = tokio::spawn(file.watch(stopped));
     fs::write(&path, GOOD).unwrap();
-    while state(&live).1 == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    eventually("the mappings are in effect", async || state(&live).1 != 0).await;
     stop.send(true).unwrap();
     task.await.unwrap();
 }
