@@ -113,21 +113,21 @@ fn filter_refuses_or_cleans_requests_as_the_vectors_say() {
         let lines = case.headers(token, other).into_iter();
         headers.extend(lines.map(|(name, value)| (name, value.into_bytes())));
         let now = Duration::from_secs(NOW);
-        let plan = Worker::new(settings).plan_request(1, RequestHeaders(&headers), now);
-        let refusal = match &plan.action {
+        let arrival = Worker::new(settings).plan_request(1, RequestHeaders(&headers), now);
+        let refusal = match &arrival.action {
             RequestAction::Wait => None,
-            RequestAction::Refuse(refusal, entry) => {
+            RequestAction::Refuse(refusal, told) => {
                 let result = case.refusal.as_ref().map(|refusal| &*refusal.result);
-                assert_eq!(Some(entry.result), result, "{}", case.name);
+                assert_eq!(Some(told.result), result, "{}", case.name);
                 Some(refusal)
             }
-            action => panic!("{}: {action:?}", case.name),
+            then => panic!("{}: {then:?}", case.name),
         };
         let expected = case.refusal_of_filter();
         check(&case.name, refusal, expected);
         if case.refusal.is_some() && expected.is_none() {
             let (name, _) = headers.last().unwrap();
-            assert!(plan.remove.contains(name), "{}: {plan:?}", case.name);
+            assert!(arrival.remove.contains(name), "{}: {arrival:?}", case.name);
         }
     }
 }
