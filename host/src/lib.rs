@@ -10,6 +10,8 @@ pub mod credentials;
 pub mod env;
 mod exposure;
 mod files;
+#[cfg(test)]
+mod fixture;
 mod identity_cache;
 pub mod kubeconfig;
 pub mod kubernetes;

@@ -18,8 +18,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::backends;
-use crate::config::{self, Config, ConfigFile, Overrides};
 use crate::env;
+use crate::fixture::load_config;
 
 thread_local! {
     /// How far this test's clock is ahead. A test and all its tasks are on one thread.
@@ -79,7 +79,7 @@ impl Fixture {
                 "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice" }],
             },
         });
-        let config = load(&text.to_string());
+        let config = load_config(&text.to_string()).unwrap();
         let metrics = StsMetrics::disabled().unwrap();
         let client = StsClient::new(&config.sts, &metrics).unwrap();
         let rules = backends::load(&config);
@@ -106,18 +106,6 @@ impl Fixture {
         let nonce = self.nonces.replace(self.nonces.get() + 1).to_string();
         callers::token_v1(&demo::user_key(), &nonce, clock())
     }
-}
-
-fn load(text: &str) -> Config {
-    let sources = config::ConfigSources {
-        file: Some(ConfigFile::Text {
-            name: "config.yaml",
-            text,
-        }),
-        overrides: &Overrides::default(),
-        variables: &|_| None,
-    };
-    config::load(&sources).unwrap()
 }
 
 impl TestServer {

@@ -8,20 +8,16 @@ use ack_ram_core::decision::RulesRefusal;
 use ack_ram_core::placeholder;
 use ack_ram_core::rules::{BackendRules, RuleSet};
 use ack_ram_core::time::UnixTime;
-
 use ack_ram_tests::eventually::eventually;
 
 use super::*;
 use crate::backends::document_source::ignore_reloads;
+use crate::fixture::unsynced_rules;
 
 const GOOD: &str = r#"{"MapRoles": [{"RoleArn": "acs:ram::1:role/a", "username": "a"}]}"#;
 
 fn live() -> Arc<LiveRules> {
-    let rules = RuleSet::new(
-        vec![BackendRules::new_unsynced(Backend::DynamicFile)],
-        BTreeSet::new(),
-    );
-    Arc::new(LiveRules::new(rules, UnixTime::from_seconds(0)))
+    unsynced_rules(Backend::DynamicFile, UnixTime::from_seconds(0))
 }
 
 /// Whether it is read, how many are mapped, how many of them are kept, and what is the trouble.

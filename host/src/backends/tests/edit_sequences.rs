@@ -9,7 +9,8 @@ use crate::backends::document_source::publish_update;
 use crate::backends::live::LiveRules;
 use crate::config::document::ConfigMapData;
 use crate::config::entry::Refusal;
-use crate::config::{self, ConfigFile, ConfigSources, Overrides, ParsedMappings, document};
+use crate::config::{ParsedMappings, document};
+use crate::fixture::load_config;
 
 const DAY: i64 = DEFAULT_LAST_GOOD_TTL;
 
@@ -131,16 +132,7 @@ fn map_users(text: &str) -> Result<ParsedMappings, Refusal> {
 /// The rest of `server`, in the configuration file.
 fn file(text: &str) -> Result<ParsedMappings, Refusal> {
     let text = format!("clusterID: c\nserver:\n  globs: true\n{text}");
-    let overrides = Overrides::default();
-    let config = config::load(&ConfigSources {
-        file: Some(ConfigFile::Text {
-            name: "config.yaml",
-            text: &text,
-        }),
-        overrides: &overrides,
-        variables: &|_| None,
-    });
-    match config {
+    match load_config(&text) {
         Ok(config) => Ok(config.mappings),
         Err(error) => Err(Refusal {
             location: String::new(),
@@ -269,16 +261,7 @@ fn pattern_that_is_none_any_more_does_not_stay() {
     let globs = |on: bool, list: &str| format!("  globs: {on}\n  mapRoles: {list}\n");
     fn with_globs(text: &str) -> Result<ParsedMappings, Refusal> {
         let text = format!("clusterID: c\nserver:\n{text}");
-        let overrides = Overrides::default();
-        let sources = ConfigSources {
-            file: Some(ConfigFile::Text {
-                name: "config.yaml",
-                text: &text,
-            }),
-            overrides: &overrides,
-            variables: &|_| None,
-        };
-        Ok(config::load(&sources).unwrap().mappings)
+        Ok(load_config(&text).unwrap().mappings)
     }
     let good = "[{roleARN: 'acs:ram::1:role/*', username: a}]";
     for broken in [
