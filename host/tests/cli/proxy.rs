@@ -139,7 +139,7 @@ fn sts_is_asked_through_the_proxy_with_the_decoded_password() {
 }
 
 #[test]
-fn what_no_proxy_exempts_never_reaches_the_proxy() {
+fn no_proxy_host_bypasses_the_proxy() {
     let world = Fixture::start();
     let proxy = HttpProxy::start(ProxyBehavior::Answers("502 Bad Gateway"));
     let url = format!("http://{}", proxy.address);
@@ -159,7 +159,7 @@ fn what_no_proxy_exempts_never_reaches_the_proxy() {
 }
 
 #[test]
-fn a_failure_names_the_proxy_and_the_variable_and_what_to_do() {
+fn proxy_failure_names_proxy_variable_and_fix() {
     let world = Fixture::start();
     let start = |manner| HttpProxy::start(manner);
     let refuses = start(ProxyBehavior::Answers("403 Forbidden"));
@@ -193,7 +193,7 @@ fn a_failure_names_the_proxy_and_the_variable_and_what_to_do() {
 }
 
 #[test]
-fn a_proxy_that_takes_all_the_time_of_a_call_is_named() {
+fn slow_proxy_is_named_in_timeout() {
     let world = Fixture::start();
     let silent = HttpProxy::start(ProxyBehavior::IsSilent);
     let config = world.folder.read("config.yaml");
@@ -207,7 +207,7 @@ fn a_proxy_that_takes_all_the_time_of_a_call_is_named() {
 }
 
 #[test]
-fn a_malformed_proxy_ends_the_server_before_it_listens() {
+fn malformed_proxy_fails_server_start() {
     let world = Fixture::start();
     for (url, part) in [
         ("http://user:12#CANARY@127.0.0.1:1", "percent-encode"),
@@ -262,7 +262,7 @@ fn a_malformed_proxy_ends_the_server_before_it_listens() {
 }
 
 #[test]
-fn a_cluster_command_does_not_read_the_proxy_of_sts() {
+fn cluster_command_ignores_sts_proxy() {
     let kubeconfig = "
 apiVersion: v1
 kind: Config

@@ -33,7 +33,7 @@ impl Fixture {
 }
 
 #[test]
-fn the_token_may_come_from_standard_input() {
+fn verify_reads_token_from_standard_input() {
     let world = Fixture::start();
     let token = world.token(&demo::user_key(), "c2");
     let args = ["verify", "-c=config.yaml", "-t", "-", "--cluster-id=c2"];

@@ -149,7 +149,7 @@ async fn unavailable_answer_is_shared_and_never_cached() {
 }
 
 #[tokio::test]
-async fn each_error_of_sts_is_read_as_the_vectors_say() {
+async fn sts_error_vectors_get_expected_decisions() {
     let world = Fixture::new();
     let server = world.server(&json!({ "breakerFailures": 0 }));
     let mut count = 0;
@@ -168,7 +168,7 @@ async fn each_error_of_sts_is_read_as_the_vectors_say() {
 }
 
 #[tokio::test]
-async fn when_all_is_full_the_answer_comes_at_once_and_hits_need_no_place() {
+async fn full_queue_answers_at_once_and_serves_cache_hits() {
     let fixture = Fixture::new();
     let server = fixture.server(&json!({ "maxCalls": 1, "maxWaiting": 1 }));
     let known = fixture.token();

@@ -213,13 +213,13 @@ fn check_sequences(sequences: &[Sequence]) {
 }
 
 #[test]
-fn each_document_has_what_is_in_effect_after_it() {
+fn documents_have_expected_mappings_in_effect() {
     check_sequences(&broken_edits::table().sequences);
 }
 
 #[cfg(feature = "cel")]
 #[test]
-fn each_document_with_conditions_has_what_is_in_effect_after_it() {
+fn documents_with_conditions_have_expected_mappings_in_effect() {
     check_sequences(&broken_edits::table().condition_sequences);
 }
 
