@@ -150,17 +150,17 @@ async fn unavailable_answer_is_shared_and_never_cached() {
 
 #[tokio::test]
 async fn sts_error_vectors_get_expected_decisions() {
-    let world = Fixture::new();
-    let server = world.server(&json!({ "breakerFailures": 0 }));
+    let fixture = Fixture::new();
+    let server = fixture.server(&json!({ "breakerFailures": 0 }));
     let mut count = 0;
     // Other statuses are none that a server of HTTP sends at the end.
     let errors = vectors::sts_errors().into_iter();
     for error in errors.filter(|error| (200..600).contains(&error.status)) {
-        world.sts.set_fault(Some(Fault::Reply {
+        fixture.sts.set_fault(Some(Fault::Reply {
             status: error.status,
             body: error.body.into(),
         }));
-        let login = server.login(&world.token()).await;
+        let login = server.login(&fixture.token()).await;
         assert_eq!(login, (&*error.code, "miss"), "{}", error.name);
         count += 1;
     }
