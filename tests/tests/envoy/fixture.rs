@@ -11,6 +11,7 @@ use ack_ram_tests::envoy::{
     Answer, Client, Envoy, Filter, Listener, Module, Protocol, ReceivedRequest, Upstream,
     service_cluster, sts_cluster,
 };
+use ack_ram_tests::eventually::eventually;
 use ack_ram_tests::sts::{Emulator, Fault, demo};
 use serde_json::{Value, json};
 
@@ -91,6 +92,15 @@ impl EnvoyFixture {
         let client = self.client(Protocol::Http1);
         let answer = client.get(path, &[("authorization", &bearer)]).await;
         answer.unwrap_or_else(|error| panic!("{error}: {}", self.envoy.log()))
+    }
+
+    /// Waits until no request waits for STS. A worker reports its number when it next has something to do.
+    pub(crate) async fn wait_until_nobody_waits(&self) {
+        eventually("no request waits", async || {
+            assert_eq!(self.get("/", &self.token()).await.status, 200);
+            self.envoy.stat("wasmcustom.ack_ram.waiting") == 0
+        })
+        .await;
     }
 
     /// The one request that the service has got.

@@ -1,6 +1,6 @@
 //! Nothing grows, whatever comes.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ack_ram_tests::envoy::{Module, Protocol};
 use ack_ram_tests::sts::demo;
@@ -13,8 +13,6 @@ use crate::fixture::{EnvoyFixture, MAIN, bearer, listener};
 const ROUNDS: usize = 12;
 const AT_ONCE: usize = 16;
 const TIMES: usize = 60;
-/// What is waited for has happened long before, on any machine.
-const LIMIT: Duration = Duration::from_secs(60);
 /// Allocators keep some of what they had.
 const SLACK_KIB: u64 = 12 * 1024;
 
@@ -67,11 +65,7 @@ async fn memory_stays_constant_under_load() {
     // By then all that is bounded is full.
     let warm = sizes[ROUNDS / 2];
     assert!(sizes[ROUNDS - 1] < warm + SLACK_KIB, "{sizes:?}");
-    // STS may still be asked for one that has gone. A worker tells its own number when it next has something to do.
-    let start = Instant::now();
-    while fixture.envoy.stat("wasmcustom.ack_ram.waiting") > 0 {
-        assert_eq!(fixture.get("/", &fixture.token()).await.status, 200);
-        assert!(start.elapsed() < LIMIT, "somebody waits for ever");
-    }
+    // STS may still be asked for one that has gone.
+    fixture.wait_until_nobody_waits().await;
     assert!(fixture.envoy.stat("wasmcustom.ack_ram.cached") <= 500);
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ack_ram_tests::envoy::{
     Envoy, Listener, Module, Protocol, Upstream, service_cluster, sts_cluster,
 };
+use ack_ram_tests::eventually::LIMIT;
 use ack_ram_tests::sts::{Emulator, Fault, Handshake, Wire};
 use ack_ram_tests::usage::Usage;
 use bytes::Bytes;
@@ -12,9 +13,6 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::fixture::{EnvoyFixture, MAIN, bearer, listener};
-
-/// What is waited for has happened long before, on any machine.
-const LIMIT: Duration = Duration::from_secs(60);
 
 fn impatient(settings: &mut Value) {
     settings["sts"]["timeoutMilliseconds"] = json!(500);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ack_ram_core::secret::Secret;
 use ack_ram_tests::envoy::{Envoy, Module, Protocol, Upstream, service_cluster};
+use ack_ram_tests::eventually::eventually;
 use ack_ram_tests::sts::{Fault, demo};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -100,21 +101,17 @@ fn patient(settings: &mut Value) {
 }
 
 /// Waits until STS has been asked about `token`, in which the signature stands that STS gets.
-async fn until_asked_about(fixture: &EnvoyFixture, token: &Secret) {
+async fn wait_for_call(fixture: &EnvoyFixture, token: &Secret) {
     let payload = token.expose().trim_start_matches("k8s-ack-v2.");
     let payload = String::from_utf8(STANDARD.decode(payload).unwrap()).unwrap();
-    let asked = async {
-        loop {
-            let requests = fixture.sts.requests();
-            let mut signed = requests.iter().map(|seen| &seen.headers["authorization"]);
-            if signed.any(|signed| payload.contains(signed.to_str().unwrap())) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let limit = Duration::from_secs(60);
-    tokio::time::timeout(limit, asked).await.unwrap();
+    eventually("a call", async || {
+        let requests = fixture.sts.requests();
+        let mut signed = requests
+            .iter()
+            .map(|request| &request.headers["authorization"]);
+        signed.any(|signed| payload.contains(signed.to_str().unwrap()))
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -154,7 +151,7 @@ async fn updates_under_load_drop_and_bypass_no_request() {
             let answer = client.get(&path, &[("authorization", &bearer)]).await;
             answer.unwrap_or_else(|error| panic!("{error:?}"))
         });
-        until_asked_about(&fixture, &token).await;
+        wait_for_call(&fixture, &token).await;
         let new = listener(MAIN, Module::Small, |settings| {
             patient(settings);
             settings["mapUsers"][0]["groups"] = json!([format!("round-{round}")]);

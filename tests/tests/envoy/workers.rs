@@ -1,8 +1,9 @@
 //! Several workers, each with its own queue, calls and cache: nobody gets the answer that was for somebody else.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ack_ram_tests::envoy::{Module, Protocol};
+use ack_ram_tests::eventually::LIMIT;
 use ack_ram_tests::sts::{Fault, demo};
 use futures_util::future::join_all;
 use serde_json::json;
@@ -12,9 +13,6 @@ use crate::fixture::{EnvoyFixture, MAIN, bearer, listener};
 const WORKERS: u8 = 4;
 const ROUNDS: usize = 8;
 const AT_ONCE: usize = 48;
-/// What is waited for has happened long before, on any machine.
-const LIMIT: Duration = Duration::from_secs(60);
-
 #[tokio::test]
 async fn identities_are_kept_apart_on_every_worker() {
     let main = listener(MAIN, Module::Small, |settings| {
@@ -79,11 +77,5 @@ async fn identities_are_kept_apart_on_every_worker() {
         "{WORKERS} workers: {granted} let in, {refused} refused, {gone} gone while they waited"
     );
     assert!(granted > 150 && refused > 80 && gone > 40);
-    let start = Instant::now();
-    while fixture.envoy.stat("wasmcustom.ack_ram.waiting") > 0 {
-        // A worker tells its own number when it next has something to do.
-        let answer = fixture.get("/", &fixture.token()).await;
-        assert_eq!(answer.status, 200);
-        assert!(start.elapsed() < LIMIT, "somebody waits for ever");
-    }
+    fixture.wait_until_nobody_waits().await;
 }

@@ -1,8 +1,8 @@
 //! A service behind a proxy, and clients in front of it.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 
+use ack_ram_tests::eventually::eventually;
 use ack_ram_tests::fixture::Fixture;
 use ack_ram_tests::process::Process;
 use ack_ram_tests::sts::Fault;
@@ -44,11 +44,11 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Waits until `process` takes connections on `port`.
     pub(crate) async fn started(port: u16, process: &mut Process) -> Self {
-        let deadline = Instant::now() + LIMIT;
-        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-            assert!(process.is_running() && Instant::now() < deadline);
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        eventually("the proxy listens", async || {
+            assert!(process.is_running());
+            TcpStream::connect(("127.0.0.1", port)).await
+        })
+        .await;
         Self { port }
     }
 
