@@ -182,11 +182,11 @@ pub fn mappings() -> (Value, Value) {
 
 /// Makes tokens of which no two are equal, so that each needs a call to STS.
 #[derive(Debug, Default)]
-pub struct Tokens {
+pub struct TokenMaker {
     count: AtomicU64,
 }
 
-impl Tokens {
+impl TokenMaker {
     /// The next token of `caller`, dated `now`.
     ///
     /// # Panics

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::callers::{Caller, Outcome, Tokens};
+use crate::callers::{Caller, Outcome, TokenMaker};
 use crate::webhook::WebhookClient;
 
 /// As long as an API server waits for its webhook.
@@ -22,7 +22,7 @@ const ENOUGH: usize = 10;
 #[derive(Clone)]
 pub struct LoadClient {
     webhook: WebhookClient,
-    tokens: Arc<Tokens>,
+    tokens: Arc<TokenMaker>,
     clock: Arc<dyn Fn() -> UnixTime + Send + Sync>,
 }
 

@@ -20,13 +20,13 @@ use crate::BoxError;
 use crate::wrk::{self, Figures};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum AuthMode {
     None,
     Filter,
     ExtAuthz,
 }
 
-impl Way {
+impl AuthMode {
     pub(crate) const ALL: [Self; 3] = [Self::None, Self::Filter, Self::ExtAuthz];
 
     pub(crate) fn name(self) -> &'static str {
@@ -73,9 +73,9 @@ impl Fixture {
         });
         let filter = Filter::new(Module::WithCel, &settings).to_config();
         let listeners = [
-            Listener::new(Way::None.name(), Vec::new()),
-            Listener::new(Way::Filter.name(), vec![filter]),
-            Listener::new(Way::ExtAuthz.name(), vec![ext_authz(port)]),
+            Listener::new(AuthMode::None.name(), Vec::new()),
+            Listener::new(AuthMode::Filter.name(), vec![filter]),
+            Listener::new(AuthMode::ExtAuthz.name(), vec![ext_authz(port)]),
         ];
         let clusters = [sts_cluster(&sts), server_cluster(port, &ca)];
         let listeners = listeners.map(Listener::answering_itself);
@@ -91,7 +91,7 @@ impl Fixture {
     /// Sends requests of one known token on `connections` by `way`, for `time`.
     pub(crate) fn measure(
         &self,
-        way: Way,
+        way: AuthMode,
         connections: usize,
         time: Duration,
     ) -> Result<Figures, BoxError> {
@@ -112,11 +112,11 @@ impl Fixture {
         Ok(usage.resident_kib as f64 / 1024.0)
     }
 
-    fn cpu(&self, way: Way) -> Result<Duration, BoxError> {
+    fn cpu(&self, way: AuthMode) -> Result<Duration, BoxError> {
         let envoy = cpu_time(self.envoy.pid())?;
         Ok(match way {
-            Way::None | Way::Filter => envoy,
-            Way::ExtAuthz => envoy + cpu_time(self.server.pid())?,
+            AuthMode::None | AuthMode::Filter => envoy,
+            AuthMode::ExtAuthz => envoy + cpu_time(self.server.pid())?,
         })
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use fixture::{Fixture, Way};
+use fixture::{AuthMode, Fixture};
 use wrk::Figures;
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -50,9 +50,9 @@ fn main() -> Result<(), BoxError> {
     );
     println!("connections  way        requests/s   CPU us  added us   p50 us   p99 us   Envoy MiB");
     for connections in CONNECTIONS {
-        let mut figures = Way::ALL.map(|_| Vec::new());
+        let mut figures = AuthMode::ALL.map(|_| Vec::new());
         for round in 0..=rounds {
-            for (way, figures) in Way::ALL.into_iter().zip(&mut figures) {
+            for (way, figures) in AuthMode::ALL.into_iter().zip(&mut figures) {
                 // The first is to get warm.
                 let time = if round == 0 {
                     Duration::from_secs(1)
@@ -67,7 +67,7 @@ fn main() -> Result<(), BoxError> {
         }
         let figures = figures.map(|figures| Figures::sum(&figures));
         let [none, ..] = figures;
-        for (way, figures) in Way::ALL.into_iter().zip(figures) {
+        for (way, figures) in AuthMode::ALL.into_iter().zip(figures) {
             println!(
                 "{connections:>11}  {:<9} {:>11.0} {:>8.1} {:>9.1} {:>8.0} {:>8.0} {:>11.1}",
                 way.name(),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ack_ram_tests::load::{Answered, Clients, Shape};
+use ack_ram_tests::load::{Clients, LoadReport, Shape};
 use ack_ram_tests::usage::{Usage, cpu_time};
 use bytes::Bytes;
 
@@ -42,7 +42,7 @@ struct Side {
 /// What one server did in one round.
 struct Round {
     cpu: Duration,
-    answered: Answered,
+    answered: LoadReport,
 }
 
 /// Runs `plan`, and gives its table.

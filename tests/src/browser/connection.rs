@@ -22,19 +22,19 @@ pub(super) struct Connection {
 
 #[derive(Default)]
 struct Inbox {
-    arrived: Mutex<Arrived>,
+    arrived: Mutex<ReceivedMessages>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Arrived {
+struct ReceivedMessages {
     answers: HashMap<u64, Value>,
     events: Vec<Value>,
     is_over: bool,
 }
 
 impl Inbox {
-    fn lock(&self) -> MutexGuard<'_, Arrived> {
+    fn lock(&self) -> MutexGuard<'_, ReceivedMessages> {
         self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

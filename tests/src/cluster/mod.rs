@@ -17,7 +17,7 @@ use self::servers::Servers;
 
 pub use self::deploy::MAPPINGS;
 pub use self::kubectl::{ExecPlugin, KubectlOutput};
-pub use self::rest::{Answer, Rest};
+pub use self::rest::{ApiReply, Rest};
 
 mod deploy;
 mod kubectl;

@@ -18,7 +18,7 @@ use crate::eventually::{LIMIT, block_until};
 use crate::process::{Process, WaitError};
 use crate::tools;
 
-pub use client::{Answer, Client, Protocol};
+pub use client::{Client, EnvoyReply, Protocol};
 pub use config::{Filter, Listener, plain_cluster, service_cluster, sts_cluster};
 pub use upstream::{ReceivedRequest, Upstream};
 

@@ -60,9 +60,9 @@ struct Server {
     dynamic: Document,
 }
 
-/// How a file is edited.
+/// EditMethod a file is edited.
 #[derive(Clone, Copy)]
-enum How {
+enum EditMethod {
     InPlace,
     /// Another is renamed over it, as most editors do.
     Renamed,
@@ -73,7 +73,7 @@ enum How {
 /// A file with three lists.
 struct Document {
     backend: &'static str,
-    how: How,
+    how: EditMethod,
     path: PathBuf,
     lists: Lists,
     whole: Box<dyn Fn(&Lists) -> String + Sync + Send>,
@@ -87,9 +87,9 @@ impl Server {
         fs::create_dir_all(&folder).unwrap();
         let person = |place| Person(number * 4 + place);
         let how = |number| match number % 3 {
-            0 => How::InPlace,
-            1 => How::Renamed,
-            _ => How::Linked,
+            0 => EditMethod::InPlace,
+            1 => EditMethod::Renamed,
+            _ => EditMethod::Linked,
         };
         let dynamic = Document {
             backend: "DynamicFile",
@@ -215,13 +215,13 @@ fn members(lists: &Lists) -> String {
 impl Document {
     fn write(&self, text: &[u8]) {
         match self.how {
-            How::InPlace => fs::write(&self.path, text).unwrap(),
-            How::Renamed => {
+            EditMethod::InPlace => fs::write(&self.path, text).unwrap(),
+            EditMethod::Renamed => {
                 let other = self.path.with_extension("swp");
                 fs::write(&other, text).unwrap();
                 fs::rename(other, &self.path).unwrap();
             }
-            How::Linked => turn_link(&self.path, text),
+            EditMethod::Linked => turn_link(&self.path, text),
         }
     }
 

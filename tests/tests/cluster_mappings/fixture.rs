@@ -218,16 +218,16 @@ impl ClusterFixture {
 }
 
 /// A command that ran.
-pub struct Ran {
+pub struct CommandRun {
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
 
-pub fn run(command: Command) -> Ran {
+pub fn run(command: Command) -> CommandRun {
     let mut process = Process::spawn("ack-ram-authenticator", command).unwrap();
     let status = process.wait(LIMIT).unwrap();
-    Ran {
+    CommandRun {
         code: status.code(),
         stdout: process.stdout(),
         stderr: process.stderr(),

@@ -8,7 +8,7 @@ use ack_ram_core::time::UnixTime;
 pub(crate) use ack_ram_tests::callers::bearer;
 use ack_ram_tests::callers::{CLUSTER, token_v2};
 use ack_ram_tests::envoy::{
-    Answer, Client, Envoy, Filter, Listener, Module, Protocol, ReceivedRequest, Upstream,
+    Client, Envoy, EnvoyReply, Filter, Listener, Module, Protocol, ReceivedRequest, Upstream,
     service_cluster, sts_cluster,
 };
 use ack_ram_tests::eventually::eventually;
@@ -87,7 +87,7 @@ impl EnvoyFixture {
     }
 
     /// What `GET path` with `token` comes to.
-    pub(crate) async fn get(&self, path: &str, token: &Secret) -> Answer {
+    pub(crate) async fn get(&self, path: &str, token: &Secret) -> EnvoyReply {
         let bearer = bearer(token);
         let client = self.client(Protocol::Http1);
         let answer = client.get(path, &[("authorization", &bearer)]).await;

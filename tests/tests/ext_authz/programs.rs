@@ -22,7 +22,7 @@ pub(crate) enum Program {
 }
 
 /// A proxy that runs.
-pub(crate) struct Started {
+pub(crate) struct StartedProxy {
     pub(crate) proxy: Proxy,
     _process: Process,
     _folder: TempDir,
@@ -32,12 +32,16 @@ impl Program {
     const BOTH: [Self; 2] = [Self::Nginx, Self::Caddy];
 
     /// Starts the program with the documented configuration.
-    pub(crate) async fn start(self, fixture: &Fixture) -> Started {
+    pub(crate) async fn start(self, fixture: &Fixture) -> StartedProxy {
         self.start_with(fixture, &[]).await
     }
 
     /// Starts the program with these lines in the place of documented ones.
-    pub(crate) async fn start_with(self, fixture: &Fixture, changes: &[(&str, &str)]) -> Started {
+    pub(crate) async fn start_with(
+        self,
+        fixture: &Fixture,
+        changes: &[(&str, &str)],
+    ) -> StartedProxy {
         let folder = tempfile::tempdir().unwrap();
         let port = ports::free_port();
         let ca = fixture.ca_file();
@@ -59,7 +63,7 @@ impl Program {
             Self::Caddy => caddy(folder.path(), port, fixture.port, &documented),
         };
         let mut process = Process::spawn(block, command).unwrap();
-        Started {
+        StartedProxy {
             proxy: Proxy::started(port, &mut process).await,
             _process: process,
             _folder: folder,
@@ -142,7 +146,7 @@ async fn preflights_alone_pass_documented_proxies() {
     }
 }
 
-async fn nginx_with_preflights(fixture: &Fixture) -> Started {
+async fn nginx_with_preflights(fixture: &Fixture) -> StartedProxy {
     let lines = documented("nginx").remove(1);
     let (map, method) = lines.split_once("}\n").unwrap();
     let upstream = "upstream ack_ram_authenticator {";
@@ -154,7 +158,7 @@ async fn nginx_with_preflights(fixture: &Fixture) -> Started {
     Program::Nginx.start_with(fixture, &changes).await
 }
 
-async fn caddy_with_preflights(fixture: &Fixture) -> Started {
+async fn caddy_with_preflights(fixture: &Fixture) -> StartedProxy {
     let ca = fixture.ca_file();
     let first = documented("caddyfile")
         .remove(1)

@@ -124,13 +124,13 @@ pub fn canary_token(date: UnixTime) -> String {
 }
 
 /// The page as the binary serves it.
-pub struct Served {
+pub struct ServedPage {
     pub url: String,
     _process: Process,
     _folder: TempDir,
 }
 
-impl Served {
+impl ServedPage {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let command = authenticator::command(folder.path(), &["inspector"]);

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::fixture::{
-    CANARY, NOW, PageFixture, Served, canary_token, check_quiet, click, from_disk, open_playground,
-    take,
+    CANARY, NOW, PageFixture, ServedPage, canary_token, check_quiet, click, from_disk,
+    open_playground, take,
 };
 
 /// All that a browser could keep for a page.
@@ -52,7 +52,7 @@ fn use_all(page: &ack_ram_tests::browser::Page) {
 #[test]
 fn page_sends_and_stores_nothing() {
     let fixture = PageFixture::start();
-    let served = Served::start();
+    let served = ServedPage::start();
     let page = fixture.open(&served.url, Some(NOW));
     let before = page.evaluate(KEPT);
     let (title, address) = (page.text("document.title"), page.text("location.href"));
@@ -108,7 +108,7 @@ fn page_works_offline() {
 #[test]
 fn content_security_policy_forbids_connections() {
     let fixture = PageFixture::start();
-    let served = Served::start();
+    let served = ServedPage::start();
     for url in [&from_disk(), &served.url] {
         let page = fixture.open(url, None);
         let ways = page.evaluate(

@@ -5,7 +5,7 @@ use ack_ram_tests::envoy::{Protocol, ReceivedRequest};
 use ack_ram_tests::sts::demo;
 use serde_json::{Value, json};
 
-use super::started::{Example, Started};
+use super::started::{Example, ExampleEnvoy};
 
 const BOTH: [Protocol; 2] = [Protocol::Http1, Protocol::Http2];
 
@@ -56,7 +56,7 @@ fn identity(seen: &ReceivedRequest) -> Vec<String> {
 }
 
 async fn get(
-    started: &Started,
+    started: &ExampleEnvoy,
     protocol: Protocol,
     path: &str,
     headers: &[(&str, &str)],

@@ -5,7 +5,7 @@ use ack_ram_tests::sts::demo;
 use hyper::Version;
 use serde_json::json;
 
-use super::started::{Example, Started};
+use super::started::{Example, ExampleEnvoy};
 
 /// What a client says of itself, in spellings that Envoy takes.
 const SPOOFED: [(&str, &str); 8] = [
@@ -21,7 +21,7 @@ const SPOOFED: [(&str, &str); 8] = [
 
 /// The headers of the one request that the service has got, in order of their names, but for those that are another on
 /// another machine or another time, and tell of nobody.
-fn told(started: &Started, what: &str) -> Vec<String> {
+fn told(started: &ExampleEnvoy, what: &str) -> Vec<String> {
     let seen = started.only_request(what);
     let names = seen.headers.keys();
     let mut names: Vec<_> = names.map(|name| name.as_str()).collect();

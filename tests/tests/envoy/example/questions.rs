@@ -7,7 +7,7 @@ use http_body_util::Full;
 use hyper::Request;
 use serde_json::json;
 
-use super::started::{Example, Started};
+use super::started::{Example, ExampleEnvoy};
 
 const EXAMPLES: [Example; 3] = [Example::ExtAuthz, Example::Istio, Example::EnvoyGateway];
 
@@ -30,7 +30,7 @@ async fn large_requests_pass_ext_authz() {
 }
 
 /// A request with the headers of a preflight.
-async fn ask(started: &Started, method: &str, more: &[(&str, &str)]) -> u16 {
+async fn ask(started: &ExampleEnvoy, method: &str, more: &[(&str, &str)]) -> u16 {
     let mut request = Request::builder()
         .method(method)
         .uri("/a")

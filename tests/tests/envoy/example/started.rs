@@ -8,7 +8,9 @@ use ack_ram_core::sign::AccessKey;
 use ack_ram_tests::authenticator::Authenticator;
 use ack_ram_tests::callers::token_v2;
 use ack_ram_tests::dates::DistinctDates;
-use ack_ram_tests::envoy::{Answer, Client, Envoy, Module, Protocol, ReceivedRequest, Upstream};
+use ack_ram_tests::envoy::{
+    Client, Envoy, EnvoyReply, Module, Protocol, ReceivedRequest, Upstream,
+};
 use ack_ram_tests::ports;
 use ack_ram_tests::server_config::ServerConfig;
 use ack_ram_tests::sts::{Emulator, Fault, demo};
@@ -34,7 +36,7 @@ pub(crate) enum Example {
 /// What to change of an example.
 type Change<'a> = (&'a str, &'a str);
 
-pub(crate) struct Started {
+pub(crate) struct ExampleEnvoy {
     pub(crate) envoy: Envoy,
     pub(crate) service: Upstream,
     pub(crate) sts: Emulator,
@@ -76,12 +78,12 @@ impl Example {
             .collect()
     }
 
-    pub(crate) fn start(self) -> Started {
+    pub(crate) fn start(self) -> ExampleEnvoy {
         self.start_with(&[], None)
     }
 
     /// With `changes`, and with another authority in the place of the right one.
-    pub(crate) fn start_with(self, changes: &[Change<'_>], other_ca: Option<&str>) -> Started {
+    pub(crate) fn start_with(self, changes: &[Change<'_>], other_ca: Option<&str>) -> ExampleEnvoy {
         let joins_groups = Self::GENERATED.contains(&self);
         let ext_authz = json!({ "enabled": true, "joinGroups": joins_groups });
         self.start_with_server(changes, other_ca, |server| server["extAuthz"] = ext_authz)
@@ -93,7 +95,7 @@ impl Example {
         changes: &[Change<'_>],
         other_ca: Option<&str>,
         edit: impl FnOnce(&mut Value),
-    ) -> Started {
+    ) -> ExampleEnvoy {
         let sts = Emulator::builder()
             .demo()
             .name("sts.aliyuncs.com")
@@ -145,7 +147,7 @@ impl Example {
         let file = folder.path().join("envoy.yaml");
         fs::write(&file, text).unwrap();
         let envoy = Envoy::run(&file, folder).unwrap_or_else(|error| panic!("{error}"));
-        Started {
+        ExampleEnvoy {
             envoy,
             service,
             dates: DistinctDates::back_from(sts.now()),
@@ -188,7 +190,7 @@ fn replaced(text: &str, from: &str, to: &str) -> String {
     text.replace(from, to)
 }
 
-impl Started {
+impl ExampleEnvoy {
     /// A line with a token of `key`'s that no other is equal to.
     pub(crate) fn bearer(&self, key: &AccessKey) -> String {
         let token = token_v2(key, self.dates.next());
@@ -203,7 +205,7 @@ impl Started {
         self.envoy.client("ingress", protocol)
     }
 
-    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> EnvoyReply {
         let answer = self.client(Protocol::Http1).get(path, headers).await;
         answer.unwrap_or_else(|error| panic!("{path}: {error}: {}", self.envoy.log()))
     }

@@ -3,10 +3,10 @@
 use ack_ram_tests::envoy::Protocol;
 use ack_ram_tests::sts::{Emulator, Fault, GET_CALLER_IDENTITY_HEADERS, Handshake, demo};
 
-use super::started::{Example, Started};
+use super::started::{Example, ExampleEnvoy};
 
 /// That Alice, with a token that was not seen before, gets 503 and comes no further.
-async fn check_that_nobody_can_tell(started: &Started, what: &str) {
+async fn check_that_nobody_can_tell(started: &ExampleEnvoy, what: &str) {
     for protocol in [Protocol::Http1, Protocol::Http2] {
         let bearer = started.bearer(&demo::user_key());
         let client = started.client(protocol);
@@ -17,7 +17,7 @@ async fn check_that_nobody_can_tell(started: &Started, what: &str) {
     }
 }
 
-async fn check_that_alice_comes_in(started: &Started, what: &str) {
+async fn check_that_alice_comes_in(started: &ExampleEnvoy, what: &str) {
     let bearer = started.bearer(&demo::user_key());
     let answer = started.get("/", &[("authorization", &bearer)]).await;
     assert_eq!(answer.status, 200, "{what}: {answer:?}");
