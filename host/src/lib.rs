@@ -21,4 +21,4 @@ pub mod metrics;
 pub mod server;
 pub mod sts;
 
-pub use ack_ram_config::config;
+pub use ack_ram_config as config;

@@ -10,7 +10,7 @@ pub mod mounted_file;
 pub(crate) mod tests;
 pub(crate) mod watched_file;
 
-pub use ack_ram_config::compile::{CompiledRules, compile};
+pub use ack_ram_analysis::compile::{CompiledRules, compile};
 use ack_ram_core::rules::{Conflict, RuleSet};
 
 use crate::config::Config;

@@ -4,6 +4,7 @@ use std::fs;
 
 use ack_ram_core::review::ReviewVersion;
 use ack_ram_core::sign::AccessKey;
+use ack_ram_tests::authenticator;
 use ack_ram_tests::callers::CLUSTER;
 use ack_ram_tests::cluster::{Cluster, ExecPlugin};
 use ack_ram_tests::fixture::Fixture;
@@ -65,10 +66,13 @@ impl LoginFixture {
     }
 }
 
-/// Runs `init` with the configuration of `server` and with `options`.
+/// Runs `init` in the state folder of `server`, with its configuration and with `options`.
 pub fn run_init(server: &Fixture, options: &[&str]) {
-    let init = [&["init", "--config", "config.yaml"], options].concat();
-    let mut init = Process::spawn("init", server.command(&init)).unwrap();
+    let config = server.path("config.yaml");
+    let config = config.to_string_lossy();
+    let init = [&["init", "--config", &config], options].concat();
+    let init = authenticator::command(&server.path("state"), &init);
+    let mut init = Process::spawn("init", init).unwrap();
     let ended = init.wait(LONG).unwrap();
     assert!(ended.success(), "init: {}", init.log());
 }

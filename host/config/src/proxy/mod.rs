@@ -11,7 +11,7 @@ use std::fmt;
 
 use ack_ram_core::secret::Secret;
 
-use crate::config::{Host, Variables};
+use crate::{Host, Variables};
 use no_proxy::NoProxy;
 
 /// How connections leave this machine, by the variables of the environment.

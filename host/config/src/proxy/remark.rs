@@ -1,6 +1,6 @@
 //! Entries of `NO_PROXY` that exempt nothing, or that their author probably meant otherwise.
 
-use crate::config::Host;
+use crate::Host;
 use crate::proxy::no_proxy::{Matcher, PortRule, split_entries};
 
 /// More entries than these are counted, not named.

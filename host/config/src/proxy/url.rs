@@ -6,7 +6,7 @@ use ack_ram_core::secret::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::config::Host;
+use crate::Host;
 use crate::proxy::{Proxy, ProxyFault};
 
 /// The port of `http://` without one.
