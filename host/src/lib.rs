@@ -4,6 +4,7 @@
 mod audit;
 pub mod authenticator;
 pub mod backends;
+mod backoff;
 pub mod certs;
 pub mod cli;
 pub mod credentials;
@@ -18,6 +19,7 @@ pub mod kubernetes;
 mod line_writer;
 pub mod logging;
 pub mod metrics;
+mod polling;
 pub mod server;
 pub mod sts;
 

@@ -3,7 +3,8 @@
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::process;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 /// Below the range from which the kernel takes the local ports of outgoing connections, so that no
 /// client can take a port between the look and the server's start.
@@ -28,10 +29,7 @@ pub fn free_port() -> u16 {
             let Ok(sign) = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)) else {
                 return false;
             };
-            GIVEN
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(sign);
+            GIVEN.lock().push(sign);
             TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
         })
         .expect("one of 12,000 loopback ports is free")

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+
+use parking_lot::Mutex;
 
 /// Passes bytes between whoever connects and one server. Dropping it cuts everything.
 pub struct Proxy {
@@ -51,7 +53,7 @@ impl Proxy {
         let shared = Arc::clone(&state);
         let accept = move || {
             for stream in listener.incoming().flatten() {
-                match lock(&shared).way {
+                match shared.lock().way {
                     ProxyState::Open => {}
                     ProxyState::Closed => continue,
                     ProxyState::Gone => return,
@@ -76,7 +78,7 @@ impl Proxy {
 
     /// How many connections there have been.
     pub fn connections(&self) -> usize {
-        lock(&self.state).connections
+        self.state.lock().connections
     }
 
     /// Cuts every connection; new ones are taken.
@@ -91,11 +93,11 @@ impl Proxy {
 
     /// Takes connections again.
     pub fn open(&self) {
-        lock(&self.state).way = ProxyState::Open;
+        self.state.lock().way = ProxyState::Open;
     }
 
     fn pass(&self, way: ProxyState) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.way = way;
         for stream in state.streams.drain(..) {
             // One that has ended by itself cannot be cut.
@@ -116,7 +118,7 @@ impl Drop for Proxy {
 }
 
 fn connect(state: &Mutex<State>, one: TcpStream, other: TcpStream) -> io::Result<()> {
-    let mut state = lock(state);
+    let mut state = state.lock();
     if state.way != ProxyState::Open {
         return Ok(());
     }
@@ -134,8 +136,4 @@ fn connect(state: &Mutex<State>, one: TcpStream, other: TcpStream) -> io::Result
     state.streams.extend([one, other]);
     state.connections += 1;
     Ok(())
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,11 +1,12 @@
 //! Callers of every kind who send reviews side by side, and a tally of the outcomes.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ack_ram_core::secret::Secret;
 use ack_ram_core::time::UnixTime;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -223,7 +224,7 @@ impl Traffic {
                 }
                 let token = token.unwrap_or_else(|| client.token(caller));
                 let outcome = client.review(caller, &token).await;
-                lock(&tally).add(outcome, counts);
+                tally.lock().add(outcome, counts);
                 sleep(pace).await;
             }
         });
@@ -232,7 +233,7 @@ impl Traffic {
     /// Returns the outcomes so far.
     #[must_use]
     pub fn tally(&self) -> Tally {
-        lock(&self.tally).clone()
+        self.tally.lock().clone()
     }
 
     /// Stops all callers, each after the answer that it waits for.
@@ -241,8 +242,4 @@ impl Traffic {
         while self.workers.join_next().await.is_some() {}
         self.tally()
     }
-}
-
-fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
-    tally.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -28,7 +28,6 @@ mod partial_config;
 #[doc(hidden)]
 pub mod partial_entry;
 pub mod path_advice;
-pub mod proxy;
 mod reload;
 mod rules;
 mod sources;

@@ -1,7 +1,5 @@
 //! What stands in the `spec` of a `RAMIdentityMapping` object, whoever has read the object.
 
-use std::fmt;
-
 use ack_ram_core::rules::{
     Backend, Mapping, Precedence, RuleError, SessionArnMode, Source, WildcardMode,
 };
@@ -44,9 +42,10 @@ pub struct ObjectSpec {
 }
 
 /// Why an object is no mapping.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ObjectError {
     /// A field of `spec`, or `spec` itself, has another type.
+    #[error("its `{field}` is not {wanted}")]
     Type {
         /// Such as `spec.groups[2]`.
         field: String,
@@ -54,31 +53,19 @@ pub enum ObjectError {
         wanted: &'static str,
     },
     /// A field that this server does not know stands beside those that Go does not know: it may narrow them.
+    #[error(
+        "it has `spec.{0}`, which this server does not know; remove it, or bring the server up to date"
+    )]
     UnknownField(String),
     /// `spec.arn` stands beside a field that Go does not know: Go would apply the rest alone.
+    #[error(
+        "it has `spec.arn` beside `spec.{0}`, without which the Go server would apply it; write `arn: \"\"`, and the ARN as `arnPattern`"
+    )]
     ArnWithExtension(&'static str),
     /// It cannot be a rule.
+    #[error("{0}")]
     Rule(RuleError),
 }
-
-impl fmt::Display for ObjectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Type { field, wanted } => write!(f, "its `{field}` is not {wanted}"),
-            Self::UnknownField(field) => write!(
-                f,
-                "it has `spec.{field}`, which this server does not know; remove it, or bring the server up to date"
-            ),
-            Self::ArnWithExtension(field) => write!(
-                f,
-                "it has `spec.arn` beside `spec.{field}`, without which the Go server would apply it; write `arn: \"\"`, and the ARN as `arnPattern`"
-            ),
-            Self::Rule(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for ObjectError {}
 
 impl ObjectSpec {
     /// Reads `spec`; what is absent or null is empty, as Go reads it.

@@ -117,30 +117,23 @@ impl fmt::Display for StsEndpoint {
 }
 
 /// Why a text is not an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
     /// It is neither a host nor a URL.
+    #[error(
+        "write a host, `host:port` or an `https://` URL, such as `sts.cn-hangzhou.aliyuncs.com`"
+    )]
     NotAnEndpoint,
     /// It has a path or a query.
+    #[error("write the host alone, without a path")]
     Path,
     /// It is `http://` to another machine.
+    #[error("`http://` is for this machine only; write `https://`")]
     NotEncrypted,
     /// It is not a region.
+    #[error("write a region id, such as `cn-hangzhou`")]
     Region,
 }
-
-impl fmt::Display for EndpointError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotAnEndpoint => "write a host, `host:port` or an `https://` URL, such as `sts.cn-hangzhou.aliyuncs.com`",
-            Self::Path => "write the host alone, without a path",
-            Self::NotEncrypted => "`http://` is for this machine only; write `https://`",
-            Self::Region => "write a region id, such as `cn-hangzhou`",
-        })
-    }
-}
-
-impl std::error::Error for EndpointError {}
 
 pub(super) fn read_sts(layers: &mut Layers<'_>) -> Result<Sts, Problem> {
     let limits = limits::read_sts_limits(layers)?;

@@ -1,13 +1,13 @@
 //! Bytes of a file as text.
 
-use std::fmt;
-
 /// Why the bytes of a file cannot be decoded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// They are of another encoding, which they say or show, and are not read.
+    #[error("it is {0}, not UTF-8; save it as UTF-8 (in PowerShell: `Out-File -Encoding utf8`)")]
     Encoding(&'static str),
     /// They hold a NUL, which no text has.
+    #[error("it holds a NUL character in line {line} at byte {column}; remove it")]
     Nul {
         /// Counted from one.
         line: usize,
@@ -15,6 +15,7 @@ pub enum DecodeError {
         column: usize,
     },
     /// They are not UTF-8.
+    #[error("the byte 0x{byte:02x} in line {line} at byte {column} is not UTF-8; save it as UTF-8")]
     NotUtf8 {
         /// Counted from one.
         line: usize,
@@ -35,27 +36,6 @@ impl DecodeError {
         }
     }
 }
-
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Encoding(name) => write!(
-                f,
-                "it is {name}, not UTF-8; save it as UTF-8 (in PowerShell: `Out-File -Encoding utf8`)"
-            ),
-            Self::Nul { line, column } => write!(
-                f,
-                "it holds a NUL character in line {line} at byte {column}; remove it"
-            ),
-            Self::NotUtf8 { line, column, byte } => write!(
-                f,
-                "the byte 0x{byte:02x} in line {line} at byte {column} is not UTF-8; save it as UTF-8"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for DecodeError {}
 
 /// How the encodings start that are named.
 const UTF_32_MARKS: [(&[u8], &str); 2] = [

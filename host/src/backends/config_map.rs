@@ -1,15 +1,17 @@
 //! ACKConfigMap: mappings in a ConfigMap. The half that knows nothing of the API server; the watch feeds it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use ack_ram_core::rules::{Backend, WildcardMode};
 use ack_ram_core::time::UnixTime;
+use parking_lot::{Mutex, MutexGuard};
 
-use crate::backends::document_source::{Digest, DocumentSource, LogMode, ReloadObserver};
+use crate::backends::document_source::{DocumentSource, LogMode, ReloadObserver};
 use crate::backends::live::LiveRules;
 use crate::config::ConfigMapName;
 use crate::config::document::{self, ConfigMapData};
 use crate::env::Clock;
+use crate::polling::Digest;
 
 /// The ConfigMap that `server.configMap` names.
 pub struct ConfigMapSource {
@@ -93,7 +95,7 @@ impl ConfigMapSource {
     }
 
     fn lock(&self) -> MutexGuard<'_, ConfigMapState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -1,17 +1,16 @@
 //! A source of mappings that is one document: what it says is put in effect, and whoever edits it is told in the log.
 
-use std::fmt;
 use std::mem;
 use std::sync::Arc;
 
 use ack_ram_config::last_good::{LastGood, RefusedEntry, RetentionPolicy, Update};
 use ack_ram_core::rules::{Backend, Conflict, ProtectedIdentities, RuleSet};
-use sha2::{Digest as _, Sha256};
 
 use crate::backends::live::{BackendNotes, LiveRules, Transaction};
 use crate::config::entry::Refusal;
 use crate::config::{ParsedMappings, Warning, WarningKind};
 use crate::env::Clock;
+use crate::polling::Digest;
 
 /// A source of mappings that consists of one document.
 pub(super) struct DocumentSource {
@@ -315,35 +314,4 @@ pub(super) fn publish_update(update: Update, edit: &mut Transaction<'_>) {
         ..BackendNotes::default()
     };
     edit.replace(rules, notes);
-}
-
-/// The digest of a document's content, for the log and for comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Digest([u8; 32]);
-
-impl Digest {
-    /// SHA-256 of `parts`, each with its length.
-    pub(super) fn from_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut hash = Sha256::new();
-        for part in parts {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        Self(hash.finalize().into())
-    }
-
-    /// SHA-256 of one content, as `sha256sum` gives it.
-    pub(super) fn from_content(content: &[u8]) -> Self {
-        Self(Sha256::digest(content).into())
-    }
-}
-
-/// Enough of it to compare by eye.
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .take(6)
-            .try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
 }

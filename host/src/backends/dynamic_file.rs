@@ -1,18 +1,19 @@
 //! DynamicFile: mappings in a file of their own, which may change at any time.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use ack_ram_core::rules::{Backend, WildcardMode};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::backends::document_source::{DocumentSource, LogMode, ReloadObserver};
 use crate::backends::live::LiveRules;
-use crate::backends::watched_file::{self, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 use crate::config::document;
 use crate::config::entry::Refusal;
 use crate::env::Clock;
+use crate::polling::{self, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 
 /// The file at `server.dynamicFilePath`.
 pub struct DynamicFile {
@@ -51,13 +52,12 @@ impl DynamicFile {
 
     /// Keeps the rules as the file is, until `stop` is true or its sender is gone.
     pub async fn watch(self: Arc<Self>, stop: watch::Receiver<bool>) {
-        watched_file::poll_until_stopped(POLL_INTERVAL, stop, move || self.poll(Instant::now()))
-            .await;
+        polling::poll_until_stopped(POLL_INTERVAL, stop, move || self.poll(Instant::now())).await;
     }
 
     /// Looks at the file once.
     fn poll(&self, at: Instant) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         if let Some(event) = state.file.poll(at) {
             state.handle_event(event, self.globs);
         }
@@ -66,7 +66,7 @@ impl DynamicFile {
 
     /// Reads the file at once, without waiting until it has settled: somebody asks for it.
     pub fn reload(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         let event = state.file.read_now(Instant::now());
         state.handle_event(event, self.globs);
         state.confirm();

@@ -1,7 +1,7 @@
 //! The rules in effect: changed by the sources of mappings, read by requests without a lock.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 pub use ack_ram_config::last_good::{Activation, Retention};
 use ack_ram_config::last_good::{
@@ -13,6 +13,7 @@ use ack_ram_core::login::VerifiedIdentity;
 use ack_ram_core::rules::{Backend, BackendRules, Rule, RuleSet, Source};
 use ack_ram_core::time::UnixTime;
 use arc_swap::ArcSwap;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::backends::confirmations::Confirmations;
 use crate::config::partial_entry::PartialEntry;
@@ -194,7 +195,7 @@ impl LiveRules {
 
     /// A change that panicked has published no rules.
     fn lock(&self) -> MutexGuard<'_, LiveState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

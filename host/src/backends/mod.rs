@@ -8,7 +8,6 @@ pub mod live;
 pub mod mounted_file;
 #[cfg(test)]
 pub(crate) mod tests;
-pub(crate) mod watched_file;
 
 pub use ack_ram_analysis::compile::{CompiledRules, compile};
 use ack_ram_core::rules::{Conflict, RuleSet};

@@ -2,21 +2,22 @@
 
 use std::mem;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use ack_ram_core::rules::{Backend, RuleSet};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::backends::document_source::{Digest, DocumentSource, LogMode, ReloadObserver};
+use crate::backends::document_source::{DocumentSource, LogMode, ReloadObserver};
 use crate::backends::live::LiveRules;
-use crate::backends::watched_file::{self, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 use crate::config::document::EMPTY_DOCUMENT;
 use crate::config::entry::Refusal;
 use crate::config::{
     self, Config, ConfigFile, ConfigSources, Overrides, ParsedMappings, SettingsSnapshot,
 };
 use crate::env::Clock;
+use crate::polling::{self, Digest, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 
 /// The configuration file of a server that runs.
 pub struct MountedFile {
@@ -102,7 +103,7 @@ impl MountedFile {
 
     /// Reads the file again whenever it has changed, until `stop` is true or its sender is gone.
     pub async fn watch(self: Arc<Self>, stop: watch::Receiver<bool>) {
-        watched_file::poll_until_stopped(POLL_INTERVAL, stop, move || {
+        polling::poll_until_stopped(POLL_INTERVAL, stop, move || {
             self.poll(Instant::now());
         })
         .await;
@@ -110,7 +111,7 @@ impl MountedFile {
 
     /// Reads the file again now, because somebody asks for it. Blocks.
     pub fn reload(&self) -> Reloaded {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         let state = &mut *state;
         let event = state
             .file
@@ -123,7 +124,7 @@ impl MountedFile {
 
     /// Looks at the file once.
     fn poll(&self, at: Instant) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         let state = &mut *state;
         if let Some(event) = state.file.as_mut().and_then(|file| file.poll(at)) {
             self.handle_event(state, event);

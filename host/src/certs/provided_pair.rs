@@ -1,8 +1,7 @@
 //! A pair of the operator's own, in files that somebody replaces: a person, cert-manager, the kubelet.
 //!
-//! The files are looked at again and again, since no notification survives every way of replacing them. What has been
-//! seen to be the same twice is read as one: a pair that is being written has settled by then. What API servers would
-//! refuse takes the place of nothing that they accept; a pair of a new CA waits until they have been told of that.
+//! The files are polled, and served once they have settled. What API servers would refuse takes the place of nothing that
+//! they accept; a pair of a new CA waits until they have been told of that.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +11,6 @@ use ack_ram_core::secret::Secret;
 use ack_ram_core::time::UnixTime;
 use arc_swap::ArcSwap;
 use rustls::sign::CertifiedKey;
-use sha2::{Digest as _, Sha256};
 
 use crate::certs::anchors::Anchors;
 use crate::certs::error::CertificateError;
@@ -21,6 +19,7 @@ use crate::certs::pair_files::Advice;
 use crate::config::{Host, TlsFiles};
 use crate::files;
 use crate::metrics::CertificateMetrics;
+use crate::polling::{BadSpell, Digest, LastObserved};
 
 /// How long files may be rejected, as between two steps of replacing them, before the rejection is logged.
 const REJECTION_GRACE: Duration = Duration::from_secs(5);
@@ -53,11 +52,10 @@ struct ServedPair {
 struct WatchState {
     /// The state of the files whose pair is served.
     served: FilesState,
-    /// The state at the last poll.
-    last_observed: Option<FilesState>,
+    last_observed: LastObserved<FilesState>,
     /// The rejected state that was last logged.
     last_reported: Option<FilesState>,
-    rejected_since: Option<Instant>,
+    rejected: BadSpell,
     /// Why the current files are not served.
     trouble: Option<String>,
     /// The certificates of the current files, in PEM, that API servers do not trust yet.
@@ -79,8 +77,8 @@ impl Rejected {
     }
 }
 
-/// The hash of the files, or why they cannot be read.
-type FilesState = Result<[u8; 32], String>;
+/// The digest of the files, or why they cannot be read.
+type FilesState = Result<Digest, String>;
 
 /// The texts of the files.
 struct PairTexts {
@@ -116,10 +114,10 @@ impl ProvidedPair {
             hostname,
             current: ArcSwap::from_pointee(candidate),
             watch: Mutex::new(WatchState {
-                served: Ok(texts.hash()),
-                last_observed: None,
+                served: Ok(texts.digest()),
+                last_observed: LastObserved::default(),
                 last_reported: None,
-                rejected_since: None,
+                rejected: BadSpell::default(),
                 trouble: None,
                 pending_anchors: None,
             }),
@@ -168,16 +166,16 @@ impl ProvidedPair {
     /// Polls the files once, at the instant `at` and the time `now`, and serves a changed pair.
     pub(super) fn poll(&self, at: Instant, now: UnixTime) {
         let texts = PairTexts::read_files(&self.files).map_err(|error| error.to_string());
-        let state = texts.as_ref().map(PairTexts::hash).map_err(String::clone);
+        let state = texts.as_ref().map(PairTexts::digest).map_err(String::clone);
         let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
         let watch = &mut *watch;
-        let before = watch.last_observed.replace(state.clone());
+        let has_settled = watch.last_observed.observe(state.clone());
         if watch.served == state {
             if watch.trouble.is_some() {
                 tracing::info!("`server.tls`: the files hold again what is served");
             }
             self.clear_trouble(watch);
-        } else if before.as_ref() == Some(&state) {
+        } else if has_settled {
             let accept = texts
                 .map_err(Rejected::new)
                 .and_then(|texts| self.accept(&texts, now));
@@ -234,7 +232,7 @@ impl ProvidedPair {
     /// Clears the trouble: the files hold the served pair.
     fn clear_trouble(&self, watch: &mut WatchState) {
         watch.last_reported = None;
-        watch.rejected_since = None;
+        watch.rejected.end();
         watch.trouble = None;
         watch.pending_anchors = None;
         self.metrics.set_own_trouble(false);
@@ -242,9 +240,9 @@ impl ProvidedPair {
 
     /// Records that the current files cannot be served. The log has this once, unless the state ends soon.
     fn refuse(&self, watch: &mut WatchState, state: FilesState, rejected: Rejected, at: Instant) {
-        let since = *watch.rejected_since.get_or_insert(at);
+        let duration = watch.rejected.duration_at(at);
         let is_reported = watch.last_reported.as_ref() == Some(&state);
-        if is_reported || at.saturating_duration_since(since) < REJECTION_GRACE {
+        if is_reported || duration < REJECTION_GRACE {
             return;
         }
         let trouble = format!(
@@ -269,14 +267,10 @@ impl PairTexts {
         })
     }
 
-    fn hash(&self) -> [u8; 32] {
-        let mut hash = Sha256::new();
+    fn digest(&self) -> Digest {
         let ca = self.ca.as_deref().unwrap_or_default();
-        for text in [&*self.certificate, self.key.expose(), ca] {
-            hash.update((text.len() as u64).to_be_bytes());
-            hash.update(text);
-        }
-        hash.finalize().into()
+        let texts = [&*self.certificate, self.key.expose(), ca];
+        Digest::from_parts(texts.map(str::as_bytes))
     }
 }
 

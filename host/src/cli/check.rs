@@ -13,7 +13,6 @@ use ack_ram_analysis::lint::{
 };
 use ack_ram_core::rules::Backend;
 
-use crate::backends::watched_file::{FileEvent, MAY_BE_MISSING, WatchedFile};
 use crate::certs::{self, CertificateError, ServingCertificate};
 use crate::cli::failure::CommandFailure;
 use crate::cli::findings::{self, LintReport};
@@ -26,6 +25,7 @@ use crate::files;
 use crate::kubeconfig;
 use crate::kubernetes::client::{self, ClientError};
 use crate::metrics::{CertificateMetrics, StsMetrics};
+use crate::polling::{FileEvent, MAY_BE_MISSING, WatchedFile};
 use crate::server::listeners;
 use crate::sts::{self, StsClient, StsTrustError};
 

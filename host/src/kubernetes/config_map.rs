@@ -16,10 +16,10 @@ use super::desired_status::cut;
 use super::events::{EventRecord, EventRecorder};
 use super::failure::ApiFailure;
 use super::watch::{
-    RETRY_DELAYS, RETRY_RESET_AFTER, StalenessCheck, WATCH_SECONDS, confirm_watch, is_too_old,
-    notifying_client, retry,
+    RETRY_RESET_AFTER, StalenessCheck, WATCH_SECONDS, confirm_watch, is_too_old, notifying_client,
 };
 use crate::backends::config_map::ConfigMapSource;
+use crate::backoff::BackoffPolicy;
 use crate::config::ConfigMapName;
 use crate::config::document::ConfigMapData;
 
@@ -75,7 +75,7 @@ impl ConfigMapSource {
         let objects = Api::namespaced(client, &self.name().namespace);
         let mut events = open(&objects, self.name());
         let mut listed = None;
-        let mut retry = retry();
+        let mut retry = BackoffPolicy::WATCH.start();
         let mut works_since = None;
         let mut staleness = StalenessCheck::new();
         loop {
@@ -126,7 +126,7 @@ impl ConfigMapSource {
                 .take()
                 .is_some_and(|since: Instant| since.elapsed() >= RETRY_RESET_AFTER)
             {
-                retry = super::watch::retry();
+                retry.reset();
             }
             failed();
             match ApiFailure::from_watch_error(&error) {
@@ -136,7 +136,7 @@ impl ConfigMapSource {
             if is_too_old(&error) {
                 events = open(&objects, self.name());
             }
-            tokio::time::sleep(retry.next().unwrap_or(RETRY_DELAYS.1)).await;
+            tokio::time::sleep(retry.next_pause()).await;
         }
     }
 

@@ -7,7 +7,6 @@
 use std::time::Duration;
 
 use ack_ram_core::time::UnixTime;
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
@@ -17,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::failure::error_chain;
+use crate::backoff::BackoffPolicy;
 use crate::env::Clock;
 
 /// The Lease's name.
@@ -27,10 +27,8 @@ const DURATION_SECONDS: i32 = 15;
 const RENEWED_WITHIN: Duration = Duration::from_secs(10);
 /// How often its holder renews it.
 const RENEW_EVERY: Duration = Duration::from_secs(4);
-/// How often others look whether it is free, and its holder tries again. Jitter comes on top, at most as much again.
-const RETRY_EVERY: Duration = Duration::from_secs(2);
-/// How often to try again when the API server says no.
-const RETRY_REFUSED: Duration = Duration::from_secs(10);
+/// How long giving it back may take.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Takes part in the election of the replica that writes.
 pub(super) struct Election {
@@ -94,13 +92,13 @@ impl Election {
         let was_leading = leading.send_replace(false);
         if was_leading {
             // Without this the next one takes over when the lease has run out.
-            let _ = timeout(RETRY_EVERY, self.release()).await;
+            let _ = timeout(RELEASE_TIMEOUT, self.release()).await;
         }
     }
 
     async fn campaign(&mut self, leading: &watch::Sender<bool>) {
-        let mut retry = jittered(RETRY_EVERY);
-        let mut refused = jittered(RETRY_REFUSED);
+        let mut retry = BackoffPolicy::ACQUIRE_LEASE.start();
+        let mut refused = BackoffPolicy::REFUSED_LEASE.start();
         loop {
             let started = Instant::now();
             self.renewed = self
@@ -118,17 +116,17 @@ impl Election {
                 Ok(Ok(false)) => {
                     self.renewed = None;
                     self.last_error = None;
-                    retry.next().unwrap_or(RETRY_EVERY)
+                    retry.next_pause()
                 }
                 Ok(Err(error)) => {
                     self.log_error(&error);
                     if is_refusal(&error) {
-                        refused.next().unwrap_or(RETRY_REFUSED)
+                        refused.next_pause()
                     } else {
-                        retry.next().unwrap_or(RETRY_EVERY)
+                        retry.next_pause()
                     }
                 }
-                Err(_) => retry.next().unwrap_or(RETRY_EVERY),
+                Err(_) => retry.next_pause(),
             };
             let until = self.renewed.map(|renewed| renewed + RENEWED_WITHIN);
             let leads = until.is_some_and(|until| Instant::now() < until);
@@ -289,16 +287,6 @@ fn next_step(observed: Option<&ObservedLease>, identity: &str, now: Instant) -> 
 /// Trying again soon would not help: the right is missing, or the namespace.
 fn is_refusal(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if matches!(status.code, 401 | 403 | 404))
-}
-
-fn jittered(pause: Duration) -> ExponentialBackoff {
-    ExponentialBuilder::default()
-        .with_factor(1.0)
-        .with_min_delay(pause)
-        .with_max_delay(pause)
-        .with_jitter()
-        .without_max_times()
-        .build()
 }
 
 fn microtime(now: UnixTime) -> MicroTime {

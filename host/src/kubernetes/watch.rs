@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ack_ram_core::rules::Backend;
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use hyper::Request;
 use kube::client::Body;
@@ -20,6 +19,7 @@ use super::mapping_controller::{MappingController, Observation};
 use super::object::MappingObject;
 use super::revision;
 use crate::backends::live::LiveRules;
+use crate::backoff::BackoffPolicy;
 
 /// How many objects the API server is asked for at once.
 const PAGE: u32 = 500;
@@ -35,9 +35,6 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) const STALENESS_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 /// A watch that worked for this long is resumed as soon as if it were the first.
 pub(super) const RETRY_RESET_AFTER: Duration = Duration::from_millis(500);
-/// How soon to try again at first, and at most; jitter comes on top, at most as much again.
-pub(super) const RETRY_DELAYS: (Duration, Duration) =
-    (Duration::from_millis(100), Duration::from_millis(2_500));
 
 type ObjectEvents = Pin<Box<dyn Stream<Item = Result<Event<MappingObject>, Error>> + Send>>;
 
@@ -56,7 +53,7 @@ impl MappingController {
         let confirm = confirm_watch(&self.live, Backend::Crd);
         let objects = Api::all(notifying_client(client, Arc::clone(&answered), confirm));
         let mut events = open(&objects);
-        let mut retry = retry();
+        let mut retry = BackoffPolicy::WATCH.start();
         let mut works_since = None;
         let mut staleness = StalenessCheck::new();
         loop {
@@ -91,7 +88,7 @@ impl MappingController {
                 .take()
                 .is_some_and(|since: Instant| since.elapsed() >= RETRY_RESET_AFTER)
             {
-                retry = self::retry();
+                retry.reset();
             }
             (self.observe)(Observation::WatchFailed);
             match ApiFailure::from_watch_error(&error) {
@@ -104,7 +101,7 @@ impl MappingController {
             if is_too_old(&error) {
                 events = open(&objects);
             }
-            let pause = retry.next().unwrap_or(RETRY_DELAYS.1);
+            let pause = retry.next_pause();
             let wanted = failure::requested_pause(&error).unwrap_or_default();
             tokio::time::sleep(pause.max(wanted)).await;
         }
@@ -175,16 +172,6 @@ fn open(objects: &Api<MappingObject>) -> ObjectEvents {
 /// The API server no longer has what happened since; of an error in an answer's place, `kube` would ask again for it.
 pub(super) fn is_too_old(error: &Error) -> bool {
     matches!(error, Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 410)
-}
-
-pub(super) fn retry() -> ExponentialBackoff {
-    let (first, last) = RETRY_DELAYS;
-    ExponentialBuilder::default()
-        .with_min_delay(first)
-        .with_max_delay(last)
-        .with_jitter()
-        .without_max_times()
-        .build()
 }
 
 /// Looks from time to time whether a backend has become stale while nothing happens.

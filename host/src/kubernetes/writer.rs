@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ack_ram_core::rules::Backend;
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use kube::api::{Patch, PatchParams};
@@ -23,13 +22,12 @@ use super::mapping_controller::{MappingController, Observation};
 use super::object::MappingObject;
 use super::objects::TouchedNames;
 use super::observed_status::ObservedStatus;
+use crate::backoff::BackoffPolicy;
 
 /// How many requests are under way at once; how fast they are answered is the API server's choice.
 const MAX_CONCURRENT_WRITES: usize = 16;
 /// How long one may take.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How soon to go on after a failure at first, and at most; jitter comes on top, at most as much again.
-const RETRY_DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 /// How soon to go on when the right to write is missing.
 const RETRY_REFUSED: Duration = Duration::from_secs(10);
 /// How soon to look again at an object that has changed meanwhile.
@@ -136,7 +134,7 @@ impl MappingController {
         let mut again = TouchedNames::new();
         let mut later = FuturesUnordered::new();
         let mut postponed = TouchedNames::new();
-        let mut retry = retry();
+        let mut retry = BackoffPolicy::WRITE_STATUS.start();
         let mut last_code = None;
         let mut paused: Option<Instant> = None;
         let mut checks: u32 = 0;
@@ -190,7 +188,7 @@ impl MappingController {
             match outcome {
                 WriteOutcome::Written => {
                     (self.observe)(Observation::StatusWritten);
-                    retry = self::retry();
+                    retry.reset();
                     last_code = None;
                 }
                 WriteOutcome::Dropped => {}
@@ -203,7 +201,7 @@ impl MappingController {
                         tracing::warn!("no status is written: {error}; trying again");
                     }
                     if paused.is_none() {
-                        let backed_off = retry.next().unwrap_or(RETRY_DELAYS.1);
+                        let backed_off = retry.next_pause();
                         let pause = pause.unwrap_or_default().max(backed_off);
                         paused = Some(Instant::now() + pause);
                     }
@@ -354,16 +352,6 @@ async fn at(time: Option<Instant>) {
         Some(time) => tokio::time::sleep_until(time).await,
         None => std::future::pending().await,
     }
-}
-
-fn retry() -> ExponentialBackoff {
-    let (first, last) = RETRY_DELAYS;
-    ExponentialBuilder::default()
-        .with_min_delay(first)
-        .with_max_delay(last)
-        .with_jitter()
-        .without_max_times()
-        .build()
 }
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ pub use logins::{LoginMetrics, LoginTimer, MALFORMED_REQUEST};
 use process::ProcessGauges;
 use rules::RuleGauges;
 pub use sources::SourceMetrics;
+pub(crate) use sts::CallTimer;
 pub(crate) use sts::{CacheMetrics, QueueMetrics};
 pub use sts::{EndpointMetrics, StsMetrics};
 

@@ -18,6 +18,7 @@ use crate::config::{Config, Host};
 use crate::env::Clock;
 use crate::kubeconfig::{self, WebhookKubeconfig};
 use crate::metrics::CertificateMetrics;
+use crate::polling;
 use crate::server::ServerError;
 
 /// How often the operator's files are polled.
@@ -211,16 +212,10 @@ impl Certificates {
     async fn run_every(
         self: &Arc<Self>,
         interval: Duration,
-        what: impl Fn(&Self) + Copy + Send + 'static,
+        what: impl Fn(&Self) + Send + Sync + 'static,
     ) {
-        loop {
-            tokio::time::sleep(interval).await;
-            let this = Arc::clone(self);
-            let done = tokio::task::spawn_blocking(move || what(&this));
-            if let Err(error) = done.await {
-                tracing::error!("looking after certificates failed: {error}");
-            }
-        }
+        let this = Arc::clone(self);
+        polling::poll_forever(interval, "looking after certificates", move || what(&this)).await;
     }
 
     /// Replaces what is due.

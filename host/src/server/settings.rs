@@ -11,10 +11,10 @@ use tokio::sync::watch;
 
 use crate::authenticator::{Authenticator, IdentityResolver};
 use crate::backends::live::LiveRules;
-use crate::backends::watched_file::{self, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 use crate::config::{Config, SettingsSnapshot, Sts};
 use crate::env;
 use crate::metrics::Metrics;
+use crate::polling::{self, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 use crate::server::memory;
 use crate::sts::{StsClient, StsTrust, StsTrustError};
 
@@ -105,8 +105,7 @@ impl LiveSettings {
 
     /// Keeps the certificates that prove STS as `server.sts.caFile` is, until `stop` is true or its sender is gone.
     pub(super) async fn watch(self: Arc<Self>, stop: watch::Receiver<bool>) {
-        watched_file::poll_until_stopped(POLL_INTERVAL, stop, move || self.poll(Instant::now()))
-            .await;
+        polling::poll_until_stopped(POLL_INTERVAL, stop, move || self.poll(Instant::now())).await;
     }
 
     fn poll(&self, at: Instant) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ack_ram_core::rules::Backend;
-use backon::{ExponentialBuilder, Retryable as _};
+use backon::Retryable as _;
 use kube::Client;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -19,6 +19,7 @@ use crate::backends::document_source::ReloadObserver;
 use crate::backends::dynamic_file::DynamicFile;
 use crate::backends::live::{LiveRules, Transaction};
 use crate::backends::mounted_file::{Inputs, MountedFile, Reloaded};
+use crate::backoff::BackoffPolicy;
 use crate::config::{Config, MappingSources};
 use crate::env;
 use crate::kubernetes::{MappingController, Replica, client, install};
@@ -27,8 +28,6 @@ use crate::server::settings::LiveSettings;
 
 /// How soon what was kept for long enough after a broken edit is taken back.
 const EXPIRY_CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// How soon to try again, at first and at most, what needs the API server.
-const RETRY_DELAYS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// How long the end of the tasks is waited for: the Lease is given back meanwhile.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -215,7 +214,7 @@ impl ClusterSources {
 
     /// A kubeconfig or the files of a service account may be there later than this server.
     async fn client(&self) -> Client {
-        let mut pause = RETRY_DELAYS.0;
+        let mut retry = BackoffPolicy::BUILD_CLIENT.start();
         loop {
             let kubeconfig = self.sources.kubeconfig.as_deref();
             match client::build_client(kubeconfig, self.sources.master.as_deref()).await {
@@ -238,22 +237,15 @@ impl ClusterSources {
                     }
                 }
             }
-            time::sleep(pause).await;
-            pause = (pause * 2).min(RETRY_DELAYS.1);
+            time::sleep(retry.next_pause()).await;
         }
     }
 }
 
 async fn install_crd(client: &Client) {
-    let (first, last) = RETRY_DELAYS;
-    let patience = ExponentialBuilder::default()
-        .with_min_delay(first)
-        .with_max_delay(last)
-        .with_jitter()
-        .without_max_times();
     let install = || install::install_crd(client);
     let installed = install
-        .retry(patience)
+        .retry(BackoffPolicy::INSTALL_CRD)
         .notify(|error, _| tracing::warn!("{error}"))
         .await;
     match installed {

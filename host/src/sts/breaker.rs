@@ -4,15 +4,16 @@
 //! of one credential never open the breaker: a caller may be able to make STS fail for its own tokens.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ack_ram_core::access_key::CredentialId;
-use backon::{BackoffBuilder as _, ExponentialBuilder};
+use backon::BackoffBuilder as _;
+use parking_lot::{Mutex, MutexGuard};
 use prometheus::IntGauge;
 use tokio::time::Instant;
 
 use super::{Caller, CredentialStanding};
+use crate::backoff::BackoffPolicy;
 use crate::config::BreakerSettings;
 
 /// A longer gap between failures starts a new streak.
@@ -190,7 +191,7 @@ impl Breaker {
     }
 
     fn state(&self) -> MutexGuard<'_, BreakerState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 
@@ -249,22 +250,11 @@ impl FailureStreak {
     }
 }
 
-/// Each pause is twice as long as the one before. At most as much again comes on top, lest many servers come back at
-/// once.
+/// Returns the pause before the next probe, after so many pauses.
 fn pause_after(settings: BreakerSettings, pauses: usize) -> Duration {
-    let BreakerSettings {
-        pause, max_pause, ..
-    } = settings;
-    ExponentialBuilder::default()
-        .with_factor(2.0)
-        .with_min_delay(pause)
-        .with_max_delay(pause.max(max_pause / 2))
-        .with_jitter()
-        .without_max_times()
-        .build()
-        .nth(pauses)
-        .unwrap_or(max_pause)
-        .min(max_pause)
+    let max_pause = settings.max_pause;
+    let mut series = BackoffPolicy::probe(settings).build();
+    series.nth(pauses).unwrap_or(max_pause).min(max_pause)
 }
 
 #[cfg(test)]

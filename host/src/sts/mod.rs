@@ -5,19 +5,20 @@
 //! second time.
 
 mod breaker;
-mod connect_error;
-mod connector;
+mod call;
 mod endpoint;
+mod http_endpoint;
 mod queue;
 mod standing;
-mod trust;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ack_ram_config::proxy::ProxySettings;
 use ack_ram_core::sts::{StsReply, StsRequest};
+use ack_ram_transport::proxy::ProxySettings;
+use ack_ram_transport::{Connector, proxy_to, trust_warnings};
+pub use ack_ram_transport::{StsTrust, StsTrustError};
 use bytes::Bytes;
 use fastrand::Rng;
 use tokio::sync::Notify;
@@ -26,12 +27,10 @@ use tokio::time::Instant;
 use crate::config::{Sts, StsEndpoint};
 use crate::env;
 use crate::metrics::StsMetrics;
-use connector::Connector;
 use endpoint::Endpoint;
 use queue::{CallPermit, FairQueue, QueueFull};
 pub(crate) use queue::{FollowerGuard, FollowerRoom};
 pub use standing::{Caller, CredentialStanding, CredentialStandings};
-pub use trust::{StsTrust, StsTrustError};
 
 /// The target of what is logged about calls to STS.
 pub(crate) const TARGET: &str = module_path!();
@@ -140,12 +139,12 @@ pub fn environment_warnings(settings: &Sts) -> Vec<String> {
     let mut warnings = proxies.warnings().to_vec();
     let mut endpoints = std::iter::once(&settings.endpoint).chain(&settings.fallback_endpoints);
     if let Some(error) = proxies.error()
-        && endpoints.all(|endpoint| connector::proxy_to(endpoint, &proxies).is_ok())
+        && endpoints.all(|endpoint| proxy_to(endpoint.uri(), &proxies).is_ok())
     {
         warnings.push(format!("{error} (no connection to STS needs it)"));
     }
     if settings.ca_file.is_none() {
-        warnings.extend(trust::warnings());
+        warnings.extend(trust_warnings());
     }
     warnings
 }
@@ -177,7 +176,8 @@ impl StsClient {
         let proxies = ProxySettings::from_environment(&env::variable);
         let connectors: Vec<(&StsEndpoint, Connector)> = all
             .map(|endpoint| {
-                let connector = Connector::new(endpoint, settings, trust, &proxies)?;
+                let deadline = settings.limits.connect_timeout;
+                let connector = Connector::new(endpoint.uri(), deadline, trust, &proxies)?;
                 Ok((endpoint, connector))
             })
             .collect::<Result<_, StsTrustError>>()?;
@@ -265,19 +265,14 @@ impl StsClient {
             if index > 0 {
                 endpoint.calls.fallbacks.inc();
             }
-            let attempt = endpoint.call(request, time).await;
-            let is_late = attempt.timed_out && time < self.half_budget();
-            // A call that waited long for its place had little time for STS. That is not STS's fault.
-            if !is_late {
-                endpoint.record_health(attempt.health, caller);
-            }
-            if let StsResponse::Unreachable(text) = &attempt.response {
+            let result = endpoint
+                .call(caller, request, time, self.half_budget())
+                .await;
+            if let StsResponse::Unreachable(text) = &result.response {
                 unreachable.push(self.with_endpoint_name(endpoint, text));
             }
-            let may_go_on = !attempt.was_sent || request.may_be_resent();
-            let is_done = !attempt.health.is_failure() || !may_go_on;
-            response = Some(attempt.response);
-            if is_done {
+            response = Some(result.response);
+            if !result.may_continue {
                 break;
             }
         }

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex};
 use serde_json::{Value, json};
 
 /// How long the browser may take for anything, on a machine that has other things to do.
@@ -33,12 +34,6 @@ struct ReceivedMessages {
     is_over: bool,
 }
 
-impl Inbox {
-    fn lock(&self) -> MutexGuard<'_, ReceivedMessages> {
-        self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Connection {
     pub(super) fn new(commands: File, answers: File) -> Self {
         let inbox = Arc::new(Inbox::default());
@@ -50,14 +45,14 @@ impl Connection {
                 message.pop();
                 let message_read: Value = serde_json::from_slice(&message).unwrap_or_default();
                 message.clear();
-                let mut arrived = filled.lock();
+                let mut arrived = filled.arrived.lock();
                 match message_read["id"].as_u64() {
                     Some(id) => drop(arrived.answers.insert(id, message_read)),
                     None => arrived.events.push(message_read),
                 }
                 filled.changed.notify_all();
             }
-            filled.lock().is_over = true;
+            filled.arrived.lock().is_over = true;
             filled.changed.notify_all();
         });
         Self {
@@ -81,11 +76,10 @@ impl Connection {
         bytes.push(0);
         self.commands
             .lock()
-            .unwrap_or_else(PoisonError::into_inner)
             .write_all(&bytes)
             .expect("the browser takes commands");
         let deadline = Instant::now() + DEADLINE;
-        let mut arrived = self.inbox.lock();
+        let mut arrived = self.inbox.arrived.lock();
         loop {
             if let Some(mut answer) = arrived.answers.remove(&id) {
                 assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
@@ -94,18 +88,13 @@ impl Connection {
             assert!(!arrived.is_over, "{method}: the browser has ended");
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(!left.is_zero(), "{method}: no answer within {DEADLINE:?}");
-            arrived = self
-                .inbox
-                .changed
-                .wait_timeout(arrived, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            self.inbox.changed.wait_for(&mut arrived, left);
         }
     }
 
     /// What has happened in `session` so far: name and parameters.
     pub(super) fn events(&self, session: &str) -> Vec<(String, Value)> {
-        let arrived = self.inbox.lock();
+        let arrived = self.inbox.arrived.lock();
         arrived
             .events
             .iter()

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::{io, thread};
 
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -92,7 +93,7 @@ impl Upstream {
 
     /// The requests that have come since this was asked last, oldest first.
     pub fn take(&self) -> Vec<ReceivedRequest> {
-        std::mem::take(&mut *lock(&self.seen))
+        std::mem::take(&mut *self.seen.lock())
     }
 }
 
@@ -133,7 +134,7 @@ async fn answer(
     };
     let trailers = collected.trailers().cloned().unwrap_or_default();
     let body = collected.to_bytes();
-    lock(&seen).push(ReceivedRequest {
+    seen.lock().push(ReceivedRequest {
         version: head.version,
         method: head.method,
         target: head
@@ -174,8 +175,4 @@ async fn answer(
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     }
     Ok(response)
-}
-
-fn lock(seen: &Mutex<Vec<ReceivedRequest>>) -> MutexGuard<'_, Vec<ReceivedRequest>> {
-    seen.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,9 +1,11 @@
 //! What a child printed, readable while it still prints.
 
 use std::io::{BufRead, BufReader, Read};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 /// How long the end of a child's output may lag behind the end of the child.
 const SETTLE: Duration = Duration::from_secs(10);
@@ -88,18 +90,16 @@ impl Log {
 
     fn wait_while(&self, within: Duration, unfinished: impl Fn(&State) -> bool) {
         let (state, changed) = &*self.shared;
-        let state = state.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = changed.wait_timeout_while(state, within, |state| unfinished(state));
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        let _ = changed.wait_while_for(&mut state.lock(), |state| unfinished(state), within);
     }
 
     fn update(&self, change: impl FnOnce(&mut State)) {
         let (state, changed) = &*self.shared;
-        change(&mut state.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut state.lock());
         changed.notify_all();
     }
 
     fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        look(&self.shared.0.lock().unwrap_or_else(PoisonError::into_inner))
+        look(&self.shared.0.lock())
     }
 }

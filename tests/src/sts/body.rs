@@ -1,6 +1,5 @@
 //! Bodies of replies, whole and broken.
 
-use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -29,16 +28,9 @@ pub(super) enum ReplyBody {
 }
 
 /// Makes hyper close the connection.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("closed on purpose")]
 pub(super) struct Closed;
-
-impl fmt::Display for Closed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("closed on purpose")
-    }
-}
-
-impl std::error::Error for Closed {}
 
 impl Body for ReplyBody {
     type Data = Bytes;

@@ -1,6 +1,5 @@
 //! Starting, steering and stopping.
 
-use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -322,9 +321,10 @@ impl Builder {
 }
 
 /// Why the emulator did not start.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address cannot be listened on.
+    #[error("cannot listen on `{address}`: {source}")]
     Listen {
         /// The address that was asked for.
         address: SocketAddr,
@@ -332,36 +332,12 @@ pub enum StartError {
         source: io::Error,
     },
     /// The certificate could not be made; a name may be none.
-    Certificate(rcgen::Error),
+    #[error("cannot make a certificate: {0}")]
+    Certificate(#[from] rcgen::Error),
     /// The TLS library refused the certificate or its key.
-    Tls(rustls::Error),
+    #[error("cannot set up TLS: {0}")]
+    Tls(#[from] rustls::Error),
     /// The system gives no thread or no event queue.
+    #[error("cannot start a thread: {0}")]
     Thread(io::Error),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Listen { address, source } => {
-                write!(f, "cannot listen on `{address}`: {source}")
-            }
-            Self::Certificate(error) => write!(f, "cannot make a certificate: {error}"),
-            Self::Tls(error) => write!(f, "cannot set up TLS: {error}"),
-            Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
-
-impl From<rcgen::Error> for StartError {
-    fn from(error: rcgen::Error) -> Self {
-        Self::Certificate(error)
-    }
-}
-
-impl From<rustls::Error> for StartError {
-    fn from(error: rustls::Error) -> Self {
-        Self::Tls(error)
-    }
 }

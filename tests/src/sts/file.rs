@@ -1,7 +1,5 @@
 //! State files: a [`Directory`] as JSON.
 
-use std::fmt;
-
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::AccessKey;
@@ -30,24 +28,15 @@ impl Directory {
 }
 
 /// Why a state file was refused.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// It is not JSON, or not of the expected shape.
+    #[error("{0}")]
     Json(serde_json::Error),
     /// Two keys have this id.
+    #[error("access key `{0}` stands there twice")]
     RepeatedKey(AccessKeyId),
 }
-
-impl fmt::Display for StateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Json(error) => error.fmt(f),
-            Self::RepeatedKey(id) => write!(f, "access key `{id}` stands there twice"),
-        }
-    }
-}
-
-impl std::error::Error for StateError {}
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]

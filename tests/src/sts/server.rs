@@ -1,7 +1,7 @@
 //! Connections, and requests on them.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -46,15 +47,15 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn service(&self) -> MutexGuard<'_, Service> {
-        lock(&self.service)
+        self.service.lock()
     }
 
     pub(super) fn faults(&self) -> MutexGuard<'_, FaultPlan> {
-        lock(&self.faults)
+        self.faults.lock()
     }
 
     pub(super) fn request_log(&self) -> MutexGuard<'_, RequestLog> {
-        lock(&self.request_log)
+        self.request_log.lock()
     }
 
     /// In the form of real request ids, but counted.
@@ -62,10 +63,6 @@ impl Shared {
         let count = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         format!("00000000-0000-4000-8000-{count:012X}")
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Accepts connections until the future is dropped.

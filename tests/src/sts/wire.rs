@@ -3,10 +3,11 @@
 use std::future::Future;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -199,15 +200,11 @@ pub(super) struct Slot(Arc<Mutex<Option<Wire>>>);
 
 impl Slot {
     pub(super) fn put(&self, fault: Wire) {
-        *self.lock() = Some(fault);
+        *self.0.lock() = Some(fault);
     }
 
     fn look(&self) -> Option<Wire> {
-        *self.lock()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Wire>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock()
     }
 }
 

@@ -1,6 +1,5 @@
 //! What this project does.
 
-use ack_ram_config::proxy::ProxySettings;
 use ack_ram_config::{ConfigFile, ConfigSources, Overrides};
 use ack_ram_core::arn::{AccountId, Arn};
 use ack_ram_core::cluster_id::ClusterId;
@@ -13,6 +12,8 @@ use ack_ram_core::rules::{
     Backend, BackendRules, Mapping, MatchedEntry, Precedence, Rule, RuleSet, Source, WildcardMode,
 };
 use ack_ram_core::sts::StsReply;
+use ack_ram_transport::proxy::ProxySettings;
+use ack_ram_transport::proxy::ProxySettings;
 use serde_json::{Value, json};
 
 use crate::{CLUSTER_ID, Input, NOW, Sts, Token};

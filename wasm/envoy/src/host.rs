@@ -8,6 +8,11 @@
 //! queue can: each root context has one of its own, and whoever wants a call leaves a word in it.
 
 mod call;
+#[cfg(feature = "traps")]
+mod forced_traps;
+#[cfg(not(feature = "traps"))]
+#[path = "host/no_traps.rs"]
+mod forced_traps;
 mod root;
 mod stats;
 mod stream;
@@ -22,6 +27,7 @@ use proxy_wasm::types::{GrpcStatusCode, LogLevel as HostLevel, MapType, Status};
 
 use crate::config::LogLevel;
 use crate::worker::{AdmittedRequest, LogEntry, RequestAction, Worker};
+use forced_traps::ForcedTraps;
 use stats::Stats;
 
 proxy_wasm::main! {{
@@ -40,8 +46,7 @@ struct SharedState {
     worker: RefCell<Option<Worker>>,
     queue: Cell<Option<u32>>,
     stats: RefCell<Option<Stats>>,
-    #[cfg(feature = "traps")]
-    traps: RefCell<Option<String>>,
+    traps: ForcedTraps,
 }
 
 impl SharedState {
@@ -91,22 +96,6 @@ impl SharedState {
                 false
             }
         }
-    }
-}
-
-/// What tests of traps need; nothing of it is in what ships.
-#[cfg(feature = "traps")]
-impl SharedState {
-    /// Traps if a request has asked for that here.
-    fn trap(&self, place: &str) {
-        let is_wanted = self.traps.borrow().as_deref() == Some(place);
-        assert!(!is_wanted, "as the test wants");
-    }
-
-    /// Traps if the configuration asks for that.
-    fn trap_on_configure(&self, json: &[u8]) {
-        let is_wanted = String::from_utf8_lossy(json).contains("trap: on_configure");
-        assert!(!is_wanted, "as the test wants");
     }
 }
 

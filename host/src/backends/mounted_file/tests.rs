@@ -56,7 +56,7 @@ impl Fixture {
         let told = Arc::clone(&applied);
         let apply = Box::new(move |config: &Config| {
             let timeout = config.sts.limits.timeout;
-            told.lock().unwrap().push(timeout.as_secs());
+            told.lock().push(timeout.as_secs());
         });
         let file = MountedFile::start(
             &mut config,
@@ -140,7 +140,7 @@ fn mappings_and_settings_change_together_and_others_need_restart() {
         "the port is the command line's"
     );
     assert_eq!(fixture.edit(&edited), applied);
-    assert_eq!(*fixture.applied.lock().unwrap(), [5, 5, 5, 9, 5]);
+    assert_eq!(*fixture.applied.lock(), [5, 5, 5, 9, 5]);
 }
 
 #[cfg(feature = "cel")]

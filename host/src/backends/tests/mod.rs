@@ -5,9 +5,10 @@ mod edit_sequences;
 mod lists;
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use ack_ram_core::rules::Rule;
+use parking_lot::Mutex;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Says what a rule maps, as the edits of lists in `tests/vectors/broken-edits.yaml` do.
@@ -34,7 +35,7 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
+        self.0.lock().extend(bytes);
         Ok(bytes.len())
     }
 
@@ -59,6 +60,6 @@ pub(crate) fn logged(act: impl FnOnce()) -> String {
         .with_ansi(false)
         .finish();
     tracing::subscriber::with_default(subscriber, act);
-    let bytes = log.0.lock().unwrap().clone();
+    let bytes = log.0.lock().clone();
     String::from_utf8(bytes).unwrap()
 }

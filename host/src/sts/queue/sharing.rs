@@ -1,8 +1,9 @@
 //! Room for followers: logins that wait for the call of another login, with an equal token.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use fastrand::Rng;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 use super::lane::WaitResult;
@@ -43,7 +44,7 @@ impl FollowerRoom {
     }
 
     fn room(&self) -> MutexGuard<'_, WaitingRoom> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

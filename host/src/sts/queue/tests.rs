@@ -60,7 +60,7 @@ fn call_by(
             .await
             .ok()
             .unwrap();
-        served.lock().unwrap().push(name);
+        served.lock().push(name);
         tokio::task::yield_now().await;
     })
 }
@@ -105,7 +105,7 @@ async fn credentials_take_turns_whatever_their_number_of_calls() {
         call.await.unwrap();
     }
     assert_eq!(
-        *served.lock().unwrap(),
+        *served.lock(),
         [
             "flood", "alice", "bob", "flood", "alice", "flood", "flood", "flood", "flood"
         ]
@@ -197,7 +197,7 @@ async fn dropped_waiter_takes_no_permit_and_leaks_none() {
     drop(permit);
     late.await.unwrap();
     assert!(patient.await.unwrap_err().is_cancelled());
-    assert_eq!(*served.lock().unwrap(), ["0"]);
+    assert_eq!(*served.lock(), ["0"]);
     assert_idle(&queue);
 }
 
@@ -359,7 +359,7 @@ async fn granted_and_unproven_callers_take_turns() {
                 .await
                 .ok()
                 .unwrap();
-            served.lock().unwrap().push(name);
+            served.lock().push(name);
             tokio::task::yield_now().await;
         }));
         wait_until_waiting(&queue, waiting + 1).await;
@@ -369,7 +369,7 @@ async fn granted_and_unproven_callers_take_turns() {
     for call in calls {
         call.await.unwrap();
     }
-    assert_eq!(*served.lock().unwrap(), ["g1", "u1", "g2", "u2", "g3"]);
+    assert_eq!(*served.lock(), ["g1", "u1", "g2", "u2", "g3"]);
     drop(of_granted);
     assert_idle(&queue);
 }
@@ -397,7 +397,7 @@ async fn api_server_and_proxies_take_turns() {
         call.await.unwrap();
     }
     let expected = ["a1", "p1", "a2", "p2", "p3"];
-    assert_eq!(*served.lock().unwrap(), expected);
+    assert_eq!(*served.lock(), expected);
     drop(of_api_server);
     assert_idle(&queue);
 }
@@ -417,7 +417,7 @@ async fn proxy_takes_no_permit_of_api_server_half() {
     for _ in 0..10 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(*served.lock().unwrap(), ["a1"]);
+    assert_eq!(*served.lock(), ["a1"]);
     drop(of_proxy);
     proxy.await.unwrap();
     assert_idle(&queue);

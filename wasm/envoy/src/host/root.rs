@@ -99,8 +99,7 @@ impl Root {
         let json = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size)
             .map_err(|_| "Envoy does not give the configuration".to_owned())?
             .unwrap_or_default();
-        #[cfg(feature = "traps")]
-        self.shared.trap_on_configure(&json);
+        self.shared.traps.configure(&json);
         let settings = Settings::parse(&json).map_err(|error: ConfigError| error.to_string())?;
         if self.shared.queue.get().is_none() {
             let queue = create_queue().ok_or("Envoy gives no queue")?;
@@ -119,8 +118,7 @@ impl Root {
 
 impl Context for Root {
     fn on_http_call_response(&mut self, id: u32, headers: usize, body: usize, _trailers: usize) {
-        #[cfg(feature = "traps")]
-        self.shared.trap("on_http_call_response");
+        self.shared.traps.enter("on_http_call_response");
         let reply = HttpReply::receive(headers, body);
         let completed = self
             .shared
@@ -151,16 +149,14 @@ impl RootContext for Root {
     }
 
     fn on_queue_ready(&mut self, queue: u32) {
-        #[cfg(feature = "traps")]
-        self.shared.trap("on_queue_ready");
+        self.shared.traps.enter("on_queue_ready");
         // What is in it says nothing: that something is there does.
         while let Ok(Some(_)) = hostcalls::dequeue_shared_queue(queue) {}
         self.send_calls();
     }
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
-        #[cfg(feature = "traps")]
-        self.shared.trap("create_http_context");
+        self.shared.traps.enter("create_http_context");
         Some(Box::new(Stream::new(id, Rc::clone(&self.shared))))
     }
 

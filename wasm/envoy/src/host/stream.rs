@@ -64,15 +64,8 @@ impl HttpContext for Stream {
             return self.refuse("the headers cannot be read; try again", false);
         };
         let request_headers = RequestHeaders(&headers);
-        #[cfg(feature = "traps")]
-        {
-            let wanted = request_headers.values("x-trap").next();
-            let wanted = wanted.map(|wanted| String::from_utf8_lossy(wanted).into_owned());
-            if wanted.is_some() {
-                self.shared.traps.replace(wanted);
-            }
-            self.shared.trap("on_http_request_headers");
-        }
+        self.shared.traps.record(request_headers);
+        self.shared.traps.enter("on_http_request_headers");
         let is_grpc = request_headers.is_grpc();
         let Some(plan) = self
             .shared
@@ -106,14 +99,12 @@ impl HttpContext for Stream {
     }
 
     fn on_http_request_body(&mut self, _size: usize, _is_end: bool) -> Action {
-        #[cfg(feature = "traps")]
-        self.shared.trap("on_http_request_body");
+        self.shared.traps.enter("on_http_request_body");
         self.continue_unless_waiting()
     }
 
     fn on_http_request_trailers(&mut self, _trailers: usize) -> Action {
-        #[cfg(feature = "traps")]
-        self.shared.trap("on_http_request_trailers");
+        self.shared.traps.enter("on_http_request_trailers");
         match self.remove_withheld_trailers() {
             Ok(()) => self.continue_unless_waiting(),
             Err(_) => self.refuse("a trailer cannot be removed; try again", false),
@@ -123,8 +114,7 @@ impl HttpContext for Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        #[cfg(feature = "traps")]
-        self.shared.trap("on_delete");
+        self.shared.traps.enter("on_delete");
         self.shared
             .with_worker(|worker| worker.close_stream(self.id));
     }

@@ -1,6 +1,5 @@
 //! Connections to STS: directly or through a proxy, over TLS, within a deadline.
 
-use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -8,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ack_ram_config::proxy::{Proxy, ProxySettings};
 use hyper::Uri;
 use hyper::header::HeaderValue;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
@@ -19,25 +17,30 @@ use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use crate::config::{Sts, StsEndpoint};
-use crate::sts::connect_error;
-use crate::sts::trust::{StsTrust, StsTrustError};
+use crate::connect_error::describe_connect_error;
+use crate::proxy::{Proxy, ProxySettings};
+use crate::trust::{StsTrust, StsTrustError};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
 /// Connects to one endpoint of STS, TLS included, within a deadline of its own.
 #[derive(Clone)]
-pub(super) struct Connector {
+pub struct Connector {
     https: HttpsConnector<ProxiedConnector>,
     proxy: Option<Arc<Proxy>>,
     deadline: Duration,
 }
 
 impl Connector {
-    pub(super) fn new(
-        endpoint: &StsEndpoint,
-        settings: &Sts,
+    /// Builds a connector for `endpoint`, `https://<host>[:<port>]`, that trusts `trust` and goes through the proxy of
+    /// `proxies` for that host. A connection takes no longer than `deadline`, proxy and TLS included.
+    ///
+    /// # Errors
+    /// Returns an error if the proxy cannot be used.
+    pub fn new(
+        endpoint: &Uri,
+        deadline: Duration,
         trust: &StsTrust,
         proxies: &ProxySettings,
     ) -> Result<Self, StsTrustError> {
@@ -48,7 +51,7 @@ impl Connector {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         // Shared out among the addresses of the name, so that a dead one leaves time for the next.
-        tcp.set_connect_timeout(Some(settings.limits.connect_timeout));
+        tcp.set_connect_timeout(Some(deadline));
         let proxy = proxy_to(endpoint, proxies)?.cloned().map(Arc::new);
         let tunnel = proxy
             .as_deref()
@@ -58,15 +61,16 @@ impl Connector {
         Ok(Self {
             https: HttpsConnector::from((proxied, tls)),
             proxy,
-            deadline: settings.limits.connect_timeout,
+            deadline,
         })
     }
 
     /// Returns the error text for a call that times out before the proxy connects; `None` without a proxy.
-    pub(super) fn proxy_timeout_text(&self) -> Option<String> {
+    #[must_use]
+    pub fn proxy_timeout_text(&self) -> Option<String> {
         let proxy = Arc::clone(self.proxy.as_ref()?);
         let source = io::Error::new(io::ErrorKind::TimedOut, "no connection in time").into();
-        Some(connect_error::describe(&ProxiedError { proxy, source }))
+        Some(describe_connect_error(&ProxiedError { proxy, source }))
     }
 }
 
@@ -98,18 +102,20 @@ impl Service<Uri> for Connector {
 }
 
 /// Returns the proxy through which `endpoint` is reached, if there is one.
-pub(super) fn proxy_to<'a>(
-    endpoint: &StsEndpoint,
+///
+/// # Errors
+/// Returns an error if the proxy's URL is malformed and `NO_PROXY` does not exempt the endpoint.
+pub fn proxy_to<'a>(
+    endpoint: &Uri,
     proxies: &'a ProxySettings,
 ) -> Result<Option<&'a Proxy>, StsTrustError> {
-    let uri = endpoint.uri();
-    let standard = if uri.scheme_str() == Some("http") {
+    let standard = if endpoint.scheme_str() == Some("http") {
         80
     } else {
         443
     };
-    let host = uri.host().unwrap_or_default();
-    let proxy = proxies.proxy_for(host, uri.port_u16().unwrap_or(standard));
+    let host = endpoint.host().unwrap_or_default();
+    let proxy = proxies.proxy_for(host, endpoint.port_u16().unwrap_or(standard));
     proxy.map_err(StsTrustError::Proxy)
 }
 
@@ -159,22 +165,10 @@ impl Service<Uri> for ProxiedConnector {
 }
 
 /// Why there is no connection through a proxy.
-#[derive(Debug)]
-pub(super) struct ProxiedError {
+#[derive(Debug, thiserror::Error)]
+#[error("through the proxy `{proxy}` of `{}`", proxy.variable)]
+pub(crate) struct ProxiedError {
     /// The proxy.
-    pub(super) proxy: Arc<Proxy>,
+    pub(crate) proxy: Arc<Proxy>,
     source: BoxError,
-}
-
-impl fmt::Display for ProxiedError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Proxy { variable, .. } = &*self.proxy;
-        write!(f, "through the proxy `{}` of `{variable}`", self.proxy)
-    }
-}
-
-impl std::error::Error for ProxiedError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&*self.source)
-    }
 }

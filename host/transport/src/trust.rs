@@ -1,17 +1,15 @@
 //! The certificates that prove STS: those of `server.sts.caFile`, else those of the system or of `SSL_CERT_FILE` and
 //! `SSL_CERT_DIR`.
 
-use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ack_ram_config::proxy::ProxyError;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls_native_certs::CertificateResult;
 
-use crate::env;
+use crate::proxy::ProxyError;
 
 /// A folder may hold hundreds of files that cannot be read.
 const MAX_REASONS: usize = 3;
@@ -57,13 +55,14 @@ impl StsTrust {
     }
 
     /// Returns the certificates.
-    pub(super) fn roots(&self) -> Arc<RootCertStore> {
+    pub(crate) fn roots(&self) -> Arc<RootCertStore> {
         Arc::clone(&self.0)
     }
 }
 
 /// Returns what `SSL_CERT_FILE` and `SSL_CERT_DIR` name and cannot be read, while the rest serves.
-pub(super) fn warnings() -> Vec<String> {
+#[must_use]
+pub fn trust_warnings() -> Vec<String> {
     if certificate_variables().next().is_none() {
         return Vec::new();
     }
@@ -77,11 +76,12 @@ pub(super) fn warnings() -> Vec<String> {
     )]
 }
 
-/// The variables that replace the system's certificates, as far as they are set.
+/// The variables that replace the system's certificates, as far as they are set: the library tells an empty variable from
+/// one that is not set.
 fn certificate_variables() -> impl Iterator<Item = (&'static str, String)> {
     ["SSL_CERT_FILE", "SSL_CERT_DIR"]
         .into_iter()
-        .filter_map(|name| Some((name, env::variable_if_set(name)?)))
+        .filter_map(|name| Some((name, std::env::var_os(name)?.to_string_lossy().into_owned())))
 }
 
 /// What is wrong with the certificates that variables name: the variables, and each file that cannot be read.
@@ -107,9 +107,13 @@ impl PartialEq for StsTrust {
 }
 
 /// Why no trusted connection to STS is possible. Each is an error of the configuration.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum StsTrustError {
     /// `server.sts.caFile` cannot be used.
+    #[error(
+        "cannot read `server.sts.caFile` `{}`: {reason}; give it a PEM file of certificates",
+        path.display()
+    )]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -117,45 +121,32 @@ pub enum StsTrustError {
         reason: String,
     },
     /// The proxy's URL is malformed. It is not repeated: it may hold a password.
+    #[error(transparent)]
     Proxy(ProxyError),
     /// The proxy's host or password is longer than HTTP allows.
+    #[error(
+        "`{variable}` has a host or a password that is too long; correct it, or exempt STS with `NO_PROXY`"
+    )]
     UnusableProxy {
         /// The variable that names the proxy.
         variable: &'static str,
     },
     /// There are none in the file, or in the system's store.
+    #[error("{}", describe_missing_certificates(.0.as_deref()))]
     NoCertificates(Option<PathBuf>),
     /// There are none where `SSL_CERT_FILE` and `SSL_CERT_DIR` point: which, and why.
+    #[error(
+        "no trusted certificates for STS: {0}; correct or unset the variable, or set `server.sts.caFile`"
+    )]
     Variables(String),
 }
 
-impl fmt::Display for StsTrustError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreadable { path, reason } => write!(
-                f,
-                "cannot read `server.sts.caFile` `{}`: {reason}; give it a PEM file of certificates",
-                path.display()
-            ),
-            Self::Proxy(error) => error.fmt(f),
-            Self::UnusableProxy { variable } => write!(
-                f,
-                "`{variable}` has a host or a password that is too long; correct it, or exempt STS with `NO_PROXY`"
-            ),
-            Self::NoCertificates(Some(path)) => write!(
-                f,
-                "`server.sts.caFile` `{}` holds no certificate; give it a PEM file of certificates",
-                path.display()
-            ),
-            Self::NoCertificates(None) => f.write_str(
-                "the system trusts no certificates; install `ca-certificates`, or set `server.sts.caFile` or `SSL_CERT_FILE`",
-            ),
-            Self::Variables(problems) => write!(
-                f,
-                "no trusted certificates for STS: {problems}; correct or unset the variable, or set `server.sts.caFile`"
-            ),
-        }
+fn describe_missing_certificates(ca_file: Option<&Path>) -> String {
+    match ca_file {
+        Some(path) => format!(
+            "`server.sts.caFile` `{}` holds no certificate; give it a PEM file of certificates",
+            path.display()
+        ),
+        None => "the system trusts no certificates; install `ca-certificates`, or set `server.sts.caFile` or `SSL_CERT_FILE`".to_owned(),
     }
 }
-
-impl std::error::Error for StsTrustError {}

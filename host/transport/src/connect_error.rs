@@ -5,10 +5,11 @@ use std::io;
 
 use rustls::CertificateError;
 
-use crate::sts::connector::ProxiedError;
+use crate::connector::ProxiedError;
 
 /// Returns what `error` and its causes say, and after `; ` what to do, where that is known.
-pub(super) fn describe(error: &(dyn Error + 'static)) -> String {
+#[must_use]
+pub fn describe_connect_error(error: &(dyn Error + 'static)) -> String {
     let text = text_with_causes(error);
     match advice(error) {
         Some(advice) => format!("{text}; {advice}"),
@@ -17,15 +18,17 @@ pub(super) fn describe(error: &(dyn Error + 'static)) -> String {
 }
 
 /// Returns whether time ran out.
-pub(super) fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+#[must_use]
+pub fn is_timeout(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|cause| {
         let io = cause.downcast_ref::<io::Error>();
         io.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
     })
 }
 
-/// hyper's own text seldom says what happened; the error under it does.
-pub(super) fn text_with_causes(error: &(dyn Error + 'static)) -> String {
+/// Returns what `error` and its causes say: hyper's own text seldom says what happened, and the error under it does.
+#[must_use]
+pub fn text_with_causes(error: &(dyn Error + 'static)) -> String {
     let mut texts: Vec<String> = causes(error).map(ToString::to_string).collect();
     texts.dedup();
     texts.join(": ")
@@ -108,11 +111,11 @@ mod tests {
             // As it arrives: in an I/O error in an I/O error.
             let tls = rustls::Error::InvalidCertificate(problem);
             let error = io::Error::other(io::Error::other(tls));
-            let text = describe(&error);
+            let text = describe_connect_error(&error);
             assert!(text.contains(part), "{text}");
             assert!(text.contains("; "), "{text}");
         }
-        let plain = describe(&io::Error::from(io::ErrorKind::ConnectionRefused));
+        let plain = describe_connect_error(&io::Error::from(io::ErrorKind::ConnectionRefused));
         assert_eq!(plain, "connection refused");
     }
 }

@@ -1,12 +1,12 @@
 //! The URL in `HTTPS_PROXY`: `[http://][user[:password]@]host[:port]`.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use ack_ram_core::secret::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rustls_pki_types::{DnsName, ServerName};
 
-use crate::Host;
 use crate::proxy::{Proxy, ProxyFault};
 
 /// The port of `http://` without one.
@@ -119,7 +119,7 @@ fn unescape(text: &str) -> Result<Vec<u8>, ProxyFault> {
     Ok(bytes)
 }
 
-fn parse_host_and_port(text: &str) -> Result<(Host, u16), ProxyFault> {
+fn parse_host_and_port(text: &str) -> Result<(ServerName<'static>, u16), ProxyFault> {
     if text.contains(char::is_whitespace) {
         return Err(ProxyFault::Space);
     }
@@ -134,14 +134,23 @@ fn parse_host_and_port(text: &str) -> Result<(Host, u16), ProxyFault> {
             None if rest.is_empty() => DEFAULT_PORT,
             None => return Err(ProxyFault::Brackets),
         };
-        return Ok((Host::Ip(address.into()), port));
+        return Ok((ServerName::IpAddress(IpAddr::V6(address).into()), port));
     }
     let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
     if host.contains([':', ']']) {
         return Err(ProxyFault::Brackets);
     }
-    let host = Host::parse(host).ok_or(ProxyFault::Host)?;
+    let host = parse_host(host).ok_or(ProxyFault::Host)?;
     Ok((host, parse_port(port)?))
+}
+
+/// Returns the IP address, or the DNS name in lower case.
+pub(super) fn parse_host(text: &str) -> Option<ServerName<'static>> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Some(ServerName::IpAddress(address.into()));
+    }
+    let name = DnsName::try_from(text).ok()?;
+    Some(ServerName::DnsName(name.to_lowercase_owned()))
 }
 
 /// As in Go, an empty port is the default one.

@@ -8,10 +8,11 @@ mod remark;
 mod url;
 
 use std::fmt;
+use std::net::IpAddr;
 
 use ack_ram_core::secret::Secret;
+use rustls_pki_types::ServerName;
 
-use crate::{Host, Variables};
 use no_proxy::NoProxy;
 
 /// How connections leave this machine, by the variables of the environment.
@@ -25,7 +26,7 @@ pub struct ProxySettings {
 impl ProxySettings {
     /// Reads `HTTPS_PROXY` and `NO_PROXY`, each in lower case where the upper-case variable is not set or empty.
     #[must_use]
-    pub fn from_environment(variables: &Variables<'_>) -> Self {
+    pub fn from_environment(variables: &dyn Fn(&str) -> Option<String>) -> Self {
         let mut warnings = Vec::new();
         let Some((variable, text)) = first_set(variables, ["HTTPS_PROXY", "https_proxy"]) else {
             return Self {
@@ -83,7 +84,7 @@ impl ProxySettings {
 
 /// The first of two variables that is set and not empty, with its name.
 fn first_set(
-    variables: &Variables<'_>,
+    variables: &dyn Fn(&str) -> Option<String>,
     names: [&'static str; 2],
 ) -> Option<(&'static str, String)> {
     names.into_iter().find_map(|name| {
@@ -96,7 +97,7 @@ fn first_set(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proxy {
     /// The host of the proxy itself.
-    pub host: Host,
+    pub host: ServerName<'static>,
     /// The port of the proxy.
     pub port: u16,
     /// The value of `Proxy-Authorization`, where the URL has a user.
@@ -107,12 +108,19 @@ pub struct Proxy {
 
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
+        match &self.host {
+            ServerName::IpAddress(address) => match IpAddr::from(*address) {
+                IpAddr::V4(address) => write!(f, "{address}:{}", self.port),
+                IpAddr::V6(address) => write!(f, "[{address}]:{}", self.port),
+            },
+            name => write!(f, "{}:{}", name.to_str(), self.port),
+        }
     }
 }
 
 /// Why `HTTPS_PROXY` cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{variable}` {fault}")]
 pub struct ProxyError {
     /// The variable, as it is set.
     pub variable: &'static str,
@@ -120,34 +128,61 @@ pub struct ProxyError {
     pub fault: ProxyFault,
 }
 
-/// What is wrong with the URL of a proxy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is wrong with the URL of a proxy. `Display` writes what follows the name of its variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProxyFault {
     /// A control character.
+    #[error("holds a control character; remove it, or percent-encode it in the password")]
     Control,
     /// White space around it, or in the host or port.
+    #[error("holds white space; remove it")]
     Space,
     /// A quote at its beginning.
+    #[error("begins with a quote; remove the quotes")]
     Quote,
     /// Bytes that are not UTF-8.
+    #[error("is not valid UTF-8; correct it")]
     NotUtf8,
     /// It has no form that a proxy can have.
+    #[error("is not the URL of a proxy; write `http://[user:password@]host[:port]`")]
     Form,
     /// A scheme other than `http`.
+    #[error(
+        "has a scheme that is not supported; write `http://[user:password@]host[:port]`, or exempt STS with `NO_PROXY`"
+    )]
     Scheme,
     /// `#`, `/` or `?`, which ends the host, and more than a `/` alone from there on.
+    #[error(
+        "has a `#`, `/` or `?` in the user or password, or after the host and port; percent-encode the user and password (`%23` for `#`, `%2F` for `/`, `%3F` for `?`), and write nothing after the port"
+    )]
     Unescaped,
     /// A character that a user or password in a URL may not hold.
+    #[error("has a character in the user or password that a URL may not hold; percent-encode it")]
     UserInfo,
     /// A `%` without two hexadecimal digits.
+    #[error(
+        "has a `%` in the user or password without two hexadecimal digits; percent-encode it as `%25`"
+    )]
     Escape,
     /// The host is missing, or is neither a name nor an IP address.
+    #[error(
+        "has no host, or one that is neither a DNS name nor an IP address; write `http://[user:password@]host[:port]`, and a name with other characters than ASCII as `xn--...`"
+    )]
     Host,
     /// Brackets are missing around an IPv6 address, or hold something else.
+    #[error(
+        "has more than one port, an IPv6 address without brackets, or brackets around something else; write `http://proxy:3128` or `http://[2001:db8::1]:3128`"
+    )]
     Brackets,
     /// An IPv6 zone.
+    #[error(
+        "has an IPv6 address with a zone, which is not supported; name the proxy by another address"
+    )]
     Zone,
     /// The port is not one.
+    #[error(
+        "has a port that is not 1 to 65535; correct it, and percent-encode special characters in the user and password"
+    )]
     Port,
 }
 
@@ -172,49 +207,6 @@ impl ProxyFault {
         }
     }
 }
-
-impl fmt::Display for ProxyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = match self.fault {
-            ProxyFault::Control => {
-                "holds a control character; remove it, or percent-encode it in the password"
-            }
-            ProxyFault::Space => "holds white space; remove it",
-            ProxyFault::Quote => "begins with a quote; remove the quotes",
-            ProxyFault::NotUtf8 => "is not valid UTF-8; correct it",
-            ProxyFault::Form => {
-                "is not the URL of a proxy; write `http://[user:password@]host[:port]`"
-            }
-            ProxyFault::Scheme => {
-                "has a scheme that is not supported; write `http://[user:password@]host[:port]`, or exempt STS with `NO_PROXY`"
-            }
-            ProxyFault::Unescaped => {
-                "has a `#`, `/` or `?` in the user or password, or after the host and port; percent-encode the user and password (`%23` for `#`, `%2F` for `/`, `%3F` for `?`), and write nothing after the port"
-            }
-            ProxyFault::UserInfo => {
-                "has a character in the user or password that a URL may not hold; percent-encode it"
-            }
-            ProxyFault::Escape => {
-                "has a `%` in the user or password without two hexadecimal digits; percent-encode it as `%25`"
-            }
-            ProxyFault::Host => {
-                "has no host, or one that is neither a DNS name nor an IP address; write `http://[user:password@]host[:port]`, and a name with other characters than ASCII as `xn--...`"
-            }
-            ProxyFault::Brackets => {
-                "has more than one port, an IPv6 address without brackets, or brackets around something else; write `http://proxy:3128` or `http://[2001:db8::1]:3128`"
-            }
-            ProxyFault::Zone => {
-                "has an IPv6 address with a zone, which is not supported; name the proxy by another address"
-            }
-            ProxyFault::Port => {
-                "has a port that is not 1 to 65535; correct it, and percent-encode special characters in the user and password"
-            }
-        };
-        write!(f, "`{}` {text}", self.variable)
-    }
-}
-
-impl std::error::Error for ProxyError {}
 
 #[cfg(test)]
 mod tests;

@@ -1,21 +1,16 @@
-//! A file that somebody edits while it is watched: in place, by renaming another over it, or, as Kubernetes does, by
-//! turning a symbolic link to another folder.
-//!
-//! It is looked at again and again, since no notification survives all of these. What has been seen to be the same
-//! twice is read: a file that is being written has settled by then.
+//! A file that somebody edits while it is watched. Polls look at its metadata, and read it once these have settled.
 
 use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
-use tokio::sync::watch;
 
-use crate::backends::document_source::Digest;
 use crate::config::text;
+use crate::polling::digest::Digest;
+use crate::polling::settling::{BadSpell, LastObserved};
 
 /// Room for a quarter of a million mappings, as in the configuration file.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
@@ -26,33 +21,13 @@ pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// How long a file may be missing, as between two steps of replacing it, before it counts as gone.
 pub(crate) const MAY_BE_MISSING: Duration = Duration::from_secs(5);
 
-/// Calls `poll`, which may block, each `interval`, until `stop` is true or its sender is gone.
-pub(crate) async fn poll_until_stopped(
-    interval: Duration,
-    mut stop: watch::Receiver<bool>,
-    poll: impl Fn() + Send + Sync + 'static,
-) {
-    let poll = Arc::new(poll);
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(interval) => {}
-            _ = stop.wait_for(|stop| *stop) => return,
-        }
-        let poll = Arc::clone(&poll);
-        if let Err(error) = tokio::task::spawn_blocking(move || poll()).await {
-            tracing::error!("looking at a file failed: {error}");
-        }
-    }
-}
-
 /// A file that is polled.
 #[derive(Debug)]
 pub(crate) struct WatchedFile {
     path: PathBuf,
     missing_grace: Duration,
-    /// The state at the last poll.
-    last_observed: Option<FileState>,
-    missing_since: Option<Instant>,
+    last_observed: LastObserved<FileState>,
+    missing: BadSpell,
     /// The content that was last read, or the absence that was last reported.
     last_read: Option<LastRead>,
 }
@@ -103,8 +78,8 @@ impl WatchedFile {
         Self {
             path,
             missing_grace,
-            last_observed: None,
-            missing_since: None,
+            last_observed: LastObserved::default(),
+            missing: BadSpell::default(),
             last_read: None,
         }
     }
@@ -116,8 +91,11 @@ impl WatchedFile {
     /// Reads the file now, settled or not. `at` is the current instant.
     pub(crate) fn read_now(&mut self, at: Instant) -> FileEvent {
         let state = observe(&self.path);
-        self.missing_since = (state == FileState::Missing).then_some(at);
-        self.last_observed = Some(state.clone());
+        self.missing.end();
+        if state == FileState::Missing {
+            self.missing.duration_at(at);
+        }
+        self.last_observed.observe(state.clone());
         match state {
             FileState::Missing => self.record_missing(),
             FileState::Unreadable(why) => self.record_failure(why),
@@ -132,18 +110,17 @@ impl WatchedFile {
     /// the current instant.
     pub(crate) fn poll(&mut self, at: Instant) -> Option<FileEvent> {
         let state = observe(&self.path);
-        let before = self.last_observed.replace(state.clone());
+        let has_settled = self.last_observed.observe(state.clone());
         if state != FileState::Missing {
-            self.missing_since = None;
+            self.missing.end();
         }
         match state {
             FileState::Missing => {
-                let since = *self.missing_since.get_or_insert(at);
-                let is_gone = at.saturating_duration_since(since) > self.missing_grace;
+                let is_gone = self.missing.duration_at(at) > self.missing_grace;
                 (is_gone && self.last_read != Some(LastRead::Missing))
                     .then(|| self.record_missing())
             }
-            _ if before.as_ref() != Some(&state) => None,
+            _ if !has_settled => None,
             FileState::Unreadable(why) => Some(self.record_failure(why)),
             FileState::File(stamp) if self.has_read(&stamp) => None,
             FileState::File(stamp) => match read_file(&self.path) {
@@ -157,7 +134,7 @@ impl WatchedFile {
 
     /// Returns whether the file was there at the last poll, and its content has been read.
     pub(crate) fn is_confirmed(&self) -> bool {
-        matches!(&self.last_observed, Some(FileState::File(stamp)) if self.has_read(stamp))
+        matches!(self.last_observed.get(), Some(FileState::File(stamp)) if self.has_read(stamp))
     }
 
     fn has_read(&self, stamp: &FileStamp) -> bool {

@@ -1,7 +1,9 @@
 //! Entries of `NO_PROXY` that exempt nothing, or that their author probably meant otherwise.
 
-use crate::Host;
+use rustls_pki_types::ServerName;
+
 use crate::proxy::no_proxy::{Matcher, PortRule, split_entries};
+use crate::proxy::url::parse_host;
 
 /// More entries than these are counted, not named.
 const MAX_LISTED: usize = 16;
@@ -70,7 +72,7 @@ fn rejection_reason(entry: &str) -> Option<&'static str> {
                 )
             } else if name.is_empty() || name.ends_with('.') {
                 Some("ends with a dot, and exempts only names that do; remove that dot")
-            } else if !matches!(Host::parse(name), Some(Host::Name(_))) {
+            } else if !matches!(parse_host(name), Some(ServerName::DnsName(_))) {
                 Some(NOTHING)
             } else {
                 port_rejection_reason(&port)

@@ -67,7 +67,7 @@ fn https_proxy_parses_as_in_go_or_is_refused() {
                 assert!(case["refused"].is_null(), "{value:?}");
                 let proxy = proxy.unwrap();
                 let go = |key: &str| case["go"][key].as_str();
-                let host = Host::parse(go("host").unwrap()).unwrap();
+                let host = url::parse_host(go("host").unwrap()).unwrap();
                 let port: u16 = go("port").unwrap().parse().unwrap();
                 assert_eq!((&proxy.host, proxy.port), (&host, port), "{value:?}");
                 let authorization = proxy.authorization.as_ref().map(Secret::expose);
