@@ -12,6 +12,8 @@ pub mod credentials;
 pub mod env;
 mod exposure;
 mod files;
+#[cfg(test)]
+mod fixture;
 pub mod kubeconfig;
 pub mod kubernetes;
 mod line_writer;

@@ -1,4 +1,4 @@
-//! Callers of every kind, and what each may be told, whatever happens to the server.
+//! Callers of every kind, and the outcomes that each may get, whatever happens to the server.
 
 use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +23,16 @@ pub const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
 #[must_use]
 pub fn bearer(token: &Secret) -> String {
     format!("Bearer {}", token.expose())
+}
+
+/// Signs a token of version 2 with `key` at `date` for [`CLUSTER`].
+///
+/// # Panics
+/// When the key cannot sign.
+#[must_use]
+pub fn token_v2(key: &AccessKey, date: UnixTime) -> Secret {
+    let cluster = ClusterId::parse(CLUSTER).expect("a cluster id");
+    sign::sign_token_v2(key, &cluster, "test", date).expect("the key can sign")
 }
 
 /// Makes a token of version 1 with `key` for [`CLUSTER`].
@@ -53,86 +63,86 @@ pub fn token_v1(key: &AccessKey, nonce: &str, date: UnixTime) -> Secret {
     Secret::new(format!("k8s-ack-v1.{}", STANDARD.encode(url)))
 }
 
-/// Who asks to be let in.
+/// A kind of caller, by its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caller {
     /// A RAM user who is mapped.
     User,
     /// A session of a role that is mapped.
     Session,
-    /// Someone who knows the user's key, and not its secret.
+    /// A token that is signed with the user's key id and a wrong secret.
     WrongSecret,
-    /// A RAM user whom nobody has mapped.
-    Stranger,
+    /// A RAM user that no rule maps.
+    Unmapped,
     /// The user, with a token for another cluster.
-    OtherCluster,
-    /// Someone whose token is none.
-    Garbage,
-    /// Someone whose token is for another authenticator.
-    NotOurs,
+    WrongCluster,
+    /// A token with the right prefix and malformed content.
+    MalformedToken,
+    /// A token for another authenticator.
+    UnrecognizedToken,
 }
 
-/// What a caller was told.
+/// The outcome of a review.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Who they are.
+    /// The user.
     Granted,
-    /// No, and why.
-    Refused,
-    /// Nothing: the token is another's affair.
-    PassedOver,
-    /// That it cannot be told, or nothing at all; and why.
-    Unable(String),
+    /// A denial with a reason.
+    Denied,
+    /// No user and no reason: the token is for another authenticator.
+    Unrecognized,
+    /// No decision, or no answer; with the reason.
+    Unavailable(String),
 }
 
 impl Caller {
-    /// Those who may be let in.
-    pub const GOOD: [Self; 2] = [Self::User, Self::Session];
+    /// The callers that rules map.
+    pub const MAPPED: [Self; 2] = [Self::User, Self::Session];
 
-    /// Those who may not.
-    pub const BAD: [Self; 5] = [
+    /// The callers that get no user.
+    pub const REJECTED: [Self; 5] = [
         Self::WrongSecret,
-        Self::Stranger,
-        Self::OtherCluster,
-        Self::Garbage,
-        Self::NotOurs,
+        Self::Unmapped,
+        Self::WrongCluster,
+        Self::MalformedToken,
+        Self::UnrecognizedToken,
     ];
 
-    /// Who they are to Kubernetes, by the mappings of [`mappings`].
+    /// Returns the username by the mappings of [`mappings`]; `None` for a caller that gets no user.
     #[must_use]
     pub fn username(self) -> Option<&'static str> {
         match self {
             Self::User => Some("alice"),
             Self::Session => Some("dev:alice-example.com"),
             Self::WrongSecret
-            | Self::Stranger
-            | Self::OtherCluster
-            | Self::Garbage
-            | Self::NotOurs => None,
+            | Self::Unmapped
+            | Self::WrongCluster
+            | Self::MalformedToken
+            | Self::UnrecognizedToken => None,
         }
     }
 
-    /// What `reply` comes to.
+    /// Returns the outcome of `reply`.
     ///
     /// # Errors
-    /// When nobody in this caller's place may be told that: a grant to who is not to have it or under another name, a
-    /// denial of who is to be let in, or an answer that is none of those that API servers understand.
-    pub fn judge(
+    /// When this caller must not get that outcome: a grant to a caller that gets no user or under another name, a
+    /// denial of a mapped caller, or an answer that API servers do not understand.
+    pub fn check_reply(
         self,
         reply: &Result<Reply, Box<dyn Error + Send + Sync>>,
     ) -> Result<Outcome, String> {
         let reply = match reply {
             Ok(reply) => reply,
-            Err(error) => return Ok(Outcome::Unable(format!("{error:?}"))),
+            Err(error) => return Ok(Outcome::Unavailable(format!("{error:?}"))),
         };
         let outcome =
             outcome(reply).ok_or_else(|| format!("{self:?}: no such answer: {reply:?}"))?;
         let username = reply.body["status"]["user"]["username"].as_str();
         let is_right = match outcome {
-            Outcome::Unable(_) => true,
+            Outcome::Unavailable(_) => true,
             Outcome::Granted => username.is_some() && username == self.username(),
-            Outcome::Refused => self.username().is_none() && self != Self::NotOurs,
-            Outcome::PassedOver => self == Self::NotOurs,
+            Outcome::Denied => self.username().is_none() && self != Self::UnrecognizedToken,
+            Outcome::Unrecognized => self == Self::UnrecognizedToken,
         };
         if is_right {
             Ok(outcome)
@@ -143,26 +153,26 @@ impl Caller {
     }
 }
 
-/// What an answer says; `None` if API servers would not understand it.
+/// Returns the outcome of an answer; `None` if API servers do not understand the answer.
 #[must_use]
 pub fn outcome(reply: &Reply) -> Option<Outcome> {
     let status = &reply.body["status"];
     match reply.status.as_u16() {
         200 => match (&status["authenticated"], &status["error"]) {
             (Value::Bool(true), Value::Null) => Some(Outcome::Granted),
-            (Value::Bool(false) | Value::Null, Value::String(_)) => Some(Outcome::Refused),
-            (Value::Bool(false) | Value::Null, Value::Null) => Some(Outcome::PassedOver),
+            (Value::Bool(false) | Value::Null, Value::String(_)) => Some(Outcome::Denied),
+            (Value::Bool(false) | Value::Null, Value::Null) => Some(Outcome::Unrecognized),
             _ => None,
         },
         // With `Retry-After`, the API server would hang each login.
         503 if reply.body["kind"] == "Status" && !reply.headers.contains_key(RETRY_AFTER) => {
-            Some(Outcome::Unable(reply.body["message"].to_string()))
+            Some(Outcome::Unavailable(reply.body["message"].to_string()))
         }
         _ => None,
     }
 }
 
-/// `server.mapUsers` and `server.mapRoles` for the good ones.
+/// Returns `server.mapUsers` and `server.mapRoles` for [`Caller::MAPPED`].
 #[must_use]
 pub fn mappings() -> (Value, Value) {
     (
@@ -171,13 +181,13 @@ pub fn mappings() -> (Value, Value) {
     )
 }
 
-/// Makes tokens of which no two are equal, so that each has to be asked about.
+/// Makes tokens of which no two are equal, so that each needs a call to STS.
 #[derive(Debug, Default)]
-pub struct Tokens {
+pub struct TokenMaker {
     count: AtomicU64,
 }
 
-impl Tokens {
+impl TokenMaker {
     /// The next token of `caller`, dated `now`.
     ///
     /// # Panics
@@ -193,8 +203,8 @@ impl Tokens {
         match caller {
             Caller::User => token(&demo::user_key(), CLUSTER),
             Caller::Session => token(&demo::session_key(), CLUSTER),
-            Caller::Stranger => token(&demo::stranger_key(), CLUSTER),
-            Caller::OtherCluster => token(&demo::user_key(), "other"),
+            Caller::Unmapped => token(&demo::stranger_key(), CLUSTER),
+            Caller::WrongCluster => token(&demo::user_key(), "other"),
             Caller::WrongSecret => {
                 let secret = Secret::new("not-the-secret");
                 let key = AccessKey {
@@ -203,8 +213,8 @@ impl Tokens {
                 };
                 token(&key, CLUSTER)
             }
-            Caller::Garbage => Secret::new(format!("k8s-ack-v2.garbage{count}")),
-            Caller::NotOurs => Secret::new(format!("eyJhbGciOiJSUzI1NiJ9.{count}.c2ln")),
+            Caller::MalformedToken => Secret::new(format!("k8s-ack-v2.garbage{count}")),
+            Caller::UnrecognizedToken => Secret::new(format!("eyJhbGciOiJSUzI1NiJ9.{count}.c2ln")),
         }
     }
 }

@@ -55,14 +55,14 @@ pub struct Load {
 
 /// What was answered to a number of reviews.
 #[derive(Debug, Default)]
-pub struct Answered {
+pub struct LoadReport {
     /// From the first byte sent, of the handshake where there is one, to the last received; the shortest first.
     pub latencies: Vec<Duration>,
     /// From the first review to the last answer.
     pub took: Duration,
 }
 
-impl Answered {
+impl LoadReport {
     /// The latency that the part `quantile` of the reviews stayed below.
     #[must_use]
     pub fn latency(&self, quantile: f64) -> Duration {
@@ -150,7 +150,7 @@ impl Clients {
     ///
     /// # Errors
     /// When one is not.
-    pub async fn send(&mut self, reviews: &Arc<[Bytes]>) -> Result<Answered, BoxError> {
+    pub async fn send(&mut self, reviews: &Arc<[Bytes]>) -> Result<LoadReport, BoxError> {
         let next = Arc::new(AtomicUsize::new(0));
         let started = Instant::now();
         let mut tasks = JoinSet::new();
@@ -167,7 +167,7 @@ impl Clients {
                 Ok::<_, BoxError>((client, latencies))
             });
         }
-        let mut answered = Answered::default();
+        let mut answered = LoadReport::default();
         while let Some(ended) = tasks.join_next().await {
             let (client, latencies) = ended??;
             self.0.push(client);

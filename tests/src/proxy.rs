@@ -15,14 +15,14 @@ pub struct Proxy {
 }
 
 struct State {
-    way: Way,
+    way: ProxyState,
     /// Both ends of every connection.
     streams: Vec<TcpStream>,
     connections: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum ProxyState {
     Open,
     Closed,
     /// The proxy ends.
@@ -46,7 +46,7 @@ impl Proxy {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
         let state = Arc::new(Mutex::new(State {
-            way: Way::Open,
+            way: ProxyState::Open,
             streams: Vec::new(),
             connections: 0,
         }));
@@ -54,9 +54,9 @@ impl Proxy {
         let accept = move || {
             for stream in listener.incoming().flatten() {
                 match shared.lock().way {
-                    Way::Open => {}
-                    Way::Closed => continue,
-                    Way::Gone => return,
+                    ProxyState::Open => {}
+                    ProxyState::Closed => continue,
+                    ProxyState::Gone => return,
                 }
                 // A server that is not there ends the connection, as it would its own.
                 if let Ok(other) = TcpStream::connect(server) {
@@ -83,20 +83,20 @@ impl Proxy {
 
     /// Cuts every connection; new ones are taken.
     pub fn cut(&self) {
-        self.pass(Way::Open);
+        self.pass(ProxyState::Open);
     }
 
     /// Cuts every connection, and new ones at once, until [`Self::open`].
     pub fn close(&self) {
-        self.pass(Way::Closed);
+        self.pass(ProxyState::Closed);
     }
 
     /// Takes connections again.
     pub fn open(&self) {
-        self.state.lock().way = Way::Open;
+        self.state.lock().way = ProxyState::Open;
     }
 
-    fn pass(&self, way: Way) {
+    fn pass(&self, way: ProxyState) {
         let mut state = self.state.lock();
         state.way = way;
         for stream in state.streams.drain(..) {
@@ -108,7 +108,7 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.pass(Way::Gone);
+        self.pass(ProxyState::Gone);
         // So that the thread looks.
         let _ = TcpStream::connect(self.address);
         if let Some(thread) = self.thread.take() {
@@ -119,7 +119,7 @@ impl Drop for Proxy {
 
 fn connect(state: &Mutex<State>, one: TcpStream, other: TcpStream) -> io::Result<()> {
     let mut state = state.lock();
-    if state.way != Way::Open {
+    if state.way != ProxyState::Open {
         return Ok(());
     }
     for (mut from, mut to) in [

@@ -1,4 +1,4 @@
-//! Callers of every kind who ask a webhook side by side, and a tally of what they were told.
+//! Callers of every kind who send reviews side by side, and a tally of the outcomes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::callers::{Caller, Outcome, Tokens};
+use crate::callers::{Caller, Outcome, TokenMaker};
 use crate::webhook::WebhookClient;
 
 /// As long as an API server waits for its webhook.
@@ -19,16 +19,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Of what went wrong, so much is enough to know.
 const ENOUGH: usize = 10;
 
-/// Asks a webhook, and judges what it is told.
+/// A client that sends reviews for callers of every kind, and checks the outcomes.
 #[derive(Clone)]
-pub struct Asker {
+pub struct LoadClient {
     webhook: WebhookClient,
-    tokens: Arc<Tokens>,
+    tokens: Arc<TokenMaker>,
     clock: Arc<dyn Fn() -> UnixTime + Send + Sync>,
 }
 
-impl Asker {
-    /// Asks `webhook`, with tokens that are dated by `clock`.
+impl LoadClient {
+    /// Builds a client of `webhook`, with tokens dated by `clock`.
     pub fn new(
         webhook: WebhookClient,
         clock: impl Fn() -> UnixTime + Send + Sync + 'static,
@@ -49,69 +49,72 @@ impl Asker {
         }
     }
 
-    /// A token of `caller` that has not been asked about.
+    /// Makes a new token of `caller`.
     #[must_use]
     pub fn token(&self, caller: Caller) -> Secret {
         self.tokens.next(caller, (self.clock)())
     }
 
-    /// What `caller` is told about `token`.
+    /// Reviews `token` of `caller`. Returns the outcome.
     ///
     /// # Errors
-    /// What may not be, as [`Caller::judge`] says.
-    pub async fn ask(&self, caller: Caller, token: &Secret) -> Result<Outcome, String> {
+    /// When `caller` must not get the outcome, as [`Caller::check_reply`] says.
+    pub async fn review(&self, caller: Caller, token: &Secret) -> Result<Outcome, String> {
         let reply = timeout(PATIENCE, self.webhook.review(token)).await;
-        caller.judge(&reply.unwrap_or_else(|late| Err(late.into())))
+        caller.check_reply(&reply.unwrap_or_else(|late| Err(late.into())))
     }
 
-    /// What `caller` is told about a token of which nothing is known.
+    /// Reviews a new token of `caller`. Returns the outcome.
     ///
     /// # Errors
-    /// As [`Self::ask`].
-    pub async fn ask_anew(&self, caller: Caller) -> Result<Outcome, String> {
-        self.ask(caller, &self.token(caller)).await
+    /// As [`Self::review`].
+    pub async fn review_new_token(&self, caller: Caller) -> Result<Outcome, String> {
+        self.review(caller, &self.token(caller)).await
     }
 
-    /// Whether the good callers are let in, each with a token of which nothing is known, and the bad ones are not.
+    /// Reviews a new token of every caller. Returns whether all mapped callers are granted and all others are decided.
     ///
     /// # Errors
-    /// As [`Self::ask`].
-    pub async fn all_is_well(&self) -> Result<bool, String> {
+    /// As [`Self::review`].
+    pub async fn check_all(&self) -> Result<bool, String> {
         let mut is_well = true;
-        for caller in Caller::GOOD {
-            is_well &= self.ask_anew(caller).await? == Outcome::Granted;
+        for caller in Caller::MAPPED {
+            is_well &= self.review_new_token(caller).await? == Outcome::Granted;
         }
-        for caller in Caller::BAD {
-            is_well &= !matches!(self.ask_anew(caller).await?, Outcome::Unable(_));
+        for caller in Caller::REJECTED {
+            is_well &= !matches!(
+                self.review_new_token(caller).await?,
+                Outcome::Unavailable(_)
+            );
         }
         Ok(is_well)
     }
 }
 
-/// How often which answer was given.
+/// The number of reviews by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// They were let in.
+    /// Granted.
     pub granted: usize,
-    /// They were not, for a reason or since the token is another's.
-    pub refused: usize,
-    /// It could not be told.
-    pub unable: usize,
+    /// Denied, or for another authenticator.
+    pub denied: usize,
+    /// Not decided.
+    pub unavailable: usize,
 }
 
 impl Counts {
     fn add(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Granted => self.granted += 1,
-            Outcome::Refused | Outcome::PassedOver => self.refused += 1,
-            Outcome::Unable(_) => self.unable += 1,
+            Outcome::Denied | Outcome::Unrecognized => self.denied += 1,
+            Outcome::Unavailable(_) => self.unavailable += 1,
         }
     }
 
     /// All answers.
     #[must_use]
     pub fn total(self) -> usize {
-        self.granted + self.refused + self.unable
+        self.granted + self.denied + self.unavailable
     }
 }
 
@@ -119,39 +122,39 @@ impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             granted,
-            refused,
-            unable,
+            denied,
+            unavailable,
         } = self;
-        f.pad(&format!("{granted}/{refused}/{unable}"))
+        f.pad(&format!("{granted}/{denied}/{unavailable}"))
     }
 }
 
-/// What everybody was told.
+/// The outcomes of all reviews.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
-    /// Good callers whose tokens STS has to be asked about.
+    /// Mapped callers whose tokens need a call to STS.
     pub fresh: Counts,
-    /// Good callers whose tokens are remembered.
+    /// Mapped callers whose tokens are in the cache.
     pub known: Counts,
-    /// Callers who may not be let in.
-    pub bad: Counts,
-    /// What nobody may be told.
-    pub wrong: Vec<String>,
-    /// Why it could not be told.
-    pub unable: Vec<String>,
+    /// Callers that get no user.
+    pub rejected: Counts,
+    /// Outcomes that a caller must not get.
+    pub violations: Vec<String>,
+    /// The reasons of reviews that were not decided.
+    pub unavailable: Vec<String>,
 }
 
 impl Tally {
-    fn add(&mut self, told: Result<Outcome, String>, counts: fn(&mut Self) -> &mut Counts) {
-        let (reasons, reason) = match told {
+    fn add(&mut self, outcome: Result<Outcome, String>, counts: fn(&mut Self) -> &mut Counts) {
+        let (reasons, reason) = match outcome {
             Ok(outcome) => {
                 counts(self).add(&outcome);
-                let Outcome::Unable(reason) = outcome else {
+                let Outcome::Unavailable(reason) = outcome else {
                     return;
                 };
-                (&mut self.unable, reason)
+                (&mut self.unavailable, reason)
             }
-            Err(wrong) => (&mut self.wrong, wrong),
+            Err(violation) => (&mut self.violations, violation),
         };
         if reasons.len() < ENOUGH {
             reasons.push(reason);
@@ -161,11 +164,11 @@ impl Tally {
     /// All answers.
     #[must_use]
     pub fn requests(&self) -> usize {
-        self.fresh.total() + self.known.total() + self.bad.total()
+        self.fresh.total() + self.known.total() + self.rejected.total()
     }
 }
 
-/// Callers who ask until they are told to stop.
+/// Callers that send reviews until [`Traffic::stop`].
 pub struct Traffic {
     stop: watch::Sender<bool>,
     workers: JoinSet<()>,
@@ -173,10 +176,15 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Starts `fresh` good callers with new tokens, one with each of the `known` tokens, and one who tries everything
-    /// that may not be. Each pauses for `pace` after an answer.
+    /// Starts `fresh` mapped callers with new tokens, one with each of the `known` tokens, and one with the tokens of all
+    /// callers that get no user. Each pauses for `pace` after an answer.
     #[must_use]
-    pub fn start(asker: &Asker, fresh: usize, known: &[(Caller, Secret)], pace: Duration) -> Self {
+    pub fn start(
+        client: &LoadClient,
+        fresh: usize,
+        known: &[(Caller, Secret)],
+        pace: Duration,
+    ) -> Self {
         let (stop, _) = watch::channel(false);
         let mut traffic = Self {
             stop,
@@ -184,48 +192,51 @@ impl Traffic {
             tally: Arc::default(),
         };
         for first in 0..fresh {
-            let callers = Caller::GOOD.into_iter().cycle().skip(first);
+            let callers = Caller::MAPPED.into_iter().cycle().skip(first);
             let tokens = callers.map(|caller| (caller, None));
-            traffic.work(asker, pace, tokens, |tally| &mut tally.fresh);
+            traffic.work(client, pace, tokens, |tally| &mut tally.fresh);
         }
         for (caller, token) in known {
             let tokens = std::iter::repeat((*caller, Some(token.clone())));
-            traffic.work(asker, pace, tokens, |tally| &mut tally.known);
+            traffic.work(client, pace, tokens, |tally| &mut tally.known);
         }
-        let bad = Caller::BAD.into_iter().cycle().map(|caller| (caller, None));
-        traffic.work(asker, pace, bad, |tally| &mut tally.bad);
+        let rejected = Caller::REJECTED
+            .into_iter()
+            .cycle()
+            .map(|caller| (caller, None));
+        traffic.work(client, pace, rejected, |tally| &mut tally.rejected);
         traffic
     }
 
     fn work(
         &mut self,
-        asker: &Asker,
+        client: &LoadClient,
         pace: Duration,
         tokens: impl Iterator<Item = (Caller, Option<Secret>)> + Send + 'static,
         counts: fn(&mut Tally) -> &mut Counts,
     ) {
-        let (asker, stop) = (asker.clone(), self.stop.subscribe());
+        let (client, stop) = (client.clone(), self.stop.subscribe());
         let tally = Arc::clone(&self.tally);
         self.workers.spawn(async move {
             for (caller, token) in tokens {
                 if *stop.borrow() {
                     return;
                 }
-                let token = token.unwrap_or_else(|| asker.token(caller));
-                let told = asker.ask(caller, &token).await;
-                tally.lock().add(told, counts);
+                let token = token.unwrap_or_else(|| client.token(caller));
+                let outcome = client.review(caller, &token).await;
+                tally.lock().add(outcome, counts);
                 sleep(pace).await;
             }
         });
     }
 
-    /// What has been told so far.
+    /// Returns the outcomes so far.
     #[must_use]
     pub fn tally(&self) -> Tally {
         self.tally.lock().clone()
     }
 
-    /// Lets everybody have the answer they wait for, and no more.
+    /// Stops all callers, each after the answer that it waits for.
     pub async fn stop(mut self) -> Tally {
         self.stop.send_replace(true);
         while self.workers.join_next().await.is_some() {}

@@ -17,8 +17,8 @@ pub use gateway::{GatewayCase, GatewayRefusal, gateway};
 ///
 /// # Panics
 /// When the file has another form.
-pub fn tokens() -> Tokens {
-    let tokens: Tokens =
+pub fn tokens() -> TokenVectors {
+    let tokens: TokenVectors =
         serde_json::from_str(include_str!("../vectors/tokens.json")).expect("tokens.json");
     assert!(tokens.cases.len() >= 310, "tokens.json has lost cases");
     tokens
@@ -29,7 +29,7 @@ pub fn tokens() -> Tokens {
 /// # Panics
 /// When a file has another form.
 pub fn logins() -> Vec<LoginCase> {
-    let Logins { defaults, cases } =
+    let LoginVectors { defaults, cases } =
         serde_json::from_str(include_str!("../vectors/logins.json")).expect("logins.json");
     assert!(cases.len() >= 279, "logins.json has lost cases");
     let with_defaults = |case: LoginCase| LoginCase {
@@ -84,7 +84,7 @@ pub struct MappingObjectCase {
 
 /// `tokens.json`.
 #[derive(Deserialize)]
-pub struct Tokens {
+pub struct TokenVectors {
     /// The cluster that takes the tokens.
     pub cluster_id: String,
     /// What becomes of each.
@@ -126,7 +126,7 @@ pub struct SentRequest {
     pub headers: BTreeMap<String, String>,
 }
 
-impl Tokens {
+impl TokenVectors {
     /// What the server of `case` takes.
     ///
     /// # Panics
@@ -156,7 +156,7 @@ impl TokenCase {
 }
 
 #[derive(Deserialize)]
-struct Logins {
+struct LoginVectors {
     /// Members of every login that does not have its own.
     defaults: Map<String, Value>,
     cases: Vec<LoginCase>,

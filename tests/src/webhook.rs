@@ -18,6 +18,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 
+use crate::exposition::Exposition;
+
 /// A client of one webhook.
 #[derive(Clone)]
 pub struct WebhookClient {
@@ -36,6 +38,14 @@ pub struct Reply {
     pub body: Value,
     /// The body as it came.
     pub bytes: Bytes,
+}
+
+impl Reply {
+    /// Whether the review granted a user.
+    #[must_use]
+    pub fn is_granted(&self) -> bool {
+        self.status == StatusCode::OK && self.body["status"]["authenticated"] == true
+    }
 }
 
 impl WebhookClient {
@@ -91,6 +101,18 @@ impl WebhookClient {
             .header(CONTENT_TYPE, "application/json")
             .body(review.into())?;
         self.send(request).await
+    }
+
+    /// Returns what the server counts.
+    ///
+    /// # Panics
+    /// When the server does not answer with metrics.
+    pub async fn metrics(&self) -> Exposition {
+        let request = self.request(Method::GET, "/metrics").body(Full::default());
+        let reply = self.send(request.expect("a request")).await;
+        let reply = reply.unwrap_or_else(|error| panic!("{error:?}"));
+        let text = String::from_utf8_lossy(&reply.bytes);
+        Exposition::parse(&text).unwrap_or_else(|error| panic!("{error}:\n{text}"))
     }
 
     /// A request to be completed and given to [`Self::send`].

@@ -310,7 +310,7 @@ fn series(short: &str) -> String {
 }
 
 #[test]
-fn each_alert_fires_when_it_should() {
+fn alert_fires_on_its_failing_series_only() {
     let with_case: BTreeSet<String> = CASES
         .iter()
         .map(|(alert, ..)| format!("AckRamAuthenticator{alert}"))
@@ -350,7 +350,7 @@ fn each_alert_fires_when_it_should() {
 }
 
 #[test]
-fn prometheus_reads_the_rules_and_the_queries() {
+fn promtool_accepts_rules_and_queries() {
     run(Command::new(PROMTOOL.path())
         .args(["check", "rules"])
         .arg(alerts_file()));
@@ -376,7 +376,7 @@ fn prometheus_reads_the_rules_and_the_queries() {
 
 #[test]
 #[should_panic(expected = "parse error")]
-fn what_prometheus_does_not_read_is_found() {
+fn promtool_rejects_invalid_expression() {
     let broken = json!({ "record": "broken", "expr": "sum(rate(up[5m])" });
     promtool(
         ["check", "rules"],

@@ -61,7 +61,7 @@ fn answer(rules: &RuleSet, arn: &str) -> String {
 }
 
 #[test]
-fn a_later_backend_does_not_speak_for_one_that_is_not_read() {
+fn later_backend_does_not_answer_before_earlier_one_is_synced() {
     use Backend::{Crd, MountedFile};
     let file = || rules(MountedFile, true, &[(ALICE, "file")]);
     let objects = |is_read| rules(Crd, is_read, &[(ALICE, "object")]);
@@ -83,7 +83,7 @@ fn a_later_backend_does_not_speak_for_one_that_is_not_read() {
 }
 
 #[test]
-fn once_read_it_answers_and_stays_read() {
+fn synced_backend_answers_and_stays_synced() {
     let mut set = RuleSet::new(vec![rules(Backend::Crd, false, &[(ALICE, "object")])], []);
     assert_eq!(answer(&set, ALICE), "CRD not read");
     let objects = set.backend_mut(Backend::Crd).unwrap();
@@ -94,7 +94,7 @@ fn once_read_it_answers_and_stays_read() {
 }
 
 #[test]
-fn broken_backend_neither_grants_nor_denies_until_it_is_read() {
+fn broken_backend_neither_grants_nor_denies_until_synced() {
     use Backend::{DynamicFile, MountedFile};
     let broken = || {
         let mut rules = rules(DynamicFile, false, &[(ALICE, "dynamic")]);
@@ -127,7 +127,7 @@ fn broken_backend_neither_grants_nor_denies_until_it_is_read() {
 }
 
 #[test]
-fn the_file_answers_first_for_whom_it_protects() {
+fn file_answers_first_for_protected_identity() {
     use Backend::{Crd, MountedFile};
     let root = "acs:ram::1:root";
     let node = "acs:ram::1:role/node-7";
@@ -168,7 +168,7 @@ fn the_file_answers_first_for_whom_it_protects() {
 }
 
 #[test]
-fn stale_backend_answers_nobody_that_it_maps_and_lets_others_pass() {
+fn stale_backend_answers_no_mapped_identity_and_passes_others() {
     use Backend::{ConfigMap, Crd, DynamicFile, MountedFile};
     let bob = "acs:ram::1:user/bob";
     let of_account = "acs:ram::2:user/carol";
@@ -226,7 +226,7 @@ fn stale_backend_answers_nobody_that_it_maps_and_lets_others_pass() {
 }
 
 #[test]
-fn stale_backend_is_asked_before_names_and_after_the_file_that_protects() {
+fn stale_backend_is_checked_after_protecting_file_and_before_names() {
     use Backend::{Crd, MountedFile};
     let mut objects = rules(Crd, true, &[("acs:ram::1:user/bob", "object")]);
     objects.reset();
@@ -250,7 +250,7 @@ fn stale_backend_is_asked_before_names_and_after_the_file_that_protects() {
 }
 
 #[test]
-fn what_comes_later_is_told() {
+fn shadowed_mappings_of_later_backends_are_listed() {
     use Backend::{ConfigMap, Crd, MountedFile};
     let named = |backend, is_read| rules(backend, is_read, &[(ALICE, "a"), ("acs:ram::1:**", "b")]);
     for (order, unread, protect, expected) in [
@@ -292,7 +292,7 @@ fn what_comes_later_is_told() {
 }
 
 #[test]
-fn nothing_gets_around_protection() {
+fn protected_identity_is_answered_by_the_file_alone() {
     use Backend::{ConfigMap, Crd, MountedFile};
     let (node, session) = (
         "acs:ram::1:role/Node-7",
@@ -349,7 +349,7 @@ fn nothing_gets_around_protection() {
 }
 
 #[test]
-fn who_is_protected_is_checked() {
+fn protected_subjects_are_validated() {
     for text in [
         "",
         "alice",
@@ -364,7 +364,7 @@ fn who_is_protected_is_checked() {
 }
 
 #[test]
-fn arn_of_one_session_is_refused_in_every_backend() {
+fn session_arn_is_refused_in_every_backend() {
     let text = "ACS:RAM::1:Assumed-Role/Admin/alice";
     let role = "acs:ram::1:role/Admin";
     let refused = || RuleError::AssumedRole {
@@ -394,7 +394,7 @@ fn arn_of_one_session_is_refused_in_every_backend() {
 }
 
 #[test]
-fn arn_of_one_session_is_its_role_only_where_the_source_asks_for_it() {
+fn session_arn_matches_role_only_where_source_allows_it() {
     let as_role = Mapping {
         session_arn_mode: SessionArnMode::AsRole,
         ..mapping(
@@ -423,7 +423,7 @@ fn arn_of_one_session_is_its_role_only_where_the_source_asks_for_it() {
 }
 
 #[test]
-fn rivals_and_winners() {
+fn duplicate_subjects_have_one_winner() {
     let mut objects = BackendRules::new(Backend::Crd);
     let place = |place, position: &str, arn: &str| Mapping {
         precedence: Precedence::ListIndex(place),

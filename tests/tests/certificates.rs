@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -10,9 +10,12 @@ use std::time::{Duration, Instant};
 
 use ack_ram_core::secret::Secret;
 use ack_ram_tests::authenticator::{self, Authenticator};
+use ack_ram_tests::eventually::eventually;
 use ack_ram_tests::exposition::Exposition;
+use ack_ram_tests::health;
 use ack_ram_tests::ports;
 use ack_ram_tests::process::Process;
+use ack_ram_tests::server_config::ServerConfig;
 use ack_ram_tests::tls_secret::TlsSecret;
 use ack_ram_tests::webhook::{Reply, WebhookClient};
 use base64::Engine as _;
@@ -21,8 +24,6 @@ use hyper::Method;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 const LONG: Duration = Duration::from_secs(60);
 const GO_STATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/go-state");
@@ -32,13 +33,11 @@ fn not_ours() -> Secret {
     Secret::new("eyJhbGciOiJSUzI1NiJ9.e30.c2ln")
 }
 
-/// Writes a configuration named `name` with these settings of `server`; gives its path.
-fn configure(folder: &Path, name: &str, mut server: Value) -> PathBuf {
-    server["sts"] = json!({ "endpoint": "http://127.0.0.1:1" });
-    let config = json!({ "clusterID": "c", "server": server });
-    let path = folder.join(name);
-    fs::write(&path, config.to_string()).unwrap();
-    path
+/// Builds a configuration with `settings` and with an STS that no test calls.
+fn configure(folder: &Path, port: u16, settings: &Value) -> ServerConfig {
+    let no_sts = json!({ "sts": { "endpoint": "http://127.0.0.1:1" } });
+    let config = ServerConfig::new(folder, port).settings(&no_sts);
+    config.settings(settings)
 }
 
 async fn get(client: &WebhookClient, path: &str) -> Result<Reply, String> {
@@ -49,40 +48,18 @@ async fn get(client: &WebhookClient, path: &str) -> Result<Reply, String> {
 
 /// The body of an answer of the health port.
 async fn ask_health(port: u16, path: &str) -> String {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
-}
-
-/// Asks again and again until `is_so`, for as long as a slow machine may need.
-async fn wait_until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let started = Instant::now();
-    while !is_so().await {
-        assert!(started.elapsed() < LONG, "it never came to be that {what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    health::get(port, path).await.body
 }
 
 #[tokio::test]
-async fn all_that_start_on_one_empty_state_directory_have_one_ca() {
+async fn concurrent_starts_on_empty_state_directory_share_one_ca() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let ports: Vec<u16> = (0..4).map(|_| ports::free_port()).collect();
     let start = |port: &u16| {
         let kubeconfig = folder.join(format!("{port}.kubeconfig"));
-        let config = configure(
-            folder,
-            &format!("{port}.yaml"),
-            json!({
-                "port": port,
-                "healthPort": 0,
-                "stateDir": folder.join("state"),
-                "generateKubeconfig": kubeconfig,
-            }),
-        );
+        let settings = json!({ "generateKubeconfig": kubeconfig });
+        let config = configure(folder, *port, &settings).write_as(&format!("{port}.yaml"));
         (Authenticator::start(folder, &config).unwrap(), kubeconfig)
     };
     let servers: Vec<_> = thread::scope(|scope| {
@@ -106,21 +83,12 @@ async fn all_that_start_on_one_empty_state_directory_have_one_ca() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_killed_while_it_starts_leaves_what_the_next_one_can_use() {
+async fn server_killed_during_start_leaves_usable_state() {
     for round in 0..12 {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         let port = ports::free_port();
-        let config = configure(
-            folder,
-            "config.yaml",
-            json!({
-                "port": port,
-                "healthPort": 0,
-                "stateDir": folder.join("state"),
-                "generateKubeconfig": folder.join("kubeconfig"),
-            }),
-        );
+        let config = configure(folder, port, &json!({})).write();
         let args = ["server", "-c", &config.to_string_lossy()];
         let mut first = Process::spawn("first", authenticator::command(folder, &args)).unwrap();
         let state = folder.join("state");
@@ -143,7 +111,7 @@ async fn a_server_that_is_killed_while_it_starts_leaves_what_the_next_one_can_us
 }
 
 #[tokio::test]
-async fn a_state_directory_of_go_serves_as_it_is() {
+async fn go_state_directory_is_served_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let state = folder.join("state");
@@ -155,16 +123,7 @@ async fn a_state_directory_of_go_serves_as_it_is() {
     // As Go writes it.
     fs::set_permissions(state.join("key.pem"), Permissions::from_mode(0o600)).unwrap();
     let (port, health) = (ports::free_port(), ports::free_port());
-    let config = configure(
-        folder,
-        "config.yaml",
-        json!({
-            "port": port,
-            "healthPort": health,
-            "stateDir": state,
-            "generateKubeconfig": folder.join("kubeconfig"),
-        }),
-    );
+    let config = configure(folder, port, &json!({ "healthPort": health })).write();
     let _server = Authenticator::start(folder, &config).unwrap();
     let client = WebhookClient::new(&state.join("cert.pem"), port).unwrap();
     assert_eq!(get(&client, "/healthz").await.unwrap().status, 200);
@@ -193,23 +152,14 @@ fn expiry(told: &Exposition, certificate: &str) -> Option<f64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_own_pair_is_followed_and_no_request_is_lost() {
+async fn replaced_provided_pair_is_served_and_no_request_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let mut secret = TlsSecret::mount("localhost");
     let (port, health) = (ports::free_port(), ports::free_port());
-    let kubeconfig = folder.join("kubeconfig");
-    let config = configure(
-        folder,
-        "config.yaml",
-        json!({
-            "port": port,
-            "healthPort": health,
-            "stateDir": folder.join("state"),
-            "generateKubeconfig": kubeconfig,
-            "tls": secret.settings(),
-        }),
-    );
+    let kubeconfig = folder.join("webhook.kubeconfig");
+    let settings = json!({ "healthPort": health, "tls": secret.settings() });
+    let config = configure(folder, port, &settings).write();
     let mut server = Authenticator::start(folder, &config).unwrap();
     // No CA is made, and the kubeconfig pins the operator's.
     assert!(!folder.join("state/cert.pem").exists());
@@ -221,7 +171,7 @@ async fn an_own_pair_is_followed_and_no_request_is_lost() {
     );
 
     let is_over = Arc::new(AtomicBool::new(false));
-    let askers: Vec<_> = (0..4)
+    let reviewers: Vec<_> = (0..4)
         .map(|number| {
             let (ca, is_over) = (secret.path("ca.crt"), Arc::clone(&is_over));
             tokio::spawn(async move {
@@ -252,7 +202,7 @@ async fn an_own_pair_is_followed_and_no_request_is_lost() {
     };
     for times in 1..=4 {
         secret.publish("localhost");
-        wait_until("the new pair is served", async || {
+        eventually("the new pair is served", async || {
             rotations(&replaced).await >= f64::from(times)
         })
         .await;
@@ -260,19 +210,19 @@ async fn an_own_pair_is_followed_and_no_request_is_lost() {
 
     // One that API servers would refuse is not served, and that is told in three places.
     secret.publish("elsewhere.example.com");
-    wait_until("the refused pair is counted", async || {
+    eventually("the refused pair is counted", async || {
         rotations(&failed).await >= 1.0
     })
     .await;
     // It is counted first, and told then.
     let trouble = async || value(&metrics(health).await, "certificate_files_trouble", &[]);
-    wait_until("there is trouble", async || trouble().await == Some(1.0)).await;
+    eventually("there is trouble", async || trouble().await == Some(1.0)).await;
     let why = "it is not for `localhost`, which is `server.hostname`";
     let line = format!(
         "[+]certificate ok: API servers would refuse `{}`: {why}",
         secret.path("tls.crt").display()
     );
-    wait_until("readiness tells why", async || {
+    eventually("readiness tells why", async || {
         let ready = ask_health(health, "/readyz?verbose").await;
         assert!(ready.ends_with("readyz check passed\n"), "{ready}");
         ready.contains(&line)
@@ -282,18 +232,18 @@ async fn an_own_pair_is_followed_and_no_request_is_lost() {
     server.wait_for_log(is_told, LONG).unwrap();
 
     secret.publish("localhost");
-    wait_until("the good pair is served", async || {
+    eventually("the good pair is served", async || {
         rotations(&replaced).await >= 5.0
     })
     .await;
-    wait_until("the trouble is over", async || trouble().await == Some(0.0)).await;
+    eventually("the trouble is over", async || trouble().await == Some(0.0)).await;
     let told = metrics(health).await;
     assert!(expiry(&told, "own").is_some());
     assert_eq!(expiry(&told, "ca"), None);
 
     is_over.store(true, Ordering::Relaxed);
-    for asker in askers {
-        let answers = asker.await.expect("no request was lost");
+    for reviewer in reviewers {
+        let answers = reviewer.await.expect("no request was lost");
         assert!(answers > 0);
     }
     assert!(!server.log().contains("PRIVATE"));
@@ -309,7 +259,7 @@ fn client_of(kubeconfig: &Path) -> [Vec<u8>; 2] {
 }
 
 #[tokio::test]
-async fn with_a_ca_of_clients_nobody_else_is_answered() {
+async fn client_ca_rejects_all_other_clients() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let init = |at: &Path| {
@@ -322,17 +272,8 @@ async fn with_a_ca_of_clients_nobody_else_is_answered() {
     let (state, other) = (folder.join("state"), folder.join("other"));
     let [of_init, foreign] = [&state, &other].map(|at| init(at));
     let (port, health) = (ports::free_port(), ports::free_port());
-    let generated = folder.join("kubeconfig");
-    let config = configure(
-        folder,
-        "config.yaml",
-        json!({
-            "port": port,
-            "healthPort": health,
-            "stateDir": state,
-            "generateKubeconfig": generated,
-        }),
-    );
+    let generated = folder.join("webhook.kubeconfig");
+    let config = configure(folder, port, &json!({ "healthPort": health })).write();
     let server = Authenticator::start(folder, &config).unwrap();
     let of_server = client_of(&generated);
     let ca = state.join("cert.pem");

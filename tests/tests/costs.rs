@@ -53,7 +53,7 @@ const CROWDS: [(ArnOf, &str); 5] = [
 ];
 
 #[test]
-fn a_denial_is_not_a_search() {
+fn denial_does_not_scan_all_rules() {
     for (arn, stranger) in CROWDS {
         let rules = rule_set(&mappings(0..MANY, arn));
         let stranger = Identity {
@@ -71,7 +71,7 @@ fn a_denial_is_not_a_search() {
 }
 
 #[test]
-fn lint_does_not_compare_each_with_each() {
+fn lint_does_not_compare_all_pairs() {
     let crowds: [ArnOf; 3] = [
         |index| format!("acs:ram::1:role/*-a{index}"),
         |index| format!("acs:ram::1:role/a{index}-*"),
@@ -101,7 +101,7 @@ fn lint_does_not_compare_each_with_each() {
 
 /// Nobody of one side is on the other, and everybody has the name of all others.
 #[test]
-fn diff_does_not_search_for_each() {
+fn diff_grows_linearly() {
     let (arn, _) = CROWDS[1];
     let (old, new) = (mappings(0..20_000, arn), mappings(20_000..40_000, arn));
     let (old_rules, new_rules) = (rule_set(&old), rule_set(&new));

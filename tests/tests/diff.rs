@@ -30,14 +30,14 @@ fn under(condition: &str, mapping: Mapping) -> Mapping {
     }
 }
 
-struct World {
+struct CompiledMappings {
     rules: RuleSet,
     mappings: Vec<Mapping>,
     accounts: BTreeSet<AccountId>,
     scrubbed: BTreeSet<AccountId>,
 }
 
-impl World {
+impl CompiledMappings {
     fn new(backends: Backends<'_>) -> Self {
         let kinds = [Backend::MountedFile, Backend::DynamicFile];
         let mut all = Vec::new();
@@ -87,7 +87,7 @@ impl World {
 /// One line for each change.
 #[track_caller]
 fn check(old: Backends<'_>, new: Backends<'_>, expected: &[&str]) {
-    let (old, new) = (World::new(old), World::new(new));
+    let (old, new) = (CompiledMappings::new(old), CompiledMappings::new(new));
     let (old_mappings, new_mappings) = (old.written(), new.written());
     let found = diff(old.side(&old_mappings), new.side(&new_mappings));
     let mut told: Vec<String> = found
@@ -137,7 +137,7 @@ const R: &str = "acs:ram::1:role/r";
 const RS: &str = "acs:ram::1:role/r*";
 
 #[test]
-fn what_changes_for_one_identity() {
+fn changed_identity_is_listed_with_old_and_new_access() {
     let a = |name| mapping(A, name, &["g"]);
     check(&[(&[a("a")], &[])], &[(&[a("a")], &[])], &[]);
     check(
@@ -178,7 +178,7 @@ fn what_changes_for_one_identity() {
 }
 
 #[test]
-fn another_rule_with_the_same_result_is_no_change() {
+fn replaced_rule_with_same_result_is_no_change() {
     let a = |name| mapping(A, name, &[]);
     check(
         &[(&[a("a")], &[]), (&[a("b")], &[])],

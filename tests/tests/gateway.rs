@@ -44,7 +44,7 @@ fn check(name: &str, refusal: Option<&Refusal>, expected: Option<&GatewayRefusal
 }
 
 #[test]
-fn core_has_a_refusal_for_each_request() {
+fn core_refuses_requests_as_the_vectors_say() {
     let (token, other) = (token(0), token(1));
     for case in vectors::gateway() {
         let refusal = refusal_of(&case, token.expose(), other.expose());
@@ -95,7 +95,7 @@ fn refusal_of(case: &GatewayCase, token: &str, other: &str) -> Option<Refusal> {
 }
 
 #[test]
-fn filter_answers_each_request_or_removes_what_is_wrong() {
+fn filter_refuses_or_cleans_requests_as_the_vectors_say() {
     let (token, other) = (token(0), token(1));
     let (token, other) = (token.expose(), other.expose());
     for case in vectors::gateway() {

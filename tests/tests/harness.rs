@@ -7,7 +7,7 @@ use std::{panic, thread};
 use ack_ram_tests::cluster::Cluster;
 
 #[test]
-fn an_admin_sees_namespaces() {
+fn cluster_admin_lists_namespaces() {
     let cluster = Cluster::builder().start();
     let seen = cluster.admin_kubectl(&["get", "namespaces", "--output=name"]);
     assert!(seen.success, "{}", seen.stderr);
@@ -19,7 +19,7 @@ fn an_admin_sees_namespaces() {
 }
 
 #[test]
-fn a_panic_leaves_nothing_behind() {
+fn panic_leaves_no_process_and_no_file() {
     let (tell, told) = mpsc::channel::<([u32; 2], PathBuf)>();
     let test = thread::spawn(move || {
         let cluster = Cluster::builder().start();

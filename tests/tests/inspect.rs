@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 #[test]
-fn the_verdict_is_that_of_the_server() {
+fn verdict_equals_the_decision_of_the_server() {
     let tokens = vectors::tokens();
     for case in &tokens.cases {
         let name = &case.name;
@@ -58,7 +58,7 @@ fn token(key: &AccessKey, signed: UnixTime) -> String {
 }
 
 #[test]
-fn independent_failures_are_all_told() {
+fn independent_failures_are_all_reported() {
     let policy = |cluster| TokenPolicy::new(ClusterId::parse(cluster).unwrap());
     let old = NOW.plus_seconds(-3600);
     let extra = |token: &str| {
@@ -117,7 +117,7 @@ fn independent_failures_are_all_told() {
 }
 
 #[test]
-fn of_a_broken_token_as_much_as_there_is_is_told() {
+fn malformed_token_is_shown_as_far_as_readable() {
     let key = AccessKey {
         security_token: Some(Secret::new("CANARY-TOKEN")),
         ..demo::user_key()
@@ -150,7 +150,7 @@ fn of_a_broken_token_as_much_as_there_is_is_told() {
 }
 
 #[test]
-fn tokens_of_others_are_named() {
+fn tokens_of_other_types_are_named() {
     for (token, kind) in [
         ("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln", TokenKind::Jwt),
         ("k8s-aws-v1.aHR0cHM6Ly8", TokenKind::AwsIamAuthenticator),
@@ -173,7 +173,7 @@ fn tokens_of_others_are_named() {
 }
 
 #[test]
-fn what_a_token_says_cannot_trick_a_terminal() {
+fn control_characters_of_token_are_escaped() {
     let json = "{\"query\":{\"ACKClusterId\":\"c\\u001b[31m\",\"\\u0007\":\"x\"},\"method\":\"\\u202e\",\"headers\":{\"user-agent\":\"a\\nb\"}}";
     let told = inspect(&format!("k8s-ack-v2.{}", STANDARD.encode(json)), None, NOW);
     let contents = told.contents.clone().unwrap();

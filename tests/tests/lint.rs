@@ -79,7 +79,7 @@ struct MappingInput {
 }
 
 #[test]
-fn everything_is_found_and_nothing_else() {
+fn every_finding_is_reported_and_no_other() {
     let vectors: Vectors = serde_json::from_str(include_str!("../vectors/lint.json")).unwrap();
     assert!(vectors.cases.len() >= 130);
     let mut met = BTreeSet::new();
@@ -247,7 +247,7 @@ fn position(entry: &str) -> Position {
 }
 
 #[test]
-fn findings_of_the_host_take_their_place() {
+fn host_findings_are_sorted_in() {
     let remark = |line, column| Finding {
         code: FindingCode::UnknownKey,
         severity: Severity::Error,
@@ -280,7 +280,7 @@ fn findings_of_the_host_take_their_place() {
 }
 
 #[test]
-fn an_empty_list_of_groups_is_told_once() {
+fn empty_group_list_is_reported_once() {
     let vectors: Vectors = serde_json::from_str(include_str!("../vectors/lint.json")).unwrap();
     let case = vectors.cases.iter().find(|case| case.name == "no groups");
     let configuration = configuration(case.unwrap());

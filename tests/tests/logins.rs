@@ -5,7 +5,7 @@ use ack_ram_tests::vectors::{self, LoginCase};
 use serde_json::Value;
 
 #[test]
-fn every_login_is_decided_as_written() {
+fn login_vectors_get_expected_decisions() {
     for case in &vectors::logins() {
         check(case);
     }

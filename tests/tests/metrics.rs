@@ -1,116 +1,57 @@
 //! What the real binary tells on `/metrics`, `/readyz` and to probes, after logins that are known.
 
-use std::path::Path;
-
-use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::{self, AccessKey};
-use ack_ram_tests::authenticator::Authenticator;
-use ack_ram_tests::dates::DistinctDates;
+use ack_ram_core::sign::AccessKey;
+use ack_ram_tests::callers::CLUSTER;
 use ack_ram_tests::exposition::Exposition;
-use ack_ram_tests::ports;
-use ack_ram_tests::sts::{Emulator, Fault, demo};
-use ack_ram_tests::webhook::WebhookClient;
+use ack_ram_tests::fixture::Fixture;
+use ack_ram_tests::sts::{Fault, demo};
 use bytes::Bytes;
 use hyper::Method;
 use hyper::header::CONTENT_TYPE;
 use serde_json::json;
-use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
-const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-struct World {
-    sts: Emulator,
-    _authenticator: Authenticator,
-    webhook: WebhookClient,
-    health_port: u16,
-    dates: DistinctDates,
-    _folder: TempDir,
+fn start() -> Fixture {
+    Fixture::start(&json!({
+        // One call is to run out of its time, and no other, however slow the machine.
+        "sts": { "connectTimeout": "10s", "timeout": "10s" },
+        "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": ["dev"] }],
+        "mapRoles": [
+            { "roleARN": demo::ROLE_ARN, "username": "dev:{{SessionName}}" },
+            { "roleARN": demo::ROLE_ARN, "username": "never" },
+            { "roleARN": "no ARN", "username": "refused" },
+        ],
+    }))
 }
 
-impl World {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let sts = Emulator::builder().demo().start().unwrap();
-        let (port, health_port) = (ports::free_port(), ports::free_port());
-        let config = config(folder.path(), &sts, port, health_port);
-        let authenticator = Authenticator::start(folder.path(), &config).unwrap();
-        let ca = folder.path().join("state/cert.pem");
-        Self {
-            webhook: WebhookClient::new(&ca, port).unwrap(),
-            dates: DistinctDates::back_from(sts.now()),
-            sts,
-            _authenticator: authenticator,
-            health_port,
-            _folder: folder,
-        }
-    }
-
-    /// Reviews a token that no other is equal to.
-    async fn review(&self, key: &AccessKey) -> Secret {
-        let cluster = ClusterId::parse(CLUSTER).unwrap();
-        let token = sign::sign_token_v2(key, &cluster, "test", self.dates.next()).unwrap();
-        self.webhook.review(&token).await.unwrap();
-        token
-    }
-
-    /// Status and content type of a request to the webhook's port, and the body.
-    async fn ask(&self, method: Method, path: &str, body: &'static str) -> (u16, String, String) {
-        let request = self.webhook.request(method, path);
-        let request = request.body(Bytes::from_static(body.as_bytes()).into());
-        let reply = self.webhook.send(request.unwrap()).await.unwrap();
-        let kind = reply.headers.get(CONTENT_TYPE);
-        let kind = kind.map_or("", |kind| kind.to_str().unwrap()).to_owned();
-        let text = String::from_utf8(reply.bytes.to_vec()).unwrap();
-        (reply.status.as_u16(), kind, text)
-    }
-
-    /// Head and body of the answer of the health port.
-    async fn ask_health(&self, path: &str) -> (String, String) {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.health_port))
-            .await
-            .unwrap();
-        let request =
-            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.to_owned(), body.to_owned())
-    }
+/// Reviews a new token that is signed with `key`, and returns the token.
+async fn review(fixture: &Fixture, key: &AccessKey) -> Secret {
+    let token = fixture.token_of(key);
+    fixture.review(&token).await;
+    token
 }
 
-fn config(folder: &Path, sts: &Emulator, port: u16, health_port: u16) -> std::path::PathBuf {
-    let ca = folder.join("sts-ca.pem");
-    std::fs::write(&ca, sts.ca_pem()).unwrap();
-    let config = json!({
-        "clusterID": CLUSTER,
-        "server": {
-            "port": port,
-            "healthPort": health_port,
-            "stateDir": folder.join("state"),
-            "generateKubeconfig": folder.join("webhook.kubeconfig"),
-            // One call is to run out of its time, and no other, however slow the machine.
-            "sts": { "endpoint": sts.url(), "caFile": ca, "connectTimeout": "10s", "timeout": "10s" },
-            "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": ["dev"] }],
-            "mapRoles": [
-                { "roleARN": demo::ROLE_ARN, "username": "dev:{{SessionName}}" },
-                { "roleARN": demo::ROLE_ARN, "username": "never" },
-                { "roleARN": "no ARN", "username": "refused" },
-            ],
-        },
-    });
-    let path = folder.join("config.yaml");
-    std::fs::write(&path, config.to_string()).unwrap();
-    path
+/// Asks the webhook's port. Returns status, content type and body of the answer.
+async fn ask(
+    fixture: &Fixture,
+    method: Method,
+    path: &str,
+    body: &'static str,
+) -> (u16, String, String) {
+    let request = fixture.webhook().request(method, path);
+    let request = request.body(Bytes::from_static(body.as_bytes()).into());
+    let reply = fixture.webhook().send(request.unwrap()).await.unwrap();
+    let kind = reply.headers.get(CONTENT_TYPE);
+    let kind = kind.map_or("", |kind| kind.to_str().unwrap()).to_owned();
+    let text = String::from_utf8(reply.bytes.to_vec()).unwrap();
+    (reply.status.as_u16(), kind, text)
 }
 
 #[tokio::test]
-async fn logins_and_calls_are_counted_truly_and_nobody_is_named() {
-    let world = World::start();
+async fn metrics_count_logins_and_calls_and_name_nobody() {
+    let fixture = start();
     let wrong_secret = AccessKey {
         secret: Secret::new("not-the-secret"),
         ..demo::user_key()
@@ -123,7 +64,7 @@ async fn logins_and_calls_are_counted_truly_and_nobody_is_named() {
         demo::stranger_key(),
         wrong_secret,
     ] {
-        tokens.push(world.review(&key).await);
+        tokens.push(review(&fixture, &key).await);
     }
     for fault in [
         Fault::InternalError,
@@ -133,32 +74,32 @@ async fn logins_and_calls_are_counted_truly_and_nobody_is_named() {
         Fault::CloseBeforeHeaders,
         Fault::Hang,
     ] {
-        world.sts.set_fault(Some(fault));
-        tokens.push(world.review(&demo::user_key()).await);
+        fixture.sts.set_fault(Some(fault));
+        tokens.push(review(&fixture, &demo::user_key()).await);
     }
-    world.sts.set_fault(None);
+    fixture.sts.set_fault(None);
     // A kept connection that breaks off is tried again: that is one call, and it is answered.
-    tokens.push(world.review(&demo::user_key()).await);
-    world.sts.fault_next(1, Fault::CloseBeforeHeaders);
-    tokens.push(world.review(&demo::user_key()).await);
+    tokens.push(review(&fixture, &demo::user_key()).await);
+    fixture.sts.fault_next(1, Fault::CloseBeforeHeaders);
+    tokens.push(review(&fixture, &demo::user_key()).await);
     // What is known already needs no call.
-    world.webhook.review(&tokens[0]).await.unwrap();
+    fixture.review(&tokens[0]).await;
     for token in ["k8s-ack-v2.CANARY", "eyJhbGciOiJSUzI1NiJ9.e30.c2ln"] {
-        world.webhook.review(&Secret::new(token)).await.unwrap();
+        fixture.review(&Secret::new(token)).await;
     }
     for (method, body) in [
         (Method::POST, "no review"),
         (Method::GET, ""),
         (Method::POST, "{}"),
     ] {
-        world.ask(method, "/authenticate", body).await;
+        ask(&fixture, method, "/authenticate", body).await;
     }
-    world.ask(Method::GET, "/elsewhere", "").await;
+    ask(&fixture, Method::GET, "/elsewhere", "").await;
 
-    let (status, kind, text) = world.ask(Method::GET, "/metrics", "").await;
+    let (status, kind, text) = ask(&fixture, Method::GET, "/metrics", "").await;
     assert_eq!((status, &*kind), (200, TEXT_FORMAT), "{text}");
     let told = Exposition::parse(&text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
-    let endpoint = world.sts.url();
+    let endpoint = fixture.sts.url();
     let endpoint = endpoint
         .trim_start_matches("https://")
         .trim_end_matches('/');
@@ -269,8 +210,8 @@ async fn logins_and_calls_are_counted_truly_and_nobody_is_named() {
 }
 
 #[tokio::test]
-async fn probes_and_scrapers_have_their_paths() {
-    let world = World::start();
+async fn probes_and_scrapes_are_served_on_their_paths() {
+    let fixture = start();
     for (path, status, body) in [
         ("/", 200, "ok"),
         ("/healthz", 200, "ok"),
@@ -283,16 +224,13 @@ async fn probes_and_scrapers_have_their_paths() {
             "[+]ping ok\n[+]certificate ok\n[+]backend MountedFile ok\nreadyz check passed\n",
         ),
     ] {
-        let (head, text) = world.ask_health(path).await;
-        assert!(
-            head.starts_with(&format!("HTTP/1.1 {status} ")),
-            "{path}: {head}"
-        );
-        assert_eq!(text, body, "{path}");
+        let reply = fixture.ask_health(path).await;
+        assert_eq!(reply.status, status, "{path}: {reply:?}");
+        assert_eq!(reply.body, body, "{path}");
     }
-    let (head, text) = world.ask_health("/metrics").await;
-    assert!(head.contains(TEXT_FORMAT), "{head}");
-    Exposition::parse(&text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
+    let reply = fixture.ask_health("/metrics").await;
+    assert!(reply.head.contains(TEXT_FORMAT), "{reply:?}");
+    Exposition::parse(&reply.body).unwrap_or_else(|error| panic!("{error}:\n{reply:?}"));
 
     for (method, path, status) in [
         (Method::GET, "/healthz", 200),
@@ -300,7 +238,7 @@ async fn probes_and_scrapers_have_their_paths() {
         (Method::POST, "/metrics", 404),
         (Method::GET, "/readyz", 404),
     ] {
-        let (answered, _, _) = world.ask(method.clone(), path, "").await;
+        let (answered, _, _) = ask(&fixture, method.clone(), path, "").await;
         assert_eq!(answered, status, "{method} {path}");
     }
 }

@@ -78,7 +78,7 @@ fn check(expression: &str, texts: &[&str]) -> Result<(), String> {
 }
 
 #[test]
-fn what_names_something_else_is_found() {
+fn unknown_metric_or_label_is_reported() {
     for (expression, text, is_good) in [
         (
             "ack_ram_authenticator_rules{state=\"kept\"}",
@@ -110,7 +110,7 @@ fn what_names_something_else_is_found() {
 }
 
 #[test]
-fn alerts_say_what_is_wrong_and_what_to_do() {
+fn alerts_have_summary_and_action() {
     let mut names = BTreeSet::new();
     for alert in alerts() {
         let name = alert["alert"].as_str().unwrap();
@@ -132,7 +132,7 @@ fn alerts_say_what_is_wrong_and_what_to_do() {
 }
 
 #[test]
-fn panels_show_metrics_that_there_are() {
+fn panels_use_existing_metrics() {
     let dashboard = dashboard();
     let variables = dashboard["templating"]["list"].as_array().unwrap();
     let source =
@@ -170,7 +170,7 @@ fn panels_show_metrics_that_there_are() {
 
 /// Each metric that this program has of its own is in a panel or in an alert, or is named here with a reason.
 #[test]
-fn no_metric_is_forgotten() {
+fn every_metric_has_alert_or_panel() {
     let unused = BTreeSet::from([
         // Go's name of what `mapping_watch_failures_total` counts, too.
         "ack_ram_authenticator_configmap_watch_failures_total",

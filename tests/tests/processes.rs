@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 const LONG: Duration = Duration::from_secs(60);
 
 #[test]
-fn dropping_ends_what_a_child_started_too() {
+fn drop_ends_grandchildren() {
     let mut parent = shell("trap '' TERM; sleep 600 & echo started $!; wait");
     let line = parent.wait_for_line(|line| line.starts_with("started"), LONG);
     let sleeper: i32 = line.unwrap()["started ".len()..].parse().unwrap();
@@ -26,7 +26,7 @@ fn dropping_ends_what_a_child_started_too() {
 }
 
 #[test]
-fn a_child_that_ends_early_says_what_it_printed() {
+fn early_exit_error_has_the_output() {
     let mut child = shell("echo to out; echo to err >&2; exit 3");
     let error = child
         .wait_for_line(|line| line == "never", LONG)
@@ -39,7 +39,7 @@ fn a_child_that_ends_early_says_what_it_printed() {
 }
 
 #[test]
-fn a_child_that_hangs_is_given_up() {
+fn wait_for_hanging_child_times_out() {
     let mut child = shell("sleep 600");
     let error = child.wait(Duration::from_millis(50)).unwrap_err();
     assert!(error.to_string().contains("nothing within 50ms"), "{error}");
@@ -47,7 +47,7 @@ fn a_child_that_hangs_is_given_up() {
 }
 
 #[test]
-fn stop_asks_before_it_kills() {
+fn stop_sends_sigterm_first() {
     let mut child = shell("trap 'echo bye; exit 5' TERM; echo ready; while :; do sleep 0.1; done");
     child.wait_for_line(|line| line == "ready", LONG).unwrap();
     let status = child.stop(LONG).unwrap();

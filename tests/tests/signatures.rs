@@ -122,7 +122,7 @@ fn one_character_changes(text: &str) -> impl Iterator<Item = String> + use<> {
 }
 
 #[test]
-fn acs3_signs_as_the_vectors_do() {
+fn acs3_signature_vectors_are_reproduced() {
     for vector in vectors().acs3_hmac_sha256 {
         let name = &vector.name;
         let authorization = Authorization::parse(&vector.authorization).expect(name);
@@ -151,7 +151,7 @@ fn acs3_signs_as_the_vectors_do() {
 }
 
 #[test]
-fn acs3_covers_every_character() {
+fn acs3_signature_covers_every_character() {
     for vector in vectors().acs3_hmac_sha256 {
         let authorization = Authorization::parse(&vector.authorization).unwrap();
         let original = Request::of(&vector, authorization.signed_headers);
@@ -178,7 +178,7 @@ fn acs3_covers_every_character() {
 }
 
 #[test]
-fn rpc_signs_as_the_vectors_do() {
+fn rpc_signature_vectors_are_reproduced() {
     for vector in vectors().rpc_hmac_sha1 {
         let name = &vector.name;
         let secret = Secret::new(vector.access_key_secret.as_str());
@@ -222,7 +222,7 @@ fn rpc_signs_as_the_vectors_do() {
 }
 
 #[test]
-fn rpc_covers_every_character() {
+fn rpc_signature_covers_every_character() {
     for vector in vectors().rpc_hmac_sha1 {
         let name = &vector.name;
         let accepts =

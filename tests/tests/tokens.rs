@@ -8,7 +8,7 @@ use ack_ram_core::time::UnixTime;
 use ack_ram_tests::vectors::{self, SentRequest, TokenCase};
 
 #[test]
-fn every_token_meets_its_decision_or_becomes_its_request() {
+fn token_vectors_get_expected_decisions_or_requests() {
     let tokens = vectors::tokens();
     for case in &tokens.cases {
         check(case, &tokens.policy(case));
@@ -53,7 +53,7 @@ fn check(case: &TokenCase, policy: &TokenPolicy) {
 }
 
 #[test]
-fn the_limit_is_on_the_whole_token() {
+fn length_limit_covers_the_whole_token() {
     let policy = TokenPolicy::new(ClusterId::parse("c1").unwrap());
     let now = UnixTime::from_seconds(0);
     for (bytes, code) in [

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use wasmtime::Module;
 
 #[test]
-fn the_modules_import_nothing() {
+fn modules_import_nothing() {
     for module in [whole(), without_cel()] {
         let imports: Vec<_> = module.imports().map(|import| import.name()).collect();
         assert!(imports.is_empty(), "{imports:?}");
@@ -19,7 +19,7 @@ fn the_modules_import_nothing() {
 }
 
 #[test]
-fn every_login_is_decided_as_natively() {
+fn login_vectors_match_native_decisions() {
     let logins = logins();
     let mut guest = Guest::new(whole());
     let mut granted = 0;
@@ -31,7 +31,7 @@ fn every_login_is_decided_as_natively() {
 }
 
 #[test]
-fn every_token_is_read_as_natively() {
+fn token_vectors_match_native_decisions() {
     let tokens = tokens();
     let mut guest = Guest::new(whole());
     let mut sent = 0;
@@ -43,7 +43,7 @@ fn every_token_is_read_as_natively() {
 }
 
 #[test]
-fn the_module_without_cel_refuses_rules_that_need_it_and_nothing_else_differs() {
+fn module_without_cel_refuses_only_rules_that_need_it() {
     let mut guest = Guest::new(without_cel());
     let mut refused = 0;
     for login in logins() {
@@ -62,7 +62,7 @@ fn the_module_without_cel_refuses_rules_that_need_it_and_nothing_else_differs() 
 }
 
 #[test]
-fn hostile_inputs_are_answered_as_natively() {
+fn hostile_inputs_match_native_answers() {
     let long = "a".repeat(1 << 20);
     let deep = "[".repeat(100_000);
     let mut inputs = vec![
@@ -96,7 +96,7 @@ fn hostile_inputs_are_answered_as_natively() {
 }
 
 #[test]
-fn memory_is_given_back() {
+fn module_releases_memory() {
     let mut inputs = logins();
     inputs.extend(tokens());
     let mut guest = Guest::new(whole());

@@ -55,7 +55,7 @@ fn is_log(line: &str) -> bool {
 }
 
 #[test]
-fn what_cannot_be_used_is_named() {
+fn invalid_input_is_named() {
     /// UTF-16 without a byte order mark.
     const WIDE: &str = "c\0l\0u\0s\0t\0e\0r\0I\0D\0:\0 \0c\0\n\0";
     const CONFIG: &str = "clusterID: c1\nserver: {healthPort: 0, kubeconfigPregenerated: true}\n";
@@ -160,7 +160,7 @@ fn what_cannot_be_used_is_named() {
 }
 
 #[test]
-fn a_port_in_use_is_named() {
+fn port_in_use_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let folder = TestFolder::new(&[("config.yaml", "server: {healthPort: 0}\n")]);
@@ -183,7 +183,7 @@ fn a_port_in_use_is_named() {
 }
 
 #[test]
-fn a_log_filter_that_is_none_is_named() {
+fn invalid_log_filter_is_named() {
     check_failure(&Case {
         args: &["init"],
         env: &[("ACK_RAM_AUTHENTICATOR_LOG", "hyper=loud")],
@@ -193,7 +193,7 @@ fn a_log_filter_that_is_none_is_named() {
 }
 
 #[test]
-fn what_was_pasted_in_the_wrong_place_is_not_shown() {
+fn misplaced_secret_is_not_echoed() {
     let jwt = format!("eyJhbGciOi.{}.c2ln", "CANARY".repeat(30));
     let json = r#"{"kind": "ExecCredential", "status": {"clientKeyData": "CANARY"}}"#;
     for args in [

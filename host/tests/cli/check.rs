@@ -71,7 +71,7 @@ fn assert_found(folder: &TestFolder, args: &[&str], code: i32, expected: &[&str]
 }
 
 #[test]
-fn a_good_configuration_passes_before_anything_is_there() {
+fn valid_configuration_passes_check_before_first_start() {
     let folder = TestFolder::new(&[("config.yaml", GOOD)]);
     let run = check(&folder, &[]);
     assert_eq!(
@@ -82,7 +82,7 @@ fn a_good_configuration_passes_before_anything_is_there() {
 }
 
 #[test]
-fn a_server_that_runs_is_not_in_the_way_and_its_pair_is_looked_at() {
+fn check_beside_running_server_reads_its_pair() {
     let folder = TestFolder::new(&[("config.yaml", GOOD)]);
     assert_eq!(
         folder.run(&["init", "-c", "config.yaml"], &[]).code,
@@ -107,7 +107,7 @@ fn a_server_that_runs_is_not_in_the_way_and_its_pair_is_looked_at() {
 }
 
 #[test]
-fn an_own_pair_and_a_ca_of_clients_are_looked_at() {
+fn check_reads_provided_pair_and_client_ca() {
     let tls = "  tls: {certFile: cert.pem, keyFile: key.pem, caFile: cert.pem}\n";
     let folder = TestFolder::new(&[("config.yaml", GOOD)]);
     let init = ["init", "-c", "config.yaml", "--client-cert"];
@@ -224,7 +224,7 @@ fn kubeconfigs_are_read_and_nothing_in_them_is_run() {
 }
 
 #[test]
-fn what_the_command_line_and_the_environment_say_counts() {
+fn check_applies_command_line_and_environment() {
     let folder = TestFolder::new(&[("config.yaml", GOOD)]);
     assert_found(
         &folder,

@@ -21,7 +21,7 @@ const SECRET: (&str, &str) = (
 const TOKEN: (&str, &str) = ("ALIBABA_CLOUD_SECURITY_TOKEN", "CAISFakeSecurityToken/+==");
 
 #[test]
-fn a_credential_that_cannot_be_one_makes_no_token() {
+fn invalid_credential_makes_no_token() {
     let folder = TestFolder::new(&[]);
     for (variable, value) in [ID, SECRET, TOKEN] {
         for (bad, fault) in [
@@ -53,7 +53,7 @@ fn a_credential_that_cannot_be_one_makes_no_token() {
 }
 
 #[test]
-fn a_credential_that_is_not_unicode_counts_as_set() {
+fn non_unicode_credential_counts_as_set() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ack-ram-authenticator"));
     command
         .args(["token", "-i", "c1"])
@@ -69,7 +69,7 @@ fn a_credential_that_is_not_unicode_counts_as_set() {
 }
 
 #[test]
-fn a_token_that_is_printed_is_one_that_inspect_takes() {
+fn printed_token_is_accepted_by_inspect() {
     let folder = TestFolder::new(&[]);
     for env in [&[ID, SECRET][..], &[ID, SECRET, TOKEN]] {
         let printed = folder.run(&["token", "-i", "c1"], env).printed();
@@ -112,7 +112,7 @@ fn check(config: &str, args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, Vec
 }
 
 #[test]
-fn a_certificate_of_sts_that_nothing_proves_names_the_setting() {
+fn untrusted_sts_certificate_names_the_setting() {
     let sts = Emulator::builder().demo().start().unwrap();
     let other = Emulator::builder().demo().start().unwrap();
     let config = format!(

@@ -9,7 +9,7 @@ use crate::program::TestFolder;
 
 /// What is asked in which order, where not all is in the file.
 #[test]
-fn each_backend_is_told_of() {
+fn explain_lists_every_backend() {
     let config = |order: &str, protect: &str| {
         format!(
             "clusterID: c1
@@ -88,7 +88,7 @@ server:
 }
 
 #[test]
-fn a_token_is_asked_about() {
+fn explain_with_token_calls_sts() {
     let sts = Emulator::builder().demo().start().unwrap();
     let config = format!(
         "clusterID: c1\nserver:\n  sts: {{endpoint: '{}', caFile: ca.pem}}\n  mapRoles: [{{roleARN: '{}', username: 'dev:{{{{SessionNameRaw}}}}'}}]\n",

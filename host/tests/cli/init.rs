@@ -26,7 +26,7 @@ fn init_leaves_three_files_and_says_what_comes_next() {
 }
 
 #[test]
-fn a_second_time_the_authority_is_kept() {
+fn second_init_keeps_the_ca() {
     let folder = TestFolder::new(&[("config.yaml", "server: {port: 6443}\n")]);
     folder.run(&["init"], &[]).printed();
     let first = folder.tree();
@@ -46,7 +46,7 @@ fn a_second_time_the_authority_is_kept() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_is_named() {
+fn unwritable_file_is_named() {
     let folder = TestFolder::new(&[]);
     std::fs::create_dir(folder.path().join("ack-ram-authenticator.kubeconfig")).unwrap();
     let run = folder.run(&["init"], &[]);
@@ -60,7 +60,7 @@ fn a_file_that_cannot_be_written_is_named() {
 }
 
 #[test]
-fn with_a_client_certificate_the_kubeconfig_has_one_of_a_ca_of_its_own() {
+fn client_cert_option_writes_certificate_of_a_client_ca() {
     let folder = TestFolder::new(&[]);
     let printed = folder.run(&["init", "--client-cert"], &[]).printed();
     for part in [
@@ -110,7 +110,7 @@ fn with_a_client_certificate_the_kubeconfig_has_one_of_a_ca_of_its_own() {
 }
 
 #[test]
-fn of_an_own_pair_the_ca_is_pinned_and_none_is_made() {
+fn provided_pair_pins_its_ca_and_makes_none() {
     let folder = TestFolder::new(&[(
         "config.yaml",
         "server: {tls: {certFile: cert.pem, keyFile: key.pem, caFile: ca.pem}}\n",

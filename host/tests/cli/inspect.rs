@@ -30,7 +30,7 @@ fn inspect(token: &str, more: &[&str]) -> CommandRun {
 }
 
 #[test]
-fn a_good_token_is_shown_without_its_secrets() {
+fn valid_token_is_shown_without_secrets() {
     let token = token(60);
     for more in [&[] as &[&str], &["-i", "c1"], &["-o", "json"]] {
         let page = inspect(&token, more).printed();
@@ -51,7 +51,7 @@ fn a_good_token_is_shown_without_its_secrets() {
 }
 
 #[test]
-fn each_check_is_told() {
+fn inspect_lists_every_check() {
     let fresh = token(0);
     let old = token(7200);
     let statuses = |run: &CommandRun| -> Vec<String> {
@@ -118,7 +118,7 @@ fn each_check_is_told() {
 }
 
 #[test]
-fn the_token_may_come_from_standard_input() {
+fn inspect_reads_token_from_standard_input() {
     let folder = TestFolder::new(&[]);
     let bare = format!("{}\n", token(0));
     let credential = json!({"kind": "ExecCredential", "status": {"token": token(0)}});
@@ -140,7 +140,7 @@ fn the_token_may_come_from_standard_input() {
 }
 
 #[test]
-fn the_token_may_be_an_argument_or_an_option_or_in_an_exec_credential() {
+fn inspect_accepts_argument_option_and_exec_credential() {
     let token = token(0);
     let credential = json!({"kind": "ExecCredential", "status": {"token": token}}).to_string();
     let expected = inspect(&token, &["-o", "json"]).printed();

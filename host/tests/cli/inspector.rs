@@ -25,7 +25,7 @@ fn page() -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn the_page_is_served_or_the_way_to_it_told() {
+async fn inspector_page_is_served_or_its_build_explained() {
     let folder = TestFolder::new(&[]);
     let page = page();
     if page.is_empty() {

@@ -113,8 +113,8 @@ impl Fixture {
 
 #[test]
 fn sts_is_asked_through_the_proxy_with_the_decoded_password() {
-    let world = Fixture::start();
-    let proxy = HttpProxy::start(ProxyBehavior::Connects(world.sts.address()));
+    let fixture = Fixture::start();
+    let proxy = HttpProxy::start(ProxyBehavior::Connects(fixture.sts.address()));
     let port = proxy.address.port();
     for (url, credentials) in [
         (format!("127.0.0.1:{port}"), None),
@@ -123,10 +123,10 @@ fn sts_is_asked_through_the_proxy_with_the_decoded_password() {
             Some("Basic dXNlcjpwIy8/QA=="),
         ),
     ] {
-        let printed = world.verify(&[("https_proxy", &url)]).printed();
+        let printed = fixture.verify(&[("https_proxy", &url)]).printed();
         assert!(printed.contains(demo::USER_ARN), "{printed}");
         let head = proxy.heads.recv().unwrap();
-        let sts = world.sts.address().port();
+        let sts = fixture.sts.address().port();
         assert!(
             head.starts_with(&format!("CONNECT {NAME}:{sts} HTTP/1.1\r\n")),
             "{head}"
@@ -139,8 +139,8 @@ fn sts_is_asked_through_the_proxy_with_the_decoded_password() {
 }
 
 #[test]
-fn what_no_proxy_exempts_never_reaches_the_proxy() {
-    let world = Fixture::start();
+fn no_proxy_host_bypasses_the_proxy() {
+    let fixture = Fixture::start();
     let proxy = HttpProxy::start(ProxyBehavior::Answers("502 Bad Gateway"));
     let url = format!("http://{}", proxy.address);
     for no_proxy in [
@@ -149,18 +149,18 @@ fn what_no_proxy_exempts_never_reaches_the_proxy() {
         "*",
         "other.example,proxied.invalid",
     ] {
-        let run = world.verify(&[("HTTPS_PROXY", &url), ("NO_PROXY", no_proxy)]);
+        let run = fixture.verify(&[("HTTPS_PROXY", &url), ("NO_PROXY", no_proxy)]);
         assert_eq!(run.code, Some(1), "{run:?}");
         assert!(!run.stderr.contains("through the proxy"), "{run:?}");
     }
     assert!(proxy.heads.try_recv().is_err());
-    let run = world.verify(&[("HTTPS_PROXY", &url), ("NO_PROXY", "sts.*.invalid")]);
+    let run = fixture.verify(&[("HTTPS_PROXY", &url), ("NO_PROXY", "sts.*.invalid")]);
     assert!(run.stderr.contains("through the proxy"), "{run:?}");
 }
 
 #[test]
-fn a_failure_names_the_proxy_and_the_variable_and_what_to_do() {
-    let world = Fixture::start();
+fn proxy_failure_names_proxy_variable_and_fix() {
+    let fixture = Fixture::start();
     let start = |manner| HttpProxy::start(manner);
     let refuses = start(ProxyBehavior::Answers("403 Forbidden"));
     let wants_login = start(ProxyBehavior::Answers("407 Proxy Authentication Required"));
@@ -176,11 +176,11 @@ fn a_failure_names_the_proxy_and_the_variable_and_what_to_do() {
         transcript.heading(title);
         transcript.replace(&address.to_string(), "<proxy>");
         let url = format!("http://user:CANARY@{address}");
-        let token = world.token();
+        let token = fixture.token();
         transcript.replace(token.expose(), "<token>");
         let args = ["verify", "-c", "config.yaml", "--token", token.expose()];
-        transcript.run(&world.folder, &args, &[("HTTPS_PROXY", &url)]);
-        let run = world.verify(&[
+        transcript.run(&fixture.folder, &args, &[("HTTPS_PROXY", &url)]);
+        let run = fixture.verify(&[
             ("HTTPS_PROXY", &url),
             ("ACK_RAM_AUTHENTICATOR_LOG", "trace"),
         ]);
@@ -193,22 +193,22 @@ fn a_failure_names_the_proxy_and_the_variable_and_what_to_do() {
 }
 
 #[test]
-fn a_proxy_that_takes_all_the_time_of_a_call_is_named() {
-    let world = Fixture::start();
+fn slow_proxy_is_named_in_timeout() {
+    let fixture = Fixture::start();
     let silent = HttpProxy::start(ProxyBehavior::IsSilent);
-    let config = world.folder.read("config.yaml");
+    let config = fixture.folder.read("config.yaml");
     let config = config.replace("caFile:", "connectTimeout: 30s, timeout: 500ms, caFile:");
-    fs::write(world.folder.path().join("config.yaml"), config).unwrap();
+    fs::write(fixture.folder.path().join("config.yaml"), config).unwrap();
     let url = format!("http://{}", silent.address);
-    let run = world.verify(&[("HTTPS_PROXY", &url)]);
+    let run = fixture.verify(&[("HTTPS_PROXY", &url)]);
     assert_eq!(run.code, Some(1), "{run:?}");
     let named = format!("through the proxy `{}` of `HTTPS_PROXY`", silent.address);
     assert!(run.stderr.contains(&named), "{run:?}");
 }
 
 #[test]
-fn a_malformed_proxy_ends_the_server_before_it_listens() {
-    let world = Fixture::start();
+fn malformed_proxy_fails_server_start() {
+    let fixture = Fixture::start();
     for (url, part) in [
         ("http://user:12#CANARY@127.0.0.1:1", "percent-encode"),
         ("http://user:12/CANARY@127.0.0.1:1", "percent-encode"),
@@ -235,7 +235,7 @@ fn a_malformed_proxy_ends_the_server_before_it_listens() {
             ],
             &["verify", "-c", "config.yaml", "--token", "k8s-ack-v2.e30="],
         ] {
-            let run = world.folder.run(args, &env);
+            let run = fixture.folder.run(args, &env);
             assert_eq!(run.code, Some(1), "{run:?}");
             let told = format!("{}{}", run.stdout, run.stderr);
             assert!(
@@ -247,7 +247,7 @@ fn a_malformed_proxy_ends_the_server_before_it_listens() {
                 "{told}"
             );
         }
-        assert!(!world.folder.path().join("state").exists());
+        assert!(!fixture.folder.path().join("state").exists());
     }
     // `token` asks nobody.
     let key = [
@@ -258,11 +258,11 @@ fn a_malformed_proxy_ends_the_server_before_it_listens() {
             "FakeAccessKeySecret0000000001",
         ),
     ];
-    world.folder.run(&["token", "-i", "c1"], &key).printed();
+    fixture.folder.run(&["token", "-i", "c1"], &key).printed();
 }
 
 #[test]
-fn a_cluster_command_does_not_read_the_proxy_of_sts() {
+fn cluster_command_ignores_sts_proxy() {
     let kubeconfig = "
 apiVersion: v1
 kind: Config

@@ -84,7 +84,7 @@ fn variables_that_are_probably_meant_otherwise_are_warnings() {
 }
 
 #[test]
-fn the_log_is_json_where_that_is_asked_for() {
+fn log_format_json_logs_json() {
     for args in [
         ["-l", "json", "server", "-c", "config.yaml"],
         ["server", "-c", "config.yaml", "--log-format", "json"],
@@ -99,7 +99,7 @@ fn the_log_is_json_where_that_is_asked_for() {
 }
 
 #[test]
-fn the_log_says_where_it_listens_for_what() {
+fn log_names_listening_addresses() {
     let port = ports::free_port();
     let config = CONFIG.replace("healthPort: 0", &format!("healthPort: {port}"));
     for (config, health) in [

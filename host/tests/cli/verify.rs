@@ -33,16 +33,16 @@ impl Fixture {
 }
 
 #[test]
-fn the_token_may_come_from_standard_input() {
-    let world = Fixture::start();
-    let token = world.token(&demo::user_key(), "c2");
+fn verify_reads_token_from_standard_input() {
+    let fixture = Fixture::start();
+    let token = fixture.token(&demo::user_key(), "c2");
     let args = ["verify", "-c=config.yaml", "-t", "-", "--cluster-id=c2"];
     let credential = json!({"status": {"token": token.expose()}}).to_string();
     for input in [format!("{}\n", token.expose()), credential] {
-        let printed = world.folder.run_with_input(&args, &[], &input).printed();
+        let printed = fixture.folder.run_with_input(&args, &[], &input).printed();
         assert!(printed.contains(demo::USER_ARN), "{printed}");
     }
-    let run = world.folder.run_with_input(&args, &[], "\n");
+    let run = fixture.folder.run_with_input(&args, &[], "\n");
     assert_eq!(run.code, Some(1), "{run:?}");
     assert!(run.stderr.contains("no token on standard input"), "{run:?}");
 }

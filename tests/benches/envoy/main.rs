@@ -4,7 +4,7 @@
 //! filter, and with ext_authz, which asks the native server over TLS. Tokens are known already, to the filter and to the
 //! server. The ways take turns, so that whatever else the machine does hits all of them.
 
-mod world;
+mod fixture;
 mod wrk;
 
 use std::error::Error;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use world::{Way, World};
+use fixture::{AuthMode, Fixture};
 use wrk::Figures;
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -42,7 +42,7 @@ fn main() -> Result<(), BoxError> {
     } else {
         (ROUNDS, ROUND)
     };
-    let world = World::start()?;
+    let fixture = Fixture::start()?;
     println!(
         "{} rounds of {} s each, by turns; CPU of Envoy, and of the server where it is asked",
         rounds,
@@ -50,16 +50,16 @@ fn main() -> Result<(), BoxError> {
     );
     println!("connections  way        requests/s   CPU us  added us   p50 us   p99 us   Envoy MiB");
     for connections in CONNECTIONS {
-        let mut figures = Way::ALL.map(|_| Vec::new());
+        let mut figures = AuthMode::ALL.map(|_| Vec::new());
         for round in 0..=rounds {
-            for (way, figures) in Way::ALL.into_iter().zip(&mut figures) {
+            for (way, figures) in AuthMode::ALL.into_iter().zip(&mut figures) {
                 // The first is to get warm.
                 let time = if round == 0 {
                     Duration::from_secs(1)
                 } else {
                     time
                 };
-                let figure = world.measure(way, connections, time)?;
+                let figure = fixture.measure(way, connections, time)?;
                 if round > 0 {
                     figures.push(figure);
                 }
@@ -67,7 +67,7 @@ fn main() -> Result<(), BoxError> {
         }
         let figures = figures.map(|figures| Figures::sum(&figures));
         let [none, ..] = figures;
-        for (way, figures) in Way::ALL.into_iter().zip(figures) {
+        for (way, figures) in AuthMode::ALL.into_iter().zip(figures) {
             println!(
                 "{connections:>11}  {:<9} {:>11.0} {:>8.1} {:>9.1} {:>8.0} {:>8.0} {:>11.1}",
                 way.name(),
@@ -76,7 +76,7 @@ fn main() -> Result<(), BoxError> {
                 figures.cpu_micros() - none.cpu_micros(),
                 figures.p50.as_secs_f64() * 1e6,
                 figures.p99.as_secs_f64() * 1e6,
-                world.envoy_mib()?,
+                fixture.envoy_mib()?,
             );
         }
     }

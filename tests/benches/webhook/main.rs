@@ -13,7 +13,7 @@ use ack_ram_tests::load::Shape;
 use clap::Parser;
 
 use rounds::Plan;
-use servers::World;
+use servers::Fixture;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -73,19 +73,19 @@ fn main() -> Result<(), BoxError> {
         // First: a child's peak of memory is never below what this process had when it started the child.
         println!("{}", single::client(folder.path(), 10 * rounds)?);
     }
-    let world = World::start(folder)?;
+    let fixture = Fixture::start(folder)?;
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         if arguments.only.is_none() {
-            println!("{}", single::start(&world, 2 * rounds).await?);
+            println!("{}", single::start(&fixture, 2 * rounds).await?);
             for mappings in [100, 10_000] {
-                println!("{}", single::memory(&world, mappings).await?);
+                println!("{}", single::memory(&fixture, mappings).await?);
             }
         }
         let only = arguments.only.as_deref().unwrap_or_default();
         for plan in PLANS.iter().filter(|plan| plan.name.contains(only)) {
             eprintln!("{} ...", plan.name);
-            println!("\n{}", rounds::run(&world, plan, rounds).await?);
+            println!("\n{}", rounds::run(&fixture, plan, rounds).await?);
         }
         Ok(())
     })

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ack_ram_tests::load::{Answered, Clients, Shape};
+use ack_ram_tests::load::{Clients, LoadReport, Shape};
 use ack_ram_tests::usage::{Usage, cpu_time};
 use bytes::Bytes;
 
 use crate::BoxError;
-use crate::servers::World;
+use crate::servers::Fixture;
 
 /// One table.
 pub(crate) struct Plan {
@@ -42,20 +42,20 @@ struct Side {
 /// What one server did in one round.
 struct Round {
     cpu: Duration,
-    answered: Answered,
+    answered: LoadReport,
 }
 
 /// Runs `plan`, and gives its table.
-pub(crate) async fn run(world: &World, plan: &Plan, rounds: usize) -> Result<String, BoxError> {
-    let bare = world.bare()?;
-    let cached = world.real()?;
-    let asking = world.real()?;
+pub(crate) async fn run(fixture: &Fixture, plan: &Plan, rounds: usize) -> Result<String, BoxError> {
+    let bare = fixture.bare()?;
+    let cached = fixture.real()?;
+    let asking = fixture.real()?;
     let pids = [
         bare.process.pid(),
         cached.authenticator.pid(),
         asking.authenticator.pid(),
     ];
-    let known = world.reviews(KNOWN)?;
+    let known = fixture.reviews(KNOWN)?;
     let mut sides = Vec::new();
     for (load, pid) in [bare.load, cached.load, asking.load].iter().zip(pids) {
         let mut clients = load.open(plan.shape).await?;
@@ -69,13 +69,13 @@ pub(crate) async fn run(world: &World, plan: &Plan, rounds: usize) -> Result<Str
         });
     }
     let known: Arc<[Bytes]> = known.iter().cloned().cycle().take(plan.reviews).collect();
-    let sts_before = cpu_time(world.sts_pid())?;
+    let sts_before = cpu_time(fixture.sts_pid())?;
     for round in 0..rounds {
         for turn in 0..sides.len() {
             // Who comes first in one round comes last in another.
             let index = (turn + round) % sides.len();
             let reviews = match index {
-                STS => world.reviews(plan.reviews)?,
+                STS => fixture.reviews(plan.reviews)?,
                 _ => Arc::clone(&known),
             };
             let Some(side) = sides.get_mut(index) else {
@@ -92,7 +92,7 @@ pub(crate) async fn run(world: &World, plan: &Plan, rounds: usize) -> Result<Str
         asking.authenticator.forget_log();
     }
     let calls = u32::try_from(plan.reviews * rounds)?;
-    let sts = (cpu_time(world.sts_pid())? - sts_before) / calls;
+    let sts = (cpu_time(fixture.sts_pid())? - sts_before) / calls;
     table(plan, &sides, sts)
 }
 

@@ -16,6 +16,7 @@ use ack_ram_tests::dates::now;
 use ack_ram_tests::load::{Load, review_of};
 use ack_ram_tests::ports;
 use ack_ram_tests::process::Process;
+use ack_ram_tests::server_config::ServerConfig;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -30,7 +31,7 @@ const MAPPINGS: usize = 100;
 const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// STS, and where everything lies.
-pub(crate) struct World {
+pub(crate) struct Fixture {
     folder: TempDir,
     sts: Process,
     sts_url: String,
@@ -38,7 +39,7 @@ pub(crate) struct World {
     servers: AtomicUsize,
 }
 
-impl World {
+impl Fixture {
     /// Starts the emulator of STS.
     pub(crate) fn start(folder: TempDir) -> Result<Self, BoxError> {
         let state = folder.path().join("sts.json");
@@ -90,18 +91,11 @@ impl World {
                 "groups": ["dev"],
             })
         });
-        let config = json!({
-            "clusterID": CLUSTER,
-            "server": {
-                "port": port,
-                "healthPort": 0,
-                "stateDir": "state",
-                "generateKubeconfig": "webhook.kubeconfig",
-                "sts": { "endpoint": self.sts_url, "caFile": "../sts-ca.pem" },
-                "mapUsers": users.collect::<Value>(),
-            },
+        let settings = json!({
+            "sts": { "endpoint": self.sts_url, "caFile": self.folder.path().join("sts-ca.pem") },
+            "mapUsers": users.collect::<Value>(),
         });
-        std::fs::write(folder.join("config.yaml"), config.to_string())?;
+        let _path = ServerConfig::new(&folder, port).settings(&settings).write();
         Ok(Prepared { folder, port })
     }
 

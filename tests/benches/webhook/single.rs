@@ -12,7 +12,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 
 use crate::BoxError;
 use crate::rounds::{median, megabytes};
-use crate::servers::{World, key};
+use crate::servers::{Fixture, key};
 
 /// How long the server is given to answer for the first time.
 const START_LIMIT: Duration = Duration::from_secs(10);
@@ -46,13 +46,13 @@ pub(crate) fn client(folder: &Path, runs: usize) -> Result<String, BoxError> {
 }
 
 /// From the start of the process, with a CA in its state folder, until the first review is answered.
-pub(crate) async fn start(world: &World, runs: usize) -> Result<String, BoxError> {
-    let prepared = world.prepare(100)?;
+pub(crate) async fn start(fixture: &Fixture, runs: usize) -> Result<String, BoxError> {
+    let prepared = fixture.prepare(100)?;
     prepared.start()?.stop()?;
     let load = prepared.load()?;
     let mut times = Vec::new();
     for _ in 0..runs {
-        let review = world.reviews(1)?;
+        let review = fixture.reviews(1)?;
         let started = Instant::now();
         let mut command =
             authenticator::command(prepared.folder(), &["server", "-c", "config.yaml"]);
@@ -89,12 +89,12 @@ impl Drop for Guard {
 }
 
 /// The memory of a server with so many `mappings` in its file.
-pub(crate) async fn memory(world: &World, mappings: usize) -> Result<String, BoxError> {
-    let prepared = world.prepare(mappings)?;
+pub(crate) async fn memory(fixture: &Fixture, mappings: usize) -> Result<String, BoxError> {
+    let prepared = fixture.prepare(mappings)?;
     let server = prepared.start()?;
     let idle = Usage::of(server.pid())?.resident_kib;
     let mut clients = prepared.load()?.open(Shape::Connections(32)).await?;
-    clients.send(&world.reviews(WARM)?).await?;
+    clients.send(&fixture.reviews(WARM)?).await?;
     let warm = Usage::of(server.pid())?;
     Ok(format!(
         "server, {mappings} mappings: {} after the start, {} after {WARM} reviews on 32 connections, at most {}",

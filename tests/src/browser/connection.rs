@@ -23,12 +23,12 @@ pub(super) struct Connection {
 
 #[derive(Default)]
 struct Inbox {
-    arrived: Mutex<Arrived>,
+    arrived: Mutex<ReceivedMessages>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Arrived {
+struct ReceivedMessages {
     answers: HashMap<u64, Value>,
     events: Vec<Value>,
     is_over: bool,

@@ -15,9 +15,11 @@ use tempfile::TempDir;
 use self::kubectl::Access;
 use self::servers::Servers;
 
+pub use self::deploy::MAPPINGS;
 pub use self::kubectl::{ExecPlugin, KubectlOutput};
-pub use self::rest::{Answer, Rest};
+pub use self::rest::{ApiReply, Rest};
 
+mod deploy;
 mod kubectl;
 mod rest;
 mod servers;

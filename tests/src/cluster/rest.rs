@@ -29,7 +29,7 @@ pub struct Rest {
 
 /// What a server answered.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ApiReply {
     /// The HTTP status.
     pub status: u16,
     /// The body; `null` when it is not JSON.
@@ -66,37 +66,37 @@ impl Rest {
     }
 
     /// Reads what is at `path`.
-    pub fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> ApiReply {
         self.send(Method::GET, path, JSON, Bytes::new())
     }
 
     /// Creates `object` in the collection at `path`.
-    pub fn post(&self, path: &str, object: &Value) -> Answer {
+    pub fn post(&self, path: &str, object: &Value) -> ApiReply {
         self.send(Method::POST, path, JSON, object.to_string().into())
     }
 
     /// Puts `object` in the place of what is at `path`.
-    pub fn put(&self, path: &str, object: &Value) -> Answer {
+    pub fn put(&self, path: &str, object: &Value) -> ApiReply {
         self.send(Method::PUT, path, JSON, object.to_string().into())
     }
 
     /// Merges `patch` into what is at `path` (RFC 7386).
-    pub fn merge(&self, path: &str, patch: &Value) -> Answer {
+    pub fn merge(&self, path: &str, patch: &Value) -> ApiReply {
         self.send(Method::PATCH, path, MERGE_PATCH, patch.to_string().into())
     }
 
     /// Changes what is at `path` as `operations` say (RFC 6902).
-    pub fn patch(&self, path: &str, operations: &Value) -> Answer {
+    pub fn patch(&self, path: &str, operations: &Value) -> ApiReply {
         let body = operations.to_string().into();
         self.send(Method::PATCH, path, JSON_PATCH, body)
     }
 
     /// Deletes what is at `path`.
-    pub fn delete(&self, path: &str) -> Answer {
+    pub fn delete(&self, path: &str) -> ApiReply {
         self.send(Method::DELETE, path, JSON, Bytes::new())
     }
 
-    fn send(&self, method: Method, path: &str, kind: &str, body: Bytes) -> Answer {
+    fn send(&self, method: Method, path: &str, kind: &str, body: Bytes) -> ApiReply {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
@@ -111,7 +111,7 @@ impl Rest {
                 .unwrap_or_else(|error| panic!("{}{path}: {error:?}", self.url))
                 .into_parts();
             let body = body.collect().await.expect("a whole answer").to_bytes();
-            Answer {
+            ApiReply {
                 status: head.status.as_u16(),
                 body: serde_json::from_slice(&body).unwrap_or_default(),
             }
@@ -119,7 +119,7 @@ impl Rest {
     }
 }
 
-impl Answer {
+impl ApiReply {
     /// What came, for a request that cannot but succeed.
     ///
     /// # Panics

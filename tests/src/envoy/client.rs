@@ -32,7 +32,7 @@ pub struct Client {
 
 /// What came back.
 #[derive(Debug)]
-pub struct Answer {
+pub struct EnvoyReply {
     /// The status.
     pub status: StatusCode,
     /// The version of HTTP that it came in.
@@ -56,7 +56,7 @@ impl Client {
     ///
     /// # Errors
     /// When there is no answer.
-    pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<Answer, BoxError> {
+    pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<EnvoyReply, BoxError> {
         let mut request = Request::get(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -68,7 +68,7 @@ impl Client {
     ///
     /// # Errors
     /// When there is no answer.
-    pub async fn send<B>(&self, request: Request<B>) -> Result<Answer, BoxError>
+    pub async fn send<B>(&self, request: Request<B>) -> Result<EnvoyReply, BoxError>
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<BoxError>,
@@ -76,7 +76,7 @@ impl Client {
         let (head, body) = self.begin(request).await?.into_parts();
         let body = body.collect().await?;
         let trailers = body.trailers().cloned().unwrap_or_default();
-        Ok(Answer {
+        Ok(EnvoyReply {
             status: head.status,
             version: head.version,
             headers: head.headers,
@@ -116,7 +116,7 @@ impl Client {
     }
 }
 
-impl Answer {
+impl EnvoyReply {
     /// The value of the header `name`; empty when there is none.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {

@@ -8,23 +8,22 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::time::Duration;
+use std::{env, fs};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::eventually::{LIMIT, block_until};
 use crate::process::{Process, WaitError};
 use crate::tools;
 
-pub use client::{Answer, Client, Protocol};
+pub use client::{Client, EnvoyReply, Protocol};
 pub use config::{Filter, Listener, plain_cluster, service_cluster, sts_cluster};
-pub use upstream::{Seen, Upstream};
+pub use upstream::{ReceivedRequest, Upstream};
 
 /// It takes a second on two idle cores.
 const START_LIMIT: Duration = Duration::from_secs(120);
-const UPDATE_LIMIT: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(10);
 
 /// The filter's module, as `cargo xtask wasm` built it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,24 +149,16 @@ impl Envoy {
     /// When there is none.
     #[must_use]
     pub fn address(&self, name: &str) -> SocketAddr {
-        let deadline = Instant::now() + UPDATE_LIMIT;
-        loop {
+        let listener = block_until(name, || {
             let listeners: Value =
                 serde_json::from_str(&self.admin("/listeners?format=json")).expect("JSON");
             let listeners = listeners["listener_statuses"].as_array();
             let listener = listeners.and_then(|all| all.iter().find(|one| one["name"] == name));
-            if let Some(listener) = listener {
-                let address = &listener["local_address"]["socket_address"];
-                let port = address["port_value"].as_u64().expect("a port");
-                return SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).expect("a port")));
-            }
-            assert!(
-                Instant::now() < deadline,
-                "no listener {name}: {}",
-                self.log()
-            );
-            thread::sleep(POLL);
-        }
+            listener.cloned().ok_or_else(|| self.log())
+        });
+        let address = &listener["local_address"]["socket_address"];
+        let port = address["port_value"].as_u64().expect("a port");
+        SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).expect("a port")))
     }
 
     /// A client of the listener `name`.
@@ -201,15 +192,11 @@ impl Envoy {
     /// # Panics
     /// When it keeps one.
     pub fn wait_until_disconnected(&self, cluster: &str) {
-        let deadline = Instant::now() + UPDATE_LIMIT;
-        while self.stat(&format!("cluster.{cluster}.upstream_cx_active")) > 0 {
-            assert!(
-                Instant::now() < deadline,
-                "still connected to {cluster}: {}",
-                self.log()
-            );
-            thread::sleep(POLL);
-        }
+        let connections = format!("cluster.{cluster}.upstream_cx_active");
+        block_until("no connection", || match self.stat(&connections) {
+            0 => Ok(()),
+            _ => Err(self.log()),
+        });
     }
 
     /// Replaces all listeners, and waits until Envoy has.
@@ -228,17 +215,15 @@ impl Envoy {
             listeners,
             self.updates,
         );
-        let deadline = Instant::now() + UPDATE_LIMIT;
-        loop {
+        block_until("the update", || {
             if count(self, "update_rejected") > refused {
-                return Err(self.log());
+                Ok(Err(self.log()))
+            } else if count(self, "update_success") > taken {
+                Ok(Ok(()))
+            } else {
+                Err(self.log())
             }
-            if count(self, "update_success") > taken {
-                return Ok(());
-            }
-            assert!(Instant::now() < deadline, "no update: {}", self.log());
-            thread::sleep(POLL);
-        }
+        })
     }
 
     /// What it has logged so far, access logs on standard output too.
@@ -258,7 +243,7 @@ impl Envoy {
     /// When it does not come.
     pub fn wait_for_log(&mut self, part: &str) -> Result<String, WaitError> {
         self.process
-            .wait_for_line(|line| line.contains(part), UPDATE_LIMIT)
+            .wait_for_line(|line| line.contains(part), LIMIT)
     }
 
     /// Its process id.

@@ -21,13 +21,13 @@ use tokio::sync::oneshot;
 /// that comes. Dropping it ends it.
 pub struct Upstream {
     address: SocketAddr,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    seen: Arc<Mutex<Vec<ReceivedRequest>>>,
     _stop: oneshot::Sender<()>,
 }
 
 /// A request that has come.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct ReceivedRequest {
     /// The version of HTTP.
     pub version: Version,
     /// The method.
@@ -42,7 +42,7 @@ pub struct Seen {
     pub trailers: HeaderMap,
 }
 
-impl Seen {
+impl ReceivedRequest {
     /// All values of the header `name`.
     #[must_use]
     pub fn all(&self, name: &str) -> Vec<&str> {
@@ -92,12 +92,12 @@ impl Upstream {
     }
 
     /// The requests that have come since this was asked last, oldest first.
-    pub fn take(&self) -> Vec<Seen> {
+    pub fn take(&self) -> Vec<ReceivedRequest> {
         std::mem::take(&mut *self.seen.lock())
     }
 }
 
-async fn serve(listener: TcpListener, seen: Arc<Mutex<Vec<Seen>>>) {
+async fn serve(listener: TcpListener, seen: Arc<Mutex<Vec<ReceivedRequest>>>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             continue;
@@ -118,7 +118,7 @@ async fn serve(listener: TcpListener, seen: Arc<Mutex<Vec<Seen>>>) {
 
 async fn answer(
     mut request: Request<Incoming>,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    seen: Arc<Mutex<Vec<ReceivedRequest>>>,
 ) -> Result<Response<BoxBody<Bytes, Infallible>>, Infallible> {
     let upgrade = request.headers().get(UPGRADE).cloned();
     let upgraded = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
@@ -134,7 +134,7 @@ async fn answer(
     };
     let trailers = collected.trailers().cloned().unwrap_or_default();
     let body = collected.to_bytes();
-    seen.lock().push(Seen {
+    seen.lock().push(ReceivedRequest {
         version: head.version,
         method: head.method,
         target: head

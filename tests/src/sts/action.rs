@@ -4,7 +4,7 @@ use ack_ram_core::secret::Secret;
 use ack_ram_core::time::UnixTime;
 use serde_json::{Value, json};
 
-use super::arrived::Arrived;
+use super::decoded_request::DecodedRequest;
 use super::directory::Directory;
 use super::nonces::Nonces;
 use super::principal::Principal;
@@ -22,54 +22,58 @@ pub(super) struct Service {
 
 impl Service {
     /// The body of the reply without its `RequestId`, or why there is none.
-    pub(super) fn answer(&mut self, arrived: &Arrived, now: UnixTime) -> Result<Value, Refusal> {
-        if arrived.parts.uri.path() != "/" {
+    pub(super) fn answer(
+        &mut self,
+        decoded: &DecodedRequest,
+        now: UnixTime,
+    ) -> Result<Value, Refusal> {
+        if decoded.parts.uri.path() != "/" {
             return Err(Refusal::UnknownAction);
         }
-        let action = arrived
+        let action = decoded
             .action()
             .ok_or(Refusal::MissingParameter("Action"))?;
-        match arrived.version() {
+        match decoded.version() {
             Some(VERSION) => {}
             Some(_) => return Err(Refusal::UnknownVersion),
             None => return Err(Refusal::MissingParameter("Version")),
         }
         match action {
-            "GetCallerIdentity" => Ok(self.signer(arrived, now)?.caller_identity()),
-            "AssumeRole" => match self.signer(arrived, now)? {
+            "GetCallerIdentity" => Ok(self.signer(decoded, now)?.caller_identity()),
+            "AssumeRole" => match self.signer(decoded, now)? {
                 Principal::Root { .. } => Err(Refusal::RootMayNotAssume),
                 Principal::User { .. } | Principal::AssumedRole { .. } => {
-                    self.open_session(arrived, now)
+                    self.open_session(decoded, now)
                 }
             },
             "AssumeRoleWithOIDC" => {
-                self.check_oidc_token(arrived)?;
-                self.open_session(arrived, now)
+                self.check_oidc_token(decoded)?;
+                self.open_session(decoded, now)
             }
             _ => Err(Refusal::UnknownAction),
         }
     }
 
-    fn signer(&mut self, arrived: &Arrived, now: UnixTime) -> Result<Principal, Refusal> {
-        verify::signer(arrived, &self.directory, &mut self.nonces, now)
+    fn signer(&mut self, decoded: &DecodedRequest, now: UnixTime) -> Result<Principal, Refusal> {
+        verify::signer(decoded, &self.directory, &mut self.nonces, now)
     }
 
-    fn check_oidc_token(&self, arrived: &Arrived) -> Result<(), Refusal> {
-        let provider = required(arrived, "OIDCProviderArn")?;
-        let token = required(arrived, "OIDCToken")?;
+    fn check_oidc_token(&self, decoded: &DecodedRequest) -> Result<(), Refusal> {
+        let provider = required(decoded, "OIDCProviderArn")?;
+        let token = required(decoded, "OIDCToken")?;
         if !self.directory.knows_oidc_token(provider, token) {
             return Err(Refusal::UnknownOidcToken);
         }
         Ok(())
     }
 
-    fn open_session(&mut self, arrived: &Arrived, now: UnixTime) -> Result<Value, Refusal> {
-        let role = required(arrived, "RoleArn")?;
-        let session = required(arrived, "RoleSessionName")?;
+    fn open_session(&mut self, decoded: &DecodedRequest, now: UnixTime) -> Result<Value, Refusal> {
+        let role = required(decoded, "RoleArn")?;
+        let session = required(decoded, "RoleSessionName")?;
         if !is_session_name(session) {
             return Err(Refusal::InvalidParameter("RoleSessionName"));
         }
-        let expires = now.plus_seconds(session_seconds(arrived)?);
+        let expires = now.plus_seconds(session_seconds(decoded)?);
         let owner = self.directory.session(role, session)?;
         let assumed = json!({ "Arn": owner.arn(), "AssumedRoleId": owner.principal_id() });
         let key = self
@@ -88,8 +92,8 @@ impl Service {
     }
 }
 
-fn required<'a>(arrived: &'a Arrived, name: &'static str) -> Result<&'a str, Refusal> {
-    arrived
+fn required<'a>(decoded: &'a DecodedRequest, name: &'static str) -> Result<&'a str, Refusal> {
+    decoded
         .parameter(name)
         .filter(|value| !value.is_empty())
         .ok_or(Refusal::MissingParameter(name))
@@ -103,9 +107,9 @@ fn is_session_name(name: &str) -> bool {
 }
 
 /// `DurationSeconds` of `AssumeRole`: 15 minutes to the role's longest session, which is an hour unless changed.
-fn session_seconds(arrived: &Arrived) -> Result<i64, Refusal> {
+fn session_seconds(decoded: &DecodedRequest) -> Result<i64, Refusal> {
     let invalid = Refusal::InvalidParameter("DurationSeconds");
-    match arrived.parameter("DurationSeconds").map(str::parse) {
+    match decoded.parameter("DurationSeconds").map(str::parse) {
         None => Ok(3600),
         Some(Ok(seconds @ 900..=3600)) => Ok(seconds),
         Some(_) => Err(invalid),

@@ -17,7 +17,7 @@ use super::demo;
 use super::directory::Directory;
 use super::fault::{Fault, FaultScope};
 use super::principal::Principal;
-use super::seen::SeenRequest;
+use super::recorded_request::RecordedRequest;
 use super::server::{self, Shared};
 use super::tls::Identity;
 
@@ -145,19 +145,19 @@ impl Emulator {
     /// The requests that arrived, oldest first; the last 10,000. Requests that nobody signed and that ask for nothing are
     /// [probes](Self::probes), and not among them.
     #[must_use]
-    pub fn requests(&self) -> Vec<SeenRequest> {
-        self.shared.seen().calls()
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.shared.request_log().calls()
     }
 
     /// The probes of whether STS is alive that arrived, oldest first; the last 10,000.
     #[must_use]
-    pub fn probes(&self) -> Vec<SeenRequest> {
-        self.shared.seen().probes()
+    pub fn probes(&self) -> Vec<RecordedRequest> {
+        self.shared.request_log().probes()
     }
 
     /// Forgets the requests that arrived so far.
     pub fn clear_requests(&self) {
-        self.shared.seen().clear();
+        self.shared.request_log().clear();
     }
 
     /// How many connections were accepted.

@@ -28,9 +28,9 @@
 //! What stands in a state file is shown by [`EXAMPLE_STATE`].
 
 mod action;
-mod arrived;
 mod body;
 mod clock;
+mod decoded_request;
 pub mod demo;
 mod directory;
 mod emulator;
@@ -39,8 +39,8 @@ mod file;
 mod handshake;
 mod nonces;
 mod principal;
+mod recorded_request;
 mod refusal;
-mod seen;
 mod server;
 mod tls;
 mod verify;
@@ -52,5 +52,5 @@ pub use fault::Fault;
 pub use file::{EXAMPLE_STATE, StateError};
 pub use handshake::Handshake;
 pub use principal::Principal;
-pub use seen::{GET_CALLER_IDENTITY_HEADERS, SeenRequest};
+pub use recorded_request::{GET_CALLER_IDENTITY_HEADERS, RecordedRequest};
 pub use wire::Wire;

@@ -18,12 +18,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::action::Service;
-use super::arrived::Arrived;
 use super::body::{Closed, ReplyBody};
 use super::clock::Clock;
+use super::decoded_request::DecodedRequest;
 use super::fault::{Fault, FaultPlan};
+use super::recorded_request::RequestLog;
 use super::refusal::Refusal;
-use super::seen::Seen;
 use super::tls::Acceptors;
 use super::wire::{Connection, Slot, Spoilable};
 
@@ -42,7 +42,7 @@ pub(super) struct Shared {
     requests: AtomicU64,
     service: Mutex<Service>,
     faults: Mutex<FaultPlan>,
-    seen: Mutex<Seen>,
+    request_log: Mutex<RequestLog>,
 }
 
 impl Shared {
@@ -54,8 +54,8 @@ impl Shared {
         self.faults.lock()
     }
 
-    pub(super) fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock()
+    pub(super) fn request_log(&self) -> MutexGuard<'_, RequestLog> {
+        self.request_log.lock()
     }
 
     /// In the form of real request ids, but counted.
@@ -152,19 +152,19 @@ async fn respond(
         *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
         return Ok(response);
     };
-    let arrived = Arrived::new(parts, body.to_bytes());
+    let decoded = DecodedRequest::new(parts, body.to_bytes());
 
     let request_id = shared.next_request_id();
-    let host = arrived.host().to_owned();
+    let host = decoded.host().to_owned();
     let refuse = |refusal: &Refusal| json(refusal.status(), &refusal.body(&request_id, &host));
 
-    let answer = shared.service().answer(&arrived, shared.clock.now());
+    let answer = shared.service().answer(&decoded, shared.clock.now());
     let error = answer.as_ref().err().map(Refusal::code);
     let (fault, replaced) = {
         let mut faults = shared.faults();
-        (faults.take_for(&arrived.signer()), faults.replaced())
+        (faults.take_for(&decoded.signer()), faults.replaced())
     };
-    shared.seen().record(arrived, error, fault.clone());
+    shared.request_log().record(decoded, error, fault.clone());
     if let Some(on_wire) = fault.as_ref().and_then(Fault::on_wire) {
         slot.put(on_wire);
     }

@@ -7,7 +7,7 @@ use ack_ram_core::protocol::acs3::{
 use ack_ram_core::protocol::rpc;
 use ack_ram_core::time::UnixTime;
 
-use super::arrived::Arrived;
+use super::decoded_request::DecodedRequest;
 use super::directory::{Directory, KeyRecord};
 use super::nonces::Nonces;
 use super::principal::Principal;
@@ -18,14 +18,14 @@ pub(super) const WINDOW_SECONDS: i64 = 15 * 60;
 
 /// The owner of the key that signed the request.
 pub(super) fn signer(
-    arrived: &Arrived,
+    decoded: &DecodedRequest,
     directory: &Directory,
     nonces: &mut Nonces,
     now: UnixTime,
 ) -> Result<Principal, Refusal> {
-    let signed = match arrived.header("authorization") {
-        Some(authorization) => verify_acs3(arrived, authorization, directory, now)?,
-        None => verify_rpc(arrived, directory, now)?,
+    let signed = match decoded.header("authorization") {
+        Some(authorization) => verify_acs3(decoded, authorization, directory, now)?,
+        None => verify_rpc(decoded, directory, now)?,
     };
     if let Some(nonce) = signed.nonce {
         nonces.spend(&signed.by.key.id, nonce, now)?;
@@ -39,13 +39,13 @@ struct Signed<'a> {
 }
 
 fn verify_acs3<'a>(
-    arrived: &'a Arrived,
+    decoded: &'a DecodedRequest,
     authorization: &str,
     directory: &'a Directory,
     now: UnixTime,
 ) -> Result<Signed<'a>, Refusal> {
     let header = |name, missing| {
-        arrived
+        decoded
             .header(name)
             .ok_or(Refusal::MissingParameter(missing))
     };
@@ -63,20 +63,20 @@ fn verify_acs3<'a>(
         | AuthorizationError::Credential
         | AuthorizationError::Signature => Refusal::IncompleteSignature,
     })?;
-    let security_token = arrived.header("x-acs-security-token");
+    let security_token = decoded.header("x-acs-security-token");
     let by = directory.signing_key(&authorization.access_key_id, security_token, now)?;
 
     let headers = authorization
         .signed_headers
         .split(';')
-        .map(|name| arrived.header(name).map(|value| (name, value)))
+        .map(|name| decoded.header(name).map(|value| (name, value)))
         .collect::<Option<Vec<_>>>()
         .ok_or(Refusal::IncompleteSignature)?;
-    let sha256 = body_sha256(&arrived.body);
+    let sha256 = body_sha256(&decoded.body);
     let request = CanonicalRequest {
-        method: arrived.parts.method.as_str(),
-        path: arrived.parts.uri.path(),
-        query: &arrived.query(),
+        method: decoded.parts.method.as_str(),
+        path: decoded.parts.uri.path(),
+        query: &decoded.query(),
         headers: &headers,
         body_sha256: &sha256,
     };
@@ -85,17 +85,17 @@ fn verify_acs3<'a>(
     }
     Ok(Signed {
         by,
-        nonce: arrived.header("x-acs-signature-nonce"),
+        nonce: decoded.header("x-acs-signature-nonce"),
     })
 }
 
 fn verify_rpc<'a>(
-    arrived: &'a Arrived,
+    decoded: &'a DecodedRequest,
     directory: &'a Directory,
     now: UnixTime,
 ) -> Result<Signed<'a>, Refusal> {
     let parameter = |name| {
-        arrived
+        decoded
             .parameter(name)
             .ok_or(Refusal::MissingParameter(name))
     };
@@ -113,11 +113,11 @@ fn verify_rpc<'a>(
     check_date(date, now)?;
 
     let access_key_id = AccessKeyId::parse(access_key_id).ok_or(Refusal::UnknownKey)?;
-    let security_token = arrived.parameter("SecurityToken");
+    let security_token = decoded.parameter("SecurityToken");
     let by = directory.signing_key(&access_key_id, security_token, now)?;
 
-    let method = arrived.parts.method.as_str();
-    let parameters = arrived.parameters();
+    let method = decoded.parts.method.as_str();
+    let parameters = decoded.parameters();
     if !rpc::verify(method, &parameters, &by.key.secret, signature) {
         let expected = rpc::string_to_sign(method, &parameters);
         return Err(Refusal::SignatureDoesNotMatch(expected));

@@ -4,53 +4,54 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::AccessKey;
 use ack_ram_tests::authenticator::Authenticator;
+use ack_ram_tests::eventually::eventually;
+use ack_ram_tests::fixture::Fixture;
 use ack_ram_tests::sts::{Fault, demo};
 use ack_ram_tests::webhook::WebhookClient;
 use serde_json::{Value, json};
 
-use crate::world::{
-    SCRUBBED, SOON, World, audit_metrics, eventually, is_granted, objects, scrubbed_key,
+use crate::fixture::{
+    SCRUBBED, audit_file, audit_metrics, objects, prepare, scrubbed_key, server_command,
 };
 
 #[tokio::test]
-async fn a_decision_is_a_line_that_names_who_what_and_why() {
-    let world = World::new();
-    let server = Authenticator::start_with(world.server()).unwrap();
-    let webhook = world.webhook();
+async fn decision_writes_line_with_user_result_and_reason() {
+    let fixture = prepare();
+    let server = Authenticator::start_with(server_command(&fixture)).unwrap();
+    let webhook = fixture.new_webhook();
     let wrong_secret = AccessKey {
         secret: Secret::new("not-the-secret"),
         ..demo::user_key()
     };
-    let good = world.token(&demo::user_key());
+    let good = fixture.token();
     let tokens = [
         (good.clone(), None),
         (good, None),
         (Secret::new("eyJhbGciOiJSUzI1NiJ9.e30.c2ln"), None),
-        (world.token(&demo::stranger_key()), None),
-        (world.token(&wrong_secret), None),
+        (fixture.token_of(&demo::stranger_key()), None),
+        (fixture.token_of(&wrong_secret), None),
         (Secret::new("k8s-ack-v2.e30="), None),
-        (world.token(&scrubbed_key()), None),
-        (
-            world.token(&demo::user_key()),
-            Some(Fault::CloseBeforeHeaders),
-        ),
+        (fixture.token_of(&scrubbed_key()), None),
+        (fixture.token(), Some(Fault::CloseBeforeHeaders)),
     ];
     let count = tokens.len();
     for (token, fault) in tokens {
-        world.sts.set_fault(fault);
+        fixture.sts.set_fault(fault);
         webhook.review(&token).await.unwrap();
     }
     // What is not our token is about nobody.
-    let lines = eventually("all lines", || {
-        Some(objects(&world.audit)).filter(|lines| lines.len() == count - 1)
+    let lines = eventually("all lines", async || {
+        Some(objects(&audit_file(&fixture))).filter(|lines| lines.len() == count - 1)
     })
     .await;
-    let mode = fs::metadata(&world.audit).unwrap().permissions().mode();
+    let mode = fs::metadata(audit_file(&fixture))
+        .unwrap()
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o777, 0o600);
     for (line, (decision, result, fields)) in lines.iter().zip([
         (
@@ -110,8 +111,8 @@ async fn a_decision_is_a_line_that_names_who_what_and_why() {
     for line in &lines {
         let text = line.to_string();
         if let Some(reference) = line["reference"].as_str() {
-            let in_log = || server.log().contains(reference).then_some(());
-            eventually("the reference in the log", in_log).await;
+            let is_logged = async || server.log().contains(reference);
+            eventually("the reference in the log", is_logged).await;
         }
         assert!(
             !text.contains(SCRUBBED) && !text.contains("carol"),
@@ -124,98 +125,98 @@ async fn a_decision_is_a_line_that_names_who_what_and_why() {
         assert!(!log.contains(private), "{private} is in the log:\n{log}");
     }
     // Lines are counted when they have been written.
-    until(&webhook, [7.0, 0.0, 0.0]).await;
+    wait_for_audit_metrics(&webhook, [7.0, 0.0, 0.0]).await;
 }
 
 #[tokio::test]
-async fn a_file_that_is_moved_away_or_deleted_is_made_anew() {
-    let world = World::new();
-    let _server = Authenticator::start_with(world.server()).unwrap();
-    let webhook = world.webhook();
+async fn moved_or_deleted_audit_file_is_recreated() {
+    let fixture = prepare();
+    let _server = Authenticator::start_with(server_command(&fixture)).unwrap();
+    let webhook = fixture.new_webhook();
     let review = async || {
-        let token = world.token(&demo::user_key());
-        assert!(is_granted(&webhook.review(&token).await.unwrap()));
+        let token = fixture.token();
+        assert!(webhook.review(&token).await.unwrap().is_granted());
     };
-    let lines = |count| {
-        let is_there = move |lines: &Vec<Value>| lines.len() == count;
-        let path = &world.audit;
-        eventually("lines", move || Some(objects(path)).filter(is_there))
+    let lines = async |count| {
+        let are_written = async || objects(&audit_file(&fixture)).len() == count;
+        eventually("lines", are_written).await;
     };
     review().await;
     review().await;
     lines(2).await;
-    let moved = world.folder.path().join("audit.jsonl.1");
-    fs::rename(&world.audit, &moved).unwrap();
+    let moved = fixture.path("audit.jsonl.1");
+    fs::rename(audit_file(&fixture), &moved).unwrap();
     review().await;
     lines(1).await;
     assert_eq!(objects(&moved).len(), 2);
-    fs::remove_file(&world.audit).unwrap();
+    fs::remove_file(audit_file(&fixture)).unwrap();
     review().await;
     lines(1).await;
     // As logrotate's `copytruncate` does.
-    fs::write(&world.audit, "").unwrap();
+    fs::write(audit_file(&fixture), "").unwrap();
     review().await;
     lines(1).await;
-    until(&webhook, [5.0, 0.0, 0.0]).await;
+    wait_for_audit_metrics(&webhook, [5.0, 0.0, 0.0]).await;
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_written_holds_up_no_login() {
+async fn unwritable_audit_file_delays_no_login() {
     for (name, breaks, repairs) in [
         (
             "the disk is full",
-            (|world: &World| symlink("/dev/full", &world.audit).unwrap()) as fn(&World),
-            (|world: &World| fs::remove_file(&world.audit).unwrap()) as fn(&World),
+            (|fixture: &Fixture| symlink("/dev/full", audit_file(fixture)).unwrap())
+                as fn(&Fixture),
+            (|fixture: &Fixture| fs::remove_file(audit_file(fixture)).unwrap()) as fn(&Fixture),
         ),
         (
             "it is a folder",
-            |world| fs::create_dir(&world.audit).unwrap(),
-            |world| fs::remove_dir(&world.audit).unwrap(),
+            |fixture| fs::create_dir(audit_file(fixture)).unwrap(),
+            |fixture| fs::remove_dir(audit_file(fixture)).unwrap(),
         ),
         (
             "its folder is not there",
-            |world| symlink("elsewhere/audit.jsonl", &world.audit).unwrap(),
-            |world| fs::create_dir(world.folder.path().join("elsewhere")).unwrap(),
+            |fixture| symlink("elsewhere/audit.jsonl", audit_file(fixture)).unwrap(),
+            |fixture| fs::create_dir(fixture.path("elsewhere")).unwrap(),
         ),
     ] {
-        let world = World::new();
-        breaks(&world);
-        let server = Authenticator::start_with(world.server()).unwrap();
-        let webhook = world.webhook();
+        let fixture = prepare();
+        breaks(&fixture);
+        let server = Authenticator::start_with(server_command(&fixture)).unwrap();
+        let webhook = fixture.new_webhook();
         let review = async || {
-            let token = world.token(&demo::user_key());
+            let token = fixture.token();
             let reply = webhook.review(&token).await.unwrap();
-            assert!(is_granted(&reply), "{name}: {reply:?}");
+            assert!(reply.is_granted(), "{name}: {reply:?}");
         };
         for lost in 1..=3 {
             review().await;
-            until(&webhook, [0.0, f64::from(lost), 1.0]).await;
+            wait_for_audit_metrics(&webhook, [0.0, f64::from(lost), 1.0]).await;
         }
-        repairs(&world);
+        repairs(&fixture);
         review().await;
-        until(&webhook, [1.0, 3.0, 0.0]).await;
-        assert_eq!(objects(&world.audit).len(), 1, "{name}");
+        wait_for_audit_metrics(&webhook, [1.0, 3.0, 0.0]).await;
+        assert_eq!(objects(&audit_file(&fixture)).len(), 1, "{name}");
         let told = |what: &str| {
             let log = server.log();
             log.lines().filter(|line| line.contains(what)).count()
         };
-        eventually(name, || (told("is written again") == 1).then_some(())).await;
+        eventually(name, async || told("is written again") == 1).await;
         assert_eq!(told("cannot be written"), 1, "{name}:\n{}", server.log());
     }
 }
 
 #[tokio::test]
-async fn what_breaks_off_in_the_middle_of_a_line_spoils_no_other() {
-    let world = World::new();
+async fn truncated_line_corrupts_no_other_line() {
+    let fixture = prepare();
     // The shell has the server get an error in place of a signal when a file grows too long.
     let mut limited = Command::new("/bin/sh");
     limited.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]);
-    let server = world.server();
+    let server = server_command(&fixture);
     limited.arg(server.get_program()).args(server.get_args());
-    limited.env_clear().env("HOME", world.folder.path());
-    limited.current_dir(world.folder.path());
+    limited.env_clear().env("HOME", fixture.folder());
+    limited.current_dir(fixture.folder());
     let server = Authenticator::start_with(limited).unwrap();
-    let webhook = world.webhook();
+    let webhook = fixture.new_webhook();
     let limit = |bytes: &str| {
         let pid = server.pid().to_string();
         let mut prlimit = Command::new("prlimit");
@@ -223,34 +224,32 @@ async fn what_breaks_off_in_the_middle_of_a_line_spoils_no_other() {
         assert!(prlimit.status().unwrap().success());
     };
     let review = async || {
-        let token = world.token(&demo::user_key());
-        assert!(is_granted(&webhook.review(&token).await.unwrap()));
+        let token = fixture.token();
+        assert!(webhook.review(&token).await.unwrap().is_granted());
     };
     review().await;
-    until(&webhook, [1.0, 0.0, 0.0]).await;
-    let length = fs::metadata(&world.audit).unwrap().len();
+    wait_for_audit_metrics(&webhook, [1.0, 0.0, 0.0]).await;
+    let length = fs::metadata(audit_file(&fixture)).unwrap().len();
     limit(&(length + 10).to_string());
     review().await;
-    until(&webhook, [1.0, 1.0, 1.0]).await;
+    wait_for_audit_metrics(&webhook, [1.0, 1.0, 1.0]).await;
     limit("unlimited");
     review().await;
-    until(&webhook, [2.0, 1.0, 0.0]).await;
-    let text = fs::read_to_string(&world.audit).unwrap();
+    wait_for_audit_metrics(&webhook, [2.0, 1.0, 0.0]).await;
+    let text = fs::read_to_string(audit_file(&fixture)).unwrap();
     let whole = text
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).is_ok());
     assert_eq!(Vec::from_iter(whole), [true, false, true], "{text}");
 }
 
-/// Waits until the audit's metrics are these.
-async fn until(webhook: &WebhookClient, wanted: [f64; 3]) {
-    let deadline = Instant::now() + SOON;
-    loop {
-        let seen = audit_metrics(webhook).await;
-        if seen == wanted {
-            return;
+/// Waits until the audit's metrics are `expected`.
+async fn wait_for_audit_metrics(webhook: &WebhookClient, expected: [f64; 3]) {
+    eventually("the audit's metrics", async || {
+        match audit_metrics(webhook).await {
+            found if found == expected => Ok(()),
+            found => Err(format!("{found:?}, not {expected:?}")),
         }
-        assert!(Instant::now() < deadline, "{seen:?}, not {wanted:?}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    })
+    .await;
 }

@@ -14,7 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::world::{SOON, World, is_granted, metrics, objects};
+use crate::fixture::{LIMIT, audit_file, objects, prepare, server_command};
 
 /// Denied before any call to STS.
 const GARBAGE: &str = "k8s-ack-v2.e30=";
@@ -22,18 +22,18 @@ const GARBAGE_RESULT: &str = "token_missing_field";
 
 #[tokio::test]
 async fn flood_of_free_denials_is_summarized_and_every_decision_counted() {
-    let world = World::new();
-    let mut server = Authenticator::start_with(world.server()).unwrap();
-    let webhook = world.webhook();
-    let deadline = Instant::now() + SOON;
+    let fixture = prepare();
+    let mut server = Authenticator::start_with(server_command(&fixture)).unwrap();
+    let webhook = fixture.new_webhook();
+    let deadline = Instant::now() + LIMIT;
     let garbage = Secret::new(GARBAGE);
     let is_summary = |line: &Value| line["count"].is_u64();
     let mut sent = 0_u32;
     // However slow the machine is, it gets to more in a second than may have lines of their own.
-    while !objects(&world.audit).iter().any(is_summary) {
+    while !objects(&audit_file(&fixture)).iter().any(is_summary) {
         assert!(Instant::now() < deadline, "no summary after {sent}");
         for reply in join_all((0..500).map(|_| webhook.review(&garbage))).await {
-            assert!(!is_granted(&reply.unwrap()));
+            assert!(!reply.unwrap().is_granted());
         }
         let strange = || {
             let request = webhook.request(Method::GET, "/nothing");
@@ -49,14 +49,14 @@ async fn flood_of_free_denials_is_summarized_and_every_decision_counted() {
         secret: Secret::new("not-the-secret"),
         ..demo::user_key()
     };
-    let (refused, granted) = (world.token(&wrong_secret), world.token(&demo::user_key()));
+    let (refused, granted) = (fixture.token_of(&wrong_secret), fixture.token());
     let flood = join_all((0..500).map(|_| webhook.review(&garbage)));
     let (_, refusal, grant) =
         tokio::join!(flood, webhook.review(&refused), webhook.review(&granted));
-    assert!(!is_granted(&refusal.unwrap()) && is_granted(&grant.unwrap()));
+    assert!(!refusal.unwrap().is_granted() && grant.unwrap().is_granted());
     sent += 500;
 
-    let decisions = metrics(&webhook).await;
+    let decisions = webhook.metrics().await;
     let denied = decisions.value(
         "ack_ram_authenticator_decisions_total",
         &[("decision", "denied")],
@@ -68,9 +68,9 @@ async fn flood_of_free_denials_is_summarized_and_every_decision_counted() {
         Signal::SIGTERM,
     )
     .unwrap();
-    assert!(server.wait(SOON).unwrap().success());
+    assert!(server.wait(LIMIT).unwrap().success());
 
-    let audit = objects(&world.audit);
+    let audit = objects(&audit_file(&fixture));
     let log: Vec<Value> = server
         .log()
         .lines()

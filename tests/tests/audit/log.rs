@@ -6,9 +6,11 @@ use std::net::TcpListener;
 use std::process::{Child, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ack_ram_core::fingerprint::Fingerprint;
+use ack_ram_tests::eventually::eventually;
+use ack_ram_tests::fixture::Fixture;
 use ack_ram_tests::process::Process;
 use ack_ram_tests::sts::demo;
 use ack_ram_tests::webhook::WebhookClient;
@@ -16,33 +18,32 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::world::{SOON, World, eventually, is_granted, metrics};
+use crate::fixture::{LIMIT, prepare, server_command};
 
 /// A server whose standard error is not read by the harness.
 struct Server(Child);
 
 impl Server {
     /// Starts it, and waits until it answers.
-    async fn start(world: &World, stderr: impl Into<Stdio>, level: &str) -> (Self, WebhookClient) {
-        let mut command = world.server();
+    async fn start(
+        fixture: &Fixture,
+        stderr: impl Into<Stdio>,
+        level: &str,
+    ) -> (Self, WebhookClient) {
+        let mut command = server_command(fixture);
         command.env("ACK_RAM_AUTHENTICATOR_LOG", level);
         let streams = command.stdin(Stdio::null()).stdout(Stdio::null());
         let server = Self(streams.stderr(stderr).spawn().unwrap());
-        let ca = world.folder.path().join("state/cert.pem");
-        eventually("the CA", || {
+        let ca = fixture.ca_file();
+        eventually("the CA", async || {
             fs::read_to_string(&ca).ok().filter(|ca| !ca.is_empty())
         })
         .await;
-        let webhook = world.webhook();
-        let deadline = Instant::now() + SOON;
-        while webhook
-            .review(&world.token(&demo::user_key()))
-            .await
-            .is_err()
-        {
-            assert!(Instant::now() < deadline, "it does not answer");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let webhook = fixture.new_webhook();
+        eventually("an answer", async || {
+            webhook.review(&fixture.token()).await.is_ok()
+        })
+        .await;
         (server, webhook)
     }
 
@@ -50,7 +51,7 @@ impl Server {
     async fn stops(&mut self) -> bool {
         let pid = Pid::from_raw(self.0.id().try_into().unwrap());
         kill(pid, Signal::SIGTERM).unwrap();
-        let status = eventually("the end", || self.0.try_wait().unwrap()).await;
+        let status = eventually("the end", async || self.0.try_wait().unwrap()).await;
         status.success()
     }
 }
@@ -63,40 +64,40 @@ impl Drop for Server {
 }
 
 async fn lost(webhook: &WebhookClient) -> f64 {
-    let told = metrics(webhook).await;
+    let told = webhook.metrics().await;
     told.value("ack_ram_authenticator_log_lines_lost_total", &[])
         .unwrap()
 }
 
 /// Reviews tokens, each of which must be granted, until lines are lost.
-async fn review_until_lines_are_lost(world: &World, webhook: &WebhookClient) {
-    let token = world.token(&demo::session_key());
-    let deadline = Instant::now() + SOON;
+async fn review_until_lines_are_lost(fixture: &Fixture, webhook: &WebhookClient) {
+    let token = fixture.token_of(&demo::session_key());
+    let deadline = Instant::now() + LIMIT;
     while lost(webhook).await == 0.0 {
         assert!(Instant::now() < deadline, "no line is lost");
         for _ in 0..20 {
-            assert!(is_granted(&webhook.review(&token).await.unwrap()));
+            assert!(webhook.review(&token).await.unwrap().is_granted());
         }
     }
-    assert!(is_granted(&webhook.review(&token).await.unwrap()));
+    assert!(webhook.review(&token).await.unwrap().is_granted());
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_reads_holds_up_neither_logins_nor_the_end() {
-    let world = World::new();
+async fn unread_log_delays_neither_logins_nor_shutdown() {
+    let fixture = prepare();
     let (unread, stderr) = std::io::pipe().unwrap();
-    let (mut server, webhook) = Server::start(&world, stderr, "info").await;
-    review_until_lines_are_lost(&world, &webhook).await;
+    let (mut server, webhook) = Server::start(&fixture, stderr, "info").await;
+    review_until_lines_are_lost(&fixture, &webhook).await;
     assert!(server.stops().await);
     drop(unread);
 }
 
 #[tokio::test]
-async fn a_log_that_is_read_again_tells_how_much_is_missing() {
-    let world = World::new();
+async fn log_read_again_reports_lost_lines() {
+    let fixture = prepare();
     let (unread, stderr) = std::io::pipe().unwrap();
-    let (mut server, webhook) = Server::start(&world, stderr, "info").await;
-    review_until_lines_are_lost(&world, &webhook).await;
+    let (mut server, webhook) = Server::start(&fixture, stderr, "info").await;
+    review_until_lines_are_lost(&fixture, &webhook).await;
     let (line, lines) = mpsc::channel();
     let read = thread::spawn(move || {
         let lines = BufReader::new(unread).lines();
@@ -113,16 +114,16 @@ async fn a_log_that_is_read_again_tells_how_much_is_missing() {
 }
 
 #[tokio::test]
-async fn a_log_on_a_full_disk_holds_up_no_login() {
-    let world = World::new();
+async fn log_on_full_disk_delays_no_login() {
+    let fixture = prepare();
     let full: File = OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let (mut server, webhook) = Server::start(&world, full, "info").await;
-    review_until_lines_are_lost(&world, &webhook).await;
+    let (mut server, webhook) = Server::start(&fixture, full, "info").await;
+    review_until_lines_are_lost(&fixture, &webhook).await;
     assert!(server.stops().await);
 }
 
 #[tokio::test]
-async fn what_a_login_does_is_told_by_targets_and_tied_by_its_reference() {
+async fn login_log_lines_share_targets_and_reference() {
     let authenticator = ("ack_ram_authenticator::authenticator", "login");
     let sts = ("ack_ram_authenticator::sts::endpoint", "sts_call");
     for (level, told) in [
@@ -136,11 +137,11 @@ async fn what_a_login_does_is_told_by_targets_and_tied_by_its_reference() {
             vec![authenticator, sts, sts],
         ),
     ] {
-        let world = World::new();
+        let fixture = prepare();
         let (read, stderr) = std::io::pipe().unwrap();
-        let (mut server, webhook) = Server::start(&world, stderr, level).await;
-        let token = world.token(&demo::user_key());
-        assert!(is_granted(&webhook.review(&token).await.unwrap()));
+        let (mut server, webhook) = Server::start(&fixture, stderr, level).await;
+        let token = fixture.token();
+        assert!(webhook.review(&token).await.unwrap().is_granted());
         assert!(server.stops().await);
         let reference = Fingerprint::from_text(token.expose()).to_string();
         let of_login = |line: &Value| {
@@ -161,19 +162,16 @@ async fn what_a_login_does_is_told_by_targets_and_tied_by_its_reference() {
 }
 
 #[test]
-fn what_was_logged_before_a_start_that_fails_is_written() {
-    let world = World::new();
-    let config = world.folder.path().join("config.yaml");
+fn failed_start_writes_earlier_log_lines() {
+    let fixture = prepare();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let text = fs::read_to_string(&config).unwrap();
-    let text = text.replace(
-        "\"healthPort\":0",
-        &format!("\"colour\":1,\"healthPort\":{port}"),
-    );
-    fs::write(&config, text).unwrap();
-    let mut server = Process::spawn("server", world.server()).unwrap();
-    let status = server.wait(SOON).unwrap();
+    fixture.edit(|server| {
+        server["colour"] = 1.into();
+        server["healthPort"] = port.into();
+    });
+    let mut server = Process::spawn("server", server_command(&fixture)).unwrap();
+    let status = server.wait(LIMIT).unwrap();
     let log = server.stderr();
     assert_eq!(status.code(), Some(1), "{log}");
     let warning = log.find("`server.colour`");

@@ -2,6 +2,6 @@
 //! written.
 
 mod file;
+mod fixture;
 mod flood;
 mod log;
-mod world;

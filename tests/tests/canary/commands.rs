@@ -15,13 +15,13 @@ use crate::tokens::{
     CLUSTER, KEY_SECRET, MARKS, PROXY_PASSWORD, SECURITY_TOKEN, Tokens, key, known_to, session_key,
 };
 
-struct World {
+struct CommandFixture {
     sts: Emulator,
     tokens: Tokens,
     folder: TempDir,
 }
 
-impl World {
+impl CommandFixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sts = known_to(Emulator::builder()).start().unwrap();
@@ -74,8 +74,8 @@ fn tells_nothing(search: &Search, what: &str, told: &[u8]) {
 }
 
 #[test]
-fn who_makes_a_token_is_told_nothing_beside_it() {
-    let world = World::new();
+fn token_command_prints_the_token_and_no_other_secret() {
+    let fixture = CommandFixture::new();
     let search = Secrets::new(&MARKS).search();
     let broken = |token: &str| AccessKey {
         security_token: Some(Secret::new(token)),
@@ -96,7 +96,7 @@ fn who_makes_a_token_is_told_nothing_beside_it() {
             &["-l", "json", "token", "-c", "config.yaml"],
             &["credential-plugin", "get-token", "-c", CLUSTER],
         ] {
-            let output = world.run(args, &key, "");
+            let output = fixture.run(args, &key, "");
             let case = format!("{name}: {args:?}: {output:?}");
             tells_nothing(&search, &case, &output.stderr);
             let has_token = key.security_token.is_some() && output.status.success();
@@ -107,20 +107,20 @@ fn who_makes_a_token_is_told_nothing_beside_it() {
 }
 
 #[test]
-fn commands_about_a_token_tell_nothing_that_is_secret_in_it() {
-    let world = World::new();
-    let mut tokens = world.tokens.bad();
-    tokens.push(world.tokens.v2(&key()));
-    tokens.push(world.tokens.v2(&session_key()));
-    tokens.push(world.tokens.v1(&session_key()));
-    let odd = world.tokens.odd();
+fn token_commands_print_no_secret_of_the_token() {
+    let fixture = CommandFixture::new();
+    let mut tokens = fixture.tokens.bad();
+    tokens.push(fixture.tokens.v2(&key()));
+    tokens.push(fixture.tokens.v2(&session_key()));
+    tokens.push(fixture.tokens.v1(&session_key()));
+    let odd = fixture.tokens.odd();
     let mut secrets = Secrets::new(&MARKS);
     for token in tokens.iter().chain(&odd) {
         secrets.add_token(token);
     }
     let search = secrets.search();
     let run = |args: &[&str], token: &Secret| {
-        let Output { stdout, stderr, .. } = world.run(args, &key(), token.expose());
+        let Output { stdout, stderr, .. } = fixture.run(args, &key(), token.expose());
         let told = [stdout, stderr].concat();
         tells_nothing(&search, &format!("{args:?} of {token:?}"), &told);
     };
@@ -137,8 +137,8 @@ fn commands_about_a_token_tell_nothing_that_is_secret_in_it() {
 }
 
 #[test]
-fn a_command_that_sts_fails_tells_no_secret() {
-    let world = World::new();
+fn command_with_failing_sts_prints_no_secret() {
+    let fixture = CommandFixture::new();
     for fault in [
         Fault::CloseOnAccept,
         Fault::StallOnAccept,
@@ -154,10 +154,10 @@ fn a_command_that_sts_fails_tells_no_secret() {
             "https://127.0.0.1:1/?SecurityToken={SECURITY_TOKEN}"
         )),
     ] {
-        world.sts.set_fault(Some(fault.clone()));
+        fixture.sts.set_fault(Some(fault.clone()));
         for token in [
-            world.tokens.v2(&session_key()),
-            world.tokens.v1(&session_key()),
+            fixture.tokens.v2(&session_key()),
+            fixture.tokens.v1(&session_key()),
         ] {
             let mut secrets = Secrets::new(&MARKS);
             secrets.add_token(&token);
@@ -166,7 +166,7 @@ fn a_command_that_sts_fails_tells_no_secret() {
                 status,
                 stdout,
                 stderr,
-            } = world.run(&args, &key(), token.expose());
+            } = fixture.run(&args, &key(), token.expose());
             assert!(!status.success(), "{fault:?}");
             let told = [stdout, stderr].concat();
             tells_nothing(&secrets.search(), &format!("{fault:?}"), &told);
@@ -175,16 +175,16 @@ fn a_command_that_sts_fails_tells_no_secret() {
 }
 
 #[test]
-fn what_stands_where_no_secret_belongs_is_not_repeated() {
-    let world = World::new();
-    let token = world.tokens.v2(&session_key());
+fn misplaced_secret_is_not_echoed() {
+    let fixture = CommandFixture::new();
+    let token = fixture.tokens.v2(&session_key());
     let mut secrets = Secrets::new(&MARKS);
     secrets.add_token(&token);
     let search = secrets.search();
     let exec_credential = json!({ "status": { "token": token.expose() } }).to_string();
-    fs::write(world.folder.path().join("token.yaml"), token.expose()).unwrap();
+    fs::write(fixture.folder.path().join("token.yaml"), token.expose()).unwrap();
     fs::write(
-        world.folder.path().join("key.yaml"),
+        fixture.folder.path().join("key.yaml"),
         format!("clusterID: c\nsecret: {KEY_SECRET}\n{SECURITY_TOKEN}"),
     )
     .unwrap();
@@ -225,7 +225,7 @@ fn what_stands_where_no_secret_belongs_is_not_repeated() {
                 secret,
             ],
         ] {
-            let Output { stdout, stderr, .. } = world.run(args, &key(), "");
+            let Output { stdout, stderr, .. } = fixture.run(args, &key(), "");
             let is_token = args.contains(&"token") || args.contains(&"get-token");
             let told = if is_token {
                 stderr
@@ -246,7 +246,7 @@ fn what_stands_where_no_secret_belongs_is_not_repeated() {
         &["diff", "token.yaml", "key.yaml"],
         &["explain", "-c", "key.yaml", "--arn", demo::USER_ARN],
     ] {
-        let Output { stdout, stderr, .. } = world.run(args, &key(), "");
+        let Output { stdout, stderr, .. } = fixture.run(args, &key(), "");
         tells_nothing(&search, &format!("{args:?}"), &[stdout, stderr].concat());
     }
 }

@@ -5,10 +5,10 @@
 //! cluster id, messages show it. No client writes a secret there, and no secret of a client is that short.
 
 mod commands;
+mod fixture;
 mod secrets;
 mod server;
 mod tokens;
-mod world;
 
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::sts::demo;
@@ -17,7 +17,7 @@ use crate::secrets::{Secrets, forms};
 use crate::tokens::{MARKS, Tokens};
 
 #[test]
-fn what_is_told_would_be_found() {
+fn search_finds_every_encoding_of_a_secret() {
     let mut secrets = Secrets::new(&MARKS);
     let tokens = Tokens::at(UnixTime::from_seconds(1_800_000_000));
     let token = tokens.v2(&demo::user_key());

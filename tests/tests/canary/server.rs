@@ -1,26 +1,25 @@
 //! What happens to a server, at every level of its log.
 
-use std::time::Instant;
-
 use ack_ram_core::secret::Secret;
+use ack_ram_tests::eventually::eventually;
 use ack_ram_tests::sts::{Fault, demo};
 use bytes::Bytes;
 use hyper::Method;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use serde_json::json;
 
+use crate::fixture::CanaryFixture;
 use crate::tokens::{BEARER, MISPLACED, SECURITY_TOKEN, key, session_key};
-use crate::world::{SOON, World};
 
 #[tokio::test]
-async fn a_server_tells_no_secret_in_text() {
+async fn server_reveals_no_secret_with_text_log() {
     for level in LEVELS {
         everything_happens(level, "text").await;
     }
 }
 
 #[tokio::test]
-async fn a_server_tells_no_secret_in_json() {
+async fn server_reveals_no_secret_with_json_log() {
     for level in LEVELS {
         everything_happens(level, "json").await;
     }
@@ -29,47 +28,44 @@ async fn a_server_tells_no_secret_in_json() {
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
 async fn everything_happens(level: &str, format: &str) {
-    let mut world = World::start(level, format).await;
-    let logins = logins(&mut world).await;
-    faults_of_sts(&mut world).await;
-    requests_that_are_no_review(&mut world).await;
-    questions_of_proxies(&mut world).await;
-    secrets_where_none_belongs(&mut world).await;
-    broken_http(&mut world).await;
-    world.finish(&format!("{level}, {format}"), logins).await;
+    let mut fixture = CanaryFixture::start(level, format).await;
+    let logins = logins(&mut fixture).await;
+    faults_of_sts(&mut fixture).await;
+    requests_that_are_no_review(&mut fixture).await;
+    questions_of_proxies(&mut fixture).await;
+    secrets_where_none_belongs(&mut fixture).await;
+    broken_http(&mut fixture).await;
+    fixture.finish(&format!("{level}, {format}"), logins).await;
 }
 
 /// Good and bad tokens; tells how many decisions there are.
-async fn logins(world: &mut World) -> usize {
+async fn logins(fixture: &mut CanaryFixture) -> usize {
     let good = [
-        world.tokens.v2(&key()),
-        world.tokens.v2(&session_key()),
-        world.tokens.v1(&session_key()),
+        fixture.tokens.v2(&key()),
+        fixture.tokens.v2(&session_key()),
+        fixture.tokens.v1(&session_key()),
     ];
     for token in &good {
         // The second time it is remembered.
         for _ in 0..2 {
-            until_decided(world, token).await;
+            wait_for_decision(fixture, token).await;
         }
     }
-    let unread = world.tokens.v2(&demo::stranger_key());
-    assert_eq!(world.review(&unread).await, 503);
-    let bad = [world.tokens.bad(), world.tokens.odd()].concat();
+    let unread = fixture.tokens.v2(&demo::stranger_key());
+    assert_eq!(fixture.review(&unread).await, 503);
+    let bad = [fixture.tokens.bad(), fixture.tokens.odd()].concat();
     for token in &bad {
-        until_decided(world, token).await;
+        wait_for_decision(fixture, token).await;
     }
     2 * good.len() + 1 + bad.len()
 }
 
 /// On a slow machine, STS may not answer in time.
-async fn until_decided(world: &mut World, token: &Secret) {
-    let deadline = Instant::now() + SOON;
-    while world.review(token).await != 200 {
-        assert!(Instant::now() < deadline, "no decision");
-    }
+async fn wait_for_decision(fixture: &mut CanaryFixture, token: &Secret) {
+    eventually("a decision", async || fixture.review(token).await == 200).await;
 }
 
-async fn faults_of_sts(world: &mut World) {
+async fn faults_of_sts(fixture: &mut CanaryFixture) {
     let reply = |status, body: serde_json::Value| Fault::Reply {
         status,
         body: Bytes::from(body.to_string()),
@@ -107,19 +103,19 @@ async fn faults_of_sts(world: &mut World) {
         reply(200, json!(SECURITY_TOKEN)),
         reply(500, json!({ SECURITY_TOKEN: MISPLACED })),
     ] {
-        world.sts.set_fault(Some(fault));
+        fixture.sts.set_fault(Some(fault));
         for token in [
-            world.tokens.v2(&session_key()),
-            world.tokens.v1(&session_key()),
+            fixture.tokens.v2(&session_key()),
+            fixture.tokens.v1(&session_key()),
         ] {
-            world.review(&token).await;
+            fixture.review(&token).await;
         }
     }
-    world.sts.set_fault(None);
+    fixture.sts.set_fault(None);
 }
 
-async fn requests_that_are_no_review(world: &mut World) {
-    let token = world.tokens.v2(&session_key());
+async fn requests_that_are_no_review(fixture: &mut CanaryFixture) {
+    let token = fixture.tokens.v2(&session_key());
     let token = token.expose();
     let review = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": { "token": token } });
     let review = review.to_string();
@@ -141,33 +137,35 @@ async fn requests_that_are_no_review(world: &mut World) {
         (review.replace("k8s-ack-v2.", "\\u0000"), 200),
         (review.replace("k8s-ack-v2.", &"x".repeat(100_000)), 413),
     ] {
-        let request = world.webhook.request(Method::POST, "/authenticate");
+        let request = fixture.webhook.request(Method::POST, "/authenticate");
         let request = request.header(CONTENT_TYPE, "application/json");
-        let status = world.ask(request.body(body.clone().into()).unwrap()).await;
+        let status = fixture
+            .ask(request.body(body.clone().into()).unwrap())
+            .await;
         assert_eq!(status, expected, "{body:.100}");
     }
-    let request = world.webhook.request(Method::POST, "/authenticate");
+    let request = fixture.webhook.request(Method::POST, "/authenticate");
     let request = request.header(CONTENT_TYPE, format!("text/{MISPLACED}"));
-    assert_eq!(world.ask(request.body(review.into()).unwrap()).await, 415);
+    assert_eq!(fixture.ask(request.body(review.into()).unwrap()).await, 415);
 }
 
 /// Who passes, who is denied, and who sends what no proxy should.
-async fn questions_of_proxies(world: &mut World) {
+async fn questions_of_proxies(fixture: &mut CanaryFixture) {
     let tokens = [
-        vec![world.tokens.v2(&key()), world.tokens.v1(&session_key())],
-        world.tokens.bad(),
+        vec![fixture.tokens.v2(&key()), fixture.tokens.v1(&session_key())],
+        fixture.tokens.bad(),
     ];
     for token in tokens.concat() {
-        world.ask_as_proxy(&token, ("x-other", MISPLACED)).await;
-        world
+        fixture.ask_as_proxy(&token, ("x-other", MISPLACED)).await;
+        fixture
             .ask_as_proxy(&token, ("x-remote-user", MISPLACED))
             .await;
     }
 }
 
 /// In the path, the query, the method and in headers.
-async fn secrets_where_none_belongs(world: &mut World) {
-    let token = world.tokens.v2(&session_key());
+async fn secrets_where_none_belongs(fixture: &mut CanaryFixture) {
+    let token = fixture.tokens.v2(&session_key());
     let token = token.expose();
     let bearer = format!("Bearer {BEARER}");
     let basic = format!("Basic {MISPLACED}");
@@ -189,26 +187,26 @@ async fn secrets_where_none_belongs(world: &mut World) {
             &Method::from_bytes(MISPLACED.as_bytes()).unwrap(),
         ] {
             for authorization in [&*bearer, &basic, token] {
-                let request = world.webhook.request(method.clone(), &path);
+                let request = fixture.webhook.request(method.clone(), &path);
                 let request = request
                     .header(AUTHORIZATION, authorization)
                     .header(COOKIE, &cookie)
                     .header("x-acs-security-token", SECURITY_TOKEN)
                     .header(format!("x-{MISPLACED}"), BEARER);
                 let body = format!("{{\"token\":\"{token}\"}}");
-                world.ask(request.body(body.into()).unwrap()).await;
+                fixture.ask(request.body(body.into()).unwrap()).await;
             }
         }
         let head =
             format!("x-token: {MISPLACED}\r\nauthorization: {bearer}\r\ncookie: {cookie}\r\n");
-        world.get(&path, &head).await;
+        fixture.get(&path, &head).await;
     }
     let foreign = Secret::new(BEARER);
-    assert_eq!(world.review(&foreign).await, 200);
+    assert_eq!(fixture.review(&foreign).await, 200);
 }
 
 /// What HTTP libraries refuse, and may want to talk about.
-async fn broken_http(world: &mut World) {
+async fn broken_http(fixture: &mut CanaryFixture) {
     for text in [
         format!("{SECURITY_TOKEN}\r\n\r\n"),
         format!("GET /{MISPLACED} {MISPLACED}\r\n\r\n"),
@@ -220,7 +218,7 @@ async fn broken_http(world: &mut World) {
         format!("GET / HTTP/1.1\r\nupgrade: {MISPLACED}\r\nconnection: upgrade\r\n\r\n"),
         format!("GET /{} HTTP/1.1\r\n\r\n", SECURITY_TOKEN.repeat(1_000)),
     ] {
-        world.babble(text.as_bytes()).await;
+        fixture.babble(text.as_bytes()).await;
     }
     for fields in [
         vec![
@@ -276,7 +274,7 @@ async fn broken_http(world: &mut World) {
         ],
         vec![(":status", MISPLACED), (":method", "GET")],
     ] {
-        world.babble(&http2(&fields)).await;
+        fixture.babble(&http2(&fields)).await;
     }
 }
 

@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-pub(crate) const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
+pub(crate) use ack_ram_tests::callers::CLUSTER;
 
 /// The secret of an access key.
 pub(crate) const KEY_SECRET: &str = "Zq8vK3mXpL7wRt5yB9nCdH2fJ6gTaE";

@@ -38,7 +38,7 @@ fn evaluate(
 }
 
 #[test]
-fn every_expression_yields_or_fails_as_the_vectors_say() {
+fn expression_vectors_yield_expected_results() {
     let vectors = vectors();
     assert!(vectors.cases.len() >= 260);
     for case in &vectors.cases {
@@ -69,7 +69,7 @@ fn check(case: &Case, vectors: &Vectors) {
 }
 
 #[test]
-fn an_expression_answers_only_what_it_was_compiled_for() {
+fn expression_evaluates_only_the_type_it_was_compiled_for() {
     let vectors = vectors();
     let identity = vectors.identities["session"].identity();
     let user = vectors.users["admin"].user();
@@ -106,7 +106,7 @@ fn an_expression_answers_only_what_it_was_compiled_for() {
 }
 
 #[test]
-fn an_expression_can_be_shared_between_threads() {
+fn expression_is_shared_between_threads() {
     fn takes<T: Send + Sync + 'static>(_: &T) {}
     let expression =
         Expression::compile("identity.type == 'RAMUser'", ExpressionKind::Condition).unwrap();

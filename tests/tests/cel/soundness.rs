@@ -13,7 +13,7 @@ use crate::vectors::{IdentityVector, UserVector, vectors};
 use crate::{KINDS, evaluate};
 
 #[test]
-fn what_is_accepted_gives_a_bounded_result_or_an_error_with_a_name() {
+fn accepted_expression_gives_bounded_result_or_named_error() {
     let vectors = vectors();
     let identities: Vec<_> = vectors
         .identities
@@ -67,7 +67,7 @@ fn is_sound(
 }
 
 #[test]
-fn no_text_makes_the_compiler_panic() {
+fn arbitrary_text_never_panics_the_compiler() {
     let vectors = vectors();
     let sources: Vec<_> = vectors
         .cases

@@ -46,7 +46,7 @@ const GROWING: [(&str, &str, &str, &str, &str); 24] = [
 ];
 
 #[test]
-fn no_chain_or_nest_overflows_a_small_stack() {
+fn chains_and_nesting_fit_a_small_stack() {
     let vectors = vectors();
     let identity = vectors.identities["session"].identity();
     let user = vectors.users["admin"].user();

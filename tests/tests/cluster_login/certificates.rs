@@ -4,53 +4,32 @@ use std::fs;
 
 use ack_ram_core::review::ReviewVersion;
 use ack_ram_core::secret::Secret;
-use ack_ram_tests::authenticator::{self, Authenticator};
+use ack_ram_tests::callers::CLUSTER;
 use ack_ram_tests::cluster::{Cluster, ExecPlugin};
-use ack_ram_tests::ports;
-use ack_ram_tests::process::Process;
-use ack_ram_tests::sts::{Emulator, demo};
+use ack_ram_tests::fixture::Fixture;
+use ack_ram_tests::sts::demo;
 use ack_ram_tests::tls_secret::TlsSecret;
 use ack_ram_tests::webhook::WebhookClient;
 use serde_json::json;
 
 use crate::LONG;
-use crate::world::{CLUSTER, own_plugin};
+use crate::fixture::{own_plugin, run_init};
 
 /// The API server starts once, with the kubeconfig that the server wrote.
 #[test]
-fn an_own_pair_is_replaced_and_a_client_certificate_is_needed() {
-    let sts = Emulator::builder().demo().start().unwrap();
+fn api_server_follows_replaced_pair_and_needs_client_certificate() {
     let mut secret = TlsSecret::mount("localhost");
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    let (ca, kubeconfig) = (
-        folder.join("sts-ca.pem"),
-        folder.join("generated.kubeconfig"),
-    );
-    fs::write(&ca, sts.ca_pem()).unwrap();
-    let port = ports::free_port();
-    let config = folder.join("config.yaml");
-    let settings = json!({
-        "clusterID": CLUSTER,
-        "server": {
-            "port": port,
-            "healthPort": 0,
-            "stateDir": folder,
-            "generateKubeconfig": kubeconfig,
-            "tls": secret.settings(),
-            "sts": sts.settings(&ca),
-            "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice" }],
-            "mapRoles": [{ "roleARN": demo::ROLE_ARN, "username": "dev:{{SessionName}}" }],
-            "mapAccounts": [demo::ACCOUNT],
-        },
-    });
-    fs::write(&config, settings.to_string()).unwrap();
-    let file = config.to_string_lossy();
-    let init = ["init", "--client-cert", "--config", &file];
-    let mut init = Process::spawn("init", authenticator::command(folder, &init)).unwrap();
-    assert!(init.wait(LONG).unwrap().success(), "{}", init.log());
-
-    let mut authenticator = Authenticator::start(folder, &config).unwrap();
+    let builder = Fixture::builder().settings(&json!({
+        "tls": secret.settings(),
+        "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice" }],
+        "mapRoles": [{ "roleARN": demo::ROLE_ARN, "username": "dev:{{SessionName}}" }],
+        "mapAccounts": [demo::ACCOUNT],
+    }));
+    let mut server = builder.prepare();
+    fs::create_dir(server.path("state")).unwrap();
+    run_init(&server, &["--client-cert"]);
+    let kubeconfig = server.path("webhook.kubeconfig");
+    server.start_server();
     let mut cluster = Cluster::builder()
         .webhook(&kubeconfig, ReviewVersion::V1)
         .start();
@@ -68,31 +47,25 @@ fn an_own_pair_is_replaced_and_a_client_certificate_is_needed() {
 
     secret.publish("localhost");
     let is_served = |line: &str| line.contains("has changed and is served now");
-    authenticator.wait_for_log(is_served, LONG).unwrap();
+    server.server_mut().wait_for_log(is_served, LONG).unwrap();
     // Else the API server would keep its connection, and with it what that began with.
-    authenticator.stop().unwrap();
-    let authenticator = Authenticator::start(folder, &config).unwrap();
+    server.restart();
     let plugin = own_plugin(&demo::session_key(), CLUSTER);
     log_in("role", &plugin, "dev:alice-example.com");
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let without = WebhookClient::new(&secret.path("ca.crt"), port).unwrap();
+    let without = WebhookClient::new(&secret.path("ca.crt"), server.port).unwrap();
     let token = Secret::new("eyJhbGciOiJSUzI1NiJ9.e30.c2ln");
     let reply = runtime.block_on(without.review(&token)).unwrap();
     assert_eq!(reply.status, 401, "{reply:?}");
 
     // An API server that has lost the right certificate is told why, where its administrator looks.
-    authenticator.stop().unwrap();
+    server.stop_server();
     for name in ["client-ca.pem", "client-ca-key.pem"] {
-        fs::remove_file(folder.join(name)).unwrap();
+        fs::remove_file(server.path("state").join(name)).unwrap();
     }
-    let mut init = Process::spawn(
-        "init",
-        authenticator::command(folder, &["init", "--client-cert", "--config", &file]),
-    )
-    .unwrap();
-    assert!(init.wait(LONG).unwrap().success(), "{}", init.log());
-    let _authenticator = Authenticator::start(folder, &config).unwrap();
+    run_init(&server, &["--client-cert"]);
+    server.start_server();
     let kubeconfig = cluster.write_kubeconfig("root", &own_plugin(&demo::root_key(), CLUSTER));
     let answer = cluster.kubectl_with(&kubeconfig, &["auth", "whoami"]);
     assert!(!answer.success, "{}", answer.stdout);

@@ -2,36 +2,36 @@
 //! verifies signatures.
 
 mod certificates;
-mod world;
+mod fixture;
 
 use std::path::Path;
 use std::time::Duration;
 
 use ack_ram_core::access_key::AccessKeyId;
-use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::review::ReviewVersion;
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::{self, AccessKey};
+use ack_ram_core::sign::AccessKey;
+use ack_ram_tests::callers::{CLUSTER, token_v2};
 use ack_ram_tests::cluster::ExecPlugin;
 use ack_ram_tests::sts::{Fault, demo};
 use serde_json::{Value, json};
 
-use crate::world::{CLUSTER, World, drop_in_plugin, own_plugin};
+use crate::fixture::{LoginFixture, drop_in_plugin, own_plugin};
 
 const LONG: Duration = Duration::from_secs(60);
 
 #[test]
-fn people_log_in_with_v1_reviews() {
+fn v1_reviews_log_people_in() {
     people_log_in(ReviewVersion::V1);
 }
 
 #[test]
-fn people_log_in_with_v1beta1_reviews() {
+fn v1beta1_reviews_log_people_in() {
     people_log_in(ReviewVersion::V1Beta1);
 }
 
 fn people_log_in(version: ReviewVersion) {
-    let world = World::start(version, key("LTAI5tEve", "eve"));
+    let fixture = LoginFixture::start(version, key("LTAI5tEve", "eve"));
     let alice = json!({
         "username": "alice",
         "uid": "ack-ram-authenticator:1234567890123456:200000000000000001",
@@ -67,23 +67,23 @@ fn people_log_in(version: ReviewVersion) {
         ("role", demo::session_key(), session),
         ("account", demo::root_key(), account),
     ] {
-        check_whoami(&world, name, &own_plugin(&key, CLUSTER), &expected);
-        check_whoami(&world, name, &drop_in_plugin(&key), &expected);
+        check_whoami(&fixture, name, &own_plugin(&key, CLUSTER), &expected);
+        check_whoami(&fixture, name, &drop_in_plugin(&key), &expected);
     }
-    rbac_speaks_of_the_mapped_group(&world);
+    rbac_speaks_of_the_mapped_group(&fixture);
 }
 
 #[track_caller]
-fn check_whoami(world: &World, name: &str, plugin: &ExecPlugin, expected: &Value) {
-    let kubeconfig = world.cluster.write_kubeconfig(name, plugin);
+fn check_whoami(fixture: &LoginFixture, name: &str, plugin: &ExecPlugin, expected: &Value) {
+    let kubeconfig = fixture.cluster.write_kubeconfig(name, plugin);
     let args = ["auth", "whoami", "--output=json"];
-    let answer = world.cluster.kubectl_with(&kubeconfig, &args);
+    let answer = fixture.cluster.kubectl_with(&kubeconfig, &args);
     let args = &plugin.args;
     assert!(
         answer.success,
         "{args:?}: {}\n{}",
         answer.stderr,
-        world.authenticator.log()
+        fixture.server.log()
     );
     let review: Value = serde_json::from_str(&answer.stdout).unwrap();
     let mut user = review["status"]["userInfo"].clone();
@@ -94,11 +94,13 @@ fn check_whoami(world: &World, name: &str, plugin: &ExecPlugin, expected: &Value
     assert_eq!(&user, expected, "{args:?}");
 }
 
-fn rbac_speaks_of_the_mapped_group(world: &World) {
+fn rbac_speaks_of_the_mapped_group(fixture: &LoginFixture) {
     let plugin = own_plugin(&demo::user_key(), CLUSTER);
-    let kubeconfig = world.cluster.write_kubeconfig("rbac", &plugin);
+    let kubeconfig = fixture.cluster.write_kubeconfig("rbac", &plugin);
     for (resource, allowed) in [("configmaps", true), ("secrets", false)] {
-        let answer = world.cluster.kubectl_with(&kubeconfig, &["get", resource]);
+        let answer = fixture
+            .cluster
+            .kubectl_with(&kubeconfig, &["get", resource]);
         assert_eq!(answer.success, allowed, "{resource}: {}", answer.stderr);
         let forbidden = answer
             .stderr
@@ -108,14 +110,14 @@ fn rbac_speaks_of_the_mapped_group(world: &World) {
 }
 
 #[test]
-fn each_denial_says_why_in_both_logs() {
+fn denial_reason_is_in_both_logs() {
     let stranger = key("LTAI5tEve", "eve");
     let deleted = key("LTAI5tGone", "gone");
     let wrong = AccessKey {
         secret: Secret::new("not-the-secret-of-alice"),
         ..demo::user_key()
     };
-    let mut world = World::start(ReviewVersion::V1Beta1, stranger.clone());
+    let mut fixture = LoginFixture::start(ReviewVersion::V1Beta1, stranger.clone());
     for (name, plugin, reason) in [
         (
             "cluster",
@@ -134,18 +136,17 @@ fn each_denial_says_why_in_both_logs() {
         ),
         ("unmapped", own_plugin(&stranger, CLUSTER), "user/eve"),
     ] {
-        let kubeconfig = world.cluster.write_kubeconfig(name, &plugin);
-        check_refused(&mut world, &kubeconfig, reason);
+        let kubeconfig = fixture.cluster.write_kubeconfig(name, &plugin);
+        check_refused(&mut fixture, &kubeconfig, reason);
     }
-    let past = world.sts.now().plus_seconds(-3600);
-    let cluster = ClusterId::parse(CLUSTER).unwrap();
-    let old = sign::sign_token_v2(&demo::user_key(), &cluster, "test", past).unwrap();
-    let kubeconfig = world
+    let past = fixture.server.sts.now().plus_seconds(-3600);
+    let old = token_v2(&demo::user_key(), past);
+    let kubeconfig = fixture
         .cluster
         .write_token_kubeconfig("expired", old.expose());
-    check_refused(&mut world, &kubeconfig, "has expired");
+    check_refused(&mut fixture, &kubeconfig, "has expired");
 
-    let log = world.authenticator.log();
+    let log = fixture.server.log();
     for secret in [
         old.expose(),
         wrong.secret.expose(),
@@ -156,22 +157,23 @@ fn each_denial_says_why_in_both_logs() {
 }
 
 #[test]
-fn without_sts_a_login_fails_soon_and_says_why() {
-    let mut world = World::with_deadline(ReviewVersion::V1Beta1, key("LTAI5tEve", "eve"), "6s");
+fn login_without_sts_fails_soon_with_reason() {
+    let mut fixture =
+        LoginFixture::with_deadline(ReviewVersion::V1Beta1, key("LTAI5tEve", "eve"), "6s");
     let plugin = own_plugin(&demo::user_key(), CLUSTER);
-    let kubeconfig = world.cluster.write_kubeconfig("down", &plugin);
+    let kubeconfig = fixture.cluster.write_kubeconfig("down", &plugin);
     for (fault, reason) in [
         (Fault::CloseOnAccept, "STS could not be reached"),
         (Fault::Hang, "STS did not answer in time"),
         (Fault::ThrottleUser, "Throttling.User"),
         (Fault::Garbage, "STS's answer was not understood"),
     ] {
-        world.sts.set_fault(Some(fault));
-        check_refused(&mut world, &kubeconfig, reason);
+        fixture.server.sts.set_fault(Some(fault));
+        check_refused(&mut fixture, &kubeconfig, reason);
     }
     // Nothing of it lasts.
-    world.sts.set_fault(None);
-    let answer = world
+    fixture.server.sts.set_fault(None);
+    let answer = fixture
         .cluster
         .kubectl_with(&kubeconfig, &["get", "configmaps"]);
     assert!(answer.success, "{}", answer.stderr);
@@ -179,20 +181,21 @@ fn without_sts_a_login_fails_soon_and_says_why() {
 
 /// The login is refused before kubectl's patience ends, and both logs tell the reason.
 #[track_caller]
-fn check_refused(world: &mut World, kubeconfig: &Path, reason: &str) {
+fn check_refused(fixture: &mut LoginFixture, kubeconfig: &Path, reason: &str) {
     // An API server that tried again and again would need 30 seconds.
     let args = ["get", "configmaps", "--request-timeout=20s"];
-    let answer = world.cluster.kubectl_with(kubeconfig, &args);
+    let answer = fixture.cluster.kubectl_with(kubeconfig, &args);
     assert!(!answer.success, "{reason}: {}", answer.stdout);
     let refused = answer
         .stderr
         .contains("You must be logged in to the server");
     assert!(refused, "{reason}: {}", answer.stderr);
-    world
+    fixture
         .cluster
         .wait_for_apiserver_log(|line| line.contains(reason), LONG);
-    let logged = world
-        .authenticator
+    let logged = fixture
+        .server
+        .server_mut()
         .wait_for_log(|line| line.contains(reason), LONG);
     logged.unwrap_or_else(|error| panic!("{reason}: {error}"));
 }

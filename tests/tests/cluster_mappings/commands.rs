@@ -4,25 +4,25 @@ use ack_ram_tests::authenticator;
 use ack_ram_tests::process::Process;
 use serde_json::Value;
 
+use crate::fixture::{ClusterFixture, run};
 use crate::replica::Login;
-use crate::wait::LONG;
-use crate::world::{World, run};
+use ack_ram_tests::eventually::LIMIT;
 
-pub fn change_what_the_cluster_has(world: &mut World) {
+pub fn change_what_the_cluster_has(fixture: &mut ClusterFixture) {
     for backend in ["configmap", "crd"] {
-        add_change_remove(world, backend);
-        side_by_side(world, backend);
+        add_change_remove(fixture, backend);
+        side_by_side(fixture, backend);
     }
 }
 
-fn add_change_remove(world: &mut World, backend: &str) {
-    let person = world.person();
+fn add_change_remove(fixture: &mut ClusterFixture, backend: &str) {
+    let person = fixture.person();
     let arn = person.arn();
-    let replica = &world.replicas[0];
+    let replica = &fixture.replicas[0];
     let user = ["user", "--backend", backend, "--userarn", &arn];
     let add = |username: &str, more: &[&str]| {
         let names = ["--username", username, "--groups", "mapped,others"];
-        let ran = run(world.command(&[&["add"], &user[..], &names, more].concat()));
+        let ran = run(fixture.command(&[&["add"], &user[..], &names, more].concat()));
         (ran.code, ran.stdout + &ran.stderr)
     };
     let (code, told) = add("one", &["--dry-run"]);
@@ -34,14 +34,14 @@ fn add_change_remove(world: &mut World, backend: &str) {
         told.contains("nothing was changed: there is no terminal to ask on"),
         "{told}"
     );
-    assert_eq!(listed(world, backend, &arn), None);
+    assert_eq!(listed(fixture, backend, &arn), None);
 
     let (code, told) = add("one", &["--yes"]);
     assert_eq!(code, Some(0), "{told}");
     assert!(told.contains(&arn), "{told}");
     replica.wait_for_login(person, &Login::As("one".to_owned()));
-    assert_eq!(listed(world, backend, &arn).as_deref(), Some("one"));
-    assert_eq!(in_effect(world, backend, &arn).as_deref(), Some("one"));
+    assert_eq!(listed(fixture, backend, &arn).as_deref(), Some("one"));
+    assert_eq!(in_effect(fixture, backend, &arn).as_deref(), Some("one"));
 
     let (code, told) = add("one", &["--yes"]);
     assert_eq!(code, Some(0), "{told}");
@@ -53,28 +53,28 @@ fn add_change_remove(world: &mut World, backend: &str) {
     assert_eq!(code, Some(0), "{told}");
     replica.wait_for_login(person, &Login::As("two".to_owned()));
 
-    let remove = |more: &[&str]| run(world.command(&[&["remove"], &user[..], more].concat()));
+    let remove = |more: &[&str]| run(fixture.command(&[&["remove"], &user[..], more].concat()));
     let dry = remove(&["--dry-run"]);
     assert_eq!(dry.code, Some(0), "{}", dry.stderr);
-    assert_eq!(listed(world, backend, &arn).as_deref(), Some("two"));
+    assert_eq!(listed(fixture, backend, &arn).as_deref(), Some("two"));
     let removed = remove(&["--yes"]);
     assert_eq!(removed.code, Some(0), "{}", removed.stderr);
     replica.wait_for_login(person, &Login::Denied);
-    assert_eq!(listed(world, backend, &arn), None);
-    assert_eq!(in_effect(world, backend, &arn), None);
+    assert_eq!(listed(fixture, backend, &arn), None);
+    assert_eq!(in_effect(fixture, backend, &arn), None);
     let again = remove(&["--yes"]);
     assert_eq!(again.code, Some(1), "{}", again.stderr);
     assert!(again.stderr.contains(&arn), "{}", again.stderr);
 }
 
 /// Several add at once: whoever comes later reads again, and nobody's mapping is lost.
-fn side_by_side(world: &mut World, backend: &str) {
-    let people: Vec<_> = (0..6).map(|_| world.person()).collect();
+fn side_by_side(fixture: &mut ClusterFixture, backend: &str) {
+    let people: Vec<_> = (0..6).map(|_| fixture.person()).collect();
     let mut adding: Vec<Process> = people
         .iter()
         .map(|person| {
             let (arn, name) = (person.arn(), person.name());
-            let command = world.command(&[
+            let command = fixture.command(&[
                 "add",
                 "user",
                 "--yes",
@@ -92,13 +92,13 @@ fn side_by_side(world: &mut World, backend: &str) {
         .collect();
     let mut read_again = 0;
     for add in &mut adding {
-        let status = add.wait(LONG).unwrap();
+        let status = add.wait(LIMIT).unwrap();
         assert!(status.success(), "{}", add.log());
         read_again += add.stderr().matches("changed by somebody else").count();
     }
     eprintln!("    {backend}: read again {read_again} times");
     for person in &people {
-        world.replicas[0].wait_for_login(*person, &Login::As(person.name()));
+        fixture.replicas[0].wait_for_login(*person, &Login::As(person.name()));
     }
     for person in &people {
         let arn = person.arn();
@@ -111,24 +111,24 @@ fn side_by_side(world: &mut World, backend: &str) {
             "--userarn",
             &arn,
         ];
-        assert_eq!(run(world.command(&args)).code, Some(0));
+        assert_eq!(run(fixture.command(&args)).code, Some(0));
     }
     for person in &people {
-        world.replicas[0].wait_for_login(*person, &Login::Denied);
+        fixture.replicas[0].wait_for_login(*person, &Login::Denied);
     }
 }
 
 /// The username that `list` shows for `arn`.
-fn listed(world: &World, backend: &str, arn: &str) -> Option<String> {
-    let ran = run(world.command(&["list", "--backend", backend, "--output", "json"]));
+fn listed(fixture: &ClusterFixture, backend: &str, arn: &str) -> Option<String> {
+    let ran = run(fixture.command(&["list", "--backend", backend, "--output", "json"]));
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let listed: Value = serde_json::from_str(&ran.stdout).unwrap();
     username(&listed["mappings"], arn)
 }
 
 /// The username that the running server says is in effect for `arn`.
-fn in_effect(world: &World, backend: &str, arn: &str) -> Option<String> {
-    let state = world.replicas[0].state();
+fn in_effect(fixture: &ClusterFixture, backend: &str, arn: &str) -> Option<String> {
+    let state = fixture.replicas[0].state();
     let state = state.to_string_lossy();
     let args = [
         "get",
@@ -140,7 +140,7 @@ fn in_effect(world: &World, backend: &str, arn: &str) -> Option<String> {
         "--output",
         "json",
     ];
-    let ran = run(authenticator::command(world.folder.path(), &args));
+    let ran = run(authenticator::command(fixture.folder.path(), &args));
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let shown: Value = serde_json::from_str(&ran.stdout).unwrap();
     username(&shown["backends"][0]["rules"], arn)

@@ -5,17 +5,17 @@ use ack_ram_tests::sts::demo;
 use serde_json::{Value, json};
 
 use crate::broken::{self, Lists};
+use crate::fixture::{ClusterFixture, run};
 use crate::people::Person;
 use crate::replica::Login;
-use crate::wait::eventually;
-use crate::world::{World, run};
+use ack_ram_tests::eventually::block_until;
 
 const BACKEND: (&str, &str) = ("backend", "ACKConfigMap");
 /// Of so many edits, there is an event each; of more that come as fast there need not be.
 const EVENTS: usize = 40;
 
-pub fn broken_edits_take_nothing_away(world: &mut World) {
-    let people = [world.person(), world.person()];
+pub fn broken_edits_take_nothing_away(fixture: &mut ClusterFixture) {
+    let people = [fixture.person(), fixture.person()];
     let good = broken::good(people);
     let mut edits: Vec<(String, Value)> = broken::edits(people)
         .into_iter()
@@ -27,14 +27,14 @@ pub fn broken_edits_take_nothing_away(world: &mut World) {
         data[other.as_str()] = text;
         edits.push((format!("{key} is called {other}"), data));
     }
-    world.write_config_map_data(&json!(good));
-    let replica = &world.replicas[0];
+    fixture.write_config_map_data(&json!(good));
+    let replica = &fixture.replicas[0];
     replica.wait_for_login(people[0], &Login::As(people[0].name()));
-    check_logins(world, people, "at first");
+    check_logins(fixture, people, "at first");
     for (number, (name, data)) in edits.into_iter().enumerate() {
         let mark = replica.log().len();
-        let written = world.write_config_map_data(&data);
-        eventually(&name, || {
+        let written = fixture.write_config_map_data(&data);
+        block_until(&name, || {
             let log = replica.log();
             let is_told = log[mark..].lines().any(|line| {
                 line.contains("; kept: ")
@@ -45,48 +45,52 @@ pub fn broken_edits_take_nothing_away(world: &mut World) {
                 .then_some(())
                 .ok_or_else(|| log[mark..].to_owned())
         });
-        check_logins(world, people, &name);
-        check_listed(world, &name, &good);
+        check_logins(fixture, people, &name);
+        check_listed(fixture, &name, &good);
         if number < EVENTS {
-            wait_for_event(world, &name, &written);
+            wait_for_event(fixture, &name, &written);
         }
         if number == 0 {
-            check_described(world);
+            check_described(fixture);
         }
-        world.write_config_map_data(&json!(good));
-        eventually(&name, || {
+        fixture.write_config_map_data(&json!(good));
+        block_until(&name, || {
             match replica.metric("rules", &[BACKEND, ("state", "kept")]) {
                 0.0 => Ok(()),
                 kept => Err(format!("undone: {kept}")),
             }
         });
     }
-    check_logins(world, people, "at last");
+    check_logins(fixture, people, "at last");
     replica.wait_for_readyz(200, "[+]backend ACKConfigMap ok\n");
 }
 
-fn check_logins(world: &World, people: [Person; 2], when: &str) {
-    let door = &world.replicas[0].door;
+fn check_logins(fixture: &ClusterFixture, people: [Person; 2], when: &str) {
+    let login_client = &fixture.replicas[0].login_client;
     for person in people {
-        assert_eq!(door.login(person), Login::As(person.name()), "{when}");
+        assert_eq!(
+            login_client.login(person),
+            Login::As(person.name()),
+            "{when}"
+        );
     }
     assert_eq!(
-        door.login_with(&demo::session_key()),
+        login_client.login_with(&demo::session_key()),
         Login::As("dev".to_owned()),
         "{when}"
     );
     let other = Person::of_other_account();
-    assert_eq!(door.login(other), Login::As(other.arn()), "{when}");
+    assert_eq!(login_client.login(other), Login::As(other.arn()), "{when}");
 }
 
 /// There is an event about the edit that made `written` of the ConfigMap.
-fn wait_for_event(world: &World, name: &str, written: &Value) {
+fn wait_for_event(fixture: &ClusterFixture, name: &str, written: &Value) {
     let version = written["metadata"]["resourceVersion"].as_str().unwrap();
     let path = format!(
         "/api/v1/namespaces/kube-system/events?fieldSelector=involvedObject.resourceVersion={version}"
     );
-    eventually(name, || {
-        let found = world.api.get(&path).ok();
+    block_until(name, || {
+        let found = fixture.api.get(&path).ok();
         let mut events = found["items"].as_array().unwrap().iter();
         let is_told = events.any(|event| {
             let note = event["message"].as_str().unwrap();
@@ -97,14 +101,14 @@ fn wait_for_event(world: &World, name: &str, written: &Value) {
 }
 
 /// What is wrong stands where `kubectl describe` shows it.
-fn check_described(world: &World) {
+fn check_described(fixture: &ClusterFixture) {
     let args = [
         "describe",
         "--namespace=kube-system",
         "configmap",
         "alibabacloud-auth",
     ];
-    let described = world.cluster.admin_kubectl(&args);
+    let described = fixture.cluster.admin_kubectl(&args);
     assert!(described.success, "{}", described.stderr);
     let (_, events) = described.stdout.split_once("Events:").unwrap();
     assert!(events.contains("Refused"), "{events}");
@@ -112,8 +116,8 @@ fn check_described(world: &World) {
 }
 
 /// `list` shows whoever made the edit what is wrong.
-fn check_listed(world: &World, name: &str, good: &Lists) {
-    let ran = run(world.command(&["list", "--backend", "configmap", "--output", "json"]));
+fn check_listed(fixture: &ClusterFixture, name: &str, good: &Lists) {
+    let ran = run(fixture.command(&["list", "--backend", "configmap", "--output", "json"]));
     assert_eq!(ran.code, Some(0), "{name}: {}", ran.stderr);
     let listed: Value = serde_json::from_str(&ran.stdout).unwrap();
     let mappings = listed["mappings"].as_array().unwrap();

@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 
 use crate::broken::{self, Lists};
 use crate::people::{OTHER_ACCOUNT, Person, sts};
-use crate::replica::{Door, Login, Replica};
-use crate::wait::eventually;
+use crate::replica::{Login, LoginClient, Replica};
+use ack_ram_tests::eventually::block_until;
 
 /// A file is read a second after its edit, so several servers look at several files.
 const SERVERS: u32 = 8;
 
 #[test]
-fn broken_edits_of_files_take_nothing_away() {
+fn broken_file_edits_keep_all_mappings() {
     let sts = sts();
     let folder = tempfile::tempdir().unwrap();
     let servers: Vec<Server> = (0..SERVERS)
@@ -60,9 +60,9 @@ struct Server {
     dynamic: Document,
 }
 
-/// How a file is edited.
+/// EditMethod a file is edited.
 #[derive(Clone, Copy)]
-enum How {
+enum EditMethod {
     InPlace,
     /// Another is renamed over it, as most editors do.
     Renamed,
@@ -73,7 +73,7 @@ enum How {
 /// A file with three lists.
 struct Document {
     backend: &'static str,
-    how: How,
+    how: EditMethod,
     path: PathBuf,
     lists: Lists,
     whole: Box<dyn Fn(&Lists) -> String + Sync + Send>,
@@ -87,9 +87,9 @@ impl Server {
         fs::create_dir_all(&folder).unwrap();
         let person = |place| Person(number * 4 + place);
         let how = |number| match number % 3 {
-            0 => How::InPlace,
-            1 => How::Renamed,
-            _ => How::Linked,
+            0 => EditMethod::InPlace,
+            1 => EditMethod::Renamed,
+            _ => EditMethod::Linked,
         };
         let dynamic = Document {
             backend: "DynamicFile",
@@ -146,7 +146,7 @@ impl Server {
         }
         for (document, name) in &made {
             let kept = self.kept(document);
-            eventually(name, || {
+            block_until(name, || {
                 let log = self.replica.log();
                 let is_told = log[mark..].lines().any(|line| {
                     let file = document.path.file_name().unwrap().to_string_lossy();
@@ -168,7 +168,7 @@ impl Server {
         }
         for (document, name) in &made {
             let kept = self.kept(document);
-            eventually(name, || match (kept(), self.replica.readyz().1) {
+            block_until(name, || match (kept(), self.replica.readyz().1) {
                 (0.0, text) if text.contains(&format!("backend {} ok\n", document.backend)) => {
                     Ok(())
                 }
@@ -184,18 +184,26 @@ impl Server {
     }
 
     fn check_logins(&self, edits: &[&String]) {
-        let door: &Door = &self.replica.door;
+        let login_client: &LoginClient = &self.replica.login_client;
         for person in self.mounted.people.into_iter().chain(self.dynamic.people) {
-            assert_eq!(door.login(person), Login::As(person.name()), "{edits:?}");
+            assert_eq!(
+                login_client.login(person),
+                Login::As(person.name()),
+                "{edits:?}"
+            );
         }
         assert_eq!(
-            door.login_with(&demo::session_key()),
+            login_client.login_with(&demo::session_key()),
             Login::As("dev".to_owned()),
             "{edits:?}"
         );
         let other = Person::of_other_account();
         assert!(other.arn().contains(OTHER_ACCOUNT));
-        assert_eq!(door.login(other), Login::As(other.arn()), "{edits:?}");
+        assert_eq!(
+            login_client.login(other),
+            Login::As(other.arn()),
+            "{edits:?}"
+        );
     }
 }
 
@@ -207,13 +215,13 @@ fn members(lists: &Lists) -> String {
 impl Document {
     fn write(&self, text: &[u8]) {
         match self.how {
-            How::InPlace => fs::write(&self.path, text).unwrap(),
-            How::Renamed => {
+            EditMethod::InPlace => fs::write(&self.path, text).unwrap(),
+            EditMethod::Renamed => {
                 let other = self.path.with_extension("swp");
                 fs::write(&other, text).unwrap();
                 fs::rename(other, &self.path).unwrap();
             }
-            How::Linked => turn_link(&self.path, text),
+            EditMethod::Linked => turn_link(&self.path, text),
         }
     }
 

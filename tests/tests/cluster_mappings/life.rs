@@ -1,27 +1,27 @@
-//! How objects come, change and go, as people see it with kubectl.
+//! EditMethod objects come, change and go, as people see it with kubectl.
 
-use ack_ram_tests::authenticator;
 use ack_ram_tests::cluster::ExecPlugin;
 use serde_json::{Value, json};
 
-use crate::people::{CLUSTER, Person};
+use crate::fixture::{ClusterFixture, MAPPINGS, condition, object, path};
+use crate::people::Person;
 use crate::replica::Login;
-use crate::wait::eventually;
-use crate::world::{MAPPINGS, World, condition, object, path};
+use ack_ram_tests::callers::CLUSTER;
+use ack_ram_tests::eventually::block_until;
 
-pub fn objects_come_change_and_go(world: &mut World) {
-    let person = world.person();
-    let replica = &world.replicas[0];
-    assert_eq!(whoami(world, person), None);
-    world.map(person, "one");
+pub fn objects_come_change_and_go(fixture: &mut ClusterFixture) {
+    let person = fixture.person();
+    let replica = &fixture.replicas[0];
+    assert_eq!(whoami(fixture, person), None);
+    fixture.map(person, "one");
     replica.wait_for_login(person, &Login::As("one".to_owned()));
-    assert_eq!(whoami(world, person).as_deref(), Some("one"));
-    world.wait_for_condition(&person.name(), "Accepted", "True", "it is in effect");
-    let status = world.status(&person.name());
+    assert_eq!(whoami(fixture, person).as_deref(), Some("one"));
+    fixture.wait_for_condition(&person.name(), "Accepted", "True", "it is in effect");
+    let status = fixture.status(&person.name());
     assert_eq!(status["canonicalARN"], json!(person.arn()));
     assert_eq!(status["observedGeneration"], 1);
     assert_eq!(condition(&status, "Conflicted")["status"], "False");
-    let shown = world
+    let shown = fixture
         .cluster
         .admin_kubectl(&["get", "rim", &person.name()])
         .stdout;
@@ -40,52 +40,36 @@ pub fn objects_come_change_and_go(world: &mut World) {
         "{shown}"
     );
 
-    world.remap(person, "two");
+    fixture.remap(person, "two");
     replica.wait_for_login(person, &Login::As("two".to_owned()));
-    wait_for_whoami(world, person, Some("two"));
-    let another = world.person();
-    let replica = &world.replicas[0];
+    wait_for_whoami(fixture, person, Some("two"));
+    let another = fixture.person();
+    let replica = &fixture.replicas[0];
     let patch = json!({"spec": {"arn": another.arn()}});
-    world.api.merge(&path(&person.name()), &patch).ok();
+    fixture.api.merge(&path(&person.name()), &patch).ok();
     replica.wait_for_login(another, &Login::As("two".to_owned()));
     assert_eq!(replica.login(person), Login::Denied);
 
-    world.unmap(person);
+    fixture.unmap(person);
     replica.wait_for_login(another, &Login::Denied);
-    wait_for_whoami(world, another, None);
+    wait_for_whoami(fixture, another, None);
 }
 
 /// Tokens of one second are the same, and the API server keeps what it knows of one for ten seconds.
-fn wait_for_whoami(world: &World, person: Person, expected: Option<&str>) {
-    eventually("whoami", || match whoami(world, person) {
+fn wait_for_whoami(fixture: &ClusterFixture, person: Person, expected: Option<&str>) {
+    block_until("whoami", || match whoami(fixture, person) {
         name if name.as_deref() == expected => Ok(()),
         name => Err(format!("{name:?}, not {expected:?}")),
     });
 }
 
 /// Who `kubectl auth whoami` says that `person` is.
-fn whoami(world: &World, person: Person) -> Option<String> {
-    let key = person.key();
-    let plugin = ExecPlugin {
-        command: authenticator::binary(),
-        args: ["token", "--cluster-id", CLUSTER]
-            .map(str::to_owned)
-            .to_vec(),
-        env: vec![
-            (
-                "ALIBABA_CLOUD_ACCESS_KEY_ID".to_owned(),
-                key.id.as_str().to_owned(),
-            ),
-            (
-                "ALIBABA_CLOUD_ACCESS_KEY_SECRET".to_owned(),
-                key.secret.expose().to_owned(),
-            ),
-        ],
-        api_version: "v1",
-    };
-    let kubeconfig = world.cluster.write_kubeconfig(&person.name(), &plugin);
+fn whoami(fixture: &ClusterFixture, person: Person) -> Option<String> {
+    let args = ["token", "--cluster-id", CLUSTER];
+    let plugin = ExecPlugin::authenticator(&person.key(), &args, "v1");
+    let kubeconfig = fixture.cluster.write_kubeconfig(&person.name(), &plugin);
     let args = ["auth", "whoami", "--output=json"];
-    let answer = world.cluster.kubectl_with(&kubeconfig, &args);
+    let answer = fixture.cluster.kubectl_with(&kubeconfig, &args);
     if !answer.success {
         assert!(
             answer.stderr.contains("You must be logged in"),
@@ -106,12 +90,12 @@ fn whoami(world: &World, person: Person) -> Option<String> {
     Some(user["username"].as_str().unwrap().to_owned())
 }
 
-pub fn of_two_the_older_answers(world: &mut World) {
-    let person = world.person();
-    let replica = &world.replicas[0];
+pub fn of_two_the_older_answers(fixture: &mut ClusterFixture) {
+    let person = fixture.person();
+    let replica = &fixture.replicas[0];
     let [older, newer] = ["z-older", "a-newer"];
     let create = |name: &str| {
-        world
+        fixture
             .api
             .post(MAPPINGS, &object(name, &person.arn(), name))
             .ok()
@@ -120,8 +104,8 @@ pub fn of_two_the_older_answers(world: &mut World) {
     replica.wait_for_login(person, &Login::As(older.to_owned()));
     // Of two of the same second, the name decides.
     let created = created["metadata"]["creationTimestamp"].clone();
-    eventually("another second", || {
-        let answer = world.api.post(
+    block_until("another second", || {
+        let answer = fixture.api.post(
             &format!("{}?dryRun=All", MAPPINGS),
             &object("a-clock", &person.arn(), "a"),
         );
@@ -131,29 +115,29 @@ pub fn of_two_the_older_answers(world: &mut World) {
             .ok_or_else(|| now.to_string())
     });
     create(newer);
-    world.wait_for_condition(older, "Conflicted", "True", newer);
-    world.wait_for_condition(newer, "Conflicted", "True", older);
-    world.wait_for_condition(newer, "Accepted", "True", "in effect");
+    fixture.wait_for_condition(older, "Conflicted", "True", newer);
+    fixture.wait_for_condition(newer, "Conflicted", "True", older);
+    fixture.wait_for_condition(newer, "Accepted", "True", "in effect");
     assert_eq!(replica.login(person), Login::As(older.to_owned()));
     let conflicted = [("backend", "CRD"), ("state", "conflicted")];
     assert_eq!(replica.metric("rules", &conflicted), 1.0);
-    let described = world
+    let described = fixture
         .cluster
         .admin_kubectl(&["describe", "rim", newer])
         .stdout;
     assert!(described.contains("NeverAnswers"), "{described}");
 
-    world.api.delete(&path(older)).ok();
+    fixture.api.delete(&path(older)).ok();
     replica.wait_for_login(person, &Login::As(newer.to_owned()));
-    world.wait_for_condition(newer, "Conflicted", "False", "");
+    fixture.wait_for_condition(newer, "Conflicted", "False", "");
     assert_eq!(replica.metric("rules", &conflicted), 0.0);
-    world.api.delete(&path(newer)).ok();
+    fixture.api.delete(&path(newer)).ok();
     replica.wait_for_login(person, &Login::Denied);
 }
 
-pub fn no_object_takes_whom_the_file_protects(world: &mut World, protected: Person) {
-    let marker = world.person();
-    let replica = &world.replicas[0];
+pub fn no_object_takes_whom_the_file_protects(fixture: &mut ClusterFixture, protected: Person) {
+    let marker = fixture.person();
+    let replica = &fixture.replicas[0];
     let is_break_glass = || {
         assert_eq!(
             replica.login(protected),
@@ -161,14 +145,14 @@ pub fn no_object_takes_whom_the_file_protects(world: &mut World, protected: Pers
         );
     };
     is_break_glass();
-    world.map(protected, "taken");
+    fixture.map(protected, "taken");
     let account = format!("acs:ram::{}:user/p*", ack_ram_tests::sts::demo::ACCOUNT);
     let everybody = object("everybody", &account, "taken");
-    world.api.post(MAPPINGS, &everybody).ok();
+    fixture.api.post(MAPPINGS, &everybody).ok();
     replica.wait_for_login(marker, &Login::As("taken".to_owned()));
     is_break_glass();
-    world.api.delete(&path("everybody")).ok();
-    world.unmap(protected);
+    fixture.api.delete(&path("everybody")).ok();
+    fixture.unmap(protected);
     replica.wait_for_login(marker, &Login::Denied);
     is_break_glass();
 }

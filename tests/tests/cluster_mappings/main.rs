@@ -6,27 +6,26 @@ mod commands;
 mod config_map;
 mod disturbances;
 mod files;
+mod fixture;
 mod life;
 mod objects;
 mod people;
 mod replica;
 mod revocation;
-mod wait;
-mod world;
 
 use std::time::Instant;
 
 use serde_json::json;
 
+use crate::fixture::ClusterFixture;
 use crate::people::Person;
-use crate::world::World;
 
-type Step = fn(&mut World);
+type Step = fn(&mut ClusterFixture);
 
 #[test]
-fn whoever_edits_mappings_sees_what_becomes_of_them() {
+fn mapping_edits_report_their_result_to_their_author() {
     let protected = Person(0);
-    let mut world = World::start(
+    let mut fixture = ClusterFixture::start(
         1,
         &json!({
             "backendMode": ["CRD", "ACKConfigMap", "MountedFile"],
@@ -40,8 +39,8 @@ fn whoever_edits_mappings_sees_what_becomes_of_them() {
             life::objects_come_change_and_go,
         ),
         ("conflicts", life::of_two_the_older_answers),
-        ("protection", |world| {
-            life::no_object_takes_whom_the_file_protects(world, Person(0))
+        ("protection", |fixture| {
+            life::no_object_takes_whom_the_file_protects(fixture, Person(0))
         }),
         ("commands", commands::change_what_the_cluster_has),
         ("the schema", objects::the_schema_refuses),
@@ -55,7 +54,7 @@ fn whoever_edits_mappings_sees_what_becomes_of_them() {
     ];
     for (name, step) in steps {
         let start = Instant::now();
-        step(&mut world);
+        step(&mut fixture);
         eprintln!("{name}: {:?}", start.elapsed());
     }
 }

@@ -6,19 +6,17 @@ use ack_ram_tests::sts::demo;
 use ack_ram_tests::vectors;
 use serde_json::{Value, json};
 
+use crate::fixture::{ClusterFixture, DEFINITION, MAPPINGS, condition, of_spec, path};
 use crate::people::Person;
 use crate::replica::Login;
-use crate::wait::eventually;
-use crate::world::{
-    DEFINITION, MAPPINGS, World, apply_deploy, condition, of_spec, path, wait_for_definition,
-};
+use ack_ram_tests::eventually::block_until;
 
 /// Whoever applies what the definition refuses is told at once, by kubectl.
-pub fn the_schema_refuses(world: &mut World) {
+pub fn the_schema_refuses(fixture: &mut ClusterFixture) {
     let mut refused = Vec::new();
     for (number, case) in vectors::mapping_objects().into_iter().enumerate() {
         let object = of_spec(&format!("case-{number}"), &case.spec);
-        let answer = world.api.post(&format!("{MAPPINGS}?dryRun=All"), &object);
+        let answer = fixture.api.post(&format!("{MAPPINGS}?dryRun=All"), &object);
         match &case.api_server_refuses {
             None => assert_eq!(answer.status, 201, "{}: {}", case.what, answer.message()),
             Some(part) => {
@@ -35,7 +33,7 @@ pub fn the_schema_refuses(world: &mut World) {
     }
     let objects: Vec<&Value> = refused.iter().map(|(object, _)| object).collect();
     let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
-    let file = world.cluster.folder().join("refused.json");
+    let file = fixture.cluster.folder().join("refused.json");
     fs::write(&file, list.to_string()).unwrap();
     let args = [
         "create",
@@ -43,7 +41,7 @@ pub fn the_schema_refuses(world: &mut World) {
         "--filename",
         &file.to_string_lossy(),
     ];
-    let told = world.cluster.admin_kubectl(&args);
+    let told = fixture.cluster.admin_kubectl(&args);
     assert!(!told.success);
     assert_eq!(told.stdout, "");
     for (object, part) in refused {
@@ -149,37 +147,37 @@ fn broken_group(person: Person) -> Edit {
 }
 
 /// With a definition that lets everything through.
-pub fn broken_edits_keep_what_both_texts_give(world: &mut World) {
+pub fn broken_edits_keep_what_both_texts_give(fixture: &mut ClusterFixture) {
     let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    redefine(world, &anything);
+    redefine(fixture, &anything);
     let edits: Vec<(Person, Edit)> = edits()
         .into_iter()
-        .map(|edit| (world.person(), edit))
+        .map(|edit| (fixture.person(), edit))
         .collect();
     assert!(edits.len() > 100, "{}", edits.len());
     let mut edits = edits;
     edits.extend(
         (0..3)
-            .map(|_| world.person())
+            .map(|_| fixture.person())
             .map(|person| (person, broken_group(person))),
     );
-    let replica = &world.replicas[0];
+    let replica = &fixture.replicas[0];
     for (person, _) in &edits {
-        world.map(*person, &person.name());
+        fixture.map(*person, &person.name());
     }
     for (person, _) in &edits {
         replica.wait_for_login(*person, &Login::As(person.name()));
     }
     for (person, edit) in &edits {
         let operations = json!([{"op": "replace", "path": "/spec", "value": edit.spec}]);
-        let answer = world.api.patch(&path(&person.name()), &operations);
+        let answer = fixture.api.patch(&path(&person.name()), &operations);
         assert_eq!(answer.status, 200, "{}: {}", edit.what, answer.message());
     }
     let mut kept = 0;
     for (person, edit) in &edits {
         let Edit { what, said, .. } = edit;
-        eventually(what, || {
-            let found = condition(&world.status(&person.name()), "Accepted");
+        block_until(what, || {
+            let found = condition(&fixture.status(&person.name()), "Accepted");
             let is_told = found["status"] == "False"
                 && found["message"]
                     .as_str()
@@ -198,10 +196,10 @@ pub fn broken_edits_keep_what_both_texts_give(world: &mut World) {
             (Login::Denied, "Refused")
         };
         assert_eq!(replica.login(*person), login, "{what}");
-        let found = condition(&world.status(&person.name()), "Accepted");
+        let found = condition(&fixture.status(&person.name()), "Accepted");
         assert_eq!(found["reason"], reason, "{what}");
         // It is written by another thread than the status.
-        eventually(what, || {
+        block_until(what, || {
             let log = replica.log();
             is_logged(&log, *person).then_some(()).ok_or(log)
         });
@@ -209,26 +207,26 @@ pub fn broken_edits_keep_what_both_texts_give(world: &mut World) {
     assert_eq!(kept, 3);
     let count = |state| replica.metric("rules", &[("backend", "CRD"), ("state", state)]);
     assert_eq!(count("kept"), f64::from(kept));
-    eventually("events", || {
+    block_until("events", || {
         let args = ["get", "events", "--namespace=default", "--output=name"];
-        let events = world.cluster.admin_kubectl(&args).stdout;
+        let events = fixture.cluster.admin_kubectl(&args).stdout;
         let are_many = events.lines().count() >= 50;
         are_many.then_some(()).ok_or(events)
     });
     for (person, _) in &edits {
         let spec = json!({"arn": person.arn(), "username": "again", "groups": ["mapped"]});
         let operations = json!([{"op": "replace", "path": "/spec", "value": spec}]);
-        world.api.patch(&path(&person.name()), &operations).ok();
+        fixture.api.patch(&path(&person.name()), &operations).ok();
     }
     for (person, edit) in &edits {
         replica.wait_for_login(*person, &Login::As("again".to_owned()));
-        world.wait_for_condition(&person.name(), "Accepted", "True", "in effect");
+        fixture.wait_for_condition(&person.name(), "Accepted", "True", "in effect");
         assert!(edit.what.len() < 100);
     }
     assert_eq!(count("kept"), 0.0);
     assert_eq!(count("refused"), 0.0);
     for (person, _) in &edits {
-        world.unmap(*person);
+        fixture.unmap(*person);
     }
     for (person, _) in &edits {
         replica.wait_for_login(*person, &Login::Denied);
@@ -236,10 +234,10 @@ pub fn broken_edits_keep_what_both_texts_give(world: &mut World) {
 }
 
 /// Objects made under Go's definition are what they were; so are they when ours comes.
-pub fn work_under_the_definition_of_go(world: &mut World) {
+pub fn work_under_the_definition_of_go(fixture: &mut ClusterFixture) {
     let text = json!({"type": "string"});
     redefine(
-        world,
+        fixture,
         &json!({
             "type": "object",
             "properties": {
@@ -252,55 +250,54 @@ pub fn work_under_the_definition_of_go(world: &mut World) {
             },
         }),
     );
-    let [plain, shouting, broken] = [(); 3].map(|()| world.person());
-    let replica = &world.replicas[0];
-    world.map(plain, "plain");
+    let [plain, shouting, broken] = [(); 3].map(|()| fixture.person());
+    let replica = &fixture.replicas[0];
+    fixture.map(plain, "plain");
     let loud =
         json!({"arn": shouting.arn().to_uppercase(), "username": "loud", "groups": ["mapped"]});
-    world.api.post(MAPPINGS, &of_spec("loud", &loud)).ok();
-    world.map(broken, "broken");
+    fixture.api.post(MAPPINGS, &of_spec("loud", &loud)).ok();
+    fixture.map(broken, "broken");
     for (person, username) in [(plain, "plain"), (shouting, "loud"), (broken, "broken")] {
         replica.wait_for_login(person, &Login::As(username.to_owned()));
     }
     // There is no place for the status, and whoever looks is told why there is none.
-    eventually("the log", || {
+    block_until("the log", || {
         let log = replica.log();
         let told = "no status is written: the CustomResourceDefinition is older than this program";
         log.contains(told).then_some(()).ok_or(log)
     });
     let patch = json!({"spec": {"groups": ["mapped", "{{Nobody}}"]}});
-    world.api.merge(&path(&broken.name()), &patch).ok();
-    eventually("the log", || {
+    fixture.api.merge(&path(&broken.name()), &patch).ok();
+    block_until("the log", || {
         let log = replica.log();
         is_logged(&log, broken).then_some(()).ok_or(log)
     });
     assert_eq!(replica.login(broken), Login::As("broken".to_owned()));
 
-    apply_deploy(&world.cluster, "ramidentitymapping.yaml");
-    wait_for_definition(&world.cluster);
-    let marker = world.person();
-    let replica = &world.replicas[0];
-    world.map(marker, "marker");
+    fixture.cluster.apply_definition();
+    let marker = fixture.person();
+    let replica = &fixture.replicas[0];
+    fixture.map(marker, "marker");
     replica.wait_for_login(marker, &Login::As("marker".to_owned()));
     for (person, username) in [(plain, "plain"), (shouting, "loud"), (broken, "broken")] {
         assert_eq!(replica.login(person), Login::As(username.to_owned()));
     }
-    world.wait_for_condition(&plain.name(), "Accepted", "True", "in effect");
+    fixture.wait_for_condition(&plain.name(), "Accepted", "True", "in effect");
     assert_eq!(
-        world.status(&plain.name())["canonicalARN"],
+        fixture.status(&plain.name())["canonicalARN"],
         json!(plain.arn())
     );
-    world.wait_for_condition(&broken.name(), "Accepted", "False", "no variable");
-    world.remap(plain, "changed");
+    fixture.wait_for_condition(&broken.name(), "Accepted", "False", "no variable");
+    fixture.remap(plain, "changed");
     replica.wait_for_login(plain, &Login::As("changed".to_owned()));
-    world.unmap(broken);
+    fixture.unmap(broken);
     replica.wait_for_login(broken, &Login::Denied);
 }
 
 /// An object of Go's users that names one session goes on until somebody edits it; a new one never begins.
-pub fn one_session_maps_nobody_anew(world: &mut World) {
+pub fn one_session_maps_nobody_anew(fixture: &mut ClusterFixture) {
     let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    redefine(world, &anything);
+    redefine(fixture, &anything);
     let of_session = |name: &str| {
         let arn = demo::SESSION_ARN.replace(demo::SESSION, name);
         of_spec(
@@ -310,52 +307,55 @@ pub fn one_session_maps_nobody_anew(world: &mut World) {
     };
     // The ConfigMap maps the role, and answers where no object does.
     let by_config_map = Login::As("dev".to_owned());
-    world.replicas[0].kill();
-    world.api.post(MAPPINGS, &of_session("bob")).ok();
-    world.replicas[0].start_again();
+    fixture.replicas[0].kill();
+    fixture.api.post(MAPPINGS, &of_session("bob")).ok();
+    fixture.replicas[0].start_again();
     // Another session than the one that is named, as in Go.
-    wait_for_session(world, &Login::As("bob".to_owned()));
-    world.wait_for_condition("bob", "Accepted", "True", "every session of the role");
-    eventually("the event", || {
+    wait_for_session(fixture, &Login::As("bob".to_owned()));
+    fixture.wait_for_condition("bob", "Accepted", "True", "every session of the role");
+    block_until("the event", || {
         let args = ["get", "events", "--namespace=default", "--output=json"];
-        let events = world.cluster.admin_kubectl(&args).stdout;
+        let events = fixture.cluster.admin_kubectl(&args).stdout;
         let count = events.matches(r#""reason": "MapsEverySession""#).count();
         (count == 1).then_some(()).ok_or(events)
     });
-    world.api.post(MAPPINGS, &of_session("amy")).ok();
-    world.wait_for_condition("amy", "Accepted", "False", "names one session");
+    fixture.api.post(MAPPINGS, &of_session("amy")).ok();
+    fixture.wait_for_condition("amy", "Accepted", "False", "names one session");
     // The name of the older one comes later: it would not answer if the new one did.
-    wait_for_session(world, &Login::As("bob".to_owned()));
+    wait_for_session(fixture, &Login::As("bob".to_owned()));
 
-    restart(world);
-    wait_for_session(world, &Login::As("bob".to_owned()));
-    let refused = world.replicas[0].metric("rules", &[("backend", "CRD"), ("state", "refused")]);
+    restart(fixture);
+    wait_for_session(fixture, &Login::As("bob".to_owned()));
+    let refused = fixture.replicas[0].metric("rules", &[("backend", "CRD"), ("state", "refused")]);
     assert_eq!(refused, 1.0);
     let patch = json!({"spec": {"username": "robert"}});
-    world.api.merge(&path("bob"), &patch).ok();
-    wait_for_session(world, &by_config_map);
-    world.wait_for_condition("bob", "Accepted", "False", "names one session");
-    restart(world);
-    wait_for_session(world, &by_config_map);
+    fixture.api.merge(&path("bob"), &patch).ok();
+    wait_for_session(fixture, &by_config_map);
+    fixture.wait_for_condition("bob", "Accepted", "False", "names one session");
+    restart(fixture);
+    wait_for_session(fixture, &by_config_map);
 
     let role = json!({"spec": {"arn": demo::ROLE_ARN}});
-    world.api.merge(&path("bob"), &role).ok();
-    wait_for_session(world, &Login::As("robert".to_owned()));
+    fixture.api.merge(&path("bob"), &role).ok();
+    wait_for_session(fixture, &Login::As("robert".to_owned()));
     for name in ["amy", "bob"] {
-        world.api.delete(&path(name)).ok();
+        fixture.api.delete(&path(name)).ok();
     }
-    wait_for_session(world, &by_config_map);
+    wait_for_session(fixture, &by_config_map);
 }
 
-fn restart(world: &mut World) {
-    world.replicas[0].kill();
-    world.replicas[0].start_again();
+fn restart(fixture: &mut ClusterFixture) {
+    fixture.replicas[0].kill();
+    fixture.replicas[0].start_again();
 }
 
 /// Waits for what becomes of a session of the role.
-fn wait_for_session(world: &World, expected: &Login) {
-    eventually("a session", || {
-        match world.replicas[0].door.login_with(&demo::session_key()) {
+fn wait_for_session(fixture: &ClusterFixture, expected: &Login) {
+    block_until("a session", || {
+        match fixture.replicas[0]
+            .login_client
+            .login_with(&demo::session_key())
+        {
             login if login == *expected => Ok(()),
             login => Err(format!("{login:?}, not {expected:?}")),
         }
@@ -370,19 +370,22 @@ fn is_logged(log: &str, person: Person) -> bool {
 }
 
 /// Gives the definition another schema, and waits until that is served.
-fn redefine(world: &World, schema: &Value) {
+fn redefine(fixture: &ClusterFixture, schema: &Value) {
     let operations = json!([{
         "op": "replace",
         "path": "/spec/versions/0/schema/openAPIV3Schema",
         "value": schema,
     }]);
-    world.api.patch(DEFINITION, &operations).ok();
+    fixture.api.patch(DEFINITION, &operations).ok();
     let refused = of_spec(
         "refused-by-ours-alone",
         &json!({"arn": "acs:ram::x:y", "username": "x"}),
     );
-    eventually("the other schema", || {
-        match world.api.post(&format!("{MAPPINGS}?dryRun=All"), &refused) {
+    block_until("the other schema", || {
+        match fixture
+            .api
+            .post(&format!("{MAPPINGS}?dryRun=All"), &refused)
+        {
             answer if answer.status == 201 => Ok(()),
             answer => Err(format!("{answer:?}")),
         }

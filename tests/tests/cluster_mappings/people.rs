@@ -1,14 +1,13 @@
 //! People, and the STS that knows them.
 
 use ack_ram_core::access_key::AccessKeyId;
-use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::{self, AccessKey};
+use ack_ram_core::sign::AccessKey;
+use ack_ram_tests::callers::token_v2;
 use ack_ram_tests::dates;
 use ack_ram_tests::sts::{Emulator, demo};
 use serde_json::{Value, json};
 
-pub const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
 /// Of the last person.
 pub const OTHER_ACCOUNT: &str = "6543210987654321";
 pub const PEOPLE: u32 = 2_000;
@@ -59,8 +58,7 @@ impl Person {
 
 /// A token of the owner of `key`.
 pub fn token(key: &AccessKey) -> Secret {
-    let cluster = ClusterId::parse(CLUSTER).unwrap();
-    sign::sign_token_v2(key, &cluster, "test", dates::now()).unwrap()
+    token_v2(key, dates::now())
 }
 
 /// An STS that knows all people.

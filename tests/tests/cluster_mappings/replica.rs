@@ -1,22 +1,22 @@
 //! Servers, and logins at them.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::AccessKey;
 use ack_ram_tests::authenticator::{self, Authenticator};
 use ack_ram_tests::exposition::Exposition;
+use ack_ram_tests::health;
 use ack_ram_tests::ports;
+use ack_ram_tests::server_config::ServerConfig;
 use ack_ram_tests::sts::Emulator;
 use ack_ram_tests::webhook::WebhookClient;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::people::{CLUSTER, Person, token};
-use crate::wait::eventually;
+use crate::people::{Person, token};
+use ack_ram_tests::eventually::block_until;
 
 /// What came of a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,16 +24,16 @@ pub enum Login {
     As(String),
     Denied,
     /// It cannot be told now, for this reason.
-    Unable(String),
+    Unavailable(String),
 }
 
 /// Where logins are asked about.
-pub struct Door {
+pub struct LoginClient {
     webhook: WebhookClient,
     runtime: Runtime,
 }
 
-impl Door {
+impl LoginClient {
     fn new(state: &Path, port: u16) -> Self {
         Self {
             webhook: WebhookClient::new(&state.join("cert.pem"), port).unwrap(),
@@ -62,7 +62,7 @@ impl Door {
         let reply = reply.unwrap_or_else(|error| panic!("{}: {error}", key.id.as_str()));
         match reply.status.as_u16() {
             200 => login_of(&reply.body),
-            503 => Login::Unable(reply.body["message"].as_str().unwrap().to_owned()),
+            503 => Login::Unavailable(reply.body["message"].as_str().unwrap().to_owned()),
             status => panic!("{}: {status} {}", key.id.as_str(), reply.body),
         }
     }
@@ -90,7 +90,7 @@ pub struct Replica {
     health_port: u16,
     /// Beside what every server has in its environment.
     environment: Vec<(&'static str, PathBuf)>,
-    pub door: Door,
+    pub login_client: LoginClient,
 }
 
 impl Replica {
@@ -111,18 +111,10 @@ impl Replica {
             .as_u64()
             .map(|port| port.try_into().unwrap());
         let (port, health_port) = (port.unwrap_or_else(ports::free_port), ports::free_port());
-        fs::write(folder.join("sts-ca.pem"), sts.ca_pem()).unwrap();
-        let mut config = json!({"clusterID": CLUSTER, "server": {
-            "port": port,
-            "healthPort": health_port,
-            "stateDir": folder.join("state"),
-            "generateKubeconfig": folder.join("webhook.kubeconfig"),
-            // Nobody here is to be told that STS is slow: the machine is.
-            "sts": sts.settings(&folder.join("sts-ca.pem")),
-        }});
-        let server = config["server"].as_object_mut().unwrap();
-        server.extend(settings.as_object().unwrap().clone());
-        fs::write(folder.join("config.yaml"), config.to_string()).unwrap();
+        // Nobody here is to be told that STS is slow: the machine is.
+        let config = ServerConfig::new(&folder, port).sts(sts);
+        let config = config.settings(&json!({ "healthPort": health_port }));
+        let _path = config.settings(settings).write();
         Self::run(folder, port, health_port, environment)
     }
 
@@ -140,7 +132,7 @@ impl Replica {
         command.envs(environment.clone());
         let process = Authenticator::start_with(command).unwrap();
         Self {
-            door: Door::new(&folder.join("state"), port),
+            login_client: LoginClient::new(&folder.join("state"), port),
             process: Some(process),
             folder,
             port,
@@ -150,12 +142,12 @@ impl Replica {
     }
 
     /// Another way in, for another thread.
-    pub fn another_door(&self) -> Door {
-        Door::new(&self.state(), self.port)
+    pub fn new_login_client(&self) -> LoginClient {
+        LoginClient::new(&self.state(), self.port)
     }
 
     pub fn login(&self, person: Person) -> Login {
-        self.door.login(person)
+        self.login_client.login(person)
     }
 
     pub fn state(&self) -> PathBuf {
@@ -202,23 +194,17 @@ impl Replica {
     }
 
     fn ask_health(&self, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.health_port)).unwrap();
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap();
-        (status.parse().unwrap(), body.to_owned())
+        let reply = self
+            .login_client
+            .runtime
+            .block_on(health::get(self.health_port, path));
+        (reply.status, reply.body)
     }
 
     /// Waits until `/readyz` says this of `backend`, with that status.
     #[track_caller]
     pub fn wait_for_readyz(&self, status: u16, part: &str) {
-        eventually(part, || match self.readyz() {
+        block_until(part, || match self.readyz() {
             (seen, text) if seen == status && text.contains(part) => Ok(()),
             seen => Err(format!("{seen:?}")),
         });
@@ -226,7 +212,7 @@ impl Replica {
 
     #[track_caller]
     pub fn wait_for_login(&self, person: Person, expected: &Login) {
-        eventually("login", || {
+        block_until("login", || {
             let login = self.login(person);
             let why = || format!("{person:?} is {login:?}, not {expected:?}");
             (login == *expected).then_some(()).ok_or_else(why)

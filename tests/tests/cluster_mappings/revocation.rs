@@ -10,20 +10,20 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
+use crate::fixture::{ClusterFixture, MAPPINGS, of_spec, path};
 use crate::people::Person;
 use crate::replica::{Login, Replica};
-use crate::wait::eventually;
-use crate::world::{MAPPINGS, World, of_spec, path};
+use ack_ram_tests::eventually::block_until;
 
 const CONFIG_MAP: &str = "/api/v1/namespaces/kube-system/configmaps/alibabacloud-auth";
 const LIMIT: Duration = Duration::from_secs(3 * 60);
 
-type Step = fn(&mut World);
+type Step = fn(&mut ClusterFixture);
 
 #[test]
-fn access_that_was_taken_away_ends() {
+fn revoked_access_ends() {
     let settings = json!({ "backendMode": ["CRD", "ACKConfigMap"] });
-    let mut world = World::start(1, &settings);
+    let mut fixture = ClusterFixture::start(1, &settings);
     let steps: [(&str, Step); 3] = [
         ("taken away", access_ends_when_mappings_are_taken_away),
         ("system:masters", system_masters_from_an_object),
@@ -31,7 +31,7 @@ fn access_that_was_taken_away_ends() {
     ];
     for (name, step) in steps {
         let start = Instant::now();
-        step(&mut world);
+        step(&mut fixture);
         eprintln!("{name}: {:?}", start.elapsed());
     }
 }
@@ -39,8 +39,8 @@ fn access_that_was_taken_away_ends() {
 /// Waits until `token` logs in as a user with these groups; with none of them, until it is denied.
 #[track_caller]
 fn wait_for_groups(replica: &Replica, token: &Secret, expected: &[&str]) {
-    eventually("groups", || {
-        let user = replica.door.user(token);
+    block_until("groups", || {
+        let user = replica.login_client.user(token);
         let groups = user["groups"].as_array().cloned().unwrap_or_default();
         let is_so = groups == expected && user.is_null() == expected.is_empty();
         is_so
@@ -54,70 +54,73 @@ fn groups(groups: &[&str]) -> Value {
 }
 
 /// Each login is one with the same token, which is remembered from the first on.
-fn access_ends_when_mappings_are_taken_away(world: &mut World) {
-    let (object, config_map) = (world.person(), world.person());
-    let replica = world.replicas.first().unwrap();
+fn access_ends_when_mappings_are_taken_away(fixture: &mut ClusterFixture) {
+    let (object, config_map) = (fixture.person(), fixture.person());
+    let replica = fixture.replicas.first().unwrap();
     let users = |groups: &[&str]| {
         let mut entry = config_map.entry("c");
         entry["groups"] = json!(groups);
         json!({ "mapUsers": json!([entry]).to_string() })
     };
     let token = object.token();
-    world.map(object, "o");
+    fixture.map(object, "o");
     let both = ["mapped", "ops"];
-    world.api.merge(&path(&object.name()), &groups(&both)).ok();
+    fixture
+        .api
+        .merge(&path(&object.name()), &groups(&both))
+        .ok();
     wait_for_groups(replica, &token, &both);
     let narrowed = groups(&["mapped"]);
-    world.api.merge(&path(&object.name()), &narrowed).ok();
+    fixture.api.merge(&path(&object.name()), &narrowed).ok();
     wait_for_groups(replica, &token, &["mapped"]);
-    world.unmap(object);
+    fixture.unmap(object);
     wait_for_groups(replica, &token, &[]);
 
     let token = config_map.token();
-    world.write_config_map_data(&users(&both));
+    fixture.write_config_map_data(&users(&both));
     wait_for_groups(replica, &token, &both);
-    world.write_config_map_data(&users(&["mapped"]));
+    fixture.write_config_map_data(&users(&["mapped"]));
     wait_for_groups(replica, &token, &["mapped"]);
-    world.write_config_map_data(&json!({ "mapUsers": "[]" }));
+    fixture.write_config_map_data(&json!({ "mapUsers": "[]" }));
     wait_for_groups(replica, &token, &[]);
-    world.write_config_map_data(&users(&both));
+    fixture.write_config_map_data(&users(&both));
     wait_for_groups(replica, &token, &both);
-    world.api.delete(CONFIG_MAP).ok();
+    fixture.api.delete(CONFIG_MAP).ok();
     wait_for_groups(replica, &token, &[]);
 }
 
 /// Whoever may write an object may be anybody, unless names are reserved.
-fn system_masters_from_an_object(world: &mut World) {
-    let author = world.person();
+fn system_masters_from_an_object(fixture: &mut ClusterFixture) {
+    let author = fixture.person();
     let reserved = json!([{
         "backendMode": "CRD",
         "usernamePrefixReserveList": ["system:"],
         "groupPrefixReserveList": ["system:"],
     }]);
     let settings = json!({ "backendMode": ["CRD"], "reservedPrefixConfig": reserved });
-    let careful = world.add_replica("careful", &settings);
+    let careful = fixture.add_replica("careful", &settings);
     let masters = ["mapped", "system:masters"];
     let spec = json!({ "arn": author.arn(), "username": "eve", "groups": masters });
     let object = of_spec(&author.name(), &spec);
-    world.api.post(MAPPINGS, &object).ok();
+    fixture.api.post(MAPPINGS, &object).ok();
     let token = author.token();
-    let careless = world.replicas.first().unwrap();
+    let careless = fixture.replicas.first().unwrap();
     wait_for_groups(careless, &token, &masters);
     // It has read the object, too, once it knows of another that was made after it.
-    let later = world.person();
-    world.map(later, "later");
+    let later = fixture.person();
+    fixture.map(later, "later");
     careful.wait_for_login(later, &Login::As("later".to_owned()));
     wait_for_groups(&careful, &token, &[]);
-    eventually("the log", || {
+    block_until("the log", || {
         let said = careful.log();
         let is_so = said.contains("result=\"name_refused\"");
         is_so.then_some(()).ok_or(said)
     });
-    world.unmap(author);
-    world.unmap(later);
+    fixture.unmap(author);
+    fixture.unmap(later);
 }
 
-/// The people of a world whose mappings become stale.
+/// The people of a fixture whose mappings become stale.
 struct People {
     object: Person,
     config_map: Person,
@@ -130,21 +133,21 @@ struct People {
 }
 
 impl People {
-    fn map(world: &mut World) -> Self {
+    fn map(fixture: &mut ClusterFixture) -> Self {
         let people = Self {
-            object: world.person(),
-            config_map: world.person(),
-            both: world.person(),
-            protected: world.person(),
-            file: world.person(),
-            nobody: world.person(),
+            object: fixture.person(),
+            config_map: fixture.person(),
+            both: fixture.person(),
+            protected: fixture.person(),
+            file: fixture.person(),
+            nobody: fixture.person(),
         };
         for person in [people.object, people.both, people.protected] {
-            world.map(person, "object");
+            fixture.map(person, "object");
         }
         let config_map = "config-map".to_owned();
-        world.config_map.insert(people.config_map, config_map);
-        world.write_config_map();
+        fixture.config_map.insert(people.config_map, config_map);
+        fixture.write_config_map();
         people
     }
 
@@ -173,7 +176,7 @@ impl People {
             let login = match replica.login(person) {
                 Login::As(username) => username,
                 Login::Denied => "denied".to_owned(),
-                Login::Unable(message) => {
+                Login::Unavailable(message) => {
                     assert!(message.contains("`server.maxStaleness`"), "{message}");
                     let named = ["CRD", "ACKConfigMap"];
                     let named = named.map(|name| message.contains(&format!("backend {name} ")));
@@ -200,7 +203,7 @@ fn limit_is_live(people: &People, replica: &Replica, confirmed: [&str; 3], stale
     ] {
         fs::write(&new, config).unwrap();
         fs::rename(&new, replica.config()).unwrap();
-        eventually("the limit", || {
+        block_until("the limit", || {
             let (_, text) = replica.readyz();
             let is_so = text.contains("[+]confirmation of CRD ok: stale") == is_stale;
             is_so.then_some(()).ok_or(text)
@@ -211,9 +214,9 @@ fn limit_is_live(people: &People, replica: &Replica, confirmed: [&str; 3], stale
 
 /// In front, the file answers those that it maps; behind, it does not answer for a stale backend. When the API server is
 /// back, everything is answered.
-fn stale_mappings_answer_503(world: &mut World) {
-    let people = People::map(world);
-    let mut uptime = MovedUptime::start(world.folder.path()).unwrap();
+fn stale_mappings_answer_503(fixture: &mut ClusterFixture) {
+    let people = People::map(fixture);
+    let mut uptime = MovedUptime::start(fixture.folder.path()).unwrap();
     let (crd, config_map) = ("stale [true, false]", "stale [false, true]");
     let orders: [(&str, &[&str], &str, &str); 2] = [
         (
@@ -232,7 +235,7 @@ fn stale_mappings_answer_503(world: &mut World) {
     let replicas = orders.map(|(name, order, both, stale_both)| {
         let settings = people.settings(order);
         let name = format!("file-{name}");
-        let replica = world.add_replica_at(&name, &settings, &uptime);
+        let replica = fixture.add_replica_at(&name, &settings, &uptime);
         (
             replica,
             ["object", "config-map", both],
@@ -246,10 +249,10 @@ fn stale_mappings_answer_503(world: &mut World) {
         people.check(replica, *confirmed, "confirmed");
     }
     for case in ["stopped", "killed"] {
-        let pid = Pid::from_raw(world.cluster.pids()[1].try_into().unwrap());
+        let pid = Pid::from_raw(fixture.cluster.pids()[1].try_into().unwrap());
         match case {
             "stopped" => kill(pid, Signal::SIGSTOP).unwrap(),
-            _ => world.cluster.kill_apiserver(),
+            _ => fixture.cluster.kill_apiserver(),
         }
         // Nothing confirms the mappings any longer, and they are not stale yet.
         people.check(&replicas[0].0, replicas[0].1, case);
@@ -269,7 +272,7 @@ fn stale_mappings_answer_503(world: &mut World) {
         limit_is_live(&people, &replicas[0].0, replicas[0].1, replicas[0].2);
         match case {
             "stopped" => kill(pid, Signal::SIGCONT).unwrap(),
-            _ => world.cluster.start_apiserver(),
+            _ => fixture.cluster.start_apiserver(),
         }
         for (replica, confirmed, _) in &replicas {
             for (person, username) in [(people.object, "object"), (people.config_map, "config-map")]

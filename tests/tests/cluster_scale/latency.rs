@@ -7,24 +7,26 @@ use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::AccessKey;
 use ack_ram_tests::sts::{Emulator, demo};
 
+use crate::fixture::ScaleFixture;
 use crate::objects::{self, Api, Mapping};
-use crate::world::World;
 
 /// Objects that are created, changed and deleted.
 const OBJECTS: usize = 50;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_change_takes_effect() {
+async fn object_changes_take_effect() {
     let mut sts = Emulator::builder();
     for index in 0..OBJECTS {
         let id = format!("2{index:017}");
         sts = sts.user(demo::ACCOUNT, &name(index), &id, key(index));
     }
-    let world = World::start(sts.start().unwrap());
-    let api = Api::of(&world.cluster);
-    let tokens: Vec<Secret> = (0..OBJECTS).map(|index| world.token(&key(index))).collect();
+    let fixture = ScaleFixture::start(sts.start().unwrap());
+    let api = Api::of(&fixture.cluster);
+    let tokens: Vec<Secret> = (0..OBJECTS)
+        .map(|index| fixture.token(&key(index)))
+        .collect();
     // The first login of all opens the connections to STS.
-    assert_eq!(world.username(&tokens[0]).await, None);
+    assert_eq!(fixture.username(&tokens[0]).await, None);
 
     let mut created = Vec::new();
     let mut changed = Vec::new();
@@ -32,16 +34,16 @@ async fn each_change_takes_effect() {
     for (index, token) in tokens.iter().enumerate() {
         let before = format!("before-{index}");
         mapping(index, &before).create(&api).await;
-        created.push(until(&world, token, Some(&before)).await);
+        created.push(until(&fixture, token, Some(&before)).await);
     }
     for (index, token) in tokens.iter().enumerate() {
         let after = format!("after-{index}");
         change(&api, &mapping(index, &after)).await;
-        changed.push(until(&world, token, Some(&after)).await);
+        changed.push(until(&fixture, token, Some(&after)).await);
     }
     for (index, token) in tokens.iter().enumerate() {
         objects::delete(&api, &name(index)).await;
-        deleted.push(until(&world, token, None).await);
+        deleted.push(until(&fixture, token, None).await);
     }
     println!("from the API server's answer to the login that sees it, of {OBJECTS} each:");
     for (what, times) in [
@@ -54,9 +56,9 @@ async fn each_change_takes_effect() {
     }
 }
 
-async fn until(world: &World, token: &Secret, username: Option<&str>) -> Duration {
+async fn until(fixture: &ScaleFixture, token: &Secret, username: Option<&str>) -> Duration {
     let answered = Instant::now();
-    world.until_username(token, username).await;
+    fixture.until_username(token, username).await;
     answered.elapsed()
 }
 

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use ack_ram_tests::sts::{Emulator, demo};
 
+use crate::fixture::ScaleFixture;
 use crate::objects::{self, Api, Mapping};
 use crate::usage::Usage;
-use crate::world::World;
 
 /// How many objects, when another number is to be measured than that which a test has time for.
 const VARIABLE: &str = "ACK_RAM_SCALE_OBJECTS";
@@ -20,39 +20,39 @@ const AT_ONCE: usize = 16;
 const STALLED: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn thousands_of_objects_are_in_effect_and_told_so_once() {
+async fn thousands_of_objects_take_effect_with_one_status_write_each() {
     let count = env::var(VARIABLE).map_or(OBJECTS, |count| count.parse().unwrap());
-    let world = World::start(Emulator::builder().demo().start().unwrap());
-    let api = Api::of(&world.cluster);
-    until_leading(&world).await;
-    println!("no objects: {}", Usage::of(&world).await);
+    let fixture = ScaleFixture::start(Emulator::builder().demo().start().unwrap());
+    let api = Api::of(&fixture.cluster);
+    until_leading(&fixture).await;
+    println!("no objects: {}", Usage::of(&fixture).await);
 
-    created_under_load(&world, &api, count).await;
-    let world = started_among_them(world, &api, count).await;
-    assert!(!world.authenticator.log().contains("forbidden"));
+    created_under_load(&fixture, &api, count).await;
+    let fixture = started_among_them(fixture, &api, count).await;
+    assert!(!fixture.server.log().contains("forbidden"));
 }
 
-async fn created_under_load(world: &World, api: &Api, count: usize) {
+async fn created_under_load(fixture: &ScaleFixture, api: &Api, count: usize) {
     let start = Instant::now();
     objects::create_all(api, count, mapping).await;
     let creating = start.elapsed();
     // The events of a watch come in order: when it is in effect, all are.
-    let alice = world.token(&demo::user_key());
-    assert_eq!(world.username(&alice).await, None);
+    let alice = fixture.token(&demo::user_key());
+    assert_eq!(fixture.username(&alice).await, None);
     last().create(api).await;
     let created = Instant::now();
-    world.until_username(&alice, Some("last")).await;
+    fixture.until_username(&alice, Some("last")).await;
     let in_effect = created.elapsed();
     let all = count + 1;
-    assert_eq!(rules(world, "in_effect").await, figure(all));
+    assert_eq!(rules(fixture, "in_effect").await, figure(all));
     for state in ["kept", "refused", "conflicted"] {
-        assert_eq!(rules(world, state).await, 0.0, "{state}");
+        assert_eq!(rules(fixture, state).await, 0.0, "{state}");
     }
     println!("{all} objects, created in {creating:.1?}; in effect {in_effect:.1?} after the last");
-    println!("  then: {}", Usage::of(world).await);
+    println!("  then: {}", Usage::of(fixture).await);
 
-    let before = world.metric(WRITES, &WRITTEN).await;
-    until_written(world, all).await;
+    let before = fixture.metric(WRITES, &WRITTEN).await;
+    until_written(fixture, all).await;
     until_complete(api, all).await;
     let writing = start.elapsed();
     let per_second = figure(all) / writing.as_secs_f64();
@@ -61,18 +61,18 @@ async fn created_under_load(world: &World, api: &Api, count: usize) {
         created.elapsed()
     );
     println!("  {per_second:.0} a second since the first; {before} were written at the last");
-    println!("  then: {}", Usage::of(world).await);
+    println!("  then: {}", Usage::of(fixture).await);
     let listing = Instant::now();
     assert_eq!(objects::count(api).await, (all, all));
     println!("  the API server lists them in {:.1?}", listing.elapsed());
     let writes = objects::status_writes(api).await;
-    check_writes(world, writes, all);
+    check_writes(fixture, writes, all);
 }
 
 /// Each of the `wanted` statuses was written once; but for those that were under way when the Lease could not be renewed
 /// in time.
-fn check_writes(world: &World, writes: f64, wanted: usize) {
-    let most = figure(wanted + interrupted(world));
+fn check_writes(fixture: &ScaleFixture, writes: f64, wanted: usize) {
+    let most = figure(wanted + interrupted(fixture));
     assert!(
         (figure(wanted)..=most).contains(&writes),
         "{writes} writes of {wanted} statuses"
@@ -80,59 +80,59 @@ fn check_writes(world: &World, writes: f64, wanted: usize) {
 }
 
 /// How many writes may have been under way when the Lease was lost: nobody knows what became of them.
-fn interrupted(world: &World) -> usize {
-    let losses = world.authenticator.log();
+fn interrupted(fixture: &ScaleFixture) -> usize {
+    let losses = fixture.server.log();
     AT_ONCE * losses.matches("no longer writes the status").count()
 }
 
 /// A server that starts among objects whose status says all has nothing to write.
-async fn started_among_them(world: World, api: &Api, count: usize) -> World {
-    let alice = world.token(&demo::user_key());
+async fn started_among_them(mut fixture: ScaleFixture, api: &Api, count: usize) -> ScaleFixture {
+    let alice = fixture.token(&demo::user_key());
     let before = objects::status_writes(api).await;
     let start = Instant::now();
-    let (world, stopping) = world.restart();
-    world.until_username(&alice, Some("last")).await;
+    let stopping = fixture.restart();
+    fixture.until_username(&alice, Some("last")).await;
     let starting = start.elapsed() - stopping;
     println!("stopped in {stopping:.1?}; started again and all in effect in {starting:.1?}");
-    println!("  then: {}", Usage::of(&world).await);
-    until_leading(&world).await;
+    println!("  then: {}", Usage::of(&fixture).await);
+    until_leading(&fixture).await;
     // Statuses are looked at in the order of the names.
     let sentinel = Mapping {
         name: "z-sentinel".to_owned(),
         ..mapping(count)
     };
     sentinel.create(api).await;
-    until_written(&world, 1).await;
+    until_written(&fixture, 1).await;
     until_complete(api, count + 2).await;
-    check_writes(&world, objects::status_writes(api).await - before, 1);
+    check_writes(&fixture, objects::status_writes(api).await - before, 1);
     println!(
         "  when all statuses are looked at: {}",
-        Usage::of(&world).await
+        Usage::of(&fixture).await
     );
-    world
+    fixture
 }
 
-async fn until_leading(world: &World) {
+async fn until_leading(fixture: &ScaleFixture) {
     let start = Instant::now();
     let metric = "ack_ram_authenticator_status_writer_leading";
-    while world.metric(metric, &[]).await < 1.0 {
-        let log = || world.authenticator.log();
+    while fixture.metric(metric, &[]).await < 1.0 {
+        let log = || fixture.server.log();
         assert!(start.elapsed() < STALLED, "it does not lead:\n{}", log());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-async fn until_written(world: &World, wanted: usize) {
+async fn until_written(fixture: &ScaleFixture, wanted: usize) {
     let mut last = (0.0, Instant::now());
     loop {
-        let written = world.metric(WRITES, &WRITTEN).await;
-        if written >= figure(wanted.saturating_sub(interrupted(world))) {
+        let written = fixture.metric(WRITES, &WRITTEN).await;
+        if written >= figure(wanted.saturating_sub(interrupted(fixture))) {
             return;
         }
         if written > last.0 {
             last = (written, Instant::now());
         }
-        let log = || world.authenticator.log();
+        let log = || fixture.server.log();
         assert!(last.1.elapsed() < STALLED, "{written} written:\n{}", log());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -151,9 +151,9 @@ async fn until_complete(api: &Api, all: usize) {
     }
 }
 
-async fn rules(world: &World, state: &str) -> f64 {
+async fn rules(fixture: &ScaleFixture, state: &str) -> f64 {
     let labels = [("backend", "CRD"), ("state", state)];
-    world.metric("ack_ram_authenticator_rules", &labels).await
+    fixture.metric("ack_ram_authenticator_rules", &labels).await
 }
 
 fn mapping(index: usize) -> Mapping {

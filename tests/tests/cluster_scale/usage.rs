@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs;
 
-use crate::world::World;
+use crate::fixture::ScaleFixture;
 
 /// Since it started.
 pub struct Usage {
@@ -16,8 +16,8 @@ pub struct Usage {
 
 impl Usage {
     /// Of the authenticator.
-    pub async fn of(world: &World) -> Self {
-        let path = format!("/proc/{}/status", world.authenticator.pid());
+    pub async fn of(fixture: &ScaleFixture) -> Self {
+        let path = format!("/proc/{}/status", fixture.server.server().pid());
         let status = fs::read_to_string(path).unwrap();
         let kib = |field: &str| -> u64 {
             let line = status.lines().find_map(|line| line.strip_prefix(field));
@@ -28,7 +28,7 @@ impl Usage {
             resident_kib: kib("VmRSS:"),
             anonymous_kib: kib("RssAnon:"),
             peak_kib: kib("VmHWM:"),
-            cpu_seconds: world.metric("process_cpu_seconds_total", &[]).await,
+            cpu_seconds: fixture.metric("process_cpu_seconds_total", &[]).await,
         }
     }
 }

@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use crate::node::{KUBEADM, Node, SHAPES, parse};
 
 #[test]
-fn every_shape_is_changed_once_and_undone_to_the_byte() {
+fn every_manifest_shape_is_changed_once_and_undone_exactly() {
     for (name, manifest) in SHAPES {
         check(name, manifest);
     }
 }
 
 #[test]
-fn line_ends_and_tabs_that_yaml_allows_stay() {
+fn line_ends_and_tabs_are_preserved() {
     // Some parsers refuse more of them.
     let tabs = KUBEADM.replace("--secure-port=6443\n", "--secure-port=6443 #\tthe\tport\n");
     check("tabs", &tabs);
@@ -123,7 +123,7 @@ fn push(list: &mut Value, item: Value) {
 }
 
 #[test]
-fn what_shows_the_kubeconfig_already_is_enough() {
+fn existing_mount_of_the_kubeconfig_is_enough() {
     let mount = "    - mountPath: /etc/kubernetes/pki\n      name: k8s-certs\n";
     let volume = "  - hostPath:\n      path: /etc/kubernetes/pki\n";
     assert!(KUBEADM.contains(mount) && KUBEADM.contains(volume));
@@ -160,7 +160,7 @@ fn what_shows_the_kubeconfig_already_is_enough() {
 }
 
 #[test]
-fn a_volume_of_the_folder_is_used_again() {
+fn existing_volume_of_the_folder_is_reused() {
     let node = Node::new("");
     let folder = node.webhook_folder();
     let volume = "  volumes:\n";
@@ -178,7 +178,7 @@ fn a_volume_of_the_folder_is_used_again() {
 }
 
 #[test]
-fn a_flag_written_in_another_way_is_seen() {
+fn flag_in_another_notation_is_recognized() {
     for arguments in [
         "    - --authentication-token-webhook-config-file\n    - KUBECONFIG\n",
         "    - --authentication_token_webhook_config_file=KUBECONFIG\n",
@@ -192,7 +192,7 @@ fn a_flag_written_in_another_way_is_seen() {
 }
 
 #[test]
-fn owner_and_mode_stay() {
+fn owner_and_mode_are_preserved() {
     let node = Node::new(KUBEADM);
     fs::set_permissions(node.manifest(), Permissions::from_mode(0o604)).unwrap();
     let owner = |node: &Node| {
@@ -221,7 +221,7 @@ pub fn path_without_parser() -> tempfile::TempDir {
 }
 
 #[test]
-fn without_a_parser_it_says_so_and_works() {
+fn missing_parser_is_reported_and_change_works() {
     let node = Node::new(KUBEADM);
     let path = path_without_parser();
     let outcome = node.run_with_path(path.path(), &[]);
@@ -235,7 +235,7 @@ fn without_a_parser_it_says_so_and_works() {
 }
 
 #[test]
-fn what_the_parser_refuses_or_reads_otherwise_is_not_written() {
+fn rejected_or_misread_manifest_is_not_written() {
     for (kubectl, says) in [
         ("echo 'error: no YAML' >&2; exit 1", "kubectl cannot read"),
         // One that sees a flag vanish from what is to be written.

@@ -27,7 +27,7 @@ fn object(kind: &str, name: &str) -> Value {
 }
 
 #[test]
-fn every_file_is_yaml() {
+fn deploy_files_are_valid_yaml() {
     let files: Vec<PathBuf> = fs::read_dir(DEPLOY)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -55,7 +55,7 @@ fn every_file_is_yaml() {
 
 /// Every right there is: role, API group, resource, names, verb.
 #[test]
-fn rights_are_these_and_no_others() {
+fn roles_grant_expected_rights_only() {
     let mut rights = BTreeSet::new();
     for object in objects("example.yaml") {
         if !matches!(object["kind"].as_str(), Some("Role" | "ClusterRole")) {
@@ -136,7 +136,7 @@ fn product(rule: &Value) -> Vec<(&str, &str, &str)> {
 }
 
 #[test]
-fn bindings_are_for_the_service_account_alone() {
+fn bindings_name_the_service_account_only() {
     let mut bound = Vec::new();
     for object in objects("example.yaml") {
         if !matches!(
@@ -164,7 +164,7 @@ fn bindings_are_for_the_service_account_alone() {
 }
 
 #[test]
-fn containers_can_do_little() {
+fn containers_have_minimal_privileges() {
     let pod = &object("DaemonSet", "ack-ram-authenticator")["spec"]["template"]["spec"];
     assert_eq!(pod["hostNetwork"], true);
     assert_eq!(
@@ -202,7 +202,7 @@ fn containers_can_do_little() {
 }
 
 #[test]
-fn the_paths_and_ports_fit_together() {
+fn paths_and_ports_are_consistent() {
     let config: Value = serde_saphyr::from_str(
         object("ConfigMap", "ack-ram-authenticator")["data"]["config.yaml"]
             .as_str()
@@ -252,7 +252,7 @@ fn the_paths_and_ports_fit_together() {
 }
 
 #[test]
-fn unedited_it_lets_nobody_in() {
+fn unedited_configuration_grants_nobody() {
     let map = object("ConfigMap", "ack-ram-authenticator");
     let text = map["data"]["config.yaml"].as_str().unwrap();
     let config: Value = serde_saphyr::from_str(text).unwrap();
@@ -267,7 +267,7 @@ fn unedited_it_lets_nobody_in() {
 
 /// The group that the example mapping gives is the one that the example binding speaks of.
 #[test]
-fn the_binding_is_for_a_mapped_group() {
+fn example_binding_names_a_mapped_group() {
     let [binding] = &objects("example-binding.yaml")[..] else {
         panic!("one object is expected");
     };
@@ -283,7 +283,7 @@ fn the_binding_is_for_a_mapped_group() {
 }
 
 #[test]
-fn the_configuration_has_no_mistakes() {
+fn example_configuration_has_no_findings() {
     let map = object("ConfigMap", "ack-ram-authenticator");
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.yaml");

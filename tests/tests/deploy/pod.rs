@@ -53,7 +53,7 @@ const READ_WRITE: &str = "    - mountPath: ABOVE\n      name: audit\n";
 const HOST: &str = "  - hostPath:\n      path: AUDIT\n    name: audit\n";
 
 #[test]
-fn mount_point_that_the_runtime_cannot_make_is_refused() {
+fn uncreatable_mount_point_is_refused() {
     let not_there = "is a read-only mount of";
     let cases: &[(&str, &str, Option<&str>)] = &[
         (READ_ONLY, HOST, Some(not_there)),
@@ -176,7 +176,7 @@ fn mount_point_that_the_runtime_cannot_make_is_refused() {
 }
 
 #[test]
-fn mount_point_that_is_there_already_is_enough_if_it_is_a_folder() {
+fn existing_mount_point_must_be_a_folder() {
     type Make = fn(&Path);
     let make: [(Make, &str, Option<&str>); 6] = [
         (|path| fs::create_dir(path).unwrap(), READ_ONLY, None),
@@ -212,7 +212,7 @@ fn mount_point_that_is_there_already_is_enough_if_it_is_a_folder() {
 
 /// Of several mounts above the folder, the mount point is in the deepest.
 #[test]
-fn deepest_mount_above_the_folder_counts() {
+fn deepest_mount_above_the_folder_wins() {
     let node = Node::new("");
     let deeper = "    - mountPath: ABOVE\n      name: audit\n    - mountPath: /tmp\n      name: audit\n      readOnly: true\n";
     if node.folder().starts_with("/tmp") {
@@ -306,7 +306,7 @@ fn folder_above_in_a_mount_must_let_the_process_enter() {
 
 /// What the kubelet refuses anywhere in the pod.
 #[test]
-fn pod_with_doubled_or_missing_names_is_refused() {
+fn pod_with_duplicate_or_missing_names_is_refused() {
     let second = "  - emptyDir: {}\n    name: a\n  - emptyDir: {}\n    name: a\n";
     let other = |mounts: &str| {
         format!("  containers:\n  - name: other\n    image: x\n    volumeMounts:\n{mounts}")
@@ -348,7 +348,7 @@ fn pod_with_doubled_or_missing_names_is_refused() {
 }
 
 #[test]
-fn volume_of_another_type_than_what_is_there_is_refused() {
+fn volume_type_that_differs_from_the_host_is_refused() {
     for (kind, says) in [
         ("Directory", None),
         ("DirectoryOrCreate", None),

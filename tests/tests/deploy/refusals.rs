@@ -156,7 +156,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn what_is_not_understood_is_left_alone() {
+fn unsupported_manifest_is_left_unchanged() {
     for &(from, to, says) in REFUSED {
         assert!(KUBEADM.contains(from), "no `{from}`");
         let node = Node::new("");
@@ -168,7 +168,7 @@ fn what_is_not_understood_is_left_alone() {
 }
 
 #[test]
-fn there_must_be_one_api_server() {
+fn manifest_without_exactly_one_api_server_is_refused() {
     let container = "  - name: NAME\n    command:\n    - kube-apiserver\n";
     let pod = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n";
     for names in [&["kube-apiserver", "kube-apiserver"][..], &["a", "b"]] {
@@ -209,7 +209,7 @@ fn check_refused(node: &Node, says: &str) {
 }
 
 #[test]
-fn kube_apiserver_is_never_pointed_at_a_file_that_it_does_not_start_with() {
+fn invalid_kubeconfig_is_never_configured() {
     let node = Node::new(KUBEADM);
     fs::write(node.kubeconfig(), "").unwrap();
     check_refused(&node, "there is no webhook kubeconfig");
@@ -222,7 +222,7 @@ fn kube_apiserver_is_never_pointed_at_a_file_that_it_does_not_start_with() {
 }
 
 #[test]
-fn no_copy_gets_into_the_folder_of_the_manifests() {
+fn backup_inside_manifests_folder_is_refused() {
     let node = Node::new(KUBEADM);
     let link = node.webhook_folder().join("link");
     symlink(node.manifests(), &link).unwrap();
@@ -242,7 +242,7 @@ fn no_copy_gets_into_the_folder_of_the_manifests() {
 }
 
 #[test]
-fn a_link_is_not_replaced() {
+fn symbolic_link_is_not_replaced() {
     let node = Node::new(KUBEADM);
     let link = node.webhook_folder().join("kube-apiserver.yaml");
     symlink(node.manifest(), &link).unwrap();
@@ -253,7 +253,7 @@ fn a_link_is_not_replaced() {
 }
 
 #[test]
-fn the_command_line_is_checked() {
+fn invalid_command_line_is_refused() {
     for (args, code, says) in [
         (&["--help"][..], 0, "Exit codes:"),
         (&["-h"], 0, "--undo"),

@@ -123,7 +123,7 @@ fn ways(node: &Node, args: &[&str]) -> [Command; 2] {
 }
 
 #[test]
-fn nothing_of_the_environment_runs_or_changes_anything() {
+fn environment_neither_runs_nor_changes_anything() {
     for way in [0, 1] {
         let node = Node::new(KUBEADM);
         let wanted = {
@@ -154,7 +154,7 @@ fn nothing_of_the_environment_runs_or_changes_anything() {
 
 /// Where there is no kubectl, Python reads the manifest: not with modules of the current folder.
 #[test]
-fn python_takes_no_module_of_the_current_folder_or_the_environment() {
+fn python_ignores_modules_of_current_folder_and_environment() {
     let node = Node::new(KUBEADM);
     let trap = Trap::new();
     let programs = crate::change::path_without_parser();
@@ -183,7 +183,7 @@ fn python_takes_no_module_of_the_current_folder_or_the_environment() {
 
 /// Root imports nothing that another user may have written.
 #[test]
-fn python_takes_no_modules_that_others_may_write() {
+fn python_ignores_modules_writable_by_others() {
     if !Path::new("/usr/bin/python3").exists() {
         return;
     }
@@ -233,7 +233,7 @@ fn dry_run_refuses_the_backup_folder_that_the_real_run_refuses() {
 }
 
 #[test]
-fn kubeconfig_that_the_caller_may_not_read_is_not_called_broken() {
+fn unreadable_kubeconfig_is_not_reported_as_malformed() {
     if !geteuid().is_root() {
         return;
     }
@@ -266,7 +266,7 @@ fn kubeconfig_that_the_caller_may_not_read_is_not_called_broken() {
 }
 
 #[test]
-fn relative_paths_count_from_the_folder_of_the_caller() {
+fn relative_paths_resolve_against_the_callers_folder() {
     let node = Node::new(KUBEADM);
     let mut command = Command::new(SCRIPT);
     command
@@ -282,7 +282,7 @@ fn relative_paths_count_from_the_folder_of_the_caller() {
 }
 
 #[test]
-fn what_another_user_may_write_is_refused_with_what_to_run() {
+fn file_writable_by_another_user_is_refused_with_fix() {
     type Place = fn(&Node) -> PathBuf;
     let cases: &[(Place, u32, &str)] = &[
         (Node::manifests, 0o777, "chmod go-w"),
@@ -313,7 +313,7 @@ fn what_another_user_may_write_is_refused_with_what_to_run() {
 
 /// Only root may give files away.
 #[test]
-fn what_belongs_to_another_user_is_refused_but_for_two_folders() {
+fn file_owned_by_another_user_is_refused_outside_two_folders() {
     if !geteuid().is_root() {
         return;
     }
@@ -458,7 +458,7 @@ fn undo_only_warns_about_the_folders_of_the_manifest() {
 }
 
 #[test]
-fn backups_that_another_user_may_have_put_there_are_not_used() {
+fn backups_writable_by_other_users_are_not_used() {
     let node = Node::new(KUBEADM);
     for mode in [0o777, 0o1777] {
         fs::create_dir_all(node.backups()).unwrap();
@@ -499,7 +499,7 @@ fn backups_that_another_user_may_have_put_there_are_not_used() {
 
 /// kube-apiserver gets to see the folder, and not where a link in it leads.
 #[test]
-fn kubeconfig_that_is_a_link_is_refused() {
+fn symbolic_link_to_kubeconfig_is_refused() {
     let node = Node::new(KUBEADM);
     let elsewhere = node.folder().join("kubeconfig.yaml");
     fs::rename(node.kubeconfig(), &elsewhere).unwrap();
@@ -512,7 +512,7 @@ fn kubeconfig_that_is_a_link_is_refused() {
 
 /// What the caller has is gone before any program starts.
 #[test]
-fn programs_that_the_script_starts_have_none_of_the_environment() {
+fn child_programs_get_no_environment() {
     let node = Node::new(KUBEADM);
     let programs = crate::change::path_without_parser();
     let seen = node.folder().join("seen");

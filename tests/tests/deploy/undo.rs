@@ -5,7 +5,7 @@ use std::fs;
 use crate::node::{KUBEADM, Node, SHAPES, parse};
 
 #[test]
-fn of_an_edited_manifest_only_what_was_added_goes() {
+fn undo_of_edited_manifest_removes_only_additions() {
     for (name, manifest) in SHAPES {
         let node = Node::new(manifest);
         let before = node.read();
@@ -29,7 +29,7 @@ fn of_an_edited_manifest_only_what_was_added_goes() {
 }
 
 #[test]
-fn items_may_have_moved() {
+fn moved_items_are_undone() {
     let node = Node::new(KUBEADM);
     node.run_well(&[]);
     let flag = format!("    - {}\n", node.flag());
@@ -50,7 +50,7 @@ fn items_may_have_moved() {
 }
 
 #[test]
-fn what_was_there_before_stays() {
+fn undo_keeps_earlier_content() {
     // The flag is the administrator's own; the script adds only the mount.
     let (_, manifest) = SHAPES[2];
     let node = Node::new(manifest);
@@ -64,7 +64,7 @@ fn what_was_there_before_stays() {
 }
 
 #[test]
-fn an_addition_that_was_edited_is_left_to_a_person() {
+fn edited_addition_is_not_undone() {
     let node = Node::new(KUBEADM);
     node.run_well(&[]);
     let added = "name: ack-ram-authenticator\n      readOnly: true";
@@ -80,7 +80,7 @@ fn an_addition_that_was_edited_is_left_to_a_person() {
 }
 
 #[test]
-fn without_a_record_nothing_is_taken_back() {
+fn undo_without_record_changes_nothing() {
     let node = Node::new(KUBEADM);
     let outcome = node.run(&["--undo"]);
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
@@ -95,7 +95,7 @@ fn without_a_record_nothing_is_taken_back() {
 }
 
 #[test]
-fn changing_and_undoing_may_alternate() {
+fn change_and_undo_alternate() {
     let node = Node::new(KUBEADM);
     node.run_well(&[]);
     let first = node.read();

@@ -1,10 +1,9 @@
 //! What the API server says of the objects in `tests/vectors/mapping-objects.json`.
 
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use ack_ram_tests::cluster::{Cluster, Rest};
+use ack_ram_tests::eventually::block_until;
 use ack_ram_tests::vectors::{self, MappingObjectCase};
 use serde_json::{Value, json};
 
@@ -42,19 +41,14 @@ fn of_session() -> Value {
 
 /// Waits until the API server lets an object that names one session pass, or refuses it.
 fn wait_for_session(api: &Rest, status: u16) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        let answer = api.post(CREATE, &of_session());
-        if answer.status == status {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{answer:?}");
-        thread::sleep(Duration::from_millis(100));
-    }
+    block_until("the definition", || match api.post(CREATE, &of_session()) {
+        answer if answer.status == status => Ok(()),
+        answer => Err(format!("{answer:?}")),
+    });
 }
 
 #[test]
-fn object_of_one_session_may_stay_and_no_edit_leaves_its_arn() {
+fn stored_session_arn_is_tolerated_and_edits_must_remove_it() {
     let cluster = Cluster::builder().start();
     define(&cluster);
     let api = cluster.api();
@@ -91,7 +85,7 @@ fn object_of_one_session_may_stay_and_no_edit_leaves_its_arn() {
 }
 
 #[test]
-fn the_api_server_refuses_what_the_vectors_say() {
+fn api_server_validates_vectors_as_expected() {
     let cases = vectors::mapping_objects();
     let refused = cases
         .iter()

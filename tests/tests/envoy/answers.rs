@@ -6,25 +6,25 @@ use ack_ram_tests::sts::demo;
 use hyper::Version;
 use serde_json::json;
 
-use crate::world::{World, bearer};
+use crate::fixture::{EnvoyFixture, bearer};
 
 #[tokio::test]
-async fn a_service_is_told_who_comes_and_gets_no_token() {
-    let world = World::start(Module::Small, |_| ());
+async fn service_gets_identity_headers_and_no_token() {
+    let fixture = EnvoyFixture::start(Module::Small, |_| ());
     for (protocol, version) in [
         (Protocol::Http1, Version::HTTP_11),
         (Protocol::Http2, Version::HTTP_2),
     ] {
-        let token = bearer(&world.token());
+        let token = bearer(&fixture.token());
         for calls in [1, 0] {
-            world.sts.clear_requests();
+            fixture.sts.clear_requests();
             let headers = [("authorization", &*token), ("x-other", "stays")];
-            let answer = world.client(protocol).get("/a?b=c", &headers).await;
+            let answer = fixture.client(protocol).get("/a?b=c", &headers).await;
             let answer = answer.unwrap();
             assert_eq!(answer.status, 200, "{protocol:?}: {answer:?}");
-            assert_eq!(world.sts.requests().len(), calls, "{protocol:?}");
+            assert_eq!(fixture.sts.requests().len(), calls, "{protocol:?}");
 
-            let seen = world.only_request();
+            let seen = fixture.only_request();
             assert_eq!((seen.version, &*seen.target), (version, "/a?b=c"));
             for (name, values) in [
                 ("x-remote-user", &["alice"][..]),
@@ -43,22 +43,22 @@ async fn a_service_is_told_who_comes_and_gets_no_token() {
             }
         }
     }
-    let session = world.token_of(&demo::session_key());
-    assert_eq!(world.get("/", &session).await.status, 200);
-    let seen = world.only_request();
+    let session = fixture.token_of(&demo::session_key());
+    assert_eq!(fixture.get("/", &session).await.status, 200);
+    let seen = fixture.only_request();
     assert_eq!(seen.all("x-remote-user"), ["dev:alice-example.com"]);
     assert_eq!(seen.all("x-remote-extra-sessionname"), [demo::SESSION]);
 }
 
 #[tokio::test]
-async fn whoever_is_turned_away_is_told_why() {
-    let world = World::start(Module::Small, |settings| {
+async fn refused_request_gets_reason() {
+    let fixture = EnvoyFixture::start(Module::Small, |settings| {
         settings["requiredGroups"] = json!(["ops"]);
     });
     let (alice, session, stranger) = (
-        bearer(&world.token()),
-        bearer(&world.token_of(&demo::session_key())),
-        bearer(&world.token_of(&demo::stranger_key())),
+        bearer(&fixture.token()),
+        bearer(&fixture.token_of(&demo::session_key())),
+        bearer(&fixture.token_of(&demo::stranger_key())),
     );
     let garbage = bearer(&Secret::new("k8s-ack-v2.x"));
     for (name, headers, status, challenge, detail, grpc) in [
@@ -109,7 +109,7 @@ async fn whoever_is_turned_away_is_told_why() {
                 .iter()
                 .map(|&value| ("authorization", value))
                 .collect();
-            let answer = world.client(protocol).get("/", &headers).await.unwrap();
+            let answer = fixture.client(protocol).get("/", &headers).await.unwrap();
             assert_eq!(answer.status, status, "{name}: {answer:?}");
             let found = answer.header("www-authenticate");
             assert!(found.starts_with(challenge), "{name}: {found}");
@@ -126,7 +126,7 @@ async fn whoever_is_turned_away_is_told_why() {
             assert!(said.contains(detail), "{name}: {said}");
 
             let grpc_headers = [&headers[..], &[("content-type", "application/grpc")]].concat();
-            let answer = world.client(protocol).get("/s/m", &grpc_headers).await;
+            let answer = fixture.client(protocol).get("/s/m", &grpc_headers).await;
             let answer = answer.unwrap();
             assert_eq!(answer.status, 200, "{name}: {answer:?}");
             assert_eq!(answer.header("grpc-status"), grpc, "{name}: {answer:?}");
@@ -139,10 +139,14 @@ async fn whoever_is_turned_away_is_told_why() {
             // Nothing but gRPC, as Envoy knows it, is told of a refusal by a 200.
             for kind in ["application/grpc;a=b", "application/grpc-web"] {
                 let headers = [&headers[..], &[("content-type", kind)]].concat();
-                let answer = world.client(protocol).get("/s/m", &headers).await.unwrap();
+                let answer = fixture
+                    .client(protocol)
+                    .get("/s/m", &headers)
+                    .await
+                    .unwrap();
                 assert_eq!(answer.status, status, "{name} {kind}: {answer:?}");
             }
         }
     }
-    assert!(world.service.take().is_empty());
+    assert!(fixture.service.take().is_empty());
 }

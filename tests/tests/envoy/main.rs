@@ -2,6 +2,7 @@
 
 mod answers;
 mod example;
+mod fixture;
 mod memory;
 mod replies;
 mod requests;
@@ -10,4 +11,3 @@ mod traps;
 mod updates;
 mod vectors;
 mod workers;
-mod world;

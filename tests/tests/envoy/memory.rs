@@ -1,6 +1,6 @@
 //! Nothing grows, whatever comes.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ack_ram_tests::envoy::{Module, Protocol};
 use ack_ram_tests::sts::demo;
@@ -8,19 +8,17 @@ use ack_ram_tests::usage::Usage;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::world::{MAIN, World, bearer, listener};
+use crate::fixture::{EnvoyFixture, MAIN, bearer, listener};
 
 const ROUNDS: usize = 12;
 const AT_ONCE: usize = 16;
 const TIMES: usize = 60;
-/// What is waited for has happened long before, on any machine.
-const LIMIT: Duration = Duration::from_secs(60);
 /// Allocators keep some of what they had.
 const SLACK_KIB: u64 = 12 * 1024;
 
 #[tokio::test]
-async fn memory_stays_what_it_is() {
-    let world = World::with_listeners(&[listener(MAIN, Module::WithCel, |settings| {
+async fn memory_stays_constant_under_load() {
+    let fixture = EnvoyFixture::with_listeners(&[listener(MAIN, Module::WithCel, |settings| {
         settings["sts"]["timeoutMilliseconds"] = json!(30_000);
         settings["cache"] = json!({ "size": 500 });
         settings["mapRules"] = json!([{
@@ -28,7 +26,7 @@ async fn memory_stays_what_it_is() {
             "username": "nobody",
         }]);
     })]);
-    let known = bearer(&world.token());
+    let known = bearer(&fixture.token());
     let mut sizes = Vec::new();
     for _ in 0..ROUNDS {
         for time in 0..TIMES {
@@ -37,10 +35,10 @@ async fn memory_stays_what_it_is() {
                     0 => Protocol::Http1,
                     _ => Protocol::Http2,
                 };
-                let client = world.client(protocol);
+                let client = fixture.client(protocol);
                 let (token, expected) = match place % 5 {
-                    0 => (bearer(&world.token()), 200),
-                    1 => (bearer(&world.token_of(&demo::stranger_key())), 401),
+                    0 => (bearer(&fixture.token()), 200),
+                    1 => (bearer(&fixture.token_of(&demo::stranger_key())), 401),
                     2 => (format!("Bearer k8s-ack-v2.{time}"), 401),
                     _ => (known.clone(), 200),
                 };
@@ -55,10 +53,10 @@ async fn memory_stays_what_it_is() {
                 }
             });
             join_all(requests).await;
-            world.service.take();
-            world.envoy.forget_log();
+            fixture.service.take();
+            fixture.envoy.forget_log();
         }
-        sizes.push(Usage::of(world.envoy.pid()).unwrap().resident_kib);
+        sizes.push(Usage::of(fixture.envoy.pid()).unwrap().resident_kib);
     }
     println!(
         "resident KiB after each {} requests: {sizes:?}",
@@ -67,11 +65,7 @@ async fn memory_stays_what_it_is() {
     // By then all that is bounded is full.
     let warm = sizes[ROUNDS / 2];
     assert!(sizes[ROUNDS - 1] < warm + SLACK_KIB, "{sizes:?}");
-    // STS may still be asked for one that has gone. A worker tells its own number when it next has something to do.
-    let start = Instant::now();
-    while world.envoy.stat("wasmcustom.ack_ram.waiting") > 0 {
-        assert_eq!(world.get("/", &world.token()).await.status, 200);
-        assert!(start.elapsed() < LIMIT, "somebody waits for ever");
-    }
-    assert!(world.envoy.stat("wasmcustom.ack_ram.cached") <= 500);
+    // STS may still be asked for one that has gone.
+    fixture.wait_until_nobody_waits().await;
+    assert!(fixture.envoy.stat("wasmcustom.ack_ram.cached") <= 500);
 }

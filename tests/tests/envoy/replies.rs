@@ -31,7 +31,7 @@ pub(crate) enum Reply {
 
 /// A request that has come.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct RecordedCall {
     pub(crate) method: Method,
     pub(crate) target: String,
     pub(crate) headers: HeaderMap,
@@ -40,7 +40,7 @@ pub(crate) struct Asked {
 /// A running server. It ends when it is dropped.
 pub(crate) struct Replies {
     pub(crate) address: SocketAddr,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    asked: Arc<Mutex<Vec<RecordedCall>>>,
     _stop: oneshot::Sender<()>,
 }
 
@@ -74,7 +74,7 @@ impl Replies {
     }
 
     /// The requests that have come since this was asked last.
-    pub(crate) fn take(&self) -> Vec<Asked> {
+    pub(crate) fn take(&self) -> Vec<RecordedCall> {
         std::mem::take(&mut self.asked.lock().unwrap())
     }
 }
@@ -82,14 +82,14 @@ impl Replies {
 async fn serve(
     listener: tokio::net::TcpListener,
     replies: Arc<HashMap<String, Reply>>,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    asked: Arc<Mutex<Vec<RecordedCall>>>,
 ) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         let (replies, asked) = (Arc::clone(&replies), Arc::clone(&asked));
         let answer = service_fn(move |request: Request<Incoming>| {
             let host = request.headers()[HOST].to_str().unwrap().to_owned();
-            asked.lock().unwrap().push(Asked {
+            asked.lock().unwrap().push(RecordedCall {
                 method: request.method().clone(),
                 target: request.uri().to_string(),
                 headers: request.headers().clone(),

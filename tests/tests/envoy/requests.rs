@@ -1,6 +1,6 @@
 //! Requests of all kinds: what a client sends, and what of it a service gets.
 
-use ack_ram_tests::envoy::{Module, Protocol, Seen};
+use ack_ram_tests::envoy::{Module, Protocol, ReceivedRequest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::world::{MAIN, World, bearer};
+use crate::fixture::{EnvoyFixture, MAIN, bearer};
 
 const BOTH: [Protocol; 2] = [Protocol::Http1, Protocol::Http2];
 /// Names under which some server would find somebody.
@@ -34,7 +34,7 @@ const SPOOFED: [(&str, &str); 12] = [
 ];
 
 /// The headers of `seen` that say who comes.
-fn identity(seen: &Seen) -> Vec<(String, String)> {
+fn identity(seen: &ReceivedRequest) -> Vec<(String, String)> {
     let said = seen.headers.iter().map(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes());
         (name.as_str().to_owned(), value.into_owned())
@@ -47,29 +47,29 @@ fn identity(seen: &Seen) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn nobody_can_say_who_they_are() {
-    let world = World::start(Module::Small, |settings| {
+async fn client_identity_headers_are_removed() {
+    let fixture = EnvoyFixture::start(Module::Small, |settings| {
         settings["bypass"] = json!(["/healthz"]);
         settings["allowPreflight"] = json!(true);
     });
-    let token = bearer(&world.token());
+    let token = bearer(&fixture.token());
     for protocol in BOTH {
-        let client = world.client(protocol);
+        let client = fixture.client(protocol);
         client.get("/", &[("authorization", &token)]).await.unwrap();
-        let honest = identity(&world.only_request());
+        let honest = identity(&fixture.only_request());
         assert_eq!(honest.len(), 6, "{honest:?}");
 
         let mut all = SPOOFED.to_vec();
         all.push(("authorization", &token));
         let answer = client.get("/", &all).await.unwrap();
         assert_eq!(answer.status, 200, "{answer:?}");
-        assert_eq!(identity(&world.only_request()), honest, "{protocol:?}");
+        assert_eq!(identity(&fixture.only_request()), honest, "{protocol:?}");
 
         // Also where nobody logs in, with a token or without.
         for headers in [&SPOOFED[..], &all] {
             let answer = client.get("/healthz", headers).await.unwrap();
             assert_eq!(answer.status, 200, "{answer:?}");
-            let seen = world.only_request();
+            let seen = fixture.only_request();
             assert_eq!(identity(&seen), [], "{protocol:?}");
             assert!(seen.all("authorization").is_empty(), "{seen:?}");
 
@@ -81,7 +81,7 @@ async fn nobody_can_say_who_they_are() {
             }
             let preflight = preflight.body(Full::<Bytes>::default()).unwrap();
             assert_eq!(client.send(preflight).await.unwrap().status, 200);
-            assert_eq!(identity(&world.only_request()), [], "{protocol:?}");
+            assert_eq!(identity(&fixture.only_request()), [], "{protocol:?}");
         }
         // A preflight does not bring another method along.
         let other = Request::options("/")
@@ -90,30 +90,30 @@ async fn nobody_can_say_who_they_are() {
             .header("x-http-method-override", "DELETE");
         let other = other.body(Full::<Bytes>::default()).unwrap();
         assert_eq!(client.send(other).await.unwrap().status, 401);
-        assert!(world.service.take().is_empty(), "{protocol:?}");
+        assert!(fixture.service.take().is_empty(), "{protocol:?}");
         // A token of somebody else's making is none of the filter's business, and no login either.
         let others = [("authorization", "Basic YTpi")];
         client.get("/healthz", &others).await.unwrap();
-        let seen = world.only_request();
+        let seen = fixture.only_request();
         assert_eq!(seen.all("authorization"), ["Basic YTpi"]);
     }
 }
 
 /// Whether a header, a trailer or the URL of `seen` has a token.
-fn holds_token(seen: &Seen) -> bool {
+fn holds_token(seen: &ReceivedRequest) -> bool {
     let values = seen.headers.values().chain(seen.trailers.values());
     let is_found = |text: &[u8]| text.windows(8).any(|part| part == b"k8s-ack-");
     values.into_iter().any(|value| is_found(value.as_bytes())) || is_found(seen.target.as_bytes())
 }
 
 #[tokio::test]
-async fn no_token_reaches_the_service_wherever_it_stands() {
-    let world = World::start(Module::Small, |settings| {
+async fn token_in_any_place_never_reaches_the_service() {
+    let fixture = EnvoyFixture::start(Module::Small, |settings| {
         settings["token"] = json!({ "header": "x-ram-token" });
         settings["bypass"] = json!(["/healthz"]);
         settings["allowPreflight"] = json!(true);
     });
-    let secret = world.token();
+    let secret = fixture.token();
     let (token, bearer) = (secret.expose(), bearer(&secret));
     let lower = bearer.replace("Bearer", "bearer ");
     let cookie = format!("theme=dark; token={token}");
@@ -123,7 +123,7 @@ async fn no_token_reaches_the_service_wherever_it_stands() {
         ("access-control-request-method", "PUT"),
     ];
     for protocol in BOTH {
-        let client = world.client(protocol);
+        let client = fixture.client(protocol);
         // From STS, from the cache, without a login, before a login.
         for (method, path, more) in [
             ("GET", "/", &[][..]),
@@ -154,7 +154,7 @@ async fn no_token_reaches_the_service_wherever_it_stands() {
             let answer = client.send(request.body(Box::pin(body)).unwrap()).await;
             let what = format!("{protocol:?} {method} {path}");
             assert_eq!(answer.unwrap().status, 200, "{what}");
-            let seen = world.only_request();
+            let seen = fixture.only_request();
             assert!(!holds_token(&seen), "{what}: {seen:?}");
             assert!(
                 seen.all("proxy-authorization").is_empty(),
@@ -174,17 +174,17 @@ async fn no_token_reaches_the_service_wherever_it_stands() {
             let headers = [("x-ram-token", token)];
             let answer = client.get(&target, &headers).await.unwrap();
             assert_eq!(answer.status, 403, "{protocol:?} {path}");
-            assert!(world.service.take().is_empty());
+            assert!(fixture.service.take().is_empty());
         }
         let headers = [("x-ram-token", token), ("authorization", "Basic YTpi")];
         client.get("/", &headers).await.unwrap();
-        assert_eq!(world.only_request().all("authorization"), ["Basic YTpi"]);
+        assert_eq!(fixture.only_request().all("authorization"), ["Basic YTpi"]);
     }
 }
 
 #[tokio::test]
-async fn no_other_path_passes_for_one_that_needs_no_login() {
-    let world = World::start(Module::Small, |settings| {
+async fn bypass_matches_configured_paths_only() {
+    let fixture = EnvoyFixture::start(Module::Small, |settings| {
         settings["bypass"] = json!(["/healthz", "/public/*"]);
     });
     for (path, passes) in [
@@ -205,26 +205,28 @@ async fn no_other_path_passes_for_one_that_needs_no_login() {
         ("/public/.", false),
     ] {
         // By hand: libraries would mend some of these.
-        let mut stream = TcpStream::connect(world.envoy.address(MAIN)).await.unwrap();
+        let mut stream = TcpStream::connect(fixture.envoy.address(MAIN))
+            .await
+            .unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         let status = answer.split(' ').nth(1).unwrap_or_default();
         assert_eq!(status == "200", passes, "{path}: {answer}");
-        assert_eq!(world.service.take().len(), usize::from(passes), "{path}");
+        assert_eq!(fixture.service.take().len(), usize::from(passes), "{path}");
     }
 }
 
 #[tokio::test]
-async fn bodies_pass_untouched() {
-    let world = World::start(Module::Small, |_| ());
+async fn bodies_pass_unchanged() {
+    let fixture = EnvoyFixture::start(Module::Small, |_| ());
     let megabyte: Bytes = (0..1_048_576_u32)
         .map(|place| place.to_le_bytes()[1])
         .collect();
     for protocol in BOTH {
         // From STS, so that the body waits; from the cache, so that it does not.
-        let token = bearer(&world.token());
+        let token = bearer(&fixture.token());
         for from in ["STS", "the cache"] {
             let chunks: Vec<_> = (0..4)
                 .map(|_| Ok::<_, std::io::Error>(Frame::data(megabyte.slice(..100_000))))
@@ -235,24 +237,28 @@ async fn bodies_pass_untouched() {
             for (body, length) in [(whole, 900_000), (chunked, 400_000)] {
                 let request = Request::post("/upload").header("authorization", &token);
                 let request = request.body(body).unwrap();
-                let answer = world.client(protocol).send(request).await.unwrap();
+                let answer = fixture.client(protocol).send(request).await.unwrap();
                 assert_eq!(answer.status, 200, "{protocol:?} from {from}");
-                let seen = world.only_request();
+                let seen = fixture.only_request();
                 assert_eq!(seen.body.len(), length, "{protocol:?} from {from}");
                 assert_eq!(answer.body, seen.body, "{protocol:?} from {from}");
             }
         }
         // A body does not get past a refusal.
         let request = Request::post("/upload").body(Full::new(megabyte.clone()));
-        let answer = world.client(protocol).send(request.unwrap()).await.unwrap();
+        let answer = fixture
+            .client(protocol)
+            .send(request.unwrap())
+            .await
+            .unwrap();
         assert_eq!(answer.status, 401);
-        assert!(world.service.take().is_empty());
+        assert!(fixture.service.take().is_empty());
     }
 }
 
 #[tokio::test]
-async fn calls_of_grpc_pass_with_their_trailers() {
-    let world = World::start(Module::Small, |_| ());
+async fn grpc_calls_pass_with_trailers() {
+    let fixture = EnvoyFixture::start(Module::Small, |_| ());
     for grpc in ["application/grpc", "application/grpc+proto"] {
         let message = Bytes::from_static(b"\0\0\0\0\x03abc");
         let mut trailers = HeaderMap::new();
@@ -263,16 +269,16 @@ async fn calls_of_grpc_pass_with_their_trailers() {
         }
         let body = Full::new(message.clone()).with_trailers(async { Some(Ok(trailers)) });
         let request = Request::post("/package.Service/Method")
-            .header("authorization", bearer(&world.token()))
+            .header("authorization", bearer(&fixture.token()))
             .header("content-type", grpc)
             .header("te", "trailers")
             .body(Box::pin(body));
-        let client = world.client(Protocol::Http2);
+        let client = fixture.client(Protocol::Http2);
         let answer = client.send(request.unwrap()).await.unwrap();
         assert_eq!(answer.status, 200, "{answer:?}");
         assert_eq!(answer.body, message);
         assert_eq!(answer.trailers["grpc-status"], "0", "{answer:?}");
-        let seen = world.only_request();
+        let seen = fixture.only_request();
         assert_eq!(seen.body, message);
         assert_eq!(seen.trailers["x-checksum"], "1", "{seen:?}");
         assert_eq!(seen.trailers.len(), 1, "{seen:?}");
@@ -281,8 +287,8 @@ async fn calls_of_grpc_pass_with_their_trailers() {
 }
 
 #[tokio::test]
-async fn websockets_open_and_carry_bytes() {
-    let world = World::start(Module::Small, |_| ());
+async fn websocket_opens_and_carries_bytes() {
+    let fixture = EnvoyFixture::start(Module::Small, |_| ());
     let ask = |authorization: Option<String>| {
         let mut request = Request::get("/socket")
             .header("connection", "upgrade")
@@ -294,19 +300,19 @@ async fn websockets_open_and_carry_bytes() {
         }
         request.body(Full::<Bytes>::default()).unwrap()
     };
-    let client = world.client(Protocol::Http1);
+    let client = fixture.client(Protocol::Http1);
     let refused = client.begin(ask(None)).await.unwrap();
     assert_eq!(refused.status(), 401);
-    assert!(world.service.take().is_empty());
+    assert!(fixture.service.take().is_empty());
     // Envoy passes `Connection` on with an upgrade, and the next proxy would remove what it names.
-    let mut hiding = ask(Some(bearer(&world.token())));
+    let mut hiding = ask(Some(bearer(&fixture.token())));
     let connection = HeaderValue::from_static("upgrade, X_Remote-Group");
     hiding.headers_mut().insert("connection", connection);
     let refused = client.begin(hiding).await.unwrap();
     assert_eq!(refused.status(), 403);
-    assert!(world.service.take().is_empty());
+    assert!(fixture.service.take().is_empty());
 
-    let token = bearer(&world.token());
+    let token = bearer(&fixture.token());
     for _ in ["STS", "the cache"] {
         let response = client.begin(ask(Some(token.clone()))).await.unwrap();
         assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
@@ -318,13 +324,13 @@ async fn websockets_open_and_carry_bytes() {
             socket.read_exact(&mut got).await.unwrap();
             assert_eq!(got, sent);
         }
-        assert_eq!(world.only_request().all("x-remote-user"), ["alice"]);
+        assert_eq!(fixture.only_request().all("x-remote-user"), ["alice"]);
     }
 }
 
 #[tokio::test]
-async fn names_of_headers_are_as_configured() {
-    let world = World::start(Module::Small, |settings| {
+async fn configured_header_names_are_used() {
+    let fixture = EnvoyFixture::start(Module::Small, |settings| {
         settings["token"] = json!({ "header": "X-Ram-Token", "keep": true });
         settings["upstream"] = json!({
             "userHeader": "X-Forwarded-User",
@@ -333,7 +339,7 @@ async fn names_of_headers_are_as_configured() {
             "extraHeaderPrefix": "X-Forwarded-Extra-",
         });
     });
-    let token = world.token();
+    let token = fixture.token();
     for protocol in BOTH {
         for value in [token.expose().to_owned(), bearer(&token)] {
             let headers = [
@@ -344,9 +350,9 @@ async fn names_of_headers_are_as_configured() {
                 ("x-forwarded-extra-scopes", "all"),
                 ("x-remote-user", "the service's own affair"),
             ];
-            let answer = world.client(protocol).get("/", &headers).await.unwrap();
+            let answer = fixture.client(protocol).get("/", &headers).await.unwrap();
             assert_eq!(answer.status, 200, "{answer:?}");
-            let seen = world.only_request();
+            let seen = fixture.only_request();
             for (name, values) in [
                 ("x-forwarded-user", &["alice"][..]),
                 ("x-forwarded-groups", &["dev", "ops"]),
@@ -359,11 +365,11 @@ async fn names_of_headers_are_as_configured() {
             }
         }
         let headers = [("authorization", &*bearer(&token))];
-        let answer = world.client(protocol).get("/", &headers).await.unwrap();
+        let answer = fixture.client(protocol).get("/", &headers).await.unwrap();
         assert_eq!(answer.status, 401, "{answer:?}");
         let problem = answer.json();
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.contains("`x-ram-token: <token>`"), "{detail}");
     }
-    assert!(world.service.take().is_empty());
+    assert!(fixture.service.take().is_empty());
 }

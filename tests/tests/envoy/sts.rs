@@ -5,24 +5,22 @@ use std::time::Duration;
 use ack_ram_tests::envoy::{
     Envoy, Listener, Module, Protocol, Upstream, service_cluster, sts_cluster,
 };
+use ack_ram_tests::eventually::LIMIT;
 use ack_ram_tests::sts::{Emulator, Fault, Handshake, Wire};
 use ack_ram_tests::usage::Usage;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::world::{MAIN, World, bearer, listener};
-
-/// What is waited for has happened long before, on any machine.
-const LIMIT: Duration = Duration::from_secs(60);
+use crate::fixture::{EnvoyFixture, MAIN, bearer, listener};
 
 fn impatient(settings: &mut Value) {
     settings["sts"]["timeoutMilliseconds"] = json!(500);
 }
 
 #[tokio::test]
-async fn what_sts_cannot_say_is_no_login_and_no_denial() {
-    let world = World::start(Module::Small, impatient);
+async fn unavailable_sts_is_neither_grant_nor_denial() {
+    let fixture = EnvoyFixture::start(Module::Small, impatient);
     let reply = |status, body: &'static str| Fault::Reply {
         status,
         body: Bytes::from_static(body.as_bytes()),
@@ -82,15 +80,15 @@ async fn what_sts_cannot_say_is_no_login_and_no_denial() {
         (Fault::ContentType("text/plain"), 200, ""),
         (Fault::Delay(Duration::from_millis(50)), 200, ""),
     ] {
-        world.set_sts_fault(Some(fault.clone()));
-        let token = world.token();
-        let answer = tokio::time::timeout(LIMIT, world.get("/", &token)).await;
+        fixture.set_sts_fault(Some(fault.clone()));
+        let token = fixture.token();
+        let answer = tokio::time::timeout(LIMIT, fixture.get("/", &token)).await;
         let answer = answer.unwrap_or_else(|_| panic!("{fault:?}: no answer"));
         assert_eq!(
             answer.status,
             status,
             "{fault:?}: {answer:?}\n{}",
-            world.envoy.log()
+            fixture.envoy.log()
         );
         let problem = answer.json();
         let detail = problem["detail"].as_str().unwrap_or_default();
@@ -106,21 +104,21 @@ async fn what_sts_cannot_say_is_no_login_and_no_denial() {
             "{fault:?}: {answer:?}"
         );
         let passed = usize::from(status == 200);
-        assert_eq!(world.service.take().len(), passed, "{fault:?}");
+        assert_eq!(fixture.service.take().len(), passed, "{fault:?}");
 
         // The same token, once STS is well again: nothing of the failure is remembered.
-        world.set_sts_fault(None);
-        let answer = world.get("/", &token).await;
+        fixture.set_sts_fault(None);
+        let answer = fixture.get("/", &token).await;
         assert_eq!(answer.status, 200, "after {fault:?}: {answer:?}");
-        assert_eq!(world.only_request().all("x-remote-user"), ["alice"]);
+        assert_eq!(fixture.only_request().all("x-remote-user"), ["alice"]);
     }
-    let usage = Usage::of(world.envoy.pid()).unwrap();
+    let usage = Usage::of(fixture.envoy.pid()).unwrap();
     assert!(usage.peak_kib < 600_000, "{usage:?}");
 }
 
 #[tokio::test]
-async fn a_call_that_breaks_off_goes_out_once_more() {
-    let world = World::start(Module::Small, |_| ());
+async fn interrupted_call_is_retried_once() {
+    let fixture = EnvoyFixture::start(Module::Small, |_| ());
     for fault in [
         Fault::CloseOnAccept,
         Fault::ResetOnAccept,
@@ -129,34 +127,34 @@ async fn a_call_that_breaks_off_goes_out_once_more() {
         Fault::OnWire(Wire::ResetBeforeHead),
         Fault::CloseInBody,
     ] {
-        world.set_sts_fault(None);
-        world.sts.clear_requests();
-        world.sts.fault_next(1, fault.clone());
-        let answer = world.get("/", &world.token()).await;
+        fixture.set_sts_fault(None);
+        fixture.sts.clear_requests();
+        fixture.sts.fault_next(1, fault.clone());
+        let answer = fixture.get("/", &fixture.token()).await;
         assert_eq!(answer.status, 200, "{fault:?}: {answer:?}");
-        assert_eq!(world.only_request().all("x-remote-user"), ["alice"]);
+        assert_eq!(fixture.only_request().all("x-remote-user"), ["alice"]);
         // Of what acts on a connection, STS sees one request.
         let tries = match fault {
             Fault::CloseOnAccept | Fault::ResetOnAccept | Fault::InHandshake(_) => 1,
             _ => 2,
         };
-        assert_eq!(world.sts.requests().len(), tries, "{fault:?}");
+        assert_eq!(fixture.sts.requests().len(), tries, "{fault:?}");
     }
     // But not again and again.
-    world
+    fixture
         .sts
         .set_fault(Some(Fault::OnWire(Wire::ResetBeforeHead)));
-    world.sts.clear_requests();
-    let answer = world.get("/", &world.token()).await;
+    fixture.sts.clear_requests();
+    let answer = fixture.get("/", &fixture.token()).await;
     assert_eq!(answer.status, 503, "{answer:?}");
-    assert_eq!(world.sts.requests().len(), 2);
+    assert_eq!(fixture.sts.requests().len(), 2);
 }
 
 #[tokio::test]
-async fn without_a_cluster_for_sts_nobody_is_let_in() {
+async fn missing_sts_cluster_grants_nobody() {
     let service = Upstream::start().unwrap();
-    let world = listener(MAIN, Module::Small, |_| ());
-    let mut envoy = Envoy::start(&[service_cluster(service.address())], &[world]).unwrap();
+    let fixture = listener(MAIN, Module::Small, |_| ());
+    let mut envoy = Envoy::start(&[service_cluster(service.address())], &[fixture]).unwrap();
     let sts = Emulator::builder().demo().start().unwrap();
     let cluster = ack_ram_core::cluster_id::ClusterId::parse(ack_ram_tests::callers::CLUSTER);
     let key = ack_ram_tests::sts::demo::user_key();
@@ -176,7 +174,7 @@ async fn without_a_cluster_for_sts_nobody_is_let_in() {
 }
 
 #[tokio::test]
-async fn a_forged_sts_is_not_believed() {
+async fn forged_sts_grants_nobody() {
     // One that has another name in its certificate, and one under another authority.
     let other_name = Emulator::builder()
         .demo()
@@ -189,7 +187,7 @@ async fn a_forged_sts_is_not_believed() {
         .start()
         .unwrap();
     for (name, forged) in [("name", &other_name), ("authority", &other_ca)] {
-        let world = World::with_sts(
+        let fixture = EnvoyFixture::with_sts(
             |sts| {
                 let mut cluster = sts_cluster(forged);
                 if name == "authority" {
@@ -201,21 +199,21 @@ async fn a_forged_sts_is_not_believed() {
             },
             &[listener(MAIN, Module::Small, |_| ())],
         );
-        let answer = world.get("/", &world.token()).await;
+        let answer = fixture.get("/", &fixture.token()).await;
         assert_eq!(answer.status, 503, "{name}: {answer:?}");
         assert!(forged.requests().is_empty(), "{name}");
-        assert!(world.service.take().is_empty(), "{name}");
+        assert!(fixture.service.take().is_empty(), "{name}");
     }
 }
 
 #[tokio::test]
-async fn equal_tokens_are_one_call_whoever_goes_away() {
-    let world = World::start(Module::Small, |_| ());
-    let token = bearer(&world.token());
-    world
+async fn equal_tokens_share_one_call_despite_closed_streams() {
+    let fixture = EnvoyFixture::start(Module::Small, |_| ());
+    let token = bearer(&fixture.token());
+    fixture
         .sts
         .fault_next(1, Fault::Delay(Duration::from_secs(2)));
-    let client = world.client(Protocol::Http2);
+    let client = fixture.client(Protocol::Http2);
     let headers = [("authorization", &*token)];
     // Who comes first gives up before the answer is there.
     let leader = tokio::time::timeout(Duration::from_millis(700), client.get("/", &headers));
@@ -228,22 +226,22 @@ async fn equal_tokens_are_one_call_whoever_goes_away() {
     for answer in followers {
         assert_eq!(answer.unwrap().status, 200);
     }
-    assert_eq!(world.sts.requests().len(), 1);
-    assert_eq!(world.service.take().len(), 20);
+    assert_eq!(fixture.sts.requests().len(), 1);
+    assert_eq!(fixture.service.take().len(), 20);
 }
 
 #[tokio::test]
-async fn no_more_wait_than_may() {
-    let world = World::start(Module::Small, |settings| {
+async fn waiting_requests_are_limited() {
+    let fixture = EnvoyFixture::start(Module::Small, |settings| {
         settings["sts"]["maxWaiting"] = json!(8);
         settings["sts"]["maxCalls"] = json!(2);
         settings["sts"]["timeoutMilliseconds"] = json!(3_000);
     });
-    world
+    fixture
         .sts
         .set_fault(Some(Fault::Delay(Duration::from_millis(300))));
-    let tokens: Vec<String> = (0..30).map(|_| bearer(&world.token())).collect();
-    let client = world.client(Protocol::Http1);
+    let tokens: Vec<String> = (0..30).map(|_| bearer(&fixture.token())).collect();
+    let client = fixture.client(Protocol::Http1);
     let ask = async |token: &String| client.get("/", &[("authorization", token)]).await;
     let answers = join_all(tokens.iter().map(ask)).await;
     let mut statuses: Vec<u16> = answers
@@ -264,56 +262,56 @@ async fn no_more_wait_than_may() {
         .find(|answer| answer.status == 503)
         .unwrap();
     assert_eq!(turned_away.header("retry-after"), "1");
-    assert_eq!(world.envoy.stat("wasmcustom.ack_ram.waiting"), 0);
-    world.sts.set_fault(None);
-    assert_eq!(world.get("/", &world.token()).await.status, 200);
+    assert_eq!(fixture.envoy.stat("wasmcustom.ack_ram.waiting"), 0);
+    fixture.sts.set_fault(None);
+    assert_eq!(fixture.get("/", &fixture.token()).await.status, 200);
 }
 
 #[tokio::test]
-async fn who_goes_away_makes_room_at_once() {
-    let world = World::start(Module::Small, |settings| {
+async fn closed_stream_frees_its_place() {
+    let fixture = EnvoyFixture::start(Module::Small, |settings| {
         settings["sts"]["maxWaiting"] = json!(1);
         settings["sts"]["timeoutMilliseconds"] = json!(30_000);
     });
-    world.sts.fault_next(1, Fault::Hang);
-    let (client, token) = (world.client(Protocol::Http2), bearer(&world.token()));
+    fixture.sts.fault_next(1, Fault::Hang);
+    let (client, token) = (fixture.client(Protocol::Http2), bearer(&fixture.token()));
     let waiting =
         tokio::spawn(async move { client.get("/", &[("authorization", &token)]).await.is_ok() });
-    while world.sts.requests().is_empty() {
+    while fixture.sts.requests().is_empty() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(world.get("/", &world.token()).await.status, 503);
+    assert_eq!(fixture.get("/", &fixture.token()).await.status, 503);
     waiting.abort();
     let _gone = waiting.await;
-    while world.get("/", &world.token()).await.status != 200 {
+    while fixture.get("/", &fixture.token()).await.status != 200 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     // The call for whoever went is still under way.
-    assert_eq!(world.envoy.stat("wasmcustom.ack_ram.sts.unanswered"), 0);
+    assert_eq!(fixture.envoy.stat("wasmcustom.ack_ram.sts.unanswered"), 0);
 }
 
 #[tokio::test]
-async fn who_is_known_is_not_asked_about_until_the_time_is_over() {
-    let world = World::with_listeners(&[
+async fn cached_identity_needs_no_call_until_it_expires() {
+    let fixture = EnvoyFixture::with_listeners(&[
         listener(MAIN, Module::Small, |settings| {
             settings["cache"] = json!({ "ttlSeconds": 2, "size": 10 });
         }),
         Listener::new("none", Vec::new()),
     ]);
-    let token = world.token();
+    let token = fixture.token();
     for _ in 0..5 {
-        assert_eq!(world.get("/", &token).await.status, 200);
+        assert_eq!(fixture.get("/", &token).await.status, 200);
     }
-    assert_eq!(world.sts.requests().len(), 1);
+    assert_eq!(fixture.sts.requests().len(), 1);
     tokio::time::sleep(Duration::from_millis(3_100)).await;
-    assert_eq!(world.get("/", &token).await.status, 200);
-    assert_eq!(world.sts.requests().len(), 2);
+    assert_eq!(fixture.get("/", &token).await.status, 200);
+    assert_eq!(fixture.sts.requests().len(), 2);
     // Far more tokens than there is room for: none of them is mistaken, and the room is kept.
     for _ in 0..60 {
-        assert_eq!(world.get("/", &world.token()).await.status, 200);
+        assert_eq!(fixture.get("/", &fixture.token()).await.status, 200);
     }
-    assert!(world.envoy.stat("wasmcustom.ack_ram.cached") <= 10);
-    let granted = world.envoy.stat("wasmcustom.ack_ram.logins.granted");
+    assert!(fixture.envoy.stat("wasmcustom.ack_ram.cached") <= 10);
+    let granted = fixture.envoy.stat("wasmcustom.ack_ram.logins.granted");
     assert_eq!(granted, 66);
-    assert_eq!(world.envoy.stat("wasmcustom.ack_ram.sts.calls"), 62);
+    assert_eq!(fixture.envoy.stat("wasmcustom.ack_ram.sts.calls"), 62);
 }

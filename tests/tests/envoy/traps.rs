@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ack_ram_tests::envoy::{Client, Module, Protocol};
+use ack_ram_tests::eventually::{LIMIT, eventually};
 use ack_ram_tests::sts::Fault;
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -13,15 +14,12 @@ use hyper::body::Frame;
 use hyper::header::{HeaderMap, HeaderValue};
 use serde_json::json;
 
-use crate::world::{MAIN, World, bearer, listener};
-
-/// What is waited for has happened long before, on any machine.
-const LIMIT: Duration = Duration::from_secs(60);
+use crate::fixture::{EnvoyFixture, MAIN, bearer, listener};
 
 #[tokio::test]
-async fn a_trap_opens_no_door_and_closes_none_for_long() {
+async fn trap_grants_nobody_and_filter_recovers() {
     let main = listener(MAIN, Module::WithTraps, |_| ()).with_request_timeout("8s");
-    let world = World::with_listeners(&[main]);
+    let fixture = EnvoyFixture::with_listeners(&[main]);
     println!("trap in                     answer  others who waited  back after");
     for place in [
         "on_http_request_headers",
@@ -32,12 +30,12 @@ async fn a_trap_opens_no_door_and_closes_none_for_long() {
         "create_http_context",
         "on_delete",
     ] {
-        let client = world.client(Protocol::Http2);
+        let client = fixture.client(Protocol::Http2);
         // Others wait for STS when it happens.
-        world
+        fixture
             .sts
             .fault_next(3, Fault::Delay(Duration::from_secs(1)));
-        let waiting: Vec<String> = (0..3).map(|_| bearer(&world.token())).collect();
+        let waiting: Vec<String> = (0..3).map(|_| bearer(&fixture.token())).collect();
         let others = join_all(waiting.iter().map(async |token| {
             let headers = [("authorization", &**token)];
             let answer = client.get("/other", &headers);
@@ -47,17 +45,17 @@ async fn a_trap_opens_no_door_and_closes_none_for_long() {
         }));
         let trap = async {
             tokio::time::sleep(Duration::from_millis(200)).await;
-            let token = bearer(&world.token());
+            let token = bearer(&fixture.token());
             let answer = tokio::time::timeout(LIMIT, spring(&client, place, &token)).await;
             let answer = answer.unwrap_or_else(|_| panic!("{place}: one that waits for ever"));
             // It may have been for the next one alone.
             let next = tokio::time::timeout(LIMIT, client.get("/next", &[])).await;
             let next = next.unwrap_or_else(|_| panic!("{place}: one that waits for ever"));
             assert!(!next.is_ok_and(|answer| answer.status == 200), "{place}");
-            (answer, back_after(&world, &client, place).await)
+            (answer, back_after(&fixture, &client, place).await)
         };
         let ((answer, back), others) = tokio::join!(trap, others);
-        let seen = world.service.take();
+        let seen = fixture.service.take();
         let passed: Vec<&str> = seen.iter().map(|seen| &*seen.target).collect();
         assert!(!passed.contains(&"/next"), "{place}: {passed:?}");
         // These trap when the one that asked for it has been let in already, or has gone.
@@ -69,7 +67,7 @@ async fn a_trap_opens_no_door_and_closes_none_for_long() {
         assert_eq!(granted, of_others, "{place}: {others:?}");
         println!("{place:<27} {answer:?} {others:?} {} ms", back.as_millis());
     }
-    let log = world.envoy.log();
+    let log = fixture.envoy.log();
     assert!(log.contains("panicked at wasm/envoy/src/host.rs"), "{log}");
     assert!(!log.contains("k8s-ack-v2"), "{log}");
 }
@@ -92,49 +90,36 @@ async fn spring(client: &Client, place: &str, token: &str) -> Option<u16> {
 }
 
 /// How long it takes until somebody can log in again. Meanwhile nobody gets in without a token.
-async fn back_after(world: &World, client: &Client, place: &str) -> Duration {
+async fn back_after(fixture: &EnvoyFixture, client: &Client, place: &str) -> Duration {
     let start = Instant::now();
-    loop {
+    eventually(place, async || {
         let without = client.get("/without", &[]).await;
         assert!(!without.is_ok_and(|answer| answer.status == 200), "{place}");
-        let token = bearer(&world.token());
+        let token = bearer(&fixture.token());
         let with = client.get("/with", &[("authorization", &token)]).await;
-        if with.is_ok_and(|answer| answer.status == 200) {
-            return start.elapsed();
-        }
-        assert!(start.elapsed() < LIMIT, "{place}: {}", world.envoy.log());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+        let is_back = with.is_ok_and(|answer| answer.status == 200);
+        is_back.then_some(()).ok_or_else(|| fixture.envoy.log())
+    })
+    .await;
+    start.elapsed()
 }
 
 #[tokio::test]
-async fn a_trap_while_it_is_configured_keeps_the_configuration_before() {
-    let mut world = World::start(Module::WithTraps, |_| ());
-    let refused = world
+async fn trap_during_configuration_keeps_last_good() {
+    let mut fixture = EnvoyFixture::start(Module::WithTraps, |_| ());
+    let refused = fixture
         .envoy
         .update(&[listener(MAIN, Module::WithTraps, |settings| {
             settings["requiredGroups"] = json!(["trap: on_configure"]);
         })]);
     println!("the update was refused: {}", refused.is_err());
-    let start = Instant::now();
-    loop {
-        let client = world.client(Protocol::Http1);
-        let without = client.get("/without", &[]).await;
-        assert!(!without.is_ok_and(|answer| answer.status == 200));
-        let answer = client
-            .get("/", &[("authorization", &bearer(&world.token()))])
-            .await;
-        if answer.is_ok_and(|answer| answer.status == 200) {
-            break;
-        }
-        assert!(start.elapsed() < LIMIT, "{}", world.envoy.log());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    let targets: Vec<String> = world
+    let client = fixture.client(Protocol::Http1);
+    back_after(&fixture, &client, "on_configure").await;
+    let targets: Vec<String> = fixture
         .service
         .take()
         .into_iter()
         .map(|seen| seen.target)
         .collect();
-    assert_eq!(targets, ["/"]);
+    assert_eq!(targets, ["/with"]);
 }

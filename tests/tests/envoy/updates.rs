@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use ack_ram_core::secret::Secret;
 use ack_ram_tests::envoy::{Envoy, Module, Protocol, Upstream, service_cluster};
+use ack_ram_tests::eventually::eventually;
 use ack_ram_tests::sts::{Fault, demo};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::world::{MAIN, World, bearer, listener};
+use crate::fixture::{EnvoyFixture, MAIN, bearer, listener};
 
 /// What is wrong with a configuration, and what Envoy's log says of it.
 const BAD: [(&str, &str); 6] = [
@@ -43,7 +44,7 @@ fn change(settings: &mut Value, changes: &str) {
 }
 
 #[tokio::test]
-async fn a_bad_configuration_refuses_to_start() {
+async fn invalid_configuration_fails_start() {
     let service = Upstream::start().unwrap();
     for (changes, said) in BAD {
         let folder = tempfile::tempdir().unwrap();
@@ -73,23 +74,23 @@ async fn a_bad_configuration_refuses_to_start() {
 }
 
 #[tokio::test]
-async fn a_bad_update_keeps_what_was() {
-    let mut world = World::start(Module::Small, |_| ());
+async fn invalid_update_keeps_last_good() {
+    let mut fixture = EnvoyFixture::start(Module::Small, |_| ());
     for (changes, said) in BAD {
         let bad = listener(MAIN, Module::Small, |settings| change(settings, changes));
-        world.envoy.forget_log();
-        world.envoy.update(&[bad]).expect_err(changes);
-        world
+        fixture.envoy.forget_log();
+        fixture.envoy.update(&[bad]).expect_err(changes);
+        fixture
             .envoy
             .wait_for_log(said)
             .unwrap_or_else(|error| panic!("{changes}: {error}"));
         assert_eq!(
-            world.get("/", &world.token()).await.status,
+            fixture.get("/", &fixture.token()).await.status,
             200,
             "{changes}"
         );
-        assert_eq!(world.only_request().all("x-remote-user"), ["alice"]);
-        let answer = world.client(Protocol::Http1).get("/", &[]).await.unwrap();
+        assert_eq!(fixture.only_request().all("x-remote-user"), ["alice"]);
+        let answer = fixture.client(Protocol::Http1).get("/", &[]).await.unwrap();
         assert_eq!(answer.status, 401, "{changes}");
     }
 }
@@ -100,30 +101,26 @@ fn patient(settings: &mut Value) {
 }
 
 /// Waits until STS has been asked about `token`, in which the signature stands that STS gets.
-async fn until_asked_about(world: &World, token: &Secret) {
+async fn wait_for_call(fixture: &EnvoyFixture, token: &Secret) {
     let payload = token.expose().trim_start_matches("k8s-ack-v2.");
     let payload = String::from_utf8(STANDARD.decode(payload).unwrap()).unwrap();
-    let asked = async {
-        loop {
-            let requests = world.sts.requests();
-            let mut signed = requests.iter().map(|seen| &seen.headers["authorization"]);
-            if signed.any(|signed| payload.contains(signed.to_str().unwrap())) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let limit = Duration::from_secs(60);
-    tokio::time::timeout(limit, asked).await.unwrap();
+    eventually("a call", async || {
+        let requests = fixture.sts.requests();
+        let mut signed = requests
+            .iter()
+            .map(|request| &request.headers["authorization"]);
+        signed.any(|signed| payload.contains(signed.to_str().unwrap()))
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn updates_under_load_drop_nobody_and_let_nobody_through() {
-    let mut world = World::with_workers(2, &[listener(MAIN, Module::Small, patient)]);
+async fn updates_under_load_drop_and_bypass_no_request() {
+    let mut fixture = EnvoyFixture::with_workers(2, &[listener(MAIN, Module::Small, patient)]);
     let stop = Arc::new(AtomicBool::new(false));
     let counts: Arc<[AtomicUsize; 3]> = Arc::default();
-    let alice = bearer(&world.token());
-    let stranger = bearer(&world.token_of(&demo::stranger_key()));
+    let alice = bearer(&fixture.token());
+    let stranger = bearer(&fixture.token_of(&demo::stranger_key()));
     let mut tasks = Vec::new();
     for (kind, token, expected) in [
         (0, Some(alice), 200),
@@ -131,7 +128,7 @@ async fn updates_under_load_drop_nobody_and_let_nobody_through() {
         (2, None, 401),
     ] {
         for protocol in [Protocol::Http1, Protocol::Http2] {
-            let client = world.client(protocol);
+            let client = fixture.client(protocol);
             let (stop, counts, token) = (Arc::clone(&stop), Arc::clone(&counts), token.clone());
             tasks.push(tokio::spawn(async move {
                 while !stop.load(Ordering::Relaxed) {
@@ -147,34 +144,34 @@ async fn updates_under_load_drop_nobody_and_let_nobody_through() {
     let mut updates = 0;
     for round in 0..12 {
         // One waits for STS while the configuration changes, and is decided by the one that it came under.
-        world.sts.set_fault(Some(Fault::Hold));
-        let (client, token) = (world.client(Protocol::Http1), world.token());
+        fixture.sts.set_fault(Some(Fault::Hold));
+        let (client, token) = (fixture.client(Protocol::Http1), fixture.token());
         let (path, bearer) = (format!("/waiting/{round}"), bearer(&token));
         let waiting = tokio::spawn(async move {
             let answer = client.get(&path, &[("authorization", &bearer)]).await;
             answer.unwrap_or_else(|error| panic!("{error:?}"))
         });
-        until_asked_about(&world, &token).await;
+        wait_for_call(&fixture, &token).await;
         let new = listener(MAIN, Module::Small, |settings| {
             patient(settings);
             settings["mapUsers"][0]["groups"] = json!([format!("round-{round}")]);
         });
-        tokio::task::block_in_place(|| world.envoy.update(&[new])).unwrap();
+        tokio::task::block_in_place(|| fixture.envoy.update(&[new])).unwrap();
         updates += 1;
         if round % 3 == 0 {
             let bad = listener(MAIN, Module::Small, |settings| change(settings, BAD[1].0));
-            tokio::task::block_in_place(|| world.envoy.update(&[bad])).unwrap_err();
+            tokio::task::block_in_place(|| fixture.envoy.update(&[bad])).unwrap_err();
         }
-        world.sts.set_fault(None);
+        fixture.sts.set_fault(None);
         let answer = waiting.await.unwrap();
         assert_eq!(answer.status, 200, "{round}: {answer:?}");
         // The new one is in effect before long.
         let wanted = format!("round-{round}");
         let mut tries = 0;
         loop {
-            let answer = world.get("/after", &world.token()).await;
+            let answer = fixture.get("/after", &fixture.token()).await;
             assert_eq!(answer.status, 200);
-            let seen = world.service.take();
+            let seen = fixture.service.take();
             let waited = format!("/waiting/{round}");
             for request in &seen {
                 assert_eq!(request.all("x-remote-user"), ["alice"], "{request:?}");
@@ -191,7 +188,7 @@ async fn updates_under_load_drop_nobody_and_let_nobody_through() {
             assert!(
                 tries < 1_000,
                 "{wanted} does not come: {}",
-                world.envoy.log()
+                fixture.envoy.log()
             );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -209,21 +206,21 @@ async fn updates_under_load_drop_nobody_and_let_nobody_through() {
 }
 
 #[tokio::test]
-async fn who_is_taken_out_is_out_although_known() {
-    let mut world = World::start(Module::Small, |_| ());
-    let token = world.token();
-    assert_eq!(world.get("/", &token).await.status, 200);
+async fn removed_mapping_denies_cached_identity() {
+    let mut fixture = EnvoyFixture::start(Module::Small, |_| ());
+    let token = fixture.token();
+    assert_eq!(fixture.get("/", &token).await.status, 200);
     let without_alice = listener(MAIN, Module::Small, |settings| {
         settings["mapUsers"] = json!([]);
     });
-    world.envoy.update(&[without_alice]).unwrap();
+    fixture.envoy.update(&[without_alice]).unwrap();
     let mut tries = 0;
-    while world.get("/", &token).await.status != 401 {
+    while fixture.get("/", &token).await.status != 401 {
         tries += 1;
-        assert!(tries < 1_000, "{}", world.envoy.log());
+        assert!(tries < 1_000, "{}", fixture.envoy.log());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     for _ in 0..20 {
-        assert_eq!(world.get("/", &token).await.status, 401);
+        assert_eq!(fixture.get("/", &token).await.status, 401);
     }
 }

@@ -8,8 +8,8 @@ use ack_ram_core::time::UnixTime;
 use ack_ram_envoy::Settings;
 use ack_ram_tests::dates::now;
 use ack_ram_tests::envoy::{
-    Answer, Envoy, Filter, Listener, Module, Protocol, Seen, Upstream, plain_cluster,
-    service_cluster,
+    Envoy, EnvoyReply, Filter, Listener, Module, Protocol, ReceivedRequest, Upstream,
+    plain_cluster, service_cluster,
 };
 use ack_ram_tests::vectors::{LoginCase, SentRequest, logins, tokens};
 use base64::Engine as _;
@@ -26,9 +26,9 @@ use crate::replies::{Replies, Reply};
 const ALICE: &str = r#"{"IdentityType":"RAMUser","AccountId":"1234567890123456","RequestId":"R","PrincipalId":"200000000000000001","UserId":"200000000000000001","Arn":"acs:ram::1234567890123456:user/alice"}"#;
 
 /// Vectors are dated; Envoy's clock cannot be put back. So dates are moved to now.
-struct Redate(i64);
+struct DateShift(i64);
 
-impl Redate {
+impl DateShift {
     /// For what was to happen at `then`.
     fn from(then: &str) -> Self {
         let then = UnixTime::parse(then).unwrap();
@@ -129,7 +129,7 @@ fn identity_headers(user: &Value) -> Option<BTreeMap<String, Vec<String>>> {
 }
 
 /// Compares what came of a request with what native code decided. `log` is what Envoy said meanwhile.
-fn compare(name: &str, native: &Native, answer: &Answer, seen: &[Seen], log: &str) {
+fn compare(name: &str, native: &Native, answer: &EnvoyReply, seen: &[ReceivedRequest], log: &str) {
     let context = || format!("{name}: {native:?}, {answer:?}, {seen:?}\n{log}");
     let problem = answer.json();
     let user = &native.answer["status"]["user"];
@@ -219,7 +219,7 @@ async fn send_and_compare(
 }
 
 #[tokio::test]
-async fn every_token_is_read_as_natively() {
+async fn token_vectors_match_native_decisions() {
     let vectors = tokens();
     let alice = Reply::Response {
         status: 200,
@@ -243,7 +243,7 @@ async fn every_token_is_read_as_natively() {
     let mut cases: VecDeque<_> = vectors.cases.iter().collect();
     while let Some(case) = cases.pop_front() {
         let name = &case.name;
-        let redate = Redate::from(&case.now);
+        let redate = DateShift::from(&case.now);
         let token = redate.token(&case.token());
         let value = format!("Bearer {token}");
         let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) else {
@@ -390,7 +390,7 @@ fn configured(case: &LoginCase, authority: &str) -> Result<(Value, Reply), Strin
 }
 
 #[tokio::test]
-async fn every_login_ends_as_natively() {
+async fn login_vectors_match_native_decisions() {
     let (mut listeners, mut replies, mut cases) = (Vec::new(), HashMap::new(), Vec::new());
     let mut left_out = BTreeMap::<String, usize>::new();
     for (number, case) in logins().into_iter().enumerate() {
@@ -410,7 +410,7 @@ async fn every_login_ends_as_natively() {
     let mut envoy = start_envoy(&service, &sts, &listeners);
     for (listener, case) in &cases {
         let mut login = case.login.clone();
-        let redate = Redate::from(login["now"].as_str().unwrap());
+        let redate = DateShift::from(login["now"].as_str().unwrap());
         let token = redate.token(login["token"].as_str().unwrap());
         let value = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
         login.insert("token".to_owned(), token.into());

@@ -1,28 +1,26 @@
 //! Several workers, each with its own queue, calls and cache: nobody gets the answer that was for somebody else.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ack_ram_tests::envoy::{Module, Protocol};
+use ack_ram_tests::eventually::LIMIT;
 use ack_ram_tests::sts::{Fault, demo};
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::world::{MAIN, World, bearer, listener};
+use crate::fixture::{EnvoyFixture, MAIN, bearer, listener};
 
 const WORKERS: u8 = 4;
 const ROUNDS: usize = 8;
 const AT_ONCE: usize = 48;
-/// What is waited for has happened long before, on any machine.
-const LIMIT: Duration = Duration::from_secs(60);
-
 #[tokio::test]
-async fn everybody_is_who_they_are_on_every_worker() {
+async fn identities_are_kept_apart_on_every_worker() {
     let main = listener(MAIN, Module::Small, |settings| {
         // However slow the machine is.
         settings["sts"]["timeoutMilliseconds"] = json!(30_000);
     });
-    let world = World::with_workers(WORKERS, &[main]);
-    world
+    let fixture = EnvoyFixture::with_workers(WORKERS, &[main]);
+    fixture
         .sts
         .set_fault(Some(Fault::Delay(Duration::from_millis(150))));
     let callers = [
@@ -38,8 +36,8 @@ async fn everybody_is_who_they_are_on_every_worker() {
     for round in 0..ROUNDS {
         let requests = (0..AT_ONCE).map(async |place| {
             let (name, key, username) = &callers[place % callers.len()];
-            let token = bearer(&world.token_of(key));
-            let client = world.client(match place % 2 {
+            let token = bearer(&fixture.token_of(key));
+            let client = fixture.client(match place % 2 {
                 0 => Protocol::Http1,
                 _ => Protocol::Http2,
             });
@@ -66,7 +64,7 @@ async fn everybody_is_who_they_are_on_every_worker() {
                 None => gone += 1,
             }
         }
-        for seen in world.service.take() {
+        for seen in fixture.service.take() {
             let (name, _, username) = callers
                 .iter()
                 .find(|(name, ..)| seen.target.starts_with(&format!("/{name}/")))
@@ -79,11 +77,5 @@ async fn everybody_is_who_they_are_on_every_worker() {
         "{WORKERS} workers: {granted} let in, {refused} refused, {gone} gone while they waited"
     );
     assert!(granted > 150 && refused > 80 && gone > 40);
-    let start = Instant::now();
-    while world.envoy.stat("wasmcustom.ack_ram.waiting") > 0 {
-        // A worker tells its own number when it next has something to do.
-        let answer = world.get("/", &world.token()).await;
-        assert_eq!(answer.status, 200);
-        assert!(start.elapsed() < LIMIT, "somebody waits for ever");
-    }
+    fixture.wait_until_nobody_waits().await;
 }

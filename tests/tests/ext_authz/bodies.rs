@@ -14,13 +14,13 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::json;
 
-use crate::world::{LIMIT, World};
+use crate::fixture::{LIMIT, bearer_of_alice, start};
 
 #[tokio::test]
-async fn in_both_versions_of_http_nobody_waits_for_the_body() {
-    let world = World::start(&json!({ "enabled": true }));
+async fn request_is_answered_before_its_body_in_both_http_versions() {
+    let fixture = start(&json!({ "enabled": true }));
     for version in [Version::HTTP_11, Version::HTTP_2] {
-        let tls = trusting(&world.folder.path().join("state/cert.pem")).unwrap();
+        let tls = trusting(&fixture.ca_file()).unwrap();
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_only();
@@ -30,13 +30,13 @@ async fn in_both_versions_of_http_nobody_waits_for_the_body() {
         };
         let client = Client::builder(TokioExecutor::new()).build::<_, EndlessBody>(connector);
         for (authorization, status) in [
-            (world.alice(), 200),
+            (bearer_of_alice(&fixture), 200),
             ("Bearer x".to_owned(), 401),
-            (world.alice(), 200),
+            (bearer_of_alice(&fixture), 200),
         ] {
             for whole in [None, Some(0), Some(100_000), Some(4_000_000_000_u64)] {
                 let mut request =
-                    Request::post(format!("https://localhost:{}/ext-authz/a", world.port))
+                    Request::post(format!("https://localhost:{}/ext-authz/a", fixture.port))
                         .header("authorization", &authorization);
                 if let Some(whole) = whole {
                     request = request.header("content-length", whole);

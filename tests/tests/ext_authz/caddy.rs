@@ -3,9 +3,9 @@
 use ack_ram_tests::sts::demo;
 use serde_json::json;
 
+use crate::fixture::{bearer, bearer_of_alice, start, start_with};
 use crate::programs::Program;
 use crate::proxied::{identity, lines};
-use crate::world::{World, bearer};
 
 /// The lines by which the documented configuration refuses what `Connection` names.
 const ENDS_HERE: [&str; 2] = [
@@ -34,11 +34,11 @@ fn told(head: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn services_behind_caddy_get_who_comes_and_nothing_else() {
-    let world = World::start(&json!({ "enabled": true, "joinGroups": true }));
-    let caddy = Program::Caddy.start(&world).await;
-    let good = format!("authorization: {}", world.alice());
-    let stranger = bearer(&world.token(&demo::stranger_key()));
+async fn service_behind_caddy_gets_identity_headers_only() {
+    let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
+    let caddy = Program::Caddy.start(&fixture).await;
+    let good = format!("authorization: {}", bearer_of_alice(&fixture));
+    let stranger = bearer(&fixture.token_of(&demo::stranger_key()));
     let stranger = format!("authorization: {stranger}");
     let hidden = format!(
         "cookie: theme=dark; token={}",
@@ -143,11 +143,11 @@ async fn services_behind_caddy_get_who_comes_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn path_without_a_login_gets_neither_claims_nor_tokens_behind_caddy() {
-    let world = World::start(&json!({ "enabled": true, "joinGroups": true }));
-    let caddy = Program::Caddy.start(&world).await;
+async fn path_without_login_gets_no_claims_or_tokens_behind_caddy() {
+    let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
+    let caddy = Program::Caddy.start(&fixture).await;
     let asked = lines(&[
-        &format!("authorization: {}", world.alice()),
+        &format!("authorization: {}", bearer_of_alice(&fixture)),
         "x-remote-user: root",
         "X-Remote_User: root",
         "x_remote-group: ops",
@@ -161,12 +161,12 @@ async fn path_without_a_login_gets_neither_claims_nor_tokens_behind_caddy() {
 }
 
 #[tokio::test]
-async fn without_its_rule_caddy_removes_groups_that_connection_names() {
-    let world = World::start(&json!({ "enabled": true, "joinGroups": true }));
+async fn caddy_without_documented_rule_removes_groups_named_by_connection() {
+    let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
     let caddy = Program::Caddy
-        .start_with(&world, &ENDS_HERE.map(|line| (line, "")))
+        .start_with(&fixture, &ENDS_HERE.map(|line| (line, "")))
         .await;
-    let good = format!("authorization: {}", world.alice());
+    let good = format!("authorization: {}", bearer_of_alice(&fixture));
     let asked = [good, "connection: close, x-remote-group".to_owned()];
     let (head, body) = caddy.proxy.ask("GET", "/", &asked).await;
     assert!(head.starts_with("http/1.1 200 "), "{head}");
@@ -179,11 +179,18 @@ async fn without_its_rule_caddy_removes_groups_that_connection_names() {
 async fn user_without_groups_or_session_gets_no_placeholder_behind_caddy() {
     for joins_groups in [false, true] {
         let settings = json!({ "enabled": true, "joinGroups": joins_groups });
-        let world = World::start_with(&settings, |config| {
-            config["server"]["mapUsers"][0]["groups"] = json!([]);
-            config["server"]["mapRoles"][0]["groups"] = json!(["dev", "ops"]);
-        });
-        let caddy = Program::Caddy.start(&world).await;
+        let fixture = start_with(
+            &settings,
+            &json!({
+                "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": [] }],
+                "mapRoles": [{
+                    "roleARN": demo::ROLE_ARN,
+                    "username": "dev:{{SessionName}}",
+                    "groups": ["dev", "ops"],
+                }],
+            }),
+        );
+        let caddy = Program::Caddy.start(&fixture).await;
         let values = |body: &str, name: &str| -> Vec<String> {
             let start = format!("x-remote-{name}: ");
             let lines = told(body).into_iter();
@@ -200,7 +207,7 @@ async fn user_without_groups_or_session_gets_no_placeholder_behind_caddy() {
                 demo::SESSION,
             ),
         ] {
-            let good = format!("authorization: {}", bearer(&world.token(&key)));
+            let good = format!("authorization: {}", bearer(&fixture.token_of(&key)));
             let (head, body) = caddy.proxy.ask("GET", "/", &[good]).await;
             assert!(head.starts_with("http/1.1 200 "), "{head}");
             assert!(!body.contains('{'), "{body}");
@@ -214,16 +221,16 @@ async fn user_without_groups_or_session_gets_no_placeholder_behind_caddy() {
 }
 
 #[tokio::test]
-async fn no_token_gets_past_caddy_beside_one_in_a_header_of_its_own() {
+async fn second_token_never_passes_caddy() {
     let settings = json!({ "enabled": true, "joinGroups": true, "tokenHeader": "x-ram-token" });
-    let world = World::start(&settings);
+    let fixture = start(&settings);
     // Where the service has credentials of its own.
     let own = (
         "\t\t\trequest_header -Authorization",
         "\t\t\trequest_header -X-Ram-Token",
     );
-    let caddy = Program::Caddy.start_with(&world, &[own]).await;
-    let token = world.token(&demo::user_key());
+    let caddy = Program::Caddy.start_with(&fixture, &[own]).await;
+    let token = fixture.token();
     let token = token.expose();
     let good = format!("x-ram-token: {token}");
     for (path, more, status) in [

@@ -15,7 +15,7 @@ use hyper::Method;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::world::{World, check_refusal};
+use crate::fixture::{ask, bearer_of_alice, check_refusal, start};
 
 /// The blocks of `deploy/ext-authz.md` in this language.
 pub(crate) fn documented(language: &str) -> Vec<String> {
@@ -29,18 +29,18 @@ pub(crate) fn documented(language: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_documented_settings_are_taken() {
+async fn documented_settings_are_accepted() {
     let yaml = documented("yaml");
     let settings: Value = serde_saphyr::from_str(&yaml[0]).unwrap();
-    let world = World::start(&settings["server"]["extAuthz"]);
-    let headers = [("authorization", &*world.alice())];
-    let reply = world.ask(Method::GET, "/ext-authz", &headers).await;
+    let fixture = start(&settings["server"]["extAuthz"]);
+    let headers = [("authorization", &*bearer_of_alice(&fixture))];
+    let reply = ask(&fixture, Method::GET, "/ext-authz", &headers).await;
     let detail = "in none of the groups that may come here";
     check_refusal("alice", &reply, 403, "insufficient_scope", detail);
 }
 
 #[test]
-fn the_documented_proxies_remove_what_services_could_believe() {
+fn documented_proxies_remove_identity_headers() {
     let yaml = documented("yaml");
     let parts: Vec<Value> = yaml
         .iter()
@@ -109,7 +109,7 @@ fn the_documented_proxies_remove_what_services_could_believe() {
 }
 
 #[test]
-fn documented_proxies_know_a_cookie_with_a_token() {
+fn documented_proxies_reject_cookie_with_token() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/ext-authz.md");
     let text = fs::read_to_string(path).unwrap();
     let nginx = Regex::new(r#""~(\S+)" \$http_cookie;"#).unwrap();

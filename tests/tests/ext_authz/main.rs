@@ -4,6 +4,7 @@ mod bodies;
 #[cfg(feature = "nginx")]
 mod caddy;
 mod documented;
+mod fixture;
 #[cfg(feature = "nginx")]
 mod nginx;
 mod preflights;
@@ -12,7 +13,6 @@ mod programs;
 #[cfg(feature = "nginx")]
 mod proxied;
 mod refusals;
-mod world;
 
 use std::fs;
 use std::path::Path;
@@ -27,11 +27,13 @@ use http_body_util::Full;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use world::{LIMIT, World, bearer, check_refusal, told};
+use fixture::{
+    LIMIT, ask, bearer, bearer_of_alice, check_refusal, start, start_in, start_with, told,
+};
 
 #[tokio::test]
-async fn whoever_passes_is_named_to_services() {
-    let world = World::start(&json!({ "enabled": true }));
+async fn granted_user_is_named_in_headers() {
+    let fixture = start(&json!({ "enabled": true }));
     let expected = [
         "cache-control: no-store",
         // What a proxy does not remove by a pattern, Envoy removes by name.
@@ -71,7 +73,7 @@ async fn whoever_passes_is_named_to_services() {
             "/ext-authz/some/path",
         ),
     ] {
-        let authorization = world.alice();
+        let authorization = bearer_of_alice(&fixture);
         // As nginx and Traefik send on what they were asked.
         let headers = [
             ("authorization", &*authorization),
@@ -79,7 +81,7 @@ async fn whoever_passes_is_named_to_services() {
             ("x-forwarded-method", "DELETE"),
             ("x-forwarded-uri", "/some/path"),
         ];
-        let reply = world.ask(method.clone(), path, &headers).await;
+        let reply = ask(&fixture, method.clone(), path, &headers).await;
         assert_eq!(reply.status, 200, "{method} {path}: {reply:?}");
         assert_eq!(told(&reply), expected, "{method} {path}");
         assert!(reply.bytes.is_empty(), "{method} {path}");
@@ -87,15 +89,18 @@ async fn whoever_passes_is_named_to_services() {
 }
 
 #[tokio::test]
-async fn user_without_groups_or_arn_overwrites_what_a_client_says() {
+async fn user_without_groups_or_arn_overwrites_client_headers() {
     for joins_groups in [false, true] {
         let settings = json!({ "enabled": true, "joinGroups": joins_groups });
-        let world = World::start_with(&settings, |config| {
-            config["server"]["mapUsers"][0]["groups"] = json!([]);
-            config["server"]["scrubbedAccounts"] = json!([demo::ACCOUNT]);
-        });
-        let headers = [("authorization", &*world.alice())];
-        let reply = world.ask(Method::GET, "/ext-authz", &headers).await;
+        let fixture = start_with(
+            &settings,
+            &json!({
+                "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": [] }],
+                "scrubbedAccounts": [demo::ACCOUNT],
+            }),
+        );
+        let headers = [("authorization", &*bearer_of_alice(&fixture))];
+        let reply = ask(&fixture, Method::GET, "/ext-authz", &headers).await;
         assert_eq!(reply.status, 200, "{reply:?}");
         let removed = reply.headers["x-envoy-auth-headers-to-remove"]
             .to_str()
@@ -115,8 +120,8 @@ async fn user_without_groups_or_arn_overwrites_what_a_client_says() {
 }
 
 #[tokio::test]
-async fn when_sts_cannot_tell_clients_are_told_to_come_again() {
-    let world = World::start(&json!({ "enabled": true }));
+async fn unavailable_sts_answers_503_with_retry_after() {
+    let fixture = start(&json!({ "enabled": true }));
     for fault in [
         Fault::CloseOnAccept,
         Fault::ServiceUnavailable,
@@ -124,27 +129,27 @@ async fn when_sts_cannot_tell_clients_are_told_to_come_again() {
         Fault::ThrottleUser,
         Fault::ThrottleApi,
     ] {
-        world.sts.set_fault(Some(fault.clone()));
-        let authorization = world.alice();
+        fixture.sts.set_fault(Some(fault.clone()));
+        let authorization = bearer_of_alice(&fixture);
         let headers = [("authorization", &*authorization)];
-        let reply = world.ask(Method::GET, "/ext-authz", &headers).await;
+        let reply = ask(&fixture, Method::GET, "/ext-authz", &headers).await;
         check_refusal(&format!("{fault:?}"), &reply, 503, "", "");
         let detail = reply.body["detail"].as_str().unwrap();
         let is_throttled = matches!(fault, Fault::ThrottleUser | Fault::ThrottleApi);
         assert_eq!(detail.contains("in a minute"), is_throttled, "{detail}");
         let seconds = if is_throttled { "60" } else { "1" };
         assert_eq!(reply.headers["retry-after"], seconds);
-        world.sts.set_fault(None);
+        fixture.sts.set_fault(None);
     }
-    let authorization = world.alice();
+    let authorization = bearer_of_alice(&fixture);
     let headers = [("authorization", &*authorization)];
-    let reply = world.ask(Method::GET, "/ext-authz", &headers).await;
+    let reply = ask(&fixture, Method::GET, "/ext-authz", &headers).await;
     assert_eq!(reply.status, 200, "{reply:?}");
 }
 
 #[tokio::test]
-async fn nobody_passes_without_a_group_that_is_required_and_headers_have_their_names() {
-    let mut world = World::start(&json!({
+async fn required_group_and_configured_header_names_are_enforced() {
+    let mut fixture = start(&json!({
         "enabled": true,
         "requiredGroups": ["admins", "ops team"],
         "tokenHeader": "X-Ram-Token",
@@ -154,14 +159,14 @@ async fn nobody_passes_without_a_group_that_is_required_and_headers_have_their_n
         "extraHeaderPrefix": "X-Extra-",
         "joinGroups": true,
     }));
-    let token = world.token(&demo::user_key());
+    let token = fixture.token();
     // Names that are not ours any more mean nothing, and `Authorization` is the service's.
     let headers = [
         ("x-ram-token", token.expose()),
         ("authorization", "Basic YTpi"),
         ("x-remote-user", "root"),
     ];
-    let reply = world.ask(Method::GET, "/ext-authz", &headers).await;
+    let reply = ask(&fixture, Method::GET, "/ext-authz", &headers).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     assert_eq!(
         told(&reply),
@@ -180,39 +185,39 @@ async fn nobody_passes_without_a_group_that_is_required_and_headers_have_their_n
             "x-user: alice",
         ]
     );
-    let session = world.token(&demo::session_key());
+    let session = fixture.token_of(&demo::session_key());
     let headers = [("x-ram-token", session.expose())];
-    let reply = world.ask(Method::GET, "/ext-authz", &headers).await;
+    let reply = ask(&fixture, Method::GET, "/ext-authz", &headers).await;
     let detail = "in none of the groups that may come here";
     check_refusal("group", &reply, 403, "insufficient_scope", detail);
     let reference = Fingerprint::from_text(session.expose()).to_string();
     assert_eq!(reply.body["reference"], reference);
     for text in ["access granted", detail] {
         let is_it = |line: &str| line.contains(&reference) && line.contains(text);
-        world.authenticator.wait_for_log(is_it, LIMIT).unwrap();
+        fixture.server_mut().wait_for_log(is_it, LIMIT).unwrap();
     }
 }
 
 #[tokio::test]
-async fn without_being_enabled_there_is_nothing() {
+async fn disabled_ext_authz_answers_404() {
     for settings in [json!({}), json!({ "enabled": false }), Value::Null] {
-        let world = World::start(&settings);
-        let authorization = world.alice();
+        let fixture = start(&settings);
+        let authorization = bearer_of_alice(&fixture);
         let headers = [("authorization", &*authorization)];
         for (method, path) in [
             (Method::GET, "/ext-authz"),
             (Method::POST, "/ext-authz/some/path"),
         ] {
-            let reply = world.ask(method, path, &headers).await;
+            let reply = ask(&fixture, method, path, &headers).await;
             assert_eq!(reply.status, 404, "{reply:?}");
             assert_eq!(reply.body["kind"], "Status");
         }
-        assert!(world.sts.requests().is_empty());
+        assert!(fixture.sts.requests().is_empty());
     }
 }
 
 #[tokio::test]
-async fn where_clients_need_a_certificate_proxies_do_too() {
+async fn client_ca_requires_certificate_of_proxies() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     fs::create_dir(&state).unwrap();
@@ -221,19 +226,19 @@ async fn where_clients_need_a_certificate_proxies_do_too() {
         .unwrap();
     assert!(init.status.success(), "{init:?}");
     let [certificate, key] = client_of(&state.join("ack-ram-authenticator.kubeconfig"));
-    let world = World::start_in(folder, &json!({ "enabled": true }));
-    let authorization = world.alice();
+    let fixture = start_in(folder, &json!({ "enabled": true }), &json!({}));
+    let authorization = bearer_of_alice(&fixture);
     let headers = [("authorization", &*authorization)];
-    let reply = world.ask(Method::GET, "/ext-authz", &headers).await;
+    let reply = ask(&fixture, Method::GET, "/ext-authz", &headers).await;
     assert_eq!(reply.status, 401, "{reply:?}");
     assert!(!reply.headers.contains_key("x-remote-user"));
     let refusals = "ack_ram_authenticator_client_refusals_total";
-    let metrics = world.metrics().await;
+    let metrics = fixture.webhook().metrics().await;
     assert_eq!(metrics.value(refusals, &[("reason", "missing")]), Some(1.0));
-    assert!(world.sts.requests().is_empty());
+    assert!(fixture.sts.requests().is_empty());
 
-    let ca = world.folder.path().join("state/cert.pem");
-    let proxy = WebhookClient::with_certificate(&ca, world.port, &certificate, &key).unwrap();
+    let ca = fixture.ca_file();
+    let proxy = WebhookClient::with_certificate(&ca, fixture.port, &certificate, &key).unwrap();
     let request = proxy.request(Method::GET, "/ext-authz");
     let request = request.header("authorization", authorization);
     let reply = proxy.send(request.body(Full::default()).unwrap()).await;
@@ -253,24 +258,24 @@ fn client_of(kubeconfig: &Path) -> [Vec<u8>; 2] {
 }
 
 #[tokio::test]
-async fn what_is_answered_is_counted_and_told_without_the_token() {
-    let mut world = World::start(&json!({ "enabled": true, "requiredGroups": ["dev"] }));
+async fn answers_are_counted_and_logged_without_token() {
+    let mut fixture = start(&json!({ "enabled": true, "requiredGroups": ["dev"] }));
     let tokens = [
-        world.token(&demo::user_key()),
-        world.token(&demo::stranger_key()),
-        world.token(&demo::session_key()),
+        fixture.token(),
+        fixture.token_of(&demo::stranger_key()),
+        fixture.token_of(&demo::session_key()),
     ];
     for token in &tokens {
         let headers = [("authorization", &*bearer(token))];
-        let _counted = world.ask(Method::GET, "/ext-authz", &headers).await;
+        let _counted = ask(&fixture, Method::GET, "/ext-authz", &headers).await;
     }
-    let _counted = world.ask(Method::GET, "/ext-authz", &[]).await;
-    world.sts.set_fault(Some(Fault::ServiceUnavailable));
-    let unable = world.token(&demo::user_key());
+    let _counted = ask(&fixture, Method::GET, "/ext-authz", &[]).await;
+    fixture.sts.set_fault(Some(Fault::ServiceUnavailable));
+    let unable = fixture.token();
     let headers = [("authorization", &*bearer(&unable))];
-    let _counted = world.ask(Method::GET, "/ext-authz", &headers).await;
+    let _counted = ask(&fixture, Method::GET, "/ext-authz", &headers).await;
 
-    let metrics = world.metrics().await;
+    let metrics = fixture.webhook().metrics().await;
     for (name, labels, value) in [
         ("ext_authz_answers_total", ("answer", "passed"), 1.0),
         ("ext_authz_answers_total", ("answer", "no_token"), 1.0),
@@ -300,8 +305,8 @@ async fn what_is_answered_is_counted_and_told_without_the_token() {
     for token in tokens.iter().chain([&unable]) {
         let reference = Fingerprint::from_text(token.expose()).to_string();
         let is_it = |line: &str| line.contains(&reference);
-        world.authenticator.wait_for_log(is_it, LIMIT).unwrap();
-        let log = world.authenticator.log();
+        fixture.server_mut().wait_for_log(is_it, LIMIT).unwrap();
+        let log = fixture.log();
         assert!(!log.contains(token.expose()), "{log}");
     }
 }

@@ -3,16 +3,16 @@
 use ack_ram_tests::sts::demo;
 use serde_json::json;
 
+use crate::fixture::{bearer, bearer_of_alice, start, start_with};
 use crate::programs::Program;
 use crate::proxied::{identity, lines};
-use crate::world::{World, bearer};
 
 #[tokio::test]
-async fn services_behind_nginx_get_who_comes_and_nothing_else() {
-    let world = World::start(&json!({ "enabled": true, "joinGroups": true }));
-    let nginx = Program::Nginx.start(&world).await;
-    let good = format!("authorization: {}", world.alice());
-    let stranger = bearer(&world.token(&demo::stranger_key()));
+async fn service_behind_nginx_gets_identity_headers_only() {
+    let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
+    let nginx = Program::Nginx.start(&fixture).await;
+    let good = format!("authorization: {}", bearer_of_alice(&fixture));
+    let stranger = bearer(&fixture.token_of(&demo::stranger_key()));
     let stranger = format!("authorization: {stranger}");
     let of = lines;
     let alice = of(&[
@@ -122,15 +122,15 @@ async fn services_behind_nginx_get_who_comes_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn server_refuses_an_identity_header_that_ends_at_a_later_hop() {
-    let world = World::start(&json!({ "enabled": true, "joinGroups": true }));
+async fn identity_header_named_by_connection_is_refused() {
+    let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
     // A proxy that sends its client's `Connection` on in the question.
     let passed_on = (
         r#"proxy_set_header Connection "";"#,
         "proxy_set_header Connection $http_connection;",
     );
-    let nginx = Program::Nginx.start_with(&world, &[passed_on]).await;
-    let good = format!("authorization: {}", world.alice());
+    let nginx = Program::Nginx.start_with(&fixture, &[passed_on]).await;
+    let good = format!("authorization: {}", bearer_of_alice(&fixture));
     for (connection, status) in [
         ("close", 200),
         ("close, authorization", 200),
@@ -148,13 +148,16 @@ async fn server_refuses_an_identity_header_that_ends_at_a_later_hop() {
 }
 
 #[tokio::test]
-async fn user_without_groups_or_session_has_no_header_of_them_behind_nginx() {
+async fn user_without_groups_or_session_gets_no_such_headers_behind_nginx() {
     let settings = json!({ "enabled": true, "joinGroups": true });
-    let world = World::start_with(&settings, |config| {
-        config["server"]["mapUsers"][0]["groups"] = json!([]);
-    });
-    let nginx = Program::Nginx.start(&world).await;
-    let good = format!("authorization: {}", world.alice());
+    let fixture = start_with(
+        &settings,
+        &json!({
+            "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": [] }],
+        }),
+    );
+    let nginx = Program::Nginx.start(&fixture).await;
+    let good = format!("authorization: {}", bearer_of_alice(&fixture));
     let (head, body) = nginx.proxy.ask("GET", "/", &[good]).await;
     assert!(head.starts_with("http/1.1 200 "), "{head}");
     let expected = [
@@ -165,16 +168,16 @@ async fn user_without_groups_or_session_has_no_header_of_them_behind_nginx() {
 }
 
 #[tokio::test]
-async fn no_token_gets_past_nginx_beside_one_in_a_header_of_its_own() {
+async fn second_token_never_passes_nginx() {
     let settings = json!({ "enabled": true, "joinGroups": true, "tokenHeader": "x-ram-token" });
-    let world = World::start(&settings);
+    let fixture = start(&settings);
     // Where the service has credentials of its own.
     let own = (
         r#"proxy_set_header Authorization "";"#,
         r#"proxy_set_header X-Ram-Token "";"#,
     );
-    let nginx = Program::Nginx.start_with(&world, &[own]).await;
-    let token = world.token(&demo::user_key());
+    let nginx = Program::Nginx.start_with(&fixture, &[own]).await;
+    let token = fixture.token();
     let token = token.expose();
     let good = format!("x-ram-token: {token}");
     for (path, more, status) in [
@@ -194,11 +197,11 @@ async fn no_token_gets_past_nginx_beside_one_in_a_header_of_its_own() {
 }
 
 #[tokio::test]
-async fn preflight_needs_a_token_behind_nginx_without_its_lines() {
+async fn preflight_needs_token_behind_nginx_without_documented_lines() {
     let settings = json!({ "enabled": true, "joinGroups": true, "allowPreflight": true });
-    let world = World::start(&settings);
+    let fixture = start(&settings);
     // It asks by another method.
-    let nginx = Program::Nginx.start(&world).await;
+    let nginx = Program::Nginx.start(&fixture).await;
     let asked = lines(&["origin: https://a", "access-control-request-method: PUT"]);
     let (head, _) = nginx.proxy.ask("OPTIONS", "/", &asked).await;
     assert!(head.starts_with("http/1.1 401 "), "{head}");

@@ -1,20 +1,23 @@
 //! CORS preflights, which pass without a token where that is allowed.
 
-use ack_ram_tests::sts::demo;
 use hyper::Method;
 use serde_json::json;
 
-use crate::world::{World, check_refusal, told};
+use crate::fixture::{ask, bearer_of_alice, check_refusal, start, told};
 
 const ORIGIN: (&str, &str) = ("origin", "https://app.example.com");
 const WANTED: (&str, &str) = ("access-control-request-method", "PUT");
 
 #[tokio::test]
-async fn preflight_passes_as_nobody_if_that_is_allowed() {
-    let world = World::start(&json!({ "enabled": true, "allowPreflight": true }));
-    let reply = world
-        .ask(Method::OPTIONS, "/ext-authz/a?b", &[ORIGIN, WANTED])
-        .await;
+async fn allowed_preflight_passes_without_user() {
+    let fixture = start(&json!({ "enabled": true, "allowPreflight": true }));
+    let reply = ask(
+        &fixture,
+        Method::OPTIONS,
+        "/ext-authz/a?b",
+        &[ORIGIN, WANTED],
+    )
+    .await;
     assert_eq!(reply.status, 200, "{reply:?}");
     let told = told(&reply);
     for name in [
@@ -33,9 +36,9 @@ async fn preflight_passes_as_nobody_if_that_is_allowed() {
         let name = format!("x-remote-{name}");
         assert!(removed.split(',').any(|other| other == name), "{removed}");
     }
-    assert!(world.sts.requests().is_empty());
+    assert!(fixture.sts.requests().is_empty());
     let answers = "ack_ram_authenticator_ext_authz_answers_total";
-    let metrics = world.metrics().await;
+    let metrics = fixture.webhook().metrics().await;
     assert_eq!(
         metrics.value(answers, &[("answer", "preflight")]),
         Some(1.0)
@@ -45,9 +48,9 @@ async fn preflight_passes_as_nobody_if_that_is_allowed() {
     assert_eq!(metrics.value(in_flight, &[]), Some(0.0));
 
     // With a token it is a login.
-    let alice = world.alice();
+    let alice = bearer_of_alice(&fixture);
     let headers = [ORIGIN, WANTED, ("authorization", &*alice)];
-    let reply = world.ask(Method::OPTIONS, "/ext-authz", &headers).await;
+    let reply = ask(&fixture, Method::OPTIONS, "/ext-authz", &headers).await;
     assert_eq!(
         (reply.status.as_u16(), &reply.headers["x-remote-user"]),
         (200, &"alice".parse().unwrap())
@@ -55,9 +58,9 @@ async fn preflight_passes_as_nobody_if_that_is_allowed() {
 }
 
 #[tokio::test]
-async fn what_is_no_preflight_passes_by_no_header() {
-    let world = World::start(&json!({ "enabled": true, "allowPreflight": true }));
-    let token = world.token(&demo::user_key());
+async fn request_that_is_no_preflight_needs_token() {
+    let fixture = start(&json!({ "enabled": true, "allowPreflight": true }));
+    let token = fixture.token();
     let cookie = format!("a={}", token.expose());
     let (options, get, post) = (Method::OPTIONS, Method::GET, Method::POST);
     for (method, more, status) in [
@@ -92,7 +95,7 @@ async fn what_is_no_preflight_passes_by_no_header() {
         (&options, &[("cookie", &*cookie)], 403),
     ] {
         let headers = [&[ORIGIN, WANTED], more].concat();
-        let reply = world.ask(method.clone(), "/ext-authz/a", &headers).await;
+        let reply = ask(&fixture, method.clone(), "/ext-authz/a", &headers).await;
         let name = format!("{method} {more:?}");
         assert_eq!(reply.status, status, "{name}: {reply:?}");
         if status != 200 {
@@ -105,22 +108,20 @@ async fn what_is_no_preflight_passes_by_no_header() {
         }
     }
     for headers in [&[ORIGIN][..], &[WANTED], &[]] {
-        let reply = world.ask(Method::OPTIONS, "/ext-authz", headers).await;
+        let reply = ask(&fixture, Method::OPTIONS, "/ext-authz", headers).await;
         assert_eq!(reply.status, 401, "{headers:?}");
     }
-    assert!(world.sts.requests().is_empty());
+    assert!(fixture.sts.requests().is_empty());
 }
 
 #[tokio::test]
-async fn preflight_needs_a_token_unless_that_is_allowed() {
+async fn preflight_needs_token_by_default() {
     for settings in [
         json!({ "enabled": true }),
         json!({ "enabled": true, "allowPreflight": false }),
     ] {
-        let world = World::start(&settings);
-        let reply = world
-            .ask(Method::OPTIONS, "/ext-authz", &[ORIGIN, WANTED])
-            .await;
+        let fixture = start(&settings);
+        let reply = ask(&fixture, Method::OPTIONS, "/ext-authz", &[ORIGIN, WANTED]).await;
         check_refusal("preflight", &reply, 401, "Bearer", "there is no token");
     }
 }

@@ -1,8 +1,9 @@
-//! The documented proxies, started before a service: they ask the server of a world.
+//! The documented proxies, started before a service: they ask the server of a fixture.
 
 use std::path::Path;
 use std::process::Command;
 
+use ack_ram_tests::fixture::Fixture;
 use ack_ram_tests::ports;
 use ack_ram_tests::process::Process;
 use ack_ram_tests::tools::{CADDY, NGINX};
@@ -10,8 +11,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::documented::documented;
+use crate::fixture::start;
 use crate::proxied::{Proxy, service};
-use crate::world::World;
 
 /// A proxy that is documented.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +22,7 @@ pub(crate) enum Program {
 }
 
 /// A proxy that runs.
-pub(crate) struct Started {
+pub(crate) struct StartedProxy {
     pub(crate) proxy: Proxy,
     _process: Process,
     _folder: TempDir,
@@ -31,15 +32,19 @@ impl Program {
     const BOTH: [Self; 2] = [Self::Nginx, Self::Caddy];
 
     /// Starts the program with the documented configuration.
-    pub(crate) async fn start(self, world: &World) -> Started {
-        self.start_with(world, &[]).await
+    pub(crate) async fn start(self, fixture: &Fixture) -> StartedProxy {
+        self.start_with(fixture, &[]).await
     }
 
     /// Starts the program with these lines in the place of documented ones.
-    pub(crate) async fn start_with(self, world: &World, changes: &[(&str, &str)]) -> Started {
+    pub(crate) async fn start_with(
+        self,
+        fixture: &Fixture,
+        changes: &[(&str, &str)],
+    ) -> StartedProxy {
         let folder = tempfile::tempdir().unwrap();
         let port = ports::free_port();
-        let ca = world.folder.path().join("state/cert.pem");
+        let ca = fixture.ca_file();
         let service = service().await;
         let block = match self {
             Self::Nginx => "nginx",
@@ -54,11 +59,11 @@ impl Program {
             .replace("127.0.0.1:8081", &service.to_string())
             .replace("/var/ack-ram-authenticator/cert.pem", &ca.to_string_lossy());
         let command = match self {
-            Self::Nginx => nginx(folder.path(), port, world.port, &documented),
-            Self::Caddy => caddy(folder.path(), port, world.port, &documented),
+            Self::Nginx => nginx(folder.path(), port, fixture.port, &documented),
+            Self::Caddy => caddy(folder.path(), port, fixture.port, &documented),
         };
         let mut process = Process::spawn(block, command).unwrap();
-        Started {
+        StartedProxy {
             proxy: Proxy::started(port, &mut process).await,
             _process: process,
             _folder: folder,
@@ -110,38 +115,38 @@ fn caddy(folder: &Path, port: u16, server: u16, documented: &str) -> Command {
 }
 
 #[tokio::test]
-async fn nobody_passes_when_a_proxy_gets_no_yes() {
+async fn proxy_without_grant_passes_nobody() {
     for program in Program::BOTH {
-        let world = World::start(&json!({ "enabled": true, "joinGroups": true }));
-        let started = program.start(&world).await;
+        let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
+        let started = program.start(&fixture).await;
         let status = program.status_without_server();
-        started.proxy.check_only_a_yes_passes(world, status).await;
+        started.proxy.check_only_a_yes_passes(fixture, status).await;
     }
 }
 
 #[tokio::test]
-async fn large_requests_pass_each_proxy() {
+async fn large_requests_pass_every_proxy() {
     for program in Program::BOTH {
-        let world = World::start(&json!({ "enabled": true, "joinGroups": true }));
-        let started = program.start(&world).await;
-        started.proxy.check_large_requests_pass(&world).await;
+        let fixture = start(&json!({ "enabled": true, "joinGroups": true }));
+        let started = program.start(&fixture).await;
+        started.proxy.check_large_requests_pass(&fixture).await;
     }
 }
 
 #[tokio::test]
-async fn only_preflights_pass_each_proxy_as_documented() {
+async fn preflights_alone_pass_documented_proxies() {
     for program in Program::BOTH {
         let settings = json!({ "enabled": true, "joinGroups": true, "allowPreflight": true });
-        let world = World::start(&settings);
+        let fixture = start(&settings);
         let started = match program {
-            Program::Nginx => nginx_with_preflights(&world).await,
-            Program::Caddy => caddy_with_preflights(&world).await,
+            Program::Nginx => nginx_with_preflights(&fixture).await,
+            Program::Caddy => caddy_with_preflights(&fixture).await,
         };
         started.proxy.check_preflights().await;
     }
 }
 
-async fn nginx_with_preflights(world: &World) -> Started {
+async fn nginx_with_preflights(fixture: &Fixture) -> StartedProxy {
     let lines = documented("nginx").remove(1);
     let (map, method) = lines.split_once("}\n").unwrap();
     let upstream = "upstream ack_ram_authenticator {";
@@ -150,14 +155,14 @@ async fn nginx_with_preflights(world: &World) -> Started {
         (upstream, &*format!("{map}}}\n{upstream}")),
         (body, &*format!("{body}\n{method}")),
     ];
-    Program::Nginx.start_with(world, &changes).await
+    Program::Nginx.start_with(fixture, &changes).await
 }
 
-async fn caddy_with_preflights(world: &World) -> Started {
-    let ca = world.folder.path().join("state/cert.pem");
+async fn caddy_with_preflights(fixture: &Fixture) -> StartedProxy {
+    let ca = fixture.ca_file();
     let first = documented("caddyfile")
         .remove(1)
-        .replace("localhost:21362", &format!("localhost:{}", world.port))
+        .replace("localhost:21362", &format!("localhost:{}", fixture.port))
         .replace("/var/ack-ram-authenticator/cert.pem", &ca.to_string_lossy());
     let rule = "error @ends_here 400";
     let question = "forward_auth https://";
@@ -165,5 +170,5 @@ async fn caddy_with_preflights(world: &World) -> Started {
         (question, "forward_auth @others https://"),
         (rule, &*format!("{rule}\n{first}")),
     ];
-    Program::Caddy.start_with(world, &changes).await
+    Program::Caddy.start_with(fixture, &changes).await
 }

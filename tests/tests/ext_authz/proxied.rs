@@ -1,14 +1,15 @@
 //! A service behind a proxy, and clients in front of it.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 
+use ack_ram_tests::eventually::eventually;
+use ack_ram_tests::fixture::Fixture;
 use ack_ram_tests::process::Process;
 use ack_ram_tests::sts::Fault;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::world::{LIMIT, World};
+use crate::fixture::{LIMIT, bearer_of_alice};
 
 /// Starts a service that answers every request with its head.
 pub(crate) async fn service() -> SocketAddr {
@@ -43,11 +44,11 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Waits until `process` takes connections on `port`.
     pub(crate) async fn started(port: u16, process: &mut Process) -> Self {
-        let deadline = Instant::now() + LIMIT;
-        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-            assert!(process.is_running() && Instant::now() < deadline);
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        eventually("the proxy listens", async || {
+            assert!(process.is_running());
+            TcpStream::connect(("127.0.0.1", port)).await
+        })
+        .await;
         Self { port }
     }
 
@@ -82,8 +83,8 @@ impl Proxy {
     }
 
     /// Expects that requests pass that are as large as browsers make them.
-    pub(crate) async fn check_large_requests_pass(&self, world: &World) {
-        let good = format!("authorization: {}", world.alice());
+    pub(crate) async fn check_large_requests_pass(&self, fixture: &Fixture) {
+        let good = format!("authorization: {}", bearer_of_alice(&fixture));
         let long = "y".repeat(6 * 1024);
         let cookies = (1..=3).map(|number| format!("cookie: c{number}={long}"));
         let others = (1..=3).map(|number| format!("x-long-{number}: {long}"));
@@ -128,22 +129,22 @@ impl Proxy {
 
     /// Expects that nobody passes while STS is unavailable, or after the server has ended, when the proxy answers with
     /// `without_server`.
-    pub(crate) async fn check_only_a_yes_passes(&self, world: World, without_server: u16) {
-        world.sts.set_fault(Some(Fault::ServiceUnavailable));
-        let line = format!("authorization: {}", world.alice());
+    pub(crate) async fn check_only_a_yes_passes(&self, mut fixture: Fixture, without_server: u16) {
+        fixture.sts.set_fault(Some(Fault::ServiceUnavailable));
+        let line = format!("authorization: {}", bearer_of_alice(&fixture));
         let (head, _) = self.ask("GET", "/", &[line]).await;
         assert!(head.starts_with("http/1.1 503 "), "{head}");
         assert!(head.lines().any(|line| line == "retry-after: 1"), "{head}");
-        world.sts.set_fault(Some(Fault::ThrottleUser));
-        let line = format!("authorization: {}", world.alice());
+        fixture.sts.set_fault(Some(Fault::ThrottleUser));
+        let line = format!("authorization: {}", bearer_of_alice(&fixture));
         let (head, _) = self.ask("GET", "/", &[line]).await;
         assert!(head.starts_with("http/1.1 503 "), "{head}");
         assert!(head.contains("retry-after: 60"), "{head}");
-        world.sts.set_fault(None);
-        let good = format!("authorization: {}", world.alice());
+        fixture.sts.set_fault(None);
+        let good = format!("authorization: {}", bearer_of_alice(&fixture));
         let (head, _) = self.ask("GET", "/", std::slice::from_ref(&good)).await;
         assert!(head.starts_with("http/1.1 200 "), "{head}");
-        world.authenticator.kill();
+        fixture.kill_server();
         let (head, _) = self.ask("GET", "/", &[good]).await;
         assert!(
             head.starts_with(&format!("http/1.1 {without_server} ")),

@@ -25,9 +25,9 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::fixture::Meanwhile::Granted;
+use crate::fixture::{FaultFixture, PATIENCE, Plan};
 use crate::matrix::{Fail, Figures, Matrix};
-use crate::world::Meanwhile::Granted;
-use crate::world::{PATIENCE, Plan, World};
 
 const MANY: usize = 200;
 /// Fewer than they are: those who are idle have to make room.
@@ -179,46 +179,46 @@ async fn drip(stream: &mut TlsStream<TcpStream>, byte: &[u8]) -> Result<(), Fail
     }
 }
 
-async fn world(places: usize) -> Result<World, Fail> {
+async fn fixture(places: usize) -> Result<FaultFixture, Fail> {
     let plan = Plan {
         settings: json!({ "limits": { "maxConnections": places } }),
         ..Plan::default()
     };
-    World::start_with(Emulator::builder().demo().start()?, plan).await
+    FaultFixture::start_with(Emulator::builder().demo().start()?, plan).await
 }
 
-/// Those who are served go on, and a newcomer gets in.
+/// Those who are served go on, and a new_client gets in.
 async fn row(client: Client, places: usize) -> Result<Figures, Fail> {
-    let world = world(places).await?;
-    let tls = TlsConnector::from(Arc::new(trusting(&world.ca())?));
+    let fixture = fixture(places).await?;
+    let tls = TlsConnector::from(Arc::new(trusting(&fixture.ca())?));
     let mut clients = JoinSet::new();
     for _ in 0..MANY {
-        clients.spawn(client.play(world.port, tls.clone()));
+        clients.spawn(client.play(fixture.port, tls.clone()));
     }
     // Until they all have come.
     sleep(Duration::from_secs(2)).await;
     let start = Instant::now();
-    let newcomer = world.asker.at(world.webhook()?);
-    world.recovered_as(&newcomer).await?;
+    let new_client = fixture.client.at(fixture.webhook()?);
+    fixture.recovered_as(&new_client).await?;
     let newcomers = start.elapsed();
-    let tally = world.everybody_asks().await;
+    let tally = fixture.run_traffic().await;
     Granted.check(&tally)?;
     clients.shutdown().await;
-    let recovered = world.recovered().await?;
-    let figures = world.end(tally, recovered).await?;
-    let note = format!("a newcomer got in after {:.2} s", newcomers.as_secs_f64());
+    let recovered = fixture.recovered().await?;
+    let figures = fixture.end(tally, recovered).await?;
+    let note = format!("a new_client got in after {:.2} s", newcomers.as_secs_f64());
     Ok(Figures { note, ..figures })
 }
 
 /// From several addresses, for one has not so many ports.
 async fn ten_thousand() -> Result<Figures, Fail> {
     const WANTED: usize = 10_000;
-    let world = World::start().await?;
+    let fixture = FaultFixture::start().await?;
     let open = Arc::new(AtomicUsize::new(0));
     let mut clients = JoinSet::new();
     for number in 0..WANTED {
         let address = Ipv4Addr::new(127, 0, 1, u8::try_from(number % 8)? + 1);
-        clients.spawn(stay_connected(address, world.port, Arc::clone(&open)));
+        clients.spawn(stay_connected(address, fixture.port, Arc::clone(&open)));
     }
     let start = Instant::now();
     let mut most = 0;
@@ -229,17 +229,17 @@ async fn ten_thousand() -> Result<Figures, Fail> {
     if let Some(given_up) = clients.try_join_next() {
         return Err(format!("a client gave up: {given_up:?}").into());
     }
-    let newcomer = world.asker.at(world.webhook()?);
+    let new_client = fixture.client.at(fixture.webhook()?);
     let start = Instant::now();
-    world.recovered_as(&newcomer).await?;
+    fixture.recovered_as(&new_client).await?;
     let newcomers = start.elapsed();
-    let tally = world.everybody_asks().await;
+    let tally = fixture.run_traffic().await;
     Granted.check(&tally)?;
     clients.shutdown().await;
-    let recovered = world.recovered().await?;
-    let figures = world.end(tally, recovered).await?;
+    let recovered = fixture.recovered().await?;
+    let figures = fixture.end(tally, recovered).await?;
     let note = format!(
-        "{most} connected at once; a newcomer got in after {:.2} s",
+        "{most} connected at once; a new_client got in after {:.2} s",
         newcomers.as_secs_f64()
     );
     Ok(Figures { note, ..figures })
@@ -277,13 +277,13 @@ enum Flood {
 const FLOODERS: usize = 64;
 
 async fn floods(flood: Flood) -> Result<Figures, Fail> {
-    let world = World::start().await?;
+    let fixture = FaultFixture::start().await?;
     // STS is as far away as it is used to be.
     let delay = Duration::from_millis(20);
-    world.sts.set_fault(Some(Fault::Delay(delay)));
+    fixture.sts.set_fault(Some(Fault::Delay(delay)));
     let asked = Arc::new(AtomicUsize::new(0));
-    let now = world.sts.now();
-    let webhook = world.webhook()?;
+    let now = fixture.sts.now();
+    let webhook = fixture.webhook()?;
     let mut flooders = JoinSet::new();
     for flooder in 0..FLOODERS {
         let (webhook, asked) = (webhook.clone(), Arc::clone(&asked));
@@ -317,16 +317,16 @@ async fn floods(flood: Flood) -> Result<Figures, Fail> {
     }
     sleep(Duration::from_millis(500)).await;
     let start = (Instant::now(), asked.load(Ordering::Relaxed));
-    let tally = world.everybody_asks().await;
+    let tally = fixture.run_traffic().await;
     let rate = (asked.load(Ordering::Relaxed) - start.1) as f64 / start.0.elapsed().as_secs_f64();
     Granted.check(&tally)?;
     if let Some(Err(panicked)) = flooders.try_join_next() {
         return Err(panicked.into());
     }
     flooders.shutdown().await;
-    world.sts.set_fault(None);
-    let recovered = world.recovered().await?;
-    let figures = world.end(tally, recovered).await?;
+    fixture.sts.set_fault(None);
+    let recovered = fixture.recovered().await?;
+    let figures = fixture.end(tally, recovered).await?;
     let note = format!("{rate:.0} bad ones a second");
     Ok(Figures { note, ..figures })
 }

@@ -7,9 +7,9 @@ use ack_ram_tests::callers::{Caller, Outcome, outcome};
 use ack_ram_tests::sts::Emulator;
 use ack_ram_tests::tools::Tool;
 
+use crate::fixture::Meanwhile::Granted;
+use crate::fixture::{FaultFixture, Plan};
 use crate::matrix::{Fail, Figures, Matrix};
-use crate::world::Meanwhile::Granted;
-use crate::world::{Plan, World};
 
 const FAKETIME: Tool = Tool {
     name: "libfaketimeMT.so.1",
@@ -52,7 +52,7 @@ impl ServersClock {
     }
 }
 
-async fn world() -> Result<(World, ServersClock), Fail> {
+async fn fixture() -> Result<(FaultFixture, ServersClock), Fail> {
     let plan = Plan {
         variables: vec![
             ("LD_PRELOAD", FAKETIME.path()),
@@ -63,59 +63,59 @@ async fn world() -> Result<(World, ServersClock), Fail> {
         ],
         ..Plan::default()
     };
-    let mut world = World::prepare(Emulator::builder().demo().start()?, plan)?;
-    let clock = ServersClock(world.folder().join("clock"));
+    let mut fixture = FaultFixture::prepare(Emulator::builder().demo().start()?, plan)?;
+    let clock = ServersClock(fixture.folder().join("clock"));
     clock.jump(0)?;
-    world.start_server()?;
-    world.remember().await?;
-    Ok((world, clock))
+    fixture.start_server()?;
+    fixture.cache_tokens().await?;
+    Ok((fixture, clock))
 }
 
 /// Within the margin that core has for it.
 async fn a_little_wrong(jump: i64) -> Result<Figures, Fail> {
-    let (world, clock) = world().await?;
+    let (fixture, clock) = fixture().await?;
     clock.jump(jump)?;
-    world.run(Granted, |_| clock.jump(0)).await
+    fixture.run(Granted, |_| clock.jump(0)).await
 }
 
 /// Whoever comes is told what the clocks say, and is let in as soon as the server's is right.
 async fn quite_wrong(jump: i64) -> Result<Figures, Fail> {
-    let (world, clock) = world().await?;
+    let (fixture, clock) = fixture().await?;
     clock.jump(jump)?;
-    let fresh = Caller::GOOD.map(|caller| (caller, world.asker.token(caller)));
-    for (caller, token) in fresh.iter().chain(&world.known) {
-        let reply = world.webhook()?.review(token).await?;
+    let fresh = Caller::MAPPED.map(|caller| (caller, fixture.client.token(caller)));
+    for (caller, token) in fresh.iter().chain(&fixture.known) {
+        let reply = fixture.webhook()?.review(token).await?;
         let says = reply.body["status"]["error"].as_str().unwrap_or_default();
-        if outcome(&reply) != Some(Outcome::Refused) || !says.contains("here") {
+        if outcome(&reply) != Some(Outcome::Denied) || !says.contains("here") {
             return Err(format!("{caller:?} was told: {}", reply.body).into());
         }
     }
-    for caller in Caller::BAD {
-        world.asker.ask_anew(caller).await?;
+    for caller in Caller::REJECTED {
+        fixture.client.review_new_token(caller).await?;
     }
     clock.jump(0)?;
-    let recovered = world.recovered().await?;
-    let figures = world.end(Default::default(), recovered).await?;
+    let recovered = fixture.recovered().await?;
+    let figures = fixture.end(Default::default(), recovered).await?;
     let note = "told what the clocks say".to_owned();
     Ok(Figures { note, ..figures })
 }
 
 /// As after a machine's long sleep, or when its clock is put right. What was known before is out of date.
 async fn of_everybody(jump: i64) -> Result<Figures, Fail> {
-    let (mut world, clock) = world().await?;
-    let before = world.known.clone();
+    let (mut fixture, clock) = fixture().await?;
+    let before = fixture.known.clone();
     clock.jump(jump)?;
-    world.sts.advance(jump);
+    fixture.sts.advance(jump);
     for (caller, token) in &before {
-        let reply = world.webhook()?.review(token).await?;
-        if outcome(&reply) != Some(Outcome::Refused) {
+        let reply = fixture.webhook()?.review(token).await?;
+        if outcome(&reply) != Some(Outcome::Denied) {
             return Err(format!("{caller:?} with a token of before: {}", reply.body).into());
         }
     }
-    world.remember().await?;
-    world
-        .run(Granted, |world| {
-            world.sts.advance(-jump);
+    fixture.cache_tokens().await?;
+    fixture
+        .run(Granted, |fixture| {
+            fixture.sts.advance(-jump);
             clock.jump(0)
         })
         .await

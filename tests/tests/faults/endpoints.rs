@@ -2,9 +2,9 @@
 
 use ack_ram_tests::sts::{Emulator, Fault, Handshake};
 
+use crate::fixture::Meanwhile::{self, Granted, Unavailable};
+use crate::fixture::{FaultFixture, IMPATIENT, Plan};
 use crate::matrix::{Fail, Figures, Matrix};
-use crate::world::Meanwhile::{self, Granted, Unable};
-use crate::world::{IMPATIENT, Plan, World};
 
 pub fn rows(matrix: &mut Matrix) {
     for (name, fault) in [
@@ -29,7 +29,11 @@ pub fn rows(matrix: &mut Matrix) {
         matrix.row(name, move || row(fault, None, Granted));
     }
     matrix.row("fallback: both endpoints answer 500", || {
-        row(Fault::InternalError, Some(Fault::InternalError), Unable)
+        row(
+            Fault::InternalError,
+            Some(Fault::InternalError),
+            Unavailable,
+        )
     });
     matrix.row("fallback: the second endpoint alone fails", || {
         row_of_second(Fault::StallOnAccept)
@@ -40,32 +44,32 @@ fn sts() -> Result<Emulator, Fail> {
     Ok(Emulator::builder().demo().start()?)
 }
 
-async fn world() -> Result<World, Fail> {
+async fn fixture() -> Result<FaultFixture, Fail> {
     let plan = Plan {
         fallbacks: vec![sts()?],
         patience: IMPATIENT,
         ..Plan::default()
     };
-    World::start_with(sts()?, plan).await
+    FaultFixture::start_with(sts()?, plan).await
 }
 
-fn over(world: &World) -> Result<(), Fail> {
-    for sts in world.fallbacks.iter().chain([&*world.sts]) {
+fn over(fixture: &FaultFixture) -> Result<(), Fail> {
+    for sts in fixture.fallbacks.iter().chain([&*fixture.sts]) {
         sts.set_fault(None);
     }
     Ok(())
 }
 
 async fn row(first: Fault, second: Option<Fault>, meanwhile: Meanwhile) -> Result<Figures, Fail> {
-    let world = world().await?;
-    world.fallbacks[0].set_fault(second);
-    world.sts.set_fault(Some(first));
-    world.sts.cut_connections();
-    world.run(meanwhile, over).await
+    let fixture = fixture().await?;
+    fixture.fallbacks[0].set_fault(second);
+    fixture.sts.set_fault(Some(first));
+    fixture.sts.cut_connections();
+    fixture.run(meanwhile, over).await
 }
 
 async fn row_of_second(fault: Fault) -> Result<Figures, Fail> {
-    let world = world().await?;
-    world.fallbacks[0].set_fault(Some(fault));
-    world.run(Granted, over).await
+    let fixture = fixture().await?;
+    fixture.fallbacks[0].set_fault(Some(fault));
+    fixture.run(Granted, over).await
 }

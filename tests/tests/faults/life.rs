@@ -6,8 +6,8 @@ use ack_ram_tests::authenticator::Authenticator;
 use ack_ram_tests::traffic::Traffic;
 use tokio::time::sleep;
 
+use crate::fixture::FaultFixture;
 use crate::matrix::{Fail, Figures, Matrix};
-use crate::world::World;
 
 /// How often it ends.
 const TIMES: usize = 3;
@@ -33,33 +33,33 @@ fn kill(server: Authenticator) -> Result<(), Fail> {
 
 /// The next server has the CA of the one before: the callers, who trust nothing else, find it and go on.
 async fn row(end: fn(Authenticator) -> Result<(), Fail>) -> Result<Figures, Fail> {
-    let mut world = World::start().await?;
-    let ca = std::fs::read(world.ca())?;
-    let traffic = Traffic::start(&world.asker, 4, &world.known, Duration::from_millis(5));
+    let mut fixture = FaultFixture::start().await?;
+    let ca = std::fs::read(fixture.ca())?;
+    let traffic = Traffic::start(&fixture.client, 4, &fixture.known, Duration::from_millis(5));
     for _ in 0..TIMES {
         sleep(Duration::from_millis(700)).await;
-        let server = world.take_server();
+        let server = fixture.take_server();
         tokio::task::spawn_blocking(move || end(server)).await??;
         let before = traffic.tally();
-        world.start_server()?;
+        fixture.start_server()?;
         let later = loop {
             let now = traffic.tally();
-            if now.fresh.granted > before.fresh.granted + 10 || !now.wrong.is_empty() {
+            if now.fresh.granted > before.fresh.granted + 10 || !now.violations.is_empty() {
                 break now;
             }
             sleep(Duration::from_millis(10)).await;
         };
-        if !later.wrong.is_empty() {
-            return Err(later.wrong.join("; ").into());
+        if !later.violations.is_empty() {
+            return Err(later.violations.join("; ").into());
         }
     }
     let tally = traffic.stop().await;
-    if !tally.wrong.is_empty() {
-        return Err(tally.wrong.join("; ").into());
+    if !tally.violations.is_empty() {
+        return Err(tally.violations.join("; ").into());
     }
-    if std::fs::read(world.ca())? != ca {
+    if std::fs::read(fixture.ca())? != ca {
         return Err("it has another CA".into());
     }
-    let recovered = world.recovered().await?;
-    world.end(tally, recovered).await
+    let recovered = fixture.recovered().await?;
+    fixture.end(tally, recovered).await
 }

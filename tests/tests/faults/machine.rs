@@ -13,9 +13,9 @@ use nix::unistd::Pid;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
+use crate::fixture::Meanwhile::{self, Granted};
+use crate::fixture::{FaultFixture, Plan};
 use crate::matrix::{Fail, Figures, Matrix};
-use crate::world::Meanwhile::{self, Granted};
-use crate::world::{Plan, World};
 
 pub fn rows(matrix: &mut Matrix) {
     matrix.row("disk: full under the log and the state", full_disk);
@@ -39,18 +39,18 @@ fn sts() -> Result<Emulator, Fail> {
 }
 
 /// Leaves no byte free in the folder of the state.
-fn fill(world: &World) -> Result<(), Fail> {
-    let mut file = File::create(filling(world))?;
+fn fill(fixture: &FaultFixture) -> Result<(), Fail> {
+    let mut file = File::create(filling(fixture))?;
     while file.write_all(&[0]).is_ok() {}
     Ok(())
 }
 
-fn make_room(world: &World) -> Result<(), Fail> {
-    Ok(fs::remove_file(filling(world))?)
+fn make_room(fixture: &FaultFixture) -> Result<(), Fail> {
+    Ok(fs::remove_file(filling(fixture))?)
 }
 
-fn filling(world: &World) -> PathBuf {
-    world.folder().join("state/filling")
+fn filling(fixture: &FaultFixture) -> PathBuf {
+    fixture.folder().join("state/filling")
 }
 
 async fn full_disk() -> Result<Figures, Fail> {
@@ -59,11 +59,11 @@ async fn full_disk() -> Result<Figures, Fail> {
         script: "exec \"$@\" 2> state/log",
         ..Plan::default()
     };
-    let mut world = World::prepare(sts()?, plan)?;
-    world.start_server_unheard().await?;
-    world.remember().await?;
-    fill(&world)?;
-    world.run(Granted, make_room).await
+    let mut fixture = FaultFixture::prepare(sts()?, plan)?;
+    fixture.start_server_unheard().await?;
+    fixture.cache_tokens().await?;
+    fill(&fixture)?;
+    fixture.run(Granted, make_room).await
 }
 
 async fn full_disk_at_restart() -> Result<Figures, Fail> {
@@ -71,14 +71,14 @@ async fn full_disk_at_restart() -> Result<Figures, Fail> {
         disk: Some(DISK),
         ..Plan::default()
     };
-    let mut world = World::start_with(sts()?, plan).await?;
-    fill(&world)?;
-    world.take_server().kill();
-    world.start_server()?;
+    let mut fixture = FaultFixture::start_with(sts()?, plan).await?;
+    fill(&fixture)?;
+    fixture.take_server().kill();
+    fixture.start_server()?;
     // The callers' connections ended with the other server.
-    world.recovered().await?;
-    world.remember().await?;
-    world.run(Granted, make_room).await
+    fixture.recovered().await?;
+    fixture.cache_tokens().await?;
+    fixture.run(Granted, make_room).await
 }
 
 /// It says why it does not start, and leaves nothing that would stop the next start.
@@ -87,24 +87,24 @@ async fn full_disk_at_first_start() -> Result<Figures, Fail> {
         disk: Some(DISK),
         ..Plan::default()
     };
-    let mut world = World::prepare(sts()?, plan)?;
-    let pair = ["cert.pem", "key.pem"].map(|name| world.folder().join("state").join(name));
+    let mut fixture = FaultFixture::prepare(sts()?, plan)?;
+    let pair = ["cert.pem", "key.pem"].map(|name| fixture.folder().join("state").join(name));
     for file in &pair {
         fs::remove_file(file)?;
     }
-    fill(&world)?;
-    let ended = world.command().output()?;
+    fill(&fixture)?;
+    let ended = fixture.command().output()?;
     let says = String::from_utf8_lossy(&ended.stderr);
     let is_told = says.contains("No space left on device") && says.contains("state");
     if ended.status.code() != Some(1) || !is_told || pair.iter().any(|file| file.exists()) {
         return Err(format!("{}: {says}", ended.status).into());
     }
-    make_room(&world)?;
-    world.start_server()?;
-    world.asker = world.asker.at(world.webhook()?);
-    world.remember().await?;
-    let recovered = world.recovered().await?;
-    let figures = world.end(Default::default(), recovered).await?;
+    make_room(&fixture)?;
+    fixture.start_server()?;
+    fixture.client = fixture.client.at(fixture.webhook()?);
+    fixture.cache_tokens().await?;
+    let recovered = fixture.recovered().await?;
+    let figures = fixture.end(Default::default(), recovered).await?;
     let note = "said why it did not start".to_owned();
     Ok(Figures { note, ..figures })
 }
@@ -116,19 +116,22 @@ async fn log_by_pipe(reader: &str) -> Result<Figures, Fail> {
         variables: vec![("READER", PathBuf::from(reader))],
         ..Plan::default()
     };
-    let mut world = World::prepare(sts()?, plan)?;
-    world.start_server_unheard().await?;
-    world.remember().await?;
+    let mut fixture = FaultFixture::prepare(sts()?, plan)?;
+    fixture.start_server_unheard().await?;
+    fixture.cache_tokens().await?;
     // A line for each: more than fits into a pipe.
     for _ in 0..1_000 {
-        world.asker.ask_anew(Caller::Garbage).await?;
+        fixture
+            .client
+            .review_new_token(Caller::MalformedToken)
+            .await?;
     }
-    world.run(Granted, |_| Ok(())).await
+    fixture.run(Granted, |_| Ok(())).await
 }
 
 /// Sets how many descriptors the server may have from now on.
-fn limit_descriptors(world: &World, soft: &str) -> Result<(), Fail> {
-    let pid = world.server().pid().to_string();
+fn limit_descriptors(fixture: &FaultFixture, soft: &str) -> Result<(), Fail> {
+    let pid = fixture.server().pid().to_string();
     let limit = format!("--nofile={soft}:");
     let set = Command::new("prlimit")
         .args(["--pid", &pid, &limit])
@@ -140,27 +143,27 @@ fn limit_descriptors(world: &World, soft: &str) -> Result<(), Fail> {
     }
 }
 
-async fn connect(world: &World, count: usize) -> Result<Vec<TcpStream>, Fail> {
+async fn connect(fixture: &FaultFixture, count: usize) -> Result<Vec<TcpStream>, Fail> {
     let mut connections = Vec::new();
     for _ in 0..count {
-        connections.push(TcpStream::connect(("127.0.0.1", world.port)).await?);
+        connections.push(TcpStream::connect(("127.0.0.1", fixture.port)).await?);
     }
     Ok(connections)
 }
 
 /// Fewer than it has open: whatever it would open from now on, it cannot.
 async fn no_descriptors() -> Result<Figures, Fail> {
-    let world = World::start().await?;
-    limit_descriptors(&world, "10")?;
-    world.sts.cut_connections();
-    let waiting = connect(&world, 50).await?;
-    let tally = world.everybody_asks().await;
-    Meanwhile::Unable.check(&tally)?;
-    limit_descriptors(&world, "1024")?;
+    let fixture = FaultFixture::start().await?;
+    limit_descriptors(&fixture, "10")?;
+    fixture.sts.cut_connections();
+    let waiting = connect(&fixture, 50).await?;
+    let tally = fixture.run_traffic().await;
+    Meanwhile::Unavailable.check(&tally)?;
+    limit_descriptors(&fixture, "1024")?;
     drop(waiting);
-    let newcomer = world.asker.at(world.webhook()?);
-    let recovered = world.recovered_as(&newcomer).await?;
-    world.end(tally, recovered).await
+    let new_client = fixture.client.at(fixture.webhook()?);
+    let recovered = fixture.recovered_as(&new_client).await?;
+    fixture.end(tally, recovered).await
 }
 
 async fn few_descriptors() -> Result<Figures, Fail> {
@@ -168,19 +171,19 @@ async fn few_descriptors() -> Result<Figures, Fail> {
         script: "ulimit -n 64; exec \"$@\"",
         ..Plan::default()
     };
-    let world = World::start_with(sts()?, plan).await?;
-    let waiting = connect(&world, 300).await?;
-    let tally = world.everybody_asks().await;
+    let fixture = FaultFixture::start_with(sts()?, plan).await?;
+    let waiting = connect(&fixture, 300).await?;
+    let tally = fixture.run_traffic().await;
     Granted.check(&tally)?;
     drop(waiting);
-    let newcomer = world.asker.at(world.webhook()?);
-    let recovered = world.recovered_as(&newcomer).await?;
-    world.end(tally, recovered).await
+    let new_client = fixture.client.at(fixture.webhook()?);
+    let recovered = fixture.recovered_as(&new_client).await?;
+    fixture.end(tally, recovered).await
 }
 
 async fn stopped_for_a_while() -> Result<Figures, Fail> {
-    let world = World::start().await?;
-    let pid = Pid::from_raw(i32::try_from(world.server().pid())?);
+    let fixture = FaultFixture::start().await?;
+    let pid = Pid::from_raw(i32::try_from(fixture.server().pid())?);
     let stopping = async {
         sleep(Duration::from_millis(500)).await;
         kill(pid, Signal::SIGSTOP)?;
@@ -188,9 +191,9 @@ async fn stopped_for_a_while() -> Result<Figures, Fail> {
         kill(pid, Signal::SIGCONT)?;
         Ok::<_, Fail>(())
     };
-    let (tally, stopped) = tokio::join!(world.everybody_asks(), stopping);
+    let (tally, stopped) = tokio::join!(fixture.run_traffic(), stopping);
     stopped?;
     Meanwhile::Some.check(&tally)?;
-    let recovered = world.recovered().await?;
-    world.end(tally, recovered).await
+    let recovered = fixture.recovered().await?;
+    fixture.end(tally, recovered).await
 }

@@ -10,6 +10,7 @@
 mod clients;
 mod clock;
 mod endpoints;
+mod fixture;
 mod life;
 mod machine;
 mod matrix;
@@ -17,7 +18,6 @@ mod network;
 mod resolver;
 mod soak;
 mod sts;
-mod world;
 
 use std::env;
 use std::process::ExitCode;

@@ -109,9 +109,13 @@ fn line(name: &str, ended: &Result<Figures, Fail>, took: Duration) -> String {
     let _ = match ended {
         Ok(figures) => {
             let Figures {
-                tally: Tally {
-                    fresh, known, bad, ..
-                },
+                tally:
+                    Tally {
+                        fresh,
+                        known,
+                        rejected,
+                        ..
+                    },
                 recovered,
                 peak_kib,
                 note,
@@ -120,7 +124,7 @@ fn line(name: &str, ended: &Result<Figures, Fail>, took: Duration) -> String {
             let (recovered, took) = (recovered.as_secs_f64(), took.as_secs_f64());
             write!(
                 line,
-                "{fresh:<12} {known:<12} {bad:<12} {recovered:>7.2} s {mib:>6} MiB {took:>5.1} s  {note}"
+                "{fresh:<12} {known:<12} {rejected:<12} {recovered:>7.2} s {mib:>6} MiB {took:>5.1} s  {note}"
             )
         }
         Err(error) => write!(line, "FAILED: {error}"),

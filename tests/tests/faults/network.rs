@@ -10,26 +10,26 @@ use ack_ram_tests::sts::Emulator;
 use ack_ram_tests::{isolation, ports};
 use tokio::net::TcpSocket;
 
+use crate::fixture::Meanwhile::{self, Granted, Unavailable};
+use crate::fixture::{FaultFixture, IMPATIENT, PATIENCE, Plan};
 use crate::matrix::{Fail, Figures, Matrix};
 use crate::resolver::{Answer, Resolver};
-use crate::world::Meanwhile::{self, Granted, Unable};
-use crate::world::{IMPATIENT, PATIENCE, Plan, World};
 
 pub fn rows(matrix: &mut Matrix) {
     matrix.row("connect: nobody listens", nobody_listens);
     matrix.row("connect: packets are lost", packets_are_lost);
     matrix.row("connect: cut again and again", cut_again_and_again);
     matrix.row("DNS: no such name", || {
-        dns("missing", Answer::NoSuchName, Unable)
+        dns("missing", Answer::NoSuchName, Unavailable)
     });
     matrix.row("DNS: the resolver fails", || {
-        dns("failing", Answer::Failure, Unable)
+        dns("failing", Answer::Failure, Unavailable)
     });
     matrix.row("DNS: the resolver is silent", || {
-        dns("silent", Answer::Silence, Unable)
+        dns("silent", Answer::Silence, Unavailable)
     });
     matrix.row("DNS: an address where nobody listens", || {
-        dns("wrong", Answer::Addresses(vec![DEAD]), Unable)
+        dns("wrong", Answer::Addresses(vec![DEAD]), Unavailable)
     });
     matrix.row("DNS: one of two addresses is dead", || {
         dns(
@@ -44,7 +44,7 @@ pub fn rows(matrix: &mut Matrix) {
 const DEAD: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 99);
 
 /// A server that reaches its STS by a proxy, at an address that stays.
-async fn by_proxy() -> Result<(World, Proxy), Fail> {
+async fn by_proxy() -> Result<(FaultFixture, Proxy), Fail> {
     let sts = Emulator::builder().demo().start()?;
     let proxy = Proxy::start_at(address(ports::free_port()), sts.address())?;
     let plan = Plan {
@@ -52,7 +52,7 @@ async fn by_proxy() -> Result<(World, Proxy), Fail> {
         patience: IMPATIENT,
         ..Plan::default()
     };
-    Ok((World::start_with(sts, plan).await?, proxy))
+    Ok((FaultFixture::start_with(sts, plan).await?, proxy))
 }
 
 /// A proxy at the `address` of one that has ended. Its listener lives a little longer in processes that are just being
@@ -80,20 +80,20 @@ fn address(port: u16) -> SocketAddr {
 }
 
 async fn nobody_listens() -> Result<Figures, Fail> {
-    let (world, proxy) = by_proxy().await?;
+    let (fixture, proxy) = by_proxy().await?;
     let address = proxy.address();
     drop(proxy);
     let mut back = None;
-    let over = |world: &World| {
-        back = Some(again(address, world.sts.address())?);
+    let over = |fixture: &FaultFixture| {
+        back = Some(again(address, fixture.sts.address())?);
         Ok(())
     };
-    world.run(Unable, over).await
+    fixture.run(Unavailable, over).await
 }
 
 /// A listener whose backlog is full does not answer: the kernel drops what would begin a connection.
 async fn packets_are_lost() -> Result<Figures, Fail> {
-    let (world, proxy) = by_proxy().await?;
+    let (fixture, proxy) = by_proxy().await?;
     let address = proxy.address();
     drop(proxy);
     let listener = patiently(|| {
@@ -107,16 +107,16 @@ async fn packets_are_lost() -> Result<Figures, Fail> {
         waiting.push(stream);
     }
     let mut back = None;
-    let over = |world: &World| {
+    let over = |fixture: &FaultFixture| {
         drop((listener, waiting));
-        back = Some(again(address, world.sts.address())?);
+        back = Some(again(address, fixture.sts.address())?);
         Ok(())
     };
-    world.run(Unable, over).await
+    fixture.run(Unavailable, over).await
 }
 
 async fn cut_again_and_again() -> Result<Figures, Fail> {
-    let (world, proxy) = by_proxy().await?;
+    let (fixture, proxy) = by_proxy().await?;
     let cutting = async {
         loop {
             tokio::time::sleep(Duration::from_millis(30)).await;
@@ -124,12 +124,12 @@ async fn cut_again_and_again() -> Result<Figures, Fail> {
         }
     };
     let tally = tokio::select! {
-        tally = world.everybody_asks() => tally,
+        tally = fixture.run_traffic() => tally,
         () = cutting => return Err("it cuts for ever".into()),
     };
     Meanwhile::Some.check(&tally)?;
-    let recovered = world.recovered().await?;
-    world.end(tally, recovered).await
+    let recovered = fixture.recovered().await?;
+    fixture.end(tally, recovered).await
 }
 
 /// The name server of this test program.
@@ -164,12 +164,12 @@ async fn dns(label: &str, answer: Answer, meanwhile: Meanwhile) -> Result<Figure
         patience: IMPATIENT,
         ..Plan::default()
     };
-    let world = World::start_with(sts, plan).await?;
+    let fixture = FaultFixture::start_with(sts, plan).await?;
     resolver.set(&name, answer);
-    world.sts.cut_connections();
-    let over = |_: &World| {
+    fixture.sts.cut_connections();
+    let over = |_: &FaultFixture| {
         resolver.set(&name, right);
         Ok(())
     };
-    world.run(meanwhile, over).await
+    fixture.run(meanwhile, over).await
 }

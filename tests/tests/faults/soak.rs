@@ -20,9 +20,9 @@ use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use crate::fixture::Meanwhile::Granted;
+use crate::fixture::{FaultFixture, IMPATIENT, PATIENCE, Plan};
 use crate::matrix::Fail;
-use crate::world::Meanwhile::Granted;
-use crate::world::{IMPATIENT, PATIENCE, Plan, World};
 
 /// For how long, in seconds.
 pub const VARIABLE: &str = "ACK_RAM_SOAK_SECONDS";
@@ -67,22 +67,22 @@ async fn soak(time: Duration) -> Result<(), Fail> {
         patience: IMPATIENT,
         ..Plan::default()
     };
-    let mut world = World::start_with(Emulator::builder().demo().start()?, plan).await?;
+    let mut fixture = FaultFixture::start_with(Emulator::builder().demo().start()?, plan).await?;
     let start = Instant::now();
     let mut samples = Vec::new();
     let mut faults = faults().into_iter().cycle();
     // Enough of them to compare, however slow the machine is.
     while start.elapsed() < time || samples.len() < 4 {
         let (name, fault) = faults.next().ok_or("there are faults")?;
-        let sample = round(&mut world, start, name, fault).await?;
+        let sample = round(&mut fixture, start, name, fault).await?;
         samples.push(sample);
         // What has been measured is not lost when something fails later.
         show(&samples, None)?;
     }
     let verdict = verdict(&samples);
     show(&samples, Some(&verdict))?;
-    let recovered = world.recovered().await?;
-    world.end(Tally::default(), recovered).await?;
+    let recovered = fixture.recovered().await?;
+    fixture.end(Tally::default(), recovered).await?;
     match verdict.iter().find(|line| !line.is_flat) {
         None => Ok(()),
         Some(line) => Err(line.text.clone().into()),
@@ -106,35 +106,35 @@ fn faults() -> Vec<(&'static str, Fault)> {
 
 /// A calm, a fault, and an edit.
 async fn round(
-    world: &mut World,
+    fixture: &mut FaultFixture,
     start: Instant,
     name: &'static str,
     fault: Fault,
 ) -> Result<Sample, Fail> {
-    world.remember().await?;
-    let traffic = Traffic::start(&world.asker, FRESH, &world.known, PACE);
-    let (began, cpu) = (Instant::now(), cpu_seconds(world).await?);
-    let mut known = timed(world, true).await?;
-    let mut fresh = timed(world, false).await?;
-    newcomers(world).await?;
+    fixture.cache_tokens().await?;
+    let traffic = Traffic::start(&fixture.client, FRESH, &fixture.known, PACE);
+    let (began, cpu) = (Instant::now(), cpu_seconds(fixture).await?);
+    let mut known = timed(fixture, true).await?;
+    let mut fresh = timed(fixture, false).await?;
+    newcomers(fixture).await?;
     sleep(CALM.saturating_sub(began.elapsed())).await;
-    let usage = Usage::of(world.server().pid())?;
-    let cpu = cpu_seconds(world).await? - cpu;
+    let usage = Usage::of(fixture.server().pid())?;
+    let cpu = cpu_seconds(fixture).await? - cpu;
     let tally = traffic.stop().await;
     Granted.check(&tally)?;
     let reviews = tally.requests() + known.len() + fresh.len();
 
-    let traffic = Traffic::start(&world.asker, FRESH, &world.known, PACE);
-    world.sts.set_fault(Some(fault));
-    world.sts.cut_connections();
+    let traffic = Traffic::start(&fixture.client, FRESH, &fixture.known, PACE);
+    fixture.sts.set_fault(Some(fault));
+    fixture.sts.cut_connections();
     sleep(FAULT).await;
-    world.sts.set_fault(None);
+    fixture.sts.set_fault(None);
     let during = traffic.stop().await;
-    if !during.wrong.is_empty() || during.known.unable > 0 {
+    if !during.violations.is_empty() || during.known.unavailable > 0 {
         return Err(format!("while STS is at fault ({name}): {during:?}").into());
     }
-    let recovered = world.recovered().await?;
-    edit(world).await?;
+    let recovered = fixture.recovered().await?;
+    edit(fixture).await?;
 
     known.sort_unstable();
     fresh.sort_unstable();
@@ -157,32 +157,32 @@ async fn round(
 }
 
 /// How long reviews take, one after the other, of tokens that are known or not.
-async fn timed(world: &World, is_known: bool) -> Result<Vec<Duration>, Fail> {
+async fn timed(fixture: &FaultFixture, is_known: bool) -> Result<Vec<Duration>, Fail> {
     let mut times = Vec::new();
-    for (caller, token) in world.known.iter().cycle().take(TIMED) {
+    for (caller, token) in fixture.known.iter().cycle().take(TIMED) {
         let token = if is_known {
             token.clone()
         } else {
-            world.asker.token(*caller)
+            fixture.client.token(*caller)
         };
         let asked = Instant::now();
-        world.asker.ask(*caller, &token).await?;
+        fixture.client.review(*caller, &token).await?;
         times.push(asked.elapsed());
     }
     Ok(times)
 }
 
 /// Clients with connections of their own, which go again.
-async fn newcomers(world: &World) -> Result<(), Fail> {
+async fn newcomers(fixture: &FaultFixture) -> Result<(), Fail> {
     for _ in 0..10 {
-        let newcomer = world.asker.at(world.webhook()?);
-        newcomer.ask_anew(Caller::User).await?;
+        let new_client = fixture.client.at(fixture.webhook()?);
+        new_client.review_new_token(Caller::User).await?;
     }
     Ok(())
 }
 
-async fn cpu_seconds(world: &World) -> Result<f64, Fail> {
-    let webhook = world.webhook()?;
+async fn cpu_seconds(fixture: &FaultFixture) -> Result<f64, Fail> {
+    let webhook = fixture.webhook()?;
     let request = webhook.request(Method::GET, "/metrics");
     let reply = webhook.send(request.body(Bytes::new().into())?).await?;
     let told = Exposition::parse(std::str::from_utf8(&reply.bytes)?)?;
@@ -191,20 +191,23 @@ async fn cpu_seconds(world: &World) -> Result<f64, Fail> {
 }
 
 /// The user is no longer mapped, and then is again; whether the token is known does not matter.
-async fn edit(world: &World) -> Result<(), Fail> {
-    let path = world.folder().join("config.yaml");
+async fn edit(fixture: &FaultFixture) -> Result<(), Fail> {
+    let path = fixture.folder().join("config.yaml");
     let before = fs::read_to_string(&path)?;
     let mut config: Value = serde_json::from_str(&before)?;
     config["server"]["mapUsers"] = json!([]);
     for (text, wanted) in [
-        (config.to_string(), Outcome::Refused),
+        (config.to_string(), Outcome::Denied),
         (before, Outcome::Granted),
     ] {
         fs::write(&path, text)?;
         let edited = Instant::now();
-        let tokens = [world.known[0].1.clone(), world.asker.token(Caller::User)];
+        let tokens = [
+            fixture.known[0].1.clone(),
+            fixture.client.token(Caller::User),
+        ];
         for token in &tokens {
-            let webhook = world.webhook()?;
+            let webhook = fixture.webhook()?;
             while outcome(&webhook.review(token).await?) != Some(wanted.clone()) {
                 if edited.elapsed() > PATIENCE {
                     return Err(format!("after an edit: not {wanted:?}").into());

@@ -5,9 +5,9 @@ use std::time::Duration;
 use ack_ram_tests::sts::{Emulator, Fault, Handshake, Wire};
 use bytes::Bytes;
 
+use crate::fixture::Meanwhile::{self, Granted, Unavailable};
+use crate::fixture::{FaultFixture, IMPATIENT, Plan};
 use crate::matrix::{Fail, Figures, Matrix};
-use crate::world::Meanwhile::{self, Granted, Unable};
-use crate::world::{IMPATIENT, Plan, World};
 
 pub fn rows(matrix: &mut Matrix) {
     for (name, fault, meanwhile) in faults() {
@@ -28,131 +28,166 @@ fn faults() -> Vec<(&'static str, Fault, Meanwhile)> {
     let html = || b"<html>gateway</html>".to_vec();
     let twice = br#"{"IdentityType":"RAMUser","AccountId":"1234567890123456","PrincipalId":"200000000000000001","UserId":"200000000000000001","Arn":"acs:ram::1234567890123456:user/alice","Arn":"acs:ram::1234567890123456:user/alice"}"#;
     vec![
-        ("connect: closed at once", Fault::CloseOnAccept, Unable),
-        ("connect: reset at once", Fault::ResetOnAccept, Unable),
-        ("connect: accepted and silent", Fault::StallOnAccept, Unable),
-        ("TLS: stalls", InHandshake(Handshake::Stall), Unable),
-        ("TLS: breaks off", InHandshake(Handshake::Close), Unable),
-        ("TLS: an alert", InHandshake(Handshake::Alert), Unable),
-        ("TLS: plain text", InHandshake(Handshake::PlainText), Unable),
+        ("connect: closed at once", Fault::CloseOnAccept, Unavailable),
+        ("connect: reset at once", Fault::ResetOnAccept, Unavailable),
+        (
+            "connect: accepted and silent",
+            Fault::StallOnAccept,
+            Unavailable,
+        ),
+        ("TLS: stalls", InHandshake(Handshake::Stall), Unavailable),
+        (
+            "TLS: breaks off",
+            InHandshake(Handshake::Close),
+            Unavailable,
+        ),
+        ("TLS: an alert", InHandshake(Handshake::Alert), Unavailable),
+        (
+            "TLS: plain text",
+            InHandshake(Handshake::PlainText),
+            Unavailable,
+        ),
         (
             "TLS: a stranger's certificate",
             InHandshake(Handshake::OtherAuthority),
-            Unable,
+            Unavailable,
         ),
         (
             "TLS: a certificate for another name",
             InHandshake(Handshake::OtherName),
-            Unable,
+            Unavailable,
         ),
         (
             "TLS: a certificate that has expired",
             InHandshake(Handshake::Expired),
-            Unable,
+            Unavailable,
         ),
-        ("head: closed before it", Fault::CloseBeforeHeaders, Unable),
+        (
+            "head: closed before it",
+            Fault::CloseBeforeHeaders,
+            Unavailable,
+        ),
         (
             "head: reset before it",
             OnWire(Wire::ResetBeforeHead),
-            Unable,
+            Unavailable,
         ),
-        ("head: never comes", Fault::Hang, Unable),
-        ("head: two minutes late", Fault::Delay(LONG), Unable),
+        ("head: never comes", Fault::Hang, Unavailable),
+        ("head: two minutes late", Fault::Delay(LONG), Unavailable),
         (
             "head: half a second late",
             Fault::Delay(Duration::from_millis(500)),
             Granted,
         ),
-        ("head: a byte at a time", OnWire(Wire::SlowHead), Unable),
-        ("head: without end", OnWire(Wire::EndlessHead), Unable),
-        ("head: a megabyte", Fault::HugeHeaders, Unable),
-        ("head: another protocol", OnWire(Wire::NoHttp), Unable),
+        (
+            "head: a byte at a time",
+            OnWire(Wire::SlowHead),
+            Unavailable,
+        ),
+        ("head: without end", OnWire(Wire::EndlessHead), Unavailable),
+        ("head: a megabyte", Fault::HugeHeaders, Unavailable),
+        ("head: another protocol", OnWire(Wire::NoHttp), Unavailable),
         (
             "head: switches to another protocol",
             OnWire(Wire::SwitchingProtocols),
-            Unable,
+            Unavailable,
         ),
         ("head: early hints first", OnWire(Wire::EarlyHints), Granted),
         (
             "head: early hints without end",
             OnWire(Wire::EndlessHints),
-            Unable,
+            Unavailable,
         ),
         ("head: HTTP/1.0", OnWire(Wire::Http10), Granted),
-        ("head: two lengths", OnWire(Wire::TwoLengths), Unable),
+        ("head: two lengths", OnWire(Wire::TwoLengths), Unavailable),
         (
             "head: another content type",
             Fault::ContentType("text/html"),
             Granted,
         ),
-        ("head: 502 and HTML", reply(502, html()), Unable),
-        ("head: 403 and HTML", reply(403, html()), Unable),
-        ("head: 200 and HTML", reply(200, html()), Unable),
-        ("head: 204", reply(204, Vec::new()), Unable),
-        ("body: closed in it", Fault::CloseInBody, Unable),
-        ("body: reset in it", OnWire(Wire::ResetInBody), Unable),
+        ("head: 502 and HTML", reply(502, html()), Unavailable),
+        ("head: 403 and HTML", reply(403, html()), Unavailable),
+        ("head: 200 and HTML", reply(200, html()), Unavailable),
+        ("head: 204", reply(204, Vec::new()), Unavailable),
+        ("body: closed in it", Fault::CloseInBody, Unavailable),
+        ("body: reset in it", OnWire(Wire::ResetInBody), Unavailable),
         (
             "body: more announced than comes",
             Fault::ContentLengthTooLong,
-            Unable,
+            Unavailable,
         ),
         (
             "body: less than its JSON needs",
             Fault::ContentLengthTooShort,
-            Unable,
+            Unavailable,
         ),
-        ("body: a byte at a time", OnWire(Wire::SlowBody), Unable),
-        ("body: chunks without end", Fault::EndlessBody, Unable),
+        (
+            "body: a byte at a time",
+            OnWire(Wire::SlowBody),
+            Unavailable,
+        ),
+        ("body: chunks without end", Fault::EndlessBody, Unavailable),
         (
             "body: no length and no end",
             OnWire(Wire::EndlessWithoutLength),
-            Unable,
+            Unavailable,
         ),
-        ("body: a broken chunk", OnWire(Wire::BrokenChunk), Unable),
-        ("body: garbage", Fault::Garbage, Unable),
-        ("body: empty", reply(200, Vec::new()), Unable),
+        (
+            "body: a broken chunk",
+            OnWire(Wire::BrokenChunk),
+            Unavailable,
+        ),
+        ("body: garbage", Fault::Garbage, Unavailable),
+        ("body: empty", reply(200, Vec::new()), Unavailable),
         (
             "body: 30,000 brackets",
             reply(200, vec![b'['; 30_000]),
-            Unable,
+            Unavailable,
         ),
-        ("body: the ARN twice", reply(200, twice.to_vec()), Unable),
+        (
+            "body: the ARN twice",
+            reply(200, twice.to_vec()),
+            Unavailable,
+        ),
         (
             "after it: closed without notice",
             OnWire(Wire::CloseAfterwards),
             Granted,
         ),
-        ("STS: throttles the user", Fault::ThrottleUser, Unable),
-        ("STS: throttles everybody", Fault::ThrottleApi, Unable),
-        ("STS: 500", Fault::InternalError, Unable),
-        ("STS: 503", Fault::ServiceUnavailable, Unable),
+        ("STS: throttles the user", Fault::ThrottleUser, Unavailable),
+        ("STS: throttles everybody", Fault::ThrottleApi, Unavailable),
+        ("STS: 500", Fault::InternalError, Unavailable),
+        ("STS: 503", Fault::ServiceUnavailable, Unavailable),
     ]
 }
 
 async fn row(fault: Fault, meanwhile: Meanwhile) -> Result<Figures, Fail> {
     let mut plan = Plan::default();
-    if matches!(meanwhile, Unable) {
+    if matches!(meanwhile, Unavailable) {
         plan.patience = IMPATIENT;
     }
-    let world = World::start_with(Emulator::builder().demo().start()?, plan).await?;
-    world.sts.set_fault(Some(fault));
-    world.sts.cut_connections();
-    let over = |world: &World| {
-        world.sts.set_fault(None);
+    let fixture = FaultFixture::start_with(Emulator::builder().demo().start()?, plan).await?;
+    fixture.sts.set_fault(Some(fault));
+    fixture.sts.cut_connections();
+    let over = |fixture: &FaultFixture| {
+        fixture.sts.set_fault(None);
         Ok(())
     };
-    world.run(meanwhile, over).await
+    fixture.run(meanwhile, over).await
 }
 
 async fn redirect() -> Result<Figures, Fail> {
     let elsewhere = Emulator::builder().demo().start()?;
-    let world = World::start_with(Emulator::builder().demo().start()?, Plan::default()).await?;
-    world.sts.set_fault(Some(Fault::Redirect(elsewhere.url())));
-    let over = |world: &World| {
-        world.sts.set_fault(None);
+    let fixture =
+        FaultFixture::start_with(Emulator::builder().demo().start()?, Plan::default()).await?;
+    fixture
+        .sts
+        .set_fault(Some(Fault::Redirect(elsewhere.url())));
+    let over = |fixture: &FaultFixture| {
+        fixture.sts.set_fault(None);
         Ok(())
     };
-    let figures = world.run(Unable, over).await?;
+    let figures = fixture.run(Unavailable, over).await?;
     match elsewhere.connections() {
         0 => Ok(figures),
         count => Err(format!("{count} connections to where it points").into()),

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::AccessKey;
+use ack_ram_tests::fixture::Fixture;
 use ack_ram_tests::sts::demo;
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
+use crate::fixture::{UNMAPPED, key, key_of, token_of, unmapped_key};
 use crate::front::Front;
-use crate::world::{UNMAPPED, World, key, key_of, unmapped_key};
 
 /// Whose access key ids the tokens claim.
 #[derive(Clone, Copy, Debug)]
@@ -74,11 +75,11 @@ struct Flood {
 
 impl Attack {
     /// Floods `front` with `in_flight` tokens at a time while people log in.
-    pub(crate) async fn run(self, world: &World, front: &Front, in_flight: usize) -> Shares {
+    pub(crate) async fn run(self, fixture: &Fixture, front: &Front, in_flight: usize) -> Shares {
         let known: Vec<AccessKey> = (0..LOGINS).map(|_| self.granted_key()).collect();
         let new: Vec<AccessKey> = (0..LOGINS).map(|number| self.new_key(number)).collect();
         // Those who were granted a login before.
-        assert!(front.lets_in(&world.token_of(&known[0], LOGINS)).await);
+        assert!(front.lets_in(&token_of(fixture, &known[0], LOGINS)).await);
         let flood = Flood {
             is_over: AtomicBool::new(false),
             answered: AtomicUsize::new(0),
@@ -86,7 +87,7 @@ impl Attack {
         let flooding = join_all((0..in_flight).map(async |index| {
             let mut round = 0;
             while !flood.is_over.load(Ordering::Relaxed) {
-                front.lets_in(&self.token(world, index, round)).await;
+                front.lets_in(&self.token(fixture, index, round)).await;
                 flood.answered.fetch_add(1, Ordering::Relaxed);
                 round += 1;
             }
@@ -97,7 +98,7 @@ impl Attack {
             let log_in = async |keys: &[AccessKey]| {
                 let logins = keys.iter().enumerate().map(async |(number, key)| {
                     sleep(BETWEEN_LOGINS * u32::try_from(number).unwrap()).await;
-                    front.lets_in(&world.token_of(key, number)).await
+                    front.lets_in(&token_of(fixture, key, number)).await
                 });
                 let granted = join_all(logins).await;
                 granted.into_iter().filter(|is_granted| *is_granted).count()
@@ -130,7 +131,7 @@ impl Attack {
         key_of(number)
     }
 
-    fn token(self, world: &World, index: usize, round: usize) -> Secret {
+    fn token(self, fixture: &Fixture, index: usize, round: usize) -> Secret {
         let key = match self {
             Self::OneKey => key("LTAINobody"),
             Self::ManyKeys => key(&format!("LTAINobody{index}-{round}")),
@@ -150,6 +151,6 @@ impl Attack {
                 ..key
             },
         };
-        world.token_of(&key, round)
+        token_of(fixture, &key, round)
     }
 }

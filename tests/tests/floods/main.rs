@@ -4,16 +4,16 @@
 //! `cargo xtask release-check` runs these and shows their tables.
 
 mod attack;
+mod fixture;
 mod front;
-mod world;
 
 use ack_ram_core::review::ReviewVersion;
 use ack_ram_tests::cluster::Cluster;
 use serde_json::json;
 
 use attack::Attack;
+use fixture::{front, start};
 use front::Front;
-use world::World;
 
 const IN_FLIGHT: usize = 2_000;
 
@@ -28,8 +28,8 @@ const ATTACKS: [Attack; 5] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn victim_gets_its_share_through_the_binary() {
     for attack in ATTACKS {
-        let world = World::start(&json!({}));
-        let shares = attack.run(&world, &world.front(), IN_FLIGHT).await;
+        let fixture = start(&json!({}));
+        let shares = attack.run(&fixture, &front(&fixture), IN_FLIGHT).await;
         println!("{attack:?}, {IN_FLIGHT} in flight: {shares}");
         let case = format!("{attack:?}");
         match attack {
@@ -47,8 +47,8 @@ async fn granted_victim_gets_its_share_with_low_limits() {
         Attack::ManyKeys,
         Attack::VictimsPermanentKey,
     ] {
-        let world = World::start(&json!({ "maxCalls": 64, "maxWaiting": 64 }));
-        let shares = attack.run(&world, &world.front(), IN_FLIGHT).await;
+        let fixture = start(&json!({ "maxCalls": 64, "maxWaiting": 64 }));
+        let shares = attack.run(&fixture, &front(&fixture), IN_FLIGHT).await;
         println!("{attack:?}, {IN_FLIGHT} in flight, limits of 64 and 64: {shares}");
         if !matches!(attack, Attack::VictimsPermanentKey) {
             shares.check_granted(&format!("{attack:?}"));
@@ -58,8 +58,8 @@ async fn granted_victim_gets_its_share_with_low_limits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn victim_gets_its_share_through_kube_apiserver() {
-    let world = World::start(&json!({}));
-    let kubeconfig = world.path("webhook.kubeconfig");
+    let fixture = start(&json!({}));
+    let kubeconfig = fixture.path("webhook.kubeconfig");
     let starting = move || {
         let builder = Cluster::builder().webhook(&kubeconfig, ReviewVersion::V1);
         builder.start()
@@ -67,7 +67,7 @@ async fn victim_gets_its_share_through_kube_apiserver() {
     let cluster = tokio::task::spawn_blocking(starting).await.unwrap();
     let front = Front::of_cluster(&cluster);
     let attack = Attack::ManyKeys;
-    let shares = attack.run(&world, &front, IN_FLIGHT).await;
+    let shares = attack.run(&fixture, &front, IN_FLIGHT).await;
     println!("kube-apiserver, {attack:?}, {IN_FLIGHT} in flight: {shares}");
     shares.check("kube-apiserver");
     tokio::task::spawn_blocking(move || drop(cluster))

@@ -123,7 +123,7 @@ impl Sts {
 }
 
 #[test]
-fn every_difference_is_as_written() {
+fn differences_from_go_match_the_table() {
     let differences: Vec<Difference> =
         serde_json::from_str(include_str!("../../vectors/go-differences.json")).unwrap();
     let ids: BTreeSet<&str> = differences

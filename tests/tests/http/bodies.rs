@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use ack_ram_tests::fixture::Fixture;
 use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::combinators::BoxBody;
@@ -13,12 +14,12 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::world::{LIMIT, World, http1_answer, http1_review};
+use crate::fixture::{LIMIT, connect, http1_answer, http1_review, start};
 
 pub(crate) type Body = BoxBody<Bytes, Infallible>;
 
-pub(crate) async fn http2(world: &World) -> SendRequest<Body> {
-    let stream = TokioIo::new(world.connect(b"h2").await);
+pub(crate) async fn http2(fixture: &Fixture) -> SendRequest<Body> {
+    let stream = TokioIo::new(connect(&fixture, b"h2").await);
     let (sender, connection) = http2::handshake(TokioExecutor::new(), stream)
         .await
         .unwrap();
@@ -45,12 +46,12 @@ pub(crate) async fn json_of(response: Response<hyper::body::Incoming>) -> (u16, 
 }
 
 #[tokio::test]
-async fn both_versions_of_http_are_spoken_as_the_client_chooses() {
-    let world = World::start(&json!({}), &json!({}));
-    let mut http1 = world.connect(b"http/1.1").await;
+async fn client_chooses_http_version() {
+    let fixture = start(&json!({}), &json!({}));
+    let mut http1 = connect(&fixture, b"http/1.1").await;
     assert_eq!(http1.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
     for _ in 0..2 {
-        let (head, body) = http1_review(&world.token());
+        let (head, body) = http1_review(&fixture.token());
         http1
             .write_all(format!("{head}{body}").as_bytes())
             .await
@@ -61,9 +62,9 @@ async fn both_versions_of_http_are_spoken_as_the_client_chooses() {
             (200, &true.into())
         );
     }
-    let mut http2 = http2(&world).await;
+    let mut http2 = http2(&fixture).await;
     for _ in 0..2 {
-        let (_, body) = http1_review(&world.token());
+        let (_, body) = http1_review(&fixture.token());
         let response = http2.send_request(review(Full::from(body).boxed())).await;
         let (status, review) = json_of(response.unwrap()).await;
         assert_eq!(
@@ -74,13 +75,13 @@ async fn both_versions_of_http_are_spoken_as_the_client_chooses() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_in_time_is_answered_and_holds_up_nobody() {
+async fn late_body_is_answered_and_delays_nobody() {
     // Longer than a machine that is stalled keeps a body that is there from being read.
-    let world = World::start(&json!({ "bodyTimeout": "10s" }), &json!({}));
-    let mut http2 = http2(&world).await;
+    let fixture = start(&json!({ "bodyTimeout": "10s" }), &json!({}));
+    let mut http2 = http2(&fixture).await;
     let silent = tokio::spawn(http2.send_request(review(nothing())));
-    let mut http1 = world.connect(b"http/1.1").await;
-    let (head, body) = http1_review(&world.token());
+    let mut http1 = connect(&fixture, b"http/1.1").await;
+    let (head, body) = http1_review(&fixture.token());
     http1.write_all(head.as_bytes()).await.unwrap();
     let dribble = async {
         // A reset is what a client that goes on may see.
@@ -93,7 +94,7 @@ async fn a_body_that_does_not_come_in_time_is_answered_and_holds_up_nobody() {
     };
     let others = async {
         for _ in 0..20 {
-            let (_, body) = http1_review(&world.token());
+            let (_, body) = http1_review(&fixture.token());
             let response = http2.send_request(review(Full::from(body).boxed())).await;
             let (_, review) = json_of(response.unwrap()).await;
             assert_eq!(review["status"]["authenticated"], true);
@@ -107,29 +108,29 @@ async fn a_body_that_does_not_come_in_time_is_answered_and_holds_up_nobody() {
     assert_eq!((status, &answer["kind"]), (408, &"Status".into()));
     let (status, answer) = http1_answer(&mut http1).await;
     assert_eq!((status, &answer["kind"]), (408, &"Status".into()));
-    assert!(world.alice_logs_in().await);
+    assert!(fixture.alice_is_granted().await);
 }
 
 #[tokio::test]
-async fn of_too_many_slow_bodies_the_slowest_is_given_up_and_good_ones_come_through() {
-    let world = World::start(&json!({ "maxBodies": 3, "bodyTimeout": "30s" }), &json!({}));
+async fn slowest_of_too_many_bodies_is_evicted() {
+    let fixture = start(&json!({ "maxBodies": 3, "bodyTimeout": "30s" }), &json!({}));
     let mut slow = Vec::new();
     for given_up in 0..6 {
-        let mut stream = world.connect(b"http/1.1").await;
-        let (head, _) = http1_review(&world.token());
+        let mut stream = connect(&fixture, b"http/1.1").await;
+        let (head, _) = http1_review(&fixture.token());
         stream.write_all(head.as_bytes()).await.unwrap();
         // Until its headers have been read, or not quite: then the next login is what makes it the oldest.
         slow.push(stream);
-        assert!(world.alice_logs_in().await, "{given_up}");
+        assert!(fixture.alice_is_granted().await, "{given_up}");
     }
     let (status, answer) = http1_answer(&mut slow[0]).await;
     assert_eq!(
         (status, &answer["reason"]),
         (503, &"ServiceUnavailable".into())
     );
-    let shed = world
+    let shed = fixture
         .metric("requests_shed_total", &[("reason", "bodies")])
         .await;
     assert!((1.0..=6.0).contains(&shed), "{shed}");
-    assert!(world.alice_logs_in().await);
+    assert!(fixture.alice_is_granted().await);
 }

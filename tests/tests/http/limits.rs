@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::bodies::{Body, http2, json_of};
-use crate::world::{LIMIT, World, http1_answer};
+use crate::fixture::{
+    LIMIT, connect, connect_to_health, http1_answer, start, start_with_client_ca,
+};
 
 /// A body in pieces, without a length.
 fn pieces(length: usize) -> Body {
@@ -35,8 +37,8 @@ fn detail(answer: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn answer_to_a_body_that_nobody_reads_arrives_over_http_1() {
-    let world = World::start(&json!({}), &json!({}));
+async fn unread_body_gets_answer_over_http_1() {
+    let fixture = start(&json!({}), &json!({}));
     for (path, status, reason) in REFUSALS {
         for length in [64 * 1024 + 1, 1 << 20] {
             let body = vec![b'x'; length];
@@ -45,7 +47,7 @@ async fn answer_to_a_body_that_nobody_reads_arrives_over_http_1() {
             let chunk = [chunk.as_bytes(), &body, b"\r\n0\r\n\r\n"].concat();
             let chunked = ("transfer-encoding: chunked".to_owned(), chunk);
             for (framing, body) in [whole, chunked] {
-                let mut stream = world.connect(b"http/1.1").await;
+                let mut stream = connect(&fixture, b"http/1.1").await;
                 let head = format!(
                     "POST {path} HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\n{framing}\r\n\r\n"
                 );
@@ -71,20 +73,20 @@ async fn send_body(stream: &mut (impl AsyncWrite + Unpin), method: &str, path: &
 }
 
 #[tokio::test]
-async fn answer_to_a_body_arrives_from_paths_that_take_none() {
-    let world = World::with_client_ca(&json!({}));
+async fn paths_without_body_answer_requests_with_body() {
+    let fixture = start_with_client_ca(&json!({}));
     // A client without a certificate, whose body is never asked for.
     for (path, status) in [("/authenticate", 401), ("/ext-authz", 401)] {
-        let mut stream = world.connect(b"http/1.1").await;
+        let mut stream = connect(&fixture, b"http/1.1").await;
         send_body(&mut stream, "POST", path).await;
         let (answered, answer) = http1_answer(&mut stream).await;
         assert_eq!(answered, status, "{path}: {answer}");
         assert_eq!(answer["kind"], "Status", "{path}");
     }
     for (path, part) in [("/metrics", "ack_ram_authenticator_"), ("/healthz", "ok")] {
-        let mut tls = world.connect(b"http/1.1").await;
+        let mut tls = connect(&fixture, b"http/1.1").await;
         send_body(&mut tls, "GET", path).await;
-        let mut plain = world.connect_to_health().await;
+        let mut plain = connect_to_health(&fixture).await;
         send_body(&mut plain, "GET", path).await;
         let (mut over_tls, mut over_tcp) = (String::new(), String::new());
         let read = async {
@@ -100,9 +102,9 @@ async fn answer_to_a_body_arrives_from_paths_that_take_none() {
 }
 
 #[tokio::test]
-async fn answer_to_a_body_that_nobody_reads_arrives_over_http_2_and_the_connection_goes_on() {
-    let world = World::start(&json!({}), &json!({}));
-    let mut client = http2(&world).await;
+async fn unread_body_gets_answer_over_http_2_and_connection_stays() {
+    let fixture = start(&json!({}), &json!({}));
+    let mut client = http2(&fixture).await;
     for (path, status, reason) in REFUSALS {
         for length in [64 * 1024 + 1, 1 << 20] {
             for body in [Full::from(vec![b'x'; length]).boxed(), pieces(length)] {
@@ -118,14 +120,14 @@ async fn answer_to_a_body_that_nobody_reads_arrives_over_http_2_and_the_connecti
 }
 
 #[tokio::test]
-async fn client_that_waits_for_leave_to_send_a_body_is_refused_without() {
-    let world = World::start(&json!({}), &json!({}));
+async fn expect_continue_is_refused_before_the_body() {
+    let fixture = start(&json!({}), &json!({}));
     for (path, status) in [
         ("/authenticate", 413),
         ("/ext-authz", 401),
         ("/nothing", 404),
     ] {
-        let mut stream = world.connect(b"http/1.1").await;
+        let mut stream = connect(&fixture, b"http/1.1").await;
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: h\r\ncontent-length: 100000\r\nexpect: 100-continue\r\n\r\n"
         );
@@ -137,8 +139,8 @@ async fn client_that_waits_for_leave_to_send_a_body_is_refused_without() {
 
 #[tokio::test]
 async fn head_over_the_limit_is_answered_logged_and_counted() {
-    let mut world = World::start(&json!({}), &json!({}));
-    let mut client = http2(&world).await;
+    let mut fixture = start(&json!({}), &json!({}));
+    let mut client = http2(&fixture).await;
     let mut counted = 0.0;
     for (path, length, status) in [
         ("/authenticate", 15 * 1024, 405),
@@ -149,7 +151,7 @@ async fn head_over_the_limit_is_answered_logged_and_counted() {
         ("/ext-authz", 63 * 1024, 401),
         ("/ext-authz/a", 66 * 1024, 431),
     ] {
-        let mut stream = world.connect(b"http/1.1").await;
+        let mut stream = connect(&fixture, b"http/1.1").await;
         let value = "y".repeat(length);
         let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\nx-long: {value}\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -169,7 +171,7 @@ async fn head_over_the_limit_is_answered_logged_and_counted() {
             }
         }
         if status == 431 {
-            world.wait_for_log("the URL and the headers have").await;
+            fixture.wait_for_log("the URL and the headers have").await;
         }
     }
     // A URL of 17 KB, as Envoy sends it.
@@ -178,7 +180,7 @@ async fn head_over_the_limit_is_answered_logged_and_counted() {
     let (answered, _) = json_of(client.send_request(request).await.unwrap()).await;
     assert_eq!(answered, 401);
     // Beyond what hyper reads, it says less.
-    let mut stream = world.connect(b"http/1.1").await;
+    let mut stream = connect(&fixture, b"http/1.1").await;
     let value = "y".repeat(1 << 20);
     let request = format!("GET / HTTP/1.1\r\nhost: h\r\nx-long: {value}\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -187,30 +189,30 @@ async fn head_over_the_limit_is_answered_logged_and_counted() {
     tokio::time::timeout(LIMIT, read).await.unwrap().unwrap();
     assert_eq!(&answer, b"HTTP/1.1 431");
     drop(stream);
-    world
+    fixture
         .wait_for_log("its URL and headers are far larger")
         .await;
     let name = "requests_head_too_large_total";
-    let found = world.metric(name, &[("port", "webhook")]).await;
+    let found = fixture.metric(name, &[("port", "webhook")]).await;
     assert_eq!(found, counted + 1.0);
     // The health port has a limit of its own.
     let path = format!("/readyz?{}", "y".repeat(9 * 1024));
-    let (head, body) = world.ask_health(&path).await;
-    assert!(head.starts_with("HTTP/1.1 431 "), "{head}");
-    assert!(body.contains("; send a shorter URL"), "{body}");
-    let found = world.metric(name, &[("port", "health")]).await;
+    let reply = fixture.ask_health(&path).await;
+    assert_eq!(reply.status, 431, "{reply:?}");
+    assert!(reply.body.contains("; send a shorter URL"), "{reply:?}");
+    let found = fixture.metric(name, &[("port", "health")]).await;
     assert_eq!(found, 1.0);
 }
 
 #[tokio::test]
-async fn flood_of_frames_that_ask_nothing_ends_the_connection() {
-    let mut world = World::start(&json!({}), &json!({}));
+async fn flood_of_empty_frames_closes_the_connection() {
+    let mut fixture = start(&json!({}), &json!({}));
     let ping = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
     let start = [
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(),
         &[0, 0, 0, 4, 0, 0, 0, 0, 0],
     ];
-    let mut stream = world.connect(b"h2").await;
+    let mut stream = connect(&fixture, b"h2").await;
     stream.write_all(&start.concat()).await.unwrap();
     let flood = ping.repeat(100);
     let (mut reading, mut writing) = tokio::io::split(stream);
@@ -230,8 +232,8 @@ async fn flood_of_frames_that_ask_nothing_ends_the_connection() {
         () = flooding => {}
         () = tokio::time::sleep(LIMIT) => panic!("the connection stays open"),
     }
-    world.wait_for_log("that begin no request").await;
-    let floods = world.metric("connections_flooding_total", &[("port", "webhook")]);
+    fixture.wait_for_log("that begin no request").await;
+    let floods = fixture.metric("connections_flooding_total", &[("port", "webhook")]);
     assert_eq!(floods.await, 1.0);
-    assert!(world.alice_logs_in().await);
+    assert!(fixture.alice_is_granted().await);
 }

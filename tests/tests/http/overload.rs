@@ -3,6 +3,7 @@
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::AccessKey;
+use ack_ram_tests::eventually::eventually;
 use ack_ram_tests::sts::{Fault, demo};
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -16,7 +17,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use crate::world::{LIMIT, World};
+use crate::fixture::{connect, connect_to_health, start};
 
 /// A key that nobody has.
 fn claimed(number: usize) -> AccessKey {
@@ -26,121 +27,117 @@ fn claimed(number: usize) -> AccessKey {
     }
 }
 
-/// Waits until it `is_so`.
-async fn until(mut is_so: impl AsyncFnMut() -> bool) {
-    let waiting = async {
-        while !is_so().await {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(LIMIT, waiting).await.unwrap();
-}
-
 #[tokio::test]
-async fn while_sts_hangs_the_cached_and_strangers_are_answered_and_others_are_shed() {
+async fn hanging_sts_sheds_new_tokens_and_answers_cached_ones() {
     let sts = json!({ "maxCalls": 2, "maxWaiting": 2, "timeout": "30s", "breakerFailures": 0 });
-    let world = World::start(&json!({}), &sts);
-    let cached = world.token();
-    let reply = world.review(&cached).await;
+    let fixture = start(&json!({}), &sts);
+    let cached = fixture.token();
+    let reply = fixture.review(&cached).await;
     assert_eq!(reply.body["status"]["authenticated"], true);
-    world.sts.clear_requests();
-    world.sts.set_fault(Some(Fault::Hang));
+    fixture.sts.clear_requests();
+    fixture.sts.set_fault(Some(Fault::Hang));
     let mut stuck = Vec::new();
     for _ in 0..4 {
-        let (webhook, token) = (world.webhook.clone(), world.token());
+        let (webhook, token) = (fixture.webhook().clone(), fixture.token());
         stuck.push(tokio::spawn(async move {
             webhook.review(&token).await.unwrap()
         }));
     }
-    until(async || {
-        world.sts.requests().len() >= 2 && world.metric("sts_queue_waiting", &[]).await >= 2.0
+    eventually("two calls, two waiting", async || {
+        fixture.sts.requests().len() >= 2 && fixture.metric("sts_queue_waiting", &[]).await >= 2.0
     })
     .await;
     for shed in 1..4 {
         // Of those who wait and the newcomer, a random one makes room.
-        let (webhook, token) = (world.webhook.clone(), world.token());
+        let (webhook, token) = (fixture.webhook().clone(), fixture.token());
         stuck.push(tokio::spawn(async move {
             webhook.review(&token).await.unwrap()
         }));
-        until(async || stuck.iter().any(JoinHandle::is_finished)).await;
+        eventually("a login is shed", async || {
+            stuck.iter().any(JoinHandle::is_finished)
+        })
+        .await;
         let dropped = stuck.iter().position(JoinHandle::is_finished).unwrap();
         let reply = stuck.swap_remove(dropped).await.unwrap();
         assert_eq!(reply.status, 503, "{reply:?}");
         assert!(!reply.headers.contains_key(RETRY_AFTER));
         assert_eq!(reply.body["kind"], "Status");
-        let counted = world
+        let counted = fixture
             .metric("requests_shed_total", &[("reason", "sts")])
             .await;
         assert_eq!(counted, f64::from(shed));
 
-        let reply = world.review(&cached).await;
+        let reply = fixture.review(&cached).await;
         assert_eq!(reply.body["status"]["authenticated"], true);
         let stranger = Secret::new("eyJhbGciOiJSUzI1NiJ9.e30.c2ln");
-        let reply = world.review(&stranger).await;
+        let reply = fixture.review(&stranger).await;
         assert_eq!(reply.status, 200);
         assert_eq!(reply.body["status"], json!({ "authenticated": false }));
-        assert!(
-            world
-                .ask_health("/livez")
-                .await
-                .0
-                .starts_with("HTTP/1.1 200 ")
-        );
+        assert_eq!(fixture.ask_health("/livez").await.status, 200);
     }
-    assert_eq!(world.sts.requests().len(), 2);
+    assert_eq!(fixture.sts.requests().len(), 2);
     assert!(stuck.iter().all(|review| !review.is_finished()));
     stuck.iter().for_each(JoinHandle::abort);
 }
 
 #[tokio::test]
-async fn a_flood_of_proxies_keeps_nobody_out_of_the_cluster() {
-    let world = World::start(&json!({}), &json!({ "maxCalls": 4, "maxWaiting": 0 }));
-    world.sts.set_fault(Some(Fault::Hang));
+async fn flood_of_proxies_keeps_cluster_logins_working() {
+    let fixture = start(&json!({}), &json!({ "maxCalls": 4, "maxWaiting": 0 }));
+    fixture.sts.set_fault(Some(Fault::Hang));
     let ask = |token: Secret| {
-        let proxy = world.webhook.clone();
+        let proxy = fixture.webhook().clone();
         async move {
             let request = proxy.request(Method::GET, "/ext-authz/");
             let request = request.header("authorization", format!("Bearer {}", token.expose()));
             proxy.send(request.body(Full::default()).unwrap()).await
         }
     };
-    let hangs = tokio::spawn(ask(world.token()));
-    until(async || !world.sts.requests().is_empty()).await;
+    let hangs = tokio::spawn(ask(fixture.token()));
+    eventually("a call is in flight", async || {
+        !fixture.sts.requests().is_empty()
+    })
+    .await;
     // There are more places, and none of them is for proxies that were granted no login.
     for _ in 0..3 {
-        assert_eq!(ask(world.token()).await.unwrap().status, 503);
+        assert_eq!(ask(fixture.token()).await.unwrap().status, 503);
     }
-    assert_eq!(world.sts.requests().len(), 1);
-    world.sts.set_fault(None);
-    assert!(world.alice_logs_in().await);
+    assert_eq!(fixture.sts.requests().len(), 1);
+    fixture.sts.set_fault(None);
+    assert!(fixture.alice_is_granted().await);
     assert!(!hangs.is_finished());
     hangs.abort();
 }
 
 /// The old queue refuses the newcomer, whoever it is.
 #[tokio::test]
-async fn flood_of_claimed_keys_keeps_nobody_out_who_was_granted_a_login() {
-    let world = World::start(&json!({}), &json!({ "maxCalls": 4, "maxWaiting": 4 }));
-    assert!(world.alice_logs_in().await);
-    let calls = world.sts.requests().len();
-    world.sts.set_fault(Some(Fault::Hold));
+async fn flood_of_claimed_keys_keeps_granted_callers_working() {
+    let fixture = start(&json!({}), &json!({ "maxCalls": 4, "maxWaiting": 4 }));
+    assert!(fixture.alice_is_granted().await);
+    let calls = fixture.sts.requests().len();
+    fixture.sts.set_fault(Some(Fault::Hold));
     let mut flood = Vec::new();
     for number in 0..32 {
-        let (webhook, token) = (world.webhook.clone(), world.token_of(&claimed(number)));
+        let (webhook, token) = (
+            fixture.webhook().clone(),
+            fixture.token_of(&claimed(number)),
+        );
         flood.push(tokio::spawn(async move {
             webhook.review(&token).await.unwrap().status
         }));
     }
     // Two are asked about, two wait, and all others have been answered.
-    until(async || {
+    eventually("28 logins are shed", async || {
         let answered = flood.iter().filter(|login| login.is_finished()).count();
-        world.sts.requests().len() == calls + 2 && answered == 28
+        fixture.sts.requests().len() == calls + 2 && answered == 28
     })
     .await;
-    let (webhook, token) = (world.webhook.clone(), world.token());
+    let (webhook, token) = (fixture.webhook().clone(), fixture.token());
     let alice = tokio::spawn(async move { webhook.review(&token).await.unwrap() });
-    until(async || world.sts.requests().len() == calls + 3).await;
-    world.sts.set_fault(None);
+    eventually("the call for Alice", async || {
+        fixture.sts.requests().len() == calls + 3
+    })
+    .await;
+    fixture.sts.set_fault(None);
     let reply = alice.await.unwrap();
     assert_eq!(reply.body["status"]["authenticated"], true, "{reply:?}");
     let mut shed = 0;
@@ -152,84 +149,88 @@ async fn flood_of_claimed_keys_keeps_nobody_out_who_was_granted_a_login() {
 
 /// The old queue refuses the newcomer: a person who was never granted a login stands in a line of its own.
 #[tokio::test]
-async fn flood_under_one_claimed_key_keeps_no_newcomer_out() {
-    let world = World::start(&json!({}), &json!({ "maxCalls": 4, "maxWaiting": 4 }));
-    world.sts.set_fault(Some(Fault::Hold));
+async fn flood_of_one_claimed_key_keeps_newcomers_working() {
+    let fixture = start(&json!({}), &json!({ "maxCalls": 4, "maxWaiting": 4 }));
+    fixture.sts.set_fault(Some(Fault::Hold));
     let mut flood = Vec::new();
     for _ in 0..32 {
-        let (webhook, token) = (world.webhook.clone(), world.token_of(&claimed(0)));
+        let (webhook, token) = (fixture.webhook().clone(), fixture.token_of(&claimed(0)));
         flood.push(tokio::spawn(async move {
             webhook.review(&token).await.unwrap().status
         }));
     }
     let answered =
         |flood: &[JoinHandle<_>]| flood.iter().filter(|login| login.is_finished()).count();
-    until(async || world.sts.requests().len() == 2 && answered(&flood) == 28).await;
-    let (webhook, token) = (world.webhook.clone(), world.token());
+    eventually("28 logins are shed", async || {
+        fixture.sts.requests().len() == 2 && answered(&flood) == 28
+    })
+    .await;
+    let (webhook, token) = (fixture.webhook().clone(), fixture.token());
     let alice = tokio::spawn(async move { webhook.review(&token).await.unwrap() });
     // She waits, and one of the flood has made room.
-    until(async || answered(&flood) == 29).await;
+    eventually("one more login is shed", async || answered(&flood) == 29).await;
     assert!(!alice.is_finished());
-    world.sts.set_fault(None);
+    fixture.sts.set_fault(None);
     let reply = alice.await.unwrap();
     assert_eq!(reply.body["status"]["authenticated"], true, "{reply:?}");
 }
 
 /// An attacker whose own tokens make STS fail opens the old breaker for all.
 #[tokio::test]
-async fn failures_of_one_callers_tokens_open_no_breaker() {
+async fn failures_of_one_caller_open_no_breaker() {
     let attacker = demo::stranger_key();
     for fault in [Fault::InternalError, Fault::CloseBeforeHeaders, Fault::Hang] {
         let patience = if fault == Fault::Hang { "5s" } else { "30s" };
         let sts = json!({ "breakerFailures": 1, "breakerPause": "5m", "timeout": patience });
-        let world = World::start(&json!({}), &sts);
-        world.sts.set_fault_of_key(&attacker.id, fault.clone());
-        let attack = (0..20).map(|_| world.review_of(&attacker));
+        let fixture = start(&json!({}), &sts);
+        fixture.sts.set_fault_of_key(&attacker.id, fault.clone());
+        let attack = (0..20).map(|_| fixture.review_of(&attacker));
         for reply in join_all(attack).await {
             assert_eq!(reply.status, 503, "{fault:?}");
         }
-        let labels = [("endpoint", &*world.sts.endpoint())];
-        let breaker = world.metric("sts_breaker_state", &labels).await;
+        let labels = [("endpoint", &*fixture.sts.endpoint())];
+        let breaker = fixture.metric("sts_breaker_state", &labels).await;
         assert_eq!(breaker, 0.0, "{fault:?}");
         for _ in 0..20 {
-            assert!(world.alice_logs_in().await, "{fault:?}");
+            assert!(fixture.alice_is_granted().await, "{fault:?}");
         }
-        assert!(world.sts.probes().is_empty(), "{fault:?}");
+        assert!(fixture.sts.probes().is_empty(), "{fault:?}");
     }
 }
 
 #[tokio::test]
-async fn idle_connections_keep_nobody_out() {
-    let world = World::start(
+async fn idle_connections_are_evicted_for_logins() {
+    let fixture = start(
         &json!({ "maxConnections": 16, "maxHealthConnections": 4 }),
         &json!({}),
     );
     let mut idle = Vec::new();
     for round in 0..5 {
         for _ in 0..40 {
-            idle.push(TcpStream::connect(("127.0.0.1", world.port)).await.unwrap());
-            idle.push(world.connect_to_health().await);
+            idle.push(
+                TcpStream::connect(("127.0.0.1", fixture.port))
+                    .await
+                    .unwrap(),
+            );
+            idle.push(connect_to_health(&fixture).await);
         }
-        assert!(world.alice_logs_in().await, "{round}");
-        assert!(
-            world
-                .ask_health("/livez")
-                .await
-                .0
-                .starts_with("HTTP/1.1 200 ")
-        );
+        assert!(fixture.alice_is_granted().await, "{round}");
+        assert_eq!(fixture.ask_health("/livez").await.status, 200);
     }
     // Some may not have been taken yet: those who log in may do so on a connection of before.
     let evicted = "connections_evicted_total";
-    until(async || world.metric(evicted, &[("port", "webhook")]).await >= 184.0).await;
-    assert!(world.metric("connections", &[("port", "webhook")]).await <= 16.0);
-    assert!(world.metric("connections", &[("port", "health")]).await <= 4.0);
+    eventually("the evictions", async || {
+        fixture.metric(evicted, &[("port", "webhook")]).await >= 184.0
+    })
+    .await;
+    assert!(fixture.metric("connections", &[("port", "webhook")]).await <= 16.0);
+    assert!(fixture.metric("connections", &[("port", "health")]).await <= 4.0);
 }
 
 #[tokio::test]
-async fn answers_that_nobody_reads_fill_no_memory() {
-    let world = World::start(&json!({}), &json!({}));
-    let stream = TokioIo::new(world.connect(b"h2").await);
+async fn unread_answers_fill_no_memory() {
+    let fixture = start(&json!({}), &json!({}));
+    let stream = TokioIo::new(connect(&fixture, b"h2").await);
     let handshake = http2::Builder::new(TokioExecutor::new())
         // Of each answer it takes one byte.
         .initial_stream_window_size(1)
@@ -251,19 +252,22 @@ async fn answers_that_nobody_reads_fill_no_memory() {
         unread.push(answer);
         assert!(unread.len() <= 64);
     }
-    assert!(world.alice_logs_in().await);
-    let (head, text) = world.ask_health("/metrics").await;
-    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(fixture.alice_is_granted().await);
+    let scraped = fixture.ask_health("/metrics").await;
+    assert_eq!(scraped.status, 200, "{scraped:?}");
     let shed = r#"ack_ram_authenticator_requests_shed_total{reason="scrapes"} 1"#;
-    assert!(text.contains(shed), "{text}");
+    assert!(scraped.body.contains(shed), "{scraped:?}");
     drop(unread);
-    until(async || metrics().await.status() == 200).await;
+    eventually("metrics are served again", async || {
+        metrics().await.status() == 200
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn the_health_port_takes_few_requests_at_once_over_http_2() {
-    let world = World::start(&json!({}), &json!({}));
-    let mut stream = world.connect_to_health().await;
+async fn health_port_limits_http_2_streams() {
+    let fixture = start(&json!({}), &json!({}));
+    let mut stream = connect_to_health(&fixture).await;
     stream
         .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
         .await

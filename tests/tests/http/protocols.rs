@@ -6,13 +6,13 @@ use ack_ram_tests::process::Process;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::world::{LIMIT, World};
+use crate::fixture::{LIMIT, connect, start};
 
 #[tokio::test]
-async fn each_protocol_of_http_is_served_and_so_are_clients_that_name_none() {
-    let world = World::start(&json!({}), &json!({}));
+async fn every_alpn_protocol_is_served_and_so_is_none() {
+    let fixture = start(&json!({}), &json!({}));
     for (alpn, version) in [("http/1.0", "1.0"), ("http/1.1", "1.1"), ("", "1.0")] {
-        let mut stream = world.connect(alpn.as_bytes()).await;
+        let mut stream = connect(&fixture, alpn.as_bytes()).await;
         let chosen = stream.get_ref().1.alpn_protocol();
         assert_eq!(chosen.unwrap_or_default(), alpn.as_bytes());
         let close = match version {
@@ -34,20 +34,20 @@ async fn each_protocol_of_http_is_served_and_so_are_clients_that_name_none() {
 }
 
 #[test]
-fn curl_gets_its_answers_in_every_version_of_http() {
+fn curl_is_answered_in_every_http_version() {
     if Command::new("curl").arg("--version").output().is_err() {
         // The same without curl is above, and in `limits.rs`.
         return;
     }
-    let world = World::start(&json!({}), &json!({}));
-    let body = world.path("body");
+    let fixture = start(&json!({}), &json!({}));
+    let body = fixture.path("body");
     std::fs::write(&body, vec![b'x'; 1 << 20]).unwrap();
     for version in ["--http1.0", "--http1.1", "--http2"] {
         for (path, status, said) in [("healthz", "200", "ok"), ("authenticate", "413", "64 KiB")] {
             let mut curl = Command::new("curl");
             curl.args(["--silent", "--show-error", version, "--noproxy", "*"]);
             curl.args(["--write-out", "\n%{http_code}\n", "--cacert"]);
-            curl.arg(world.path("state/cert.pem"));
+            curl.arg(fixture.path("state/cert.pem"));
             if status == "413" {
                 curl.args([
                     "--header",
@@ -56,7 +56,7 @@ fn curl_gets_its_answers_in_every_version_of_http() {
                 ]);
                 curl.arg(format!("@{}", body.display()));
             }
-            curl.arg(format!("https://localhost:{}/{path}", world.port));
+            curl.arg(format!("https://localhost:{}/{path}", fixture.port));
             let mut curl = Process::spawn("curl", curl).unwrap();
             let ended = curl.wait(LIMIT).unwrap();
             let log = curl.log();

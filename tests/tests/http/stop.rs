@@ -2,76 +2,80 @@
 
 use std::time::{Duration, Instant};
 
+use ack_ram_tests::fixture::Fixture;
 use ack_ram_tests::sts::Fault;
 use nix::sys::signal::Signal;
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use crate::world::{LIMIT, World};
+use crate::fixture::{LIMIT, start};
 
 /// A review that STS keeps waiting.
-async fn stuck(world: &World) -> JoinHandle<Option<u16>> {
-    let (webhook, token) = (world.webhook.clone(), world.token());
+async fn stuck(fixture: &Fixture) -> JoinHandle<Option<u16>> {
+    let (webhook, token) = (fixture.webhook().clone(), fixture.token());
     let review = tokio::spawn(async move {
         let reply = webhook.review(&token).await.ok()?;
         Some(reply.status.as_u16())
     });
-    while world.sts.requests().is_empty() {
+    while fixture.sts.requests().is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     review
 }
 
 #[tokio::test]
-async fn while_it_finishes_what_is_under_way_it_says_that_it_is_not_ready() {
-    let mut world = World::start(&json!({ "stopTimeout": "10m" }), &json!({}));
-    assert_eq!(world.ask_health("/readyz").await.1, "ok");
-    world.sts.set_fault(Some(Fault::Hold));
-    let review = stuck(&world).await;
-    world.signal(Signal::SIGTERM);
-    world.wait_for_log("stopping: ").await;
-    let (head, body) = world.ask_health("/readyz?verbose").await;
-    assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+async fn stopping_server_finishes_requests_and_is_not_ready() {
+    let mut fixture = start(&json!({ "stopTimeout": "10m" }), &json!({}));
+    assert_eq!(fixture.ask_health("/readyz").await.body, "ok");
+    fixture.sts.set_fault(Some(Fault::Hold));
+    let review = stuck(&fixture).await;
+    fixture.signal(Signal::SIGTERM);
+    fixture.wait_for_log("stopping: ").await;
+    let readiness = fixture.ask_health("/readyz?verbose").await;
+    assert_eq!(readiness.status, 503, "{readiness:?}");
     let line = "[-]shutdown failed: the server was asked to stop\n";
-    assert!(body.contains(line), "{body}");
-    let (head, _) = world.ask_health("/livez").await;
-    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(readiness.body.contains(line), "{readiness:?}");
+    assert_eq!(fixture.ask_health("/livez").await.status, 200);
     // Nobody reads files now, and that does not end it early.
-    world.signal(Signal::SIGHUP);
-    world.sts.set_fault(None);
+    fixture.signal(Signal::SIGHUP);
+    fixture.sts.set_fault(None);
     assert_eq!(review.await.unwrap(), Some(200));
-    assert!(world.ended().success());
-    assert!(world.log().contains("INFO stopped"), "{}", world.log());
+    assert!(fixture.wait_for_exit().success());
+    assert!(fixture.log().contains("INFO stopped"), "{}", fixture.log());
 }
 
 #[tokio::test]
-async fn what_takes_too_long_is_given_up() {
+async fn request_past_stop_timeout_is_dropped() {
     let limits = json!({ "stopTimeout": "1s" });
     let sts = json!({ "timeout": "30s" });
-    let mut world = World::start(&limits, &sts);
-    world.sts.set_fault(Some(Fault::Hang));
-    let review = stuck(&world).await;
+    let mut fixture = start(&limits, &sts);
+    fixture.sts.set_fault(Some(Fault::Hang));
+    let review = stuck(&fixture).await;
     let asked = Instant::now();
-    world.signal(Signal::SIGTERM);
-    assert!(world.ended().success());
+    fixture.signal(Signal::SIGTERM);
+    assert!(fixture.wait_for_exit().success());
     assert!(asked.elapsed() >= Duration::from_secs(1));
-    let log = world.log();
+    let log = fixture.log();
     assert!(log.contains("some connections were still open"), "{log}");
     let reply = tokio::time::timeout(LIMIT, review).await.unwrap();
     assert_eq!(reply.unwrap(), None, "there is no answer, and no denial");
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_it_at_once() {
-    let mut world = World::start(
+async fn second_signal_stops_at_once() {
+    let mut fixture = start(
         &json!({ "stopTimeout": "10m" }),
         &json!({ "timeout": "30s" }),
     );
-    world.sts.set_fault(Some(Fault::Hang));
-    let _review = stuck(&world).await;
-    world.signal(Signal::SIGTERM);
-    world.wait_for_log("stopping: ").await;
-    world.signal(Signal::SIGINT);
-    assert!(world.ended().success());
-    assert!(world.log().contains("stopped at once"), "{}", world.log());
+    fixture.sts.set_fault(Some(Fault::Hang));
+    let _review = stuck(&fixture).await;
+    fixture.signal(Signal::SIGTERM);
+    fixture.wait_for_log("stopping: ").await;
+    fixture.signal(Signal::SIGINT);
+    assert!(fixture.wait_for_exit().success());
+    assert!(
+        fixture.log().contains("stopped at once"),
+        "{}",
+        fixture.log()
+    );
 }

@@ -3,12 +3,16 @@
 use std::collections::VecDeque;
 
 use ack_ram_core::secret::Secret;
+use ack_ram_tests::fixture::Fixture;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::client::TlsStream;
 
-use crate::world::{LIMIT, World, http1_answer, http1_review};
+use crate::fixture::{
+    LIMIT, connect, connect_with_certificate, http1_answer, http1_review, start,
+    start_with_client_ca,
+};
 
 const PLACES: usize = 16;
 
@@ -22,10 +26,10 @@ async fn log_in(stream: &mut TlsStream<TcpStream>, token: &Secret) -> bool {
 }
 
 /// Connects as often as four times the places, and asks something each time: who never asks is easily told apart.
-async fn flood(world: &World) {
+async fn flood(fixture: &Fixture) {
     let mut strangers = Vec::new();
     for _ in 0..4 * PLACES {
-        let mut stranger = world.connect(b"http/1.1").await;
+        let mut stranger = connect(&fixture, b"http/1.1").await;
         let request = b"GET /healthz HTTP/1.1\r\nhost: h\r\n\r\n";
         stranger.write_all(request).await.unwrap();
         let mut answer = [0; 12];
@@ -36,31 +40,31 @@ async fn flood(world: &World) {
 }
 
 #[tokio::test]
-async fn strangers_do_not_push_out_a_connection_with_a_granted_login() {
-    let world = World::start(&json!({ "maxConnections": PLACES }), &json!({}));
-    let mut kept = world.connect(b"http/1.1").await;
-    assert!(log_in(&mut kept, &world.token()).await);
-    flood(&world).await;
-    assert!(log_in(&mut kept, &world.token()).await);
+async fn strangers_do_not_evict_connection_with_granted_login() {
+    let fixture = start(&json!({ "maxConnections": PLACES }), &json!({}));
+    let mut kept = connect(&fixture, b"http/1.1").await;
+    assert!(log_in(&mut kept, &fixture.token()).await);
+    flood(&fixture).await;
+    assert!(log_in(&mut kept, &fixture.token()).await);
 }
 
 #[tokio::test]
-async fn strangers_do_not_push_out_a_connection_with_a_client_certificate() {
-    let world = World::with_client_ca(&json!({ "maxConnections": PLACES }));
-    let mut kept = world.connect_with_certificate().await;
+async fn strangers_do_not_evict_connection_with_client_certificate() {
+    let fixture = start_with_client_ca(&json!({ "maxConnections": PLACES }));
+    let mut kept = connect_with_certificate(&fixture).await;
     // It has had no login granted.
     assert!(!log_in(&mut kept, &Secret::new("k8s-ack-v2.e30=")).await);
-    flood(&world).await;
-    assert!(log_in(&mut kept, &world.token()).await);
+    flood(&fixture).await;
+    assert!(log_in(&mut kept, &fixture.token()).await);
 }
 
 #[tokio::test]
-async fn probes_are_answered_while_strangers_hold_every_place_of_the_health_port() {
-    let world = World::start(&json!({ "maxHealthConnections": PLACES }), &json!({}));
+async fn full_health_port_still_answers_probes() {
+    let fixture = start(&json!({ "maxHealthConnections": PLACES }), &json!({}));
     let connect = async |host: &str| {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(format!("{host}:0").parse().unwrap()).unwrap();
-        let connecting = socket.connect(world.health_address());
+        let connecting = socket.connect(([127, 0, 0, 1], fixture.health_port).into());
         tokio::time::timeout(LIMIT, connecting)
             .await
             .unwrap()

@@ -4,14 +4,14 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::world::{NOW, World, canary_token, click, open_playground, path_in, take};
+use crate::fixture::{NOW, PageFixture, canary_token, click, open_playground, path_in, take};
 
 #[test]
-fn axe_finds_no_violation() {
-    let world = World::start();
+fn page_has_no_accessibility_violation() {
+    let fixture = PageFixture::start();
     let axe = fs::read_to_string(path_in("ACK_RAM_AXE")).unwrap();
     for theme in ["light", "dark"] {
-        let page = world.at();
+        let page = fixture.at();
         page.call(
             "Emulation.setEmulatedMedia",
             json!({ "features": [{ "name": "prefers-color-scheme", "value": theme }, { "name": "prefers-reduced-motion", "value": "reduce" }] }),

@@ -3,8 +3,8 @@
 use ack_ram_tests::browser::Size;
 use serde_json::json;
 
-use crate::world::{
-    NOW, WIDE, World, canary_token, check_quiet, click, open_playground, picture, take,
+use crate::fixture::{
+    NOW, PageFixture, WIDE, canary_token, check_quiet, click, open_playground, picture, take,
 };
 
 const PHONE: Size = Size {
@@ -13,11 +13,11 @@ const PHONE: Size = Size {
 };
 
 #[test]
-fn every_state_fits_and_is_pictured() {
-    let world = World::start();
+fn every_state_fits_the_viewport() {
+    let fixture = PageFixture::start();
     for (size, name) in [(WIDE, "wide"), (PHONE, "phone")] {
         for theme in ["light", "dark"] {
-            let page = world.at();
+            let page = fixture.at();
             page.resize(size);
             page.call(
                 "Emulation.setEmulatedMedia",
@@ -58,9 +58,9 @@ fn every_state_fits_and_is_pictured() {
 }
 
 #[test]
-fn nothing_jumps_when_a_token_comes_and_goes() {
-    let world = World::start();
-    let page = world.at();
+fn layout_stays_when_token_comes_and_goes() {
+    let fixture = PageFixture::start();
+    let page = fixture.at();
     let places = "JSON.stringify(['pasted', 'example', 'circumstances', 'verdict'].map((id) => {
         const { x, y, width } = document.getElementById(id).getBoundingClientRect();
         return [x, y, width];
@@ -75,9 +75,9 @@ fn nothing_jumps_when_a_token_comes_and_goes() {
 }
 
 #[test]
-fn the_theme_follows_the_system_until_it_is_chosen() {
-    let world = World::start();
-    let page = world.page();
+fn theme_follows_the_system_until_chosen() {
+    let fixture = PageFixture::start();
+    let page = fixture.page();
     let background = "getComputedStyle(document.body).backgroundColor";
     let system = |theme: &str| {
         page.call(

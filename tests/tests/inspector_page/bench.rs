@@ -7,12 +7,12 @@ use ack_ram_core::sign::{AccessKey, sign_token_v2_in_steps};
 use ack_ram_core::time::UnixTime;
 use serde_json::Value;
 
-use crate::world::{World, check_quiet, click, js};
+use crate::fixture::{PageFixture, check_quiet, click, js};
 
 #[test]
-fn each_step_is_that_of_core() {
-    let world = World::start();
-    let page = world.page();
+fn signing_steps_equal_core() {
+    let fixture = PageFixture::start();
+    let page = fixture.page();
     click(&page, "tab-bench");
     for (security_token, user_agent) in [("", "x/1"), ("CAIS/+==", "a <b> & c")] {
         let fields = [

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::world::{World, js, path_in};
+use crate::fixture::{PageFixture, js, path_in};
 
 const RUN: &str = "async (module, inputs) => {
     const bytes = Uint8Array.from(atob(module), (character) => character.charCodeAt(0));
@@ -27,7 +27,7 @@ const RUN: &str = "async (module, inputs) => {
 }";
 
 #[test]
-fn every_vector_is_decided_as_natively() {
+fn vectors_match_native_decisions() {
     let tokens = vectors::tokens();
     let mut inputs: Vec<String> = tokens
         .cases
@@ -50,8 +50,8 @@ fn every_vector_is_decided_as_natively() {
             .map(|case| Value::from(case.login.clone()).to_string()),
     );
     let module = STANDARD.encode(fs::read(path_in("ACK_RAM_CORE_WASM")).unwrap());
-    let world = World::start();
-    let page = world.blank();
+    let fixture = PageFixture::start();
+    let page = fixture.blank();
     let answers = page.evaluate(&format!("({RUN})({}, {})", js(module), js(inputs.clone())));
     let answers = answers.as_array().unwrap();
     assert_eq!(answers.len(), inputs.len());

@@ -3,7 +3,7 @@
 use ack_ram_tests::browser::Page;
 use serde_json::json;
 
-use crate::world::{NOW, World, canary_token, check_quiet, js, open_playground};
+use crate::fixture::{NOW, PageFixture, canary_token, check_quiet, js, open_playground};
 
 /// Pastes what the expression `text` gives, as a person does, and gives the heading of the verdict and how long it took, in
 /// milliseconds.
@@ -45,9 +45,9 @@ fn drop_file(page: &Page, bytes: &str) -> String {
 }
 
 #[test]
-fn pastes_are_answered_or_too_large() {
-    let world = World::start();
-    let page = world.at();
+fn hostile_pastes_are_answered_or_too_large() {
+    let fixture = PageFixture::start();
+    let page = fixture.at();
     let token = canary_token(NOW);
     let too_large = "That is too large";
     let not_ours = "Not a token of ack-ram-authenticator";
@@ -78,9 +78,9 @@ fn pastes_are_answered_or_too_large() {
 }
 
 #[test]
-fn files_are_read_or_refused() {
-    let world = World::start();
-    let page = world.at();
+fn hostile_files_are_read_or_refused() {
+    let fixture = PageFixture::start();
+    let page = fixture.at();
     let token = canary_token(NOW);
     for (bytes, title) in [
         (js(token.as_str()), "It would pass"),
@@ -102,9 +102,9 @@ fn files_are_read_or_refused() {
 }
 
 #[test]
-fn configurations_of_all_kinds_are_answered() {
-    let world = World::start();
-    let page = world.page();
+fn hostile_configurations_get_an_answer() {
+    let fixture = PageFixture::start();
+    let page = fixture.page();
     open_playground(&page);
     let anchors: String = (1..60)
         .map(|n| format!("a{n}: &a{n} [*a{}, *a{}]\n", n - 1, n - 1))

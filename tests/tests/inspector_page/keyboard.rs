@@ -2,7 +2,7 @@
 
 use ack_ram_tests::browser::Page;
 
-use crate::world::{NOW, World, canary_token, check_quiet};
+use crate::fixture::{NOW, PageFixture, canary_token, check_quiet};
 
 /// Presses Tab until the element `id` has the focus, which has to be seen wherever it is.
 #[track_caller]
@@ -31,9 +31,9 @@ fn text(page: &Page, selector: &str) -> String {
 }
 
 #[test]
-fn the_whole_page_by_keys_alone() {
-    let world = World::start();
-    let page = world.at();
+fn page_works_by_keyboard_alone() {
+    let fixture = PageFixture::start();
+    let page = fixture.at();
     page.call("Page.bringToFront", serde_json::json!({}));
 
     page.press("Tab", false);

@@ -6,7 +6,7 @@ use ack_ram_tests::authenticator;
 use ack_ram_tests::browser::Page;
 use serde_json::Value;
 
-use crate::world::{World, check_quiet, js, open_playground};
+use crate::fixture::{PageFixture, check_quiet, js, open_playground};
 
 const OLD: &str = r#"clusterID: c1
 colour: blue
@@ -77,9 +77,9 @@ fn copied(page: &Page, old: &str, new: &str, arn: &str) -> Value {
 }
 
 #[test]
-fn the_page_says_what_the_commands_say() {
-    let world = World::start();
-    let page = world.page();
+fn playground_equals_the_commands() {
+    let fixture = PageFixture::start();
+    let page = fixture.page();
     open_playground(&page);
     let mut granted = 0;
     for arn in [
@@ -129,9 +129,9 @@ fn without_cluster(report: &Value) -> &Value {
 }
 
 #[test]
-fn config_maps_and_objects_are_understood() {
-    let world = World::start();
-    let page = world.page();
+fn config_maps_and_objects_are_loaded() {
+    let fixture = PageFixture::start();
+    let page = fixture.page();
     open_playground(&page);
     let config_map = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: alibabacloud-auth\ndata:\n  mapUsers: |\n    - userARN: acs:ram::1:user/a\n      username: from-config-map\n";
     let object = "apiVersion: ramauthenticator.k8s.alibabacloud/v1alpha1\nkind: RAMIdentityMapping\nmetadata:\n  name: one\nspec:\n  arn: acs:ram::1:user/*\n  username: from-object\n";

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use crate::world::{
-    CANARY, NOW, Served, World, canary_token, check_quiet, click, from_disk, open_playground, take,
+use crate::fixture::{
+    CANARY, NOW, PageFixture, ServedPage, canary_token, check_quiet, click, from_disk,
+    open_playground, take,
 };
 
 /// All that a browser could keep for a page.
@@ -49,10 +50,10 @@ fn use_all(page: &ack_ram_tests::browser::Page) {
 }
 
 #[test]
-fn nothing_is_sent_and_nothing_is_kept() {
-    let world = World::start();
-    let served = Served::start();
-    let page = world.open(&served.url, Some(NOW));
+fn page_sends_and_stores_nothing() {
+    let fixture = PageFixture::start();
+    let served = ServedPage::start();
+    let page = fixture.open(&served.url, Some(NOW));
     let before = page.evaluate(KEPT);
     let (title, address) = (page.text("document.title"), page.text("location.href"));
     use_all(&page);
@@ -89,9 +90,9 @@ fn nothing_is_sent_and_nothing_is_kept() {
 }
 
 #[test]
-fn the_page_works_with_the_network_off() {
-    let world = World::start();
-    let page = world.open(&from_disk(), Some(NOW));
+fn page_works_offline() {
+    let fixture = PageFixture::start();
+    let page = fixture.open(&from_disk(), Some(NOW));
     page.call(
         "Network.emulateNetworkConditions",
         json!({ "offline": true, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0 }),
@@ -105,11 +106,11 @@ fn the_page_works_with_the_network_off() {
 }
 
 #[test]
-fn the_page_may_open_no_connection() {
-    let world = World::start();
-    let served = Served::start();
+fn content_security_policy_forbids_connections() {
+    let fixture = PageFixture::start();
+    let served = ServedPage::start();
     for url in [&from_disk(), &served.url] {
-        let page = world.open(url, None);
+        let page = fixture.open(url, None);
         let ways = page.evaluate(
             "(async () => {
                 const refused = [];

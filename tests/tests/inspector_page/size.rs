@@ -6,7 +6,7 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::world::{NOW, World, canary_token, dist, js, open_playground};
+use crate::fixture::{NOW, PageFixture, canary_token, dist, js, open_playground};
 
 const FIRST_VIEW_BYTES: usize = 150_000;
 const PLAYGROUND_BYTES: usize = 450_000;
@@ -15,7 +15,7 @@ const PLAYGROUND_CEILING: usize = 525_000;
 const FIRST_DECODE_MS: f64 = 50.0;
 
 #[test]
-fn sizes_and_first_decode() {
+fn page_size_and_first_decode_stay_within_bounds() {
     let (mut first, mut later) = (0, 0);
     for entry in fs::read_dir(dist()).unwrap() {
         let path = entry.unwrap().path();
@@ -29,8 +29,8 @@ fn sizes_and_first_decode() {
             _ => first += size,
         }
     }
-    let world = World::start();
-    let page = world.at();
+    let fixture = PageFixture::start();
+    let page = fixture.at();
     let token = canary_token(NOW);
     let took = |call: &str| {
         let took = page.evaluate(&format!("(() => {{ const start = performance.now(); {call}; return performance.now() - start; }})()"));

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::world::{World, open_playground};
+use crate::fixture::{PageFixture, open_playground};
 
 #[test]
-fn the_modules_export_what_the_page_calls_and_no_more() {
-    let world = World::start();
-    let page = world.page();
+fn modules_export_only_called_functions() {
+    let fixture = PageFixture::start();
+    let page = fixture.page();
     open_playground(&page);
     let exports = page.evaluate(
         "(async () => {
@@ -34,7 +34,7 @@ fn the_modules_export_what_the_page_calls_and_no_more() {
 
 /// What a decision needs is nowhere in the source: neither STS's answer nor what comes of it.
 #[test]
-fn no_source_has_a_way_to_a_verified_identity() {
+fn page_sources_cannot_make_verified_identity() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for folder in ["wasm/inspector/src", "host/config/src", "core/analysis/src"] {
         let mut folders = vec![root.join(folder)];

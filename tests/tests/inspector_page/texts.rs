@@ -8,7 +8,7 @@ use ack_ram_tests::browser::Page;
 use ack_ram_tests::vectors;
 use serde_json::{Value, json};
 
-use crate::world::{CLUSTER, World, canary_token, check_quiet, js, take};
+use crate::fixture::{CLUSTER, PageFixture, canary_token, check_quiet, js, take};
 
 /// What the page shows of the inspection: the JSON, and each check's texts.
 const SHOWN: &str = "(() => {
@@ -60,8 +60,8 @@ fn check_told(name: &str, page: &Value, told: &Inspection) {
 
 #[test]
 fn every_token_is_told_as_inspect_tells_it() {
-    let world = World::start();
-    let page = world.at();
+    let fixture = PageFixture::start();
+    let page = fixture.at();
     let tokens = vectors::tokens();
     let mut passing = 0;
     for case in &tokens.cases {
@@ -84,8 +84,8 @@ fn every_token_is_told_as_inspect_tells_it() {
 
 #[test]
 fn what_is_pasted_whole_is_understood_as_the_command_does() {
-    let world = World::start();
-    let page = world.page();
+    let fixture = PageFixture::start();
+    let page = fixture.page();
     let folder = tempfile::tempdir().unwrap();
     let now = page.evaluate("Math.floor(Date.now() / 1000)");
     let token = canary_token(UnixTime::from_seconds(now.as_i64().unwrap() - 60));
@@ -149,8 +149,8 @@ fn what_is_pasted_whole_is_understood_as_the_command_does() {
 
 #[test]
 fn where_there_is_no_token_the_page_teaches() {
-    let world = World::start();
-    let page = world.page();
+    let fixture = PageFixture::start();
+    let page = fixture.page();
     for (text, title) in [
         ("", "Nothing to look at yet"),
         ("   ", "Nothing to look at yet"),
@@ -181,8 +181,8 @@ fn where_there_is_no_token_the_page_teaches() {
 
 #[test]
 fn every_text_is_there_in_both_languages() {
-    let world = World::start();
-    let page = world.page();
+    let fixture = PageFixture::start();
+    let page = fixture.page();
     let missing = page.evaluate(
         "Object.entries(inspectorTexts).filter(([key, [en, zh, ...rest]]) =>
             rest.length > 0 || typeof zh !== 'string' || zh === '' || (en === '' && !key.startsWith('code.')))",
@@ -209,9 +209,9 @@ fn every_text_is_there_in_both_languages() {
 
 #[test]
 fn the_clock_runs_and_the_server_may_have_another() {
-    let world = World::start();
-    let page = world.at();
-    take(&page, &canary_token(crate::world::NOW.plus_seconds(-60)));
+    let fixture = PageFixture::start();
+    let page = fixture.at();
+    take(&page, &canary_token(crate::fixture::NOW.plus_seconds(-60)));
     let countdown = "document.getElementById('countdown').textContent";
     assert_eq!(page.text(countdown), "14 min 0 s");
     page.evaluate("testNow += 30");

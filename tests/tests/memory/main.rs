@@ -3,14 +3,12 @@
 
 use std::convert::Infallible;
 use std::fs;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ack_ram_core::secret::Secret;
-use ack_ram_tests::authenticator::Authenticator;
-use ack_ram_tests::ports;
-use ack_ram_tests::webhook::{WebhookClient, trusting};
+use ack_ram_tests::fixture::Fixture;
+use ack_ram_tests::webhook::trusting;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt as _};
@@ -22,7 +20,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -46,50 +43,33 @@ const CONNECTION_BOUND: u64 = 112 * 1024;
 const BODY_BOUND: u64 = 128 * 1024;
 const MAX_BODIES: u64 = 1_024;
 
-struct World {
-    server: Authenticator,
-    port: u16,
-    mappings: PathBuf,
-    folder: TempDir,
+/// A server whose mappings are those of a dynamic file.
+struct MeasuredServer {
+    fixture: Fixture,
 }
 
-impl World {
+impl MeasuredServer {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mappings = folder.path().join("mappings.json");
         fs::write(&mappings, json!({ "mapUsers": [] }).to_string()).unwrap();
-        let port = ports::free_port();
-        let config = folder.path().join("config.yaml");
-        let text = json!({
-            "clusterID": "c0123456789abcdef0123456789abcdef",
-            "server": {
-                "port": port,
-                "healthPort": 0,
-                "stateDir": folder.path().join("state"),
-                "generateKubeconfig": folder.path().join("webhook.kubeconfig"),
-                "backendMode": ["DynamicFile"],
-                "dynamicFilePath": mappings,
-                // Whatever memory this machine has.
-                "limits": { "maxConnections": 4_096, "maxBodies": MAX_BODIES, "bodyTimeout": "30s" },
-            },
+        let settings = json!({
+            "backendMode": ["DynamicFile"],
+            "dynamicFilePath": mappings,
+            // Whatever memory this machine has.
+            "limits": { "maxConnections": 4_096, "maxBodies": MAX_BODIES, "bodyTimeout": "30s" },
         });
-        fs::write(&config, text.to_string()).unwrap();
-        let server = Authenticator::start(folder.path(), &config).unwrap();
-        Self {
-            server,
-            port,
-            mappings,
-            folder,
-        }
-    }
-
-    fn ca(&self) -> PathBuf {
-        self.folder.path().join("state/cert.pem")
+        let fixture = Fixture::builder()
+            .folder(folder)
+            .settings(&settings)
+            .start();
+        Self { fixture }
     }
 
     /// The value of `name` in the status of the server's process, in bytes.
     fn status(&self, name: &str) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.server.pid())).unwrap();
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.fixture.server().pid())).unwrap();
         let line = status
             .lines()
             .find_map(|line| line.strip_prefix(name))
@@ -103,14 +83,15 @@ impl World {
     }
 
     fn write_mappings(&self, entries: &[Value]) {
-        let new = self.folder.path().join("mappings.new");
-        fs::write(&new, json!({ "mapUsers": entries }).to_string()).unwrap();
-        fs::rename(new, &self.mappings).unwrap();
+        let mappings = json!({ "mapUsers": entries }).to_string();
+        self.fixture.replace("mappings.json", &mappings);
     }
 
     fn wait_for_log(&mut self, part: &str) {
-        let waited = self.server.wait_for_log(|line| line.contains(part), LIMIT);
-        waited.unwrap();
+        let server = self.fixture.server_mut();
+        server
+            .wait_for_log(|line| line.contains(part), LIMIT)
+            .unwrap();
     }
 
     /// Reports the sizes around a peak that is over now, and waits until half of what it took is given back.
@@ -139,33 +120,35 @@ impl World {
 }
 
 #[tokio::test]
-async fn mappings_that_are_removed_give_their_memory_back() {
-    let mut world = World::start();
-    let before = world.resident();
+async fn removed_mappings_release_memory() {
+    let mut server = MeasuredServer::start();
+    let before = server.resident();
     let entries: Vec<Value> = (0..MAPPINGS)
         .map(|number| {
             let arn = format!("acs:ram::1234567890123456:user/u{number}");
             json!({ "userARN": arn, "username": format!("u{number}"), "groups": ["dev", "ops"] })
         })
         .collect();
-    world.write_mappings(&entries);
-    world.wait_for_log(&format!("mappings={MAPPINGS}"));
-    world.write_mappings(&[]);
-    world.wait_for_log(&format!("gone={MAPPINGS}"));
-    world.report("200,000 mappings", before).await;
+    server.write_mappings(&entries);
+    server.wait_for_log(&format!("mappings={MAPPINGS}"));
+    server.write_mappings(&[]);
+    server.wait_for_log(&format!("gone={MAPPINGS}"));
+    server.report("200,000 mappings", before).await;
 }
 
 #[tokio::test]
-async fn connections_with_unfinished_bodies_stay_within_their_bound_and_give_it_back() {
+async fn unfinished_bodies_stay_within_bound_and_release_memory() {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
-    let world = World::start();
-    let before = world.resident();
-    let mut tls = trusting(&world.ca()).unwrap();
+    let server = MeasuredServer::start();
+    let before = server.resident();
+    let mut tls = trusting(&server.fixture.ca_file()).unwrap();
     tls.alpn_protocols = vec![b"h2".to_vec()];
     let connector = TlsConnector::from(Arc::new(tls));
     let connect = async || {
-        let stream = TcpStream::connect(("127.0.0.1", world.port)).await.unwrap();
+        let stream = TcpStream::connect(("127.0.0.1", server.fixture.port))
+            .await
+            .unwrap();
         let name = ServerName::try_from("localhost").unwrap();
         let stream = connector.connect(name, stream).await.unwrap();
         let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
@@ -201,7 +184,7 @@ async fn connections_with_unfinished_bodies_stay_within_their_bound_and_give_it_
         connection.abort();
         sent.iter().for_each(tokio::task::JoinHandle::abort);
     }
-    let peak = world
+    let peak = server
         .report("4,000 connections with four unfinished bodies", before)
         .await;
     let bound = CONNECTIONS as u64 * CONNECTION_BOUND + MAX_BODIES * BODY_BOUND;
@@ -210,10 +193,10 @@ async fn connections_with_unfinished_bodies_stay_within_their_bound_and_give_it_
 }
 
 #[tokio::test]
-async fn flood_of_tokens_gives_its_memory_back() {
-    let world = World::start();
-    let before = world.resident();
-    let webhook = WebhookClient::new(&world.ca(), world.port).unwrap();
+async fn flood_of_tokens_releases_memory() {
+    let server = MeasuredServer::start();
+    let before = server.resident();
+    let webhook = server.fixture.new_webhook();
     let garbage = Secret::new(format!("k8s-ack-v2.{}", "e30".repeat(5_000)));
     // One connection for all that follow.
     assert_eq!(webhook.review(&garbage).await.unwrap().status, 200);
@@ -223,5 +206,5 @@ async fn flood_of_tokens_gives_its_memory_back() {
         }
     }
     drop(webhook);
-    world.report("5,000 tokens of 15 KB", before).await;
+    server.report("5,000 tokens of 15 KB", before).await;
 }

@@ -18,7 +18,7 @@ proptest! {
     #![proptest_config(cases(4 * CASES))]
 
     #[test]
-    fn tokens(token in token(), cluster_id in cluster_id(), accept_v1 in any::<bool>(), seconds in any::<i64>()) {
+    fn arbitrary_tokens_never_panic(token in token(), cluster_id in cluster_id(), accept_v1 in any::<bool>(), seconds in any::<i64>()) {
         let policy = TokenPolicy { accept_v1, ..TokenPolicy::new(cluster_id) };
         if let Step::Decided(decision) = begin(&token, &policy, UnixTime::from_seconds(seconds)) {
             let is_ours = token.starts_with("k8s-ack-");
@@ -30,7 +30,7 @@ proptest! {
     }
 
     #[test]
-    fn answers_of_sts(status in prop_oneof![Just(200), Just(400), any::<u16>()], body in reply()) {
+    fn arbitrary_sts_replies_never_panic(status in prop_oneof![Just(200), Just(400), any::<u16>()], body in reply()) {
         let awaiting = awaiting_sts();
         let fingerprint = awaiting.fingerprint();
         let reply = StsReply::Response { status, body: &body };
@@ -44,14 +44,14 @@ proptest! {
     }
 
     #[test]
-    fn token_reviews(body in prop_oneof![any::<Vec<u8>>(), "[{}\\[\\]\",:a-zA-Z0-9. ]{0,80}".prop_map(String::into_bytes)]) {
+    fn arbitrary_token_reviews_never_panic(body in prop_oneof![any::<Vec<u8>>(), "[{}\\[\\]\",:a-zA-Z0-9. ]{0,80}".prop_map(String::into_bytes)]) {
         if let Err(error) = TokenReview::parse(&body) {
             prop_assert!(error.to_string().starts_with("the body is not a TokenReview: "));
         }
     }
 
     #[test]
-    fn rules(mapping in mapping()) {
+    fn arbitrary_rules_never_panic(mapping in mapping()) {
         match Rule::compile(mapping) {
             Ok(rule) => {
                 let mut rules = BackendRules::new(Backend::Crd);

@@ -17,14 +17,14 @@ proptest! {
     #![proptest_config(cases(CASES))]
 
     #[test]
-    fn the_order_of_rules_and_accounts_does_not_matter((list, shuffled) in shuffled(), who in someone()) {
+    fn order_of_rules_and_accounts_changes_nothing((list, shuffled) in shuffled(), who in someone()) {
         let (list, shuffled) = (rule_set(&list), rule_set(&shuffled));
         prop_assert_eq!(who.decide(&list), who.decide(&shuffled));
         prop_assert_eq!(list.backends()[0].conflicts(), shuffled.backends()[0].conflicts());
     }
 
     #[test]
-    fn what_was_replaced_or_deleted_leaves_no_trace(
+    fn replaced_or_deleted_rule_has_no_effect(
         kept in entries(),
         others in entries(),
         order in any::<prop::sample::Index>(),
@@ -52,13 +52,13 @@ proptest! {
     }
 
     #[test]
-    fn the_most_exact_and_then_the_oldest_rule_answers(list in entries(), who in someone()) {
+    fn most_exact_then_oldest_rule_wins(list in entries(), who in someone()) {
         let decision = who.decide(&rule_set(&list));
         prop_assert_eq!(matched(&decision), first_by_search(&list, &who));
     }
 
     #[test]
-    fn a_snapshot_sees_no_later_change(list in entries(), later in entries(), who in someone()) {
+    fn snapshot_ignores_later_changes(list in entries(), later in entries(), who in someone()) {
         let mut rules = rule_set(&list);
         let snapshot = rules.clone();
         let before = who.decide(&snapshot);

@@ -20,7 +20,7 @@ proptest! {
     #![proptest_config(cases(CASES))]
 
     #[test]
-    fn what_is_not_signed_does_not_reach_the_request(client in Client::any(), style in Style::any(), changes in Unsigned::any()) {
+    fn unsigned_header_never_reaches_the_request(client in Client::any(), style in Style::any(), changes in Unsigned::any()) {
         let token = client.token();
         let mut json = open(&token);
         changes.make(&mut json);
@@ -32,7 +32,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_signed_cannot_be_changed(client in Client::any(), place in select(&SIGNED[..]), value in signed_value()) {
+    fn changed_signed_value_is_rejected(client in Client::any(), place in select(&SIGNED[..]), value in signed_value()) {
         let mut json = open(&client.token());
         let Some(slot) = json.pointer_mut(place).filter(|slot| **slot != value) else {
             return Ok(());
@@ -42,7 +42,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_signed_cannot_be_padded(client in Client::any(), place in select(&SIGNED[..]), space in "[ \t]{1,2}", is_before in any::<bool>()) {
+    fn padded_signed_value_is_rejected(client in Client::any(), place in select(&SIGNED[..]), space in "[ \t]{1,2}", is_before in any::<bool>()) {
         let mut json = open(&client.token());
         let Some(Value::String(value)) = json.pointer_mut(place) else {
             return Ok(());
@@ -52,7 +52,7 @@ proptest! {
     }
 
     #[test]
-    fn the_date_cannot_be_moved(client in Client::any(), seconds in 1..20 * 60_i64, is_back in any::<bool>()) {
+    fn changed_date_is_rejected(client in Client::any(), seconds in 1..20 * 60_i64, is_back in any::<bool>()) {
         let mut json = open(&client.token());
         let date = client.date.plus_seconds(if is_back { -seconds } else { seconds });
         json["headers"]["x-acs-date"] = json!(date.to_string());
@@ -60,7 +60,7 @@ proptest! {
     }
 
     #[test]
-    fn the_authorization_cannot_be_changed(client in Client::any(), from in any::<Index>(), to in any::<Index>(), new in "[ -~]{0,3}") {
+    fn changed_authorization_is_rejected(client in Client::any(), from in any::<Index>(), to in any::<Index>(), new in "[ -~]{0,3}") {
         let mut json = open(&client.token());
         let authorization = json["headers"]["Authorization"].as_str().unwrap();
         let (from, to) = (from.index(authorization.len()), to.index(authorization.len()));
@@ -71,7 +71,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_can_be_added(client in Client::any(), place in select(&["", "/query", "/headers"][..]), name in added_name(), value in signed_value()) {
+    fn added_parameter_is_rejected(client in Client::any(), place in select(&["", "/query", "/headers"][..]), name in added_name(), value in signed_value()) {
         let mut json = open(&client.token());
         let object = json.pointer_mut(place).unwrap().as_object_mut().unwrap();
         object.entry(name).or_insert(value);
@@ -79,7 +79,7 @@ proptest! {
     }
 
     #[test]
-    fn no_byte_can_be_changed(client in Client::any(), at in any::<Index>(), new in any::<u8>()) {
+    fn changed_byte_is_rejected(client in Client::any(), at in any::<Index>(), new in any::<u8>()) {
         let token = client.token();
         let mut json = STANDARD.decode(&token.expose()[PREFIX.len()..]).unwrap();
         let at = at.index(json.len());

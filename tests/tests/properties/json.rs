@@ -15,7 +15,7 @@ proptest! {
     #![proptest_config(cases(4 * CASES))]
 
     #[test]
-    fn a_document_is_taken_unless_it_repeats_a_name_or_passes_a_limit(tree in Tree::any()) {
+    fn document_parses_unless_duplicate_key_or_over_limit(tree in Tree::any()) {
         let body = review_around(&tree);
         let is_good = tree.is_strict() && tree.depth() < MAX_DEPTH;
         match TokenReview::parse(body.as_bytes()) {
@@ -30,7 +30,7 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_document_is_read_as_serde_json_reads_it_or_not_at_all(
+    fn damaged_document_equals_serde_json_or_fails(
         tree in Tree::any(),
         at in any::<Index>(),
         new in prop_oneof![any::<u8>(), proptest::sample::select(&b"{}[]:,\"\\ \0"[..])],
@@ -47,7 +47,7 @@ proptest! {
 }
 
 #[test]
-fn the_limits_are_where_they_are_said_to_be() {
+fn documented_limits_are_exact() {
     for (tree, taken) in [
         (nested(MAX_DEPTH - 1), true),
         (nested(MAX_DEPTH), false),

@@ -20,7 +20,7 @@ proptest! {
     #![proptest_config(cases(CASES))]
 
     #[test]
-    fn arns(person in Person::any(), role in path(), account in account(), is_role in any::<bool>()) {
+    fn arns_round_trip(person in Person::any(), role in path(), account in account(), is_role in any::<bool>()) {
         let text = if is_role {
             format!("acs:ram::{account}:role/{role}")
         } else {
@@ -38,7 +38,7 @@ proptest! {
     }
 
     #[test]
-    fn arns_from_any_text(text in "(?i:acs:ram::)[0-9a]{0,3}:(?i:root|user/|role/|assumed-role/)[!-~]{0,20}") {
+    fn arbitrary_text_is_no_arn_or_round_trips(text in "(?i:acs:ram::)[0-9a]{0,3}:(?i:root|user/|role/|assumed-role/)[!-~]{0,20}") {
         if let Ok(arn) = Arn::parse(&text) {
             prop_assert!(arn.to_string().eq_ignore_ascii_case(&text));
             prop_assert_eq!(Arn::parse(&arn.to_string()), Ok(arn));
@@ -46,13 +46,13 @@ proptest! {
     }
 
     #[test]
-    fn dates(seconds in FIRST_SECOND..=LAST_SECOND) {
+    fn dates_round_trip(seconds in FIRST_SECOND..=LAST_SECOND) {
         let date = UnixTime::from_seconds(seconds);
         prop_assert_eq!(UnixTime::parse(&date.to_string()), Some(date));
     }
 
     #[test]
-    fn dates_without_a_wire_form(seconds in any::<i64>()) {
+    fn dates_without_wire_form_are_rejected(seconds in any::<i64>()) {
         let date = UnixTime::from_seconds(seconds);
         let is_on_the_wire = (FIRST_SECOND..=LAST_SECOND).contains(&seconds);
         let parsed = UnixTime::parse(&date.to_string());
@@ -60,14 +60,14 @@ proptest! {
     }
 
     #[test]
-    fn dates_from_any_text(text in "[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9]Z") {
+    fn arbitrary_text_is_no_date_or_round_trips(text in "[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9]Z") {
         if let Some(date) = UnixTime::parse(&text) {
             prop_assert_eq!(date.to_string(), text);
         }
     }
 
     #[test]
-    fn authorizations(id in "[A-Za-z0-9._-]{1,128}", names in "[^,]{0,100}", hex in "[0-9a-f]{64}") {
+    fn authorizations_round_trip(id in "[A-Za-z0-9._-]{1,128}", names in "[^,]{0,100}", hex in "[0-9a-f]{64}") {
         let authorization = Authorization {
             access_key_id: AccessKeyId::parse(&id).unwrap(),
             signed_headers: &names,
@@ -92,7 +92,7 @@ proptest! {
     }
 
     #[test]
-    fn access_key_ids(text in prop_oneof![any::<String>(), "[ -~]{0,140}", "[A-Za-z0-9._-]{0,140}"]) {
+    fn access_key_ids_round_trip(text in prop_oneof![any::<String>(), "[ -~]{0,140}", "[A-Za-z0-9._-]{0,140}"]) {
         let is_id = (1..=128).contains(&text.len())
             && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
         let parsed = AccessKeyId::parse(&text).map(|id| id.to_string());
@@ -100,14 +100,14 @@ proptest! {
     }
 
     #[test]
-    fn cluster_ids(text in prop_oneof![any::<String>(), "[ -~]{0,20}", "[!-~]{240,260}"]) {
+    fn cluster_ids_round_trip(text in prop_oneof![any::<String>(), "[ -~]{0,20}", "[!-~]{240,260}"]) {
         let is_id = (1..=253).contains(&text.len()) && text.chars().all(|c| ('!'..='~').contains(&c));
         let parsed = ClusterId::parse(&text).map(|id| id.to_string());
         prop_assert_eq!(parsed, is_id.then_some(text));
     }
 
     #[test]
-    fn token_reviews(token in any::<String>(), is_beta in any::<bool>(), other in any::<String>()) {
+    fn token_reviews_round_trip(token in any::<String>(), is_beta in any::<bool>(), other in any::<String>()) {
         let version = if is_beta { "authentication.k8s.io/v1beta1" } else { "authentication.k8s.io/v1" };
         let body = json!({
             "kind": "TokenReview",

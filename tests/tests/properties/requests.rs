@@ -16,7 +16,7 @@ proptest! {
     #![proptest_config(cases(CASES))]
 
     #[test]
-    fn an_honest_token_becomes_the_signed_request(client in Client::any(), late in -WINDOW..=WINDOW) {
+    fn valid_token_becomes_the_signed_request(client in Client::any(), late in -WINDOW..=WINDOW) {
         let token = client.token();
         let Step::CallSts(awaiting) = client.begin(token.expose(), late) else {
             return Err(TestCaseError::fail("refused"));
@@ -32,7 +32,7 @@ proptest! {
     }
 
     #[test]
-    fn a_stale_token_is_refused(client in Client::any(), late in prop_oneof![Just(WINDOW + 1), WINDOW + 1..], is_early in any::<bool>()) {
+    fn expired_token_is_denied(client in Client::any(), late in prop_oneof![Just(WINDOW + 1), WINDOW + 1..], is_early in any::<bool>()) {
         let late = if is_early { -late } else { late };
         match client.begin(client.token().expose(), late) {
             Step::CallSts(_) => return Err(TestCaseError::fail("taken")),
@@ -44,7 +44,7 @@ proptest! {
     }
 
     #[test]
-    fn a_token_of_another_cluster_is_refused(client in Client::any(), other in crate::inputs::cluster_id()) {
+    fn token_for_another_cluster_is_denied(client in Client::any(), other in crate::inputs::cluster_id()) {
         prop_assume!(client.cluster_id != other);
         let server = Client { cluster_id: other, ..client.clone() };
         match server.begin(client.token().expose(), 0) {

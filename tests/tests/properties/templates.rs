@@ -13,7 +13,7 @@ proptest! {
     #![proptest_config(cases(4 * CASES))]
 
     #[test]
-    fn a_name_is_never_empty_unprintable_or_reserved(pieces in pieces(), identity in identity()) {
+    fn rendered_name_is_never_empty_unprintable_or_reserved(pieces in pieces(), identity in identity()) {
         let text: String = pieces.iter().map(Piece::source).collect();
         match Template::parse(&text) {
             Ok(template) => check_rendered(&text, &template, &pieces, &identity)?,
@@ -27,7 +27,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_a_template_or_is_refused(text in "[{}a-z:]{0,40}|\\PC{0,40}", identity in identity()) {
+    fn arbitrary_text_is_template_or_error(text in "[{}a-z:]{0,40}|\\PC{0,40}", identity in identity()) {
         if let Ok(name) = Template::parse(&text).map(|template| template.render(&identity)) {
             prop_assert!(!text.contains("{{") || TemplateVariable::ALL.iter().any(|(variable, _)| text.contains(variable)));
             prop_assert!(text.contains("{{") || name == Ok(text));
@@ -35,7 +35,7 @@ proptest! {
     }
 
     #[test]
-    fn what_a_session_is_called_cannot_name_the_system(session in reserved_session(), account in account()) {
+    fn session_name_cannot_render_system_username(session in reserved_session(), account in account()) {
         let expression = "'system' + ':' + identity.sessionName";
         let listed = "system:listed";
         let rules = rule_of(&account, |mapping| {
@@ -48,7 +48,7 @@ proptest! {
     }
 
     #[test]
-    fn nor_can_it_join_its_groups(session in reserved_session(), account in account()) {
+    fn session_name_cannot_join_system_groups(session in reserved_session(), account in account()) {
         let rules = rule_of(&account, |mapping| {
             mapping.groups_expression_may_add = vec!["system:listed".to_owned()];
             mapping.groups_expression = Some("['system:' + identity.sessionName]".to_owned());

@@ -4,13 +4,13 @@
 //! identity comes from the cache. Times by the clock are tested in `host/src/authenticator/tests`, and what
 //! the API server confirms in `cluster_mappings`.
 
+mod fixture;
 mod privilege;
-mod world;
 
 use ack_ram_tests::sts::demo;
 use serde_json::{Value, json};
 
-use crate::world::{World, alice};
+use crate::fixture::{EditedServer, alice};
 
 fn granted(user: &str, is_hit: bool) -> (String, bool) {
     (user.to_owned(), is_hit)
@@ -23,88 +23,98 @@ fn assert_denied((answer, is_hit): &(String, bool), why: &str, expected_hit: boo
 }
 
 /// A server that maps Alice by its configuration file, and has her in its cache.
-async fn mapped_by_the_file(groups: &[&str]) -> World {
-    let mut world = World::start(&json!({ "mapUsers": [alice(groups)] })).await;
+async fn mapped_by_the_file(groups: &[&str]) -> EditedServer {
+    let mut server = EditedServer::start(&json!({ "mapUsers": [alice(groups)] })).await;
     let user = format!("alice [{}]", groups.join(" "));
-    assert_eq!(world.login().await, granted(&user, false));
-    assert_eq!(world.login().await, granted(&user, true));
-    world
+    assert_eq!(server.login().await, granted(&user, false));
+    assert_eq!(server.login().await, granted(&user, true));
+    server
 }
 
 #[tokio::test]
-async fn mapping_deleted_from_the_configuration_file() {
-    let mut world = mapped_by_the_file(&["ops"]).await;
+async fn mapping_deleted_from_configuration_file_denies_next_login() {
+    let mut server = mapped_by_the_file(&["ops"]).await;
     let bob = json!({ "userARN": demo::STRANGER_ARN, "username": "bob" });
-    world.edit(|server| server["mapUsers"] = json!([bob])).await;
-    assert_denied(&world.login().await, "is not mapped", true);
-}
-
-#[tokio::test]
-async fn mapping_narrowed_in_the_configuration_file() {
-    let mut world = mapped_by_the_file(&["ops", "system:masters"]).await;
-    world
-        .edit(|server| server["mapUsers"] = json!([alice(&["ops"])]))
+    server
+        .edit(|settings| settings["mapUsers"] = json!([bob]))
         .await;
-    assert_eq!(world.login().await, granted("alice [ops]", true));
+    assert_denied(&server.login().await, "is not mapped", true);
 }
 
 #[tokio::test]
-async fn mapping_deleted_from_or_with_the_dynamic_file() {
+async fn mapping_narrowed_in_configuration_file_narrows_next_login() {
+    let mut server = mapped_by_the_file(&["ops", "system:masters"]).await;
+    server
+        .edit(|settings| settings["mapUsers"] = json!([alice(&["ops"])]))
+        .await;
+    assert_eq!(server.login().await, granted("alice [ops]", true));
+}
+
+#[tokio::test]
+async fn mapping_deleted_from_or_with_dynamic_file_denies_next_login() {
     let settings =
         |path: &Value| json!({ "backendMode": ["DynamicFile"], "dynamicFilePath": path });
     let mappings = |entries: &[Value]| json!({ "mapUsers": entries }).to_string();
-    let mut world = World::start(&settings(&json!("dynamic.json"))).await;
+    let mut server = EditedServer::start(&settings(&json!("dynamic.json"))).await;
     let bob = json!({ "userARN": demo::STRANGER_ARN, "username": "bob", "groups": [] });
     for ends in ["entry", "file"] {
-        let before = world.reloads("DynamicFile").await;
-        world.replace("dynamic.json", &mappings(&[alice(&["ops"]), bob.clone()]));
-        world.wait_for_reloads("DynamicFile", before + 1.0).await;
-        assert_eq!(world.login().await.0, "alice [ops]");
+        let before = server.reloads("DynamicFile").await;
+        server
+            .fixture
+            .replace("dynamic.json", &mappings(&[alice(&["ops"]), bob.clone()]));
+        server.wait_for_reloads("DynamicFile", before + 1.0).await;
+        assert_eq!(server.login().await.0, "alice [ops]");
         if ends == "entry" {
-            world.replace("dynamic.json", &mappings(std::slice::from_ref(&bob)));
-            world.wait_for_reloads("DynamicFile", before + 2.0).await;
+            server
+                .fixture
+                .replace("dynamic.json", &mappings(std::slice::from_ref(&bob)));
+            server.wait_for_reloads("DynamicFile", before + 2.0).await;
         } else {
-            std::fs::remove_file(world.path("dynamic.json")).unwrap();
+            std::fs::remove_file(server.fixture.path("dynamic.json")).unwrap();
             let labels = [("backend", "DynamicFile")];
-            world.wait_for_metric("backend_trouble", &labels, 1.0).await;
+            server
+                .wait_for_metric("backend_trouble", &labels, 1.0)
+                .await;
         }
-        assert_denied(&world.login().await, "is not mapped", true);
+        assert_denied(&server.login().await, "is not mapped", true);
     }
 }
 
 #[tokio::test]
 async fn server_restarted_remembers_neither_identities_nor_old_mappings() {
-    let mut world = mapped_by_the_file(&["ops"]).await;
-    world.sts.disable_key(&demo::user_key().id);
-    assert_eq!(world.login().await, granted("alice [ops]", true));
-    world.restart().await;
-    assert_denied(&world.login().await, "disabled", false);
-    world.sts.enable_key(&demo::user_key().id);
-    assert_eq!(world.login().await, granted("alice [ops]", false));
+    let mut server = mapped_by_the_file(&["ops"]).await;
+    server.fixture.sts.disable_key(&demo::user_key().id);
+    assert_eq!(server.login().await, granted("alice [ops]", true));
+    server.restart().await;
+    assert_denied(&server.login().await, "disabled", false);
+    server.fixture.sts.enable_key(&demo::user_key().id);
+    assert_eq!(server.login().await, granted("alice [ops]", false));
     // A broken entry keeps nothing that another process had in effect.
-    world.write(|server| server["mapUsers"][0]["username"] = json!("{{NoSuchVariable}}"));
-    world.restart().await;
-    assert_denied(&world.login().await, "is not mapped", false);
+    server
+        .fixture
+        .edit(|settings| settings["mapUsers"][0]["username"] = json!("{{NoSuchVariable}}"));
+    server.restart().await;
+    assert_denied(&server.login().await, "is not mapped", false);
 }
 
 #[tokio::test]
 async fn settings_reloaded_forget_identities_and_apply_new_checks_to_the_cache() {
-    let mut world = mapped_by_the_file(&["ops"]).await;
+    let mut server = mapped_by_the_file(&["ops"]).await;
     // Settings about rules are applied to identities from the cache.
     let rule = json!([{ "expression": "!('ops' in user.groups)", "message": "ops is closed" }]);
-    world
-        .edit(|server| server["userValidationRules"] = rule)
+    server
+        .edit(|settings| settings["userValidationRules"] = rule)
         .await;
-    assert_denied(&world.login().await, "ops is closed", true);
-    world
-        .edit(|server| server["userValidationRules"] = json!([]))
+    assert_denied(&server.login().await, "ops is closed", true);
+    server
+        .edit(|settings| settings["userValidationRules"] = json!([]))
         .await;
-    assert_eq!(world.login().await, granted("alice [ops]", true));
+    assert_eq!(server.login().await, granted("alice [ops]", true));
     // Settings about tokens and STS forget all identities.
-    world.sts.disable_key(&demo::user_key().id);
-    assert_eq!(world.login().await, granted("alice [ops]", true));
-    world
-        .edit(|server| server["sts"]["cacheTTL"] = json!("1m"))
+    server.fixture.sts.disable_key(&demo::user_key().id);
+    assert_eq!(server.login().await, granted("alice [ops]", true));
+    server
+        .edit(|settings| settings["sts"]["cacheTTL"] = json!("1m"))
         .await;
-    assert_denied(&world.login().await, "disabled", false);
+    assert_denied(&server.login().await, "disabled", false);
 }

@@ -59,7 +59,7 @@ async fn under_until(fault: Fault, end: Option<Place>) -> Result<Reply, Symptom>
 }
 
 #[tokio::test]
-async fn without_a_reply() {
+async fn fault_gives_no_reply() {
     for (fault, symptom) in [
         (Fault::CloseOnAccept, Symptom::NoHandshake),
         (Fault::StallOnAccept, Symptom::TimedOut(Place::Handshake)),
@@ -120,7 +120,7 @@ async fn without_a_reply() {
 
 /// It depends on how soon the client looks where it learns of it.
 #[tokio::test]
-async fn with_a_reset() {
+async fn fault_resets_the_connection() {
     let result = under(Fault::ResetOnAccept).await;
     let symptom = result.map(|reply| reply.status).unwrap_err();
     assert!(
@@ -130,7 +130,7 @@ async fn with_a_reset() {
 }
 
 #[tokio::test]
-async fn with_an_error() {
+async fn fault_answers_with_an_error() {
     for (fault, status, code) in [
         (Fault::ThrottleUser, 400, "Throttling.User"),
         (Fault::ThrottleApi, 400, "Throttling.Api"),
@@ -144,7 +144,7 @@ async fn with_an_error() {
 }
 
 #[tokio::test]
-async fn with_a_reply_that_is_no_identity() {
+async fn fault_answers_with_invalid_identity() {
     for fault in [Fault::Garbage, Fault::ContentLengthTooShort] {
         let reply = under(fault.clone()).await.unwrap();
         assert_eq!(reply.status, 200);
@@ -171,7 +171,7 @@ async fn with_a_reply_that_is_no_identity() {
 }
 
 #[tokio::test]
-async fn a_delay_is_followed_by_the_right_answer() {
+async fn delay_is_followed_by_the_right_answer() {
     let delay = Duration::from_millis(50);
     let sent = Instant::now();
     let reply = under(Fault::Delay(delay)).await.unwrap();
@@ -180,7 +180,7 @@ async fn a_delay_is_followed_by_the_right_answer() {
 }
 
 #[tokio::test]
-async fn what_is_held_is_answered_when_the_fault_is_another_and_not_before() {
+async fn held_request_is_answered_once_the_fault_changes() {
     let sts = Emulator::builder().demo().start().unwrap();
     for next in [None, Some(Fault::Garbage), Some(Fault::Hold)] {
         sts.clear_requests();
@@ -200,7 +200,7 @@ async fn what_is_held_is_answered_when_the_fault_is_another_and_not_before() {
 }
 
 #[tokio::test]
-async fn with_the_right_answer_all_the_same() {
+async fn fault_leaves_the_right_answer() {
     for (fault, kind) in [
         (Fault::ContentType("text/html"), "text/html"),
         (
@@ -230,7 +230,7 @@ async fn with_the_right_answer_all_the_same() {
 }
 
 #[tokio::test]
-async fn connections_can_be_cut() {
+async fn cut_connections_are_closed() {
     let sts = Emulator::builder().demo().start().unwrap();
     sts.set_fault(Some(Fault::Hang));
     let call = good_call(&sts);
@@ -247,7 +247,7 @@ async fn connections_can_be_cut() {
 }
 
 #[tokio::test]
-async fn a_fault_can_be_for_a_few_requests() {
+async fn fault_for_next_requests_ends_after_them() {
     for (fault, symptom) in [
         (Fault::CloseBeforeHeaders, Symptom::NoHead),
         (Fault::CloseOnAccept, Symptom::NoHandshake),

@@ -61,7 +61,7 @@ fn token_call(key: &AccessKey, sts: &Emulator) -> Call {
 }
 
 #[tokio::test]
-async fn the_account() {
+async fn root_account_is_identified() {
     let expected = json!({
         "IdentityType": "Account",
         "AccountId": demo::ACCOUNT,
@@ -73,7 +73,7 @@ async fn the_account() {
 }
 
 #[tokio::test]
-async fn a_user() {
+async fn user_is_identified() {
     let expected = json!({
         "IdentityType": "RAMUser",
         "AccountId": demo::ACCOUNT,
@@ -85,7 +85,7 @@ async fn a_user() {
 }
 
 #[tokio::test]
-async fn a_session_of_a_role() {
+async fn role_session_is_identified() {
     let expected = json!({
         "IdentityType": "AssumedRoleUser",
         "AccountId": demo::ACCOUNT,

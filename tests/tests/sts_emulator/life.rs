@@ -13,7 +13,7 @@ fn good_call(sts: &Emulator) -> Call {
 }
 
 #[tokio::test]
-async fn connections_are_kept_alive() {
+async fn connections_stay_open_between_requests() {
     let sts = Emulator::builder().demo().start().unwrap();
     let mut connection = Connection::open(&sts, "localhost", PATIENCE).await.unwrap();
     let bad = good_call(&sts).without_header("x-acs-date");
@@ -29,7 +29,7 @@ async fn connections_are_kept_alive() {
 }
 
 #[tokio::test]
-async fn the_certificate_is_for_the_names_it_was_given() {
+async fn certificate_has_the_given_names() {
     let sts = Emulator::builder()
         .demo()
         .name("sts.aliyuncs.com")
@@ -47,7 +47,7 @@ async fn the_certificate_is_for_the_names_it_was_given() {
 }
 
 #[tokio::test]
-async fn it_speaks_plain_http_too() {
+async fn plain_http_is_served() {
     let sts = Emulator::builder().demo().plain_http().start().unwrap();
     assert_eq!(sts.url(), format!("http://{}", sts.endpoint()));
     let reply = send(&sts, &good_call(&sts), PATIENCE).await.unwrap();
@@ -55,7 +55,7 @@ async fn it_speaks_plain_http_too() {
 }
 
 #[tokio::test]
-async fn its_clock_can_be_set() {
+async fn set_clock_decides_token_age() {
     let past = UnixTime::parse("2001-02-03T04:05:06Z").unwrap();
     let sts = Emulator::builder().demo().now(past).start().unwrap();
     let reply = send(&sts, &good_call(&sts), PATIENCE).await.unwrap();
@@ -67,7 +67,7 @@ async fn its_clock_can_be_set() {
 }
 
 #[tokio::test]
-async fn a_disabled_key_can_be_enabled() {
+async fn disabled_key_is_enabled_again() {
     let sts = Emulator::builder().demo().start().unwrap();
     let id = demo::user_key().id;
     assert!(sts.disable_key(&id) && sts.enable_key(&id));
@@ -76,7 +76,7 @@ async fn a_disabled_key_can_be_enabled() {
 }
 
 #[test]
-fn a_taken_address_is_an_error() {
+fn taken_address_fails_start() {
     let first = Emulator::builder().start().unwrap();
     let error = Emulator::builder()
         .listen(first.address())
@@ -86,14 +86,14 @@ fn a_taken_address_is_an_error() {
 }
 
 #[test]
-fn a_name_that_is_none_is_an_error() {
+fn invalid_certificate_name_fails_start() {
     let error = Emulator::builder().name("caf\u{e9}").start().unwrap_err();
     assert!(matches!(error, StartError::Certificate(_)), "{error}");
 }
 
 /// Also while a client is being kept waiting or is reading without end.
 #[tokio::test]
-async fn dropping_it_leaves_nothing_behind() {
+async fn drop_closes_port_and_connections() {
     for (fault, symptom) in [
         (Fault::Hang, Symptom::NoHead),
         (Fault::EndlessBody, Symptom::TooLong),

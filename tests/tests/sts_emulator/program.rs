@@ -30,7 +30,7 @@ fn path(directory: &Path, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn it_answers_until_it_is_asked_to_stop() {
+async fn program_answers_until_signal() {
     let directory = tempfile::tempdir().unwrap();
     let state = path(directory.path(), "state.json");
     std::fs::write(&state, EXAMPLE_STATE).unwrap();
@@ -49,7 +49,7 @@ async fn it_answers_until_it_is_asked_to_stop() {
 }
 
 #[test]
-fn it_writes_its_certificate_authority() {
+fn ca_out_has_the_certificate_authority() {
     let directory = tempfile::tempdir().unwrap();
     let ca = path(directory.path(), "ca.pem");
     let mut process = start(&["--ca-out", &ca, "--name", "sts.aliyuncs.com"]);
@@ -59,7 +59,7 @@ fn it_writes_its_certificate_authority() {
 }
 
 #[test]
-fn mistakes_are_told_in_one_line() {
+fn invalid_arguments_are_reported_in_one_line() {
     let directory = tempfile::tempdir().unwrap();
     let missing = path(directory.path(), "missing.json");
     let broken = path(directory.path(), "broken.json");
@@ -100,7 +100,7 @@ fn mistakes_are_told_in_one_line() {
 }
 
 #[test]
-fn help_shows_the_keys_and_a_state_file() {
+fn help_has_keys_and_state_file_example() {
     let mut process = start(&["--help"]);
     assert!(process.wait(PATIENCE).unwrap().success());
     let help = process.stdout();

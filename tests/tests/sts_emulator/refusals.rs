@@ -39,7 +39,7 @@ fn other_token() -> Option<&'static str> {
 }
 
 #[tokio::test]
-async fn keys() {
+async fn invalid_keys_are_refused() {
     let wrong = || with_secret(demo::user_key(), "wrong");
     let unknown = || AccessKey {
         id: AccessKeyId::parse("LTAI5tUnknown").unwrap(),
@@ -88,7 +88,7 @@ async fn keys() {
 }
 
 #[tokio::test]
-async fn security_tokens() {
+async fn invalid_security_tokens_are_refused() {
     let session = demo::session_key;
     for sign in [acs3, rpc] {
         let missing = |s: &Emulator| sign(s, with_token(session(), None));
@@ -124,7 +124,7 @@ async fn security_tokens() {
 }
 
 #[tokio::test]
-async fn dates() {
+async fn invalid_dates_are_refused() {
     for sign in [acs3, rpc] {
         for moved in [16 * 60, -16 * 60] {
             let call = |sts: &Emulator| {
@@ -140,7 +140,7 @@ async fn dates() {
 }
 
 #[tokio::test]
-async fn what_acs3_requires() {
+async fn missing_acs3_header_is_refused() {
     let user = |s: &Emulator| acs3(s, demo::user_key());
     for (header, code) in [
         ("x-acs-action", "MissingAction"),
@@ -195,7 +195,7 @@ async fn what_acs3_requires() {
 
 /// The hash of the body is compared also when no signature covers the header that claims it.
 #[tokio::test]
-async fn the_body_is_what_the_header_says() {
+async fn body_hash_mismatch_is_refused() {
     let sts = Emulator::builder().demo().start().unwrap();
     let date = sts.now().to_string();
     let covered = [
@@ -213,7 +213,7 @@ async fn the_body_is_what_the_header_says() {
 }
 
 #[tokio::test]
-async fn what_rpc_requires() {
+async fn missing_rpc_parameter_is_refused() {
     let user = |s: &Emulator| rpc(s, demo::user_key());
     for parameter in [
         "AccessKeyId",
@@ -261,7 +261,7 @@ async fn what_rpc_requires() {
 
 /// As real STS does: the client learns what it should have signed, and so its own security token comes back.
 #[tokio::test]
-async fn a_wrong_signature_is_answered_with_the_string_to_sign() {
+async fn wrong_signature_is_answered_with_string_to_sign() {
     let sts = Emulator::builder().demo().start().unwrap();
     let key = with_secret(demo::session_key(), "wrong");
     let reply = send(&sts, &rpc(&sts, key), PATIENCE).await.unwrap();
@@ -271,7 +271,7 @@ async fn a_wrong_signature_is_answered_with_the_string_to_sign() {
 }
 
 #[tokio::test]
-async fn a_nonce_is_good_once() {
+async fn reused_nonce_is_refused() {
     let sts = Emulator::builder().demo().start().unwrap();
     let call = |nonce| {
         let key = demo::user_key();

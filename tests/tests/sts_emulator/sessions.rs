@@ -88,7 +88,7 @@ async fn check_session(sts: &Emulator, call: &Call) {
 }
 
 #[tokio::test]
-async fn a_user_assumes_a_role() {
+async fn user_assumes_role() {
     let sts = start();
     check_session(&sts, &assume_by_rpc(&sts, &WORK, &demo::user_key())).await;
     let sts = start();
@@ -97,13 +97,13 @@ async fn a_user_assumes_a_role() {
 }
 
 #[tokio::test]
-async fn a_session_assumes_a_role() {
+async fn session_assumes_role() {
     let sts = start();
     check_session(&sts, &assume_by_rpc(&sts, &WORK, &demo::session_key())).await;
 }
 
 #[tokio::test]
-async fn an_oidc_token_assumes_a_role() {
+async fn oidc_token_assumes_role() {
     let oidc = [
         ("OIDCProviderArn", demo::OIDC_PROVIDER_ARN),
         ("OIDCToken", demo::OIDC_TOKEN),
@@ -127,7 +127,7 @@ async fn two_sessions_have_two_keys() {
 }
 
 #[tokio::test]
-async fn what_assuming_a_role_requires() {
+async fn invalid_assume_role_is_refused() {
     let role = WORK[0];
     let session = WORK[1];
     for (parameters, status, code) in [
@@ -193,7 +193,7 @@ async fn what_assuming_a_role_requires() {
 }
 
 #[tokio::test]
-async fn what_an_oidc_token_must_be() {
+async fn invalid_oidc_token_is_refused() {
     let provider = ("OIDCProviderArn", demo::OIDC_PROVIDER_ARN);
     let unknown = "AuthenticationFail.OIDCToken.Invalid";
     for (oidc, status, code) in [

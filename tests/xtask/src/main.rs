@@ -190,7 +190,7 @@ fn run_task(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Task::Crd => {
             // The test that compares the file writes it when it is told to.
             let mut command = cargo(&["test", "--package=ack-ram-authenticator", "--test=crd"]);
-            command.arg("the_definition_is_that_of_the_type");
+            command.arg("definition_file_equals_the_type");
             command.env("ACK_RAM_WRITE_CRD", "1");
             runner.run("crd", command)?;
             Ok(ExitCode::SUCCESS)

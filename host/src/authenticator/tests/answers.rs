@@ -37,7 +37,7 @@ async fn cache_hit_makes_no_call_and_uses_current_rules() {
 async fn expired_token_in_cache_is_not_granted() {
     let fixture = Fixture::new();
     let server = fixture.server(&json!({ "cacheTTL": "15m" }));
-    let token = token_dated(&demo::user_key(), clock().plus_seconds(-14 * 60));
+    let token = token_v2(&demo::user_key(), clock().plus_seconds(-14 * 60));
     assert_eq!(server.login(&token).await, ("granted", "miss"));
     assert_eq!(server.login(&token).await, ("granted", "hit"));
     CLOCK_OFFSET.set(61);
@@ -149,18 +149,18 @@ async fn unavailable_answer_is_shared_and_never_cached() {
 }
 
 #[tokio::test]
-async fn each_error_of_sts_is_read_as_the_vectors_say() {
-    let world = Fixture::new();
-    let server = world.server(&json!({ "breakerFailures": 0 }));
+async fn sts_error_vectors_get_expected_decisions() {
+    let fixture = Fixture::new();
+    let server = fixture.server(&json!({ "breakerFailures": 0 }));
     let mut count = 0;
     // Other statuses are none that a server of HTTP sends at the end.
     let errors = vectors::sts_errors().into_iter();
     for error in errors.filter(|error| (200..600).contains(&error.status)) {
-        world.sts.set_fault(Some(Fault::Reply {
+        fixture.sts.set_fault(Some(Fault::Reply {
             status: error.status,
             body: error.body.into(),
         }));
-        let login = server.login(&world.token()).await;
+        let login = server.login(&fixture.token()).await;
         assert_eq!(login, (&*error.code, "miss"), "{}", error.name);
         count += 1;
     }
@@ -168,7 +168,7 @@ async fn each_error_of_sts_is_read_as_the_vectors_say() {
 }
 
 #[tokio::test]
-async fn when_all_is_full_the_answer_comes_at_once_and_hits_need_no_place() {
+async fn full_queue_answers_at_once_and_serves_cache_hits() {
     let fixture = Fixture::new();
     let server = fixture.server(&json!({ "maxCalls": 1, "maxWaiting": 1 }));
     let known = fixture.token();
@@ -258,9 +258,7 @@ async fn flood_of_proxies_leaves_half_of_room_to_api_server() {
         let login = others.join_next().await.unwrap();
         assert_eq!(login.unwrap(), ("overloaded", "miss"));
     }
-    while fixture.sts.requests().is_empty() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    eventually("a call", async || !fixture.sts.requests().is_empty()).await;
     assert_eq!(server.metrics.queue().waiting.get(), 1);
     assert_eq!(server.calls(), 2);
     fixture.sts.set_fault(None);
@@ -278,15 +276,14 @@ async fn proxy_call_moves_to_api_server_queue_when_api_server_joins() {
     };
     fixture.sts.set_fault(Some(Fault::Hang));
     let _hangs = login(Requester::Proxy, &fixture.token());
-    while fixture.sts.requests().is_empty() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    eventually("a call", async || !fixture.sts.requests().is_empty()).await;
     fixture.sts.set_fault(None);
     let token = fixture.token();
     let waits = login(Requester::Proxy, &token);
-    while server.metrics.queue().waiting.get() < 1 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    eventually("a waiting call", async || {
+        server.metrics.queue().waiting.get() >= 1
+    })
+    .await;
     assert_eq!(server.login(&token).await, ("granted", "shared"));
     assert_eq!(waits.await.unwrap(), ("granted", "miss"));
     assert_eq!(server.calls(), 1);
@@ -331,9 +328,7 @@ async fn panic_in_call_reaches_all_followers_and_leaks_nothing() {
     let token = fixture.token();
     let logins = join_all((0..3).map(|_| server.login(&token)));
     let panics = async {
-        while fixture.sts.requests().is_empty() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        eventually("a call", async || !fixture.sts.requests().is_empty()).await;
         PANICS.set(true);
         fixture.sts.set_fault(None);
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ack_ram_tests::sts::{Fault, SeenRequest};
+use ack_ram_tests::sts::{Fault, RecordedRequest};
 use futures_util::future::join_all;
 
 use super::*;
@@ -111,14 +111,15 @@ async fn failing_endpoint_opens_breaker() {
         });
         join_all(logins).await;
         // A probe decides, and meets the same fault.
-        while calls(&server, &fixture.sts).breaker.get() != 2 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        eventually("the open breaker", async || {
+            calls(&server, &fixture.sts).breaker.get() == 2
+        })
+        .await;
         fixture.sts.set_fault(None);
         fixture.sts.clear_requests();
         let connections = fixture.sts.connections();
         let date = fixture.dates.next();
-        let token = token_dated(&demo::user_key(), date);
+        let token = token_v2(&demo::user_key(), date);
         let decided = server
             .authenticator
             .decide(&token, Requester::ApiServer)
@@ -129,7 +130,7 @@ async fn failing_endpoint_opens_breaker() {
         assert_eq!(calls(&server, &fixture.sts).breaker.get(), 2, "{fault:?}");
         let date = date.to_string();
         let seen = fixture.sts.requests();
-        let is_it = |seen: &SeenRequest| seen.headers["x-acs-date"] == *date;
+        let is_it = |seen: &RecordedRequest| seen.headers["x-acs-date"] == *date;
         assert!(!seen.iter().any(is_it), "{fault:?}");
         // What was given up may arrive only now where STS was slower than the call was patient.
         if !hangs {
@@ -176,19 +177,14 @@ async fn probe_without_token_detects_recovery() {
         server.login(&fixture.token_of(&key)).await;
     }
     let breaker = calls(&server, &fixture.sts).breaker;
-    let until = async |is_so: &dyn Fn() -> bool| {
-        while !is_so() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
     // Without a login, probes are sent until one is answered.
-    until(&|| fixture.sts.probes().len() >= 3).await;
+    eventually("three probes", async || fixture.sts.probes().len() >= 3).await;
     assert_ne!(breaker.get(), 0);
     let calls = requests(&fixture);
     assert_eq!(server.login(&fixture.token()).await.0, "sts_unreachable");
     assert_eq!(requests(&fixture), calls);
     fixture.sts.set_fault(None);
-    until(&|| breaker.get() == 0).await;
+    eventually("the closed breaker", async || breaker.get() == 0).await;
     assert_eq!(server.login(&fixture.token()).await.0, "granted");
     for probe in fixture.sts.probes() {
         assert_eq!((probe.method.as_str(), &*probe.target), ("GET", "/"));
@@ -209,9 +205,7 @@ async fn answered_probe_keeps_breaker_closed_while_calls_fail() {
         server.login(&fixture.token_of(&key)).await;
     }
     let breaker = calls(&server, &fixture.sts).breaker;
-    while fixture.sts.probes().is_empty() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    eventually("a probe", async || !fixture.sts.probes().is_empty()).await;
     assert_eq!(breaker.get(), 0);
     assert_eq!(server.login(&fixture.token()).await.0, "sts_failing");
 }
@@ -230,9 +224,7 @@ async fn dropped_client_ends_probes() {
     };
     assert_ne!(tasks(), 0);
     drop(server);
-    while tasks() > 0 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    eventually("the end of all tasks", async || tasks() == 0).await;
 }
 
 #[tokio::test]

@@ -7,23 +7,19 @@ mod staleness;
 
 use std::cell::Cell;
 
-use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::sign::{self, AccessKey};
+use ack_ram_core::sign::AccessKey;
 use ack_ram_core::time::UnixTime;
-use ack_ram_tests::callers;
+use ack_ram_tests::callers::{self, CLUSTER, token_v2};
 use ack_ram_tests::dates::DistinctDates;
+use ack_ram_tests::eventually::eventually;
 use ack_ram_tests::sts::{Emulator, demo};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
 use crate::backends;
-use crate::config::{self, Config, ConfigFile, Overrides};
 use crate::env;
-use crate::metrics::StsMetrics;
-use crate::sts::StsClient;
-
-const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
+use crate::fixture::load_config;
 
 thread_local! {
     /// How far this test's clock is ahead. A test and all its tasks are on one thread.
@@ -83,7 +79,7 @@ impl Fixture {
                 "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice" }],
             },
         });
-        let config = load(&text.to_string());
+        let config = load_config(&text.to_string()).unwrap();
         let metrics = StsMetrics::disabled().unwrap();
         let client = StsClient::new(&config.sts, &metrics).unwrap();
         let rules = backends::load(&config);
@@ -103,30 +99,13 @@ impl Fixture {
     }
 
     fn token_of(&self, key: &AccessKey) -> Secret {
-        token_dated(key, self.dates.next())
+        token_v2(key, self.dates.next())
     }
 
     fn v1_token(&self) -> Secret {
         let nonce = self.nonces.replace(self.nonces.get() + 1).to_string();
         callers::token_v1(&demo::user_key(), &nonce, clock())
     }
-}
-
-fn load(text: &str) -> Config {
-    let sources = config::ConfigSources {
-        file: Some(ConfigFile::Text {
-            name: "config.yaml",
-            text,
-        }),
-        overrides: &Overrides::default(),
-        variables: &|_| None,
-    };
-    config::load(&sources).unwrap()
-}
-
-fn token_dated(key: &AccessKey, date: UnixTime) -> Secret {
-    let cluster = ClusterId::parse(CLUSTER).unwrap();
-    sign::sign_token_v2(key, &cluster, "test", date).unwrap()
 }
 
 impl TestServer {

@@ -1,10 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use ack_ram_core::rules::{BackendRules, RuleSet};
-use ack_ram_core::time::UnixTime;
-
 use super::*;
-use crate::backends::document_source::ignore_reloads;
+use crate::fixture::config_map_source;
 
 fn data(texts: &[(&str, &str)]) -> ConfigMapData {
     let texts = texts.iter();
@@ -36,20 +33,7 @@ fn state(live: &LiveRules) -> (Vec<String>, BTreeMap<String, String>) {
 
 #[test]
 fn config_map_keys_are_read_separately_as_in_go() {
-    let rules = RuleSet::new(
-        vec![BackendRules::new_unsynced(Backend::ConfigMap)],
-        BTreeSet::new(),
-    );
-    let clock = || UnixTime::from_seconds(7);
-    let live = Arc::new(LiveRules::new(rules, clock()));
-    let name = ConfigMapName::default();
-    let source = ConfigMapSource::new(
-        name,
-        WildcardMode::Disabled,
-        Arc::clone(&live),
-        clock,
-        ignore_reloads(),
-    );
+    let (source, live) = config_map_source();
     assert!(!live.snapshot().backends()[0].is_synced());
     source.clear();
     assert_eq!(state(&live).0, [""; 0], "there is none, and that is known");

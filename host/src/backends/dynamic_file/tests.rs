@@ -7,18 +7,16 @@ use ack_ram_analysis::placeholder;
 use ack_ram_core::arn::Arn;
 use ack_ram_core::rules::{BackendRules, RuleSet, RulesError, RulesUnavailable};
 use ack_ram_core::time::UnixTime;
+use ack_ram_tests::eventually::eventually;
 
 use super::*;
 use crate::backends::document_source::ignore_reloads;
+use crate::fixture::unsynced_rules;
 
 const GOOD: &str = r#"{"MapRoles": [{"RoleArn": "acs:ram::1:role/a", "username": "a"}]}"#;
 
 fn live() -> Arc<LiveRules> {
-    let rules = RuleSet::new(
-        vec![BackendRules::new_unsynced(Backend::DynamicFile)],
-        BTreeSet::new(),
-    );
-    Arc::new(LiveRules::new(rules, UnixTime::from_seconds(0)))
+    unsynced_rules(Backend::DynamicFile, UnixTime::from_seconds(0))
 }
 
 /// Whether it is read, how many are mapped, how many of them are kept, and what is the trouble.
@@ -169,9 +167,7 @@ async fn watch_ends_on_stop() {
     let (stop, stopped) = watch::channel(false);
     let task = tokio::spawn(file.watch(stopped));
     fs::write(&path, GOOD).unwrap();
-    while state(&live).1 == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    eventually("the mappings are in effect", async || state(&live).1 != 0).await;
     stop.send(true).unwrap();
     task.await.unwrap();
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ack_ram_core::arn::Arn;
-use ack_ram_core::rules::{Backend, BackendRules, RuleSet, WildcardMode};
+use ack_ram_core::rules::{Backend, WildcardMode};
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::broken_edits::{self, BrokenEdits, TextEdit};
 use tempfile::TempDir;
@@ -21,6 +21,7 @@ use crate::backends::live::LiveRules;
 use crate::backends::mounted_file::{Inputs, MountedFile};
 use crate::config::document::ConfigMapData;
 use crate::config::{self, ConfigFile, ConfigMapName, ConfigSources, Overrides};
+use crate::fixture::unsynced_rules;
 
 fn now() -> UnixTime {
     UnixTime::from_seconds(1_000)
@@ -51,8 +52,7 @@ fn users(live: &LiveRules) -> Vec<User> {
 }
 
 fn live(backend: Backend) -> Arc<LiveRules> {
-    let rules = RuleSet::new(vec![BackendRules::new_unsynced(backend)], BTreeSet::new());
-    Arc::new(LiveRules::new(rules, now()))
+    unsynced_rules(backend, now())
 }
 
 /// Makes each edit with `edit`, from the good document and back. `name` is how messages call the document.

@@ -9,11 +9,12 @@ use crate::backends::document_source::publish_update;
 use crate::backends::live::LiveRules;
 use crate::config::document::ConfigMapData;
 use crate::config::entry::Refusal;
-use crate::config::{self, ConfigFile, ConfigSources, Overrides, ParsedMappings, document};
+use crate::config::{ParsedMappings, document};
+use crate::fixture::load_config;
 
 const DAY: i64 = DEFAULT_LAST_GOOD_TTL;
 
-struct Bench {
+struct SequenceFixture {
     backend: Backend,
     protected: ProtectedIdentities,
     ttl: i64,
@@ -22,7 +23,7 @@ struct Bench {
     read: fn(&str) -> Result<ParsedMappings, Refusal>,
 }
 
-impl Bench {
+impl SequenceFixture {
     fn new(backend: Backend, read: fn(&str) -> Result<ParsedMappings, Refusal>) -> Self {
         let rules = RuleSet::new(vec![BackendRules::new_unsynced(backend)], []);
         Self {
@@ -97,16 +98,16 @@ impl Bench {
     }
 }
 
-fn dynamic_file() -> Bench {
-    Bench::new(Backend::DynamicFile, document)
+fn dynamic_file() -> SequenceFixture {
+    SequenceFixture::new(Backend::DynamicFile, document)
 }
 
-fn config_map() -> Bench {
-    Bench::new(Backend::ConfigMap, map_users)
+fn config_map() -> SequenceFixture {
+    SequenceFixture::new(Backend::ConfigMap, map_users)
 }
 
-fn mounted_file() -> Bench {
-    Bench::new(Backend::MountedFile, file)
+fn mounted_file() -> SequenceFixture {
+    SequenceFixture::new(Backend::MountedFile, file)
 }
 
 fn at(seconds: i64) -> UnixTime {
@@ -131,16 +132,7 @@ fn map_users(text: &str) -> Result<ParsedMappings, Refusal> {
 /// The rest of `server`, in the configuration file.
 fn file(text: &str) -> Result<ParsedMappings, Refusal> {
     let text = format!("clusterID: c\nserver:\n  globs: true\n{text}");
-    let overrides = Overrides::default();
-    let config = config::load(&ConfigSources {
-        file: Some(ConfigFile::Text {
-            name: "config.yaml",
-            text: &text,
-        }),
-        overrides: &overrides,
-        variables: &|_| None,
-    });
-    match config {
+    match load_config(&text) {
         Ok(config) => Ok(config.mappings),
         Err(error) => Err(Refusal {
             location: String::new(),
@@ -150,26 +142,30 @@ fn file(text: &str) -> Result<ParsedMappings, Refusal> {
 }
 
 /// Makes each edit of `edits` in the documents that `whole` makes of lists.
-fn check_lists(bench: impl Fn() -> Bench, edits: &[ListEdit], whole: impl Fn(&str) -> String) {
+fn check_lists(
+    fixture: impl Fn() -> SequenceFixture,
+    edits: &[ListEdit],
+    whole: impl Fn(&str) -> String,
+) {
     for edit in edits {
         let name = &edit.name;
         let [before, after] = [&edit.before, &edit.after].map(ToString::to_string);
-        let mut bench = bench();
-        bench.step(0, &whole(&before));
-        assert!(!bench.rules().is_empty(), "{name}");
-        let refused = bench.step(5, &whole(&after));
-        assert_eq!(bench.rules(), edit.in_effect, "{name}");
+        let mut fixture = fixture();
+        fixture.step(0, &whole(&before));
+        assert!(!fixture.rules().is_empty(), "{name}");
+        let refused = fixture.step(5, &whole(&after));
+        assert_eq!(fixture.rules(), edit.in_effect, "{name}");
         let fates = refused.iter().map(|refused| match refused.kept_until() {
             Some(_) => Fate::Kept,
             None => Fate::Lost,
         });
         assert_eq!(fates.collect::<Vec<_>>(), edit.refused, "{name}");
         // A second edit like it changes nothing, but for the day.
-        bench.step(6, &whole(&format!("{after} ")));
-        assert_eq!(bench.rules(), edit.in_effect, "{name}, again");
-        bench.live.expire(at(5 + DAY));
+        fixture.step(6, &whole(&format!("{after} ")));
+        assert_eq!(fixture.rules(), edit.in_effect, "{name}, again");
+        fixture.live.expire(at(5 + DAY));
         let is_kept = |line: &String| line.contains(" kept ");
-        assert!(!bench.lines().iter().any(is_kept), "{name}");
+        assert!(!fixture.lines().iter().any(is_kept), "{name}");
     }
 }
 
@@ -198,39 +194,39 @@ fn in_rules(list: &str) -> String {
 fn check_sequences(sequences: &[Sequence]) {
     for sequence in sequences {
         for (name, steps) in sequence.runs() {
-            let mut bench = match &*sequence.source {
+            let mut fixture = match &*sequence.source {
                 "DynamicFile" => dynamic_file(),
                 "ACKConfigMap" => config_map(),
                 "MountedFile" => mounted_file(),
                 other => panic!("{name}: {other}"),
             };
             if let Some(pattern) = &sequence.protect {
-                bench.protected.protect(pattern).unwrap();
+                fixture.protected.protect(pattern).unwrap();
             }
             for step in steps {
-                bench.ttl = step.ttl.unwrap_or(DAY);
-                bench.step(step.at, &step.text);
-                assert_eq!(bench.lines(), step.in_effect, "{name}: {}", step.text);
+                fixture.ttl = step.ttl.unwrap_or(DAY);
+                fixture.step(step.at, &step.text);
+                assert_eq!(fixture.lines(), step.in_effect, "{name}: {}", step.text);
             }
         }
     }
 }
 
 #[test]
-fn each_document_has_what_is_in_effect_after_it() {
+fn documents_have_expected_mappings_in_effect() {
     check_sequences(&broken_edits::table().sequences);
 }
 
 #[cfg(feature = "cel")]
 #[test]
-fn each_document_with_conditions_has_what_is_in_effect_after_it() {
+fn documents_with_conditions_have_expected_mappings_in_effect() {
     check_sequences(&broken_edits::table().condition_sequences);
 }
 
 #[test]
 fn refused_document_keeps_only_what_its_lists_still_give() {
-    let mut bench = dynamic_file();
-    bench.step(
+    let mut fixture = dynamic_file();
+    fixture.step(
         0,
         "mapUsers: [{userARN: acs:ram::1:user/a, username: a, groups: [g, h]}, {userARN: acs:ram::1:user/b, username: b}]\nmapAccounts: ['77', '88']\n",
     );
@@ -244,15 +240,15 @@ fn refused_document_keeps_only_what_its_lists_still_give() {
         ttl: DAY,
         protected: None,
     };
-    let update = bench
+    let update = fixture
         .last_good
         .restrict_to(document(newer).unwrap(), &why, &terms);
     assert_eq!(update.removed, 2);
-    bench
+    fixture
         .live
-        .change(bench.backend, |edit| publish_update(update, edit));
+        .change(fixture.backend, |edit| publish_update(update, edit));
     assert_eq!(
-        bench.lines(),
+        fixture.lines(),
         [
             "mapUsers[0] 1:user/a = a h kept 5",
             "mapAccounts[0] 88 kept 5"
@@ -265,16 +261,7 @@ fn pattern_that_is_none_any_more_does_not_stay() {
     let globs = |on: bool, list: &str| format!("  globs: {on}\n  mapRoles: {list}\n");
     fn with_globs(text: &str) -> Result<ParsedMappings, Refusal> {
         let text = format!("clusterID: c\nserver:\n{text}");
-        let overrides = Overrides::default();
-        let sources = ConfigSources {
-            file: Some(ConfigFile::Text {
-                name: "config.yaml",
-                text: &text,
-            }),
-            overrides: &overrides,
-            variables: &|_| None,
-        };
-        Ok(config::load(&sources).unwrap().mappings)
+        Ok(load_config(&text).unwrap().mappings)
     }
     let good = "[{roleARN: 'acs:ram::1:role/*', username: a}]";
     for broken in [
@@ -282,13 +269,13 @@ fn pattern_that_is_none_any_more_does_not_stay() {
         "[{roleARN: 'acs:ram:1:role/*', username: a}]",
         "[{roleARN: 'acs:ram::1:role/*', username: a, groups: ['{{']}]",
     ] {
-        let mut bench = Bench::new(Backend::MountedFile, with_globs);
-        bench.step(0, &globs(true, good));
-        assert_eq!(bench.rules().len(), 1);
-        bench.step(1, &globs(true, broken));
-        assert_eq!(bench.rules().len(), 1, "{broken}");
-        bench.step(2, &globs(false, broken));
-        assert_eq!(bench.rules(), [""; 0], "{broken}");
+        let mut fixture = SequenceFixture::new(Backend::MountedFile, with_globs);
+        fixture.step(0, &globs(true, good));
+        assert_eq!(fixture.rules().len(), 1);
+        fixture.step(1, &globs(true, broken));
+        assert_eq!(fixture.rules().len(), 1, "{broken}");
+        fixture.step(2, &globs(false, broken));
+        assert_eq!(fixture.rules(), [""; 0], "{broken}");
     }
 }
 
@@ -299,17 +286,17 @@ fn mapping_that_expired_is_not_put_back() {
     let good = format!("mapRoles:\n{}{b}", a("[g]"));
     let broken = format!("mapRoles:\n{}{b}", a("[g, '{{']"));
     let moved = format!("mapRoles:\n{b}{}", a("[g, [a]]"));
-    let mut bench = dynamic_file();
-    bench.step(0, &good);
-    let refused = bench.step(5, &broken);
+    let mut fixture = dynamic_file();
+    fixture.step(0, &good);
+    let refused = fixture.step(5, &broken);
     assert_eq!(refused.len(), 1);
     assert_eq!(refused[0].position, "mapRoles[0]");
     assert_eq!(refused[0].kept_until(), Some(at(5 + DAY)));
     let place = &refused[0].why.location;
     assert!(place.starts_with("d.json:2:"), "{place}");
-    assert_eq!(bench.live.expire(at(DAY + 4)), []);
-    assert_eq!(bench.live.expire(at(DAY + 5)).len(), 1);
-    let refused = bench.step(DAY + 6, &moved);
+    assert_eq!(fixture.live.expire(at(DAY + 4)), []);
+    assert_eq!(fixture.live.expire(at(DAY + 5)).len(), 1);
+    let refused = fixture.step(DAY + 6, &moved);
     assert_eq!(refused[0].kept_until(), None);
-    assert_eq!(bench.lines(), ["mapRoles[0] 1:role/b = b"]);
+    assert_eq!(fixture.lines(), ["mapRoles[0] 1:role/b = b"]);
 }

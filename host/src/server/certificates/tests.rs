@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::backends::live::LiveRules;
 use crate::certs::tests::client;
-use crate::config::{self, ConfigFile, ConfigSources, Overrides};
+use crate::fixture::load_config;
 use crate::metrics::Metrics;
 use crate::server::connections::{
     ConnectionLimits, Connections, RequestBody, RequestGuard, Responder,
@@ -52,12 +52,7 @@ impl Fixture {
     fn start_with(folder: TempDir, clock: Clock, tls: &Value) -> Self {
         let server = json!({ "stateDir": folder.path(), "tls": tls });
         let text = json!({ "clusterID": "c", "server": server }).to_string();
-        let name = "config.yaml";
-        let config = config::load(&ConfigSources {
-            file: Some(ConfigFile::Text { name, text: &text }),
-            overrides: &Overrides::default(),
-            variables: &|_| None,
-        });
+        let config = load_config(&text);
         let rules = RuleSet::new(vec![BackendRules::new(Backend::MountedFile)], []);
         let metrics = Metrics::new(Arc::new(LiveRules::new(rules, START)), clock).unwrap();
         let certificates = Certificates::load(&config.unwrap(), clock, &metrics.certificates);

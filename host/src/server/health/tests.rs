@@ -7,8 +7,8 @@ use http_body_util::BodyExt as _;
 
 use super::*;
 use crate::backends::live::Transaction;
-use crate::config::{self, ConfigFile, ConfigSources, Overrides};
 use crate::env::{self, Clock};
+use crate::fixture::load_config;
 use crate::metrics::CertificateMetrics;
 
 async fn answer(readiness: &Readiness, is_verbose: bool) -> (u16, String) {
@@ -22,12 +22,7 @@ fn readiness(clock: Clock) -> Readiness {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().display();
     let text = format!("{{clusterID: c, server: {{stateDir: {state}}}}}");
-    let name = "config.yaml";
-    let config = config::load(&ConfigSources {
-        file: Some(ConfigFile::Text { name, text: &text }),
-        overrides: &Overrides::default(),
-        variables: &|_| None,
-    });
+    let config = load_config(&text);
     let metrics = CertificateMetrics::disabled().unwrap();
     let certificates = Certificates::load(&config.unwrap(), clock, &metrics);
     let file = BackendRules::new(Backend::MountedFile);

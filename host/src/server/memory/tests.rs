@@ -1,7 +1,7 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::{self, ConfigFile, ConfigSources, Overrides};
+use crate::fixture::load_config;
 
 const MIB: u64 = KIB * KIB;
 
@@ -149,13 +149,7 @@ fn chosen_limit_stays_with_warning() {
 }
 
 fn standard_sts_limits() -> StsLimits {
-    let (name, text) = ("config.yaml", "clusterID: c");
-    let sources = ConfigSources {
-        file: Some(ConfigFile::Text { name, text }),
-        overrides: &Overrides::default(),
-        variables: &|_| None,
-    };
-    config::load(&sources).unwrap().sts.limits
+    load_config("clusterID: c").unwrap().sts.limits
 }
 
 #[test]

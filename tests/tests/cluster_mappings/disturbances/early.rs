@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use crate::fixture::ClusterFixture;
 use crate::people::Person;
 use crate::replica::{Login, Replica};
-use crate::world::World;
 
 /// Servers that are there before the API server is.
 pub struct Early {
@@ -18,8 +18,8 @@ pub struct Early {
 }
 
 impl Early {
-    pub fn start(world: &mut World) -> Self {
-        let [in_file, protected] = [world.person(), world.person()];
+    pub fn start(fixture: &mut ClusterFixture) -> Self {
+        let [in_file, protected] = [fixture.person(), fixture.person()];
         let settings = |backends: &[&str]| {
             json!({
                 "backendMode": backends,
@@ -28,21 +28,21 @@ impl Early {
             })
         };
         let mut later = settings(&["MountedFile", "CRD"]);
-        later["kubeconfig"] = json!(world.folder.path().join("later.kubeconfig"));
+        later["kubeconfig"] = json!(fixture.folder.path().join("later.kubeconfig"));
         let early = Self {
-            file_first: world.add_replica("file-first", &settings(&["MountedFile", "CRD"])),
-            file_last: world.add_replica("file-last", &settings(&["CRD", "MountedFile"])),
-            without_kubeconfig: world.add_replica("without-kubeconfig", &later),
+            file_first: fixture.add_replica("file-first", &settings(&["MountedFile", "CRD"])),
+            file_last: fixture.add_replica("file-last", &settings(&["CRD", "MountedFile"])),
+            without_kubeconfig: fixture.add_replica("without-kubeconfig", &later),
             in_file,
             protected,
         };
-        early.check_alone(world);
+        early.check_alone(fixture);
         early
     }
 
-    fn check_alone(&self, world: &mut World) {
-        let nobody = world.person();
-        let unable = |login| matches!(login, Login::Unable(why) if why.contains("CRD"));
+    fn check_alone(&self, fixture: &mut ClusterFixture) {
+        let nobody = fixture.person();
+        let unable = |login| matches!(login, Login::Unavailable(why) if why.contains("CRD"));
         for replica in [&self.file_first, &self.without_kubeconfig] {
             assert_eq!(replica.login(self.in_file), Login::As("in-file".to_owned()));
             assert_eq!(
@@ -73,10 +73,10 @@ impl Early {
     }
 
     /// The API server is there now.
-    pub fn join(self, world: &mut World, steady: &BTreeMap<Person, String>) {
-        let kubeconfig = world.folder.path().join("later.kubeconfig");
+    pub fn join(self, fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
+        let kubeconfig = fixture.folder.path().join("later.kubeconfig");
         std::fs::copy(
-            world
+            fixture
                 .cluster
                 .folder()
                 .join("kubeconfig-server-without-kubeconfig.json"),
@@ -85,10 +85,10 @@ impl Early {
         .unwrap();
         // An object does not take whom the file protects, and takes whom it does not, where it is asked first.
         for (person, username) in [(self.in_file, "taken"), (self.protected, "taken")] {
-            world.map(person, username);
+            fixture.map(person, username);
         }
-        let marker = world.person();
-        world.map(marker, "marker");
+        let marker = fixture.person();
+        fixture.map(marker, "marker");
         for (replica, in_file) in [
             (&self.file_first, "in-file"),
             (&self.without_kubeconfig, "in-file"),
@@ -109,10 +109,10 @@ impl Early {
                 assert_eq!(replica.login(*person), expected, "{person:?}");
             }
         }
-        world.unmap(self.in_file);
-        world.unmap(self.protected);
+        fixture.unmap(self.in_file);
+        fixture.unmap(self.protected);
         self.file_last
             .wait_for_login(self.in_file, &Login::As("in-file".to_owned()));
-        world.proxies.truncate(world.replicas.len());
+        fixture.proxies.truncate(fixture.replicas.len());
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::fixture::ClusterFixture;
 use crate::people::Person;
 use crate::replica::{Login, Replica};
-use crate::world::World;
 
 pub const BACKENDS: [&str; 3] = ["CRD", "ACKConfigMap", "MountedFile"];
 
@@ -16,19 +16,21 @@ pub struct Edits {
 }
 
 impl Edits {
-    pub fn prepare(world: &mut World) -> Self {
-        let mut pair = || [world.person(), world.person()];
+    pub fn prepare(fixture: &mut ClusterFixture) -> Self {
+        let mut pair = || [fixture.person(), fixture.person()];
         let edits = Self {
             gone: pair(),
             changed: pair(),
             new: pair(),
         };
         for [object, in_config_map] in [edits.gone, edits.changed] {
-            world.map(object, "before");
-            world.config_map.insert(in_config_map, "before".to_owned());
+            fixture.map(object, "before");
+            fixture
+                .config_map
+                .insert(in_config_map, "before".to_owned());
         }
-        world.write_config_map();
-        for replica in world.running() {
+        fixture.write_config_map();
+        for replica in fixture.running() {
             for person in edits.gone.into_iter().chain(edits.changed) {
                 replica.wait_for_login(person, &Login::As("before".to_owned()));
             }
@@ -36,20 +38,22 @@ impl Edits {
         edits
     }
 
-    pub fn make(&self, world: &mut World) {
-        world.unmap(self.gone[0]);
-        world.remap(self.changed[0], "after");
-        world.map(self.new[0], "after");
-        world.config_map.remove(&self.gone[1]);
-        world.config_map.insert(self.changed[1], "after".to_owned());
-        world.config_map.insert(self.new[1], "after".to_owned());
-        world.write_config_map();
+    pub fn make(&self, fixture: &mut ClusterFixture) {
+        fixture.unmap(self.gone[0]);
+        fixture.remap(self.changed[0], "after");
+        fixture.map(self.new[0], "after");
+        fixture.config_map.remove(&self.gone[1]);
+        fixture
+            .config_map
+            .insert(self.changed[1], "after".to_owned());
+        fixture.config_map.insert(self.new[1], "after".to_owned());
+        fixture.write_config_map();
     }
 
     /// The disturbance is over: what was edited is so, everywhere.
-    pub fn check(&self, world: &mut World, steady: &BTreeMap<Person, String>) {
-        settle(world);
-        for replica in world.running() {
+    pub fn check(&self, fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
+        settle(fixture);
+        for replica in fixture.running() {
             for person in self.gone {
                 assert_eq!(replica.login(person), Login::Denied, "{person:?}");
             }
@@ -62,21 +66,23 @@ impl Edits {
             }
             check_steady(replica, steady);
         }
-        assert_eq!(world.review(self.gone[0]), Login::Denied);
-        assert_eq!(world.review(self.gone[1]), Login::Denied);
+        assert_eq!(fixture.review(self.gone[0]), Login::Denied);
+        assert_eq!(fixture.review(self.gone[1]), Login::Denied);
         for person in [self.new[0], self.new[1], self.changed[0], self.changed[1]] {
-            assert_eq!(world.review(person), Login::As("after".to_owned()));
+            assert_eq!(fixture.review(person), Login::As("after".to_owned()));
         }
     }
 }
 
 /// Waits until both watches prove alive: something new takes effect. What was before that, they have seen, too.
-pub fn settle(world: &mut World) {
-    let [object, in_config_map] = [world.person(), world.person()];
-    world.map(object, "marker");
-    world.config_map.insert(in_config_map, "marker".to_owned());
-    world.write_config_map();
-    for replica in world.running() {
+pub fn settle(fixture: &mut ClusterFixture) {
+    let [object, in_config_map] = [fixture.person(), fixture.person()];
+    fixture.map(object, "marker");
+    fixture
+        .config_map
+        .insert(in_config_map, "marker".to_owned());
+    fixture.write_config_map();
+    for replica in fixture.running() {
         for person in [object, in_config_map] {
             replica.wait_for_login(person, &Login::As("marker".to_owned()));
         }

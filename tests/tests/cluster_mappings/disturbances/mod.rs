@@ -16,38 +16,38 @@ use serde_json::{Value, json};
 use crate::disturbances::early::Early;
 use crate::disturbances::edits::{BACKENDS, Edits};
 use crate::disturbances::prober::Prober;
+use crate::fixture::ClusterFixture;
 use crate::people::Person;
 use crate::replica::{Login, Replica};
-use crate::wait::eventually;
-use crate::world::{World, apply_deploy};
+use ack_ram_tests::eventually::block_until;
 
-/// How often the watches are cut, a second apart.
+/// EditMethod often the watches are cut, a second apart.
 const CUTS: usize = 60;
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 
-/// What happens to a world in which people have their usernames.
-type Disturbance = fn(&mut World, &BTreeMap<Person, String>);
+/// What happens to a fixture in which people have their usernames.
+type Disturbance = fn(&mut ClusterFixture, &BTreeMap<Person, String>);
 
 #[test]
-fn no_mapping_is_lost_and_none_that_was_deleted_stays() {
+fn disturbances_lose_no_mapping_and_keep_no_deleted_one() {
     let in_file = Person(0);
     let settings = json!({
         "backendMode": BACKENDS,
         "mapUsers": [in_file.entry("in-file")],
     });
-    let mut world = World::start(2, &settings);
+    let mut fixture = ClusterFixture::start(2, &settings);
     let mut steady = BTreeMap::from([(in_file, "in-file".to_owned())]);
     for _ in 0..3 {
-        let (object, config_map) = (world.person(), world.person());
-        world.map(object, "steady-object");
-        world
+        let (object, config_map) = (fixture.person(), fixture.person());
+        fixture.map(object, "steady-object");
+        fixture
             .config_map
             .insert(config_map, "steady-config-map".to_owned());
         steady.insert(object, "steady-object".to_owned());
         steady.insert(config_map, "steady-config-map".to_owned());
     }
-    world.write_config_map();
-    for replica in world.running() {
+    fixture.write_config_map();
+    for replica in fixture.running() {
         for (person, username) in &steady {
             replica.wait_for_login(*person, &Login::As(username.clone()));
         }
@@ -72,7 +72,7 @@ fn no_mapping_is_lost_and_none_that_was_deleted_stays() {
     ];
     for (name, disturb) in disturbances {
         let start = Instant::now();
-        disturb(&mut world, &steady);
+        disturb(&mut fixture, &steady);
         eprintln!("{name}: {:?}", start.elapsed());
     }
 }
@@ -85,12 +85,12 @@ fn trouble(replica: &Replica, backend: &str) -> f64 {
     replica.metric("backend_trouble", &[("backend", backend)])
 }
 
-fn api_server_killed(world: &mut World, steady: &BTreeMap<Person, String>) {
-    let edits = Edits::prepare(world);
-    let prober = Prober::start(world, steady);
-    let before: Vec<f64> = world.running().map(failures).collect();
-    world.cluster.kill_apiserver();
-    for (replica, before) in world.running().zip(before) {
+fn api_server_killed(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
+    let edits = Edits::prepare(fixture);
+    let prober = Prober::start(fixture, steady);
+    let before: Vec<f64> = fixture.running().map(failures).collect();
+    fixture.cluster.kill_apiserver();
+    for (replica, before) in fixture.running().zip(before) {
         replica.wait_for_readyz(200, "[+]backend CRD ok: the API server cannot be asked for");
         replica.wait_for_readyz(
             200,
@@ -102,70 +102,70 @@ fn api_server_killed(world: &mut World, steady: &BTreeMap<Person, String>) {
         let config_map = replica.metric("configmap_watch_failures_total", &[]);
         assert!(config_map > 0.0);
     }
-    let early = Early::start(world);
-    world.cluster.start_apiserver();
-    world.api = world.cluster.api();
-    edits.make(world);
-    edits.check(world, steady);
-    early.join(world, steady);
+    let early = Early::start(fixture);
+    fixture.cluster.start_apiserver();
+    fixture.api = fixture.cluster.api();
+    edits.make(fixture);
+    edits.check(fixture, steady);
+    early.join(fixture, steady);
     prober.finish();
 }
 
 /// Neither the API server nor etcd knows what happened while the servers were cut off: 410 Gone.
-fn compacted(world: &mut World, steady: &BTreeMap<Person, String>) {
-    let edits = Edits::prepare(world);
-    let prober = Prober::start(world, steady);
-    world.proxies.iter().for_each(|proxy| proxy.close());
-    for replica in world.running() {
+fn compacted(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
+    let edits = Edits::prepare(fixture);
+    let prober = Prober::start(fixture, steady);
+    fixture.proxies.iter().for_each(|proxy| proxy.close());
+    for replica in fixture.running() {
         replica.wait_for_readyz(200, "[+]backend CRD ok: the API server cannot be asked for");
     }
     let expired = |replica: &Replica| replica.log().matches("too old resource version").count();
-    let before: Vec<usize> = world.running().map(expired).collect();
-    edits.make(world);
-    world.cluster.compact_etcd();
-    world.cluster.kill_apiserver();
-    world.cluster.start_apiserver();
-    world.api = world.cluster.api();
-    world.cluster.compact_etcd();
-    world.proxies.iter().for_each(|proxy| proxy.open());
-    edits.check(world, steady);
-    for (replica, before) in world.running().zip(before) {
+    let before: Vec<usize> = fixture.running().map(expired).collect();
+    edits.make(fixture);
+    fixture.cluster.compact_etcd();
+    fixture.cluster.kill_apiserver();
+    fixture.cluster.start_apiserver();
+    fixture.api = fixture.cluster.api();
+    fixture.cluster.compact_etcd();
+    fixture.proxies.iter().for_each(|proxy| proxy.open());
+    edits.check(fixture, steady);
+    for (replica, before) in fixture.running().zip(before) {
         assert!(expired(replica) > before, "{}", replica.log());
     }
     prober.finish();
 }
 
 /// People come and go all the while.
-fn watches_cut(world: &mut World, steady: &BTreeMap<Person, String>) {
-    let edits = Edits::prepare(world);
-    let prober = Prober::start(world, steady);
+fn watches_cut(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
+    let edits = Edits::prepare(fixture);
+    let prober = Prober::start(fixture, steady);
     let (mut there, mut gone) = (Vec::new(), Vec::new());
-    let mut connections = vec![0; world.proxies.len()];
+    let mut connections = vec![0; fixture.proxies.len()];
     for second in 0..CUTS {
         for turn in 0..4 {
-            let [object, in_config_map] = [world.person(), world.person()];
-            world.map(object, "there");
-            world.config_map.insert(in_config_map, "there".to_owned());
+            let [object, in_config_map] = [fixture.person(), fixture.person()];
+            fixture.map(object, "there");
+            fixture.config_map.insert(in_config_map, "there".to_owned());
             // Some of before go.
             if turn % 2 == 1 {
                 let [object, in_config_map]: [Person; 2] = there.remove(there.len() / 2);
-                world.unmap(object);
-                world.config_map.remove(&in_config_map);
+                fixture.unmap(object);
+                fixture.config_map.remove(&in_config_map);
                 gone.extend([object, in_config_map]);
             }
-            world.write_config_map();
+            fixture.write_config_map();
             there.push([object, in_config_map]);
             thread::sleep(Duration::from_millis(250));
             if turn == 2 {
-                cut(world, &mut connections);
+                cut(fixture, &mut connections);
             }
         }
         if second == CUTS / 2 {
-            edits.make(world);
+            edits.make(fixture);
         }
     }
-    edits.check(world, steady);
-    for replica in world.running() {
+    edits.check(fixture, steady);
+    for replica in fixture.running() {
         for person in there.iter().flatten() {
             assert_eq!(
                 replica.login(*person),
@@ -181,9 +181,9 @@ fn watches_cut(world: &mut World, steady: &BTreeMap<Person, String>) {
 }
 
 /// Cuts what is new since the last time, which `connections` tells of each proxy.
-fn cut(world: &World, connections: &mut [usize]) {
-    for (proxy, last) in world.proxies.iter().zip(connections) {
-        eventually("a connection to cut", || {
+fn cut(fixture: &ClusterFixture, connections: &mut [usize]) {
+    for (proxy, last) in fixture.proxies.iter().zip(connections) {
+        block_until("a connection to cut", || {
             let is_new = proxy.connections() > *last;
             is_new
                 .then_some(())
@@ -194,19 +194,19 @@ fn cut(world: &World, connections: &mut [usize]) {
     }
 }
 
-fn rights_removed(world: &mut World, steady: &BTreeMap<Person, String>) {
-    let edits = Edits::prepare(world);
-    let prober = Prober::start(world, steady);
+fn rights_removed(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
+    let edits = Edits::prepare(fixture);
+    let prober = Prober::start(fixture, steady);
     let name = "ack-ram-authenticator";
     let bindings = [
         format!("{RBAC}/clusterrolebindings/{name}"),
         format!("{RBAC}/namespaces/kube-system/rolebindings/{name}"),
     ];
     for binding in &bindings {
-        world.api.delete(binding).ok();
+        fixture.api.delete(binding).ok();
     }
-    for (replica, proxy) in world.running().zip(&world.proxies) {
-        eventually("forbidden", || {
+    for (replica, proxy) in fixture.running().zip(&fixture.proxies) {
+        block_until("forbidden", || {
             let (status, text) = replica.readyz();
             let is_told = status == 200
                 && text.contains("[+]backend CRD ok: no right to ")
@@ -221,42 +221,42 @@ fn rights_removed(world: &mut World, steady: &BTreeMap<Person, String>) {
         });
         assert_eq!(trouble(replica, "CRD"), 1.0);
     }
-    edits.make(world);
-    apply_deploy(&world.cluster, "example.yaml");
-    edits.check(world, steady);
+    edits.make(fixture);
+    fixture.cluster.apply_deploy("example.yaml");
+    edits.check(fixture, steady);
     prober.finish();
     // The writer of statuses goes on, too.
-    world.wait_for_condition(&edits.new[0].name(), "Accepted", "True", "in effect");
+    fixture.wait_for_condition(&edits.new[0].name(), "Accepted", "True", "in effect");
 }
 
 /// The other one takes over; the one that starts again knows what happened meanwhile.
-fn replica_killed(world: &mut World, steady: &BTreeMap<Person, String>) {
+fn replica_killed(fixture: &mut ClusterFixture, steady: &BTreeMap<Person, String>) {
     let leads = |replica: &Replica| replica.metric("status_writer_leading", &[]) == 1.0;
     let mut leader = None;
-    eventually("a leader", || {
-        leader = world.replicas.iter().position(leads);
+    block_until("a leader", || {
+        leader = fixture.replicas.iter().position(leads);
         leader.map(drop).ok_or_else(|| "nobody leads".to_owned())
     });
     let leader = leader.unwrap();
-    let edits = Edits::prepare(world);
-    world.replicas[leader].kill();
-    let prober = Prober::start(world, steady);
-    edits.make(world);
-    world.wait_for_condition(&edits.new[0].name(), "Accepted", "True", "in effect");
-    let left = world.running().next().unwrap();
+    let edits = Edits::prepare(fixture);
+    fixture.replicas[leader].kill();
+    let prober = Prober::start(fixture, steady);
+    edits.make(fixture);
+    fixture.wait_for_condition(&edits.new[0].name(), "Accepted", "True", "in effect");
+    let left = fixture.running().next().unwrap();
     for person in edits.new {
         left.wait_for_login(person, &Login::As("after".to_owned()));
     }
-    world.replicas[leader].start_again();
-    edits.check(world, steady);
+    fixture.replicas[leader].start_again();
+    edits.check(fixture, steady);
     prober.finish();
-    eventually("one leader", || {
-        let leading: Vec<bool> = world.replicas.iter().map(leads).collect();
+    block_until("one leader", || {
+        let leading: Vec<bool> = fixture.replicas.iter().map(leads).collect();
         let count = leading.iter().filter(|leads| **leads).count();
         assert!(count < 2, "{leading:?}");
         (count == 1).then_some(()).ok_or_else(|| "none".to_owned())
     });
-    world.wait_for_condition(&edits.changed[0].name(), "Accepted", "True", "in effect");
-    let status: Value = world.status(&edits.changed[0].name());
+    fixture.wait_for_condition(&edits.changed[0].name(), "Accepted", "True", "in effect");
+    let status: Value = fixture.status(&edits.changed[0].name());
     assert_eq!(status["canonicalARN"], json!(edits.changed[0].arn()));
 }

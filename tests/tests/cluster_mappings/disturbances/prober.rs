@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::fixture::ClusterFixture;
 use crate::people::Person;
 use crate::replica::Login;
-use crate::world::World;
 
 /// Somebody logs in all the time, at every server.
 pub struct Prober {
@@ -17,16 +17,20 @@ pub struct Prober {
 }
 
 impl Prober {
-    pub fn start(world: &World, people: &BTreeMap<Person, String>) -> Self {
+    pub fn start(fixture: &ClusterFixture, people: &BTreeMap<Person, String>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let threads = world.running().map(|replica| {
-            let (door, stop, people) = (replica.another_door(), Arc::clone(&stop), people.clone());
+        let threads = fixture.running().map(|replica| {
+            let (login_client, stop, people) = (
+                replica.new_login_client(),
+                Arc::clone(&stop),
+                people.clone(),
+            );
             thread::spawn(move || {
                 let mut wrong = Vec::new();
                 let mut count = 0;
                 while !stop.load(Ordering::Relaxed) {
                     for (person, username) in &people {
-                        let login = door.login(*person);
+                        let login = login_client.login(*person);
                         if login != Login::As(username.clone()) {
                             wrong.push(format!("{person:?}: {login:?}"));
                         }

@@ -1,11 +1,11 @@
 //! Envoy with what Istio and Envoy Gateway make of their objects: they can have headers of the answer set, which keeps one of
 //! several equal ones, and not appended.
 
-use ack_ram_tests::envoy::{Protocol, Seen};
+use ack_ram_tests::envoy::{Protocol, ReceivedRequest};
 use ack_ram_tests::sts::demo;
 use serde_json::{Value, json};
 
-use super::started::{Example, Started};
+use super::started::{Example, ExampleEnvoy};
 
 const BOTH: [Protocol; 2] = [Protocol::Http1, Protocol::Http2];
 
@@ -40,7 +40,7 @@ const ALICE: [&str; 5] = [
 ];
 
 /// The headers that tell a service who comes, in any spelling, and those that hold a token.
-fn identity(seen: &Seen) -> Vec<String> {
+fn identity(seen: &ReceivedRequest) -> Vec<String> {
     let said = seen.headers.iter().map(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes());
         format!("{name}: {value}")
@@ -56,7 +56,7 @@ fn identity(seen: &Seen) -> Vec<String> {
 }
 
 async fn get(
-    started: &Started,
+    started: &ExampleEnvoy,
     protocol: Protocol,
     path: &str,
     headers: &[(&str, &str)],
@@ -76,7 +76,7 @@ async fn get(
 }
 
 #[tokio::test]
-async fn all_groups_arrive_and_nothing_that_a_client_says() {
+async fn all_groups_arrive_and_client_claims_do_not() {
     for example in Example::GENERATED {
         let started = example.start();
         for protocol in BOTH {
@@ -109,7 +109,7 @@ async fn all_groups_arrive_and_nothing_that_a_client_says() {
 }
 
 #[tokio::test]
-async fn user_without_groups_or_session_has_no_header_of_them() {
+async fn user_without_groups_or_session_gets_no_such_headers() {
     for example in Example::GENERATED {
         let started = example.start_with_server(&[], None, |server| {
             server["extAuthz"] = json!({ "enabled": true, "joinGroups": true });
@@ -155,7 +155,7 @@ fn careless(example: Example) -> Vec<(&'static str, &'static str)> {
 
 /// What the documents warn of.
 #[tokio::test]
-async fn without_joined_groups_and_early_removal_groups_are_lost_and_claims_arrive() {
+async fn separate_groups_and_late_removal_lose_groups_and_pass_claims() {
     for example in Example::GENERATED {
         let changes = careless(example);
         let started = example.start_with_server(&changes, None, |server| {
@@ -202,7 +202,7 @@ async fn without_joined_groups_and_early_removal_groups_are_lost_and_claims_arri
 
 /// The second lock: claims that are not removed, and that the server is shown.
 #[tokio::test]
-async fn claims_that_the_server_is_shown_are_refused() {
+async fn client_claims_sent_to_the_server_are_refused() {
     for example in Example::GENERATED {
         let mut changes = careless(example);
         changes.truncate(2);
@@ -238,7 +238,7 @@ async fn claims_that_the_server_is_shown_are_refused() {
 }
 
 #[test]
-fn what_is_tested_is_what_the_objects_say() {
+fn tested_configuration_equals_the_documented_objects() {
     let pointer = |value: &Value, path: &str| -> Value {
         value
             .pointer(path)

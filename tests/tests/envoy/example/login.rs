@@ -5,7 +5,7 @@ use ack_ram_tests::sts::demo;
 use hyper::Version;
 use serde_json::json;
 
-use super::started::{Example, Started};
+use super::started::{Example, ExampleEnvoy};
 
 /// What a client says of itself, in spellings that Envoy takes.
 const SPOOFED: [(&str, &str); 8] = [
@@ -21,7 +21,7 @@ const SPOOFED: [(&str, &str); 8] = [
 
 /// The headers of the one request that the service has got, in order of their names, but for those that are another on
 /// another machine or another time, and tell of nobody.
-fn told(started: &Started, what: &str) -> Vec<String> {
+fn told(started: &ExampleEnvoy, what: &str) -> Vec<String> {
     let seen = started.only_request(what);
     let names = seen.headers.keys();
     let mut names: Vec<_> = names.map(|name| name.as_str()).collect();
@@ -40,7 +40,7 @@ fn told(started: &Started, what: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn services_are_told_who_comes_and_nothing_else() {
+async fn service_gets_identity_headers_only() {
     for example in Example::BOTH {
         let started = example.start();
         let alice = [
@@ -95,12 +95,12 @@ overload_manager:",
 );
 
 #[tokio::test]
-async fn a_path_needs_what_the_example_says() {
+async fn path_rules_hold_as_documented() {
     check_paths(&[]).await;
 }
 
 #[tokio::test]
-async fn a_path_needs_the_same_where_groups_are_compared_joined() {
+async fn path_rules_hold_with_joined_groups() {
     check_paths(&[JOINED]).await;
 }
 
@@ -165,7 +165,7 @@ async fn check_paths(changes: &[(&str, &str)]) {
 }
 
 #[tokio::test]
-async fn the_access_log_tells_who_it_was() {
+async fn access_log_names_the_user() {
     for example in Example::BOTH {
         let mut started = example.start();
         let (alice, session) = (

@@ -7,12 +7,12 @@ use http_body_util::Full;
 use hyper::Request;
 use serde_json::json;
 
-use super::started::{Example, Started};
+use super::started::{Example, ExampleEnvoy};
 
 const EXAMPLES: [Example; 3] = [Example::ExtAuthz, Example::Istio, Example::EnvoyGateway];
 
 #[tokio::test]
-async fn large_requests_pass_where_envoy_asks_the_server() {
+async fn large_requests_pass_ext_authz() {
     for example in EXAMPLES {
         let started = example.start();
         for protocol in [Protocol::Http1, Protocol::Http2] {
@@ -30,7 +30,7 @@ async fn large_requests_pass_where_envoy_asks_the_server() {
 }
 
 /// A request with the headers of a preflight.
-async fn ask(started: &Started, method: &str, more: &[(&str, &str)]) -> u16 {
+async fn ask(started: &ExampleEnvoy, method: &str, more: &[(&str, &str)]) -> u16 {
     let mut request = Request::builder()
         .method(method)
         .uri("/a")
@@ -45,7 +45,7 @@ async fn ask(started: &Started, method: &str, more: &[(&str, &str)]) -> u16 {
 }
 
 #[tokio::test]
-async fn preflights_pass_where_envoy_asks_the_server_and_nothing_else_does() {
+async fn preflights_alone_pass_ext_authz_without_token() {
     for example in EXAMPLES {
         let started = example.start_with_server(&[], None, |server| {
             let joins_groups = Example::GENERATED.contains(&example);

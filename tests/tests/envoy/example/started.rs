@@ -4,13 +4,15 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::sign::{self, AccessKey};
+use ack_ram_core::sign::AccessKey;
 use ack_ram_tests::authenticator::Authenticator;
-use ack_ram_tests::callers::CLUSTER;
+use ack_ram_tests::callers::token_v2;
 use ack_ram_tests::dates::DistinctDates;
-use ack_ram_tests::envoy::{Answer, Client, Envoy, Module, Protocol, Seen, Upstream};
+use ack_ram_tests::envoy::{
+    Client, Envoy, EnvoyReply, Module, Protocol, ReceivedRequest, Upstream,
+};
 use ack_ram_tests::ports;
+use ack_ram_tests::server_config::ServerConfig;
 use ack_ram_tests::sts::{Emulator, Fault, demo};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -34,7 +36,7 @@ pub(crate) enum Example {
 /// What to change of an example.
 type Change<'a> = (&'a str, &'a str);
 
-pub(crate) struct Started {
+pub(crate) struct ExampleEnvoy {
     pub(crate) envoy: Envoy,
     pub(crate) service: Upstream,
     pub(crate) sts: Emulator,
@@ -76,12 +78,12 @@ impl Example {
             .collect()
     }
 
-    pub(crate) fn start(self) -> Started {
+    pub(crate) fn start(self) -> ExampleEnvoy {
         self.start_with(&[], None)
     }
 
     /// With `changes`, and with another authority in the place of the right one.
-    pub(crate) fn start_with(self, changes: &[Change<'_>], other_ca: Option<&str>) -> Started {
+    pub(crate) fn start_with(self, changes: &[Change<'_>], other_ca: Option<&str>) -> ExampleEnvoy {
         let joins_groups = Self::GENERATED.contains(&self);
         let ext_authz = json!({ "enabled": true, "joinGroups": joins_groups });
         self.start_with_server(changes, other_ca, |server| server["extAuthz"] = ext_authz)
@@ -93,7 +95,7 @@ impl Example {
         changes: &[Change<'_>],
         other_ca: Option<&str>,
         edit: impl FnOnce(&mut Value),
-    ) -> Started {
+    ) -> ExampleEnvoy {
         let sts = Emulator::builder()
             .demo()
             .name("sts.aliyuncs.com")
@@ -145,7 +147,7 @@ impl Example {
         let file = folder.path().join("envoy.yaml");
         fs::write(&file, text).unwrap();
         let envoy = Envoy::run(&file, folder).unwrap_or_else(|error| panic!("{error}"));
-        Started {
+        ExampleEnvoy {
             envoy,
             service,
             dates: DistinctDates::back_from(sts.now()),
@@ -164,30 +166,22 @@ fn server(
     sts_ca: &Path,
     edit: impl FnOnce(&mut Value),
 ) -> Authenticator {
-    let mut config = json!({
-        "clusterID": CLUSTER,
-        "server": {
-            "port": port,
-            "healthPort": 0,
-            "stateDir": folder.join("state"),
-            "generateKubeconfig": folder.join("webhook.kubeconfig"),
-            "sts": { "endpoint": sts.url(), "caFile": sts_ca, "connectTimeout": "2s", "timeout": "5s" },
-            "mapUsers": [{
-                "userARN": demo::USER_ARN,
-                "username": "alice",
-                "groups": ["developers", "ops"],
-            }],
-            "mapRoles": [{
-                "roleARN": demo::ROLE_ARN,
-                "username": "dev:{{SessionName}}",
-                "groups": ["developers", "ops-readers"],
-            }],
-        },
+    let mut settings = json!({
+        "sts": { "endpoint": sts.url(), "caFile": sts_ca, "connectTimeout": "2s", "timeout": "5s" },
+        "mapUsers": [{
+            "userARN": demo::USER_ARN,
+            "username": "alice",
+            "groups": ["developers", "ops"],
+        }],
+        "mapRoles": [{
+            "roleARN": demo::ROLE_ARN,
+            "username": "dev:{{SessionName}}",
+            "groups": ["developers", "ops-readers"],
+        }],
     });
-    edit(&mut config["server"]);
-    let path = folder.join("config.yaml");
-    fs::write(&path, config.to_string()).unwrap();
-    Authenticator::start(folder, &path).unwrap()
+    edit(&mut settings);
+    let config = ServerConfig::new(folder, port).settings(&settings);
+    Authenticator::start(folder, &config.write()).unwrap()
 }
 
 /// `text` with `to` in place of `from`, which is there once.
@@ -196,29 +190,28 @@ fn replaced(text: &str, from: &str, to: &str) -> String {
     text.replace(from, to)
 }
 
-impl Started {
+impl ExampleEnvoy {
     /// A line with a token of `key`'s that no other is equal to.
     pub(crate) fn bearer(&self, key: &AccessKey) -> String {
-        let cluster = ClusterId::parse(CLUSTER).unwrap();
-        let token = sign::sign_token_v2(key, &cluster, "test", self.dates.next()).unwrap();
-        crate::world::bearer(&token)
+        let token = token_v2(key, self.dates.next());
+        crate::fixture::bearer(&token)
     }
 
     pub(crate) fn set_sts_fault(&self, fault: Option<Fault>) {
-        crate::world::set_sts_fault(&self.sts, &self.envoy, fault);
+        crate::fixture::set_sts_fault(&self.sts, &self.envoy, fault);
     }
 
     pub(crate) fn client(&self, protocol: Protocol) -> Client {
         self.envoy.client("ingress", protocol)
     }
 
-    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> EnvoyReply {
         let answer = self.client(Protocol::Http1).get(path, headers).await;
         answer.unwrap_or_else(|error| panic!("{path}: {error}: {}", self.envoy.log()))
     }
 
     /// The one request that the service has got.
-    pub(crate) fn only_request(&self, what: &str) -> Seen {
+    pub(crate) fn only_request(&self, what: &str) -> ReceivedRequest {
         let mut seen = self.service.take();
         assert_eq!(seen.len(), 1, "{what}: {seen:?}");
         seen.remove(0)

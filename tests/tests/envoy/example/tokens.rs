@@ -1,6 +1,6 @@
 //! No token reaches a service, wherever it stands.
 
-use ack_ram_tests::envoy::{Protocol, Seen};
+use ack_ram_tests::envoy::{Protocol, ReceivedRequest};
 use ack_ram_tests::sts::demo;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::started::Example;
 
-fn holds_token(seen: &Seen) -> bool {
+fn holds_token(seen: &ReceivedRequest) -> bool {
     let values = seen.headers.values().chain(seen.trailers.values());
     let is_found = |text: &[u8]| text.windows(8).any(|part| part == b"k8s-ack-");
     values.into_iter().any(|value| is_found(value.as_bytes())) || is_found(seen.target.as_bytes())
@@ -28,7 +28,7 @@ const SHOWN: (&str, &str) = (
 );
 
 #[tokio::test]
-async fn server_refuses_a_token_beside_the_one_in_its_header() {
+async fn second_token_outside_its_header_is_refused() {
     for token_header in ["authorization", "x-ram-token"] {
         let started = Example::ExtAuthz.start_with_server(&[SHOWN], None, |server| {
             server["extAuthz"] =
@@ -68,7 +68,7 @@ async fn server_refuses_a_token_beside_the_one_in_its_header() {
 }
 
 #[tokio::test]
-async fn upgrade_that_would_remove_identity_headers_later_is_refused() {
+async fn upgrade_that_removes_identity_headers_is_refused() {
     for example in Example::BOTH {
         let started = example.start();
         let bearer = started.bearer(&demo::user_key());

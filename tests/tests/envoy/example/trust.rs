@@ -3,10 +3,10 @@
 use ack_ram_tests::envoy::Protocol;
 use ack_ram_tests::sts::{Emulator, Fault, GET_CALLER_IDENTITY_HEADERS, Handshake, demo};
 
-use super::started::{Example, Started};
+use super::started::{Example, ExampleEnvoy};
 
 /// That Alice, with a token that was not seen before, gets 503 and comes no further.
-async fn check_that_nobody_can_tell(started: &Started, what: &str) {
+async fn check_that_nobody_can_tell(started: &ExampleEnvoy, what: &str) {
     for protocol in [Protocol::Http1, Protocol::Http2] {
         let bearer = started.bearer(&demo::user_key());
         let client = started.client(protocol);
@@ -17,7 +17,7 @@ async fn check_that_nobody_can_tell(started: &Started, what: &str) {
     }
 }
 
-async fn check_that_alice_comes_in(started: &Started, what: &str) {
+async fn check_that_alice_comes_in(started: &ExampleEnvoy, what: &str) {
     let bearer = started.bearer(&demo::user_key());
     let answer = started.get("/", &[("authorization", &bearer)]).await;
     assert_eq!(answer.status, 200, "{what}: {answer:?}");
@@ -25,7 +25,7 @@ async fn check_that_alice_comes_in(started: &Started, what: &str) {
 }
 
 #[tokio::test]
-async fn only_sts_is_believed() {
+async fn forged_sts_is_rejected() {
     let started = Example::Filter.start();
     for handshake in [
         Handshake::OtherAuthority,
@@ -45,7 +45,7 @@ async fn only_sts_is_believed() {
 }
 
 #[tokio::test]
-async fn sts_gets_what_was_signed_and_no_more() {
+async fn sts_receives_signed_headers_only() {
     let started = Example::Filter.start();
     check_that_alice_comes_in(&started, "").await;
     let [request] = &*started.sts.requests() else {
@@ -56,7 +56,7 @@ async fn sts_gets_what_was_signed_and_no_more() {
 }
 
 #[tokio::test]
-async fn only_the_server_is_believed() {
+async fn forged_server_is_rejected() {
     let elsewhere = Emulator::builder().start().unwrap();
     let started = Example::ExtAuthz.start_with(&[], Some(elsewhere.ca_pem()));
     check_that_nobody_can_tell(&started, "another authority").await;
@@ -75,7 +75,7 @@ async fn only_the_server_is_believed() {
 }
 
 #[tokio::test]
-async fn where_a_route_turns_the_filter_off_nobody_says_who_they_are() {
+async fn route_without_filter_passes_no_identity_headers() {
     let off = r#"route: { cluster: service, timeout: 60s }
                 typed_per_filter_config:
                   ack_ram:

@@ -12,7 +12,7 @@ use ack_ram_core::time::UnixTime;
 use proptest::prelude::*;
 
 use documents::{Document, DocumentForm, GROUPS, PEOPLE, Slip, TTL, documents};
-use sources::{Take, as_read, config_map, configuration, dynamic_file};
+use sources::{ApplyDocument, as_read, config_map, configuration, dynamic_file};
 
 /// The groups of each person.
 type Given = BTreeMap<usize, BTreeSet<usize>>;
@@ -32,17 +32,21 @@ fn in_effect(update: &Update) -> Given {
 
 /// What was seen of one group of one person.
 #[derive(Clone, Copy, Default)]
-struct Seen {
+struct ObservedGroup {
     /// Whether it was in effect after the step before.
     was_given: bool,
     /// When the last readable good text that gave it was no longer the newest.
     broken_since: Option<i64>,
 }
 
-fn check(backend: Backend, documents: &[Document], take: Take) -> Result<(), TestCaseError> {
+fn check(
+    backend: Backend,
+    documents: &[Document],
+    take: ApplyDocument,
+) -> Result<(), TestCaseError> {
     let mut last_good = LastGood::new(backend);
     let mut now = 0;
-    let mut seen: BTreeMap<(usize, usize), Seen> = BTreeMap::new();
+    let mut seen: BTreeMap<(usize, usize), ObservedGroup> = BTreeMap::new();
     for (step, document) in documents.iter().enumerate() {
         now += document.later;
         let terms = RetentionPolicy {

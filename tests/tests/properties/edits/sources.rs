@@ -11,7 +11,7 @@ use ack_ram_core::rules::{Backend, WildcardMode};
 use super::documents::{Document, DocumentForm, ListForm};
 
 /// A source, and how it takes a document.
-pub(super) type Take = fn(&mut LastGood, &Document, &RetentionPolicy<'_>) -> Update;
+pub(super) type ApplyDocument = fn(&mut LastGood, &Document, &RetentionPolicy<'_>) -> Update;
 
 pub(super) fn dynamic_file(
     last_good: &mut LastGood,

@@ -1,14 +1,10 @@
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
-use ack_ram_core::rules::{Backend, BackendRules, RuleSet, WildcardMode};
-use ack_ram_core::time::UnixTime;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
 use super::*;
-use crate::backends::document_source::ignore_reloads;
-use crate::backends::live::LiveRules;
+use crate::fixture::config_map_source;
 use crate::kubernetes::status::events::EventRecord;
 
 fn config_map(user: &str) -> ConfigMap {
@@ -21,27 +17,9 @@ fn config_map(user: &str) -> ConfigMap {
     object
 }
 
-fn source() -> (ConfigMapSource, Arc<LiveRules>) {
-    let rules = RuleSet::new(
-        vec![BackendRules::new_unsynced(Backend::ConfigMap)],
-        BTreeSet::new(),
-    );
-    let clock = || UnixTime::from_seconds(7);
-    let live = Arc::new(LiveRules::new(rules, clock()));
-    let name = ConfigMapName::default();
-    let source = ConfigMapSource::new(
-        name,
-        WildcardMode::Disabled,
-        Arc::clone(&live),
-        clock,
-        ignore_reloads(),
-    );
-    (source, live)
-}
-
 #[test]
 fn events_become_rules() {
-    let (source, live) = source();
+    let (source, live) = config_map_source();
     let mut listed = None;
     let mut see = |event| {
         let _ = source.apply_event(event, &mut listed);
@@ -96,7 +74,7 @@ fn line(event: &EventRecord) -> String {
 
 #[test]
 fn edits_give_events_about_errors_and_recovery() {
-    let (source, _) = source();
+    let (source, _) = config_map_source();
     let mut was_refused = false;
     let mut told = |version: &str, texts: &[(&str, &str)]| {
         let mut object = config_map("a");

@@ -294,7 +294,7 @@ fn rules_follow_what_the_api_server_tells() {
 }
 
 #[test]
-fn the_events_may_come_one_by_one_or_together() {
+fn events_apply_one_by_one_or_together() {
     let told = || {
         vec![
             ListBegins,
@@ -315,7 +315,7 @@ fn the_events_may_come_one_by_one_or_together() {
 }
 
 #[test]
-fn without_time_nothing_stays() {
+fn zero_ttl_keeps_nothing() {
     let mut scene = Scene::with(vec![
         ListBegins,
         Listed(good("ann", "1", 1, "ann")),

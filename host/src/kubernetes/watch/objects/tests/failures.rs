@@ -45,7 +45,7 @@ fn rules_stay_when_the_api_server_fails_and_go_with_the_definition() {
 }
 
 #[test]
-fn without_a_definition_the_backend_counts_as_read_and_empty() {
+fn missing_definition_makes_backend_synced_and_empty() {
     let start = Instant::now();
     let mut scene = Scene::new();
     for (second, is_read) in [(0, false), (2, false), (6, true)] {

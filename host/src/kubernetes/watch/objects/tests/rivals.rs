@@ -24,7 +24,7 @@ fn slip_does_not_stand_beside_another_object() {
 }
 
 #[test]
-fn nothing_that_is_kept_stands_in_the_way_of_what_is_new() {
+fn kept_mapping_does_not_block_new_one() {
     let about_ann = |name: &str, generation| object(name, name, generation, &spec("ann", name));
     let on_condition = |name: &str, condition: &str| {
         let pattern = spec("ann", "")["arn"].clone();
@@ -123,7 +123,7 @@ fn nothing_that_is_kept_stands_in_the_way_of_what_is_new() {
 }
 
 #[test]
-fn whoever_is_concerned_by_a_change_is_looked_at() {
+fn change_updates_status_of_all_rivals() {
     let as_ann =
         |name: &str, uid: &str, generation| object(name, uid, generation, &spec("ann", name));
     let status = |text: &str| -> MappingObject {

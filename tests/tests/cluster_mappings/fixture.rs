@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ack_ram_core::review::ReviewVersion;
+use ack_ram_tests::callers::CLUSTER;
+pub use ack_ram_tests::cluster::MAPPINGS;
 use ack_ram_tests::cluster::{Cluster, Rest};
+use ack_ram_tests::eventually::{LIMIT, block_until};
 use ack_ram_tests::process::Process;
 use ack_ram_tests::proxy::Proxy;
 use ack_ram_tests::sts::Emulator;
@@ -16,17 +19,15 @@ use ack_ram_tests::{authenticator, ports};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::people::{CLUSTER, PEOPLE, Person, sts};
+use crate::people::{PEOPLE, Person, sts};
 use crate::replica::{Login, Replica, login_of};
-use crate::wait::{LONG, eventually};
 
-pub const MAPPINGS: &str = "/apis/ramauthenticator.k8s.alibabacloud/v1alpha1/ramidentitymappings";
 pub const DEFINITION: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/ramidentitymappings.ramauthenticator.k8s.alibabacloud";
 const CONFIG_MAPS: &str = "/api/v1/namespaces/kube-system/configmaps";
 
 /// A cluster whose API server asks the first of some servers, each of which asks the API server through a proxy of its
 /// own.
-pub struct World {
+pub struct ClusterFixture {
     pub replicas: Vec<Replica>,
     pub proxies: Vec<Proxy>,
     pub api: Rest,
@@ -41,7 +42,7 @@ pub struct World {
     pub folder: TempDir,
 }
 
-impl World {
+impl ClusterFixture {
     /// Starts everything, with `replicas` servers that have `settings`, and as many rights as `deploy/` gives.
     pub fn start(replicas: usize, settings: &Value) -> Self {
         let sts = sts();
@@ -54,23 +55,13 @@ impl World {
         let cluster = Cluster::builder()
             .webhook(&webhook, ReviewVersion::V1)
             .start();
-        apply_deploy(&cluster, "ramidentitymapping.yaml");
-        wait_for_definition(&cluster);
-        apply_deploy(&cluster, "example.yaml");
-        let args = [
-            "create",
-            "token",
-            "--namespace=kube-system",
-            "--duration=10h",
-            "ack-ram-authenticator",
-        ];
-        let token = cluster.admin_kubectl(&args);
-        assert!(token.success, "{}", token.stderr);
-        let mut world = Self {
+        cluster.apply_definition();
+        cluster.apply_deploy("example.yaml");
+        let mut fixture = Self {
             replicas: Vec::new(),
             proxies: Vec::new(),
             api: cluster.api(),
-            token: token.stdout.trim().to_owned(),
+            token: cluster.create_service_account_token(),
             cluster,
             sts,
             config_map: BTreeMap::new(),
@@ -82,10 +73,10 @@ impl World {
             if number == 0 {
                 settings["port"] = json!(first);
             }
-            let replica = world.add_replica(&number.to_string(), &settings);
-            world.replicas.push(replica);
+            let replica = fixture.add_replica(&number.to_string(), &settings);
+            fixture.replicas.push(replica);
         }
-        world
+        fixture
     }
 
     /// Starts a server that asks the API server through a proxy of its own, which is the last one.
@@ -204,7 +195,7 @@ impl World {
     /// Waits until the condition `kind` of the object `name` says so, with `part` in its message.
     #[track_caller]
     pub fn wait_for_condition(&self, name: &str, kind: &str, status: &str, part: &str) {
-        eventually(name, || {
+        block_until(name, || {
             let found = condition(&self.status(name), kind);
             let message = found["message"].as_str().unwrap_or_default();
             let is_so = found["status"] == status && message.contains(part);
@@ -227,16 +218,16 @@ impl World {
 }
 
 /// A command that ran.
-pub struct Ran {
+pub struct CommandRun {
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
 
-pub fn run(command: Command) -> Ran {
+pub fn run(command: Command) -> CommandRun {
     let mut process = Process::spawn("ack-ram-authenticator", command).unwrap();
-    let status = process.wait(LONG).unwrap();
-    Ran {
+    let status = process.wait(LIMIT).unwrap();
+    CommandRun {
         code: status.code(),
         stdout: process.stdout(),
         stderr: process.stderr(),
@@ -269,27 +260,6 @@ pub fn condition(status: &Value, kind: &str) -> Value {
     conditions
         .find(|condition| condition["type"] == kind)
         .unwrap_or_default()
-}
-
-pub fn apply_deploy(cluster: &Cluster, name: &str) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../deploy")
-        .join(name);
-    let applied = cluster.admin_kubectl(&["apply", "--filename", &file.to_string_lossy()]);
-    assert!(applied.success, "{}", applied.stderr);
-}
-
-pub fn wait_for_definition(cluster: &Cluster) {
-    let crd = "crd/ramidentitymappings.ramauthenticator.k8s.alibabacloud";
-    let args = ["wait", "--for=condition=Established", "--timeout=60s", crd];
-    let waited = cluster.admin_kubectl(&args);
-    assert!(waited.success, "{}", waited.stderr);
-    // Established is a moment before served.
-    let api = cluster.api();
-    eventually("the definition", || match api.get(MAPPINGS) {
-        answer if answer.status == 200 => Ok(()),
-        answer => Err(format!("{answer:?}")),
-    });
 }
 
 /// As an administrator prepares the first server, before there is an API server that could be asked.

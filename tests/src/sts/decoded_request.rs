@@ -11,14 +11,14 @@ use super::fault::Signer;
 
 /// One request with its query and form decoded, and nothing else interpreted.
 #[derive(Debug)]
-pub(super) struct Arrived {
+pub(super) struct DecodedRequest {
     pub(super) parts: Parts,
     pub(super) body: Bytes,
     query: Vec<(String, String)>,
     form: Vec<(String, String)>,
 }
 
-impl Arrived {
+impl DecodedRequest {
     pub(super) fn new(parts: Parts, body: Bytes) -> Self {
         let query = decode(parts.uri.query().unwrap_or_default().as_bytes());
         let is_form = parts

@@ -1,4 +1,4 @@
-//! What the emulator remembers of requests.
+//! The requests that the emulator records.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use hyper::header::HeaderMap;
 use hyper::{Method, Version};
 
-use super::arrived::Arrived;
+use super::decoded_request::DecodedRequest;
 use super::fault::Fault;
 
 /// The headers of a call of `GetCallerIdentity` that sends what is signed and no more, in the order of their names.
@@ -27,7 +27,7 @@ const KEPT: usize = 10_000;
 
 /// A request that reached the emulator.
 #[derive(Clone, Debug)]
-pub struct SeenRequest {
+pub struct RecordedRequest {
     /// `POST`, or `GET` for token v1.
     pub method: Method,
     /// Path and query, as sent.
@@ -48,7 +48,7 @@ pub struct SeenRequest {
     pub fault: Option<Fault>,
 }
 
-impl SeenRequest {
+impl RecordedRequest {
     /// The names of all headers, in their order.
     #[must_use]
     pub fn header_names(&self) -> Vec<&str> {
@@ -59,38 +59,43 @@ impl SeenRequest {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Seen {
-    calls: VecDeque<SeenRequest>,
-    probes: VecDeque<SeenRequest>,
+pub(super) struct RequestLog {
+    calls: VecDeque<RecordedRequest>,
+    probes: VecDeque<RecordedRequest>,
 }
 
-impl Seen {
-    pub(super) fn record(&mut self, arrived: Arrived, error: Option<String>, fault: Option<Fault>) {
-        let seen = if arrived.is_probe() {
+impl RequestLog {
+    pub(super) fn record(
+        &mut self,
+        request: DecodedRequest,
+        error: Option<String>,
+        fault: Option<Fault>,
+    ) {
+        let requests = if request.is_probe() {
             &mut self.probes
         } else {
             &mut self.calls
         };
-        if seen.len() == KEPT {
-            seen.pop_front();
+        if requests.len() == KEPT {
+            requests.pop_front();
         }
-        seen.push_back(SeenRequest {
-            target: arrived.target(),
-            action: arrived.action().map(str::to_owned),
-            method: arrived.parts.method,
-            version: arrived.parts.version,
-            headers: arrived.parts.headers,
-            body: arrived.body,
+        requests.push_back(RecordedRequest {
+            target: request.target(),
+            action: request.action().map(str::to_owned),
+            method: request.parts.method,
+            version: request.parts.version,
+            headers: request.parts.headers,
+            body: request.body,
             error,
             fault,
         });
     }
 
-    pub(super) fn calls(&self) -> Vec<SeenRequest> {
+    pub(super) fn calls(&self) -> Vec<RecordedRequest> {
         self.calls.iter().cloned().collect()
     }
 
-    pub(super) fn probes(&self) -> Vec<SeenRequest> {
+    pub(super) fn probes(&self) -> Vec<RecordedRequest> {
         self.probes.iter().cloned().collect()
     }
 

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use ack_ram_core::secret::Secret;
 use ack_ram_tests::authenticator::{self, Authenticator};
-use ack_ram_tests::callers::{CLUSTER, Caller, Outcome, mappings};
+use ack_ram_tests::callers::{Caller, Outcome, mappings};
 use ack_ram_tests::isolation::SmallDisk;
 use ack_ram_tests::ports;
+use ack_ram_tests::server_config::ServerConfig;
 use ack_ram_tests::sts::Emulator;
-use ack_ram_tests::traffic::{Asker, Tally, Traffic};
+use ack_ram_tests::traffic::{LoadClient, Tally, Traffic};
 use ack_ram_tests::usage::Usage;
 use ack_ram_tests::webhook::WebhookClient;
 use serde_json::{Value, json};
@@ -35,7 +36,7 @@ const MEMORY_KIB: u64 = 192 * 1024;
 #[derive(Clone, Copy, Debug)]
 pub enum Meanwhile {
     /// STS's word is not to be had.
-    Unable,
+    Unavailable,
     /// Nearly all are let in: the fault does not matter, or there is a way around it.
     Granted,
     /// Some are let in and others are not.
@@ -79,10 +80,10 @@ impl Default for Plan {
     }
 }
 
-pub struct World {
+pub struct FaultFixture {
     pub sts: Arc<Emulator>,
     pub fallbacks: Vec<Emulator>,
-    pub asker: Asker,
+    pub client: LoadClient,
     /// Tokens that the server remembers.
     pub known: Vec<(Caller, Secret)>,
     pub port: u16,
@@ -94,7 +95,7 @@ pub struct World {
     folder: TempDir,
 }
 
-impl World {
+impl FaultFixture {
     /// A server that has let the good callers in, and their tokens known.
     pub async fn start() -> Result<Self, Fail> {
         let sts = Emulator::builder().demo().start()?;
@@ -102,10 +103,10 @@ impl World {
     }
 
     pub async fn start_with(sts: Emulator, plan: Plan) -> Result<Self, Fail> {
-        let mut world = Self::prepare(sts, plan)?;
-        world.start_server()?;
-        world.remember().await?;
-        Ok(world)
+        let mut fixture = Self::prepare(sts, plan)?;
+        fixture.start_server()?;
+        fixture.cache_tokens().await?;
+        Ok(fixture)
     }
 
     /// Everything but the server itself. Its CA is there already, as after `init`.
@@ -124,7 +125,7 @@ impl World {
         let clock = Arc::clone(&sts);
         let webhook = WebhookClient::new(&state.join("cert.pem"), port)?;
         Ok(Self {
-            asker: Asker::new(webhook, move || clock.now()),
+            client: LoadClient::new(webhook, move || clock.now()),
             sts,
             fallbacks: plan.fallbacks,
             known: Vec::new(),
@@ -187,15 +188,15 @@ impl World {
 
     /// Lets the good callers in with tokens that the server then knows. A machine that was too slow for STS is asked
     /// again.
-    pub async fn remember(&mut self) -> Result<(), Fail> {
+    pub async fn cache_tokens(&mut self) -> Result<(), Fail> {
         self.known.clear();
         let start = Instant::now();
-        for caller in Caller::GOOD {
-            let token = self.asker.token(caller);
+        for caller in Caller::MAPPED {
+            let token = self.client.token(caller);
             loop {
-                match self.asker.ask(caller, &token).await? {
+                match self.client.review(caller, &token).await? {
                     Outcome::Granted => break,
-                    Outcome::Unable(_) if start.elapsed() < PATIENCE => sleep(PACE).await,
+                    Outcome::Unavailable(_) if start.elapsed() < PATIENCE => sleep(PACE).await,
                     outcome => return Err(format!("{caller:?} at the start: {outcome:?}").into()),
                 }
             }
@@ -205,10 +206,10 @@ impl World {
     }
 
     /// Everybody asks for as long as the fault lasts.
-    pub async fn everybody_asks(&self) -> Tally {
-        let traffic = Traffic::start(&self.asker, 2, &self.known, PACE);
+    pub async fn run_traffic(&self) -> Tally {
+        let traffic = Traffic::start(&self.client, 2, &self.known, PACE);
         let start = Instant::now();
-        let is_enough = |tally: &Tally| tally.fresh.total() >= FRESH && tally.bad.refused > 0;
+        let is_enough = |tally: &Tally| tally.fresh.total() >= FRESH && tally.rejected.denied > 0;
         while start.elapsed() < FAULT || !is_enough(&traffic.tally()) {
             if start.elapsed() > PATIENCE {
                 break;
@@ -220,15 +221,15 @@ impl World {
 
     /// How long it is until all is well, three times in a row.
     pub async fn recovered(&self) -> Result<Duration, Fail> {
-        self.recovered_as(&self.asker).await
+        self.recovered_as(&self.client).await
     }
 
-    /// The same for those who ask as `asker` does.
-    pub async fn recovered_as(&self, asker: &Asker) -> Result<Duration, Fail> {
+    /// Waits as [`Self::recovered`] does, by the reviews of `client`.
+    pub async fn recovered_as(&self, client: &LoadClient) -> Result<Duration, Fail> {
         let start = Instant::now();
         let (mut in_a_row, mut first) = (0, Duration::ZERO);
         while start.elapsed() < PATIENCE {
-            if asker.all_is_well().await? {
+            if client.check_all().await? {
                 if in_a_row == 0 {
                     first = start.elapsed();
                 }
@@ -270,7 +271,7 @@ impl World {
         meanwhile: Meanwhile,
         over: impl FnOnce(&Self) -> Result<(), Fail>,
     ) -> Result<Figures, Fail> {
-        let tally = self.everybody_asks().await;
+        let tally = self.run_traffic().await;
         meanwhile.check(&tally)?;
         over(&self)?;
         let recovered = self.recovered().await?;
@@ -281,29 +282,29 @@ impl World {
 impl Meanwhile {
     /// Whether everybody was told what they may be told.
     pub fn check(self, tally: &Tally) -> Result<(), Fail> {
-        if !tally.wrong.is_empty() {
-            return Err(tally.wrong.join("; ").into());
+        if !tally.violations.is_empty() {
+            return Err(tally.violations.join("; ").into());
         }
         let Tally {
             fresh,
             known,
-            bad,
-            unable,
+            rejected,
+            unavailable,
             ..
         } = tally;
-        let unable = unable.join("; ");
+        let reasons = unavailable.join("; ");
         let is_fresh_right = match self {
-            Self::Unable => fresh.granted == 0 && fresh.unable > 0,
-            Self::Granted => fresh.granted > 9 * fresh.unable,
+            Self::Unavailable => fresh.granted == 0 && fresh.unavailable > 0,
+            Self::Granted => fresh.granted > 9 * fresh.unavailable,
             Self::Some => true,
         };
         if !is_fresh_right {
-            return Err(format!("new callers were told {fresh}, not {self:?}: {unable}").into());
+            return Err(format!("new callers were told {fresh}, not {self:?}: {reasons}").into());
         }
         // Whatever becomes of STS, who is known is let in, and whose token is for somebody else is passed over.
-        if known.unable > 0 || known.granted == 0 || bad.refused == 0 {
+        if known.unavailable > 0 || known.granted == 0 || rejected.denied == 0 {
             return Err(
-                format!("known callers were told {known}, bad ones {bad}: {unable}").into(),
+                format!("known callers were told {known}, bad ones {rejected}: {reasons}").into(),
             );
         }
         Ok(())
@@ -313,36 +314,25 @@ impl Meanwhile {
 fn write_config(folder: &Path, port: u16, sts: &Emulator, plan: &Plan) -> Result<(), Fail> {
     let all = std::iter::once(sts).chain(&plan.fallbacks);
     let authorities: String = all.map(Emulator::ca_pem).collect();
-    fs::write(folder.join("sts-ca.pem"), authorities)?;
+    let ca = folder.join("sts-ca.pem");
+    fs::write(&ca, authorities)?;
     let fallbacks: Vec<_> = plan.fallbacks.iter().map(Emulator::url).collect();
     let (users, roles) = mappings();
     let [connect, answer] = plan.patience;
-    let mut config = json!({
-        "clusterID": CLUSTER,
-        "server": {
-            "port": port,
-            "healthPort": 0,
-            "stateDir": "state",
-            "generateKubeconfig": "webhook.kubeconfig",
-            "sts": {
-                "endpoint": plan.endpoint.clone().unwrap_or_else(|| sts.url()),
-                "fallbackEndpoints": fallbacks,
-                "caFile": "sts-ca.pem",
-                "connectTimeout": connect,
-                "timeout": answer,
-                "breakerPause": "500ms",
-                "breakerMaxPause": "2s",
-            },
-            "mapUsers": users,
-            "mapRoles": roles,
+    let config = ServerConfig::new(folder, port).settings(&json!({
+        "sts": {
+            "endpoint": plan.endpoint.clone().unwrap_or_else(|| sts.url()),
+            "fallbackEndpoints": fallbacks,
+            "caFile": ca,
+            "connectTimeout": connect,
+            "timeout": answer,
+            "breakerPause": "500ms",
+            "breakerMaxPause": "2s",
         },
-    });
-    for (key, value) in plan.settings.as_object().into_iter().flatten() {
-        config["server"][key] = value.clone();
-    }
-    for (key, value) in plan.sts.as_object().into_iter().flatten() {
-        config["server"]["sts"][key] = value.clone();
-    }
-    fs::write(folder.join("config.yaml"), config.to_string())?;
+        "mapUsers": users,
+        "mapRoles": roles,
+    }));
+    let config = config.settings(&plan.settings);
+    let _path = config.settings(&json!({ "sts": plan.sts })).write();
     Ok(())
 }

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use ack_ram_core::secret::Secret;
 use ack_ram_tests::authenticator;
 use ack_ram_tests::callers::bearer;
+use ack_ram_tests::eventually::eventually;
 use ack_ram_tests::ports;
 use ack_ram_tests::process::Process;
+use ack_ram_tests::server_config::ServerConfig;
 use ack_ram_tests::sts::{Emulator, demo};
 use ack_ram_tests::webhook::WebhookClient;
 use bytes::Bytes;
@@ -21,13 +22,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::secrets::Secrets;
-use crate::tokens::{CLUSTER, KUBE_TOKEN, MARKS, PROXY_PASSWORD, SECURITY_TOKEN, Tokens, known_to};
+use crate::tokens::{KUBE_TOKEN, MARKS, PROXY_PASSWORD, SECURITY_TOKEN, Tokens, known_to};
 
-/// Longer than anything here takes on a slow machine.
-pub(crate) const SOON: Duration = Duration::from_secs(60);
+pub(crate) use ack_ram_tests::eventually::LIMIT;
 
 /// A server, its STS, and what it has told.
-pub(crate) struct World {
+pub(crate) struct CanaryFixture {
     pub(crate) sts: Emulator,
     pub(crate) tokens: Tokens,
     pub(crate) webhook: WebhookClient,
@@ -39,7 +39,7 @@ pub(crate) struct World {
     folder: TempDir,
 }
 
-impl World {
+impl CanaryFixture {
     pub(crate) async fn start(level: &str, format: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sts = known_to(Emulator::builder()).start().unwrap();
@@ -51,11 +51,11 @@ impl World {
         let proxy = format!("http://user:{PROXY_PASSWORD}@127.0.0.1:1");
         command.env("HTTPS_PROXY", proxy);
         let mut server = Process::spawn("ack-ram-authenticator", command).unwrap();
-        let deadline = Instant::now() + SOON;
-        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-            assert!(server.is_running() && Instant::now() < deadline);
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        eventually("the server listens", async || {
+            assert!(server.is_running());
+            TcpStream::connect(("127.0.0.1", port)).await
+        })
+        .await;
         Self {
             webhook: WebhookClient::new(&folder.path().join("state/cert.pem"), port).unwrap(),
             tokens: Tokens::at(sts.now()),
@@ -131,7 +131,7 @@ impl World {
     /// What comes until the server closes the connection.
     async fn hear(&mut self, mut stream: TcpStream) -> Vec<u8> {
         let mut answer = Vec::new();
-        let read = tokio::time::timeout(SOON, stream.read_to_end(&mut answer));
+        let read = tokio::time::timeout(LIMIT, stream.read_to_end(&mut answer));
         // A reset ends a connection as well as a close.
         let _ended = read.await.expect("the connection is closed");
         self.told
@@ -173,7 +173,7 @@ impl World {
             self.told
                 .push(("the title".to_owned(), fs::read(title).unwrap_or_default()));
         }
-        assert!(self.server.stop(SOON).unwrap().success());
+        assert!(self.server.stop(LIMIT).unwrap().success());
         self.told
             .push(("the log".to_owned(), self.server.log().into_bytes()));
         self.told.extend(files(folder));
@@ -215,7 +215,6 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 fn write_config(folder: &Path, sts: &Emulator, port: u16, health_port: u16) {
-    fs::write(folder.join("sts-ca.pem"), sts.ca_pem()).unwrap();
     let kubeconfig = json!({
         "apiVersion": "v1",
         "kind": "Config",
@@ -225,29 +224,22 @@ fn write_config(folder: &Path, sts: &Emulator, port: u16, health_port: u16) {
         "current-context": "x",
     });
     fs::write(folder.join("apiserver.kubeconfig"), kubeconfig.to_string()).unwrap();
-    let config = json!({
-        "clusterID": CLUSTER,
-        "server": {
-            "port": port,
-            "healthPort": health_port,
-            "stateDir": "state",
-            "generateKubeconfig": "webhook.kubeconfig",
-            "kubeconfig": "apiserver.kubeconfig",
-            "backendMode": ["MountedFile", "CRD", "ACKConfigMap"],
-            "acceptTokenV1": true,
-            "sts": {
-                "endpoint": sts.url(),
-                "fallbackEndpoints": ["sts.example"],
-                "caFile": "sts-ca.pem",
-                "connectTimeout": "300ms",
-                "timeout": "600ms",
-                "breakerFailures": 0,
-            },
-            "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": ["dev"] }],
-            "mapRoles": [{ "roleARN": demo::ROLE_ARN, "username": "dev:{{SessionName}}" }],
-            "audit": { "file": "audit.jsonl" },
-            "extAuthz": { "enabled": true },
+    let config = ServerConfig::new(folder, port).sts(sts);
+    let config = config.settings(&json!({
+        "healthPort": health_port,
+        "kubeconfig": "apiserver.kubeconfig",
+        "backendMode": ["MountedFile", "CRD", "ACKConfigMap"],
+        "acceptTokenV1": true,
+        "sts": {
+            "fallbackEndpoints": ["sts.example"],
+            "connectTimeout": "300ms",
+            "timeout": "600ms",
+            "breakerFailures": 0,
         },
-    });
-    fs::write(folder.join("config.yaml"), config.to_string()).unwrap();
+        "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice", "groups": ["dev"] }],
+        "mapRoles": [{ "roleARN": demo::ROLE_ARN, "username": "dev:{{SessionName}}" }],
+        "audit": { "file": "audit.jsonl" },
+        "extAuthz": { "enabled": true },
+    }));
+    let _path = config.write();
 }

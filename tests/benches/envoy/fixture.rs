@@ -10,6 +10,7 @@ use ack_ram_tests::authenticator::Authenticator;
 use ack_ram_tests::callers::CLUSTER;
 use ack_ram_tests::envoy::{Envoy, Filter, Listener, Module, plain_cluster, sts_cluster};
 use ack_ram_tests::ports::free_port;
+use ack_ram_tests::server_config::ServerConfig;
 use ack_ram_tests::sts::{Emulator, demo};
 use ack_ram_tests::usage::{Usage, cpu_time};
 use serde_json::{Value, json};
@@ -19,13 +20,13 @@ use crate::BoxError;
 use crate::wrk::{self, Figures};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum AuthMode {
     None,
     Filter,
     ExtAuthz,
 }
 
-impl Way {
+impl AuthMode {
     pub(crate) const ALL: [Self; 3] = [Self::None, Self::Filter, Self::ExtAuthz];
 
     pub(crate) fn name(self) -> &'static str {
@@ -37,14 +38,14 @@ impl Way {
     }
 }
 
-pub(crate) struct World {
+pub(crate) struct Fixture {
     sts: Emulator,
     envoy: Envoy,
     server: Authenticator,
     folder: TempDir,
 }
 
-impl World {
+impl Fixture {
     pub(crate) fn start() -> Result<Self, BoxError> {
         let folder = tempfile::tempdir()?;
         let sts = Emulator::builder()
@@ -52,22 +53,15 @@ impl World {
             .name("sts.aliyuncs.com")
             .start()?;
         let users = json!([{ "userARN": demo::USER_ARN, "username": "alice", "groups": ["dev"] }]);
-        fs::write(folder.path().join("sts-ca.pem"), sts.ca_pem())?;
         let port = free_port();
-        let config = json!({
-            "clusterID": CLUSTER,
-            "server": {
-                "port": port,
-                "healthPort": 0,
-                "stateDir": folder.path().join("state"),
-                "generateKubeconfig": folder.path().join("webhook.kubeconfig"),
-                "sts": { "endpoint": sts.url(), "caFile": folder.path().join("sts-ca.pem") },
+        let config = ServerConfig::new(folder.path(), port).sts(&sts);
+        let file = config
+            .settings(&json!({
+                "sts": { "connectTimeout": null, "timeout": null },
                 "mapUsers": users,
                 "extAuthz": { "enabled": true },
-            },
-        });
-        let file = folder.path().join("config.yaml");
-        fs::write(&file, config.to_string())?;
+            }))
+            .write();
         let server = Authenticator::start(folder.path(), &file)?;
         let ca = fs::read_to_string(folder.path().join("state/cert.pem"))?;
         let settings = json!({
@@ -79,9 +73,9 @@ impl World {
         });
         let filter = Filter::new(Module::WithCel, &settings).to_config();
         let listeners = [
-            Listener::new(Way::None.name(), Vec::new()),
-            Listener::new(Way::Filter.name(), vec![filter]),
-            Listener::new(Way::ExtAuthz.name(), vec![ext_authz(port)]),
+            Listener::new(AuthMode::None.name(), Vec::new()),
+            Listener::new(AuthMode::Filter.name(), vec![filter]),
+            Listener::new(AuthMode::ExtAuthz.name(), vec![ext_authz(port)]),
         ];
         let clusters = [sts_cluster(&sts), server_cluster(port, &ca)];
         let listeners = listeners.map(Listener::answering_itself);
@@ -97,7 +91,7 @@ impl World {
     /// Sends requests of one known token on `connections` by `way`, for `time`.
     pub(crate) fn measure(
         &self,
-        way: Way,
+        way: AuthMode,
         connections: usize,
         time: Duration,
     ) -> Result<Figures, BoxError> {
@@ -118,11 +112,11 @@ impl World {
         Ok(usage.resident_kib as f64 / 1024.0)
     }
 
-    fn cpu(&self, way: Way) -> Result<Duration, BoxError> {
+    fn cpu(&self, way: AuthMode) -> Result<Duration, BoxError> {
         let envoy = cpu_time(self.envoy.pid())?;
         Ok(match way {
-            Way::None | Way::Filter => envoy,
-            Way::ExtAuthz => envoy + cpu_time(self.server.pid())?,
+            AuthMode::None | AuthMode::Filter => envoy,
+            AuthMode::ExtAuthz => envoy + cpu_time(self.server.pid())?,
         })
     }
 

@@ -16,8 +16,8 @@ use ack_ram_tests::sts::demo;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-pub const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
-/// What the clock of a page shows that [`World::at`] opens.
+pub use ack_ram_tests::callers::CLUSTER;
+/// What the clock of a page shows that [`PageFixture::at`] opens.
 pub const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 /// It is in the signature's place and in the security token of [`canary_token`], and must be nowhere else.
 pub const CANARY: &str = "CAISCANARY0123456789canary";
@@ -26,11 +26,11 @@ pub const WIDE: Size = Size {
     height: 900,
 };
 
-pub struct World {
+pub struct PageFixture {
     browser: Browser,
 }
 
-impl World {
+impl PageFixture {
     pub fn start() -> Self {
         Self {
             browser: Browser::start(),
@@ -124,13 +124,13 @@ pub fn canary_token(date: UnixTime) -> String {
 }
 
 /// The page as the binary serves it.
-pub struct Served {
+pub struct ServedPage {
     pub url: String,
     _process: Process,
     _folder: TempDir,
 }
 
-impl Served {
+impl ServedPage {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let command = authenticator::command(folder.path(), &["inspector"]);

@@ -2,23 +2,23 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::{self, AccessKey};
+use ack_ram_core::sign::AccessKey;
 use ack_ram_core::time::UnixTime;
-use ack_ram_tests::callers::CLUSTER;
 pub(crate) use ack_ram_tests::callers::bearer;
+use ack_ram_tests::callers::{CLUSTER, token_v2};
 use ack_ram_tests::envoy::{
-    Answer, Client, Envoy, Filter, Listener, Module, Protocol, Seen, Upstream, service_cluster,
-    sts_cluster,
+    Client, Envoy, EnvoyReply, Filter, Listener, Module, Protocol, ReceivedRequest, Upstream,
+    service_cluster, sts_cluster,
 };
+use ack_ram_tests::eventually::eventually;
 use ack_ram_tests::sts::{Emulator, Fault, demo};
 use serde_json::{Value, json};
 
 /// The listener of most tests.
 pub(crate) const MAIN: &str = "main";
 
-pub(crate) struct World {
+pub(crate) struct EnvoyFixture {
     pub(crate) sts: Emulator,
     pub(crate) service: Upstream,
     pub(crate) envoy: Envoy,
@@ -26,7 +26,7 @@ pub(crate) struct World {
     tokens: AtomicI64,
 }
 
-impl World {
+impl EnvoyFixture {
     /// With the filter of `module`, configured by [`settings`] and what of it `edit` changes.
     pub(crate) fn start(module: Module, edit: impl FnOnce(&mut Value)) -> Self {
         Self::with_listeners(&[listener(MAIN, module, edit)])
@@ -67,16 +67,15 @@ impl World {
         }
     }
 
-    /// A token of alice's that no other of this world is equal to.
+    /// A token of alice's that no other of this fixture is equal to.
     pub(crate) fn token(&self) -> Secret {
         self.token_of(&demo::user_key())
     }
 
-    /// A token of `key`'s that no other of this world is equal to: each is a second older.
+    /// A token of `key`'s that no other of this fixture is equal to: each is a second older.
     pub(crate) fn token_of(&self, key: &AccessKey) -> Secret {
         let age = self.tokens.fetch_add(1, Ordering::Relaxed);
-        let cluster = ClusterId::parse(CLUSTER).unwrap();
-        sign::sign_token_v2(key, &cluster, "test", self.started.plus_seconds(-age % 600)).unwrap()
+        token_v2(key, self.started.plus_seconds(-age % 600))
     }
 
     pub(crate) fn set_sts_fault(&self, fault: Option<Fault>) {
@@ -88,15 +87,24 @@ impl World {
     }
 
     /// What `GET path` with `token` comes to.
-    pub(crate) async fn get(&self, path: &str, token: &Secret) -> Answer {
+    pub(crate) async fn get(&self, path: &str, token: &Secret) -> EnvoyReply {
         let bearer = bearer(token);
         let client = self.client(Protocol::Http1);
         let answer = client.get(path, &[("authorization", &bearer)]).await;
         answer.unwrap_or_else(|error| panic!("{error}: {}", self.envoy.log()))
     }
 
+    /// Waits until no request waits for STS. A worker reports its number when it next has something to do.
+    pub(crate) async fn wait_until_nobody_waits(&self) {
+        eventually("no request waits", async || {
+            assert_eq!(self.get("/", &self.token()).await.status, 200);
+            self.envoy.stat("wasmcustom.ack_ram.waiting") == 0
+        })
+        .await;
+    }
+
     /// The one request that the service has got.
-    pub(crate) fn only_request(&self) -> Seen {
+    pub(crate) fn only_request(&self) -> ReceivedRequest {
         let mut seen = self.service.take();
         assert_eq!(seen.len(), 1, "{seen:?}");
         seen.remove(0)

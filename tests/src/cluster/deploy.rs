@@ -1,0 +1,82 @@
+//! What an administrator sets up in a cluster for servers that read mappings from it.
+
+use std::path::Path;
+
+use ack_ram_core::sign::AccessKey;
+
+use super::{Cluster, ExecPlugin};
+use crate::authenticator;
+use crate::eventually::block_until;
+
+/// The path of the objects that map identities.
+pub const MAPPINGS: &str = "/apis/ramauthenticator.k8s.alibabacloud/v1alpha1/ramidentitymappings";
+
+impl Cluster {
+    /// Applies the file `name` of `deploy/`.
+    ///
+    /// # Panics
+    /// When the API server refuses it.
+    pub fn apply_deploy(&self, name: &str) {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
+        let file = file.join(name);
+        let applied = self.admin_kubectl(&["apply", "--filename", &file.to_string_lossy()]);
+        assert!(applied.success, "{name}: {}", applied.stderr);
+    }
+
+    /// Applies the definition of mappings, and waits until the API server serves them.
+    ///
+    /// # Panics
+    /// When the API server does not serve mappings in time.
+    pub fn apply_definition(&self) {
+        self.apply_deploy("ramidentitymapping.yaml");
+        let definition = "crd/ramidentitymappings.ramauthenticator.k8s.alibabacloud";
+        let established = ["--for=condition=Established", "--timeout=60s", definition];
+        let waited = self.admin_kubectl(&[&["wait"], &established[..]].concat());
+        assert!(waited.success, "{}", waited.stderr);
+        // Established is a moment before served.
+        let api = self.api();
+        block_until("the definition", || match api.get(MAPPINGS) {
+            answer if answer.status == 200 => Ok(()),
+            answer => Err(format!("{answer:?}")),
+        });
+    }
+
+    /// Creates a token of the servers' service account, which `deploy/example.yaml` makes.
+    ///
+    /// # Panics
+    /// When there is no such account.
+    #[must_use]
+    pub fn create_service_account_token(&self) -> String {
+        let token = self.admin_kubectl(&[
+            "create",
+            "token",
+            "--namespace=kube-system",
+            "--duration=10h",
+            "ack-ram-authenticator",
+        ]);
+        assert!(token.success, "{}", token.stderr);
+        token.stdout.trim().to_owned()
+    }
+}
+
+impl ExecPlugin {
+    /// The binary as a plugin that runs with `args` and with `key` in its environment.
+    #[must_use]
+    pub fn authenticator(key: &AccessKey, args: &[&str], api_version: &'static str) -> Self {
+        let variable =
+            |name: &str, value: &str| (format!("ALIBABA_CLOUD_{name}"), value.to_owned());
+        let mut env = vec![
+            variable("ACCESS_KEY_ID", key.id.as_str()),
+            variable("ACCESS_KEY_SECRET", key.secret.expose()),
+        ];
+        if let Some(token) = &key.security_token {
+            env.push(variable("SECURITY_TOKEN", token.expose()));
+        }
+        Self {
+            command: authenticator::binary(),
+            args: args.iter().map(|&arg| arg.to_owned()).collect(),
+            env,
+            api_version,
+        }
+    }
+}

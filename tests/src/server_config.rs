@@ -1,0 +1,97 @@
+//! The configuration file of a server under test.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::callers::CLUSTER;
+use crate::sts::Emulator;
+
+/// A configuration of a server whose files are in one folder.
+#[derive(Debug)]
+pub struct ServerConfig {
+    folder: PathBuf,
+    config: Value,
+}
+
+impl ServerConfig {
+    /// Builds the smallest configuration of a server on `port` with its files in `folder`: the state is in `state`, the
+    /// generated kubeconfig is `webhook.kubeconfig`, and there is no health port.
+    #[must_use]
+    pub fn new(folder: &Path, port: u16) -> Self {
+        let config = json!({
+            "clusterID": CLUSTER,
+            "server": {
+                "port": port,
+                "healthPort": 0,
+                "stateDir": folder.join("state"),
+                "generateKubeconfig": folder.join("webhook.kubeconfig"),
+            },
+        });
+        Self {
+            folder: folder.to_owned(),
+            config,
+        }
+    }
+
+    /// Sets `server.sts` to `sts`, whose CA goes to `sts-ca.pem`. However slow the machine is, no call runs out of its
+    /// time.
+    ///
+    /// # Panics
+    /// When the folder cannot be written.
+    #[must_use]
+    pub fn sts(mut self, sts: &Emulator) -> Self {
+        let ca = self.folder.join("sts-ca.pem");
+        fs::write(&ca, sts.ca_pem()).expect("the folder can be written");
+        self.config["server"]["sts"] = sts.settings(&ca);
+        self
+    }
+
+    /// Merges `settings` into `server`: objects member by member, and `null` removes a member.
+    #[must_use]
+    pub fn settings(mut self, settings: &Value) -> Self {
+        merge(&mut self.config["server"], settings);
+        self
+    }
+
+    /// Writes `config.yaml`, and returns its path.
+    ///
+    /// # Panics
+    /// When the folder cannot be written.
+    #[must_use]
+    pub fn write(self) -> PathBuf {
+        self.write_as("config.yaml")
+    }
+
+    /// Writes the configuration to the file `name`, and returns its path.
+    ///
+    /// # Panics
+    /// When the folder cannot be written.
+    #[must_use]
+    pub fn write_as(self, name: &str) -> PathBuf {
+        let path = self.folder.join(name);
+        fs::write(&path, self.config.to_string()).expect("the folder can be written");
+        path
+    }
+}
+
+/// Merges `patch` into `target` as a JSON merge patch (RFC 7386) does.
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    for (key, value) in patch {
+        if value.is_null() {
+            target
+                .as_object_mut()
+                .and_then(|members| members.remove(key));
+        } else {
+            merge(&mut target[key], value);
+        }
+    }
+}
