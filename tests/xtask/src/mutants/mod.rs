@@ -1,0 +1,266 @@
+//! `cargo xtask mutants`: cargo-mutants changes the code of `core` in one place at a time, and a test has to fail.
+
+mod accepted;
+mod outcomes;
+mod tree;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::failure::Failure;
+use crate::mutants::accepted::Accepted;
+use crate::mutants::outcomes::{Mutant, Outcome, read_outcomes};
+use crate::run::Runner;
+use crate::tools::cargo_program::CARGO_MUTANTS;
+use crate::workspace::Workspace;
+
+/// The code that decides who is let in.
+const DECIDING_CODE: [&str; 7] = [
+    "core/src/gateway.rs",
+    "core/src/gateway",
+    "core/src/login.rs",
+    "core/src/review.rs",
+    "core/src/rules",
+    "core/src/sts",
+    "core/src/token",
+];
+/// The tests of `ack-ram-tests` that need nothing but `core` and what is linked with it.
+const TESTS: [&str; 8] = [
+    "backends",
+    "cel",
+    "go_differences",
+    "lint",
+    "logins",
+    "properties",
+    "signatures",
+    "tokens",
+];
+/// A mutant that keeps the tests of one step running for longer is in an endless loop.
+const TEST_LIMIT: Duration = Duration::from_secs(180);
+/// A complete run takes hours. Whoever started it can end it.
+const RUN_LIMIT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Which mutants are run. Each empty member stands for all.
+#[derive(Clone, Copy)]
+pub struct Selection<'a> {
+    /// Files and folders.
+    pub paths: &'a [String],
+    /// Names of functions, such as `AwaitingSts::resume`.
+    pub functions: &'a [String],
+    /// One part of the mutants, as cargo-mutants counts parts: `0/8` to `7/8`.
+    pub shard: Option<&'a str>,
+}
+
+/// Runs the selected mutants, prints what became of them, and fails if one survives that is not accepted.
+///
+/// Most mutants fall to the unit tests of `core`, which build in seconds. Only those that survive these meet the tests
+/// of `ack-ram-tests`.
+pub fn run(
+    workspace: &Workspace,
+    runner: &Runner,
+    selection: Selection<'_>,
+) -> Result<(), Failure> {
+    let accepted = Accepted::read(&workspace.root)?;
+    let lab = Lab::new(workspace, runner, selection)?;
+    let mut mutants = lab.run_unit_tests(selection)?;
+    if mutants.is_empty() {
+        return Err(Failure::Check("no mutant is selected".to_owned()));
+    }
+    let (survivors, others): (Vec<_>, Vec<_>) = mutants
+        .into_iter()
+        .partition(|mutant| mutant.outcome == Outcome::Survived);
+    mutants = others;
+    if !survivors.is_empty() {
+        mutants.extend(lab.run_integration_tests(&survivors)?);
+    }
+    let verdict = accepted.compare(&mutants);
+    println!("{verdict}");
+    verdict.into_result()
+}
+
+/// A copy of the sources to be mutated, what is built from it, and cargo-mutants' reports.
+struct Lab<'a> {
+    runner: &'a Runner,
+    root: &'a Path,
+    folder: PathBuf,
+}
+
+impl<'a> Lab<'a> {
+    /// Copies the sources. Each shard has a lab of its own, so that shards can run at the same time.
+    fn new(
+        workspace: &'a Workspace,
+        runner: &'a Runner,
+        selection: Selection<'_>,
+    ) -> Result<Self, Failure> {
+        let mut folder = workspace.target.join("mutants");
+        if let Some(shard) = selection.shard {
+            folder.push(format!("shard-{}", shard.replace('/', "-of-")));
+        }
+        let root = &workspace.root;
+        tree::copy_sources(root, &folder.join("tree"))?;
+        Ok(Self {
+            runner,
+            root,
+            folder,
+        })
+    }
+
+    fn run_unit_tests(&self, selection: Selection<'_>) -> Result<Vec<Mutant>, Failure> {
+        let mut command = self.command("core")?;
+        if selection.paths.is_empty() {
+            command.args(file_filters(self.root, DECIDING_CODE)?);
+        } else {
+            command.args(file_filters(self.root, selection.paths)?);
+        }
+        for function in selection.functions {
+            command.arg("--re").arg(function_filter(function));
+        }
+        if let Some(shard) = selection.shard {
+            command.args(["--shard", shard]);
+        }
+        // Without the feature `lint`, whose unit tests take longer than all others together.
+        command.args(["--features=cel", "--cargo-arg=--lib"]);
+        self.run("core", command)
+    }
+
+    fn run_integration_tests(&self, survivors: &[Mutant]) -> Result<Vec<Mutant>, Failure> {
+        let count = survivors.len();
+        eprintln!("      {count} mutants survive the unit tests, and meet the other tests");
+        let mut command = self.command("tests")?;
+        for Mutant { name, .. } in survivors {
+            command.arg("--re").arg(format!("^{}$", escape(name)));
+        }
+        command.arg("--test-package=ack-ram-tests");
+        for test in TESTS {
+            command.arg(format!("--cargo-arg=--test={test}"));
+        }
+        self.run("tests", command)
+    }
+
+    /// Starts a command line of cargo-mutants, whose report goes to the folder `step`.
+    fn command(&self, step: &str) -> Result<Command, Failure> {
+        let output = self.folder.join(step);
+        fs::create_dir_all(&output).map_err(Failure::io(output.display().to_string()))?;
+        let mut command = CARGO_MUTANTS.command(self.runner)?;
+        command
+            // What cargo gives its subcommands.
+            .arg("mutants")
+            .args(["--in-place", "--no-config", "--package=ack-ram-core"])
+            .arg("--dir")
+            .arg(self.folder.join("tree"))
+            .arg("--output")
+            .arg(output)
+            .arg(format!("--timeout={}", TEST_LIMIT.as_secs()))
+            // Each result is a line, which shows that the run goes on.
+            .args(["--caught", "--unviable"])
+            .args(["--colors=never", "--annotations=none"])
+            .env("CARGO_TARGET_DIR", self.folder.join("build"))
+            // A mutant is built in a few seconds, of which this is one.
+            .env("CARGO_PROFILE_DEV_DEBUG", "false")
+            .env("CARGO_PROFILE_TEST_DEBUG", "false")
+            // For a checkout where this is off: without it, each mutant compiles all of `core`.
+            .env("CARGO_INCREMENTAL", "1");
+        Ok(command)
+    }
+
+    fn run(&self, step: &str, command: Command) -> Result<Vec<Mutant>, Failure> {
+        let name = format!("mutants {step}");
+        let finished = self.runner.attempt(RUN_LIMIT, &name, command)?;
+        // 2: some survive. 3: some time out.
+        if !matches!(finished.status.code(), Some(0 | 2 | 3)) {
+            eprint!("{}", finished.output);
+            return finished.into_success().map(|_| Vec::new());
+        }
+        read_outcomes(&self.folder.join(step).join("mutants.out/outcomes.json"))
+    }
+}
+
+/// Returns the arguments that select files and folders.
+fn file_filters<P: AsRef<str>>(
+    root: &Path,
+    paths: impl IntoIterator<Item = P>,
+) -> Result<Vec<String>, Failure> {
+    let filter = |path: P| {
+        let path = path.as_ref().trim_end_matches('/');
+        let place = root.join(path);
+        if place.is_dir() {
+            Ok(format!("--file={path}/**"))
+        } else if place.is_file() {
+            Ok(format!("--file={path}"))
+        } else {
+            Err(Failure::Check(format!(
+                "no file or folder is called `{path}`"
+            )))
+        }
+    };
+    paths.into_iter().map(filter).collect()
+}
+
+/// Returns the regular expression for the names of mutants in functions whose path ends with `function`.
+fn function_filter(function: &str) -> String {
+    // `replace f -> T with x` is about the whole function, `replace > with < in f` about a part of it.
+    format!("(replace |in |::){}( ->| with |$)", escape(function))
+}
+
+/// Escapes what has a meaning in regular expressions.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if r"\.+*?()|[]{}^$".contains(character) {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{DECIDING_CODE, TESTS, escape, file_filters, function_filter};
+
+    fn root() -> &'static Path {
+        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+    }
+
+    #[test]
+    fn deciding_code_and_tests_exist() {
+        file_filters(root(), DECIDING_CODE).unwrap();
+        for test in TESTS {
+            let tests = root().join("tests/tests");
+            let file = tests.join(format!("{test}.rs"));
+            assert!(
+                file.is_file() || tests.join(test).join("main.rs").is_file(),
+                "{test}"
+            );
+        }
+    }
+
+    #[test]
+    fn folder_selects_all_files_below_it() {
+        let filters = file_filters(root(), ["core/src/rules/", "core/src/login.rs"]).unwrap();
+        assert_eq!(
+            filters,
+            ["--file=core/src/rules/**", "--file=core/src/login.rs"]
+        );
+        assert!(file_filters(root(), ["core/src/absent"]).is_err());
+    }
+
+    #[test]
+    fn names_are_escaped_in_filters() {
+        for (name, expected) in [
+            ("replace && with ||", r"replace && with \|\|"),
+            ("-> Result<Vec<u8>, E>", "-> Result<Vec<u8>, E>"),
+            ("vec![]", r"vec!\[\]"),
+        ] {
+            assert_eq!(escape(name), expected);
+        }
+        assert_eq!(
+            function_filter("AwaitingSts::resume"),
+            "(replace |in |::)AwaitingSts::resume( ->| with |$)"
+        );
+    }
+}
