@@ -4,11 +4,13 @@ mod accepted;
 mod outcomes;
 mod tree;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use crate::cargo::cargo;
 use crate::failure::Failure;
 use crate::mutants::accepted::Accepted;
 use crate::mutants::outcomes::{Mutant, Outcome, read_outcomes};
@@ -26,16 +28,24 @@ const DECIDING_CODE: [&str; 7] = [
     "core/src/sts",
     "core/src/token",
 ];
-/// The tests of `ack-ram-tests` that need nothing but `core` and what is linked with it.
-const TESTS: [&str; 8] = [
-    "backends",
-    "cel",
-    "go_differences",
-    "lint",
-    "logins",
-    "properties",
-    "signatures",
-    "tokens",
+/// The tests of `ack-ram-tests` that need nothing but `core` and what is linked with it: those that fail fast come first.
+const LATER_STEPS: [Step; 2] = [
+    Step {
+        name: "vectors",
+        tests: &[
+            "backends",
+            "cel",
+            "go_differences",
+            "lint",
+            "logins",
+            "signatures",
+            "tokens",
+        ],
+    },
+    Step {
+        name: "properties",
+        tests: &["properties"],
+    },
 ];
 /// A mutant that keeps the tests of one step running for longer is in an endless loop.
 const TEST_LIMIT: Duration = Duration::from_secs(180);
@@ -53,10 +63,15 @@ pub struct Selection<'a> {
     pub shard: Option<&'a str>,
 }
 
+/// Tests of `ack-ram-tests` that run together.
+struct Step {
+    name: &'static str,
+    tests: &'static [&'static str],
+}
+
 /// Runs the selected mutants, prints what became of them, and fails if one survives that is not accepted.
 ///
-/// Most mutants fall to the unit tests of `core`, which build in seconds. Only those that survive these meet the tests
-/// of `ack-ram-tests`.
+/// The unit tests of `core` build in seconds and run in less. Only the mutants that survive them meet the next tests.
 pub fn run(
     workspace: &Workspace,
     runner: &Runner,
@@ -68,12 +83,14 @@ pub fn run(
     if mutants.is_empty() {
         return Err(Failure::Check("no mutant is selected".to_owned()));
     }
-    let (survivors, others): (Vec<_>, Vec<_>) = mutants
-        .into_iter()
-        .partition(|mutant| mutant.outcome == Outcome::Survived);
-    mutants = others;
-    if !survivors.is_empty() {
-        mutants.extend(lab.run_integration_tests(&survivors)?);
+    for step in &LATER_STEPS {
+        let (survivors, others): (Vec<_>, Vec<_>) = mutants
+            .into_iter()
+            .partition(|mutant| mutant.outcome == Outcome::Survived);
+        mutants = others;
+        if !survivors.is_empty() {
+            mutants.extend(lab.run_integration_tests(step, &survivors)?);
+        }
     }
     let verdict = accepted.compare(&mutants);
     println!("{verdict}");
@@ -125,18 +142,38 @@ impl<'a> Lab<'a> {
         self.run("core", command)
     }
 
-    fn run_integration_tests(&self, survivors: &[Mutant]) -> Result<Vec<Mutant>, Failure> {
-        let count = survivors.len();
-        eprintln!("      {count} mutants survive the unit tests, and meet the other tests");
-        let mut command = self.command("tests")?;
+    fn run_integration_tests(
+        &self,
+        step: &Step,
+        survivors: &[Mutant],
+    ) -> Result<Vec<Mutant>, Failure> {
+        let (count, name) = (survivors.len(), step.name);
+        eprintln!("      {count} mutants are left for `{name}`");
+        let tests = step.tests.iter().map(|test| format!("--test={test}"));
+        // cargo-mutants would look for these tests in the package that it changes.
+        let mut unchanged = cargo(&["test", "--package=ack-ram-tests"]);
+        unchanged.args(tests.clone()).current_dir(self.tree());
+        self.set_profile(&mut unchanged);
+        self.runner.run(&format!("tests {name}"), unchanged)?;
+
+        let mut command = self.command(name)?;
+        command.args(["--baseline=skip", "--test-package=ack-ram-tests"]);
+        command.args(tests.map(|test| format!("--cargo-arg={test}")));
+        let files: BTreeSet<_> = survivors.iter().map(|mutant| &mutant.file).collect();
+        command.args(files.iter().map(|file| format!("--file={file}")));
         for Mutant { name, .. } in survivors {
             command.arg("--re").arg(format!("^{}$", escape(name)));
         }
-        command.arg("--test-package=ack-ram-tests");
-        for test in TESTS {
-            command.arg(format!("--cargo-arg=--test={test}"));
-        }
-        self.run("tests", command)
+        let mut mutants = self.run(name, command)?;
+        // cargo-mutants 27.1.0 does not apply `--re` to mutants that delete a field.
+        let names: BTreeSet<_> = survivors.iter().map(|mutant| &mutant.name).collect();
+        mutants.retain(|mutant| names.contains(&mutant.name));
+        Ok(mutants)
+    }
+
+    /// Returns the folder of the sources.
+    fn tree(&self) -> PathBuf {
+        self.folder.join("tree")
     }
 
     /// Starts a command line of cargo-mutants, whose report goes to the folder `step`.
@@ -149,20 +186,25 @@ impl<'a> Lab<'a> {
             .arg("mutants")
             .args(["--in-place", "--no-config", "--package=ack-ram-core"])
             .arg("--dir")
-            .arg(self.folder.join("tree"))
+            .arg(self.tree())
             .arg("--output")
             .arg(output)
             .arg(format!("--timeout={}", TEST_LIMIT.as_secs()))
             // Each result is a line, which shows that the run goes on.
             .args(["--caught", "--unviable"])
-            .args(["--colors=never", "--annotations=none"])
+            .args(["--colors=never", "--annotations=none"]);
+        self.set_profile(&mut command);
+        Ok(command)
+    }
+
+    /// Makes a build of one mutant short.
+    fn set_profile(&self, command: &mut Command) {
+        command
             .env("CARGO_TARGET_DIR", self.folder.join("build"))
-            // A mutant is built in a few seconds, of which this is one.
             .env("CARGO_PROFILE_DEV_DEBUG", "false")
             .env("CARGO_PROFILE_TEST_DEBUG", "false")
             // For a checkout where this is off: without it, each mutant compiles all of `core`.
             .env("CARGO_INCREMENTAL", "1");
-        Ok(command)
     }
 
     fn run(&self, step: &str, command: Command) -> Result<Vec<Mutant>, Failure> {
@@ -220,7 +262,7 @@ fn escape(text: &str) -> String {
 mod tests {
     use std::path::Path;
 
-    use super::{DECIDING_CODE, TESTS, escape, file_filters, function_filter};
+    use super::{DECIDING_CODE, LATER_STEPS, escape, file_filters, function_filter};
 
     fn root() -> &'static Path {
         Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
@@ -229,7 +271,7 @@ mod tests {
     #[test]
     fn deciding_code_and_tests_exist() {
         file_filters(root(), DECIDING_CODE).unwrap();
-        for test in TESTS {
+        for test in LATER_STEPS.iter().flat_map(|step| step.tests) {
             let tests = root().join("tests/tests");
             let file = tests.join(format!("{test}.rs"));
             assert!(
