@@ -275,3 +275,6 @@ fn answer(
         is_stale: rules.is_stale(),
     })
 }
+
+#[cfg(test)]
+mod tests;

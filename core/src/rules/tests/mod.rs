@@ -1,0 +1,34 @@
+//! Tests of the public items of this module: each table names what a caller can see.
+
+mod backend_rules;
+mod patterns;
+mod rule_set;
+
+use crate::access_key::AccessKeyId;
+use crate::arn::Arn;
+use crate::identity::Identity;
+use crate::rules::{Age, Backend, Globs, Mapping, Rule, Source};
+
+fn identity(arn: &str) -> Identity {
+    Identity {
+        arn: Arn::parse(arn).unwrap(),
+        user_id: "200000000000000001".into(),
+        access_key_id: AccessKeyId::parse("LTAI5tFakeAccessKeyId001").unwrap(),
+    }
+}
+
+/// A mapping of `arn`, which may be a pattern, to the user `u`.
+fn mapping(backend: Backend, position: &str, arn: &str) -> Mapping {
+    let source = Source {
+        backend,
+        position: position.to_owned(),
+    };
+    Mapping {
+        globs: Globs::Wildcards,
+        ..Mapping::exact(source, Age::Place(0), arn, "u", Vec::new())
+    }
+}
+
+fn rule(backend: Backend, position: &str, arn: &str) -> Rule {
+    Rule::compile(mapping(backend, position, arn)).unwrap()
+}
