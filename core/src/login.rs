@@ -155,3 +155,6 @@ impl VerifiedIdentity {
         self.expires
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,5 @@
+mod texts;
+
 use super::*;
 use crate::decision::{Denial, Explanation, Inability};
 use crate::fingerprint::Fingerprint;

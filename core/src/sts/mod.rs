@@ -8,3 +8,6 @@ pub use error::{Oddity, StsError, StsRefusal, StsUnable};
 pub use reply::StsReply;
 pub(crate) use reply::{is_word, read};
 pub use request::StsRequest;
+
+#[cfg(test)]
+mod tests;
