@@ -190,4 +190,21 @@ mod tests {
             assert!(matches!(none, Ranked::None), "{size}");
         }
     }
+
+    #[test]
+    fn form_follows_the_number_of_rules() {
+        let two = Ranked::None.with(&rule(1)).with(&rule(2));
+        assert!(matches!(&two, Ranked::Several(chunks) if chunks.len() == 1));
+        for place in [1, 2] {
+            let one = two.without(&rule(place));
+            assert!(matches!(one, Ranked::One(_)), "{one:?}");
+            assert_eq!(places(&one), [Age::Place(3 - place)]);
+        }
+        let many = (0..=MAX_CHUNK).fold(Ranked::None, |ranked, place| ranked.with(&rule(place)));
+        let Ranked::Several(chunks) = many else {
+            panic!("{many:?}");
+        };
+        let sizes: Vec<usize> = chunks.iter().map(|chunk| chunk.len()).collect();
+        assert_eq!(sizes, [MAX_CHUNK / 2, MAX_CHUNK / 2 + 1]);
+    }
 }

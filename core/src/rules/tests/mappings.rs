@@ -1,0 +1,404 @@
+use super::{identity, mapping, rule};
+use crate::arn::Arn;
+use crate::rules::pattern::Pattern;
+use crate::rules::subject::Subject;
+use crate::rules::{
+    Age, Backend, BackendRules, Globs, Mapping, Protected, Rule, RuleSet, SessionArns, Source,
+};
+
+const ALICE: &str = "acs:ram::1:user/alice";
+
+/// A mapping without a subject.
+fn nobody() -> Mapping {
+    mapping(Backend::Crd, "m", "")
+}
+
+fn some(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+fn subject(mapping: Mapping) -> String {
+    match Rule::compile(mapping) {
+        Ok(rule) if matches!(rule.subject(), Subject::Pattern(_)) => {
+            format!("pattern {}", rule.subject())
+        }
+        Ok(rule) => rule.subject().to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn one_field_gives_the_subject() {
+    let glob = "acs:ram::1:user/a*";
+    let pattern = "pattern acs:ram::1:user/a*";
+    let literal = Globs::Literal;
+    for (mapping, expected) in [
+        (
+            Mapping {
+                arn: ALICE.to_owned(),
+                ..nobody()
+            },
+            ALICE,
+        ),
+        (
+            Mapping {
+                arn: glob.to_owned(),
+                ..nobody()
+            },
+            pattern,
+        ),
+        (
+            Mapping {
+                arn: glob.to_owned(),
+                globs: literal,
+                ..nobody()
+            },
+            glob,
+        ),
+        (
+            Mapping {
+                arn: ALICE.to_owned(),
+                globs: literal,
+                ..nobody()
+            },
+            ALICE,
+        ),
+        (
+            Mapping {
+                arn_pattern: some(glob),
+                ..nobody()
+            },
+            pattern,
+        ),
+        (
+            Mapping {
+                arn_pattern: some(glob),
+                globs: literal,
+                ..nobody()
+            },
+            pattern,
+        ),
+        (
+            Mapping {
+                arn_pattern: some(ALICE),
+                ..nobody()
+            },
+            ALICE,
+        ),
+        (
+            Mapping {
+                user_id: some("7"),
+                ..nobody()
+            },
+            "user id 7",
+        ),
+        (
+            Mapping {
+                role_id: some("7"),
+                ..nobody()
+            },
+            "role id 7",
+        ),
+        (
+            Mapping {
+                user_id: some("a b"),
+                ..nobody()
+            },
+            "its `userID` is not letters",
+        ),
+        (
+            Mapping {
+                role_id: some(""),
+                ..nobody()
+            },
+            "its `roleID` is not letters",
+        ),
+        (nobody(), "it names nobody"),
+        (
+            Mapping {
+                arn: ALICE.to_owned(),
+                user_id: some("7"),
+                ..nobody()
+            },
+            "it has both `arn` and `userID`",
+        ),
+    ] {
+        let found = subject(mapping.clone());
+        assert!(found.starts_with(expected), "{found}: {mapping:?}");
+    }
+}
+
+#[test]
+fn role_of_session_is_read_unless_the_arn_is_a_pattern() {
+    let session = "acs:ram::1:assumed-role/dev/s";
+    for (arn, globs, expected) in [
+        (session, Globs::Wildcards, Some("acs:ram::1:role/dev")),
+        (session, Globs::Literal, Some("acs:ram::1:role/dev")),
+        ("acs:ram::1:assumed-role/d*/s", Globs::Wildcards, None),
+        (ALICE, Globs::Literal, None),
+    ] {
+        let mapping = Mapping {
+            arn: arn.to_owned(),
+            globs,
+            ..nobody()
+        };
+        let role = mapping.role_of_session().map(|role| role.to_string());
+        assert_eq!(role.as_deref(), expected, "{arn}");
+    }
+}
+
+#[test]
+fn rule_gives_back_the_names_of_its_mapping() {
+    let written = Mapping {
+        username: "dev:{{SessionName}}".to_owned(),
+        groups: vec!["a".to_owned(), "b".to_owned()],
+        ..mapping(Backend::Crd, "m", ALICE)
+    };
+    let rule = Rule::compile(written).unwrap();
+    let groups: Vec<Box<str>> = vec!["a".into(), "b".into()];
+    assert_eq!(rule.written_names(), ("dev:{{SessionName}}", &*groups));
+    assert!(rule.expression_may_add().is_empty());
+    assert!(rule.expressions().is_empty());
+    assert!(!rule.has_condition());
+}
+
+#[test]
+fn mapping_of_a_rule_compiles_to_the_same_rule() {
+    let base = Mapping {
+        globs: Globs::Literal,
+        session_arns: SessionArns::Refused,
+        username: "u:{{UserID}}".to_owned(),
+        groups: vec!["a".to_owned()],
+        ..nobody()
+    };
+    for mapping in [
+        Mapping {
+            arn: ALICE.to_owned(),
+            ..base.clone()
+        },
+        Mapping {
+            arn_pattern: some("acs:ram::1:user/A*"),
+            ..base.clone()
+        },
+        Mapping {
+            user_id: some("7"),
+            ..base.clone()
+        },
+        Mapping {
+            role_id: some("7"),
+            ..base.clone()
+        },
+    ] {
+        assert_eq!(
+            Rule::compile(mapping.clone()).unwrap().to_mapping(),
+            mapping
+        );
+    }
+}
+
+#[test]
+fn user_and_role_are_found_by_their_own_ids() {
+    let mut rules = BackendRules::new(Backend::Crd);
+    for (position, user_id, role_id) in [
+        ("user-7", some("7"), None),
+        ("user-8", some("8"), None),
+        ("role-7", None, some("7")),
+    ] {
+        let source = Source {
+            backend: Backend::Crd,
+            position: position.to_owned(),
+        };
+        let mapping = Mapping {
+            user_id,
+            role_id,
+            ..Mapping::exact(source, Age::Place(0), "", position, Vec::new())
+        };
+        rules.apply(Rule::compile(mapping).unwrap());
+    }
+    let set = RuleSet::new(vec![rules], []);
+    for (arn, id, expected) in [
+        (ALICE, "7", Some("user-7")),
+        (ALICE, "8", Some("user-8")),
+        (ALICE, "9", None),
+        ("acs:ram::1:assumed-role/dev/s", "7", Some("role-7")),
+        ("acs:ram::1:assumed-role/dev/s", "8", None),
+        ("acs:ram::1:root", "7", None),
+    ] {
+        let mut identity = identity(arn);
+        identity.user_id = id.into();
+        let user = set.explain(&identity).1.ok().map(|user| user.username);
+        assert_eq!(user.as_deref(), expected, "{arn} {id}");
+    }
+}
+
+#[test]
+fn protected_subject_is_named_or_matched() {
+    let mut protected = Protected::default();
+    assert!(protected.is_empty());
+    protected.protect(ALICE).unwrap();
+    assert!(!protected.is_empty());
+    let mut patterns = Protected::default();
+    patterns.protect("acs:ram::1:role/n-*").unwrap();
+    assert!(!patterns.is_empty());
+    protected.protect("acs:ram::1:role/n-*").unwrap();
+    for (arn, expected) in [
+        (ALICE, true),
+        ("acs:ram::1:user/ALICE", true),
+        ("acs:ram::1:user/bob", false),
+        ("acs:ram::1:role/n-1", true),
+        ("acs:ram::1:role/m-1", false),
+        ("acs:ram::1:role/N-*", true),
+        ("acs:ram::1:role/n-?", false),
+        ("acs:ram::1:**", false),
+    ] {
+        let subject = rule(Backend::Crd, "m", arn).subject().clone();
+        assert_eq!(protected.protects_subject(&subject), expected, "{arn}");
+        if !Pattern::has_wildcard(arn) {
+            let arn = Arn::parse(arn).unwrap();
+            assert_eq!(protected.protects(&arn.key()), expected, "{arn}");
+        }
+    }
+    let by_id = Rule::compile(Mapping {
+        user_id: some("7"),
+        ..nobody()
+    })
+    .unwrap();
+    assert!(!protected.protects_subject(by_id.subject()));
+}
+
+#[cfg(feature = "cel")]
+mod expressions {
+    use super::*;
+    use crate::identity::Identity;
+
+    fn names(mapping: Mapping, identity: &Identity) -> Result<(String, Vec<String>), String> {
+        let rule = Rule::compile(mapping).unwrap();
+        rule.names(identity)
+            .map_err(|error| format!("{}: {}", error.field, error.problem))
+    }
+
+    #[test]
+    fn rule_gives_back_its_expressions() {
+        let mapping = Mapping {
+            globs: Globs::Literal,
+            arn: ALICE.to_owned(),
+            condition: some("identity.accountId == '1'"),
+            username: "system:u".to_owned(),
+            username_expression: some("'system:u'"),
+            groups: vec!["a".to_owned()],
+            groups_expression: some("['b']"),
+            groups_expression_may_add: vec!["system:g".to_owned(), "system:h".to_owned()],
+            ..nobody()
+        };
+        let rule = Rule::compile(mapping.clone()).unwrap();
+        assert_eq!(rule.to_mapping(), mapping);
+        let fields = ["match", "usernameExpression", "groupsExpression"];
+        assert_eq!(rule.expressions(), fields);
+        let may_add: Vec<Box<str>> = vec!["system:g".into(), "system:h".into()];
+        assert_eq!(rule.expression_may_add(), &*may_add);
+        assert!(rule.has_condition());
+        for (username, groups, expected) in [
+            (None, None, &[][..]),
+            (some("'u'"), None, &fields[1..2]),
+            (None, some("['b']"), &fields[2..]),
+        ] {
+            let mapping = Mapping {
+                username_expression: username,
+                groups_expression: groups,
+                ..mapping_of_alice()
+            };
+            assert_eq!(Rule::compile(mapping).unwrap().expressions(), expected);
+        }
+    }
+
+    fn mapping_of_alice() -> Mapping {
+        mapping(Backend::Crd, "m", ALICE)
+    }
+
+    #[test]
+    fn expression_gives_reserved_names_that_are_listed() {
+        let not_listed = |field: &str| {
+            format!(
+                "its expression gives a name that starts with `system:`, and `{field}` does not have it"
+            )
+        };
+        for (expression, expected) in [
+            ("['b']", Ok(vec!["a", "b"])),
+            ("['a', 'b', 'b']", Ok(vec!["a", "b"])),
+            ("['system:g']", Ok(vec!["a", "system:g"])),
+            (
+                "['b', 'system:x']",
+                Err(format!(
+                    "groups[2]: {}",
+                    not_listed("groupsExpressionMayAdd")
+                )),
+            ),
+            (
+                "['']",
+                Err("groups[1]: it is empty for this identity".to_owned()),
+            ),
+            (
+                "['b', 'c\\n']",
+                Err("groups[2]: it holds a control character for this identity".to_owned()),
+            ),
+        ] {
+            let mapping = Mapping {
+                groups: vec!["a".to_owned()],
+                groups_expression: some(expression),
+                groups_expression_may_add: vec!["system:g".to_owned()],
+                ..mapping_of_alice()
+            };
+            let groups = names(mapping, &identity(ALICE)).map(|(_, groups)| groups);
+            let expected = expected.map(|groups| groups.into_iter().map(str::to_owned).collect());
+            assert_eq!(groups, expected, "{expression}");
+        }
+        for (expression, listed, expected) in [
+            ("'u'", "", Ok("u")),
+            ("'system:u'", "system:u", Ok("system:u")),
+            (
+                "'system:v'",
+                "system:u",
+                Err(format!("username: {}", not_listed("username"))),
+            ),
+        ] {
+            let mapping = Mapping {
+                username: listed.to_owned(),
+                username_expression: some(expression),
+                ..mapping_of_alice()
+            };
+            let username = names(mapping, &identity(ALICE)).map(|(username, _)| username);
+            assert_eq!(username, expected.map(str::to_owned), "{expression}");
+        }
+    }
+
+    #[test]
+    fn name_that_an_expression_may_add_is_an_exact_reserved_name() {
+        for (name, refused) in [
+            ("system:g", None),
+            ("", Some("it is empty")),
+            ("g", Some("it does not start with `system:`")),
+            (" system:g", Some("it does not start with `system:`")),
+            ("system:{{UserID}}", Some("it holds `{{`")),
+            ("system:\n", Some("it holds a control character")),
+        ] {
+            let mapping = Mapping {
+                groups_expression: some("['b']"),
+                groups_expression_may_add: vec!["system:f".to_owned(), name.to_owned()],
+                ..mapping_of_alice()
+            };
+            let error = Rule::compile(mapping).err().map(|error| error.to_string());
+            let start = refused
+                .map(|reason| format!("its `groupsExpressionMayAdd[1]` was refused: {reason}"));
+            match (error, start) {
+                (None, None) => {}
+                (Some(error), Some(start)) => assert!(error.starts_with(&start), "{error}"),
+                (error, _) => panic!("{name}: {error:?}"),
+            }
+        }
+        let alone = Mapping {
+            groups_expression_may_add: vec!["system:f".to_owned()],
+            ..mapping_of_alice()
+        };
+        assert!(Rule::compile(alone).is_err());
+    }
+}
