@@ -1,5 +1,5 @@
 use super::{mapping, rule};
-use crate::arn::AccountId;
+use crate::arn::{AccountId, Arn};
 use crate::rules::{Age, Backend, BackendRules, Mapping, ReservedPrefixes, Rule};
 
 const ALICE: &str = "acs:ram::1:user/alice";
@@ -145,4 +145,41 @@ fn rule_comes_before_later_rules_and_not_before_itself() {
     ] {
         assert_eq!(one.comes_before(&other), expected, "{one:?} {other:?}");
     }
+}
+
+#[test]
+fn only_equal_patterns_are_rivals() {
+    let mut rules = BackendRules::new(Backend::Crd);
+    for (position, pattern) in [
+        ("a", "acs:ram::1:user/a*"),
+        ("b", "acs:ram::1:user/A*"),
+        ("longer", "acs:ram::1:user/a*b"),
+    ] {
+        rules.apply(rule(Backend::Crd, position, pattern));
+    }
+    for (position, rivals, winner) in [
+        ("a", &["b"][..], None),
+        ("b", &["a"], Some("a")),
+        ("longer", &[], None),
+        ("absent", &[], None),
+    ] {
+        let name = |rule: &Rule| rule.source().position.clone();
+        let found = rules.rivals(position);
+        let found: Vec<String> = found.into_iter().map(name).collect();
+        assert_eq!(found, rivals, "{position}");
+        let found = rules.winner_over(position).map(name);
+        assert_eq!(found.as_deref(), winner, "{position}");
+    }
+}
+
+#[test]
+fn arn_is_mapped_while_a_rule_names_it_exactly() {
+    let mut rules = BackendRules::new(Backend::Crd);
+    rules.apply(rule(Backend::Crd, "alice", "acs:ram::1:user/Alice"));
+    rules.apply(rule(Backend::Crd, "pattern", "acs:ram::1:user/b*"));
+    let maps = |rules: &BackendRules, arn: &str| rules.maps_arn(&Arn::parse(arn).unwrap().key());
+    assert!(maps(&rules, ALICE));
+    assert!(!maps(&rules, BOB));
+    rules.delete("alice");
+    assert!(!maps(&rules, ALICE));
 }

@@ -1,4 +1,34 @@
+use crate::arn::Arn;
 use crate::rules::pattern::{Pattern, PatternError};
+
+#[test]
+fn text_between_wildcards_must_be_equal() {
+    for (pattern, arn, expected) in [
+        ("role/*-x-*", "role/a-x-b", true),
+        ("role/*-x-*", "role/a-y-b", false),
+        ("role/**-x-**", "role/a/b-y-c/d", false),
+        ("role/?x?", "role/axb", true),
+        ("role/?x?", "role/ayb", false),
+        // `?` is no `/`, wherever it stands.
+        ("role/a?x", "role/a-x", true),
+        ("role/a?x", "role/a/x", false),
+        ("role/*?x", "role/a/x", false),
+        ("role/**?x", "role/a/x", false),
+    ] {
+        let pattern = Pattern::parse(&format!("acs:ram::1:{pattern}")).unwrap();
+        let arn = Arn::parse(&format!("acs:ram::1:{arn}")).unwrap();
+        assert_eq!(pattern.matches(&arn.key()), expected, "{pattern} {arn}");
+    }
+}
+
+#[test]
+fn pattern_is_shown_as_written() {
+    let pattern = Pattern::parse("acs:ram::1:user/A*").unwrap();
+    assert_eq!(pattern.to_string(), "acs:ram::1:user/A*");
+    assert_eq!(format!("{pattern:?}"), "Pattern(acs:ram::1:user/A*)");
+    assert_eq!(pattern.prefix(), "acs:ram::1:user/a");
+    assert_eq!(pattern.account().as_str(), "1");
+}
 
 #[test]
 fn pattern_takes_eight_stars_and_512_bytes() {

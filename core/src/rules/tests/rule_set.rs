@@ -31,6 +31,8 @@ fn scrubbed_account_leaves_no_identity_in_the_explanation() {
 fn rules_of_a_backend_are_found_by_backend() {
     let backends = [Backend::MountedFile, Backend::Crd];
     let mut set = RuleSet::new(backends.map(BackendRules::new).into(), []);
+    let order: Vec<Backend> = set.backends().iter().map(BackendRules::backend).collect();
+    assert_eq!(order, backends);
     for backend in Backend::ALL {
         let found = set.backend_mut(backend).map(|rules| rules.backend());
         let expected = backends.contains(&backend).then_some(backend);
