@@ -200,11 +200,17 @@ mod tests {
             assert!(matches!(one, Ranked::One(_)), "{one:?}");
             assert_eq!(places(&one), [Age::Place(3 - place)]);
         }
-        let many = (0..=MAX_CHUNK).fold(Ranked::None, |ranked, place| ranked.with(&rule(place)));
-        let Ranked::Several(chunks) = many else {
-            panic!("{many:?}");
-        };
-        let sizes: Vec<usize> = chunks.iter().map(|chunk| chunk.len()).collect();
-        assert_eq!(sizes, [MAX_CHUNK / 2, MAX_CHUNK / 2 + 1]);
+        let half = MAX_CHUNK / 2;
+        for (count, expected) in [
+            (MAX_CHUNK, &[MAX_CHUNK][..]),
+            (MAX_CHUNK + 1, &[half, half + 1]),
+        ] {
+            let many = (0..count).fold(Ranked::None, |ranked, place| ranked.with(&rule(place)));
+            let Ranked::Several(chunks) = many else {
+                panic!("{many:?}");
+            };
+            let sizes: Vec<usize> = chunks.iter().map(|chunk| chunk.len()).collect();
+            assert_eq!(sizes, expected);
+        }
     }
 }
