@@ -221,3 +221,32 @@ fn refusal_names_code_and_request_id() {
         "STS refused the token with `A` (STS request id r)"
     );
 }
+
+#[test]
+fn odd_reply_says_what_is_odd() {
+    for (what, expected) in [
+        (Oddity::NotJson, "it is not JSON"),
+        (Oddity::Status, "STS does not use its HTTP status"),
+        (Oddity::NoCode, "it is an error without a code"),
+        (Oddity::MissingField("Arn"), "it has no `Arn`"),
+        (Oddity::NotText("UserId"), "its `UserId` is not text"),
+        (Oddity::IdentityType, "its `IdentityType` is unknown"),
+        (Oddity::Arn, "its `Arn` cannot be read"),
+        (
+            Oddity::ArnKind,
+            "its `Arn` is not of the kind that `IdentityType` says",
+        ),
+        (
+            Oddity::Account,
+            "the account in its `Arn` is not its `AccountId`",
+        ),
+        (
+            Oddity::PrincipalId,
+            "its `PrincipalId` does not fit its other fields",
+        ),
+    ] {
+        let error = StsError::Unable(StsUnable::Odd { what });
+        let expected = format!("STS's answer was not understood: {expected}");
+        assert_eq!(error.to_string(), expected);
+    }
+}
