@@ -49,7 +49,7 @@ pub struct CredentialId([u8; 32]);
 impl CredentialId {
     /// Returns the id of the permanent key `id`, or of the temporary key that `security_token` belongs to.
     #[must_use]
-    pub fn of(id: &AccessKeyId, security_token: Option<&Secret>) -> Self {
+    pub fn from_key(id: &AccessKeyId, security_token: Option<&Secret>) -> Self {
         let mut hash = Sha256::new_with_prefix(id.as_str());
         if let Some(token) = security_token {
             // No access key id contains a zero byte.
@@ -71,20 +71,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credential_id_differs_by_key_and_security_token_and_prints_neither() {
+    fn credential_id_covers_key_and_token_and_debug_hides_both() {
         let key = |text| AccessKeyId::parse(text).unwrap();
         let (one, other) = (Secret::new("CANARY"), Secret::new("other"));
         let ids = [
-            CredentialId::of(&key("STS.N1"), None),
-            CredentialId::of(&key("STS.N1CANARY"), None),
-            CredentialId::of(&key("STS.N1"), Some(&one)),
-            CredentialId::of(&key("STS.N1"), Some(&other)),
-            CredentialId::of(&key("STS.N2"), Some(&one)),
+            CredentialId::from_key(&key("STS.N1"), None),
+            CredentialId::from_key(&key("STS.N1CANARY"), None),
+            CredentialId::from_key(&key("STS.N1"), Some(&one)),
+            CredentialId::from_key(&key("STS.N1"), Some(&other)),
+            CredentialId::from_key(&key("STS.N2"), Some(&one)),
         ];
         for (index, id) in ids.iter().enumerate() {
             assert_eq!(ids.iter().position(|other| other == id), Some(index));
         }
-        assert_eq!(ids[2], CredentialId::of(&key("STS.N1"), Some(&one)));
+        assert_eq!(ids[2], CredentialId::from_key(&key("STS.N1"), Some(&one)));
         assert_eq!(format!("{:?}", ids[2]), "CredentialId(..)");
     }
 }

@@ -44,11 +44,11 @@ pub enum Resource {
     User(Box<str>),
     /// `role/<name>`; a name may hold a path.
     Role(Box<str>),
-    /// `assumed-role/<role>/<session>`: a role in somebody's hands.
+    /// `assumed-role/<role>/<session>`: a session of a role.
     AssumedRole {
         /// The role's name.
         role: Box<str>,
-        /// The session name, which whoever assumed the role chose.
+        /// The session name, which the caller of `AssumeRole` chose.
         session: Box<str>,
     },
 }
@@ -91,7 +91,7 @@ impl Arn {
     /// Parses `acs:ram::<account>:<resource>`. The fixed words may be in any case, names keep theirs.
     ///
     /// # Errors
-    /// Says which part was odd.
+    /// Returns the part that is malformed.
     pub fn parse(text: &str) -> Result<Self, ArnError> {
         if text.len() > Self::MAX_BYTES {
             return Err(ArnError::TooLong);
@@ -104,13 +104,13 @@ impl Arn {
         })
     }
 
-    /// The account that the identity belongs to.
+    /// Returns the account that the identity belongs to.
     #[must_use]
     pub fn account(&self) -> &AccountId {
         &self.account
     }
 
-    /// What is named inside the account.
+    /// Returns the resource inside the account.
     #[must_use]
     pub fn resource(&self) -> &Resource {
         &self.resource
@@ -163,14 +163,14 @@ impl Resource {
         }
         let (kind, name) = text.split_once('/').ok_or(ArnError::Resource)?;
         if kind.eq_ignore_ascii_case("user") {
-            Ok(Self::User(checked(name)?))
+            Ok(Self::User(parse_name(name)?))
         } else if kind.eq_ignore_ascii_case("role") {
-            Ok(Self::Role(checked(name)?))
+            Ok(Self::Role(parse_name(name)?))
         } else if kind.eq_ignore_ascii_case("assumed-role") {
             let (role, session) = name.rsplit_once('/').ok_or(ArnError::Resource)?;
             Ok(Self::AssumedRole {
-                role: checked(role)?,
-                session: checked(session)?,
+                role: parse_name(role)?,
+                session: parse_name(session)?,
             })
         } else {
             Err(ArnError::Resource)
@@ -178,20 +178,20 @@ impl Resource {
     }
 }
 
-/// RAM names are letters, digits and `.-_@` (RAM user guide, "Limits"); this takes all visible ASCII but the colon, so
+/// Parses a name, which may have a path. RAM names are letters, digits and `.-_@` (RAM user guide, "Limits"); this takes all visible ASCII but the colon, so
 /// that a name RAM may allow one day is no lock-out.
-fn checked(name: &str) -> Result<Box<str>, ArnError> {
-    let good = |segment: &str| {
+fn parse_name(name: &str) -> Result<Box<str>, ArnError> {
+    let is_valid = |segment: &str| {
         !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_graphic() && b != b':')
     };
-    if name.split('/').all(good) {
+    if name.split('/').all(is_valid) {
         Ok(name.into())
     } else {
         Err(ArnError::Name)
     }
 }
 
-/// What exact mappings are looked up by; see [`Arn::key`].
+/// The key of exact mappings in the index; see [`Arn::key`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ArnKey(Box<str>);
 
@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn canonical_arns() {
+    fn canonical_arn_and_key_match_expected() {
         for (text, canonical, key) in [
             ("acs:ram::1:root", "acs:ram::1:root", "acs:ram::1:root"),
             (
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_identity() {
+    fn arn_parse_rejects_malformed_text() {
         for (text, error) in [
             ("", ArnError::Prefix),
             ("arn:aws:iam::1:role/x", ArnError::Prefix),

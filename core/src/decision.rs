@@ -1,4 +1,4 @@
-//! Decisions, and how each is told: to the API server, to the person, to the log, to metrics.
+//! Decisions, and the texts that report them to the API server, the user, the log and metrics.
 
 use std::fmt;
 
@@ -9,51 +9,51 @@ use crate::fingerprint::Fingerprint;
 use crate::identity::Identity;
 use crate::rules::expression::EvaluationError;
 use crate::rules::{Backend, NameError, NearMiss, Source};
-use crate::sts::{StsError, StsRefusal, StsUnable};
+use crate::sts::{StsError, StsRefusal, StsUnavailable};
 use crate::token::TokenError;
 
-/// What was decided, and why.
+/// The outcome of a login and its explanation.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// What was decided.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Why.
+    /// How the outcome came about.
     pub explanation: Explanation,
 }
 
-/// What was decided about a token.
+/// The outcome of a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Whoever made the token is this user.
+    /// The token authenticates this user.
     Granted(KubernetesUser),
-    /// The token gives nobody anything.
+    /// The token is refused.
     Denied(Denial),
-    /// The token is not ours to judge.
-    NotOurs,
-    /// It cannot be told now.
-    Unable(Inability),
+    /// The token is of another type, and another authenticator may accept it.
+    UnrecognizedToken,
+    /// No decision is possible now.
+    Unavailable(Unavailable),
 }
 
 /// Why a token was denied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denial {
-    /// It was refused before any call.
+    /// The token failed a check before any call.
     Token(TokenError),
-    /// STS refused it.
+    /// STS refused the token.
     Sts(StsRefusal),
-    /// No rule speaks for the identity.
+    /// No rule matches the identity.
     NotMapped,
-    /// A rule matched, but gives no usable name.
+    /// A rule matches, but gives no usable name.
     Name(NameError),
     /// A validation refused the user, with this message.
-    Validation(Box<str>),
+    ValidationRefused(Box<str>),
     /// A validation could not be evaluated.
     ValidationFailed(EvaluationError),
 }
 
 impl Denial {
-    /// A stable name, for logs and tests.
+    /// Returns the stable result code, for logs and tests.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -61,39 +61,39 @@ impl Denial {
             Self::Sts(_) => "sts_refused",
             Self::NotMapped => "not_mapped",
             Self::Name(_) => "name_refused",
-            Self::Validation(_) => "validation_refused",
+            Self::ValidationRefused(_) => "validation_refused",
             Self::ValidationFailed(_) => "validation_failed",
         }
     }
 }
 
-/// Why it cannot be told now whether a token is good.
+/// Why no decision about a token is possible now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Inability {
-    /// STS could not tell.
-    Sts(StsUnable),
-    /// This server is doing as much as it may.
+pub enum Unavailable {
+    /// STS gave no answer.
+    Sts(StsUnavailable),
+    /// The server is overloaded.
     Overloaded,
-    /// The mappings of this backend have not been read yet, and those that come after it must not speak for it.
-    RulesNotRead(Backend),
-    /// The mappings of this backend were read and cannot be used. A later backend must not answer in its place.
+    /// The mappings of this backend are not synced yet, and no later backend may answer in its place.
+    BackendNotReady(Backend),
+    /// The mappings of this backend are unusable. No later backend may answer in its place.
     BackendBroken(Backend),
     /// The mappings of this backend map the identity, and its source has not confirmed them for longer than the host
     /// allows. The mapping may be gone by now, and no later backend may answer in its place.
     BackendStale(Backend),
-    /// Something here went wrong that should not.
+    /// An internal error.
     Internal,
 }
 
-/// What a login passes, in this order.
+/// The stages that a login passes, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Stage {
     /// The token is whole, fresh and for this cluster.
     Token,
-    /// STS said who signed it.
+    /// STS reported the identity that signed the token.
     Sts,
-    /// A rule speaks for the identity.
+    /// A rule matches the identity.
     Rule,
     /// The rule gives usable names.
     Names,
@@ -102,21 +102,21 @@ pub enum Stage {
 }
 
 impl Outcome {
-    /// The stages that the login passed.
+    /// Returns the stages that the login passed.
     #[must_use]
-    pub fn passed(&self) -> &'static [Stage] {
+    pub fn passed_stages(&self) -> &'static [Stage] {
         use Stage::{Names, Rule, Sts, Token, Validations};
         match self {
-            Self::NotOurs | Self::Denied(Denial::Token(_)) => &[],
+            Self::UnrecognizedToken | Self::Denied(Denial::Token(_)) => &[],
             Self::Denied(Denial::NotMapped)
-            | Self::Unable(
-                Inability::RulesNotRead(_)
-                | Inability::BackendBroken(_)
-                | Inability::BackendStale(_),
+            | Self::Unavailable(
+                Unavailable::BackendNotReady(_)
+                | Unavailable::BackendBroken(_)
+                | Unavailable::BackendStale(_),
             ) => &[Token, Sts],
-            Self::Unable(_) | Self::Denied(Denial::Sts(_)) => &[Token],
+            Self::Unavailable(_) | Self::Denied(Denial::Sts(_)) => &[Token],
             Self::Denied(Denial::Name(_)) => &[Token, Sts, Rule],
-            Self::Denied(Denial::Validation(_) | Denial::ValidationFailed(_)) => {
+            Self::Denied(Denial::ValidationRefused(_) | Denial::ValidationFailed(_)) => {
                 &[Token, Sts, Rule, Names]
             }
             Self::Granted(_) => &[Token, Sts, Rule, Names, Validations],
@@ -126,15 +126,15 @@ impl Outcome {
 
 /// Why the rules give no user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NoUser {
-    /// They deny the login.
+pub enum RulesRefusal {
+    /// The rules deny the login.
     Denied(Denial),
-    /// This backend would have to be asked, and has not been read yet.
-    NotRead(Backend),
-    /// This backend would have to be asked, and what it holds cannot be used.
-    Broken(Backend),
+    /// This backend is next in order, and is not synced yet.
+    BackendNotReady(Backend),
+    /// This backend is next in order, and its mappings are unusable.
+    BackendBroken(Backend),
     /// This backend maps the identity, and its mappings are stale.
-    Stale(Backend),
+    BackendStale(Backend),
 }
 
 /// A user as Kubernetes knows it (TokenReview, `status.user`).
@@ -154,7 +154,7 @@ impl KubernetesUser {
     /// The keys that `extra` may have.
     pub const EXTRA_KEYS: [&'static str; 3] = ["arn", "canonicalArn", "sessionName"];
 
-    /// The user of a grant. For scrubbed accounts nothing tells which identity it was.
+    /// Builds the user of a grant. For a scrubbed account, nothing in it identifies the RAM identity.
     pub(crate) fn new(
         identity: &Identity,
         username: String,
@@ -193,25 +193,25 @@ impl KubernetesUser {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
-    /// Names the token; not there when the token is not ours.
+    /// The fingerprint of the token; `None` for a token of another type.
     #[serde(rename = "reference", skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,
-    /// Who STS says it is; not there for scrubbed accounts.
+    /// The identity that STS reported; `None` for scrubbed accounts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
-    /// The rule that spoke for the identity.
+    /// The rule or account entry that maps the identity.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub matched: Option<Matched>,
-    /// The identity is protected (`server.protect`): the file was asked first, and answered.
+    pub matched: Option<MatchedEntry>,
+    /// The identity is protected (`server.protect`): the mounted file took precedence, and maps the identity.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub protected: bool,
-    /// Rules that are about the identity, but whose condition does not hold.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub passed_over: Vec<PassedOver>,
-    /// Rules that speak for the identity, too, but come after what matched, in its backend or in a later one.
+    /// Rules that match the identity, but whose condition does not hold.
+    #[serde(rename = "passedOver", skip_serializing_if = "Vec::is_empty")]
+    pub skipped_rules: Vec<SkippedRule>,
+    /// Rules that match the identity, too, but have a lower precedence, in the same backend or in a later one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outranked: Vec<Source>,
-    /// Rules that nearly speak for an identity that is not mapped.
+    /// Rules that nearly match an identity that is not mapped.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub near_misses: Vec<NearMiss>,
     /// The identity is of a scrubbed account: nothing but the result may be logged.
@@ -219,10 +219,10 @@ pub struct Explanation {
     pub scrubbed: bool,
 }
 
-/// A rule whose condition does not hold for an identity that it is about.
+/// A rule that matches an identity, but whose condition does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PassedOver {
+pub struct SkippedRule {
     /// The rule.
     pub rule: Source,
     /// Why its condition could not be evaluated; none when it is just false.
@@ -230,7 +230,7 @@ pub struct PassedOver {
     pub failure: Option<String>,
 }
 
-impl fmt::Display for PassedOver {
+impl fmt::Display for SkippedRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.failure {
             None => write!(f, "the condition of {} does not hold", self.rule),
@@ -239,10 +239,10 @@ impl fmt::Display for PassedOver {
     }
 }
 
-/// What spoke for an identity.
+/// The rule or account entry that maps an identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", untagged)]
-pub enum Matched {
+pub enum MatchedEntry {
     /// A rule.
     Rule(Source),
     /// An entry of `mapAccounts`.
@@ -254,8 +254,8 @@ pub enum Matched {
     },
 }
 
-impl Matched {
-    /// The backend that answered.
+impl MatchedEntry {
+    /// Returns the backend of the entry.
     #[must_use]
     pub fn backend(&self) -> Backend {
         match self {
@@ -265,7 +265,7 @@ impl Matched {
     }
 }
 
-impl fmt::Display for Matched {
+impl fmt::Display for MatchedEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rule(source) => source.fmt(f),
@@ -275,72 +275,81 @@ impl fmt::Display for Matched {
 }
 
 impl Explanation {
-    /// What `denial`, which this explains, is about, and what to do.
+    /// Returns the message for `denial`: the reason and what to do.
     #[must_use]
-    pub fn why_denied(&self, denial: &Denial) -> String {
+    pub fn denial_message(&self, denial: &Denial) -> String {
         match denial {
             Denial::Token(error) => format!("{error}; {}", error.advice()),
             Denial::Sts(refusal) => format!("{refusal}; {}", refusal.advice()),
             Denial::NotMapped => {
-                let who = match &self.identity {
+                let subject = match &self.identity {
                     Some(identity) => format!("`{}`", identity.arn.canonical()),
                     None => "the identity".to_owned(),
                 };
                 format!(
-                    "{who} is not mapped to a Kubernetes user; ask an administrator of the cluster to map it"
+                    "{subject} is not mapped to a Kubernetes user; ask an administrator of the cluster to map it"
                 )
             }
             Denial::Name(NameError { field, problem }) => {
                 format!("the rule for this identity gives no usable `{field}`: {problem}")
             }
-            Denial::Validation(message) => format!("this cluster refuses the user: {message}"),
+            Denial::ValidationRefused(message) => {
+                format!("this cluster refuses the user: {message}")
+            }
             Denial::ValidationFailed(error) => {
                 format!("a validation of this cluster could not be evaluated: {error}")
             }
         }
     }
 
-    /// What nearly spoke for the identity, and why it did not, a sentence each. It names other identities: for
-    /// administrators only.
+    /// Returns a sentence for each skipped rule and near miss. The sentences name other identities: for administrators
+    /// only.
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
-        let passed_over = self.passed_over.iter().map(ToString::to_string);
+        let skipped_rules = self.skipped_rules.iter().map(ToString::to_string);
         let near_misses = self.near_misses.iter().map(ToString::to_string);
-        passed_over.chain(near_misses).collect()
+        skipped_rules.chain(near_misses).collect()
     }
 }
 
 impl Decision {
-    /// A token that is not ours: no error, so that the API server may cache the answer and ask others.
-    pub fn not_ours() -> Self {
+    /// Returns the decision on a token of another type: no error, so that the API server may cache the reply and try
+    /// other authenticators.
+    pub fn unrecognized_token() -> Self {
         Self {
-            outcome: Outcome::NotOurs,
+            outcome: Outcome::UnrecognizedToken,
             explanation: Explanation::default(),
         }
     }
 
-    /// The token was refused before any rule was asked.
+    /// Returns the denial of a token that is refused before the rules apply.
     pub(crate) fn denied(fingerprint: Fingerprint, denial: Denial) -> Self {
-        Self::about(
+        Self::from_rules(
             fingerprint,
-            Err(NoUser::Denied(denial)),
+            Err(RulesRefusal::Denied(denial)),
             Explanation::default(),
         )
     }
 
-    /// What the rules made of a verified identity.
-    pub(crate) fn about(
+    /// Builds the decision from the result of the rules for a verified identity.
+    pub(crate) fn from_rules(
         fingerprint: Fingerprint,
-        result: Result<KubernetesUser, NoUser>,
+        result: Result<KubernetesUser, RulesRefusal>,
         explanation: Explanation,
     ) -> Self {
         Self {
             outcome: match result {
                 Ok(user) => Outcome::Granted(user),
-                Err(NoUser::Denied(denial)) => Outcome::Denied(denial),
-                Err(NoUser::NotRead(backend)) => Outcome::Unable(Inability::RulesNotRead(backend)),
-                Err(NoUser::Broken(backend)) => Outcome::Unable(Inability::BackendBroken(backend)),
-                Err(NoUser::Stale(backend)) => Outcome::Unable(Inability::BackendStale(backend)),
+                Err(RulesRefusal::Denied(denial)) => Outcome::Denied(denial),
+                Err(RulesRefusal::BackendNotReady(backend)) => {
+                    Outcome::Unavailable(Unavailable::BackendNotReady(backend))
+                }
+                Err(RulesRefusal::BackendBroken(backend)) => {
+                    Outcome::Unavailable(Unavailable::BackendBroken(backend))
+                }
+                Err(RulesRefusal::BackendStale(backend)) => {
+                    Outcome::Unavailable(Unavailable::BackendStale(backend))
+                }
             },
             explanation: Explanation {
                 fingerprint: Some(fingerprint),
@@ -349,18 +358,20 @@ impl Decision {
         }
     }
 
-    /// What becomes of the token that `fingerprint` names when STS gave no identity for it.
+    /// Returns the decision on the token with `fingerprint` when STS gave no identity.
     pub fn from_sts_error(fingerprint: Fingerprint, error: StsError) -> Self {
         match error {
             StsError::Refused(refusal) => Self::denied(fingerprint, Denial::Sts(refusal)),
-            StsError::Unable(unable) => Self::unable(fingerprint, Inability::Sts(unable)),
+            StsError::Unavailable(unable) => {
+                Self::unavailable(fingerprint, Unavailable::Sts(unable))
+            }
         }
     }
 
-    /// The host cannot tell about the token that `fingerprint` names.
-    pub fn unable(fingerprint: Fingerprint, inability: Inability) -> Self {
+    /// Returns the decision on the token with `fingerprint` when no answer is available.
+    pub fn unavailable(fingerprint: Fingerprint, reason: Unavailable) -> Self {
         Self {
-            outcome: Outcome::Unable(inability),
+            outcome: Outcome::Unavailable(reason),
             explanation: Explanation {
                 fingerprint: Some(fingerprint),
                 ..Explanation::default()
@@ -368,72 +379,72 @@ impl Decision {
         }
     }
 
-    /// A stable name for what was decided, for logs and tests.
+    /// Returns the stable result code, for logs and tests.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match &self.outcome {
             Outcome::Granted(_) => "granted",
-            Outcome::NotOurs => "not_ours",
+            Outcome::UnrecognizedToken => "not_ours",
             Outcome::Denied(denial) => denial.code(),
-            Outcome::Unable(Inability::Sts(unable)) => unable.code(),
-            Outcome::Unable(Inability::Overloaded) => "overloaded",
-            Outcome::Unable(Inability::RulesNotRead(_)) => "rules_not_read",
-            Outcome::Unable(Inability::BackendBroken(_)) => "backend_broken",
-            Outcome::Unable(Inability::BackendStale(_)) => "backend_stale",
-            Outcome::Unable(Inability::Internal) => "internal",
+            Outcome::Unavailable(Unavailable::Sts(unable)) => unable.code(),
+            Outcome::Unavailable(Unavailable::Overloaded) => "overloaded",
+            Outcome::Unavailable(Unavailable::BackendNotReady(_)) => "rules_not_read",
+            Outcome::Unavailable(Unavailable::BackendBroken(_)) => "backend_broken",
+            Outcome::Unavailable(Unavailable::BackendStale(_)) => "backend_stale",
+            Outcome::Unavailable(Unavailable::Internal) => "internal",
         }
     }
 
-    /// The label `result` of Go's metric `authenticate_latency_seconds`, misspelling and all.
+    /// Returns the label `result` of Go's metric `authenticate_latency_seconds`, misspelling and all.
     #[must_use]
     pub fn metric_result(&self) -> &'static str {
         match &self.outcome {
             Outcome::Granted(_) => "success",
-            Outcome::NotOurs | Outcome::Denied(Denial::Token(_)) => "invalid_token",
+            Outcome::UnrecognizedToken | Outcome::Denied(Denial::Token(_)) => "invalid_token",
             Outcome::Denied(
                 Denial::NotMapped
                 | Denial::Name(_)
-                | Denial::Validation(_)
+                | Denial::ValidationRefused(_)
                 | Denial::ValidationFailed(_),
             )
-            | Outcome::Unable(
-                Inability::RulesNotRead(_)
-                | Inability::BackendBroken(_)
-                | Inability::BackendStale(_),
+            | Outcome::Unavailable(
+                Unavailable::BackendNotReady(_)
+                | Unavailable::BackendBroken(_)
+                | Unavailable::BackendStale(_),
             ) => "uknown_user",
-            Outcome::Denied(Denial::Sts(_)) | Outcome::Unable(_) => "sts_error",
+            Outcome::Denied(Denial::Sts(_)) | Outcome::Unavailable(_) => "sts_error",
         }
     }
 
-    /// What happened and what to do, for the log: everything but secrets. `None` when there is nothing to say.
+    /// Returns the reason and what to do, for the log, without secrets. `None` for a grant or a token of another type.
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         match &self.outcome {
-            Outcome::Granted(_) | Outcome::NotOurs => None,
-            Outcome::Denied(denial) => Some(self.explanation.why_denied(denial)),
-            Outcome::Unable(Inability::Sts(unable)) => {
+            Outcome::Granted(_) | Outcome::UnrecognizedToken => None,
+            Outcome::Denied(denial) => Some(self.explanation.denial_message(denial)),
+            Outcome::Unavailable(Unavailable::Sts(unable)) => {
                 Some(format!("{unable}; {}", unable.advice()))
             }
-            Outcome::Unable(Inability::Overloaded) => {
+            Outcome::Unavailable(Unavailable::Overloaded) => {
                 Some("the authenticator is overloaded; try again in a moment".to_owned())
             }
-            Outcome::Unable(Inability::RulesNotRead(backend)) => Some(format!(
+            Outcome::Unavailable(Unavailable::BackendNotReady(backend)) => Some(format!(
                 "the mappings of the backend {backend} have not been read yet; try again in a moment"
             )),
-            Outcome::Unable(Inability::BackendBroken(backend)) => Some(format!(
+            Outcome::Unavailable(Unavailable::BackendBroken(backend)) => Some(format!(
                 "the mappings of the backend {backend} are broken; ask an administrator of the cluster to correct them"
             )),
-            Outcome::Unable(Inability::BackendStale(backend)) => Some(format!(
+            Outcome::Unavailable(Unavailable::BackendStale(backend)) => Some(format!(
                 "the mappings of the backend {backend} have not been confirmed for longer than `server.maxStaleness`; ask an administrator of the cluster to check why the authenticator cannot read them, and try again"
             )),
-            Outcome::Unable(Inability::Internal) => {
+            Outcome::Unavailable(Unavailable::Internal) => {
                 Some("the authenticator failed; its log says more".to_owned())
             }
         }
     }
 
-    /// What the person who logs in may read: [`Self::reason`], and a reference that finds the full line in the log.
-    /// It names no rule and no other identity.
+    /// Returns the message for the user who logs in: [`Self::reason`], and a reference that finds the full line in the
+    /// log. The message names no rule and no other identity.
     #[must_use]
     pub fn public_message(&self) -> Option<String> {
         let reason = self.reason()?;

@@ -1,4 +1,4 @@
-//! What changes for whom between two configurations.
+//! The differences between two configurations: who gets other access.
 //!
 //! An identity that is named by its ARN is asked for in both: what counts is the user that results, not the rule that
 //! gives it. What names nobody in particular (patterns, ids, conditions) is compared as it is written.
@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::arn::{AccountId, Arn};
-use crate::decision::NoUser;
+use crate::decision::RulesRefusal;
+use crate::placeholder;
 use crate::rules::subject::Subject;
 use crate::rules::{Mapping, Rule, RuleSet};
-use crate::sample;
 
-/// One of the two configurations.
+/// One of the two configurations to compare.
 #[derive(Clone, Copy)]
-pub struct Side<'a> {
+pub struct Snapshot<'a> {
     /// Its rules.
     pub rules: &'a RuleSet,
     /// The mappings that they were made from, in the order in which their backends answer.
@@ -33,7 +33,7 @@ pub struct Diff {
     /// Identities that either side names by their ARN, by ARN.
     pub identities: Vec<Change<Access>>,
     /// Patterns, ids and conditions, as written, with all that is written for each.
-    pub rules: Vec<Change<Vec<Written>>>,
+    pub rules: Vec<Change<Vec<MappingSpec>>>,
     /// Accounts all of whose identities may log in (`mapAccounts`).
     pub accounts: Vec<Change<AccountId>>,
     /// Accounts of which nothing is told (`scrubbedAccounts`).
@@ -55,27 +55,27 @@ impl Diff {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Change<T> {
-    /// For whom.
+    /// The subject.
     pub subject: String,
-    /// In which way.
-    pub change: Way,
-    /// What was.
+    /// The kind of change.
+    pub change: ChangeKind,
+    /// The old value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<T>,
-    /// What will be.
+    /// The new value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<T>,
 }
 
-/// In which way something changes.
+/// The kinds of changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Way {
-    /// It is new.
+pub enum ChangeKind {
+    /// The new configuration adds it.
     Added,
-    /// It is gone.
+    /// The new configuration removes it.
     Removed,
-    /// It is another.
+    /// Both configurations have it, with different values.
     Changed,
 }
 
@@ -97,10 +97,10 @@ pub enum Access {
     },
 }
 
-/// A rule as it is written, but for whom it is about.
+/// A mapping as it is written, without its subject.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Written {
+pub struct MappingSpec {
     /// The condition.
     #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
@@ -120,43 +120,46 @@ pub struct Written {
     pub groups_expression_may_add: BTreeSet<String>,
 }
 
-/// What changes from `old` to `new`.
+/// Compares `old` with `new`.
 #[must_use]
-pub fn diff(old: Side<'_>, new: Side<'_>) -> Diff {
-    let (old_subjects, new_subjects) = (Subjects::of(old), Subjects::of(new));
+pub fn diff(old: Snapshot<'_>, new: Snapshot<'_>) -> Diff {
+    let (old_subjects, new_subjects) = (
+        ComparedSubjects::collect(old),
+        ComparedSubjects::collect(new),
+    );
     let arns: BTreeMap<&String, &Arn> = old_subjects
         .exact
         .iter()
         .chain(&new_subjects.exact)
         .collect();
     let identities = arns.into_values().filter_map(|arn| {
-        change(
+        compare_values(
             arn.to_string(),
-            access(old.rules, arn),
-            access(new.rules, arn),
+            access_for(old.rules, arn),
+            access_for(new.rules, arn),
         )
     });
     Diff {
         identities: identities.collect(),
-        rules: changes(&old_subjects.written, &new_subjects.written),
-        accounts: changes(&by_text(old.accounts), &by_text(new.accounts)),
-        scrubbed_accounts: changes(&by_text(old.scrubbed), &by_text(new.scrubbed)),
+        rules: compare_maps(&old_subjects.specs, &new_subjects.specs),
+        accounts: compare_maps(&keyed_by_text(old.accounts), &keyed_by_text(new.accounts)),
+        scrubbed_accounts: compare_maps(&keyed_by_text(old.scrubbed), &keyed_by_text(new.scrubbed)),
     }
 }
 
-/// Whom a configuration is about.
+/// The subjects of a configuration.
 #[derive(Default)]
-struct Subjects {
-    /// By what ARNs are compared by.
+struct ComparedSubjects {
+    /// Subjects that are ARNs, by the key that ARNs are compared by.
     exact: BTreeMap<String, Arn>,
-    /// By their text.
-    written: BTreeMap<String, Vec<Written>>,
+    /// The mappings of all other subjects, by the subject's text.
+    specs: BTreeMap<String, Vec<MappingSpec>>,
 }
 
-impl Subjects {
-    fn of(side: Side<'_>) -> Self {
+impl ComparedSubjects {
+    fn collect(snapshot: Snapshot<'_>) -> Self {
         let mut subjects = Self::default();
-        for mapping in side.mappings {
+        for mapping in snapshot.mappings {
             // What cannot be compiled is about nobody.
             let Ok(rule) = Rule::compile((*mapping).clone()) else {
                 continue;
@@ -173,15 +176,15 @@ impl Subjects {
                 Subject::Pattern(pattern) => pattern.to_string().to_ascii_lowercase(),
                 other @ (Subject::Id(_) | Subject::Anyone) => other.to_string(),
             };
-            let rules = subjects.written.entry(text).or_default();
-            rules.push(Written::of(mapping));
+            let rules = subjects.specs.entry(text).or_default();
+            rules.push(MappingSpec::from_mapping(mapping));
         }
         subjects
     }
 }
 
-impl Written {
-    fn of(mapping: &Mapping) -> Self {
+impl MappingSpec {
+    fn from_mapping(mapping: &Mapping) -> Self {
         Self {
             condition: mapping.condition.clone(),
             username: mapping.username.clone(),
@@ -193,27 +196,31 @@ impl Written {
     }
 }
 
-fn access(rules: &RuleSet, arn: &Arn) -> Option<Access> {
-    let (explanation, result) = rules.explain(&sample::identity(arn.clone())?);
+fn access_for(rules: &RuleSet, arn: &Arn) -> Option<Access> {
+    let (explanation, result) = rules.explain(&placeholder::identity_for_arn(arn.clone())?);
     match result {
         Ok(user) => Some(Access::User {
             username: user.username,
             groups: user.groups.into_iter().collect(),
         }),
         Err(_) if explanation.matched.is_none() => None,
-        Err(NoUser::Denied(denial)) => Some(Access::Refused {
-            refused: explanation.why_denied(&denial),
+        Err(RulesRefusal::Denied(denial)) => Some(Access::Refused {
+            refused: explanation.denial_message(&denial),
         }),
-        Err(NoUser::NotRead(_) | NoUser::Broken(_) | NoUser::Stale(_)) => None,
+        Err(
+            RulesRefusal::BackendNotReady(_)
+            | RulesRefusal::BackendBroken(_)
+            | RulesRefusal::BackendStale(_),
+        ) => None,
     }
 }
 
-fn by_text(accounts: &BTreeSet<AccountId>) -> BTreeMap<String, AccountId> {
-    let by_text = |account: &AccountId| (account.to_string(), account.clone());
-    accounts.iter().map(by_text).collect()
+fn keyed_by_text(accounts: &BTreeSet<AccountId>) -> BTreeMap<String, AccountId> {
+    let keyed_by_text = |account: &AccountId| (account.to_string(), account.clone());
+    accounts.iter().map(keyed_by_text).collect()
 }
 
-fn changes<T: Clone + PartialEq>(
+fn compare_maps<T: Clone + PartialEq>(
     old: &BTreeMap<String, T>,
     new: &BTreeMap<String, T>,
 ) -> Vec<Change<T>> {
@@ -221,19 +228,23 @@ fn changes<T: Clone + PartialEq>(
     subjects
         .into_iter()
         .filter_map(|subject| {
-            let of = |side: &BTreeMap<String, T>| side.get(subject).cloned();
-            change(subject.clone(), of(old), of(new))
+            let value_in = |snapshot: &BTreeMap<String, T>| snapshot.get(subject).cloned();
+            compare_values(subject.clone(), value_in(old), value_in(new))
         })
         .collect()
 }
 
-fn change<T: PartialEq>(subject: String, before: Option<T>, after: Option<T>) -> Option<Change<T>> {
+fn compare_values<T: PartialEq>(
+    subject: String,
+    before: Option<T>,
+    after: Option<T>,
+) -> Option<Change<T>> {
     let change = match (&before, &after) {
         (None, None) => return None,
-        (None, Some(_)) => Way::Added,
-        (Some(_), None) => Way::Removed,
+        (None, Some(_)) => ChangeKind::Added,
+        (Some(_), None) => ChangeKind::Removed,
         (Some(before), Some(after)) if before == after => return None,
-        (Some(_), Some(_)) => Way::Changed,
+        (Some(_), Some(_)) => ChangeKind::Changed,
     };
     Some(Change {
         subject,

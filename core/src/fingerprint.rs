@@ -1,4 +1,4 @@
-//! Fingerprints: how logs, caches and messages name a token that they must not contain.
+//! Fingerprints: identify a token in logs, caches and messages without its text.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use sha2::{Digest, Sha256};
 /// SHA-256 of a token (or of another secret).
 ///
 /// The whole 32 bytes are the key of caches. `Display` gives the first eight in hex, which is enough to find a log
-/// line and says nothing about the token. People know that as the reference of a login.
+/// line and says nothing about the token. Users see it as the reference of a login.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    /// The fingerprint of `text`.
+    /// Returns the fingerprint of `text`.
     #[must_use]
-    pub fn of(text: &str) -> Self {
+    pub fn from_text(text: &str) -> Self {
         Self(Sha256::digest(text.as_bytes()).into())
     }
 
-    /// All 32 bytes.
+    /// Returns all 32 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

@@ -1,50 +1,50 @@
-//! Logins at a gateway: a proxy in front of services that know nothing of tokens, with a filter in it or with a server
-//! that it asks.
+//! Logins at a gateway: a proxy in front of services that know nothing of tokens. The proxy runs a filter, or asks a
+//! server.
 //!
-//! The decision is that of a cluster. What is here is how it is told: to the client that was turned away, and to the
-//! service that is told who comes.
+//! The decision is the same as for a cluster. This module translates it: into a refusal for the client, and into
+//! identity headers for the service.
 
 mod bearer;
-mod front_proxy;
+mod identity_headers;
 mod preflight;
 mod refusal;
-mod stray;
+mod stray_token;
 
-pub use bearer::{NoBearer, NoTokenHeader, TokenHeader, bearer};
-pub use front_proxy::{IdentityHeaders, InvalidHeaderName, Unsendable};
+pub use bearer::{BearerError, InvalidTokenHeader, TokenHeader, extract_bearer};
+pub use identity_headers::{HeaderValueError, IdentityHeaders, InvalidHeaderName};
 pub use preflight::is_preflight;
 pub use refusal::{Refusal, RefusalKind};
-pub use stray::holds_token;
+pub use stray_token::contains_token;
 
 use crate::decision::{Decision, KubernetesUser, Outcome};
 
-/// Whom a gateway lets pass, and how it names them to services.
+/// The settings of a gateway: who may pass, and how services are told the user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gateway {
-    /// The headers that name whoever passes.
+    /// The headers that name the user to services.
     pub headers: IdentityHeaders,
     /// Of these groups a user must be in one; with none, every user passes.
     pub required_groups: Vec<String>,
 }
 
-/// Somebody who may pass.
+/// A user who may pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Admitted<'a> {
-    /// Who it is.
+pub struct AdmittedUser<'a> {
+    /// The user.
     pub user: &'a KubernetesUser,
     /// Names and values of the headers for the service, to be added when all that the client sent under
-    /// [`IdentityHeaders::is_ours`] has been removed.
+    /// [`IdentityHeaders::is_identity_header`] has been removed.
     pub headers: Vec<(String, String)>,
 }
 
 impl Gateway {
-    /// Lets pass whomever `decision` grants to be a user, if a service can be told of that user.
+    /// Admits the user that `decision` grants, if headers can carry that user to a service.
     ///
     /// # Errors
-    /// What to answer to everyone else.
-    pub fn admit<'a>(&self, decision: &'a Decision) -> Result<Admitted<'a>, Refusal> {
+    /// The refusal to answer with: no grant, no required group, or a user that headers cannot carry.
+    pub fn admit<'a>(&self, decision: &'a Decision) -> Result<AdmittedUser<'a>, Refusal> {
         let Outcome::Granted(user) = &decision.outcome else {
-            return Err(Refusal::of(decision));
+            return Err(Refusal::from_decision(decision));
         };
         let reference = decision.explanation.fingerprint;
         if !self.required_groups.is_empty()
@@ -58,9 +58,9 @@ impl Gateway {
                 reference,
             ));
         }
-        match self.headers.of(user) {
-            Ok(headers) => Ok(Admitted { user, headers }),
-            Err(unsendable) => Err(Refusal::forbidden(unsendable.to_string(), reference)),
+        match self.headers.for_user(user) {
+            Ok(headers) => Ok(AdmittedUser { user, headers }),
+            Err(error) => Err(Refusal::forbidden(error.to_string(), reference)),
         }
     }
 }

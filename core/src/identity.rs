@@ -1,4 +1,4 @@
-//! Identities: what STS says of whoever signed a token.
+//! Identities: the signer of a token, as STS reports it.
 
 use serde::Serialize;
 
@@ -7,25 +7,25 @@ use crate::arn::{AccountId, Arn, Resource};
 
 /// A RAM identity.
 ///
-/// Anyone can make one to ask how it would fare. Only [`crate::login::VerifiedIdentity`] can be granted anything.
+/// Anyone can build one to preview its mapping. Only a [`crate::login::VerifiedIdentity`] can be granted access.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The ARN as STS gives it.
+    /// The ARN as STS reports it.
     pub arn: Arn,
     /// The immutable id of the user, role or account: what `PrincipalId` holds before the colon.
     pub user_id: Box<str>,
-    /// The key that signed.
+    /// The access key that signed the token.
     pub access_key_id: AccessKeyId,
 }
 
 impl Identity {
-    /// The account that the identity belongs to.
+    /// Returns the account that the identity belongs to.
     #[must_use]
     pub fn account_id(&self) -> &AccountId {
         self.arn.account()
     }
 
-    /// The session name of an assumed role, which whoever assumed it chose; empty for users and accounts.
+    /// Returns the session name of an assumed role, which the caller of `AssumeRole` chose; empty for users and accounts.
     #[must_use]
     pub fn session_name(&self) -> &str {
         match self.arn.resource() {
@@ -34,9 +34,9 @@ impl Identity {
         }
     }
 
-    /// STS's name for this kind of identity (STS API reference, GetCallerIdentity, `IdentityType`).
+    /// Returns STS's name for the type of the identity (STS API reference, GetCallerIdentity, `IdentityType`).
     #[must_use]
-    pub fn kind(&self) -> &'static str {
+    pub fn identity_type(&self) -> &'static str {
         match self.arn.resource() {
             Resource::Root => "Account",
             Resource::User(_) => "RAMUser",
@@ -61,7 +61,7 @@ impl Serialize for Identity {
             access_key_id: &'a AccessKeyId,
         }
         Fields {
-            kind: self.kind(),
+            kind: self.identity_type(),
             arn: &self.arn,
             canonical_arn: self.arn.canonical(),
             account_id: self.account_id(),

@@ -7,34 +7,34 @@
 mod anatomy;
 mod checks;
 mod contents;
-mod pasted;
-mod rebuilt;
+mod extract;
+mod rebuild;
 mod verdict;
 
-pub use anatomy::{Part, Piece, anatomy};
-pub use checks::{Check, CheckName, Status};
+pub use anatomy::{Segment, TokenPart, split_into_segments};
+pub use checks::{Check, CheckName, CheckStatus};
 pub use contents::Contents;
-pub use pasted::{MAX_FOUND, NoToken, Origin, Pasted, find};
-pub use rebuilt::{Line, Rebuilt, Span, lines_of, rebuilt};
+pub use extract::{ExtractError, ExtractedToken, MAX_TOKENS, TokenOrigin, extract_tokens};
+pub use rebuild::{Line, RebuiltRequest, Span, rebuild_request, split_lines};
 
 use serde::Serialize;
 
 use crate::fingerprint::Fingerprint;
 use crate::login::AwaitingSts;
-use crate::policy::Policy;
+use crate::policy::TokenPolicy;
 use crate::time::UnixTime;
 use crate::token::{FAMILY_PREFIX, STS_WINDOW_SECONDS, v1, v2};
-use verdict::Verdict;
+use verdict::TokenVerdict;
 
-/// Longer texts are no token of anybody, and are not looked into.
+/// The most bytes of a text that is inspected; no token is longer.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// What there is to say of a token.
+/// The result of inspecting a token.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Inspection {
-    /// Whose kind of token it is.
-    pub kind: Kind,
+    /// The kind of token.
+    pub kind: TokenKind,
     /// How long it is.
     pub bytes: usize,
     /// How logs name it; not there for tokens of others.
@@ -58,13 +58,13 @@ pub struct Inspection {
     pub checks: Vec<Check>,
     /// What the server would send to STS, when every check passes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub request: Option<RebuiltRequest>,
+    pub request: Option<RequestSummary>,
 }
 
-/// Whose kind of token a text is.
+/// The kinds of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Kind {
+pub enum TokenKind {
     /// `k8s-ack-v2.`
     TokenV2,
     /// `k8s-ack-v1.`
@@ -79,10 +79,10 @@ pub enum Kind {
     Unknown,
 }
 
-impl Kind {
-    /// What a text is by the look of it.
+impl TokenKind {
+    /// Detects the kind of a text by its prefix.
     #[must_use]
-    pub fn of(token: &str) -> Self {
+    pub fn detect(token: &str) -> Self {
         if token.starts_with(v2::PREFIX) {
             Self::TokenV2
         } else if token.starts_with(v1::PREFIX) {
@@ -98,7 +98,7 @@ impl Kind {
         }
     }
 
-    /// The kind in words.
+    /// Returns the kind in words.
     #[must_use]
     pub fn describe(self) -> &'static str {
         match self {
@@ -112,10 +112,10 @@ impl Kind {
     }
 }
 
-/// The request that the server would send, without what is the caller's secret.
+/// A summary of the request that the server would send, without the caller's secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct RebuiltRequest {
+pub struct RequestSummary {
     /// The method.
     pub method: &'static str,
     /// The path, without the query.
@@ -129,25 +129,29 @@ pub struct RebuiltRequest {
 /// Looks into `token` at the time `now`. Without a `policy`, what it signs is compared with no cluster, and the rest is
 /// judged by the default policy.
 #[must_use]
-pub fn inspect(token: &str, policy: Option<&Policy>, now: UnixTime) -> Inspection {
-    let kind = Kind::of(token);
-    let (contents, undecoded) = contents::of(token);
-    let verdict = Verdict::of(token, policy, now, contents.as_ref());
+pub fn inspect(token: &str, policy: Option<&TokenPolicy>, now: UnixTime) -> Inspection {
+    let kind = TokenKind::detect(token);
+    let (contents, undecoded) = contents::read_contents(token);
+    let verdict = TokenVerdict::collect(token, policy, now, contents.as_ref());
     let checks: Vec<Check> = match kind {
-        Kind::TokenV2 | Kind::TokenV1 | Kind::UnknownVersion => CheckName::ALL
+        TokenKind::TokenV2 | TokenKind::TokenV1 | TokenKind::UnknownVersion => CheckName::ALL
             .into_iter()
             .map(|name| verdict.check(name, policy.is_some()))
             .collect(),
-        Kind::Jwt | Kind::AwsIamAuthenticator | Kind::Unknown => vec![not_ours(kind)],
+        TokenKind::Jwt | TokenKind::AwsIamAuthenticator | TokenKind::Unknown => {
+            vec![unrecognized_check(kind)]
+        }
     };
-    let passes = !checks.iter().any(|check| check.status == Status::Failed);
+    let passes = !checks
+        .iter()
+        .any(|check| check.status == CheckStatus::Failed);
     let date = contents.as_ref().and_then(|contents| contents.date);
     Inspection {
         kind,
         bytes: token.len(),
         fingerprint: token
             .starts_with(FAMILY_PREFIX)
-            .then(|| Fingerprint::of(token)),
+            .then(|| Fingerprint::from_text(token)),
         passes,
         undecoded,
         age_seconds: date.map(|date| now.seconds_since(date)),
@@ -156,16 +160,16 @@ pub fn inspect(token: &str, policy: Option<&Policy>, now: UnixTime) -> Inspectio
             .awaiting
             .as_ref()
             .filter(|_| passes)
-            .map(RebuiltRequest::of),
+            .map(RequestSummary::from_awaiting),
         contents,
         checks,
     }
 }
 
-fn not_ours(kind: Kind) -> Check {
+fn unrecognized_check(kind: TokenKind) -> Check {
     Check {
         name: CheckName::Prefix,
-        status: Status::Failed,
+        status: CheckStatus::Failed,
         code: Some("not_ours"),
         reason: Some(format!(
             "it does not start with `{FAMILY_PREFIX}`: it is {}",
@@ -175,19 +179,19 @@ fn not_ours(kind: Kind) -> Check {
     }
 }
 
-impl RebuiltRequest {
-    fn of(awaiting: &AwaitingSts) -> Self {
+impl RequestSummary {
+    fn from_awaiting(awaiting: &AwaitingSts) -> Self {
         let request = awaiting.request();
         let target = request.path_and_query().expose();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let keys = query
+        let query_keys = query
             .split('&')
             .filter_map(|pair| pair.split('=').next())
             .filter(|key| !key.is_empty());
         Self {
             method: request.method(),
             path: path.to_owned(),
-            query_keys: keys.map(str::to_owned).collect(),
+            query_keys: query_keys.map(str::to_owned).collect(),
             headers: request.headers().map(|(name, _)| name).collect(),
         }
     }

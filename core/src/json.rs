@@ -1,7 +1,7 @@
-//! Strict JSON: one document, bounded, each name once.
+//! Strict JSON: one document, bounded, without duplicate keys.
 //!
-//! serde_json's own error texts quote the input, which may be a token. The errors here never do, but for the name of
-//! a member that stands there twice.
+//! serde_json's own error texts quote the input, which may be a token. The errors here quote only a
+//! duplicate key.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -9,16 +9,16 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::token::Shown;
+use crate::token::Quoted;
 
-/// Deeper nesting is refused. A token has two levels, a TokenReview five.
+/// The deepest nesting that is accepted. A token has two levels, a TokenReview five.
 const MAX_DEPTH: usize = 16;
-/// More members in one object are refused. A token has nine at most.
+/// The most members that one object may have. A token has nine at most.
 const MAX_MEMBERS: usize = 64;
 
 /// A JSON value.
 #[derive(Debug, PartialEq)]
-pub enum Value<'a> {
+pub enum JsonValue<'a> {
     /// `null`
     Null,
     /// A boolean.
@@ -28,47 +28,47 @@ pub enum Value<'a> {
     /// A string.
     String(Cow<'a, str>),
     /// An array.
-    Array(Vec<Value<'a>>),
+    Array(Vec<JsonValue<'a>>),
     /// An object.
-    Object(Object<'a>),
+    Object(JsonObject<'a>),
 }
 
 /// Members in the order of the text; no two names are equal, not even when case is ignored.
 #[derive(Debug, Default, PartialEq)]
-pub struct Object<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
+pub struct JsonObject<'a>(Vec<(Cow<'a, str>, JsonValue<'a>)>);
 
-impl<'a> Object<'a> {
-    /// The names and values, in the order of the text.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value<'a>)> {
+impl<'a> JsonObject<'a> {
+    /// Returns the names and values, in the order of the text.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &JsonValue<'a>)> {
         self.0.iter().map(|(name, value)| (name.as_ref(), value))
     }
 
-    /// The member with exactly this name.
+    /// Returns the value of the member with exactly this name.
     #[must_use]
-    pub fn member(&self, name: &str) -> Option<&Value<'a>> {
+    pub fn member(&self, name: &str) -> Option<&JsonValue<'a>> {
         self.iter()
             .find(|(member, _)| *member == name)
             .map(|(_, value)| value)
     }
 
-    /// The member with exactly this name, when it is a string.
-    pub(crate) fn string(&self, name: &str) -> Option<&str> {
+    /// Returns the text of the member with exactly this name, if it is a string.
+    pub(crate) fn string_member(&self, name: &str) -> Option<&str> {
         match self.member(name)? {
-            Value::String(text) => Some(text),
+            JsonValue::String(text) => Some(text),
             _ => None,
         }
     }
 
-    /// The member with exactly this name, when it is an object.
-    pub(crate) fn object(&self, name: &str) -> Option<&Self> {
+    /// Returns the member with exactly this name, if it is an object.
+    pub(crate) fn object_member(&self, name: &str) -> Option<&Self> {
         match self.member(name)? {
-            Value::Object(object) => Some(object),
+            JsonValue::Object(object) => Some(object),
             _ => None,
         }
     }
 }
 
-/// Why a text is not JSON that we take.
+/// Why JSON was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JsonError {
     /// It does not parse as one JSON document; line and column count from 1.
@@ -84,10 +84,10 @@ pub enum JsonError {
     TooDeep,
     /// One object has more members than any honest input.
     TooManyMembers,
-    /// One object has two members whose names are equal when case is ignored.
-    Repeated {
-        /// The second of the two.
-        name: Shown,
+    /// One object has two keys that are equal when case is ignored.
+    DuplicateKey {
+        /// The second of the two keys.
+        name: Quoted,
     },
 }
 
@@ -102,7 +102,7 @@ impl fmt::Display for JsonError {
             Self::TooManyMembers => {
                 write!(f, "a JSON object with more than {MAX_MEMBERS} members")
             }
-            Self::Repeated { name } => write!(f, "the name {name} stands there twice"),
+            Self::DuplicateKey { name } => write!(f, "the name {name} stands there twice"),
         }
     }
 }
@@ -110,43 +110,43 @@ impl fmt::Display for JsonError {
 /// Parses `text`, which must be one object and nothing after it.
 ///
 /// # Errors
-/// Says why it is not taken, and quotes none of it but a name.
-pub fn parse_object(text: &[u8]) -> Result<Object<'_>, JsonError> {
-    let refused = RefCell::new(None);
+/// Returns why `text` is refused. The error quotes at most a key of `text`.
+pub fn parse_object(text: &[u8]) -> Result<JsonObject<'_>, JsonError> {
+    let error_slot = RefCell::new(None);
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let seed = Strict {
+    let seed = ValueSeed {
         depth: 0,
-        refused: &refused,
+        error_slot: &error_slot,
     };
     let parsed = seed
         .deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value));
     match parsed {
-        Ok(Value::Object(object)) => Ok(object),
+        Ok(JsonValue::Object(object)) => Ok(object),
         Ok(_) => Err(JsonError::NotAnObject),
-        Err(error) => Err(refused.take().unwrap_or(JsonError::Syntax {
+        Err(error) => Err(error_slot.take().unwrap_or(JsonError::Syntax {
             line: error.line(),
             column: error.column(),
         })),
     }
 }
 
-/// Builds a [`Value`]; leaves the reason in `refused` when a limit is passed, since a serde error can carry only text.
+/// Builds a [`JsonValue`]; stores the reason in `error_slot` when a limit is exceeded, since a serde error can carry only text.
 #[derive(Clone, Copy)]
-struct Strict<'r> {
+struct ValueSeed<'r> {
     depth: usize,
-    refused: &'r RefCell<Option<JsonError>>,
+    error_slot: &'r RefCell<Option<JsonError>>,
 }
 
-impl Strict<'_> {
-    fn refuse<E: serde::de::Error>(self, reason: JsonError) -> E {
-        self.refused.replace(Some(reason));
+impl ValueSeed<'_> {
+    fn fail<E: serde::de::Error>(self, reason: JsonError) -> E {
+        self.error_slot.replace(Some(reason));
         E::custom("refused")
     }
 
-    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+    fn descend<E: serde::de::Error>(self) -> Result<Self, E> {
         if self.depth >= MAX_DEPTH {
-            return Err(self.refuse(JsonError::TooDeep));
+            return Err(self.fail(JsonError::TooDeep));
         }
         Ok(Self {
             depth: self.depth + 1,
@@ -155,83 +155,86 @@ impl Strict<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict<'_> {
-    type Value = Value<'de>;
+impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
+    type Value = JsonValue<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value<'de>, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<JsonValue<'de>, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Strict<'_> {
-    type Value = Value<'de>;
+impl<'de> Visitor<'de> for ValueSeed<'_> {
+    type Value = JsonValue<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_unit<E>(self) -> Result<Value<'de>, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<JsonValue<'de>, E> {
+        Ok(JsonValue::Null)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value<'de>, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E>(self, value: bool) -> Result<JsonValue<'de>, E> {
+        Ok(JsonValue::Bool(value))
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Value<'de>, E> {
-        Ok(Value::Number(number.try_into().ok()))
+    fn visit_i64<E>(self, number: i64) -> Result<JsonValue<'de>, E> {
+        Ok(JsonValue::Number(number.try_into().ok()))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Value<'de>, E> {
-        Ok(Value::Number(Some(number)))
+    fn visit_u64<E>(self, number: u64) -> Result<JsonValue<'de>, E> {
+        Ok(JsonValue::Number(Some(number)))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Value<'de>, E> {
-        Ok(Value::Number(None))
+    fn visit_f64<E>(self, _: f64) -> Result<JsonValue<'de>, E> {
+        Ok(JsonValue::Number(None))
     }
 
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Value<'de>, E> {
-        Ok(Value::String(Cow::Borrowed(text)))
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<JsonValue<'de>, E> {
+        Ok(JsonValue::String(Cow::Borrowed(text)))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Value<'de>, E> {
-        Ok(Value::String(Cow::Owned(text.to_owned())))
+    fn visit_str<E>(self, text: &str) -> Result<JsonValue<'de>, E> {
+        Ok(JsonValue::String(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value<'de>, A::Error> {
-        let seed = self.deeper()?;
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<JsonValue<'de>, A::Error> {
+        let seed = self.descend()?;
         let mut array = Vec::new();
         while let Some(item) = items.next_element_seed(seed)? {
             array.push(item);
         }
-        Ok(Value::Array(array))
+        Ok(JsonValue::Array(array))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value<'de>, A::Error> {
-        let seed = self.deeper()?;
-        let mut object: Vec<(Cow<'de, str>, Value<'de>)> = Vec::new();
-        while let Some(name) = members.next_key_seed(Name)? {
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<JsonValue<'de>, A::Error> {
+        let seed = self.descend()?;
+        let mut object: Vec<(Cow<'de, str>, JsonValue<'de>)> = Vec::new();
+        while let Some(name) = members.next_key_seed(NameSeed)? {
             if object.len() >= MAX_MEMBERS {
-                return Err(self.refuse(JsonError::TooManyMembers));
+                return Err(self.fail(JsonError::TooManyMembers));
             }
             if object
                 .iter()
                 .any(|(known, _)| known.eq_ignore_ascii_case(&name))
             {
-                let name = Shown::new(&name);
-                return Err(self.refuse(JsonError::Repeated { name }));
+                let name = Quoted::new(&name);
+                return Err(self.fail(JsonError::DuplicateKey { name }));
             }
             let value = members.next_value_seed(seed)?;
             object.push((name, value));
         }
-        Ok(Value::Object(Object(object)))
+        Ok(JsonValue::Object(JsonObject(object)))
     }
 }
 
 /// A member's name, borrowed where it has no escapes.
-struct Name;
+struct NameSeed;
 
-impl<'de> DeserializeSeed<'de> for Name {
+impl<'de> DeserializeSeed<'de> for NameSeed {
     type Value = Cow<'de, str>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -239,7 +242,7 @@ impl<'de> DeserializeSeed<'de> for Name {
     }
 }
 
-impl<'de> Visitor<'de> for Name {
+impl<'de> Visitor<'de> for NameSeed {
     type Value = Cow<'de, str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -260,7 +263,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refuses_what_no_honest_client_writes() {
+    fn parse_object_rejects_malformed_and_oversized_json() {
         let deep = format!("{}1{}", "{\"a\":".repeat(17), "}".repeat(17));
         let deep_array = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
         let wide = format!(
@@ -270,8 +273,8 @@ mod tests {
                 .collect::<Vec<_>>()
                 .join(",")
         );
-        let repeated = |name: &str| JsonError::Repeated {
-            name: Shown::new(name),
+        let repeated = |name: &str| JsonError::DuplicateKey {
+            name: Quoted::new(name),
         };
         for (text, expected) in [
             ("", JsonError::Syntax { line: 1, column: 0 }),
@@ -294,19 +297,22 @@ mod tests {
     }
 
     #[test]
-    fn reads_members_by_exact_name() {
+    fn object_members_match_exact_name() {
         let object =
             parse_object(br#"{"a":"x","b":{"c":"y\n"},"n":null,"f":1.5,"g":-1,"h":7,"l":[true]}"#)
                 .unwrap();
-        assert_eq!(object.string("a"), Some("x"));
-        assert_eq!(object.string("A"), None);
-        assert_eq!(object.object("b").and_then(|b| b.string("c")), Some("y\n"));
-        assert_eq!(object.string("b"), None);
-        assert_eq!(object.member("n"), Some(&Value::Null));
-        assert_eq!(object.member("f"), Some(&Value::Number(None)));
-        assert_eq!(object.member("g"), Some(&Value::Number(None)));
-        assert_eq!(object.member("h"), Some(&Value::Number(Some(7))));
-        let list = Value::Array(vec![Value::Bool(true)]);
+        assert_eq!(object.string_member("a"), Some("x"));
+        assert_eq!(object.string_member("A"), None);
+        assert_eq!(
+            object.object_member("b").and_then(|b| b.string_member("c")),
+            Some("y\n")
+        );
+        assert_eq!(object.string_member("b"), None);
+        assert_eq!(object.member("n"), Some(&JsonValue::Null));
+        assert_eq!(object.member("f"), Some(&JsonValue::Number(None)));
+        assert_eq!(object.member("g"), Some(&JsonValue::Number(None)));
+        assert_eq!(object.member("h"), Some(&JsonValue::Number(Some(7))));
+        let list = JsonValue::Array(vec![JsonValue::Bool(true)]);
         assert_eq!(object.member("l"), Some(&list));
     }
 }

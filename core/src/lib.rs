@@ -5,8 +5,8 @@
 //! user and groups:
 //!
 //! ```text
-//! token --begin--> Step::Send(AwaitingSts) --request()--> [the host calls STS] --resume--> VerifiedIdentity --decide--> Decision
-//!    \-----------> Step::Done(Decision)
+//! token --begin--> Step::CallSts(AwaitingSts) --request()--> [the host calls STS] --resume--> VerifiedIdentity --decide--> Decision
+//!    \-----------> Step::Decided(Decision)
 //! ```
 //!
 //! It does no I/O and has no clock, no randomness and no state outside its values: time comes in as an argument, and
@@ -29,10 +29,10 @@ pub mod json;
 #[cfg(feature = "lint")]
 pub mod lint;
 pub mod login;
+pub mod placeholder;
 pub mod policy;
 pub mod review;
 pub mod rules;
-pub mod sample;
 pub mod secret;
 pub mod sign;
 pub mod sts;

@@ -1,4 +1,4 @@
-//! A login, one state after the other: a token, a call to STS under way, a verified identity.
+//! A login as a sequence of states: a token, an in-flight call to STS, a verified identity.
 //!
 //! Each state is a type, and a transition consumes it. Only [`AwaitingSts::resume`] makes a [`VerifiedIdentity`], and
 //! only [`crate::rules::RuleSet::decide`] on one makes a grant.
@@ -7,58 +7,58 @@ use crate::access_key::{AccessKeyId, CredentialId};
 use crate::decision::{Decision, Denial};
 use crate::fingerprint::Fingerprint;
 use crate::identity::Identity;
-use crate::policy::Policy;
+use crate::policy::TokenPolicy;
 use crate::secret::Secret;
-use crate::sts::{self, StsError, StsReply, StsRequest, StsUnable};
+use crate::sts::{self, StsError, StsReply, StsRequest, StsUnavailable};
 use crate::time::UnixTime;
 use crate::token::{self, CLOCK_MARGIN_SECONDS, FAMILY_PREFIX, STS_WINDOW_SECONDS};
 
-/// What comes after looking at a token.
+/// The step that follows the checks of a token.
 #[must_use]
 #[derive(Debug)]
 pub enum Step {
-    /// The host is to send [`AwaitingSts::request`] and to call [`AwaitingSts::resume`] with what came of it.
-    Send(AwaitingSts),
-    /// Nothing needs to be sent.
-    Done(Decision),
+    /// The host sends [`AwaitingSts::request`] and calls [`AwaitingSts::resume`] with the result.
+    CallSts(AwaitingSts),
+    /// The token is decided without a call.
+    Decided(Decision),
 }
 
-/// Looks at a token at the time `now`: is it ours, is it whole, is it for this cluster, is it fresh?
-pub fn begin(token: &str, policy: &Policy, now: UnixTime) -> Step {
-    match OurToken::of(token) {
+/// Checks the format, cluster id and date of a token at the time `now`.
+pub fn begin(token: &str, policy: &TokenPolicy, now: UnixTime) -> Step {
+    match RecognizedToken::recognize(token) {
         Some(token) => token.begin(policy, now),
-        None => Step::Done(Decision::not_ours()),
+        None => Step::Decided(Decision::unrecognized_token()),
     }
 }
 
-/// A token that is meant for this program, by how it starts. Nothing else of it has been looked at.
-pub struct OurToken<'a> {
+/// A token that starts with [`FAMILY_PREFIX`]. No other part of the token is checked.
+pub struct RecognizedToken<'a> {
     token: &'a str,
     fingerprint: Fingerprint,
 }
 
-impl<'a> OurToken<'a> {
-    /// None when `token` is of another kind, and may be anybody's.
+impl<'a> RecognizedToken<'a> {
+    /// Recognizes a token of this program by its prefix; `None` for any other token.
     #[must_use]
-    pub fn of(token: &'a str) -> Option<Self> {
+    pub fn recognize(token: &'a str) -> Option<Self> {
         token.starts_with(FAMILY_PREFIX).then(|| Self {
             token,
-            fingerprint: Fingerprint::of(token),
+            fingerprint: Fingerprint::from_text(token),
         })
     }
 
-    /// Names the token. What STS said of one with this name, it said of this one.
+    /// Returns the fingerprint of the token, the key of cached STS outcomes.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }
 
-    /// Looks at the token as [`begin`] does.
-    pub fn begin(self, policy: &Policy, now: UnixTime) -> Step {
+    /// Checks the token, as [`begin`] does.
+    pub fn begin(self, policy: &TokenPolicy, now: UnixTime) -> Step {
         let Self { token, fingerprint } = self;
         match token::parse(token, policy, now) {
-            Err(error) => Step::Done(Decision::denied(fingerprint, Denial::Token(error))),
-            Ok(checked) => Step::Send(AwaitingSts {
+            Err(error) => Step::Decided(Decision::denied(fingerprint, Denial::Token(error))),
+            Ok(checked) => Step::CallSts(AwaitingSts {
                 fingerprint,
                 request: checked.request,
                 expires: checked.date.plus_seconds(STS_WINDOW_SECONDS),
@@ -80,46 +80,48 @@ pub struct AwaitingSts {
 }
 
 impl AwaitingSts {
-    /// Names the token: the key of caches, and what logs show.
+    /// Returns the fingerprint of the token, which keys caches and identifies the token in logs.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }
 
-    /// The call to make. Where it [may be sent again](StsRequest::may_be_resent), the bytes are the same.
+    /// Returns the request to send. If it [may be sent again](StsRequest::may_be_resent), the bytes are the same.
     #[must_use]
     pub fn request(&self) -> &StsRequest {
         &self.request
     }
 
-    /// When the signature ends by STS's rules. No cached identity outlives it.
+    /// Returns when the signature expires by STS's rules. No cached identity outlives it.
     #[must_use]
     pub fn expires(&self) -> UnixTime {
         self.expires
     }
 
-    /// The key that the token claims to be signed with. Not proven before STS has answered.
+    /// Returns the key that the token claims to be signed with. It is unproven until STS answers.
     #[must_use]
     pub fn access_key_id(&self) -> &AccessKeyId {
         &self.access_key_id
     }
 
-    /// Returns the id of the credential that the token claims to be signed with. Not proven before STS has answered.
+    /// Returns the id of the credential that the token claims to be signed with. It is unproven until STS answers.
     #[must_use]
     pub fn credential_id(&self) -> CredentialId {
-        CredentialId::of(&self.access_key_id, self.security_token.as_ref())
+        CredentialId::from_key(&self.access_key_id, self.security_token.as_ref())
     }
 
-    /// Reads STS's reply, at the time `now`.
+    /// Parses STS's reply at the time `now`.
     ///
     /// # Errors
-    /// When STS refused the caller, or could not tell.
+    /// Returns STS's refusal of the caller, or why STS gave no answer.
     pub fn resume(self, reply: StsReply<'_>, now: UnixTime) -> Result<VerifiedIdentity, StsError> {
         if now > self.expires.plus_seconds(CLOCK_MARGIN_SECONDS) {
             let expired = self.expires;
-            return Err(StsError::Unable(StsUnable::TooLate { expired }));
+            return Err(StsError::Unavailable(StsUnavailable::ExpiredInFlight {
+                expired,
+            }));
         }
-        let identity = sts::read(reply, self.access_key_id)?;
+        let identity = sts::read_reply(reply, self.access_key_id)?;
         Ok(VerifiedIdentity {
             identity,
             fingerprint: self.fingerprint,
@@ -128,7 +130,7 @@ impl AwaitingSts {
     }
 }
 
-/// Who signed a token, by STS's word. It cannot be made in any other way than by [`AwaitingSts::resume`].
+/// The identity that signed a token, as STS reports it. Only [`AwaitingSts::resume`] creates one.
 #[derive(Debug)]
 pub struct VerifiedIdentity {
     identity: Identity,
@@ -137,19 +139,19 @@ pub struct VerifiedIdentity {
 }
 
 impl VerifiedIdentity {
-    /// Who it is.
+    /// Returns the identity.
     #[must_use]
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
 
-    /// Names the token that proved it.
+    /// Returns the fingerprint of the token that proves the identity.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }
 
-    /// When the proof ends; nothing may be granted by it later.
+    /// Returns when the proof expires; no grant may rest on it later.
     #[must_use]
     pub fn expires(&self) -> UnixTime {
         self.expires

@@ -1,27 +1,27 @@
-//! What a server takes.
+//! The tokens that a server accepts.
 
 use std::collections::BTreeSet;
 
 use crate::cluster_id::ClusterId;
 
-/// What tokens must be to be looked at further.
+/// The requirements that a token must meet.
 #[derive(Clone, Debug)]
-pub struct Policy {
+pub struct TokenPolicy {
     /// The cluster that tokens must be signed for.
     pub cluster_id: ClusterId,
-    /// Longer tokens are refused unread.
+    /// The size limit; longer tokens are refused before they are parsed.
     pub max_token_bytes: usize,
-    /// Whether tokens v1 (presigned URLs of older clients) are taken, too.
+    /// Whether tokens v1 (presigned URLs of older clients) are accepted.
     pub accept_v1: bool,
     /// Query keys that a token v2 may sign beside the cluster id. They are sent on to STS.
     pub extra_query_keys: BTreeSet<String>,
 }
 
-impl Policy {
+impl TokenPolicy {
     /// 16 KiB. Go stopped at 4,096 bytes, which long security tokens pass.
     pub const DEFAULT_MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-    /// The default policy for `cluster_id`.
+    /// Returns the default policy for `cluster_id`.
     #[must_use]
     pub fn new(cluster_id: ClusterId) -> Self {
         Self {

@@ -5,11 +5,11 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::decision::{Decision, KubernetesUser, Outcome};
-use crate::json::{self, JsonError, Value};
+use crate::json::{self, JsonError, JsonValue};
 use crate::secret::Secret;
-use crate::token::Shown;
+use crate::token::Quoted;
 
-/// The version in which a review was asked, and in which it is answered.
+/// The API version of a TokenReview and of its reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReviewVersion {
     /// `authentication.k8s.io/v1`.
@@ -29,22 +29,22 @@ impl ReviewVersion {
     }
 }
 
-/// A TokenReview that somebody asks for.
+/// A TokenReview request.
 #[derive(Debug)]
 pub struct TokenReview {
     version: ReviewVersion,
     token: Secret,
 }
 
-/// Why a body is not a TokenReview. It holds no part of the token.
+/// Why a body is not a TokenReview. The error holds no part of the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReviewError {
-    /// It is not JSON that we take.
+    /// The body is not strict JSON.
     Json(JsonError),
     /// `kind` is not `TokenReview`.
-    Kind(Option<Shown>),
+    Kind(Option<Quoted>),
     /// `apiVersion` is neither of the two.
-    ApiVersion(Option<Shown>),
+    ApiVersion(Option<Quoted>),
     /// `spec.token` is missing, empty, or not a string.
     Token,
 }
@@ -69,23 +69,26 @@ impl fmt::Display for ReviewError {
 impl std::error::Error for ReviewError {}
 
 impl TokenReview {
-    /// Reads the body of a request. Members that are not needed are ignored, as Kubernetes may add some.
+    /// Parses the body of a request. Unknown members are ignored, as Kubernetes may add some.
     ///
     /// # Errors
-    /// When it is not a TokenReview.
+    /// Returns why `body` is not a TokenReview.
     pub fn parse(body: &[u8]) -> Result<Self, ReviewError> {
         let review = json::parse_object(body).map_err(ReviewError::Json)?;
-        match review.string("kind") {
+        match review.string_member("kind") {
             Some("TokenReview") => {}
-            other => return Err(ReviewError::Kind(other.map(Shown::new))),
+            other => return Err(ReviewError::Kind(other.map(Quoted::new))),
         }
-        let version = match review.string("apiVersion") {
+        let version = match review.string_member("apiVersion") {
             Some("authentication.k8s.io/v1") => ReviewVersion::V1,
             Some("authentication.k8s.io/v1beta1") => ReviewVersion::V1Beta1,
-            other => return Err(ReviewError::ApiVersion(other.map(Shown::new))),
+            other => return Err(ReviewError::ApiVersion(other.map(Quoted::new))),
         };
-        match review.object("spec").and_then(|spec| spec.member("token")) {
-            Some(Value::String(token)) if !token.is_empty() => Ok(Self {
+        match review
+            .object_member("spec")
+            .and_then(|spec| spec.member("token"))
+        {
+            Some(JsonValue::String(token)) if !token.is_empty() => Ok(Self {
                 version,
                 token: Secret::new(token.as_ref()),
             }),
@@ -93,47 +96,49 @@ impl TokenReview {
         }
     }
 
-    /// The version in which to answer.
+    /// Returns the version of the request, which the reply uses, too.
     #[must_use]
     pub fn version(&self) -> ReviewVersion {
         self.version
     }
 
-    /// The token to judge.
+    /// Returns the token to authenticate.
     #[must_use]
     pub fn token(&self) -> &Secret {
         &self.token
     }
 }
 
-/// An answer to the API server.
+/// An HTTP reply to the API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct HttpReply {
     /// The HTTP status.
     pub status: u16,
     /// The body, JSON.
     pub body: Vec<u8>,
 }
 
-/// The answer that tells `decision` to the API server: 200 with a TokenReview, or 503 with a `Status` when it cannot
-/// be told. The 503 must go without `Retry-After`, with which the API server would hang each login for 30 s.
+/// Renders `decision` for the API server: 200 with a TokenReview, or 503 with a `Status` when the decision is
+/// [`Outcome::Unavailable`]. The 503 must go without `Retry-After`, with which the API server would hang each login for 30 s.
 #[must_use]
-pub fn answer(version: ReviewVersion, decision: &Decision) -> Answer {
+pub fn render_decision(version: ReviewVersion, decision: &Decision) -> HttpReply {
     let error = decision.public_message();
     let error = error.as_deref();
     match &decision.outcome {
-        Outcome::Granted(user) => reviewed(version, Some(user), None),
-        Outcome::Denied(_) | Outcome::NotOurs => reviewed(version, None, error),
-        Outcome::Unable(_) => status(503, "ServiceUnavailable", error.unwrap_or_default()),
+        Outcome::Granted(user) => render_review(version, Some(user), None),
+        Outcome::Denied(_) | Outcome::UnrecognizedToken => render_review(version, None, error),
+        Outcome::Unavailable(_) => {
+            render_status(503, "ServiceUnavailable", error.unwrap_or_default())
+        }
     }
 }
 
-/// A `Status` object, as Kubernetes' own servers answer errors.
+/// Renders a `Status` object, the form in which Kubernetes reports errors.
 #[must_use]
-pub fn status(code: u16, reason: &str, message: &str) -> Answer {
+pub fn render_status(code: u16, reason: &str, message: &str) -> HttpReply {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
-    struct Status<'a> {
+    struct StatusBody<'a> {
         kind: &'a str,
         api_version: &'a str,
         status: &'a str,
@@ -141,9 +146,9 @@ pub fn status(code: u16, reason: &str, message: &str) -> Answer {
         reason: &'a str,
         code: u16,
     }
-    Answer {
+    HttpReply {
         status: code,
-        body: to_json(&Status {
+        body: to_json(&StatusBody {
             kind: "Status",
             api_version: "v1",
             status: "Failure",
@@ -154,10 +159,14 @@ pub fn status(code: u16, reason: &str, message: &str) -> Answer {
     }
 }
 
-fn reviewed(version: ReviewVersion, user: Option<&KubernetesUser>, error: Option<&str>) -> Answer {
+fn render_review(
+    version: ReviewVersion,
+    user: Option<&KubernetesUser>,
+    error: Option<&str>,
+) -> HttpReply {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
-    struct Review<'a> {
+    struct ReviewBody<'a> {
         kind: &'a str,
         api_version: &'a str,
         status: ReviewStatus<'a>,
@@ -166,31 +175,31 @@ fn reviewed(version: ReviewVersion, user: Option<&KubernetesUser>, error: Option
     struct ReviewStatus<'a> {
         authenticated: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
-        user: Option<User<'a>>,
+        user: Option<ReviewUser<'a>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<&'a str>,
     }
     #[derive(Serialize)]
-    struct User<'a> {
+    struct ReviewUser<'a> {
         username: &'a str,
         uid: &'a str,
         #[serde(skip_serializing_if = "<[String]>::is_empty")]
         groups: &'a [String],
-        #[serde(skip_serializing_if = "Extra::is_empty")]
-        extra: Extra<'a>,
+        #[serde(skip_serializing_if = "ExtraMembers::is_empty")]
+        extra: ExtraMembers<'a>,
     }
-    Answer {
+    HttpReply {
         status: 200,
-        body: to_json(&Review {
+        body: to_json(&ReviewBody {
             kind: "TokenReview",
             api_version: version.api_version(),
             status: ReviewStatus {
                 authenticated: user.is_some(),
-                user: user.map(|user| User {
+                user: user.map(|user| ReviewUser {
                     username: &user.username,
                     uid: &user.uid,
                     groups: &user.groups,
-                    extra: Extra(&user.extra),
+                    extra: ExtraMembers(&user.extra),
                 }),
                 error,
             },
@@ -199,15 +208,15 @@ fn reviewed(version: ReviewVersion, user: Option<&KubernetesUser>, error: Option
 }
 
 /// `extra` maps each key to a list of values.
-struct Extra<'a>(&'a [(&'static str, String)]);
+struct ExtraMembers<'a>(&'a [(&'static str, String)]);
 
-impl Extra<'_> {
+impl ExtraMembers<'_> {
     fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-impl Serialize for Extra<'_> {
+impl Serialize for ExtraMembers<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(key, value)| (key, [value])))
     }

@@ -24,7 +24,7 @@ impl Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Secret({})", Fingerprint::of(&self.0))
+        write!(f, "Secret({})", Fingerprint::from_text(&self.0))
     }
 }
 
@@ -33,11 +33,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_shows_the_fingerprint_only() {
+    fn secret_debug_shows_only_fingerprint() {
         let secret = Secret::new("CANARY");
         assert_eq!(
             format!("{secret:?}"),
-            format!("Secret({})", Fingerprint::of("CANARY"))
+            format!("Secret({})", Fingerprint::from_text("CANARY"))
         );
         assert!(!format!("{:?}", Some(secret)).contains("CANARY"));
     }

@@ -65,12 +65,12 @@ impl UnixTime {
         else {
             return None;
         };
-        let year = number(&[y1, y2, y3, y4])?;
-        let month = number(&[mo1, mo2])?;
-        let day = number(&[d1, d2])?;
-        let hour = number(&[h1, h2])?;
-        let minute = number(&[mi1, mi2])?;
-        let second = number(&[s1, s2])?;
+        let year = parse_digits(&[y1, y2, y3, y4])?;
+        let month = parse_digits(&[mo1, mo2])?;
+        let day = parse_digits(&[d1, d2])?;
+        let hour = parse_digits(&[h1, h2])?;
+        let minute = parse_digits(&[mi1, mi2])?;
+        let second = parse_digits(&[s1, s2])?;
         if hour > 23 || minute > 59 || second > 59 || day < 1 || day > days_in_month(year, month)? {
             return None;
         }
@@ -100,7 +100,7 @@ impl serde::Serialize for UnixTime {
     }
 }
 
-fn number(digits: &[u8]) -> Option<i64> {
+fn parse_digits(digits: &[u8]) -> Option<i64> {
     digits.iter().try_fold(0_i64, |value, digit| {
         digit
             .is_ascii_digit()
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parses_and_prints_the_wire_form() {
+    fn unix_time_round_trips_wire_format() {
         for (text, seconds) in [
             ("1970-01-01T00:00:00Z", 0),
             ("2026-01-02T03:04:05Z", 1_767_323_045),
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_no_other_form() {
+    fn unix_time_rejects_other_formats() {
         for text in [
             "",
             "2026-01-02T03:04:05",
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_the_range_do_not_overflow() {
+    fn unix_time_range_ends_saturate() {
         for seconds in [i64::MIN, i64::MAX] {
             let time = UnixTime::from_seconds(seconds);
             assert!(!time.to_string().is_empty());

@@ -1,18 +1,18 @@
-//! Drives `core`: a token in, a decision out, with STS's word in between.
+//! Drives `core`: a token in, a decision out, with STS's answer in between.
 //!
-//! That word comes from the [cache](crate::identity_cache), from a call that is under way for an equal token, or from
-//! a call of its own. Wherever it comes from, the rules of now apply. What is remembered is remembered of a token that
-//! passed every check of `core`, by this policy; an equal one would pass them, too, until that ends.
+//! STS's answer comes from the [cache](crate::identity_cache), from an in-flight call for an equal token, or from a new
+//! call. In each case the current rules apply. A cached token passed every check of `core` under this policy, so an equal
+//! token would pass them, too, until the cache entry expires.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ack_ram_core::access_key::CredentialId;
-use ack_ram_core::decision::{Decision, Inability, Outcome};
+use ack_ram_core::decision::{Decision, Outcome, Unavailable};
 use ack_ram_core::fingerprint::Fingerprint;
-use ack_ram_core::login::{AwaitingSts, OurToken, Step, VerifiedIdentity};
-use ack_ram_core::policy::Policy;
+use ack_ram_core::login::{AwaitingSts, RecognizedToken, Step, VerifiedIdentity};
+use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sts::{StsError, StsRefusal};
 use arc_swap::ArcSwap;
@@ -25,62 +25,63 @@ use tracing::Instrument as _;
 use crate::backends::live::LiveRules;
 use crate::config::StsLimits;
 use crate::env::Clock;
-use crate::identity_cache::{IdentityCache, Known};
+use crate::identity_cache::{CachedOutcome, IdentityCache};
 use crate::metrics::StsMetrics;
 use crate::sts::{
-    self, Answer, AskedBy, Askers, Caller, Overloaded, Sharer, SharingRoom, Standings, StsClient,
+    self, Caller, CredentialStandings, FollowerGuard, FollowerRoom, Overloaded, Requester,
+    RequesterSet, StsClient, StsResponse,
 };
 
-/// Finds out who made a token.
-pub struct Identifier {
-    policy: Policy,
-    lookups: [(WordFrom, IntCounter); 3],
-    inquiry: Arc<Inquiry>,
+/// Resolves tokens to the identities that signed them.
+pub struct IdentityResolver {
+    policy: TokenPolicy,
+    lookups: [(IdentitySource, IntCounter); 3],
+    single_flight: Arc<SingleFlight>,
 }
 
-/// What the calls to STS share with those who wait for them.
-struct Inquiry {
+/// Makes one call to STS for all equal tokens that arrive at the same time.
+struct SingleFlight {
     sts: StsClient,
     cache: IdentityCache,
-    /// The calls that are under way: one for equal tokens, which matters most where a token is good once.
-    calls: Mutex<HashMap<Fingerprint, Call>>,
-    /// Room for logins that wait for another's call. Calls themselves are bounded by the queue for STS.
-    sharing: Arc<SharingRoom>,
+    /// The in-flight calls: one for equal tokens, which matters most where a token can be used only once.
+    calls: Mutex<HashMap<Fingerprint, InFlightCall>>,
+    /// Room for followers: logins that wait for another login's call. The queue for STS bounds the calls themselves.
+    followers: Arc<FollowerRoom>,
     clock: Clock,
 }
 
-/// A call that goes on when all who wait for it have gone.
-struct Call {
-    word: SharedWord,
-    askers: Arc<Askers>,
+/// An in-flight call, which completes even if no login waits for it any longer.
+struct InFlightCall {
+    outcome: SharedOutcome,
+    requesters: Arc<RequesterSet>,
 }
 
-type SharedWord = Shared<BoxFuture<'static, Word>>;
+type SharedOutcome = Shared<BoxFuture<'static, StsOutcome>>;
 
-/// What STS said of a token.
+/// The outcome of a call to STS about a token.
 #[derive(Clone)]
-enum Word {
+enum StsOutcome {
     Identity(Arc<VerifiedIdentity>, CredentialId),
     Refused(Arc<StsRefusal>),
-    Unable {
-        inability: Inability,
+    Unavailable {
+        reason: Unavailable,
         cause: Option<String>,
     },
 }
 
-/// Where STS's word about a token came from.
+/// Where STS's answer about a token came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WordFrom {
-    /// It was remembered.
+pub enum IdentitySource {
+    /// A cache hit.
     Cache,
-    /// STS was asked.
+    /// A new call.
     Sts,
-    /// STS was being asked about an equal token.
+    /// An in-flight call for an equal token.
     SharedCall,
 }
 
-impl WordFrom {
-    /// A stable name for logs and metrics.
+impl IdentitySource {
+    /// Returns a stable name for logs and metrics.
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
@@ -91,334 +92,356 @@ impl WordFrom {
     }
 }
 
-/// Who made a token, and how that is known.
+/// The identity that signed a token, and where it came from.
 #[derive(Debug)]
-pub struct Identified {
-    /// Who made it.
-    pub who: Arc<VerifiedIdentity>,
+pub struct ResolvedIdentity {
+    /// The identity that signed the token.
+    pub identity: Arc<VerifiedIdentity>,
     /// The credential that signed the token.
     pub credential: CredentialId,
-    /// Where STS's word came from.
-    pub word_from: WordFrom,
+    /// Where STS's answer came from.
+    pub source: IdentitySource,
 }
 
-impl Identifier {
-    /// Takes tokens by `policy`, asks `sts` about them, and remembers its answers as `limits` say.
+impl IdentityResolver {
+    /// Builds a resolver that checks tokens against `policy`, calls `sts`, and caches its answers within `limits`.
     ///
-    /// Another policy or another STS is another identifier, which remembers nothing.
+    /// Another policy or another STS needs another resolver, which starts with an empty cache.
     #[must_use]
     pub fn new(
-        policy: Policy,
+        policy: TokenPolicy,
         sts: StsClient,
         limits: &StsLimits,
         metrics: &StsMetrics,
         clock: Clock,
     ) -> Self {
-        let sources = [WordFrom::Cache, WordFrom::Sts, WordFrom::SharedCall];
+        let sources = [
+            IdentitySource::Cache,
+            IdentitySource::Sts,
+            IdentitySource::SharedCall,
+        ];
         Self {
             policy,
             lookups: sources.map(|source| (source, metrics.lookups(source.code()))),
-            inquiry: Arc::new(Inquiry {
+            single_flight: Arc::new(SingleFlight {
                 sts,
                 cache: IdentityCache::new(limits.identities, limits.refusals, metrics),
                 calls: Mutex::default(),
-                sharing: SharingRoom::new(limits.max_sharing, Rng::new()),
+                followers: FollowerRoom::new(limits.max_sharing, Rng::new()),
                 clock,
             }),
         }
     }
 
-    /// Who made `token`, by STS's word, which is `asked_by` somebody. Where many ask, those whom the rules granted a login
-    /// by `standings` come first.
+    /// Resolves `token` to the identity that signed it, for `requester`. Under load, credentials whose last login was
+    /// granted (`standings`) come first.
     ///
-    /// Once STS is asked, it is asked to the end: dropping the future stops the waiting alone.
+    /// A call to STS always completes: dropping the future only ends the waiting.
     ///
     /// # Errors
-    /// The decision about a token that proves no identity.
+    /// Returns the decision about a token that proves no identity.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub async fn identify(
+    pub async fn resolve(
         &self,
         token: &Secret,
-        asked_by: AskedBy,
-        standings: &Standings,
-    ) -> Result<Identified, Box<Decided>> {
-        let Some(token) = OurToken::of(token.expose()) else {
-            return Err(Box::new(Decision::not_ours().into()));
+        requester: Requester,
+        standings: &CredentialStandings,
+    ) -> Result<ResolvedIdentity, Box<DecisionRecord>> {
+        let Some(token) = RecognizedToken::recognize(token.expose()) else {
+            return Err(Box::new(Decision::unrecognized_token().into()));
         };
-        let now = (self.inquiry.clock)();
+        let now = (self.single_flight.clock)();
         let fingerprint = token.fingerprint();
         // What is logged on the way can be told from what is logged of other logins.
         let login = tracing::debug_span!("login", reference = %fingerprint);
-        let (word, word_from) = match self.inquiry.cache.look_up(fingerprint, now) {
+        let (outcome, source) = match self.single_flight.cache.look_up(fingerprint, now) {
             Some(known) => {
                 login.in_scope(|| tracing::debug!("who made the token is known already"));
-                (known.into(), WordFrom::Cache)
+                (known.into(), IdentitySource::Cache)
             }
             None => match token.begin(&self.policy, now) {
-                Step::Done(decision) => return Err(Box::new(decision.into())),
-                Step::Send(awaiting) => {
+                Step::Decided(decision) => return Err(Box::new(decision.into())),
+                Step::CallSts(awaiting) => {
                     let caller = standings.caller(awaiting.credential_id());
-                    self.word(awaiting, asked_by, caller)
+                    self.fetch_outcome(awaiting, requester, caller)
                         .instrument(login)
                         .await
                 }
             },
         };
-        self.count(word_from);
-        match word {
-            Word::Identity(who, credential) => Ok(Identified {
-                who,
+        self.count(source);
+        match outcome {
+            StsOutcome::Identity(identity, credential) => Ok(ResolvedIdentity {
+                identity,
                 credential,
-                word_from,
+                source,
             }),
-            Word::Refused(refusal) => Err(Box::new(Decided {
+            StsOutcome::Refused(refusal) => Err(Box::new(DecisionRecord {
                 decision: Decision::from_sts_error(
                     fingerprint,
                     StsError::Refused((*refusal).clone()),
                 ),
                 cause: None,
-                word_from: Some(word_from),
+                source: Some(source),
             })),
-            Word::Unable { inability, cause } => Err(Box::new(Decided {
-                decision: Decision::unable(fingerprint, inability),
+            StsOutcome::Unavailable { reason, cause } => Err(Box::new(DecisionRecord {
+                decision: Decision::unavailable(fingerprint, reason),
                 cause,
-                word_from: Some(word_from),
+                source: Some(source),
             })),
         }
     }
 
-    async fn word(
+    async fn fetch_outcome(
         &self,
         awaiting: AwaitingSts,
-        asked_by: AskedBy,
+        requester: Requester,
         caller: Caller,
-    ) -> (Word, WordFrom) {
-        match Inquiry::join(&self.inquiry, awaiting, asked_by, caller) {
-            Joined::Known(known) => (known.into(), WordFrom::Cache),
-            Joined::Call(word) => {
+    ) -> (StsOutcome, IdentitySource) {
+        match SingleFlight::join(&self.single_flight, awaiting, requester, caller) {
+            JoinResult::Cached(known) => (known.into(), IdentitySource::Cache),
+            JoinResult::Started(outcome) => {
                 tracing::debug!("asks STS who made the token");
-                (word.await, WordFrom::Sts)
+                (outcome.await, IdentitySource::Sts)
             }
-            Joined::Shared(word, mut sharer) => {
+            JoinResult::Shared(outcome, mut follower) => {
                 tracing::debug!("waits for what STS says of an equal token");
-                let word = tokio::select! {
+                let outcome = tokio::select! {
                     biased;
-                    word = word => word,
-                    () = sharer.dropped() => Word::unable(Inability::Overloaded),
+                    outcome = outcome => outcome,
+                    () = follower.dropped() => StsOutcome::unavailable(Unavailable::Overloaded),
                 };
-                (word, WordFrom::SharedCall)
+                (outcome, IdentitySource::SharedCall)
             }
         }
     }
 
-    fn count(&self, word_from: WordFrom) {
-        let lookups = self.lookups.iter().find(|(source, _)| *source == word_from);
+    fn count(&self, source: IdentitySource) {
+        let lookups = self.lookups.iter().find(|(known, _)| *known == source);
         if let Some((_, counter)) = lookups {
             counter.inc();
         }
     }
 }
 
-enum Joined {
-    Known(Known),
-    Call(SharedWord),
-    Shared(SharedWord, Sharer),
+/// How a login takes part in a call to STS.
+enum JoinResult {
+    Cached(CachedOutcome),
+    Started(SharedOutcome),
+    Shared(SharedOutcome, FollowerGuard),
 }
 
-impl Inquiry {
-    /// Asks STS, unless it is being asked about an equal token, or has just answered.
-    fn join(self: &Arc<Self>, awaiting: AwaitingSts, asked_by: AskedBy, caller: Caller) -> Joined {
+impl SingleFlight {
+    /// Starts a call to STS, unless a call for an equal token is in flight or has just ended.
+    fn join(
+        self: &Arc<Self>,
+        awaiting: AwaitingSts,
+        requester: Requester,
+        caller: Caller,
+    ) -> JoinResult {
         let fingerprint = awaiting.fingerprint();
         let mut calls = self.calls();
         let vacant = match calls.entry(fingerprint) {
-            Entry::Occupied(call) => return self.share(call.get(), asked_by, caller),
+            Entry::Occupied(call) => return self.follow(call.get(), requester, caller),
             Entry::Vacant(vacant) => vacant,
         };
         // A call puts its answer into the cache before it leaves this map: one that ended since the first look is seen.
         if let Some(known) = self.cache.look_up(fingerprint, (self.clock)()) {
-            return Joined::Known(known);
+            return JoinResult::Cached(known);
         }
-        let inquiry = Arc::clone(self);
-        let askers = Arc::new(Askers::new(asked_by));
-        let for_call = Arc::clone(&askers);
+        let single_flight = Arc::clone(self);
+        let requesters = Arc::new(RequesterSet::new(requester));
+        let for_call = Arc::clone(&requesters);
         // A task of its own: when the one who came first goes away, the others still get their answer.
         let call = tracing::debug_span!(target: sts::TARGET, "sts_call", reference = %fingerprint);
         let call = async move {
-            let _under_way = UnderWay {
-                inquiry: &inquiry,
+            let _in_flight = InFlightGuard {
+                single_flight: &single_flight,
                 fingerprint,
             };
-            inquiry.ask(awaiting, &for_call, caller).await
+            single_flight.call_sts(awaiting, &for_call, caller).await
         }
         .instrument(call);
-        let word = tokio::spawn(call)
-            .map(|ended| ended.unwrap_or_else(|_| Word::unable(Inability::Internal)))
+        let outcome = tokio::spawn(call)
+            .map(|ended| ended.unwrap_or_else(|_| StsOutcome::unavailable(Unavailable::Internal)))
             .boxed()
             .shared();
-        vacant.insert(Call {
-            word: word.clone(),
-            askers,
+        vacant.insert(InFlightCall {
+            outcome: outcome.clone(),
+            requesters,
         });
-        Joined::Call(word)
+        JoinResult::Started(outcome)
     }
 
-    /// Waits with others for `call`, unless room is scarce and this one is among those who make room.
-    fn share(&self, call: &Call, asked_by: AskedBy, caller: Caller) -> Joined {
-        call.askers.join(asked_by);
-        Joined::Shared(call.word.clone(), self.sharing.enter(asked_by, caller))
+    /// Follows `call`, unless room is scarce and this follower has to make room.
+    fn follow(&self, call: &InFlightCall, requester: Requester, caller: Caller) -> JoinResult {
+        call.requesters.join(requester);
+        JoinResult::Shared(
+            call.outcome.clone(),
+            self.followers.add_follower(requester, caller),
+        )
     }
 
-    async fn ask(&self, awaiting: AwaitingSts, askers: &Askers, caller: Caller) -> Word {
+    async fn call_sts(
+        &self,
+        awaiting: AwaitingSts,
+        requesters: &RequesterSet,
+        caller: Caller,
+    ) -> StsOutcome {
         let fingerprint = awaiting.fingerprint();
         let expires = awaiting.expires();
-        let good_once = !awaiting.request().may_be_resent();
-        let answer = match self.sts.call(askers, caller, awaiting.request()).await {
+        let is_single_use = !awaiting.request().may_be_resent();
+        let answer = match self.sts.call(requesters, caller, awaiting.request()).await {
             Ok(answer) => answer,
-            Err(Overloaded) => return Word::unable(Inability::Overloaded),
+            Err(Overloaded) => return StsOutcome::unavailable(Unavailable::Overloaded),
         };
         let now = (self.clock)();
         match awaiting.resume(answer.as_reply(), now) {
-            Ok(who) => {
-                let who = Arc::new(who);
-                self.cache.keep_identity(&who, caller, good_once, now);
-                Word::Identity(who, caller.credential)
+            Ok(identity) => {
+                let identity = Arc::new(identity);
+                self.cache
+                    .insert_identity(&identity, caller, is_single_use, now);
+                StsOutcome::Identity(identity, caller.credential)
             }
             Err(StsError::Refused(refusal)) => {
                 let refusal = Arc::new(refusal);
-                self.cache.keep_refusal(fingerprint, &refusal, expires, now);
-                Word::Refused(refusal)
+                self.cache
+                    .insert_refusal(fingerprint, &refusal, expires, now);
+                StsOutcome::Refused(refusal)
             }
-            Err(StsError::Unable(unable)) => Word::Unable {
-                inability: Inability::Sts(unable),
+            Err(StsError::Unavailable(error)) => StsOutcome::Unavailable {
+                reason: Unavailable::Sts(error),
                 cause: match answer {
-                    Answer::Unreachable(cause) => Some(cause),
-                    Answer::Response { .. } | Answer::TimedOut | Answer::TooLarge { .. } => None,
+                    StsResponse::Unreachable(cause) => Some(cause),
+                    StsResponse::Response { .. }
+                    | StsResponse::TimedOut
+                    | StsResponse::TooLarge { .. } => None,
                 },
             },
         }
     }
 
-    fn calls(&self) -> MutexGuard<'_, HashMap<Fingerprint, Call>> {
+    fn calls(&self) -> MutexGuard<'_, HashMap<Fingerprint, InFlightCall>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A call that is under way, until it is dropped.
-struct UnderWay<'a> {
-    inquiry: &'a Inquiry,
+/// Removes an in-flight call from the map when it is dropped.
+struct InFlightGuard<'a> {
+    single_flight: &'a SingleFlight,
     fingerprint: Fingerprint,
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for InFlightGuard<'_> {
     fn drop(&mut self) {
-        self.inquiry.calls().remove(&self.fingerprint);
+        self.single_flight.calls().remove(&self.fingerprint);
     }
 }
 
-impl Word {
-    fn unable(inability: Inability) -> Self {
-        Self::Unable {
-            inability,
+impl StsOutcome {
+    fn unavailable(reason: Unavailable) -> Self {
+        Self::Unavailable {
+            reason,
             cause: None,
         }
     }
 }
 
-impl From<Known> for Word {
-    fn from(known: Known) -> Self {
+impl From<CachedOutcome> for StsOutcome {
+    fn from(known: CachedOutcome) -> Self {
         match known {
-            Known::Identity(who, credential) => Self::Identity(who, credential),
-            Known::Refused(refusal) => Self::Refused(refusal),
+            CachedOutcome::Identity(identity, credential) => Self::Identity(identity, credential),
+            CachedOutcome::Refused(refusal) => Self::Refused(refusal),
         }
     }
 }
 
-/// What was decided about a token.
+/// A decision about a token, with what the log and the audit file add.
 #[must_use]
 #[derive(Debug)]
-pub struct Decided {
+pub struct DecisionRecord {
     /// The decision.
     pub decision: Decision,
-    /// How STS could not be reached. It names machines, and is for the log and for administrators.
+    /// Why STS could not be reached. The text names machines, and is for the log and for administrators.
     pub cause: Option<String>,
-    /// Where STS's word came from; `None` when it was not needed.
-    pub word_from: Option<WordFrom>,
+    /// Where STS's answer came from; `None` if no answer was needed.
+    pub source: Option<IdentitySource>,
 }
 
-impl Decided {
-    /// What happened and what to do, with the cause; `None` when there is nothing to say.
+impl DecisionRecord {
+    /// Returns what happened and what to do, with the cause; `None` if there is nothing to say.
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         match (&self.decision.outcome, &self.cause) {
-            (Outcome::Unable(Inability::Sts(unable)), Some(cause)) => {
-                Some(format!("{unable}: {cause}"))
+            (Outcome::Unavailable(Unavailable::Sts(error)), Some(cause)) => {
+                Some(format!("{error}: {cause}"))
             }
             _ => self.decision.reason(),
         }
     }
 }
 
-impl From<Decision> for Decided {
+impl From<Decision> for DecisionRecord {
     fn from(decision: Decision) -> Self {
         Self {
             decision,
             cause: None,
-            word_from: None,
+            source: None,
         }
     }
 }
 
-/// Decides what whoever made a token is to Kubernetes.
+/// Decides which Kubernetes user a token proves.
 pub struct Authenticator {
-    /// Who made a token. Replaced as a whole when settings change, with all that it remembers.
-    identifier: ArcSwap<Identifier>,
-    /// Which credentials were granted a login. They stay when settings change: a flood may be going on.
-    standings: Standings,
-    /// What each identity is.
+    /// Resolves tokens to identities. Replaced as a whole, with its cache, when settings change.
+    resolver: ArcSwap<IdentityResolver>,
+    /// The credentials that were granted a login. They stay when settings change: a flood may be going on.
+    standings: CredentialStandings,
+    /// The rules that map identities to users.
     rules: Arc<LiveRules>,
 }
 
 impl Authenticator {
-    /// Asks `identifier` who made a token, and `rules` what they are.
+    /// Builds an authenticator that resolves tokens with `resolver` and maps identities by `rules`.
     #[must_use]
-    pub fn new(identifier: Identifier, rules: Arc<LiveRules>) -> Self {
+    pub fn new(resolver: IdentityResolver, rules: Arc<LiveRules>) -> Self {
         Self {
-            identifier: ArcSwap::from_pointee(identifier),
-            standings: Standings::default(),
+            resolver: ArcSwap::from_pointee(resolver),
+            standings: CredentialStandings::default(),
             rules,
         }
     }
 
-    /// From now on, `identifier` is asked. Logins that are under way end with the one that they began with.
-    pub fn replace(&self, identifier: Identifier) {
-        self.identifier.store(Arc::new(identifier));
+    /// Replaces the resolver. In-flight logins end with the resolver that they began with.
+    pub fn replace(&self, resolver: IdentityResolver) {
+        self.resolver.store(Arc::new(resolver));
     }
 
-    /// The decision about `token`, by the rules that apply when it is known who made it.
-    pub async fn decide(&self, token: &Secret, asked_by: AskedBy) -> Decided {
-        let identifier = self.identifier.load_full();
-        let identified = identifier.identify(token, asked_by, &self.standings);
-        match identified.await {
-            Ok(Identified {
-                who,
+    /// Decides about `token`, by the rules in effect when its identity is known.
+    pub async fn decide(&self, token: &Secret, requester: Requester) -> DecisionRecord {
+        let resolver = self.resolver.load_full();
+        let resolving = resolver.resolve(token, requester, &self.standings);
+        match resolving.await {
+            Ok(ResolvedIdentity {
+                identity,
                 credential,
-                word_from,
+                source,
             }) => {
-                let decision = self.rules.decide(&who);
+                let decision = self.rules.decide(&identity);
                 match decision.outcome {
                     Outcome::Granted(_) => {
                         self.standings.note(credential, true);
-                        identifier.inquiry.cache.note_granted(who.fingerprint());
+                        resolver.single_flight.cache.promote(identity.fingerprint());
                     }
                     Outcome::Denied(_) => self.standings.note(credential, false),
-                    Outcome::NotOurs | Outcome::Unable(_) => {}
+                    Outcome::UnrecognizedToken | Outcome::Unavailable(_) => {}
                 }
-                Decided {
+                DecisionRecord {
                     decision,
                     cause: None,
-                    word_from: Some(word_from),
+                    source: Some(source),
                 }
             }
             Err(decided) => *decided,

@@ -49,10 +49,10 @@ pub fn uptime() -> Duration {
 /// is set must not count as one that is not.
 #[must_use]
 pub fn variable(name: &str) -> Option<String> {
-    set_variable(name).filter(|value| !value.is_empty())
+    variable_if_set(name).filter(|value| !value.is_empty())
 }
 
 /// Returns a variable that is set, also to nothing: some libraries tell the two apart.
-pub(crate) fn set_variable(name: &str) -> Option<String> {
+pub(crate) fn variable_if_set(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }

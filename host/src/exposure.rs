@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::certs;
-use crate::config::{Config, Needs, TlsFiles};
+use crate::config::{Config, Requirements, TlsFiles};
 use crate::files;
 use crate::files::ownership::{Ownership, process_uid};
 
@@ -38,7 +38,7 @@ pub(crate) struct SensitiveFiles<'a> {
 
 impl<'a> SensitiveFiles<'a> {
     /// Those of a server with this configuration, which is in the file `path`.
-    pub(crate) fn of(config: &'a Config, path: Option<&'a Path>) -> Self {
+    pub(crate) fn from_config(config: &'a Config, path: Option<&'a Path>) -> Self {
         Self {
             config: path,
             state_dir: Some(&config.state_dir),
@@ -52,17 +52,23 @@ impl<'a> SensitiveFiles<'a> {
     }
 
     /// Those of a configuration that may have errors.
-    pub(crate) fn needed(needs: &'a Needs, path: Option<&'a Path>) -> Self {
-        let sources = needs.sources.as_ref();
+    pub(crate) fn from_requirements(
+        requirements: &'a Requirements,
+        path: Option<&'a Path>,
+    ) -> Self {
+        let sources = requirements.sources.as_ref();
         Self {
             config: path,
-            state_dir: needs.state_dir.as_deref(),
-            tls: needs.tls.as_ref(),
-            generate_kubeconfig: needs.generate_kubeconfig.as_deref(),
-            sts_ca: needs.sts.as_ref().and_then(|sts| sts.ca_file.as_deref()),
+            state_dir: requirements.state_dir.as_deref(),
+            tls: requirements.tls.as_ref(),
+            generate_kubeconfig: requirements.generate_kubeconfig.as_deref(),
+            sts_ca: requirements
+                .sts
+                .as_ref()
+                .and_then(|sts| sts.ca_file.as_deref()),
             kubeconfig: sources.and_then(|sources| sources.kubeconfig.as_deref()),
             dynamic_file: sources.and_then(|sources| sources.dynamic_file.as_deref()),
-            audit_file: needs.audit_file.as_deref(),
+            audit_file: requirements.audit_file.as_deref(),
         }
     }
 
@@ -70,12 +76,12 @@ impl<'a> SensitiveFiles<'a> {
     pub(crate) fn exposures(&self) -> Vec<Exposure> {
         let mut found = Vec::new();
         let mut folders = BTreeSet::new();
-        for (setting, path, access) in self.list() {
+        for (setting, path, access) in self.sensitive_paths() {
             let folder = || {
-                let (folder, text) = folders::exposed(&path)?;
+                let (folder, text) = folders::folder_exposure(&path)?;
                 folders.insert(folder).then_some(text)
             };
-            if let Some(text) = of_file(&path, access).or_else(folder) {
+            if let Some(text) = file_exposure(&path, access).or_else(folder) {
                 found.push(Exposure {
                     setting,
                     path,
@@ -86,7 +92,7 @@ impl<'a> SensitiveFiles<'a> {
         found
     }
 
-    fn list(&self) -> Vec<(&'static str, PathBuf, Access)> {
+    fn sensitive_paths(&self) -> Vec<(&'static str, PathBuf, ForbiddenAccess)> {
         let in_state_dir = |folder: &Path| {
             let files = [folder.join("cert.pem"), certs::client_ca_file(folder)];
             files.map(|path| ("server.stateDir", path))
@@ -96,8 +102,8 @@ impl<'a> SensitiveFiles<'a> {
         // With a CA of clients, the webhook kubeconfig holds a key.
         let has_key = |folder: &Path| certs::client_ca_file(folder).exists();
         let kubeconfig_access = match self.state_dir {
-            Some(folder) if has_key(folder) => Access::Read,
-            _ => Access::Write,
+            Some(folder) if has_key(folder) => ForbiddenAccess::Read,
+            _ => ForbiddenAccess::Write,
         };
         let named = [
             ("", self.config),
@@ -112,7 +118,7 @@ impl<'a> SensitiveFiles<'a> {
             .into_iter()
             .filter_map(|(setting, path)| Some((setting, path?.to_owned())));
         let key = tls(|tls| Some(&tls.key));
-        let key = key.map(|path| ("server.tls.keyFile", path.to_owned(), Access::Read));
+        let key = key.map(|path| ("server.tls.keyFile", path.to_owned(), ForbiddenAccess::Read));
         let kubeconfig = self.generate_kubeconfig.map(|path| {
             let setting = "server.generateKubeconfig";
             (setting, path.to_owned(), kubeconfig_access)
@@ -121,7 +127,7 @@ impl<'a> SensitiveFiles<'a> {
             .into_iter()
             .flatten()
             .chain(named)
-            .map(|(setting, path)| (setting, path, Access::Write))
+            .map(|(setting, path)| (setting, path, ForbiddenAccess::Write))
             .chain(kubeconfig)
             .chain(key)
             .collect()
@@ -130,24 +136,26 @@ impl<'a> SensitiveFiles<'a> {
 
 /// What other users may not do with a file.
 #[derive(Clone, Copy)]
-enum Access {
+enum ForbiddenAccess {
     Write,
     /// Nor write.
     Read,
 }
 
-fn of_file(path: &Path, access: Access) -> Option<String> {
+fn file_exposure(path: &Path, access: ForbiddenAccess) -> Option<String> {
     let metadata = fs::metadata(path).ok()?;
     // A device, such as `/dev/stdout`, decides nothing.
     if !metadata.is_file() {
         return None;
     }
-    let ownership = Ownership::of(&metadata);
-    let folder_owner = fs::metadata(files::folder(path)).ok()?.uid();
+    let ownership = Ownership::from_metadata(&metadata);
+    let folder_owner = fs::metadata(files::parent_folder(path)).ok()?.uid();
     let (is_exposed, what, mode) = match access {
-        Access::Write => (ownership.is_writable_by_others(), "change it", "go-w"),
-        Access::Read if ownership.is_writable_by_others() => (true, "read or change it", "go="),
-        Access::Read => (ownership.is_open_to_others(), "read it", "go="),
+        ForbiddenAccess::Write => (ownership.is_writable_by_others(), "change it", "go-w"),
+        ForbiddenAccess::Read if ownership.is_writable_by_others() => {
+            (true, "read or change it", "go=")
+        }
+        ForbiddenAccess::Read => (ownership.is_open_to_others(), "read it", "go="),
     };
     let is_trusted = ownership.is_trusted(folder_owner);
     if is_trusted && !is_exposed {

@@ -12,7 +12,7 @@ use nix::fcntl::OFlag;
 use nix::unistd::{AccessFlags, access};
 use tempfile::NamedTempFile;
 
-pub(crate) use lock::{check_lockable, lock};
+pub(crate) use lock::{check_lockable, lock_folder};
 
 /// Permission bits for what only the owner may read.
 pub(crate) const PRIVATE: u32 = 0o600;
@@ -33,7 +33,7 @@ pub(crate) const PRIVATE_FOLDER: u32 = 0o700;
 /// as `/dev/null`; what was there is untouched then.
 pub(crate) fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
     check_replaceable(path)?;
-    let file = written(path, contents, mode)?;
+    let file = write_temporary(path, contents, mode)?;
     file.persist(path).map_err(|error| error.error)?;
     sync_folder(path)
 }
@@ -43,7 +43,7 @@ pub(crate) fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()>
 /// # Errors
 /// As [`replace`], and [`io::ErrorKind::AlreadyExists`].
 pub(crate) fn create(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
-    let file = written(path, contents, mode)?;
+    let file = write_temporary(path, contents, mode)?;
     file.persist_noclobber(path).map_err(|error| error.error)?;
     sync_folder(path)
 }
@@ -64,7 +64,7 @@ pub(crate) fn rename(from: &Path, path: &Path) -> io::Result<()> {
 /// Why not.
 pub(crate) fn check_writable(path: &Path) -> io::Result<()> {
     check_replaceable(path)?;
-    check_folder_of(path)
+    check_parent_writable(path)
 }
 
 /// Whether what is at `path` may be replaced: a regular file, a link to one, or nothing.
@@ -80,8 +80,8 @@ fn check_replaceable(path: &Path) -> io::Result<()> {
 }
 
 /// Whether a file could be made at `path`, once the folders on the way were made. Nothing is written.
-fn check_folder_of(path: &Path) -> io::Result<()> {
-    let mut folder = folder(path);
+fn check_parent_writable(path: &Path) -> io::Result<()> {
+    let mut folder = parent_folder(path);
     loop {
         match fs::metadata(folder) {
             Ok(found) if found.is_dir() => break,
@@ -110,11 +110,11 @@ pub(crate) fn check_appendable(path: &Path) -> io::Result<()> {
     }
 }
 
-fn written(path: &Path, contents: &[u8], mode: u32) -> io::Result<NamedTempFile> {
+fn write_temporary(path: &Path, contents: &[u8], mode: u32) -> io::Result<NamedTempFile> {
     let mut file = tempfile::Builder::new()
         .prefix(".ack-ram-authenticator-")
         .permissions(Permissions::from_mode(mode))
-        .tempfile_in(folder(path))?;
+        .tempfile_in(parent_folder(path))?;
     file.write_all(contents)?;
     file.as_file().sync_all()?;
     Ok(file)
@@ -122,11 +122,11 @@ fn written(path: &Path, contents: &[u8], mode: u32) -> io::Result<NamedTempFile>
 
 /// Makes the new name survive a power failure.
 fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(folder(path))?.sync_all()
+    File::open(parent_folder(path))?.sync_all()
 }
 
 /// The folder that `path` is in.
-pub(crate) fn folder(path: &Path) -> &Path {
+pub(crate) fn parent_folder(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -137,7 +137,7 @@ pub(crate) fn folder(path: &Path) -> &Path {
 ///
 /// # Errors
 /// When it cannot be made.
-pub(crate) fn make_folder(folder: &Path, mode: u32) -> io::Result<()> {
+pub(crate) fn create_folder(folder: &Path, mode: u32) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(mode).create(folder)
 }
 

@@ -1,10 +1,10 @@
-//! What STS said of tokens, for as long as it may be repeated.
+//! STS's answers about tokens, for as long as they may be reused.
 //!
-//! It holds who made a token, and never what they may do: rules are applied to each hit anew. It is made with the
-//! client and the policy that it belongs to, and goes with them when settings change: there is nothing to flush.
+//! The cache holds the identities that signed tokens, and never their permissions: rules apply anew to each hit. Client,
+//! policy and cache are built together and replaced together when settings change, so nothing has to be flushed.
 //!
-//! The API server itself remembers each answer for two minutes (`--authentication-token-webhook-cache-ttl`); that comes
-//! on top.
+//! The API server itself caches each answer for two minutes (`--authentication-token-webhook-cache-ttl`); that time adds
+//! up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,24 +22,24 @@ use tokio::time::Instant;
 
 use crate::config::CacheSettings;
 use crate::metrics::{CacheMetrics, StsMetrics};
-use crate::sts::{Caller, Standing};
+use crate::sts::{Caller, CredentialStanding};
 
-/// Identities and refusals, apart from each other: bad tokens, which anyone can make, push no good one out. Nor do the
-/// tokens of those whom nobody maps: anyone can have an account, and sign as many as they like.
+/// Caches identities and refusals separately: bad tokens, which anyone can make, evict no good ones. Tokens of identities
+/// without a mapping evict none either: anyone can have an account, and sign many tokens.
 pub(crate) struct IdentityCache {
-    /// Identities that the rules granted a login.
-    granted: Expiring<(Arc<VerifiedIdentity>, CredentialId)>,
-    /// Other identities, no more than half of all.
-    unproven: Expiring<(Arc<VerifiedIdentity>, CredentialId)>,
-    refusals: Expiring<Arc<StsRefusal>>,
+    /// Identities that were granted a login.
+    granted: ExpiringCache<(Arc<VerifiedIdentity>, CredentialId)>,
+    /// Other identities, at most half of all.
+    unproven: ExpiringCache<(Arc<VerifiedIdentity>, CredentialId)>,
+    refusals: ExpiringCache<Arc<StsRefusal>>,
 }
 
-/// What is remembered of a token.
+/// The cached answer of STS about a token.
 #[derive(Clone, Debug)]
-pub(crate) enum Known {
-    /// Who made it, and the credential that signed it.
+pub(crate) enum CachedOutcome {
+    /// The identity that made the token, and the credential that signed it.
     Identity(Arc<VerifiedIdentity>, CredentialId),
-    /// STS refused it, and always will.
+    /// STS refused the token, and always will.
     Refused(Arc<StsRefusal>),
 }
 
@@ -54,59 +54,60 @@ impl IdentityCache {
         // Every identity is unproven at first.
         let granted = identities.size - identities.size / 2;
         Self {
-            granted: Expiring::new(part(granted), metrics.cache("identity")),
-            unproven: Expiring::new(part(unproven), metrics.cache("unproven_identity")),
-            refusals: Expiring::new(refusals, metrics.cache("refusal")),
+            granted: ExpiringCache::new(part(granted), metrics.cache("identity")),
+            unproven: ExpiringCache::new(part(unproven), metrics.cache("unproven_identity")),
+            refusals: ExpiringCache::new(refusals, metrics.cache("refusal")),
         }
     }
 
-    /// What is known of a token at the time `now`.
-    pub(crate) fn look_up(&self, token: Fingerprint, now: UnixTime) -> Option<Known> {
+    /// Returns the cached answer about `token` at the time `now`, if there is one.
+    pub(crate) fn look_up(&self, token: Fingerprint, now: UnixTime) -> Option<CachedOutcome> {
         let granted = self.granted.look_up(token, now);
         let identity = granted.or_else(|| self.unproven.look_up(token, now));
-        let identity = identity.filter(|(who, _)| !is_of_the_future(who, now));
-        let identity = identity.map(|(who, credential)| Known::Identity(who, credential));
+        let identity = identity.filter(|(identity, _)| !is_dated_in_future(identity, now));
+        let identity =
+            identity.map(|(identity, credential)| CachedOutcome::Identity(identity, credential));
         identity.or_else(|| {
             let refusal = self.refusals.look_up(token, now);
-            refusal.map(Known::Refused)
+            refusal.map(CachedOutcome::Refused)
         })
     }
 
-    /// Remembers who made a token, with which credential, never past the token's own end. One that is `good_once` is remembered until then,
-    /// for STS would not say it again.
-    pub(crate) fn keep_identity(
+    /// Caches the identity and the credential of a token, at most until the token expires. A token that `is_single_use` is
+    /// cached until then, since STS would not accept it again.
+    pub(crate) fn insert_identity(
         &self,
-        who: &Arc<VerifiedIdentity>,
+        identity: &Arc<VerifiedIdentity>,
         caller: Caller,
-        good_once: bool,
+        is_single_use: bool,
         now: UnixTime,
     ) {
-        let Ok(left) = u64::try_from(who.expires().seconds_since(now)) else {
+        let Ok(left) = u64::try_from(identity.expires().seconds_since(now)) else {
             return;
         };
         let left = Duration::from_secs(left);
-        let life = if good_once {
+        let life = if is_single_use {
             left
         } else {
             left.min(self.unproven.life)
         };
         let identities = match caller.standing {
-            Standing::Granted => &self.granted,
-            Standing::Unproven => &self.unproven,
+            CredentialStanding::Granted => &self.granted,
+            CredentialStanding::Unproven => &self.unproven,
         };
-        let known = (Arc::clone(who), caller.credential);
-        identities.keep(who.fingerprint(), known, life, now);
+        let entry = (Arc::clone(identity), caller.credential);
+        identities.insert_for(identity.fingerprint(), entry, life, now);
     }
 
-    /// Keeps what is known of a token that was granted a login apart from the tokens of those who were granted none.
-    pub(crate) fn note_granted(&self, token: Fingerprint) {
-        if let Some(entry) = self.unproven.take(token) {
-            self.granted.put(token, entry);
+    /// Moves `token` from the unproven identities to the granted ones.
+    pub(crate) fn promote(&self, token: Fingerprint) {
+        if let Some(entry) = self.unproven.remove(token) {
+            self.granted.insert(token, entry);
         }
     }
 
-    /// Remembers that STS refused a token, which ends at `expires`, if it always will.
-    pub(crate) fn keep_refusal(
+    /// Caches the refusal of a token that expires at `expires`, if the refusal is final.
+    pub(crate) fn insert_refusal(
         &self,
         token: Fingerprint,
         refusal: &Arc<StsRefusal>,
@@ -115,19 +116,20 @@ impl IdentityCache {
     ) {
         if is_final(refusal, expires, now) {
             let life = self.refusals.life;
-            self.refusals.keep(token, Arc::clone(refusal), life, now);
+            self.refusals
+                .insert_for(token, Arc::clone(refusal), life, now);
         }
     }
 }
 
-/// Whether `core` would refuse the token for its date now that the clock has been set back.
-fn is_of_the_future(who: &VerifiedIdentity, now: UnixTime) -> bool {
-    let ahead = who.expires().seconds_since(now) - STS_WINDOW_SECONDS;
+/// Returns whether `core` would refuse the token for its date, since the clock has been set back.
+fn is_dated_in_future(identity: &VerifiedIdentity, now: UnixTime) -> bool {
+    let ahead = identity.expires().seconds_since(now) - STS_WINDOW_SECONDS;
     ahead > STS_WINDOW_SECONDS + CLOCK_MARGIN_SECONDS
 }
 
-/// Whether the token cannot become good any more. A key that is unknown or inactive may be made, enabled or just
-/// spread, and the time of a token that is dated in the future may come; what is wrong in the others stays in them.
+/// Returns whether the token can never become valid. An unknown or inactive key may be created, enabled or just
+/// propagated, and the time of a token that is dated in the future may come; other defects stay.
 fn is_final(refusal: &StsRefusal, expires: UnixTime, now: UnixTime) -> bool {
     match &*refusal.code {
         "InvalidTimeStamp.Expired" => expires <= now.plus_seconds(STS_WINDOW_SECONDS),
@@ -140,26 +142,29 @@ fn is_final(refusal: &StsRefusal, expires: UnixTime, now: UnixTime) -> bool {
     }
 }
 
-/// A bounded cache whose entries end.
-struct Expiring<V: Clone> {
-    /// `None` when it is to hold nothing.
-    entries: Option<Cache<Fingerprint, Entry<V>, UnitWeighter, DefaultHashBuilder, Evictions>>,
+/// A bounded cache whose entries expire.
+struct ExpiringCache<V: Clone> {
+    /// `None` if the size is 0.
+    entries: Option<
+        Cache<Fingerprint, ExpiringEntry<V>, UnitWeighter, DefaultHashBuilder, EvictionCounter>,
+    >,
     life: Duration,
     metrics: CacheMetrics,
 }
 
-/// A value and its end, by both clocks: the system's may be set back, and the other stands still while a machine sleeps.
+/// A value and its expiry by two clocks: the system clock may be set back, and the monotonic clock stops while a machine
+/// sleeps.
 #[derive(Clone)]
-struct Entry<V> {
+struct ExpiringEntry<V> {
     value: V,
     until: UnixTime,
     until_instant: Instant,
 }
 
-impl<V: Clone> Expiring<V> {
+impl<V: Clone> ExpiringCache<V> {
     fn new(settings: CacheSettings, metrics: CacheMetrics) -> Self {
         let entries = (settings.size > 0).then(|| {
-            let evictions = Evictions(metrics.evictions.clone());
+            let evictions = EvictionCounter(metrics.evictions.clone());
             let weight = u64::try_from(settings.size).unwrap_or(u64::MAX);
             let hasher = DefaultHashBuilder::default();
             Cache::with(settings.size, weight, UnitWeighter, hasher, evictions)
@@ -167,7 +172,7 @@ impl<V: Clone> Expiring<V> {
         metrics.entries.set(0);
         Self {
             entries,
-            life: settings.life,
+            life: settings.ttl,
             metrics,
         }
     }
@@ -175,20 +180,20 @@ impl<V: Clone> Expiring<V> {
     fn look_up(&self, token: Fingerprint, now: UnixTime) -> Option<V> {
         let entries = self.entries.as_ref()?;
         let entry = entries.get(&token)?;
-        if entry.is_over(now) {
-            entries.remove_if(&token, |entry| entry.is_over(now));
+        if entry.is_expired(now) {
+            entries.remove_if(&token, |entry| entry.is_expired(now));
             self.show_size(entries.len());
             return None;
         }
         Some(entry.value)
     }
 
-    fn keep(&self, token: Fingerprint, value: V, life: Duration, now: UnixTime) {
+    fn insert_for(&self, token: Fingerprint, value: V, life: Duration, now: UnixTime) {
         let Some(entries) = self.entries.as_ref().filter(|_| !life.is_zero()) else {
             return;
         };
         let seconds = life.as_secs() + u64::from(life.subsec_nanos() > 0);
-        let entry = Entry {
+        let entry = ExpiringEntry {
             value,
             until: now.plus_seconds(i64::try_from(seconds).unwrap_or(i64::MAX)),
             until_instant: Instant::now() + life,
@@ -197,14 +202,14 @@ impl<V: Clone> Expiring<V> {
         self.show_size(entries.len());
     }
 
-    fn take(&self, token: Fingerprint) -> Option<Entry<V>> {
+    fn remove(&self, token: Fingerprint) -> Option<ExpiringEntry<V>> {
         let entries = self.entries.as_ref()?;
         let (_, entry) = entries.remove(&token)?;
         self.show_size(entries.len());
         Some(entry)
     }
 
-    fn put(&self, token: Fingerprint, entry: Entry<V>) {
+    fn insert(&self, token: Fingerprint, entry: ExpiringEntry<V>) {
         if let Some(entries) = &self.entries {
             entries.insert(token, entry);
             self.show_size(entries.len());
@@ -217,17 +222,17 @@ impl<V: Clone> Expiring<V> {
     }
 }
 
-impl<V> Entry<V> {
-    fn is_over(&self, now: UnixTime) -> bool {
+impl<V> ExpiringEntry<V> {
+    fn is_expired(&self, now: UnixTime) -> bool {
         now >= self.until || Instant::now() >= self.until_instant
     }
 }
 
-/// Counts what had to make room.
+/// Counts evictions.
 #[derive(Clone)]
-struct Evictions(IntCounter);
+struct EvictionCounter(IntCounter);
 
-impl<V> Lifecycle<Fingerprint, V> for Evictions {
+impl<V> Lifecycle<Fingerprint, V> for EvictionCounter {
     type RequestState = ();
 
     fn on_evict(&self, (): &mut (), _: Fingerprint, _: V) {

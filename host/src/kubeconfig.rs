@@ -16,7 +16,7 @@ use crate::certs::ClientCertificate;
 use crate::files;
 
 /// The user that the API server is.
-const USER: &str = "apiserver";
+const API_SERVER_USER: &str = "apiserver";
 
 /// A webhook kubeconfig is a few kilobytes, and a few CAs more.
 const MAX_BYTES: u64 = 4 << 20;
@@ -49,7 +49,7 @@ impl WebhookKubeconfig {
         let contents = self.render();
         if matches!(files::read_if_present(path, MAX_BYTES), Ok(Some(present)) if present == contents)
         {
-            self.close(path)?;
+            self.restrict_access(path)?;
             return Ok(false);
         }
         if !self.reads_back(&contents) {
@@ -62,14 +62,14 @@ impl WebhookKubeconfig {
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder {
-            files::make_folder(folder, files::PUBLIC_FOLDER)?;
+            files::create_folder(folder, files::PUBLIC_FOLDER)?;
         }
         files::replace(path, contents.as_bytes(), files::PRIVATE)?;
         Ok(true)
     }
 
     /// Takes the file from others if there is a key in it. A group that may read it may be that of kube-apiserver.
-    fn close(&self, path: &Path) -> io::Result<()> {
+    fn restrict_access(&self, path: &Path) -> io::Result<()> {
         let mode = fs::metadata(path)?.permissions().mode();
         if self.client.is_none() || mode & 0o007 == 0 {
             return Ok(());
@@ -87,11 +87,11 @@ impl WebhookKubeconfig {
         let Ok(file) = serde_saphyr::from_str::<serde_json::Value>(contents) else {
             return false;
         };
-        let said = |path: &str| file.pointer(path).and_then(serde_json::Value::as_str);
+        let value_at = |path: &str| file.pointer(path).and_then(serde_json::Value::as_str);
         let authority = STANDARD.encode(&self.authority);
-        said("/clusters/0/cluster/server") == Some(&self.url)
-            && said("/clusters/0/cluster/certificate-authority-data") == Some(&authority)
-            && client_of(contents) == self.client
+        value_at("/clusters/0/cluster/server") == Some(&self.url)
+            && value_at("/clusters/0/cluster/certificate-authority-data") == Some(&authority)
+            && parse_client_certificate(contents) == self.client
     }
 
     /// Cluster, user and context have the names that Go's file has, to which other files may refer.
@@ -140,16 +140,16 @@ contexts:
 
 /// The client certificate in the webhook kubeconfig at `path`, if it is one and has one.
 #[must_use]
-pub fn client_in(path: &Path) -> Option<ClientCertificate> {
-    client_of(&files::read_up_to(path, MAX_BYTES).ok()?)
+pub fn read_client_certificate(path: &Path) -> Option<ClientCertificate> {
+    parse_client_certificate(&files::read_up_to(path, MAX_BYTES).ok()?)
 }
 
-fn client_of(text: &str) -> Option<ClientCertificate> {
-    let file: File = serde_saphyr::from_str(text).ok()?;
+fn parse_client_certificate(text: &str) -> Option<ClientCertificate> {
+    let file: KubeconfigFile = serde_saphyr::from_str(text).ok()?;
     let user = file
         .users
         .into_iter()
-        .find(|user| user.name == USER)?
+        .find(|user| user.name == API_SERVER_USER)?
         .user?;
     let decode = |text: String| String::from_utf8(STANDARD.decode(text).ok()?).ok();
     Some(ClientCertificate {
@@ -159,18 +159,18 @@ fn client_of(text: &str) -> Option<ClientCertificate> {
 }
 
 #[derive(Deserialize)]
-struct File {
+struct KubeconfigFile {
     users: Vec<NamedUser>,
 }
 
 #[derive(Deserialize)]
 struct NamedUser {
     name: String,
-    user: Option<User>,
+    user: Option<KubeconfigUser>,
 }
 
 #[derive(Deserialize)]
-struct User {
+struct KubeconfigUser {
     #[serde(rename = "client-certificate-data")]
     certificate: Option<String>,
     #[serde(rename = "client-key-data")]
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn it_says_what_the_file_of_go_says() {
+    fn kubeconfig_equals_that_of_go() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("made/kubeconfig.yaml");
         kubeconfig("https://localhost:21362/authenticate")
@@ -249,12 +249,12 @@ mod tests {
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600
         );
-        assert_eq!(client_in(&path), None);
+        assert_eq!(read_client_certificate(&path), None);
     }
 
     /// A umask is of the whole process, so a process of its own has it.
     #[test]
-    fn folder_is_never_wider_than_0755_whatever_the_umask() {
+    fn folder_mode_is_at_most_0755_under_any_umask() {
         const ROLE: &str = "ACK_RAM_TEST_KUBECONFIG_FOLDER";
         if let Some(folder) = std::env::var_os(ROLE) {
             nix::sys::stat::umask(nix::sys::stat::Mode::empty());
@@ -263,7 +263,7 @@ mod tests {
             return;
         }
         let folder = tempfile::tempdir().unwrap();
-        let name = "kubeconfig::tests::folder_is_never_wider_than_0755_whatever_the_umask";
+        let name = "kubeconfig::tests::folder_mode_is_at_most_0755_under_any_umask";
         let status = std::process::Command::new(std::env::current_exe().unwrap())
             .args(["--exact", name])
             .env(ROLE, folder.path())
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_certificate_goes_in_and_comes_out() {
+    fn client_certificate_round_trips() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kubeconfig.yaml");
         let kubeconfig = WebhookKubeconfig {
@@ -286,18 +286,18 @@ mod tests {
             ..kubeconfig("https://a:1/authenticate")
         };
         kubeconfig.write(&path).unwrap();
-        assert_eq!(client_in(&path), Some(client()));
+        assert_eq!(read_client_certificate(&path), Some(client()));
         let user = &read(&path)["users"][0]["user"];
         assert_eq!(user["client-key-data"], STANDARD.encode("CANARY"));
         assert!(!format!("{kubeconfig:?}").contains("CANARY"));
     }
 
     #[test]
-    fn what_is_no_kubeconfig_with_a_client_certificate_has_none() {
+    fn file_without_client_certificate_gives_none() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kubeconfig.yaml");
-        assert_eq!(client_in(&path), None);
-        assert_eq!(client_in(folder.path()), None);
+        assert_eq!(read_client_certificate(&path), None);
+        assert_eq!(read_client_certificate(folder.path()), None);
         for text in [
             "",
             "[]",
@@ -309,12 +309,12 @@ mod tests {
             "users: [{name: other, user: {client-certificate-data: YQ==, client-key-data: YQ==}}]",
         ] {
             fs::write(&path, text).unwrap();
-            assert_eq!(client_in(&path), None, "{text}");
+            assert_eq!(read_client_certificate(&path), None, "{text}");
         }
     }
 
     #[test]
-    fn it_is_written_only_where_it_says_something_else() {
+    fn unchanged_kubeconfig_is_not_rewritten() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kubeconfig.yaml");
         for (url, client, wrote) in [
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kubeconfig_that_would_read_otherwise_is_not_written() {
+    fn kubeconfig_that_does_not_read_back_is_not_written() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kubeconfig.yaml");
         for url in [
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_cannot_be_written_is_named() {
+    fn unwritable_path_is_named() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("file"), "").unwrap();
         let path = folder.path().join("file/kubeconfig.yaml");

@@ -13,7 +13,7 @@ mod files;
 mod identity_cache;
 pub mod kubeconfig;
 pub mod kubernetes;
-mod lines;
+mod line_writer;
 pub mod logging;
 pub mod metrics;
 pub mod server;

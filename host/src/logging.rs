@@ -10,22 +10,22 @@ use std::time::Duration;
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{EnvFilter, LevelFilter, ParseError, filter_fn};
-use tracing_subscriber::fmt::{self as lines_of_log, MakeWriter};
+use tracing_subscriber::fmt::{self as log_layer, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::env::Variables;
-use crate::lines::{self, Lines, Sink};
+use crate::line_writer::{self, LineSink, LineWriter};
 
 /// The variable that says what is logged: a level, or directives such as `warn,ack_ram_authenticator=debug`.
 pub const FILTER_VARIABLE: &str = "ACK_RAM_AUTHENTICATOR_LOG";
 
 /// Comes before what is asked for. What these libraries say of a failure, this program says, too, with what to do
 /// about it.
-const QUIET: &str = "info,kube_client=off,kube_runtime=off";
+const DEFAULT_DIRECTIVES: &str = "info,kube_client=off,kube_runtime=off";
 
 /// How long the end of the program waits for somebody to read the last lines.
-const LAST_LINES_WITHIN: Duration = Duration::from_secs(2);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How a line of the log is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -52,25 +52,28 @@ pub fn start(format: Format, variables: &Variables<'_>) -> Result<(), LogError> 
 pub fn start_in_background(
     format: Format,
     variables: &Variables<'_>,
-) -> Result<Background, LogError> {
-    let lines = Lines::start("log", StandardError::default()).map_err(LogError::Thread)?;
-    let background = Background(lines.clone());
-    start_with(format, variables, move || Waiting(lines.clone()))?;
-    Ok(background)
+) -> Result<LogGuard, LogError> {
+    let lines = LineWriter::start("log", StderrSink::default()).map_err(LogError::Thread)?;
+    let guard = LogGuard(lines.clone());
+    start_with(format, variables, move || LogLineWriter(lines.clone()))?;
+    Ok(guard)
 }
 
 fn start_with<W>(format: Format, variables: &Variables<'_>, writer: W) -> Result<(), LogError>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let asked = variables(FILTER_VARIABLE);
+    let filter = variables(FILTER_VARIABLE);
     // Who chooses by targets sees which there are.
-    let with_targets = asked.is_some();
+    let with_targets = filter.is_some();
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
-        .parse(format!("{QUIET},{}", asked.unwrap_or_default()))
+        .parse(format!(
+            "{DEFAULT_DIRECTIVES},{}",
+            filter.unwrap_or_default()
+        ))
         .map_err(LogError::Filter)?;
-    let lines = lines_of_log::layer()
+    let lines = log_layer::layer()
         .with_writer(writer)
         // It would tell of a line that cannot be written on standard error, too, and panics when that fails: a full
         // disk under the log would end the program.
@@ -78,7 +81,7 @@ where
         .with_target(with_targets);
     let log = tracing_subscriber::registry()
         .with(filter)
-        .with(filter_fn(quotes_nobody));
+        .with(filter_fn(quotes_no_input));
     match format {
         Format::Text => {
             let colours = io::stderr().is_terminal() && variables("NO_COLOR").is_none();
@@ -93,38 +96,38 @@ where
     Ok(())
 }
 
-/// Whether an event or a span of this kind quotes no input. Below `info`, libraries quote what they are sent: `h2` the
+/// Returns whether an event or a span of this kind quotes no input. Below `info`, libraries quote what they are sent: `h2` the
 /// path of a request, in which somebody may have put a token.
-fn quotes_nobody(metadata: &Metadata<'_>) -> bool {
+fn quotes_no_input(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with("ack_ram_") || *metadata.level() <= Level::INFO
 }
 
-/// The log of a server, until it is dropped: then its last lines are written, if somebody reads them soon.
+/// Flushes the log of a server when it is dropped, if the reader is fast enough.
 #[must_use]
-pub struct Background(Lines);
+pub struct LogGuard(LineWriter);
 
-impl Drop for Background {
+impl Drop for LogGuard {
     fn drop(&mut self) {
-        self.0.finish(LAST_LINES_WITHIN);
+        self.0.finish(FLUSH_TIMEOUT);
     }
 }
 
-/// How many lines of the log nobody will read, since this process started.
-static LOST: AtomicU64 = AtomicU64::new(0);
+/// The number of lost lines since this process started.
+static LOST_LINES: AtomicU64 = AtomicU64::new(0);
 
 /// How many lines of the log there was no room for, or could not be written.
 #[must_use]
 pub fn lost_lines() -> u64 {
-    LOST.load(Ordering::Relaxed)
+    LOST_LINES.load(Ordering::Relaxed)
 }
 
-/// One line, on its way to the thread that writes it.
-struct Waiting(Lines);
+/// Passes one line to the thread that writes it.
+struct LogLineWriter(LineWriter);
 
-impl Write for Waiting {
+impl Write for LogLineWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if self.0.push(line).is_err() {
-            LOST.fetch_add(1, Ordering::Relaxed);
+            LOST_LINES.fetch_add(1, Ordering::Relaxed);
         }
         Ok(line.len())
     }
@@ -135,24 +138,24 @@ impl Write for Waiting {
 }
 
 #[derive(Default)]
-struct StandardError {
+struct StderrSink {
     /// Of [`lost_lines`], those that the log tells of.
-    told: u64,
+    reported: u64,
 }
 
-impl Sink for StandardError {
+impl LineSink for StderrSink {
     fn write(&mut self, lines: &[u8]) {
-        if let Err(unwritten) = lines::write_to(&mut io::stderr(), lines) {
-            LOST.fetch_add(unwritten.count(), Ordering::Relaxed);
+        if let Err(unwritten) = line_writer::write_to(&mut io::stderr(), lines) {
+            LOST_LINES.fetch_add(unwritten.count(), Ordering::Relaxed);
             return;
         }
         let lost = lost_lines();
-        if lost > self.told {
+        if lost > self.reported {
             tracing::warn!(
-                lines = lost - self.told,
+                lines = lost - self.reported,
                 "lines of this log are lost: standard error was not read, or could not be written"
             );
-            self.told = lost;
+            self.reported = lost;
         }
     }
 }
@@ -207,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_tells_its_place_and_not_its_message() {
+    fn panic_is_logged_with_location_and_without_message() {
         let captured = Captured::default();
         let writer = captured.clone();
         let log = tracing_subscriber::fmt()

@@ -7,9 +7,9 @@ use std::{env, fs};
 
 use ack_ram_authenticator::kubernetes::mapping::RamIdentityMapping;
 use ack_ram_authenticator::kubernetes::object::MappingObject;
+use ack_ram_tests::vectors;
 use kube::CustomResourceExt as _;
 use regex::Regex;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Set by `cargo xtask crd`: write the definition instead of comparing it.
@@ -56,26 +56,9 @@ fn the_examples_are_mappings() {
     }
 }
 
-/// An object, and who refuses it. What the API server refuses is checked where there is one.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Case {
-    what: String,
-    spec: Value,
-    /// A part of the API server's message.
-    api_server_refuses: Option<String>,
-    /// A part of this server's.
-    server_refuses: Option<String>,
-}
-
-fn cases() -> Vec<Case> {
-    let vectors = include_str!("../../tests/vectors/mapping-objects.json");
-    serde_json::from_str(vectors).unwrap()
-}
-
 #[test]
 fn objects_are_read_as_the_vectors_say() {
-    for case in cases() {
+    for case in vectors::mapping_objects() {
         let object = json!({"metadata": {"name": "one"}, "spec": case.spec});
         let object: MappingObject = serde_json::from_value(object).unwrap();
         match (object.rule(), &case.server_refuses) {
@@ -88,7 +71,7 @@ fn objects_are_read_as_the_vectors_say() {
 
 #[test]
 fn what_the_api_server_lets_through_is_refused_only_for_go_or_for_cel() {
-    for case in cases() {
+    for case in vectors::mapping_objects() {
         if case.api_server_refuses.is_some() || case.server_refuses.is_none() {
             continue;
         }
@@ -145,7 +128,7 @@ fn patterns_agree_with_the_templates_of_core() {
         for text in &texts {
             let taken = regexes.iter().all(|regex| regex.is_match(text));
             let expected = match Template::parse(text) {
-                Ok(_) | Err(TemplateError::ReservedWithCallersChoice(_)) => true,
+                Ok(_) | Err(TemplateError::ReservedWithCallerVariable(_)) => true,
                 Err(_) => false,
             };
             assert_eq!(taken, expected, "{text:?}");

@@ -3,6 +3,7 @@
 
 pub mod authenticator;
 pub mod bare_server;
+pub mod broken_edits;
 pub mod browser;
 pub mod callers;
 pub mod cluster;

@@ -1,13 +1,17 @@
-//! `tests/vectors/tokens.json` and `tests/vectors/logins.json`, read for the tests that run them.
+//! The vectors in `tests/vectors/` that more than one test runs.
+
+mod gateway;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::policy::Policy;
+use ack_ram_core::policy::TokenPolicy;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+pub use gateway::{GatewayCase, GatewayRefusal, gateway};
 
 /// The tokens of `tokens.json`, good and hostile.
 ///
@@ -20,19 +24,62 @@ pub fn tokens() -> Tokens {
     tokens
 }
 
-/// The logins of `logins.json`, each with its defaults.
+/// The logins of `logins.json`, each with its defaults, and one for each error of `sts-errors.json`.
 ///
 /// # Panics
-/// When the file has another form.
+/// When a file has another form.
 pub fn logins() -> Vec<LoginCase> {
     let Logins { defaults, cases } =
         serde_json::from_str(include_str!("../vectors/logins.json")).expect("logins.json");
-    assert!(cases.len() >= 310, "logins.json has lost cases");
+    assert!(cases.len() >= 279, "logins.json has lost cases");
     let with_defaults = |case: LoginCase| LoginCase {
         login: defaults.clone().into_iter().chain(case.login).collect(),
         ..case
     };
-    cases.into_iter().map(with_defaults).collect()
+    let StsErrors {
+        backends,
+        cases: errors,
+    } = read_sts_errors();
+    let errors = errors.into_iter().map(|error| error.into_login(&backends));
+    cases.into_iter().chain(errors).map(with_defaults).collect()
+}
+
+/// The errors of `sts-errors.json`.
+///
+/// # Panics
+/// When the file has another form.
+pub fn sts_errors() -> Vec<StsErrorCase> {
+    read_sts_errors().cases
+}
+
+fn read_sts_errors() -> StsErrors {
+    let errors = include_str!("../vectors/sts-errors.json");
+    let errors: StsErrors = serde_json::from_str(errors).expect("sts-errors.json");
+    assert!(errors.cases.len() >= 48, "sts-errors.json has lost cases");
+    errors
+}
+
+/// The objects of `mapping-objects.json`.
+///
+/// # Panics
+/// When the file has another form.
+pub fn mapping_objects() -> Vec<MappingObjectCase> {
+    let cases = include_str!("../vectors/mapping-objects.json");
+    serde_json::from_str(cases).expect("mapping-objects.json")
+}
+
+/// An object, and who refuses it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MappingObjectCase {
+    /// What the object is.
+    pub what: String,
+    /// The specification.
+    pub spec: Value,
+    /// A part of the API server's message.
+    pub api_server_refuses: Option<String>,
+    /// A part of the authenticator's message.
+    pub server_refuses: Option<String>,
 }
 
 /// `tokens.json`.
@@ -84,12 +131,12 @@ impl Tokens {
     ///
     /// # Panics
     /// When the cluster id is none.
-    pub fn policy(&self, case: &TokenCase) -> Policy {
+    pub fn policy(&self, case: &TokenCase) -> TokenPolicy {
         let cluster_id = ClusterId::parse(&self.cluster_id).expect("a cluster id");
-        Policy {
+        TokenPolicy {
             accept_v1: case.accept_v1,
             extra_query_keys: case.extra_query_keys.clone(),
-            ..Policy::new(cluster_id)
+            ..TokenPolicy::new(cluster_id)
         }
     }
 }
@@ -135,6 +182,52 @@ pub struct LoginCase {
     pub explanation: Option<ExpectedExplanation>,
     /// `status.error` of a denial or `message` of an error, `REF` for the reference.
     pub error: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct StsErrors {
+    /// The rules of every login, which would grant what an error must not.
+    backends: Value,
+    cases: Vec<StsErrorCase>,
+}
+
+/// An answer of STS that is no identity, and what becomes of the login.
+#[derive(Deserialize)]
+pub struct StsErrorCase {
+    /// What the answer is.
+    pub name: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: String,
+    /// The code of the decision.
+    pub code: String,
+    /// `status.error` of a denial or `message` of an error, `REF` for the reference.
+    error: Option<String>,
+}
+
+impl StsErrorCase {
+    /// Returns whether the login is denied; else nothing is known about it.
+    #[must_use]
+    pub fn is_denial(&self) -> bool {
+        self.code == "sts_refused"
+    }
+
+    fn into_login(self, backends: &Value) -> LoginCase {
+        let status = if self.is_denial() { ok() } else { 503 };
+        let response = json!({ "status": self.status, "body": self.body });
+        let login = json!({ "sts": { "response": response }, "backends": backends });
+        LoginCase {
+            name: self.name,
+            login: serde_json::from_value(login).expect("an object"),
+            code: self.code,
+            status,
+            user: None,
+            matched: None,
+            explanation: None,
+            error: self.error,
+        }
+    }
 }
 
 /// Rules by position, and differences by name.

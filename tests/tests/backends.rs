@@ -2,11 +2,11 @@
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::{AccountId, Arn};
-use ack_ram_core::decision::{Denial, NoUser};
+use ack_ram_core::decision::{Denial, RulesRefusal};
 use ack_ram_core::identity::Identity;
 use ack_ram_core::rules::{
-    Age, Backend, BackendRules, Globs, Mapping, Protected, Rule, RuleError, RuleSet, SessionArns,
-    Source,
+    Backend, BackendRules, Mapping, Precedence, ProtectedIdentities, Rule, RuleError, RuleSet,
+    SessionArnMode, Source, WildcardMode,
 };
 
 const ALICE: &str = "acs:ram::1:user/alice";
@@ -25,8 +25,8 @@ fn mapping(backend: Backend, position: &str, arn: &str, username: &str) -> Mappi
         position: position.to_owned(),
     };
     Mapping {
-        globs: Globs::Wildcards,
-        ..Mapping::exact(source, Age::Place(0), arn, username, Vec::new())
+        wildcards: WildcardMode::Enabled,
+        ..Mapping::for_arn(source, Precedence::ListIndex(0), arn, username, Vec::new())
     }
 }
 
@@ -35,7 +35,7 @@ fn rules(backend: Backend, is_read: bool, entries: &[(&str, &str)]) -> BackendRu
     let mut rules = if is_read {
         BackendRules::new(backend)
     } else {
-        BackendRules::unread(backend)
+        BackendRules::new_unsynced(backend)
     };
     for (place, (arn, username)) in entries.iter().enumerate() {
         rules.apply(Rule::compile(mapping(backend, &place.to_string(), arn, username)).unwrap());
@@ -47,11 +47,11 @@ fn rules(backend: Backend, is_read: bool, entries: &[(&str, &str)]) -> BackendRu
 fn answer(rules: &RuleSet, arn: &str) -> String {
     match rules.explain(&identity(arn)).1 {
         Ok(user) => user.username,
-        Err(NoUser::Denied(Denial::NotMapped)) => "not mapped".to_owned(),
-        Err(NoUser::NotRead(backend)) => format!("{backend} not read"),
-        Err(NoUser::Broken(backend)) => format!("{backend} broken"),
-        Err(NoUser::Stale(backend)) => format!("{backend} stale"),
-        Err(NoUser::Denied(denial)) => panic!("{denial:?}"),
+        Err(RulesRefusal::Denied(Denial::NotMapped)) => "not mapped".to_owned(),
+        Err(RulesRefusal::BackendNotReady(backend)) => format!("{backend} not read"),
+        Err(RulesRefusal::BackendBroken(backend)) => format!("{backend} broken"),
+        Err(RulesRefusal::BackendStale(backend)) => format!("{backend} stale"),
+        Err(RulesRefusal::Denied(denial)) => panic!("{denial:?}"),
     }
 }
 
@@ -82,7 +82,7 @@ fn once_read_it_answers_and_stays_read() {
     let mut set = RuleSet::new(vec![rules(Backend::Crd, false, &[(ALICE, "object")])], []);
     assert_eq!(answer(&set, ALICE), "CRD not read");
     let objects = set.backend_mut(Backend::Crd).unwrap();
-    objects.mark_read();
+    objects.mark_synced();
     assert_eq!(answer(&set, ALICE), "object");
     set.backend_mut(Backend::Crd).unwrap().reset();
     assert_eq!(answer(&set, ALICE), "not mapped");
@@ -93,7 +93,7 @@ fn broken_backend_neither_grants_nor_denies_until_it_is_read() {
     use Backend::{DynamicFile, MountedFile};
     let broken = || {
         let mut rules = rules(DynamicFile, false, &[(ALICE, "dynamic")]);
-        rules.mark_broken(true);
+        rules.set_broken(true);
         rules
     };
     let file = || rules(MountedFile, true, &[(ALICE, "file")]);
@@ -112,12 +112,12 @@ fn broken_backend_neither_grants_nor_denies_until_it_is_read() {
         assert_eq!(answer(&RuleSet::new(backends, []), ALICE), expected);
     }
     let mut rules = broken();
-    assert!(rules.is_broken() && !rules.is_read());
-    rules.mark_broken(false);
-    assert!(!rules.is_broken() && !rules.is_read());
-    rules.mark_read();
-    rules.mark_broken(true);
-    let kept = (rules.is_broken(), rules.is_read());
+    assert!(rules.is_broken() && !rules.is_synced());
+    rules.set_broken(false);
+    assert!(!rules.is_broken() && !rules.is_synced());
+    rules.mark_synced();
+    rules.set_broken(true);
+    let kept = (rules.is_broken(), rules.is_synced());
     assert_eq!(kept, (false, true), "what was read once stays in effect");
 }
 
@@ -144,7 +144,7 @@ fn the_file_answers_first_for_whom_it_protects() {
         (vec![node], false, node, "CRD not read"),
         (vec![root], true, root, "not mapped"),
     ] {
-        let mut protected = Protected::default();
+        let mut protected = ProtectedIdentities::default();
         for text in &protect {
             protected.protect(text).unwrap();
         }
@@ -230,7 +230,7 @@ fn stale_backend_is_asked_before_names_and_after_the_file_that_protects() {
     assert!(objects.is_stale());
     let mut objects = objects;
     objects.apply(Rule::compile(mapping(Crd, "m", "acs:ram::1:**", "object")).unwrap());
-    let mut protected = Protected::default();
+    let mut protected = ProtectedIdentities::default();
     protected.protect(ALICE).unwrap();
     let file = || rules(MountedFile, true, &[(ALICE, "file")]);
     let set = RuleSet::new(vec![objects.clone(), file()], []).with_protected(protected);
@@ -270,7 +270,7 @@ fn what_comes_later_is_told() {
         ),
     ] {
         let backends = order.map(|backend| named(backend, unread != Some(backend)));
-        let mut protected = Protected::default();
+        let mut protected = ProtectedIdentities::default();
         if !protect.is_empty() {
             protected.protect(protect).unwrap();
         }
@@ -303,7 +303,7 @@ fn nothing_gets_around_protection() {
         arn("ACS:RAM::1:USER/ALICE"),
         arn("acs:ram::1:ROLE/NODE-7"),
         Mapping {
-            session_arns: SessionArns::AsRole,
+            session_arn_mode: SessionArnMode::AsRole,
             ..arn("acs:ram::1:assumed-role/node-7/i-1")
         },
         arn("acs:ram::1:**"),
@@ -322,7 +322,7 @@ fn nothing_gets_around_protection() {
         },
     ];
     for protect in [vec![ALICE, node], vec!["acs:ram::1:**"]] {
-        let mut protected = Protected::default();
+        let mut protected = ProtectedIdentities::default();
         for text in &protect {
             protected.protect(text).unwrap();
         }
@@ -351,7 +351,10 @@ fn who_is_protected_is_checked() {
         "acs:ram::*:user/alice",
         "acs:ram::1:assumed-role/r/s",
     ] {
-        assert!(Protected::default().protect(text).is_err(), "{text}");
+        assert!(
+            ProtectedIdentities::default().protect(text).is_err(),
+            "{text}"
+        );
     }
 }
 
@@ -372,7 +375,7 @@ fn arn_of_one_session_is_refused_in_every_backend() {
         let as_pattern = Mapping {
             arn: String::new(),
             arn_pattern: Some(text.to_owned()),
-            session_arns: SessionArns::AsRole,
+            session_arn_mode: SessionArnMode::AsRole,
             ..session.clone()
         };
         assert_eq!(Rule::compile(session).unwrap_err(), refused(), "{backend}");
@@ -388,7 +391,7 @@ fn arn_of_one_session_is_refused_in_every_backend() {
 #[test]
 fn arn_of_one_session_is_its_role_only_where_the_source_asks_for_it() {
     let as_role = Mapping {
-        session_arns: SessionArns::AsRole,
+        session_arn_mode: SessionArnMode::AsRole,
         ..mapping(
             Backend::Crd,
             "m",
@@ -418,7 +421,7 @@ fn arn_of_one_session_is_its_role_only_where_the_source_asks_for_it() {
 fn rivals_and_winners() {
     let mut objects = BackendRules::new(Backend::Crd);
     let place = |place, position: &str, arn: &str| Mapping {
-        age: Age::Place(place),
+        precedence: Precedence::ListIndex(place),
         ..mapping(Backend::Crd, position, arn, "u")
     };
     let conditional = Mapping {
@@ -450,8 +453,12 @@ fn rivals_and_winners() {
         ("other-pattern", vec![], None),
         ("nothing", vec![], None),
     ] {
-        assert_eq!(positions(objects.rivals(position)), rivals, "{position}");
-        let answers = objects.winner_over(position);
+        assert_eq!(
+            positions(objects.same_subject_rules(position)),
+            rivals,
+            "{position}"
+        );
+        let answers = objects.shadowing_rule(position);
         let answers = answers.map(|rule| rule.source().position.as_str());
         assert_eq!(answers, winner, "{position}");
     }

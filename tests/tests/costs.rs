@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::Arn;
-use ack_ram_core::diff::{Side, diff};
+use ack_ram_core::diff::{Snapshot, diff};
 use ack_ram_core::identity::Identity;
-use ack_ram_core::lint::{self, BackendEntries, Configuration, InGo, Position, lint};
+use ack_ram_core::lint::{self, BackendEntries, GoSemantics, LintInput, Position, lint};
 use ack_ram_core::rules::{
-    Age, Backend, BackendRules, Globs, Mapping, ReservedPrefixes, Rule, RuleSet, Source,
+    Backend, BackendRules, Mapping, Precedence, ReservedPrefixes, Rule, RuleSet, Source,
+    WildcardMode,
 };
 
 const MANY: usize = 30_000;
@@ -80,18 +81,19 @@ fn lint_does_not_compare_each_with_each() {
         let mappings = mappings(0..20_000, arn);
         let entries = |backend| BackendEntries {
             backend,
-            is_read: true,
+            is_known: true,
             mappings: mappings.iter().map(entry).collect(),
             accounts: Vec::new(),
             reserved: ReservedPrefixes::default(),
         };
-        let configuration = Configuration {
+        let configuration = LintInput {
             backends: vec![entries(Backend::MountedFile), entries(Backend::Crd)],
-            ..Configuration::default()
+            ..LintInput::default()
         };
         in_time(&arn(0), || {
             let findings = lint(&configuration);
-            let is_shadowed = |finding: &&lint::Finding| finding.code == lint::Code::Shadowed;
+            let is_shadowed =
+                |finding: &&lint::Finding| finding.code == lint::FindingCode::Shadowed;
             assert_eq!(findings.iter().filter(is_shadowed).count(), mappings.len());
         });
     }
@@ -105,7 +107,7 @@ fn diff_does_not_search_for_each() {
     let (old_rules, new_rules) = (rule_set(&old), rule_set(&new));
     let (old, new): (Vec<_>, Vec<_>) = (old.iter().collect(), new.iter().collect());
     let none = BTreeSet::new();
-    let side = |rules, mappings| Side {
+    let side = |rules, mappings| Snapshot {
         rules,
         mappings,
         accounts: &none,
@@ -133,8 +135,14 @@ fn mappings(indices: Range<usize>, arn: ArnOf) -> Vec<Mapping> {
             };
             let groups = vec!["dev".to_owned()];
             Mapping {
-                globs: Globs::Wildcards,
-                ..Mapping::exact(source, Age::Place(index), &arn(index), "dev", groups)
+                wildcards: WildcardMode::Enabled,
+                ..Mapping::for_arn(
+                    source,
+                    Precedence::ListIndex(index),
+                    &arn(index),
+                    "dev",
+                    groups,
+                )
             }
         })
         .collect()
@@ -148,10 +156,10 @@ fn rule_set(mappings: &[Mapping]) -> RuleSet {
     RuleSet::new(vec![rules], BTreeSet::new())
 }
 
-fn entry(mapping: &Mapping) -> lint::Entry {
-    lint::Entry {
+fn entry(mapping: &Mapping) -> lint::MappingEntry {
+    lint::MappingEntry {
         mapping: mapping.clone(),
         position: Position::default(),
-        in_go: InGo::Unread,
+        go_semantics: GoSemantics::Unsupported,
     }
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use ack_ram_core::arn::AccountId;
-use ack_ram_core::diff::{Access, Change, Side, Way, diff};
-use ack_ram_core::rules::{Age, Backend, BackendRules, Globs, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::diff::{Access, Change, ChangeKind, Snapshot, diff};
+use ack_ram_core::rules::{
+    Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source, WildcardMode,
+};
 
 /// Backends in their order: mappings and accounts.
 type Backends<'a> = &'a [(&'a [Mapping], &'a [&'a str])];
@@ -16,8 +18,8 @@ fn mapping(arn: &str, username: &str, groups: &[&str]) -> Mapping {
     };
     let groups = groups.iter().map(|group| (*group).to_owned()).collect();
     Mapping {
-        globs: Globs::Wildcards,
-        ..Mapping::exact(source, Age::Place(0), arn, username, groups)
+        wildcards: WildcardMode::Enabled,
+        ..Mapping::for_arn(source, Precedence::ListIndex(0), arn, username, groups)
     }
 }
 
@@ -47,7 +49,7 @@ impl World {
                 let position = format!("mappings[{place}]");
                 let mapping = Mapping {
                     source: Source { backend, position },
-                    age: Age::Place(place),
+                    precedence: Precedence::ListIndex(place),
                     ..mapping.clone()
                 };
                 rules.apply(Rule::compile(mapping.clone()).unwrap());
@@ -72,8 +74,8 @@ impl World {
         self.mappings.iter().collect()
     }
 
-    fn side<'a>(&'a self, mappings: &'a [&'a Mapping]) -> Side<'a> {
-        Side {
+    fn side<'a>(&'a self, mappings: &'a [&'a Mapping]) -> Snapshot<'a> {
+        Snapshot {
             rules: &self.rules,
             mappings,
             accounts: &self.accounts,
@@ -111,9 +113,9 @@ fn check(old: Backends<'_>, new: Backends<'_>, expected: &[&str]) {
 
 fn line<T>(change: &Change<T>, tell: impl Fn(&T) -> String) -> String {
     let sign = match change.change {
-        Way::Added => '+',
-        Way::Removed => '-',
-        Way::Changed => '~',
+        ChangeKind::Added => '+',
+        ChangeKind::Removed => '-',
+        ChangeKind::Changed => '~',
     };
     let side = |side: &Option<T>| side.as_ref().map_or("-".to_owned(), &tell);
     let (before, after) = (side(&change.before), side(&change.after));

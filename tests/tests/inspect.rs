@@ -1,11 +1,11 @@
 //! Looking into tokens: every token of `tests/vectors/tokens.json` is told as the server would judge it.
 
 use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::inspect::{CheckName, Inspection, Kind, Status, inspect};
+use ack_ram_core::inspect::{CheckName, CheckStatus, Inspection, TokenKind, inspect};
 use ack_ram_core::login::{Step, begin};
-use ack_ram_core::policy::Policy;
+use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::{AccessKey, token_v2};
+use ack_ram_core::sign::{AccessKey, sign_token_v2};
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::sts::demo;
 use ack_ram_tests::vectors;
@@ -21,12 +21,12 @@ fn the_verdict_is_that_of_the_server() {
         let now = UnixTime::parse(&case.now).unwrap();
         let told = inspect(&token, Some(&policy), now);
         match begin(&token, &policy, now) {
-            Step::Send(awaiting) => {
+            Step::CallSts(awaiting) => {
                 assert!(told.passes, "{name}: {told:?}");
                 let request = told.request.clone().unwrap();
                 assert_eq!(request.method, awaiting.request().method(), "{name}");
             }
-            Step::Done(decision) => {
+            Step::Decided(decision) => {
                 assert!(!told.passes && told.request.is_none(), "{name}: {told:?}");
                 assert!(codes(&told).contains(&decision.code()), "{name}: {told:?}");
             }
@@ -44,7 +44,7 @@ fn codes(told: &Inspection) -> Vec<&'static str> {
     told.checks.iter().filter_map(|check| check.code).collect()
 }
 
-fn status(told: &Inspection, name: CheckName) -> Option<Status> {
+fn status(told: &Inspection, name: CheckName) -> Option<CheckStatus> {
     let check = told.checks.iter().find(|check| check.name == name);
     check.map(|check| check.status)
 }
@@ -53,13 +53,13 @@ const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
 fn token(key: &AccessKey, signed: UnixTime) -> String {
     let cluster = ClusterId::parse("c1").unwrap();
-    let token = token_v2(key, &cluster, "test/1", signed).unwrap();
+    let token = sign_token_v2(key, &cluster, "test/1", signed).unwrap();
     token.expose().to_owned()
 }
 
 #[test]
 fn independent_failures_are_all_told() {
-    let policy = |cluster| Policy::new(ClusterId::parse(cluster).unwrap());
+    let policy = |cluster| TokenPolicy::new(ClusterId::parse(cluster).unwrap());
     let old = NOW.plus_seconds(-3600);
     let extra = |token: &str| {
         let json = STANDARD
@@ -95,7 +95,7 @@ fn independent_failures_are_all_told() {
         ),
         (
             &expired,
-            Some(Policy {
+            Some(TokenPolicy {
                 max_token_bytes: 100,
                 ..policy("c2")
             }),
@@ -105,8 +105,8 @@ fn independent_failures_are_all_told() {
         let told = inspect(token, policy.as_ref(), NOW);
         assert_eq!(codes(&told), expected, "{told:?}");
         assert_eq!(told.passes, expected.is_empty());
-        assert_eq!(status(&told, CheckName::Sts), Some(Status::NotChecked));
-        let is_compared = status(&told, CheckName::Cluster) != Some(Status::NotChecked);
+        assert_eq!(status(&told, CheckName::Sts), Some(CheckStatus::NotChecked));
+        let is_compared = status(&told, CheckName::Cluster) != Some(CheckStatus::NotChecked);
         assert_eq!(is_compared, policy.is_some());
         let contents = told.contents.unwrap();
         assert_eq!(contents.cluster_id.as_deref(), Some("c1"));
@@ -152,13 +152,13 @@ fn of_a_broken_token_as_much_as_there_is_is_told() {
 #[test]
 fn tokens_of_others_are_named() {
     for (token, kind) in [
-        ("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln", Kind::Jwt),
-        ("k8s-aws-v1.aHR0cHM6Ly8", Kind::AwsIamAuthenticator),
-        ("k8s-ack-v3.e30=", Kind::UnknownVersion),
-        ("k8s-ack-v2.e30=", Kind::TokenV2),
-        ("k8s-ack-v1.e30=", Kind::TokenV1),
-        ("abc", Kind::Unknown),
-        ("", Kind::Unknown),
+        ("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln", TokenKind::Jwt),
+        ("k8s-aws-v1.aHR0cHM6Ly8", TokenKind::AwsIamAuthenticator),
+        ("k8s-ack-v3.e30=", TokenKind::UnknownVersion),
+        ("k8s-ack-v2.e30=", TokenKind::TokenV2),
+        ("k8s-ack-v1.e30=", TokenKind::TokenV1),
+        ("abc", TokenKind::Unknown),
+        ("", TokenKind::Unknown),
     ] {
         let told = inspect(token, None, NOW);
         assert_eq!(told.kind, kind);

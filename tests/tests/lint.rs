@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::lint::{
-    Account, BackendEntries, Code, Configuration, Entry, Finding, InGo, Position, Severity, lint,
+    AccountEntry, BackendEntries, Finding, FindingCode, GoSemantics, LintInput, MappingEntry,
+    Position, Severity, lint,
 };
 use ack_ram_core::rules::{
-    Age, Backend, Globs, Mapping, ReservedPrefixes, SessionArns, Source, Validation,
+    Backend, Mapping, Precedence, ReservedPrefixes, SessionArnMode, Source, Validation,
+    WildcardMode,
 };
 use serde::Deserialize;
 
@@ -81,10 +83,22 @@ fn everything_is_found_and_nothing_else() {
     let vectors: Vectors = serde_json::from_str(include_str!("../vectors/lint.json")).unwrap();
     assert!(vectors.cases.len() >= 130);
     let mut met = BTreeSet::new();
+    let mut texts = String::new();
     for case in &vectors.cases {
-        met.extend(check(case));
+        texts += &format!("# {}\n", case.name);
+        let findings = check(case);
+        for finding in &findings {
+            texts += &serde_json::to_string(finding).unwrap();
+            texts.push('\n');
+        }
+        met.extend(findings.into_iter().map(|finding| finding.code.as_str()));
     }
-    let unmet = Code::ALL.iter().filter(|code| !met.contains(code.as_str()));
+    insta::with_settings!({ omit_expression => true }, {
+        insta::assert_snapshot!("findings", texts);
+    });
+    let unmet = FindingCode::ALL
+        .iter()
+        .filter(|code| !met.contains(code.as_str()));
     let of_the_host = [
         "unreadable",
         "invalid-setting",
@@ -108,8 +122,8 @@ fn everything_is_found_and_nothing_else() {
     assert_eq!(unmet, of_the_host);
 }
 
-/// The codes that were found.
-fn check(case: &Case) -> Vec<&'static str> {
+/// What was found.
+fn check(case: &Case) -> Vec<Finding> {
     let findings = lint(&configuration(case));
     let told: Vec<String> = findings
         .iter()
@@ -141,13 +155,10 @@ fn check(case: &Case) -> Vec<&'static str> {
         assert!(!finding.advice.is_empty(), "{name}: {message}");
     }
     findings
-        .iter()
-        .map(|finding| finding.code.as_str())
-        .collect()
 }
 
-fn configuration(case: &Case) -> Configuration {
-    Configuration {
+fn configuration(case: &Case) -> LintInput {
+    LintInput {
         position: position("config"),
         backends: case.backends.iter().map(backend).collect(),
         validations: case
@@ -156,7 +167,7 @@ fn configuration(case: &Case) -> Configuration {
             .map(|input| Validation::compile(&input.expression, &input.message).unwrap())
             .collect(),
         serves_proxies: case.serves_proxies,
-        remarks: Vec::new(),
+        host_findings: Vec::new(),
     }
 }
 
@@ -167,13 +178,13 @@ fn backend(input: &BackendInput) -> BackendEntries {
     };
     let mappings = input.mappings.iter().enumerate().map(|(place, mapping)| {
         let name = format!("mappings[{place}]");
-        Entry {
+        MappingEntry {
             position: position(&format!("{prefix}{name}")),
-            in_go: match (mapping.in_go.as_deref(), input.backend) {
-                (Some("unread"), _) => InGo::Unread,
+            go_semantics: match (mapping.in_go.as_deref(), input.backend) {
+                (Some("unread"), _) => GoSemantics::Unsupported,
                 (Some(other), _) => panic!("{other}"),
-                (None, Backend::Crd) => InGo::Regex,
-                (None, _) => InGo::Literal,
+                (None, Backend::Crd) => GoSemantics::Regex,
+                (None, _) => GoSemantics::Literal,
             },
             mapping: written(mapping, input.backend, name, place),
         }
@@ -182,13 +193,13 @@ fn backend(input: &BackendInput) -> BackendEntries {
         .accounts
         .iter()
         .enumerate()
-        .map(|(place, account)| Account {
+        .map(|(place, account)| AccountEntry {
             account: AccountId::parse(account).unwrap(),
             position: position(&format!("{prefix}accounts[{place}]")),
         });
     BackendEntries {
         backend: input.backend,
-        is_read: input.is_read,
+        is_known: input.is_read,
         mappings: mappings.collect(),
         accounts: accounts.collect(),
         reserved: ReservedPrefixes {
@@ -201,10 +212,10 @@ fn backend(input: &BackendInput) -> BackendEntries {
 fn written(input: &MappingInput, backend: Backend, position: String, place: usize) -> Mapping {
     let source = Source { backend, position };
     Mapping {
-        globs: if input.globs || backend == Backend::Crd {
-            Globs::Wildcards
+        wildcards: if input.globs || backend == Backend::Crd {
+            WildcardMode::Enabled
         } else {
-            Globs::Literal
+            WildcardMode::Disabled
         },
         arn_pattern: input.arn_pattern.clone(),
         user_id: input.user_id.clone(),
@@ -213,14 +224,14 @@ fn written(input: &MappingInput, backend: Backend, position: String, place: usiz
         username_expression: input.username_expression.clone(),
         groups_expression: input.groups_expression.clone(),
         groups_expression_may_add: input.groups_expression_may_add.clone(),
-        session_arns: if backend == Backend::Crd {
-            SessionArns::AsRole
+        session_arn_mode: if backend == Backend::Crd {
+            SessionArnMode::AsRole
         } else {
-            SessionArns::Refused
+            SessionArnMode::Refused
         },
-        ..Mapping::exact(
+        ..Mapping::for_arn(
             source,
-            Age::Place(place),
+            Precedence::ListIndex(place),
             &input.arn,
             &input.username,
             input.groups.clone(),
@@ -238,7 +249,7 @@ fn position(entry: &str) -> Position {
 #[test]
 fn findings_of_the_host_take_their_place() {
     let remark = |line, column| Finding {
-        code: Code::UnknownKey,
+        code: FindingCode::UnknownKey,
         severity: Severity::Error,
         position: Position {
             file: "c.yaml".to_owned(),
@@ -249,9 +260,9 @@ fn findings_of_the_host_take_their_place() {
         message: "unknown".to_owned(),
         advice: "remove it".to_owned(),
     };
-    let configuration = Configuration {
-        remarks: vec![remark(10, 1), remark(2, 11), remark(2, 3)],
-        ..Configuration::default()
+    let configuration = LintInput {
+        host_findings: vec![remark(10, 1), remark(2, 11), remark(2, 3)],
+        ..LintInput::default()
     };
     let places: Vec<String> = lint(&configuration)
         .iter()
@@ -275,14 +286,14 @@ fn an_empty_list_of_groups_is_told_once() {
     let configuration = configuration(case.unwrap());
     let codes = |entry: &str| -> Vec<&str> {
         let remark = Finding {
-            code: Code::EmptyList,
+            code: FindingCode::EmptyList,
             severity: Severity::Error,
             position: position(entry),
             message: "`groups` has nothing in it".to_owned(),
             advice: "write `[]`".to_owned(),
         };
-        let with_remark = Configuration {
-            remarks: vec![remark],
+        let with_remark = LintInput {
+            host_findings: vec![remark],
             ..configuration.clone()
         };
         let codes = lint(&with_remark);

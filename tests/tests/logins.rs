@@ -33,7 +33,7 @@ fn check(case: &LoginCase) {
     check_explanation(case, &outcome["explanation"]);
     check_nothing_of_others_is_told(name, &outcome["explanation"], &answer);
     if let Some(expected) = &case.error {
-        let fingerprint = Fingerprint::of(case.login["token"].as_str().unwrap());
+        let fingerprint = Fingerprint::from_text(case.login["token"].as_str().unwrap());
         let expected = expected.replace("REF", &fingerprint.to_string());
         let told = answer["status"].get("error").or(answer.get("message"));
         assert_eq!(told, Some(&Value::String(expected)), "{name}");

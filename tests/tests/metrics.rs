@@ -52,7 +52,7 @@ impl World {
     /// Reviews a token that no other is equal to.
     async fn review(&self, key: &AccessKey) -> Secret {
         let cluster = ClusterId::parse(CLUSTER).unwrap();
-        let token = sign::token_v2(key, &cluster, "test", self.dates.next()).unwrap();
+        let token = sign::sign_token_v2(key, &cluster, "test", self.dates.next()).unwrap();
         self.webhook.review(&token).await.unwrap();
         token
     }

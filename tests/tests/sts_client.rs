@@ -74,7 +74,7 @@ impl World {
     /// A token that no other is equal to.
     fn token(&self) -> Secret {
         let cluster = ClusterId::parse(CLUSTER).unwrap();
-        sign::token_v2(&demo::user_key(), &cluster, "test", self.dates.next()).unwrap()
+        sign::sign_token_v2(&demo::user_key(), &cluster, "test", self.dates.next()).unwrap()
     }
 
     async fn review(&self, token: &Secret) -> Reply {

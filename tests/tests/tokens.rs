@@ -3,7 +3,7 @@
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::fingerprint::Fingerprint;
 use ack_ram_core::login::{Step, begin};
-use ack_ram_core::policy::Policy;
+use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::vectors::{self, SentRequest, TokenCase};
 
@@ -15,12 +15,12 @@ fn every_token_meets_its_decision_or_becomes_its_request() {
     }
 }
 
-fn check(case: &TokenCase, policy: &Policy) {
+fn check(case: &TokenCase, policy: &TokenPolicy) {
     let name = &case.name;
     let token = case.token();
     let now = UnixTime::parse(&case.now).unwrap();
     match begin(&token, policy, now) {
-        Step::Send(awaiting) => {
+        Step::CallSts(awaiting) => {
             let sent = awaiting.request();
             let request = SentRequest {
                 method: sent.method().to_owned(),
@@ -31,13 +31,17 @@ fn check(case: &TokenCase, policy: &Policy) {
                     .collect(),
             };
             assert_eq!(Some(&request), case.request.as_ref(), "{name}");
-            assert_eq!(awaiting.fingerprint(), Fingerprint::of(&token), "{name}");
+            assert_eq!(
+                awaiting.fingerprint(),
+                Fingerprint::from_text(&token),
+                "{name}"
+            );
         }
-        Step::Done(decision) => {
+        Step::Decided(decision) => {
             assert_eq!(Some(decision.code()), case.code.as_deref(), "{name}");
             let message = decision.public_message();
             if let Some(expected) = &case.message {
-                let expected = expected.replace("REF", &Fingerprint::of(&token).to_string());
+                let expected = expected.replace("REF", &Fingerprint::from_text(&token).to_string());
                 assert_eq!(message.as_ref(), Some(&expected), "{name}");
             }
             let told = format!("{message:?} {decision:?}");
@@ -50,14 +54,14 @@ fn check(case: &TokenCase, policy: &Policy) {
 
 #[test]
 fn the_limit_is_on_the_whole_token() {
-    let policy = Policy::new(ClusterId::parse("c1").unwrap());
+    let policy = TokenPolicy::new(ClusterId::parse("c1").unwrap());
     let now = UnixTime::from_seconds(0);
     for (bytes, code) in [
         (16 * 1024, "token_base64"),
         (16 * 1024 + 1, "token_too_large"),
     ] {
         let token = format!("{:-<bytes$}", "k8s-ack-v2.");
-        let Step::Done(decision) = begin(&token, &policy, now) else {
+        let Step::Decided(decision) = begin(&token, &policy, now) else {
             panic!("taken");
         };
         assert_eq!(decision.code(), code);

@@ -5,7 +5,7 @@ use ack_ram_core::rules::Validation;
 use super::*;
 
 const SHORT: &str = "identity.type == 'AssumedRoleUser'";
-/// About as much as anybody writes.
+/// About the longest condition in practice.
 const LONG: &str = "identity.type == 'AssumedRoleUser' && identity.roleName in ['ops', 'dev', 'team-7'] && identity.sessionName.split('@').size() == 1 && !identity.sessionName.startsWith('ci-')";
 const NEVER: &str = "identity.sessionName == 'bob'";
 
@@ -68,7 +68,7 @@ fn groups(bencher: Bencher<'_, '_>) {
     bench(bencher, [mapping]);
 }
 
-/// One validation of whoever is granted.
+/// One validation of the granted user.
 #[divan::bench]
 fn validation(bencher: Bencher<'_, '_>) {
     let expression =
@@ -97,7 +97,7 @@ fn bench(bencher: Bencher<'_, '_>, mappings: impl IntoIterator<Item = Mapping>) 
 }
 
 fn grants(bencher: Bencher<'_, '_>, rules: &RuleSet) {
-    let who = who(7);
-    assert_eq!(rules.decide(&who).code(), "granted");
-    bencher.bench_local(|| rules.decide(black_box(&who)));
+    let identity = verified_identity(7);
+    assert_eq!(rules.decide(&identity).code(), "granted");
+    bencher.bench_local(|| rules.decide(black_box(&identity)));
 }

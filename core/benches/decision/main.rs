@@ -1,4 +1,4 @@
-//! What a decision costs: `cargo bench -p ack-ram-core --features cel`. The figures and what they mean are in
+//! Measures the cost of a decision: `cargo bench -p ack-ram-core --features cel`. The figures and what they mean are in
 //! `benches/README.md`.
 //!
 //! Each group has a baseline that does the least that such work can be, so that ratios hold on any machine.
@@ -22,11 +22,13 @@ use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::decision::Decision;
 use ack_ram_core::identity::Identity;
 use ack_ram_core::login::{AwaitingSts, Step, VerifiedIdentity, begin};
-use ack_ram_core::policy::Policy;
-use ack_ram_core::review::{ReviewVersion, TokenReview, answer};
-use ack_ram_core::rules::{Age, Backend, BackendRules, Globs, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::policy::TokenPolicy;
+use ack_ram_core::review::{ReviewVersion, TokenReview, render_decision};
+use ack_ram_core::rules::{
+    Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source, WildcardMode,
+};
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::{AccessKey, token_v2};
+use ack_ram_core::sign::{AccessKey, sign_token_v2};
 use ack_ram_core::sts::StsReply;
 use ack_ram_core::time::UnixTime;
 use divan::{AllocProfiler, Bencher};
@@ -39,8 +41,8 @@ fn main() {
     divan::main();
 }
 
-fn policy() -> Policy {
-    Policy::new(ClusterId::parse("c0123456789abcdef0123456789abcdef").unwrap())
+fn policy() -> TokenPolicy {
+    TokenPolicy::new(ClusterId::parse("c0123456789abcdef0123456789abcdef").unwrap())
 }
 
 fn token() -> Secret {
@@ -49,17 +51,17 @@ fn token() -> Secret {
         secret: Secret::new("FakeAccessKeySecret0000000001"),
         security_token: None,
     };
-    token_v2(&key, &policy().cluster_id, "bench", NOW).unwrap()
+    sign_token_v2(&key, &policy().cluster_id, "bench", NOW).unwrap()
 }
 
-fn awaiting(token: &Secret, policy: &Policy) -> AwaitingSts {
+fn awaiting(token: &Secret, policy: &TokenPolicy) -> AwaitingSts {
     match begin(token.expose(), policy, NOW) {
-        Step::Send(awaiting) => awaiting,
-        Step::Done(decision) => panic!("{decision:?}"),
+        Step::CallSts(awaiting) => awaiting,
+        Step::Decided(decision) => panic!("{decision:?}"),
     }
 }
 
-/// What STS says of a session of the role `team-<index>`.
+/// Returns STS's reply for a session of the role `team-<index>`.
 fn reply(index: usize) -> String {
     format!(
         r#"{{"IdentityType":"AssumedRoleUser","AccountId":"1234567890123456","RequestId":"1","PrincipalId":"300000000000000001:alice","RoleId":"300000000000000001","Arn":"acs:ram::1234567890123456:assumed-role/team-{index}/alice"}}"#
@@ -73,7 +75,7 @@ fn response(body: &str) -> StsReply<'_> {
     }
 }
 
-fn who(index: usize) -> VerifiedIdentity {
+fn verified_identity(index: usize) -> VerifiedIdentity {
     let awaiting = awaiting(&token(), &policy());
     awaiting.resume(response(&reply(index)), NOW).unwrap()
 }
@@ -84,10 +86,10 @@ fn mapping(index: usize, arn: &str) -> Mapping {
         position: format!("mapping-{index}"),
     };
     Mapping {
-        globs: Globs::Wildcards,
-        ..Mapping::exact(
+        wildcards: WildcardMode::Enabled,
+        ..Mapping::for_arn(
             source,
-            Age::Place(index),
+            Precedence::ListIndex(index),
             arn,
             "dev:{{SessionName}}",
             vec!["dev".to_owned()],
@@ -119,12 +121,12 @@ mod token_to_request {
         bencher.bench_local(|| begin(black_box(token.expose()), &policy, NOW));
     }
 
-    /// The fingerprint alone: no token can be had for less.
+    /// The fingerprint alone, which every token needs.
     #[divan::bench]
     fn baseline_sha256(bencher: Bencher<'_, '_>) {
         use ack_ram_core::fingerprint::Fingerprint;
         let token = token();
-        bencher.bench_local(|| Fingerprint::of(black_box(token.expose())));
+        bencher.bench_local(|| Fingerprint::from_text(black_box(token.expose())));
     }
 
     #[divan::bench]
@@ -153,8 +155,8 @@ mod exact {
     #[divan::bench(args = SIZES, sample_size = 200)]
     fn decide(bencher: Bencher<'_, '_>, size: usize) {
         let rules = rule_set((0..size).map(|index| rule(index, &arn(index))));
-        let who: Vec<_> = spread(size).take(10_000).map(who).collect();
-        let mut turns = who.iter().cycle();
+        let identities: Vec<_> = spread(size).take(10_000).map(verified_identity).collect();
+        let mut turns = identities.iter().cycle();
         bencher.bench_local(|| rules.decide(black_box(turns.next().unwrap())));
     }
 
@@ -206,26 +208,26 @@ mod patterns {
 
     const SIZES: [usize; 4] = [1, 100, 1_000, 10_000];
 
-    /// All start alike, so that each is tried. The last one matches.
+    /// All patterns have the prefix of the ARN, so each one is tried. The last one matches.
     #[divan::bench(args = SIZES)]
-    fn tried(bencher: Bencher<'_, '_>, size: usize) {
+    fn same_prefix(bencher: Bencher<'_, '_>, size: usize) {
         let account = "acs:ram::1234567890123456";
         let others = (1..size).map(|index| rule(index, &format!("{account}:role/*-{index}-x")));
         let rules = rule_set(others.chain([rule(size, &format!("{account}:role/*-7"))]));
         decide(bencher, &rules);
     }
 
-    /// They start otherwise than the identity, but for one.
+    /// All patterns but one have another prefix than the ARN.
     #[divan::bench(args = SIZES)]
-    fn passed_by(bencher: Bencher<'_, '_>, size: usize) {
+    fn different_prefix(bencher: Bencher<'_, '_>, size: usize) {
         let others = (1..size).map(|index| rule(index, &format!("{}-*", arn(index + 10))));
         let rules = rule_set(others.chain([rule(0, "acs:ram::1234567890123456:role/t*")]));
         decide(bencher, &rules);
     }
 
     fn decide(bencher: Bencher<'_, '_>, rules: &RuleSet) {
-        let who = who(7);
-        bencher.bench_local(|| rules.decide(black_box(&who)));
+        let identity = verified_identity(7);
+        bencher.bench_local(|| rules.decide(black_box(&identity)));
     }
 }
 
@@ -243,32 +245,32 @@ fn apply_among_100_000(bencher: Bencher<'_, '_>) {
         });
 }
 
-/// An identity that is not mapped, and why.
+/// Explains why an identity is not mapped.
 #[divan::bench]
-fn explain_a_denial(bencher: Bencher<'_, '_>) {
+fn explain_denial(bencher: Bencher<'_, '_>) {
     let rules = rule_set((0..1_000).map(|index| rule(index, &arn(index + 10))));
-    let who = Identity {
+    let identity = Identity {
         arn: Arn::parse("acs:ram::1:assumed-role/team-11/alice").unwrap(),
         user_id: "1".into(),
         access_key_id: AccessKeyId::parse("LTAI").unwrap(),
     };
-    bencher.bench_local(|| rules.explain(black_box(&who)));
+    bencher.bench_local(|| rules.explain(black_box(&identity)));
 }
 
-/// A TokenReview in, a decision made before, a TokenReview out: what a cached identity costs outside of HTTP.
+/// A TokenReview in, a decision made before, a TokenReview out: the cost of a cached identity without HTTP.
 #[divan::bench]
-fn review_in_and_out(bencher: Bencher<'_, '_>) {
+fn review_round_trip(bencher: Bencher<'_, '_>) {
     let token = token();
     let body = format!(
         r#"{{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1","metadata":{{"creationTimestamp":null}},"spec":{{"token":"{}","audiences":["https://kubernetes.default.svc"]}},"status":{{"user":{{}}}}}}"#,
         token.expose()
     );
     let rules = rule_set((0..1_000).map(|index| rule(index, &arn(index))));
-    let who = who(7);
-    let decide = || -> Decision { rules.decide(&who) };
+    let identity = verified_identity(7);
+    let decide = || -> Decision { rules.decide(&identity) };
     bencher.bench_local(|| {
         let review = TokenReview::parse(black_box(body.as_bytes())).unwrap();
         black_box(review.token());
-        answer(ReviewVersion::V1, &decide())
+        render_decision(ReviewVersion::V1, &decide())
     });
 }

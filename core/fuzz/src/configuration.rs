@@ -1,6 +1,6 @@
 //! Configuration files.
 
-use ack_ram_config::config::{self, ConfigFile, Overrides, Sources};
+use ack_ram_config::config::{self, ConfigFile, ConfigSources, Overrides};
 
 /// The file, YAML.
 pub fn configuration(input: &[u8]) {
@@ -9,7 +9,7 @@ pub fn configuration(input: &[u8]) {
     };
     let overrides = Overrides::default();
     let name = "config.yaml";
-    let sources = Sources {
+    let sources = ConfigSources {
         file: Some(ConfigFile::Text { name, text }),
         overrides: &overrides,
         variables: &|_| None,

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use ack_ram_config::config::document;
 use ack_ram_config::config::yaml::{self, Node, Value};
-use ack_ram_config::last_good::{Basis, LastGood, Terms, Update};
-use ack_ram_core::rules::{Backend, Globs, Rule};
+use ack_ram_config::last_good::{LastGood, RetentionBasis, RetentionPolicy, Update};
+use ack_ram_core::rules::{Backend, Rule, WildcardMode};
 use ack_ram_core::time::UnixTime;
 
 /// Between two documents.
@@ -25,54 +25,55 @@ pub fn edits(input: &[u8]) {
     let documents = text.split(SEPARATOR).take(MAX_DOCUMENTS);
     for (number, text) in (0..).zip(documents) {
         let now = UnixTime::from_seconds(number * LATER);
-        let terms = Terms {
+        let terms = RetentionPolicy {
             now,
             ttl: TTL,
             protected: None,
         };
-        let read = document::dynamic_file("d.json", text, Globs::Wildcards);
+        let read = document::parse_dynamic_file("d.json", text, WildcardMode::Enabled);
         let is_readable = read.is_ok();
         let update = match read {
-            Ok(document) => last_good.read(document.mappings, &terms),
-            Err(why) => last_good.hold(&why, &terms),
+            Ok(document) => last_good.apply(document.mappings, &terms),
+            Err(why) => last_good.keep_last_good(&why, &terms),
         };
         let newest = yaml::parse(text).ok().filter(|_| is_readable);
-        check(&update, &before, newest.as_ref(), now);
+        check_update(&update, &before, newest.as_ref(), now);
         before = update.rules;
     }
 }
 
-fn check(update: &Update, before: &[Rule], newest: Option<&Node>, now: UnixTime) {
+fn check_update(update: &Update, before: &[Rule], newest: Option<&Node>, now: UnixTime) {
     for rule in &update.rules {
         let position = &rule.source().position;
-        let Some(kept) = &update.in_effect[position].kept else {
+        let Some(kept) = &update.in_effect[position].retention else {
             assert!(newest.is_some(), "{position} is not written");
             continue;
         };
         assert!(now < kept.until, "{position} is over");
         assert_eq!(kept.until.seconds_since(kept.since), TTL);
-        let (username, groups) = rule.written_names();
-        let gave = before.iter().find(|last| {
-            let all = last.written_names().1;
+        let (username, groups) = rule.raw_names();
+        let previous_rule = before.iter().find(|last| {
+            let all = last.raw_names().1;
             last.subject() == rule.subject() && groups.iter().all(|group| all.contains(group))
         });
-        let gave = gave.unwrap_or_else(|| panic!("{position} was not given before"));
+        let previous_rule =
+            previous_rule.unwrap_or_else(|| panic!("{position} was not given before"));
         match (kept.basis, newest) {
-            (Basis::Protected, _) => panic!("nobody is protected"),
-            (Basis::Unreadable, None) => {
-                assert_eq!(gave.subject(), rule.subject());
+            (RetentionBasis::Protected, _) => panic!("nobody is protected"),
+            (RetentionBasis::Unreadable, None) => {
+                assert_eq!(previous_rule.subject(), rule.subject());
             }
-            (Basis::Unreadable, Some(root)) => {
+            (RetentionBasis::Unreadable, Some(root)) => {
                 let is_list = |value: &Value| matches!(value, Value::List(_));
-                let list = list_at(root, position);
+                let list = find_list(root, position);
                 assert!(!list.is_some_and(is_list), "{position} can be read");
             }
-            (Basis::BothTexts, None) => panic!("{position}: there is no newest text"),
-            (Basis::BothTexts, Some(root)) => {
-                let entry = list_at(root, position).and_then(|list| entry_at(list, position));
+            (RetentionBasis::BothTexts, None) => panic!("{position}: there is no newest text"),
+            (RetentionBasis::BothTexts, Some(root)) => {
+                let entry = find_list(root, position).and_then(|list| find_entry(list, position));
                 let entry = entry.unwrap_or_else(|| panic!("{position} is not written"));
                 let mut texts = BTreeSet::new();
-                collect(entry, &mut texts);
+                collect_texts(entry, &mut texts);
                 for group in groups {
                     // Go splits text into groups.
                     let is_part =
@@ -82,12 +83,12 @@ fn check(update: &Update, before: &[Rule], newest: Option<&Node>, now: UnixTime)
                 }
                 let subject = rule.subject().to_string();
                 let name = subject.rsplit([':', '/']).next().unwrap_or_default();
-                let names_it = |text: &String| {
+                let names_subject = |text: &String| {
                     text.eq_ignore_ascii_case(&subject)
                         || (text.starts_with('a') && text.ends_with(name))
                 };
                 assert!(
-                    texts.iter().any(names_it),
+                    texts.iter().any(names_subject),
                     "{position}: {subject} is not named"
                 );
                 let is_near = |text: &String| text.len().abs_diff(username.len()) <= 8;
@@ -98,7 +99,7 @@ fn check(update: &Update, before: &[Rule], newest: Option<&Node>, now: UnixTime)
 }
 
 /// The list of `position` in a document, also below a key that is misspelled.
-fn list_at<'a>(root: &'a Node, position: &str) -> Option<&'a Value> {
+fn find_list<'a>(root: &'a Node, position: &str) -> Option<&'a Value> {
     let key = position.split('[').next()?;
     let Value::Map(entries) = &root.value else {
         return None;
@@ -110,14 +111,16 @@ fn list_at<'a>(root: &'a Node, position: &str) -> Option<&'a Value> {
         // The last one counts.
         entries.iter().rev().find(|(name, _)| {
             let name = name.name.to_ascii_lowercase();
-            name.starts_with('m') && name.len().abs_diff(key.len()) <= 4 && is_slip(&name, key)
+            name.starts_with('m')
+                && name.len().abs_diff(key.len()) <= 4
+                && is_misspelling(&name, key)
         })
     };
     exact.or_else(misspelled).map(|(_, node)| &node.value)
 }
 
 /// Whether `name` is `key` with one letter inserted, left out, replaced, or two swapped.
-fn is_slip(name: &str, key: &str) -> bool {
+fn is_misspelling(name: &str, key: &str) -> bool {
     let name: Vec<char> = name.chars().collect();
     let key: Vec<char> = key.to_ascii_lowercase().chars().collect();
     let same = name.iter().zip(&key).take_while(|(a, b)| a == b).count();
@@ -129,7 +132,7 @@ fn is_slip(name: &str, key: &str) -> bool {
         || (a.len() > 1 && b.len() > 1 && a[0] == b[1] && a[1] == b[0] && a[2..] == b[2..])
 }
 
-fn entry_at<'a>(list: &'a Value, position: &str) -> Option<&'a Value> {
+fn find_entry<'a>(list: &'a Value, position: &str) -> Option<&'a Value> {
     let index = position.split(['[', ']']).nth(1)?.parse::<usize>().ok()?;
     match list {
         Value::List(items) => items.get(index).map(|node| &node.value),
@@ -138,19 +141,19 @@ fn entry_at<'a>(list: &'a Value, position: &str) -> Option<&'a Value> {
 }
 
 /// All texts in `value`.
-fn collect(value: &Value, texts: &mut BTreeSet<String>) {
+fn collect_texts(value: &Value, texts: &mut BTreeSet<String>) {
     match value {
         Value::Text(text) | Value::Number(text) => {
             texts.insert(text.clone());
         }
         Value::List(items) => {
             for item in items {
-                collect(&item.value, texts);
+                collect_texts(&item.value, texts);
             }
         }
         Value::Map(entries) => {
             for (_, node) in entries {
-                collect(&node.value, texts);
+                collect_texts(&node.value, texts);
             }
         }
         Value::Null | Value::Bool(_) | Value::Unquoted(_) | Value::ComplexMap => {}

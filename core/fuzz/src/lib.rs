@@ -54,14 +54,14 @@ macro_rules! program {
 #[doc(hidden)]
 pub use libfuzzer_sys;
 
-/// What people are told is one line, and what the API server is told is JSON of the right kind.
-fn check_told(decision: &Decision) {
+/// Checks that the message for people is one line, and the reply to the API server is JSON of the right kind.
+fn check_decision_output(decision: &Decision) {
     if let Some(message) = decision.public_message() {
         check_line(&message);
     }
     let granted = decision.code() == "granted";
     for version in [ReviewVersion::V1, ReviewVersion::V1Beta1] {
-        let answer = review::answer(version, decision);
+        let answer = review::render_decision(version, decision);
         let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
         assert!(matches!(answer.status, 200 | 503), "{body}");
         assert_eq!(body["status"]["authenticated"] == true, granted, "{body}");

@@ -20,17 +20,17 @@ pub fn proxy(input: &[u8]) {
     let mut line = || lines.next().unwrap_or_default();
     let [url, no_proxy, destination] = [line(), line(), line()];
     check_url(url);
-    for place in (0..=url.len())
-        .filter(|place| url.is_char_boundary(*place))
+    for position in (0..=url.len())
+        .filter(|position| url.is_char_boundary(*position))
         .take(40)
     {
-        check_secrecy(url, place);
+        check_secrecy(url, position);
     }
     check_no_proxy(no_proxy, destination);
 }
 
-fn read(url: &str, no_proxy: &str) -> ProxySettings {
-    ProxySettings::read(&|name| match name {
+fn parse_settings(url: &str, no_proxy: &str) -> ProxySettings {
+    ProxySettings::from_environment(&|name| match name {
         "HTTPS_PROXY" => Some(url.to_owned()),
         "NO_PROXY" => Some(no_proxy.to_owned()),
         _ => None,
@@ -39,7 +39,7 @@ fn read(url: &str, no_proxy: &str) -> ProxySettings {
 
 /// The host and the port stand after the last `@`, and nothing before it is connected to.
 fn check_url(url: &str) {
-    let settings = read(url, "");
+    let settings = parse_settings(url, "");
     for warning in settings.warnings() {
         check_line(warning);
     }
@@ -79,8 +79,8 @@ fn without_scheme(url: &str) -> &str {
     }
 }
 
-/// No message holds the text at `place`, unless the text is the host of a proxy that is used.
-fn check_secrecy(url: &str, place: usize) {
+/// No message holds the text at `position`, unless the text is the host of a proxy that is used.
+fn check_secrecy(url: &str, position: usize) {
     // A fuzzer learns what is compared.
     let has_canary = |text: &str| {
         text.to_ascii_lowercase()
@@ -89,23 +89,26 @@ fn check_secrecy(url: &str, place: usize) {
     if has_canary(url) {
         return;
     }
-    let (before, after) = url.split_at(place);
+    let (before, after) = url.split_at(position);
     let url = format!("{before}{CANARY}{after}");
-    let settings = read(&url, &url);
-    let mut told = settings.warnings().to_vec();
+    let settings = parse_settings(&url, &url);
+    let mut messages = settings.warnings().to_vec();
     match settings.proxy_for("sts.aliyuncs.com", 443) {
         Ok(None) => {}
         Ok(Some(_)) if !after.contains('@') => return,
-        Ok(Some(proxy)) => told.push(format!("{proxy} {proxy:?}")),
-        Err(error) => told.push(format!("{error} {error:?}")),
+        Ok(Some(proxy)) => messages.push(format!("{proxy} {proxy:?}")),
+        Err(error) => messages.push(format!("{error} {error:?}")),
     }
     // Entries of `NO_PROXY` are quoted where none has an `@`, and so none a password.
     if url.contains('@') {
-        let shown = |text: &String| {
+        let contains_canary = |text: &String| {
             text.to_ascii_lowercase()
                 .contains(&CANARY.to_ascii_lowercase())
         };
-        assert!(!told.iter().any(shown), "{url:?}: {told:?}");
+        assert!(
+            !messages.iter().any(contains_canary),
+            "{url:?}: {messages:?}"
+        );
     }
 }
 
@@ -117,7 +120,7 @@ fn check_no_proxy(no_proxy: &str, destination: &str) {
     let (Some(parsed), Ok(port)) = (Host::parse(host), port.parse::<u16>()) else {
         return;
     };
-    let settings = read("http://proxy:3128", no_proxy);
+    let settings = parse_settings("http://proxy:3128", no_proxy);
     for warning in settings.warnings() {
         check_line(warning);
     }
@@ -126,12 +129,12 @@ fn check_no_proxy(no_proxy: &str, destination: &str) {
         Host::Ip(ip) => {
             let ip = ip.to_canonical();
             ip.is_loopback()
-                || entries(no_proxy).any(|entry| entry == "*" || has_ip(&entry, ip, port))
+                || entries(no_proxy).any(|entry| entry == "*" || matches_ip(&entry, ip, port))
         }
         Host::Name(name) => {
             let host = host.to_lowercase();
             name == "localhost"
-                || entries(no_proxy).any(|entry| entry == "*" || has_name(&entry, &host, port))
+                || entries(no_proxy).any(|entry| entry == "*" || matches_name(&entry, &host, port))
         }
     };
     assert_eq!(is_direct, expected, "{no_proxy:?} {destination:?}");
@@ -142,7 +145,7 @@ fn entries(no_proxy: &str) -> impl Iterator<Item = String> {
 }
 
 /// An address is compared bit by bit.
-fn has_ip(entry: &str, ip: IpAddr, port: u16) -> bool {
+fn matches_ip(entry: &str, ip: IpAddr, port: u16) -> bool {
     if let Some((network, length)) = entry.split_once('/') {
         let digits = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
         let (Ok(network), Some(length)) = (
@@ -192,7 +195,7 @@ fn bits(ip: IpAddr) -> Vec<bool> {
 }
 
 /// A name is compared label by label from its end.
-fn has_name(entry: &str, host: &str, port: u16) -> bool {
+fn matches_name(entry: &str, host: &str, port: u16) -> bool {
     let on_port = format!(":{port}");
     let without_port = [entry.strip_suffix(&on_port), entry.strip_suffix(':')];
     let pattern = match without_port.into_iter().flatten().next() {

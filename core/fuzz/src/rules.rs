@@ -6,7 +6,8 @@ use ack_ram_core::decision::KubernetesUser;
 use ack_ram_core::identity::Identity;
 use ack_ram_core::rules::subject::Subject;
 use ack_ram_core::rules::{
-    Age, Backend, BackendRules, Globs, Mapping, Rule, RuleSet, SessionArns, Source, Validation,
+    Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, SessionArnMode, Source, Validation,
+    WildcardMode,
 };
 
 /// A line for each field, empty for one that is not there: somebody's ARN, then `arn`, `arnPattern`, `userID`,
@@ -31,9 +32,9 @@ pub fn rules(input: &[u8]) {
     };
     let mapping = Mapping {
         source,
-        age: Age::Place(0),
+        precedence: Precedence::ListIndex(0),
         arn: exact.unwrap_or_default(),
-        globs: Globs::Wildcards,
+        wildcards: WildcardMode::Enabled,
         arn_pattern,
         user_id,
         role_id,
@@ -43,7 +44,7 @@ pub fn rules(input: &[u8]) {
         groups: lines.map(str::to_owned).collect(),
         groups_expression,
         groups_expression_may_add: may_add.into_iter().collect(),
-        session_arns: SessionArns::Refused,
+        session_arn_mode: SessionArnMode::Refused,
     };
     let written: Vec<String> = mapping
         .groups
@@ -103,8 +104,8 @@ fn check_user(user: &KubernetesUser, written: &[String]) {
             "{name:?}"
         );
         let is_reserved = |text: &str| text.trim_start().starts_with("system:");
-        let is_said = || written.iter().any(|text| is_reserved(text));
-        assert!(!is_reserved(name) || is_said(), "{name}");
+        let is_written = || written.iter().any(|text| is_reserved(text));
+        assert!(!is_reserved(name) || is_written(), "{name}");
     }
 }
 

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 const LOGINS: &str = include_str!("../../../tests/vectors/logins.json");
+const STS_ERRORS: &str = include_str!("../../../tests/vectors/sts-errors.json");
 const TOKENS: &str = include_str!("../../../tests/vectors/tokens.json");
 const PROXIES: &str = include_str!("../../../tests/vectors/proxy.json");
 const EXPRESSIONS: &str = include_str!("../../../tests/vectors/cel.json");
@@ -89,14 +90,11 @@ fn from_token(token: &str) -> String {
 }
 
 fn replies() -> Vec<String> {
-    let seeds = cases(LOGINS).into_iter().filter_map(|case| {
-        let response = &case["login"]["sts"]["response"];
-        Some(format!(
-            "{}\n{}",
-            response["status"],
-            response["body"].as_str()?
-        ))
-    });
+    let logins = cases(LOGINS).into_iter();
+    let replies = logins.map(|mut case| case["login"]["sts"]["response"].take());
+    let replies = replies.chain(cases(STS_ERRORS));
+    let seeds = replies
+        .filter_map(|reply| Some(format!("{}\n{}", reply["status"], reply["body"].as_str()?)));
     seeds.collect()
 }
 

@@ -5,13 +5,15 @@ use ack_ram_core::arn::Arn;
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::decision::{Decision, Outcome};
 use ack_ram_core::login::{AwaitingSts, Step, begin};
-use ack_ram_core::policy::Policy;
-use ack_ram_core::rules::{Age, Backend, BackendRules, Globs, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::policy::TokenPolicy;
+use ack_ram_core::rules::{
+    Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source, WildcardMode,
+};
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::{AccessKey, token_v2};
+use ack_ram_core::sign::{AccessKey, sign_token_v2};
 use ack_ram_core::sts::StsReply;
 
-use crate::{NOW, check_told};
+use crate::{NOW, check_decision_output};
 
 /// The HTTP status, a line feed, and the body.
 pub fn sts_reply(input: &[u8]) {
@@ -29,7 +31,7 @@ pub fn sts_reply(input: &[u8]) {
     let fingerprint = awaiting.fingerprint();
     let who = match awaiting.resume(StsReply::Response { status, body }, NOW) {
         Ok(who) => who,
-        Err(error) => return check_told(&Decision::from_sts_error(fingerprint, error)),
+        Err(error) => return check_decision_output(&Decision::from_sts_error(fingerprint, error)),
     };
     assert_eq!(status, 200);
     let identity = who.identity();
@@ -39,7 +41,7 @@ pub fn sts_reply(input: &[u8]) {
     );
     assert_eq!(identity.access_key_id.as_str(), "LTAI5tFakeAccessKeyId001");
     let decision = rules_for_everyone(identity.account_id().as_str()).decide(&who);
-    check_told(&decision);
+    check_decision_output(&decision);
     if let Outcome::Granted(user) = &decision.outcome {
         assert!(user.username.starts_with("somebody:"));
         assert!(!user.uid.contains(char::is_control));
@@ -55,10 +57,10 @@ fn awaiting_sts() -> AwaitingSts {
         secret: Secret::new("secret"),
         security_token: None,
     };
-    let token = token_v2(&key, &cluster, "fuzz", NOW).unwrap();
-    match begin(token.expose(), &Policy::new(cluster), NOW) {
-        Step::Send(awaiting) => awaiting,
-        Step::Done(decision) => panic!("{decision:?}"),
+    let token = sign_token_v2(&key, &cluster, "fuzz", NOW).unwrap();
+    match begin(token.expose(), &TokenPolicy::new(cluster), NOW) {
+        Step::CallSts(awaiting) => awaiting,
+        Step::Decided(decision) => panic!("{decision:?}"),
     }
 }
 
@@ -70,10 +72,10 @@ fn rules_for_everyone(account: &str) -> RuleSet {
     };
     let username = "somebody:{{SessionNameRaw}}{{UserName}}{{RoleName}}{{AccountID}}";
     let mapping = Mapping {
-        globs: Globs::Wildcards,
-        ..Mapping::exact(
+        wildcards: WildcardMode::Enabled,
+        ..Mapping::for_arn(
             source,
-            Age::Place(0),
+            Precedence::ListIndex(0),
             &format!("acs:ram::{account}:**"),
             username,
             Vec::new(),

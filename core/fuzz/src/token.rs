@@ -3,12 +3,12 @@
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::fingerprint::Fingerprint;
 use ack_ram_core::login::{Step, begin};
-use ack_ram_core::policy::Policy;
+use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::sts::StsRequest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::{NOW, check_told};
+use crate::{NOW, check_decision_output};
 
 /// The cluster of the seeds.
 const CLUSTER_ID: &str = "c0123456789abcdef0123456789abcdef";
@@ -22,44 +22,44 @@ pub fn token(input: &[u8]) {
         }
         text => String::from_utf8_lossy(text).into_owned(),
     };
-    let strict = Policy::new(ClusterId::parse(CLUSTER_ID).unwrap());
-    let lenient = Policy {
+    let strict = TokenPolicy::new(ClusterId::parse(CLUSTER_ID).unwrap());
+    let lenient = TokenPolicy {
         accept_v1: true,
         extra_query_keys: ["x".to_owned(), "team".to_owned()].into(),
         ..strict.clone()
     };
-    let by_strict = check(&token, &strict);
-    let by_lenient = check(&token, &lenient);
+    let by_strict = check_token(&token, &strict);
+    let by_lenient = check_token(&token, &lenient);
     if let Some(request) = by_strict {
         assert_eq!(Some(request), by_lenient, "a policy changes what it takes");
     }
 }
 
 /// The request that goes to STS, if one does.
-fn check(token: &str, policy: &Policy) -> Option<Sent> {
+fn check_token(token: &str, policy: &TokenPolicy) -> Option<SentRequest> {
     match begin(token, policy, NOW) {
-        Step::Send(awaiting) => {
-            assert_eq!(awaiting.fingerprint(), Fingerprint::of(token));
+        Step::CallSts(awaiting) => {
+            assert_eq!(awaiting.fingerprint(), Fingerprint::from_text(token));
             assert!(
                 awaiting.expires() > NOW.plus_seconds(-300),
                 "it has expired"
             );
             Some(check_request(awaiting.request()))
         }
-        Step::Done(decision) => {
+        Step::Decided(decision) => {
             assert_eq!(
                 decision.code() == "not_ours",
                 !token.starts_with("k8s-ack-")
             );
-            check_told(&decision);
+            check_decision_output(&decision);
             None
         }
     }
 }
 
-type Sent = (String, Vec<(&'static str, String)>);
+type SentRequest = (String, Vec<(&'static str, String)>);
 
-fn check_request(request: &StsRequest) -> Sent {
+fn check_request(request: &StsRequest) -> SentRequest {
     let target = request.path_and_query().expose();
     match request.method() {
         "POST" => assert!(

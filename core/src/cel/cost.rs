@@ -1,9 +1,9 @@
-//! What an expression can cost at most, told at load from the sizes that its values can have.
+//! The maximum cost of an expression, computed at load from the sizes that its values can have.
 //!
 //! A unit is about a nanosecond. Every value has bounds that follow from those of what it is made of, so neither a
 //! `replace` nor a chain of `+` can make a small text large unseen.
 
-use super::types::Type;
+use super::types::ValueType;
 
 /// No expression may cost more.
 pub(super) const MAX_COST: u64 = 1_000_000;
@@ -14,31 +14,31 @@ pub(super) const ROUND_COST: u64 = 200;
 /// What an item of a list costs to make, besides its bytes.
 const ITEM_COST: u64 = 50;
 
-/// The bounds of a value.
+/// The type of a value, and the bounds of its size.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Shape {
-    pub(super) ty: Type,
+pub(super) struct ValueBounds {
+    pub(super) ty: ValueType,
     /// A list has at most so many items.
     pub(super) items: u64,
     /// A string, or all items of a list together, has at most so many bytes.
     pub(super) bytes: u64,
     /// A string, or an item of a list, has at most so many bytes.
-    pub(super) longest: u64,
+    pub(super) max_item_bytes: u64,
     /// A string has at least so many bytes.
-    shortest: u64,
+    min_bytes: u64,
 }
 
-impl Shape {
-    pub(super) const BOOL: Self = Self::sizeless(Type::Bool);
-    pub(super) const INT: Self = Self::sizeless(Type::Int);
+impl ValueBounds {
+    pub(super) const BOOL: Self = Self::without_size(ValueType::Bool);
+    pub(super) const INT: Self = Self::without_size(ValueType::Int);
 
-    const fn sizeless(ty: Type) -> Self {
+    const fn without_size(ty: ValueType) -> Self {
         Self {
             ty,
             items: 0,
             bytes: 0,
-            longest: 0,
-            shortest: 0,
+            max_item_bytes: 0,
+            min_bytes: 0,
         }
     }
 
@@ -46,8 +46,8 @@ impl Shape {
     pub(super) const fn string(bytes: u64) -> Self {
         Self {
             bytes,
-            longest: bytes,
-            ..Self::sizeless(Type::String)
+            max_item_bytes: bytes,
+            ..Self::without_size(ValueType::String)
         }
     }
 
@@ -55,18 +55,18 @@ impl Shape {
     pub(super) fn literal(text: &str) -> Self {
         let bytes = text.len() as u64;
         Self {
-            shortest: bytes,
+            min_bytes: bytes,
             ..Self::string(bytes)
         }
     }
 
-    /// A list of up to `items` strings of up to `longest` bytes, of up to `bytes` together.
-    pub(super) const fn strings(items: u64, longest: u64, bytes: u64) -> Self {
+    /// A list of up to `items` strings of up to `max_item_bytes` bytes, of up to `bytes` together.
+    pub(super) const fn strings(items: u64, max_item_bytes: u64, bytes: u64) -> Self {
         Self {
             items,
             bytes,
-            longest,
-            ..Self::sizeless(Type::Strings)
+            max_item_bytes,
+            ..Self::without_size(ValueType::Strings)
         }
     }
 
@@ -81,45 +81,45 @@ impl Shape {
 
     /// An item of this list.
     pub(super) fn item(self) -> Self {
-        Self::string(self.longest)
+        Self::string(self.max_item_bytes)
     }
 
-    /// Either this or `other`.
-    pub(super) fn or(self, other: Self) -> Self {
+    /// Returns the bounds of a value that is either this or `other`.
+    pub(super) fn union(self, other: Self) -> Self {
         Self {
             ty: self.ty,
             items: self.items.max(other.items),
             bytes: self.bytes.max(other.bytes),
-            longest: self.longest.max(other.longest),
-            shortest: self.shortest.min(other.shortest),
+            max_item_bytes: self.max_item_bytes.max(other.max_item_bytes),
+            min_bytes: self.min_bytes.min(other.min_bytes),
         }
     }
 
-    /// This and `other`, one after the other.
-    pub(super) fn plus(self, other: Self) -> Self {
+    /// Returns the bounds of this value followed by `other`.
+    pub(super) fn concatenated(self, other: Self) -> Self {
         let bytes = self.bytes.saturating_add(other.bytes);
         Self {
             ty: self.ty,
             items: self.items.saturating_add(other.items),
             bytes,
-            longest: match self.ty {
-                Type::String => bytes,
-                _ => self.longest.max(other.longest),
+            max_item_bytes: match self.ty {
+                ValueType::String => bytes,
+                _ => self.max_item_bytes.max(other.max_item_bytes),
             },
-            shortest: self.shortest.saturating_add(other.shortest),
+            min_bytes: self.min_bytes.saturating_add(other.min_bytes),
         }
     }
 
-    /// What comes of calling `function`, which yields a `result`, on `arguments`, the receiver first.
-    pub(super) fn of_call(function: &str, arguments: &[Self], result: Type) -> Self {
+    /// Returns the bounds of the result of calling `function`, of type `result`, on `arguments`, the receiver first.
+    pub(super) fn call_result(function: &str, arguments: &[Self], result: ValueType) -> Self {
         match (function, arguments) {
             ("split", [text, separator, ..]) => {
-                let items = text.pieces(*separator).saturating_add(1);
+                let items = text.max_occurrences(*separator).saturating_add(1);
                 Self::strings(items, text.bytes, text.bytes)
             }
             ("replace", [text, from, to, ..]) => {
-                let growth = to.bytes.saturating_sub(from.shortest);
-                let most = text.pieces(*from).saturating_mul(growth);
+                let growth = to.bytes.saturating_sub(from.min_bytes);
+                let most = text.max_occurrences(*from).saturating_mul(growth);
                 Self::string(text.bytes.saturating_add(most))
             }
             ("join", [list, separator @ ..]) => {
@@ -127,20 +127,20 @@ impl Shape {
                 Self::string(list.bytes.saturating_add(separators))
             }
             // The others take a part of their text.
-            (_, [text, ..]) if result == Type::String => Self::string(text.bytes),
-            _ => Self::sizeless(result),
+            (_, [text, ..]) if result == ValueType::String => Self::string(text.bytes),
+            _ => Self::without_size(result),
         }
     }
 
-    /// How often `part` can be in this text; an empty one stands around each character.
-    fn pieces(self, part: Self) -> u64 {
-        match self.bytes.checked_div(part.shortest) {
+    /// Returns how often `part` can occur in this text; an empty part occurs around each character.
+    fn max_occurrences(self, part: Self) -> u64 {
+        match self.bytes.checked_div(part.min_bytes) {
             Some(times) => times,
             None => self.bytes.saturating_add(1),
         }
     }
 
-    /// What it costs to read or to make such a value.
+    /// Returns the cost of reading or making such a value.
     pub(super) fn cost(self) -> u64 {
         self.items
             .saturating_mul(ITEM_COST)
@@ -148,19 +148,19 @@ impl Shape {
     }
 }
 
-/// The bounds of a whole loop, from those of one round with an empty item, and of one with all items as one.
+/// Returns the total of a loop, from a round with an empty item, and from a round with all items as one.
 ///
 /// No cost and no size here grows slower than the text it comes from, so the first counts for every item, and what
 /// the second has more counts once.
-pub(super) fn of_loop(rounds: u64, with_empty: u64, with_all: u64) -> u64 {
+pub(super) fn loop_total(rounds: u64, with_empty: u64, with_all: u64) -> u64 {
     rounds
         .saturating_mul(with_empty)
         .saturating_add(with_all.saturating_sub(with_empty))
 }
 
 /// The sum of `size` over `shapes`.
-pub(super) fn sum(shapes: &[Shape], size: impl Fn(&Shape) -> u64) -> u64 {
+pub(super) fn sum(shapes: &[ValueBounds], size: impl Fn(&ValueBounds) -> u64) -> u64 {
     shapes
         .iter()
-        .fold(0, |sum, shape| sum.saturating_add(size(shape)))
+        .fold(0, |sum, bounds| sum.saturating_add(size(bounds)))
 }

@@ -1,34 +1,34 @@
-//! What can be wrong with an expression, when it loads and when it runs.
+//! Errors of expressions, at load and at evaluation.
 
 use std::fmt;
 
 use super::cost::MAX_COST;
 use super::scan::{MAX_NESTING, MAX_OPERATORS};
-use super::types::Type;
+use super::types::ValueType;
 use super::variables::{MAX_IDENTITY_NAME_BYTES, MAX_UID_BYTES};
-use super::{Kind, MAX_GROUP_BYTES, MAX_GROUPS, MAX_NAME_BYTES, MAX_SOURCE_BYTES, check};
+use super::{ExpressionKind, MAX_GROUP_BYTES, MAX_GROUPS, MAX_NAME_BYTES, MAX_SOURCE_BYTES, check};
 
 /// Why an expression was refused when it was loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExpressionError {
     /// Where.
-    pub position: Position,
+    pub position: ExpressionPosition,
     /// Why.
     pub reason: Reason,
 }
 
-/// A place in the source of an expression, as people count: from 1, in characters.
+/// A position in the source of an expression, in lines and characters from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
+pub struct ExpressionPosition {
     /// The line.
     pub line: usize,
     /// The column.
     pub column: usize,
 }
 
-impl Position {
-    /// The place of the byte `offset` in `source`.
-    pub(super) fn at(source: &str, offset: usize) -> Self {
+impl ExpressionPosition {
+    /// Returns the position of the byte `offset` in `source`.
+    pub(super) fn from_offset(source: &str, offset: usize) -> Self {
         let before = source.get(..offset).unwrap_or(source);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let in_line = before.get(line_start..).unwrap_or_default();
@@ -68,10 +68,10 @@ pub enum Reason {
     Syntax(Box<str>),
     /// It is CEL of a sort that is not taken here.
     Unsupported(&'static str),
-    /// A name that stands for nothing.
+    /// A name that is not known.
     Unknown {
-        /// What it would be the name of.
-        what: Named,
+        /// The kind of symbol that was expected.
+        what: SymbolKind,
         /// The name.
         name: Box<str>,
         /// The known name that is like it.
@@ -80,35 +80,35 @@ pub enum Reason {
         known: Vec<Box<str>>,
     },
     /// `user` outside a validation.
-    NoUser,
+    UserOutsideValidation,
     /// `identity` or `user` without a field.
-    Whole(&'static str),
-    /// The variable of a loop has the name of something else.
-    Shadowing(Box<str>),
-    /// A function with arguments, or on a value, that it does not take.
-    Arguments {
+    MissingField(&'static str),
+    /// The variable of a loop shadows `identity` or `user`.
+    ShadowedName(Box<str>),
+    /// A function is called with arguments, or on a value, of the wrong types.
+    WrongArguments {
         /// How it is used.
         usage: &'static str,
     },
     /// A value of the wrong type.
-    Type {
+    WrongType {
         /// What is taken there.
-        expected: Type,
+        expected: ValueType,
         /// What it is.
-        found: Type,
+        found: ValueType,
     },
     /// A value of a type that the operator does not take.
-    Operand {
+    WrongOperand {
         /// What it takes.
         expected: &'static str,
         /// What it is.
-        found: Type,
+        found: ValueType,
     },
 }
 
-/// What has a name.
+/// The kinds of symbols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Named {
+pub enum SymbolKind {
     /// A variable.
     Variable,
     /// A field of the variable.
@@ -119,7 +119,7 @@ pub enum Named {
 
 impl fmt::Display for ExpressionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Position { line, column } = self.position;
+        let ExpressionPosition { line, column } = self.position;
         write!(f, "line {line}, column {column}: {}", self.reason)
     }
 }
@@ -175,24 +175,24 @@ impl fmt::Display for Reason {
                 known,
             } => {
                 match what {
-                    Named::Variable => write!(f, "there is no variable `{name}`")?,
-                    Named::FieldOf(variable) => write!(f, "`{variable}` has no field `{name}`")?,
-                    Named::Function => write!(f, "there is no function `{name}`")?,
+                    SymbolKind::Variable => write!(f, "there is no variable `{name}`")?,
+                    SymbolKind::FieldOf(variable) => write!(f, "`{variable}` has no field `{name}`")?,
+                    SymbolKind::Function => write!(f, "there is no function `{name}`")?,
                 }
                 if let Some(nearest) = nearest {
                     write!(f, ", perhaps `{nearest}`")?;
                 }
                 write!(f, "; known are: {}", known.join(", "))
             }
-            Self::NoUser => f.write_str("`user` is known to validations only"),
-            Self::Whole(name) => write!(f, "`{name}` is of use only with one of its fields"),
-            Self::Shadowing(name) => write!(
+            Self::UserOutsideValidation => f.write_str("`user` is known to validations only"),
+            Self::MissingField(name) => write!(f, "`{name}` is of use only with one of its fields"),
+            Self::ShadowedName(name) => write!(
                 f,
                 "`{name}` cannot be the variable of a loop: it has a meaning already"
             ),
-            Self::Arguments { usage } => write!(f, "it is used as {usage}"),
-            Self::Type { expected, found } => write!(f, "expected {expected}, found {found}"),
-            Self::Operand { expected, found } => write!(f, "expected {expected}, found {found}"),
+            Self::WrongArguments { usage } => write!(f, "it is used as {usage}"),
+            Self::WrongType { expected, found } => write!(f, "expected {expected}, found {found}"),
+            Self::WrongOperand { expected, found } => write!(f, "expected {expected}, found {found}"),
         }
     }
 }
@@ -200,21 +200,21 @@ impl fmt::Display for Reason {
 /// Why an expression gave no result for an identity. It holds nothing of what the identity holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EvaluationError {
-    /// The expression was compiled for something else.
-    Kind {
-        /// What was asked of it.
-        asked: Kind,
-        /// What it is.
-        compiled: Kind,
+    /// The expression was compiled for another purpose.
+    WrongKind {
+        /// The purpose that was requested.
+        requested: ExpressionKind,
+        /// The purpose it was compiled for.
+        actual: ExpressionKind,
     },
     /// A name or an id of the identity is longer than expressions take.
     IdentityTooLong,
     /// The user has more or longer groups, or a longer name or uid, than expressions take.
     UserTooLong,
     /// An index lies outside its list.
-    Index,
+    IndexOutOfBounds,
     /// A function was given a number that lies outside its text.
-    Range {
+    PositionOutOfText {
         /// The function.
         function: &'static str,
     },
@@ -233,17 +233,17 @@ pub enum EvaluationError {
         groups: usize,
     },
     /// The evaluator met what the checks at load should have excluded.
-    Unforeseen,
+    UnexpectedFailure,
 }
 
 impl fmt::Display for EvaluationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Kind { asked, compiled } => write!(
+            Self::WrongKind { requested, actual } => write!(
                 f,
                 "the expression is for a {}, not for a {}",
-                compiled.name(),
-                asked.name()
+                actual.name(),
+                requested.name()
             ),
             Self::IdentityTooLong => write!(
                 f,
@@ -253,8 +253,8 @@ impl fmt::Display for EvaluationError {
                 f,
                 "the user has more than {MAX_GROUPS} groups, or one of more than {MAX_GROUP_BYTES} bytes, or a name of more than {MAX_NAME_BYTES}, or a uid of more than {MAX_UID_BYTES}"
             ),
-            Self::Index => f.write_str("an index lies outside its list"),
-            Self::Range { function } => {
+            Self::IndexOutOfBounds => f.write_str("an index lies outside its list"),
+            Self::PositionOutOfText { function } => {
                 write!(f, "`{function}` was given a position outside the text")
             }
             Self::Overflow => f.write_str("a number is too large"),
@@ -268,7 +268,7 @@ impl fmt::Display for EvaluationError {
                     "the result has {groups} groups; it may have {MAX_GROUPS}"
                 )
             }
-            Self::Unforeseen => f.write_str("the evaluator failed"),
+            Self::UnexpectedFailure => f.write_str("the evaluator failed"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Evaluating, and taking the result apart.
+//! Evaluates expressions, and converts their results.
 
 use std::sync::{Arc, LazyLock};
 
@@ -7,7 +7,7 @@ use cel::common::value::Val;
 use cel::{Context, Env, ExecutionError, IdedExpr, Value};
 
 use super::error::EvaluationError;
-use super::variables::Variables;
+use super::variables::Activation;
 use super::{MAX_GROUP_BYTES, MAX_GROUPS, MAX_NAME_BYTES};
 use crate::decision::KubernetesUser;
 use crate::identity::Identity;
@@ -20,63 +20,63 @@ static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     Arc::new(environment)
 });
 
-/// Evaluates `tree`, which [`super::check`] has passed, and reads the result with `read`.
+/// Evaluates `tree`, which [`super::check`] has passed, and converts the result with `read`.
 pub(super) fn evaluate<T>(
     tree: &IdedExpr,
     identity: &Identity,
     user: Option<&KubernetesUser>,
     read: fn(&dyn Val) -> Result<T, EvaluationError>,
 ) -> Result<T, EvaluationError> {
-    let variables = Variables::new(identity, user)?;
+    let variables = Activation::new(identity, user)?;
     let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
     context.set_variable_resolver(&variables);
-    let value = Value::resolve_val(tree, &context).map_err(failure)?;
+    let value = Value::resolve_val(tree, &context).map_err(convert_error)?;
     read(value.as_ref())
 }
 
-/// The evaluator's errors hold values; ours do not.
-fn failure(error: ExecutionError) -> EvaluationError {
+/// Converts the evaluator's errors, which hold values, into errors without values.
+fn convert_error(error: ExecutionError) -> EvaluationError {
     match error {
-        ExecutionError::IndexOutOfBounds(_) => EvaluationError::Index,
+        ExecutionError::IndexOutOfBounds(_) => EvaluationError::IndexOutOfBounds,
         ExecutionError::Overflow(..) => EvaluationError::Overflow,
         ExecutionError::FunctionError { function, .. } if function == "substring" => {
-            EvaluationError::Range {
+            EvaluationError::PositionOutOfText {
                 function: "substring",
             }
         }
-        _ => EvaluationError::Unforeseen,
+        _ => EvaluationError::UnexpectedFailure,
     }
 }
 
-pub(super) fn bool(value: &dyn Val) -> Result<bool, EvaluationError> {
+pub(super) fn read_bool(value: &dyn Val) -> Result<bool, EvaluationError> {
     let value = value.downcast_ref::<CelBool>();
     value
         .map(|value| *value.inner())
-        .ok_or(EvaluationError::Unforeseen)
+        .ok_or(EvaluationError::UnexpectedFailure)
 }
 
-pub(super) fn name(value: &dyn Val) -> Result<String, EvaluationError> {
-    text(value, MAX_NAME_BYTES)
+pub(super) fn read_username(value: &dyn Val) -> Result<String, EvaluationError> {
+    read_string(value, MAX_NAME_BYTES)
 }
 
-pub(super) fn names(value: &dyn Val) -> Result<Vec<String>, EvaluationError> {
+pub(super) fn read_groups(value: &dyn Val) -> Result<Vec<String>, EvaluationError> {
     let items = value
         .downcast_ref::<CelList<'_>>()
-        .ok_or(EvaluationError::Unforeseen)?;
+        .ok_or(EvaluationError::UnexpectedFailure)?;
     let groups = items.len();
     if groups > MAX_GROUPS {
         return Err(EvaluationError::TooManyGroups { groups });
     }
     items
         .iter()
-        .map(|item| text(item.as_ref(), MAX_GROUP_BYTES))
+        .map(|item| read_string(item.as_ref(), MAX_GROUP_BYTES))
         .collect()
 }
 
-fn text(value: &dyn Val, limit: usize) -> Result<String, EvaluationError> {
+fn read_string(value: &dyn Val, limit: usize) -> Result<String, EvaluationError> {
     let text = value
         .downcast_ref::<CelString<'_>>()
-        .ok_or(EvaluationError::Unforeseen)?
+        .ok_or(EvaluationError::UnexpectedFailure)?
         .inner();
     if text.len() > limit {
         let bytes = text.len();

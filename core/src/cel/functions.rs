@@ -3,28 +3,32 @@
 //! Left out are those of other types, and of strings: `matches`, whose regular expressions double a WebAssembly
 //! module, and `format`, whose results have no bound that can be told from its arguments.
 
-use super::types::Type::{self, Bool, Int, String, Strings};
+use super::types::ValueType::{self, Bool, Int, String, Strings};
 
-/// A function, or a macro of CEL.
+/// A function of CEL, or a macro.
 pub(super) struct Function {
     pub(super) name: &'static str,
     /// For people who used it otherwise.
     pub(super) usage: &'static str,
-    /// The ways to call it; a macro is none that a call could be checked against.
-    pub(super) forms: &'static [Form],
+    /// The overloads; a macro has none, since calls of it are not checked here.
+    pub(super) overloads: &'static [Overload],
 }
 
-/// One way to call a function.
-pub(super) struct Form {
-    pub(super) receiver: Option<Type>,
-    pub(super) required: &'static [Type],
-    /// One more argument, which may be there.
-    pub(super) optional: Option<Type>,
-    pub(super) result: Type,
+/// An overload of a function: the types of its arguments and its result.
+pub(super) struct Overload {
+    pub(super) receiver: Option<ValueType>,
+    pub(super) required: &'static [ValueType],
+    /// The type of an optional last argument.
+    pub(super) optional: Option<ValueType>,
+    pub(super) result: ValueType,
 }
 
-impl Form {
-    const fn on(receiver: Type, required: &'static [Type], result: Type) -> Self {
+impl Overload {
+    const fn method(
+        receiver: ValueType,
+        required: &'static [ValueType],
+        result: ValueType,
+    ) -> Self {
         Self {
             receiver: Some(receiver),
             required,
@@ -33,7 +37,7 @@ impl Form {
         }
     }
 
-    const fn of(required: &'static [Type], result: Type) -> Self {
+    const fn function(required: &'static [ValueType], result: ValueType) -> Self {
         Self {
             receiver: None,
             required,
@@ -42,29 +46,29 @@ impl Form {
         }
     }
 
-    const fn or(mut self, optional: Type) -> Self {
+    const fn with_optional(mut self, optional: ValueType) -> Self {
         self.optional = Some(optional);
         self
     }
 
-    /// Whether it can be called so.
-    pub(super) fn takes(&self, receiver: Option<Type>, arguments: &[Type]) -> bool {
+    /// Returns whether a call with these types matches this overload.
+    pub(super) fn accepts(&self, receiver: Option<ValueType>, arguments: &[ValueType]) -> bool {
         let rest = arguments.strip_prefix(self.required);
-        let rest_is_taken = match rest {
+        let rest_is_accepted = match rest {
             Some([]) => true,
             Some([one]) => self.optional == Some(*one),
             Some(_) | None => false,
         };
-        self.receiver == receiver && rest_is_taken
+        self.receiver == receiver && rest_is_accepted
     }
 }
 
-/// The function `name`.
+/// Finds the function `name`.
 pub(super) fn find(name: &str) -> Option<&'static Function> {
     FUNCTIONS.iter().find(|function| function.name == name)
 }
 
-/// The names of all functions.
+/// Returns the names of all functions.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     FUNCTIONS.iter().map(|function| function.name)
 }
@@ -73,86 +77,86 @@ const FUNCTIONS: [Function; 16] = [
     Function {
         name: "contains",
         usage: "`<string>.contains(<string>)`",
-        forms: &[Form::on(String, &[String], Bool)],
+        overloads: &[Overload::method(String, &[String], Bool)],
     },
     Function {
         name: "startsWith",
         usage: "`<string>.startsWith(<string>)`",
-        forms: &[Form::on(String, &[String], Bool)],
+        overloads: &[Overload::method(String, &[String], Bool)],
     },
     Function {
         name: "endsWith",
         usage: "`<string>.endsWith(<string>)`",
-        forms: &[Form::on(String, &[String], Bool)],
+        overloads: &[Overload::method(String, &[String], Bool)],
     },
     Function {
         name: "size",
         usage: "`size(<string or list>)` or `<string or list>.size()`",
-        forms: &[
-            Form::of(&[String], Int),
-            Form::of(&[Strings], Int),
-            Form::on(String, &[], Int),
-            Form::on(Strings, &[], Int),
+        overloads: &[
+            Overload::function(&[String], Int),
+            Overload::function(&[Strings], Int),
+            Overload::method(String, &[], Int),
+            Overload::method(Strings, &[], Int),
         ],
     },
     Function {
         name: "lowerAscii",
         usage: "`<string>.lowerAscii()`",
-        forms: &[Form::on(String, &[], String)],
+        overloads: &[Overload::method(String, &[], String)],
     },
     Function {
         name: "trim",
         usage: "`<string>.trim()`",
-        forms: &[Form::on(String, &[], String)],
+        overloads: &[Overload::method(String, &[], String)],
     },
     Function {
         name: "replace",
         usage: "`<string>.replace(<string>, <string>)`, perhaps with how many times",
-        forms: &[Form::on(String, &[String, String], String).or(Int)],
+        overloads: &[Overload::method(String, &[String, String], String).with_optional(Int)],
     },
     Function {
         name: "substring",
         usage: "`<string>.substring(<int>)` or `<string>.substring(<int>, <int>)`",
-        forms: &[Form::on(String, &[Int], String).or(Int)],
+        overloads: &[Overload::method(String, &[Int], String).with_optional(Int)],
     },
     Function {
         name: "split",
         usage: "`<string>.split(<string>)`, perhaps with into how many parts",
-        forms: &[Form::on(String, &[String], Strings).or(Int)],
+        overloads: &[Overload::method(String, &[String], Strings).with_optional(Int)],
     },
     Function {
         name: "join",
         usage: "`<list>.join()` or `<list>.join(<string>)`",
-        forms: &[Form::on(Strings, &[], String).or(String)],
+        overloads: &[Overload::method(Strings, &[], String).with_optional(String)],
     },
     Function {
         name: "has",
         usage: "`has(<identity or user>.<field>)`",
-        forms: &[],
+        overloads: &[],
     },
     Function {
         name: "all",
         usage: "`<list>.all(<name>, <condition>)`",
-        forms: &[],
+        overloads: &[],
     },
     Function {
         name: "exists",
         usage: "`<list>.exists(<name>, <condition>)`",
-        forms: &[],
+        overloads: &[],
     },
     Function {
         name: "exists_one",
         usage: "`<list>.exists_one(<name>, <condition>)`",
-        forms: &[],
+        overloads: &[],
     },
     Function {
         name: "filter",
         usage: "`<list>.filter(<name>, <condition>)`",
-        forms: &[],
+        overloads: &[],
     },
     Function {
         name: "map",
         usage: "`<list>.map(<name>, <string>)`",
-        forms: &[],
+        overloads: &[],
     },
 ];

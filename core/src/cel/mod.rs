@@ -17,12 +17,12 @@
 //! Strings and lists of strings are all there is to compute with, besides `bool`, and `int` for sizes and indices.
 
 mod check;
+mod check_error;
 mod cost;
 mod error;
 mod evaluate;
 mod functions;
 mod parse;
-mod refusal;
 mod scan;
 mod types;
 mod variables;
@@ -32,9 +32,9 @@ use cel::IdedExpr;
 use crate::decision::KubernetesUser;
 use crate::identity::Identity;
 
-pub use crate::rules::expression::Kind;
-pub use error::{EvaluationError, ExpressionError, Named, Position, Reason};
-pub use types::Type;
+pub use crate::rules::expression::ExpressionKind;
+pub use error::{EvaluationError, ExpressionError, ExpressionPosition, Reason, SymbolKind};
+pub use types::ValueType;
 
 /// Longer expressions are refused unread.
 pub const MAX_SOURCE_BYTES: usize = 1024;
@@ -45,18 +45,18 @@ pub const MAX_GROUP_BYTES: usize = 256;
 /// A user may be in so many groups.
 pub const MAX_GROUPS: usize = 64;
 
-impl Kind {
-    /// What an expression of this kind must yield.
+impl ExpressionKind {
+    /// Returns the type that an expression of this kind must yield.
     #[must_use]
-    pub const fn result(self) -> Type {
+    pub const fn result_type(self) -> ValueType {
         match self {
-            Self::Condition | Self::Validation => Type::Bool,
-            Self::Username => Type::String,
-            Self::Groups => Type::Strings,
+            Self::Condition | Self::Validation => ValueType::Bool,
+            Self::Username => ValueType::String,
+            Self::Groups => ValueType::Strings,
         }
     }
 
-    /// What people call it.
+    /// Returns the name for messages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -71,7 +71,7 @@ impl Kind {
 /// An expression, compiled.
 #[derive(Clone, Debug)]
 pub struct Expression {
-    kind: Kind,
+    kind: ExpressionKind,
     // Boxed: rules have room for three expressions, and most have none.
     tree: Box<IdedExpr>,
     source: Box<str>,
@@ -82,7 +82,7 @@ impl Expression {
     ///
     /// # Errors
     /// Says where it is wrong and why: syntax, unknown names, types that do not fit, or a limit.
-    pub fn compile(source: &str, kind: Kind) -> Result<Self, ExpressionError> {
+    pub fn compile(source: &str, kind: ExpressionKind) -> Result<Self, ExpressionError> {
         scan::scan(source)?;
         let tree = parse::parse(source)?;
         check::check(source, &tree, kind)?;
@@ -99,75 +99,75 @@ impl Expression {
         &self.source
     }
 
-    /// What the expression is for.
+    /// Returns what the expression is for.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ExpressionKind {
         self.kind
     }
 
-    /// What was parsed, for those who look into it.
+    /// Returns the parsed tree, for lint.
     #[cfg(feature = "lint")]
     pub(crate) fn tree(&self) -> &IdedExpr {
         &self.tree
     }
 
-    /// A part of a [validation](Kind::Validation), itself a `bool` outside any loop, as one. It has no source.
+    /// Builds a validation from a part of one: a `bool` outside any loop. It has no source.
     #[cfg(feature = "lint")]
-    pub(crate) fn part(tree: &IdedExpr) -> Self {
+    pub(crate) fn from_subexpression(tree: &IdedExpr) -> Self {
         Self {
-            kind: Kind::Validation,
+            kind: ExpressionKind::Validation,
             tree: Box::new(tree.clone()),
             source: Box::default(),
         }
     }
 
-    /// Whether `identity` meets the [condition](Kind::Condition).
+    /// Returns whether `identity` meets the [condition](ExpressionKind::Condition).
     ///
     /// # Errors
-    /// When it cannot be told: a rule then does not match.
+    /// When the evaluation fails: the rule then does not match.
     pub fn evaluate_condition(&self, identity: &Identity) -> Result<bool, EvaluationError> {
-        self.expect(Kind::Condition)?;
-        evaluate::evaluate(&self.tree, identity, None, evaluate::bool)
+        self.ensure_kind(ExpressionKind::Condition)?;
+        evaluate::evaluate(&self.tree, identity, None, evaluate::read_bool)
     }
 
-    /// The [username](Kind::Username) of `identity`. It may be empty, and it may hold any character.
+    /// Returns the [username](ExpressionKind::Username) of `identity`. It may be empty, and may have any character.
     ///
     /// # Errors
     /// When there is none.
-    pub fn evaluate_name(&self, identity: &Identity) -> Result<String, EvaluationError> {
-        self.expect(Kind::Username)?;
-        evaluate::evaluate(&self.tree, identity, None, evaluate::name)
+    pub fn evaluate_username(&self, identity: &Identity) -> Result<String, EvaluationError> {
+        self.ensure_kind(ExpressionKind::Username)?;
+        evaluate::evaluate(&self.tree, identity, None, evaluate::read_username)
     }
 
-    /// The [groups](Kind::Groups) of `identity`. They may be empty or equal, and may hold any character.
+    /// Returns the [groups](ExpressionKind::Groups) of `identity`. They may be empty or equal, and may have any character.
     ///
     /// # Errors
     /// When there are none to be had.
-    pub fn evaluate_names(&self, identity: &Identity) -> Result<Vec<String>, EvaluationError> {
-        self.expect(Kind::Groups)?;
-        evaluate::evaluate(&self.tree, identity, None, evaluate::names)
+    pub fn evaluate_groups(&self, identity: &Identity) -> Result<Vec<String>, EvaluationError> {
+        self.ensure_kind(ExpressionKind::Groups)?;
+        evaluate::evaluate(&self.tree, identity, None, evaluate::read_groups)
     }
 
-    /// Whether `identity` may log in as `user`, as the [validation](Kind::Validation) has it.
+    /// Returns whether the [validation](ExpressionKind::Validation) lets `identity` log in as `user`.
     ///
     /// # Errors
-    /// When it cannot be told: the login is then refused.
+    /// When the evaluation fails: the login is then refused.
     pub fn validate(
         &self,
         identity: &Identity,
         user: &KubernetesUser,
     ) -> Result<bool, EvaluationError> {
-        self.expect(Kind::Validation)?;
-        evaluate::evaluate(&self.tree, identity, Some(user), evaluate::bool)
+        self.ensure_kind(ExpressionKind::Validation)?;
+        evaluate::evaluate(&self.tree, identity, Some(user), evaluate::read_bool)
     }
 
-    fn expect(&self, asked: Kind) -> Result<(), EvaluationError> {
-        if self.kind == asked {
+    fn ensure_kind(&self, requested: ExpressionKind) -> Result<(), EvaluationError> {
+        if self.kind == requested {
             Ok(())
         } else {
-            Err(EvaluationError::Kind {
-                asked,
-                compiled: self.kind,
+            Err(EvaluationError::WrongKind {
+                requested,
+                actual: self.kind,
             })
         }
     }

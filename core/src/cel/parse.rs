@@ -6,7 +6,7 @@
 use cel::parser::{ParseError, PrattParser};
 use cel::{IdedExpr, ParseErrors};
 
-use super::error::{ExpressionError, Position, Reason};
+use super::error::{ExpressionError, ExpressionPosition, Reason};
 
 /// The tree of `source`, which [`super::scan`] has passed.
 pub(super) fn parse(source: &str) -> Result<IdedExpr, ExpressionError> {
@@ -15,7 +15,7 @@ pub(super) fn parse(source: &str) -> Result<IdedExpr, ExpressionError> {
         .map_err(|ParseErrors { errors }| match errors.first() {
             Some(error) => syntax_error(source, error),
             None => ExpressionError {
-                position: Position::at(source, 0),
+                position: ExpressionPosition::from_offset(source, 0),
                 reason: Reason::Syntax("the expression cannot be parsed".into()),
             },
         })
@@ -25,7 +25,7 @@ fn syntax_error(source: &str, error: &ParseError) -> ExpressionError {
     let (line, column) = error.pos;
     let message = error.msg.trim_start_matches("Syntax error: ");
     ExpressionError {
-        position: Position::at(source, offset_of(source, line, column)),
+        position: ExpressionPosition::from_offset(source, offset_of(source, line, column)),
         reason: Reason::Syntax(message.into()),
     }
 }

@@ -6,7 +6,7 @@
 use cel::parser::pratt_parser::{Lexer, TokenKind};
 
 use super::MAX_SOURCE_BYTES;
-use super::error::{ExpressionError, Position, Reason};
+use super::error::{ExpressionError, ExpressionPosition, Reason};
 
 /// Brackets in brackets.
 pub(super) const MAX_NESTING: usize = 16;
@@ -17,7 +17,7 @@ pub(super) const MAX_OPERATORS: usize = 160;
 pub(super) fn scan(source: &str) -> Result<(), ExpressionError> {
     if source.len() > MAX_SOURCE_BYTES {
         let bytes = source.len();
-        return Err(refuse(source, 0, Reason::TooLong { bytes }));
+        return Err(scan_error(source, 0, Reason::TooLong { bytes }));
     }
     let mut tokens = 0_usize;
     let mut operators = 0_usize;
@@ -25,43 +25,44 @@ pub(super) fn scan(source: &str) -> Result<(), ExpressionError> {
     let mut lexer = Lexer::new(source);
     loop {
         let token = lexer.lex();
-        let role = match role(token.kind) {
-            Role::Space => continue,
-            Role::End if tokens == 0 => return Err(refuse(source, 0, Reason::Empty)),
-            Role::End => return Ok(()),
-            role => role,
+        let class = match classify(token.kind) {
+            TokenClass::Space => continue,
+            TokenClass::End if tokens == 0 => return Err(scan_error(source, 0, Reason::Empty)),
+            TokenClass::End => return Ok(()),
+            class => class,
         };
         tokens += 1;
-        let refuse = |reason| Err(refuse(source, token.start, reason));
-        match role {
-            Role::Broken => {
+        let scan_error = |reason| Err(scan_error(source, token.start, reason));
+        match class {
+            TokenClass::Broken => {
                 let message = lexer.get_error().map_or("", |error| &error.message);
-                return refuse(Reason::Syntax(message.into()));
+                return scan_error(Reason::Syntax(message.into()));
             }
-            Role::Unsupported(what) => return refuse(Reason::Unsupported(what)),
-            Role::Open => nesting += 1,
-            Role::Close => nesting = nesting.saturating_sub(1),
-            Role::Operator | Role::Plain | Role::Space | Role::End => {}
+            TokenClass::Unsupported(what) => return scan_error(Reason::Unsupported(what)),
+            TokenClass::Open => nesting += 1,
+            TokenClass::Close => nesting = nesting.saturating_sub(1),
+            TokenClass::Operator | TokenClass::Plain | TokenClass::Space | TokenClass::End => {}
         }
-        operators += usize::from(matches!(role, Role::Open | Role::Operator));
+        operators += usize::from(matches!(class, TokenClass::Open | TokenClass::Operator));
         if nesting > MAX_NESTING {
-            return refuse(Reason::TooNested);
+            return scan_error(Reason::TooNested);
         }
         if operators > MAX_OPERATORS {
-            return refuse(Reason::TooManyOperators);
+            return scan_error(Reason::TooManyOperators);
         }
     }
 }
 
-fn refuse(source: &str, offset: usize, reason: Reason) -> ExpressionError {
+fn scan_error(source: &str, offset: usize, reason: Reason) -> ExpressionError {
     ExpressionError {
-        position: Position::at(source, offset),
+        position: ExpressionPosition::from_offset(source, offset),
         reason,
     }
 }
 
+/// The classes of tokens, by what they mean for the limits.
 #[derive(Clone, Copy)]
-enum Role {
+enum TokenClass {
     Open,
     Close,
     Operator,
@@ -72,11 +73,11 @@ enum Role {
     Unsupported(&'static str),
 }
 
-fn role(kind: TokenKind) -> Role {
+fn classify(kind: TokenKind) -> TokenClass {
     use TokenKind as T;
     match kind {
-        T::TokLeftParen | T::TokLeftBracket => Role::Open,
-        T::TokRightParen | T::TokRightBracket => Role::Close,
+        T::TokLeftParen | T::TokLeftBracket => TokenClass::Open,
+        T::TokRightParen | T::TokRightBracket => TokenClass::Close,
         T::TokDot
         | T::TokMinus
         | T::TokPlus
@@ -91,7 +92,7 @@ fn role(kind: TokenKind) -> Role {
         | T::TokGreaterEqual
         | T::TokLogicalAnd
         | T::TokLogicalOr
-        | T::TokIn => Role::Operator,
+        | T::TokIn => TokenClass::Operator,
         T::TokTrue
         | T::TokFalse
         | T::TokInt
@@ -99,16 +100,16 @@ fn role(kind: TokenKind) -> Role {
         | T::TokIdent
         | T::TokReservedWord
         | T::TokComma
-        | T::TokColon => Role::Plain,
-        T::TokWhitespace | T::TokComment => Role::Space,
-        T::TokEnd => Role::End,
-        T::TokError => Role::Broken,
-        T::TokNull => Role::Unsupported("`null`"),
-        T::TokUint | T::TokFloat => Role::Unsupported("a number that is not an `int`"),
-        T::TokBytes => Role::Unsupported("a `bytes` literal"),
-        T::TokLeftBrace | T::TokRightBrace => Role::Unsupported("a map or an object"),
+        | T::TokColon => TokenClass::Plain,
+        T::TokWhitespace | T::TokComment => TokenClass::Space,
+        T::TokEnd => TokenClass::End,
+        T::TokError => TokenClass::Broken,
+        T::TokNull => TokenClass::Unsupported("`null`"),
+        T::TokUint | T::TokFloat => TokenClass::Unsupported("a number that is not an `int`"),
+        T::TokBytes => TokenClass::Unsupported("a `bytes` literal"),
+        T::TokLeftBrace | T::TokRightBrace => TokenClass::Unsupported("a map or an object"),
         T::TokAsterisk | T::TokSlash | T::TokPercent => {
-            Role::Unsupported("arithmetic besides `+` and `-`")
+            TokenClass::Unsupported("arithmetic besides `+` and `-`")
         }
     }
 }

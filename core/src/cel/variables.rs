@@ -1,4 +1,4 @@
-//! The variables: what expressions may ask of an identity and of a user.
+//! The variables of expressions: the fields of an identity and of a user.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use cel::common::types::{CelBool, CelList, CelString, MAP_TYPE, Type};
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 
-use super::cost::Shape;
+use super::cost::ValueBounds;
 use super::error::EvaluationError;
 use super::{MAX_GROUP_BYTES, MAX_GROUPS, MAX_NAME_BYTES};
 use crate::arn::Resource;
@@ -23,115 +23,113 @@ pub(super) const MAX_UID_BYTES: usize = MAX_NAME_BYTES + 256;
 /// Two names, an account, and the fixed words.
 const MAX_ARN_BYTES: usize = 2 * MAX_IDENTITY_NAME_BYTES + 64;
 
-/// A variable: a name that has fields.
+/// The declaration of a variable, which has fields.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Variable {
+pub(super) struct VariableDeclaration {
     pub(super) name: &'static str,
-    fields: &'static [Field],
+    fields: &'static [FieldDeclaration],
 }
 
-/// A field of a variable.
+/// The declaration of a field of a variable.
 #[derive(Debug)]
-pub(super) struct Field {
+pub(super) struct FieldDeclaration {
     pub(super) name: &'static str,
-    pub(super) shape: Shape,
-    read: Read,
+    pub(super) bounds: ValueBounds,
+    read: FieldReader,
 }
 
 #[derive(Debug)]
-enum Read {
+enum FieldReader {
     Identity(for<'a> fn(&'a Identity) -> Cow<'a, str>),
     User(for<'a> fn(&'a KubernetesUser) -> &'a str),
     Groups,
 }
 
-/// Who signed the token.
-pub(super) const IDENTITY: Variable =
-    Variable {
+/// The identity that signed the token.
+pub(super) const IDENTITY: VariableDeclaration =
+    VariableDeclaration {
         name: "identity",
         fields: &[
-            Field::identity("arn", MAX_ARN_BYTES, |identity| {
+            FieldDeclaration::identity("arn", MAX_ARN_BYTES, |identity| {
                 identity.arn.to_string().into()
             }),
-            Field::identity("canonicalArn", MAX_ARN_BYTES, |identity| {
+            FieldDeclaration::identity("canonicalArn", MAX_ARN_BYTES, |identity| {
                 identity.arn.canonical().to_string().into()
             }),
-            Field::identity("type", MAX_IDENTITY_NAME_BYTES, |identity| {
-                identity.kind().into()
+            FieldDeclaration::identity("type", MAX_IDENTITY_NAME_BYTES, |identity| {
+                identity.identity_type().into()
             }),
-            Field::identity("accountId", MAX_IDENTITY_NAME_BYTES, |identity| {
+            FieldDeclaration::identity("accountId", MAX_IDENTITY_NAME_BYTES, |identity| {
                 identity.account_id().as_str().into()
             }),
-            Field::identity("userId", MAX_IDENTITY_NAME_BYTES, |identity| match identity
-                .arn
-                .resource()
-            {
-                Resource::Root | Resource::User(_) => (&*identity.user_id).into(),
-                Resource::Role(_) | Resource::AssumedRole { .. } => "".into(),
-            }),
-            Field::identity("roleId", MAX_IDENTITY_NAME_BYTES, |identity| match identity
-                .arn
-                .resource()
-            {
-                Resource::Role(_) | Resource::AssumedRole { .. } => (&*identity.user_id).into(),
-                Resource::Root | Resource::User(_) => "".into(),
-            }),
-            Field::identity(
-                "roleName",
+            FieldDeclaration::identity(
+                "userId",
                 MAX_IDENTITY_NAME_BYTES,
                 |identity| match identity.arn.resource() {
-                    Resource::Role(role) | Resource::AssumedRole { role, .. } => (&**role).into(),
+                    Resource::Root | Resource::User(_) => (&*identity.user_id).into(),
+                    Resource::Role(_) | Resource::AssumedRole { .. } => "".into(),
+                },
+            ),
+            FieldDeclaration::identity(
+                "roleId",
+                MAX_IDENTITY_NAME_BYTES,
+                |identity| match identity.arn.resource() {
+                    Resource::Role(_) | Resource::AssumedRole { .. } => (&*identity.user_id).into(),
                     Resource::Root | Resource::User(_) => "".into(),
                 },
             ),
-            Field::identity(
-                "userName",
-                MAX_IDENTITY_NAME_BYTES,
-                |identity| match identity.arn.resource() {
+            FieldDeclaration::identity("roleName", MAX_IDENTITY_NAME_BYTES, |identity| {
+                match identity.arn.resource() {
+                    Resource::Role(role) | Resource::AssumedRole { role, .. } => (&**role).into(),
+                    Resource::Root | Resource::User(_) => "".into(),
+                }
+            }),
+            FieldDeclaration::identity("userName", MAX_IDENTITY_NAME_BYTES, |identity| {
+                match identity.arn.resource() {
                     Resource::User(name) => (&**name).into(),
                     Resource::Root | Resource::Role(_) | Resource::AssumedRole { .. } => "".into(),
-                },
-            ),
-            Field::identity("sessionName", MAX_IDENTITY_NAME_BYTES, |identity| {
+                }
+            }),
+            FieldDeclaration::identity("sessionName", MAX_IDENTITY_NAME_BYTES, |identity| {
                 identity.session_name().into()
             }),
-            Field::identity("accessKeyId", MAX_IDENTITY_NAME_BYTES, |identity| {
+            FieldDeclaration::identity("accessKeyId", MAX_IDENTITY_NAME_BYTES, |identity| {
                 identity.access_key_id.as_str().into()
             }),
         ],
     };
 
-/// Whom Kubernetes would see.
-pub(super) const USER: Variable = Variable {
+/// The Kubernetes user that the rules yield.
+pub(super) const USER: VariableDeclaration = VariableDeclaration {
     name: "user",
     fields: &[
-        Field::user("username", MAX_NAME_BYTES, |user| &user.username),
-        Field::user("uid", MAX_UID_BYTES, |user| &user.uid),
-        Field {
+        FieldDeclaration::user("username", MAX_NAME_BYTES, |user| &user.username),
+        FieldDeclaration::user("uid", MAX_UID_BYTES, |user| &user.uid),
+        FieldDeclaration {
             name: "groups",
-            shape: Shape::strings(
+            bounds: ValueBounds::strings(
                 MAX_GROUPS as u64,
                 MAX_GROUP_BYTES as u64,
                 (MAX_GROUPS * MAX_GROUP_BYTES) as u64,
             ),
-            read: Read::Groups,
+            read: FieldReader::Groups,
         },
     ],
 };
 
-impl Variable {
+impl VariableDeclaration {
     /// The field `name`.
-    pub(super) fn field(&self, name: &str) -> Option<&'static Field> {
+    pub(super) fn field(&self, name: &str) -> Option<&'static FieldDeclaration> {
         self.fields.iter().find(|field| field.name == name)
     }
 
     /// All fields.
-    pub(super) fn fields(&self) -> impl Iterator<Item = &'static Field> {
+    pub(super) fn fields(&self) -> impl Iterator<Item = &'static FieldDeclaration> {
         self.fields.iter()
     }
 }
 
-impl Field {
+impl FieldDeclaration {
     const fn identity(
         name: &'static str,
         limit: usize,
@@ -139,8 +137,8 @@ impl Field {
     ) -> Self {
         Self {
             name,
-            shape: Shape::string(limit as u64),
-            read: Read::Identity(read),
+            bounds: ValueBounds::string(limit as u64),
+            read: FieldReader::Identity(read),
         }
     }
 
@@ -151,21 +149,21 @@ impl Field {
     ) -> Self {
         Self {
             name,
-            shape: Shape::string(limit as u64),
-            read: Read::User(read),
+            bounds: ValueBounds::string(limit as u64),
+            read: FieldReader::User(read),
         }
     }
 }
 
-/// The variables of one evaluation.
+/// The values of the variables in one evaluation.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Variables<'a> {
+pub(super) struct Activation<'a> {
     identity: &'a Identity,
     user: Option<&'a KubernetesUser>,
 }
 
-impl<'a> Variables<'a> {
-    /// Takes what keeps the limits that the costs are reckoned from.
+impl<'a> Activation<'a> {
+    /// Creates the values, if they keep the limits that costs are computed from.
     pub(super) fn new(
         identity: &'a Identity,
         user: Option<&'a KubernetesUser>,
@@ -179,11 +177,11 @@ impl<'a> Variables<'a> {
         Ok(Self { identity, user })
     }
 
-    fn value(&self, field: &Field) -> Option<Box<dyn Val + '_>> {
+    fn value(&self, field: &FieldDeclaration) -> Option<Box<dyn Val + '_>> {
         let text: CelString<'_> = match field.read {
-            Read::Identity(read) => read(self.identity).into(),
-            Read::User(read) => read(self.user?).into(),
-            Read::Groups => {
+            FieldReader::Identity(read) => read(self.identity).into(),
+            FieldReader::User(read) => read(self.user?).into(),
+            FieldReader::Groups => {
                 let groups = self.user?.groups.iter();
                 let groups = groups.map(|group| Box::new(CelString::from(group.as_str())) as _);
                 return Some(Box::new(CelList::from(groups.collect::<Vec<_>>())));
@@ -194,7 +192,7 @@ impl<'a> Variables<'a> {
 }
 
 /// The evaluator asks for `identity.arn` before it asks for `identity`, so that a field needs no map around it.
-impl VariableResolver for Variables<'_> {
+impl VariableResolver for Activation<'_> {
     fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
         let (variable, field) = match name.split_once('.') {
             Some((variable, field)) => (variable, Some(field)),
@@ -205,25 +203,25 @@ impl VariableResolver for Variables<'_> {
             .find(|known| known.name == variable)?;
         match field {
             Some(field) => self.value(variable.field(field)?).map(CowVal::Owned),
-            None => Some(CowVal::owned(Presence {
-                variables: *self,
+            None => Some(CowVal::owned(FieldPresence {
+                activation: *self,
                 variable,
             })),
         }
     }
 }
 
-/// What `has()` looks fields of a variable up in: it has those that are not empty.
+/// The map in which `has()` looks up the fields of a variable: it contains the fields that are not empty.
 #[derive(Clone, Copy, Debug)]
-struct Presence<'a> {
-    variables: Variables<'a>,
-    variable: Variable,
+struct FieldPresence<'a> {
+    activation: Activation<'a>,
+    variable: VariableDeclaration,
 }
 
-impl Presence<'_> {
+impl FieldPresence<'_> {
     fn has(&self, name: &str) -> bool {
         let field = self.variable.field(name);
-        let value = field.and_then(|field| self.variables.value(field));
+        let value = field.and_then(|field| self.activation.value(field));
         value.is_some_and(|value| {
             let zeroer = value.as_zeroer();
             zeroer.is_some_and(|value| !value.is_zero_value())
@@ -231,7 +229,7 @@ impl Presence<'_> {
     }
 }
 
-impl Val for Presence<'_> {
+impl Val for FieldPresence<'_> {
     fn get_type(&self) -> &Type {
         Self::cel_type()
     }
@@ -256,7 +254,7 @@ impl Val for Presence<'_> {
 }
 
 /// `has()` asks whether there is a value, and for nothing else.
-impl Indexer for Presence<'_> {
+impl Indexer for FieldPresence<'_> {
     fn get<'b, 'v>(&'b self, name: &dyn Val) -> Result<CowVal<'b, 'v>, ExecutionError>
     where
         Self: 'v,

@@ -4,22 +4,22 @@ use std::fmt;
 
 use crate::secret::Secret;
 
-/// Why a request has no token to look at.
+/// Why no token could be taken from a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoBearer {
-    /// There is none, or credentials of another scheme.
+pub enum BearerError {
+    /// There is no token, or the credentials are of another scheme.
     Missing,
-    /// There is more than one, and one service would take this, another that.
-    Several,
-    /// It is no text.
+    /// There is more than one token, and services would not agree which one counts.
+    Multiple,
+    /// The token is not valid UTF-8.
     Malformed,
 }
 
-impl fmt::Display for NoBearer {
+impl fmt::Display for BearerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Missing => "there is no token",
-            Self::Several => "there is more than one token; send one",
+            Self::Multiple => "there is more than one token; send one",
             Self::Malformed => "the token is no text; send it as it was made",
         })
     }
@@ -36,11 +36,11 @@ impl Default for TokenHeader {
     }
 }
 
-/// A header that no token can come in.
+/// Why a header cannot carry tokens: its name is no header name, or the header has a meaning of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoTokenHeader;
+pub struct InvalidTokenHeader;
 
-impl fmt::Display for NoTokenHeader {
+impl fmt::Display for InvalidTokenHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
             "cannot carry a token; write `authorization` or a header of its own, such as `x-ram-token` (a cookie would invite requests from other sites)",
@@ -48,18 +48,18 @@ impl fmt::Display for NoTokenHeader {
     }
 }
 
-impl std::error::Error for NoTokenHeader {}
+impl std::error::Error for InvalidTokenHeader {}
 
 impl TokenHeader {
     const AUTHORIZATION: &'static str = "authorization";
 
-    /// The header `name`, in any case.
+    /// Returns the header `name`, which may be in any case.
     ///
     /// # Errors
-    /// When it is no header's name, or has a meaning of its own.
-    pub fn new(name: &str) -> Result<Self, NoTokenHeader> {
+    /// When `name` is no header name, or the header has a meaning of its own.
+    pub fn new(name: &str) -> Result<Self, InvalidTokenHeader> {
         let name = name.to_ascii_lowercase();
-        let is_taken = matches!(
+        let has_own_meaning = matches!(
             &*name,
             "" | "cookie"
                 | "host"
@@ -70,68 +70,68 @@ impl TokenHeader {
                 | "content-length"
                 | "transfer-encoding"
         );
-        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        if is_taken || !name.bytes().all(is_part) {
-            return Err(NoTokenHeader);
+        let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if has_own_meaning || !name.bytes().all(is_name_byte) {
+            return Err(InvalidTokenHeader);
         }
         Ok(Self(name))
     }
 
-    /// Its name.
+    /// Returns the header's name, in lower case.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// How a token stands in it.
+    /// Returns an example of the header with a token.
     pub(super) fn example(&self) -> String {
         match self.0.as_str() {
             Self::AUTHORIZATION => "Authorization: Bearer <token>".to_owned(),
-            own => format!("{own}: <token>"),
+            name => format!("{name}: <token>"),
         }
     }
 
-    /// The token in `values`, all values of this header.
+    /// Extracts the token from `values`, all values of this header.
     ///
     /// # Errors
     /// As [`bearer`].
-    pub fn bearer<'a>(
+    pub fn extract_token<'a>(
         &self,
         values: impl IntoIterator<Item = &'a [u8]>,
-    ) -> Result<Secret, NoBearer> {
-        bearer(values, self.0 == Self::AUTHORIZATION)
+    ) -> Result<Secret, BearerError> {
+        extract_bearer(values, self.0 == Self::AUTHORIZATION)
     }
 }
 
-/// The token in `values`, all values of the one header that carries it. `Authorization` says `Bearer` before it (RFC
-/// 6750, 2.1; RFC 9110, 11.1: in any case), a header of its own may.
+/// Extracts the token from `values`, all values of the one header that carries it. `Authorization` requires `Bearer`
+/// before the token (RFC 6750, 2.1; RFC 9110, 11.1: in any case), another header allows it.
 ///
 /// # Errors
 /// When there is no token, or more than one.
-pub fn bearer<'a>(
+pub fn extract_bearer<'a>(
     values: impl IntoIterator<Item = &'a [u8]>,
     is_authorization: bool,
-) -> Result<Secret, NoBearer> {
+) -> Result<Secret, BearerError> {
     let mut values = values.into_iter();
-    let value = values.next().ok_or(NoBearer::Missing)?;
+    let value = values.next().ok_or(BearerError::Missing)?;
     if values.next().is_some() {
-        return Err(NoBearer::Several);
+        return Err(BearerError::Multiple);
     }
-    let text = std::str::from_utf8(value).map_err(|_| NoBearer::Malformed)?;
+    let text = std::str::from_utf8(value).map_err(|_| BearerError::Malformed)?;
     let text = text.trim_matches([' ', '\t']);
     let token = match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
             token.trim_start_matches(' ')
         }
         None if !is_authorization && !text.eq_ignore_ascii_case("bearer") => text,
-        _ => return Err(NoBearer::Missing),
+        _ => return Err(BearerError::Missing),
     };
     if token.is_empty() {
-        return Err(NoBearer::Missing);
+        return Err(BearerError::Missing);
     }
     // What proxies make of a header that is there twice (RFC 9110, 5.3). No token has a comma.
     if token.contains(',') {
-        return Err(NoBearer::Several);
+        return Err(BearerError::Multiple);
     }
     Ok(Secret::new(token))
 }

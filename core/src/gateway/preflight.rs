@@ -15,7 +15,7 @@ pub fn is_preflight<'a>(
         let count = match name {
             "origin" => &mut origins,
             "access-control-request-method" => &mut methods,
-            other if is_other_method(other) => return false,
+            other if is_method_override(other) => return false,
             _ => continue,
         };
         if std::str::from_utf8(value).is_err() {
@@ -26,8 +26,8 @@ pub fn is_preflight<'a>(
     method == Some("OPTIONS") && origins == 1 && methods == 1
 }
 
-/// Whether services read another method than the request's in the header `name`.
-fn is_other_method(name: &str) -> bool {
+/// Returns whether services take the header `name` for an override of the request's method.
+fn is_method_override(name: &str) -> bool {
     let mut words = name.split(|sign: char| !sign.is_ascii_alphanumeric());
     let words = [(); 5].map(|()| words.next());
     matches!(
@@ -52,7 +52,7 @@ mod tests {
     const METHOD: (&str, &[u8]) = ("access-control-request-method", b"PUT");
 
     #[test]
-    fn preflight_is_options_with_its_two_headers_and_no_other_method() {
+    fn preflight_requires_options_two_headers_and_no_method_override() {
         for (method, headers, expected) in [
             ("OPTIONS", &[ORIGIN, METHOD][..], true),
             ("OPTIONS", &[METHOD, ("accept", b"*/*"), ORIGIN], true),

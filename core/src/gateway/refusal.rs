@@ -1,13 +1,13 @@
-//! What a client is told that was turned away: a status, a challenge (RFC 6750, 3), a problem (RFC 9457).
+//! The response to a refused request: a status, a challenge (RFC 6750, 3), a problem (RFC 9457).
 
 use serde::Serialize;
 
-use crate::decision::{Decision, Inability, Outcome};
+use crate::decision::{Decision, Outcome, Unavailable};
 use crate::fingerprint::Fingerprint;
-use crate::gateway::bearer::{NoBearer, TokenHeader};
-use crate::gateway::front_proxy::IdentityHeaders;
+use crate::gateway::bearer::{BearerError, TokenHeader};
+use crate::gateway::identity_headers::IdentityHeaders;
 
-/// Why somebody was turned away, and what to do about it.
+/// Why a request was refused, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     kind: RefusalKind,
@@ -16,16 +16,16 @@ pub struct Refusal {
     retry_after: u32,
 }
 
-/// Whose turn it is.
+/// The kind of a refusal: who has to act, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalKind {
-    /// The client's: there is no token.
+    /// The client has to act: there is no token.
     NoToken,
-    /// The client's: the token gives nobody anything.
+    /// The client has to act: the token grants nothing.
     InvalidToken,
-    /// An administrator's: whoever it is may not come here.
+    /// An administrator has to act: the user may not pass.
     Forbidden,
-    /// The client's, later: it cannot be told now.
+    /// The client may retry later: the answer is unknown now.
     Unavailable,
 }
 
@@ -80,11 +80,11 @@ impl Refusal {
     /// (see [`Self::retry_after_seconds`]). The texts call it "a moment".
     pub const RETRY_AFTER_SECONDS: u32 = 1;
 
-    /// For a `decision` that is no grant.
-    pub(super) fn of(decision: &Decision) -> Self {
+    /// Builds the refusal for a `decision` that is no grant.
+    pub(super) fn from_decision(decision: &Decision) -> Self {
         let kind = match &decision.outcome {
-            Outcome::Unable(_) => RefusalKind::Unavailable,
-            Outcome::Granted(_) | Outcome::Denied(_) | Outcome::NotOurs => {
+            Outcome::Unavailable(_) => RefusalKind::Unavailable,
+            Outcome::Granted(_) | Outcome::Denied(_) | Outcome::UnrecognizedToken => {
                 RefusalKind::InvalidToken
             }
         };
@@ -92,7 +92,7 @@ impl Refusal {
             .reason()
             .unwrap_or_else(|| "the token is of a kind that is not taken here".to_owned());
         let retry_after = match &decision.outcome {
-            Outcome::Unable(Inability::Sts(unable)) => unable.retry_after_seconds(),
+            Outcome::Unavailable(Unavailable::Sts(unable)) => unable.retry_after_seconds(),
             _ => Self::RETRY_AFTER_SECONDS,
         };
         Self {
@@ -112,9 +112,9 @@ impl Refusal {
         }
     }
 
-    /// For a request that comes with one of `headers`. A gateway that cannot remove it has to turn the request away.
+    /// Builds the refusal of a request that has one of `headers`, for a gateway that cannot remove the header.
     #[must_use]
-    pub fn names_itself(headers: &IdentityHeaders) -> Self {
+    pub fn identity_header_present(headers: &IdentityHeaders) -> Self {
         let detail = format!(
             "the request has a header by which services are told who comes, such as `{}`; send it without",
             headers.user()
@@ -122,7 +122,7 @@ impl Refusal {
         Self::forbidden(detail, None)
     }
 
-    /// Returns the answer to a request that has a token elsewhere than in `header`, where a gateway cannot remove it.
+    /// Builds the refusal of a request that has a token outside `header`, where a gateway cannot remove the token.
     #[must_use]
     pub fn stray_token(header: &TokenHeader) -> Self {
         let detail = format!(
@@ -132,16 +132,16 @@ impl Refusal {
         Self::forbidden(detail, None)
     }
 
-    /// For a request without one token in `header`, which `no_bearer` tells more of.
+    /// Builds the refusal of a request without exactly one token in `header`, for the reason `error`.
     #[must_use]
-    pub fn no_bearer(no_bearer: NoBearer, header: &TokenHeader) -> Self {
-        let (kind, detail) = match no_bearer {
-            NoBearer::Missing => (
+    pub fn from_bearer_error(error: BearerError, header: &TokenHeader) -> Self {
+        let (kind, detail) = match error {
+            BearerError::Missing => (
                 RefusalKind::NoToken,
                 format!("there is no token; send one as `{}`", header.example()),
             ),
-            NoBearer::Several | NoBearer::Malformed => {
-                (RefusalKind::InvalidToken, no_bearer.to_string())
+            BearerError::Multiple | BearerError::Malformed => {
+                (RefusalKind::InvalidToken, error.to_string())
             }
         };
         Self {
@@ -152,7 +152,7 @@ impl Refusal {
         }
     }
 
-    /// It cannot be told now, for a `reason` that is the gateway's own.
+    /// Builds the refusal for an answer that is unknown now, for a `reason` of the gateway's own.
     #[must_use]
     pub fn unavailable(reason: &str) -> Self {
         Self {
@@ -163,7 +163,7 @@ impl Refusal {
         }
     }
 
-    /// Whose turn it is.
+    /// Returns the kind.
     #[must_use]
     pub fn kind(&self) -> RefusalKind {
         self.kind

@@ -1,6 +1,6 @@
-//! A token cut into its parts, so that each can be named, and the secret ones hidden.
+//! The anatomy of a token: its segments, so that each can be named, and secret ones hidden.
 
-mod base64_cut;
+mod base64_split;
 mod json_members;
 
 use std::ops::Range;
@@ -13,11 +13,11 @@ use crate::secret::Secret;
 use crate::sign::acs3;
 use crate::token::{v1, v2};
 
-/// A part of a token, with what is around it where that has no name.
+/// A segment of a token: a named part, or the structure between parts.
 #[derive(Clone, Debug)]
-pub struct Piece {
-    /// What it is.
-    pub part: Part,
+pub struct Segment {
+    /// The part.
+    pub part: TokenPart,
     /// The text as it stands in the token, decoded.
     pub text: Secret,
     /// The characters of the token that hold it. Of two neighbours the one that is secret has the character that both
@@ -29,10 +29,10 @@ pub struct Piece {
     pub signed: Option<bool>,
 }
 
-/// What a part of a token is.
+/// The parts of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Part {
+pub enum TokenPart {
     /// What tells the version.
     Prefix,
     /// Names, quotes and what else holds the values.
@@ -79,7 +79,7 @@ pub enum Part {
     Unreadable,
 }
 
-impl Part {
+impl TokenPart {
     /// What nobody knows may be a secret, too.
     const fn is_secret(self) -> bool {
         matches!(
@@ -93,16 +93,16 @@ impl Part {
     }
 }
 
-/// A named part of the decoded payload.
-struct Named {
+/// The range of a named part in the decoded payload.
+struct PartRange {
     range: Range<usize>,
-    part: Part,
+    part: TokenPart,
     signed: Option<bool>,
 }
 
-/// The parts of `token`, in their order and without a gap; none if it is not one of ours.
+/// Splits `token` into segments, in their order and without a gap; none if it is not a token of this authenticator.
 #[must_use]
-pub fn anatomy(token: &str) -> Vec<Piece> {
+pub fn split_into_segments(token: &str) -> Vec<Segment> {
     let Some((prefix, payload)) = [v2::PREFIX, v1::PREFIX]
         .into_iter()
         .find_map(|prefix| Some((prefix, token.strip_prefix(prefix)?)))
@@ -110,8 +110,8 @@ pub fn anatomy(token: &str) -> Vec<Piece> {
     else {
         return Vec::new();
     };
-    let mut pieces = vec![Piece {
-        part: Part::Prefix,
+    let mut segments = vec![Segment {
+        part: TokenPart::Prefix,
         text: Secret::new(prefix),
         encoded: Secret::new(prefix),
         is_secret: false,
@@ -122,59 +122,59 @@ pub fn anatomy(token: &str) -> Vec<Piece> {
     match decoded {
         Some(text) => {
             let named = if prefix == v2::PREFIX {
-                of_json(&text)
+                json_parts(&text)
             } else {
-                of_url(&text)
+                url_parts(&text)
             };
-            pieces.extend(cut(&text, payload, named));
+            segments.extend(split_text(&text, payload, named));
         }
         None if payload.is_empty() => {}
-        None => pieces.push(Piece {
-            part: Part::Unreadable,
+        None => segments.push(Segment {
+            part: TokenPart::Unreadable,
             text: Secret::new(payload),
             encoded: Secret::new(payload),
             is_secret: true,
             signed: None,
         }),
     }
-    pieces
+    segments
 }
 
-/// `text` in pieces: the named ones, and the structure between them.
-fn cut(text: &str, payload: &str, named: Vec<Named>) -> Vec<Piece> {
-    let mut whole: Vec<Named> = Vec::new();
+/// Splits `text` into segments: the named parts, and the structure between them.
+fn split_text(text: &str, payload: &str, named: Vec<PartRange>) -> Vec<Segment> {
+    let mut all_parts: Vec<PartRange> = Vec::new();
     let mut at = 0;
-    let structure = |range| Named {
+    let structure = |range| PartRange {
         range,
-        part: Part::Structure,
+        part: TokenPart::Structure,
         signed: None,
     };
     for part in named {
         if at < part.range.start {
-            whole.push(structure(at..part.range.start));
+            all_parts.push(structure(at..part.range.start));
         }
         at = part.range.end;
-        whole.push(part);
+        all_parts.push(part);
     }
     if at < text.len() {
-        whole.push(structure(at..text.len()));
+        all_parts.push(structure(at..text.len()));
     }
-    let ends = whole
+    let ends = all_parts
         .iter()
         .map(|part| (part.range.end, part.part.is_secret()));
-    let encoded = base64_cut::cut(payload, ends);
-    whole
+    let encoded = base64_split::split_base64(payload, ends);
+    all_parts
         .into_iter()
         .zip(encoded)
         .map(
             |(
-                Named {
+                PartRange {
                     range,
                     part,
                     signed,
                 },
                 encoded,
-            )| Piece {
+            )| Segment {
                 part,
                 text: Secret::new(text.get(range).unwrap_or_default()),
                 encoded: Secret::new(encoded),
@@ -185,27 +185,27 @@ fn cut(text: &str, payload: &str, named: Vec<Named>) -> Vec<Piece> {
         .collect()
 }
 
-fn unreadable(text: &str) -> Vec<Named> {
+fn unreadable_part(text: &str) -> Vec<PartRange> {
     if text.is_empty() {
         return Vec::new();
     }
-    vec![Named {
+    vec![PartRange {
         range: 0..text.len(),
-        part: Part::Unreadable,
+        part: TokenPart::Unreadable,
         signed: None,
     }]
 }
 
-fn of_json(text: &str) -> Vec<Named> {
+fn json_parts(text: &str) -> Vec<PartRange> {
     if json::parse_object(text.as_bytes()).is_err() {
-        return unreadable(text);
+        return unreadable_part(text);
     }
-    let members = json_members::members(text);
+    let members = json_members::list_members(text);
     let signed_headers = members
         .iter()
-        .find(|member| member.is("headers", "authorization"))
+        .find(|member| member.matches("headers", "authorization"))
         .and_then(|member| text.get(member.value.clone()))
-        .and_then(|authorization| contents::part(authorization, "SignedHeaders"))
+        .and_then(|authorization| contents::authorization_part(authorization, "SignedHeaders"))
         .unwrap_or_default()
         .to_owned();
     let is_signed = |name: &str| {
@@ -216,98 +216,103 @@ fn of_json(text: &str) -> Vec<Named> {
     for member in members {
         let name = member.name.to_ascii_lowercase();
         let (part, signed) = match (&*member.parent, &*name) {
-            ("", "clusterid") => (Part::UnsignedClusterId, Some(false)),
-            ("", "method") => (Part::Method, Some(true)),
-            ("", "path") => (Part::Path, Some(true)),
-            ("query", _) if member.name == v2::CLUSTER_ID_KEY => (Part::ClusterId, Some(true)),
-            ("query", _) => (Part::ExtraQuery, Some(true)),
+            ("", "clusterid") => (TokenPart::UnsignedClusterId, Some(false)),
+            ("", "method") => (TokenPart::Method, Some(true)),
+            ("", "path") => (TokenPart::Path, Some(true)),
+            ("query", _) if member.name == v2::CLUSTER_ID_KEY => (TokenPart::ClusterId, Some(true)),
+            ("query", _) => (TokenPart::ExtraQuery, Some(true)),
             ("headers", "authorization") => {
-                authorization(&mut named, text, member.value);
+                push_authorization_parts(&mut named, text, member.value);
                 continue;
             }
-            ("headers", "x-acs-action") => (Part::Action, is_signed(&name)),
-            ("headers", "x-acs-content-sha256") => (Part::ContentHash, is_signed(&name)),
-            ("headers", "x-acs-date") => (Part::Date, is_signed(&name)),
-            ("headers", "x-acs-security-token") => (Part::SecurityToken, is_signed(&name)),
-            ("headers", "x-acs-version") => (Part::ApiVersion, is_signed(&name)),
-            ("headers", "user-agent") => (Part::UserAgent, is_signed(&name)),
-            ("headers", "accept") => (Part::Format, is_signed(&name)),
-            _ => (Part::Unknown, Some(false)),
+            ("headers", "x-acs-action") => (TokenPart::Action, is_signed(&name)),
+            ("headers", "x-acs-content-sha256") => (TokenPart::ContentHash, is_signed(&name)),
+            ("headers", "x-acs-date") => (TokenPart::Date, is_signed(&name)),
+            ("headers", "x-acs-security-token") => (TokenPart::SecurityToken, is_signed(&name)),
+            ("headers", "x-acs-version") => (TokenPart::ApiVersion, is_signed(&name)),
+            ("headers", "user-agent") => (TokenPart::UserAgent, is_signed(&name)),
+            ("headers", "accept") => (TokenPart::Format, is_signed(&name)),
+            _ => (TokenPart::Unknown, Some(false)),
         };
-        push(&mut named, member.value, part, signed);
+        push_part(&mut named, member.value, part, signed);
     }
     named
 }
 
 /// The parts of an `Authorization` header, which has no escapes when a client has written it.
-fn authorization(named: &mut Vec<Named>, text: &str, value: Range<usize>) {
+fn push_authorization_parts(named: &mut Vec<PartRange>, text: &str, value: Range<usize>) {
     let header = text.get(value.clone()).unwrap_or_default();
     let Some(parts) = header
         .strip_prefix(acs3::ALGORITHM)
         .and_then(|rest| rest.strip_prefix(' '))
         .filter(|_| !header.contains('\\'))
     else {
-        push(named, value, Part::Unknown, Some(false));
+        push_part(named, value, TokenPart::Unknown, Some(false));
         return;
     };
     let mut at = value.start + acs3::ALGORITHM.len();
-    push(named, value.start..at, Part::Algorithm, Some(false));
+    push_part(named, value.start..at, TokenPart::Algorithm, Some(false));
     for part in parts.split(',') {
         let start = at + 1;
         at = start + part.len();
         let known = [
-            ("Credential=", Part::Credential),
-            ("SignedHeaders=", Part::SignedHeaders),
-            ("Signature=", Part::Signature),
+            ("Credential=", TokenPart::Credential),
+            ("SignedHeaders=", TokenPart::SignedHeaders),
+            ("Signature=", TokenPart::Signature),
         ]
         .into_iter()
         .find(|(name, _)| part.starts_with(name));
-        let (before, kind) = known.unwrap_or(("", Part::Unknown));
-        push(named, start + before.len()..at, kind, Some(false));
+        let (before, kind) = known.unwrap_or(("", TokenPart::Unknown));
+        push_part(named, start + before.len()..at, kind, Some(false));
     }
 }
 
-fn of_url(text: &str) -> Vec<Named> {
+fn url_parts(text: &str) -> Vec<PartRange> {
     let Some((address, query)) = text.split_once('?') else {
-        return unreadable(text);
+        return unreadable_part(text);
     };
     let mut named = Vec::new();
     let kind = match address.contains('@') {
-        true => Part::Unknown,
-        false => Part::Address,
+        true => TokenPart::Unknown,
+        false => TokenPart::Address,
     };
-    push(&mut named, 0..address.len(), kind, Some(false));
+    push_part(&mut named, 0..address.len(), kind, Some(false));
     let mut at = address.len() + 1;
     for pair in query.split('&') {
         let name = pair.split('=').next().unwrap_or_default();
         let part = match name {
-            "AccessKeyId" => Part::Credential,
-            "Action" => Part::Action,
-            "Format" => Part::Format,
-            "SecurityToken" => Part::SecurityToken,
-            "Signature" => Part::Signature,
-            "SignatureMethod" | "SignatureVersion" => Part::Algorithm,
-            "SignatureNonce" => Part::Nonce,
-            "Timestamp" => Part::Date,
-            "Version" => Part::ApiVersion,
-            v1::CLUSTER_ID_KEY => Part::ClusterId,
-            _ => Part::Unknown,
+            "AccessKeyId" => TokenPart::Credential,
+            "Action" => TokenPart::Action,
+            "Format" => TokenPart::Format,
+            "SecurityToken" => TokenPart::SecurityToken,
+            "Signature" => TokenPart::Signature,
+            "SignatureMethod" | "SignatureVersion" => TokenPart::Algorithm,
+            "SignatureNonce" => TokenPart::Nonce,
+            "Timestamp" => TokenPart::Date,
+            "Version" => TokenPart::ApiVersion,
+            v1::CLUSTER_ID_KEY => TokenPart::ClusterId,
+            _ => TokenPart::Unknown,
         };
         let value = (at + name.len() + 1).min(at + pair.len());
-        push(
+        push_part(
             &mut named,
             value..at + pair.len(),
             part,
-            Some(part != Part::Signature),
+            Some(part != TokenPart::Signature),
         );
         at += pair.len() + 1;
     }
     named
 }
 
-fn push(named: &mut Vec<Named>, range: Range<usize>, part: Part, signed: Option<bool>) {
+fn push_part(
+    named: &mut Vec<PartRange>,
+    range: Range<usize>,
+    part: TokenPart,
+    signed: Option<bool>,
+) {
     if !range.is_empty() {
-        named.push(Named {
+        named.push(PartRange {
             range,
             part,
             signed,

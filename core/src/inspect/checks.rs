@@ -1,17 +1,17 @@
-//! The checks that a token goes through, as a person is told of them.
+//! The checks of a token, and their results.
 
 use serde::Serialize;
 
 use crate::token::TokenError;
 
-/// One check and what came of it.
+/// A check and its result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
     /// Which check.
     pub name: CheckName,
-    /// What came of it.
-    pub status: Status,
+    /// The result.
+    pub status: CheckStatus,
     /// The stable name of what is wrong, as in the server's log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
@@ -23,15 +23,15 @@ pub struct Check {
     pub advice: Option<&'static str>,
 }
 
-/// What came of a check.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Status {
+pub enum CheckStatus {
     /// The token passes.
     Passed,
     /// The server would refuse the token.
     Failed,
-    /// It cannot be told.
+    /// The check was not made.
     NotChecked,
 }
 
@@ -92,22 +92,22 @@ impl CheckName {
         }
     }
 
-    /// The check that `error` failed.
+    /// Returns the check that failed with `error`.
     pub(super) fn failed_by(error: &TokenError) -> Self {
         match error {
             TokenError::TooLarge { .. } => Self::Size,
-            TokenError::UnknownVersion | TokenError::V1 => Self::Version,
+            TokenError::UnknownVersion | TokenError::V1NotAccepted => Self::Version,
             TokenError::Base64 => Self::Encoding,
             TokenError::Url
             | TokenError::NotSts
-            | TokenError::Repeated { .. }
+            | TokenError::DuplicateParameter { .. }
             | TokenError::Json(_)
             | TokenError::UnknownField { .. }
-            | TokenError::Missing { .. }
-            | TokenError::NotTheConstant { .. }
+            | TokenError::MissingField { .. }
+            | TokenError::UnexpectedValue { .. }
             | TokenError::HeaderValue { .. }
             | TokenError::Date => Self::Contents,
-            TokenError::OtherCluster { .. } | TokenError::ClusterIdsDiffer => Self::Cluster,
+            TokenError::WrongCluster { .. } | TokenError::ClusterIdMismatch => Self::Cluster,
             TokenError::ExtraQueryKey { .. } => Self::Query,
             TokenError::Authorization(_) | TokenError::SignedHeaders { .. } => Self::Signature,
             TokenError::Expired { .. } | TokenError::NotYetValid { .. } => Self::Freshness,

@@ -1,4 +1,4 @@
-//! What a token holds, read for people: as much as there is, whether the server would take it or not.
+//! The contents of a token, for people: as much as can be read, whether the server would accept it or not.
 
 use std::borrow::Cow;
 
@@ -9,13 +9,13 @@ use serde::Serialize;
 use url::Url;
 
 use crate::access_key::AccessKeyId;
-use crate::inspect::{Kind, MAX_BYTES};
-use crate::json::{self, Object, Value};
+use crate::inspect::{MAX_BYTES, TokenKind};
+use crate::json::{self, JsonObject, JsonValue};
 use crate::time::UnixTime;
 use crate::token::{v1, v2};
 
-/// Longer values are cut.
-const MAX_SHOWN: usize = 256;
+/// The most characters of a value that are shown.
+const MAX_DISPLAY_CHARS: usize = 256;
 
 /// Takes base64 as it may look after it was copied by hand.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -25,7 +25,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// What a token says of itself. Nothing of it is proven, and all of it may be shown: texts hold no control characters.
+/// The contents of a token. Nothing of it is proven, and all of it may be shown: texts have no control characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Contents {
@@ -63,18 +63,21 @@ pub struct Contents {
     pub user_agent: Option<String>,
 }
 
-/// What `token` holds if it is one of ours; or why that cannot be told.
-pub(super) fn of(token: &str) -> (Option<Contents>, Option<&'static str>) {
-    match Kind::of(token) {
-        Kind::TokenV2 | Kind::TokenV1 if token.len() <= MAX_BYTES => read(token),
-        Kind::TokenV2 | Kind::TokenV1 => (None, Some("it is longer than any token")),
-        Kind::UnknownVersion | Kind::Jwt | Kind::AwsIamAuthenticator | Kind::Unknown => {
-            (None, None)
+/// Reads the contents of `token` if it is a token of this authenticator, or returns why they cannot be read.
+pub(super) fn read_contents(token: &str) -> (Option<Contents>, Option<&'static str>) {
+    match TokenKind::detect(token) {
+        TokenKind::TokenV2 | TokenKind::TokenV1 if token.len() <= MAX_BYTES => {
+            decode_contents(token)
         }
+        TokenKind::TokenV2 | TokenKind::TokenV1 => (None, Some("it is longer than any token")),
+        TokenKind::UnknownVersion
+        | TokenKind::Jwt
+        | TokenKind::AwsIamAuthenticator
+        | TokenKind::Unknown => (None, None),
     }
 }
 
-fn read(token: &str) -> (Option<Contents>, Option<&'static str>) {
+fn decode_contents(token: &str) -> (Option<Contents>, Option<&'static str>) {
     let read = match (
         token.strip_prefix(v2::PREFIX),
         token.strip_prefix(v1::PREFIX),
@@ -108,28 +111,28 @@ pub(super) fn decode(payload: &str) -> Result<Vec<u8>, &'static str> {
 fn from_json(json: &[u8]) -> Result<Contents, &'static str> {
     let token = json::parse_object(json)
         .map_err(|_| "the base64 holds no JSON object that can be read: a part may be missing")?;
-    let query = token.object("query");
-    let headers = token.object("headers");
+    let query = token.object_member("query");
+    let headers = token.object_member("headers");
     let authorization = header(headers, "authorization").unwrap_or_default();
-    let signed = query.and_then(|query| query.string(v2::CLUSTER_ID_KEY));
+    let signed = query.and_then(|query| query.string_member(v2::CLUSTER_ID_KEY));
     Ok(Contents {
-        access_key_id: part(authorization, "Credential").and_then(AccessKeyId::parse),
+        access_key_id: authorization_part(authorization, "Credential").and_then(AccessKeyId::parse),
         temporary: header(headers, "x-acs-security-token").is_some_and(|token| !token.is_empty()),
-        cluster_id: signed.map(shown),
+        cluster_id: signed.map(escape_for_display),
         unsigned_cluster_id: token
-            .string("clusterId")
+            .string_member("clusterId")
             .filter(|unsigned| Some(*unsigned) != signed)
-            .map(shown),
+            .map(escape_for_display),
         date: header(headers, "x-acs-date").and_then(UnixTime::parse),
-        method: token.string("method").map(shown),
-        path: token.string("path").map(shown),
+        method: token.string_member("method").map(escape_for_display),
+        path: token.string_member("path").map(escape_for_display),
         host: None,
-        query_keys: names(query),
-        headers: names(headers),
-        signed_headers: part(authorization, "SignedHeaders")
-            .map(|names| names.split(';').map(shown).collect())
+        query_keys: member_names(query),
+        headers: member_names(headers),
+        signed_headers: authorization_part(authorization, "SignedHeaders")
+            .map(|member_names| member_names.split(';').map(escape_for_display).collect())
             .unwrap_or_default(),
-        user_agent: header(headers, "user-agent").map(shown),
+        user_agent: header(headers, "user-agent").map(escape_for_display),
     })
 }
 
@@ -146,13 +149,16 @@ fn from_url(url: &[u8]) -> Result<Contents, &'static str> {
     Ok(Contents {
         access_key_id: value("AccessKeyId").and_then(|id| AccessKeyId::parse(&id)),
         temporary: value("SecurityToken").is_some_and(|token| !token.is_empty()),
-        cluster_id: value(v1::CLUSTER_ID_KEY).map(|id| shown(&id)),
+        cluster_id: value(v1::CLUSTER_ID_KEY).map(|id| escape_for_display(&id)),
         unsigned_cluster_id: None,
         date: value("Timestamp").and_then(|date| UnixTime::parse(&date)),
         method: Some(v1::METHOD.to_owned()),
-        path: Some(shown(url.path())),
-        host: url.host_str().map(shown),
-        query_keys: url.query_pairs().map(|(name, _)| shown(&name)).collect(),
+        path: Some(escape_for_display(url.path())),
+        host: url.host_str().map(escape_for_display),
+        query_keys: url
+            .query_pairs()
+            .map(|(name, _)| escape_for_display(&name))
+            .collect(),
         headers: Vec::new(),
         signed_headers: Vec::new(),
         user_agent: None,
@@ -160,35 +166,35 @@ fn from_url(url: &[u8]) -> Result<Contents, &'static str> {
 }
 
 /// The value of a header, whose name is compared without case.
-fn header<'a>(headers: Option<&'a Object<'_>>, name: &str) -> Option<&'a str> {
+fn header<'a>(headers: Option<&'a JsonObject<'_>>, name: &str) -> Option<&'a str> {
     headers?
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(name))
         .and_then(|(_, value)| match value {
-            Value::String(text) => Some(text.as_ref()),
+            JsonValue::String(text) => Some(text.as_ref()),
             _ => None,
         })
 }
 
-fn names(object: Option<&Object<'_>>) -> Vec<String> {
+fn member_names(object: Option<&JsonObject<'_>>) -> Vec<String> {
     object
         .into_iter()
-        .flat_map(Object::iter)
-        .map(|(name, _)| shown(name))
+        .flat_map(JsonObject::iter)
+        .map(|(name, _)| escape_for_display(name))
         .collect()
 }
 
 /// One of the parts of an `Authorization` header, be the others as they may.
-pub(super) fn part<'a>(authorization: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn authorization_part<'a>(authorization: &'a str, name: &str) -> Option<&'a str> {
     authorization
         .split([',', ' '])
         .find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
 }
 
-/// `text` as a terminal and a page may have it.
-fn shown(text: &str) -> String {
+/// Escapes and truncates `text` for a terminal or a page.
+fn escape_for_display(text: &str) -> String {
     text.chars()
-        .take(MAX_SHOWN)
+        .take(MAX_DISPLAY_CHARS)
         .flat_map(char::escape_default)
         .collect()
 }

@@ -1,26 +1,26 @@
-//! The verdict of [`login::begin`], with more than the first thing that is wrong.
+//! The verdict of [`login::begin`] on a token, with all failures instead of the first one.
 
 use crate::cluster_id::ClusterId;
 use crate::decision::{Denial, Outcome};
 use crate::inspect::MAX_BYTES;
-use crate::inspect::checks::{Check, CheckName, Status};
+use crate::inspect::checks::{Check, CheckName, CheckStatus};
 use crate::inspect::contents::Contents;
 use crate::login::{self, AwaitingSts, Step};
-use crate::policy::Policy;
+use crate::policy::TokenPolicy;
 use crate::time::UnixTime;
 use crate::token::TokenError;
 
-/// What [`login::begin`] says of a token, asked until nothing new comes.
-pub(super) struct Verdict {
+/// The failures that [`login::begin`] finds in a token, collected until no new one comes.
+pub(super) struct TokenVerdict {
     failures: Vec<TokenError>,
     /// There when all checks were made.
     pub(super) awaiting: Option<AwaitingSts>,
 }
 
-impl Verdict {
-    pub(super) fn of(
+impl TokenVerdict {
+    pub(super) fn collect(
         token: &str,
-        policy: Option<&Policy>,
+        policy: Option<&TokenPolicy>,
         now: UnixTime,
         contents: Option<&Contents>,
     ) -> Self {
@@ -29,25 +29,25 @@ impl Verdict {
         // A token without a cluster id is refused before it is compared with one.
         let policy = policy
             .cloned()
-            .or_else(|| own_cluster.clone().map(Policy::new))
-            .or_else(|| ClusterId::parse("-").map(Policy::new));
+            .or_else(|| own_cluster.clone().map(TokenPolicy::new))
+            .or_else(|| ClusterId::parse("-").map(TokenPolicy::new));
         let mut verdict = Self {
             failures: Vec::new(),
             awaiting: None,
         };
-        let mut next = policy.map(|policy| Circumstances { policy, now });
-        while let Some(circumstances) = next.take() {
-            let decision = match login::begin(token, &circumstances.policy, circumstances.now) {
-                Step::Send(awaiting) => {
+        let mut next = policy.map(|policy| CheckContext { policy, now });
+        while let Some(context) = next.take() {
+            let decision = match login::begin(token, &context.policy, context.now) {
+                Step::CallSts(awaiting) => {
                     verdict.awaiting = Some(awaiting);
                     break;
                 }
-                Step::Done(decision) => decision,
+                Step::Decided(decision) => decision,
             };
             if let Outcome::Denied(Denial::Token(error)) = decision.outcome {
                 let code = error.code();
                 if verdict.failures.iter().all(|known| known.code() != code) {
-                    next = circumstances.satisfying(&error, own_cluster.as_ref(), contents);
+                    next = context.with_check_satisfied(&error, own_cluster.as_ref(), contents);
                     verdict.failures.push(error);
                 }
             }
@@ -63,7 +63,7 @@ impl Verdict {
         if let Some(error) = failure {
             return Check {
                 name,
-                status: Status::Failed,
+                status: CheckStatus::Failed,
                 code: Some(error.code()),
                 reason: Some(error.to_string()),
                 advice: Some(error.advice()),
@@ -73,7 +73,7 @@ impl Verdict {
             Some("only STS can tell whether it knows the key and the signature is right")
         } else if name == CheckName::Cluster && !has_cluster {
             Some("no cluster id was given to compare with")
-        } else if self.reached(name) {
+        } else if self.was_checked(name) {
             None
         } else {
             Some("another check has to pass first")
@@ -81,8 +81,8 @@ impl Verdict {
         Check {
             name,
             status: match unknown {
-                Some(_) => Status::NotChecked,
-                None => Status::Passed,
+                Some(_) => CheckStatus::NotChecked,
+                None => CheckStatus::Passed,
             },
             code: None,
             reason: unknown.map(str::to_owned),
@@ -90,23 +90,23 @@ impl Verdict {
         }
     }
 
-    /// Whether `name` was checked. The first four are made one after the other; the rest in an order that depends on
-    /// what is in the token, so of those nothing is known when one of them ends it.
-    fn reached(&self, name: CheckName) -> bool {
+    /// Returns whether the check `name` was made. The first four are made one after the other; the rest in an order that
+    /// depends on the token's contents, so of those nothing is known when one of them fails.
+    fn was_checked(&self, name: CheckName) -> bool {
         let last = self.failures.last().map(CheckName::failed_by);
         self.awaiting.is_some() || last.is_some_and(|last| name < last.min(CheckName::Contents))
     }
 }
 
-/// What a token is compared with.
-struct Circumstances {
-    policy: Policy,
+/// The policy and time that a token is checked against.
+struct CheckContext {
+    policy: TokenPolicy,
     now: UnixTime,
 }
 
-impl Circumstances {
-    /// The same ones, but for what made `error`; none where it comes from the token alone.
-    fn satisfying(
+impl CheckContext {
+    /// Returns a context in which the check that made `error` passes; `None` where the token alone made it.
+    fn with_check_satisfied(
         self,
         error: &TokenError,
         own_cluster: Option<&ClusterId>,
@@ -114,19 +114,19 @@ impl Circumstances {
     ) -> Option<Self> {
         let Self { policy, now } = self;
         let policy = match *error {
-            TokenError::TooLarge { bytes, .. } if bytes <= MAX_BYTES => Policy {
+            TokenError::TooLarge { bytes, .. } if bytes <= MAX_BYTES => TokenPolicy {
                 max_token_bytes: bytes,
                 ..policy
             },
-            TokenError::V1 => Policy {
+            TokenError::V1NotAccepted => TokenPolicy {
                 accept_v1: true,
                 ..policy
             },
-            TokenError::OtherCluster { .. } => Policy {
+            TokenError::WrongCluster { .. } => TokenPolicy {
                 cluster_id: own_cluster?.clone(),
                 ..policy
             },
-            TokenError::ExtraQueryKey { .. } => Policy {
+            TokenError::ExtraQueryKey { .. } => TokenPolicy {
                 extra_query_keys: contents?.query_keys.iter().cloned().collect(),
                 ..policy
             },

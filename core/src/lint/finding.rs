@@ -1,15 +1,15 @@
-//! Findings: what is said, where, and how bad it is.
+//! Findings: their code, severity, position, message and advice.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// One thing that somebody should know.
+/// A problem or risk in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
     /// Its stable name.
-    pub code: Code,
+    pub code: FindingCode,
     /// How bad it is.
     pub severity: Severity,
     /// Where it stands.
@@ -22,7 +22,7 @@ pub struct Finding {
 
 impl Finding {
     pub(super) fn new(
-        code: Code,
+        code: FindingCode,
         severity: Severity,
         position: &Position,
         message: impl Into<String>,
@@ -38,20 +38,20 @@ impl Finding {
     }
 }
 
-/// Takes the findings about one place.
-pub(super) struct Report<'a> {
+/// Collects the findings about one position.
+pub(super) struct FindingSink<'a> {
     position: &'a Position,
     findings: &'a mut Vec<Finding>,
 }
 
-impl<'a> Report<'a> {
-    pub(super) fn at(position: &'a Position, findings: &'a mut Vec<Finding>) -> Self {
+impl<'a> FindingSink<'a> {
+    pub(super) fn new(position: &'a Position, findings: &'a mut Vec<Finding>) -> Self {
         Self { position, findings }
     }
 
     pub(super) fn add(
         &mut self,
-        code: Code,
+        code: FindingCode,
         severity: Severity,
         message: impl Into<String>,
         advice: impl Into<String>,
@@ -130,11 +130,11 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
         /// What a finding is about: a stable name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Code {
+        pub enum FindingCode {
             $($(#[$doc])* $variant,)*
         }
 
-        impl Code {
+        impl FindingCode {
             /// All codes.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
@@ -256,13 +256,13 @@ codes! {
     FileAfterDynamic = "file-after-dynamic",
 }
 
-impl fmt::Display for Code {
+impl fmt::Display for FindingCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl Serialize for Code {
+impl Serialize for FindingCode {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }

@@ -14,17 +14,18 @@ const WORDS: [&str; 5] = ["admin", "zed", "x", "team/admin", ""];
 /// An account that stands for any.
 const ACCOUNT: &str = "acs:ram::1234567890123456:";
 
-/// What differs, with an ARN that shows it; none where no such ARN was found.
-pub(super) fn difference(pattern: &Pattern) -> Option<String> {
+/// Describes how `pattern` differs from Go, with an ARN that shows it; `None` where no such ARN was found.
+pub(super) fn describe_difference(pattern: &Pattern) -> Option<String> {
     let text = pattern.to_string();
-    let Some(regex) = Regular::parse(&text) else {
-        let example = samples(&text).find(|arn| pattern.matches(&arn.key()))?;
+    let Some(regex) = GoRegex::parse(&text) else {
+        let example = candidate_arns(&text).find(|arn| pattern.matches(&arn.key()))?;
         return Some(format!(
             "Go cannot read it, and it matched nobody; now it matches `{example}`"
         ));
     };
-    let lost = samples(&text).find(|arn| regex.matches(arn) && !pattern.matches(&arn.key()));
-    let gained = samples(&text).find(|arn| !regex.matches(arn) && pattern.matches(&arn.key()));
+    let lost = candidate_arns(&text).find(|arn| regex.matches(arn) && !pattern.matches(&arn.key()));
+    let gained =
+        candidate_arns(&text).find(|arn| !regex.matches(arn) && pattern.matches(&arn.key()));
     match (lost, gained) {
         (None, None) => None,
         (Some(lost), None) => Some(format!("`{lost}` matched, and does not now")),
@@ -35,24 +36,24 @@ pub(super) fn difference(pattern: &Pattern) -> Option<String> {
     }
 }
 
-/// An ARN that Go matched by `text`, which need not be a pattern.
-pub(super) fn matched_sample(text: &str) -> Option<Arn> {
-    let regex = Regular::parse(text)?;
+/// Finds an ARN that Go matched by `text`, which need not be a pattern.
+pub(super) fn find_matched_arn(text: &str) -> Option<Arn> {
+    let regex = GoRegex::parse(text)?;
     let anyone = ["user/admin", "role/admin"].map(|resource| format!("{ACCOUNT}{resource}"));
     let any_account = text.replace("acs:ram::.*:", ACCOUNT);
-    samples(&any_account)
-        .chain(samples(&format!("{ACCOUNT}{text}")))
+    candidate_arns(&any_account)
+        .chain(candidate_arns(&format!("{ACCOUNT}{text}")))
         .chain(anyone.iter().filter_map(|arn| Arn::parse(arn).ok()))
         .find(|arn| regex.matches(arn))
 }
 
-/// A pattern as Go reads it.
-struct Regular(Regex);
+/// A pattern as Go reads it: a regular expression.
+struct GoRegex(Regex);
 
-impl Regular {
+impl GoRegex {
     fn parse(text: &str) -> Option<Self> {
         let text = text.to_ascii_lowercase();
-        if repeats_a_repetition(&text) {
+        if has_nested_repetition(&text) {
             return None;
         }
         Regex::new(&text).ok().map(Self)
@@ -64,7 +65,7 @@ impl Regular {
 }
 
 /// Go refuses `**` and `?*`, which other engines take.
-fn repeats_a_repetition(text: &str) -> bool {
+fn has_nested_repetition(text: &str) -> bool {
     text.as_bytes()
         .windows(2)
         .any(|pair| matches!(pair, [b'*' | b'?' | b'+', b'*' | b'+']))
@@ -73,18 +74,19 @@ fn repeats_a_repetition(text: &str) -> bool {
 
 /// ARNs that one of the two readings may match: each wildcard replaced by a word; what a repetition may leave out left
 /// out; the text cut before the first wildcard, and before the character that it repeats, with a word after it.
-fn samples(text: &str) -> impl Iterator<Item = Arn> {
+fn candidate_arns(text: &str) -> impl Iterator<Item = Arn> {
     let first = text.find(['*', '?']).unwrap_or(text.len());
     let before = text.get(..first).unwrap_or_default();
     let mut shorter = before.chars();
     shorter.next_back();
     let shorter = shorter.as_str();
     let cut = WORDS.map(|word| format!("{shorter}{word}"));
-    let filled = WORDS.map(|word| fill(text, word));
+    let filled = WORDS.map(|word| fill_wildcards(text, word));
     let extended = WORDS.map(|word| format!("{before}{word}"));
-    let suffixed = ["-admin", "/admin"].map(|suffix| format!("{}{suffix}", fill(text, "x")));
-    let left_out = ["", "-admin"].map(|suffix| format!("{}{suffix}", without_repeated(text)));
-    let dots = WORDS.map(|word| fill(&text.replace('.', "x"), word));
+    let suffixed =
+        ["-admin", "/admin"].map(|suffix| format!("{}{suffix}", fill_wildcards(text, "x")));
+    let left_out = ["", "-admin"].map(|suffix| format!("{}{suffix}", without_repetitions(text)));
+    let dots = WORDS.map(|word| fill_wildcards(&text.replace('.', "x"), word));
     cut.into_iter()
         .chain(extended)
         .chain(filled)
@@ -96,13 +98,13 @@ fn samples(text: &str) -> impl Iterator<Item = Arn> {
 }
 
 /// `text` with `word` for each run of `*`, and its first character for each `?`.
-fn fill(text: &str, word: &str) -> String {
+fn fill_wildcards(text: &str, word: &str) -> String {
     let one = word.get(..1).unwrap_or("x");
     text.replace("**", "*").replace('*', word).replace('?', one)
 }
 
 /// `text` without its wildcards and the characters before them.
-fn without_repeated(text: &str) -> String {
+fn without_repetitions(text: &str) -> String {
     let mut rest = String::with_capacity(text.len());
     for character in text.chars() {
         if matches!(character, '*' | '?') {
@@ -119,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_arn_shows_the_difference() {
+    fn difference_from_go_is_shown_by_an_arn() {
         for (pattern, expected) in [
             (
                 "role/dev-*",
@@ -140,12 +142,16 @@ mod tests {
             ),
         ] {
             let pattern = Pattern::parse(&format!("acs:ram::1:{pattern}")).unwrap();
-            assert_eq!(difference(&pattern).as_deref(), Some(expected), "{pattern}");
+            assert_eq!(
+                describe_difference(&pattern).as_deref(),
+                Some(expected),
+                "{pattern}"
+            );
         }
     }
 
     #[test]
-    fn what_go_refuses() {
+    fn pattern_that_go_refuses_is_not_parsed() {
         for (text, refused) in [
             ("a**", true),
             ("a?*", true),
@@ -156,7 +162,7 @@ mod tests {
             ("a??", false),
             ("a*b*", false),
         ] {
-            assert_eq!(Regular::parse(text).is_none(), refused, "{text}");
+            assert_eq!(GoRegex::parse(text).is_none(), refused, "{text}");
         }
     }
 }

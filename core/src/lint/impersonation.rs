@@ -6,59 +6,59 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use crate::lint::finding::{Code, Finding, Position, Severity};
-use crate::lint::usernames::Usernames;
-use crate::lint::{Compiled, Usable};
+use crate::lint::finding::{Finding, FindingCode, Position, Severity};
+use crate::lint::usernames::UsernameSet;
+use crate::lint::{CompiledBackend, CompiledMapping};
 
 /// Many thousands of mappings whose names nearly overlap are not compared to the end: so many steps are taken.
 const MAX_STEPS: usize = 10_000_000;
 
 /// Adds the findings. Runs after the checks that find mappings without any login: such mappings are ignored.
-pub(super) fn check(backends: &[Usable<'_>], findings: &mut Vec<Finding>) {
+pub(super) fn check(backends: &[CompiledBackend<'_>], findings: &mut Vec<Finding>) {
     search(backends, findings);
 }
 
-/// Returns the steps that were taken.
-fn search(backends: &[Usable<'_>], findings: &mut Vec<Finding>) -> usize {
-    let unused = unused(findings);
-    let is_used = |compiled: &&Compiled<'_>| {
+/// Searches for usernames that overlap, adds the findings, and returns the number of steps.
+fn search(backends: &[CompiledBackend<'_>], findings: &mut Vec<Finding>) -> usize {
+    let unused = unused_positions(findings);
+    let is_used = |compiled: &&CompiledMapping<'_>| {
         let position = &compiled.entry.position;
         unused.binary_search(&position).is_err()
     };
-    let mut given = Given::default();
+    let mut username_index = UsernameIndex::default();
     // The mappings of each backend that a caller can choose the username of, and what they give.
     let mut chosen = Vec::new();
     for backend in backends {
-        let mut of_backend = Vec::new();
+        let mut backend_rules = Vec::new();
         for compiled in backend.rules.iter().filter(is_used) {
-            if let Some(usernames) = Usernames::of(compiled) {
-                let is_chosen = usernames.is_chosen;
-                let index = given.add(usernames, Giver::Rule(compiled));
-                if is_chosen && !asks_for_session(compiled) {
-                    of_backend.push((compiled, index));
+            if let Some(usernames) = UsernameSet::for_mapping(compiled) {
+                let is_caller_chosen = usernames.is_caller_chosen;
+                let index = username_index.add(usernames, UsernameSource::Rule(compiled));
+                if is_caller_chosen && !restricts_session_name(compiled) {
+                    backend_rules.push((compiled, index));
                 }
             }
         }
         for account in &backend.entries.accounts {
             let of = format!("acs:ram::{}:", account.account);
-            let giver = Giver::Account(&account.position);
-            given.add(Usernames::named(&format!("{of}user/")), giver);
-            given.add(Usernames::named(&format!("{of}role/")), giver);
-            given.add(Usernames::exactly(&format!("{of}root")), giver);
+            let source = UsernameSource::Account(&account.position);
+            username_index.add(UsernameSet::with_ram_name(&format!("{of}user/")), source);
+            username_index.add(UsernameSet::with_ram_name(&format!("{of}role/")), source);
+            username_index.add(UsernameSet::exact(&format!("{of}root")), source);
         }
-        chosen.push((of_backend, &*backend.entries.reserved.usernames));
+        chosen.push((backend_rules, &*backend.entries.reserved.usernames));
     }
     let mut steps = 0;
     let mut found = Vec::new();
-    for (of_backend, reserved) in chosen {
+    for (backend_rules, reserved) in chosen {
         let mut search = Search {
-            given: &given,
+            index: &username_index,
             reserved,
             steps,
-            known: vec![None; given.all.len()],
+            known: vec![None; username_index.all.len()],
         };
         found.extend(
-            of_backend
+            backend_rules
                 .into_iter()
                 .filter_map(|(compiled, index)| search.finding(compiled, index)),
         );
@@ -68,19 +68,19 @@ fn search(backends: &[Usable<'_>], findings: &mut Vec<Finding>) -> usize {
     steps
 }
 
-/// Where the mappings stand by which nobody logs in, in order.
-fn unused(findings: &[Finding]) -> Vec<&Position> {
+/// Returns the positions of mappings without any login, sorted.
+fn unused_positions(findings: &[Finding]) -> Vec<&Position> {
     let is_unused = |finding: &&Finding| {
         matches!(
             finding.code,
-            Code::AlwaysRefused
-                | Code::ArnWithPath
-                | Code::Conflict
-                | Code::Duplicate
-                | Code::EmptyName
-                | Code::ReservedName
-                | Code::Shadowed
-                | Code::WildcardInFile
+            FindingCode::AlwaysRefused
+                | FindingCode::ArnWithPath
+                | FindingCode::Conflict
+                | FindingCode::Duplicate
+                | FindingCode::EmptyName
+                | FindingCode::ReservedName
+                | FindingCode::Shadowed
+                | FindingCode::WildcardInFile
         )
     };
     let unused = findings.iter().filter(is_unused);
@@ -89,29 +89,29 @@ fn unused(findings: &[Finding]) -> Vec<&Position> {
     positions
 }
 
-/// What gives usernames.
+/// The source of usernames.
 #[derive(Clone, Copy)]
-enum Giver<'a> {
-    Rule(&'a Compiled<'a>),
+enum UsernameSource<'a> {
+    Rule(&'a CompiledMapping<'a>),
     /// An entry of `mapAccounts`.
     Account(&'a Position),
 }
 
-/// Places in [`Given::all`].
-type Places = BTreeMap<String, Vec<usize>>;
+/// Indexes into [`UsernameIndex::all`], by a key of their usernames.
+type IndexesByKey = BTreeMap<String, Vec<usize>>;
 
-/// All usernames that are given, each kind of them once.
+/// All sets of usernames, each once, with indexes to search them.
 #[derive(Default)]
-struct Given<'a> {
-    all: Vec<(Usernames, Giver<'a>)>,
-    by_key: Places,
-    by_prefix: Places,
-    by_suffix: Places,
+struct UsernameIndex<'a> {
+    all: Vec<(UsernameSet, UsernameSource<'a>)>,
+    by_key: IndexesByKey,
+    by_prefix: IndexesByKey,
+    by_suffix: IndexesByKey,
 }
 
-impl<'a> Given<'a> {
-    /// Adds usernames that `giver` gives, unless they are there, and returns their place.
-    fn add(&mut self, usernames: Usernames, giver: Giver<'a>) -> usize {
+impl<'a> UsernameIndex<'a> {
+    /// Adds the usernames of `source`, unless they are there, and returns their index.
+    fn add(&mut self, usernames: UsernameSet, source: UsernameSource<'a>) -> usize {
         let new = self.all.len();
         let places = self.by_key.entry(usernames.key()).or_default();
         if let Some(known) = places.first() {
@@ -122,15 +122,15 @@ impl<'a> Given<'a> {
         by_prefix.or_default().push(new);
         let by_suffix = self.by_suffix.entry(usernames.suffix());
         by_suffix.or_default().push(new);
-        self.all.push((usernames, giver));
+        self.all.push((usernames, source));
         new
     }
 
-    /// Places of those that may overlap `usernames`: by their start or by their end, whichever leaves fewer.
-    fn near(&self, usernames: &Usernames) -> Vec<usize> {
+    /// Returns the indexes of usernames that may overlap `usernames`: by their start or end, whichever leaves fewer.
+    fn overlap_candidates(&self, usernames: &UsernameSet) -> Vec<usize> {
         let (prefix, suffix) = (usernames.prefix(), usernames.suffix());
-        let mut by_prefix = alike(&self.by_prefix, &prefix);
-        let mut by_suffix = alike(&self.by_suffix, &suffix);
+        let mut by_prefix = related_by_prefix(&self.by_prefix, &prefix);
+        let mut by_suffix = related_by_prefix(&self.by_suffix, &suffix);
         let (mut starting, mut ending) = (Vec::new(), Vec::new());
         loop {
             match by_prefix.next() {
@@ -145,8 +145,8 @@ impl<'a> Given<'a> {
     }
 }
 
-/// What `index` has at keys that are a start of `key`, and at those that `key` is a start of.
-fn alike<'i>(index: &'i Places, key: &'i str) -> impl Iterator<Item = &'i usize> {
+/// Returns the values of `index` at keys that are a prefix of `key`, and at keys that `key` is a prefix of.
+fn related_by_prefix<'i>(index: &'i IndexesByKey, key: &'i str) -> impl Iterator<Item = &'i usize> {
     let ends = key.char_indices();
     let shorter = ends.filter_map(|(end, _)| index.get(key.get(..end)?));
     let longer = index.range::<str, _>((Bound::Included(key), Bound::Unbounded));
@@ -154,9 +154,9 @@ fn alike<'i>(index: &'i Places, key: &'i str) -> impl Iterator<Item = &'i usize>
     shorter.chain(longer.map(|(_, places)| places)).flatten()
 }
 
-/// Looks for the mapping whose users others can pass for, for the mappings of one backend.
+/// The search for overlapping usernames, for the mappings of one backend.
 struct Search<'s, 'a> {
-    given: &'s Given<'a>,
+    index: &'s UsernameIndex<'a>,
     /// What the usernames of the backend may not start with.
     reserved: &'s [Box<str>],
     steps: usize,
@@ -166,19 +166,19 @@ struct Search<'s, 'a> {
 
 impl<'a> Search<'_, 'a> {
     /// Returns the finding about `compiled`, which gives the usernames at `index`.
-    fn finding(&mut self, compiled: &Compiled<'_>, index: usize) -> Option<Finding> {
-        let (theirs, giver) = self.overlapping(index)?;
+    fn finding(&mut self, compiled: &CompiledMapping<'_>, index: usize) -> Option<Finding> {
+        let (theirs, source) = self.overlapping(index)?;
         let template = &compiled.entry.mapping.username;
-        let whose = match giver {
-            Giver::Rule(other) => format!("{} gives", other.rule.source()),
-            Giver::Account(position) => format!("`mapAccounts` gives ({position})"),
+        let whose = match source {
+            UsernameSource::Rule(other) => format!("{} gives", other.rule.source()),
+            UsernameSource::Account(position) => format!("`mapAccounts` gives ({position})"),
         };
-        let what = match theirs.only() {
+        let what = match theirs.single() {
             Some(username) => format!("`{username}`, which {whose}"),
             None => format!("a username that {whose}"),
         };
         Some(Finding::new(
-            Code::Impersonation,
+            FindingCode::Impersonation,
             Severity::Warning,
             &compiled.entry.position,
             format!(
@@ -189,7 +189,7 @@ impl<'a> Search<'_, 'a> {
     }
 
     /// Returns the first usernames that overlap those at `index`, and what gives them.
-    fn overlapping(&mut self, index: usize) -> Option<&(Usernames, Giver<'a>)> {
+    fn overlapping(&mut self, index: usize) -> Option<&(UsernameSet, UsernameSource<'a>)> {
         let place = match self.known.get(index) {
             Some(Some(known)) => *known,
             _ => {
@@ -200,16 +200,16 @@ impl<'a> Search<'_, 'a> {
                 found
             }
         };
-        self.given.all.get(place?)
+        self.index.all.get(place?)
     }
 
     fn first_overlap(&mut self, index: usize) -> Option<usize> {
-        let (usernames, _) = self.given.all.get(index)?;
-        for place in self.given.near(usernames) {
+        let (usernames, _) = self.index.all.get(index)?;
+        for place in self.index.overlap_candidates(usernames) {
             if self.steps >= MAX_STEPS {
                 break;
             }
-            let (theirs, _) = self.given.all.get(place)?;
+            let (theirs, _) = self.index.all.get(place)?;
             if place == index {
                 continue;
             }
@@ -217,7 +217,7 @@ impl<'a> Search<'_, 'a> {
             let prefix = theirs.prefix();
             let mut reserved = self.reserved.iter();
             let is_reserved = reserved.any(|reserved| prefix.starts_with(&**reserved));
-            if !is_reserved && usernames.overlap(theirs) {
+            if !is_reserved && usernames.overlaps(theirs) {
                 return Some(place);
             }
         }
@@ -225,30 +225,30 @@ impl<'a> Search<'_, 'a> {
     }
 }
 
-/// Whether the condition of `compiled` may leave none of the session names that would overlap.
+/// Returns whether the condition of `compiled` reads the session name, and so may exclude all names that overlap.
 #[cfg(feature = "cel")]
-fn asks_for_session(compiled: &Compiled<'_>) -> bool {
-    use crate::cel::Kind;
+fn restricts_session_name(compiled: &CompiledMapping<'_>) -> bool {
+    use crate::cel::ExpressionKind;
     use crate::lint::{expressions, tree};
 
     let condition = compiled.entry.mapping.condition.as_deref();
-    expressions::parsed(condition, Kind::Condition).is_some_and(|condition| {
-        let fields = tree::fields(condition.tree());
+    expressions::compile_expression(condition, ExpressionKind::Condition).is_some_and(|condition| {
+        let fields = tree::referenced_fields(condition.tree());
         fields.contains(&("identity", "sessionName")) || fields.contains(&("identity", "arn"))
     })
 }
 
 /// Without CEL, no mapping has a condition.
 #[cfg(not(feature = "cel"))]
-fn asks_for_session(_: &Compiled<'_>) -> bool {
+fn restricts_session_name(_: &CompiledMapping<'_>) -> bool {
     false
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lint::{BackendEntries, Entry, InGo};
-    use crate::rules::{Age, Backend, Mapping, ReservedPrefixes, Rule, Source};
+    use crate::lint::{BackendEntries, GoSemantics, MappingEntry};
+    use crate::rules::{Backend, Mapping, Precedence, ReservedPrefixes, Rule, Source};
 
     /// The steps, and what was found, of a role for each of `templates` and a user for each of `usernames`.
     fn search_among(templates: &[String], usernames: &[String]) -> (usize, usize) {
@@ -260,29 +260,29 @@ mod tests {
                 position: place.to_string(),
             };
             let arn = format!("acs:ram::1:{kind}/{place}");
-            Mapping::exact(source, Age::Place(place), &arn, name, Vec::new())
+            Mapping::for_arn(source, Precedence::ListIndex(place), &arn, name, Vec::new())
         });
         let entries = BackendEntries {
             backend: Backend::MountedFile,
-            is_read: true,
+            is_known: true,
             mappings: mappings
-                .map(|mapping| Entry {
+                .map(|mapping| MappingEntry {
                     position: Position {
                         entry: mapping.source.position.clone(),
                         ..Position::default()
                     },
                     mapping,
-                    in_go: InGo::Literal,
+                    go_semantics: GoSemantics::Literal,
                 })
                 .collect(),
             accounts: Vec::new(),
             reserved: ReservedPrefixes::default(),
         };
-        let rules = entries.mappings.iter().map(|entry| Compiled {
+        let rules = entries.mappings.iter().map(|entry| CompiledMapping {
             rule: Rule::compile(entry.mapping.clone()).unwrap(),
             entry,
         });
-        let usable = Usable {
+        let usable = CompiledBackend {
             rules: rules.collect(),
             entries: &entries,
         };
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn thousands_of_mappings_are_searched_by_what_names_start_and_end_with() {
+    fn search_of_thousands_of_mappings_takes_few_steps() {
         const COUNT: usize = 5_000;
         let many = |name: &dyn Fn(usize) -> String| (0..COUNT).map(name).collect::<Vec<_>>();
         let users = many(&|index| format!("user-{index}"));
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_that_finds_nothing_ends() {
+    fn search_without_overlaps_stops_at_step_limit() {
         let start = "a".repeat(60);
         let session = "{{SessionNameRaw}}";
         let templates: Vec<_> = (0..3_000)

@@ -1,8 +1,8 @@
 //! Characters that nobody sees, or that look like a space.
 
-/// What `character` is called, if nobody sees it or it looks like a space, and is neither space, tab nor newline.
+/// Returns the name of `character`, if it is invisible or looks like a space, and is neither space, tab nor newline.
 #[must_use]
-pub fn name(character: char) -> Option<&'static str> {
+pub fn character_name(character: char) -> Option<&'static str> {
     Some(match character {
         '\0' => "a NUL character",
         '\r' => "a carriage return",
@@ -24,10 +24,10 @@ pub fn name(character: char) -> Option<&'static str> {
     })
 }
 
-/// What is wrong with `character`, if it is one of them, and what to do.
+/// Describes the problem with `character` and its fix, if the character is invisible.
 #[must_use]
-pub fn message(character: char) -> Option<String> {
-    let name = name(character)?;
+pub fn describe_problem(character: char) -> Option<String> {
+    let name = character_name(character)?;
     let code = u32::from(character);
     Some(format!(
         "{name} (U+{code:04X}), which nobody sees; remove it, or write a plain space"

@@ -1,7 +1,7 @@
 //! Lint: what is wrong or risky in a configuration, before it is in force.
 //!
 //! Pure functions over what a host has read: the mappings of each backend in the order in which they answer. A host
-//! adds what it found itself, such as unknown keys, as [`Configuration::remarks`].
+//! adds what it found itself, such as unknown keys, as [`LintInput::host_findings`].
 
 #[cfg(feature = "cel")]
 mod expressions;
@@ -9,30 +9,30 @@ mod finding;
 mod go_pattern;
 mod impersonation;
 pub mod invisible;
-mod lock_out;
-mod mappings;
+mod lockout;
 mod names;
 pub mod paths;
 mod precedence;
 mod spelling;
+mod subjects;
 #[cfg(feature = "cel")]
 mod tree;
 mod usernames;
 #[cfg(feature = "cel")]
 mod validations;
 
-pub use finding::{Code, Finding, Position, Severity};
+pub use finding::{Finding, FindingCode, Position, Severity};
 
 use std::collections::BTreeSet;
 
-use finding::Report;
+use finding::FindingSink;
 
 use crate::arn::AccountId;
 use crate::rules::{Backend, Mapping, ReservedPrefixes, Rule, Validation};
 
-/// A configuration as a host has read it.
+/// The input of lint: a configuration as a host has read it.
 #[derive(Clone, Debug, Default)]
-pub struct Configuration {
+pub struct LintInput {
     /// Where findings about the whole stand.
     pub position: Position,
     /// The backends, in the order in which they answer.
@@ -41,111 +41,111 @@ pub struct Configuration {
     pub validations: Vec<Validation>,
     /// Whether users are named to services in headers, too (`server.extAuthz`).
     pub serves_proxies: bool,
-    /// What the host found itself.
-    pub remarks: Vec<Finding>,
+    /// Findings of the host.
+    pub host_findings: Vec<Finding>,
 }
 
-/// What one backend holds.
+/// The entries of one backend.
 #[derive(Clone, Debug)]
 pub struct BackendEntries {
-    /// Which it is.
+    /// The backend.
     pub backend: Backend,
-    /// Whether it was read. What is in a cluster cannot be told from a file.
-    pub is_read: bool,
+    /// Whether the entries are known. Those in a cluster are not known from a file.
+    pub is_known: bool,
     /// Its mappings, as they were written.
-    pub mappings: Vec<Entry>,
+    pub mappings: Vec<MappingEntry>,
     /// Its `mapAccounts`.
-    pub accounts: Vec<Account>,
+    pub accounts: Vec<AccountEntry>,
     /// What its names may not start with.
     pub reserved: ReservedPrefixes,
 }
 
-/// A mapping and where it stands.
+/// A mapping and its position.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct MappingEntry {
     /// The mapping.
     pub mapping: Mapping,
     /// Where it stands.
     pub position: Position,
-    /// What Go makes of wildcards in its ARN.
-    pub in_go: InGo,
+    /// What wildcards in its ARN mean to Go.
+    pub go_semantics: GoSemantics,
 }
 
-/// What Go makes of wildcards in an ARN.
+/// What wildcards in an ARN mean to the implementation in Go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InGo {
+pub enum GoSemantics {
     /// They are characters like others, which no ARN has: files and the ConfigMap.
     Literal,
     /// The ARN is an unanchored regular expression: objects.
     Regex,
-    /// Go does not read this kind of entry.
-    Unread,
+    /// Go does not support this kind of entry.
+    Unsupported,
 }
 
-/// An entry of `mapAccounts` and where it stands.
+/// An entry of `mapAccounts` and its position.
 #[derive(Clone, Debug)]
-pub struct Account {
+pub struct AccountEntry {
     /// The account.
     pub account: AccountId,
     /// Where it stands.
     pub position: Position,
 }
 
-/// An entry that can be applied.
-struct Compiled<'a> {
-    entry: &'a Entry,
+/// A mapping that compiles, with its rule.
+struct CompiledMapping<'a> {
+    entry: &'a MappingEntry,
     rule: Rule,
 }
 
-/// The usable entries of one backend.
-struct Usable<'a> {
+/// The entries of one backend, and its mappings that compile.
+struct CompiledBackend<'a> {
     entries: &'a BackendEntries,
-    rules: Vec<Compiled<'a>>,
+    rules: Vec<CompiledMapping<'a>>,
 }
 
-/// All findings about `configuration`, by position, then by code.
+/// All findings about `input`, by position, then by code.
 #[must_use]
-pub fn lint(configuration: &Configuration) -> Vec<Finding> {
-    let mut findings = configuration.remarks.clone();
-    let mut usable = Vec::with_capacity(configuration.backends.len());
-    for entries in &configuration.backends {
+pub fn lint(input: &LintInput) -> Vec<Finding> {
+    let mut findings = input.host_findings.clone();
+    let mut compiled_backends = Vec::with_capacity(input.backends.len());
+    for entries in &input.backends {
         let mut rules = Vec::with_capacity(entries.mappings.len());
         for entry in &entries.mappings {
             match Rule::compile(entry.mapping.clone()) {
-                Ok(rule) => rules.push(Compiled { entry, rule }),
-                Err(error) => findings.push(mappings::refused(entry, &error)),
+                Ok(rule) => rules.push(CompiledMapping { entry, rule }),
+                Err(error) => findings.push(subjects::invalid_mapping(entry, &error)),
             }
         }
-        usable.push(Usable { entries, rules });
+        compiled_backends.push(CompiledBackend { entries, rules });
     }
-    for backend in &usable {
+    for backend in &compiled_backends {
         for compiled in &backend.rules {
-            let mut report = Report::at(&compiled.entry.position, &mut findings);
-            mappings::check(compiled, &mut report);
+            let mut report = FindingSink::new(&compiled.entry.position, &mut findings);
+            subjects::check(compiled, &mut report);
             names::check(compiled, &backend.entries.reserved, &mut report);
-            spelling::check(compiled, configuration.serves_proxies, &mut report);
+            spelling::check(compiled, input.serves_proxies, &mut report);
             #[cfg(feature = "cel")]
             expressions::check(compiled, &mut report);
         }
         for account in &backend.entries.accounts {
-            findings.push(mappings::whole_account(account));
+            findings.push(subjects::mapped_account(account));
         }
     }
-    precedence::check(&usable, &mut findings);
+    precedence::check(&compiled_backends, &mut findings);
     #[cfg(feature = "cel")]
-    validations::check(&configuration.validations, &usable, &mut findings);
-    impersonation::check(&usable, &mut findings);
-    let mut report = Report::at(&configuration.position, &mut findings);
-    lock_out::check(&usable, &mut report);
-    told_once(&mut findings);
+    validations::check(&input.validations, &compiled_backends, &mut findings);
+    impersonation::check(&compiled_backends, &mut findings);
+    let mut report = FindingSink::new(&input.position, &mut findings);
+    lockout::check(&compiled_backends, &mut report);
+    dedup_empty_groups(&mut findings);
     findings.sort_by(|a, b| {
         (&a.position, a.code.as_str(), &a.message).cmp(&(&b.position, b.code.as_str(), &b.message))
     });
     findings
 }
 
-/// A mapping whose `groups` hold nothing was told of by the host.
-fn told_once(findings: &mut Vec<Finding>) {
+/// Removes [`FindingCode::NoGroups`] where the host has reported [`FindingCode::EmptyList`] for the same mapping.
+fn dedup_empty_groups(findings: &mut Vec<Finding>) {
     let of = |finding: &Finding| {
         (
             finding.position.file.clone(),
@@ -154,8 +154,9 @@ fn told_once(findings: &mut Vec<Finding>) {
     };
     let emptied: BTreeSet<_> = findings
         .iter()
-        .filter(|finding| finding.code == Code::EmptyList)
+        .filter(|finding| finding.code == FindingCode::EmptyList)
         .map(of)
         .collect();
-    findings.retain(|finding| finding.code != Code::NoGroups || !emptied.contains(&of(finding)));
+    findings
+        .retain(|finding| finding.code != FindingCode::NoGroups || !emptied.contains(&of(finding)));
 }

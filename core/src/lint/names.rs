@@ -1,18 +1,22 @@
 //! Findings about the usernames and groups that mappings give.
 
 use crate::arn::Resource;
-use crate::lint::Compiled;
-use crate::lint::finding::{Code, Report, Severity};
+use crate::lint::CompiledMapping;
+use crate::lint::finding::{FindingCode, FindingSink, Severity};
+use crate::placeholder;
 use crate::rules::subject::{Subject, SubjectId};
-use crate::rules::template::{RenderError, Variable, is_reserved};
+use crate::rules::template::{RenderError, TemplateVariable, is_reserved};
 use crate::rules::{NameError, NameProblem, ReservedPrefixes, Rule};
-use crate::sample;
 
 /// The group that may do everything, whatever RBAC says.
 const MASTERS: &str = "system:masters";
 
-pub(super) fn check(compiled: &Compiled<'_>, reserved: &ReservedPrefixes, report: &mut Report<'_>) {
-    let Compiled { entry, rule } = compiled;
+pub(super) fn check(
+    compiled: &CompiledMapping<'_>,
+    reserved: &ReservedPrefixes,
+    report: &mut FindingSink<'_>,
+) {
+    let CompiledMapping { entry, rule } = compiled;
     let mapping = &entry.mapping;
     let username = mapping.username_expression.is_none().then(|| {
         (
@@ -27,13 +31,13 @@ pub(super) fn check(compiled: &Compiled<'_>, reserved: &ReservedPrefixes, report
         .enumerate()
         .map(|(index, group)| (format!("groups[{index}]"), group, &reserved.groups));
     for (field, template, prefixes) in username.into_iter().chain(groups) {
-        if has_sessions(rule) {
-            if let Some(variable) = leading_choice(template) {
-                starts_with_choice(&field, &variable, report);
+        if may_have_session(rule) {
+            if let Some(variable) = leading_caller_variable(template) {
+                report_caller_chosen_start(&field, &variable, report);
             }
-            if template.contains(&placeholder("SessionName")) {
+            if template.contains(&template_variable("SessionName")) {
                 report.add(
-                    Code::SessionNameCollision,
+                    FindingCode::SessionNameCollision,
                     Severity::Info,
                     format!(
                         "`{field}` has `{{{{SessionName}}}}`, which writes `-` for `@`: the sessions `a@b` and `a-b` become one name"
@@ -42,9 +46,9 @@ pub(super) fn check(compiled: &Compiled<'_>, reserved: &ReservedPrefixes, report
                 );
             }
         }
-        if let Some(variable) = completed_by_naming(rule, template) {
+        if let Some(variable) = open_name_variable(rule, template) {
             report.add(
-                Code::OpenSystemName,
+                FindingCode::OpenSystemName,
                 Severity::Warning,
                 format!(
                     "`{field}` is `{template}`: whoever names a role or user in RAM completes it by `{variable}`, to `{MASTERS}` perhaps"
@@ -57,7 +61,7 @@ pub(super) fn check(compiled: &Compiled<'_>, reserved: &ReservedPrefixes, report
             .find(|prefix| template.starts_with(&***prefix))
         {
             report.add(
-                Code::ReservedName,
+                FindingCode::ReservedName,
                 Severity::Error,
                 format!(
                     "`{field}` is `{template}`, and names that start `{prefix}` are reserved from its backend: every login through it is refused"
@@ -73,15 +77,15 @@ pub(super) fn check(compiled: &Compiled<'_>, reserved: &ReservedPrefixes, report
     let is_exact_reserved = is_reserved(username) && !username.contains("{{");
     if mapping.username_expression.is_some() && !username.is_empty() && !is_exact_reserved {
         report.add(
-            Code::UnusedUsername,
+            FindingCode::UnusedUsername,
             Severity::Warning,
             format!("the username `{username}` is never given: `usernameExpression` gives the name"),
             "remove it; beside `usernameExpression`, write only the exact name starting `system:` that the expression may give",
         );
     }
-    if let Some(field) = empty_name(rule) {
+    if let Some(field) = empty_name_field(rule) {
         report.add(
-            Code::EmptyName,
+            FindingCode::EmptyName,
             Severity::Error,
             format!(
                 "`{field}` is empty for `{}`: every login through it is refused",
@@ -99,7 +103,7 @@ pub(super) fn check(compiled: &Compiled<'_>, reserved: &ReservedPrefixes, report
         None
     };
     if let Some(gets) = gets {
-        let (severity, whom) = match rule.subject() {
+        let (severity, subject) = match rule.subject() {
             Subject::Arn(arn) => (Severity::Info, format!("`{arn}`")),
             Subject::Id(_) => (Severity::Info, rule.subject().to_string()),
             Subject::Pattern(pattern) => (
@@ -109,15 +113,15 @@ pub(super) fn check(compiled: &Compiled<'_>, reserved: &ReservedPrefixes, report
             Subject::Anyone => (Severity::Warning, rule.subject().to_string()),
         };
         report.add(
-            Code::SystemMasters,
+            FindingCode::SystemMasters,
             severity,
-            format!("{whom} {gets} `{MASTERS}`, which no RBAC rule can limit"),
+            format!("{subject} {gets} `{MASTERS}`, which no RBAC rule can limit"),
             "bind a role to a group of your own instead, where that is enough",
         );
     }
     if mapping.username_expression.is_none() && is_reserved(&mapping.username) {
         report.add(
-            Code::SystemName,
+            FindingCode::SystemName,
             Severity::Info,
             format!(
                 "the username `{}` is one of Kubernetes' own",
@@ -128,7 +132,7 @@ pub(super) fn check(compiled: &Compiled<'_>, reserved: &ReservedPrefixes, report
     }
     if mapping.groups.is_empty() && mapping.groups_expression.is_none() {
         report.add(
-            Code::NoGroups,
+            FindingCode::NoGroups,
             Severity::Info,
             "it gives no groups: only what is bound to the username can be done",
             "add groups, unless that is meant",
@@ -137,11 +141,11 @@ pub(super) fn check(compiled: &Compiled<'_>, reserved: &ReservedPrefixes, report
 }
 
 /// Names of Kubernetes' own in `groups`, beside an expression: it once took them for those that it may give.
-fn unconditional_system_groups(groups: &[String], report: &mut Report<'_>) {
+fn unconditional_system_groups(groups: &[String], report: &mut FindingSink<'_>) {
     let groups = groups.iter().enumerate();
     for (index, group) in groups.filter(|(_, group)| is_reserved(group)) {
         report.add(
-            Code::UnconditionalSystemGroup,
+            FindingCode::UnconditionalSystemGroup,
             Severity::Error,
             format!(
                 "`groups[{index}]` gives `{group}` to everyone whom the mapping matches, whatever `groupsExpression` says"
@@ -151,10 +155,14 @@ fn unconditional_system_groups(groups: &[String], report: &mut Report<'_>) {
     }
 }
 
-/// A name in `field` starts with `variable`, which whoever logs in chooses.
-pub(super) fn starts_with_choice(field: &str, variable: &str, report: &mut Report<'_>) {
+/// Reports that a name in `field` starts with `variable`, which the caller chooses.
+pub(super) fn report_caller_chosen_start(
+    field: &str,
+    variable: &str,
+    report: &mut FindingSink<'_>,
+) {
     report.add(
-        Code::UnprefixedSessionName,
+        FindingCode::UnprefixedSessionName,
         Severity::Warning,
         format!(
             "`{field}` starts with `{variable}`, which whoever assumes the role chooses: they can pass for any name without a colon"
@@ -163,21 +171,27 @@ pub(super) fn starts_with_choice(field: &str, variable: &str, report: &mut Repor
     );
 }
 
-/// The name of a role or user in `template`, a name of Kubernetes' own, where `rule` is about more than one of them.
-fn completed_by_naming(rule: &Rule, template: &str) -> Option<String> {
+/// Returns the variable for the name of a role or user in `template`, if `template` is a name of Kubernetes' own and
+/// `rule` matches more than one identity.
+fn open_name_variable(rule: &Rule, template: &str) -> Option<String> {
     let is_open = match rule.subject() {
         Subject::Pattern(_) | Subject::Anyone => is_reserved(template),
         Subject::Arn(_) | Subject::Id(_) => false,
     };
-    Variable::ALL
+    TemplateVariable::ALL
         .into_iter()
-        .filter(|(_, variable)| matches!(variable, Variable::RoleName | Variable::UserName))
-        .map(|(name, _)| placeholder(name))
-        .find(|placeholder| is_open && template.contains(placeholder))
+        .filter(|(_, variable)| {
+            matches!(
+                variable,
+                TemplateVariable::RoleName | TemplateVariable::UserName
+            )
+        })
+        .map(|(name, _)| template_variable(name))
+        .find(|template_variable| is_open && template.contains(template_variable))
 }
 
-/// Whether whom it is about may have a session name.
-pub(super) fn has_sessions(rule: &Rule) -> bool {
+/// Returns whether an identity that `rule` matches may have a session name.
+pub(super) fn may_have_session(rule: &Rule) -> bool {
     match rule.subject() {
         Subject::Id(SubjectId::Role(_)) | Subject::Anyone => true,
         Subject::Id(SubjectId::User(_)) => false,
@@ -189,25 +203,25 @@ pub(super) fn has_sessions(rule: &Rule) -> bool {
     }
 }
 
-/// The variable at the start of `template`, if whoever logs in can choose its value.
-fn leading_choice(template: &str) -> Option<String> {
-    Variable::ALL
+/// Returns the variable at the start of `template`, if the caller can choose its value.
+fn leading_caller_variable(template: &str) -> Option<String> {
+    TemplateVariable::ALL
         .into_iter()
-        .filter(|(_, variable)| variable.is_callers_choice())
-        .map(|(name, _)| placeholder(name))
-        .find(|placeholder| template.starts_with(placeholder))
+        .filter(|(_, variable)| variable.is_caller_controlled())
+        .map(|(name, _)| template_variable(name))
+        .find(|template_variable| template.starts_with(template_variable))
 }
 
-pub(super) fn placeholder(name: &str) -> String {
+pub(super) fn template_variable(name: &str) -> String {
     format!("{{{{{name}}}}}")
 }
 
-/// The name that is empty for the one identity that `rule` is about.
-fn empty_name(rule: &Rule) -> Option<String> {
+/// Returns the field whose name is empty for the one identity that `rule` matches.
+fn empty_name_field(rule: &Rule) -> Option<String> {
     let Subject::Arn(arn) = rule.subject() else {
         return None;
     };
-    match rule.names(&sample::identity(arn.clone())?) {
+    match rule.resolve_names(&placeholder::identity_for_arn(arn.clone())?) {
         Err(NameError {
             field,
             problem: NameProblem::Render(RenderError::Empty),

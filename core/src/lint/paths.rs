@@ -4,8 +4,8 @@
 use crate::arn::{Arn, Resource};
 use crate::rules::pattern::Pattern;
 
-/// What an ARN with a path should be.
-pub struct WithPath {
+/// Advice about an ARN with a path.
+pub struct PathAdvice {
     /// What is wrong, after the ARN.
     pub message: &'static str,
     /// What to do.
@@ -15,9 +15,9 @@ pub struct WithPath {
 const MESSAGE: &str =
     "matches nobody: STS names roles and users without a path, and no name in RAM has a `/`";
 
-/// What to write in place of `arn`, if it has a path.
+/// Returns advice if `arn` has a path.
 #[must_use]
-pub fn of_arn(arn: &Arn) -> Option<WithPath> {
+pub fn check_arn(arn: &Arn) -> Option<PathAdvice> {
     let canonical = arn.canonical();
     let (kind, name) = match canonical.resource() {
         Resource::Role(name) => ("role", name),
@@ -25,22 +25,22 @@ pub fn of_arn(arn: &Arn) -> Option<WithPath> {
         Resource::Root | Resource::AssumedRole { .. } => return None,
     };
     let (_, name) = name.rsplit_once('/')?;
-    Some(WithPath {
+    Some(PathAdvice {
         message: MESSAGE,
         advice: format!("write `acs:ram::{}:{kind}/{name}`", arn.account()),
     })
 }
 
-/// What to write in place of `pattern`, if only an ARN with a path could match it.
+/// Returns advice if only an ARN with a path could match `pattern`.
 #[must_use]
-pub fn of_pattern(pattern: &Pattern) -> Option<WithPath> {
+pub fn check_pattern(pattern: &Pattern) -> Option<PathAdvice> {
     let text = pattern.to_string();
     let (kind, path) = text.split_once('/')?;
     let (_, name) = path.rsplit_once('/')?;
     // Without its path, such a pattern would match every name.
     let is_open = name.bytes().all(|byte| matches!(byte, b'*' | b'?'));
     let name = if is_open { "<name>" } else { name };
-    Some(WithPath {
+    Some(PathAdvice {
         message: MESSAGE,
         advice: format!("write `{kind}/{name}`, without the path"),
     })

@@ -1,41 +1,41 @@
-//! Findings about mappings that never answer, since others do.
+//! Findings about shadowed mappings: they never match, since others take precedence.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::arn::{AccountId, ArnKey};
-use crate::lint::finding::{Code, Finding, Position, Severity};
-use crate::lint::{Compiled, Usable};
+use crate::lint::finding::{Finding, FindingCode, Position, Severity};
+use crate::lint::{CompiledBackend, CompiledMapping};
 use crate::rules::pattern::Pattern;
 use crate::rules::subject::Subject;
 use crate::rules::{Backend, BackendRules, Conflict, Mapping, Source};
 
-pub(super) fn check(backends: &[Usable<'_>], findings: &mut Vec<Finding>) {
-    let mut earlier: Vec<Answers<'_>> = Vec::with_capacity(backends.len());
+pub(super) fn check(backends: &[CompiledBackend<'_>], findings: &mut Vec<Finding>) {
+    let mut earlier: Vec<BackendCoverage<'_>> = Vec::with_capacity(backends.len());
     for backend in backends {
-        let rules = rules_of(backend);
+        let rules = compile_rules(backend);
         conflicts(backend, &rules, findings);
-        after_everyone(backend, findings);
+        behind_catch_all(backend, findings);
         covered_patterns(backend, findings);
-        repeated_accounts(backend, findings);
-        for Compiled { entry, rule } in &backend.rules {
+        duplicate_accounts(backend, findings);
+        for CompiledMapping { entry, rule } in &backend.rules {
             let by = earlier
                 .iter()
-                .find_map(|answers| answers.speaks_for(rule.subject()));
+                .find_map(|coverage| coverage.source_for_subject(rule.subject()));
             findings.extend(by.map(|by| shadowed(&entry.position, &by)));
         }
         for account in &backend.entries.accounts {
             let by = earlier
                 .iter()
-                .find_map(|answers| answers.maps(&account.account));
+                .find_map(|coverage| coverage.source_for_account(&account.account));
             findings.extend(by.map(|by| shadowed(&account.position, &by)));
         }
-        earlier.push(Answers::of(backend, rules));
+        earlier.push(BackendCoverage::new(backend, rules));
     }
 }
 
-/// The rules of `backend`, as they would be applied.
-fn rules_of(backend: &Usable<'_>) -> BackendRules {
+/// Builds the rules of `backend`, as a server applies them.
+fn compile_rules(backend: &CompiledBackend<'_>) -> BackendRules {
     let mut rules = BackendRules::new(backend.entries.backend);
     for compiled in &backend.rules {
         rules.apply(compiled.rule.clone());
@@ -45,7 +45,7 @@ fn rules_of(backend: &Usable<'_>) -> BackendRules {
 
 fn shadowed(position: &Position, by: &str) -> Finding {
     Finding::new(
-        Code::Shadowed,
+        FindingCode::Shadowed,
         Severity::Warning,
         position,
         format!("it never answers: {by} answers first"),
@@ -54,50 +54,56 @@ fn shadowed(position: &Position, by: &str) -> Finding {
 }
 
 /// Mappings of one subject in one backend.
-fn conflicts(backend: &Usable<'_>, rules: &BackendRules, findings: &mut Vec<Finding>) {
-    let by_source: BTreeMap<&Source, &Compiled<'_>> = backend
+fn conflicts(backend: &CompiledBackend<'_>, rules: &BackendRules, findings: &mut Vec<Finding>) {
+    let by_source: BTreeMap<&Source, &CompiledMapping<'_>> = backend
         .rules
         .iter()
         .map(|compiled| (compiled.rule.source(), compiled))
         .collect();
-    let mut losers = BTreeSet::new();
-    for Conflict { loser, winner } in rules.conflicts() {
+    let mut loser_sources = BTreeSet::new();
+    for Conflict {
+        shadowed: loser,
+        shadowed_by: winner,
+    } in rules.conflicts()
+    {
         let (Some(loser), Some(winner)) = (by_source.get(&loser), by_source.get(&winner)) else {
             continue;
         };
-        losers.insert(loser.rule.source());
-        let names = format!("names `{}`, too", winner.rule.subject());
-        findings.push(conflict(loser, winner, &names));
+        loser_sources.insert(loser.rule.source());
+        let relation = format!("names `{}`, too", winner.rule.subject());
+        findings.push(conflict(loser, winner, &relation));
     }
-    for (loser, winner) in same_conditions(backend) {
-        if !losers.contains(loser.rule.source()) {
-            let names = "has the same subject and condition";
-            findings.push(conflict(loser, winner, names));
+    for (loser, winner) in equal_conditions(backend) {
+        if !loser_sources.contains(loser.rule.source()) {
+            let relation = "has the same subject and condition";
+            findings.push(conflict(loser, winner, relation));
         }
     }
 }
 
-fn conflict(loser: &Compiled<'_>, winner: &Compiled<'_>, names: &str) -> Finding {
-    let (code, says) = if says_the_same(&loser.entry.mapping, &winner.entry.mapping) {
-        (Code::Duplicate, "says the same")
+fn conflict(loser: &CompiledMapping<'_>, winner: &CompiledMapping<'_>, relation: &str) -> Finding {
+    let (code, reason) = if is_equivalent(&loser.entry.mapping, &winner.entry.mapping) {
+        (FindingCode::Duplicate, "says the same")
     } else {
-        (Code::Conflict, "wins, being the older")
+        (FindingCode::Conflict, "wins, being the older")
     };
     let winner = winner.rule.source();
     Finding::new(
         code,
         Severity::Warning,
         &loser.entry.position,
-        format!("it never answers: {winner} {names}, and {says}"),
+        format!("it never answers: {winner} {relation}, and {reason}"),
         "remove one of the two",
     )
 }
 
 /// Mappings of one subject under one condition, each after the one that answers in its place.
-fn same_conditions<'a>(backend: &'a Usable<'_>) -> Vec<(&'a Compiled<'a>, &'a Compiled<'a>)> {
-    let mut winners: BTreeMap<(String, &str), &Compiled<'_>> = BTreeMap::new();
+fn equal_conditions<'a>(
+    backend: &'a CompiledBackend<'_>,
+) -> Vec<(&'a CompiledMapping<'a>, &'a CompiledMapping<'a>)> {
+    let mut winners: BTreeMap<(String, &str), &CompiledMapping<'_>> = BTreeMap::new();
     let mut pairs = Vec::new();
-    for compiled in in_order(backend) {
+    for compiled in by_precedence(backend) {
         let Some(condition) = condition(compiled) else {
             continue;
         };
@@ -117,38 +123,38 @@ fn same_conditions<'a>(backend: &'a Usable<'_>) -> Vec<(&'a Compiled<'a>, &'a Co
 }
 
 /// Mappings by condition alone, behind one whose condition always holds.
-fn after_everyone(backend: &Usable<'_>, findings: &mut Vec<Finding>) {
-    let mut by_condition = in_order(backend)
+fn behind_catch_all(backend: &CompiledBackend<'_>, findings: &mut Vec<Finding>) {
+    let mut by_condition = by_precedence(backend)
         .into_iter()
         .filter(|compiled| *compiled.rule.subject() == Subject::Anyone);
-    let Some(everyone) = by_condition.find(|compiled| holds_always(compiled)) else {
+    let Some(catch_all) = by_condition.find(|compiled| holds_always(compiled)) else {
         return;
     };
-    let by = everyone.rule.source().to_string();
+    let by = catch_all.rule.source().to_string();
     // A second one that always holds is a conflict.
     for compiled in by_condition.filter(|compiled| !holds_always(compiled)) {
         findings.push(shadowed(&compiled.entry.position, &by));
     }
 }
 
-fn holds_always(compiled: &Compiled<'_>) -> bool {
+fn holds_always(compiled: &CompiledMapping<'_>) -> bool {
     condition(compiled) == Some("true")
 }
 
-fn condition<'a>(compiled: &Compiled<'a>) -> Option<&'a str> {
+fn condition<'a>(compiled: &CompiledMapping<'a>) -> Option<&'a str> {
     let condition = compiled.entry.mapping.condition.as_deref();
     condition.map(str::trim)
 }
 
-/// The mappings of `backend`, the oldest first.
-fn in_order<'a>(backend: &'a Usable<'_>) -> Vec<&'a Compiled<'a>> {
+/// Returns the mappings of `backend`, the oldest first.
+fn by_precedence<'a>(backend: &'a CompiledBackend<'_>) -> Vec<&'a CompiledMapping<'a>> {
     let mut rules: Vec<_> = backend.rules.iter().collect();
-    rules.sort_by(|a, b| a.rule.rank().cmp(&b.rule.rank()));
+    rules.sort_by(|a, b| a.rule.precedence_key().cmp(&b.rule.precedence_key()));
     rules
 }
 
-fn says_the_same(a: &Mapping, b: &Mapping) -> bool {
-    let set = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
+fn is_equivalent(a: &Mapping, b: &Mapping) -> bool {
+    let set = |relation: &[String]| relation.iter().cloned().collect::<BTreeSet<_>>();
     let groups = |mapping: &Mapping| set(&mapping.groups);
     let may_add = |mapping: &Mapping| set(&mapping.groups_expression_may_add);
     a.username == b.username
@@ -159,10 +165,10 @@ fn says_the_same(a: &Mapping, b: &Mapping) -> bool {
 }
 
 /// Patterns that an older one of the same backend, with an equally long prefix, covers.
-fn covered_patterns(backend: &Usable<'_>, findings: &mut Vec<Finding>) {
+fn covered_patterns(backend: &CompiledBackend<'_>, findings: &mut Vec<Finding>) {
     // At most two for each prefix: the oldest that ends in `*` after it, and in `**`.
-    let mut wide: BTreeMap<String, (&Compiled<'_>, &Pattern)> = BTreeMap::new();
-    for compiled in in_order(backend) {
+    let mut wide: BTreeMap<String, (&CompiledMapping<'_>, &Pattern)> = BTreeMap::new();
+    for compiled in by_precedence(backend) {
         let Subject::Pattern(pattern) = compiled.rule.subject() else {
             continue;
         };
@@ -182,12 +188,12 @@ fn covered_patterns(backend: &Usable<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn repeated_accounts(backend: &Usable<'_>, findings: &mut Vec<Finding>) {
+fn duplicate_accounts(backend: &CompiledBackend<'_>, findings: &mut Vec<Finding>) {
     let mut seen = BTreeSet::new();
     for account in &backend.entries.accounts {
         if !seen.insert(&account.account) {
             findings.push(Finding::new(
-                Code::Duplicate,
+                FindingCode::Duplicate,
                 Severity::Warning,
                 &account.position,
                 format!("account {} is mapped once more", account.account),
@@ -197,11 +203,11 @@ fn repeated_accounts(backend: &Usable<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// For whom a backend answers, whatever else is so.
-struct Answers<'a> {
+/// The subjects that a backend always answers for, with the sources of the answers.
+struct BackendCoverage<'a> {
     backend: Backend,
     rules: BackendRules,
-    everyone: Option<&'a Source>,
+    catch_all: Option<&'a Source>,
     ids: BTreeMap<String, &'a Source>,
     arns: BTreeMap<ArnKey, &'a Source>,
     /// By their text in lower case.
@@ -209,12 +215,12 @@ struct Answers<'a> {
     accounts: BTreeSet<&'a AccountId>,
 }
 
-impl<'a> Answers<'a> {
-    fn of(backend: &'a Usable<'_>, rules: BackendRules) -> Self {
-        let mut answers = Self {
+impl<'a> BackendCoverage<'a> {
+    fn new(backend: &'a CompiledBackend<'_>, rules: BackendRules) -> Self {
+        let mut coverage = Self {
             backend: backend.entries.backend,
             rules,
-            everyone: backend
+            catch_all: backend
                 .rules
                 .iter()
                 .find(|compiled| {
@@ -232,32 +238,32 @@ impl<'a> Answers<'a> {
                 .collect(),
         };
         // A rule with a condition leaves others to later backends.
-        let unconditional = in_order(backend)
+        let unconditional = by_precedence(backend)
             .into_iter()
             .filter(|compiled| !compiled.rule.has_condition());
-        for Compiled { rule, .. } in unconditional {
+        for CompiledMapping { rule, .. } in unconditional {
             let source = rule.source();
             match rule.subject() {
                 Subject::Id(_) => {
                     let id = rule.subject().to_string();
-                    answers.ids.entry(id).or_insert(source);
+                    coverage.ids.entry(id).or_insert(source);
                 }
                 Subject::Arn(arn) => {
-                    answers.arns.entry(arn.key()).or_insert(source);
+                    coverage.arns.entry(arn.key()).or_insert(source);
                 }
                 Subject::Pattern(pattern) => {
                     let text = lower(pattern);
-                    answers.patterns.entry(text).or_insert((pattern, source));
+                    coverage.patterns.entry(text).or_insert((pattern, source));
                 }
                 Subject::Anyone => {}
             }
         }
-        answers
+        coverage
     }
 
-    /// What answers for everyone whom `subject` is about.
-    fn speaks_for(&self, subject: &Subject) -> Option<String> {
-        if let Some(source) = self.everyone {
+    /// Returns the source that answers for every identity that `subject` matches.
+    fn source_for_subject(&self, subject: &Subject) -> Option<String> {
+        if let Some(source) = self.catch_all {
             return Some(source.to_string());
         }
         let (by_rule, account) = match subject {
@@ -271,18 +277,18 @@ impl<'a> Answers<'a> {
             }
             Subject::Pattern(inner) => (self.covering_pattern(inner), inner.account()),
         };
-        by_rule.or_else(|| self.maps_account(account))
+        by_rule.or_else(|| self.mapped_account_source(account))
     }
 
-    /// What answers for everyone of `account`.
-    fn maps(&self, account: &AccountId) -> Option<String> {
-        let source = self.everyone.map(ToString::to_string);
+    /// Returns the source that answers for every identity of `account`.
+    fn source_for_account(&self, account: &AccountId) -> Option<String> {
+        let source = self.catch_all.map(ToString::to_string);
         source
-            .or_else(|| self.maps_account(account))
+            .or_else(|| self.mapped_account_source(account))
             .or_else(|| self.pattern(&format!("acs:ram::{account}:**")))
     }
 
-    fn maps_account(&self, account: &AccountId) -> Option<String> {
+    fn mapped_account_source(&self, account: &AccountId) -> Option<String> {
         self.accounts
             .contains(account)
             .then(|| format!("{} mapAccounts {account}", self.backend))
@@ -327,8 +333,8 @@ fn is_wide(pattern: &Pattern) -> bool {
     tail.is_some_and(|tail| WIDE.contains(&tail))
 }
 
-/// Whether `outer` surely matches all that `inner` matches. Told only where it is plain: the same text, or a single
-/// wildcard at the end of `outer`.
+/// Returns whether `outer` surely matches all that `inner` matches. Recognizes only plain cases: the same text, or a
+/// single wildcard at the end of `outer`.
 fn covers(outer: &Pattern, inner: &Pattern) -> bool {
     let (outer_text, inner_text) = (lower(outer), lower(inner));
     let tail = outer_text.strip_prefix(outer.prefix());

@@ -1,11 +1,15 @@
 //! Findings about names that are not what they look like: with spaces around them, or characters that nobody sees.
 
-use crate::lint::Compiled;
-use crate::lint::finding::{Code, Report, Severity};
+use crate::lint::CompiledMapping;
+use crate::lint::finding::{FindingCode, FindingSink, Severity};
 use crate::lint::invisible;
 
 /// `serves_proxies`: names come in headers, which do not keep the space around them.
-pub(super) fn check(compiled: &Compiled<'_>, serves_proxies: bool, report: &mut Report<'_>) {
+pub(super) fn check(
+    compiled: &CompiledMapping<'_>,
+    serves_proxies: bool,
+    report: &mut FindingSink<'_>,
+) {
     let mapping = &compiled.entry.mapping;
     let username = mapping
         .username_expression
@@ -19,11 +23,11 @@ pub(super) fn check(compiled: &Compiled<'_>, serves_proxies: bool, report: &mut 
         }
         let inner = name.trim().chars();
         if let Some((character, what)) = inner
-            .filter_map(|character| Some((character, invisible::name(character)?)))
+            .filter_map(|character| Some((character, invisible::character_name(character)?)))
             .next()
         {
             report.add(
-                Code::InvisibleCharacter,
+                FindingCode::InvisibleCharacter,
                 Severity::Warning,
                 format!(
                     "`{field}` is `{}`, with {what} (U+{:04X}): it is another name than the one that it looks like",
@@ -36,7 +40,7 @@ pub(super) fn check(compiled: &Compiled<'_>, serves_proxies: bool, report: &mut 
     }
 }
 
-fn outer_space(field: &str, name: &str, serves_proxies: bool, report: &mut Report<'_>) {
+fn outer_space(field: &str, name: &str, serves_proxies: bool, report: &mut FindingSink<'_>) {
     let (severity, what) = if serves_proxies {
         (
             Severity::Error,
@@ -50,7 +54,7 @@ fn outer_space(field: &str, name: &str, serves_proxies: bool, report: &mut Repor
     };
     let name = name.escape_debug();
     report.add(
-        Code::OuterSpace,
+        FindingCode::OuterSpace,
         severity,
         format!("`{field}` is `{name}`, which starts or ends with a space: {what}"),
         "remove the space around the name",

@@ -1,4 +1,4 @@
-//! What an expression's tree tells before it runs.
+//! Static analysis of expressions' trees.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, LiteralValue, operator
 use crate::arn::AccountId;
 
 /// A field of `identity` or `user`.
-pub(super) type Field<'t> = (&'t str, &'t str);
+pub(super) type FieldPath<'t> = (&'t str, &'t str);
 
 /// Fields of `identity` of which one value belongs to one account.
-const OF_ONE_ACCOUNT: [&str; 6] = [
+const ACCOUNT_BOUND_FIELDS: [&str; 6] = [
     "accountId",
     "arn",
     "canonicalArn",
@@ -23,39 +23,41 @@ const OF_ONE_ACCOUNT: [&str; 6] = [
 /// Fields of `identity` that are empty for the sessions of roles.
 const EMPTY_FOR_SESSIONS: [&str; 2] = ["userId", "userName"];
 
-/// Whether the condition `tree` holds only for identities of accounts that it names, which is told where comparisons
-/// with literals, joined by `&&`, `||`, `!` and `?:`, make it plain.
-pub(super) fn names_accounts(tree: &IdedExpr) -> bool {
-    needs_account(tree, true)
+/// Returns whether the condition `tree` holds only for identities of accounts that it names. Recognizes comparisons with
+/// literals, joined by `&&`, `||`, `!` and `?:`.
+pub(super) fn requires_account(tree: &IdedExpr) -> bool {
+    requires_account_for(tree, true)
 }
 
-/// Whether `tree` comes to `outcome` only for identities of accounts that it names.
-fn needs_account(tree: &IdedExpr, outcome: bool) -> bool {
+/// Returns whether `tree` yields `outcome` only for identities of accounts that it names.
+fn requires_account_for(tree: &IdedExpr, outcome: bool) -> bool {
     let call = match &tree.expr {
         Expr::Literal(LiteralValue::Boolean(value)) => return *value.inner() != outcome,
         Expr::Call(call) => call,
         _ => return false,
     };
     match (operator(call), outcome) {
-        ((op::LOGICAL_NOT, [operand]), _) => needs_account(operand, !outcome),
+        ((op::LOGICAL_NOT, [operand]), _) => requires_account_for(operand, !outcome),
         ((op::LOGICAL_AND, [left, right]), true) | ((op::LOGICAL_OR, [left, right]), false) => {
-            needs_account(left, outcome) || needs_account(right, outcome)
+            requires_account_for(left, outcome) || requires_account_for(right, outcome)
         }
         ((op::LOGICAL_AND, [left, right]), false) | ((op::LOGICAL_OR, [left, right]), true) => {
-            needs_account(left, outcome) && needs_account(right, outcome)
+            requires_account_for(left, outcome) && requires_account_for(right, outcome)
         }
         ((op::CONDITIONAL, [condition, yes, no]), _) => {
-            (needs_account(condition, true) || needs_account(yes, outcome))
-                && (needs_account(condition, false) || needs_account(no, outcome))
+            (requires_account_for(condition, true) || requires_account_for(yes, outcome))
+                && (requires_account_for(condition, false) || requires_account_for(no, outcome))
         }
         ((op::EQUALS, [left, right]), true) | ((op::NOT_EQUALS, [left, right]), false) => {
-            (is_of_one_account(left) && is_some_text(right))
-                || (is_some_text(left) && is_of_one_account(right))
+            (is_account_bound(left) && is_nonempty_literal(right))
+                || (is_nonempty_literal(left) && is_account_bound(right))
         }
-        ((op::IN, [item, list]), true) => is_of_one_account(item) && is_list_of_texts(list),
+        ((op::IN, [item, list]), true) => {
+            is_account_bound(item) && is_list_of_nonempty_literals(list)
+        }
         (("startsWith", [prefix]), true) => {
             let subject = call.target.as_deref().and_then(identity_field);
-            matches!(subject, Some("arn" | "canonicalArn")) && holds_account(prefix)
+            matches!(subject, Some("arn" | "canonicalArn")) && fixes_account(prefix)
         }
         _ => false,
     }
@@ -65,8 +67,8 @@ fn operator(call: &CallExpr) -> (&str, &[IdedExpr]) {
     (&call.func_name, &call.args)
 }
 
-fn is_of_one_account(tree: &IdedExpr) -> bool {
-    identity_field(tree).is_some_and(|name| OF_ONE_ACCOUNT.contains(&name))
+fn is_account_bound(tree: &IdedExpr) -> bool {
+    identity_field(tree).is_some_and(|name| ACCOUNT_BOUND_FIELDS.contains(&name))
 }
 
 /// The field of `identity` that `tree` is, in lower case perhaps.
@@ -75,7 +77,7 @@ fn identity_field(tree: &IdedExpr) -> Option<&str> {
         Expr::Call(call) if call.func_name == "lowerAscii" => {
             call.target.as_deref().and_then(identity_field)
         }
-        _ => match field(tree) {
+        _ => match field_path(tree) {
             Some(("identity", name)) => Some(name),
             _ => None,
         },
@@ -83,7 +85,7 @@ fn identity_field(tree: &IdedExpr) -> Option<&str> {
 }
 
 /// The field that `tree` is.
-pub(super) fn field(tree: &IdedExpr) -> Option<Field<'_>> {
+pub(super) fn field_path(tree: &IdedExpr) -> Option<FieldPath<'_>> {
     match &tree.expr {
         Expr::Select(select) if !select.test => match &select.operand.expr {
             Expr::Ident(variable) => Some((variable, &select.field)),
@@ -94,7 +96,7 @@ pub(super) fn field(tree: &IdedExpr) -> Option<Field<'_>> {
 }
 
 /// The text that `tree` is.
-pub(super) fn text(tree: &IdedExpr) -> Option<&str> {
+pub(super) fn string_literal(tree: &IdedExpr) -> Option<&str> {
     match &tree.expr {
         Expr::Literal(LiteralValue::String(text)) => Some(text.inner()),
         _ => None,
@@ -102,54 +104,58 @@ pub(super) fn text(tree: &IdedExpr) -> Option<&str> {
 }
 
 /// Ids are empty for those who have none, whatever their account.
-fn is_some_text(tree: &IdedExpr) -> bool {
-    text(tree).is_some_and(|text| !text.is_empty())
+fn is_nonempty_literal(tree: &IdedExpr) -> bool {
+    string_literal(tree).is_some_and(|text| !text.is_empty())
 }
 
-fn is_list_of_texts(tree: &IdedExpr) -> bool {
+fn is_list_of_nonempty_literals(tree: &IdedExpr) -> bool {
     match &tree.expr {
-        Expr::List(list) => list.elements.iter().all(is_some_text),
+        Expr::List(list) => list.elements.iter().all(is_nonempty_literal),
         _ => false,
     }
 }
 
-/// Whether `prefix` is the start of an ARN that reaches beyond its account.
-fn holds_account(prefix: &IdedExpr) -> bool {
-    text(prefix)
+/// Returns whether `prefix` is the start of an ARN that includes the whole account.
+fn fixes_account(prefix: &IdedExpr) -> bool {
+    string_literal(prefix)
         .and_then(|prefix| prefix.strip_prefix("acs:ram::")?.split_once(':'))
         .is_some_and(|(account, _)| AccountId::parse(account).is_some())
 }
 
 /// Whether the string that `tree` gives, or one of the strings of its list, may start with what whoever assumes a role
 /// chooses: the session's name.
-pub(super) fn may_start_with_choice(tree: &IdedExpr) -> bool {
-    Starts { item: None }.with_choice(tree)
+pub(super) fn may_start_with_session_name(tree: &IdedExpr) -> bool {
+    StartAnalysis { item: None }.may_be_session_name(tree)
 }
 
-/// Looks at how strings start; inside a loop, with its variable and what is so of it.
+/// The analysis of how strings start; inside a loop, with the loop's variable and whether it may start so.
 #[derive(Clone, Copy)]
-struct Starts<'t> {
+struct StartAnalysis<'t> {
     item: Option<(&'t str, bool)>,
 }
 
-impl<'t> Starts<'t> {
-    fn with_choice(self, tree: &'t IdedExpr) -> bool {
+impl<'t> StartAnalysis<'t> {
+    fn may_be_session_name(self, tree: &'t IdedExpr) -> bool {
         match &tree.expr {
-            Expr::Select(_) => field(tree) == Some(("identity", "sessionName")),
+            Expr::Select(_) => field_path(tree) == Some(("identity", "sessionName")),
             Expr::Ident(name) => self.item.is_some_and(|(item, is_it)| item == name && is_it),
-            Expr::List(list) => list.elements.iter().any(|item| self.with_choice(item)),
-            Expr::Comprehension(body) => self.in_loop(body),
+            Expr::List(list) => list
+                .elements
+                .iter()
+                .any(|item| self.may_be_session_name(item)),
+            Expr::Comprehension(body) => self.check_loop(body),
             Expr::Call(call) => match (operator(call), call.target.as_deref()) {
                 ((op::ADD, [left, right]), None) => {
                     let reaches_right = self.is_list(left) || may_be_empty(left);
-                    self.with_choice(left) || (reaches_right && self.with_choice(right))
+                    self.may_be_session_name(left)
+                        || (reaches_right && self.may_be_session_name(right))
                 }
                 ((op::CONDITIONAL, [_, yes, no]), None) => {
-                    self.with_choice(yes) || self.with_choice(no)
+                    self.may_be_session_name(yes) || self.may_be_session_name(no)
                 }
-                ((op::INDEX, [list, _]), None) => self.with_choice(list),
+                ((op::INDEX, [list, _]), None) => self.may_be_session_name(list),
                 // The methods of strings and lists of strings keep the start, or a part of what followed it.
-                (_, Some(receiver)) => self.with_choice(receiver),
+                (_, Some(receiver)) => self.may_be_session_name(receiver),
                 _ => false,
             },
             _ => false,
@@ -157,9 +163,9 @@ impl<'t> Starts<'t> {
     }
 
     /// `map` and `filter`, whose rounds add to the list that results.
-    fn in_loop(self, body: &'t ComprehensionExpr) -> bool {
-        let item = (&*body.iter_var, self.with_choice(&body.iter_range));
-        Starts { item: Some(item) }.with_choice(&body.loop_step)
+    fn check_loop(self, body: &'t ComprehensionExpr) -> bool {
+        let item = (&*body.iter_var, self.may_be_session_name(&body.iter_range));
+        StartAnalysis { item: Some(item) }.may_be_session_name(&body.loop_step)
     }
 
     fn is_list(self, tree: &'t IdedExpr) -> bool {
@@ -179,29 +185,29 @@ impl<'t> Starts<'t> {
 
 /// Whether the string `tree` may be empty for the session of a role.
 fn may_be_empty(tree: &IdedExpr) -> bool {
-    text(tree) == Some("")
-        || matches!(field(tree), Some(("identity", name)) if EMPTY_FOR_SESSIONS.contains(&name))
+    string_literal(tree) == Some("")
+        || matches!(field_path(tree), Some(("identity", name)) if EMPTY_FOR_SESSIONS.contains(&name))
 }
 
-/// What the string that `tree` gives starts with, whoever it is about.
-pub(super) fn literal_start(tree: &IdedExpr) -> &str {
+/// Returns the literal that every string of `tree` starts with.
+pub(super) fn literal_prefix(tree: &IdedExpr) -> &str {
     match &tree.expr {
         Expr::Call(call) => match operator(call) {
-            (op::ADD, [left, _]) => literal_start(left),
+            (op::ADD, [left, _]) => literal_prefix(left),
             _ => "",
         },
-        _ => text(tree).unwrap_or_default(),
+        _ => string_literal(tree).unwrap_or_default(),
     }
 }
 
-/// The texts that `tree`, which gives a text or a list of texts, gives as they are written. Others may come of it, too.
-pub(super) fn given_texts(tree: &IdedExpr) -> Vec<&str> {
+/// Returns the literals among the possible results of `tree`, a text or a list of texts. There may be other results.
+pub(super) fn literal_results(tree: &IdedExpr) -> Vec<&str> {
     let mut texts = Vec::new();
     // And whether it is a part of a sum, of which only lists stay whole.
     let mut rest = vec![(tree, false)];
     while let Some((tree, is_part)) = rest.pop() {
         match &tree.expr {
-            Expr::Literal(_) if !is_part => texts.extend(text(tree)),
+            Expr::Literal(_) if !is_part => texts.extend(string_literal(tree)),
             Expr::List(list) => rest.extend(list.elements.iter().map(|item| (item, false))),
             Expr::Call(call) => match operator(call) {
                 (op::ADD, [left, right]) => rest.extend([(left, true), (right, true)]),
@@ -214,8 +220,8 @@ pub(super) fn given_texts(tree: &IdedExpr) -> Vec<&str> {
     texts
 }
 
-/// The fields that `tree` reads, or asks for with `has`.
-pub(super) fn fields(tree: &IdedExpr) -> BTreeSet<Field<'_>> {
+/// Returns the fields that `tree` references, also with `has`.
+pub(super) fn referenced_fields(tree: &IdedExpr) -> BTreeSet<FieldPath<'_>> {
     let mut fields = BTreeSet::new();
     let mut rest = vec![tree];
     while let Some(tree) = rest.pop() {
@@ -249,10 +255,10 @@ pub(super) fn fields(tree: &IdedExpr) -> BTreeSet<Field<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cel::{Expression, Kind};
+    use crate::cel::{Expression, ExpressionKind};
 
     #[test]
-    fn conditions_that_ask_for_an_account() {
+    fn condition_requires_account_where_comparisons_fix_it() {
         for (condition, asks) in [
             ("true", false),
             ("false", true),
@@ -320,13 +326,13 @@ mod tests {
             ("identity.accountId != '1' ? false : true", true),
             ("has(identity.accountId)", false),
         ] {
-            let expression = Expression::compile(condition, Kind::Condition).unwrap();
-            assert_eq!(names_accounts(expression.tree()), asks, "{condition}");
+            let expression = Expression::compile(condition, ExpressionKind::Condition).unwrap();
+            assert_eq!(requires_account(expression.tree()), asks, "{condition}");
         }
     }
 
     #[test]
-    fn names_that_start_with_a_choice() {
+    fn groups_that_may_start_with_session_name_are_found() {
         for (groups, may) in [
             ("[identity.sessionName]", true),
             ("['dev', identity.sessionName + '@x']", true),
@@ -369,13 +375,17 @@ mod tests {
             ("['a', 'b'].map(name, identity.sessionName + name)", true),
             ("[['a', identity.sessionName].join('-')]", true),
         ] {
-            let expression = Expression::compile(groups, Kind::Groups).unwrap();
-            assert_eq!(may_start_with_choice(expression.tree()), may, "{groups}");
+            let expression = Expression::compile(groups, ExpressionKind::Groups).unwrap();
+            assert_eq!(
+                may_start_with_session_name(expression.tree()),
+                may,
+                "{groups}"
+            );
         }
     }
 
     #[test]
-    fn texts_are_given_as_they_are_written() {
+    fn literal_results_are_collected_without_parts_of_sums() {
         for (groups, mut expected) in [
             ("['a', 'b']", vec!["a", "b"]),
             (
@@ -392,8 +402,8 @@ mod tests {
                 vec![],
             ),
         ] {
-            let expression = Expression::compile(groups, Kind::Groups).unwrap();
-            let mut texts = given_texts(expression.tree());
+            let expression = Expression::compile(groups, ExpressionKind::Groups).unwrap();
+            let mut texts = literal_results(expression.tree());
             texts.sort_unstable();
             expected.sort_unstable();
             assert_eq!(texts, expected, "{groups}");
@@ -401,10 +411,10 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_found_everywhere() {
+    fn referenced_fields_include_nested_ones() {
         let source = "user.groups.all(g, g != identity.type) || size(user.username) > 3 || has(user.uid) || \
                       identity.roleName in [identity.arn.lowerAscii()]";
-        let expression = Expression::compile(source, Kind::Validation).unwrap();
+        let expression = Expression::compile(source, ExpressionKind::Validation).unwrap();
         let expected = [
             ("identity", "arn"),
             ("identity", "roleName"),
@@ -413,6 +423,9 @@ mod tests {
             ("user", "uid"),
             ("user", "username"),
         ];
-        assert_eq!(fields(expression.tree()), BTreeSet::from(expected));
+        assert_eq!(
+            referenced_fields(expression.tree()),
+            BTreeSet::from(expected)
+        );
     }
 }

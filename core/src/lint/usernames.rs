@@ -4,31 +4,31 @@
 //! The caller chooses every character of a session name; of other variables, only the alphabet is known.
 
 use crate::arn::Resource;
-use crate::lint::Compiled;
-use crate::lint::names::has_sessions;
+use crate::lint::CompiledMapping;
+use crate::lint::names::may_have_session;
 use crate::rules::subject::{Subject, SubjectId};
-use crate::rules::template::{Part, Template, Variable};
+use crate::rules::template::{Template, TemplatePart, TemplateVariable};
 
 /// The most characters that a session name has (RAM's `RoleSessionName`).
 const MAX_SESSION: usize = 64;
 
-/// The usernames that a mapping can give.
+/// The set of usernames that a mapping can give.
 #[derive(Clone, Debug)]
-pub(super) struct Usernames {
-    parts: Vec<Characters>,
-    /// Whether they hold a session name, which the caller chooses.
-    pub(super) is_chosen: bool,
+pub(super) struct UsernameSet {
+    parts: Vec<UsernamePart>,
+    /// Whether they contain a session name, which the caller chooses.
+    pub(super) is_caller_chosen: bool,
 }
 
 /// One part of a username.
 #[derive(Clone, Copy, Debug)]
-enum Characters {
-    /// This one.
-    One(char),
-    /// One of these, as often as one likes, and at least once unless `may_be_none`.
-    Some {
+enum UsernamePart {
+    /// This character.
+    Literal(char),
+    /// Any number of characters of the alphabet, at least one unless `may_be_empty`.
+    Repeated {
         alphabet: Alphabet,
-        may_be_none: bool,
+        may_be_empty: bool,
     },
 }
 
@@ -43,138 +43,146 @@ enum Alphabet {
 }
 
 impl Alphabet {
-    fn has(self, character: char) -> bool {
+    fn contains(self, character: char) -> bool {
         match self {
             Self::Digits => character.is_ascii_digit(),
             Self::Name => character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_'),
-            Self::Session => character == '@' || Self::Name.has(character),
+            Self::Session => character == '@' || Self::Name.contains(character),
         }
     }
 }
 
-impl Usernames {
-    /// The usernames that `compiled` gives; `None` when an expression gives them, or none at all.
-    pub(super) fn of(compiled: &Compiled<'_>) -> Option<Self> {
+impl UsernameSet {
+    /// Returns the usernames that `compiled` gives; `None` when an expression gives them, or there are none.
+    pub(super) fn for_mapping(compiled: &CompiledMapping<'_>) -> Option<Self> {
         let mapping = &compiled.entry.mapping;
         if mapping.username_expression.is_some() {
             return None;
         }
         let template = Template::parse(&mapping.username).ok()?;
-        let with_sessions = has_sessions(&compiled.rule);
+        let with_sessions = may_have_session(&compiled.rule);
         let mut usernames = Self {
             parts: Vec::new(),
-            is_chosen: false,
+            is_caller_chosen: false,
         };
         for part in template.parts() {
             match part {
-                Part::Literal(text) => usernames.literal(text),
-                Part::Variable(variable) if variable.is_callers_choice() => {
+                TemplatePart::Literal(text) => usernames.literal(text),
+                TemplatePart::Variable(variable) if variable.is_caller_controlled() => {
                     if with_sessions {
-                        usernames.is_chosen = true;
+                        usernames.is_caller_chosen = true;
                         usernames.push(match variable {
-                            Variable::SessionNameRaw => Alphabet::Session,
+                            TemplateVariable::SessionNameRaw => Alphabet::Session,
                             _ => Alphabet::Name,
                         });
                     }
                 }
-                Part::Variable(variable) => usernames.variable(*variable, compiled.rule.subject()),
+                TemplatePart::Variable(variable) => {
+                    usernames.variable(*variable, compiled.rule.subject())
+                }
             }
         }
         (!usernames.parts.is_empty()).then_some(usernames)
     }
 
-    /// `text`, and after it a name as RAM has them.
-    pub(super) fn named(text: &str) -> Self {
-        let mut usernames = Self::exactly(text);
+    /// Returns the set of `text` followed by any name in RAM.
+    pub(super) fn with_ram_name(text: &str) -> Self {
+        let mut usernames = Self::exact(text);
         usernames.push(Alphabet::Name);
         usernames
     }
 
-    /// `text` alone.
-    pub(super) fn exactly(text: &str) -> Self {
+    /// Returns the set of `text` alone.
+    pub(super) fn exact(text: &str) -> Self {
         Self {
-            parts: text.chars().map(Characters::One).collect(),
-            is_chosen: false,
+            parts: text.chars().map(UsernamePart::Literal).collect(),
+            is_caller_chosen: false,
         }
     }
 
-    /// What all of them start with.
+    /// Returns the common prefix.
     pub(super) fn prefix(&self) -> String {
         self.parts.iter().map_while(|part| part.one()).collect()
     }
 
-    /// What all of them end with, backwards.
+    /// Returns the common suffix, reversed.
     pub(super) fn suffix(&self) -> String {
         let parts = self.parts.iter().rev();
         parts.map_while(|part| part.one()).collect()
     }
 
-    /// The only one, if there is but one.
-    pub(super) fn only(&self) -> Option<String> {
+    /// Returns the only username, if there is exactly one.
+    pub(super) fn single(&self) -> Option<String> {
         self.parts.iter().map(|part| part.one()).collect()
     }
 
     fn literal(&mut self, text: &str) {
-        self.parts.extend(text.chars().map(Characters::One));
+        self.parts.extend(text.chars().map(UsernamePart::Literal));
     }
 
     fn push(&mut self, alphabet: Alphabet) {
-        self.parts.push(Characters::Some {
+        self.parts.push(UsernamePart::Repeated {
             alphabet,
-            may_be_none: false,
+            may_be_empty: false,
         });
     }
 
-    fn variable(&mut self, variable: Variable, subject: &Subject) {
+    fn variable(&mut self, variable: TemplateVariable, subject: &Subject) {
         let arn = match subject {
             Subject::Arn(arn) => Some(arn),
             Subject::Id(_) | Subject::Pattern(_) | Subject::Anyone => None,
         };
-        let name_of = |wanted: Variable, resource: &Resource| match (wanted, resource) {
-            (Variable::RoleName, Resource::Role(name))
-            | (Variable::UserName, Resource::User(name)) => name.to_string(),
+        let name_of = |wanted: TemplateVariable, resource: &Resource| match (wanted, resource) {
+            (TemplateVariable::RoleName, Resource::Role(name))
+            | (TemplateVariable::UserName, Resource::User(name)) => name.to_string(),
             _ => String::new(),
         };
         match (variable, subject) {
-            (Variable::AccountId, Subject::Arn(arn)) => self.literal(arn.account().as_str()),
-            (Variable::AccountId, Subject::Pattern(pattern)) => {
+            (TemplateVariable::AccountId, Subject::Arn(arn)) => {
+                self.literal(arn.account().as_str())
+            }
+            (TemplateVariable::AccountId, Subject::Pattern(pattern)) => {
                 self.literal(pattern.account().as_str());
             }
-            (Variable::UserId, Subject::Id(SubjectId::User(id) | SubjectId::Role(id))) => {
+            (TemplateVariable::UserId, Subject::Id(SubjectId::User(id) | SubjectId::Role(id))) => {
                 self.literal(id);
             }
-            (Variable::RoleName | Variable::UserName, _) => match arn {
+            (TemplateVariable::RoleName | TemplateVariable::UserName, _) => match arn {
                 Some(arn) => self.literal(&name_of(variable, arn.resource())),
                 // Of a pattern, some may be users and some roles.
-                None => self.parts.push(Characters::Some {
+                None => self.parts.push(UsernamePart::Repeated {
                     alphabet: Alphabet::Name,
-                    may_be_none: true,
+                    may_be_empty: true,
                 }),
             },
-            (Variable::AccountId, _) => self.push(Alphabet::Digits),
+            (TemplateVariable::AccountId, _) => self.push(Alphabet::Digits),
             _ => self.push(Alphabet::Name),
         }
     }
 
     /// Returns a text that no other usernames have.
     pub(super) fn key(&self) -> String {
-        let mut key = String::from(if self.is_chosen { "c" } else { "-" });
+        let mut key = String::from(if self.is_caller_chosen { "c" } else { "-" });
         for part in &self.parts {
             match part {
                 // NUL is followed by what it stands for.
-                Characters::One('\0') => key.push_str("\0\0"),
-                Characters::One(character) => key.push(*character),
-                Characters::Some {
+                UsernamePart::Literal('\0') => key.push_str("\0\0"),
+                UsernamePart::Literal(character) => key.push(*character),
+                UsernamePart::Repeated {
                     alphabet,
-                    may_be_none,
+                    may_be_empty,
                 } => {
-                    let (least_one, maybe_none) = match alphabet {
+                    let (at_least_one, possibly_empty) = match alphabet {
                         Alphabet::Digits => ('1', '0'),
                         Alphabet::Name => ('N', 'n'),
                         Alphabet::Session => ('S', 's'),
                     };
                     key.push('\0');
-                    key.push(if *may_be_none { maybe_none } else { least_one });
+                    key.push(if *may_be_empty {
+                        possibly_empty
+                    } else {
+                        at_least_one
+                    });
                 }
             }
         }
@@ -186,9 +194,9 @@ impl Usernames {
         let mut length = (0, 0_usize);
         for part in &self.parts {
             match part {
-                Characters::One(_) => length = (length.0 + 1, length.1.saturating_add(1)),
-                Characters::Some { may_be_none, .. } => {
-                    length.0 += usize::from(!may_be_none);
+                UsernamePart::Literal(_) => length = (length.0 + 1, length.1.saturating_add(1)),
+                UsernamePart::Repeated { may_be_empty, .. } => {
+                    length.0 += usize::from(!may_be_empty);
                     length.1 = length.1.saturating_add(MAX_SESSION);
                 }
             }
@@ -196,12 +204,12 @@ impl Usernames {
         length
     }
 
-    /// Whether one of them is one of `other`, too.
-    pub(super) fn overlap(&self, other: &Self) -> bool {
-        self.may_overlap(other) && Both::new(self, other).meet()
+    /// Returns whether both sets have a common username.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        self.may_overlap(other) && OverlapSearch::new(self, other).has_common_text()
     }
 
-    /// How much [`Self::overlap`] does at most.
+    /// How much [`Self::overlaps`] does at most.
     pub(super) fn steps(&self, other: &Self) -> usize {
         if self.may_overlap(other) {
             (self.parts.len() + 1) * (other.parts.len() + 1)
@@ -214,8 +222,8 @@ impl Usernames {
     fn may_overlap(&self, other: &Self) -> bool {
         let ((shortest, longest), (others_shortest, others_longest)) =
             (self.length(), other.length());
-        let do_agree = |(one, other): (&Characters, &Characters)| match (one, other) {
-            (Characters::One(one), Characters::One(other)) => Some(one == other),
+        let do_agree = |(one, other): (&UsernamePart, &UsernamePart)| match (one, other) {
+            (UsernamePart::Literal(one), UsernamePart::Literal(other)) => Some(one == other),
             _ => None,
         };
         let starts = self.parts.iter().zip(&other.parts).map(do_agree);
@@ -229,39 +237,39 @@ impl Usernames {
     }
 }
 
-impl Characters {
+impl UsernamePart {
     fn one(&self) -> Option<char> {
         match self {
-            Self::One(character) => Some(*character),
-            Self::Some { .. } => None,
+            Self::Literal(character) => Some(*character),
+            Self::Repeated { .. } => None,
         }
     }
 
-    /// Whether both may have the same character.
-    fn share(self, other: Self) -> bool {
+    /// Returns whether both parts may have the same character.
+    fn intersects(self, other: Self) -> bool {
         match (self, other) {
-            (Self::One(one), Self::One(other)) => one == other,
-            (Self::One(one), Self::Some { alphabet, .. })
-            | (Self::Some { alphabet, .. }, Self::One(one)) => alphabet.has(one),
+            (Self::Literal(one), Self::Literal(other)) => one == other,
+            (Self::Literal(one), Self::Repeated { alphabet, .. })
+            | (Self::Repeated { alphabet, .. }, Self::Literal(one)) => alphabet.contains(one),
             // Each alphabet has digits.
-            (Self::Some { .. }, Self::Some { .. }) => true,
+            (Self::Repeated { .. }, Self::Repeated { .. }) => true,
         }
     }
 }
 
-/// A place in one of two sequences: so many parts are complete, and the next has begun or not.
-type Place = (usize, bool);
+/// A position in a sequence of parts: the number of complete parts, and whether the next one has begun.
+type PartPosition = (usize, bool);
 
-/// Two sequences that are read at once.
-struct Both<'a> {
-    one: &'a [Characters],
-    other: &'a [Characters],
+/// The search for a text that two sequences of parts have in common: both are read at once.
+struct OverlapSearch<'a> {
+    one: &'a [UsernamePart],
+    other: &'a [UsernamePart],
     seen: Vec<bool>,
-    rest: Vec<(Place, Place)>,
+    rest: Vec<(PartPosition, PartPosition)>,
 }
 
-impl<'a> Both<'a> {
-    fn new(one: &'a Usernames, other: &'a Usernames) -> Self {
+impl<'a> OverlapSearch<'a> {
+    fn new(one: &'a UsernameSet, other: &'a UsernameSet) -> Self {
         let (one, other) = (&*one.parts, &*other.parts);
         Self {
             seen: vec![false; 4 * (one.len() + 1) * (other.len() + 1)],
@@ -271,30 +279,30 @@ impl<'a> Both<'a> {
         }
     }
 
-    /// Whether some text is one of both.
-    fn meet(mut self) -> bool {
+    /// Returns whether both sequences match some text.
+    fn has_common_text(mut self) -> bool {
         self.visit((0, false), (0, false));
         while let Some((one, other)) = self.rest.pop() {
             if one.0 == self.one.len() && other.0 == self.other.len() {
                 return true;
             }
-            if let Some(next) = skip(self.one, one) {
+            if let Some(next) = after_ended_part(self.one, one) {
                 self.visit(next, other);
             }
-            if let Some(next) = skip(self.other, other) {
+            if let Some(next) = after_ended_part(self.other, other) {
                 self.visit(one, next);
             }
             let (Some(left), Some(right)) = (self.one.get(one.0), self.other.get(other.0)) else {
                 continue;
             };
-            if left.share(*right) {
-                self.visit(step(*left, one), step(*right, other));
+            if left.intersects(*right) {
+                self.visit(after_character(*left, one), after_character(*right, other));
             }
         }
         false
     }
 
-    fn visit(&mut self, one: Place, other: Place) {
+    fn visit(&mut self, one: PartPosition, other: PartPosition) {
         let row = 2 * one.0 + usize::from(one.1);
         let column = 2 * other.0 + usize::from(other.1);
         let index = row * 2 * (self.other.len() + 1) + column;
@@ -306,21 +314,24 @@ impl<'a> Both<'a> {
     }
 }
 
-/// The place after a part that may end here.
-fn skip(parts: &[Characters], (index, has_begun): Place) -> Option<Place> {
+/// Returns the position after a part that may end here.
+fn after_ended_part(
+    parts: &[UsernamePart],
+    (index, has_begun): PartPosition,
+) -> Option<PartPosition> {
     match parts.get(index)? {
-        Characters::Some { may_be_none, .. } if has_begun || *may_be_none => {
+        UsernamePart::Repeated { may_be_empty, .. } if has_begun || *may_be_empty => {
             Some((index + 1, false))
         }
-        Characters::One(_) | Characters::Some { .. } => None,
+        UsernamePart::Literal(_) | UsernamePart::Repeated { .. } => None,
     }
 }
 
-/// The place after a character of `part`.
-fn step(part: Characters, (index, _): Place) -> Place {
+/// Returns the position after a character of `part`.
+fn after_character(part: UsernamePart, (index, _): PartPosition) -> PartPosition {
     match part {
-        Characters::One(_) => (index + 1, false),
-        Characters::Some { .. } => (index, true),
+        UsernamePart::Literal(_) => (index + 1, false),
+        UsernamePart::Repeated { .. } => (index, true),
     }
 }
 
@@ -329,25 +340,25 @@ mod tests {
     use super::*;
 
     /// `*` stands for a name, `#` for digits, `%` for a session with `@`.
-    fn usernames(text: &str) -> Usernames {
-        let mut usernames = Usernames::exactly("");
+    fn usernames(text: &str) -> UsernameSet {
+        let mut usernames = UsernameSet::exact("");
         for character in text.chars() {
             match character {
                 '*' => usernames.push(Alphabet::Name),
                 '#' => usernames.push(Alphabet::Digits),
                 '%' => usernames.push(Alphabet::Session),
-                '~' => usernames.parts.push(Characters::Some {
+                '~' => usernames.parts.push(UsernamePart::Repeated {
                     alphabet: Alphabet::Name,
-                    may_be_none: true,
+                    may_be_empty: true,
                 }),
-                other => usernames.parts.push(Characters::One(other)),
+                other => usernames.parts.push(UsernamePart::Literal(other)),
             }
         }
         usernames
     }
 
     #[test]
-    fn usernames_overlap_where_one_text_is_both() {
+    fn username_sets_with_common_text_overlap() {
         let long = "a".repeat(65);
         for (one, other, expected) in [
             ("admin", "admin", true),
@@ -383,16 +394,16 @@ mod tests {
             ("*x*x*x*x*", "axbxcxde", false),
         ] {
             let (one, other) = (usernames(one), usernames(other));
-            assert_eq!(one.overlap(&other), expected, "{one:?} {other:?}");
-            assert_eq!(other.overlap(&one), expected, "{other:?} {one:?}");
+            assert_eq!(one.overlaps(&other), expected, "{one:?} {other:?}");
+            assert_eq!(other.overlaps(&one), expected, "{other:?} {one:?}");
         }
     }
 
     #[test]
-    fn what_all_have_is_the_start_and_the_end() {
+    fn username_set_has_common_prefix_and_suffix() {
         let one = usernames("dev:*-x");
         assert_eq!((&*one.prefix(), &*one.suffix()), ("dev:", "x-"));
-        assert_eq!(one.only(), None);
-        assert_eq!(usernames("bob").only().as_deref(), Some("bob"));
+        assert_eq!(one.single(), None);
+        assert_eq!(usernames("bob").single().as_deref(), Some("bob"));
     }
 }

@@ -4,16 +4,16 @@ use base64::engine::general_purpose::STANDARD;
 use super::*;
 use crate::arn::Arn;
 use crate::cluster_id::ClusterId;
-use crate::rules::{Age, Backend, BackendRules, Mapping, Rule, RuleSet, Source};
+use crate::rules::{Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source};
 use crate::sign::{self, AccessKey};
 
 const NOW: UnixTime = UnixTime::from_seconds(1_780_000_000);
 const KEY_ID: &str = "LTAI5tFakeAccessKeyId001";
 
-fn policy() -> Policy {
-    Policy {
+fn policy() -> TokenPolicy {
+    TokenPolicy {
         accept_v1: true,
-        ..Policy::new(ClusterId::parse("c1").unwrap())
+        ..TokenPolicy::new(ClusterId::parse("c1").unwrap())
     }
 }
 
@@ -23,7 +23,7 @@ fn token_v2(security_token: Option<&str>) -> String {
         secret: Secret::new("secret"),
         security_token: security_token.map(Secret::new),
     };
-    let token = sign::token_v2(&key, &policy().cluster_id, "test", NOW);
+    let token = sign::sign_token_v2(&key, &policy().cluster_id, "test", NOW);
     token.unwrap().expose().to_owned()
 }
 
@@ -38,8 +38,8 @@ fn token_v1() -> String {
 
 fn begin_login(token: &str) -> AwaitingSts {
     match begin(token, &policy(), NOW) {
-        Step::Send(awaiting) => awaiting,
-        Step::Done(decision) => panic!("{decision:?}"),
+        Step::CallSts(awaiting) => awaiting,
+        Step::Decided(decision) => panic!("{decision:?}"),
     }
 }
 
@@ -60,7 +60,7 @@ fn reply_counts_until_clock_margin_after_expiry() {
     ] {
         let awaiting = begin_login(&token_v2(None));
         let expired = awaiting.expires();
-        let late = StsError::Unable(StsUnable::TooLate { expired });
+        let late = StsError::Unavailable(StsUnavailable::ExpiredInFlight { expired });
         let error = awaiting.resume(ALICE, expired.plus_seconds(seconds)).err();
         assert_eq!(error, is_late.then_some(late), "{seconds} s after expiry");
     }
@@ -70,7 +70,7 @@ fn reply_counts_until_clock_margin_after_expiry() {
 fn call_is_described_by_its_token() {
     let resumable = |token: &str| {
         let awaiting = begin_login(token);
-        assert_eq!(awaiting.fingerprint(), Fingerprint::of(token));
+        assert_eq!(awaiting.fingerprint(), Fingerprint::from_text(token));
         assert_eq!(awaiting.expires(), NOW.plus_seconds(STS_WINDOW_SECONDS));
         assert_eq!(awaiting.access_key_id().as_str(), KEY_ID);
         let request = awaiting.request();
@@ -94,7 +94,7 @@ fn verified_identity_is_that_of_reply_and_token() {
     let token = token_v2(None);
     let awaiting = begin_login(&token);
     let verified = awaiting.resume(ALICE, NOW).unwrap();
-    assert_eq!(verified.fingerprint(), Fingerprint::of(&token));
+    assert_eq!(verified.fingerprint(), Fingerprint::from_text(&token));
     assert_eq!(verified.expires(), NOW.plus_seconds(STS_WINDOW_SECONDS));
     let Identity {
         arn,
@@ -108,14 +108,20 @@ fn verified_identity_is_that_of_reply_and_token() {
         backend: Backend::Crd,
         position: "alice".to_owned(),
     };
-    let mapping = Mapping::exact(source, Age::Place(0), "acs:ram::1:user/alice", "a", vec![]);
+    let mapping = Mapping::for_arn(
+        source,
+        Precedence::ListIndex(0),
+        "acs:ram::1:user/alice",
+        "a",
+        vec![],
+    );
     let mut rules = BackendRules::new(Backend::Crd);
     rules.apply(Rule::compile(mapping).unwrap());
     let decision = RuleSet::new(vec![rules], []).decide(&verified);
     assert_eq!(decision.code(), "granted");
     assert_eq!(
         decision.explanation.fingerprint,
-        Some(Fingerprint::of(&token))
+        Some(Fingerprint::from_text(&token))
     );
 }
 
@@ -128,15 +134,15 @@ fn token_of_another_family_is_not_recognized() {
         " k8s-ack-v2.x",
         "K8S-ACK-V2.x",
     ] {
-        assert!(OurToken::of(token).is_none(), "{token}");
-        let Step::Done(decision) = begin(token, &policy(), NOW) else {
+        assert!(RecognizedToken::recognize(token).is_none(), "{token}");
+        let Step::Decided(decision) = begin(token, &policy(), NOW) else {
             panic!("{token}");
         };
         assert_eq!(decision.code(), "not_ours", "{token}");
     }
     for token in ["k8s-ack-", "k8s-ack-v9.x"] {
-        let ours = OurToken::of(token).unwrap();
-        assert_eq!(ours.fingerprint(), Fingerprint::of(token));
+        let ours = RecognizedToken::recognize(token).unwrap();
+        assert_eq!(ours.fingerprint(), Fingerprint::from_text(token));
     }
 }
 
@@ -145,13 +151,13 @@ fn token_is_parsed_up_to_the_byte_limit() {
     let token = token_v2(None);
     let bytes = token.len();
     for (limit, is_refused) in [(bytes - 1, true), (bytes, false), (bytes + 1, false)] {
-        let policy = Policy {
+        let policy = TokenPolicy {
             max_token_bytes: limit,
             ..policy()
         };
         match begin(&token, &policy, NOW) {
-            Step::Send(_) => assert!(!is_refused, "{limit}"),
-            Step::Done(decision) => {
+            Step::CallSts(_) => assert!(!is_refused, "{limit}"),
+            Step::Decided(decision) => {
                 assert!(is_refused, "{limit}");
                 assert_eq!(decision.code(), "token_too_large");
             }
@@ -172,8 +178,8 @@ fn date_is_taken_up_to_window_and_margin_on_both_sides() {
         (-limit - 1, Some("token_not_yet_valid")),
     ] {
         let found = match begin(&token, &policy(), NOW.plus_seconds(age)) {
-            Step::Send(_) => None,
-            Step::Done(decision) => Some(decision.code()),
+            Step::CallSts(_) => None,
+            Step::Decided(decision) => Some(decision.code()),
         };
         assert_eq!(found, code, "{age} s old");
     }

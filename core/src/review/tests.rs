@@ -1,7 +1,7 @@
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::decision::{Denial, Explanation, Inability};
+use crate::decision::{Denial, Explanation, Unavailable};
 
 fn parse(body: &str) -> Result<(ReviewVersion, String), String> {
     TokenReview::parse(body.as_bytes())
@@ -71,9 +71,9 @@ fn answer_has_what_the_decision_gives() {
             Outcome::Granted(user(&[("arn", "a")])),
             granted(json!({"username": "alice", "uid": "uid", "extra": {"arn": ["a"]}})),
         ),
-        (Outcome::NotOurs, json!({"authenticated": false})),
+        (Outcome::UnrecognizedToken, json!({"authenticated": false})),
         (
-            Outcome::Denied(Denial::Validation("no".into())),
+            Outcome::Denied(Denial::ValidationRefused("no".into())),
             json!({"authenticated": false, "error": "[ack-ram-authenticator] this cluster refuses the user: no"}),
         ),
     ] {
@@ -85,7 +85,7 @@ fn answer_has_what_the_decision_gives() {
             (ReviewVersion::V1, "authentication.k8s.io/v1"),
             (ReviewVersion::V1Beta1, "authentication.k8s.io/v1beta1"),
         ] {
-            let answer = answer(version, &decision);
+            let answer = render_decision(version, &decision);
             let body: Json = serde_json::from_slice(&answer.body).unwrap();
             let review = json!({"kind": "TokenReview", "apiVersion": name, "status": expected});
             assert_eq!((answer.status, body), (200, review));
@@ -96,10 +96,10 @@ fn answer_has_what_the_decision_gives() {
 #[test]
 fn unavailable_answer_is_a_status_of_kubernetes() {
     let decision = Decision {
-        outcome: Outcome::Unable(Inability::Internal),
+        outcome: Outcome::Unavailable(Unavailable::Internal),
         explanation: Explanation::default(),
     };
-    let answer = answer(ReviewVersion::V1, &decision);
+    let answer = render_decision(ReviewVersion::V1, &decision);
     let body: Json = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(answer.status, 503);
     let expected = json!({

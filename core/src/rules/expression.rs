@@ -4,11 +4,11 @@
 pub use crate::cel::{EvaluationError, Expression, ExpressionError};
 
 #[cfg(not(feature = "cel"))]
-pub use absent::{EvaluationError, Expression, ExpressionError};
+pub use disabled::{EvaluationError, Expression, ExpressionError};
 
-/// What an expression is for: this decides its type, and the variables it has.
+/// The kind of an expression, which decides its result type and its variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ExpressionKind {
     /// Whether a rule matches: a `bool` over `identity`.
     Condition,
     /// A username: a `string` over `identity`.
@@ -19,12 +19,12 @@ pub enum Kind {
     Validation,
 }
 
-/// What stands in for expressions in a build without them: nothing compiles, so nothing is ever evaluated.
+/// The stub of expressions in a build without CEL: nothing compiles, so nothing is evaluated.
 #[cfg(not(feature = "cel"))]
-mod absent {
+mod disabled {
     use std::fmt;
 
-    use super::Kind;
+    use super::ExpressionKind;
     use crate::decision::KubernetesUser;
     use crate::identity::Identity;
 
@@ -57,7 +57,7 @@ mod absent {
         ///
         /// # Errors
         /// Always.
-        pub fn compile(_: &str, _: Kind) -> Result<Self, ExpressionError> {
+        pub fn compile(_: &str, _: ExpressionKind) -> Result<Self, ExpressionError> {
             Err(ExpressionError)
         }
 
@@ -79,7 +79,7 @@ mod absent {
         ///
         /// # Errors
         /// Never.
-        pub fn evaluate_name(&self, _: &Identity) -> Result<String, EvaluationError> {
+        pub fn evaluate_username(&self, _: &Identity) -> Result<String, EvaluationError> {
             match *self {}
         }
 
@@ -87,7 +87,7 @@ mod absent {
         ///
         /// # Errors
         /// Never.
-        pub fn evaluate_names(&self, _: &Identity) -> Result<Vec<String>, EvaluationError> {
+        pub fn evaluate_groups(&self, _: &Identity) -> Result<Vec<String>, EvaluationError> {
             match *self {}
         }
 

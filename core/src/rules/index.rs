@@ -1,46 +1,46 @@
-//! The rules of one backend, found fast and changed one at a time.
+//! The rules of one backend, indexed for lookups and changed one at a time.
 
 use std::sync::Arc;
 
 use crate::arn::{AccountId, ArnKey};
 use crate::identity::Identity;
-use crate::rules::Names;
+use crate::rules::ResolvedNames;
+use crate::rules::cow_map::CowMap;
 use crate::rules::mapping::{Backend, Rule, Source};
 use crate::rules::naming::{NameError, NameProblem};
-use crate::rules::near::{self, ByArn, Misses, NearIndex};
-use crate::rules::patterns::PatternIndex;
-use crate::rules::ranked::Ranked;
-use crate::rules::sharded::ShardedMap;
+use crate::rules::near_miss::{self, ArnIndex, NearMissIndex, NearMisses};
+use crate::rules::pattern_index::PatternIndex;
+use crate::rules::rule_list::RuleList;
 use crate::rules::subject::{Subject, SubjectId};
 
 /// The rules of one backend. Cloning it is cheap, and a clone does not see later changes.
 #[derive(Clone, Debug)]
 pub struct BackendRules {
     backend: Backend,
-    reading: Reading,
+    sync_state: SyncState,
     is_stale: bool,
-    by_name: ShardedMap<Arc<Rule>>,
-    by_id: ShardedMap<Ranked>,
-    by_arn: ByArn,
+    by_position: CowMap<Arc<Rule>>,
+    by_id: CowMap<RuleList>,
+    by_arn: ArnIndex,
     patterns: PatternIndex,
-    conditional: Ranked,
-    near: NearIndex,
-    accounts: ShardedMap<AccountId>,
+    conditional: RuleList,
+    near_miss_index: NearMissIndex,
+    accounts: CowMap<AccountId>,
     reserved: Arc<ReservedPrefixes>,
 }
 
-/// What has come of reading a backend.
+/// The sync state of a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
-    /// It has not been read.
-    Unread,
-    /// It was read, and cannot be used.
+enum SyncState {
+    /// The backend is not synced yet.
+    NotSynced,
+    /// The content of the backend is unusable.
     Broken,
-    /// Everything that it holds has been applied once.
-    Read,
+    /// The whole content of the backend has been applied once.
+    Synced,
 }
 
-/// What names of one backend may not start with (`server.reservedPrefixConfig`, as aws-iam-authenticator has it).
+/// The prefixes that names of one backend may not have (`server.reservedPrefixConfig`, as aws-iam-authenticator has it).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReservedPrefixes {
     /// Of usernames.
@@ -50,25 +50,25 @@ pub struct ReservedPrefixes {
 }
 
 impl BackendRules {
-    /// No rules yet.
+    /// Creates the empty rules of a synced backend.
     #[must_use]
     pub fn new(backend: Backend) -> Self {
         Self {
             backend,
-            reading: Reading::Read,
+            sync_state: SyncState::Synced,
             is_stale: false,
-            by_name: ShardedMap::default(),
-            by_id: ShardedMap::default(),
-            by_arn: ByArn::default(),
+            by_position: CowMap::default(),
+            by_id: CowMap::default(),
+            by_arn: ArnIndex::default(),
             patterns: PatternIndex::default(),
-            conditional: Ranked::default(),
-            near: NearIndex::default(),
-            accounts: ShardedMap::default(),
+            conditional: RuleList::default(),
+            near_miss_index: NearMissIndex::default(),
+            accounts: CowMap::default(),
             reserved: Arc::default(),
         }
     }
 
-    /// The same rules, none of which may give a name that starts with one of `reserved`.
+    /// Returns the rules with the prefixes `reserved`, which no name of the rules may have.
     #[must_use]
     pub fn with_reserved(self, reserved: ReservedPrefixes) -> Self {
         Self {
@@ -77,46 +77,47 @@ impl BackendRules {
         }
     }
 
-    /// No rules yet, of a backend that has not been read: until [`Self::mark_read`], nobody is told what it would say.
+    /// Creates the empty rules of a backend that is not synced. Until [`Self::mark_synced`], logins that depend on the
+    /// backend are unavailable.
     #[must_use]
-    pub fn unread(backend: Backend) -> Self {
+    pub fn new_unsynced(backend: Backend) -> Self {
         Self {
-            reading: Reading::Unread,
+            sync_state: SyncState::NotSynced,
             ..Self::new(backend)
         }
     }
 
-    /// Everything that the backend holds has been applied once.
-    pub fn mark_read(&mut self) {
-        self.reading = Reading::Read;
+    /// Marks the backend as synced: its whole content has been applied once.
+    pub fn mark_synced(&mut self) {
+        self.sync_state = SyncState::Synced;
     }
 
-    /// Whether everything that the backend holds has been applied once.
+    /// Returns whether the whole content of the backend has been applied once.
     #[must_use]
-    pub fn is_read(&self) -> bool {
-        self.reading == Reading::Read
+    pub fn is_synced(&self) -> bool {
+        self.sync_state == SyncState::Synced
     }
 
-    /// What the backend holds is broken as a whole, or no longer is. That changes nothing once it has been read.
-    pub fn mark_broken(&mut self, is_broken: bool) {
-        if !self.is_read() {
-            self.reading = if is_broken {
-                Reading::Broken
+    /// Marks the content of the backend as broken as a whole, or as no longer broken. Has no effect on a synced backend.
+    pub fn set_broken(&mut self, is_broken: bool) {
+        if !self.is_synced() {
+            self.sync_state = if is_broken {
+                SyncState::Broken
             } else {
-                Reading::Unread
+                SyncState::NotSynced
             };
         }
     }
 
-    /// Whether nothing has ever been applied, since what the backend holds is broken as a whole.
+    /// Returns whether the backend was never synced because its content is broken as a whole.
     #[must_use]
     pub fn is_broken(&self) -> bool {
-        self.reading == Reading::Broken
+        self.sync_state == SyncState::Broken
     }
 
-    /// The same rules, marked as stale or not. While they are stale, [`RuleSet::decide`](crate::rules::RuleSet::decide)
+    /// Returns the rules, marked as stale or not. While they are stale, [`RuleSet::decide`](crate::rules::RuleSet::decide)
     /// grants nothing by them: an identity that they map is answered with
-    /// [`Inability::BackendStale`](crate::decision::Inability::BackendStale).
+    /// [`Unavailable::BackendStale`](crate::decision::Unavailable::BackendStale).
     #[must_use]
     pub fn with_stale(self, is_stale: bool) -> Self {
         Self { is_stale, ..self }
@@ -128,61 +129,62 @@ impl BackendRules {
         self.is_stale
     }
 
-    /// Which backend it is.
+    /// Returns the backend.
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.backend
     }
 
-    /// Puts `rule` in force, in place of the one at the same position if there is one.
+    /// Applies `rule`, which replaces the rule at the same position.
     pub fn apply(&mut self, rule: Rule) {
         let rule = Arc::new(rule);
-        let name = rule.source().position.clone();
-        self.delete(&name);
-        self.by_name.alter(&name, |_| Some(Arc::clone(&rule)));
-        self.change_indexes(&rule, &|ranked| ranked.with(&rule));
+        let position = rule.source().position.clone();
+        self.delete(&position);
+        self.by_position
+            .alter(&position, |_| Some(Arc::clone(&rule)));
+        self.update_indexes(&rule, &|rule_list| rule_list.with(&rule));
     }
 
-    /// Removes the rule at `position`. Whether there was one.
+    /// Removes the rule at `position`. Returns whether there was one.
     pub fn delete(&mut self, position: &str) -> bool {
-        let Some(rule) = self.by_name.get(position).cloned() else {
+        let Some(rule) = self.by_position.get(position).cloned() else {
             return false;
         };
-        self.by_name.alter(position, |_| None);
-        self.change_indexes(&rule, &|ranked| ranked.without(&rule));
+        self.by_position.alter(position, |_| None);
+        self.update_indexes(&rule, &|rule_list| rule_list.without(&rule));
         true
     }
 
     /// Removes every rule and account.
     pub fn reset(&mut self) {
         *self = Self {
-            reading: self.reading,
+            sync_state: self.sync_state,
             is_stale: self.is_stale,
             reserved: Arc::clone(&self.reserved),
             ..Self::new(self.backend)
         };
     }
 
-    /// Lets every identity of `account` in under its own canonical ARN, without groups (`mapAccounts`).
+    /// Maps every identity of `account` to its canonical ARN as the username, without groups (`mapAccounts`).
     pub fn apply_account(&mut self, account: AccountId) {
         let key = account.as_str().to_owned();
         self.accounts.alter(&key, |_| Some(account));
     }
 
-    /// Takes that back. Whether it was so.
+    /// Removes the mapping of `account`. Returns whether there was one.
     pub fn delete_account(&mut self, account: &AccountId) -> bool {
-        let was = self.maps_account(account);
+        let was_mapped = self.maps_account(account);
         self.accounts.alter(account.as_str(), |_| None);
-        was
+        was_mapped
     }
 
-    /// Whether `mapAccounts` names `account`.
+    /// Returns whether `mapAccounts` names `account`.
     #[must_use]
     pub fn maps_account(&self, account: &AccountId) -> bool {
         self.accounts.get(account.as_str()).is_some()
     }
 
-    /// The accounts that `mapAccounts` names, in their order.
+    /// Returns the accounts that `mapAccounts` names, sorted.
     #[must_use]
     pub fn accounts(&self) -> Vec<&AccountId> {
         let mut accounts: Vec<&AccountId> = self.accounts.values().collect();
@@ -190,74 +192,74 @@ impl BackendRules {
         accounts
     }
 
-    /// Whether a rule names exactly this ARN.
+    /// Returns whether a rule names exactly this ARN.
     #[must_use]
     pub fn maps_arn(&self, arn: &ArnKey) -> bool {
         self.by_arn.get(arn.as_str()).is_some()
     }
 
-    /// How many rules and accounts there are.
+    /// Returns the number of rules and accounts.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.by_name.len() + self.accounts.len()
+        self.by_position.len() + self.accounts.len()
     }
 
-    /// Whether nobody is mapped.
+    /// Returns whether there are no rules and no accounts.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// All rules, by position.
+    /// Returns all rules, in order of precedence.
     #[must_use]
     pub fn rules(&self) -> Vec<&Rule> {
-        let mut rules: Vec<&Rule> = self.by_name.values().map(|rule| &**rule).collect();
-        rules.sort_unstable_by(|a, b| a.rank().cmp(&b.rank()));
+        let mut rules: Vec<&Rule> = self.by_position.values().map(|rule| &**rule).collect();
+        rules.sort_unstable_by(|a, b| a.precedence_key().cmp(&b.precedence_key()));
         rules
     }
 
-    /// The rule at `position`.
+    /// Returns the rule at `position`.
     #[must_use]
     pub fn rule(&self, position: &str) -> Option<&Rule> {
-        self.by_name.get(position).map(|rule| &**rule)
+        self.by_position.get(position).map(|rule| &**rule)
     }
 
-    /// The other rules for the subject of the one at `position`, in the order in which they answer.
+    /// Returns the other rules for the subject of the rule at `position`, in order of precedence.
     #[must_use]
-    pub fn rivals(&self, position: &str) -> Vec<&Rule> {
+    pub fn same_subject_rules(&self, position: &str) -> Vec<&Rule> {
         let Some(rule) = self.rule(position) else {
             return Vec::new();
         };
         let peers = match rule.subject() {
-            Subject::Id(id) => self.by_id.get(&id.key()),
+            Subject::Id(id) => self.by_id.get(&id.index_key()),
             Subject::Arn(arn) => self.by_arn.get(arn.key().as_str()),
-            Subject::Pattern(pattern) => self.patterns.with_prefix_of(pattern),
+            Subject::Pattern(pattern) => self.patterns.with_same_prefix(pattern),
             Subject::Anyone => None,
         };
         // Patterns are kept by their prefix; the others have their subject as their key.
         let is_alike = |peer: &Rule| match (peer.subject(), rule.subject()) {
-            (Subject::Pattern(one), Subject::Pattern(other)) => one.is_alike(other),
+            (Subject::Pattern(one), Subject::Pattern(other)) => one.is_equivalent(other),
             _ => true,
         };
         peers
             .into_iter()
-            .flat_map(Ranked::iter)
+            .flat_map(RuleList::iter)
             .filter(|peer| peer.source().position != position && is_alike(peer))
             .collect()
     }
 
-    /// The rule that always answers in place of the one at `position`, if there is one: the two are a conflict.
+    /// Returns the rule that shadows the rule at `position`, if any: the two are a conflict.
     #[must_use]
-    pub fn winner_over(&self, position: &str) -> Option<&Rule> {
-        let loser = self.rule(position)?;
-        let rivals = self.rivals(position);
+    pub fn shadowing_rule(&self, position: &str) -> Option<&Rule> {
+        let shadowed_rule = self.rule(position)?;
+        let rivals = self.same_subject_rules(position);
         rivals
             .into_iter()
             .find(|rival| !rival.has_condition())
-            .filter(|rival| rival.rank() < loser.rank())
+            .filter(|rival| rival.precedence_key() < shadowed_rule.precedence_key())
     }
 
-    /// Rules for one and the same subject: each with the one that answers in its place.
+    /// Returns the shadowed rules, each with the rule that shadows it.
     #[must_use]
     pub fn conflicts(&self) -> Vec<Conflict> {
         let mut conflicts = Vec::new();
@@ -269,25 +271,27 @@ impl BackendRules {
         conflicts
     }
 
-    /// The rules whose subject is `identity`, the one that answers first at the head: an id before an ARN before a
+    /// Returns the rules whose subject is `identity`, in order of precedence: an id before an ARN before a
     /// pattern before a condition alone; of two patterns the longer literal prefix; else the older.
     pub(crate) fn candidates<'a>(
         &'a self,
         identity: &Identity,
         key: &'a ArnKey,
     ) -> impl Iterator<Item = &'a Rule> {
-        let ids = SubjectId::of(identity).and_then(|id| self.by_id.get(&id.key()));
+        let ids = SubjectId::from_identity(identity).and_then(|id| self.by_id.get(&id.index_key()));
         let arns = self.by_arn.get(key.as_str());
         let exact = [ids, arns].into_iter().flatten();
-        let patterns = self.patterns.starting_like(identity.account_id(), key);
+        let patterns = self
+            .patterns
+            .with_matching_prefix(identity.account_id(), key);
         exact
             .chain(patterns)
             .chain([&self.conditional])
-            .flat_map(Ranked::iter)
+            .flat_map(RuleList::iter)
             .filter(|rule| is_candidate(rule, key))
     }
 
-    /// The rules whose pattern matches `key`, an ARN of `account`, in the order in which they answer.
+    /// Returns the rules whose pattern matches `key`, an ARN of `account`, in order of precedence.
     #[cfg(feature = "lint")]
     pub(crate) fn matching_patterns<'a>(
         &'a self,
@@ -295,19 +299,24 @@ impl BackendRules {
         key: &'a ArnKey,
     ) -> impl Iterator<Item = &'a Rule> {
         self.patterns
-            .starting_like(account, key)
-            .flat_map(Ranked::iter)
+            .with_matching_prefix(account, key)
+            .flat_map(RuleList::iter)
             .filter(|rule| is_candidate(rule, key))
     }
 
-    /// Adds the rules that nearly speak for the identity of `account` with the canonical ARN `key`.
-    pub(super) fn near_misses(&self, account: &AccountId, key: &ArnKey, misses: &mut Misses) {
-        self.near.differing(&self.by_arn, key, misses);
-        near::across_segments(self.patterns.starting_like(account, key), key, misses);
+    /// Adds the rules that nearly match the identity of `account` with the canonical ARN `key`.
+    pub(super) fn near_misses(&self, account: &AccountId, key: &ArnKey, misses: &mut NearMisses) {
+        self.near_miss_index
+            .add_differing(&self.by_arn, key, misses);
+        near_miss::add_across_segments(
+            self.patterns.with_matching_prefix(account, key),
+            key,
+            misses,
+        );
     }
 
-    /// `names`, unless one of them is reserved from this backend.
-    pub(crate) fn unreserved(&self, names: Names) -> Result<Names, NameError> {
+    /// Returns `names`, or an error if one of them has a prefix that is reserved from this backend.
+    pub(crate) fn check_reserved(&self, names: ResolvedNames) -> Result<ResolvedNames, NameError> {
         let (username, groups) = &names;
         let ReservedPrefixes {
             usernames: reserved_usernames,
@@ -328,17 +337,17 @@ impl BackendRules {
         Ok(names)
     }
 
-    fn change_indexes(&mut self, rule: &Rule, change: &dyn Fn(&Ranked) -> Ranked) {
-        let alter = |old: Option<&Ranked>| {
-            let new = change(old.unwrap_or(&Ranked::None));
-            (!matches!(new, Ranked::None)).then_some(new)
+    fn update_indexes(&mut self, rule: &Rule, change: &dyn Fn(&RuleList) -> RuleList) {
+        let alter = |old: Option<&RuleList>| {
+            let new = change(old.unwrap_or(&RuleList::None));
+            (!matches!(new, RuleList::None)).then_some(new)
         };
         match rule.subject() {
-            Subject::Id(id) => self.by_id.alter(&id.key(), alter),
+            Subject::Id(id) => self.by_id.alter(&id.index_key(), alter),
             Subject::Arn(arn) => {
                 let key = arn.key();
                 self.by_arn.alter(key.as_str(), alter);
-                self.near.alter(&key, alter);
+                self.near_miss_index.alter(&key, alter);
             }
             Subject::Pattern(pattern) => self.patterns.alter(pattern, alter),
             Subject::Anyone => self.conditional = change(&self.conditional),
@@ -346,7 +355,7 @@ impl BackendRules {
     }
 }
 
-/// Whether a rule that was found for the ARN `key` is about it: a pattern need not be.
+/// Returns whether a rule that the index gives for the ARN `key` matches it: a pattern need not.
 fn is_candidate(rule: &Rule, key: &ArnKey) -> bool {
     match rule.subject() {
         Subject::Pattern(pattern) => pattern.matches(key),
@@ -354,18 +363,18 @@ fn is_candidate(rule: &Rule, key: &ArnKey) -> bool {
     }
 }
 
-/// The one of `prefixes` that `name` starts with; as with `system:`, space before it takes nothing away.
+/// Returns the prefix of `prefixes` that `name` starts with; as with `system:`, leading space is ignored.
 fn reserved_prefix<'a>(name: &str, prefixes: &'a [Box<str>]) -> Option<&'a str> {
     let names = [name, name.trim_start()];
-    let is_of = |prefix: &&str| names.iter().any(|name| name.starts_with(prefix));
-    prefixes.iter().map(|prefix| &**prefix).find(is_of)
+    let is_prefix = |prefix: &&str| names.iter().any(|name| name.starts_with(prefix));
+    prefixes.iter().map(|prefix| &**prefix).find(is_prefix)
 }
 
 /// Two rules of one backend for the same subject.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Conflict {
-    /// The later one, which never answers.
-    pub loser: Source,
-    /// The one that answers.
-    pub winner: Source,
+    /// The shadowed rule, which never matches.
+    pub shadowed: Source,
+    /// The rule that shadows it.
+    pub shadowed_by: Source,
 }

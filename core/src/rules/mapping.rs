@@ -1,4 +1,4 @@
-//! One mapping: as somebody wrote it, and as a rule that can be applied.
+//! Mappings, as they are written, and rules, which mappings compile to.
 
 use std::fmt;
 
@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::arn::{Arn, ArnError, Resource};
 use crate::identity::Identity;
-use crate::rules::Names;
-use crate::rules::expression::{EvaluationError, Expression, ExpressionError, Kind};
+use crate::rules::ResolvedNames;
+use crate::rules::expression::{EvaluationError, Expression, ExpressionError, ExpressionKind};
 use crate::rules::naming::{self, MayAddError, NameError, Naming};
 use crate::rules::pattern::{Pattern, PatternError};
 use crate::rules::subject::{Subject, SubjectId};
 use crate::rules::template::TemplateError;
-use crate::sts::is_word;
+use crate::sts::is_identifier;
 use crate::time::UnixTime;
 
-/// Where rules come from.
+/// A source of rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub enum Backend {
     /// The server's configuration file.
@@ -31,7 +31,7 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Every backend.
+    /// All backends.
     pub const ALL: [Self; 4] = [
         Self::MountedFile,
         Self::ConfigMap,
@@ -52,12 +52,12 @@ impl fmt::Display for Backend {
     }
 }
 
-/// Where one rule stands, for people.
+/// The location of a rule, for messages.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Source {
     /// The backend.
     pub backend: Backend,
-    /// The place in it, such as `server.mapRoles[2]` or an object's name.
+    /// The location in the backend, such as `server.mapRoles[2]` or an object's name.
     pub position: String,
 }
 
@@ -67,24 +67,24 @@ impl fmt::Display for Source {
     }
 }
 
-/// A mapping as it was written. At most one of `arn`, `arn_pattern`, `user_id` and `role_id` says whom it is about.
+/// A mapping as it is written. At most one of `arn`, `arn_pattern`, `user_id` and `role_id` gives the subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
-    /// Where it stands.
+    /// The location of the mapping.
     pub source: Source,
-    /// Its place among others that tie with it.
-    pub age: Age,
+    /// The precedence among mappings that tie.
+    pub precedence: Precedence,
     /// `roleARN`, `userARN` or `spec.arn`; empty is none.
     pub arn: String,
-    /// How `arn` is read.
-    pub globs: Globs,
+    /// Whether `arn` may have wildcards.
+    pub wildcards: WildcardMode,
     /// `spec.arnPattern`.
     pub arn_pattern: Option<String>,
     /// `spec.userID`.
     pub user_id: Option<String>,
     /// `spec.roleID`.
     pub role_id: Option<String>,
-    /// `spec.match`: a CEL condition that must hold, too. Alone, it is about anyone who meets it.
+    /// `spec.match`: a CEL condition that must hold, too. Alone, it matches every identity that meets it.
     pub condition: Option<String>,
     /// The username, a template. Beside an expression: a name starting `system:` that it may give.
     pub username: String,
@@ -97,18 +97,24 @@ pub struct Mapping {
     /// `spec.groupsExpressionMayAdd`: the names starting `system:` that this expression may give.
     pub groups_expression_may_add: Vec<String>,
     /// How an `arn` that names one session of a role is read.
-    pub session_arns: SessionArns,
+    pub session_arn_mode: SessionArnMode,
 }
 
 impl Mapping {
-    /// A mapping of one ARN, as Go knows them.
+    /// Creates a mapping of one ARN, the only kind that Go supports.
     #[must_use]
-    pub fn exact(source: Source, age: Age, arn: &str, username: &str, groups: Vec<String>) -> Self {
+    pub fn for_arn(
+        source: Source,
+        age: Precedence,
+        arn: &str,
+        username: &str,
+        groups: Vec<String>,
+    ) -> Self {
         Self {
             source,
-            age,
+            precedence: age,
             arn: arn.to_owned(),
-            globs: Globs::Literal,
+            wildcards: WildcardMode::Disabled,
             arn_pattern: None,
             user_id: None,
             role_id: None,
@@ -118,15 +124,15 @@ impl Mapping {
             groups,
             groups_expression: None,
             groups_expression_may_add: Vec::new(),
-            session_arns: SessionArns::Refused,
+            session_arn_mode: SessionArnMode::Refused,
         }
     }
 
-    /// The role, if `arn` names one session of it. Identities are looked up by their role, so such a mapping could only
-    /// be about every session.
+    /// Returns the role if `arn` names one session of a role. Identities are looked up by their role, so such a mapping
+    /// could only match every session.
     #[must_use]
     pub fn role_of_session(&self) -> Option<Arn> {
-        if self.globs == Globs::Wildcards && Pattern::has_wildcard(&self.arn) {
+        if self.wildcards == WildcardMode::Enabled && Pattern::has_wildcard(&self.arn) {
             return None;
         }
         let arn = Arn::parse(&self.arn).ok()?;
@@ -134,49 +140,49 @@ impl Mapping {
     }
 }
 
-/// Of two rules that tie, the older one counts: by creation time, then by place in a list, then by name.
+/// The precedence among rules that tie: the older one wins, by creation time, then by list index, then by position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Age {
+pub enum Precedence {
     /// An object, by its creation time.
     Created(UnixTime),
-    /// An entry of a file, by its place.
-    Place(usize),
+    /// An entry of a file, by its index in the list.
+    ListIndex(usize),
 }
 
-/// How `arn` is read.
+/// Whether `arn` may have wildcards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Globs {
+pub enum WildcardMode {
     /// `*` and `?` are wildcards: in objects, and in files with `server.globs`.
-    Wildcards,
-    /// They are themselves, as Go reads them in files; no identity has them.
-    Literal,
+    Enabled,
+    /// `*` and `?` are literal, as Go reads them in files; no identity has them.
+    Disabled,
 }
 
 /// How an `arn` that names one session of a role is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionArns {
+pub enum SessionArnMode {
     /// The mapping is refused: it would let every session in under a name that is meant for one.
     Refused,
     /// As the role, as Go reads it: in objects that Go's users made.
     AsRole,
 }
 
-/// A mapping that can be applied.
+/// A compiled mapping.
 #[derive(Clone, Debug)]
 pub struct Rule {
     source: Source,
-    age: Age,
+    precedence: Precedence,
     subject: Subject,
     condition: Option<Expression>,
     naming: Naming,
 }
 
-/// Why a mapping was refused. The others are not touched by it.
+/// Why a mapping was refused. Other mappings are unaffected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuleError {
-    /// It does not say whom it is about.
-    Nobody,
-    /// It says whom it is about in two ways.
+    /// The mapping has no subject.
+    NoSubject,
+    /// The mapping has two subjects.
     TwoSubjects(&'static str, &'static str),
     /// Its ARN cannot be an identity.
     Arn(ArnError),
@@ -185,7 +191,7 @@ pub enum RuleError {
         /// What to write instead.
         role: String,
     },
-    /// One of its `groupsExpressionMayAdd` cannot be there.
+    /// An entry of `groupsExpressionMayAdd` is not allowed.
     MayAdd {
         /// Which, from 0.
         index: usize,
@@ -196,7 +202,7 @@ pub enum RuleError {
     MayAddWithoutExpression,
     /// Its ARN has wildcards, and is not a pattern.
     Pattern(PatternError),
-    /// Its id is not an id.
+    /// The user or role id is malformed.
     Id(&'static str),
     /// One of its expressions was refused.
     Expression {
@@ -219,7 +225,7 @@ pub enum RuleError {
 impl fmt::Display for RuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nobody => {
+            Self::NoSubject => {
                 f.write_str("it names nobody: give it an ARN, a pattern, an id or a condition")
             }
             Self::Expression { field, error } => write!(f, "its `{field}` was refused: {error}"),
@@ -253,18 +259,18 @@ impl Rule {
     /// Checks `mapping` and parses its parts.
     ///
     /// # Errors
-    /// Says which part is wrong.
+    /// Returns the part that is wrong.
     pub fn compile(mapping: Mapping) -> Result<Self, RuleError> {
-        let subject = subject(&mapping)?;
+        let subject = parse_subject(&mapping)?;
         let naming = Naming::compile(&mapping)?;
         let condition = mapping
             .condition
             .as_ref()
-            .map(|source| naming::expression("match", source, Kind::Condition))
+            .map(|source| naming::compile_expression("match", source, ExpressionKind::Condition))
             .transpose()?;
         Ok(Self {
             source: mapping.source,
-            age: mapping.age,
+            precedence: mapping.precedence,
             subject,
             condition,
             naming,
@@ -274,7 +280,8 @@ impl Rule {
     /// Returns a mapping that compiles to this rule. An ARN of a session is the ARN of its role.
     #[must_use]
     pub fn to_mapping(&self) -> Mapping {
-        let mut mapping = Mapping::exact(self.source.clone(), self.age, "", "", Vec::new());
+        let mut mapping =
+            Mapping::for_arn(self.source.clone(), self.precedence, "", "", Vec::new());
         self.naming.write_into(&mut mapping);
         mapping.condition = self.condition.as_ref().map(|text| text.source().to_owned());
         match &self.subject {
@@ -287,77 +294,77 @@ impl Rule {
         mapping
     }
 
-    /// Where it stands.
+    /// Returns the location of the rule.
     #[must_use]
     pub fn source(&self) -> &Source {
         &self.source
     }
 
-    /// Whom it speaks for.
+    /// Returns the subject that the rule matches.
     #[must_use]
     pub fn subject(&self) -> &Subject {
         &self.subject
     }
 
-    /// The username and the groups as they were written: templates. Beside an expression for it, the username is a name
-    /// starting `system:` that the expression may give.
+    /// Returns the username and the groups as written: templates. Beside an expression, the username is the name starting
+    /// `system:` that the expression may give.
     #[must_use]
-    pub fn written_names(&self) -> (&str, &[Box<str>]) {
-        self.naming.written()
+    pub fn raw_names(&self) -> (&str, &[Box<str>]) {
+        self.naming.raw_names()
     }
 
-    /// The names starting `system:` that the expression for groups may give.
+    /// Returns the names starting `system:` that the expression for groups may give.
     #[must_use]
     pub fn expression_may_add(&self) -> &[Box<str>] {
         self.naming.may_add()
     }
 
-    /// The fields of [`Mapping`] that are expressions, as they are called where rules are written.
+    /// Returns the names of the expression fields that the rule has, as they are called in mappings.
     #[must_use]
-    pub fn expressions(&self) -> Vec<&'static str> {
-        let (username, groups) = self.naming.is_expression();
+    pub fn expression_fields(&self) -> Vec<&'static str> {
+        let (username, groups) = self.naming.uses_expressions();
         [
             ("match", self.has_condition()),
             ("usernameExpression", username),
             ("groupsExpression", groups),
         ]
         .into_iter()
-        .filter_map(|(field, is_there)| is_there.then_some(field))
+        .filter_map(|(field, is_present)| is_present.then_some(field))
         .collect()
     }
 
-    /// Whether it is asked before `other`, which is about the same subject.
+    /// Returns whether the rule takes precedence over `other`, a rule for the same subject.
     #[must_use]
-    pub fn comes_before(&self, other: &Self) -> bool {
-        self.rank() < other.rank()
+    pub fn takes_precedence_over(&self, other: &Self) -> bool {
+        self.precedence_key() < other.precedence_key()
     }
 
-    /// Smaller is older; no two rules of one backend are equal.
-    pub(crate) fn rank(&self) -> (Age, &str) {
-        (self.age, &self.source.position)
+    /// Returns the sort key of precedence: the smaller one wins, and no two rules of one backend have equal keys.
+    pub(crate) fn precedence_key(&self) -> (Precedence, &str) {
+        (self.precedence, &self.source.position)
     }
 
-    /// Whether it matches on a condition, too.
+    /// Returns whether the rule has a condition.
     #[must_use]
     pub fn has_condition(&self) -> bool {
         self.condition.is_some()
     }
 
-    /// Whether `identity`, which it speaks for, meets its condition. A condition that fails to run does not hold.
-    pub(crate) fn holds(&self, identity: &Identity) -> Result<bool, EvaluationError> {
+    /// Returns whether `identity`, which the subject matches, meets the condition of the rule.
+    pub(crate) fn condition_holds(&self, identity: &Identity) -> Result<bool, EvaluationError> {
         match &self.condition {
             None => Ok(true),
             Some(condition) => condition.evaluate_condition(identity),
         }
     }
 
-    pub(crate) fn names(&self, identity: &Identity) -> Result<Names, NameError> {
-        self.naming.names(identity)
+    pub(crate) fn resolve_names(&self, identity: &Identity) -> Result<ResolvedNames, NameError> {
+        self.naming.resolve(identity)
     }
 }
 
-fn subject(mapping: &Mapping) -> Result<Subject, RuleError> {
-    let given = [
+fn parse_subject(mapping: &Mapping) -> Result<Subject, RuleError> {
+    let subjects = [
         (
             "arn",
             Some(mapping.arn.as_str()).filter(|arn| !arn.is_empty()),
@@ -366,42 +373,42 @@ fn subject(mapping: &Mapping) -> Result<Subject, RuleError> {
         ("userID", mapping.user_id.as_deref()),
         ("roleID", mapping.role_id.as_deref()),
     ];
-    let mut given = given
+    let mut subjects = subjects
         .into_iter()
         .filter_map(|(field, value)| value.map(|value| (field, value)));
-    let Some((field, value)) = given.next() else {
+    let Some((field, value)) = subjects.next() else {
         return match mapping.condition {
             Some(_) => Ok(Subject::Anyone),
-            None => Err(RuleError::Nobody),
+            None => Err(RuleError::NoSubject),
         };
     };
-    if let Some((other, _)) = given.next() {
+    if let Some((other, _)) = subjects.next() {
         return Err(RuleError::TwoSubjects(field, other));
     }
     match field {
-        "arn" if mapping.globs == Globs::Wildcards && Pattern::has_wildcard(value) => {
-            pattern(value)
+        "arn" if mapping.wildcards == WildcardMode::Enabled && Pattern::has_wildcard(value) => {
+            parse_pattern(value)
         }
-        "arn" => exact(value, mapping.session_arns),
-        "arnPattern" if Pattern::has_wildcard(value) => pattern(value),
-        "arnPattern" => exact(value, SessionArns::Refused),
-        "userID" => Ok(Subject::Id(SubjectId::User(id(field, value)?))),
-        _ => Ok(Subject::Id(SubjectId::Role(id(field, value)?))),
+        "arn" => parse_exact_arn(value, mapping.session_arn_mode),
+        "arnPattern" if Pattern::has_wildcard(value) => parse_pattern(value),
+        "arnPattern" => parse_exact_arn(value, SessionArnMode::Refused),
+        "userID" => Ok(Subject::Id(SubjectId::User(parse_id(field, value)?))),
+        _ => Ok(Subject::Id(SubjectId::Role(parse_id(field, value)?))),
     }
 }
 
-fn pattern(text: &str) -> Result<Subject, RuleError> {
+fn parse_pattern(text: &str) -> Result<Subject, RuleError> {
     Pattern::parse(text)
         .map(Subject::Pattern)
         .map_err(RuleError::Pattern)
 }
 
-/// One session of a role can be no subject: identities are looked up by the role.
-fn exact(text: &str, session_arns: SessionArns) -> Result<Subject, RuleError> {
+/// Parses an exact ARN. A session of a role is no subject: identities are looked up by the role.
+fn parse_exact_arn(text: &str, session_arns: SessionArnMode) -> Result<Subject, RuleError> {
     let arn = Arn::parse(text).map_err(RuleError::Arn)?;
     match (arn.resource(), session_arns) {
-        (Resource::AssumedRole { .. }, SessionArns::AsRole) => Ok(Subject::Arn(arn.canonical())),
-        (Resource::AssumedRole { .. }, SessionArns::Refused) => {
+        (Resource::AssumedRole { .. }, SessionArnMode::AsRole) => Ok(Subject::Arn(arn.canonical())),
+        (Resource::AssumedRole { .. }, SessionArnMode::Refused) => {
             let role = arn.canonical().to_string();
             Err(RuleError::AssumedRole { role })
         }
@@ -409,17 +416,17 @@ fn exact(text: &str, session_arns: SessionArns) -> Result<Subject, RuleError> {
     }
 }
 
-/// Whom `text`, an ARN or a pattern of the file, names.
-pub(super) fn named(text: &str) -> Result<Subject, RuleError> {
+/// Parses `text`, an ARN or a pattern.
+pub(super) fn parse_arn_or_pattern(text: &str) -> Result<Subject, RuleError> {
     if Pattern::has_wildcard(text) {
-        pattern(text)
+        parse_pattern(text)
     } else {
-        exact(text, SessionArns::Refused)
+        parse_exact_arn(text, SessionArnMode::Refused)
     }
 }
 
-fn id(field: &'static str, text: &str) -> Result<Box<str>, RuleError> {
-    is_word(text)
+fn parse_id(field: &'static str, text: &str) -> Result<Box<str>, RuleError> {
+    is_identifier(text)
         .then(|| text.into())
         .ok_or(RuleError::Id(field))
 }

@@ -1,52 +1,56 @@
-//! Rules: which identity becomes which Kubernetes user.
+//! Rules: map identities to Kubernetes users.
 
+mod cow_map;
 pub mod expression;
 mod index;
 mod mapping;
 mod naming;
-mod near;
+mod near_miss;
 pub mod pattern;
-mod patterns;
+mod pattern_index;
 mod protected;
-mod ranked;
-mod sharded;
+mod rule_list;
 pub mod subject;
 pub mod template;
 mod validation;
 
 pub use index::{BackendRules, Conflict, ReservedPrefixes};
-pub use mapping::{Age, Backend, Globs, Mapping, Rule, RuleError, SessionArns, Source};
+pub use mapping::{
+    Backend, Mapping, Precedence, Rule, RuleError, SessionArnMode, Source, WildcardMode,
+};
 pub use naming::{MayAddError, NameError, NameProblem};
-pub use near::NearMiss;
-pub use protected::Protected;
+pub use near_miss::NearMiss;
+pub use protected::ProtectedIdentities;
 pub use validation::Validation;
 
 use std::sync::Arc;
 
 use crate::arn::{AccountId, ArnKey};
-use crate::decision::{Decision, Denial, Explanation, KubernetesUser, Matched, NoUser, PassedOver};
+use crate::decision::{
+    Decision, Denial, Explanation, KubernetesUser, MatchedEntry, RulesRefusal, SkippedRule,
+};
 use crate::identity::Identity;
 use crate::login::VerifiedIdentity;
-use crate::rules::sharded::ShardedMap;
+use crate::rules::cow_map::CowMap;
 
 /// All rules of a server, in the order in which its backends answer.
 ///
-/// Whoever feeds it changes one and hands out clones, which are cheap and see no later change: requests read theirs
+/// A writer changes one rule set and publishes clones, which are cheap and see no later change: requests read a clone
 /// without a lock.
 #[derive(Clone, Debug, Default)]
 pub struct RuleSet {
     backends: Vec<BackendRules>,
-    protected: Arc<Protected>,
+    protected: Arc<ProtectedIdentities>,
     validations: Arc<[Validation]>,
-    scrubbed: ShardedMap<AccountId>,
+    scrubbed: CowMap<AccountId>,
 }
 
 impl RuleSet {
-    /// The rules of `backends`, the first of which answers first. Identities of `scrubbed` accounts are granted
-    /// without a trace of who they are.
+    /// Creates a rule set of `backends`, in order of precedence. A grant to an identity of a `scrubbed` account does not
+    /// identify it.
     #[must_use]
     pub fn new(backends: Vec<BackendRules>, scrubbed: impl IntoIterator<Item = AccountId>) -> Self {
-        let mut accounts = ShardedMap::default();
+        let mut accounts = CowMap::default();
         for account in scrubbed {
             let key = account.as_str().to_owned();
             accounts.alter(&key, |_| Some(account));
@@ -59,7 +63,7 @@ impl RuleSet {
         }
     }
 
-    /// The same rules; every user that they give must pass `validations`, too.
+    /// Returns the rules with `validations`, which every granted user must pass.
     #[must_use]
     pub fn with_validations(self, validations: Vec<Validation>) -> Self {
         Self {
@@ -68,17 +72,17 @@ impl RuleSet {
         }
     }
 
-    /// The same rules; identities that `protected` names are answered by the file's mappings, where it has any.
+    /// Returns the rules with `protected` identities, for which the mappings of the mounted file take precedence.
     #[must_use]
-    pub fn with_protected(self, protected: Protected) -> Self {
+    pub fn with_protected(self, protected: ProtectedIdentities) -> Self {
         Self {
             protected: Arc::new(protected),
             ..self
         }
     }
 
-    /// The same rules; those of each backend are marked as stale where `is_stale` says so, and as confirmed elsewhere.
-    /// The host knows the time, and asks for this with each decision.
+    /// Returns the rules with each backend marked as stale if `is_stale` returns true for it, and as current otherwise.
+    /// The host knows the time, and calls this for each decision.
     #[must_use]
     pub fn with_stale(self, is_stale: impl Fn(Backend) -> bool) -> Self {
         let backends = self.backends.into_iter();
@@ -92,27 +96,31 @@ impl RuleSet {
         }
     }
 
-    /// The rules of each backend, in the order in which they answer.
+    /// Returns the rules of each backend, in order of precedence.
     #[must_use]
     pub fn backends(&self) -> &[BackendRules] {
         &self.backends
     }
 
-    /// The rules of `backend`, to be changed.
+    /// Returns the rules of `backend` for changes; `None` if the server does not use that backend.
     pub fn backend_mut(&mut self, backend: Backend) -> Option<&mut BackendRules> {
         self.backends
             .iter_mut()
             .find(|rules| rules.backend() == backend)
     }
 
-    /// Decides what `who` is granted. This is the only way to a grant.
-    pub fn decide(&self, who: &VerifiedIdentity) -> Decision {
-        let (explanation, result) = self.explain(who.identity());
-        Decision::about(who.fingerprint(), result, explanation)
+    /// Decides the login of a `verified` identity. No other function grants access.
+    pub fn decide(&self, verified: &VerifiedIdentity) -> Decision {
+        let (explanation, result) = self.explain(verified.identity());
+        Decision::from_rules(verified.fingerprint(), result, explanation)
     }
 
-    /// What [`Self::decide`] would say of `identity`, for people: it is no decision, since nobody has proven to be that.
-    pub fn explain(&self, identity: &Identity) -> (Explanation, Result<KubernetesUser, NoUser>) {
+    /// Returns the result that [`Self::decide`] would give for `identity`, and its explanation. It is no decision, since
+    /// the identity is not verified.
+    pub fn explain(
+        &self,
+        identity: &Identity,
+    ) -> (Explanation, Result<KubernetesUser, RulesRefusal>) {
         let key = identity.arn.key();
         let scrubbed = self.scrubbed.get(identity.account_id().as_str()).is_some();
         let mut explanation = Explanation {
@@ -120,23 +128,24 @@ impl RuleSet {
             scrubbed,
             ..Explanation::default()
         };
-        let answer = match self.ask(identity, &key, &mut explanation) {
-            Ok(answer) => answer,
+        let found = match self.find_match(identity, &key, &mut explanation) {
+            Ok(found) => found,
             Err(why) => return (explanation, Err(why)),
         };
-        let names = match answer {
-            Some(answer) if answer.is_stale => {
-                let backend = answer.matched.backend();
-                explanation.matched = Some(answer.matched);
-                return (explanation, Err(NoUser::Stale(backend)));
+        let names = match found {
+            Some(found) if found.is_stale => {
+                let backend = found.matched.backend();
+                explanation.matched = Some(found.matched);
+                return (explanation, Err(RulesRefusal::BackendStale(backend)));
             }
-            Some(answer) => {
-                explanation.matched = Some(answer.matched);
-                explanation.outranked = answer.outranked;
-                answer.names
+            Some(found) => {
+                explanation.matched = Some(found.matched);
+                explanation.outranked = found.outranked;
+                found.names
             }
             None => {
-                explanation.near_misses = near::misses(&self.backends, identity, &key);
+                explanation.near_misses =
+                    near_miss::find_near_misses(&self.backends, identity, &key);
                 Err(Denial::NotMapped)
             }
         };
@@ -147,42 +156,45 @@ impl RuleSet {
                 .try_for_each(|validation| validation.check(identity, &user))
                 .map(|()| user)
         });
-        (explanation, user.map_err(NoUser::Denied))
+        (explanation, user.map_err(RulesRefusal::Denied))
     }
 
-    /// What the first backend that knows `identity` says of it.
+    /// Returns the match of the first backend that maps `identity`.
     ///
     /// # Errors
-    /// When a backend before any answer has not been read or is broken: a later backend must not answer in its place.
-    fn ask(
+    /// When a backend before the match is not synced or is broken: a later backend must not answer in its place.
+    fn find_match(
         &self,
         identity: &Identity,
         key: &ArnKey,
         explanation: &mut Explanation,
-    ) -> Result<Option<Answer>, NoUser> {
+    ) -> Result<Option<BackendMatch>, RulesRefusal> {
         if self.protected.protects(key) {
             let file = |rules: &&BackendRules| rules.backend() == Backend::MountedFile;
             let file = self.backends.iter().find(file);
-            let passed_over = &mut explanation.passed_over;
-            if let Some(answer) = file.and_then(|file| answer(file, identity, key, passed_over)) {
+            let skipped_rules = &mut explanation.skipped_rules;
+            if let Some(found) =
+                file.and_then(|file| match_backend(file, identity, key, skipped_rules))
+            {
                 explanation.protected = true;
                 let others = self.backends.iter();
                 let others = others.filter(|rules| rules.backend() != Backend::MountedFile);
-                return Ok(Some(answer.before(others, identity, key)));
+                return Ok(Some(found.with_outranked(others, identity, key)));
             }
-            // The file will be asked again, in its turn.
-            passed_over.clear();
+            // The loop below evaluates the file again, in its turn.
+            skipped_rules.clear();
         }
         for (index, rules) in self.backends.iter().enumerate() {
             if rules.is_broken() {
-                return Err(NoUser::Broken(rules.backend()));
+                return Err(RulesRefusal::BackendBroken(rules.backend()));
             }
-            if !rules.is_read() {
-                return Err(NoUser::NotRead(rules.backend()));
+            if !rules.is_synced() {
+                return Err(RulesRefusal::BackendNotReady(rules.backend()));
             }
-            if let Some(answer) = answer(rules, identity, key, &mut explanation.passed_over) {
+            if let Some(found) = match_backend(rules, identity, key, &mut explanation.skipped_rules)
+            {
                 let later = self.backends.iter().skip(index + 1);
-                return Ok(Some(answer.before(later, identity, key)));
+                return Ok(Some(found.with_outranked(later, identity, key)));
             }
         }
         Ok(None)
@@ -190,87 +202,88 @@ impl RuleSet {
 }
 
 /// A username and groups.
-pub(crate) type Names = (String, Vec<String>);
+pub(crate) type ResolvedNames = (String, Vec<String>);
 
-/// What one backend says of an identity.
-struct Answer {
-    matched: Matched,
-    names: Result<Names, Denial>,
+/// The match of one backend for an identity.
+struct BackendMatch {
+    matched: MatchedEntry,
+    names: Result<ResolvedNames, Denial>,
     outranked: Vec<Source>,
-    /// The backend's rules are stale, so the answer must not be given.
+    /// The backend's rules are stale, so the match must not be used.
     is_stale: bool,
 }
 
-impl Answer {
-    /// The same, with the rules of `later` backends that it outranks.
-    fn before<'a>(
+impl BackendMatch {
+    /// Adds the rules of `later` backends that the match outranks.
+    fn with_outranked<'a>(
         mut self,
         later: impl Iterator<Item = &'a BackendRules>,
         identity: &Identity,
         key: &ArnKey,
     ) -> Self {
         let rules = later
-            .filter(|rules| rules.is_read())
+            .filter(|rules| rules.is_synced())
             .flat_map(|rules| rules.candidates(identity, key))
-            .take(MAX_NAMED.saturating_sub(self.outranked.len()));
-        self.outranked.extend(matching(rules, identity));
+            .take(MAX_LISTED_RULES.saturating_sub(self.outranked.len()));
+        self.outranked.extend(matching_sources(rules, identity));
         self
     }
 }
 
-/// How many rules of a kind an explanation names.
-const MAX_NAMED: usize = 5;
+/// The most rules of a kind that an explanation lists.
+const MAX_LISTED_RULES: usize = 5;
 
-/// The rules among `candidates` that speak for `identity`.
-fn matching<'a>(
+/// Returns the sources of the `candidates` whose condition holds for `identity`.
+fn matching_sources<'a>(
     candidates: impl Iterator<Item = &'a Rule>,
     identity: &Identity,
 ) -> impl Iterator<Item = Source> {
     candidates
-        .filter(|rule| matches!(rule.holds(identity), Ok(true)))
+        .filter(|rule| matches!(rule.condition_holds(identity), Ok(true)))
         .map(|rule| rule.source().clone())
 }
 
-fn answer(
+fn match_backend(
     rules: &BackendRules,
     identity: &Identity,
     key: &ArnKey,
-    passed_over: &mut Vec<PassedOver>,
-) -> Option<Answer> {
+    skipped_rules: &mut Vec<SkippedRule>,
+) -> Option<BackendMatch> {
     let mut candidates = rules.candidates(identity, key);
     let first = candidates.find(|rule| {
-        let failure = match rule.holds(identity) {
+        let failure = match rule.condition_holds(identity) {
             Ok(true) => return true,
             Ok(false) => None,
             Err(error) => Some(error.to_string()),
         };
-        if passed_over.len() < MAX_NAMED {
-            passed_over.push(PassedOver {
+        if skipped_rules.len() < MAX_LISTED_RULES {
+            skipped_rules.push(SkippedRule {
                 rule: rule.source().clone(),
                 failure,
             });
         }
         false
     });
-    let unreserved = |names| rules.unreserved(names);
+    let check_reserved = |names| rules.check_reserved(names);
     if let Some(rule) = first {
-        return Some(Answer {
-            matched: Matched::Rule(rule.source().clone()),
+        return Some(BackendMatch {
+            matched: MatchedEntry::Rule(rule.source().clone()),
             names: rule
-                .names(identity)
-                .and_then(unreserved)
+                .resolve_names(identity)
+                .and_then(check_reserved)
                 .map_err(Denial::Name),
-            outranked: matching(candidates.take(MAX_NAMED), identity).collect(),
+            outranked: matching_sources(candidates.take(MAX_LISTED_RULES), identity).collect(),
             is_stale: rules.is_stale(),
         });
     }
     let account = identity.account_id();
-    rules.maps_account(account).then(|| Answer {
-        matched: Matched::Account {
+    rules.maps_account(account).then(|| BackendMatch {
+        matched: MatchedEntry::Account {
             backend: rules.backend(),
             account: account.clone(),
         },
-        names: unreserved((identity.arn.canonical().to_string(), Vec::new())).map_err(Denial::Name),
+        names: check_reserved((identity.arn.canonical().to_string(), Vec::new()))
+            .map_err(Denial::Name),
         outranked: Vec::new(),
         is_stale: rules.is_stale(),
     })

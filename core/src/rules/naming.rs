@@ -4,47 +4,47 @@ use std::fmt;
 use std::slice;
 
 use crate::identity::Identity;
-use crate::rules::Names;
-use crate::rules::expression::{EvaluationError, Expression, Kind};
+use crate::rules::ResolvedNames;
+use crate::rules::expression::{EvaluationError, Expression, ExpressionKind};
 use crate::rules::mapping::{Mapping, RuleError};
 use crate::rules::template::{RESERVED_PREFIX, RenderError, Template, is_reserved};
 
-/// How a rule names whoever it matches.
+/// The templates and expressions that give the username and groups of a rule.
 #[derive(Clone, Debug)]
 pub(super) struct Naming {
-    username: Username,
+    username: UsernameSpec,
     groups: Vec<Template>,
     groups_expression: Option<Expression>,
-    /// The username as it is written. An expression may give one that starts `system:` only if it is exactly this.
-    written_username: Box<str>,
-    /// The groups as they are written.
-    written_groups: Vec<Box<str>>,
+    /// The username as written. An expression may give one that starts `system:` only if it is exactly this.
+    raw_username: Box<str>,
+    /// The groups as written.
+    raw_groups: Vec<Box<str>>,
     /// The groups starting `system:` that the expression may give, each exactly.
     may_add: Box<[Box<str>]>,
 }
 
 #[derive(Clone, Debug)]
-enum Username {
+enum UsernameSpec {
     Template(Template),
     Expression(Expression),
 }
 
-/// A rule matched, but the username or a group that it gives cannot be used.
+/// A rule matches, but its username or one of its groups is unusable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameError {
     /// `username` or `groups[<n>]`.
     pub field: String,
-    /// What is wrong with it.
+    /// What is wrong with the name.
     pub problem: NameProblem,
 }
 
-/// Why a name cannot be among those that an expression may give.
+/// Why an entry of `groupsExpressionMayAdd` was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MayAddError {
     /// There is no text.
     Empty,
-    /// It does not start with [`RESERVED_PREFIX`]. Its author may believe that the list limits other names, too.
-    NotReserved,
+    /// It does not start with [`RESERVED_PREFIX`]. Its author may assume that the list limits other names, too.
+    MissingReservedPrefix,
     /// It holds `{{`: nothing is rendered here.
     Template,
     /// It holds a control character.
@@ -55,7 +55,7 @@ impl fmt::Display for MayAddError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("it is empty"),
-            Self::NotReserved => write!(
+            Self::MissingReservedPrefix => write!(
                 f,
                 "it does not start with `{RESERVED_PREFIX}`, and an expression may give such names whether they are here or not; remove it"
             ),
@@ -72,13 +72,13 @@ impl std::error::Error for MayAddError {}
 /// What is wrong with a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NameProblem {
-    /// A template gives none, or one that cannot be used.
+    /// A template gives no usable name.
     Render(RenderError),
-    /// An expression gives none.
+    /// An expression gives no name.
     Evaluation(EvaluationError),
-    /// An expression gives a name that starts with [`RESERVED_PREFIX`], and the rule does not let it.
+    /// An expression gives a name that starts with [`RESERVED_PREFIX`], and the rule does not list it.
     MayNotAdd {
-        /// The field that would let it.
+        /// The field that lists the allowed names.
         field: &'static str,
     },
     /// The backend may not give names that start so.
@@ -90,7 +90,7 @@ impl fmt::Display for NameProblem {
         match self {
             Self::Render(error) => error.fmt(f),
             Self::Evaluation(error) => write!(f, "its expression failed: {error}"),
-            // Whoever logs in reads this: it tells no name.
+            // The caller reads this message, so it contains no name.
             Self::MayNotAdd { field } => write!(
                 f,
                 "its expression gives a name that starts with `{RESERVED_PREFIX}`, and `{field}` does not have it"
@@ -109,11 +109,12 @@ impl Naming {
     pub(super) fn compile(mapping: &Mapping) -> Result<Self, RuleError> {
         let username = match &mapping.username_expression {
             None => Template::parse(&mapping.username)
-                .map(Username::Template)
+                .map(UsernameSpec::Template)
                 .map_err(RuleError::Username)?,
             Some(source) => {
-                let expression = expression("usernameExpression", source, Kind::Username)?;
-                Username::Expression(expression)
+                let expression =
+                    compile_expression("usernameExpression", source, ExpressionKind::Username)?;
+                UsernameSpec::Expression(expression)
             }
         };
         let groups = mapping
@@ -127,7 +128,7 @@ impl Naming {
         let groups_expression = mapping
             .groups_expression
             .as_ref()
-            .map(|source| expression("groupsExpression", source, Kind::Groups))
+            .map(|source| compile_expression("groupsExpression", source, ExpressionKind::Groups))
             .transpose()?;
         let may_add = &mapping.groups_expression_may_add;
         if groups_expression.is_none() && !may_add.is_empty() {
@@ -140,8 +141,8 @@ impl Naming {
             username,
             groups,
             groups_expression,
-            written_username: mapping.username.as_str().into(),
-            written_groups: mapping
+            raw_username: mapping.username.as_str().into(),
+            raw_groups: mapping
                 .groups
                 .iter()
                 .map(|name| name.as_str().into())
@@ -154,39 +155,37 @@ impl Naming {
         &self.may_add
     }
 
-    pub(super) fn written(&self) -> (&str, &[Box<str>]) {
-        (&self.written_username, &self.written_groups)
+    pub(super) fn raw_names(&self) -> (&str, &[Box<str>]) {
+        (&self.raw_username, &self.raw_groups)
     }
 
-    /// Writes the names into `mapping`, as they were written.
+    /// Writes the names into `mapping` as they were written.
     pub(super) fn write_into(&self, mapping: &mut Mapping) {
         let source = |expression: &Expression| expression.source().to_owned();
-        mapping.username = self.written_username.to_string();
+        mapping.username = self.raw_username.to_string();
         mapping.username_expression = match &self.username {
-            Username::Template(_) => None,
-            Username::Expression(expression) => Some(source(expression)),
+            UsernameSpec::Template(_) => None,
+            UsernameSpec::Expression(expression) => Some(source(expression)),
         };
-        mapping.groups = self
-            .written_groups
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        mapping.groups = self.raw_groups.iter().map(ToString::to_string).collect();
         mapping.groups_expression = self.groups_expression.as_ref().map(source);
         mapping.groups_expression_may_add = self.may_add.iter().map(ToString::to_string).collect();
     }
 
-    /// Whether an expression gives the username, and whether one gives further groups.
-    pub(super) fn is_expression(&self) -> (bool, bool) {
-        let username = matches!(self.username, Username::Expression(_));
+    /// Returns whether an expression gives the username, and whether one gives further groups.
+    pub(super) fn uses_expressions(&self) -> (bool, bool) {
+        let username = matches!(self.username, UsernameSpec::Expression(_));
         (username, self.groups_expression.is_some())
     }
 
-    /// The names for `identity`; groups as written, then those of the expression that are not among them.
-    pub(super) fn names(&self, identity: &Identity) -> Result<Names, NameError> {
-        let username = self.username(identity).map_err(|problem| NameError {
-            field: "username".to_owned(),
-            problem,
-        })?;
+    /// Returns the names for `identity`; first the groups as written, then the further ones of the expression.
+    pub(super) fn resolve(&self, identity: &Identity) -> Result<ResolvedNames, NameError> {
+        let username = self
+            .resolve_username(identity)
+            .map_err(|problem| NameError {
+                field: "username".to_owned(),
+                problem,
+            })?;
         let group_error = |index, problem| NameError {
             field: format!("groups[{index}]"),
             problem,
@@ -202,37 +201,43 @@ impl Naming {
         let Some(expression) = &self.groups_expression else {
             return Ok((username, groups));
         };
-        let evaluated = expression.evaluate_names(identity);
+        let evaluated = expression.evaluate_groups(identity);
         let evaluated = evaluated
             .map_err(|error| group_error(self.groups.len(), NameProblem::Evaluation(error)))?;
         for (index, group) in evaluated.into_iter().enumerate() {
-            // What the identity has anyway needs no leave.
+            // A group that the rule gives anyway needs no permission.
             if groups.contains(&group) {
                 continue;
             }
-            checked(&group, &self.may_add, "groupsExpressionMayAdd")
+            check_expression_name(&group, &self.may_add, "groupsExpressionMayAdd")
                 .map_err(|problem| group_error(self.groups.len() + index, problem))?;
             groups.push(group);
         }
         Ok((username, groups))
     }
 
-    fn username(&self, identity: &Identity) -> Result<String, NameProblem> {
+    fn resolve_username(&self, identity: &Identity) -> Result<String, NameProblem> {
         match &self.username {
-            Username::Template(template) => template.render(identity).map_err(NameProblem::Render),
-            Username::Expression(expression) => {
-                let name = expression.evaluate_name(identity);
+            UsernameSpec::Template(template) => {
+                template.render(identity).map_err(NameProblem::Render)
+            }
+            UsernameSpec::Expression(expression) => {
+                let name = expression.evaluate_username(identity);
                 let name = name.map_err(NameProblem::Evaluation)?;
-                checked(&name, slice::from_ref(&self.written_username), "username")?;
+                check_expression_name(&name, slice::from_ref(&self.raw_username), "username")?;
                 Ok(name)
             }
         }
     }
 }
 
-/// Whether `name`, which an expression gave, may be one. One that starts with [`RESERVED_PREFIX`] must be among
-/// `allowed`, which `field` holds.
-fn checked(name: &str, allowed: &[Box<str>], field: &'static str) -> Result<(), NameProblem> {
+/// Checks `name`, the result of an expression. A name that starts with [`RESERVED_PREFIX`] must be among `allowed`, the
+/// entries of `field`.
+fn check_expression_name(
+    name: &str,
+    allowed: &[Box<str>],
+    field: &'static str,
+) -> Result<(), NameProblem> {
     if name.is_empty() {
         Err(NameProblem::Render(RenderError::Empty))
     } else if name.chars().any(char::is_control) {
@@ -252,16 +257,16 @@ fn check_may_add(name: &str) -> Result<(), MayAddError> {
     } else if name.contains("{{") {
         Err(MayAddError::Template)
     } else if !name.starts_with(RESERVED_PREFIX) {
-        Err(MayAddError::NotReserved)
+        Err(MayAddError::MissingReservedPrefix)
     } else {
         Ok(())
     }
 }
 
-pub(super) fn expression(
+pub(super) fn compile_expression(
     field: &'static str,
     source: &str,
-    kind: Kind,
+    kind: ExpressionKind,
 ) -> Result<Expression, RuleError> {
     Expression::compile(source, kind).map_err(|error| RuleError::Expression { field, error })
 }

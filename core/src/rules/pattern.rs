@@ -8,9 +8,9 @@ use std::fmt;
 
 use crate::arn::{AccountId, ArnError, ArnKey};
 
-/// Longer patterns are refused.
+/// The size limit of a pattern.
 const MAX_BYTES: usize = 512;
-/// More `*` and `**` in one pattern are refused: matching tries them out.
+/// The most `*` and `**` in one pattern, since matching backtracks over them.
 const MAX_STARS: usize = 8;
 
 /// A glob over canonical ARNs.
@@ -21,27 +21,27 @@ pub struct Pattern {
     /// The text before the first wildcard, in lower case.
     prefix: Box<str>,
     /// What follows it.
-    tokens: Box<[Token]>,
+    tokens: Box<[PatternToken]>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Token {
+enum PatternToken {
     /// This byte, in lower case.
     Byte(u8),
     /// `?`: one byte, no `/`.
-    One,
+    AnyByte,
     /// `*`: any bytes, no `/`.
     Star,
     /// `**`: any bytes.
     DoubleStar,
 }
 
-impl Token {
-    /// The same, but that `*` does not stop at a `/`.
-    fn without_stop(self) -> Self {
+impl PatternToken {
+    /// Returns the token, with `**` in place of `*`.
+    fn crossing_segments(self) -> Self {
         match self {
             Self::Star => Self::DoubleStar,
-            Self::Byte(_) | Self::One | Self::DoubleStar => self,
+            Self::Byte(_) | Self::AnyByte | Self::DoubleStar => self,
         }
     }
 }
@@ -56,7 +56,7 @@ pub enum PatternError {
     /// There is a wildcard in the account.
     WildcardInAccount,
     /// More than two `*` in a row.
-    Stars,
+    ConsecutiveStars,
     /// More than eight `*` or `**`.
     TooManyStars,
     /// No wildcard: it is an ARN.
@@ -73,7 +73,7 @@ impl fmt::Display for PatternError {
             Self::WildcardInAccount => f.write_str(
                 "the account in a pattern holds no wildcard; write one pattern for each account",
             ),
-            Self::Stars => {
+            Self::ConsecutiveStars => {
                 f.write_str("write `*` for one segment, `**` for several, never more `*` in a row")
             }
             Self::TooManyStars => write!(f, "a pattern has at most {MAX_STARS} `*` or `**`"),
@@ -86,21 +86,21 @@ impl fmt::Display for PatternError {
 impl std::error::Error for PatternError {}
 
 impl Pattern {
-    /// Whether `text` has a wildcard at all.
+    /// Returns whether `text` has a wildcard.
     #[must_use]
     pub fn has_wildcard(text: &str) -> bool {
         text.contains(['*', '?'])
     }
 
-    /// Whether both match the same: they differ in case at most.
-    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+    /// Returns whether both patterns are equal except for case, and so match the same ARNs.
+    pub(crate) fn is_equivalent(&self, other: &Self) -> bool {
         self.text.eq_ignore_ascii_case(&other.text)
     }
 
     /// Parses `text`.
     ///
     /// # Errors
-    /// Says what is wrong with it.
+    /// Returns what is wrong with `text`.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         if text.len() > MAX_BYTES {
             return Err(PatternError::TooLong);
@@ -133,26 +133,26 @@ impl Pattern {
             .split_at_checked(wildcard)
             .ok_or(PatternError::Arn(ArnError::Name))?;
         Ok(Self {
-            tokens: tokens(rest)?.into(),
+            tokens: parse_tokens(rest)?.into(),
             prefix: prefix.into(),
             account,
             text: text.into(),
         })
     }
 
-    /// The account that it is about.
+    /// Returns the account of the pattern.
     #[must_use]
     pub fn account(&self) -> &AccountId {
         &self.account
     }
 
-    /// The text before the first wildcard, in lower case. Of two patterns that match, the one with the longer wins.
+    /// Returns the text before the first wildcard, in lower case. Of two patterns that match, the one with the longer wins.
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// Whether it matches the whole of `arn`.
+    /// Returns whether the pattern matches the whole of `arn`.
     #[must_use]
     pub fn matches(&self, arn: &ArnKey) -> bool {
         arn.as_str()
@@ -160,12 +160,12 @@ impl Pattern {
             .is_some_and(|rest| tokens_match(&self.tokens, rest.as_bytes()))
     }
 
-    /// Whether it would match if `*` did not stop at a `/`.
+    /// Returns whether the pattern would match `arn` if `*` did not stop at a `/`.
     pub(crate) fn matches_across_segments(&self, arn: &ArnKey) -> bool {
-        let tokens: Vec<Token> = self
+        let tokens: Vec<PatternToken> = self
             .tokens
             .iter()
-            .map(|token| token.without_stop())
+            .map(|token| token.crossing_segments())
             .collect();
         arn.as_str()
             .strip_prefix(&*self.prefix)
@@ -186,20 +186,20 @@ impl fmt::Debug for Pattern {
     }
 }
 
-fn tokens(text: &str) -> Result<Vec<Token>, PatternError> {
+fn parse_tokens(text: &str) -> Result<Vec<PatternToken>, PatternError> {
     let mut tokens = Vec::with_capacity(text.len());
     for byte in text.bytes() {
         match (byte, tokens.last_mut()) {
-            (b'*', Some(last @ Token::Star)) => *last = Token::DoubleStar,
-            (b'*', Some(Token::DoubleStar)) => return Err(PatternError::Stars),
-            (b'*', _) => tokens.push(Token::Star),
-            (b'?', _) => tokens.push(Token::One),
-            (byte, _) => tokens.push(Token::Byte(byte)),
+            (b'*', Some(last @ PatternToken::Star)) => *last = PatternToken::DoubleStar,
+            (b'*', Some(PatternToken::DoubleStar)) => return Err(PatternError::ConsecutiveStars),
+            (b'*', _) => tokens.push(PatternToken::Star),
+            (b'?', _) => tokens.push(PatternToken::AnyByte),
+            (byte, _) => tokens.push(PatternToken::Byte(byte)),
         }
     }
     let stars = tokens
         .iter()
-        .filter(|token| matches!(token, Token::Star | Token::DoubleStar));
+        .filter(|token| matches!(token, PatternToken::Star | PatternToken::DoubleStar));
     if stars.count() > MAX_STARS {
         return Err(PatternError::TooManyStars);
     }
@@ -208,32 +208,34 @@ fn tokens(text: &str) -> Result<Vec<Token>, PatternError> {
 
 /// Takes each star as short as it can be, and lengthens the last one when what follows does not fit: a `*` up to the
 /// next `/`, then the last `**`. Earlier stars need no second try, since a later one reaches all that they could.
-fn tokens_match(tokens: &[Token], text: &[u8]) -> bool {
-    if !ends_alike(tokens, text) {
+fn tokens_match(tokens: &[PatternToken], text: &[u8]) -> bool {
+    if !suffix_matches(tokens, text) {
         return false;
     }
     let (mut tokens, mut text) = (tokens, text);
-    let mut star: Option<(&[Token], &[u8])> = None;
-    let mut double_star: Option<(&[Token], &[u8])> = None;
+    let mut star: Option<(&[PatternToken], &[u8])> = None;
+    let mut double_star: Option<(&[PatternToken], &[u8])> = None;
     loop {
         match (tokens.split_first(), text.split_first()) {
             (None, None) => return true,
-            (Some((Token::Star, rest)), _) => {
+            (Some((PatternToken::Star, rest)), _) => {
                 star = Some((rest, text));
                 tokens = rest;
                 continue;
             }
-            (Some((Token::DoubleStar, rest)), _) => {
+            (Some((PatternToken::DoubleStar, rest)), _) => {
                 double_star = Some((rest, text));
                 star = None;
                 tokens = rest;
                 continue;
             }
-            (Some((Token::Byte(expected), after)), Some((byte, rest))) if expected == byte => {
+            (Some((PatternToken::Byte(expected), after)), Some((byte, rest)))
+                if expected == byte =>
+            {
                 (tokens, text) = (after, rest);
                 continue;
             }
-            (Some((Token::One, after)), Some((byte, rest))) if *byte != b'/' => {
+            (Some((PatternToken::AnyByte, after)), Some((byte, rest))) if *byte != b'/' => {
                 (tokens, text) = (after, rest);
                 continue;
             }
@@ -259,11 +261,11 @@ fn tokens_match(tokens: &[Token], text: &[u8]) -> bool {
     }
 }
 
-/// Whether `text` ends as `tokens` do after their last wildcard: most that do not match are told by that.
-fn ends_alike(tokens: &[Token], text: &[u8]) -> bool {
+/// Returns whether `text` ends with the bytes after the last wildcard of `tokens`. This rejects most texts early.
+fn suffix_matches(tokens: &[PatternToken], text: &[u8]) -> bool {
     let literal = tokens.iter().rev().map_while(|token| match token {
-        Token::Byte(byte) => Some(byte),
-        Token::One | Token::Star | Token::DoubleStar => None,
+        PatternToken::Byte(byte) => Some(byte),
+        PatternToken::AnyByte | PatternToken::Star | PatternToken::DoubleStar => None,
     });
     literal
         .zip(text.iter().rev())
@@ -276,7 +278,7 @@ mod tests {
     use crate::arn::Arn;
 
     #[test]
-    fn matches_whole_arns_inside_one_account() {
+    fn pattern_matches_whole_arn_in_one_account() {
         for (pattern, arn, expected) in [
             ("role/dev-*", "role/dev-a", true),
             ("role/dev-*", "role/dev-", true),
@@ -319,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pattern() {
+    fn pattern_parse_rejects_malformed_text() {
         let stars = format!("acs:ram::1:role/{}", "a*".repeat(9));
         let long = format!("acs:ram::1:role/{}*", "a".repeat(512));
         for (text, error) in [
@@ -329,7 +331,7 @@ mod tests {
             ("acs:ram::1*", PatternError::Arn(ArnError::Resource)),
             ("*", PatternError::Arn(ArnError::Prefix)),
             ("acs:*:1:role/x", PatternError::Arn(ArnError::Prefix)),
-            ("acs:ram::1:role/***", PatternError::Stars),
+            ("acs:ram::1:role/***", PatternError::ConsecutiveStars),
             ("acs:ram::1:assumed-role/x/*", PatternError::AssumedRole),
             ("acs:ram::1:role/a b*", PatternError::Arn(ArnError::Name)),
             (stars.as_str(), PatternError::TooManyStars),

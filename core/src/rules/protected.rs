@@ -1,4 +1,4 @@
-//! Protected identities: those whose mapping in the file nothing else may override (`server.protect`).
+//! Protected identities, whose mapping in the mounted file no other backend can override (`server.protect`).
 
 use std::collections::BTreeSet;
 
@@ -10,18 +10,18 @@ use crate::rules::subject::Subject;
 /// The identities for which [`Backend::MountedFile`](crate::rules::Backend::MountedFile) answers first, wherever it
 /// stands in the order, and while other backends have not been read: break-glass roles, nodes.
 #[derive(Clone, Debug, Default)]
-pub struct Protected {
+pub struct ProtectedIdentities {
     arns: BTreeSet<Box<str>>,
     patterns: Vec<Pattern>,
 }
 
-impl Protected {
-    /// Protects whom `text` names: an ARN as mappings have it, or a pattern.
+impl ProtectedIdentities {
+    /// Protects the identities that `text` names: an ARN, as in mappings, or a pattern.
     ///
     /// # Errors
-    /// Says what is wrong with it.
+    /// Returns what is wrong with `text`.
     pub fn protect(&mut self, text: &str) -> Result<(), RuleError> {
-        match mapping::named(text)? {
+        match mapping::parse_arn_or_pattern(text)? {
             Subject::Arn(arn) => {
                 self.arns.insert(arn.key().as_str().into());
             }
@@ -31,23 +31,23 @@ impl Protected {
         Ok(())
     }
 
-    /// Whether nobody is protected.
+    /// Returns whether no identity is protected.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.arns.is_empty() && self.patterns.is_empty()
     }
 
-    /// Whether `subject` is protected: an ARN that is named or that a pattern matches, or a pattern that is named.
+    /// Returns whether `subject` is protected: an ARN that is named or that a pattern matches, or a pattern that is named.
     #[must_use]
     pub fn protects_subject(&self, subject: &Subject) -> bool {
         match subject {
             Subject::Arn(arn) => self.protects(&arn.key()),
-            Subject::Pattern(pattern) => self.patterns.iter().any(|own| own.is_alike(pattern)),
+            Subject::Pattern(pattern) => self.patterns.iter().any(|own| own.is_equivalent(pattern)),
             Subject::Id(_) | Subject::Anyone => false,
         }
     }
 
-    /// Whether the identity with the canonical ARN `key` is protected.
+    /// Returns whether the identity with the canonical ARN `key` is protected.
     #[must_use]
     pub fn protects(&self, key: &ArnKey) -> bool {
         self.arns.contains(key.as_str()) || self.patterns.iter().any(|pattern| pattern.matches(key))

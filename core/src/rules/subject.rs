@@ -1,4 +1,4 @@
-//! Whom a rule speaks for.
+//! Subjects: the identities that a rule matches.
 
 use std::fmt;
 
@@ -6,7 +6,8 @@ use crate::arn::{Arn, Resource};
 use crate::identity::Identity;
 use crate::rules::pattern::Pattern;
 
-/// Whom a rule speaks for, from the most to the least exact. Inside one backend, the more exact answers first.
+/// The identities that a rule matches, from the most to the least exact. In one backend, the more exact subject takes
+/// precedence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// One user or role by its immutable id, whatever its name.
@@ -15,7 +16,7 @@ pub enum Subject {
     Arn(Arn),
     /// All identities whose canonical ARN a glob matches.
     Pattern(Pattern),
-    /// Whoever meets the rule's condition.
+    /// All identities that meet the rule's condition.
     Anyone,
 }
 
@@ -29,8 +30,8 @@ pub enum SubjectId {
 }
 
 impl SubjectId {
-    /// The id that `identity` can be looked up by; an account has none.
-    pub(crate) fn of(identity: &Identity) -> Option<Self> {
+    /// Returns the id of `identity` for lookups; `None` for an account.
+    pub(crate) fn from_identity(identity: &Identity) -> Option<Self> {
         match identity.arn.resource() {
             Resource::Root => None,
             Resource::User(_) => Some(Self::User(identity.user_id.clone())),
@@ -40,7 +41,8 @@ impl SubjectId {
         }
     }
 
-    pub(crate) fn key(&self) -> String {
+    /// Returns the key of the id in the index.
+    pub(crate) fn index_key(&self) -> String {
         match self {
             Self::User(id) => format!("user:{id}"),
             Self::Role(id) => format!("role:{id}"),

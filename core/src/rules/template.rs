@@ -6,33 +6,33 @@ use std::fmt;
 use crate::arn::Resource;
 use crate::identity::Identity;
 
-/// Names that start so mean something to Kubernetes itself.
+/// The prefix of names that Kubernetes reserves for itself.
 pub const RESERVED_PREFIX: &str = "system:";
 
-/// Whether `name` starts so, after space perhaps, which a header of HTTP does not keep.
+/// Returns whether `name` starts with [`RESERVED_PREFIX`]. Leading space is ignored, because an HTTP header drops it.
 pub(crate) fn is_reserved(name: &str) -> bool {
     name.trim_start().starts_with(RESERVED_PREFIX)
 }
 
-/// A username or a group, parsed.
+/// A parsed username or group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     // Not a vector: there may be 100,000 rules, with several templates each.
-    parts: Box<[Part]>,
+    parts: Box<[TemplatePart]>,
     /// Whether the text before the first variable starts with [`RESERVED_PREFIX`].
     is_reserved: bool,
 }
 
 /// A part of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum TemplatePart {
     Literal(Box<str>),
-    Variable(Variable),
+    Variable(TemplateVariable),
 }
 
-/// What a template can stand for.
+/// A variable of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Variable {
+pub enum TemplateVariable {
     /// `{{AccountID}}`.
     AccountId,
     /// `{{SessionName}}`: with `-` for `@`, as in Go.
@@ -49,7 +49,7 @@ pub enum Variable {
     UserName,
 }
 
-impl Variable {
+impl TemplateVariable {
     /// All variables, by the names that templates use.
     pub const ALL: [(&'static str, Self); 7] = [
         ("AccountID", Self::AccountId),
@@ -61,9 +61,9 @@ impl Variable {
         ("UserName", Self::UserName),
     ];
 
-    /// Whether whoever logs in can choose the value.
+    /// Returns whether the caller can choose the value.
     #[must_use]
-    pub const fn is_callers_choice(self) -> bool {
+    pub const fn is_caller_controlled(self) -> bool {
         matches!(self, Self::SessionName | Self::SessionNameRaw)
     }
 
@@ -93,8 +93,8 @@ pub enum TemplateError {
     UnknownVariable(Box<str>),
     /// `{{` without `}}`.
     Unclosed,
-    /// A reserved name that whoever logs in could complete.
-    ReservedWithCallersChoice(&'static str),
+    /// A reserved name with a variable that the caller controls.
+    ReservedWithCallerVariable(&'static str),
 }
 
 impl fmt::Display for TemplateError {
@@ -104,7 +104,7 @@ impl fmt::Display for TemplateError {
             Self::ControlCharacter => f.write_str("it holds a control character"),
             Self::UnknownVariable(name) => write!(f, "there is no variable `{{{{{name}}}}}`"),
             Self::Unclosed => f.write_str("it has `{{` without `}}`"),
-            Self::ReservedWithCallersChoice(name) => write!(
+            Self::ReservedWithCallerVariable(name) => write!(
                 f,
                 "it starts with `{RESERVED_PREFIX}` and holds `{{{{{name}}}}}`, which whoever logs in can choose"
             ),
@@ -112,7 +112,7 @@ impl fmt::Display for TemplateError {
     }
 }
 
-/// Why a template gave no name for an identity.
+/// Why a template gives no name for an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RenderError {
     /// Kubernetes would take an empty username.
@@ -137,7 +137,7 @@ impl Template {
     /// Parses `text`.
     ///
     /// # Errors
-    /// Says what is wrong with it.
+    /// Returns what is wrong with `text`.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         if text.is_empty() {
             return Err(TemplateError::Empty);
@@ -145,12 +145,14 @@ impl Template {
         if text.chars().any(char::is_control) {
             return Err(TemplateError::ControlCharacter);
         }
-        let parts = parts(text)?;
+        let parts = parse_parts(text)?;
         let is_reserved = is_reserved(text);
         if is_reserved {
-            for (name, variable) in Variable::ALL {
-                if variable.is_callers_choice() && parts.contains(&Part::Variable(variable)) {
-                    return Err(TemplateError::ReservedWithCallersChoice(name));
+            for (name, variable) in TemplateVariable::ALL {
+                if variable.is_caller_controlled()
+                    && parts.contains(&TemplatePart::Variable(variable))
+                {
+                    return Err(TemplateError::ReservedWithCallerVariable(name));
                 }
             }
         }
@@ -160,13 +162,13 @@ impl Template {
         })
     }
 
-    /// Its parts, in their order.
+    /// Returns the parts, in order.
     #[cfg(feature = "lint")]
-    pub(crate) fn parts(&self) -> &[Part] {
+    pub(crate) fn parts(&self) -> &[TemplatePart] {
         &self.parts
     }
 
-    /// The name for `identity`.
+    /// Returns the name for `identity`.
     ///
     /// # Errors
     /// When the name would be empty, unprintable, or more than the template says.
@@ -174,8 +176,8 @@ impl Template {
         let mut name = String::new();
         for part in &self.parts {
             match part {
-                Part::Literal(text) => name.push_str(text),
-                Part::Variable(variable) => name.push_str(&variable.value(identity)),
+                TemplatePart::Literal(text) => name.push_str(text),
+                TemplatePart::Variable(variable) => name.push_str(&variable.value(identity)),
             }
         }
         if name.is_empty() {
@@ -190,23 +192,23 @@ impl Template {
     }
 }
 
-fn parts(text: &str) -> Result<Vec<Part>, TemplateError> {
+fn parse_parts(text: &str) -> Result<Vec<TemplatePart>, TemplateError> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some((literal, after)) = rest.split_once("{{") {
         let (name, after) = after.split_once("}}").ok_or(TemplateError::Unclosed)?;
-        let (_, variable) = Variable::ALL
+        let (_, variable) = TemplateVariable::ALL
             .into_iter()
             .find(|(known, _)| *known == name)
             .ok_or_else(|| TemplateError::UnknownVariable(name.into()))?;
         if !literal.is_empty() {
-            parts.push(Part::Literal(literal.into()));
+            parts.push(TemplatePart::Literal(literal.into()));
         }
-        parts.push(Part::Variable(variable));
+        parts.push(TemplatePart::Variable(variable));
         rest = after;
     }
     if !rest.is_empty() {
-        parts.push(Part::Literal(rest.into()));
+        parts.push(TemplatePart::Literal(rest.into()));
     }
     Ok(parts)
 }

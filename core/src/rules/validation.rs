@@ -3,9 +3,9 @@
 
 use crate::decision::{Denial, KubernetesUser};
 use crate::identity::Identity;
-use crate::rules::expression::{Expression, ExpressionError, Kind};
+use crate::rules::expression::{Expression, ExpressionError, ExpressionKind};
 
-/// A condition over the user that results.
+/// A condition that every resulting user must meet.
 #[derive(Clone, Debug)]
 pub struct Validation {
     pub(crate) expression: Expression,
@@ -13,22 +13,22 @@ pub struct Validation {
 }
 
 impl Validation {
-    /// Compiles `expression`; `message` is what somebody is told whom it refuses.
+    /// Compiles `expression`; `message` is the reason for a user that it refuses.
     ///
     /// # Errors
-    /// When the expression was refused.
+    /// Returns why the expression was refused.
     pub fn compile(expression: &str, message: &str) -> Result<Self, ExpressionError> {
         Ok(Self {
-            expression: Expression::compile(expression, Kind::Validation)?,
+            expression: Expression::compile(expression, ExpressionKind::Validation)?,
             message: message.into(),
         })
     }
 
-    /// Lets `user` pass, or says why not. A validation that fails to run refuses.
+    /// Checks `user`. Returns a denial if the condition does not hold or cannot be evaluated.
     pub(super) fn check(&self, identity: &Identity, user: &KubernetesUser) -> Result<(), Denial> {
         match self.expression.validate(identity, user) {
             Ok(true) => Ok(()),
-            Ok(false) => Err(Denial::Validation(self.message.clone())),
+            Ok(false) => Err(Denial::ValidationRefused(self.message.clone())),
             Err(error) => Err(Denial::ValidationFailed(error)),
         }
     }

@@ -32,7 +32,7 @@ pub struct CanonicalRequest<'a> {
 }
 
 impl CanonicalRequest<'_> {
-    /// The six parts, joined by line feeds (request signature V3, step 1).
+    /// Returns the six parts, joined by line feeds (request signature V3, step 1).
     #[must_use]
     pub fn text(&self) -> String {
         let mut out = String::with_capacity(512);
@@ -60,7 +60,7 @@ impl CanonicalRequest<'_> {
         out
     }
 
-    /// The algorithm's name and the hash of [`Self::text`] (request signature V3, step 2).
+    /// Returns the algorithm's name and the hash of [`Self::text`] (request signature V3, step 2).
     #[must_use]
     pub fn string_to_sign(&self) -> String {
         let hash: [u8; 32] = Sha256::digest(self.text().as_bytes()).into();
@@ -75,7 +75,7 @@ impl CanonicalRequest<'_> {
         Some(Signature(mac.finalize().into_bytes().into()))
     }
 
-    /// Whether `signature` is what `secret` gives, compared in constant time.
+    /// Returns whether `signature` is the one that `secret` gives, compared in constant time.
     #[must_use]
     pub fn verify(&self, secret: &Secret, signature: &Signature) -> bool {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()) else {
@@ -86,7 +86,7 @@ impl CanonicalRequest<'_> {
     }
 }
 
-/// Lower-case hex SHA-256 of `body`.
+/// Returns the lower-case hex SHA-256 of `body`.
 #[must_use]
 pub fn body_sha256(body: &[u8]) -> String {
     let hash: [u8; 32] = Sha256::digest(body).into();
@@ -95,7 +95,7 @@ pub fn body_sha256(body: &[u8]) -> String {
 
 /// The 32 bytes of a signature.
 ///
-/// Whoever holds a request and its signature can send it, so `Debug` does not show it.
+/// A request with its signature can be sent by anyone, so `Debug` does not show the signature.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Signature([u8; 32]);
 
@@ -112,7 +112,7 @@ impl Signature {
         Some(Self(bytes))
     }
 
-    /// Lower-case hex, for the wire.
+    /// Returns the lower-case hex, for the wire.
     #[must_use]
     pub fn to_hex(&self) -> String {
         Hex(&self.0).to_string()
@@ -128,7 +128,7 @@ impl fmt::Debug for Signature {
 /// A parsed `Authorization` header: `ACS3-HMAC-SHA256 Credential=<ak>,SignedHeaders=<a;b>,Signature=<hex>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorization<'a> {
-    /// Who signed.
+    /// The access key id of the signer.
     pub access_key_id: AccessKeyId,
     /// The names between the semicolons, as written.
     pub signed_headers: &'a str,
@@ -143,10 +143,10 @@ pub enum AuthorizationError {
     Algorithm,
     /// A part is not one of the three, or has no `=`.
     UnknownPart,
-    /// A part stands there twice.
-    Repeated(&'static str),
+    /// A duplicate part.
+    DuplicatePart(&'static str),
     /// A part is missing.
-    Missing(&'static str),
+    MissingPart(&'static str),
     /// `Credential` is not an access key id.
     Credential,
     /// `Signature` is not 64 digits of lower-case hex.
@@ -160,8 +160,8 @@ impl fmt::Display for AuthorizationError {
             Self::UnknownPart => f.write_str(
                 "it has a part other than `Credential`, `SignedHeaders` and `Signature`",
             ),
-            Self::Repeated(part) => write!(f, "`{part}` stands there twice"),
-            Self::Missing(part) => write!(f, "`{part}` is missing"),
+            Self::DuplicatePart(part) => write!(f, "`{part}` stands there twice"),
+            Self::MissingPart(part) => write!(f, "`{part}` is missing"),
             Self::Credential => f.write_str("`Credential` is not an access key id"),
             Self::Signature => f.write_str("`Signature` is not 64 digits of lower-case hex"),
         }
@@ -172,7 +172,7 @@ impl<'a> Authorization<'a> {
     /// Parses the header by its grammar: one scheme, one each of the three parts, commas between them without spaces.
     ///
     /// # Errors
-    /// Says which part was odd.
+    /// Returns the part that is malformed.
     pub fn parse(header: &'a str) -> Result<Self, AuthorizationError> {
         let parts = header
             .strip_prefix(ALGORITHM)
@@ -190,10 +190,10 @@ impl<'a> Authorization<'a> {
                 _ => return Err(AuthorizationError::UnknownPart),
             };
             if slot.replace(value).is_some() {
-                return Err(AuthorizationError::Repeated(name));
+                return Err(AuthorizationError::DuplicatePart(name));
             }
         }
-        let missing = AuthorizationError::Missing;
+        let missing = AuthorizationError::MissingPart;
         let credential = credential.ok_or(missing("Credential"))?;
         let signature = signature.ok_or(missing("Signature"))?;
         Ok(Self {
@@ -203,7 +203,7 @@ impl<'a> Authorization<'a> {
         })
     }
 
-    /// The header that [`Self::parse`] reads.
+    /// Returns the header that [`Self::parse`] parses.
     #[must_use]
     pub fn to_header(&self) -> Secret {
         Secret::new(format!(

@@ -1,6 +1,6 @@
 //! The signing side: making a token from a key, and the signature schemes underneath.
 //!
-//! Pure functions of a key, a cluster and a time. The client uses [`token_v2`]; the STS emulator of the tests uses
+//! Pure functions of a key, a cluster and a time. The client uses [`sign_token_v2`]; the STS emulator of the tests uses
 //! [`acs3`] and [`rpc`] to verify.
 
 pub mod acs3;
@@ -18,38 +18,38 @@ use crate::sign::acs3::{Authorization, CanonicalRequest, EMPTY_BODY_SHA256, Sign
 use crate::time::UnixTime;
 use crate::token::v2::{self, SignedHeaders};
 
-/// How long the client says a token is good, in seconds. STS takes it for [`crate::token::STS_WINDOW_SECONDS`]; the
-/// difference is room for a login that is under way.
+/// The lifetime of a token that the client reports, in seconds. STS accepts it for
+/// [`crate::token::STS_WINDOW_SECONDS`]; the difference leaves time for an in-flight login.
 pub const TOKEN_LIFETIME_SECONDS: i64 = 600;
 
-/// A key to sign with.
+/// An access key to sign with.
 #[derive(Clone, Debug)]
 pub struct AccessKey {
     /// The public half.
     pub id: AccessKeyId,
     /// The secret half.
     pub secret: Secret,
-    /// What STS gave with a temporary key.
+    /// The security token of a temporary key.
     pub security_token: Option<Secret>,
 }
 
-/// Makes a token v2: a `GetCallerIdentity` request for `cluster`, dated `now`, signed with `key` and not sent.
+/// Signs a token v2: a `GetCallerIdentity` request for `cluster`, dated `now`, signed with `key` and not sent.
 ///
 /// The same inputs give the same token, to the byte what ack-ram-tool prints. `user_agent` is not signed, and
 /// this server does not read it. `None` never happens (HMAC takes keys of any length).
 #[must_use]
-pub fn token_v2(
+pub fn sign_token_v2(
     key: &AccessKey,
     cluster: &ClusterId,
     user_agent: &str,
     now: UnixTime,
 ) -> Option<Secret> {
-    steps_v2(key, cluster, user_agent, now).map(|steps| steps.token)
+    sign_token_v2_in_steps(key, cluster, user_agent, now).map(|steps| steps.token)
 }
 
-/// What comes about on the way to a token v2, for those who write clients.
+/// The intermediate results of signing a token v2, for authors of clients.
 #[derive(Clone, Debug)]
-pub struct Steps {
+pub struct SigningSteps {
     /// The canonical request (request signature V3, step 1).
     pub canonical_request: Secret,
     /// The string to sign (step 2).
@@ -64,14 +64,14 @@ pub struct Steps {
     pub token: Secret,
 }
 
-/// As [`token_v2`], with each step.
+/// Signs a token v2, as [`sign_token_v2`] does, and returns the result of each step.
 #[must_use]
-pub fn steps_v2(
+pub fn sign_token_v2_in_steps(
     key: &AccessKey,
     cluster: &ClusterId,
     user_agent: &str,
     now: UnixTime,
-) -> Option<Steps> {
+) -> Option<SigningSteps> {
     let date = now.to_string();
     let signed = SignedHeaders {
         date: &date,
@@ -94,7 +94,7 @@ pub fn steps_v2(
     }
     .to_header();
 
-    let wire = Wire {
+    let wire = WireToken {
         cluster_id: cluster.as_str(),
         method: v2::METHOD,
         path: v2::PATH,
@@ -113,7 +113,7 @@ pub fn steps_v2(
     };
     let json = escape_like_go(&serde_json::to_string(&wire).ok()?);
     let token = format!("{}{}", v2::PREFIX, STANDARD.encode(&json));
-    Some(Steps {
+    Some(SigningSteps {
         canonical_request: Secret::new(request.text()),
         string_to_sign: request.string_to_sign(),
         signature,
@@ -126,7 +126,7 @@ pub fn steps_v2(
 /// Field order is the sorted order in which ack-ram-tool writes map keys.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Wire<'a> {
+struct WireToken<'a> {
     cluster_id: &'a str,
     method: &'a str,
     path: &'a str,

@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn canonical_queries() {
+    fn canonical_query_escapes_and_sorts() {
         for (pairs, expected) in [
             (&[][..], ""),
             (&[("k", "")], "k="),

@@ -8,7 +8,7 @@ use sha1::Sha1;
 use crate::secret::Secret;
 use crate::sign::percent;
 
-/// The string to sign of `method` on `/` with all parameters of query and form body, `Signature` left out
+/// Builds the string to sign of `method` on `/` with all parameters of query and form body, `Signature` left out
 /// (RPC request signature, "Construct a string-to-sign").
 #[must_use]
 pub fn string_to_sign(method: &str, parameters: &[(&str, &str)]) -> String {
@@ -22,24 +22,26 @@ pub fn string_to_sign(method: &str, parameters: &[(&str, &str)]) -> String {
     out
 }
 
-/// The value of `Signature`, in base64; `None` never happens for HMAC, which takes keys of any length.
+/// Returns the value of `Signature`, in base64; `None` never happens for HMAC, which takes keys of any length.
 #[must_use]
 pub fn sign(method: &str, parameters: &[(&str, &str)], secret: &Secret) -> Option<String> {
-    let mac = mac(method, parameters, secret)?;
+    let mac = compute_mac(method, parameters, secret)?;
     Some(STANDARD.encode(mac.finalize().into_bytes()))
 }
 
-/// Whether `signature` (base64) is what `secret` gives, compared in constant time.
+/// Returns whether `signature` (base64) is the one that `secret` gives, compared in constant time.
 #[must_use]
 pub fn verify(method: &str, parameters: &[(&str, &str)], secret: &Secret, signature: &str) -> bool {
-    let (Some(mac), Ok(signature)) = (mac(method, parameters, secret), STANDARD.decode(signature))
-    else {
+    let (Some(mac), Ok(signature)) = (
+        compute_mac(method, parameters, secret),
+        STANDARD.decode(signature),
+    ) else {
         return false;
     };
     mac.verify_slice(&signature).is_ok()
 }
 
-fn mac(method: &str, parameters: &[(&str, &str)], secret: &Secret) -> Option<Hmac<Sha1>> {
+fn compute_mac(method: &str, parameters: &[(&str, &str)], secret: &Secret) -> Option<Hmac<Sha1>> {
     let key = format!("{}&", secret.expose());
     let mut mac = Hmac::<Sha1>::new_from_slice(key.as_bytes()).ok()?;
     mac.update(string_to_sign(method, parameters).as_bytes());

@@ -1,4 +1,4 @@
-//! What STS's errors mean, by who is to blame.
+//! The errors of STS, by who is to blame.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ use crate::time::UnixTime;
 /// Why a call to STS gave no identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StsError {
-    /// STS looked at the call and refused it: the caller is denied.
+    /// STS refused the call: the caller is denied.
     Refused(StsRefusal),
-    /// No answer about the caller was had: nobody is granted or denied, and a later try may fare better.
-    Unable(StsUnable),
+    /// STS gave no answer about the caller, who is neither granted nor denied. A retry may succeed.
+    Unavailable(StsUnavailable),
 }
 
-/// STS's own words for a refusal: its code and the id that finds the call in its logs. STS's message is left out,
-/// because for a wrong signature it repeats what was signed, security token and all.
+/// A refusal by STS: its error code and the request id. STS's message is left out, because for a wrong signature it
+/// repeats the signed text with the security token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StsRefusal {
@@ -28,11 +28,11 @@ pub struct StsRefusal {
     pub status: u16,
 }
 
-/// Why STS could not tell who the caller is.
+/// Why STS gave no answer about the caller.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
-pub enum StsUnable {
-    /// No connection, or it broke off.
+pub enum StsUnavailable {
+    /// No connection, or a connection that was interrupted.
     Unreachable,
     /// The deadline passed.
     TimedOut,
@@ -43,50 +43,53 @@ pub enum StsUnable {
         /// STS's `RequestId`.
         request_id: Box<str>,
     },
-    /// A status that speaks of STS itself, such as 500 or 503.
+    /// A server error of STS, such as 500 or 503.
     Failing {
         /// The HTTP status.
         status: u16,
     },
-    /// An answer that is none: what was odd about it.
-    Odd {
-        /// Says which part.
-        what: Oddity,
+    /// STS's reply is malformed.
+    #[serde(rename = "odd")]
+    Malformed {
+        /// The malformed part.
+        #[serde(rename = "what")]
+        detail: MalformedReply,
     },
-    /// The token's own time was over before STS had answered.
-    TooLate {
-        /// When it ended.
+    /// The token expired while the call to STS was in flight.
+    #[serde(rename = "too_late")]
+    ExpiredInFlight {
+        /// When the token expired.
         expired: UnixTime,
     },
 }
 
-/// What was odd about an answer that should have been an identity or an error.
+/// What is malformed in a reply that should be an identity or an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Oddity {
-    /// The body is not one strict JSON object.
+pub enum MalformedReply {
+    /// The body is not a strict JSON object.
     NotJson,
-    /// A status that STS does not use here, such as a redirect.
+    /// An unexpected status, such as a redirect.
     Status,
     /// An error without a code.
     NoCode,
-    /// A field that every identity has is missing.
+    /// A required field is missing.
     MissingField(&'static str),
-    /// A field is something else than text.
+    /// A field is not a string.
     NotText(&'static str),
-    /// `IdentityType` is none that is known.
+    /// `IdentityType` is unknown.
     IdentityType,
-    /// `Arn` cannot be read.
+    /// `Arn` is not a valid ARN.
     Arn,
-    /// `Arn` is not of the kind that `IdentityType` says.
+    /// `Arn` does not match `IdentityType`.
     ArnKind,
-    /// The account in `Arn` is not `AccountId`.
+    /// The account in `Arn` differs from `AccountId`.
     Account,
-    /// `PrincipalId` does not fit the other fields.
+    /// `PrincipalId` does not match the other fields.
     PrincipalId,
 }
 
-impl fmt::Display for Oddity {
+impl fmt::Display for MalformedReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotJson => f.write_str("it is not JSON"),
@@ -104,7 +107,7 @@ impl fmt::Display for Oddity {
 }
 
 impl StsRefusal {
-    /// What the person who made the token can do about it.
+    /// Returns what the user who made the token can do.
     #[must_use]
     pub fn advice(&self) -> &'static str {
         match &*self.code {
@@ -144,33 +147,33 @@ impl fmt::Display for StsRefusal {
     }
 }
 
-impl StsUnable {
-    /// What the person who logs in can do about it.
+impl StsUnavailable {
+    /// Returns what the user who logs in can do.
     #[must_use]
     pub fn advice(&self) -> &'static str {
         self.advice_and_wait().0
     }
 
-    /// How long to wait before the next try, in seconds: as long as [`Self::advice`] says.
+    /// Returns the delay before the next retry, in seconds, which [`Self::advice`] describes.
     #[must_use]
     pub fn retry_after_seconds(&self) -> u32 {
         self.advice_and_wait().1
     }
 
-    /// The one place for both.
+    /// Returns the advice and the delay in seconds, which must agree.
     fn advice_and_wait(&self) -> (&'static str, u32) {
         match self {
-            Self::Unreachable | Self::TimedOut | Self::Odd { .. } => (
+            Self::Unreachable | Self::TimedOut | Self::Malformed { .. } => (
                 "try again, and if it goes on, ask an administrator of the cluster",
                 1,
             ),
             Self::Throttled { .. } => ("try again in a minute, and log in less often", 60),
             Self::Failing { .. } => ("try again in a moment", 1),
-            Self::TooLate { .. } => ("make a new token", 1),
+            Self::ExpiredInFlight { .. } => ("make a new token", 1),
         }
     }
 
-    /// A stable name for logs, metrics and tests.
+    /// Returns the stable result code, for logs, metrics and tests.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -178,13 +181,13 @@ impl StsUnable {
             Self::TimedOut => "sts_timed_out",
             Self::Throttled { .. } => "sts_throttled",
             Self::Failing { .. } => "sts_failing",
-            Self::Odd { .. } => "sts_odd_answer",
-            Self::TooLate { .. } => "sts_too_late",
+            Self::Malformed { .. } => "sts_odd_answer",
+            Self::ExpiredInFlight { .. } => "sts_too_late",
         }
     }
 }
 
-impl fmt::Display for StsUnable {
+impl fmt::Display for StsUnavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable => f.write_str("STS could not be reached"),
@@ -196,8 +199,10 @@ impl fmt::Display for StsUnable {
                 )
             }
             Self::Failing { status } => write!(f, "STS is failing with HTTP status {status}"),
-            Self::Odd { what } => write!(f, "STS's answer was not understood: {what}"),
-            Self::TooLate { expired } => {
+            Self::Malformed { detail: what } => {
+                write!(f, "STS's answer was not understood: {what}")
+            }
+            Self::ExpiredInFlight { expired } => {
                 write!(f, "STS answered after the token had expired at {expired}")
             }
         }
@@ -208,7 +213,7 @@ impl fmt::Display for StsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusal) => refusal.fmt(f),
-            Self::Unable(unable) => unable.fmt(f),
+            Self::Unavailable(unable) => unable.fmt(f),
         }
     }
 }

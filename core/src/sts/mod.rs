@@ -4,9 +4,9 @@ mod error;
 mod reply;
 mod request;
 
-pub use error::{Oddity, StsError, StsRefusal, StsUnable};
+pub use error::{MalformedReply, StsError, StsRefusal, StsUnavailable};
 pub use reply::StsReply;
-pub(crate) use reply::{is_word, read};
+pub(crate) use reply::{is_identifier, read_reply};
 pub use request::StsRequest;
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! Reading STS's replies (STS API reference, GetCallerIdentity: response elements and error codes).
+//! Parses STS's replies (STS API reference, GetCallerIdentity: response elements and error codes).
 
 use crate::access_key::AccessKeyId;
 use crate::arn::{Arn, Resource};
 use crate::identity::Identity;
-use crate::json::{self, Object, Value};
-use crate::sts::error::{Oddity, StsError, StsRefusal, StsUnable};
+use crate::json::{self, JsonObject, JsonValue};
+use crate::sts::error::{MalformedReply, StsError, StsRefusal, StsUnavailable};
 
-/// What came of sending an [`crate::sts::StsRequest`].
+/// The result of sending an [`crate::sts::StsRequest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StsReply<'a> {
     /// An HTTP response, its body complete.
@@ -20,54 +20,62 @@ pub enum StsReply<'a> {
     Unreachable,
     /// The deadline passed.
     TimedOut,
-    /// An HTTP response whose body was too large to be an answer.
+    /// An HTTP response whose body exceeded the size limit.
     TooLarge,
 }
 
-/// Reads who `access_key_id` belongs to.
-pub(crate) fn read(reply: StsReply<'_>, access_key_id: AccessKeyId) -> Result<Identity, StsError> {
+/// Parses the identity that `access_key_id` belongs to.
+pub(crate) fn read_reply(
+    reply: StsReply<'_>,
+    access_key_id: AccessKeyId,
+) -> Result<Identity, StsError> {
     let (status, body) = match reply {
         StsReply::Response { status, body } => (status, body),
-        StsReply::Unreachable => return Err(StsError::Unable(StsUnable::Unreachable)),
-        StsReply::TimedOut => return Err(StsError::Unable(StsUnable::TimedOut)),
-        StsReply::TooLarge => return Err(odd(Oddity::NotJson)),
+        StsReply::Unreachable => return Err(StsError::Unavailable(StsUnavailable::Unreachable)),
+        StsReply::TimedOut => return Err(StsError::Unavailable(StsUnavailable::TimedOut)),
+        StsReply::TooLarge => return Err(malformed(MalformedReply::NotJson)),
     };
     match status {
         200 => {
-            let reply = json::parse_object(body).map_err(|_| odd(Oddity::NotJson))?;
-            identity(&reply, access_key_id).map_err(odd)
+            let reply = json::parse_object(body).map_err(|_| malformed(MalformedReply::NotJson))?;
+            parse_identity(&reply, access_key_id).map_err(malformed)
         }
-        400..=499 => Err(refusal(status, body)),
-        500..=599 => Err(StsError::Unable(StsUnable::Failing { status })),
-        _ => Err(odd(Oddity::Status)),
+        400..=499 => Err(parse_error(status, body)),
+        500..=599 => Err(StsError::Unavailable(StsUnavailable::Failing { status })),
+        _ => Err(malformed(MalformedReply::Status)),
     }
 }
 
-fn identity(reply: &Object<'_>, access_key_id: AccessKeyId) -> Result<Identity, Oddity> {
-    let field = |name| text(reply, name)?.ok_or(Oddity::MissingField(name));
+fn parse_identity(
+    reply: &JsonObject<'_>,
+    access_key_id: AccessKeyId,
+) -> Result<Identity, MalformedReply> {
+    let field = |name| optional_text(reply, name)?.ok_or(MalformedReply::MissingField(name));
     let kind = field("IdentityType")?;
     let account = field("AccountId")?;
     let principal = field("PrincipalId")?;
-    let arn = Arn::parse(field("Arn")?).map_err(|_| Oddity::Arn)?;
+    let arn = Arn::parse(field("Arn")?).map_err(|_| MalformedReply::Arn)?;
     if arn.account().as_str() != account {
-        return Err(Oddity::Account);
+        return Err(MalformedReply::Account);
     }
     let (user_id, own_id) = match (kind, arn.resource()) {
         ("Account", Resource::Root) => (principal, Some(account)),
-        ("RAMUser", Resource::User(_)) => (principal, text(reply, "UserId")?),
+        ("RAMUser", Resource::User(_)) => (principal, optional_text(reply, "UserId")?),
         ("AssumedRoleUser", Resource::AssumedRole { session, .. }) => {
-            let (role_id, in_principal) = principal.split_once(':').ok_or(Oddity::PrincipalId)?;
+            let (role_id, in_principal) = principal
+                .split_once(':')
+                .ok_or(MalformedReply::PrincipalId)?;
             if in_principal != &**session {
-                return Err(Oddity::PrincipalId);
+                return Err(MalformedReply::PrincipalId);
             }
-            (role_id, text(reply, "RoleId")?)
+            (role_id, optional_text(reply, "RoleId")?)
         }
-        ("Account" | "RAMUser" | "AssumedRoleUser", _) => return Err(Oddity::ArnKind),
-        _ => return Err(Oddity::IdentityType),
+        ("Account" | "RAMUser" | "AssumedRoleUser", _) => return Err(MalformedReply::ArnKind),
+        _ => return Err(MalformedReply::IdentityType),
     };
-    let is_id = is_word(user_id);
+    let is_id = is_identifier(user_id);
     if !is_id || own_id.is_some_and(|own| own != user_id) {
-        return Err(Oddity::PrincipalId);
+        return Err(MalformedReply::PrincipalId);
     }
     Ok(Identity {
         arn,
@@ -76,26 +84,34 @@ fn identity(reply: &Object<'_>, access_key_id: AccessKeyId) -> Result<Identity, 
     })
 }
 
-/// The text at `name`, where there is one.
-fn text<'a>(reply: &'a Object<'_>, name: &'static str) -> Result<Option<&'a str>, Oddity> {
+/// Returns the text at `name`; `None` when it is missing or `null`.
+fn optional_text<'a>(
+    reply: &'a JsonObject<'_>,
+    name: &'static str,
+) -> Result<Option<&'a str>, MalformedReply> {
     match reply.member(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(Oddity::NotText(name)),
+        None | Some(JsonValue::Null) => Ok(None),
+        Some(JsonValue::String(text)) => Ok(Some(text)),
+        Some(_) => Err(MalformedReply::NotText(name)),
     }
 }
 
-fn refusal(status: u16, body: &[u8]) -> StsError {
+fn parse_error(status: u16, body: &[u8]) -> StsError {
     let Ok(error) = json::parse_object(body) else {
-        return odd(Oddity::NotJson);
+        return malformed(MalformedReply::NotJson);
     };
-    let Some(code) = error.string("Code").filter(|code| is_word(code)) else {
-        return odd(Oddity::NoCode);
+    let Some(code) = error
+        .string_member("Code")
+        .filter(|code| is_identifier(code))
+    else {
+        return malformed(MalformedReply::NoCode);
     };
-    let request_id = error.string("RequestId").filter(|id| is_word(id));
+    let request_id = error
+        .string_member("RequestId")
+        .filter(|id| is_identifier(id));
     let request_id = request_id.unwrap_or_default().into();
     if is_throttling(code) {
-        StsError::Unable(StsUnable::Throttled {
+        StsError::Unavailable(StsUnavailable::Throttled {
             code: code.into(),
             request_id,
         })
@@ -112,14 +128,14 @@ fn is_throttling(code: &str) -> bool {
     code == "Throttling" || code.starts_with("Throttling.")
 }
 
-/// Codes and ids are short words: they go into messages, logs and user ids.
-pub(crate) fn is_word(text: &str) -> bool {
+/// Returns whether `text` is a code or id of STS: codes and ids go into messages, logs and user ids.
+pub(crate) fn is_identifier(text: &str) -> bool {
     (1..=80).contains(&text.len())
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
 
-fn odd(what: Oddity) -> StsError {
-    StsError::Unable(StsUnable::Odd { what })
+fn malformed(detail: MalformedReply) -> StsError {
+    StsError::Unavailable(StsUnavailable::Malformed { detail })
 }

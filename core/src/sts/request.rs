@@ -1,4 +1,4 @@
-//! The request that goes to STS, built here and never forwarded.
+//! Builds the request to STS from the parts of a token. No part of a client's request is forwarded.
 
 use crate::cluster_id::ClusterId;
 use crate::secret::Secret;
@@ -7,7 +7,7 @@ use crate::sign::percent;
 use crate::token::v1::{self, PresignedCall};
 use crate::token::v2::{self, SignedCall, SignedHeaders};
 
-/// A `GetCallerIdentity` call, ready for the wire but for host and user agent, which are the host program's own.
+/// A `GetCallerIdentity` call, complete except for the headers `host` and `user-agent`, which the host program adds.
 ///
 /// The body is empty. `Debug` shows no secret.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,7 +19,8 @@ pub struct StsRequest {
 }
 
 impl StsRequest {
-    pub(crate) fn v2(call: &SignedCall, cluster: &ClusterId) -> Self {
+    /// Builds the request of a token v2.
+    pub(crate) fn from_signed_call(call: &SignedCall, cluster: &ClusterId) -> Self {
         let date = call.date.to_string();
         let signed = SignedHeaders {
             date: &date,
@@ -56,7 +57,8 @@ impl StsRequest {
         }
     }
 
-    pub(crate) fn v1(call: &PresignedCall, cluster: &ClusterId) -> Self {
+    /// Builds the request of a token v1.
+    pub(crate) fn from_presigned_call(call: &PresignedCall, cluster: &ClusterId) -> Self {
         let date = call.date.to_string();
         let mut query = v1::CONSTANTS.to_vec();
         query.extend([
@@ -77,25 +79,25 @@ impl StsRequest {
         }
     }
 
-    /// `POST` for a token v2, `GET` for a token v1.
+    /// Returns the method: `POST` for a token v2, `GET` for a token v1.
     #[must_use]
     pub fn method(&self) -> &'static str {
         self.method
     }
 
-    /// Path and query, escaped. A token v1 has its signature here.
+    /// Returns path and query, escaped. The query of a token v1 has its signature.
     #[must_use]
     pub fn path_and_query(&self) -> &Secret {
         &self.path_and_query
     }
 
-    /// Whether STS takes it more than once. It does not for a token v1, whose nonce is good once.
+    /// Returns whether STS accepts the request more than once. The nonce of a token v1 is accepted once.
     #[must_use]
     pub fn may_be_resent(&self) -> bool {
         self.may_be_resent
     }
 
-    /// All headers but `host`, `user-agent` and `content-length: 0`. Values are secret; names are lower case.
+    /// Returns all headers except `host`, `user-agent` and `content-length: 0`. Values are secret; names are lower case.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &Secret)> {
         self.headers.iter().map(|(name, value)| (*name, value))
     }

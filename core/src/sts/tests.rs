@@ -5,7 +5,7 @@ use crate::identity::Identity;
 fn read_body(status: u16, body: &str) -> Result<Identity, StsError> {
     let key = AccessKeyId::parse("LTAI5tFakeAccessKeyId001").unwrap();
     let body = body.as_bytes();
-    read(StsReply::Response { status, body }, key)
+    read_reply(StsReply::Response { status, body }, key)
 }
 
 fn identity_body(kind: &str, account: &str, principal: &str, arn: &str, own_id: &str) -> String {
@@ -16,7 +16,7 @@ fn identity_body(kind: &str, account: &str, principal: &str, arn: &str, own_id: 
 
 #[test]
 fn identity_is_read_from_consistent_reply_alone() {
-    use Oddity::{Account, Arn, ArnKind, IdentityType, NotText, PrincipalId};
+    use MalformedReply::{Account, Arn, ArnKind, IdentityType, NotText, PrincipalId};
     let user = "acs:ram::1:user/alice";
     let session = "acs:ram::1:assumed-role/dev/s";
     for (kind, account, principal, arn, own_id, expected) in [
@@ -78,7 +78,7 @@ fn identity_is_read_from_consistent_reply_alone() {
     ] {
         let body = identity_body(kind, account, principal, arn, own_id);
         let identity = read_body(200, &body).map(|identity| identity.user_id.to_string());
-        let odd = |what| StsError::Unable(StsUnable::Odd { what });
+        let odd = |detail| StsError::Unavailable(StsUnavailable::Malformed { detail });
         assert_eq!(identity, expected.map(str::to_owned).map_err(odd), "{body}");
     }
 }
@@ -110,7 +110,7 @@ fn status_and_code_say_who_is_to_blame() {
         (600, "{}", "sts_odd_answer"),
     ] {
         let found = match read_body(status, body).unwrap_err() {
-            StsError::Unable(unable) => unable.code().to_owned(),
+            StsError::Unavailable(unable) => unable.code().to_owned(),
             StsError::Refused(refusal) => {
                 assert_eq!(refusal.status, status);
                 format!("refused {} {}", refusal.code, refusal.request_id)
@@ -124,7 +124,7 @@ fn status_and_code_say_who_is_to_blame() {
         (StsReply::TimedOut, "sts_timed_out"),
         (StsReply::TooLarge, "sts_odd_answer"),
     ] {
-        let Err(StsError::Unable(unable)) = read(reply, key()) else {
+        let Err(StsError::Unavailable(unable)) = read_reply(reply, key()) else {
             panic!("{reply:?}");
         };
         assert_eq!(unable.code(), expected);
@@ -144,7 +144,7 @@ fn word_has_1_to_80_letters_digits_and_three_signs() {
         ("\u{e9}", false),
         (&*"a".repeat(81), false),
     ] {
-        assert_eq!(is_word(text), expected, "{text}");
+        assert_eq!(is_identifier(text), expected, "{text}");
     }
 }
 
@@ -180,25 +180,29 @@ fn each_code_has_its_advice() {
     ] {
         assert!(advice(code).contains(part), "{code}: {}", advice(code));
     }
-    let throttled = StsUnable::Throttled {
+    let throttled = StsUnavailable::Throttled {
         code: "Throttling".into(),
         request_id: "".into(),
     };
     let expired = crate::time::UnixTime::from_seconds(0);
     for (unable, seconds, part) in [
         (
-            StsUnable::Unreachable,
+            StsUnavailable::Unreachable,
             1,
             "if it goes on, ask an administrator",
         ),
         (
-            StsUnable::TimedOut,
+            StsUnavailable::TimedOut,
             1,
             "if it goes on, ask an administrator",
         ),
         (throttled, 60, "in a minute"),
-        (StsUnable::Failing { status: 500 }, 1, "in a moment"),
-        (StsUnable::TooLate { expired }, 1, "make a new token"),
+        (StsUnavailable::Failing { status: 500 }, 1, "in a moment"),
+        (
+            StsUnavailable::ExpiredInFlight { expired },
+            1,
+            "make a new token",
+        ),
     ] {
         assert_eq!(unable.retry_after_seconds(), seconds, "{unable:?}");
         assert!(unable.advice().contains(part), "{unable:?}");
@@ -224,28 +228,34 @@ fn refusal_names_code_and_request_id() {
 
 #[test]
 fn odd_reply_says_what_is_odd() {
-    for (what, expected) in [
-        (Oddity::NotJson, "it is not JSON"),
-        (Oddity::Status, "STS does not use its HTTP status"),
-        (Oddity::NoCode, "it is an error without a code"),
-        (Oddity::MissingField("Arn"), "it has no `Arn`"),
-        (Oddity::NotText("UserId"), "its `UserId` is not text"),
-        (Oddity::IdentityType, "its `IdentityType` is unknown"),
-        (Oddity::Arn, "its `Arn` cannot be read"),
+    for (detail, expected) in [
+        (MalformedReply::NotJson, "it is not JSON"),
+        (MalformedReply::Status, "STS does not use its HTTP status"),
+        (MalformedReply::NoCode, "it is an error without a code"),
+        (MalformedReply::MissingField("Arn"), "it has no `Arn`"),
         (
-            Oddity::ArnKind,
+            MalformedReply::NotText("UserId"),
+            "its `UserId` is not text",
+        ),
+        (
+            MalformedReply::IdentityType,
+            "its `IdentityType` is unknown",
+        ),
+        (MalformedReply::Arn, "its `Arn` cannot be read"),
+        (
+            MalformedReply::ArnKind,
             "its `Arn` is not of the kind that `IdentityType` says",
         ),
         (
-            Oddity::Account,
+            MalformedReply::Account,
             "the account in its `Arn` is not its `AccountId`",
         ),
         (
-            Oddity::PrincipalId,
+            MalformedReply::PrincipalId,
             "its `PrincipalId` does not fit its other fields",
         ),
     ] {
-        let error = StsError::Unable(StsUnable::Odd { what });
+        let error = StsError::Unavailable(StsUnavailable::Malformed { detail });
         let expected = format!("STS's answer was not understood: {expected}");
         assert_eq!(error.to_string(), expected);
     }

@@ -6,13 +6,13 @@ use crate::json::JsonError;
 use crate::sign::acs3::AuthorizationError;
 use crate::time::UnixTime;
 
-/// A name or value from a token that a message may quote: at most 64 visible ASCII characters, else only its length.
+/// A name or value from a token that a message may quote: at most 64 visible ASCII characters, else only the length.
 ///
-/// Nothing secret is put in here: member names, cluster ids, methods.
+/// It holds no secret: only member names, cluster ids and methods are quoted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown(Result<Box<str>, usize>);
+pub struct Quoted(Result<Box<str>, usize>);
 
-impl Shown {
+impl Quoted {
     pub(crate) fn new(text: &str) -> Self {
         let quotable = text.len() <= 64 && text.bytes().all(|b| b.is_ascii_graphic() && b != b'`');
         Self(if quotable {
@@ -23,7 +23,7 @@ impl Shown {
     }
 }
 
-impl fmt::Display for Shown {
+impl fmt::Display for Quoted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Ok(text) => write!(f, "`{text}`"),
@@ -42,61 +42,61 @@ pub enum TokenError {
         /// The limit.
         limit: usize,
     },
-    /// It starts with `k8s-ack-`, but with no version that this server takes.
+    /// The token starts with `k8s-ack-`, but its version is unknown.
     UnknownVersion,
-    /// It is a token v1, and this server takes none.
-    V1,
-    /// What a token v1 holds is not a URL.
+    /// The token is of version 1, which the policy does not accept.
+    V1NotAccepted,
+    /// The payload of a token v1 is not a URL.
     Url,
     /// The URL of a token v1 is not one of STS.
     NotSts,
-    /// A parameter stands there twice.
-    Repeated {
+    /// The URL of a token v1 has a duplicate parameter.
+    DuplicateParameter {
         /// Its name.
         name: &'static str,
     },
-    /// What follows the prefix is not standard base64 with padding.
+    /// The payload is not standard base64 with padding.
     Base64,
-    /// What the base64 holds is not JSON that we take.
+    /// The payload is not strict JSON.
     Json(JsonError),
-    /// A member that no client writes.
+    /// An unknown member.
     UnknownField {
-        /// The object it stands in: `token`, `query` or `headers`.
-        place: &'static str,
+        /// The object that has the member: `token`, `query` or `headers`.
+        object: &'static str,
         /// Its name.
-        name: Shown,
+        name: Quoted,
     },
-    /// A member is missing, or is not of the type that clients write.
-    Missing {
+    /// A member is missing or of the wrong type.
+    MissingField {
         /// Its name.
         name: &'static str,
     },
-    /// A member that is always the same is not.
-    NotTheConstant {
+    /// A member with a fixed value has another one.
+    UnexpectedValue {
         /// Its name.
         name: &'static str,
-        /// What it must be.
+        /// The fixed value.
         expected: &'static str,
-        /// What it is.
-        found: Shown,
+        /// The value in the token.
+        found: Quoted,
     },
     /// The signed query has a key besides the cluster id, and a request with it would not be what this server sends.
     ExtraQueryKey {
         /// The key.
-        name: Shown,
+        name: Quoted,
     },
     /// The signed cluster id is not this server's.
-    OtherCluster {
-        /// The token's.
-        found: Shown,
+    WrongCluster {
+        /// The cluster id in the token.
+        found: Quoted,
     },
-    /// The unsigned `clusterId` is not the signed one.
-    ClusterIdsDiffer,
+    /// The unsigned `clusterId` differs from the signed one.
+    ClusterIdMismatch,
     /// The `Authorization` header does not follow its grammar.
     Authorization(AuthorizationError),
     /// The signature covers other headers than those that will be sent.
     SignedHeaders {
-        /// What it must cover.
+        /// The headers that it must cover.
         expected: &'static str,
     },
     /// A header's value has a character that may not go on the wire.
@@ -123,24 +123,24 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// A stable name for logs and tests.
+    /// Returns the stable result code, for logs and tests.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::TooLarge { .. } => "token_too_large",
             Self::UnknownVersion => "token_version",
-            Self::V1 => "token_v1",
+            Self::V1NotAccepted => "token_v1",
             Self::Url => "token_url",
             Self::NotSts => "token_not_sts",
-            Self::Repeated { .. } => "token_repeated",
+            Self::DuplicateParameter { .. } => "token_repeated",
             Self::Base64 => "token_base64",
             Self::Json(_) => "token_json",
             Self::UnknownField { .. } => "token_unknown_field",
-            Self::Missing { .. } => "token_missing_field",
-            Self::NotTheConstant { .. } => "token_constant",
+            Self::MissingField { .. } => "token_missing_field",
+            Self::UnexpectedValue { .. } => "token_constant",
             Self::ExtraQueryKey { .. } => "token_extra_query_key",
-            Self::OtherCluster { .. } => "token_other_cluster",
-            Self::ClusterIdsDiffer => "token_cluster_ids_differ",
+            Self::WrongCluster { .. } => "token_other_cluster",
+            Self::ClusterIdMismatch => "token_cluster_ids_differ",
             Self::Authorization(_) => "token_authorization",
             Self::SignedHeaders { .. } => "token_signed_headers",
             Self::HeaderValue { .. } => "token_header_value",
@@ -150,7 +150,7 @@ impl TokenError {
         }
     }
 
-    /// What the person who made the token can do about it.
+    /// Returns what the user who made the token can do.
     #[must_use]
     pub fn advice(&self) -> &'static str {
         match self {
@@ -160,13 +160,13 @@ impl TokenError {
             Self::UnknownVersion => {
                 "update the client; this server takes tokens that start `k8s-ack-v2.`"
             }
-            Self::V1 => {
+            Self::V1NotAccepted => {
                 "update the client to one that makes tokens v2, or set `server.acceptTokenV1`"
             }
             Self::ExtraQueryKey { .. } => {
                 "unset `ACK_RAM_TOOL_TOKEN_EXTRA_KEY_PREFIX` where the client runs"
             }
-            Self::OtherCluster { .. } | Self::ClusterIdsDiffer => {
+            Self::WrongCluster { .. } | Self::ClusterIdMismatch => {
                 "make the token for this cluster: check `--cluster-id` in the kubeconfig's exec plugin"
             }
             Self::Expired { .. } => {
@@ -175,12 +175,12 @@ impl TokenError {
             Self::NotYetValid { .. } => "set the clock of the machine that made the token",
             Self::Url
             | Self::NotSts
-            | Self::Repeated { .. }
+            | Self::DuplicateParameter { .. }
             | Self::Base64
             | Self::Json(_)
             | Self::UnknownField { .. }
-            | Self::Missing { .. }
-            | Self::NotTheConstant { .. }
+            | Self::MissingField { .. }
+            | Self::UnexpectedValue { .. }
             | Self::Authorization(_)
             | Self::SignedHeaders { .. }
             | Self::HeaderValue { .. }
@@ -196,19 +196,26 @@ impl fmt::Display for TokenError {
                 write!(f, "the token has {bytes} bytes, the limit is {limit}")
             }
             Self::UnknownVersion => f.write_str("the token has no version that this server takes"),
-            Self::V1 => f.write_str("the token is of version 1, which this server does not take"),
+            Self::V1NotAccepted => {
+                f.write_str("the token is of version 1, which this server does not take")
+            }
             Self::Url => f.write_str("the token does not hold a URL"),
             Self::NotSts => f.write_str("the URL in the token is not `https://` to STS"),
-            Self::Repeated { name } => write!(f, "the token's `{name}` stands there twice"),
+            Self::DuplicateParameter { name } => {
+                write!(f, "the token's `{name}` stands there twice")
+            }
             Self::Base64 => f.write_str("the token is not standard base64 with padding"),
             Self::Json(error) => write!(f, "the token is not what clients write: {error}"),
-            Self::UnknownField { place, name } => {
+            Self::UnknownField {
+                object: place,
+                name,
+            } => {
                 write!(f, "the token's {place} has an unknown member {name}")
             }
-            Self::Missing { name } => {
+            Self::MissingField { name } => {
                 write!(f, "the token's `{name}` is missing or of the wrong type")
             }
-            Self::NotTheConstant {
+            Self::UnexpectedValue {
                 name,
                 expected,
                 found,
@@ -219,13 +226,13 @@ impl fmt::Display for TokenError {
                     "the token signs the query key {name}, which this server does not send"
                 )
             }
-            Self::OtherCluster { found } => {
+            Self::WrongCluster { found } => {
                 write!(
                     f,
                     "the token was made for cluster {found}, not for this one"
                 )
             }
-            Self::ClusterIdsDiffer => {
+            Self::ClusterIdMismatch => {
                 f.write_str("the token's `clusterId` is not the cluster id that it signs")
             }
             Self::Authorization(error) => {

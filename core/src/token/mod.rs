@@ -4,26 +4,26 @@ mod error;
 pub mod v1;
 pub mod v2;
 
-pub use error::{Shown, TokenError};
+pub use error::{Quoted, TokenError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::access_key::AccessKeyId;
-use crate::policy::Policy;
+use crate::policy::TokenPolicy;
 use crate::secret::Secret;
 use crate::sts::StsRequest;
 use crate::time::UnixTime;
 
-/// What starts every token of ours, of any version.
+/// The prefix of every token of this program, of any version.
 pub const FAMILY_PREFIX: &str = "k8s-ack-";
 
 /// How far `x-acs-date` may be from STS's clock, in seconds, either way (STS API reference,
 /// `InvalidTimeStamp.Expired`).
 pub const STS_WINDOW_SECONDS: i64 = 15 * 60;
 
-/// How wrong this machine's own clock may be, in seconds, before honest tokens are refused here. STS has the last
-/// word on dates.
+/// How wrong this machine's own clock may be, in seconds, before this server refuses a valid token. STS makes the final
+/// check of dates.
 pub const CLOCK_MARGIN_SECONDS: i64 = 5 * 60;
 
 /// A token that passed every check that needs no secret.
@@ -34,13 +34,13 @@ pub(crate) struct CheckedToken {
     pub(crate) date: UnixTime,
 }
 
-/// Reads a token that starts with [`FAMILY_PREFIX`].
+/// Parses a token that starts with [`FAMILY_PREFIX`].
 ///
 /// # Errors
-/// Everything here is the caller's fault.
+/// Returns the defect of the token. Every error is the caller's fault.
 pub(crate) fn parse(
     token: &str,
-    policy: &Policy,
+    policy: &TokenPolicy,
     now: UnixTime,
 ) -> Result<CheckedToken, TokenError> {
     if token.len() > policy.max_token_bytes {
@@ -50,20 +50,20 @@ pub(crate) fn parse(
         });
     }
     let checked = if let Some(payload) = token.strip_prefix(v2::PREFIX) {
-        let call = v2::parse(&decode(payload)?, policy)?;
+        let call = v2::parse(&decode_base64(payload)?, policy)?;
         CheckedToken {
-            request: StsRequest::v2(&call, &policy.cluster_id),
+            request: StsRequest::from_signed_call(&call, &policy.cluster_id),
             access_key_id: call.access_key_id,
             security_token: call.security_token,
             date: call.date,
         }
     } else if let Some(payload) = token.strip_prefix(v1::PREFIX) {
         if !policy.accept_v1 {
-            return Err(TokenError::V1);
+            return Err(TokenError::V1NotAccepted);
         }
-        let call = v1::parse(&decode(payload)?, &policy.cluster_id)?;
+        let call = v1::parse(&decode_base64(payload)?, &policy.cluster_id)?;
         CheckedToken {
-            request: StsRequest::v1(&call, &policy.cluster_id),
+            request: StsRequest::from_presigned_call(&call, &policy.cluster_id),
             access_key_id: call.access_key_id,
             security_token: call.security_token,
             date: call.date,
@@ -75,11 +75,11 @@ pub(crate) fn parse(
     Ok(checked)
 }
 
-fn decode(payload: &str) -> Result<Vec<u8>, TokenError> {
+fn decode_base64(payload: &str) -> Result<Vec<u8>, TokenError> {
     STANDARD.decode(payload).map_err(|_| TokenError::Base64)
 }
 
-/// Visible ASCII: no space, which a signature trims, no control character, nothing that a proxy could read otherwise.
+/// Returns whether `value` is visible ASCII: no space, which a signature trims, no control character, nothing that a proxy could read otherwise.
 fn is_sendable(value: &str) -> bool {
     !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -9,10 +9,10 @@ use crate::access_key::AccessKeyId;
 use crate::cluster_id::ClusterId;
 use crate::secret::Secret;
 use crate::time::UnixTime;
-use crate::token::error::{Shown, TokenError};
+use crate::token::error::{Quoted, TokenError};
 use crate::token::is_sendable;
 
-/// What starts a token v1; standard base64 with padding follows.
+/// The prefix of a token v1; standard base64 with padding follows.
 pub const PREFIX: &str = "k8s-ack-v1.";
 /// The method of the signed request.
 pub const METHOD: &str = "GET";
@@ -28,7 +28,7 @@ pub(crate) const CONSTANTS: [(&str, &str); 5] = [
     ("Version", "2015-04-01"),
 ];
 
-/// The parts of a token that are the client's own, each checked.
+/// The parts of a token v1 that the client chooses, each checked.
 #[derive(Clone, Debug)]
 pub(crate) struct PresignedCall {
     pub(crate) access_key_id: AccessKeyId,
@@ -38,28 +38,28 @@ pub(crate) struct PresignedCall {
     pub(crate) signature: Secret,
 }
 
-/// Reads the URL of a token that must be for `cluster`. The date is read, not judged.
+/// Parses the URL of a token that must be for `cluster`. The date is parsed, but not compared with the time.
 pub(crate) fn parse(url: &[u8], cluster: &ClusterId) -> Result<PresignedCall, TokenError> {
     // White space, control characters, backslashes: readers of URLs drop or mend them, and no honest token has any.
     let text = std::str::from_utf8(url)
         .ok()
         .filter(|text| text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\'))
         .ok_or(TokenError::Url)?;
-    let parameters = Parameters::read(query_at_sts(text)?)?;
+    let parameters = Parameters::parse(sts_query(text)?)?;
     for (name, expected) in CONSTANTS {
         let found = parameters.required(name)?;
         if found != expected {
-            return Err(TokenError::NotTheConstant {
+            return Err(TokenError::UnexpectedValue {
                 name,
                 expected,
-                found: Shown::new(found),
+                found: Quoted::new(found),
             });
         }
     }
     let signed_for = parameters.required(CLUSTER_ID_KEY)?;
     if signed_for != cluster.as_str() {
-        let found = Shown::new(signed_for);
-        return Err(TokenError::OtherCluster { found });
+        let found = Quoted::new(signed_for);
+        return Err(TokenError::WrongCluster { found });
     }
     let access_key_id = parameters.required("AccessKeyId")?;
     let date = parameters.required("Timestamp")?;
@@ -74,9 +74,9 @@ pub(crate) fn parse(url: &[u8], cluster: &ClusterId) -> Result<PresignedCall, To
     })
 }
 
-/// The query of a URL that is `https`, a host of STS, the path `/`, and nothing else: no user, no port of its own, no
+/// Returns the query of a URL that is `https`, a host of STS, the path `/`, and nothing else: no user, no port of its own, no
 /// fragment. Such a URL needs no more than this to be read, and any other is no token.
-fn query_at_sts(url: &str) -> Result<&str, TokenError> {
+fn sts_query(url: &str) -> Result<&str, TokenError> {
     let (scheme, rest) = url.split_once("://").ok_or(TokenError::Url)?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at_checked(end).ok_or(TokenError::Url)?;
@@ -88,7 +88,7 @@ fn query_at_sts(url: &str) -> Result<&str, TokenError> {
     }
 }
 
-/// `sts.aliyuncs.com`, `sts.<region>.aliyuncs.com`, and both with `.cn`, as the old server took them.
+/// Returns whether `host` is STS: `sts.aliyuncs.com`, `sts.<region>.aliyuncs.com`, and both with `.cn`, as the old server took them.
 fn is_sts_host(host: &str) -> bool {
     let Some(rest) = host.strip_prefix("sts.") else {
         return false;
@@ -107,7 +107,7 @@ fn is_sts_host(host: &str) -> bool {
     }
 }
 
-/// The parameters of the query, each of a known name and there once.
+/// The parameters of the query, each of a known name and without duplicates.
 struct Parameters(Vec<(&'static str, String)>);
 
 impl Parameters {
@@ -125,18 +125,18 @@ impl Parameters {
         "Timestamp",
     ];
 
-    fn read(query: &str) -> Result<Self, TokenError> {
+    fn parse(query: &str) -> Result<Self, TokenError> {
         let mut parameters: Vec<(&'static str, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let known = Self::KNOWN
                 .into_iter()
                 .find(|known| *known == name)
                 .ok_or_else(|| TokenError::UnknownField {
-                    place: "query",
-                    name: Shown::new(&name),
+                    object: "query",
+                    name: Quoted::new(&name),
                 })?;
             if parameters.iter().any(|(other, _)| *other == known) {
-                return Err(TokenError::Repeated { name: known });
+                return Err(TokenError::DuplicateParameter { name: known });
             }
             if !is_sendable(&value) {
                 return Err(TokenError::HeaderValue { name: known });
@@ -154,6 +154,6 @@ impl Parameters {
     }
 
     fn required(&self, name: &'static str) -> Result<&str, TokenError> {
-        self.optional(name).ok_or(TokenError::Missing { name })
+        self.optional(name).ok_or(TokenError::MissingField { name })
     }
 }

@@ -5,15 +5,15 @@
 
 use crate::access_key::AccessKeyId;
 use crate::cluster_id::ClusterId;
-use crate::json::{self, Object, Value};
-use crate::policy::Policy;
+use crate::json::{self, JsonObject, JsonValue};
+use crate::policy::TokenPolicy;
 use crate::secret::Secret;
 use crate::sign::acs3::{Authorization, EMPTY_BODY_SHA256, Signature};
 use crate::time::UnixTime;
-use crate::token::error::{Shown, TokenError};
+use crate::token::error::{Quoted, TokenError};
 use crate::token::is_sendable;
 
-/// What starts a token v2; standard base64 with padding follows.
+/// The prefix of a token v2; standard base64 with padding follows.
 pub const PREFIX: &str = "k8s-ack-v2.";
 /// The method of the signed request.
 pub const METHOD: &str = "POST";
@@ -66,67 +66,73 @@ impl<'a> SignedHeaders<'a> {
 /// Names and values, not escaped.
 type QueryPairs = Vec<(Box<str>, Box<str>)>;
 
-/// The parts of a token that are the client's own, each checked.
+/// The parts of a token v2 that the client chooses, each checked.
 #[derive(Clone, Debug)]
 pub(crate) struct SignedCall {
     pub(crate) access_key_id: AccessKeyId,
     pub(crate) date: UnixTime,
     pub(crate) security_token: Option<Secret>,
     pub(crate) signature: Signature,
-    /// Further signed query keys that the policy lets through.
+    /// Further signed query keys that the policy allows.
     pub(crate) extra_query: QueryPairs,
 }
 
-/// Reads the JSON of a token that must be for the policy's cluster. The date is read, not judged.
-pub(crate) fn parse(json: &[u8], policy: &Policy) -> Result<SignedCall, TokenError> {
+/// Parses the JSON of a token that must be for the policy's cluster. The date is parsed, but not compared with the
+/// time.
+pub(crate) fn parse(json: &[u8], policy: &TokenPolicy) -> Result<SignedCall, TokenError> {
     let token = json::parse_object(json).map_err(TokenError::Json)?;
     for (name, _) in token.iter() {
         if !["clusterId", "method", "path", "query", "headers"].contains(&name) {
-            return Err(unknown("token", name));
+            return Err(unknown_field("token", name));
         }
     }
-    constant(&token, "method", METHOD)?;
-    constant(&token, "path", PATH)?;
+    check_constant(&token, "method", METHOD)?;
+    check_constant(&token, "path", PATH)?;
     let query = token
-        .object("query")
-        .ok_or(TokenError::Missing { name: "query" })?;
+        .object_member("query")
+        .ok_or(TokenError::MissingField { name: "query" })?;
     check_cluster(&token, query, &policy.cluster_id)?;
     let headers = token
-        .object("headers")
-        .ok_or(TokenError::Missing { name: "headers" })?;
+        .object_member("headers")
+        .ok_or(TokenError::MissingField { name: "headers" })?;
     Ok(SignedCall {
-        extra_query: extra_query(query, policy)?,
-        ..signed_call(&Headers::read(headers)?)?
+        extra_query: parse_extra_query(query, policy)?,
+        ..parse_signed_call(&Headers::from_object(headers)?)?
     })
 }
 
-/// The signed id decides; the unsigned one, where a client wrote it, may not contradict it.
+/// Checks that the signed cluster id is the policy's, and that the unsigned one, if present, is equal.
 fn check_cluster(
-    token: &Object<'_>,
-    query: &Object<'_>,
+    token: &JsonObject<'_>,
+    query: &JsonObject<'_>,
     cluster: &ClusterId,
 ) -> Result<(), TokenError> {
-    let signed = query.string(CLUSTER_ID_KEY).ok_or(TokenError::Missing {
-        name: CLUSTER_ID_KEY,
-    })?;
+    let signed = query
+        .string_member(CLUSTER_ID_KEY)
+        .ok_or(TokenError::MissingField {
+            name: CLUSTER_ID_KEY,
+        })?;
     if signed != cluster.as_str() {
-        let found = Shown::new(signed);
-        return Err(TokenError::OtherCluster { found });
+        let found = Quoted::new(signed);
+        return Err(TokenError::WrongCluster { found });
     }
     match token.member("clusterId") {
         None => Ok(()),
-        Some(Value::String(unsigned)) if unsigned == signed => Ok(()),
-        Some(_) => Err(TokenError::ClusterIdsDiffer),
+        Some(JsonValue::String(unsigned)) if unsigned == signed => Ok(()),
+        Some(_) => Err(TokenError::ClusterIdMismatch),
     }
 }
 
-/// What the query signs beside the cluster id. Go drops such keys, and STS then refuses the signature.
-fn extra_query(query: &Object<'_>, policy: &Policy) -> Result<QueryPairs, TokenError> {
+/// Parses the query keys that the token signs beside the cluster id. Go drops such keys, and STS then refuses the signature.
+fn parse_extra_query(
+    query: &JsonObject<'_>,
+    policy: &TokenPolicy,
+) -> Result<QueryPairs, TokenError> {
     query
         .iter()
         .filter(|(name, _)| *name != CLUSTER_ID_KEY)
         .map(|(name, value)| match value {
-            Value::String(value) if policy.extra_query_keys.contains(name) => {
+            JsonValue::String(value) if policy.extra_query_keys.contains(name) => {
                 if is_sendable(value) {
                     Ok((name.into(), value.as_ref().into()))
                 } else {
@@ -134,13 +140,13 @@ fn extra_query(query: &Object<'_>, policy: &Policy) -> Result<QueryPairs, TokenE
                 }
             }
             _ => Err(TokenError::ExtraQueryKey {
-                name: Shown::new(name),
+                name: Quoted::new(name),
             }),
         })
         .collect()
 }
 
-fn signed_call(headers: &Headers<'_>) -> Result<SignedCall, TokenError> {
+fn parse_signed_call(headers: &Headers<'_>) -> Result<SignedCall, TokenError> {
     for (name, expected) in [
         ("x-acs-action", ACTION),
         ("x-acs-version", VERSION),
@@ -148,10 +154,10 @@ fn signed_call(headers: &Headers<'_>) -> Result<SignedCall, TokenError> {
     ] {
         let found = headers.required(name)?;
         if found != expected {
-            return Err(TokenError::NotTheConstant {
+            return Err(TokenError::UnexpectedValue {
                 name,
                 expected,
-                found: Shown::new(found),
+                found: Quoted::new(found),
             });
         }
     }
@@ -186,7 +192,7 @@ fn signed_call(headers: &Headers<'_>) -> Result<SignedCall, TokenError> {
 struct Headers<'a>(Vec<(&'static str, &'a str)>);
 
 impl<'a> Headers<'a> {
-    /// All that clients write. `user-agent` and `accept` are not signed, and nothing reads them.
+    /// The headers that clients write. `user-agent` and `accept` are not signed, and not used.
     const KNOWN: [&'static str; 8] = [
         "Authorization",
         "accept",
@@ -198,24 +204,24 @@ impl<'a> Headers<'a> {
         "x-acs-version",
     ];
 
-    fn read(object: &'a Object<'_>) -> Result<Self, TokenError> {
+    fn from_object(object: &'a JsonObject<'_>) -> Result<Self, TokenError> {
         object
             .iter()
             .map(|(name, value)| {
                 let known = Self::KNOWN
                     .into_iter()
                     .find(|known| known.eq_ignore_ascii_case(name))
-                    .ok_or_else(|| unknown("headers", name))?;
+                    .ok_or_else(|| unknown_field("headers", name))?;
                 match value {
                     // The other values are checked where they are read. No client writes a control character.
-                    Value::String(text)
+                    JsonValue::String(text)
                         if matches!(known, "accept" | "user-agent")
                             && text.contains(char::is_control) =>
                     {
                         Err(TokenError::HeaderValue { name: known })
                     }
-                    Value::String(text) => Ok((known, text.as_ref())),
-                    _ => Err(TokenError::Missing { name: known }),
+                    JsonValue::String(text) => Ok((known, text.as_ref())),
+                    _ => Err(TokenError::MissingField { name: known }),
                 }
             })
             .collect::<Result<_, _>>()
@@ -230,29 +236,29 @@ impl<'a> Headers<'a> {
     }
 
     fn required(&self, name: &'static str) -> Result<&'a str, TokenError> {
-        self.optional(name).ok_or(TokenError::Missing { name })
+        self.optional(name).ok_or(TokenError::MissingField { name })
     }
 }
 
-fn constant(
-    token: &Object<'_>,
+fn check_constant(
+    token: &JsonObject<'_>,
     name: &'static str,
     expected: &'static str,
 ) -> Result<(), TokenError> {
-    match token.string(name) {
+    match token.string_member(name) {
         Some(found) if found == expected => Ok(()),
-        Some(found) => Err(TokenError::NotTheConstant {
+        Some(found) => Err(TokenError::UnexpectedValue {
             name,
             expected,
-            found: Shown::new(found),
+            found: Quoted::new(found),
         }),
-        None => Err(TokenError::Missing { name }),
+        None => Err(TokenError::MissingField { name }),
     }
 }
 
-fn unknown(place: &'static str, name: &str) -> TokenError {
+fn unknown_field(object: &'static str, name: &str) -> TokenError {
     TokenError::UnknownField {
-        place,
-        name: Shown::new(name),
+        object,
+        name: Quoted::new(name),
     }
 }

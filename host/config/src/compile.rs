@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use ack_ram_core::rules::{Backend, BackendRules, Rule, RuleError, RuleSet, Source};
 
-use crate::config::{Config, FileMappings};
+use crate::config::{Config, ParsedMappings};
 
-/// What a configuration makes of its mappings.
+/// The rules of a configuration, and the mappings that are refused.
 #[derive(Debug)]
-pub struct Compiled {
+pub struct CompiledRules {
     /// The rules of all configured backends, in the configured order.
     pub rules: RuleSet,
     /// Entries that cannot be used, and are left out.
@@ -16,17 +16,17 @@ pub struct Compiled {
 }
 
 /// Mappings that are not in the configuration file, by the backend that reads them.
-pub type Elsewhere = BTreeMap<Backend, FileMappings>;
+pub type ExternalMappings = BTreeMap<Backend, ParsedMappings>;
 
 /// The rules of `config`, without a word in the log. What is not in the file has not been read.
 #[must_use]
-pub fn compile(config: &Config) -> Compiled {
-    compile_with(config, &Elsewhere::new())
+pub fn compile(config: &Config) -> CompiledRules {
+    compile_with_external(config, &ExternalMappings::new())
 }
 
-/// The rules of `config` and of what stands elsewhere, as far as that is here.
+/// Compiles the rules of `config` and of the external mappings that are given.
 #[must_use]
-pub fn compile_with(config: &Config, elsewhere: &Elsewhere) -> Compiled {
+pub fn compile_with_external(config: &Config, external: &ExternalMappings) -> CompiledRules {
     let mut refused = Vec::new();
     let backends = config
         .backends
@@ -34,11 +34,11 @@ pub fn compile_with(config: &Config, elsewhere: &Elsewhere) -> Compiled {
         .map(|backend| {
             let read = match backend {
                 Backend::MountedFile => Some(&config.mappings),
-                Backend::ConfigMap | Backend::Crd | Backend::DynamicFile => elsewhere.get(backend),
+                Backend::ConfigMap | Backend::Crd | Backend::DynamicFile => external.get(backend),
             };
             let rules = match read {
-                Some(mappings) => rules(*backend, mappings, &mut refused),
-                None => BackendRules::unread(*backend),
+                Some(mappings) => compile_backend(*backend, mappings, &mut refused),
+                None => BackendRules::new_unsynced(*backend),
             };
             let reserved = config.rules.reserved.get(backend).cloned();
             rules.with_reserved(reserved.unwrap_or_default())
@@ -47,13 +47,13 @@ pub fn compile_with(config: &Config, elsewhere: &Elsewhere) -> Compiled {
     let rules = RuleSet::new(backends, config.scrubbed_accounts.clone())
         .with_validations(config.rules.validations.clone())
         .with_protected(config.rules.protected.clone());
-    Compiled { rules, refused }
+    CompiledRules { rules, refused }
 }
 
 /// The mappings of one backend.
-fn rules(
+fn compile_backend(
     backend: Backend,
-    mappings: &FileMappings,
+    mappings: &ParsedMappings,
     refused: &mut Vec<(Source, RuleError)>,
 ) -> BackendRules {
     let mut rules = BackendRules::new(backend);

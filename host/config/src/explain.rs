@@ -1,12 +1,12 @@
 //! What a configuration makes of somebody, step by step.
 
 use ack_ram_core::arn::Arn;
-use ack_ram_core::decision::{Denial, Explanation, KubernetesUser, Matched, NoUser};
+use ack_ram_core::decision::{Denial, Explanation, KubernetesUser, MatchedEntry, RulesRefusal};
 use ack_ram_core::identity::Identity;
 use ack_ram_core::rules::{Backend, BackendRules};
 use serde::{Serialize, Serializer};
 
-use crate::compile::{Compiled, Elsewhere};
+use crate::compile::{CompiledRules, ExternalMappings};
 use crate::config::Config;
 
 /// All that there is to say.
@@ -16,36 +16,36 @@ pub struct Trace {
     /// The stable name of the outcome.
     pub code: &'static str,
     /// The backends, in the order in which they are asked.
-    pub backends: Vec<BackendAnswer>,
+    pub backends: Vec<BackendTrace>,
     /// How the rules came to that.
     #[serde(flatten)]
     pub explanation: Explanation,
     /// The rule that matched, as it is written.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rule: Option<WrittenRule>,
+    pub rule: Option<MatchedRule>,
     /// The user that results.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub user: Option<User>,
+    pub user: Option<TracedUser>,
     /// Why there is no user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// A backend and what it says.
+/// A backend and its outcome.
 #[derive(Debug, Serialize)]
-pub struct BackendAnswer {
+pub struct BackendTrace {
     /// Which one.
     pub backend: Backend,
     /// How many rules and accounts it has.
     pub rules: usize,
     /// What it says.
-    pub answer: Answer,
+    pub answer: BackendOutcome,
 }
 
 /// What a backend says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Answer {
+pub enum BackendOutcome {
     /// It maps the identity.
     Matched,
     /// It does not.
@@ -56,10 +56,10 @@ pub enum Answer {
     NotAsked,
 }
 
-/// A rule as it is written.
+/// The rule that matched, as it is written.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct WrittenRule {
+pub struct MatchedRule {
     /// File, line and column.
     pub place: String,
     /// Whom it is about.
@@ -88,7 +88,7 @@ pub struct WrittenRule {
 
 /// A Kubernetes user.
 #[derive(Debug, Serialize)]
-pub struct User {
+pub struct TracedUser {
     /// `status.user.username`
     pub username: String,
     /// `status.user.uid`
@@ -107,7 +107,7 @@ fn as_map<S: Serializer>(
     serializer.collect_map(extra.iter().map(|(key, value)| (key, value)))
 }
 
-impl From<KubernetesUser> for User {
+impl From<KubernetesUser> for TracedUser {
     fn from(user: KubernetesUser) -> Self {
         Self {
             username: user.username,
@@ -118,37 +118,41 @@ impl From<KubernetesUser> for User {
     }
 }
 
-/// What `compiled`, which was made from `config` and `elsewhere`, makes of `identity`. Nobody is let in by it.
+/// What `compiled`, which was made from `config` and `external`, makes of `identity`. Nobody is let in by it.
 #[must_use]
 pub fn trace(
     config: &Config,
-    elsewhere: &Elsewhere,
-    compiled: &Compiled,
+    external: &ExternalMappings,
+    compiled: &CompiledRules,
     identity: &Identity,
 ) -> Trace {
     let (explanation, result) = compiled.rules.explain(identity);
     let (code, user, reason) = match result {
         Ok(user) => ("granted", Some(user.into()), None),
-        Err(NoUser::Denied(denial)) => (denial.code(), None, Some(why(&explanation, &denial))),
-        Err(NoUser::NotRead(backend)) => {
+        Err(RulesRefusal::Denied(denial)) => (
+            denial.code(),
+            None,
+            Some(denial_reason(&explanation, &denial)),
+        ),
+        Err(RulesRefusal::BackendNotReady(backend)) => {
             let reason = format!(
                 "the backend {backend} answers first, and what it maps is not in the file; `get mappings` shows what a running server has"
             );
             ("rules_not_read", None, Some(reason))
         }
-        Err(NoUser::Broken(backend)) => {
+        Err(RulesRefusal::BackendBroken(backend)) => {
             let reason = format!("the mappings of the backend {backend} are broken");
             ("backend_broken", None, Some(reason))
         }
-        Err(NoUser::Stale(backend)) => {
+        Err(RulesRefusal::BackendStale(backend)) => {
             let reason = format!("the mappings of the backend {backend} are stale");
             ("backend_stale", None, Some(reason))
         }
     };
     Trace {
         code,
-        backends: answers(compiled, &explanation),
-        rule: written(config, elsewhere, explanation.matched.as_ref()),
+        backends: trace_backends(compiled, &explanation),
+        rule: find_matched_rule(config, external, explanation.matched.as_ref()),
         explanation,
         user,
         reason,
@@ -156,36 +160,36 @@ pub fn trace(
 }
 
 /// Here the person is the administrator who would be asked.
-fn why(explanation: &Explanation, denial: &Denial) -> String {
+fn denial_reason(explanation: &Explanation, denial: &Denial) -> String {
     match denial {
         Denial::NotMapped => "no rule speaks for this identity".to_owned(),
         Denial::Token(_)
         | Denial::Sts(_)
         | Denial::Name(_)
-        | Denial::Validation(_)
-        | Denial::ValidationFailed(_) => explanation.why_denied(denial),
+        | Denial::ValidationRefused(_)
+        | Denial::ValidationFailed(_) => explanation.denial_message(denial),
     }
 }
 
-fn answers(compiled: &Compiled, explanation: &Explanation) -> Vec<BackendAnswer> {
-    let matched = explanation.matched.as_ref().map(Matched::backend);
+fn trace_backends(compiled: &CompiledRules, explanation: &Explanation) -> Vec<BackendTrace> {
+    let matched = explanation.matched.as_ref().map(MatchedEntry::backend);
     let mut is_over = false;
     let mut answer = |rules: &BackendRules| {
         if matched == Some(rules.backend()) {
             is_over = true;
-            Answer::Matched
+            BackendOutcome::Matched
         } else if is_over || explanation.protected {
-            Answer::NotAsked
-        } else if rules.is_read() {
-            Answer::NoMatch
+            BackendOutcome::NotAsked
+        } else if rules.is_synced() {
+            BackendOutcome::NoMatch
         } else {
             is_over = true;
-            Answer::NotRead
+            BackendOutcome::NotRead
         }
     };
     let backends = compiled.rules.backends().iter();
     backends
-        .map(|rules| BackendAnswer {
+        .map(|rules| BackendTrace {
             backend: rules.backend(),
             rules: rules.len(),
             answer: answer(rules),
@@ -193,17 +197,17 @@ fn answers(compiled: &Compiled, explanation: &Explanation) -> Vec<BackendAnswer>
         .collect()
 }
 
-fn written(
+fn find_matched_rule(
     config: &Config,
-    elsewhere: &Elsewhere,
-    matched: Option<&Matched>,
-) -> Option<WrittenRule> {
-    let Matched::Rule(source) = matched? else {
+    external: &ExternalMappings,
+    matched: Option<&MatchedEntry>,
+) -> Option<MatchedRule> {
+    let MatchedEntry::Rule(source) = matched? else {
         return None;
     };
     let given = [&config.mappings]
         .into_iter()
-        .chain(elsewhere.values())
+        .chain(external.values())
         .flat_map(|read| &read.mappings)
         .find(|given| given.value.source == *source)?;
     let mapping = given.value.clone();
@@ -214,8 +218,8 @@ fn written(
         mapping.user_id.map(|id| format!("user id {id}")),
         mapping.role_id.map(|id| format!("role id {id}")),
     ];
-    Some(WrittenRule {
-        place: given.place.to_string(),
+    Some(MatchedRule {
+        place: given.location.to_string(),
         about: about
             .into_iter()
             .flatten()

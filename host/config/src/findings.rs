@@ -2,19 +2,21 @@
 
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::lint::{
-    self, Account, BackendEntries, Code, Configuration, Entry, Finding, InGo, Position, Severity,
+    self, AccountEntry, BackendEntries, Finding, FindingCode, GoSemantics, LintInput, MappingEntry,
+    Position, Severity,
 };
 use ack_ram_core::rules::{Backend, Mapping};
 use serde::Serialize;
 
-use crate::compile::Elsewhere;
+use crate::compile::ExternalMappings;
 use crate::config::{
-    self, ConfigError, FileMappings, Given, Place, Sources, Survey, Warning, WarningKind,
+    self, ConfigError, ConfigSources, Located, Location, ParsedMappings, PartialConfig, Warning,
+    WarningKind,
 };
 
 /// All that was found.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub struct LintReport {
     /// The findings.
     pub findings: Vec<Finding>,
     /// How many of them are errors.
@@ -25,7 +27,7 @@ pub struct Report {
     pub infos: usize,
 }
 
-impl Report {
+impl LintReport {
     /// All of `findings`.
     #[must_use]
     pub fn new(findings: Vec<Finding>) -> Self {
@@ -42,116 +44,130 @@ impl Report {
     }
 }
 
-/// What is wrong or risky in the file of `sources`, which messages call `name`, and in what stands elsewhere.
+/// What is wrong or risky in the file of `sources`, which messages call `name`, and in the external mappings.
 #[must_use]
-pub fn findings(name: &str, sources: &Sources<'_>, elsewhere: &Elsewhere) -> Vec<Finding> {
+pub fn lint_sources(
+    name: &str,
+    sources: &ConfigSources<'_>,
+    external: &ExternalMappings,
+) -> Vec<Finding> {
     let position = Position {
         file: name.to_owned(),
         ..Position::default()
     };
-    let mut configuration = match config::survey(sources) {
-        Ok(survey) => configuration(survey, position),
-        Err(error) => return vec![refusal(&error, &position)],
+    let mut configuration = match config::load_partial(sources) {
+        Ok(partial) => lint_configuration(partial, position),
+        Err(error) => return vec![finding_from_error(&error, &position)],
     };
     for entries in &mut configuration.backends {
-        if let Some(read) = elsewhere.get(&entries.backend) {
-            let unreadable = unreadable_lists(read);
-            entries.is_read = unreadable.is_empty();
-            configuration.remarks.extend(unreadable);
-            entries.mappings = read.mappings.iter().map(entry).collect();
-            entries.accounts = read.accounts.iter().map(account).collect();
+        if let Some(read) = external.get(&entries.backend) {
+            let unreadable = unreadable_list_findings(read);
+            entries.is_known = unreadable.is_empty();
+            configuration.host_findings.extend(unreadable);
+            entries.mappings = read.mappings.iter().map(lint_entry).collect();
+            entries.accounts = read.accounts.iter().map(lint_account).collect();
         }
     }
     lint::lint(&configuration)
 }
 
-/// What `lint` looks at: `survey`, of the file at `position`.
+/// What `lint` looks at: `partial`, of the file at `position`.
 #[must_use]
-pub fn configuration(survey: Survey, position: Position) -> Configuration {
-    let refusals = survey.errors.iter().map(|error| refusal(error, &position));
-    let remarks = survey
+pub fn lint_configuration(partial: PartialConfig, position: Position) -> LintInput {
+    let refusals = partial
+        .errors
+        .iter()
+        .map(|error| finding_from_error(error, &position));
+    let remarks = partial
         .warnings
         .iter()
-        .map(finding)
+        .map(finding_from_warning)
         .chain(refusals)
         .collect();
-    let file_is_read = survey.backends.is_some() && survey.mappings.is_some();
-    let backends = survey
+    let file_is_read = partial.backends.is_some() && partial.mappings.is_some();
+    let backends = partial
         .backends
         .unwrap_or_else(|| vec![Backend::MountedFile]);
     let backends = backends.iter().map(|backend| {
-        let (mappings, accounts) = match (backend, &survey.mappings) {
+        let (mappings, accounts) = match (backend, &partial.mappings) {
             (Backend::MountedFile, Some(mappings)) => (&*mappings.mappings, &*mappings.accounts),
             _ => Default::default(),
         };
         BackendEntries {
             backend: *backend,
-            is_read: *backend == Backend::MountedFile && file_is_read,
-            mappings: mappings.iter().map(entry).collect(),
-            accounts: accounts.iter().map(account).collect(),
-            reserved: survey.reserved.get(backend).cloned().unwrap_or_default(),
+            is_known: *backend == Backend::MountedFile && file_is_read,
+            mappings: mappings.iter().map(lint_entry).collect(),
+            accounts: accounts.iter().map(lint_account).collect(),
+            reserved: partial.reserved.get(backend).cloned().unwrap_or_default(),
         }
     });
-    Configuration {
+    LintInput {
         backends: backends.collect(),
         position,
-        validations: survey.validations,
-        serves_proxies: survey.serves_proxies,
-        remarks,
+        validations: partial.validations,
+        serves_proxies: partial.serves_proxies,
+        host_findings: remarks,
     }
 }
 
 /// The lists of `mappings` that cannot be read at all. Of one below a misspelled key, the key is a finding already.
 #[must_use]
-pub fn unreadable_lists(mappings: &FileMappings) -> Vec<Finding> {
+pub fn unreadable_list_findings(mappings: &ParsedMappings) -> Vec<Finding> {
     let lists = mappings.lists.iter();
     let unreadable = lists.filter_map(|(list, entries)| {
         let why = entries.as_ref().err()?;
         let position = Position {
-            file: why.place.clone(),
+            file: why.location.clone(),
             entry: list.key().to_owned(),
             ..Position::default()
         };
-        let is_told = mappings.held_back.contains_key(list);
-        (!is_told).then(|| remark(Code::Unreadable, Severity::Error, position, &why.reason))
+        let is_reported = mappings.inactive_lists.contains_key(list);
+        (!is_reported).then(|| {
+            finding_from_text(
+                FindingCode::Unreadable,
+                Severity::Error,
+                position,
+                &why.reason,
+            )
+        })
     });
     unreadable.collect()
 }
 
 /// An entry of `mapAccounts`, as `lint` takes it.
 #[must_use]
-pub fn account(given: &Given<AccountId>) -> Account {
-    Account {
+pub fn lint_account(given: &Located<AccountId>) -> AccountEntry {
+    AccountEntry {
         account: given.value.clone(),
-        position: position_of(&given.place, &given.setting),
+        position: lint_position(&given.location, &given.setting),
     }
 }
 
 /// A mapping, as `lint` takes it.
 #[must_use]
-pub fn entry(given: &Given<Mapping>) -> Entry {
-    Entry {
+pub fn lint_entry(given: &Located<Mapping>) -> MappingEntry {
+    MappingEntry {
         mapping: given.value.clone(),
-        position: position_of(&given.place, &given.setting),
-        in_go: if given.value.source.backend == Backend::Crd {
-            InGo::Regex
+        position: lint_position(&given.location, &given.setting),
+        go_semantics: if given.value.source.backend == Backend::Crd {
+            GoSemantics::Regex
         } else if given.setting.starts_with("server.mapRules[") {
-            InGo::Unread
+            GoSemantics::Unsupported
         } else {
-            InGo::Literal
+            GoSemantics::Literal
         },
     }
 }
 
-fn position_of(place: &Place, entry: &str) -> Position {
+fn lint_position(place: &Location, entry: &str) -> Position {
     match place {
-        Place::File { path, line, column } => Position {
+        Location::File { path, line, column } => Position {
             file: path.to_string(),
             line: *line,
             column: *column,
             entry: entry.to_owned(),
         },
-        Place::CommandLine | Place::Environment => Position {
+        Location::CommandLine | Location::Environment => Position {
             entry: format!("{place} {entry}"),
             ..Position::default()
         },
@@ -160,28 +176,28 @@ fn position_of(place: &Place, entry: &str) -> Position {
 
 /// What was odd when something was read.
 #[must_use]
-pub fn finding(warning: &Warning) -> Finding {
+pub fn finding_from_warning(warning: &Warning) -> Finding {
     let (code, severity) = match warning.kind {
-        WarningKind::UnknownKey => (Code::UnknownKey, Severity::Error),
-        WarningKind::EmptyList => (Code::EmptyList, Severity::Error),
-        WarningKind::TextForList => (Code::TextForList, Severity::Error),
-        WarningKind::NumericAccount => (Code::NumericAccount, Severity::Error),
-        WarningKind::InvalidEntry => (Code::InvalidEntry, Severity::Error),
-        WarningKind::ArnWithPath => (Code::ArnWithPath, Severity::Warning),
-        WarningKind::BindWins => (Code::BindWins, Severity::Warning),
-        WarningKind::GroupsUnjoined => (Code::GroupsUnjoined, Severity::Warning),
+        WarningKind::UnknownKey => (FindingCode::UnknownKey, Severity::Error),
+        WarningKind::EmptyList => (FindingCode::EmptyList, Severity::Error),
+        WarningKind::TextForList => (FindingCode::TextForList, Severity::Error),
+        WarningKind::NumericAccount => (FindingCode::NumericAccount, Severity::Error),
+        WarningKind::InvalidEntry => (FindingCode::InvalidEntry, Severity::Error),
+        WarningKind::ArnWithPath => (FindingCode::ArnWithPath, Severity::Warning),
+        WarningKind::BindWins => (FindingCode::BindWins, Severity::Warning),
+        WarningKind::GroupsUnjoined => (FindingCode::GroupsUnjoined, Severity::Warning),
     };
     let text = match warning.kind {
         WarningKind::InvalidEntry => format!("the entry is left out: {}", warning.text),
         _ => warning.text.clone(),
     };
-    let position = position_of(&warning.place, &warning.entry);
-    remark(code, severity, position, &text)
+    let position = lint_position(&warning.place, &warning.entry);
+    finding_from_text(code, severity, position, &text)
 }
 
 /// Why the server would not start.
 #[must_use]
-pub fn refusal(error: &ConfigError, position: &Position) -> Finding {
+pub fn finding_from_error(error: &ConfigError, position: &Position) -> Finding {
     let (code, position, text) = match error {
         ConfigError::Syntax {
             name,
@@ -194,33 +210,44 @@ pub fn refusal(error: &ConfigError, position: &Position) -> Finding {
                 column: found.column,
                 entry: String::new(),
             };
-            (Code::Unreadable, position, message.clone())
+            (FindingCode::Unreadable, position, message.clone())
         }
         ConfigError::NotText { source, .. } => {
-            let (line, column) = source.place().unwrap_or_default();
+            let (line, column) = source.position().unwrap_or_default();
             let position = Position {
                 line: line as u64,
                 column: column as u64,
                 ..position.clone()
             };
-            (Code::Unreadable, position, error.to_string())
+            (FindingCode::Unreadable, position, error.to_string())
         }
         ConfigError::Unreadable { .. }
         | ConfigError::TooLarge { .. }
-        | ConfigError::Syntax { .. } => (Code::Unreadable, position.clone(), error.to_string()),
-        ConfigError::NoClusterId { .. } => (Code::NoClusterId, position.clone(), error.to_string()),
+        | ConfigError::Syntax { .. } => {
+            (FindingCode::Unreadable, position.clone(), error.to_string())
+        }
+        ConfigError::NoClusterId { .. } => (
+            FindingCode::NoClusterId,
+            position.clone(),
+            error.to_string(),
+        ),
         ConfigError::Setting(problem) => (
-            Code::InvalidSetting,
-            position_of(&problem.place, ""),
+            FindingCode::InvalidSetting,
+            lint_position(&problem.place, ""),
             problem.text.clone(),
         ),
     };
-    remark(code, Severity::Error, position, &text)
+    finding_from_text(code, Severity::Error, position, &text)
 }
 
 /// Messages say what to do after a semicolon.
 #[must_use]
-pub fn remark(code: Code, severity: Severity, position: Position, text: &str) -> Finding {
+pub fn finding_from_text(
+    code: FindingCode,
+    severity: Severity,
+    position: Position,
+    text: &str,
+) -> Finding {
     let (message, advice) = text.split_once("; ").unwrap_or((text, ""));
     Finding {
         code,

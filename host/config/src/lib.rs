@@ -3,13 +3,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bundle;
 pub mod compile;
+pub mod compiled_config;
 pub mod config;
-pub mod documents;
 pub mod explain;
 pub mod findings;
 #[doc(hidden)]
 pub mod last_good;
-pub mod loaded;
 pub mod object;
 pub mod proxy;

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use ack_ram_core::rules::{Age, Backend, Globs, Mapping, RuleError, SessionArns, Source};
+use ack_ram_core::rules::{
+    Backend, Mapping, Precedence, RuleError, SessionArnMode, Source, WildcardMode,
+};
 use serde_json::{Map, Value};
 
 /// The fields that the Go server does not know.
-pub const BEYOND_GO: [&str; 7] = [
+pub const EXTENSION_FIELDS: [&str; 7] = [
     "arnPattern",
     "userID",
     "roleID",
@@ -54,7 +56,7 @@ pub enum ObjectError {
     /// A field that this server does not know stands beside those that Go does not know: it may narrow them.
     UnknownField(String),
     /// `spec.arn` stands beside a field that Go does not know: Go would apply the rest alone.
-    ArnBeside(&'static str),
+    ArnWithExtension(&'static str),
     /// It cannot be a rule.
     Rule(RuleError),
 }
@@ -67,7 +69,7 @@ impl fmt::Display for ObjectError {
                 f,
                 "it has `spec.{field}`, which this server does not know; remove it, or bring the server up to date"
             ),
-            Self::ArnBeside(field) => write!(
+            Self::ArnWithExtension(field) => write!(
                 f,
                 "it has `spec.arn` beside `spec.{field}`, without which the Go server would apply it; write `arn: \"\"`, and the ARN as `arnPattern`"
             ),
@@ -83,7 +85,7 @@ impl ObjectSpec {
     ///
     /// # Errors
     /// When a field has another type, or is one that nobody knows beside those that Go does not know.
-    pub fn read(spec: Value) -> Result<Self, ObjectError> {
+    pub fn parse(spec: Value) -> Result<Self, ObjectError> {
         let mut fields = match spec {
             Value::Null => Map::new(),
             Value::Object(fields) => fields,
@@ -105,8 +107,8 @@ impl ObjectSpec {
             groups_expression: text("groupsExpression")?,
             groups_expression_may_add: None,
         };
-        let groups = texts(&mut fields, "groups")?.unwrap_or_default();
-        let groups_expression_may_add = texts(&mut fields, "groupsExpressionMayAdd")?;
+        let groups = take_texts(&mut fields, "groups")?.unwrap_or_default();
+        let groups_expression_may_add = take_texts(&mut fields, "groupsExpressionMayAdd")?;
         // Every object with fields that Go does not know has an empty ARN, also one of a later version.
         if spec.arn.is_empty()
             && let Some(field) = fields.into_iter().next()
@@ -125,20 +127,20 @@ impl ObjectSpec {
     ///
     /// # Errors
     /// When it holds one that the Go server would read as another.
-    pub fn mapping(&self, name: &str, age: Age) -> Result<Mapping, ObjectError> {
+    pub fn to_mapping(&self, name: &str, age: Precedence) -> Result<Mapping, ObjectError> {
         if !self.arn.is_empty()
-            && let Some(field) = self.beyond_go()
+            && let Some(field) = self.first_extension_field()
         {
-            return Err(ObjectError::ArnBeside(field));
+            return Err(ObjectError::ArnWithExtension(field));
         }
         Ok(Mapping {
             source: Source {
                 backend: Backend::Crd,
                 position: name.to_owned(),
             },
-            age,
+            precedence: age,
             arn: self.arn.clone(),
-            globs: Globs::Wildcards,
+            wildcards: WildcardMode::Enabled,
             arn_pattern: self.arn_pattern.clone(),
             user_id: self.user_id.clone(),
             role_id: self.role_id.clone(),
@@ -148,12 +150,12 @@ impl ObjectSpec {
             groups: self.groups.clone(),
             groups_expression: self.groups_expression.clone(),
             groups_expression_may_add: self.groups_expression_may_add.clone().unwrap_or_default(),
-            session_arns: SessionArns::Refused,
+            session_arn_mode: SessionArnMode::Refused,
         })
     }
 
     /// The first field of `spec` that the Go server does not know.
-    fn beyond_go(&self) -> Option<&'static str> {
+    fn first_extension_field(&self) -> Option<&'static str> {
         let present = [
             self.arn_pattern.is_some(),
             self.user_id.is_some(),
@@ -163,13 +165,16 @@ impl ObjectSpec {
             self.groups_expression.is_some(),
             self.groups_expression_may_add.is_some(),
         ];
-        let mut fields = BEYOND_GO.into_iter().zip(present);
+        let mut fields = EXTENSION_FIELDS.into_iter().zip(present);
         fields.find_map(|(field, present)| present.then_some(field))
     }
 }
 
 /// The list of texts `field`; `None` when it is absent or null.
-fn texts(fields: &mut Map<String, Value>, field: &str) -> Result<Option<Vec<String>>, ObjectError> {
+fn take_texts(
+    fields: &mut Map<String, Value>,
+    field: &str,
+) -> Result<Option<Vec<String>>, ObjectError> {
     let items = match fields.remove(field) {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Array(items)) => items.into_iter().enumerate(),

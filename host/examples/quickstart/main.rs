@@ -11,7 +11,7 @@ use std::error::Error;
 use std::path::Path;
 
 use ack_ram_authenticator::backends::mounted_file::Inputs;
-use ack_ram_authenticator::config::{self, ConfigFile, Overrides, Sources};
+use ack_ram_authenticator::config::{self, ConfigFile, ConfigSources, Overrides};
 use ack_ram_authenticator::env;
 use ack_ram_authenticator::server::Server;
 use ack_ram_core::cluster_id::ClusterId;
@@ -138,7 +138,7 @@ server:
         // The demonstration does not depend on what is set around it.
         variables: |_| None,
     };
-    let config = config::load(&Sources {
+    let config = config::load(&ConfigSources {
         file: Some(ConfigFile::Path(&file)),
         overrides: &inputs.overrides,
         variables: &inputs.variables,
@@ -148,7 +148,7 @@ server:
 
 fn token(key: &AccessKey) -> Result<Secret, Box<dyn Error + Send + Sync>> {
     let cluster = ClusterId::parse(CLUSTER).ok_or("a cluster id")?;
-    let token = sign::token_v2(key, &cluster, "quickstart", env::now()).ok_or("a token")?;
+    let token = sign::sign_token_v2(key, &cluster, "quickstart", env::now()).ok_or("a token")?;
     Ok(token)
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 
 use crate::files::PRIVATE;
-use crate::lines::{self, Sink};
+use crate::line_writer::{self, LineSink};
 use crate::metrics::AuditMetrics;
 
 /// A file to which lines are appended.
@@ -22,10 +22,10 @@ pub(super) struct AuditFile {
     has_trouble: bool,
 }
 
-impl Sink for AuditFile {
+impl LineSink for AuditFile {
     fn open(&mut self) {
-        let opened = self.current();
-        self.tell(opened.err());
+        let opened = self.reopen();
+        self.log_trouble(opened.err());
     }
 
     fn write(&mut self, lines: &[u8]) {
@@ -33,10 +33,12 @@ impl Sink for AuditFile {
             Ok(()) => (&[][..], None),
             Err((rest, error)) => (rest, Some(error)),
         };
-        let lost = lines::count(rest);
+        let lost = line_writer::count(rest);
         self.metrics.lost.inc_by(lost);
-        self.metrics.written.inc_by(lines::count(lines) - lost);
-        self.tell(error);
+        self.metrics
+            .written
+            .inc_by(line_writer::count(lines) - lost);
+        self.log_trouble(error);
     }
 }
 
@@ -52,16 +54,16 @@ impl AuditFile {
     }
 
     fn append<'a>(&mut self, lines: &'a [u8]) -> Result<(), (&'a [u8], io::Error)> {
-        self.current().map_err(|error| (lines, error))?;
+        self.reopen().map_err(|error| (lines, error))?;
         let Some(file) = &mut self.file else {
             return Ok(());
         };
         if self.is_torn {
             // What could not be written in full stands alone: the next line is whole.
-            lines::write_to(file, b"\n").map_err(|unwritten| (lines, unwritten.error))?;
+            line_writer::write_to(file, b"\n").map_err(|unwritten| (lines, unwritten.error))?;
             self.is_torn = false;
         }
-        lines::write_to(file, lines).map_err(|unwritten| {
+        line_writer::write_to(file, lines).map_err(|unwritten| {
             let written = lines.len() - unwritten.rest.len();
             let last = lines.get(..written).unwrap_or_default().last();
             self.is_torn = last.is_some_and(|last| *last != b'\n');
@@ -70,7 +72,7 @@ impl AuditFile {
     }
 
     /// Opens the file that has the name now, unless it is open.
-    fn current(&mut self) -> io::Result<()> {
+    fn reopen(&mut self) -> io::Result<()> {
         if let Some(file) = &self.file {
             let id = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
             let here = fs::metadata(&self.path).map(id);
@@ -90,7 +92,7 @@ impl AuditFile {
     }
 
     /// Tells in the log when the trouble begins and when it is over.
-    fn tell(&mut self, error: Option<io::Error>) {
+    fn log_trouble(&mut self, error: Option<io::Error>) {
         let had_trouble = std::mem::replace(&mut self.has_trouble, error.is_some());
         self.metrics.trouble.set(error.is_some().into());
         let path = self.path.display();

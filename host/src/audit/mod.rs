@@ -11,21 +11,21 @@ use std::time::Duration;
 
 use prometheus::IntCounter;
 
-use crate::authenticator::Decided;
+use crate::authenticator::DecisionRecord;
 use crate::env;
-use crate::lines::Lines;
+use crate::line_writer::LineWriter;
 use crate::metrics::AuditMetrics;
 use crate::server::line_limiter::Summary;
 use file::AuditFile;
-use record::{Record, SummaryRecord};
+use record::{AuditRecord, AuditSummary};
 
 /// How long the end of the server waits for the disk.
-const LAST_LINES_WITHIN: Duration = Duration::from_secs(2);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Writes decisions to the audit file.
 #[derive(Clone)]
 pub(crate) struct Audit {
-    lines: Lines,
+    lines: LineWriter,
     lost: IntCounter,
 }
 
@@ -37,23 +37,23 @@ impl Audit {
     /// When there can be no thread.
     pub(crate) fn start(path: PathBuf, metrics: &AuditMetrics) -> io::Result<Self> {
         Ok(Self {
-            lines: Lines::start("audit", AuditFile::new(path, metrics.clone()))?,
+            lines: LineWriter::start("audit", AuditFile::new(path, metrics.clone()))?,
             lost: metrics.lost.clone(),
         })
     }
 
     /// Writes what was decided, and how long it `took`. What is not our token is left out: it is about nobody.
-    pub(crate) fn record(&self, decided: &Decided, took: Duration) {
-        let Some(record) = Record::of(decided, took, env::wall_clock()) else {
+    pub(crate) fn record(&self, decided: &DecisionRecord, took: Duration) {
+        let Some(record) = AuditRecord::from_decision(decided, took, env::wall_clock()) else {
             return;
         };
-        self.push(&record::line(&record));
+        self.push(&record::to_line(&record));
     }
 
     /// Writes how many more decisions there were in a second, if `summary` is about decisions.
     pub(crate) fn summarize(&self, summary: &Summary) {
-        if let Some(record) = SummaryRecord::of(summary, env::wall_clock()) {
-            self.push(&record::line(&record));
+        if let Some(record) = AuditSummary::from_summary(summary, env::wall_clock()) {
+            self.push(&record::to_line(&record));
         }
     }
 
@@ -65,6 +65,6 @@ impl Audit {
 
     /// Waits a moment for what is not written yet.
     pub(crate) fn finish(&self) {
-        self.lines.finish(LAST_LINES_WITHIN);
+        self.lines.finish(FLUSH_TIMEOUT);
     }
 }

@@ -6,13 +6,13 @@ use ack_ram_core::decision::{Explanation, KubernetesUser, Outcome};
 use ack_ram_core::fingerprint::Fingerprint;
 use serde::Serialize;
 
-use crate::authenticator::{Decided, WordFrom};
+use crate::authenticator::{DecisionRecord, IdentitySource};
 use crate::server::line_limiter::{LineReason, Summary};
 
 /// One line of the audit file. It holds no secret.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Record<'a> {
+pub(super) struct AuditRecord<'a> {
     /// When it was decided: UTC, as in RFC 3339.
     time: String,
     decision: &'static str,
@@ -21,24 +21,24 @@ pub(super) struct Record<'a> {
     milliseconds: f64,
     /// Of scrubbed accounts nothing but the result is written.
     #[serde(flatten)]
-    about: About<'a>,
+    about: RecordDetails<'a>,
 }
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum About<'a> {
+enum RecordDetails<'a> {
     Scrubbed { scrubbed: bool },
-    Login(Box<Login<'a>>),
+    LoginDetails(Box<LoginDetails<'a>>),
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Login<'a> {
+struct LoginDetails<'a> {
     /// `reference`, `identity`, `matched` and what came near.
     #[serde(flatten)]
     explanation: &'a Explanation,
     #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<User<'a>>,
+    user: Option<AuditedUser<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     /// How STS could not be reached.
@@ -49,35 +49,39 @@ struct Login<'a> {
 }
 
 #[derive(Serialize)]
-struct User<'a> {
+struct AuditedUser<'a> {
     username: &'a str,
     uid: &'a str,
     groups: &'a [String],
 }
 
-impl<'a> Record<'a> {
+impl<'a> AuditRecord<'a> {
     /// What is to be written of `decided` at the time `now`, if anything.
-    pub(super) fn of(decided: &'a Decided, took: Duration, now: SystemTime) -> Option<Self> {
-        let Decided {
+    pub(super) fn from_decision(
+        decided: &'a DecisionRecord,
+        took: Duration,
+        now: SystemTime,
+    ) -> Option<Self> {
+        let DecisionRecord {
             decision,
             cause,
-            word_from,
+            source,
         } = decided;
         let (outcome, user) = match &decision.outcome {
-            Outcome::NotOurs => return None,
+            Outcome::UnrecognizedToken => return None,
             Outcome::Granted(user) => ("granted", Some(user)),
             Outcome::Denied(_) => ("denied", None),
-            Outcome::Unable(_) => ("unable", None),
+            Outcome::Unavailable(_) => ("unable", None),
         };
         let about = if decision.explanation.scrubbed {
-            About::Scrubbed { scrubbed: true }
+            RecordDetails::Scrubbed { scrubbed: true }
         } else {
-            About::Login(Box::new(Login {
+            RecordDetails::LoginDetails(Box::new(LoginDetails {
                 explanation: &decision.explanation,
-                user: user.map(User::of),
+                user: user.map(AuditedUser::from_user),
                 reason: decision.reason(),
                 cause: cause.as_deref(),
-                cache: word_from.map(WordFrom::code),
+                cache: source.map(IdentitySource::code),
             }))
         };
         Some(Self {
@@ -91,7 +95,7 @@ impl<'a> Record<'a> {
 }
 
 /// Returns the line of `record`, with its line feed.
-pub(super) fn line(record: &impl Serialize) -> Vec<u8> {
+pub(super) fn to_line(record: &impl Serialize) -> Vec<u8> {
     // Strings, numbers and maps with text as keys: writing them to memory cannot fail.
     let mut line = serde_json::to_vec(record).unwrap_or_default();
     line.push(b'\n');
@@ -101,7 +105,7 @@ pub(super) fn line(record: &impl Serialize) -> Vec<u8> {
 /// One line of the audit file for many decisions of one second.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct SummaryRecord {
+pub(super) struct AuditSummary {
     /// When the line was made.
     time: String,
     decision: &'static str,
@@ -115,9 +119,9 @@ pub(super) struct SummaryRecord {
     reference: Option<Fingerprint>,
 }
 
-impl SummaryRecord {
+impl AuditSummary {
     /// Returns what to write of `summary` at the time `now`, or `None` if it is not about decisions.
-    pub(super) fn of(summary: &Summary, now: SystemTime) -> Option<Self> {
+    pub(super) fn from_summary(summary: &Summary, now: SystemTime) -> Option<Self> {
         let (decision, result) = match summary.reason {
             LineReason::Denied(result) => ("denied", result),
             LineReason::Unable(result) => ("unable", result),
@@ -134,8 +138,8 @@ impl SummaryRecord {
     }
 }
 
-impl<'a> User<'a> {
-    fn of(user: &'a KubernetesUser) -> Self {
+impl<'a> AuditedUser<'a> {
+    fn from_user(user: &'a KubernetesUser) -> Self {
         let KubernetesUser {
             username,
             uid,

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ack_ram_core::rules::{Backend, Globs};
+use ack_ram_core::rules::{Backend, WildcardMode};
 use ack_ram_core::time::UnixTime;
 
-use crate::backends::feed::{Digest, Feed, Observe, Tell};
+use crate::backends::document_source::{Digest, DocumentSource, LogMode, ReloadObserver};
 use crate::backends::live::LiveRules;
 use crate::config::ConfigMapName;
 use crate::config::document::{self, ConfigMapData};
@@ -14,14 +14,14 @@ use crate::env::Clock;
 /// The ConfigMap that `server.configMap` names.
 pub struct ConfigMapSource {
     name: ConfigMapName,
-    globs: Globs,
+    globs: WildcardMode,
     clock: Clock,
     live: Arc<LiveRules>,
-    state: Mutex<State>,
+    state: Mutex<ConfigMapState>,
 }
 
-struct State {
-    feed: Feed,
+struct ConfigMapState {
+    source: DocumentSource,
     /// Of what was last read; `None` when it was not there.
     digest: Option<Digest>,
 }
@@ -31,18 +31,18 @@ impl ConfigMapSource {
     #[must_use]
     pub fn new(
         name: ConfigMapName,
-        globs: Globs,
+        globs: WildcardMode,
         live: Arc<LiveRules>,
         clock: Clock,
-        observe: Observe,
+        observe: ReloadObserver,
     ) -> Self {
         Self {
             name,
             globs,
             clock,
             live: Arc::clone(&live),
-            state: Mutex::new(State {
-                feed: Feed::new(Backend::ConfigMap, live, clock, observe),
+            state: Mutex::new(ConfigMapState {
+                source: DocumentSource::new(Backend::ConfigMap, live, clock, observe),
                 digest: None,
             }),
         }
@@ -65,34 +65,34 @@ impl ConfigMapSource {
     }
 
     /// The ConfigMap holds `data` now. What of it cannot be used, and why; `None` when it held the same before.
-    pub(crate) fn read(&self, data: &ConfigMapData) -> Option<Vec<String>> {
+    pub(crate) fn apply(&self, data: &ConfigMapData) -> Option<Vec<String>> {
         let mut state = self.lock();
         let digest = digest(data);
         if state.digest.replace(digest) == Some(digest) {
             return None;
         }
-        let document = document::config_map(&self.name.to_string(), data, self.globs);
+        let document = document::parse_config_map(&self.name.to_string(), data, self.globs);
         let warnings = &document.warnings;
-        let feed = &mut state.feed;
-        let refused = feed.read(document.mappings, warnings, &digest, Tell::All, None);
+        let source = &mut state.source;
+        let refused = source.apply(document.mappings, warnings, &digest, LogMode::All, None);
         Some(refused.iter().map(ToString::to_string).collect())
     }
 
     /// There is no such ConfigMap, so it maps nobody.
-    pub(crate) fn lose(&self) {
+    pub(crate) fn clear(&self) {
         let mut state = self.lock();
-        if state.digest.take().is_some() || !state.feed.is_read() {
+        if state.digest.take().is_some() || !state.source.is_synced() {
             tracing::info!(backend = %Backend::ConfigMap, "there is no {}", self.name);
-            state.feed.lose();
+            state.source.clear();
         }
     }
 
     /// What keeps the ConfigMap from being watched; `None` when nothing does. The rules stay.
     pub(crate) fn set_trouble(&self, trouble: Option<String>) {
-        self.lock().feed.set_trouble(trouble);
+        self.lock().source.set_trouble(trouble);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ConfigMapState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -100,8 +100,8 @@ impl ConfigMapSource {
 fn digest(data: &ConfigMapData) -> Digest {
     let texts = data.texts.iter();
     let texts = texts.flat_map(|(key, text)| [key.as_bytes(), text.as_bytes()]);
-    let binary = data.binary.iter().map(String::as_bytes);
-    Digest::of(texts.chain([b"binaryData".as_slice()]).chain(binary))
+    let binary = data.binary_keys.iter().map(String::as_bytes);
+    Digest::from_parts(texts.chain([b"binaryData".as_slice()]).chain(binary))
 }
 
 #[cfg(test)]

@@ -4,25 +4,25 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use ack_ram_core::rules::{Backend, Globs};
+use ack_ram_core::rules::{Backend, WildcardMode};
 use tokio::sync::watch;
 
-use crate::backends::feed::{Feed, Observe, Tell};
+use crate::backends::document_source::{DocumentSource, LogMode, ReloadObserver};
 use crate::backends::live::LiveRules;
-use crate::backends::watched_file::{self, LOOK_EVERY, MAY_BE_MISSING, Seen, WatchedFile};
+use crate::backends::watched_file::{self, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 use crate::config::document;
 use crate::config::entry::Refusal;
 use crate::env::Clock;
 
 /// The file at `server.dynamicFilePath`.
 pub struct DynamicFile {
-    globs: Globs,
-    state: Mutex<State>,
+    globs: WildcardMode,
+    state: Mutex<DynamicFileState>,
 }
 
-struct State {
+struct DynamicFileState {
     file: WatchedFile,
-    feed: Feed,
+    source: DocumentSource,
 }
 
 impl DynamicFile {
@@ -31,17 +31,17 @@ impl DynamicFile {
     #[must_use]
     pub fn start(
         path: PathBuf,
-        globs: Globs,
+        globs: WildcardMode,
         live: Arc<LiveRules>,
         clock: Clock,
-        observe: Observe,
+        observe: ReloadObserver,
     ) -> Arc<Self> {
-        let mut state = State {
+        let mut state = DynamicFileState {
             file: WatchedFile::new(path, MAY_BE_MISSING),
-            feed: Feed::new(Backend::DynamicFile, live, clock, observe),
+            source: DocumentSource::new(Backend::DynamicFile, live, clock, observe),
         };
-        let seen = state.file.read_now(Instant::now());
-        state.take(seen, globs);
+        let event = state.file.read_now(Instant::now());
+        state.handle_event(event, globs);
         state.confirm();
         Arc::new(Self {
             globs,
@@ -51,15 +51,15 @@ impl DynamicFile {
 
     /// Keeps the rules as the file is, until `stop` is true or its sender is gone.
     pub async fn watch(self: Arc<Self>, stop: watch::Receiver<bool>) {
-        watched_file::look_again_and_again(LOOK_EVERY, stop, move || self.look(Instant::now()))
+        watched_file::poll_until_stopped(POLL_INTERVAL, stop, move || self.poll(Instant::now()))
             .await;
     }
 
     /// Looks at the file once.
-    fn look(&self, at: Instant) {
+    fn poll(&self, at: Instant) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(seen) = state.file.look(at) {
-            state.take(seen, self.globs);
+        if let Some(event) = state.file.poll(at) {
+            state.handle_event(event, self.globs);
         }
         state.confirm();
     }
@@ -67,45 +67,48 @@ impl DynamicFile {
     /// Reads the file at once, without waiting until it has settled: somebody asks for it.
     pub fn reload(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = state.file.read_now(Instant::now());
-        state.take(seen, self.globs);
+        let event = state.file.read_now(Instant::now());
+        state.handle_event(event, self.globs);
         state.confirm();
     }
 }
 
-impl State {
+impl DynamicFileState {
     fn confirm(&self) {
         if self.file.is_confirmed() {
-            self.feed.confirm();
+            self.source.confirm();
         }
     }
 
-    fn take(&mut self, seen: Seen, globs: Globs) {
+    fn handle_event(&mut self, event: FileEvent, globs: WildcardMode) {
         let name = self.file.path().display().to_string();
-        match seen {
-            Seen::Content(text, digest) => match document::dynamic_file(&name, &text, globs) {
-                Ok(document) => {
-                    let warnings = &document.warnings;
-                    self.feed
-                        .read(document.mappings, warnings, &digest, Tell::All, None);
+        match event {
+            FileEvent::Content(text, digest) => {
+                match document::parse_dynamic_file(&name, &text, globs) {
+                    Ok(document) => {
+                        let warnings = &document.warnings;
+                        self.source
+                            .apply(document.mappings, warnings, &digest, LogMode::All, None);
+                    }
+                    Err(why) => self.source.keep_last_good(&why, None, &digest),
                 }
-                Err(why) => self.feed.hold(&why, None, &digest),
-            },
-            Seen::Unfit(reason, digest) => {
-                let place = name;
-                self.feed.hold(&Refusal { place, reason }, None, &digest);
             }
-            Seen::SameContent(_) => self.feed.set_trouble(None),
-            Seen::Missing => {
-                self.feed.lose();
+            FileEvent::InvalidContent(reason, digest) => {
+                let location = name;
+                self.source
+                    .keep_last_good(&Refusal { location, reason }, None, &digest);
+            }
+            FileEvent::SameContent(_) => self.source.set_trouble(None),
+            FileEvent::Missing => {
+                self.source.clear();
                 let trouble = format!(
                     "{name} is not there, so it maps nobody; make it, or set another `server.dynamicFilePath`"
                 );
-                self.feed.set_trouble(Some(trouble));
+                self.source.set_trouble(Some(trouble));
             }
-            Seen::Unreadable(why) => {
+            FileEvent::Unreadable(why) => {
                 let trouble = format!("{name} cannot be read: {why}");
-                self.feed.set_trouble(Some(trouble));
+                self.source.set_trouble(Some(trouble));
             }
         }
     }

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ack_ram_config::last_good::{Basis, DEFAULT_TTL, KeptOut, Named, retain};
-pub use ack_ram_config::last_good::{Effect, Kept};
+pub use ack_ram_config::last_good::{Activation, Retention};
+use ack_ram_config::last_good::{
+    DEFAULT_LAST_GOOD_TTL, NamedSubject, RetentionBasis, RetentionError, retain,
+};
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::decision::Decision;
 use ack_ram_core::login::VerifiedIdentity;
@@ -12,8 +14,8 @@ use ack_ram_core::rules::{Backend, BackendRules, Rule, RuleSet, Source};
 use ack_ram_core::time::UnixTime;
 use arc_swap::ArcSwap;
 
-use crate::backends::confirmed::Confirmations;
-use crate::config::partial::PartialEntry;
+use crate::backends::confirmations::Confirmations;
+use crate::config::partial_entry::PartialEntry;
 use crate::env::{self, Uptime};
 
 /// The rules of all backends, and what is known about how they came to be.
@@ -21,11 +23,11 @@ use crate::env::{self, Uptime};
 /// Sources change them one backend at a time; each change is in effect for requests when the call returns.
 pub struct LiveRules {
     snapshot: ArcSwap<RuleSet>,
-    state: Mutex<State>,
+    state: Mutex<LiveState>,
     confirmations: Confirmations,
 }
 
-struct State {
+struct LiveState {
     rules: RuleSet,
     notes: BTreeMap<Backend, BackendNotes>,
     last_good_ttl: i64,
@@ -35,7 +37,7 @@ struct State {
 #[derive(Clone, Debug, Default)]
 pub struct BackendNotes {
     /// Of each rule in effect, by position.
-    pub in_effect: HashMap<String, Effect>,
+    pub in_effect: HashMap<String, Activation>,
     /// The accounts that `mapAccounts` names, by position.
     pub accounts: HashMap<String, AccountId>,
     /// Entries that are refused, by position, and why.
@@ -43,7 +45,7 @@ pub struct BackendNotes {
     /// What keeps the source as a whole from being read; the rules are those of before.
     pub trouble: Option<String>,
     /// `trouble` quotes what the source holds, so not everybody may read it.
-    pub trouble_quotes: bool,
+    pub is_trouble_confidential: bool,
 }
 
 impl LiveRules {
@@ -55,7 +57,7 @@ impl LiveRules {
                 .rules()
                 .into_iter()
                 .map(|rule| &rule.source().position);
-            let in_effect = positions.map(|position| (position.clone(), Effect::new(now)));
+            let in_effect = positions.map(|position| (position.clone(), Activation::new(now)));
             let notes = BackendNotes {
                 in_effect: in_effect.collect(),
                 ..BackendNotes::default()
@@ -63,10 +65,10 @@ impl LiveRules {
             (backend.backend(), notes)
         });
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(LiveState {
                 notes: notes.collect(),
                 rules: rules.clone(),
-                last_good_ttl: DEFAULT_TTL,
+                last_good_ttl: DEFAULT_LAST_GOOD_TTL,
             }),
             snapshot: ArcSwap::from_pointee(rules),
             confirmations: Confirmations::new(env::uptime),
@@ -116,24 +118,24 @@ impl LiveRules {
     pub fn set_last_good_ttl(&self, ttl: i64) {
         let mut state = self.lock();
         state.last_good_ttl = ttl;
-        let effects = state.notes.values_mut();
-        let effects = effects.flat_map(|notes| notes.in_effect.values_mut());
-        for kept in effects.filter_map(|effect| effect.kept.as_mut()) {
+        let activations = state.notes.values_mut();
+        let activations = activations.flat_map(|notes| notes.in_effect.values_mut());
+        for kept in activations.filter_map(|activation| activation.retention.as_mut()) {
             kept.set_ttl(ttl);
         }
     }
 
-    /// Lets `change` edit the rules of `backend`, all at once for whoever logs in. `None` when this server does not
-    /// ask that backend.
+    /// Runs `change` on the rules of `backend`, and publishes the result in one step. Returns `None` if this server does
+    /// not use that backend.
     pub fn change<T>(
         &self,
         backend: Backend,
-        change: impl FnOnce(&mut Edit<'_>) -> T,
+        change: impl FnOnce(&mut Transaction<'_>) -> T,
     ) -> Option<T> {
         let mut state = self.lock();
         let mut rules = state.rules.clone();
         let last_good_ttl = state.last_good_ttl;
-        let mut edit = Edit {
+        let mut edit = Transaction {
             rules: rules.backend_mut(backend)?,
             notes: state.notes.entry(backend).or_default(),
             last_good_ttl,
@@ -150,13 +152,13 @@ impl LiveRules {
         &self,
         reconfigure: impl FnOnce(&RuleSet) -> RuleSet,
         backend: Backend,
-        change: impl FnOnce(&mut Edit<'_>),
+        change: impl FnOnce(&mut Transaction<'_>),
     ) {
         let mut state = self.lock();
         let mut rules = reconfigure(&state.rules);
         let last_good_ttl = state.last_good_ttl;
         if let Some(backend_rules) = rules.backend_mut(backend) {
-            change(&mut Edit {
+            change(&mut Transaction {
                 rules: backend_rules,
                 notes: state.notes.entry(backend).or_default(),
                 last_good_ttl,
@@ -191,7 +193,7 @@ impl LiveRules {
     }
 
     /// A change that panicked has published no rules.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, LiveState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -201,19 +203,19 @@ impl BackendNotes {
         let mut kept = self
             .in_effect
             .values()
-            .filter_map(|effect| effect.kept.as_ref());
-        kept.any(|kept| kept.is_over(now))
+            .filter_map(|activation| activation.retention.as_ref());
+        kept.any(|kept| kept.is_expired(now))
     }
 }
 
-/// The rules of one backend, while a source changes them.
-pub struct Edit<'a> {
+/// A transaction on the rules of one backend.
+pub struct Transaction<'a> {
     rules: &'a mut BackendRules,
     notes: &'a mut BackendNotes,
     last_good_ttl: i64,
 }
 
-impl Edit<'_> {
+impl Transaction<'_> {
     /// The rules as they are now.
     #[must_use]
     pub fn rules(&self) -> &BackendRules {
@@ -222,8 +224,8 @@ impl Edit<'_> {
 
     /// Why the last good form of the entry at `position` stays; `None` when it does not.
     #[must_use]
-    pub fn kept(&self, position: &str) -> Option<&Kept> {
-        self.notes.in_effect.get(position)?.kept.as_ref()
+    pub fn retention(&self, position: &str) -> Option<&Retention> {
+        self.notes.in_effect.get(position)?.retention.as_ref()
     }
 
     /// Puts `rule` in effect, in place of what is at its position. Which entries that are kept gave way to it.
@@ -231,16 +233,16 @@ impl Edit<'_> {
         let position = rule.source().position.clone();
         self.notes.refused.remove(&position);
         let in_effect = &mut self.notes.in_effect;
-        in_effect.insert(position.clone(), Effect::new(now));
+        in_effect.insert(position.clone(), Activation::new(now));
         self.rules.apply(rule);
         let rule = self.rules.rule(&position);
         // What is kept is refused, too; looking at a crowd of rivals takes its time.
         let Some(rule) = rule.filter(|_| !self.notes.refused.is_empty()) else {
             return Vec::new();
         };
-        let rivals = self.rules.rivals(&position).into_iter();
+        let rivals = self.rules.same_subject_rules(&position).into_iter();
         let kept: Vec<String> = rivals
-            .filter(|rival| self.gives_way(rival, rule))
+            .filter(|rival| self.must_yield(rival, rule))
             .map(|rival| rival.source().position.clone())
             .collect();
         for position in &kept {
@@ -251,25 +253,25 @@ impl Edit<'_> {
         kept
     }
 
-    /// The entry at `position` is broken, for `reason`, and its newest text is `newest`: what stays of its last good form
-    /// ([`retain`]) is in effect for some time, unless something new is in its place.
+    /// Keeps the last good form of the invalid entry at `position`, as far as its newest text `newest` allows
+    /// ([`retain`]), for a limited time, unless a new entry takes its place. `reason` says why the entry is invalid.
     ///
     /// # Errors
-    /// Why nothing stays. The entry is refused then.
-    pub fn keep(
+    /// Returns why nothing is kept. The entry is refused then.
+    pub fn keep_last_good(
         &mut self,
         position: &str,
         reason: &str,
         newest: &PartialEntry,
         now: UnixTime,
-    ) -> Result<(), KeptOut> {
-        let kept = self.try_keep(position, reason, newest, now);
+    ) -> Result<(), RetentionError> {
+        let kept = self.try_keep_last_good(position, reason, newest, now);
         match &kept {
             Ok(()) => {
                 let refused = &mut self.notes.refused;
                 refused.insert(position.to_owned(), reason.to_owned());
             }
-            Err(KeptOut::NoLastGood) => self.refuse(position, reason),
+            Err(RetentionError::NoLastGood) => self.refuse(position, reason),
             Err(why) => {
                 let reason = format!("{reason}; nothing of it is kept: {why}");
                 self.refuse(position, &reason);
@@ -280,61 +282,67 @@ impl Edit<'_> {
 
     /// Keeps the rule at `position`, as if the newest text still said all of it.
     #[cfg(test)]
-    pub(crate) fn keep_whole(&mut self, position: &str, reason: &str, now: UnixTime) {
+    pub(crate) fn keep_whole_rule(&mut self, position: &str, reason: &str, now: UnixTime) {
         let rule = self.rules.rule(position).unwrap();
-        let newest = PartialEntry::of(&rule.to_mapping());
-        self.keep(position, reason, &newest, now).unwrap();
+        let newest = PartialEntry::from_mapping(&rule.to_mapping());
+        self.keep_last_good(position, reason, &newest, now).unwrap();
     }
 
-    fn try_keep(
+    fn try_keep_last_good(
         &mut self,
         position: &str,
         reason: &str,
         newest: &PartialEntry,
         now: UnixTime,
-    ) -> Result<(), KeptOut> {
-        let last = self.rules.rule(position).ok_or(KeptOut::NoLastGood)?;
-        let effect = self.notes.in_effect.get_mut(position);
-        let effect = effect.ok_or(KeptOut::NoLastGood)?;
-        let is_over = |kept: &Kept| kept.is_over(now);
-        if self.last_good_ttl <= 0 || effect.kept.as_ref().is_some_and(is_over) {
-            return Err(KeptOut::Over);
+    ) -> Result<(), RetentionError> {
+        let last = self
+            .rules
+            .rule(position)
+            .ok_or(RetentionError::NoLastGood)?;
+        let activation = self.notes.in_effect.get_mut(position);
+        let activation = activation.ok_or(RetentionError::NoLastGood)?;
+        let is_over = |kept: &Retention| kept.is_expired(now);
+        if self.last_good_ttl <= 0 || activation.retention.as_ref().is_some_and(is_over) {
+            return Err(RetentionError::Expired);
         }
         let retained = retain(&last.to_mapping(), newest)?;
-        let is_slip = matches!(Named::by(newest), Ok(Named::Slip(_)));
-        if is_slip && !self.rules.rivals(position).is_empty() {
-            return Err(KeptOut::WrittenElsewhere);
+        let is_slip = matches!(NamedSubject::from_entry(newest), Ok(NamedSubject::Typo(_)));
+        if is_slip && !self.rules.same_subject_rules(position).is_empty() {
+            return Err(RetentionError::WrittenElsewhere);
         }
-        let rule = Rule::compile(retained).map_err(|_| KeptOut::Condition)?;
-        let (reason, basis) = (reason.to_owned(), Basis::BothTexts);
-        effect.kept = Some(match effect.kept.take() {
-            Some(kept) => kept.again(reason, basis),
-            None => Kept::new(now, self.last_good_ttl, reason, basis),
+        let rule = Rule::compile(retained).map_err(|_| RetentionError::Condition)?;
+        let (reason, basis) = (reason.to_owned(), RetentionBasis::BothTexts);
+        activation.retention = Some(match activation.retention.take() {
+            Some(kept) => kept.renewed(reason, basis),
+            None => Retention::new(now, self.last_good_ttl, reason, basis),
         });
         self.rules.apply(rule);
-        let rule = self.rules.rule(position).ok_or(KeptOut::NoLastGood)?;
-        let rivals = self.rules.rivals(position);
-        if rivals.iter().any(|rival| self.gives_way(rule, rival)) {
-            return Err(KeptOut::WrittenElsewhere);
+        let rule = self
+            .rules
+            .rule(position)
+            .ok_or(RetentionError::NoLastGood)?;
+        let rivals = self.rules.same_subject_rules(position);
+        if rivals.iter().any(|rival| self.must_yield(rule, rival)) {
+            return Err(RetentionError::WrittenElsewhere);
         }
         Ok(())
     }
 
-    /// Whether `kept`, the last good form of a broken entry, would stand in the way of `new`, which is about the same
-    /// subject and not older than the broken edit: that is how somebody wants it to be.
-    fn gives_way(&self, kept: &Rule, new: &Rule) -> bool {
-        let effect = |rule: &Rule| self.notes.in_effect.get(&rule.source().position);
-        let (Some(before), Some(after)) = (effect(kept), effect(new)) else {
+    /// Returns whether `kept`, the last good form of an invalid entry, has to yield to `new`, which has the same subject and
+    /// is not older than the invalid edit.
+    fn must_yield(&self, kept: &Rule, new: &Rule) -> bool {
+        let activation = |rule: &Rule| self.notes.in_effect.get(&rule.source().position);
+        let (Some(before), Some(after)) = (activation(kept), activation(new)) else {
             return false;
         };
         let is_newer = before
-            .kept
+            .retention
             .as_ref()
-            .is_some_and(|kept| after.kept.is_none() && after.since >= kept.since);
-        is_newer && (kept.comes_before(new) || !new.has_condition())
+            .is_some_and(|kept| after.retention.is_none() && after.since >= kept.since);
+        is_newer && (kept.takes_precedence_over(new) || !new.has_condition())
     }
 
-    /// The entry at `position` is refused, for `reason`, and nothing of it is in effect.
+    /// Refuses the entry at `position` for `reason`. Nothing of the entry is in effect then.
     pub fn refuse(&mut self, position: &str, reason: &str) {
         self.delete(position);
         self.notes
@@ -342,43 +350,48 @@ impl Edit<'_> {
             .insert(position.to_owned(), reason.to_owned());
     }
 
-    /// The entry at `position` is gone. Whether it was in effect.
+    /// Deletes the entry at `position`. Returns whether it was in effect.
     pub fn delete(&mut self, position: &str) -> bool {
         self.notes.refused.remove(position);
         self.notes.in_effect.remove(position);
         self.rules.delete(position)
     }
 
-    /// All at once, `rules` are those of the backend, with `notes` about them.
+    /// Replaces all rules of the backend, and the notes about them.
     pub fn replace(&mut self, rules: BackendRules, notes: BackendNotes) {
         *self.rules = rules;
         *self.notes = notes;
     }
 
-    /// Everything that the source holds has been applied.
-    pub fn mark_read(&mut self) {
-        self.rules.mark_read();
+    /// Marks the backend as synced: everything in the source has been applied.
+    pub fn mark_synced(&mut self) {
+        self.rules.mark_synced();
     }
 
     /// What keeps the source from being read; `None` when nothing does. It quotes nothing of what the source holds.
     pub fn set_trouble(&mut self, trouble: Option<String>) {
         self.notes.trouble = trouble;
-        self.notes.trouble_quotes = false;
-        self.rules.mark_broken(false);
+        self.notes.is_trouble_confidential = false;
+        self.rules.set_broken(false);
     }
 
     /// What the source holds cannot be used as a whole, for this reason, which may quote it.
     pub fn set_broken(&mut self, reason: String) {
         self.notes.trouble = Some(reason);
-        self.notes.trouble_quotes = true;
-        self.rules.mark_broken(true);
+        self.notes.is_trouble_confidential = true;
+        self.rules.set_broken(true);
     }
 
     fn expire(&mut self, now: UnixTime) -> Vec<Source> {
-        let is_over = |effect: &Effect| effect.kept.as_ref().is_some_and(|kept| kept.is_over(now));
+        let is_over = |activation: &Activation| {
+            activation
+                .retention
+                .as_ref()
+                .is_some_and(|kept| kept.is_expired(now))
+        };
         let in_effect = self.notes.in_effect.iter();
         let positions: Vec<String> = in_effect
-            .filter(|(_, effect)| is_over(effect))
+            .filter(|(_, activation)| is_over(activation))
             .map(|(position, _)| position.clone())
             .collect();
         let expired = positions.into_iter().map(|position| {

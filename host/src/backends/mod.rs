@@ -1,20 +1,16 @@
 //! Backends: where rules come from.
 
-#[cfg(test)]
-mod broken_edits;
 pub mod config_map;
-pub mod confirmed;
+pub mod confirmations;
+pub mod document_source;
 pub mod dynamic_file;
-#[cfg(test)]
-mod edit_sequences;
-pub mod feed;
 pub mod live;
 pub mod mounted_file;
 #[cfg(test)]
-pub(crate) mod retained_cases;
+pub(crate) mod tests;
 pub(crate) mod watched_file;
 
-pub use ack_ram_config::compile::{Compiled, compile};
+pub use ack_ram_config::compile::{CompiledRules, compile};
 use ack_ram_core::rules::{Conflict, RuleSet};
 
 use crate::config::Config;
@@ -22,18 +18,22 @@ use crate::config::Config;
 /// The rules of all configured backends, in the configured order. What is odd about them is logged.
 #[must_use]
 pub fn load(config: &Config) -> RuleSet {
-    let Compiled { rules, refused } = compile(config);
+    let CompiledRules { rules, refused } = compile(config);
     for (source, error) in refused {
         tracing::warn!("{source} was left out: {error}");
     }
     for backend in rules.backends() {
-        for Conflict { loser, winner } in backend.conflicts() {
+        for Conflict {
+            shadowed: loser,
+            shadowed_by: winner,
+        } in backend.conflicts()
+        {
             tracing::warn!(
                 "{loser} never answers: {winner} names the same identity and comes first"
             );
         }
         let (name, rules) = (backend.backend(), backend.len());
-        if !backend.is_read() {
+        if !backend.is_synced() {
             continue;
         }
         if backend.is_empty() {

@@ -8,22 +8,24 @@ use std::time::Instant;
 use ack_ram_core::rules::{Backend, RuleSet};
 use tokio::sync::watch;
 
-use crate::backends::feed::{Digest, Feed, Observe, Tell};
+use crate::backends::document_source::{Digest, DocumentSource, LogMode, ReloadObserver};
 use crate::backends::live::LiveRules;
-use crate::backends::watched_file::{self, LOOK_EVERY, MAY_BE_MISSING, Seen, WatchedFile};
-use crate::config::document::EMPTY;
+use crate::backends::watched_file::{self, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
+use crate::config::document::EMPTY_DOCUMENT;
 use crate::config::entry::Refusal;
-use crate::config::{self, Config, ConfigFile, FileMappings, Overrides, Settings, Sources};
+use crate::config::{
+    self, Config, ConfigFile, ConfigSources, Overrides, ParsedMappings, SettingsSnapshot,
+};
 use crate::env::Clock;
 
 /// The configuration file of a server that runs.
 pub struct MountedFile {
     inputs: Inputs,
-    /// Of the configuration that the server started with.
-    fixed: Settings,
-    apply: Apply,
+    /// The settings that need a restart, as they were at the start.
+    restart_required: SettingsSnapshot,
+    apply: ApplySettings,
     live: Arc<LiveRules>,
-    state: Mutex<State>,
+    state: Mutex<MountedFileState>,
 }
 
 /// What the configuration is read from, at start and after that.
@@ -37,8 +39,8 @@ pub struct Inputs {
 }
 
 /// Puts in effect those settings of a configuration that are neither mappings nor about rules, as far as they can change
-/// while the server runs ([`Settings::live`]).
-pub type Apply = Box<dyn Fn(&Config) + Send + Sync>;
+/// while the server runs ([`SettingsSnapshot::live`]).
+pub type ApplySettings = Box<dyn Fn(&Config) + Send + Sync>;
 
 /// What came of reading the configuration file again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,13 +56,13 @@ pub enum Reloaded {
     Refused(String),
 }
 
-struct State {
+struct MountedFileState {
     file: Option<WatchedFile>,
-    feed: Feed,
+    source: DocumentSource,
     /// Whether the file has been read since the start.
     is_confirmed: bool,
-    /// What was last said to need a restart.
-    told: Vec<&'static str>,
+    /// The changed settings that were last logged as needing a restart.
+    reported_restart: Vec<&'static str>,
 }
 
 impl MountedFile {
@@ -72,35 +74,36 @@ impl MountedFile {
         inputs: Inputs,
         live: Arc<LiveRules>,
         clock: Clock,
-        observe: Observe,
-        apply: Apply,
+        observe: ReloadObserver,
+        apply: ApplySettings,
     ) -> Arc<Self> {
         live.set_last_good_ttl(config.rules.last_good_ttl);
-        let mut feed = Feed::new(Backend::MountedFile, Arc::clone(&live), clock, observe);
-        feed.start(mem::take(&mut config.mappings));
-        feed.protect(config.rules.protected.clone());
+        let mut source =
+            DocumentSource::new(Backend::MountedFile, Arc::clone(&live), clock, observe);
+        source.apply_initial(mem::take(&mut config.mappings));
+        source.set_protected(config.rules.protected.clone());
         if inputs.file.is_some() {
-            feed.confirm();
+            source.confirm();
         }
         let file = inputs.file.clone();
         Arc::new(Self {
-            fixed: Settings::fixed(config),
+            restart_required: SettingsSnapshot::restart_required(config),
             apply,
             inputs,
             live,
-            state: Mutex::new(State {
+            state: Mutex::new(MountedFileState {
                 file: file.map(|path| WatchedFile::new(path, MAY_BE_MISSING)),
-                feed,
+                source,
                 is_confirmed: false,
-                told: Vec::new(),
+                reported_restart: Vec::new(),
             }),
         })
     }
 
     /// Reads the file again whenever it has changed, until `stop` is true or its sender is gone.
     pub async fn watch(self: Arc<Self>, stop: watch::Receiver<bool>) {
-        watched_file::look_again_and_again(LOOK_EVERY, stop, move || {
-            self.look(Instant::now());
+        watched_file::poll_until_stopped(POLL_INTERVAL, stop, move || {
+            self.poll(Instant::now());
         })
         .await;
     }
@@ -109,58 +112,66 @@ impl MountedFile {
     pub fn reload(&self) -> Reloaded {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *state;
-        let seen = state
+        let event = state
             .file
             .as_mut()
             .map(|file| file.read_now(Instant::now()));
-        let reloaded = seen.map_or(Reloaded::Unchanged, |seen| self.take(state, seen));
+        let reloaded = event.map_or(Reloaded::Unchanged, |event| self.handle_event(state, event));
         state.confirm();
         reloaded
     }
 
     /// Looks at the file once.
-    fn look(&self, at: Instant) {
+    fn poll(&self, at: Instant) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *state;
-        if let Some(seen) = state.file.as_mut().and_then(|file| file.look(at)) {
-            self.take(state, seen);
+        if let Some(event) = state.file.as_mut().and_then(|file| file.poll(at)) {
+            self.handle_event(state, event);
         }
         state.confirm();
     }
 
-    fn take(&self, state: &mut State, seen: Seen) -> Reloaded {
+    fn handle_event(&self, state: &mut MountedFileState, event: FileEvent) -> Reloaded {
         let path = self.inputs.file.as_deref().unwrap_or_else(|| "".as_ref());
         let name = path.display().to_string();
-        let trouble = match seen {
-            Seen::Content(text, digest) => return self.read(state, &name, &text, &digest),
-            Seen::Unfit(reason, digest) => {
-                let place = name;
-                return state.refuse(&Refusal { place, reason }, None, &digest);
+        let trouble = match event {
+            FileEvent::Content(text, digest) => {
+                return self.apply_text(state, &name, &text, &digest);
             }
-            Seen::SameContent(_) => {
-                state.feed.set_trouble(None);
-                return match state.feed.broken() {
+            FileEvent::InvalidContent(reason, digest) => {
+                let location = name;
+                return state.reject(&Refusal { location, reason }, None, &digest);
+            }
+            FileEvent::SameContent(_) => {
+                state.source.set_trouble(None);
+                return match state.source.document_error() {
                     Some(why) => Reloaded::Refused(why.to_owned()),
                     None => Reloaded::Unchanged,
                 };
             }
-            Seen::Missing => format!(
+            FileEvent::Missing => format!(
                 "the configuration file {name} is gone; what it last said stays in effect until the server ends: put it back"
             ),
-            Seen::Unreadable(why) => format!(
+            FileEvent::Unreadable(why) => format!(
                 "the configuration file {name} cannot be read: {why}; what it last said stays in effect until the server ends"
             ),
         };
-        state.feed.set_trouble(Some(trouble.clone()));
+        state.source.set_trouble(Some(trouble.clone()));
         Reloaded::Refused(trouble)
     }
 
-    fn read(&self, state: &mut State, name: &str, text: &str, digest: &Digest) -> Reloaded {
+    fn apply_text(
+        &self,
+        state: &mut MountedFileState,
+        name: &str,
+        text: &str,
+        digest: &Digest,
+    ) -> Reloaded {
         if text.trim().is_empty() {
-            let (place, reason) = (name.to_owned(), EMPTY.to_owned());
-            return state.refuse(&Refusal { place, reason }, None, digest);
+            let (location, reason) = (name.to_owned(), EMPTY_DOCUMENT.to_owned());
+            return state.reject(&Refusal { location, reason }, None, digest);
         }
-        let sources = Sources {
+        let sources = ConfigSources {
             file: Some(ConfigFile::Text { name, text }),
             overrides: &self.inputs.overrides,
             variables: &self.inputs.variables,
@@ -169,17 +180,19 @@ impl MountedFile {
             Ok(config) => config,
             Err(error) => {
                 let reason = error.to_string();
-                let place = String::new();
+                let location = String::new();
                 // Whoever is taken away in the same edit is gone all the same.
-                let lists = config::mappings_alone(&sources);
-                return state.refuse(&Refusal { place, reason }, lists, digest);
+                let lists = config::load_mappings_only(&sources);
+                return state.reject(&Refusal { location, reason }, lists, digest);
             }
         };
         if let Some(why) = &config.mappings.unreadable {
-            return state.refuse(why, None, digest);
+            return state.reject(why, None, digest);
         }
         self.live.set_last_good_ttl(config.rules.last_good_ttl);
-        let needs_restart = self.fixed.changed_in(&Settings::fixed(&config));
+        let needs_restart = self
+            .restart_required
+            .changed_names(&SettingsSnapshot::restart_required(&config));
         (self.apply)(&config);
         let (rules, scrubbed) = (config.rules, config.scrubbed_accounts);
         let protected = rules.protected.clone();
@@ -193,43 +206,48 @@ impl MountedFile {
                 .with_protected(rules.protected.clone())
         };
         // What the server started with, it has told.
-        let tell = if mem::replace(&mut state.is_confirmed, true) {
-            Tell::All
+        let log_mode = if mem::replace(&mut state.is_confirmed, true) {
+            LogMode::All
         } else {
-            Tell::News
+            LogMode::Changes
         };
-        let feed = &mut state.feed;
-        feed.protect(protected);
-        feed.read(
+        let source = &mut state.source;
+        source.set_protected(protected);
+        source.apply(
             config.mappings,
             &config.warnings,
             digest,
-            tell,
+            log_mode,
             Some(&reconfigure),
         );
-        if state.told != needs_restart {
+        if state.reported_restart != needs_restart {
             if !needs_restart.is_empty() {
                 let settings = needs_restart.join("`, `");
                 tracing::warn!(
                     "`{settings}` of {name} changed: restart the server to put that in effect"
                 );
             }
-            state.told.clone_from(&needs_restart);
+            state.reported_restart.clone_from(&needs_restart);
         }
         Reloaded::Applied { needs_restart }
     }
 }
 
-impl State {
+impl MountedFileState {
     fn confirm(&self) {
         if self.file.as_ref().is_some_and(WatchedFile::is_confirmed) {
-            self.feed.confirm();
+            self.source.confirm();
         }
     }
 
-    fn refuse(&mut self, why: &Refusal, lists: Option<FileMappings>, digest: &Digest) -> Reloaded {
+    fn reject(
+        &mut self,
+        why: &Refusal,
+        lists: Option<ParsedMappings>,
+        digest: &Digest,
+    ) -> Reloaded {
         self.is_confirmed = true;
-        self.feed.hold(why, lists, digest);
+        self.source.keep_last_good(why, lists, digest);
         Reloaded::Refused(why.to_string())
     }
 }

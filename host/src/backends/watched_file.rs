@@ -14,60 +14,60 @@ use std::time::{Duration, Instant};
 use nix::fcntl::OFlag;
 use tokio::sync::watch;
 
-use crate::backends::feed::Digest;
+use crate::backends::document_source::Digest;
 use crate::config::text;
 
 /// Room for a quarter of a million mappings, as in the configuration file.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
 /// How often a file is looked at.
-pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(500);
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How long a file may be missing, as between two steps of replacing it, before it counts as gone.
 pub(crate) const MAY_BE_MISSING: Duration = Duration::from_secs(5);
 
-/// Calls `look`, which may block, each `interval`, until `stop` is true or its sender is gone.
-pub(crate) async fn look_again_and_again(
+/// Calls `poll`, which may block, each `interval`, until `stop` is true or its sender is gone.
+pub(crate) async fn poll_until_stopped(
     interval: Duration,
     mut stop: watch::Receiver<bool>,
-    look: impl Fn() + Send + Sync + 'static,
+    poll: impl Fn() + Send + Sync + 'static,
 ) {
-    let look = Arc::new(look);
+    let poll = Arc::new(poll);
     loop {
         tokio::select! {
             () = tokio::time::sleep(interval) => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
-        let look = Arc::clone(&look);
-        if let Err(error) = tokio::task::spawn_blocking(move || look()).await {
+        let poll = Arc::clone(&poll);
+        if let Err(error) = tokio::task::spawn_blocking(move || poll()).await {
             tracing::error!("looking at a file failed: {error}");
         }
     }
 }
 
-/// A file that is looked at from time to time.
+/// A file that is polled.
 #[derive(Debug)]
 pub(crate) struct WatchedFile {
     path: PathBuf,
-    may_be_missing: Duration,
-    /// What the last look saw.
-    last: Option<Look>,
+    missing_grace: Duration,
+    /// The state at the last poll.
+    last_observed: Option<FileState>,
     missing_since: Option<Instant>,
-    /// What was last read, or told.
-    taken: Option<Taken>,
+    /// The content that was last read, or the absence that was last reported.
+    last_read: Option<LastRead>,
 }
 
-/// What is there.
+/// The state of the path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Look {
-    File(Stamp),
+enum FileState {
+    File(FileStamp),
     Missing,
     Unreadable(String),
 }
 
-/// What changes with the content of a file, or with which file it is.
+/// The metadata that changes with the content of a file, or with its replacement.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Stamp {
+struct FileStamp {
     device: u64,
     inode: u64,
     size: u64,
@@ -76,19 +76,19 @@ struct Stamp {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Taken {
+enum LastRead {
     /// No stamp when it could not be read since.
-    Content(Option<Stamp>, Digest),
+    Content(Option<FileStamp>, Digest),
     Missing,
 }
 
-/// What has happened to a file.
+/// A change of a file.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Seen {
+pub(crate) enum FileEvent {
     /// It has another content.
     Content(String, Digest),
     /// It has another content, which is no text of a length that is read, for this reason.
-    Unfit(String, Digest),
+    InvalidContent(String, Digest),
     /// It was written, or can be read again, and has the content of before.
     SameContent(Digest),
     /// It is gone, or was never there.
@@ -98,14 +98,14 @@ pub(crate) enum Seen {
 }
 
 impl WatchedFile {
-    /// `may_be_missing`: how long it may be missing before it counts as gone.
-    pub(crate) fn new(path: PathBuf, may_be_missing: Duration) -> Self {
+    /// `missing_grace`: how long it may be missing before it counts as gone.
+    pub(crate) fn new(path: PathBuf, missing_grace: Duration) -> Self {
         Self {
             path,
-            may_be_missing,
-            last: None,
+            missing_grace,
+            last_observed: None,
             missing_since: None,
-            taken: None,
+            last_read: None,
         }
     }
 
@@ -113,111 +113,115 @@ impl WatchedFile {
         &self.path
     }
 
-    /// Reads what is there now, settled or not. `at` is now.
-    pub(crate) fn read_now(&mut self, at: Instant) -> Seen {
-        let look = look(&self.path);
-        self.missing_since = (look == Look::Missing).then_some(at);
-        self.last = Some(look.clone());
-        match look {
-            Look::Missing => self.miss(),
-            Look::Unreadable(why) => self.fail(why),
-            Look::File(_) => match read(&self.path) {
-                Ok((bytes, stamp)) => self.take(bytes, stamp),
-                Err(error) => self.fail(error.to_string()),
+    /// Reads the file now, settled or not. `at` is the current instant.
+    pub(crate) fn read_now(&mut self, at: Instant) -> FileEvent {
+        let state = observe(&self.path);
+        self.missing_since = (state == FileState::Missing).then_some(at);
+        self.last_observed = Some(state.clone());
+        match state {
+            FileState::Missing => self.record_missing(),
+            FileState::Unreadable(why) => self.record_failure(why),
+            FileState::File(_) => match read_file(&self.path) {
+                Ok((bytes, stamp)) => self.accept(bytes, stamp),
+                Err(error) => self.record_failure(error.to_string()),
             },
         }
     }
 
-    /// What has happened since the last look, if it has settled. What cannot be read is told each time. `at` is now.
-    pub(crate) fn look(&mut self, at: Instant) -> Option<Seen> {
-        let look = look(&self.path);
-        let before = self.last.replace(look.clone());
-        if look != Look::Missing {
+    /// Returns the change since the last poll, if it has settled. An unreadable file gives an event at each poll. `at` is
+    /// the current instant.
+    pub(crate) fn poll(&mut self, at: Instant) -> Option<FileEvent> {
+        let state = observe(&self.path);
+        let before = self.last_observed.replace(state.clone());
+        if state != FileState::Missing {
             self.missing_since = None;
         }
-        match look {
-            Look::Missing => {
+        match state {
+            FileState::Missing => {
                 let since = *self.missing_since.get_or_insert(at);
-                let is_gone = at.saturating_duration_since(since) > self.may_be_missing;
-                (is_gone && self.taken != Some(Taken::Missing)).then(|| self.miss())
+                let is_gone = at.saturating_duration_since(since) > self.missing_grace;
+                (is_gone && self.last_read != Some(LastRead::Missing))
+                    .then(|| self.record_missing())
             }
-            _ if before.as_ref() != Some(&look) => None,
-            Look::Unreadable(why) => Some(self.fail(why)),
-            Look::File(stamp) if self.has_taken(&stamp) => None,
-            Look::File(stamp) => match read(&self.path) {
-                // It has been written, or replaced, since the look.
+            _ if before.as_ref() != Some(&state) => None,
+            FileState::Unreadable(why) => Some(self.record_failure(why)),
+            FileState::File(stamp) if self.has_read(&stamp) => None,
+            FileState::File(stamp) => match read_file(&self.path) {
+                // The file has been written or replaced since it was observed.
                 Ok((_, other)) if other != stamp => None,
-                Ok((bytes, stamp)) => Some(self.take(bytes, stamp)),
-                Err(error) => Some(self.fail(error.to_string())),
+                Ok((bytes, stamp)) => Some(self.accept(bytes, stamp)),
+                Err(error) => Some(self.record_failure(error.to_string())),
             },
         }
     }
 
-    /// Returns whether the last look has seen the file, and what is in it has been read.
+    /// Returns whether the file was there at the last poll, and its content has been read.
     pub(crate) fn is_confirmed(&self) -> bool {
-        matches!(&self.last, Some(Look::File(stamp)) if self.has_taken(stamp))
+        matches!(&self.last_observed, Some(FileState::File(stamp)) if self.has_read(stamp))
     }
 
-    fn has_taken(&self, stamp: &Stamp) -> bool {
-        matches!(&self.taken, Some(Taken::Content(Some(taken), _)) if taken == stamp)
+    fn has_read(&self, stamp: &FileStamp) -> bool {
+        matches!(&self.last_read, Some(LastRead::Content(Some(read_stamp), _)) if read_stamp == stamp)
     }
 
-    fn miss(&mut self) -> Seen {
-        self.taken = Some(Taken::Missing);
-        Seen::Missing
+    fn record_missing(&mut self) -> FileEvent {
+        self.last_read = Some(LastRead::Missing);
+        FileEvent::Missing
     }
 
-    /// When it can be read again, even as it was, that has to be told.
-    fn fail(&mut self, why: String) -> Seen {
-        if let Some(Taken::Content(stamp, _)) = &mut self.taken {
+    /// Forgets the stamp, so that the next successful read gives an event, even with the same content.
+    fn record_failure(&mut self, why: String) -> FileEvent {
+        if let Some(LastRead::Content(stamp, _)) = &mut self.last_read {
             *stamp = None;
         }
-        Seen::Unreadable(why)
+        FileEvent::Unreadable(why)
     }
 
-    fn take(&mut self, bytes: Vec<u8>, stamp: Stamp) -> Seen {
-        let digest = Digest::of_content(&bytes);
-        let before = self.taken.replace(Taken::Content(Some(stamp), digest));
-        if matches!(before, Some(Taken::Content(_, before)) if before == digest) {
-            return Seen::SameContent(digest);
+    fn accept(&mut self, bytes: Vec<u8>, stamp: FileStamp) -> FileEvent {
+        let digest = Digest::from_content(&bytes);
+        let before = self
+            .last_read
+            .replace(LastRead::Content(Some(stamp), digest));
+        if matches!(before, Some(LastRead::Content(_, before)) if before == digest) {
+            return FileEvent::SameContent(digest);
         }
         if bytes.len() as u64 > MAX_BYTES {
             let why = format!("it is longer than {MAX_BYTES} bytes; remove what is not mappings");
-            return Seen::Unfit(why, digest);
+            return FileEvent::InvalidContent(why, digest);
         }
         match text::decode(bytes) {
-            Ok(text) => Seen::Content(text, digest),
-            Err(error) => Seen::Unfit(error.to_string(), digest),
+            Ok(text) => FileEvent::Content(text, digest),
+            Err(error) => FileEvent::InvalidContent(error.to_string(), digest),
         }
     }
 }
 
-/// What is at `path`, links followed. Nothing is opened.
-fn look(path: &Path) -> Look {
+/// Returns the state of `path`, following links, without opening it.
+fn observe(path: &Path) -> FileState {
     match fs::metadata(path) {
-        Ok(metadata) => match check(&metadata) {
-            Ok(()) => Look::File(Stamp::of(&metadata)),
-            Err(error) => Look::Unreadable(error.to_string()),
+        Ok(metadata) => match check_regular_file(&metadata) {
+            Ok(()) => FileState::File(FileStamp::from_metadata(&metadata)),
+            Err(error) => FileState::Unreadable(error.to_string()),
         },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Look::Missing,
-        Err(error) => Look::Unreadable(error.to_string()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => FileState::Missing,
+        Err(error) => FileState::Unreadable(error.to_string()),
     }
 }
 
 /// The bytes at `path`, one more than the limit at most, and the stamp that the file has after that. It never waits for
 /// a writer.
-fn read(path: &Path) -> io::Result<(Vec<u8>, Stamp)> {
+fn read_file(path: &Path) -> io::Result<(Vec<u8>, FileStamp)> {
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(OFlag::O_NONBLOCK.bits())
         .open(path)?;
-    check(&file.metadata()?)?;
+    check_regular_file(&file.metadata()?)?;
     let mut bytes = Vec::new();
     (&file).take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-    Ok((bytes, Stamp::of(&file.metadata()?)))
+    Ok((bytes, FileStamp::from_metadata(&file.metadata()?)))
 }
 
-fn check(metadata: &Metadata) -> io::Result<()> {
+fn check_regular_file(metadata: &Metadata) -> io::Result<()> {
     let what = if metadata.is_file() {
         return Ok(());
     } else if metadata.is_dir() {
@@ -228,8 +232,8 @@ fn check(metadata: &Metadata) -> io::Result<()> {
     Err(io::Error::other(what))
 }
 
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
+impl FileStamp {
+    fn from_metadata(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),
             inode: metadata.ino(),

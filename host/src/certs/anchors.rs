@@ -50,18 +50,18 @@ impl Anchors {
         &self.pem
     }
 
-    /// Why a client that trusts these certificates refuses `chain` of a server that it calls `host`.
+    /// Returns why a client that trusts these certificates rejects `chain` of the server `host`, if it does.
     ///
     /// API servers are written in Go, whose library takes what it is told to trust as it is, and some certificates that
-    /// webpki does not. What webpki alone refuses is no objection.
-    pub(super) fn objection(
+    /// webpki does not. A chain that only webpki refuses is accepted.
+    pub(super) fn rejection_reason(
         &self,
         chain: &[CertificateDer<'_>],
         host: &Host,
         now: UnixTime,
     ) -> Option<String> {
         let (leaf, intermediates) = chain.split_first()?;
-        let name = ServerName::try_from(host.in_certificate()).ok()?;
+        let name = ServerName::try_from(host.certificate_name()).ok()?;
         let is_for_host = ParsedCertificate::try_from(leaf)
             .and_then(|certificate| verify_server_name(&certificate, &name));
         if let Err(Error::InvalidCertificate(

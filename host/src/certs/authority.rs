@@ -11,13 +11,13 @@ use rustls::sign::CertifiedKey;
 
 use crate::certs::error::CertificateError;
 use crate::certs::issue::{self, issue_error};
-use crate::certs::pair::{Pair, PairError, PairPem, Validity};
+use crate::certs::pair::{CertificatePair, PairError, PairPem, Validity};
 use crate::config::Host;
 
 /// A certificate and its key.
 pub struct Authority {
     certificate_pem: String,
-    pair: Pair,
+    pair: CertificatePair,
     issuer: Option<Issuer<'static, KeyPair>>,
 }
 
@@ -37,7 +37,7 @@ pub(super) fn generate(names: &[Host], now: UnixTime) -> Result<PairPem, Certifi
 impl Authority {
     /// Reads a pair in PEM. The key may be PKCS#8, PKCS#1 (as Go writes it) or SEC1.
     pub(super) fn parse(certificate_pem: &str, key_pem: &Secret) -> Result<Self, PairError> {
-        let pair = Pair::parse(certificate_pem, key_pem)?;
+        let pair = CertificatePair::parse(certificate_pem, key_pem)?;
         let issuer = if pair.may_issue() {
             Some(issuer(&pair, key_pem)?)
         } else {
@@ -127,7 +127,10 @@ impl Authority {
 }
 
 /// What signs with the CA in `pair`.
-pub(super) fn issuer(pair: &Pair, key_pem: &Secret) -> Result<Issuer<'static, KeyPair>, PairError> {
+pub(super) fn issuer(
+    pair: &CertificatePair,
+    key_pem: &Secret,
+) -> Result<Issuer<'static, KeyPair>, PairError> {
     let key = KeyPair::from_pem(key_pem.expose())
         .map_err(|_| PairError::Key("holds a private key of an unknown kind"))?;
     Issuer::from_ca_cert_der(pair.leaf(), key)

@@ -15,7 +15,7 @@ use rustls::server::danger::ClientCertVerifier;
 use crate::certs::authority::issuer;
 use crate::certs::error::CertificateError;
 use crate::certs::issue::{self, ALWAYS, issue_error};
-use crate::certs::pair::{self, Pair, PairError, PairPem, Validity};
+use crate::certs::pair::{self, CertificatePair, PairError, PairPem, Validity};
 use crate::certs::tls_time;
 
 /// How long a client's certificate is good. An API server takes a new one only when it starts again, and until then
@@ -62,10 +62,10 @@ impl ClientAuthority {
             .first()
             .ok_or(PairError::Certificate("holds no certificate"))?;
         let unreadable = PairError::Certificate("holds a certificate that cannot be read");
-        let validity = Validity::of_der(first).ok_or(unreadable)?;
+        let validity = Validity::from_der(first).ok_or(unreadable)?;
         let issuer = match key_pem {
             Some(key) => {
-                let pair = Pair::parse(certificate_pem, key)?;
+                let pair = CertificatePair::parse(certificate_pem, key)?;
                 if !pair.may_issue() {
                     return Err(PairError::Certificate("holds a certificate that is no CA"));
                 }
@@ -119,22 +119,26 @@ impl ClientAuthority {
         Ok(Some((client, validity)))
     }
 
-    /// What `held`, which some kubeconfig holds, is worth to its holder.
-    pub(super) fn assess(&self, held: &ClientCertificate, now: UnixTime) -> Worth {
-        let Ok(pair) = Pair::parse(&held.certificate, &held.key) else {
-            return Worth::None;
+    /// Returns whether `previous`, the certificate in a kubeconfig, has to be renewed.
+    pub(super) fn renewal_state(
+        &self,
+        previous: &ClientCertificate,
+        now: UnixTime,
+    ) -> RenewalState {
+        let Ok(pair) = CertificatePair::parse(&previous.certificate, &previous.key) else {
+            return RenewalState::Invalid;
         };
         if (self.verifier)
             .verify_client_cert(pair.leaf(), &[], tls_time(now))
             .is_err()
         {
-            return Worth::None;
+            return RenewalState::Invalid;
         }
         let validity = pair.validity();
         if now.plus_seconds(LIFETIME_SECONDS / 2) < validity.not_after {
-            Worth::Fresh(validity)
+            RenewalState::Fresh(validity)
         } else {
-            Worth::Aging(validity)
+            RenewalState::Aging(validity)
         }
     }
 
@@ -144,11 +148,11 @@ impl ClientAuthority {
     }
 }
 
-/// What a client's certificate is worth.
+/// Whether a client's certificate has to be renewed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Worth {
+pub(super) enum RenewalState {
     /// It is not of this CA, has expired, or is no pair.
-    None,
+    Invalid,
     /// More than half of its life is over: it is time for another.
     Aging(Validity),
     /// It need not be replaced.

@@ -24,7 +24,7 @@ pub struct ClientVerifier {
     clock: Clock,
     metrics: CertificateMetrics,
     /// Of the certificate that was last accepted.
-    seen: Mutex<Option<Validity>>,
+    last_accepted: Mutex<Option<Validity>>,
 }
 
 /// Why a client may not ask.
@@ -35,7 +35,7 @@ pub enum ClientRefusal {
     /// Its certificate has expired.
     Expired,
     /// Its certificate is good only later.
-    NotYetGood,
+    NotYetValid,
     /// Its certificate is not of the CA of clients, or not for clients.
     Unknown,
 }
@@ -44,12 +44,12 @@ impl ClientVerifier {
     /// Clients with a certificate of `authority` may ask.
     #[must_use]
     pub fn new(authority: &ClientAuthority, clock: Clock, metrics: &CertificateMetrics) -> Self {
-        metrics.expires("client_ca", authority.validity().not_after);
+        metrics.set_expiry("client_ca", authority.validity().not_after);
         Self {
             verifier: Arc::clone(authority.verifier()),
             clock,
             metrics: metrics.clone(),
-            seen: Mutex::default(),
+            last_accepted: Mutex::default(),
         }
     }
 
@@ -77,7 +77,7 @@ impl ClientVerifier {
             )) => Err(ClientRefusal::Expired),
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
-            )) => Err(ClientRefusal::NotYetGood),
+            )) => Err(ClientRefusal::NotYetValid),
             Err(_) => Err(ClientRefusal::Unknown),
         }
     }
@@ -85,9 +85,12 @@ impl ClientVerifier {
     /// What will soon keep the client out that was last let in, at the time `now`.
     #[must_use]
     pub fn warning(&self, now: UnixTime) -> Option<String> {
-        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let last_accepted = *self
+            .last_accepted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let renew = "give the API server a new kubeconfig, and let it start again";
-        seen?.warning(
+        last_accepted?.warning(
             "the certificate of the client that connected last",
             renew,
             now,
@@ -95,9 +98,12 @@ impl ClientVerifier {
     }
 
     fn note(&self, leaf: &CertificateDer<'_>) {
-        if let Some(validity) = Validity::of_der(leaf) {
-            *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(validity);
-            self.metrics.expires("client_seen", validity.not_after);
+        if let Some(validity) = Validity::from_der(leaf) {
+            *self
+                .last_accepted
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = Some(validity);
+            self.metrics.set_expiry("client_seen", validity.not_after);
         }
     }
 }
@@ -107,7 +113,7 @@ impl ClientRefusal {
     pub const ALL: [Self; 4] = [
         Self::Missing,
         Self::Expired,
-        Self::NotYetGood,
+        Self::NotYetValid,
         Self::Unknown,
     ];
 
@@ -117,7 +123,7 @@ impl ClientRefusal {
         match self {
             Self::Missing => "missing",
             Self::Expired => "expired",
-            Self::NotYetGood => "not_yet_good",
+            Self::NotYetValid => "not_yet_good",
             Self::Unknown => "unknown",
         }
     }
@@ -132,7 +138,7 @@ impl ClientRefusal {
             Self::Expired => {
                 "the client certificate has expired; give the API server a new kubeconfig, and let it start again"
             }
-            Self::NotYetGood => "the client certificate is good only later; set the clock here",
+            Self::NotYetValid => "the client certificate is good only later; set the clock here",
             Self::Unknown => {
                 "the client certificate is not of `client-ca.pem`, or not for clients; give the API server the kubeconfig of this webhook, and let it start again"
             }

@@ -154,7 +154,7 @@ impl fmt::Display for CertificateError {
                 f,
                 "`server.requireClientCertificate` is true, and there is no CA of clients `{}`; restore that file; or run `init --client-cert` in `{}`, which needs a new webhook kubeconfig",
                 path.display(),
-                files::folder(path).display()
+                files::parent_folder(path).display()
             ),
             Self::Issue(reason) => write!(f, "cannot make a certificate: {reason}"),
         }

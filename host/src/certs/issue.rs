@@ -34,7 +34,7 @@ pub(super) fn params(
     names: &[Host],
     validity: Validity,
 ) -> Result<CertificateParams, CertificateError> {
-    let names: Vec<String> = names.iter().map(Host::in_certificate).collect();
+    let names: Vec<String> = names.iter().map(Host::certificate_name).collect();
     let mut params = CertificateParams::new(names).map_err(issue_error)?;
     params.distinguished_name = DistinguishedName::new();
     params

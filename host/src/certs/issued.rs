@@ -24,13 +24,13 @@ const RETRY_SECONDS: i64 = 60;
 pub(super) struct IssuedCertificate {
     authority: Arc<Authority>,
     names: Vec<Host>,
-    current: RwLock<Served>,
+    current: RwLock<ServedCertificate>,
     issuing: Mutex<()>,
     metrics: CertificateMetrics,
 }
 
 #[derive(Clone)]
-struct Served {
+struct ServedCertificate {
     certified: Arc<CertifiedKey>,
     /// From when until when there is no need of another.
     fresh: Option<(UnixTime, UnixTime)>,
@@ -50,7 +50,7 @@ impl IssuedCertificate {
             }
         }
         if authority.is_ca() {
-            metrics.expires("ca", authority.validity().not_after);
+            metrics.set_expiry("ca", authority.validity().not_after);
         }
         Ok(Self {
             current: RwLock::new(issue(&authority, &all, now, metrics)?),
@@ -77,10 +77,10 @@ impl IssuedCertificate {
             return served.certified;
         }
         let issued = issue(&self.authority, &self.names, now, &self.metrics);
-        self.metrics.rotated("serving", issued.is_ok());
+        self.metrics.count_rotation("serving", issued.is_ok());
         let next = issued.unwrap_or_else(|error| {
             tracing::error!("{error}; the old certificate stays for now");
-            Served {
+            ServedCertificate {
                 fresh: Some((now, now.plus_seconds(RETRY_SECONDS))),
                 ..served
             }
@@ -92,7 +92,7 @@ impl IssuedCertificate {
         next.certified
     }
 
-    fn served(&self) -> Served {
+    fn served(&self) -> ServedCertificate {
         self.current
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -100,7 +100,7 @@ impl IssuedCertificate {
     }
 }
 
-impl Served {
+impl ServedCertificate {
     /// A clock that was set back makes a certificate stale, too: it may lie in the future now.
     fn is_fresh(&self, now: UnixTime) -> bool {
         self.fresh
@@ -113,15 +113,15 @@ fn issue(
     names: &[Host],
     now: UnixTime,
     metrics: &CertificateMetrics,
-) -> Result<Served, CertificateError> {
+) -> Result<ServedCertificate, CertificateError> {
     let validity = Validity {
         not_before: now.plus_seconds(-BACKDATED_SECONDS),
         not_after: now.plus_seconds(LIFETIME_SECONDS),
     };
     Ok(match authority.issue(names, validity)? {
         Some(certified) => {
-            metrics.expires("serving", validity.not_after);
-            Served {
+            metrics.set_expiry("serving", validity.not_after);
+            ServedCertificate {
                 certified: Arc::new(certified),
                 fresh: Some((
                     now.plus_seconds(-BACKDATED_SECONDS / 2),
@@ -130,8 +130,8 @@ fn issue(
             }
         }
         None => {
-            metrics.expires("serving", authority.validity().not_after);
-            Served {
+            metrics.set_expiry("serving", authority.validity().not_after);
+            ServedCertificate {
                 certified: Arc::clone(authority.certified()),
                 fresh: None,
             }

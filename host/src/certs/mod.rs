@@ -14,9 +14,9 @@ mod client_verifier;
 mod error;
 mod issue;
 mod issued;
-mod own;
 mod pair;
 mod pair_files;
+mod provided_pair;
 mod serving;
 mod state;
 
@@ -29,9 +29,9 @@ pub use authority::Authority;
 pub use client_authority::{ClientAuthority, ClientCertificate};
 pub use client_verifier::{ClientRefusal, ClientVerifier};
 pub use error::CertificateError;
-pub use own::pinned_by;
 pub use pair::Validity;
 pub use pair_files::make_state_dir;
+pub use provided_pair::pinned_by;
 pub use serving::ServingCertificate;
 pub use state::{
     client_ca_file, client_certificate, load, load_clients, load_or_create, load_or_create_clients,

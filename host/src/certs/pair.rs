@@ -19,7 +19,7 @@ const EXPIRY_NOTICE_SECONDS: i64 = 30 * 24 * 60 * 60;
 
 /// A certificate, those that lead from it to its CA, and its key.
 #[derive(Clone)]
-pub(super) struct Pair {
+pub(super) struct CertificatePair {
     certified: Arc<CertifiedKey>,
     leaf: CertificateDer<'static>,
     names: Vec<Host>,
@@ -44,7 +44,7 @@ pub(super) struct PairPem {
     pub(super) key: Secret,
 }
 
-impl Pair {
+impl CertificatePair {
     /// Reads a pair in PEM. The key may be PKCS#8, PKCS#1 (as Go writes it) or SEC1.
     pub(super) fn parse(certificate_pem: &str, key_pem: &Secret) -> Result<Self, PairError> {
         let chain = certificates(certificate_pem).map_err(PairError::Certificate)?;
@@ -54,7 +54,7 @@ impl Pair {
             .clone();
         let (_, x509) = X509Certificate::from_der(&leaf)
             .map_err(|_| PairError::Certificate("holds a certificate that cannot be read"))?;
-        let (names, validity) = (names_of(&x509), Validity::of(&x509));
+        let (names, validity) = (names_of(&x509), Validity::from_certificate(&x509));
         let may_issue = may_issue(&x509);
         let key = PrivateKeyDer::from_pem_slice(key_pem.expose().as_bytes())
             .map_err(|_| PairError::Key("holds no private key in PEM without a password"))?;
@@ -114,7 +114,7 @@ pub struct Validity {
 }
 
 impl Validity {
-    pub(super) fn of(certificate: &X509Certificate<'_>) -> Self {
+    pub(super) fn from_certificate(certificate: &X509Certificate<'_>) -> Self {
         let validity = certificate.validity();
         Self {
             not_before: UnixTime::from_seconds(validity.not_before.timestamp()),
@@ -123,9 +123,9 @@ impl Validity {
     }
 
     /// Of a certificate in DER; nothing when that cannot be read.
-    pub(super) fn of_der(certificate: &CertificateDer<'_>) -> Option<Self> {
+    pub(super) fn from_der(certificate: &CertificateDer<'_>) -> Option<Self> {
         let (_, x509) = X509Certificate::from_der(certificate).ok()?;
-        Some(Self::of(&x509))
+        Some(Self::from_certificate(&x509))
     }
 
     /// Whether it has begun and not yet ended at the time `now`.

@@ -29,7 +29,7 @@ pub(super) struct PairFiles {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Advice {
     /// One half is missing.
-    pub(super) half: &'static str,
+    pub(super) missing_half: &'static str,
     /// One half is something else.
     pub(super) malformed: &'static str,
     /// The halves do not belong together.
@@ -38,8 +38,8 @@ pub(super) struct Advice {
     pub(super) exposed: &'static str,
 }
 
-/// What the files hold.
-pub(super) struct Halves {
+/// The contents of the files.
+pub(super) struct PairContents {
     pub(super) certificate: Option<String>,
     pub(super) key: Option<Secret>,
 }
@@ -55,9 +55,9 @@ impl PairFiles {
         }
     }
 
-    pub(super) fn read(&self) -> Result<Halves, CertificateError> {
-        Ok(Halves {
-            certificate: read(&self.certificate)?,
+    pub(super) fn read_contents(&self) -> Result<PairContents, CertificateError> {
+        Ok(PairContents {
+            certificate: read_file(&self.certificate)?,
             key: self.read_key()?,
         })
     }
@@ -81,7 +81,7 @@ impl PairFiles {
         let Some(file) = files::open_if_present(&self.key).map_err(unreadable)? else {
             return Ok(None);
         };
-        let ownership = Ownership::of(&file.metadata().map_err(unreadable)?);
+        let ownership = Ownership::from_metadata(&file.metadata().map_err(unreadable)?);
         let folder = fs::metadata(&self.folder).map_err(unreadable)?;
         if ownership.is_open_to_others() || !ownership.is_trusted(folder.uid()) {
             return Err(CertificateError::ExposedKey {
@@ -114,8 +114,8 @@ impl PairFiles {
             source,
         };
         make_state_dir(&self.folder).map_err(unwritable)?;
-        let _lock = files::lock(&self.folder).map_err(unwritable)?;
-        self.finish_what_was_begun(&parse)?;
+        let _lock = files::lock_folder(&self.folder).map_err(unwritable)?;
+        self.complete_staged_pair(&parse)?;
         if let Some(pair) = self.load(&parse)? {
             return Ok(pair);
         }
@@ -130,17 +130,17 @@ impl PairFiles {
         &self,
         parse: impl Fn(&str, &Secret) -> Result<T, PairError>,
     ) -> Result<Option<T>, CertificateError> {
-        match self.read()? {
-            Halves {
+        match self.read_contents()? {
+            PairContents {
                 certificate: None,
                 key: None,
             } => Ok(None),
-            Halves {
+            PairContents {
                 certificate: Some(certificate),
                 key: Some(key),
             } => self.parse(parse, &certificate, &key).map(Some),
-            Halves { key: None, .. } => Err(self.half(&self.certificate, &self.key)),
-            Halves { .. } => Err(self.half(&self.key, &self.certificate)),
+            PairContents { key: None, .. } => Err(self.missing_half(&self.certificate, &self.key)),
+            PairContents { .. } => Err(self.missing_half(&self.key, &self.certificate)),
         }
     }
 
@@ -153,20 +153,20 @@ impl PairFiles {
         files::rename(&self.staged, &self.certificate).map_err(unwritable(&self.certificate))
     }
 
-    /// Moves a certificate to its place that waits there for its key, when a crash came in between. Any other key alone
-    /// is somebody's who has lost the certificate, which API servers know: that is no case for a new one.
-    fn finish_what_was_begun<T>(
+    /// Completes a pair after a crash: moves the staged certificate to its place beside its key. Any other key alone has
+    /// lost its certificate, which API servers know: that is no case for a new one.
+    fn complete_staged_pair<T>(
         &self,
         parse: impl Fn(&str, &Secret) -> Result<T, PairError>,
     ) -> Result<(), CertificateError> {
-        let Halves {
+        let PairContents {
             certificate: None,
             key: Some(key),
-        } = self.read()?
+        } = self.read_contents()?
         else {
             return Ok(());
         };
-        match read(&self.staged)? {
+        match read_file(&self.staged)? {
             Some(staged) if parse(&staged, &key).is_ok() => {
                 files::rename(&self.staged, &self.certificate)
                     .map_err(unwritable(&self.certificate))
@@ -175,12 +175,12 @@ impl PairFiles {
         }
     }
 
-    /// One half is there and the other is not.
-    pub(super) fn half(&self, present: &Path, missing: &Path) -> CertificateError {
+    /// Returns the error for a pair with one half missing.
+    pub(super) fn missing_half(&self, present: &Path, missing: &Path) -> CertificateError {
         CertificateError::Half {
             present: present.to_owned(),
             missing: missing.to_owned(),
-            remedy: self.advice.half,
+            remedy: self.advice.missing_half,
         }
     }
 
@@ -190,11 +190,11 @@ impl PairFiles {
         certificate: &str,
         key: &Secret,
     ) -> Result<T, CertificateError> {
-        parse(certificate, key).map_err(|error| self.unfit(error))
+        parse(certificate, key).map_err(|error| self.describe_error(error))
     }
 
-    /// Where `error` is, and what to do.
-    pub(super) fn unfit(&self, error: PairError) -> CertificateError {
+    /// Adds the files and the advice to `error`.
+    pub(super) fn describe_error(&self, error: PairError) -> CertificateError {
         error.at(&self.certificate, &self.key, self.advice)
     }
 }
@@ -224,10 +224,10 @@ impl PairError {
 /// # Errors
 /// When it cannot be made.
 pub fn make_state_dir(folder: &Path) -> io::Result<()> {
-    files::make_folder(folder, files::PRIVATE_FOLDER)
+    files::create_folder(folder, files::PRIVATE_FOLDER)
 }
 
-fn read(path: &Path) -> Result<Option<String>, CertificateError> {
+fn read_file(path: &Path) -> Result<Option<String>, CertificateError> {
     files::read_if_present(path, MAX_BYTES).map_err(|source| CertificateError::Unreadable {
         path: path.to_owned(),
         source,

@@ -15,7 +15,7 @@ use crate::certs::client_verifier::ClientVerifier;
 use crate::certs::error::CertificateError;
 use crate::certs::issue::issue_error;
 use crate::certs::issued::IssuedCertificate;
-use crate::certs::own::OwnPair;
+use crate::certs::provided_pair::ProvidedPair;
 use crate::config::{Host, TlsFiles};
 use crate::env::Clock;
 use crate::metrics::CertificateMetrics;
@@ -28,7 +28,7 @@ pub struct ServingCertificate {
 
 enum Source {
     Issued(IssuedCertificate),
-    Own(Box<OwnPair>),
+    Provided(Box<ProvidedPair>),
 }
 
 impl ServingCertificate {
@@ -48,17 +48,17 @@ impl ServingCertificate {
         Ok(Self { source, clock })
     }
 
-    /// Serves the pair in `files` as it is. API servers reach the server as `hostname`.
+    /// Serves the operator's pair in `files` unchanged. API servers reach the server as `hostname`.
     ///
     /// # Errors
     /// When the files hold no pair.
-    pub fn own(
+    pub fn provided(
         files: TlsFiles,
         hostname: Host,
         clock: Clock,
         metrics: &CertificateMetrics,
     ) -> Result<Self, CertificateError> {
-        let source = Source::Own(Box::new(OwnPair::load(files, hostname, metrics)?));
+        let source = Source::Provided(Box::new(ProvidedPair::load(files, hostname, metrics)?));
         Ok(Self { source, clock })
     }
 
@@ -93,7 +93,7 @@ impl ServingCertificate {
     pub fn current(&self) -> Arc<CertifiedKey> {
         match &self.source {
             Source::Issued(issued) => issued.at((self.clock)()),
-            Source::Own(own) => own.certified(),
+            Source::Provided(provided) => provided.certified(),
         }
     }
 
@@ -102,16 +102,16 @@ impl ServingCertificate {
     pub fn pinned(&self) -> Option<String> {
         match &self.source {
             Source::Issued(issued) => Some(issued.authority().certificate_pem().to_owned()),
-            Source::Own(own) => own.pinned(),
+            Source::Provided(provided) => provided.pinned(),
         }
     }
 
-    /// Whether API servers accept what is served, at the time `now`, as far as that can be told.
+    /// Returns whether API servers accept the served certificate at the time `now`, as far as that is known.
     #[must_use]
-    pub fn is_good_at(&self, now: UnixTime) -> bool {
+    pub fn is_valid_at(&self, now: UnixTime) -> bool {
         match &self.source {
             Source::Issued(issued) => issued.authority().validity().contains(now),
-            Source::Own(own) => own.objection(now).is_none(),
+            Source::Provided(provided) => provided.rejection_reason(now).is_none(),
         }
     }
 
@@ -121,14 +121,14 @@ impl ServingCertificate {
     pub fn warnings(&self, now: UnixTime, names: &[Host]) -> Vec<String> {
         match &self.source {
             Source::Issued(issued) => issued.authority().warnings(now, names),
-            Source::Own(own) => own.warnings(now),
+            Source::Provided(provided) => provided.warnings(now),
         }
     }
 
-    /// Looks whether files have changed, at `at`. Blocks.
-    pub fn look(&self, at: Instant) {
-        if let Source::Own(own) = &self.source {
-            own.look(at, (self.clock)());
+    /// Polls the operator's files at the instant `at`. Blocks.
+    pub fn poll(&self, at: Instant) {
+        if let Source::Provided(provided) = &self.source {
+            provided.poll(at, (self.clock)());
         }
     }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use ack_ram_core::time::UnixTime;
 
 use crate::certs::authority::{self, Authority};
-use crate::certs::client_authority::{self, ClientAuthority, ClientCertificate, Worth};
+use crate::certs::client_authority::{self, ClientAuthority, ClientCertificate, RenewalState};
 use crate::certs::error::CertificateError;
 use crate::certs::pair::Validity;
-use crate::certs::pair_files::{Advice, Halves, PairFiles};
+use crate::certs::pair_files::{Advice, PairContents, PairFiles};
 use crate::config::Host;
 
 const CLIENT_CA: &str = "client-ca.pem";
@@ -41,7 +41,7 @@ pub fn load(folder: &Path) -> Result<Option<Authority>, CertificateError> {
 
 fn server_files(folder: &Path) -> PairFiles {
     let advice = Advice {
-        half: "restore that file, or remove the first and have a new pair made, which needs a new webhook kubeconfig",
+        missing_half: "restore that file, or remove the first and have a new pair made, which needs a new webhook kubeconfig",
         malformed: "restore it, or remove the pair and have a new one made, which needs a new webhook kubeconfig",
         mismatch: "restore the pair, or remove both and have a new one made, which needs a new webhook kubeconfig",
         exposed: "remove the pair and have a new one made, which needs a new webhook kubeconfig",
@@ -78,20 +78,20 @@ pub fn load_clients(
     is_required: bool,
 ) -> Result<Option<ClientAuthority>, CertificateError> {
     let files = client_files(folder);
-    let Halves { certificate, key } = files.read()?;
+    let PairContents { certificate, key } = files.read_contents()?;
     match (certificate, key) {
         (None, None) if is_required => Err(CertificateError::NoClientAuthority {
             path: files.certificate,
         }),
         (None, None) => Ok(None),
-        (None, Some(_)) => Err(files.half(&files.key, &files.certificate)),
+        (None, Some(_)) => Err(files.missing_half(&files.key, &files.certificate)),
         (Some(certificate), key) => ClientAuthority::parse(&certificate, key.as_ref())
             .map(Some)
-            .map_err(|error| files.unfit(error)),
+            .map_err(|error| files.describe_error(error)),
     }
 }
 
-/// The certificate for a kubeconfig that holds `held` until now: that one, or, when it is no good or half of its life is
+/// The certificate for a kubeconfig that holds `previous` until now: that one, or, when it is no good or half of its life is
 /// over, a new one of `authority`, the CA of clients in `folder`. Also gives how long it is good.
 ///
 /// # Errors
@@ -99,26 +99,26 @@ pub fn load_clients(
 pub fn client_certificate(
     folder: &Path,
     authority: &ClientAuthority,
-    held: Option<ClientCertificate>,
+    previous: Option<ClientCertificate>,
     now: UnixTime,
 ) -> Result<(ClientCertificate, Validity), CertificateError> {
-    let held = held.map(|held| (authority.assess(&held, now), held));
-    if let Some((Worth::Fresh(validity), held)) = held {
-        return Ok((held, validity));
+    let previous = previous.map(|previous| (authority.renewal_state(&previous, now), previous));
+    if let Some((RenewalState::Fresh(validity), previous)) = previous {
+        return Ok((previous, validity));
     }
-    match (authority.issue(now)?, held) {
+    match (authority.issue(now)?, previous) {
         (Some(issued), _) => Ok(issued),
-        (None, Some((Worth::Aging(validity), held))) => Ok((held, validity)),
+        (None, Some((RenewalState::Aging(validity), previous))) => Ok((previous, validity)),
         (None, _) => {
             let files = client_files(folder);
-            Err(files.half(&files.certificate, &files.key))
+            Err(files.missing_half(&files.certificate, &files.key))
         }
     }
 }
 
 fn client_files(folder: &Path) -> PairFiles {
     let advice = Advice {
-        half: "restore that file; or remove the first, and run `init --client-cert` for a new pair, which needs a new webhook kubeconfig",
+        missing_half: "restore that file; or remove the first, and run `init --client-cert` for a new pair, which needs a new webhook kubeconfig",
         malformed: "restore it, or remove the pair and run `init --client-cert` for a new one, which needs a new webhook kubeconfig",
         mismatch: "restore the pair, or remove both and run `init --client-cert` for a new one, which needs a new webhook kubeconfig",
         exposed: "remove the pair and run `init --client-cert` for a new one, which needs a new webhook kubeconfig",

@@ -4,10 +4,10 @@ use ack_ram_core::rules::Backend;
 use clap::{Args, Subcommand};
 
 use crate::cli::args::{Globals, WithGlobals, as_go_bool};
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandFailure;
 use crate::cli::mappings::{
-    self, ClusterArgs, ConfigMapArgs, ConfigMapEntries, Consent, ConsentArgs, Edit, Entry, Kind,
-    ListText, Objects, Store, Wanted,
+    self, ClusterArgs, ConfigMapArgs, ConfigMapEditor, Consent, ConsentArgs, KeyEdit, MappingEntry,
+    ObjectEditor, RequestedMapping, Store, SubjectKind, YamlListEditor,
 };
 use crate::config::Config;
 
@@ -112,13 +112,21 @@ impl AddArgs {
         }
     }
 
-    fn wanted(&self) -> (Kind, Entry) {
+    fn wanted(&self) -> (SubjectKind, MappingEntry) {
         let (kind, arn, names) = match &self.what {
-            AddWhat::User(args) => (Kind::User, &args.command.userarn, &args.command.names),
-            AddWhat::Role(args) => (Kind::Role, &args.command.rolearn, &args.command.names),
+            AddWhat::User(args) => (
+                SubjectKind::User,
+                &args.command.userarn,
+                &args.command.names,
+            ),
+            AddWhat::Role(args) => (
+                SubjectKind::Role,
+                &args.command.rolearn,
+                &args.command.names,
+            ),
         };
         let Names { username, groups } = names;
-        let entry = Entry {
+        let entry = MappingEntry {
             arn: arn.clone(),
             username: username.clone(),
             groups: groups.clone(),
@@ -127,15 +135,15 @@ impl AddArgs {
     }
 }
 
-pub(super) fn run(args: &AddArgs, globals: &Globals) -> Result<(), Failure> {
-    let config = mappings::config(globals)?;
+pub(super) fn run(args: &AddArgs, globals: &Globals) -> Result<(), CommandFailure> {
+    let config = mappings::load_config(globals)?;
     let (kind, entry) = args.wanted();
     if args.name.is_some() && args.backend == Store::Configmap {
-        return Err(Failure::Usage(
+        return Err(CommandFailure::Usage(
             "--name is for an object: give --backend crd".to_owned(),
         ));
     }
-    let wanted = Wanted {
+    let wanted = RequestedMapping {
         kind,
         backend: match args.backend {
             Store::Configmap => Backend::ConfigMap,
@@ -145,25 +153,25 @@ pub(super) fn run(args: &AddArgs, globals: &Globals) -> Result<(), Failure> {
         config: config.as_ref(),
     };
     wanted.check()?;
-    mappings::wait_for(add(args, kind, &entry, config.as_ref()))
+    mappings::block_on(add(args, kind, &entry, config.as_ref()))
 }
 
 async fn add(
     args: &AddArgs,
-    kind: Kind,
-    entry: &Entry,
+    kind: SubjectKind,
+    entry: &MappingEntry,
     config: Option<&Config>,
-) -> Result<(), Failure> {
+) -> Result<(), CommandFailure> {
     let client = args.cluster.client().await?;
     let mut consent = Consent::from(&args.consent);
     match args.backend {
         Store::Crd => {
             let name = args.name.as_deref();
-            let objects = Objects::new(client);
+            let objects = ObjectEditor::new(client);
             objects.add(entry, name, args.replace, &mut consent).await
         }
         Store::Configmap => {
-            let config_map = ConfigMapEntries::new(client, args.config_map.name(config));
+            let config_map = ConfigMapEditor::new(client, args.config_map.name(config));
             let edit = |text: &str| edited(text, kind, entry, args.replace, &config_map);
             config_map
                 .change(kind.config_map_key(), &mut consent, edit)
@@ -175,29 +183,31 @@ async fn add(
 /// The list `text` with `entry` in it.
 fn edited(
     text: &str,
-    kind: Kind,
-    entry: &Entry,
+    kind: SubjectKind,
+    entry: &MappingEntry,
     replace: bool,
-    config_map: &ConfigMapEntries,
-) -> Result<Edit, Failure> {
+    config_map: &ConfigMapEditor,
+) -> Result<KeyEdit, CommandFailure> {
     let unchangeable = |why| config_map.unchangeable(kind.config_map_key(), &why);
-    let list = ListText::parse(text, kind.arn_key()).map_err(unchangeable)?;
-    let about_it: Vec<usize> = list.places_of(&entry.arn);
+    let list = YamlListEditor::parse(text, kind.arn_key()).map_err(unchangeable)?;
+    let about_it: Vec<usize> = list.find_by_arn(&entry.arn);
     let changed = match about_it.as_slice() {
         [] => list.append(entry),
-        [one] if list.says(*one, entry) => {
-            return Ok(Edit::Nothing(format!("{config_map} says that already")));
+        [one] if list.has_entry(*one, entry) => {
+            return Ok(KeyEdit::Unchanged(format!(
+                "{config_map} says that already"
+            )));
         }
         [one] if replace => list.replace(*one, entry),
         [_] => {
-            return Err(Failure::Failed(format!(
+            return Err(CommandFailure::Failed(format!(
                 "`{}` is mapped otherwise in `{}` of the {config_map}; give --replace to change it",
                 entry.arn,
                 kind.config_map_key(),
             )));
         }
         several => {
-            return Err(Failure::Failed(format!(
+            return Err(CommandFailure::Failed(format!(
                 "`{}` is mapped {} times in `{}` of the {config_map}; remove it first",
                 entry.arn,
                 several.len(),
@@ -205,5 +215,5 @@ fn edited(
             )));
         }
     };
-    changed.map(Edit::To).map_err(unchangeable)
+    changed.map(KeyEdit::Replace).map_err(unchangeable)
 }

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Args, CommandFactory as _, Parser, Subcommand};
 
+use crate::cli::ack_ram_tool::{self, ToolOptions};
 use crate::cli::add::AddArgs;
 use crate::cli::completion::CompletionArgs;
 use crate::cli::diff::DiffArgs;
 use crate::cli::explain::ExplainArgs;
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandFailure;
 use crate::cli::get::GetArgs;
 use crate::cli::get_token::CredentialPluginArgs;
 use crate::cli::init::InitArgs;
@@ -19,10 +20,9 @@ use crate::cli::list::ListArgs;
 use crate::cli::remove::RemoveArgs;
 use crate::cli::server::ServerArgs;
 use crate::cli::token::TokenArgs;
-use crate::cli::tool::{self, ToolOptions};
 use crate::cli::verify::VerifyArgs;
 use crate::cli::version::VersionArgs;
-use crate::config::{ConfigError, ConfigFile, Overrides, Place, Problem, Sources};
+use crate::config::{ConfigError, ConfigFile, ConfigSources, Location, Overrides, Problem};
 use crate::env;
 use crate::logging::Format;
 
@@ -133,23 +133,23 @@ impl Globals {
     /// of the command say; a cluster id among them wins over the global one.
     pub(super) fn configuration<T>(
         &self,
-        load: impl FnOnce(&Sources<'_>) -> Result<T, ConfigError>,
+        load: impl FnOnce(&ConfigSources<'_>) -> Result<T, ConfigError>,
         mut overrides: Overrides,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, CommandFailure> {
         if overrides.cluster_id.is_none() {
             overrides.cluster_id.clone_from(&self.cluster_id);
         }
-        let sources = Sources {
+        let sources = ConfigSources {
             file: self.config.as_deref().map(ConfigFile::Path),
             overrides: &overrides,
             variables: &env::variable,
         };
         load(&sources).map_err(|error| match error {
             ConfigError::Setting(Problem {
-                place: Place::CommandLine,
+                place: Location::CommandLine,
                 text,
-            }) => Failure::Usage(text),
-            ConfigError::NoClusterId { path: None } => Failure::Usage(error.to_string()),
+            }) => CommandFailure::Usage(text),
+            ConfigError::NoClusterId { path: None } => CommandFailure::Usage(error.to_string()),
             other => other.into(),
         })
     }
@@ -175,7 +175,7 @@ pub(super) fn as_go_bool(arg: Arg) -> Arg {
 /// The whole command line. Options of ack-ram-tool are shown in the help of its command alone.
 pub(super) fn command() -> clap::Command {
     Cli::command().mut_args(|arg| {
-        if arg.get_help_heading() == Some(tool::HEADING) {
+        if arg.get_help_heading() == Some(ack_ram_tool::TOOL_HEADING) {
             arg.hide(true)
         } else {
             arg
@@ -184,7 +184,7 @@ pub(super) fn command() -> clap::Command {
 }
 
 /// The command that was asked for, by the whole of its name.
-pub(super) fn asked(matches: &ArgMatches) -> clap::Command {
+pub(super) fn requested_command(matches: &ArgMatches) -> clap::Command {
     let mut command = command();
     // Else a command does not know the names before its own.
     command.build();
@@ -199,8 +199,8 @@ pub(super) fn asked(matches: &ArgMatches) -> clap::Command {
 }
 
 /// Wrong usage: something is missing.
-pub(super) fn missing(what: &str) -> Failure {
-    Failure::Usage(what.to_owned())
+pub(super) fn missing_argument(what: &str) -> CommandFailure {
+    CommandFailure::Usage(what.to_owned())
 }
 
 #[cfg(test)]
@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definition_is_consistent() {
+    fn command_definition_is_consistent() {
         command().debug_assert();
     }
 }

@@ -2,22 +2,24 @@
 //!
 //! Nothing is written, nothing is run, and nobody is asked over the network.
 
-mod places;
+mod writable_paths;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ack_ram_core::lint::{self, BackendEntries, Code, Configuration, Finding, Position, Severity};
+use ack_ram_core::lint::{
+    self, BackendEntries, Finding, FindingCode, LintInput, Position, Severity,
+};
 use ack_ram_core::rules::Backend;
 
-use crate::backends::watched_file::{MAY_BE_MISSING, Seen, WatchedFile};
+use crate::backends::watched_file::{FileEvent, MAY_BE_MISSING, WatchedFile};
 use crate::certs::{self, CertificateError, ServingCertificate};
-use crate::cli::failure::Failure;
-use crate::cli::findings::{self, Report};
+use crate::cli::failure::CommandFailure;
+use crate::cli::findings::{self, LintReport};
 use crate::cli::output::OutputFormat;
 use crate::config::document;
-use crate::config::{self, ConfigFile, Listen, MappingSources, Needs, Sources};
+use crate::config::{self, ConfigFile, ConfigSources, Listen, MappingSources, Requirements};
 use crate::env;
 use crate::exposure::SensitiveFiles;
 use crate::files;
@@ -25,97 +27,104 @@ use crate::kubeconfig;
 use crate::kubernetes::client::{self, ClientError};
 use crate::metrics::{CertificateMetrics, StsMetrics};
 use crate::server::listeners;
-use crate::sts::{self, StsClient, TrustError};
+use crate::sts::{self, StsClient, StsTrustError};
 
 /// Looks at all that a server with this configuration needs, and prints what is wrong or risky.
 ///
 /// # Errors
 /// When the server could not start, or would leave something out.
-pub(super) async fn run(from: &Sources<'_>, format: OutputFormat) -> Result<(), Failure> {
-    let report = Report::new(findings(from).await);
+pub(super) async fn run(
+    from: &ConfigSources<'_>,
+    format: OutputFormat,
+) -> Result<(), CommandFailure> {
+    let report = LintReport::new(collect_findings(from).await);
     findings::print(&report, format)?;
     if report.errors > 0 {
-        Err(Failure::AnswerIsNo)
+        Err(CommandFailure::Negative)
     } else {
         Ok(())
     }
 }
 
-async fn findings(from: &Sources<'_>) -> Vec<Finding> {
+async fn collect_findings(from: &ConfigSources<'_>) -> Vec<Finding> {
     let position = match from.file {
-        Some(file) => in_file(file.path(), ""),
+        Some(file) => file_position(file.path(), ""),
         None => Position {
             entry: "command line".to_owned(),
             ..Position::default()
         },
     };
-    let mut survey = match config::survey(from) {
-        Ok(survey) => survey,
-        Err(error) => return vec![findings::refusal(&error, &position)],
+    let mut partial = match config::load_partial(from) {
+        Ok(partial) => partial,
+        Err(error) => return vec![findings::finding_from_error(&error, &position)],
     };
-    let backends = survey.backends.clone().unwrap_or_default();
-    let needs = std::mem::take(&mut survey.needs);
-    let mut configuration = findings::configuration(survey, position);
-    let found = &mut configuration.remarks;
-    certificates(&needs, found);
-    addresses(&needs, found);
-    places::check(&needs, found);
-    exposed_files(&needs, from.file.map(ConfigFile::path), found);
-    sts(&needs, found).await;
-    if let Some(sources) = &needs.sources {
+    let backends = partial.backends.clone().unwrap_or_default();
+    let requirements = std::mem::take(&mut partial.requirements);
+    let mut configuration = findings::lint_configuration(partial, position);
+    let found = &mut configuration.host_findings;
+    check_certificates(&requirements, found);
+    check_addresses(&requirements, found);
+    writable_paths::check_writable_paths(&requirements, found);
+    check_exposed_files(&requirements, from.file.map(ConfigFile::path), found);
+    check_sts(&requirements, found).await;
+    if let Some(sources) = &requirements.sources {
         if backends.contains(&Backend::Crd) || backends.contains(&Backend::ConfigMap) {
-            api_server(sources, found).await;
+            check_api_server(sources, found).await;
         }
         if let Some(path) = &sources.dynamic_file {
-            dynamic_file(path, &needs, &mut configuration);
+            check_dynamic_file(path, &requirements, &mut configuration);
         }
     }
     lint::lint(&configuration)
 }
 
 /// What proves the server, and its clients where they need a certificate.
-fn certificates(needs: &Needs, found: &mut Vec<Finding>) {
-    let Some(folder) = &needs.state_dir else {
+fn check_certificates(requirements: &Requirements, found: &mut Vec<Finding>) {
+    let Some(folder) = &requirements.state_dir else {
         return;
     };
-    let position = match &needs.tls {
-        Some(files) => in_file(&files.certificate, "server.tls"),
-        None => in_file(folder, "server.stateDir"),
+    let position = match &requirements.tls {
+        Some(files) => file_position(&files.certificate, "server.tls"),
+        None => file_position(folder, "server.stateDir"),
     };
     let now = env::now();
-    let names = needs.listen.as_ref().map(|listen| listen.names());
-    match serving(needs, folder) {
+    let names = requirements.listen.as_ref().map(|listen| listen.names());
+    match load_serving_certificate(requirements, folder) {
         Ok(Some(serving)) => {
             let warnings = serving.warnings(now, &names.unwrap_or_default());
-            let is_good = serving.is_good_at(now);
-            found.extend(warnings.iter().map(|text| aging(&position, text, is_good)));
+            let is_good = serving.is_valid_at(now);
+            found.extend(
+                warnings
+                    .iter()
+                    .map(|text| certificate_finding(&position, text, is_good)),
+            );
         }
         Ok(None) => {}
-        Err(error) => found.push(unusable(position, &error)),
+        Err(error) => found.push(unusable_file(position, &error)),
     }
-    let position = in_file(folder, "server.stateDir");
-    match certs::load_clients(folder, needs.require_client_certificate) {
+    let position = file_position(folder, "server.stateDir");
+    match certs::load_clients(folder, requirements.require_client_certificate) {
         Ok(Some(clients)) => {
             let is_good = clients.validity().contains(now);
             let warning = clients.warning(now);
-            found.extend(warning.map(|text| aging(&position, &text, is_good)));
-            if let Some(path) = &needs.generate_kubeconfig {
+            found.extend(warning.map(|text| certificate_finding(&position, &text, is_good)));
+            if let Some(path) = &requirements.generate_kubeconfig {
                 // As the server at start, which then writes it.
-                let held = kubeconfig::client_in(path);
+                let held = kubeconfig::read_client_certificate(path);
                 let issued = certs::client_certificate(folder, &clients, held, now);
-                found.extend(issued.err().map(|error| unusable(position, &error)));
+                found.extend(issued.err().map(|error| unusable_file(position, &error)));
             }
         }
         Ok(None) => {
-            let listen = needs.listen.as_ref();
-            found.extend(listen.and_then(|listen| without_client_certificate(listen, folder)));
+            let listen = requirements.listen.as_ref();
+            found.extend(listen.and_then(|listen| check_open_port(listen, folder)));
         }
-        Err(error) => found.push(unusable(position, &error)),
+        Err(error) => found.push(unusable_file(position, &error)),
     }
 }
 
 /// Returns a finding when other machines can reach the port, which answers clients without a certificate.
-fn without_client_certificate(listen: &Listen, folder: &Path) -> Option<Finding> {
+fn check_open_port(listen: &Listen, folder: &Path) -> Option<Finding> {
     if listen.host.is_loopback() {
         return None;
     }
@@ -124,34 +133,41 @@ fn without_client_certificate(listen: &Listen, folder: &Path) -> Option<Finding>
         listen.host,
         folder.display()
     );
-    Some(findings::remark(
-        Code::NoClientCertificate,
+    Some(findings::finding_from_text(
+        FindingCode::NoClientCertificate,
         Severity::Warning,
-        in_setting("server.address"),
+        setting_position("server.address"),
         &text,
     ))
 }
 
 /// What other users may write, and with it change who gets access.
-fn exposed_files(needs: &Needs, config: Option<&Path>, found: &mut Vec<Finding>) {
-    let exposures = SensitiveFiles::needed(needs, config).exposures();
+fn check_exposed_files(
+    requirements: &Requirements,
+    config: Option<&Path>,
+    found: &mut Vec<Finding>,
+) {
+    let exposures = SensitiveFiles::from_requirements(requirements, config).exposures();
     found.extend(exposures.into_iter().map(|exposure| {
-        findings::remark(
-            Code::ExposedFile,
+        findings::finding_from_text(
+            FindingCode::ExposedFile,
             Severity::Warning,
-            in_file(&exposure.path, exposure.setting),
+            file_position(&exposure.path, exposure.setting),
             &exposure.text,
         )
     }));
 }
 
 /// What would be served; nothing where a pair has yet to be made, and can be.
-fn serving(needs: &Needs, folder: &Path) -> Result<Option<ServingCertificate>, CertificateError> {
-    let metrics = CertificateMetrics::unscraped()
+fn load_serving_certificate(
+    requirements: &Requirements,
+    folder: &Path,
+) -> Result<Option<ServingCertificate>, CertificateError> {
+    let metrics = CertificateMetrics::disabled()
         .map_err(|error| CertificateError::Issue(error.to_string()))?;
-    if let (Some(files), Some(listen)) = (&needs.tls, &needs.listen) {
+    if let (Some(files), Some(listen)) = (&requirements.tls, &requirements.listen) {
         let (files, hostname) = (files.clone(), listen.hostname.clone());
-        return ServingCertificate::own(files, hostname, env::now, &metrics).map(Some);
+        return ServingCertificate::provided(files, hostname, env::now, &metrics).map(Some);
     }
     match certs::load(folder)? {
         Some(authority) => {
@@ -168,29 +184,32 @@ fn serving(needs: &Needs, folder: &Path) -> Result<Option<ServingCertificate>, C
     }
 }
 
-fn aging(position: &Position, text: &str, is_good: bool) -> Finding {
+fn certificate_finding(position: &Position, text: &str, is_good: bool) -> Finding {
     let severity = if is_good {
         Severity::Warning
     } else {
         Severity::Error
     };
-    findings::remark(Code::Certificate, severity, position.clone(), text)
+    findings::finding_from_text(FindingCode::Certificate, severity, position.clone(), text)
 }
 
 /// Where the server listens. The ports may be in use: by the server itself.
-fn addresses(needs: &Needs, found: &mut Vec<Finding>) {
-    let objections = needs.listen.as_ref().map(listeners::objections);
-    for error in objections.unwrap_or_default() {
+fn check_addresses(requirements: &Requirements, found: &mut Vec<Finding>) {
+    let preflight_errors = requirements
+        .listen
+        .as_ref()
+        .map(listeners::preflight_errors);
+    for error in preflight_errors.unwrap_or_default() {
         // Somebody else may run the server, with other rights.
         let severity = if error.is_about_rights() {
             Severity::Warning
         } else {
             Severity::Error
         };
-        let position = in_setting(error.setting());
+        let position = setting_position(error.setting());
         let text = error.to_string();
-        found.push(findings::remark(
-            Code::CannotListen,
+        found.push(findings::finding_from_text(
+            FindingCode::CannotListen,
             severity,
             position,
             &text,
@@ -199,28 +218,33 @@ fn addresses(needs: &Needs, found: &mut Vec<Finding>) {
 }
 
 /// What proves STS, and the proxy on the way to it.
-async fn sts(needs: &Needs, found: &mut Vec<Finding>) {
-    let Some(sts) = &needs.sts else {
+async fn check_sts(requirements: &Requirements, found: &mut Vec<Finding>) {
+    let Some(sts) = &requirements.sts else {
         return;
     };
     let position = match &sts.ca_file {
-        Some(path) => in_file(path, "server.sts.caFile"),
-        None => in_setting("server.sts"),
+        Some(path) => file_position(path, "server.sts.caFile"),
+        None => setting_position("server.sts"),
     };
     let environment = |severity, text: &str| {
-        findings::remark(Code::Environment, severity, in_setting("environment"), text)
+        findings::finding_from_text(
+            FindingCode::Environment,
+            severity,
+            setting_position("environment"),
+            text,
+        )
     };
-    match StsMetrics::unscraped().map(|metrics| StsClient::new(sts, &metrics)) {
+    match StsMetrics::disabled().map(|metrics| StsClient::new(sts, &metrics)) {
         Ok(Ok(_)) => {}
         Ok(Err(
-            error @ (TrustError::Proxy(_)
-            | TrustError::UnusableProxy { .. }
-            | TrustError::Variables(_)),
+            error @ (StsTrustError::Proxy(_)
+            | StsTrustError::UnusableProxy { .. }
+            | StsTrustError::Variables(_)),
         )) => found.push(environment(Severity::Error, &error.to_string())),
-        Ok(Err(error @ (TrustError::Unreadable { .. } | TrustError::Nobody(_)))) => {
-            found.push(unusable(position, &error));
+        Ok(Err(error @ (StsTrustError::Unreadable { .. } | StsTrustError::NoCertificates(_)))) => {
+            found.push(unusable_file(position, &error));
         }
-        Err(error) => found.push(unusable(position, &error)),
+        Err(error) => found.push(unusable_file(position, &error)),
     }
     let warnings = sts::environment_warnings(sts);
     found.extend(
@@ -231,70 +255,76 @@ async fn sts(needs: &Needs, found: &mut Vec<Finding>) {
 }
 
 /// How the API server is reached.
-async fn api_server(sources: &MappingSources, found: &mut Vec<Finding>) {
+async fn check_api_server(sources: &MappingSources, found: &mut Vec<Finding>) {
     let (kubeconfig, master) = (sources.kubeconfig.as_deref(), sources.master.as_deref());
     let position = match kubeconfig {
-        Some(path) => in_file(path, "server.kubeconfig"),
-        None => in_setting("server.kubeconfig"),
+        Some(path) => file_position(path, "server.kubeconfig"),
+        None => setting_position("server.kubeconfig"),
     };
     match client::check(kubeconfig, master).await {
         Ok(()) => {}
         // The server that this is for may run elsewhere.
-        Err(error @ ClientError::NotInCluster(_)) => found.push(findings::remark(
-            Code::NotInCluster,
+        Err(error @ ClientError::NotInCluster(_)) => found.push(findings::finding_from_text(
+            FindingCode::NotInCluster,
             Severity::Warning,
             position,
             &error.to_string(),
         )),
-        Err(error) => found.push(unusable(position, &error)),
+        Err(error) => found.push(unusable_file(position, &error)),
     }
 }
 
 /// The mappings of DynamicFile are looked at like those of the configuration file.
-fn dynamic_file(path: &Path, needs: &Needs, configuration: &mut Configuration) {
-    let position = in_file(path, "server.dynamicFilePath");
+fn check_dynamic_file(path: &Path, requirements: &Requirements, configuration: &mut LintInput) {
+    let position = file_position(path, "server.dynamicFilePath");
     let name = path.display().to_string();
-    let found = &mut configuration.remarks;
+    let found = &mut configuration.host_findings;
     let mut file = WatchedFile::new(path.to_owned(), MAY_BE_MISSING);
     let document = match file.read_now(Instant::now()) {
-        Seen::Content(text, _) => document::dynamic_file(&name, &text, needs.globs),
-        Seen::Unfit(why, _) | Seen::Unreadable(why) => {
-            found.push(unusable(position, &format!("cannot be read: {why}")));
+        FileEvent::Content(text, _) => {
+            document::parse_dynamic_file(&name, &text, requirements.globs)
+        }
+        FileEvent::InvalidContent(why, _) | FileEvent::Unreadable(why) => {
+            found.push(unusable_file(position, &format!("cannot be read: {why}")));
             return;
         }
-        Seen::Missing | Seen::SameContent(_) => {
+        FileEvent::Missing | FileEvent::SameContent(_) => {
             let text =
                 "is not there, so it maps nobody; make it, or set another `server.dynamicFilePath`";
-            found.push(unusable(position, &text));
+            found.push(unusable_file(position, &text));
             return;
         }
     };
     let document = match document {
         Ok(document) => document,
         Err(refusal) => {
-            found.push(unusable(position, &refusal));
+            found.push(unusable_file(position, &refusal));
             return;
         }
     };
-    found.extend(document.warnings.iter().map(findings::finding));
+    found.extend(document.warnings.iter().map(findings::finding_from_warning));
     let is_it = |entries: &&mut BackendEntries| entries.backend == Backend::DynamicFile;
     if let Some(entries) = configuration.backends.iter_mut().find(is_it) {
         let mappings = document.mappings;
-        let unreadable = ack_ram_config::findings::unreadable_lists(&mappings);
-        entries.is_read = unreadable.is_empty();
+        let unreadable = ack_ram_config::findings::unreadable_list_findings(&mappings);
+        entries.is_known = unreadable.is_empty();
         found.extend(unreadable);
-        entries.mappings = mappings.mappings.iter().map(findings::entry).collect();
-        entries.accounts = mappings.accounts.iter().map(findings::account).collect();
+        entries.mappings = mappings.mappings.iter().map(findings::lint_entry).collect();
+        entries.accounts = mappings
+            .accounts
+            .iter()
+            .map(findings::lint_account)
+            .collect();
     }
 }
 
-fn unusable(position: Position, error: &impl ToString) -> Finding {
+fn unusable_file(position: Position, error: &impl ToString) -> Finding {
     let text = error.to_string();
-    findings::remark(Code::UnusableFile, Severity::Error, position, &text)
+    findings::finding_from_text(FindingCode::UnusableFile, Severity::Error, position, &text)
 }
 
 /// The file at `path`, which `setting` names.
-fn in_file(path: &Path, setting: &str) -> Position {
+fn file_position(path: &Path, setting: &str) -> Position {
     Position {
         file: path.display().to_string(),
         entry: setting.to_owned(),
@@ -302,7 +332,7 @@ fn in_file(path: &Path, setting: &str) -> Position {
     }
 }
 
-fn in_setting(setting: &str) -> Position {
+fn setting_position(setting: &str) -> Position {
     Position {
         entry: setting.to_owned(),
         ..Position::default()

@@ -4,7 +4,7 @@ use clap::Args;
 use clap_complete::Shell;
 
 use crate::cli::args;
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandFailure;
 use crate::cli::output;
 
 /// Print a script that lets a shell complete this command line
@@ -19,7 +19,7 @@ pub(super) struct CompletionArgs {
     shell: Shell,
 }
 
-pub(super) fn run(args: &CompletionArgs) -> Result<(), Failure> {
+pub(super) fn run(args: &CompletionArgs) -> Result<(), CommandFailure> {
     let mut command = args::command();
     let name = command.get_name().to_owned();
     let mut script = Vec::new();

@@ -4,19 +4,19 @@ use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
 use std::path::{Path, PathBuf};
 
-use ack_ram_config::compile::Elsewhere;
-use ack_ram_config::loaded::Loaded;
-use ack_ram_core::diff::{Access, Change, Diff, Way, Written};
+use ack_ram_config::compile::ExternalMappings;
+use ack_ram_config::compiled_config::CompiledConfig;
+use ack_ram_core::diff::{Access, Change, ChangeKind, Diff, MappingSpec};
 use clap::Args;
 
 use crate::cli::explain;
-use crate::cli::failure::Failure;
-use crate::cli::output::{self, BAD, GOOD, HEADING, ODD, OutputFormat};
-use crate::config::{self, ConfigFile, Overrides, Sources};
+use crate::cli::failure::CommandFailure;
+use crate::cli::output::{self, ERROR, HEADING, OutputFormat, SUCCESS, WARNING};
+use crate::config::{self, ConfigFile, ConfigSources, Overrides};
 use crate::env;
 
 /// In place of the cluster id: no token is looked at.
-const NO_CLUSTER: &str = "-";
+const PLACEHOLDER_CLUSTER_ID: &str = "-";
 
 /// Show what changes for whom between two configurations
 ///
@@ -47,42 +47,42 @@ pub(super) struct DiffArgs {
     output: OutputFormat,
 }
 
-pub(super) fn run(args: &DiffArgs) -> Result<(), Failure> {
-    let diff = compare(args).map_err(Failure::into_trouble)?;
+pub(super) fn run(args: &DiffArgs) -> Result<(), CommandFailure> {
+    let diff = compare(args).map_err(CommandFailure::into_failed_with_answer)?;
     let page = match args.output {
         OutputFormat::Json => output::json(&diff, "  "),
         OutputFormat::Text => text(&diff),
     };
     page.and_then(|page| output::print(&page))
-        .map_err(Failure::into_trouble)?;
+        .map_err(CommandFailure::into_failed_with_answer)?;
     if diff.is_empty() {
         Ok(())
     } else {
-        Err(Failure::AnswerIsNo)
+        Err(CommandFailure::Negative)
     }
 }
 
-fn compare(args: &DiffArgs) -> Result<Diff, Failure> {
-    Ok(read(&args.old)?.compare(&read(&args.new)?))
+fn compare(args: &DiffArgs) -> Result<Diff, CommandFailure> {
+    Ok(load_config(&args.old)?.compare(&load_config(&args.new)?))
 }
 
 /// A configuration, and its rules; the log tells what is left out.
-fn read(file: &Path) -> Result<Loaded, Failure> {
+fn load_config(file: &Path) -> Result<CompiledConfig, CommandFailure> {
     let overrides = Overrides {
-        cluster_id: Some(NO_CLUSTER.to_owned()),
+        cluster_id: Some(PLACEHOLDER_CLUSTER_ID.to_owned()),
         ..Overrides::default()
     };
-    let config = config::load(&Sources {
+    let config = config::load(&ConfigSources {
         file: Some(ConfigFile::Path(file)),
         overrides: &overrides,
         variables: &env::variable,
     })?;
-    let loaded = Loaded::new(config, Elsewhere::new());
-    explain::warn_of_left_out(&loaded.config, &loaded.compiled);
+    let loaded = CompiledConfig::new(config, ExternalMappings::new());
+    explain::warn_of_omitted_rules(&loaded.config, &loaded.compiled);
     Ok(loaded)
 }
 
-fn text(diff: &Diff) -> Result<String, Failure> {
+fn text(diff: &Diff) -> Result<String, CommandFailure> {
     let mut page = String::new();
     let Diff {
         identities,
@@ -90,34 +90,34 @@ fn text(diff: &Diff) -> Result<String, Failure> {
         accounts,
         scrubbed_accounts,
     } = diff;
-    part(&mut page, "identities", identities, access_text)?;
-    part(
+    write_section(&mut page, "identities", identities, access_text)?;
+    write_section(
         &mut page,
         "patterns, ids and conditions, as written",
         rules,
         |written| {
-            let rules: Vec<String> = written.iter().map(written_text).collect();
+            let rules: Vec<String> = written.iter().map(mapping_text).collect();
             rules.join("; else ")
         },
     )?;
-    part(&mut page, "whole accounts", accounts, |_| {
+    write_section(&mut page, "whole accounts", accounts, |_| {
         "all may log in".to_owned()
     })?;
-    part(&mut page, "scrubbed accounts", scrubbed_accounts, |_| {
+    write_section(&mut page, "scrubbed accounts", scrubbed_accounts, |_| {
         "nothing is told".to_owned()
     })?;
     if diff.is_empty() {
-        writeln!(page, "{GOOD}nothing changes for anybody{GOOD:#}")?;
+        writeln!(page, "{SUCCESS}nothing changes for anybody{SUCCESS:#}")?;
     }
     Ok(page)
 }
 
-fn part<T>(
+fn write_section<T>(
     page: &mut String,
     title: &str,
     changes: &[Change<T>],
-    tell: impl Fn(&T) -> String,
-) -> Result<(), Failure> {
+    describe: impl Fn(&T) -> String,
+) -> Result<(), CommandFailure> {
     if changes.is_empty() {
         return Ok(());
     }
@@ -125,14 +125,14 @@ fn part<T>(
     writeln!(page, "{gap}{HEADING}{title}{HEADING:#}")?;
     for change in changes {
         let (style, sign) = match change.change {
-            Way::Added => (GOOD, '+'),
-            Way::Removed => (BAD, '-'),
-            Way::Changed => (ODD, '~'),
+            ChangeKind::Added => (SUCCESS, '+'),
+            ChangeKind::Removed => (ERROR, '-'),
+            ChangeKind::Changed => (WARNING, '~'),
         };
         writeln!(page, "  {style}{sign} {}{style:#}", change.subject)?;
         for (label, side) in [("before", &change.before), ("after", &change.after)] {
             if let Some(side) = side {
-                writeln!(page, "      {label:<8}{}", tell(side))?;
+                writeln!(page, "      {label:<8}{}", describe(side))?;
             }
         }
     }
@@ -141,17 +141,17 @@ fn part<T>(
 
 fn access_text(access: &Access) -> String {
     match access {
-        Access::User { username, groups } => named(username, groups),
+        Access::User { username, groups } => user_text(username, groups),
         Access::Refused { refused } => format!("refused: {refused}"),
     }
 }
 
-fn written_text(written: &Written) -> String {
+fn mapping_text(written: &MappingSpec) -> String {
     let username = match &written.username_expression {
         Some(expression) => format!("username by `{expression}`"),
         None => written.username.clone(),
     };
-    let mut text = named(&username, &written.groups);
+    let mut text = user_text(&username, &written.groups);
     if let Some(expression) = &written.groups_expression {
         text.push_str(&format!(", groups by `{expression}`"));
     }
@@ -169,7 +169,7 @@ fn written_text(written: &Written) -> String {
     text
 }
 
-fn named(username: &impl Display, groups: &BTreeSet<String>) -> String {
+fn user_text(username: &impl Display, groups: &BTreeSet<String>) -> String {
     if groups.is_empty() {
         format!("{username}, no groups")
     } else {

@@ -7,7 +7,7 @@ use ack_ram_core::secret::Secret;
 use ack_ram_core::time::UnixTime;
 use serde::{Deserialize, Serialize};
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandFailure;
 use crate::cli::output;
 
 /// In this variable client-go tells a plugin what it wants.
@@ -27,7 +27,7 @@ pub(super) enum ApiVersion {
 
 impl ApiVersion {
     /// The version that `exec_info`, the value of [`EXEC_INFO`], asks for.
-    pub(super) fn asked_by(exec_info: &str) -> Result<Self, ExecInfoError> {
+    pub(super) fn from_exec_info(exec_info: &str) -> Result<Self, ExecInfoError> {
         #[derive(Deserialize)]
         struct ExecInfo {
             #[serde(rename = "apiVersion")]
@@ -81,7 +81,7 @@ pub(super) fn render(
     token: &Secret,
     expires: UnixTime,
     version: ApiVersion,
-) -> Result<String, Failure> {
+) -> Result<String, CommandFailure> {
     let credential = ExecCredential {
         kind: "ExecCredential",
         api_version: version.name(),
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kubectl_is_asked_which_version_it_wants() {
+    fn exec_info_selects_api_version() {
         let other = "client.authentication.k8s.io/v1alpha1";
         for (exec_info, expected) in [
             (format!(r#"{{"apiVersion": "{V1}"}}"#), Ok(ApiVersion::V1)),
@@ -137,7 +137,11 @@ mod tests {
             ("{}".to_owned(), Err(ExecInfoError::Malformed)),
             ("v1".to_owned(), Err(ExecInfoError::Malformed)),
         ] {
-            assert_eq!(ApiVersion::asked_by(&exec_info), expected, "{exec_info}");
+            assert_eq!(
+                ApiVersion::from_exec_info(&exec_info),
+                expected,
+                "{exec_info}"
+            );
         }
     }
 }

@@ -1,24 +1,24 @@
 //! `explain`: what a configuration makes of somebody, step by step.
 
-use ack_ram_config::compile::{Compiled, Elsewhere};
-use ack_ram_config::explain::{Answer, BackendAnswer, Trace, trace};
+use ack_ram_config::compile::{CompiledRules, ExternalMappings};
+use ack_ram_config::explain::{BackendOutcome, BackendTrace, Trace, trace};
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::Arn;
 use ack_ram_core::identity::Identity;
-use ack_ram_core::sample;
+use ack_ram_core::placeholder;
 use clap::{ArgGroup, Args};
 
-use crate::authenticator::Decided;
+use crate::authenticator::DecisionRecord;
 use crate::backends;
 use crate::cli::args::{self, Globals};
 use crate::cli::explain_page;
-use crate::cli::failure::Failure;
-use crate::cli::identify::{self, TokenSource};
+use crate::cli::failure::CommandFailure;
 use crate::cli::output::{self, OutputFormat};
+use crate::cli::token_source::{self, TokenSource};
 use crate::config::{self, Config, Overrides, WarningKind};
 
 /// In place of the cluster id, where no token is looked at.
-const NO_CLUSTER: &str = "-";
+const PLACEHOLDER_CLUSTER_ID: &str = "-";
 
 /// Show what a configuration makes of an identity, and why
 ///
@@ -82,23 +82,26 @@ fn access_key_id(text: &str) -> Result<AccessKeyId, &'static str> {
     AccessKeyId::parse(text).ok_or("an access key id is letters, digits, `.`, `_` and `-`")
 }
 
-pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> Result<(), Failure> {
+pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> Result<(), CommandFailure> {
     if globals.config.is_none() {
-        return Err(args::missing(
+        return Err(args::missing_argument(
             "`explain` needs a configuration: give --config",
         ));
     }
-    let no_cluster = args.arn().is_some().then(|| NO_CLUSTER.to_owned());
+    let no_cluster = args
+        .arn()
+        .is_some()
+        .then(|| PLACEHOLDER_CLUSTER_ID.to_owned());
     let overrides = Overrides {
         cluster_id: globals.cluster_id.clone().or(no_cluster),
         ..Overrides::default()
     };
     let config = globals.configuration(config::load, overrides)?;
     let compiled = backends::compile(&config);
-    warn_of_left_out(&config, &compiled);
-    let trace = match who(args, &config)? {
-        Ok(identity) => trace(&config, &Elsewhere::new(), &compiled, &identity),
-        Err(decided) => unidentified(&compiled, *decided),
+    warn_of_omitted_rules(&config, &compiled);
+    let trace = match resolve_subject(args, &config)? {
+        Ok(identity) => trace(&config, &ExternalMappings::new(), &compiled, &identity),
+        Err(decided) => trace_unidentified(&compiled, *decided),
     };
     output::print(&match args.output {
         OutputFormat::Json => output::json(&trace, "  ")?,
@@ -106,12 +109,12 @@ pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> Result<(), Failure> 
     })?;
     match trace.user {
         Some(_) => Ok(()),
-        None => Err(Failure::AnswerIsNo),
+        None => Err(CommandFailure::Negative),
     }
 }
 
 /// Entries that are left out may be the reason for what is not as expected; what else is odd is for `lint`.
-pub(super) fn warn_of_left_out(config: &Config, compiled: &Compiled) {
+pub(super) fn warn_of_omitted_rules(config: &Config, compiled: &CompiledRules) {
     for warning in &config.warnings {
         if warning.kind == WarningKind::InvalidEntry {
             tracing::warn!("{warning}");
@@ -123,14 +126,17 @@ pub(super) fn warn_of_left_out(config: &Config, compiled: &Compiled) {
 }
 
 /// The identity to explain; otherwise, the decision about a token that proves none.
-fn who(args: &ExplainArgs, config: &Config) -> Result<Result<Identity, Box<Decided>>, Failure> {
+fn resolve_subject(
+    args: &ExplainArgs,
+    config: &Config,
+) -> Result<Result<Identity, Box<DecisionRecord>>, CommandFailure> {
     if let Some(source) = &args.token {
         let token = source.read()?;
-        let verified = identify::ask_sts(config.policy.clone(), &config.sts, &token)?;
-        return Ok(verified.map(|identified| identified.who.identity().clone()));
+        let verified = token_source::resolve_identity(config.policy.clone(), &config.sts, &token)?;
+        return Ok(verified.map(|identified| identified.identity.identity().clone()));
     }
-    let sample = args.arn().cloned().and_then(sample::identity);
-    let sample = sample.ok_or_else(|| args::missing("give --token or an ARN"))?;
+    let sample = args.arn().cloned().and_then(placeholder::identity_for_arn);
+    let sample = sample.ok_or_else(|| args::missing_argument("give --token or an ARN"))?;
     Ok(Ok(Identity {
         arn: sample.arn,
         user_id: match &args.user_id {
@@ -141,11 +147,11 @@ fn who(args: &ExplainArgs, config: &Config) -> Result<Result<Identity, Box<Decid
     }))
 }
 
-fn unidentified(compiled: &Compiled, decided: Decided) -> Trace {
-    let backends = compiled.rules.backends().iter().map(|rules| BackendAnswer {
+fn trace_unidentified(compiled: &CompiledRules, decided: DecisionRecord) -> Trace {
+    let backends = compiled.rules.backends().iter().map(|rules| BackendTrace {
         backend: rules.backend(),
         rules: rules.len(),
-        answer: Answer::NotAsked,
+        answer: BackendOutcome::NotAsked,
     });
     Trace {
         code: decided.decision.code(),

@@ -2,13 +2,13 @@
 
 use std::fmt::{Display, Write as _};
 
-use ack_ram_config::explain::{Answer, BackendAnswer, Trace, User, WrittenRule};
+use ack_ram_config::explain::{BackendOutcome, BackendTrace, MatchedRule, Trace, TracedUser};
 use ack_ram_core::identity::Identity;
 
-use crate::cli::failure::Failure;
-use crate::cli::output::{ASIDE, BAD, GOOD, HEADING, ODD, count};
+use crate::cli::failure::CommandFailure;
+use crate::cli::output::{DIM, ERROR, HEADING, SUCCESS, WARNING, pluralize};
 
-pub(super) fn text(trace: &Trace) -> Result<String, Failure> {
+pub(super) fn text(trace: &Trace) -> Result<String, CommandFailure> {
     let mut page = String::new();
     let explanation = &trace.explanation;
     if explanation.scrubbed {
@@ -30,7 +30,7 @@ pub(super) fn text(trace: &Trace) -> Result<String, Failure> {
     list(
         &mut page,
         "about the identity, but not met",
-        &explanation.passed_over,
+        &explanation.skipped_rules,
     )?;
     list(
         &mut page,
@@ -42,22 +42,26 @@ pub(super) fn text(trace: &Trace) -> Result<String, Failure> {
         user_text(&mut page, user)?;
     }
     if let Some(reason) = &trace.reason {
-        writeln!(page, "\n{BAD}no user{BAD:#}: {reason}")?;
+        writeln!(page, "\n{ERROR}no user{ERROR:#}: {reason}")?;
     }
     Ok(page)
 }
 
-fn identity_text(page: &mut String, identity: &Identity) -> Result<(), Failure> {
+fn identity_text(page: &mut String, identity: &Identity) -> Result<(), CommandFailure> {
     heading(page, "identity")?;
-    row(page, "type", identity.kind())?;
+    row(page, "type", identity.identity_type())?;
     row(page, "arn", &identity.arn)?;
     row(page, "canonical arn", identity.arn.canonical())?;
     row(page, "user id", &identity.user_id)?;
     row(page, "access key id", &identity.access_key_id)
 }
 
-fn backend_text(page: &mut String, backend: &BackendAnswer, trace: &Trace) -> Result<(), Failure> {
-    let BackendAnswer {
+fn backend_text(
+    page: &mut String,
+    backend: &BackendTrace,
+    trace: &Trace,
+) -> Result<(), CommandFailure> {
+    let BackendTrace {
         backend,
         rules,
         answer,
@@ -66,18 +70,22 @@ fn backend_text(page: &mut String, backend: &BackendAnswer, trace: &Trace) -> Re
         page,
         "  {:<14}{:<10}",
         backend.to_string(),
-        count(*rules, "rule")
+        pluralize(*rules, "rule")
     )?;
     match (answer, &trace.explanation.matched) {
-        (Answer::Matched, Some(matched)) => writeln!(page, "{GOOD}matched by {matched}{GOOD:#}")?,
-        (Answer::Matched | Answer::NoMatch, _) => writeln!(page, "no rule matches")?,
-        (Answer::NotRead, _) => writeln!(page, "{ODD}not read{ODD:#}")?,
-        (Answer::NotAsked, _) => writeln!(page, "{ASIDE}not asked{ASIDE:#}")?,
+        (BackendOutcome::Matched, Some(matched)) => {
+            writeln!(page, "{SUCCESS}matched by {matched}{SUCCESS:#}")?
+        }
+        (BackendOutcome::Matched | BackendOutcome::NoMatch, _) => {
+            writeln!(page, "no rule matches")?
+        }
+        (BackendOutcome::NotRead, _) => writeln!(page, "{WARNING}not read{WARNING:#}")?,
+        (BackendOutcome::NotAsked, _) => writeln!(page, "{DIM}not asked{DIM:#}")?,
     }
     Ok(())
 }
 
-fn rule_text(page: &mut String, rule: &WrittenRule) -> Result<(), Failure> {
+fn rule_text(page: &mut String, rule: &MatchedRule) -> Result<(), CommandFailure> {
     heading(page, "the rule, as it is written")?;
     row(page, "at", &rule.place)?;
     row(page, "about", &rule.about)?;
@@ -102,18 +110,18 @@ fn rule_text(page: &mut String, rule: &WrittenRule) -> Result<(), Failure> {
     if let Some(role) = &rule.every_session_of {
         writeln!(
             page,
-            "  {ODD}its ARN names one session, and maps every session of `{role}`; write the role{ODD:#}"
+            "  {WARNING}its ARN names one session, and maps every session of `{role}`; write the role{WARNING:#}"
         )?;
     }
     Ok(())
 }
 
-fn user_text(page: &mut String, user: &User) -> Result<(), Failure> {
+fn user_text(page: &mut String, user: &TracedUser) -> Result<(), CommandFailure> {
     heading(page, "user")?;
     row(
         page,
         "username",
-        format_args!("{GOOD}{}{GOOD:#}", user.username),
+        format_args!("{SUCCESS}{}{SUCCESS:#}", user.username),
     )?;
     row(page, "groups", user.groups.join(", "))?;
     row(page, "uid", &user.uid)?;
@@ -123,13 +131,13 @@ fn user_text(page: &mut String, user: &User) -> Result<(), Failure> {
     Ok(())
 }
 
-fn heading(page: &mut String, title: &str) -> Result<(), Failure> {
+fn heading(page: &mut String, title: &str) -> Result<(), CommandFailure> {
     let gap = if page.is_empty() { "" } else { "\n" };
     writeln!(page, "{gap}{HEADING}{title}{HEADING:#}")?;
     Ok(())
 }
 
-fn list<T: Display>(page: &mut String, title: &str, items: &[T]) -> Result<(), Failure> {
+fn list<T: Display>(page: &mut String, title: &str, items: &[T]) -> Result<(), CommandFailure> {
     if !items.is_empty() {
         heading(page, title)?;
     }
@@ -139,7 +147,7 @@ fn list<T: Display>(page: &mut String, title: &str, items: &[T]) -> Result<(), F
     Ok(())
 }
 
-fn row(page: &mut String, name: &str, value: impl Display) -> Result<(), Failure> {
+fn row(page: &mut String, name: &str, value: impl Display) -> Result<(), CommandFailure> {
     writeln!(page, "  {name:<23}{value}")?;
     Ok(())
 }

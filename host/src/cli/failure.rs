@@ -7,34 +7,34 @@ use clap::error::ErrorKind;
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum CommandFailure {
     /// The command line cannot be read, or asks for help.
     CommandLine(clap::Error),
     /// An argument is missing, or is none that the command can use: what, and what to give.
     Usage(String),
     /// What the command needs is not as it must be: what, where and what to do.
     Failed(String),
-    /// The same, of a command whose exit code 1 is an answer.
-    Trouble(String),
-    /// Nothing failed: the command has said all, and the answer is no.
-    AnswerIsNo,
+    /// The same, for a command whose exit code 1 is an answer: exits with 2.
+    FailedWithAnswer(String),
+    /// Nothing failed, and the answer is no.
+    Negative,
 }
 
-impl<E: std::error::Error> From<E> for Failure {
+impl<E: std::error::Error> From<E> for CommandFailure {
     fn from(error: E) -> Self {
         Self::Failed(error.to_string())
     }
 }
 
-impl Failure {
+impl CommandFailure {
     /// The same failure, of a command whose exit code 1 is an answer.
-    pub(super) fn into_trouble(self) -> Self {
+    pub(super) fn into_failed_with_answer(self) -> Self {
         match self {
-            Self::Failed(text) => Self::Trouble(text),
+            Self::Failed(text) => Self::FailedWithAnswer(text),
             other @ (Self::CommandLine(_)
             | Self::Usage(_)
-            | Self::Trouble(_)
-            | Self::AnswerIsNo) => other,
+            | Self::FailedWithAnswer(_)
+            | Self::Negative) => other,
         }
     }
 
@@ -42,14 +42,14 @@ impl Failure {
     /// for wrong usage and for trouble.
     pub(super) fn report(self, mut command: clap::Command) -> ExitCode {
         let (error, code) = match self {
-            Self::AnswerIsNo => return ExitCode::from(1),
+            Self::Negative => return ExitCode::from(1),
             Self::CommandLine(error) => {
                 let code = u8::try_from(error.exit_code()).unwrap_or(2);
                 (error, code)
             }
             Self::Usage(text) => (command.error(ErrorKind::ValueValidation, text), 2),
             Self::Failed(text) => (one_line(&text, &command), 1),
-            Self::Trouble(text) => (one_line(&text, &command), 2),
+            Self::FailedWithAnswer(text) => (one_line(&text, &command), 2),
         };
         // With standard error gone, there is nowhere left to say so.
         let _ = without_token(error, &command).print();
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_is_no_token() {
+    fn token_prefix_alone_is_not_a_token() {
         for (text, expected) in [
             ("tokens start `k8s-ack-v2.`", false),
             ("`k8s-ack-v2.eyJjbHVz` is no address", true),

@@ -3,28 +3,29 @@
 use std::fmt::Write as _;
 
 pub(super) use ack_ram_config::findings::{
-    Report, account, configuration, entry, finding, findings, refusal, remark,
+    LintReport, finding_from_error, finding_from_text, finding_from_warning, lint_account,
+    lint_configuration, lint_entry, lint_sources,
 };
 use ack_ram_core::lint::{Finding, Severity};
 
-use crate::cli::failure::Failure;
-use crate::cli::output::{self, ASIDE, BAD, GOOD, ODD, OutputFormat};
+use crate::cli::failure::CommandFailure;
+use crate::cli::output::{self, DIM, ERROR, OutputFormat, SUCCESS, WARNING};
 
 /// Prints all that was found.
-pub(super) fn print(report: &Report, format: OutputFormat) -> Result<(), Failure> {
+pub(super) fn print(report: &LintReport, format: OutputFormat) -> Result<(), CommandFailure> {
     output::print(&match format {
         OutputFormat::Json => output::json(report, "  ")?,
         OutputFormat::Text => text(report)?,
     })
 }
 
-fn text(report: &Report) -> Result<String, Failure> {
+fn text(report: &LintReport) -> Result<String, CommandFailure> {
     let mut page = String::new();
     for finding in &report.findings {
         let style = match finding.severity {
-            Severity::Error => BAD,
-            Severity::Warning => ODD,
-            Severity::Info => ASIDE,
+            Severity::Error => ERROR,
+            Severity::Warning => WARNING,
+            Severity::Info => DIM,
         };
         let Finding {
             code,
@@ -42,14 +43,14 @@ fn text(report: &Report) -> Result<String, Failure> {
         }
     }
     if report.findings.is_empty() {
-        writeln!(page, "{GOOD}nothing found{GOOD:#}")?;
+        writeln!(page, "{SUCCESS}nothing found{SUCCESS:#}")?;
     } else {
         let counts = [
             (report.errors, "error"),
             (report.warnings, "warning"),
             (report.infos, "note"),
         ];
-        let counts = counts.map(|(number, what)| output::count(number, what));
+        let counts = counts.map(|(number, what)| output::pluralize(number, what));
         writeln!(page, "{}", counts.join(", "))?;
     }
     Ok(page)

@@ -10,14 +10,14 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::args::{Globals, WithGlobals};
-use crate::cli::failure::Failure;
-use crate::cli::mappings::table::{self, Row};
+use crate::cli::failure::CommandFailure;
+use crate::cli::mappings::table::{self, TableRow};
 use crate::cli::mappings::{self, visible};
-use crate::cli::output::{self, ASIDE, BAD, HEADING, ODD, OutputFormat};
+use crate::cli::output::{self, DIM, ERROR, HEADING, OutputFormat, WARNING};
 use crate::config::{self, Overrides};
 
 /// In place of the cluster id: no token is looked at.
-const NO_CLUSTER: &str = "-";
+const PLACEHOLDER_CLUSTER_ID: &str = "-";
 
 /// Show what a running server has in effect
 #[derive(Args, Debug)]
@@ -54,7 +54,7 @@ struct MappingsArgs {
 
     /// Only the mappings of one backend
     #[arg(long, value_enum, value_name = "BACKEND", ignore_case = true)]
-    backend: Option<Which>,
+    backend: Option<BackendFilter>,
 
     /// The form of what is printed
     #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "text")]
@@ -62,7 +62,7 @@ struct MappingsArgs {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Which {
+enum BackendFilter {
     #[value(alias = "MountedFile")]
     File,
     #[value(alias = "ACKConfigMap")]
@@ -72,13 +72,13 @@ enum Which {
     DynamicFile,
 }
 
-impl From<Which> for Backend {
-    fn from(which: Which) -> Self {
+impl From<BackendFilter> for Backend {
+    fn from(which: BackendFilter) -> Self {
         match which {
-            Which::File => Self::MountedFile,
-            Which::Configmap => Self::ConfigMap,
-            Which::Crd => Self::Crd,
-            Which::DynamicFile => Self::DynamicFile,
+            BackendFilter::File => Self::MountedFile,
+            BackendFilter::Configmap => Self::ConfigMap,
+            BackendFilter::Crd => Self::Crd,
+            BackendFilter::DynamicFile => Self::DynamicFile,
         }
     }
 }
@@ -155,18 +155,18 @@ impl GetArgs {
     }
 }
 
-pub(super) fn run(args: &GetArgs, globals: &Globals) -> Result<(), Failure> {
+pub(super) fn run(args: &GetArgs, globals: &Globals) -> Result<(), CommandFailure> {
     let GetWhat::Mappings(args) = &args.what;
     let args = &args.command;
     let overrides = Overrides {
-        cluster_id: Some(NO_CLUSTER.to_owned()),
+        cluster_id: Some(PLACEHOLDER_CLUSTER_ID.to_owned()),
         state_dir: args.state_dir.clone(),
         ..Overrides::default()
     };
     let state_dir = globals.configuration(config::load, overrides)?.state_dir;
-    let answer = mappings::wait_for(client::ask(&state_dir))?;
+    let answer = mappings::block_on(client::ask(&state_dir))?;
     let mut in_effect: InEffect = serde_json::from_slice(&answer).map_err(|error| {
-        Failure::Failed(format!(
+        CommandFailure::Failed(format!(
             "the server's answer cannot be read: {error}; is it another version?"
         ))
     })?;
@@ -176,7 +176,7 @@ pub(super) fn run(args: &GetArgs, globals: &Globals) -> Result<(), Failure> {
             .backends
             .retain(|backend| backend.backend == wanted);
         if in_effect.backends.is_empty() {
-            return Err(Failure::Failed(format!(
+            return Err(CommandFailure::Failed(format!(
                 "this server does not ask the backend {wanted}; `server.backendMode` says which it asks"
             )));
         }
@@ -187,7 +187,7 @@ pub(super) fn run(args: &GetArgs, globals: &Globals) -> Result<(), Failure> {
     })
 }
 
-fn text(in_effect: &InEffect) -> Result<String, Failure> {
+fn text(in_effect: &InEffect) -> Result<String, CommandFailure> {
     let mut page = String::new();
     for backend in &in_effect.backends {
         let gap = if page.is_empty() { "" } else { "\n" };
@@ -196,54 +196,54 @@ fn text(in_effect: &InEffect) -> Result<String, Failure> {
             page,
             "{gap}{HEADING}{}{HEADING:#}: {}",
             backend.backend,
-            output::count(count, "mapping")
+            output::pluralize(count, "mapping")
         )?;
         if backend.is_broken {
             writeln!(
                 page,
-                "  {BAD}was read and is broken: logins that need it or a later backend get 503{BAD:#}"
+                "  {ERROR}was read and is broken: logins that need it or a later backend get 503{ERROR:#}"
             )?;
         } else if !backend.is_read {
             writeln!(
                 page,
-                "  {ODD}has not been read yet: later backends wait for it{ODD:#}"
+                "  {WARNING}has not been read yet: later backends wait for it{WARNING:#}"
             )?;
         }
         if backend.is_stale {
             writeln!(
                 page,
-                "  {BAD}stale: not confirmed for longer than `server.maxStaleness`, so the identities that it maps get 503{BAD:#}"
+                "  {ERROR}stale: not confirmed for longer than `server.maxStaleness`, so the identities that it maps get 503{ERROR:#}"
             )?;
         }
         if let Some(age) = backend.confirmed_age_seconds {
-            writeln!(page, "  {ASIDE}last confirmed {age} s ago{ASIDE:#}")?;
+            writeln!(page, "  {DIM}last confirmed {age} s ago{DIM:#}")?;
         }
         if let Some(trouble) = &backend.trouble {
             writeln!(
                 page,
-                "  {BAD}cannot be read now: {}{BAD:#}",
+                "  {ERROR}cannot be read now: {}{ERROR:#}",
                 visible(trouble)
             )?;
         }
-        mappings_of(&mut page, backend);
+        write_mappings(&mut page, backend);
         for account in &backend.accounts {
             writeln!(page, "all of account {}", visible(account))?;
         }
         for Refused { position, reason } in &backend.refused {
             let (position, reason) = (visible(position), visible(reason));
-            writeln!(page, "{BAD}refused{BAD:#} {position}: {reason}")?;
+            writeln!(page, "{ERROR}refused{ERROR:#} {position}: {reason}")?;
         }
     }
     Ok(page)
 }
 
-fn mappings_of(page: &mut String, backend: &OfBackend) {
+fn write_mappings(page: &mut String, backend: &OfBackend) {
     if backend.rules.is_empty() {
         return;
     }
     let mut conflicts: Vec<&Conflict> = backend.conflicts.iter().collect();
     conflicts.sort_unstable_by(|a, b| a.loser.cmp(&b.loser));
-    let rows: Vec<Row<5>> = backend
+    let rows: Vec<TableRow<5>> = backend
         .rules
         .iter()
         .map(|rule| {
@@ -258,14 +258,14 @@ fn mappings_of(page: &mut String, backend: &OfBackend) {
                 let kept = format!(
                     "kept since {since} until {until}, since {basis}: its last edit is refused: {reason}"
                 );
-                remarks.push((ODD, kept));
+                remarks.push((WARNING, kept));
             }
             let conflict =
                 conflicts.binary_search_by(|conflict| conflict.loser.cmp(&rule.position));
             if let Some(conflict) = conflict.ok().and_then(|at| conflicts.get(at)) {
                 let winner = &conflict.winner;
                 remarks.push((
-                    ODD,
+                    WARNING,
                     format!("never answers: {winner} names the same identity, and comes first"),
                 ));
             }
@@ -274,14 +274,14 @@ fn mappings_of(page: &mut String, backend: &OfBackend) {
                 .iter()
                 .any(|field| field != "usernameExpression")
             {
-                remarks.push((ASIDE, format!("with {}", rule.expressions.join(", "))));
+                remarks.push((DIM, format!("with {}", rule.expressions.join(", "))));
             }
-            remarks.extend(mappings::may_add(&rule.groups_expression_may_add));
-            Row {
+            remarks.extend(mappings::may_add_remark(&rule.groups_expression_may_add));
+            TableRow {
                 cells: [
                     rule.position.clone(),
                     rule.subject.clone(),
-                    mappings::named(&rule.username, &rule.expressions),
+                    mappings::display_username(&rule.username, &rule.expressions),
                     rule.groups.join(","),
                     rule.since.clone().unwrap_or_default(),
                 ],
@@ -290,5 +290,5 @@ fn mappings_of(page: &mut String, backend: &OfBackend) {
         })
         .collect();
     let titles = ["POSITION", "SUBJECT", "USERNAME", "GROUPS", "SINCE"];
-    table::write(page, titles, &rows);
+    table::write_table(page, titles, &rows);
 }

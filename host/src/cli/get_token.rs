@@ -3,12 +3,12 @@
 
 use clap::{Args, Subcommand};
 
+use crate::cli::ack_ram_tool::{self, ToolOptions};
 use crate::cli::args::Globals;
 use crate::cli::exec_credential::ApiVersion;
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandFailure;
 use crate::cli::output;
-use crate::cli::token::Login;
-use crate::cli::tool::{self, ToolOptions};
+use crate::cli::token::SignedLogin;
 use crate::config::Overrides;
 use crate::env;
 
@@ -71,14 +71,14 @@ pub(super) fn run(
     plugin: CredentialPluginArgs,
     before: &ToolOptions,
     globals: &Globals,
-) -> Result<(), Failure> {
+) -> Result<(), CommandFailure> {
     let CredentialPluginCommand::GetToken(args) = plugin.command;
     for options in [before, &plugin.tool, &args.tool] {
         options.refuse_other_identities()?;
     }
-    tool::refuse_other_identities(&env::variable)?;
-    if tool::is_given(args.role_arn.as_deref()) {
-        return Err(tool::refusal("--role-arn"));
+    ack_ram_tool::refuse_other_identities(&env::variable)?;
+    if ack_ram_tool::is_set(args.role_arn.as_deref()) {
+        return Err(ack_ram_tool::other_identity_refused("--role-arn"));
     }
     let overrides = Overrides {
         cluster_id: Some(args.cluster_id),
@@ -88,6 +88,6 @@ pub(super) fn run(
         Some("v1") => ApiVersion::V1,
         _ => ApiVersion::V1beta1,
     };
-    let login = Login::new(globals, overrides)?;
+    let login = SignedLogin::new(globals, overrides)?;
     output::print(&login.render(version)?)
 }

@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::certs::{self, CertificateError};
 use crate::cli::args::Globals;
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandFailure;
 use crate::cli::output;
 use crate::config::{self, Overrides};
 use crate::env;
@@ -18,17 +18,17 @@ use crate::kubeconfig::{self, WebhookKubeconfig};
 const KUBECONFIG: &str = "ack-ram-authenticator.kubeconfig";
 
 /// Where the example and the script that configures kube-apiserver have the kubeconfig.
-const INSTALLED: &str = "/etc/kubernetes/ack-ram-authenticator/kubeconfig.yaml";
+const INSTALLED_KUBECONFIG: &str = "/etc/kubernetes/ack-ram-authenticator/kubeconfig.yaml";
 
 /// The pairs that there may be: the certificate, its key, and what they are.
-const SERVER: Pair = ["cert.pem", "key.pem", "the webhook's certificate authority"];
-const CLIENTS: Pair = [
+const SERVER_PAIR: PairNames = ["cert.pem", "key.pem", "the webhook's certificate authority"];
+const CLIENT_PAIR: PairNames = [
     "client-ca.pem",
     "client-ca-key.pem",
     "the certificate authority of clients",
 ];
 
-type Pair = [&'static str; 3];
+type PairNames = [&'static str; 3];
 
 /// Make the webhook's certificate and kubeconfig in the current folder
 ///
@@ -68,7 +68,7 @@ pub(super) struct InitArgs {
     client_cert: bool,
 }
 
-pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), Failure> {
+pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), CommandFailure> {
     let overrides = Overrides {
         hostname: args.hostname,
         address: args.address,
@@ -80,7 +80,7 @@ pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), Failure> {
     }
     let port = config.listen.port;
     if port == 0 {
-        return Err(Failure::Failed(
+        return Err(CommandFailure::Failed(
             "`server.port` is 0, so nobody knows it yet; write the port that kube-apiserver is to use"
                 .to_owned(),
         ));
@@ -96,7 +96,7 @@ pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), Failure> {
     for exposure in files.exposures() {
         tracing::warn!("{}", exposure.text);
     }
-    let mut made = Made {
+    let mut made = PreparedFiles {
         url: config.listen.url(port),
         pairs: Vec::new(),
         not_for: None,
@@ -108,23 +108,24 @@ pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), Failure> {
     let authority = match &config.tls {
         Some(files) => certs::pinned_by(files)?,
         None => {
-            made.note(SERVER);
+            made.note(SERVER_PAIR);
             let names = config.listen.names();
-            let authority = certs::load_or_create(folder, &names, now).map_err(here)?;
+            let authority =
+                certs::load_or_create(folder, &names, now).map_err(in_current_folder)?;
             let hostname = config.listen.hostname;
             made.not_for = (!authority.is_for(&hostname)).then(|| hostname.to_string());
             authority.certificate_pem().to_owned()
         }
     };
     let clients = if args.client_cert || config.require_client_certificate {
-        made.note(CLIENTS);
-        Some(certs::load_or_create_clients(folder, now).map_err(here)?)
+        made.note(CLIENT_PAIR);
+        Some(certs::load_or_create_clients(folder, now).map_err(in_current_folder)?)
     } else {
-        certs::load_clients(folder, false)?.inspect(|_| made.note(CLIENTS))
+        certs::load_clients(folder, false)?.inspect(|_| made.note(CLIENT_PAIR))
     };
     let client = match clients {
         Some(clients) => {
-            let held = kubeconfig::client_in(Path::new(KUBECONFIG));
+            let held = kubeconfig::read_client_certificate(Path::new(KUBECONFIG));
             let (client, _) = certs::client_certificate(folder, &clients, held, now)?;
             Some(client)
         }
@@ -141,25 +142,25 @@ pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), Failure> {
 }
 
 /// Here the folder is the current one, and not what an option says.
-fn here(error: CertificateError) -> Failure {
+fn in_current_folder(error: CertificateError) -> CommandFailure {
     match error {
         CertificateError::Unwritable { path, source } => unwritable(&path, &source),
         other => other.into(),
     }
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::Failed(format!(
+fn unwritable(path: &Path, error: &io::Error) -> CommandFailure {
+    CommandFailure::Failed(format!(
         "cannot write `{}`: {error}; run `init` in a folder where you may write",
         path.display()
     ))
 }
 
 /// What there is now.
-struct Made {
+struct PreparedFiles {
     url: String,
     /// And whether each was there before.
-    pairs: Vec<(Pair, bool)>,
+    pairs: Vec<(PairNames, bool)>,
     /// The configured host that the kept pair is not for.
     not_for: Option<String>,
     /// The configuration file, if one was named.
@@ -172,9 +173,9 @@ struct Made {
     generate_kubeconfig: Option<PathBuf>,
 }
 
-impl Made {
-    /// `pair` is about to be there.
-    fn note(&mut self, pair: Pair) {
+impl PreparedFiles {
+    /// Records `pair`, and whether it was there before.
+    fn note(&mut self, pair: PairNames) {
         let was_there = Path::new(pair[0]).exists();
         self.pairs.push((pair, was_there));
     }
@@ -196,8 +197,8 @@ impl Made {
         for (number, step) in (1..).zip(self.steps()) {
             let _ = writeln!(text, "{number}. {step}");
         }
-        if self.has(CLIENTS) {
-            let [ca, key, _] = CLIENTS;
+        if self.has(CLIENT_PAIR) {
+            let [ca, key, _] = CLIENT_PAIR;
             let _ = write!(
                 text,
                 "
@@ -206,7 +207,7 @@ Where the webhook runs already, let kube-apiserver start again with the kubeconf
 "
             );
         }
-        if self.has(CLIENTS) && !self.is_required {
+        if self.has(CLIENT_PAIR) && !self.is_required {
             let _ = write!(
                 text,
                 "
@@ -214,7 +215,7 @@ Set `requireClientCertificate: true` under `server` in {} when kube-apiserver ha
 refuses to start without {}, and never answers clients without a certificate.
 ",
                 self.config(),
-                CLIENTS[0]
+                CLIENT_PAIR[0]
             );
         }
         if let Some(hostname) = &self.not_for {
@@ -229,10 +230,10 @@ refuses to start without {}, and never answers clients without a certificate.
 
     fn steps(&self) -> Vec<String> {
         let mut files = Vec::new();
-        if self.has(SERVER) {
+        if self.has(SERVER_PAIR) {
             files.extend(["cert.pem", "key.pem"]);
         }
-        if self.has(CLIENTS) {
+        if self.has(CLIENT_PAIR) {
             files.push("client-ca.pem");
         }
         let state_dir = self.state_dir.display();
@@ -257,7 +258,9 @@ Copy {listed} to the webhook's state directory:
             )
         });
         let installed = self.generate_kubeconfig.as_deref();
-        let installed = installed.unwrap_or(Path::new(INSTALLED)).display();
+        let installed = installed
+            .unwrap_or(Path::new(INSTALLED_KUBECONFIG))
+            .display();
         let pregenerated = match self.generate_kubeconfig {
             Some(_) => " --kubeconfig-pregenerated",
             None => "",
@@ -288,7 +291,7 @@ Give kube-apiserver this flag (in a static pod also a volume with that folder), 
         config.unwrap_or(Path::new("config.yaml")).display()
     }
 
-    fn has(&self, pair: Pair) -> bool {
+    fn has(&self, pair: PairNames) -> bool {
         self.pairs.iter().any(|(made, _)| *made == pair)
     }
 }

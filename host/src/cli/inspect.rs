@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use ack_ram_core::inspect::{self, Check, Contents, Inspection, Status};
+use ack_ram_core::inspect::{self, Check, CheckStatus, Contents, Inspection};
 use clap::Args;
 
 use crate::cli::args::Globals;
-use crate::cli::failure::Failure;
-use crate::cli::identify::TokenSource;
-use crate::cli::output::{self, ASIDE, BAD, GOOD, HEADING, OutputFormat};
+use crate::cli::failure::CommandFailure;
+use crate::cli::output::{self, DIM, ERROR, HEADING, OutputFormat, SUCCESS};
+use crate::cli::token_source::TokenSource;
 use crate::config::{self, Overrides};
 use crate::env;
 
@@ -42,7 +42,7 @@ pub(super) struct InspectArgs {
     output: OutputFormat,
 }
 
-pub(super) fn run(args: &InspectArgs, globals: &Globals) -> Result<(), Failure> {
+pub(super) fn run(args: &InspectArgs, globals: &Globals) -> Result<(), CommandFailure> {
     let policy = if globals.cluster_id.is_some() || globals.config.is_some() {
         let config = globals.configuration(config::load_client, Overrides::default())?;
         Some(config.policy)
@@ -59,11 +59,11 @@ pub(super) fn run(args: &InspectArgs, globals: &Globals) -> Result<(), Failure> 
     if inspection.passes {
         Ok(())
     } else {
-        Err(Failure::AnswerIsNo)
+        Err(CommandFailure::Negative)
     }
 }
 
-fn text(inspection: &Inspection) -> Result<String, Failure> {
+fn text(inspection: &Inspection) -> Result<String, CommandFailure> {
     let mut page = String::new();
     let Inspection { kind, bytes, .. } = inspection;
     writeln!(
@@ -106,15 +106,15 @@ fn text(inspection: &Inspection) -> Result<String, Failure> {
     if inspection.passes {
         writeln!(
             page,
-            "\n{GOOD}the token would pass; STS has the last word{GOOD:#}"
+            "\n{SUCCESS}the token would pass; STS has the last word{SUCCESS:#}"
         )?;
     } else {
-        writeln!(page, "\n{BAD}the token would be refused{BAD:#}")?;
+        writeln!(page, "\n{ERROR}the token would be refused{ERROR:#}")?;
     }
     Ok(page)
 }
 
-fn contents_text(page: &mut String, contents: &Contents) -> Result<(), Failure> {
+fn contents_text(page: &mut String, contents: &Contents) -> Result<(), CommandFailure> {
     if let Some(id) = &contents.access_key_id {
         let kind = if contents.temporary {
             " (temporary)"
@@ -149,11 +149,11 @@ fn contents_text(page: &mut String, contents: &Contents) -> Result<(), Failure> 
     Ok(())
 }
 
-fn check_text(page: &mut String, check: &Check) -> Result<(), Failure> {
+fn check_text(page: &mut String, check: &Check) -> Result<(), CommandFailure> {
     let (style, status) = match check.status {
-        Status::Passed => (GOOD, "passed"),
-        Status::Failed => (BAD, "failed"),
-        Status::NotChecked => (ASIDE, "not checked"),
+        CheckStatus::Passed => (SUCCESS, "passed"),
+        CheckStatus::Failed => (ERROR, "failed"),
+        CheckStatus::NotChecked => (DIM, "not checked"),
     };
     let name = check.name.as_str();
     write!(page, "  {style}{status:<11}{style:#}  ")?;
@@ -168,7 +168,7 @@ fn check_text(page: &mut String, check: &Check) -> Result<(), Failure> {
     Ok(())
 }
 
-fn row(page: &mut String, name: &str, value: &str) -> Result<(), Failure> {
+fn row(page: &mut String, name: &str, value: &str) -> Result<(), CommandFailure> {
     writeln!(page, "  {name:<18}  {value}")?;
     Ok(())
 }

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandFailure;
 use crate::cli::output;
 
 /// Name, media type and content of each file of the page; nothing if it was not built before the program.
@@ -49,9 +49,9 @@ pub(super) struct InspectorArgs {
     port: u16,
 }
 
-pub(super) fn run(args: &InspectorArgs) -> Result<(), Failure> {
-    if file(INDEX).is_none() {
-        return Err(Failure::Failed(
+pub(super) fn run(args: &InspectorArgs) -> Result<(), CommandFailure> {
+    if find_file(INDEX).is_none() {
+        return Err(CommandFailure::Failed(
             "the page is not in this program: run `cargo xtask wasm`, then build the program again"
                 .to_owned(),
         ));
@@ -59,14 +59,14 @@ pub(super) fn run(args: &InspectorArgs) -> Result<(), Failure> {
     runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::Failed(format!("cannot start: {error}")))?
+        .map_err(|error| CommandFailure::Failed(format!("cannot start: {error}")))?
         .block_on(serve(args.port))
 }
 
-async fn serve(port: u16) -> Result<(), Failure> {
+async fn serve(port: u16) -> Result<(), CommandFailure> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let failed =
-        |error| Failure::Failed(format!("cannot listen on {address}: {error}; give --port"));
+        |error| CommandFailure::Failed(format!("cannot listen on {address}: {error}; give --port"));
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -89,20 +89,20 @@ async fn serve(port: u16) -> Result<(), Failure> {
 }
 
 async fn respond(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    Ok(answer(request.method(), request.uri().path()))
+    Ok(response_for(request.method(), request.uri().path()))
 }
 
-fn answer(method: &Method, path: &str) -> Response<Full<Bytes>> {
+fn response_for(method: &Method, path: &str) -> Response<Full<Bytes>> {
     if method != Method::GET && method != Method::HEAD {
-        return refusal(StatusCode::METHOD_NOT_ALLOWED);
+        return status_response(StatusCode::METHOD_NOT_ALLOWED);
     }
     let name = match path.strip_prefix('/') {
         Some("") => INDEX,
         Some(name) => name,
         None => path,
     };
-    let Some((kind, content)) = file(name) else {
-        return refusal(StatusCode::NOT_FOUND);
+    let Some((kind, content)) = find_file(name) else {
+        return status_response(StatusCode::NOT_FOUND);
     };
     let mut response = Response::new(Full::from(content));
     let headers = response.headers_mut();
@@ -120,14 +120,14 @@ fn answer(method: &Method, path: &str) -> Response<Full<Bytes>> {
     response
 }
 
-fn refusal(status: StatusCode) -> Response<Full<Bytes>> {
+fn status_response(status: StatusCode) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = status;
     response
 }
 
 /// The media type and the content of the file `name`.
-fn file(name: &str) -> Option<(&'static str, &'static [u8])> {
+fn find_file(name: &str) -> Option<(&'static str, &'static [u8])> {
     PAGE.iter()
         .find(|(known, ..)| *known == name)
         .map(|(_, kind, content)| (*kind, *content))

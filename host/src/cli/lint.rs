@@ -3,17 +3,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ack_ram_config::compile::Elsewhere;
-use ack_ram_config::documents;
-use ack_ram_config::findings::refusal;
+use ack_ram_config::bundle;
+use ack_ram_config::compile::ExternalMappings;
+use ack_ram_config::findings::finding_from_error;
 use ack_ram_core::lint::{Finding, Position};
 use clap::Args;
 
 use crate::cli::args::{self, Globals};
-use crate::cli::failure::Failure;
-use crate::cli::findings::{self, Report};
+use crate::cli::failure::CommandFailure;
+use crate::cli::findings::{self, LintReport};
 use crate::cli::output::OutputFormat;
-use crate::config::{ConfigFile, Overrides, Sources, text};
+use crate::config::{ConfigFile, ConfigSources, Overrides, text};
 
 /// Find what is wrong or risky in configuration files
 ///
@@ -49,19 +49,19 @@ pub(super) struct LintArgs {
     output: OutputFormat,
 }
 
-pub(super) fn run(args: &LintArgs, globals: &Globals) -> Result<(), Failure> {
+pub(super) fn run(args: &LintArgs, globals: &Globals) -> Result<(), CommandFailure> {
     let files: Vec<&PathBuf> = globals.config.iter().chain(&args.files).collect();
     if files.is_empty() {
-        return Err(args::missing("`lint` needs a file to look at"));
+        return Err(args::missing_argument("`lint` needs a file to look at"));
     }
     let findings: Vec<Finding> = files
         .into_iter()
         .flat_map(|file| file_findings(file, globals))
         .collect();
-    let report = Report::new(findings);
+    let report = LintReport::new(findings);
     findings::print(&report, args.output)?;
     if report.errors > 0 || (args.strict && report.warnings > 0) {
-        Err(Failure::AnswerIsNo)
+        Err(CommandFailure::Negative)
     } else {
         Ok(())
     }
@@ -72,7 +72,7 @@ fn file_findings(file: &Path, globals: &Globals) -> Vec<Finding> {
         cluster_id: globals.cluster_id.clone(),
         ..Overrides::default()
     };
-    let sources = Sources {
+    let sources = ConfigSources {
         file: Some(ConfigFile::Path(file)),
         overrides: &overrides,
         // Findings are about the file alone, wherever it is looked at.
@@ -83,21 +83,21 @@ fn file_findings(file: &Path, globals: &Globals) -> Vec<Finding> {
         .ok()
         .and_then(|bytes| text::decode(bytes).ok());
     match text {
-        Some(text) if documents::has_kinds(&text) => documents_findings(&name, &text),
+        Some(text) if bundle::contains_kinds(&text) => documents_findings(&name, &text),
         // What cannot be read is a finding, too.
-        _ => findings::findings(&name, &sources, &Elsewhere::new()),
+        _ => findings::lint_sources(&name, &sources, &ExternalMappings::new()),
     }
 }
 
 fn documents_findings(name: &str, text: &str) -> Vec<Finding> {
-    match documents::read(name, text) {
+    match bundle::read_bundle(name, text) {
         Ok(documents) => documents.findings,
         Err(error) => {
             let position = Position {
                 file: name.to_owned(),
                 ..Position::default()
             };
-            vec![refusal(&error, &position)]
+            vec![finding_from_error(&error, &position)]
         }
     }
 }

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use ack_ram_core::rules::{Backend, BackendRules, Conflict, Globs, Rule};
+use ack_ram_core::rules::{Backend, BackendRules, Conflict, Rule, WildcardMode};
 use anstyle::Style;
 use clap::Args;
 use serde::Serialize;
 
 use crate::cli::args::Globals;
-use crate::cli::failure::Failure;
-use crate::cli::mappings::table::{self, Row};
+use crate::cli::failure::CommandFailure;
+use crate::cli::mappings::table::{self, TableRow};
 use crate::cli::mappings::{
-    self, ClusterArgs, ConfigMapArgs, ConfigMapEntries, Content, Objects, Store, Written,
+    self, ClusterArgs, ConfigMapArgs, ConfigMapEditor, ObjectEditor, Store, StoredEntry,
+    StoredMapping,
 };
-use crate::cli::output::{self, BAD, OutputFormat};
+use crate::cli::output::{self, ERROR, OutputFormat};
 use crate::config::Config;
 
 /// List the mappings in the cluster's ConfigMap and in its objects
@@ -46,7 +47,7 @@ pub(super) struct ListArgs {
 }
 
 #[derive(Serialize)]
-struct Listed {
+struct MappingListing {
     mappings: Vec<ListedMapping>,
 }
 
@@ -72,10 +73,10 @@ struct ListedMapping {
     problem: Option<String>,
 }
 
-pub(super) fn run(args: &ListArgs, globals: &Globals) -> Result<(), Failure> {
-    let config = mappings::config(globals)?;
-    let listed = Listed {
-        mappings: mappings::wait_for(list(args, config.as_ref()))?,
+pub(super) fn run(args: &ListArgs, globals: &Globals) -> Result<(), CommandFailure> {
+    let config = mappings::load_config(globals)?;
+    let listed = MappingListing {
+        mappings: mappings::block_on(list(args, config.as_ref()))?,
     };
     output::print(&match args.output {
         OutputFormat::Json => output::json(&listed, "  ")?,
@@ -83,43 +84,46 @@ pub(super) fn run(args: &ListArgs, globals: &Globals) -> Result<(), Failure> {
     })
 }
 
-async fn list(args: &ListArgs, config: Option<&Config>) -> Result<Vec<ListedMapping>, Failure> {
+async fn list(
+    args: &ListArgs,
+    config: Option<&Config>,
+) -> Result<Vec<ListedMapping>, CommandFailure> {
     let client = args.cluster.client().await?;
     let mut listed = Vec::new();
     if args.backend != Some(Store::Crd) {
-        let config_map = ConfigMapEntries::new(client.clone(), args.config_map.name(config));
+        let config_map = ConfigMapEditor::new(client.clone(), args.config_map.name(config));
         match config_map.read().await? {
             Some(data) => {
-                let globs = config.map_or(Globs::Literal, |config| config.rules.globs);
+                let globs = config.map_or(WildcardMode::Disabled, |config| config.rules.globs);
                 let written = mappings::read_config_map(&data, globs);
-                listed.extend(looked_at(Backend::ConfigMap, written));
+                listed.extend(with_problems(Backend::ConfigMap, written));
             }
             None => tracing::warn!("there is no {config_map}"),
         }
     }
     if args.backend != Some(Store::Configmap) {
-        match Objects::new(client).all().await? {
+        match ObjectEditor::new(client).all().await? {
             Some(objects) => {
-                let written = objects.into_iter().map(Written::from).collect();
-                listed.extend(looked_at(Backend::Crd, written));
+                let written = objects.into_iter().map(StoredEntry::from).collect();
+                listed.extend(with_problems(Backend::Crd, written));
             }
             None if args.backend.is_none() => {
                 tracing::warn!(
                     "there are no objects: this cluster does not know RAMIdentityMapping"
                 );
             }
-            None => return Err(mappings::no_definition()),
+            None => return Err(mappings::missing_definition()),
         }
     }
     Ok(listed)
 }
 
 /// Each with what is wrong with it, alone or beside the others.
-fn looked_at(backend: Backend, written: Vec<Written>) -> Vec<ListedMapping> {
+fn with_problems(backend: Backend, written: Vec<StoredEntry>) -> Vec<ListedMapping> {
     let mut rules = BackendRules::new(backend);
     let mut listed: Vec<ListedMapping> = Vec::with_capacity(written.len());
     for written in written {
-        let Written {
+        let StoredEntry {
             position,
             content,
             reported,
@@ -135,7 +139,7 @@ fn looked_at(backend: Backend, written: Vec<Written>) -> Vec<ListedMapping> {
             problem: None,
         };
         match content {
-            Ok(Content::Mapping(mapping)) => {
+            Ok(StoredMapping::Mapping(mapping)) => {
                 one.username.clone_from(&mapping.username);
                 one.groups.clone_from(&mapping.groups);
                 one.subject.clone_from(&mapping.arn);
@@ -143,13 +147,15 @@ fn looked_at(backend: Backend, written: Vec<Written>) -> Vec<ListedMapping> {
                 match Rule::compile(*mapping) {
                     Ok(rule) => {
                         one.subject = rule.subject().to_string();
-                        one.expressions = rule.expressions();
+                        one.expressions = rule.expression_fields();
                         rules.apply(rule);
                     }
                     Err(error) => one.problem = Some(error.to_string()),
                 }
             }
-            Ok(Content::Account(account)) => one.subject = format!("all of account {account}"),
+            Ok(StoredMapping::Account(account)) => {
+                one.subject = format!("all of account {account}")
+            }
             Err(problem) => one.problem = Some(problem),
         }
         // A server also says what stays in effect of it.
@@ -159,7 +165,12 @@ fn looked_at(backend: Backend, written: Vec<Written>) -> Vec<ListedMapping> {
     let conflicts: BTreeMap<String, String> = rules
         .conflicts()
         .into_iter()
-        .map(|Conflict { loser, winner }| (loser.position, winner.position))
+        .map(
+            |Conflict {
+                 shadowed: loser,
+                 shadowed_by: winner,
+             }| (loser.position, winner.position),
+        )
         .collect();
     for one in &mut listed {
         if let Some(winner) = conflicts.get(&one.position) {
@@ -172,23 +183,23 @@ fn looked_at(backend: Backend, written: Vec<Written>) -> Vec<ListedMapping> {
 }
 
 fn remarks(one: &ListedMapping) -> Vec<(Style, String)> {
-    let problem = one.problem.iter().map(|problem| (BAD, problem.clone()));
-    mappings::may_add(&one.may_add)
+    let problem = one.problem.iter().map(|problem| (ERROR, problem.clone()));
+    mappings::may_add_remark(&one.may_add)
         .into_iter()
         .chain(problem)
         .collect()
 }
 
-fn text(listed: &Listed) -> String {
-    let rows: Vec<Row<5>> = listed
+fn text(listed: &MappingListing) -> String {
+    let rows: Vec<TableRow<5>> = listed
         .mappings
         .iter()
-        .map(|one| Row {
+        .map(|one| TableRow {
             cells: [
                 one.backend.to_string(),
                 one.position.clone(),
                 one.subject.clone(),
-                mappings::named(&one.username, &one.expressions),
+                mappings::display_username(&one.username, &one.expressions),
                 one.groups.join(","),
             ],
             remarks: remarks(one),
@@ -198,7 +209,7 @@ fn text(listed: &Listed) -> String {
         return "no mappings\n".to_owned();
     }
     let mut page = String::new();
-    table::write(
+    table::write_table(
         &mut page,
         ["BACKEND", "POSITION", "SUBJECT", "USERNAME", "GROUPS"],
         &rows,

@@ -3,6 +3,7 @@
 //! Each command is a module: its arguments, and `run`, which does it. Options of every command may stand before or
 //! after its name, as in the Go version.
 
+mod ack_ram_tool;
 mod add;
 mod args;
 mod check;
@@ -15,7 +16,6 @@ mod failure;
 mod findings;
 mod get;
 mod get_token;
-mod identify;
 mod init;
 mod inspect;
 mod inspector;
@@ -26,7 +26,7 @@ mod output;
 mod remove;
 mod server;
 mod token;
-mod tool;
+mod token_source;
 mod verify;
 mod version;
 
@@ -36,27 +36,27 @@ use clap::FromArgMatches as _;
 
 use crate::env;
 use crate::logging;
+use ack_ram_tool::ToolOptions;
 use args::{Cli, Command, Globals};
-use failure::Failure;
-use tool::ToolOptions;
+use failure::CommandFailure;
 
 /// Runs the program with the arguments of this process.
 #[must_use]
 pub fn run() -> ExitCode {
     let matches = match args::command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => return Failure::CommandLine(error).report(args::command()),
+        Err(error) => return CommandFailure::CommandLine(error).report(args::command()),
     };
     let done = Cli::from_arg_matches(&matches)
-        .map_err(Failure::CommandLine)
+        .map_err(CommandFailure::CommandLine)
         .and_then(execute);
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(args::asked(&matches)),
+        Err(failure) => failure.report(args::requested_command(&matches)),
     }
 }
 
-fn execute(cli: Cli) -> Result<(), Failure> {
+fn execute(cli: Cli) -> Result<(), CommandFailure> {
     let Cli {
         globals: before,
         tool,
@@ -64,7 +64,7 @@ fn execute(cli: Cli) -> Result<(), Failure> {
     } = cli;
     let given = |globals: Globals| globals.or(before);
     if tool != ToolOptions::default() && !matches!(command, Command::CredentialPlugin(_)) {
-        return Err(tool::misplaced());
+        return Err(ack_ram_tool::misplaced_options());
     }
     match command {
         Command::Server(args) => {
@@ -110,7 +110,7 @@ fn execute(cli: Cli) -> Result<(), Failure> {
 }
 
 /// Starts the log, whose format the options say.
-fn start(globals: Globals) -> Result<Globals, Failure> {
+fn start(globals: Globals) -> Result<Globals, CommandFailure> {
     logging::start(globals.log_format(), &env::variable)?;
     Ok(without_feature_gates(globals))
 }

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandFailure;
 
 /// The form of what a command prints.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -16,31 +16,31 @@ pub(super) enum OutputFormat {
     Json,
 }
 
-/// What is as it should be.
-pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-/// What is not.
-pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
-/// What should be looked at.
-pub(super) const ODD: Style = AnsiColor::Yellow.on_default();
-/// What matters less.
-pub(super) const ASIDE: Style = Style::new().dimmed();
+/// The style of a success.
+pub(super) const SUCCESS: Style = AnsiColor::Green.on_default();
+/// The style of an error.
+pub(super) const ERROR: Style = AnsiColor::Red.on_default().bold();
+/// The style of a warning.
+pub(super) const WARNING: Style = AnsiColor::Yellow.on_default();
+/// The style of secondary text.
+pub(super) const DIM: Style = Style::new().dimmed();
 /// What starts a part of a page.
 pub(super) const HEADING: Style = Style::new().bold();
 
 /// Prints `text`, the whole result of a command, on standard output; colours only on a terminal. A reader such as `head`
 /// that goes away has read enough.
-pub(super) fn print(text: &str) -> Result<(), Failure> {
+pub(super) fn print(text: &str) -> Result<(), CommandFailure> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Failed(format!(
-            "cannot write to standard output: {error}"
-        ))),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CommandFailure::Failed(
+            format!("cannot write to standard output: {error}"),
+        )),
         _ => Ok(()),
     }
 }
 
 /// `value` as JSON with a line for each member, each level indented by `indent`, and a newline at the end.
-pub(super) fn json(value: &impl Serialize, indent: &str) -> Result<String, Failure> {
+pub(super) fn json(value: &impl Serialize, indent: &str) -> Result<String, CommandFailure> {
     let mut bytes = Vec::new();
     let formatter = PrettyFormatter::with_indent(indent.as_bytes());
     value.serialize(&mut Serializer::with_formatter(&mut bytes, formatter))?;
@@ -48,8 +48,8 @@ pub(super) fn json(value: &impl Serialize, indent: &str) -> Result<String, Failu
     Ok(String::from_utf8(bytes)?)
 }
 
-/// `number` things, in words.
-pub(super) fn count(number: usize, what: &str) -> String {
+/// Returns `number` and the noun `what`, in the plural unless `number` is 1.
+pub(super) fn pluralize(number: usize, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {what}{plural}")
 }

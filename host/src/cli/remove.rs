@@ -3,10 +3,10 @@
 use clap::{Args, Subcommand};
 
 use crate::cli::args::{self, Globals, WithGlobals, as_go_bool};
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandFailure;
 use crate::cli::mappings::{
-    self, ClusterArgs, ConfigMapArgs, ConfigMapEntries, Consent, ConsentArgs, Edit, Kind, ListText,
-    Objects, Store,
+    self, ClusterArgs, ConfigMapArgs, ConfigMapEditor, Consent, ConsentArgs, KeyEdit, ObjectEditor,
+    Store, SubjectKind, YamlListEditor,
 };
 use crate::config::Config;
 
@@ -91,39 +91,43 @@ impl RemoveArgs {
     }
 }
 
-pub(super) fn run(args: &RemoveArgs, globals: &Globals) -> Result<(), Failure> {
-    let config = mappings::config(globals)?;
+pub(super) fn run(args: &RemoveArgs, globals: &Globals) -> Result<(), CommandFailure> {
+    let config = mappings::load_config(globals)?;
     let (kind, arn) = match (&args.what, &args.name) {
-        (None, Some(name)) => return mappings::wait_for(remove_object(args, name)),
-        (Some(RemoveWhat::User(args)), None) => (Kind::User, &args.command.userarn),
-        (Some(RemoveWhat::Role(args)), None) => (Kind::Role, &args.command.rolearn),
+        (None, Some(name)) => return mappings::block_on(remove_object(args, name)),
+        (Some(RemoveWhat::User(args)), None) => (SubjectKind::User, &args.command.userarn),
+        (Some(RemoveWhat::Role(args)), None) => (SubjectKind::Role, &args.command.rolearn),
         (None, None) | (Some(_), Some(_)) => {
-            return Err(args::missing(
+            return Err(args::missing_argument(
                 "say what to remove: `user --userarn ARN`, `role --rolearn ARN`, or --name for an object",
             ));
         }
     };
-    mappings::wait_for(remove(args, kind, arn, config.as_ref()))
+    mappings::block_on(remove(args, kind, arn, config.as_ref()))
 }
 
-async fn remove_object(args: &RemoveArgs, name: &str) -> Result<(), Failure> {
-    let objects = Objects::new(args.cluster.client().await?);
+async fn remove_object(args: &RemoveArgs, name: &str) -> Result<(), CommandFailure> {
+    let objects = ObjectEditor::new(args.cluster.client().await?);
     let mut consent = Consent::from(&args.consent);
     objects.remove_name(name, &mut consent).await
 }
 
 async fn remove(
     args: &RemoveArgs,
-    kind: Kind,
+    kind: SubjectKind,
     arn: &str,
     config: Option<&Config>,
-) -> Result<(), Failure> {
+) -> Result<(), CommandFailure> {
     let client = args.cluster.client().await?;
     let mut consent = Consent::from(&args.consent);
     match args.backend {
-        Store::Crd => Objects::new(client).remove_arn(arn, &mut consent).await,
+        Store::Crd => {
+            ObjectEditor::new(client)
+                .remove_arn(arn, &mut consent)
+                .await
+        }
         Store::Configmap => {
-            let config_map = ConfigMapEntries::new(client, args.config_map.name(config));
+            let config_map = ConfigMapEditor::new(client, args.config_map.name(config));
             let edit = |text: &str| edited(text, kind, arn, &config_map);
             config_map
                 .change(kind.config_map_key(), &mut consent, edit)
@@ -135,26 +139,26 @@ async fn remove(
 /// The list `text` without entries of `arn`.
 fn edited(
     text: &str,
-    kind: Kind,
+    kind: SubjectKind,
     arn: &str,
-    config_map: &ConfigMapEntries,
-) -> Result<Edit, Failure> {
+    config_map: &ConfigMapEditor,
+) -> Result<KeyEdit, CommandFailure> {
     let key = kind.config_map_key();
     let mut text = text.to_owned();
     let mut is_found = false;
     loop {
         let unchangeable = |why| config_map.unchangeable(key, &why);
-        let list = ListText::parse(&text, kind.arn_key()).map_err(unchangeable)?;
-        let Some(place) = list.places_of(arn).pop() else {
+        let list = YamlListEditor::parse(&text, kind.arn_key()).map_err(unchangeable)?;
+        let Some(place) = list.find_by_arn(arn).pop() else {
             break;
         };
         text = list.remove(place).map_err(unchangeable)?;
         is_found = true;
     }
     if is_found {
-        return Ok(Edit::To(text));
+        return Ok(KeyEdit::Replace(text));
     }
-    Err(Failure::Failed(format!(
+    Err(CommandFailure::Failed(format!(
         "`{key}` of the {config_map} does not name `{arn}`; `list` shows what there is"
     )))
 }

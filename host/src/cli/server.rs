@@ -11,9 +11,9 @@ use tokio::sync::watch;
 use crate::backends::mounted_file::Inputs;
 use crate::cli::args::{BOOL, Globals, as_go_bool};
 use crate::cli::check;
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandFailure;
 use crate::cli::output::OutputFormat;
-use crate::config::{self, Config, ConfigFile, Overrides, Sources};
+use crate::config::{self, Config, ConfigFile, ConfigSources, Overrides};
 use crate::env;
 use crate::server::Server;
 
@@ -96,7 +96,7 @@ pub(super) struct ServerArgs {
     output: OutputFormat,
 }
 
-pub(super) fn run(args: ServerArgs, globals: &Globals) -> Result<(), Failure> {
+pub(super) fn run(args: ServerArgs, globals: &Globals) -> Result<(), CommandFailure> {
     let overrides = Overrides {
         cluster_id: globals.cluster_id.clone(),
         bind: args.bind,
@@ -110,10 +110,11 @@ pub(super) fn run(args: ServerArgs, globals: &Globals) -> Result<(), Failure> {
         ..Overrides::default()
     };
     let runtime = || {
-        Runtime::new().map_err(|error| Failure::Failed(format!("cannot start threads: {error}")))
+        Runtime::new()
+            .map_err(|error| CommandFailure::Failed(format!("cannot start threads: {error}")))
     };
     if args.check {
-        let sources = Sources {
+        let sources = ConfigSources {
             file: globals.config.as_deref().map(ConfigFile::Path),
             overrides: &overrides,
             variables: &env::variable,
@@ -133,19 +134,24 @@ pub(super) fn run(args: ServerArgs, globals: &Globals) -> Result<(), Failure> {
     ended
 }
 
-async fn serve(config: Config, inputs: Inputs) -> Result<(), Failure> {
+async fn serve(config: Config, inputs: Inputs) -> Result<(), CommandFailure> {
     let server = Server::start(config, inputs).await?;
-    let unheard = |error| Failure::Failed(format!("cannot listen for signals: {error}"));
-    let stops = count([SignalKind::terminate(), SignalKind::interrupt()]).map_err(unheard)?;
-    let hangups = count([SignalKind::hangup()]).map_err(unheard)?;
+    let unheard = |error| CommandFailure::Failed(format!("cannot listen for signals: {error}"));
+    let stops =
+        count_signals([SignalKind::terminate(), SignalKind::interrupt()]).map_err(unheard)?;
+    let hangups = count_signals([SignalKind::hangup()]).map_err(unheard)?;
     server
-        .serve(at_least(1, &stops), at_least(2, &stops), hangups)
+        .serve(
+            wait_for_count(1, &stops),
+            wait_for_count(2, &stops),
+            hangups,
+        )
         .await;
     Ok(())
 }
 
 /// How often the process has got one of these signals. From now on they no longer end it by themselves.
-fn count<const N: usize>(kinds: [SignalKind; N]) -> io::Result<watch::Receiver<u32>> {
+fn count_signals<const N: usize>(kinds: [SignalKind; N]) -> io::Result<watch::Receiver<u32>> {
     let (count, counted) = watch::channel(0);
     for kind in kinds {
         let mut signals = signal(kind)?;
@@ -159,7 +165,7 @@ fn count<const N: usize>(kinds: [SignalKind; N]) -> io::Result<watch::Receiver<u
     Ok(counted)
 }
 
-async fn at_least(wanted: u32, signals: &watch::Receiver<u32>) {
+async fn wait_for_count(wanted: u32, signals: &watch::Receiver<u32>) {
     let mut signals = signals.clone();
     // The sender never goes away while the runtime lives.
     let _seen = signals.wait_for(|count| *count >= wanted).await;

@@ -3,7 +3,7 @@
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::inspect;
 use ack_ram_core::login::{self, Step};
-use ack_ram_core::policy::Policy;
+use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::{self, AccessKey, TOKEN_LIFETIME_SECONDS};
 use ack_ram_core::time::UnixTime;
@@ -11,7 +11,7 @@ use clap::Args;
 
 use crate::cli::args::Globals;
 use crate::cli::exec_credential::{self, ApiVersion, EXEC_INFO};
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandFailure;
 use crate::cli::output;
 use crate::config::{self, ClientConfig, Overrides};
 use crate::credentials;
@@ -58,28 +58,28 @@ pub(super) struct TokenArgs {
     token_only: bool,
 }
 
-pub(super) fn run(args: &TokenArgs, globals: &Globals) -> Result<(), Failure> {
-    let login = Login::new(globals, Overrides::default())?;
+pub(super) fn run(args: &TokenArgs, globals: &Globals) -> Result<(), CommandFailure> {
+    let login = SignedLogin::new(globals, Overrides::default())?;
     if args.token_only {
         return output::print(&format!("{}\n", login.token.expose()));
     }
     let version = match (args.api_version, env::variable(EXEC_INFO)) {
         (Some(version), _) => version,
-        (None, Some(exec_info)) => ApiVersion::asked_by(&exec_info)?,
+        (None, Some(exec_info)) => ApiVersion::from_exec_info(&exec_info)?,
         (None, None) => ApiVersion::V1,
     };
     output::print(&login.render(version)?)
 }
 
 /// A token, and when the client is to make another.
-pub(super) struct Login {
+pub(super) struct SignedLogin {
     token: Secret,
     expires: UnixTime,
 }
 
-impl Login {
+impl SignedLogin {
     /// Makes a token now, with the key in the environment, for the cluster in the configuration.
-    pub(super) fn new(globals: &Globals, overrides: Overrides) -> Result<Self, Failure> {
+    pub(super) fn new(globals: &Globals, overrides: Overrides) -> Result<Self, CommandFailure> {
         let config = globals.configuration(config::load_client, overrides)?;
         for warning in &config.warnings {
             tracing::warn!("{warning}");
@@ -87,20 +87,20 @@ impl Login {
         refuse_default_role(&config)?;
         let key = credentials::from_environment(&env::variable)?;
         let login = Self::sign(&key, &config.policy.cluster_id, &user_agent(), env::now())?;
-        login.check(config.policy, env::now())?;
+        login.check_token(config.policy, env::now())?;
         Ok(login)
     }
 
     /// Reads the token as a server of the cluster does: what that server would refuse is not worth printing.
-    fn check(&self, policy: Policy, now: UnixTime) -> Result<(), Failure> {
-        let policy = Policy {
+    fn check_token(&self, policy: TokenPolicy, now: UnixTime) -> Result<(), CommandFailure> {
+        let policy = TokenPolicy {
             // Only the server knows its own limit.
             max_token_bytes: usize::MAX,
             ..policy
         };
         match login::begin(self.token.expose(), &policy, now) {
-            Step::Send(_) => Ok(()),
-            Step::Done(decision) => Err(Failure::Failed(format!(
+            Step::CallSts(_) => Ok(()),
+            Step::Decided(decision) => Err(CommandFailure::Failed(format!(
                 "the token would be refused: {}",
                 decision
                     .public_message()
@@ -114,9 +114,10 @@ impl Login {
         cluster: &ClusterId,
         user_agent: &str,
         now: UnixTime,
-    ) -> Result<Self, Failure> {
-        let token = sign::token_v2(key, cluster, user_agent, now)
-            .ok_or_else(|| Failure::Failed("cannot sign with this access key secret".to_owned()))?;
+    ) -> Result<Self, CommandFailure> {
+        let token = sign::sign_token_v2(key, cluster, user_agent, now).ok_or_else(|| {
+            CommandFailure::Failed("cannot sign with this access key secret".to_owned())
+        })?;
         Ok(Self {
             token,
             expires: now.plus_seconds(TOKEN_LIFETIME_SECONDS),
@@ -124,12 +125,12 @@ impl Login {
     }
 
     /// As kubectl reads it.
-    pub(super) fn render(&self, version: ApiVersion) -> Result<String, Failure> {
+    pub(super) fn render(&self, version: ApiVersion) -> Result<String, CommandFailure> {
         let text = exec_credential::render(&self.token, self.expires, version)?;
         // kubectl says nothing of use about an ExecCredential that it cannot read.
-        match inspect::find(&text).as_deref() {
+        match inspect::extract_tokens(&text).as_deref() {
             Ok([found]) if found.token == self.token => Ok(text),
-            _ => Err(Failure::Failed(
+            _ => Err(CommandFailure::Failed(
                 "the ExecCredential does not hold the token; report this as a bug".to_owned(),
             )),
         }
@@ -137,10 +138,10 @@ impl Login {
 }
 
 /// The key alone would be another identity than the configuration asks for.
-fn refuse_default_role(config: &ClientConfig) -> Result<(), Failure> {
+fn refuse_default_role(config: &ClientConfig) -> Result<(), CommandFailure> {
     match &config.default_role {
         None => Ok(()),
-        Some(role) => Err(Failure::Failed(format!(
+        Some(role) => Err(CommandFailure::Failed(format!(
             "`defaultRole` in the configuration file asks for the role `{role}` to be assumed, which this version cannot do; remove it there, or use a file without it"
         ))),
     }
@@ -183,7 +184,7 @@ mod tests {
         };
         let cluster = ClusterId::parse("c0123456789abcdef0123456789abcdef").unwrap();
         let user_agent = "ack-ram-tool/unknown (linux/amd64)";
-        let login = Login::sign(&key, &cluster, user_agent, made).unwrap();
+        let login = SignedLogin::sign(&key, &cluster, user_agent, made).unwrap();
         assert_eq!(login.render(version).unwrap(), sample);
     }
 
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_is_to_the_byte_what_ack_ram_tool_prints() {
+    fn login_output_equals_ack_ram_tool() {
         check(sample!("v1.json"), None, ApiVersion::V1);
         check(sample!("v1beta1.json"), None, ApiVersion::V1beta1);
         check(

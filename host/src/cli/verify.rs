@@ -4,11 +4,11 @@ use ack_ram_core::identity::Identity;
 use ack_ram_core::token::FAMILY_PREFIX;
 use clap::Args;
 
-use crate::authenticator::Decided;
+use crate::authenticator::DecisionRecord;
 use crate::cli::args::Globals;
-use crate::cli::failure::Failure;
-use crate::cli::identify::{self, TokenSource};
+use crate::cli::failure::CommandFailure;
 use crate::cli::output::{self, OutputFormat};
+use crate::cli::token_source::{self, TokenSource};
 use crate::config::{self, Overrides};
 
 /// Ask STS whose a token is
@@ -35,22 +35,22 @@ pub(super) struct VerifyArgs {
     output: OutputFormat,
 }
 
-pub(super) fn run(args: &VerifyArgs, globals: &Globals) -> Result<(), Failure> {
+pub(super) fn run(args: &VerifyArgs, globals: &Globals) -> Result<(), CommandFailure> {
     let config = globals.configuration(config::load_client, Overrides::default())?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
     let token = args.token.read()?;
-    let verified = identify::ask_sts(config.policy, &config.sts, &token)?
-        .map_err(|decided| Failure::Failed(refusal(&decided)))?;
-    let identity = verified.who.identity();
+    let verified = token_source::resolve_identity(config.policy, &config.sts, &token)?
+        .map_err(|decided| CommandFailure::Failed(refusal_text(&decided)))?;
+    let identity = verified.identity.identity();
     output::print(&match args.output {
         OutputFormat::Json => output::json(identity, "    ")?,
         OutputFormat::Text => text(identity),
     })
 }
 
-fn refusal(decided: &Decided) -> String {
+fn refusal_text(decided: &DecisionRecord) -> String {
     decided.reason().unwrap_or_else(|| {
         format!("the token is none of ack-ram-authenticator's, which start with `{FAMILY_PREFIX}`")
     })
@@ -67,7 +67,7 @@ userId:        {}
 sessionName:   {}
 accessKeyId:   {}
 ",
-        identity.kind(),
+        identity.identity_type(),
         identity.arn,
         identity.arn.canonical(),
         identity.account_id(),

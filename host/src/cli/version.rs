@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandFailure;
 use crate::cli::output;
 
 /// Print the version
@@ -14,21 +14,21 @@ pub(super) struct VersionArgs {
 
     /// The form of what is printed
     #[arg(long, short, value_enum, value_name = "FORMAT", default_value = "json")]
-    output: OutputFormat,
+    output: VersionFormat,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum OutputFormat {
+enum VersionFormat {
     Json,
     Yaml,
 }
 
 /// Prints what the Go version prints, except for the commit and the date of the build.
-pub(super) fn run(args: &VersionArgs) -> Result<(), Failure> {
+pub(super) fn run(args: &VersionArgs) -> Result<(), CommandFailure> {
     let version = env!("CARGO_PKG_VERSION");
     output::print(&match args.output {
         _ if args.short => format!("{version}\n"),
-        OutputFormat::Json => format!("{{\"Version\":\"{version}\"}}\n"),
-        OutputFormat::Yaml => format!("version: {version}\n"),
+        VersionFormat::Json => format!("{{\"Version\":\"{version}\"}}\n"),
+        VersionFormat::Yaml => format!("version: {version}\n"),
     })
 }

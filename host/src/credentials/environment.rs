@@ -9,34 +9,34 @@ use crate::env::Variables;
 
 /// The names that one generation of tools gave to a key.
 #[derive(Debug)]
-struct Family {
+struct VariableFamily {
     id: &'static str,
     secret: &'static str,
     security_token: &'static str,
 }
 
-const FAMILIES: &[Family] = &[
-    Family {
+const VARIABLE_FAMILIES: &[VariableFamily] = &[
+    VariableFamily {
         id: "ALIBABA_CLOUD_ACCESS_KEY_ID",
         secret: "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
         security_token: "ALIBABA_CLOUD_SECURITY_TOKEN",
     },
-    Family {
+    VariableFamily {
         id: "ALICLOUD_ACCESS_KEY",
         secret: "ALICLOUD_SECRET_KEY",
         security_token: "ALICLOUD_ACCESS_KEY_STS_TOKEN",
     },
-    Family {
+    VariableFamily {
         id: "ALIBABACLOUD_ACCESS_KEY_ID",
         secret: "ALIBABACLOUD_ACCESS_KEY_SECRET",
         security_token: "ALIBABACLOUD_SECURITY_TOKEN",
     },
-    Family {
+    VariableFamily {
         id: "ALICLOUD_ACCESS_KEY_ID",
         secret: "ALICLOUD_ACCESS_KEY_SECRET",
         security_token: "ALICLOUD_SECURITY_TOKEN",
     },
-    Family {
+    VariableFamily {
         id: "ACCESS_KEY_ID",
         secret: "ACCESS_KEY_SECRET",
         security_token: "SECURITY_TOKEN",
@@ -48,7 +48,7 @@ const OIDC_PROVIDER_ARN: &str = "ALIBABA_CLOUD_OIDC_PROVIDER_ARN";
 const OIDC_TOKEN_FILE: &str = "ALIBABA_CLOUD_OIDC_TOKEN_FILE";
 
 /// Sources that come after keys, and what each asks for.
-const LATER: &[(&str, &str)] = &[
+const UNSUPPORTED_SOURCES: &[(&str, &str)] = &[
     ("ALIBABA_CLOUD_CREDENTIALS_URI", "credentials from a URL"),
     (
         "ALIBABA_CLOUD_ECS_METADATA",
@@ -62,19 +62,19 @@ const LATER: &[(&str, &str)] = &[
 /// # Errors
 /// When no key is set, or when ack-ram-tool would take an identity from a source that this version does not have.
 pub fn from_environment(variables: &Variables<'_>) -> Result<AccessKey, CredentialError> {
-    let id = first(variables, |family| family.id);
-    let secret = first(variables, |family| family.secret);
-    let security_token = first(variables, |family| family.security_token);
+    let id = first_set(variables, |family| family.id);
+    let secret = first_set(variables, |family| family.secret);
+    let security_token = first_set(variables, |family| family.security_token);
     if let (Some((family, id)), Some((secret_family, secret))) = (id.as_ref(), secret.as_ref()) {
         if security_token.is_none() {
             refuse_oidc(variables)?;
-            refuse(variables, ROLE_ARN, "that role to be assumed")?;
+            refuse_if_set(variables, ROLE_ARN, "that role to be assumed")?;
         }
         let variable = family.id;
-        check(variable, id)?;
-        check(secret_family.secret, secret)?;
+        check_value(variable, id)?;
+        check_value(secret_family.secret, secret)?;
         if let Some((family, token)) = &security_token {
-            check(family.security_token, token)?;
+            check_value(family.security_token, token)?;
         }
         return Ok(AccessKey {
             id: AccessKeyId::parse(id).ok_or(CredentialError::MalformedId { variable })?,
@@ -83,10 +83,10 @@ pub fn from_environment(variables: &Variables<'_>) -> Result<AccessKey, Credenti
         });
     }
     refuse_oidc(variables)?;
-    for (variable, wanted) in LATER {
-        refuse(variables, variable, wanted)?;
+    for (variable, wanted) in UNSUPPORTED_SOURCES {
+        refuse_if_set(variables, variable, wanted)?;
     }
-    let half = |present, missing| CredentialError::Half { present, missing };
+    let half = |present, missing| CredentialError::IncompleteKey { present, missing };
     Err(match (id, secret) {
         (Some((family, _)), _) => half(family.id, family.secret),
         (_, Some((family, _))) => half(family.secret, family.id),
@@ -95,7 +95,7 @@ pub fn from_environment(variables: &Variables<'_>) -> Result<AccessKey, Credenti
 }
 
 /// A signature with a mistyped secret is as good as any until STS refuses it: what no credential holds is refused here.
-fn check(variable: &'static str, value: &str) -> Result<(), CredentialError> {
+fn check_value(variable: &'static str, value: &str) -> Result<(), CredentialError> {
     match ValueFault::find(value) {
         Some(fault) => Err(CredentialError::Malformed { variable, fault }),
         None => Ok(()),
@@ -103,16 +103,16 @@ fn check(variable: &'static str, value: &str) -> Result<(), CredentialError> {
 }
 
 /// The first family whose `part` is set, and what it is set to.
-fn first(
+fn first_set(
     variables: &Variables<'_>,
-    part: fn(&Family) -> &'static str,
-) -> Option<(&'static Family, String)> {
-    FAMILIES
+    part: fn(&VariableFamily) -> &'static str,
+) -> Option<(&'static VariableFamily, String)> {
+    VARIABLE_FAMILIES
         .iter()
-        .find_map(|family| Some((family, set(variables, part(family))?)))
+        .find_map(|family| Some((family, non_empty_value(variables, part(family))?)))
 }
 
-fn set(variables: &Variables<'_>, name: &str) -> Option<String> {
+fn non_empty_value(variables: &Variables<'_>, name: &str) -> Option<String> {
     variables(name).filter(|value| !value.is_empty())
 }
 
@@ -120,19 +120,19 @@ fn set(variables: &Variables<'_>, name: &str) -> Option<String> {
 fn refuse_oidc(variables: &Variables<'_>) -> Result<(), CredentialError> {
     let is_asked = [ROLE_ARN, OIDC_PROVIDER_ARN, OIDC_TOKEN_FILE]
         .iter()
-        .all(|name| set(variables, name).is_some());
+        .all(|name| non_empty_value(variables, name).is_some());
     if is_asked {
-        refuse(variables, OIDC_TOKEN_FILE, "a role by an OIDC token")?;
+        refuse_if_set(variables, OIDC_TOKEN_FILE, "a role by an OIDC token")?;
     }
     Ok(())
 }
 
-fn refuse(
+fn refuse_if_set(
     variables: &Variables<'_>,
     variable: &'static str,
     wanted: &'static str,
 ) -> Result<(), CredentialError> {
-    match set(variables, variable) {
+    match non_empty_value(variables, variable) {
         Some(_) => Err(CredentialError::NotSupported { variable, wanted }),
         None => Ok(()),
     }
@@ -169,12 +169,12 @@ mod tests {
     const TOKEN_FILE: (&str, &str) = (OIDC_TOKEN_FILE, "/token");
 
     #[test]
-    fn keys_are_read_part_by_part_in_order() {
+    fn key_parts_follow_variable_order() {
         check(&[ID, SECRET], Ok(("LTAI1", "s1", None)));
         check(&[ID, SECRET, TOKEN], Ok(("LTAI1", "s1", Some("CAIS1"))));
-        for number in 0..FAMILIES.len() {
+        for number in 0..VARIABLE_FAMILIES.len() {
             let mut set = Vec::new();
-            for (index, family) in FAMILIES.iter().enumerate() {
+            for (index, family) in VARIABLE_FAMILIES.iter().enumerate() {
                 let [id, secret, token] = match index.cmp(&number) {
                     Ordering::Less => ["", "", ""],
                     Ordering::Equal => ["LTAI1", "s1", "CAIS1"],
@@ -193,15 +193,18 @@ mod tests {
     }
 
     #[test]
-    fn a_temporary_key_wins_over_roles_and_later_sources() {
+    fn temporary_key_overrides_role_and_other_sources() {
         let temporary = Ok(("LTAI1", "s1", Some("CAIS1")));
         check(&[ID, SECRET, TOKEN, ROLE], temporary);
         check(&[ID, SECRET, TOKEN, ROLE, PROVIDER, TOKEN_FILE], temporary);
-        check(&[ID, SECRET, TOKEN, (LATER[0].0, "x")], temporary);
+        check(
+            &[ID, SECRET, TOKEN, (UNSUPPORTED_SOURCES[0].0, "x")],
+            temporary,
+        );
     }
 
     #[test]
-    fn another_identity_is_never_taken_instead() {
+    fn unsupported_source_is_refused() {
         let not_supported =
             |variable, wanted| Err(CredentialError::NotSupported { variable, wanted });
         let oidc = not_supported(OIDC_TOKEN_FILE, "a role by an OIDC token");
@@ -211,19 +214,23 @@ mod tests {
             &[ID, SECRET, ROLE],
             not_supported(ROLE_ARN, "that role to be assumed"),
         );
-        for (variable, wanted) in LATER {
+        for (variable, wanted) in UNSUPPORTED_SOURCES {
             check(&[(variable, "x")], not_supported(variable, wanted));
             check(&[ID, (variable, "x")], not_supported(variable, wanted));
             check(&[ID, SECRET, (variable, "x")], Ok(("LTAI1", "s1", None)));
         }
         check(
-            &[(LATER[2].0, "x"), (LATER[1].0, "x"), (LATER[0].0, "x")],
-            not_supported(LATER[0].0, LATER[0].1),
+            &[
+                (UNSUPPORTED_SOURCES[2].0, "x"),
+                (UNSUPPORTED_SOURCES[1].0, "x"),
+                (UNSUPPORTED_SOURCES[0].0, "x"),
+            ],
+            not_supported(UNSUPPORTED_SOURCES[0].0, UNSUPPORTED_SOURCES[0].1),
         );
     }
 
     #[test]
-    fn a_value_that_no_credential_has_is_refused_by_its_variable() {
+    fn malformed_value_is_refused_with_its_variable() {
         let good = [ID, SECRET, TOKEN];
         for (place, (variable, value)) in good.into_iter().enumerate() {
             for (bad, fault) in [
@@ -280,19 +287,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn missing_variable_is_named() {
         check(&[], Err(CredentialError::NotSet));
         check(&[TOKEN, ROLE], Err(CredentialError::NotSet));
         check(
             &[ID],
-            Err(CredentialError::Half {
+            Err(CredentialError::IncompleteKey {
                 present: "ALIBABA_CLOUD_ACCESS_KEY_ID",
                 missing: "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
             }),
         );
         check(
             &[("ALICLOUD_SECRET_KEY", "s")],
-            Err(CredentialError::Half {
+            Err(CredentialError::IncompleteKey {
                 present: "ALICLOUD_SECRET_KEY",
                 missing: "ALICLOUD_ACCESS_KEY",
             }),

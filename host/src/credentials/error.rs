@@ -8,7 +8,7 @@ pub enum CredentialError {
     /// Nothing is set.
     NotSet,
     /// One half of the key is set, and the other is not.
-    Half {
+    IncompleteKey {
         /// The variable that is set.
         present: &'static str,
         /// The variable that would hold the other half.
@@ -38,19 +38,19 @@ pub enum CredentialError {
 /// What is wrong with the value of a credential: keys and tokens are visible ASCII without quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ValueFault {
-    position: Position,
-    character: Odd,
+    position: FaultPosition,
+    character: ForbiddenCharacter,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Position {
+enum FaultPosition {
     Start,
     End,
     Inside,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Odd {
+enum ForbiddenCharacter {
     Quote,
     LineBreak,
     WhiteSpace,
@@ -65,15 +65,15 @@ impl ValueFault {
         let last = value.chars().next_back();
         let inside = value
             .chars()
-            .find(|character| Odd::of(*character).is_some());
+            .find(|character| ForbiddenCharacter::classify(*character).is_some());
         [
-            (Position::Start, first),
-            (Position::End, last),
-            (Position::Inside, inside),
+            (FaultPosition::Start, first),
+            (FaultPosition::End, last),
+            (FaultPosition::Inside, inside),
         ]
         .into_iter()
         .find_map(|(position, character)| {
-            let character = Odd::of(character?)?;
+            let character = ForbiddenCharacter::classify(character?)?;
             Some(Self {
                 position,
                 character,
@@ -82,8 +82,8 @@ impl ValueFault {
     }
 }
 
-impl Odd {
-    fn of(character: char) -> Option<Self> {
+impl ForbiddenCharacter {
+    fn classify(character: char) -> Option<Self> {
         match character {
             '"' | '\'' => Some(Self::Quote),
             '\n' | '\r' => Some(Self::LineBreak),
@@ -98,16 +98,16 @@ impl Odd {
 impl fmt::Display for ValueFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let position = match self.position {
-            Position::Start => "begins with",
-            Position::End => "ends with",
-            Position::Inside => "holds",
+            FaultPosition::Start => "begins with",
+            FaultPosition::End => "ends with",
+            FaultPosition::Inside => "holds",
         };
         let character = match self.character {
-            Odd::Quote => "a quote",
-            Odd::LineBreak => "a line break",
-            Odd::WhiteSpace => "white space",
-            Odd::Control => "a control character",
-            Odd::NotAscii => "a character that is not ASCII",
+            ForbiddenCharacter::Quote => "a quote",
+            ForbiddenCharacter::LineBreak => "a line break",
+            ForbiddenCharacter::WhiteSpace => "white space",
+            ForbiddenCharacter::Control => "a control character",
+            ForbiddenCharacter::NotAscii => "a character that is not ASCII",
         };
         write!(f, "{position} {character}")
     }
@@ -119,7 +119,7 @@ impl fmt::Display for CredentialError {
             Self::NotSet => f.write_str(
                 "no access key in the environment; set `ALIBABA_CLOUD_ACCESS_KEY_ID` and `ALIBABA_CLOUD_ACCESS_KEY_SECRET`, and `ALIBABA_CLOUD_SECURITY_TOKEN` for a temporary key",
             ),
-            Self::Half { present, missing } => {
+            Self::IncompleteKey { present, missing } => {
                 write!(f, "`{present}` is set, but no `{missing}`; set it, too")
             }
             Self::Malformed { variable, fault } => write!(

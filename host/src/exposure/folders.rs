@@ -11,10 +11,10 @@ use crate::files;
 use crate::files::ownership::{Ownership, process_uid};
 
 /// The folder in which, or above which, other users may replace the file at `path`, and what to say of it.
-pub(super) fn exposed(path: &Path) -> Option<(PathBuf, String)> {
+pub(super) fn folder_exposure(path: &Path) -> Option<(PathBuf, String)> {
     // Where a link leads, other folders count, too.
     let beyond = fs::canonicalize(path).ok();
-    let named = nearest(files::folder(path)).map(|(folder, is_there)| {
+    let named = nearest_existing(files::parent_folder(path)).map(|(folder, is_there)| {
         let child = folder.join(path.file_name().unwrap_or_default());
         (folder, child, is_there && beyond.is_some())
     });
@@ -24,7 +24,7 @@ pub(super) fn exposed(path: &Path) -> Option<(PathBuf, String)> {
     let exposed = [named, beyond]
         .into_iter()
         .flatten()
-        .find_map(|(folder, child, is_there)| exposed_above(&folder, child, is_there));
+        .find_map(|(folder, child, is_there)| find_exposed_ancestor(&folder, child, is_there));
     let (above, ownership, remedy) = exposed?;
     let text = format!(
         "the folder `{}` {ownership}, so other users may replace `{}`; {remedy}",
@@ -35,14 +35,17 @@ pub(super) fn exposed(path: &Path) -> Option<(PathBuf, String)> {
 }
 
 /// The deepest folder of `folder` and those above it that is there, and whether it is `folder` itself.
-fn nearest(folder: &Path) -> Option<(PathBuf, bool)> {
-    let found = folder
-        .ancestors()
-        .find_map(|above| Some((fs::canonicalize(non_empty(above)).ok()?, above == folder)));
+fn nearest_existing(folder: &Path) -> Option<(PathBuf, bool)> {
+    let found = folder.ancestors().find_map(|above| {
+        Some((
+            fs::canonicalize(current_if_empty(above)).ok()?,
+            above == folder,
+        ))
+    });
     found.filter(|(found, _)| found.is_dir())
 }
 
-fn non_empty(folder: &Path) -> &Path {
+fn current_if_empty(folder: &Path) -> &Path {
     if folder.as_os_str().is_empty() {
         Path::new(".")
     } else {
@@ -51,14 +54,14 @@ fn non_empty(folder: &Path) -> &Path {
 }
 
 /// The first of `folder` and those above it in which other users may replace `child`, or what is on the way to it.
-fn exposed_above(
+fn find_exposed_ancestor(
     folder: &Path,
     mut child: PathBuf,
     mut is_there: bool,
 ) -> Option<(PathBuf, Ownership, String)> {
     let folder_owner = fs::metadata(folder).ok()?.uid();
     for above in folder.ancestors() {
-        let ownership = Ownership::of(&fs::metadata(above).ok()?);
+        let ownership = Ownership::from_metadata(&fs::metadata(above).ok()?);
         let is_trusted = ownership.is_trusted(folder_owner);
         // In a sticky folder others replace nothing of other owners, but may make what is not there yet.
         let is_own = |child: &Path| {

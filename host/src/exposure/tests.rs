@@ -16,7 +16,7 @@ fn texts(files: &SensitiveFiles<'_>, folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn file_that_others_may_write_is_found_under_its_setting() {
+fn writable_file_is_reported_with_its_setting() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| {
         let path = folder.path().join(name);
@@ -87,13 +87,13 @@ fn key_in_a_secret_volume_keeps_its_mode() {
         ),
     ] {
         chmod(&data, mode);
-        let text = of_file(&key, Access::Read).unwrap();
+        let text = file_exposure(&key, ForbiddenAccess::Read).unwrap();
         assert!(text.contains(advice), "{text}");
     }
 }
 
 #[test]
-fn folder_in_which_others_may_replace_a_file_is_named_once() {
+fn writable_folder_is_reported_once() {
     let top = tempfile::tempdir().unwrap();
     let folder = top.path().join("a/b");
     fs::create_dir_all(&folder).unwrap();

@@ -33,7 +33,7 @@ pub(crate) struct FolderLock {
 ///
 /// # Errors
 /// When the lock file cannot be made, or is locked or cannot be opened for ten seconds.
-pub(crate) fn lock(folder: &Path) -> io::Result<FolderLock> {
+pub(crate) fn lock_folder(folder: &Path) -> io::Result<FolderLock> {
     lock_within(folder, DEADLINE)
 }
 
@@ -53,7 +53,7 @@ fn lock_within(folder: &Path, deadline: Duration) -> io::Result<FolderLock> {
                 io::Error::new(io::ErrorKind::TimedOut, text)
             }
             // That of a process of another user, which may be at work or have been killed.
-            Err(error) if is_of_another(&error, &path) => unopened(&path, &error),
+            Err(error) if belongs_to_another(&error, &path) => open_error(&path, &error),
             Err(error) => return Err(error),
         };
         if started.elapsed() >= deadline {
@@ -63,11 +63,11 @@ fn lock_within(folder: &Path, deadline: Duration) -> io::Result<FolderLock> {
     }
 }
 
-fn is_of_another(error: &io::Error, path: &Path) -> bool {
+fn belongs_to_another(error: &io::Error, path: &Path) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied && fs::symlink_metadata(path).is_ok()
 }
 
-fn unopened(path: &Path, error: &io::Error) -> io::Error {
+fn open_error(path: &Path, error: &io::Error) -> io::Error {
     let text = format!(
         "cannot open the lock `{}`: {error}; remove it if no other process uses the folder",
         path.display()
@@ -81,14 +81,14 @@ fn unopened(path: &Path, error: &io::Error) -> io::Error {
 /// Why not.
 pub(crate) fn check_lockable(folder: &Path) -> io::Result<()> {
     let path = folder.join(NAME);
-    files::check_folder_of(&path)?;
+    files::check_parent_writable(&path)?;
     match fs::symlink_metadata(&path) {
         Ok(found) if found.is_dir() || found.is_symlink() => {
             let text = format!("`{}` is no file; remove it", path.display());
             Err(io::Error::other(text))
         }
         Ok(_) => match options().open(&path) {
-            Err(error) if is_of_another(&error, &path) => Err(unopened(&path, &error)),
+            Err(error) if belongs_to_another(&error, &path) => Err(open_error(&path, &error)),
             // Its holder removes it.
             Ok(_) | Err(_) => Ok(()),
         },
@@ -133,7 +133,7 @@ fn try_lock(path: &Path, folder_owner: u32) -> io::Result<Option<File>> {
         return Ok(None);
     };
     let metadata = file.metadata()?;
-    let ownership = Ownership::of(&metadata);
+    let ownership = Ownership::from_metadata(&metadata);
     if !metadata.is_file() || !ownership.is_private() || !ownership.is_trusted(folder_owner) {
         // Others may hold this file open, and lock it. No process of this program makes such a file.
         remove(path)?;
@@ -141,13 +141,13 @@ fn try_lock(path: &Path, folder_owner: u32) -> io::Result<Option<File>> {
     }
     match file.try_lock() {
         // The process that held the lock before has removed its file.
-        Ok(()) => Ok(is_at(&file, path).then_some(file)),
+        Ok(()) => Ok(is_file_at(&file, path).then_some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
-fn is_at(file: &File, path: &Path) -> bool {
+fn is_file_at(file: &File, path: &Path) -> bool {
     let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
     let found = fs::symlink_metadata(path).map(identity);
     found.is_ok_and(|found| file.metadata().is_ok_and(|open| identity(open) == found))
@@ -162,7 +162,7 @@ fn remove(path: &Path) -> io::Result<()> {
 
 impl Drop for FolderLock {
     fn drop(&mut self) {
-        if is_at(&self.file, &self.path) {
+        if is_file_at(&self.file, &self.path) {
             // Left behind, it is locked by the next process that comes.
             let _ = fs::remove_file(&self.path);
         }
@@ -183,9 +183,9 @@ mod tests {
     }
 
     #[test]
-    fn lock_file_is_private_and_goes_with_the_lock() {
+    fn lock_file_is_private_and_removed_with_lock() {
         let folder = tempfile::tempdir().unwrap();
-        let held = lock(folder.path()).unwrap();
+        let held = lock_folder(folder.path()).unwrap();
         let metadata = fs::metadata(lock_path(folder.path())).unwrap();
         assert_eq!(metadata.permissions().mode() & 0o7777, PRIVATE);
         assert!(
@@ -199,17 +199,17 @@ mod tests {
 
     /// Everybody may lock a folder or a file that they may read.
     #[test]
-    fn lock_of_another_on_the_folder_or_a_loose_file_is_no_hindrance() {
+    fn foreign_lock_on_folder_or_public_file_is_ignored() {
         let folder = tempfile::tempdir().unwrap();
         let on_folder = File::open(folder.path()).unwrap();
         on_folder.lock().unwrap();
-        drop(lock(folder.path()).unwrap());
+        drop(lock_folder(folder.path()).unwrap());
         for mode in [0o666, 0o640, 0o604] {
             let path = lock_path(folder.path());
             let loose = File::create(&path).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             loose.lock().unwrap();
-            drop(lock(folder.path()).unwrap());
+            drop(lock_folder(folder.path()).unwrap());
         }
     }
 
@@ -218,20 +218,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let elsewhere = folder.path().join("elsewhere");
         symlink(&elsewhere, lock_path(folder.path())).unwrap();
-        assert!(lock(folder.path()).is_err());
+        assert!(lock_folder(folder.path()).is_err());
         assert!(!elsewhere.exists());
     }
 
     /// A root process that was killed leaves its lock behind.
     #[test]
-    fn lock_of_root_is_open_to_the_owner_of_the_folder_or_named() {
+    fn lock_of_root_is_usable_by_folder_owner_or_named() {
         if process_uid() != 0 {
             return;
         }
         let folder = tempfile::tempdir().unwrap();
         chown(folder.path(), Some(65534), None).unwrap();
         let path = lock_path(folder.path());
-        std::mem::forget(lock(folder.path()).unwrap());
+        std::mem::forget(lock_folder(folder.path()).unwrap());
         assert_eq!(fs::metadata(&path).unwrap().uid(), 65534);
         fs::remove_file(&path).unwrap();
 
@@ -264,7 +264,7 @@ mod tests {
 
     /// What a hard link leads to is never given away.
     #[test]
-    fn lock_that_is_there_keeps_its_owner() {
+    fn existing_lock_file_keeps_its_owner() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
@@ -274,19 +274,19 @@ mod tests {
             chown(folder.path(), Some(65534), None).unwrap();
         }
         fs::hard_link(&file, lock_path(folder.path())).unwrap();
-        drop(lock(folder.path()).unwrap());
+        drop(lock_folder(folder.path()).unwrap());
         assert_eq!(fs::metadata(&file).unwrap().uid(), owner);
     }
 
     #[test]
-    fn one_holder_at_a_time_while_files_come_and_go() {
+    fn lock_has_one_holder_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let inside = AtomicU32::new(0);
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..5 {
-                        let held = lock(folder.path()).unwrap();
+                        let held = lock_folder(folder.path()).unwrap();
                         assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                         thread::yield_now();
                         inside.fetch_sub(1, Ordering::SeqCst);

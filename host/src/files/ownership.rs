@@ -18,7 +18,7 @@ pub(crate) struct Ownership {
 }
 
 impl Ownership {
-    pub(crate) fn of(metadata: &Metadata) -> Self {
+    pub(crate) fn from_metadata(metadata: &Metadata) -> Self {
         Self {
             owner: metadata.uid(),
             mode: metadata.permissions().mode() & 0o7777,
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn owner_is_trusted_by_the_process_it_is_root_or_the_folder_of_root_is_its_own() {
+    fn trusted_owners_are_process_root_and_for_root_folder_owner() {
         for (owner, process, folder_owner, expected) in [
             (1000, 1000, 1000, true),
             (1000, 1000, 0, true),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn modes_are_read_bit_by_bit() {
+    fn mode_bits_are_tested_separately() {
         for (mode, is_private, is_open, is_writable) in [
             (0o600, true, false, false),
             (0o400, true, false, false),

@@ -1,6 +1,6 @@
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::login::{self, Step};
-use ack_ram_core::policy::Policy;
+use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::sign;
 use ack_ram_core::sts::StsReply;
 use ack_ram_tests::sts::demo;
@@ -11,26 +11,27 @@ use super::*;
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
 fn cache(size: usize, refusals: usize) -> IdentityCache {
-    let metrics = StsMetrics::unscraped().unwrap();
+    let metrics = StsMetrics::disabled().unwrap();
     let settings = |size, seconds| CacheSettings {
         size,
-        life: Duration::from_secs(seconds),
+        ttl: Duration::from_secs(seconds),
     };
     IdentityCache::new(settings(size, 300), settings(refusals, 10), &metrics)
 }
 
 fn unproven() -> Caller {
     Caller {
-        credential: CredentialId::of(&demo::user_key().id, None),
-        standing: Standing::Unproven,
+        credential: CredentialId::from_key(&demo::user_key().id, None),
+        standing: CredentialStanding::Unproven,
     }
 }
 
 /// What STS says of a token dated `date`.
 fn identity(date: UnixTime) -> Arc<VerifiedIdentity> {
     let cluster = ClusterId::parse("c").unwrap();
-    let token = sign::token_v2(&demo::user_key(), &cluster, "test", date).unwrap();
-    let Step::Send(awaiting) = login::begin(token.expose(), &Policy::new(cluster), date) else {
+    let token = sign::sign_token_v2(&demo::user_key(), &cluster, "test", date).unwrap();
+    let Step::CallSts(awaiting) = login::begin(token.expose(), &TokenPolicy::new(cluster), date)
+    else {
         panic!("the token is good");
     };
     let body = json!({
@@ -58,8 +59,8 @@ fn refusal(code: &str) -> Arc<StsRefusal> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_identity_ends_by_either_clock_and_with_its_token() {
-    for (age, good_once, system, machine, is_known) in [
+async fn identity_expires_by_either_clock_and_with_its_token() {
+    for (age, is_single_use, system, machine, is_known) in [
         (0, false, 299, 299, true),
         (0, false, 300, 300, false),
         // The system's clock is set forward, stands still, and is set back.
@@ -81,11 +82,11 @@ async fn an_identity_ends_by_either_clock_and_with_its_token() {
     ] {
         let cache = cache(10, 10);
         let who = identity(NOW.plus_seconds(-age));
-        cache.keep_identity(&who, unproven(), good_once, NOW);
+        cache.insert_identity(&who, unproven(), is_single_use, NOW);
         tokio::time::advance(Duration::from_secs(machine)).await;
         let now = NOW.plus_seconds(system);
         let known = cache.look_up(who.fingerprint(), now);
-        let case = format!("{age} {good_once} {system} {machine}");
+        let case = format!("{age} {is_single_use} {system} {machine}");
         assert_eq!(known.is_some(), is_known, "{case}");
         if !is_known {
             // Once over, it stays so.
@@ -97,23 +98,23 @@ async fn an_identity_ends_by_either_clock_and_with_its_token() {
 
 /// What is remembered is asked for before `core` looks at the token's date.
 #[test]
-fn an_identity_is_known_at_no_time_at_which_its_token_would_be_refused() {
+fn cached_identity_is_never_valid_when_its_token_is_not() {
     let cluster = ClusterId::parse("c").unwrap();
-    let token = sign::token_v2(&demo::user_key(), &cluster, "test", NOW).unwrap();
+    let token = sign::sign_token_v2(&demo::user_key(), &cluster, "test", NOW).unwrap();
     let who = identity(NOW);
     let cache = cache(10, 10);
-    cache.keep_identity(&who, unproven(), false, NOW);
+    cache.insert_identity(&who, unproven(), false, NOW);
     for seconds in [0, -1_199, -1_200, -1_201, -72_000] {
         let now = NOW.plus_seconds(seconds);
-        let policy = Policy::new(cluster.clone());
-        let is_good = matches!(login::begin(token.expose(), &policy, now), Step::Send(_));
+        let policy = TokenPolicy::new(cluster.clone());
+        let is_good = matches!(login::begin(token.expose(), &policy, now), Step::CallSts(_));
         let is_known = cache.look_up(who.fingerprint(), now).is_some();
         assert_eq!(is_known, is_good, "{seconds}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusals_that_may_become_grants_are_not_remembered() {
+async fn refusals_that_may_become_grants_are_not_cached() {
     // How old the token is, by the clock here.
     for (code, age, is_kept) in [
         ("SignatureDoesNotMatch", 0, true),
@@ -134,15 +135,19 @@ async fn refusals_that_may_become_grants_are_not_remembered() {
         ("Whatever", 0, false),
     ] {
         let cache = cache(10, 10);
-        let token = Fingerprint::of(code);
+        let token = Fingerprint::from_text(code);
         let case = format!("{code} {age}");
         let keep = || {
             let expires = NOW.plus_seconds(STS_WINDOW_SECONDS - age);
-            cache.keep_refusal(token, &refusal(code), expires, NOW);
+            cache.insert_refusal(token, &refusal(code), expires, NOW);
         };
         keep();
         let known = cache.look_up(token, NOW.plus_seconds(9));
-        assert_eq!(matches!(known, Some(Known::Refused(_))), is_kept, "{case}");
+        assert_eq!(
+            matches!(known, Some(CachedOutcome::Refused(_))),
+            is_kept,
+            "{case}"
+        );
         assert!(cache.look_up(token, NOW.plus_seconds(10)).is_none());
         keep();
         tokio::time::advance(Duration::from_secs(10)).await;
@@ -152,51 +157,51 @@ async fn refusals_that_may_become_grants_are_not_remembered() {
 
 /// The old cache keeps all identities together.
 #[test]
-fn identities_that_nobody_maps_push_out_none_that_was_granted_a_login() {
+fn unmapped_identities_evict_no_granted_identity() {
     let cache = cache(100, 10);
     // A few of either kind, and fewer than each shard has room for.
     let mut dates = (0..).map(|age| NOW.plus_seconds(-age));
     let by_standing: Vec<_> = dates.by_ref().take(10).map(identity).collect();
     let granted = Caller {
-        standing: Standing::Granted,
+        standing: CredentialStanding::Granted,
         ..unproven()
     };
     for who in &by_standing {
-        cache.keep_identity(who, granted, false, NOW);
+        cache.insert_identity(who, granted, false, NOW);
     }
     let by_decision: Vec<_> = dates.by_ref().take(10).map(identity).collect();
     for who in &by_decision {
-        cache.keep_identity(who, unproven(), false, NOW);
-        cache.note_granted(who.fingerprint());
+        cache.insert_identity(who, unproven(), false, NOW);
+        cache.promote(who.fingerprint());
     }
     for date in dates.take(700) {
-        cache.keep_identity(&identity(date), unproven(), false, NOW);
+        cache.insert_identity(&identity(date), unproven(), false, NOW);
     }
     for who in by_standing.iter().chain(&by_decision) {
         let found = cache.look_up(who.fingerprint(), NOW);
-        assert!(matches!(found, Some(Known::Identity(..))));
+        assert!(matches!(found, Some(CachedOutcome::Identity(..))));
     }
     assert_eq!(cache.granted.metrics.entries.get(), 20);
     assert_ne!(cache.unproven.metrics.evictions.get(), 0);
 }
 
 #[test]
-fn a_flood_of_bad_tokens_takes_no_more_room_and_pushes_no_identity_out() {
+fn flood_of_bad_tokens_stays_bounded_and_evicts_no_identity() {
     let cache = cache(200, 1_000);
     let known: Vec<_> = (0..50)
         .map(|age| identity(NOW.plus_seconds(-age)))
         .collect();
     for who in &known {
-        cache.keep_identity(who, unproven(), false, NOW);
+        cache.insert_identity(who, unproven(), false, NOW);
     }
     let refusal = refusal("SignatureDoesNotMatch");
     for token in 0..100_000 {
-        let token = Fingerprint::of(&token.to_string());
-        cache.keep_refusal(token, &refusal, NOW, NOW);
+        let token = Fingerprint::from_text(&token.to_string());
+        cache.insert_refusal(token, &refusal, NOW, NOW);
     }
     for who in &known {
         let found = cache.look_up(who.fingerprint(), NOW);
-        assert!(matches!(found, Some(Known::Identity(..))));
+        assert!(matches!(found, Some(CachedOutcome::Identity(..))));
     }
     let refusals = &cache.refusals.metrics;
     // Shards of equal size hold at most so many more.
@@ -209,12 +214,12 @@ fn a_flood_of_bad_tokens_takes_no_more_room_and_pushes_no_identity_out() {
 }
 
 #[test]
-fn without_room_nothing_is_remembered() {
+fn zero_size_caches_nothing() {
     let cache = cache(0, 0);
     let who = identity(NOW);
-    cache.keep_identity(&who, unproven(), false, NOW);
-    let token = Fingerprint::of("bad");
-    cache.keep_refusal(token, &refusal("SignatureDoesNotMatch"), NOW, NOW);
+    cache.insert_identity(&who, unproven(), false, NOW);
+    let token = Fingerprint::from_text("bad");
+    cache.insert_refusal(token, &refusal("SignatureDoesNotMatch"), NOW, NOW);
     assert!(cache.look_up(who.fingerprint(), NOW).is_none());
     assert!(cache.look_up(token, NOW).is_none());
 }

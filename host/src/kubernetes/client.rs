@@ -13,12 +13,12 @@ use kube::config::{
 };
 
 /// Within a cluster, a connection is there in milliseconds or not at all.
-const CONNECT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A watch is never silent for longer: the API server sends a bookmark about every minute (Kubernetes, "Watch
 /// bookmarks"). A connection that died without a word is noticed then.
-const READ: Duration = Duration::from_secs(120);
+const READ_TIMEOUT: Duration = Duration::from_secs(120);
 /// A request is a few kilobytes.
-const WRITE: Duration = Duration::from_secs(30);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why the API server cannot be asked.
 #[derive(Debug)]
@@ -88,20 +88,20 @@ impl std::error::Error for ClientError {}
 ///
 /// # Errors
 /// Says what to correct.
-pub async fn client(
+pub async fn build_client(
     kubeconfig: Option<&Path>,
     master: Option<&str>,
 ) -> Result<Client, ClientError> {
     let config = config(kubeconfig, master).await?;
     Client::try_from(config).map_err(|error| ClientError::Credentials {
-        problem: credentials_problem(&error),
+        problem: describe_credentials_error(&error),
     })
 }
 
-/// Reads what [`client`] needs, as far as that goes without running a command or asking anybody.
+/// Reads what [`build_client`] needs, as far as that goes without running a command or asking anybody.
 ///
 /// # Errors
-/// As [`client`].
+/// As [`build_client`].
 pub(crate) async fn check(
     kubeconfig: Option<&Path>,
     master: Option<&str>,
@@ -112,7 +112,7 @@ pub(crate) async fn check(
     match config.rustls_client_config() {
         Ok(_) => Ok(()),
         Err(error) => Err(ClientError::Credentials {
-            problem: credentials_problem(&error),
+            problem: describe_credentials_error(&error),
         }),
     }
 }
@@ -124,9 +124,9 @@ async fn config(kubeconfig: Option<&Path>, master: Option<&str>) -> Result<Confi
         (None, Some(master)) => Config::new(master),
         (None, None) => Config::incluster().map_err(ClientError::NotInCluster)?,
     };
-    config.connect_timeout = Some(CONNECT);
-    config.read_timeout = Some(READ);
-    config.write_timeout = Some(WRITE);
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    config.read_timeout = Some(READ_TIMEOUT);
+    config.write_timeout = Some(WRITE_TIMEOUT);
     // Else the time that a kept connection was idle would count against the next answer.
     config.reset_reader_on_write = true;
     // Else a 503 is asked about again for minutes, in silence. Whoever asks waits and tries again, and tells.
@@ -165,7 +165,7 @@ async fn from_file(path: &Path, master: Option<&Uri>) -> Result<Config, ClientEr
             // It is the name of the other server (client-go, `getCluster`).
             cluster.tls_server_name = None;
         }
-        ignore_environment(cluster);
+        ignore_proxy_environment(cluster);
     }
     let options = KubeConfigOptions::default();
     let mut config = Config::from_custom_kubeconfig(file, &options)
@@ -177,7 +177,7 @@ async fn from_file(path: &Path, master: Option<&Uri>) -> Result<Config, ClientEr
 
 /// Keeps kube from reading `HTTPS_PROXY`, which is there for STS: kube would refuse the kubeconfig because of a value that
 /// is no URL. `cluster` has no proxy of its own, and the one that is set here is removed from what kube makes of it.
-pub(crate) fn ignore_environment(cluster: &mut Cluster) {
+pub(crate) fn ignore_proxy_environment(cluster: &mut Cluster) {
     cluster.proxy_url = Some("http://localhost/".to_owned());
 }
 
@@ -205,7 +205,7 @@ pub(crate) fn problem(error: &KubeconfigError) -> String {
 }
 
 /// A command that gives credentials may print some, and have others in its environment.
-fn credentials_problem(error: &kube::Error) -> String {
+fn describe_credentials_error(error: &kube::Error) -> String {
     match error {
         kube::Error::Auth(AuthError::AuthExecRun { out, .. }) => {
             format!("the command in the kubeconfig failed, {}", out.status)
@@ -248,7 +248,7 @@ contexts:
     }
 
     #[tokio::test]
-    async fn the_kubeconfig_says_where_the_api_server_is_unless_master_does() {
+    async fn master_overrides_server_of_kubeconfig() {
         for (master, url, name) in [
             (None, "https://one.example:6443/", Some("api.one.example")),
             (
@@ -262,7 +262,7 @@ contexts:
             assert_eq!(config.tls_server_name.as_deref(), name);
             assert!(config.auth_info.token.is_some());
             assert_eq!(config.proxy_url, None);
-            assert_eq!(config.read_timeout, Some(READ));
+            assert_eq!(config.read_timeout, Some(READ_TIMEOUT));
             assert!(
                 config
                     .headers
@@ -272,7 +272,7 @@ contexts:
     }
 
     #[tokio::test]
-    async fn master_alone_is_asked_without_credentials() {
+    async fn master_alone_is_used_without_credentials() {
         let config = config(None, Some("http://127.0.0.1:8001")).await.unwrap();
         assert_eq!(config.cluster_url, "http://127.0.0.1:8001/");
         assert!(config.auth_info.token.is_none());
@@ -280,7 +280,7 @@ contexts:
     }
 
     #[tokio::test]
-    async fn what_a_command_prints_is_not_told() {
+    async fn errors_omit_command_output() {
         for (script, part) in [
             ("echo the-secret-token; exit 3", "failed, exit status: 3"),
             ("echo '{the-secret-token'", "is no ExecCredential"),
@@ -291,14 +291,14 @@ contexts:
             let file = KUBECONFIG.replace("user: {token: the-secret-token}", &exec);
             let config = with_file(&file, None).await.unwrap();
             let error = Client::try_from(config).map(|_| ()).unwrap_err();
-            let told = credentials_problem(&error);
-            assert!(told.contains(part), "{told}");
-            assert!(!told.contains("the-secret-token"), "{told}");
+            let text = describe_credentials_error(&error);
+            assert!(text.contains(part), "{text}");
+            assert!(!text.contains("the-secret-token"), "{text}");
         }
     }
 
     #[tokio::test]
-    async fn what_cannot_be_used_is_told_without_what_it_holds() {
+    async fn errors_omit_file_contents() {
         let broken = KUBECONFIG.replace("user: {token", "user: {token: [1], token");
         let not_yaml = KUBECONFIG.replace("user: {token", "user: [token");
         let no_context = KUBECONFIG.replace("current-context: here", "current-context: there");
@@ -321,8 +321,8 @@ contexts:
             ),
         ] {
             let error = with_file(content, master).await.unwrap_err();
-            for told in [error.to_string(), format!("{error:?}")] {
-                assert!(!told.contains("the-secret-token"), "{told}");
+            for text in [error.to_string(), format!("{error:?}")] {
+                assert!(!text.contains("the-secret-token"), "{text}");
             }
             assert!(error.to_string().contains(part), "{part}: {error}");
         }

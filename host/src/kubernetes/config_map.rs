@@ -12,11 +12,12 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::Replica;
-use super::events::{Events, News};
-use super::failure::Failure;
-use super::report::cut;
+use super::desired_status::cut;
+use super::events::{EventRecord, EventRecorder};
+use super::failure::ApiFailure;
 use super::watch::{
-    RETRY, StalenessCheck, WATCH_SECONDS, WORKED, confirm_watch, is_too_old, noticing, retry,
+    RETRY_DELAYS, RETRY_RESET_AFTER, StalenessCheck, WATCH_SECONDS, confirm_watch, is_too_old,
+    notifying_client, retry,
 };
 use crate::backends::config_map::ConfigMapSource;
 use crate::config::ConfigMapName;
@@ -36,25 +37,29 @@ impl ConfigMapSource {
         failed: impl Fn() + Send,
         mut stop: watch::Receiver<bool>,
     ) {
-        let events = Events::new(client.clone(), &replica.identity);
-        let (tell, edits) = watch::channel(None);
+        let events = EventRecorder::new(client.clone(), &replica.identity);
+        let (edit_sender, edits) = watch::channel(None);
         tokio::select! {
-            () = self.follow(client, failed, &tell) => {}
-            () = self.tell(&events, edits) => {}
+            () = self.follow(client, failed, &edit_sender) => {}
+            () = self.publish_events(&events, edits) => {}
             _ = stop.wait_for(|stop| *stop) => {}
         }
     }
 
-    /// Tells of edits, for as long as there may be some. Of those that come faster than events are written, the last.
-    async fn tell(&self, events: &Events, mut edits: watch::Receiver<Option<Edit>>) {
+    /// Publishes events about edits, until no more can come. Of edits that come faster than events, only the last counts.
+    async fn publish_events(
+        &self,
+        events: &EventRecorder,
+        mut edits: watch::Receiver<Option<ConfigMapEdit>>,
+    ) {
         let mut was_refused = false;
         while edits.changed().await.is_ok() {
             let Some(edit) = edits.borrow_and_update().clone() else {
                 continue;
             };
-            let news = edit.news(was_refused);
+            let records = edit.records(was_refused);
             was_refused = !edit.refused.is_empty();
-            events.tell(&edit.about, news, self.now()).await;
+            events.publish(&edit.about, records, self.now()).await;
         }
     }
 
@@ -62,11 +67,11 @@ impl ConfigMapSource {
         &self,
         client: Client,
         failed: impl Fn() + Send,
-        tell: &watch::Sender<Option<Edit>>,
+        edit_sender: &watch::Sender<Option<ConfigMapEdit>>,
     ) {
         let answered = Arc::new(Notify::new());
         let confirm = confirm_watch(self.live(), Backend::ConfigMap);
-        let client = noticing(client, Arc::clone(&answered), confirm);
+        let client = notifying_client(client, Arc::clone(&answered), confirm);
         let objects = Api::namespaced(client, &self.name().namespace);
         let mut events = open(&objects, self.name());
         let mut listed = None;
@@ -77,7 +82,7 @@ impl ConfigMapSource {
             let event = tokio::select! {
                 event = events.next() => event,
                 () = staleness.tick() => {
-                    if staleness.begins_list(self.live(), Backend::ConfigMap) {
+                    if staleness.should_relist(self.live(), Backend::ConfigMap) {
                         events = open(&objects, self.name());
                     }
                     continue;
@@ -95,8 +100,8 @@ impl ConfigMapSource {
                         Event::InitDone => (true, true),
                         Event::Apply(_) | Event::Delete(_) => (false, false),
                     };
-                    if let Some(edit) = self.see(event, &mut listed) {
-                        tell.send_replace(Some(edit));
+                    if let Some(edit) = self.apply_event(event, &mut listed) {
+                        edit_sender.send_replace(Some(edit));
                     }
                     let confirmations = self.live().confirmations();
                     if is_whole_list {
@@ -119,25 +124,29 @@ impl ConfigMapSource {
             }
             if works_since
                 .take()
-                .is_some_and(|since: Instant| since.elapsed() >= WORKED)
+                .is_some_and(|since: Instant| since.elapsed() >= RETRY_RESET_AFTER)
             {
                 retry = super::watch::retry();
             }
             failed();
-            match Failure::of(&error) {
-                Some(failure) => self.set_trouble(Some(trouble(&failure, self.name()))),
+            match ApiFailure::from_watch_error(&error) {
+                Some(failure) => self.set_trouble(Some(describe_failure(&failure, self.name()))),
                 None => tracing::debug!("the watch ended: {error}"),
             }
             if is_too_old(&error) {
                 events = open(&objects, self.name());
             }
-            tokio::time::sleep(retry.next().unwrap_or(RETRY.1)).await;
+            tokio::time::sleep(retry.next().unwrap_or(RETRY_DELAYS.1)).await;
         }
     }
 
     /// Takes in `event`, and what edit of the ConfigMap that was, if any; `listed` is what the list that is being read has
     /// held until now.
-    fn see(&self, event: Event<ConfigMap>, listed: &mut Option<ConfigMap>) -> Option<Edit> {
+    fn apply_event(
+        &self,
+        event: Event<ConfigMap>,
+        listed: &mut Option<ConfigMap>,
+    ) -> Option<ConfigMapEdit> {
         let object = match event {
             Event::Init => {
                 *listed = None;
@@ -158,12 +167,12 @@ impl ConfigMapSource {
                 && metadata.name.as_ref() == Some(&self.name().name)
         };
         let Some(object) = object.filter(is_there) else {
-            self.lose();
+            self.clear();
             return None;
         };
-        let refused = self.read(&ConfigMapData {
+        let refused = self.apply(&ConfigMapData {
             texts: object.data.unwrap_or_default(),
-            binary: object.binary_data.unwrap_or_default().into_keys().collect(),
+            binary_keys: object.binary_data.unwrap_or_default().into_keys().collect(),
         })?;
         let about = ObjectReference {
             api_version: Some("v1".to_owned()),
@@ -174,31 +183,33 @@ impl ConfigMapSource {
             resource_version: object.metadata.resource_version,
             ..ObjectReference::default()
         };
-        Some(Edit { about, refused })
+        Some(ConfigMapEdit { about, refused })
     }
 }
 
 /// An edit of the ConfigMap.
 #[derive(Clone, Debug)]
-struct Edit {
+struct ConfigMapEdit {
     about: ObjectReference,
     /// What of it cannot be used, and why.
     refused: Vec<String>,
 }
 
-impl Edit {
-    /// What whoever made it is told; `was_refused`: something was wrong before it.
-    fn news(&self, was_refused: bool) -> Vec<News> {
-        let news = match self.refused.len() {
-            0 if was_refused => News::normal("InEffect", "all of it is in effect".to_owned()),
+impl ConfigMapEdit {
+    /// Builds the events about the edit; `was_refused` says whether the previous edit had refused entries.
+    fn records(&self, was_refused: bool) -> Vec<EventRecord> {
+        let records = match self.refused.len() {
+            0 if was_refused => {
+                EventRecord::normal("InEffect", "all of it is in effect".to_owned())
+            }
             0 => return Vec::new(),
-            1 => News::warning("Refused", cut(&self.refused.concat())),
+            1 => EventRecord::warning("Refused", cut(&self.refused.concat())),
             count => {
                 let all = self.refused.join("\n");
-                News::warning("Refused", cut(&format!("{count} are refused:\n{all}")))
+                EventRecord::warning("Refused", cut(&format!("{count} are refused:\n{all}")))
             }
         };
-        vec![news]
+        vec![records]
     }
 }
 
@@ -212,19 +223,19 @@ fn open(objects: &Api<ConfigMap>, name: &ConfigMapName) -> WatchEvents {
     watcher::watcher(objects.clone(), config).boxed()
 }
 
-fn trouble(failure: &Failure, name: &ConfigMapName) -> String {
+fn describe_failure(failure: &ApiFailure, name: &ConfigMapName) -> String {
     match failure {
-        Failure::Forbidden { verb } => format!(
+        ApiFailure::Forbidden { verb } => format!(
             "no right to {verb} the {name}: allow get, list and watch of configmaps with the resource name `{}` in the namespace `{}`, as the Role in deploy/example.yaml does",
             name.name, name.namespace
         ),
-        Failure::Unauthorized => failure.to_string(),
-        Failure::NoDefinition => {
+        ApiFailure::Unauthorized => failure.to_string(),
+        ApiFailure::NoDefinition => {
             format!(
                 "the API server does not know ConfigMaps: name another in `server.kubeconfig` or `server.master`, to read the {name}"
             )
         }
-        Failure::Unreachable(why) => {
+        ApiFailure::Unreachable(why) => {
             format!("the API server cannot be asked for the {name}: {why}")
         }
     }

@@ -11,9 +11,9 @@ use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client, Resource as _};
 use tokio::time::Instant;
 
+use super::desired_status::DesiredStatus;
 use super::mapping::RamIdentityMapping;
-use super::report::Report;
-use super::reported::{self, Reported, Told};
+use super::observed_status::{self, ObservedCondition, ObservedStatus};
 use super::session_arn::EVERY_SESSION;
 
 /// Events about objects of the cluster scope are kept here, as those of Kubernetes itself.
@@ -25,49 +25,62 @@ const NAME_PART: usize = 50;
 const BURST: f64 = 100.0;
 const PER_SECOND: f64 = 5.0;
 
-/// Tells of what has gone wrong, or right again. Each is told when it changes, and not again.
-pub(super) struct Events {
+/// Records Kubernetes events about errors and recoveries, once for each change.
+pub(super) struct EventRecorder {
     client: Client,
     instance: String,
-    allowance: Mutex<Allowance>,
+    limiter: Mutex<RateLimiter>,
 }
 
-/// What to tell.
+/// An event to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct News {
+pub(super) struct EventRecord {
     is_warning: bool,
     reason: &'static str,
     message: String,
 }
 
-impl News {
-    /// What has changed for an object whose status said `before`, and now says `report`.
-    pub(super) fn new(report: &Report, before: &Reported, after: &Reported) -> Vec<Self> {
-        let mut news = Vec::new();
-        let mut tell = |is_warning, (reason, message): (_, &str)| {
+impl EventRecord {
+    /// Builds the events for an object whose status changes from `before` to `desired_status`.
+    pub(super) fn new(
+        desired_status: &DesiredStatus,
+        before: &ObservedStatus,
+        after: &ObservedStatus,
+    ) -> Vec<Self> {
+        let mut records = Vec::new();
+        let mut push = |is_warning, (reason, message): (_, &str)| {
             let message = message.to_owned();
-            news.push(Self {
+            records.push(Self {
                 is_warning,
                 reason,
                 message,
             });
         };
-        let text = |told: Option<Told>| told.map(|told| told.text);
-        let accepted = (report.accepted.reason, &*report.accepted.message);
-        if !report.accepted.is_true || report.accepted.reason == EVERY_SESSION {
+        let text = |observed: Option<ObservedCondition>| observed.map(|observed| observed.text);
+        let accepted = (
+            desired_status.accepted.reason,
+            &*desired_status.accepted.message,
+        );
+        if !desired_status.accepted.is_true || desired_status.accepted.reason == EVERY_SESSION {
             if text(before.accepted) != text(after.accepted) {
-                tell(true, accepted);
+                push(true, accepted);
             }
-        } else if before.accepted.is_some_and(|told| !told.is_true) {
-            tell(false, accepted);
+        } else if before.accepted.is_some_and(|observed| !observed.is_true) {
+            push(false, accepted);
         }
-        if report.conflicted.is_true && text(before.conflicted) != text(after.conflicted) {
-            tell(true, (report.conflicted.reason, &report.conflicted.message));
+        if desired_status.conflicted.is_true && text(before.conflicted) != text(after.conflicted) {
+            push(
+                true,
+                (
+                    desired_status.conflicted.reason,
+                    &desired_status.conflicted.message,
+                ),
+            );
         }
-        news
+        records
     }
 
-    /// Something is wrong.
+    /// Builds a warning.
     pub(super) fn warning(reason: &'static str, message: String) -> Self {
         Self {
             is_warning: true,
@@ -76,7 +89,7 @@ impl News {
         }
     }
 
-    /// It is right again.
+    /// Builds an event of type `Normal`.
     pub(super) fn normal(reason: &'static str, message: String) -> Self {
         Self {
             is_warning: false,
@@ -85,37 +98,42 @@ impl News {
     }
 
     /// As `kubectl` shows them.
-    pub(super) fn kind_and_reason(&self) -> (&'static str, &'static str) {
+    pub(super) fn type_and_reason(&self) -> (&'static str, &'static str) {
         let kind = if self.is_warning { "Warning" } else { "Normal" };
         (kind, self.reason)
     }
 }
 
-impl Events {
+impl EventRecorder {
     /// `instance` is this replica.
     pub(super) fn new(client: Client, instance: &str) -> Self {
         Self {
             client,
             instance: instance.to_owned(),
-            allowance: Mutex::new(Allowance::new(Instant::now())),
+            limiter: Mutex::new(RateLimiter::new(Instant::now())),
         }
     }
 
-    /// Tells `news` of `about`. With a resource version in it, all replicas may tell the same, and the first does. What
-    /// cannot be told is elsewhere all the same.
-    pub(super) async fn tell(&self, about: &ObjectReference, news: Vec<News>, now: UnixTime) {
+    /// Publishes `records` about `about`. If `about` has a resource version, all replicas may publish the same event, and
+    /// the first one does. A failure is ignored: the log and the status have the same information.
+    pub(super) async fn publish(
+        &self,
+        about: &ObjectReference,
+        records: Vec<EventRecord>,
+        now: UnixTime,
+    ) {
         let namespace = about.namespace.as_deref().unwrap_or(NAMESPACE);
         let events = Api::<Event>::namespaced(self.client.clone(), namespace);
-        for news in news {
+        for records in records {
             let is_allowed = self
-                .allowance
+                .limiter
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .take(Instant::now());
+                .try_acquire(Instant::now());
             if !is_allowed {
                 continue;
             }
-            let event = self.event(about, namespace, news, now);
+            let event = self.event(about, namespace, records, now);
             match events.create(&PostParams::default(), &event).await {
                 Err(kube::Error::Api(status)) if status.is_already_exists() => {}
                 Err(error) => {
@@ -127,8 +145,14 @@ impl Events {
         }
     }
 
-    fn event(&self, about: &ObjectReference, namespace: &str, news: News, now: UnixTime) -> Event {
-        let (kind, reason) = news.kind_and_reason();
+    fn event(
+        &self,
+        about: &ObjectReference,
+        namespace: &str,
+        records: EventRecord,
+        now: UnixTime,
+    ) -> Event {
+        let (kind, reason) = records.type_and_reason();
         let (name, generate_name) = name(about, reason);
         Event {
             metadata: ObjectMeta {
@@ -140,7 +164,7 @@ impl Events {
             regarding: Some(about.clone()),
             action: Some("Map".to_owned()),
             reason: Some(reason.to_owned()),
-            note: Some(news.message),
+            note: Some(records.message),
             type_: Some(kind.to_owned()),
             event_time: Some(MicroTime(
                 Timestamp::from_second(now.seconds()).unwrap_or_default(),
@@ -173,25 +197,25 @@ fn name(about: &ObjectReference, reason: &str) -> (Option<String>, Option<String
         None => (None, Some(format!("{begin}-"))),
         Some(version) => {
             let uid = about.uid.as_deref().unwrap_or_default();
-            let edition = reported::digest(&format!("{uid} {version} {reason}"));
+            let edition = observed_status::text_digest(&format!("{uid} {version} {reason}"));
             (Some(format!("{begin}.{edition:016x}")), None)
         }
     }
 }
 
-/// How many more events may be written.
+/// Limits the rate of events.
 #[derive(Debug)]
-struct Allowance {
+struct RateLimiter {
     left: f64,
     at: Instant,
 }
 
-impl Allowance {
+impl RateLimiter {
     fn new(at: Instant) -> Self {
         Self { left: BURST, at }
     }
 
-    fn take(&mut self, now: Instant) -> bool {
+    fn try_acquire(&mut self, now: Instant) -> bool {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         self.left = (self.left + passed * PER_SECOND).min(BURST);
         self.at = now;
@@ -210,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_has_a_name_that_the_api_server_takes() {
+    fn event_names_are_valid() {
         let long = "a".repeat(49);
         for (object, begin) in [
             ("ann".to_owned(), "ann".to_owned()),
@@ -238,14 +262,14 @@ mod tests {
     }
 
     #[test]
-    fn events_are_few_however_many_objects_go_wrong() {
+    fn event_rate_is_limited() {
         let start = Instant::now();
-        let mut allowance = Allowance::new(start);
+        let mut limiter = RateLimiter::new(start);
         for (second, wanted, granted) in
             [(0, 10_000, 100), (0, 1, 0), (2, 50, 10), (3_600, 500, 100)]
         {
             let now = start + Duration::from_secs(second);
-            let count = (0..wanted).filter(|_| allowance.take(now)).count();
+            let count = (0..wanted).filter(|_| limiter.try_acquire(now)).count();
             assert_eq!(count, granted, "after {second} seconds");
         }
     }

@@ -10,7 +10,7 @@ use super::mapping::RamIdentityMapping;
 
 /// Why objects cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(super) enum ApiFailure {
     /// The API server does not know the kind.
     NoDefinition,
     /// This program may not read them.
@@ -24,9 +24,10 @@ pub(super) enum Failure {
     Unreachable(String),
 }
 
-impl Failure {
-    /// `None` for the end of a watch that had worked: it is resumed, and only when that fails is there trouble.
-    pub(super) fn of(error: &Error) -> Option<Self> {
+impl ApiFailure {
+    /// Classifies `error`. Returns `None` for the end of a watch that worked: it is resumed, and only a failure to resume
+    /// counts.
+    pub(super) fn from_watch_error(error: &Error) -> Option<Self> {
         let (verb, error) = match error {
             Error::InitialListFailed(error) => ("list", error),
             Error::WatchStartFailed(error) => ("watch", error),
@@ -45,20 +46,20 @@ impl Failure {
                 410 => return None,
                 code => Self::Unreachable(format!("it answered {code}: {}", status.message)),
             },
-            error => Self::Unreachable(causes(error)),
+            error => Self::Unreachable(error_chain(error)),
         })
     }
 }
 
-/// How long the API server asks to wait before the next list or watch.
-pub(super) fn wanted_pause(error: &Error) -> Option<Duration> {
+/// Returns how long the API server asks to wait before the next list or watch.
+pub(super) fn requested_pause(error: &Error) -> Option<Duration> {
     match error {
         Error::InitialListFailed(error) | Error::WatchStartFailed(error) => retry_after(error),
         Error::WatchError(_) | Error::WatchFailed(_) | Error::NoResourceVersion => None,
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ApiFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = RamIdentityMapping::crd_name();
         match self {
@@ -80,8 +81,8 @@ impl fmt::Display for Failure {
     }
 }
 
-/// An error with what led to it: the outermost layer alone says little of a connection.
-pub(super) fn causes(error: &dyn std::error::Error) -> String {
+/// Returns the text of an error with its causes: the outermost layer alone says little about a connection.
+pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -95,40 +96,41 @@ pub(super) fn causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// No wish of the API server to be left alone is heard for longer.
-const LONGEST_WISH: Duration = Duration::from_secs(60);
+/// The longest pause that the API server can request.
+const MAX_REQUESTED_PAUSE: Duration = Duration::from_secs(60);
 
-/// How long the API server asks to wait after `error`.
+/// Returns how long the API server asks to wait after `error`.
 pub(super) fn retry_after(error: &kube::Error) -> Option<Duration> {
     match error {
         kube::Error::Api(status) => {
             let seconds = status.details.as_ref()?.retry_after_seconds;
-            Some(Duration::from_secs(seconds.into()).min(LONGEST_WISH))
+            Some(Duration::from_secs(seconds.into()).min(MAX_REQUESTED_PAUSE))
         }
         _ => None,
     }
 }
 
-/// How long the definition has been missing. An API server that starts may answer 404 for a moment.
+/// Detects a missing CustomResourceDefinition. A starting API server may answer 404 for a moment.
 #[derive(Debug, Default)]
-pub(super) struct Absence {
+pub(super) struct MissingCrd {
     since: Option<Instant>,
     times: u32,
 }
 
-impl Absence {
-    const TIMES: u32 = 3;
-    const FOR: Duration = Duration::from_secs(5);
+impl MissingCrd {
+    const MIN_FAILURES: u32 = 3;
+    const MIN_DURATION: Duration = Duration::from_secs(5);
 
-    /// Whether, with `failure`, it is certain that there is no definition, and so no object.
-    pub(super) fn is_certain(&mut self, failure: &Failure, at: Instant) -> bool {
-        if *failure != Failure::NoDefinition {
+    /// Returns whether, after `failure`, it is certain that there is no definition, and so no object.
+    pub(super) fn is_certain(&mut self, failure: &ApiFailure, at: Instant) -> bool {
+        if *failure != ApiFailure::NoDefinition {
             *self = Self::default();
             return false;
         }
         self.times = self.times.saturating_add(1);
         let since = *self.since.get_or_insert(at);
-        self.times >= Self::TIMES && at.saturating_duration_since(since) >= Self::FOR
+        self.times >= Self::MIN_FAILURES
+            && at.saturating_duration_since(since) >= Self::MIN_DURATION
     }
 }
 
@@ -139,9 +141,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_definition_is_missing_when_that_was_seen_often_and_for_long() {
-        let gone = Failure::NoDefinition;
-        let down = Failure::Unreachable("connection refused".to_owned());
+    fn crd_is_missing_after_repeated_failures_over_time() {
+        let gone = ApiFailure::NoDefinition;
+        let down = ApiFailure::Unreachable("connection refused".to_owned());
         let start = Instant::now();
         for (case, seen, certain) in [
             ("once", vec![(0, &gone)], false),
@@ -154,37 +156,37 @@ mod tests {
                 false,
             ),
         ] {
-            let mut absence = Absence::default();
+            let mut missing_crd = MissingCrd::default();
             let mut last = false;
             for (second, failure) in seen {
-                last = absence.is_certain(failure, start + Duration::from_secs(second));
+                last = missing_crd.is_certain(failure, start + Duration::from_secs(second));
             }
             assert_eq!(last, certain, "{case}");
         }
     }
 
     #[test]
-    fn errors_are_told_by_what_has_to_be_done() {
+    fn watch_errors_are_classified_by_remedy() {
         let api = |code| kube::Error::Api(Status::failure("no", "Reason").with_code(code).boxed());
-        let forbidden = |verb| Some(Failure::Forbidden { verb });
+        let forbidden = |verb| Some(ApiFailure::Forbidden { verb });
         for (error, failure) in [
             (
                 Error::InitialListFailed(api(404)),
-                Some(Failure::NoDefinition),
+                Some(ApiFailure::NoDefinition),
             ),
             (
                 Error::WatchStartFailed(api(404)),
-                Some(Failure::NoDefinition),
+                Some(ApiFailure::NoDefinition),
             ),
             (Error::InitialListFailed(api(403)), forbidden("list")),
             (Error::WatchStartFailed(api(403)), forbidden("watch")),
             (
                 Error::WatchStartFailed(api(401)),
-                Some(Failure::Unauthorized),
+                Some(ApiFailure::Unauthorized),
             ),
             (
                 Error::InitialListFailed(api(500)),
-                Some(Failure::Unreachable("it answered 500: no".to_owned())),
+                Some(ApiFailure::Unreachable("it answered 500: no".to_owned())),
             ),
             (Error::WatchStartFailed(api(410)), None),
             (
@@ -193,7 +195,7 @@ mod tests {
             ),
             (Error::WatchFailed(api(500)), None),
         ] {
-            assert_eq!(Failure::of(&error), failure, "{error:?}");
+            assert_eq!(ApiFailure::from_watch_error(&error), failure, "{error:?}");
         }
     }
 }

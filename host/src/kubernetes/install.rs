@@ -22,25 +22,25 @@ const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 /// What became of the definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Installed {
+pub enum InstallOutcome {
     /// It is as this server knows it, and served.
     Applied,
     /// A newer server made it, so it was left as it is.
     Newer {
         /// What it has that this server does not know, such as `v1beta1` or `v1alpha1 spec.zone`.
-        beyond: Vec<String>,
+        extra_fields: Vec<String>,
     },
 }
 
-impl fmt::Display for Installed {
+impl fmt::Display for InstallOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = RamIdentityMapping::crd_name();
         match self {
             Self::Applied => write!(f, "the CustomResourceDefinition {name} is up to date"),
-            Self::Newer { beyond } => write!(
+            Self::Newer { extra_fields } => write!(
                 f,
                 "the CustomResourceDefinition {name} is newer than this server, and was left as it is: it has {}",
-                beyond.join(", ")
+                extra_fields.join(", ")
             ),
         }
     }
@@ -100,13 +100,13 @@ impl std::error::Error for InstallError {}
 ///
 /// # Errors
 /// Says which right is missing, or what the API server said.
-pub async fn install_crd(client: &Client) -> Result<Installed, InstallError> {
+pub async fn install_crd(client: &Client) -> Result<InstallOutcome, InstallError> {
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
     let ours = RamIdentityMapping::crd();
     if let Some(theirs) = get(&definitions).await? {
-        let beyond = beyond(&theirs, &ours);
-        if !beyond.is_empty() {
-            return Ok(Installed::Newer { beyond });
+        let extra_fields = extra_fields(&theirs, &ours);
+        if !extra_fields.is_empty() {
+            return Ok(InstallOutcome::Newer { extra_fields });
         }
     }
     apply(&definitions, ours).await?;
@@ -122,7 +122,7 @@ pub async fn install_crd(client: &Client) -> Result<Installed, InstallError> {
         }
     });
     match established.await {
-        Ok(result) => result.map(|()| Installed::Applied),
+        Ok(result) => result.map(|()| InstallOutcome::Applied),
         Err(_) => Err(InstallError::NotEstablished {
             conditions: get(&definitions).await?.map_or_else(
                 || "it is gone".to_owned(),
@@ -176,27 +176,27 @@ fn is_established(definition: &CustomResourceDefinition) -> bool {
 
 fn conditions(definition: &CustomResourceDefinition) -> String {
     let conditions = definition.status.iter().flat_map(|it| &it.conditions);
-    let told = conditions.flatten().map(|condition| {
+    let texts = conditions.flatten().map(|condition| {
         let message = condition.message.as_deref().unwrap_or_default();
         format!("{} is {}: {message}", condition.type_, condition.status)
     });
-    told.collect::<Vec<_>>().join("; ")
+    texts.collect::<Vec<_>>().join("; ")
 }
 
 /// The versions and fields that `theirs` has and `ours` has not.
-fn beyond(theirs: &CustomResourceDefinition, ours: &CustomResourceDefinition) -> Vec<String> {
-    let mut beyond = Vec::new();
+fn extra_fields(theirs: &CustomResourceDefinition, ours: &CustomResourceDefinition) -> Vec<String> {
+    let mut extra_fields = Vec::new();
     for version in &theirs.spec.versions {
         let same = ours.spec.versions.iter().find(|it| it.name == version.name);
         let Some(same) = same else {
-            beyond.push(version.name.clone());
+            extra_fields.push(version.name.clone());
             continue;
         };
         let known = fields(same);
         let unknown = fields(version).into_iter().filter(|it| !known.contains(it));
-        beyond.extend(unknown.map(|field| format!("{} {field}", version.name)));
+        extra_fields.extend(unknown.map(|field| format!("{} {field}", version.name)));
     }
-    beyond
+    extra_fields
 }
 
 fn fields(version: &CustomResourceDefinitionVersion) -> BTreeSet<String> {
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_definition_with_more_than_ours_is_newer() {
+    fn definition_with_extra_fields_is_newer() {
         let text = json!({"type": "string"});
         let of_go = json!({
             "spec": {"type": "object", "properties": {"arn": text, "username": text, "groups": {"type": "array", "items": text}}},
@@ -292,7 +292,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                beyond(&theirs, &RamIdentityMapping::crd()),
+                extra_fields(&theirs, &RamIdentityMapping::crd()),
                 expected,
                 "{what}"
             );
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn established_is_what_the_condition_says() {
+    fn established_follows_condition() {
         for (status, expected) in [
             (json!(null), false),
             (json!({}), false),

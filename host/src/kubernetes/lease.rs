@@ -16,11 +16,11 @@ use kube::{Api, Client};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::failure::causes;
+use super::failure::error_chain;
 use crate::env::Clock;
 
 /// The Lease's name.
-const NAME: &str = "ack-ram-authenticator";
+const LEASE_NAME: &str = "ack-ram-authenticator";
 /// How long a lease lasts that nobody renews.
 const DURATION_SECONDS: i32 = 15;
 /// How long after the last renewal its holder still writes.
@@ -38,23 +38,23 @@ pub(super) struct Election {
     namespace: String,
     identity: String,
     clock: Clock,
-    observed: Option<Observed>,
+    observed: Option<ObservedLease>,
     /// When the renewal began that last succeeded.
     renewed: Option<Instant>,
-    told: Option<String>,
+    last_error: Option<String>,
 }
 
 /// The lease as it was last seen.
 #[derive(Clone, Debug)]
-struct Observed {
+struct ObservedLease {
     lease: Lease,
     /// Since when it has been so, by the own clock.
     since: Instant,
 }
 
-/// What to do about the lease.
+/// The next step about the lease.
 #[derive(Debug, PartialEq)]
-enum Step {
+enum LeaseStep {
     /// Nobody has ever held it.
     Create,
     /// Write it with oneself as the holder.
@@ -76,7 +76,7 @@ impl Election {
             clock,
             observed: None,
             renewed: None,
-            told: None,
+            last_error: None,
         }
     }
 
@@ -108,20 +108,20 @@ impl Election {
                 .filter(|renewed| started < *renewed + RENEWED_WITHIN);
             // Whoever leads must know in time that it could not renew.
             let deadline = self.renewed.unwrap_or(started) + RENEWED_WITHIN;
-            let tried = timeout_at(deadline, self.try_once()).await;
+            let tried = timeout_at(deadline, self.try_acquire()).await;
             let pause = match tried {
                 Ok(Ok(true)) => {
                     self.renewed = Some(started);
-                    self.told = None;
+                    self.last_error = None;
                     RENEW_EVERY
                 }
                 Ok(Ok(false)) => {
                     self.renewed = None;
-                    self.told = None;
+                    self.last_error = None;
                     retry.next().unwrap_or(RETRY_EVERY)
                 }
                 Ok(Err(error)) => {
-                    self.tell(&error);
+                    self.log_error(&error);
                     if is_refusal(&error) {
                         refused.next().unwrap_or(RETRY_REFUSED)
                     } else {
@@ -145,20 +145,21 @@ impl Election {
         }
     }
 
-    /// Whether the lease is now this replica's.
-    async fn try_once(&mut self) -> kube::Result<bool> {
-        self.observe(self.leases.get_opt(NAME).await?);
+    /// Tries to acquire or renew the lease. Returns whether this replica holds it now.
+    async fn try_acquire(&mut self) -> kube::Result<bool> {
+        self.observe(self.leases.get_opt(LEASE_NAME).await?);
         let written = match next_step(self.observed.as_ref(), &self.identity, Instant::now()) {
-            Step::Wait => return Ok(false),
-            Step::Create => {
-                let lease = self.taken(None);
+            LeaseStep::Wait => return Ok(false),
+            LeaseStep::Create => {
+                let lease = self.lease_to_write(None);
                 self.leases.create(&PostParams::default(), &lease).await
             }
-            Step::Take | Step::Renew => {
-                let lease = self.taken(self.observed.as_ref().map(|observed| &observed.lease));
+            LeaseStep::Take | LeaseStep::Renew => {
+                let lease =
+                    self.lease_to_write(self.observed.as_ref().map(|observed| &observed.lease));
                 // The resource version in it makes this fail when somebody else was faster.
                 self.leases
-                    .replace(NAME, &PostParams::default(), &lease)
+                    .replace(LEASE_NAME, &PostParams::default(), &lease)
                     .await
             }
         };
@@ -185,16 +186,16 @@ impl Election {
         };
         if !is_same {
             let since = Instant::now();
-            self.observed = lease.map(|lease| Observed { lease, since });
+            self.observed = lease.map(|lease| ObservedLease { lease, since });
         }
     }
 
-    /// The lease to write over `old`.
-    fn taken(&self, old: Option<&Lease>) -> Lease {
+    /// Returns the lease to write over `old`, held by this replica.
+    fn lease_to_write(&self, old: Option<&Lease>) -> Lease {
         let now = microtime((self.clock)());
         let mut lease = old.cloned().unwrap_or_else(|| Lease {
             metadata: ObjectMeta {
-                name: Some(NAME.to_owned()),
+                name: Some(LEASE_NAME.to_owned()),
                 ..ObjectMeta::default()
             },
             ..Lease::default()
@@ -213,7 +214,7 @@ impl Election {
     }
 
     async fn release(&self) -> kube::Result<()> {
-        let Some(lease) = self.leases.get_opt(NAME).await? else {
+        let Some(lease) = self.leases.get_opt(LEASE_NAME).await? else {
             return Ok(());
         };
         let holder = lease
@@ -223,30 +224,30 @@ impl Election {
         if holder != Some(&self.identity) {
             return Ok(());
         }
-        let mut lease = self.taken(Some(&lease));
+        let mut lease = self.lease_to_write(Some(&lease));
         if let Some(spec) = &mut lease.spec {
             spec.holder_identity = Some(String::new());
             spec.lease_duration_seconds = Some(1);
         }
         self.leases
-            .replace(NAME, &PostParams::default(), &lease)
+            .replace(LEASE_NAME, &PostParams::default(), &lease)
             .await
             .map(drop)
     }
 
-    /// Once for each thing that goes wrong.
-    fn tell(&mut self, error: &kube::Error) {
+    /// Logs `error`, unless it was the last one logged.
+    fn log_error(&mut self, error: &kube::Error) {
         let namespace = &self.namespace;
         let text = match error {
             kube::Error::Api(status) if is_refusal(error) => format!(
                 "{}; until this is granted, this replica writes no status: apply the Role `ack-ram-authenticator` of deploy/ in the namespace `{namespace}`",
                 status.message
             ),
-            error => format!("{}; trying again", causes(error)),
+            error => format!("{}; trying again", error_chain(error)),
         };
-        if self.told.as_ref() != Some(&text) {
-            tracing::warn!("cannot use the Lease {namespace}/{NAME}: {text}");
-            self.told = Some(text);
+        if self.last_error.as_ref() != Some(&text) {
+            tracing::warn!("cannot use the Lease {namespace}/{LEASE_NAME}: {text}");
+            self.last_error = Some(text);
         }
     }
 }
@@ -264,24 +265,24 @@ fn announce(leading: &watch::Sender<bool>, leads: bool) {
     }
 }
 
-fn next_step(observed: Option<&Observed>, identity: &str, now: Instant) -> Step {
-    let Some(Observed { lease, since }) = observed else {
-        return Step::Create;
+fn next_step(observed: Option<&ObservedLease>, identity: &str, now: Instant) -> LeaseStep {
+    let Some(ObservedLease { lease, since }) = observed else {
+        return LeaseStep::Create;
     };
     let spec = lease.spec.as_ref();
     let holder = spec.and_then(|spec| spec.holder_identity.as_deref());
     let holder = holder.unwrap_or_default();
     if holder == identity {
-        return Step::Renew;
+        return LeaseStep::Renew;
     }
     let seconds = spec.and_then(|spec| spec.lease_duration_seconds);
     let seconds = seconds.filter(|seconds| *seconds > 0);
     let seconds = u64::try_from(seconds.unwrap_or(DURATION_SECONDS)).unwrap_or_default();
     let has_run_out = now.saturating_duration_since(*since) >= Duration::from_secs(seconds);
     if holder.is_empty() || has_run_out {
-        Step::Take
+        LeaseStep::Take
     } else {
-        Step::Wait
+        LeaseStep::Wait
     }
 }
 

@@ -49,13 +49,13 @@ use crate::kubernetes::schema;
     )
 )]
 #[x_kube(
-    validation = schema::way_back(),
-    validation = schema::one_subject(),
-    validation = schema::somebody(),
-    validation = schema::some_username(),
-    validation = schema::username_beside_expression(),
-    validation = schema::may_add_with_expression(),
-    validation = schema::no_session()
+    validation = schema::arn_is_empty_beside_new_fields(),
+    validation = schema::at_most_one_subject(),
+    validation = schema::has_subject(),
+    validation = schema::has_username(),
+    validation = schema::username_allows_expression(),
+    validation = schema::may_add_needs_expression(),
+    validation = schema::names_no_session()
 )]
 #[serde(rename_all = "camelCase")]
 pub struct RamIdentityMappingSpec {

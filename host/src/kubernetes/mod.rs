@@ -2,22 +2,22 @@
 
 pub mod client;
 mod config_map;
-mod due;
+mod desired_status;
 mod events;
 mod failure;
-mod history;
 pub mod install;
 mod lease;
 pub mod mapping;
-mod mappings;
+mod mapping_controller;
 pub mod object;
 mod objects;
-mod report;
-mod reported;
+mod observed_status;
+mod revision;
 mod schema;
 mod session_arn;
+mod status_queue;
 mod watch;
 mod writer;
 
-pub use mappings::{Mappings, Observation, Observe};
+pub use mapping_controller::{MappingController, Observation, Observer};
 pub use writer::Replica;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 pub use ack_ram_config::object::ObjectError;
 use ack_ram_config::object::ObjectSpec;
-use ack_ram_core::rules::{Age, Mapping, Rule};
+use ack_ram_core::rules::{Mapping, Precedence, Rule};
 use ack_ram_core::time::UnixTime;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Resource;
@@ -13,7 +13,7 @@ use kube::core::ClusterResourceScope;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::config::partial::PartialEntry;
+use crate::config::partial_entry::PartialEntry;
 use crate::kubernetes::mapping::{RamIdentityMapping, RamIdentityMappingStatus};
 
 /// An object, to list and watch with `Api<MappingObject>`.
@@ -54,7 +54,7 @@ impl MappingObject {
     /// When it holds none, or one that the Go server would read as another.
     pub fn mapping(&self) -> Result<Mapping, ObjectError> {
         let spec = self.spec.as_ref().map_err(Clone::clone)?;
-        spec.mapping(self.name(), self.age())
+        spec.to_mapping(self.name(), self.age())
     }
 
     /// The parts of it that can be read, should it be no rule.
@@ -66,15 +66,15 @@ impl MappingObject {
     /// The rule that it is.
     ///
     /// # Errors
-    /// When it is none. [`ack_ram_core::rules::RuleError::Nobody`] tells an object that names nobody.
+    /// When it is none. [`ack_ram_core::rules::RuleError::NoSubject`] tells an object that names nobody.
     pub fn rule(&self) -> Result<Rule, ObjectError> {
         Rule::compile(self.mapping()?).map_err(ObjectError::Rule)
     }
 
     /// By creation time. The API server gives every object one; an object without comes last.
-    fn age(&self) -> Age {
+    fn age(&self) -> Precedence {
         let created = self.metadata.creation_timestamp.as_ref();
-        Age::Created(UnixTime::from_seconds(
+        Precedence::Created(UnixTime::from_seconds(
             created.map_or(i64::MAX, |time| time.0.as_second()),
         ))
     }
@@ -145,8 +145,8 @@ impl<'de> Deserialize<'de> for MappingObject {
                 deletion_timestamp: metadata.deletion_timestamp,
                 ..ObjectMeta::default()
             },
-            partial: Box::new(PartialEntry::of_object(&spec)),
-            spec: ObjectSpec::read(spec),
+            partial: Box::new(PartialEntry::from_object(&spec)),
+            spec: ObjectSpec::parse(spec),
             status: serde_json::from_value(status).unwrap_or_default(),
         })
     }

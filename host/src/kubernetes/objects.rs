@@ -1,35 +1,34 @@
-//! What the watch has seen: the synchronous half, which turns its events into changes of the rules.
+//! The observed objects: the synchronous half of the watch, which turns its events into changes of the rules.
 
 use std::collections::{BTreeSet, HashMap};
 use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ack_ram_config::last_good::describe;
-use ack_ram_core::rules::{Backend, BackendRules, Mapping, Rule, SessionArns};
+use ack_ram_config::last_good::describe_mapping;
+use ack_ram_core::rules::{Backend, BackendRules, Mapping, Rule, SessionArnMode};
 use ack_ram_core::time::UnixTime;
 use kube::Resource as _;
 use kube::runtime::watcher::Event;
 
-use super::failure::{Absence, Failure};
+use super::failure::{ApiFailure, MissingCrd};
 use super::object::{MappingObject, ObjectError};
-use super::reported::{self, Reported};
+use super::observed_status::{self, ObservedStatus};
 use super::session_arn::SessionArn;
-use crate::backends::live::{BackendNotes, Edit, Kept, LiveRules};
-use crate::config::partial::PartialEntry;
+use crate::backends::live::{BackendNotes, LiveRules, Retention, Transaction};
+use crate::config::partial_entry::PartialEntry;
 
-/// All objects that there are, with no more of each than is needed to tell what has changed.
+/// All observed objects, with as much of each as is needed to detect changes.
 #[derive(Debug, Default)]
-pub(super) struct Objects {
-    known: HashMap<Arc<str>, Known>,
+pub(super) struct ObjectStore {
+    known: HashMap<Arc<str>, KnownObject>,
     /// Which list is being read, or was read last.
     list: u32,
-    /// Whether a list has been read to its end.
-    is_read: bool,
-    /// Changes that have not been made. Until the first list is complete nobody is told what they say, so they are made
-    /// all at once.
-    waiting: Vec<Change>,
-    absence: Absence,
+    /// Whether a list has been read completely.
+    is_synced: bool,
+    /// Changes that are not applied yet. Until the first list is complete, they are collected and then applied together.
+    pending_changes: Vec<RuleChange>,
+    missing_crd: MissingCrd,
     /// Whether the last attempt did not reach the API server.
     is_unreachable: bool,
     trouble: Option<String>,
@@ -37,25 +36,25 @@ pub(super) struct Objects {
 
 /// One object.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(super) struct KnownObject {
     uid: Box<str>,
     pub(super) generation: i64,
     /// Generations begin anew when a cluster is restored from a backup; a digest tells what has changed then, too.
     pub(super) spec: u64,
-    /// What becomes of it, if `spec.arn` names one session.
+    /// How the object is handled if `spec.arn` names one session.
     pub(super) session_arn: Option<SessionArn>,
-    /// Whether `spec.arn` says whom it is about.
+    /// Whether `spec.arn` names the subject.
     pub(super) names_arn: bool,
     /// The list that it was last seen in, or after.
     list: u32,
-    /// What its status says in the cluster.
-    pub(super) reported: Reported,
-    /// When this replica last wrote its status, and the fingerprint of what it then said.
+    /// Its status in the cluster.
+    pub(super) observed_status: ObservedStatus,
+    /// When this replica last wrote its status, and the fingerprint of that status.
     pub(super) written: Option<(Instant, u64)>,
 }
 
 #[derive(Debug)]
-enum Change {
+enum RuleChange {
     Apply(Arc<str>, Box<Rule>),
     Refuse {
         name: Arc<str>,
@@ -69,35 +68,35 @@ enum Change {
 }
 
 /// Names of objects whose status may have to change.
-pub(super) type Touched = BTreeSet<Arc<str>>;
+pub(super) type TouchedNames = BTreeSet<Arc<str>>;
 
-impl Objects {
-    /// Takes in `events`, in their order; what they say is in effect in `live` afterwards.
-    pub(super) fn read(
+impl ObjectStore {
+    /// Applies `events` in order to `live`. Returns the objects whose status may have to change.
+    pub(super) fn apply_events(
         &mut self,
         events: impl IntoIterator<Item = Event<MappingObject>>,
         live: &LiveRules,
         now: UnixTime,
-    ) -> Touched {
-        let was_read = self.is_read;
-        let mut touched = Touched::new();
+    ) -> TouchedNames {
+        let was_read = self.is_synced;
+        let mut touched = TouchedNames::new();
         for event in events {
             match event {
                 Event::Init => self.list = self.list.wrapping_add(1),
                 Event::InitApply(object) | Event::Apply(object) => {
-                    touched.extend(self.see(&object));
+                    touched.extend(self.upsert(&object));
                 }
-                Event::Delete(object) => self.lose(object.name()),
+                Event::Delete(object) => self.remove(object.name()),
                 Event::InitDone => {
-                    self.lose_what_is_not_listed();
-                    self.is_read = true;
+                    self.remove_unlisted();
+                    self.is_synced = true;
                 }
             }
         }
-        if !self.is_read || (was_read && self.waiting.is_empty()) {
+        if !self.is_synced || (was_read && self.pending_changes.is_empty()) {
             return touched;
         }
-        let changes = mem::take(&mut self.waiting);
+        let changes = mem::take(&mut self.pending_changes);
         live.change(Backend::Crd, |edit| {
             for change in changes {
                 // Of a first list, every object is looked at anyway.
@@ -105,49 +104,49 @@ impl Objects {
                     touched.extend(rivals(edit.rules(), change.name()));
                 }
                 let name = Arc::clone(change.name());
-                touched.extend(change.make(edit, now));
+                touched.extend(change.apply_to(edit, now));
                 if was_read {
                     touched.extend(rivals(edit.rules(), &name));
                 }
                 touched.insert(name);
             }
-            edit.mark_read();
+            edit.mark_synced();
         });
         touched
     }
 
     /// The watch, or the list before it, failed. The rules stay, unless it is certain that there can be no objects.
-    pub(super) fn fail(&mut self, failure: &Failure, live: &LiveRules, at: Instant) {
+    pub(super) fn fail(&mut self, failure: &ApiFailure, live: &LiveRules, at: Instant) {
         // Of kept connections one may be dead, and the next attempt works.
         let is_first = !mem::replace(
             &mut self.is_unreachable,
-            matches!(failure, Failure::Unreachable(_)),
+            matches!(failure, ApiFailure::Unreachable(_)),
         );
         if self.is_unreachable && is_first {
             tracing::debug!("{failure}");
         } else {
             self.set_trouble(Some(failure.to_string()), live);
         }
-        if !self.absence.is_certain(failure, at) {
+        if !self.missing_crd.is_certain(failure, at) {
             return;
         }
-        if !self.is_read || !self.known.is_empty() {
+        if !self.is_synced || !self.known.is_empty() {
             self.forget_all(live);
         }
         // The API server says that there is no such kind, and so no object.
         live.confirmations().confirm(Backend::Crd);
     }
 
-    /// There is no object.
+    /// Removes all objects.
     fn forget_all(&mut self, live: &LiveRules) {
         self.known = HashMap::new();
-        self.waiting = Vec::new();
-        self.is_read = true;
+        self.pending_changes = Vec::new();
+        self.is_synced = true;
         let trouble = self.trouble.clone();
         live.change(Backend::Crd, |edit| {
             let mut rules = edit.rules().clone();
             rules.reset();
-            rules.mark_read();
+            rules.mark_synced();
             let notes = BackendNotes {
                 trouble,
                 ..BackendNotes::default()
@@ -156,63 +155,63 @@ impl Objects {
         });
     }
 
-    /// The API server answers the watch.
+    /// Clears failures, since the API server answers the watch.
     pub(super) fn recover(&mut self, live: &LiveRules) {
-        self.absence = Absence::default();
+        self.missing_crd = MissingCrd::default();
         self.is_unreachable = false;
         self.set_trouble(None, live);
     }
 
-    /// Every object.
-    pub(super) fn names(&self) -> Touched {
+    /// Returns the names of all objects.
+    pub(super) fn names(&self) -> TouchedNames {
         self.known.keys().cloned().collect()
     }
 
-    /// The objects that are reported as conflicts.
-    pub(super) fn conflicted(&self) -> Touched {
+    /// Returns the names of the objects whose status reports a conflict.
+    pub(super) fn conflicted(&self) -> TouchedNames {
         let known = self.known.iter();
         known
-            .filter(|(_, known)| known.reported.is_conflicted())
+            .filter(|(_, known)| known.observed_status.is_conflicted())
             .map(|(name, _)| Arc::clone(name))
             .collect()
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&Known> {
+    pub(super) fn get(&self, name: &str) -> Option<&KnownObject> {
         self.known.get(name)
     }
 
-    /// What the API server answered when the status was written.
-    pub(super) fn note_written(&mut self, object: &MappingObject, at: Instant) {
+    /// Records the status that the API server returned for a write.
+    pub(super) fn record_written_status(&mut self, object: &MappingObject, at: Instant) {
         if let Some(known) = self.known.get_mut(object.name())
             && *known.uid == *uid(object)
         {
-            known.reported = Reported::read(object.status());
-            known.written = Some((at, known.reported.fingerprint()));
+            known.observed_status = ObservedStatus::from_status(object.status());
+            known.written = Some((at, known.observed_status.fingerprint()));
         }
     }
 
-    /// Its name when its status has to be looked at, and nothing else.
-    fn see(&mut self, object: &MappingObject) -> Option<Arc<str>> {
+    /// Adds or updates an object. Returns its name if only its status has to be checked.
+    fn upsert(&mut self, object: &MappingObject) -> Option<Arc<str>> {
         if object.name().is_empty() {
             return None;
         }
         // A finalizer may keep it, but somebody wants it gone.
         if object.meta().deletion_timestamp.is_some() {
-            self.lose(object.name());
+            self.remove(object.name());
             return None;
         }
         let mapping = object.mapping();
         let role = mapping.as_ref().ok().and_then(Mapping::role_of_session);
-        let mut now = Known {
+        let mut now = KnownObject {
             uid: uid(object).into(),
             generation: object.generation().unwrap_or_default(),
-            spec: reported::digest(&format!("{mapping:?}")),
+            spec: observed_status::text_digest(&format!("{mapping:?}")),
             session_arn: None,
             names_arn: mapping
                 .as_ref()
                 .is_ok_and(|mapping| !mapping.arn.is_empty()),
             list: self.list,
-            reported: Reported::read(object.status()),
+            observed_status: ObservedStatus::from_status(object.status()),
             written: None,
         };
         let (name, before) = match self.known.get_key_value(object.name()) {
@@ -220,10 +219,10 @@ impl Objects {
             None => (object.name().into(), None),
         };
         now.session_arn = role.as_ref().map(|_| {
-            if before.is_none() && !self.is_read {
-                SessionArn::of_first_list(object)
+            if before.is_none() && !self.is_synced {
+                SessionArn::decide_in_first_list(object)
             } else {
-                SessionArn::of_later(before, &now, object)
+                SessionArn::decide_later(before, &now, object)
             }
         });
         let session_arn = now.session_arn;
@@ -234,10 +233,11 @@ impl Objects {
                 && before.spec == now.spec
                 && before.session_arn == now.session_arn
         });
-        let has_other_status = before.is_some_and(|before| before.reported != now.reported);
+        let has_other_status =
+            before.is_some_and(|before| before.observed_status != now.observed_status);
         let written = before.and_then(|before| before.written);
         self.known
-            .insert(Arc::clone(&name), Known { written, ..now });
+            .insert(Arc::clone(&name), KnownObject { written, ..now });
         if is_same {
             return has_other_status.then_some(name);
         }
@@ -245,37 +245,38 @@ impl Objects {
             (Some(role), Some(SessionArn::AsInGo)) => {
                 tracing::warn!(backend = %Backend::Crd, object = %name, "its ARN names one session and maps every session of the role, as in Go; write the role, `{role}`");
                 mapping.map(|mapping| Mapping {
-                    session_arns: SessionArns::AsRole,
+                    session_arn_mode: SessionArnMode::AsRole,
                     ..mapping
                 })
             }
             _ => mapping,
         };
         let change = match compile(mapping) {
-            Ok(rule) => Change::Apply(name, Box::new(rule)),
-            Err(error) => Change::Refuse {
+            Ok(rule) => RuleChange::Apply(name, Box::new(rule)),
+            Err(error) => RuleChange::Refuse {
                 name,
                 reason: error.to_string(),
                 subject: object.partial().subject_text(),
                 newest: is_edit.then(|| Box::new(object.partial().clone())),
             },
         };
-        self.waiting.push(change);
+        self.pending_changes.push(change);
         None
     }
 
-    fn lose(&mut self, name: &str) {
+    fn remove(&mut self, name: &str) {
         if let Some((name, _)) = self.known.remove_entry(name) {
-            self.waiting.push(Change::Delete(name));
+            self.pending_changes.push(RuleChange::Delete(name));
         }
     }
 
-    fn lose_what_is_not_listed(&mut self) {
+    fn remove_unlisted(&mut self) {
         let list = self.list;
         let gone = self.known.extract_if(|_, known| known.list != list);
         let mut gone: Vec<Arc<str>> = gone.map(|(name, _)| name).collect();
         gone.sort_unstable();
-        self.waiting.extend(gone.into_iter().map(Change::Delete));
+        self.pending_changes
+            .extend(gone.into_iter().map(RuleChange::Delete));
     }
 
     fn set_trouble(&mut self, trouble: Option<String>, live: &LiveRules) {
@@ -291,21 +292,21 @@ impl Objects {
     }
 }
 
-impl Known {
+impl KnownObject {
     pub(super) fn uid(&self) -> &str {
         &self.uid
     }
 }
 
-impl Change {
+impl RuleChange {
     fn name(&self) -> &Arc<str> {
         match self {
             Self::Apply(name, _) | Self::Refuse { name, .. } | Self::Delete(name) => name,
         }
     }
 
-    /// Names of other objects that are no longer in effect by it.
-    fn make(self, edit: &mut Edit<'_>, now: UnixTime) -> Vec<Arc<str>> {
+    /// Applies the change. Returns the names of other objects that are no longer in effect because of it.
+    fn apply_to(self, edit: &mut Transaction<'_>, now: UnixTime) -> Vec<Arc<str>> {
         match self {
             Self::Apply(name, rule) => {
                 let gone = edit.apply(*rule, now).into_iter();
@@ -328,11 +329,12 @@ impl Change {
                 reason,
                 subject,
                 newest: Some(newest),
-            } => match edit.keep(&name, &reason, &newest, now) {
+            } => match edit.keep_last_good(&name, &reason, &newest, now) {
                 Ok(()) => {
                     let what = edit.rules().rule(&name);
-                    let what = what.map_or_else(String::new, |rule| describe(&rule.to_mapping()));
-                    if let Some(Kept { until, basis, .. }) = edit.kept(&name) {
+                    let what =
+                        what.map_or_else(String::new, |rule| describe_mapping(&rule.to_mapping()));
+                    if let Some(Retention { until, basis, .. }) = edit.retention(&name) {
                         tracing::warn!(backend = %Backend::Crd, object = %name, subject, "refused: {reason}; kept: {what} until {until}, since {basis}");
                     }
                 }
@@ -353,7 +355,7 @@ fn compile(mapping: Result<Mapping, ObjectError>) -> Result<Rule, ObjectError> {
 }
 
 fn rivals(rules: &BackendRules, name: &str) -> Vec<Arc<str>> {
-    let rivals = rules.rivals(name).into_iter();
+    let rivals = rules.same_subject_rules(name).into_iter();
     rivals
         .map(|rule| rule.source().position.as_str().into())
         .collect()

@@ -3,9 +3,9 @@
 //! Every expression here has a bounded cost, since each text has a longest length. What Go takes and this server
 //! refuses stays valid as long as it could ever match: the status then says what is wrong. No field is nullable.
 
-use ack_ram_config::object::BEYOND_GO;
+use ack_ram_config::object::EXTENSION_FIELDS;
 use ack_ram_core::arn::Arn;
-use ack_ram_core::rules::template::{RESERVED_PREFIX, Variable};
+use ack_ram_core::rules::template::{RESERVED_PREFIX, TemplateVariable};
 use kube::core::{Reason, Rule};
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
@@ -23,8 +23,8 @@ const MAX_GROUP: usize = 512;
 /// More groups are refused; no user of Kubernetes has so many.
 const MAX_GROUPS: usize = 1000;
 
-pub(super) fn way_back() -> Rule {
-    let any = BEYOND_GO
+pub(super) fn arn_is_empty_beside_new_fields() -> Rule {
+    let any = EXTENSION_FIELDS
         .map(|field| format!("has(self.{field})"))
         .join(" || ");
     Rule::new(format!("self.arn == '' || !({any})"))
@@ -33,7 +33,7 @@ pub(super) fn way_back() -> Rule {
         .reason(Reason::FieldValueInvalid)
 }
 
-pub(super) fn one_subject() -> Rule {
+pub(super) fn at_most_one_subject() -> Rule {
     let count = ["arnPattern", "userID", "roleID"]
         .map(|field| format!("(has(self.{field}) ? 1 : 0)"))
         .join(" + ");
@@ -41,7 +41,7 @@ pub(super) fn one_subject() -> Rule {
         .message("has more than one of `arnPattern`, `userID` and `roleID`; give it one of them")
 }
 
-pub(super) fn somebody() -> Rule {
+pub(super) fn has_subject() -> Rule {
     let any = ["arnPattern", "userID", "roleID", "match"]
         .map(|field| format!("has(self.{field})"))
         .join(" || ");
@@ -49,14 +49,14 @@ pub(super) fn somebody() -> Rule {
         .message("names nobody; give it `arn`, `arnPattern`, `userID`, `roleID` or `match`")
 }
 
-pub(super) fn some_username() -> Rule {
+pub(super) fn has_username() -> Rule {
     Rule::new("self.username != '' || has(self.usernameExpression)")
         .message("must not be empty without `usernameExpression`")
         .field_path(".username")
         .reason(Reason::FieldValueRequired)
 }
 
-pub(super) fn username_beside_expression() -> Rule {
+pub(super) fn username_allows_expression() -> Rule {
     Rule::new(format!(
         "!has(self.usernameExpression) || self.username == '' || self.username.startsWith('{RESERVED_PREFIX}')"
     ))
@@ -64,7 +64,7 @@ pub(super) fn username_beside_expression() -> Rule {
     .field_path(".username")
 }
 
-pub(super) fn may_add_with_expression() -> Rule {
+pub(super) fn may_add_needs_expression() -> Rule {
     Rule::new("!has(self.groupsExpressionMayAdd) || has(self.groupsExpression)")
         .message("is not used without `groupsExpression`; remove it, or add the expression")
         .field_path(".groupsExpressionMayAdd")
@@ -72,7 +72,7 @@ pub(super) fn may_add_with_expression() -> Rule {
 
 /// About the whole of `spec`: the API server lets an invalid value pass that an update does not change (validation
 /// ratcheting), so an object that Go's users made may stay, and any edit of its `spec` must give it another ARN.
-pub(super) fn no_session() -> Rule {
+pub(super) fn names_no_session() -> Rule {
     Rule::new(format!("!self.arn.matches({SESSION})"))
         .message("names a session, and would map every session of its role; write the role, `acs:ram::<account>:role/<name>`")
         .field_path(".arn")
@@ -173,8 +173,8 @@ pub(super) fn groups_expression_may_add(_: &mut SchemaGenerator) -> Schema {
 }
 
 fn template_rules() -> [Value; 2] {
-    let known = Variable::ALL.map(|(name, _)| name);
-    let told = known.map(|name| format!("`{{{{{name}}}}}`"));
+    let known = TemplateVariable::ALL.map(|(name, _)| name);
+    let names = known.map(|name| format!("`{{{{{name}}}}}`"));
     [
         rule(
             r"self.matches(r'^\P{Cc}*$')",
@@ -185,7 +185,7 @@ fn template_rules() -> [Value; 2] {
                 r"self.matches(r'^([^{{]|[{{][^{{]|[{{][{{]({})[}}][}}])*[{{]?$')",
                 known.join("|")
             ),
-            &format!("has `{{{{` that starts none of {}", told.join(", ")),
+            &format!("has `{{{{` that starts none of {}", names.join(", ")),
         ),
     ]
 }

@@ -9,7 +9,7 @@
 
 use super::mapping::ACCEPTED;
 use super::object::MappingObject;
-use super::objects::Known;
+use super::objects::KnownObject;
 
 /// The reason of `Accepted` for an object that goes on as in Go.
 pub(super) const EVERY_SESSION: &str = "MapsEverySession";
@@ -27,7 +27,7 @@ pub(super) enum SessionArn {
 
 impl SessionArn {
     /// Decides about an object that is read for the first time, by the first list.
-    pub(super) fn of_first_list(object: &MappingObject) -> Self {
+    pub(super) fn decide_in_first_list(object: &MappingObject) -> Self {
         if is_refused_in_status(object) {
             Self::Refused
         } else {
@@ -36,7 +36,11 @@ impl SessionArn {
     }
 
     /// Decides about an object of which `before` was known under the same name, if anything. `now` is what is known now.
-    pub(super) fn of_later(before: Option<&Known>, now: &Known, object: &MappingObject) -> Self {
+    pub(super) fn decide_later(
+        before: Option<&KnownObject>,
+        now: &KnownObject,
+        object: &MappingObject,
+    ) -> Self {
         // After a restore of etcd, a generation may be smaller. A larger one is an edit, even one that has been undone.
         let is_unedited = before.is_some_and(|before| {
             before.session_arn == Some(Self::AsInGo)

@@ -15,10 +15,10 @@ use kube::{Api, Client};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
-use super::failure::{self, Failure};
-use super::history;
-use super::mappings::{Mappings, Observation};
+use super::failure::{self, ApiFailure};
+use super::mapping_controller::{MappingController, Observation};
 use super::object::MappingObject;
+use super::revision;
 use crate::backends::live::LiveRules;
 
 /// How many objects the API server is asked for at once.
@@ -29,19 +29,19 @@ pub(super) const WATCH_SECONDS: u32 = 60;
 /// How many events are put in effect together.
 const BATCH: usize = 512;
 /// How long the API server may take to begin an answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How soon a backend that has become stale while its watch is open is listed anew: after the machine was suspended, the
 /// watch may be dead.
-pub(super) const LOOK_FOR_STALENESS: Duration = Duration::from_secs(10);
+pub(super) const STALENESS_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 /// A watch that worked for this long is resumed as soon as if it were the first.
-pub(super) const WORKED: Duration = Duration::from_millis(500);
+pub(super) const RETRY_RESET_AFTER: Duration = Duration::from_millis(500);
 /// How soon to try again at first, and at most; jitter comes on top, at most as much again.
-pub(super) const RETRY: (Duration, Duration) =
+pub(super) const RETRY_DELAYS: (Duration, Duration) =
     (Duration::from_millis(100), Duration::from_millis(2_500));
 
-type Events = Pin<Box<dyn Stream<Item = Result<Event<MappingObject>, Error>> + Send>>;
+type ObjectEvents = Pin<Box<dyn Stream<Item = Result<Event<MappingObject>, Error>> + Send>>;
 
-impl Mappings {
+impl MappingController {
     /// Keeps the rules as the objects are, until `stop` is true or its sender is gone. What goes wrong is in the notes
     /// of the rules meanwhile, and is tried again.
     pub async fn watch(&self, client: Client, mut stop: watch::Receiver<bool>) {
@@ -54,7 +54,7 @@ impl Mappings {
     async fn follow(&self, client: Client) {
         let answered = Arc::new(Notify::new());
         let confirm = confirm_watch(&self.live, Backend::Crd);
-        let objects = Api::all(noticing(client, Arc::clone(&answered), confirm));
+        let objects = Api::all(notifying_client(client, Arc::clone(&answered), confirm));
         let mut events = open(&objects);
         let mut retry = retry();
         let mut works_since = None;
@@ -63,7 +63,7 @@ impl Mappings {
             let event = tokio::select! {
                 event = events.next() => event,
                 () = staleness.tick() => {
-                    if staleness.begins_list(&self.live, Backend::Crd) {
+                    if staleness.should_relist(&self.live, Backend::Crd) {
                         events = open(&objects);
                     }
                     continue;
@@ -78,7 +78,7 @@ impl Mappings {
                 events = open(&objects);
                 continue;
             };
-            let Err(error) = self.read(event, &mut events) else {
+            let Err(error) = self.apply_batch(event, &mut events) else {
                 continue;
             };
             staleness.list_failed();
@@ -89,12 +89,12 @@ impl Mappings {
             }
             if works_since
                 .take()
-                .is_some_and(|since: Instant| since.elapsed() >= WORKED)
+                .is_some_and(|since: Instant| since.elapsed() >= RETRY_RESET_AFTER)
             {
                 retry = self::retry();
             }
             (self.observe)(Observation::WatchFailed);
-            match Failure::of(&error) {
+            match ApiFailure::from_watch_error(&error) {
                 Some(failure) => {
                     let at = Instant::now().into_std();
                     self.objects().fail(&failure, &self.live, at);
@@ -104,17 +104,17 @@ impl Mappings {
             if is_too_old(&error) {
                 events = open(&objects);
             }
-            let pause = retry.next().unwrap_or(RETRY.1);
-            let wanted = failure::wanted_pause(&error).unwrap_or_default();
+            let pause = retry.next().unwrap_or(RETRY_DELAYS.1);
+            let wanted = failure::requested_pause(&error).unwrap_or_default();
             tokio::time::sleep(pause.max(wanted)).await;
         }
     }
 
     /// Takes in `first` and what else has already arrived.
-    fn read(
+    fn apply_batch(
         &self,
         first: Result<Event<MappingObject>, Error>,
-        rest: &mut Events,
+        rest: &mut ObjectEvents,
     ) -> Result<(), Error> {
         let started = Instant::now();
         let mut batch = Vec::new();
@@ -146,7 +146,9 @@ impl Mappings {
         let news = |event: &&Event<_>| matches!(event, Event::Apply(_) | Event::Delete(_));
         let events = batch.iter().filter(news).count();
         let is_whole_list = batch.iter().any(|event| matches!(event, Event::InitDone));
-        let touched = self.objects().read(batch, &self.live, (self.clock)());
+        let touched = self
+            .objects()
+            .apply_events(batch, &self.live, (self.clock)());
         if is_whole_list {
             self.live.confirmations().confirm(Backend::Crd);
         } else if events > 0 {
@@ -156,12 +158,12 @@ impl Mappings {
             let after = started.elapsed();
             (self.observe)(Observation::InEffect { events, after });
         }
-        self.due.add(touched);
+        self.status_queue.add(touched);
         end
     }
 }
 
-fn open(objects: &Api<MappingObject>) -> Events {
+fn open(objects: &Api<MappingObject>) -> ObjectEvents {
     let config = watcher::Config {
         page_size: Some(PAGE),
         timeout: Some(WATCH_SECONDS),
@@ -176,7 +178,7 @@ pub(super) fn is_too_old(error: &Error) -> bool {
 }
 
 pub(super) fn retry() -> ExponentialBackoff {
-    let (first, last) = RETRY;
+    let (first, last) = RETRY_DELAYS;
     ExponentialBuilder::default()
         .with_min_delay(first)
         .with_max_delay(last)
@@ -194,7 +196,7 @@ pub(super) struct StalenessCheck {
 
 impl StalenessCheck {
     pub(super) fn new() -> Self {
-        let mut interval = tokio::time::interval(LOOK_FOR_STALENESS);
+        let mut interval = tokio::time::interval(STALENESS_CHECK_INTERVAL);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             interval,
@@ -207,7 +209,7 @@ impl StalenessCheck {
     }
 
     /// Returns whether `backend` has to be listed anew. A list that takes long is not begun twice.
-    pub(super) fn begins_list(&mut self, live: &LiveRules, backend: Backend) -> bool {
+    pub(super) fn should_relist(&mut self, live: &LiveRules, backend: Backend) -> bool {
         let is_stale = live.confirmations().is_stale(backend);
         let was_listing = mem::replace(&mut self.is_listing, is_stale);
         is_stale && !was_listing
@@ -232,26 +234,30 @@ pub(super) fn confirm_watch(live: &Arc<LiveRules>, backend: Backend) -> ConfirmW
 /// `client`, which notifies `answered` of each success, and `confirm` of each watch that has begun. The watcher does not
 /// tell when a watch has begun: without this, trouble would last until something happens to an object. A watch that has
 /// seen more than the API server has, or that goes on from what is stale, is answered as one that has seen too little.
-pub(super) fn noticing(client: Client, answered: Arc<Notify>, confirm: ConfirmWatch) -> Client {
+pub(super) fn notifying_client(
+    client: Client,
+    answered: Arc<Notify>,
+    confirm: ConfirmWatch,
+) -> Client {
     let namespace = client.default_namespace().to_owned();
     let send = move |request: Request<Body>| {
         let client = client.clone();
         let answered = Arc::clone(&answered);
         let confirm = Arc::clone(&confirm);
         async move {
-            let is_watch = history::is_watch(request.uri());
+            let is_watch = revision::is_watch(request.uri());
             let send = async {
-                history::check(&client, request.uri()).await?;
+                revision::check(&client, request.uri()).await?;
                 client.send(request).await
             };
-            let response = tokio::time::timeout(ANSWER_WITHIN, send)
+            let response = tokio::time::timeout(RESPONSE_TIMEOUT, send)
                 .await
                 .map_err(|_| kube::Error::Service("it does not begin to answer".into()))??;
             if response.status().is_success() {
                 answered.notify_one();
                 if is_watch && !confirm() {
                     let why = "what the watch goes on from was last confirmed longer ago than `server.maxStaleness`";
-                    return Err(history::gone(why));
+                    return Err(revision::gone(why));
                 }
             }
             Ok::<_, kube::Error>(response)

@@ -14,33 +14,33 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::events::{self, Events, News};
-use super::failure::{causes, retry_after};
+use super::desired_status::DesiredStatus;
+use super::events::{self, EventRecord, EventRecorder};
+use super::failure::{error_chain, retry_after};
 use super::install::FIELD_MANAGER;
 use super::lease::Election;
-use super::mappings::{Mappings, Observation};
+use super::mapping_controller::{MappingController, Observation};
 use super::object::MappingObject;
-use super::objects::Touched;
-use super::report::Report;
-use super::reported::Reported;
+use super::objects::TouchedNames;
+use super::observed_status::ObservedStatus;
 
 /// How many requests are under way at once; how fast they are answered is the API server's choice.
-const AT_ONCE: usize = 16;
+const MAX_CONCURRENT_WRITES: usize = 16;
 /// How long one may take.
-const WRITTEN_WITHIN: Duration = Duration::from_secs(30);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How soon to go on after a failure at first, and at most; jitter comes on top, at most as much again.
-const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+const RETRY_DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 /// How soon to go on when the right to write is missing.
 const RETRY_REFUSED: Duration = Duration::from_secs(10);
 /// How soon to look again at an object that has changed meanwhile.
 const RETRY_CHANGED: Duration = Duration::from_secs(1);
 /// How soon to write again what somebody else has undone: another program that writes statuses, as Go's server does, would
 /// be answered as fast as the API server goes, for ever.
-const INSIST_EVERY: Duration = Duration::from_secs(10);
+const REWRITE_INTERVAL: Duration = Duration::from_secs(10);
 /// What kube-apiserver says, with 500, of a field that the definition lacks (structured-merge-diff, `typed`).
 const UNKNOWN_FIELD: &str = "field not declared in schema";
 /// After looking at so many objects, others have their turn.
-const LOOKS: u32 = 64;
+const CHECKS_BEFORE_YIELD: u32 = 64;
 
 /// Who writes.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ pub struct Replica {
 impl Replica {
     /// This process, with its Lease in `namespace`.
     #[must_use]
-    pub fn of_this_process(namespace: String) -> Self {
+    pub fn for_this_process(namespace: String) -> Self {
         let host = nix::unistd::gethostname().unwrap_or_default();
         // Seeded by the system: a replica that starts again on the same host is another one.
         let suffix = RandomState::new().build_hasher().finish();
@@ -66,30 +66,30 @@ impl Replica {
 }
 
 /// One status to be written.
-struct Write {
+struct StatusWrite {
     name: Arc<str>,
     uid: String,
-    report: Report,
-    before: Reported,
-    after: Reported,
+    desired_status: DesiredStatus,
+    before: ObservedStatus,
+    after: ObservedStatus,
 }
 
-/// What is to be done about the status of an object.
-enum Look {
+/// What to do about the status of an object.
+enum StatusCheck {
     Nothing,
-    Write(Box<Write>),
-    /// Look again then.
+    Write(Box<StatusWrite>),
+    /// Check again at this time.
     Later(Instant),
 }
 
-/// What became of it.
-enum Outcome {
+/// The outcome of a write.
+enum WriteOutcome {
     Written,
     /// The object is gone, or its status cannot be written as it is.
     Dropped,
-    /// Somebody was faster; a new look is due.
+    /// The object has changed meanwhile; check it again.
     Changed,
-    /// The API server does not take any now.
+    /// The API server accepts no writes now.
     Failed {
         /// The HTTP status; 0 when there was no answer.
         code: u16,
@@ -98,7 +98,7 @@ enum Outcome {
     },
 }
 
-impl Mappings {
+impl MappingController {
     /// Writes statuses whenever `replica` is the elected one, until `stop` is true or its sender is gone.
     pub async fn write_status(
         &self,
@@ -110,54 +110,56 @@ impl Mappings {
             namespace,
             identity,
         } = replica;
-        let events = Events::new(client.clone(), &identity);
+        let events = EventRecorder::new(client.clone(), &identity);
         let election = Election::new(client.clone(), &namespace, identity, self.clock);
         let (leading, mut leads) = watch::channel(false);
         let write = async {
             // The channel closes when the election ends.
             while leads.wait_for(|leads| *leads).await.is_ok() {
                 (self.observe)(Observation::Leading(true));
-                self.due.open(self.objects().names());
+                self.status_queue.open(self.objects().names());
                 tokio::select! {
-                    () = self.write_what_is_due(&client, &events) => {}
+                    () = self.write_queued(&client, &events) => {}
                     _ = leads.wait_for(|leads| !*leads) => {}
                 }
-                self.due.close();
+                self.status_queue.close();
                 (self.observe)(Observation::Leading(false));
             }
         };
         tokio::join!(election.run(leading, stop), write);
     }
 
-    async fn write_what_is_due(&self, client: &Client, events: &Events) {
+    async fn write_queued(&self, client: &Client, events: &EventRecorder) {
         let objects = Api::all(client.clone());
-        let mut under_way = FuturesUnordered::new();
-        let mut busy = Touched::new();
-        let mut again = Touched::new();
+        let mut in_flight = FuturesUnordered::new();
+        let mut writing = TouchedNames::new();
+        let mut again = TouchedNames::new();
         let mut later = FuturesUnordered::new();
-        let mut postponed = Touched::new();
+        let mut postponed = TouchedNames::new();
         let mut retry = retry();
-        let mut told = None;
+        let mut last_code = None;
         let mut paused: Option<Instant> = None;
-        let mut looks: u32 = 0;
+        let mut checks: u32 = 0;
         loop {
-            while paused.is_none() && under_way.len() < AT_ONCE {
-                let Some(name) = self.due.pop() else { break };
-                looks = looks.wrapping_add(1);
-                if looks.is_multiple_of(LOOKS) {
+            while paused.is_none() && in_flight.len() < MAX_CONCURRENT_WRITES {
+                let Some(name) = self.status_queue.pop() else {
+                    break;
+                };
+                checks = checks.wrapping_add(1);
+                if checks.is_multiple_of(CHECKS_BEFORE_YIELD) {
                     tokio::task::yield_now().await;
                 }
-                if busy.contains(&name) {
+                if writing.contains(&name) {
                     again.insert(name);
                     continue;
                 }
-                match self.look(&name) {
-                    Look::Nothing => {}
-                    Look::Write(write) => {
-                        busy.insert(name);
-                        under_way.push(self.write(&objects, events, write));
+                match self.check_status(&name) {
+                    StatusCheck::Nothing => {}
+                    StatusCheck::Write(write) => {
+                        writing.insert(name);
+                        in_flight.push(self.write(&objects, events, write));
                     }
-                    Look::Later(at) => {
+                    StatusCheck::Later(at) => {
                         if postponed.insert(Arc::clone(&name)) {
                             later.push(async move {
                                 tokio::time::sleep_until(at).await;
@@ -167,13 +169,13 @@ impl Mappings {
                     }
                 }
             }
-            let is_full = under_way.len() >= AT_ONCE;
+            let is_full = in_flight.len() >= MAX_CONCURRENT_WRITES;
             let (name, outcome) = tokio::select! {
-                Some(done) = under_way.next() => done,
-                () = self.due.added(), if paused.is_none() && !is_full => continue,
+                Some(done) = in_flight.next() => done,
+                () = self.status_queue.wait_until_added(), if paused.is_none() && !is_full => continue,
                 Some(name) = later.next() => {
                     postponed.remove(&name);
-                    self.due.add([name]);
+                    self.status_queue.add([name]);
                     continue;
                 }
                 () = at(paused), if paused.is_some() => {
@@ -181,27 +183,27 @@ impl Mappings {
                     continue;
                 }
             };
-            busy.remove(&name);
+            writing.remove(&name);
             if again.remove(&name) {
-                self.due.add([Arc::clone(&name)]);
+                self.status_queue.add([Arc::clone(&name)]);
             }
             match outcome {
-                Outcome::Written => {
+                WriteOutcome::Written => {
                     (self.observe)(Observation::StatusWritten);
                     retry = self::retry();
-                    told = None;
+                    last_code = None;
                 }
-                Outcome::Dropped => {}
-                Outcome::Changed => self.due.add([name]),
-                Outcome::Failed { code, error, pause } => {
+                WriteOutcome::Dropped => {}
+                WriteOutcome::Changed => self.status_queue.add([name]),
+                WriteOutcome::Failed { code, error, pause } => {
                     (self.observe)(Observation::StatusFailed);
-                    self.due.add([name]);
+                    self.status_queue.add([name]);
                     // The same may be wrong with thousands of objects.
-                    if told.replace(code) != Some(code) {
+                    if last_code.replace(code) != Some(code) {
                         tracing::warn!("no status is written: {error}; trying again");
                     }
                     if paused.is_none() {
-                        let backed_off = retry.next().unwrap_or(RETRY.1);
+                        let backed_off = retry.next().unwrap_or(RETRY_DELAYS.1);
                         let pause = pause.unwrap_or_default().max(backed_off);
                         paused = Some(Instant::now() + pause);
                     }
@@ -210,35 +212,35 @@ impl Mappings {
         }
     }
 
-    /// What has to be written about the object `name`, if anything.
-    fn look(&self, name: &Arc<str>) -> Look {
+    /// Checks whether the status of the object `name` has to be written.
+    fn check_status(&self, name: &Arc<str>) -> StatusCheck {
         let objects = self.objects();
         let Some(known) = objects.get(name) else {
-            return Look::Nothing;
+            return StatusCheck::Nothing;
         };
         let reports = self.live.inspect(|rules, notes| {
-            (rules.backend() == Backend::Crd).then(|| Report::new(name, known, rules, notes))
+            (rules.backend() == Backend::Crd).then(|| DesiredStatus::new(name, known, rules, notes))
         });
-        let Some(report) = reports.into_iter().flatten().next() else {
-            return Look::Nothing;
+        let Some(desired_status) = reports.into_iter().flatten().next() else {
+            return StatusCheck::Nothing;
         };
-        let before = known.reported;
-        let after = report.reported(known.generation, &before, (self.clock)());
-        if after.agrees_with(&before) {
-            return Look::Nothing;
+        let before = known.observed_status;
+        let after = desired_status.to_observed(known.generation, &before, (self.clock)());
+        if after.equals_ignoring_times(&before) {
+            return StatusCheck::Nothing;
         }
         if let Some((at, what)) = known.written
             && what == after.fingerprint()
         {
-            let at = Instant::from_std(at) + INSIST_EVERY;
+            let at = Instant::from_std(at) + REWRITE_INTERVAL;
             if at > Instant::now() {
-                return Look::Later(at);
+                return StatusCheck::Later(at);
             }
         }
-        Look::Write(Box::new(Write {
+        StatusCheck::Write(Box::new(StatusWrite {
             name: Arc::clone(name),
             uid: known.uid().to_owned(),
-            report,
+            desired_status,
             before,
             after,
         }))
@@ -247,42 +249,45 @@ impl Mappings {
     async fn write(
         &self,
         objects: &Api<MappingObject>,
-        events: &Events,
-        write: Box<Write>,
-    ) -> (Arc<str>, Outcome) {
+        events: &EventRecorder,
+        write: Box<StatusWrite>,
+    ) -> (Arc<str>, WriteOutcome) {
         let name = Arc::clone(&write.name);
-        let outcome = match tokio::time::timeout(WRITTEN_WITHIN, self.send(objects, &write)).await {
+        let outcome = match tokio::time::timeout(WRITE_TIMEOUT, self.send(objects, &write)).await {
             Ok(Ok(())) => {
-                let news = News::new(&write.report, &write.before, &write.after);
+                let records = EventRecord::new(&write.desired_status, &write.before, &write.after);
                 let about = events::mapping(&name, &write.uid);
-                events.tell(&about, news, (self.clock)()).await;
-                Outcome::Written
+                events.publish(&about, records, (self.clock)()).await;
+                WriteOutcome::Written
             }
             Ok(Err(error)) => {
-                let outcome = Outcome::of(&name, &error);
-                if matches!(outcome, Outcome::Changed) {
+                let outcome = WriteOutcome::from_error(&name, &error);
+                if matches!(outcome, WriteOutcome::Changed) {
                     tokio::time::sleep(RETRY_CHANGED).await;
                 }
                 outcome
             }
-            Err(_) => Outcome::Failed {
+            Err(_) => WriteOutcome::Failed {
                 code: 0,
-                error: format!("the API server did not answer within {WRITTEN_WITHIN:?}"),
+                error: format!("the API server did not answer within {WRITE_TIMEOUT:?}"),
                 pause: None,
             },
         };
         (name, outcome)
     }
 
-    async fn send(&self, objects: &Api<MappingObject>, write: &Write) -> kube::Result<()> {
-        let Write {
-            name, uid, report, ..
+    async fn send(&self, objects: &Api<MappingObject>, write: &StatusWrite) -> kube::Result<()> {
+        let StatusWrite {
+            name,
+            uid,
+            desired_status,
+            ..
         } = write;
-        let apply = report.patch(name, uid, &write.after);
+        let apply = desired_status.patch(name, uid, &write.after);
         let force = PatchParams::apply(FIELD_MANAGER).force();
         let mut object = patch(objects, name, &force, &Patch::Apply(apply)).await?;
-        let written = Reported::read(object.status());
-        if let Some(removal) = report.removal(uid, &written) {
+        let written = ObservedStatus::from_status(object.status());
+        if let Some(removal) = desired_status.removal(uid, &written) {
             let params = PatchParams {
                 field_manager: Some(FIELD_MANAGER.to_owned()),
                 ..PatchParams::default()
@@ -290,7 +295,7 @@ impl Mappings {
             object = patch(objects, name, &params, &Patch::Merge(removal)).await?;
         }
         let at = Instant::now().into_std();
-        self.objects().note_written(&object, at);
+        self.objects().record_written_status(&object, at);
         Ok(())
     }
 }
@@ -304,12 +309,12 @@ async fn patch(
     objects.patch_status(name, params, patch).await
 }
 
-impl Outcome {
-    fn of(name: &str, error: &kube::Error) -> Self {
+impl WriteOutcome {
+    fn from_error(name: &str, error: &kube::Error) -> Self {
         let kube::Error::Api(status) = error else {
             return Self::Failed {
                 code: 0,
-                error: causes(error),
+                error: error_chain(error),
                 pause: None,
             };
         };
@@ -352,7 +357,7 @@ async fn at(time: Option<Instant>) {
 }
 
 fn retry() -> ExponentialBackoff {
-    let (first, last) = RETRY;
+    let (first, last) = RETRY_DELAYS;
     ExponentialBuilder::default()
         .with_min_delay(first)
         .with_max_delay(last)

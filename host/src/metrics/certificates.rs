@@ -4,7 +4,7 @@ use ack_ram_core::time::UnixTime;
 use prometheus::{Error, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
 use crate::certs::ClientRefusal;
-use crate::metrics::{named, register};
+use crate::metrics::{metric_opts, register};
 
 /// Certificates: until when they are good, and how they are replaced. A clone counts the same.
 #[derive(Clone)]
@@ -17,19 +17,19 @@ pub struct CertificateMetrics {
 
 impl CertificateMetrics {
     pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
-        let expiry = named(
+        let expiry = metric_opts(
             "certificate_expiry_timestamp_seconds",
             "When the certificate ends, as a Unix time: the CA in the state directory (ca), what it issues (serving), the pair of server.tls (own), the CA of clients (client_ca), the certificate in the kubeconfig that this server writes (client), and that of the client that connected last (client_seen).",
         );
-        let rotations = named(
+        let rotations = metric_opts(
             "certificate_rotations_total",
             "Certificates that were replaced while the server ran, or could not be.",
         );
-        let own_trouble = named(
+        let own_trouble = metric_opts(
             "certificate_files_trouble",
             "Whether the files of server.tls hold something now that cannot be served; what they held before is.",
         );
-        let refused = named(
+        let refused = metric_opts(
             "client_refusals_total",
             "Requests to /authenticate and /ext-authz of clients without a certificate that lets them ask.",
         );
@@ -48,36 +48,36 @@ impl CertificateMetrics {
         })
     }
 
-    /// Counts for nobody: a command has no scraper.
+    /// Builds metrics that are never scraped, for commands.
     ///
     /// # Errors
     /// As for [`crate::metrics::Metrics::new`]: never.
-    pub fn unscraped() -> Result<Self, Error> {
+    pub fn disabled() -> Result<Self, Error> {
         Self::new(&Registry::new())
     }
 
-    /// `certificate`, a value of that label, is good until `at`.
-    pub fn expires(&self, certificate: &str, at: UnixTime) {
+    /// Sets the expiry of `certificate`, a value of that label.
+    pub fn set_expiry(&self, certificate: &str, at: UnixTime) {
         self.expiry
             .with_label_values(&[certificate])
             .set(at.seconds());
     }
 
-    /// `certificate` was replaced, or that failed.
-    pub fn rotated(&self, certificate: &str, is_replaced: bool) {
+    /// Counts a rotation of `certificate`, successful or not.
+    pub fn count_rotation(&self, certificate: &str, is_replaced: bool) {
         let result = if is_replaced { "success" } else { "failure" };
         self.rotations
             .with_label_values(&[certificate, result])
             .inc();
     }
 
-    /// Whether the operator's own files hold something that cannot be served.
-    pub fn own_trouble(&self, is_so: bool) {
+    /// Sets whether the operator's files hold something that cannot be served.
+    pub fn set_own_trouble(&self, is_so: bool) {
         self.own_trouble.set(is_so.into());
     }
 
-    /// A client was told that it may not ask.
-    pub fn refused(&self, why: ClientRefusal) {
+    /// Counts the refusal of a client.
+    pub fn count_refusal(&self, why: ClientRefusal) {
         self.refused.with_label_values(&[why.label()]).inc();
     }
 }

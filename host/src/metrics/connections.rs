@@ -2,21 +2,21 @@
 
 use prometheus::{Error, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
-use crate::metrics::{named, register};
+use crate::metrics::{metric_opts, register};
 
 /// What becomes of connections, at each of the ports, and of requests that are given up.
-pub struct Connections {
+pub struct ConnectionMetrics {
     open: IntGaugeVec,
     evicted: IntCounterVec,
     panics: IntCounterVec,
     floods: IntCounterVec,
     large_heads: IntCounterVec,
-    shed: [(Shed, IntCounter); 3],
+    shed: [(OverloadReason, IntCounter); 3],
 }
 
 /// Counts the connections to one port.
 #[derive(Clone)]
-pub(crate) struct ConnectionMetrics {
+pub(crate) struct PortMetrics {
     /// Those that are open.
     pub(crate) open: IntGauge,
     /// Those that were closed to make room for others.
@@ -31,7 +31,7 @@ pub(crate) struct ConnectionMetrics {
 
 /// What there was too much of when a request was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shed {
+pub(crate) enum OverloadReason {
     /// Bodies on their way.
     Bodies,
     /// Logins that wait for STS.
@@ -40,7 +40,7 @@ pub(crate) enum Shed {
     Scrapes,
 }
 
-impl Shed {
+impl OverloadReason {
     const ALL: [Self; 3] = [Self::Bodies, Self::Sts, Self::Scrapes];
 
     fn label(self) -> &'static str {
@@ -52,26 +52,26 @@ impl Shed {
     }
 }
 
-impl Connections {
+impl ConnectionMetrics {
     pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
-        let open = named("connections", "Connections that are open, by port.");
-        let evicted = named(
+        let open = metric_opts("connections", "Connections that are open, by port.");
+        let evicted = metric_opts(
             "connections_evicted_total",
             "Connections that were closed to make room for others, by port.",
         );
-        let panics = named(
+        let panics = metric_opts(
             "requests_panicked_total",
             "Requests that were answered with HTTP 503 since the program failed on them, by port. Each is a defect.",
         );
-        let floods = named(
+        let floods = metric_opts(
             "connections_flooding_total",
             "Connections that the server closed because the client sent too many frames, or too small pieces, that start no request, by port.",
         );
-        let large_heads = named(
+        let large_heads = metric_opts(
             "requests_head_too_large_total",
             "Requests that were answered with HTTP 431 because the URL and the headers were too large, by port. HTTP/2 requests far beyond the limit are not counted.",
         );
-        let shed = named(
+        let shed = metric_opts(
             "requests_shed_total",
             "Requests that were answered with HTTP 503 since there were too many, by what there was too much of: bodies on their way, logins that wait for STS, scrapes of the metrics.",
         );
@@ -82,14 +82,15 @@ impl Connections {
             panics: register(registry, IntCounterVec::new(panics, &["port"]))?,
             floods: register(registry, IntCounterVec::new(floods, &["port"]))?,
             large_heads: register(registry, IntCounterVec::new(large_heads, &["port"]))?,
-            shed: Shed::ALL.map(|reason| (reason, shed.with_label_values(&[reason.label()]))),
+            shed: OverloadReason::ALL
+                .map(|reason| (reason, shed.with_label_values(&[reason.label()]))),
         })
     }
 
     /// What counts the connections to `port`, by its name.
-    pub(crate) fn port(&self, port: &str) -> ConnectionMetrics {
+    pub(crate) fn port(&self, port: &str) -> PortMetrics {
         let labels = &[port];
-        ConnectionMetrics {
+        PortMetrics {
             open: self.open.with_label_values(labels),
             evicted: self.evicted.with_label_values(labels),
             panics: self.panics.with_label_values(labels),
@@ -98,8 +99,8 @@ impl Connections {
         }
     }
 
-    /// A request was given up.
-    pub(crate) fn shed(&self, reason: Shed) {
+    /// Counts a request that was rejected under overload.
+    pub(crate) fn count_overload(&self, reason: OverloadReason) {
         if let Some((_, counter)) = self.shed.iter().find(|(known, _)| *known == reason) {
             counter.inc();
         }

@@ -3,7 +3,7 @@
 use ack_ram_core::gateway::RefusalKind;
 use prometheus::{Error, IntCounter, IntCounterVec, Registry};
 
-use crate::metrics::{named, register};
+use crate::metrics::{metric_opts, register};
 
 const REFUSALS: [RefusalKind; 4] = [
     RefusalKind::NoToken,
@@ -13,15 +13,15 @@ const REFUSALS: [RefusalKind; 4] = [
 ];
 
 /// What proxies are answered.
-pub struct ExtAuthz {
+pub struct ExtAuthzMetrics {
     passed: IntCounter,
     preflights: IntCounter,
     refused: [(RefusalKind, IntCounter); 4],
 }
 
-impl ExtAuthz {
+impl ExtAuthzMetrics {
     pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
-        let answers = named(
+        let answers = metric_opts(
             "ext_authz_answers_total",
             "Answers to proxies: passed, preflight (passed without a token), no_token, invalid_token (HTTP 401 both), forbidden (403), unavailable (503).",
         );
@@ -33,13 +33,13 @@ impl ExtAuthz {
         })
     }
 
-    /// A CORS preflight passed without a token.
-    pub fn preflight_passed(&self) {
+    /// Counts a CORS preflight that passed without a token.
+    pub fn count_preflight(&self) {
         self.preflights.inc();
     }
 
-    /// A proxy was answered: with a yes, unless `refused` says why not.
-    pub fn answered(&self, refused: Option<RefusalKind>) {
+    /// Counts an answer to a proxy: a pass, or a refusal of the kind `refused`.
+    pub fn count_answer(&self, refused: Option<RefusalKind>) {
         let counter = match refused {
             None => Some(&self.passed),
             Some(kind) => self

@@ -3,7 +3,7 @@
 use prometheus::{Error, IntCounter, IntCounterVec, IntGauge, Registry};
 
 use crate::logging;
-use crate::metrics::{named, register};
+use crate::metrics::{metric_opts, register};
 
 /// What becomes of lines of the audit file.
 #[derive(Clone)]
@@ -18,11 +18,11 @@ pub struct AuditMetrics {
 
 impl AuditMetrics {
     pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
-        let lines = named(
+        let lines = metric_opts(
             "audit_lines_total",
             "Lines for the audit file by what became of them: written, or lost since there was no room or the file could not be written.",
         );
-        let trouble = named(
+        let trouble = metric_opts(
             "audit_trouble",
             "Whether the audit file could not be written when it was last tried.",
         );
@@ -42,7 +42,7 @@ pub(super) struct LogMetrics {
 
 impl LogMetrics {
     pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
-        let lost = named(
+        let lost = metric_opts(
             "log_lines_lost_total",
             "Lines of the log that nobody will read, since standard error was not read or could not be written.",
         );

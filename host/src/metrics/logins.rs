@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use ack_ram_core::decision::Outcome;
 use prometheus::{Error, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry};
 
-use crate::metrics::{named, register};
+use crate::metrics::{metric_opts, register};
 
 /// The result of what is no review. The others are those of [`ack_ram_core::decision::Decision::metric_result`].
 pub const MALFORMED_REQUEST: &str = "malformed_request";
@@ -20,7 +20,7 @@ const RESULTS: [&str; 5] = [
 ];
 
 /// What becomes of reviews.
-pub struct Logins {
+pub struct LoginMetrics {
     latency: HistogramVec,
     /// Of each of [`RESULTS`]: a login looks up no label.
     by_result: [(&'static str, Histogram); 5],
@@ -31,14 +31,14 @@ pub struct Logins {
     not_ours: IntCounter,
 }
 
-impl Logins {
+impl LoginMetrics {
     pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
-        let latency = named("authenticate_latency_seconds", "Authenticate call latency");
-        let in_flight = named(
+        let latency = metric_opts("authenticate_latency_seconds", "Authenticate call latency");
+        let in_flight = metric_opts(
             "authentications_in_flight",
             "Requests to /authenticate and /ext-authz that are being answered.",
         );
-        let decisions = named(
+        let decisions = metric_opts(
             "decisions_total",
             "Decisions about tokens: granted, denied, unable (it could not be told, and HTTP 503 was answered), not_ours (the token is of another kind).",
         );
@@ -57,42 +57,42 @@ impl Logins {
         })
     }
 
-    /// This was decided about a token.
-    pub fn decided(&self, outcome: &Outcome) {
+    /// Counts a decision about a token.
+    pub fn count_decision(&self, outcome: &Outcome) {
         let count = match outcome {
             Outcome::Granted(_) => &self.granted,
             Outcome::Denied(_) => &self.denied,
-            Outcome::Unable(_) => &self.unable,
-            Outcome::NotOurs => &self.not_ours,
+            Outcome::Unavailable(_) => &self.unable,
+            Outcome::UnrecognizedToken => &self.not_ours,
         };
         count.inc();
     }
 
-    /// A request to `/authenticate` or `/ext-authz` has come.
-    pub fn begin(&self) -> Login<'_> {
+    /// Begins to time a request to `/authenticate` or `/ext-authz`.
+    pub fn begin(&self) -> LoginTimer<'_> {
         self.in_flight.inc();
-        Login {
+        LoginTimer {
             logins: self,
             started: Instant::now(),
         }
     }
 }
 
-/// A request to `/authenticate` or `/ext-authz` that is being answered. One that nobody waits for any longer is just dropped.
+/// Times a request to `/authenticate` or `/ext-authz`. An abandoned request is just dropped.
 #[must_use]
-pub struct Login<'a> {
-    logins: &'a Logins,
+pub struct LoginTimer<'a> {
+    logins: &'a LoginMetrics,
     started: Instant,
 }
 
-impl Login<'_> {
-    /// How long it has taken until now.
+impl LoginTimer<'_> {
+    /// Returns the time since the request began.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// It has been answered: with [`MALFORMED_REQUEST`], or by a decision with this `metric_result`.
+    /// Ends the request with the result [`MALFORMED_REQUEST`], or with the `metric_result` of a decision.
     pub fn end(self, result: &str) {
         let seconds = self.elapsed().as_secs_f64();
         let mut known = self.logins.by_result.iter();
@@ -107,7 +107,7 @@ impl Login<'_> {
     }
 }
 
-impl Drop for Login<'_> {
+impl Drop for LoginTimer<'_> {
     fn drop(&mut self) {
         self.logins.in_flight.dec();
     }

@@ -29,18 +29,18 @@ use tokio::sync::{Mutex, Semaphore};
 use crate::backends::live::LiveRules;
 use crate::env::Clock;
 pub use certificates::CertificateMetrics;
-pub use connections::Connections;
-pub(crate) use connections::{ConnectionMetrics, Shed};
-pub use ext_authz::ExtAuthz;
+pub use connections::ConnectionMetrics;
+pub(crate) use connections::{OverloadReason, PortMetrics};
+pub use ext_authz::ExtAuthzMetrics;
 pub use lines::AuditMetrics;
 use lines::LogMetrics;
-pub use logins::{Login, Logins, MALFORMED_REQUEST};
+pub use logins::{LoginMetrics, LoginTimer, MALFORMED_REQUEST};
 #[cfg(target_os = "linux")]
 use process::ProcessGauges;
 use rules::RuleGauges;
-pub use sources::Sources;
+pub use sources::SourceMetrics;
 pub(crate) use sts::{CacheMetrics, QueueMetrics};
-pub use sts::{StsCalls, StsMetrics};
+pub use sts::{EndpointMetrics, StsMetrics};
 
 /// What the body of [`Metrics::text`] is (Prometheus exposition formats, text format 0.0.4).
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -55,28 +55,28 @@ const NAMESPACE: &str = "ack_ram_authenticator";
 /// The metrics of one server.
 pub struct Metrics {
     /// What becomes of reviews.
-    pub logins: Logins,
+    pub logins: LoginMetrics,
     /// Certificates, the server's and its clients'.
     pub certificates: CertificateMetrics,
     /// How STS answers.
     pub sts: StsMetrics,
     /// How mappings come in.
-    pub sources: Sources,
+    pub sources: SourceMetrics,
     /// What becomes of connections.
-    pub connections: Connections,
+    pub connections: ConnectionMetrics,
     /// What proxies are answered.
-    pub ext_authz: ExtAuthz,
+    pub ext_authz: ExtAuthzMetrics,
     /// What becomes of lines of the audit file.
     pub audit: AuditMetrics,
     registry: Registry,
     /// One scrape at a time.
-    scrape: Arc<Mutex<Scrape>>,
+    scrape: Arc<Mutex<ScrapeState>>,
     /// Those who wait for it.
     scrapes: Semaphore,
 }
 
 /// What is looked at when somebody asks.
-struct Scrape {
+struct ScrapeState {
     rules: RuleGauges,
     log: LogMetrics,
     #[cfg(target_os = "linux")]
@@ -90,22 +90,22 @@ impl Metrics {
     /// When two metrics have one name, or a name is none: never, as they are written here.
     pub fn new(rules: Arc<LiveRules>, clock: Clock) -> Result<Self, Error> {
         let registry = Registry::new();
-        let build = named("build_info", "Always 1; tells which version runs.");
+        let build = metric_opts("build_info", "Always 1; tells which version runs.");
         let build = register(&registry, IntGaugeVec::new(build, &["version"]))?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let scrape = Scrape {
+        let scrape = ScrapeState {
             rules: RuleGauges::new(&registry, rules, clock)?,
             log: LogMetrics::new(&registry)?,
             #[cfg(target_os = "linux")]
             process: ProcessGauges::new(&registry)?,
         };
         Ok(Self {
-            logins: Logins::new(&registry)?,
+            logins: LoginMetrics::new(&registry)?,
             certificates: CertificateMetrics::new(&registry)?,
             sts: StsMetrics::new(&registry)?,
-            sources: Sources::new(&registry)?,
-            connections: Connections::new(&registry)?,
-            ext_authz: ExtAuthz::new(&registry)?,
+            sources: SourceMetrics::new(&registry)?,
+            connections: ConnectionMetrics::new(&registry)?,
+            ext_authz: ExtAuthzMetrics::new(&registry)?,
             audit: AuditMetrics::new(&registry)?,
             scrape: Arc::new(Mutex::new(scrape)),
             scrapes: Semaphore::new(MAX_SCRAPES),
@@ -117,11 +117,14 @@ impl Metrics {
     ///
     /// # Errors
     /// When too many ask for them, or they cannot be written.
-    pub async fn text(&self) -> Result<String, NoMetrics> {
-        let _turn = self.scrapes.try_acquire().map_err(|_| NoMetrics::Crowded)?;
+    pub async fn text(&self) -> Result<String, MetricsError> {
+        let _turn = self
+            .scrapes
+            .try_acquire()
+            .map_err(|_| MetricsError::TooManyScrapes)?;
         let scrape = Arc::clone(&self.scrape).lock_owned();
         let scrape = tokio::time::timeout(SCRAPE_DEADLINE, scrape).await;
-        let mut scrape = scrape.map_err(|_| NoMetrics::Crowded)?;
+        let mut scrape = scrape.map_err(|_| MetricsError::TooManyScrapes)?;
         let registry = self.registry.clone();
         // A hundred thousand rules take milliseconds, which logins shall not wait for.
         let written = tokio::task::spawn_blocking(move || {
@@ -134,32 +137,32 @@ impl Metrics {
         written
             .await
             .unwrap_or_else(|error| Err(Error::Msg(error.to_string())))
-            .map_err(NoMetrics::Unwritten)
+            .map_err(MetricsError::EncodeFailed)
     }
 }
 
 /// Why there are no metrics now.
 #[derive(Debug)]
-pub enum NoMetrics {
+pub enum MetricsError {
     /// Too many ask for them.
-    Crowded,
+    TooManyScrapes,
     /// They cannot be written.
-    Unwritten(Error),
+    EncodeFailed(Error),
 }
 
-impl fmt::Display for NoMetrics {
+impl fmt::Display for MetricsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Crowded => f.write_str("too many ask for the metrics at once; ask again"),
-            Self::Unwritten(error) => write!(f, "the metrics cannot be written: {error}"),
+            Self::TooManyScrapes => f.write_str("too many ask for the metrics at once; ask again"),
+            Self::EncodeFailed(error) => write!(f, "the metrics cannot be written: {error}"),
         }
     }
 }
 
-impl std::error::Error for NoMetrics {}
+impl std::error::Error for MetricsError {}
 
 /// A metric of this program.
-fn named(name: &str, help: &str) -> Opts {
+fn metric_opts(name: &str, help: &str) -> Opts {
     Opts::new(name, help).namespace(NAMESPACE)
 }
 

@@ -9,7 +9,7 @@ use prometheus::{Error, IntGaugeVec, Registry};
 
 use crate::backends::live::{BackendNotes, LiveRules};
 use crate::env::Clock;
-use crate::metrics::{named, register};
+use crate::metrics::{metric_opts, register};
 
 /// What is known about the rules in effect.
 pub(super) struct RuleGauges {
@@ -33,27 +33,27 @@ impl RuleGauges {
         live: Arc<LiveRules>,
         clock: Clock,
     ) -> Result<Self, Error> {
-        let rules = named(
+        let rules = metric_opts(
             "rules",
             "Rules by what became of them: in effect, kept in the form before a broken edit, refused, or conflicted: never asked, for another comes first.",
         );
-        let is_read = named(
+        let is_read = metric_opts(
             "backend_read",
             "Whether everything that the backend holds has been read once; until then it cannot be told who may log in.",
         );
-        let has_trouble = named(
+        let has_trouble = metric_opts(
             "backend_trouble",
             "Whether something keeps the backend as a whole from being read now; its rules stay as they were.",
         );
-        let is_broken = named(
+        let is_broken = metric_opts(
             "backend_broken",
             "Whether what the backend holds was read and is broken as a whole. If it was read before, its last good rules stay in effect; otherwise logins that need it or a later backend get 503.",
         );
-        let kept_age = named(
+        let kept_age = metric_opts(
             "kept_age_seconds",
             "For how long the oldest of the kept rules has been out of date; 0 when none is kept.",
         );
-        let confirmed_age = named(
+        let confirmed_age = metric_opts(
             "backend_confirmed_age_seconds",
             "Time since the source last confirmed its mappings: an API server by a complete list, an answered watch, or an event; a file by a look that could read it. A healthy backend stays below two minutes; there is no series before the first confirmation.",
         );
@@ -78,11 +78,14 @@ impl RuleGauges {
         let snapshot = Arc::downgrade(&self.live.snapshot());
         if !Weak::ptr_eq(&snapshot, &self.seen) {
             // Conflicts are counted when sources no longer wait.
-            let looks = self.live.inspect(Look::new);
-            self.kept_since = looks.iter().map(|look| self.show(look)).collect();
+            let snapshots = self.live.inspect(BackendSnapshot::new);
+            self.kept_since = snapshots
+                .iter()
+                .map(|snapshot| self.set_gauges(snapshot))
+                .collect();
             self.seen = snapshot;
         }
-        self.show_confirmations();
+        self.set_confirmations();
         let now = (self.clock)();
         for (backend, since) in &self.kept_since {
             let age = since.map_or(0, |since| now.seconds_since(since).max(0));
@@ -92,7 +95,7 @@ impl RuleGauges {
         }
     }
 
-    fn show_confirmations(&self) {
+    fn set_confirmations(&self) {
         for rules in self.live.snapshot().backends() {
             let backend = rules.backend();
             if let Some(age) = self.live.confirmations().age(backend) {
@@ -104,35 +107,37 @@ impl RuleGauges {
         }
     }
 
-    fn show(&self, look: &Look) -> (Backend, Option<UnixTime>) {
-        let backend = look.rules.backend();
+    fn set_gauges(&self, snapshot: &BackendSnapshot) -> (Backend, Option<UnixTime>) {
+        let backend = snapshot.rules.backend();
         let name = &*backend.to_string();
-        let conflicts = look.rules.conflicts();
-        let losers = conflicts.iter().map(|conflict| &conflict.loser.position);
-        let conflicted = losers.filter(|loser| !look.kept.contains(*loser)).count();
-        let kept = look.kept.len();
-        let in_effect = look.rules.len().saturating_sub(kept + conflicted);
+        let conflicts = snapshot.rules.conflicts();
+        let shadowed = conflicts.iter().map(|conflict| &conflict.shadowed.position);
+        let conflicted = shadowed
+            .filter(|loser| !snapshot.kept.contains(*loser))
+            .count();
+        let kept = snapshot.kept.len();
+        let in_effect = snapshot.rules.len().saturating_sub(kept + conflicted);
         for (state, count) in [
             ("in_effect", in_effect),
             ("kept", kept),
-            ("refused", look.refused),
+            ("refused", snapshot.refused),
             ("conflicted", conflicted),
         ] {
             let count = i64::try_from(count).unwrap_or(i64::MAX);
             self.rules.with_label_values(&[name, state]).set(count);
         }
-        let is_read = look.rules.is_read().into();
+        let is_read = snapshot.rules.is_synced().into();
         self.is_read.with_label_values(&[name]).set(is_read);
-        let has_trouble = look.has_trouble.into();
+        let has_trouble = snapshot.has_trouble.into();
         self.has_trouble.with_label_values(&[name]).set(has_trouble);
-        let is_broken = look.is_broken.into();
+        let is_broken = snapshot.is_broken.into();
         self.is_broken.with_label_values(&[name]).set(is_broken);
-        (backend, look.kept_since)
+        (backend, snapshot.kept_since)
     }
 }
 
 /// What is seen of one backend.
-struct Look {
+struct BackendSnapshot {
     rules: BackendRules,
     /// Positions.
     kept: HashSet<String>,
@@ -143,10 +148,10 @@ struct Look {
     is_broken: bool,
 }
 
-impl Look {
+impl BackendSnapshot {
     fn new(rules: &BackendRules, notes: &BackendNotes) -> Self {
-        let kept = notes.in_effect.iter().filter_map(|(position, effect)| {
-            let kept = effect.kept.as_ref()?;
+        let kept = notes.in_effect.iter().filter_map(|(position, activation)| {
+            let kept = activation.retention.as_ref()?;
             Some((position.clone(), kept.since))
         });
         let (kept, since): (HashSet<String>, Vec<UnixTime>) = kept.unzip();
@@ -157,7 +162,7 @@ impl Look {
             kept_since: since.into_iter().min(),
             kept,
             has_trouble: notes.trouble.is_some(),
-            is_broken: notes.trouble.is_some() && notes.trouble_quotes,
+            is_broken: notes.trouble.is_some() && notes.is_trouble_confidential,
         }
     }
 }

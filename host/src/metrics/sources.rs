@@ -10,7 +10,7 @@ use prometheus::{
 };
 
 use crate::kubernetes::Observation;
-use crate::metrics::{named, register};
+use crate::metrics::{metric_opts, register};
 
 /// In seconds. A change is in effect within milliseconds; ten thousand at once take a second.
 const LAG_BUCKETS: [f64; 13] = [
@@ -18,7 +18,7 @@ const LAG_BUCKETS: [f64; 13] = [
 ];
 
 /// How mappings come in. Whoever reads them tells it here.
-pub struct Sources {
+pub struct SourceMetrics {
     lag: HistogramVec,
     reloads: IntCounterVec,
     reloaded: IntGaugeVec,
@@ -29,34 +29,34 @@ pub struct Sources {
     is_leading: IntGauge,
 }
 
-impl Sources {
+impl SourceMetrics {
     pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
-        let lag = named(
+        let lag = metric_opts(
             "mapping_watch_lag_seconds",
             "From when a change was read to when it was in effect; of changes taken together, the first.",
         );
         let lag = HistogramOpts::from(lag).buckets(LAG_BUCKETS.to_vec());
-        let reloads = named(
+        let reloads = metric_opts(
             "reloads_total",
             "How often changed contents were taken over, or could not be.",
         );
-        let reloaded = named(
+        let reloaded = metric_opts(
             "reload_info",
             "Always 1; the hash is of the contents that were last taken over.",
         );
-        let watch_failures = named(
+        let watch_failures = metric_opts(
             "mapping_watch_failures_total",
             "How often mappings could not be read or watched, or a watch ended early.",
         );
-        let config_map = named(
+        let config_map = metric_opts(
             "configmap_watch_failures_total",
             "ACK Configmap watch failures",
         );
-        let status_writes = named(
+        let status_writes = metric_opts(
             "status_writes_total",
             "Statuses of objects that were written, or could not be.",
         );
-        let is_leading = named(
+        let is_leading = metric_opts(
             "status_writer_leading",
             "1 while this replica is the one that writes statuses.",
         );
@@ -74,14 +74,14 @@ impl Sources {
         })
     }
 
-    /// A change to the mappings of `backend` is in effect, so long after it was read.
-    pub fn in_effect(&self, backend: Backend, after: Duration) {
+    /// Observes the time from reading a change of `backend` to its effect.
+    pub fn observe_lag(&self, backend: Backend, after: Duration) {
         let lag = self.lag.with_label_values(&[backend.to_string()]);
         lag.observe(after.as_secs_f64());
     }
 
-    /// The contents of `source` with this hash are in effect now.
-    pub fn reloaded(&self, source: Backend, hash: &str) {
+    /// Records that the contents of `source` with this hash are in effect.
+    pub fn record_reload(&self, source: Backend, hash: &str) {
         self.count_reload(source, "success");
         let name = source.to_string();
         let mut hashes = self.hashes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,13 +92,13 @@ impl Sources {
         self.reloaded.with_label_values(&[&*name, hash]).set(1);
     }
 
-    /// `source` holds something that cannot be used; what it held before stays in effect.
-    pub fn reload_failed(&self, source: Backend) {
+    /// Records that `source` is invalid; its previous contents stay in effect.
+    pub fn record_reload_failure(&self, source: Backend) {
         self.count_reload(source, "failure");
     }
 
-    /// The mappings of `backend` could not be read or watched, or a watch ended early.
-    pub fn watch_failed(&self, backend: Backend) {
+    /// Counts a failure to read or watch the mappings of `backend`, or an early end of a watch.
+    pub fn count_watch_failure(&self, backend: Backend) {
         let failures = self
             .watch_failures
             .with_label_values(&[backend.to_string()]);
@@ -108,12 +108,12 @@ impl Sources {
         }
     }
 
-    /// What the watch of `RAMIdentityMapping` objects and the writer of their statuses tell.
+    /// Records an observation of the watch of `RAMIdentityMapping` objects, or of the writer of their statuses.
     pub fn observe(&self, observation: Observation) {
         match observation {
-            Observation::InEffect { after, .. } => self.in_effect(Backend::Crd, after),
+            Observation::InEffect { after, .. } => self.observe_lag(Backend::Crd, after),
             Observation::Listed => {}
-            Observation::WatchFailed => self.watch_failed(Backend::Crd),
+            Observation::WatchFailed => self.count_watch_failure(Backend::Crd),
             Observation::StatusWritten => self.count_status("success"),
             Observation::StatusFailed => self.count_status("failure"),
             Observation::Leading(is_leading) => self.is_leading.set(is_leading.into()),

@@ -7,13 +7,13 @@ use prometheus::{
     Error, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
 };
 
-use crate::metrics::{named, register};
-use crate::sts::Answer;
+use crate::metrics::{metric_opts, register};
+use crate::sts::StsResponse;
 
 /// How STS answers, at each of its endpoints, and what is asked of it.
 pub struct StsMetrics {
     latency: HistogramVec,
-    counters: Counters,
+    counters: CallCounters,
     retries: IntCounterVec,
     fallbacks: IntCounterVec,
     breakers: IntGaugeVec,
@@ -24,7 +24,7 @@ pub struct StsMetrics {
 }
 
 #[derive(Clone)]
-struct Counters {
+struct CallCounters {
     failures: IntCounter,
     responses: IntCounterVec,
     in_flight: IntGauge,
@@ -49,51 +49,51 @@ pub(crate) struct CacheMetrics {
 
 impl StsMetrics {
     pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
-        let latency = named(
+        let latency = metric_opts(
             "sts_latency_seconds",
             "How long calls to STS took, answered or not.",
         );
-        let failures = named(
+        let failures = metric_opts(
             "sts_connection_failures_total",
             "Sts call could not succeed or timedout",
         );
-        let responses = named("sts_responses_total", "Sts responses with error code label");
-        let in_flight = named("sts_calls_in_flight", "Calls to STS that are under way.");
-        let retries = named(
+        let responses = metric_opts("sts_responses_total", "Sts responses with error code label");
+        let in_flight = metric_opts("sts_calls_in_flight", "Calls to STS that are under way.");
+        let retries = metric_opts(
             "sts_retries_total",
             "Calls to STS that were sent once more, since the connection failed.",
         );
-        let fallbacks = named(
+        let fallbacks = metric_opts(
             "sts_fallbacks_total",
             "Calls that went to this endpoint because those before it failed.",
         );
-        let breakers = named(
+        let breakers = metric_opts(
             "sts_breaker_state",
             "State of the circuit breaker of the endpoint: 0 closed, 1 half-open (a probe is under way), 2 open.",
         );
-        let waiting = named(
+        let waiting = metric_opts(
             "sts_queue_waiting",
             "Logins that wait for a place among the calls to STS.",
         );
-        let refused = named(
+        let refused = metric_opts(
             "sts_queue_refused_total",
             "Logins that could not be decided because the queue for STS was full, or their turn would have come too late.",
         );
-        let lookups = named(
+        let lookups = metric_opts(
             "identity_lookups_total",
             "Tokens by where the answer about them came from: the cache (hit), STS (miss), or the call for an equal token that was under way (shared).",
         );
-        let entries = named(
+        let entries = metric_opts(
             "identity_cache_entries",
             "What the cache holds: identities that were granted a login, other identities, and refusals by STS.",
         );
-        let evictions = named(
+        let evictions = metric_opts(
             "identity_cache_evictions_total",
             "What made room in the cache for something else.",
         );
         Ok(Self {
             latency: register(registry, HistogramVec::new(latency.into(), &["endpoint"]))?,
-            counters: Counters {
+            counters: CallCounters {
                 failures: register(registry, IntCounter::with_opts(failures))?,
                 responses: register(registry, IntCounterVec::new(responses, &["ResponseCode"]))?,
                 in_flight: register(registry, IntGauge::with_opts(in_flight))?,
@@ -111,19 +111,19 @@ impl StsMetrics {
         })
     }
 
-    /// Counts for nobody: a command that asks STS once has no scraper.
+    /// Builds metrics that are never scraped, for a command that calls STS once.
     ///
     /// # Errors
     /// As for [`crate::metrics::Metrics::new`]: never.
-    pub fn unscraped() -> Result<Self, Error> {
+    pub fn disabled() -> Result<Self, Error> {
         Self::new(&Registry::new())
     }
 
     /// What counts the calls to `endpoint`, a host and maybe a port.
     #[must_use]
-    pub fn endpoint(&self, endpoint: &str) -> StsCalls {
+    pub fn endpoint(&self, endpoint: &str) -> EndpointMetrics {
         let labels = &[endpoint];
-        StsCalls {
+        EndpointMetrics {
             latency: self.latency.with_label_values(labels),
             counters: self.counters.clone(),
             retries: self.retries.with_label_values(labels),
@@ -132,7 +132,7 @@ impl StsMetrics {
         }
     }
 
-    /// Shows no breaker any longer, until [`Self::endpoint`] is asked for anew.
+    /// Shows no breaker any longer, until [`Self::read_endpoint`] is asked for anew.
     pub(crate) fn forget_breakers(&self) {
         self.breakers.reset();
     }
@@ -158,9 +158,9 @@ impl StsMetrics {
 
 /// Counts the calls to one endpoint.
 #[derive(Clone)]
-pub struct StsCalls {
+pub struct EndpointMetrics {
     latency: Histogram,
-    counters: Counters,
+    counters: CallCounters,
     /// Calls that were sent once more.
     pub(crate) retries: IntCounter,
     /// Calls that came here because an endpoint before it failed.
@@ -169,33 +169,33 @@ pub struct StsCalls {
     pub(crate) breaker: IntGauge,
 }
 
-impl StsCalls {
+impl EndpointMetrics {
     /// A call begins.
-    pub(crate) fn begin(&self) -> StsCall<'_> {
+    pub(crate) fn begin(&self) -> CallTimer<'_> {
         self.counters.in_flight.inc();
-        StsCall {
+        CallTimer {
             calls: self,
             started: Instant::now(),
         }
     }
 }
 
-/// A call that is under way. One that nobody waits for any longer is just dropped.
+/// Times an in-flight call. An abandoned call is just dropped.
 #[must_use]
-pub(crate) struct StsCall<'a> {
-    calls: &'a StsCalls,
+pub(crate) struct CallTimer<'a> {
+    calls: &'a EndpointMetrics,
     started: Instant,
 }
 
-impl StsCall<'_> {
+impl CallTimer<'_> {
     /// What came of it.
-    pub(crate) fn end(self, answer: &Answer) {
-        let StsCalls {
+    pub(crate) fn end(self, answer: &StsResponse) {
+        let EndpointMetrics {
             latency, counters, ..
         } = self.calls;
         latency.observe(self.started.elapsed().as_secs_f64());
         match answer {
-            Answer::Response { status, .. } | Answer::TooLarge { status } => {
+            StsResponse::Response { status, .. } | StsResponse::TooLarge { status } => {
                 // What is no status came in no HTTP response.
                 if let Ok(status) = StatusCode::from_u16(*status) {
                     counters
@@ -204,12 +204,12 @@ impl StsCall<'_> {
                         .inc();
                 }
             }
-            Answer::Unreachable(_) | Answer::TimedOut => counters.failures.inc(),
+            StsResponse::Unreachable(_) | StsResponse::TimedOut => counters.failures.inc(),
         }
     }
 }
 
-impl Drop for StsCall<'_> {
+impl Drop for CallTimer<'_> {
     fn drop(&mut self) {
         self.calls.counters.in_flight.dec();
     }

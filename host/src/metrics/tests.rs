@@ -4,13 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 use std::{env, fs};
 
-use ack_ram_core::rules::{Age, Backend, BackendRules, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::rules::{Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source};
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::exposition::Exposition;
 
 use super::*;
 use crate::kubernetes::Observation;
-use crate::sts::Answer;
+use crate::sts::StsResponse;
 
 /// Set by `cargo xtask metrics`: write the list instead of comparing it.
 const WRITE: &str = "ACK_RAM_WRITE_METRICS";
@@ -28,7 +28,7 @@ fn metrics(rules: RuleSet) -> (Metrics, Arc<LiveRules>) {
 
 fn no_rules() -> RuleSet {
     let file = BackendRules::new(Backend::MountedFile);
-    let objects = BackendRules::unread(Backend::Crd);
+    let objects = BackendRules::new_unsynced(Backend::Crd);
     RuleSet::new(vec![file, objects], BTreeSet::new())
 }
 
@@ -43,8 +43,8 @@ fn rule(position: &str, arn: &str) -> Rule {
         position: position.to_owned(),
     };
     // The older object answers: the one that comes first in the alphabet.
-    let age = Age::Place(position.bytes().map(usize::from).sum());
-    Rule::compile(Mapping::exact(source, age, arn, "name", Vec::new())).unwrap()
+    let age = Precedence::ListIndex(position.bytes().map(usize::from).sum());
+    Rule::compile(Mapping::for_arn(source, age, arn, "name", Vec::new())).unwrap()
 }
 
 /// Lets every metric that there is have a series.
@@ -52,25 +52,29 @@ fn exercise(metrics: &Metrics) {
     metrics.logins.begin().end("success");
     let calls = metrics.sts.endpoint("sts.example");
     let body = Default::default();
-    calls.begin().end(&Answer::Response { status: 200, body });
+    calls
+        .begin()
+        .end(&StsResponse::Response { status: 200, body });
     metrics.sts.lookups("hit").inc();
     metrics.sts.cache("identity").entries.set(1);
     metrics
         .sources
-        .in_effect(Backend::Crd, Duration::from_millis(1));
-    metrics.sources.reloaded(Backend::MountedFile, "sha256:1");
-    metrics.sources.watch_failed(Backend::Crd);
+        .observe_lag(Backend::Crd, Duration::from_millis(1));
+    metrics
+        .sources
+        .record_reload(Backend::MountedFile, "sha256:1");
+    metrics.sources.count_watch_failure(Backend::Crd);
     metrics.sources.observe(Observation::StatusWritten);
     metrics.connections.port("webhook").evicted.inc();
-    metrics.certificates.expires("ca", START);
-    metrics.certificates.rotated("serving", true);
+    metrics.certificates.set_expiry("ca", START);
+    metrics.certificates.count_rotation("serving", true);
 }
 
 #[tokio::test]
-async fn go_s_metrics_are_the_same() {
+async fn metrics_of_go_are_unchanged() {
     let (metrics, _) = metrics(no_rules());
     exercise(&metrics);
-    let told = scrape(&metrics).await;
+    let text = scrape(&metrics).await;
     for (name, kind, labels, help) in [
         (
             "ack_ram_authenticator_authenticate_latency_seconds",
@@ -139,12 +143,12 @@ async fn go_s_metrics_are_the_same() {
             "Maximum amount of virtual memory available in bytes.",
         ),
     ] {
-        let family = told.families.get(name).unwrap_or_else(|| panic!("{name}"));
+        let family = text.families.get(name).unwrap_or_else(|| panic!("{name}"));
         assert_eq!(family.kind, kind, "{name}");
         assert_eq!(family.help, help, "{name}");
         assert_eq!(family.labels(), labels.into_iter().collect(), "{name}");
     }
-    let latency = &told.families["ack_ram_authenticator_authenticate_latency_seconds"];
+    let latency = &text.families["ack_ram_authenticator_authenticate_latency_seconds"];
     let of_success = latency
         .samples
         .iter()
@@ -177,7 +181,7 @@ async fn go_s_metrics_are_the_same() {
 }
 
 #[tokio::test]
-async fn the_list_is_that_of_the_code() {
+async fn documented_metrics_match_code() {
     let (metrics, live) = metrics(no_rules());
     exercise(&metrics);
     live.confirmations().confirm(Backend::Crd);
@@ -210,11 +214,11 @@ async fn the_list_is_that_of_the_code() {
 }
 
 #[tokio::test]
-async fn rules_are_counted_by_what_became_of_them() {
+async fn rules_are_counted_by_state() {
     let (metrics, live) = metrics(no_rules());
-    let rules = |told: &Exposition, state| {
+    let rules = |text: &Exposition, state| {
         let labels = [("backend", "CRD"), ("state", state)];
-        told.value("ack_ram_authenticator_rules", &labels).unwrap()
+        text.value("ack_ram_authenticator_rules", &labels).unwrap()
     };
     let states = ["in_effect", "kept", "refused", "conflicted"];
     let gauges = [
@@ -225,13 +229,13 @@ async fn rules_are_counted_by_what_became_of_them() {
     ];
     let alice = "acs:ram::1:user/alice";
     let bob = "acs:ram::1:user/bob";
-    type Change<'a> = (
+    type NotesChange<'a> = (
         &'a str,
-        &'a dyn Fn(&mut crate::backends::live::Edit<'_>),
+        &'a dyn Fn(&mut crate::backends::live::Transaction<'_>),
         [f64; 4],
         [f64; 4],
     );
-    let changes: [Change<'_>; 11] = [
+    let changes: [NotesChange<'_>; 11] = [
         (
             "nothing",
             &|_| {},
@@ -250,7 +254,7 @@ async fn rules_are_counted_by_what_became_of_them() {
                 edit.set_trouble(None);
                 edit.apply(rule("a", alice), START);
                 edit.apply(rule("b", bob), START);
-                edit.mark_read();
+                edit.mark_synced();
             },
             [2.0, 0.0, 0.0, 0.0],
             [1.0, 0.0, 0.0, 0.0],
@@ -272,7 +276,7 @@ async fn rules_are_counted_by_what_became_of_them() {
         (
             "an edit breaks one that was good",
             &|edit| {
-                edit.keep_whole("b", "no", START.plus_seconds(30));
+                edit.keep_whole_rule("b", "no", START.plus_seconds(30));
             },
             [1.0, 1.0, 1.0, 1.0],
             [1.0, 0.0, 0.0, 70.0],
@@ -280,7 +284,7 @@ async fn rules_are_counted_by_what_became_of_them() {
         (
             "and, earlier, the one that is never asked",
             &|edit| {
-                edit.keep_whole("c", "no", START.plus_seconds(10));
+                edit.keep_whole_rule("c", "no", START.plus_seconds(10));
             },
             [1.0, 2.0, 1.0, 0.0],
             [1.0, 0.0, 0.0, 90.0],
@@ -311,7 +315,7 @@ async fn rules_are_counted_by_what_became_of_them() {
         (
             "the clock was set back after an edit broke one",
             &|edit| {
-                edit.keep_whole("b", "no", START.plus_seconds(1_000));
+                edit.keep_whole_rule("b", "no", START.plus_seconds(1_000));
             },
             [1.0, 1.0, 0.0, 0.0],
             [1.0, 0.0, 0.0, 0.0],
@@ -319,32 +323,32 @@ async fn rules_are_counted_by_what_became_of_them() {
     ];
     for (name, change, by_state, about_backend) in changes {
         live.change(Backend::Crd, change).unwrap();
-        let told = scrape(&metrics).await;
-        assert_eq!(states.map(|state| rules(&told, state)), by_state, "{name}");
+        let text = scrape(&metrics).await;
+        assert_eq!(states.map(|state| rules(&text, state)), by_state, "{name}");
         let gauges = gauges.map(|gauge| {
             let gauge = format!("ack_ram_authenticator_{gauge}");
-            told.value(&gauge, &[("backend", "CRD")]).unwrap()
+            text.value(&gauge, &[("backend", "CRD")]).unwrap()
         });
         assert_eq!(gauges, about_backend, "{name}");
     }
     let file = [("backend", "MountedFile")];
-    let told = scrape(&metrics).await;
+    let text = scrape(&metrics).await;
     assert_eq!(
-        told.value("ack_ram_authenticator_backend_read", &file),
+        text.value("ack_ram_authenticator_backend_read", &file),
         Some(1.0)
     );
 }
 
 #[tokio::test]
-async fn sources_tell_what_happens() {
+async fn sources_update_metrics() {
     let (metrics, _) = metrics(no_rules());
     let sources = &metrics.sources;
-    sources.reloaded(Backend::MountedFile, "sha256:1");
-    sources.reload_failed(Backend::MountedFile);
-    sources.reload_failed(Backend::MountedFile);
-    sources.reloaded(Backend::MountedFile, "sha256:2");
-    sources.reloaded(Backend::DynamicFile, "sha256:2");
-    sources.watch_failed(Backend::ConfigMap);
+    sources.record_reload(Backend::MountedFile, "sha256:1");
+    sources.record_reload_failure(Backend::MountedFile);
+    sources.record_reload_failure(Backend::MountedFile);
+    sources.record_reload(Backend::MountedFile, "sha256:2");
+    sources.record_reload(Backend::DynamicFile, "sha256:2");
+    sources.count_watch_failure(Backend::ConfigMap);
     for observation in [
         Observation::WatchFailed,
         Observation::Listed,
@@ -359,7 +363,7 @@ async fn sources_tell_what_happens() {
     ] {
         sources.observe(observation);
     }
-    let told = scrape(&metrics).await;
+    let text = scrape(&metrics).await;
     let (file, dynamic) = (("source", "MountedFile"), ("source", "DynamicFile"));
     let map = ("backend", "ACKConfigMap");
     let objects = ("backend", "CRD");
@@ -413,32 +417,32 @@ async fn sources_tell_what_happens() {
         ),
     ] {
         let series = format!("ack_ram_authenticator_{name}");
-        assert_eq!(told.value(&series, &labels), value, "{name} {labels:?}");
+        assert_eq!(text.value(&series, &labels), value, "{name} {labels:?}");
     }
 }
 
 #[tokio::test]
-async fn what_nobody_waits_for_any_longer_is_in_flight_no_more() {
+async fn abandoned_requests_leave_in_flight_gauges() {
     let (metrics, _) = metrics(no_rules());
     let calls = metrics.sts.endpoint("sts.example");
     let (login, call) = (metrics.logins.begin(), calls.begin());
-    let in_flight = |told: &Exposition| {
+    let in_flight = |text: &Exposition| {
         ["authentications_in_flight", "sts_calls_in_flight"]
-            .map(|name| told.value(&format!("ack_ram_authenticator_{name}"), &[]))
+            .map(|name| text.value(&format!("ack_ram_authenticator_{name}"), &[]))
     };
     assert_eq!(in_flight(&scrape(&metrics).await), [Some(1.0); 2]);
     drop((login, call));
-    let told = scrape(&metrics).await;
-    assert_eq!(in_flight(&told), [Some(0.0); 2]);
+    let text = scrape(&metrics).await;
+    assert_eq!(in_flight(&text), [Some(0.0); 2]);
     let answered = "ack_ram_authenticator_sts_latency_seconds_count";
     assert_eq!(
-        told.value(answered, &[("endpoint", "sts.example")]),
+        text.value(answered, &[("endpoint", "sts.example")]),
         Some(0.0)
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn scrapers_do_not_wait_for_ever_and_not_too_many_of_them() {
+async fn scrapes_are_limited_in_number_and_time() {
     let (metrics, _) = metrics(no_rules());
     let metrics = Arc::new(metrics);
     let slow = Arc::clone(&metrics.scrape).lock_owned().await;
@@ -450,11 +454,17 @@ async fn scrapers_do_not_wait_for_ever_and_not_too_many_of_them() {
         .collect();
     tokio::task::yield_now().await;
     let before = tokio::time::Instant::now();
-    assert!(matches!(metrics.text().await, Err(NoMetrics::Crowded)));
+    assert!(matches!(
+        metrics.text().await,
+        Err(MetricsError::TooManyScrapes)
+    ));
     assert!(before.elapsed() < SCRAPE_DEADLINE);
     for waiting in waiting {
-        let told = waiting.await.unwrap();
-        assert!(matches!(told, Err(NoMetrics::Crowded)), "{told:?}");
+        let text = waiting.await.unwrap();
+        assert!(
+            matches!(text, Err(MetricsError::TooManyScrapes)),
+            "{text:?}"
+        );
     }
     assert_eq!(before.elapsed(), SCRAPE_DEADLINE);
     drop(slow);
@@ -462,20 +472,20 @@ async fn scrapers_do_not_wait_for_ever_and_not_too_many_of_them() {
 }
 
 #[tokio::test]
-async fn age_of_the_last_confirmation_is_computed_when_metrics_are_asked_for() {
+async fn confirmation_age_is_computed_at_scrape() {
     static UPTIME: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(5);
     let uptime = || Duration::from_secs(UPTIME.load(std::sync::atomic::Ordering::Relaxed));
     let live = Arc::new(LiveRules::new(no_rules(), START).with_uptime(uptime));
     let metrics = Metrics::new(Arc::clone(&live), now).unwrap();
     let name = "ack_ram_authenticator_backend_confirmed_age_seconds";
-    let age = |told: &Exposition, backend| told.value(name, &[("backend", backend)]);
+    let age = |text: &Exposition, backend| text.value(name, &[("backend", backend)]);
     assert_eq!(age(&scrape(&metrics).await, "CRD"), None);
     live.confirmations().confirm(Backend::Crd);
     for (uptime, expected) in [(5, 0.0), (65, 60.0), (1_005, 1_000.0)] {
         UPTIME.store(uptime, std::sync::atomic::Ordering::Relaxed);
-        let told = scrape(&metrics).await;
-        assert_eq!(age(&told, "CRD"), Some(expected));
-        assert_eq!(age(&told, "MountedFile"), None);
+        let text = scrape(&metrics).await;
+        assert_eq!(age(&text, "CRD"), Some(expected));
+        assert_eq!(age(&text, "MountedFile"), None);
     }
     live.confirmations().confirm(Backend::Crd);
     assert_eq!(age(&scrape(&metrics).await, "CRD"), Some(0.0));

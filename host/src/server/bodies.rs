@@ -1,4 +1,4 @@
-//! Bodies of requests: how long they may be, how long they may take, and how many may be on their way.
+//! Bodies of requests, limited in length, in time, and in number.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -11,110 +11,111 @@ use http_body_util::BodyExt as _;
 use hyper::body::Body;
 use tokio::sync::Notify;
 
-use crate::server::connections::{Busy, Origin, Standing};
+use crate::server::connections::{ClientStanding, Origin, RequestGuard};
 
 /// A TokenReview is little more than its token.
 const MAX_BYTES: usize = 64 * 1024;
-/// Of so many, one is given up at a time: to choose is work.
+/// One body of this many is evicted at a time: choosing is work.
 const BATCH: usize = 64;
 
-/// The bodies that are on their way.
+/// Reads bodies of requests.
 ///
-/// Whose token it is cannot be told before a body is there, so none is turned away. When there are too many, one of a
-/// stranger is given up, of the address with the most of them the one that has taken longest: API servers send theirs at
-/// once.
-pub(super) struct Bodies {
+/// The owner of a token is unknown before its body has arrived, so no body is refused. When there are too many, a body of
+/// a stranger is evicted: the oldest one of the address with the most bodies. API servers send their bodies at once.
+pub(super) struct BodyReader {
     limit: usize,
     deadline: Duration,
-    coming: Mutex<Coming>,
+    in_flight: Mutex<InFlightBodies>,
 }
 
 #[derive(Default)]
-struct Coming {
+struct InFlightBodies {
     arrivals: u64,
-    by_arrival: BTreeMap<u64, Sender>,
+    by_arrival: BTreeMap<u64, BodySender>,
 }
 
-/// Who sends a body.
-struct Sender {
+/// The sender of a body.
+struct BodySender {
     origin: Origin,
-    standing: Standing,
-    /// Told when the body is given up.
-    given_up: Arc<Notify>,
+    standing: ClientStanding,
+    /// Notified when the body is evicted.
+    evicted: Arc<Notify>,
 }
 
-/// Why there is no body.
+/// Why a body could not be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum NoBody {
+pub(super) enum BodyError {
     /// It is longer than [`MAX_BYTES`].
     TooLarge,
     /// It has taken longer than it may.
     TooSlow,
     /// Its connection ended.
     BrokenOff,
-    /// It was given up for others.
-    GivenUp,
+    /// It was evicted for other bodies.
+    Evicted,
 }
 
-impl Bodies {
-    /// No more than `limit` at once, and each within `deadline`.
+impl BodyReader {
+    /// Builds a reader of at most `limit` bodies at once, each within `deadline`.
     pub(super) fn new(limit: usize, deadline: Duration) -> Self {
         Self {
             limit,
             deadline,
-            coming: Mutex::default(),
+            in_flight: Mutex::default(),
         }
     }
 
-    /// All of `body`, which is part of the request of `busy`.
-    pub(super) async fn read<B>(&self, body: B, busy: &Busy) -> Result<Vec<u8>, NoBody>
+    /// Reads all of `body`, which belongs to the request of `guard`.
+    pub(super) async fn read<B>(&self, body: B, guard: &RequestGuard) -> Result<Vec<u8>, BodyError>
     where
         B: Body<Data = Bytes>,
     {
         if body.size_hint().lower() > MAX_BYTES as u64 {
-            return Err(NoBody::TooLarge);
+            return Err(BodyError::TooLarge);
         }
-        let turn = self.begin(busy.origin(), busy.standing());
+        let slot = self.begin(guard.origin(), guard.standing());
         let read = tokio::select! {
             biased;
             read = tokio::time::timeout(self.deadline, collect(body)) => read,
-            () = turn.given_up.notified() => return Err(NoBody::GivenUp),
+            () = slot.evicted.notified() => return Err(BodyError::Evicted),
         };
-        read.unwrap_or(Err(NoBody::TooSlow))
+        read.unwrap_or(Err(BodyError::TooSlow))
     }
 
-    fn begin(&self, origin: Origin, standing: Standing) -> Turn<'_> {
-        let given_up = Arc::new(Notify::new());
-        let mut coming = self.coming();
-        if coming.by_arrival.len() >= self.limit {
-            for number in coming.choose((self.limit / BATCH).max(1)) {
-                if let Some(sender) = coming.by_arrival.remove(&number) {
-                    sender.given_up.notify_one();
+    fn begin(&self, origin: Origin, standing: ClientStanding) -> BodySlot<'_> {
+        let evicted = Arc::new(Notify::new());
+        let mut in_flight = self.in_flight();
+        if in_flight.by_arrival.len() >= self.limit {
+            for number in in_flight.choose((self.limit / BATCH).max(1)) {
+                if let Some(sender) = in_flight.by_arrival.remove(&number) {
+                    sender.evicted.notify_one();
                 }
             }
         }
-        let number = coming.arrivals;
-        coming.arrivals += 1;
-        let sender = Sender {
+        let number = in_flight.arrivals;
+        in_flight.arrivals += 1;
+        let sender = BodySender {
             origin,
             standing,
-            given_up: Arc::clone(&given_up),
+            evicted: Arc::clone(&evicted),
         };
-        coming.by_arrival.insert(number, sender);
-        Turn {
+        in_flight.by_arrival.insert(number, sender);
+        BodySlot {
             bodies: self,
             number,
-            given_up,
+            evicted,
         }
     }
 
-    fn coming(&self) -> MutexGuard<'_, Coming> {
-        self.coming.lock().unwrap_or_else(PoisonError::into_inner)
+    fn in_flight(&self) -> MutexGuard<'_, InFlightBodies> {
+        self.in_flight
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Coming {
-    /// Chooses `count` bodies to give up.
+impl InFlightBodies {
+    /// Chooses `count` bodies to evict.
     fn choose(&self, count: usize) -> Vec<u64> {
         let Some(lowest) = self.by_arrival.values().map(|sender| sender.standing).min() else {
             return Vec::new();
@@ -135,33 +136,33 @@ impl Coming {
 }
 
 /// Reads all of `body`. Pieces are copied: one of a byte would keep the buffer in memory that it came in.
-async fn collect<B: Body<Data = Bytes>>(body: B) -> Result<Vec<u8>, NoBody> {
+async fn collect<B: Body<Data = Bytes>>(body: B) -> Result<Vec<u8>, BodyError> {
     let mut body = pin!(body);
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| NoBody::BrokenOff)?;
+        let frame = frame.map_err(|_| BodyError::BrokenOff)?;
         // Trailers say nothing.
         let Ok(data) = frame.into_data() else {
             continue;
         };
         if bytes.len() + data.len() > MAX_BYTES {
-            return Err(NoBody::TooLarge);
+            return Err(BodyError::TooLarge);
         }
         bytes.extend_from_slice(&data);
     }
     Ok(bytes)
 }
 
-/// A body that is on its way.
-struct Turn<'a> {
-    bodies: &'a Bodies,
+/// The slot of a body that is being read.
+struct BodySlot<'a> {
+    bodies: &'a BodyReader,
     number: u64,
-    given_up: Arc<Notify>,
+    evicted: Arc<Notify>,
 }
 
-impl Drop for Turn<'_> {
+impl Drop for BodySlot<'_> {
     fn drop(&mut self) {
-        self.bodies.coming().by_arrival.remove(&self.number);
+        self.bodies.in_flight().by_arrival.remove(&self.number);
     }
 }
 
@@ -174,23 +175,23 @@ mod tests {
 
     use super::*;
 
-    fn coming(bodies: &[(u8, Standing)]) -> Coming {
-        let mut coming = Coming::default();
+    fn in_flight(bodies: &[(u8, ClientStanding)]) -> InFlightBodies {
+        let mut in_flight = InFlightBodies::default();
         for (number, (host, standing)) in (0..).zip(bodies) {
-            let sender = Sender {
-                origin: Origin::of(Ipv4Addr::new(10, 0, 0, *host).into()),
+            let sender = BodySender {
+                origin: Origin::from_address(Ipv4Addr::new(10, 0, 0, *host).into()),
                 standing: *standing,
-                given_up: Arc::default(),
+                evicted: Arc::default(),
             };
-            coming.by_arrival.insert(number, sender);
+            in_flight.by_arrival.insert(number, sender);
         }
-        coming
+        in_flight
     }
 
     #[test]
-    fn bodies_of_strangers_of_the_busiest_address_are_given_up_first() {
-        use Standing::{Certified, Granted, Stranger};
-        for (bodies, count, given_up) in [
+    fn bodies_of_strangers_of_busiest_address_are_evicted_first() {
+        use ClientStanding::{Certified, Granted, Stranger};
+        for (bodies, count, evicted) in [
             (vec![], 2, vec![]),
             (vec![(1, Stranger), (1, Stranger)], 1, vec![0]),
             (
@@ -206,7 +207,7 @@ mod tests {
             (vec![(1, Granted), (1, Granted), (2, Stranger)], 1, vec![2]),
             (vec![(1, Certified), (2, Granted)], 1, vec![1]),
         ] {
-            assert_eq!(coming(&bodies).choose(count), given_up);
+            assert_eq!(in_flight(&bodies).choose(count), evicted);
         }
     }
 
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn pieces_of_a_body_do_not_keep_the_buffers_that_they_came_in() {
+    async fn body_chunks_do_not_retain_buffers() {
         let buffers: Vec<Bytes> = (0..100).map(|_| Bytes::from(vec![b'x'; 1_000])).collect();
         let pieces: Vec<Bytes> = buffers.iter().map(|buffer| buffer.slice(..1)).collect();
         let frames = pieces

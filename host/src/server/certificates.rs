@@ -20,27 +20,27 @@ use crate::kubeconfig::{self, WebhookKubeconfig};
 use crate::metrics::CertificateMetrics;
 use crate::server::ServerError;
 
-/// How often the operator's own files are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How often to see whether something is due that no connection asks for.
-const RENEW_EVERY: Duration = Duration::from_secs(60);
-/// How often the log may tell of what is about to end.
-const TELL_EVERY: Duration = Duration::from_secs(60 * 60);
+/// How often the operator's files are polled.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// How often to renew what no connection asks for.
+const RENEW_INTERVAL: Duration = Duration::from_secs(60);
+/// How often expiry warnings may be logged.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 /// The certificates of a server that runs.
 pub(super) struct Certificates {
     serving: Arc<ServingCertificate>,
-    clients: Option<Clients>,
+    clients: Option<ClientCertificates>,
     kubeconfig: Option<KubeconfigFile>,
     names: Vec<Host>,
     clock: Clock,
     metrics: CertificateMetrics,
-    /// The warnings that were last told.
-    told: Mutex<Vec<String>>,
+    /// The warnings that were last logged.
+    logged_warnings: Mutex<Vec<String>>,
 }
 
 /// Where clients need a certificate.
-struct Clients {
+struct ClientCertificates {
     folder: PathBuf,
     authority: ClientAuthority,
     verifier: Arc<ClientVerifier>,
@@ -52,10 +52,10 @@ struct Clients {
 struct KubeconfigFile {
     path: PathBuf,
     url: String,
-    written: Mutex<Written>,
+    written: Mutex<WrittenKubeconfig>,
 }
 
-struct Written {
+struct WrittenKubeconfig {
     contents: WebhookKubeconfig,
     /// Of the client certificate in it.
     client: Option<Validity>,
@@ -83,19 +83,20 @@ impl Certificates {
                 // Nothing of this is there; whoever puts something there says so when there is no folder.
                 let _made = certs::make_state_dir(folder);
                 let hostname = config.listen.hostname.clone();
-                ServingCertificate::own(files.clone(), hostname, clock, metrics)?
+                ServingCertificate::provided(files.clone(), hostname, clock, metrics)?
             }
             None => {
                 let authority = certs::load_or_create(folder, &names, clock())?;
                 ServingCertificate::issued(authority, &names, clock, metrics)?
             }
         };
-        let clients = certs::load_clients(folder, is_required)?.map(|authority| Clients {
-            folder: folder.clone(),
-            is_required,
-            verifier: Arc::new(ClientVerifier::new(&authority, clock, metrics)),
-            authority,
-        });
+        let clients =
+            certs::load_clients(folder, is_required)?.map(|authority| ClientCertificates {
+                folder: folder.clone(),
+                is_required,
+                verifier: Arc::new(ClientVerifier::new(&authority, clock, metrics)),
+                authority,
+            });
         if clients.is_some() {
             tracing::info!(
                 "only clients with a certificate of {} may ask",
@@ -109,7 +110,7 @@ impl Certificates {
             names,
             clock,
             metrics: metrics.clone(),
-            told: Mutex::default(),
+            logged_warnings: Mutex::default(),
         })
     }
 
@@ -126,9 +127,9 @@ impl Certificates {
     /// Writes the webhook kubeconfig to `path`, and from now on keeps it as it must be. `url` is where API servers find
     /// the webhook. A client certificate that is there already stays, as long as it is good.
     pub(super) fn write_kubeconfig(&mut self, path: &Path, url: String) -> Result<(), ServerError> {
-        let held = kubeconfig::client_in(path);
+        let previous = kubeconfig::read_client_certificate(path);
         let Some(written) = self
-            .contents(&url, held)
+            .contents(&url, previous)
             .map_err(ServerError::Certificate)?
         else {
             return Ok(());
@@ -150,29 +151,29 @@ impl Certificates {
         Ok(())
     }
 
-    /// What the kubeconfig has to say, in which `held` was the client certificate. Nothing when nobody has said whom API
+    /// What the kubeconfig has to say, in which `previous` was the client certificate. Nothing when nobody has said whom API
     /// servers shall trust.
     fn contents(
         &self,
         url: &str,
-        held: Option<ClientCertificate>,
-    ) -> Result<Option<Written>, CertificateError> {
+        previous: Option<ClientCertificate>,
+    ) -> Result<Option<WrittenKubeconfig>, CertificateError> {
         let Some(authority) = self.serving.pinned() else {
             return Ok(None);
         };
         let client = match &self.clients {
-            Some(Clients {
+            Some(ClientCertificates {
                 folder, authority, ..
             }) => {
                 let now = (self.clock)();
-                let client = certs::client_certificate(folder, authority, held, now)?;
-                self.metrics.expires("client", client.1.not_after);
+                let client = certs::client_certificate(folder, authority, previous, now)?;
+                self.metrics.set_expiry("client", client.1.not_after);
                 Some(client)
             }
             None => None,
         };
         let (client, validity) = client.unzip();
-        Ok(Some(Written {
+        Ok(Some(WrittenKubeconfig {
             contents: WebhookKubeconfig {
                 url: url.to_owned(),
                 authority,
@@ -182,12 +183,12 @@ impl Certificates {
         }))
     }
 
-    /// Keeps all as it must be, for ever.
-    pub(super) async fn tend(self: &Arc<Self>) {
+    /// Polls files, renews certificates and logs warnings, forever.
+    pub(super) async fn run_maintenance(self: &Arc<Self>) {
         tokio::join!(
-            self.each(LOOK_EVERY, |this| this.serving.look(Instant::now())),
-            self.each(RENEW_EVERY, Self::renew),
-            self.each(TELL_EVERY, Self::tell),
+            self.run_every(POLL_INTERVAL, |this| this.serving.poll(Instant::now())),
+            self.run_every(RENEW_INTERVAL, Self::renew),
+            self.run_every(WARNING_INTERVAL, Self::log_warnings),
         );
     }
 
@@ -195,15 +196,19 @@ impl Certificates {
     pub(super) fn reload(&self) {
         // What two looks see alike is put in effect.
         for _ in 0..2 {
-            self.serving.look(Instant::now());
+            self.serving.poll(Instant::now());
         }
-        let told = || self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told().clear();
-        self.tell();
+        let logged_warnings = || {
+            self.logged_warnings
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        logged_warnings().clear();
+        self.log_warnings();
     }
 
-    /// Does `what`, which may block, each `interval`.
-    async fn each(
+    /// Runs `what`, which may block, each `interval`.
+    async fn run_every(
         self: &Arc<Self>,
         interval: Duration,
         what: impl Fn(&Self) + Copy + Send + 'static,
@@ -225,12 +230,12 @@ impl Certificates {
             return;
         };
         let mut written = file.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = written.contents.client.clone();
-        let next = match self.contents(&file.url, held) {
+        let previous = written.contents.client.clone();
+        let next = match self.contents(&file.url, previous) {
             Ok(Some(next)) if next.contents != written.contents => next,
             Ok(_) => return,
             Err(error) => {
-                self.metrics.rotated("client", false);
+                self.metrics.count_rotation("client", false);
                 tracing::error!("the client certificate in the webhook kubeconfig is due: {error}");
                 return;
             }
@@ -238,7 +243,7 @@ impl Certificates {
         let is_renewed = next.contents.client != written.contents.client;
         let outcome = next.contents.write(&file.path);
         if is_renewed {
-            self.metrics.rotated("client", outcome.is_ok());
+            self.metrics.count_rotation("client", outcome.is_ok());
         }
         match outcome {
             Ok(_) => {
@@ -252,21 +257,27 @@ impl Certificates {
         }
     }
 
-    /// Warns, once, of what is wrong or about to end.
-    pub(super) fn tell(&self) {
+    /// Logs each new warning once.
+    pub(super) fn log_warnings(&self) {
         let now = (self.clock)();
         let mut warnings = self.serving.warnings(now, &self.names);
         warnings.extend(self.client_warnings().into_iter().flatten());
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        for warning in warnings.iter().filter(|warning| !told.contains(warning)) {
+        let mut logged_warnings = self
+            .logged_warnings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for warning in warnings
+            .iter()
+            .filter(|warning| !logged_warnings.contains(warning))
+        {
             tracing::warn!("{warning}");
         }
-        *told = warnings;
+        *logged_warnings = warnings;
     }
 
-    /// Whether API servers accept what is served.
-    pub(super) fn are_good(&self) -> bool {
-        self.serving.is_good_at((self.clock)())
+    /// Returns whether API servers accept the served certificate.
+    pub(super) fn are_valid(&self) -> bool {
+        self.serving.is_valid_at((self.clock)())
     }
 
     /// What keeps API servers from trusting the server, or soon will.
@@ -295,7 +306,7 @@ impl Certificates {
     }
 }
 
-impl Clients {
+impl ClientCertificates {
     /// What a server will do that starts again now that the certificate of the CA is gone. This server has read it, and
     /// goes on asking.
     fn missing_ca(&self) -> Option<String> {
@@ -324,17 +335,17 @@ impl Tls {
     pub(super) async fn accept(
         &self,
         stream: TcpStream,
-    ) -> io::Result<(TlsStream<TcpStream>, Admission)> {
+    ) -> io::Result<(TlsStream<TcpStream>, ClientAdmission)> {
         let stream = self.acceptor.accept(stream).await?;
         let admission = match &self.clients {
             Some(clients) => {
                 let result = clients.admit(stream.get_ref().1.peer_certificates());
-                Admission {
+                ClientAdmission {
                     result,
                     has_certificate: result.is_ok(),
                 }
             }
-            None => Admission {
+            None => ClientAdmission {
                 result: Ok(()),
                 has_certificate: false,
             },
@@ -343,16 +354,16 @@ impl Tls {
     }
 }
 
-/// Whether the client of a connection may ask; it goes with each request.
+/// Whether the client of a connection is admitted; attached to each request.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Admission {
+pub(super) struct ClientAdmission {
     result: Result<(), ClientRefusal>,
     has_certificate: bool,
 }
 
-impl Admission {
-    /// That of the connection on which `request` came. Nobody has said anything of one without it.
-    pub(super) fn of<B>(request: &Request<B>) -> Result<(), ClientRefusal> {
+impl ClientAdmission {
+    /// Returns the admission of the connection of `request`. A request without one is refused.
+    pub(super) fn for_request<B>(request: &Request<B>) -> Result<(), ClientRefusal> {
         let admission = request.extensions().get::<Self>();
         admission.map_or(Err(ClientRefusal::Missing), |admission| admission.result)
     }

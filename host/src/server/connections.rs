@@ -24,38 +24,38 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::metrics::ConnectionMetrics;
+use crate::metrics::PortMetrics;
 use crate::server::certificates::Tls;
 use crate::server::line_limiter::LineLimiter;
-pub(super) use activity::Busy;
+pub(super) use activity::RequestGuard;
 use connection::Connection;
-pub(super) use eviction::{Origin, Standing};
+pub(super) use eviction::{ClientStanding, Origin};
 use registry::ConnectionRegistry;
-use request_body::Discards;
+use request_body::DiscardLimits;
 pub(super) use request_body::RequestBody;
 
 /// When accepting fails (no descriptors left), the next try may fare better.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Answers requests.
-pub(super) trait Respond: Send + Sync + 'static {
-    /// The answer to `request`. One with a body says to `busy` when that is there.
+pub(super) trait Responder: Send + Sync + 'static {
+    /// Responds to `request`. A responder that reads the body reports to `guard` when the body has arrived.
     fn respond(
         &self,
         request: Request<RequestBody>,
-        busy: &Busy,
+        guard: &RequestGuard,
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
 
-    /// Returns how large the head of a request for `path` may be, in bytes; no more than [`Bounds::max_head`].
+    /// Returns how large the head of a request for `path` may be, in bytes; no more than [`ConnectionLimits::max_head`].
     fn max_head(&self, path: &str) -> usize;
 
     /// Returns the answer to a request for `path` whose head is larger; `reason` says by how much, and what to do.
     fn refuse_head(&self, path: &str, reason: &str) -> Response<Full<Bytes>>;
 }
 
-/// How many connections, and how much in each.
+/// Limits on connections, and on the requests in each.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
+pub(super) struct ConnectionLimits {
     /// Connections at once.
     pub(super) connections: usize,
     /// Requests at once in one connection of HTTP/2.
@@ -73,22 +73,23 @@ pub(super) struct Connections {
     listener: TcpListener,
     /// None is plain HTTP.
     tls: Option<Tls>,
-    bounds: Bounds,
-    metrics: ConnectionMetrics,
+    bounds: ConnectionLimits,
+    metrics: PortMetrics,
     lines: Arc<LineLimiter>,
-    discards: Discards,
+    discards: DiscardLimits,
     registry: Arc<ConnectionRegistry>,
     open: JoinSet<()>,
     stopping: watch::Sender<bool>,
 }
 
 impl Connections {
-    /// No more than `bounds` at once. Whoever comes when all places are taken gets the place of another, or waits.
+    /// Builds the connections of `listener`, within `bounds`. A newcomer takes the slot of another connection if all are
+    /// taken, or waits.
     pub(super) fn new(
         listener: TcpListener,
         tls: Option<Tls>,
-        bounds: Bounds,
-        metrics: ConnectionMetrics,
+        bounds: ConnectionLimits,
+        metrics: PortMetrics,
         lines: Arc<LineLimiter>,
     ) -> Self {
         Self {
@@ -98,14 +99,14 @@ impl Connections {
             bounds,
             metrics,
             lines,
-            discards: Discards::new(),
+            discards: DiscardLimits::new(),
             open: JoinSet::new(),
             stopping: watch::Sender::new(false),
         }
     }
 
     /// Accepts connections for ever; each is served by a task of its own.
-    pub(super) async fn serve(&mut self, respond: Arc<impl Respond>) {
+    pub(super) async fn serve(&mut self, respond: Arc<impl Responder>) {
         let mut is_failing = false;
         loop {
             let accepted = tokio::select! {
@@ -118,7 +119,7 @@ impl Connections {
                         tracing::info!("accepting connections again");
                         is_failing = false;
                     }
-                    let place = self.registry.enter(Origin::of(peer.ip())).await;
+                    let slot = self.registry.acquire(Origin::from_address(peer.ip())).await;
                     let connection = Connection {
                         tls: self.tls.clone(),
                         bounds: self.bounds,
@@ -126,7 +127,7 @@ impl Connections {
                         lines: Arc::clone(&self.lines),
                         discards: self.discards.for_connection(),
                         stopping: self.stopping.subscribe(),
-                        place,
+                        slot,
                     };
                     let respond = Arc::clone(&respond);
                     self.open.spawn(async move {

@@ -33,22 +33,22 @@ use crate::env::{self, Clock};
 use crate::files;
 
 /// The name of the socket in the state directory.
-pub(crate) const SOCKET: &str = "control.sock";
-/// What is asked for what is in effect.
-pub(crate) const MAPPINGS: &str = "/mappings";
+pub(crate) const SOCKET_NAME: &str = "control.sock";
+/// The path of the mappings in effect.
+pub(crate) const MAPPINGS_PATH: &str = "/mappings";
 
 /// Each has a thread while it is answered.
-const CONNECTIONS: usize = 4;
+const MAX_CONNECTIONS: usize = 4;
 const HEADER_DEADLINE: Duration = Duration::from_secs(10);
 /// A million rules take seconds.
-const DEADLINE: Duration = Duration::from_secs(120);
+const RESPONSE_DEADLINE: Duration = Duration::from_secs(120);
 /// When accepting fails (no descriptors left), the next try may fare better.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// How many pieces of an answer wait for a client that reads slowly.
-const PIECES: usize = 4;
+const MAX_PENDING_CHUNKS: usize = 4;
 
 /// A control socket that listens. It is removed when this is dropped.
-pub(crate) struct Control {
+pub(crate) struct ControlSocket {
     listener: UnixListener,
     path: PathBuf,
     /// Device and inode: another server's socket is not removed.
@@ -59,7 +59,7 @@ pub(crate) struct Control {
 #[derive(Debug)]
 pub(crate) enum ControlError {
     /// Another server answers on it.
-    Taken(PathBuf),
+    InUse(PathBuf),
     /// It cannot be made.
     Unusable(PathBuf, io::Error),
 }
@@ -67,7 +67,7 @@ pub(crate) enum ControlError {
 impl fmt::Display for ControlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Taken(path) => write!(
+            Self::InUse(path) => write!(
                 f,
                 "no control socket: another server answers on {}; give each its own `server.stateDir`",
                 path.display()
@@ -83,18 +83,18 @@ impl fmt::Display for ControlError {
 
 impl std::error::Error for ControlError {}
 
-impl Control {
+impl ControlSocket {
     /// Listens in `state_dir`, in place of what an earlier server has left there. Must be called within a runtime.
     ///
     /// # Errors
     /// When another server answers there, or no socket can be made there.
     pub(crate) fn listen(state_dir: &Path) -> Result<Self, ControlError> {
-        let path = state_dir.join(SOCKET);
+        let path = state_dir.join(SOCKET_NAME);
         let unusable = |error| ControlError::Unusable(path.clone(), error);
         // Two servers that start at once look, and then listen, one after the other.
-        let _lock = files::lock(state_dir).map_err(unusable)?;
+        let _lock = files::lock_folder(state_dir).map_err(unusable)?;
         match StdStream::connect(&path) {
-            Ok(_) => return Err(ControlError::Taken(path)),
+            Ok(_) => return Err(ControlError::InUse(path)),
             Err(error)
                 if matches!(
                     error.kind(),
@@ -113,11 +113,11 @@ impl Control {
 
     /// Answers for ever.
     pub(crate) async fn serve(&self, live: Arc<LiveRules>) {
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut open = JoinSet::new();
         loop {
             // The semaphore is never closed.
-            let place = Arc::clone(&places).acquire_owned().await;
+            let permit = Arc::clone(&permits).acquire_owned().await;
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
                 Some(_) = open.join_next() => continue,
@@ -126,8 +126,8 @@ impl Control {
                 Ok((stream, _)) => {
                     let live = Arc::clone(&live);
                     open.spawn(async move {
-                        answer_all(stream, live, env::now).await;
-                        drop(place);
+                        serve_connection(stream, live, env::now).await;
+                        drop(permit);
                     });
                 }
                 Err(error) => {
@@ -139,7 +139,7 @@ impl Control {
     }
 }
 
-impl Drop for Control {
+impl Drop for ControlSocket {
     fn drop(&mut self) {
         if identity(&self.path).is_ok_and(|found| found == self.own) {
             // Left behind, it is taken for what it is at the next start.
@@ -168,9 +168,9 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     Ok((metadata.dev(), metadata.ino()))
 }
 
-async fn answer_all(stream: UnixStream, live: Arc<LiveRules>, clock: Clock) {
+async fn serve_connection(stream: UnixStream, live: Arc<LiveRules>, clock: Clock) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let response = answer(&request, &live, clock);
+        let response = respond(&request, &live, clock);
         async move { Ok::<_, Infallible>(response) }
     });
     let connection = http1::Builder::new()
@@ -178,24 +178,24 @@ async fn answer_all(stream: UnixStream, live: Arc<LiveRules>, clock: Clock) {
         .header_read_timeout(HEADER_DEADLINE)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
-    match tokio::time::timeout(DEADLINE, connection).await {
+    match tokio::time::timeout(RESPONSE_DEADLINE, connection).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!("a connection to the control socket ended: {error}"),
         Err(_) => tracing::debug!("a connection to the control socket took too long"),
     }
 }
 
-type Answer = Either<Full<Bytes>, Pieces>;
+type ResponseBody = Either<Full<Bytes>, ChunkedBody>;
 
-fn answer<B>(request: &Request<B>, live: &Arc<LiveRules>, clock: Clock) -> Response<Answer> {
+fn respond<B>(request: &Request<B>, live: &Arc<LiveRules>, clock: Clock) -> Response<ResponseBody> {
     let refusal = match (request.method(), request.uri().path()) {
-        (&Method::GET, MAPPINGS) => {
+        (&Method::GET, MAPPINGS_PATH) => {
             let mut response = Response::new(Either::Right(mappings(Arc::clone(live), clock)));
             let json = HeaderValue::from_static("application/json");
             response.headers_mut().insert(CONTENT_TYPE, json);
             return response;
         }
-        (_, MAPPINGS) => StatusCode::METHOD_NOT_ALLOWED,
+        (_, MAPPINGS_PATH) => StatusCode::METHOD_NOT_ALLOWED,
         _ => StatusCode::NOT_FOUND,
     };
     let reason = refusal.canonical_reason().unwrap_or_default();
@@ -205,33 +205,33 @@ fn answer<B>(request: &Request<B>, live: &Arc<LiveRules>, clock: Clock) -> Respo
 }
 
 /// What is in effect, written while it is read: an answer has tens of megabytes at a hundred thousand rules.
-fn mappings(live: Arc<LiveRules>, clock: Clock) -> Pieces {
-    let (sender, receiver) = mpsc::channel(PIECES);
+fn mappings(live: Arc<LiveRules>, clock: Clock) -> ChunkedBody {
+    let (sender, receiver) = mpsc::channel(MAX_PENDING_CHUNKS);
     tokio::task::spawn_blocking(move || {
-        if report::write(&live, clock(), Sender(&sender)).is_ok() {
+        if report::write(&live, clock(), ChunkWriter(&sender)).is_ok() {
             // Nobody is left to tell when the connection is gone.
-            let _ = sender.blocking_send(Piece::End);
+            let _ = sender.blocking_send(Chunk::End);
         }
     });
-    Pieces {
+    ChunkedBody {
         receiver,
-        is_over: false,
+        is_done: false,
     }
 }
 
-enum Piece {
+enum Chunk {
     Data(Bytes),
-    /// That was all. Without it, the answer was cut off.
+    /// The end of the body. Without it, the body was truncated.
     End,
 }
 
-struct Sender<'a>(&'a mpsc::Sender<Piece>);
+struct ChunkWriter<'a>(&'a mpsc::Sender<Chunk>);
 
-impl io::Write for Sender<'_> {
+impl io::Write for ChunkWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let piece = Piece::Data(Bytes::copy_from_slice(bytes));
+        let chunk = Chunk::Data(Bytes::copy_from_slice(bytes));
         self.0
-            .blocking_send(piece)
+            .blocking_send(chunk)
             .map_err(|_| io::Error::from(ErrorKind::BrokenPipe))?;
         Ok(bytes.len())
     }
@@ -241,13 +241,13 @@ impl io::Write for Sender<'_> {
     }
 }
 
-/// An answer in pieces.
-struct Pieces {
-    receiver: mpsc::Receiver<Piece>,
-    is_over: bool,
+/// A response body in chunks.
+struct ChunkedBody {
+    receiver: mpsc::Receiver<Chunk>,
+    is_done: bool,
 }
 
-impl Body for Pieces {
+impl Body for ChunkedBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -255,17 +255,17 @@ impl Body for Pieces {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        if self.is_over {
+        if self.is_done {
             return Poll::Ready(None);
         }
-        self.receiver.poll_recv(context).map(|piece| match piece {
-            Some(Piece::Data(bytes)) => Some(Ok(Frame::data(bytes))),
-            Some(Piece::End) => {
-                self.is_over = true;
+        self.receiver.poll_recv(context).map(|chunk| match chunk {
+            Some(Chunk::Data(bytes)) => Some(Ok(Frame::data(bytes))),
+            Some(Chunk::End) => {
+                self.is_done = true;
                 None
             }
             None => {
-                self.is_over = true;
+                self.is_done = true;
                 Some(Err(ErrorKind::UnexpectedEof.into()))
             }
         })

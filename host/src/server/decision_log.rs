@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use ack_ram_core::decision::Outcome;
 
-use crate::authenticator::{Decided, WordFrom};
+use crate::authenticator::{DecisionRecord, IdentitySource};
 
 /// Writes what was decided and why. Of scrubbed accounts nothing but the result is written.
-pub(super) fn write(decided: &Decided, took: Duration) {
-    let Decided {
+pub(super) fn write(decided: &DecisionRecord, took: Duration) {
+    let DecisionRecord {
         decision,
         cause,
-        word_from,
+        source,
     } = decided;
     let result = decision.code();
     let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
@@ -28,7 +28,7 @@ pub(super) fn write(decided: &Decided, took: Duration) {
     let rule = explanation.matched.as_ref().map(tracing::field::display);
     let hints = explanation.hints();
     let hints = (!hints.is_empty()).then(|| hints.join("; "));
-    let cache = word_from.map(WordFrom::code);
+    let cache = source.map(IdentitySource::code);
     let reason = decision.reason();
     let reason = reason.as_deref();
     match &decision.outcome {
@@ -61,8 +61,8 @@ pub(super) fn write(decided: &Decided, took: Duration) {
                 "access denied"
             );
         }
-        Outcome::NotOurs => tracing::debug!(result, milliseconds, "not a token of ours"),
-        Outcome::Unable(_) => {
+        Outcome::UnrecognizedToken => tracing::debug!(result, milliseconds, "not a token of ours"),
+        Outcome::Unavailable(_) => {
             let cause = cause.as_deref();
             tracing::error!(
                 result,

@@ -3,17 +3,17 @@
 
 use std::sync::Arc;
 
-use ack_ram_core::decision::{Decision, Inability, Outcome};
+use ack_ram_core::decision::{Decision, Outcome, Unavailable};
 use ack_ram_core::secret::Secret;
 
 use crate::audit::Audit;
 use crate::authenticator::Authenticator;
-use crate::metrics::{Login, Metrics, Shed};
+use crate::metrics::{LoginTimer, Metrics, OverloadReason};
 use crate::server::decision_log;
 use crate::server::line_limiter::LineLimiter;
-use crate::sts::AskedBy;
+use crate::sts::Requester;
 
-/// Decides, and tells of it.
+/// Decides about tokens, and records each decision.
 pub(super) struct Decisions {
     authenticator: Arc<Authenticator>,
     metrics: Arc<Metrics>,
@@ -36,14 +36,14 @@ impl Decisions {
         }
     }
 
-    /// The decision about `token`, with which `login` ends, for somebody by whom it is `asked_by`.
-    pub(super) async fn about(
+    /// Decides about `token` for `requester`, ends `login`, and records the decision in log, audit file and metrics.
+    pub(super) async fn decide_and_record(
         &self,
         token: &Secret,
-        asked_by: AskedBy,
-        login: Login<'_>,
+        requester: Requester,
+        login: LoginTimer<'_>,
     ) -> Decision {
-        let decided = self.authenticator.decide(token, asked_by).await;
+        let decided = self.authenticator.decide(token, requester).await;
         let took = login.elapsed();
         if self.lines.admits_decision(&decided) {
             decision_log::write(&decided, took);
@@ -51,10 +51,12 @@ impl Decisions {
                 audit.record(&decided, took);
             }
         }
-        self.metrics.logins.decided(&decided.decision.outcome);
+        self.metrics
+            .logins
+            .count_decision(&decided.decision.outcome);
         login.end(decided.decision.metric_result());
-        if let Outcome::Unable(Inability::Overloaded) = decided.decision.outcome {
-            self.metrics.connections.shed(Shed::Sts);
+        if let Outcome::Unavailable(Unavailable::Overloaded) = decided.decision.outcome {
+            self.metrics.connections.count_overload(OverloadReason::Sts);
         }
         decided.decision
     }

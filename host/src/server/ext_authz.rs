@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use ack_ram_core::decision::{Decision, Outcome};
-use ack_ram_core::gateway::{Admitted, Refusal, holds_token, is_preflight};
+use ack_ram_core::gateway::{AdmittedUser, Refusal, contains_token, is_preflight};
 use ack_ram_core::secret::Secret;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -20,11 +20,11 @@ use hyper::{Method, Request, Response, StatusCode, Uri};
 
 use crate::config;
 use crate::metrics::{MALFORMED_REQUEST, Metrics};
-use crate::server::connections::{Busy, RequestBody, head};
+use crate::server::connections::{RequestBody, RequestGuard, head};
 use crate::server::decisions::Decisions;
 use crate::server::line_limiter::{LineLimiter, LineReason};
 use crate::server::webhook::note_grant;
-use crate::sts::AskedBy;
+use crate::sts::Requester;
 
 const PATH: &str = "/ext-authz";
 
@@ -46,7 +46,7 @@ pub(super) fn is_path(path: &str) -> bool {
 
 /// Answers proxies.
 pub(super) struct ExtAuthz {
-    settings: config::ExtAuthz,
+    settings: config::ExtAuthzSettings,
     /// What Envoy removes from each request: the token, and identity headers in other spellings.
     always_removed: String,
     decisions: Arc<Decisions>,
@@ -56,13 +56,13 @@ pub(super) struct ExtAuthz {
 
 impl ExtAuthz {
     pub(super) fn new(
-        settings: config::ExtAuthz,
+        settings: config::ExtAuthzSettings,
         decisions: Arc<Decisions>,
         metrics: Arc<Metrics>,
         lines: Arc<LineLimiter>,
     ) -> Self {
         let mut always_removed = settings.token.as_str().to_owned();
-        for spelling in settings.gateway.headers.other_spellings() {
+        for spelling in settings.gateway.headers.alternate_spellings() {
             always_removed.push(',');
             always_removed.push_str(&spelling);
         }
@@ -79,7 +79,7 @@ impl ExtAuthz {
     pub(super) async fn answer(
         &self,
         request: Request<RequestBody>,
-        busy: &Busy,
+        guard: &RequestGuard,
     ) -> Response<Full<Bytes>> {
         if self.is_preflight(&request) {
             return self.answer_preflight(&request);
@@ -90,8 +90,11 @@ impl ExtAuthz {
         drop(request);
         let answer = match token {
             Ok(token) => {
-                let decision = self.decisions.about(&token, AskedBy::Proxy, login).await;
-                note_grant(busy, &decision);
+                let decision = self
+                    .decisions
+                    .decide_and_record(&token, Requester::Proxy, login)
+                    .await;
+                note_grant(guard, &decision);
                 self.pass(&decision)
             }
             Err(refusal) => {
@@ -101,8 +104,8 @@ impl ExtAuthz {
             }
         };
         let refused = answer.as_ref().err().map(Refusal::kind);
-        self.metrics.ext_authz.answered(refused);
-        answer.unwrap_or_else(|refusal| turn_away(&refusal))
+        self.metrics.ext_authz.count_answer(refused);
+        answer.unwrap_or_else(|refusal| refusal_response(&refusal))
     }
 
     /// Whether `request` is a CORS preflight that needs no token. The method of the question alone counts: Envoy keeps that
@@ -112,7 +115,7 @@ impl ExtAuthz {
         let headers = request.headers();
         let pairs = headers.iter();
         let pairs = pairs.map(|(name, value)| (name.as_str(), value.as_bytes()));
-        self.settings.lets_preflights_pass
+        self.settings.allow_preflight
             && is_preflight(Some(request.method().as_str()), pairs)
             && !headers.contains_key(self.settings.token.as_str())
             && FORWARDED_METHODS.iter().all(|name| {
@@ -124,36 +127,36 @@ impl ExtAuthz {
     /// A preflight passes as nobody's, with nothing in it that a service could take for a user or a token.
     fn answer_preflight<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         let (uri, headers) = (request.uri(), request.headers());
-        let checked = self.check_claims(headers);
+        let checked = self.check_identity_headers(headers);
         let checked = checked.and_then(|()| self.check_strays(uri, headers));
-        let answer = checked.and_then(|()| self.told(&[]).map_err(unsendable));
+        let answer = checked.and_then(|()| self.build_grant(&[]).map_err(invalid_header));
         match answer {
             Ok(response) => {
-                self.metrics.ext_authz.preflight_passed();
+                self.metrics.ext_authz.count_preflight();
                 response
             }
             Err(refusal) => {
-                self.metrics.ext_authz.answered(Some(refusal.kind()));
+                self.metrics.ext_authz.count_answer(Some(refusal.kind()));
                 tracing::debug!("turned a preflight away: {}", refusal.message());
-                turn_away(&refusal)
+                refusal_response(&refusal)
             }
         }
     }
 
     /// The one token of a request that does not say itself who comes.
     fn token(&self, uri: &Uri, headers: &HeaderMap) -> Result<Secret, Refusal> {
-        self.check_claims(headers)?;
+        self.check_identity_headers(headers)?;
         let token = &self.settings.token;
         let values = headers.get_all(token.as_str());
         let secret = token
-            .bearer(values.iter().map(HeaderValue::as_bytes))
-            .map_err(|none| Refusal::no_bearer(none, token))?;
+            .extract_token(values.iter().map(HeaderValue::as_bytes))
+            .map_err(|none| Refusal::from_bearer_error(none, token))?;
         self.check_strays(uri, headers)?;
         Ok(secret)
     }
 
     /// Refuses a request that says itself who comes: whether the proxy would remove that is not to be seen from here.
-    fn check_claims(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    fn check_identity_headers(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let identity = &self.settings.gateway.headers;
         // What `Connection` names, the next proxy would remove, and the service would take somebody for nobody.
         let removed_later = headers
@@ -163,8 +166,8 @@ impl ExtAuthz {
             .filter_map(|name| std::str::from_utf8(name).ok())
             .map(str::trim);
         let mut names = headers.keys().map(HeaderName::as_str).chain(removed_later);
-        if names.any(|name| identity.is_ours(name)) {
-            return Err(Refusal::names_itself(identity));
+        if names.any(|name| identity.is_identity_header(name)) {
+            return Err(Refusal::identity_header_present(identity));
         }
         Ok(())
     }
@@ -174,10 +177,10 @@ impl ExtAuthz {
     fn check_strays(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
         let token = &self.settings.token;
         let is_stray = |(name, value): (&HeaderName, &HeaderValue)| {
-            name.as_str() != token.as_str() && holds_token(value.as_bytes())
+            name.as_str() != token.as_str() && contains_token(value.as_bytes())
         };
         let target = uri.path_and_query().map_or("", |target| target.as_str());
-        if holds_token(target.as_bytes()) || headers.iter().any(is_stray) {
+        if contains_token(target.as_bytes()) || headers.iter().any(is_stray) {
             return Err(Refusal::stray_token(token));
         }
         Ok(())
@@ -193,14 +196,17 @@ impl ExtAuthz {
             // The log has a grant.
             tracing::warn!("turned a request away: {}", refusal.message());
         }
-        let Admitted { headers, .. } = answer?;
-        self.told(&headers).map_err(unsendable)
+        let AdmittedUser { headers, .. } = answer?;
+        self.build_grant(&headers).map_err(invalid_header)
     }
 
-    fn told(&self, told: &[(String, String)]) -> Result<Response<Full<Bytes>>, Unsendable> {
+    fn build_grant(
+        &self,
+        granted_headers: &[(String, String)],
+    ) -> Result<Response<Full<Bytes>>, InvalidHeader> {
         let mut response = Response::new(Full::default());
         let headers = response.headers_mut();
-        for (name, value) in told {
+        for (name, value) in granted_headers {
             headers.append(
                 HeaderName::from_bytes(name.as_bytes())?,
                 HeaderValue::from_bytes(value.as_bytes())?,
@@ -208,7 +214,7 @@ impl ExtAuthz {
         }
         let mut to_remove = self.always_removed.clone();
         // Empty where a proxy keeps a client's own, or a placeholder, if the answer has no such header; gone behind Envoy.
-        for name in self.settings.gateway.headers.untold(told) {
+        for name in self.settings.gateway.headers.unset(granted_headers) {
             to_remove.push(',');
             to_remove.push_str(&name);
             let name = HeaderName::from_bytes(name.as_bytes())?;
@@ -221,20 +227,20 @@ impl ExtAuthz {
 }
 
 /// What is no header.
-struct Unsendable;
+struct InvalidHeader;
 
 /// The gateway has refused such users.
-fn unsendable(Unsendable: Unsendable) -> Refusal {
+fn invalid_header(InvalidHeader: InvalidHeader) -> Refusal {
     Refusal::unavailable("services cannot be told who you are; ask an administrator")
 }
 
-impl From<InvalidHeaderName> for Unsendable {
+impl From<InvalidHeaderName> for InvalidHeader {
     fn from(_: InvalidHeaderName) -> Self {
         Self
     }
 }
 
-impl From<InvalidHeaderValue> for Unsendable {
+impl From<InvalidHeaderValue> for InvalidHeader {
     fn from(_: InvalidHeaderValue) -> Self {
         Self
     }
@@ -258,7 +264,7 @@ pub(super) fn refuse_head(reason: &str) -> Response<Full<Bytes>> {
     response
 }
 
-fn turn_away(refusal: &Refusal) -> Response<Full<Bytes>> {
+fn refusal_response(refusal: &Refusal) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(refusal.problem()));
     *response.status_mut() =
         StatusCode::from_u16(refusal.kind().status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
@@ -278,7 +284,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn proxies_ask_at_one_path_and_below_it() {
+    fn path_matches_itself_and_subpaths() {
         for (path, is_it) in [
             ("/ext-authz", true),
             ("/ext-authz/", true),

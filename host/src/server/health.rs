@@ -13,11 +13,11 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::backends::confirmed::Confirmations;
+use crate::backends::confirmations::Confirmations;
 use crate::backends::live::{BackendNotes, LiveRules};
-use crate::metrics::{self, Metrics, NoMetrics, Shed};
+use crate::metrics::{self, Metrics, MetricsError, OverloadReason};
 use crate::server::certificates::Certificates;
-use crate::server::connections::{Busy, RequestBody, Respond, head};
+use crate::server::connections::{RequestBody, RequestGuard, Responder, head};
 use crate::server::line_limiter::{LineLimiter, LineReason};
 
 /// A reason is cut after so many characters: it may quote somebody's file.
@@ -33,8 +33,12 @@ pub(super) struct Health {
     pub(super) lines: Arc<LineLimiter>,
 }
 
-impl Respond for Health {
-    async fn respond(&self, request: Request<RequestBody>, _: &Busy) -> Response<Full<Bytes>> {
+impl Responder for Health {
+    async fn respond(
+        &self,
+        request: Request<RequestBody>,
+        _: &RequestGuard,
+    ) -> Response<Full<Bytes>> {
         let uri = request.uri();
         match uri.path().trim_end_matches('/') {
             "/metrics" => metrics(&self.metrics, None).await,
@@ -73,11 +77,11 @@ pub(super) async fn metrics(
 ) -> Response<Full<Bytes>> {
     match metrics.text().await {
         Ok(text) => {
-            let text = Bytes::from_owner(Text { text, _room: room });
+            let text = Bytes::from_owner(MetricsText { text, _room: room });
             plain(StatusCode::OK, metrics::CONTENT_TYPE, text)
         }
-        Err(NoMetrics::Crowded) => crowded(metrics),
-        Err(error @ NoMetrics::Unwritten(_)) => {
+        Err(MetricsError::TooManyScrapes) => too_many_scrapes(metrics),
+        Err(error @ MetricsError::EncodeFailed(_)) => {
             tracing::error!("{error}");
             let text = "the metrics cannot be written; the log says why\n".to_owned();
             plain(StatusCode::INTERNAL_SERVER_ERROR, TEXT, text)
@@ -85,20 +89,20 @@ pub(super) async fn metrics(
     }
 }
 
-/// There is no room for more who ask for metrics.
-pub(super) fn crowded(metrics: &Metrics) -> Response<Full<Bytes>> {
-    metrics.connections.shed(Shed::Scrapes);
-    let text = format!("{}\n", NoMetrics::Crowded);
+/// Responds to a scrape beyond the limit.
+pub(super) fn too_many_scrapes(metrics: &Metrics) -> Response<Full<Bytes>> {
+    metrics.connections.count_overload(OverloadReason::Scrapes);
+    let text = format!("{}\n", MetricsError::TooManyScrapes);
     plain(StatusCode::SERVICE_UNAVAILABLE, TEXT, text)
 }
 
-/// An answer that takes room until all of it is sent.
-struct Text {
+/// A response body that holds its permit until all of it is sent.
+struct MetricsText {
     text: String,
     _room: Option<OwnedSemaphorePermit>,
 }
 
-impl AsRef<[u8]> for Text {
+impl AsRef<[u8]> for MetricsText {
     fn as_ref(&self) -> &[u8] {
         self.text.as_bytes()
     }
@@ -127,15 +131,16 @@ impl Readiness {
         if !is_verbose && self.is_ready() {
             return plain(StatusCode::OK, TEXT, "ok".to_owned());
         }
-        let mut checks = Check::of_certificates(&self.certificates);
-        checks.extend(self.rules.inspect(Check::of_backend));
+        let mut checks = ReadinessCheck::for_certificates(&self.certificates);
+        checks.extend(self.rules.inspect(ReadinessCheck::for_backend));
         let confirmations = self.rules.confirmations();
         let backends = self.rules.snapshot();
         let backends = backends.backends().iter().map(BackendRules::backend);
-        checks
-            .extend(backends.filter_map(|backend| Check::of_confirmation(confirmations, backend)));
+        checks.extend(
+            backends.filter_map(|backend| ReadinessCheck::for_confirmation(confirmations, backend)),
+        );
         if self.is_stopping.load(Ordering::Relaxed) {
-            checks.push(Check::of_stopping());
+            checks.push(ReadinessCheck::for_stopping());
         }
         let (status, result) = if checks.iter().all(|check| check.is_passed) {
             (StatusCode::OK, "passed")
@@ -154,22 +159,22 @@ impl Readiness {
     fn is_ready(&self) -> bool {
         let rules = self.rules.snapshot();
         !self.is_stopping.load(Ordering::Relaxed)
-            && self.certificates.are_good()
-            && rules.backends().iter().all(BackendRules::is_read)
+            && self.certificates.are_valid()
+            && rules.backends().iter().all(BackendRules::is_synced)
     }
 }
 
-/// One part of being ready.
-struct Check {
+/// One check of `/readyz`.
+struct ReadinessCheck {
     name: String,
     is_passed: bool,
     /// What is wrong, if anything is, or when it was last right.
     trouble: Option<String>,
 }
 
-impl Check {
+impl ReadinessCheck {
     /// Clients with a bad certificate are no reason to send the server nobody: others may have a good one.
-    fn of_certificates(certificates: &Certificates) -> Vec<Self> {
+    fn for_certificates(certificates: &Certificates) -> Vec<Self> {
         let check = |name: &str, is_passed, warnings: Vec<String>| Self {
             name: name.to_owned(),
             is_passed,
@@ -177,7 +182,7 @@ impl Check {
         };
         let own = check(
             "certificate",
-            certificates.are_good(),
+            certificates.are_valid(),
             certificates.warnings(),
         );
         let clients = certificates
@@ -187,7 +192,7 @@ impl Check {
     }
 
     /// As Kubernetes' own servers call it.
-    fn of_stopping() -> Self {
+    fn for_stopping() -> Self {
         Self {
             name: "shutdown".to_owned(),
             is_passed: false,
@@ -196,7 +201,7 @@ impl Check {
     }
 
     /// A stale backend is no reason to send the server nobody: those whom other backends map are answered.
-    fn of_confirmation(confirmations: &Confirmations, backend: Backend) -> Option<Self> {
+    fn for_confirmation(confirmations: &Confirmations, backend: Backend) -> Option<Self> {
         let age = confirmations
             .age(backend)
             .filter(|_| Confirmations::has_limit(backend))?;
@@ -212,14 +217,14 @@ impl Check {
         })
     }
 
-    fn of_backend(rules: &BackendRules, notes: &BackendNotes) -> Self {
-        let is_read = rules.is_read();
+    fn for_backend(rules: &BackendRules, notes: &BackendNotes) -> Self {
+        let is_read = rules.is_synced();
         let trouble = match &notes.trouble {
             Some(_) if rules.is_broken() => Some(
                 "it was read and is broken, so logins that need it or a later backend get 503; see the log"
                     .to_owned(),
             ),
-            Some(_) if notes.trouble_quotes => {
+            Some(_) if notes.is_trouble_confidential => {
                 Some("what it holds cannot be used; see the log".to_owned())
             }
             trouble => trouble.as_deref().map(one_line),
@@ -238,7 +243,7 @@ impl Check {
     }
 }
 
-impl fmt::Display for Check {
+impl fmt::Display for ReadinessCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (sign, result) = if self.is_passed {
             ('+', "ok")

@@ -3,14 +3,14 @@
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// What the file descriptors of this process are enough for.
-pub(super) struct Limits {
+pub(super) struct DescriptorLimits {
     pub(super) connections: usize,
     pub(super) sts_calls: usize,
 }
 
-impl Limits {
+impl DescriptorLimits {
     /// Asks the system for as many descriptors as it gives, as Go does for every program, and shares them out.
-    pub(super) fn of_this_process() -> Self {
+    pub(super) fn for_this_process() -> Self {
         let descriptors = match getrlimit(Resource::RLIMIT_NOFILE) {
             Ok((soft, hard)) => match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
                 Ok(()) => hard,
@@ -36,14 +36,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn descriptors_are_shared_out() {
+    fn descriptors_are_divided() {
         for (descriptors, connections, sts_calls) in [
             (0, 1, 1),
             (128, 64, 32),
             (1_024, 512, 256),
             (1_048_576, 524_288, 262_144),
         ] {
-            let limits = Limits::share(descriptors);
+            let limits = DescriptorLimits::share(descriptors);
             assert_eq!(
                 (limits.connections, limits.sts_calls),
                 (connections, sts_calls)

@@ -8,13 +8,13 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ack_ram_core::decision::{Inability, Outcome};
+use ack_ram_core::decision::{Outcome, Unavailable};
 use ack_ram_core::fingerprint::Fingerprint;
-use ack_ram_core::sts::StsUnable;
+use ack_ram_core::sts::StsUnavailable;
 use tokio::sync::Notify;
 
 use crate::audit::Audit;
-use crate::authenticator::{Decided, WordFrom};
+use crate::authenticator::{DecisionRecord, IdentitySource};
 
 /// Lines in a second for one reason.
 const LINES_PER_REASON: u64 = 100;
@@ -41,18 +41,18 @@ pub(crate) enum LineReason {
 impl LineReason {
     /// Returns the reason of a decision that anyone can cause at no cost, or `None` if the decision has its own line in
     /// any case: a grant, and a decision for which STS was asked.
-    fn of_free_decision(decided: &Decided) -> Option<Self> {
+    fn for_free_decision(decided: &DecisionRecord) -> Option<Self> {
         let code = decided.decision.code();
         // One call serves thousands of equal tokens that come at once: only the login that made the call is not free.
-        let made_a_call = decided.word_from == Some(WordFrom::Sts);
+        let made_a_call = decided.source == Some(IdentitySource::Sts);
         match &decided.decision.outcome {
-            Outcome::Granted(_) | Outcome::NotOurs => None,
+            Outcome::Granted(_) | Outcome::UnrecognizedToken => None,
             Outcome::Denied(_) => (!made_a_call).then_some(Self::Denied(code)),
             // STS was not asked, or, while the circuit breaker is open, perhaps not.
-            Outcome::Unable(Inability::Overloaded | Inability::Sts(StsUnable::Unreachable)) => {
-                Some(Self::Unable(code))
-            }
-            Outcome::Unable(_) => (!made_a_call).then_some(Self::Unable(code)),
+            Outcome::Unavailable(
+                Unavailable::Overloaded | Unavailable::Sts(StsUnavailable::Unreachable),
+            ) => Some(Self::Unable(code)),
+            Outcome::Unavailable(_) => (!made_a_call).then_some(Self::Unable(code)),
         }
     }
 }
@@ -117,7 +117,7 @@ impl Summary {
 
 /// Decides which lines are written, and counts the rest.
 pub(super) struct LineLimiter {
-    budget: Mutex<Budget>,
+    budget: Mutex<LineBudget>,
     clock: fn() -> SystemTime,
     audit: Option<Audit>,
     has_counted: Notify,
@@ -135,11 +135,11 @@ impl LineLimiter {
     }
 
     /// Returns whether `decided` has its own line. If not, the line is counted.
-    pub(super) fn admits_decision(&self, decided: &Decided) -> bool {
+    pub(super) fn admits_decision(&self, decided: &DecisionRecord) -> bool {
         let explanation = &decided.decision.explanation;
         // Of scrubbed accounts nothing but the result is written.
         let reference = explanation.fingerprint.filter(|_| !explanation.scrubbed);
-        LineReason::of_free_decision(decided).is_none_or(|reason| self.admits(reason, reference))
+        LineReason::for_free_decision(decided).is_none_or(|reason| self.admits(reason, reference))
     }
 
     /// Returns whether there is room for another line for `reason`. If not, the line is counted.
@@ -150,10 +150,10 @@ impl LineLimiter {
         let spent = budget.spend(reason, reference);
         drop(budget);
         self.write(&finished);
-        if spent == Spent::FirstCounted {
+        if spent == LineOutcome::FirstCounted {
             self.has_counted.notify_one();
         }
-        spent == Spent::Line
+        spent == LineOutcome::Line
     }
 
     /// Writes what was counted when its second is over. Never returns.
@@ -186,14 +186,14 @@ impl LineLimiter {
         now.map_or(0, |since| since.as_secs())
     }
 
-    fn budget(&self) -> MutexGuard<'_, Budget> {
+    fn budget(&self) -> MutexGuard<'_, LineBudget> {
         self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The lines of one second.
 #[derive(Default)]
-struct Budget {
+struct LineBudget {
     second: u64,
     written: u64,
     tallies: Vec<Tally>,
@@ -207,15 +207,15 @@ struct Tally {
     reference: Option<Fingerprint>,
 }
 
-/// What becomes of a line.
+/// Whether a line is written or only counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Spent {
+enum LineOutcome {
     Line,
     FirstCounted,
     Counted,
 }
 
-impl Budget {
+impl LineBudget {
     /// Begins `second` if it is another one, and returns what was counted in the one before.
     fn begin(&mut self, second: u64) -> Vec<Summary> {
         if second == self.second {
@@ -240,7 +240,7 @@ impl Budget {
             .collect()
     }
 
-    fn spend(&mut self, reason: LineReason, reference: Option<Fingerprint>) -> Spent {
+    fn spend(&mut self, reason: LineReason, reference: Option<Fingerprint>) -> LineOutcome {
         let known = self.tallies.iter().position(|tally| tally.reason == reason);
         let index = known.unwrap_or_else(|| {
             self.tallies.push(Tally {
@@ -252,7 +252,7 @@ impl Budget {
             self.tallies.len() - 1
         });
         let Some(tally) = self.tallies.get_mut(index) else {
-            return Spent::Line;
+            return LineOutcome::Line;
         };
         let has_room = tally.counted == 0
             && tally.written < LINES_PER_REASON
@@ -260,13 +260,13 @@ impl Budget {
         if has_room {
             tally.written += 1;
             self.written += 1;
-            return Spent::Line;
+            return LineOutcome::Line;
         }
         tally.counted += 1;
         tally.reference = tally.reference.or(reference);
         match tally.counted {
-            1 => Spent::FirstCounted,
-            _ => Spent::Counted,
+            1 => LineOutcome::FirstCounted,
+            _ => LineOutcome::Counted,
         }
     }
 }

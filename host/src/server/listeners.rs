@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use crate::config::{Host, Listen};
 pub use error::ListenError;
-use error::{Cause, Purpose};
+use error::{ListenCause, ListenPurpose};
 
 /// Connections that wait in the kernel to be accepted. While every place is held by a newcomer, nobody is accepted, and
 /// nobody is turned away either.
@@ -18,7 +18,7 @@ const BACKLOG: u32 = 1_024;
 
 /// Listens for the webhook on the host and port of `listen`.
 pub(super) async fn listen_for_webhook(listen: &Listen) -> Result<TcpListener, ListenError> {
-    listen_on(Purpose::Webhook, &listen.host, listen.port).await
+    listen_on(ListenPurpose::Webhook, &listen.host, listen.port).await
 }
 
 /// Listens for probes, if `listen` says so: on one host, or on all interfaces, of IPv6 and IPv4 where there is IPv6 at
@@ -27,7 +27,7 @@ pub(super) async fn listen_for_health(
     listen: &Listen,
     webhook_port: u16,
 ) -> Result<Option<TcpListener>, ListenError> {
-    let purpose = Purpose::Health { webhook_port };
+    let purpose = ListenPurpose::Health { webhook_port };
     let Some(port) = listen.health_port else {
         return Ok(None);
     };
@@ -38,9 +38,9 @@ pub(super) async fn listen_for_health(
                 let all = Host::Ip(Ipv4Addr::UNSPECIFIED.into());
                 listen_on(purpose, &all, port).await?
             }
-            bound => bound.and_then(listening).map_err(|error| {
+            bound => bound.and_then(start_listening).map_err(|error| {
                 let address = format!("port {port} of all interfaces");
-                ListenError::new(purpose, &address, port, Cause::Socket(error))
+                ListenError::new(purpose, &address, port, ListenCause::Socket(error))
             })?,
         },
     };
@@ -49,12 +49,12 @@ pub(super) async fn listen_for_health(
 
 /// Returns why the addresses of `listen` could not be listened on, as far as that can be known while a server runs there,
 /// and without asking for the addresses of a name.
-pub(crate) fn objections(listen: &Listen) -> Vec<ListenError> {
+pub(crate) fn preflight_errors(listen: &Listen) -> Vec<ListenError> {
     let webhook_port = listen.port;
-    let webhook = Some((Purpose::Webhook, &listen.host, listen.port));
+    let webhook = Some((ListenPurpose::Webhook, &listen.host, listen.port));
     let health = listen.health_host.as_ref().zip(listen.health_port);
-    let health = health.map(|(host, port)| (Purpose::Health { webhook_port }, host, port));
-    let objection = |(purpose, host, port): (Purpose, &Host, u16)| {
+    let health = health.map(|(host, port)| (ListenPurpose::Health { webhook_port }, host, port));
+    let preflight_error = |(purpose, host, port): (ListenPurpose, &Host, u16)| {
         let Host::Ip(ip) = host else {
             return None;
         };
@@ -70,25 +70,29 @@ pub(crate) fn objections(listen: &Listen) -> Vec<ListenError> {
     webhook
         .into_iter()
         .chain(health)
-        .filter_map(objection)
+        .filter_map(preflight_error)
         .collect()
 }
 
 /// Listens on the first address of `host` that can be had.
-async fn listen_on(purpose: Purpose, host: &Host, port: u16) -> Result<TcpListener, ListenError> {
+async fn listen_on(
+    purpose: ListenPurpose,
+    host: &Host,
+    port: u16,
+) -> Result<TcpListener, ListenError> {
     let address = format!("{host}:{port}");
     let failed = |cause| ListenError::new(purpose, &address, port, cause);
     let found = match host {
         Host::Ip(ip) => vec![SocketAddr::from((*ip, port))],
         Host::Name(name) => lookup_host((name.as_str(), port))
             .await
-            .map_err(|error| failed(Cause::Unresolved(error)))?
+            .map_err(|error| failed(ListenCause::Unresolved(error)))?
             .collect(),
     };
     let missing = io::Error::new(ErrorKind::NotFound, "it has none");
-    let mut cause = Cause::Unresolved(missing);
+    let mut cause = ListenCause::Unresolved(missing);
     for address in found {
-        match bind(address).and_then(listening) {
+        match bind(address).and_then(start_listening) {
             Ok(listener) => return Ok(listener),
             Err(error) => cause = cause_of(error, address.ip()),
         }
@@ -97,14 +101,14 @@ async fn listen_on(purpose: Purpose, host: &Host, port: u16) -> Result<TcpListen
 }
 
 /// Without IPv6, a socket of it cannot be made, or not even its loopback address is there.
-fn cause_of(error: io::Error, ip: IpAddr) -> Cause {
+fn cause_of(error: io::Error, ip: IpAddr) -> ListenCause {
     let has_ipv6 = || bind((Ipv6Addr::LOCALHOST, 0).into()).is_ok();
     let is_refused =
         error.raw_os_error() == Some(EAFNOSUPPORT) || error.kind() == ErrorKind::AddrNotAvailable;
     if ip.is_ipv6() && is_refused && !has_ipv6() {
-        Cause::NoIpv6
+        ListenCause::NoIpv6
     } else {
-        Cause::Socket(error)
+        ListenCause::Socket(error)
     }
 }
 
@@ -119,7 +123,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-fn listening(socket: TcpSocket) -> io::Result<TcpListener> {
+fn start_listening(socket: TcpSocket) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
@@ -130,9 +134,9 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn connections_wait_in_the_kernel_until_they_are_accepted() {
+    async fn connections_wait_in_backlog_until_accepted() {
         let here = Host::Ip(Ipv4Addr::LOCALHOST.into());
-        let listener = listen_on(Purpose::Webhook, &here, 0).await.unwrap();
+        let listener = listen_on(ListenPurpose::Webhook, &here, 0).await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut waiting = Vec::new();
         // Beyond the backlog, a connection is not established until there is room.
@@ -148,10 +152,10 @@ mod tests {
     async fn each_reason_has_its_own_advice() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = taken.local_addr().unwrap().port();
-        let health = Purpose::Health { webhook_port: port };
+        let health = ListenPurpose::Health { webhook_port: port };
         for (purpose, host, port, part) in [
             (
-                Purpose::Webhook,
+                ListenPurpose::Webhook,
                 "127.0.0.1",
                 port,
                 "stop what uses the port, or set another `server.port` (or `--port`)",
@@ -164,7 +168,7 @@ mod tests {
             ),
             // Documentation addresses belong to no machine.
             (
-                Purpose::Webhook,
+                ListenPurpose::Webhook,
                 "192.0.2.1",
                 0,
                 "set `server.address` (or `server.bind`, `--bind`) to an address of this machine",
@@ -176,7 +180,7 @@ mod tests {
                 "set `server.healthAddress` to an address of this machine",
             ),
             (
-                Purpose::Webhook,
+                ListenPurpose::Webhook,
                 "name.invalid",
                 0,
                 "the name has no address here",
@@ -194,6 +198,6 @@ mod tests {
     fn only_an_ipv6_address_lacks_ipv6() {
         let no_family = io::Error::from_raw_os_error(EAFNOSUPPORT);
         let here = Ipv4Addr::LOCALHOST.into();
-        assert!(matches!(cause_of(no_family, here), Cause::Socket(_)));
+        assert!(matches!(cause_of(no_family, here), ListenCause::Socket(_)));
     }
 }

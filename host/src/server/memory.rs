@@ -35,7 +35,7 @@ const CALL: u64 = 160 * KIB;
 /// What a login may hold that waits for a call.
 const WAITING: u64 = 32 * KIB;
 /// No limit that nobody chose is lowered below this.
-const FEWEST: usize = 16;
+const MIN_LIMIT: usize = 16;
 
 /// The file system of control groups.
 const CGROUPS: &str = "/sys/fs/cgroup";
@@ -45,13 +45,13 @@ const UNLIMITED: u64 = 1 << 60;
 /// Returns the least memory that a control group of this process allows, in bytes, if any has a limit.
 pub(super) fn limit_of_this_process() -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-    limit_of(&groups, Path::new(CGROUPS))
+    least_limit(&groups, Path::new(CGROUPS))
 }
 
 /// Returns the least limit of the control groups in `groups`, the text of `/proc/<pid>/cgroup`, and of their parents.
 ///
 /// In a container the paths may be those of the host, of which only the root is mounted: that is the container's own.
-fn limit_of(groups: &str, mounted: &Path) -> Option<u64> {
+fn least_limit(groups: &str, mounted: &Path) -> Option<u64> {
     let limits = groups.lines().filter_map(|line| {
         let mut fields = line.splitn(3, ':').skip(1);
         let (controllers, path) = (fields.next()?, fields.next()?);
@@ -78,14 +78,14 @@ fn limit_of(groups: &str, mounted: &Path) -> Option<u64> {
 
 /// A limit that takes memory.
 #[derive(Debug)]
-struct Demand<'a> {
+struct MemoryDemand<'a> {
     key: &'static str,
     value: &'a mut usize,
     each: u64,
     is_chosen: bool,
 }
 
-impl Demand<'_> {
+impl MemoryDemand<'_> {
     fn bytes(&self) -> u64 {
         self.each
             .saturating_mul(u64::try_from(*self.value).unwrap_or(u64::MAX))
@@ -161,19 +161,19 @@ fn connection(max_head: usize) -> u64 {
 pub(super) fn fit(limits: &mut ServerLimits, max_head: usize, memory: u64) -> Vec<Adjustment> {
     let mut health_connections = limits.max_health_connections;
     let demands = [
-        Demand {
+        MemoryDemand {
             key: "server.limits.maxConnections",
             value: &mut limits.max_connections,
             each: connection(max_head),
-            is_chosen: limits.chosen.connections,
+            is_chosen: limits.explicit.connections,
         },
-        Demand {
+        MemoryDemand {
             key: "server.limits.maxBodies",
             value: &mut limits.max_bodies,
             each: BODY,
-            is_chosen: limits.chosen.bodies,
+            is_chosen: limits.explicit.bodies,
         },
-        Demand {
+        MemoryDemand {
             key: "server.limits.maxHealthConnections",
             value: &mut health_connections,
             each: connection(health::MAX_HEAD),
@@ -187,23 +187,23 @@ pub(super) fn fit(limits: &mut ServerLimits, max_head: usize, memory: u64) -> Ve
 /// Lowers the limits on calls to STS, and on logins that wait for them, that nobody chose to what fits into `memory`.
 pub(super) fn fit_sts(limits: &mut StsLimits, memory: u64) -> Vec<Adjustment> {
     let demands = [
-        Demand {
+        MemoryDemand {
             key: "server.sts.maxCalls",
             value: &mut limits.max_calls,
             each: CALL,
-            is_chosen: limits.chosen.calls,
+            is_chosen: limits.explicit.calls,
         },
-        Demand {
+        MemoryDemand {
             key: "server.sts.maxWaiting",
             value: &mut limits.max_waiting,
             each: WAITING,
-            is_chosen: limits.chosen.waiting,
+            is_chosen: limits.explicit.waiting,
         },
-        Demand {
+        MemoryDemand {
             key: "server.sts.maxSharing",
             value: &mut limits.max_sharing,
             each: WAITING,
-            is_chosen: limits.chosen.sharing,
+            is_chosen: limits.explicit.sharing,
         },
     ];
     fit_demands(demands, memory, memory / 6)
@@ -211,7 +211,7 @@ pub(super) fn fit_sts(limits: &mut StsLimits, memory: u64) -> Vec<Adjustment> {
 
 /// Lowers `demands` to `budget`, in the proportion that they have, but for those that somebody chose.
 fn fit_demands<const N: usize>(
-    demands: [Demand<'_>; N],
+    demands: [MemoryDemand<'_>; N],
     memory: u64,
     budget: u64,
 ) -> Vec<Adjustment> {
@@ -219,7 +219,7 @@ fn fit_demands<const N: usize>(
         let some = demands
             .iter()
             .filter(|demand| demand.is_chosen == is_chosen);
-        some.map(Demand::bytes).fold(0, u64::saturating_add)
+        some.map(MemoryDemand::bytes).fold(0, u64::saturating_add)
     };
     let (chosen, standard) = (sum(true), sum(false));
     let left = budget.saturating_sub(chosen);
@@ -242,7 +242,7 @@ fn fit_demands<const N: usize>(
         }
         let share = u128::from(left) * u128::from(needs) / u128::from(standard.max(1));
         let to = share / u128::from(demand.each);
-        let to = usize::try_from(to).unwrap_or(from).max(FEWEST).min(from);
+        let to = usize::try_from(to).unwrap_or(from).max(MIN_LIMIT).min(from);
         if to < from {
             *demand.value = to;
             adjustments.push(Adjustment::Lowered {

@@ -37,15 +37,15 @@ use crate::env;
 use crate::exposure::SensitiveFiles;
 use crate::kubeconfig::KubeconfigError;
 use crate::metrics::Metrics;
-use crate::sts::{self, TrustError};
-use bodies::Bodies;
+use crate::sts::{self, StsTrustError};
+use bodies::BodyReader;
 use certificates::Certificates;
-use connections::{Bounds, Connections};
-use control::Control;
+use connections::{ConnectionLimits, Connections};
+use control::ControlSocket;
 use decisions::Decisions;
 use ext_authz::ExtAuthz;
 use health::{Health, Readiness};
-use limits::Limits;
+use limits::DescriptorLimits;
 use line_limiter::LineLimiter;
 pub use listeners::ListenError;
 use listeners::{listen_for_health, listen_for_webhook};
@@ -68,7 +68,7 @@ pub struct Server {
     audit: Option<Audit>,
     lines: Arc<LineLimiter>,
     certificates: Arc<Certificates>,
-    control: Option<Control>,
+    control: Option<ControlSocket>,
     sources: Sources,
     rules: Arc<LiveRules>,
     stop_timeout: Duration,
@@ -84,7 +84,7 @@ impl Server {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        for exposure in SensitiveFiles::of(&config, inputs.file.as_deref()).exposures() {
+        for exposure in SensitiveFiles::from_config(&config, inputs.file.as_deref()).exposures() {
             // The configuration file is named by no setting.
             let setting = Some(exposure.setting).filter(|setting| !setting.is_empty());
             tracing::warn!(setting, "{}", exposure.text);
@@ -95,7 +95,7 @@ impl Server {
         let rules = Arc::new(LiveRules::new(backends::load(&config), env::now()));
         let metrics = Metrics::new(Arc::clone(&rules), env::now).map_err(ServerError::Metrics)?;
         let metrics = Arc::new(metrics);
-        let limits = Limits::of_this_process();
+        let limits = DescriptorLimits::for_this_process();
         if let Some(memory) = memory::limit_of_this_process() {
             let max_head = Webhook::largest_head(config.ext_authz.is_some());
             let adjustments = memory::fit(&mut config.limits, max_head, memory);
@@ -126,10 +126,10 @@ impl Server {
             Some(path) => Some(Audit::start(path, &metrics.audit).map_err(ServerError::Audit)?),
             None => None,
         };
-        certificates.tell();
+        certificates.log_warnings();
         let tls = certificates.tls().map_err(ServerError::Certificate)?;
         let certificates = Arc::new(certificates);
-        let control = Control::listen(&config.state_dir)
+        let control = ControlSocket::listen(&config.state_dir)
             .map_err(|error| tracing::warn!("{error}"))
             .ok();
         let authenticator = Arc::clone(settings.authenticator());
@@ -145,14 +145,14 @@ impl Server {
             metrics: Arc::clone(&metrics),
             lines: Arc::clone(&lines),
         };
-        let bounds = Bounds {
+        let bounds = ConnectionLimits {
             connections: config.limits.max_connections.min(limits.connections),
             streams: config.limits.max_streams,
             max_head: Webhook::largest_head(config.ext_authz.is_some()),
             header_timeout: config.limits.header_timeout,
             idle_timeout: config.limits.idle_timeout,
         };
-        let bodies = Bodies::new(config.limits.max_bodies, config.limits.body_timeout);
+        let bodies = BodyReader::new(config.limits.max_bodies, config.limits.body_timeout);
         let counts = metrics.connections.port("webhook");
         let decisions = Arc::new(Decisions::new(
             authenticator,
@@ -174,7 +174,7 @@ impl Server {
         Ok(Self {
             connections: Connections::new(listener, Some(tls), bounds, counts, Arc::clone(&lines)),
             health: health.map(|listener| {
-                let bounds = Bounds {
+                let bounds = ConnectionLimits {
                     connections: config.limits.max_health_connections,
                     streams: bounds.streams.min(HEALTH_STREAMS),
                     max_head: health::MAX_HEAD,
@@ -205,7 +205,7 @@ impl Server {
     }
 
     /// Serves until `stop` resolves, then finishes what is under way, unless `stop_now` resolves before that. Whenever
-    /// `reload` counts on, all files are read again.
+    /// `changes` counts on, all files are read again.
     pub async fn serve(
         mut self,
         stop: impl Future<Output = ()>,
@@ -221,7 +221,7 @@ impl Server {
             () = serve_health(self.health.as_mut()) => {}
             () = serve_control(self.control.as_ref(), self.rules) => {}
             () = reload_whenever(reload, &self.sources, &self.certificates) => {}
-            () = self.certificates.tend() => {}
+            () = self.certificates.run_maintenance() => {}
             () = self.lines.run() => {}
             () = stop => {}
         }
@@ -255,7 +255,7 @@ async fn serve_health(health: Option<&mut (Connections, Arc<Health>)>) {
     }
 }
 
-async fn serve_control(control: Option<&Control>, rules: Arc<LiveRules>) {
+async fn serve_control(control: Option<&ControlSocket>, rules: Arc<LiveRules>) {
     match control {
         Some(control) => control.serve(rules).await,
         None => std::future::pending().await,
@@ -285,7 +285,7 @@ async fn reload_whenever(
 #[derive(Debug)]
 pub enum ServerError {
     /// The certificates that prove STS cannot be had.
-    Trust(TrustError),
+    Trust(StsTrustError),
     /// Metrics cannot be had.
     Metrics(prometheus::Error),
     /// The server's own certificate cannot be had.

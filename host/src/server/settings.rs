@@ -6,172 +6,176 @@ use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use ack_ram_core::policy::Policy;
+use ack_ram_core::policy::TokenPolicy;
 use tokio::sync::watch;
 
-use crate::authenticator::{Authenticator, Identifier};
+use crate::authenticator::{Authenticator, IdentityResolver};
 use crate::backends::live::LiveRules;
-use crate::backends::watched_file::{self, LOOK_EVERY, MAY_BE_MISSING, Seen, WatchedFile};
-use crate::config::{Config, Settings, Sts};
+use crate::backends::watched_file::{self, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
+use crate::config::{Config, SettingsSnapshot, Sts};
 use crate::env;
 use crate::metrics::Metrics;
 use crate::server::memory;
-use crate::sts::{StsClient, Trust, TrustError};
+use crate::sts::{StsClient, StsTrust, StsTrustError};
 
 /// The settings of a server that runs.
 pub(super) struct LiveSettings {
     authenticator: Arc<Authenticator>,
     metrics: Arc<Metrics>,
     /// More calls to STS at once than file descriptors are enough for.
-    most_calls: usize,
-    state: Mutex<State>,
+    max_calls: usize,
+    state: Mutex<SettingsState>,
 }
 
-struct State {
-    wanted: Wanted,
-    in_effect: InEffect,
+struct SettingsState {
+    desired: DesiredSettings,
+    applied: AppliedSettings,
     ca_file: Option<WatchedFile>,
-    /// Why what is wanted is not in effect, as it was last told.
-    told: Option<String>,
+    /// Why the desired settings are not applied, as last logged.
+    last_error: Option<String>,
 }
 
-/// What the configuration says.
-struct Wanted {
-    policy: Policy,
+/// The settings of the configuration.
+struct DesiredSettings {
+    policy: TokenPolicy,
     sts: Sts,
 }
 
-struct InEffect {
-    settings: Settings,
-    trust: Trust,
+struct AppliedSettings {
+    settings: SettingsSnapshot,
+    trust: StsTrust,
 }
 
 impl LiveSettings {
-    /// Puts in effect what `config` says, for identities that are what `rules` say.
+    /// Applies the settings of `config`, with `rules`.
     ///
     /// # Errors
-    /// When STS cannot be asked as it says.
+    /// Returns an error if no client for STS can be built from the settings.
     pub(super) fn start(
         config: &Config,
         rules: Arc<LiveRules>,
         metrics: Arc<Metrics>,
-        most_calls: usize,
-    ) -> Result<Arc<Self>, TrustError> {
-        let wanted = Wanted::of(config);
+        max_calls: usize,
+    ) -> Result<Arc<Self>, StsTrustError> {
+        let desired = DesiredSettings::from_config(config);
         // Looked at before it is read: what is written in between is seen at the next look.
-        let ca_file = wanted.ca_file();
-        let trust = Trust::load(wanted.sts.ca_file.as_ref())?;
-        let identifier = wanted.identifier(&trust, &metrics, most_calls)?;
+        let ca_file = desired.ca_file();
+        let trust = StsTrust::load(desired.sts.ca_file.as_ref())?;
+        let resolver = desired.build_resolver(&trust, &metrics, max_calls)?;
         Ok(Arc::new(Self {
-            authenticator: Arc::new(Authenticator::new(identifier, rules)),
+            authenticator: Arc::new(Authenticator::new(resolver, rules)),
             metrics,
-            most_calls,
-            state: Mutex::new(State {
-                in_effect: InEffect {
-                    settings: wanted.settings(),
+            max_calls,
+            state: Mutex::new(SettingsState {
+                applied: AppliedSettings {
+                    settings: desired.settings(),
                     trust,
                 },
                 ca_file,
-                wanted,
-                told: None,
+                desired,
+                last_error: None,
             }),
         }))
     }
 
-    /// What decides by these settings.
+    /// Returns the authenticator that uses these settings.
     pub(super) fn authenticator(&self) -> &Arc<Authenticator> {
         &self.authenticator
     }
 
-    /// Puts in effect what `config` says now. What cannot be, is told in the log, and tried again when a file changes.
+    /// Applies the settings of `config`. A failure is logged, and retried when a file changes.
     pub(super) fn apply(&self, config: &Config) {
         let mut state = self.state();
-        let before = mem::replace(&mut state.wanted, Wanted::of(config));
+        let previous = mem::replace(&mut state.desired, DesiredSettings::from_config(config));
         // The cluster is that of the start.
-        state.wanted.policy.cluster_id = before.policy.cluster_id;
-        if before.sts.ca_file != state.wanted.sts.ca_file {
-            state.ca_file = state.wanted.ca_file();
+        state.desired.policy.cluster_id = previous.policy.cluster_id;
+        if previous.sts.ca_file != state.desired.sts.ca_file {
+            state.ca_file = state.desired.ca_file();
         }
-        self.put(&mut state, false);
+        self.apply_desired(&mut state, false);
     }
 
-    /// Reads anew what proves STS, because somebody asks for it. Blocks. Whether all that is wanted is in effect.
+    /// Rereads the certificates that prove STS, on request. Blocks. Returns whether all desired settings are applied.
     pub(super) fn reload(&self) -> bool {
         let mut state = self.state();
-        state.told = None;
-        self.put(&mut state, true);
-        state.told.is_none()
+        state.last_error = None;
+        self.apply_desired(&mut state, true);
+        state.last_error.is_none()
     }
 
     /// Keeps the certificates that prove STS as `server.sts.caFile` is, until `stop` is true or its sender is gone.
     pub(super) async fn watch(self: Arc<Self>, stop: watch::Receiver<bool>) {
-        watched_file::look_again_and_again(LOOK_EVERY, stop, move || self.look(Instant::now()))
+        watched_file::poll_until_stopped(POLL_INTERVAL, stop, move || self.poll(Instant::now()))
             .await;
     }
 
-    fn look(&self, at: Instant) {
+    fn poll(&self, at: Instant) {
         let mut state = self.state();
-        let seen = state.ca_file.as_mut().and_then(|file| file.look(at));
-        if let Some(Seen::Content(..) | Seen::Unfit(..) | Seen::Missing | Seen::Unreadable(_)) =
-            seen
+        let event = state.ca_file.as_mut().and_then(|file| file.poll(at));
+        if let Some(
+            FileEvent::Content(..)
+            | FileEvent::InvalidContent(..)
+            | FileEvent::Missing
+            | FileEvent::Unreadable(_),
+        ) = event
         {
-            self.put(&mut state, true);
+            self.apply_desired(&mut state, true);
         }
     }
 
-    fn put(&self, state: &mut State, reads_trust: bool) {
-        match self.try_to_put(state, reads_trust) {
-            Ok(()) => state.told = None,
+    fn apply_desired(&self, state: &mut SettingsState, reads_trust: bool) {
+        match self.try_apply(state, reads_trust) {
+            Ok(()) => state.last_error = None,
             Err(error) => {
                 let error = error.to_string();
-                if state.told.as_ref() != Some(&error) {
+                if state.last_error.as_ref() != Some(&error) {
                     tracing::error!("{error}; until then STS is asked as before");
-                    state.told = Some(error);
+                    state.last_error = Some(error);
                 }
             }
         }
     }
 
-    fn try_to_put(&self, state: &mut State, reads_trust: bool) -> Result<(), TrustError> {
-        let State {
-            wanted, in_effect, ..
+    fn try_apply(&self, state: &mut SettingsState, reads_trust: bool) -> Result<(), StsTrustError> {
+        let SettingsState {
+            desired, applied, ..
         } = state;
-        let settings = wanted.settings();
-        let mut changed = in_effect.settings.changed_in(&settings);
+        let settings = desired.settings();
+        let mut changed = applied.settings.changed_names(&settings);
         if changed.is_empty() && !reads_trust {
             return Ok(());
         }
-        let trust = Trust::load(wanted.sts.ca_file.as_ref())?;
-        if changed.is_empty() && trust == in_effect.trust {
+        let trust = StsTrust::load(desired.sts.ca_file.as_ref())?;
+        if changed.is_empty() && trust == applied.trust {
             return Ok(());
         }
-        let identifier = wanted.identifier(&trust, &self.metrics, self.most_calls)?;
+        let resolver = desired.build_resolver(&trust, &self.metrics, self.max_calls)?;
         if changed.is_empty() {
             changed.push("server.sts.caFile");
         }
-        self.authenticator.replace(identifier);
-        *in_effect = InEffect { settings, trust };
+        self.authenticator.replace(resolver);
+        *applied = AppliedSettings { settings, trust };
         let changed = changed.join("`, `");
-        let sts = &wanted.sts.endpoint;
+        let sts = &desired.sts.endpoint;
         tracing::info!(%sts, "`{changed}` changed, and is in effect; remembered identities are forgotten");
         Ok(())
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> std::sync::MutexGuard<'_, SettingsState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Wanted {
-    fn of(config: &Config) -> Self {
+impl DesiredSettings {
+    fn from_config(config: &Config) -> Self {
         Self {
             policy: config.policy.clone(),
             sts: config.sts.clone(),
         }
     }
 
-    fn settings(&self) -> Settings {
-        Settings::live(&self.policy, &self.sts)
+    fn settings(&self) -> SettingsSnapshot {
+        SettingsSnapshot::hot_reloadable(&self.policy, &self.sts)
     }
 
     /// `server.sts.caFile`, of which changes from now on are seen.
@@ -182,21 +186,21 @@ impl Wanted {
         Some(file)
     }
 
-    fn identifier(
+    fn build_resolver(
         &self,
-        trust: &Trust,
+        trust: &StsTrust,
         metrics: &Metrics,
-        most_calls: usize,
-    ) -> Result<Identifier, TrustError> {
+        max_calls: usize,
+    ) -> Result<IdentityResolver, StsTrustError> {
         let mut sts = self.sts.clone();
-        sts.limits.max_calls = sts.limits.max_calls.min(most_calls);
+        sts.limits.max_calls = sts.limits.max_calls.min(max_calls);
         if let Some(memory) = memory::limit_of_this_process() {
             let adjustments = memory::fit_sts(&mut sts.limits, memory);
             adjustments.iter().for_each(memory::Adjustment::log);
         }
-        let client = StsClient::trusting(trust, &sts, &metrics.sts)?;
+        let client = StsClient::with_trust(trust, &sts, &metrics.sts)?;
         let policy = self.policy.clone();
-        Ok(Identifier::new(
+        Ok(IdentityResolver::new(
             policy,
             client,
             &sts.limits,

@@ -15,22 +15,22 @@ use tokio::task::JoinSet;
 use tokio::time::{self, MissedTickBehavior};
 
 use crate::backends::config_map::ConfigMapSource;
+use crate::backends::document_source::ReloadObserver;
 use crate::backends::dynamic_file::DynamicFile;
-use crate::backends::feed::Observe;
-use crate::backends::live::{Edit, LiveRules};
+use crate::backends::live::{LiveRules, Transaction};
 use crate::backends::mounted_file::{Inputs, MountedFile, Reloaded};
 use crate::config::{Config, MappingSources};
 use crate::env;
-use crate::kubernetes::{Mappings, Replica, client, install};
+use crate::kubernetes::{MappingController, Replica, client, install};
 use crate::metrics::Metrics;
 use crate::server::settings::LiveSettings;
 
 /// How soon what was kept for long enough after a broken edit is taken back.
-const LOOK_FOR_EXPIRED: Duration = Duration::from_secs(1);
+const EXPIRY_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// How soon to try again, at first and at most, what needs the API server.
-const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+const RETRY_DELAYS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// How long the end of the tasks is waited for: the Lease is given back meanwhile.
-const FINISH_WITHIN: Duration = Duration::from_secs(3);
+const FINISH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The sources of a server that runs.
 pub(super) struct Sources {
@@ -55,9 +55,9 @@ impl Sources {
         let mut tasks = JoinSet::new();
         let globs = config.rules.globs;
         let reloads = Arc::clone(metrics);
-        let observe: Observe = Arc::new(move |source, hash| match hash {
-            Some(hash) => reloads.sources.reloaded(source, hash),
-            None => reloads.sources.reload_failed(source),
+        let observe: ReloadObserver = Arc::new(move |source, hash| match hash {
+            Some(hash) => reloads.sources.record_reload(source, hash),
+            None => reloads.sources.record_reload_failure(source),
         });
         let sources = &config.sources;
         let mut dynamic_file = None;
@@ -82,14 +82,18 @@ impl Sources {
                 Backend::Crd => {
                     let metrics = Arc::clone(metrics);
                     let observe = move |observation| metrics.sources.observe(observation);
-                    objects = Some(Arc::new(Mappings::new(live, env::now, Box::new(observe))));
+                    objects = Some(Arc::new(MappingController::new(
+                        live,
+                        env::now,
+                        Box::new(observe),
+                    )));
                 }
             }
         }
         live.confirmations().set_max_age(config.rules.max_staleness);
         tasks.spawn(expire(Arc::clone(live), objects.clone(), stopped.clone()));
         if objects.is_some() || config_map.is_some() {
-            let cluster = Cluster {
+            let cluster = ClusterSources {
                 sources: sources.clone(),
                 live: Arc::clone(live),
                 metrics: Arc::clone(metrics),
@@ -131,7 +135,7 @@ impl Sources {
             (file.reload(), settings.reload())
         };
         match tokio::task::spawn_blocking(reload).await {
-            Ok((reloaded, are_settings_in_effect)) => tell(&reloaded, are_settings_in_effect),
+            Ok((reloaded, are_settings_in_effect)) => log_reload(&reloaded, are_settings_in_effect),
             Err(error) => tracing::error!("reloading failed: {error}"),
         }
     }
@@ -140,14 +144,14 @@ impl Sources {
     pub(super) async fn finish(mut self) {
         self.stop.send_replace(true);
         let ended = async { while self.tasks.join_next().await.is_some() {} };
-        if time::timeout(FINISH_WITHIN, ended).await.is_err() {
+        if time::timeout(FINISH_TIMEOUT, ended).await.is_err() {
             tracing::debug!("a source of mappings did not end in time");
         }
     }
 }
 
-/// What a reload came to. What is wrong was told before, where it was found.
-fn tell(reloaded: &Reloaded, are_settings_in_effect: bool) {
+/// Logs the result of a reload. Errors were logged where they were found.
+fn log_reload(reloaded: &Reloaded, are_settings_in_effect: bool) {
     match reloaded {
         Reloaded::Refused(why) => {
             tracing::error!(
@@ -168,16 +172,16 @@ fn tell(reloaded: &Reloaded, are_settings_in_effect: bool) {
     }
 }
 
-/// What is read from the API server.
-struct Cluster {
+/// The sources that are read from the API server.
+struct ClusterSources {
     sources: MappingSources,
     live: Arc<LiveRules>,
     metrics: Arc<Metrics>,
-    objects: Option<Arc<Mappings>>,
+    objects: Option<Arc<MappingController>>,
     config_map: Option<ConfigMapSource>,
 }
 
-impl Cluster {
+impl ClusterSources {
     /// Until `stop`; then each part ends what it has begun, such as giving back the Lease.
     async fn follow(self, mut stop: watch::Receiver<bool>) {
         let client = tokio::select! {
@@ -185,15 +189,15 @@ impl Cluster {
             _ = stop.wait_for(|stop| *stop) => return,
         };
         let namespace = self.sources.config_map.namespace.clone();
-        let replica = Replica::of_this_process(namespace);
+        let replica = Replica::for_this_process(namespace);
         let install = async {
             if self.sources.install_crd && self.objects.is_some() {
-                until(install_crd(&client), &mut stop.clone()).await;
+                completes_before_stop(install_crd(&client), &mut stop.clone()).await;
             }
         };
         let config_map = async {
             if let Some(config_map) = &self.config_map {
-                let failed = || self.metrics.sources.watch_failed(Backend::ConfigMap);
+                let failed = || self.metrics.sources.count_watch_failure(Backend::ConfigMap);
                 let (client, stop) = (client.clone(), stop.clone());
                 config_map.watch(client, &replica, failed, stop).await;
             }
@@ -211,10 +215,10 @@ impl Cluster {
 
     /// A kubeconfig or the files of a service account may be there later than this server.
     async fn client(&self) -> Client {
-        let mut pause = RETRY.0;
+        let mut pause = RETRY_DELAYS.0;
         loop {
             let kubeconfig = self.sources.kubeconfig.as_deref();
-            match client::client(kubeconfig, self.sources.master.as_deref()).await {
+            match client::build_client(kubeconfig, self.sources.master.as_deref()).await {
                 Ok(client) => {
                     // Of this trouble, the watch of objects does not know, and would not say that it is over.
                     self.live
@@ -228,19 +232,20 @@ impl Cluster {
                     }
                     if self.objects.is_some() {
                         tracing::warn!(backend = %Backend::Crd, "{trouble}");
-                        let tell = |edit: &mut Edit<'_>| edit.set_trouble(Some(trouble));
-                        self.live.change(Backend::Crd, tell);
+                        let set_trouble =
+                            |edit: &mut Transaction<'_>| edit.set_trouble(Some(trouble));
+                        self.live.change(Backend::Crd, set_trouble);
                     }
                 }
             }
             time::sleep(pause).await;
-            pause = (pause * 2).min(RETRY.1);
+            pause = (pause * 2).min(RETRY_DELAYS.1);
         }
     }
 }
 
 async fn install_crd(client: &Client) {
-    let (first, last) = RETRY;
+    let (first, last) = RETRY_DELAYS;
     let patience = ExponentialBuilder::default()
         .with_min_delay(first)
         .with_max_delay(last)
@@ -259,14 +264,14 @@ async fn install_crd(client: &Client) {
 
 async fn expire(
     live: Arc<LiveRules>,
-    objects: Option<Arc<Mappings>>,
+    objects: Option<Arc<MappingController>>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut look = time::interval(LOOK_FOR_EXPIRED);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut interval = time::interval(EXPIRY_CHECK_INTERVAL);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stale = BTreeSet::new();
-    while until(look.tick(), &mut stop).await {
-        tell_staleness(&live, &mut stale);
+    while completes_before_stop(interval.tick(), &mut stop).await {
+        log_staleness(&live, &mut stale);
         let expired = live.expire(env::now());
         for source in &expired {
             tracing::warn!(
@@ -280,7 +285,7 @@ async fn expire(
 }
 
 /// Logs which backends have become stale since `stale`, and which no longer are.
-fn tell_staleness(live: &LiveRules, stale: &mut BTreeSet<Backend>) {
+fn log_staleness(live: &LiveRules, stale: &mut BTreeSet<Backend>) {
     for backend in Backend::ALL {
         if !live.confirmations().is_stale(backend) {
             if stale.remove(&backend) {
@@ -295,8 +300,8 @@ fn tell_staleness(live: &LiveRules, stale: &mut BTreeSet<Backend>) {
     }
 }
 
-/// Whether `event` came before the end.
-async fn until(event: impl Future, stop: &mut watch::Receiver<bool>) -> bool {
+/// Waits for `event`. Returns false if `stop` came first.
+async fn completes_before_stop(event: impl Future, stop: &mut watch::Receiver<bool>) -> bool {
     tokio::select! {
         _ = event => true,
         _ = stop.wait_for(|stop| *stop) => false,

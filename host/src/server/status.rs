@@ -1,6 +1,6 @@
 //! Answers in JSON: reviews, and Kubernetes' `Status` in place of one.
 
-use ack_ram_core::review::{self, Answer};
+use ack_ram_core::review::{self, HttpReply};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -8,7 +8,7 @@ use hyper::{Response, StatusCode};
 
 /// A `Status` that says why there is no answer.
 pub(super) fn status(code: u16, reason: &str, message: &str) -> Response<Full<Bytes>> {
-    json(review::status(code, reason, message))
+    json(review::render_status(code, reason, message))
 }
 
 /// The `Status` of what cannot be told now. It goes without `Retry-After`, with which API servers would hang.
@@ -16,7 +16,7 @@ pub(super) fn unavailable(message: &str) -> Response<Full<Bytes>> {
     status(503, "ServiceUnavailable", message)
 }
 
-pub(super) fn json(answer: Answer) -> Response<Full<Bytes>> {
+pub(super) fn json(answer: HttpReply) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(answer.body));
     *response.status_mut() =
         StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -11,33 +11,33 @@ use hyper::{Method, Request, Response};
 use tokio::sync::Semaphore;
 
 use crate::certs::ClientRefusal;
-use crate::metrics::{MALFORMED_REQUEST, Metrics, Shed};
-use crate::server::bodies::{Bodies, NoBody};
-use crate::server::certificates::Admission;
-use crate::server::connections::{Busy, RequestBody, Respond, head};
+use crate::metrics::{MALFORMED_REQUEST, Metrics, OverloadReason};
+use crate::server::bodies::{BodyError, BodyReader};
+use crate::server::certificates::ClientAdmission;
+use crate::server::connections::{RequestBody, RequestGuard, Responder, head};
 use crate::server::decisions::Decisions;
 use crate::server::ext_authz::{self, ExtAuthz};
 use crate::server::line_limiter::{LineLimiter, LineReason};
 use crate::server::{health, status};
-use crate::sts::AskedBy;
+use crate::sts::Requester;
 
 /// Answers requests.
 pub(super) struct Webhook {
     decisions: Arc<Decisions>,
     /// None when proxies may not ask.
     ext_authz: Option<ExtAuthz>,
-    bodies: Bodies,
+    bodies: BodyReader,
     metrics: Arc<Metrics>,
     lines: Arc<LineLimiter>,
     /// Room for metrics that are not read yet.
-    unread: Arc<Semaphore>,
+    unread_metrics: Arc<Semaphore>,
 }
 
 /// URL and headers of an API server's request have less than one of these.
 const MAX_HEAD: usize = 16 * 1024;
 
 /// A hundred clients of HTTP/2 could ask for them ten thousand times, and read nothing.
-const MAX_UNREAD: usize = 64;
+const MAX_UNREAD_METRICS: usize = 64;
 
 impl Webhook {
     /// Returns how large the head of any request may be; `answers_proxies` if `/ext-authz` is served.
@@ -52,7 +52,7 @@ impl Webhook {
     pub(super) fn new(
         decisions: Arc<Decisions>,
         ext_authz: Option<ExtAuthz>,
-        bodies: Bodies,
+        bodies: BodyReader,
         metrics: Arc<Metrics>,
         lines: Arc<LineLimiter>,
     ) -> Self {
@@ -62,53 +62,59 @@ impl Webhook {
             bodies,
             metrics,
             lines,
-            unread: Arc::new(Semaphore::new(MAX_UNREAD)),
+            unread_metrics: Arc::new(Semaphore::new(MAX_UNREAD_METRICS)),
         }
     }
 
-    async fn scraped(&self) -> Response<Full<Bytes>> {
-        match Arc::clone(&self.unread).try_acquire_owned() {
+    async fn serve_metrics(&self) -> Response<Full<Bytes>> {
+        match Arc::clone(&self.unread_metrics).try_acquire_owned() {
             Ok(room) => health::metrics(&self.metrics, Some(room)).await,
-            Err(_) => health::crowded(&self.metrics),
+            Err(_) => health::too_many_scrapes(&self.metrics),
         }
     }
 
     async fn authenticate(
         &self,
         request: Request<RequestBody>,
-        busy: &Busy,
+        guard: &RequestGuard,
     ) -> Response<Full<Bytes>> {
         if let Err(rejection) = self.admit(&request) {
             return self.reject(&rejection);
         }
         let login = self.metrics.logins.begin();
-        match self.review(request, busy).await {
+        match self.review(request, guard).await {
             Ok(review) => {
                 let decision = self
                     .decisions
-                    .about(review.token(), AskedBy::ApiServer, login)
+                    .decide_and_record(review.token(), Requester::ApiServer, login)
                     .await;
-                note_grant(busy, &decision);
-                status::json(review::answer(review.version(), &decision))
+                note_grant(guard, &decision);
+                status::json(review::render_decision(review.version(), &decision))
             }
             Err(rejection) => {
                 login.end(MALFORMED_REQUEST);
-                if let Rejection::NoBody(NoBody::GivenUp) = rejection {
-                    self.metrics.connections.shed(Shed::Bodies);
+                if let Rejection::Body(BodyError::Evicted) = rejection {
+                    self.metrics
+                        .connections
+                        .count_overload(OverloadReason::Bodies);
                 }
                 self.reject(&rejection)
             }
         }
     }
 
-    async fn authorize(&self, request: Request<RequestBody>, busy: &Busy) -> Response<Full<Bytes>> {
+    async fn authorize(
+        &self,
+        request: Request<RequestBody>,
+        guard: &RequestGuard,
+    ) -> Response<Full<Bytes>> {
         // Nobody waits for the body.
-        busy.arrived();
+        guard.mark_received();
         let Some(ext_authz) = &self.ext_authz else {
             return self.reject(&Rejection::NotFound);
         };
         match self.admit(&request) {
-            Ok(()) => ext_authz.answer(request, busy).await,
+            Ok(()) => ext_authz.answer(request, guard).await,
             Err(rejection) => self.reject(&rejection),
         }
     }
@@ -127,8 +133,8 @@ impl Webhook {
 
     /// Whether whoever sent `request` may ask.
     fn admit(&self, request: &Request<RequestBody>) -> Result<(), Rejection> {
-        Admission::of(request).map_err(|why| {
-            self.metrics.certificates.refused(why);
+        ClientAdmission::for_request(request).map_err(|why| {
+            self.metrics.certificates.count_refusal(why);
             Rejection::Client(why)
         })
     }
@@ -136,7 +142,7 @@ impl Webhook {
     async fn review(
         &self,
         request: Request<RequestBody>,
-        busy: &Busy,
+        guard: &RequestGuard,
     ) -> Result<TokenReview, Rejection> {
         if request.method() != Method::POST {
             return Err(Rejection::Method);
@@ -144,21 +150,25 @@ impl Webhook {
         if !is_json(request.headers()) {
             return Err(Rejection::ContentType);
         }
-        let body = self.bodies.read(request.into_body(), busy);
-        let body = body.await.map_err(Rejection::NoBody)?;
-        busy.arrived();
+        let body = self.bodies.read(request.into_body(), guard);
+        let body = body.await.map_err(Rejection::Body)?;
+        guard.mark_received();
         // What waits for STS is its token, not all of its body.
         TokenReview::parse(&body).map_err(|error| Rejection::Review(error.to_string()))
     }
 }
 
-impl Respond for Webhook {
-    async fn respond(&self, request: Request<RequestBody>, busy: &Busy) -> Response<Full<Bytes>> {
+impl Responder for Webhook {
+    async fn respond(
+        &self,
+        request: Request<RequestBody>,
+        guard: &RequestGuard,
+    ) -> Response<Full<Bytes>> {
         match (request.uri().path(), request.method()) {
-            ("/authenticate", _) => self.authenticate(request, busy).await,
-            (path, _) if ext_authz::is_path(path) => self.authorize(request, busy).await,
+            ("/authenticate", _) => self.authenticate(request, guard).await,
+            (path, _) if ext_authz::is_path(path) => self.authorize(request, guard).await,
             ("/healthz", &Method::GET | &Method::HEAD) => Response::new(Full::from("ok")),
-            ("/metrics", &Method::GET | &Method::HEAD) => self.scraped().await,
+            ("/metrics", &Method::GET | &Method::HEAD) => self.serve_metrics().await,
             _ => self.reject(&Rejection::NotFound),
         }
     }
@@ -182,10 +192,10 @@ impl Respond for Webhook {
     }
 }
 
-/// The connection of a login that was granted leaves after those of strangers.
-pub(super) fn note_grant(busy: &Busy, decision: &Decision) {
+/// Marks the client as granted if `decision` is a grant, so that its connection is evicted after those of strangers.
+pub(super) fn note_grant(guard: &RequestGuard, decision: &Decision) {
     if let Outcome::Granted(_) = decision.outcome {
-        busy.granted();
+        guard.mark_granted();
     }
 }
 
@@ -196,7 +206,7 @@ enum Rejection {
     Client(ClientRefusal),
     Method,
     ContentType,
-    NoBody(NoBody),
+    Body(BodyError),
     Review(String),
 }
 
@@ -218,18 +228,18 @@ impl Rejection {
                 "UnsupportedMediaType",
                 "send the TokenReview with the header `Content-Type: application/json`",
             ),
-            Self::NoBody(NoBody::TooLarge) => (
+            Self::Body(BodyError::TooLarge) => (
                 413,
                 "RequestEntityTooLarge",
                 "the body is larger than any TokenReview (64 KiB)",
             ),
-            Self::NoBody(NoBody::TooSlow) => (
+            Self::Body(BodyError::TooSlow) => (
                 408,
                 "Timeout",
                 "the body did not arrive in time; send it with the headers",
             ),
-            Self::NoBody(NoBody::BrokenOff) => (400, "BadRequest", "the body broke off"),
-            Self::NoBody(NoBody::GivenUp) => (
+            Self::Body(BodyError::BrokenOff) => (400, "BadRequest", "the body broke off"),
+            Self::Body(BodyError::Evicted) => (
                 503,
                 "ServiceUnavailable",
                 "too many bodies are on their way, and this one for longest",

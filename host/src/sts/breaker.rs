@@ -12,24 +12,24 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use prometheus::IntGauge;
 use tokio::time::Instant;
 
-use super::{Caller, Standing};
+use super::{Caller, CredentialStanding};
 use crate::config::BreakerSettings;
 
-/// Failures that lie further apart than this are no row.
-const ROW_GAP: Duration = Duration::from_secs(60);
+/// A longer gap between failures starts a new streak.
+const MAX_STREAK_GAP: Duration = Duration::from_secs(60);
 
 /// Failures of fewer credentials do not open the breaker by themselves.
 const MIN_CREDENTIALS: usize = 3;
 
-/// When no call has succeeded for so long, and so many have failed, the endpoint is suspected: a probe decides.
-const NO_SUCCESS: Duration = Duration::from_secs(30);
+/// After this time without a success, and this many failures, a probe decides about the endpoint.
+const SUSPICIOUS_SILENCE: Duration = Duration::from_secs(30);
 const SUSPICIOUS_FAILURES: u32 = 5;
 const SUSPICIOUS_CREDENTIALS: usize = 2;
 
 /// After so many pauses the longest is reached, whatever the settings.
 const MAX_PAUSES: usize = 32;
 
-/// What `sts_breaker_state` shows.
+/// Values of `sts_breaker_state`.
 const CLOSED: i64 = 0;
 const HALF_OPEN: i64 = 1;
 const OPEN: i64 = 2;
@@ -38,47 +38,47 @@ const OPEN: i64 = 2;
 pub(super) struct Breaker {
     endpoint: Box<str>,
     settings: BreakerSettings,
-    shown: IntGauge,
-    state: Mutex<State>,
+    state_gauge: IntGauge,
+    state: Mutex<BreakerState>,
 }
 
-/// What a failed call is to blame on.
+/// What a failed call counts against.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Blame {
+pub(super) enum FailureScope {
     /// No connection was made, or no TLS: nothing of a token was sent.
     Endpoint,
     /// The token of this caller was sent.
     Caller(Caller),
 }
 
-/// What has to be done after a failure.
+/// What to do after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(super) enum AfterFailure {
-    /// Nothing.
-    GoOn,
+    /// Nothing is to be done.
+    Nothing,
     /// Probe the endpoint at this time, until it is back: the first of these failures may be why it is open, and the first
     /// probe whether it has to be.
     Probe { at: Instant },
 }
 
-enum State {
+enum BreakerState {
     /// Calls go through.
-    Closed(Row),
+    Closed(FailureStreak),
     /// No call goes through until a probe, which is due then. So many pauses came before this one.
     Open { until: Instant, pauses: usize },
     /// A probe is under way, and no call goes through.
     HalfOpen { pauses: usize },
 }
 
-/// Failures without a success in between.
-struct Row {
-    /// When a call succeeded last, or the row of calls began.
+/// Consecutive failures.
+struct FailureStreak {
+    /// When a call last succeeded, or when the streak began.
     last_success: Instant,
     last_failure: Option<Instant>,
-    of_endpoint: u32,
-    of_callers: u32,
-    /// Those whose calls failed; no more than are asked for.
+    endpoint_failures: u32,
+    caller_failures: u32,
+    /// The credentials of failed calls, at most [`MIN_CREDENTIALS`].
     credentials: HashSet<CredentialId>,
     has_granted: bool,
     /// A probe finds out whether to open.
@@ -86,64 +86,66 @@ struct Row {
 }
 
 impl Breaker {
-    /// Makes a breaker for `endpoint`, whose state `shown` shows.
-    pub(super) fn new(endpoint: &str, settings: BreakerSettings, shown: IntGauge) -> Self {
-        shown.set(CLOSED);
+    /// Builds a breaker for `endpoint` that shows its state in `state_gauge`.
+    pub(super) fn new(endpoint: &str, settings: BreakerSettings, state_gauge: IntGauge) -> Self {
+        state_gauge.set(CLOSED);
         Self {
             endpoint: endpoint.into(),
             settings,
-            shown,
-            state: Mutex::new(State::Closed(Row::new())),
+            state_gauge,
+            state: Mutex::new(BreakerState::Closed(FailureStreak::new())),
         }
     }
 
     /// Returns whether a call may go to the endpoint now; if not, after how long the next probe is.
     pub(super) fn admit(&self) -> Result<(), Duration> {
         match &*self.state() {
-            State::Closed(_) => Ok(()),
-            State::Open { until, .. } => Err(until.saturating_duration_since(Instant::now())),
-            State::HalfOpen { .. } => Err(Duration::ZERO),
+            BreakerState::Closed(_) => Ok(()),
+            BreakerState::Open { until, .. } => {
+                Err(until.saturating_duration_since(Instant::now()))
+            }
+            BreakerState::HalfOpen { .. } => Err(Duration::ZERO),
         }
     }
 
     /// Notes that the endpoint answered a call, whatever it said.
     pub(super) fn note_success(&self) {
         // A call that began before the breaker opened says nothing of now.
-        if let State::Closed(row) = &mut *self.state() {
-            let is_suspected = row.is_suspected;
-            *row = Row::new();
-            row.is_suspected = is_suspected;
+        if let BreakerState::Closed(streak) = &mut *self.state() {
+            let is_suspected = streak.is_suspected;
+            *streak = FailureStreak::new();
+            streak.is_suspected = is_suspected;
         }
     }
 
     /// Notes a call that failed.
-    pub(super) fn note_failure(&self, blame: Blame) -> AfterFailure {
+    pub(super) fn note_failure(&self, scope: FailureScope) -> AfterFailure {
         let now = Instant::now();
         let mut state = self.state();
-        let State::Closed(row) = &mut *state else {
-            return AfterFailure::GoOn;
+        let BreakerState::Closed(streak) = &mut *state else {
+            return AfterFailure::Nothing;
         };
         if self.settings.failures == 0 {
-            return AfterFailure::GoOn;
+            return AfterFailure::Nothing;
         }
-        row.add(blame, now);
-        if row.opens(self.settings.failures) {
+        streak.record(scope, now);
+        if streak.opens_breaker(self.settings.failures) {
             let at = self.open(&mut state, 0, now);
             AfterFailure::Probe { at }
-        } else if row.is_suspicious(self.settings.failures, now) {
-            row.is_suspected = true;
+        } else if streak.is_suspicious(self.settings.failures, now) {
+            streak.is_suspected = true;
             AfterFailure::Probe { at: now }
         } else {
-            AfterFailure::GoOn
+            AfterFailure::Nothing
         }
     }
 
     /// Notes that a probe begins.
     pub(super) fn begin_probe(&self) {
         let mut state = self.state();
-        if let State::Open { pauses, .. } = *state {
-            *state = State::HalfOpen { pauses };
-            self.shown.set(HALF_OPEN);
+        if let BreakerState::Open { pauses, .. } = *state {
+            *state = BreakerState::HalfOpen { pauses };
+            self.state_gauge.set(HALF_OPEN);
         }
     }
 
@@ -152,19 +154,19 @@ impl Breaker {
         let now = Instant::now();
         let mut state = self.state();
         let pauses = match &*state {
-            State::Closed(row) => {
-                // The row may have begun anew since: then calls succeed, and there is nothing to find out.
-                let has_recovered = row.last_failure.is_none();
+            BreakerState::Closed(streak) => {
+                // The streak may have been reset since: then calls succeed, and the probe decides nothing.
+                let has_recovered = streak.last_failure.is_none();
                 if is_alive || has_recovered {
-                    *state = State::Closed(Row::new());
+                    *state = BreakerState::Closed(FailureStreak::new());
                     return None;
                 }
                 0
             }
-            State::Open { pauses, .. } | State::HalfOpen { pauses } => {
+            BreakerState::Open { pauses, .. } | BreakerState::HalfOpen { pauses } => {
                 if is_alive {
-                    *state = State::Closed(Row::new());
-                    self.shown.set(CLOSED);
+                    *state = BreakerState::Closed(FailureStreak::new());
+                    self.state_gauge.set(CLOSED);
                     tracing::info!(endpoint = %self.endpoint, "STS answers again");
                     return None;
                 }
@@ -174,11 +176,11 @@ impl Breaker {
         Some(self.open(&mut state, pauses, now))
     }
 
-    fn open(&self, state: &mut State, pauses: usize, now: Instant) -> Instant {
+    fn open(&self, state: &mut BreakerState, pauses: usize, now: Instant) -> Instant {
         let pause = pause_after(self.settings, pauses);
         let until = now + pause;
-        *state = State::Open { until, pauses };
-        self.shown.set(OPEN);
+        *state = BreakerState::Open { until, pauses };
+        self.state_gauge.set(OPEN);
         tracing::warn!(
             endpoint = %self.endpoint,
             "STS fails again and again: no call goes there for {} ms",
@@ -187,27 +189,27 @@ impl Breaker {
         until
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, BreakerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Row {
+impl FailureStreak {
     fn new() -> Self {
         Self {
             last_success: Instant::now(),
             last_failure: None,
-            of_endpoint: 0,
-            of_callers: 0,
+            endpoint_failures: 0,
+            caller_failures: 0,
             credentials: HashSet::new(),
             has_granted: false,
             is_suspected: false,
         }
     }
 
-    fn add(&mut self, blame: Blame, now: Instant) {
-        let is_apart = |last| now.saturating_duration_since(last) > ROW_GAP;
-        if self.last_failure.is_some_and(is_apart) {
+    fn record(&mut self, scope: FailureScope, now: Instant) {
+        let is_too_old = |last| now.saturating_duration_since(last) > MAX_STREAK_GAP;
+        if self.last_failure.is_some_and(is_too_old) {
             *self = Self {
                 last_success: self.last_success,
                 is_suspected: self.is_suspected,
@@ -215,11 +217,13 @@ impl Row {
             };
         }
         self.last_failure = Some(now);
-        match blame {
-            Blame::Endpoint => self.of_endpoint = self.of_endpoint.saturating_add(1),
-            Blame::Caller(caller) => {
-                self.of_callers = self.of_callers.saturating_add(1);
-                self.has_granted |= caller.standing == Standing::Granted;
+        match scope {
+            FailureScope::Endpoint => {
+                self.endpoint_failures = self.endpoint_failures.saturating_add(1)
+            }
+            FailureScope::Caller(caller) => {
+                self.caller_failures = self.caller_failures.saturating_add(1);
+                self.has_granted |= caller.standing == CredentialStanding::Granted;
                 if self.credentials.len() < MIN_CREDENTIALS {
                     self.credentials.insert(caller.credential);
                 }
@@ -228,19 +232,20 @@ impl Row {
     }
 
     /// Returns whether these failures open the breaker, where so many have to follow each other.
-    fn opens(&self, failures: u32) -> bool {
-        self.of_endpoint >= failures
+    fn opens_breaker(&self, failures: u32) -> bool {
+        self.endpoint_failures >= failures
     }
 
     /// Returns whether a probe has to find out if the endpoint is down, and none does already. Failures of callers alone
     /// never open the breaker: whoever knows an access key id can make tokens that claim it.
     fn is_suspicious(&self, failures: u32, now: Instant) -> bool {
-        let of_all = self.of_endpoint.saturating_add(self.of_callers);
-        let is_of_many = self.has_granted && self.credentials.len() >= MIN_CREDENTIALS;
-        let is_dead_for_long = of_all >= SUSPICIOUS_FAILURES
+        let all_failures = self.endpoint_failures.saturating_add(self.caller_failures);
+        let has_many_credentials = self.has_granted && self.credentials.len() >= MIN_CREDENTIALS;
+        let has_long_silence = all_failures >= SUSPICIOUS_FAILURES
             && self.credentials.len() >= SUSPICIOUS_CREDENTIALS
-            && now.saturating_duration_since(self.last_success) >= NO_SUCCESS;
-        !self.is_suspected && ((of_all >= failures && is_of_many) || is_dead_for_long)
+            && now.saturating_duration_since(self.last_success) >= SUSPICIOUS_SILENCE;
+        !self.is_suspected
+            && ((all_failures >= failures && has_many_credentials) || has_long_silence)
     }
 }
 

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_certificate_that_is_refused_says_what_to_do() {
+    fn rejected_certificate_gives_advice() {
         use CertificateError::{
             BadSignature, Expired, NotValidForName, NotValidYet, UnknownIssuer,
         };

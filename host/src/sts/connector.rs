@@ -21,7 +21,7 @@ use tower_service::Service;
 
 use crate::config::{Sts, StsEndpoint};
 use crate::sts::connect_error;
-use crate::sts::trust::{Trust, TrustError};
+use crate::sts::trust::{StsTrust, StsTrustError};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
@@ -38,9 +38,9 @@ impl Connector {
     pub(super) fn new(
         endpoint: &StsEndpoint,
         settings: &Sts,
-        trust: &Trust,
+        trust: &StsTrust,
         proxies: &ProxySettings,
-    ) -> Result<Self, TrustError> {
+    ) -> Result<Self, StsTrustError> {
         let tls = ClientConfig::builder()
             .with_root_certificates(trust.roots())
             .with_no_client_auth();
@@ -62,8 +62,8 @@ impl Connector {
         })
     }
 
-    /// Returns what is said when a caller stops waiting for a connection through the proxy; none where it is direct.
-    pub(super) fn late_proxy(&self) -> Option<String> {
+    /// Returns the error text for a call that times out before the proxy connects; `None` without a proxy.
+    pub(super) fn proxy_timeout_text(&self) -> Option<String> {
         let proxy = Arc::clone(self.proxy.as_ref()?);
         let source = io::Error::new(io::ErrorKind::TimedOut, "no connection in time").into();
         Some(connect_error::describe(&ProxiedError { proxy, source }))
@@ -101,7 +101,7 @@ impl Service<Uri> for Connector {
 pub(super) fn proxy_to<'a>(
     endpoint: &StsEndpoint,
     proxies: &'a ProxySettings,
-) -> Result<Option<&'a Proxy>, TrustError> {
+) -> Result<Option<&'a Proxy>, StsTrustError> {
     let uri = endpoint.uri();
     let standard = if uri.scheme_str() == Some("http") {
         80
@@ -110,11 +110,11 @@ pub(super) fn proxy_to<'a>(
     };
     let host = uri.host().unwrap_or_default();
     let proxy = proxies.proxy_for(host, uri.port_u16().unwrap_or(standard));
-    proxy.map_err(TrustError::Proxy)
+    proxy.map_err(StsTrustError::Proxy)
 }
 
-fn tunnel(proxy: &Proxy, tcp: &HttpConnector) -> Result<Tunnel<HttpConnector>, TrustError> {
-    let unusable = || TrustError::UnusableProxy {
+fn tunnel(proxy: &Proxy, tcp: &HttpConnector) -> Result<Tunnel<HttpConnector>, StsTrustError> {
+    let unusable = || StsTrustError::UnusableProxy {
         variable: proxy.variable,
     };
     let uri = Uri::try_from(format!("http://{proxy}/")).map_err(|_| unusable())?;

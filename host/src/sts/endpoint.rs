@@ -16,21 +16,21 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::config::{Sts, StsEndpoint};
-use crate::metrics::StsCalls;
-use crate::sts::breaker::{AfterFailure, Blame, Breaker};
+use crate::metrics::EndpointMetrics;
+use crate::sts::breaker::{AfterFailure, Breaker, FailureScope};
 use crate::sts::connect_error::{describe, is_timeout, text_with_causes};
 use crate::sts::connector::Connector;
-use crate::sts::{Answer, Caller};
+use crate::sts::{Caller, StsResponse};
 
 /// Less than the minute after which servers commonly close an idle connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
 /// An endpoint, its connections kept alive.
 pub(super) struct Endpoint {
-    pub(super) calls: StsCalls,
+    pub(super) calls: EndpointMetrics,
     name: Box<str>,
-    /// What is said when time runs out before there is a connection through a proxy.
-    late_proxy: Option<String>,
+    /// The error text for a timeout before there is a connection through a proxy.
+    proxy_timeout_text: Option<String>,
     breaker: Arc<Breaker>,
     http: Arc<HttpEndpoint>,
     /// How long a probe may take.
@@ -39,33 +39,33 @@ pub(super) struct Endpoint {
     prober: Mutex<Option<AbortHandle>>,
 }
 
-/// What came of asking one endpoint.
-pub(super) struct Outcome {
-    pub(super) answer: Answer,
+/// The result of one call to one endpoint.
+pub(super) struct Attempt {
+    pub(super) response: StsResponse,
     /// Whether the request may have reached the endpoint.
     pub(super) was_sent: bool,
-    /// Whether the time of the call ran out.
-    pub(super) ran_out: bool,
-    pub(super) verdict: Verdict,
+    /// Whether the call timed out.
+    pub(super) timed_out: bool,
+    pub(super) health: EndpointHealth,
 }
 
-/// What an outcome says of the endpoint.
+/// The health of an endpoint, as one call shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It answers, whatever it says.
-    Works,
+pub(super) enum EndpointHealth {
+    /// The endpoint answered, with whatever result.
+    Healthy,
     /// There was no connection, or no TLS.
-    NotConnected,
-    /// It did not answer this request in time, broke off, or answered with a status that speaks of STS itself.
-    Fails,
-    /// It was not asked.
-    Untold,
+    ConnectFailed,
+    /// The endpoint did not answer in time, closed the connection, or answered with a server error.
+    RequestFailed,
+    /// The endpoint was not called.
+    NotAttempted,
 }
 
-impl Verdict {
+impl EndpointHealth {
     /// Returns whether another endpoint may do better.
     pub(super) fn is_failure(self) -> bool {
-        matches!(self, Self::NotConnected | Self::Fails)
+        matches!(self, Self::ConnectFailed | Self::RequestFailed)
     }
 }
 
@@ -74,9 +74,9 @@ impl Endpoint {
         endpoint: &StsEndpoint,
         settings: &Sts,
         connector: Connector,
-        calls: StsCalls,
+        calls: EndpointMetrics,
     ) -> Self {
-        let late_proxy = connector.late_proxy();
+        let proxy_timeout_text = connector.proxy_timeout_text();
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
@@ -87,7 +87,7 @@ impl Endpoint {
         Self {
             calls,
             name: name.into(),
-            late_proxy,
+            proxy_timeout_text,
             breaker: Arc::new(breaker),
             http: Arc::new(HttpEndpoint {
                 client,
@@ -113,22 +113,22 @@ impl Endpoint {
         self.breaker.admit()
     }
 
-    /// Notes what the call of `caller` says of the endpoint.
-    pub(super) fn note(&self, verdict: Verdict, caller: Caller) {
-        let blame = match verdict {
-            Verdict::Works => return self.breaker.note_success(),
-            Verdict::NotConnected => Blame::Endpoint,
-            Verdict::Fails => Blame::Caller(caller),
-            Verdict::Untold => return,
+    /// Records the health of the endpoint after the call of `caller`.
+    pub(super) fn record_health(&self, health: EndpointHealth, caller: Caller) {
+        let scope = match health {
+            EndpointHealth::Healthy => return self.breaker.note_success(),
+            EndpointHealth::ConnectFailed => FailureScope::Endpoint,
+            EndpointHealth::RequestFailed => FailureScope::Caller(caller),
+            EndpointHealth::NotAttempted => return,
         };
-        match self.breaker.note_failure(blame) {
-            AfterFailure::GoOn => {}
-            AfterFailure::Probe { at } => self.probe(at),
+        match self.breaker.note_failure(scope) {
+            AfterFailure::Nothing => {}
+            AfterFailure::Probe { at } => self.start_probing(at),
         }
     }
 
-    /// Probes the endpoint at the time `at`, and again after each pause until it is back.
-    fn probe(&self, at: Instant) {
+    /// Starts a task that probes the endpoint at the time `at`, and again after each pause until the endpoint recovers.
+    fn start_probing(&self, at: Instant) {
         let (breaker, http) = (Arc::clone(&self.breaker), Arc::clone(&self.http));
         let timeout = self.probe_timeout;
         let task = tokio::spawn(async move {
@@ -146,64 +146,70 @@ impl Endpoint {
     }
 
     /// Sends `request` and waits for the whole answer, for no longer than `time`. Redirects are not followed.
-    pub(super) async fn ask(&self, request: &StsRequest, time: Duration) -> Outcome {
+    pub(super) async fn call(&self, request: &StsRequest, time: Duration) -> Attempt {
         tracing::debug!(endpoint = self.name(), "asks");
         let counted = self.calls.begin();
-        let attempts = Attempts::default();
-        let outcome = match tokio::time::timeout(time, self.send(request, &attempts)).await {
-            Ok(Ok(answer)) => Outcome {
-                verdict: match answer {
-                    Answer::Response {
+        let connections = CapturedConnections::default();
+        let attempt = match tokio::time::timeout(time, self.send(request, &connections)).await {
+            Ok(Ok(response)) => Attempt {
+                health: match response {
+                    StsResponse::Response {
                         status: 500..=599, ..
-                    } => Verdict::Fails,
-                    Answer::Response { .. }
-                    | Answer::TooLarge { .. }
-                    | Answer::Unreachable(_)
-                    | Answer::TimedOut => Verdict::Works,
+                    } => EndpointHealth::RequestFailed,
+                    StsResponse::Response { .. }
+                    | StsResponse::TooLarge { .. }
+                    | StsResponse::Unreachable(_)
+                    | StsResponse::TimedOut => EndpointHealth::Healthy,
                 },
-                answer,
+                response,
                 was_sent: true,
-                ran_out: false,
+                timed_out: false,
             },
-            Ok(Err(failure)) => Outcome {
-                answer: Answer::Unreachable(failure.to_string()),
-                was_sent: attempts.had_connection(),
-                ran_out: false,
-                verdict: match failure {
-                    Failure::Request(_) => Verdict::Untold,
-                    Failure::NotConnected(_) | Failure::ConnectTimedOut(_) => Verdict::NotConnected,
-                    Failure::BrokenOff(_) => Verdict::Fails,
+            Ok(Err(error)) => Attempt {
+                response: StsResponse::Unreachable(error.to_string()),
+                was_sent: connections.was_established(),
+                timed_out: false,
+                health: match error {
+                    SendError::Request(_) => EndpointHealth::NotAttempted,
+                    SendError::ConnectFailed(_) | SendError::ConnectTimedOut(_) => {
+                        EndpointHealth::ConnectFailed
+                    }
+                    SendError::BrokenOff(_) => EndpointHealth::RequestFailed,
                 },
             },
             Err(_) => {
-                let was_sent = attempts.had_connection();
-                Outcome {
-                    answer: match &self.late_proxy {
-                        Some(text) if !was_sent => Answer::Unreachable(text.clone()),
-                        _ => Answer::TimedOut,
+                let was_sent = connections.was_established();
+                Attempt {
+                    response: match &self.proxy_timeout_text {
+                        Some(text) if !was_sent => StsResponse::Unreachable(text.clone()),
+                        _ => StsResponse::TimedOut,
                     },
                     was_sent,
-                    ran_out: true,
-                    verdict: if was_sent {
-                        Verdict::Fails
+                    timed_out: true,
+                    health: if was_sent {
+                        EndpointHealth::RequestFailed
                     } else {
-                        Verdict::NotConnected
+                        EndpointHealth::ConnectFailed
                     },
                 }
             }
         };
-        tracing::debug!(endpoint = self.name(), answer = %outcome.answer, "has asked");
-        counted.end(&outcome.answer);
-        outcome
+        tracing::debug!(endpoint = self.name(), answer = %attempt.response, "has asked");
+        counted.end(&attempt.response);
+        attempt
     }
 
     /// A connection that fails gives one more try, where that is harmless: STS may have closed a kept one just then.
-    async fn send(&self, request: &StsRequest, attempts: &Attempts) -> Result<Answer, Failure> {
-        match self.http.send(request, attempts).await {
-            Err(failure) if failure.may_be_retried(request) => {
-                tracing::debug!(endpoint = self.name(), "asks again: {failure}");
+    async fn send(
+        &self,
+        request: &StsRequest,
+        connections: &CapturedConnections,
+    ) -> Result<StsResponse, SendError> {
+        match self.http.send(request, connections).await {
+            Err(error) if error.is_retryable(request) => {
+                tracing::debug!(endpoint = self.name(), "asks again: {error}");
                 self.calls.retries.inc();
-                self.http.send(request, attempts).await
+                self.http.send(request, connections).await
             }
             other => other,
         }
@@ -231,18 +237,18 @@ struct HttpEndpoint {
     user_agent: HeaderValue,
 }
 
-/// The connections that a call was given, one for each time that it was sent.
+/// The connections that a call used, one for each time that it was sent.
 #[derive(Default)]
-struct Attempts(Mutex<Vec<CaptureConnection>>);
+struct CapturedConnections(Mutex<Vec<CaptureConnection>>);
 
-impl Attempts {
+impl CapturedConnections {
     fn capture(&self, request: &mut Request<Empty<Bytes>>) {
         let connection = capture_connection(request);
         self.connections().push(connection);
     }
 
     /// Returns whether there was a connection that the request may have been sent on.
-    fn had_connection(&self) -> bool {
+    fn was_established(&self) -> bool {
         let connections = self.connections();
         let mut connections = connections.iter();
         connections.any(|connection| connection.connection_metadata().is_some())
@@ -254,16 +260,20 @@ impl Attempts {
 }
 
 impl HttpEndpoint {
-    async fn send(&self, request: &StsRequest, attempts: &Attempts) -> Result<Answer, Failure> {
-        let mut request = self.http_request(request).map_err(Failure::Request)?;
-        attempts.capture(&mut request);
+    async fn send(
+        &self,
+        request: &StsRequest,
+        connections: &CapturedConnections,
+    ) -> Result<StsResponse, SendError> {
+        let mut request = self.http_request(request).map_err(SendError::Request)?;
+        connections.capture(&mut request);
         let response = self.client.request(request).await.map_err(|error| {
             if !error.is_connect() {
-                Failure::BrokenOff(text_with_causes(&error))
+                SendError::BrokenOff(text_with_causes(&error))
             } else if is_timeout(&error) {
-                Failure::ConnectTimedOut(describe(&error))
+                SendError::ConnectTimedOut(describe(&error))
             } else {
-                Failure::NotConnected(describe(&error))
+                SendError::ConnectFailed(describe(&error))
             }
         })?;
         let status = response.status().as_u16();
@@ -271,14 +281,14 @@ impl HttpEndpoint {
             .collect()
             .await
         {
-            Ok(body) => Ok(Answer::Response {
+            Ok(body) => Ok(StsResponse::Response {
                 status,
                 body: body.to_bytes(),
             }),
             Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-                Ok(Answer::TooLarge { status })
+                Ok(StsResponse::TooLarge { status })
             }
-            Err(error) => Err(Failure::BrokenOff(text_with_causes(error.as_ref()))),
+            Err(error) => Err(SendError::BrokenOff(text_with_causes(error.as_ref()))),
         }
     }
 
@@ -305,8 +315,8 @@ impl HttpEndpoint {
             drop(body.collect().await);
             Some(is_alive)
         };
-        let answer = tokio::time::timeout(time, probe).await;
-        answer.ok().flatten().unwrap_or(false)
+        let is_alive = tokio::time::timeout(time, probe).await;
+        is_alive.ok().flatten().unwrap_or(false)
     }
 
     fn http_request(
@@ -329,34 +339,34 @@ impl HttpEndpoint {
     }
 }
 
-/// Why no answer was had.
-enum Failure {
+/// Why a request got no response.
+enum SendError {
     /// The request cannot be written as HTTP.
     Request(hyper::http::Error),
     /// No connection was made.
-    NotConnected(String),
+    ConnectFailed(String),
     /// No connection was made within its time.
     ConnectTimedOut(String),
     /// A connection broke off before the answer was complete.
     BrokenOff(String),
 }
 
-impl Failure {
-    /// Whether the same endpoint may do better at once, and takes no harm.
-    fn may_be_retried(&self, request: &StsRequest) -> bool {
+impl SendError {
+    /// Returns whether one more try at the same endpoint is useful and harmless.
+    fn is_retryable(&self, request: &StsRequest) -> bool {
         match self {
             Self::Request(_) | Self::ConnectTimedOut(_) => false,
-            Self::NotConnected(_) => true,
+            Self::ConnectFailed(_) => true,
             Self::BrokenOff(_) => request.may_be_resent(),
         }
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Request(error) => error.fmt(f),
-            Self::NotConnected(text) | Self::ConnectTimedOut(text) => {
+            Self::ConnectFailed(text) | Self::ConnectTimedOut(text) => {
                 write!(f, "no connection: {text}")
             }
             Self::BrokenOff(text) => write!(f, "the connection broke off: {text}"),

@@ -1,8 +1,8 @@
-//! The one place that speaks to STS.
+//! The client for STS.
 //!
-//! A call waits for its place in a fair [queue], then goes to the first endpoint whose circuit [breaker] lets it through. When
-//! that one fails, the endpoints that the configuration names after it are asked, as long as time is left and STS takes
-//! the request a second time.
+//! A call waits for a permit in a fair [queue], then goes to the first endpoint whose circuit [breaker] is closed. If that
+//! endpoint fails, the call goes to the next configured endpoints, as long as time is left and STS accepts the request a
+//! second time.
 
 mod breaker;
 mod connect_error;
@@ -28,10 +28,10 @@ use crate::env;
 use crate::metrics::StsMetrics;
 use connector::Connector;
 use endpoint::Endpoint;
-use queue::{FairQueue, Full, Place};
-pub(crate) use queue::{Sharer, SharingRoom};
-pub use standing::{Caller, Standing, Standings};
-pub use trust::{Trust, TrustError};
+use queue::{CallPermit, FairQueue, QueueFull};
+pub(crate) use queue::{FollowerGuard, FollowerRoom};
+pub use standing::{Caller, CredentialStanding, CredentialStandings};
+pub use trust::{StsTrust, StsTrustError};
 
 /// The target of what is logged about calls to STS.
 pub(crate) const TARGET: &str = module_path!();
@@ -44,9 +44,9 @@ pub struct StsClient {
     timeout: Duration,
 }
 
-/// For whom STS is asked.
+/// The requester of a call to STS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AskedBy {
+pub enum Requester {
     /// The API server, or a person at a command line.
     ApiServer,
     /// A proxy in front of services. It may pass on what anybody on the internet sends, and a flood there must not keep
@@ -54,34 +54,34 @@ pub enum AskedBy {
     Proxy,
 }
 
-/// Who waits for a call.
+/// The requesters that wait for one call.
 #[derive(Debug)]
-pub struct Askers {
-    first: AskedBy,
+pub struct RequesterSet {
+    first: Requester,
     api_server_joined: Notify,
 }
 
-impl Askers {
-    /// The call is made for `first`.
+impl RequesterSet {
+    /// Builds the set with the requester that starts the call.
     #[must_use]
-    pub fn new(first: AskedBy) -> Self {
+    pub fn new(first: Requester) -> Self {
         Self {
             first,
             api_server_joined: Notify::new(),
         }
     }
 
-    /// Another waits for the call. It is the API server's from then on if one of them is.
-    pub fn join(&self, asked_by: AskedBy) {
-        if asked_by == AskedBy::ApiServer {
+    /// Adds a requester. From then on, the call counts as the API server's if any requester is the API server.
+    pub fn join(&self, requester: Requester) {
+        if requester == Requester::ApiServer {
             self.api_server_joined.notify_one();
         }
     }
 }
 
-/// What came of a call.
+/// The result of a call.
 #[derive(Debug)]
-pub enum Answer {
+pub enum StsResponse {
     /// An HTTP response, its body complete.
     Response {
         /// The HTTP status.
@@ -89,23 +89,23 @@ pub enum Answer {
         /// The body.
         body: Bytes,
     },
-    /// No connection, or it broke off; the text says how, for the log.
+    /// No connection, or a broken connection; the text gives the cause, for the log.
     Unreachable(String),
     /// The deadline passed.
     TimedOut,
-    /// The body was longer than any answer.
+    /// The body was longer than the limit.
     TooLarge {
         /// The HTTP status.
         status: u16,
     },
 }
 
-/// There was no place for the call, and no room or no time to wait for one. STS has not been asked.
+/// No permit for the call, and no room or no time to wait for one. STS was not called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overloaded;
 
-impl Answer {
-    /// What `core` is told.
+impl StsResponse {
+    /// Returns the reply for `core`.
     #[must_use]
     pub fn as_reply(&self) -> StsReply<'_> {
         match self {
@@ -120,8 +120,8 @@ impl Answer {
     }
 }
 
-/// For the log. What STS wrote may repeat what was signed, and is left out.
-impl fmt::Display for Answer {
+/// For the log. The body is left out: it may repeat signed values.
+impl fmt::Display for StsResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Response { status, body } => write!(f, "status {status}, {} bytes", body.len()),
@@ -136,7 +136,7 @@ impl fmt::Display for Answer {
 /// them unusable is an error of [`StsClient::new`].
 #[must_use]
 pub fn environment_warnings(settings: &Sts) -> Vec<String> {
-    let proxies = ProxySettings::read(&env::variable);
+    let proxies = ProxySettings::from_environment(&env::variable);
     let mut warnings = proxies.warnings().to_vec();
     let mut endpoints = std::iter::once(&settings.endpoint).chain(&settings.fallback_endpoints);
     if let Some(error) = proxies.error()
@@ -151,32 +151,36 @@ pub fn environment_warnings(settings: &Sts) -> Vec<String> {
 }
 
 impl StsClient {
-    /// A client as `settings` say, which `metrics` tell of. Nothing is sent yet.
+    /// Builds a client from `settings` that counts its calls in `metrics`. Nothing is sent yet.
     ///
     /// # Errors
-    /// When there are no certificates to trust, or the proxy cannot be used.
-    pub fn new(settings: &Sts, metrics: &StsMetrics) -> Result<Self, TrustError> {
-        Self::trusting(&Trust::load(settings.ca_file.as_ref())?, settings, metrics)
+    /// Returns an error if there are no certificates to trust, or if the proxy cannot be used.
+    pub fn new(settings: &Sts, metrics: &StsMetrics) -> Result<Self, StsTrustError> {
+        Self::with_trust(
+            &StsTrust::load(settings.ca_file.as_ref())?,
+            settings,
+            metrics,
+        )
     }
 
-    /// The same, which takes what `trust` proves for STS, whatever `server.sts.caFile` holds now. What `metrics` showed of
-    /// the breakers of another client is shown no longer.
+    /// Builds a client that trusts `trust`, whatever `server.sts.caFile` holds now, and resets the breaker gauges of the
+    /// previous client in `metrics`.
     ///
     /// # Errors
-    /// When the proxy cannot be used.
-    pub fn trusting(
-        trust: &Trust,
+    /// Returns an error if the proxy cannot be used.
+    pub fn with_trust(
+        trust: &StsTrust,
         settings: &Sts,
         metrics: &StsMetrics,
-    ) -> Result<Self, TrustError> {
+    ) -> Result<Self, StsTrustError> {
         let all = std::iter::once(&settings.endpoint).chain(&settings.fallback_endpoints);
-        let proxies = ProxySettings::read(&env::variable);
+        let proxies = ProxySettings::from_environment(&env::variable);
         let connectors: Vec<(&StsEndpoint, Connector)> = all
             .map(|endpoint| {
                 let connector = Connector::new(endpoint, settings, trust, &proxies)?;
                 Ok((endpoint, connector))
             })
-            .collect::<Result<_, TrustError>>()?;
+            .collect::<Result<_, StsTrustError>>()?;
         metrics.forget_breakers();
         let endpoints = connectors.into_iter().map(|(endpoint, connector)| {
             let calls = metrics.endpoint(endpoint.authority());
@@ -190,93 +194,106 @@ impl StsClient {
         })
     }
 
-    /// Asks STS. It takes no longer than `server.sts.timeout` until the answer is complete, waiting included.
+    /// Calls STS. The call takes no longer than `server.sts.timeout`, queueing included.
     ///
-    /// Where many wait, those with other credentials than `caller` have their turns in between, and proxies leave room to
-    /// others.
+    /// Under load, credentials take turns, and proxies leave room to other requesters.
     ///
     /// # Errors
-    /// When STS was not asked, since it is asked too much as it is.
+    /// Returns [`Overloaded`] if the queue is full; then STS was not called.
     pub async fn call(
         &self,
-        askers: &Askers,
+        requesters: &RequesterSet,
         caller: Caller,
         request: &StsRequest,
-    ) -> Result<Answer, Overloaded> {
+    ) -> Result<StsResponse, Overloaded> {
         let start = Instant::now();
-        match self.enter(askers, caller, start + self.patience()).await {
-            Ok(_place) => Ok(self.ask(caller, request, start + self.timeout).await),
-            Err(Full) => Err(Overloaded),
+        match self
+            .acquire(requesters, caller, start + self.queue_time())
+            .await
+        {
+            Ok(_permit) => Ok(self
+                .try_endpoints(caller, request, start + self.timeout)
+                .await),
+            Err(QueueFull) => Err(Overloaded),
         }
     }
 
-    async fn enter(
+    async fn acquire(
         &self,
-        askers: &Askers,
+        requesters: &RequesterSet,
         caller: Caller,
         deadline: Instant,
-    ) -> Result<Place, Full> {
-        let as_first = self.queue.enter(askers.first, caller, deadline);
-        match askers.first {
-            AskedBy::ApiServer => as_first.await,
-            AskedBy::Proxy => tokio::select! {
-                place = as_first => place,
+    ) -> Result<CallPermit, QueueFull> {
+        let queued = self.queue.acquire(requesters.first, caller, deadline);
+        match requesters.first {
+            Requester::ApiServer => queued.await,
+            Requester::Proxy => tokio::select! {
+                permit = queued => permit,
                 // It gives up its turn among those of proxies.
-                () = askers.api_server_joined.notified() => {
-                    self.queue.enter(AskedBy::ApiServer, caller, deadline).await
+                () = requesters.api_server_joined.notified() => {
+                    self.queue.acquire(Requester::ApiServer, caller, deadline).await
                 }
             },
         }
     }
 
-    /// Returns how long a call waits for its place. The rest is for STS: a call whose turn comes later would be made in
-    /// vain, and take the place of one that has time left.
-    fn patience(&self) -> Duration {
+    /// Returns how long a call waits for its permit. The rest is for STS: a later call would time out, and take the permit
+    /// of a call that has time left.
+    fn queue_time(&self) -> Duration {
         self.timeout * 3 / 5
     }
 
-    async fn ask(&self, caller: Caller, request: &StsRequest, deadline: Instant) -> Answer {
-        let mut answer = None;
+    async fn try_endpoints(
+        &self,
+        caller: Caller,
+        request: &StsRequest,
+        deadline: Instant,
+    ) -> StsResponse {
+        let mut response = None;
         let mut unreachable = Vec::new();
         for (index, endpoint) in self.endpoints.iter().enumerate() {
-            let time = self.share(index, request, deadline);
+            let time = self.time_budget(index, request, deadline);
             if time.is_zero() {
-                answer.get_or_insert(Answer::TimedOut);
+                response.get_or_insert(StsResponse::TimedOut);
                 break;
             }
             if let Err(pause) = endpoint.admit() {
                 tracing::debug!(endpoint = endpoint.name(), "left alone");
-                unreachable.push(self.says(endpoint, &left_alone(pause)));
+                unreachable.push(self.with_endpoint_name(endpoint, &describe_open_circuit(pause)));
                 continue;
             }
             if index > 0 {
                 endpoint.calls.fallbacks.inc();
             }
-            let outcome = endpoint.ask(request, time).await;
-            let is_late = outcome.ran_out && time < self.fair_share();
+            let attempt = endpoint.call(request, time).await;
+            let is_late = attempt.timed_out && time < self.half_budget();
             // A call that waited long for its place had little time for STS. That is not STS's fault.
             if !is_late {
-                endpoint.note(outcome.verdict, caller);
+                endpoint.record_health(attempt.health, caller);
             }
-            if let Answer::Unreachable(text) = &outcome.answer {
-                unreachable.push(self.says(endpoint, text));
+            if let StsResponse::Unreachable(text) = &attempt.response {
+                unreachable.push(self.with_endpoint_name(endpoint, text));
             }
-            let may_go_on = !outcome.was_sent || request.may_be_resent();
-            let is_done = !outcome.verdict.is_failure() || !may_go_on;
-            answer = Some(outcome.answer);
+            let may_go_on = !attempt.was_sent || request.may_be_resent();
+            let is_done = !attempt.health.is_failure() || !may_go_on;
+            response = Some(attempt.response);
             if is_done {
                 break;
             }
         }
-        match answer {
-            Some(answer @ (Answer::Response { .. } | Answer::TooLarge { .. })) => answer,
-            Some(Answer::TimedOut) => Answer::TimedOut,
-            Some(Answer::Unreachable(_)) | None => Answer::Unreachable(unreachable.join("; ")),
+        match response {
+            Some(response @ (StsResponse::Response { .. } | StsResponse::TooLarge { .. })) => {
+                response
+            }
+            Some(StsResponse::TimedOut) => StsResponse::TimedOut,
+            Some(StsResponse::Unreachable(_)) | None => {
+                StsResponse::Unreachable(unreachable.join("; "))
+            }
         }
     }
 
-    /// How long the endpoint at `index` has: what is left is for all that may still be asked.
-    fn share(&self, index: usize, request: &StsRequest, deadline: Instant) -> Duration {
+    /// Returns the time for the endpoint at `index`: an equal part of the time left for each remaining endpoint.
+    fn time_budget(&self, index: usize, request: &StsRequest, deadline: Instant) -> Duration {
         let left = deadline.saturating_duration_since(Instant::now());
         let others = if request.may_be_resent() {
             self.endpoints.len() - index
@@ -286,13 +303,13 @@ impl StsClient {
         left / u32::try_from(others).unwrap_or(u32::MAX)
     }
 
-    /// Half of what an endpoint has when a call does not wait for its place.
-    fn fair_share(&self) -> Duration {
+    /// Returns half of the time that an endpoint has if the call does not wait for its permit.
+    fn half_budget(&self) -> Duration {
         self.timeout / u32::try_from(2 * self.endpoints.len()).unwrap_or(u32::MAX)
     }
 
-    /// What is to be known of `endpoint`, which is named where there are several.
-    fn says(&self, endpoint: &Endpoint, text: &str) -> String {
+    /// Prefixes `text` with the name of `endpoint` if there are several endpoints.
+    fn with_endpoint_name(&self, endpoint: &Endpoint, text: &str) -> String {
         match self.endpoints.len() {
             1 => text.to_owned(),
             _ => format!("{}: {text}", endpoint.name()),
@@ -300,7 +317,7 @@ impl StsClient {
     }
 }
 
-fn left_alone(pause: Duration) -> String {
+fn describe_open_circuit(pause: Duration) -> String {
     match pause {
         Duration::ZERO => {
             "it failed again and again; a probe finds out whether it is back".to_owned()

@@ -1,9 +1,9 @@
-//! Places for calls, and the queue before them.
+//! Permits for calls, and the queue before them.
 //!
-//! While places are free there is no queue. When none is, credentials take turns, so that the sender of many tokens of
-//! one credential waits behind those. When the room to wait is full, a random waiter of the longest line makes room. A
-//! credential is what the token claims: anyone can send many. Credentials whose last login the rules granted therefore
-//! have half of the places and of the room to themselves, and so does the API server beside proxies.
+//! While permits are free, nothing queues. When none is free, credentials take turns, so that many tokens of one
+//! credential wait behind the tokens of others. When the waiting room is full, a random waiter of the longest line is
+//! dropped. The credential is a claim of the token: anyone can send many. Therefore credentials whose last login was
+//! granted have half of the permits and of the room to themselves, and so does the API server beside proxies.
 
 mod lane;
 mod room;
@@ -15,35 +15,35 @@ use fastrand::Rng;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use super::{AskedBy, Caller, Standing};
+use super::{Caller, CredentialStanding, Requester};
 use crate::metrics::QueueMetrics;
-use lane::Turn;
-use room::{Kind, PerKind, Room, Shares, Spot};
-pub(crate) use sharing::{Sharer, SharingRoom};
+use lane::WaitResult;
+use room::{CallerKind, KindLimits, PerKind, WaiterId, WaitingRoom};
+pub(crate) use sharing::{FollowerGuard, FollowerRoom};
 
-/// The places for calls, and those who wait for one.
+/// The permits for calls, and the queue of calls that wait for one.
 pub(super) struct FairQueue {
     metrics: QueueMetrics,
-    shares: Shares,
-    state: Mutex<State>,
+    limits: KindLimits,
+    state: Mutex<QueueState>,
 }
 
-struct State {
+struct QueueState {
     calls: PerKind<usize>,
-    room: Room,
+    room: WaitingRoom,
     last: LastTurn,
 }
 
-/// Who was served last.
+/// The kinds that were served last.
 struct LastTurn {
-    standing: Standing,
-    granted: AskedBy,
-    unproven: AskedBy,
+    standing: CredentialStanding,
+    granted: Requester,
+    unproven: Requester,
 }
 
-/// There is neither a place, nor room or time to wait for one.
+/// No permit, and no room or time to wait for one.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Full;
+pub(crate) struct QueueFull;
 
 impl FairQueue {
     pub(super) fn new(
@@ -54,80 +54,80 @@ impl FairQueue {
     ) -> Arc<Self> {
         Arc::new(Self {
             metrics,
-            shares: Shares::of_calls(max_calls),
-            state: Mutex::new(State {
+            limits: KindLimits::for_calls(max_calls),
+            state: Mutex::new(QueueState {
                 calls: PerKind::default(),
-                room: Room::new(max_waiting, random),
+                room: WaitingRoom::new(max_waiting, random),
                 last: LastTurn {
-                    standing: Standing::Unproven,
-                    granted: AskedBy::Proxy,
-                    unproven: AskedBy::Proxy,
+                    standing: CredentialStanding::Unproven,
+                    granted: Requester::Proxy,
+                    unproven: Requester::Proxy,
                 },
             }),
         })
     }
 
-    /// Waits for a place until `deadline`. Dropping the future gives up; dropping the place makes it free.
-    pub(super) async fn enter(
+    /// Waits for a permit until `deadline`. Dropping the future abandons the wait; dropping the permit frees it.
+    pub(super) async fn acquire(
         self: &Arc<Self>,
-        asked_by: AskedBy,
+        requester: Requester,
         caller: Caller,
         deadline: Instant,
-    ) -> Result<Place, Full> {
-        let kind = Kind::of(caller.standing, asked_by);
-        let entered = match self.admit(kind, caller) {
-            Admission::Place(place) => return Ok(place),
-            Admission::Waiter(waiter) => timeout_at(deadline, waiter.wait()).await,
+    ) -> Result<CallPermit, QueueFull> {
+        let kind = CallerKind::new(caller.standing, requester);
+        let admitted = match self.admit(kind, caller) {
+            QueueEntry::CallPermit(permit) => return Ok(permit),
+            QueueEntry::QueuedCall(waiter) => timeout_at(deadline, waiter.wait()).await,
         };
-        let entered = entered.unwrap_or(Err(Full));
-        if entered.is_err() {
+        let admitted = admitted.unwrap_or(Err(QueueFull));
+        if admitted.is_err() {
             self.metrics.refused.inc();
         }
-        entered
+        admitted
     }
 
-    fn admit(self: &Arc<Self>, kind: Kind, caller: Caller) -> Admission<'_> {
+    fn admit(self: &Arc<Self>, kind: CallerKind, caller: Caller) -> QueueEntry<'_> {
         let mut state = self.state();
-        // Where there is a place, nobody waits who might have it.
-        if self.may_call(&state, kind) {
+        // While there is a free permit, no call that may have it waits.
+        if self.has_free_permit(&state, kind) {
             *state.calls.get_mut(kind) += 1;
-            return Admission::Place(self.place(kind));
+            return QueueEntry::CallPermit(self.permit(kind));
         }
-        let (told, turn) = oneshot::channel();
-        let (spot, dropped) = state.room.push(kind, caller.credential, told);
+        let (notify, result) = oneshot::channel();
+        let (id, dropped) = state.room.push(kind, caller.credential, notify);
         self.metrics.waiting.inc();
         if let Some(dropped) = dropped {
             self.metrics.waiting.dec();
             // A waiter that is gone has taken itself out of the room.
-            let _ = dropped.send(Turn::Dropped);
+            let _ = dropped.send(WaitResult::Dropped);
         }
-        Admission::Waiter(Waiter {
+        QueueEntry::QueuedCall(QueuedCall {
             queue: self,
-            spot,
-            turn,
-            is_over: false,
+            id,
+            result,
+            is_done: false,
         })
     }
 
-    fn may_call(&self, state: &State, kind: Kind) -> bool {
+    fn has_free_permit(&self, state: &QueueState, kind: CallerKind) -> bool {
         let calls = |kind| *state.calls.get(kind);
-        self.shares.admit_one_more(kind, calls)
+        self.limits.has_room(kind, calls)
     }
 
-    fn place(self: &Arc<Self>, kind: Kind) -> Place {
-        Place {
+    fn permit(self: &Arc<Self>, kind: CallerKind) -> CallPermit {
+        CallPermit {
             queue: Arc::clone(self),
             kind,
         }
     }
 
-    /// Gives a place that is no longer needed to whoever is next.
-    fn release(&self, kind: Kind) {
+    /// Passes a free permit to the next waiter.
+    fn release(&self, kind: CallerKind) {
         let mut state = self.state();
         *state.calls.get_mut(kind) -= 1;
         while let Some((kind, next)) = self.next(&mut state) {
             self.metrics.waiting.dec();
-            if next.send(Turn::Served).is_ok() {
+            if next.send(WaitResult::Served).is_ok() {
                 *state.calls.get_mut(kind) += 1;
                 return;
             }
@@ -135,9 +135,9 @@ impl FairQueue {
     }
 
     /// Removes the waiter whose turn it is from the room: of the kind whose turn it is, or else of another that may call.
-    fn next(&self, state: &mut State) -> Option<(Kind, oneshot::Sender<Turn>)> {
-        state.last.in_turn().into_iter().find_map(|kind| {
-            if !self.may_call(state, kind) {
+    fn next(&self, state: &mut QueueState) -> Option<(CallerKind, oneshot::Sender<WaitResult>)> {
+        state.last.kinds_by_turn().into_iter().find_map(|kind| {
+            if !self.has_free_permit(state, kind) {
                 return None;
             }
             let next = state.room.pop(kind)?;
@@ -146,96 +146,100 @@ impl FairQueue {
         })
     }
 
-    fn give_up(&self, spot: &Spot) {
-        if self.state().room.remove(spot) {
+    fn abandon(&self, id: &WaiterId) {
+        if self.state().room.remove(id) {
             self.metrics.waiting.dec();
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl LastTurn {
     /// Returns the kinds in the order of their turns.
-    fn in_turn(&self) -> [Kind; 4] {
+    fn kinds_by_turn(&self) -> [CallerKind; 4] {
         let [first, second] = match self.standing {
-            Standing::Granted => [Standing::Unproven, Standing::Granted],
-            Standing::Unproven => [Standing::Granted, Standing::Unproven],
+            CredentialStanding::Granted => {
+                [CredentialStanding::Unproven, CredentialStanding::Granted]
+            }
+            CredentialStanding::Unproven => {
+                [CredentialStanding::Granted, CredentialStanding::Unproven]
+            }
         };
         let ([a, b], [c, d]) = (self.requesters(first), self.requesters(second));
         [a, b, c, d]
     }
 
-    fn requesters(&self, standing: Standing) -> [Kind; 2] {
+    fn requesters(&self, standing: CredentialStanding) -> [CallerKind; 2] {
         let last = match standing {
-            Standing::Granted => self.granted,
-            Standing::Unproven => self.unproven,
+            CredentialStanding::Granted => self.granted,
+            CredentialStanding::Unproven => self.unproven,
         };
         let requesters = match last {
-            AskedBy::ApiServer => [AskedBy::Proxy, AskedBy::ApiServer],
-            AskedBy::Proxy => [AskedBy::ApiServer, AskedBy::Proxy],
+            Requester::ApiServer => [Requester::Proxy, Requester::ApiServer],
+            Requester::Proxy => [Requester::ApiServer, Requester::Proxy],
         };
-        requesters.map(|asked_by| Kind::of(standing, asked_by))
+        requesters.map(|requester| CallerKind::new(standing, requester))
     }
 
-    fn note(&mut self, kind: Kind) {
+    fn note(&mut self, kind: CallerKind) {
         self.standing = kind.standing;
         match kind.standing {
-            Standing::Granted => self.granted = kind.asked_by,
-            Standing::Unproven => self.unproven = kind.asked_by,
+            CredentialStanding::Granted => self.granted = kind.requester,
+            CredentialStanding::Unproven => self.unproven = kind.requester,
         }
     }
 }
 
-enum Admission<'a> {
-    Place(Place),
-    Waiter(Waiter<'a>),
+enum QueueEntry<'a> {
+    CallPermit(CallPermit),
+    QueuedCall(QueuedCall<'a>),
 }
 
-/// A caller in line.
-struct Waiter<'a> {
+/// A call that waits in the queue.
+struct QueuedCall<'a> {
     queue: &'a Arc<FairQueue>,
-    spot: Spot,
-    turn: oneshot::Receiver<Turn>,
-    is_over: bool,
+    id: WaiterId,
+    result: oneshot::Receiver<WaitResult>,
+    is_done: bool,
 }
 
-impl Waiter<'_> {
-    async fn wait(mut self) -> Result<Place, Full> {
+impl QueuedCall<'_> {
+    async fn wait(mut self) -> Result<CallPermit, QueueFull> {
         // The sender goes away only with the queue, which outlives this.
-        let turn = (&mut self.turn).await.map_err(|_| Full)?;
-        self.is_over = true;
-        match turn {
-            Turn::Served => Ok(self.queue.place(self.spot.kind)),
-            Turn::Dropped => Err(Full),
+        let result = (&mut self.result).await.map_err(|_| QueueFull)?;
+        self.is_done = true;
+        match result {
+            WaitResult::Served => Ok(self.queue.permit(self.id.kind)),
+            WaitResult::Dropped => Err(QueueFull),
         }
     }
 }
 
-impl Drop for Waiter<'_> {
+impl Drop for QueuedCall<'_> {
     fn drop(&mut self) {
-        if self.is_over {
+        if self.is_done {
             return;
         }
-        // From here on no place can come; one that has come already goes to the next.
-        self.turn.close();
-        match self.turn.try_recv() {
-            Ok(Turn::Served) => self.queue.release(self.spot.kind),
-            Ok(Turn::Dropped) => {}
-            Err(_) => self.queue.give_up(&self.spot),
+        // From here on no permit can arrive; a permit that has arrived already goes to the next waiter.
+        self.result.close();
+        match self.result.try_recv() {
+            Ok(WaitResult::Served) => self.queue.release(self.id.kind),
+            Ok(WaitResult::Dropped) => {}
+            Err(_) => self.queue.abandon(&self.id),
         }
     }
 }
 
 /// The right to make one call.
-pub(super) struct Place {
+pub(super) struct CallPermit {
     queue: Arc<FairQueue>,
-    kind: Kind,
+    kind: CallerKind,
 }
 
-impl Drop for Place {
+impl Drop for CallPermit {
     fn drop(&mut self) {
         self.queue.release(self.kind);
     }

@@ -1,4 +1,4 @@
-//! Which credentials the rules granted a login last.
+//! The standing of credentials: whether their last login was granted.
 
 use ack_ram_core::access_key::CredentialId;
 use quick_cache::sync::Cache;
@@ -6,9 +6,9 @@ use quick_cache::sync::Cache;
 /// More credentials than this are seldom in use within the life of a security token.
 const REMEMBERED: usize = 10_000;
 
-/// What is known of a credential before STS is asked about a token of it.
+/// The standing of a credential before STS is called about its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum CredentialStanding {
     /// The rules granted the last login that STS proved for the credential.
     Granted,
     /// They did not, or there was none.
@@ -20,20 +20,20 @@ pub enum Standing {
 pub struct Caller {
     /// The credential that the token claims to be signed with.
     pub credential: CredentialId,
-    /// What is known of the credential.
-    pub standing: Standing,
+    /// The standing of the credential.
+    pub standing: CredentialStanding,
 }
 
-/// The credentials that were granted a login, those of late; bounded.
-pub struct Standings(Cache<CredentialId, ()>);
+/// The credentials whose last login was granted; bounded, the least recent are evicted.
+pub struct CredentialStandings(Cache<CredentialId, ()>);
 
-impl Standings {
+impl CredentialStandings {
     /// Describes the caller with a token of `credential`.
     #[must_use]
     pub fn caller(&self, credential: CredentialId) -> Caller {
         let standing = match self.0.get(&credential) {
-            Some(()) => Standing::Granted,
-            None => Standing::Unproven,
+            Some(()) => CredentialStanding::Granted,
+            None => CredentialStanding::Unproven,
         };
         Caller {
             credential,
@@ -41,7 +41,7 @@ impl Standings {
         }
     }
 
-    /// Notes that the rules granted a login of `credential`, or denied one. STS has to have proved the credential.
+    /// Records that the rules granted or denied a login of `credential`, which STS has proved.
     pub fn note(&self, credential: CredentialId, is_granted: bool) {
         if !is_granted {
             self.0.remove(&credential);
@@ -51,7 +51,7 @@ impl Standings {
     }
 }
 
-impl Default for Standings {
+impl Default for CredentialStandings {
     fn default() -> Self {
         Self(Cache::new(REMEMBERED))
     }

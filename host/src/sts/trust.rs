@@ -1,4 +1,4 @@
-//! Whom to trust as STS: the certificates of `server.sts.caFile`, else those of the system or of `SSL_CERT_FILE` and
+//! The certificates that prove STS: those of `server.sts.caFile`, else those of the system or of `SSL_CERT_FILE` and
 //! `SSL_CERT_DIR`.
 
 use std::fmt;
@@ -14,22 +14,22 @@ use rustls_native_certs::CertificateResult;
 use crate::env;
 
 /// A folder may hold hundreds of files that cannot be read.
-const MOST_REASONS: usize = 3;
+const MAX_REASONS: usize = 3;
 
-/// Whom to trust as STS.
+/// The certificates that prove STS.
 #[derive(Clone, Debug)]
-pub struct Trust(Arc<RootCertStore>);
+pub struct StsTrust(Arc<RootCertStore>);
 
-impl Trust {
+impl StsTrust {
     /// Reads the certificates of `ca_file`, else the system's (or those of `SSL_CERT_FILE`).
     ///
     /// # Errors
     /// When there are none.
-    pub fn load(ca_file: Option<&PathBuf>) -> Result<Self, TrustError> {
+    pub fn load(ca_file: Option<&PathBuf>) -> Result<Self, StsTrustError> {
         let mut roots = RootCertStore::empty();
         match ca_file {
             Some(path) => {
-                let unreadable = |reason: String| TrustError::Unreadable {
+                let unreadable = |reason: String| StsTrustError::Unreadable {
                     path: path.clone(),
                     reason,
                 };
@@ -46,12 +46,12 @@ impl Trust {
                 let found = rustls_native_certs::load_native_certs();
                 roots.add_parsable_certificates(found.certs.iter().cloned());
                 if roots.is_empty() && certificate_variables().next().is_some() {
-                    return Err(TrustError::Variables(problems_of_variables(&found)));
+                    return Err(StsTrustError::Variables(describe_variable_problems(&found)));
                 }
             }
         }
         if roots.is_empty() {
-            return Err(TrustError::Nobody(ca_file.cloned()));
+            return Err(StsTrustError::NoCertificates(ca_file.cloned()));
         }
         Ok(Self(Arc::new(roots)))
     }
@@ -73,7 +73,7 @@ pub(super) fn warnings() -> Vec<String> {
     }
     vec![format!(
         "{}; correct the variable, or what it names",
-        problems_of_variables(&found)
+        describe_variable_problems(&found)
     )]
 }
 
@@ -81,34 +81,34 @@ pub(super) fn warnings() -> Vec<String> {
 fn certificate_variables() -> impl Iterator<Item = (&'static str, String)> {
     ["SSL_CERT_FILE", "SSL_CERT_DIR"]
         .into_iter()
-        .filter_map(|name| Some((name, env::set_variable(name)?)))
+        .filter_map(|name| Some((name, env::variable_if_set(name)?)))
 }
 
 /// What is wrong with the certificates that variables name: the variables, and each file that cannot be read.
-fn problems_of_variables(found: &CertificateResult) -> String {
+fn describe_variable_problems(found: &CertificateResult) -> String {
     let variables: Vec<String> = certificate_variables()
         .map(|(name, value)| format!("`{name}` `{}`", value.escape_debug()))
         .collect();
     let variables = variables.join(" and ");
-    let shown = found.errors.iter().take(MOST_REASONS);
+    let shown = found.errors.iter().take(MAX_REASONS);
     let reasons: Vec<String> = shown.map(ToString::to_string).collect();
-    match found.errors.len().saturating_sub(MOST_REASONS) {
+    match found.errors.len().saturating_sub(MAX_REASONS) {
         0 if reasons.is_empty() => format!("{variables}: no certificate there"),
         0 => format!("{variables}: {}", reasons.join(", ")),
         more => format!("{variables}: {}, and {more} more", reasons.join(", ")),
     }
 }
 
-/// Both trust the same.
-impl PartialEq for Trust {
+/// Compares the certificates.
+impl PartialEq for StsTrust {
     fn eq(&self, other: &Self) -> bool {
         self.0.roots == other.0.roots
     }
 }
 
-/// Why STS cannot be connected to in a way that can be trusted. All of these are the configuration's fault.
+/// Why no trusted connection to STS is possible. Each is an error of the configuration.
 #[derive(Debug)]
-pub enum TrustError {
+pub enum StsTrustError {
     /// `server.sts.caFile` cannot be used.
     Unreadable {
         /// The file.
@@ -124,12 +124,12 @@ pub enum TrustError {
         variable: &'static str,
     },
     /// There are none in the file, or in the system's store.
-    Nobody(Option<PathBuf>),
+    NoCertificates(Option<PathBuf>),
     /// There are none where `SSL_CERT_FILE` and `SSL_CERT_DIR` point: which, and why.
     Variables(String),
 }
 
-impl fmt::Display for TrustError {
+impl fmt::Display for StsTrustError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable { path, reason } => write!(
@@ -142,12 +142,12 @@ impl fmt::Display for TrustError {
                 f,
                 "`{variable}` has a host or a password that is too long; correct it, or exempt STS with `NO_PROXY`"
             ),
-            Self::Nobody(Some(path)) => write!(
+            Self::NoCertificates(Some(path)) => write!(
                 f,
                 "`server.sts.caFile` `{}` holds no certificate; give it a PEM file of certificates",
                 path.display()
             ),
-            Self::Nobody(None) => f.write_str(
+            Self::NoCertificates(None) => f.write_str(
                 "the system trusts no certificates; install `ca-certificates`, or set `server.sts.caFile` or `SSL_CERT_FILE`",
             ),
             Self::Variables(problems) => write!(
@@ -158,4 +158,4 @@ impl fmt::Display for TrustError {
     }
 }
 
-impl std::error::Error for TrustError {}
+impl std::error::Error for StsTrustError {}

@@ -3,7 +3,7 @@
 
 use std::net::TcpListener;
 
-use crate::program::Folder;
+use crate::program::TestFolder;
 
 /// Arguments, variables and files, and what the error says of them.
 #[derive(Default)]
@@ -14,13 +14,8 @@ struct Case<'a> {
     says: &'a [&'a str],
 }
 
-const KEY: &[(&str, &str)] = &[
-    ("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tFakeAccessKeyId001"),
-    ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "CANARY"),
-];
-
 #[track_caller]
-fn check(folder: &Folder, case: &Case<'_>, code: i32) -> String {
+fn check(folder: &TestFolder, case: &Case<'_>, code: i32) -> String {
     let before = folder.tree();
     let run = folder.run(case.args, case.env);
     let args = case.args;
@@ -36,12 +31,12 @@ fn check(folder: &Folder, case: &Case<'_>, code: i32) -> String {
 
 #[track_caller]
 fn check_failure(case: &Case<'_>) {
-    check_failure_in(&Folder::new(case.files), case);
+    check_failure_in(&TestFolder::new(case.files), case);
 }
 
 /// Besides the log, standard error has one line.
 #[track_caller]
-fn check_failure_in(folder: &Folder, case: &Case<'_>) {
+fn check_failure_in(folder: &TestFolder, case: &Case<'_>) {
     let stderr = check(folder, case, 1);
     let lines: Vec<&str> = stderr.lines().filter(|line| !is_log(line)).collect();
     let [line] = lines[..] else {
@@ -52,7 +47,7 @@ fn check_failure_in(folder: &Folder, case: &Case<'_>) {
 
 #[track_caller]
 fn check_usage(case: &Case<'_>) {
-    check(&Folder::new(case.files), case, 2);
+    check(&TestFolder::new(case.files), case, 2);
 }
 
 fn is_log(line: &str) -> bool {
@@ -168,7 +163,7 @@ fn what_cannot_be_used_is_named() {
 fn a_port_in_use_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let folder = Folder::new(&[("config.yaml", "server: {healthPort: 0}\n")]);
+    let folder = TestFolder::new(&[("config.yaml", "server: {healthPort: 0}\n")]);
     folder.run(&["init"], &[]).printed();
     let port = address.port().to_string();
     let case = Case {
@@ -188,120 +183,6 @@ fn a_port_in_use_is_named() {
 }
 
 #[test]
-fn a_token_of_another_identity_is_never_made() {
-    const TOOL: &[&str] = &["credential-plugin", "get-token", "-c", "c1"];
-    const NO_KEY: &[(&str, &str)] = &[];
-    let role = &[
-        KEY[0],
-        KEY[1],
-        ("ALIBABA_CLOUD_ROLE_ARN", "acs:ram::1:role/r"),
-    ];
-    let profile = &[KEY[0], KEY[1], ("ACK_RAM_TOOL_PROFILE_NAME", "other")];
-    let ignored = &[
-        KEY[0],
-        KEY[1],
-        ("ACK_RAM_TOOL_IGNORE_ENV_CREDENTIALS", "True"),
-    ];
-    let imds = &[KEY[0], KEY[1], ("ACK_RAM_TOOL_CREDENTIAL_TYPE", "imds")];
-    let file = &[KEY[0], KEY[1], ("ACK_RAM_TOOL_PROFILE_FILE", "c.json")];
-    let with = |more: &[&'static str]| [TOOL, more].concat();
-    for (args, env, says) in [
-        (
-            vec!["token", "-i", "c1"],
-            NO_KEY,
-            &["no access key", "`ALIBABA_CLOUD_ACCESS_KEY_ID`"] as &[&str],
-        ),
-        (with(&[]), NO_KEY, &["no access key"]),
-        (
-            with(&[]),
-            &KEY[..1],
-            &["no `ALIBABA_CLOUD_ACCESS_KEY_SECRET`"],
-        ),
-        (with(&[]), role, &["`ALIBABA_CLOUD_ROLE_ARN`", "unset it"]),
-        (
-            vec!["token", "-i", "c1"],
-            role,
-            &["`ALIBABA_CLOUD_ROLE_ARN`"],
-        ),
-        (
-            vec!["token", "-c", "config.yaml"],
-            KEY,
-            &["`defaultRole`", "`acs:ram::1:role/r`", "remove it"],
-        ),
-        (
-            [&["-c", "config.yaml"], TOOL].concat(),
-            KEY,
-            &["`defaultRole`"],
-        ),
-        (with(&["--role-arn=r"]), KEY, &["`--role-arn`"]),
-        (with(&["--profile-file=f"]), KEY, &["`--profile-file`"]),
-        (with(&["--profile-name=n"]), KEY, &["`--profile-name`"]),
-        (
-            with(&["--credential-type=imds"]),
-            KEY,
-            &["`--credential-type`"],
-        ),
-        (
-            with(&["--ignore-env-credentials"]),
-            KEY,
-            &["`--ignore-env-credentials`"],
-        ),
-        (
-            [&["--profile-name=n"], TOOL].concat(),
-            KEY,
-            &["`--profile-name`"],
-        ),
-        (
-            vec![
-                "credential-plugin",
-                "--profile-name=n",
-                "get-token",
-                "-c=c1",
-            ],
-            KEY,
-            &["`--profile-name`"],
-        ),
-        (with(&[]), profile, &["`ACK_RAM_TOOL_PROFILE_NAME`"]),
-        (with(&[]), file, &["`ACK_RAM_TOOL_PROFILE_FILE`"]),
-        (
-            with(&[]),
-            ignored,
-            &["`ACK_RAM_TOOL_IGNORE_ENV_CREDENTIALS`"],
-        ),
-        (with(&[]), imds, &["`ACK_RAM_TOOL_CREDENTIAL_TYPE`"]),
-    ] {
-        check_failure(&Case {
-            args: &args,
-            env,
-            files: &[(
-                "config.yaml",
-                "clusterID: c1\ndefaultRole: acs:ram::1:role/r\n",
-            )],
-            says,
-        });
-    }
-}
-
-#[test]
-fn kubectl_is_told_when_it_asks_for_what_there_is_not() {
-    let asks = |info| [KEY[0], KEY[1], ("KUBERNETES_EXEC_INFO", info)];
-    for (info, says) in [
-        (
-            r#"{"apiVersion": "client.authentication.k8s.io/v1alpha1"}"#,
-            "`client.authentication.k8s.io/v1alpha1`",
-        ),
-        ("{", "no ExecCredential"),
-    ] {
-        check_failure(&Case {
-            args: &["token", "-i", "c1"],
-            env: &asks(info),
-            says: &["`KUBERNETES_EXEC_INFO`", says, "--api-version"],
-            ..Case::default()
-        });
-    }
-}
-
-#[test]
 fn a_log_filter_that_is_none_is_named() {
     check_failure(&Case {
         args: &["init"],
@@ -309,110 +190,6 @@ fn a_log_filter_that_is_none_is_named() {
         says: &["`ACK_RAM_AUTHENTICATOR_LOG`", "write a level"],
         ..Case::default()
     });
-}
-
-#[test]
-fn wrong_usage_is_told_apart() {
-    for (args, says) in [
-        (&[] as &[&str], "Usage:"),
-        (&["serve"], "'serve'"),
-        (&["server", "--prot", "1"], "'--port'"),
-        (&["server", "--port", "65536"], "65536"),
-        (&["server", "extra"], "'extra'"),
-        (&["server", "--log-format", "xml"], "'xml'"),
-        (&["token", "-i", "c1", "--api-version", "v2"], "'v2'"),
-        (
-            &["token", "-i=c1", "--api-version=v1", "--token-only"],
-            "'--token-only'",
-        ),
-        (&["verify", "-i", "c1"], "--token"),
-        (&["verify", "k8s-ack-v2.CANARY"], "a token, or what may be"),
-        (&["credential-plugin"], "get-token"),
-        (&["credential-plugin", "get-token"], "--cluster-id"),
-        (
-            &[
-                "credential-plugin",
-                "get-token",
-                "-c=c1",
-                "--credential-type=ak",
-            ],
-            "'ak'",
-        ),
-        (&["completion", "cmd"], "'cmd'"),
-    ] {
-        check_usage(&Case {
-            args,
-            env: KEY,
-            says: &[says],
-            ..Case::default()
-        });
-    }
-}
-
-#[test]
-fn what_only_the_command_can_refuse_is_wrong_usage_of_that_command() {
-    for (args, says) in [
-        (
-            &["server"] as &[&str],
-            &["no cluster id", "--cluster-id", "--config"] as &[&str],
-        ),
-        (&["token"], &["no cluster id"]),
-        (&["verify", "--token", "-"], &["no cluster id"]),
-        (&["-i", "", "inspect", "-"], &["no cluster id"]),
-        (&["explain", "--arn=acs:ram::1:root"], &["--config"]),
-        (
-            &["server", "-c", "config.yaml", "-i", "two words"],
-            &["`--cluster-id`", "cannot be a cluster id", "without spaces"],
-        ),
-        (&["-i", "two words", "token"], &["`--cluster-id`"]),
-        (
-            &["credential-plugin", "get-token", "-c", "two words"],
-            &["`--cluster-id`"],
-        ),
-        (
-            &["server", "-c", "config.yaml", "--backend-mode", "MountFile"],
-            &["`--backend-mode`", "`MountFile`", "`MountedFile`"],
-        ),
-        (
-            &["server", "-c", "config.yaml", "--backend-mode=File,File"],
-            &["`--backend-mode`", "`MountedFile` once more", "remove one"],
-        ),
-        (
-            &["server", "-c", "config.yaml", "--bind", "not a host"],
-            &["`--bind`", "`not a host`", "DNS name"],
-        ),
-        (
-            &["init", "--hostname", "not a host"],
-            &["`--hostname`", "`not a host`", "DNS name"],
-        ),
-        (
-            &["--profile-name", "n", "token", "-i", "c1"],
-            &["`credential-plugin` alone"],
-        ),
-    ] {
-        const COMMANDS: &[&str] = &[
-            "server",
-            "init",
-            "token",
-            "verify",
-            "inspect",
-            "explain",
-            "credential-plugin",
-            "get-token",
-        ];
-        let names: Vec<&str> = args
-            .iter()
-            .copied()
-            .filter(|arg| COMMANDS.contains(arg))
-            .collect();
-        let usage = format!("Usage: ack-ram-authenticator {} ", names.join(" "));
-        check_usage(&Case {
-            args,
-            env: KEY,
-            files: &[("config.yaml", "clusterID: c1\n")],
-            says: &[says, &[&usage]].concat(),
-        });
-    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use serde_json::Value;
 
-use crate::program::{Folder, Run};
+use crate::program::{CommandRun, TestFolder};
 
 const GOOD: &str = "\
 clusterID: c1
@@ -25,7 +25,7 @@ users: [{name: one, user: {exec: {apiVersion: client.authentication.k8s.io/v1, c
 contexts: [{name: here, context: {cluster: one, user: one}}]
 ";
 
-fn check(folder: &Folder, args: &[&str]) -> Run {
+fn check(folder: &TestFolder, args: &[&str]) -> CommandRun {
     let before = folder.tree();
     let args = [&["server", "-c", "config.yaml", "--check"], args].concat();
     let run = folder.run(&args, &[]);
@@ -35,7 +35,7 @@ fn check(folder: &Folder, args: &[&str]) -> Run {
 
 /// The findings as `<severity> <code> <file>:<line> <entry>: <message>`, and the exit code.
 #[track_caller]
-fn findings(folder: &Folder, args: &[&str]) -> (Option<i32>, Vec<String>) {
+fn findings(folder: &TestFolder, args: &[&str]) -> (Option<i32>, Vec<String>) {
     let run = check(folder, &[args, &["-o", "json"]].concat());
     assert_eq!(run.stderr, "");
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
@@ -61,7 +61,7 @@ fn findings(folder: &Folder, args: &[&str]) -> (Option<i32>, Vec<String>) {
 
 /// Each of `expected` is the beginning of one finding, and there are no others.
 #[track_caller]
-fn assert_found(folder: &Folder, args: &[&str], code: i32, expected: &[&str]) {
+fn assert_found(folder: &TestFolder, args: &[&str], code: i32, expected: &[&str]) {
     let (exit, told) = findings(folder, args);
     let is_met = told.len() == expected.len()
         && expected
@@ -72,7 +72,7 @@ fn assert_found(folder: &Folder, args: &[&str], code: i32, expected: &[&str]) {
 
 #[test]
 fn a_good_configuration_passes_before_anything_is_there() {
-    let folder = Folder::new(&[("config.yaml", GOOD)]);
+    let folder = TestFolder::new(&[("config.yaml", GOOD)]);
     let run = check(&folder, &[]);
     assert_eq!(
         (run.code, &*run.stdout, &*run.stderr),
@@ -83,7 +83,7 @@ fn a_good_configuration_passes_before_anything_is_there() {
 
 #[test]
 fn a_server_that_runs_is_not_in_the_way_and_its_pair_is_looked_at() {
-    let folder = Folder::new(&[("config.yaml", GOOD)]);
+    let folder = TestFolder::new(&[("config.yaml", GOOD)]);
     assert_eq!(
         folder.run(&["init", "-c", "config.yaml"], &[]).code,
         Some(0)
@@ -109,7 +109,7 @@ fn a_server_that_runs_is_not_in_the_way_and_its_pair_is_looked_at() {
 #[test]
 fn an_own_pair_and_a_ca_of_clients_are_looked_at() {
     let tls = "  tls: {certFile: cert.pem, keyFile: key.pem, caFile: cert.pem}\n";
-    let folder = Folder::new(&[("config.yaml", GOOD)]);
+    let folder = TestFolder::new(&[("config.yaml", GOOD)]);
     let init = ["init", "-c", "config.yaml", "--client-cert"];
     assert_eq!(folder.run(&init, &[]).code, Some(0));
     fs::write(folder.path().join("config.yaml"), format!("{GOOD}{tls}")).unwrap();
@@ -154,7 +154,7 @@ fn an_own_pair_and_a_ca_of_clients_are_looked_at() {
 
 #[test]
 fn everything_that_is_wrong_is_told_at_once() {
-    let folder = Folder::new(&[
+    let folder = TestFolder::new(&[
         ("file", ""),
         (
             "dynamic.json",
@@ -206,7 +206,7 @@ server:
 fn kubeconfigs_are_read_and_nothing_in_them_is_run() {
     let with = |lines: &str| format!("{GOOD}  backendMode: [MountedFile, CRD]\n{lines}");
     let no_break_glass = "warning no-break-glass config.yaml:0 ";
-    let folder = Folder::new(&[
+    let folder = TestFolder::new(&[
         ("config.yaml", &with("  kubeconfig: api.yaml\n")),
         ("api.yaml", API_SERVER),
     ]);
@@ -219,13 +219,13 @@ fn kubeconfigs_are_read_and_nothing_in_them_is_run() {
     let unusable = "error unusable-file api.yaml:0 server.kubeconfig: ";
     assert_found(&folder, &[], 1, &[no_break_glass, unusable]);
     let outside = "warning not-in-cluster :0 server.kubeconfig: this is not a pod";
-    let folder = Folder::new(&[("config.yaml", &with(""))]);
+    let folder = TestFolder::new(&[("config.yaml", &with(""))]);
     assert_found(&folder, &[], 0, &[no_break_glass, outside]);
 }
 
 #[test]
 fn what_the_command_line_and_the_environment_say_counts() {
-    let folder = Folder::new(&[("config.yaml", GOOD)]);
+    let folder = TestFolder::new(&[("config.yaml", GOOD)]);
     assert_found(
         &folder,
         &["--state-dir", "config.yaml/x"],
@@ -250,10 +250,10 @@ fn what_the_command_line_and_the_environment_say_counts() {
 
 #[test]
 fn keys_and_files_that_other_users_may_write_are_found() {
-    let chmod = |folder: &Folder, name: &str, mode| {
+    let chmod = |folder: &TestFolder, name: &str, mode| {
         fs::set_permissions(folder.path().join(name), Permissions::from_mode(mode)).unwrap();
     };
-    let folder = Folder::new(&[("config.yaml", GOOD)]);
+    let folder = TestFolder::new(&[("config.yaml", GOOD)]);
     let init = ["init", "-c", "config.yaml", "--client-cert"];
     assert_eq!(folder.run(&init, &[]).code, Some(0));
     let args = ["--state-dir", "."];
@@ -345,10 +345,10 @@ fn port_that_others_reach_without_a_client_certificate_is_found() {
             &["error invalid-setting config.yaml:7 : unknown key `server.requireClientCertificat`"],
         ),
     ] {
-        let folder = Folder::new(&[("config.yaml", &with(lines))]);
+        let folder = TestFolder::new(&[("config.yaml", &with(lines))]);
         assert_found(&folder, &[], code, expected);
     }
-    let folder = Folder::new(&[("config.yaml", &with("  address: 0.0.0.0\n"))]);
+    let folder = TestFolder::new(&[("config.yaml", &with("  address: 0.0.0.0\n"))]);
     let run = check(&folder, &["-o", "json"]);
     let advice = "run `init --client-cert` in `state`, restart kube-apiserver with the new kubeconfig, then set";
     assert!(run.stdout.contains(advice), "{run:?}");
@@ -357,7 +357,7 @@ fn port_that_others_reach_without_a_client_certificate_is_found() {
 #[test]
 fn audit_file_lock_and_control_socket_are_looked_at() {
     let audit = format!("{GOOD}  audit: {{file: audit.log}}\n");
-    let folder = Folder::new(&[("config.yaml", &audit)]);
+    let folder = TestFolder::new(&[("config.yaml", &audit)]);
     assert_found(&folder, &[], 0, &[]);
     fs::create_dir(folder.path().join("audit.log")).unwrap();
     let expected = "error unusable-file audit.log:0 server.audit.file: cannot be written: ";

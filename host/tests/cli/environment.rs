@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::program::{Folder, Run};
+use crate::program::{CommandRun, TestFolder};
 
 const ID: (&str, &str) = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tFakeAccessKeyId001");
 const SECRET: (&str, &str) = (
@@ -22,7 +22,7 @@ const TOKEN: (&str, &str) = ("ALIBABA_CLOUD_SECURITY_TOKEN", "CAISFakeSecurityTo
 
 #[test]
 fn a_credential_that_cannot_be_one_makes_no_token() {
-    let folder = Folder::new(&[]);
+    let folder = TestFolder::new(&[]);
     for (variable, value) in [ID, SECRET, TOKEN] {
         for (bad, fault) in [
             (format!("\"{value}\""), "begins with a quote"),
@@ -70,7 +70,7 @@ fn a_credential_that_is_not_unicode_counts_as_set() {
 
 #[test]
 fn a_token_that_is_printed_is_one_that_inspect_takes() {
-    let folder = Folder::new(&[]);
+    let folder = TestFolder::new(&[]);
     for env in [&[ID, SECRET][..], &[ID, SECRET, TOKEN]] {
         let printed = folder.run(&["token", "-i", "c1"], env).printed();
         let run = folder.run_with_input(&["inspect", "-", "-i", "c1"], &[], &printed);
@@ -92,9 +92,9 @@ server:
 
 /// The findings of `server --check` as `<severity> <code> <entry>: <message>; <advice>`, and the exit code.
 fn check(config: &str, args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, Vec<String>) {
-    let folder = Folder::new(&[("config.yaml", config)]);
+    let folder = TestFolder::new(&[("config.yaml", config)]);
     let all = ["server", "-c", "config.yaml", "--check", "-o", "json"];
-    let Run { code, stdout, .. } = folder.run(&[&all[..], args].concat(), env);
+    let CommandRun { code, stdout, .. } = folder.run(&[&all[..], args].concat(), env);
     let report: Value = serde_json::from_str(&stdout).unwrap();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let findings = report["findings"].as_array().unwrap().iter();
@@ -112,132 +112,6 @@ fn check(config: &str, args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, Vec
 }
 
 #[test]
-fn check_names_what_the_variables_about_connections_get_wrong() {
-    let proxy = ("HTTPS_PROXY", "http://proxy.example:3128");
-    let with_at = ("HTTPS_PROXY", "http://user:CANARY@CANARY@proxy.example");
-    let malformed = ("HTTPS_PROXY", "http://user:1#CANARY@proxy.example");
-    for (env, code, parts) in [
-        (&[proxy][..], 0, &[][..]),
-        (
-            &[with_at],
-            0,
-            &[
-                "warning environment environment: `HTTPS_PROXY` has several `@`, of which the last one ends the password; percent-encode",
-            ],
-        ),
-        (
-            &[proxy, ("NO_PROXY", "http://sts.aliyuncs.com,10.0.0.0/99")],
-            0,
-            &[
-                "warning environment environment: the entry `http://sts.aliyuncs.com` of `NO_PROXY` is a URL",
-                "warning environment environment: the entry `10.0.0.0/99` of `NO_PROXY` is not a CIDR range",
-            ],
-        ),
-        (
-            &[malformed],
-            1,
-            &[
-                "error environment environment: `HTTPS_PROXY` has a `#`, `/` or `?` in the user or password, or after the host and port; percent-encode",
-            ],
-        ),
-        (
-            &[malformed, ("NO_PROXY", "*")],
-            0,
-            &[
-                "warning environment environment: `HTTPS_PROXY` has a `#`, `/` or `?` in the user or password, or after the host and port; percent-encode",
-            ],
-        ),
-        (
-            &[("SSL_CERT_FILE", "/nowhere/ca.pem")],
-            1,
-            &[
-                "error environment environment: no trusted certificates for STS: `SSL_CERT_FILE` `/nowhere/ca.pem`: ",
-            ],
-        ),
-        (
-            &[("SSL_CERT_FILE", "config.yaml")],
-            1,
-            &[
-                "error environment environment: no trusted certificates for STS: `SSL_CERT_FILE` `config.yaml`: ",
-            ],
-        ),
-    ] {
-        let (exit, told) = check(CONFIG, &[], env);
-        assert_eq!(exit, Some(code), "{env:?}: {told:#?}");
-        assert_eq!(told.len(), parts.len(), "{env:?}: {told:#?}");
-        for part in parts {
-            let is_told = told.iter().any(|told| told.starts_with(part));
-            assert!(is_told, "{part}: {told:#?}");
-        }
-        assert!(!told.concat().contains("CANARY"), "{told:#?}");
-    }
-}
-
-#[test]
-fn check_names_an_address_that_is_not_of_this_machine() {
-    // A documentation address belongs to no machine.
-    for (more, args, expected) in [
-        (
-            "  address: 192.0.2.1\n",
-            &[][..],
-            "error cannot-listen server.address: cannot listen on 192.0.2.1:21362: ",
-        ),
-        (
-            "  healthAddress: 192.0.2.1\n",
-            &[],
-            "error cannot-listen server.healthAddress: cannot listen on 192.0.2.1:21363: ",
-        ),
-        (
-            "",
-            &["--bind", "192.0.2.1"],
-            "error cannot-listen server.address: cannot listen on 192.0.2.1:21362: ",
-        ),
-        (
-            "",
-            &["--port", "21363"],
-            "error invalid-setting command line ",
-        ),
-    ] {
-        let (code, told) = check(&format!("{CONFIG}{more}"), args, &[]);
-        assert_eq!(code, Some(1), "{told:#?}");
-        let found = told.iter().find(|told| told.starts_with(expected));
-        assert!(found.is_some(), "{expected}: {told:#?}");
-        if expected.contains("cannot-listen") {
-            let advice = "to an address of this machine";
-            assert!(found.unwrap().contains(advice), "{told:#?}");
-        }
-    }
-}
-
-#[test]
-fn a_server_says_why_it_cannot_listen() {
-    for (more, parts) in [
-        (
-            "  address: 192.0.2.1\n  healthPort: 0\n",
-            [
-                "cannot listen on 192.0.2.1:",
-                "to an address of this machine",
-            ],
-        ),
-        (
-            "  address: name.invalid\n  healthPort: 0\n",
-            [
-                "cannot listen on name.invalid:",
-                "the name has no address here",
-            ],
-        ),
-    ] {
-        let folder = Folder::new(&[("config.yaml", &format!("{CONFIG}{more}"))]);
-        let run = folder.run(&["server", "-c", "config.yaml", "--port", "0"], &[]);
-        assert_eq!(run.code, Some(1), "{run:?}");
-        for part in parts {
-            assert!(run.stderr.contains(part), "{part}: {run:?}");
-        }
-        assert!(!run.stderr.contains("stop what uses"), "{run:?}");
-    }
-}
-
-#[test]
 fn a_certificate_of_sts_that_nothing_proves_names_the_setting() {
     let sts = Emulator::builder().demo().start().unwrap();
     let other = Emulator::builder().demo().start().unwrap();
@@ -250,9 +124,9 @@ fn a_certificate_of_sts_that_nothing_proves_names_the_setting() {
         ("other.pem", other.ca_pem()),
         ("sts.pem", sts.ca_pem()),
     ];
-    let folder = Folder::new(&files);
+    let folder = TestFolder::new(&files);
     let cluster = ClusterId::parse("c1").unwrap();
-    let token = sign::token_v2(&demo::user_key(), &cluster, "test", sts.now()).unwrap();
+    let token = sign::sign_token_v2(&demo::user_key(), &cluster, "test", sts.now()).unwrap();
     let args = ["verify", "-c", "config.yaml", "--token", token.expose()];
     let run = folder.run(&args, &[("SSL_CERT_FILE", "other.pem")]);
     assert_eq!(run.code, Some(1), "{run:?}");

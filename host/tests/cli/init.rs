@@ -3,11 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::program::Folder;
+use crate::program::TestFolder;
 
 #[test]
 fn init_leaves_three_files_and_says_what_comes_next() {
-    let folder = Folder::new(&[]);
+    let folder = TestFolder::new(&[]);
     let printed = folder.run(&["init"], &[]).printed();
     for part in [
         "cert.pem (new)",
@@ -27,7 +27,7 @@ fn init_leaves_three_files_and_says_what_comes_next() {
 
 #[test]
 fn a_second_time_the_authority_is_kept() {
-    let folder = Folder::new(&[("config.yaml", "server: {port: 6443}\n")]);
+    let folder = TestFolder::new(&[("config.yaml", "server: {port: 6443}\n")]);
     folder.run(&["init"], &[]).printed();
     let first = folder.tree();
     let printed = folder.run(&["init"], &[]).printed();
@@ -47,7 +47,7 @@ fn a_second_time_the_authority_is_kept() {
 
 #[test]
 fn a_file_that_cannot_be_written_is_named() {
-    let folder = Folder::new(&[]);
+    let folder = TestFolder::new(&[]);
     std::fs::create_dir(folder.path().join("ack-ram-authenticator.kubeconfig")).unwrap();
     let run = folder.run(&["init"], &[]);
     assert_eq!((run.code, &*run.stdout), (Some(1), ""), "{run:?}");
@@ -61,7 +61,7 @@ fn a_file_that_cannot_be_written_is_named() {
 
 #[test]
 fn with_a_client_certificate_the_kubeconfig_has_one_of_a_ca_of_its_own() {
-    let folder = Folder::new(&[]);
+    let folder = TestFolder::new(&[]);
     let printed = folder.run(&["init", "--client-cert"], &[]).printed();
     for part in [
         "client-ca.pem (new): the certificate authority of clients",
@@ -111,7 +111,7 @@ fn with_a_client_certificate_the_kubeconfig_has_one_of_a_ca_of_its_own() {
 
 #[test]
 fn of_an_own_pair_the_ca_is_pinned_and_none_is_made() {
-    let folder = Folder::new(&[(
+    let folder = TestFolder::new(&[(
         "config.yaml",
         "server: {tls: {certFile: cert.pem, keyFile: key.pem, caFile: ca.pem}}\n",
     )]);
@@ -131,53 +131,8 @@ fn of_an_own_pair_the_ca_is_pinned_and_none_is_made() {
 }
 
 #[test]
-fn ca_of_clients_that_the_configuration_requires_is_made() {
-    let config = "server: {requireClientCertificate: true}\n";
-    let folder = Folder::new(&[("config.yaml", config)]);
-    let printed = folder.run(&["init", "-c", "config.yaml"], &[]).printed();
-    assert!(printed.contains("client-ca.pem (new)"), "{printed}");
-    assert!(!printed.contains("requireClientCertificate"), "{printed}");
-    let folder = Folder::new(&[]);
-    let printed = folder.run(&["init", "--client-cert"], &[]).printed();
-    let advice = "Set `requireClientCertificate: true` under `server` in config.yaml";
-    assert!(printed.contains(advice), "{printed}");
-}
-
-#[test]
-fn steps_name_what_is_configured_and_omit_what_is_done() {
-    let config = "server: {stateDir: STATE, generateKubeconfig: /other/webhook.yaml}\n";
-    let here = "server: {stateDir: ., kubeconfigPregenerated: true}\n";
-    let folder = Folder::new(&[("mine.yaml", config), ("here.yaml", here)]);
-    let printed = folder.run(&["init", "-c", "mine.yaml"], &[]).printed();
-    for part in [
-        "sudo install -d -m 700 STATE\n",
-        "sudo install -m 600 cert.pem key.pem STATE\n",
-        "ack-ram-authenticator.kubeconfig /other/webhook.yaml\n",
-        "server --config mine.yaml --kubeconfig-pregenerated\n",
-        "-webhook-config-file=/other/webhook.yaml\n",
-    ] {
-        assert!(printed.contains(part), "no `{part}`: {printed}");
-    }
-    assert!(!printed.contains("/etc/kubernetes"), "{printed}");
-    let printed = folder.run(&["init", "-c", "here.yaml"], &[]).printed();
-    assert!(printed.contains("1. Copy the kubeconfig"), "{printed}");
-    assert!(printed.contains("server --config here.yaml\n"), "{printed}");
-}
-
-#[test]
-fn folder_that_other_users_may_write_is_named() {
-    let folder = Folder::new(&[]);
-    assert!(!folder.run(&["init"], &[]).stderr.contains("other users"));
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-    std::fs::set_permissions(folder.path(), mode).unwrap();
-    let run = folder.run(&["init"], &[]);
-    assert_eq!(run.code, Some(0), "{run:?}");
-    assert!(run.stderr.contains("so other users may replace"), "{run:?}");
-}
-
-#[test]
 fn key_that_other_users_may_write_is_refused() {
-    let folder = Folder::new(&[]);
+    let folder = TestFolder::new(&[]);
     folder.run(&["init"], &[]).printed();
     let key = folder.path().join("key.pem");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);

@@ -8,7 +8,7 @@ use ack_ram_core::sign::{self, AccessKey};
 use ack_ram_tests::sts::demo;
 use serde_json::{Value, json};
 
-use crate::program::{Folder, Run};
+use crate::program::{CommandRun, TestFolder};
 
 /// A token of a temporary key for the cluster `c1`, signed so many seconds ago.
 fn token(age: i64) -> String {
@@ -17,12 +17,12 @@ fn token(age: i64) -> String {
         ..demo::session_key()
     };
     let cluster = ClusterId::parse("c1").unwrap();
-    let token = sign::token_v2(&key, &cluster, "test", env::now().plus_seconds(-age)).unwrap();
+    let token = sign::sign_token_v2(&key, &cluster, "test", env::now().plus_seconds(-age)).unwrap();
     token.expose().to_owned()
 }
 
-fn inspect(token: &str, more: &[&str]) -> Run {
-    let folder = Folder::new(&[(
+fn inspect(token: &str, more: &[&str]) -> CommandRun {
+    let folder = TestFolder::new(&[(
         "config.yaml",
         "clusterID: c2\nserver: {maxTokenBytes: 1024}\n",
     )]);
@@ -54,7 +54,7 @@ fn a_good_token_is_shown_without_its_secrets() {
 fn each_check_is_told() {
     let fresh = token(0);
     let old = token(7200);
-    let statuses = |run: &Run| -> Vec<String> {
+    let statuses = |run: &CommandRun| -> Vec<String> {
         let told: Value = serde_json::from_str(&run.stdout).unwrap();
         let checks = told["checks"].as_array().unwrap().iter();
         checks
@@ -119,7 +119,7 @@ fn each_check_is_told() {
 
 #[test]
 fn the_token_may_come_from_standard_input() {
-    let folder = Folder::new(&[]);
+    let folder = TestFolder::new(&[]);
     let bare = format!("{}\n", token(0));
     let credential = json!({"kind": "ExecCredential", "status": {"token": token(0)}});
     let credential = format!("{credential:#}\n");
@@ -145,14 +145,17 @@ fn the_token_may_be_an_argument_or_an_option_or_in_an_exec_credential() {
     let credential = json!({"kind": "ExecCredential", "status": {"token": token}}).to_string();
     let expected = inspect(&token, &["-o", "json"]).printed();
     let told: Value = serde_json::from_str(&expected).unwrap();
-    assert_eq!(told["reference"], Fingerprint::of(&token).to_string());
+    assert_eq!(
+        told["reference"],
+        Fingerprint::from_text(&token).to_string()
+    );
     for args in [
         [&*credential].as_slice(),
         &["--token", &token],
         &["-t", &credential],
     ] {
         let args = [&["inspect", "-o", "json"], args].concat();
-        let run = Folder::new(&[]).run(&args, &[]).printed();
+        let run = TestFolder::new(&[]).run(&args, &[]).printed();
         let found: Value = serde_json::from_str(&run).unwrap();
         assert_eq!(found["reference"], told["reference"]);
     }

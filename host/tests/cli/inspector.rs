@@ -11,7 +11,7 @@ use hyper::{Request, Response};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 
-use crate::program::Folder;
+use crate::program::TestFolder;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -26,7 +26,7 @@ fn page() -> Vec<PathBuf> {
 
 #[tokio::test]
 async fn the_page_is_served_or_the_way_to_it_told() {
-    let folder = Folder::new(&[]);
+    let folder = TestFolder::new(&[]);
     let page = page();
     if page.is_empty() {
         let run = folder.run(&["inspector"], &[]);

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::program::Folder;
+use crate::program::TestFolder;
 
 const KEY: &[(&str, &str)] = &[
     ("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tFakeAccessKeyId001"),
@@ -20,7 +20,7 @@ const V1BETA1: &str = "client.authentication.k8s.io/v1beta1";
 /// Runs in a folder whose configuration names the cluster `in-file`.
 #[track_caller]
 fn run(args: &[&str], env: &[(&str, &str)]) -> String {
-    let folder = Folder::new(&[("config.yaml", "clusterID: in-file\n")]);
+    let folder = TestFolder::new(&[("config.yaml", "clusterID: in-file\n")]);
     let printed = folder.run(args, &[KEY, env].concat()).printed();
     assert_eq!(folder.tree().len(), 1, "{args:?} left files");
     printed
@@ -140,7 +140,7 @@ fn token_answers_in_the_version_that_kubectl_asks_for() {
 
 #[test]
 fn feature_gates_are_ignored_with_a_warning() {
-    let folder = Folder::new(&[]);
+    let folder = TestFolder::new(&[]);
     let args = ["token", "-i", "c1", "--feature-gates", "A=true"];
     let run = folder.run(&args, KEY);
     assert_eq!(run.code, Some(0), "{run:?}");

@@ -8,17 +8,15 @@
 
 mod bad_input;
 mod check;
-mod diff;
 mod environment;
 mod explain;
 mod help;
 mod init;
 mod inspect;
 mod inspector;
-mod lint;
 mod login;
-mod mappings;
 mod program;
 mod proxy;
 mod server;
+mod snapshots;
 mod verify;

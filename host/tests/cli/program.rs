@@ -14,7 +14,7 @@ use tempfile::TempDir;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A folder in which the program runs.
-pub(crate) struct Folder {
+pub(crate) struct TestFolder {
     folder: TempDir,
     /// Apart from the folder, so that it stays as it is.
     streams: TempDir,
@@ -22,16 +22,16 @@ pub(crate) struct Folder {
 
 /// What a run of the program left behind.
 #[derive(Debug)]
-pub(crate) struct Run {
+pub(crate) struct CommandRun {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
 /// Files and folders with their permissions, and of files what they hold.
-pub(crate) type Tree = BTreeMap<PathBuf, (u32, Option<Vec<u8>>)>;
+pub(crate) type FileTree = BTreeMap<PathBuf, (u32, Option<Vec<u8>>)>;
 
-impl Folder {
+impl TestFolder {
     pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (name, contents) in files {
@@ -64,8 +64,8 @@ impl Folder {
         metadata.permissions().mode() & 0o777
     }
 
-    pub(crate) fn tree(&self) -> Tree {
-        let mut tree = Tree::new();
+    pub(crate) fn tree(&self) -> FileTree {
+        let mut tree = FileTree::new();
         let mut folders = vec![self.path().to_owned()];
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).unwrap() {
@@ -96,11 +96,16 @@ impl Folder {
     }
 
     /// Runs the program to its end, with nothing on standard input.
-    pub(crate) fn run(&self, args: &[&str], env: &[(&str, &str)]) -> Run {
+    pub(crate) fn run(&self, args: &[&str], env: &[(&str, &str)]) -> CommandRun {
         self.run_with_input(args, env, "")
     }
 
-    pub(crate) fn run_with_input(&self, args: &[&str], env: &[(&str, &str)], input: &str) -> Run {
+    pub(crate) fn run_with_input(
+        &self,
+        args: &[&str],
+        env: &[(&str, &str)],
+        input: &str,
+    ) -> CommandRun {
         let stream = |name| self.streams.path().join(name);
         let [input_path, out, err] = ["in", "out", "err"].map(stream);
         fs::write(&input_path, input).unwrap();
@@ -111,7 +116,7 @@ impl Folder {
             .stderr(Stdio::from(File::create(&err).unwrap()))
             .spawn()
             .unwrap();
-        Run {
+        CommandRun {
             code: wait(&mut child),
             stdout: fs::read_to_string(out).unwrap(),
             stderr: fs::read_to_string(err).unwrap(),
@@ -133,7 +138,7 @@ fn wait(child: &mut Child) -> Option<i32> {
     None
 }
 
-impl Run {
+impl CommandRun {
     /// What was printed, by a run that did what it was asked and had nothing to remark.
     #[track_caller]
     pub(crate) fn printed(self) -> String {

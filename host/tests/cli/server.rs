@@ -7,7 +7,7 @@ use ack_ram_tests::ports;
 use ack_ram_tests::process::Process;
 use serde_json::Value;
 
-use crate::program::Folder;
+use crate::program::TestFolder;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -29,7 +29,7 @@ server:
 
 /// Starts the server, waits until it listens, stops it, and gives its log.
 #[track_caller]
-fn log_of(folder: &Folder, args: &[&str]) -> String {
+fn log_of(folder: &TestFolder, args: &[&str]) -> String {
     log_of_command(folder.command(args, &[]))
 }
 
@@ -46,7 +46,7 @@ fn log_of_command(command: Command) -> String {
 
 #[test]
 fn unknown_keys_and_empty_lists_are_warnings() {
-    let folder = Folder::new(&[("config.yaml", CONFIG)]);
+    let folder = TestFolder::new(&[("config.yaml", CONFIG)]);
     let log = log_of(&folder, &["server", "-c", "config.yaml"]);
     for part in [
         "config.yaml:3:1: unknown key `colour`",
@@ -63,7 +63,7 @@ fn unknown_keys_and_empty_lists_are_warnings() {
 
 #[test]
 fn variables_that_are_probably_meant_otherwise_are_warnings() {
-    let folder = Folder::new(&[("config.yaml", CONFIG)]);
+    let folder = TestFolder::new(&[("config.yaml", CONFIG)]);
     let env = [
         ("HTTPS_PROXY", "http://user:CANARY@CANARY@proxy.invalid"),
         ("no_proxy", "http://other.invalid"),
@@ -89,7 +89,7 @@ fn the_log_is_json_where_that_is_asked_for() {
         ["-l", "json", "server", "-c", "config.yaml"],
         ["server", "-c", "config.yaml", "--log-format", "json"],
     ] {
-        let log = log_of(&Folder::new(&[("config.yaml", CONFIG)]), &args);
+        let log = log_of(&TestFolder::new(&[("config.yaml", CONFIG)]), &args);
         assert!(log.lines().count() > 3, "{log}");
         for line in log.lines() {
             let event: Value = serde_json::from_str(line).unwrap();
@@ -106,7 +106,7 @@ fn the_log_says_where_it_listens_for_what() {
         (config.as_str(), Some(format!(":{port}\""))),
         (CONFIG, None),
     ] {
-        let folder = Folder::new(&[("config.yaml", config)]);
+        let folder = TestFolder::new(&[("config.yaml", config)]);
         let log = log_of(&folder, &["server", "-c", "config.yaml"]);
         let is_it = |line: &&str| line.contains("listening on https://127.0.0.1:");
         let line = log.lines().find(is_it).unwrap();
@@ -122,7 +122,7 @@ fn the_log_says_where_it_listens_for_what() {
 
 #[test]
 fn flags_win_over_the_file() {
-    let folder = Folder::new(&[("config.yaml", CONFIG)]);
+    let folder = TestFolder::new(&[("config.yaml", CONFIG)]);
     log_of(
         &folder,
         &[
@@ -143,7 +143,7 @@ fn flags_win_over_the_file() {
 #[test]
 fn server_that_requires_client_certificates_does_not_start_without_their_ca() {
     let config = format!("{CONFIG}  requireClientCertificate: true\n");
-    let folder = Folder::new(&[("config.yaml", &config)]);
+    let folder = TestFolder::new(&[("config.yaml", &config)]);
     let run = folder.run(&["server", "-c", "config.yaml"], &[]);
     assert_eq!(run.code, Some(1), "{run:?}");
     let part = "`server.requireClientCertificate` is true, and there is no CA of clients `state/client-ca.pem`";
@@ -161,7 +161,7 @@ fn server_that_requires_client_certificates_does_not_start_without_their_ca() {
 
 #[test]
 fn files_that_other_users_may_write_are_named_in_the_log() {
-    let folder = Folder::new(&[("config.yaml", CONFIG)]);
+    let folder = TestFolder::new(&[("config.yaml", CONFIG)]);
     let args = ["server", "-c", "config.yaml"];
     assert!(!log_of(&folder, &args).contains("other users"));
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);

@@ -128,7 +128,7 @@ impl World {
 
     fn script(&self) -> Result<PathBuf, BoxError> {
         let cluster = ClusterId::parse(CLUSTER).ok_or("no cluster id")?;
-        let token = sign::token_v2(&demo::user_key(), &cluster, "bench", self.sts.now());
+        let token = sign::sign_token_v2(&demo::user_key(), &cluster, "bench", self.sts.now());
         let token = token.ok_or("no token")?;
         let script = self.folder.path().join("token.lua");
         let line = format!(

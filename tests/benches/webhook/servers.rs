@@ -124,7 +124,7 @@ impl World {
             .map(|number| {
                 // Not signed, and yet it makes another token.
                 let user_agent = format!("bench/{number:09}");
-                let token = sign::token_v2(&key(number % USERS)?, &cluster, &user_agent, now);
+                let token = sign::sign_token_v2(&key(number % USERS)?, &cluster, &user_agent, now);
                 Ok(review_of(&token.ok_or("no token")?))
             })
             .collect()

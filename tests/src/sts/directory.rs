@@ -146,7 +146,7 @@ impl Directory {
     pub(super) fn mint(&mut self, owner: Principal, expires: UnixTime) -> Option<AccessKey> {
         self.minted += 1;
         let derive = |part: &str| {
-            Fingerprint::of(&format!("{part} {} {}", self.minted, owner.arn())).to_string()
+            Fingerprint::from_text(&format!("{part} {} {}", self.minted, owner.arn())).to_string()
         };
         let key = AccessKey {
             id: AccessKeyId::parse(&format!("STS.{}", derive("id")))?,

@@ -52,5 +52,5 @@ pub use fault::Fault;
 pub use file::{EXAMPLE_STATE, StateError};
 pub use handshake::Handshake;
 pub use principal::Principal;
-pub use seen::SeenRequest;
+pub use seen::{GET_CALLER_IDENTITY_HEADERS, SeenRequest};
 pub use wire::Wire;

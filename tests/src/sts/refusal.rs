@@ -123,3 +123,45 @@ impl Refusal {
         message.to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vectors;
+
+    /// What a client reads of an error is what the emulator says.
+    #[test]
+    fn errors_of_get_caller_identity_are_those_of_the_vectors() {
+        for refusal in [
+            Refusal::ExpiredDate,
+            Refusal::UnknownKey,
+            Refusal::InactiveKey,
+            Refusal::MissingSecurityToken,
+            Refusal::MalformedSecurityToken,
+            Refusal::MismatchedSecurityToken,
+            Refusal::ExpiredSecurityToken,
+            Refusal::SignatureDoesNotMatch("text".to_owned()),
+            Refusal::NonceUsed,
+            Refusal::ThrottledUser,
+            Refusal::ThrottledApi,
+            Refusal::InternalError,
+            Refusal::ServiceUnavailable,
+        ] {
+            let body = refusal.body("6B2F4C0A-E", "sts.aliyuncs.com");
+            let is_alike = |case: vectors::StsErrorCase| {
+                let expected: Value = serde_json::from_str(&case.body).unwrap_or_default();
+                let names = |body: &Value| {
+                    let members = body.as_object()?;
+                    Some(members.keys().cloned().collect::<Vec<_>>())
+                };
+                refusal.status() == case.status
+                    && expected["Code"] == body["Code"]
+                    && expected["RequestId"] == body["RequestId"]
+                    && expected["HostId"] == body["HostId"]
+                    && names(&expected) == names(&body)
+            };
+            let is_there = vectors::sts_errors().into_iter().any(is_alike);
+            assert!(is_there, "no vector has {}: {body}", refusal.status());
+        }
+    }
+}

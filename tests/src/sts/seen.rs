@@ -9,6 +9,19 @@ use hyper::{Method, Version};
 use super::arrived::Arrived;
 use super::fault::Fault;
 
+/// The headers of a call of `GetCallerIdentity` that sends what is signed and no more, in the order of their names.
+pub const GET_CALLER_IDENTITY_HEADERS: [&str; 9] = [
+    "accept",
+    "authorization",
+    "content-length",
+    "host",
+    "user-agent",
+    "x-acs-action",
+    "x-acs-content-sha256",
+    "x-acs-date",
+    "x-acs-version",
+];
+
 /// The emulator may run for long under load: older requests than these many are forgotten.
 const KEPT: usize = 10_000;
 

@@ -56,8 +56,8 @@ fn verify_acs3<'a>(
     let authorization = Authorization::parse(authorization).map_err(|error| match error {
         AuthorizationError::Algorithm => Refusal::UnsupportedSignatureMethod,
         AuthorizationError::UnknownPart
-        | AuthorizationError::Repeated(_)
-        | AuthorizationError::Missing(_)
+        | AuthorizationError::DuplicatePart(_)
+        | AuthorizationError::MissingPart(_)
         | AuthorizationError::Credential
         | AuthorizationError::Signature => Refusal::IncompleteSignature,
     })?;

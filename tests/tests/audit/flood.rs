@@ -83,7 +83,7 @@ async fn flood_of_free_denials_is_summarized_and_every_decision_counted() {
             .sum();
         assert_eq!(counted, u64::from(sent));
         for token in [&refused, &granted] {
-            let reference = Fingerprint::of(token.expose()).to_string();
+            let reference = Fingerprint::from_text(token.expose()).to_string();
             let own = lines.iter().filter(|line| line["reference"] == *reference);
             assert_eq!(own.count(), 1);
         }
@@ -99,7 +99,10 @@ async fn flood_of_free_denials_is_summarized_and_every_decision_counted() {
     );
     for summary in audit.iter().filter(|line| is_summary(line)) {
         assert_eq!(summary["decision"], "denied", "{summary}");
-        assert_eq!(summary["reference"], Fingerprint::of(GARBAGE).to_string());
+        assert_eq!(
+            summary["reference"],
+            Fingerprint::from_text(GARBAGE).to_string()
+        );
         let second = summary["second"].as_str().unwrap();
         assert!(second.len() == 20 && second.ends_with('Z'), "{summary}");
     }

@@ -142,7 +142,7 @@ async fn what_a_login_does_is_told_by_targets_and_tied_by_its_reference() {
         let token = world.token(&demo::user_key());
         assert!(is_granted(&webhook.review(&token).await.unwrap()));
         assert!(server.stops().await);
-        let reference = Fingerprint::of(token.expose()).to_string();
+        let reference = Fingerprint::from_text(token.expose()).to_string();
         let of_login = |line: &Value| {
             let spans = line["spans"].as_array()?;
             let span = spans.last()?;

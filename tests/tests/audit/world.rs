@@ -92,7 +92,7 @@ impl World {
         let cluster = ClusterId::parse(CLUSTER).unwrap();
         let age = self.tokens.replace(self.tokens.get() + 1);
         let date = self.started.plus_seconds(-age);
-        sign::token_v2(key, &cluster, "test", date).unwrap()
+        sign::sign_token_v2(key, &cluster, "test", date).unwrap()
     }
 }
 

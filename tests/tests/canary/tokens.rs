@@ -5,8 +5,9 @@ use std::cell::Cell;
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::{self, AccessKey, percent, rpc};
+use ack_ram_core::sign::{self, AccessKey};
 use ack_ram_core::time::UnixTime;
+use ack_ram_tests::callers;
 use ack_ram_tests::sts::{Builder, Principal, demo};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -91,31 +92,12 @@ impl Tokens {
     fn v2_for(&self, cluster: &str, key: &AccessKey, age: i64) -> Secret {
         let made = self.made.replace(self.made.get() + 1);
         let cluster = ClusterId::parse(cluster).unwrap();
-        sign::token_v2(key, &cluster, "test", self.now.plus_seconds(-age - made)).unwrap()
+        sign::sign_token_v2(key, &cluster, "test", self.now.plus_seconds(-age - made)).unwrap()
     }
 
     pub(crate) fn v1(&self, key: &AccessKey) -> Secret {
         let nonce = self.made.replace(self.made.get() + 1).to_string();
-        let date = self.now.to_string();
-        let mut parameters = vec![
-            ("AccessKeyId", key.id.as_str()),
-            ("Action", "GetCallerIdentity"),
-            ("ClusterId", CLUSTER),
-            ("Format", "JSON"),
-            ("SignatureMethod", "HMAC-SHA1"),
-            ("SignatureNonce", &nonce),
-            ("SignatureVersion", "1.0"),
-            ("Timestamp", &date),
-            ("Version", "2015-04-01"),
-        ];
-        if let Some(token) = &key.security_token {
-            parameters.push(("SecurityToken", token.expose()));
-        }
-        let signature = rpc::sign("GET", &parameters, &key.secret).unwrap();
-        parameters.push(("Signature", &signature));
-        let query = percent::canonical_query(&parameters);
-        let url = format!("https://sts.aliyuncs.com/?{query}");
-        Secret::new(format!("k8s-ack-v1.{}", STANDARD.encode(url)))
+        callers::token_v1(key, &nonce, self.now)
     }
 
     /// Tokens that STS refuses, or that never get there. What is secret stands where clients have secrets.

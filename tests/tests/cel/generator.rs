@@ -1,6 +1,6 @@
 //! Expressions that nobody wrote: sound ones, unsound ones, and texts that are none.
 
-use ack_ram_core::cel::Kind;
+use ack_ram_core::cel::ExpressionKind;
 
 /// What `Generator` may put in a loop; elsewhere it is unknown.
 const LOOP_VARIABLE: &str = "x";
@@ -22,12 +22,12 @@ impl Generator {
         texts[self.below(texts.len())].to_owned()
     }
 
-    pub(crate) fn of_kind(&mut self, kind: Kind) -> String {
+    pub(crate) fn of_kind(&mut self, kind: ExpressionKind) -> String {
         let depth = 1 + self.below(5);
         match kind {
-            Kind::Condition | Kind::Validation => self.bool(depth),
-            Kind::Username => self.string(depth),
-            Kind::Groups => self.strings(depth),
+            ExpressionKind::Condition | ExpressionKind::Validation => self.bool(depth),
+            ExpressionKind::Username => self.string(depth),
+            ExpressionKind::Groups => self.strings(depth),
         }
     }
 

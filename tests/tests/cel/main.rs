@@ -6,18 +6,18 @@ mod soundness;
 mod stack;
 mod vectors;
 
-use ack_ram_core::cel::{EvaluationError, Expression, ExpressionError, Kind};
+use ack_ram_core::cel::{EvaluationError, Expression, ExpressionError, ExpressionKind};
 use ack_ram_core::decision::KubernetesUser;
 use ack_ram_core::identity::Identity;
 use serde_json::{Value, json};
 
 use crate::vectors::{Case, Vectors, vectors};
 
-const KINDS: [Kind; 4] = [
-    Kind::Condition,
-    Kind::Username,
-    Kind::Groups,
-    Kind::Validation,
+const KINDS: [ExpressionKind; 4] = [
+    ExpressionKind::Condition,
+    ExpressionKind::Username,
+    ExpressionKind::Groups,
+    ExpressionKind::Validation,
 ];
 
 fn evaluate(
@@ -26,12 +26,14 @@ fn evaluate(
     user: &KubernetesUser,
 ) -> Result<Value, EvaluationError> {
     match expression.kind() {
-        Kind::Condition => expression.evaluate_condition(identity).map(|is| json!(is)),
-        Kind::Username => expression.evaluate_name(identity).map(|name| json!(name)),
-        Kind::Groups => expression
-            .evaluate_names(identity)
+        ExpressionKind::Condition => expression.evaluate_condition(identity).map(|is| json!(is)),
+        ExpressionKind::Username => expression
+            .evaluate_username(identity)
+            .map(|name| json!(name)),
+        ExpressionKind::Groups => expression
+            .evaluate_groups(identity)
             .map(|names| json!(names)),
-        Kind::Validation => expression.validate(identity, user).map(|is| json!(is)),
+        ExpressionKind::Validation => expression.validate(identity, user).map(|is| json!(is)),
     }
 }
 
@@ -76,19 +78,28 @@ fn an_expression_answers_only_what_it_was_compiled_for() {
         let expression = Expression::compile(source, kind).unwrap();
         let errors = [
             (
-                Kind::Condition,
+                ExpressionKind::Condition,
                 expression.evaluate_condition(&identity).err(),
             ),
-            (Kind::Username, expression.evaluate_name(&identity).err()),
-            (Kind::Groups, expression.evaluate_names(&identity).err()),
             (
-                Kind::Validation,
+                ExpressionKind::Username,
+                expression.evaluate_username(&identity).err(),
+            ),
+            (
+                ExpressionKind::Groups,
+                expression.evaluate_groups(&identity).err(),
+            ),
+            (
+                ExpressionKind::Validation,
                 expression.validate(&identity, &user).err(),
             ),
         ];
         for (asked, error) in errors {
             let compiled = kind;
-            let expected = (asked != kind).then_some(EvaluationError::Kind { asked, compiled });
+            let expected = (asked != kind).then_some(EvaluationError::WrongKind {
+                requested: asked,
+                actual: compiled,
+            });
             assert_eq!(error, expected);
         }
     }
@@ -97,7 +108,8 @@ fn an_expression_answers_only_what_it_was_compiled_for() {
 #[test]
 fn an_expression_can_be_shared_between_threads() {
     fn takes<T: Send + Sync + 'static>(_: &T) {}
-    let expression = Expression::compile("identity.type == 'RAMUser'", Kind::Condition).unwrap();
+    let expression =
+        Expression::compile("identity.type == 'RAMUser'", ExpressionKind::Condition).unwrap();
     takes(&expression);
     takes::<Option<ExpressionError>>(&None);
 }

@@ -58,7 +58,7 @@ fn is_sound(
             assert!(names.iter().all(fits), "{source}");
         }
         Ok(other) => panic!("`{source}` yields {other}"),
-        Err(EvaluationError::Unforeseen | EvaluationError::Kind { .. }) => {
+        Err(EvaluationError::UnexpectedFailure | EvaluationError::WrongKind { .. }) => {
             panic!("`{source}` fails as nothing should")
         }
         Err(_) => return false,

@@ -1,6 +1,6 @@
 //! The parser and the evaluator recurse: nothing that gets to them may need more than a small stack.
 
-use ack_ram_core::cel::{Expression, Kind, MAX_SOURCE_BYTES};
+use ack_ram_core::cel::{Expression, ExpressionKind, MAX_SOURCE_BYTES};
 
 use crate::evaluate;
 use crate::vectors::vectors;
@@ -68,7 +68,7 @@ fn no_chain_or_nest_overflows_a_small_stack() {
             let mut accepted = 0;
             let mut last = None;
             for source in lengths {
-                let compiled = Expression::compile(&source, Kind::Condition);
+                let compiled = Expression::compile(&source, ExpressionKind::Condition);
                 if let Ok(expression) = &compiled {
                     accepted += 1;
                     evaluate(expression, &identity, &user).unwrap();
@@ -83,6 +83,6 @@ fn no_chain_or_nest_overflows_a_small_stack() {
             );
         }
         let endless = "1+".repeat(1 << 20);
-        Expression::compile(&endless, Kind::Condition).unwrap_err();
+        Expression::compile(&endless, ExpressionKind::Condition).unwrap_err();
     });
 }

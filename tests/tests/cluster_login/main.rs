@@ -139,7 +139,7 @@ fn each_denial_says_why_in_both_logs() {
     }
     let past = world.sts.now().plus_seconds(-3600);
     let cluster = ClusterId::parse(CLUSTER).unwrap();
-    let old = sign::token_v2(&demo::user_key(), &cluster, "test", past).unwrap();
+    let old = sign::sign_token_v2(&demo::user_key(), &cluster, "test", past).unwrap();
     let kubeconfig = world
         .cluster
         .write_token_kubeconfig("expired", old.expose());

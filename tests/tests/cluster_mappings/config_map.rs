@@ -1,5 +1,6 @@
 //! A hundred broken edits of the ConfigMap, through a real API server.
 
+use ack_ram_tests::broken_edits;
 use ack_ram_tests::sts::demo;
 use serde_json::{Value, json};
 
@@ -16,23 +17,15 @@ const EVENTS: usize = 40;
 pub fn broken_edits_take_nothing_away(world: &mut World) {
     let people = [world.person(), world.person()];
     let good = broken::good(people);
-    let mut edits: Vec<(String, Value)> = broken::edits(&good)
+    let mut edits: Vec<(String, Value)> = broken::edits(people)
         .into_iter()
         .map(|(name, lists)| (name, json!(lists)))
         .collect();
-    for key in good.keys() {
-        let names = [
-            key.to_lowercase(),
-            key.to_uppercase(),
-            format!("{key}s"),
-            key.replace("map", "mpa"),
-        ];
-        for other in names {
-            let mut data = json!(good);
-            let text = data.as_object_mut().unwrap().remove(*key).unwrap();
-            data[other.as_str()] = text;
-            edits.push((format!("{key} is called {other}"), data));
-        }
+    for (key, other) in broken_edits::table().config_map_keys {
+        let mut data = json!(good);
+        let text = data.as_object_mut().unwrap().remove(&key).unwrap();
+        data[other.as_str()] = text;
+        edits.push((format!("{key} is called {other}"), data));
     }
     world.write_config_map_data(&json!(good));
     let replica = &world.replicas[0];

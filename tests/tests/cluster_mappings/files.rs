@@ -6,6 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use ack_ram_tests::broken_edits;
 use ack_ram_tests::sts::demo;
 use serde_json::{Value, json};
 
@@ -218,43 +219,15 @@ impl Document {
 
     /// Broken edits of the lists, and of all of the file.
     fn edits(&self) -> Vec<Edit> {
-        let edits = broken::edits(&self.lists).into_iter();
-        let mut edits: Vec<Edit> = edits
-            .map(|(name, lists)| (name, (self.whole)(&lists).into_bytes()))
-            .collect();
+        let of_lists = broken::edits(self.people).into_iter();
+        let of_lists = of_lists.map(|(name, lists)| (name, (self.whole)(&lists).into_bytes()));
         let good = (self.whole)(&self.lists);
-        let changes: [(&str, Vec<u8>); 11] = [
-            ("empty", Vec::new()),
-            ("a list", b"[]".to_vec()),
-            ("text", b"moved to the ConfigMap".to_vec()),
-            ("not UTF-8", [good.as_bytes(), b"\"\xff\""].concat()),
-            (
-                "UTF-16",
-                good.encode_utf16().flat_map(u16::to_le_bytes).collect(),
-            ),
-            ("cut off", good.as_bytes()[..good.len() / 2].to_vec()),
-            (
-                "too long",
-                [good.as_bytes(), &vec![b' '; 33 * 1024 * 1024]].concat(),
-            ),
-            ("twice", format!("{good}{good}").into_bytes()),
-            (
-                "a key twice",
-                good.replace("\"mapUsers\"", "\"mapUsers\": [], \"mapUsers\"")
-                    .into_bytes(),
-            ),
-            (
-                "a key twice but for case",
-                good.replace("\"mapUsers\"", "\"MAPuSERS\": [], \"mapUsers\"")
-                    .into_bytes(),
-            ),
-            (
-                "a misspelt key",
-                good.replace("mapUsers", "mapUesrs").into_bytes(),
-            ),
-        ];
-        edits.extend(changes.map(|(name, text)| (format!("all of it: {name}"), text)));
-        edits
+        let of_whole = broken_edits::table().dynamic_file.into_iter();
+        let of_whole = of_whole.filter(|edit| edit.cluster).map(|edit| {
+            let name = format!("all of it: {}", edit.name);
+            (name, edit.apply_to_bytes(&good))
+        });
+        of_lists.chain(of_whole).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use ack_ram_tests::sts::demo;
-use serde::Deserialize;
+use ack_ram_tests::vectors;
 use serde_json::{Value, json};
 
 use crate::people::Person;
@@ -13,26 +13,10 @@ use crate::world::{
     DEFINITION, MAPPINGS, World, apply_deploy, condition, of_spec, path, wait_for_definition,
 };
 
-/// An object, and who refuses it.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Case {
-    what: String,
-    spec: Value,
-    /// A part of the API server's message.
-    api_server_refuses: Option<String>,
-    /// A part of the server's.
-    server_refuses: Option<String>,
-}
-
-fn cases() -> Vec<Case> {
-    serde_json::from_str(include_str!("../../vectors/mapping-objects.json")).unwrap()
-}
-
 /// Whoever applies what the definition refuses is told at once, by kubectl.
 pub fn the_schema_refuses(world: &mut World) {
     let mut refused = Vec::new();
-    for (number, case) in cases().into_iter().enumerate() {
+    for (number, case) in vectors::mapping_objects().into_iter().enumerate() {
         let object = of_spec(&format!("case-{number}"), &case.spec);
         let answer = world.api.post(&format!("{MAPPINGS}?dryRun=All"), &object);
         match &case.api_server_refuses {
@@ -78,7 +62,7 @@ struct Edit {
 }
 
 fn edits() -> Vec<Edit> {
-    let mut edits: Vec<Edit> = cases()
+    let mut edits: Vec<Edit> = vectors::mapping_objects()
         .into_iter()
         .filter_map(|case| {
             Some(Edit {

@@ -60,7 +60,7 @@ impl Person {
 /// A token of the owner of `key`.
 pub fn token(key: &AccessKey) -> Secret {
     let cluster = ClusterId::parse(CLUSTER).unwrap();
-    sign::token_v2(key, &cluster, "test", dates::now()).unwrap()
+    sign::sign_token_v2(key, &cluster, "test", dates::now()).unwrap()
 }
 
 /// An STS that knows all people.

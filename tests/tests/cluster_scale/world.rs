@@ -90,7 +90,7 @@ impl World {
     /// A token of whoever holds `key`, good for as often as it is asked about for a quarter of an hour.
     pub fn token(&self, key: &AccessKey) -> Secret {
         let cluster = ClusterId::parse(CLUSTER).unwrap();
-        sign::token_v2(key, &cluster, "test", self.sts.now()).unwrap()
+        sign::sign_token_v2(key, &cluster, "test", self.sts.now()).unwrap()
     }
 
     /// The username that `token` logs in with; `None` while nobody maps it, or that cannot be told.

@@ -174,7 +174,7 @@ impl<'a> World<'a> {
         let cluster = ClusterId::parse(CLUSTER).unwrap();
         let start = Instant::now();
         loop {
-            let token = sign::token_v2(key, &cluster, "test", self.sts.now()).unwrap();
+            let token = sign::sign_token_v2(key, &cluster, "test", self.sts.now()).unwrap();
             let reply = self.runtime.block_on(self.webhook.review(&token)).unwrap();
             let now = &reply.body["status"]["user"]["username"];
             if now == username {

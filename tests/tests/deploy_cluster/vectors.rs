@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ack_ram_tests::cluster::{Cluster, Rest};
-use serde::Deserialize;
+use ack_ram_tests::vectors::{self, MappingObjectCase};
 use serde_json::{Value, json};
 
 use crate::{DEPLOY, succeed};
@@ -13,15 +13,6 @@ use crate::{DEPLOY, succeed};
 const CREATE: &str = "/apis/ramauthenticator.k8s.alibabacloud/v1alpha1/ramidentitymappings?dryRun=All&fieldValidation=Strict";
 const MAPPINGS: &str = "/apis/ramauthenticator.k8s.alibabacloud/v1alpha1/ramidentitymappings";
 const DEFINITION: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/ramidentitymappings.ramauthenticator.k8s.alibabacloud";
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Case {
-    what: String,
-    spec: Value,
-    /// A part of the API server's message.
-    api_server_refuses: Option<String>,
-}
 
 /// Applies the definition, and waits until its objects can be asked for.
 fn define(cluster: &Cluster) {
@@ -101,8 +92,7 @@ fn object_of_one_session_may_stay_and_no_edit_leaves_its_arn() {
 
 #[test]
 fn the_api_server_refuses_what_the_vectors_say() {
-    let cases = include_str!("../../vectors/mapping-objects.json");
-    let cases: Vec<Case> = serde_json::from_str(cases).unwrap();
+    let cases = vectors::mapping_objects();
     let refused = cases
         .iter()
         .filter(|case| case.api_server_refuses.is_some());
@@ -112,10 +102,11 @@ fn the_api_server_refuses_what_the_vectors_say() {
     define(&cluster);
     let api = cluster.api();
     let mut wrong = Vec::new();
-    for Case {
+    for MappingObjectCase {
         what,
         spec,
         api_server_refuses,
+        ..
     } in cases
     {
         let object = json!({

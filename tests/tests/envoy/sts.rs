@@ -160,7 +160,8 @@ async fn without_a_cluster_for_sts_nobody_is_let_in() {
     let sts = Emulator::builder().demo().start().unwrap();
     let cluster = ack_ram_core::cluster_id::ClusterId::parse(ack_ram_tests::callers::CLUSTER);
     let key = ack_ram_tests::sts::demo::user_key();
-    let token = ack_ram_core::sign::token_v2(&key, &cluster.unwrap(), "test", sts.now()).unwrap();
+    let token =
+        ack_ram_core::sign::sign_token_v2(&key, &cluster.unwrap(), "test", sts.now()).unwrap();
     for protocol in [Protocol::Http1, Protocol::Http2] {
         let client = envoy.client(MAIN, protocol);
         let answer = client.get("/", &[("authorization", &bearer(&token))]).await;

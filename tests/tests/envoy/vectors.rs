@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::LazyLock;
 
-use ack_ram_core::gateway::bearer;
+use ack_ram_core::gateway::extract_bearer;
 use ack_ram_core::time::UnixTime;
 use ack_ram_envoy::Settings;
 use ack_ram_tests::dates::now;
@@ -251,7 +251,7 @@ async fn every_token_is_read_as_natively() {
             continue;
         };
         // What is left of it when it has been a header: no space around.
-        let Ok(token) = bearer([value.as_bytes().trim_ascii()], true) else {
+        let Ok(token) = extract_bearer([value.as_bytes().trim_ascii()], true) else {
             unsendable.push(name);
             continue;
         };

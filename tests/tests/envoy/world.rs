@@ -76,7 +76,7 @@ impl World {
     pub(crate) fn token_of(&self, key: &AccessKey) -> Secret {
         let age = self.tokens.fetch_add(1, Ordering::Relaxed);
         let cluster = ClusterId::parse(CLUSTER).unwrap();
-        sign::token_v2(key, &cluster, "test", self.started.plus_seconds(-age % 600)).unwrap()
+        sign::sign_token_v2(key, &cluster, "test", self.started.plus_seconds(-age % 600)).unwrap()
     }
 
     pub(crate) fn set_sts_fault(&self, fault: Option<Fault>) {

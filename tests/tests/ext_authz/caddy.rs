@@ -1,68 +1,17 @@
 //! The documented configuration in a real Caddy, and what a service behind it gets.
 
-use std::process::Command;
-
-use ack_ram_tests::ports;
-use ack_ram_tests::process::Process;
 use ack_ram_tests::sts::demo;
-use ack_ram_tests::tools::CADDY;
 use serde_json::json;
-use tempfile::TempDir;
 
-use crate::documented::documented;
-use crate::proxied::{Proxy, identity, lines, service};
+use crate::programs::Program;
+use crate::proxied::{identity, lines};
 use crate::world::{World, bearer};
-
-/// Caddy before a service, asking the server of a world.
-struct Caddy {
-    proxy: Proxy,
-    _process: Process,
-    _folder: TempDir,
-}
 
 /// The lines by which the documented configuration refuses what `Connection` names.
 const ENDS_HERE: [&str; 2] = [
     "@ends_here header_regexp Connection (?i)x.remote",
     "error @ends_here 400",
 ];
-
-impl Caddy {
-    async fn start(world: &World) -> Self {
-        Self::start_with(world, &[]).await
-    }
-
-    /// With these lines in the place of documented ones.
-    async fn start_with(world: &World, changes: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let port = ports::free_port();
-        let ca = world.folder.path().join("state/cert.pem");
-        let service = service().await;
-        let mut documented = documented("caddyfile").remove(0);
-        for (from, to) in changes {
-            assert!(documented.contains(from), "{from}");
-            documented = documented.replace(from, to);
-        }
-        let sites = documented
-            .replace("localhost:21362", &format!("localhost:{}", world.port))
-            .replace("127.0.0.1:8081", &service.to_string())
-            .replace("/var/ack-ram-authenticator/cert.pem", &ca.to_string_lossy())
-            .replace("service.example.com {", &format!("http://:{port} {{"));
-        let path = folder.path().join("Caddyfile");
-        std::fs::write(&path, format!("{{\n\tadmin off\n}}\n{sites}")).unwrap();
-        let mut command = Command::new(CADDY.path());
-        // It keeps files in the home folder.
-        command.env_clear().env("HOME", folder.path());
-        command
-            .args(["run", "--adapter", "caddyfile", "--config"])
-            .arg(path);
-        let mut process = Process::spawn("caddy", command).unwrap();
-        Self {
-            proxy: Proxy::started(port, &mut process).await,
-            _process: process,
-            _folder: folder,
-        }
-    }
-}
 
 const UID: &str = "x-remote-uid: ack-ram-authenticator:1234567890123456:200000000000000001";
 
@@ -87,7 +36,7 @@ fn told(head: &str) -> Vec<String> {
 #[tokio::test]
 async fn services_behind_caddy_get_who_comes_and_nothing_else() {
     let world = World::start(&json!({ "enabled": true, "joinGroups": true }));
-    let caddy = Caddy::start(&world).await;
+    let caddy = Program::Caddy.start(&world).await;
     let good = format!("authorization: {}", world.alice());
     let stranger = bearer(&world.token(&demo::stranger_key()));
     let stranger = format!("authorization: {stranger}");
@@ -196,7 +145,7 @@ async fn services_behind_caddy_get_who_comes_and_nothing_else() {
 #[tokio::test]
 async fn path_without_a_login_gets_neither_claims_nor_tokens_behind_caddy() {
     let world = World::start(&json!({ "enabled": true, "joinGroups": true }));
-    let caddy = Caddy::start(&world).await;
+    let caddy = Program::Caddy.start(&world).await;
     let asked = lines(&[
         &format!("authorization: {}", world.alice()),
         "x-remote-user: root",
@@ -214,7 +163,9 @@ async fn path_without_a_login_gets_neither_claims_nor_tokens_behind_caddy() {
 #[tokio::test]
 async fn without_its_rule_caddy_removes_groups_that_connection_names() {
     let world = World::start(&json!({ "enabled": true, "joinGroups": true }));
-    let caddy = Caddy::start_with(&world, &ENDS_HERE.map(|line| (line, ""))).await;
+    let caddy = Program::Caddy
+        .start_with(&world, &ENDS_HERE.map(|line| (line, "")))
+        .await;
     let good = format!("authorization: {}", world.alice());
     let asked = [good, "connection: close, x-remote-group".to_owned()];
     let (head, body) = caddy.proxy.ask("GET", "/", &asked).await;
@@ -232,7 +183,7 @@ async fn user_without_groups_or_session_gets_no_placeholder_behind_caddy() {
             config["server"]["mapUsers"][0]["groups"] = json!([]);
             config["server"]["mapRoles"][0]["groups"] = json!(["dev", "ops"]);
         });
-        let caddy = Caddy::start(&world).await;
+        let caddy = Program::Caddy.start(&world).await;
         let values = |body: &str, name: &str| -> Vec<String> {
             let start = format!("x-remote-{name}: ");
             let lines = told(body).into_iter();
@@ -271,7 +222,7 @@ async fn no_token_gets_past_caddy_beside_one_in_a_header_of_its_own() {
         "\t\t\trequest_header -Authorization",
         "\t\t\trequest_header -X-Ram-Token",
     );
-    let caddy = Caddy::start_with(&world, &[own]).await;
+    let caddy = Program::Caddy.start_with(&world, &[own]).await;
     let token = world.token(&demo::user_key());
     let token = token.expose();
     let good = format!("x-ram-token: {token}");
@@ -293,37 +244,4 @@ async fn no_token_gets_past_caddy_beside_one_in_a_header_of_its_own() {
             .check_no_token_passes(path, [good.clone(), more], status)
             .await;
     }
-}
-
-#[tokio::test]
-async fn when_caddy_gets_no_yes_nobody_passes() {
-    let world = World::start(&json!({ "enabled": true, "joinGroups": true }));
-    let caddy = Caddy::start(&world).await;
-    caddy.proxy.check_only_a_yes_passes(world, 502).await;
-}
-
-#[tokio::test]
-async fn large_requests_pass_caddy() {
-    let world = World::start(&json!({ "enabled": true, "joinGroups": true }));
-    let caddy = Caddy::start(&world).await;
-    caddy.proxy.check_large_requests_pass(&world).await;
-}
-
-#[tokio::test]
-async fn preflights_pass_caddy_as_documented_and_nothing_else_does() {
-    let settings = json!({ "enabled": true, "joinGroups": true, "allowPreflight": true });
-    let world = World::start(&settings);
-    let ca = world.folder.path().join("state/cert.pem");
-    let first = documented("caddyfile")
-        .remove(1)
-        .replace("localhost:21362", &format!("localhost:{}", world.port))
-        .replace("/var/ack-ram-authenticator/cert.pem", &ca.to_string_lossy());
-    let rule = "error @ends_here 400";
-    let question = "forward_auth https://";
-    let changes = [
-        (question, "forward_auth @others https://"),
-        (rule, &*format!("{rule}\n{first}")),
-    ];
-    let caddy = Caddy::start_with(&world, &changes).await;
-    caddy.proxy.check_preflights().await;
 }

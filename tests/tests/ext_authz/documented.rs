@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::gateway::{IdentityHeaders, holds_token};
+use ack_ram_core::gateway::{IdentityHeaders, contains_token};
 use ack_ram_core::sign;
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::callers::CLUSTER;
@@ -77,7 +77,7 @@ fn the_documented_proxies_remove_what_services_could_believe() {
         "ax-remote-user",
         "authorization",
     ] {
-        let is_ours = identity.is_ours(name);
+        let is_ours = identity.is_identity_header(name);
         for expression in &removed {
             assert_eq!(expression.is_match(name), is_ours, "{expression}: {name}");
         }
@@ -116,7 +116,7 @@ fn documented_proxies_know_a_cookie_with_a_token() {
     let traefik = Regex::new(r"HeaderRegexp\(`Cookie`, `(\S+)`\)").unwrap();
     let key = demo::user_key();
     let cluster = ClusterId::parse(CLUSTER).unwrap();
-    let token = sign::token_v2(&key, &cluster, "test", UnixTime::from_seconds(0)).unwrap();
+    let token = sign::sign_token_v2(&key, &cluster, "test", UnixTime::from_seconds(0)).unwrap();
     let token = token.expose();
     for proxy in [nginx, traefik] {
         let expression = &proxy.captures(&text).unwrap()[1];
@@ -126,7 +126,7 @@ fn documented_proxies_know_a_cookie_with_a_token() {
                 let value = format!("{before}{token}");
                 for value in [STANDARD.encode(&value), value] {
                     let cookie = format!("theme=dark; token={value}");
-                    assert!(holds_token(cookie.as_bytes()));
+                    assert!(contains_token(cookie.as_bytes()));
                     assert!(finds.is_match(&cookie), "{expression}: {cookie}");
                 }
             }

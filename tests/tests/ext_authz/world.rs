@@ -88,7 +88,7 @@ impl World {
     /// A token that no other of this world is equal to.
     pub(crate) fn token(&self, key: &AccessKey) -> Secret {
         let cluster = ClusterId::parse(CLUSTER).unwrap();
-        sign::token_v2(key, &cluster, "test", self.dates.next()).unwrap()
+        sign::sign_token_v2(key, &cluster, "test", self.dates.next()).unwrap()
     }
 
     /// A line with a token of Alice's.

@@ -307,7 +307,7 @@ async fn floods(flood: Flood) -> Result<Figures, Fail> {
                         };
                         let cluster = ClusterId::parse(CLUSTER).expect("a cluster id");
                         let user_agent = format!("{flooder}x{count}");
-                        sign::token_v2(&key, &cluster, &user_agent, now).expect("it signs")
+                        sign::sign_token_v2(&key, &cluster, &user_agent, now).expect("it signs")
                     }
                 };
                 flood_once(&webhook, &token).await;

@@ -100,7 +100,7 @@ impl World {
         let cluster = ClusterId::parse(CLUSTER).unwrap();
         let age = i64::try_from(number % 600).unwrap();
         let date = self.sts.now().plus_seconds(-age);
-        sign::token_v2(key, &cluster, "test", date).unwrap()
+        sign::sign_token_v2(key, &cluster, "test", date).unwrap()
     }
 }
 

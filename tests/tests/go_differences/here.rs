@@ -1,15 +1,17 @@
 //! What this project does.
 
-use ack_ram_config::config::{self, ConfigFile, Overrides, Sources};
+use ack_ram_config::config::{self, ConfigFile, ConfigSources, Overrides};
 use ack_ram_config::proxy::ProxySettings;
 use ack_ram_core::arn::{AccountId, Arn};
 use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::decision::{Decision, Matched, Outcome};
+use ack_ram_core::decision::{Decision, MatchedEntry, Outcome};
 use ack_ram_core::identity::Identity;
 use ack_ram_core::login::{AwaitingSts, Step, begin};
-use ack_ram_core::policy::Policy;
+use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::review::{self, ReviewVersion, TokenReview};
-use ack_ram_core::rules::{Age, Backend, BackendRules, Globs, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::rules::{
+    Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source, WildcardMode,
+};
 use ack_ram_core::sts::StsReply;
 use serde_json::{Value, json};
 
@@ -36,7 +38,7 @@ pub fn answer(input: &Input) -> Value {
 }
 
 fn proxy(https_proxy: &str, no_proxy: &str, destination: Option<&str>) -> Value {
-    let settings = ProxySettings::read(&|name| match name {
+    let settings = ProxySettings::from_environment(&|name| match name {
         "HTTPS_PROXY" => Some(https_proxy.to_owned()),
         "NO_PROXY" => Some(no_proxy.to_owned()),
         _ => None,
@@ -52,7 +54,7 @@ fn proxy(https_proxy: &str, no_proxy: &str, destination: Option<&str>) -> Value 
 
 fn usernames(text: &str) -> Value {
     let file = ConfigFile::Text { name: "c", text };
-    let config = config::load(&Sources {
+    let config = config::load(&ConfigSources {
         file: Some(file),
         overrides: &Overrides::default(),
         variables: &|_| None,
@@ -67,14 +69,16 @@ fn usernames(text: &str) -> Value {
 }
 
 fn read(token: &Token) -> Value {
-    let policy = Policy {
+    let policy = TokenPolicy {
         accept_v1: token.accept_v1,
-        ..Policy::new(ClusterId::parse(CLUSTER_ID).unwrap())
+        ..TokenPolicy::new(ClusterId::parse(CLUSTER_ID).unwrap())
     };
     let awaiting = match begin(&token.make(), &policy, NOW) {
-        Step::Done(decision) if decision.public_message().is_none() => return json!("passed by"),
-        Step::Done(decision) => return json!(decision.code()),
-        Step::Send(awaiting) => awaiting,
+        Step::Decided(decision) if decision.public_message().is_none() => {
+            return json!("passed by");
+        }
+        Step::Decided(decision) => return json!(decision.code()),
+        Step::CallSts(awaiting) => awaiting,
     };
     let request = awaiting.request();
     let (_, query) = request.path_and_query().expose().split_once('?').unwrap();
@@ -95,7 +99,14 @@ fn reviewed(body: &str) -> Value {
 fn may_speak(patterns: &[String], arn: &str) -> Value {
     let mut rules = BackendRules::new(Backend::Crd);
     for (place, pattern) in patterns.iter().enumerate() {
-        let mapping = mapping_at(place, pattern, Backend::Crd, Globs::Wildcards, "u", &[]);
+        let mapping = mapping_at(
+            place,
+            pattern,
+            Backend::Crd,
+            WildcardMode::Enabled,
+            "u",
+            &[],
+        );
         if let Ok(rule) = Rule::compile(mapping) {
             rules.apply(rule);
         }
@@ -103,8 +114,10 @@ fn may_speak(patterns: &[String], arn: &str) -> Value {
     let rules = RuleSet::new(vec![rules], []);
     let matched = rules.explain(&identity(arn)).0.matched;
     let speaks: Vec<&String> = match matched {
-        Some(Matched::Rule(source)) => vec![&patterns[source.position.parse::<usize>().unwrap()]],
-        Some(Matched::Account { .. }) | None => Vec::new(),
+        Some(MatchedEntry::Rule(source)) => {
+            vec![&patterns[source.position.parse::<usize>().unwrap()]]
+        }
+        Some(MatchedEntry::Account { .. }) | None => Vec::new(),
     };
     json!(speaks)
 }
@@ -122,7 +135,7 @@ fn mapped(mappings: &[crate::Mapping], arn: &str, scrubbed: &[String]) -> Value 
             place,
             arn,
             backend,
-            Globs::Literal,
+            WildcardMode::Disabled,
             username,
             groups,
         )) {
@@ -147,7 +160,7 @@ fn mapping_at(
     place: usize,
     arn: &str,
     backend: Backend,
-    globs: Globs,
+    globs: WildcardMode,
     username: &str,
     groups: &[String],
 ) -> Mapping {
@@ -156,8 +169,14 @@ fn mapping_at(
         position: place.to_string(),
     };
     Mapping {
-        globs,
-        ..Mapping::exact(source, Age::Place(place), arn, username, groups.to_vec())
+        wildcards: globs,
+        ..Mapping::for_arn(
+            source,
+            Precedence::ListIndex(place),
+            arn,
+            username,
+            groups.to_vec(),
+        )
     }
 }
 
@@ -195,7 +214,7 @@ fn told(reply: &Sts) -> Value {
     let error = awaiting.resume(reply, NOW).unwrap_err();
     let decision = Decision::from_sts_error(fingerprint, error);
     assert!(!matches!(decision.outcome, Outcome::Granted(_)));
-    let answer = review::answer(ReviewVersion::V1, &decision);
+    let answer = review::render_decision(ReviewVersion::V1, &decision);
     let text = String::from_utf8(answer.body).unwrap();
     let tells: Vec<_> = words
         .into_iter()
@@ -206,9 +225,9 @@ fn told(reply: &Sts) -> Value {
 }
 
 fn awaiting_sts() -> AwaitingSts {
-    let policy = Policy::new(ClusterId::parse(CLUSTER_ID).unwrap());
+    let policy = TokenPolicy::new(ClusterId::parse(CLUSTER_ID).unwrap());
     match begin(&Token::default().make(), &policy, NOW) {
-        Step::Send(awaiting) => awaiting,
-        Step::Done(decision) => panic!("{decision:?}"),
+        Step::CallSts(awaiting) => awaiting,
+        Step::Decided(decision) => panic!("{decision:?}"),
     }
 }

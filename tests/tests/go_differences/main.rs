@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::{AccessKey, token_v2};
+use ack_ram_core::sign::{AccessKey, sign_token_v2};
 use ack_ram_core::time::UnixTime;
 
 #[derive(Deserialize)]
@@ -167,7 +167,7 @@ impl Token {
             security_token: (!security_token.is_empty()).then(|| Secret::new(security_token)),
         };
         let cluster = ClusterId::parse(CLUSTER_ID).unwrap();
-        let honest = token_v2(&key, &cluster, "kubectl", NOW).unwrap();
+        let honest = sign_token_v2(&key, &cluster, "kubectl", NOW).unwrap();
         let (prefix, payload) = honest.expose().split_once('.').unwrap();
         let mut json = String::from_utf8(STANDARD.decode(payload).unwrap()).unwrap();
         for (from, to) in &self.replace {

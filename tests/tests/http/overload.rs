@@ -68,8 +68,6 @@ async fn while_sts_hangs_the_cached_and_strangers_are_answered_and_others_are_sh
         assert_eq!(reply.status, 503, "{reply:?}");
         assert!(!reply.headers.contains_key(RETRY_AFTER));
         assert_eq!(reply.body["kind"], "Status");
-        let message = reply.body["message"].as_str().unwrap();
-        assert!(message.contains("is overloaded"), "{message}");
         let counted = world
             .metric("requests_shed_total", &[("reason", "sts")])
             .await;

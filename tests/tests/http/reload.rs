@@ -31,17 +31,12 @@ async fn on_sighup_all_that_can_change_is_in_effect_at_once_and_the_rest_is_name
         server["limits"]["maxStreams"] = 7.into();
     });
     world.hang_up();
-    let said = world
+    world
         .wait_for_log("`server.sts.endpoint` changed, and is in effect")
         .await;
-    assert!(
-        said.contains("remembered identities are forgotten"),
-        "{said}"
-    );
-    let said = world
+    world
         .wait_for_log("`server.port`, `server.limits.maxStreams`")
         .await;
-    assert!(said.contains("restart"), "{said}");
     world.wait_for_log("reloaded: the configuration is").await;
     let reply = world.review(&token).await;
     assert_eq!(reply.body["status"]["user"]["username"], "bob");

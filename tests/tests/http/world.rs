@@ -118,7 +118,7 @@ impl World {
         let age = self.tokens.replace(self.tokens.get() + 1);
         let cluster = ClusterId::parse(CLUSTER).unwrap();
         let date = self.started.plus_seconds(-age);
-        sign::token_v2(key, &cluster, "test", date).unwrap()
+        sign::sign_token_v2(key, &cluster, "test", date).unwrap()
     }
 
     /// What a new token signed with `key` is told.

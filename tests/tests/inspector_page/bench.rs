@@ -3,7 +3,7 @@
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::{AccessKey, steps_v2};
+use ack_ram_core::sign::{AccessKey, sign_token_v2_in_steps};
 use ack_ram_core::time::UnixTime;
 use serde_json::Value;
 
@@ -42,7 +42,7 @@ fn each_step_is_that_of_core() {
         };
         let cluster = ClusterId::parse("c1").unwrap();
         let date = UnixTime::parse("2026-01-02T03:04:05Z").unwrap();
-        let steps = steps_v2(&key, &cluster, user_agent, date).unwrap();
+        let steps = sign_token_v2_in_steps(&key, &cluster, user_agent, date).unwrap();
         for (name, expected) in [
             ("canonical", steps.canonical_request.expose()),
             ("string", &steps.string_to_sign),

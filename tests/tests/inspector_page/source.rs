@@ -28,7 +28,7 @@ fn the_modules_export_what_the_page_calls_and_no_more() {
     );
     assert_eq!(
         exports,
-        json!({ "decode": ["look", "sign"], "rules": ["study"] })
+        json!({ "decode": ["inspect", "sign"], "rules": ["run_playground"] })
     );
 }
 

@@ -1,7 +1,7 @@
 //! What the page says is what the commands say.
 
 use ack_ram_core::inspect::{self, Inspection};
-use ack_ram_core::policy::Policy;
+use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::authenticator;
 use ack_ram_tests::browser::Page;
@@ -23,7 +23,7 @@ const SHOWN: &str = "(() => {
     };
 })()";
 
-fn shown(page: &Page, text: &str, now: UnixTime, policy: Option<&Policy>) -> Value {
+fn shown(page: &Page, text: &str, now: UnixTime, policy: Option<&TokenPolicy>) -> Value {
     let keys = policy.map(|policy| policy.extra_query_keys.iter().cloned().collect::<Vec<_>>());
     let keys = keys.unwrap_or_default().join(",");
     let cluster = policy.map_or("", |policy| policy.cluster_id.as_str());
@@ -69,7 +69,7 @@ fn every_token_is_told_as_inspect_tells_it() {
         let policy = tokens.policy(case);
         for policy in [Some(&policy), None] {
             let shown = shown(&page, &case.token(), now, policy);
-            let Ok(found) = inspect::find(&case.token()) else {
+            let Ok(found) = inspect::extract_tokens(&case.token()) else {
                 assert_eq!(shown["json"], Value::Null, "{}", case.name);
                 continue;
             };

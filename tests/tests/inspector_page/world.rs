@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::{AccessKey, token_v2};
+use ack_ram_core::sign::{AccessKey, sign_token_v2};
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::authenticator;
 use ack_ram_tests::browser::{Browser, Page, Size};
@@ -119,7 +119,7 @@ pub fn canary_token(date: UnixTime) -> String {
         ..demo::session_key()
     };
     let cluster = ClusterId::parse(CLUSTER).unwrap();
-    let token = token_v2(&key, &cluster, "test/1", date).unwrap();
+    let token = sign_token_v2(&key, &cluster, "test/1", date).unwrap();
     token.expose().to_owned()
 }
 

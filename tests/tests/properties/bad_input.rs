@@ -1,9 +1,9 @@
 //! No input panics, whatever it is, and every refusal has a reason that holds nothing of a token.
 
 use ack_ram_core::login::{Step, begin};
-use ack_ram_core::policy::Policy;
+use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::review::{self, ReviewVersion, TokenReview};
-use ack_ram_core::rules::{Age, Backend, BackendRules, Globs, Mapping, Rule, Source};
+use ack_ram_core::rules::{Backend, BackendRules, Mapping, Precedence, Rule, Source, WildcardMode};
 use ack_ram_core::sts::StsReply;
 use ack_ram_core::time::UnixTime;
 use base64::Engine as _;
@@ -19,12 +19,12 @@ proptest! {
 
     #[test]
     fn tokens(token in token(), cluster_id in cluster_id(), accept_v1 in any::<bool>(), seconds in any::<i64>()) {
-        let policy = Policy { accept_v1, ..Policy::new(cluster_id) };
-        if let Step::Done(decision) = begin(&token, &policy, UnixTime::from_seconds(seconds)) {
+        let policy = TokenPolicy { accept_v1, ..TokenPolicy::new(cluster_id) };
+        if let Step::Decided(decision) = begin(&token, &policy, UnixTime::from_seconds(seconds)) {
             let is_ours = token.starts_with("k8s-ack-");
             prop_assert_eq!(decision.code() == "not_ours", !is_ours);
             prop_assert_eq!(decision.public_message().is_some(), is_ours);
-            let answer = review::answer(ReviewVersion::V1, &decision);
+            let answer = review::render_decision(ReviewVersion::V1, &decision);
             prop_assert_eq!(answer.status, 200);
         }
     }
@@ -128,17 +128,17 @@ fn mapping() -> impl Strategy<Value = Mapping> {
             let (condition, username_expression, groups_expression) = expressions;
             let arn = arn.unwrap_or_default();
             Mapping {
-                globs: if is_literal {
-                    Globs::Literal
+                wildcards: if is_literal {
+                    WildcardMode::Disabled
                 } else {
-                    Globs::Wildcards
+                    WildcardMode::Enabled
                 },
                 arn_pattern,
                 user_id: id,
                 condition,
                 username_expression,
                 groups_expression,
-                ..Mapping::exact(source, Age::Place(0), &arn, &username, groups)
+                ..Mapping::for_arn(source, Precedence::ListIndex(0), &arn, &username, groups)
             }
         })
 }

@@ -1,10 +1,12 @@
 //! Decisions depend on the rules, never on the order in which they came.
 
 use ack_ram_core::arn::AccountId;
-use ack_ram_core::decision::{Decision, Matched};
+use ack_ram_core::decision::{Decision, MatchedEntry};
 use ack_ram_core::login::VerifiedIdentity;
 use ack_ram_core::rules::pattern::Pattern;
-use ack_ram_core::rules::{Age, Backend, BackendRules, Globs, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::rules::{
+    Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source, WildcardMode,
+};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
@@ -153,10 +155,10 @@ fn mapping(index: usize, subject: Subject, age: i64, condition: Option<&str>) ->
         backend: BACKEND,
         position: format!("rule-{index}"),
     };
-    let age = Age::Created(NOW.plus_seconds(age));
+    let age = Precedence::Created(NOW.plus_seconds(age));
     let username = format!("user-{index}");
-    let mut mapping = Mapping::exact(source, age, "", &username, Vec::new());
-    mapping.globs = Globs::Wildcards;
+    let mut mapping = Mapping::for_arn(source, age, "", &username, Vec::new());
+    mapping.wildcards = WildcardMode::Enabled;
     mapping.condition = condition.map(str::to_owned);
     match subject {
         Subject::User(id) => mapping.user_id = Some(id.to_owned()),
@@ -201,8 +203,8 @@ fn someone() -> impl Strategy<Value = VerifiedIdentity> {
 /// The position of the rule, or the account, that answered.
 fn matched(decision: &Decision) -> Option<String> {
     match decision.explanation.matched.as_ref()? {
-        Matched::Rule(source) => Some(source.position.clone()),
-        Matched::Account { account, .. } => Some(account.to_string()),
+        MatchedEntry::Rule(source) => Some(source.position.clone()),
+        MatchedEntry::Account { account, .. } => Some(account.to_string()),
     }
 }
 
@@ -242,7 +244,7 @@ fn first_by_search(list: &[Entry], who: &VerifiedIdentity) -> Option<String> {
             (
                 exactness,
                 prefix,
-                mapping.age,
+                mapping.precedence,
                 mapping.source.position.clone(),
             )
         })

@@ -25,7 +25,7 @@ proptest! {
         let mut json = open(&token);
         changes.make(&mut json);
         let changed = format!("{PREFIX}{}", STANDARD.encode(style.write(&json)));
-        let (Step::Send(honest), Step::Send(changed)) = (client.begin(token.expose(), 0), client.begin(&changed, 0)) else {
+        let (Step::CallSts(honest), Step::CallSts(changed)) = (client.begin(token.expose(), 0), client.begin(&changed, 0)) else {
             return Err(TestCaseError::fail("refused"));
         };
         prop_assert_eq!(honest.request(), changed.request());
@@ -90,15 +90,15 @@ proptest! {
 
 /// Whether both this server and STS take `token`.
 fn is_taken(client: &Client, token: &str) -> bool {
-    matches!(client.begin(token, 0), Step::Send(awaiting) if is_signed_by(awaiting.request(), client))
+    matches!(client.begin(token, 0), Step::CallSts(awaiting) if is_signed_by(awaiting.request(), client))
 }
 
 /// A token that was tampered with is refused, or refused by STS, or asks STS exactly what the honest one asks.
 fn check_forgery(client: &Client, forged: &str) -> Result<(), TestCaseError> {
-    let Step::Send(honest) = client.begin(client.token().expose(), 0) else {
+    let Step::CallSts(honest) = client.begin(client.token().expose(), 0) else {
         return Err(TestCaseError::fail("the honest token was refused"));
     };
-    if let Step::Send(forged) = client.begin(forged, 0)
+    if let Step::CallSts(forged) = client.begin(forged, 0)
         && is_signed_by(forged.request(), client)
     {
         prop_assert_eq!(forged.request(), honest.request());

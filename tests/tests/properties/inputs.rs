@@ -4,9 +4,9 @@ use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::identity::Identity;
 use ack_ram_core::login::{AwaitingSts, Step, VerifiedIdentity, begin};
-use ack_ram_core::policy::Policy;
+use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::{AccessKey, token_v2};
+use ack_ram_core::sign::{AccessKey, sign_token_v2};
 use ack_ram_core::sts::StsReply;
 use ack_ram_core::time::UnixTime;
 use proptest::option;
@@ -58,12 +58,12 @@ impl Client {
     }
 
     pub fn token(&self) -> Secret {
-        token_v2(&self.key, &self.cluster_id, &self.user_agent, self.date).unwrap()
+        sign_token_v2(&self.key, &self.cluster_id, &self.user_agent, self.date).unwrap()
     }
 
     /// Looks at `token` as a server of this client's cluster would, `late` seconds after the client made its own.
     pub fn begin(&self, token: &str, late: i64) -> Step {
-        let policy = Policy::new(self.cluster_id.clone());
+        let policy = TokenPolicy::new(self.cluster_id.clone());
         begin(token, &policy, self.date.plus_seconds(late))
     }
 }
@@ -155,7 +155,7 @@ pub fn awaiting_sts() -> AwaitingSts {
         date: NOW,
     };
     match client.begin(client.token().expose(), 0) {
-        Step::Send(awaiting) => awaiting,
-        Step::Done(decision) => panic!("an honest token was refused: {decision:?}"),
+        Step::CallSts(awaiting) => awaiting,
+        Step::Decided(decision) => panic!("an honest token was refused: {decision:?}"),
     }
 }

@@ -18,7 +18,7 @@ proptest! {
     #[test]
     fn an_honest_token_becomes_the_signed_request(client in Client::any(), late in -WINDOW..=WINDOW) {
         let token = client.token();
-        let Step::Send(awaiting) = client.begin(token.expose(), late) else {
+        let Step::CallSts(awaiting) = client.begin(token.expose(), late) else {
             return Err(TestCaseError::fail("refused"));
         };
         prop_assert!(is_signed_by(awaiting.request(), &client));
@@ -35,8 +35,8 @@ proptest! {
     fn a_stale_token_is_refused(client in Client::any(), late in prop_oneof![Just(WINDOW + 1), WINDOW + 1..], is_early in any::<bool>()) {
         let late = if is_early { -late } else { late };
         match client.begin(client.token().expose(), late) {
-            Step::Send(_) => return Err(TestCaseError::fail("taken")),
-            Step::Done(decision) => {
+            Step::CallSts(_) => return Err(TestCaseError::fail("taken")),
+            Step::Decided(decision) => {
                 let expected = if is_early { "token_not_yet_valid" } else { "token_expired" };
                 prop_assert_eq!(decision.code(), expected);
             }
@@ -48,8 +48,8 @@ proptest! {
         prop_assume!(client.cluster_id != other);
         let server = Client { cluster_id: other, ..client.clone() };
         match server.begin(client.token().expose(), 0) {
-            Step::Send(_) => return Err(TestCaseError::fail("taken")),
-            Step::Done(decision) => prop_assert_eq!(decision.code(), "token_other_cluster"),
+            Step::CallSts(_) => return Err(TestCaseError::fail("taken")),
+            Step::Decided(decision) => prop_assert_eq!(decision.code(), "token_other_cluster"),
         }
     }
 }

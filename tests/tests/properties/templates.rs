@@ -1,8 +1,8 @@
 //! Names never say more than the rule that gives them.
 
 use ack_ram_core::identity::Identity;
-use ack_ram_core::rules::template::{RenderError, Template, TemplateError, Variable};
-use ack_ram_core::rules::{Age, Backend, BackendRules, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::rules::template::{RenderError, Template, TemplateError, TemplateVariable};
+use ack_ram_core::rules::{Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -19,7 +19,7 @@ proptest! {
             Ok(template) => check_rendered(&text, &template, &pieces, &identity)?,
             Err(TemplateError::Empty) => prop_assert!(text.is_empty()),
             Err(TemplateError::ControlCharacter) => prop_assert!(text.contains(char::is_control)),
-            Err(TemplateError::ReservedWithCallersChoice(_)) => {
+            Err(TemplateError::ReservedWithCallerVariable(_)) => {
                 prop_assert!(is_reserved(&text) && text.contains("{{SessionName"));
             }
             Err(other) => return Err(TestCaseError::fail(other.to_string())),
@@ -29,7 +29,7 @@ proptest! {
     #[test]
     fn any_text_is_a_template_or_is_refused(text in "[{}a-z:]{0,40}|\\PC{0,40}", identity in identity()) {
         if let Ok(name) = Template::parse(&text).map(|template| template.render(&identity)) {
-            prop_assert!(!text.contains("{{") || Variable::ALL.iter().any(|(variable, _)| text.contains(variable)));
+            prop_assert!(!text.contains("{{") || TemplateVariable::ALL.iter().any(|(variable, _)| text.contains(variable)));
             prop_assert!(text.contains("{{") || name == Ok(text));
         }
     }
@@ -93,7 +93,7 @@ fn is_reserved(name: &str) -> bool {
 #[derive(Clone, Debug)]
 enum Piece {
     Literal(String),
-    Variable(&'static str, Variable),
+    Variable(&'static str, TemplateVariable),
 }
 
 fn pieces() -> impl Strategy<Value = Vec<Piece>> {
@@ -106,7 +106,8 @@ fn pieces() -> impl Strategy<Value = Vec<Piece>> {
     ];
     let piece = prop_oneof![
         literal.prop_map(Piece::Literal),
-        select(Variable::ALL.to_vec()).prop_map(|(name, variable)| Piece::Variable(name, variable)),
+        select(TemplateVariable::ALL.to_vec())
+            .prop_map(|(name, variable)| Piece::Variable(name, variable)),
     ];
     prop::collection::vec(piece, 0..5)
 }
@@ -125,13 +126,13 @@ impl Piece {
         match self {
             Self::Literal(text) => text.clone(),
             Self::Variable(_, variable) => match variable {
-                Variable::AccountId => identity.account_id().to_string(),
-                Variable::SessionName => identity.session_name().replace('@', "-"),
-                Variable::SessionNameRaw => identity.session_name().to_owned(),
-                Variable::AccessKeyId => identity.access_key_id.to_string(),
-                Variable::UserId => identity.user_id.to_string(),
-                Variable::RoleName => name_after(":role/").to_owned(),
-                Variable::UserName => name_after(":user/").to_owned(),
+                TemplateVariable::AccountId => identity.account_id().to_string(),
+                TemplateVariable::SessionName => identity.session_name().replace('@', "-"),
+                TemplateVariable::SessionNameRaw => identity.session_name().to_owned(),
+                TemplateVariable::AccessKeyId => identity.access_key_id.to_string(),
+                TemplateVariable::UserId => identity.user_id.to_string(),
+                TemplateVariable::RoleName => name_after(":role/").to_owned(),
+                TemplateVariable::UserName => name_after(":user/").to_owned(),
             },
         }
     }
@@ -158,7 +159,7 @@ fn rule_of(account: &str, change: impl FnOnce(&mut Mapping)) -> RuleSet {
         position: "rule".to_owned(),
     };
     let arn = format!("acs:ram::{account}:role/dev");
-    let mut mapping = Mapping::exact(source, Age::Place(0), &arn, "dev", Vec::new());
+    let mut mapping = Mapping::for_arn(source, Precedence::ListIndex(0), &arn, "dev", Vec::new());
     change(&mut mapping);
     let mut rules = BackendRules::new(Backend::Crd);
     rules.apply(Rule::compile(mapping).unwrap());

@@ -2,10 +2,10 @@
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::Arn;
-use ack_ram_core::decision::{Denial, NoUser};
+use ack_ram_core::decision::{Denial, RulesRefusal};
 use ack_ram_core::identity::Identity;
 use ack_ram_core::rules::{
-    Age, Backend, BackendRules, Mapping, ReservedPrefixes, Rule, RuleSet, Source,
+    Backend, BackendRules, Mapping, Precedence, ReservedPrefixes, Rule, RuleSet, Source,
 };
 use ack_ram_tests::sts::demo;
 
@@ -20,9 +20,9 @@ fn groups(
         backend,
         position: "mapping".to_owned(),
     };
-    let mapping = Mapping::exact(
+    let mapping = Mapping::for_arn(
         source,
-        Age::Place(0),
+        Precedence::ListIndex(0),
         demo::USER_ARN,
         username,
         vec![group.to_owned()],
@@ -36,7 +36,7 @@ fn groups(
     };
     match RuleSet::new(vec![rules], []).explain(&identity).1 {
         Ok(user) => Some(user.groups),
-        Err(NoUser::Denied(Denial::Name(_))) => None,
+        Err(RulesRefusal::Denied(Denial::Name(_))) => None,
         Err(other) => panic!("{other:?}"),
     }
 }

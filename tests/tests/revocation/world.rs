@@ -54,7 +54,7 @@ impl World {
         fs::write(folder.path().join("config.yaml"), config.to_string()).unwrap();
         let cluster = ClusterId::parse(CLUSTER).unwrap();
         let mut world = Self {
-            token: sign::token_v2(&demo::user_key(), &cluster, "test", sts.now()).unwrap(),
+            token: sign::sign_token_v2(&demo::user_key(), &cluster, "test", sts.now()).unwrap(),
             sts,
             authenticator: None,
             seen: 0,

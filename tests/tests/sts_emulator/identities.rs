@@ -1,7 +1,7 @@
 //! Good calls, and who STS says they are.
 
 use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::sign::{AccessKey, token_v2};
+use ack_ram_core::sign::{AccessKey, sign_token_v2};
 use ack_ram_tests::sts::{Emulator, demo};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -41,7 +41,7 @@ async fn check(key: AccessKey, expected: Value) {
 /// The request inside a token v2, as a server would send it on.
 fn token_call(key: &AccessKey, sts: &Emulator) -> Call {
     let cluster = ClusterId::parse("c0123").unwrap();
-    let token = token_v2(key, &cluster, "test", sts.now()).unwrap();
+    let token = sign_token_v2(key, &cluster, "test", sts.now()).unwrap();
     let base64 = token.expose().strip_prefix("k8s-ack-v2.").unwrap();
     let json: Value = serde_json::from_slice(&STANDARD.decode(base64).unwrap()).unwrap();
     Call {

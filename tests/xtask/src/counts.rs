@@ -4,7 +4,7 @@ use std::ops::AddAssign;
 
 /// Numbers of tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tests {
+pub struct TestCounts {
     pub passed: usize,
     pub failed: usize,
     /// Tests that are there and were not run.
@@ -13,7 +13,7 @@ pub struct Tests {
     pub empty: Vec<String>,
 }
 
-impl Tests {
+impl TestCounts {
     /// Adds up the reports in the output of `cargo test`.
     pub fn parse(output: &str) -> Self {
         let mut tests = Self::default();
@@ -24,7 +24,7 @@ impl Tests {
             } else if line.starts_with("Doc-tests ") {
                 file = None;
             } else if let Some(result) = line.strip_prefix("test result: ") {
-                let report = Report::parse(result);
+                let report = TestReport::parse(result);
                 tests.passed += report.passed;
                 tests.failed += report.failed;
                 tests.skipped += report.skipped;
@@ -40,7 +40,7 @@ impl Tests {
     }
 }
 
-impl AddAssign<&Tests> for Tests {
+impl AddAssign<&TestCounts> for TestCounts {
     fn add_assign(&mut self, other: &Self) {
         self.passed += other.passed;
         self.failed += other.failed;
@@ -50,13 +50,13 @@ impl AddAssign<&Tests> for Tests {
 }
 
 #[derive(Default)]
-struct Report {
+struct TestReport {
     passed: usize,
     failed: usize,
     skipped: usize,
 }
 
-impl Report {
+impl TestReport {
     /// Reads `ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s`.
     fn parse(result: &str) -> Self {
         let mut report = Self::default();
@@ -79,17 +79,17 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
-    use super::Tests;
+    use super::TestCounts;
 
     #[track_caller]
     fn check(output: &str, passed: usize, failed: usize, skipped: usize, empty: &[&str]) {
-        let expected = Tests {
+        let expected = TestCounts {
             passed,
             failed,
             skipped,
             empty: empty.iter().map(|&name| name.to_owned()).collect(),
         };
-        assert_eq!(Tests::parse(output), expected, "{output}");
+        assert_eq!(TestCounts::parse(output), expected, "{output}");
     }
 
     #[test]

@@ -37,12 +37,12 @@ pub fn run_soak(workspace: &Workspace, runner: &Runner, time: Duration) -> Resul
     let limit = time.saturating_add(GRACE);
     let ended = runner.finish_within(limit, "soak", soak(runner, time)?)?;
     println!("{}", ended.into_success()?);
-    tell_of_table(workspace, "soak");
+    print_table_path(workspace, "soak");
     Ok(())
 }
 
 /// Says where the figures are.
-pub fn tell_of_table(workspace: &Workspace, name: &str) {
+pub fn print_table_path(workspace: &Workspace, name: &str) {
     let table = workspace.target.join("tmp").join(format!("{name}.txt"));
     eprintln!("      the figures are in `{}`", table.display());
 }

@@ -86,7 +86,7 @@ struct Fuzzing<'a> {
 }
 
 /// How a target ended.
-struct Ended {
+struct FuzzResult {
     target: &'static str,
     passed: bool,
     figures: String,
@@ -133,7 +133,7 @@ impl Fuzzing<'_> {
             ends.collect::<Vec<_>>().into_iter().collect()
         });
         let ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
-        for Ended {
+        for FuzzResult {
             target, figures, ..
         } in &ended
         {
@@ -149,7 +149,7 @@ impl Fuzzing<'_> {
         Err(Failure::Check(format!("not as it must be: `{names}`")))
     }
 
-    fn run_one(&self, target: &'static str) -> Result<Ended, Failure> {
+    fn run_one(&self, target: &'static str) -> Result<FuzzResult, Failure> {
         let corpus = self.folder.join("corpus").join(target);
         let findings = self.folder.join("findings").join(target);
         for folder in [&corpus, &findings] {
@@ -184,7 +184,7 @@ impl Fuzzing<'_> {
                 false
             }
         };
-        Ok(Ended {
+        Ok(FuzzResult {
             target,
             passed,
             figures,
@@ -264,7 +264,7 @@ mod tests {
     use super::{TARGETS, figures, finding};
 
     #[test]
-    fn the_last_words_of_libfuzzer() {
+    fn figures_come_from_last_line_of_libfuzzer() {
         let output = "#2\tINITED cov: 17 ft: 18 corp: 1/1b exec/s: 0 rss: 40Mb\n\
                       #9000\tDONE   cov: 812 ft: 2001 corp: 90/9Kb lim: 80 exec/s: 450 rss: 60Mb\n\
                       stat::number_of_executed_units: 9000\n\
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn findings_without_the_noise_around_them() {
+    fn finding_omits_surrounding_output() {
         let again = "see it again: cargo run --manifest-path core/fuzz/Cargo.toml --target-dir target/fuzz --bin rules --";
         let status = "#2\tINITED cov: 17 ft: 18 corp: 1/1b exec/s: 0 rss: 40Mb\n";
         let panicked = "\nthread '<unnamed>' (7) panicked at src/rules.rs:9:5:\n\
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn every_target_is_run() {
+    fn every_fuzz_target_is_listed() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../core/fuzz/fuzz_targets");
         let mut files: Vec<_> = fs::read_dir(folder)
             .unwrap()

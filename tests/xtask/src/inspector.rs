@@ -16,7 +16,7 @@ use crate::wasm::{self, WasmModule};
 use crate::workspace::Workspace;
 
 /// What the page loads at once.
-const DECODE: Part = Part {
+const DECODE: PageModule = PageModule {
     module: WasmModule {
         name: "inspector",
         package: "ack-ram-inspector",
@@ -24,11 +24,11 @@ const DECODE: Part = Part {
         profile: "wasm-page",
     },
     script: "decode",
-    exports: &["look", "sign"],
+    exports: &["inspect", "sign"],
 };
 
 /// What it loads when somebody opens the playground.
-const RULES: Part = Part {
+const RULES: PageModule = PageModule {
     module: WasmModule {
         name: "inspector-rules",
         package: "ack-ram-inspector",
@@ -36,13 +36,13 @@ const RULES: Part = Part {
         profile: "wasm-page",
     },
     script: "rules",
-    exports: &["study"],
+    exports: &["run_playground"],
 };
 /// The rest of the playground.
 const PLAYGROUND: &str = "playground.js";
 
 /// A module, and the script that it becomes.
-struct Part {
+struct PageModule {
     module: WasmModule,
     /// The script's name, and that of the global in it.
     script: &'static str,
@@ -100,7 +100,7 @@ pub fn build(workspace: &Workspace, runner: &Runner, toolchain: Toolchain) -> Re
     replace(&dist, &made)
 }
 
-impl Part {
+impl PageModule {
     /// Builds the module, and gives it as a script that fetches nothing: a page on `file://` may not.
     fn script(
         &self,

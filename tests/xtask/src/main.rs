@@ -137,7 +137,7 @@ enum Bench {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match perform(&arguments) {
+    match run_task(&arguments) {
         Ok(code) => code,
         Err(failure) => {
             eprintln!("error: {failure}");
@@ -146,7 +146,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn perform(arguments: &Arguments) -> Result<ExitCode, Failure> {
+fn run_task(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let workspace = Workspace::find()?;
     // Every command means the whole workspace, wherever in it the user stands.
     env::set_current_dir(&workspace.root).map_err(Failure::io("the workspace's folder"))?;
@@ -207,7 +207,7 @@ fn perform(arguments: &Arguments) -> Result<ExitCode, Failure> {
                 }
                 Bench::Envoy => {
                     wasm::build_for_tests(&workspace, &runner)?;
-                    wasm::tell_of_filter(&mut bench, &workspace);
+                    wasm::set_filter_variables(&mut bench, &workspace);
                     bench
                         .args(["--bench=envoy", "--features=envoy"])
                         .env("ACK_RAM_ENVOY", tools::envoy::find(&runner)?)
@@ -228,7 +228,7 @@ fn perform(arguments: &Arguments) -> Result<ExitCode, Failure> {
         }
         Task::Metrics => {
             let mut command = cargo(&["test", "--package=ack-ram-authenticator", "--lib"]);
-            command.arg("metrics::tests::the_list_is_that_of_the_code");
+            command.arg("metrics::tests::documented_metrics_match_code");
             command.env("ACK_RAM_WRITE_METRICS", "1");
             runner.run("metrics", command)?;
             Ok(ExitCode::SUCCESS)

@@ -3,7 +3,7 @@
 use crate::cargo::cargo;
 use crate::failure::Failure;
 use crate::run::Runner;
-use crate::stages::tell_of_cluster;
+use crate::stages::set_cluster_variables;
 use crate::workspace::Workspace;
 
 /// Runs the tests behind the feature `release-check` and prints what they measured.
@@ -16,7 +16,7 @@ pub fn run(workspace: &Workspace, runner: &Runner) -> Result<(), Failure> {
     for name in &workspace.release_tests {
         command.args(["--test", name]);
     }
-    tell_of_cluster(&mut command, runner)?;
+    set_cluster_variables(&mut command, runner)?;
     // One after the other, so that each has the machine to itself.
     command.args(["--", "--test-threads=1", "--show-output"]);
     println!("{}", runner.run("release-check", command)?);

@@ -19,7 +19,7 @@ use crate::summary::seconds;
 
 /// Longer than any one step takes on the slowest machine that is worth using.
 const LIMIT: Duration = Duration::from_secs(45 * 60);
-const PROGRESS_EVERY: Duration = Duration::from_secs(20);
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(20);
 /// Between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
@@ -62,7 +62,7 @@ impl Runner {
     }
 
     /// Runs `command` to its end. The output of one that fails is shown.
-    pub fn finish(&self, name: &str, command: Command) -> Result<Finished, Failure> {
+    pub fn finish(&self, name: &str, command: Command) -> Result<FinishedCommand, Failure> {
         self.finish_within(LIMIT, name, command)
     }
 
@@ -72,10 +72,10 @@ impl Runner {
         limit: Duration,
         name: &str,
         command: Command,
-    ) -> Result<Finished, Failure> {
+    ) -> Result<FinishedCommand, Failure> {
         let finished = self.attempt(limit, name, command)?;
         if !finished.status.success() && !self.verbose {
-            show_end(&finished.output);
+            print_tail(&finished.output);
         }
         Ok(finished)
     }
@@ -86,7 +86,7 @@ impl Runner {
         limit: Duration,
         name: &str,
         mut command: Command,
-    ) -> Result<Finished, Failure> {
+    ) -> Result<FinishedCommand, Failure> {
         let (reader, writer) = std::io::pipe().map_err(Failure::io("pipe"))?;
         let second = writer.try_clone().map_err(Failure::io("pipe"))?;
         command.stdin(Stdio::null()).stdout(writer).stderr(second);
@@ -103,11 +103,11 @@ impl Runner {
         end_group(&mut child, Signal::SIGKILL);
         let _ = copy.join();
         let output = std::mem::take(&mut *output.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok(Finished {
+        Ok(FinishedCommand {
             status: ended?,
             output,
             name: name.to_owned(),
-            log: self.log_of(name),
+            log: self.log_path(name),
         })
     }
 
@@ -130,7 +130,7 @@ impl Runner {
                 Some(Failure::TimedOut {
                     what: name.to_owned(),
                     limit,
-                    log: self.log_of(name),
+                    log: self.log_path(name),
                 })
             } else {
                 None
@@ -139,7 +139,7 @@ impl Runner {
                 end_group(child, Signal::SIGTERM);
                 return Err(failure);
             }
-            if reported.elapsed() > PROGRESS_EVERY {
+            if reported.elapsed() > PROGRESS_INTERVAL {
                 reported = Instant::now();
                 let output = output.lock().unwrap_or_else(PoisonError::into_inner);
                 let mut lines = output.lines().rev().map(str::trim);
@@ -157,7 +157,7 @@ impl Runner {
         reader: PipeReader,
         output: Arc<Mutex<String>>,
     ) -> Result<thread::JoinHandle<()>, Failure> {
-        let path = self.log_of(name);
+        let path = self.log_path(name);
         let mut file = File::create(&path).map_err(Failure::io(path.display().to_string()))?;
         let verbose = self.verbose;
         Ok(thread::spawn(move || {
@@ -179,13 +179,13 @@ impl Runner {
         }))
     }
 
-    fn log_of(&self, name: &str) -> PathBuf {
+    fn log_path(&self, name: &str) -> PathBuf {
         self.logs.join(format!("{}.log", name.replace(' ', "-")))
     }
 }
 
 /// A command that ended.
-pub struct Finished {
+pub struct FinishedCommand {
     /// What it printed on both streams.
     pub output: String,
     pub status: ExitStatus,
@@ -193,7 +193,7 @@ pub struct Finished {
     log: PathBuf,
 }
 
-impl Finished {
+impl FinishedCommand {
     /// What it printed, if it says that all is well.
     pub fn into_success(self) -> Result<String, Failure> {
         if self.status.success() {
@@ -220,7 +220,7 @@ fn end_group(child: &mut Child, signal: Signal) {
     }
 }
 
-fn show_end(output: &str) {
+fn print_tail(output: &str) {
     let lines: Vec<&str> = output.lines().collect();
     let hidden = lines.len().saturating_sub(SHOWN_LINES);
     if hidden > 0 {

@@ -7,10 +7,10 @@ use std::time::Instant;
 use clap::builder::PossibleValue;
 
 use crate::cargo::cargo;
-use crate::counts::Tests;
+use crate::counts::TestCounts;
 use crate::failure::Failure;
 use crate::run::Runner;
-use crate::summary::{Line, Verdict, seconds, table};
+use crate::summary::{StageResult, SummaryLine, seconds, table};
 use crate::tools::cargo_program::CARGO_DENY;
 use crate::workspace::Workspace;
 use crate::{faults, fuzz, inspector, tools, wasm};
@@ -19,7 +19,7 @@ struct Stage {
     name: &'static str,
     what: &'static str,
     quick: bool,
-    run: fn(&Context<'_>, &mut Option<Tests>) -> Result<(), Failure>,
+    run: fn(&Context<'_>, &mut Option<TestCounts>) -> Result<(), Failure>,
 }
 
 const STAGES: [Stage; 17] = [
@@ -152,7 +152,7 @@ pub fn run(workspace: &Workspace, runner: &Runner, quick: bool, only: &[String])
     let mut lines = Vec::new();
     for (index, stage) in stages.iter().enumerate() {
         if failed {
-            lines.push(Line::not_run(stage.name));
+            lines.push(SummaryLine::not_run(stage.name));
             continue;
         }
         eprintln!(
@@ -164,7 +164,7 @@ pub fn run(workspace: &Workspace, runner: &Runner, quick: bool, only: &[String])
         );
         let line = context.run(stage);
         eprintln!("      {}", seconds(line.time));
-        failed = matches!(line.result, Verdict::Failed);
+        failed = matches!(line.result, StageResult::Failed);
         lines.push(line);
     }
     println!("{}", table(&lines));
@@ -175,11 +175,11 @@ pub fn run(workspace: &Workspace, runner: &Runner, quick: bool, only: &[String])
     }
 }
 
-fn format(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {
+fn format(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failure> {
     context.cargo("format", &["fmt", "--all", "--check"])
 }
 
-fn clippy(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {
+fn clippy(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failure> {
     let scope = ["clippy", "--workspace", "--all-targets", "--all-features"];
     context.cargo(
         "clippy",
@@ -187,16 +187,16 @@ fn clippy(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {
     )
 }
 
-fn build(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {
+fn build(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failure> {
     context.cargo("build", &["build", "--workspace", "--bins"])
 }
 
-fn plain_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Failure> {
+fn plain_tests(context: &Context<'_>, tests: &mut Option<TestCounts>) -> Result<(), Failure> {
     let command = cargo(&["test", "--workspace", "--no-fail-fast"]);
     context.run_tests("tests", command, tests)
 }
 
-fn docs(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {
+fn docs(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failure> {
     let mut command = cargo(&[
         "doc",
         "--workspace",
@@ -209,7 +209,7 @@ fn docs(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {
     context.runner.run("docs", command).map(drop)
 }
 
-fn licences(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {
+fn licences(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failure> {
     let mut command = CARGO_DENY.command(context.runner)?;
     command.args(["--workspace", "check", "licenses", "bans", "sources"]);
     let output = context.runner.run("licences", command)?;
@@ -219,11 +219,11 @@ fn licences(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure>
     Ok(())
 }
 
-fn wasm_modules(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {
+fn wasm_modules(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failure> {
     wasm::build_all(context.workspace, context.runner, None)
 }
 
-fn alert_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Failure> {
+fn alert_tests(context: &Context<'_>, tests: &mut Option<TestCounts>) -> Result<(), Failure> {
     let mut command = cargo(&["test", "--package", "ack-ram-tests", "--test", "alerts"]);
     command.args(["--features", "promtool"]).env(
         "ACK_RAM_PROMTOOL",
@@ -232,7 +232,7 @@ fn alert_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), F
     context.run_tests("alerts", command, tests)
 }
 
-fn wasm_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Failure> {
+fn wasm_tests(context: &Context<'_>, tests: &mut Option<TestCounts>) -> Result<(), Failure> {
     let mut command = cargo(&["test", "--package", "ack-ram-tests", "--test", "wasm"]);
     command
         .args(["--features", "wasm"])
@@ -247,7 +247,7 @@ fn wasm_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Fa
     context.run_tests("wasmtime", command, tests)
 }
 
-fn browser_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Failure> {
+fn browser_tests(context: &Context<'_>, tests: &mut Option<TestCounts>) -> Result<(), Failure> {
     let Context { workspace, runner } = context;
     let page = inspector::dist(workspace);
     let module = wasm::CORE_WITH_CEL.path(workspace);
@@ -272,7 +272,7 @@ fn browser_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(),
     Ok(())
 }
 
-fn envoy_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Failure> {
+fn envoy_tests(context: &Context<'_>, tests: &mut Option<TestCounts>) -> Result<(), Failure> {
     let Context { workspace, runner } = context;
     let mut command = cargo(&["test", "--package", "ack-ram-tests", "--test", "envoy"]);
     command
@@ -282,12 +282,12 @@ fn envoy_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), F
         .args(["--", "--show-output"]);
     // What is older than the code would be tested in its place.
     wasm::build_for_tests(workspace, runner)?;
-    wasm::tell_of_filter(&mut command, workspace);
+    wasm::set_filter_variables(&mut command, workspace);
     build(context, &mut None)?;
     context.run_tests("envoy", command, tests)
 }
 
-fn nginx_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Failure> {
+fn nginx_tests(context: &Context<'_>, tests: &mut Option<TestCounts>) -> Result<(), Failure> {
     // The tests start the binaries that were built last.
     build(context, &mut None)?;
     let mut command = cargo(&["test", "--package", "ack-ram-tests", "--test", "ext_authz"]);
@@ -298,7 +298,7 @@ fn nginx_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), F
     context.run_tests("nginx", command, tests)
 }
 
-fn fuzz_targets(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {
+fn fuzz_targets(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failure> {
     fuzz::run(
         context.workspace,
         context.runner,
@@ -311,37 +311,37 @@ fn fuzz_targets(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Fail
     )
 }
 
-fn faults(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Failure> {
+fn faults(context: &Context<'_>, tests: &mut Option<TestCounts>) -> Result<(), Failure> {
     // The tests start the binaries that were built last.
     build(context, &mut None)?;
     let command = faults::matrix(context.runner)?;
     context.run_tests("faults", command, tests)?;
-    faults::tell_of_table(context.workspace, "faults");
+    faults::print_table_path(context.workspace, "faults");
     Ok(())
 }
 
-fn soak(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Failure> {
+fn soak(context: &Context<'_>, tests: &mut Option<TestCounts>) -> Result<(), Failure> {
     build(context, &mut None)?;
     let command = faults::soak(context.runner, faults::SHORT)?;
     context.run_tests("soak", command, tests)?;
-    faults::tell_of_table(context.workspace, "soak");
+    faults::print_table_path(context.workspace, "soak");
     Ok(())
 }
 
-fn cluster_tests(context: &Context<'_>, tests: &mut Option<Tests>) -> Result<(), Failure> {
+fn cluster_tests(context: &Context<'_>, tests: &mut Option<TestCounts>) -> Result<(), Failure> {
     let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
     command.args(["--features", "ack-ram-tests/cluster"]);
     for name in &context.workspace.cluster_tests {
         command.args(["--test", name]);
     }
-    tell_of_cluster(&mut command, context.runner)?;
+    set_cluster_variables(&mut command, context.runner)?;
     // The tests start the binaries that were built last.
     build(context, &mut None)?;
     context.run_tests("cluster", command, tests)
 }
 
 /// Tells tests where the programs of a cluster are, which are fetched or built first.
-pub fn tell_of_cluster(command: &mut Command, runner: &Runner) -> Result<(), Failure> {
+pub fn set_cluster_variables(command: &mut Command, runner: &Runner) -> Result<(), Failure> {
     command
         .env("ACK_RAM_ETCD", tools::etcd::find(runner)?)
         .env(
@@ -352,7 +352,7 @@ pub fn tell_of_cluster(command: &mut Command, runner: &Runner) -> Result<(), Fai
     Ok(())
 }
 
-fn quickstart(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failure> {
+fn quickstart(context: &Context<'_>, _: &mut Option<TestCounts>) -> Result<(), Failure> {
     let package = "--package=ack-ram-authenticator";
     context.cargo(
         "quickstart",
@@ -361,14 +361,14 @@ fn quickstart(context: &Context<'_>, _: &mut Option<Tests>) -> Result<(), Failur
 }
 
 impl Context<'_> {
-    fn run(&self, stage: &Stage) -> Line {
+    fn run(&self, stage: &Stage) -> SummaryLine {
         let start = Instant::now();
         let mut tests = None;
         let ended = (stage.run)(self, &mut tests);
         if let Err(failure) = &ended {
             eprintln!("error: {}: {failure}", stage.name);
         }
-        Line {
+        SummaryLine {
             stage: stage.name,
             result: ended.into(),
             time: start.elapsed(),
@@ -385,19 +385,21 @@ impl Context<'_> {
         &self,
         name: &str,
         mut command: Command,
-        tests: &mut Option<Tests>,
+        tests: &mut Option<TestCounts>,
     ) -> Result<(), Failure> {
         // Removed at the end also when the tests were interrupted and could not clean up.
         let scratch = tempfile::tempdir_in(self.runner.folder()).map_err(Failure::io("scratch"))?;
         command.env("TMPDIR", scratch.path());
         let run = self.runner.finish(name, command)?;
-        let counted = tests.insert(Tests::parse(&run.output));
+        let counted = tests.insert(TestCounts::parse(&run.output));
         run.into_success()?;
         let complaint = match counted {
-            Tests { empty, .. } if !empty.is_empty() => format!("no test in {}", empty.join(", ")),
-            Tests { skipped: 1.., .. } => format!("{} tests were left out", counted.skipped),
-            Tests { passed: 0, .. } => "no test ran".to_owned(),
-            Tests { .. } => return Ok(()),
+            TestCounts { empty, .. } if !empty.is_empty() => {
+                format!("no test in {}", empty.join(", "))
+            }
+            TestCounts { skipped: 1.., .. } => format!("{} tests were left out", counted.skipped),
+            TestCounts { passed: 0, .. } => "no test ran".to_owned(),
+            TestCounts { .. } => return Ok(()),
         };
         Err(Failure::Check(complaint))
     }

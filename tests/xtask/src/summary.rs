@@ -3,37 +3,37 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::counts::Tests;
+use crate::counts::TestCounts;
 use crate::failure::Failure;
 
 /// How a stage ended.
-pub enum Verdict {
+pub enum StageResult {
     Passed,
     Failed,
     NotRun,
 }
 
 /// One line of the summary.
-pub struct Line {
+pub struct SummaryLine {
     pub stage: &'static str,
-    pub result: Verdict,
+    pub result: StageResult,
     pub time: Duration,
-    pub tests: Option<Tests>,
+    pub tests: Option<TestCounts>,
 }
 
-impl Line {
+impl SummaryLine {
     /// A stage that an earlier failure kept from running.
     pub fn not_run(stage: &'static str) -> Self {
         Self {
             stage,
-            result: Verdict::NotRun,
+            result: StageResult::NotRun,
             time: Duration::ZERO,
             tests: None,
         }
     }
 }
 
-impl From<Result<(), Failure>> for Verdict {
+impl From<Result<(), Failure>> for StageResult {
     fn from(ended: Result<(), Failure>) -> Self {
         if ended.is_ok() {
             Self::Passed
@@ -44,14 +44,14 @@ impl From<Result<(), Failure>> for Verdict {
 }
 
 /// The table, and below it, alone on the last line, the number of tests.
-pub fn table(lines: &[Line]) -> String {
+pub fn table(lines: &[SummaryLine]) -> String {
     let mut text = String::from("\nstage        result    time        tests\n");
-    let mut total = Tests::default();
+    let mut total = TestCounts::default();
     for line in lines {
         let (result, time) = match line.result {
-            Verdict::Passed => ("ok", seconds(line.time)),
-            Verdict::Failed => ("FAILED", seconds(line.time)),
-            Verdict::NotRun => ("NOT RUN", String::new()),
+            StageResult::Passed => ("ok", seconds(line.time)),
+            StageResult::Failed => ("FAILED", seconds(line.time)),
+            StageResult::NotRun => ("NOT RUN", String::new()),
         };
         let mut row = format!("{:<12} {result:<9} {time:<11}", line.stage);
         if let Some(tests) = &line.tests {
@@ -77,29 +77,29 @@ pub fn seconds(time: Duration) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::{Line, Verdict, seconds, table};
-    use crate::counts::Tests;
+    use super::{StageResult, SummaryLine, seconds, table};
+    use crate::counts::TestCounts;
 
     #[test]
-    fn the_table_counts_and_names_what_did_not_run() {
+    fn table_counts_tests_and_names_skipped_stages() {
         let tests = |passed, failed| {
-            Some(Tests {
+            Some(TestCounts {
                 passed,
                 failed,
-                ..Tests::default()
+                ..TestCounts::default()
             })
         };
-        let line = |stage, result, tests| Line {
+        let line = |stage, result, tests| SummaryLine {
             stage,
             result,
             time: Duration::from_millis(1500),
             tests,
         };
         let lines = [
-            line("format", Verdict::Passed, None),
-            line("tests", Verdict::Passed, tests(7, 0)),
-            line("cluster", Verdict::Failed, tests(1, 2)),
-            line("quickstart", Verdict::NotRun, None),
+            line("format", StageResult::Passed, None),
+            line("tests", StageResult::Passed, tests(7, 0)),
+            line("cluster", StageResult::Failed, tests(1, 2)),
+            line("quickstart", StageResult::NotRun, None),
         ];
         let expected = "
 stage        result    time        tests
@@ -113,7 +113,7 @@ quickstart   NOT RUN
     }
 
     #[test]
-    fn times() {
+    fn seconds_are_formatted() {
         for (millis, expected) in [(0, "0.0 s"), (59_400, "59.4 s"), (125_000, "2 m 05 s")] {
             assert_eq!(seconds(Duration::from_millis(millis)), expected);
         }

@@ -199,7 +199,7 @@ pub fn build_for_tests(workspace: &Workspace, runner: &Runner) -> Result<(), Fai
 }
 
 /// Tells `command` where the filter's modules are.
-pub fn tell_of_filter(command: &mut Command, workspace: &Workspace) {
+pub fn set_filter_variables(command: &mut Command, workspace: &Workspace) {
     for (variable, module) in [
         ("ACK_RAM_ENVOY_WASM", ENVOY_WITH_CEL),
         ("ACK_RAM_ENVOY_WASM_WITHOUT_CEL", ENVOY),
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_module_imports_what_it_may() {
+    fn module_imports_only_allowed_functions() {
         check_module(b"", &[], None);
         // Type section: one function without arguments; import section: `env.now` of that type.
         let imports = b"\x01\x04\x01\x60\0\0\x02\x0b\x01\x03env\x03now\0\0";

@@ -1,10 +1,12 @@
 //! The decision as a plain WebAssembly module: bytes in, bytes out, no imports.
 //!
-//! A host writes a [`Login`] as JSON into memory from `alloc`, calls `run` and reads the [`Outcome`]. The module has no
+//! A host writes a [`Login`] as JSON into memory from `alloc`, calls `run` and reads the [`LoginOutput`]. The module has no
 //! clock and no network: the host says what time it is and what STS answered. The same function runs natively, which
 //! is how the tests compare the two.
 
 mod abi;
 mod login;
 
-pub use login::{BackendInput, Login, MappingInput, Outcome, Reply, Request, ValidationInput, run};
+pub use login::{
+    BackendInput, Login, LoginOutput, MappingInput, Reply, StsCall, ValidationInput, run,
+};

@@ -1,4 +1,4 @@
-//! One login from beginning to end, with all that a host would say.
+//! Runs one login from start to end, with the inputs that a host would give.
 
 use std::collections::BTreeSet;
 
@@ -6,17 +6,17 @@ use ack_ram_core::arn::AccountId;
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::decision::{Decision, Explanation, Stage};
 use ack_ram_core::login::{Step, begin};
-use ack_ram_core::policy::Policy;
+use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::review::{self, ReviewVersion};
 use ack_ram_core::rules::{
-    Age, Backend, BackendRules, Globs, Mapping, ReservedPrefixes, Rule, RuleSet, SessionArns,
-    Source, Validation,
+    Backend, BackendRules, Mapping, Precedence, ReservedPrefixes, Rule, RuleSet, SessionArnMode,
+    Source, Validation, WildcardMode,
 };
 use ack_ram_core::sts::StsReply;
 use ack_ram_core::time::UnixTime;
 use serde::{Deserialize, Serialize};
 
-/// A login, and all that surrounds it.
+/// A login and its environment.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Login {
@@ -26,18 +26,18 @@ pub struct Login {
     pub cluster_id: String,
     /// The time, `YYYY-MM-DDTHH:MM:SSZ`.
     pub now: String,
-    /// What STS answers; without it, the run ends at the request.
+    /// The reply of STS; without it, the run ends at the request.
     pub sts: Option<Reply>,
-    /// The backends, in the order in which they answer.
+    /// The backends, in order of precedence.
     #[serde(default)]
     pub backends: Vec<BackendInput>,
-    /// Accounts of which nothing is told.
+    /// Accounts whose identities are not reported.
     #[serde(default)]
     pub scrubbed_accounts: Vec<String>,
-    /// What every user must meet.
+    /// The validations that every user must pass.
     #[serde(default)]
     pub user_validation_rules: Vec<ValidationInput>,
-    /// Whether tokens v1 are taken.
+    /// Whether tokens v1 are accepted.
     #[serde(default)]
     pub accept_token_v1: bool,
     /// Query keys that a token v2 may sign beside the cluster id.
@@ -51,16 +51,16 @@ pub struct Login {
 pub struct BackendInput {
     /// Its name, as in `server.backendMode`.
     pub backend: Backend,
-    /// Its mappings, the older first.
+    /// Its mappings, in order of precedence.
     #[serde(default)]
     pub mappings: Vec<MappingInput>,
     /// Its `mapAccounts`.
     #[serde(default)]
     pub accounts: Vec<String>,
-    /// What its usernames may not start with.
+    /// The prefixes that its usernames may not have.
     #[serde(default)]
     pub reserved_usernames: Vec<Box<str>>,
-    /// What its groups may not start with.
+    /// The prefixes that its groups may not have.
     #[serde(default)]
     pub reserved_groups: Vec<Box<str>>,
 }
@@ -71,11 +71,11 @@ pub struct BackendInput {
 pub struct ValidationInput {
     /// A CEL expression over `identity` and `user`.
     pub expression: String,
-    /// What somebody is told whom it refuses.
+    /// The message to a user that the validation refuses.
     pub message: String,
 }
 
-/// What STS answers.
+/// The reply of STS.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum Reply {
@@ -96,16 +96,16 @@ pub enum Reply {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct MappingInput {
-    /// Whom it maps: an ARN, with wildcards where `globs` is set.
+    /// The subject: an ARN, with wildcards where `globs` is set.
     pub arn: String,
     /// Whether `arn` may have wildcards.
     pub globs: bool,
-    /// Whom it maps: a pattern.
+    /// The subject: a pattern.
     pub arn_pattern: Option<String>,
-    /// Whom it maps: a user.
+    /// The subject: a user.
     #[serde(rename = "userID")]
     pub user_id: Option<String>,
-    /// Whom it maps: a role.
+    /// The subject: a role.
     #[serde(rename = "roleID")]
     pub role_id: Option<String>,
     /// A condition in CEL.
@@ -123,15 +123,15 @@ pub struct MappingInput {
     pub groups_expression_may_add: Vec<String>,
 }
 
-/// What became of a login.
+/// The result of a login.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase", untagged)]
-pub enum Outcome {
+pub enum LoginOutput {
     /// The call that a host would send to STS.
-    Request(Request),
+    Request(StsCall),
     /// A decision.
     Decision {
-        /// Its stable name.
+        /// The result code.
         code: &'static str,
         /// The stages that the login passed.
         passed: &'static [Stage],
@@ -139,7 +139,7 @@ pub enum Outcome {
         status: u16,
         /// The answer's body.
         answer: String,
-        /// How it came about.
+        /// The explanation of the decision.
         explanation: Box<Explanation>,
     },
     /// The input was not a [`Login`].
@@ -149,42 +149,42 @@ pub enum Outcome {
     },
 }
 
-/// A call to STS, without what is the caller's secret.
+/// A call to STS, without the secrets of the caller.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Request {
+pub struct StsCall {
     /// The method.
     pub method: &'static str,
     /// The names of the headers.
     pub headers: Vec<&'static str>,
 }
 
-/// Reads a [`Login`] as JSON and answers an [`Outcome`] as JSON. No input panics.
+/// Parses a [`Login`] from JSON, runs it, and returns a [`LoginOutput`] as JSON. No input panics.
 #[must_use]
 pub fn run(input: &[u8]) -> Vec<u8> {
-    let outcome = serde_json::from_slice::<Login>(input)
+    let output = serde_json::from_slice::<Login>(input)
         .map_err(|error| format!("the input is not a login: {error}"))
-        .and_then(|login| play(&login))
-        .unwrap_or_else(|error| Outcome::Error { error });
-    serde_json::to_vec(&outcome).unwrap_or_default()
+        .and_then(|login| run_login(&login))
+        .unwrap_or_else(|error| LoginOutput::Error { error });
+    serde_json::to_vec(&output).unwrap_or_default()
 }
 
-fn play(login: &Login) -> Result<Outcome, String> {
+fn run_login(login: &Login) -> Result<LoginOutput, String> {
     let cluster_id =
         ClusterId::parse(&login.cluster_id).ok_or("`clusterId` is not a cluster id")?;
     let now = UnixTime::parse(&login.now).ok_or("`now` is not `YYYY-MM-DDTHH:MM:SSZ`")?;
-    let policy = Policy {
+    let policy = TokenPolicy {
         accept_v1: login.accept_token_v1,
         extra_query_keys: login.extra_query_keys.clone(),
-        ..Policy::new(cluster_id)
+        ..TokenPolicy::new(cluster_id)
     };
     let awaiting = match begin(&login.token, &policy, now) {
-        Step::Done(decision) => return Ok(outcome(decision)),
-        Step::Send(awaiting) => awaiting,
+        Step::Decided(decision) => return Ok(decision_output(decision)),
+        Step::CallSts(awaiting) => awaiting,
     };
     let Some(reply) = &login.sts else {
         let request = awaiting.request();
-        return Ok(Outcome::Request(Request {
+        return Ok(LoginOutput::Request(StsCall {
             method: request.method(),
             headers: request.headers().map(|(name, _)| name).collect(),
         }));
@@ -199,15 +199,18 @@ fn play(login: &Login) -> Result<Outcome, String> {
     };
     let fingerprint = awaiting.fingerprint();
     let decision = match awaiting.resume(reply, now) {
-        Ok(who) => rules(login)?.decide(&who),
+        Ok(verified) => build_rule_set(login)?.decide(&verified),
         Err(error) => Decision::from_sts_error(fingerprint, error),
     };
-    Ok(outcome(decision))
+    Ok(decision_output(decision))
 }
 
-fn rules(login: &Login) -> Result<RuleSet, String> {
-    let backends = login.backends.iter().map(backend);
-    let scrubbed = login.scrubbed_accounts.iter().map(|text| account(text));
+fn build_rule_set(login: &Login) -> Result<RuleSet, String> {
+    let backends = login.backends.iter().map(build_backend_rules);
+    let scrubbed = login
+        .scrubbed_accounts
+        .iter()
+        .map(|text| parse_account(text));
     let validations = login.user_validation_rules.iter().map(|validation| {
         Validation::compile(&validation.expression, &validation.message)
             .map_err(|error| format!("a validation was refused: {error}"))
@@ -219,35 +222,35 @@ fn rules(login: &Login) -> Result<RuleSet, String> {
     Ok(rules.with_validations(validations.collect::<Result<_, _>>()?))
 }
 
-fn backend(input: &BackendInput) -> Result<BackendRules, String> {
+fn build_backend_rules(input: &BackendInput) -> Result<BackendRules, String> {
     let mut rules = BackendRules::new(input.backend).with_reserved(ReservedPrefixes {
         usernames: input.reserved_usernames.clone(),
         groups: input.reserved_groups.clone(),
     });
-    for (place, mapping) in input.mappings.iter().enumerate() {
-        let position = format!("mappings[{place}]");
-        let rule = Rule::compile(mapping_at(mapping, input.backend, &position, place))
+    for (index, mapping) in input.mappings.iter().enumerate() {
+        let position = format!("mappings[{index}]");
+        let rule = Rule::compile(build_mapping(mapping, input.backend, &position, index))
             .map_err(|error| format!("`{position}` was refused: {error}"))?;
         rules.apply(rule);
     }
     for text in &input.accounts {
-        rules.apply_account(account(text)?);
+        rules.apply_account(parse_account(text)?);
     }
     Ok(rules)
 }
 
-fn mapping_at(input: &MappingInput, backend: Backend, position: &str, place: usize) -> Mapping {
+fn build_mapping(input: &MappingInput, backend: Backend, position: &str, index: usize) -> Mapping {
     Mapping {
         source: Source {
             backend,
             position: position.to_owned(),
         },
-        age: Age::Place(place),
+        precedence: Precedence::ListIndex(index),
         arn: input.arn.clone(),
-        globs: if input.globs {
-            Globs::Wildcards
+        wildcards: if input.globs {
+            WildcardMode::Enabled
         } else {
-            Globs::Literal
+            WildcardMode::Disabled
         },
         arn_pattern: input.arn_pattern.clone(),
         user_id: input.user_id.clone(),
@@ -258,21 +261,21 @@ fn mapping_at(input: &MappingInput, backend: Backend, position: &str, place: usi
         groups: input.groups.clone(),
         groups_expression: input.groups_expression.clone(),
         groups_expression_may_add: input.groups_expression_may_add.clone(),
-        session_arns: SessionArns::Refused,
+        session_arn_mode: SessionArnMode::Refused,
     }
 }
 
-fn account(text: &str) -> Result<AccountId, String> {
+fn parse_account(text: &str) -> Result<AccountId, String> {
     AccountId::parse(text).ok_or_else(|| "an account is digits".to_owned())
 }
 
-fn outcome(decision: Decision) -> Outcome {
-    let answer = review::answer(ReviewVersion::V1, &decision);
-    Outcome::Decision {
+fn decision_output(decision: Decision) -> LoginOutput {
+    let reply = review::render_decision(ReviewVersion::V1, &decision);
+    LoginOutput::Decision {
         code: decision.code(),
-        passed: decision.outcome.passed(),
-        status: answer.status,
-        answer: String::from_utf8_lossy(&answer.body).into_owned(),
+        passed: decision.outcome.passed_stages(),
+        status: reply.status,
+        answer: String::from_utf8_lossy(&reply.body).into_owned(),
         explanation: Box::new(decision.explanation),
     }
 }

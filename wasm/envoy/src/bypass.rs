@@ -4,8 +4,8 @@
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bypass {
     exact: Vec<String>,
-    /// Each ends in `/`.
-    below: Vec<String>,
+    /// Folders, each ending in `/`: all paths below need no login.
+    folders: Vec<String>,
 }
 
 impl Bypass {
@@ -19,12 +19,15 @@ impl Bypass {
             let (path, list) = match entry.strip_suffix('*') {
                 // Below `/` is everything: nobody would need a login.
                 Some(folder) if folder.ends_with('/') && folder != "/" => {
-                    (folder, &mut bypass.below)
+                    (folder, &mut bypass.folders)
                 }
                 Some(_) => return Err(entry),
                 None => (&**entry, &mut bypass.exact),
             };
-            if !path.starts_with('/') || path.contains(['?', '#', '*', ' ']) || !is_plain(path) {
+            if !path.starts_with('/')
+                || path.contains(['?', '#', '*', ' '])
+                || !is_unambiguous(path)
+            {
                 return Err(entry);
             }
             list.push(path.to_owned());
@@ -32,17 +35,20 @@ impl Bypass {
         Ok(bypass)
     }
 
-    /// Whether a request for `path` needs no login. One that another server might read as another path always does.
-    pub(crate) fn lets_pass(&self, path: &str) -> bool {
+    /// Returns whether a request for `path` needs no login. A path that servers might read differently always needs one.
+    pub(crate) fn allows(&self, path: &str) -> bool {
         let is_listed = self.exact.iter().any(|exact| exact == path)
-            || self.below.iter().any(|folder| path.starts_with(&**folder));
-        is_listed && is_plain(path)
+            || self
+                .folders
+                .iter()
+                .any(|folder| path.starts_with(&**folder));
+        is_listed && is_unambiguous(path)
     }
 }
 
-/// Whether all servers read `path` alike: no escapes of dots, slashes and the like, no `.` and `..`, no empty segment, no
+/// Returns whether all servers read `path` alike: no escapes of dots, slashes and the like, no `.` and `..`, no empty segment, no
 /// parameters, no backslash.
-fn is_plain(path: &str) -> bool {
+fn is_unambiguous(path: &str) -> bool {
     let is_visible = path.bytes().all(|byte| byte.is_ascii_graphic());
     let segments = path.strip_prefix('/').unwrap_or(path);
     let is_segment = |segment: &str| !matches!(segment, "." | "..");
@@ -57,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_slips_past_the_login() {
+    fn ambiguous_path_is_not_bypassed() {
         let entries = ["/healthz", "/public/*", "/a/b/"].map(str::to_owned);
         let bypass = Bypass::new(&entries).unwrap();
         for (path, passes) in [
@@ -90,13 +96,13 @@ mod tests {
             ("", false),
             ("/", false),
         ] {
-            assert_eq!(bypass.lets_pass(path), passes, "{path}");
+            assert_eq!(bypass.allows(path), passes, "{path}");
         }
-        assert!(!Bypass::default().lets_pass("/healthz"));
+        assert!(!Bypass::default().allows("/healthz"));
     }
 
     #[test]
-    fn entries_are_paths_or_folders() {
+    fn entry_that_is_no_path_or_folder_is_refused() {
         for entry in [
             "", "healthz", "/a*", "*", "/*b", "/a/../*", "/a?b", "/a//b", "/a%20b", "/a;b", "/a b",
             "/a/*/b", "/*",

@@ -1,4 +1,4 @@
-//! Who made a token, for as long as that may be repeated.
+//! The identity cache: verified identities by token, until they expire.
 //!
 //! Each worker has its own, and each configuration: what other modules could write is no place for a verified identity.
 //! It never holds what somebody may do: rules are applied to each hit anew.
@@ -13,51 +13,57 @@ use quick_cache::unsync::Cache;
 use crate::config::CacheSettings;
 
 pub(crate) struct IdentityCache {
-    /// `None` when nothing is to be remembered.
-    entries: Option<Cache<Fingerprint, Entry>>,
-    life_seconds: i64,
+    /// `None` when the cache is disabled.
+    entries: Option<Cache<Fingerprint, CachedIdentity>>,
+    ttl_seconds: i64,
 }
 
 #[derive(Clone)]
-struct Entry {
-    who: Rc<VerifiedIdentity>,
-    until: UnixTime,
+struct CachedIdentity {
+    identity: Rc<VerifiedIdentity>,
+    expires_at: UnixTime,
 }
 
 impl IdentityCache {
     pub(crate) fn new(settings: CacheSettings) -> Self {
         Self {
             entries: (settings.size > 0).then(|| Cache::new(settings.size)),
-            life_seconds: i64::from(settings.life_seconds),
+            ttl_seconds: i64::from(settings.ttl_seconds),
         }
     }
 
-    /// Who made the token, if that is known at the time `now`.
-    pub(crate) fn look_up(
+    /// Returns the cached identity of the token, unless it has expired at the time `now`.
+    pub(crate) fn get(
         &mut self,
         token: Fingerprint,
         now: UnixTime,
     ) -> Option<Rc<VerifiedIdentity>> {
         let entries = self.entries.as_mut()?;
         let entry = entries.get(&token)?;
-        if now < entry.until {
-            return Some(Rc::clone(&entry.who));
+        if now < entry.expires_at {
+            return Some(Rc::clone(&entry.identity));
         }
         entries.remove(&token);
         None
     }
 
-    /// Remembers who made a token, never past the token's own end.
-    pub(crate) fn keep(&mut self, who: Rc<VerifiedIdentity>, now: UnixTime) {
-        let until = who.expires().min(now.plus_seconds(self.life_seconds));
+    /// Caches an identity, never past the token's own expiry.
+    pub(crate) fn insert(&mut self, identity: Rc<VerifiedIdentity>, now: UnixTime) {
+        let expires_at = identity.expires().min(now.plus_seconds(self.ttl_seconds));
         if let Some(entries) = &mut self.entries
-            && now < until
+            && now < expires_at
         {
-            entries.insert(who.fingerprint(), Entry { who, until });
+            entries.insert(
+                identity.fingerprint(),
+                CachedIdentity {
+                    identity,
+                    expires_at,
+                },
+            );
         }
     }
 
-    /// How many identities are known.
+    /// Returns the number of cached identities.
     pub(crate) fn len(&self) -> usize {
         self.entries.as_ref().map_or(0, Cache::len)
     }

@@ -10,37 +10,37 @@ use std::time::Duration;
 
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::gateway::{Gateway, IdentityHeaders, TokenHeader};
-use ack_ram_core::json::{self, JsonError, Value};
-use ack_ram_core::policy::Policy;
+use ack_ram_core::json::{self, JsonError, JsonValue};
+use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::rules::RuleSet;
 
 use crate::bypass::Bypass;
-use document::Document;
-use members::Read as _;
+use document::ConfigDocument;
+use members::FromValue as _;
 
 /// STS's answers are below a kilobyte.
-pub const MAX_ANSWER_BYTES: usize = 64 * 1024;
+pub const MAX_REPLY_BYTES: usize = 64 * 1024;
 
 /// A configuration that can be applied.
 #[derive(Debug)]
 pub struct Settings {
-    pub(crate) policy: Policy,
+    pub(crate) policy: TokenPolicy,
     pub(crate) rules: RuleSet,
     pub(crate) gateway: Gateway,
     pub(crate) token: TokenSettings,
     pub(crate) sts: StsSettings,
     pub(crate) cache: CacheSettings,
     pub(crate) bypass: Bypass,
-    pub(crate) lets_preflights_pass: bool,
+    pub(crate) allows_preflights: bool,
     pub(crate) log_level: LogLevel,
 }
 
-/// Where tokens are, and what becomes of them.
+/// The header that carries tokens, and whether services get it.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenSettings {
     pub(crate) header: TokenHeader,
-    /// Whether services get it, too.
-    pub(crate) is_kept: bool,
+    /// Whether the header is forwarded to services.
+    pub(crate) is_forwarded: bool,
 }
 
 /// How STS is asked.
@@ -59,13 +59,13 @@ pub(crate) struct StsSettings {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CacheSettings {
     pub(crate) size: usize,
-    pub(crate) life_seconds: u32,
+    pub(crate) ttl_seconds: u32,
 }
 
 /// What is logged: this, and what is worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
-    /// What cannot be told, and why.
+    /// Logins whose result is unknown, and why.
     Error,
     /// Logins that are denied, too.
     Warn,
@@ -100,8 +100,8 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// The value at `key` cannot be used.
-fn bad(key: impl Into<String>, reason: impl fmt::Display) -> ConfigError {
+/// Builds the error for an invalid value at `key`.
+fn invalid_value(key: impl Into<String>, reason: impl fmt::Display) -> ConfigError {
     ConfigError::Value {
         key: key.into(),
         reason: reason.to_string(),
@@ -115,9 +115,9 @@ impl Settings {
     /// Says what is wrong with it, and where.
     pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
         let object = json::parse_object(json).map_err(ConfigError::Json)?;
-        let document = Document::read(&Value::Object(object), "")?;
+        let document = ConfigDocument::from_value(&JsonValue::Object(object), "")?;
         let cluster_id = ClusterId::parse(&document.cluster_id).ok_or_else(|| {
-            bad(
+            invalid_value(
                 "clusterID",
                 "is no cluster id; write the one that tokens are signed for",
             )
@@ -129,11 +129,11 @@ impl Settings {
             sts: sts(&document)?,
             cache: cache(&document)?,
             bypass: bypass(&document)?,
-            lets_preflights_pass: document.allow_preflight,
+            allows_preflights: document.allow_preflight,
             log_level: document.log_level,
-            policy: Policy {
+            policy: TokenPolicy {
                 max_token_bytes: within("maxTokenBytes", document.max_token_bytes, 1_024, 49_152)?,
-                ..Policy::new(cluster_id)
+                ..TokenPolicy::new(cluster_id)
             },
         })
     }
@@ -145,7 +145,7 @@ impl Settings {
     }
 }
 
-fn gateway(document: &Document) -> Result<Gateway, ConfigError> {
+fn gateway(document: &ConfigDocument) -> Result<Gateway, ConfigError> {
     let names = &document.upstream;
     let headers = IdentityHeaders::new(
         &names.user_header,
@@ -154,20 +154,20 @@ fn gateway(document: &Document) -> Result<Gateway, ConfigError> {
         &names.extra_header_prefix,
     )
     .map_err(|error| {
-        bad(
+        invalid_value(
             "upstream",
             format_args!("names a header that cannot be: {error}"),
         )
     })?;
-    if headers.is_ours(&document.token.header) {
-        return Err(bad(
+    if headers.is_identity_header(&document.token.header) {
+        return Err(invalid_value(
             "token.header",
             "is one of the headers that tell services who comes; take another",
         ));
     }
     for group in &document.required_groups {
         if group.trim() != group || group.is_empty() {
-            return Err(bad(
+            return Err(invalid_value(
                 "requiredGroups",
                 "has a group that is empty, or starts or ends with space",
             ));
@@ -179,18 +179,18 @@ fn gateway(document: &Document) -> Result<Gateway, ConfigError> {
     })
 }
 
-fn token(document: &Document) -> Result<TokenSettings, ConfigError> {
-    let header =
-        TokenHeader::new(&document.token.header).map_err(|error| bad("token.header", error))?;
+fn token(document: &ConfigDocument) -> Result<TokenSettings, ConfigError> {
+    let header = TokenHeader::new(&document.token.header)
+        .map_err(|error| invalid_value("token.header", error))?;
     Ok(TokenSettings {
         header,
-        is_kept: document.token.keep,
+        is_forwarded: document.token.keep,
     })
 }
 
-fn bypass(document: &Document) -> Result<Bypass, ConfigError> {
+fn bypass(document: &ConfigDocument) -> Result<Bypass, ConfigError> {
     Bypass::new(&document.bypass).map_err(|entry| {
-        bad(
+        invalid_value(
             "bypass",
             format_args!(
                 "has `{}`; write paths that need no login, such as `/healthz`, or `/public/*` for all that is below",
@@ -200,17 +200,17 @@ fn bypass(document: &Document) -> Result<Bypass, ConfigError> {
     })
 }
 
-fn sts(document: &Document) -> Result<StsSettings, ConfigError> {
+fn sts(document: &ConfigDocument) -> Result<StsSettings, ConfigError> {
     let sts = &document.sts;
     if sts.cluster.is_empty() {
-        return Err(bad(
+        return Err(invalid_value(
             "sts.cluster",
             "is empty; write the name of Envoy's cluster for STS",
         ));
     }
     let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-:".contains(&byte);
     if sts.authority.is_empty() || !sts.authority.bytes().all(is_host) {
-        return Err(bad(
+        return Err(invalid_value(
             "sts.authority",
             "is no host; write one such as `sts.aliyuncs.com`",
         ));
@@ -230,11 +230,11 @@ fn sts(document: &Document) -> Result<StsSettings, ConfigError> {
     })
 }
 
-fn cache(document: &Document) -> Result<CacheSettings, ConfigError> {
+fn cache(document: &ConfigDocument) -> Result<CacheSettings, ConfigError> {
     Ok(CacheSettings {
         size: within("cache.size", document.cache.size, 0, 1_000_000)?,
         // STS takes no token for longer.
-        life_seconds: within("cache.ttlSeconds", document.cache.ttl_seconds, 1, 900)?,
+        ttl_seconds: within("cache.ttlSeconds", document.cache.ttl_seconds, 1, 900)?,
     })
 }
 
@@ -245,7 +245,7 @@ fn within<N: PartialOrd + fmt::Display>(
     most: N,
 ) -> Result<N, ConfigError> {
     if number < least || number > most {
-        return Err(bad(
+        return Err(invalid_value(
             key,
             format_args!("is {number}; write a number, {least} to {most}"),
         ));

@@ -1,4 +1,4 @@
-//! The only part that speaks to Envoy. It does what a [`Worker`] says.
+//! The only module that calls Envoy. It performs the actions of a [`Worker`].
 //!
 //! The SDK's traits panic where Envoy says no, and so do some of its calls, where Envoy would have to be broken. A panic
 //! traps: Envoy then fails the request, and every other of this worker until the module is loaded anew; no request goes
@@ -21,7 +21,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::types::{GrpcStatusCode, LogLevel as HostLevel, MapType, Status};
 
 use crate::config::LogLevel;
-use crate::worker::{Entry, Then, Told, Worker};
+use crate::worker::{AdmittedRequest, LogEntry, RequestAction, Worker};
 use stats::Stats;
 
 proxy_wasm::main! {{
@@ -33,9 +33,9 @@ proxy_wasm::main! {{
     proxy_wasm::set_root_context(|id| Box::new(root::Root::new(id)));
 }}
 
-/// What the contexts of one worker share.
+/// The state that the contexts of one worker share.
 #[derive(Default)]
-struct Shared {
+struct SharedState {
     /// `None` until the configuration has been read.
     worker: RefCell<Option<Worker>>,
     queue: Cell<Option<u32>>,
@@ -44,35 +44,35 @@ struct Shared {
     traps: RefCell<Option<String>>,
 }
 
-impl Shared {
-    /// What `ask` gets from the worker; `None` when there is none, or when it is being asked already.
-    fn with<T>(&self, ask: impl FnOnce(&mut Worker) -> T) -> Option<T> {
+impl SharedState {
+    /// Runs `operation` on the worker; `None` when there is no worker, or it is borrowed already.
+    fn with_worker<T>(&self, operation: impl FnOnce(&mut Worker) -> T) -> Option<T> {
         let mut worker = self.worker.try_borrow_mut().ok()?;
-        worker.as_mut().map(ask)
+        worker.as_mut().map(operation)
     }
 
-    fn tell(&self, told: &Told) {
+    fn record(&self, log_entry: &LogEntry) {
         if let Some(stats) = &*self.stats.borrow() {
-            stats.count(told.result);
+            stats.count(log_entry.result);
         }
-        self.log(told.level, &told.line);
+        self.log(log_entry.level, &log_entry.line);
     }
 
     fn log(&self, level: LogLevel, line: &str) {
-        let wanted = self.with(|worker| worker.log_level());
+        let wanted = self.with_worker(|worker| worker.log_level());
         if wanted.is_none_or(|wanted| level <= wanted) {
             log(level, line);
         }
     }
 
-    /// Does what `then` says to the stream whose headers Envoy's calls are about now. Whether it may go on.
-    fn perform(&self, then: Then, is_grpc: bool) -> bool {
-        match then {
-            Then::Bypass => true,
-            Then::Wait => false,
-            Then::Enter(entry) => {
-                self.tell(&entry.told);
-                match enter(&entry) {
+    /// Performs `action` on the stream of Envoy's effective context. Returns whether the stream may continue.
+    fn perform(&self, action: RequestAction, is_grpc: bool) -> bool {
+        match action {
+            RequestAction::Bypass => true,
+            RequestAction::Wait => false,
+            RequestAction::Admit(admitted) => {
+                self.record(&admitted.log_entry);
+                match admit(&admitted) {
                     Ok(()) => true,
                     Err(_) => {
                         refuse(
@@ -85,8 +85,8 @@ impl Shared {
                     }
                 }
             }
-            Then::Refuse(refusal, told) => {
-                self.tell(&told);
+            RequestAction::Refuse(refusal, log_entry) => {
+                self.record(&log_entry);
                 refuse(&refusal, is_grpc);
                 false
             }
@@ -96,7 +96,7 @@ impl Shared {
 
 /// What tests of traps need; nothing of it is in what ships.
 #[cfg(feature = "traps")]
-impl Shared {
+impl SharedState {
     /// Traps if a request has asked for that here.
     fn trap(&self, place: &str) {
         let is_wanted = self.traps.borrow().as_deref() == Some(place);
@@ -110,12 +110,12 @@ impl Shared {
     }
 }
 
-fn enter(entry: &Entry) -> Result<(), Status> {
-    for (name, value) in &entry.headers {
+fn admit(admitted: &AdmittedRequest) -> Result<(), Status> {
+    for (name, value) in &admitted.headers {
         hostcalls::add_map_value(MapType::HttpRequestHeaders, name, value)?;
     }
     // For access logs and for filters that come after: Envoy calls it `wasm.ack_ram.user`.
-    hostcalls::set_property(vec!["ack_ram.user"], Some(entry.username.as_bytes()))
+    hostcalls::set_property(vec!["ack_ram.user"], Some(admitted.username.as_bytes()))
 }
 
 fn refuse(refusal: &Refusal, is_grpc: bool) {
@@ -157,4 +157,4 @@ fn log(level: LogLevel, line: &str) {
     let _ = hostcalls::log(level, line);
 }
 
-type Handle = Rc<Shared>;
+type SharedHandle = Rc<SharedState>;

@@ -1,8 +1,7 @@
 //! Logins inside Envoy: any service behind it takes the tokens of the cluster.
 //!
-//! What happens to a request is decided here without knowing Envoy: a [`Worker`] is told of requests, of answers of STS
-//! and of streams that are gone, and says what to do. Only the module `host`, which is there for WebAssembly alone, speaks
-//! to Envoy, and does as it is told.
+//! A [`Worker`] decides without knowing Envoy: it receives requests, STS's replies and closed streams, and returns actions.
+//! Only the module `host`, which exists for WebAssembly alone, calls Envoy and performs these actions.
 //!
 //! ```text
 //! request --Worker::arrived--> Arrival { remove, then: Enter | Bypass | Refuse | Wait }
@@ -12,7 +11,7 @@
 mod bypass;
 mod cache;
 pub mod config;
-mod flights;
+mod pending_calls;
 pub mod request;
 pub mod worker;
 

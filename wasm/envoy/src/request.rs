@@ -1,21 +1,21 @@
-//! What of a request matters to a login.
+//! The parts of a request that matter to a login.
 
 use ack_ram_core::gateway::is_preflight;
 
-/// The headers of a request as Envoy has them: names in lower case, pseudo-headers among them.
+/// The headers of a request as Envoy gives them: names in lower case, with pseudo-headers.
 #[derive(Clone, Copy, Debug)]
-pub struct Head<'a>(pub &'a [(String, Vec<u8>)]);
+pub struct RequestHeaders<'a>(pub &'a [(String, Vec<u8>)]);
 
-impl<'a> Head<'a> {
-    /// All values of the header `name`, which is in lower case.
-    pub fn all(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+impl<'a> RequestHeaders<'a> {
+    /// Returns all values of the header `name`, which is in lower case.
+    pub fn values(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.0
             .iter()
             .filter(move |(other, _)| other == name)
             .map(|(_, value)| value.as_slice())
     }
 
-    /// The names of all headers.
+    /// Returns the names of all headers.
     pub fn names(self) -> impl Iterator<Item = &'a str> {
         self.0.iter().map(|(name, _)| name.as_str())
     }
@@ -23,7 +23,7 @@ impl<'a> Head<'a> {
     /// The path without the query; empty when it is no text.
     #[must_use]
     pub fn path(self) -> &'a str {
-        let target = self.text(":path").unwrap_or_default();
+        let target = self.single_text(":path").unwrap_or_default();
         target.split('?').next().unwrap_or_default()
     }
 
@@ -31,7 +31,7 @@ impl<'a> Head<'a> {
     /// plain 200.
     #[must_use]
     pub fn is_grpc(self) -> bool {
-        self.text("content-type")
+        self.single_text("content-type")
             .and_then(|kind| kind.strip_prefix("application/grpc"))
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('+'))
     }
@@ -41,21 +41,21 @@ impl<'a> Head<'a> {
     pub fn is_preflight(self) -> bool {
         let headers = self.0.iter();
         let headers = headers.map(|(name, value)| (name.as_str(), value.as_slice()));
-        is_preflight(self.text(":method"), headers)
+        is_preflight(self.single_text(":method"), headers)
     }
 
-    /// The names in `Connection`: headers that end here (RFC 9110, 7.6.1). Envoy removes them, except where it passes an
-    /// upgrade on; there, the next server does.
-    pub fn ending_here(self) -> impl Iterator<Item = &'a str> {
-        self.all("connection")
+    /// Returns the names in `Connection`: hop-by-hop headers (RFC 9110, 7.6.1). Envoy removes them, except where it passes
+    /// an upgrade on; there, the next server does.
+    pub fn hop_by_hop_names(self) -> impl Iterator<Item = &'a str> {
+        self.values("connection")
             .flat_map(|value| value.split(|byte| *byte == b','))
             .filter_map(|name| std::str::from_utf8(name).ok())
             .map(str::trim)
     }
 
-    /// The value of a header that is there once, and text.
-    fn text(self, name: &str) -> Option<&'a str> {
-        let mut values = self.all(name);
+    /// Returns the value of the header `name` if there is exactly one, and it is UTF-8.
+    fn single_text(self, name: &str) -> Option<&'a str> {
+        let mut values = self.values(name);
         let value = values.next()?;
         match values.next() {
             None => std::str::from_utf8(value).ok(),
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_of_requests() {
+    fn grpc_and_preflight_requests_are_recognized() {
         for (lines, is_grpc, is_preflight) in [
             (&["content-type= application/grpc"][..], true, false),
             (&["content-type= application/grpc+proto"], true, false),
@@ -126,9 +126,9 @@ mod tests {
             ),
         ] {
             let headers = headers(lines);
-            let head = Head(&headers);
+            let request_headers = RequestHeaders(&headers);
             assert_eq!(
-                (head.is_grpc(), head.is_preflight()),
+                (request_headers.is_grpc(), request_headers.is_preflight()),
                 (is_grpc, is_preflight),
                 "{lines:?}"
             );
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_is_without_the_query() {
+    fn path_excludes_query() {
         for (target, path) in [
             ("/a?b=/c", "/a"),
             ("/a", "/a"),
@@ -145,7 +145,7 @@ mod tests {
             ("", ""),
         ] {
             let headers = [(":path".to_owned(), target.as_bytes().to_vec())];
-            assert_eq!(Head(&headers).path(), path);
+            assert_eq!(RequestHeaders(&headers).path(), path);
         }
     }
 }

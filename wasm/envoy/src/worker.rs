@@ -1,114 +1,119 @@
 //! One worker of Envoy's with one configuration: what becomes of each of its requests.
 
 mod call;
-mod told;
+mod log_entry;
 
 use std::rc::Rc;
 use std::time::Duration;
 
-use ack_ram_core::decision::{Decision, Inability};
+use ack_ram_core::decision::{Decision, Unavailable};
 use ack_ram_core::fingerprint::Fingerprint;
-use ack_ram_core::gateway::{Refusal, holds_token};
+use ack_ram_core::gateway::{Refusal, contains_token};
 use ack_ram_core::login::{Step, begin};
 use ack_ram_core::sts::StsReply;
 use ack_ram_core::time::UnixTime;
 
 use crate::cache::IdentityCache;
 use crate::config::{LogLevel, Settings};
-use crate::flights::{CallId, Flights, Full, StreamId, Waiting};
-use crate::request::Head;
-pub use call::{Call, reply};
-pub use told::Told;
+use crate::pending_calls::{CallId, PendingCalls, QueueFull, StreamId, WaitingStream};
+use crate::request::RequestHeaders;
+pub use call::{StsCall, classify_reply};
+pub use log_entry::LogEntry;
 
-/// All that a worker knows.
+/// The state of one worker: settings, verified identities, and calls to STS.
 pub struct Worker {
     settings: Settings,
     cache: IdentityCache,
-    flights: Flights,
+    pending_calls: PendingCalls,
 }
 
-/// What to do with a request that has arrived.
+/// The plan for a new request.
 #[must_use]
 #[derive(Debug)]
-pub struct Arrival {
-    /// Headers to be taken away first, whatever comes next, with all of their values.
+pub struct RequestPlan {
+    /// Headers to remove first, whatever the action is, with all of their values.
     pub remove: Vec<String>,
-    /// What comes next.
-    pub then: Then,
+    /// The action that follows.
+    pub action: RequestAction,
 }
 
-/// What to do with a request.
+/// The action for a request.
 #[must_use]
 #[derive(Debug)]
-pub enum Then {
-    /// It needs no login, and goes on as nobody's.
+pub enum RequestAction {
+    /// Continue without a user: the request needs no login.
     Bypass,
-    /// It goes on, and services are told who it is.
-    Enter(Entry),
-    /// It is answered here.
-    Refuse(Refusal, Told),
-    /// It waits: a later [`Woken`] says what becomes of it.
+    /// Continue with headers that name the user.
+    Admit(AdmittedRequest),
+    /// Answer the request with the refusal.
+    Refuse(Refusal, LogEntry),
+    /// Wait: a later [`ResumedStream`] has the action.
     Wait,
 }
 
-/// What a service is told of whoever comes.
+/// A request that may continue, with its user.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Headers to be added.
+pub struct AdmittedRequest {
+    /// Headers to add.
     pub headers: Vec<(String, String)>,
     /// For access logs.
     pub username: String,
     /// For the log and metrics.
-    pub told: Told,
+    pub log_entry: LogEntry,
 }
 
-/// A stream that waits no longer.
+/// A stream that no longer waits.
 #[must_use]
 #[derive(Debug)]
-pub struct Woken {
+pub struct ResumedStream {
     /// The stream.
     pub stream: StreamId,
     /// Whether it is a call of gRPC.
     pub is_grpc: bool,
-    /// What becomes of it; never [`Then::Wait`].
-    pub then: Then,
+    /// The action for its request; never [`RequestAction::Wait`].
+    pub action: RequestAction,
 }
 
-/// How a call to STS went.
+/// The end of a call to STS.
 #[must_use]
 #[derive(Debug, Default)]
-pub struct Answered {
-    /// How long it took, from when it was wanted. Nothing when it goes out again, or is for nobody any more.
-    pub took: Option<Duration>,
-    /// Those who waited for it.
-    pub woken: Vec<Woken>,
+pub struct CompletedCall {
+    /// The time since the call was requested. `None` when the call is retried, or no call has this id.
+    pub elapsed: Option<Duration>,
+    /// The streams that waited for the call.
+    pub resumed: Vec<ResumedStream>,
 }
 
 impl Worker {
-    /// A worker that knows nobody yet.
+    /// Creates a worker without identities and calls.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self {
             cache: IdentityCache::new(settings.cache),
-            flights: Flights::default(),
+            pending_calls: PendingCalls::default(),
             settings,
         }
     }
 
-    /// What is logged.
+    /// Returns the level of the log.
     #[must_use]
     pub fn log_level(&self) -> LogLevel {
         self.settings.log_level
     }
 
-    /// What becomes of the request with the headers `head` on `stream`, at the time `now` since 1970.
-    pub fn arrived(&mut self, stream: StreamId, head: Head<'_>, now: Duration) -> Arrival {
+    /// Plans the request with `request_headers` on `stream`, at the time `now` since 1970.
+    pub fn plan_request(
+        &mut self,
+        stream: StreamId,
+        request_headers: RequestHeaders<'_>,
+        now: Duration,
+    ) -> RequestPlan {
         let token = &self.settings.token;
         let identity = &self.settings.gateway.headers;
         let mut remove = Vec::new();
         let mut has_token_in_url = false;
-        for (name, value) in head.0 {
-            if !self.is_private(name, value) {
+        for (name, value) in request_headers.0 {
+            if !self.is_withheld(name, value) {
                 continue;
             }
             if name.starts_with(':') {
@@ -118,183 +123,209 @@ impl Worker {
                 remove.push(name.clone());
             }
         }
-        let is_preflight = self.settings.lets_preflights_pass && head.is_preflight();
-        let then = if head.ending_here().any(|name| identity.is_ours(name)) {
+        let is_preflight = self.settings.allows_preflights && request_headers.is_preflight();
+        let action = if request_headers
+            .hop_by_hop_names()
+            .any(|name| identity.is_identity_header(name))
+        {
             // The next proxy would remove what the filter adds, and the service would take somebody for nobody.
-            forbid(Refusal::names_itself(identity))
+            forbidden_action(Refusal::identity_header_present(identity))
         } else if has_token_in_url {
-            forbid(Refusal::stray_token(&token.header))
-        } else if is_preflight || self.settings.bypass.lets_pass(head.path()) {
-            Then::Bypass
+            forbidden_action(Refusal::stray_token(&token.header))
+        } else if is_preflight || self.settings.bypass.allows(request_headers.path()) {
+            RequestAction::Bypass
         } else {
-            match token.header.bearer(head.all(token.header.as_str())) {
+            match token
+                .header
+                .extract_token(request_headers.values(token.header.as_str()))
+            {
                 Ok(secret) => {
-                    let waiting = Waiting {
+                    let waiting = WaitingStream {
                         stream,
-                        is_grpc: head.is_grpc(),
+                        is_grpc: request_headers.is_grpc(),
                     };
-                    self.login(secret.expose(), waiting, now)
+                    self.start_login(secret.expose(), waiting, now)
                 }
-                Err(none) => {
-                    let refusal = Refusal::no_bearer(none, &token.header);
-                    let told = Told::no_token(&refusal);
-                    Then::Refuse(refusal, told)
+                Err(error) => {
+                    let refusal = Refusal::from_bearer_error(error, &token.header);
+                    let log_entry = LogEntry::no_token(&refusal);
+                    RequestAction::Refuse(refusal, log_entry)
                 }
             }
         };
-        Arrival { remove, then }
+        RequestPlan { remove, action }
     }
 
-    /// The names of `trailers` to be taken away: services may read them as headers.
-    pub fn trailed<'a>(&self, trailers: Head<'a>) -> Vec<&'a str> {
+    /// Returns the names of `trailers` to remove: services may read trailers as headers.
+    pub fn trailers_to_remove<'a>(&self, trailers: RequestHeaders<'a>) -> Vec<&'a str> {
         let token = &self.settings.token;
-        let is_token = |name: &str| !token.is_kept && name == token.header.as_str();
+        let is_token = |name: &str| !token.is_forwarded && name == token.header.as_str();
         let trailers = trailers.0.iter();
         trailers
-            .filter(|(name, value)| is_token(name) || self.is_private(name, value))
+            .filter(|(name, value)| is_token(name) || self.is_withheld(name, value))
             .map(|(name, _)| name.as_str())
             .collect()
     }
 
-    /// Whether a service must not get this header or trailer of a client: one that says who comes, or has a token, which
-    /// is for the filter alone, also where it was not needed.
-    fn is_private(&self, name: &str, value: &[u8]) -> bool {
+    /// Returns whether a service must not get this header or trailer of a client: an identity header, or one with a token,
+    /// which is for the filter alone, also where no token was needed.
+    fn is_withheld(&self, name: &str, value: &[u8]) -> bool {
         let token = &self.settings.token;
-        let is_kept = token.is_kept && name == token.header.as_str();
-        self.settings.gateway.headers.is_ours(name) || !is_kept && holds_token(value)
+        let is_forwarded = token.is_forwarded && name == token.header.as_str();
+        self.settings.gateway.headers.is_identity_header(name)
+            || !is_forwarded && contains_token(value)
     }
 
-    fn login(&mut self, token: &str, waiting: Waiting, now: Duration) -> Then {
+    fn start_login(&mut self, token: &str, waiting: WaitingStream, now: Duration) -> RequestAction {
         let time = unix(now);
         let awaiting = match begin(token, &self.settings.policy, time) {
-            Step::Done(decision) => return self.tell(&decision, None),
-            Step::Send(awaiting) => awaiting,
+            Step::Decided(decision) => return self.action_for(&decision, None),
+            Step::CallSts(awaiting) => awaiting,
         };
         let fingerprint = awaiting.fingerprint();
-        if let Some(who) = self.cache.look_up(fingerprint, time) {
-            return self.tell(&self.settings.rules.decide(&who), Some("hit"));
+        if let Some(identity) = self.cache.get(fingerprint, time) {
+            return self.action_for(&self.settings.rules.decide(&identity), Some("hit"));
         }
         match self
-            .flights
+            .pending_calls
             .join(awaiting, waiting, &self.settings.sts, now)
         {
-            Ok(()) => Then::Wait,
-            Err(Full) => {
-                let decision = Decision::unable(fingerprint, Inability::Overloaded);
-                self.tell(&decision, None)
+            Ok(()) => RequestAction::Wait,
+            Err(QueueFull) => {
+                let decision = Decision::unavailable(fingerprint, Unavailable::Overloaded);
+                self.action_for(&decision, None)
             }
         }
     }
 
-    /// The next call to make, if there is one to make now. It must be answered by [`Self::sent`] or [`Self::not_sent`].
+    /// Returns the next call to make, if one may be made now. [`Self::mark_sent`] or [`Self::fail_call`] must follow.
     #[must_use]
     pub fn next_call(&mut self) -> Option<Fingerprint> {
-        self.flights.next(&self.settings.sts)
+        self.pending_calls.next_to_send(&self.settings.sts)
     }
 
-    /// What to send for a call that [`Self::next_call`] named, unless it has waited for longer than a call may take.
+    /// Builds the request for a call that [`Self::next_call`] returned. `None` when the call has waited for longer than its
+    /// time limit.
     #[must_use]
-    pub fn prepare(&self, call: Fingerprint, now: Duration) -> Option<Call> {
-        let flight = self.flights.get(call)?;
-        let timeout = flight.time_left(self.settings.sts.timeout, now)?;
-        let request = flight.awaiting.request();
-        Some(Call::new(request, &self.settings.sts, timeout))
+    pub fn prepare(&self, call: Fingerprint, now: Duration) -> Option<StsCall> {
+        let pending_call = self.pending_calls.get(call)?;
+        let timeout = pending_call.time_left(self.settings.sts.timeout, now)?;
+        let request = pending_call.awaiting.request();
+        Some(StsCall::new(request, &self.settings.sts, timeout))
     }
 
-    /// The call is under way since `now`, and Envoy knows it as `id`.
-    pub fn sent(&mut self, call: Fingerprint, id: CallId, now: Duration) {
-        self.flights.sent(call, id, now);
+    /// Records that the call was sent at `now`, with Envoy's `id`.
+    pub fn mark_sent(&mut self, call: Fingerprint, id: CallId, now: Duration) {
+        self.pending_calls.mark_sent(call, id, now);
     }
 
-    /// The call could not be made: `inability` says why.
-    pub fn not_sent(&mut self, call: Fingerprint, inability: &Inability) -> Vec<Woken> {
-        let Some(flight) = self.flights.take(call) else {
+    /// Ends a call that could not be sent, for the reason `inability`.
+    pub fn fail_call(&mut self, call: Fingerprint, inability: &Unavailable) -> Vec<ResumedStream> {
+        let Some(pending_call) = self.pending_calls.remove(call) else {
             return Vec::new();
         };
-        let decision = Decision::unable(call, inability.clone());
-        self.wake(flight.waiting, &decision)
+        let decision = Decision::unavailable(call, inability.clone());
+        self.resume_streams(pending_call.waiting, &decision)
     }
 
-    /// What becomes of those who waited for the call `id`, now that STS has answered, at the time `now` since 1970. A call
-    /// that broke off may be the [next](Self::next_call) one again.
-    pub fn answered(&mut self, id: CallId, reply: StsReply<'_>, now: Duration) -> Answered {
+    /// Ends the call `id` with `reply`, at the time `now` since 1970. A call whose connection broke may become the
+    /// [next](Self::next_call) one again.
+    pub fn complete_call(
+        &mut self,
+        id: CallId,
+        reply: StsReply<'_>,
+        now: Duration,
+    ) -> CompletedCall {
         let broke_off = matches!(reply, StsReply::Unreachable);
-        if broke_off && self.flights.is_wanted_again(id, &self.settings.sts, now) {
-            return Answered::default();
+        if broke_off && self.pending_calls.requeue(id, &self.settings.sts, now) {
+            return CompletedCall::default();
         }
-        let Some(flight) = self.flights.ended(id) else {
-            return Answered::default();
+        let Some(pending_call) = self.pending_calls.complete(id) else {
+            return CompletedCall::default();
         };
-        let fingerprint = flight.awaiting.fingerprint();
-        let decision = match flight.awaiting.resume(reply, unix(now)) {
-            Ok(who) => {
-                let who = Rc::new(who);
-                self.cache.keep(Rc::clone(&who), unix(now));
-                self.settings.rules.decide(&who)
+        let fingerprint = pending_call.awaiting.fingerprint();
+        let decision = match pending_call.awaiting.resume(reply, unix(now)) {
+            Ok(identity) => {
+                let identity = Rc::new(identity);
+                self.cache.insert(Rc::clone(&identity), unix(now));
+                self.settings.rules.decide(&identity)
             }
             Err(error) => Decision::from_sts_error(fingerprint, error),
         };
-        Answered {
-            took: Some(now.saturating_sub(flight.since)),
-            woken: self.wake(flight.waiting, &decision),
+        CompletedCall {
+            elapsed: Some(now.saturating_sub(pending_call.requested_at)),
+            resumed: self.resume_streams(pending_call.waiting, &decision),
         }
     }
 
-    /// All who wait, with the answer that it cannot be told. Calls that are under way are for nobody then.
-    pub fn give_up(&mut self) -> Vec<Woken> {
-        let flights = std::mem::take(&mut self.flights);
-        let woken = flights.into_waiting().map(|(token, waiting)| {
-            let decision = Decision::unable(token, Inability::Internal);
-            self.wake(waiting, &decision)
-        });
-        woken.flatten().collect()
+    /// Ends all calls with the answer "unavailable". Replies to calls in flight are ignored afterwards.
+    pub fn fail_all(&mut self) -> Vec<ResumedStream> {
+        let pending_calls = std::mem::take(&mut self.pending_calls);
+        let resumed = pending_calls
+            .into_waiting_streams()
+            .map(|(token, waiting)| {
+                let decision = Decision::unavailable(token, Unavailable::Internal);
+                self.resume_streams(waiting, &decision)
+            });
+        resumed.flatten().collect()
     }
 
-    /// `stream` is over.
-    pub fn gone(&mut self, stream: StreamId) {
-        self.flights.gone(stream);
+    /// Removes `stream`, which has ended.
+    pub fn close_stream(&mut self, stream: StreamId) {
+        self.pending_calls.remove_stream(stream);
     }
 
-    /// Whether `stream` waits: nothing of it may go on.
+    /// Returns whether `stream` waits for STS: nothing of it may continue.
     #[must_use]
-    pub fn waits(&self, stream: StreamId) -> bool {
-        self.flights.waits(stream)
+    pub fn is_waiting(&self, stream: StreamId) -> bool {
+        self.pending_calls.is_waiting(stream)
     }
 
-    /// How many streams wait, and how many identities are known.
+    /// Returns the number of waiting streams and of cached identities.
     #[must_use]
     pub fn sizes(&self) -> (usize, usize) {
-        (self.flights.waiting(), self.cache.len())
+        (self.pending_calls.waiting_count(), self.cache.len())
     }
 
-    fn wake(&self, waiting: Vec<Waiting>, decision: &Decision) -> Vec<Woken> {
-        let mut word_from = "miss";
-        let woken = waiting.into_iter().map(|waiting| Woken {
+    fn resume_streams(
+        &self,
+        waiting: Vec<WaitingStream>,
+        decision: &Decision,
+    ) -> Vec<ResumedStream> {
+        let mut identity_source = "miss";
+        let resumed = waiting.into_iter().map(|waiting| ResumedStream {
             stream: waiting.stream,
             is_grpc: waiting.is_grpc,
-            then: self.tell(decision, Some(std::mem::replace(&mut word_from, "shared"))),
+            action: self.action_for(
+                decision,
+                Some(std::mem::replace(&mut identity_source, "shared")),
+            ),
         });
-        woken.collect()
+        resumed.collect()
     }
 
-    fn tell(&self, decision: &Decision, word_from: Option<&'static str>) -> Then {
+    fn action_for(
+        &self,
+        decision: &Decision,
+        identity_source: Option<&'static str>,
+    ) -> RequestAction {
         match self.settings.gateway.admit(decision) {
-            Ok(admitted) => Then::Enter(Entry {
+            Ok(admitted) => RequestAction::Admit(AdmittedRequest {
                 username: admitted.user.username.clone(),
-                told: Told::admitted(decision, word_from),
+                log_entry: LogEntry::admitted(decision, identity_source),
                 headers: admitted.headers,
             }),
             Err(refusal) => {
-                let told = Told::refused(decision, &refusal, word_from);
-                Then::Refuse(refusal, told)
+                let log_entry = LogEntry::refused(decision, &refusal, identity_source);
+                RequestAction::Refuse(refusal, log_entry)
             }
         }
     }
 }
 
-fn forbid(refusal: Refusal) -> Then {
-    let told = Told::forbidden(&refusal);
-    Then::Refuse(refusal, told)
+fn forbidden_action(refusal: Refusal) -> RequestAction {
+    let log_entry = LogEntry::forbidden(&refusal);
+    RequestAction::Refuse(refusal, log_entry)
 }
 
 fn unix(now: Duration) -> UnixTime {

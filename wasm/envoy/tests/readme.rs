@@ -12,48 +12,56 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The keys of `json` at the place of the one that is unknown, as the refusal lists them.
-fn keys(json: &str) -> Vec<String> {
+fn known_keys(json: &str) -> Vec<String> {
     let refusal = Settings::parse(json.as_bytes()).err();
     let refusal = refusal.map_or_else(String::new, |error| error.to_string());
     let listed = refusal.split("?` is unknown; here may be ").nth(1);
-    let keys = quoted(listed.unwrap_or_default());
-    keys.map(str::to_owned).collect()
+    let known_keys = quoted(listed.unwrap_or_default());
+    known_keys.map(str::to_owned).collect()
 }
 
 /// What has to be there, and `more`.
-fn with(more: &str) -> String {
+fn minimal_configuration_with(more: &str) -> String {
     format!(r#"{{"clusterID": "", "sts": {{"cluster": ""}}, {more}}}"#)
 }
 
 #[test]
-fn the_table_has_all_keys_and_no_others() {
+fn configuration_table_lists_all_keys() {
     let mut expected = BTreeSet::new();
     for (place, json) in [
-        ("", with(r#""?": 0"#)),
+        ("", minimal_configuration_with(r#""?": 0"#)),
         (
             "sts.",
             r#"{"clusterID": "", "sts": {"cluster": "", "?": 0}}"#.to_owned(),
         ),
-        ("token.", with(r#""token": {"?": 0}"#)),
-        ("cache.", with(r#""cache": {"?": 0}"#)),
-        ("upstream.", with(r#""upstream": {"?": 0}"#)),
+        ("token.", minimal_configuration_with(r#""token": {"?": 0}"#)),
+        ("cache.", minimal_configuration_with(r#""cache": {"?": 0}"#)),
+        (
+            "upstream.",
+            minimal_configuration_with(r#""upstream": {"?": 0}"#),
+        ),
         (
             "mapUsers[].",
-            with(r#""mapUsers": [{"userARN": "", "username": "", "?": 0}]"#),
+            minimal_configuration_with(r#""mapUsers": [{"userARN": "", "username": "", "?": 0}]"#),
         ),
         (
             "mapRoles[].",
-            with(r#""mapRoles": [{"roleARN": "", "username": "", "?": 0}]"#),
+            minimal_configuration_with(r#""mapRoles": [{"roleARN": "", "username": "", "?": 0}]"#),
         ),
-        ("mapRules[].", with(r#""mapRules": [{"?": 0}]"#)),
+        (
+            "mapRules[].",
+            minimal_configuration_with(r#""mapRules": [{"?": 0}]"#),
+        ),
         (
             "userValidationRules[].",
-            with(r#""userValidationRules": [{"expression": "", "message": "", "?": 0}]"#),
+            minimal_configuration_with(
+                r#""userValidationRules": [{"expression": "", "message": "", "?": 0}]"#,
+            ),
         ),
     ] {
-        let keys = keys(&json);
-        assert!(!keys.is_empty(), "{json}");
-        expected.extend(keys.iter().map(|key| format!("{place}{key}")));
+        let known_keys = known_keys(&json);
+        assert!(!known_keys.is_empty(), "{json}");
+        expected.extend(known_keys.iter().map(|key| format!("{place}{key}")));
     }
     // Their members are in the table.
     for object in ["sts", "token", "cache", "upstream"] {
@@ -74,7 +82,7 @@ fn the_table_has_all_keys_and_no_others() {
 }
 
 #[test]
-fn the_example_is_taken() {
+fn configuration_example_is_valid() {
     let (_, example) = README.split_once("```json\n").unwrap();
     let (example, _) = example.split_once("```").unwrap();
     Settings::parse(example.as_bytes()).unwrap();

@@ -148,7 +148,7 @@ spec:
     const longest = Math.max(old.length, second.length);
     if (longest > MAX_BYTES) answer = { error: { code: "tooLarge", values: [longest, MAX_BYTES] } };
     else if (old.trim() === "" && second.trim() === "") answer = { error: { code: "empty" } };
-    else answer = call("study", { old, new: second, arn: value("rules-arn"), userId: value("rules-user-id"), accessKeyId: value("rules-key") });
+    else answer = call("run_playground", { old, new: second, arn: value("rules-arn"), userId: value("rules-user-id"), accessKeyId: value("rules-key") });
     render();
   };
 

@@ -34,17 +34,17 @@
 
   const bytesOf = (text) => new TextEncoder().encode(text).length;
 
-  const look = () => {
+  const inspect = () => {
     if (!call) return undefined;
     if (pasted.value.trim() === "") return { error: { code: "empty" } };
     if (pasted.value.length > MAX_BYTES) return tooLarge(bytesOf(pasted.value));
-    return call("look", input());
+    return call("inspect", input());
   };
 
   const tooLarge = (bytes) => ({ error: { code: "tooLarge", values: [bytes, MAX_BYTES] } });
 
   const update = () => {
-    answer = look();
+    answer = inspect();
     render();
   };
 
@@ -53,7 +53,7 @@
     const ok = answer.ok;
     renderVerdict();
     byId("which").hidden = !ok || ok.origins.length < 2;
-    pasted.classList.toggle("masked", Boolean(ok) && !revealed && ok.anatomy.some((piece) => piece.secret));
+    pasted.classList.toggle("masked", Boolean(ok) && !revealed && ok.anatomy.some((segment) => segment.secret));
     for (const id of ["anatomy", "facts-card", "checks-card", "fields-card", "rebuilt-card", "report-card"]) {
       byId(id).hidden = true;
     }
@@ -120,26 +120,26 @@
     byId("chosen").title = more ? t("whichMore", origins.length) : "";
   };
 
-  const pieceOf = (piece, side) => {
-    const group = GROUPS[piece.part];
-    const text = piece[side];
-    const isHidden = piece.secret && !revealed;
+  const segmentElement = (segment, side) => {
+    const group = GROUPS[segment.part];
+    const text = segment[side];
+    const isHidden = segment.secret && !revealed;
     const content = isHidden ? redacted(text.length) : text;
-    return el("span", { class: `piece${piece.secret && revealed ? " secret" : ""}`, "data-group": group, "data-part": piece.part }, content);
+    return el("span", { class: `piece${segment.secret && revealed ? " secret" : ""}`, "data-group": group, "data-part": segment.part }, content);
   };
 
   const renderAnatomy = ({ anatomy }) => {
     byId("anatomy").hidden = anatomy.length === 0;
-    byId("encoded").replaceChildren(...anatomy.map((piece) => pieceOf(piece, "encoded")));
-    byId("decoded").replaceChildren(...anatomy.slice(1).map((piece) => pieceOf(piece, "text")));
-    const hasSecrets = anatomy.some((piece) => piece.secret);
+    byId("encoded").replaceChildren(...anatomy.map((segment) => segmentElement(segment, "encoded")));
+    byId("decoded").replaceChildren(...anatomy.slice(1).map((segment) => segmentElement(segment, "text")));
+    const hasSecrets = anatomy.some((segment) => segment.secret);
     const reveal = byId("reveal");
     reveal.hidden = !hasSecrets;
     reveal.textContent = t(revealed ? "unreveal" : "reveal");
     reveal.setAttribute("aria-pressed", String(revealed));
     byId("copy-token").replaceChildren(
       copyButton(t(revealed ? "copySecret" : "copyRedacted"), () =>
-        anatomy.map((piece) => (piece.secret && !revealed ? DOTS : piece.encoded)).join(""),
+        anatomy.map((segment) => (segment.secret && !revealed ? DOTS : segment.encoded)).join(""),
       ),
     );
   };
@@ -202,33 +202,33 @@
     );
   };
 
-  const light = (part, isLit) => {
+  const highlight = (part, isLit) => {
     for (const piece of document.querySelectorAll(`.piece[data-part="${part}"]`)) piece.classList.toggle("lit", isLit);
   };
 
   const renderFields = ({ anatomy }) => {
-    const named = anatomy.filter((piece) => piece.part !== "structure");
+    const named = anatomy.filter((segment) => segment.part !== "structure");
     byId("fields-card").hidden = named.length === 0;
     byId("fields").replaceChildren(
-      ...named.map((piece) => {
-        const badge = piece.signed === undefined ? undefined : piece.signed ? "signed" : "unsigned";
-        const value = piece.secret && !revealed ? redacted(piece.text.length) : piece.text;
+      ...named.map((segment) => {
+        const badge = segment.signed === undefined ? undefined : segment.signed ? "signed" : "unsigned";
+        const value = segment.secret && !revealed ? redacted(segment.text.length) : segment.text;
         return el(
           "li",
           {
-            "data-field": piece.part,
-            onmouseenter: () => light(piece.part, true),
-            onmouseleave: () => light(piece.part, false),
+            "data-field": segment.part,
+            onmouseenter: () => highlight(segment.part, true),
+            onmouseleave: () => highlight(segment.part, false),
           },
-          el("span", { class: "swatch", "data-group": GROUPS[piece.part], "aria-hidden": "true" }),
+          el("span", { class: "swatch", "data-group": GROUPS[segment.part], "aria-hidden": "true" }),
           el(
             "div",
             { class: "body" },
-            el("strong", {}, t(`part.${piece.part}`)),
+            el("strong", {}, t(`part.${segment.part}`)),
             badge ? el("span", { class: `badge ${badge}` }, t(badge)) : undefined,
-            piece.secret && !revealed ? el("span", { class: "badge hidden" }, t("redacted", piece.text.length)) : undefined,
+            segment.secret && !revealed ? el("span", { class: "badge hidden" }, t("redacted", segment.text.length)) : undefined,
             el("span", { class: "value" }, value),
-            el("span", { class: "about" }, t(`about.${piece.part}`)),
+            el("span", { class: "about" }, t(`about.${segment.part}`)),
           ),
         );
       }),
@@ -282,15 +282,15 @@
   const everySecond = () => {
     if (!answer?.ok || document.hidden) return;
     tick();
-    const next = look();
-    const states = (looked) => looked?.ok?.inspection.checks.map((check) => check.code ?? check.status).join();
+    const next = inspect();
+    const states = (result) => result?.ok?.inspection.checks.map((check) => check.code ?? check.status).join();
     if (states(next) !== states(answer)) {
       answer = next;
       render();
     }
   };
 
-  const fresh = () => {
+  const resetChoice = () => {
     revealed = false;
     byId("chosen").replaceChildren();
     update();
@@ -305,7 +305,7 @@
       return;
     }
     pasted.value = text;
-    fresh();
+    resetChoice();
   };
 
   const refuse = (error) => {
@@ -334,13 +334,13 @@
     const date = Date.parse(text.replace(/^date:\s*/i, ""));
     const isDate = text !== "" && !Number.isNaN(date);
     skew = isDate ? Math.round((date - Date.now()) / 1000) : 0;
-    const said = () => {
+    const skewText = () => {
       if (text === "") return "";
       if (!isDate) return t("skewNone");
       if (Math.abs(skew) < 2) return t("skewSame");
       return t(skew > 0 ? "skewAhead" : "skewBehind", duration(skew));
     };
-    byId("skew").textContent = said();
+    byId("skew").textContent = skewText();
   };
 
   /** A token that `sign` makes with a key that opens nothing. */
@@ -357,7 +357,7 @@
   };
 
   const start = async () => {
-    pasted.addEventListener("input", fresh);
+    pasted.addEventListener("input", resetChoice);
     pasted.addEventListener("paste", (event) => {
       const text = event.clipboardData?.getData("text/plain") ?? "";
       const whole = pasted.value.length - (pasted.selectionEnd - pasted.selectionStart) + text.length;
@@ -424,7 +424,7 @@
       return;
     }
     // The first call is slow, since code is made ready only when it runs. Better now than when somebody waits.
-    call("look", { ...input(), text: demo(0, "warm-up"), clusterId: "" });
+    call("inspect", { ...input(), text: demo(0, "warm-up"), clusterId: "" });
     update();
     setInterval(everySecond, 1000);
     document.documentElement.dataset.ready = "true";

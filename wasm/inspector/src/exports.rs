@@ -6,12 +6,12 @@
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// See [`crate::look()`].
+/// See [`crate::inspect()`].
 #[cfg(not(feature = "rules"))]
 #[must_use]
 #[wasm_bindgen]
-pub fn look(input: &str) -> String {
-    crate::look(input)
+pub fn inspect(input: &str) -> String {
+    crate::inspect(input)
 }
 
 /// See [`crate::sign()`].
@@ -22,10 +22,10 @@ pub fn sign(input: &str) -> String {
     crate::sign(input)
 }
 
-/// See [`crate::study()`].
+/// See [`crate::run_playground()`].
 #[cfg(feature = "rules")]
 #[must_use]
 #[wasm_bindgen]
-pub fn study(input: &str) -> String {
-    crate::study(input)
+pub fn run_playground(input: &str) -> String {
+    crate::run_playground(input)
 }

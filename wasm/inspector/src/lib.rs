@@ -3,32 +3,32 @@
 //! Nothing here decides, and nothing here can: a verified identity comes from STS's answer, which no page has. Each
 //! function takes JSON and gives JSON, and does the same natively, which is how the tests compare the two.
 
-mod bench;
+mod display;
 pub mod exports;
-mod look;
-mod shown;
+mod inspect;
 #[cfg(feature = "rules")]
-mod study;
+mod playground;
+mod sign;
 
-pub use bench::sign;
-pub use look::look;
+pub use inspect::inspect;
 #[cfg(feature = "rules")]
-pub use study::study;
+pub use playground::run_playground;
+pub use sign::sign;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// What a person typed that cannot be used.
+/// Why an input of the page cannot be used.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Refused {
-    /// Its stable name, by which the page has it in other languages.
+struct InputError {
+    /// A stable name, by which the page finds the text in other languages.
     code: &'static str,
-    /// What is wrong with it.
+    /// The reason, in English.
     text: String,
 }
 
-impl Refused {
+impl InputError {
     fn new(code: &'static str, text: impl Into<String>) -> Self {
         Self {
             code,
@@ -39,25 +39,25 @@ impl Refused {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-enum Answer<T> {
+enum JsonReply<T> {
     Ok(T),
-    Error(Refused),
+    Error(InputError),
 }
 
-/// Reads `input` as JSON, and gives what `answer` makes of it as JSON: `{"ok": ...}` or `{"error": ...}`.
+/// Reads `input` as JSON, and returns the result of `operation` as JSON: `{"ok": ...}` or `{"error": ...}`.
 fn json_to_json<I: DeserializeOwned, O: Serialize>(
     input: &str,
-    answer: impl FnOnce(I) -> Result<O, Refused>,
+    operation: impl FnOnce(I) -> Result<O, InputError>,
 ) -> String {
     let input = serde_json::from_str(input).map_err(|error| {
-        Refused::new(
+        InputError::new(
             "input",
             format!("the page asks for what is not there: {error}"),
         )
     });
-    let answer = match input.and_then(answer) {
-        Ok(output) => Answer::Ok(output),
-        Err(refused) => Answer::Error(refused),
+    let reply = match input.and_then(operation) {
+        Ok(output) => JsonReply::Ok(output),
+        Err(error) => JsonReply::Error(error),
     };
-    serde_json::to_string(&answer).unwrap_or_default()
+    serde_json::to_string(&reply).unwrap_or_default()
 }

@@ -24,8 +24,8 @@ fn each_kind_has_status_code_and_title() {
         assert_eq!(kind.code(), code);
         let header = TokenHeader::default();
         let refusal = match kind {
-            RefusalKind::NoToken => Refusal::no_bearer(NoBearer::Missing, &header),
-            RefusalKind::InvalidToken => Refusal::no_bearer(NoBearer::Several, &header),
+            RefusalKind::NoToken => Refusal::from_bearer_error(BearerError::Missing, &header),
+            RefusalKind::InvalidToken => Refusal::from_bearer_error(BearerError::Multiple, &header),
             RefusalKind::Forbidden => Refusal::stray_token(&header),
             RefusalKind::Unavailable => Refusal::unavailable("busy"),
         };
@@ -39,14 +39,14 @@ fn each_kind_has_status_code_and_title() {
 #[test]
 fn refused_header_says_what_to_write() {
     for (text, part) in [
-        (NoBearer::Missing.to_string(), "there is no token"),
+        (BearerError::Missing.to_string(), "there is no token"),
         (
-            NoBearer::Several.to_string(),
+            BearerError::Multiple.to_string(),
             "more than one token; send one",
         ),
-        (NoBearer::Malformed.to_string(), "the token is no text"),
+        (BearerError::Malformed.to_string(), "the token is no text"),
         (
-            NoTokenHeader.to_string(),
+            InvalidTokenHeader.to_string(),
             "write `authorization` or a header of its own",
         ),
         (
@@ -55,12 +55,15 @@ fn refused_header_says_what_to_write() {
                 .to_string(),
             "`x-\\u{7}` cannot be an identity header",
         ),
-        (Unsendable::Space.to_string(), "starts or ends with a space"),
         (
-            Unsendable::Character.to_string(),
+            HeaderValueError::OuterSpace.to_string(),
+            "starts or ends with a space",
+        ),
+        (
+            HeaderValueError::InvalidCharacter.to_string(),
             "a character that no header can tell",
         ),
-        (Unsendable::Comma.to_string(), "has a comma"),
+        (HeaderValueError::CommaInGroup.to_string(), "has a comma"),
     ] {
         assert!(text.contains(part), "{text}");
     }
@@ -83,7 +86,7 @@ fn challenge_and_headers_follow_the_kind() {
         Refusal::RETRY_AFTER_SECONDS
     );
     assert_eq!(unavailable.message(), unavailable.detail());
-    let missing = Refusal::no_bearer(NoBearer::Missing, &header);
+    let missing = Refusal::from_bearer_error(BearerError::Missing, &header);
     assert_eq!(missing.challenge().as_deref(), Some("Bearer"));
     assert_eq!(
         names(&missing),

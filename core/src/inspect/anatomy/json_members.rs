@@ -1,9 +1,9 @@
-//! Where the values stand in a JSON text that has been parsed before, and so is whole and not deep.
+//! The ranges of values in a JSON text. The text has been parsed before, so it is complete and not deep.
 
 use std::ops::Range;
 
 /// A value that is no object.
-pub(super) struct Member {
+pub(super) struct JsonMember {
     /// The name of the object that it is in; empty at the top, and of what is nested deeper.
     pub(super) parent: String,
     pub(super) name: String,
@@ -11,16 +11,16 @@ pub(super) struct Member {
     pub(super) value: Range<usize>,
 }
 
-impl Member {
-    /// Whether it is `name`, compared without case, of the object `parent`.
-    pub(super) fn is(&self, parent: &str, name: &str) -> bool {
+impl JsonMember {
+    /// Returns whether this is the member `name`, compared without case, of the object `parent`.
+    pub(super) fn matches(&self, parent: &str, name: &str) -> bool {
         self.parent == parent && self.name.eq_ignore_ascii_case(name)
     }
 }
 
 /// All values of `text`, in their order.
-pub(super) fn members(text: &str) -> Vec<Member> {
-    let mut walk = Walk {
+pub(super) fn list_members(text: &str) -> Vec<JsonMember> {
+    let mut walk = JsonScanner {
         text,
         at: 0,
         found: Vec::new(),
@@ -29,27 +29,27 @@ pub(super) fn members(text: &str) -> Vec<Member> {
     walk.found
 }
 
-struct Walk<'a> {
+struct JsonScanner<'a> {
     text: &'a str,
     at: usize,
-    found: Vec<Member>,
+    found: Vec<JsonMember>,
 }
 
-impl Walk<'_> {
+impl JsonScanner<'_> {
     fn value(&mut self, path: &[String]) {
         match self.next() {
             Some('{') => self.object(path),
             Some('[') => self.array(path),
             Some('"') => {
                 let value = self.string();
-                self.keep(path, value);
+                self.push_member(path, value);
             }
             Some(_) => {
                 let start = self.at;
                 let is_end = |character: char| ",]}".contains(character) || is_space(character);
                 let rest = self.rest();
                 self.at += rest.find(is_end).unwrap_or(rest.len());
-                self.keep(path, start..self.at);
+                self.push_member(path, start..self.at);
             }
             None => {}
         }
@@ -109,13 +109,13 @@ impl Walk<'_> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    fn keep(&mut self, path: &[String], value: Range<usize>) {
+    fn push_member(&mut self, path: &[String], value: Range<usize>) {
         let (parent, name) = match path {
             [name] => (String::new(), name.clone()),
             [parent, name] => (parent.clone(), name.clone()),
             _ => (String::new(), String::new()),
         };
-        self.found.push(Member {
+        self.found.push(JsonMember {
             parent,
             name,
             value,
@@ -132,10 +132,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_found_where_they_stand() {
+    fn members_have_parent_name_and_range() {
         let text =
             r#" {"a":"x\"y", "b" : {"c\u0064":1.5,"e":{"f":null}},"g":["h",true,{}],"":"é"} "#;
-        let found: Vec<(String, String, &str)> = members(text)
+        let found: Vec<(String, String, &str)> = list_members(text)
             .into_iter()
             .map(|member| (member.parent, member.name, text.get(member.value).unwrap()))
             .collect();

@@ -4,7 +4,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::*;
 use crate::access_key::AccessKeyId;
 use crate::cluster_id::ClusterId;
-use crate::sign::{AccessKey, token_v2};
+use crate::sign::{AccessKey, sign_token_v2};
 use crate::time::UnixTime;
 
 fn token() -> String {
@@ -14,16 +14,19 @@ fn token() -> String {
         security_token: Some(Secret::new("CANARY")),
     };
     let cluster = ClusterId::parse("c1").unwrap();
-    let token = token_v2(&key, &cluster, "test/<1>", UnixTime::from_seconds(0)).unwrap();
+    let token = sign_token_v2(&key, &cluster, "test/<1>", UnixTime::from_seconds(0)).unwrap();
     token.expose().to_owned()
 }
 
-fn whole(pieces: &[Piece], side: impl Fn(&Piece) -> &Secret) -> String {
-    pieces.iter().map(|piece| side(piece).expose()).collect()
+fn concatenate(segments: &[Segment], side: impl Fn(&Segment) -> &Secret) -> String {
+    segments
+        .iter()
+        .map(|segment| side(segment).expose())
+        .collect()
 }
 
 #[test]
-fn a_token_is_the_sum_of_its_parts() {
+fn segments_concatenate_to_token_without_secrets_in_public_ones() {
     let v2 = token();
     let (start, end) = v2.split_at(40);
     let wrapped = format!("{start}\n{end}");
@@ -39,40 +42,46 @@ fn a_token_is_the_sum_of_its_parts() {
         "k8s-ack-v1.e30=",
         "k8s-ack-v2.eyJoZWFkZXJzIjp7IkF1dGhvcml6YXRpb24iOiJDQU5BUlkifX0=",
     ] {
-        let pieces = anatomy(token);
-        assert_eq!(whole(&pieces, |piece| &piece.encoded), token);
-        for piece in pieces.iter().filter(|piece| !piece.is_secret) {
-            assert!(!piece.text.expose().contains("CANARY"), "{:?}", piece.part);
+        let segments = split_into_segments(token);
+        assert_eq!(concatenate(&segments, |segment| &segment.encoded), token);
+        for segment in segments.iter().filter(|segment| !segment.is_secret) {
+            assert!(
+                !segment.text.expose().contains("CANARY"),
+                "{:?}",
+                segment.part
+            );
         }
     }
-    assert!(anatomy("eyJ.e30.x").is_empty());
+    assert!(split_into_segments("eyJ.e30.x").is_empty());
 }
 
 #[test]
-fn parts_are_named() {
-    let pieces = anatomy(&token());
-    let named: Vec<_> = pieces
+fn segments_have_part_text_and_signed_flag() {
+    let segments = split_into_segments(&token());
+    let named: Vec<_> = segments
         .iter()
-        .filter(|piece| !matches!(piece.part, Part::Structure | Part::Prefix))
-        .map(|piece| (piece.part, piece.text.expose(), piece.signed))
+        .filter(|segment| !matches!(segment.part, TokenPart::Structure | TokenPart::Prefix))
+        .map(|segment| (segment.part, segment.text.expose(), segment.signed))
         .collect();
-    let signature = named.iter().find(|(part, ..)| *part == Part::Signature);
+    let signature = named
+        .iter()
+        .find(|(part, ..)| *part == TokenPart::Signature);
     assert_eq!(signature.unwrap().1.len(), 64);
     for expected in [
-        (Part::UnsignedClusterId, "c1", Some(false)),
-        (Part::Method, "POST", Some(true)),
-        (Part::Path, "/", Some(true)),
-        (Part::ClusterId, "c1", Some(true)),
-        (Part::Algorithm, "ACS3-HMAC-SHA256", Some(false)),
-        (Part::Credential, "STS.abc", Some(false)),
-        (Part::UserAgent, r"test/\u003c1\u003e", Some(false)),
-        (Part::Action, "GetCallerIdentity", Some(true)),
-        (Part::Date, "1970-01-01T00:00:00Z", Some(true)),
-        (Part::SecurityToken, "CANARY", Some(true)),
-        (Part::ApiVersion, "2015-04-01", Some(true)),
+        (TokenPart::UnsignedClusterId, "c1", Some(false)),
+        (TokenPart::Method, "POST", Some(true)),
+        (TokenPart::Path, "/", Some(true)),
+        (TokenPart::ClusterId, "c1", Some(true)),
+        (TokenPart::Algorithm, "ACS3-HMAC-SHA256", Some(false)),
+        (TokenPart::Credential, "STS.abc", Some(false)),
+        (TokenPart::UserAgent, r"test/\u003c1\u003e", Some(false)),
+        (TokenPart::Action, "GetCallerIdentity", Some(true)),
+        (TokenPart::Date, "1970-01-01T00:00:00Z", Some(true)),
+        (TokenPart::SecurityToken, "CANARY", Some(true)),
+        (TokenPart::ApiVersion, "2015-04-01", Some(true)),
     ] {
         assert!(named.contains(&expected), "{expected:?}: {named:?}");
     }
-    let decoded = whole(&pieces[1..], |piece| &piece.text);
+    let decoded = concatenate(&segments[1..], |segment| &segment.text);
     assert!(json::parse_object(decoded.as_bytes()).is_ok());
 }

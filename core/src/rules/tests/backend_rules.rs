@@ -1,6 +1,6 @@
 use super::{mapping, rule};
 use crate::arn::{AccountId, Arn};
-use crate::rules::{Age, Backend, BackendRules, Mapping, ReservedPrefixes, Rule};
+use crate::rules::{Backend, BackendRules, Mapping, Precedence, ReservedPrefixes, Rule};
 
 const ALICE: &str = "acs:ram::1:user/alice";
 const BOB: &str = "acs:ram::1:user/bob";
@@ -47,13 +47,13 @@ fn reset_removes_rules_and_keeps_what_the_backend_is() {
         groups: Vec::new(),
     };
     let broken = || {
-        let mut rules = BackendRules::unread(Backend::Crd);
-        rules.mark_broken(true);
+        let mut rules = BackendRules::new_unsynced(Backend::Crd);
+        rules.set_broken(true);
         rules
     };
-    for (mut rules, is_read, is_broken) in [
+    for (mut rules, is_synced, is_broken) in [
         (BackendRules::new(Backend::Crd), true, false),
-        (BackendRules::unread(Backend::Crd), false, false),
+        (BackendRules::new_unsynced(Backend::Crd), false, false),
         (broken(), false, true),
     ] {
         for is_stale in [false, true] {
@@ -64,9 +64,12 @@ fn reset_removes_rules_and_keeps_what_the_backend_is() {
             assert!(rules.is_empty());
             assert_eq!(rules.backend(), Backend::Crd);
             assert_eq!(rules.is_stale(), is_stale);
-            assert_eq!((rules.is_read(), rules.is_broken()), (is_read, is_broken));
+            assert_eq!(
+                (rules.is_synced(), rules.is_broken()),
+                (is_synced, is_broken)
+            );
             let names = ("u".to_owned(), Vec::new());
-            assert!(rules.unreserved(names).is_err(), "`u` stays reserved");
+            assert!(rules.check_reserved(names).is_err(), "`u` stays reserved");
         }
     }
 }
@@ -89,7 +92,7 @@ fn reserved_prefix_refuses_username_or_group() {
         ("u", &["\tg:"], Some("groups[0]")),
     ] {
         let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
-        let names = rules.unreserved((username.to_owned(), groups.clone()));
+        let names = rules.check_reserved((username.to_owned(), groups.clone()));
         match (names, field) {
             (Ok(names), None) => assert_eq!(names, (username.to_owned(), groups)),
             (Err(error), Some(field)) => assert_eq!(error.field, field, "{username}"),
@@ -103,7 +106,7 @@ fn rules_and_accounts_are_listed_in_order() {
     let mut rules = BackendRules::new(Backend::Crd);
     for (place, position) in [(3, "a"), (1, "c"), (1, "b"), (2, "d")] {
         let mapping = Mapping {
-            age: Age::Place(place),
+            precedence: Precedence::ListIndex(place),
             ..mapping(Backend::Crd, position, ALICE)
         };
         rules.apply(Rule::compile(mapping).unwrap());
@@ -128,10 +131,10 @@ fn rules_and_accounts_are_listed_in_order() {
 }
 
 #[test]
-fn rule_comes_before_later_rules_and_not_before_itself() {
+fn rule_takes_precedence_over_later_rules_and_not_before_itself() {
     let rule = |place, position: &str| {
         let mapping = Mapping {
-            age: Age::Place(place),
+            precedence: Precedence::ListIndex(place),
             ..mapping(Backend::Crd, position, ALICE)
         };
         Rule::compile(mapping).unwrap()
@@ -143,7 +146,11 @@ fn rule_comes_before_later_rules_and_not_before_itself() {
         (rule(1, "b"), rule(1, "a"), false),
         (rule(1, "a"), rule(1, "a"), false),
     ] {
-        assert_eq!(one.comes_before(&other), expected, "{one:?} {other:?}");
+        assert_eq!(
+            one.takes_precedence_over(&other),
+            expected,
+            "{one:?} {other:?}"
+        );
     }
 }
 
@@ -164,10 +171,10 @@ fn only_equal_patterns_are_rivals() {
         ("absent", &[], None),
     ] {
         let name = |rule: &Rule| rule.source().position.clone();
-        let found = rules.rivals(position);
+        let found = rules.same_subject_rules(position);
         let found: Vec<String> = found.into_iter().map(name).collect();
         assert_eq!(found, rivals, "{position}");
-        let found = rules.winner_over(position).map(name);
+        let found = rules.shadowing_rule(position).map(name);
         assert_eq!(found.as_deref(), winner, "{position}");
     }
 }

@@ -3,7 +3,8 @@ use crate::arn::Arn;
 use crate::rules::pattern::Pattern;
 use crate::rules::subject::Subject;
 use crate::rules::{
-    Age, Backend, BackendRules, Globs, Mapping, Protected, Rule, RuleSet, SessionArns, Source,
+    Backend, BackendRules, Mapping, Precedence, ProtectedIdentities, Rule, RuleSet, SessionArnMode,
+    Source, WildcardMode,
 };
 
 const ALICE: &str = "acs:ram::1:user/alice";
@@ -31,7 +32,7 @@ fn subject(mapping: Mapping) -> String {
 fn one_field_gives_the_subject() {
     let glob = "acs:ram::1:user/a*";
     let pattern = "pattern acs:ram::1:user/a*";
-    let literal = Globs::Literal;
+    let literal = WildcardMode::Disabled;
     for (mapping, expected) in [
         (
             Mapping {
@@ -50,7 +51,7 @@ fn one_field_gives_the_subject() {
         (
             Mapping {
                 arn: glob.to_owned(),
-                globs: literal,
+                wildcards: literal,
                 ..nobody()
             },
             glob,
@@ -58,7 +59,7 @@ fn one_field_gives_the_subject() {
         (
             Mapping {
                 arn: ALICE.to_owned(),
-                globs: literal,
+                wildcards: literal,
                 ..nobody()
             },
             ALICE,
@@ -73,7 +74,7 @@ fn one_field_gives_the_subject() {
         (
             Mapping {
                 arn_pattern: some(glob),
-                globs: literal,
+                wildcards: literal,
                 ..nobody()
             },
             pattern,
@@ -131,15 +132,15 @@ fn one_field_gives_the_subject() {
 #[test]
 fn role_of_session_is_read_unless_the_arn_is_a_pattern() {
     let session = "acs:ram::1:assumed-role/dev/s";
-    for (arn, globs, expected) in [
-        (session, Globs::Wildcards, Some("acs:ram::1:role/dev")),
-        (session, Globs::Literal, Some("acs:ram::1:role/dev")),
-        ("acs:ram::1:assumed-role/d*/s", Globs::Wildcards, None),
-        (ALICE, Globs::Literal, None),
+    for (arn, wildcards, expected) in [
+        (session, WildcardMode::Enabled, Some("acs:ram::1:role/dev")),
+        (session, WildcardMode::Disabled, Some("acs:ram::1:role/dev")),
+        ("acs:ram::1:assumed-role/d*/s", WildcardMode::Enabled, None),
+        (ALICE, WildcardMode::Disabled, None),
     ] {
         let mapping = Mapping {
             arn: arn.to_owned(),
-            globs,
+            wildcards,
             ..nobody()
         };
         let role = mapping.role_of_session().map(|role| role.to_string());
@@ -156,17 +157,17 @@ fn rule_gives_back_the_names_of_its_mapping() {
     };
     let rule = Rule::compile(written).unwrap();
     let groups: Vec<Box<str>> = vec!["a".into(), "b".into()];
-    assert_eq!(rule.written_names(), ("dev:{{SessionName}}", &*groups));
+    assert_eq!(rule.raw_names(), ("dev:{{SessionName}}", &*groups));
     assert!(rule.expression_may_add().is_empty());
-    assert!(rule.expressions().is_empty());
+    assert!(rule.expression_fields().is_empty());
     assert!(!rule.has_condition());
 }
 
 #[test]
 fn mapping_of_a_rule_compiles_to_the_same_rule() {
     let base = Mapping {
-        globs: Globs::Literal,
-        session_arns: SessionArns::Refused,
+        wildcards: WildcardMode::Disabled,
+        session_arn_mode: SessionArnMode::Refused,
         username: "u:{{UserID}}".to_owned(),
         groups: vec!["a".to_owned()],
         ..nobody()
@@ -211,7 +212,7 @@ fn user_and_role_are_found_by_their_own_ids() {
         let mapping = Mapping {
             user_id,
             role_id,
-            ..Mapping::exact(source, Age::Place(0), "", position, Vec::new())
+            ..Mapping::for_arn(source, Precedence::ListIndex(0), "", position, Vec::new())
         };
         rules.apply(Rule::compile(mapping).unwrap());
     }
@@ -233,11 +234,11 @@ fn user_and_role_are_found_by_their_own_ids() {
 
 #[test]
 fn protected_subject_is_named_or_matched() {
-    let mut protected = Protected::default();
+    let mut protected = ProtectedIdentities::default();
     assert!(protected.is_empty());
     protected.protect(ALICE).unwrap();
     assert!(!protected.is_empty());
-    let mut patterns = Protected::default();
+    let mut patterns = ProtectedIdentities::default();
     patterns.protect("acs:ram::1:role/n-*").unwrap();
     assert!(!patterns.is_empty());
     protected.protect("acs:ram::1:role/n-*").unwrap();
@@ -273,14 +274,14 @@ mod expressions {
 
     fn names(mapping: Mapping, identity: &Identity) -> Result<(String, Vec<String>), String> {
         let rule = Rule::compile(mapping).unwrap();
-        rule.names(identity)
+        rule.resolve_names(identity)
             .map_err(|error| format!("{}: {}", error.field, error.problem))
     }
 
     #[test]
     fn rule_gives_back_its_expressions() {
         let mapping = Mapping {
-            globs: Globs::Literal,
+            wildcards: WildcardMode::Disabled,
             arn: ALICE.to_owned(),
             condition: some("identity.accountId == '1'"),
             username: "system:u".to_owned(),
@@ -293,7 +294,7 @@ mod expressions {
         let rule = Rule::compile(mapping.clone()).unwrap();
         assert_eq!(rule.to_mapping(), mapping);
         let fields = ["match", "usernameExpression", "groupsExpression"];
-        assert_eq!(rule.expressions(), fields);
+        assert_eq!(rule.expression_fields(), fields);
         let may_add: Vec<Box<str>> = vec!["system:g".into(), "system:h".into()];
         assert_eq!(rule.expression_may_add(), &*may_add);
         assert!(rule.has_condition());
@@ -307,7 +308,10 @@ mod expressions {
                 groups_expression: groups,
                 ..mapping_of_alice()
             };
-            assert_eq!(Rule::compile(mapping).unwrap().expressions(), expected);
+            assert_eq!(
+                Rule::compile(mapping).unwrap().expression_fields(),
+                expected
+            );
         }
     }
 

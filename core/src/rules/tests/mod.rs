@@ -9,7 +9,7 @@ mod rule_set;
 use crate::access_key::AccessKeyId;
 use crate::arn::Arn;
 use crate::identity::Identity;
-use crate::rules::{Age, Backend, Globs, Mapping, Rule, Source};
+use crate::rules::{Backend, Mapping, Precedence, Rule, Source, WildcardMode};
 
 fn identity(arn: &str) -> Identity {
     Identity {
@@ -26,8 +26,8 @@ fn mapping(backend: Backend, position: &str, arn: &str) -> Mapping {
         position: position.to_owned(),
     };
     Mapping {
-        globs: Globs::Wildcards,
-        ..Mapping::exact(source, Age::Place(0), arn, "u", Vec::new())
+        wildcards: WildcardMode::Enabled,
+        ..Mapping::for_arn(source, Precedence::ListIndex(0), arn, "u", Vec::new())
     }
 }
 

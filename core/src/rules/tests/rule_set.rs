@@ -54,7 +54,7 @@ fn explanation_names_at_most_five_skipped_rules() {
         }
         let (explanation, user) = RuleSet::new(vec![rules], []).explain(&identity(ALICE));
         assert!(user.is_err());
-        assert_eq!(explanation.passed_over.len(), expected, "{count}");
+        assert_eq!(explanation.skipped_rules.len(), expected, "{count}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::error::Problem;
 use crate::config::file::Table;
-use crate::config::given::Given;
+use crate::config::located::Located;
 
 /// How short and how long a duration may be.
 #[derive(Clone, Copy)]
@@ -22,7 +22,7 @@ impl DurationLimit {
         }
     }
 
-    pub(super) const fn no_shorter_than(self, shortest: Duration) -> Self {
+    pub(super) const fn at_least(self, shortest: Duration) -> Self {
         Self {
             shortest: Some(shortest),
             ..self
@@ -41,23 +41,23 @@ impl DurationLimit {
 /// The allowed range.
 impl fmt::Display for DurationLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let longest = shown(self.longest);
+        let longest = format_duration(self.longest);
         match self.shortest {
-            Some(shortest) => write!(f, "of {} to {longest}", shown(shortest)),
+            Some(shortest) => write!(f, "of {} to {longest}", format_duration(shortest)),
             None => write!(f, "longer than 0s, up to {longest}"),
         }
     }
 }
 
 /// As one writes it, such as `30d`.
-fn shown(duration: Duration) -> String {
+fn format_duration(duration: Duration) -> String {
     humantime::format_duration(duration)
         .to_string()
         .replace("days", "d")
 }
 
 /// The duration at `key`, with its unit.
-pub(super) fn duration(
+pub(super) fn read_duration(
     table: &mut Table,
     key: &'static str,
     limit: DurationLimit,
@@ -71,7 +71,7 @@ pub(super) fn duration(
 }
 
 /// The duration that `given` is, with its unit.
-fn parse_duration(given: &Given<String>, limit: DurationLimit) -> Result<Duration, Problem> {
+fn parse_duration(given: &Located<String>, limit: DurationLimit) -> Result<Duration, Problem> {
     match humantime::parse_duration(&given.value) {
         Ok(duration) if limit.allows(duration) => Ok(duration),
         Ok(_) | Err(_) => Err(given.problem(format_args!(
@@ -82,7 +82,7 @@ fn parse_duration(given: &Given<String>, limit: DurationLimit) -> Result<Duratio
 }
 
 /// The duration at `key`, with its unit, which may be 0.
-pub(super) fn duration_or_none(
+pub(super) fn read_duration_or_zero(
     table: &mut Table,
     key: &'static str,
     DurationLimit { longest, .. }: DurationLimit,
@@ -92,7 +92,7 @@ pub(super) fn duration_or_none(
     };
     let what = format!(
         "a duration up to {}, with its unit, or `0` for none",
-        shown(longest)
+        format_duration(longest)
     );
     let given = given.into_number_text(format_args!("{what}"))?;
     match humantime::parse_duration(&given.value) {
@@ -102,7 +102,7 @@ pub(super) fn duration_or_none(
 }
 
 /// The number at `key`, `least` to `most`.
-pub(super) fn number(
+pub(super) fn read_number(
     table: &mut Table,
     key: &'static str,
     least: usize,

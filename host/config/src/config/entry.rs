@@ -3,23 +3,23 @@
 use std::fmt;
 
 use crate::config::error::Problem;
-use crate::config::keys::{self, Keys};
-use crate::config::partial::PartialEntry;
+use crate::config::keys::{self, KnownKeys};
+use crate::config::partial_entry::PartialEntry;
 
 /// A list of mappings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum List {
+pub enum MappingList {
     Roles,
     Users,
     Rules,
     Accounts,
 }
 
-impl List {
+impl MappingList {
     /// In the order in which entries that tie answer.
     pub const ALL: [Self; 4] = [Self::Roles, Self::Users, Self::Rules, Self::Accounts];
-    /// Those that Go knows, too.
-    pub const GO: [Self; 3] = [Self::Roles, Self::Users, Self::Accounts];
+    /// The lists that Go knows, too.
+    pub const KNOWN_TO_GO: [Self; 3] = [Self::Roles, Self::Users, Self::Accounts];
 
     /// Its key.
     pub fn key(self) -> &'static str {
@@ -32,7 +32,7 @@ impl List {
     }
 
     /// The keys of its entries, if those are maps.
-    pub(super) fn entry_keys(self) -> Option<Keys> {
+    pub(super) fn entry_keys(self) -> Option<KnownKeys> {
         match self {
             Self::Roles => Some(keys::ROLE),
             Self::Users => Some(keys::USER),
@@ -42,20 +42,20 @@ impl List {
     }
 }
 
-/// What stands at one place of a list.
+/// An item of a list of mappings.
 #[derive(Debug)]
-pub enum Slot {
+pub enum ListItem {
     /// A mapping: its place among all mappings of the document.
     Mapping(usize),
     /// An account: its place among all accounts of the document.
     Account(usize),
     /// An entry that cannot be used.
-    Broken(Box<Broken>),
+    Invalid(Box<InvalidEntry>),
 }
 
 /// An entry that cannot be used.
 #[derive(Debug)]
-pub struct Broken {
+pub struct InvalidEntry {
     /// The setting, such as `server.mapRoles[2]`.
     pub position: String,
     /// What is wrong with it.
@@ -68,7 +68,7 @@ pub struct Broken {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// File, line and column; empty when the reason tells.
-    pub place: String,
+    pub location: String,
     /// What is wrong, and what to do.
     pub reason: String,
 }
@@ -76,7 +76,7 @@ pub struct Refusal {
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
         Self {
-            place: problem.place.to_string(),
+            location: problem.place.to_string(),
             reason: problem.text,
         }
     }
@@ -84,8 +84,8 @@ impl From<Problem> for Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.place.is_empty() {
-            write!(f, "{}: ", self.place)?;
+        if !self.location.is_empty() {
+            write!(f, "{}: ", self.location)?;
         }
         f.write_str(&self.reason)
     }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use ack_ram_core::lint::invisible;
 
-use crate::config::text::NotText;
+use crate::config::text::DecodeError;
 use crate::config::yaml;
 
 /// Where a setting was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// In the configuration file.
     File {
         /// The file, as it was named.
@@ -28,7 +28,7 @@ pub enum Place {
     Environment,
 }
 
-impl Place {
+impl Location {
     /// In the file `path`.
     #[must_use]
     pub fn in_file(path: Arc<str>, position: yaml::Position) -> Self {
@@ -40,7 +40,7 @@ impl Place {
     }
 
     /// Another place in the same file.
-    pub(crate) fn beside(&self, position: yaml::Position) -> Self {
+    pub(crate) fn in_same_file(&self, position: yaml::Position) -> Self {
         match self {
             Self::File { path, .. } => Self::in_file(Arc::clone(path), position),
             Self::CommandLine | Self::Environment => self.clone(),
@@ -48,7 +48,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { path, line, column } => write!(f, "{path}:{line}:{column}"),
@@ -62,26 +62,26 @@ impl fmt::Display for Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Where it stands.
-    pub place: Place,
+    pub place: Location,
     /// What is wrong, and what to do.
     pub text: String,
 }
 
 impl Problem {
     /// What it quotes may hold any characters; logs and terminals obey control characters, so those are spelt out.
-    pub fn new(place: Place, text: impl fmt::Display) -> Self {
+    pub fn new(place: Location, text: impl fmt::Display) -> Self {
         Self {
             place,
-            text: spelt_out(&text.to_string()),
+            text: escape_control(&text.to_string()),
         }
     }
 }
 
-/// `text` with its control characters, and others that nobody sees, as escapes.
-pub(super) fn spelt_out(text: &str) -> String {
+/// Returns `text` with its control and invisible characters as escapes.
+pub(super) fn escape_control(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() || invisible::name(character).is_some() {
+        if character.is_control() || invisible::character_name(character).is_some() {
             line.extend(character.escape_default());
         } else {
             line.push(character);
@@ -102,7 +102,7 @@ pub struct Warning {
     /// What kind of thing it is.
     pub kind: WarningKind,
     /// Where it stands.
-    pub place: Place,
+    pub place: Location,
     /// The mapping that it is in, such as `server.mapRoles[2]`; empty for others.
     pub entry: String,
     /// What is odd, and what to do.
@@ -178,7 +178,7 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
         /// What it is.
-        source: NotText,
+        source: DecodeError,
     },
     /// The file is longer than any configuration.
     TooLarge {

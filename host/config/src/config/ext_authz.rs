@@ -4,54 +4,54 @@ use ack_ram_core::gateway::{Gateway, IdentityHeaders, TokenHeader};
 
 use crate::config::error::{Problem, Warning, WarningKind};
 use crate::config::file::Table;
-use crate::config::given::Given;
 use crate::config::keys;
-use crate::config::layers::{Layers, boolean};
+use crate::config::layers::{Layers, parse_bool};
+use crate::config::located::Located;
 use crate::config::yaml::Value;
 
 /// What proxies are answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExtAuthz {
+pub struct ExtAuthzSettings {
     /// Where the token is.
     pub token: TokenHeader,
     /// Whom a proxy lets pass, and how it names them to services.
     pub gateway: Gateway,
     /// Whether CORS preflights pass without a token.
-    pub lets_preflights_pass: bool,
+    pub allow_preflight: bool,
 }
 
 /// `server.extAuthz`; none unless it is enabled. In it nothing may be unknown or empty: without `requiredGroups`, everybody
 /// passes.
-pub(super) fn read(layers: &mut Layers<'_>) -> Result<Option<ExtAuthz>, Problem> {
+pub(super) fn read_ext_authz(layers: &mut Layers<'_>) -> Result<Option<ExtAuthzSettings>, Problem> {
     let Some(given) = layers.server.take("extAuthz") else {
         return Ok(None);
     };
     let mut table = Table::strict(given, keys::EXT_AUTHZ)?;
-    let is_enabled = flag(&mut table, "enabled")?;
-    let lets_preflights_pass = flag(&mut table, "allowPreflight")?;
-    let joins_groups = table.take("joinGroups").map(|given| boolean(&given));
+    let is_enabled = read_bool(&mut table, "enabled")?;
+    let allow_preflight = read_bool(&mut table, "allowPreflight")?;
+    let joins_groups = table.take("joinGroups").map(|given| parse_bool(&given));
     let joins_groups = joins_groups.transpose()?;
     if is_enabled && joins_groups.is_none() {
-        let problem = Problem::new(table.place().clone(), UNJOINED);
+        let problem = Problem::new(table.place().clone(), JOIN_GROUPS_UNSET);
         let warning = Warning::new(WarningKind::GroupsUnjoined, problem);
         layers.warnings.push(warning);
     }
-    let headers = headers(&mut table)?.joining_groups(joins_groups.unwrap_or(false));
-    let token = token(&mut table, &headers)?;
-    let required_groups = groups(&mut table, &mut layers.warnings)?;
-    Ok(is_enabled.then_some(ExtAuthz {
+    let headers = read_headers(&mut table)?.with_joined_groups(joins_groups.unwrap_or(false));
+    let token = read_token_header(&mut table, &headers)?;
+    let required_groups = read_required_groups(&mut table, &mut layers.warnings)?;
+    Ok(is_enabled.then_some(ExtAuthzSettings {
         token,
         gateway: Gateway {
             headers,
             required_groups,
         },
-        lets_preflights_pass,
+        allow_preflight,
     }))
 }
 
-const UNJOINED: &str = "`server.extAuthz.joinGroups` is not set; write `true` where the proxy keeps one of several equal headers, as Istio and Envoy Gateway do, or `false` where it sends all of them on";
+const JOIN_GROUPS_UNSET: &str = "`server.extAuthz.joinGroups` is not set; write `true` where the proxy keeps one of several equal headers, as Istio and Envoy Gateway do, or `false` where it sends all of them on";
 
-fn headers(table: &mut Table) -> Result<IdentityHeaders, Problem> {
+fn read_headers(table: &mut Table) -> Result<IdentityHeaders, Problem> {
     let mut name = |key, standard: &str| {
         let given = table.text(key)?;
         Ok::<_, Problem>(given.map_or_else(|| standard.to_owned(), |given| given.value))
@@ -67,11 +67,11 @@ fn headers(table: &mut Table) -> Result<IdentityHeaders, Problem> {
     })
 }
 
-fn token(table: &mut Table, headers: &IdentityHeaders) -> Result<TokenHeader, Problem> {
+fn read_token_header(table: &mut Table, headers: &IdentityHeaders) -> Result<TokenHeader, Problem> {
     let Some(given) = table.text("tokenHeader")? else {
         return Ok(TokenHeader::default());
     };
-    if headers.is_ours(&given.value) {
+    if headers.is_identity_header(&given.value) {
         return Err(
             given.problem("is one of the headers that tell services who comes; write another")
         );
@@ -79,7 +79,10 @@ fn token(table: &mut Table, headers: &IdentityHeaders) -> Result<TokenHeader, Pr
     TokenHeader::new(&given.value).map_err(|error| given.problem(error))
 }
 
-fn groups(table: &mut Table, warnings: &mut Vec<Warning>) -> Result<Vec<String>, Problem> {
+fn read_required_groups(
+    table: &mut Table,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<String>, Problem> {
     let Some(given) = table.take("requiredGroups") else {
         return Ok(Vec::new());
     };
@@ -90,11 +93,11 @@ fn groups(table: &mut Table, warnings: &mut Vec<Warning>) -> Result<Vec<String>,
     let groups = given.into_items(warnings)?;
     groups
         .into_iter()
-        .map(|given| group(given.into_text()?))
+        .map(|given| parse_required_group(given.into_text()?))
         .collect()
 }
 
-fn group(given: Given<String>) -> Result<String, Problem> {
+fn parse_required_group(given: Located<String>) -> Result<String, Problem> {
     let group = &given.value;
     if group.is_empty() || group.trim() != group || group.contains(',') {
         return Err(given.problem(
@@ -104,6 +107,8 @@ fn group(given: Given<String>) -> Result<String, Problem> {
     Ok(given.value)
 }
 
-fn flag(table: &mut Table, key: &'static str) -> Result<bool, Problem> {
-    table.take(key).map_or(Ok(false), |given| boolean(&given))
+fn read_bool(table: &mut Table, key: &'static str) -> Result<bool, Problem> {
+    table
+        .take(key)
+        .map_or(Ok(false), |given| parse_bool(&given))
 }

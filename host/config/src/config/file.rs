@@ -5,9 +5,9 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use crate::config::error::{ConfigError, Place, Problem, Warning, WarningKind};
-use crate::config::given::Given;
-use crate::config::keys::{Keys, Unknown};
+use crate::config::error::{ConfigError, Location, Problem, Warning, WarningKind};
+use crate::config::keys::{KnownKeys, UnknownKey};
+use crate::config::located::Located;
 use crate::config::text;
 use crate::config::yaml::{self, Value};
 
@@ -15,7 +15,7 @@ use crate::config::yaml::{self, Value};
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Reads the YAML at `path`.
-pub(super) fn read(path: &Path) -> Result<Given<Value>, ConfigError> {
+pub(super) fn read_yaml_file(path: &Path) -> Result<Located<Value>, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable {
         path: path.to_owned(),
         source,
@@ -34,11 +34,11 @@ pub(super) fn read(path: &Path) -> Result<Given<Value>, ConfigError> {
         path: path.to_owned(),
         source,
     })?;
-    parse(&path.display().to_string(), &text)
+    parse_yaml(&path.display().to_string(), &text)
 }
 
 /// Reads YAML. Messages call it `name`.
-pub(super) fn parse(name: &str, text: &str) -> Result<Given<Value>, ConfigError> {
+pub(super) fn parse_yaml(name: &str, text: &str) -> Result<Located<Value>, ConfigError> {
     if text.len() as u64 > MAX_BYTES {
         return Err(ConfigError::TooLarge {
             path: name.into(),
@@ -46,9 +46,9 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Given<Value>, ConfigError>
         });
     }
     match yaml::parse(text) {
-        Ok(root) => Ok(Given {
+        Ok(root) => Ok(Located {
             value: root.value,
-            place: Place::in_file(name.into(), root.position),
+            location: Location::in_file(name.into(), root.position),
             setting: name.to_owned(),
         }),
         Err(error) => Err(ConfigError::Syntax {
@@ -62,31 +62,31 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Given<Value>, ConfigError>
 /// One map of the file. Each setting is taken out once.
 #[derive(Debug)]
 pub(super) struct Table {
-    keys: Keys,
-    place: Place,
-    entries: BTreeMap<&'static str, Given<Value>>,
+    keys: KnownKeys,
+    place: Location,
+    entries: BTreeMap<&'static str, Located<Value>>,
     /// Keys that are not there, and the unknown ones that are nearly they.
-    misspelt: BTreeMap<&'static str, Misspelled>,
+    misspelled: BTreeMap<&'static str, MisspelledKey>,
     is_readable: bool,
 }
 
 /// A value below a key that is nearly a known one.
 #[derive(Debug)]
-pub(super) struct Misspelled {
+pub(super) struct MisspelledKey {
     /// What is wrong with the key.
     pub(super) problem: Problem,
     /// The value, with the setting that the key is meant to be.
-    pub(super) given: Given<Value>,
+    pub(super) meant: Located<Value>,
 }
 
 impl Table {
     /// A table with nothing in it, for a map that is not there; `place` is where it would be.
-    pub(super) fn empty(keys: Keys, place: Place) -> Self {
+    pub(super) fn empty(keys: KnownKeys, place: Location) -> Self {
         Self {
             keys,
             place,
             entries: BTreeMap::new(),
-            misspelt: BTreeMap::new(),
+            misspelled: BTreeMap::new(),
             is_readable: true,
         }
     }
@@ -98,27 +98,27 @@ impl Table {
 
     /// The map in `given`; null is an empty one. Keys are compared without case; unknown ones become warnings.
     pub(super) fn new(
-        given: Given<Value>,
-        keys: Keys,
+        given: Located<Value>,
+        keys: KnownKeys,
         warnings: &mut Vec<Warning>,
     ) -> Result<Self, Problem> {
         let mut problems = Vec::new();
-        let table = Self::gather(given, keys, warnings, &mut problems);
-        first(problems).map_or(Ok(table), Err)
+        let table = Self::new_lenient(given, keys, warnings, &mut problems);
+        first_problem(problems).map_or(Ok(table), Err)
     }
 
     /// As [`Self::new`], but what is wrong is left out of the table.
-    pub(super) fn gather(
-        given: Given<Value>,
-        keys: Keys,
+    pub(super) fn new_lenient(
+        given: Located<Value>,
+        keys: KnownKeys,
         warnings: &mut Vec<Warning>,
         problems: &mut Vec<Problem>,
     ) -> Self {
-        let (table, unknown) = Self::open(given, keys, problems);
+        let (table, unknown) = Self::split_unknown_keys(given, keys, problems);
         warnings.extend(
             unknown
                 .into_iter()
-                .map(|(place, Unknown { setting, advice })| {
+                .map(|(place, UnknownKey { setting, advice })| {
                     let text = format!("unknown key `{setting}` is ignored; {advice}");
                     Warning::new(WarningKind::UnknownKey, Problem::new(place, text))
                 }),
@@ -127,11 +127,11 @@ impl Table {
     }
 
     /// The map in `given`, and the keys that it does not know.
-    fn open(
-        given: Given<Value>,
-        keys: Keys,
+    fn split_unknown_keys(
+        given: Located<Value>,
+        keys: KnownKeys,
         problems: &mut Vec<Problem>,
-    ) -> (Self, Vec<(Place, Unknown)>) {
+    ) -> (Self, Vec<(Location, UnknownKey)>) {
         let mut is_readable = true;
         let entries = match given.value {
             Value::Map(entries) => entries,
@@ -154,11 +154,11 @@ impl Table {
                 Vec::new()
             }
         };
-        let mut table = Self::empty(keys, given.place);
+        let mut table = Self::empty(keys, given.location);
         let mut unknown = Vec::new();
         let mut seen = BTreeMap::<String, String>::new();
         for (key, value) in entries {
-            let place = table.place.beside(key.position);
+            let place = table.place.in_same_file(key.position);
             if let Some(first) = seen.get(&key.name.to_ascii_lowercase()) {
                 let text = format!(
                     "`{}` repeats `{first}`, since keys are compared without case; remove one of them",
@@ -171,37 +171,47 @@ impl Table {
             seen.insert(key.name.to_ascii_lowercase(), key.name.clone());
             match keys.find(&key.name) {
                 Some(known) => {
-                    let place = place.beside(value.position);
-                    let given = Given {
+                    let place = place.in_same_file(value.position);
+                    let given = Located {
                         value: value.value,
-                        place,
-                        setting: keys.setting(known),
+                        location: place,
+                        setting: keys.setting_name(known),
                     };
                     table.entries.insert(known, given);
                 }
-                None if let Some(meant) = keys.meant_to_protect(&key.name) => {
-                    let text =
-                        format!("unknown key `{}`; write `{meant}`", keys.setting(&key.name));
+                None if let Some(meant) = keys.misspelled_protective_key(&key.name) => {
+                    let text = format!(
+                        "unknown key `{}`; write `{meant}`",
+                        keys.setting_name(&key.name)
+                    );
                     problems.push(Problem::new(place, text));
                 }
                 None => {
-                    if let Some(meant) = keys.misspelt(&key.name) {
-                        let setting = keys.setting(meant);
+                    if let Some(meant) = keys.misspelled_key(&key.name) {
+                        let setting = keys.setting_name(meant);
                         let text = format!("`{}` is not `{setting}`; write that", key.name);
                         let problem = Problem::new(place.clone(), text);
-                        let given = Given {
+                        let given = Located {
                             value: value.value,
-                            place: place.beside(value.position),
+                            location: place.in_same_file(value.position),
                             setting,
                         };
-                        table.misspelt.insert(meant, Misspelled { problem, given });
+                        table.misspelled.insert(
+                            meant,
+                            MisspelledKey {
+                                problem,
+                                meant: given,
+                            },
+                        );
                     }
-                    unknown.push((place, keys.unknown(&key.name)));
+                    unknown.push((place, keys.describe_unknown_key(&key.name)));
                 }
             }
         }
         let Self {
-            entries, misspelt, ..
+            entries,
+            misspelled: misspelt,
+            ..
         } = &mut table;
         misspelt.retain(|key, _| !entries.contains_key(key));
         table.is_readable = is_readable;
@@ -209,28 +219,28 @@ impl Table {
     }
 
     /// Where the map is, or would be.
-    pub(super) fn place(&self) -> &Place {
+    pub(super) fn place(&self) -> &Location {
         &self.place
     }
 
     /// Takes the value of `key` out, null or not.
-    pub(super) fn take_any(&mut self, key: &'static str) -> Option<Given<Value>> {
+    pub(super) fn take_with_null(&mut self, key: &'static str) -> Option<Located<Value>> {
         self.entries.remove(key)
     }
 
     /// Takes out what stands below a key that is nearly `key`, which is not there.
-    pub(super) fn take_misspelled(&mut self, key: &'static str) -> Option<Misspelled> {
-        self.misspelt.remove(key)
+    pub(super) fn take_misspelled(&mut self, key: &'static str) -> Option<MisspelledKey> {
+        self.misspelled.remove(key)
     }
 
     /// The problem of `key` when it is there and has nothing below it.
-    pub(super) fn nothing_at(&self, key: &'static str) -> Option<Problem> {
+    pub(super) fn null_problem_at(&self, key: &'static str) -> Option<Problem> {
         let given = self.entries.get(key)?;
-        matches!(given.value, Value::Null).then(|| given.has_nothing())
+        matches!(given.value, Value::Null).then(|| given.null_problem())
     }
 
     /// Takes the value of `key` out, unless it is missing or null.
-    pub(super) fn take(&mut self, key: &'static str) -> Option<Given<Value>> {
+    pub(super) fn take(&mut self, key: &'static str) -> Option<Located<Value>> {
         self.entries
             .remove(key)
             .filter(|given| !matches!(given.value, Value::Null))
@@ -238,18 +248,18 @@ impl Table {
 
     /// Reads a table in which nothing may be misspelt or empty: without it, a rule would match more, or a protection
     /// would be gone. Go reads none of these, so none is more lenient there.
-    pub(super) fn strict(given: Given<Value>, keys: Keys) -> Result<Self, Problem> {
+    pub(super) fn strict(given: Located<Value>, keys: KnownKeys) -> Result<Self, Problem> {
         let mut problems = Vec::new();
-        let (table, unknown) = Self::open(given, keys, &mut problems);
+        let (table, unknown) = Self::split_unknown_keys(given, keys, &mut problems);
         problems.extend(
             unknown
                 .into_iter()
-                .map(|(place, Unknown { setting, advice })| {
+                .map(|(place, UnknownKey { setting, advice })| {
                     let text = format!("unknown key `{setting}`; {advice}");
                     Problem::new(place, text)
                 }),
         );
-        if let Some(problem) = first(problems) {
+        if let Some(problem) = first_problem(problems) {
             return Err(problem);
         }
         let mut entries = table.entries.values();
@@ -264,42 +274,45 @@ impl Table {
     pub(super) fn table(
         &mut self,
         key: &'static str,
-        keys: Keys,
+        keys: KnownKeys,
         warnings: &mut Vec<Warning>,
     ) -> Result<Self, Problem> {
         let mut problems = Vec::new();
-        let table = self.gather_table(key, keys, warnings, &mut problems);
-        first(problems).map_or(Ok(table), Err)
+        let table = self.table_lenient(key, keys, warnings, &mut problems);
+        first_problem(problems).map_or(Ok(table), Err)
     }
 
     /// As [`Self::table`], but what is wrong is left out of the table.
-    pub(super) fn gather_table(
+    pub(super) fn table_lenient(
         &mut self,
         key: &'static str,
-        keys: Keys,
+        keys: KnownKeys,
         warnings: &mut Vec<Warning>,
         problems: &mut Vec<Problem>,
     ) -> Self {
         match self.take(key) {
-            Some(given) => Self::gather(given, keys, warnings, problems),
+            Some(given) => Self::new_lenient(given, keys, warnings, problems),
             None => Self::empty(keys, self.place.clone()),
         }
     }
 
     /// Takes the text at `key` out.
-    pub(super) fn text(&mut self, key: &'static str) -> Result<Option<Given<String>>, Problem> {
-        self.take(key).map(Given::into_text).transpose()
+    pub(super) fn text(&mut self, key: &'static str) -> Result<Option<Located<String>>, Problem> {
+        self.take(key).map(Located::into_text).transpose()
     }
 
     /// Takes the text at `key` out.
     ///
     /// It is a problem when there is none.
     pub(super) fn required_text(&mut self, key: &'static str) -> Result<String, Problem> {
-        self.required(key).map(|given| given.value)
+        self.required_located(key).map(|given| given.value)
     }
 
     /// Takes the text at `key` out, and keeps where it stands.
-    pub(super) fn required(&mut self, key: &'static str) -> Result<Given<String>, Problem> {
+    pub(super) fn required_located(
+        &mut self,
+        key: &'static str,
+    ) -> Result<Located<String>, Problem> {
         if let Some(given) = self.entries.get(key)
             && matches!(given.value, Value::Null)
         {
@@ -310,7 +323,7 @@ impl Table {
             Some(given) => Ok(given),
             None => Err(Problem::new(
                 self.place.clone(),
-                format_args!("`{}` is missing; add it", self.keys.setting(key)),
+                format_args!("`{}` is missing; add it", self.keys.setting_name(key)),
             )),
         }
     }
@@ -320,8 +333,8 @@ impl Table {
         &mut self,
         key: &'static str,
         warnings: &mut Vec<Warning>,
-    ) -> Result<Vec<Given<Value>>, Problem> {
-        match self.take_any(key) {
+    ) -> Result<Vec<Located<Value>>, Problem> {
+        match self.take_with_null(key) {
             Some(given) => given.into_items(warnings),
             None => Ok(Vec::new()),
         }
@@ -332,14 +345,14 @@ impl Table {
         &mut self,
         key: &'static str,
         warnings: &mut Vec<Warning>,
-    ) -> Result<Vec<Given<String>>, Problem> {
+    ) -> Result<Vec<Located<String>>, Problem> {
         self.list(key, warnings)?
             .into_iter()
-            .map(Given::into_text)
+            .map(Located::into_text)
             .collect()
     }
 }
 
-fn first(problems: Vec<Problem>) -> Option<Problem> {
+fn first_problem(problems: Vec<Problem>) -> Option<Problem> {
     problems.into_iter().next()
 }

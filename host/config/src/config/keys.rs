@@ -2,11 +2,11 @@
 
 use ack_ram_core::lint::invisible;
 
-use crate::config::entry::List;
+use crate::config::entry::MappingList;
 
 /// The names that one map knows.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Keys {
+pub(super) struct KnownKeys {
     /// How the map is called in messages: `server.` with its dot, or nothing for the whole file.
     pub(super) prefix: &'static str,
     /// The spelling that documents use.
@@ -15,13 +15,13 @@ pub(super) struct Keys {
     pub(super) protective: &'static [&'static str],
 }
 
-pub(super) const ROOT: Keys = Keys {
+pub(super) const ROOT: KnownKeys = KnownKeys {
     prefix: "",
     names: &["clusterID", "defaultRole", "server"],
     protective: &[],
 };
 
-pub(super) const SERVER: Keys = Keys {
+pub(super) const SERVER: KnownKeys = KnownKeys {
     prefix: "server.",
     names: &[
         "acceptTokenV1",
@@ -72,7 +72,7 @@ pub(super) const SERVER: Keys = Keys {
     ],
 };
 
-pub(super) const STS: Keys = Keys {
+pub(super) const STS: KnownKeys = KnownKeys {
     prefix: "server.sts.",
     names: &[
         "breakerFailures",
@@ -95,7 +95,7 @@ pub(super) const STS: Keys = Keys {
     protective: &[],
 };
 
-pub(super) const LIMITS: Keys = Keys {
+pub(super) const LIMITS: KnownKeys = KnownKeys {
     prefix: "server.limits.",
     names: &[
         "bodyTimeout",
@@ -111,21 +111,21 @@ pub(super) const LIMITS: Keys = Keys {
 };
 
 /// `server.tls`.
-pub(super) const TLS: Keys = Keys {
+pub(super) const TLS: KnownKeys = KnownKeys {
     prefix: "server.tls.",
     names: &["caFile", "certFile", "keyFile"],
     protective: &[],
 };
 
 /// `server.configMap`.
-pub(super) const CONFIG_MAP: Keys = Keys {
+pub(super) const CONFIG_MAP: KnownKeys = KnownKeys {
     prefix: "server.configMap.",
     names: &["name", "namespace"],
     protective: &[],
 };
 
 /// `server.extAuthz`.
-pub(super) const EXT_AUTHZ: Keys = Keys {
+pub(super) const EXT_AUTHZ: KnownKeys = KnownKeys {
     prefix: "server.extAuthz.",
     names: &[
         "allowPreflight",
@@ -142,35 +142,35 @@ pub(super) const EXT_AUTHZ: Keys = Keys {
 };
 
 /// `server.audit`.
-pub(super) const AUDIT: Keys = Keys {
+pub(super) const AUDIT: KnownKeys = KnownKeys {
     prefix: "server.audit.",
     names: &["file"],
     protective: &[],
 };
 
 /// A document that holds nothing but mappings: those that Go knows.
-pub(super) const DOCUMENT: Keys = Keys {
+pub(super) const MAPPING_DOCUMENT: KnownKeys = KnownKeys {
     prefix: "",
     names: &["mapAccounts", "mapRoles", "mapUsers"],
     protective: &[],
 };
 
 /// An entry of `server.mapRoles`. Its warnings name the entry themselves.
-pub(super) const ROLE: Keys = Keys {
+pub(super) const ROLE: KnownKeys = KnownKeys {
     prefix: "",
     names: &["roleARN", "username", "groups"],
     protective: &[],
 };
 
 /// An entry of `server.mapUsers`.
-pub(super) const USER: Keys = Keys {
+pub(super) const USER: KnownKeys = KnownKeys {
     prefix: "",
     names: &["userARN", "username", "groups"],
     protective: &[],
 };
 
 /// An entry of `server.mapRules`.
-pub(super) const RULE: Keys = Keys {
+pub(super) const RULE: KnownKeys = KnownKeys {
     prefix: "",
     names: &[
         "arn",
@@ -188,7 +188,7 @@ pub(super) const RULE: Keys = Keys {
 };
 
 /// An entry of `server.reservedPrefixConfig`, as in aws-iam-authenticator; the last one is new.
-pub(super) const RESERVED_PREFIXES: Keys = Keys {
+pub(super) const RESERVED_PREFIXES: KnownKeys = KnownKeys {
     prefix: "",
     names: &[
         "backendMode",
@@ -199,7 +199,7 @@ pub(super) const RESERVED_PREFIXES: Keys = Keys {
 };
 
 /// An entry of `server.userValidationRules`, as in Kubernetes' AuthenticationConfiguration.
-pub(super) const VALIDATION: Keys = Keys {
+pub(super) const VALIDATION: KnownKeys = KnownKeys {
     prefix: "",
     names: &["expression", "message"],
     protective: &[],
@@ -207,24 +207,24 @@ pub(super) const VALIDATION: Keys = Keys {
 
 /// A key that a map does not know.
 #[derive(Debug)]
-pub(super) struct Unknown {
+pub(super) struct UnknownKey {
     /// How messages call the setting that it would be.
     pub(super) setting: String,
     /// What may be meant.
     pub(super) advice: String,
 }
 
-impl Keys {
+impl KnownKeys {
     /// How messages call the setting `key`.
-    pub(super) fn setting(self, key: &str) -> String {
+    pub(super) fn setting_name(self, key: &str) -> String {
         format!("{}{key}", self.prefix)
     }
 
     /// What to say of the key `name`, which is not known here.
-    pub(super) fn unknown(self, name: &str) -> Unknown {
-        let invisible = name.chars().find_map(invisible::message);
-        Unknown {
-            setting: self.setting(name),
+    pub(super) fn describe_unknown_key(self, name: &str) -> UnknownKey {
+        let invisible = name.chars().find_map(invisible::describe_problem);
+        UnknownKey {
+            setting: self.setting_name(name),
             advice: match nearest(name, self.names) {
                 _ if let Some(message) = invisible => format!("it holds {message}"),
                 Some(known) => format!("did you mean `{known}`?"),
@@ -234,19 +234,19 @@ impl Keys {
     }
 
     /// The protective key that `name` is nearly.
-    pub(super) fn meant_to_protect(self, name: &str) -> Option<&'static str> {
+    pub(super) fn misspelled_protective_key(self, name: &str) -> Option<&'static str> {
         nearest(name, self.names).filter(|meant| self.protective.contains(meant))
     }
 
     /// The key that `name` is but for one slip, in any case.
-    pub(super) fn misspelt(self, name: &str) -> Option<&'static str> {
+    pub(super) fn misspelled_key(self, name: &str) -> Option<&'static str> {
         // The key of another list is no slip of this one, also where that list is not read.
-        let mut keys = List::ALL.iter().map(|list| list.key());
+        let mut keys = MappingList::ALL.iter().map(|list| list.key());
         let list = keys.find(|key| key.eq_ignore_ascii_case(name));
         self.names
             .iter()
             .copied()
-            .find(|known| is_slip(name, known) && list.is_none_or(|key| key == *known))
+            .find(|known| is_single_typo(name, known) && list.is_none_or(|key| key == *known))
     }
 
     /// The documented spelling of `name`, compared without case.
@@ -259,7 +259,7 @@ impl Keys {
 }
 
 /// Whether some map of the file, or an entry of it, knows the key `name`.
-pub(super) fn is_known(name: &str) -> bool {
+pub(super) fn is_known_key(name: &str) -> bool {
     [ROOT, SERVER, ROLE, USER, RULE]
         .into_iter()
         .any(|keys| keys.find(name).is_some())
@@ -267,7 +267,7 @@ pub(super) fn is_known(name: &str) -> bool {
 
 /// Whether `name` is `known` with at most one slip after the first letter, in any case. A key with another first letter,
 /// such as `_mapUsers`, is commented out, not misspelled.
-pub(super) fn is_slip(name: &str, known: &str) -> bool {
+pub(super) fn is_single_typo(name: &str, known: &str) -> bool {
     let (name, known) = (name.to_ascii_lowercase(), known.to_ascii_lowercase());
     name.chars().next() == known.chars().next()
         && name.len().abs_diff(known.len()) <= 4
@@ -276,7 +276,7 @@ pub(super) fn is_slip(name: &str, known: &str) -> bool {
 
 /// The one of `known` that `name` was probably meant to be.
 pub(super) fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
-    const ALIKE: f64 = 0.75;
+    const MIN_SIMILARITY: f64 = 0.75;
     let lower = name.to_ascii_lowercase();
     known
         .iter()
@@ -286,7 +286,7 @@ pub(super) fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str
                 *known,
             )
         })
-        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .filter(|(likeness, _)| *likeness >= MIN_SIMILARITY)
         .max_by(|(left, _), (right, _)| left.total_cmp(right))
         .map(|(_, known)| known)
 }
@@ -296,7 +296,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slip_keeps_the_first_letter() {
+    fn typo_keeps_first_letter() {
         for (name, expected) in [
             ("mapUsers", true),
             ("MAPUSER", true),
@@ -310,12 +310,12 @@ mod tests {
             ("mapRoles", false),
             ("", false),
         ] {
-            assert_eq!(is_slip(name, "mapUsers"), expected, "{name}");
+            assert_eq!(is_single_typo(name, "mapUsers"), expected, "{name}");
         }
     }
 
     #[test]
-    fn names_are_found_without_case_and_typing_errors_are_guessed() {
+    fn key_is_found_without_case_and_typo_is_guessed() {
         for (name, found, guess) in [
             ("mapRoles", Some("mapRoles"), Some("mapRoles")),
             ("MAPROLES", Some("mapRoles"), Some("mapRoles")),

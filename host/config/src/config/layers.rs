@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use ack_ram_core::cluster_id::ClusterId;
 
-use crate::config::error::{ConfigError, Place, Problem, Warning, WarningKind};
+use crate::config::error::{ConfigError, Location, Problem, Warning, WarningKind};
 use crate::config::file::{self, Table};
-use crate::config::given::Given;
 use crate::config::keys;
+use crate::config::located::Located;
 use crate::config::yaml::{Position, Value};
 
 /// Go's folder for `cert.pem` and `key.pem`.
@@ -21,7 +21,7 @@ pub type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// What a configuration is read from.
 #[derive(Clone, Copy)]
-pub struct Sources<'a> {
+pub struct ConfigSources<'a> {
     /// The configuration file, if there is one.
     pub file: Option<ConfigFile<'a>>,
     /// The command line.
@@ -95,8 +95,8 @@ pub(super) struct Layers<'a> {
 }
 
 impl<'a> Layers<'a> {
-    pub(super) fn read(sources: &Sources<'a>) -> Result<Self, ConfigError> {
-        let (layers, problems) = Self::gather(sources)?;
+    pub(super) fn from_sources(sources: &ConfigSources<'a>) -> Result<Self, ConfigError> {
+        let (layers, problems) = Self::from_sources_lenient(sources)?;
         match problems.into_iter().next() {
             None => Ok(layers),
             Some(problem) => Err(problem.into()),
@@ -104,27 +104,29 @@ impl<'a> Layers<'a> {
     }
 
     /// All sources without what cannot be in them, and what that is.
-    pub(super) fn gather(sources: &Sources<'a>) -> Result<(Self, Vec<Problem>), ConfigError> {
+    pub(super) fn from_sources_lenient(
+        sources: &ConfigSources<'a>,
+    ) -> Result<(Self, Vec<Problem>), ConfigError> {
         let mut warnings = Vec::new();
         let mut problems = Vec::new();
         let mut root = match sources.file {
             Some(file) => {
                 let content = match file {
-                    ConfigFile::Path(path) => file::read(path)?,
-                    ConfigFile::Text { name, text } => file::parse(name, text)?,
+                    ConfigFile::Path(path) => file::read_yaml_file(path)?,
+                    ConfigFile::Text { name, text } => file::parse_yaml(name, text)?,
                 };
-                Table::gather(content, keys::ROOT, &mut warnings, &mut problems)
+                Table::new_lenient(content, keys::ROOT, &mut warnings, &mut problems)
             }
             None => {
                 let start = Position { line: 1, column: 1 };
-                Table::empty(keys::ROOT, Place::in_file("".into(), start))
+                Table::empty(keys::ROOT, Location::in_file("".into(), start))
             }
         };
-        if let Some(problem) = root.nothing_at("server") {
+        if let Some(problem) = root.null_problem_at("server") {
             warnings.push(Warning::new(WarningKind::EmptyList, problem));
         }
         let mut table = |parent: &mut Table, key, keys| {
-            parent.gather_table(key, keys, &mut warnings, &mut problems)
+            parent.table_lenient(key, keys, &mut warnings, &mut problems)
         };
         let mut server = table(&mut root, "server", keys::SERVER);
         let sts = table(&mut server, "sts", keys::STS);
@@ -145,7 +147,7 @@ impl<'a> Layers<'a> {
     /// `--cluster-id`, else `clusterID`. Every command that decides needs one.
     pub(super) fn cluster_id(&mut self) -> Result<ClusterId, ConfigError> {
         let in_file = self.root.text("clusterID")?;
-        let given = flag("cluster-id", self.overrides.cluster_id.as_ref())
+        let given = flag_value("cluster-id", self.overrides.cluster_id.as_ref())
             .or(in_file)
             .filter(|given| !given.value.is_empty())
             .ok_or_else(|| ConfigError::NoClusterId {
@@ -169,7 +171,7 @@ impl<'a> Layers<'a> {
 
     /// `--state-dir`, else `server.stateDir`.
     pub(super) fn state_dir(&mut self) -> Result<PathBuf, Problem> {
-        let in_file = path(&mut self.server, "stateDir")?;
+        let in_file = read_path(&mut self.server, "stateDir")?;
         Ok(self
             .overrides
             .state_dir
@@ -180,11 +182,11 @@ impl<'a> Layers<'a> {
 
     /// Where to write the webhook kubeconfig, unless `kubeconfigPregenerated` says that it is there already.
     pub(super) fn generate_kubeconfig(&mut self) -> Result<Option<PathBuf>, Problem> {
-        let in_file = path(&mut self.server, "generateKubeconfig")?;
+        let in_file = read_path(&mut self.server, "generateKubeconfig")?;
         let pregenerated = match self.overrides.kubeconfig_pregenerated {
             Some(pregenerated) => pregenerated,
             None => match self.server.take("kubeconfigPregenerated") {
-                Some(given) => boolean(&given)?,
+                Some(given) => parse_bool(&given)?,
                 None => false,
             },
         };
@@ -197,24 +199,24 @@ impl<'a> Layers<'a> {
         let mut audit = self
             .server
             .table("audit", keys::AUDIT, &mut self.warnings)?;
-        path(&mut audit, "file")
+        read_path(&mut audit, "file")
     }
 
     /// A variable of the environment that is not empty.
-    pub(super) fn variable(&self, name: &'static str) -> Option<Given<String>> {
+    pub(super) fn variable(&self, name: &'static str) -> Option<Located<String>> {
         (self.variables)(name)
             .filter(|value| !value.is_empty())
-            .map(|value| Given::variable(name, value))
+            .map(|value| Located::from_variable(name, value))
     }
 }
 
 /// A flag that was given.
-pub(super) fn flag<T: Clone>(name: &'static str, value: Option<&T>) -> Option<Given<T>> {
-    value.map(|value| Given::flag(name, value.clone()))
+pub(super) fn flag_value<T: Clone>(name: &'static str, value: Option<&T>) -> Option<Located<T>> {
+    value.map(|value| Located::from_flag(name, value.clone()))
 }
 
 /// The path at `key`; an empty one counts as none.
-pub(super) fn path(table: &mut Table, key: &'static str) -> Result<Option<PathBuf>, Problem> {
+pub(super) fn read_path(table: &mut Table, key: &'static str) -> Result<Option<PathBuf>, Problem> {
     let given = table.text(key)?;
     Ok(given
         .map(|given| given.value)
@@ -222,7 +224,7 @@ pub(super) fn path(table: &mut Table, key: &'static str) -> Result<Option<PathBu
         .map(PathBuf::from))
 }
 
-pub(super) fn boolean(given: &Given<Value>) -> Result<bool, Problem> {
+pub(super) fn parse_bool(given: &Located<Value>) -> Result<bool, Problem> {
     match &given.value {
         Value::Bool(value) => Ok(*value),
         Value::Text(text) if text == "true" => Ok(true),

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use crate::config::bounds::{DurationLimit, duration, number};
+use crate::config::bounds::{DurationLimit, read_duration, read_number};
 use crate::config::error::Problem;
 use crate::config::layers::Layers;
 
 /// The API server gives up on a webhook after 30 seconds.
-const PATIENCE: DurationLimit = DurationLimit::new(Duration::from_secs(30));
+const REQUEST_TIMEOUT: DurationLimit = DurationLimit::new(Duration::from_secs(30));
 /// Whoever connects anew after that loses nothing.
-const IDLE: DurationLimit = DurationLimit::new(Duration::from_secs(60 * 60));
+const IDLE_TIMEOUT: DurationLimit = DurationLimit::new(Duration::from_secs(60 * 60));
 /// Kubernetes and systemd kill what takes longer, unless they are told otherwise.
-const STOP: DurationLimit = DurationLimit::new(Duration::from_secs(10 * 60));
+const STOP_TIMEOUT: DurationLimit = DurationLimit::new(Duration::from_secs(10 * 60));
 
 /// How much the server does at once, and how long it waits for those who are connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +33,12 @@ pub struct ServerLimits {
     /// How long what is under way may take when the server is asked to stop.
     pub stop_timeout: Duration,
     /// Which of the limits on memory somebody has set. The others are lowered where there is little memory.
-    pub chosen: ChosenLimits,
+    pub explicit: ExplicitLimits,
 }
 
 /// Which of the limits on memory the configuration sets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ChosenLimits {
+pub struct ExplicitLimits {
     /// `server.limits.maxConnections`.
     pub connections: bool,
     /// `server.limits.maxBodies`.
@@ -62,23 +62,23 @@ impl Default for ServerLimits {
             idle_timeout: Duration::from_secs(120),
             // Below the 30 s that Kubernetes gives a pod.
             stop_timeout: Duration::from_secs(20),
-            chosen: ChosenLimits::default(),
+            explicit: ExplicitLimits::default(),
         }
     }
 }
 
 /// `server.limits`.
-pub(super) fn read(layers: &mut Layers<'_>) -> Result<ServerLimits, Problem> {
+pub(super) fn read_server_limits(layers: &mut Layers<'_>) -> Result<ServerLimits, Problem> {
     let limits = &mut layers.limits;
     let standard = ServerLimits::default();
-    let max_connections = number(limits, "maxConnections", 1, 65_536)?;
-    let max_health_connections = number(limits, "maxHealthConnections", 1, 4_096)?;
-    let max_streams = number(limits, "maxStreams", 1, 10_000)?;
-    let max_bodies = number(limits, "maxBodies", 1, 65_536)?;
-    let header_timeout = duration(limits, "headerTimeout", PATIENCE)?;
-    let body_timeout = duration(limits, "bodyTimeout", PATIENCE)?;
-    let idle_timeout = duration(limits, "idleTimeout", IDLE)?;
-    let stop_timeout = duration(limits, "stopTimeout", STOP)?;
+    let max_connections = read_number(limits, "maxConnections", 1, 65_536)?;
+    let max_health_connections = read_number(limits, "maxHealthConnections", 1, 4_096)?;
+    let max_streams = read_number(limits, "maxStreams", 1, 10_000)?;
+    let max_bodies = read_number(limits, "maxBodies", 1, 65_536)?;
+    let header_timeout = read_duration(limits, "headerTimeout", REQUEST_TIMEOUT)?;
+    let body_timeout = read_duration(limits, "bodyTimeout", REQUEST_TIMEOUT)?;
+    let idle_timeout = read_duration(limits, "idleTimeout", IDLE_TIMEOUT)?;
+    let stop_timeout = read_duration(limits, "stopTimeout", STOP_TIMEOUT)?;
     Ok(ServerLimits {
         max_connections: max_connections.unwrap_or(standard.max_connections),
         max_health_connections: max_health_connections.unwrap_or(standard.max_health_connections),
@@ -90,7 +90,7 @@ pub(super) fn read(layers: &mut Layers<'_>) -> Result<ServerLimits, Problem> {
         body_timeout: body_timeout.unwrap_or(standard.body_timeout),
         idle_timeout: idle_timeout.unwrap_or(standard.idle_timeout),
         stop_timeout: stop_timeout.unwrap_or(standard.stop_timeout),
-        chosen: ChosenLimits {
+        explicit: ExplicitLimits {
             connections: max_connections.is_some(),
             bodies: max_bodies.is_some(),
         },

@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use rustls_pki_types::DnsName;
 
 use crate::config::error::{Problem, Warning, WarningKind};
-use crate::config::given::Given;
-use crate::config::layers::{Layers, flag};
+use crate::config::layers::{Layers, flag_value};
+use crate::config::located::Located;
 use crate::config::yaml::Value;
 
 /// Go's port, to which the webhook kubeconfigs of running clusters point.
@@ -97,7 +97,7 @@ impl Host {
 
     /// As certificates write it: without brackets.
     #[must_use]
-    pub fn in_certificate(&self) -> String {
+    pub fn certificate_name(&self) -> String {
         match self {
             Self::Ip(ip) => ip.to_string(),
             Self::Name(name) => name.clone(),
@@ -115,27 +115,31 @@ impl fmt::Display for Host {
     }
 }
 
-pub(super) fn read(layers: &mut Layers<'_>) -> Result<Listen, Problem> {
+pub(super) fn read_listen(layers: &mut Layers<'_>) -> Result<Listen, Problem> {
     let overrides = layers.overrides;
     let in_file = layers.server.text("hostname")?;
-    let hostname = match flag("hostname", overrides.hostname.as_ref()).or(in_file) {
-        Some(given) => host(&given)?,
+    let hostname = match flag_value("hostname", overrides.hostname.as_ref()).or(in_file) {
+        Some(given) => parse_host(&given)?,
         None => Host::Name("localhost".to_owned()),
     };
     let in_file = layers.server.text("address")?;
-    let address = match flag("address", overrides.address.as_ref()).or(in_file) {
-        Some(given) => host(&given)?,
+    let address = match flag_value("address", overrides.address.as_ref()).or(in_file) {
+        Some(given) => parse_host(&given)?,
         None => Host::Ip(IpAddr::from(Ipv4Addr::LOCALHOST)),
     };
-    let in_file = layers.server.take("port").map(port).transpose()?;
-    let given_port = flag("port", overrides.port.as_ref()).or(in_file);
-    let given_health_port = layers.server.take("healthPort").map(port).transpose()?;
+    let in_file = layers.server.take("port").map(parse_port).transpose()?;
+    let given_port = flag_value("port", overrides.port.as_ref()).or(in_file);
+    let given_health_port = layers
+        .server
+        .take("healthPort")
+        .map(parse_port)
+        .transpose()?;
     let listen = Listen {
-        host: bind(layers, &address)?.unwrap_or_else(|| address.clone()),
+        host: read_bind(layers, &address)?.unwrap_or_else(|| address.clone()),
         port: given_port
             .as_ref()
             .map_or(DEFAULT_PORT, |given| given.value),
-        health_host: health_host(layers)?,
+        health_host: read_health_host(layers)?,
         health_port: match &given_health_port {
             None => Some(DEFAULT_HEALTH_PORT),
             Some(given) => Some(given.value).filter(|port| *port != 0),
@@ -150,12 +154,12 @@ pub(super) fn read(layers: &mut Layers<'_>) -> Result<Listen, Problem> {
 /// Refuses one port for both sockets, unless each has an interface of its own.
 fn check_ports(
     listen: &Listen,
-    port: Option<&Given<u16>>,
-    health_port: Option<&Given<u16>>,
+    port: Option<&Located<u16>>,
+    health_port: Option<&Located<u16>>,
 ) -> Result<(), Problem> {
     let has_room = match &listen.health_host {
         None => false,
-        Some(health_host) => !overlap(&listen.host, health_host),
+        Some(health_host) => !may_overlap(&listen.host, health_host),
     };
     if has_room || listen.health_port != Some(listen.port) {
         return Ok(());
@@ -176,7 +180,7 @@ fn check_ports(
 
 /// Returns whether one port of both hosts is the same socket, as far as that can be known. Other names than `localhost` may
 /// have any address.
-fn overlap(one: &Host, other: &Host) -> bool {
+fn may_overlap(one: &Host, other: &Host) -> bool {
     let is_all =
         |all: &IpAddr, one: &IpAddr| all.is_unspecified() && (all.is_ipv6() || one.is_ipv4());
     match (one, other) {
@@ -194,13 +198,13 @@ fn overlap(one: &Host, other: &Host) -> bool {
 }
 
 /// `--bind`, else `server.bind`. Go never read it, so whoever has it in a file may not expect it to work.
-fn bind(layers: &mut Layers<'_>, address: &Host) -> Result<Option<Host>, Problem> {
+fn read_bind(layers: &mut Layers<'_>, address: &Host) -> Result<Option<Host>, Problem> {
     let in_file = layers.server.text("bind")?;
-    let given = flag("bind", layers.overrides.bind.as_ref()).or(in_file);
+    let given = flag_value("bind", layers.overrides.bind.as_ref()).or(in_file);
     let Some(given) = given.filter(|given| !given.value.is_empty()) else {
         return Ok(None);
     };
-    let bind = host(&given)?;
+    let bind = parse_host(&given)?;
     if bind != *address {
         let problem = given.problem(format_args!(
             "wins: the server listens on `{bind}`, not on `server.address` `{address}` as the Go version did"
@@ -212,13 +216,13 @@ fn bind(layers: &mut Layers<'_>, address: &Host) -> Result<Option<Host>, Problem
     Ok(Some(bind))
 }
 
-fn health_host(layers: &mut Layers<'_>) -> Result<Option<Host>, Problem> {
+fn read_health_host(layers: &mut Layers<'_>) -> Result<Option<Host>, Problem> {
     let given = layers.server.text("healthAddress")?;
     let given = given.filter(|given| !given.value.is_empty());
-    given.map(|given| host(&given)).transpose()
+    given.map(|given| parse_host(&given)).transpose()
 }
 
-fn host(given: &Given<String>) -> Result<Host, Problem> {
+fn parse_host(given: &Located<String>) -> Result<Host, Problem> {
     Host::parse(&given.value).ok_or_else(|| {
         given.problem(format_args!(
             "is `{}`; write an IP address or a DNS name, such as `127.0.0.1` or `localhost`",
@@ -227,10 +231,10 @@ fn host(given: &Given<String>) -> Result<Host, Problem> {
     })
 }
 
-fn port(given: Given<Value>) -> Result<Given<u16>, Problem> {
+fn parse_port(given: Located<Value>) -> Result<Located<u16>, Problem> {
     let text = given.into_number_text("a port, 0 to 65535")?;
     match text.value.parse() {
-        Ok(port) => Ok(text.with(port)),
+        Ok(port) => Ok(text.with_value(port)),
         Err(_) => Err(text.problem(format_args!(
             "is `{}`; write a port, 0 to 65535",
             text.value

@@ -3,71 +3,83 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ack_ram_core::arn::AccountId;
-use ack_ram_core::rules::{Age, Backend, Globs, Mapping, Source};
+use ack_ram_core::rules::{Backend, Mapping, Precedence, Source, WildcardMode};
 
-use crate::config::entry::{Broken, List, Refusal, Slot};
+use crate::config::entry::{InvalidEntry, ListItem, MappingList, Refusal};
 use crate::config::error::{Problem, Warning, WarningKind};
-use crate::config::file::{Misspelled, Table};
-use crate::config::given::Given;
-use crate::config::keys::{self, Keys};
+use crate::config::file::{MisspelledKey, Table};
+use crate::config::keys::{self, KnownKeys};
 use crate::config::layers::Layers;
-use crate::config::partial::PartialEntry;
+use crate::config::located::Located;
+use crate::config::partial_entry::PartialEntry;
 use crate::config::yaml::Value;
 
 /// What one document maps, as it was written: `core` compiles each [`Mapping`] to a rule, and refuses those that
 /// cannot be one.
 #[derive(Debug, Default)]
-pub struct FileMappings {
+pub struct ParsedMappings {
     /// `mapRoles`, then `mapUsers`, then `mapRules`, each in its order.
-    pub mappings: Vec<Given<Mapping>>,
+    pub mappings: Vec<Located<Mapping>>,
     /// `mapAccounts`.
-    pub accounts: Vec<Given<AccountId>>,
+    pub accounts: Vec<Located<AccountId>>,
     /// What stands at each place of the lists that are there; or why a list cannot be read at all.
-    pub lists: BTreeMap<List, Result<Vec<Slot>, Refusal>>,
+    pub lists: BTreeMap<MappingList, Result<Vec<ListItem>, Refusal>>,
     /// The lists below misspelled keys. They have no effect, and limit what stays of the last good form; in `lists` they
     /// cannot be read.
-    pub held_back: BTreeMap<List, Box<FileMappings>>,
+    pub inactive_lists: BTreeMap<MappingList, Box<ParsedMappings>>,
     /// Keys that are not known and may be meant to narrow a mapping, by its place in `mappings`. Go ignores them.
     pub narrowing_keys: BTreeMap<usize, String>,
     /// Why none of the lists can be read.
     pub unreadable: Option<Refusal>,
     /// How ARNs in `mapRoles` and `mapUsers` are read; none where no list is.
-    pub globs: Option<Globs>,
+    pub globs: Option<WildcardMode>,
 }
 
 /// Reads `server.mapRoles`, `mapUsers`, `mapRules` and `mapAccounts`. An entry that cannot be used is left out with a
 /// warning.
-pub(super) fn read(layers: &mut Layers<'_>, globs: Globs) -> Result<FileMappings, Problem> {
-    match gather(layers, globs) {
+pub(super) fn read_mappings(
+    layers: &mut Layers<'_>,
+    globs: WildcardMode,
+) -> Result<ParsedMappings, Problem> {
+    match read_mappings_lenient(layers, globs) {
         (mappings, None) => Ok(mappings),
         (_, Some(problem)) => Err(problem),
     }
 }
 
 /// The lists as far as they can be read, and the first problem that keeps a list from being read.
-pub(super) fn gather(layers: &mut Layers<'_>, globs: Globs) -> (FileMappings, Option<Problem>) {
-    let mut reader = Reader::new(Backend::MountedFile, globs);
+pub(super) fn read_mappings_lenient(
+    layers: &mut Layers<'_>,
+    globs: WildcardMode,
+) -> (ParsedMappings, Option<Problem>) {
+    let mut reader = MappingReader::new(Backend::MountedFile, globs);
     let misspelled = layers.root.take_misspelled("server");
     reader.mappings.unreadable = misspelled.map(|server| server.problem.into());
     let mut first = None;
-    for list in List::ALL {
-        let Some(given) = layers.server.take_any(list.key()) else {
+    for list in MappingList::ALL {
+        let Some(given) = layers.server.take_with_null(list.key()) else {
             let misspelled = layers.server.take_misspelled(list.key());
-            if let Some(Misspelled { problem, given }) = misspelled {
-                reader.hold_back(list, problem.into(), given);
+            if let Some(MisspelledKey {
+                problem,
+                meant: given,
+            }) = misspelled
+            {
+                reader.add_inactive_list(list, problem.into(), given);
             }
             continue;
         };
-        let no_list = given.is_no_list().filter(|_| list != List::Accounts);
+        let no_list = given
+            .text_for_list_problem()
+            .filter(|_| list != MappingList::Accounts);
         match (given.into_items(&mut layers.warnings), no_list) {
             (Ok(items), no_list) => {
-                reader.entries(list, items, &mut layers.warnings);
+                reader.read_entries(list, items, &mut layers.warnings);
                 if let Some(problem) = no_list {
-                    reader.refuse(list, problem);
+                    reader.refuse_list(list, problem);
                 }
             }
             (Err(problem), _) => {
-                reader.refuse(list, problem.clone());
+                reader.refuse_list(list, problem.clone());
                 first.get_or_insert(problem);
             }
         }
@@ -76,85 +88,97 @@ pub(super) fn gather(layers: &mut Layers<'_>, globs: Globs) -> (FileMappings, Op
 }
 
 /// Reads lists one after the other.
-pub(super) struct Reader {
+pub(super) struct MappingReader {
     backend: Backend,
-    globs: Globs,
-    pub(super) mappings: FileMappings,
+    globs: WildcardMode,
+    pub(super) mappings: ParsedMappings,
 }
 
-impl Reader {
-    pub(super) fn new(backend: Backend, globs: Globs) -> Self {
+impl MappingReader {
+    pub(super) fn new(backend: Backend, globs: WildcardMode) -> Self {
         Self {
             backend,
             globs,
-            mappings: FileMappings {
+            mappings: ParsedMappings {
                 globs: Some(globs),
-                ..FileMappings::default()
+                ..ParsedMappings::default()
             },
         }
     }
 
     /// `list` as a whole cannot be read.
-    pub(super) fn refuse(&mut self, list: List, why: impl Into<Refusal>) {
+    pub(super) fn refuse_list(&mut self, list: MappingList, why: impl Into<Refusal>) {
         self.mappings.lists.insert(list, Err(why.into()));
     }
 
     /// `given` stands below a key that is nearly the one of `list`: it has no effect, for this reason.
-    pub(super) fn hold_back(&mut self, list: List, why: Refusal, given: Given<Value>) {
+    pub(super) fn add_inactive_list(
+        &mut self,
+        list: MappingList,
+        why: Refusal,
+        given: Located<Value>,
+    ) {
         let mut ignored = Vec::new();
         // Go splits the text of accounts in the configuration file.
-        let may_be_text = list == List::Accounts && self.backend == Backend::MountedFile;
-        let items = match given.is_no_list().filter(|_| !may_be_text) {
+        let may_be_text = list == MappingList::Accounts && self.backend == Backend::MountedFile;
+        let items = match given.text_for_list_problem().filter(|_| !may_be_text) {
             None => given.into_items(&mut ignored).ok(),
             Some(_) => None,
         };
         if let Some(items) = items {
             let mut reader = Self::new(self.backend, self.globs);
-            reader.entries(list, items, &mut ignored);
-            let held_back = &mut self.mappings.held_back;
-            held_back.insert(list, Box::new(reader.mappings));
+            reader.read_entries(list, items, &mut ignored);
+            let inactive_lists = &mut self.mappings.inactive_lists;
+            inactive_lists.insert(list, Box::new(reader.mappings));
         }
-        self.refuse(list, why);
+        self.refuse_list(list, why);
     }
 
     /// Takes `items` for what `list` holds.
-    pub(super) fn entries(
+    pub(super) fn read_entries(
         &mut self,
-        list: List,
-        items: Vec<Given<Value>>,
+        list: MappingList,
+        items: Vec<Located<Value>>,
         warnings: &mut Vec<Warning>,
     ) {
         let slots = items
             .into_iter()
             .map(|entry| match list.entry_keys() {
-                Some(keys) => self.mapping(list, entry, keys, warnings),
-                None => self.account(entry, warnings),
+                Some(keys) => self.read_mapping(list, entry, keys, warnings),
+                None => self.read_account(entry, warnings),
             })
             .collect();
         self.mappings.lists.insert(list, Ok(slots));
     }
 
-    fn mapping(
+    fn read_mapping(
         &mut self,
-        list: List,
-        entry: Given<Value>,
-        keys: Keys,
+        list: MappingList,
+        entry: Located<Value>,
+        keys: KnownKeys,
         warnings: &mut Vec<Warning>,
-    ) -> Slot {
-        let (place, setting) = (entry.place.clone(), entry.setting.clone());
+    ) -> ListItem {
+        let (place, setting) = (entry.location.clone(), entry.setting.clone());
         let source = Source {
             backend: self.backend,
             position: setting.clone(),
         };
-        let partial = PartialEntry::read(&entry.value, list, self.backend, self.globs);
+        let partial = PartialEntry::from_yaml(&entry.value, list, self.backend, self.globs);
         let mut remarks = Vec::new();
         let globs = self.globs;
         let read = match list {
-            List::Rules => Table::strict(entry, keys)
-                .and_then(|mut table| rule(source, &mut table, &mut remarks)),
-            List::Roles | List::Users | List::Accounts => Table::new(entry, keys, &mut remarks)
-                .and_then(|mut table| exact(source, list, &mut table, &mut remarks))
-                .map(|mapping| Mapping { globs, ..mapping }),
+            MappingList::Rules => Table::strict(entry, keys)
+                .and_then(|mut table| read_rule(source, &mut table, &mut remarks)),
+            MappingList::Roles | MappingList::Users | MappingList::Accounts => {
+                Table::new(entry, keys, &mut remarks)
+                    .and_then(|mut table| {
+                        read_exact_mapping(source, list, &mut table, &mut remarks)
+                    })
+                    .map(|mapping| Mapping {
+                        wildcards: globs,
+                        ..mapping
+                    })
+            }
         };
         let slot = match read {
             Ok(mapping) => {
@@ -162,19 +186,19 @@ impl Reader {
                 if let Some(key) = partial.unknown_key {
                     self.mappings.narrowing_keys.insert(index, key);
                 }
-                self.mappings.mappings.push(Given {
+                self.mappings.mappings.push(Located {
                     value: Mapping {
-                        age: Age::Place(index),
+                        precedence: Precedence::ListIndex(index),
                         ..mapping
                     },
-                    place,
+                    location: place,
                     setting: setting.clone(),
                 });
-                Slot::Mapping(index)
+                ListItem::Mapping(index)
             }
             Err(problem) => {
                 remarks.push(Warning::new(WarningKind::InvalidEntry, problem.clone()));
-                Slot::Broken(Box::new(Broken {
+                ListItem::Invalid(Box::new(InvalidEntry {
                     position: setting.clone(),
                     refusal: problem.into(),
                     partial: Some(partial),
@@ -188,16 +212,16 @@ impl Reader {
         slot
     }
 
-    fn account(&mut self, entry: Given<Value>, warnings: &mut Vec<Warning>) -> Slot {
+    fn read_account(&mut self, entry: Located<Value>, warnings: &mut Vec<Warning>) -> ListItem {
         let position = entry.setting.clone();
-        match account(entry, warnings) {
+        match parse_account(entry, warnings) {
             Ok(account) => {
                 self.mappings.accounts.push(account);
-                Slot::Account(self.mappings.accounts.len() - 1)
+                ListItem::Account(self.mappings.accounts.len() - 1)
             }
             Err(problem) => {
                 warnings.push(Warning::new(WarningKind::InvalidEntry, problem.clone()));
-                Slot::Broken(Box::new(Broken {
+                ListItem::Invalid(Box::new(InvalidEntry {
                     position,
                     refusal: problem.into(),
                     partial: None,
@@ -208,29 +232,31 @@ impl Reader {
 }
 
 /// Reads `server.scrubbedAccounts`. None is left out: its identities would be told.
-pub(super) fn scrubbed_accounts(layers: &mut Layers<'_>) -> Result<BTreeSet<AccountId>, Problem> {
+pub(super) fn read_scrubbed_accounts(
+    layers: &mut Layers<'_>,
+) -> Result<BTreeSet<AccountId>, Problem> {
     let entries = layers
         .server
         .list("scrubbedAccounts", &mut layers.warnings)?;
     entries
         .into_iter()
-        .map(|entry| account(entry, &mut layers.warnings).map(|given| given.value))
+        .map(|entry| parse_account(entry, &mut layers.warnings).map(|given| given.value))
         .collect()
 }
 
 /// Reads `--backend-mode` and `server.backendMode`. None, or an empty list, means the file, as in Go.
-pub(super) fn backends(layers: &mut Layers<'_>) -> Result<Vec<Backend>, Problem> {
+pub(super) fn read_backends(layers: &mut Layers<'_>) -> Result<Vec<Backend>, Problem> {
     let in_file = layers.server.texts("backendMode", &mut layers.warnings)?;
     let names = match &layers.overrides.backend_mode {
         Some(names) => names
             .iter()
-            .map(|name| Given::flag("backend-mode", name.clone()))
+            .map(|name| Located::from_flag("backend-mode", name.clone()))
             .collect(),
         None => in_file,
     };
     let mut backends = Vec::new();
     for name in names {
-        let backend = known_backend(&name)?;
+        let backend = parse_backend(&name)?;
         if backends.contains(&backend) {
             return Err(name.problem(format_args!("names `{backend}` once more; remove one")));
         }
@@ -243,7 +269,7 @@ pub(super) fn backends(layers: &mut Layers<'_>) -> Result<Vec<Backend>, Problem>
 }
 
 /// The backend that `name` names.
-pub(super) fn known_backend(name: &Given<String>) -> Result<Backend, Problem> {
+pub(super) fn parse_backend(name: &Located<String>) -> Result<Backend, Problem> {
     const KNOWN: &[&str] = &[
         "MountedFile",
         "File",
@@ -269,21 +295,21 @@ pub(super) fn known_backend(name: &Given<String>) -> Result<Backend, Problem> {
 }
 
 /// An entry of `mapRoles` or `mapUsers`.
-fn exact(
+fn read_exact_mapping(
     source: Source,
-    list: List,
+    list: MappingList,
     table: &mut Table,
     warnings: &mut Vec<Warning>,
 ) -> Result<Mapping, Problem> {
     let arn = table.required_text(match list {
-        List::Users => "userARN",
-        List::Roles | List::Rules | List::Accounts => "roleARN",
+        MappingList::Users => "userARN",
+        MappingList::Roles | MappingList::Rules | MappingList::Accounts => "roleARN",
     })?;
     let username = table.required_text("username")?;
-    let groups = names(table, "groups", warnings)?;
-    Ok(Mapping::exact(
+    let groups = read_names(table, "groups", warnings)?;
+    Ok(Mapping::for_arn(
         source,
-        Age::Place(0),
+        Precedence::ListIndex(0),
         &arn,
         &username,
         groups,
@@ -291,7 +317,7 @@ fn exact(
 }
 
 /// An entry of `mapRules`, which Go does not read: it may have what Go does not know.
-fn rule(
+fn read_rule(
     source: Source,
     table: &mut Table,
     warnings: &mut Vec<Warning>,
@@ -300,7 +326,7 @@ fn rule(
         |key| -> Result<Option<String>, Problem> { Ok(table.text(key)?.map(|given| given.value)) };
     Ok(Mapping {
         arn: text("arn")?.unwrap_or_default(),
-        globs: Globs::Wildcards,
+        wildcards: WildcardMode::Enabled,
         arn_pattern: text("arnPattern")?,
         user_id: text("userID")?,
         role_id: text("roleID")?,
@@ -308,13 +334,13 @@ fn rule(
         username: text("username")?.unwrap_or_default(),
         username_expression: text("usernameExpression")?,
         groups_expression: text("groupsExpression")?,
-        groups_expression_may_add: names(table, "groupsExpressionMayAdd", warnings)?,
-        groups: names(table, "groups", warnings)?,
-        ..Mapping::exact(source, Age::Place(0), "", "", Vec::new())
+        groups_expression_may_add: read_names(table, "groupsExpressionMayAdd", warnings)?,
+        groups: read_names(table, "groups", warnings)?,
+        ..Mapping::for_arn(source, Precedence::ListIndex(0), "", "", Vec::new())
     })
 }
 
-fn names(
+fn read_names(
     table: &mut Table,
     key: &'static str,
     warnings: &mut Vec<Warning>,
@@ -323,7 +349,10 @@ fn names(
     Ok(names.into_iter().map(|name| name.value).collect())
 }
 
-fn account(entry: Given<Value>, warnings: &mut Vec<Warning>) -> Result<Given<AccountId>, Problem> {
+fn parse_account(
+    entry: Located<Value>,
+    warnings: &mut Vec<Warning>,
+) -> Result<Located<AccountId>, Problem> {
     let is_number = matches!(entry.value, Value::Number(_));
     let text = entry.into_text()?;
     let Some(account) = AccountId::parse(&text.value) else {
@@ -336,5 +365,5 @@ fn account(entry: Given<Value>, warnings: &mut Vec<Warning>) -> Result<Given<Acc
         let problem = text.problem("has no quotes; write some, since an account may start with 0");
         warnings.push(Warning::new(WarningKind::NumericAccount, problem));
     }
-    Ok(text.with(account))
+    Ok(text.with_value(account))
 }

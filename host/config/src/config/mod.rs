@@ -4,7 +4,6 @@
 //! `init`, [`load_client`] for `token` and `verify`.
 
 mod bounds;
-mod changes;
 #[doc(hidden)]
 pub mod document;
 #[doc(hidden)]
@@ -12,18 +11,19 @@ pub mod entry;
 mod error;
 mod ext_authz;
 mod file;
-mod given;
 mod keys;
 mod layers;
 mod limits;
 mod listen;
+mod located;
 mod mapping;
+mod partial_config;
 #[doc(hidden)]
-pub mod partial;
+pub mod partial_entry;
+mod reload;
 mod rules;
 mod sources;
 mod sts;
-mod survey;
 #[doc(hidden)]
 pub mod text;
 mod tls;
@@ -34,21 +34,21 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use ack_ram_core::arn::AccountId;
-use ack_ram_core::policy::Policy;
+use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::rules::Backend;
 
-pub use changes::Settings;
-pub use error::{ConfigError, Place, Problem, Warning, WarningKind};
-pub use ext_authz::ExtAuthz;
-pub use given::Given;
-pub use layers::{ConfigFile, Overrides, Sources, Variables};
-pub use limits::{ChosenLimits, ServerLimits};
+pub use error::{ConfigError, Location, Problem, Warning, WarningKind};
+pub use ext_authz::ExtAuthzSettings;
+pub use layers::{ConfigFile, ConfigSources, Overrides, Variables};
+pub use limits::{ExplicitLimits, ServerLimits};
 pub use listen::{Host, Listen};
-pub use mapping::FileMappings;
+pub use located::Located;
+pub use mapping::ParsedMappings;
+pub use partial_config::{PartialConfig, Requirements, load_mappings_only, load_partial};
+pub use reload::SettingsSnapshot;
 pub use rules::RuleSettings;
 pub use sources::{ConfigMapName, MappingSources};
-pub use sts::{BreakerSettings, CacheSettings, ChosenStsLimits, Sts, StsEndpoint, StsLimits};
-pub use survey::{Needs, Survey, mappings_alone, survey};
+pub use sts::{BreakerSettings, CacheSettings, ExplicitStsLimits, Sts, StsEndpoint, StsLimits};
 pub use tls::TlsFiles;
 
 use layers::Layers;
@@ -57,7 +57,7 @@ use layers::Layers;
 #[derive(Debug)]
 pub struct Config {
     /// What tokens must be, and for which cluster.
-    pub policy: Policy,
+    pub policy: TokenPolicy,
     /// Where to listen, and under which names.
     pub listen: Listen,
     /// How much the server does at once, and how long it waits.
@@ -71,13 +71,13 @@ pub struct Config {
     /// Where to write the webhook kubeconfig; none when `init` has already written it.
     pub generate_kubeconfig: Option<PathBuf>,
     /// What proxies are answered; none when they may not ask.
-    pub ext_authz: Option<ExtAuthz>,
+    pub ext_authz: Option<ExtAuthzSettings>,
     /// How to reach STS.
     pub sts: Sts,
     /// Who maps identities to users, in the order they are asked.
     pub backends: Vec<Backend>,
     /// The mappings of the file itself, from which [`Backend::MountedFile`] answers.
-    pub mappings: FileMappings,
+    pub mappings: ParsedMappings,
     /// Where mappings come from that are not in the file.
     pub sources: MappingSources,
     /// How the rules of all backends are applied.
@@ -111,7 +111,7 @@ pub struct WebhookConfig {
 #[derive(Debug)]
 pub struct ClientConfig {
     /// The cluster to make a token for, and what a token to verify must be.
-    pub policy: Policy,
+    pub policy: TokenPolicy,
     /// How to reach STS.
     pub sts: Sts,
     /// The role that the file says a client assumes first.
@@ -125,19 +125,19 @@ pub struct ClientConfig {
 /// # Errors
 /// The first thing that makes the configuration unusable: where it stands and what to do. A mapping that cannot be
 /// used is a warning, since the others still can.
-pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
-    let mut layers = Layers::read(sources)?;
-    let backends = mapping::backends(&mut layers)?;
+pub fn load(sources: &ConfigSources<'_>) -> Result<Config, ConfigError> {
+    let mut layers = Layers::from_sources(sources)?;
+    let backends = mapping::read_backends(&mut layers)?;
     let policy = policy(&mut layers)?;
-    let listen = listen::read(&mut layers)?;
-    let limits = limits::read(&mut layers)?;
+    let listen = listen::read_listen(&mut layers)?;
+    let limits = limits::read_server_limits(&mut layers)?;
     let state_dir = layers.state_dir()?;
     let generate_kubeconfig = layers.generate_kubeconfig()?;
-    let tls = tls::read(&mut layers, generate_kubeconfig.is_some())?;
-    let require_client_certificate = tls::require_client_certificate(&mut layers)?;
-    let ext_authz = ext_authz::read(&mut layers)?;
-    let sts = sts::read(&mut layers)?;
-    let rules = rules::read(&mut layers, &backends)?;
+    let tls = tls::read_tls(&mut layers, generate_kubeconfig.is_some())?;
+    let require_client_certificate = tls::read_require_client_certificate(&mut layers)?;
+    let ext_authz = ext_authz::read_ext_authz(&mut layers)?;
+    let sts = sts::read_sts(&mut layers)?;
+    let rules = rules::read_rules(&mut layers, &backends)?;
     Ok(Config {
         policy,
         listen,
@@ -148,12 +148,12 @@ pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
         generate_kubeconfig,
         ext_authz,
         sts,
-        mappings: mapping::read(&mut layers, rules.globs)?,
-        sources: sources::read(&mut layers, &backends)?,
+        mappings: mapping::read_mappings(&mut layers, rules.globs)?,
+        sources: sources::read_mapping_sources(&mut layers, &backends)?,
         rules,
         backends,
         audit_file: layers.audit_file()?,
-        scrubbed_accounts: mapping::scrubbed_accounts(&mut layers)?,
+        scrubbed_accounts: mapping::read_scrubbed_accounts(&mut layers)?,
         warnings: layers.warnings,
     })
 }
@@ -162,12 +162,12 @@ pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_webhook(sources: &Sources<'_>) -> Result<WebhookConfig, ConfigError> {
-    let mut layers = Layers::read(sources)?;
+pub fn load_webhook(sources: &ConfigSources<'_>) -> Result<WebhookConfig, ConfigError> {
+    let mut layers = Layers::from_sources(sources)?;
     Ok(WebhookConfig {
-        listen: listen::read(&mut layers)?,
-        tls: tls::read(&mut layers, true)?,
-        require_client_certificate: tls::require_client_certificate(&mut layers)?,
+        listen: listen::read_listen(&mut layers)?,
+        tls: tls::read_tls(&mut layers, true)?,
+        require_client_certificate: tls::read_require_client_certificate(&mut layers)?,
         state_dir: layers.state_dir()?,
         generate_kubeconfig: layers.generate_kubeconfig()?,
         warnings: layers.warnings,
@@ -178,19 +178,19 @@ pub fn load_webhook(sources: &Sources<'_>) -> Result<WebhookConfig, ConfigError>
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_client(sources: &Sources<'_>) -> Result<ClientConfig, ConfigError> {
-    let mut layers = Layers::read(sources)?;
+pub fn load_client(sources: &ConfigSources<'_>) -> Result<ClientConfig, ConfigError> {
+    let mut layers = Layers::from_sources(sources)?;
     Ok(ClientConfig {
         policy: policy(&mut layers)?,
-        sts: sts::read(&mut layers)?,
+        sts: sts::read_sts(&mut layers)?,
         default_role: layers.default_role()?,
         warnings: layers.warnings,
     })
 }
 
-fn policy(layers: &mut Layers<'_>) -> Result<Policy, ConfigError> {
-    let policy = Policy::new(layers.cluster_id()?);
-    Ok(rules::policy(layers, policy)?)
+fn policy(layers: &mut Layers<'_>) -> Result<TokenPolicy, ConfigError> {
+    let policy = TokenPolicy::new(layers.cluster_id()?);
+    Ok(rules::read_policy(layers, policy)?)
 }
 
 #[cfg(test)]

@@ -4,32 +4,34 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ack_ram_core::arn::Arn;
-use ack_ram_core::lint::paths::{self, WithPath};
-use ack_ram_core::policy::Policy;
+use ack_ram_core::lint::paths::{self, PathAdvice};
+use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::rules::pattern::Pattern;
-use ack_ram_core::rules::{Backend, Globs, Protected, ReservedPrefixes, Validation};
+use ack_ram_core::rules::{
+    Backend, ProtectedIdentities, ReservedPrefixes, Validation, WildcardMode,
+};
 
-use crate::config::bounds::{DurationLimit, duration, duration_or_none, number};
+use crate::config::bounds::{DurationLimit, read_duration, read_duration_or_zero, read_number};
 use crate::config::error::{Problem, Warning, WarningKind};
 use crate::config::file::Table;
-use crate::config::given::Given;
 use crate::config::keys;
-use crate::config::layers::{Layers, boolean};
+use crate::config::layers::{Layers, parse_bool};
+use crate::config::located::Located;
 use crate::config::mapping;
 use crate::config::yaml::Value;
-use crate::last_good::DEFAULT_TTL;
+use crate::last_good::DEFAULT_LAST_GOOD_TTL;
 
 /// How the rules of all backends are applied.
 #[derive(Debug)]
 pub struct RuleSettings {
     /// How `*` in the ARNs of `server.mapRoles` and `server.mapUsers` is read (`server.globs`).
-    pub globs: Globs,
+    pub globs: WildcardMode,
     /// What names of a backend may not start with (`server.reservedPrefixConfig`).
     pub reserved: BTreeMap<Backend, ReservedPrefixes>,
     /// What every user must meet (`server.userValidationRules`).
     pub validations: Vec<Validation>,
     /// For whom the file answers first (`server.protect`).
-    pub protected: Protected,
+    pub protected: ProtectedIdentities,
     /// For how long mappings of the API server answer without a confirmation by it (`server.maxStaleness`); `None` for no
     /// limit.
     pub max_staleness: Option<Duration>,
@@ -39,41 +41,45 @@ pub struct RuleSettings {
 
 /// A watch of a healthy API server is confirmed about once a minute; one that is dead is noticed after two.
 const SHORTEST_STALENESS: Duration = Duration::from_secs(3 * 60);
-const STALENESS: DurationLimit =
-    DurationLimit::new(Duration::from_secs(30 * 24 * 60 * 60)).no_shorter_than(SHORTEST_STALENESS);
+const STALENESS_LIMIT: DurationLimit =
+    DurationLimit::new(Duration::from_secs(30 * 24 * 60 * 60)).at_least(SHORTEST_STALENESS);
 
 /// A broken edit that nobody has corrected for so long is meant.
-const LONGEST_TTL: DurationLimit = DurationLimit::new(Duration::from_secs(7 * 24 * 60 * 60));
+const LAST_GOOD_TTL_LIMIT: DurationLimit =
+    DurationLimit::new(Duration::from_secs(7 * 24 * 60 * 60));
 
-pub(super) fn read(layers: &mut Layers<'_>, backends: &[Backend]) -> Result<RuleSettings, Problem> {
+pub(super) fn read_rules(
+    layers: &mut Layers<'_>,
+    backends: &[Backend],
+) -> Result<RuleSettings, Problem> {
     Ok(RuleSettings {
-        protected: protected(layers, backends)?,
-        globs: globs(layers)?,
-        reserved: reserved(layers)?,
-        validations: validations(layers)?,
-        max_staleness: max_staleness(layers)?,
-        last_good_ttl: last_good_ttl(layers)?,
+        protected: read_protected(layers, backends)?,
+        globs: read_globs(layers)?,
+        reserved: read_reserved_prefixes(layers)?,
+        validations: read_validations(layers)?,
+        max_staleness: read_max_staleness(layers)?,
+        last_good_ttl: read_last_good_ttl(layers)?,
     })
 }
 
 /// `server.maxStaleness`.
-pub(super) fn max_staleness(layers: &mut Layers<'_>) -> Result<Option<Duration>, Problem> {
-    duration(&mut layers.server, "maxStaleness", STALENESS)
+pub(super) fn read_max_staleness(layers: &mut Layers<'_>) -> Result<Option<Duration>, Problem> {
+    read_duration(&mut layers.server, "maxStaleness", STALENESS_LIMIT)
 }
 
 /// `server.lastGoodTTL`.
-pub(super) fn last_good_ttl(layers: &mut Layers<'_>) -> Result<i64, Problem> {
-    let ttl = duration_or_none(&mut layers.server, "lastGoodTTL", LONGEST_TTL)?;
-    let seconds = ttl.map(|ttl| i64::try_from(ttl.as_secs()).unwrap_or(DEFAULT_TTL));
-    Ok(seconds.unwrap_or(DEFAULT_TTL))
+pub(super) fn read_last_good_ttl(layers: &mut Layers<'_>) -> Result<i64, Problem> {
+    let ttl = read_duration_or_zero(&mut layers.server, "lastGoodTTL", LAST_GOOD_TTL_LIMIT)?;
+    let seconds = ttl.map(|ttl| i64::try_from(ttl.as_secs()).unwrap_or(DEFAULT_LAST_GOOD_TTL));
+    Ok(seconds.unwrap_or(DEFAULT_LAST_GOOD_TTL))
 }
 
 /// `server.protect`. One that cannot be used is an error: somebody counts on it.
-pub(super) fn protected(
+pub(super) fn read_protected(
     layers: &mut Layers<'_>,
     backends: &[Backend],
-) -> Result<Protected, Problem> {
-    let mut protected = Protected::default();
+) -> Result<ProtectedIdentities, Problem> {
+    let mut protected = ProtectedIdentities::default();
     for entry in layers.server.texts("protect", &mut layers.warnings)? {
         if !backends.contains(&Backend::MountedFile) {
             return Err(entry.problem(
@@ -83,7 +89,7 @@ pub(super) fn protected(
         protected
             .protect(&entry.value)
             .map_err(|error| entry.problem(format_args!("cannot be protected: {error}")))?;
-        if let Some(WithPath { message, advice }) = with_path(&entry.value) {
+        if let Some(PathAdvice { message, advice }) = path_advice(&entry.value) {
             let problem = entry.problem(format_args!(
                 "is `{}`, which {message}; {advice}",
                 entry.value
@@ -96,21 +102,28 @@ pub(super) fn protected(
 }
 
 /// What to write in place of `text`, an ARN or a pattern, if that has a path.
-fn with_path(text: &str) -> Option<WithPath> {
+fn path_advice(text: &str) -> Option<PathAdvice> {
     match Pattern::parse(text) {
-        Ok(pattern) => paths::of_pattern(&pattern),
-        Err(_) => paths::of_arn(&Arn::parse(text).ok()?),
+        Ok(pattern) => paths::check_pattern(&pattern),
+        Err(_) => paths::check_arn(&Arn::parse(text).ok()?),
     }
 }
 
 /// `server.globs`.
-pub(super) fn globs(layers: &mut Layers<'_>) -> Result<Globs, Problem> {
-    let on = flag(&mut layers.server, "globs")?;
-    Ok(if on { Globs::Wildcards } else { Globs::Literal })
+pub(super) fn read_globs(layers: &mut Layers<'_>) -> Result<WildcardMode, Problem> {
+    let on = read_bool(&mut layers.server, "globs")?;
+    Ok(if on {
+        WildcardMode::Enabled
+    } else {
+        WildcardMode::Disabled
+    })
 }
 
 /// Adds `server.acceptTokenV1`, `server.extraQueryKeys` and `server.maxTokenBytes` to `policy`.
-pub(super) fn policy(layers: &mut Layers<'_>, policy: Policy) -> Result<Policy, Problem> {
+pub(super) fn read_policy(
+    layers: &mut Layers<'_>,
+    policy: TokenPolicy,
+) -> Result<TokenPolicy, Problem> {
     let extra = layers
         .server
         .texts("extraQueryKeys", &mut layers.warnings)?;
@@ -120,23 +133,23 @@ pub(super) fn policy(layers: &mut Layers<'_>, policy: Policy) -> Result<Policy, 
             .value
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
-        if key.value.is_empty() || !is_key || is_stss_own(&key.value) {
+        if key.value.is_empty() || !is_key || is_reserved_for_sts(&key.value) {
             return Err(key.problem(
                 "cannot be sent on to STS; write a key of your own, of letters, digits, `-`, `_` and `.`",
             ));
         }
         extra_query_keys.insert(key.value);
     }
-    Ok(Policy {
-        accept_v1: flag(&mut layers.server, "acceptTokenV1")?,
+    Ok(TokenPolicy {
+        accept_v1: read_bool(&mut layers.server, "acceptTokenV1")?,
         extra_query_keys,
-        max_token_bytes: max_token_bytes(layers)?.unwrap_or(policy.max_token_bytes),
+        max_token_bytes: read_max_token_bytes(layers)?.unwrap_or(policy.max_token_bytes),
         ..policy
     })
 }
 
 /// Parameters that mean something to STS must not come from a token.
-fn is_stss_own(key: &str) -> bool {
+fn is_reserved_for_sts(key: &str) -> bool {
     const OWN: [&str; 8] = [
         "ackclusterid",
         "action",
@@ -151,25 +164,27 @@ fn is_stss_own(key: &str) -> bool {
     OWN.contains(&&*key) || key.starts_with("signature") || key.starts_with("x-acs-")
 }
 
-fn max_token_bytes(layers: &mut Layers<'_>) -> Result<Option<usize>, Problem> {
-    number(&mut layers.server, "maxTokenBytes", 1_024, 49_152)
+fn read_max_token_bytes(layers: &mut Layers<'_>) -> Result<Option<usize>, Problem> {
+    read_number(&mut layers.server, "maxTokenBytes", 1_024, 49_152)
 }
 
-fn flag(table: &mut Table, key: &'static str) -> Result<bool, Problem> {
-    table.take(key).map_or(Ok(false), |given| boolean(&given))
+fn read_bool(table: &mut Table, key: &'static str) -> Result<bool, Problem> {
+    table
+        .take(key)
+        .map_or(Ok(false), |given| parse_bool(&given))
 }
 
-pub(super) fn reserved(
+pub(super) fn read_reserved_prefixes(
     layers: &mut Layers<'_>,
 ) -> Result<BTreeMap<Backend, ReservedPrefixes>, Problem> {
     let mut reserved = BTreeMap::new();
-    for mut table in tables(layers, "reservedPrefixConfig", keys::RESERVED_PREFIXES)? {
-        let mode = table.required("backendMode")?;
-        let backend = mapping::known_backend(&mode)?;
+    for mut table in read_strict_tables(layers, "reservedPrefixConfig", keys::RESERVED_PREFIXES)? {
+        let mode = table.required_located("backendMode")?;
+        let backend = mapping::parse_backend(&mode)?;
         let warnings = &mut layers.warnings;
         let prefixes = ReservedPrefixes {
-            usernames: prefixes(table.texts("usernamePrefixReserveList", warnings)?)?,
-            groups: prefixes(table.texts("groupPrefixReserveList", warnings)?)?,
+            usernames: parse_prefixes(table.texts("usernamePrefixReserveList", warnings)?)?,
+            groups: parse_prefixes(table.texts("groupPrefixReserveList", warnings)?)?,
         };
         if reserved.insert(backend, prefixes).is_some() {
             return Err(mode.problem(format_args!("names `{backend}` once more; join the two")));
@@ -178,7 +193,7 @@ pub(super) fn reserved(
     Ok(reserved)
 }
 
-fn prefixes(texts: Vec<Given<String>>) -> Result<Vec<Box<str>>, Problem> {
+fn parse_prefixes(texts: Vec<Located<String>>) -> Result<Vec<Box<str>>, Problem> {
     texts
         .into_iter()
         .map(|text| {
@@ -191,24 +206,24 @@ fn prefixes(texts: Vec<Given<String>>) -> Result<Vec<Box<str>>, Problem> {
 }
 
 /// A validation that cannot be compiled is an error: without it, users would pass whom it is to refuse.
-pub(super) fn validations(layers: &mut Layers<'_>) -> Result<Vec<Validation>, Problem> {
-    tables(layers, "userValidationRules", keys::VALIDATION)?
+pub(super) fn read_validations(layers: &mut Layers<'_>) -> Result<Vec<Validation>, Problem> {
+    read_strict_tables(layers, "userValidationRules", keys::VALIDATION)?
         .into_iter()
         .map(|mut table| {
-            let expression = table.required("expression")?;
-            let message = table.required("message")?;
+            let expression = table.required_located("expression")?;
+            let message = table.required_located("message")?;
             Validation::compile(&expression.value, &message.value)
                 .map_err(|error| expression.problem(format_args!("was refused: {error}")))
         })
         .collect()
 }
 
-fn tables(
+fn read_strict_tables(
     layers: &mut Layers<'_>,
     key: &'static str,
-    keys: keys::Keys,
+    keys: keys::KnownKeys,
 ) -> Result<Vec<Table>, Problem> {
-    let entries: Vec<Given<Value>> = layers.server.list(key, &mut layers.warnings)?;
+    let entries: Vec<Located<Value>> = layers.server.list(key, &mut layers.warnings)?;
     entries
         .into_iter()
         .map(|entry| Table::strict(entry, keys))

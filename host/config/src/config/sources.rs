@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use ack_ram_core::rules::Backend;
 
 use crate::config::error::Problem;
-use crate::config::given::Given;
 use crate::config::keys;
 use crate::config::layers::{self, Layers};
+use crate::config::located::Located;
 
 /// Where mappings that are not in the configuration file come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,11 +50,11 @@ impl Default for ConfigMapName {
     }
 }
 
-pub(super) fn read(
+pub(super) fn read_mapping_sources(
     layers: &mut Layers<'_>,
     backends: &[Backend],
 ) -> Result<MappingSources, Problem> {
-    let dynamic_file = layers::path(&mut layers.server, "dynamicFilePath")?;
+    let dynamic_file = layers::read_path(&mut layers.server, "dynamicFilePath")?;
     if dynamic_file.is_none() && backends.contains(&Backend::DynamicFile) {
         return Err(Problem::new(
             layers.server.place().clone(),
@@ -63,29 +63,31 @@ pub(super) fn read(
     }
     let master = layers.server.text("master")?;
     Ok(MappingSources {
-        kubeconfig: layers::path(&mut layers.server, "kubeconfig")?,
+        kubeconfig: layers::read_path(&mut layers.server, "kubeconfig")?,
         master: master
             .map(|given| given.value)
             .filter(|master| !master.is_empty()),
-        config_map: config_map(layers)?,
+        config_map: read_config_map_name(layers)?,
         dynamic_file,
-        install_crd: install_crd(layers)?,
+        install_crd: read_install_crd(layers)?,
     })
 }
 
-fn install_crd(layers: &mut Layers<'_>) -> Result<bool, Problem> {
+fn read_install_crd(layers: &mut Layers<'_>) -> Result<bool, Problem> {
     let in_file = layers.server.take("installCRD");
-    let in_file = in_file.map(|given| layers::boolean(&given)).transpose()?;
+    let in_file = in_file
+        .map(|given| layers::parse_bool(&given))
+        .transpose()?;
     Ok(layers.overrides.install_crd.or(in_file).unwrap_or(false))
 }
 
-fn config_map(layers: &mut Layers<'_>) -> Result<ConfigMapName, Problem> {
+fn read_config_map_name(layers: &mut Layers<'_>) -> Result<ConfigMapName, Problem> {
     let mut table = layers
         .server
         .table("configMap", keys::CONFIG_MAP, &mut layers.warnings)?;
     let standard = ConfigMapName::default();
     let mut name = |key, standard| match table.text(key)? {
-        Some(given) => object_name(given),
+        Some(given) => parse_object_name(given),
         None => Ok(standard),
     };
     Ok(ConfigMapName {
@@ -95,7 +97,7 @@ fn config_map(layers: &mut Layers<'_>) -> Result<ConfigMapName, Problem> {
 }
 
 /// A name that Kubernetes gives objects (RFC 1123, as a DNS subdomain).
-fn object_name(given: Given<String>) -> Result<String, Problem> {
+fn parse_object_name(given: Located<String>) -> Result<String, Problem> {
     let is_name = |text: &str| {
         let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
         text.len() <= 253

@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use http::Uri;
 
 use crate::config::error::Problem;
-use crate::config::given::Given;
-use crate::config::layers::{Layers, flag, path};
+use crate::config::layers::{Layers, flag_value, read_path};
 use crate::config::listen::Host;
-pub use limits::{BreakerSettings, CacheSettings, ChosenStsLimits, StsLimits};
+use crate::config::located::Located;
+pub use limits::{BreakerSettings, CacheSettings, ExplicitStsLimits, StsLimits};
 
 /// The endpoint and these share the time of one call.
 const MAX_FALLBACKS: usize = 3;
@@ -46,7 +46,7 @@ impl StsEndpoint {
     ///
     /// # Errors
     /// When `region` is not letters, digits and hyphens.
-    pub fn of_region(region: &str) -> Result<Self, EndpointError> {
+    pub fn for_region(region: &str) -> Result<Self, EndpointError> {
         let region = region.trim();
         let is_region = !region.is_empty()
             && region
@@ -142,43 +142,43 @@ impl fmt::Display for EndpointError {
 
 impl std::error::Error for EndpointError {}
 
-pub(super) fn read(layers: &mut Layers<'_>) -> Result<Sts, Problem> {
-    let limits = limits::read(layers)?;
-    let endpoint = endpoint(layers)?;
+pub(super) fn read_sts(layers: &mut Layers<'_>) -> Result<Sts, Problem> {
+    let limits = limits::read_sts_limits(layers)?;
+    let endpoint = read_endpoint(layers)?;
     Ok(Sts {
-        fallback_endpoints: fallback_endpoints(layers, &endpoint)?,
+        fallback_endpoints: read_fallback_endpoints(layers, &endpoint)?,
         endpoint,
-        ca_file: path(&mut layers.sts, "caFile")?,
+        ca_file: read_path(&mut layers.sts, "caFile")?,
         // Go keeps 5. Of more calls at once, most then make a new connection each time, and a handshake costs more than all
         // the rest.
-        max_idle_connections: max_idle_connections(layers)?.unwrap_or(limits.max_calls),
+        max_idle_connections: read_max_idle_connections(layers)?.unwrap_or(limits.max_calls),
         limits,
     })
 }
 
 /// `server.sts.endpoint`, then `ALIBABA_CLOUD_STS_ENDPOINT`, then the VPC endpoint of the region, then the global one.
-fn endpoint(layers: &mut Layers<'_>) -> Result<StsEndpoint, Problem> {
+fn read_endpoint(layers: &mut Layers<'_>) -> Result<StsEndpoint, Problem> {
     let in_file = layers
         .sts
         .text("endpoint")?
         .filter(|given| !given.value.is_empty());
     if let Some(given) = in_file.or_else(|| layers.variable("ALIBABA_CLOUD_STS_ENDPOINT")) {
-        return parse(&given);
+        return parse_endpoint(&given);
     }
     let region = layers.server.text("region")?;
-    let region = flag("region", layers.overrides.region.as_ref())
+    let region = flag_value("region", layers.overrides.region.as_ref())
         .or(region)
         .filter(|given| !given.value.is_empty())
         .or_else(|| layers.variable("STS_REGION"));
     match region {
-        Some(given) => StsEndpoint::of_region(&given.value)
+        Some(given) => StsEndpoint::for_region(&given.value)
             .map_err(|error| given.problem(format_args!("is `{}`; {error}", given.value))),
         None => Ok(StsEndpoint::global()),
     }
 }
 
 /// `server.sts.fallbackEndpoints`. Without it nothing but the endpoint is asked: another may lie outside the region.
-fn fallback_endpoints(
+fn read_fallback_endpoints(
     layers: &mut Layers<'_>,
     endpoint: &StsEndpoint,
 ) -> Result<Vec<StsEndpoint>, Problem> {
@@ -187,7 +187,7 @@ fn fallback_endpoints(
         .sts
         .texts("fallbackEndpoints", &mut layers.warnings)?
     {
-        let fallback = parse(&given)?;
+        let fallback = parse_endpoint(&given)?;
         if fallback == *endpoint || fallbacks.contains(&fallback) {
             return Err(given.problem(format_args!(
                 "is `{}` once more; remove it",
@@ -204,7 +204,7 @@ fn fallback_endpoints(
     Ok(fallbacks)
 }
 
-fn parse(given: &Given<String>) -> Result<StsEndpoint, Problem> {
+fn parse_endpoint(given: &Located<String>) -> Result<StsEndpoint, Problem> {
     StsEndpoint::parse(&given.value).map_err(|error| {
         // A user and password do not belong here, and are not repeated.
         let shown = if given.value.contains('@') {
@@ -216,7 +216,7 @@ fn parse(given: &Given<String>) -> Result<StsEndpoint, Problem> {
     })
 }
 
-fn max_idle_connections(layers: &Layers<'_>) -> Result<Option<usize>, Problem> {
+fn read_max_idle_connections(layers: &Layers<'_>) -> Result<Option<usize>, Problem> {
     let given = layers.variable("STS_MAX_IDLE_CONNS_PER_HOST");
     let number = given.map(|given| {
         let number = given.value.parse();
@@ -235,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endpoints_are_hosts_or_urls_without_a_path() {
+    fn endpoint_accepts_host_or_url_without_path() {
         use EndpointError::{NotAnEndpoint, NotEncrypted, Path};
         for (text, expected) in [
             ("sts.aliyuncs.com", Ok("https://sts.aliyuncs.com")),
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn regions_become_hosts_of_their_vpc() {
+    fn region_gives_vpc_endpoint() {
         for (region, expected) in [
             (
                 "cn-hangzhou",
@@ -283,7 +283,7 @@ mod tests {
             ("CN-HANGZHOU", Err(EndpointError::Region)),
             ("evil.example.com/", Err(EndpointError::Region)),
         ] {
-            let outcome = StsEndpoint::of_region(region).map(|endpoint| endpoint.to_string());
+            let outcome = StsEndpoint::for_region(region).map(|endpoint| endpoint.to_string());
             assert_eq!(outcome, expected.map(str::to_owned), "{region}");
         }
     }

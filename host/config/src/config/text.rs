@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-/// Why bytes are not text that is read.
+/// Why the bytes of a file cannot be decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NotText {
+pub enum DecodeError {
     /// They are of another encoding, which they say or show, and are not read.
     Encoding(&'static str),
     /// They hold a NUL, which no text has.
@@ -25,10 +25,10 @@ pub enum NotText {
     },
 }
 
-impl NotText {
+impl DecodeError {
     /// Returns the line and the byte in it, from one, where a byte is wrong.
     #[must_use]
-    pub fn place(&self) -> Option<(usize, usize)> {
+    pub fn position(&self) -> Option<(usize, usize)> {
         match *self {
             Self::Encoding(_) => None,
             Self::Nul { line, column } | Self::NotUtf8 { line, column, .. } => Some((line, column)),
@@ -36,7 +36,7 @@ impl NotText {
     }
 }
 
-impl fmt::Display for NotText {
+impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Encoding(name) => write!(
@@ -55,19 +55,19 @@ impl fmt::Display for NotText {
     }
 }
 
-impl std::error::Error for NotText {}
+impl std::error::Error for DecodeError {}
 
 /// How the encodings start that are named.
-const UTF_32: [(&[u8], &str); 2] = [
+const UTF_32_MARKS: [(&[u8], &str); 2] = [
     (&[0xff, 0xfe, 0, 0], "UTF-32 (little endian)"),
     (&[0, 0, 0xfe, 0xff], "UTF-32 (big endian)"),
 ];
 
 /// Makes two bytes one unit of UTF-16.
-type Unit = fn([u8; 2]) -> u16;
+type ReadCodeUnit = fn([u8; 2]) -> u16;
 
 /// How the encodings start that are read, as Go's reader of YAML does. PowerShell's `>` writes the first.
-const UTF_16: [(&[u8], &str, Unit); 2] = [
+const UTF_16_MARKS: [(&[u8], &str, ReadCodeUnit); 2] = [
     (
         &[0xff, 0xfe],
         "broken UTF-16 (little endian)",
@@ -81,37 +81,40 @@ const UTF_16: [(&[u8], &str, Unit); 2] = [
 ];
 
 /// How far to look for the zeros of UTF-16 and UTF-32 without a mark.
-const SAMPLE: usize = 4096;
+const MAX_SAMPLE_BYTES: usize = 4096;
 
 /// The text that `bytes` are, without a byte order mark: UTF-8, or UTF-16 that starts with one.
 ///
 /// # Errors
 /// Why they are none.
-pub fn decode(bytes: Vec<u8>) -> Result<String, NotText> {
+pub fn decode(bytes: Vec<u8>) -> Result<String, DecodeError> {
     let is_it = |(mark, _): &&(&[u8], &'static str)| bytes.starts_with(mark);
-    if let Some((_, name)) = UTF_32.iter().find(is_it) {
-        return Err(NotText::Encoding(name));
+    if let Some((_, name)) = UTF_32_MARKS.iter().find(is_it) {
+        return Err(DecodeError::Encoding(name));
     }
-    for (mark, name, unit) in UTF_16 {
+    for (mark, name, unit) in UTF_16_MARKS {
         if let Some(rest) = bytes.strip_prefix(mark) {
-            let text = from_utf16(rest, unit).ok_or(NotText::Encoding(name))?;
-            let nul = text.find('\0').map(|index| place(text.as_bytes(), index));
+            let text = from_utf16(rest, unit).ok_or(DecodeError::Encoding(name))?;
+            let nul = text
+                .find('\0')
+                .map(|index| line_and_column(text.as_bytes(), index));
             return match nul {
-                Some((line, column)) => Err(NotText::Nul { line, column }),
+                Some((line, column)) => Err(DecodeError::Nul { line, column }),
                 None => Ok(text),
             };
         }
     }
     if let Some(index) = bytes.iter().position(|byte| *byte == 0) {
-        let (line, column) = place(&bytes, index);
-        return Err(wide(&bytes).map_or(NotText::Nul { line, column }, NotText::Encoding));
+        let (line, column) = line_and_column(&bytes, index);
+        return Err(detect_wide_encoding(&bytes)
+            .map_or(DecodeError::Nul { line, column }, DecodeError::Encoding));
     }
     let mut text = String::from_utf8(bytes).map_err(|error| {
         let index = error.utf8_error().valid_up_to();
         let bytes = error.as_bytes();
-        let (line, column) = place(bytes, index);
+        let (line, column) = line_and_column(bytes, index);
         let byte = bytes.get(index).copied().unwrap_or_default();
-        NotText::NotUtf8 { line, column, byte }
+        DecodeError::NotUtf8 { line, column, byte }
     })?;
     if text.starts_with('\u{feff}') {
         text.remove(0);
@@ -119,7 +122,7 @@ pub fn decode(bytes: Vec<u8>) -> Result<String, NotText> {
     Ok(text)
 }
 
-fn from_utf16(bytes: &[u8], unit: Unit) -> Option<String> {
+fn from_utf16(bytes: &[u8], unit: ReadCodeUnit) -> Option<String> {
     let (pairs, rest) = bytes.as_chunks::<2>();
     let text = char::decode_utf16(pairs.iter().map(|pair| unit(*pair)));
     rest.is_empty()
@@ -127,8 +130,8 @@ fn from_utf16(bytes: &[u8], unit: Unit) -> Option<String> {
 }
 
 /// The encoding of two or four bytes for each character that `bytes` are by their zeros: most of a configuration is ASCII.
-fn wide(bytes: &[u8]) -> Option<&'static str> {
-    let sample = bytes.get(..SAMPLE).unwrap_or(bytes);
+fn detect_wide_encoding(bytes: &[u8]) -> Option<&'static str> {
+    let sample = bytes.get(..MAX_SAMPLE_BYTES).unwrap_or(bytes);
     let (quads, _) = sample.as_chunks::<4>();
     if quads.first().is_some_and(|quad| *quad != [0; 4]) {
         if quads.iter().all(|quad| matches!(quad, [_, _, 0, 0])) {
@@ -160,7 +163,7 @@ fn wide(bytes: &[u8]) -> Option<&'static str> {
 }
 
 /// The line and the byte in it, from one, at `index`.
-fn place(bytes: &[u8], index: usize) -> (usize, usize) {
+fn line_and_column(bytes: &[u8], index: usize) -> (usize, usize) {
     let before = bytes.get(..index).unwrap_or(bytes);
     let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
     let start = before.iter().rposition(|byte| *byte == b'\n');

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use crate::config::error::Problem;
-use crate::config::given::Given;
 use crate::config::keys;
-use crate::config::layers::{Layers, boolean};
+use crate::config::layers::{Layers, parse_bool};
+use crate::config::located::Located;
 use crate::config::yaml::Value;
 
 /// `server.tls`: a pair of the operator's own.
@@ -20,18 +20,21 @@ pub struct TlsFiles {
 }
 
 /// `server.requireClientCertificate`. It protects, so a key without a value is no default.
-pub(super) fn require_client_certificate(layers: &mut Layers<'_>) -> Result<bool, Problem> {
-    match layers.server.take_any("requireClientCertificate") {
+pub(super) fn read_require_client_certificate(layers: &mut Layers<'_>) -> Result<bool, Problem> {
+    match layers.server.take_with_null("requireClientCertificate") {
         None => Ok(false),
         Some(given) if matches!(given.value, Value::Null) => {
             Err(given.problem("has no value; write `true` or `false`, or remove the key"))
         }
-        Some(given) => boolean(&given),
+        Some(given) => parse_bool(&given),
     }
 }
 
 /// `is_pinned`: whether a webhook kubeconfig is written, which has to say whom to trust.
-pub(super) fn read(layers: &mut Layers<'_>, is_pinned: bool) -> Result<Option<TlsFiles>, Problem> {
+pub(super) fn read_tls(
+    layers: &mut Layers<'_>,
+    is_pinned: bool,
+) -> Result<Option<TlsFiles>, Problem> {
     let mut table = layers
         .server
         .table("tls", keys::TLS, &mut layers.warnings)?;
@@ -40,7 +43,7 @@ pub(super) fn read(layers: &mut Layers<'_>, is_pinned: bool) -> Result<Option<Tl
         Ok::<_, Problem>(given.filter(|given| !given.value.is_empty()))
     };
     let (certificate, key, ca) = (path("certFile")?, path("keyFile")?, path("caFile")?);
-    let needs = |given: &Given<String>, other| {
+    let needs = |given: &Located<String>, other| {
         given.problem(format_args!(
             "does nothing without `server.tls.{other}`; name that, too"
         ))

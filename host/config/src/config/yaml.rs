@@ -5,13 +5,13 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{MessageFormatter as _, Spanned, UserMessageFormatter};
 
-use crate::config::error::spelt_out;
+use crate::config::error::escape_control;
 
 mod advice;
 mod recovery;
 mod unquoted;
 
-pub use unquoted::Unquoted;
+pub use unquoted::UnquotedValue;
 
 /// Nesting that no honest file reaches: mappings stand at depth five.
 const MAX_DEPTH: usize = 32;
@@ -49,7 +49,7 @@ pub enum Value {
     List(Vec<Node>),
     Map(Vec<(Key, Node)>),
     /// What is meant as text, and is none without quotes, such as `{{SessionName}}`.
-    Unquoted(Unquoted),
+    Unquoted(UnquotedValue),
     /// A map with a key that is a map or a list.
     ComplexMap,
 }
@@ -92,22 +92,22 @@ pub struct SyntaxError {
 /// Where it is not YAML, and why.
 pub fn parse(source: &str) -> Result<Node, SyntaxError> {
     parse_strictly(source).or_else(|failure| match failure {
-        Failure::TooMuch(error) => Err(error),
-        Failure::Syntax(error) => {
-            recovery::parse_around(source, &error).ok_or_else(|| advice::explain(source, error))
+        ParseFailure::LimitExceeded(error) => Err(error),
+        ParseFailure::Syntax(error) => {
+            recovery::parse_around(source, &error).ok_or_else(|| advice::add_advice(source, error))
         }
     })
 }
 
 /// Why a document is not read.
-enum Failure {
+enum ParseFailure {
     /// It is nested too deep, or grows while it is read.
-    TooMuch(SyntaxError),
+    LimitExceeded(SyntaxError),
     Syntax(SyntaxError),
 }
 
 /// Parses one document that has nothing to recover from.
-fn parse_strictly(source: &str) -> Result<Node, Failure> {
+fn parse_strictly(source: &str) -> Result<Node, ParseFailure> {
     let max_nodes = MAX_NODES.min(FREE_NODES + source.len() / BYTES_PER_NODE);
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
@@ -129,23 +129,23 @@ fn parse_strictly(source: &str) -> Result<Node, Failure> {
         with_snippet: false,
     };
     serde_saphyr::from_str_with_options::<Spanned<Parsed>>(source, options)
-        .map(|root| locate(root, source))
-        .map_err(|error| failure(&error))
+        .map(|root| to_node(root, source))
+        .map_err(|error| classify_error(&error))
 }
 
-fn failure(error: &serde_saphyr::Error) -> Failure {
+fn classify_error(error: &serde_saphyr::Error) -> ParseFailure {
     use serde_saphyr::Error::{AliasError, AliasReplayLimitExceeded, Budget};
     let at = |message| SyntaxError {
         position: error.location().map(position),
         message,
     };
     match error {
-        AliasError { error, .. } => failure(error),
-        Budget { .. } | AliasReplayLimitExceeded { .. } => Failure::TooMuch(at(
+        AliasError { error, .. } => classify_error(error),
+        Budget { .. } | AliasReplayLimitExceeded { .. } => ParseFailure::LimitExceeded(at(
             "it is nested too deep, or has far more parts than its length explains; correct the YAML there"
                 .to_owned(),
         )),
-        error => Failure::Syntax(at(spelt_out(&UserMessageFormatter.format_message(error)))),
+        error => ParseFailure::Syntax(at(escape_control(&UserMessageFormatter.format_message(error)))),
     }
 }
 
@@ -156,19 +156,22 @@ fn position(location: serde_saphyr::Location) -> Position {
     }
 }
 
-fn locate(parsed: Spanned<Parsed>, source: &str) -> Node {
+fn to_node(parsed: Spanned<Parsed>, source: &str) -> Node {
     let value = match parsed.value {
         Parsed::Null => Value::Null,
         Parsed::Bool(value) => Value::Bool(value),
-        Parsed::Number => Value::Number(written(parsed.defined, source).to_owned()),
-        Parsed::Text(text) => match written(parsed.defined, source) {
-            written if written == text && starts_like_a_number(&text) => Value::Number(text),
+        Parsed::Number => Value::Number(source_text(parsed.defined, source).to_owned()),
+        Parsed::Text(text) => match source_text(parsed.defined, source) {
+            written if written == text && is_digits_and_underscores(&text) => Value::Number(text),
             _ => Value::Text(text),
         },
-        Parsed::List(items) => {
-            Value::List(items.into_iter().map(|item| locate(item, source)).collect())
-        }
-        Parsed::Map(entries) => locate_map(entries, parsed.defined, source),
+        Parsed::List(items) => Value::List(
+            items
+                .into_iter()
+                .map(|item| to_node(item, source))
+                .collect(),
+        ),
+        Parsed::Map(entries) => to_map(entries, parsed.defined, source),
     };
     Node {
         value,
@@ -176,22 +179,22 @@ fn locate(parsed: Spanned<Parsed>, source: &str) -> Node {
     }
 }
 
-fn locate_map(
+fn to_map(
     entries: Vec<(Spanned<ParsedKey>, Spanned<Parsed>)>,
     defined: serde_saphyr::Location,
     source: &str,
 ) -> Value {
-    if let Some(unquoted) = Unquoted::braces(&entries, after(defined, source)) {
+    if let Some(unquoted) = UnquotedValue::from_braces(&entries, source_from(defined, source)) {
         return Value::Unquoted(unquoted);
     }
     let entries = entries.into_iter().map(|(key, value)| {
         let name = match key.value {
             ParsedKey::Text(text) => text,
-            ParsedKey::Plain => written(key.defined, source).to_owned(),
+            ParsedKey::Plain => source_text(key.defined, source).to_owned(),
             ParsedKey::Complex { .. } => return None,
         };
         let position = position(key.referenced);
-        Some((Key { name, position }, locate(value, source)))
+        Some((Key { name, position }, to_node(value, source)))
     });
     entries
         .collect::<Option<_>>()
@@ -199,7 +202,7 @@ fn locate_map(
 }
 
 /// The text of the file from `location` on.
-fn after(location: serde_saphyr::Location, source: &str) -> &str {
+fn source_from(location: serde_saphyr::Location, source: &str) -> &str {
     let start = location.span().byte_offset();
     let start = start.and_then(|offset| usize::try_from(offset).ok());
     start
@@ -208,7 +211,7 @@ fn after(location: serde_saphyr::Location, source: &str) -> &str {
 }
 
 /// The text of the file at `location`, quotes included.
-fn written(location: serde_saphyr::Location, source: &str) -> &str {
+fn source_text(location: serde_saphyr::Location, source: &str) -> &str {
     let span = location.span();
     let range = || {
         let start = usize::try_from(span.byte_offset()?).ok()?;
@@ -220,7 +223,7 @@ fn written(location: serde_saphyr::Location, source: &str) -> &str {
 
 /// Whether plain text is digits and underscores: YAML 1.1, which Go's reader follows, makes `0123` and `1_000`
 /// other numbers.
-fn starts_like_a_number(text: &str) -> bool {
+fn is_digits_and_underscores(text: &str) -> bool {
     !text.is_empty()
         && text
             .bytes()

@@ -5,40 +5,40 @@ use std::collections::{HashMap, HashSet};
 use ack_ram_core::rules::pattern::Pattern;
 
 use super::subject::SubjectKey;
-use super::{Entry, Form, Place};
+use super::{ActiveEntry, EntryForm, EntryIndex};
 
 /// What is written and good.
 #[derive(Default)]
-pub(super) struct Accepted {
-    by_subject: HashMap<SubjectKey, Vec<Rival>>,
+pub(super) struct AcceptedEntries {
+    by_subject: HashMap<SubjectKey, Vec<AcceptedEntry>>,
     fresh_patterns: Vec<Pattern>,
     /// The subjects of all entries, good and broken.
-    written: HashSet<SubjectKey>,
+    subjects: HashSet<SubjectKey>,
 }
 
-struct Rival {
-    place: Place,
+struct AcceptedEntry {
+    place: EntryIndex,
     has_condition: bool,
     is_fresh: bool,
 }
 
-impl Accepted {
+impl AcceptedEntries {
     /// Adds a good entry; fresh if it was not there before, in this form.
     pub(super) fn add(
         &mut self,
         subject: Option<&SubjectKey>,
-        place: Place,
-        form: &Form,
+        place: EntryIndex,
+        form: &EntryForm,
         is_fresh: bool,
     ) {
         let Some(subject) = subject else { return };
         let rivals = self.by_subject.entry(subject.clone()).or_default();
-        rivals.push(Rival {
+        rivals.push(AcceptedEntry {
             place,
             has_condition: form.has_condition(),
             is_fresh,
         });
-        self.add_written(subject.clone());
+        self.add_subject(subject.clone());
     }
 
     /// Adds the pattern of a good entry that was not there before.
@@ -47,24 +47,25 @@ impl Accepted {
     }
 
     /// Adds the subject of a broken entry.
-    pub(super) fn add_written(&mut self, subject: SubjectKey) {
-        self.written.insert(subject);
+    pub(super) fn add_subject(&mut self, subject: SubjectKey) {
+        self.subjects.insert(subject);
     }
 
     /// Whether the subject of `entry` is written anywhere, or a pattern that was not there before covers it.
-    pub(super) fn is_written(&self, entry: &Entry) -> bool {
+    pub(super) fn covers(&self, entry: &ActiveEntry) -> bool {
         let subject = entry.subject.as_ref();
-        subject.is_some_and(|subject| self.written.contains(subject)) || self.covers_anew(entry)
+        subject.is_some_and(|subject| self.subjects.contains(subject))
+            || self.has_fresh_pattern_for(entry)
     }
 
     /// Whether a good entry has the subject of `entry`.
-    pub(super) fn has_subject_of(&self, entry: &Entry) -> bool {
+    pub(super) fn has_subject_of(&self, entry: &ActiveEntry) -> bool {
         let subject = entry.subject.as_ref();
         subject.is_some_and(|subject| self.by_subject.contains_key(subject))
     }
 
     /// Whether a good entry with the subject of `kept` is to answer in place of it, if that stays at `place`.
-    pub(super) fn answers_instead_of(&self, kept: &Entry, place: Place) -> bool {
+    pub(super) fn supersedes(&self, kept: &ActiveEntry, place: EntryIndex) -> bool {
         let rivals = kept
             .subject
             .as_ref()
@@ -84,7 +85,7 @@ impl Accepted {
         })
     }
 
-    fn covers_anew(&self, entry: &Entry) -> bool {
+    fn has_fresh_pattern_for(&self, entry: &ActiveEntry) -> bool {
         let Some(key) = entry.arn() else { return false };
         let mut patterns = self.fresh_patterns.iter();
         patterns.any(|pattern| pattern.matches(&key))

@@ -3,69 +3,69 @@
 use std::collections::BTreeMap;
 
 use ack_ram_core::arn::AccountId;
-use ack_ram_core::rules::{Age, Backend, Mapping, Rule};
+use ack_ram_core::rules::{Backend, Mapping, Precedence, Rule};
 
-use super::previous::Previous;
-use crate::config::entry::{Broken, List, Refusal, Slot};
-use crate::config::partial::PartialEntry;
-use crate::config::{FileMappings, Given};
+use super::previous::PreviousEntries;
+use crate::config::entry::{InvalidEntry, ListItem, MappingList, Refusal};
+use crate::config::partial_entry::PartialEntry;
+use crate::config::{Located, ParsedMappings};
 
 /// One list.
 pub(super) struct IncomingList {
-    pub(super) list: List,
+    pub(super) list: MappingList,
     /// How it is called, such as `server.mapRoles`.
     pub(super) position: String,
     /// Its entries; or why it cannot be read at all.
-    pub(super) entries: Result<Vec<Incoming>, Refusal>,
+    pub(super) entries: Result<Vec<IncomingEntry>, Refusal>,
     /// Why its entries have no effect of their own, though they can be read.
-    pub(super) held_back: Option<Refusal>,
+    pub(super) inactive_because: Option<Refusal>,
     first_age: usize,
 }
 
 /// One entry.
-pub(super) struct Incoming {
+pub(super) struct IncomingEntry {
     /// Such as `server.mapRoles[2]`.
     pub(super) position: String,
-    pub(super) what: What,
+    pub(super) kind: IncomingKind,
 }
 
 /// What stands at one place.
-pub(super) enum What {
+pub(super) enum IncomingKind {
     Mapping(Box<Mapping>, Box<Rule>),
     Account(AccountId),
-    Broken(Box<Broken>),
+    Invalid(Box<InvalidEntry>),
 }
 
 impl IncomingList {
     /// The place among all entries of the entry at `index`.
-    pub(super) fn age(&self, index: usize) -> Age {
-        Age::Place(self.first_age + index)
+    pub(super) fn age(&self, index: usize) -> Precedence {
+        Precedence::ListIndex(self.first_age + index)
     }
 
     /// Whether an entry of it is broken.
-    pub(super) fn has_broken(&self) -> bool {
+    pub(super) fn has_invalid(&self) -> bool {
         let entries = self.entries.iter().flatten();
         entries
             .into_iter()
-            .any(|entry| matches!(entry.what, What::Broken(_)))
+            .any(|entry| matches!(entry.kind, IncomingKind::Invalid(_)))
     }
 }
 
-/// Compiles what `document` maps. With `held_back`, nothing of it has an effect of its own. Of a list that cannot be read,
+/// Compiles what `document` maps. With `inactive_because`, nothing of it has an effect of its own. Of a list that cannot be read,
 /// places are those of `previous`.
-pub(super) fn read(
+pub(super) fn compile_lists(
     backend: Backend,
-    mut document: FileMappings,
-    held_back: Option<&Refusal>,
-    previous: &Previous,
+    mut document: ParsedMappings,
+    inactive_because: Option<&Refusal>,
+    previous: &PreviousEntries,
 ) -> Vec<IncomingList> {
     let prefix = match backend {
         Backend::MountedFile => "server.",
         Backend::ConfigMap | Backend::Crd | Backend::DynamicFile => "",
     };
     let lists = std::mem::take(&mut document.lists);
-    let mut misspelled = std::mem::take(&mut document.held_back);
-    let mut content = Content::new(document);
+    let mut misspelled = std::mem::take(&mut document.inactive_lists);
+    let mut content = UnclaimedEntries::new(document);
     let mut first_age = 0;
     let mut incoming = Vec::new();
     for (list, slots) in lists {
@@ -73,7 +73,10 @@ pub(super) fn read(
         let (entries, why) = match (slots, misspelled) {
             (Err(why), Some(content)) => (compile_all(*content, list, first_age), Some(why)),
             (Err(why), None) => (Err(why), None),
-            (Ok(slots), _) => (Ok(content.compile(slots, first_age)), held_back.cloned()),
+            (Ok(slots), _) => (
+                Ok(content.compile(slots, first_age)),
+                inactive_because.cloned(),
+            ),
         };
         let length = match &entries {
             Ok(entries) => entries.len(),
@@ -83,7 +86,7 @@ pub(super) fn read(
             list,
             position: format!("{prefix}{}", list.key()),
             entries,
-            held_back: why,
+            inactive_because: why,
             first_age,
         });
         first_age += length;
@@ -93,24 +96,24 @@ pub(super) fn read(
 
 /// The entries of `list` in `document`, which holds that list alone.
 fn compile_all(
-    mut document: FileMappings,
-    list: List,
+    mut document: ParsedMappings,
+    list: MappingList,
     first_age: usize,
-) -> Result<Vec<Incoming>, Refusal> {
+) -> Result<Vec<IncomingEntry>, Refusal> {
     let mut lists = std::mem::take(&mut document.lists);
     let slots = lists.remove(&list).unwrap_or_else(|| Ok(Vec::new()))?;
-    Ok(Content::new(document).compile(slots, first_age))
+    Ok(UnclaimedEntries::new(document).compile(slots, first_age))
 }
 
 /// The entries of a document, each of which is taken once.
-struct Content {
-    mappings: Vec<Option<Given<Mapping>>>,
-    accounts: Vec<Option<Given<AccountId>>>,
+struct UnclaimedEntries {
+    mappings: Vec<Option<Located<Mapping>>>,
+    accounts: Vec<Option<Located<AccountId>>>,
     narrowing_keys: BTreeMap<usize, String>,
 }
 
-impl Content {
-    fn new(document: FileMappings) -> Self {
+impl UnclaimedEntries {
+    fn new(document: ParsedMappings) -> Self {
         Self {
             mappings: document.mappings.into_iter().map(Some).collect(),
             accounts: document.accounts.into_iter().map(Some).collect(),
@@ -118,23 +121,27 @@ impl Content {
         }
     }
 
-    fn compile(&mut self, slots: Vec<Slot>, first_age: usize) -> Vec<Incoming> {
+    fn compile(&mut self, slots: Vec<ListItem>, first_age: usize) -> Vec<IncomingEntry> {
         let slots = slots.into_iter().enumerate();
         let entries = slots.filter_map(|(index, slot)| match slot {
-            Slot::Broken(broken) => Some(Incoming {
+            ListItem::Invalid(broken) => Some(IncomingEntry {
                 position: broken.position.clone(),
-                what: What::Broken(broken),
+                kind: IncomingKind::Invalid(broken),
             }),
-            Slot::Mapping(place) => {
+            ListItem::Mapping(place) => {
                 let given = self.mappings.get_mut(place)?.take()?;
                 let key = self.narrowing_keys.remove(&place);
-                Some(compile(given, Age::Place(first_age + index), key))
+                Some(compile_mapping(
+                    given,
+                    Precedence::ListIndex(first_age + index),
+                    key,
+                ))
             }
-            Slot::Account(place) => {
+            ListItem::Account(place) => {
                 let given = self.accounts.get_mut(place)?.take()?;
-                Some(Incoming {
+                Some(IncomingEntry {
                     position: given.setting,
-                    what: What::Account(given.value),
+                    kind: IncomingKind::Account(given.value),
                 })
             }
         });
@@ -142,24 +149,31 @@ impl Content {
     }
 }
 
-fn compile(given: Given<Mapping>, age: Age, unknown_key: Option<String>) -> Incoming {
-    let mapping = Mapping { age, ..given.value };
-    let what = match Rule::compile(mapping.clone()) {
-        Ok(rule) => What::Mapping(Box::new(mapping), Box::new(rule)),
-        Err(error) => What::Broken(Box::new(Broken {
+fn compile_mapping(
+    given: Located<Mapping>,
+    age: Precedence,
+    unknown_key: Option<String>,
+) -> IncomingEntry {
+    let mapping = Mapping {
+        precedence: age,
+        ..given.value
+    };
+    let kind = match Rule::compile(mapping.clone()) {
+        Ok(rule) => IncomingKind::Mapping(Box::new(mapping), Box::new(rule)),
+        Err(error) => IncomingKind::Invalid(Box::new(InvalidEntry {
             position: given.setting.clone(),
             refusal: Refusal {
-                place: given.place.to_string(),
+                location: given.location.to_string(),
                 reason: error.to_string(),
             },
             partial: Some(PartialEntry {
                 unknown_key,
-                ..PartialEntry::of(&mapping)
+                ..PartialEntry::from_mapping(&mapping)
             }),
         })),
     };
-    Incoming {
+    IncomingEntry {
         position: given.setting,
-        what,
+        kind,
     }
 }

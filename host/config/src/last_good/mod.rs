@@ -12,129 +12,134 @@
 //!   broken edit.
 
 mod accepted;
-mod effect;
+mod activation;
 mod incoming;
-mod keeping;
 mod previous;
 mod retain;
 mod subject;
+mod update_builder;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use ack_ram_core::arn::{AccountId, Arn, ArnKey};
-use ack_ram_core::rules::{Backend, Mapping, Protected, Rule};
+use ack_ram_core::rules::{Backend, Mapping, ProtectedIdentities, Rule};
 use ack_ram_core::time::UnixTime;
 
-use crate::config::FileMappings;
-use crate::config::entry::{List, Refusal};
-pub use effect::{Basis, Effect, Kept, describe};
-use keeping::Keeping;
-use previous::Previous;
-pub use retain::{KeptOut, retain};
-pub use subject::{Named, SubjectKey};
+use crate::config::ParsedMappings;
+use crate::config::entry::{MappingList, Refusal};
+pub use activation::{Activation, Retention, RetentionBasis, describe_mapping};
+use previous::PreviousEntries;
+pub use retain::{RetentionError, retain};
+pub use subject::{NamedSubject, SubjectKey};
+use update_builder::UpdateBuilder;
 
 /// `server.lastGoodTTL` unless it is set, in seconds.
-pub const DEFAULT_TTL: i64 = 24 * 60 * 60;
+pub const DEFAULT_LAST_GOOD_TTL: i64 = 24 * 60 * 60;
 /// How many entries a message names.
-const MAX_NAMED: usize = 3;
+const MAX_LISTED: usize = 3;
 
 /// The entries of a document that are in effect.
 #[derive(Debug)]
 pub struct LastGood {
     backend: Backend,
-    lists: Lists,
+    lists: ActiveLists,
 }
 
-/// How long, and for whom, last good forms stay.
+/// How long last good forms are retained, and for which protected subjects.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms<'a> {
+pub struct RetentionPolicy<'a> {
     /// Now.
     pub now: UnixTime,
     /// `server.lastGoodTTL` in seconds.
     pub ttl: i64,
     /// `server.protect`, of the configuration file. Of these, the whole form stays in doubt.
-    pub protected: Option<&'a Protected>,
+    pub protected: Option<&'a ProtectedIdentities>,
 }
 
 /// By list and place; nothing where the entry there has no effect.
-type Lists = BTreeMap<List, Vec<Option<Entry>>>;
+type ActiveLists = BTreeMap<MappingList, Vec<Option<ActiveEntry>>>;
 
 /// One place of one list.
-type Place = (List, usize);
+type EntryIndex = (MappingList, usize);
 
 /// An entry that is in effect.
 #[derive(Clone, Debug)]
-struct Entry {
-    form: Form,
+struct ActiveEntry {
+    form: EntryForm,
     /// `None` when a condition alone tells.
     subject: Option<SubjectKey>,
-    effect: Effect,
+    activation: Activation,
 }
 
 /// What an entry maps.
 #[derive(Clone, Debug)]
-enum Form {
+enum EntryForm {
     Mapping(Box<Mapping>),
     Account(AccountId),
 }
 
 impl LastGood {
-    /// Nothing has been read yet.
+    /// Returns the state before the first document.
     #[must_use]
     pub fn new(backend: Backend) -> Self {
         Self {
             backend,
-            lists: Lists::new(),
+            lists: ActiveLists::new(),
         }
     }
 
     /// Takes in a whole document: what is good in it is in effect, of what is broken what stays, and nothing else.
-    pub fn read(&mut self, document: FileMappings, terms: &Terms<'_>) -> Update {
-        self.take(document, None, terms)
+    pub fn apply(&mut self, document: ParsedMappings, terms: &RetentionPolicy<'_>) -> Update {
+        self.apply_document(document, None, terms)
     }
 
     /// The document as a whole cannot be read, for this reason: all that was in effect stays.
-    pub fn hold(&mut self, why: &Refusal, terms: &Terms<'_>) -> Update {
+    pub fn keep_last_good(&mut self, why: &Refusal, terms: &RetentionPolicy<'_>) -> Update {
         let lists = self.lists.keys().map(|list| (*list, Err(why.clone())));
-        let document = FileMappings {
+        let document = ParsedMappings {
             lists: lists.collect(),
-            ..FileMappings::default()
+            ..ParsedMappings::default()
         };
-        self.take(document, None, terms)
+        self.apply_document(document, None, terms)
     }
 
     /// The document as a whole is refused, for a reason beside its lists: what was in effect stays, but for what the lists
     /// no longer give.
-    pub fn restrict(&mut self, document: FileMappings, why: &Refusal, terms: &Terms<'_>) -> Update {
-        self.take(document, Some(why), terms)
+    pub fn restrict_to(
+        &mut self,
+        document: ParsedMappings,
+        why: &Refusal,
+        terms: &RetentionPolicy<'_>,
+    ) -> Update {
+        self.apply_document(document, Some(why), terms)
     }
 
-    fn take(
+    fn apply_document(
         &mut self,
-        document: FileMappings,
-        held_back: Option<&Refusal>,
-        terms: &Terms<'_>,
+        document: ParsedMappings,
+        inactive_because: Option<&Refusal>,
+        terms: &RetentionPolicy<'_>,
     ) -> Update {
-        let mut previous = Previous::new(std::mem::take(&mut self.lists), terms);
+        let mut previous = PreviousEntries::new(std::mem::take(&mut self.lists), terms);
         let globs = document.globs;
-        let lists = incoming::read(self.backend, document, held_back, &previous);
-        let mut keeping = Keeping::new(terms, globs);
+        let lists = incoming::compile_lists(self.backend, document, inactive_because, &previous);
+        let mut builder = UpdateBuilder::new(terms, globs);
         // First what is written and good: nothing that is kept may stand in its way.
         for list in &lists {
-            keeping.take_good(list, &mut previous);
+            builder.add_accepted(list, &mut previous);
         }
         for list in &lists {
-            keeping.keep_unreadable(list, &mut previous);
+            builder.keep_unreadable(list, &mut previous);
         }
         for list in &lists {
-            keeping.keep_held_back(list, &mut previous);
-            keeping.keep_broken(list, &mut previous);
+            builder.keep_inactive(list, &mut previous);
+            builder.keep_invalid(list, &mut previous);
         }
         for list in &lists {
-            keeping.keep_protected(list, held_back.is_some(), &mut previous);
+            builder.keep_protected(list, inactive_because.is_some(), &mut previous);
         }
-        let (lists, update) = keeping.finish(&previous);
+        let (lists, update) = builder.finish(&previous);
         self.lists = lists;
         update
     }
@@ -148,9 +153,9 @@ pub struct Update {
     /// The accounts in effect, by position.
     pub accounts: Vec<(String, AccountId)>,
     /// Since when each is in effect, by position.
-    pub in_effect: HashMap<String, Effect>,
+    pub in_effect: HashMap<String, Activation>,
     /// What of it cannot be used.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<RefusedEntry>,
     /// How many entries are in effect that were not, in this form.
     pub added: usize,
     /// How many are in effect no longer.
@@ -159,7 +164,7 @@ pub struct Update {
 
 /// An entry, or a list, that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct RefusedEntry {
     /// Such as `server.mapRoles[2]`, or `mapUsers` for a list.
     pub position: String,
     /// The ARN, pattern or id that the newest text of an entry names.
@@ -169,21 +174,21 @@ pub struct Refused {
     /// What stays of it.
     pub kept: Vec<Retained>,
     /// Why nothing stays; or nothing more.
-    pub kept_out: Option<KeptOut>,
+    pub retention_error: Option<RetentionError>,
 }
 
 /// A last good form that stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retained {
     /// The subject, the username and the groups.
-    pub what: String,
+    pub description: String,
     /// When it ends.
     pub until: UnixTime,
     /// Why it stays.
-    pub basis: Basis,
+    pub basis: RetentionBasis,
 }
 
-impl Refused {
+impl RefusedEntry {
     /// When the last of what stays ends.
     #[must_use]
     pub fn kept_until(&self) -> Option<UnixTime> {
@@ -194,7 +199,7 @@ impl Refused {
     #[must_use]
     pub fn reason(&self) -> String {
         let reason = &self.why.reason;
-        match &self.kept_out {
+        match &self.retention_error {
             Some(why) if self.kept.is_empty() => format!("{reason}; nothing of it is kept: {why}"),
             _ => reason.clone(),
         }
@@ -202,23 +207,30 @@ impl Refused {
 }
 
 /// As the author of the edit is notified.
-impl fmt::Display for Refused {
+impl fmt::Display for RefusedEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = &self.why;
         if self.kept.is_empty() {
             write!(f, "{why}; it maps nobody")?;
-            return match &self.kept_out {
+            return match &self.retention_error {
                 Some(why) => write!(f, ", and nothing of it is kept: {why}"),
                 None => Ok(()),
             };
         }
         write!(f, "{why}; kept:")?;
-        for (index, Retained { what, until, basis }) in self.kept.iter().take(MAX_NAMED).enumerate()
+        for (
+            index,
+            Retained {
+                description,
+                until,
+                basis,
+            },
+        ) in self.kept.iter().take(MAX_LISTED).enumerate()
         {
             let comma = if index == 0 { "" } else { "," };
-            write!(f, "{comma} {what} until {until}, since {basis}")?;
+            write!(f, "{comma} {description} until {until}, since {basis}")?;
         }
-        match self.kept.len().checked_sub(MAX_NAMED) {
+        match self.kept.len().checked_sub(MAX_LISTED) {
             None | Some(0) => Ok(()),
             Some(more) => write!(f, ", and {more} more"),
         }
@@ -235,9 +247,9 @@ impl Update {
 
     /// How many of them are kept.
     #[must_use]
-    pub fn kept(&self) -> usize {
+    pub fn retained_count(&self) -> usize {
         let effects = self.in_effect.values();
-        effects.filter(|effect| effect.kept.is_some()).count()
+        effects.filter(|effect| effect.retention.is_some()).count()
     }
 
     /// All that stays, of entries and lists alike.
@@ -246,13 +258,13 @@ impl Update {
     }
 }
 
-impl Entry {
+impl ActiveEntry {
     fn retained(&self) -> Option<Retained> {
-        let kept = self.effect.kept.as_ref()?;
+        let kept = self.activation.retention.as_ref()?;
         Some(Retained {
-            what: match &self.form {
-                Form::Mapping(mapping) => describe(mapping),
-                Form::Account(account) => format!("all of account {account}"),
+            description: match &self.form {
+                EntryForm::Mapping(mapping) => describe_mapping(mapping),
+                EntryForm::Account(account) => format!("all of account {account}"),
             },
             until: kept.until,
             basis: kept.basis,
@@ -262,16 +274,16 @@ impl Entry {
     /// The ARN, if it is about one.
     fn arn(&self) -> Option<ArnKey> {
         match &self.form {
-            Form::Mapping(mapping) => {
+            EntryForm::Mapping(mapping) => {
                 let arn = mapping.arn_pattern.as_ref().unwrap_or(&mapping.arn);
                 Arn::parse(arn).ok().map(|arn| arn.key())
             }
-            Form::Account(_) => None,
+            EntryForm::Account(_) => None,
         }
     }
 }
 
-impl Form {
+impl EntryForm {
     fn has_condition(&self) -> bool {
         match self {
             Self::Mapping(mapping) => mapping.condition.is_some(),
@@ -286,7 +298,7 @@ impl Form {
             (Self::Mapping(this), Self::Mapping(other)) => {
                 let there = Mapping {
                     source: other.source.clone(),
-                    age: other.age,
+                    precedence: other.precedence,
                     ..(**this).clone()
                 };
                 there == **other

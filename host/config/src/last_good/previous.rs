@@ -4,28 +4,28 @@ use std::collections::{BTreeMap, HashMap};
 
 use ack_ram_core::time::UnixTime;
 
-use super::accepted::Accepted;
-use super::retain::KeptOut;
-use super::subject::{Anchor, Named, SlipText, SubjectKey};
-use super::{Entry, Form, Lists, Place, Terms};
-use crate::config::entry::List;
-use crate::config::partial::{Part, PartialEntry};
+use super::accepted::AcceptedEntries;
+use super::retain::RetentionError;
+use super::subject::{NamedSubject, SubjectKey, TypoAnchor, TypoText};
+use super::{ActiveEntry, ActiveLists, EntryForm, EntryIndex, RetentionPolicy};
+use crate::config::entry::MappingList;
+use crate::config::partial_entry::{PartialEntry, PartialField};
 
 /// What was in effect before. Each entry is taken once.
-pub(super) struct Previous {
-    entries: Vec<Option<Entry>>,
-    places: Vec<Place>,
-    by_place: HashMap<Place, usize>,
+pub(super) struct PreviousEntries {
+    entries: Vec<Option<ActiveEntry>>,
+    places: Vec<EntryIndex>,
+    by_place: HashMap<EntryIndex, usize>,
     by_subject: HashMap<Option<SubjectKey>, Vec<usize>>,
-    by_anchor: HashMap<Anchor, Vec<usize>>,
-    lengths: BTreeMap<List, usize>,
+    by_anchor: HashMap<TypoAnchor, Vec<usize>>,
+    lengths: BTreeMap<MappingList, usize>,
     /// How many entries were in effect.
     pub(super) count: usize,
 }
 
-impl Previous {
+impl PreviousEntries {
     /// Takes over `lists` without what is over.
-    pub(super) fn new(lists: Lists, terms: &Terms<'_>) -> Self {
+    pub(super) fn new(lists: ActiveLists, terms: &RetentionPolicy<'_>) -> Self {
         let mut previous = Self {
             entries: Vec::new(),
             places: Vec::new(),
@@ -39,11 +39,11 @@ impl Previous {
             previous.lengths.insert(list, entries.len());
             for (index, entry) in entries.into_iter().enumerate() {
                 let Some(mut entry) = entry else { continue };
-                if let Some(kept) = &mut entry.effect.kept {
-                    let was_over = kept.is_over(terms.now);
+                if let Some(kept) = &mut entry.activation.retention {
+                    let was_over = kept.is_expired(terms.now);
                     kept.set_ttl(terms.ttl);
                     // What has ended does not come back when the time becomes longer.
-                    if was_over || kept.is_over(terms.now) {
+                    if was_over || kept.is_expired(terms.now) {
                         continue;
                     }
                 }
@@ -53,13 +53,13 @@ impl Previous {
         previous
     }
 
-    fn add(&mut self, place: Place, entry: Entry) {
+    fn add(&mut self, place: EntryIndex, entry: ActiveEntry) {
         let number = self.entries.len();
         self.by_place.insert(place, number);
         let peers = self.by_subject.entry(entry.subject.clone()).or_default();
         peers.push(number);
-        if let Form::Mapping(mapping) = &entry.form
-            && let Some(text) = SlipText::of(mapping)
+        if let EntryForm::Mapping(mapping) = &entry.form
+            && let Some(text) = TypoText::from_mapping(mapping)
         {
             self.by_anchor.entry(text.anchor).or_default().push(number);
         }
@@ -69,25 +69,25 @@ impl Previous {
     }
 
     /// How long `list` was.
-    pub(super) fn length(&self, list: List) -> usize {
+    pub(super) fn length(&self, list: MappingList) -> usize {
         self.lengths.get(&list).copied().unwrap_or_default()
     }
 
     /// Takes the entry of `list` that mapped what `form` maps. Since when it did, as it is written.
-    pub(super) fn take_same(
+    pub(super) fn take_unchanged(
         &mut self,
-        list: List,
+        list: MappingList,
         subject: Option<&SubjectKey>,
-        form: &Form,
+        form: &EntryForm,
     ) -> Option<UnixTime> {
         let number = self.find(subject, |place, entry| {
             place.0 == list && entry.form.is_same(form)
         })?;
-        Some(self.take(number)?.effect.since)
+        Some(self.take(number)?.activation.since)
     }
 
     /// Takes all that is left of `list`, by place.
-    pub(super) fn take_list(&mut self, list: List) -> Vec<Option<Entry>> {
+    pub(super) fn take_list(&mut self, list: MappingList) -> Vec<Option<ActiveEntry>> {
         let numbers =
             (0..self.length(list)).map(|index| self.by_place.get(&(list, index)).copied());
         let numbers: Vec<Option<usize>> = numbers.collect();
@@ -96,7 +96,10 @@ impl Previous {
     }
 
     /// Takes the entries that `is_it` is true of.
-    pub(super) fn take_all(&mut self, is_it: impl Fn(Place, &Entry) -> bool) -> Vec<Entry> {
+    pub(super) fn take_all(
+        &mut self,
+        is_it: impl Fn(EntryIndex, &ActiveEntry) -> bool,
+    ) -> Vec<ActiveEntry> {
         let places = self.places.iter();
         let entries = places.zip(&mut self.entries);
         entries
@@ -108,56 +111,56 @@ impl Previous {
     /// with the same names, else the first.
     pub(super) fn take_last_good(
         &mut self,
-        place: Place,
+        place: EntryIndex,
         entry: &PartialEntry,
-        accepted: &Accepted,
-    ) -> Result<Entry, KeptOut> {
-        let number = match Named::by(entry)? {
-            Named::Subject(subject) => {
+        accepted: &AcceptedEntries,
+    ) -> Result<ActiveEntry, RetentionError> {
+        let number = match NamedSubject::from_entry(entry)? {
+            NamedSubject::Subject(subject) => {
                 let subject = Some(&subject);
                 self.find(subject, |other, _| other == place)
-                    .or_else(|| self.find(subject, |_, last| last.form.has_names_of(entry)))
+                    .or_else(|| self.find(subject, |_, last| last.form.gives_same_names(entry)))
                     .or_else(|| self.find(subject, |_, _| true))
             }
-            Named::Condition(text) => self.find(None, |_, last| match &last.form {
-                Form::Mapping(mapping) => mapping.condition.as_ref() == Some(&text),
-                Form::Account(_) => false,
+            NamedSubject::Condition(text) => self.find(None, |_, last| match &last.form {
+                EntryForm::Mapping(mapping) => mapping.condition.as_ref() == Some(&text),
+                EntryForm::Account(_) => false,
             }),
-            Named::Slip(slip) => {
-                let number = self.find_slip(&slip).ok_or(KeptOut::BrokenSubject)?;
+            NamedSubject::Typo(slip) => {
+                let number = self.find_typo(&slip).ok_or(RetentionError::BrokenSubject)?;
                 let last = self.entries.get(number).and_then(Option::as_ref);
-                if last.is_none_or(|last| accepted.is_written(last)) {
-                    return Err(KeptOut::WrittenElsewhere);
+                if last.is_none_or(|last| accepted.covers(last)) {
+                    return Err(RetentionError::WrittenElsewhere);
                 }
                 Some(number)
             }
         };
         let entry = number.and_then(|number| self.take(number));
-        entry.ok_or(KeptOut::NoLastGood)
+        entry.ok_or(RetentionError::NoLastGood)
     }
 
     /// Takes the account with this key.
-    pub(super) fn take_account(&mut self, subject: &SubjectKey) -> Option<Entry> {
+    pub(super) fn take_account(&mut self, subject: &SubjectKey) -> Option<ActiveEntry> {
         let number = self.find(Some(subject), |_, _| true)?;
         self.take(number)
     }
 
-    fn find_slip(&self, slip: &SlipText) -> Option<usize> {
+    fn find_typo(&self, slip: &TypoText) -> Option<usize> {
         let mut numbers = self.by_anchor.get(&slip.anchor)?.iter().copied();
         numbers.find(|number| {
             let last = self.entries.get(*number).and_then(Option::as_ref);
             let last = last.and_then(|last| match &last.form {
-                Form::Mapping(mapping) => SlipText::of(mapping),
-                Form::Account(_) => None,
+                EntryForm::Mapping(mapping) => TypoText::from_mapping(mapping),
+                EntryForm::Account(_) => None,
             });
-            last.is_some_and(|last| slip.is_slip_of(&last))
+            last.is_some_and(|last| slip.is_typo_of(&last))
         })
     }
 
     fn find(
         &self,
         subject: Option<&SubjectKey>,
-        is_it: impl Fn(Place, &Entry) -> bool,
+        is_it: impl Fn(EntryIndex, &ActiveEntry) -> bool,
     ) -> Option<usize> {
         let numbers = self.by_subject.get(&subject.cloned())?.iter().copied();
         numbers.into_iter().find(|number| {
@@ -167,18 +170,18 @@ impl Previous {
         })
     }
 
-    fn take(&mut self, number: usize) -> Option<Entry> {
+    fn take(&mut self, number: usize) -> Option<ActiveEntry> {
         self.entries.get_mut(number)?.take()
     }
 }
 
-impl Form {
+impl EntryForm {
     /// Whether it gives the names that `entry` names.
-    fn has_names_of(&self, entry: &PartialEntry) -> bool {
+    fn gives_same_names(&self, entry: &PartialEntry) -> bool {
         match self {
             Self::Account(_) => false,
             Self::Mapping(mapping) => {
-                let Part::Is(username) = &entry.username else {
+                let PartialField::Present(username) = &entry.username else {
                     return false;
                 };
                 *username == mapping.username && entry.groups == mapping.groups

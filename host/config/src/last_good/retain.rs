@@ -3,10 +3,10 @@
 use std::fmt;
 
 use ack_ram_core::rules::subject::Subject;
-use ack_ram_core::rules::{Age, Mapping, Rule};
+use ack_ram_core::rules::{Mapping, Precedence, Rule};
 
-use super::subject::{Named, SlipText, SubjectKey};
-use crate::config::partial::{Part, PartialEntry};
+use super::subject::{NamedSubject, SubjectKey, TypoText};
+use crate::config::partial_entry::{PartialEntry, PartialField};
 
 /// Returns what stays of `last`, the last good form of an entry whose newest text is `newest`: the newest text without
 /// its broken parts. A broken part is filled from `last` only where that cannot give more than the newest text says.
@@ -14,18 +14,18 @@ use crate::config::partial::{Part, PartialEntry};
 ///
 /// # Errors
 /// Why nothing stays: there is a doubt what the newest text means.
-pub fn retain(last: &Mapping, newest: &PartialEntry) -> Result<Mapping, KeptOut> {
+pub fn retain(last: &Mapping, newest: &PartialEntry) -> Result<Mapping, RetentionError> {
     if let Some(key) = &newest.unknown_key {
-        return Err(KeptOut::UnknownKey(key.clone()));
+        return Err(RetentionError::UnknownKey(key.clone()));
     }
     check_subject(last, newest)?;
-    let condition = condition(last, newest)?;
+    let condition = retain_condition(last, newest)?;
     let groups_expression = last
         .groups_expression
         .clone()
-        .filter(|text| is_same(&newest.groups_expression, text));
+        .filter(|text| is_unchanged(&newest.groups_expression, text));
     let may_add = match groups_expression {
-        Some(_) => in_both(
+        Some(_) => intersect(
             &last.groups_expression_may_add,
             &newest.groups_expression_may_add,
         ),
@@ -35,33 +35,33 @@ pub fn retain(last: &Mapping, newest: &PartialEntry) -> Result<Mapping, KeptOut>
     // All fields are named, so that none is kept unseen.
     let retained = Mapping {
         source: last.source.clone(),
-        age: last.age,
+        precedence: last.precedence,
         arn: last.arn.clone(),
-        globs: last.globs,
+        wildcards: last.wildcards,
         arn_pattern: last.arn_pattern.clone(),
         user_id: last.user_id.clone(),
         role_id: last.role_id.clone(),
         condition,
-        username: username(last, newest)?,
+        username: retain_username(last, newest)?,
         username_expression: last.username_expression.clone(),
-        groups: in_both(&last.groups, &newest.groups),
+        groups: intersect(&last.groups, &newest.groups),
         groups_expression,
         groups_expression_may_add: may_add,
-        session_arns: last.session_arns,
+        session_arn_mode: last.session_arn_mode,
     };
     match Rule::compile(retained.clone()) {
         Ok(_) => Ok(retained),
-        Err(_) => Err(KeptOut::Condition),
+        Err(_) => Err(RetentionError::Condition),
     }
 }
 
-/// Why nothing stays of a broken entry.
+/// Why nothing of a broken entry is retained.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeptOut {
+pub enum RetentionError {
     /// There is no last good form with the subject that the newest text names.
     NoLastGood,
     /// The newest text names nobody.
-    Nobody,
+    NoSubject,
     /// The newest text names its subject in several ways, or not as text.
     AmbiguousSubject,
     /// The subject in the newest text is none, and not a last good one with a single slip.
@@ -81,14 +81,14 @@ pub enum KeptOut {
     /// Of `mapAccounts`, nothing broken stays.
     Account,
     /// `server.lastGoodTTL` is 0, or over.
-    Over,
+    Expired,
 }
 
-impl fmt::Display for KeptOut {
+impl fmt::Display for RetentionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoLastGood => f.write_str("there is no last good form with this subject"),
-            Self::Nobody => f.write_str("the newest text names nobody"),
+            Self::NoSubject => f.write_str("the newest text names nobody"),
             Self::AmbiguousSubject => {
                 f.write_str("the newest text names its subject in several ways, or not as text")
             }
@@ -104,75 +104,81 @@ impl fmt::Display for KeptOut {
             Self::WrittenElsewhere => f.write_str("another entry is about the same subject"),
             Self::Globs => f.write_str("`*` in ARNs is no longer a wildcard"),
             Self::Account => f.write_str("a broken account maps nobody"),
-            Self::Over => f.write_str("the time of `server.lastGoodTTL` is over, or it is 0"),
+            Self::Expired => f.write_str("the time of `server.lastGoodTTL` is over, or it is 0"),
         }
     }
 }
 
 /// The subject must be the same, or the same with a single slip.
-fn check_subject(last: &Mapping, newest: &PartialEntry) -> Result<(), KeptOut> {
-    let rule = Rule::compile(last.clone()).map_err(|_| KeptOut::NoLastGood)?;
-    let is_it = match Named::by(newest)? {
-        Named::Subject(key) => SubjectKey::of(rule.subject()) == Some(key),
-        Named::Condition(text) => {
+fn check_subject(last: &Mapping, newest: &PartialEntry) -> Result<(), RetentionError> {
+    let rule = Rule::compile(last.clone()).map_err(|_| RetentionError::NoLastGood)?;
+    let is_it = match NamedSubject::from_entry(newest)? {
+        NamedSubject::Subject(key) => SubjectKey::from_subject(rule.subject()) == Some(key),
+        NamedSubject::Condition(text) => {
             *rule.subject() == Subject::Anyone && last.condition.as_ref() == Some(&text)
         }
-        Named::Slip(slip) => {
-            let last = SlipText::of(last).ok_or(KeptOut::BrokenSubject)?;
-            if !slip.is_slip_of(&last) {
-                return Err(KeptOut::BrokenSubject);
+        NamedSubject::Typo(slip) => {
+            let last = TypoText::from_mapping(last).ok_or(RetentionError::BrokenSubject)?;
+            if !slip.is_typo_of(&last) {
+                return Err(RetentionError::BrokenSubject);
             }
             true
         }
     };
-    is_it.then_some(()).ok_or(KeptOut::NoLastGood)
+    is_it.then_some(()).ok_or(RetentionError::NoLastGood)
 }
 
-fn in_both(last: &[String], newest: &[String]) -> Vec<String> {
+fn intersect(last: &[String], newest: &[String]) -> Vec<String> {
     let last = last.iter();
     last.filter(|name| newest.contains(name)).cloned().collect()
 }
 
-fn is_same(newest: &Part<String>, last: &str) -> bool {
-    matches!(newest, Part::Is(text) if text == last)
+fn is_unchanged(newest: &PartialField<String>, last: &str) -> bool {
+    matches!(newest, PartialField::Present(text) if text == last)
 }
 
 /// The newest username, or the last good one if the newest is that with a slip. Beside an expression, which must be as it
 /// was, the username is what that may give.
-fn username(last: &Mapping, newest: &PartialEntry) -> Result<String, KeptOut> {
+fn retain_username(last: &Mapping, newest: &PartialEntry) -> Result<String, RetentionError> {
     let is_expression_same = match &last.username_expression {
-        Some(text) => is_same(&newest.username_expression, text),
-        None => newest.username_expression == Part::Absent,
+        Some(text) => is_unchanged(&newest.username_expression, text),
+        None => newest.username_expression == PartialField::Absent,
     };
     if !is_expression_same {
-        return Err(KeptOut::Username);
+        return Err(RetentionError::Username);
     }
     match (&newest.username, &last.username_expression) {
-        (Part::Is(text), _) if *text == last.username => Ok(text.clone()),
+        (PartialField::Present(text), _) if *text == last.username => Ok(text.clone()),
         // It is as it was, but for its quotes.
-        (Part::Unquoted(text), None) if *text == last.username => Ok(text.clone()),
-        (Part::Absent, Some(_)) => Ok(String::new()),
+        (PartialField::Unquoted(text), None) if *text == last.username => Ok(text.clone()),
+        (PartialField::Absent, Some(_)) => Ok(String::new()),
         // A name of Kubernetes' own is as it was, or none.
-        (Part::Is(text), None) if is_reserved(text) => Err(KeptOut::Username),
-        (Part::Is(text), None) if is_username(last, text) => Ok(text.clone()),
-        (Part::Is(text), None)
-            if !is_reserved(&last.username) && is_username_slip(text, &last.username) =>
+        (PartialField::Present(text), None) if is_reserved(text) => Err(RetentionError::Username),
+        (PartialField::Present(text), None) if is_valid_username(last, text) => Ok(text.clone()),
+        (PartialField::Present(text), None)
+            if !is_reserved(&last.username) && is_username_typo(text, &last.username) =>
         {
             Ok(last.username.clone())
         }
-        _ => Err(KeptOut::Username),
+        _ => Err(RetentionError::Username),
     }
 }
 
-fn is_username(last: &Mapping, text: &str) -> bool {
+fn is_valid_username(last: &Mapping, text: &str) -> bool {
     let source = last.source.clone();
-    let alone = Mapping::exact(source, Age::Place(0), "acs:ram::1:root", text, Vec::new());
+    let alone = Mapping::for_arn(
+        source,
+        Precedence::ListIndex(0),
+        "acs:ram::1:root",
+        text,
+        Vec::new(),
+    );
     Rule::compile(alone).is_ok()
 }
 
 /// Whether `text` is `last` within one edit, or within two where the text before the first variable is equal: both braces
 /// may be missing. Of a short name, an edit makes another: a third of its length is the most.
-fn is_username_slip(text: &str, last: &str) -> bool {
+fn is_username_typo(text: &str, last: &str) -> bool {
     let start = |name: &str| {
         name.find('{')
             .and_then(|end| name.get(..end).map(str::to_owned))
@@ -192,18 +198,23 @@ fn is_reserved(name: &str) -> bool {
 }
 
 /// What both texts demand. A condition that cannot be read may narrow.
-fn condition(last: &Mapping, newest: &PartialEntry) -> Result<Option<String>, KeptOut> {
+fn retain_condition(
+    last: &Mapping,
+    newest: &PartialEntry,
+) -> Result<Option<String>, RetentionError> {
     match (&last.condition, &newest.condition) {
-        (_, Part::Unquoted(_) | Part::Unreadable) => Err(KeptOut::Condition),
-        (last, Part::Absent) => Ok(last.clone()),
-        (Some(last), Part::Is(newest)) if last == newest => Ok(Some(last.clone())),
-        (_, Part::Is(newest)) if !is_condition(last, newest) => Err(KeptOut::Condition),
-        (None, Part::Is(newest)) => Ok(Some(newest.clone())),
-        (Some(before), Part::Is(newest)) => {
+        (_, PartialField::Unquoted(_) | PartialField::Unreadable) => Err(RetentionError::Condition),
+        (last, PartialField::Absent) => Ok(last.clone()),
+        (Some(last), PartialField::Present(newest)) if last == newest => Ok(Some(last.clone())),
+        (_, PartialField::Present(newest)) if !is_valid_condition(last, newest) => {
+            Err(RetentionError::Condition)
+        }
+        (None, PartialField::Present(newest)) => Ok(Some(newest.clone())),
+        (Some(before), PartialField::Present(newest)) => {
             let demands_it = before
                 .strip_prefix('(')
                 .and_then(|text| text.strip_suffix(&conjunct(newest)))
-                .is_some_and(|text| is_condition(last, text));
+                .is_some_and(|text| is_valid_condition(last, text));
             Ok(Some(if demands_it {
                 before.clone()
             } else {
@@ -218,11 +229,17 @@ fn conjunct(newest: &str) -> String {
     format!("\n) && ({newest}\n)")
 }
 
-fn is_condition(last: &Mapping, text: &str) -> bool {
+fn is_valid_condition(last: &Mapping, text: &str) -> bool {
     let source = last.source.clone();
     let alone = Mapping {
         condition: Some(text.to_owned()),
-        ..Mapping::exact(source, Age::Place(0), "acs:ram::1:root", "x", Vec::new())
+        ..Mapping::for_arn(
+            source,
+            Precedence::ListIndex(0),
+            "acs:ram::1:root",
+            "x",
+            Vec::new(),
+        )
     };
     Rule::compile(alone).is_ok()
 }

@@ -3,10 +3,10 @@
 use ack_ram_core::arn::{Arn, Resource};
 use ack_ram_core::rules::pattern::Pattern;
 use ack_ram_core::rules::subject::{Subject, SubjectId};
-use ack_ram_core::rules::{Age, Globs, Mapping, Rule, Source};
+use ack_ram_core::rules::{Mapping, Precedence, Rule, Source, WildcardMode};
 
-use super::KeptOut;
-use crate::config::partial::{Part, PartialEntry, PartialSubject, SubjectField};
+use super::RetentionError;
+use crate::config::partial_entry::{PartialEntry, PartialField, PartialSubject, SubjectField};
 
 /// A subject in a form that compares as identities do: ARNs and patterns without case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,7 +15,7 @@ pub struct SubjectKey(String);
 impl SubjectKey {
     /// The key of `subject`; `None` when a condition alone tells.
     #[must_use]
-    pub fn of(subject: &Subject) -> Option<Self> {
+    pub fn from_subject(subject: &Subject) -> Option<Self> {
         Some(Self(match subject {
             Subject::Arn(arn) => format!("arn {}", arn.key().as_str()),
             Subject::Pattern(pattern) => {
@@ -28,27 +28,27 @@ impl SubjectKey {
     }
 
     /// The key of an account in `mapAccounts`.
-    pub(super) fn account(account: &str) -> Self {
+    pub(super) fn from_account(account: &str) -> Self {
         Self(format!("account {account}"))
     }
 }
 
-/// Whom a broken entry names.
+/// The subject that a broken entry names.
 #[derive(Debug)]
-pub enum Named {
+pub enum NamedSubject {
     /// This subject and no other.
     Subject(SubjectKey),
     /// Whoever meets the condition with this text.
     Condition(String),
     /// A text that is no subject. It counts as an ARN or a pattern with a single slip, if there is such a last good form.
-    Slip(SlipText),
+    Typo(TypoText),
 }
 
 /// A text that is nearly an ARN or a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SlipText {
+pub struct TypoText {
     /// The account and the name: those must be equal to the byte.
-    pub(super) anchor: Anchor,
+    pub(super) anchor: TypoAnchor,
     /// All that is around them.
     rest: String,
     /// Whether wildcards are meant in it.
@@ -57,38 +57,38 @@ pub struct SlipText {
 
 /// The parts of an ARN that say who it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Anchor {
+pub(super) struct TypoAnchor {
     account: String,
     name: String,
 }
 
-impl Named {
+impl NamedSubject {
     /// Whom `entry` names.
     ///
     /// # Errors
     /// When that is nobody, or can be no last good form.
-    pub fn by(entry: &PartialEntry) -> Result<Self, KeptOut> {
+    pub fn from_entry(entry: &PartialEntry) -> Result<Self, RetentionError> {
         let (field, text) = match &entry.subject {
-            PartialSubject::Blank => return Err(KeptOut::Nobody),
-            PartialSubject::Ambiguous => return Err(KeptOut::AmbiguousSubject),
+            PartialSubject::Blank => return Err(RetentionError::NoSubject),
+            PartialSubject::Ambiguous => return Err(RetentionError::AmbiguousSubject),
             PartialSubject::Condition => {
                 return match &entry.condition {
-                    Part::Is(text) => Ok(Self::Condition(text.clone())),
-                    _ => Err(KeptOut::Condition),
+                    PartialField::Present(text) => Ok(Self::Condition(text.clone())),
+                    _ => Err(RetentionError::Condition),
                 };
             }
-            PartialSubject::Given(field, text) => (*field, text),
+            PartialSubject::Named(field, text) => (*field, text),
         };
         let may_be_arn = matches!(field, SubjectField::Arn | SubjectField::Pattern);
         if may_be_arn && is_session(text) {
-            return Err(KeptOut::Session);
+            return Err(RetentionError::Session);
         }
         let source = Source {
             backend: entry.backend,
             position: String::new(),
         };
-        let mut mapping = Mapping::exact(source, Age::Place(0), "", "x", Vec::new());
-        mapping.globs = entry.globs;
+        let mut mapping = Mapping::for_arn(source, Precedence::ListIndex(0), "", "x", Vec::new());
+        mapping.wildcards = entry.globs;
         match field {
             SubjectField::Arn => mapping.arn.clone_from(text),
             SubjectField::Pattern => mapping.arn_pattern = Some(text.clone()),
@@ -96,20 +96,20 @@ impl Named {
             SubjectField::RoleId => mapping.role_id = Some(text.clone()),
         }
         if let Ok(rule) = Rule::compile(mapping) {
-            return SubjectKey::of(rule.subject())
+            return SubjectKey::from_subject(rule.subject())
                 .map(Self::Subject)
-                .ok_or(KeptOut::AmbiguousSubject);
+                .ok_or(RetentionError::AmbiguousSubject);
         }
-        let has_globs = field == SubjectField::Pattern || entry.globs == Globs::Wildcards;
-        match SlipText::new(text, has_globs) {
+        let has_globs = field == SubjectField::Pattern || entry.globs == WildcardMode::Enabled;
+        match TypoText::new(text, has_globs) {
             // A text that is an ARN names somebody else, even where it can be no subject.
-            Some(slip) if may_be_arn && Arn::parse(text).is_err() => Ok(Self::Slip(slip)),
-            _ => Err(KeptOut::BrokenSubject),
+            Some(slip) if may_be_arn && Arn::parse(text).is_err() => Ok(Self::Typo(slip)),
+            _ => Err(RetentionError::BrokenSubject),
         }
     }
 }
 
-impl SlipText {
+impl TypoText {
     /// Takes `text` apart at its first `/`, or at its last `:` when there is none.
     fn new(text: &str, has_globs: bool) -> Option<Self> {
         let (head, kind, name) = match text.split_once('/') {
@@ -124,7 +124,7 @@ impl SlipText {
         };
         let (prefix, account) = head.rsplit_once(':')?;
         Some(Self {
-            anchor: Anchor {
+            anchor: TypoAnchor {
                 account: account.to_owned(),
                 name: name.to_owned(),
             },
@@ -134,17 +134,20 @@ impl SlipText {
     }
 
     /// The parts of the subject of `mapping`, a last good form; `None` when it is not about one ARN or pattern.
-    pub(super) fn of(mapping: &Mapping) -> Option<Self> {
+    pub(super) fn from_mapping(mapping: &Mapping) -> Option<Self> {
         let (text, has_globs) = match &mapping.arn_pattern {
             Some(pattern) => (pattern.as_str(), true),
-            None => (mapping.arn.as_str(), mapping.globs == Globs::Wildcards),
+            None => (
+                mapping.arn.as_str(),
+                mapping.wildcards == WildcardMode::Enabled,
+            ),
         };
         Self::new(text, has_globs).filter(|_| !is_session(text))
     }
 
     /// Whether this is `last` with one character inserted, left out, replaced, or two of them swapped. A text that does
     /// not start as ARNs do is commented out, not misspelled.
-    pub(super) fn is_slip_of(&self, last: &Self) -> bool {
+    pub(super) fn is_typo_of(&self, last: &Self) -> bool {
         self.anchor == last.anchor
             && self.is_pattern == last.is_pattern
             && self.rest.starts_with('a')
@@ -162,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slip_leaves_account_and_name_alone() {
+    fn typo_keeps_account_and_name() {
         let last = "acs:ram::123:role/Dev/a";
         for (text, expected) in [
             ("acs:ram:123:role/Dev/a", true),
@@ -195,9 +198,9 @@ mod tests {
             ("x", false),
             ("", false),
         ] {
-            let slip = SlipText::new(text, false);
-            let last = SlipText::new(last, false).unwrap();
-            let is_slip = slip.is_some_and(|slip| slip.is_slip_of(&last));
+            let slip = TypoText::new(text, false);
+            let last = TypoText::new(last, false).unwrap();
+            let is_slip = slip.is_some_and(|slip| slip.is_typo_of(&last));
             assert_eq!(is_slip, expected, "{text}");
         }
     }

@@ -1,6 +1,6 @@
 //! The proxy to STS: `HTTPS_PROXY` and `NO_PROXY`, read as Go's `http.ProxyFromEnvironment` reads them.
 //!
-//! [`ProxySettings::read`] takes the variables, and [`ProxySettings::proxy_for`] says how a host is reached. Nothing here
+//! [`ProxySettings::from_environment`] takes the variables, and [`ProxySettings::proxy_for`] says how a host is reached. Nothing here
 //! opens a connection. No message quotes `HTTPS_PROXY`: any part of a mistyped value may be a part of the password.
 
 mod no_proxy;
@@ -18,37 +18,37 @@ use no_proxy::NoProxy;
 #[derive(Debug)]
 pub struct ProxySettings {
     proxy: Result<Option<Proxy>, ProxyError>,
-    exempt: NoProxy,
+    no_proxy: NoProxy,
     warnings: Vec<String>,
 }
 
 impl ProxySettings {
     /// Reads `HTTPS_PROXY` and `NO_PROXY`, each in lower case where the upper-case variable is not set or empty.
     #[must_use]
-    pub fn read(variables: &Variables<'_>) -> Self {
+    pub fn from_environment(variables: &Variables<'_>) -> Self {
         let mut warnings = Vec::new();
-        let Some((variable, text)) = first(variables, ["HTTPS_PROXY", "https_proxy"]) else {
+        let Some((variable, text)) = first_set(variables, ["HTTPS_PROXY", "https_proxy"]) else {
             return Self {
                 proxy: Ok(None),
-                exempt: NoProxy::default(),
+                no_proxy: NoProxy::default(),
                 warnings,
             };
         };
-        let proxy = match url::parse(&text, variable) {
+        let proxy = match url::parse_proxy_url(&text, variable) {
             Ok((proxy, remarks)) => {
                 warnings.extend(remarks.iter().map(|text| format!("`{variable}` {text}")));
                 Ok(Some(proxy))
             }
             Err(fault) => Err(ProxyError { variable, fault }),
         };
-        let mut exempt = NoProxy::default();
-        if let Some((variable, text)) = first(variables, ["NO_PROXY", "no_proxy"]) {
-            exempt = NoProxy::parse(&text);
-            warnings.extend(remark::remarks(variable, &text));
+        let mut no_proxy = NoProxy::default();
+        if let Some((variable, text)) = first_set(variables, ["NO_PROXY", "no_proxy"]) {
+            no_proxy = NoProxy::parse(&text);
+            warnings.extend(remark::no_proxy_warnings(variable, &text));
         }
         Self {
             proxy,
-            exempt,
+            no_proxy,
             warnings,
         }
     }
@@ -59,7 +59,7 @@ impl ProxySettings {
     /// # Errors
     /// When `HTTPS_PROXY` is malformed and `NO_PROXY` does not exempt the host.
     pub fn proxy_for(&self, host: &str, port: u16) -> Result<Option<&Proxy>, ProxyError> {
-        if self.exempt.exempts(host, port) {
+        if self.no_proxy.exempts(host, port) {
             return Ok(None);
         }
         self.proxy
@@ -82,7 +82,10 @@ impl ProxySettings {
 }
 
 /// The first of two variables that is set and not empty, with its name.
-fn first(variables: &Variables<'_>, names: [&'static str; 2]) -> Option<(&'static str, String)> {
+fn first_set(
+    variables: &Variables<'_>,
+    names: [&'static str; 2],
+) -> Option<(&'static str, String)> {
     names.into_iter().find_map(|name| {
         let value = variables(name).filter(|value| !value.is_empty())?;
         Some((name, value))

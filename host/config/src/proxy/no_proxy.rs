@@ -16,7 +16,7 @@ pub(super) struct NoProxy {
 impl NoProxy {
     pub(super) fn parse(text: &str) -> Self {
         let mut matchers = Vec::new();
-        for entry in entries(text) {
+        for entry in split_entries(text) {
             if entry == "*" {
                 return Self {
                     everything: true,
@@ -69,7 +69,7 @@ impl Destination {
 }
 
 /// The entries of a list, without white space around them and in lower case.
-pub(super) fn entries(text: &str) -> impl Iterator<Item = String> {
+pub(super) fn split_entries(text: &str) -> impl Iterator<Item = String> {
     text.split(',')
         .map(|entry| entry.trim().to_lowercase())
         .filter(|entry| !entry.is_empty())
@@ -92,7 +92,7 @@ pub(super) enum Matcher {
 }
 
 impl Matcher {
-    /// Reads one entry of [`entries`]; none when it has no host.
+    /// Reads one entry of [`split_entries`]; none when it has no host.
     pub(super) fn parse(entry: &str) -> Option<Self> {
         if let Some(range) = Range::parse(entry) {
             return Some(Self::Range(range));

@@ -1,23 +1,23 @@
 //! Entries of `NO_PROXY` that exempt nothing, or that their author probably meant otherwise.
 
 use crate::config::Host;
-use crate::proxy::no_proxy::{Matcher, PortRule, entries};
+use crate::proxy::no_proxy::{Matcher, PortRule, split_entries};
 
 /// More entries than these are counted, not named.
-const MOST: usize = 16;
+const MAX_LISTED: usize = 16;
 
 /// Returns a text for each entry of `text`, the value of `variable`, that is not understood.
-pub(super) fn remarks(variable: &str, text: &str) -> Vec<String> {
-    if entries(text).any(|entry| entry == "*") {
+pub(super) fn no_proxy_warnings(variable: &str, text: &str) -> Vec<String> {
+    if split_entries(text).any(|entry| entry == "*") {
         return Vec::new();
     }
     let mut remarks = Vec::new();
     let mut others = 0_usize;
-    for (place, entry) in entries(text).enumerate() {
-        let Some(why) = objection(&entry) else {
+    for (place, entry) in split_entries(text).enumerate() {
+        let Some(why) = rejection_reason(&entry) else {
             continue;
         };
-        if remarks.len() == MOST {
+        if remarks.len() == MAX_LISTED {
             others += 1;
             continue;
         }
@@ -38,7 +38,7 @@ pub(super) fn remarks(variable: &str, text: &str) -> Vec<String> {
 }
 
 /// What is wrong with `entry`, and what to write.
-fn objection(entry: &str) -> Option<&'static str> {
+fn rejection_reason(entry: &str) -> Option<&'static str> {
     const NOTHING: &str =
         "exempts nothing; write a DNS name, an IP address, or a CIDR range such as `10.0.0.0/8`";
     if entry.contains("://") || entry.contains('@') {
@@ -55,7 +55,7 @@ fn objection(entry: &str) -> Option<&'static str> {
     match Matcher::parse(entry) {
         None => Some(NOTHING),
         Some(Matcher::Range(_)) => None,
-        Some(Matcher::Address { port, .. }) => bad_port(&port),
+        Some(Matcher::Address { port, .. }) => port_rejection_reason(&port),
         Some(Matcher::Names { .. }) if entry.contains('/') => Some(
             "is not a CIDR range, and exempts nothing; write one such as `10.0.0.0/8`, without a port",
         ),
@@ -73,14 +73,14 @@ fn objection(entry: &str) -> Option<&'static str> {
             } else if !matches!(Host::parse(name), Some(Host::Name(_))) {
                 Some(NOTHING)
             } else {
-                bad_port(&port)
+                port_rejection_reason(&port)
             }
         }
     }
 }
 
 /// A port is compared as text: one that is written in another way never matches.
-fn bad_port(PortRule(port): &PortRule) -> Option<&'static str> {
+fn port_rejection_reason(PortRule(port): &PortRule) -> Option<&'static str> {
     let is_port = |port: &String| {
         port.parse::<u16>()
             .is_ok_and(|number| number != 0 && number.to_string() == **port)

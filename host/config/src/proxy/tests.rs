@@ -10,7 +10,7 @@ const PROXY: (&str, &str) = ("HTTPS_PROXY", "http://proxy.example:3128");
 const STS: &str = "sts.aliyuncs.com";
 
 fn read(variables: &[(&str, &str)]) -> ProxySettings {
-    ProxySettings::read(&|name| {
+    ProxySettings::from_environment(&|name| {
         let found = variables.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| (*value).to_owned())
     })
@@ -28,7 +28,7 @@ fn texts(list: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn no_proxy_exempts_what_it_exempts_in_go() {
+fn no_proxy_exempts_as_in_go() {
     let vectors: Value = serde_json::from_str(VECTORS).unwrap();
     let cases = vectors["noProxy"].as_array().unwrap();
     assert!(cases.len() > 120);
@@ -55,7 +55,7 @@ fn no_proxy_exempts_what_it_exempts_in_go() {
 }
 
 #[test]
-fn https_proxy_names_the_proxy_that_it_names_in_go_or_is_refused() {
+fn https_proxy_parses_as_in_go_or_is_refused() {
     let vectors: Value = serde_json::from_str(VECTORS).unwrap();
     let cases = vectors["httpsProxy"].as_array().unwrap();
     assert!(cases.len() > 100);
@@ -85,7 +85,7 @@ fn https_proxy_names_the_proxy_that_it_names_in_go_or_is_refused() {
 }
 
 #[test]
-fn a_delimiter_in_the_password_is_refused_without_showing_it() {
+fn password_delimiter_is_refused_and_not_shown() {
     for value in [
         "http://user:12#CANARY@proxy.example:3128",
         "http://user:12/CANARY@proxy.example:3128",
@@ -130,7 +130,7 @@ fn a_delimiter_in_the_password_is_refused_without_showing_it() {
 }
 
 #[test]
-fn upper_case_variables_come_first_and_empty_ones_do_not_count() {
+fn upper_case_variable_takes_precedence_unless_empty() {
     let name = |settings: &ProxySettings| {
         let proxy = settings.proxy_for(STS, 443).unwrap();
         proxy.map(|proxy| (proxy.to_string(), proxy.variable))
@@ -158,7 +158,7 @@ fn upper_case_variables_come_first_and_empty_ones_do_not_count() {
 }
 
 #[test]
-fn a_malformed_proxy_that_no_connection_needs_is_no_error() {
+fn malformed_proxy_is_ignored_for_exempt_host() {
     let settings = read(&[
         ("HTTPS_PROXY", "http://u:1#2@proxy"),
         ("NO_PROXY", ".aliyuncs.com"),
@@ -168,7 +168,7 @@ fn a_malformed_proxy_that_no_connection_needs_is_no_error() {
 }
 
 #[test]
-fn entries_that_exempt_nothing_are_named() {
+fn ineffective_no_proxy_entry_is_a_warning() {
     for (value, parts) in [
         (
             "aliyuncs.com, .aliyuncs.com,*.aliyuncs.com:443,localhost",
@@ -237,7 +237,7 @@ fn entries_that_exempt_nothing_are_named() {
 }
 
 #[test]
-fn a_proxy_url_that_go_reads_otherwise_than_it_looks_is_named() {
+fn ambiguous_proxy_url_is_a_warning() {
     for (value, parts) in [
         ("http://user:pass@proxy:3128/", &[][..]),
         ("http://user:p@ss@proxy:3128", &["has several `@`"]),

@@ -13,7 +13,7 @@ use crate::proxy::{Proxy, ProxyFault};
 const DEFAULT_PORT: u16 = 80;
 
 /// Reads `text`, the value of `variable`. Returns the proxy, and what in the value is odd.
-pub(super) fn parse(
+pub(super) fn parse_proxy_url(
     text: &str,
     variable: &'static str,
 ) -> Result<(Proxy, Vec<&'static str>), ProxyFault> {
@@ -50,7 +50,7 @@ pub(super) fn parse(
         );
     }
     let authorization = user_info.map(basic_authorization).transpose()?;
-    let (host, port) = host_and_port_of(host_and_port)?;
+    let (host, port) = parse_host_and_port(host_and_port)?;
     let proxy = Proxy {
         host,
         port,
@@ -119,7 +119,7 @@ fn unescape(text: &str) -> Result<Vec<u8>, ProxyFault> {
     Ok(bytes)
 }
 
-fn host_and_port_of(text: &str) -> Result<(Host, u16), ProxyFault> {
+fn parse_host_and_port(text: &str) -> Result<(Host, u16), ProxyFault> {
     if text.contains(char::is_whitespace) {
         return Err(ProxyFault::Space);
     }
@@ -130,7 +130,7 @@ fn host_and_port_of(text: &str) -> Result<(Host, u16), ProxyFault> {
         }
         let address: Ipv6Addr = address.parse().map_err(|_| ProxyFault::Brackets)?;
         let port = match rest.strip_prefix(':') {
-            Some(port) => port_of(port)?,
+            Some(port) => parse_port(port)?,
             None if rest.is_empty() => DEFAULT_PORT,
             None => return Err(ProxyFault::Brackets),
         };
@@ -141,11 +141,11 @@ fn host_and_port_of(text: &str) -> Result<(Host, u16), ProxyFault> {
         return Err(ProxyFault::Brackets);
     }
     let host = Host::parse(host).ok_or(ProxyFault::Host)?;
-    Ok((host, port_of(port)?))
+    Ok((host, parse_port(port)?))
 }
 
 /// As in Go, an empty port is the default one.
-fn port_of(text: &str) -> Result<u16, ProxyFault> {
+fn parse_port(text: &str) -> Result<u16, ProxyFault> {
     if text.is_empty() {
         return Ok(DEFAULT_PORT);
     }

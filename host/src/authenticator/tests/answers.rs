@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ack_ram_core::rules::{Backend, BackendRules};
 use ack_ram_tests::sts::Fault;
+use ack_ram_tests::vectors;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use tokio::task::JoinSet;
@@ -12,16 +13,16 @@ use super::*;
 use crate::backends::live::BackendNotes;
 
 #[tokio::test]
-async fn a_hit_makes_no_call_and_the_rules_of_now_apply() {
-    let world = World::new();
-    let server = world.server(&json!({}));
-    for token in [world.token(), world.v1_token()] {
-        world.sts.clear_requests();
+async fn cache_hit_makes_no_call_and_uses_current_rules() {
+    let fixture = Fixture::new();
+    let server = fixture.server(&json!({}));
+    for token in [fixture.token(), fixture.v1_token()] {
+        fixture.sts.clear_requests();
         assert_eq!(server.login(&token).await, ("granted", "miss"));
         assert_eq!(server.login(&token).await, ("granted", "hit"));
-        assert_eq!(world.sts.requests().len(), 1);
+        assert_eq!(fixture.sts.requests().len(), 1);
     }
-    let token = world.token();
+    let token = fixture.token();
     assert_eq!(server.login(&token).await, ("granted", "miss"));
     let rules = &server.authenticator.rules;
     rules.change(Backend::MountedFile, |edit| {
@@ -29,57 +30,57 @@ async fn a_hit_makes_no_call_and_the_rules_of_now_apply() {
         edit.replace(none, BackendNotes::default());
     });
     assert_eq!(server.login(&token).await, ("not_mapped", "hit"));
-    assert_eq!(world.sts.requests().len(), 2);
+    assert_eq!(fixture.sts.requests().len(), 2);
 }
 
 #[tokio::test]
-async fn nothing_is_granted_from_the_cache_past_the_end_of_a_token() {
-    let world = World::new();
-    let server = world.server(&json!({ "cacheTTL": "15m" }));
+async fn expired_token_in_cache_is_not_granted() {
+    let fixture = Fixture::new();
+    let server = fixture.server(&json!({ "cacheTTL": "15m" }));
     let token = token_dated(&demo::user_key(), clock().plus_seconds(-14 * 60));
     assert_eq!(server.login(&token).await, ("granted", "miss"));
     assert_eq!(server.login(&token).await, ("granted", "hit"));
-    AHEAD.set(61);
+    CLOCK_OFFSET.set(61);
     // STS's clock is behind: it takes the token, and that is not remembered.
     for _ in 0..2 {
         assert_eq!(server.login(&token).await, ("granted", "miss"));
     }
-    world.sts.advance(61);
+    fixture.sts.advance(61);
     assert_eq!(server.login(&token).await, ("sts_refused", "miss"));
-    assert_eq!(world.sts.requests().len(), 4);
+    assert_eq!(fixture.sts.requests().len(), 4);
 }
 
 #[tokio::test]
-async fn refusals_that_last_are_remembered_for_a_while() {
-    let world = World::new();
-    let server = world.server(&json!({ "refusalCacheTTL": "5m" }));
+async fn final_refusals_are_cached() {
+    let fixture = Fixture::new();
+    let server = fixture.server(&json!({ "refusalCacheTTL": "5m" }));
     let wrong = AccessKey {
         secret: Secret::new("not-the-secret"),
         ..demo::user_key()
     };
-    let wrong = world.token_of(&wrong);
+    let wrong = fixture.token_of(&wrong);
     assert_eq!(server.login(&wrong).await, ("sts_refused", "miss"));
     assert_eq!(server.login(&wrong).await, ("sts_refused", "hit"));
-    AHEAD.set(5 * 60);
+    CLOCK_OFFSET.set(5 * 60);
     assert_eq!(server.login(&wrong).await, ("sts_refused", "miss"));
-    world.sts.disable_key(&demo::user_key().id);
-    let inactive = world.token();
+    fixture.sts.disable_key(&demo::user_key().id);
+    let inactive = fixture.token();
     assert_eq!(server.login(&inactive).await, ("sts_refused", "miss"));
-    world.sts.enable_key(&demo::user_key().id);
+    fixture.sts.enable_key(&demo::user_key().id);
     assert_eq!(server.login(&inactive).await, ("granted", "miss"));
 }
 
 #[tokio::test]
-async fn equal_tokens_at_once_are_one_call() {
-    let world = World::new();
-    let server = world.server(&json!({}));
-    for token in [world.token(), world.v1_token()] {
-        world.sts.clear_requests();
+async fn equal_tokens_at_once_make_one_call() {
+    let fixture = Fixture::new();
+    let server = fixture.server(&json!({}));
+    for token in [fixture.token(), fixture.v1_token()] {
+        fixture.sts.clear_requests();
         let logins = join_all((0..50).map(|_| server.login(&token))).await;
         let of = |expected| logins.iter().filter(|login| **login == expected).count();
         let counts = (of(("granted", "miss")), of(("granted", "shared")));
         assert_eq!(counts, (1, 49));
-        assert_eq!(world.sts.requests().len(), 1);
+        assert_eq!(fixture.sts.requests().len(), 1);
     }
     assert_eq!(server.metrics.lookups("miss").get(), 2);
     assert_eq!(server.metrics.lookups("shared").get(), 98);
@@ -87,36 +88,36 @@ async fn equal_tokens_at_once_are_one_call() {
 }
 
 #[tokio::test]
-async fn whoever_came_first_may_go_and_the_others_get_their_answer() {
-    let world = World::new();
-    let server = Arc::new(world.server(&json!({})));
-    world.sts.set_fault(Some(Fault::Hold));
-    let token = world.token();
+async fn followers_get_answer_after_first_requester_leaves() {
+    let fixture = Fixture::new();
+    let server = Arc::new(fixture.server(&json!({})));
+    fixture.sts.set_fault(Some(Fault::Hold));
+    let token = fixture.token();
     let login = || {
         let (server, token) = (Arc::clone(&server), token.clone());
         tokio::spawn(async move { server.login(&token).await })
     };
     let (first, second) = (login(), login());
-    while world.sts.requests().is_empty() {
+    while fixture.sts.requests().is_empty() {
         tokio::task::yield_now().await;
     }
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
-    world.sts.set_fault(None);
+    fixture.sts.set_fault(None);
     assert_eq!(second.await.unwrap(), ("granted", "shared"));
     // All may go: what STS says is remembered all the same.
-    world.sts.set_fault(Some(Fault::Hold));
-    let token = world.token();
+    fixture.sts.set_fault(Some(Fault::Hold));
+    let token = fixture.token();
     let alone = tokio::spawn({
         let (server, token) = (Arc::clone(&server), token.clone());
         async move { server.login(&token).await }
     });
-    while world.sts.requests().len() < 2 {
+    while fixture.sts.requests().len() < 2 {
         tokio::task::yield_now().await;
     }
     alone.abort();
     assert!(alone.await.unwrap_err().is_cancelled());
-    world.sts.set_fault(None);
+    fixture.sts.set_fault(None);
     while server.calls() > 0 {
         tokio::task::yield_now().await;
     }
@@ -124,36 +125,55 @@ async fn whoever_came_first_may_go_and_the_others_get_their_answer() {
 }
 
 #[tokio::test]
-async fn what_could_not_be_told_is_shared_and_never_remembered() {
-    let world = World::new();
-    let server = world.server(&json!({ "breakerFailures": 0 }));
+async fn unavailable_answer_is_shared_and_never_cached() {
+    let fixture = Fixture::new();
+    let server = fixture.server(&json!({ "breakerFailures": 0 }));
     for fault in [
         Fault::InternalError,
         Fault::ThrottleUser,
         Fault::Garbage,
         Fault::CloseInBody,
     ] {
-        let token = world.token();
-        world.sts.set_fault(Some(fault.clone()));
+        let token = fixture.token();
+        fixture.sts.set_fault(Some(fault.clone()));
         for (result, _) in join_all((0..5).map(|_| server.login(&token))).await {
             assert!(result.starts_with("sts_"), "{fault:?}: {result}");
             assert_ne!(result, "sts_refused", "{fault:?}");
         }
-        world.sts.set_fault(None);
+        fixture.sts.set_fault(None);
         let login = server.login(&token).await;
         assert_eq!(login, ("granted", "miss"), "{fault:?}");
     }
     // Each was asked about once, and once more; the last fault is a connection that gives a second try.
-    assert_eq!(world.sts.requests().len(), 9);
+    assert_eq!(fixture.sts.requests().len(), 9);
+}
+
+#[tokio::test]
+async fn each_error_of_sts_is_read_as_the_vectors_say() {
+    let world = Fixture::new();
+    let server = world.server(&json!({ "breakerFailures": 0 }));
+    let mut count = 0;
+    // Other statuses are none that a server of HTTP sends at the end.
+    let errors = vectors::sts_errors().into_iter();
+    for error in errors.filter(|error| (200..600).contains(&error.status)) {
+        world.sts.set_fault(Some(Fault::Reply {
+            status: error.status,
+            body: error.body.into(),
+        }));
+        let login = server.login(&world.token()).await;
+        assert_eq!(login, (&*error.code, "miss"), "{}", error.name);
+        count += 1;
+    }
+    assert!(count >= 44, "{count}");
 }
 
 #[tokio::test]
 async fn when_all_is_full_the_answer_comes_at_once_and_hits_need_no_place() {
-    let world = World::new();
-    let server = world.server(&json!({ "maxCalls": 1, "maxWaiting": 1 }));
-    let known = world.token();
+    let fixture = Fixture::new();
+    let server = fixture.server(&json!({ "maxCalls": 1, "maxWaiting": 1 }));
+    let known = fixture.token();
     assert_eq!(server.login(&known).await, ("granted", "miss"));
-    let tokens = [world.token(), world.token(), world.token(), known];
+    let tokens = [fixture.token(), fixture.token(), fixture.token(), known];
     let logins = join_all(tokens.iter().map(|token| server.login(token))).await;
     assert_eq!(logins[0], ("granted", "miss"));
     // One of the others waits for it, either of them.
@@ -166,39 +186,39 @@ async fn when_all_is_full_the_answer_comes_at_once_and_hits_need_no_place() {
 }
 
 #[tokio::test]
-async fn waiting_for_a_place_ends_with_the_time_of_the_call() {
-    let world = World::new();
+async fn waiting_for_permit_ends_with_call_timeout() {
+    let fixture = Fixture::new();
     // So long that what comes after it is in time on any machine.
-    let server = world.server(&json!({ "maxCalls": 1, "timeout": "10s" }));
-    world.sts.set_fault(Some(Fault::Hang));
-    let tokens = [world.token(), world.token()];
+    let server = fixture.server(&json!({ "maxCalls": 1, "timeout": "10s" }));
+    fixture.sts.set_fault(Some(Fault::Hang));
+    let tokens = [fixture.token(), fixture.token()];
     let logins = join_all(tokens.iter().map(|token| server.login(token))).await;
     assert_eq!(logins[0], ("sts_timed_out", "miss"));
     // It got no place, or one with no time left.
     assert!(["overloaded", "sts_timed_out"].contains(&logins[1].0));
     assert_eq!(server.metrics.queue().waiting.get(), 0);
-    world.sts.set_fault(None);
+    fixture.sts.set_fault(None);
     assert_eq!(server.login(&tokens[1]).await, ("granted", "miss"));
 }
 
 #[tokio::test]
-async fn without_a_cache_every_login_asks() {
-    let world = World::new();
-    let server = world.server(&json!({ "cacheSize": 0, "refusalCacheSize": 0 }));
-    let token = world.token();
+async fn disabled_cache_makes_one_call_per_login() {
+    let fixture = Fixture::new();
+    let server = fixture.server(&json!({ "cacheSize": 0, "refusalCacheSize": 0 }));
+    let token = fixture.token();
     for _ in 0..3 {
         assert_eq!(server.login(&token).await, ("granted", "miss"));
     }
-    assert_eq!(world.sts.requests().len(), 3);
+    assert_eq!(fixture.sts.requests().len(), 3);
 }
 
 #[tokio::test]
-async fn a_flood_of_one_token_leaves_room_to_others() {
-    let world = World::new();
-    let server = world.server(&json!({ "maxSharing": 8 }));
+async fn flood_of_one_token_leaves_room_to_others() {
+    let fixture = Fixture::new();
+    let server = fixture.server(&json!({ "maxSharing": 8 }));
     let delay = Fault::Delay(Duration::from_millis(500));
-    world.sts.set_fault(Some(delay));
-    let (flood, other) = (world.token(), world.token_of(&demo::stranger_key()));
+    fixture.sts.set_fault(Some(delay));
+    let (flood, other) = (fixture.token(), fixture.token_of(&demo::stranger_key()));
     let tokens = std::iter::repeat_n(&flood, 50).chain([&other, &other]);
     let logins = join_all(tokens.map(|token| server.login(token))).await;
     let of = |expected| logins.iter().filter(|login| **login == expected).count();
@@ -213,57 +233,57 @@ async fn a_flood_of_one_token_leaves_room_to_others() {
         logins[50..],
         [("not_mapped", "miss"), ("not_mapped", "shared")]
     );
-    assert_eq!(world.sts.requests().len(), 2);
-    let identifier = server.authenticator.identifier.load();
-    assert_eq!(identifier.inquiry.sharing.len(), 0);
+    assert_eq!(fixture.sts.requests().len(), 2);
+    let resolver = server.authenticator.resolver.load();
+    assert_eq!(resolver.single_flight.followers.len(), 0);
 }
 
 #[tokio::test]
-async fn a_flood_of_proxies_leaves_half_of_all_room_to_the_api_server() {
-    let world = World::new();
+async fn flood_of_proxies_leaves_half_of_room_to_api_server() {
+    let fixture = Fixture::new();
     let limits = json!({ "maxCalls": 4, "maxWaiting": 6, "maxSharing": 8, "timeout": "30s" });
-    let server = Arc::new(world.server(&limits));
+    let server = Arc::new(fixture.server(&limits));
     let flood = |tokens: Vec<Secret>| {
         let mut logins = JoinSet::new();
         for token in tokens {
             let server = Arc::clone(&server);
-            logins.spawn(async move { server.login_by(AskedBy::Proxy, &token).await });
+            logins.spawn(async move { server.login_by(Requester::Proxy, &token).await });
         }
         logins
     };
-    world.sts.set_fault(Some(Fault::Hang));
+    fixture.sts.set_fault(Some(Fault::Hang));
     // Those who were granted no login have half of what proxies have: one call is made, and one waits.
-    let mut others = flood((0..11).map(|_| world.token()).collect());
+    let mut others = flood((0..11).map(|_| fixture.token()).collect());
     for _ in 0..9 {
         let login = others.join_next().await.unwrap();
         assert_eq!(login.unwrap(), ("overloaded", "miss"));
     }
-    while world.sts.requests().is_empty() {
+    while fixture.sts.requests().is_empty() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     assert_eq!(server.metrics.queue().waiting.get(), 1);
     assert_eq!(server.calls(), 2);
-    world.sts.set_fault(None);
-    assert_eq!(server.login(&world.token()).await, ("granted", "miss"));
-    assert_eq!(world.sts.requests().len(), 2);
+    fixture.sts.set_fault(None);
+    assert_eq!(server.login(&fixture.token()).await, ("granted", "miss"));
+    assert_eq!(fixture.sts.requests().len(), 2);
 }
 
 #[tokio::test]
-async fn a_call_of_a_proxy_is_the_api_servers_when_that_asks_too() {
-    let world = World::new();
-    let server = Arc::new(world.server(&json!({ "maxCalls": 4, "maxWaiting": 4 })));
-    let login = |asked_by, token: &Secret| {
+async fn proxy_call_moves_to_api_server_queue_when_api_server_joins() {
+    let fixture = Fixture::new();
+    let server = Arc::new(fixture.server(&json!({ "maxCalls": 4, "maxWaiting": 4 })));
+    let login = |requester, token: &Secret| {
         let (server, token) = (Arc::clone(&server), token.clone());
-        tokio::spawn(async move { server.login_by(asked_by, &token).await })
+        tokio::spawn(async move { server.login_by(requester, &token).await })
     };
-    world.sts.set_fault(Some(Fault::Hang));
-    let _hangs = login(AskedBy::Proxy, &world.token());
-    while world.sts.requests().is_empty() {
+    fixture.sts.set_fault(Some(Fault::Hang));
+    let _hangs = login(Requester::Proxy, &fixture.token());
+    while fixture.sts.requests().is_empty() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    world.sts.set_fault(None);
-    let token = world.token();
-    let waits = login(AskedBy::Proxy, &token);
+    fixture.sts.set_fault(None);
+    let token = fixture.token();
+    let waits = login(Requester::Proxy, &token);
     while server.metrics.queue().waiting.get() < 1 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -273,14 +293,14 @@ async fn a_call_of_a_proxy_is_the_api_servers_when_that_asks_too() {
 }
 
 #[tokio::test]
-async fn proxies_that_share_a_call_leave_half_of_the_room_to_the_api_server() {
-    let world = World::new();
-    let server = world.server(&json!({ "maxSharing": 8, "timeout": "30s" }));
-    world.sts.set_fault(Some(Fault::Hang));
-    let token = world.token();
+async fn proxy_followers_leave_half_of_room_to_api_server() {
+    let fixture = Fixture::new();
+    let server = fixture.server(&json!({ "maxSharing": 8, "timeout": "30s" }));
+    fixture.sts.set_fault(Some(Fault::Hang));
+    let token = fixture.token();
     let mut logins = Vec::new();
-    let mut overloaded = |asked_by| {
-        logins.push(Box::pin(server.login_by(asked_by, &token)));
+    let mut overloaded = |requester| {
+        logins.push(Box::pin(server.login_by(requester, &token)));
         // Twice, since the last one may make room for itself among those before it.
         let answered = (0..2).flat_map(|_| {
             let answered = logins.extract_if(.., |login| match login.now_or_never() {
@@ -297,25 +317,25 @@ async fn proxies_that_share_a_call_leave_half_of_the_room_to_the_api_server() {
     };
     // One asks. Of eight places, proxies that were granted no login have two.
     for expected in [(1, 0), (2, 0), (3, 0), (3, 1), (3, 1)] {
-        assert_eq!(overloaded(AskedBy::Proxy), expected);
+        assert_eq!(overloaded(Requester::Proxy), expected);
     }
-    assert_eq!(overloaded(AskedBy::ApiServer), (4, 0));
-    assert_eq!(overloaded(AskedBy::Proxy), (4, 1));
+    assert_eq!(overloaded(Requester::ApiServer), (4, 0));
+    assert_eq!(overloaded(Requester::Proxy), (4, 1));
 }
 
 #[tokio::test]
-async fn a_panic_in_a_call_is_told_to_all_who_wait_and_leaves_nothing_behind() {
-    let world = World::new();
-    let server = world.server(&json!({}));
-    world.sts.set_fault(Some(Fault::Hold));
-    let token = world.token();
+async fn panic_in_call_reaches_all_followers_and_leaks_nothing() {
+    let fixture = Fixture::new();
+    let server = fixture.server(&json!({}));
+    fixture.sts.set_fault(Some(Fault::Hold));
+    let token = fixture.token();
     let logins = join_all((0..3).map(|_| server.login(&token)));
     let panics = async {
-        while world.sts.requests().is_empty() {
+        while fixture.sts.requests().is_empty() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         PANICS.set(true);
-        world.sts.set_fault(None);
+        fixture.sts.set_fault(None);
     };
     let (logins, ()) = tokio::join!(logins, panics);
     PANICS.set(false);

@@ -8,12 +8,11 @@ mod staleness;
 use std::cell::Cell;
 
 use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::sign::{self, AccessKey, percent, rpc};
+use ack_ram_core::sign::{self, AccessKey};
 use ack_ram_core::time::UnixTime;
+use ack_ram_tests::callers;
 use ack_ram_tests::dates::DistinctDates;
 use ack_ram_tests::sts::{Emulator, demo};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -26,18 +25,18 @@ const CLUSTER: &str = "c0123456789abcdef0123456789abcdef";
 
 thread_local! {
     /// How far this test's clock is ahead. A test and all its tasks are on one thread.
-    static AHEAD: Cell<i64> = const { Cell::new(0) };
+    static CLOCK_OFFSET: Cell<i64> = const { Cell::new(0) };
     /// Whether this test's clock panics.
     static PANICS: Cell<bool> = const { Cell::new(false) };
 }
 
 fn clock() -> UnixTime {
     assert!(!PANICS.get(), "as the test wants");
-    env::now().plus_seconds(AHEAD.get())
+    env::now().plus_seconds(CLOCK_OFFSET.get())
 }
 
 /// Two endpoints of STS, and what knows of them.
-struct World {
+struct Fixture {
     sts: Emulator,
     other: Emulator,
     folder: TempDir,
@@ -46,14 +45,14 @@ struct World {
 }
 
 /// One server.
-struct Server {
+struct TestServer {
     authenticator: Authenticator,
     metrics: StsMetrics,
 }
 
-impl World {
+impl Fixture {
     fn new() -> Self {
-        AHEAD.set(0);
+        CLOCK_OFFSET.set(0);
         let emulator = || Emulator::builder().demo().start().unwrap();
         let (sts, other) = (emulator(), emulator());
         let folder = tempfile::tempdir().unwrap();
@@ -69,7 +68,7 @@ impl World {
     }
 
     /// A server with these settings beside the necessary ones. However slow the machine is, no call runs out of its time.
-    fn server(&self, settings: &Value) -> Server {
+    fn server(&self, settings: &Value) -> TestServer {
         let mut sts = self.sts.settings(&self.folder.path().join("ca.pem"));
         for (key, value) in settings.as_object().unwrap() {
             sts[key] = value.clone();
@@ -83,13 +82,13 @@ impl World {
             },
         });
         let config = load(&text.to_string());
-        let metrics = StsMetrics::unscraped().unwrap();
+        let metrics = StsMetrics::disabled().unwrap();
         let client = StsClient::new(&config.sts, &metrics).unwrap();
         let rules = backends::load(&config);
         let limits = &config.sts.limits;
-        Server {
+        TestServer {
             authenticator: Authenticator::new(
-                Identifier::new(config.policy, client, limits, &metrics, clock),
+                IdentityResolver::new(config.policy, client, limits, &metrics, clock),
                 Arc::new(LiveRules::new(rules, clock())),
             ),
             metrics,
@@ -107,29 +106,12 @@ impl World {
 
     fn v1_token(&self) -> Secret {
         let nonce = self.nonces.replace(self.nonces.get() + 1).to_string();
-        let key = demo::user_key();
-        let date = clock().to_string();
-        let mut parameters = vec![
-            ("AccessKeyId", key.id.as_str()),
-            ("Action", "GetCallerIdentity"),
-            ("ClusterId", CLUSTER),
-            ("Format", "JSON"),
-            ("SignatureMethod", "HMAC-SHA1"),
-            ("SignatureNonce", &nonce),
-            ("SignatureVersion", "1.0"),
-            ("Timestamp", &date),
-            ("Version", "2015-04-01"),
-        ];
-        let signature = rpc::sign("GET", &parameters, &key.secret).unwrap();
-        parameters.push(("Signature", &signature));
-        let query = percent::canonical_query(&parameters);
-        let url = format!("https://sts.aliyuncs.com/?{query}");
-        Secret::new(format!("k8s-ack-v1.{}", STANDARD.encode(url)))
+        callers::token_v1(&demo::user_key(), &nonce, clock())
     }
 }
 
 fn load(text: &str) -> Config {
-    let sources = config::Sources {
+    let sources = config::ConfigSources {
         file: Some(ConfigFile::Text {
             name: "config.yaml",
             text,
@@ -142,23 +124,28 @@ fn load(text: &str) -> Config {
 
 fn token_dated(key: &AccessKey, date: UnixTime) -> Secret {
     let cluster = ClusterId::parse(CLUSTER).unwrap();
-    sign::token_v2(key, &cluster, "test", date).unwrap()
+    sign::sign_token_v2(key, &cluster, "test", date).unwrap()
 }
 
-impl Server {
+impl TestServer {
     /// What becomes of `token`, and where STS's word came from.
     async fn login(&self, token: &Secret) -> (&'static str, &'static str) {
-        self.login_by(AskedBy::ApiServer, token).await
+        self.login_by(Requester::ApiServer, token).await
     }
 
-    async fn login_by(&self, asked_by: AskedBy, token: &Secret) -> (&'static str, &'static str) {
-        let decided = self.authenticator.decide(token, asked_by).await;
-        let word_from = decided.word_from.map_or("", WordFrom::code);
-        (decided.decision.code(), word_from)
+    async fn login_by(&self, requester: Requester, token: &Secret) -> (&'static str, &'static str) {
+        let decided = self.authenticator.decide(token, requester).await;
+        let source = decided.source.map_or("", IdentitySource::code);
+        (decided.decision.code(), source)
     }
 
     /// How many calls to STS are under way.
     fn calls(&self) -> usize {
-        self.authenticator.identifier.load().inquiry.calls().len()
+        self.authenticator
+            .resolver
+            .load()
+            .single_flight
+            .calls()
+            .len()
     }
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use ack_ram_core::arn::AccountId;
-use ack_ram_core::rules::{Age, Backend, BackendRules, Mapping, Protected, Rule, RuleSet, Source};
+use ack_ram_core::rules::{
+    Backend, BackendRules, Mapping, Precedence, ProtectedIdentities, Rule, RuleSet, Source,
+};
 
 use super::*;
 
@@ -25,13 +27,19 @@ fn rules(backend: Backend) -> BackendRules {
         position: "alice".to_owned(),
     };
     let username = backend.to_string();
-    let mapping = Mapping::exact(source, Age::Place(0), demo::USER_ARN, &username, Vec::new());
+    let mapping = Mapping::for_arn(
+        source,
+        Precedence::ListIndex(0),
+        demo::USER_ARN,
+        &username,
+        Vec::new(),
+    );
     let mut rules = BackendRules::new(backend);
     rules.apply(Rule::compile(mapping).unwrap());
     rules
 }
 
-impl Server {
+impl TestServer {
     fn with_rules(mut self, rules: RuleSet) -> Self {
         UPTIME.set(1);
         let live = LiveRules::new(rules, clock()).with_uptime(uptime);
@@ -47,28 +55,28 @@ impl Server {
 
     /// The username, or the result code; and where the identity came from.
     async fn answer(&self, token: &Secret) -> (String, &'static str) {
-        let decided = self.authenticator.decide(token, AskedBy::ApiServer).await;
-        let word_from = decided.word_from.map_or("", WordFrom::code);
+        let decided = self.authenticator.decide(token, Requester::ApiServer).await;
+        let source = decided.source.map_or("", IdentitySource::code);
         let answer = match &decided.decision.outcome {
             Outcome::Granted(user) => user.username.clone(),
             _ => decided.decision.code().to_owned(),
         };
-        (answer, word_from)
+        (answer, source)
     }
 }
 
 #[tokio::test]
 async fn cache_hit_after_the_limit_is_not_granted_by_stale_rules() {
     use Backend::{ConfigMap, Crd, MountedFile};
-    let world = World::new();
+    let fixture = Fixture::new();
     for backend in [Crd, ConfigMap] {
         let backends = vec![rules(backend), rules(MountedFile)];
-        let server = world.server(&json!({ "cacheTTL": "15m" }));
+        let server = fixture.server(&json!({ "cacheTTL": "15m" }));
         let server = server.with_rules(RuleSet::new(backends, []));
         server.confirm(backend);
-        let token = world.token();
+        let token = fixture.token();
         let mapped = backend.to_string();
-        for (uptime, expected, word_from) in [
+        for (uptime, expected, source) in [
             (1, &*mapped, "miss"),
             (1 + LIMIT, &mapped, "hit"),
             // No task has run in between: the decision itself looks at the clock.
@@ -76,7 +84,7 @@ async fn cache_hit_after_the_limit_is_not_granted_by_stale_rules() {
             (2 + 10 * LIMIT, "backend_stale", "hit"),
         ] {
             UPTIME.set(uptime);
-            let expected = (expected.to_owned(), word_from);
+            let expected = (expected.to_owned(), source);
             assert_eq!(server.answer(&token).await, expected, "{backend} {uptime}");
         }
         server.confirm(backend);
@@ -94,8 +102,8 @@ async fn cache_hit_after_the_limit_is_not_granted_by_stale_rules() {
 #[tokio::test]
 async fn stale_backend_stops_neither_other_backends_nor_protected_identities() {
     use Backend::{ConfigMap, Crd, DynamicFile, MountedFile};
-    let world = World::new();
-    let mut protected = Protected::default();
+    let fixture = Fixture::new();
+    let mut protected = ProtectedIdentities::default();
     protected.protect(demo::USER_ARN).unwrap();
     let mut account = BackendRules::new(Crd);
     account.apply_account(AccountId::parse(demo::ACCOUNT).unwrap());
@@ -103,13 +111,13 @@ async fn stale_backend_stops_neither_other_backends_nor_protected_identities() {
         (
             "an earlier backend maps the user",
             vec![rules(MountedFile), rules(Crd)],
-            Protected::default(),
+            ProtectedIdentities::default(),
             "MountedFile",
         ),
         (
             "the stale backend does not map the user",
             vec![BackendRules::new(Crd), rules(DynamicFile)],
-            Protected::default(),
+            ProtectedIdentities::default(),
             "DynamicFile",
         ),
         (
@@ -121,22 +129,22 @@ async fn stale_backend_stops_neither_other_backends_nor_protected_identities() {
         (
             "the stale backend maps the account",
             vec![account, rules(MountedFile)],
-            Protected::default(),
+            ProtectedIdentities::default(),
             "backend_stale",
         ),
         (
             "nobody maps the user",
             vec![BackendRules::new(Crd), BackendRules::new(MountedFile)],
-            Protected::default(),
+            ProtectedIdentities::default(),
             "not_mapped",
         ),
     ] {
-        let server = world.server(&json!({}));
+        let server = fixture.server(&json!({}));
         let server = server.with_rules(RuleSet::new(backends, []).with_protected(protected));
         for backend in Backend::ALL {
             server.confirm(backend);
         }
         UPTIME.set(2 + 2 * LIMIT);
-        assert_eq!(server.answer(&world.token()).await.0, expected, "{case}");
+        assert_eq!(server.answer(&fixture.token()).await.0, expected, "{case}");
     }
 }

@@ -4,7 +4,7 @@ use ack_ram_core::rules::{BackendRules, RuleSet};
 use ack_ram_core::time::UnixTime;
 
 use super::*;
-use crate::backends::feed::nobody;
+use crate::backends::document_source::ignore_reloads;
 
 fn data(texts: &[(&str, &str)]) -> ConfigMapData {
     let texts = texts.iter();
@@ -12,17 +12,17 @@ fn data(texts: &[(&str, &str)]) -> ConfigMapData {
         texts: texts
             .map(|(key, text)| ((*key).to_owned(), (*text).to_owned()))
             .collect(),
-        binary: BTreeSet::new(),
+        binary_keys: BTreeSet::new(),
     }
 }
 
 /// Positions and subjects of the rules; what is kept ends in `*`. And what is refused.
 fn state(live: &LiveRules) -> (Vec<String>, BTreeMap<String, String>) {
     let state = live.inspect(|rules, notes| {
-        assert!(rules.is_read());
+        assert!(rules.is_synced());
         let rules = rules.rules().into_iter().map(|rule| {
             let position = &rule.source().position;
-            let kept = notes.in_effect[position].kept.is_some();
+            let kept = notes.in_effect[position].retention.is_some();
             format!(
                 "{position} {}{}",
                 rule.subject(),
@@ -35,17 +35,23 @@ fn state(live: &LiveRules) -> (Vec<String>, BTreeMap<String, String>) {
 }
 
 #[test]
-fn a_config_map_is_read_as_go_reads_it_and_one_key_at_a_time() {
+fn config_map_keys_are_read_separately_as_in_go() {
     let rules = RuleSet::new(
-        vec![BackendRules::unread(Backend::ConfigMap)],
+        vec![BackendRules::new_unsynced(Backend::ConfigMap)],
         BTreeSet::new(),
     );
     let clock = || UnixTime::from_seconds(7);
     let live = Arc::new(LiveRules::new(rules, clock()));
     let name = ConfigMapName::default();
-    let source = ConfigMapSource::new(name, Globs::Literal, Arc::clone(&live), clock, nobody());
-    assert!(!live.snapshot().backends()[0].is_read());
-    source.lose();
+    let source = ConfigMapSource::new(
+        name,
+        WildcardMode::Disabled,
+        Arc::clone(&live),
+        clock,
+        ignore_reloads(),
+    );
+    assert!(!live.snapshot().backends()[0].is_synced());
+    source.clear();
     assert_eq!(state(&live).0, [""; 0], "there is none, and that is known");
 
     let roles = "- rolearn: acs:ram::1:role/a\n  UserName: a\n  GROUPS:\n  - g\n";
@@ -54,7 +60,7 @@ fn a_config_map_is_read_as_go_reads_it_and_one_key_at_a_time() {
         "mapRoles[0] acs:ram::1:role/a",
         "mapUsers[0] acs:ram::1:user/u",
     ];
-    source.read(&data(&[
+    source.apply(&data(&[
         ("mapRoles", roles),
         ("mapUsers", users),
         ("other", "{"),
@@ -64,7 +70,7 @@ fn a_config_map_is_read_as_go_reads_it_and_one_key_at_a_time() {
         (both.map(str::to_owned).to_vec(), BTreeMap::new())
     );
 
-    source.read(&data(&[
+    source.apply(&data(&[
         ("mapRoles", &format!("{roles}  x\n - y")),
         ("mapUsers", users),
     ]));
@@ -72,19 +78,19 @@ fn a_config_map_is_read_as_go_reads_it_and_one_key_at_a_time() {
     assert_eq!(lines, ["mapRoles[0] acs:ram::1:role/a*", both[1]]);
     assert_eq!(refused.keys().collect::<Vec<_>>(), ["mapRoles"]);
 
-    source.read(&data(&[("mapUsers", ""), ("mapRoles", roles)]));
+    source.apply(&data(&[("mapUsers", ""), ("mapRoles", roles)]));
     assert_eq!(state(&live).0, [both[0]], "nothing in it: nobody");
-    source.read(&data(&[("mapUsers", users)]));
+    source.apply(&data(&[("mapUsers", users)]));
     assert_eq!(state(&live).0, [both[1]], "no key: nobody");
-    source.read(&data(&[("mapUsers", users), ("maproles", roles)]));
+    source.apply(&data(&[("mapUsers", users), ("maproles", roles)]));
     assert_eq!(
         state(&live).0,
         [both[1]],
         "a key in another case is nobody's"
     );
-    source.lose();
+    source.clear();
     assert_eq!(state(&live).0, [""; 0]);
-    source.read(&data(&[("mapUsers", "{")]));
+    source.apply(&data(&[("mapUsers", "{")]));
     assert_eq!(
         state(&live).0,
         [""; 0],

@@ -4,19 +4,19 @@ use std::path::Path;
 use std::time::Duration;
 
 use ack_ram_core::arn::Arn;
-use ack_ram_core::decision::NoUser;
+use ack_ram_core::decision::RulesRefusal;
+use ack_ram_core::placeholder;
 use ack_ram_core::rules::{BackendRules, RuleSet};
-use ack_ram_core::sample;
 use ack_ram_core::time::UnixTime;
 
 use super::*;
-use crate::backends::feed::nobody;
+use crate::backends::document_source::ignore_reloads;
 
 const GOOD: &str = r#"{"MapRoles": [{"RoleArn": "acs:ram::1:role/a", "username": "a"}]}"#;
 
 fn live() -> Arc<LiveRules> {
     let rules = RuleSet::new(
-        vec![BackendRules::unread(Backend::DynamicFile)],
+        vec![BackendRules::new_unsynced(Backend::DynamicFile)],
         BTreeSet::new(),
     );
     Arc::new(LiveRules::new(rules, UnixTime::from_seconds(0)))
@@ -28,9 +28,9 @@ fn state(live: &LiveRules) -> (bool, usize, usize, Option<String>) {
         let kept = notes
             .in_effect
             .values()
-            .filter(|effect| effect.kept.is_some());
+            .filter(|effect| effect.retention.is_some());
         (
-            rules.is_read(),
+            rules.is_synced(),
             rules.len(),
             kept.count(),
             notes.trouble.clone(),
@@ -40,8 +40,8 @@ fn state(live: &LiveRules) -> (bool, usize, usize, Option<String>) {
 }
 
 /// Why somebody cannot log in.
-fn why_nobody(live: &LiveRules) -> NoUser {
-    let bob = sample::identity(Arn::parse("acs:ram::1:user/bob").unwrap()).unwrap();
+fn refusal_of_unmapped(live: &LiveRules) -> RulesRefusal {
+    let bob = placeholder::identity_for_arn(Arn::parse("acs:ram::1:user/bob").unwrap()).unwrap();
     live.snapshot().explain(&bob).1.unwrap_err()
 }
 
@@ -49,15 +49,15 @@ fn start(path: &Path, live: &Arc<LiveRules>) -> Arc<DynamicFile> {
     let clock = || UnixTime::from_seconds(7);
     DynamicFile::start(
         path.to_owned(),
-        Globs::Literal,
+        WildcardMode::Disabled,
         Arc::clone(live),
         clock,
-        nobody(),
+        ignore_reloads(),
     )
 }
 
 #[test]
-fn how_it_starts() {
+fn initial_file_states_map_as_expected() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("d.json");
     let name = path.display().to_string();
@@ -80,12 +80,18 @@ fn how_it_starts() {
     let (is_read, len, _, trouble) = state(&broken);
     assert_eq!((is_read, len), (false, 0), "nobody knows what it would say");
     assert!(trouble.unwrap().contains("d.json:1:1"));
-    assert_eq!(why_nobody(&broken), NoUser::Broken(Backend::DynamicFile));
+    assert_eq!(
+        refusal_of_unmapped(&broken),
+        RulesRefusal::BackendBroken(Backend::DynamicFile)
+    );
     // PowerShell's `>` writes UTF-16.
     let wide: Vec<u8> = GOOD.encode_utf16().flat_map(u16::to_le_bytes).collect();
     fs::write(&path, &wide).unwrap();
     file.reload();
-    assert_eq!(why_nobody(&broken), NoUser::Broken(Backend::DynamicFile));
+    assert_eq!(
+        refusal_of_unmapped(&broken),
+        RulesRefusal::BackendBroken(Backend::DynamicFile)
+    );
     let trouble = state(&broken).3.unwrap();
     assert!(
         trouble.contains("it is UTF-16 (little endian) without a byte order mark"),
@@ -100,8 +106,8 @@ fn how_it_starts() {
     let (is_read, len, _, trouble) = state(&folder_in_place);
     assert_eq!((is_read, len), (false, 0));
     assert_eq!(
-        why_nobody(&folder_in_place),
-        NoUser::NotRead(Backend::DynamicFile)
+        refusal_of_unmapped(&folder_in_place),
+        RulesRefusal::BackendNotReady(Backend::DynamicFile)
     );
     assert!(
         trouble
@@ -111,33 +117,33 @@ fn how_it_starts() {
 }
 
 #[test]
-fn what_happens_to_it() {
+fn file_changes_update_rules() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("d.json");
     fs::write(&path, GOOD).unwrap();
     let live = live();
     let file = start(&path, &live);
     let mut now = Instant::now();
-    let mut look = |times: usize| {
+    let mut poll = |times: usize| {
         for _ in 0..times {
-            now += LOOK_EVERY;
-            file.look(now);
+            now += POLL_INTERVAL;
+            file.poll(now);
         }
         state(&live)
     };
     fs::write(&path, "[").unwrap();
-    let (is_read, len, kept, trouble) = look(2);
+    let (is_read, len, kept, trouble) = poll(2);
     assert_eq!((is_read, len, kept), (true, 1, 1));
     assert!(trouble.unwrap().contains("d.json:1:1"));
 
     fs::rename(&path, folder.path().join("aside")).unwrap();
     fs::create_dir(&path).unwrap();
-    let (_, len, _, trouble) = look(2);
+    let (_, len, _, trouble) = poll(2);
     assert_eq!(len, 1);
     assert!(trouble.unwrap().contains("it is a folder"));
     fs::remove_dir(&path).unwrap();
     fs::rename(folder.path().join("aside"), &path).unwrap();
-    let (_, len, kept, trouble) = look(2);
+    let (_, len, kept, trouble) = poll(2);
     assert_eq!((len, kept), (1, 1));
     assert!(
         trouble.unwrap().contains("d.json:1:1"),
@@ -145,18 +151,18 @@ fn what_happens_to_it() {
     );
 
     fs::remove_file(&path).unwrap();
-    assert_eq!(look(3).1, 1, "away for a moment");
-    let (is_read, len, _, trouble) = look(10);
+    assert_eq!(poll(3).1, 1, "away for a moment");
+    let (is_read, len, _, trouble) = poll(10);
     assert_eq!((is_read, len), (true, 0), "gone");
     assert!(trouble.unwrap().contains("is not there"));
     fs::write(&path, "[").unwrap();
-    assert_eq!(look(2).1, 0, "what is gone does not come back");
+    assert_eq!(poll(2).1, 0, "what is gone does not come back");
     fs::write(&path, GOOD).unwrap();
-    assert_eq!(look(2), (true, 1, 0, None));
+    assert_eq!(poll(2), (true, 1, 0, None));
 }
 
 #[tokio::test]
-async fn it_is_watched_until_told_to_stop() {
+async fn watch_ends_on_stop() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("d.json");
     let live = live();
@@ -172,7 +178,7 @@ async fn it_is_watched_until_told_to_stop() {
 }
 
 #[test]
-fn each_look_that_could_read_the_file_confirms_it() {
+fn each_successful_poll_confirms_backend() {
     thread_local! {
         static UPTIME: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
     }
@@ -180,7 +186,7 @@ fn each_look_that_could_read_the_file_confirms_it() {
     let path = folder.path().join("d.json");
     fs::write(&path, GOOD).unwrap();
     let rules = RuleSet::new(
-        vec![BackendRules::unread(Backend::DynamicFile)],
+        vec![BackendRules::new_unsynced(Backend::DynamicFile)],
         BTreeSet::new(),
     );
     let live = LiveRules::new(rules, UnixTime::from_seconds(0));
@@ -191,8 +197,8 @@ fn each_look_that_could_read_the_file_confirms_it() {
     let mut age_later = || {
         UPTIME.set(UPTIME.get() + 60);
         for _ in 0..2 {
-            now += LOOK_EVERY;
-            file.look(now);
+            now += POLL_INTERVAL;
+            file.poll(now);
         }
         let age = live.confirmations().age(Backend::DynamicFile);
         age.unwrap().as_secs()

@@ -3,13 +3,13 @@ use std::fs;
 use std::path::Path;
 
 use ack_ram_core::arn::Arn;
-use ack_ram_core::sample;
+use ack_ram_core::placeholder;
 use ack_ram_core::time::UnixTime;
 use tempfile::TempDir;
 
 use super::*;
 use crate::backends;
-use crate::backends::feed::nobody;
+use crate::backends::document_source::ignore_reloads;
 use crate::config::Overrides;
 
 const START: &str = "\
@@ -22,7 +22,7 @@ server:
   - {roleARN: acs:ram::1:role/broken, username: '{{'}
 ";
 
-struct Bench {
+struct Fixture {
     folder: TempDir,
     live: Arc<LiveRules>,
     file: Arc<MountedFile>,
@@ -30,7 +30,7 @@ struct Bench {
     applied: Arc<Mutex<Vec<u64>>>,
 }
 
-impl Bench {
+impl Fixture {
     fn new(yaml: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.yaml");
@@ -40,7 +40,7 @@ impl Bench {
             port: Some(1),
             ..Overrides::default()
         };
-        let mut config = config::load(&Sources {
+        let mut config = config::load(&ConfigSources {
             file: Some(ConfigFile::Path(&path)),
             overrides: &overrides,
             variables: &|_| None,
@@ -63,7 +63,7 @@ impl Bench {
             inputs,
             Arc::clone(&live),
             clock,
-            nobody(),
+            ignore_reloads(),
             apply,
         );
         Self {
@@ -89,7 +89,7 @@ impl Bench {
         let (_, user) = self
             .live
             .snapshot()
-            .explain(&sample::identity(arn).unwrap());
+            .explain(&placeholder::identity_for_arn(arn).unwrap());
         match user {
             Ok(user) => format!("{} {}", user.username, user.extra.len()),
             Err(why) => format!("{why:?}"),
@@ -105,65 +105,68 @@ impl Bench {
 }
 
 #[test]
-fn mappings_and_settings_change_together_and_others_need_a_restart() {
-    let bench = Bench::new(START);
-    assert_eq!(bench.user("a"), "a 3");
-    assert!(bench.user("b").contains("NotRead"));
+fn mappings_and_settings_change_together_and_others_need_restart() {
+    let fixture = Fixture::new(START);
+    assert_eq!(fixture.user("a"), "a 3");
+    assert!(fixture.user("b").contains("NotRead"));
     let edited = START.replace("role/a, username: a", "role/b, username: b")
         + "  protect: ['acs:ram::1:role/b']\n  scrubbedAccounts: ['1']\n";
     let applied = Reloaded::Applied {
         needs_restart: Vec::new(),
     };
-    assert_eq!(bench.edit(&edited), applied);
-    assert_eq!(bench.user("b"), "b 0", "its account is scrubbed");
-    assert!(bench.user("a").contains("NotRead"));
-    assert_eq!(bench.edit(&edited), Reloaded::Unchanged);
+    assert_eq!(fixture.edit(&edited), applied);
+    assert_eq!(fixture.user("b"), "b 0", "its account is scrubbed");
+    assert!(fixture.user("a").contains("NotRead"));
+    assert_eq!(fixture.edit(&edited), Reloaded::Unchanged);
 
     let reserved = edited.clone()
         + "  reservedPrefixConfig: [{backendMode: MountedFile, usernamePrefixReserveList: [b]}]\n";
-    assert_eq!(bench.edit(&reserved), applied);
+    assert_eq!(fixture.edit(&reserved), applied);
     assert!(
-        bench.user("b").contains("ReservedForOthers"),
+        fixture.user("b").contains("ReservedForOthers"),
         "{}",
-        bench.user("b")
+        fixture.user("b")
     );
-    assert_eq!(bench.edit(&edited), applied);
-    assert_eq!(bench.user("b"), "b 0");
+    assert_eq!(fixture.edit(&edited), applied);
+    assert_eq!(fixture.user("b"), "b 0");
 
     let others = edited.replace("clusterID: c", "clusterID: d")
         + "  port: 7\n  stateDir: /elsewhere\n  globs: true\n  sts: {timeout: 9s}\n";
     assert_eq!(
-        bench.edit(&others),
+        fixture.edit(&others),
         Reloaded::Applied {
             needs_restart: vec!["clusterID", "server.stateDir", "server.globs"],
         },
         "the port is the command line's"
     );
-    assert_eq!(bench.edit(&edited), applied);
-    assert_eq!(*bench.applied.lock().unwrap(), [5, 5, 5, 9, 5]);
+    assert_eq!(fixture.edit(&edited), applied);
+    assert_eq!(*fixture.applied.lock().unwrap(), [5, 5, 5, 9, 5]);
 }
 
 #[cfg(feature = "cel")]
 #[test]
-fn validations_change_too() {
-    let bench = Bench::new(START);
+fn reload_changes_validations() {
+    let fixture = Fixture::new(START);
     let validated = format!(
         "{START}  userValidationRules: [{{expression: 'user.username != \"a\"', message: not a}}]\n"
     );
-    bench.edit(&validated);
-    assert!(bench.user("a").contains("not a"), "{}", bench.user("a"));
+    fixture.edit(&validated);
+    assert!(fixture.user("a").contains("not a"), "{}", fixture.user("a"));
     let broken = validated.replace("!= ", "!=");
-    let Reloaded::Refused(why) = bench.edit(&broken.replace("\"a\"'", "'")) else {
+    let Reloaded::Refused(why) = fixture.edit(&broken.replace("\"a\"'", "'")) else {
         panic!("a validation that cannot be compiled is refused");
     };
     assert!(why.contains("config.yaml:8:"), "{why}");
-    assert!(bench.user("a").contains("not a"), "the one of before holds");
+    assert!(
+        fixture.user("a").contains("not a"),
+        "the one of before holds"
+    );
 }
 
 #[test]
-fn entries_are_noted_from_the_start() {
-    let bench = Bench::new(START);
-    let noted = bench.live.inspect(|_, notes| {
+fn initial_entries_have_notes() {
+    let fixture = Fixture::new(START);
+    let noted = fixture.live.inspect(|_, notes| {
         let in_effect: BTreeSet<String> = notes.in_effect.keys().cloned().collect();
         (in_effect, notes.refused.clone())
     });
@@ -173,43 +176,43 @@ fn entries_are_noted_from_the_start() {
 }
 
 #[test]
-fn a_file_that_is_gone_takes_nothing_along() {
-    let bench = Bench::new(START);
+fn missing_file_keeps_mappings() {
+    let fixture = Fixture::new(START);
     let mut now = Instant::now();
-    let mut look = |times: usize| {
+    let mut poll = |times: usize| {
         for _ in 0..times {
-            now += LOOK_EVERY;
-            bench.file.look(now);
+            now += POLL_INTERVAL;
+            fixture.file.poll(now);
         }
     };
-    fs::remove_file(bench.path()).unwrap();
-    look(20);
-    assert_eq!(bench.user("a"), "a 3");
-    assert!(bench.trouble().unwrap().contains("config.yaml is gone"));
-    assert!(matches!(bench.file.reload(), Reloaded::Refused(_)));
-    fs::write(bench.path(), START).unwrap();
-    look(2);
-    assert_eq!(bench.trouble(), None);
-    fs::write(bench.path(), "{").unwrap();
-    look(2);
+    fs::remove_file(fixture.path()).unwrap();
+    poll(20);
+    assert_eq!(fixture.user("a"), "a 3");
+    assert!(fixture.trouble().unwrap().contains("config.yaml is gone"));
+    assert!(matches!(fixture.file.reload(), Reloaded::Refused(_)));
+    fs::write(fixture.path(), START).unwrap();
+    poll(2);
+    assert_eq!(fixture.trouble(), None);
+    fs::write(fixture.path(), "{").unwrap();
+    poll(2);
     assert!(
-        bench.trouble().unwrap().contains("config.yaml:1:1"),
+        fixture.trouble().unwrap().contains("config.yaml:1:1"),
         "{:?}",
-        bench.trouble()
+        fixture.trouble()
     );
-    assert_eq!(bench.user("a"), "a 3");
+    assert_eq!(fixture.user("a"), "a 3");
     let without_a = START.replace("  - {roleARN: acs:ram::1:role/a, username: a}\n", "");
-    fs::write(bench.path(), without_a).unwrap();
-    look(2);
-    assert_eq!(bench.trouble(), None);
+    fs::write(fixture.path(), without_a).unwrap();
+    poll(2);
+    assert_eq!(fixture.trouble(), None);
     assert!(
-        bench.user("a").contains("NotRead"),
+        fixture.user("a").contains("NotRead"),
         "who is removed is gone"
     );
 }
 
 #[test]
-fn refused_file_keeps_nobody_whom_its_lists_no_longer_give() {
+fn refused_file_drops_entries_that_its_lists_omit() {
     let two = START.replace("role/broken, username: '{{'", "role/b, username: b");
     let without_a = two.replace("  - {roleARN: acs:ram::1:role/a, username: a}\n", "");
     for broken in [
@@ -218,44 +221,51 @@ fn refused_file_keeps_nobody_whom_its_lists_no_longer_give() {
         "  protct: ['acs:ram::1:role/a']\n",
         "  mapUsers: 17\n",
     ] {
-        let bench = Bench::new(&two);
+        let fixture = Fixture::new(&two);
         // What is new comes into effect with the whole.
         let edited = without_a.clone() + "  - {roleARN: acs:ram::1:role/c, username: c}\n" + broken;
         assert!(
-            matches!(bench.edit(&edited), Reloaded::Refused(_)),
+            matches!(fixture.edit(&edited), Reloaded::Refused(_)),
             "{broken}"
         );
-        assert!(bench.user("a").contains("NotRead"), "{broken}");
-        assert_eq!(bench.user("b"), "b 3", "{broken}");
-        assert!(bench.user("c").contains("NotRead"), "{broken}");
-        bench.edit(&two);
-        assert_eq!(bench.user("a"), "a 3", "{broken}");
+        assert!(fixture.user("a").contains("NotRead"), "{broken}");
+        assert_eq!(fixture.user("b"), "b 3", "{broken}");
+        assert!(fixture.user("c").contains("NotRead"), "{broken}");
+        fixture.edit(&two);
+        assert_eq!(fixture.user("a"), "a 3", "{broken}");
     }
     for unreadable in ["", "\n", "server: 5\n", "clusterID: c\nsever: {}\n"] {
-        let bench = Bench::new(&two);
+        let fixture = Fixture::new(&two);
         assert!(
-            matches!(bench.edit(unreadable), Reloaded::Refused(_)),
+            matches!(fixture.edit(unreadable), Reloaded::Refused(_)),
             "{unreadable}"
         );
-        assert_eq!(bench.user("a"), "a 3", "{unreadable}");
+        assert_eq!(fixture.user("a"), "a 3", "{unreadable}");
     }
 }
 
 #[test]
-fn time_of_last_good_forms_and_protection_change_with_the_file() {
-    let bench = Bench::new(START);
+fn last_good_ttl_and_protection_follow_file() {
+    let fixture = Fixture::new(START);
     let broken = START.replace("role/a, username: a", "role/a, username: a, groups: ['{{']");
-    bench.edit(&broken);
-    assert_eq!(bench.user("a"), "a 3");
-    bench.edit(&format!("{broken}  lastGoodTTL: 0\n"));
-    assert!(bench.user("a").contains("NotRead"), "{}", bench.user("a"));
-    bench.edit(&broken);
-    assert!(bench.user("a").contains("NotRead"), "it does not come back");
+    fixture.edit(&broken);
+    assert_eq!(fixture.user("a"), "a 3");
+    fixture.edit(&format!("{broken}  lastGoodTTL: 0\n"));
+    assert!(
+        fixture.user("a").contains("NotRead"),
+        "{}",
+        fixture.user("a")
+    );
+    fixture.edit(&broken);
+    assert!(
+        fixture.user("a").contains("NotRead"),
+        "it does not come back"
+    );
 
-    let bench = Bench::new(START);
-    bench.edit(&(broken.replace("role/a", "DISABLED") + "  protect: ['acs:ram::1:role/a']\n"));
-    assert_eq!(bench.user("a"), "a 3", "protected, and in doubt");
-    let Reloaded::Refused(why) = bench.edit(&format!("{START}  lastGoodTTL: 8days\n")) else {
+    let fixture = Fixture::new(START);
+    fixture.edit(&(broken.replace("role/a", "DISABLED") + "  protect: ['acs:ram::1:role/a']\n"));
+    assert_eq!(fixture.user("a"), "a 3", "protected, and in doubt");
+    let Reloaded::Refused(why) = fixture.edit(&format!("{START}  lastGoodTTL: 8days\n")) else {
         panic!("a week is the longest");
     };
     assert!(
@@ -265,12 +275,12 @@ fn time_of_last_good_forms_and_protection_change_with_the_file() {
 }
 
 #[test]
-fn a_server_without_a_file_has_nothing_to_read() {
+fn reload_without_file_changes_nothing() {
     let overrides = Overrides {
         cluster_id: Some("c".to_owned()),
         ..Overrides::default()
     };
-    let mut config = config::load(&Sources {
+    let mut config = config::load(&ConfigSources {
         file: None::<ConfigFile<'_>>,
         overrides: &overrides,
         variables: &|_| None,
@@ -283,7 +293,14 @@ fn a_server_without_a_file_has_nothing_to_read() {
         overrides,
         variables: |_| None,
     };
-    let file = MountedFile::start(&mut config, inputs, live, clock, nobody(), Box::new(|_| {}));
-    file.look(Instant::now());
+    let file = MountedFile::start(
+        &mut config,
+        inputs,
+        live,
+        clock,
+        ignore_reloads(),
+        Box::new(|_| {}),
+    );
+    file.poll(Instant::now());
     assert_eq!(file.reload(), Reloaded::Unchanged);
 }

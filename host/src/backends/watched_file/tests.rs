@@ -11,13 +11,13 @@ use super::*;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A watched file, looked at each half second of a time that passes only here.
-struct Bench {
+struct Fixture {
     folder: TempDir,
     file: WatchedFile,
     now: Instant,
 }
 
-impl Bench {
+impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = WatchedFile::new(folder.path().join("f"), PATIENCE);
@@ -26,13 +26,13 @@ impl Bench {
     }
 
     fn with(text: &str) -> Self {
-        let mut bench = Self::new();
-        fs::write(bench.path("f"), text).unwrap();
-        assert_eq!(bench.tell(bench.now), Some(text.to_owned()));
-        bench
+        let mut fixture = Self::new();
+        fs::write(fixture.path("f"), text).unwrap();
+        assert_eq!(fixture.read_now(fixture.now), Some(text.to_owned()));
+        fixture
     }
 
-    fn tell(&mut self, now: Instant) -> Option<String> {
+    fn read_now(&mut self, now: Instant) -> Option<String> {
         Some(outcome(self.file.read_now(now)))
     }
 
@@ -40,31 +40,31 @@ impl Bench {
         self.folder.path().join(name)
     }
 
-    /// What each of the next `looks` sees.
-    fn look(&mut self, looks: usize) -> Vec<Option<String>> {
-        (0..looks)
+    /// What each of the next `polls` sees.
+    fn poll(&mut self, polls: usize) -> Vec<Option<String>> {
+        (0..polls)
             .map(|_| {
-                self.now += LOOK_EVERY;
-                self.file.look(self.now).map(outcome)
+                self.now += POLL_INTERVAL;
+                self.file.poll(self.now).map(outcome)
             })
             .collect()
     }
 
     /// What the next looks see, of which only one sees anything.
-    fn one(&mut self, looks: usize) -> Option<String> {
-        let seen: Vec<String> = self.look(looks).into_iter().flatten().collect();
-        assert!(seen.len() <= 1, "{seen:?}");
-        seen.into_iter().next()
+    fn one(&mut self, polls: usize) -> Option<String> {
+        let events: Vec<String> = self.poll(polls).into_iter().flatten().collect();
+        assert!(events.len() <= 1, "{events:?}");
+        events.into_iter().next()
     }
 }
 
-fn outcome(seen: Seen) -> String {
-    match seen {
-        Seen::Content(text, _) => text,
-        Seen::Unfit(why, _) => format!("unfit: {why}"),
-        Seen::SameContent(_) => "same".to_owned(),
-        Seen::Missing => "missing".to_owned(),
-        Seen::Unreadable(why) => format!("unreadable: {why}"),
+fn outcome(events: FileEvent) -> String {
+    match events {
+        FileEvent::Content(text, _) => text,
+        FileEvent::InvalidContent(why, _) => format!("unfit: {why}"),
+        FileEvent::SameContent(_) => "same".to_owned(),
+        FileEvent::Missing => "missing".to_owned(),
+        FileEvent::Unreadable(why) => format!("unreadable: {why}"),
     }
 }
 
@@ -73,145 +73,149 @@ fn some(text: &str) -> Option<String> {
 }
 
 #[test]
-fn an_edit_is_seen_once_however_it_is_made() {
-    let mut bench = Bench::with("one");
-    assert_eq!(bench.one(4), None);
+fn each_edit_gives_one_event() {
+    let mut fixture = Fixture::with("one");
+    assert_eq!(fixture.one(4), None);
 
-    fs::write(bench.path("f"), "two").unwrap();
+    fs::write(fixture.path("f"), "two").unwrap();
     assert_eq!(
-        bench.look(3),
+        fixture.poll(3),
         [None, some("two"), None],
         "in place, as long as before"
     );
 
-    fs::write(bench.path("new"), "three").unwrap();
-    fs::rename(bench.path("new"), bench.path("f")).unwrap();
-    assert_eq!(bench.one(3), some("three"), "by renaming");
+    fs::write(fixture.path("new"), "three").unwrap();
+    fs::rename(fixture.path("new"), fixture.path("f")).unwrap();
+    assert_eq!(fixture.one(3), some("three"), "by renaming");
 
-    fs::rename(bench.path("f"), bench.path("f~")).unwrap();
-    assert_eq!(bench.one(4), None, "moved away for a moment");
-    fs::write(bench.path("f"), "four").unwrap();
+    fs::rename(fixture.path("f"), fixture.path("f~")).unwrap();
+    assert_eq!(fixture.one(4), None, "moved away for a moment");
+    fs::write(fixture.path("f"), "four").unwrap();
     assert_eq!(
-        bench.one(3),
+        fixture.one(3),
         some("four"),
         "and made anew, as vim does with a backup"
     );
 
-    fs::write(bench.path("f"), "four").unwrap();
-    assert_eq!(bench.one(3), some("same"), "saved without a change");
-    assert_eq!(bench.one(3), None);
+    fs::write(fixture.path("f"), "four").unwrap();
+    assert_eq!(fixture.one(3), some("same"), "saved without a change");
+    assert_eq!(fixture.one(3), None);
 }
 
 #[test]
-fn a_file_that_is_being_written_is_left_alone() {
-    let mut bench = Bench::with("one");
-    let mut file = File::create(bench.path("f")).unwrap();
-    assert_eq!(bench.look(1), [None], "truncated");
+fn file_being_written_gives_no_event() {
+    let mut fixture = Fixture::with("one");
+    let mut file = File::create(fixture.path("f")).unwrap();
+    assert_eq!(fixture.poll(1), [None], "truncated");
     for part in ["t", "w", "o"] {
         file.write_all(part.as_bytes()).unwrap();
-        assert_eq!(bench.look(1), [None], "{part}");
+        assert_eq!(fixture.poll(1), [None], "{part}");
     }
-    assert_eq!(bench.look(2), [some("two"), None]);
+    assert_eq!(fixture.poll(2), [some("two"), None]);
 }
 
 #[test]
-fn a_folder_that_kubernetes_swaps() {
-    let mut bench = Bench::new();
+fn swapped_volume_folder_gives_one_event() {
+    let mut fixture = Fixture::new();
     for (version, text) in [("v1", "one"), ("v2", "two")] {
-        fs::create_dir(bench.path(version)).unwrap();
-        fs::write(bench.path(version).join("f"), text).unwrap();
+        fs::create_dir(fixture.path(version)).unwrap();
+        fs::write(fixture.path(version).join("f"), text).unwrap();
     }
-    symlink("v1", bench.path("..data")).unwrap();
-    symlink("..data/f", bench.path("f")).unwrap();
-    assert_eq!(bench.one(3), some("one"));
-    symlink("v2", bench.path("..data_tmp")).unwrap();
-    fs::rename(bench.path("..data_tmp"), bench.path("..data")).unwrap();
-    fs::remove_dir_all(bench.path("v1")).unwrap();
-    assert_eq!(bench.one(3), some("two"));
+    symlink("v1", fixture.path("..data")).unwrap();
+    symlink("..data/f", fixture.path("f")).unwrap();
+    assert_eq!(fixture.one(3), some("one"));
+    symlink("v2", fixture.path("..data_tmp")).unwrap();
+    fs::rename(fixture.path("..data_tmp"), fixture.path("..data")).unwrap();
+    fs::remove_dir_all(fixture.path("v1")).unwrap();
+    assert_eq!(fixture.one(3), some("two"));
 }
 
 #[test]
-fn a_file_is_gone_when_it_stays_away() {
-    let mut bench = Bench::with("one");
-    fs::remove_file(bench.path("f")).unwrap();
-    assert_eq!(bench.look(11), [const { None }; 11], "for five seconds");
-    assert_eq!(bench.look(3), [some("missing"), None, None]);
-    fs::write(bench.path("f"), "one").unwrap();
-    assert_eq!(bench.one(3), some("one"), "it is back");
+fn file_counts_as_missing_after_grace() {
+    let mut fixture = Fixture::with("one");
+    fs::remove_file(fixture.path("f")).unwrap();
+    assert_eq!(fixture.poll(11), [const { None }; 11], "for five seconds");
+    assert_eq!(fixture.poll(3), [some("missing"), None, None]);
+    fs::write(fixture.path("f"), "one").unwrap();
+    assert_eq!(fixture.one(3), some("one"), "it is back");
 
-    let mut bench = Bench::new();
-    assert_eq!(bench.tell(bench.now), some("missing"), "never there");
-    assert_eq!(bench.one(20), None);
-    fs::write(bench.path("f"), "").unwrap();
-    assert_eq!(bench.one(3), some(""));
+    let mut fixture = Fixture::new();
+    assert_eq!(
+        fixture.read_now(fixture.now),
+        some("missing"),
+        "never there"
+    );
+    assert_eq!(fixture.one(20), None);
+    fs::write(fixture.path("f"), "").unwrap();
+    assert_eq!(fixture.one(3), some(""));
 }
 
 #[test]
-fn what_cannot_be_read_is_told_until_it_can() {
-    let mut bench = Bench::with("one");
-    fs::rename(bench.path("f"), bench.path("kept")).unwrap();
-    fs::create_dir(bench.path("f")).unwrap();
+fn unreadable_file_gives_event_at_each_poll() {
+    let mut fixture = Fixture::with("one");
+    fs::rename(fixture.path("f"), fixture.path("kept")).unwrap();
+    fs::create_dir(fixture.path("f")).unwrap();
     let folder = some("unreadable: it is a folder; name a file in it");
-    assert_eq!(bench.look(3), [None, folder.clone(), folder]);
-    fs::remove_dir(bench.path("f")).unwrap();
-    fs::rename(bench.path("kept"), bench.path("f")).unwrap();
-    assert_eq!(bench.one(3), some("same"), "the folder is gone");
+    assert_eq!(fixture.poll(3), [None, folder.clone(), folder]);
+    fs::remove_dir(fixture.path("f")).unwrap();
+    fs::rename(fixture.path("kept"), fixture.path("f")).unwrap();
+    assert_eq!(fixture.one(3), some("same"), "the folder is gone");
 
-    fs::remove_file(bench.path("f")).unwrap();
-    mkfifo(&bench.path("f"), Mode::S_IRWXU).unwrap();
+    fs::remove_file(fixture.path("f")).unwrap();
+    mkfifo(&fixture.path("f"), Mode::S_IRWXU).unwrap();
     let fifo = some("unreadable: it is no ordinary file; put one there");
-    assert_eq!(bench.look(2), [None, fifo.clone()]);
-    assert_eq!(bench.tell(bench.now), fifo);
+    assert_eq!(fixture.poll(2), [None, fifo.clone()]);
+    assert_eq!(fixture.read_now(fixture.now), fifo);
     assert!(
-        read(&bench.path("f")).is_err(),
+        read_file(&fixture.path("f")).is_err(),
         "nobody writes to it, and it is not waited for"
     );
 
-    fs::remove_file(bench.path("f")).unwrap();
-    symlink("f", bench.path("f")).unwrap();
-    let seen = bench.one(2).unwrap();
+    fs::remove_file(fixture.path("f")).unwrap();
+    symlink("f", fixture.path("f")).unwrap();
+    let events = fixture.one(2).unwrap();
     assert!(
-        seen.starts_with("unreadable: ") && seen.contains("symbolic links"),
-        "{seen}"
+        events.starts_with("unreadable: ") && events.contains("symbolic links"),
+        "{events}"
     );
 
-    fs::remove_file(bench.path("f")).unwrap();
-    symlink("/dev/zero", bench.path("f")).unwrap();
-    assert_eq!(bench.one(2), fifo);
+    fs::remove_file(fixture.path("f")).unwrap();
+    symlink("/dev/zero", fixture.path("f")).unwrap();
+    assert_eq!(fixture.one(2), fifo);
 }
 
 #[test]
-fn permission_can_be_taken_and_given_back() {
-    let mut bench = Bench::with("one");
+fn revoked_permission_is_reported_and_recovers() {
+    let mut fixture = Fixture::with("one");
     let allow =
         |path: PathBuf, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
-    allow(bench.path("f"), 0);
-    let seen = bench.one(2).unwrap();
+    allow(fixture.path("f"), 0);
+    let events = fixture.one(2).unwrap();
     // The superuser reads it all the same.
-    if File::open(bench.path("f")).is_ok() {
-        assert_eq!(seen, "same");
+    if File::open(fixture.path("f")).is_ok() {
+        assert_eq!(events, "same");
     } else {
-        assert!(seen.contains("ermission denied"), "{seen}");
-        allow(bench.path("f"), 0o600);
-        assert_eq!(bench.one(3), some("same"));
+        assert!(events.contains("ermission denied"), "{events}");
+        allow(fixture.path("f"), 0o600);
+        assert_eq!(fixture.one(3), some("same"));
     }
 }
 
 #[test]
-fn content_has_a_length_and_is_text() {
-    let mut bench = Bench::new();
-    fs::write(bench.path("f"), b"text\xff").unwrap();
+fn content_must_be_text_of_limited_length() {
+    let mut fixture = Fixture::new();
+    fs::write(fixture.path("f"), b"text\xff").unwrap();
     assert_eq!(
-        bench.one(2),
+        fixture.one(2),
         some("unfit: the byte 0xff in line 1 at byte 5 is not UTF-8; save it as UTF-8")
     );
     let length = usize::try_from(MAX_BYTES).unwrap();
-    fs::write(bench.path("f"), " ".repeat(length)).unwrap();
-    let file = File::options().write(true).open(bench.path("f")).unwrap();
-    assert_eq!(bench.one(2).map(|text| text.len()), Some(length));
+    fs::write(fixture.path("f"), " ".repeat(length)).unwrap();
+    let file = File::options().write(true).open(fixture.path("f")).unwrap();
+    assert_eq!(fixture.one(2).map(|text| text.len()), Some(length));
     file.set_len(10 * MAX_BYTES).unwrap();
     assert_eq!(
-        bench.one(2),
+        fixture.one(2),
         some("unfit: it is longer than 33554432 bytes; remove what is not mappings")
     );
 }

@@ -30,9 +30,9 @@ impl TimeProvider for FixedTime {
 
 /// What a client shows, whatever the server asks for.
 #[derive(Debug)]
-struct Shows(Option<Arc<CertifiedKey>>);
+struct ClientCertResolver(Option<Arc<CertifiedKey>>);
 
-impl ResolvesClientCert for Shows {
+impl ResolvesClientCert for ClientCertResolver {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         self.0.clone()
     }
@@ -58,7 +58,7 @@ pub(crate) fn config(
         .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots)
-        .with_client_cert_resolver(Arc::new(Shows(shown)))
+        .with_client_cert_resolver(Arc::new(ClientCertResolver(shown)))
 }
 
 /// Connects at `now` as a client that trusts `folder`'s `cert.pem` alone; gives the certificate that was served.
@@ -70,7 +70,7 @@ pub(super) fn connect(
 ) -> Result<CertificateDer<'static>, rustls::Error> {
     let ca_pem = std::fs::read_to_string(folder.join("cert.pem")).unwrap();
     let client = config(&ca_pem, now, None, rustls::DEFAULT_VERSIONS);
-    let (client, _) = shake_hands(client, server, name)?;
+    let (client, _) = complete_handshake(client, server, name)?;
     Ok(client
         .peer_certificates()
         .unwrap()
@@ -81,7 +81,7 @@ pub(super) fn connect(
 }
 
 /// Makes a whole handshake, as both sides see it.
-pub(super) fn shake_hands(
+pub(super) fn complete_handshake(
     client: ClientConfig,
     server: &Arc<ServerConfig>,
     name: &str,

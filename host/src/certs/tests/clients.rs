@@ -7,7 +7,7 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 
-use super::client::{config, shake_hands};
+use super::client::{complete_handshake, config};
 use super::*;
 
 const YEAR: i64 = 365 * DAY;
@@ -47,7 +47,7 @@ fn signed(
 }
 
 #[test]
-fn only_who_has_a_certificate_of_the_ca_of_clients_may_ask() {
+fn client_without_certificate_of_client_ca_is_refused() {
     static NOW: AtomicI64 = AtomicI64::new(START.seconds());
     let clock = || UnixTime::from_seconds(NOW.load(Ordering::Relaxed));
     let (folder, authority) = folder_with_clients();
@@ -105,7 +105,7 @@ fn only_who_has_a_certificate_of_the_ca_of_clients_may_ask() {
         NOW.store(now.seconds(), Ordering::Relaxed);
         for version in [&TLS12, &TLS13] {
             let client = config(&ca_pem, now, shown.clone(), &[version]);
-            let (_, server) = shake_hands(client, &server, "localhost").expect(name);
+            let (_, server) = complete_handshake(client, &server, "localhost").expect(name);
             let admitted = verifier.admit(server.peer_certificates());
             assert_eq!(admitted, expected, "{name} {version:?}");
         }
@@ -113,7 +113,7 @@ fn only_who_has_a_certificate_of_the_ca_of_clients_may_ask() {
 }
 
 #[test]
-fn a_certificate_without_its_key_ends_the_handshake() {
+fn certificate_without_its_key_fails_handshake() {
     let (folder, authority) = folder_with_clients();
     let folder = folder.path();
     let server_ca = load_or_create(folder, &[], START).unwrap();
@@ -127,13 +127,13 @@ fn a_certificate_without_its_key_ends_the_handshake() {
     let stolen = Arc::new(CertifiedKey::new(one.cert.clone(), Arc::clone(&two.key)));
     for version in [&TLS12, &TLS13] {
         let client = config(&ca_pem, START, Some(Arc::clone(&stolen)), &[version]);
-        let outcome = shake_hands(client, &server, "localhost");
+        let outcome = complete_handshake(client, &server, "localhost");
         assert!(outcome.is_err(), "{version:?}");
     }
 }
 
 #[test]
-fn a_kubeconfig_keeps_its_certificate_until_half_of_its_life_is_over() {
+fn client_certificate_is_renewed_after_half_of_its_life() {
     let (folder, authority) = folder_with_clients();
     let folder = folder.path();
     let (held, validity) = client_certificate(folder, &authority, None, START).unwrap();
@@ -176,7 +176,7 @@ fn a_kubeconfig_keeps_its_certificate_until_half_of_its_life_is_over() {
 }
 
 #[test]
-fn what_ends_soon_is_told() {
+fn expiring_certificates_give_warnings() {
     static NOW: AtomicI64 = AtomicI64::new(START.seconds());
     let (folder, authority) = folder_with_clients();
     let (client, _) = client_certificate(folder.path(), &authority, None, START).unwrap();
@@ -204,7 +204,7 @@ fn what_ends_soon_is_told() {
 }
 
 #[test]
-fn a_folder_has_a_ca_of_clients_or_none_or_half_of_one() {
+fn client_ca_is_whole_absent_or_an_error() {
     let (whole, _) = folder_with_clients();
     let (other, _) = folder_with_clients();
     let read = |folder: &TempDir, name| fs::read_to_string(folder.path().join(name)).unwrap();
@@ -220,8 +220,8 @@ fn a_folder_has_a_ca_of_clients_or_none_or_half_of_one() {
         START,
     );
     let (leaf, _) = leaf.unwrap();
-    type Case<'a> = (&'a [(&'a str, &'a str)], Result<bool, &'a str>);
-    let cases: [Case<'_>; 7] = [
+    type ClientCase<'a> = (&'a [(&'a str, &'a str)], Result<bool, &'a str>);
+    let cases: [ClientCase<'_>; 7] = [
         (&[], Ok(false)),
         (
             &[("client-ca.pem", &certificate), ("client-ca-key.pem", &key)],
@@ -271,7 +271,7 @@ fn a_folder_has_a_ca_of_clients_or_none_or_half_of_one() {
 }
 
 #[test]
-fn keys_are_for_the_owner_alone_and_no_ca_signs_for_both_sides() {
+fn keys_are_private_and_each_ca_signs_for_one_side() {
     let (folder, _) = folder_with_clients();
     let folder = folder.path();
     for (name, mode) in [

@@ -2,7 +2,7 @@
 
 pub(crate) mod client;
 mod clients;
-mod own;
+mod provided_pair;
 mod rotation;
 mod state;
 
@@ -88,7 +88,7 @@ fn server(folder: &Path, configured: &[&str], clock: fn() -> UnixTime) -> Arc<Se
 }
 
 fn metrics() -> CertificateMetrics {
-    CertificateMetrics::unscraped().unwrap()
+    CertificateMetrics::disabled().unwrap()
 }
 
 /// A new authority, and what it serves; nothing needs the folder any more.
@@ -99,7 +99,7 @@ fn serving(clock: fn() -> UnixTime) -> ServingCertificate {
 }
 
 #[test]
-fn a_new_folder_gets_a_pair_that_stays() {
+fn new_folder_gets_lasting_pair() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("a/b");
     let server = server(&folder, &["auth.example.com", "::1"], start);
@@ -135,7 +135,7 @@ fn a_new_folder_gets_a_pair_that_stays() {
 }
 
 #[test]
-fn the_new_ca_can_serve_tls_itself_as_the_go_version_would() {
+fn new_ca_serves_tls_itself_as_go_does() {
     let folder = tempfile::tempdir().unwrap();
     let authority =
         load_or_create(folder.path(), &names(&["localhost", "127.0.0.1"]), START).unwrap();
@@ -154,7 +154,7 @@ fn the_new_ca_can_serve_tls_itself_as_the_go_version_would() {
 }
 
 #[test]
-fn a_pair_that_go_made_serves_without_being_changed() {
+fn pair_made_by_go_serves_unchanged() {
     let folder = go_folder();
     let before = contents(folder.path());
     let server = server(folder.path(), &["auth.example.com", "10.0.0.1"], start);
@@ -176,7 +176,7 @@ fn a_pair_that_go_made_serves_without_being_changed() {
 }
 
 #[test]
-fn the_served_certificate_is_a_leaf_that_names_its_ca() {
+fn served_certificate_is_leaf_that_names_its_ca() {
     for folder in [tempfile::tempdir().unwrap(), go_folder()] {
         let server = server(folder.path(), &["localhost"], start);
         let leaf = connect(&server, folder.path(), "localhost", START).unwrap();
@@ -218,7 +218,7 @@ fn subject_key_id(certificate: &X509Certificate<'_>) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn a_pair_that_is_no_ca_is_served_as_it_is() {
+fn pair_that_is_no_ca_is_served_unchanged() {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::new(["own.example.com".to_owned()]).unwrap();
     params.is_ca = rcgen::IsCa::ExplicitNoCa;

@@ -5,7 +5,7 @@ use x509_parser::public_key::PublicKey;
 use super::*;
 
 #[test]
-fn the_served_certificate_is_replaced_while_the_server_runs() {
+fn served_certificate_is_renewed_while_server_runs() {
     static NOW: AtomicI64 = AtomicI64::new(START.seconds());
     let clock = || UnixTime::from_seconds(NOW.load(Ordering::Relaxed));
     let folder = tempfile::tempdir().unwrap();
@@ -32,7 +32,7 @@ fn the_served_certificate_is_replaced_while_the_server_runs() {
 }
 
 #[test]
-fn many_connections_at_once_get_one_new_certificate() {
+fn concurrent_connections_get_one_new_certificate() {
     static NOW: AtomicI64 = AtomicI64::new(START.seconds());
     let serving = serving(|| UnixTime::from_seconds(NOW.load(Ordering::Relaxed)));
     let first = serving.current();
@@ -54,7 +54,7 @@ fn many_connections_at_once_get_one_new_certificate() {
 }
 
 #[test]
-fn a_clock_that_no_certificate_can_carry_keeps_the_old_one() {
+fn unrepresentable_clock_keeps_old_certificate() {
     static NOW: AtomicI64 = AtomicI64::new(START.seconds());
     let serving = serving(|| UnixTime::from_seconds(NOW.load(Ordering::Relaxed)));
     let first = serving.current();
@@ -65,7 +65,7 @@ fn a_clock_that_no_certificate_can_carry_keeps_the_old_one() {
 }
 
 #[test]
-fn a_clock_that_jumps_leaves_a_good_certificate() {
+fn clock_jump_leaves_valid_certificate() {
     static NOW: AtomicI64 = AtomicI64::new(START.seconds());
     let clock = || UnixTime::from_seconds(NOW.load(Ordering::Relaxed));
     let year = 365 * DAY;
@@ -100,7 +100,7 @@ fn a_clock_that_jumps_leaves_a_good_certificate() {
             assert!(ca.validity().contains(now), "{jump}: {now}");
             let leaf = connect(&server, folder.path(), "localhost", now);
             let leaf = leaf.unwrap_or_else(|error| panic!("{jump}: {now}: {error}"));
-            let validity = Validity::of_der(&leaf).unwrap();
+            let validity = Validity::from_der(&leaf).unwrap();
             // API servers whose clocks have not jumped so far, too.
             for other in [-60 * 60, 24 * 60 * 60] {
                 assert!(validity.contains(now.plus_seconds(other)), "{jump}: {now}");
@@ -110,7 +110,7 @@ fn a_clock_that_jumps_leaves_a_good_certificate() {
 }
 
 #[test]
-fn a_ca_that_is_made_while_the_clock_is_ahead_is_good_when_it_is_set() {
+fn ca_made_with_fast_clock_is_valid_after_correction() {
     let folder = tempfile::tempdir().unwrap();
     let ahead = START.plus_seconds(20 * 365 * DAY);
     let ca = load_or_create(folder.path(), &names(&["localhost"]), ahead).unwrap();
@@ -124,7 +124,7 @@ fn a_ca_that_is_made_while_the_clock_is_ahead_is_good_when_it_is_set() {
 }
 
 #[test]
-fn everything_that_is_made_has_an_elliptic_key() {
+fn generated_keys_are_elliptic() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(folder.path(), &["localhost"], start);
     let clients = load_or_create_clients(folder.path(), START).unwrap();

@@ -6,7 +6,7 @@ use super::*;
 use crate::files::ownership::process_uid;
 
 #[test]
-fn a_folder_without_a_whole_pair_is_refused_and_left_alone() {
+fn folder_with_half_a_pair_is_refused_unchanged() {
     let (certificate, key) = (go_file("cert.pem"), go_file("key.pem"));
     let other_key = rcgen::KeyPair::generate().unwrap().serialize_pem();
     let restore = "restore it, or remove the pair and have a new one made, which needs a new webhook kubeconfig";
@@ -40,7 +40,7 @@ fn a_folder_without_a_whole_pair_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_named() {
+fn unwritable_folder_is_named() {
     let parent = folder_with(&[("file", "")]);
     let folder = parent.path().join("file/state");
     let message = load_or_create(&folder, &[], START)
@@ -55,7 +55,7 @@ fn a_folder_that_cannot_be_made_is_named() {
 }
 
 #[test]
-fn all_who_start_on_one_empty_folder_end_with_one_pair() {
+fn concurrent_starts_on_empty_folder_make_one_pair() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("state");
     let pems: Vec<_> = std::thread::scope(|scope| {
@@ -71,7 +71,7 @@ fn all_who_start_on_one_empty_folder_end_with_one_pair() {
 }
 
 #[test]
-fn a_crash_at_any_step_of_making_a_pair_is_recovered_from() {
+fn crash_at_any_step_of_creation_is_recovered() {
     let made = tempfile::tempdir().unwrap();
     load_or_create(made.path(), &names(&["localhost"]), START).unwrap();
     load_or_create_clients(made.path(), START).unwrap();
@@ -114,7 +114,7 @@ fn a_crash_at_any_step_of_making_a_pair_is_recovered_from() {
 }
 
 #[test]
-fn a_key_whose_certificate_was_lost_is_no_crash() {
+fn key_without_certificate_is_not_recovered() {
     let [one, other] = [(); 2].map(|()| {
         let folder = tempfile::tempdir().unwrap();
         load_or_create(folder.path(), &[], START).unwrap();
@@ -232,7 +232,7 @@ fn client_ca_that_a_link_has_lost_is_an_error() {
 }
 
 #[test]
-fn pipe_in_place_of_a_key_is_an_error_at_once() {
+fn pipe_in_place_of_key_is_immediate_error() {
     let folder = go_folder();
     let path = folder.path().join("key.pem");
     fs::remove_file(&path).unwrap();
@@ -292,7 +292,7 @@ fn required_ca_of_clients_that_is_missing_is_an_error() {
 
 /// Every user who may read the state directory may lock it.
 #[test]
-fn lock_on_the_state_directory_is_no_hindrance_to_the_first_start() {
+fn foreign_lock_on_state_directory_does_not_block_first_start() {
     let folder = tempfile::tempdir().unwrap();
     let locked = fs::File::open(folder.path()).unwrap();
     locked.lock().unwrap();

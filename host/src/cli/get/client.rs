@@ -11,24 +11,24 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
-use crate::cli::failure::Failure;
-use crate::server::control::{MAPPINGS, SOCKET};
+use crate::cli::failure::CommandFailure;
+use crate::server::control::{MAPPINGS_PATH, SOCKET_NAME};
 
 /// What the server with that state directory has in effect, as JSON.
-pub(super) async fn ask(state_dir: &Path) -> Result<Bytes, Failure> {
-    let path = state_dir.join(SOCKET);
+pub(super) async fn ask(state_dir: &Path) -> Result<Bytes, CommandFailure> {
+    let path = state_dir.join(SOCKET_NAME);
     let stream = UnixStream::connect(&path)
         .await
         .map_err(|error| unreachable(&path, &error))?;
     let answer = exchange(stream).await.map_err(|error| {
-        Failure::Failed(format!(
+        CommandFailure::Failed(format!(
             "the server on {} did not answer: {error}",
             path.display()
         ))
     })?;
     match answer {
         (StatusCode::OK, body) => Ok(body),
-        (status, _) => Err(Failure::Failed(format!(
+        (status, _) => Err(CommandFailure::Failed(format!(
             "the server on {} answers {status}; is it another version?",
             path.display()
         ))),
@@ -39,7 +39,7 @@ async fn exchange(stream: UnixStream) -> Result<(StatusCode, Bytes), hyper::Erro
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let request = async {
         let mut request = Request::new(Empty::<Bytes>::new());
-        *request.uri_mut() = hyper::Uri::from_static(MAPPINGS);
+        *request.uri_mut() = hyper::Uri::from_static(MAPPINGS_PATH);
         let host = hyper::header::HeaderValue::from_static("localhost");
         request.headers_mut().insert(HOST, host);
         let (head, body) = sender.send_request(request).await?.into_parts();
@@ -49,9 +49,9 @@ async fn exchange(stream: UnixStream) -> Result<(StatusCode, Bytes), hyper::Erro
     answer
 }
 
-fn unreachable(path: &Path, error: &std::io::Error) -> Failure {
+fn unreachable(path: &Path, error: &std::io::Error) -> CommandFailure {
     let path = path.display();
-    Failure::Failed(match error.kind() {
+    CommandFailure::Failed(match error.kind() {
         ErrorKind::NotFound => format!(
             "no server runs with this state directory: there is no {path}; start one, or name its folder in --state-dir"
         ),
@@ -73,13 +73,13 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::Duration;
 
-    use ack_ram_core::rules::{Age, Backend, BackendRules, Mapping, Rule, RuleSet, Source};
+    use ack_ram_core::rules::{Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source};
     use ack_ram_core::time::UnixTime;
 
     use super::*;
     use crate::backends::live::LiveRules;
     use crate::cli::get::{InEffect, text};
-    use crate::server::control::Control;
+    use crate::server::control::ControlSocket;
 
     const START: UnixTime = UnixTime::from_seconds(1_700_000_000);
 
@@ -89,23 +89,23 @@ mod tests {
             position: position.to_owned(),
         };
         let groups = vec!["g".to_owned(), "h".to_owned()];
-        let mapping = Mapping::exact(source, Age::Created(START), arn, "u", groups);
+        let mapping = Mapping::for_arn(source, Precedence::Created(START), arn, "u", groups);
         Rule::compile(mapping).unwrap()
     }
 
     #[tokio::test]
-    async fn a_server_tells_what_it_has_in_effect() {
-        let backends = vec![BackendRules::unread(Backend::Crd)];
+    async fn page_shows_rules_in_effect() {
+        let backends = vec![BackendRules::new_unsynced(Backend::Crd)];
         let live = LiveRules::new(RuleSet::new(backends, BTreeSet::new()), START);
         live.change(Backend::Crd, |edit| {
             edit.apply(rule("a", "acs:ram::1:user/a"), START);
             edit.apply(rule("b", "acs:ram::1:user/A"), START);
-            edit.keep_whole("b", "evil \u{1b}[2J", START.plus_seconds(1));
+            edit.keep_whole_rule("b", "evil \u{1b}[2J", START.plus_seconds(1));
             edit.refuse("c", "no ARN");
             edit.set_trouble(Some("unreachable".to_owned()));
         });
         let folder = tempfile::tempdir().unwrap();
-        let control = Control::listen(folder.path()).unwrap();
+        let control = ControlSocket::listen(folder.path()).unwrap();
         let serving = tokio::spawn(async move { control.serve(Arc::new(live)).await });
         let answer = ask(folder.path()).await.unwrap();
         serving.abort();
@@ -129,7 +129,7 @@ refused c: no ARN
     }
 
     #[tokio::test]
-    async fn page_says_when_a_backend_was_last_confirmed_and_whether_it_is_stale() {
+    async fn page_shows_last_confirmation_and_staleness() {
         static UPTIME: AtomicU64 = AtomicU64::new(0);
         let uptime = || Duration::from_secs(UPTIME.load(Ordering::Relaxed));
         let rules = RuleSet::new(vec![BackendRules::new(Backend::Crd)], BTreeSet::new());
@@ -138,7 +138,7 @@ refused c: no ARN
         confirmations.set_max_age(Some(Duration::from_secs(180)));
         confirmations.confirm(Backend::Crd);
         let folder = tempfile::tempdir().unwrap();
-        let control = Control::listen(folder.path()).unwrap();
+        let control = ControlSocket::listen(folder.path()).unwrap();
         let served = Arc::clone(&live);
         let serving = tokio::spawn(async move { control.serve(served).await });
         for (uptime, stale) in [
@@ -162,16 +162,16 @@ refused c: no ARN
 
     async fn check(state_dir: &Path, says: &str) {
         match ask(state_dir).await {
-            Err(Failure::Failed(text)) => assert!(text.contains(says), "{text}"),
+            Err(CommandFailure::Failed(text)) => assert!(text.contains(says), "{text}"),
             other => panic!("{other:?}"),
         }
     }
 
     #[tokio::test]
-    async fn where_no_server_answers_it_is_said() {
+    async fn unreachable_control_socket_error_names_the_cause() {
         let folder = tempfile::tempdir().unwrap();
         check(folder.path(), "no server runs with this state directory").await;
-        let listener = UnixListener::bind(folder.path().join(SOCKET)).unwrap();
+        let listener = UnixListener::bind(folder.path().join(SOCKET_NAME)).unwrap();
         let hangs_up = std::thread::spawn(move || drop(listener.accept().unwrap()));
         check(folder.path(), "did not answer").await;
         hangs_up.join().unwrap();

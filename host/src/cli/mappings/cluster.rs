@@ -8,8 +8,8 @@ use hyper::Uri;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 
-use super::failure;
-use crate::cli::failure::Failure;
+use super::api_error;
+use crate::cli::failure::CommandFailure;
 use crate::config::{Config as ServerConfig, ConfigMapName};
 use crate::kubernetes::client;
 
@@ -60,7 +60,7 @@ impl ConfigMapArgs {
 
 impl ClusterArgs {
     /// A client; it connects when it is first used.
-    pub(in crate::cli) async fn client(&self) -> Result<Client, Failure> {
+    pub(in crate::cli) async fn client(&self) -> Result<Client, CommandFailure> {
         let mut config = self.config().await?;
         if let Some(url) = &self.master_url {
             config.cluster_url = server_url(url)?;
@@ -71,21 +71,21 @@ impl ClusterArgs {
         config.read_timeout = Some(ANSWER_WITHIN);
         config.reset_reader_on_write = true;
         Client::try_from(config).map_err(|error| {
-            Failure::Failed(format!(
+            CommandFailure::Failed(format!(
                 "the certificates or credentials for the API server cannot be used: {}",
-                failure::causes(&error)
+                api_error::error_chain(&error)
             ))
         })
     }
 
-    async fn config(&self) -> Result<Config, Failure> {
+    async fn config(&self) -> Result<Config, CommandFailure> {
         let file = match &self.kubeconfig {
             Some(path) => Kubeconfig::read_from(path),
             None => match Kubeconfig::read() {
                 // An empty one, where there is none at all.
                 Err(KubeconfigError::ReadConfig(error, _)) if self.is_inside(&error) => {
                     return Config::incluster().map_err(|error| {
-                        Failure::Failed(format!(
+                        CommandFailure::Failed(format!(
                             "the cluster around this process cannot be asked: {error}"
                         ))
                     });
@@ -102,12 +102,12 @@ impl ClusterArgs {
                 .as_ref()
                 .is_some_and(|url| !url.is_empty())
             {
-                return Err(Failure::Failed(
+                return Err(CommandFailure::Failed(
                     "the kubeconfig has a `proxy-url`, which is not supported; name an API server that is reached directly in --master-url"
                         .to_owned(),
                 ));
             }
-            client::ignore_environment(cluster);
+            client::ignore_proxy_environment(cluster);
         }
         let options = KubeConfigOptions {
             context: self.kubeconfig_context.clone(),
@@ -124,23 +124,23 @@ impl ClusterArgs {
             && Config::incluster().is_ok()
     }
 
-    fn unusable(&self, error: &KubeconfigError) -> Failure {
+    fn unusable(&self, error: &KubeconfigError) -> CommandFailure {
         let which = match &self.kubeconfig {
             Some(path) => format!("the kubeconfig `{}`", Path::display(path)),
             None => "the kubeconfig of $KUBECONFIG or ~/.kube/config".to_owned(),
         };
         let problem = client::problem(error);
-        Failure::Failed(format!(
+        CommandFailure::Failed(format!(
             "{which} cannot be used: {problem}; correct it, or name another in --kubeconfig"
         ))
     }
 }
 
-fn server_url(given: &str) -> Result<Uri, Failure> {
+fn server_url(given: &str) -> Result<Uri, CommandFailure> {
     let url = given.parse::<Uri>().ok();
     url.filter(|url| matches!(url.scheme_str(), Some("https" | "http")) && url.host().is_some())
         .ok_or_else(|| {
-            Failure::Usage(format!(
+            CommandFailure::Usage(format!(
                 "`--master-url` is `{given}`; write the URL of the API server, `https://<host>[:<port>]`"
             ))
         })

@@ -5,10 +5,10 @@ use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::json;
 
+use super::api_error;
 use super::consent::{Change, Consent};
-use super::failure;
-use super::list_text::Unchangeable;
-use crate::cli::failure::Failure;
+use super::yaml_list::ListEditError;
+use crate::cli::failure::CommandFailure;
 use crate::config::ConfigMapName;
 use crate::config::document::ConfigMapData;
 use crate::kubernetes::install::FIELD_MANAGER;
@@ -17,20 +17,20 @@ use crate::kubernetes::install::FIELD_MANAGER;
 const ATTEMPTS: usize = 10;
 
 /// The ConfigMap that holds mappings.
-pub(in crate::cli) struct ConfigMapEntries {
+pub(in crate::cli) struct ConfigMapEditor {
     api: Api<ConfigMap>,
     name: ConfigMapName,
 }
 
-/// What is to become of the text of a key.
-pub(in crate::cli) enum Edit {
+/// An edit of the text of a key.
+pub(in crate::cli) enum KeyEdit {
     /// It stays, for this reason.
-    Nothing(String),
+    Unchanged(String),
     /// This takes its place.
-    To(String),
+    Replace(String),
 }
 
-impl ConfigMapEntries {
+impl ConfigMapEditor {
     pub(in crate::cli) fn new(client: Client, name: ConfigMapName) -> Self {
         Self {
             api: Api::namespaced(client, &name.namespace),
@@ -39,11 +39,11 @@ impl ConfigMapEntries {
     }
 
     /// What the ConfigMap holds; `None` when there is no ConfigMap.
-    pub(in crate::cli) async fn read(&self) -> Result<Option<ConfigMapData>, Failure> {
+    pub(in crate::cli) async fn read(&self) -> Result<Option<ConfigMapData>, CommandFailure> {
         let found = self.get().await?;
         Ok(found.map(|found| ConfigMapData {
             texts: found.data.unwrap_or_default(),
-            binary: found.binary_data.unwrap_or_default().into_keys().collect(),
+            binary_keys: found.binary_data.unwrap_or_default().into_keys().collect(),
         }))
     }
 
@@ -52,8 +52,8 @@ impl ConfigMapEntries {
         &self,
         key: &str,
         consent: &mut Consent,
-        edit: impl Fn(&str) -> Result<Edit, Failure>,
-    ) -> Result<(), Failure> {
+        edit: impl Fn(&str) -> Result<KeyEdit, CommandFailure>,
+    ) -> Result<(), CommandFailure> {
         let what = format!("{self}, {key}");
         for _ in 0..ATTEMPTS {
             let found = self.get().await?;
@@ -62,41 +62,43 @@ impl ConfigMapEntries {
                 .and_then(|data| data.get(key))
                 .map_or("", String::as_str);
             let after = match edit(before)? {
-                Edit::Nothing(why) => return consent.report(&format!("nothing to do: {why}")),
-                Edit::To(after) => after,
+                KeyEdit::Unchanged(why) => return consent.report(&format!("nothing to do: {why}")),
+                KeyEdit::Replace(after) => after,
             };
             let change = Change {
                 what: &what,
                 before,
                 after: &after,
             };
-            consent.ask(&[change])?;
+            consent.confirm(&[change])?;
             let version = found.map(|found| found.metadata.resource_version);
             let written = self.write(key, &after, version, consent.dry_run).await;
             match written {
                 Ok(()) => return consent.report(&format!("{self} is changed")),
-                Err(error) if failure::code(&error) == Some(409) => {
+                Err(error) if api_error::status_code(&error) == Some(409) => {
                     tracing::info!("{self} was changed by somebody else; looking at it again");
                 }
-                Err(error) => return Err(failure::of(&format!("change the {self}"), &error)),
+                Err(error) => {
+                    return Err(api_error::to_failure(&format!("change the {self}"), &error));
+                }
             }
         }
-        Err(Failure::Failed(format!(
+        Err(CommandFailure::Failed(format!(
             "cannot change the {self}: somebody else changes it all the time; try again"
         )))
     }
 
     /// Why the text at `key` is not changed, and what to do.
-    pub(in crate::cli) fn unchangeable(&self, key: &str, why: &Unchangeable) -> Failure {
+    pub(in crate::cli) fn unchangeable(&self, key: &str, why: &ListEditError) -> CommandFailure {
         let ConfigMapName { namespace, name } = &self.name;
-        Failure::Failed(format!(
+        CommandFailure::Failed(format!(
             "`{key}` of the {self} {why}; change it yourself: kubectl -n {namespace} edit configmap {name}"
         ))
     }
 
-    async fn get(&self) -> Result<Option<ConfigMap>, Failure> {
+    async fn get(&self) -> Result<Option<ConfigMap>, CommandFailure> {
         let found = self.api.get_opt(&self.name.name).await;
-        found.map_err(|error| failure::of(&format!("read the {self}"), &error))
+        found.map_err(|error| api_error::to_failure(&format!("read the {self}"), &error))
     }
 
     /// Puts `text` at `key` of the ConfigMap in the version that was read, or into a new one.
@@ -138,7 +140,7 @@ impl ConfigMapEntries {
     }
 }
 
-impl std::fmt::Display for ConfigMapEntries {
+impl std::fmt::Display for ConfigMapEditor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let ConfigMapName { namespace, name } = &self.name;
         write!(f, "ConfigMap {namespace}/{name}")

@@ -7,8 +7,8 @@ use clap::Args;
 use similar::TextDiff;
 
 use crate::cli::args::BOOL;
-use crate::cli::failure::Failure;
-use crate::cli::output::{self, BAD, GOOD, HEADING};
+use crate::cli::failure::CommandFailure;
+use crate::cli::output::{self, ERROR, HEADING, SUCCESS};
 
 // Whether to ask. (A doc comment would become the help of every command.)
 #[derive(Args, Clone, Debug)]
@@ -55,21 +55,21 @@ pub(super) struct Change<'a> {
 
 impl Consent {
     /// Shows `changes` and asks about them, unless that has been done.
-    pub(super) fn ask(&mut self, changes: &[Change<'_>]) -> Result<(), Failure> {
+    pub(super) fn confirm(&mut self, changes: &[Change<'_>]) -> Result<(), CommandFailure> {
         let diff: String = changes.iter().map(Change::diff).collect();
         if self.agreed.as_ref() == Some(&diff) {
             return Ok(());
         }
         output::print(&diff)?;
         if !self.yes && !self.dry_run {
-            question()?;
+            ask_question()?;
         }
         self.agreed = Some(diff);
         Ok(())
     }
 
     /// Tells what was done, or in a dry run what would have been.
-    pub(super) fn report(&self, done: &str) -> Result<(), Failure> {
+    pub(super) fn report(&self, done: &str) -> Result<(), CommandFailure> {
         let how = if self.dry_run {
             "dry run, nothing was stored: "
         } else {
@@ -79,9 +79,9 @@ impl Consent {
     }
 }
 
-fn question() -> Result<(), Failure> {
+fn ask_question() -> Result<(), CommandFailure> {
     if !io::stdin().is_terminal() {
-        return Err(Failure::Usage(
+        return Err(CommandFailure::Usage(
             "nothing was changed: there is no terminal to ask on; give --yes, or --dry-run to see whether it would work".to_owned(),
         ));
     }
@@ -89,10 +89,10 @@ fn question() -> Result<(), Failure> {
     anstream::stderr()
         .write_all(b"Change it? [y/N] ")
         .and_then(|()| io::stdin().lock().read_line(&mut answer))
-        .map_err(|error| Failure::Failed(format!("cannot ask: {error}; give --yes")))?;
+        .map_err(|error| CommandFailure::Failed(format!("cannot ask: {error}; give --yes")))?;
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
-        _ => Err(Failure::Failed(
+        _ => Err(CommandFailure::Failed(
             "nothing was changed, as you answered".to_owned(),
         )),
     }
@@ -106,8 +106,8 @@ impl Change<'_> {
         let mut page = String::new();
         for line in unified.lines() {
             let style = match line.chars().next() {
-                Some('+') if !line.starts_with("+++ ") => GOOD,
-                Some('-') if !line.starts_with("--- ") => BAD,
+                Some('+') if !line.starts_with("+++ ") => SUCCESS,
+                Some('-') if !line.starts_with("--- ") => ERROR,
                 Some('@' | '+' | '-') => HEADING,
                 _ => anstyle::Style::new(),
             };
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_is_shown_without_what_a_terminal_obeys() {
+    fn diff_escapes_control_characters() {
         let change = Change {
             what: "x",
             before: "a\nb \u{1b}[2J\n",
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_agreed_is_not_asked_about_the_same_again() {
+    fn confirmed_change_is_not_confirmed_again() {
         let agreed = Change {
             what: "x",
             before: "",
@@ -166,10 +166,13 @@ mod tests {
             dry_run: false,
             agreed: Some(agreed.diff()),
         };
-        assert!(consent.ask(&[agreed]).is_ok());
+        assert!(consent.confirm(&[agreed]).is_ok());
         // At a terminal it would wait for an answer.
         if !io::stdin().is_terminal() {
-            assert!(matches!(consent.ask(&[another]), Err(Failure::Usage(_))));
+            assert!(matches!(
+                consent.confirm(&[another]),
+                Err(CommandFailure::Usage(_))
+            ));
         }
     }
 }

@@ -1,22 +1,22 @@
 //! What the commands share that change and list mappings.
 
+mod api_error;
 mod cluster;
 mod config_map;
 mod consent;
-mod entry;
-mod failure;
-mod list_text;
 mod objects;
-mod read;
+mod requested_mapping;
+mod stored;
 pub(super) mod table;
+mod yaml_list;
 
 pub(super) use cluster::{ClusterArgs, ConfigMapArgs};
-pub(super) use config_map::{ConfigMapEntries, Edit};
+pub(super) use config_map::{ConfigMapEditor, KeyEdit};
 pub(super) use consent::{Consent, ConsentArgs, visible};
-pub(super) use entry::{Kind, Wanted};
-pub(super) use list_text::{Entry, ListText};
-pub(super) use objects::{Objects, no_definition};
-pub(super) use read::{Content, Written, read_config_map};
+pub(super) use objects::{ObjectEditor, missing_definition};
+pub(super) use requested_mapping::{RequestedMapping, SubjectKind};
+pub(super) use stored::{StoredEntry, StoredMapping, read_config_map};
+pub(super) use yaml_list::{MappingEntry, YamlListEditor};
 
 use std::future::Future;
 
@@ -25,12 +25,12 @@ use clap::ValueEnum;
 use tokio::runtime;
 
 use crate::cli::args::Globals;
-use crate::cli::failure::Failure;
-use crate::cli::output::ASIDE;
+use crate::cli::failure::CommandFailure;
+use crate::cli::output::DIM;
 use crate::config::{self, Config, Overrides};
 
-/// In place of the cluster id: no token is looked at.
-const NO_CLUSTER: &str = "-";
+/// Stands in for the cluster id: no token is checked.
+const PLACEHOLDER_CLUSTER_ID: &str = "-";
 
 /// Where mappings are kept that the API server has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -43,9 +43,9 @@ pub(super) enum Store {
 }
 
 /// The configuration file, where one is given.
-pub(super) fn config(globals: &Globals) -> Result<Option<Config>, Failure> {
+pub(super) fn load_config(globals: &Globals) -> Result<Option<Config>, CommandFailure> {
     let overrides = Overrides {
-        cluster_id: Some(NO_CLUSTER.to_owned()),
+        cluster_id: Some(PLACEHOLDER_CLUSTER_ID.to_owned()),
         ..Overrides::default()
     };
     let given = globals.config.as_ref();
@@ -55,22 +55,24 @@ pub(super) fn config(globals: &Globals) -> Result<Option<Config>, Failure> {
 }
 
 /// Does what asks the API server, or a server on this machine.
-pub(super) fn wait_for<T>(done: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub(super) fn block_on<T>(
+    done: impl Future<Output = Result<T, CommandFailure>>,
+) -> Result<T, CommandFailure> {
     runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::Failed(format!("cannot wait for answers: {error}")))?
+        .map_err(|error| CommandFailure::Failed(format!("cannot wait for answers: {error}")))?
         .block_on(done)
 }
 
 /// A remark about the groups that an expression may give, if there are any.
-pub(super) fn may_add(names: &[String]) -> Option<(Style, String)> {
+pub(super) fn may_add_remark(names: &[String]) -> Option<(Style, String)> {
     let text = || format!("`groupsExpression` may give {}", names.join(", "));
-    (!names.is_empty()).then(|| (ASIDE, text()))
+    (!names.is_empty()).then(|| (DIM, text()))
 }
 
 /// A username as it is written; where an expression gives it, that.
-pub(super) fn named(username: &str, expressions: &[impl AsRef<str>]) -> String {
+pub(super) fn display_username(username: &str, expressions: &[impl AsRef<str>]) -> String {
     match expressions
         .iter()
         .find(|field| field.as_ref() == "usernameExpression")

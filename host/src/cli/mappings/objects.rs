@@ -11,50 +11,55 @@ use kube::api::{
 use kube::{Api, Client, Resource as _, ResourceExt as _};
 use serde_json::{Value, json};
 
+use super::api_error;
 use super::consent::{Change, Consent};
-use super::failure;
-use super::list_text::Entry;
-use crate::cli::failure::Failure;
+use super::yaml_list::MappingEntry;
+use crate::cli::failure::CommandFailure;
 use crate::kubernetes::install::FIELD_MANAGER;
 use crate::kubernetes::mapping::{RamIdentityMapping, RamIdentityMappingSpec};
 use crate::kubernetes::object::MappingObject;
 
 /// How many objects the API server is asked for at once.
-const PAGE: u32 = 500;
+const PAGE_SIZE: u32 = 500;
 /// How often others may be faster.
 const ATTEMPTS: usize = 10;
 
 /// All `RAMIdentityMapping` objects of a cluster.
-pub(in crate::cli) struct Objects {
+pub(in crate::cli) struct ObjectEditor {
     mappings: Api<MappingObject>,
     /// With all that is in them.
-    whole: Api<DynamicObject>,
+    dynamic: Api<DynamicObject>,
 }
 
-impl Objects {
+impl ObjectEditor {
     pub(in crate::cli) fn new(client: Client) -> Self {
         let resource = ApiResource::erase::<RamIdentityMapping>(&());
         Self {
             mappings: Api::all(client.clone()),
-            whole: Api::all_with(client, &resource),
+            dynamic: Api::all_with(client, &resource),
         }
     }
 
     /// Every object, page by page; `None` when the cluster does not know the kind.
-    pub(in crate::cli) async fn all(&self) -> Result<Option<Vec<MappingObject>>, Failure> {
+    pub(in crate::cli) async fn all(&self) -> Result<Option<Vec<MappingObject>>, CommandFailure> {
         let mut objects = Vec::new();
-        let mut params = ListParams::default().limit(PAGE);
+        let mut params = ListParams::default().limit(PAGE_SIZE);
         loop {
             let page = match self.mappings.list(&params).await {
                 Ok(page) => page,
-                Err(error) => match failure::code(&error) {
+                Err(error) => match api_error::status_code(&error) {
                     Some(404) => return Ok(None),
                     // The list of that moment is gone; another one is to be had.
                     Some(410) if params.continue_token.take().is_some() => {
                         objects.clear();
                         continue;
                     }
-                    _ => return Err(failure::of("list RAMIdentityMapping objects", &error)),
+                    _ => {
+                        return Err(api_error::to_failure(
+                            "list RAMIdentityMapping objects",
+                            &error,
+                        ));
+                    }
                 },
             };
             objects.extend(page.items);
@@ -69,32 +74,32 @@ impl Objects {
     /// there for the ARN is changed if `replace`.
     pub(in crate::cli) async fn add(
         &self,
-        entry: &Entry,
+        entry: &MappingEntry,
         name: Option<&str>,
         replace: bool,
         consent: &mut Consent,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandFailure> {
         for _ in 0..ATTEMPTS {
-            let about_it = self.about(&entry.arn).await?;
+            let about_it = self.find_by_arn(&entry.arn).await?;
             let done = match about_it.as_slice() {
                 [] => self.create(entry, name, consent).await?,
-                [one] if says(one, entry) => {
+                [one] if has_names_of(one, entry) => {
                     let name = one.name();
                     return consent.report(&format!("nothing to do: {name} says that already"));
                 }
                 [one] if replace => self.change(one.name(), entry, consent).await?,
                 [one] => {
-                    return Err(Failure::Failed(format!(
+                    return Err(CommandFailure::Failed(format!(
                         "`{}` is mapped otherwise by the object {}; give --replace to change it",
                         entry.arn,
                         one.name()
                     )));
                 }
                 several => {
-                    return Err(Failure::Failed(format!(
+                    return Err(CommandFailure::Failed(format!(
                         "`{}` is mapped by several objects: {}; remove all but one",
                         entry.arn,
-                        names(several)
+                        joined_names(several)
                     )));
                 }
             };
@@ -102,7 +107,7 @@ impl Objects {
                 return consent.report(&done);
             }
         }
-        Err(busy())
+        Err(conflict_failure())
     }
 
     /// Deletes the objects that have `arn` as it is written, whatever its case.
@@ -110,11 +115,11 @@ impl Objects {
         &self,
         arn: &str,
         consent: &mut Consent,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandFailure> {
         for _ in 0..ATTEMPTS {
-            let about_it = self.about(arn).await?;
+            let about_it = self.find_by_arn(arn).await?;
             if about_it.is_empty() {
-                return Err(Failure::Failed(format!(
+                return Err(CommandFailure::Failed(format!(
                     "no object has `{arn}` in `spec.arn`; `list` shows what there is"
                 )));
             }
@@ -123,7 +128,7 @@ impl Objects {
                 return consent.report(&done);
             }
         }
-        Err(busy())
+        Err(conflict_failure())
     }
 
     /// Deletes the object `name`.
@@ -131,18 +136,18 @@ impl Objects {
         &self,
         name: &str,
         consent: &mut Consent,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandFailure> {
         for _ in 0..ATTEMPTS {
             if let Some(done) = self.delete(&[name], consent).await? {
                 return consent.report(&done);
             }
         }
-        Err(busy())
+        Err(conflict_failure())
     }
 
-    async fn about(&self, arn: &str) -> Result<Vec<MappingObject>, Failure> {
+    async fn find_by_arn(&self, arn: &str) -> Result<Vec<MappingObject>, CommandFailure> {
         let Some(mut objects) = self.all().await? else {
-            return Err(no_definition());
+            return Err(missing_definition());
         };
         objects.retain(|object| {
             let mapping = object.mapping();
@@ -153,12 +158,12 @@ impl Objects {
 
     async fn create(
         &self,
-        entry: &Entry,
+        entry: &MappingEntry,
         name: Option<&str>,
         consent: &mut Consent,
-    ) -> Result<Option<String>, Failure> {
-        let name = name.map_or_else(|| name::of(&entry.arn), str::to_owned);
-        let Entry {
+    ) -> Result<Option<String>, CommandFailure> {
+        let name = name.map_or_else(|| name::for_arn(&entry.arn), str::to_owned);
+        let MappingEntry {
             arn,
             username,
             groups,
@@ -173,10 +178,10 @@ impl Objects {
         if let Some(fields) = object.as_object_mut() {
             fields.remove("status");
         }
-        let after = yaml::of(&name, object.get("spec"));
+        let after = yaml::render(&name, object.get("spec"));
         check_reads_back(&after, &object)?;
         let what = title(&name);
-        consent.ask(&[Change {
+        consent.confirm(&[Change {
             what: &what,
             before: "",
             after: &after,
@@ -186,13 +191,18 @@ impl Objects {
             field_manager: Some(FIELD_MANAGER.to_owned()),
         };
         let object: DynamicObject = serde_json::from_value(object)?;
-        match self.whole.create(&params, &object).await {
+        match self.dynamic.create(&params, &object).await {
             Ok(_) => Ok(Some(format!("{what} is created"))),
-            Err(error) if failure::code(&error) == Some(409) => Err(Failure::Failed(format!(
-                "there is an object {name} already, and it maps somebody else; give another --name"
-            ))),
-            Err(error) if failure::code(&error) == Some(404) => Err(no_definition()),
-            Err(error) => Err(failure::of(&format!("create the object {name}"), &error)),
+            Err(error) if api_error::status_code(&error) == Some(409) => {
+                Err(CommandFailure::Failed(format!(
+                    "there is an object {name} already, and it maps somebody else; give another --name"
+                )))
+            }
+            Err(error) if api_error::status_code(&error) == Some(404) => Err(missing_definition()),
+            Err(error) => Err(api_error::to_failure(
+                &format!("create the object {name}"),
+                &error,
+            )),
         }
     }
 
@@ -200,9 +210,9 @@ impl Objects {
     async fn change(
         &self,
         name: &str,
-        entry: &Entry,
+        entry: &MappingEntry,
         consent: &mut Consent,
-    ) -> Result<Option<String>, Failure> {
+    ) -> Result<Option<String>, CommandFailure> {
         let Some(object) = self.get(name).await? else {
             return Ok(None);
         };
@@ -212,7 +222,7 @@ impl Objects {
         if let (Some(after), Some(names)) = (after.as_object_mut(), names.as_object()) {
             after.extend(names.clone());
         }
-        let text = yaml::of(name, Some(&after));
+        let text = yaml::render(name, Some(&after));
         let read = json!({
             "apiVersion": RamIdentityMapping::api_version(&()),
             "kind": RamIdentityMapping::kind(&()),
@@ -221,9 +231,9 @@ impl Objects {
         });
         check_reads_back(&text, &read)?;
         let what = title(name);
-        consent.ask(&[Change {
+        consent.confirm(&[Change {
             what: &what,
-            before: &yaml::of(name, Some(&spec)),
+            before: &yaml::render(name, Some(&spec)),
             after: &text,
         }])?;
         let patch = Patch::Merge(json!({
@@ -235,10 +245,13 @@ impl Objects {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PatchParams::default()
         };
-        match self.whole.patch(name, &params, &patch).await {
+        match self.dynamic.patch(name, &params, &patch).await {
             Ok(_) => Ok(Some(format!("{what} is changed"))),
-            Err(error) if matches!(failure::code(&error), Some(404 | 409)) => Ok(None),
-            Err(error) => Err(failure::of(&format!("change the object {name}"), &error)),
+            Err(error) if matches!(api_error::status_code(&error), Some(404 | 409)) => Ok(None),
+            Err(error) => Err(api_error::to_failure(
+                &format!("change the object {name}"),
+                &error,
+            )),
         }
     }
 
@@ -247,13 +260,13 @@ impl Objects {
         &self,
         names: &[&str],
         consent: &mut Consent,
-    ) -> Result<Option<String>, Failure> {
+    ) -> Result<Option<String>, CommandFailure> {
         let mut objects = Vec::new();
         for name in names {
             match self.get(name).await? {
                 Some(object) => objects.push(object),
                 None => {
-                    return Err(Failure::Failed(format!(
+                    return Err(CommandFailure::Failed(format!(
                         "there is no object {name}; `list` shows what there is"
                     )));
                 }
@@ -263,7 +276,7 @@ impl Objects {
             .iter()
             .map(|object| {
                 let name = object.name_any();
-                (title(&name), yaml::of(&name, object.data.get("spec")))
+                (title(&name), yaml::render(&name, object.data.get("spec")))
             })
             .collect();
         let changes: Vec<Change<'_>> = shown
@@ -274,7 +287,7 @@ impl Objects {
                 after: "",
             })
             .collect();
-        consent.ask(&changes)?;
+        consent.confirm(&changes)?;
         for object in &objects {
             let name = object.name_any();
             let params = DeleteParams {
@@ -285,11 +298,16 @@ impl Objects {
                 }),
                 ..DeleteParams::default()
             };
-            match self.whole.delete(&name, &params).await {
+            match self.dynamic.delete(&name, &params).await {
                 Ok(_) => {}
-                Err(error) if matches!(failure::code(&error), Some(404 | 409)) => return Ok(None),
+                Err(error) if matches!(api_error::status_code(&error), Some(404 | 409)) => {
+                    return Ok(None);
+                }
                 Err(error) => {
-                    return Err(failure::of(&format!("delete the object {name}"), &error));
+                    return Err(api_error::to_failure(
+                        &format!("delete the object {name}"),
+                        &error,
+                    ));
                 }
             }
         }
@@ -299,18 +317,18 @@ impl Objects {
         }))
     }
 
-    async fn get(&self, name: &str) -> Result<Option<DynamicObject>, Failure> {
-        let found = self.whole.get_opt(name).await;
-        found.map_err(|error| failure::of(&format!("read the object {name}"), &error))
+    async fn get(&self, name: &str) -> Result<Option<DynamicObject>, CommandFailure> {
+        let found = self.dynamic.get_opt(name).await;
+        found.map_err(|error| api_error::to_failure(&format!("read the object {name}"), &error))
     }
 }
 
 /// Refuses `text` unless it is `object` when it is read again.
-fn check_reads_back(text: &str, object: &Value) -> Result<(), Failure> {
+fn check_reads_back(text: &str, object: &Value) -> Result<(), CommandFailure> {
     if yaml::is_same(text, object) {
         Ok(())
     } else {
-        Err(Failure::Failed(
+        Err(CommandFailure::Failed(
             "the object does not read back as it should; report this as a bug".to_owned(),
         ))
     }
@@ -320,12 +338,12 @@ fn title(name: &str) -> String {
     format!("RAMIdentityMapping {name}")
 }
 
-fn names(objects: &[MappingObject]) -> String {
+fn joined_names(objects: &[MappingObject]) -> String {
     let names: Vec<&str> = objects.iter().map(MappingObject::name).collect();
     names.join(", ")
 }
 
-fn says(object: &MappingObject, entry: &Entry) -> bool {
+fn has_names_of(object: &MappingObject, entry: &MappingEntry) -> bool {
     let Ok(Mapping {
         username, groups, ..
     }) = object.mapping()
@@ -336,18 +354,18 @@ fn says(object: &MappingObject, entry: &Entry) -> bool {
     username == entry.username && groups == entry.groups
 }
 
-fn busy() -> Failure {
-    Failure::Failed("somebody else changes these objects all the time; try again".to_owned())
+fn conflict_failure() -> CommandFailure {
+    CommandFailure::Failed("somebody else changes these objects all the time; try again".to_owned())
 }
 
 /// The cluster does not know the kind.
-pub(in crate::cli) fn no_definition() -> Failure {
+pub(in crate::cli) fn missing_definition() -> CommandFailure {
     let definition = format!(
         "{}.{}",
         RamIdentityMapping::plural(&()),
         RamIdentityMapping::group(&())
     );
-    Failure::Failed(format!(
+    CommandFailure::Failed(format!(
         "the CustomResourceDefinition {definition} is not there: apply deploy/ramidentitymapping.yaml, or start the server with --install-crd"
     ))
 }

@@ -8,13 +8,17 @@ use super::consent::visible;
 use crate::cli::output::HEADING;
 
 /// A row, and what is remarked about it below.
-pub(in crate::cli) struct Row<const N: usize> {
+pub(in crate::cli) struct TableRow<const N: usize> {
     pub(in crate::cli) cells: [String; N],
     pub(in crate::cli) remarks: Vec<(Style, String)>,
 }
 
 /// Adds `rows` below `titles` to `page`.
-pub(in crate::cli) fn write<const N: usize>(page: &mut String, titles: [&str; N], rows: &[Row<N>]) {
+pub(in crate::cli) fn write_table<const N: usize>(
+    page: &mut String,
+    titles: [&str; N],
+    rows: &[TableRow<N>],
+) {
     let mut widths = titles.map(str::len);
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(&row.cells) {

@@ -1,13 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ack_ram_core::rules::{Backend, BackendRules, Globs, RuleSet};
+use ack_ram_core::rules::{Backend, BackendRules, RuleSet, WildcardMode};
 use ack_ram_core::time::UnixTime;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
+use super::super::events::EventRecord;
 use super::*;
-use crate::backends::feed::nobody;
+use crate::backends::document_source::ignore_reloads;
 use crate::backends::live::LiveRules;
 
 fn config_map(user: &str) -> ConfigMap {
@@ -22,13 +23,19 @@ fn config_map(user: &str) -> ConfigMap {
 
 fn source() -> (ConfigMapSource, Arc<LiveRules>) {
     let rules = RuleSet::new(
-        vec![BackendRules::unread(Backend::ConfigMap)],
+        vec![BackendRules::new_unsynced(Backend::ConfigMap)],
         BTreeSet::new(),
     );
     let clock = || UnixTime::from_seconds(7);
     let live = Arc::new(LiveRules::new(rules, clock()));
     let name = ConfigMapName::default();
-    let source = ConfigMapSource::new(name, Globs::Literal, Arc::clone(&live), clock, nobody());
+    let source = ConfigMapSource::new(
+        name,
+        WildcardMode::Disabled,
+        Arc::clone(&live),
+        clock,
+        ignore_reloads(),
+    );
     (source, live)
 }
 
@@ -37,13 +44,13 @@ fn events_become_rules() {
     let (source, live) = source();
     let mut listed = None;
     let mut see = |event| {
-        let _ = source.see(event, &mut listed);
+        let _ = source.apply_event(event, &mut listed);
         let seen = live.inspect(|rules, _| {
             let subjects = rules
                 .rules()
                 .into_iter()
                 .map(|rule| rule.subject().to_string());
-            (rules.is_read(), subjects.collect::<Vec<_>>().join(" "))
+            (rules.is_synced(), subjects.collect::<Vec<_>>().join(" "))
         });
         let (is_read, subjects) = seen.into_iter().next().unwrap();
         (is_read, subjects.replace("acs:ram::1:user/", ""))
@@ -78,8 +85,17 @@ fn events_become_rules() {
     }
 }
 
+/// An event as `kubectl` shows it: type, reason and message.
+fn line(event: &EventRecord) -> String {
+    let (kind, _) = event.type_and_reason();
+    let texts = regex::Regex::new(r#""([^"\\]|\\.)*""#).unwrap();
+    let event = format!("{event:?}");
+    let texts: Vec<_> = texts.find_iter(&event).map(|text| text.as_str()).collect();
+    format!("{kind} {}\n", texts.join(" "))
+}
+
 #[test]
-fn whoever_edits_it_is_told_what_is_wrong_and_when_it_is_right() {
+fn edits_give_events_about_errors_and_recovery() {
     let (source, _) = source();
     let mut was_refused = false;
     let mut told = |version: &str, texts: &[(&str, &str)]| {
@@ -89,34 +105,25 @@ fn whoever_edits_it_is_told_what_is_wrong_and_when_it_is_right() {
         let texts = texts.iter();
         let texts = texts.map(|(key, text)| ((*key).to_owned(), (*text).to_owned()));
         object.data.get_or_insert_default().extend(texts);
-        let edit = source.see(Event::Apply(object), &mut None)?;
+        let edit = source.apply_event(Event::Apply(object), &mut None)?;
         let about = &edit.about;
         let about = [&about.uid, &about.resource_version, &about.namespace];
         let expected = ["uid", version, "kube-system"].map(|text| Some(text.to_owned()));
         assert_eq!(about, expected.each_ref());
-        let news = edit.news(was_refused);
+        let records = edit.records(was_refused);
         was_refused = !edit.refused.is_empty();
-        Some(format!("{news:?}"))
+        Some(records.iter().map(line).collect::<String>())
     };
-    assert_eq!(told("1", &[]).as_deref(), Some("[]"));
+    assert_eq!(told("1", &[]).as_deref(), Some(""));
     assert_eq!(told("2", &[]), None, "it says the same");
-    let one = told("3", &[("mapUsers", "[")]).unwrap();
-    for part in [
-        "is_warning: true, reason: \"Refused\"",
-        "ConfigMap kube-system/alibabacloud-auth mapUsers:1:1: ",
-        "; kept: `acs:ram::1:user/a` as `a` without groups until 1970-01-02T00:00:07Z, since the newest text cannot be read",
-    ] {
-        assert!(one.contains(part), "{part}: {one}");
-    }
-    let two = told("4", &[("mapUsers", "["), ("mapRoles", "7")]).unwrap();
-    for part in ["2 are refused:", "mapUsers:1:1: ", "it maps nobody"] {
-        assert!(two.contains(part), "{part}: {two}");
-    }
-    let right = told("5", &[]).unwrap();
-    assert!(
-        right.contains("is_warning: false, reason: \"InEffect\""),
-        "{right}"
-    );
+    let texts = [
+        told("3", &[("mapUsers", "[")]).unwrap(),
+        told("4", &[("mapUsers", "["), ("mapRoles", "7")]).unwrap(),
+        told("5", &[]).unwrap(),
+    ];
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("config_map_events", texts.concat());
+    });
     let long = "[x],".repeat(2_000);
     let long = told("6", &[("mapUsers", &format!("[{long}]"))]).unwrap();
     assert!(
@@ -126,18 +133,18 @@ fn whoever_edits_it_is_told_what_is_wrong_and_when_it_is_right() {
 }
 
 #[test]
-fn trouble_says_what_to_do() {
+fn failures_give_advice() {
     let name = ConfigMapName::default();
     for (failure, expected) in [
         (
-            Failure::Forbidden { verb: "list" },
+            ApiFailure::Forbidden { verb: "list" },
             "no right to list the ConfigMap kube-system/alibabacloud-auth: allow get, list and watch of configmaps with the resource name `alibabacloud-auth` in the namespace `kube-system`, as the Role in deploy/example.yaml does",
         ),
         (
-            Failure::Unreachable("connection refused".to_owned()),
+            ApiFailure::Unreachable("connection refused".to_owned()),
             "the API server cannot be asked for the ConfigMap kube-system/alibabacloud-auth: connection refused",
         ),
     ] {
-        assert_eq!(trouble(&failure, &name), expected);
+        assert_eq!(describe_failure(&failure, &name), expected);
     }
 }

@@ -8,22 +8,22 @@ use serde_json::{Value, json};
 use super::*;
 
 #[test]
-fn a_lease_is_taken_when_it_is_free_and_not_before() {
+fn lease_is_acquired_only_when_free() {
     let start = Instant::now();
     for (holder, duration, age, step) in [
         // (who holds it, for how long, seconds since it last changed, what to do)
-        (None, None, 0, Step::Take),
-        (Some(""), Some(15), 0, Step::Take),
-        (Some("me"), Some(15), 0, Step::Renew),
-        (Some("me"), Some(15), 60, Step::Renew),
-        (Some("other"), Some(15), 0, Step::Wait),
-        (Some("other"), Some(15), 14, Step::Wait),
-        (Some("other"), Some(15), 15, Step::Take),
-        (Some("other"), Some(60), 59, Step::Wait),
-        (Some("other"), None, 14, Step::Wait),
-        (Some("other"), None, 15, Step::Take),
-        (Some("other"), Some(0), 14, Step::Wait),
-        (Some("other"), Some(-1), 15, Step::Take),
+        (None, None, 0, LeaseStep::Take),
+        (Some(""), Some(15), 0, LeaseStep::Take),
+        (Some("me"), Some(15), 0, LeaseStep::Renew),
+        (Some("me"), Some(15), 60, LeaseStep::Renew),
+        (Some("other"), Some(15), 0, LeaseStep::Wait),
+        (Some("other"), Some(15), 14, LeaseStep::Wait),
+        (Some("other"), Some(15), 15, LeaseStep::Take),
+        (Some("other"), Some(60), 59, LeaseStep::Wait),
+        (Some("other"), None, 14, LeaseStep::Wait),
+        (Some("other"), None, 15, LeaseStep::Take),
+        (Some("other"), Some(0), 14, LeaseStep::Wait),
+        (Some("other"), Some(-1), 15, LeaseStep::Take),
     ] {
         let spec = LeaseSpec {
             holder_identity: holder.map(str::to_owned),
@@ -32,7 +32,7 @@ fn a_lease_is_taken_when_it_is_free_and_not_before() {
             renew_time: Some(microtime(UnixTime::from_seconds(31_536_000))),
             ..LeaseSpec::default()
         };
-        let observed = Observed {
+        let observed = ObservedLease {
             lease: Lease {
                 spec: Some(spec),
                 ..Lease::default()
@@ -43,19 +43,19 @@ fn a_lease_is_taken_when_it_is_free_and_not_before() {
         let got = next_step(Some(&observed), "me", now);
         assert_eq!(got, step, "{holder:?} {duration:?} {age}");
     }
-    assert_eq!(next_step(None, "me", start), Step::Create);
+    assert_eq!(next_step(None, "me", start), LeaseStep::Create);
 }
 
 /// An API server that holds a Lease.
 #[derive(Default)]
-struct Store {
+struct LeaseStore {
     lease: Value,
     version: u64,
     /// It answers 500.
     is_down: bool,
 }
 
-impl Store {
+impl LeaseStore {
     fn write(&mut self, mut lease: Value) -> Value {
         self.version += 1;
         lease["metadata"]["resourceVersion"] = json!(self.version.to_string());
@@ -66,7 +66,7 @@ impl Store {
     fn renew_as_rival(&mut self) {
         let spec =
             json!({"holderIdentity": "rival", "leaseDurationSeconds": 15, "renewTime": null});
-        self.write(json!({"metadata": {"name": NAME, "uid": "1"}, "spec": spec}));
+        self.write(json!({"metadata": {"name": LEASE_NAME, "uid": "1"}, "spec": spec}));
     }
 
     fn answer(&mut self, method: &Method, body: &[u8]) -> (u16, Value) {
@@ -99,16 +99,16 @@ impl Store {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_cannot_renew_no_longer_leads() {
-    let store = Arc::new(Mutex::new(Store::default()));
-    let asked = Arc::clone(&store);
+async fn leader_that_cannot_renew_steps_down() {
+    let store = Arc::new(Mutex::new(LeaseStore::default()));
+    let store_ = Arc::clone(&store);
     let client = Client::new(
         tower::service_fn(move |request: Request<Body>| {
-            let asked = Arc::clone(&asked);
+            let store_ = Arc::clone(&store_);
             async move {
                 let method = request.method().clone();
                 let body = request.into_body().collect_bytes().await.unwrap();
-                let (code, answer) = asked.lock().unwrap().answer(&method, &body);
+                let (code, answer) = store_.lock().unwrap().answer(&method, &body);
                 let answer = Body::from(answer.to_string().into_bytes());
                 Ok::<_, Infallible>(Response::builder().status(code).body(answer).unwrap())
             }

@@ -1,5 +1,5 @@
 use ack_ram_core::rules::subject::Subject;
-use ack_ram_core::rules::{Backend, Globs, RuleError, Source};
+use ack_ram_core::rules::{Backend, RuleError, Source, WildcardMode};
 use kube::core::ObjectList;
 use serde_json::{Value, json};
 
@@ -30,19 +30,19 @@ fn go() -> Value {
 }
 
 #[test]
-fn every_field_becomes_that_of_the_mapping() {
-    let exact = Mapping::exact(
+fn spec_fields_map_to_mapping_fields() {
+    let exact = Mapping::for_arn(
         Source {
             backend: Backend::Crd,
             position: "one".to_owned(),
         },
-        Age::Created(UnixTime::from_seconds(1_714_979_289)),
+        Precedence::Created(UnixTime::from_seconds(1_714_979_289)),
         "",
         "u",
         vec!["g".to_owned()],
     );
     let given = Mapping {
-        globs: Globs::Wildcards,
+        wildcards: WildcardMode::Enabled,
         ..exact
     };
     let some = |text: &str| Some(text.to_owned());
@@ -111,14 +111,14 @@ fn every_field_becomes_that_of_the_mapping() {
 }
 
 #[test]
-fn what_older_definitions_let_in() {
+fn objects_of_older_definitions_are_accepted() {
     let type_error = |field: &str, wanted| {
         Err(ObjectError::Type {
             field: field.to_owned(),
             wanted,
         })
     };
-    let nobody = || Err(ObjectError::Rule(RuleError::Nobody));
+    let nobody = || Err(ObjectError::Rule(RuleError::NoSubject));
     let mut with_note = go();
     with_note["note"] = json!({"by": "alice"});
     for (spec, expected) in [
@@ -178,11 +178,11 @@ fn what_older_definitions_let_in() {
         // Where the API server checks nothing, an ARN still is what Go would read.
         (
             json!({"arn": ARN, "username": "dev", "match": "false"}),
-            Err(ObjectError::ArnBeside("match")),
+            Err(ObjectError::ArnWithExtension("match")),
         ),
         (
             json!({"arn": ARN, "username": "dev", "usernameExpression": "'a'"}),
-            Err(ObjectError::ArnBeside("usernameExpression")),
+            Err(ObjectError::ArnWithExtension("usernameExpression")),
         ),
     ] {
         let rule = object(spec.clone()).rule();
@@ -191,7 +191,7 @@ fn what_older_definitions_let_in() {
 }
 
 #[test]
-fn one_bad_object_leaves_the_others() {
+fn malformed_object_leaves_others_readable() {
     let list = json!({
         "metadata": {"resourceVersion": "9"},
         "items": [
@@ -227,7 +227,7 @@ fn one_bad_object_leaves_the_others() {
 }
 
 #[test]
-fn of_the_metadata_only_what_is_used_stays() {
+fn unused_metadata_is_dropped() {
     let object = object(go());
     assert_eq!(object.name(), "one");
     assert_eq!(object.generation(), Some(3));
@@ -238,15 +238,15 @@ fn of_the_metadata_only_what_is_used_stays() {
 }
 
 #[test]
-fn an_object_without_an_age_is_the_youngest() {
+fn object_without_creation_time_is_youngest() {
     let ageless: MappingObject =
         serde_json::from_value(json!({"metadata": {"name": "a"}, "spec": go()})).unwrap();
     let dated = object(go());
-    assert!(ageless.mapping().unwrap().age > dated.mapping().unwrap().age);
+    assert!(ageless.mapping().unwrap().precedence > dated.mapping().unwrap().precedence);
 }
 
 #[test]
-fn wildcards_of_go_objects_are_patterns() {
+fn wildcards_in_go_objects_are_patterns() {
     let mut spec = go();
     spec["arn"] = json!("acs:ram::1234567890123456:role/dev-*");
     let rule = object(spec).rule().unwrap();

@@ -147,7 +147,7 @@ fn kept_object_gives_what_newest_text_gives() {
                         "{case} stays too long"
                     );
                 }
-                for group in rule.written_names().1 {
+                for group in rule.raw_names().1 {
                     assert!(text.groups.contains(&&**group), "{case}: {group}");
                     let key = (position.to_owned(), subject.clone(), group.to_string());
                     assert!(

@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use ack_ram_config::last_good::DEFAULT_TTL;
 use ack_ram_core::rules::RuleSet;
 use serde_json::{Value, json};
 
+mod broken_edits;
+mod failures;
+mod rivals;
+
 use super::*;
-use crate::backends::retained_cases::{self, Case};
 
 pub(super) const NOW: UnixTime = UnixTime::from_seconds(1_767_323_045);
 
@@ -67,19 +68,19 @@ fn with_broken_group(mut spec: Value) -> Value {
 
 pub(super) struct Scene {
     pub(super) live: LiveRules,
-    objects: Objects,
+    objects: ObjectStore,
     pub(super) now: UnixTime,
 }
 
 impl Scene {
     fn new() -> Self {
         let rules = RuleSet::new(
-            vec![BackendRules::unread(Backend::Crd)],
+            vec![BackendRules::new_unsynced(Backend::Crd)],
             std::collections::BTreeSet::new(),
         );
         Self {
             live: LiveRules::new(rules, NOW),
-            objects: Objects::default(),
+            objects: ObjectStore::default(),
             now: NOW,
         }
     }
@@ -92,7 +93,7 @@ impl Scene {
 
     pub(super) fn tell(&mut self, told: Vec<Told>) -> Vec<String> {
         let events = told.into_iter().map(Event::from);
-        let touched = self.objects.read(events, &self.live, self.now);
+        let touched = self.objects.apply_events(events, &self.live, self.now);
         touched.iter().map(|name| name.to_string()).collect()
     }
 
@@ -103,14 +104,14 @@ impl Scene {
         let names = rules.into_iter().map(|rule| {
             (
                 rule.source().position.clone(),
-                rule.written_names().0.to_owned(),
+                rule.raw_names().0.to_owned(),
             )
         });
         names.collect()
     }
 
     fn is_read(&self) -> bool {
-        self.live.snapshot().backends()[0].is_read()
+        self.live.snapshot().backends()[0].is_synced()
     }
 
     fn notes(&self) -> BackendNotes {
@@ -312,80 +313,6 @@ fn the_events_may_come_one_by_one_or_together() {
     assert_eq!(together.notes().refused, apart.notes().refused);
 }
 
-/// Makes the edits of `cases`, each place of a list an object.
-fn check_cases(cases: &[Case]) {
-    for case in cases {
-        let specs = |list: &str| -> Vec<Value> { serde_json::from_str(list).unwrap() };
-        let told = |list: &str, generation: i64| {
-            let mut told = vec![ListBegins];
-            for (index, mut spec) in specs(list).into_iter().enumerate() {
-                let fields = spec.as_object_mut();
-                if let Some(fields) = fields.filter(|fields| !fields.contains_key("arn")) {
-                    fields.insert("arn".to_owned(), json!(""));
-                }
-                let name = format!("object-{index}");
-                told.push(Listed(object(&name, &name, generation, &spec)));
-            }
-            told.push(ListEnds);
-            told
-        };
-        let mut scene = Scene::with(told(case.before, 1));
-        assert!(!scene.usernames().is_empty(), "{}", case.name);
-        for generation in [2, 3] {
-            scene.now = scene.now.plus_seconds(60);
-            scene.tell(told(case.after, generation));
-            let rules = scene.live.snapshot();
-            let rules = rules.backends()[0].rules();
-            let mut lines: Vec<String> = rules.into_iter().map(retained_cases::line).collect();
-            lines.sort();
-            assert_eq!(lines, case.of_objects, "{}", case.name);
-        }
-        let until = NOW.plus_seconds(60 + DEFAULT_TTL);
-        scene.live.expire(until);
-        let mut effects = scene.notes().in_effect.into_values();
-        assert!(effects.all(|effect| effect.kept.is_none()), "{}", case.name);
-    }
-}
-
-#[test]
-fn what_stays_of_broken_object_is_what_both_texts_give() {
-    check_cases(retained_cases::CASES);
-}
-
-#[cfg(feature = "cel")]
-#[test]
-fn what_stays_of_broken_rule_is_what_both_texts_give() {
-    check_cases(retained_cases::RULES);
-    check_cases(&[Case {
-        name: "an ARN beside a condition, for which the object is refused",
-        before: r#"[{"arn": "acs:ram::1:user/ann", "username": "u", "groups": ["g"]}]"#,
-        after: r#"[{"arn": "acs:ram::1:user/ann", "match": "identity.userName == 'x'", "username": "u", "groups": ["g"]}]"#,
-        expected: &[],
-        of_objects: &["acs:ram::1:user/ann = u g if identity.userName == 'x'"],
-    }]);
-}
-
-#[test]
-fn slip_does_not_stand_beside_another_object() {
-    let about_ann = |name: &str, generation| object(name, name, generation, &spec("ann", name));
-    let mut scene = Scene::with(vec![
-        ListBegins,
-        Listed(about_ann("a", 1)),
-        Listed(about_ann("b", 1)),
-        ListEnds,
-    ]);
-    let mut slip = spec("ann", "a");
-    slip["arn"] = json!("acs:ram:1000000000000001:user/ann");
-    scene.tell(vec![Changed(object("a", "a", 2, &slip))]);
-    assert_eq!(scene.usernames().into_keys().collect::<Vec<_>>(), ["b"]);
-    assert!(
-        scene.notes().refused["a"]
-            .ends_with("nothing of it is kept: another entry is about the same subject"),
-        "{:?}",
-        scene.notes().refused
-    );
-}
-
 #[test]
 fn without_time_nothing_stays() {
     let mut scene = Scene::with(vec![
@@ -410,226 +337,4 @@ fn without_time_nothing_stays() {
     scene.now = NOW.plus_seconds(60);
     scene.tell(vec![Changed(broken("ann", "1", 3))]);
     assert!(scene.usernames().is_empty());
-}
-
-#[test]
-fn nothing_that_is_kept_stands_in_the_way_of_what_is_new() {
-    let about_ann = |name: &str, generation| object(name, name, generation, &spec("ann", name));
-    let on_condition = |name: &str, condition: &str| {
-        let pattern = spec("ann", "")["arn"].clone();
-        let spec = json!({"arn": "", "arnPattern": pattern, "match": condition, "username": name});
-        object(name, name, 1, &spec)
-    };
-    let broken_ann = |name: &str| object(name, name, 2, &with_broken_group(spec("ann", name)));
-    // The older of two answers; here all are of one age, and the name decides.
-    for (case, first, then, expected, touched) in [
-        (
-            "a new object after the broken edit",
-            vec![about_ann("a", 1)],
-            vec![
-                vec![Changed(broken_ann("a"))],
-                vec![Changed(about_ann("b", 1))],
-            ],
-            "b=b",
-            vec!["a", "b"],
-        ),
-        (
-            "a new one that would not have answered",
-            vec![about_ann("b", 1)],
-            vec![
-                vec![Changed(broken_ann("b"))],
-                vec![Changed(about_ann("a", 1))],
-            ],
-            "a=a",
-            vec!["a", "b"],
-        ),
-        (
-            "one that was there before, and did not answer",
-            vec![about_ann("a", 1), about_ann("b", 1)],
-            vec![vec![Changed(broken_ann("a"))]],
-            "a=a b=b",
-            vec!["a", "b"],
-        ),
-        (
-            "both found by a list",
-            vec![about_ann("b", 1)],
-            vec![vec![
-                ListBegins,
-                Listed(about_ann("a", 1)),
-                Listed(broken_ann("b")),
-                ListEnds,
-            ]],
-            "a=a",
-            vec!["a", "b"],
-        ),
-        (
-            "one that is about some of its sessions, and would be asked later",
-            vec![about_ann("a", 1)],
-            vec![
-                vec![Changed(broken_ann("a"))],
-                vec![Changed(on_condition("b", "identity.accessKeyId == 'x'"))],
-            ],
-            "b=b",
-            vec!["a", "b"],
-        ),
-        (
-            "one that is about some of its sessions, and is asked first",
-            vec![about_ann("b", 1)],
-            vec![
-                vec![Changed(broken_ann("b"))],
-                vec![Changed(on_condition("a", "identity.accessKeyId == 'x'"))],
-            ],
-            "a=a b=b",
-            vec!["a", "b"],
-        ),
-        (
-            "one about somebody else",
-            vec![about_ann("a", 1)],
-            vec![
-                vec![Changed(broken_ann("a"))],
-                vec![Changed(good("bob", "2", 1, "bob"))],
-            ],
-            "a=a bob=bob",
-            vec!["bob"],
-        ),
-    ] {
-        let mut told = vec![ListBegins];
-        told.extend(first.into_iter().map(Listed));
-        told.push(ListEnds);
-        let mut scene = Scene::with(told);
-        let mut last = Vec::new();
-        for told in then {
-            scene.now = scene.now.plus_seconds(60);
-            last = scene.tell(told);
-        }
-        let usernames = scene.usernames();
-        let usernames = usernames
-            .iter()
-            .map(|(name, user)| format!("{name}={user}"));
-        assert_eq!(usernames.collect::<Vec<_>>().join(" "), expected, "{case}");
-        assert_eq!(last, touched, "{case}");
-    }
-}
-
-#[test]
-fn whoever_is_concerned_by_a_change_is_looked_at() {
-    let as_ann =
-        |name: &str, uid: &str, generation| object(name, uid, generation, &spec("ann", name));
-    let status = |text: &str| -> MappingObject {
-        serde_json::from_value(json!({
-            "metadata": {"name": "bob", "uid": "2", "generation": 1},
-            "spec": spec("bob", "bob"),
-            "status": {"canonicalARN": text},
-        }))
-        .unwrap()
-    };
-    let mut scene = Scene::new();
-    for (case, told, touched) in [
-        (
-            "the first list",
-            vec![
-                ListBegins,
-                Listed(good("ann", "1", 1, "ann")),
-                Listed(good("bob", "2", 1, "bob")),
-                ListEnds,
-            ],
-            vec!["ann", "bob"],
-        ),
-        (
-            "nothing new",
-            vec![Changed(good("bob", "2", 1, "bob"))],
-            vec![],
-        ),
-        ("another status", vec![Changed(status("x"))], vec!["bob"]),
-        ("the same status", vec![Changed(status("x"))], vec![]),
-        (
-            "a rival",
-            vec![Changed(as_ann("anne", "3", 1))],
-            vec!["ann", "anne"],
-        ),
-        (
-            "a rival that is about somebody else now",
-            vec![Changed(good("anne", "3", 2, "anne"))],
-            vec!["ann", "anne"],
-        ),
-        (
-            "back, and gone",
-            vec![Changed(as_ann("anne", "3", 3)), Deleted("anne")],
-            vec!["ann", "anne"],
-        ),
-        (
-            "a list without news",
-            vec![
-                ListBegins,
-                Listed(good("ann", "1", 1, "ann")),
-                Listed(status("x")),
-                ListEnds,
-            ],
-            vec![],
-        ),
-    ] {
-        assert_eq!(scene.tell(told), touched, "{case}");
-    }
-}
-
-#[test]
-fn rules_stay_when_the_api_server_fails_and_go_with_the_definition() {
-    let start = Instant::now();
-    let mut scene = Scene::with(vec![
-        ListBegins,
-        Listed(good("ann", "1", 1, "ann")),
-        ListEnds,
-    ]);
-    let down = Failure::Unreachable("connection refused".to_owned());
-    let forbidden = Failure::Forbidden { verb: "list" };
-    let gone = Failure::NoDefinition;
-    for (second, failure, stays, is_told) in [
-        (0, &down, true, false),
-        (1, &down, true, true),
-        (2, &forbidden, true, true),
-        (3, &gone, true, true),
-        (4, &gone, true, true),
-        (5, &gone, true, true),
-        (7, &gone, true, true),
-        (8, &gone, false, true),
-        (9, &gone, false, true),
-    ] {
-        let at = start + Duration::from_secs(second);
-        scene.objects.fail(failure, &scene.live, at);
-        let got = scene.usernames().contains_key("ann");
-        assert_eq!(got, stays, "{failure:?} after {second} seconds");
-        let told = is_told.then(|| failure.to_string());
-        assert_eq!(scene.notes().trouble, told, "after {second} seconds");
-    }
-    scene.objects.recover(&scene.live);
-    assert_eq!(scene.notes().trouble, None);
-    assert!(scene.objects.names().is_empty());
-    scene.tell(vec![
-        ListBegins,
-        Listed(good("ann", "1", 1, "ann")),
-        ListEnds,
-    ]);
-    assert_eq!(scene.usernames().len(), 1, "the same objects are new");
-}
-
-#[test]
-fn without_a_definition_the_backend_counts_as_read_and_empty() {
-    let start = Instant::now();
-    let mut scene = Scene::new();
-    for (second, is_read) in [(0, false), (2, false), (6, true)] {
-        let at = start + Duration::from_secs(second);
-        let failure = Failure::NoDefinition;
-        scene.objects.fail(&failure, &scene.live, at);
-        assert_eq!(scene.is_read(), is_read, "after {second} seconds");
-    }
-    let forbidden = Failure::Forbidden { verb: "list" };
-    let mut scene = Scene::new();
-    for second in 0..60 {
-        let at = start + Duration::from_secs(second);
-        scene.objects.fail(&forbidden, &scene.live, at);
-    }
-    assert!(
-        !scene.is_read(),
-        "without rights nobody knows what there is"
-    );
 }

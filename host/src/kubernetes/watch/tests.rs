@@ -96,7 +96,7 @@ fn uptime() -> Duration {
 /// What is in effect after an API server has answered so, what is the trouble, and what it was asked.
 async fn watched(answers: Vec<Answer>) -> (String, Option<String>, String) {
     let seen = watched_within(None, answers).await;
-    (seen.names, seen.trouble, seen.asked)
+    (seen.names, seen.trouble, seen.requests)
 }
 
 /// What is seen of a watch.
@@ -104,7 +104,7 @@ struct Watched {
     names: String,
     trouble: Option<String>,
     /// What the API server was asked and has answered.
-    asked: String,
+    requests: String,
     /// From the start to the last of these requests.
     last_asked: Duration,
     /// How long ago the last confirmation was.
@@ -115,26 +115,26 @@ struct Watched {
 async fn watched_within(max_age: Option<Duration>, answers: Vec<Answer>) -> Watched {
     let start = Instant::now();
     let answers = Arc::new(Mutex::new(answers.into_iter()));
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let asking = Arc::clone(&asked);
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let recorded = Arc::clone(&requests);
     let client = Client::new(
         tower::service_fn(move |request: Request<Body>| {
-            let asks = |what| {
+            let request_kind = |what| {
                 let mut query = request.uri().query().into_iter();
                 query.any(|query| query.contains(what))
             };
-            let is_watch = asks("watch=true");
+            let is_watch = request_kind("watch=true");
             let answer = match &mut *answers.lock().unwrap() {
-                answers if !asks("NotOlderThan") => answers.next(),
+                answers if !request_kind("NotOlderThan") => answers.next(),
                 // Before a watch it is asked whether it knows what that has seen.
                 answers => match answers.as_slice().first() {
                     Some(Answer::Restored | Answer::Starting) => answers.next(),
                     _ => Some(List(&[])),
                 },
             };
-            if answer.is_some() && !asks("NotOlderThan") {
+            if answer.is_some() && !request_kind("NotOlderThan") {
                 let verb = if is_watch { "watch" } else { "list" };
-                asking.lock().unwrap().push((verb, start.elapsed()));
+                recorded.lock().unwrap().push((verb, start.elapsed()));
             }
             async move {
                 match answer {
@@ -146,38 +146,41 @@ async fn watched_within(max_age: Option<Duration>, answers: Vec<Answer>) -> Watc
         "default",
     );
     let clock = || UnixTime::from_seconds(1_767_323_045);
-    let rules = RuleSet::new(vec![BackendRules::unread(Backend::Crd)], BTreeSet::new());
+    let rules = RuleSet::new(
+        vec![BackendRules::new_unsynced(Backend::Crd)],
+        BTreeSet::new(),
+    );
     let live = Arc::new(LiveRules::new(rules, clock()).with_uptime(uptime));
     live.confirmations().set_max_age(max_age);
-    let mappings = Mappings::new(Arc::clone(&live), clock, Box::new(|_| {}));
+    let mapping_controller = MappingController::new(Arc::clone(&live), clock, Box::new(|_| {}));
     let (_stop, stopped) = watch::channel(false);
     // The clock stands still but for waiting; every pause after all these answers is over by then.
-    let _ = tokio::time::timeout(WATCHED, mappings.watch(client, stopped)).await;
+    let _ = tokio::time::timeout(WATCHED, mapping_controller.watch(client, stopped)).await;
     let rules = live.snapshot();
     let rules = rules.backends().first().unwrap();
     let names = rules
         .rules()
         .into_iter()
         .map(|rule| rule.source().position.clone());
-    let names = if rules.is_read() {
+    let names = if rules.is_synced() {
         names.collect::<Vec<_>>().join(" ")
     } else {
         "unread".to_owned()
     };
     let trouble = live.inspect(|_, notes| notes.trouble.clone()).remove(0);
-    let asked = asked.lock().unwrap();
-    let verbs: Vec<_> = asked.iter().map(|(verb, _)| *verb).collect();
+    let requests = requests.lock().unwrap();
+    let verbs: Vec<_> = requests.iter().map(|(verb, _)| *verb).collect();
     Watched {
         names,
         trouble,
-        asked: verbs.join(" "),
-        last_asked: asked.last().map_or(Duration::ZERO, |(_, at)| *at),
+        requests: verbs.join(" "),
+        last_asked: requests.last().map_or(Duration::ZERO, |(_, at)| *at),
         age: live.confirmations().age(Backend::Crd),
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn stale_mappings_are_confirmed_by_a_whole_list_alone() {
+async fn stale_mappings_are_confirmed_only_by_whole_list() {
     // Each pause before the next try is longer.
     let max_age = Some(Duration::from_millis(1));
     let created = event("ADDED", &object("b"));
@@ -194,15 +197,15 @@ async fn stale_mappings_are_confirmed_by_a_whole_list_alone() {
             Watch(vec![event("ADDED", &object("d"))]),
         ];
         let seen = watched_within(max_age, answers).await;
-        assert_eq!(seen.asked, "list watch watch watch list watch", "{case}");
+        assert_eq!(seen.requests, "list watch watch watch list watch", "{case}");
         assert_eq!(seen.names, "c d", "{case}");
         // It is the answer that begins the list, and not a look at the clock after it.
-        assert!(seen.last_asked < LOOK_FOR_STALENESS, "{case}");
+        assert!(seen.last_asked < STALENESS_CHECK_INTERVAL, "{case}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_confirm_mappings_and_failures_do_not() {
+async fn responses_confirm_mappings_and_failures_do_not() {
     let error = Answer::Error;
     for (case, answers, is_confirmed_later) in [
         (
@@ -240,11 +243,11 @@ async fn answers_confirm_mappings_and_failures_do_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_watch_goes_on_whatever_ends_it() {
+async fn watch_resumes_after_any_end() {
     let gone = json!({"kind": "Status", "code": 410, "message": "too old", "reason": "Expired"});
     let bookmark = json!({"kind": "RAMIdentityMapping", "apiVersion": "x/v1", "metadata": {"resourceVersion": "9"}});
     let error = Answer::Error;
-    for (case, answers, names, has_trouble, asked) in [
+    for (case, answers, names, has_trouble, expected) in [
         (
             "nothing goes wrong",
             vec![
@@ -362,18 +365,18 @@ async fn the_watch_goes_on_whatever_ends_it() {
         ),
     ] {
         let (in_effect, trouble, requests) = watched(answers).await;
-        assert_eq!(requests, asked, "{case}");
+        assert_eq!(requests, expected, "{case}");
         assert_eq!(in_effect, names, "{case}");
         assert_eq!(trouble.is_some(), has_trouble, "{case}: {trouble:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn open_watch_that_says_nothing_is_listed_anew_once_it_is_stale() {
+async fn silent_watch_is_relisted_once_stale() {
     let max_age = Some(Duration::from_millis(1));
     let answers = vec![List(&["a"]), Watch(vec![]), List(&["b"]), Watch(vec![])];
     let seen = watched_within(max_age, answers).await;
-    assert_eq!(seen.asked, "list watch list watch");
+    assert_eq!(seen.requests, "list watch list watch");
     assert_eq!(seen.names, "b");
-    assert_eq!(seen.last_asked, LOOK_FOR_STALENESS);
+    assert_eq!(seen.last_asked, STALENESS_CHECK_INTERVAL);
 }

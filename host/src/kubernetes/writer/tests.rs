@@ -14,7 +14,7 @@ use super::*;
 use crate::backends::live::LiveRules;
 
 #[test]
-fn failures_are_told_by_what_has_to_be_done() {
+fn write_errors_are_classified_by_remedy() {
     let seconds = Duration::from_secs;
     let old =
         "failed to create typed patch object: .status.conditions: field not declared in schema";
@@ -54,11 +54,11 @@ fn failures_are_told_by_what_has_to_be_done() {
         let status = Status::failure(message, "Reason")
             .with_code(code)
             .with_details(details);
-        let got = match Outcome::of("x", &kube::Error::Api(status.boxed())) {
-            Outcome::Written => "written".to_owned(),
-            Outcome::Dropped => "dropped".to_owned(),
-            Outcome::Changed => "changed".to_owned(),
-            Outcome::Failed { error, pause, .. } => {
+        let got = match WriteOutcome::from_error("x", &kube::Error::Api(status.boxed())) {
+            WriteOutcome::Written => "written".to_owned(),
+            WriteOutcome::Dropped => "dropped".to_owned(),
+            WriteOutcome::Changed => "changed".to_owned(),
+            WriteOutcome::Failed { error, pause, .. } => {
                 format!("failed, {:?}, {error}", pause.unwrap_or(seconds(999)))
             }
         };
@@ -79,7 +79,7 @@ fn object(generation: i64, status: &Value) -> Value {
 
 /// Another program undoes each status; somebody edits the object in the middle of that.
 #[tokio::test(start_paused = true)]
-async fn what_somebody_else_undoes_is_written_again_now_and_then() {
+async fn undone_status_is_rewritten_at_intervals() {
     let now = Arc::new(Mutex::new(object(1, &json!({}))));
     let written = Arc::new(Mutex::new(Vec::new()));
     let (stored, writes) = (Arc::clone(&now), Arc::clone(&written));
@@ -106,9 +106,12 @@ async fn what_somebody_else_undoes_is_written_again_now_and_then() {
         "default",
     );
     let clock = || UnixTime::from_seconds(1_767_323_045);
-    let rules = RuleSet::new(vec![BackendRules::unread(Backend::Crd)], BTreeSet::new());
+    let rules = RuleSet::new(
+        vec![BackendRules::new_unsynced(Backend::Crd)],
+        BTreeSet::new(),
+    );
     let live = Arc::new(LiveRules::new(rules, clock()));
-    let mappings = Mappings::new(live, clock, Box::new(|_| {}));
+    let mapping_controller = MappingController::new(live, clock, Box::new(|_| {}));
     let see = |events: Vec<Event<Value>>| {
         let events = events.into_iter().map(|event| match event {
             Event::Apply(object) => Event::Apply(serde_json::from_value(object).unwrap()),
@@ -117,13 +120,16 @@ async fn what_somebody_else_undoes_is_written_again_now_and_then() {
             Event::InitDone => Event::InitDone,
             Event::Delete(_) => unreachable!(),
         });
-        let touched = mappings.objects().read(events, &mappings.live, clock());
-        mappings.due.add(touched);
+        let touched =
+            mapping_controller
+                .objects()
+                .apply_events(events, &mapping_controller.live, clock());
+        mapping_controller.status_queue.add(touched);
     };
-    mappings.due.open(Touched::new());
+    mapping_controller.status_queue.open(TouchedNames::new());
     let first = now.lock().unwrap().clone();
     see(vec![Event::Init, Event::InitApply(first), Event::InitDone]);
-    let events = Events::new(client.clone(), "test");
+    let events = EventRecorder::new(client.clone(), "test");
     let undo = async {
         for turn in 0..600 {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -136,7 +142,7 @@ async fn what_somebody_else_undoes_is_written_again_now_and_then() {
     };
     tokio::select! {
         () = undo => {}
-        () = mappings.write_what_is_due(&client, &events) => {}
+        () = mapping_controller.write_queued(&client, &events) => {}
     }
     // Each ten seconds, but for the edit, which is told at once.
     assert_eq!(*written.lock().unwrap(), [1, 1, 1, 1, 2, 2, 2]);

@@ -23,22 +23,24 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::backends::live::LiveRules;
 use crate::certs::tests::client;
-use crate::config::{self, ConfigFile, Overrides, Sources};
+use crate::config::{self, ConfigFile, ConfigSources, Overrides};
 use crate::metrics::Metrics;
-use crate::server::connections::{Bounds, Busy, Connections, RequestBody, Respond};
+use crate::server::connections::{
+    ConnectionLimits, Connections, RequestBody, RequestGuard, Responder,
+};
 use crate::server::line_limiter::LineLimiter;
 
 const DAY: i64 = 24 * 60 * 60;
 const START: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
 /// A folder, and a server's certificates in it.
-struct World {
+struct Fixture {
     folder: TempDir,
     certificates: Certificates,
     metrics: Metrics,
 }
 
-impl World {
+impl Fixture {
     fn start(clock: Clock) -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), clock)
     }
@@ -51,7 +53,7 @@ impl World {
         let server = json!({ "stateDir": folder.path(), "tls": tls });
         let text = json!({ "clusterID": "c", "server": server }).to_string();
         let name = "config.yaml";
-        let config = config::load(&Sources {
+        let config = config::load(&ConfigSources {
             file: Some(ConfigFile::Text { name, text: &text }),
             overrides: &Overrides::default(),
             variables: &|_| None,
@@ -70,17 +72,17 @@ impl World {
         self.folder.path().join("kubeconfig.yaml")
     }
 
-    async fn told(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    async fn metric_value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let text = self.metrics.text().await.unwrap();
-        let told = Exposition::parse(&text).unwrap();
-        told.value(&format!("ack_ram_authenticator_{name}"), labels)
+        let exposition = Exposition::parse(&text).unwrap();
+        exposition.value(&format!("ack_ram_authenticator_{name}"), labels)
     }
 }
 
 struct Ok;
 
-impl Respond for Ok {
-    async fn respond(&self, _: Request<RequestBody>, _: &Busy) -> Response<Full<Bytes>> {
+impl Responder for Ok {
+    async fn respond(&self, _: Request<RequestBody>, _: &RequestGuard) -> Response<Full<Bytes>> {
         Response::new(Full::from("ok"))
     }
 
@@ -94,12 +96,12 @@ impl Respond for Ok {
 }
 
 /// Asks the server at `address` on a connection of its own, or on one that is kept.
-struct Asker {
+struct LoadClient {
     client: Client<hyper_rustls::HttpsConnector<HttpConnector>, Full<Bytes>>,
     address: SocketAddr,
 }
 
-impl Asker {
+impl LoadClient {
     fn new(tls: ClientConfig, address: SocketAddr, kept: usize) -> Self {
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
@@ -112,7 +114,7 @@ impl Asker {
         Self { client, address }
     }
 
-    async fn ask(&self) -> Result<u16, String> {
+    async fn send_request(&self) -> Result<u16, String> {
         let uri = format!("https://localhost:{}/", self.address.port());
         let answer = self.client.get(uri.parse().unwrap()).await;
         let answer = answer.map_err(|error| format!("{error:?}"))?;
@@ -121,12 +123,12 @@ impl Asker {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_request_is_lost_while_certificates_rotate() {
+async fn certificate_rotation_loses_no_request() {
     /// Between these two, each certificate is stale; at a time between them, both are good.
     static IS_LATE: AtomicBool = AtomicBool::new(false);
     const LATE: i64 = 5 * DAY;
     const BETWEEN: i64 = 4 * DAY + DAY / 2;
-    let world = World::start(|| {
+    let fixture = Fixture::start(|| {
         let late = if IS_LATE.load(Ordering::Relaxed) {
             LATE
         } else {
@@ -134,7 +136,7 @@ async fn no_request_is_lost_while_certificates_rotate() {
         };
         START.plus_seconds(late)
     });
-    let ca_pem = fs::read_to_string(world.folder.path().join("cert.pem")).unwrap();
+    let ca_pem = fs::read_to_string(fixture.folder.path().join("cert.pem")).unwrap();
     let tls = || {
         let now = START.plus_seconds(BETWEEN);
         client::config(&ca_pem, now, None, rustls::DEFAULT_VERSIONS)
@@ -142,26 +144,26 @@ async fn no_request_is_lost_while_certificates_rotate() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let lines = Arc::new(LineLimiter::new(None, crate::env::wall_clock));
-    let bounds = Bounds {
+    let bounds = ConnectionLimits {
         max_head: 16 * 1024,
         connections: 64,
         streams: 100,
         header_timeout: Duration::from_secs(30),
         idle_timeout: Duration::from_secs(120),
     };
-    let tls_of_server = world.certificates.tls().unwrap();
-    let counts = world.metrics.connections.port("webhook");
+    let tls_of_server = fixture.certificates.tls().unwrap();
+    let counts = fixture.metrics.connections.port("webhook");
     let mut connections = Connections::new(listener, Some(tls_of_server), bounds, counts, lines);
     tokio::spawn(async move { connections.serve(Arc::new(Ok)).await });
 
-    let mut askers = tokio::task::JoinSet::new();
+    let mut clients = tokio::task::JoinSet::new();
     // Of the sixteen, four keep their connection all the while.
     for number in 0..16 {
-        let asker = Asker::new(tls(), address, usize::from(number < 4));
-        askers.spawn(async move {
+        let client = LoadClient::new(tls(), address, usize::from(number < 4));
+        clients.spawn(async move {
             let mut answers = Vec::new();
             for _ in 0..50 {
-                answers.push(asker.ask().await);
+                answers.push(client.send_request().await);
             }
             answers
         });
@@ -172,7 +174,7 @@ async fn no_request_is_lost_while_certificates_rotate() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     });
-    let answers: Vec<_> = askers.join_all().await.concat();
+    let answers: Vec<_> = clients.join_all().await.concat();
     clock.abort();
     let lost: Vec<_> = answers
         .iter()
@@ -180,7 +182,9 @@ async fn no_request_is_lost_while_certificates_rotate() {
         .collect();
     assert_eq!((answers.len(), lost), (16 * 50, Vec::new()));
     let labels = [("certificate", "serving"), ("result", "success")];
-    let rotations = world.told("certificate_rotations_total", &labels).await;
+    let rotations = fixture
+        .metric_value("certificate_rotations_total", &labels)
+        .await;
     assert!(
         rotations.is_some_and(|rotations| rotations > 10.0),
         "{rotations:?}"
@@ -188,23 +192,23 @@ async fn no_request_is_lost_while_certificates_rotate() {
 }
 
 #[tokio::test]
-async fn the_kubeconfig_has_what_the_server_asks_for_and_is_kept_so() {
+async fn kubeconfig_is_written_and_kept_current() {
     static NOW: AtomicI64 = AtomicI64::new(START.seconds());
     const YEAR: i64 = 365 * DAY;
     let clock = || UnixTime::from_seconds(NOW.load(Ordering::Relaxed));
     let folder = tempfile::tempdir().unwrap();
     certs::load_or_create_clients(folder.path(), START).unwrap();
-    let mut world = World::start_in(folder, clock);
-    let path = world.kubeconfig();
+    let mut fixture = Fixture::start_in(folder, clock);
+    let path = fixture.kubeconfig();
     let url = "https://localhost:1/authenticate";
-    world
+    fixture
         .certificates
         .write_kubeconfig(&path, url.to_owned())
         .unwrap();
-    let first = kubeconfig::client_in(&path).unwrap();
+    let first = kubeconfig::read_client_certificate(&path).unwrap();
     let client = [("certificate", "client")];
     let rotated = [("certificate", "client"), ("result", "success")];
-    let mut held = first.clone();
+    let mut previous = first.clone();
     for (years, is_renewed, rotations) in [
         (0, false, None),
         (4, false, None),
@@ -216,32 +220,34 @@ async fn the_kubeconfig_has_what_the_server_asks_for_and_is_kept_so() {
             START.plus_seconds(years * YEAR).seconds(),
             Ordering::Relaxed,
         );
-        world.certificates.renew();
-        let now_held = kubeconfig::client_in(&path).unwrap();
-        assert_eq!(now_held != held, is_renewed, "{years}");
-        held = now_held;
-        let expiry = world.told("certificate_expiry_timestamp_seconds", &client);
+        fixture.certificates.renew();
+        let current = kubeconfig::read_client_certificate(&path).unwrap();
+        assert_eq!(current != previous, is_renewed, "{years}");
+        previous = current;
+        let expiry = fixture.metric_value("certificate_expiry_timestamp_seconds", &client);
         let left = expiry.await.unwrap() - clock().seconds() as f64;
         assert!(left > (5 * YEAR) as f64, "{years}: {left}");
         assert_eq!(
-            world.told("certificate_rotations_total", &rotated).await,
+            fixture
+                .metric_value("certificate_rotations_total", &rotated)
+                .await,
             rotations,
             "{years}"
         );
-        assert_eq!(world.certificates.client_warnings(), Some(Vec::new()));
+        assert_eq!(fixture.certificates.client_warnings(), Some(Vec::new()));
     }
 
     // A server that starts again keeps what is there.
-    let mut again = World::start_in(world.folder, clock);
+    let mut again = Fixture::start_in(fixture.folder, clock);
     again
         .certificates
         .write_kubeconfig(&path, url.to_owned())
         .unwrap();
-    assert_eq!(kubeconfig::client_in(&path), Some(held));
+    assert_eq!(kubeconfig::read_client_certificate(&path), Some(previous));
 
     // Without the key it goes on with what there is, and says so in time; it does not start with nothing.
     fs::remove_file(again.folder.path().join("client-ca-key.pem")).unwrap();
-    let mut keyless = World::start_in(again.folder, clock);
+    let mut keyless = Fixture::start_in(again.folder, clock);
     keyless
         .certificates
         .write_kubeconfig(&path, url.to_owned())
@@ -265,16 +271,16 @@ async fn the_kubeconfig_has_what_the_server_asks_for_and_is_kept_so() {
 
 /// The CA is read at start. When its file goes, clients are asked as before, and the log and `/readyz?verbose` say so.
 #[tokio::test]
-async fn client_ca_that_disappears_is_named_and_clients_still_need_certificates() {
+async fn missing_client_ca_gives_warning_and_certificates_stay_required() {
     let folder = tempfile::tempdir().unwrap();
     certs::load_or_create_clients(folder.path(), crate::env::now()).unwrap();
-    let world = World::start_in(folder, crate::env::now);
-    assert_eq!(world.certificates.client_warnings(), Some(Vec::new()));
-    fs::remove_file(world.folder.path().join("client-ca.pem")).unwrap();
-    world.certificates.reload();
-    let warnings = world.certificates.client_warnings().unwrap();
+    let fixture = Fixture::start_in(folder, crate::env::now);
+    assert_eq!(fixture.certificates.client_warnings(), Some(Vec::new()));
+    fs::remove_file(fixture.folder.path().join("client-ca.pem")).unwrap();
+    fixture.certificates.reload();
+    let warnings = fixture.certificates.client_warnings().unwrap();
     assert_eq!(
-        *world.certificates.told.lock().unwrap(),
+        *fixture.certificates.logged_warnings.lock().unwrap(),
         warnings,
         "what the log got"
     );
@@ -283,18 +289,18 @@ async fn client_ca_that_disappears_is_named_and_clients_still_need_certificates(
         warnings.contains("client-ca.pem` is not there any more: this server still requires"),
         "{warnings}"
     );
-    let tls = world.certificates.tls().unwrap();
+    let tls = fixture.certificates.tls().unwrap();
     assert!(tls.clients.is_some());
 }
 
 #[tokio::test]
-async fn a_kubeconfig_pins_the_ca_of_an_own_pair_whatever_it_becomes() {
+async fn kubeconfig_pins_current_ca_of_provided_pair() {
     let secret = TlsSecret::mount("localhost");
     let folder = tempfile::tempdir().unwrap();
-    let mut world = World::start_with(folder, crate::env::now, &secret.settings());
-    let path = world.kubeconfig();
+    let mut fixture = Fixture::start_with(folder, crate::env::now, &secret.settings());
+    let path = fixture.kubeconfig();
     let url = "https://localhost:1/authenticate".to_owned();
-    world.certificates.write_kubeconfig(&path, url).unwrap();
+    fixture.certificates.write_kubeconfig(&path, url).unwrap();
     let pins = |pem: &str| {
         let kubeconfig = fs::read_to_string(&path).unwrap();
         let line = format!("certificate-authority-data: {}\n", STANDARD.encode(pem));
@@ -317,27 +323,32 @@ async fn a_kubeconfig_pins_the_ca_of_an_own_pair_whatever_it_becomes() {
         }
         fs::write(secret.path("ca.crt"), ca).unwrap();
         for _ in 0..2 {
-            world.certificates.serving.look(Instant::now());
+            fixture.certificates.serving.poll(Instant::now());
         }
-        world.certificates.renew();
+        fixture.certificates.renew();
         assert!(pins(pinned));
-        assert_eq!(world.certificates.warnings(), [""; 0]);
+        assert_eq!(fixture.certificates.warnings(), [""; 0]);
     }
     let labels = [("certificate", "own"), ("result", "success")];
-    let rotations = world.told("certificate_rotations_total", &labels).await;
+    let rotations = fixture
+        .metric_value("certificate_rotations_total", &labels)
+        .await;
     assert_eq!(rotations, Some(3.0));
 }
 
 #[test]
-fn a_request_of_which_nobody_knows_who_sent_it_is_not_admitted() {
+fn request_without_admission_is_refused() {
     assert_eq!(
-        Admission::of(&Request::new(())),
+        ClientAdmission::for_request(&Request::new(())),
         Err(ClientRefusal::Missing)
     );
     let mut request = Request::new(());
-    request.extensions_mut().insert(Admission {
+    request.extensions_mut().insert(ClientAdmission {
         result: std::result::Result::Ok(()),
         has_certificate: false,
     });
-    assert_eq!(Admission::of(&request), std::result::Result::Ok(()));
+    assert_eq!(
+        ClientAdmission::for_request(&request),
+        std::result::Result::Ok(())
+    );
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{self, Instant};
 
-use crate::server::connections::eviction::{Occupant, Occupation, Origin, Standing};
+use crate::server::connections::eviction::{
+    ClientStanding, ConnectionSnapshot, ConnectionState, Origin,
+};
 
 /// What a connection is doing. hyper has no deadline for a client that says nothing at all, nor for one that does not
 /// read its answers.
@@ -33,7 +35,7 @@ impl Activity {
         let arrived = milliseconds(epoch.elapsed());
         Self {
             origin,
-            standing: AtomicU8::new(Standing::Stranger as u8),
+            standing: AtomicU8::new(ClientStanding::Stranger as u8),
             receiving: AtomicUsize::new(0),
             answering: AtomicUsize::new(0),
             is_leaving: AtomicBool::new(false),
@@ -45,39 +47,39 @@ impl Activity {
         }
     }
 
-    /// A request begins; it ends when the guard is dropped.
-    pub(super) fn begin(self: &Arc<Self>) -> Busy {
+    /// Begins a request, which ends when the guard is dropped.
+    pub(super) fn begin(self: &Arc<Self>) -> RequestGuard {
         self.receiving.fetch_add(1, Ordering::Relaxed);
-        Busy {
+        RequestGuard {
             activity: Arc::clone(self),
             has_arrived: AtomicBool::new(false),
         }
     }
 
-    /// The client is at least of this `standing`.
-    pub(super) fn raise(&self, standing: Standing) {
+    /// Raises the standing of the client to at least `standing`.
+    pub(super) fn raise(&self, standing: ClientStanding) {
         self.standing.fetch_max(standing as u8, Ordering::Relaxed);
     }
 
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> ClientStanding {
         let standing = self.standing.load(Ordering::Relaxed);
-        let all = [Standing::Certified, Standing::Granted];
+        let all = [ClientStanding::Certified, ClientStanding::Granted];
         let mut above = all.into_iter().filter(|known| *known as u8 <= standing);
-        above.next().unwrap_or(Standing::Stranger)
+        above.next().unwrap_or(ClientStanding::Stranger)
     }
 
     /// Returns the connection as it is now.
-    pub(super) fn occupant(&self) -> Occupant {
+    pub(super) fn snapshot(&self) -> ConnectionSnapshot {
         let some = |count: &AtomicUsize| count.load(Ordering::Relaxed) > 0;
-        Occupant {
+        ConnectionSnapshot {
             origin: self.origin,
             standing: self.standing(),
-            occupation: if some(&self.answering) {
-                Occupation::Answering
+            state: if some(&self.answering) {
+                ConnectionState::Answering
             } else if some(&self.receiving) {
-                Occupation::Receiving
+                ConnectionState::Receiving
             } else {
-                Occupation::Idle
+                ConnectionState::Idle
             },
             arrived: Duration::from_millis(self.arrived),
             last: Duration::from_millis(self.last.load(Ordering::Relaxed)),
@@ -85,14 +87,14 @@ impl Activity {
         }
     }
 
-    /// Tells the connection to leave.
+    /// Evicts the connection.
     pub(super) fn evict(&self) {
         self.is_leaving.store(true, Ordering::Relaxed);
         self.leave.notify_one();
     }
 
-    /// Waits until somebody else needs the place of this connection.
-    pub(super) async fn evicted(&self) {
+    /// Waits until the connection is evicted.
+    pub(super) async fn wait_for_eviction(&self) {
         self.leave.notified().await;
     }
 
@@ -102,7 +104,7 @@ impl Activity {
     }
 
     /// Waits until there has been no request for `time`.
-    pub(super) async fn idle_for(&self, time: Duration) {
+    pub(super) async fn wait_until_idle(&self, time: Duration) {
         loop {
             let quiet = self.now().saturating_sub(self.last.load(Ordering::Relaxed));
             let left = time.saturating_sub(Duration::from_millis(quiet));
@@ -133,15 +135,15 @@ fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A request.
-pub(in crate::server) struct Busy {
+/// Marks a request as open until it is dropped.
+pub(in crate::server) struct RequestGuard {
     activity: Arc<Activity>,
     has_arrived: AtomicBool,
 }
 
-impl Busy {
-    /// All of it is there, and is being answered.
-    pub(in crate::server) fn arrived(&self) {
+impl RequestGuard {
+    /// Marks the request as received in full: from now on it is being answered.
+    pub(in crate::server) fn mark_received(&self) {
         if self.activity.is_closing.load(Ordering::Relaxed) {
             return;
         }
@@ -152,23 +154,23 @@ impl Busy {
         }
     }
 
-    /// Where the connection comes from.
+    /// Returns the origin of the connection.
     pub(in crate::server) fn origin(&self) -> Origin {
         self.activity.origin
     }
 
-    /// What is known of the client of the connection.
-    pub(in crate::server) fn standing(&self) -> Standing {
+    /// Returns the standing of the client.
+    pub(in crate::server) fn standing(&self) -> ClientStanding {
         self.activity.standing()
     }
 
-    /// The login that was asked about is granted: from now on the client is no stranger.
-    pub(in crate::server) fn granted(&self) {
-        self.activity.raise(Standing::Granted);
+    /// Marks the client as granted: from now on the client is no stranger.
+    pub(in crate::server) fn mark_granted(&self) {
+        self.activity.raise(ClientStanding::Granted);
     }
 }
 
-impl Drop for Busy {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         if *self.has_arrived.get_mut() {
             self.activity.touch();

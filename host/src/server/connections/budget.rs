@@ -19,25 +19,25 @@ const REFUND: u32 = 20;
 
 /// The budget of one connection.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(super) struct OverheadBudget {
     limit: u32,
     left: AtomicU32,
     is_exceeded: AtomicBool,
 }
 
-/// The budget is exceeded.
+/// The client has exceeded its budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Exceeded;
+pub(super) struct BudgetExceeded;
 
-impl fmt::Display for Exceeded {
+impl fmt::Display for BudgetExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the client sent too much that begins no request")
     }
 }
 
-impl std::error::Error for Exceeded {}
+impl std::error::Error for BudgetExceeded {}
 
-impl Budget {
+impl OverheadBudget {
     /// Builds the budget of a connection that may have `streams` requests at once.
     pub(super) fn new(streams: u32) -> Self {
         let limit = streams
@@ -54,7 +54,7 @@ impl Budget {
     ///
     /// # Errors
     /// When less is left.
-    pub(super) fn spend(&self, cost: u32) -> Result<(), Exceeded> {
+    pub(super) fn spend(&self, cost: u32) -> Result<(), BudgetExceeded> {
         if cost == 0 {
             return Ok(());
         }
@@ -64,7 +64,7 @@ impl Budget {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend);
         spent.map(|_| ()).map_err(|_| {
             self.is_exceeded.store(true, Ordering::Relaxed);
-            Exceeded
+            BudgetExceeded
         })
     }
 
@@ -88,8 +88,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn budget_is_spent_and_given_back_up_to_its_limit() {
-        let budget = Budget::new(10);
+    fn budget_is_spent_and_refunded_up_to_limit() {
+        let budget = OverheadBudget::new(10);
         let limit = CONNECTION_BUDGET + 10 * STREAM_BUDGET;
         budget.refund();
         for _ in 0..limit {
@@ -99,16 +99,16 @@ mod tests {
         assert!(!budget.is_exceeded());
         budget.refund();
         assert_eq!(budget.spend(REFUND), Ok(()));
-        assert_eq!(budget.spend(1), Err(Exceeded));
+        assert_eq!(budget.spend(1), Err(BudgetExceeded));
         assert!(budget.is_exceeded());
-        assert_eq!(Budget::new(u32::MAX).spend(u32::MAX), Ok(()));
+        assert_eq!(OverheadBudget::new(u32::MAX).spend(u32::MAX), Ok(()));
     }
 
     /// What clients in common use send: a `PING` every 10 s on a connection that asks once a minute, and ten frames with
     /// each request.
     #[test]
     fn ordinary_client_never_exceeds_the_budget() {
-        let budget = Budget::new(0);
+        let budget = OverheadBudget::new(0);
         for _minute in 0..100_000 {
             for cost in [6, 10] {
                 assert_eq!(budget.spend(cost), Ok(()));

@@ -17,16 +17,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use crate::metrics::ConnectionMetrics;
-use crate::server::certificates::{Admission, Tls};
+use crate::metrics::PortMetrics;
+use crate::server::certificates::{ClientAdmission, Tls};
 use crate::server::connections::activity::Activity;
-use crate::server::connections::budget::Budget;
-use crate::server::connections::eviction::Standing;
+use crate::server::connections::budget::OverheadBudget;
+use crate::server::connections::eviction::ClientStanding;
 use crate::server::connections::guarded_stream::GuardedStream;
 use crate::server::connections::head::{self, HEAD_MARGIN, MAX_PARSED_HEADERS};
 use crate::server::connections::registry::ConnectionSlot;
-use crate::server::connections::request_body::{Discards, RequestBody};
-use crate::server::connections::{Bounds, Respond};
+use crate::server::connections::request_body::{DiscardLimits, RequestBody};
+use crate::server::connections::{ConnectionLimits, Responder};
 use crate::server::line_limiter::{LineLimiter, LineReason};
 use crate::server::status;
 
@@ -57,19 +57,19 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 /// A connection that was accepted.
 pub(super) struct Connection {
     pub(super) tls: Option<Tls>,
-    pub(super) bounds: Bounds,
-    pub(super) metrics: ConnectionMetrics,
+    pub(super) bounds: ConnectionLimits,
+    pub(super) metrics: PortMetrics,
     pub(super) lines: Arc<LineLimiter>,
-    pub(super) discards: Discards,
+    pub(super) discards: DiscardLimits,
     pub(super) stopping: watch::Receiver<bool>,
-    pub(super) place: ConnectionSlot,
+    pub(super) slot: ConnectionSlot,
 }
 
 impl Connection {
     pub(super) async fn serve(
         mut self,
         stream: TcpStream,
-        respond: Arc<impl Respond>,
+        respond: Arc<impl Responder>,
     ) -> Result<(), Error> {
         stream.set_nodelay(true)?;
         let Some(tls) = self.tls.take() else {
@@ -78,11 +78,11 @@ impl Connection {
         let handshake = tokio::time::timeout(HANDSHAKE_DEADLINE, tls.accept(stream));
         let (stream, admission) = tokio::select! {
             accepted = handshake => accepted??,
-            () = self.place.activity.evicted() => return Ok(()),
+            () = self.slot.activity.wait_for_eviction() => return Ok(()),
             _ = self.stopping.wait_for(|stopping| *stopping) => return Ok(()),
         };
         if admission.has_certificate() {
-            self.place.activity.raise(Standing::Certified);
+            self.slot.activity.raise(ClientStanding::Certified);
         }
         self.serve_http(stream, Some(admission), respond).await
     }
@@ -90,13 +90,13 @@ impl Connection {
     async fn serve_http<S>(
         self,
         stream: S,
-        admission: Option<Admission>,
-        respond: Arc<impl Respond>,
+        admission: Option<ClientAdmission>,
+        respond: Arc<impl Responder>,
     ) -> Result<(), Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let budget = Arc::new(Budget::new(self.bounds.streams));
+        let budget = Arc::new(OverheadBudget::new(self.bounds.streams));
         let (metrics, lines) = (self.metrics.clone(), Arc::clone(&self.lines));
         let stream = TokioIo::new(GuardedStream::new(stream, Arc::clone(&budget)));
         let ended = self
@@ -110,7 +110,7 @@ impl Connection {
                 );
             }
         } else if let Err(error) = &ended
-            && head::is_beyond_library(&**error)
+            && head::exceeds_library_limit(&**error)
         {
             metrics.large_heads.inc();
             if lines.admits(LineReason::Rejected(head::STATUS), None) {
@@ -126,15 +126,15 @@ impl Connection {
     async fn run<S>(
         mut self,
         stream: TokioIo<GuardedStream<S>>,
-        budget: Arc<Budget>,
-        admission: Option<Admission>,
-        respond: Arc<impl Respond>,
+        budget: Arc<OverheadBudget>,
+        admission: Option<ClientAdmission>,
+        respond: Arc<impl Responder>,
     ) -> Result<(), Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let http = http(&self.bounds);
-        let activity = Arc::clone(&self.place.activity);
+        let activity = Arc::clone(&self.slot.activity);
         let (metrics, discards) = (self.metrics.clone(), self.discards.clone());
         let service = service_fn(move |request: Request<Incoming>| {
             budget.refund();
@@ -144,22 +144,22 @@ impl Connection {
             }
             let respond = Arc::clone(&respond);
             let metrics = metrics.clone();
-            let busy = activity.begin();
+            let guard = activity.begin();
             if request.body().is_end_stream() {
-                busy.arrived();
+                guard.mark_received();
             }
             let is_head = request.method() == Method::HEAD;
             let version = request.version();
             async move {
                 // A request that was being answered is in nobody else's hands.
                 let answering = AssertUnwindSafe(async {
-                    match head::exceeds(&request, respond.max_head(request.uri().path())) {
+                    match head::find_excess(&request, respond.max_head(request.uri().path())) {
                         Some(excess) => {
                             metrics.large_heads.inc();
                             let path = request.uri().path();
                             respond.refuse_head(path, &excess.to_string())
                         }
-                        None => respond.respond(request, &busy).await,
+                        None => respond.respond(request, &guard).await,
                     }
                 });
                 let mut response = answering.catch_unwind().await.unwrap_or_else(|_| {
@@ -174,34 +174,34 @@ impl Connection {
                     let close = HeaderValue::from_static("close");
                     response.headers_mut().insert(CONNECTION, close);
                 }
-                drop(busy);
+                drop(guard);
                 Ok::<_, Infallible>(response)
             }
         });
         let connection = http.serve_connection(stream, service);
         tokio::pin!(connection);
-        let activity = &self.place.activity;
+        let activity = &self.slot.activity;
         tokio::select! {
             ended = connection.as_mut() => return ended,
             _ = self.stopping.wait_for(|stopping| *stopping) => {}
-            () = activity.evicted() => {
-                if activity.standing() == Standing::Stranger {
+            () = activity.wait_for_eviction() => {
+                if activity.standing() == ClientStanding::Stranger {
                     // Somebody else needs the place now, and a stranger may take its time to leave it.
                     return Ok(());
                 }
             }
-            () = activity.idle_for(self.bounds.idle_timeout) => {}
+            () = activity.wait_until_idle(self.bounds.idle_timeout) => {}
         }
         connection.as_mut().graceful_shutdown();
         tokio::select! {
             ended = connection => ended,
-            () = closing(activity) => Ok(()),
+            () = wait_until_closed(activity) => Ok(()),
         }
     }
 }
 
 /// What both versions of HTTP let a client do.
-fn http(bounds: &Bounds) -> auto::Builder<TokioExecutor> {
+fn http(bounds: &ConnectionLimits) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     // Beyond these, hyper and h2 answer by themselves, with a bare 431.
     let max_head = bounds.max_head + HEAD_MARGIN;
@@ -231,8 +231,8 @@ fn http(bounds: &Bounds) -> auto::Builder<TokioExecutor> {
 ///
 /// hyper takes new requests over HTTP/2 until the client says that it has understood. One that never does would stay for
 /// as long as it asks.
-async fn closing(activity: &Activity) {
+async fn wait_until_closed(activity: &Activity) {
     tokio::time::sleep(CLOSE_DEADLINE).await;
     activity.close();
-    activity.idle_for(CLOSE_DEADLINE).await;
+    activity.wait_until_idle(CLOSE_DEADLINE).await;
 }

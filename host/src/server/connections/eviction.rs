@@ -29,7 +29,7 @@ pub(in crate::server) struct Origin(IpAddr);
 
 impl Origin {
     /// Returns the origin of a connection from `address`.
-    pub(in crate::server) fn of(address: IpAddr) -> Self {
+    pub(in crate::server) fn from_address(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self(address.into()),
             IpAddr::V6(address) => {
@@ -40,10 +40,10 @@ impl Origin {
     }
 }
 
-/// What is known of the client of a connection. The lowest leave first.
+/// The standing of the client of a connection. The lowest are evicted first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub(in crate::server) enum Standing {
+pub(in crate::server) enum ClientStanding {
     /// Nothing.
     Stranger,
     /// A login was granted on the connection.
@@ -52,9 +52,9 @@ pub(in crate::server) enum Standing {
     Certified,
 }
 
-/// What a connection is doing. The lowest leave first.
+/// What a connection is doing. The lowest are evicted first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Occupation {
+pub(super) enum ConnectionState {
     /// No request is open.
     Idle,
     /// The rest of a request has not arrived.
@@ -63,22 +63,22 @@ pub(super) enum Occupation {
     Answering,
 }
 
-/// A connection, as it is now. Times are counted from any one start.
+/// A snapshot of a connection. Times are counted from a common start.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Occupant {
+pub(super) struct ConnectionSnapshot {
     pub(super) origin: Origin,
-    pub(super) standing: Standing,
-    pub(super) occupation: Occupation,
+    pub(super) standing: ClientStanding,
+    pub(super) state: ConnectionState,
     pub(super) arrived: Duration,
     /// When a request began or ended last, or the connection was made.
     pub(super) last: Duration,
-    /// It was told to leave before.
+    /// It was evicted, and is still closing.
     pub(super) is_leaving: bool,
 }
 
-/// What makes room.
+/// How to make room for a newcomer.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Choice {
+pub(super) enum EvictionChoice {
     /// The connections at these positions leave.
     Evict(Vec<usize>),
     /// None may leave for so long.
@@ -87,35 +87,39 @@ pub(super) enum Choice {
     Leaving,
 }
 
-/// Chooses who of `occupants`, all that there are by arrival, leaves at the time `now` for a newcomer. There are places for
-/// `limit`.
-pub(super) fn choose(occupants: &[Occupant], limit: usize, now: Duration) -> Choice {
-    let Some(lowest) = occupants.iter().map(|occupant| occupant.standing).min() else {
-        return Choice::Wait(GRACE);
+/// Chooses which of `snapshots`, all connections by arrival, to evict at the time `now` for a newcomer. There are `limit`
+/// slots.
+pub(super) fn choose(
+    snapshots: &[ConnectionSnapshot],
+    limit: usize,
+    now: Duration,
+) -> EvictionChoice {
+    let Some(lowest) = snapshots.iter().map(|snapshot| snapshot.standing).min() else {
+        return EvictionChoice::Wait(GRACE);
     };
     let peers = || {
-        let all = occupants.iter().enumerate();
-        all.filter(move |(_, occupant)| occupant.standing == lowest)
+        let all = snapshots.iter().enumerate();
+        all.filter(move |(_, snapshot)| snapshot.standing == lowest)
     };
     let batch = match lowest {
-        Standing::Stranger => (limit / BATCH).max(1),
+        ClientStanding::Stranger => (limit / BATCH).max(1),
         // They finish what they are doing, which takes a while: one at a time.
-        Standing::Granted | Standing::Certified => 1,
+        ClientStanding::Granted | ClientStanding::Certified => 1,
     };
-    let leaving = peers().filter(|(_, occupant)| occupant.is_leaving).count();
+    let leaving = peers().filter(|(_, snapshot)| snapshot.is_leaving).count();
     if leaving >= batch {
-        return Choice::Leaving;
+        return EvictionChoice::Leaving;
     }
-    let mut groups: HashMap<Origin, Vec<(usize, &Occupant)>> = HashMap::new();
-    for (position, occupant) in peers().filter(|(_, occupant)| !occupant.is_leaving) {
-        let group = groups.entry(occupant.origin).or_default();
-        group.push((position, occupant));
+    let mut groups: HashMap<Origin, Vec<(usize, &ConnectionSnapshot)>> = HashMap::new();
+    for (position, snapshot) in peers().filter(|(_, snapshot)| !snapshot.is_leaving) {
+        let group = groups.entry(snapshot.origin).or_default();
+        group.push((position, snapshot));
     }
-    let mut groups: Vec<Group> = groups
+    let mut groups: Vec<OriginGroup> = groups
         .into_values()
-        .map(|members| Group::new(members, now))
+        .map(|members| OriginGroup::new(members, now))
         .collect();
-    let next = |(index, group): (usize, &Group)| Some((group.next(limit)?, index));
+    let next = |(index, group): (usize, &OriginGroup)| Some((group.next(limit)?, index));
     let mut turns: BinaryHeap<_> = groups.iter().enumerate().filter_map(next).collect();
     let mut evicted = Vec::new();
     while evicted.len() < batch - leaving
@@ -126,45 +130,45 @@ pub(super) fn choose(occupants: &[Occupant], limit: usize, now: Duration) -> Cho
         turns.extend(next((index, group)));
     }
     if !evicted.is_empty() {
-        return Choice::Evict(evicted);
+        return EvictionChoice::Evict(evicted);
     }
-    let graces = peers().map(|(_, occupant)| (occupant.arrived + GRACE).saturating_sub(now));
+    let graces = peers().map(|(_, snapshot)| (snapshot.arrived + GRACE).saturating_sub(now));
     match (leaving, graces.min()) {
-        (0, grace) => Choice::Wait(grace.unwrap_or(GRACE)),
-        _ => Choice::Leaving,
+        (0, grace) => EvictionChoice::Wait(grace.unwrap_or(GRACE)),
+        _ => EvictionChoice::Leaving,
     }
 }
 
 /// The connections of one origin, the last of which leaves first.
-struct Group {
+struct OriginGroup {
     members: Vec<Member>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Member {
     is_newcomer: bool,
-    occupation: Occupation,
+    state: ConnectionState,
     since: Duration,
     position: usize,
 }
 
-impl Group {
-    fn new(members: Vec<(usize, &Occupant)>, now: Duration) -> Self {
+impl OriginGroup {
+    fn new(members: Vec<(usize, &ConnectionSnapshot)>, now: Duration) -> Self {
         let mut members: Vec<Member> = members
             .into_iter()
-            .map(|(position, occupant)| {
-                let is_newcomer = now.saturating_sub(occupant.arrived) < GRACE;
+            .map(|(position, snapshot)| {
+                let is_newcomer = now.saturating_sub(snapshot.arrived) < GRACE;
                 Member {
                     is_newcomer,
-                    occupation: if is_newcomer {
-                        Occupation::Idle
+                    state: if is_newcomer {
+                        ConnectionState::Idle
                     } else {
-                        occupant.occupation
+                        snapshot.state
                     },
                     since: if is_newcomer {
-                        occupant.arrived
+                        snapshot.arrived
                     } else {
-                        occupant.last
+                        snapshot.last
                     },
                     position,
                 }

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_http_2_has_no_frames() {
+    fn other_protocol_has_no_frames() {
         for said in [
             "GET / HTTP/1.1\r\n\r\n",
             "PRI * HTTP/2.1\r\n\r\n",

@@ -1,4 +1,4 @@
-//! The byte stream of a connection, with what neither hyper nor h2 sees to: a [budget](Budget) for what begins no request,
+//! The byte stream of a connection, with what neither hyper nor h2 sees to: a [budget](OverheadBudget) for what begins no request,
 //! and an end that does not discard the last answer.
 //!
 //! To close a socket while a client still sends resets the connection, and a client that is reset discards what it has not
@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use crate::server::connections::budget::Budget;
+use crate::server::connections::budget::OverheadBudget;
 use crate::server::connections::frames::FrameCounter;
 
 /// How long a client may take to close its end after the last answer. Meanwhile the connection counts as idle, and makes
@@ -30,7 +30,7 @@ const PIECE: usize = 8 * 1024;
 /// A byte stream that is read by hyper.
 pub(super) struct GuardedStream<S> {
     stream: S,
-    budget: Arc<Budget>,
+    budget: Arc<OverheadBudget>,
     frames: FrameCounter,
     /// What is left to discard, once the last answer is sent.
     lingering: Option<Lingering>,
@@ -42,7 +42,7 @@ struct Lingering {
 }
 
 impl<S> GuardedStream<S> {
-    pub(super) fn new(stream: S, budget: Arc<Budget>) -> Self {
+    pub(super) fn new(stream: S, budget: Arc<OverheadBudget>) -> Self {
         Self {
             stream,
             budget,
@@ -150,7 +150,7 @@ mod tests {
             (&[b'x'; SMALL_READ - 1], true),
             (&[b'x'; SMALL_READ], false),
         ] {
-            let budget = Arc::new(Budget::new(1));
+            let budget = Arc::new(OverheadBudget::new(1));
             let mut stream = GuardedStream::new(Endless(piece), Arc::clone(&budget));
             let mut buffer = [0; 1_024];
             let mut reads = 0;
@@ -164,7 +164,7 @@ mod tests {
 
     #[tokio::test]
     async fn requests_pay_for_small_reads() {
-        let budget = Arc::new(Budget::new(1));
+        let budget = Arc::new(OverheadBudget::new(1));
         let mut stream =
             GuardedStream::new(Endless(b"GET / HTTP/1.1\r\n\r\n"), Arc::clone(&budget));
         let mut buffer = [0; 1_024];
@@ -175,12 +175,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn end_waits_for_the_client_within_its_bounds() {
+    async fn shutdown_waits_for_client_within_limits() {
         use tokio::io::{AsyncWriteExt as _, duplex};
 
         // The client closes its end.
         let (server, mut client) = duplex(64 * 1024);
-        let mut stream = GuardedStream::new(server, Arc::new(Budget::new(1)));
+        let mut stream = GuardedStream::new(server, Arc::new(OverheadBudget::new(1)));
         let closing = tokio::spawn(async move { stream.shutdown().await });
         client.write_all(&vec![b'x'; 1 << 20]).await.unwrap();
         assert!(!closing.is_finished());
@@ -188,14 +188,14 @@ mod tests {
         closing.await.unwrap().unwrap();
         // It does not.
         let (server, client) = duplex(64 * 1024);
-        let mut stream = GuardedStream::new(server, Arc::new(Budget::new(1)));
+        let mut stream = GuardedStream::new(server, Arc::new(OverheadBudget::new(1)));
         let started = tokio::time::Instant::now();
         stream.shutdown().await.unwrap();
         assert_eq!(started.elapsed().as_secs(), LINGER_TIME.as_secs());
         drop(client);
         // It sends without end.
         let (server, mut client) = duplex(64 * 1024);
-        let mut stream = GuardedStream::new(server, Arc::new(Budget::new(1)));
+        let mut stream = GuardedStream::new(server, Arc::new(OverheadBudget::new(1)));
         let closing = tokio::spawn(async move { stream.shutdown().await });
         let sending = client.write_all(&vec![b'x'; 2 * LINGER_BYTES]).await;
         assert!(sending.is_err());

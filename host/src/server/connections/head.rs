@@ -17,14 +17,14 @@ pub(super) const MAX_PARSED_HEADERS: usize = 256;
 /// What hyper and h2 take of a head beyond our limit. h2 adds 32 bytes for each header.
 pub(in crate::server) const HEAD_MARGIN: usize = 8 * 1024;
 
-/// How a head is too large.
+/// How a head exceeds a limit.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Excess {
+pub(super) enum HeadExcess {
     Bytes { length: usize, limit: usize },
     Headers(usize),
 }
 
-impl fmt::Display for Excess {
+impl fmt::Display for HeadExcess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bytes { length, limit } => write!(
@@ -40,10 +40,10 @@ impl fmt::Display for Excess {
 }
 
 /// Returns how the head of `request` exceeds `limit` bytes, or the number of headers, if it does.
-pub(super) fn exceeds<B>(request: &Request<B>, limit: usize) -> Option<Excess> {
+pub(super) fn find_excess<B>(request: &Request<B>, limit: usize) -> Option<HeadExcess> {
     let headers = request.headers();
     if headers.len() > MAX_HEADERS {
-        return Some(Excess::Headers(headers.len()));
+        return Some(HeadExcess::Headers(headers.len()));
     }
     // As a line of HTTP/1.1: `: ` and the end of the line.
     let lines = headers
@@ -57,11 +57,13 @@ pub(super) fn exceeds<B>(request: &Request<B>, limit: usize) -> Option<Excess> {
         .authority()
         .map_or(0, |authority| authority.as_str().len());
     let length = request.method().as_str().len() + authority + target + lines.sum::<usize>();
-    (length > limit).then_some(Excess::Bytes { length, limit })
+    (length > limit).then_some(HeadExcess::Bytes { length, limit })
 }
 
 /// Returns whether a connection ended with `error` since a head was beyond the limits of hyper.
-pub(super) fn is_beyond_library(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+pub(super) fn exceeds_library_limit(
+    error: &(dyn std::error::Error + Send + Sync + 'static),
+) -> bool {
     error
         .downcast_ref::<hyper::Error>()
         .is_some_and(hyper::Error::is_parse_too_large)
@@ -91,9 +93,9 @@ mod tests {
             ("/", &[("a", 10)], 18, Some(19)),
             ("/", &[("a", 10), ("a", 10)], 33, Some(34)),
         ] {
-            let excess = excess.map(|length| Excess::Bytes { length, limit });
+            let excess = excess.map(|length| HeadExcess::Bytes { length, limit });
             assert_eq!(
-                exceeds(&request(target, headers), limit),
+                find_excess(&request(target, headers), limit),
                 excess,
                 "{target}"
             );
@@ -103,11 +105,11 @@ mod tests {
     #[test]
     fn number_of_headers_is_limited_too() {
         let headers = vec![("a", 0); MAX_HEADERS];
-        assert_eq!(exceeds(&request("/", &headers), 1 << 20), None);
+        assert_eq!(find_excess(&request("/", &headers), 1 << 20), None);
         let headers = vec![("a", 0); MAX_HEADERS + 1];
         assert_eq!(
-            exceeds(&request("/", &headers), 1 << 20),
-            Some(Excess::Headers(MAX_HEADERS + 1))
+            find_excess(&request("/", &headers), 1 << 20),
+            Some(HeadExcess::Headers(MAX_HEADERS + 1))
         );
     }
 

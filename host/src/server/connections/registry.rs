@@ -1,4 +1,4 @@
-//! The connections of one listener, and the places that there are for them.
+//! The connections of one listener, and their slots.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,21 +7,23 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{self, Instant};
 
-use crate::metrics::ConnectionMetrics;
+use crate::metrics::PortMetrics;
 use crate::server::connections::activity::Activity;
-use crate::server::connections::eviction::{Choice, Occupant, Origin, Standing, choose};
+use crate::server::connections::eviction::{
+    ClientStanding, ConnectionSnapshot, EvictionChoice, Origin, choose,
+};
 
-/// How soon to look again after somebody was told to leave.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// How soon to look again at the earliest. Times here are counted in milliseconds.
-const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+/// How soon to check again after an eviction.
+const RECHECK_INTERVAL: Duration = Duration::from_millis(50);
+/// How soon to check again at the earliest. Times here are counted in milliseconds.
+const MIN_WAIT: Duration = Duration::from_millis(1);
 
 /// The connections of one listener.
 pub(super) struct ConnectionRegistry {
     limit: usize,
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     members: Mutex<Members>,
-    metrics: ConnectionMetrics,
+    metrics: PortMetrics,
     epoch: Instant,
 }
 
@@ -32,33 +34,33 @@ struct Members {
 }
 
 impl ConnectionRegistry {
-    pub(super) fn new(limit: usize, metrics: &ConnectionMetrics) -> Arc<Self> {
+    pub(super) fn new(limit: usize, metrics: &PortMetrics) -> Arc<Self> {
         Arc::new(Self {
             limit,
-            places: Arc::new(Semaphore::new(limit)),
+            slots: Arc::new(Semaphore::new(limit)),
             members: Mutex::default(),
             metrics: metrics.clone(),
             epoch: Instant::now(),
         })
     }
 
-    /// Waits for a place for a connection from `origin`; the place is free again when it is dropped. When there is
-    /// none, others have to leave, as [`choose`] says.
-    pub(super) async fn enter(self: &Arc<Self>, origin: Origin) -> ConnectionSlot {
+    /// Waits for a slot for a connection from `origin`; dropping the slot frees it. If there is no free slot, other
+    /// connections are evicted, as [`choose`] says.
+    pub(super) async fn acquire(self: &Arc<Self>, origin: Origin) -> ConnectionSlot {
         loop {
             // The semaphore is never closed.
-            if let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() {
-                return self.seat(origin, permit);
+            if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {
+                return self.register(origin, permit);
             }
             let wait = self.make_room(|_| true);
-            let free = Arc::clone(&self.places).acquire_owned();
+            let free = Arc::clone(&self.slots).acquire_owned();
             if let Ok(Ok(permit)) = time::timeout(wait, free).await {
-                return self.seat(origin, permit);
+                return self.register(origin, permit);
             }
         }
     }
 
-    fn seat(self: &Arc<Self>, origin: Origin, permit: OwnedSemaphorePermit) -> ConnectionSlot {
+    fn register(self: &Arc<Self>, origin: Origin, permit: OwnedSemaphorePermit) -> ConnectionSlot {
         let activity = Arc::new(Activity::new(origin, self.epoch));
         let mut members = self.members();
         let number = members.arrivals;
@@ -74,23 +76,23 @@ impl ConnectionRegistry {
         }
     }
 
-    /// Tells some strangers to leave. An API server that left now would not get in again.
+    /// Evicts some strangers. An API server that left now could not reconnect.
     pub(super) fn free_descriptors(&self) {
-        self.make_room(|occupant| occupant.standing == Standing::Stranger);
+        self.make_room(|snapshot| snapshot.standing == ClientStanding::Stranger);
     }
 
-    /// Tells some connections to leave, of those that `may_leave`. Returns how long to wait before the next look.
-    fn make_room(&self, may_leave: impl Fn(&Occupant) -> bool) -> Duration {
-        let (activities, occupants): (Vec<Arc<Activity>>, Vec<Occupant>) = {
+    /// Evicts some of the connections that `may_leave`. Returns how long to wait before the next check.
+    fn make_room(&self, may_leave: impl Fn(&ConnectionSnapshot) -> bool) -> Duration {
+        let (activities, snapshots): (Vec<Arc<Activity>>, Vec<ConnectionSnapshot>) = {
             let members = self.members();
             let all = members.by_arrival.values();
-            let all = all.map(|activity| (Arc::clone(activity), activity.occupant()));
-            all.filter(|(_, occupant)| may_leave(occupant)).unzip()
+            let all = all.map(|activity| (Arc::clone(activity), activity.snapshot()));
+            all.filter(|(_, snapshot)| may_leave(snapshot)).unzip()
         };
-        match choose(&occupants, self.limit, self.epoch.elapsed()) {
-            Choice::Wait(time) => time.max(SHORTEST_WAIT),
-            Choice::Leaving => LOOK_AGAIN,
-            Choice::Evict(chosen) => {
+        match choose(&snapshots, self.limit, self.epoch.elapsed()) {
+            EvictionChoice::Wait(time) => time.max(MIN_WAIT),
+            EvictionChoice::Leaving => RECHECK_INTERVAL,
+            EvictionChoice::Evict(chosen) => {
                 for activity in chosen
                     .iter()
                     .filter_map(|position| activities.get(*position))
@@ -98,7 +100,7 @@ impl ConnectionRegistry {
                     activity.evict();
                     self.metrics.evicted.inc();
                 }
-                LOOK_AGAIN
+                RECHECK_INTERVAL
             }
         }
     }
@@ -108,7 +110,7 @@ impl ConnectionRegistry {
     }
 }
 
-/// The right to be connected.
+/// The slot of a connection, free again when it is dropped.
 pub(super) struct ConnectionSlot {
     registry: Arc<ConnectionRegistry>,
     number: u64,

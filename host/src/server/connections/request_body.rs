@@ -28,23 +28,23 @@ const MAX_DISCARDS: usize = 256;
 /// one client does not take the turns of others.
 const MAX_CONNECTION_DISCARDS: usize = 16;
 /// hyper hardly has the rest of a longer body.
-const LONG: u64 = 8 * 1024;
+const LONG_BODY: u64 = 8 * 1024;
 
-/// The rests of bodies that are discarded on one port, as one of its connections sees them.
+/// The limits on discards of unread bodies: those of one port, and those of one of its connections.
 #[derive(Clone)]
-pub(super) struct Discards {
+pub(super) struct DiscardLimits {
     on_port: Arc<Semaphore>,
     on_connection: Arc<Semaphore>,
 }
 
-/// The right to discard one rest.
-struct Turn {
+/// The permit to discard the rest of one body.
+struct DiscardPermit {
     _on_port: OwnedSemaphorePermit,
-    /// None for one that is more than the connection may always have.
+    /// `None` for a discard beyond the connection's own share.
     _on_connection: Option<OwnedSemaphorePermit>,
 }
 
-impl Discards {
+impl DiscardLimits {
     pub(super) fn new() -> Self {
         Self {
             on_port: Arc::new(Semaphore::new(MAX_DISCARDS)),
@@ -52,7 +52,7 @@ impl Discards {
         }
     }
 
-    /// Returns those of the same port for a new connection.
+    /// Returns the limits for a new connection of the same port.
     pub(super) fn for_connection(&self) -> Self {
         Self {
             on_port: Arc::clone(&self.on_port),
@@ -60,15 +60,15 @@ impl Discards {
         }
     }
 
-    /// Returns a turn, unless too many are taken.
-    fn begin(&self) -> Option<Turn> {
+    /// Returns a permit, or `None` if too many are taken.
+    fn try_acquire(&self) -> Option<DiscardPermit> {
         let on_connection = Arc::clone(&self.on_connection).try_acquire_owned().ok();
         let has_room = self.on_port.available_permits() > MAX_DISCARDS / 2;
         if on_connection.is_none() && !has_room {
             return None;
         }
         let on_port = Arc::clone(&self.on_port).try_acquire_owned().ok()?;
-        Some(Turn {
+        Some(DiscardPermit {
             _on_port: on_port,
             _on_connection: on_connection,
         })
@@ -81,7 +81,7 @@ pub(in crate::server) struct RequestBody {
     incoming: Option<Incoming>,
     version: Version,
     is_left: Arc<AtomicBool>,
-    discards: Discards,
+    discards: DiscardLimits,
 }
 
 /// Tells whether a body was left before its end.
@@ -94,13 +94,13 @@ impl RequestBody {
     /// Wraps the body of `request`, and returns what tells how it ended.
     pub(super) fn wrap(
         request: Request<Incoming>,
-        discards: &Discards,
+        discards: &DiscardLimits,
     ) -> (Request<Self>, Leftover) {
         let is_left = Arc::new(AtomicBool::new(false));
         let length = request.body().size_hint().upper();
         let leftover = Leftover {
             is_left: Arc::clone(&is_left),
-            is_long: length.is_none_or(|length| length > LONG),
+            is_long: length.is_none_or(|length| length > LONG_BODY),
         };
         let version = request.version();
         let request = request.map(|incoming| Self {
@@ -159,14 +159,14 @@ impl Drop for RequestBody {
         if self.version != Version::HTTP_2 {
             return;
         }
-        if let (Some(turn), Ok(runtime)) = (self.discards.begin(), Handle::try_current()) {
-            runtime.spawn(discard(incoming, turn));
+        if let (Some(permit), Ok(runtime)) = (self.discards.try_acquire(), Handle::try_current()) {
+            runtime.spawn(discard(incoming, permit));
         }
     }
 }
 
 /// Reads what is left of `body`, and ends its stream beyond the bounds.
-async fn discard(mut body: Incoming, _turn: Turn) {
+async fn discard(mut body: Incoming, _turn: DiscardPermit) {
     let read = async {
         let mut left = DISCARD_BYTES;
         while left > 0
@@ -185,25 +185,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_connection_does_not_take_the_discards_of_all() {
-        let port = Discards::new();
+    fn one_connection_leaves_discards_to_others() {
+        let port = DiscardLimits::new();
         let (one, other) = (port.for_connection(), port.for_connection());
-        let turns: Vec<Turn> = (0..MAX_DISCARDS).filter_map(|_| one.begin()).collect();
+        let turns: Vec<DiscardPermit> = (0..MAX_DISCARDS)
+            .filter_map(|_| one.try_acquire())
+            .collect();
         assert_eq!(turns.len(), MAX_DISCARDS / 2);
-        assert!(one.begin().is_none());
-        let others: Vec<Turn> = (0..MAX_DISCARDS).filter_map(|_| other.begin()).collect();
+        assert!(one.try_acquire().is_none());
+        let others: Vec<DiscardPermit> = (0..MAX_DISCARDS)
+            .filter_map(|_| other.try_acquire())
+            .collect();
         assert_eq!(others.len(), MAX_CONNECTION_DISCARDS);
         drop(turns);
-        assert!(one.begin().is_some());
+        assert!(one.try_acquire().is_some());
     }
 
     #[test]
     fn discards_of_a_port_are_limited() {
-        let port = Discards::new();
-        let turns: Vec<Turn> = (0..MAX_DISCARDS)
-            .filter_map(|_| port.for_connection().begin())
+        let port = DiscardLimits::new();
+        let turns: Vec<DiscardPermit> = (0..MAX_DISCARDS)
+            .filter_map(|_| port.for_connection().try_acquire())
             .collect();
         assert_eq!(turns.len(), MAX_DISCARDS);
-        assert!(port.for_connection().begin().is_none());
+        assert!(port.for_connection().try_acquire().is_none());
     }
 }

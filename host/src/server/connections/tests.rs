@@ -23,7 +23,7 @@ use crate::server::status;
 /// Longer than any deadline.
 const FOREVER: Duration = Duration::from_secs(3_600);
 
-const BOUNDS: Bounds = Bounds {
+const BOUNDS: ConnectionLimits = ConnectionLimits {
     connections: 8,
     streams: 100,
     max_head: 16 * 1024,
@@ -37,10 +37,14 @@ struct Answers {
     asked: Semaphore,
 }
 
-impl Respond for Answers {
-    async fn respond(&self, request: Request<RequestBody>, busy: &Busy) -> Response<Full<Bytes>> {
+impl Responder for Answers {
+    async fn respond(
+        &self,
+        request: Request<RequestBody>,
+        guard: &RequestGuard,
+    ) -> Response<Full<Bytes>> {
         match request.uri().path() {
-            "/login" => busy.granted(),
+            "/login" => guard.mark_granted(),
             "/panic" => panic!("as asked"),
             "/wait" => {
                 self.asked.add_permits(1);
@@ -66,16 +70,16 @@ impl Respond for Answers {
 }
 
 /// A listener without TLS.
-struct World {
+struct Fixture {
     address: SocketAddr,
     answers: Arc<Answers>,
-    metrics: ConnectionMetrics,
+    metrics: PortMetrics,
     stop: Arc<tokio::sync::Notify>,
     stopped: tokio::task::JoinHandle<()>,
 }
 
-impl World {
-    async fn new(bounds: Bounds) -> Self {
+impl Fixture {
+    async fn new(bounds: ConnectionLimits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let rules = RuleSet::new(Vec::new(), []);
@@ -200,8 +204,8 @@ async fn frames(mut stream: TcpStream) -> Vec<(u8, u32, Vec<u8>)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_asks_nothing_is_closed() {
-    let world = World::new(BOUNDS).await;
+async fn idle_connection_is_closed() {
+    let fixture = Fixture::new(BOUNDS).await;
     let settings = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
     for said in [
         "".as_bytes(),
@@ -210,85 +214,85 @@ async fn a_connection_that_asks_nothing_is_closed() {
         PREFACE,
         &settings,
     ] {
-        let answer = all(world.say(said).await).await;
+        let answer = all(fixture.say(said).await).await;
         assert!(!answer.contains(" 200 "), "{said:?}: {answer}");
     }
-    world.until_open(0).await;
+    fixture.until_open(0).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn headers_that_come_byte_by_byte_end_the_connection() {
-    let world = World::new(BOUNDS).await;
-    let mut stream = world.say(b"GET / HTTP/1.1\r\nx: ").await;
+async fn slow_headers_end_connection() {
+    let fixture = Fixture::new(BOUNDS).await;
+    let mut stream = fixture.say(b"GET / HTTP/1.1\r\nx: ").await;
     let started = tokio::time::Instant::now();
     while stream.write_all(b"x").await.is_ok() {
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert!(started.elapsed() < Duration::from_secs(60));
     }
-    world.until_open(0).await;
+    fixture.until_open(0).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_does_not_read_the_answers_is_let_go() {
-    let world = World::new(BOUNDS).await;
+async fn client_that_reads_no_answers_is_disconnected() {
+    let fixture = Fixture::new(BOUNDS).await;
     let request = b"GET /long HTTP/1.1\r\nhost: h\r\n\r\n";
-    let http1 = world.say(&request.repeat(20)).await;
+    let http1 = fixture.say(&request.repeat(20)).await;
     let http2 = [
         PREFACE,
         &frame(SETTINGS, 0, 0, &[]),
         &frame(HEADERS, END_STREAM_AND_HEADERS, 1, &GET_ROOT),
         &frame(HEADERS, END_STREAM_AND_HEADERS, 3, &GET_ROOT),
     ];
-    let http2 = world.say(&http2.concat()).await;
-    world.until_open(2).await;
-    world.until_open(0).await;
+    let http2 = fixture.say(&http2.concat()).await;
+    fixture.until_open(2).await;
+    fixture.until_open(0).await;
     drop((http1, http2));
 }
 
 /// With a clock that does not jump: that it is none of the deadlines that makes room is what this is about.
 #[tokio::test]
-async fn strangers_make_room_and_who_was_granted_a_login_does_not() {
-    let world = World::new(Bounds {
+async fn strangers_are_evicted_before_granted_clients() {
+    let fixture = Fixture::new(ConnectionLimits {
         connections: 4,
         ..BOUNDS
     })
     .await;
-    let mut busy = world.http2().await;
-    busy.send_request(get("/login")).await.unwrap();
-    let waiting = tokio::spawn(busy.send_request(get("/wait")));
-    world.answers.asked.acquire().await.unwrap().forget();
-    let mut kept = world.http1().await;
+    let mut guard = fixture.http2().await;
+    guard.send_request(get("/login")).await.unwrap();
+    let waiting = tokio::spawn(guard.send_request(get("/wait")));
+    fixture.answers.asked.acquire().await.unwrap().forget();
+    let mut kept = fixture.http1().await;
     kept.send_request(get("/login")).await.unwrap();
     // It keeps no place by what it has not sent yet.
     let half = b"POST /wait HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\nx";
-    let slow = world.say(half).await;
-    world.answers.asked.acquire().await.unwrap().forget();
+    let slow = fixture.say(half).await;
+    fixture.answers.asked.acquire().await.unwrap().forget();
     let mut idle = Vec::new();
     for _ in 0..50 {
-        idle.push(world.connect().await);
+        idle.push(fixture.connect().await);
     }
     let before = tokio::time::Instant::now();
-    let answer = world.get("/").await;
+    let answer = fixture.get("/").await;
     assert!(answer.contains(" 200 "), "{answer}");
     assert!(before.elapsed() < BOUNDS.header_timeout);
-    assert!(world.metrics.evicted.get() >= 49);
+    assert!(fixture.metrics.evicted.get() >= 49);
     assert_eq!(all(slow).await, "");
     kept.ready().await.unwrap();
     let answer = kept.send_request(get("/")).await.unwrap();
     assert_eq!(answer.status(), 200);
-    world.answers.may_answer.add_permits(1);
+    fixture.answers.may_answer.add_permits(1);
     assert_eq!(waiting.await.unwrap().unwrap().status(), 200);
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_goes_on_asking_when_told_to_leave_makes_room_too() {
-    let world = World::new(Bounds {
+async fn evicted_client_that_keeps_asking_is_disconnected() {
+    let fixture = Fixture::new(ConnectionLimits {
         connections: 1,
         ..BOUNDS
     })
     .await;
     // It never says that it has understood: hyper takes its requests for as long as it does not.
-    let mut stubborn = world
+    let mut stubborn = fixture
         .say(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat())
         .await;
     let asking = tokio::spawn(async move {
@@ -300,10 +304,10 @@ async fn who_goes_on_asking_when_told_to_leave_makes_room_too() {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     });
-    while world.metrics.open.get() == 0 {
+    while fixture.metrics.open.get() == 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let mut next = world
+    let mut next = fixture
         .say(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
         .await;
     let answered = tokio::time::timeout(FOREVER, next.read_u8()).await;
@@ -312,35 +316,35 @@ async fn who_goes_on_asking_when_told_to_leave_makes_room_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_a_granted_login_is_busy_the_next_waits() {
-    let world = World::new(Bounds {
+async fn newcomer_waits_while_granted_login_is_answered() {
+    let fixture = Fixture::new(ConnectionLimits {
         connections: 1,
         ..BOUNDS
     })
     .await;
-    let mut busy = world.http1().await;
-    busy.send_request(get("/login")).await.unwrap();
-    busy.ready().await.unwrap();
-    let waiting = tokio::spawn(busy.send_request(get("/wait")));
-    world.answers.asked.acquire().await.unwrap().forget();
-    let mut next = world
+    let mut guard = fixture.http1().await;
+    guard.send_request(get("/login")).await.unwrap();
+    guard.ready().await.unwrap();
+    let waiting = tokio::spawn(guard.send_request(get("/wait")));
+    fixture.answers.asked.acquire().await.unwrap().forget();
+    let mut next = fixture
         .say(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
         .await;
     let answered = tokio::time::timeout(FOREVER, next.read_u8()).await;
     assert!(answered.is_err(), "there is no place for it");
-    world.answers.may_answer.add_permits(1);
+    fixture.answers.may_answer.add_permits(1);
     assert_eq!(waiting.await.unwrap().unwrap().status(), 200);
     assert!(all(next).await.contains(" 200 "));
-    world.until_open(0).await;
+    fixture.until_open(0).await;
 }
 
 #[tokio::test]
-async fn a_panic_is_an_answer_and_harms_nobody_else() {
-    let world = World::new(BOUNDS).await;
-    let mut http1 = world.http1().await;
-    let mut http2 = world.http2().await;
+async fn panic_gives_503_and_affects_no_other_request() {
+    let fixture = Fixture::new(BOUNDS).await;
+    let mut http1 = fixture.http1().await;
+    let mut http2 = fixture.http2().await;
     let other = tokio::spawn(http2.send_request(get("/wait")));
-    world.answers.asked.acquire().await.unwrap().forget();
+    fixture.answers.asked.acquire().await.unwrap().forget();
     let failed = [
         http1.send_request(get("/panic")).await.unwrap(),
         http2.send_request(get("/panic")).await.unwrap(),
@@ -357,11 +361,11 @@ async fn a_panic_is_an_answer_and_harms_nobody_else() {
         let message = body["message"].as_str().unwrap();
         assert!(message.contains("its log says more"), "{message}");
     }
-    assert_eq!(world.metrics.panics.get(), 2);
+    assert_eq!(fixture.metrics.panics.get(), 2);
     http1.ready().await.unwrap();
     assert_eq!(http1.send_request(get("/")).await.unwrap().status(), 200);
     assert_eq!(http2.send_request(get("/")).await.unwrap().status(), 200);
-    world.answers.may_answer.add_permits(1);
+    fixture.answers.may_answer.add_permits(1);
     assert_eq!(other.await.unwrap().unwrap().status(), 200);
 }
 
@@ -389,21 +393,21 @@ impl FrameReader {
 
 #[tokio::test]
 async fn http_1_0_is_answered_and_closed() {
-    let world = World::new(BOUNDS).await;
-    let answer = all(world.say(b"GET / HTTP/1.0\r\n\r\n").await).await;
+    let fixture = Fixture::new(BOUNDS).await;
+    let answer = all(fixture.say(b"GET / HTTP/1.0\r\n\r\n").await).await;
     assert!(answer.starts_with("HTTP/1.0 200 "), "{answer}");
     assert!(answer.ends_with("\r\n\r\nok"), "{answer}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn http_2_says_its_bounds_and_keeps_to_them() {
-    let world = World::new(Bounds {
+async fn http_2_announces_and_enforces_limits() {
+    let fixture = Fixture::new(ConnectionLimits {
         streams: 7,
         ..BOUNDS
     })
     .await;
     let said = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
-    let frames = frames(world.say(&said).await).await;
+    let frames = frames(fixture.say(&said).await).await;
     let (_, _, settings) = frames.iter().find(|(kind, ..)| *kind == SETTINGS).unwrap();
     let settings: Vec<(u16, u32)> = settings
         .chunks(6)
@@ -421,14 +425,14 @@ async fn http_2_says_its_bounds_and_keeps_to_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flood_of_requests_that_are_taken_back_ends_the_connection() {
-    let world = World::new(BOUNDS).await;
+async fn rapid_reset_flood_ends_connection() {
+    let fixture = Fixture::new(BOUNDS).await;
     let mut said = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
     for stream in (1..4_001).step_by(2) {
         said.extend(frame(HEADERS, END_STREAM_AND_HEADERS, stream, &GET_ROOT));
         said.extend(frame(RST_STREAM, 0, stream, &[0, 0, 0, 8]));
     }
-    let mut stream = world.connect().await;
+    let mut stream = fixture.connect().await;
     // It may be closed before all is said.
     let _written = stream.write_all(&said).await;
     let frames = frames(stream).await;
@@ -436,26 +440,26 @@ async fn a_flood_of_requests_that_are_taken_back_ends_the_connection() {
     let (_, _, payload) = end.unwrap_or_else(|| panic!("{frames:?}"));
     // ENHANCE_YOUR_CALM (RFC 9113, 7).
     assert_eq!(payload.get(4..8), Some(&[0, 0, 0, 11][..]));
-    world.until_open(0).await;
+    fixture.until_open(0).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn stopping_ends_what_is_idle_and_waits_for_what_is_not() {
-    let world = World::new(BOUNDS).await;
-    let mut http1 = world.http1().await;
+async fn stop_closes_idle_connections_and_waits_for_busy_ones() {
+    let fixture = Fixture::new(BOUNDS).await;
+    let mut http1 = fixture.http1().await;
     let waiting = tokio::spawn(http1.send_request(get("/wait")));
-    world.answers.asked.acquire().await.unwrap().forget();
-    let silent = world.say(b"GET / HTTP/1.1\r\n").await;
-    let http2 = world
+    fixture.answers.asked.acquire().await.unwrap().forget();
+    let silent = fixture.say(b"GET / HTTP/1.1\r\n").await;
+    let http2 = fixture
         .say(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat())
         .await;
-    world.until_open(3).await;
-    world.stop.notify_one();
+    fixture.until_open(3).await;
+    fixture.stop.notify_one();
     all(silent).await;
     all(http2).await;
-    assert!(!world.stopped.is_finished());
-    assert!(TcpStream::connect(world.address).await.is_err());
-    world.answers.may_answer.add_permits(1);
+    assert!(!fixture.stopped.is_finished());
+    assert!(TcpStream::connect(fixture.address).await.is_err());
+    fixture.answers.may_answer.add_permits(1);
     assert_eq!(waiting.await.unwrap().unwrap().status(), 200);
-    world.stopped.await.unwrap();
+    fixture.stopped.await.unwrap();
 }

@@ -9,10 +9,10 @@ use ack_ram_core::rules::{Backend, BackendRules, Conflict, Rule};
 use ack_ram_core::time::UnixTime;
 use serde::{Serialize, Serializer};
 
-use crate::backends::live::{Effect, Kept, LiveRules};
+use crate::backends::live::{Activation, LiveRules, Retention};
 
 /// Sources wait for no more than so many rules to be looked at.
-const BATCH: usize = 512;
+const RULE_BATCH: usize = 512;
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Writes what `live` has in effect. The rules are those of one moment; since when each has been in effect is asked in
@@ -31,13 +31,13 @@ pub(super) fn write(live: &LiveRules, now: UnixTime, to: impl Write) -> io::Resu
         refused: notes
             .refused
             .iter()
-            .map(|(position, reason)| Refused {
+            .map(|(position, reason)| RefusedView {
                 position: position.clone(),
                 reason: reason.clone(),
             })
             .collect(),
     });
-    let report = Report {
+    let report = EffectiveMappings {
         version: env!("CARGO_PKG_VERSION"),
         time: now,
         backends,
@@ -49,7 +49,7 @@ pub(super) fn write(live: &LiveRules, now: UnixTime, to: impl Write) -> io::Resu
 }
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct EffectiveMappings<'a> {
     version: &'static str,
     time: UnixTime,
     backends: Vec<BackendReport<'a>>,
@@ -62,11 +62,11 @@ struct BackendReport<'a> {
     confirmed_age: Option<Duration>,
     is_stale: bool,
     trouble: Option<String>,
-    refused: Vec<Refused>,
+    refused: Vec<RefusedView>,
 }
 
 #[derive(Serialize)]
-struct Refused {
+struct RefusedView {
     position: String,
     reason: String,
 }
@@ -86,19 +86,19 @@ impl Serialize for BackendReport<'_> {
             is_stale: bool,
             #[serde(skip_serializing_if = "Option::is_none")]
             trouble: Option<&'a str>,
-            rules: Rules<'a>,
+            rules: RulesView<'a>,
             accounts: Vec<&'a AccountId>,
-            refused: &'a [Refused],
-            conflicts: Vec<Conflicting>,
+            refused: &'a [RefusedView],
+            conflicts: Vec<ConflictView>,
         }
         Fields {
             backend: self.rules.backend(),
-            is_read: self.rules.is_read(),
+            is_read: self.rules.is_synced(),
             is_broken: self.rules.is_broken(),
             confirmed_age_seconds: self.confirmed_age.map(|age| age.as_secs()),
             is_stale: self.is_stale,
             trouble: self.trouble.as_deref(),
-            rules: Rules(self),
+            rules: RulesView(self),
             accounts: self.rules.accounts(),
             refused: &self.refused,
             conflicts: self.rules.conflicts().into_iter().map(Into::into).collect(),
@@ -109,43 +109,47 @@ impl Serialize for BackendReport<'_> {
 
 /// Both are of one backend.
 #[derive(Serialize)]
-struct Conflicting {
+struct ConflictView {
     /// Never answers.
     loser: String,
     winner: String,
 }
 
-impl From<Conflict> for Conflicting {
+impl From<Conflict> for ConflictView {
     fn from(conflict: Conflict) -> Self {
         Self {
-            loser: conflict.loser.position,
-            winner: conflict.winner.position,
+            loser: conflict.shadowed.position,
+            winner: conflict.shadowed_by.position,
         }
     }
 }
 
-struct Rules<'a>(&'a BackendReport<'a>);
+struct RulesView<'a>(&'a BackendReport<'a>);
 
-impl Serialize for Rules<'_> {
+impl Serialize for RulesView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let report = self.0;
         let rules = report.rules.rules();
-        serializer.collect_seq(rules.chunks(BATCH).flat_map(|batch| {
-            let effects = report.effects(batch).into_iter().chain(iter::repeat(None));
+        serializer.collect_seq(rules.chunks(RULE_BATCH).flat_map(|batch| {
+            let activations_of = report
+                .activations_of(batch)
+                .into_iter()
+                .chain(iter::repeat(None));
             batch
                 .iter()
-                .zip(effects)
-                .map(|(rule, effect)| view(rule, effect))
+                .zip(activations_of)
+                .map(|(rule, activation)| view_of(rule, activation))
         }))
     }
 }
 
 impl BackendReport<'_> {
-    fn effects(&self, batch: &[&Rule]) -> Vec<Option<Effect>> {
+    fn activations_of(&self, batch: &[&Rule]) -> Vec<Option<Activation>> {
         let of_backends = self.live.inspect(|rules, notes| {
             (rules.backend() == self.rules.backend()).then(|| {
-                let effect = |rule: &&Rule| notes.in_effect.get(&rule.source().position).cloned();
-                batch.iter().map(effect).collect()
+                let activation =
+                    |rule: &&Rule| notes.in_effect.get(&rule.source().position).cloned();
+                batch.iter().map(activation).collect()
             })
         });
         of_backends.into_iter().flatten().next().unwrap_or_default()
@@ -182,8 +186,8 @@ struct KeptView {
     basis: String,
 }
 
-impl From<Kept> for KeptView {
-    fn from(kept: Kept) -> Self {
+impl From<Retention> for KeptView {
+    fn from(kept: Retention) -> Self {
         Self {
             since: kept.since,
             until: kept.until,
@@ -193,10 +197,13 @@ impl From<Kept> for KeptView {
     }
 }
 
-fn view<'a>(rule: &'a Rule, effect: Option<Effect>) -> RuleView<'a> {
-    let (username, groups) = rule.written_names();
-    let (since, kept) = match effect {
-        Some(Effect { since, kept }) => (Some(since), kept),
+fn view_of<'a>(rule: &'a Rule, activation: Option<Activation>) -> RuleView<'a> {
+    let (username, groups) = rule.raw_names();
+    let (since, kept) = match activation {
+        Some(Activation {
+            since,
+            retention: kept,
+        }) => (Some(since), kept),
         None => (None, None),
     };
     RuleView {
@@ -204,7 +211,7 @@ fn view<'a>(rule: &'a Rule, effect: Option<Effect>) -> RuleView<'a> {
         subject: rule.subject().to_string(),
         username,
         groups,
-        expressions: rule.expressions(),
+        expressions: rule.expression_fields(),
         groups_expression_may_add: rule.expression_may_add(),
         since,
         kept: kept.map(KeptView::from),

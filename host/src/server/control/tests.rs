@@ -3,7 +3,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::FileTypeExt as _;
 
 use ack_ram_core::arn::AccountId;
-use ack_ram_core::rules::{Age, Backend, BackendRules, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::rules::{Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source};
 use ack_ram_core::time::UnixTime;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -22,9 +22,9 @@ fn mapping(position: &str, arn: &str) -> Mapping {
         position: position.to_owned(),
     };
     let groups = vec!["g".to_owned()];
-    Mapping::exact(
+    Mapping::for_arn(
         source,
-        Age::Created(START),
+        Precedence::Created(START),
         arn,
         "u:{{SessionName}}",
         groups,
@@ -33,7 +33,7 @@ fn mapping(position: &str, arn: &str) -> Mapping {
 
 fn live(rules: usize) -> Arc<LiveRules> {
     let backends = vec![
-        BackendRules::unread(Backend::Crd),
+        BackendRules::new_unsynced(Backend::Crd),
         BackendRules::new(Backend::MountedFile),
     ];
     let live = LiveRules::new(RuleSet::new(backends, BTreeSet::new()), START);
@@ -47,23 +47,23 @@ fn live(rules: usize) -> Arc<LiveRules> {
 }
 
 /// What is said to `request` by the server whose state directory is `folder`.
-async fn ask(folder: &Path, request: &'static str) -> String {
-    let path = folder.join(SOCKET);
-    let asked = tokio::task::spawn_blocking(move || {
+async fn request_raw(folder: &Path, request: &'static str) -> String {
+    let path = folder.join(SOCKET_NAME);
+    let response = tokio::task::spawn_blocking(move || {
         let mut stream = StdStream::connect(path).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        let mut respond = String::new();
+        stream.read_to_string(&mut respond).unwrap();
+        respond
     });
-    asked.await.unwrap()
+    response.await.unwrap()
 }
 
 const GET: &str = "GET /mappings HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 /// The body of a chunked answer, which must be whole.
-fn body(answer: &str) -> Value {
-    let (head, mut rest) = answer.split_once("\r\n\r\n").unwrap();
+fn body(respond: &str) -> Value {
+    let (head, mut rest) = respond.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
     assert!(head.contains("application/json"), "{head}");
     let mut body = String::new();
@@ -73,26 +73,26 @@ fn body(answer: &str) -> Value {
         if length == 0 {
             return serde_json::from_str(&body).unwrap();
         }
-        let (piece, after) = after.split_at(length);
-        body.push_str(piece);
+        let (chunk, after) = after.split_at(length);
+        body.push_str(chunk);
         rest = after.strip_prefix("\r\n").unwrap();
     }
 }
 
 async fn served(folder: &TempDir, live: &Arc<LiveRules>) -> tokio::task::JoinHandle<()> {
-    let control = Control::listen(folder.path()).unwrap();
+    let control = ControlSocket::listen(folder.path()).unwrap();
     let live = Arc::clone(live);
     tokio::spawn(async move { control.serve(live).await })
 }
 
 #[tokio::test]
-async fn what_is_in_effect_is_told() {
+async fn mappings_in_effect_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let live = live(2);
     let later = START.plus_seconds(60);
     live.change(Backend::Crd, |edit| {
         edit.apply(rule("other", "acs:ram::1:role/r0"), later);
-        edit.keep_whole("m000001", "no username", later);
+        edit.keep_whole_rule("m000001", "no username", later);
         edit.refuse("bad", "no ARN");
         edit.set_trouble(Some("unreachable".to_owned()));
     });
@@ -103,7 +103,7 @@ async fn what_is_in_effect_is_told() {
     });
     assert_eq!(reconfigured, Some(()));
     let serving = served(&folder, &live).await;
-    let told = body(&ask(folder.path(), GET).await);
+    let text = body(&request_raw(folder.path(), GET).await);
     serving.abort();
     let entry = |position, arn, since: UnixTime| {
         json!({
@@ -116,9 +116,9 @@ async fn what_is_in_effect_is_told() {
     };
     let mut kept = entry("m000001", "acs:ram::1:role/r1", START);
     kept["kept"] = json!({"since": later.to_string(), "until": later.plus_seconds(86_400).to_string(), "reason": "no username", "basis": "the newest text still gives this to the same subject"});
-    assert_eq!(told["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(text["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(
-        told["backends"],
+        text["backends"],
         json!([
             {
                 "backend": "CRD",
@@ -150,7 +150,7 @@ async fn what_is_in_effect_is_told() {
 
 #[cfg(feature = "cel")]
 #[tokio::test]
-async fn expressions_are_told_by_their_fields() {
+async fn expressions_are_reported_by_field() {
     let folder = tempfile::tempdir().unwrap();
     let live = live(0);
     let conditional = Mapping {
@@ -164,9 +164,9 @@ async fn expressions_are_told_by_their_fields() {
     let rule = Rule::compile(conditional).unwrap();
     live.change(Backend::Crd, |edit| edit.apply(rule, START));
     let serving = served(&folder, &live).await;
-    let told = body(&ask(folder.path(), GET).await);
+    let text = body(&request_raw(folder.path(), GET).await);
     serving.abort();
-    let rule = &told["backends"][0]["rules"][0];
+    let rule = &text["backends"][0]["rules"][0];
     let fields = json!(["match", "usernameExpression", "groupsExpression"]);
     assert_eq!(
         (&rule["expressions"], &rule["username"]),
@@ -176,13 +176,13 @@ async fn expressions_are_told_by_their_fields() {
 }
 
 #[tokio::test]
-async fn a_hundred_thousand_rules_are_told_in_pieces() {
+async fn hundred_thousand_rules_are_sent_in_chunks() {
     let folder = tempfile::tempdir().unwrap();
     let live = live(100_000);
     let serving = served(&folder, &live).await;
-    let told = body(&ask(folder.path(), GET).await);
+    let text = body(&request_raw(folder.path(), GET).await);
     serving.abort();
-    let rules = told["backends"][0]["rules"].as_array().unwrap();
+    let rules = text["backends"][0]["rules"].as_array().unwrap();
     assert_eq!(rules.len(), 100_000);
     assert!(rules.iter().all(|rule| rule["since"].is_string()));
     assert_eq!(rules[99_999]["position"], "m099999");
@@ -198,31 +198,31 @@ async fn other_requests_are_refused() {
         ("GET /mappings/ HTTP/1.1\r\nHost: x\r\n\r\n", "404"),
         ("nonsense\r\n\r\n", "400"),
     ] {
-        let answer = ask(folder.path(), request).await;
+        let respond = request_raw(folder.path(), request).await;
         let start = format!("HTTP/1.1 {status}");
-        assert!(answer.starts_with(&start), "{request}: {answer}");
+        assert!(respond.starts_with(&start), "{request}: {respond}");
     }
     serving.abort();
 }
 
 #[tokio::test]
-async fn an_answer_that_is_cut_off_is_not_taken_for_a_whole_one() {
-    let (sender, receiver) = mpsc::channel(PIECES);
-    sender.send(Piece::Data("{".into())).await.ok().unwrap();
+async fn truncated_response_is_an_error() {
+    let (sender, receiver) = mpsc::channel(MAX_PENDING_CHUNKS);
+    sender.send(Chunk::Data("{".into())).await.ok().unwrap();
     drop(sender);
-    let pieces = Pieces {
+    let pieces = ChunkedBody {
         receiver,
-        is_over: false,
+        is_done: false,
     };
     let collected = http_body_util::BodyExt::collect(pieces).await;
     assert_eq!(collected.err().unwrap().kind(), ErrorKind::UnexpectedEof);
 }
 
 #[tokio::test]
-async fn the_socket_is_its_owners_alone_and_goes_with_its_server() {
+async fn socket_is_private_and_removed_with_server() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join(SOCKET);
-    let control = Control::listen(folder.path()).unwrap();
+    let path = folder.path().join(SOCKET_NAME);
+    let control = ControlSocket::listen(folder.path()).unwrap();
     let metadata = fs::symlink_metadata(&path).unwrap();
     assert!(metadata.file_type().is_socket());
     assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
@@ -233,27 +233,27 @@ async fn the_socket_is_its_owners_alone_and_goes_with_its_server() {
 }
 
 #[tokio::test]
-async fn a_second_server_does_not_take_the_socket_of_one_that_lives() {
+async fn second_server_keeps_socket_of_live_server() {
     let folder = tempfile::tempdir().unwrap();
     let live = live(1);
     let serving = served(&folder, &live).await;
-    let second = Control::listen(folder.path()).err().unwrap();
-    assert!(matches!(second, ControlError::Taken(_)), "{second}");
+    let second = ControlSocket::listen(folder.path()).err().unwrap();
+    assert!(matches!(second, ControlError::InUse(_)), "{second}");
     assert_eq!(
-        body(&ask(folder.path(), GET).await)["backends"][0]["rules"][0]["position"],
+        body(&request_raw(folder.path(), GET).await)["backends"][0]["rules"][0]["position"],
         "m000000"
     );
     serving.abort();
 }
 
 #[tokio::test]
-async fn what_a_dead_server_left_is_taken_over() {
+async fn socket_of_dead_server_is_replaced() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join(SOCKET);
+    let path = folder.path().join(SOCKET_NAME);
     // As after a crash: nobody removes it.
     drop(StdListener::bind(&path).unwrap());
     assert!(path.exists());
-    let first = Control::listen(folder.path()).unwrap();
+    let first = ControlSocket::listen(folder.path()).unwrap();
     // Somebody else has put a socket of their own there: it is not this one's to remove.
     fs::remove_file(&path).unwrap();
     let other = StdListener::bind(&path).unwrap();
@@ -263,20 +263,23 @@ async fn what_a_dead_server_left_is_taken_over() {
 }
 
 #[tokio::test]
-async fn lock_of_another_user_on_the_folder_is_no_hindrance_and_a_stuck_process_is_named() {
+async fn foreign_folder_lock_is_ignored_and_stuck_process_is_named() {
     let folder = TempDir::new().unwrap();
     let on_folder = std::fs::File::open(folder.path()).unwrap();
     on_folder.lock().unwrap();
-    drop(Control::listen(folder.path()).unwrap());
-    let stuck = files::lock(folder.path()).unwrap();
-    let error = Control::listen(folder.path()).err().unwrap().to_string();
+    drop(ControlSocket::listen(folder.path()).unwrap());
+    let stuck = files::lock_folder(folder.path()).unwrap();
+    let error = ControlSocket::listen(folder.path())
+        .err()
+        .unwrap()
+        .to_string();
     assert!(error.contains("another process has locked"), "{error}");
     drop(stuck);
-    Control::listen(folder.path()).unwrap();
+    ControlSocket::listen(folder.path()).unwrap();
 }
 
 #[tokio::test]
-async fn where_no_socket_can_be_made_it_is_said() {
+async fn unusable_socket_path_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let deep = folder.path().join("d".repeat(120));
     fs::create_dir(&deep).unwrap();
@@ -286,8 +289,8 @@ async fn where_no_socket_can_be_made_it_is_said() {
         folder.path().join("nowhere"),
         folder.path().join("file"),
     ] {
-        let error = Control::listen(&state_dir).err().unwrap();
+        let error = ControlSocket::listen(&state_dir).err().unwrap();
         assert!(matches!(error, ControlError::Unusable(..)), "{error}");
-        assert!(error.to_string().contains(SOCKET), "{error}");
+        assert!(error.to_string().contains(SOCKET_NAME), "{error}");
     }
 }

@@ -2,12 +2,12 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use ack_ram_core::rules::{Age, Backend, Mapping, Rule, RuleSet, Source};
+use ack_ram_core::rules::{Backend, Mapping, Precedence, Rule, RuleSet, Source};
 use http_body_util::BodyExt as _;
 
 use super::*;
-use crate::backends::live::Edit;
-use crate::config::{self, ConfigFile, Overrides, Sources};
+use crate::backends::live::Transaction;
+use crate::config::{self, ConfigFile, ConfigSources, Overrides};
 use crate::env::{self, Clock};
 use crate::metrics::CertificateMetrics;
 
@@ -23,15 +23,15 @@ fn readiness(clock: Clock) -> Readiness {
     let state = folder.path().display();
     let text = format!("{{clusterID: c, server: {{stateDir: {state}}}}}");
     let name = "config.yaml";
-    let config = config::load(&Sources {
+    let config = config::load(&ConfigSources {
         file: Some(ConfigFile::Text { name, text: &text }),
         overrides: &Overrides::default(),
         variables: &|_| None,
     });
-    let metrics = CertificateMetrics::unscraped().unwrap();
+    let metrics = CertificateMetrics::disabled().unwrap();
     let certificates = Certificates::load(&config.unwrap(), clock, &metrics);
     let file = BackendRules::new(Backend::MountedFile);
-    let objects = BackendRules::unread(Backend::Crd);
+    let objects = BackendRules::new_unsynced(Backend::Crd);
     let rules = RuleSet::new(vec![file, objects], BTreeSet::new());
     Readiness {
         rules: Arc::new(LiveRules::new(rules, env::now())),
@@ -41,12 +41,12 @@ fn readiness(clock: Clock) -> Readiness {
 }
 
 #[tokio::test]
-async fn a_server_is_ready_when_every_backend_has_been_read_once_and_stays_so() {
+async fn server_is_ready_once_every_backend_was_read() {
     let readiness = readiness(env::now);
     let down = "the API server cannot be asked";
     let trouble = |text: &str| Some(text.to_owned());
-    type Step<'a> = (&'a dyn Fn(&mut Edit<'_>), u16, &'a str);
-    let steps: [Step<'_>; 9] = [
+    type ReadinessStep<'a> = (&'a dyn Fn(&mut Transaction<'_>), u16, &'a str);
+    let steps: [ReadinessStep<'_>; 9] = [
         (&|_| {}, 503, "[-]backend CRD failed: not read yet\n"),
         (
             &|edit| edit.set_trouble(trouble(down)),
@@ -66,7 +66,7 @@ async fn a_server_is_ready_when_every_backend_has_been_read_once_and_stays_so() 
         (
             &|edit| {
                 edit.set_trouble(None);
-                edit.mark_read();
+                edit.mark_synced();
             },
             200,
             "[+]backend CRD ok: 0 mappings\n",
@@ -94,7 +94,8 @@ async fn a_server_is_ready_when_every_backend_has_been_read_once_and_stays_so() 
                     position: "alice".to_owned(),
                 };
                 let arn = "acs:ram::1:user/alice";
-                let alice = Mapping::exact(source, Age::Place(0), arn, "alice", Vec::new());
+                let alice =
+                    Mapping::for_arn(source, Precedence::ListIndex(0), arn, "alice", Vec::new());
                 edit.apply(Rule::compile(alice).unwrap(), env::now());
             },
             200,
@@ -114,7 +115,7 @@ async fn a_server_is_ready_when_every_backend_has_been_read_once_and_stays_so() 
 }
 
 #[tokio::test]
-async fn a_server_whose_certificate_has_expired_is_not_ready() {
+async fn server_with_expired_certificate_is_not_ready() {
     static YEARS: AtomicI64 = AtomicI64::new(0);
     let readiness = readiness(|| {
         let seconds = YEARS.load(Ordering::Relaxed) * 365 * 24 * 60 * 60;
@@ -122,7 +123,7 @@ async fn a_server_whose_certificate_has_expired_is_not_ready() {
     });
     readiness
         .rules
-        .change(Backend::Crd, |edit| edit.mark_read())
+        .change(Backend::Crd, |edit| edit.mark_synced())
         .unwrap();
     assert_eq!(answer(&readiness, false).await.0, 200);
     YEARS.store(200, Ordering::Relaxed);
@@ -135,7 +136,7 @@ async fn a_server_whose_certificate_has_expired_is_not_ready() {
 }
 
 #[test]
-fn verbose_is_asked_for_as_kubernetes_does() {
+fn verbose_parameter_matches_kubernetes() {
     for (parameter, expected) in [
         ("verbose", true),
         ("verbose=", true),
@@ -148,11 +149,11 @@ fn verbose_is_asked_for_as_kubernetes_does() {
 }
 
 #[tokio::test]
-async fn a_server_that_stops_is_not_ready() {
+async fn stopping_server_is_not_ready() {
     let readiness = readiness(env::now);
     readiness
         .rules
-        .change(Backend::Crd, |edit| edit.mark_read());
+        .change(Backend::Crd, |edit| edit.mark_synced());
     assert_eq!(answer(&readiness, false).await.0, 200);
     readiness.stop();
     for is_verbose in [false, true] {
@@ -164,7 +165,7 @@ async fn a_server_that_stops_is_not_ready() {
 }
 
 #[tokio::test]
-async fn readyz_tells_when_the_api_server_last_confirmed_mappings() {
+async fn readyz_shows_age_of_last_confirmation() {
     static UPTIME: AtomicI64 = AtomicI64::new(1);
     let uptime = || Duration::from_secs(UPTIME.load(Ordering::Relaxed).unsigned_abs());
     let mut readiness = readiness(env::now);
@@ -176,7 +177,7 @@ async fn readyz_tells_when_the_api_server_last_confirmed_mappings() {
     confirmations.confirm(Backend::MountedFile);
     readiness
         .rules
-        .change(Backend::Crd, |edit| edit.mark_read())
+        .change(Backend::Crd, |edit| edit.mark_synced())
         .unwrap();
     for (uptime, line) in [
         (8, "[+]confirmation of CRD ok: last confirmed 7 s ago\n"),

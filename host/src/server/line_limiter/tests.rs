@@ -5,7 +5,7 @@ use std::cell::Cell;
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::decision::Decision;
 use ack_ram_core::login::{self, Step};
-use ack_ram_core::policy::Policy;
+use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::time::UnixTime;
 
 use super::*;
@@ -13,17 +13,17 @@ use super::*;
 const MALFORMED: LineReason = LineReason::Denied("token_malformed");
 
 fn reference(text: &str) -> Option<Fingerprint> {
-    Some(Fingerprint::of(text))
+    Some(Fingerprint::from_text(text))
 }
 
 /// Spends a line, and returns whether it is written.
-fn spend(budget: &mut Budget, reason: LineReason, text: &str) -> bool {
-    budget.spend(reason, reference(text)) == Spent::Line
+fn spend(budget: &mut LineBudget, reason: LineReason, text: &str) -> bool {
+    budget.spend(reason, reference(text)) == LineOutcome::Line
 }
 
 #[test]
-fn below_the_rate_each_line_is_written() {
-    let mut budget = Budget::default();
+fn lines_below_rate_are_written() {
+    let mut budget = LineBudget::default();
     for second in 0..3 {
         assert_eq!(budget.begin(second), []);
         for _ in 0..LINES_PER_REASON {
@@ -34,8 +34,8 @@ fn below_the_rate_each_line_is_written() {
 }
 
 #[test]
-fn beyond_the_rate_a_second_is_one_summary_per_reason() {
-    let mut budget = Budget::default();
+fn lines_beyond_rate_are_summarized_per_reason() {
+    let mut budget = LineBudget::default();
     budget.begin(7);
     for number in 0..LINES_PER_REASON + 23_000 {
         let is_written = spend(&mut budget, MALFORMED, &number.to_string());
@@ -57,13 +57,13 @@ fn beyond_the_rate_a_second_is_one_summary_per_reason() {
 }
 
 #[test]
-fn many_reasons_share_a_rate_and_each_has_a_few_lines() {
-    let mut budget = Budget::default();
+fn reasons_share_rate_and_keep_a_few_lines_each() {
+    let mut budget = LineBudget::default();
     let reasons: Vec<LineReason> = (0..100).map(LineReason::Rejected).collect();
     let mut written = 0;
     for _ in 0..1_000 {
         for reason in &reasons {
-            written += u64::from(budget.spend(*reason, None) == Spent::Line);
+            written += u64::from(budget.spend(*reason, None) == LineOutcome::Line);
         }
     }
     assert_eq!(written, FEW_LINES * 100);
@@ -74,8 +74,8 @@ fn many_reasons_share_a_rate_and_each_has_a_few_lines() {
 }
 
 #[test]
-fn a_clock_that_goes_back_loses_nothing() {
-    let mut budget = Budget::default();
+fn clock_set_back_loses_no_line() {
+    let mut budget = LineBudget::default();
     let written = Cell::new(0);
     let count = |summaries: Vec<Summary>| {
         let counted: u64 = summaries.iter().map(|summary| summary.count).sum();
@@ -94,37 +94,41 @@ fn a_clock_that_goes_back_loses_nothing() {
 }
 
 #[test]
-fn a_decision_for_which_sts_was_asked_has_its_own_line() {
-    let fingerprint = Fingerprint::of("t");
-    let unable = |inability| Decision::unable(fingerprint, inability);
-    let sts = |unable| Inability::Sts(unable);
+fn decision_with_sts_call_has_its_own_line() {
+    let fingerprint = Fingerprint::from_text("t");
+    let unable = |inability| Decision::unavailable(fingerprint, inability);
+    let sts = |unable| Unavailable::Sts(unable);
     let all = [
         None,
-        Some(WordFrom::Cache),
-        Some(WordFrom::SharedCall),
-        Some(WordFrom::Sts),
+        Some(IdentitySource::Cache),
+        Some(IdentitySource::SharedCall),
+        Some(IdentitySource::Sts),
     ];
     let cluster = ClusterId::parse("c0123456789abcdef0123456789abcdef").unwrap();
     let now = UnixTime::from_seconds(0);
-    let Step::Done(malformed) = login::begin("k8s-ack-v2.e30=", &Policy::new(cluster), now) else {
+    let Step::Decided(malformed) = login::begin("k8s-ack-v2.e30=", &TokenPolicy::new(cluster), now)
+    else {
         panic!("it is malformed");
     };
     for (decision, free) in [
         // Indexed as `all`: whether the line is limited.
         (malformed, [true, true, true, false]),
-        (unable(Inability::Overloaded), [true; 4]),
-        (unable(sts(StsUnable::Unreachable)), [true; 4]),
-        (unable(sts(StsUnable::TimedOut)), [true, true, true, false]),
-        (unable(Inability::Internal), [true, true, true, false]),
-        (Decision::not_ours(), [false; 4]),
+        (unable(Unavailable::Overloaded), [true; 4]),
+        (unable(sts(StsUnavailable::Unreachable)), [true; 4]),
+        (
+            unable(sts(StsUnavailable::TimedOut)),
+            [true, true, true, false],
+        ),
+        (unable(Unavailable::Internal), [true, true, true, false]),
+        (Decision::unrecognized_token(), [false; 4]),
     ] {
-        for (word_from, free) in all.into_iter().zip(free) {
-            let decided = Decided {
+        for (source, free) in all.into_iter().zip(free) {
+            let decided = DecisionRecord {
                 decision: decision.clone(),
                 cause: None,
-                word_from,
+                source,
             };
-            let reason = LineReason::of_free_decision(&decided);
+            let reason = LineReason::for_free_decision(&decided);
             assert_eq!(reason.is_some(), free, "{decided:?}");
         }
     }

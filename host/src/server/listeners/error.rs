@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 
 /// What a socket is for: the names of its settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
+pub(crate) enum ListenPurpose {
     /// The webhook.
     Webhook,
     /// Probes and metrics.
@@ -15,7 +15,7 @@ pub(crate) enum Purpose {
     },
 }
 
-impl Purpose {
+impl ListenPurpose {
     fn address(self) -> &'static str {
         match self {
             Self::Webhook => "`server.address` (or `server.bind`, `--bind`)",
@@ -34,15 +34,15 @@ impl Purpose {
 /// Why an address cannot be listened on.
 #[derive(Debug)]
 pub struct ListenError {
-    purpose: Purpose,
+    purpose: ListenPurpose,
     /// As people know it.
     address: String,
     port: u16,
-    cause: Cause,
+    cause: ListenCause,
 }
 
 #[derive(Debug)]
-pub(super) enum Cause {
+pub(super) enum ListenCause {
     /// The name has no address.
     Unresolved(io::Error),
     /// It is an IPv6 address, and this machine has none.
@@ -52,7 +52,12 @@ pub(super) enum Cause {
 }
 
 impl ListenError {
-    pub(super) fn new(purpose: Purpose, address: &str, port: u16, cause: Cause) -> Self {
+    pub(super) fn new(
+        purpose: ListenPurpose,
+        address: &str,
+        port: u16,
+        cause: ListenCause,
+    ) -> Self {
         Self {
             purpose,
             address: address.to_owned(),
@@ -64,14 +69,14 @@ impl ListenError {
     /// Returns the setting that names the address.
     pub(crate) fn setting(&self) -> &'static str {
         match self.purpose {
-            Purpose::Webhook => "server.address",
-            Purpose::Health { .. } => "server.healthAddress",
+            ListenPurpose::Webhook => "server.address",
+            ListenPurpose::Health { .. } => "server.healthAddress",
         }
     }
 
     /// Returns whether the process lacks the right, and another may have it.
     pub(crate) fn is_about_rights(&self) -> bool {
-        matches!(&self.cause, Cause::Socket(error) if error.kind() == ErrorKind::PermissionDenied)
+        matches!(&self.cause, ListenCause::Socket(error) if error.kind() == ErrorKind::PermissionDenied)
     }
 }
 
@@ -86,19 +91,19 @@ impl fmt::Display for ListenError {
         write!(f, "cannot listen on {address}: ")?;
         let (host_setting, port_setting) = (purpose.address(), purpose.port());
         let error = match cause {
-            Cause::Unresolved(error) => {
+            ListenCause::Unresolved(error) => {
                 return write!(
                     f,
                     "the name has no address here ({error}); correct {host_setting}, or write an IP address"
                 );
             }
-            Cause::NoIpv6 => {
+            ListenCause::NoIpv6 => {
                 return write!(
                     f,
                     "IPv6 is off on this machine; set {host_setting} to an IPv4 address, or turn IPv6 on"
                 );
             }
-            Cause::Socket(error) => error,
+            ListenCause::Socket(error) => error,
         };
         write!(f, "{error}; ")?;
         match (error.kind(), purpose) {
@@ -121,10 +126,13 @@ impl fmt::Display for ListenError {
                 f,
                 "set {port_setting} to 1024 or above, or give the process the capability CAP_NET_BIND_SERVICE"
             ),
-            (ErrorKind::AddrInUse, Purpose::Health { webhook_port }) if webhook_port == port => f
-                .write_str(
+            (ErrorKind::AddrInUse, ListenPurpose::Health { webhook_port })
+                if webhook_port == port =>
+            {
+                f.write_str(
                     "the webhook has that port; set another `server.healthPort`, or 0 for none",
-                ),
+                )
+            }
             (ErrorKind::AddrInUse, _) => {
                 write!(f, "stop what uses the port, or set another {port_setting}")
             }
@@ -140,13 +148,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn advice_follows_what_the_system_says() {
-        let error = |kind: ErrorKind| Cause::Socket(kind.into());
+    fn advice_follows_error_kind() {
+        let error = |kind: ErrorKind| ListenCause::Socket(kind.into());
         for (cause, part) in [
             (error(ErrorKind::PermissionDenied), "1024 or above"),
             (error(ErrorKind::AddrNotAvailable), "or to `::` for all"),
             (
-                Cause::NoIpv6,
+                ListenCause::NoIpv6,
                 "IPv6 is off on this machine; set `server.address`",
             ),
             (
@@ -154,12 +162,14 @@ mod tests {
                 "set another `server.address`",
             ),
         ] {
-            let text = ListenError::new(Purpose::Webhook, "[::1]:443", 443, cause).to_string();
+            let text =
+                ListenError::new(ListenPurpose::Webhook, "[::1]:443", 443, cause).to_string();
             assert!(text.contains(part), "{text}");
             assert!(!text.contains("stop what uses"), "{text}");
         }
         let error = error(ErrorKind::InvalidInput);
-        let text = ListenError::new(Purpose::Webhook, "[fe80::1]:443", 443, error).to_string();
+        let text =
+            ListenError::new(ListenPurpose::Webhook, "[fe80::1]:443", 443, error).to_string();
         assert!(text.contains("a link-local address needs a zone"), "{text}");
     }
 }

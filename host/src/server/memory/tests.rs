@@ -1,7 +1,7 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::{self, ConfigFile, Overrides, Sources};
+use crate::config::{self, ConfigFile, ConfigSources, Overrides};
 
 const MIB: u64 = KIB * KIB;
 
@@ -75,7 +75,7 @@ fn least_limit_of_a_control_group_and_its_parents_applies() {
         ),
     ] {
         let root = groups(files);
-        assert_eq!(limit_of(own, root.path()), limit, "{case}");
+        assert_eq!(least_limit(own, root.path()), limit, "{case}");
     }
 }
 
@@ -90,7 +90,7 @@ fn worst_case(limits: &ServerLimits, max_head: usize) -> u64 {
 }
 
 #[test]
-fn limits_that_nobody_chose_follow_from_the_memory() {
+fn default_limits_follow_from_memory() {
     let standard = ServerLimits::default();
     for max_head in MAX_HEADS {
         for memory in [128, 256, 512, 1_024, 2_048].map(|mib| mib * MIB) {
@@ -121,14 +121,17 @@ fn limits_that_nobody_chose_follow_from_the_memory() {
 }
 
 #[test]
-fn limit_that_somebody_chose_stays_and_is_warned_about() {
+fn chosen_limit_stays_with_warning() {
     let mut limits = ServerLimits {
         max_connections: 4_000,
         ..ServerLimits::default()
     };
-    limits.chosen.connections = true;
+    limits.explicit.connections = true;
     let adjustments = fit(&mut limits, MAX_HEADS[0], 256 * MIB);
-    assert_eq!((limits.max_connections, limits.max_bodies), (4_000, FEWEST));
+    assert_eq!(
+        (limits.max_connections, limits.max_bodies),
+        (4_000, MIN_LIMIT)
+    );
     let text: Vec<String> = adjustments.iter().map(ToString::to_string).collect();
     assert_eq!(
         text[0],
@@ -139,7 +142,7 @@ fn limit_that_somebody_chose_stays_and_is_warned_about() {
         max_connections: 100,
         ..ServerLimits::default()
     };
-    limits.chosen.connections = true;
+    limits.explicit.connections = true;
     assert_eq!(fit(&mut limits, MAX_HEADS[0], 256 * MIB).len(), 1);
     assert_eq!(limits.max_connections, 100);
     assert!(worst_case(&limits, MAX_HEADS[0]) <= 256 * MIB / 3);
@@ -147,7 +150,7 @@ fn limit_that_somebody_chose_stays_and_is_warned_about() {
 
 fn standard_sts_limits() -> StsLimits {
     let (name, text) = ("config.yaml", "clusterID: c");
-    let sources = Sources {
+    let sources = ConfigSources {
         file: Some(ConfigFile::Text { name, text }),
         overrides: &Overrides::default(),
         variables: &|_| None,
@@ -156,7 +159,7 @@ fn standard_sts_limits() -> StsLimits {
 }
 
 #[test]
-fn limits_of_sts_follow_from_the_memory_too() {
+fn sts_limits_follow_from_memory() {
     let mut limits = standard_sts_limits();
     assert_eq!(fit_sts(&mut limits, 256 * MIB).len(), 3);
     let waiting = limits.max_waiting + limits.max_sharing;
@@ -166,7 +169,7 @@ fn limits_of_sts_follow_from_the_memory_too() {
         "{limits:?}"
     );
     let mut limits = standard_sts_limits();
-    limits.chosen.calls = true;
+    limits.explicit.calls = true;
     let calls = limits.max_calls;
     fit_sts(&mut limits, 256 * MIB);
     assert_eq!(limits.max_calls, calls);

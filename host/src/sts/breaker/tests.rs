@@ -9,31 +9,31 @@ const SETTINGS: BreakerSettings = BreakerSettings {
 };
 
 fn breaker() -> Breaker {
-    with(SETTINGS)
+    breaker_with(SETTINGS)
 }
 
-fn with(settings: BreakerSettings) -> Breaker {
-    let shown = IntGauge::new("state", "state").unwrap();
-    Breaker::new("sts.example", settings, shown)
+fn breaker_with(settings: BreakerSettings) -> Breaker {
+    let state_gauge = IntGauge::new("state", "state").unwrap();
+    Breaker::new("sts.example", settings, state_gauge)
 }
 
-fn call_of(name: &str, standing: Standing) -> Blame {
-    Blame::Caller(Caller {
-        credential: CredentialId::of(&AccessKeyId::parse(name).unwrap(), None),
+fn call_of(name: &str, standing: CredentialStanding) -> FailureScope {
+    FailureScope::Caller(Caller {
+        credential: CredentialId::from_key(&AccessKeyId::parse(name).unwrap(), None),
         standing,
     })
 }
 
-fn granted(name: &str) -> Blame {
-    call_of(name, Standing::Granted)
+fn granted(name: &str) -> FailureScope {
+    call_of(name, CredentialStanding::Granted)
 }
 
-fn unproven(name: &str) -> Blame {
-    call_of(name, Standing::Unproven)
+fn unproven(name: &str) -> FailureScope {
+    call_of(name, CredentialStanding::Unproven)
 }
 
 /// Returns whether the breaker is open after these failures.
-fn opens(breaker: &Breaker, failures: &[Blame]) -> bool {
+fn opens_breaker(breaker: &Breaker, failures: &[FailureScope]) -> bool {
     for failure in failures {
         let _ = breaker.note_failure(*failure);
     }
@@ -41,33 +41,33 @@ fn opens(breaker: &Breaker, failures: &[Blame]) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connect_failures_in_a_row_open_it() {
+async fn consecutive_connect_failures_open_breaker() {
     let breaker = breaker();
-    assert!(!opens(&breaker, &[Blame::Endpoint; 2]));
+    assert!(!opens_breaker(&breaker, &[FailureScope::Endpoint; 2]));
     breaker.note_success();
-    assert!(!opens(&breaker, &[Blame::Endpoint; 2]));
-    tokio::time::sleep(ROW_GAP + Duration::from_secs(1)).await;
-    assert!(!opens(&breaker, &[Blame::Endpoint; 2]));
-    assert_eq!(breaker.shown.get(), CLOSED);
-    assert!(opens(&breaker, &[Blame::Endpoint]));
-    assert_eq!(breaker.shown.get(), OPEN);
+    assert!(!opens_breaker(&breaker, &[FailureScope::Endpoint; 2]));
+    tokio::time::sleep(MAX_STREAK_GAP + Duration::from_secs(1)).await;
+    assert!(!opens_breaker(&breaker, &[FailureScope::Endpoint; 2]));
+    assert_eq!(breaker.state_gauge.get(), CLOSED);
+    assert!(opens_breaker(&breaker, &[FailureScope::Endpoint]));
+    assert_eq!(breaker.state_gauge.get(), OPEN);
 }
 
 /// Any three failures open the old one.
 #[tokio::test(start_paused = true)]
-async fn failures_of_one_credential_never_open_it() {
+async fn failures_of_one_credential_keep_breaker_closed() {
     for failure in [granted("a"), unproven("a")] {
         let breaker = breaker();
         for _ in 0..1_000 {
-            assert!(!opens(&breaker, &[failure]));
+            assert!(!opens_breaker(&breaker, &[failure]));
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        assert_eq!(breaker.shown.get(), CLOSED);
+        assert_eq!(breaker.state_gauge.get(), CLOSED);
     }
 }
 
 /// Returns whether one of these failures asks for a probe at once, which then decides.
-fn asks_for_probe(breaker: &Breaker, failures: &[Blame]) -> bool {
+fn requests_probe(breaker: &Breaker, failures: &[FailureScope]) -> bool {
     let at_once = AfterFailure::Probe { at: Instant::now() };
     let asked = failures
         .iter()
@@ -82,7 +82,7 @@ fn asks_for_probe(breaker: &Breaker, failures: &[Blame]) -> bool {
 
 /// Whoever knows an access key id can make tokens that claim it, so such failures alone open nothing.
 #[tokio::test(start_paused = true)]
-async fn failures_of_three_credentials_ask_for_a_probe_if_one_was_granted_a_login() {
+async fn failures_of_three_credentials_with_a_grant_request_probe() {
     let (a, b, c, d) = (unproven("a"), unproven("b"), unproven("c"), granted("d"));
     for (failures, expected) in [
         (vec![a, b, c], false),
@@ -92,12 +92,15 @@ async fn failures_of_three_credentials_ask_for_a_probe_if_one_was_granted_a_logi
         (vec![a, b, d], true),
         (vec![d, granted("e"), granted("f")], true),
         // A failure to connect speaks of no credential.
-        (vec![a, d, Blame::Endpoint, Blame::Endpoint], false),
-        (vec![a, d, Blame::Endpoint, c], true),
+        (
+            vec![a, d, FailureScope::Endpoint, FailureScope::Endpoint],
+            false,
+        ),
+        (vec![a, d, FailureScope::Endpoint, c], true),
     ] {
         let case = format!("{failures:?}");
         let breaker = breaker();
-        assert_eq!(asks_for_probe(&breaker, &failures), expected, "{case}");
+        assert_eq!(requests_probe(&breaker, &failures), expected, "{case}");
         if expected {
             breaker.begin_probe();
             assert!(breaker.end_probe(false).is_some(), "{case}");
@@ -107,74 +110,74 @@ async fn failures_of_three_credentials_ask_for_a_probe_if_one_was_granted_a_logi
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_that_a_live_endpoint_answers_with_open_nothing() {
+async fn error_responses_of_live_endpoint_keep_breaker_closed() {
     let breaker = breaker();
     let failures = [unproven("a"), unproven("b"), granted("victim")];
     for _ in 0..10 {
-        assert!(asks_for_probe(&breaker, &failures));
+        assert!(requests_probe(&breaker, &failures));
         breaker.begin_probe();
         assert_eq!(breaker.end_probe(true), None);
         assert!(breaker.admit().is_ok());
     }
-    assert_eq!(breaker.shown.get(), CLOSED);
+    assert_eq!(breaker.state_gauge.get(), CLOSED);
 }
 
 #[tokio::test(start_paused = true)]
-async fn as_many_failures_as_configured_ask_for_a_probe() {
+async fn configured_number_of_failures_requests_probe() {
     let settings = BreakerSettings {
         failures: 5,
         ..SETTINGS
     };
-    let breaker = with(settings);
+    let breaker = breaker_with(settings);
     let failures = [granted("a"), granted("b"), granted("c"), granted("c")];
-    assert!(!asks_for_probe(&breaker, &failures));
+    assert!(!requests_probe(&breaker, &failures));
     breaker.note_success();
-    assert!(!asks_for_probe(&breaker, &failures));
-    assert!(asks_for_probe(&breaker, &[granted("c")]));
+    assert!(!requests_probe(&breaker, &failures));
+    assert!(requests_probe(&breaker, &[granted("c")]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_success_for_long_asks_for_a_probe_that_opens_it_or_not() {
+async fn long_silence_requests_probe_that_decides() {
     let at_once = || AfterFailure::Probe { at: Instant::now() };
     let breaker = breaker();
     for _ in 0..4 {
         let _ = breaker.note_failure(unproven("a"));
     }
-    tokio::time::sleep(NO_SUCCESS - Duration::from_secs(1)).await;
-    assert_eq!(breaker.note_failure(unproven("b")), AfterFailure::GoOn);
+    tokio::time::sleep(SUSPICIOUS_SILENCE - Duration::from_secs(1)).await;
+    assert_eq!(breaker.note_failure(unproven("b")), AfterFailure::Nothing);
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(breaker.note_failure(unproven("a")), at_once());
     // One probe is enough, and until it fails, calls go through.
-    assert_eq!(breaker.note_failure(unproven("b")), AfterFailure::GoOn);
+    assert_eq!(breaker.note_failure(unproven("b")), AfterFailure::Nothing);
     breaker.begin_probe();
     assert!(breaker.admit().is_ok());
     assert_eq!(breaker.end_probe(true), None);
     assert!(breaker.admit().is_ok());
     // The next probe is as far away as the first one was.
     for name in ["a", "b"].repeat(10) {
-        assert_eq!(breaker.note_failure(unproven(name)), AfterFailure::GoOn);
+        assert_eq!(breaker.note_failure(unproven(name)), AfterFailure::Nothing);
     }
-    tokio::time::sleep(NO_SUCCESS).await;
+    tokio::time::sleep(SUSPICIOUS_SILENCE).await;
     assert_eq!(breaker.note_failure(unproven("a")), at_once());
     assert!(breaker.end_probe(false).is_some());
     assert!(breaker.admit().is_err());
-    assert_eq!(breaker.shown.get(), OPEN);
+    assert_eq!(breaker.state_gauge.get(), OPEN);
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_credential_asks_for_no_probe() {
+async fn failures_of_one_credential_request_no_probe() {
     let breaker = breaker();
     for _ in 0..100 {
         let failure = breaker.note_failure(unproven("a"));
-        assert_eq!(failure, AfterFailure::GoOn);
+        assert_eq!(failure, AfterFailure::Nothing);
         tokio::time::sleep(Duration::from_secs(10)).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn success_while_a_probe_is_under_way_keeps_it_closed() {
+async fn success_during_probe_keeps_breaker_closed() {
     let breaker = breaker();
-    tokio::time::sleep(NO_SUCCESS).await;
+    tokio::time::sleep(SUSPICIOUS_SILENCE).await;
     for name in ["a", "b", "a", "b", "a"] {
         let _ = breaker.note_failure(unproven(name));
     }
@@ -184,12 +187,12 @@ async fn success_while_a_probe_is_under_way_keeps_it_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pauses_grow_until_a_probe_succeeds() {
+async fn pauses_grow_until_probe_succeeds() {
     let breaker = breaker();
     let AfterFailure::Probe { at } = ({
-        let _ = breaker.note_failure(Blame::Endpoint);
-        let _ = breaker.note_failure(Blame::Endpoint);
-        breaker.note_failure(Blame::Endpoint)
+        let _ = breaker.note_failure(FailureScope::Endpoint);
+        let _ = breaker.note_failure(FailureScope::Endpoint);
+        breaker.note_failure(FailureScope::Endpoint)
     }) else {
         panic!("it is open");
     };
@@ -204,37 +207,46 @@ async fn pauses_grow_until_a_probe_succeeds() {
         // However long nobody probes, no call goes through.
         assert_eq!(breaker.admit(), Err(Duration::ZERO));
         breaker.begin_probe();
-        assert_eq!(breaker.shown.get(), HALF_OPEN);
+        assert_eq!(breaker.state_gauge.get(), HALF_OPEN);
         assert_eq!(breaker.admit(), Err(Duration::ZERO));
         next = breaker.end_probe(false);
-        assert_eq!(breaker.shown.get(), OPEN);
+        assert_eq!(breaker.state_gauge.get(), OPEN);
     }
     breaker.begin_probe();
     assert_eq!(breaker.end_probe(true), None);
-    assert_eq!(breaker.shown.get(), CLOSED);
-    assert!(!opens(&breaker, &[Blame::Endpoint; 2]), "it counts anew");
+    assert_eq!(breaker.state_gauge.get(), CLOSED);
+    assert!(
+        !opens_breaker(&breaker, &[FailureScope::Endpoint; 2]),
+        "it counts anew"
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_from_before_it_opened_change_nothing() {
+async fn calls_from_before_opening_change_nothing() {
     let breaker = breaker();
-    assert!(opens(&breaker, &[Blame::Endpoint; 3]));
+    assert!(opens_breaker(&breaker, &[FailureScope::Endpoint; 3]));
     breaker.note_success();
     assert!(breaker.admit().is_err());
     breaker.begin_probe();
-    assert_eq!(breaker.note_failure(granted("a")), AfterFailure::GoOn);
+    assert_eq!(breaker.note_failure(granted("a")), AfterFailure::Nothing);
     breaker.note_success();
-    assert_eq!(breaker.shown.get(), HALF_OPEN);
+    assert_eq!(breaker.state_gauge.get(), HALF_OPEN);
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_limit_is_no_breaker() {
-    let breaker = with(BreakerSettings {
+async fn zero_failures_disable_breaker() {
+    let breaker = breaker_with(BreakerSettings {
         failures: 0,
         ..SETTINGS
     });
-    tokio::time::sleep(NO_SUCCESS).await;
-    let failures = [Blame::Endpoint, granted("a"), granted("b"), granted("c")].repeat(50);
-    assert!(!opens(&breaker, &failures));
-    assert!(!opens(&breaker, &[unproven("d"); 50]));
+    tokio::time::sleep(SUSPICIOUS_SILENCE).await;
+    let failures = [
+        FailureScope::Endpoint,
+        granted("a"),
+        granted("b"),
+        granted("c"),
+    ]
+    .repeat(50);
+    assert!(!opens_breaker(&breaker, &failures));
+    assert!(!opens_breaker(&breaker, &[unproven("d"); 50]));
 }

@@ -6,12 +6,12 @@ use ack_ram_core::access_key::CredentialId;
 use fastrand::Rng;
 use tokio::sync::oneshot;
 
-/// What a waiter is told.
+/// The result of waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
-    /// The place is the waiter's.
+pub(super) enum WaitResult {
+    /// The waiter has a permit.
     Served,
-    /// The waiter makes room for others.
+    /// The waiter was dropped to make room for others.
     Dropped,
 }
 
@@ -29,15 +29,15 @@ pub(super) struct Lane {
 
 struct Line {
     /// The oldest first, by number.
-    waiters: VecDeque<Waiter>,
+    waiters: VecDeque<LaneWaiter>,
     turn: u64,
     /// Where the line is among those of its length.
     position: usize,
 }
 
-struct Waiter {
+struct LaneWaiter {
     number: u64,
-    told: oneshot::Sender<Turn>,
+    notify: oneshot::Sender<WaitResult>,
 }
 
 impl Lane {
@@ -51,9 +51,9 @@ impl Lane {
         &mut self,
         credential: CredentialId,
         number: u64,
-        told: oneshot::Sender<Turn>,
+        notify: oneshot::Sender<WaitResult>,
     ) {
-        let waiter = Waiter { number, told };
+        let waiter = LaneWaiter { number, notify };
         let mut line = match self.take(&credential) {
             Some(line) => line,
             None => Line {
@@ -67,23 +67,23 @@ impl Lane {
     }
 
     /// Removes the first waiter of the line whose turn it is. That line has the last turn then.
-    pub(super) fn pop(&mut self) -> Option<oneshot::Sender<Turn>> {
+    pub(super) fn pop(&mut self) -> Option<oneshot::Sender<WaitResult>> {
         let (_, credential) = self.turns.pop_first()?;
         let mut line = self.take(&credential)?;
         let waiter = line.waiters.pop_front();
         line.turn = self.new_turn(credential);
         self.put_back(credential, line);
-        waiter.map(|waiter| waiter.told)
+        waiter.map(|waiter| waiter.notify)
     }
 
     /// Removes a random waiter of the longest line, or of a random one among the longest.
-    pub(super) fn drop_one(&mut self, random: &mut Rng) -> Option<oneshot::Sender<Turn>> {
+    pub(super) fn drop_one(&mut self, random: &mut Rng) -> Option<oneshot::Sender<WaitResult>> {
         let (_, longest) = self.by_length.last_key_value()?;
         let credential = *longest.get(random.usize(..longest.len()))?;
         let mut line = self.take(&credential)?;
         let waiter = line.waiters.remove(random.usize(..line.waiters.len()));
         self.put_back(credential, line);
-        waiter.map(|waiter| waiter.told)
+        waiter.map(|waiter| waiter.notify)
     }
 
     /// Removes the waiter with this `number`. Returns whether it was there.

@@ -1,4 +1,4 @@
-//! Who may be in, and who has to leave when there are too many.
+//! The waiting room: its limits, and the choice of a waiter to drop when it is full.
 //!
 //! There are four kinds of callers: those whose last login was granted and those unproven, each from the API server and
 //! from proxies. A limit holds for all of them, and lower ones for some of them together, so that others find room.
@@ -7,17 +7,17 @@ use ack_ram_core::access_key::CredentialId;
 use fastrand::Rng;
 use tokio::sync::oneshot;
 
-use super::lane::{Lane, Turn};
-use crate::sts::{AskedBy, Standing};
+use super::lane::{Lane, WaitResult};
+use crate::sts::{CredentialStanding, Requester};
 
-/// A kind of callers.
+/// A kind of caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Kind {
-    pub(super) standing: Standing,
-    pub(super) asked_by: AskedBy,
+pub(super) struct CallerKind {
+    pub(super) standing: CredentialStanding,
+    pub(super) requester: Requester,
 }
 
-/// Something for each kind of callers.
+/// One value for each kind of caller.
 #[derive(Default)]
 pub(super) struct PerKind<T> {
     granted: PerRequester<T>,
@@ -30,49 +30,52 @@ struct PerRequester<T> {
     proxies: T,
 }
 
-impl Kind {
+impl CallerKind {
     /// All kinds, in the order in which they make room for each other where they are as many.
     pub(super) const ALL: [Self; 4] = [
-        Self::of(Standing::Unproven, AskedBy::Proxy),
-        Self::of(Standing::Unproven, AskedBy::ApiServer),
-        Self::of(Standing::Granted, AskedBy::Proxy),
-        Self::of(Standing::Granted, AskedBy::ApiServer),
+        Self::new(CredentialStanding::Unproven, Requester::Proxy),
+        Self::new(CredentialStanding::Unproven, Requester::ApiServer),
+        Self::new(CredentialStanding::Granted, Requester::Proxy),
+        Self::new(CredentialStanding::Granted, Requester::ApiServer),
     ];
 
-    pub(super) const fn of(standing: Standing, asked_by: AskedBy) -> Self {
-        Self { standing, asked_by }
+    pub(super) const fn new(standing: CredentialStanding, requester: Requester) -> Self {
+        Self {
+            standing,
+            requester,
+        }
     }
 }
 
 impl<T> PerKind<T> {
-    pub(super) fn get(&self, kind: Kind) -> &T {
+    pub(super) fn get(&self, kind: CallerKind) -> &T {
         let requesters = match kind.standing {
-            Standing::Granted => &self.granted,
-            Standing::Unproven => &self.unproven,
+            CredentialStanding::Granted => &self.granted,
+            CredentialStanding::Unproven => &self.unproven,
         };
-        match kind.asked_by {
-            AskedBy::ApiServer => &requesters.api_server,
-            AskedBy::Proxy => &requesters.proxies,
+        match kind.requester {
+            Requester::ApiServer => &requesters.api_server,
+            Requester::Proxy => &requesters.proxies,
         }
     }
 
-    pub(super) fn get_mut(&mut self, kind: Kind) -> &mut T {
+    pub(super) fn get_mut(&mut self, kind: CallerKind) -> &mut T {
         let requesters = match kind.standing {
-            Standing::Granted => &mut self.granted,
-            Standing::Unproven => &mut self.unproven,
+            CredentialStanding::Granted => &mut self.granted,
+            CredentialStanding::Unproven => &mut self.unproven,
         };
-        match kind.asked_by {
-            AskedBy::ApiServer => &mut requesters.api_server,
-            AskedBy::Proxy => &mut requesters.proxies,
+        match kind.requester {
+            Requester::ApiServer => &mut requesters.api_server,
+            Requester::Proxy => &mut requesters.proxies,
         }
     }
 }
 
-/// A limit, and the kinds that it holds for together.
-type Group = (usize, fn(Kind) -> bool);
+/// A limit, and the kinds of callers that share it.
+type SharedLimit = (usize, fn(CallerKind) -> bool);
 
-/// How many there may be, of all kinds and of some.
-pub(super) struct Shares {
+/// The limits for all kinds of callers and for groups of kinds.
+pub(super) struct KindLimits {
     all: usize,
     unproven: usize,
     proxies: usize,
@@ -81,14 +84,14 @@ pub(super) struct Shares {
     unproven_and_proxies: usize,
 }
 
-impl Shares {
-    /// Shares out the places for calls. Proxies have one of two or three, and a single place is for everybody.
-    pub(super) fn of_calls(all: usize) -> Self {
+impl KindLimits {
+    /// Divides the permits for calls. Proxies have one of two or three, and a single permit is for all.
+    pub(super) fn for_calls(all: usize) -> Self {
         Self::new(all, (all / 2).max(1))
     }
 
-    /// Shares out the room for those who wait. Where only one may wait, no proxy does.
-    pub(super) fn of_room(all: usize) -> Self {
+    /// Divides the room for waiters. Proxies get none if only one may wait.
+    pub(super) fn for_waiters(all: usize) -> Self {
         Self::new(all, all / 2)
     }
 
@@ -103,16 +106,20 @@ impl Shares {
     }
 
     /// Returns whether there may be one more of `kind` beside `counts`.
-    pub(super) fn admit_one_more(&self, kind: Kind, counts: impl Fn(Kind) -> usize) -> bool {
+    pub(super) fn has_room(&self, kind: CallerKind, counts: impl Fn(CallerKind) -> usize) -> bool {
         self.groups()
             .iter()
             .filter(|(_, contains)| contains(kind))
             .all(|(limit, contains)| sum(*contains, &counts) < *limit)
     }
 
-    /// Returns which kind has to give up one, where one of `kind` too many is among `counts`: the most numerous of those
-    /// whose leaving helps.
-    fn loser(&self, kind: Kind, counts: impl Fn(Kind) -> usize) -> Option<Kind> {
+    /// Returns the kind that has to drop a waiter, if one of `kind` is too many among `counts`: the most numerous kind that
+    /// shares every exceeded limit.
+    fn kind_to_drop(
+        &self,
+        kind: CallerKind,
+        counts: impl Fn(CallerKind) -> usize,
+    ) -> Option<CallerKind> {
         let groups = self.groups();
         let exceeded: Vec<_> = groups
             .iter()
@@ -121,7 +128,7 @@ impl Shares {
         if exceeded.is_empty() {
             return None;
         }
-        Kind::ALL
+        CallerKind::ALL
             .into_iter()
             .filter(|kind| exceeded.iter().all(|(_, contains)| contains(*kind)))
             // Of equal ones, the last is the maximum.
@@ -129,101 +136,104 @@ impl Shares {
             .max_by_key(|kind| counts(*kind))
     }
 
-    fn groups(&self) -> [Group; 5] {
-        let is_unproven = |kind: Kind| kind.standing == Standing::Unproven;
-        let is_proxy = |kind: Kind| kind.asked_by == AskedBy::Proxy;
+    fn groups(&self) -> [SharedLimit; 5] {
+        let is_unproven = |kind: CallerKind| kind.standing == CredentialStanding::Unproven;
+        let is_proxy = |kind: CallerKind| kind.requester == Requester::Proxy;
         [
             (self.all, |_| true),
             (self.unproven, is_unproven),
             (self.proxies, is_proxy),
             (self.unproven_proxies, |kind| {
-                kind.standing == Standing::Unproven && kind.asked_by == AskedBy::Proxy
+                kind.standing == CredentialStanding::Unproven && kind.requester == Requester::Proxy
             }),
             (self.unproven_and_proxies, |kind| {
-                kind.standing == Standing::Unproven || kind.asked_by == AskedBy::Proxy
+                kind.standing == CredentialStanding::Unproven || kind.requester == Requester::Proxy
             }),
         ]
     }
 }
 
-fn sum(contains: fn(Kind) -> bool, counts: impl Fn(Kind) -> usize) -> usize {
-    let kinds = Kind::ALL.into_iter().filter(|kind| contains(*kind));
+fn sum(contains: fn(CallerKind) -> bool, counts: impl Fn(CallerKind) -> usize) -> usize {
+    let kinds = CallerKind::ALL.into_iter().filter(|kind| contains(*kind));
     kinds.map(counts).sum()
 }
 
-/// Those who wait, of all kinds.
-pub(super) struct Room {
-    shares: Shares,
+/// The waiters of all kinds.
+pub(super) struct WaitingRoom {
+    limits: KindLimits,
     lanes: PerKind<Lane>,
     arrivals: u64,
     random: Rng,
 }
 
-/// A waiter's place in a room.
+/// Identifies a waiter in the room.
 #[derive(Clone, Copy)]
-pub(super) struct Spot {
-    pub(super) kind: Kind,
+pub(super) struct WaiterId {
+    pub(super) kind: CallerKind,
     credential: CredentialId,
     number: u64,
 }
 
-impl Room {
+impl WaitingRoom {
     pub(super) fn new(size: usize, random: Rng) -> Self {
         Self {
-            shares: Shares::of_room(size),
+            limits: KindLimits::for_waiters(size),
             lanes: PerKind::default(),
             arrivals: 0,
             random,
         }
     }
 
-    /// Adds a waiter. Whoever has to make room for that, maybe the new waiter, is returned.
+    /// Adds a waiter. Also returns the waiter that is dropped to make room, which may be the new one.
     pub(super) fn push(
         &mut self,
-        kind: Kind,
+        kind: CallerKind,
         credential: CredentialId,
-        told: oneshot::Sender<Turn>,
-    ) -> (Spot, Option<oneshot::Sender<Turn>>) {
+        notify: oneshot::Sender<WaitResult>,
+    ) -> (WaiterId, Option<oneshot::Sender<WaitResult>>) {
         let number = self.arrivals;
         self.arrivals += 1;
-        self.lanes.get_mut(kind).push(credential, number, told);
-        let loser = self.shares.loser(kind, |kind| self.waiting_of(kind));
-        let dropped = loser.and_then(|loser| {
-            let lane = self.lanes.get_mut(loser);
+        self.lanes.get_mut(kind).push(credential, number, notify);
+        let kind_to_drop = self.limits.kind_to_drop(kind, |kind| self.waiting_of(kind));
+        let dropped = kind_to_drop.and_then(|kind_to_drop| {
+            let lane = self.lanes.get_mut(kind_to_drop);
             lane.drop_one(&mut self.random)
         });
-        let spot = Spot {
+        let id = WaiterId {
             kind,
             credential,
             number,
         };
-        (spot, dropped)
+        (id, dropped)
     }
 
     /// Removes the waiter of `kind` whose turn it is.
-    pub(super) fn pop(&mut self, kind: Kind) -> Option<oneshot::Sender<Turn>> {
+    pub(super) fn pop(&mut self, kind: CallerKind) -> Option<oneshot::Sender<WaitResult>> {
         self.lanes.get_mut(kind).pop()
     }
 
     /// Removes a waiter. Returns whether it was there.
-    pub(super) fn remove(&mut self, spot: &Spot) -> bool {
-        let lane = self.lanes.get_mut(spot.kind);
-        lane.remove(&spot.credential, spot.number)
+    pub(super) fn remove(&mut self, id: &WaiterId) -> bool {
+        let lane = self.lanes.get_mut(id.kind);
+        lane.remove(&id.credential, id.number)
     }
 
-    pub(super) fn waiting_of(&self, kind: Kind) -> usize {
+    pub(super) fn waiting_of(&self, kind: CallerKind) -> usize {
         self.lanes.get(kind).waiting()
     }
 
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        Kind::ALL
+        CallerKind::ALL
             .iter()
             .all(|kind| self.lanes.get(*kind).is_empty())
     }
 
     #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
-        Kind::ALL.map(|kind| self.waiting_of(kind)).iter().sum()
+        CallerKind::ALL
+            .map(|kind| self.waiting_of(kind))
+            .iter()
+            .sum()
     }
 }

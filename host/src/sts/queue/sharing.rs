@@ -1,35 +1,39 @@
-//! Room for logins that wait for the call of another one, for an equal token.
+//! Room for followers: logins that wait for the call of another login, with an equal token.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fastrand::Rng;
 use tokio::sync::oneshot;
 
-use super::lane::Turn;
-use super::room::{Kind, Room, Spot};
-use crate::sts::{AskedBy, Caller};
+use super::lane::WaitResult;
+use super::room::{CallerKind, WaiterId, WaitingRoom};
+use crate::sts::{Caller, Requester};
 
-/// Those who wait for a call that is not theirs. Calls themselves are bounded by the queue.
-pub(crate) struct SharingRoom(Mutex<Room>);
+/// The followers of calls. The queue bounds the calls themselves.
+pub(crate) struct FollowerRoom(Mutex<WaitingRoom>);
 
-impl SharingRoom {
+impl FollowerRoom {
     pub(crate) fn new(size: usize, random: Rng) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Room::new(size, random))))
+        Arc::new(Self(Mutex::new(WaitingRoom::new(size, random))))
     }
 
-    /// Lets one more wait. Where there are too many, a random one of the longest line leaves, maybe this one.
-    pub(crate) fn enter(self: &Arc<Self>, asked_by: AskedBy, caller: Caller) -> Sharer {
-        let kind = Kind::of(caller.standing, asked_by);
-        let (told, turn) = oneshot::channel();
-        let (spot, dropped) = self.room().push(kind, caller.credential, told);
+    /// Adds a follower. If there are too many, a random follower of the longest line is dropped, maybe this one.
+    pub(crate) fn add_follower(
+        self: &Arc<Self>,
+        requester: Requester,
+        caller: Caller,
+    ) -> FollowerGuard {
+        let kind = CallerKind::new(caller.standing, requester);
+        let (notify, result) = oneshot::channel();
+        let (id, dropped) = self.room().push(kind, caller.credential, notify);
         if let Some(dropped) = dropped {
-            // A sharer that is gone has taken itself out of the room.
-            let _ = dropped.send(Turn::Dropped);
+            // A follower that is gone has removed itself from the room.
+            let _ = dropped.send(WaitResult::Dropped);
         }
-        Sharer {
+        FollowerGuard {
             room: Arc::clone(self),
-            spot,
-            turn,
+            id,
+            result,
         }
     }
 
@@ -38,28 +42,28 @@ impl SharingRoom {
         self.room().waiting()
     }
 
-    fn room(&self) -> MutexGuard<'_, Room> {
+    fn room(&self) -> MutexGuard<'_, WaitingRoom> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A login that waits for the call of another one.
-pub(crate) struct Sharer {
-    room: Arc<SharingRoom>,
-    spot: Spot,
-    turn: oneshot::Receiver<Turn>,
+/// A login that follows the call of another login, until it is dropped.
+pub(crate) struct FollowerGuard {
+    room: Arc<FollowerRoom>,
+    id: WaiterId,
+    result: oneshot::Receiver<WaitResult>,
 }
 
-impl Sharer {
-    /// Waits until the login has to make room for others.
+impl FollowerGuard {
+    /// Waits until the follower has to make room for others.
     pub(crate) async fn dropped(&mut self) {
         // The sender goes away only with the room, or when this one has to leave.
-        let _ = (&mut self.turn).await;
+        let _ = (&mut self.result).await;
     }
 }
 
-impl Drop for Sharer {
+impl Drop for FollowerGuard {
     fn drop(&mut self) {
-        self.room.room().remove(&self.spot);
+        self.room.room().remove(&self.id);
     }
 }

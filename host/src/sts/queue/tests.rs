@@ -6,37 +6,41 @@ use ack_ram_core::access_key::{AccessKeyId, CredentialId};
 use futures_util::FutureExt;
 use tokio::task::JoinHandle;
 
-use super::AskedBy::{ApiServer, Proxy};
+use super::Requester::{ApiServer, Proxy};
 use super::*;
 use crate::metrics::StsMetrics;
 
 const SEED: u64 = 13;
 
-fn caller(name: &str, standing: Standing) -> Caller {
+fn caller(name: &str, standing: CredentialStanding) -> Caller {
     Caller {
-        credential: CredentialId::of(&AccessKeyId::parse(name).unwrap(), None),
+        credential: CredentialId::from_key(&AccessKeyId::parse(name).unwrap(), None),
         standing,
     }
 }
 
 fn granted(name: &str) -> Caller {
-    caller(name, Standing::Granted)
+    caller(name, CredentialStanding::Granted)
 }
 
 fn unproven(name: &str) -> Caller {
-    caller(name, Standing::Unproven)
+    caller(name, CredentialStanding::Unproven)
 }
 
 fn queue(max_calls: usize, max_waiting: usize) -> Arc<FairQueue> {
-    let metrics = StsMetrics::unscraped().unwrap();
+    let metrics = StsMetrics::disabled().unwrap();
     let random = Rng::with_seed(SEED);
     FairQueue::new(max_calls, max_waiting, metrics.queue().clone(), random)
 }
 
 /// Waits for as long as a test may take.
-async fn enter(queue: &Arc<FairQueue>, asked_by: AskedBy, caller: Caller) -> Result<Place, Full> {
+async fn acquire(
+    queue: &Arc<FairQueue>,
+    requester: Requester,
+    caller: Caller,
+) -> Result<CallPermit, QueueFull> {
     let deadline = Instant::now() + Duration::from_secs(3_600);
-    queue.enter(asked_by, caller, deadline).await
+    queue.acquire(requester, caller, deadline).await
 }
 
 /// A call of `name` that notes when it has its turn.
@@ -45,14 +49,17 @@ fn call(queue: &Arc<FairQueue>, name: &'static str, served: &Served) -> JoinHand
 }
 
 fn call_by(
-    asked_by: AskedBy,
+    requester: Requester,
     queue: &Arc<FairQueue>,
     name: &'static str,
     served: &Served,
 ) -> JoinHandle<()> {
     let (queue, served) = (Arc::clone(queue), Arc::clone(served));
     tokio::spawn(async move {
-        let _place = enter(&queue, asked_by, granted(name)).await.ok().unwrap();
+        let _permit = acquire(&queue, requester, granted(name))
+            .await
+            .ok()
+            .unwrap();
         served.lock().unwrap().push(name);
         tokio::task::yield_now().await;
     })
@@ -60,7 +67,7 @@ fn call_by(
 
 type Served = Arc<Mutex<Vec<&'static str>>>;
 
-async fn until_waiting(queue: &FairQueue, count: usize) {
+async fn wait_until_waiting(queue: &FairQueue, count: usize) {
     while queue.state().room.waiting() != count {
         tokio::task::yield_now().await;
     }
@@ -69,7 +76,7 @@ async fn until_waiting(queue: &FairQueue, count: usize) {
 /// Nobody calls or waits, and nothing is left over.
 fn assert_idle(queue: &FairQueue) {
     let state = queue.state();
-    for kind in Kind::ALL {
+    for kind in CallerKind::ALL {
         assert_eq!(*state.calls.get(kind), 0);
     }
     assert!(state.room.is_empty());
@@ -77,9 +84,9 @@ fn assert_idle(queue: &FairQueue) {
 }
 
 #[tokio::test]
-async fn keys_take_turns_however_many_calls_one_of_them_has() {
+async fn credentials_take_turns_whatever_their_number_of_calls() {
     let queue = queue(1, 100);
-    let place = enter(&queue, ApiServer, granted("flood"))
+    let permit = acquire(&queue, ApiServer, granted("flood"))
         .await
         .ok()
         .unwrap();
@@ -91,9 +98,9 @@ async fn keys_take_turns_however_many_calls_one_of_them_has() {
         .enumerate()
     {
         calls.push(call(&queue, name, &served));
-        until_waiting(&queue, waiting + 1).await;
+        wait_until_waiting(&queue, waiting + 1).await;
     }
-    drop(place);
+    drop(permit);
     for call in calls {
         call.await.unwrap();
     }
@@ -110,9 +117,9 @@ async fn keys_take_turns_however_many_calls_one_of_them_has() {
 #[tokio::test]
 async fn full_room_drops_a_random_waiter_of_the_longest_line() {
     let queue = queue(1, 8);
-    let place = enter(&queue, ApiServer, granted("x")).await.ok().unwrap();
+    let permit = acquire(&queue, ApiServer, granted("x")).await.ok().unwrap();
     let join = |name: &'static str| {
-        let mut entering = enter(&queue, ApiServer, granted(name)).boxed_local();
+        let mut entering = acquire(&queue, ApiServer, granted(name)).boxed_local();
         assert!((&mut entering).now_or_never().is_none(), "{name}");
         entering
     };
@@ -123,8 +130,8 @@ async fn full_room_drops_a_random_waiter_of_the_longest_line() {
         .iter_mut()
         .enumerate()
         .filter_map(|(index, waiter)| Some((index, waiter.now_or_never()?)))
-        .map(|(index, entered)| {
-            assert!(entered.is_err());
+        .map(|(index, admitted)| {
+            assert!(admitted.is_err());
             index
         })
         .collect();
@@ -132,21 +139,21 @@ async fn full_room_drops_a_random_waiter_of_the_longest_line() {
     assert_ne!(dropped, [4, 5, 6, 7]);
     assert_eq!(queue.metrics.refused.get(), 4);
     assert_eq!(queue.metrics.waiting.get(), 8);
-    drop((flood, others, place));
+    drop((flood, others, permit));
     assert_idle(&queue);
 }
 
 #[tokio::test]
-async fn of_lines_of_one_each_is_dropped_as_often_as_the_others() {
+async fn lines_of_one_waiter_are_dropped_equally_often() {
     const ROUNDS: usize = 2_000;
     const ROOM: usize = 4;
     let queue = queue(1, ROOM);
-    let place = enter(&queue, ApiServer, granted("x")).await.ok().unwrap();
+    let permit = acquire(&queue, ApiServer, granted("x")).await.ok().unwrap();
     let names = ["a", "b", "c", "d", "e"];
     let mut times = [0; ROOM + 1];
     for _ in 0..ROUNDS {
         let mut waiters =
-            names.map(|name| Some(enter(&queue, ApiServer, granted(name)).boxed_local()));
+            names.map(|name| Some(acquire(&queue, ApiServer, granted(name)).boxed_local()));
         // Twice, since the last may make room for none of those before it.
         for _ in 0..2 {
             for waiter in &mut waiters {
@@ -167,27 +174,27 @@ async fn of_lines_of_one_each_is_dropped_as_often_as_the_others() {
     for times in times {
         assert!((300..500).contains(&times), "{times}");
     }
-    drop(place);
+    drop(permit);
     assert_idle(&queue);
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_gives_up_takes_no_place_and_leaves_none_behind() {
+async fn dropped_waiter_takes_no_permit_and_leaks_none() {
     let queue = queue(1, 10);
-    let place = enter(&queue, ApiServer, granted("a")).await.ok().unwrap();
+    let permit = acquire(&queue, ApiServer, granted("a")).await.ok().unwrap();
     let served = Served::default();
     let patient = call(&queue, "b", &served);
-    until_waiting(&queue, 1).await;
+    wait_until_waiting(&queue, 1).await;
     let impatient = tokio::time::timeout(Duration::from_secs(1), async {
-        enter(&queue, ApiServer, granted("a")).await.map(drop)
+        acquire(&queue, ApiServer, granted("a")).await.map(drop)
     });
     assert!(impatient.await.is_err());
-    until_waiting(&queue, 1).await;
+    wait_until_waiting(&queue, 1).await;
     // This one is served, and gone before it notices.
     let late = call(&queue, "0", &served);
-    until_waiting(&queue, 2).await;
+    wait_until_waiting(&queue, 2).await;
     patient.abort();
-    drop(place);
+    drop(permit);
     late.await.unwrap();
     assert!(patient.await.unwrap_err().is_cancelled());
     assert_eq!(*served.lock().unwrap(), ["0"]);
@@ -195,69 +202,74 @@ async fn whoever_gives_up_takes_no_place_and_leaves_none_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiter_leaves_at_its_deadline() {
+async fn waiter_past_deadline_leaves() {
     let queue = queue(1, 10);
-    let place = enter(&queue, ApiServer, granted("a")).await.ok().unwrap();
+    let permit = acquire(&queue, ApiServer, granted("a")).await.ok().unwrap();
     let deadline = Instant::now() + Duration::from_secs(3);
-    let entered = queue.enter(ApiServer, granted("b"), deadline).await;
-    assert!(entered.is_err());
+    let admitted = queue.acquire(ApiServer, granted("b"), deadline).await;
+    assert!(admitted.is_err());
     assert_eq!(Instant::now(), deadline);
     assert_eq!(queue.metrics.refused.get(), 1);
-    drop(place);
+    drop(permit);
     assert_idle(&queue);
 }
 
 #[tokio::test]
-async fn a_place_that_came_too_late_goes_to_the_next() {
+async fn permit_of_late_waiter_goes_to_next_waiter() {
     let queue = queue(1, 10);
-    let place = enter(&queue, ApiServer, granted("a")).await.ok().unwrap();
-    let mut gone = Box::pin(enter(&queue, ApiServer, granted("b")));
+    let permit = acquire(&queue, ApiServer, granted("a")).await.ok().unwrap();
+    let mut gone = Box::pin(acquire(&queue, ApiServer, granted("b")));
     assert!((&mut gone).now_or_never().is_none());
-    let mut next = Box::pin(enter(&queue, ApiServer, granted("c")));
+    let mut next = Box::pin(acquire(&queue, ApiServer, granted("c")));
     assert!((&mut next).now_or_never().is_none());
-    drop(place);
+    drop(permit);
     drop(gone);
     drop(next.await.ok().unwrap());
     assert_idle(&queue);
 }
 
 /// How many of `count` callers of a kind, each with a credential of its own, call and wait.
-struct Crowd<'a> {
+struct Callers<'a> {
     queue: &'a Arc<FairQueue>,
-    places: Vec<Place>,
-    waiters: Vec<futures_util::future::LocalBoxFuture<'a, Result<Place, Full>>>,
+    permits: Vec<CallPermit>,
+    waiters: Vec<futures_util::future::LocalBoxFuture<'a, Result<CallPermit, QueueFull>>>,
     names: usize,
 }
 
-impl<'a> Crowd<'a> {
+impl<'a> Callers<'a> {
     fn new(queue: &'a Arc<FairQueue>) -> Self {
         Self {
             queue,
-            places: Vec::new(),
+            permits: Vec::new(),
             waiters: Vec::new(),
             names: 0,
         }
     }
 
-    fn come(&mut self, standing: Standing, asked_by: AskedBy, count: usize) -> (usize, usize) {
+    fn acquire_many(
+        &mut self,
+        standing: CredentialStanding,
+        requester: Requester,
+        count: usize,
+    ) -> (usize, usize) {
         for _ in 0..count {
             self.names += 1;
             let caller = caller(&self.names.to_string(), standing);
-            let mut entering = enter(self.queue, asked_by, caller).boxed_local();
+            let mut entering = acquire(self.queue, requester, caller).boxed_local();
             match (&mut entering).now_or_never() {
-                Some(entered) => self.places.extend(entered.ok()),
+                Some(admitted) => self.permits.extend(admitted.ok()),
                 None => self.waiters.push(entering),
             }
         }
         let state = self.queue.state();
-        let kind = Kind::of(standing, asked_by);
+        let kind = CallerKind::new(standing, requester);
         (*state.calls.get(kind), state.room.waiting_of(kind))
     }
 }
 
 #[tokio::test]
-async fn each_kind_leaves_room_to_those_before_it() {
-    use Standing::{Granted, Unproven};
+async fn each_kind_leaves_room_to_higher_kinds() {
+    use CredentialStanding::{Granted, Unproven};
     // Calls and waiters of unproven proxies, of unproven callers of the API server, of granted proxies, and of granted
     // callers of the API server, where so many of each come in this order.
     for (max_calls, max_waiting, expected) in [
@@ -270,50 +282,50 @@ async fn each_kind_leaves_room_to_those_before_it() {
         (64, 64, [(16, 16), (16, 16), (16, 16), (16, 16)]),
     ] {
         let queue = queue(max_calls, max_waiting);
-        let mut crowd = Crowd::new(&queue);
-        let come = [
-            crowd.come(Unproven, Proxy, 200),
-            crowd.come(Unproven, ApiServer, 200),
-            crowd.come(Granted, Proxy, 200),
-            crowd.come(Granted, ApiServer, 200),
+        let mut callers = Callers::new(&queue);
+        let acquired = [
+            callers.acquire_many(Unproven, Proxy, 200),
+            callers.acquire_many(Unproven, ApiServer, 200),
+            callers.acquire_many(Granted, Proxy, 200),
+            callers.acquire_many(Granted, ApiServer, 200),
         ];
         let case = (max_calls, max_waiting);
-        assert_eq!(come, expected, "{case:?}");
-        drop(crowd);
+        assert_eq!(acquired, expected, "{case:?}");
+        drop(callers);
         assert_idle(&queue);
     }
 }
 
 #[tokio::test]
-async fn granted_caller_of_the_api_server_has_a_place_whatever_all_others_do() {
-    use Standing::{Granted, Unproven};
+async fn granted_api_server_caller_has_permit_under_any_load() {
+    use CredentialStanding::{Granted, Unproven};
     for max_calls in 2..20 {
         let queue = queue(max_calls, 20);
-        let mut crowd = Crowd::new(&queue);
-        crowd.come(Granted, Proxy, 50);
-        crowd.come(Unproven, ApiServer, 50);
-        crowd.come(Unproven, Proxy, 50);
-        let (calls, _) = crowd.come(Granted, ApiServer, 1);
+        let mut callers = Callers::new(&queue);
+        callers.acquire_many(Granted, Proxy, 50);
+        callers.acquire_many(Unproven, ApiServer, 50);
+        callers.acquire_many(Unproven, Proxy, 50);
+        let (calls, _) = callers.acquire_many(Granted, ApiServer, 1);
         assert_eq!(calls, 1, "{max_calls}");
     }
 }
 
 #[tokio::test]
-async fn granted_newcomer_takes_the_room_of_an_unproven_waiter_and_never_the_reverse() {
-    use Standing::{Granted, Unproven};
+async fn granted_newcomer_displaces_unproven_waiter_and_never_the_reverse() {
+    use CredentialStanding::{Granted, Unproven};
     for max_waiting in 1..20 {
         let queue = queue(1, max_waiting);
-        let mut crowd = Crowd::new(&queue);
-        let _ = crowd.come(Granted, ApiServer, 1);
+        let mut callers = Callers::new(&queue);
+        let _ = callers.acquire_many(Granted, ApiServer, 1);
         let half = max_waiting.div_ceil(2);
-        let (_, waiting) = crowd.come(Unproven, ApiServer, 50);
+        let (_, waiting) = callers.acquire_many(Unproven, ApiServer, 50);
         assert_eq!(waiting, half, "{max_waiting}");
-        let granted = Kind::of(Granted, ApiServer);
+        let granted = CallerKind::new(Granted, ApiServer);
         for count in 1..=max_waiting - max_waiting / 2 {
-            let _ = crowd.come(Granted, ApiServer, 1);
+            let _ = callers.acquire_many(Granted, ApiServer, 1);
             assert_eq!(queue.state().room.waiting_of(granted), count);
         }
-        let _ = crowd.come(Unproven, ApiServer, 50);
+        let _ = callers.acquire_many(Unproven, ApiServer, 50);
         let waiting = queue.state().room.waiting_of(granted);
         assert_eq!(waiting, max_waiting - max_waiting / 2, "{max_waiting}");
     }
@@ -322,34 +334,37 @@ async fn granted_newcomer_takes_the_room_of_an_unproven_waiter_and_never_the_rev
 #[tokio::test]
 async fn granted_and_unproven_callers_take_turns() {
     let queue = queue(2, 100);
-    let places = [
-        enter(&queue, ApiServer, unproven("u")).await.ok().unwrap(),
-        enter(&queue, ApiServer, granted("g")).await.ok().unwrap(),
+    let permits = [
+        acquire(&queue, ApiServer, unproven("u"))
+            .await
+            .ok()
+            .unwrap(),
+        acquire(&queue, ApiServer, granted("g")).await.ok().unwrap(),
     ];
     let served = Served::default();
     let mut calls = Vec::new();
     for (waiting, (name, standing)) in [
-        ("g1", Standing::Granted),
-        ("g2", Standing::Granted),
-        ("g3", Standing::Granted),
-        ("u1", Standing::Unproven),
-        ("u2", Standing::Unproven),
+        ("g1", CredentialStanding::Granted),
+        ("g2", CredentialStanding::Granted),
+        ("g3", CredentialStanding::Granted),
+        ("u1", CredentialStanding::Unproven),
+        ("u2", CredentialStanding::Unproven),
     ]
     .into_iter()
     .enumerate()
     {
         let (queue_, served) = (Arc::clone(&queue), Arc::clone(&served));
         calls.push(tokio::spawn(async move {
-            let _place = enter(&queue_, ApiServer, caller(name, standing))
+            let _permit = acquire(&queue_, ApiServer, caller(name, standing))
                 .await
                 .ok()
                 .unwrap();
             served.lock().unwrap().push(name);
             tokio::task::yield_now().await;
         }));
-        until_waiting(&queue, waiting + 1).await;
+        wait_until_waiting(&queue, waiting + 1).await;
     }
-    let [of_unproven, of_granted] = places;
+    let [of_unproven, of_granted] = permits;
     drop(of_unproven);
     for call in calls {
         call.await.unwrap();
@@ -360,11 +375,11 @@ async fn granted_and_unproven_callers_take_turns() {
 }
 
 #[tokio::test]
-async fn the_api_server_and_proxies_take_turns() {
+async fn api_server_and_proxies_take_turns() {
     let queue = queue(2, 100);
-    let places = [
-        enter(&queue, Proxy, granted("p")).await.ok().unwrap(),
-        enter(&queue, ApiServer, granted("a")).await.ok().unwrap(),
+    let permits = [
+        acquire(&queue, Proxy, granted("p")).await.ok().unwrap(),
+        acquire(&queue, ApiServer, granted("a")).await.ok().unwrap(),
     ];
     let served = Served::default();
     let mut calls = Vec::new();
@@ -372,11 +387,11 @@ async fn the_api_server_and_proxies_take_turns() {
     let names = names
         .into_iter()
         .chain([(ApiServer, "a1"), (ApiServer, "a2")]);
-    for (waiting, (asked_by, name)) in names.enumerate() {
-        calls.push(call_by(asked_by, &queue, name, &served));
-        until_waiting(&queue, waiting + 1).await;
+    for (waiting, (requester, name)) in names.enumerate() {
+        calls.push(call_by(requester, &queue, name, &served));
+        wait_until_waiting(&queue, waiting + 1).await;
     }
-    let [of_proxy, of_api_server] = places;
+    let [of_proxy, of_api_server] = permits;
     drop(of_proxy);
     for call in calls {
         call.await.unwrap();
@@ -388,15 +403,15 @@ async fn the_api_server_and_proxies_take_turns() {
 }
 
 #[tokio::test]
-async fn a_place_of_the_api_servers_half_is_for_no_proxy() {
+async fn proxy_takes_no_permit_of_api_server_half() {
     let queue = queue(2, 100);
-    let of_proxy = enter(&queue, Proxy, granted("p")).await.ok().unwrap();
-    let of_api_server = enter(&queue, ApiServer, granted("a")).await.ok().unwrap();
+    let of_proxy = acquire(&queue, Proxy, granted("p")).await.ok().unwrap();
+    let of_api_server = acquire(&queue, ApiServer, granted("a")).await.ok().unwrap();
     let served = Served::default();
     let proxy = call_by(Proxy, &queue, "p1", &served);
-    until_waiting(&queue, 1).await;
+    wait_until_waiting(&queue, 1).await;
     let api_server = call_by(ApiServer, &queue, "a1", &served);
-    until_waiting(&queue, 2).await;
+    wait_until_waiting(&queue, 2).await;
     drop(of_api_server);
     api_server.await.unwrap();
     for _ in 0..10 {
@@ -409,20 +424,20 @@ async fn a_place_of_the_api_servers_half_is_for_no_proxy() {
 }
 
 #[tokio::test]
-async fn sharers_make_room_as_waiters_do() {
-    let room = SharingRoom::new(4, Rng::with_seed(SEED));
+async fn followers_make_room_as_waiters_do() {
+    let room = FollowerRoom::new(4, Rng::with_seed(SEED));
     let mut flood: Vec<_> = (0..5)
-        .map(|_| room.enter(ApiServer, unproven("flood")))
+        .map(|_| room.add_follower(ApiServer, unproven("flood")))
         .collect();
-    let dropped = |sharers: &mut [Sharer]| {
-        let dropped = sharers.iter_mut().map(Sharer::dropped);
+    let dropped = |followers: &mut [FollowerGuard]| {
+        let dropped = followers.iter_mut().map(FollowerGuard::dropped);
         dropped.filter_map(FutureExt::now_or_never).count()
     };
     assert_eq!(dropped(&mut flood), 3);
-    let mut other = room.enter(ApiServer, unproven("other"));
+    let mut other = room.add_follower(ApiServer, unproven("other"));
     assert!(other.dropped().now_or_never().is_none());
     let mut known: Vec<_> = (0..2)
-        .map(|_| room.enter(ApiServer, granted("alice")))
+        .map(|_| room.add_follower(ApiServer, granted("alice")))
         .collect();
     assert_eq!(dropped(&mut known), 0);
     assert_eq!(room.len(), 4);

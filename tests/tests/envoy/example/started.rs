@@ -200,7 +200,7 @@ impl Started {
     /// A line with a token of `key`'s that no other is equal to.
     pub(crate) fn bearer(&self, key: &AccessKey) -> String {
         let cluster = ClusterId::parse(CLUSTER).unwrap();
-        let token = sign::token_v2(key, &cluster, "test", self.dates.next()).unwrap();
+        let token = sign::sign_token_v2(key, &cluster, "test", self.dates.next()).unwrap();
         crate::world::bearer(&token)
     }
 

@@ -63,7 +63,7 @@ impl CargoProgram {
             .join(name),
         };
         let mut command = Command::new(program);
-        cargo::forget_xtask(&mut command);
+        cargo::remove_xtask_variables(&mut command);
         Ok(command)
     }
 }

@@ -82,7 +82,7 @@ impl Toolchain {
             }
             Self::Debian => {
                 let mut command = Command::new("/usr/bin/cargo");
-                cargo::forget_xtask(&mut command);
+                cargo::remove_xtask_variables(&mut command);
                 command
                     .args(["build", "--target", TARGET])
                     .env("RUSTC", "/usr/bin/rustc")

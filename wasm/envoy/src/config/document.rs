@@ -1,26 +1,26 @@
 //! The configuration as it is written. `wasm/envoy/README.md` tells people what each key means.
 
 use ack_ram_core::gateway::{IdentityHeaders, TokenHeader};
-use ack_ram_core::json::Value;
-use ack_ram_core::policy::Policy;
+use ack_ram_core::json::JsonValue;
+use ack_ram_core::policy::TokenPolicy;
 
-use crate::config::members::{Members, Read};
-use crate::config::{ConfigError, LogLevel, bad};
+use crate::config::members::{FromValue, Members};
+use crate::config::{ConfigError, LogLevel, invalid_value};
 
 #[derive(Debug)]
-pub(super) struct Document {
+pub(super) struct ConfigDocument {
     pub(super) cluster_id: String,
-    pub(super) sts: Sts,
-    pub(super) token: Token,
-    pub(super) cache: Cache,
-    pub(super) upstream: Upstream,
-    pub(super) map_users: Vec<User>,
-    pub(super) map_roles: Vec<Role>,
-    pub(super) map_rules: Vec<Rule>,
+    pub(super) sts: StsSection,
+    pub(super) token: TokenSection,
+    pub(super) cache: CacheSection,
+    pub(super) upstream: UpstreamSection,
+    pub(super) map_users: Vec<UserEntry>,
+    pub(super) map_roles: Vec<RoleEntry>,
+    pub(super) map_rules: Vec<RuleEntry>,
     pub(super) map_accounts: Vec<String>,
     pub(super) globs: bool,
     pub(super) scrubbed_accounts: Vec<String>,
-    pub(super) user_validation_rules: Vec<Validation>,
+    pub(super) user_validation_rules: Vec<ValidationEntry>,
     pub(super) required_groups: Vec<String>,
     pub(super) bypass: Vec<String>,
     pub(super) allow_preflight: bool,
@@ -28,34 +28,35 @@ pub(super) struct Document {
     pub(super) log_level: LogLevel,
 }
 
-impl Read for Document {
-    fn read(value: &Value<'_>, key: &str) -> Result<Self, ConfigError> {
-        Members::of(value, key, |members| {
+impl FromValue for ConfigDocument {
+    fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
+        Members::read_object(value, key, |members| {
             Ok(Self {
                 cluster_id: members.required("clusterID")?,
                 sts: members.required("sts")?,
-                token: members.section("token")?,
-                cache: members.section("cache")?,
-                upstream: members.section("upstream")?,
-                map_users: members.or("mapUsers", Vec::new())?,
-                map_roles: members.or("mapRoles", Vec::new())?,
-                map_rules: members.or("mapRules", Vec::new())?,
-                map_accounts: members.or("mapAccounts", Vec::new())?,
-                globs: members.or("globs", false)?,
-                scrubbed_accounts: members.or("scrubbedAccounts", Vec::new())?,
-                user_validation_rules: members.or("userValidationRules", Vec::new())?,
-                required_groups: members.or("requiredGroups", Vec::new())?,
-                bypass: members.or("bypass", Vec::new())?,
-                allow_preflight: members.or("allowPreflight", false)?,
-                max_token_bytes: members.or("maxTokenBytes", Policy::DEFAULT_MAX_TOKEN_BYTES)?,
-                log_level: members.or("logLevel", LogLevel::Info)?,
+                token: members.section_or_default("token")?,
+                cache: members.section_or_default("cache")?,
+                upstream: members.section_or_default("upstream")?,
+                map_users: members.or_default("mapUsers", Vec::new())?,
+                map_roles: members.or_default("mapRoles", Vec::new())?,
+                map_rules: members.or_default("mapRules", Vec::new())?,
+                map_accounts: members.or_default("mapAccounts", Vec::new())?,
+                globs: members.or_default("globs", false)?,
+                scrubbed_accounts: members.or_default("scrubbedAccounts", Vec::new())?,
+                user_validation_rules: members.or_default("userValidationRules", Vec::new())?,
+                required_groups: members.or_default("requiredGroups", Vec::new())?,
+                bypass: members.or_default("bypass", Vec::new())?,
+                allow_preflight: members.or_default("allowPreflight", false)?,
+                max_token_bytes: members
+                    .or_default("maxTokenBytes", TokenPolicy::DEFAULT_MAX_TOKEN_BYTES)?,
+                log_level: members.or_default("logLevel", LogLevel::Info)?,
             })
         })
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Sts {
+pub(super) struct StsSection {
     pub(super) cluster: String,
     pub(super) authority: String,
     pub(super) timeout_milliseconds: u32,
@@ -63,66 +64,66 @@ pub(super) struct Sts {
     pub(super) max_waiting: usize,
 }
 
-impl Read for Sts {
-    fn read(value: &Value<'_>, key: &str) -> Result<Self, ConfigError> {
-        Members::of(value, key, |members| {
+impl FromValue for StsSection {
+    fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
+        Members::read_object(value, key, |members| {
             Ok(Self {
                 cluster: members.required("cluster")?,
-                authority: members.or("authority", "sts.aliyuncs.com".to_owned())?,
-                timeout_milliseconds: members.or("timeoutMilliseconds", 5_000)?,
-                max_calls: members.or("maxCalls", 128)?,
-                max_waiting: members.or("maxWaiting", 1_024)?,
+                authority: members.or_default("authority", "sts.aliyuncs.com".to_owned())?,
+                timeout_milliseconds: members.or_default("timeoutMilliseconds", 5_000)?,
+                max_calls: members.or_default("maxCalls", 128)?,
+                max_waiting: members.or_default("maxWaiting", 1_024)?,
             })
         })
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Token {
+pub(super) struct TokenSection {
     pub(super) header: String,
     pub(super) keep: bool,
 }
 
-impl Read for Token {
-    fn read(value: &Value<'_>, key: &str) -> Result<Self, ConfigError> {
-        Members::of(value, key, |members| {
+impl FromValue for TokenSection {
+    fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
+        Members::read_object(value, key, |members| {
             Ok(Self {
-                header: members.or("header", TokenHeader::default().as_str().to_owned())?,
-                keep: members.or("keep", false)?,
+                header: members.or_default("header", TokenHeader::default().as_str().to_owned())?,
+                keep: members.or_default("keep", false)?,
             })
         })
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Cache {
+pub(super) struct CacheSection {
     pub(super) size: usize,
     pub(super) ttl_seconds: u32,
 }
 
-impl Read for Cache {
-    fn read(value: &Value<'_>, key: &str) -> Result<Self, ConfigError> {
-        Members::of(value, key, |members| {
+impl FromValue for CacheSection {
+    fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
+        Members::read_object(value, key, |members| {
             Ok(Self {
-                size: members.or("size", 10_000)?,
-                ttl_seconds: members.or("ttlSeconds", 120)?,
+                size: members.or_default("size", 10_000)?,
+                ttl_seconds: members.or_default("ttlSeconds", 120)?,
             })
         })
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Upstream {
+pub(super) struct UpstreamSection {
     pub(super) user_header: String,
     pub(super) group_header: String,
     pub(super) uid_header: String,
     pub(super) extra_header_prefix: String,
 }
 
-impl Read for Upstream {
-    fn read(value: &Value<'_>, key: &str) -> Result<Self, ConfigError> {
-        Members::of(value, key, |members| {
-            let mut name = |key, default: &str| members.or(key, default.to_owned());
+impl FromValue for UpstreamSection {
+    fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
+        Members::read_object(value, key, |members| {
+            let mut name = |key, default: &str| members.or_default(key, default.to_owned());
             Ok(Self {
                 user_header: name("userHeader", IdentityHeaders::USER)?,
                 group_header: name("groupHeader", IdentityHeaders::GROUP)?,
@@ -134,45 +135,45 @@ impl Read for Upstream {
 }
 
 #[derive(Debug)]
-pub(super) struct User {
+pub(super) struct UserEntry {
     pub(super) arn: String,
     pub(super) username: String,
     pub(super) groups: Vec<String>,
 }
 
-impl Read for User {
-    fn read(value: &Value<'_>, key: &str) -> Result<Self, ConfigError> {
-        Members::of(value, key, |members| {
+impl FromValue for UserEntry {
+    fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
+        Members::read_object(value, key, |members| {
             Ok(Self {
                 arn: members.required("userARN")?,
                 username: members.required("username")?,
-                groups: members.or("groups", Vec::new())?,
+                groups: members.or_default("groups", Vec::new())?,
             })
         })
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Role {
+pub(super) struct RoleEntry {
     pub(super) arn: String,
     pub(super) username: String,
     pub(super) groups: Vec<String>,
 }
 
-impl Read for Role {
-    fn read(value: &Value<'_>, key: &str) -> Result<Self, ConfigError> {
-        Members::of(value, key, |members| {
+impl FromValue for RoleEntry {
+    fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
+        Members::read_object(value, key, |members| {
             Ok(Self {
                 arn: members.required("roleARN")?,
                 username: members.required("username")?,
-                groups: members.or("groups", Vec::new())?,
+                groups: members.or_default("groups", Vec::new())?,
             })
         })
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Rule {
+pub(super) struct RuleEntry {
     pub(super) arn: String,
     pub(super) arn_pattern: Option<String>,
     pub(super) user_id: Option<String>,
@@ -185,34 +186,35 @@ pub(super) struct Rule {
     pub(super) groups_expression_may_add: Vec<String>,
 }
 
-impl Read for Rule {
-    fn read(value: &Value<'_>, key: &str) -> Result<Self, ConfigError> {
-        Members::of(value, key, |members| {
+impl FromValue for RuleEntry {
+    fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
+        Members::read_object(value, key, |members| {
             Ok(Self {
-                arn: members.or("arn", String::new())?,
-                arn_pattern: members.or("arnPattern", None)?,
-                user_id: members.or("userID", None)?,
-                role_id: members.or("roleID", None)?,
-                condition: members.or("match", None)?,
-                username: members.or("username", String::new())?,
-                username_expression: members.or("usernameExpression", None)?,
-                groups: members.or("groups", Vec::new())?,
-                groups_expression: members.or("groupsExpression", None)?,
-                groups_expression_may_add: members.or("groupsExpressionMayAdd", Vec::new())?,
+                arn: members.or_default("arn", String::new())?,
+                arn_pattern: members.or_default("arnPattern", None)?,
+                user_id: members.or_default("userID", None)?,
+                role_id: members.or_default("roleID", None)?,
+                condition: members.or_default("match", None)?,
+                username: members.or_default("username", String::new())?,
+                username_expression: members.or_default("usernameExpression", None)?,
+                groups: members.or_default("groups", Vec::new())?,
+                groups_expression: members.or_default("groupsExpression", None)?,
+                groups_expression_may_add: members
+                    .or_default("groupsExpressionMayAdd", Vec::new())?,
             })
         })
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Validation {
+pub(super) struct ValidationEntry {
     pub(super) expression: String,
     pub(super) message: String,
 }
 
-impl Read for Validation {
-    fn read(value: &Value<'_>, key: &str) -> Result<Self, ConfigError> {
-        Members::of(value, key, |members| {
+impl FromValue for ValidationEntry {
+    fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
+        Members::read_object(value, key, |members| {
             Ok(Self {
                 expression: members.required("expression")?,
                 message: members.required("message")?,
@@ -221,14 +223,14 @@ impl Read for Validation {
     }
 }
 
-impl Read for LogLevel {
-    fn read(value: &Value<'_>, key: &str) -> Result<Self, ConfigError> {
-        match String::read(value, key)?.as_str() {
+impl FromValue for LogLevel {
+    fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
+        match String::from_value(value, key)?.as_str() {
             "error" => Ok(Self::Error),
             "warn" => Ok(Self::Warn),
             "info" => Ok(Self::Info),
             "debug" => Ok(Self::Debug),
-            _ => Err(bad(
+            _ => Err(invalid_value(
                 key,
                 "is no level; write `error`, `warn`, `info` or `debug`",
             )),

@@ -2,45 +2,45 @@
 
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{
-    Age, Backend, BackendRules, Globs, Mapping, Rule, RuleSet, Source, Validation,
+    Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source, Validation, WildcardMode,
 };
 
-use crate::config::document::{self, Document};
-use crate::config::{ConfigError, bad};
+use crate::config::document::{self, ConfigDocument};
+use crate::config::{ConfigError, invalid_value};
 
 /// Of the names that `server.backendMode` has, the one for what stands in a configuration.
 const BACKEND: Backend = Backend::MountedFile;
 
 /// The rules of `document`. Unlike a server, which goes on with what is good of a file, the filter refuses all when one
 /// entry is bad: Envoy goes on with the configuration before.
-pub(super) fn rules(document: &Document) -> Result<RuleSet, ConfigError> {
+pub(super) fn rules(document: &ConfigDocument) -> Result<RuleSet, ConfigError> {
     let mut rules = BackendRules::new(BACKEND);
     for mapping in mappings(document) {
         let position = mapping.source.position.clone();
         if let Some(group) = mapping.groups.iter().position(|group| group.contains(',')) {
             let key = format!("{position}.groups[{group}]");
-            return Err(bad(
+            return Err(invalid_value(
                 key,
                 "has a comma, and proxies join headers of groups by commas; name another group",
             ));
         }
         let has_space = |name: &String| name.trim() != name;
         if has_space(&mapping.username) || mapping.groups.iter().any(has_space) {
-            return Err(bad(
+            return Err(invalid_value(
                 position,
                 "has a name with a space around it, which no header keeps; remove the space",
             ));
         }
         let rule = Rule::compile(mapping)
-            .map_err(|error| bad(position, format_args!("is refused: {error}")))?;
+            .map_err(|error| invalid_value(position, format_args!("is refused: {error}")))?;
         rules.apply(rule);
     }
     if let Some(conflict) = rules.conflicts().first() {
-        return Err(bad(
-            conflict.loser.position.clone(),
+        return Err(invalid_value(
+            conflict.shadowed.position.clone(),
             format_args!(
                 "is about the same identity as `{}`; leave one",
-                conflict.winner.position
+                conflict.shadowed_by.position
             ),
         ));
     }
@@ -48,7 +48,7 @@ pub(super) fn rules(document: &Document) -> Result<RuleSet, ConfigError> {
         rules.apply_account(account);
     }
     if rules.is_empty() && document.map_accounts.is_empty() {
-        return Err(bad(
+        return Err(invalid_value(
             "mapUsers",
             "and `mapRoles`, `mapRules` and `mapAccounts` map nobody, so that nobody could log in",
         ));
@@ -58,34 +58,39 @@ pub(super) fn rules(document: &Document) -> Result<RuleSet, ConfigError> {
     let validations = validations.map(|(index, validation)| {
         Validation::compile(&validation.expression, &validation.message).map_err(|error| {
             let key = format!("userValidationRules[{index}].expression");
-            bad(key, format_args!("is refused: {error}"))
+            invalid_value(key, format_args!("is refused: {error}"))
         })
     });
     let rules = RuleSet::new(vec![rules], scrubbed);
     Ok(rules.with_validations(validations.collect::<Result<_, _>>()?))
 }
 
-fn mappings(document: &Document) -> impl Iterator<Item = Mapping> {
+fn mappings(document: &ConfigDocument) -> impl Iterator<Item = Mapping> {
     let globs = if document.globs {
-        Globs::Wildcards
+        WildcardMode::Enabled
     } else {
-        Globs::Literal
+        WildcardMode::Disabled
     };
     let users = document.map_users.iter().enumerate();
-    let users = users
-        .map(|(index, user)| exact("mapUsers", index, &user.arn, &user.username, &user.groups));
+    let users = users.map(|(index, user)| {
+        exact_mapping("mapUsers", index, &user.arn, &user.username, &user.groups)
+    });
     let roles = document.map_roles.iter().enumerate();
-    let roles = roles
-        .map(|(index, role)| exact("mapRoles", index, &role.arn, &role.username, &role.groups));
+    let roles = roles.map(|(index, role)| {
+        exact_mapping("mapRoles", index, &role.arn, &role.username, &role.groups)
+    });
     let rules = document.map_rules.iter().enumerate();
-    let rules = rules.map(|(index, rule)| by_rule(index, rule));
+    let rules = rules.map(|(index, rule)| rule_mapping(index, rule));
     users
         .chain(roles)
-        .map(move |mapping| Mapping { globs, ..mapping })
+        .map(move |mapping| Mapping {
+            wildcards: globs,
+            ..mapping
+        })
         .chain(rules)
         .enumerate()
         .map(|(place, mapping)| Mapping {
-            age: Age::Place(place),
+            precedence: Precedence::ListIndex(place),
             ..mapping
         })
 }
@@ -97,17 +102,23 @@ fn source(list: &str, index: usize) -> Source {
     }
 }
 
-fn exact(list: &str, index: usize, arn: &str, username: &str, groups: &[String]) -> Mapping {
-    Mapping::exact(
+fn exact_mapping(
+    list: &str,
+    index: usize,
+    arn: &str,
+    username: &str,
+    groups: &[String],
+) -> Mapping {
+    Mapping::for_arn(
         source(list, index),
-        Age::Place(index),
+        Precedence::ListIndex(index),
         arn,
         username,
         groups.to_vec(),
     )
 }
 
-fn by_rule(index: usize, rule: &document::Rule) -> Mapping {
+fn rule_mapping(index: usize, rule: &document::RuleEntry) -> Mapping {
     Mapping {
         arn_pattern: rule.arn_pattern.clone(),
         user_id: rule.user_id.clone(),
@@ -116,14 +127,14 @@ fn by_rule(index: usize, rule: &document::Rule) -> Mapping {
         username_expression: rule.username_expression.clone(),
         groups_expression: rule.groups_expression.clone(),
         groups_expression_may_add: rule.groups_expression_may_add.clone(),
-        ..exact("mapRules", index, &rule.arn, &rule.username, &rule.groups)
+        ..exact_mapping("mapRules", index, &rule.arn, &rule.username, &rule.groups)
     }
 }
 
 fn accounts(key: &str, texts: &[String]) -> Result<Vec<AccountId>, ConfigError> {
     let accounts = texts.iter().enumerate().map(|(index, text)| {
         AccountId::parse(text).ok_or_else(|| {
-            bad(
+            invalid_value(
                 format!("{key}[{index}]"),
                 "is no account; write its digits, in quotes",
             )

@@ -1,84 +1,101 @@
 //! Reads JSON strictly: whatever is missing, of a wrong type or unknown is an error that says where it stands.
 
-use ack_ram_core::json::{Object, Value};
+use ack_ram_core::json::{JsonObject, JsonValue};
 
-use crate::config::{ConfigError, bad};
+use crate::config::{ConfigError, invalid_value};
 
-/// What can be read from JSON.
-pub(super) trait Read: Sized {
-    /// Reads `value`, which stands at `key`.
-    fn read(value: &Value<'_>, key: &str) -> Result<Self, ConfigError>;
+/// A type that can be read from a JSON value.
+pub(super) trait FromValue: Sized {
+    /// Reads `value`, which is at `key`.
+    fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError>;
 }
 
 /// The members of one object, to be taken by their names.
 pub(super) struct Members<'a> {
-    object: &'a Object<'a>,
+    object: &'a JsonObject<'a>,
     key: &'a str,
-    /// The names that were asked for.
-    known: Vec<&'static str>,
+    /// The names that were requested: the known members.
+    requested: Vec<&'static str>,
 }
 
 impl<'a> Members<'a> {
-    /// Reads the object `value`, which has no other members than those that `read` takes.
-    pub(super) fn of<T>(
-        value: &'a Value<'a>,
+    /// Reads the object `value` with `read`, and refuses members that `read` did not request.
+    pub(super) fn read_object<T>(
+        value: &'a JsonValue<'a>,
         key: &'a str,
         read: impl FnOnce(&mut Self) -> Result<T, ConfigError>,
     ) -> Result<T, ConfigError> {
-        let Value::Object(object) = value else {
-            return Err(bad(key, "is no object; write its members in braces"));
+        let JsonValue::Object(object) = value else {
+            return Err(invalid_value(
+                key,
+                "is no object; write its members in braces",
+            ));
         };
-        let known = Vec::new();
-        let mut members = Self { object, key, known };
+        let requested = Vec::new();
+        let mut members = Self {
+            object,
+            key,
+            requested,
+        };
         let read = read(&mut members)?;
         members.refuse_others()?;
         Ok(read)
     }
 
-    /// The member `name`, which must be there.
-    pub(super) fn required<T: Read>(&mut self, name: &'static str) -> Result<T, ConfigError> {
+    /// Reads the member `name`, which is required.
+    pub(super) fn required<T: FromValue>(&mut self, name: &'static str) -> Result<T, ConfigError> {
         self.optional(name)?
-            .ok_or_else(|| bad(self.key_of(name), "is missing"))
+            .ok_or_else(|| invalid_value(self.path_of(name), "is missing"))
     }
 
-    /// The member `name`, or else `default`.
-    pub(super) fn or<T: Read>(&mut self, name: &'static str, default: T) -> Result<T, ConfigError> {
+    /// Reads the member `name`, or returns `default`.
+    pub(super) fn or_default<T: FromValue>(
+        &mut self,
+        name: &'static str,
+        default: T,
+    ) -> Result<T, ConfigError> {
         Ok(self.optional(name)?.unwrap_or(default))
     }
 
-    /// The member `name`, or else what an empty object reads as.
-    pub(super) fn section<T: Read>(&mut self, name: &'static str) -> Result<T, ConfigError> {
+    /// Reads the member `name`, or an empty object in its place.
+    pub(super) fn section_or_default<T: FromValue>(
+        &mut self,
+        name: &'static str,
+    ) -> Result<T, ConfigError> {
         match self.optional(name)? {
             Some(section) => Ok(section),
-            None => T::read(&Value::Object(Object::default()), &self.key_of(name)),
+            None => T::from_value(
+                &JsonValue::Object(JsonObject::default()),
+                &self.path_of(name),
+            ),
         }
     }
 
-    /// The member `name`, if it is there.
-    pub(super) fn optional<T: Read>(
+    /// Reads the member `name`, if the object has it.
+    pub(super) fn optional<T: FromValue>(
         &mut self,
         name: &'static str,
     ) -> Result<Option<T>, ConfigError> {
-        self.known.push(name);
+        self.requested.push(name);
         let value = self.object.member(name);
         value
-            .map(|value| T::read(value, &self.key_of(name)))
+            .map(|value| T::from_value(value, &self.path_of(name)))
             .transpose()
     }
 
     fn refuse_others(&self) -> Result<(), ConfigError> {
         let mut names = self.object.iter().map(|(name, _)| name);
-        let Some(unknown) = names.find(|name| !self.known.contains(name)) else {
+        let Some(unknown) = names.find(|name| !self.requested.contains(name)) else {
             return Ok(());
         };
-        let known = self.known.join("`, `");
-        Err(bad(
-            self.key_of(&unknown.escape_debug().to_string()),
-            format_args!("is unknown; here may be `{known}`"),
+        let requested = self.requested.join("`, `");
+        Err(invalid_value(
+            self.path_of(&unknown.escape_debug().to_string()),
+            format_args!("is unknown; here may be `{requested}`"),
         ))
     }
 
-    fn key_of(&self, name: &str) -> String {
+    fn path_of(&self, name: &str) -> String {
         match self.key {
             "" => name.to_owned(),
             key => format!("{key}.{name}"),
@@ -86,33 +103,36 @@ impl<'a> Members<'a> {
     }
 }
 
-impl Read for String {
-    fn read(value: &Value<'_>, key: &str) -> Result<Self, ConfigError> {
+impl FromValue for String {
+    fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
         match value {
-            Value::String(text) => Ok(text.as_ref().to_owned()),
-            _ => Err(bad(key, "is no text; write it in quotes")),
+            JsonValue::String(text) => Ok(text.as_ref().to_owned()),
+            _ => Err(invalid_value(key, "is no text; write it in quotes")),
         }
     }
 }
 
-impl Read for bool {
-    fn read(value: &Value<'_>, key: &str) -> Result<Self, ConfigError> {
+impl FromValue for bool {
+    fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
         match value {
-            Value::Bool(value) => Ok(*value),
-            _ => Err(bad(key, "is neither `true` nor `false`; write one of them")),
+            JsonValue::Bool(value) => Ok(*value),
+            _ => Err(invalid_value(
+                key,
+                "is neither `true` nor `false`; write one of them",
+            )),
         }
     }
 }
 
-impl Read for u32 {
-    fn read(value: &Value<'_>, key: &str) -> Result<Self, ConfigError> {
+impl FromValue for u32 {
+    fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
         let number = match value {
-            Value::Number(Some(number)) => Self::try_from(*number).ok(),
+            JsonValue::Number(Some(number)) => Self::try_from(*number).ok(),
             _ => None,
         };
         number.ok_or_else(|| {
             let most = Self::MAX;
-            bad(
+            invalid_value(
                 key,
                 format_args!("is no whole number, 0 to {most}; write one"),
             )
@@ -120,30 +140,33 @@ impl Read for u32 {
     }
 }
 
-impl Read for usize {
-    fn read(value: &Value<'_>, key: &str) -> Result<Self, ConfigError> {
-        u32::read(value, key).map(|number| number as Self)
+impl FromValue for usize {
+    fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
+        u32::from_value(value, key).map(|number| number as Self)
     }
 }
 
 /// Null is as good as absent, but for nothing else.
-impl<T: Read> Read for Option<T> {
-    fn read(value: &Value<'_>, key: &str) -> Result<Self, ConfigError> {
+impl<T: FromValue> FromValue for Option<T> {
+    fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
         match value {
-            Value::Null => Ok(None),
-            value => T::read(value, key).map(Some),
+            JsonValue::Null => Ok(None),
+            value => T::from_value(value, key).map(Some),
         }
     }
 }
 
-impl<T: Read> Read for Vec<T> {
-    fn read(value: &Value<'_>, key: &str) -> Result<Self, ConfigError> {
-        let Value::Array(items) = value else {
-            return Err(bad(key, "is no list; write its entries in brackets"));
+impl<T: FromValue> FromValue for Vec<T> {
+    fn from_value(value: &JsonValue<'_>, key: &str) -> Result<Self, ConfigError> {
+        let JsonValue::Array(items) = value else {
+            return Err(invalid_value(
+                key,
+                "is no list; write its entries in brackets",
+            ));
         };
         let mut list = Self::new();
         for (index, item) in items.iter().enumerate() {
-            list.push(T::read(item, &format!("{key}[{index}]"))?);
+            list.push(T::from_value(item, &format!("{key}[{index}]"))?);
         }
         Ok(list)
     }

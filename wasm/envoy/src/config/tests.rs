@@ -10,10 +10,10 @@ pub(crate) fn config(more: &str) -> String {
 }
 
 #[test]
-fn defaults() {
+fn minimal_configuration_has_defaults() {
     let settings = Settings::parse(config("").as_bytes()).unwrap();
     assert_eq!(settings.token.header.as_str(), "authorization");
-    assert!(!settings.token.is_kept && !settings.lets_preflights_pass);
+    assert!(!settings.token.is_forwarded && !settings.allows_preflights);
     assert_eq!(settings.sts.authority, "sts.aliyuncs.com");
     assert_eq!(settings.sts.timeout, Duration::from_secs(5));
     assert_eq!(
@@ -21,7 +21,7 @@ fn defaults() {
         (128, 1_024)
     );
     assert_eq!(
-        (settings.cache.size, settings.cache.life_seconds),
+        (settings.cache.size, settings.cache.ttl_seconds),
         (10_000, 120)
     );
     assert_eq!(settings.policy.max_token_bytes, 16 * 1024);
@@ -29,7 +29,7 @@ fn defaults() {
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn invalid_configuration_is_refused_with_key_and_reason() {
     for (json, part) in [
         ("", "cannot be read"),
         ("{", "cannot be read"),
@@ -190,7 +190,7 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
-fn what_a_rule_does_not_say_may_be_null() {
+fn absent_rule_member_may_be_null() {
     let json = config(
         r#""mapRules": [{"roleID": "300000000000000001", "arnPattern": null, "match": null, "username": "r"}]"#,
     );
@@ -199,7 +199,7 @@ fn what_a_rule_does_not_say_may_be_null() {
 
 #[test]
 #[cfg(feature = "cel")]
-fn conditions_are_read_by_the_build_that_has_them() {
+fn condition_requires_build_with_cel() {
     let json = config(
         r#""mapRules": [{"arnPattern": "acs:ram::1:role/*", "match": "identity.type == 'role'", "username": "r"}]"#,
     );
@@ -208,16 +208,16 @@ fn conditions_are_read_by_the_build_that_has_them() {
 
 #[test]
 #[cfg(feature = "cel")]
-fn reserved_group_of_an_expression_needs_its_exact_name_in_the_list() {
+fn reserved_group_from_expression_requires_exact_name_in_list() {
     use ack_ram_core::arn::Arn;
-    use ack_ram_core::sample;
+    use ack_ram_core::placeholder;
     let rule = |more: &str| {
         config(&format!(
             r#""mapRules": [{{"arnPattern": "acs:ram::1:role/*", "username": "r", "groups": ["dev"], {more}}}]"#
         ))
     };
     let alice = Arn::parse("acs:ram::1:assumed-role/r/s").unwrap();
-    let alice = sample::identity(alice).unwrap();
+    let alice = placeholder::identity_for_arn(alice).unwrap();
     for (more, groups) in [
         (r#""groupsExpression": "['system:a']""#, None),
         (
@@ -293,7 +293,7 @@ fn arn_of_one_session_is_refused() {
 }
 
 #[test]
-fn an_expression_that_is_none_is_refused_by_every_build() {
+fn invalid_expression_is_refused_by_every_build() {
     let json =
         config(r#""userValidationRules": [{"expression": "user.username !=", "message": "no"}]"#);
     let error = Settings::parse(json.as_bytes()).unwrap_err().to_string();

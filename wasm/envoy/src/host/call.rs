@@ -4,30 +4,30 @@ use ack_ram_core::sts::StsReply;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, Bytes, MapType, Status};
 
-use crate::config::MAX_ANSWER_BYTES;
-use crate::worker::{Call, reply};
+use crate::config::MAX_REPLY_BYTES;
+use crate::worker::{StsCall, classify_reply};
 
-/// Sends `call`. Envoy's id of it, under which the answer comes.
-pub(super) fn send(call: &Call) -> Result<u32, Status> {
+/// Sends `call`. Returns Envoy's id of the call, under which the reply comes.
+pub(super) fn send(call: &StsCall) -> Result<u32, Status> {
     let headers = call.headers.iter().map(|(name, value)| (*name, &**value));
     let (cluster, timeout) = (&call.cluster, call.timeout);
     hostcalls::dispatch_http_call(cluster, headers.collect(), None, Vec::new(), timeout)
 }
 
-/// What came of a call.
-pub(super) enum Reply {
+/// The reply to a call.
+pub(super) enum HttpReply {
     Response { status: u16, body: Bytes },
     TooLarge,
     Unreachable,
 }
 
-impl Reply {
-    /// The reply that Envoy's calls are about now.
-    pub(super) fn read(headers: usize, body: usize) -> Self {
+impl HttpReply {
+    /// Receives the reply of Envoy's current callback.
+    pub(super) fn receive(headers: usize, body: usize) -> Self {
         if headers == 0 {
             return Self::Unreachable;
         }
-        if body > MAX_ANSWER_BYTES {
+        if body > MAX_REPLY_BYTES {
             return Self::TooLarge;
         }
         let status = hostcalls::get_map_value(MapType::HttpCallResponseHeaders, ":status");
@@ -45,10 +45,10 @@ impl Reply {
         }
     }
 
-    /// What `core` is told.
+    /// Returns the reply as `core` takes it.
     pub(super) fn as_sts_reply(&self) -> StsReply<'_> {
         match self {
-            Self::Response { status, body } => reply(*status, body),
+            Self::Response { status, body } => classify_reply(*status, body),
             Self::TooLarge => StsReply::TooLarge,
             Self::Unreachable => StsReply::Unreachable,
         }

@@ -2,47 +2,48 @@
 
 use std::rc::Rc;
 
-use ack_ram_core::decision::Inability;
-use ack_ram_core::sts::{StsReply, StsUnable};
+use ack_ram_core::decision::Unavailable;
+use ack_ram_core::sts::{StsReply, StsUnavailable};
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType, Status};
 
 use crate::config::{ConfigError, LogLevel, Settings};
-use crate::host::call::{self, Reply};
+use crate::host::call::{self, HttpReply};
 use crate::host::stats::Stats;
 use crate::host::stream::Stream;
-use crate::host::{Handle, Shared, log, now};
-use crate::worker::{Woken, Worker};
+use crate::host::{SharedHandle, SharedState, log, now};
+use crate::worker::{ResumedStream, Worker};
 
-/// Counts the queues that have been made, in what the workers share.
-const QUEUES: &str = "ack-ram-authenticator.queues";
-/// How often somebody else may count at the same moment.
+/// The key of the queue counter, in the data that workers share.
+const QUEUE_COUNTER: &str = "ack-ram-authenticator.queues";
+/// The number of tries to count up while other workers count, too.
 const MAX_TRIES: u32 = 1_000;
 
 pub(super) struct Root {
     id: u32,
-    shared: Handle,
+    shared: SharedHandle,
 }
 
 impl Root {
     pub(super) fn new(id: u32) -> Self {
         Self {
             id,
-            shared: Rc::new(Shared::default()),
+            shared: Rc::new(SharedState::default()),
         }
     }
 
-    /// Sends calls that are wanted, as many as may be under way.
+    /// Sends pending calls, as many as may be in flight.
     fn send_calls(&self) {
-        while let Some(call) = self.shared.with(Worker::next_call).flatten() {
+        while let Some(call) = self.shared.with_worker(Worker::next_call).flatten() {
             let now = now();
-            let prepared = self.shared.with(|worker| worker.prepare(call, now));
-            let not_sent = match prepared.flatten() {
-                None => Inability::Overloaded,
+            let prepared = self.shared.with_worker(|worker| worker.prepare(call, now));
+            let unavailable = match prepared.flatten() {
+                None => Unavailable::Overloaded,
                 Some(prepared) => match call::send(&prepared) {
                     Ok(id) => {
-                        self.shared.with(|worker| worker.sent(call, id, now));
+                        self.shared
+                            .with_worker(|worker| worker.mark_sent(call, id, now));
                         continue;
                     }
                     Err(status) => {
@@ -55,26 +56,28 @@ impl Root {
                         };
                         self.shared
                             .log(LogLevel::Error, &format!("STS cannot be asked: {reason}"));
-                        Inability::Sts(StsUnable::Unreachable)
+                        Unavailable::Sts(StsUnavailable::Unreachable)
                     }
                 },
             };
-            let woken = self.shared.with(|worker| worker.not_sent(call, &not_sent));
-            self.wake(woken.unwrap_or_default());
+            let resumed = self
+                .shared
+                .with_worker(|worker| worker.fail_call(call, &unavailable));
+            self.resume_streams(resumed.unwrap_or_default());
         }
-        self.show_sizes();
+        self.record_sizes();
     }
 
-    fn wake(&self, woken: Vec<Woken>) {
-        for Woken {
+    fn resume_streams(&self, resumed: Vec<ResumedStream>) {
+        for ResumedStream {
             stream,
             is_grpc,
-            then,
-        } in woken
+            action,
+        } in resumed
         {
             // A stream that Envoy does not know any more has gone.
             if hostcalls::set_effective_context(stream).is_ok()
-                && self.shared.perform(then, is_grpc)
+                && self.shared.perform(action, is_grpc)
             {
                 // Where Envoy cannot, the stream stays where it is.
                 let _ = hostcalls::resume_http_request();
@@ -83,12 +86,12 @@ impl Root {
         let _ = hostcalls::set_effective_context(self.id);
     }
 
-    fn show_sizes(&self) {
-        if let (Some((waiting, known)), Some(stats)) = (
-            self.shared.with(|worker| worker.sizes()),
+    fn record_sizes(&self) {
+        if let (Some((waiting, cached)), Some(stats)) = (
+            self.shared.with_worker(|worker| worker.sizes()),
             &*self.shared.stats.borrow(),
         ) {
-            stats.show_sizes(waiting, known);
+            stats.record_sizes(waiting, cached);
         }
     }
 
@@ -100,15 +103,15 @@ impl Root {
         self.shared.trap_on_configure(&json);
         let settings = Settings::parse(&json).map_err(|error: ConfigError| error.to_string())?;
         if self.shared.queue.get().is_none() {
-            let queue = own_queue().ok_or("Envoy gives no queue")?;
+            let queue = create_queue().ok_or("Envoy gives no queue")?;
             self.shared.queue.set(Some(queue));
         }
         let stats = Stats::define().map_err(|_| "Envoy gives no metrics".to_owned())?;
         self.shared.stats.replace(Some(stats));
-        // Whoever waits by an earlier configuration would wait for ever.
+        // Streams of an earlier configuration would wait for ever.
         let earlier = self.shared.worker.replace(Some(Worker::new(settings)));
         if let Some(mut earlier) = earlier {
-            self.wake(earlier.give_up());
+            self.resume_streams(earlier.fail_all());
         }
         Ok(())
     }
@@ -118,16 +121,16 @@ impl Context for Root {
     fn on_http_call_response(&mut self, id: u32, headers: usize, body: usize, _trailers: usize) {
         #[cfg(feature = "traps")]
         self.shared.trap("on_http_call_response");
-        let reply = Reply::read(headers, body);
-        let answered = self
+        let reply = HttpReply::receive(headers, body);
+        let completed = self
             .shared
-            .with(|worker| worker.answered(id, reply.as_sts_reply(), now()));
-        if let Some(answered) = answered {
+            .with_worker(|worker| worker.complete_call(id, reply.as_sts_reply(), now()));
+        if let Some(completed) = completed {
             if let Some(stats) = &*self.shared.stats.borrow() {
                 let is_unanswered = !matches!(reply.as_sts_reply(), StsReply::Response { .. });
-                stats.answered(answered.took, is_unanswered);
+                stats.record_call(completed.elapsed, is_unanswered);
             }
-            self.wake(answered.woken);
+            self.resume_streams(completed.resumed);
         }
         self.send_calls();
     }
@@ -166,16 +169,16 @@ impl RootContext for Root {
     }
 }
 
-/// A queue that no other root context has: who has which is counted in what all of them share.
-fn own_queue() -> Option<u32> {
+/// Creates a queue that no other root context has: its number comes from a counter that all of them share.
+fn create_queue() -> Option<u32> {
     for _ in 0..MAX_TRIES {
-        let (bytes, version) = hostcalls::get_shared_data(QUEUES).ok()?;
-        let made = bytes.and_then(|bytes| <[u8; 8]>::try_from(bytes.as_slice()).ok());
-        let number = made.map_or(0, u64::from_le_bytes);
+        let (bytes, version) = hostcalls::get_shared_data(QUEUE_COUNTER).ok()?;
+        let counter = bytes.and_then(|bytes| <[u8; 8]>::try_from(bytes.as_slice()).ok());
+        let number = counter.map_or(0, u64::from_le_bytes);
         let next = number.wrapping_add(1).to_le_bytes();
         // Without a version, as at first, Envoy takes 0 for none and writes whatever is there, so that the first two could
         // both win. There is one first: Envoy tries a module with its configuration on the main thread before workers run it.
-        if hostcalls::set_shared_data(QUEUES, Some(&next), version).is_ok() {
+        if hostcalls::set_shared_data(QUEUE_COUNTER, Some(&next), version).is_ok() {
             return hostcalls::register_shared_queue(&format!("ack-ram-authenticator.{number}"))
                 .ok();
         }

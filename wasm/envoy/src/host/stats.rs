@@ -5,7 +5,7 @@ use std::time::Duration;
 use proxy_wasm::hostcalls::{define_metric, increment_metric, record_metric};
 use proxy_wasm::types::{MetricType, Status};
 
-use crate::worker::Told;
+use crate::worker::LogEntry;
 
 /// The ids of the metrics, which all workers share.
 pub(super) struct Stats {
@@ -14,12 +14,12 @@ pub(super) struct Stats {
     unanswered: u32,
     latency: u32,
     waiting: u32,
-    known: u32,
+    cached: u32,
 }
 
 impl Stats {
     pub(super) fn define() -> Result<Self, Status> {
-        let results = Told::RESULTS.into_iter().map(|result| {
+        let results = LogEntry::RESULTS.into_iter().map(|result| {
             let id = define_metric(MetricType::Counter, &format!("ack_ram.logins.{result}"));
             id.map(|id| (result, id))
         });
@@ -29,7 +29,7 @@ impl Stats {
             unanswered: define_metric(MetricType::Counter, "ack_ram.sts.unanswered")?,
             latency: define_metric(MetricType::Histogram, "ack_ram.sts.latency_ms")?,
             waiting: define_metric(MetricType::Gauge, "ack_ram.waiting")?,
-            known: define_metric(MetricType::Gauge, "ack_ram.cached")?,
+            cached: define_metric(MetricType::Gauge, "ack_ram.cached")?,
         })
     }
 
@@ -40,21 +40,21 @@ impl Stats {
         }
     }
 
-    /// A call to STS came to its end; `took` as in [`Answered`](crate::worker::Answered).
-    pub(super) fn answered(&self, took: Option<Duration>, is_unanswered: bool) {
+    /// A call to STS came to its end; `elapsed` as in [`CompletedCall`](crate::worker::CompletedCall).
+    pub(super) fn record_call(&self, elapsed: Option<Duration>, is_unanswered: bool) {
         let _ = increment_metric(self.calls, 1);
         if is_unanswered {
             let _ = increment_metric(self.unanswered, 1);
         }
-        if let Some(took) = took {
-            let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        if let Some(elapsed) = elapsed {
+            let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
             let _ = record_metric(self.latency, milliseconds);
         }
     }
 
     /// Of the worker that was last asked.
-    pub(super) fn show_sizes(&self, waiting: usize, known: usize) {
+    pub(super) fn record_sizes(&self, waiting: usize, cached: usize) {
         let _ = record_metric(self.waiting, waiting as u64);
-        let _ = record_metric(self.known, known as u64);
+        let _ = record_metric(self.cached, cached as u64);
     }
 }

@@ -7,19 +7,19 @@ use proxy_wasm::types::{Action, MapType, Status};
 use ack_ram_core::gateway::Refusal;
 
 use crate::config::LogLevel;
-use crate::host::{Handle, now, refuse};
-use crate::request::Head;
-use crate::worker::Then;
+use crate::host::{SharedHandle, now, refuse};
+use crate::request::RequestHeaders;
+use crate::worker::RequestAction;
 
 pub(super) struct Stream {
     id: u32,
-    shared: Handle,
-    /// Answered here: nothing of it goes on, whatever else of it comes.
+    shared: SharedHandle,
+    /// Whether the filter has answered the request: nothing of it continues, whatever else of it comes.
     is_refused: bool,
 }
 
 impl Stream {
-    pub(super) fn new(id: u32, shared: Handle) -> Self {
+    pub(super) fn new(id: u32, shared: SharedHandle) -> Self {
         Self {
             id,
             shared,
@@ -34,9 +34,11 @@ impl Stream {
         Action::Pause
     }
 
-    fn clean_trailers(&self) -> Result<(), Status> {
+    fn remove_withheld_trailers(&self) -> Result<(), Status> {
         let trailers = hostcalls::get_map_bytes(MapType::HttpRequestTrailers)?;
-        let removed = self.shared.with(|worker| worker.trailed(Head(&trailers)));
+        let removed = self
+            .shared
+            .with_worker(|worker| worker.trailers_to_remove(RequestHeaders(&trailers)));
         for name in removed.ok_or(Status::InternalFailure)? {
             hostcalls::set_map_value(MapType::HttpRequestTrailers, name, None)?;
         }
@@ -44,8 +46,8 @@ impl Stream {
     }
 
     /// Envoy holds back what follows the headers of a stream that waits; this does not count on it.
-    fn follow(&self) -> Action {
-        let waits = self.shared.with(|worker| worker.waits(self.id));
+    fn continue_unless_waiting(&self) -> Action {
+        let waits = self.shared.with_worker(|worker| worker.is_waiting(self.id));
         if self.is_refused || waits.unwrap_or(true) {
             Action::Pause
         } else {
@@ -61,39 +63,41 @@ impl HttpContext for Stream {
         let Ok(headers) = hostcalls::get_map_bytes(MapType::HttpRequestHeaders) else {
             return self.refuse("the headers cannot be read; try again", false);
         };
-        let head = Head(&headers);
+        let request_headers = RequestHeaders(&headers);
         #[cfg(feature = "traps")]
         {
-            let wanted = head.all("x-trap").next();
+            let wanted = request_headers.values("x-trap").next();
             let wanted = wanted.map(|wanted| String::from_utf8_lossy(wanted).into_owned());
             if wanted.is_some() {
                 self.shared.traps.replace(wanted);
             }
             self.shared.trap("on_http_request_headers");
         }
-        let is_grpc = head.is_grpc();
-        let Some(arrival) = self
+        let is_grpc = request_headers.is_grpc();
+        let Some(plan) = self
             .shared
-            .with(|worker| worker.arrived(self.id, head, now()))
+            .with_worker(|worker| worker.plan_request(self.id, request_headers, now()))
         else {
             return self.refuse("the filter is not ready; try again", is_grpc);
         };
-        for name in &arrival.remove {
+        for name in &plan.remove {
             if hostcalls::set_map_value(MapType::HttpRequestHeaders, name, None).is_err() {
-                self.shared.with(|worker| worker.gone(self.id));
+                self.shared
+                    .with_worker(|worker| worker.close_stream(self.id));
                 return self.refuse("a header cannot be removed; try again", is_grpc);
             }
         }
-        if matches!(arrival.then, Then::Wait) {
+        if matches!(plan.action, RequestAction::Wait) {
             let queue = self.shared.queue.get();
             let asked = queue.map(|queue| hostcalls::enqueue_shared_queue(queue, Some(b"call")));
             if !matches!(asked, Some(Ok(()))) {
-                self.shared.with(|worker| worker.gone(self.id));
+                self.shared
+                    .with_worker(|worker| worker.close_stream(self.id));
                 return self.refuse("STS cannot be asked; try again", is_grpc);
             }
             return Action::Pause;
         }
-        if self.shared.perform(arrival.then, is_grpc) {
+        if self.shared.perform(plan.action, is_grpc) {
             Action::Continue
         } else {
             self.is_refused = true;
@@ -104,14 +108,14 @@ impl HttpContext for Stream {
     fn on_http_request_body(&mut self, _size: usize, _is_end: bool) -> Action {
         #[cfg(feature = "traps")]
         self.shared.trap("on_http_request_body");
-        self.follow()
+        self.continue_unless_waiting()
     }
 
     fn on_http_request_trailers(&mut self, _trailers: usize) -> Action {
         #[cfg(feature = "traps")]
         self.shared.trap("on_http_request_trailers");
-        match self.clean_trailers() {
-            Ok(()) => self.follow(),
+        match self.remove_withheld_trailers() {
+            Ok(()) => self.continue_unless_waiting(),
             Err(_) => self.refuse("a trailer cannot be removed; try again", false),
         }
     }
@@ -121,6 +125,7 @@ impl Drop for Stream {
     fn drop(&mut self) {
         #[cfg(feature = "traps")]
         self.shared.trap("on_delete");
-        self.shared.with(|worker| worker.gone(self.id));
+        self.shared
+            .with_worker(|worker| worker.close_stream(self.id));
     }
 }

@@ -6,8 +6,8 @@ use ack_ram_core::sts::{StsReply, StsRequest};
 
 use crate::config::StsSettings;
 
-/// What is to be sent. It holds secrets, and is gone when it is sent.
-pub struct Call {
+/// A call to send to STS. It holds secrets, and is dropped when it is sent.
+pub struct StsCall {
     /// The name of Envoy's cluster.
     pub cluster: String,
     /// All headers, pseudo-headers first. There is no body.
@@ -16,7 +16,7 @@ pub struct Call {
     pub timeout: Duration,
 }
 
-impl Call {
+impl StsCall {
     pub(super) fn new(request: &StsRequest, settings: &StsSettings, timeout: Duration) -> Self {
         let agent = concat!("ack-ram-authenticator/envoy/", env!("CARGO_PKG_VERSION"));
         let mut headers = vec![
@@ -36,10 +36,10 @@ impl Call {
     }
 }
 
-/// The answer to a call, as Envoy gives it. Where there is none, Envoy makes one up, a 503 or 504 of text; STS answers in
+/// Classifies the reply to a call. Where STS sent none, Envoy makes one up, a 503 or 504 of text; STS answers in
 /// JSON (STS API reference, "GetCallerIdentity").
 #[must_use]
-pub fn reply(status: u16, body: &[u8]) -> StsReply<'_> {
+pub fn classify_reply(status: u16, body: &[u8]) -> StsReply<'_> {
     match (status, body.trim_ascii_start().first()) {
         (_, Some(b'{')) => StsReply::Response { status, body },
         (503, _) => StsReply::Unreachable,

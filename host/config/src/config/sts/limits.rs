@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::bounds::{DurationLimit, duration, number};
+use crate::config::bounds::{DurationLimit, read_duration, read_number};
 use crate::config::error::Problem;
 use crate::config::file::Table;
 use crate::config::layers::Layers;
@@ -11,19 +11,19 @@ const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The API server gives up on a webhook after 30 seconds.
-const PATIENCE: DurationLimit = DurationLimit::new(Duration::from_secs(30));
+const REQUEST_TIMEOUT: DurationLimit = DurationLimit::new(Duration::from_secs(30));
 /// STS takes no token for longer.
-const TOKEN_LIFE: DurationLimit = DurationLimit::new(Duration::from_secs(15 * 60));
+const TOKEN_LIFETIME: DurationLimit = DurationLimit::new(Duration::from_secs(15 * 60));
 /// Longer pauses would keep people out who could come in.
-const PAUSE: DurationLimit = DurationLimit::new(Duration::from_secs(5 * 60));
+const BREAKER_PAUSE: DurationLimit = DurationLimit::new(Duration::from_secs(5 * 60));
 
 /// Half of these are for callers that were granted no login before. Fewer would leave the newcomers among them too little
 /// while two thousand tokens at a time flood the server.
-const DEFAULT_CALLS: usize = 1_024;
+const DEFAULT_MAX_CALLS: usize = 1_024;
 /// More calls to STS at once would only be throttled there.
 const MAX_CALLS: usize = 4_096;
 /// A place to wait takes no more memory than a token.
-const DEFAULT_WAITING: usize = 4_096;
+const DEFAULT_MAX_WAITING: usize = 4_096;
 
 /// How much is asked of STS, how long, and what is remembered.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ pub struct StsLimits {
     /// How many logins wait for a call that is under way for an equal token.
     pub max_sharing: usize,
     /// Which of the limits on memory somebody has set. The others are lowered where there is little memory.
-    pub chosen: ChosenStsLimits,
+    pub explicit: ExplicitStsLimits,
     /// When an endpoint is left alone.
     pub breaker: BreakerSettings,
     /// Identities that are remembered.
@@ -52,7 +52,7 @@ pub struct StsLimits {
 
 /// Which of the limits on memory the configuration sets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ChosenStsLimits {
+pub struct ExplicitStsLimits {
     /// `server.sts.maxCalls`.
     pub calls: bool,
     /// `server.sts.maxWaiting`.
@@ -78,45 +78,49 @@ pub struct CacheSettings {
     /// The most entries; 0 is none at all.
     pub size: usize,
     /// How long each is good at most.
-    pub life: Duration,
+    pub ttl: Duration,
 }
 
-pub(super) fn read(layers: &mut Layers<'_>) -> Result<StsLimits, Problem> {
+pub(super) fn read_sts_limits(layers: &mut Layers<'_>) -> Result<StsLimits, Problem> {
     let sts = &mut layers.sts;
-    let connect_timeout = duration(sts, "connectTimeout", PATIENCE)?;
-    let timeout = duration(sts, "timeout", PATIENCE)?;
-    let max_calls = number(sts, "maxCalls", 1, MAX_CALLS)?;
-    let max_waiting = number(sts, "maxWaiting", 0, 65_536)?;
-    let max_sharing = number(sts, "maxSharing", 1, 65_536)?;
+    let connect_timeout = read_duration(sts, "connectTimeout", REQUEST_TIMEOUT)?;
+    let timeout = read_duration(sts, "timeout", REQUEST_TIMEOUT)?;
+    let max_calls = read_number(sts, "maxCalls", 1, MAX_CALLS)?;
+    let max_waiting = read_number(sts, "maxWaiting", 0, 65_536)?;
+    let max_sharing = read_number(sts, "maxSharing", 1, 65_536)?;
     Ok(StsLimits {
         connect_timeout: connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
         timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
         // An answer is below a kilobyte.
-        max_answer_bytes: number(sts, "maxAnswerBytes", 1_024, 1 << 20)?.unwrap_or(64 * 1024),
-        max_calls: max_calls.unwrap_or(DEFAULT_CALLS),
-        max_waiting: max_waiting.unwrap_or(DEFAULT_WAITING),
+        max_answer_bytes: read_number(sts, "maxAnswerBytes", 1_024, 1 << 20)?.unwrap_or(64 * 1024),
+        max_calls: max_calls.unwrap_or(DEFAULT_MAX_CALLS),
+        max_waiting: max_waiting.unwrap_or(DEFAULT_MAX_WAITING),
         max_sharing: max_sharing.unwrap_or(4_096),
-        chosen: ChosenStsLimits {
+        explicit: ExplicitStsLimits {
             calls: max_calls.is_some(),
             waiting: max_waiting.is_some(),
             sharing: max_sharing.is_some(),
         },
-        breaker: breaker(sts)?,
+        breaker: read_breaker(sts)?,
         identities: CacheSettings {
-            size: number(sts, "cacheSize", 0, 1_000_000)?.unwrap_or(10_000),
-            life: duration(sts, "cacheTTL", TOKEN_LIFE)?.unwrap_or(Duration::from_secs(2 * 60)),
+            size: read_number(sts, "cacheSize", 0, 1_000_000)?.unwrap_or(10_000),
+            ttl: read_duration(sts, "cacheTTL", TOKEN_LIFETIME)?
+                .unwrap_or(Duration::from_secs(2 * 60)),
         },
         refusals: CacheSettings {
-            size: number(sts, "refusalCacheSize", 0, 1_000_000)?.unwrap_or(1_000),
-            life: duration(sts, "refusalCacheTTL", TOKEN_LIFE)?.unwrap_or(Duration::from_secs(10)),
+            size: read_number(sts, "refusalCacheSize", 0, 1_000_000)?.unwrap_or(1_000),
+            ttl: read_duration(sts, "refusalCacheTTL", TOKEN_LIFETIME)?
+                .unwrap_or(Duration::from_secs(10)),
         },
     })
 }
 
-fn breaker(sts: &mut Table) -> Result<BreakerSettings, Problem> {
-    let failures = number(sts, "breakerFailures", 0, 1_000)?.unwrap_or(5);
-    let pause = duration(sts, "breakerPause", PAUSE)?.unwrap_or(Duration::from_secs(5));
-    let max_pause = duration(sts, "breakerMaxPause", PAUSE)?.unwrap_or(Duration::from_secs(30));
+fn read_breaker(sts: &mut Table) -> Result<BreakerSettings, Problem> {
+    let failures = read_number(sts, "breakerFailures", 0, 1_000)?.unwrap_or(5);
+    let pause =
+        read_duration(sts, "breakerPause", BREAKER_PAUSE)?.unwrap_or(Duration::from_secs(5));
+    let max_pause =
+        read_duration(sts, "breakerMaxPause", BREAKER_PAUSE)?.unwrap_or(Duration::from_secs(30));
     Ok(BreakerSettings {
         failures: u32::try_from(failures).unwrap_or(u32::MAX),
         pause,

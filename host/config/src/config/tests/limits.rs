@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::ChosenLimits;
+use crate::config::ExplicitLimits;
 
 #[test]
-fn the_limits_of_the_server_have_defaults_and_are_all_set_under_limits() {
+fn server_limits_have_defaults_and_settings() {
     let seconds = Duration::from_secs;
     let changed = ServerLimits {
         max_connections: 10,
@@ -17,7 +17,7 @@ fn the_limits_of_the_server_have_defaults_and_are_all_set_under_limits() {
         body_timeout: seconds(2),
         idle_timeout: seconds(60),
         stop_timeout: seconds(4),
-        chosen: ChosenLimits {
+        explicit: ExplicitLimits {
             connections: true,
             bodies: true,
         },
@@ -47,7 +47,7 @@ server:
 }
 
 #[test]
-fn staleness_has_no_limit_unless_one_is_set() {
+fn max_staleness_defaults_to_unlimited() {
     let minutes = |minutes: u64| Some(Duration::from_secs(60 * minutes));
     for (yaml, expected) in [
         ("clusterID: c", None),
@@ -61,7 +61,7 @@ fn staleness_has_no_limit_unless_one_is_set() {
 }
 
 #[test]
-fn the_limits_of_asking_sts_have_defaults_and_are_all_set_under_sts() {
+fn sts_limits_have_defaults_and_settings() {
     let told = |yaml: &str| {
         let sts = load_yaml(yaml).unwrap().sts;
         let limits = sts.limits;
@@ -84,7 +84,7 @@ fn the_limits_of_asking_sts_have_defaults_and_are_all_set_under_sts() {
     assert_eq!(
         told("clusterID: c"),
         "[] 65536 1024 4096 4096 BreakerSettings { failures: 5, pause: 5s, max_pause: 30s } \
-         CacheSettings { size: 10000, life: 120s } CacheSettings { size: 1000, life: 10s }"
+         CacheSettings { size: 10000, ttl: 120s } CacheSettings { size: 1000, ttl: 10s }"
     );
     let yaml = "
 clusterID: c
@@ -107,6 +107,6 @@ server:
         told(yaml),
         "[\"sts.cn-beijing.aliyuncs.com\", \"sts.example.com\"] 2048 7 0 8 \
          BreakerSettings { failures: 9, pause: 120s, max_pause: 120s } \
-         CacheSettings { size: 0, life: 90s } CacheSettings { size: 5, life: 1.5s }"
+         CacheSettings { size: 0, ttl: 90s } CacheSettings { size: 5, ttl: 1.5s }"
     );
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_bad_entry_is_left_out_and_the_others_stay() {
+fn invalid_entry_is_omitted_and_others_stay() {
     let role = |entry: &str| {
         format!(
             "clusterID: c\nserver:\n  mapRoles:\n  - {entry}\n  - {{roleARN: r, username: u}}\n"
@@ -81,7 +81,7 @@ fn a_bad_entry_is_left_out_and_the_others_stay() {
 }
 
 #[test]
-fn an_account_never_becomes_another_number() {
+fn account_keeps_its_digits() {
     let quote = "without quotes, which YAML takes for another number; put quotes around it; until then the entry is left out";
     for (entry, account, remark) in [
         ("'000000000123'", Some("000000000123"), None),
@@ -106,7 +106,7 @@ fn an_account_never_becomes_another_number() {
 }
 
 #[test]
-fn a_file_may_be_longer_than_the_parser_likes() {
+fn file_beyond_default_parser_budget_is_parsed() {
     let accounts = 260_000;
     let yaml = format!(
         "clusterID: c\nserver:\n  mapAccounts: [{}]\n",

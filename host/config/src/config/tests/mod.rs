@@ -36,18 +36,18 @@ fn load_file(
             .find(|(known, _)| *known == name)
             .map(|(_, value)| (*value).to_owned())
     };
-    let sources = Sources {
+    let sources = ConfigSources {
         file,
         overrides,
         variables: &lookup,
     };
     let loaded = load(&sources);
-    check_survey(&loaded, survey(&sources));
+    check_survey(&loaded, load_partial(&sources));
     loaded
 }
 
 /// A survey tells what the server tells, and goes on.
-fn check_survey(loaded: &Result<Config, ConfigError>, survey: Result<Survey, ConfigError>) {
+fn check_survey(loaded: &Result<Config, ConfigError>, survey: Result<PartialConfig, ConfigError>) {
     let first = match &survey {
         Ok(survey) => survey.errors.first(),
         Err(error) => Some(error),

@@ -6,7 +6,7 @@ use super::*;
 use crate::config::{ConfigMapName, MappingSources};
 
 #[test]
-fn text_is_read_like_the_file_that_holds_it() {
+fn text_source_equals_file_source() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.yaml");
     let name = path.display().to_string();
@@ -38,7 +38,7 @@ fn text_is_read_like_the_file_that_holds_it() {
 }
 
 #[test]
-fn flags_win_over_the_file() {
+fn flags_override_file() {
     let overrides = Overrides {
         cluster_id: Some("flag".to_owned()),
         hostname: Some("::1".to_owned()),
@@ -106,7 +106,7 @@ fn flags_win_over_the_file() {
 }
 
 #[test]
-fn where_mappings_come_from() {
+fn mapping_sources_are_parsed() {
     let standard = load_text("clusterID: c", &Overrides::default(), &[]).unwrap();
     assert_eq!(
         standard.sources,
@@ -148,7 +148,7 @@ fn where_mappings_come_from() {
 }
 
 #[test]
-fn bind_wins_over_address_with_a_warning() {
+fn bind_overrides_address_with_warning() {
     for (server, flag, socket, warned) in [
         ("address: 10.0.0.1", None, "10.0.0.1:21362", false),
         ("bind: ''", None, "127.0.0.1:21362", false),
@@ -184,7 +184,7 @@ fn bind_wins_over_address_with_a_warning() {
 }
 
 #[test]
-fn the_first_source_that_names_sts_wins() {
+fn sts_endpoint_follows_source_precedence() {
     let variable = ("ALIBABA_CLOUD_STS_ENDPOINT", "env.example.com");
     let region = ("STS_REGION", "cn-shanghai");
     for (server, flag, variables, expected) in [

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use ack_ram_core::rules::{Age, Backend, Globs, Mapping, Source};
+use ack_ram_core::rules::{Backend, Mapping, Precedence, Source, WildcardMode};
 
 use super::*;
-use crate::config::document::{self, ConfigMapData, Document};
-use crate::config::entry::{List, Slot};
-use crate::config::partial::PartialEntry;
-use crate::documents;
+use crate::bundle;
+use crate::config::document::{self, ConfigMapData, MappingDocument};
+use crate::config::entry::{ListItem, MappingList};
+use crate::config::partial_entry::PartialEntry;
 use crate::last_good::retain;
 
 const PUT_QUOTES: &str = "put quotes around";
 
 #[test]
-fn one_entry_alone_is_refused_at_the_value() {
+fn unquoted_value_refuses_only_its_entry() {
     for (value, advice) in [
         ("{{SessionName}}", "put quotes around `{{SessionName}}`"),
         ("{{AccountID}}:x", PUT_QUOTES),
@@ -62,7 +62,7 @@ fn one_entry_alone_is_refused_at_the_value() {
 
 /// With an empty text in place of the value, a copy would map every identity that meets the condition, or drop a rule.
 #[test]
-fn a_value_under_an_anchor_needs_its_quotes_wherever_it_is_repeated() {
+fn unquoted_anchor_value_is_refused_at_each_alias() {
     for value in ["@team", "*team", "{{RoleName}}-x", "`team`", "%team"] {
         let condition = "identity.accountId == '1234567890123456'";
         let subject = format!(
@@ -98,7 +98,7 @@ fn a_value_under_an_anchor_needs_its_quotes_wherever_it_is_repeated() {
 
 /// What follows such a value in its line is never lost with it.
 #[test]
-fn a_value_that_does_not_end_with_its_line_makes_the_file_unreadable() {
+fn unquoted_value_followed_by_more_is_a_syntax_error() {
     for yaml in [
         "clusterID: c\nserver: {\n  team: @ops, requireClientCertificate: true\n}\n",
         "clusterID: c\nserver: {\n  team: {{Team}}-x, scrubbedAccounts: ['1']\n}\n",
@@ -116,7 +116,7 @@ fn a_value_that_does_not_end_with_its_line_makes_the_file_unreadable() {
 
 /// kubectl refuses such a document as a whole.
 #[test]
-fn objects_need_their_quotes_outside_of_their_mapping_too() {
+fn unquoted_value_outside_spec_refuses_object() {
     const OBJECT: &str = "spec: {arn: 'acs:ram::1:user/a', username: a}\n";
     for document in [
         "kind: ConfigMap\ndata:\n  mapRoles: @x\n".to_owned(),
@@ -126,7 +126,7 @@ fn objects_need_their_quotes_outside_of_their_mapping_too() {
         format!("kind: RAMIdentityMapping\nmetadata:\n  name: {{{{x}}}}-y\n{OBJECT}"),
         format!("kind: RAMIdentityMapping\nmetadata:\n  labels: @z\n{OBJECT}"),
     ] {
-        let error = documents::read("f", &document).map(|_| ()).unwrap_err();
+        let error = bundle::read_bundle("f", &document).map(|_| ()).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("without quotes"), "{document}{text}");
     }
@@ -134,7 +134,7 @@ fn objects_need_their_quotes_outside_of_their_mapping_too() {
 
 /// A placeholder of the reader's own in a file is a text like any other.
 #[test]
-fn a_file_may_hold_the_text_that_stands_for_a_value() {
+fn placeholder_text_in_file_is_kept() {
     let yaml = "clusterID: c\nserver:\n  mapUsers:\n  - userARN: acs:ram::1:user/a\n    username: @a\n  - userARN: acs:ram::1:user/b\n    username: unquoted-value-0\n";
     let config = load_yaml(yaml).unwrap();
     let names = config.mappings.mappings.iter();
@@ -143,7 +143,7 @@ fn a_file_may_hold_the_text_that_stands_for_a_value() {
 }
 
 #[test]
-fn groups_and_accounts_need_their_quotes_too() {
+fn unquoted_groups_and_accounts_are_refused() {
     for (groups, advice) in [
         ("[g, {{SessionName}}]", "`groups[1]` has `{{`"),
         ("\n    - g\n    - {{SessionName}}", "`groups[1]` has `{{`"),
@@ -171,7 +171,7 @@ fn groups_and_accounts_need_their_quotes_too() {
 
 /// Settings are not entries: the server does not start without one of them.
 #[test]
-fn settings_without_their_quotes_are_refused() {
+fn unquoted_setting_is_refused() {
     for (yaml, place) in [
         ("clusterID: {{id}}\n", "config.yaml:1:12"),
         ("clusterID: @id\n", "config.yaml:1:12"),
@@ -200,14 +200,16 @@ fn settings_without_their_quotes_are_refused() {
 }
 
 #[test]
-fn every_document_refuses_one_entry_alone() {
+fn unquoted_value_refuses_one_entry_in_every_document() {
     let list = "- userARN: acs:ram::1:user/a\n  username: {{SessionName}}\n- userARN: acs:ram::1:user/b\n  username: b\n";
     let json = r#"{"mapUsers": [
         {"userARN": "acs:ram::1:user/a", "username": {{SessionName}}},
         {"userARN": "acs:ram::1:user/b", "username": "b"}]}"#;
-    let check = |document: Document, place: &str| {
-        let slots = document.mappings.lists[&List::Users].as_ref().unwrap();
-        let [Slot::Broken(broken), Slot::Mapping(0)] = slots.as_slice() else {
+    let check = |document: MappingDocument, place: &str| {
+        let slots = document.mappings.lists[&MappingList::Users]
+            .as_ref()
+            .unwrap();
+        let [ListItem::Invalid(broken), ListItem::Mapping(0)] = slots.as_slice() else {
             panic!("{slots:#?}");
         };
         let why = broken.refusal.to_string();
@@ -219,18 +221,19 @@ fn every_document_refuses_one_entry_alone() {
     };
     let data = ConfigMapData {
         texts: [("mapUsers".to_owned(), list.to_owned())].into(),
-        binary: BTreeSet::new(),
+        binary_keys: BTreeSet::new(),
     };
     check(
-        document::config_map("cm", &data, Globs::Literal),
+        document::parse_config_map("cm", &data, WildcardMode::Disabled),
         "cm mapUsers:2:13",
     );
-    let read = |text: &str| document::dynamic_file("d.json", text, Globs::Literal).unwrap();
+    let read =
+        |text: &str| document::parse_dynamic_file("d.json", text, WildcardMode::Disabled).unwrap();
     check(read(json), "d.json:2:54");
     check(read(&format!("mapUsers:\n{list}")), "d.json:3:13");
 
     let objects = "kind: RAMIdentityMapping\nmetadata: {name: a}\nspec:\n  arn: acs:ram::1:user/a\n  username: {{SessionName}}\n---\nkind: RAMIdentityMapping\nmetadata: {name: b}\nspec:\n  arn: acs:ram::1:user/b\n  username: b\n";
-    let read = documents::read("o.yaml", objects).unwrap();
+    let read = bundle::read_bundle("o.yaml", objects).unwrap();
     let invalid: Vec<_> = read
         .findings
         .iter()
@@ -257,20 +260,26 @@ fn every_document_refuses_one_entry_alone() {
 
 /// What stays of a last good form is what the newest text plainly says, and in doubt nothing.
 #[test]
-fn entry_without_its_quotes_keeps_what_both_texts_give() {
+fn unquoted_entry_keeps_what_both_texts_give() {
     let kept = |username: &str, groups: &[&str], newest: &str| {
         let source = Source {
             backend: Backend::MountedFile,
             position: "server.mapRoles[0]".to_owned(),
         };
         let groups = groups.iter().map(|group| (*group).to_owned()).collect();
-        let last = Mapping::exact(source, Age::Place(0), "acs:ram::1:role/a", username, groups);
+        let last = Mapping::for_arn(
+            source,
+            Precedence::ListIndex(0),
+            "acs:ram::1:role/a",
+            username,
+            groups,
+        );
         let yaml = format!(
             "clusterID: c\nserver:\n  mapRoles:\n  - roleARN: acs:ram::1:role/a\n    {newest}\n"
         );
         let config = load_yaml(&yaml).unwrap();
-        let slots = config.mappings.lists[&List::Roles].as_ref().unwrap();
-        let [Slot::Broken(broken)] = slots.as_slice() else {
+        let slots = config.mappings.lists[&MappingList::Roles].as_ref().unwrap();
+        let [ListItem::Invalid(broken)] = slots.as_slice() else {
             panic!("{slots:#?}");
         };
         let partial: &PartialEntry = broken.partial.as_ref().unwrap();

@@ -5,7 +5,7 @@ fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
 }
 
 #[test]
-fn utf16_with_a_mark_is_read_and_other_encodings_are_named() {
+fn utf16_with_mark_decodes_and_other_encodings_are_refused() {
     let text = "clusterID: c1\n# \u{7fa4}\u{96c6}\nserver: {}\n";
     let little = utf16(text, u16::to_le_bytes);
     let big = utf16(text, u16::to_be_bytes);
@@ -38,7 +38,7 @@ fn utf16_with_a_mark_is_read_and_other_encodings_are_named() {
             "UTF-32 (big endian) without a byte order mark",
         ),
     ] {
-        assert_eq!(decode(bytes), Err(NotText::Encoding(expected)));
+        assert_eq!(decode(bytes), Err(DecodeError::Encoding(expected)));
     }
     for read in [
         marked(&[0xff, 0xfe], &little),
@@ -47,12 +47,12 @@ fn utf16_with_a_mark_is_read_and_other_encodings_are_named() {
     ] {
         assert_eq!(decode(read).as_deref(), Ok(text));
     }
-    let message = NotText::Encoding("UTF-16 (little endian)").to_string();
+    let message = DecodeError::Encoding("UTF-16 (little endian)").to_string();
     assert!(message.contains("Out-File -Encoding utf8"), "{message}");
 }
 
 #[test]
-fn bytes_that_are_not_text_are_named_with_their_place() {
+fn invalid_byte_is_refused_with_its_position() {
     for (bytes, expected) in [
         (
             b"a: 1\nb: \xe9t\xe9\n".to_vec(),
@@ -75,7 +75,7 @@ fn bytes_that_are_not_text_are_named_with_their_place() {
 }
 
 #[test]
-fn text_loses_its_mark_alone() {
+fn byte_order_mark_is_removed() {
     for (bytes, expected) in [
         ("\u{feff}a: \u{e9}\n", "a: \u{e9}\n"),
         ("\u{feff}", ""),

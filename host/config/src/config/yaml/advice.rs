@@ -2,19 +2,19 @@
 
 use ack_ram_core::lint::invisible;
 
-use super::unquoted::{Sign, Unquoted};
+use super::unquoted::{QuoteTrigger, UnquotedValue};
 use super::{Position, SyntaxError};
 use crate::config::keys;
 
 /// The same error, at what its author has to change where that can be seen, and with what to do.
-pub(super) fn explain(source: &str, error: SyntaxError) -> SyntaxError {
+pub(super) fn add_advice(source: &str, error: SyntaxError) -> SyntaxError {
     let SyntaxError { position, message } = error;
     let found = position.and_then(|position| {
-        let lines = Lines::new(source, position);
+        let lines = ErrorContext::new(source, position);
         // A text of several lines is reported where it starts, however far the tab is.
         let is_about_tabs = message.contains("a tab") || message.starts_with("tabs ");
-        let tab = is_about_tabs.then(|| lines.tab_below(source));
-        tab.flatten().or_else(|| lines.cause())
+        let tab = is_about_tabs.then(|| lines.find_tab_below(source));
+        tab.flatten().or_else(|| lines.find_cause())
     });
     match found {
         Some((position, message)) => SyntaxError {
@@ -29,7 +29,7 @@ pub(super) fn explain(source: &str, error: SyntaxError) -> SyntaxError {
 }
 
 /// The line of an error, and the one before it.
-struct Lines<'a> {
+struct ErrorContext<'a> {
     error: Position,
     before: Option<&'a str>,
     here: &'a str,
@@ -38,7 +38,7 @@ struct Lines<'a> {
 /// Where something is wrong, and what.
 type Cause = (Position, String);
 
-impl<'a> Lines<'a> {
+impl<'a> ErrorContext<'a> {
     fn new(source: &'a str, error: Position) -> Self {
         let index = usize::try_from(error.line).unwrap_or(usize::MAX);
         let line = |index: Option<usize>| source.lines().nth(index?);
@@ -49,50 +49,50 @@ impl<'a> Lines<'a> {
         }
     }
 
-    fn cause(&self) -> Option<Cause> {
-        self.tab()
-            .or_else(|| self.invisible())
-            .or_else(|| self.braces())
-            .or_else(|| self.sign())
-            .or_else(|| self.no_space())
-            .or_else(|| self.second_colon())
+    fn find_cause(&self) -> Option<Cause> {
+        self.find_tab()
+            .or_else(|| self.find_invisible())
+            .or_else(|| self.find_braces())
+            .or_else(|| self.find_quote_trigger())
+            .or_else(|| self.find_missing_space())
+            .or_else(|| self.find_second_colon())
     }
 
     /// A tab right before the place of the error. Elsewhere it may be meant, as in JSON.
-    fn tab(&self) -> Option<Cause> {
+    fn find_tab(&self) -> Option<Cause> {
         let end = usize::try_from(self.error.column).ok()?.checked_sub(1)?;
         let before: Vec<char> = self.here.chars().take(end).collect();
         let blank = before.iter().rev().take_while(|c| matches!(c, ' ' | '\t'));
         let start = before.len() - blank.count();
         let index = before.iter().skip(start).position(|c| *c == '\t')? + start;
-        Some(tab_at(self.error.line, index as u64 + 1))
+        Some(tab_cause(self.error.line, index as u64 + 1))
     }
 
     /// The first tab from the line of the error on.
-    fn tab_below(&self, source: &str) -> Option<Cause> {
+    fn find_tab_below(&self, source: &str) -> Option<Cause> {
         let first = usize::try_from(self.error.line).ok()?.checked_sub(1)?;
         let lines = (self.error.line..).zip(source.lines().skip(first));
         lines
             .into_iter()
-            .find_map(|(line, text)| tab_in(line, text))
+            .find_map(|(line, text)| find_tab_in_line(line, text))
     }
 
-    fn invisible(&self) -> Option<Cause> {
+    fn find_invisible(&self) -> Option<Cause> {
         let mut characters = self.here.chars().enumerate();
         let (index, character) = characters.find(|(index, character)| {
             // A byte order mark may start a document.
             let may_be_there = *character == '\u{feff}' && self.error.line == 1 && *index == 0;
-            !may_be_there && invisible::name(*character).is_some()
+            !may_be_there && invisible::character_name(*character).is_some()
         })?;
         let position = Position {
             line: self.error.line,
             column: index as u64 + 1,
         };
-        Some((position, invisible::message(character)?))
+        Some((position, invisible::describe_problem(character)?))
     }
 
     /// Braces that are not in quotes: only templates have two of them side by side.
-    fn braces(&self) -> Option<Cause> {
+    fn find_braces(&self) -> Option<Cause> {
         let mut quote = None;
         let mut before = ' ';
         let text = self.here.split(" #").next().unwrap_or_default();
@@ -112,25 +112,28 @@ impl<'a> Lines<'a> {
             line: self.error.line,
             column: index as u64 + 1,
         };
-        Some((position, format!("a value {}", Unquoted::new(Sign::Braces))))
+        Some((
+            position,
+            format!("a value {}", UnquotedValue::new(QuoteTrigger::Braces)),
+        ))
     }
 
-    fn sign(&self) -> Option<Cause> {
+    fn find_quote_trigger(&self) -> Option<Cause> {
         let start = usize::try_from(self.error.column).ok()?.checked_sub(1)?;
         let (offset, _) = self.here.char_indices().nth(start)?;
-        let sign = Sign::of(self.here.get(offset..)?)?;
-        let message = format!("a value {}", Unquoted::new(sign));
+        let sign = QuoteTrigger::detect(self.here.get(offset..)?)?;
+        let message = format!("a value {}", UnquotedValue::new(sign));
         Some((self.error, message))
     }
 
     /// A known key whose colon has no space after it.
-    fn no_space(&self) -> Option<Cause> {
+    fn find_missing_space(&self) -> Option<Cause> {
         let here = (self.error.line, self.here);
         let before = (self.error.line.saturating_sub(1), self.before?);
         [here, before].into_iter().find_map(|(line, text)| {
             let rest = text.trim_start_matches([' ', '-']);
             let (key, value) = rest.split_once(':')?;
-            if value.trim().is_empty() || value.starts_with(' ') || !keys::is_known(key) {
+            if value.trim().is_empty() || value.starts_with(' ') || !keys::is_known_key(key) {
                 return None;
             }
             let start = text.len() - rest.len() + key.len();
@@ -142,7 +145,7 @@ impl<'a> Lines<'a> {
     }
 
     /// `key: value: more`.
-    fn second_colon(&self) -> Option<Cause> {
+    fn find_second_colon(&self) -> Option<Cause> {
         let end = usize::try_from(self.error.column).ok()?.checked_sub(1)?;
         let (offset, _) = self.here.char_indices().nth(end)?;
         let (before, after) = self.here.split_at_checked(offset)?;
@@ -150,7 +153,7 @@ impl<'a> Lines<'a> {
         let has_key = entry
             .trim_start_matches([' ', '-'])
             .split_once(": ")
-            .is_some_and(|(key, value)| keys::is_known(key) && !value.starts_with(['"', '\'']));
+            .is_some_and(|(key, value)| keys::is_known_key(key) && !value.starts_with(['"', '\'']));
         (has_key && after.starts_with(':')).then(|| {
             let message =
                 "a second colon with a space after it in one line; put quotes around the value";
@@ -159,17 +162,17 @@ impl<'a> Lines<'a> {
     }
 }
 
-fn tab_in(line: u64, text: &str) -> Option<Cause> {
-    Some(tab_at(line, tab_before_value(text)?))
+fn find_tab_in_line(line: u64, text: &str) -> Option<Cause> {
+    Some(tab_cause(line, find_tab_before_value(text)?))
 }
 
-fn tab_at(line: u64, column: u64) -> Cause {
+fn tab_cause(line: u64, column: u64) -> Cause {
     let message = "tab in indentation; use spaces";
     (Position { line, column }, message.to_owned())
 }
 
 /// The column of a tab in the indentation of `line`, or between a dash or colon and what follows.
-fn tab_before_value(line: &str) -> Option<u64> {
+fn find_tab_before_value(line: &str) -> Option<u64> {
     let indentation = line.len() - line.trim_start_matches([' ', '\t']).len();
     let is_blank = indentation == line.trim_end().len();
     let in_indentation = line.get(..indentation)?.find('\t').filter(|_| !is_blank);

@@ -5,11 +5,11 @@
 
 use ack_ram_core::lint::invisible;
 
-use super::unquoted::{Sign, Unquoted};
-use super::{Failure, Node, SyntaxError, Value, parse_strictly};
+use super::unquoted::{QuoteTrigger, UnquotedValue};
+use super::{Node, ParseFailure, SyntaxError, Value, parse_strictly};
 
 /// So many values without quotes are read around; each takes a further look at the document.
-const MAX_VALUES: usize = 16;
+const MAX_UNQUOTED_VALUES: usize = 16;
 
 /// Parses `source`, which failed with `error`, around values that need quotes. `None` when something else is wrong, too.
 pub(super) fn parse_around(source: &str, error: &SyntaxError) -> Option<Node> {
@@ -17,7 +17,7 @@ pub(super) fn parse_around(source: &str, error: &SyntaxError) -> Option<Node> {
     let placeholder = placeholder(source);
     let mut signs = Vec::new();
     let mut position = error.position?;
-    while signs.len() < MAX_VALUES {
+    while signs.len() < MAX_UNQUOTED_VALUES {
         let line = lines.get_mut(usize::try_from(position.line).ok()?.checked_sub(1)?)?;
         let start = value_start(line)?;
         let value = line.get(start..)?;
@@ -25,11 +25,13 @@ pub(super) fn parse_around(source: &str, error: &SyntaxError) -> Option<Node> {
             return None;
         }
         let column = line.get(..start)?.chars().count() as u64 + 1;
-        let sign = match Sign::of(value) {
+        let sign = match QuoteTrigger::detect(value) {
             // The parser reports braces at the key within, or behind them.
-            Some(sign) if position.column == column || sign == Sign::Braces => sign,
+            Some(sign) if position.column == column || sign == QuoteTrigger::Braces => sign,
             Some(_) => return None,
-            None if is_second_colon(value, position.column.checked_sub(column)?) => Sign::Colon,
+            None if is_second_colon(value, position.column.checked_sub(column)?) => {
+                QuoteTrigger::Colon
+            }
             None => return None,
         };
         line.truncate(start);
@@ -37,19 +39,20 @@ pub(super) fn parse_around(source: &str, error: &SyntaxError) -> Option<Node> {
         signs.push(sign);
         match parse_strictly(&lines.join("\n")) {
             Ok(mut root) => {
-                let mut marks = Marks {
+                let mut marks = PlaceholderReplacer {
                     placeholder: &placeholder,
-                    is_seen: vec![false; signs.len()],
+                    was_found: vec![false; signs.len()],
                     signs: &signs,
-                    is_elsewhere: false,
+                    is_embedded: false,
                 };
-                marks.mark(&mut root);
+                marks.replace_in(&mut root);
                 // Each of them is a value of its own, and none is gone.
-                let is_whole = !marks.is_elsewhere && marks.is_seen.iter().all(|is_seen| *is_seen);
+                let is_whole =
+                    !marks.is_embedded && marks.was_found.iter().all(|was_found| *was_found);
                 return is_whole.then_some(root);
             }
-            Err(Failure::Syntax(error)) => position = error.position?,
-            Err(Failure::TooMuch(_)) => return None,
+            Err(ParseFailure::Syntax(error)) => position = error.position?,
+            Err(ParseFailure::LimitExceeded(_)) => return None,
         }
     }
     None
@@ -94,7 +97,7 @@ fn is_whole_value(value: &str) -> bool {
     !outside.contains([',', '[', ']', '{', '}'])
         && !value
             .trim_end()
-            .contains(|character| invisible::name(character).is_some())
+            .contains(|character| invisible::character_name(character).is_some())
 }
 
 /// Whether `value` starts with a word, and a colon `index` characters on would make it a map.
@@ -116,38 +119,38 @@ fn placeholder(source: &str) -> String {
 }
 
 /// Puts [`Value::Unquoted`] in place of the placeholders of a document.
-struct Marks<'a> {
+struct PlaceholderReplacer<'a> {
     placeholder: &'a str,
     /// How the value starts that the placeholder with each number stands for.
-    signs: &'a [Sign],
-    is_seen: Vec<bool>,
+    signs: &'a [QuoteTrigger],
+    was_found: Vec<bool>,
     /// Whether a placeholder is a part of something else.
-    is_elsewhere: bool,
+    is_embedded: bool,
 }
 
-impl Marks<'_> {
+impl PlaceholderReplacer<'_> {
     /// An alias or a merge repeats the value under its anchor elsewhere, so every place with a placeholder is marked: one
     /// that stayed a text would be an ARN or a list that its author did not write.
-    fn mark(&mut self, node: &mut Node) {
+    fn replace_in(&mut self, node: &mut Node) {
         match &mut node.value {
             Value::Text(text) => {
                 if let Some(number) = text.strip_prefix(self.placeholder) {
                     let number: Option<usize> = number.parse().ok();
-                    let seen = number.and_then(|number| self.is_seen.get_mut(number));
+                    let seen = number.and_then(|number| self.was_found.get_mut(number));
                     let sign = number.and_then(|number| self.signs.get(number));
                     if let (Some(seen), Some(sign)) = (seen, sign) {
                         *seen = true;
-                        node.value = Value::Unquoted(Unquoted::new(*sign));
+                        node.value = Value::Unquoted(UnquotedValue::new(*sign));
                         return;
                     }
                 }
-                self.is_elsewhere |= text.contains(self.placeholder);
+                self.is_embedded |= text.contains(self.placeholder);
             }
-            Value::List(items) => items.iter_mut().for_each(|item| self.mark(item)),
+            Value::List(items) => items.iter_mut().for_each(|item| self.replace_in(item)),
             Value::Map(entries) => {
                 for (key, value) in entries {
-                    self.is_elsewhere |= key.name.contains(self.placeholder);
-                    self.mark(value);
+                    self.is_embedded |= key.name.contains(self.placeholder);
+                    self.replace_in(value);
                 }
             }
             Value::Null

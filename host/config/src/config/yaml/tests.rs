@@ -44,7 +44,7 @@ fn check(source: &str, expected: &str) {
 }
 
 #[test]
-fn values_keep_their_place_and_their_spelling() {
+fn value_keeps_its_position_and_spelling() {
     for (source, expected) in [
         ("", "null"),
         ("# nothing\n", "null"),
@@ -82,7 +82,7 @@ fn values_keep_their_place_and_their_spelling() {
 }
 
 #[test]
-fn what_is_not_yaml_is_refused_where_it_stands() {
+fn malformed_yaml_is_refused_at_its_position() {
     for (source, line, column, word) in [
         ("a: 1\na: 2\n", 2, 1, "duplicate"),
         ("a: [1\nb: 2\n", 2, 2, "':'"),
@@ -109,7 +109,7 @@ fn what_is_not_yaml_is_refused_where_it_stands() {
 }
 
 #[test]
-fn one_list_may_be_that_of_everybody() {
+fn yaml_alias_shares_groups() {
     let mut source = "all: &all [a, b]\nusers:\n".to_owned();
     for index in 0..2_000 {
         source += &format!("- {{username: user-{index}, groups: *all}}\n");
@@ -122,7 +122,7 @@ fn one_list_may_be_that_of_everybody() {
 }
 
 #[test]
-fn a_text_that_grows_while_it_is_read_is_refused() {
+fn exponential_aliases_are_refused() {
     let ten = |item: &str| [item; 10].join(", ");
     let mut laughs = format!("a: &a [{}]\n", ten("x"));
     for (one, next) in [("a", "b"), ("b", "c"), ("c", "d"), ("d", "e"), ("e", "f")] {
@@ -148,13 +148,13 @@ fn a_text_that_grows_while_it_is_read_is_refused() {
 }
 
 #[test]
-fn nesting_has_a_limit() {
+fn deep_nesting_is_refused() {
     assert!(parse(&"[".repeat(10_000)).is_err());
     assert!(parse(&format!("{}{}", "[".repeat(40), "]".repeat(40))).is_err());
 }
 
 #[test]
-fn value_without_its_quotes_leaves_the_rest_readable() {
+fn unquoted_value_leaves_the_rest_readable() {
     const BRACES: &str =
         "has `{{` without quotes, which YAML reads as a map in a map; put quotes around";
     for (source, expected) in [
@@ -229,7 +229,7 @@ fn value_without_its_quotes_leaves_the_rest_readable() {
 }
 
 #[test]
-fn nothing_is_read_around_where_the_rest_is_in_doubt() {
+fn ambiguous_unquoted_value_is_a_syntax_error() {
     for source in [
         "u: *nobody\nv: [\n",
         "u: @x\n   y\n",
@@ -257,7 +257,7 @@ fn nothing_is_read_around_where_the_rest_is_in_doubt() {
 }
 
 #[test]
-fn error_stands_where_its_author_has_to_change_something() {
+fn syntax_error_points_at_the_cause() {
     for (source, line, column, message) in [
         ("a:\n\tb: 1\n", 2, 1, "tab in indentation"),
         ("a:\n  b: 1\n\tc: 2\n", 3, 1, "tab in indentation"),

@@ -8,44 +8,47 @@ use super::{Parsed, ParsedKey};
 
 /// A value that is meant as text, and that YAML does not read as text without quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unquoted {
+pub struct UnquotedValue {
     /// The text, where it is plain what it would be with quotes.
     pub text: Option<String>,
-    sign: Sign,
+    trigger: QuoteTrigger,
 }
 
-/// How a value starts that needs quotes.
+/// What in a value makes quotes necessary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sign {
+pub(super) enum QuoteTrigger {
     Braces,
     Asterisk,
     At,
     Backtick,
     Percent,
     /// `.inf` and `.nan`.
-    NoNumber,
+    SpecialFloat,
     /// A colon with a space after it, anywhere in the value.
     Colon,
 }
 
 /// Words that YAML reads as numbers, and no reader of this file takes for such.
-const NO_NUMBERS: [&str; 4] = [".inf", "+.inf", "-.inf", ".nan"];
+const SPECIAL_FLOATS: [&str; 4] = [".inf", "+.inf", "-.inf", ".nan"];
 
-impl Unquoted {
-    pub(super) const fn new(sign: Sign) -> Self {
-        Self { text: None, sign }
+impl UnquotedValue {
+    pub(super) const fn new(trigger: QuoteTrigger) -> Self {
+        Self {
+            text: None,
+            trigger,
+        }
     }
 
     /// Why it is no list, and what to do.
     pub fn instead_of_list(&self) -> impl fmt::Display + use<> {
         format!(
             "{}; write a list and put quotes around its items",
-            self.sign
+            self.trigger
         )
     }
 
     /// The template that a map of `entries` is meant to be; `source` is the document from there on.
-    pub(super) fn braces(
+    pub(super) fn from_braces(
         entries: &[(Spanned<ParsedKey>, Spanned<Parsed>)],
         source: &str,
     ) -> Option<Self> {
@@ -68,15 +71,17 @@ impl Unquoted {
             _ => false,
         };
         Some(Self {
-            text: template(source).filter(|_| is_template).map(str::to_owned),
-            sign: Sign::Braces,
+            text: template_prefix(source)
+                .filter(|_| is_template)
+                .map(str::to_owned),
+            trigger: QuoteTrigger::Braces,
         })
     }
 }
 
-impl Sign {
+impl QuoteTrigger {
     /// How `value`, which has no quotes, starts, if it needs them.
-    pub(super) fn of(value: &str) -> Option<Self> {
+    pub(super) fn detect(value: &str) -> Option<Self> {
         let mut words = value.split_whitespace();
         let first = words.next().unwrap_or_default();
         let stands_alone = words.next().is_none_or(|next| next.starts_with('#'));
@@ -89,16 +94,16 @@ impl Sign {
             '@' => Some(Self::At),
             '`' => Some(Self::Backtick),
             '%' => Some(Self::Percent),
-            _ => NO_NUMBERS
+            _ => SPECIAL_FLOATS
                 .iter()
                 .any(is_no_number)
-                .then_some(Self::NoNumber),
+                .then_some(Self::SpecialFloat),
         }
     }
 }
 
 /// `{{` and a word and `}}`, if `text` starts with that.
-fn template(text: &str) -> Option<&str> {
+fn template_prefix(text: &str) -> Option<&str> {
     let end = text.find("}}")? + 2;
     let template = text.get(..end)?;
     let word = template.strip_prefix("{{")?.strip_suffix("}}")?;
@@ -107,9 +112,9 @@ fn template(text: &str) -> Option<&str> {
 }
 
 /// Why it is no text, and what to do.
-impl fmt::Display for Unquoted {
+impl fmt::Display for UnquotedValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.sign.fmt(f)?;
+        self.trigger.fmt(f)?;
         match &self.text {
             Some(text) => write!(f, "; put quotes around `{text}`"),
             None => f.write_str("; put quotes around the whole value"),
@@ -117,7 +122,7 @@ impl fmt::Display for Unquoted {
     }
 }
 
-impl fmt::Display for Sign {
+impl fmt::Display for QuoteTrigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Braces => "has `{{` without quotes, which YAML reads as a map in a map",
@@ -127,7 +132,9 @@ impl fmt::Display for Sign {
             Self::At => "starts with `@` without quotes, which YAML does not allow",
             Self::Backtick => "starts with a backtick without quotes, which YAML does not allow",
             Self::Percent => "starts with `%` without quotes, which YAML does not allow",
-            Self::NoNumber => "is `.inf` or `.nan` without quotes, which YAML reads as a number",
+            Self::SpecialFloat => {
+                "is `.inf` or `.nan` without quotes, which YAML reads as a number"
+            }
             Self::Colon => "has a colon with a space after it, which YAML reads as a map",
         })
     }

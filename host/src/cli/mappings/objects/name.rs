@@ -3,11 +3,11 @@
 use ack_ram_core::fingerprint::Fingerprint;
 
 /// Names of objects have up to 253 characters; this is what people still read.
-const LONGEST: usize = 100;
+const MAX_CHARACTERS: usize = 100;
 
 /// A name for the object that maps `arn`, such as `role-1234567890123456-devops`. What a name cannot hold is `-`, with a
 /// digest of the ARN at the end then.
-pub(super) fn of(arn: &str) -> String {
+pub(super) fn for_arn(arn: &str) -> String {
     let arn = arn.to_ascii_lowercase();
     let rest = arn.strip_prefix("acs:ram::").unwrap_or(&arn);
     let (account, resource) = rest.split_once(':').unwrap_or(("", rest));
@@ -16,13 +16,13 @@ pub(super) fn of(arn: &str) -> String {
     let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let is_plain = parts.iter().all(|part| part.bytes().all(is_allowed))
         && !name.ends_with('-')
-        && arn.len() <= LONGEST;
+        && arn.len() <= MAX_CHARACTERS;
     let parts = parts.into_iter().filter(|part| !part.is_empty());
     let joined = parts.collect::<Vec<_>>().join("-");
     if is_plain && joined.starts_with(|first: char| first.is_ascii_alphabetic()) {
         return joined;
     }
-    let allowed = joined.bytes().take(LONGEST);
+    let allowed = joined.bytes().take(MAX_CHARACTERS);
     let readable: String = allowed
         .map(|byte| {
             if is_allowed(byte) {
@@ -32,7 +32,7 @@ pub(super) fn of(arn: &str) -> String {
             }
         })
         .collect();
-    let digest = Fingerprint::of(&arn);
+    let digest = Fingerprint::from_text(&arn);
     match readable.trim_matches('-') {
         "" => format!("ram-{digest}"),
         readable => format!("{readable}-{digest}"),
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_one_that_objects_may_have() {
+    fn object_name_is_valid_in_kubernetes() {
         let long = format!("acs:ram::1:role/{}", "x".repeat(300));
         for (arn, start, has_digest) in [
             ("acs:ram::1:role/DevOps", "role-1-devops", false),
@@ -58,12 +58,12 @@ mod tests {
             ("ü", "ram-", true),
             (&long, "role-1-xxxx", true),
         ] {
-            let name = of(arn);
+            let name = for_arn(arn);
             assert!(name.starts_with(start), "{arn}: {name}");
             assert_eq!(name != start, has_digest, "{arn}: {name}");
             assert_eq!(
                 name,
-                of(&arn.to_ascii_uppercase().replace("ACS:RAM", "acs:ram"))
+                for_arn(&arn.to_ascii_uppercase().replace("ACS:RAM", "acs:ram"))
             );
             let is_allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
             assert!(name.bytes().all(is_allowed) && name.len() <= 253, "{name}");
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_arns_have_one_name() {
+    fn distinct_arns_have_distinct_names() {
         let arns = [
             "acs:ram::1:user/a.b",
             "acs:ram::1:user/a-b",
@@ -85,7 +85,8 @@ mod tests {
             "acs:ram::1:role/a-",
             "acs:ram::1:role/a",
         ];
-        let names: std::collections::BTreeSet<String> = arns.iter().map(|arn| of(arn)).collect();
+        let names: std::collections::BTreeSet<String> =
+            arns.iter().map(|arn| for_arn(arn)).collect();
         assert_eq!(names.len(), arns.len(), "{names:?}");
     }
 }

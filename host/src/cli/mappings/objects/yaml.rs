@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use kube::Resource as _;
 use serde_json::Value;
 
-use crate::cli::mappings::list_text::scalar;
+use crate::cli::mappings::yaml_list::scalar;
 use crate::kubernetes::mapping::RamIdentityMapping;
 
 /// The object `name` with `spec`.
-pub(super) fn of(name: &str, spec: Option<&Value>) -> String {
+pub(super) fn render(name: &str, spec: Option<&Value>) -> String {
     let mut text = format!(
         "apiVersion: {}\nkind: {}\nmetadata:\n  name: {}\n",
         RamIdentityMapping::api_version(&()),
@@ -18,7 +18,7 @@ pub(super) fn of(name: &str, spec: Option<&Value>) -> String {
     );
     if let Some(spec) = spec {
         text.push_str("spec:");
-        value(&mut text, spec, 2);
+        render_value(&mut text, spec, 2);
     }
     text
 }
@@ -29,14 +29,14 @@ pub(super) fn is_same(text: &str, object: &Value) -> bool {
 }
 
 /// `value` after its key, what is in it indented by `indent`.
-fn value(text: &mut String, value: &Value, indent: usize) {
+fn render_value(text: &mut String, value: &Value, indent: usize) {
     // A `String` takes everything.
     let _ = match value {
         Value::Object(fields) if !fields.is_empty() => {
             text.push('\n');
             for (key, field) in fields {
                 let _ = write!(text, "{:indent$}{}:", "", scalar(key));
-                self::value(text, field, indent + 2);
+                self::render_value(text, field, indent + 2);
             }
             Ok(())
         }
@@ -44,7 +44,7 @@ fn value(text: &mut String, value: &Value, indent: usize) {
             text.push('\n');
             for item in items {
                 let _ = write!(text, "{:1$}-", "", indent - 2);
-                self::value(text, item, indent + 2);
+                self::render_value(text, item, indent + 2);
             }
             Ok(())
         }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_object_is_shown_as_people_write_it() {
+    fn object_renders_as_block_yaml() {
         let spec =
             json!({"arn": "", "groups": ["g", "no"], "match": "a == \"b\"", "x": {}, "k": 1});
         let expected = "\
@@ -78,7 +78,7 @@ spec:
   match: \"a == \\\"b\\\"\"
   x: {}
 ";
-        assert_eq!(of("x", Some(&spec)), expected);
+        assert_eq!(render("x", Some(&spec)), expected);
         let mut object = json!({
             "apiVersion": "ramauthenticator.k8s.alibabacloud/v1alpha1",
             "kind": "RAMIdentityMapping",

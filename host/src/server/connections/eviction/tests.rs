@@ -1,18 +1,23 @@
 use std::net::Ipv4Addr;
 
-use super::Occupation::{Answering, Idle, Receiving};
-use super::Standing::{Certified, Granted, Stranger};
+use super::ClientStanding::{Certified, Granted, Stranger};
+use super::ConnectionState::{Answering, Idle, Receiving};
 use super::*;
 
 /// A minute: everybody below came before, unless it is said.
 const NOW: u64 = 60_000;
 
 /// A connection from 10.0.0.`host`, that came a minute ago and has been at it since `last`.
-fn occupant(host: u8, standing: Standing, occupation: Occupation, last: u64) -> Occupant {
-    Occupant {
-        origin: Origin::of(Ipv4Addr::new(10, 0, 0, host).into()),
+fn snapshot(
+    host: u8,
+    standing: ClientStanding,
+    state: ConnectionState,
+    last: u64,
+) -> ConnectionSnapshot {
+    ConnectionSnapshot {
+        origin: Origin::from_address(Ipv4Addr::new(10, 0, 0, host).into()),
         standing,
-        occupation,
+        state,
         arrived: Duration::ZERO,
         last: Duration::from_millis(last),
         is_leaving: false,
@@ -20,111 +25,112 @@ fn occupant(host: u8, standing: Standing, occupation: Occupation, last: u64) -> 
 }
 
 /// A newcomer from 10.0.0.`host`, that came so many milliseconds ago.
-fn newcomer(host: u8, ago: u64) -> Occupant {
+fn newcomer(host: u8, ago: u64) -> ConnectionSnapshot {
     let arrived = Duration::from_millis(NOW - ago);
-    Occupant {
+    ConnectionSnapshot {
         arrived,
         last: arrived,
-        ..occupant(host, Stranger, Idle, 0)
+        ..snapshot(host, Stranger, Idle, 0)
     }
 }
 
-fn leaving(occupant: Occupant) -> Occupant {
-    Occupant {
+fn leaving(snapshot: ConnectionSnapshot) -> ConnectionSnapshot {
+    ConnectionSnapshot {
         is_leaving: true,
-        ..occupant
+        ..snapshot
     }
 }
 
-fn wait(milliseconds: u64) -> Choice {
-    Choice::Wait(Duration::from_millis(milliseconds))
+fn wait(milliseconds: u64) -> EvictionChoice {
+    EvictionChoice::Wait(Duration::from_millis(milliseconds))
 }
 
 #[test]
 fn eviction_order() {
-    let choose = |occupants: &[Occupant]| choose(occupants, 32, Duration::from_millis(NOW));
-    let evict = |position| Choice::Evict(vec![position]);
-    for (case, occupants, choice) in [
+    let choose =
+        |snapshots: &[ConnectionSnapshot]| choose(snapshots, 32, Duration::from_millis(NOW));
+    let evict = |position| EvictionChoice::Evict(vec![position]);
+    for (case, snapshots, choice) in [
         ("nobody is there", vec![], wait(2_000)),
         (
             "strangers leave before granted logins and certificates",
             vec![
-                occupant(1, Certified, Idle, 0),
-                occupant(1, Granted, Idle, 0),
-                occupant(2, Stranger, Answering, 50_000),
+                snapshot(1, Certified, Idle, 0),
+                snapshot(1, Granted, Idle, 0),
+                snapshot(2, Stranger, Answering, 50_000),
             ],
             evict(2),
         ),
         (
             "granted logins leave before certificates",
             vec![
-                occupant(1, Certified, Idle, 0),
-                occupant(1, Granted, Answering, 50_000),
+                snapshot(1, Certified, Idle, 0),
+                snapshot(1, Granted, Answering, 50_000),
             ],
             evict(1),
         ),
         (
             "a stranger that may not leave yet protects a granted login",
-            vec![occupant(1, Granted, Idle, 0), newcomer(2, 500)],
+            vec![snapshot(1, Granted, Idle, 0), newcomer(2, 500)],
             wait(1_500),
         ),
         (
             "a stranger that is leaving protects a granted login",
             vec![
-                occupant(1, Granted, Idle, 0),
-                leaving(occupant(2, Stranger, Idle, 0)),
+                snapshot(1, Granted, Idle, 0),
+                leaving(snapshot(2, Stranger, Idle, 0)),
             ],
-            Choice::Leaving,
+            EvictionChoice::Leaving,
         ),
         (
             "a granted login that is leaving protects another",
             vec![
-                occupant(1, Granted, Idle, 0),
-                leaving(occupant(2, Granted, Idle, 0)),
+                snapshot(1, Granted, Idle, 0),
+                leaving(snapshot(2, Granted, Idle, 0)),
             ],
-            Choice::Leaving,
+            EvictionChoice::Leaving,
         ),
         (
             "the address with the most strangers gives one up, busy as it is",
             vec![
-                occupant(1, Stranger, Idle, 0),
-                occupant(2, Stranger, Answering, 59_000),
-                occupant(2, Stranger, Answering, 58_000),
+                snapshot(1, Stranger, Idle, 0),
+                snapshot(2, Stranger, Answering, 59_000),
+                snapshot(2, Stranger, Answering, 58_000),
             ],
             evict(2),
         ),
         (
             "connections of another standing do not count for an address",
             vec![
-                occupant(1, Granted, Idle, 0),
-                occupant(1, Granted, Idle, 0),
-                occupant(1, Stranger, Idle, 9),
-                occupant(2, Stranger, Idle, 8),
+                snapshot(1, Granted, Idle, 0),
+                snapshot(1, Granted, Idle, 0),
+                snapshot(1, Stranger, Idle, 9),
+                snapshot(2, Stranger, Idle, 8),
             ],
             evict(3),
         ),
         (
             "of one address, idle connections leave first",
             vec![
-                occupant(1, Stranger, Answering, 1),
-                occupant(1, Stranger, Receiving, 2),
-                occupant(1, Stranger, Idle, 9),
+                snapshot(1, Stranger, Answering, 1),
+                snapshot(1, Stranger, Receiving, 2),
+                snapshot(1, Stranger, Idle, 9),
             ],
             evict(2),
         ),
         (
             "then those with an unfinished request",
             vec![
-                occupant(1, Stranger, Answering, 1),
-                occupant(1, Stranger, Receiving, 2),
+                snapshot(1, Stranger, Answering, 1),
+                snapshot(1, Stranger, Receiving, 2),
             ],
             evict(1),
         ),
         (
             "then those that wait for an answer, longest first",
             vec![
-                occupant(1, Stranger, Answering, 2),
-                occupant(1, Stranger, Answering, 1),
+                snapshot(1, Stranger, Answering, 2),
+                snapshot(1, Stranger, Answering, 1),
             ],
             evict(1),
         ),
@@ -132,7 +138,7 @@ fn eviction_order() {
             "of one address, newcomers leave after the others",
             vec![
                 newcomer(1, 1_999),
-                occupant(1, Stranger, Answering, 59_999),
+                snapshot(1, Stranger, Answering, 59_999),
                 newcomer(1, 1),
             ],
             evict(1),
@@ -159,43 +165,49 @@ fn eviction_order() {
                 newcomer(1, 400),
                 newcomer(1, 200),
             ],
-            Choice::Leaving,
+            EvictionChoice::Leaving,
         ),
         (
             "an address whose newcomers may not leave does not protect a smaller one",
             vec![
                 newcomer(1, 300),
                 newcomer(1, 400),
-                occupant(2, Stranger, Answering, 59_999),
+                snapshot(2, Stranger, Answering, 59_999),
             ],
             evict(2),
         ),
     ] {
-        assert_eq!(choose(&occupants), choice, "{case}");
+        assert_eq!(choose(&snapshots), choice, "{case}");
     }
 }
 
 #[test]
 fn addresses_take_turns_in_a_batch() {
     let now = Duration::from_millis(NOW);
-    let many: Vec<Occupant> = (0..256)
+    let many: Vec<ConnectionSnapshot> = (0..256)
         .map(|number| match number {
-            0..200 => occupant(1, Stranger, Idle, number),
-            200..254 => occupant(2, Stranger, Idle, number),
-            _ => occupant(3, Stranger, Idle, 0),
+            0..200 => snapshot(1, Stranger, Idle, number),
+            200..254 => snapshot(2, Stranger, Idle, number),
+            _ => snapshot(3, Stranger, Idle, 0),
         })
         .collect();
-    assert_eq!(choose(&many, 256, now), Choice::Evict(vec![0, 1, 2, 3]));
+    assert_eq!(
+        choose(&many, 256, now),
+        EvictionChoice::Evict(vec![0, 1, 2, 3])
+    );
     // Down to the size of the next address, and then in turn.
-    let equal: Vec<Occupant> = (0..256)
-        .map(|number| occupant(u8::try_from(number % 2).unwrap(), Stranger, Idle, number))
+    let equal: Vec<ConnectionSnapshot> = (0..256)
+        .map(|number| snapshot(u8::try_from(number % 2).unwrap(), Stranger, Idle, number))
         .collect();
-    assert_eq!(choose(&equal, 256, now), Choice::Evict(vec![0, 1, 2, 3]));
+    assert_eq!(
+        choose(&equal, 256, now),
+        EvictionChoice::Evict(vec![0, 1, 2, 3])
+    );
 }
 
 #[test]
-fn origins() {
-    let origin = |address: &str| Origin::of(address.parse().unwrap());
+fn origin_is_address_or_ipv6_prefix() {
+    let origin = |address: &str| Origin::from_address(address.parse().unwrap());
     for (one, other, is_same) in [
         ("192.0.2.1", "192.0.2.1", true),
         ("192.0.2.1", "192.0.2.2", false),

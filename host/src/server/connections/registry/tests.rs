@@ -18,41 +18,41 @@ fn registry(limit: usize) -> Arc<ConnectionRegistry> {
 }
 
 fn host(host: u8) -> Origin {
-    Origin::of(Ipv4Addr::new(10, 0, 0, host).into())
+    Origin::from_address(Ipv4Addr::new(10, 0, 0, host).into())
 }
 
 /// A connection that leaves when it is told to.
-fn obedient(slot: ConnectionSlot) {
-    tokio::spawn(async move { slot.activity.evicted().await });
+fn leave_when_evicted(slot: ConnectionSlot) {
+    tokio::spawn(async move { slot.activity.wait_for_eviction().await });
 }
 
 fn is_evicted(slot: &ConnectionSlot) -> bool {
-    slot.activity.evicted().now_or_never().is_some()
+    slot.activity.wait_for_eviction().now_or_never().is_some()
 }
 
 #[tokio::test(start_paused = true)]
-async fn newcomer_of_a_quiet_address_has_two_seconds_whatever_comes() {
+async fn newcomer_of_quiet_address_keeps_grace_under_flood() {
     let registry = registry(32);
     for _ in 0..32 {
-        obedient(registry.enter(host(1)).await);
+        leave_when_evicted(registry.acquire(host(1)).await);
     }
     // Older than they are, and still not the first to leave.
-    let newcomer = registry.enter(host(2)).await;
+    let newcomer = registry.acquire(host(2)).await;
     for _ in 0..1_000 {
-        obedient(registry.enter(host(1)).await);
+        leave_when_evicted(registry.acquire(host(1)).await);
         assert!(!is_evicted(&newcomer));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn accepting_waits_while_all_are_newcomers() {
+async fn accept_waits_while_all_are_newcomers() {
     let registry = registry(32);
     let start = Instant::now();
     for number in 0..32 {
-        obedient(registry.enter(host(number)).await);
+        leave_when_evicted(registry.acquire(host(number)).await);
     }
     assert_eq!(start.elapsed(), Duration::ZERO);
-    obedient(registry.enter(host(100)).await);
+    leave_when_evicted(registry.acquire(host(100)).await);
     assert!(start.elapsed() >= GRACE);
     // One was told to leave, and only one.
     assert_eq!(registry.metrics.evicted.get(), 1);
@@ -60,14 +60,14 @@ async fn accepting_waits_while_all_are_newcomers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn place_that_becomes_free_ends_the_wait() {
+async fn freed_slot_ends_wait() {
     let registry = registry(1);
-    let busy = registry.enter(host(1)).await;
-    busy.activity.raise(Standing::Granted);
+    let guard = registry.acquire(host(1)).await;
+    guard.activity.raise(ClientStanding::Granted);
     let start = Instant::now();
-    let (slot, ()) = tokio::join!(registry.enter(host(2)), async move {
+    let (slot, ()) = tokio::join!(registry.acquire(host(2)), async move {
         time::sleep(Duration::from_secs(3)).await;
-        drop(busy);
+        drop(guard);
     });
     assert_eq!(start.elapsed(), Duration::from_secs(3));
     drop(slot);
@@ -75,16 +75,17 @@ async fn place_that_becomes_free_ends_the_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn strangers_push_out_neither_a_granted_login_nor_a_certificate() {
+async fn strangers_evict_neither_granted_nor_certified_clients() {
     let registry = registry(32);
-    let known = [Standing::Granted, Standing::Certified].map(|standing| (standing, host(1)));
+    let known =
+        [ClientStanding::Granted, ClientStanding::Certified].map(|standing| (standing, host(1)));
     let mut kept = Vec::new();
     for (standing, origin) in known {
-        let slot = registry.enter(origin).await;
+        let slot = registry.acquire(origin).await;
         let request = slot.activity.begin();
-        request.arrived();
+        request.mark_received();
         match standing {
-            Standing::Granted => request.granted(),
+            ClientStanding::Granted => request.mark_granted(),
             _ => slot.activity.raise(standing),
         }
         drop(request);
@@ -95,15 +96,15 @@ async fn strangers_push_out_neither_a_granted_login_nor_a_certificate() {
         let address = match number % 3 {
             0 => host(1),
             1 => host(2),
-            _ => Origin::of(Ipv4Addr::from_bits(number).into()),
+            _ => Origin::from_address(Ipv4Addr::from_bits(number).into()),
         };
-        let slot = registry.enter(address).await;
+        let slot = registry.acquire(address).await;
         tokio::spawn(async move {
             let request = slot.activity.begin();
             if number % 2 == 0 {
-                request.arrived();
+                request.mark_received();
             }
-            slot.activity.evicted().await;
+            slot.activity.wait_for_eviction().await;
         });
         assert!(!kept.iter().any(is_evicted), "{number}");
     }
@@ -111,14 +112,14 @@ async fn strangers_push_out_neither_a_granted_login_nor_a_certificate() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn missing_descriptors_cost_strangers_alone() {
+async fn missing_descriptors_evict_only_strangers() {
     let registry = registry(32);
-    let granted = registry.enter(host(1)).await;
-    granted.activity.raise(Standing::Granted);
+    let granted = registry.acquire(host(1)).await;
+    granted.activity.raise(ClientStanding::Granted);
     time::advance(GRACE).await;
     registry.free_descriptors();
     assert!(!is_evicted(&granted));
-    let stranger = registry.enter(host(1)).await;
+    let stranger = registry.acquire(host(1)).await;
     time::advance(GRACE).await;
     registry.free_descriptors();
     assert!(is_evicted(&stranger) && !is_evicted(&granted));

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn floods_of_frames_that_ask_nothing_end_the_connection() {
+async fn flood_of_frames_without_request_ends_connection() {
     let get = frame(HEADERS, END_STREAM_AND_HEADERS, 1, &GET_ROOT);
     for (name, before, flood) in [
         ("PING", &[][..], frame(6, 0, 0, &[0; 8])),
@@ -14,11 +14,11 @@ async fn floods_of_frames_that_ask_nothing_end_the_connection() {
         ("RST_STREAM", &get, frame(RST_STREAM, 0, 1, &[0, 0, 0, 8])),
         ("an unknown type", &[], frame(0x42, 0, 0, b"x")),
     ] {
-        let world = World::new(BOUNDS).await;
-        let mut stream = world
+        let fixture = Fixture::new(BOUNDS).await;
+        let mut stream = fixture
             .say(&[PREFACE, &frame(SETTINGS, 0, 0, &[]), before].concat())
             .await;
-        world.until_open(1).await;
+        fixture.until_open(1).await;
         let flood = flood.repeat(100);
         // What is answered is read, lest the answers are what ends it.
         let (mut reading, mut writing) = stream.split();
@@ -26,23 +26,23 @@ async fn floods_of_frames_that_ask_nothing_end_the_connection() {
         let reads = reading.read_to_end(&mut answers);
         let writes = async {
             let mut sent = 0;
-            while world.metrics.open.get() > 0 && writing.write_all(&flood).await.is_ok() {
+            while fixture.metrics.open.get() > 0 && writing.write_all(&flood).await.is_ok() {
                 sent += 100;
                 assert!(sent < 1_000_000, "{name}");
                 tokio::task::yield_now().await;
             }
         };
         let _ended = tokio::join!(reads, writes);
-        world.until_open(0).await;
-        assert_eq!(world.metrics.floods.get(), 1, "{name}: {answers:?}");
+        fixture.until_open(0).await;
+        assert_eq!(fixture.metrics.floods.get(), 1, "{name}: {answers:?}");
     }
 }
 
 /// What clients do that keep a connection for long.
 #[tokio::test]
-async fn connection_that_asks_now_and_then_is_no_flood() {
-    let world = World::new(BOUNDS).await;
-    let mut stream = world
+async fn frames_between_requests_are_no_flood() {
+    let fixture = Fixture::new(BOUNDS).await;
+    let mut stream = fixture
         .say(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat())
         .await;
     let mut reader = FrameReader;
@@ -63,5 +63,5 @@ async fn connection_that_asks_now_and_then_is_no_flood() {
             }
         }
     }
-    assert_eq!(world.metrics.floods.get(), 0);
+    assert_eq!(fixture.metrics.floods.get(), 0);
 }

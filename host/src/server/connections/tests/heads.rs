@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn head_over_the_limit_is_refused_with_a_reason_and_counted() {
-    let world = World::new(BOUNDS).await;
+    let fixture = Fixture::new(BOUNDS).await;
     let many = "x: y\r\n".repeat(201);
     let long = format!("x: {}\r\n", "y".repeat(17 * 1024));
     let short = format!("x: {}\r\n", "y".repeat(1_024));
@@ -15,10 +15,10 @@ async fn head_over_the_limit_is_refused_with_a_reason_and_counted() {
         ("/small", &short, 431),
         (&*format!("/{}", "y".repeat(17 * 1024)), &String::new(), 431),
     ] {
-        let before = world.metrics.large_heads.get();
+        let before = fixture.metrics.large_heads.get();
         let request =
             format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{headers}\r\n");
-        let answer = all(world.say(request.as_bytes()).await).await;
+        let answer = all(fixture.say(request.as_bytes()).await).await;
         assert!(
             answer.starts_with(&format!("HTTP/1.1 {status} ")),
             "{answer}"
@@ -26,24 +26,24 @@ async fn head_over_the_limit_is_refused_with_a_reason_and_counted() {
         let is_refused = status == 431;
         let has_reason = answer.contains("\"message\"") && answer.contains("; send ");
         assert_eq!(has_reason, is_refused, "{answer}");
-        let counted = world.metrics.large_heads.get() - before;
+        let counted = fixture.metrics.large_heads.get() - before;
         assert_eq!(counted, u64::from(is_refused));
     }
-    let mut http2 = world.http2().await;
+    let mut http2 = fixture.http2().await;
     let mut request = get("/");
     let long = "y".repeat(17 * 1024).parse().unwrap();
     request.headers_mut().insert("x", long);
-    let before = world.metrics.large_heads.get();
+    let before = fixture.metrics.large_heads.get();
     let (status, body) = read(http2.send_request(request).await.unwrap()).await;
     assert_eq!(status, 431);
     assert!(body.contains("; send "), "{body}");
-    assert_eq!(world.metrics.large_heads.get(), before + 1);
+    assert_eq!(fixture.metrics.large_heads.get(), before + 1);
     assert_eq!(http2.send_request(get("/")).await.unwrap().status(), 200);
 }
 
 #[tokio::test(start_paused = true)]
 async fn head_beyond_the_limits_of_hyper_is_counted_too() {
-    let world = World::new(BOUNDS).await;
+    let fixture = Fixture::new(BOUNDS).await;
     let many = "x: y\r\n".repeat(257);
     let long = format!("x: {}\r\n", "y".repeat(1 << 20));
     let url = "y".repeat(1 << 16);
@@ -52,9 +52,9 @@ async fn head_beyond_the_limits_of_hyper_is_counted_too() {
         ("/", &long, [431, 431]),
         (&*format!("/{url}"), &String::new(), [414, 431]),
     ] {
-        let before = world.metrics.large_heads.get();
+        let before = fixture.metrics.large_heads.get();
         let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\n{headers}\r\n");
-        let mut stream = world.connect().await;
+        let mut stream = fixture.connect().await;
         // It may be answered before all is sent.
         let _sent = stream.write_all(request.as_bytes()).await;
         let answer = all(stream).await;
@@ -63,7 +63,7 @@ async fn head_beyond_the_limits_of_hyper_is_counted_too() {
             expected.iter().any(|start| answer.starts_with(start)),
             "{answer}"
         );
-        world.until_open(0).await;
-        assert_eq!(world.metrics.large_heads.get(), before + 1);
+        fixture.until_open(0).await;
+        assert_eq!(fixture.metrics.large_heads.get(), before + 1);
     }
 }

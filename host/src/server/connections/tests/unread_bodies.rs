@@ -9,8 +9,8 @@ fn refused(head: &str, body: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn http_1_client_that_sends_on_gets_the_answer_to_a_body_that_nobody_reads() {
-    let world = World::new(BOUNDS).await;
+async fn http_1_client_still_sending_unread_body_gets_answer() {
+    let fixture = Fixture::new(BOUNDS).await;
     for length in [64 * 1024 + 1, 1 << 20, 3 << 20] {
         let body = vec![b'x'; length];
         let whole = refused(&format!("content-length: {length}"), &body);
@@ -22,7 +22,7 @@ async fn http_1_client_that_sends_on_gets_the_answer_to_a_body_that_nobody_reads
         .concat();
         let chunked = refused("transfer-encoding: chunked", &chunk);
         for said in [whole, chunked] {
-            let mut stream = world.connect().await;
+            let mut stream = fixture.connect().await;
             // All of it, before it reads.
             stream.write_all(&said).await.unwrap();
             let answer = all(stream).await;
@@ -31,29 +31,29 @@ async fn http_1_client_that_sends_on_gets_the_answer_to_a_body_that_nobody_reads
             assert!(answer.contains("too long"), "{answer}");
         }
     }
-    world.until_open(0).await;
+    fixture.until_open(0).await;
 }
 
 #[tokio::test]
-async fn client_that_waits_to_go_on_is_refused_at_once() {
-    let world = World::new(BOUNDS).await;
+async fn client_waiting_for_continue_is_refused_at_once() {
+    let fixture = Fixture::new(BOUNDS).await;
     let head = "content-length: 100000\r\nexpect: 100-continue";
-    let answer = all(world.say(&refused(head, b"")).await).await;
+    let answer = all(fixture.say(&refused(head, b"")).await).await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn client_that_sends_on_without_end_is_let_go() {
-    let world = World::new(BOUNDS).await;
+async fn client_sending_without_end_is_disconnected() {
+    let fixture = Fixture::new(BOUNDS).await;
     for (name, piece) in [("slowly", 1), ("fast", 1 << 16)] {
-        let mut stream = world
+        let mut stream = fixture
             .say(&refused("content-length: 99999999999", b""))
             .await;
         let started = tokio::time::Instant::now();
-        world.until_open(1).await;
+        fixture.until_open(1).await;
         let piece = vec![b'x'; piece];
         let mut sent = 0;
-        while world.metrics.open.get() > 0 {
+        while fixture.metrics.open.get() > 0 {
             // It may be closed in between.
             let _sent =
                 tokio::time::timeout(Duration::from_secs(1), stream.write_all(&piece)).await;
@@ -67,8 +67,8 @@ async fn client_that_sends_on_without_end_is_let_go() {
 
 /// With a clock that does not jump: none of the deadlines makes room.
 #[tokio::test]
-async fn client_whose_rest_is_discarded_makes_room_for_others() {
-    let world = World::new(Bounds {
+async fn client_whose_body_is_discarded_makes_room() {
+    let fixture = Fixture::new(ConnectionLimits {
         connections: 1,
         ..BOUNDS
     })
@@ -79,15 +79,15 @@ async fn client_whose_rest_is_discarded_makes_room_for_others() {
     let start = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
     let http2 = [start, frame(HEADERS, 4, 1, &post)].concat();
     for said in [refused("content-length: 100000", b"x"), http2] {
-        let mut slow = world.say(&said).await;
+        let mut slow = fixture.say(&said).await;
         // The answer is there, or the start of it.
         let mut answer = [0; 12];
         slow.read_exact(&mut answer).await.unwrap();
-        let answer = world.get("/").await;
+        let answer = fixture.get("/").await;
         assert!(answer.contains(" 200 "), "{answer}");
         drop(slow);
     }
-    assert!(world.metrics.evicted.get() >= 1);
+    assert!(fixture.metrics.evicted.get() >= 1);
 }
 
 /// A body that comes in pieces, to be sent over HTTP/2.
@@ -102,9 +102,9 @@ fn pieces(length: usize) -> Pieces {
 }
 
 #[tokio::test]
-async fn http_2_client_that_sends_on_gets_the_answer_and_no_reset() {
-    let world = World::new(BOUNDS).await;
-    let stream = TokioIo::new(world.connect().await);
+async fn http_2_client_still_sending_gets_answer_and_no_reset() {
+    let fixture = Fixture::new(BOUNDS).await;
+    let stream = TokioIo::new(fixture.connect().await);
     let handshake = http2::handshake::<_, _, Pieces>(TokioExecutor::new(), stream).await;
     let (mut sender, connection) = handshake.unwrap();
     tokio::spawn(connection);
@@ -120,7 +120,7 @@ async fn http_2_client_that_sends_on_gets_the_answer_and_no_reset() {
     let post = [
         0x83, 0x86, 0x04, 7, b'/', b'r', b'e', b'f', b'u', b's', b'e', 0x41, 1, b'h',
     ];
-    let mut stream = world
+    let mut stream = fixture
         .say(
             &[
                 PREFACE,

@@ -54,18 +54,18 @@ impl Flood {
 
 /// How many of the person's logins were answered by STS in time.
 #[derive(Default)]
-struct Share {
+struct ServedShare {
     answered: u32,
     slowest: Duration,
 }
 
-impl Share {
+impl ServedShare {
     fn percent(&self) -> u32 {
         self.answered * 100 / LOGINS
     }
 }
 
-impl fmt::Display for Share {
+impl fmt::Display for ServedShare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} %, slowest {:?}", self.percent(), self.slowest)
     }
@@ -73,25 +73,27 @@ impl fmt::Display for Share {
 
 async fn login(queue: &Arc<FairQueue>, caller: Caller) -> bool {
     let start = Instant::now();
-    match queue.enter(ApiServer, caller, start + PATIENCE).await {
+    match queue.acquire(ApiServer, caller, start + PATIENCE).await {
         Ok(_place) => tokio::time::timeout_at(start + TIMEOUT, tokio::time::sleep(STS_TAKES))
             .await
             .is_ok(),
-        Err(Full) => false,
+        Err(QueueFull) => false,
     }
 }
 
 /// Returns what a person gets who was granted a login before, and what one gets who is seen for the first time.
-async fn flood(limits: (usize, usize), in_flight: usize, flood: Flood) -> [Share; 2] {
+async fn flood(limits: (usize, usize), in_flight: usize, flood: Flood) -> [ServedShare; 2] {
     match flood {
         // Whether the line was granted a login is so for all of its tokens.
         Flood::VictimsPermanentKey => {
-            let [granted] = flood_with(limits, in_flight, flood, [Standing::Granted]).await;
-            let [unproven] = flood_with(limits, in_flight, flood, [Standing::Unproven]).await;
+            let [granted] =
+                flood_with(limits, in_flight, flood, [CredentialStanding::Granted]).await;
+            let [unproven] =
+                flood_with(limits, in_flight, flood, [CredentialStanding::Unproven]).await;
             [granted, unproven]
         }
         _ => {
-            let standings = [Standing::Granted, Standing::Unproven];
+            let standings = [CredentialStanding::Granted, CredentialStanding::Unproven];
             flood_with(limits, in_flight, flood, standings).await
         }
     }
@@ -101,8 +103,8 @@ async fn flood_with<const N: usize>(
     limits: (usize, usize),
     in_flight: usize,
     flood: Flood,
-    standings: [Standing; N],
-) -> [Share; N] {
+    standings: [CredentialStanding; N],
+) -> [ServedShare; N] {
     let queue = queue(limits.0, limits.1);
     let victim = caller("victim", standings[0]);
     let tasks = LocalSet::new();
@@ -138,7 +140,7 @@ async fn flood_with<const N: usize>(
             }
             tokio::time::sleep(BETWEEN_LOGINS).await;
         }
-        let mut shares = standings.map(|_| Share::default());
+        let mut shares = standings.map(|_| ServedShare::default());
         for (share, logins) in shares.iter_mut().zip(logins) {
             for login in logins {
                 if let Some(time) = login.await.unwrap() {

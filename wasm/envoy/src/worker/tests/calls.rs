@@ -2,54 +2,58 @@
 
 use super::*;
 
-fn at(seconds: u64) -> Duration {
+fn seconds_later(seconds: u64) -> Duration {
     NOW + Duration::from_secs(seconds)
 }
 
 #[test]
-fn one_call_for_equal_tokens_survives_whoever_came_first() {
+fn call_for_equal_tokens_survives_first_stream() {
     let mut worker = worker("");
     for stream in 1..=4 {
         assert!(matches!(
-            log_in(&mut worker, stream, "LTAI1").then,
-            Then::Wait
+            log_in(&mut worker, stream, "LTAI1").action,
+            RequestAction::Wait
         ));
     }
     call(&mut worker, 7);
     assert!(worker.next_call().is_none());
-    worker.gone(1);
-    let woken = answer(&mut worker, 7, 200, ALICE);
-    let streams: Vec<_> = woken.iter().map(|woken| woken.stream).collect();
+    worker.close_stream(1);
+    let resumed = answer(&mut worker, 7, 200, ALICE);
+    let streams: Vec<_> = resumed.iter().map(|resumed| resumed.stream).collect();
     assert_eq!(streams, [2, 3, 4]);
-    assert!(woken.iter().all(|woken| kind(&woken.then).is_ok()));
+    assert!(
+        resumed
+            .iter()
+            .all(|resumed| admitted_or_refusal_kind(&resumed.action).is_ok())
+    );
     assert_eq!(worker.sizes(), (0, 1));
     // All may go: what STS says is remembered all the same.
     let _waits = log_in(&mut worker, 5, "LTAI2");
     call(&mut worker, 8);
-    worker.gone(5);
+    worker.close_stream(5);
     assert!(answer(&mut worker, 8, 200, ALICE).is_empty());
-    assert!(kind(&log_in(&mut worker, 6, "LTAI2").then).is_ok());
+    assert!(admitted_or_refusal_kind(&log_in(&mut worker, 6, "LTAI2").action).is_ok());
     // Whoever goes before the call is made takes it along.
     let _waits = log_in(&mut worker, 7, "LTAI3");
-    worker.gone(7);
+    worker.close_stream(7);
     assert!(worker.next_call().is_none());
     assert_eq!(worker.sizes().0, 0);
 }
 
 #[test]
-fn answers_that_nobody_waits_for_change_nothing() {
+fn unexpected_reply_is_ignored() {
     let mut worker = worker("");
     assert!(answer(&mut worker, 9, 200, ALICE).is_empty());
     let _waits = log_in(&mut worker, 1, "LTAI1");
     call(&mut worker, 7);
     assert!(answer(&mut worker, 8, 200, ALICE).is_empty());
-    assert!(worker.waits(1));
+    assert!(worker.is_waiting(1));
     assert_eq!(answer(&mut worker, 7, 200, ALICE).len(), 1);
     assert!(answer(&mut worker, 7, 200, ALICE).is_empty());
 }
 
 #[test]
-fn calls_and_those_who_wait_are_bounded() {
+fn calls_and_waiting_streams_are_limited() {
     let mut worker = worker("");
     worker.settings.sts.max_calls = 2;
     worker.settings.sts.max_waiting = 8;
@@ -59,14 +63,20 @@ fn calls_and_those_who_wait_are_bounded() {
         .collect();
     let waiting = flood
         .iter()
-        .filter(|arrival| matches!(arrival.then, Then::Wait));
+        .filter(|plan| matches!(plan.action, RequestAction::Wait));
     assert_eq!(waiting.count(), 4);
-    assert_eq!(kind(&flood[7].then).unwrap_err(), RefusalKind::Unavailable);
+    assert_eq!(
+        admitted_or_refusal_kind(&flood[7].action).unwrap_err(),
+        RefusalKind::Unavailable
+    );
     for (stream, key) in [(11, "LTAI2"), (12, "LTAI3"), (13, "LTAI4"), (14, "LTAI5")] {
-        assert!(matches!(log_in(&mut worker, stream, key).then, Then::Wait));
+        assert!(matches!(
+            log_in(&mut worker, stream, key).action,
+            RequestAction::Wait
+        ));
     }
     assert_eq!(
-        kind(&log_in(&mut worker, 15, "LTAI6").then).unwrap_err(),
+        admitted_or_refusal_kind(&log_in(&mut worker, 15, "LTAI6").action).unwrap_err(),
         RefusalKind::Unavailable
     );
     call(&mut worker, 1);
@@ -79,27 +89,33 @@ fn calls_and_those_who_wait_are_bounded() {
     let _woken = answer(&mut worker, 2, 200, ALICE);
     let late = worker.next_call().unwrap();
     assert!(worker.prepare(late, NOW + Duration::from_secs(6)).is_none());
-    let woken = worker.not_sent(late, &Inability::Overloaded);
-    assert_eq!(kind(&woken[0].then).unwrap_err(), RefusalKind::Unavailable);
+    let resumed = worker.fail_call(late, &Unavailable::Overloaded);
+    assert_eq!(
+        admitted_or_refusal_kind(&resumed[0].action).unwrap_err(),
+        RefusalKind::Unavailable
+    );
 }
 
 #[test]
-fn a_new_configuration_leaves_nobody_waiting() {
+fn new_configuration_ends_all_waiting_streams() {
     let mut worker = worker("");
     for (stream, key) in [(1, "LTAI1"), (2, "LTAI1"), (3, "LTAI2")] {
         let _waits = log_in(&mut worker, stream, key);
     }
     call(&mut worker, 7);
-    let woken = worker.give_up();
-    assert_eq!(woken.len(), 3);
-    for woken in &woken {
-        assert_eq!(kind(&woken.then).unwrap_err(), RefusalKind::Unavailable);
+    let resumed = worker.fail_all();
+    assert_eq!(resumed.len(), 3);
+    for resumed in &resumed {
+        assert_eq!(
+            admitted_or_refusal_kind(&resumed.action).unwrap_err(),
+            RefusalKind::Unavailable
+        );
     }
     assert!(answer(&mut worker, 7, 200, ALICE).is_empty());
 }
 
 #[test]
-fn what_envoy_makes_up_is_no_answer() {
+fn reply_made_up_by_envoy_is_unavailable() {
     let (unreachable, timed_out) = (StsReply::Unreachable, StsReply::TimedOut);
     for (status, body, expected) in [
         (
@@ -126,48 +142,56 @@ fn what_envoy_makes_up_is_no_answer() {
 }
 
 #[test]
-fn a_call_that_breaks_off_goes_out_once_more() {
+fn broken_call_is_retried_once() {
     let mut worker = worker("");
     worker.settings.sts.max_calls = 1;
     let _waits = log_in(&mut worker, 1, "LTAI1");
     let _waits = log_in(&mut worker, 2, "LTAI2");
     let first = call(&mut worker, 7);
-    let broken_off = worker.answered(7, StsReply::Unreachable, at(1));
-    assert!(broken_off.woken.is_empty() && broken_off.took.is_none());
-    assert!(worker.waits(1));
+    let broken_off = worker.complete_call(7, StsReply::Unreachable, seconds_later(1));
+    assert!(broken_off.resumed.is_empty() && broken_off.elapsed.is_none());
+    assert!(worker.is_waiting(1));
     // Before whoever else waits for a turn, with the same bytes, and in what is left of the time.
     let again = worker.next_call().unwrap();
-    let second = worker.prepare(again, at(1)).unwrap();
+    let second = worker.prepare(again, seconds_later(1)).unwrap();
     assert_eq!(second.headers, first.headers);
     assert_eq!(first.timeout, Duration::from_secs(5));
     assert_eq!(second.timeout, Duration::from_secs(4));
-    worker.sent(again, 8, at(1));
+    worker.mark_sent(again, 8, seconds_later(1));
     assert!(worker.next_call().is_none());
     assert!(answer(&mut worker, 7, 200, ALICE).is_empty());
-    let woken = answer(&mut worker, 8, 200, ALICE);
-    assert_eq!(kind(&woken[0].then).unwrap().username, "alice");
+    let resumed = answer(&mut worker, 8, 200, ALICE);
+    assert_eq!(
+        admitted_or_refusal_kind(&resumed[0].action)
+            .unwrap()
+            .username,
+        "alice"
+    );
     // But once only.
     call(&mut worker, 9);
     assert!(
         worker
-            .answered(9, StsReply::Unreachable, NOW)
-            .woken
+            .complete_call(9, StsReply::Unreachable, NOW)
+            .resumed
             .is_empty()
     );
     call(&mut worker, 10);
-    let woken = worker.answered(10, StsReply::Unreachable, NOW).woken;
-    assert_eq!((woken.len(), woken[0].stream), (1, 2));
-    assert_eq!(kind(&woken[0].then).unwrap_err(), RefusalKind::Unavailable);
+    let resumed = worker.complete_call(10, StsReply::Unreachable, NOW).resumed;
+    assert_eq!((resumed.len(), resumed[0].stream), (1, 2));
+    assert_eq!(
+        admitted_or_refusal_kind(&resumed[0].action).unwrap_err(),
+        RefusalKind::Unavailable
+    );
     assert!(worker.next_call().is_none());
 }
 
 #[test]
-fn no_call_goes_out_once_more_in_vain() {
+fn broken_call_is_not_retried_when_useless() {
     let ends = |worker: &mut Worker, reply: StsReply<'_>, milliseconds: u64| {
         let later = NOW + Duration::from_millis(milliseconds);
-        let woken = worker.answered(7, reply, later).woken;
+        let resumed = worker.complete_call(7, reply, later).resumed;
         assert!(worker.next_call().is_none());
-        woken
+        resumed
     };
     let busy = StsReply::Response {
         status: 503,
@@ -184,24 +208,27 @@ fn no_call_goes_out_once_more_in_vain() {
         let mut worker = worker("");
         let _waits = log_in(&mut worker, 1, "LTAI1");
         call(&mut worker, 7);
-        let woken = ends(&mut worker, reply, milliseconds);
-        assert_eq!(kind(&woken[0].then).unwrap_err(), RefusalKind::Unavailable);
+        let resumed = ends(&mut worker, reply, milliseconds);
+        assert_eq!(
+            admitted_or_refusal_kind(&resumed[0].action).unwrap_err(),
+            RefusalKind::Unavailable
+        );
     }
     // Nobody waits any more.
     let mut with_nobody = worker("");
     let _waits = log_in(&mut with_nobody, 1, "LTAI1");
     call(&mut with_nobody, 7);
-    with_nobody.gone(1);
+    with_nobody.close_stream(1);
     assert!(ends(&mut with_nobody, StsReply::Unreachable, 1).is_empty());
 }
 
 #[test]
-fn who_goes_away_before_the_second_try_takes_it_along() {
+fn closed_stream_drops_its_unsent_retry() {
     let mut worker = worker("");
     let _waits = log_in(&mut worker, 1, "LTAI1");
     call(&mut worker, 7);
-    let _none = worker.answered(7, StsReply::Unreachable, NOW);
-    worker.gone(1);
+    let _none = worker.complete_call(7, StsReply::Unreachable, NOW);
+    worker.close_stream(1);
     assert!(worker.next_call().is_none());
     assert_eq!(worker.sizes(), (0, 0));
     // And who comes then is asked about anew.
@@ -211,7 +238,7 @@ fn who_goes_away_before_the_second_try_takes_it_along() {
 }
 
 #[test]
-fn a_second_try_has_what_the_first_one_left() {
+fn retry_has_remaining_time() {
     let ms = Duration::from_millis;
     let us = Duration::from_micros;
     for (limit, sent_after, broke_off_after, left) in [
@@ -229,11 +256,11 @@ fn a_second_try_has_what_the_first_one_left() {
         let _waits = log_in(&mut worker, 1, "LTAI1");
         let wanted = worker.next_call().unwrap();
         let sent = NOW + sent_after;
-        worker.sent(wanted, 7, sent);
+        worker.mark_sent(wanted, 7, sent);
         let broke_off = sent + broke_off_after;
-        let answered = worker.answered(7, StsReply::Unreachable, broke_off);
+        let answered = worker.complete_call(7, StsReply::Unreachable, broke_off);
         let case = (limit, broke_off_after);
-        assert_eq!(answered.woken.is_empty(), left.is_some(), "{case:?}");
+        assert_eq!(answered.resumed.is_empty(), left.is_some(), "{case:?}");
         let again = worker.next_call();
         let call = again.and_then(|again| worker.prepare(again, broke_off));
         assert_eq!(call.map(|call| call.timeout), left, "{case:?}");

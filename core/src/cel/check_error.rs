@@ -1,0 +1,92 @@
+//! Errors of the checker: why a part of a tree is refused, and its position in the source.
+
+use cel::IdedExpr;
+use cel::common::ast::{CallExpr, Expr, operators};
+use strsim::damerau_levenshtein;
+
+use super::error::{Reason, SymbolKind};
+use super::parse::offset_of_node;
+
+/// Why a part of a tree was refused.
+pub(super) struct CheckError<'t> {
+    pub(super) at: Anchor<'t>,
+    pub(super) reason: Reason,
+}
+
+/// The place of an error, relative to a node of the tree.
+pub(super) enum Anchor<'t> {
+    /// At the start of this node.
+    Start(&'t IdedExpr),
+    /// At this name, which follows the position of the node with this id.
+    After(u64, &'t str),
+    /// At this name, which precedes the position of the node with this id.
+    Before(u64, &'t str),
+}
+
+impl Anchor<'_> {
+    /// Returns the offset in bytes in `source`, from which the tree was parsed.
+    pub(super) fn offset(&self, source: &str) -> usize {
+        let offset = |id| offset_of_node(source, id).unwrap_or(0);
+        match *self {
+            Self::Start(tree) => offset(leftmost(tree)),
+            Self::After(id, name) => {
+                let node = offset(id);
+                let rest = source.get(node..).unwrap_or_default();
+                node + rest.find(name).unwrap_or(0)
+            }
+            Self::Before(id, name) => {
+                let node = offset(id);
+                let head = source.get(..node).unwrap_or_default();
+                head.rfind(name).unwrap_or(node)
+            }
+        }
+    }
+}
+
+pub(super) fn refuse<T>(at: Anchor<'_>, reason: Reason) -> Result<T, CheckError<'_>> {
+    Err(CheckError { at, reason })
+}
+
+/// Builds the reason for a `name` that is none of the `known` ones.
+pub(super) fn unknown_name<'a>(
+    what: SymbolKind,
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Reason {
+    let known: Vec<Box<str>> = known.into_iter().map(Into::into).collect();
+    let folded = name.to_ascii_lowercase();
+    let distances = known.iter().map(|known| {
+        let distance = damerau_levenshtein(&known.to_ascii_lowercase(), &folded);
+        (distance, known)
+    });
+    let nearest = distances
+        .min()
+        .filter(|(distance, known)| *distance <= known.len() / 3)
+        .map(|(_, known)| known.clone());
+    Reason::Unknown {
+        what,
+        name: name.into(),
+        nearest,
+        known,
+    }
+}
+
+/// The node that starts where `tree` does; many nodes stand at an operator in their middle.
+fn leftmost(tree: &IdedExpr) -> u64 {
+    match &tree.expr {
+        Expr::Select(select) => leftmost(&select.operand),
+        Expr::Comprehension(comprehension) => leftmost(&comprehension.iter_range),
+        Expr::Call(CallExpr {
+            func_name,
+            target,
+            args,
+        }) => match (target, args.first()) {
+            (Some(target), _) => leftmost(target),
+            (None, Some(first)) if func_name.starts_with('_') || func_name == operators::IN => {
+                leftmost(first)
+            }
+            (None, _) => tree.id,
+        },
+        _ => tree.id,
+    }
+}

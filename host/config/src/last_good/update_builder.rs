@@ -1,0 +1,390 @@
+//! The next state of a document, while it is put together.
+
+use ack_ram_core::arn::AccountId;
+use ack_ram_core::rules::pattern::Pattern;
+use ack_ram_core::rules::subject::Subject;
+use ack_ram_core::rules::{Mapping, Precedence, Rule, WildcardMode};
+
+use super::accepted::AcceptedEntries;
+use super::activation::{Activation, Retention, RetentionBasis};
+use super::incoming::{IncomingKind, IncomingList};
+use super::previous::PreviousEntries;
+use super::retain::{RetentionError, retain};
+use super::subject::{NamedSubject, SubjectKey};
+use super::{
+    ActiveEntry, ActiveLists, EntryForm, EntryIndex, RefusedEntry, RetentionPolicy, Update,
+};
+use crate::config::entry::{InvalidEntry, MappingList, Refusal};
+use crate::config::partial_entry::PartialEntry;
+
+/// The next state of a document.
+pub(super) struct UpdateBuilder<'a> {
+    terms: &'a RetentionPolicy<'a>,
+    /// How the document reads ARNs in `mapRoles` and `mapUsers`.
+    globs: Option<WildcardMode>,
+    lists: ActiveLists,
+    accepted: AcceptedEntries,
+    update: Update,
+    /// How many entries of before are in effect, as they were or kept.
+    carried: usize,
+}
+
+/// Where a last good form is retained.
+struct RetentionSlot<'a> {
+    place: EntryIndex,
+    position: String,
+    age: Precedence,
+    why: &'a Refusal,
+}
+
+impl<'a> UpdateBuilder<'a> {
+    pub(super) fn new(terms: &'a RetentionPolicy<'a>, globs: Option<WildcardMode>) -> Self {
+        Self {
+            terms,
+            globs,
+            lists: ActiveLists::new(),
+            accepted: AcceptedEntries::default(),
+            update: Update::default(),
+            carried: 0,
+        }
+    }
+
+    /// Puts the good entries in effect, and notes the subjects of all.
+    pub(super) fn add_accepted(&mut self, list: &IncomingList, previous: &mut PreviousEntries) {
+        let Ok(incoming) = &list.entries else { return };
+        let mut entries = Vec::with_capacity(incoming.len());
+        for (index, incoming) in incoming.iter().enumerate() {
+            let (form, subject, rule) = match &incoming.kind {
+                IncomingKind::Invalid(broken) => {
+                    let named = broken.partial.as_ref().map(NamedSubject::from_entry);
+                    if let Some(Ok(NamedSubject::Subject(subject))) = named {
+                        self.accepted.add_subject(subject);
+                    }
+                    entries.push(None);
+                    continue;
+                }
+                IncomingKind::Mapping(mapping, rule) => (
+                    EntryForm::Mapping(mapping.clone()),
+                    SubjectKey::from_subject(rule.subject()),
+                    Some(&**rule),
+                ),
+                IncomingKind::Account(account) => {
+                    let subject = Some(SubjectKey::from_account(account.as_str()));
+                    (EntryForm::Account(account.clone()), subject, None)
+                }
+            };
+            if list.inactive_because.is_some() {
+                if let Some(subject) = subject {
+                    self.accepted.add_subject(subject);
+                }
+                entries.push(None);
+                continue;
+            }
+            let since = previous.take_unchanged(list.list, subject.as_ref(), &form);
+            match since {
+                Some(_) => self.carried += 1,
+                None => self.update.added += 1,
+            }
+            let place = (list.list, index);
+            let is_fresh = since.is_none();
+            self.accepted.add(subject.as_ref(), place, &form, is_fresh);
+            if let (Some(Subject::Pattern(pattern)), true) = (rule.map(Rule::subject), is_fresh) {
+                self.accepted.add_fresh_pattern(pattern);
+            }
+            let activation = Activation::new(since.unwrap_or(self.terms.now));
+            let entry = ActiveEntry {
+                form,
+                subject,
+                activation,
+            };
+            self.update.add(&incoming.position, &entry, rule.cloned());
+            entries.push(Some(entry));
+        }
+        self.lists.insert(list.list, entries);
+    }
+
+    /// Keeps all of a list that cannot be read.
+    pub(super) fn keep_unreadable(&mut self, list: &IncomingList, previous: &mut PreviousEntries) {
+        let Err(why) = &list.entries else { return };
+        let mut retention_error = None;
+        let mut slots = Vec::new();
+        for (index, entry) in previous.take_list(list.list).into_iter().enumerate() {
+            let Some(entry) = entry else {
+                slots.push(None);
+                continue;
+            };
+            let spot = RetentionSlot {
+                place: (list.list, index),
+                position: format!("{}[{index}]", list.position),
+                age: list.age(index),
+                why,
+            };
+            let kept = match self.lost_wildcards(list.list, &entry) {
+                true => Err(RetentionError::Globs),
+                false => self.keep(entry, &spot, RetentionBasis::Unreadable),
+            };
+            slots.push(match kept {
+                Ok(entry) => Some(entry),
+                Err(why) => {
+                    retention_error = Some(why);
+                    None
+                }
+            });
+        }
+        self.add_refusal(&list.position, why, slots.iter().flatten(), retention_error);
+        self.lists.insert(list.list, slots);
+    }
+
+    /// Keeps what stays of a list that can be read, and has no effect of its own.
+    pub(super) fn keep_inactive(&mut self, list: &IncomingList, previous: &mut PreviousEntries) {
+        let (Ok(incoming), Some(why)) = (&list.entries, &list.inactive_because) else {
+            return;
+        };
+        let mut kept = Vec::new();
+        for (index, incoming) in incoming.iter().enumerate() {
+            let spot = RetentionSlot {
+                place: (list.list, index),
+                position: incoming.position.clone(),
+                age: list.age(index),
+                why,
+            };
+            let entry = match &incoming.kind {
+                IncomingKind::Mapping(mapping, _) => self.keep_readable(mapping, &spot, previous),
+                IncomingKind::Account(account) => self.keep_account(account, &spot, previous),
+                // It has a reason of its own.
+                IncomingKind::Invalid(_) => continue,
+            };
+            if let Ok(entry) = entry {
+                kept.push(entry.clone());
+                self.set_slot(spot.place, entry);
+            }
+        }
+        let retention_error = kept.is_empty().then_some(RetentionError::NoLastGood);
+        self.add_refusal(&list.position, why, kept.iter(), retention_error);
+    }
+
+    /// Keeps what stays of each broken entry.
+    pub(super) fn keep_invalid(&mut self, list: &IncomingList, previous: &mut PreviousEntries) {
+        let Ok(incoming) = &list.entries else { return };
+        for (index, incoming) in incoming.iter().enumerate() {
+            let IncomingKind::Invalid(broken) = &incoming.kind else {
+                continue;
+            };
+            let InvalidEntry {
+                refusal, partial, ..
+            } = &**broken;
+            let spot = RetentionSlot {
+                place: (list.list, index),
+                position: incoming.position.clone(),
+                age: list.age(index),
+                why: refusal,
+            };
+            let kept = match partial {
+                Some(partial) => self.keep_partial(partial, &spot, previous),
+                None => Err(RetentionError::Account),
+            };
+            match kept {
+                Ok(entry) => {
+                    self.add_refusal(&spot.position, refusal, [&entry].into_iter(), None);
+                    self.set_slot(spot.place, entry);
+                }
+                Err(why) => self.add_refusal(&spot.position, refusal, [].into_iter(), Some(why)),
+            }
+            if let Some(refused) = self.update.refused.last_mut() {
+                refused.subject = partial.as_ref().and_then(PartialEntry::subject_text);
+            }
+        }
+    }
+
+    /// Keeps the protected entries of a list in which something is broken: one of those may be what they were.
+    pub(super) fn keep_protected(
+        &mut self,
+        list: &IncomingList,
+        is_document_inactive: bool,
+        previous: &mut PreviousEntries,
+    ) {
+        let is_misspelled = list.inactive_because.is_some() && !is_document_inactive;
+        if list.entries.is_err() || !(is_misspelled || list.has_invalid()) {
+            return;
+        }
+        let broken = list.entries.iter().flatten();
+        let why = broken.into_iter().find_map(|entry| match &entry.kind {
+            IncomingKind::Invalid(broken) => Some(&broken.refusal),
+            IncomingKind::Mapping(..) | IncomingKind::Account(_) => None,
+        });
+        let Some(why) = list.inactive_because.as_ref().or(why) else {
+            return;
+        };
+        let is_it = |place: EntryIndex, entry: &ActiveEntry| {
+            place.0 == list.list && self.is_protected(entry) && !self.accepted.has_subject_of(entry)
+        };
+        let entries = previous.take_all(is_it);
+        for (number, entry) in entries.into_iter().enumerate() {
+            let index = self.lists.get(&list.list).map_or(0, Vec::len);
+            let spot = RetentionSlot {
+                place: (list.list, index),
+                position: format!("{}[kept {number}]", list.position),
+                age: list.age(index),
+                why,
+            };
+            if let Ok(entry) = self.keep(entry, &spot, RetentionBasis::Protected) {
+                self.add_refusal(&spot.position, why, [&entry].into_iter(), None);
+                self.lists.entry(list.list).or_default().push(Some(entry));
+            }
+        }
+    }
+
+    /// The next state, and what it changes.
+    pub(super) fn finish(mut self, previous: &PreviousEntries) -> (ActiveLists, Update) {
+        self.update.removed = previous.count.saturating_sub(self.carried);
+        (self.lists, self.update)
+    }
+
+    /// Keeps what stays of the last good form of `newest`.
+    fn keep_partial(
+        &mut self,
+        newest: &PartialEntry,
+        spot: &RetentionSlot<'_>,
+        previous: &mut PreviousEntries,
+    ) -> Result<ActiveEntry, RetentionError> {
+        let last = previous.take_last_good(spot.place, newest, &self.accepted)?;
+        if self.is_protected(&last) {
+            return self.keep(last, spot, RetentionBasis::Protected);
+        }
+        let EntryForm::Mapping(mapping) = &last.form else {
+            return Err(RetentionError::NoLastGood);
+        };
+        let form = EntryForm::Mapping(Box::new(retain(mapping, newest)?));
+        self.keep(
+            ActiveEntry { form, ..last },
+            spot,
+            RetentionBasis::BothTexts,
+        )
+    }
+
+    /// Keeps what stays of the last good form of `newest`, which can be read and is not in effect. There is no doubt what
+    /// it says, also of a protected entry. Its username stays with the settings that it was written for: what is meant to
+    /// check a new one may not be in effect either.
+    fn keep_readable(
+        &mut self,
+        newest: &Mapping,
+        spot: &RetentionSlot<'_>,
+        previous: &mut PreviousEntries,
+    ) -> Result<ActiveEntry, RetentionError> {
+        let newest = PartialEntry::from_mapping(newest);
+        let last = previous.take_last_good(spot.place, &newest, &self.accepted)?;
+        let EntryForm::Mapping(mapping) = &last.form else {
+            return Err(RetentionError::NoLastGood);
+        };
+        let retained = retain(mapping, &newest)?;
+        if retained.username != mapping.username {
+            return Err(RetentionError::Username);
+        }
+        let form = EntryForm::Mapping(Box::new(retained));
+        self.keep(
+            ActiveEntry { form, ..last },
+            spot,
+            RetentionBasis::BothTexts,
+        )
+    }
+
+    fn keep_account(
+        &mut self,
+        account: &AccountId,
+        spot: &RetentionSlot<'_>,
+        previous: &mut PreviousEntries,
+    ) -> Result<ActiveEntry, RetentionError> {
+        let subject = SubjectKey::from_account(account.as_str());
+        let last = previous
+            .take_account(&subject)
+            .ok_or(RetentionError::NoLastGood)?;
+        self.keep(last, spot, RetentionBasis::BothTexts)
+    }
+
+    /// Keeps `entry`, unless that would stand in the way of what is good.
+    fn keep(
+        &mut self,
+        mut entry: ActiveEntry,
+        spot: &RetentionSlot<'_>,
+        basis: RetentionBasis,
+    ) -> Result<ActiveEntry, RetentionError> {
+        let RetentionPolicy { now, ttl, .. } = *self.terms;
+        if ttl <= 0 {
+            return Err(RetentionError::Expired);
+        }
+        if self.accepted.supersedes(&entry, spot.place) {
+            return Err(RetentionError::WrittenElsewhere);
+        }
+        let rule = match &mut entry.form {
+            EntryForm::Account(_) => None,
+            EntryForm::Mapping(mapping) => {
+                mapping.source.position.clone_from(&spot.position);
+                mapping.precedence = spot.age;
+                let rule = Rule::compile(Mapping::clone(mapping));
+                Some(rule.map_err(|_| RetentionError::Condition)?)
+            }
+        };
+        let reason = spot.why.reason.clone();
+        entry.activation.retention = Some(match entry.activation.retention.take() {
+            Some(kept) => kept.renewed(reason, basis),
+            None => Retention::new(now, ttl, reason, basis),
+        });
+        self.carried += 1;
+        self.update.add(&spot.position, &entry, rule);
+        Ok(entry)
+    }
+
+    fn is_protected(&self, entry: &ActiveEntry) -> bool {
+        let (Some(protected), EntryForm::Mapping(mapping)) = (self.terms.protected, &entry.form)
+        else {
+            return false;
+        };
+        let rule = Rule::compile(Mapping::clone(mapping));
+        rule.is_ok_and(|rule| protected.protects_subject(rule.subject()))
+    }
+
+    /// Whether `entry`, of `list`, has wildcards that the document no longer takes for such.
+    fn lost_wildcards(&self, list: MappingList, entry: &ActiveEntry) -> bool {
+        let EntryForm::Mapping(mapping) = &entry.form else {
+            return false;
+        };
+        matches!(list, MappingList::Roles | MappingList::Users)
+            && mapping.wildcards == WildcardMode::Enabled
+            && self.globs == Some(WildcardMode::Disabled)
+            && Pattern::has_wildcard(&mapping.arn)
+    }
+
+    fn set_slot(&mut self, (list, index): EntryIndex, entry: ActiveEntry) {
+        let slots = self.lists.get_mut(&list);
+        if let Some(slot) = slots.and_then(|slots| slots.get_mut(index)) {
+            *slot = Some(entry);
+        }
+    }
+
+    fn add_refusal<'e>(
+        &mut self,
+        position: &str,
+        why: &Refusal,
+        kept: impl Iterator<Item = &'e ActiveEntry>,
+        retention_error: Option<RetentionError>,
+    ) {
+        self.update.refused.push(RefusedEntry {
+            position: position.to_owned(),
+            subject: None,
+            why: why.clone(),
+            kept: kept.filter_map(ActiveEntry::retained).collect(),
+            retention_error,
+        });
+    }
+}
+
+impl Update {
+    fn add(&mut self, position: &str, entry: &ActiveEntry, rule: Option<Rule>) {
+        self.rules.extend(rule);
+        if let EntryForm::Account(account) = &entry.form {
+            self.accounts.push((position.to_owned(), account.clone()));
+        }
+        self.in_effect
+            .insert(position.to_owned(), entry.activation.clone());
+    }
+}

@@ -1,0 +1,349 @@
+//! A source of mappings that is one document: what it says is put in effect, and whoever edits it is told in the log.
+
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+
+use ack_ram_config::last_good::{LastGood, RefusedEntry, RetentionPolicy, Update};
+use ack_ram_core::rules::{Backend, Conflict, ProtectedIdentities, RuleSet};
+use sha2::{Digest as _, Sha256};
+
+use crate::backends::live::{BackendNotes, LiveRules, Transaction};
+use crate::config::entry::Refusal;
+use crate::config::{ParsedMappings, Warning, WarningKind};
+use crate::env::Clock;
+
+/// A source of mappings that consists of one document.
+pub(super) struct DocumentSource {
+    backend: Backend,
+    live: Arc<LiveRules>,
+    clock: Clock,
+    observe: ReloadObserver,
+    last_good: LastGood,
+    /// `server.protect`, of the configuration file.
+    protected: ProtectedIdentities,
+    /// Whether the document was ever read.
+    is_synced: bool,
+    /// Why the document as a whole is invalid.
+    document_error: Option<String>,
+    /// Why the document cannot be read.
+    trouble: Option<String>,
+}
+
+/// When to log a document that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LogMode {
+    /// Always, with all warnings.
+    All,
+    /// Only if its mappings changed, or if an entry became invalid.
+    Changes,
+}
+
+/// Receives the result of each reload: the start of the hash of the content that is in effect now, or `None` if the
+/// document is invalid.
+pub type ReloadObserver = Arc<dyn Fn(Backend, Option<&str>) + Send + Sync>;
+
+/// Ignores the results of reloads.
+#[cfg(test)]
+pub(crate) fn ignore_reloads() -> ReloadObserver {
+    Arc::new(|_, _| {})
+}
+
+/// Builds new rules from all rules, together with a change of one backend.
+pub(super) type Reconfigure<'a> = &'a dyn Fn(&RuleSet) -> RuleSet;
+
+impl DocumentSource {
+    pub(super) fn new(
+        backend: Backend,
+        live: Arc<LiveRules>,
+        clock: Clock,
+        observe: ReloadObserver,
+    ) -> Self {
+        Self {
+            backend,
+            live,
+            clock,
+            observe,
+            last_good: LastGood::new(backend),
+            protected: ProtectedIdentities::default(),
+            is_synced: false,
+            document_error: None,
+            trouble: None,
+        }
+    }
+
+    /// Applies `document`, and logs its `warnings`; `digest` identifies the content in the log. Returns the refused
+    /// entries.
+    pub(super) fn apply(
+        &mut self,
+        document: ParsedMappings,
+        warnings: &[Warning],
+        digest: &Digest,
+        log_mode: LogMode,
+        reconfigure: Option<Reconfigure<'_>>,
+    ) -> Vec<RefusedEntry> {
+        let mut update = self.update_last_good(|last_good, terms| last_good.apply(document, terms));
+        self.is_synced = true;
+        self.document_error = None;
+        self.trouble = None;
+        let is_logged =
+            log_mode == LogMode::All || update.added + update.removed + update.retained_count() > 0;
+        if is_logged {
+            self.log_update(&update, warnings, digest);
+        }
+        let refused = update.refused.clone();
+        self.publish(mem::take(&mut update), reconfigure);
+        (self.observe)(self.backend, Some(&digest.to_string()));
+        if is_logged {
+            self.log_conflicts();
+        }
+        refused
+    }
+
+    /// Applies the document that the server starts with. Its warnings are logged by the caller.
+    pub(super) fn apply_initial(&mut self, document: ParsedMappings) {
+        let update = self.update_last_good(|last_good, terms| last_good.apply(document, terms));
+        self.is_synced = true;
+        self.publish(update, None);
+    }
+
+    /// Confirms that the document was read and is in effect.
+    pub(super) fn confirm(&self) {
+        self.live.confirmations().confirm(self.backend);
+    }
+
+    /// Removes all mappings, since the document is gone.
+    pub(super) fn clear(&mut self) {
+        let nothing = ParsedMappings::default();
+        let update = self.update_last_good(|last_good, terms| last_good.apply(nothing, terms));
+        self.is_synced = true;
+        self.document_error = None;
+        if update.removed > 0 {
+            tracing::warn!(backend = %self.backend, gone = update.removed, "it is gone, and so are its mappings");
+        }
+        self.publish(update, None);
+    }
+
+    /// Keeps the last good mappings, since the document is invalid: all of them, or, if its lists can be read, those that
+    /// `lists` still contain.
+    pub(super) fn keep_last_good(
+        &mut self,
+        why: &Refusal,
+        lists: Option<ParsedMappings>,
+        digest: &Digest,
+    ) {
+        let update = self.update_last_good(|last_good, terms| match lists {
+            Some(lists) => last_good.restrict_to(lists, why, terms),
+            None => last_good.keep_last_good(why, terms),
+        });
+        let reason = why.to_string();
+        let until = update.retained().map(|kept| kept.until).max();
+        let mappings = update.len();
+        match (until, self.is_synced) {
+            (Some(until), _) => tracing::error!(
+                backend = %self.backend, sha256 = %digest, mappings, gone = update.removed,
+                "invalid document: {reason}; keeping what was in effect until {until}"
+            ),
+            (None, true) => tracing::error!(
+                backend = %self.backend, sha256 = %digest, gone = update.removed,
+                "invalid document: {reason}; it maps nobody"
+            ),
+            (None, false) => tracing::error!(
+                backend = %self.backend, sha256 = %digest,
+                "invalid document: {reason}; users mapped only by a later backend cannot log in"
+            ),
+        }
+        self.log_refused(&update);
+        self.document_error = Some(reason);
+        self.trouble = None;
+        self.publish(update, None);
+        (self.observe)(self.backend, None);
+    }
+
+    /// Sets the protected identities, whose whole last good form stays in effect.
+    pub(super) fn set_protected(&mut self, protected: ProtectedIdentities) {
+        self.protected = protected;
+    }
+
+    fn update_last_good(
+        &mut self,
+        change: impl FnOnce(&mut LastGood, &RetentionPolicy<'_>) -> Update,
+    ) -> Update {
+        let terms = RetentionPolicy {
+            now: (self.clock)(),
+            ttl: self.live.last_good_ttl(),
+            protected: Some(&self.protected),
+        };
+        change(&mut self.last_good, &terms)
+    }
+
+    /// Sets why the source cannot be read, or `None` if it can. The rules stay.
+    pub(super) fn set_trouble(&mut self, trouble: Option<String>) {
+        if self.trouble == trouble {
+            return;
+        }
+        match &trouble {
+            Some(trouble) => tracing::warn!(backend = %self.backend, "{trouble}"),
+            None => tracing::info!(backend = %self.backend, "it can be read again"),
+        }
+        self.trouble = trouble;
+        let trouble = self.current_trouble();
+        self.live.change(self.backend, |edit| trouble.note(edit));
+    }
+
+    /// Returns why the document as a whole is invalid, if it is.
+    pub(super) fn document_error(&self) -> Option<&str> {
+        self.document_error.as_deref()
+    }
+
+    /// Returns whether the document was ever read.
+    pub(super) fn is_synced(&self) -> bool {
+        self.is_synced
+    }
+
+    fn log_update(&self, update: &Update, warnings: &[Warning], digest: &Digest) {
+        for warning in warnings {
+            // Entries that are left out are told with what becomes of them.
+            if warning.kind != WarningKind::InvalidEntry {
+                tracing::warn!(backend = %self.backend, "{warning}");
+            }
+        }
+        self.log_refused(update);
+        tracing::info!(
+            backend = %self.backend,
+            sha256 = %digest,
+            mappings = update.len(),
+            new = update.added,
+            gone = update.removed,
+            kept = update.retained_count(),
+            refused = update.refused.len(),
+            "read"
+        );
+    }
+
+    fn log_refused(&self, update: &Update) {
+        for refused in &update.refused {
+            let entry = &refused.position;
+            let subject = refused.subject.as_deref();
+            tracing::warn!(backend = %self.backend, %entry, subject, "refused: {refused}");
+        }
+    }
+
+    fn log_conflicts(&self) {
+        let conflicts = self.live.inspect(|rules, _| {
+            if rules.backend() == self.backend {
+                rules.conflicts()
+            } else {
+                Vec::new()
+            }
+        });
+        for Conflict {
+            shadowed: loser,
+            shadowed_by: winner,
+        } in conflicts.into_iter().flatten()
+        {
+            tracing::warn!(
+                "{loser} never answers: {winner} names the same identity and comes first"
+            );
+        }
+    }
+
+    fn publish(&self, update: Update, reconfigure: Option<Reconfigure<'_>>) {
+        let trouble = self.current_trouble();
+        let is_synced = self.is_synced;
+        let change = |edit: &mut Transaction<'_>| {
+            publish_update(update, edit);
+            trouble.note(edit);
+            if is_synced {
+                edit.mark_synced();
+            }
+        };
+        match reconfigure {
+            Some(reconfigure) => self.live.reconfigure(reconfigure, self.backend, change),
+            None => {
+                self.live.change(self.backend, change);
+            }
+        }
+    }
+
+    fn current_trouble(&self) -> DocumentTrouble {
+        match (&self.trouble, &self.document_error) {
+            (Some(trouble), _) => DocumentTrouble::Source(trouble.clone()),
+            (None, Some(document_error)) => DocumentTrouble::Content(document_error.clone()),
+            (None, None) => DocumentTrouble::None,
+        }
+    }
+}
+
+/// Why a document as a whole is not in effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum DocumentTrouble {
+    None,
+    /// It cannot be read.
+    Source(String),
+    /// It cannot be used. The reason may quote it.
+    Content(String),
+}
+
+impl DocumentTrouble {
+    fn note(self, edit: &mut Transaction<'_>) {
+        match self {
+            Self::None => edit.set_trouble(None),
+            Self::Source(reason) => edit.set_trouble(Some(reason)),
+            Self::Content(reason) => edit.set_broken(reason),
+        }
+    }
+}
+
+/// Publishes `update` in one step.
+pub(super) fn publish_update(update: Update, edit: &mut Transaction<'_>) {
+    let mut rules = edit.rules().clone();
+    rules.reset();
+    for rule in update.rules {
+        rules.apply(rule);
+    }
+    for (_, account) in &update.accounts {
+        rules.apply_account(account.clone());
+    }
+    let refused = update.refused.iter();
+    let notes = BackendNotes {
+        in_effect: update.in_effect,
+        accounts: update.accounts.into_iter().collect(),
+        refused: refused
+            .map(|refused| (refused.position.clone(), refused.reason()))
+            .collect(),
+        ..BackendNotes::default()
+    };
+    edit.replace(rules, notes);
+}
+
+/// The digest of a document's content, for the log and for comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Digest([u8; 32]);
+
+impl Digest {
+    /// SHA-256 of `parts`, each with its length.
+    pub(super) fn from_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        Self(hash.finalize().into())
+    }
+
+    /// SHA-256 of one content, as `sha256sum` gives it.
+    pub(super) fn from_content(content: &[u8]) -> Self {
+        Self(Sha256::digest(content).into())
+    }
+}
+
+/// Enough of it to compare by eye.
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .iter()
+            .take(6)
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}

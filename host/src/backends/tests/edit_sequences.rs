@@ -1,0 +1,315 @@
+//! Sequences of documents: who is mapped after each, and which of it is a last good form.
+
+use ack_ram_config::last_good::{DEFAULT_LAST_GOOD_TTL, LastGood, RefusedEntry, RetentionPolicy};
+use ack_ram_core::rules::{Backend, BackendRules, ProtectedIdentities, RuleSet, WildcardMode};
+use ack_ram_core::time::UnixTime;
+use ack_ram_tests::broken_edits::{self, Fate, ListEdit, Sequence};
+
+use crate::backends::document_source::publish_update;
+use crate::backends::live::LiveRules;
+use crate::config::document::ConfigMapData;
+use crate::config::entry::Refusal;
+use crate::config::{self, ConfigFile, ConfigSources, Overrides, ParsedMappings, document};
+
+const DAY: i64 = DEFAULT_LAST_GOOD_TTL;
+
+struct Bench {
+    backend: Backend,
+    protected: ProtectedIdentities,
+    ttl: i64,
+    last_good: LastGood,
+    live: LiveRules,
+    read: fn(&str) -> Result<ParsedMappings, Refusal>,
+}
+
+impl Bench {
+    fn new(backend: Backend, read: fn(&str) -> Result<ParsedMappings, Refusal>) -> Self {
+        let rules = RuleSet::new(vec![BackendRules::new_unsynced(backend)], []);
+        Self {
+            backend,
+            protected: ProtectedIdentities::default(),
+            ttl: DAY,
+            last_good: LastGood::new(backend),
+            live: LiveRules::new(rules, at(0)),
+            read,
+        }
+    }
+
+    fn step(&mut self, now: i64, text: &str) -> Vec<RefusedEntry> {
+        let terms = RetentionPolicy {
+            now: at(now),
+            ttl: self.ttl,
+            protected: Some(&self.protected),
+        };
+        let update = match (self.read)(text) {
+            Ok(document) => self.last_good.apply(document, &terms),
+            Err(why) => self.last_good.keep_last_good(&why, &terms),
+        };
+        let refused = update.refused.clone();
+        self.live
+            .change(self.backend, |edit| publish_update(update, edit));
+        refused
+    }
+
+    /// What is in effect: `<position> <whom> = <username> <groups>`, with `since` and `kept` where they are not 0.
+    fn lines(&self) -> Vec<String> {
+        let seen = self.live.inspect(|rules, notes| {
+            let rules = rules.rules().into_iter().map(|rule| {
+                let (username, groups) = rule.raw_names();
+                let named = format!("{} = {username} {}", rule.subject(), groups.join(","));
+                (rule.source().position.clone(), named)
+            });
+            let accounts = notes.accounts.iter();
+            let accounts =
+                accounts.map(|(position, account)| (position.clone(), account.to_string()));
+            let mut lines = Vec::new();
+            for (position, what) in rules.chain(accounts) {
+                let mut line = format!("{position} {}", what.trim_end());
+                let effect = &notes.in_effect[&position];
+                if effect.since != at(0) {
+                    line.push_str(&format!(" since {}", effect.since.seconds()));
+                }
+                if let Some(kept) = &effect.retention {
+                    line.push_str(&format!(" kept {}", kept.since.seconds()));
+                }
+                lines.push(line.replace("acs:ram::", ""));
+            }
+            assert_eq!(notes.in_effect.len(), lines.len());
+            lines
+        });
+        let mut lines: Vec<String> = seen.into_iter().flatten().collect();
+        let all = self.live.snapshot();
+        assert_eq!(all.backends()[0].len(), lines.len(), "{lines:?}");
+        lines.sort_by_key(|line| {
+            let account = line.starts_with("mapAccounts").then(|| line.clone());
+            account.unwrap_or_default()
+        });
+        lines
+    }
+
+    /// What is in effect, as edits of lists say it.
+    fn rules(&self) -> Vec<String> {
+        let all = self.live.snapshot();
+        let rules = all.backends()[0].rules();
+        let mut lines: Vec<String> = rules.into_iter().map(super::line).collect();
+        lines.sort();
+        lines
+    }
+}
+
+fn dynamic_file() -> Bench {
+    Bench::new(Backend::DynamicFile, document)
+}
+
+fn config_map() -> Bench {
+    Bench::new(Backend::ConfigMap, map_users)
+}
+
+fn mounted_file() -> Bench {
+    Bench::new(Backend::MountedFile, file)
+}
+
+fn at(seconds: i64) -> UnixTime {
+    UnixTime::from_seconds(seconds)
+}
+
+fn document(text: &str) -> Result<ParsedMappings, Refusal> {
+    document::parse_dynamic_file("d.json", text, WildcardMode::Enabled)
+        .map(|document| document.mappings)
+}
+
+/// `mapUsers` of a ConfigMap.
+fn map_users(text: &str) -> Result<ParsedMappings, Refusal> {
+    let texts = [("mapUsers".to_owned(), text.to_owned())];
+    let data = ConfigMapData {
+        texts: texts.into(),
+        ..ConfigMapData::default()
+    };
+    Ok(document::parse_config_map("c", &data, WildcardMode::Disabled).mappings)
+}
+
+/// The rest of `server`, in the configuration file.
+fn file(text: &str) -> Result<ParsedMappings, Refusal> {
+    let text = format!("clusterID: c\nserver:\n  globs: true\n{text}");
+    let overrides = Overrides::default();
+    let config = config::load(&ConfigSources {
+        file: Some(ConfigFile::Text {
+            name: "config.yaml",
+            text: &text,
+        }),
+        overrides: &overrides,
+        variables: &|_| None,
+    });
+    match config {
+        Ok(config) => Ok(config.mappings),
+        Err(error) => Err(Refusal {
+            location: String::new(),
+            reason: error.to_string(),
+        }),
+    }
+}
+
+/// Makes each edit of `edits` in the documents that `whole` makes of lists.
+fn check_lists(bench: impl Fn() -> Bench, edits: &[ListEdit], whole: impl Fn(&str) -> String) {
+    for edit in edits {
+        let name = &edit.name;
+        let [before, after] = [&edit.before, &edit.after].map(ToString::to_string);
+        let mut bench = bench();
+        bench.step(0, &whole(&before));
+        assert!(!bench.rules().is_empty(), "{name}");
+        let refused = bench.step(5, &whole(&after));
+        assert_eq!(bench.rules(), edit.in_effect, "{name}");
+        let fates = refused.iter().map(|refused| match refused.kept_until() {
+            Some(_) => Fate::Kept,
+            None => Fate::Lost,
+        });
+        assert_eq!(fates.collect::<Vec<_>>(), edit.refused, "{name}");
+        // A second edit like it changes nothing, but for the day.
+        bench.step(6, &whole(&format!("{after} ")));
+        assert_eq!(bench.rules(), edit.in_effect, "{name}, again");
+        bench.live.expire(at(5 + DAY));
+        let is_kept = |line: &String| line.contains(" kept ");
+        assert!(!bench.lines().iter().any(is_kept), "{name}");
+    }
+}
+
+#[test]
+fn broken_entry_keeps_what_both_texts_give() {
+    let edits = broken_edits::table().lists;
+    let user_arn = |list: &str| list.replace("\"arn\"", "\"userARN\"");
+    let in_document = |list: &str| format!("{{\"mapUsers\": {}}}", user_arn(list));
+    let in_file = |list: &str| format!("  mapUsers: {}\n", user_arn(list));
+    check_lists(dynamic_file, &edits, in_document);
+    check_lists(config_map, &edits, user_arn);
+    check_lists(mounted_file, &edits, in_file);
+    check_lists(mounted_file, &edits, in_rules);
+}
+
+#[cfg(feature = "cel")]
+#[test]
+fn broken_rule_keeps_what_both_texts_give() {
+    check_lists(mounted_file, &broken_edits::table().rules, in_rules);
+}
+
+fn in_rules(list: &str) -> String {
+    format!("  mapRules: {list}\n")
+}
+
+fn check_sequences(sequences: &[Sequence]) {
+    for sequence in sequences {
+        for (name, steps) in sequence.runs() {
+            let mut bench = match &*sequence.source {
+                "DynamicFile" => dynamic_file(),
+                "ACKConfigMap" => config_map(),
+                "MountedFile" => mounted_file(),
+                other => panic!("{name}: {other}"),
+            };
+            if let Some(pattern) = &sequence.protect {
+                bench.protected.protect(pattern).unwrap();
+            }
+            for step in steps {
+                bench.ttl = step.ttl.unwrap_or(DAY);
+                bench.step(step.at, &step.text);
+                assert_eq!(bench.lines(), step.in_effect, "{name}: {}", step.text);
+            }
+        }
+    }
+}
+
+#[test]
+fn each_document_has_what_is_in_effect_after_it() {
+    check_sequences(&broken_edits::table().sequences);
+}
+
+#[cfg(feature = "cel")]
+#[test]
+fn each_document_with_conditions_has_what_is_in_effect_after_it() {
+    check_sequences(&broken_edits::table().condition_sequences);
+}
+
+#[test]
+fn refused_document_keeps_only_what_its_lists_still_give() {
+    let mut bench = dynamic_file();
+    bench.step(
+        0,
+        "mapUsers: [{userARN: acs:ram::1:user/a, username: a, groups: [g, h]}, {userARN: acs:ram::1:user/b, username: b}]\nmapAccounts: ['77', '88']\n",
+    );
+    let newer = "mapUsers: [{userARN: acs:ram::1:user/a, username: a, groups: [h, new]}, {userARN: acs:ram::1:user/c, username: c}]\nmapAccounts: ['88']\n";
+    let why = Refusal {
+        location: String::new(),
+        reason: "`server.port` is none".to_owned(),
+    };
+    let terms = RetentionPolicy {
+        now: at(5),
+        ttl: DAY,
+        protected: None,
+    };
+    let update = bench
+        .last_good
+        .restrict_to(document(newer).unwrap(), &why, &terms);
+    assert_eq!(update.removed, 2);
+    bench
+        .live
+        .change(bench.backend, |edit| put_into(update, edit));
+    assert_eq!(
+        bench.lines(),
+        [
+            "mapUsers[0] 1:user/a = a h kept 5",
+            "mapAccounts[0] 88 kept 5"
+        ]
+    );
+}
+
+#[test]
+fn pattern_that_is_none_any_more_does_not_stay() {
+    let globs = |on: bool, list: &str| format!("  globs: {on}\n  mapRoles: {list}\n");
+    fn with_globs(text: &str) -> Result<ParsedMappings, Refusal> {
+        let text = format!("clusterID: c\nserver:\n{text}");
+        let overrides = Overrides::default();
+        let sources = ConfigSources {
+            file: Some(ConfigFile::Text {
+                name: "config.yaml",
+                text: &text,
+            }),
+            overrides: &overrides,
+            variables: &|_| None,
+        };
+        Ok(config::load(&sources).unwrap().mappings)
+    }
+    let good = "[{roleARN: 'acs:ram::1:role/*', username: a}]";
+    for broken in [
+        "text",
+        "[{roleARN: 'acs:ram:1:role/*', username: a}]",
+        "[{roleARN: 'acs:ram::1:role/*', username: a, groups: ['{{']}]",
+    ] {
+        let mut bench = Bench::new(Backend::MountedFile, with_globs);
+        bench.step(0, &globs(true, good));
+        assert_eq!(bench.rules().len(), 1);
+        bench.step(1, &globs(true, broken));
+        assert_eq!(bench.rules().len(), 1, "{broken}");
+        bench.step(2, &globs(false, broken));
+        assert_eq!(bench.rules(), [""; 0], "{broken}");
+    }
+}
+
+#[test]
+fn mapping_that_expired_is_not_put_back() {
+    let b = "- {roleARN: acs:ram::1:role/b, username: b}\n";
+    let a = |groups| format!("- {{roleARN: acs:ram::1:role/a, username: a, groups: {groups}}}\n");
+    let good = format!("mapRoles:\n{}{b}", a("[g]"));
+    let broken = format!("mapRoles:\n{}{b}", a("[g, '{{']"));
+    let moved = format!("mapRoles:\n{b}{}", a("[g, [a]]"));
+    let mut bench = dynamic_file();
+    bench.step(0, &good);
+    let refused = bench.step(5, &broken);
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0].position, "mapRoles[0]");
+    assert_eq!(refused[0].kept_until(), Some(at(5 + DAY)));
+    let place = &refused[0].why.location;
+    assert!(place.starts_with("d.json:2:"), "{place}");
+    assert_eq!(bench.live.expire(at(DAY + 4)), []);
+    assert_eq!(bench.live.expire(at(DAY + 5)).len(), 1);
+    let refused = bench.step(DAY + 6, &moved);
+    assert_eq!(refused[0].kept_until(), None);
+    assert_eq!(bench.lines(), ["mapRoles[0] 1:role/b = b"]);
+}

@@ -1,0 +1,64 @@
+//! Edits of each source, and what is in effect after them.
+
+mod broken_edits;
+mod edit_sequences;
+mod lists;
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use ack_ram_core::rules::Rule;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Says what a rule maps, as the edits of lists in `tests/vectors/broken-edits.yaml` do.
+pub(crate) fn line(rule: &Rule) -> String {
+    let mapping = rule.to_mapping();
+    let username = mapping.username_expression.unwrap_or(mapping.username);
+    let named = format!(
+        "{} = {username} {}",
+        rule.subject(),
+        mapping.groups.join(",")
+    );
+    let mut line = named.trim_end().to_owned();
+    if let Some(expression) = mapping.groups_expression {
+        line += &format!(" and {expression}");
+    }
+    if let Some(condition) = mapping.condition {
+        line += &format!(" if {condition}");
+    }
+    line
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+/// Returns what is logged meanwhile.
+pub(crate) fn logged(act: impl FnOnce()) -> String {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(log.clone())
+        .with_ansi(false)
+        .finish();
+    tracing::subscriber::with_default(subscriber, act);
+    let bytes = log.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}

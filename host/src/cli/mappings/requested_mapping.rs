@@ -1,0 +1,186 @@
+//! A mapping to be added, checked before the API server is called.
+
+use std::collections::BTreeSet;
+
+use ack_ram_core::arn::Resource;
+use ack_ram_core::decision::RulesRefusal;
+use ack_ram_core::lint::{
+    self, BackendEntries, FindingCode, GoSemantics, LintInput, Position, Severity,
+};
+use ack_ram_core::placeholder;
+use ack_ram_core::rules::subject::Subject;
+use ack_ram_core::rules::{
+    Backend, BackendRules, Mapping, Precedence, ReservedPrefixes, Rule, RuleSet, Source,
+    WildcardMode,
+};
+
+use super::yaml_list::MappingEntry;
+use crate::cli::failure::CommandFailure;
+use crate::config::Config;
+
+/// Whom a mapping is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum SubjectKind {
+    User,
+    Role,
+}
+
+impl SubjectKind {
+    /// The key of the ConfigMap.
+    pub(in crate::cli) fn config_map_key(self) -> &'static str {
+        match self {
+            Self::User => "mapUsers",
+            Self::Role => "mapRoles",
+        }
+    }
+
+    /// The key of the ARN, as Go's documents write it there; also the option.
+    pub(in crate::cli) fn arn_key(self) -> &'static str {
+        match self {
+            Self::User => "userarn",
+            Self::Role => "rolearn",
+        }
+    }
+}
+
+/// A mapping to be added.
+pub(in crate::cli) struct RequestedMapping<'a> {
+    pub(in crate::cli) kind: SubjectKind,
+    pub(in crate::cli) backend: Backend,
+    pub(in crate::cli) entry: &'a MappingEntry,
+    pub(in crate::cli) config: Option<&'a Config>,
+}
+
+impl RequestedMapping<'_> {
+    /// Refuses what would never let anybody in, and warns of what may let in more than is meant.
+    pub(in crate::cli) fn check(&self) -> Result<(), CommandFailure> {
+        let mapping = self.mapping();
+        let rule =
+            Rule::compile(mapping.clone()).map_err(|error| self.unusable(&error.to_string()))?;
+        self.check_kind(rule.subject())?;
+        self.dry_run(rule)?;
+        let position = Position::default();
+        let entries = BackendEntries {
+            backend: self.backend,
+            is_known: true,
+            mappings: vec![lint::MappingEntry {
+                mapping,
+                position: Position {
+                    entry: self.name(),
+                    ..position.clone()
+                },
+                go_semantics: match self.backend {
+                    Backend::Crd => GoSemantics::Regex,
+                    _ => GoSemantics::Literal,
+                },
+            }],
+            accounts: Vec::new(),
+            reserved: self.reserved(),
+        };
+        let findings = lint::lint(&LintInput {
+            position,
+            backends: vec![entries],
+            serves_proxies: self.config.is_some_and(|config| config.ext_authz.is_some()),
+            ..LintInput::default()
+        });
+        // What has no entry is about the configuration as a whole.
+        for finding in findings
+            .iter()
+            .filter(|finding| !finding.position.entry.is_empty())
+        {
+            match finding.severity {
+                Severity::Error => return Err(self.unusable(&finding.message)),
+                Severity::Info if finding.code != FindingCode::SystemMasters => {}
+                Severity::Warning | Severity::Info => {
+                    tracing::warn!("{}; {}", finding.message, finding.advice);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn mapping(&self) -> Mapping {
+        let MappingEntry {
+            arn,
+            username,
+            groups,
+        } = self.entry;
+        let source = Source {
+            backend: self.backend,
+            position: self.name(),
+        };
+        let globs = match (self.backend, self.config) {
+            (Backend::Crd, _) => WildcardMode::Enabled,
+            (_, Some(config)) => config.rules.globs,
+            (_, None) => WildcardMode::Disabled,
+        };
+        Mapping {
+            wildcards: globs,
+            ..Mapping::for_arn(
+                source,
+                Precedence::ListIndex(0),
+                arn,
+                username,
+                groups.clone(),
+            )
+        }
+    }
+
+    fn reserved(&self) -> ReservedPrefixes {
+        let reserved = self.config.map(|config| &config.rules.reserved);
+        let reserved = reserved.and_then(|reserved| reserved.get(&self.backend));
+        reserved.cloned().unwrap_or_default()
+    }
+
+    fn name(&self) -> String {
+        format!("the mapping of `{}`", self.entry.arn)
+    }
+
+    /// Wrong usage, but not told as such: that would hide a text with braces.
+    fn unusable(&self, why: &str) -> CommandFailure {
+        CommandFailure::FailedWithAnswer(format!("{} cannot be used: {why}", self.name()))
+    }
+
+    /// A role among users would be found by nobody who looks for it.
+    fn check_kind(&self, subject: &Subject) -> Result<(), CommandFailure> {
+        let is_role = match subject {
+            Subject::Arn(arn) => matches!(
+                arn.resource(),
+                Resource::Role(_) | Resource::AssumedRole { .. }
+            ),
+            Subject::Pattern(_) | Subject::Id(_) | Subject::Anyone => return Ok(()),
+        };
+        match (self.kind, is_role) {
+            (SubjectKind::User, true) => Err(self.unusable("it is a role; say `role --rolearn`")),
+            (SubjectKind::Role, false) => Err(self.unusable("it is no role; say `user --userarn`")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Evaluates a login with that ARN.
+    fn dry_run(&self, rule: Rule) -> Result<(), CommandFailure> {
+        let Subject::Arn(arn) = rule.subject() else {
+            return Ok(());
+        };
+        let Some(somebody) = placeholder::identity_for_arn(arn.clone()) else {
+            return Ok(());
+        };
+        let mut rules = BackendRules::new(self.backend).with_reserved(self.reserved());
+        rules.apply(rule);
+        let rules = RuleSet::new(vec![rules], BTreeSet::new());
+        match rules.explain(&somebody) {
+            (explanation, Err(RulesRefusal::Denied(denial))) => {
+                Err(self.unusable(&explanation.denial_message(&denial)))
+            }
+            (
+                _,
+                Err(
+                    RulesRefusal::BackendNotReady(_)
+                    | RulesRefusal::BackendBroken(_)
+                    | RulesRefusal::BackendStale(_),
+                )
+                | Ok(_),
+            ) => Ok(()),
+        }
+    }
+}

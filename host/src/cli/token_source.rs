@@ -1,0 +1,87 @@
+//! Whose a token is: reading one, and asking STS.
+
+use std::io::{self, Read as _};
+
+use ack_ram_core::inspect;
+use ack_ram_core::policy::TokenPolicy;
+use ack_ram_core::secret::Secret;
+use tokio::runtime;
+
+use crate::authenticator::{DecisionRecord, IdentityResolver, ResolvedIdentity};
+use crate::cli::failure::CommandFailure;
+use crate::config::Sts;
+use crate::env;
+use crate::metrics::StsMetrics;
+use crate::sts::{CredentialStandings, Requester, StsClient};
+
+/// No token is nearly as long, nor the `ExecCredential` around it.
+const MAX_INPUT_BYTES: u64 = 64 * 1024;
+
+/// Where a token comes from.
+///
+/// Not a plain text: the arguments are printed when they are debugged, and a token must not be.
+#[derive(Clone, Debug)]
+pub(super) enum TokenSource {
+    StandardInput,
+    Argument(Secret),
+}
+
+impl From<String> for TokenSource {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "-" => Self::StandardInput,
+            _ => Self::Argument(Secret::new(text)),
+        }
+    }
+}
+
+impl TokenSource {
+    /// The token, out of whatever it is in.
+    pub(super) fn read(&self) -> Result<Secret, CommandFailure> {
+        let text = match self {
+            Self::Argument(text) => text.clone(),
+            Self::StandardInput => read_standard_input()?,
+        };
+        let mut found = inspect::extract_tokens(text.expose())?;
+        if found.len() > 1 {
+            tracing::warn!("there are several tokens in what was given; this is about the first");
+        }
+        Ok(found.swap_remove(0).token)
+    }
+}
+
+fn read_standard_input() -> Result<Secret, CommandFailure> {
+    let mut text = String::new();
+    io::stdin()
+        .take(MAX_INPUT_BYTES)
+        .read_to_string(&mut text)
+        .map_err(|error| {
+            CommandFailure::Failed(format!(
+                "cannot read the token from standard input: {error}"
+            ))
+        })?;
+    match text.trim() {
+        "" => Err(CommandFailure::Failed(
+            "no token on standard input; what was to print it failed".to_owned(),
+        )),
+        text => Ok(Secret::new(text)),
+    }
+}
+
+/// Asks STS whose `token` is; otherwise, the decision about a token that proves no identity.
+pub(super) fn resolve_identity(
+    policy: TokenPolicy,
+    sts: &Sts,
+    token: &Secret,
+) -> Result<Result<ResolvedIdentity, Box<DecisionRecord>>, CommandFailure> {
+    let metrics = StsMetrics::disabled()
+        .map_err(|error| CommandFailure::Failed(format!("cannot count calls to STS: {error}")))?;
+    let client = StsClient::new(sts, &metrics)?;
+    let resolver = IdentityResolver::new(policy, client, &sts.limits, &metrics, env::now);
+    let identified = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CommandFailure::Failed(format!("cannot wait for STS: {error}")))?
+        .block_on(resolver.resolve(token, Requester::ApiServer, &CredentialStandings::default()));
+    Ok(identified)
+}

@@ -1,0 +1,106 @@
+//! Edits of `tests/vectors/broken-edits.yaml`, made in objects.
+
+use ack_ram_config::last_good::DEFAULT_LAST_GOOD_TTL;
+use ack_ram_tests::broken_edits::{self, Fate, Keeps, ListEdit};
+
+use super::*;
+use crate::backends::tests::{line, logged};
+
+/// Returns what is in effect, sorted, as the table says it.
+fn lines(scene: &Scene) -> Vec<String> {
+    let rules = scene.live.snapshot();
+    let rules = rules.backends()[0].rules();
+    let mut lines: Vec<String> = rules.into_iter().map(line).collect();
+    lines.sort();
+    lines
+}
+
+/// Makes each edit of `edits`, each place of a list an object.
+fn check_lists(edits: &[ListEdit]) {
+    for edit in edits {
+        let name = &edit.name;
+        let told = |list: &Value, generation: i64| {
+            let mut told = vec![ListBegins];
+            for (index, spec) in list.as_array().unwrap().iter().enumerate() {
+                let mut spec = spec.clone();
+                let fields = spec.as_object_mut();
+                if let Some(fields) = fields.filter(|fields| !fields.contains_key("arn")) {
+                    fields.insert("arn".to_owned(), json!(""));
+                }
+                let name = format!("object-{index}");
+                told.push(Listed(object(&name, &name, generation, &spec)));
+            }
+            told.push(ListEnds);
+            told
+        };
+        let mut scene = Scene::with(told(&edit.before, 1));
+        assert!(!scene.usernames().is_empty(), "{name}");
+        for generation in [2, 3] {
+            scene.now = scene.now.plus_seconds(60);
+            scene.tell(told(&edit.after, generation));
+            assert_eq!(lines(&scene), edit.objects_in_effect(), "{name}");
+            let notes = scene.notes();
+            let fates = notes.refused.keys().map(|name| {
+                let effect = notes.in_effect.get(name);
+                if effect.is_some_and(|effect| effect.retention.is_some()) {
+                    Fate::Kept
+                } else {
+                    Fate::Lost
+                }
+            });
+            let fates: Vec<Fate> = fates.collect();
+            assert_eq!(fates, edit.objects_refused(), "{name}");
+        }
+        let until = NOW.plus_seconds(60 + DEFAULT_LAST_GOOD_TTL);
+        scene.live.expire(until);
+        let mut effects = scene.notes().in_effect.into_values();
+        assert!(effects.all(|effect| effect.retention.is_none()), "{name}");
+    }
+}
+
+#[test]
+fn broken_object_keeps_what_both_texts_give() {
+    check_lists(&broken_edits::table().lists);
+}
+
+#[cfg(feature = "cel")]
+#[test]
+fn broken_rule_keeps_what_both_texts_give() {
+    check_lists(&broken_edits::table().rules);
+}
+
+#[test]
+fn each_broken_entry_of_an_object_is_kept_and_logged_as_in_documents() {
+    let good =
+        r#"{"arn": "acs:ram::1:role/dev", "username": "dev:{{AccountID}}", "groups": ["dev"]}"#;
+    let object = |text: &str, generation: i64| {
+        let spec = serde_json::from_str(text).ok()?;
+        Some(Changed(object("dev", "1", generation, &spec)))
+    };
+    let mut count = 0;
+    for edit in &broken_edits::table().entries {
+        let name = &edit.name;
+        let text = edit.apply(good);
+        // Some edits leave no JSON, and others change keys that objects do not have.
+        let changed = object(&text, 2).filter(|_| text != good && !edit.documents_only);
+        let Some(changed) = changed else { continue };
+        let mut scene = Scene::with(vec![ListBegins, ListEnds]);
+        scene.tell(vec![object(good, 1).unwrap()]);
+        let log = logged(|| {
+            scene.tell(vec![changed]);
+        });
+        let expected = match edit.keeps {
+            Keeps::All => Some("acs:ram::1:role/dev = dev:{{AccountID}} dev"),
+            Keeps::NoGroups => Some("acs:ram::1:role/dev = dev:{{AccountID}}"),
+            Keeps::Nothing => None,
+        };
+        assert_eq!(lines(&scene), Vec::from_iter(expected), "{name}: {log}");
+        let says = match expected {
+            Some(_) => "; kept: ",
+            None => "; it maps nobody, and nothing of it is kept",
+        };
+        assert!(log.contains(says), "{name}: {log}");
+        count += 1;
+    }
+    assert!(count >= 30, "{count}");
+}

@@ -1,0 +1,67 @@
+//! The watch fails, and the definition is gone.
+
+use std::time::Duration;
+
+use super::*;
+
+#[test]
+fn rules_stay_when_the_api_server_fails_and_go_with_the_definition() {
+    let start = Instant::now();
+    let mut scene = Scene::with(vec![
+        ListBegins,
+        Listed(good("ann", "1", 1, "ann")),
+        ListEnds,
+    ]);
+    let down = ApiFailure::Unreachable("connection refused".to_owned());
+    let forbidden = ApiFailure::Forbidden { verb: "list" };
+    let gone = ApiFailure::NoDefinition;
+    for (second, failure, stays, is_told) in [
+        (0, &down, true, false),
+        (1, &down, true, true),
+        (2, &forbidden, true, true),
+        (3, &gone, true, true),
+        (4, &gone, true, true),
+        (5, &gone, true, true),
+        (7, &gone, true, true),
+        (8, &gone, false, true),
+        (9, &gone, false, true),
+    ] {
+        let at = start + Duration::from_secs(second);
+        scene.objects.fail(failure, &scene.live, at);
+        let got = scene.usernames().contains_key("ann");
+        assert_eq!(got, stays, "{failure:?} after {second} seconds");
+        let told = is_told.then(|| failure.to_string());
+        assert_eq!(scene.notes().trouble, told, "after {second} seconds");
+    }
+    scene.objects.recover(&scene.live);
+    assert_eq!(scene.notes().trouble, None);
+    assert!(scene.objects.names().is_empty());
+    scene.tell(vec![
+        ListBegins,
+        Listed(good("ann", "1", 1, "ann")),
+        ListEnds,
+    ]);
+    assert_eq!(scene.usernames().len(), 1, "the same objects are new");
+}
+
+#[test]
+fn without_a_definition_the_backend_counts_as_read_and_empty() {
+    let start = Instant::now();
+    let mut scene = Scene::new();
+    for (second, is_read) in [(0, false), (2, false), (6, true)] {
+        let at = start + Duration::from_secs(second);
+        let failure = ApiFailure::NoDefinition;
+        scene.objects.fail(&failure, &scene.live, at);
+        assert_eq!(scene.is_read(), is_read, "after {second} seconds");
+    }
+    let forbidden = ApiFailure::Forbidden { verb: "list" };
+    let mut scene = Scene::new();
+    for second in 0..60 {
+        let at = start + Duration::from_secs(second);
+        scene.objects.fail(&forbidden, &scene.live, at);
+    }
+    assert!(
+        !scene.is_read(),
+        "without rights nobody knows what there is"
+    );
+}

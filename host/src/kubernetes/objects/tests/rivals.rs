@@ -1,0 +1,184 @@
+//! Objects that are about one identity.
+
+use super::*;
+
+#[test]
+fn slip_does_not_stand_beside_another_object() {
+    let about_ann = |name: &str, generation| object(name, name, generation, &spec("ann", name));
+    let mut scene = Scene::with(vec![
+        ListBegins,
+        Listed(about_ann("a", 1)),
+        Listed(about_ann("b", 1)),
+        ListEnds,
+    ]);
+    let mut slip = spec("ann", "a");
+    slip["arn"] = json!("acs:ram:1000000000000001:user/ann");
+    scene.tell(vec![Changed(object("a", "a", 2, &slip))]);
+    assert_eq!(scene.usernames().into_keys().collect::<Vec<_>>(), ["b"]);
+    assert!(
+        scene.notes().refused["a"]
+            .ends_with("nothing of it is kept: another entry is about the same subject"),
+        "{:?}",
+        scene.notes().refused
+    );
+}
+
+#[test]
+fn nothing_that_is_kept_stands_in_the_way_of_what_is_new() {
+    let about_ann = |name: &str, generation| object(name, name, generation, &spec("ann", name));
+    let on_condition = |name: &str, condition: &str| {
+        let pattern = spec("ann", "")["arn"].clone();
+        let spec = json!({"arn": "", "arnPattern": pattern, "match": condition, "username": name});
+        object(name, name, 1, &spec)
+    };
+    let broken_ann = |name: &str| object(name, name, 2, &with_broken_group(spec("ann", name)));
+    // The older of two answers; here all are of one age, and the name decides.
+    for (case, first, then, expected, touched) in [
+        (
+            "a new object after the broken edit",
+            vec![about_ann("a", 1)],
+            vec![
+                vec![Changed(broken_ann("a"))],
+                vec![Changed(about_ann("b", 1))],
+            ],
+            "b=b",
+            vec!["a", "b"],
+        ),
+        (
+            "a new one that would not have answered",
+            vec![about_ann("b", 1)],
+            vec![
+                vec![Changed(broken_ann("b"))],
+                vec![Changed(about_ann("a", 1))],
+            ],
+            "a=a",
+            vec!["a", "b"],
+        ),
+        (
+            "one that was there before, and did not answer",
+            vec![about_ann("a", 1), about_ann("b", 1)],
+            vec![vec![Changed(broken_ann("a"))]],
+            "a=a b=b",
+            vec!["a", "b"],
+        ),
+        (
+            "both found by a list",
+            vec![about_ann("b", 1)],
+            vec![vec![
+                ListBegins,
+                Listed(about_ann("a", 1)),
+                Listed(broken_ann("b")),
+                ListEnds,
+            ]],
+            "a=a",
+            vec!["a", "b"],
+        ),
+        (
+            "one that is about some of its sessions, and would be asked later",
+            vec![about_ann("a", 1)],
+            vec![
+                vec![Changed(broken_ann("a"))],
+                vec![Changed(on_condition("b", "identity.accessKeyId == 'x'"))],
+            ],
+            "b=b",
+            vec!["a", "b"],
+        ),
+        (
+            "one that is about some of its sessions, and is asked first",
+            vec![about_ann("b", 1)],
+            vec![
+                vec![Changed(broken_ann("b"))],
+                vec![Changed(on_condition("a", "identity.accessKeyId == 'x'"))],
+            ],
+            "a=a b=b",
+            vec!["a", "b"],
+        ),
+        (
+            "one about somebody else",
+            vec![about_ann("a", 1)],
+            vec![
+                vec![Changed(broken_ann("a"))],
+                vec![Changed(good("bob", "2", 1, "bob"))],
+            ],
+            "a=a bob=bob",
+            vec!["bob"],
+        ),
+    ] {
+        let mut told = vec![ListBegins];
+        told.extend(first.into_iter().map(Listed));
+        told.push(ListEnds);
+        let mut scene = Scene::with(told);
+        let mut last = Vec::new();
+        for told in then {
+            scene.now = scene.now.plus_seconds(60);
+            last = scene.tell(told);
+        }
+        let usernames = scene.usernames();
+        let usernames = usernames
+            .iter()
+            .map(|(name, user)| format!("{name}={user}"));
+        assert_eq!(usernames.collect::<Vec<_>>().join(" "), expected, "{case}");
+        assert_eq!(last, touched, "{case}");
+    }
+}
+
+#[test]
+fn whoever_is_concerned_by_a_change_is_looked_at() {
+    let as_ann =
+        |name: &str, uid: &str, generation| object(name, uid, generation, &spec("ann", name));
+    let status = |text: &str| -> MappingObject {
+        serde_json::from_value(json!({
+            "metadata": {"name": "bob", "uid": "2", "generation": 1},
+            "spec": spec("bob", "bob"),
+            "status": {"canonicalARN": text},
+        }))
+        .unwrap()
+    };
+    let mut scene = Scene::new();
+    for (case, told, touched) in [
+        (
+            "the first list",
+            vec![
+                ListBegins,
+                Listed(good("ann", "1", 1, "ann")),
+                Listed(good("bob", "2", 1, "bob")),
+                ListEnds,
+            ],
+            vec!["ann", "bob"],
+        ),
+        (
+            "nothing new",
+            vec![Changed(good("bob", "2", 1, "bob"))],
+            vec![],
+        ),
+        ("another status", vec![Changed(status("x"))], vec!["bob"]),
+        ("the same status", vec![Changed(status("x"))], vec![]),
+        (
+            "a rival",
+            vec![Changed(as_ann("anne", "3", 1))],
+            vec!["ann", "anne"],
+        ),
+        (
+            "a rival that is about somebody else now",
+            vec![Changed(good("anne", "3", 2, "anne"))],
+            vec!["ann", "anne"],
+        ),
+        (
+            "back, and gone",
+            vec![Changed(as_ann("anne", "3", 3)), Deleted("anne")],
+            vec!["ann", "anne"],
+        ),
+        (
+            "a list without news",
+            vec![
+                ListBegins,
+                Listed(good("ann", "1", 1, "ann")),
+                Listed(status("x")),
+                ListEnds,
+            ],
+            vec![],
+        ),
+    ] {
+        assert_eq!(scene.tell(told), touched, "{case}");
+    }
+}

@@ -1,0 +1,104 @@
+//! What the status of an object says in the cluster, as little of it as comparing needs.
+
+use std::hash::{DefaultHasher, Hash, Hasher as _};
+
+use ack_ram_core::time::UnixTime;
+
+use super::mapping::{ACCEPTED, CONFLICTED, RamIdentityMappingStatus};
+
+/// The status in the cluster. Texts are kept as their digests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct ObservedStatus {
+    /// 0 when there is none.
+    pub(super) canonical_arn: u64,
+    /// 0 when there is none.
+    pub(super) user_id: u64,
+    pub(super) generation: i64,
+    pub(super) accepted: Option<ObservedCondition>,
+    pub(super) conflicted: Option<ObservedCondition>,
+}
+
+/// A condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ObservedCondition {
+    pub(super) is_true: bool,
+    /// Since when it has been so.
+    pub(super) since: UnixTime,
+    /// Of the reason and the message.
+    pub(super) text: u64,
+}
+
+impl ObservedStatus {
+    /// Builds the observed form of `status`, whoever wrote it.
+    pub(super) fn from_status(status: &RamIdentityMappingStatus) -> Self {
+        Self {
+            canonical_arn: status.canonical_arn.as_deref().map_or(0, text_digest),
+            user_id: status.user_id.as_deref().map_or(0, text_digest),
+            generation: status.observed_generation.unwrap_or_default(),
+            accepted: ObservedCondition::from_status(status, ACCEPTED),
+            conflicted: ObservedCondition::from_status(status, CONFLICTED),
+        }
+    }
+
+    /// Returns whether both are equal apart from their times.
+    pub(super) fn equals_ignoring_times(&self, other: &Self) -> bool {
+        self.without_times() == other.without_times()
+    }
+
+    /// Returns a fingerprint that ignores times.
+    pub(super) fn fingerprint(&self) -> u64 {
+        text_digest(&format!("{:?}", self.without_times()))
+    }
+
+    fn without_times(&self) -> Self {
+        Self {
+            accepted: self.accepted.map(ObservedCondition::without_times),
+            conflicted: self.conflicted.map(ObservedCondition::without_times),
+            ..*self
+        }
+    }
+
+    pub(super) fn is_conflicted(&self) -> bool {
+        self.conflicted.is_some_and(|observed| observed.is_true)
+    }
+}
+
+impl ObservedCondition {
+    fn from_status(status: &RamIdentityMappingStatus, kind: &str) -> Option<Self> {
+        let mut conditions = status.conditions.iter();
+        let condition = conditions.find(|condition| condition.type_ == kind)?;
+        Some(Self {
+            is_true: match condition.status.as_str() {
+                "True" => true,
+                "False" => false,
+                _ => return None,
+            },
+            since: UnixTime::from_seconds(condition.last_transition_time.0.as_second()),
+            text: condition_digest(&condition.reason, &condition.message),
+        })
+    }
+
+    fn without_times(self) -> Self {
+        Self {
+            since: UnixTime::from_seconds(0),
+            ..self
+        }
+    }
+}
+
+/// Returns the digest of `text`: 0 only for an empty text.
+pub(super) fn text_digest(text: &str) -> u64 {
+    if text.is_empty() {
+        return 0;
+    }
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish().max(1)
+}
+
+/// Returns the digest of a condition's reason and message.
+pub(super) fn condition_digest(reason: &str, message: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (reason, message).hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,110 @@
+//! Help, versions, and scripts for shells.
+
+use super::Transcript;
+use crate::program::TestFolder;
+
+const COMMANDS: &[(&str, &[&[&str]])] = &[
+    ("program", &[&[]]),
+    ("server", &[&["server"]]),
+    ("init", &[&["init"]]),
+    ("token", &[&["token"]]),
+    ("verify", &[&["verify"]]),
+    ("inspect", &[&["inspect"]]),
+    ("inspector", &[&["inspector"]]),
+    ("explain", &[&["explain"]]),
+    ("lint", &[&["lint"]]),
+    ("diff", &[&["diff"]]),
+    ("add", &[&["add"], &["add", "user"], &["add", "role"]]),
+    (
+        "remove",
+        &[&["remove"], &["remove", "user"], &["remove", "role"]],
+    ),
+    ("list", &[&["list"]]),
+    ("get", &[&["get"], &["get", "mappings"]]),
+    (
+        "credential_plugin",
+        &[&["credential-plugin"], &["credential-plugin", "get-token"]],
+    ),
+    ("version", &[&["version"]]),
+    ("completion", &[&["completion"]]),
+];
+
+#[test]
+fn help_of_every_command() {
+    let folder = TestFolder::new(&[]);
+    for (name, commands) in COMMANDS {
+        let mut transcript = Transcript::new();
+        for command in *commands {
+            for option in ["--help", "-h"] {
+                transcript.run(&folder, &[*command, &[option]].concat(), &[]);
+            }
+        }
+        transcript.check(&format!("help_{name}"));
+    }
+}
+
+/// The commands whose help is pinned are all that there are.
+#[test]
+fn help_is_pinned_of_every_command_that_it_lists() {
+    let page = TestFolder::new(&[]).run(&["--help"], &[]).printed();
+    let (_, commands) = page.split_once("Commands:\n").unwrap();
+    let (commands, _) = commands.split_once("\n\n").unwrap();
+    let listed = commands.lines().filter_map(|line| {
+        let name = line.strip_prefix("  ")?;
+        (!name.starts_with(' ')).then(|| name.split(' ').next().unwrap_or_default())
+    });
+    let pinned = |name: &str| {
+        COMMANDS
+            .iter()
+            .any(|(file, _)| file.replace('_', "-") == name)
+    };
+    let missing: Vec<&str> = listed
+        .filter(|name| *name != "help" && !pinned(name))
+        .collect();
+    assert_eq!(missing, [""; 0]);
+}
+
+#[test]
+fn help_of_subcommands_by_name() {
+    let folder = TestFolder::new(&[]);
+    let mut transcript = Transcript::new();
+    for args in [
+        &["help", "version"][..],
+        &["help", "get", "mappings"],
+        &["get", "help", "mappings"],
+        &["help", "nothing"],
+    ] {
+        transcript.run(&folder, args, &[]);
+    }
+    transcript.check("help_by_name");
+}
+
+#[test]
+fn versions() {
+    let folder = TestFolder::new(&[]);
+    let mut transcript = Transcript::new();
+    transcript.replace(env!("CARGO_PKG_VERSION"), "<version>");
+    for args in [
+        &["version"][..],
+        &["version", "-o", "json"],
+        &["version", "--output=yaml"],
+        &["version", "-s"],
+        &["version", "--short", "-o", "yaml"],
+        &["-V"],
+        &["--version"],
+        &["version", "-o", "text"],
+    ] {
+        transcript.run(&folder, args, &[]);
+    }
+    transcript.check("version");
+}
+
+#[test]
+fn scripts_for_shells() {
+    let folder = TestFolder::new(&[]);
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let mut transcript = Transcript::new();
+        transcript.run(&folder, &["completion", shell], &[]);
+        transcript.check(&format!("completion_{shell}"));
+    }
+}

@@ -1,0 +1,180 @@
+//! What a person sees who runs commands one after the other, as text.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::program::{CommandRun, TestFolder};
+
+/// What differs from run to run, whatever the command.
+static VOLATILE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    let patterns = [
+        (
+            "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?Z",
+            "<time>",
+        ),
+        ("uid [0-9]+", "uid <uid>"),
+    ];
+    patterns
+        .map(|(pattern, placeholder)| (Regex::new(pattern).unwrap(), placeholder))
+        .into()
+});
+
+/// Commands and what they print. What differs from run to run has a placeholder.
+pub(crate) struct Transcript {
+    text: String,
+    placeholders: Vec<(String, String)>,
+    patterns: Vec<(Regex, String)>,
+}
+
+impl Transcript {
+    pub(crate) fn new() -> Self {
+        Self {
+            text: String::new(),
+            placeholders: Vec::new(),
+            patterns: Vec::new(),
+        }
+    }
+
+    /// Shows `placeholder` wherever `value` is printed from now on.
+    pub(crate) fn replace(&mut self, value: &str, placeholder: &str) {
+        let pair = (value.to_owned(), placeholder.to_owned());
+        self.placeholders.push(pair);
+        // The longest first: a port may be a part of a longer number.
+        self.placeholders
+            .sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
+    }
+
+    /// Shows `placeholder` wherever `pattern` matches from now on.
+    pub(crate) fn hide(&mut self, pattern: &str, placeholder: &str) {
+        let pattern = Regex::new(pattern).unwrap();
+        self.patterns.push((pattern, placeholder.to_owned()));
+    }
+
+    /// Starts a case.
+    pub(crate) fn heading(&mut self, title: &str) {
+        let _ = writeln!(self.text, "## {title}");
+    }
+
+    /// Shows the text of a file that the commands read.
+    pub(crate) fn file(&mut self, name: &str, text: &str) {
+        let text = self.stable(text);
+        let _ = writeln!(self.text, "# {name}:");
+        for line in text.lines() {
+            let line = format!("| {}", escaped(line));
+            let _ = writeln!(self.text, "{}", line.trim_end());
+        }
+    }
+
+    /// Runs the program, and shows the command and all that it prints.
+    pub(crate) fn run(
+        &mut self,
+        folder: &TestFolder,
+        args: &[&str],
+        env: &[(&str, &str)],
+    ) -> CommandRun {
+        self.run_with_input(folder, args, env, "")
+    }
+
+    pub(crate) fn run_with_input(
+        &mut self,
+        folder: &TestFolder,
+        args: &[&str],
+        env: &[(&str, &str)],
+        input: &str,
+    ) -> CommandRun {
+        self.command(args, env);
+        let run = folder.run_with_input(args, env, input);
+        self.replace(&folder.path().display().to_string(), "<folder>");
+        self.outcome(&run);
+        run
+    }
+
+    fn command(&mut self, args: &[&str], env: &[(&str, &str)]) {
+        let variables = env
+            .iter()
+            .map(|(name, value)| format!("{name}={}", quoted(value)));
+        let words = args.iter().map(|word| quoted(word));
+        let line: Vec<String> = variables
+            .chain(["ack-ram-authenticator".to_owned()])
+            .chain(words)
+            .collect();
+        let line = self.stable(&line.join(" "));
+        let _ = writeln!(self.text, "$ {line}");
+    }
+
+    fn outcome(&mut self, run: &CommandRun) {
+        for (name, stream) in [("stdout", &run.stdout), ("stderr", &run.stderr)] {
+            self.stream(name, stream);
+        }
+        let code = run.code.unwrap();
+        let _ = writeln!(self.text, "[exit code {code}]\n");
+    }
+
+    /// Shows all that was written to the stream `name`.
+    pub(crate) fn stream(&mut self, name: &str, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let text = self.stable(text);
+        let _ = writeln!(self.text, "[{name}]");
+        for line in text.split_inclusive('\n') {
+            let line = line.strip_suffix('\n').unwrap_or(line);
+            let indent = if line.is_empty() { "" } else { "  " };
+            let _ = writeln!(self.text, "{indent}{}", escaped(line));
+        }
+        if !text.ends_with('\n') {
+            self.text.push_str("[no line break at the end]\n");
+        }
+    }
+
+    /// The text without what differs from run to run.
+    fn stable(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        // Before the ports, whose digits may be in a time.
+        for (pattern, placeholder) in VOLATILE.iter() {
+            text = pattern.replace_all(&text, *placeholder).into_owned();
+        }
+        for (value, placeholder) in &self.placeholders {
+            text = text.replace(value, placeholder);
+        }
+        for (pattern, placeholder) in &self.patterns {
+            text = pattern.replace_all(&text, placeholder).into_owned();
+        }
+        text
+    }
+
+    /// Compares all of it with the snapshot `name`.
+    #[track_caller]
+    pub(crate) fn check(self, name: &str) {
+        let mut settings = insta::Settings::new();
+        settings.set_snapshot_path(".");
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!(name, self.text));
+    }
+}
+
+/// As a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+<>".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", escaped(word))
+    }
+}
+
+/// What a terminal obeys or nobody sees, as escapes.
+fn escaped(line: &str) -> String {
+    let mut shown = String::with_capacity(line.len());
+    for character in line.chars() {
+        if character.is_ascii_graphic() || character == ' ' {
+            shown.push(character);
+        } else {
+            shown.extend(character.escape_default());
+        }
+    }
+    shown
+}

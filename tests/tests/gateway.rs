@@ -1,0 +1,132 @@
+//! What becomes of a request before STS is asked: `tests/vectors/gateway.json`, in `core` and in the filter. The server
+//! does the same in `tests/tests/ext_authz/refusals.rs`.
+
+use std::time::Duration;
+
+use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::decision::Decision;
+use ack_ram_core::gateway::{Gateway, IdentityHeaders, Refusal, TokenHeader, holds_token};
+use ack_ram_core::login::{Step, begin};
+use ack_ram_core::policy::Policy;
+use ack_ram_core::secret::Secret;
+use ack_ram_core::sign;
+use ack_ram_core::time::UnixTime;
+use ack_ram_envoy::request::Head;
+use ack_ram_envoy::worker::Then;
+use ack_ram_envoy::{Settings, Worker};
+use ack_ram_tests::sts::demo;
+use ack_ram_tests::vectors::{self, GatewayCase, GatewayRefusal};
+use serde_json::json;
+
+/// 2026-11-24T12:00:00Z.
+const NOW: u64 = 1_795_521_600;
+
+fn cluster() -> ClusterId {
+    ClusterId::parse("c1").unwrap()
+}
+
+fn token(seconds_ago: u64) -> Secret {
+    let date = UnixTime::from_seconds((NOW - seconds_ago).cast_signed());
+    sign::token_v2(&demo::user_key(), &cluster(), "test", date).unwrap()
+}
+
+#[track_caller]
+fn check(name: &str, refusal: Option<&Refusal>, expected: Option<&GatewayRefusal>) {
+    match (refusal, expected) {
+        (None, None) => {}
+        (Some(refusal), Some(expected)) => {
+            assert_eq!(refusal.kind().code(), expected.kind, "{name}: {refusal:?}");
+            let detail = refusal.detail();
+            assert!(detail.contains(&expected.detail), "{name}: {detail}");
+        }
+        _ => panic!("{name}: {refusal:?}, not {expected:?}"),
+    }
+}
+
+#[test]
+fn core_has_a_refusal_for_each_request() {
+    let (token, other) = (token(0), token(1));
+    for case in vectors::gateway() {
+        let refusal = refusal_of(&case, token.expose(), other.expose());
+        check(&case.name, refusal.as_ref(), case.refusal.as_ref());
+    }
+}
+
+/// Returns why a gateway turns the request away that sees headers and cannot remove any.
+fn refusal_of(case: &GatewayCase, token: &str, other: &str) -> Option<Refusal> {
+    let header = TokenHeader::new(&case.token_header).unwrap();
+    let headers = case.headers(token, other);
+    let identity = IdentityHeaders::default();
+    let of = |wanted: &str| {
+        let wanted = wanted.to_owned();
+        let headers = headers.iter();
+        headers.filter_map(move |(name, value)| (*name == wanted).then_some(value.as_str()))
+    };
+    let ending_here = of("connection")
+        .flat_map(|names| names.split(','))
+        .map(str::trim);
+    let mut names = headers
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .chain(ending_here);
+    if names.any(|name| identity.is_ours(name)) {
+        return Some(Refusal::names_itself(&identity));
+    }
+    let found = match header.bearer(of(header.as_str()).map(str::as_bytes)) {
+        Ok(found) => found,
+        Err(none) => return Some(Refusal::no_bearer(none, &header)),
+    };
+    let is_stray =
+        |(name, value): &(String, String)| name != header.as_str() && holds_token(value.as_bytes());
+    if holds_token(case.path(token).as_bytes()) || headers.iter().any(is_stray) {
+        return Some(Refusal::stray_token(&header));
+    }
+    let policy = Policy::new(cluster());
+    let now = UnixTime::from_seconds(NOW.cast_signed());
+    let decision: Box<Decision> = match begin(found.expose(), &policy, now) {
+        Step::Done(decision) => decision.into(),
+        Step::Send(_) => {
+            assert_eq!(found.expose(), token, "{}", case.name);
+            return None;
+        }
+    };
+    Gateway::default().admit(&decision).err()
+}
+
+#[test]
+fn filter_answers_each_request_or_removes_what_is_wrong() {
+    let (token, other) = (token(0), token(1));
+    let (token, other) = (token.expose(), other.expose());
+    for case in vectors::gateway() {
+        let settings = json!({
+            "clusterID": "c1",
+            "sts": { "cluster": "sts" },
+            "token": { "header": case.token_header },
+            "mapUsers": [{ "userARN": demo::USER_ARN, "username": "alice" }],
+        });
+        let settings = Settings::parse(settings.to_string().as_bytes()).unwrap();
+        let mut headers = vec![
+            (":method".to_owned(), b"GET".to_vec()),
+            (":path".to_owned(), case.path(token).into_bytes()),
+        ];
+        let lines = case.headers(token, other).into_iter();
+        headers.extend(lines.map(|(name, value)| (name, value.into_bytes())));
+        let now = Duration::from_secs(NOW);
+        let arrival = Worker::new(settings).arrived(1, Head(&headers), now);
+        let refusal = match &arrival.then {
+            Then::Wait => None,
+            Then::Refuse(refusal, told) => {
+                let result = case.refusal.as_ref().map(|refusal| &*refusal.result);
+                assert_eq!(Some(told.result), result, "{}", case.name);
+                Some(refusal)
+            }
+            then => panic!("{}: {then:?}", case.name),
+        };
+        let expected = case.refusal_of_filter();
+        check(&case.name, refusal, expected);
+        if case.refusal.is_some() && expected.is_none() {
+            let (name, _) = headers.last().unwrap();
+            assert!(arrival.remove.contains(name), "{}: {arrival:?}", case.name);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What the log and `/readyz` say of files of mappings that change.
+
+use std::fs;
+use std::path::PathBuf;
+
+use ack_ram_tests::sts::{Emulator, demo};
+use serde_json::{Value, json};
+
+use crate::plan::{Plan, replace};
+use crate::server::Server;
+
+/// What the log says of a configuration file that is broken as a whole.
+const REFUSED: [&str; 3] = [
+    "invalid document",
+    "entry=server.mapRoles",
+    "entry=server.mapUsers",
+];
+
+pub(crate) async fn edit_configuration() {
+    let mut server = Plan::new().start();
+    server.lines_so_far(&["listening on"]).await;
+    server.settle().await;
+    server.lines_so_far(&[]).await;
+    server.edit(|server| server["mapUsers"][0]["groups"] = json!(["ops"]));
+    server.event("other groups", "", &["INFO read "]).await;
+    server.edit(|server| {
+        server["mapUsers"] = json!([
+            { "userARN": demo::USER_ARN, "username": "" },
+            { "userARN": "acs:ram::1:user/new", "username": "new" },
+            { "userARN": "acs:ram::1:user/{{x}}", "username": "refused" },
+        ]);
+    });
+    server.event("broken mappings", "", &["INFO read "]).await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("ready", &said);
+    server.edit(|server| {
+        server["mapUsers"] = json!([{ "userARN": demo::USER_ARN, "username": "alice" }]);
+    });
+    server.event("repaired", "", &["INFO read "]).await;
+    server.edit(|server| server["port"] = 1.into());
+    server
+        .event(
+            "what needs a restart",
+            "",
+            &["restart the server", "INFO read "],
+        )
+        .await;
+    server.hang_up();
+    server.event("SIGHUP", "", &["reloaded: "]).await;
+    let other = Emulator::builder().demo().start().unwrap();
+    let endpoint = other.url();
+    server.edit(|server| server["sts"]["endpoint"] = endpoint.into());
+    server
+        .event("another endpoint", "", &["is in effect", "INFO read "])
+        .await;
+    server.check("server_edits");
+}
+
+pub(crate) async fn break_configuration() {
+    let mut server = Plan::new().start();
+    server.lines_so_far(&["listening on"]).await;
+    server.settle().await;
+    server.lines_so_far(&[]).await;
+    server.edit(|server| server["sts"]["timeout"] = 1.into());
+    server.event("a bad setting", "", &REFUSED).await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("not ready", &said);
+    server.hang_up();
+    server.event("SIGHUP", "", &["is refused"]).await;
+    replace(&server.path("config.yaml"), "{");
+    server.event("no YAML", "", &REFUSED).await;
+    replace(&server.path("config.yaml"), "");
+    server.event("empty", "", &REFUSED).await;
+    fs::remove_file(server.path("config.yaml")).unwrap();
+    server.event("gone", "", &["is gone"]).await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("ready without a file", &said);
+    server.edit(|server| server["sts"]["timeout"] = "10s".into());
+    server.event("back", "", &["INFO read "]).await;
+    replace(&server.path("sts-ca.pem"), "no certificate");
+    server
+        .event("a bad CA", "", &["holds no certificate"])
+        .await;
+    server.hang_up();
+    server
+        .event("SIGHUP with a bad CA", "", &["reloaded, but"])
+        .await;
+    server.check("server_broken_edits");
+}
+
+/// A server with a file of mappings that is not there.
+fn with_dynamic_file() -> (Plan, PathBuf) {
+    let mut plan = Plan::new();
+    let path = plan.path("dynamic.yaml");
+    plan.config["server"]["backendMode"] = json!(["MountedFile", "DynamicFile"]);
+    plan.config["server"]["dynamicFilePath"] = json!(path);
+    plan.config["server"]["maxStaleness"] = "3m".into();
+    (plan, path)
+}
+
+fn document(users: Value) -> String {
+    json!({ "mapUsers": users }).to_string()
+}
+
+pub(crate) async fn edit_dynamic_file() {
+    let (plan, path) = with_dynamic_file();
+    let mut server = plan.start();
+    server
+        .event("start without it", "", &["listening on", "is not there"])
+        .await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("ready without it", &said);
+    let bob = json!({ "userARN": "acs:ram::1:user/bob", "username": "bob" });
+    replace(&path, "{");
+    server.event("broken", "", &["invalid document"]).await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("broken and never read", &said);
+    replace(&path, &document(json!([bob])));
+    server.event("good", "", &["INFO read "]).await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("good", &said);
+    let alice = json!({ "userARN": demo::USER_ARN, "username": "other" });
+    replace(
+        &path,
+        &document(json!([bob, alice, bob, { "userARN": "x" }])),
+    );
+    server
+        .event(
+            "a second Bob, and Alice, whom the first backend maps",
+            "",
+            &["INFO read ", "never answers"],
+        )
+        .await;
+    server.check("server_dynamic_file");
+}
+
+pub(crate) async fn break_dynamic_file() {
+    let (plan, path) = with_dynamic_file();
+    let bob = json!({ "userARN": "acs:ram::1:user/bob", "username": "bob" });
+    replace(&path, &document(json!([bob])));
+    let mut server = plan.start();
+    server
+        .event("start", "", &["listening on", "INFO read "])
+        .await;
+    let broken =
+        json!({ "userARN": "acs:ram::1:user/bob", "username": "bob", "groups": ["{{Nobody}}"] });
+    replace(&path, &document(json!([broken])));
+    server
+        .event("Bob with a bad group", "", &["INFO read "])
+        .await;
+    replace(&path, &document(json!([bob])));
+    server.event("repaired", "", &["INFO read "]).await;
+    replace(&path, &document(json!([bob])).replace("}]}", "}]"));
+    server
+        .event(
+            "broken, and Bob is kept",
+            "",
+            &["invalid document", "kept: "],
+        )
+        .await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("broken", &said);
+    replace(&path, "mapUsers: x\n");
+    server.event("of another form", "", &["INFO read "]).await;
+    replace(&path, "colour: blue\n");
+    server.event("an unknown key", "", &["INFO read "]).await;
+    fs::remove_file(&path).unwrap();
+    server.event("gone", "", &["is not there"]).await;
+    let said = server.ask_health("/readyz?verbose").await;
+    server.section("ready without it", &said);
+    fs::create_dir(&path).unwrap();
+    server.event("a folder", "", &["DynamicFile"]).await;
+    server.check("server_dynamic_file_broken");
+}
+
+pub(crate) async fn reload_at_once() {
+    let mut server = Plan::new().start();
+    server.lines_so_far(&["listening on"]).await;
+    server.settle().await;
+    let groups = |server: &mut Value, attempt: u16| {
+        server["mapUsers"][0]["groups"] = json!([attempt.to_string()]);
+    };
+    reload(&mut server, "a mapping", "is in effect", groups).await;
+    let port = |server: &mut Value, attempt: u16| server["port"] = (1 + attempt).into();
+    reload(&mut server, "a port", "need a restart", port).await;
+    server.check("server_reload");
+}
+
+/// A section with the line about a reload that read an edit. Where the machine is slow, the server has read it before.
+async fn reload(server: &mut Server, name: &str, part: &str, edit: impl Fn(&mut Value, u16)) {
+    for attempt in 0..100 {
+        server.edit(|server| edit(server, attempt));
+        server.hang_up();
+        let line = server.lines_of(&["reloaded: "]).await;
+        if line.contains(part) {
+            server.section(name, &line);
+            return;
+        }
+    }
+    panic!("the server always reads the file before SIGHUP");
+}
