@@ -35,6 +35,7 @@ const LATER_STEPS: [Step; 2] = [
         tests: &[
             "backends",
             "cel",
+            "gateway",
             "go_differences",
             "lint",
             "logins",
