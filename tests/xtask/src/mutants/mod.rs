@@ -49,7 +49,7 @@ const LATER_STEPS: [Step; 2] = [
     },
 ];
 /// Selects what stands in for expressions in a build without CEL. These tests are of a build with it.
-const NOT_COMPILED: &str = "absent::";
+const NOT_COMPILED: &str = "disabled::";
 /// A mutant that keeps the tests of one step running for longer is in an endless loop.
 const TEST_LIMIT: Duration = Duration::from_secs(180);
 /// A complete run takes hours. Whoever started it can end it.
