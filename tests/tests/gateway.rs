@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::decision::Decision;
-use ack_ram_core::gateway::{Gateway, IdentityHeaders, Refusal, TokenHeader, holds_token};
+use ack_ram_core::gateway::{Gateway, IdentityHeaders, Refusal, TokenHeader, contains_token};
 use ack_ram_core::login::{Step, begin};
-use ack_ram_core::policy::Policy;
+use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign;
 use ack_ram_core::time::UnixTime;
-use ack_ram_envoy::request::Head;
-use ack_ram_envoy::worker::Then;
+use ack_ram_envoy::request::RequestHeaders;
+use ack_ram_envoy::worker::RequestAction;
 use ack_ram_envoy::{Settings, Worker};
 use ack_ram_tests::sts::demo;
 use ack_ram_tests::vectors::{self, GatewayCase, GatewayRefusal};
@@ -27,7 +27,7 @@ fn cluster() -> ClusterId {
 
 fn token(seconds_ago: u64) -> Secret {
     let date = UnixTime::from_seconds((NOW - seconds_ago).cast_signed());
-    sign::token_v2(&demo::user_key(), &cluster(), "test", date).unwrap()
+    sign::sign_token_v2(&demo::user_key(), &cluster(), "test", date).unwrap()
 }
 
 #[track_caller]
@@ -69,23 +69,24 @@ fn refusal_of(case: &GatewayCase, token: &str, other: &str) -> Option<Refusal> {
         .iter()
         .map(|(name, _)| name.as_str())
         .chain(ending_here);
-    if names.any(|name| identity.is_ours(name)) {
-        return Some(Refusal::names_itself(&identity));
+    if names.any(|name| identity.is_identity_header(name)) {
+        return Some(Refusal::identity_header_present(&identity));
     }
-    let found = match header.bearer(of(header.as_str()).map(str::as_bytes)) {
+    let found = match header.extract_token(of(header.as_str()).map(str::as_bytes)) {
         Ok(found) => found,
-        Err(none) => return Some(Refusal::no_bearer(none, &header)),
+        Err(none) => return Some(Refusal::from_bearer_error(none, &header)),
     };
-    let is_stray =
-        |(name, value): &(String, String)| name != header.as_str() && holds_token(value.as_bytes());
-    if holds_token(case.path(token).as_bytes()) || headers.iter().any(is_stray) {
+    let is_stray = |(name, value): &(String, String)| {
+        name != header.as_str() && contains_token(value.as_bytes())
+    };
+    if contains_token(case.path(token).as_bytes()) || headers.iter().any(is_stray) {
         return Some(Refusal::stray_token(&header));
     }
-    let policy = Policy::new(cluster());
+    let policy = TokenPolicy::new(cluster());
     let now = UnixTime::from_seconds(NOW.cast_signed());
     let decision: Box<Decision> = match begin(found.expose(), &policy, now) {
-        Step::Done(decision) => decision.into(),
-        Step::Send(_) => {
+        Step::Decided(decision) => decision.into(),
+        Step::CallSts(_) => {
             assert_eq!(found.expose(), token, "{}", case.name);
             return None;
         }
@@ -112,10 +113,10 @@ fn filter_answers_each_request_or_removes_what_is_wrong() {
         let lines = case.headers(token, other).into_iter();
         headers.extend(lines.map(|(name, value)| (name, value.into_bytes())));
         let now = Duration::from_secs(NOW);
-        let arrival = Worker::new(settings).arrived(1, Head(&headers), now);
-        let refusal = match &arrival.then {
-            Then::Wait => None,
-            Then::Refuse(refusal, told) => {
+        let arrival = Worker::new(settings).plan_request(1, RequestHeaders(&headers), now);
+        let refusal = match &arrival.action {
+            RequestAction::Wait => None,
+            RequestAction::Refuse(refusal, told) => {
                 let result = case.refusal.as_ref().map(|refusal| &*refusal.result);
                 assert_eq!(Some(told.result), result, "{}", case.name);
                 Some(refusal)

@@ -27,8 +27,7 @@ pub(crate) async fn replace_own_pair() {
     server
         .event("a pair for another host", "", &["would refuse"])
         .await;
-    let said = server.ask_health("/readyz?verbose").await;
-    server.section("ready", &said);
+    server.ready("ready", "would refuse").await;
     secret.publish("localhost");
     server.event("a good pair", "", &["is served now"]).await;
     let text = secret_folder(&secret, server.finish());
@@ -50,7 +49,6 @@ pub(crate) async fn remove_client_authority() {
     }
     server.hang_up();
     server.event("gone", "", &["reloaded: ", "any more"]).await;
-    let said = server.ask_health("/readyz?verbose").await;
-    server.section("ready", &said);
+    server.ready("ready", "any more").await;
     server.check("server_client_authority");
 }

@@ -3,13 +3,13 @@
 
 use std::fmt::Write as _;
 
-use ack_ram_core::decision::{Decision, Inability};
+use ack_ram_core::decision::{Decision, Unavailable};
 use ack_ram_core::fingerprint::Fingerprint;
-use ack_ram_core::gateway::{Gateway, IdentityHeaders, NoBearer, Refusal, TokenHeader};
+use ack_ram_core::gateway::{BearerError, Gateway, IdentityHeaders, Refusal, TokenHeader};
 use ack_ram_core::login::{Step, begin};
-use ack_ram_core::review::{ReviewVersion, TokenReview, answer};
+use ack_ram_core::review::{ReviewVersion, TokenReview, render_decision};
 use ack_ram_core::rules::Backend;
-use ack_ram_core::sts::{Oddity, StsError, StsRefusal, StsUnable};
+use ack_ram_core::sts::{MalformedReply, StsError, StsRefusal, StsUnavailable};
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::vectors;
 
@@ -19,7 +19,7 @@ use crate::snapshot;
 const TOKEN: &str = "k8s-ack-v2.e30=";
 
 fn fingerprint() -> Fingerprint {
-    Fingerprint::of(TOKEN)
+    Fingerprint::from_text(TOKEN)
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn decisions_of_sts_have_these_texts() {
             status: 400,
         })
     };
-    let throttled = |code: &str| StsUnable::Throttled {
+    let throttled = |code: &str| StsUnavailable::Throttled {
         code: code.into(),
         request_id: "6B2F4C0A".into(),
     };
@@ -47,32 +47,34 @@ fn decisions_of_sts_have_these_texts() {
         refused("InvalidSecurityToken.Malformed", "6B2F4C0A"),
         refused("Forbidden", "6B2F4C0A"),
     ];
-    let odd = [
-        Oddity::NotJson,
-        Oddity::Status,
-        Oddity::NoCode,
-        Oddity::MissingField("Arn"),
-        Oddity::NotText("Arn"),
-        Oddity::IdentityType,
-        Oddity::Arn,
-        Oddity::ArnKind,
-        Oddity::Account,
-        Oddity::PrincipalId,
+    let malformed = [
+        MalformedReply::NotJson,
+        MalformedReply::Status,
+        MalformedReply::NoCode,
+        MalformedReply::MissingField("Arn"),
+        MalformedReply::NotText("Arn"),
+        MalformedReply::IdentityType,
+        MalformedReply::Arn,
+        MalformedReply::ArnKind,
+        MalformedReply::Account,
+        MalformedReply::PrincipalId,
     ];
-    let unable = [
-        StsUnable::Unreachable,
-        StsUnable::TimedOut,
+    let unavailable = [
+        StsUnavailable::Unreachable,
+        StsUnavailable::TimedOut,
         throttled("Throttling.User"),
         throttled("Throttling.Api"),
-        StsUnable::Failing { status: 500 },
-        StsUnable::TooLate {
+        StsUnavailable::Failing { status: 500 },
+        StsUnavailable::ExpiredInFlight {
             expired: UnixTime::from_seconds(1_800_000_000),
         },
     ];
-    let unable = unable
+    let unavailable = unavailable
         .into_iter()
-        .chain(odd.map(|what| StsUnable::Odd { what }));
-    let errors = refusals.into_iter().chain(unable.map(StsError::Unable));
+        .chain(malformed.map(|detail| StsUnavailable::Malformed { detail }));
+    let errors = refusals
+        .into_iter()
+        .chain(unavailable.map(StsError::Unavailable));
     let decisions: Vec<_> = errors
         .map(|error| Decision::from_sts_error(fingerprint(), error))
         .collect();
@@ -81,23 +83,23 @@ fn decisions_of_sts_have_these_texts() {
 
 #[test]
 fn decisions_about_this_server_have_these_texts() {
-    let mut inabilities = vec![Inability::Overloaded, Inability::Internal];
+    let mut reasons = vec![Unavailable::Overloaded, Unavailable::Internal];
     for backend in [
         Backend::MountedFile,
         Backend::ConfigMap,
         Backend::Crd,
         Backend::DynamicFile,
     ] {
-        inabilities.extend([
-            Inability::RulesNotRead(backend),
-            Inability::BackendBroken(backend),
-            Inability::BackendStale(backend),
+        reasons.extend([
+            Unavailable::BackendNotReady(backend),
+            Unavailable::BackendBroken(backend),
+            Unavailable::BackendStale(backend),
         ]);
     }
-    let unable = |inability| Decision::unable(fingerprint(), inability);
-    let decisions: Vec<_> = [Decision::not_ours()]
+    let unavailable = |reason| Decision::unavailable(fingerprint(), reason);
+    let decisions: Vec<_> = [Decision::unrecognized_token()]
         .into_iter()
-        .chain(inabilities.into_iter().map(unable))
+        .chain(reasons.into_iter().map(unavailable))
         .collect();
     snapshot::check("decisions_about_this_server", &describe(&decisions));
 }
@@ -108,14 +110,14 @@ fn decisions_about_tokens_have_these_texts() {
     let mut decisions = Vec::new();
     for case in &tokens.cases {
         let now = UnixTime::parse(&case.now).unwrap();
-        if let Step::Done(decision) = begin(&case.token(), &tokens.policy(case), now) {
+        if let Step::Decided(decision) = begin(&case.token(), &tokens.policy(case), now) {
             decisions.push(decision);
         }
     }
     let endless = format!("{:-<20000}", "k8s-ack-v2.");
     let now = UnixTime::from_seconds(1_800_000_000);
     let policy = tokens.policy(&tokens.cases[0]);
-    let Step::Done(decision) = begin(&endless, &policy, now) else {
+    let Step::Decided(decision) = begin(&endless, &policy, now) else {
         panic!("it is too long");
     };
     decisions.push(decision);
@@ -136,11 +138,15 @@ fn decisions_about_tokens_have_these_texts() {
 #[test]
 fn requests_that_a_gateway_turns_away_have_these_texts() {
     let own = TokenHeader::new("x-ram-token").unwrap();
-    let mut refusals = vec![Refusal::names_itself(&IdentityHeaders::default())];
+    let mut refusals = vec![Refusal::identity_header_present(&IdentityHeaders::default())];
     for header in [&TokenHeader::default(), &own] {
         refusals.push(Refusal::stray_token(header));
-        for none in [NoBearer::Missing, NoBearer::Several, NoBearer::Malformed] {
-            refusals.push(Refusal::no_bearer(none, header));
+        for none in [
+            BearerError::Missing,
+            BearerError::Multiple,
+            BearerError::Malformed,
+        ] {
+            refusals.push(Refusal::from_bearer_error(none, header));
         }
     }
     refusals.push(Refusal::unavailable("the gateway's reason"));
@@ -185,7 +191,7 @@ fn describe(decisions: &[Decision]) -> String {
     let mut text = String::new();
     let reference = fingerprint().to_string();
     for decision in decisions {
-        let reviewed = answer(ReviewVersion::V1, decision);
+        let reviewed = render_decision(ReviewVersion::V1, decision);
         writeln!(
             text,
             "# {} | {}\nreason: {}\npublic: {}\nTokenReview: {} {}",

@@ -31,8 +31,7 @@ pub(crate) async fn edit_configuration() {
         ]);
     });
     server.event("broken mappings", "", &["INFO read "]).await;
-    let said = server.ask_health("/readyz?verbose").await;
-    server.section("ready", &said);
+    server.ready("ready", "MountedFile ok").await;
     server.edit(|server| {
         server["mapUsers"] = json!([{ "userARN": demo::USER_ARN, "username": "alice" }]);
     });
@@ -63,8 +62,7 @@ pub(crate) async fn break_configuration() {
     server.lines_so_far(&[]).await;
     server.edit(|server| server["sts"]["timeout"] = 1.into());
     server.event("a bad setting", "", &REFUSED).await;
-    let said = server.ask_health("/readyz?verbose").await;
-    server.section("not ready", &said);
+    server.ready("not ready", "cannot be used").await;
     server.hang_up();
     server.event("SIGHUP", "", &["is refused"]).await;
     replace(&server.path("config.yaml"), "{");
@@ -73,8 +71,7 @@ pub(crate) async fn break_configuration() {
     server.event("empty", "", &REFUSED).await;
     fs::remove_file(server.path("config.yaml")).unwrap();
     server.event("gone", "", &["is gone"]).await;
-    let said = server.ask_health("/readyz?verbose").await;
-    server.section("ready without a file", &said);
+    server.ready("ready without a file", "is gone").await;
     server.edit(|server| server["sts"]["timeout"] = "10s".into());
     server.event("back", "", &["INFO read "]).await;
     replace(&server.path("sts-ca.pem"), "no certificate");
@@ -108,17 +105,16 @@ pub(crate) async fn edit_dynamic_file() {
     server
         .event("start without it", "", &["listening on", "is not there"])
         .await;
-    let said = server.ask_health("/readyz?verbose").await;
-    server.section("ready without it", &said);
+    server.ready("ready without it", "is not there").await;
     let bob = json!({ "userARN": "acs:ram::1:user/bob", "username": "bob" });
     replace(&path, "{");
     server.event("broken", "", &["invalid document"]).await;
-    let said = server.ask_health("/readyz?verbose").await;
-    server.section("broken and never read", &said);
+    server
+        .ready("broken and never read", "cannot be used")
+        .await;
     replace(&path, &document(json!([bob])));
     server.event("good", "", &["INFO read "]).await;
-    let said = server.ask_health("/readyz?verbose").await;
-    server.section("good", &said);
+    server.ready("good", "DynamicFile ok\n").await;
     let alice = json!({ "userARN": demo::USER_ARN, "username": "other" });
     replace(
         &path,
@@ -158,16 +154,14 @@ pub(crate) async fn break_dynamic_file() {
             &["invalid document", "kept: "],
         )
         .await;
-    let said = server.ask_health("/readyz?verbose").await;
-    server.section("broken", &said);
+    server.ready("broken", "cannot be used").await;
     replace(&path, "mapUsers: x\n");
     server.event("of another form", "", &["INFO read "]).await;
     replace(&path, "colour: blue\n");
     server.event("an unknown key", "", &["INFO read "]).await;
     fs::remove_file(&path).unwrap();
     server.event("gone", "", &["is not there"]).await;
-    let said = server.ask_health("/readyz?verbose").await;
-    server.section("ready without it", &said);
+    server.ready("ready without it", "is not there").await;
     fs::create_dir(&path).unwrap();
     server.event("a folder", "", &["DynamicFile"]).await;
     server.check("server_dynamic_file_broken");

@@ -1,4 +1,4 @@
-//! The filter in Envoy, without Envoy: lines of the log, what clients are answered, and what services are told.
+//! The filter in Envoy, without Envoy: lines of the log, what clients are answered, and what services are log_entry.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::{AccessKey, token_v2};
+use ack_ram_core::sign::{AccessKey, sign_token_v2};
 use ack_ram_core::sts::StsReply;
 use ack_ram_core::time::UnixTime;
-use ack_ram_envoy::request::Head;
-use ack_ram_envoy::worker::{Call, Then, Told, reply};
+use ack_ram_envoy::request::RequestHeaders;
+use ack_ram_envoy::worker::{LogEntry, RequestAction, StsCall, classify_reply};
 use ack_ram_envoy::{Settings, Worker};
 
 use crate::envoy_configuration::config;
@@ -26,7 +26,7 @@ fn token(cluster: &str, date: i64) -> String {
         security_token: None,
     };
     let cluster = ClusterId::parse(cluster).unwrap();
-    let token = token_v2(&key, &cluster, "test", UnixTime::from_seconds(date)).unwrap();
+    let token = sign_token_v2(&key, &cluster, "test", UnixTime::from_seconds(date)).unwrap();
     token.expose().to_owned()
 }
 
@@ -77,8 +77,8 @@ fn requests_without_a_call_are_answered_with_these_texts() {
     let mut text = String::new();
     for (name, lines) in cases {
         let mut worker = worker(r#""bypass": ["/healthz"]"#);
-        let then = arrive(&mut worker, lines);
-        describe(&mut text, name, &then);
+        let action = arrive(&mut worker, lines);
+        describe(&mut text, name, &action);
     }
     snapshot::check("envoy_requests_without_a_call", &text);
 }
@@ -125,14 +125,14 @@ fn requests_with_a_call_are_answered_with_these_texts() {
         let mut worker = worker(more);
         let bearer = format!("Bearer {}", token("c1", NOW));
         let lines = [("authorization", &*bearer)];
-        let Then::Wait = arrive(&mut worker, &lines) else {
+        let RequestAction::Wait = arrive(&mut worker, &lines) else {
             panic!("{name}: STS is to be asked");
         };
-        let then = ask(&mut worker, reply(status, body.as_bytes()));
-        describe(&mut text, name, &then);
+        let action = complete(&mut worker, classify_reply(status, body.as_bytes()));
+        describe(&mut text, name, &action);
         if name == "a user" {
-            let then = arrive(&mut worker, &lines);
-            describe(&mut text, "the same user again", &then);
+            let action = arrive(&mut worker, &lines);
+            describe(&mut text, "the same user again", &action);
         }
     }
     snapshot::check("envoy_requests_with_a_call", &text);
@@ -148,8 +148,8 @@ fn requests_beyond_a_limit_are_answered_with_these_texts() {
         let mut worker = worker("");
         let bearer = format!("Bearer {}", token("c1", NOW));
         let _waits = arrive(&mut worker, &[("authorization", &bearer)]);
-        let then = ask(&mut worker, reply);
-        describe(&mut text, name, &then);
+        let action = complete(&mut worker, reply);
+        describe(&mut text, name, &action);
     }
     let json = config("").replace(
         r#""cluster": "sts""#,
@@ -158,14 +158,14 @@ fn requests_beyond_a_limit_are_answered_with_these_texts() {
     let mut worker = Worker::new(Settings::parse(json.as_bytes()).unwrap());
     for age in 0..3 {
         let bearer = format!("Bearer {}", token("c1", NOW - age));
-        let then = arrive(&mut worker, &[("authorization", &bearer)]);
+        let action = arrive(&mut worker, &[("authorization", &bearer)]);
         if let Some(call) = worker.next_call() {
-            worker.sent(call, 7, now());
+            worker.mark_sent(call, 7, now());
         }
-        describe(&mut text, "more than may wait", &then);
+        describe(&mut text, "more than may wait", &action);
     }
-    for woken in worker.give_up() {
-        describe(&mut text, "given up", &woken.then);
+    for resumed in worker.fail_all() {
+        describe(&mut text, "given up", &resumed.action);
     }
     snapshot::check("envoy_requests_beyond_a_limit", &text);
 }
@@ -176,7 +176,7 @@ fn calls_of_the_filter_have_these_headers() {
     let bearer = format!("Bearer {}", token("c1", NOW));
     let _waits = arrive(&mut worker, &[("authorization", &bearer)]);
     let wanted = worker.next_call().unwrap();
-    let Call {
+    let StsCall {
         cluster,
         headers,
         timeout,
@@ -185,7 +185,7 @@ fn calls_of_the_filter_have_these_headers() {
     for (name, value) in headers {
         writeln!(text, "{name}: {value}").unwrap();
     }
-    writeln!(text, "results: {:?}", Told::RESULTS).unwrap();
+    writeln!(text, "results: {:?}", LogEntry::RESULTS).unwrap();
     snapshot::check("envoy_call", &text);
 }
 
@@ -197,7 +197,7 @@ fn worker(more: &str) -> Worker {
     Worker::new(Settings::parse(config(more).as_bytes()).unwrap())
 }
 
-fn arrive(worker: &mut Worker, lines: &[(&str, &str)]) -> Then {
+fn arrive(worker: &mut Worker, lines: &[(&str, &str)]) -> RequestAction {
     let mut all = vec![(":method", "GET"), (":path", "/x")];
     for (name, _) in lines {
         all.retain(|(other, _)| other != name || !name.starts_with(':'));
@@ -205,37 +205,37 @@ fn arrive(worker: &mut Worker, lines: &[(&str, &str)]) -> Then {
     all.extend(lines);
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), value.as_bytes().to_vec());
     let all: Vec<_> = all.iter().map(owned).collect();
-    worker.arrived(1, Head(&all), now()).then
+    worker.plan_request(1, RequestHeaders(&all), now()).action
 }
 
 /// Has the one call answered with `reply`, again if it is made again.
-fn ask(worker: &mut Worker, reply: StsReply<'_>) -> Then {
+fn complete(worker: &mut Worker, reply: StsReply<'_>) -> RequestAction {
     let mut id = 7;
     while let Some(wanted) = worker.next_call() {
-        worker.sent(wanted, id, now());
-        let mut woken = worker.answered(id, reply, now()).woken;
-        if let Some(woken) = woken.pop() {
-            return woken.then;
+        worker.mark_sent(wanted, id, now());
+        let mut resumed = worker.complete_call(id, reply, now()).resumed;
+        if let Some(resumed) = resumed.pop() {
+            return resumed.action;
         }
         id += 1;
     }
     panic!("nobody waits");
 }
 
-fn describe(text: &mut String, name: &str, then: &Then) {
+fn describe(text: &mut String, name: &str, action: &RequestAction) {
     writeln!(text, "# {name}").unwrap();
-    match then {
-        Then::Bypass => writeln!(text, "goes on without a login\n").unwrap(),
-        Then::Wait => writeln!(text, "waits\n").unwrap(),
-        Then::Enter(entry) => {
-            describe_line(text, &entry.told);
+    match action {
+        RequestAction::Bypass => writeln!(text, "goes on without a login\n").unwrap(),
+        RequestAction::Wait => writeln!(text, "waits\n").unwrap(),
+        RequestAction::Admit(entry) => {
+            describe_line(text, &entry.log_entry);
             for (name, value) in &entry.headers {
                 writeln!(text, "{name}: {value}").unwrap();
             }
             text.push('\n');
         }
-        Then::Refuse(refusal, told) => {
-            describe_line(text, told);
+        RequestAction::Refuse(refusal, log_entry) => {
+            describe_line(text, log_entry);
             writeln!(
                 text,
                 "{} grpc={}",
@@ -252,6 +252,11 @@ fn describe(text: &mut String, name: &str, then: &Then) {
     }
 }
 
-fn describe_line(text: &mut String, told: &Told) {
-    writeln!(text, "{:?} [{}] {}", told.level, told.result, told.line).unwrap();
+fn describe_line(text: &mut String, log_entry: &LogEntry) {
+    writeln!(
+        text,
+        "{:?} [{}] {}",
+        log_entry.level, log_entry.result, log_entry.line
+    )
+    .unwrap();
 }

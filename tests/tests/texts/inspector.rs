@@ -29,11 +29,11 @@ fn tokens_of_the_vectors_are_judged_with_these_texts() {
             "extraQueryKeys": case.extra_query_keys,
             "now": UnixTime::parse(&case.now).unwrap().seconds(),
         });
-        let shown = ask(ack_ram_inspector::look, &input);
+        let shown = ask(ack_ram_inspector::inspect, &input);
         writeln!(text, "# {}", case.name).unwrap();
         let shown = &shown["ok"];
         if shown.is_null() {
-            writeln!(text, "{}\n", ask(ack_ram_inspector::look, &input)).unwrap();
+            writeln!(text, "{}\n", ask(ack_ram_inspector::inspect, &input)).unwrap();
             continue;
         }
         writeln!(
@@ -60,7 +60,7 @@ fn token_is_shown_with_these_members() {
         "clusterId": tokens.cluster_id,
         "now": UnixTime::parse(&good.now).unwrap().seconds(),
     });
-    let shown = ask(ack_ram_inspector::look, &input);
+    let shown = ask(ack_ram_inspector::inspect, &input);
     snapshot::check("inspector_token", &pretty(&shown));
 }
 
@@ -87,15 +87,15 @@ fn texts_that_hold_no_token_are_refused_with_these_texts() {
         &huge,
     ] {
         let shown = ask(
-            ack_ram_inspector::look,
+            ack_ram_inspector::inspect,
             &json!({ "text": pasted, "now": 0 }),
         );
         writeln!(text, "{pasted:.80}\n{}\n", pretty(&shown)).unwrap();
     }
     let bad_cluster = json!({ "text": "k8s-ack-v2.e30=", "clusterId": "a b", "now": 0 });
-    let shown = ask(ack_ram_inspector::look, &bad_cluster);
+    let shown = ask(ack_ram_inspector::inspect, &bad_cluster);
     writeln!(text, "cluster `a b`\n{}\n", pretty(&shown)).unwrap();
-    let shown = ask(ack_ram_inspector::look, &json!({ "colour": 1 }));
+    let shown = ask(ack_ram_inspector::inspect, &json!({ "colour": 1 }));
     writeln!(text, "an unknown member\n{}", pretty(&shown)).unwrap();
     snapshot::check("inspector_texts_without_token", &text);
 }
@@ -191,16 +191,16 @@ fn playground_shows_these_texts() {
         ("clusterID: c1\nserver: {port: x}\n", NEW, ""),
     ] {
         let shown = ask(
-            ack_ram_inspector::study,
+            ack_ram_inspector::run_playground,
             &json!({ "old": old, "new": new, "arn": arn }),
         );
         writeln!(text, "# {arn}\n{}\n", pretty(&shown)).unwrap();
     }
     let bad_key = json!({ "old": NEW, "arn": "acs:ram::1:user/a", "accessKeyId": "a b" });
-    let shown = ask(ack_ram_inspector::study, &bad_key);
+    let shown = ask(ack_ram_inspector::run_playground, &bad_key);
     writeln!(text, "{}", pretty(&shown["ok"]["identityError"])).unwrap();
     let huge = json!({ "old": "x".repeat(2 * 1024 * 1024) });
-    let shown = ask(ack_ram_inspector::study, &huge);
+    let shown = ask(ack_ram_inspector::run_playground, &huge);
     writeln!(text, "{}", pretty(&shown)).unwrap();
     snapshot::check("inspector_playground", &text);
 }

@@ -68,7 +68,7 @@ impl Server {
     pub(crate) fn token_for(&self, key: &AccessKey, cluster: &str, age: i64) -> Secret {
         let cluster = ClusterId::parse(cluster).unwrap();
         let date = self.dates.next().plus_seconds(-age);
-        sign::token_v2(key, &cluster, "test", date).unwrap()
+        sign::sign_token_v2(key, &cluster, "test", date).unwrap()
     }
 
     pub(crate) async fn review(&self, token: &Secret) -> Reply {
@@ -111,6 +111,19 @@ impl Server {
             .filter(|line| !line.starts_with("date: ") && !line.starts_with("content-length: "));
         let head: Vec<_> = head.collect();
         format!("{}\n\n{body}", head.join("\n"))
+    }
+
+    /// A section with what `/readyz` says once it says `part`: the log may be first.
+    pub(crate) async fn ready(&mut self, name: &str, part: &str) {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let said = self.ask_health("/readyz?verbose").await;
+            if said.contains(part) {
+                return self.section(name, &said);
+            }
+            assert!(Instant::now() < deadline, "no {part}: {said}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Edits what is under `server` in the configuration file.

@@ -39,7 +39,7 @@ fn describe(text: &mut String, name: &str, login: &Map<String, Value>) {
     let outcome = ack_ram_core_wasm::run(&serde_json::to_vec(login).unwrap());
     let outcome: Value = serde_json::from_slice(&outcome).unwrap();
     let token = login["token"].as_str().unwrap();
-    let reference = Fingerprint::of(token).to_string();
+    let reference = Fingerprint::from_text(token).to_string();
     writeln!(text, "# {name}").unwrap();
     let mut lines = String::new();
     if let Some(answer) = outcome["answer"].as_str() {

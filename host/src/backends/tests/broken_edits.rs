@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ack_ram_core::arn::Arn;
-use ack_ram_core::placeholder;
 use ack_ram_core::rules::{Backend, BackendRules, RuleSet, WildcardMode};
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::broken_edits::{self, BrokenEdits, TextEdit};

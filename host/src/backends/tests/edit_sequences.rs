@@ -250,7 +250,7 @@ fn refused_document_keeps_only_what_its_lists_still_give() {
     assert_eq!(update.removed, 2);
     bench
         .live
-        .change(bench.backend, |edit| put_into(update, edit));
+        .change(bench.backend, |edit| publish_update(update, edit));
     assert_eq!(
         bench.lines(),
         [

@@ -73,7 +73,7 @@ fn answer(worker: &mut Worker, id: CallId, status: u16, body: &str) -> Vec<Resum
 fn admitted_or_refusal_kind(action: &RequestAction) -> Result<&AdmittedRequest, RefusalKind> {
     match action {
         RequestAction::Admit(entry) => Ok(entry),
-        RequestAction::Refuse(refusal, _) => Err(refusal.admitted_or_refusal_kind()),
+        RequestAction::Refuse(refusal, _) => Err(refusal.kind()),
         other => panic!("{other:?}"),
     }
 }
@@ -266,7 +266,7 @@ fn trailers_tell_services_nothing_either() {
         ),
     ] {
         let worker = worker(more);
-        let names = worker.trailed(Head(&trailers));
+        let names = worker.trailers_to_remove(RequestHeaders(&trailers));
         assert_eq!(names, [removed, &strays].concat(), "{more}");
     }
 }
@@ -354,7 +354,7 @@ fn the_token_is_for_the_filter_alone() {
         let mut worker = worker(more);
         let arrival = arrive(&mut worker, 1, &lines);
         assert_eq!(sorted(&arrival), removed, "{more} {lines:?}");
-        let is_refused = matches!(arrival.then, Then::Refuse(..));
+        let is_refused = matches!(arrival.action, RequestAction::Refuse(..));
         assert!(!is_refused, "{more} {lines:?}");
     }
 }
@@ -374,12 +374,12 @@ fn token_in_the_url_is_refused_on_every_path() {
                 ("access-control-request-method", "GET"),
                 ("authorization", &*bearer),
             ];
-            let plan = arrive(&mut worker(more), 1, &lines);
+            let arrival = arrive(&mut worker(more), 1, &lines);
             assert_eq!(arrival.remove, ["authorization"], "{method} {target}");
-            let Then::Refuse(refusal, log_entry) = arrival.then else {
-                panic!("{method} {target}: {:?}", arrival.then);
+            let RequestAction::Refuse(refusal, log_entry) = arrival.action else {
+                panic!("{method} {target}: {:?}", arrival.action);
             };
-            assert_eq!(refusal.admitted_or_refusal_kind(), RefusalKind::Forbidden);
+            assert_eq!(refusal.kind(), RefusalKind::Forbidden);
             for text in [refusal.message(), log_entry.line] {
                 assert!(text.contains("Authorization: Bearer <token>"), "{text}");
                 assert!(!text.contains("k8s-ack"), "{text}");

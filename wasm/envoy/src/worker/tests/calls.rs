@@ -137,7 +137,7 @@ fn reply_made_up_by_envoy_is_unavailable() {
         let body = body.as_bytes();
         let response = StsReply::Response { status, body };
         let expected = expected.unwrap_or(&response);
-        assert_eq!(reply(status, body), *expected, "{status} {body:?}");
+        assert_eq!(classify_reply(status, body), *expected, "{status} {body:?}");
     }
 }
 
