@@ -49,7 +49,7 @@ const ALICE: StsReply<'static> = StsReply::Response {
 };
 
 #[test]
-fn reply_counts_until_clock_margin_after_expiry() {
+fn reply_later_than_clock_margin_after_expiry_is_unavailable() {
     for (seconds, is_late) in [
         (-1, false),
         (0, false),
@@ -67,8 +67,8 @@ fn reply_counts_until_clock_margin_after_expiry() {
 }
 
 #[test]
-fn call_is_described_by_its_token() {
-    let resumable = |token: &str| {
+fn awaiting_sts_describes_its_token() {
+    let describe = |token: &str| {
         let awaiting = begin_login(token);
         assert_eq!(awaiting.fingerprint(), Fingerprint::from_text(token));
         assert_eq!(awaiting.expires(), NOW.plus_seconds(STS_WINDOW_SECONDS));
@@ -76,8 +76,8 @@ fn call_is_described_by_its_token() {
         let request = awaiting.request();
         (request.method(), request.may_be_resent())
     };
-    assert_eq!(resumable(&token_v2(None)), ("POST", true));
-    assert_eq!(resumable(&token_v1()), ("GET", false));
+    assert_eq!(describe(&token_v2(None)), ("POST", true));
+    assert_eq!(describe(&token_v1()), ("GET", false));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn credential_of_temporary_key_depends_on_its_security_token() {
 }
 
 #[test]
-fn verified_identity_is_that_of_reply_and_token() {
+fn verified_identity_combines_reply_and_token() {
     let token = token_v2(None);
     let awaiting = begin_login(&token);
     let verified = awaiting.resume(ALICE, NOW).unwrap();
@@ -126,7 +126,7 @@ fn verified_identity_is_that_of_reply_and_token() {
 }
 
 #[test]
-fn token_of_another_family_is_not_recognized() {
+fn token_without_family_prefix_is_unrecognized() {
     for token in [
         "",
         "k8s-ack",
@@ -141,13 +141,13 @@ fn token_of_another_family_is_not_recognized() {
         assert_eq!(decision.code(), "not_ours", "{token}");
     }
     for token in ["k8s-ack-", "k8s-ack-v9.x"] {
-        let ours = RecognizedToken::recognize(token).unwrap();
-        assert_eq!(ours.fingerprint(), Fingerprint::from_text(token));
+        let recognized = RecognizedToken::recognize(token).unwrap();
+        assert_eq!(recognized.fingerprint(), Fingerprint::from_text(token));
     }
 }
 
 #[test]
-fn token_is_parsed_up_to_the_byte_limit() {
+fn token_longer_than_byte_limit_is_refused() {
     let token = token_v2(None);
     let bytes = token.len();
     for (limit, is_refused) in [(bytes - 1, true), (bytes, false), (bytes + 1, false)] {
@@ -166,7 +166,7 @@ fn token_is_parsed_up_to_the_byte_limit() {
 }
 
 #[test]
-fn date_is_taken_up_to_window_and_margin_on_both_sides() {
+fn date_outside_window_and_margin_is_refused() {
     let limit = STS_WINDOW_SECONDS + CLOCK_MARGIN_SECONDS;
     assert_eq!((STS_WINDOW_SECONDS, CLOCK_MARGIN_SECONDS), (900, 300));
     let token = token_v2(None);

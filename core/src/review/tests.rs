@@ -10,7 +10,7 @@ fn parse(body: &str) -> Result<(ReviewVersion, String), String> {
 }
 
 #[test]
-fn review_has_kind_version_and_token() {
+fn review_requires_kind_version_and_token() {
     let review = |version: &str, token: &str| {
         format!(r#"{{"kind":"TokenReview","apiVersion":"{version}","spec":{{"token":{token}}}}}"#)
     };
@@ -51,7 +51,7 @@ fn review_has_kind_version_and_token() {
 }
 
 #[test]
-fn answer_has_what_the_decision_gives() {
+fn review_reply_carries_user_or_error() {
     let user = |extra: &[(&'static str, &str)]| KubernetesUser {
         username: "alice".to_owned(),
         uid: "uid".to_owned(),
@@ -94,7 +94,7 @@ fn answer_has_what_the_decision_gives() {
 }
 
 #[test]
-fn unavailable_answer_is_a_status_of_kubernetes() {
+fn unavailable_reply_is_kubernetes_status() {
     let decision = Decision {
         outcome: Outcome::Unavailable(Unavailable::Internal),
         explanation: Explanation::default(),

@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn form_follows_the_number_of_rules() {
+    fn rule_list_form_follows_number_of_rules() {
         let two = RuleList::None.with(&rule(1)).with(&rule(2));
         assert!(matches!(&two, RuleList::Several(chunks) if chunks.len() == 1));
         for place in [1, 2] {

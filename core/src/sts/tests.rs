@@ -15,7 +15,7 @@ fn identity_body(kind: &str, account: &str, principal: &str, arn: &str, own_id: 
 }
 
 #[test]
-fn identity_is_read_from_consistent_reply_alone() {
+fn inconsistent_identity_reply_is_malformed() {
     use MalformedReply::{Account, Arn, ArnKind, IdentityType, NotText, PrincipalId};
     let user = "acs:ram::1:user/alice";
     let session = "acs:ram::1:assumed-role/dev/s";
@@ -78,13 +78,17 @@ fn identity_is_read_from_consistent_reply_alone() {
     ] {
         let body = identity_body(kind, account, principal, arn, own_id);
         let identity = read_body(200, &body).map(|identity| identity.user_id.to_string());
-        let odd = |detail| StsError::Unavailable(StsUnavailable::Malformed { detail });
-        assert_eq!(identity, expected.map(str::to_owned).map_err(odd), "{body}");
+        let malformed = |detail| StsError::Unavailable(StsUnavailable::Malformed { detail });
+        assert_eq!(
+            identity,
+            expected.map(str::to_owned).map_err(malformed),
+            "{body}"
+        );
     }
 }
 
 #[test]
-fn status_and_code_say_who_is_to_blame() {
+fn status_and_code_determine_refusal_or_unavailability() {
     for (status, body, expected) in [
         (400, r#"{"Code":"Throttling"}"#, "sts_throttled"),
         (429, r#"{"Code":"Throttling.User"}"#, "sts_throttled"),
@@ -132,7 +136,7 @@ fn status_and_code_say_who_is_to_blame() {
 }
 
 #[test]
-fn word_has_1_to_80_letters_digits_and_three_signs() {
+fn identifier_is_1_to_80_letters_digits_dots_and_dashes() {
     let long = "a".repeat(80);
     for (text, expected) in [
         ("a", true),
@@ -149,7 +153,7 @@ fn word_has_1_to_80_letters_digits_and_three_signs() {
 }
 
 #[test]
-fn each_code_has_its_advice() {
+fn each_error_code_has_its_advice() {
     let advice = |code: &str| {
         let refusal = StsRefusal {
             code: code.into(),
@@ -227,7 +231,7 @@ fn refusal_names_code_and_request_id() {
 }
 
 #[test]
-fn odd_reply_says_what_is_odd() {
+fn malformed_reply_error_names_malformed_part() {
     for (detail, expected) in [
         (MalformedReply::NotJson, "it is not JSON"),
         (MalformedReply::Status, "STS does not use its HTTP status"),

@@ -75,9 +75,9 @@ enum Task {
         #[arg(long, default_value_t = NonZeroUsize::MIN)]
         jobs: NonZeroUsize,
     },
-    /// Change the code that decides in one place at a time, and check that a test fails each time
+    /// Change one place of the code that decides at a time, and check that a test fails
     ///
-    /// A complete run takes hours; interrupted, it starts anew. Mutants that change nothing that can be seen are listed in
+    /// A complete run takes hours. Mutants without an observable effect are listed in
     /// `tests/xtask/accepted-mutants.json` with the reason. Logs and reports stay in `target/mutants`.
     Mutants {
         /// Only these files and folders, such as `core/src/rules`

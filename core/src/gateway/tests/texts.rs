@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn each_kind_has_status_code_and_title() {
+fn refusal_kind_determines_status_code_and_title() {
     for (kind, status, grpc, code, title) in [
         (RefusalKind::NoToken, 401, 16, "no_token", "Unauthorized"),
         (
@@ -37,7 +37,7 @@ fn each_kind_has_status_code_and_title() {
 }
 
 #[test]
-fn refused_header_says_what_to_write() {
+fn header_error_text_states_correction() {
     for (text, part) in [
         (BearerError::Missing.to_string(), "there is no token"),
         (
@@ -70,7 +70,7 @@ fn refused_header_says_what_to_write() {
 }
 
 #[test]
-fn challenge_and_headers_follow_the_kind() {
+fn refusal_kind_determines_challenge_and_headers() {
     let header = TokenHeader::default();
     let names = |refusal: &Refusal| -> Vec<&str> {
         refusal.headers().iter().map(|(name, _)| *name).collect()

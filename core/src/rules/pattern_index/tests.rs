@@ -42,7 +42,7 @@ fn prefix_matches(index: &PatternIndex, arn: &str) -> Vec<String> {
 }
 
 #[test]
-fn patterns_are_tried_from_the_longest_prefix_and_once() {
+fn patterns_are_found_once_from_the_longest_prefix() {
     // Two prefixes are as long as each other.
     let texts = [
         "acs:ram::1:user/b*",
@@ -72,7 +72,7 @@ fn patterns_are_tried_from_the_longest_prefix_and_once() {
 }
 
 #[test]
-fn length_is_kept_while_a_pattern_has_it() {
+fn prefix_length_is_dropped_with_its_last_pattern() {
     let texts = [
         "acs:ram::1:user/a*",
         "acs:ram::1:user/b*",

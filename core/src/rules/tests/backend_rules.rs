@@ -28,7 +28,7 @@ fn backend_counts_rules_and_accounts() {
 }
 
 #[test]
-fn deletion_returns_whether_something_was_there() {
+fn deletion_returns_whether_entry_existed() {
     let mut rules = BackendRules::new(Backend::Crd);
     rules.apply(rule(Backend::Crd, "alice", ALICE));
     rules.apply_account(account("7"));
@@ -41,7 +41,7 @@ fn deletion_returns_whether_something_was_there() {
 }
 
 #[test]
-fn reset_removes_rules_and_keeps_what_the_backend_is() {
+fn reset_removes_rules_and_keeps_backend_state() {
     let reserved = ReservedPrefixes {
         usernames: vec!["u".into()],
         groups: Vec::new(),
@@ -155,7 +155,7 @@ fn rule_takes_precedence_over_later_rules_and_not_before_itself() {
 }
 
 #[test]
-fn only_equal_patterns_are_rivals() {
+fn only_equal_patterns_have_the_same_subject() {
     let mut rules = BackendRules::new(Backend::Crd);
     for (position, pattern) in [
         ("a", "acs:ram::1:user/a*"),
@@ -164,7 +164,7 @@ fn only_equal_patterns_are_rivals() {
     ] {
         rules.apply(rule(Backend::Crd, position, pattern));
     }
-    for (position, rivals, winner) in [
+    for (position, others, winner) in [
         ("a", &["b"][..], None),
         ("b", &["a"], Some("a")),
         ("longer", &[], None),
@@ -173,7 +173,7 @@ fn only_equal_patterns_are_rivals() {
         let name = |rule: &Rule| rule.source().position.clone();
         let found = rules.same_subject_rules(position);
         let found: Vec<String> = found.into_iter().map(name).collect();
-        assert_eq!(found, rivals, "{position}");
+        assert_eq!(found, others, "{position}");
         let found = rules.shadowing_rule(position).map(name);
         assert_eq!(found.as_deref(), winner, "{position}");
     }

@@ -29,7 +29,7 @@ fn subject(mapping: Mapping) -> String {
 }
 
 #[test]
-fn one_field_gives_the_subject() {
+fn mapping_without_exactly_one_subject_is_refused() {
     let glob = "acs:ram::1:user/a*";
     let pattern = "pattern acs:ram::1:user/a*";
     let literal = WildcardMode::Disabled;
@@ -130,7 +130,7 @@ fn one_field_gives_the_subject() {
 }
 
 #[test]
-fn role_of_session_is_read_unless_the_arn_is_a_pattern() {
+fn session_arn_without_wildcard_gives_its_role() {
     let session = "acs:ram::1:assumed-role/dev/s";
     for (arn, wildcards, expected) in [
         (session, WildcardMode::Enabled, Some("acs:ram::1:role/dev")),
@@ -149,7 +149,7 @@ fn role_of_session_is_read_unless_the_arn_is_a_pattern() {
 }
 
 #[test]
-fn rule_gives_back_the_names_of_its_mapping() {
+fn rule_returns_raw_names_of_its_mapping() {
     let written = Mapping {
         username: "dev:{{SessionName}}".to_owned(),
         groups: vec!["a".to_owned(), "b".to_owned()],
@@ -164,7 +164,7 @@ fn rule_gives_back_the_names_of_its_mapping() {
 }
 
 #[test]
-fn mapping_of_a_rule_compiles_to_the_same_rule() {
+fn mapping_survives_compilation_and_back() {
     let base = Mapping {
         wildcards: WildcardMode::Disabled,
         session_arn_mode: SessionArnMode::Refused,
@@ -198,7 +198,7 @@ fn mapping_of_a_rule_compiles_to_the_same_rule() {
 }
 
 #[test]
-fn user_and_role_are_found_by_their_own_ids() {
+fn user_id_and_role_id_match_their_own_kind() {
     let mut rules = BackendRules::new(Backend::Crd);
     for (position, user_id, role_id) in [
         ("user-7", some("7"), None),
@@ -233,7 +233,7 @@ fn user_and_role_are_found_by_their_own_ids() {
 }
 
 #[test]
-fn protected_subject_is_named_or_matched() {
+fn subject_is_protected_by_name_or_pattern() {
     let mut protected = ProtectedIdentities::default();
     assert!(protected.is_empty());
     protected.protect(ALICE).unwrap();
@@ -279,7 +279,7 @@ mod expressions {
     }
 
     #[test]
-    fn rule_gives_back_its_expressions() {
+    fn rule_returns_its_expressions() {
         let mapping = Mapping {
             wildcards: WildcardMode::Disabled,
             arn: ALICE.to_owned(),
@@ -320,7 +320,7 @@ mod expressions {
     }
 
     #[test]
-    fn expression_gives_reserved_names_that_are_listed() {
+    fn expression_result_with_unlisted_reserved_name_is_refused() {
         let not_listed = |field: &str| {
             format!(
                 "its expression gives a name that starts with `system:`, and `{field}` does not have it"
@@ -376,7 +376,7 @@ mod expressions {
     }
 
     #[test]
-    fn name_that_an_expression_may_add_is_an_exact_reserved_name() {
+    fn may_add_entry_that_is_no_exact_reserved_name_is_refused() {
         for (name, refused) in [
             ("system:g", None),
             ("", Some("it is empty")),

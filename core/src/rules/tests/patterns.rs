@@ -2,7 +2,7 @@ use crate::arn::Arn;
 use crate::rules::pattern::{Pattern, PatternError};
 
 #[test]
-fn text_between_wildcards_must_be_equal() {
+fn literal_between_wildcards_must_match() {
     for (pattern, arn, expected) in [
         ("role/*-x-*", "role/a-x-b", true),
         ("role/*-x-*", "role/a-y-b", false),
@@ -22,7 +22,7 @@ fn text_between_wildcards_must_be_equal() {
 }
 
 #[test]
-fn pattern_is_shown_as_written() {
+fn pattern_displays_as_written() {
     let pattern = Pattern::parse("acs:ram::1:user/A*").unwrap();
     assert_eq!(pattern.to_string(), "acs:ram::1:user/A*");
     assert_eq!(format!("{pattern:?}"), "Pattern(acs:ram::1:user/A*)");
@@ -31,7 +31,7 @@ fn pattern_is_shown_as_written() {
 }
 
 #[test]
-fn pattern_takes_eight_stars_and_512_bytes() {
+fn pattern_beyond_eight_stars_or_512_bytes_is_refused() {
     let stars = |count: usize| format!("acs:ram::1:role/{}", "a*".repeat(count));
     let long = |bytes: usize| {
         let start = "acs:ram::1:role/*";

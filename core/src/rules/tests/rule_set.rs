@@ -1,4 +1,6 @@
-use super::{identity, mapping, rule};
+#[cfg(feature = "cel")]
+use super::mapping;
+use super::{identity, rule};
 use crate::arn::AccountId;
 use crate::rules::{Backend, BackendRules, RuleSet};
 #[cfg(feature = "cel")]
@@ -11,7 +13,7 @@ fn account(text: &str) -> AccountId {
 }
 
 #[test]
-fn scrubbed_account_leaves_no_identity_in_the_explanation() {
+fn scrubbed_account_hides_identity_in_explanation() {
     for (scrubbed, expected) in [(&["1"][..], true), (&["2", "1"], true), (&["2"], false)] {
         let mut rules = BackendRules::new(Backend::Crd);
         rules.apply(rule(Backend::Crd, "alice", ALICE));
@@ -28,7 +30,7 @@ fn scrubbed_account_leaves_no_identity_in_the_explanation() {
 }
 
 #[test]
-fn rules_of_a_backend_are_found_by_backend() {
+fn backend_mut_returns_rules_of_that_backend() {
     let backends = [Backend::MountedFile, Backend::Crd];
     let mut set = RuleSet::new(backends.map(BackendRules::new).into(), []);
     let order: Vec<Backend> = set.backends().iter().map(BackendRules::backend).collect();
@@ -42,7 +44,7 @@ fn rules_of_a_backend_are_found_by_backend() {
 
 #[test]
 #[cfg(feature = "cel")]
-fn explanation_names_at_most_five_skipped_rules() {
+fn explanation_lists_at_most_five_skipped_rules() {
     for (count, expected) in [(0, 0), (4, 4), (5, 5), (6, 5), (9, 5)] {
         let mut rules = BackendRules::new(Backend::Crd);
         for index in 0..count {
@@ -59,7 +61,7 @@ fn explanation_names_at_most_five_skipped_rules() {
 }
 
 #[test]
-fn explanation_names_at_most_five_outranked_rules() {
+fn explanation_lists_at_most_five_outranked_rules() {
     for (count, expected) in [(0, 0), (2, 2), (3, 3), (4, 4), (5, 5), (8, 5)] {
         // Two rules of the backend that answers are outranked, the others are of the next one.
         let own = count.min(2);

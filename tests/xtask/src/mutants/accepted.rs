@@ -12,13 +12,13 @@ use crate::mutants::outcomes::{Mutant, Outcome};
 /// From the workspace's folder.
 const FILE: &str = "tests/xtask/accepted-mutants.json";
 
-/// The mutants that change nothing that can be seen.
+/// The mutants without an observable effect.
 #[derive(Debug, Default)]
 pub struct Accepted {
     entries: Vec<Entry>,
 }
 
-/// Accepts one mutant. Two that are called the same need two entries.
+/// Accepts one mutant. Two mutants with the same change need two entries.
 #[derive(Debug)]
 struct Entry {
     file: String,
@@ -31,7 +31,7 @@ impl Entry {
     }
 }
 
-/// What came of a run.
+/// The verdict on a run.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Verdict {
     caught: usize,
@@ -40,7 +40,7 @@ pub struct Verdict {
     accepted: usize,
     /// Names of the mutants that survived and are not accepted.
     survivors: Vec<String>,
-    /// Entries whose mutant was caught: nothing is left to accept.
+    /// Entries whose mutant was caught.
     obsolete: Vec<String>,
 }
 
@@ -91,7 +91,7 @@ impl Accepted {
                 None => survivors.push(mutant.name.clone()),
             }
         }
-        // The others were not selected.
+        // The mutants of the other entries were not selected.
         unused.retain(|entry| mutants.iter().any(|mutant| entry.names(mutant)));
         let name = |entry: &Entry| format!("{}: {}", entry.file, entry.change);
         Verdict {
@@ -106,7 +106,7 @@ impl Accepted {
 }
 
 impl Verdict {
-    /// Fails if a mutant survived that is not accepted, or if one that is accepted was caught.
+    /// Fails if a mutant survived that is not accepted, or if an accepted mutant was caught.
     pub fn into_result(self) -> Result<(), Failure> {
         let Self {
             survivors,
@@ -116,7 +116,7 @@ impl Verdict {
         if !survivors.is_empty() {
             let count = survivors.len();
             return Err(Failure::Check(format!(
-                "{count} mutants survive; catch each with a test, or add it to `{FILE}` with the reason why it changes nothing"
+                "{count} mutants survive; catch each with a test, or add it to `{FILE}` with the reason why nothing can notice it"
             )));
         }
         if !obsolete.is_empty() {

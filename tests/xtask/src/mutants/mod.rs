@@ -1,4 +1,4 @@
-//! `cargo xtask mutants`: cargo-mutants changes the code of `core` in one place at a time, and a test has to fail.
+//! `cargo xtask mutants`: cargo-mutants changes one place of `core` at a time, and a test has to fail.
 
 mod accepted;
 mod outcomes;
@@ -18,7 +18,7 @@ use crate::run::Runner;
 use crate::tools::cargo_program::CARGO_MUTANTS;
 use crate::workspace::Workspace;
 
-/// The code that decides who is let in.
+/// The code that decides about a login.
 const DECIDING_CODE: [&str; 7] = [
     "core/src/gateway.rs",
     "core/src/gateway",
@@ -28,7 +28,7 @@ const DECIDING_CODE: [&str; 7] = [
     "core/src/sts",
     "core/src/token",
 ];
-/// The tests of `ack-ram-tests` that need nothing but `core` and what is linked with it: those that fail fast come first.
+/// The tests of `ack-ram-tests` that need no server. The fast ones come first.
 const LATER_STEPS: [Step; 2] = [
     Step {
         name: "vectors",
@@ -48,21 +48,21 @@ const LATER_STEPS: [Step; 2] = [
         tests: &["properties"],
     },
 ];
-/// Selects what stands in for expressions in a build without CEL. These tests are of a build with it.
+/// A regular expression for the stand-in for CEL, which a build with CEL, such as this one, does not compile.
 const NOT_COMPILED: &str = "disabled::";
-/// A mutant that keeps the tests of one step running for longer is in an endless loop.
+/// A mutant whose tests run for longer is in an endless loop.
 const TEST_LIMIT: Duration = Duration::from_secs(180);
-/// A complete run takes hours. Whoever started it can end it.
+/// A complete run takes hours, and the user can interrupt it.
 const RUN_LIMIT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Which mutants are run. Each empty member stands for all.
+/// The mutants to run. An empty field selects all.
 #[derive(Clone, Copy)]
 pub struct Selection<'a> {
     /// Files and folders.
     pub paths: &'a [String],
     /// Names of functions, such as `AwaitingSts::resume`.
     pub functions: &'a [String],
-    /// One part of the mutants, as cargo-mutants counts parts: `0/8` to `7/8`.
+    /// One part of the mutants, counted from 0: `0/8` to `7/8`.
     pub shard: Option<&'a str>,
 }
 
@@ -72,7 +72,7 @@ struct Step {
     tests: &'static [&'static str],
 }
 
-/// Runs the selected mutants, prints what became of them, and fails if one survives that is not accepted.
+/// Runs the selected mutants, prints their outcomes, and fails if a mutant survives that is not accepted.
 ///
 /// The unit tests of `core` build in seconds and run in less. Only the mutants that survive them meet the next tests.
 pub fn run(
@@ -100,7 +100,7 @@ pub fn run(
     verdict.into_result()
 }
 
-/// A copy of the sources to be mutated, what is built from it, and cargo-mutants' reports.
+/// A folder with a copy of the sources to change, its build, and cargo-mutants' reports.
 struct Lab<'a> {
     runner: &'a Runner,
     root: &'a Path,
@@ -140,7 +140,7 @@ impl<'a> Lab<'a> {
         if let Some(shard) = selection.shard {
             command.args(["--shard", shard]);
         }
-        // Without the feature `lint`, whose unit tests take longer than all others together.
+        // Without the feature `lint`, whose unit tests take longer than all others.
         command.args(["--features=cel", "--cargo-arg=--lib"]);
         self.run("core", command)
     }
@@ -185,7 +185,7 @@ impl<'a> Lab<'a> {
         fs::create_dir_all(&output).map_err(Failure::io(output.display().to_string()))?;
         let mut command = CARGO_MUTANTS.command(self.runner)?;
         command
-            // What cargo gives its subcommands.
+            // Cargo passes this argument to its subcommands.
             .arg("mutants")
             .args(["--in-place", "--no-config", "--package=ack-ram-core"])
             .arg("--dir")
@@ -250,7 +250,7 @@ fn function_filter(function: &str) -> String {
     format!("(replace |in |::){}( ->| with |$)", escape(function))
 }
 
-/// Escapes what has a meaning in regular expressions.
+/// Escapes the metacharacters of regular expressions.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

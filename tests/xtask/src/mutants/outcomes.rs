@@ -1,4 +1,4 @@
-//! What became of each mutant, from cargo-mutants' report.
+//! The outcome of each mutant, from cargo-mutants' report.
 
 use std::fs;
 use std::path::Path;
@@ -12,16 +12,15 @@ use crate::failure::Failure;
 pub struct Mutant {
     /// The file, from the workspace's folder.
     pub file: String,
-    /// The change, such as `replace > with == in AwaitingSts::resume`. A function may hold several that are called the
-    /// same.
+    /// The change, such as `replace > with == in AwaitingSts::resume`. Several mutants may have the same change.
     pub change: String,
     /// The name that cargo-mutants gives it: file, line, column and change.
     pub name: String,
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
-/// What became of a mutant.
+/// The outcome of a mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// A test failed.
@@ -45,7 +44,7 @@ pub fn read_outcomes(path: &Path) -> Result<Vec<Mutant>, Failure> {
 
 fn parse_outcomes(report: &Value) -> Option<Vec<Mutant>> {
     let outcomes = report["outcomes"].as_array()?.iter();
-    // The one of the unchanged code has no mutant.
+    // The scenario of the unchanged code is a string.
     let of_mutants = outcomes.filter(|outcome| outcome["scenario"].is_object());
     of_mutants.map(parse_outcome).collect()
 }

@@ -38,7 +38,7 @@ fn list_sources(root: &Path) -> Result<BTreeSet<PathBuf>, Failure> {
     }
     let names = String::from_utf8_lossy(&output.stdout);
     let names = names.split('\0').filter(|name| !name.is_empty());
-    // One that was removed is listed until git is told.
+    // Git lists a removed file until the removal is staged.
     let sources = names.map(PathBuf::from);
     Ok(sources.filter(|name| root.join(name).is_file()).collect())
 }
@@ -52,7 +52,7 @@ fn copy_if_changed(source: &Path, copy: &Path) -> Result<(), Failure> {
     if let Some(folder) = copy.parent() {
         fs::create_dir_all(folder).map_err(at(folder))?;
     }
-    // With the permissions: tests run scripts.
+    // This keeps permissions: tests run scripts.
     fs::copy(source, copy).map_err(at(copy)).map(drop)
 }
 

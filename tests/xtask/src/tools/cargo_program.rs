@@ -21,7 +21,7 @@ pub const CARGO_FUZZ: CargoProgram = CargoProgram {
     building: "half a minute",
 };
 
-/// Changes code, and sees whether a test fails.
+/// Changes code, and checks that a test fails.
 pub const CARGO_MUTANTS: CargoProgram = CargoProgram {
     name: "cargo-mutants",
     version: "27.1.0",
