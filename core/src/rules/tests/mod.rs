@@ -1,6 +1,8 @@
 //! Tests of the public items of this module: each table names what a caller can see.
 
 mod backend_rules;
+#[cfg(feature = "cel")]
+mod expressions;
 mod mappings;
 mod near_misses;
 mod patterns;
