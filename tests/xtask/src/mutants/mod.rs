@@ -106,6 +106,8 @@ pub fn run(
 struct Lab<'a> {
     runner: &'a Runner,
     root: &'a Path,
+    /// The start of the names of logs.
+    name: String,
     folder: PathBuf,
 }
 
@@ -117,14 +119,18 @@ impl<'a> Lab<'a> {
         selection: Selection<'_>,
     ) -> Result<Self, Failure> {
         let mut folder = workspace.target.join("mutants");
+        let mut name = "mutants".to_owned();
         if let Some(shard) = selection.shard {
-            folder.push(format!("shard-{}", shard.replace('/', "-of-")));
+            let shard = shard.replace('/', "-of-");
+            folder.push(format!("shard-{shard}"));
+            name = format!("{name} {shard}");
         }
         let root = &workspace.root;
         tree::copy_sources(root, &folder.join("tree"))?;
         Ok(Self {
             runner,
             root,
+            name,
             folder,
         })
     }
@@ -159,7 +165,8 @@ impl<'a> Lab<'a> {
         let mut unchanged = cargo(&["test", "--package=ack-ram-tests"]);
         unchanged.args(tests.clone()).current_dir(self.tree());
         self.set_profile(&mut unchanged);
-        self.runner.run(&format!("tests {name}"), unchanged)?;
+        self.runner
+            .run(&format!("{} {name} unchanged", self.name), unchanged)?;
 
         let mut command = self.command(name)?;
         command.args(["--baseline=skip", "--test-package=ack-ram-tests"]);
@@ -214,7 +221,7 @@ impl<'a> Lab<'a> {
     }
 
     fn run(&self, step: &str, command: Command) -> Result<Vec<Mutant>, Failure> {
-        let name = format!("mutants {step}");
+        let name = format!("{} {step}", self.name);
         let finished = self.runner.attempt(RUN_LIMIT, &name, command)?;
         // 2: some survive. 3: some time out.
         if !matches!(finished.status.code(), Some(0 | 2 | 3)) {
