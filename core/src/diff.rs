@@ -8,10 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::arn::{AccountId, Arn};
-use crate::decision::RulesRefusal;
 use crate::placeholder;
 use crate::rules::subject::Subject;
-use crate::rules::{Mapping, Rule, RuleSet};
+use crate::rules::{Mapping, Rule, RuleSet, RulesError};
 
 /// One of the two configurations to compare.
 #[derive(Clone, Copy)]
@@ -204,14 +203,10 @@ fn access_for(rules: &RuleSet, arn: &Arn) -> Option<Access> {
             groups: user.groups.into_iter().collect(),
         }),
         Err(_) if explanation.matched.is_none() => None,
-        Err(RulesRefusal::Denied(denial)) => Some(Access::Refused {
-            refused: explanation.denial_message(&denial),
+        Err(RulesError::Refused(refusal)) => Some(Access::Refused {
+            refused: explanation.refusal_message(&refusal),
         }),
-        Err(
-            RulesRefusal::BackendNotReady(_)
-            | RulesRefusal::BackendBroken(_)
-            | RulesRefusal::BackendStale(_),
-        ) => None,
+        Err(RulesError::Unavailable(_)) => None,
     }
 }
 

@@ -9,6 +9,7 @@ mod checks;
 mod contents;
 mod extract;
 mod rebuild;
+mod token_kind;
 mod verdict;
 
 pub use anatomy::{Segment, TokenPart, split_into_segments};
@@ -16,18 +17,16 @@ pub use checks::{Check, CheckName, CheckStatus};
 pub use contents::Contents;
 pub use extract::{ExtractError, ExtractedToken, MAX_TOKENS, TokenOrigin, extract_tokens};
 pub use rebuild::{Line, RebuiltRequest, Span, rebuild_request, split_lines};
+pub use token_kind::TokenKind;
 
 use serde::Serialize;
 
 use crate::fingerprint::Fingerprint;
 use crate::login::AwaitingSts;
 use crate::policy::TokenPolicy;
+use crate::protocol::{FAMILY_PREFIX, STS_WINDOW_SECONDS};
 use crate::time::UnixTime;
-use crate::token::{FAMILY_PREFIX, STS_WINDOW_SECONDS, v1, v2};
 use verdict::TokenVerdict;
-
-/// The most bytes of a text that is inspected; no token is longer.
-const MAX_BYTES: usize = 64 * 1024;
 
 /// The result of inspecting a token.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -59,57 +58,6 @@ pub struct Inspection {
     /// What the server would send to STS, when every check passes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestSummary>,
-}
-
-/// The kinds of tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum TokenKind {
-    /// `k8s-ack-v2.`
-    TokenV2,
-    /// `k8s-ack-v1.`
-    TokenV1,
-    /// `k8s-ack-`, and a version that does not exist.
-    UnknownVersion,
-    /// A JSON Web Token: of a service account, or of an OIDC provider.
-    Jwt,
-    /// `k8s-aws-v1.`: of aws-iam-authenticator.
-    AwsIamAuthenticator,
-    /// Anything else.
-    Unknown,
-}
-
-impl TokenKind {
-    /// Detects the kind of a text by its prefix.
-    #[must_use]
-    pub fn detect(token: &str) -> Self {
-        if token.starts_with(v2::PREFIX) {
-            Self::TokenV2
-        } else if token.starts_with(v1::PREFIX) {
-            Self::TokenV1
-        } else if token.starts_with(FAMILY_PREFIX) {
-            Self::UnknownVersion
-        } else if token.starts_with("k8s-aws-v1.") {
-            Self::AwsIamAuthenticator
-        } else if token.starts_with("eyJ") && token.split('.').count() == 3 {
-            Self::Jwt
-        } else {
-            Self::Unknown
-        }
-    }
-
-    /// Returns the kind in words.
-    #[must_use]
-    pub fn describe(self) -> &'static str {
-        match self {
-            Self::TokenV2 => "a token v2",
-            Self::TokenV1 => "a token v1 (presigned URL)",
-            Self::UnknownVersion => "a token of an unknown version",
-            Self::Jwt => "a JSON Web Token, as service accounts and OIDC providers have them",
-            Self::AwsIamAuthenticator => "a token of aws-iam-authenticator",
-            Self::Unknown => "no kind of token that is known here",
-        }
-    }
 }
 
 /// A summary of the request that the server would send, without the caller's secrets.

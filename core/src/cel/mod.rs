@@ -22,6 +22,7 @@ mod cost;
 mod error;
 mod evaluate;
 mod functions;
+mod limits;
 mod parse;
 mod scan;
 mod types;
@@ -29,21 +30,13 @@ mod variables;
 
 use cel::IdedExpr;
 
-use crate::decision::KubernetesUser;
 use crate::identity::Identity;
+use crate::kubernetes_user::KubernetesUser;
 
-pub use crate::rules::expression::ExpressionKind;
+pub use crate::expression_kind::ExpressionKind;
 pub use error::{EvaluationError, ExpressionError, ExpressionPosition, Reason, SymbolKind};
+pub use limits::{MAX_GROUP_BYTES, MAX_GROUPS, MAX_NAME_BYTES, MAX_SOURCE_BYTES};
 pub use types::ValueType;
-
-/// Longer expressions are refused unread.
-pub const MAX_SOURCE_BYTES: usize = 1024;
-/// A username may be so long.
-pub const MAX_NAME_BYTES: usize = 1024;
-/// A group's name may be so long.
-pub const MAX_GROUP_BYTES: usize = 256;
-/// A user may be in so many groups.
-pub const MAX_GROUPS: usize = 64;
 
 impl ExpressionKind {
     /// Returns the type that an expression of this kind must yield.

@@ -8,10 +8,9 @@ use std::ops::Range;
 use serde::Serialize;
 
 use crate::inspect::contents;
-use crate::json;
+use crate::inspect::token_kind::MAX_BYTES;
+use crate::protocol::{acs3, json, v1, v2};
 use crate::secret::Secret;
-use crate::sign::acs3;
-use crate::token::{v1, v2};
 
 /// A segment of a token: a named part, or the structure between parts.
 #[derive(Clone, Debug)]
@@ -106,7 +105,7 @@ pub fn split_into_segments(token: &str) -> Vec<Segment> {
     let Some((prefix, payload)) = [v2::PREFIX, v1::PREFIX]
         .into_iter()
         .find_map(|prefix| Some((prefix, token.strip_prefix(prefix)?)))
-        .filter(|_| token.len() <= super::MAX_BYTES)
+        .filter(|_| token.len() <= MAX_BYTES)
     else {
         return Vec::new();
     };

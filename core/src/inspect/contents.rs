@@ -9,10 +9,10 @@ use serde::Serialize;
 use url::Url;
 
 use crate::access_key::AccessKeyId;
-use crate::inspect::{MAX_BYTES, TokenKind};
-use crate::json::{self, JsonObject, JsonValue};
+use crate::inspect::token_kind::{MAX_BYTES, TokenKind};
+use crate::protocol::json::{self, JsonObject, JsonValue};
+use crate::protocol::{v1, v2};
 use crate::time::UnixTime;
-use crate::token::{v1, v2};
 
 /// The most characters of a value that are shown.
 const MAX_DISPLAY_CHARS: usize = 256;

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::protocol::FAMILY_PREFIX;
 use crate::secret::Secret;
-use crate::token::FAMILY_PREFIX;
 
 /// The most tokens that are extracted from one text.
 pub const MAX_TOKENS: usize = 16;

@@ -5,12 +5,12 @@ use url::form_urlencoded;
 use crate::inspect::contents;
 use crate::inspect::verdict::TokenVerdict;
 use crate::policy::TokenPolicy;
+use crate::protocol::acs3::{CanonicalRequest, EMPTY_BODY_SHA256};
+use crate::protocol::rpc;
+use crate::protocol::v2::{self, SignedHeaders};
 use crate::secret::Secret;
-use crate::sign::acs3::{CanonicalRequest, EMPTY_BODY_SHA256};
-use crate::sign::rpc;
 use crate::sts::StsRequest;
 use crate::time::UnixTime;
-use crate::token::v2::{self, SignedHeaders};
 
 /// A rebuilt request, line by line, and what its signature covers.
 #[derive(Clone, Debug)]

@@ -2,9 +2,9 @@
 
 use crate::cluster_id::ClusterId;
 use crate::decision::{Denial, Outcome};
-use crate::inspect::MAX_BYTES;
 use crate::inspect::checks::{Check, CheckName, CheckStatus};
 use crate::inspect::contents::Contents;
+use crate::inspect::token_kind::MAX_BYTES;
 use crate::login::{self, AwaitingSts, Step};
 use crate::policy::TokenPolicy;
 use crate::time::UnixTime;

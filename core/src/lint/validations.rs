@@ -10,8 +10,8 @@ use cel::common::ast::{Expr, operators as op};
 
 use crate::arn::{Arn, Resource};
 use crate::cel::{Expression, ExpressionKind};
-use crate::decision::KubernetesUser;
 use crate::identity::Identity;
+use crate::kubernetes_user::KubernetesUser;
 use crate::lint::expressions::compile_expression;
 use crate::lint::finding::{Finding, FindingCode, Severity};
 use crate::lint::{AccountEntry, CompiledBackend, CompiledMapping, names, tree};

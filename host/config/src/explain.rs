@@ -1,9 +1,11 @@
 //! What a configuration makes of somebody, step by step.
 
 use ack_ram_core::arn::Arn;
-use ack_ram_core::decision::{Denial, Explanation, KubernetesUser, MatchedEntry, RulesRefusal};
 use ack_ram_core::identity::Identity;
-use ack_ram_core::rules::{Backend, BackendRules};
+use ack_ram_core::kubernetes_user::KubernetesUser;
+use ack_ram_core::rules::{
+    Backend, BackendRules, Explanation, MatchedEntry, RulesError, RulesRefusal, RulesUnavailable,
+};
 use serde::{Serialize, Serializer};
 
 use crate::compile::{CompiledRules, ExternalMappings};
@@ -129,24 +131,24 @@ pub fn trace(
     let (explanation, result) = compiled.rules.explain(identity);
     let (code, user, reason) = match result {
         Ok(user) => ("granted", Some(user.into()), None),
-        Err(RulesRefusal::Denied(denial)) => (
-            denial.code(),
+        Err(RulesError::Refused(refusal)) => (
+            refusal.code(),
             None,
-            Some(denial_reason(&explanation, &denial)),
+            Some(refusal_reason(&explanation, &refusal)),
         ),
-        Err(RulesRefusal::BackendNotReady(backend)) => {
-            let reason = format!(
-                "the backend {backend} answers first, and what it maps is not in the file; `get mappings` shows what a running server has"
-            );
-            ("rules_not_read", None, Some(reason))
-        }
-        Err(RulesRefusal::BackendBroken(backend)) => {
-            let reason = format!("the mappings of the backend {backend} are broken");
-            ("backend_broken", None, Some(reason))
-        }
-        Err(RulesRefusal::BackendStale(backend)) => {
-            let reason = format!("the mappings of the backend {backend} are stale");
-            ("backend_stale", None, Some(reason))
+        Err(RulesError::Unavailable(unavailable)) => {
+            let reason = match unavailable {
+                RulesUnavailable::NotReady(backend) => format!(
+                    "the backend {backend} answers first, and what it maps is not in the file; `get mappings` shows what a running server has"
+                ),
+                RulesUnavailable::Broken(backend) => {
+                    format!("the mappings of the backend {backend} are broken")
+                }
+                RulesUnavailable::Stale(backend) => {
+                    format!("the mappings of the backend {backend} are stale")
+                }
+            };
+            (unavailable.code(), None, Some(reason))
         }
     };
     Trace {
@@ -160,14 +162,12 @@ pub fn trace(
 }
 
 /// Here the person is the administrator who would be asked.
-fn denial_reason(explanation: &Explanation, denial: &Denial) -> String {
-    match denial {
-        Denial::NotMapped => "no rule speaks for this identity".to_owned(),
-        Denial::Token(_)
-        | Denial::Sts(_)
-        | Denial::Name(_)
-        | Denial::ValidationRefused(_)
-        | Denial::ValidationFailed(_) => explanation.denial_message(denial),
+fn refusal_reason(explanation: &Explanation, refusal: &RulesRefusal) -> String {
+    match refusal {
+        RulesRefusal::NotMapped => "no rule speaks for this identity".to_owned(),
+        RulesRefusal::Name(_) | RulesRefusal::Validation(_) | RulesRefusal::ValidationFailed(_) => {
+            explanation.refusal_message(refusal)
+        }
     }
 }
 

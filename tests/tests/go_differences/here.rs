@@ -4,13 +4,13 @@ use ack_ram_config::config::{self, ConfigFile, ConfigSources, Overrides};
 use ack_ram_config::proxy::ProxySettings;
 use ack_ram_core::arn::{AccountId, Arn};
 use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::decision::{Decision, MatchedEntry, Outcome};
+use ack_ram_core::decision::{Decision, Outcome};
 use ack_ram_core::identity::Identity;
 use ack_ram_core::login::{AwaitingSts, Step, begin};
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::review::{self, ReviewVersion, TokenReview};
 use ack_ram_core::rules::{
-    Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source, WildcardMode,
+    Backend, BackendRules, Mapping, MatchedEntry, Precedence, Rule, RuleSet, Source, WildcardMode,
 };
 use ack_ram_core::sts::StsReply;
 use serde_json::{Value, json};

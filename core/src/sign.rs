@@ -1,25 +1,19 @@
-//! The signing side: making a token from a key, and the signature schemes underneath.
+//! The signing side: making a token from a key. The signature schemes underneath are in [`crate::protocol`].
 //!
-//! Pure functions of a key, a cluster and a time. The client uses [`sign_token_v2`]; the STS emulator of the tests uses
-//! [`acs3`] and [`rpc`] to verify.
-
-pub mod acs3;
-pub mod percent;
-pub mod rpc;
+//! Pure functions of a key, a cluster and a time. The client uses [`sign_token_v2`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
 
 use crate::access_key::AccessKeyId;
 use crate::cluster_id::ClusterId;
+use crate::protocol::acs3::{Authorization, CanonicalRequest, EMPTY_BODY_SHA256, Signature};
+use crate::protocol::v2::{self, SignedHeaders, TokenJson, header};
 use crate::secret::Secret;
-use crate::sign::acs3::{Authorization, CanonicalRequest, EMPTY_BODY_SHA256, Signature};
 use crate::time::UnixTime;
-use crate::token::v2::{self, SignedHeaders};
 
 /// The lifetime of a token that the client reports, in seconds. STS accepts it for
-/// [`crate::token::STS_WINDOW_SECONDS`]; the difference leaves time for an in-flight login.
+/// [`crate::protocol::STS_WINDOW_SECONDS`]; the difference leaves time for an in-flight login.
 pub const TOKEN_LIFETIME_SECONDS: i64 = 600;
 
 /// An access key to sign with.
@@ -94,22 +88,17 @@ pub fn sign_token_v2_in_steps(
     }
     .to_header();
 
-    let wire = WireToken {
+    let mut wire_headers = vec![
+        (header::AUTHORIZATION, authorization.expose()),
+        (header::USER_AGENT, user_agent),
+    ];
+    wire_headers.extend(&headers);
+    let wire = TokenJson {
         cluster_id: cluster.as_str(),
         method: v2::METHOD,
         path: v2::PATH,
-        query: WireQuery {
-            cluster_id: cluster.as_str(),
-        },
-        headers: WireHeaders {
-            authorization: authorization.expose(),
-            user_agent,
-            action: v2::ACTION,
-            content_sha256: EMPTY_BODY_SHA256,
-            date: &date,
-            security_token: signed.security_token,
-            version: v2::VERSION,
-        },
+        query: &query,
+        headers: &wire_headers,
     };
     let json = escape_like_go(&serde_json::to_string(&wire).ok()?);
     let token = format!("{}{}", v2::PREFIX, STANDARD.encode(&json));
@@ -121,44 +110,6 @@ pub fn sign_token_v2_in_steps(
         json: Secret::new(json),
         token: Secret::new(token),
     })
-}
-
-/// Field order is the sorted order in which ack-ram-tool writes map keys.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct WireToken<'a> {
-    cluster_id: &'a str,
-    method: &'a str,
-    path: &'a str,
-    query: WireQuery<'a>,
-    headers: WireHeaders<'a>,
-}
-
-#[derive(Serialize)]
-struct WireQuery<'a> {
-    #[serde(rename = "ACKClusterId")]
-    cluster_id: &'a str,
-}
-
-#[derive(Serialize)]
-struct WireHeaders<'a> {
-    #[serde(rename = "Authorization")]
-    authorization: &'a str,
-    #[serde(rename = "user-agent")]
-    user_agent: &'a str,
-    #[serde(rename = "x-acs-action")]
-    action: &'a str,
-    #[serde(rename = "x-acs-content-sha256")]
-    content_sha256: &'a str,
-    #[serde(rename = "x-acs-date")]
-    date: &'a str,
-    #[serde(
-        rename = "x-acs-security-token",
-        skip_serializing_if = "Option::is_none"
-    )]
-    security_token: Option<&'a str>,
-    #[serde(rename = "x-acs-version")]
-    version: &'a str,
 }
 
 /// Go's encoder escapes these three inside strings, and JSON has them nowhere else.

@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::token::Quoted;
+use crate::protocol::quoted::Quoted;
 
 /// The deepest nesting that is accepted. A token has two levels, a TokenReview five.
 const MAX_DEPTH: usize = 16;
@@ -52,7 +52,8 @@ impl<'a> JsonObject<'a> {
     }
 
     /// Returns the text of the member with exactly this name, if it is a string.
-    pub(crate) fn string_member(&self, name: &str) -> Option<&str> {
+    #[must_use]
+    pub fn string_member(&self, name: &str) -> Option<&str> {
         match self.member(name)? {
             JsonValue::String(text) => Some(text),
             _ => None,
@@ -60,7 +61,8 @@ impl<'a> JsonObject<'a> {
     }
 
     /// Returns the member with exactly this name, if it is an object.
-    pub(crate) fn object_member(&self, name: &str) -> Option<&Self> {
+    #[must_use]
+    pub fn object_member(&self, name: &str) -> Option<&Self> {
         match self.member(name)? {
             JsonValue::Object(object) => Some(object),
             _ => None,
@@ -69,9 +71,10 @@ impl<'a> JsonObject<'a> {
 }
 
 /// Why JSON was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
     /// It does not parse as one JSON document; line and column count from 1.
+    #[error("not valid JSON at line {line}, column {column}")]
     Syntax {
         /// Line of the first error.
         line: usize,
@@ -79,32 +82,20 @@ pub enum JsonError {
         column: usize,
     },
     /// It is JSON, but not an object.
+    #[error("not a JSON object")]
     NotAnObject,
     /// It nests deeper than any honest input.
+    #[error("JSON nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
     /// One object has more members than any honest input.
+    #[error("a JSON object with more than {MAX_MEMBERS} members")]
     TooManyMembers,
     /// One object has two keys that are equal when case is ignored.
+    #[error("the name {name} stands there twice")]
     DuplicateKey {
         /// The second of the two keys.
         name: Quoted,
     },
-}
-
-impl fmt::Display for JsonError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Syntax { line, column } => {
-                write!(f, "not valid JSON at line {line}, column {column}")
-            }
-            Self::NotAnObject => f.write_str("not a JSON object"),
-            Self::TooDeep => write!(f, "JSON nested deeper than {MAX_DEPTH} levels"),
-            Self::TooManyMembers => {
-                write!(f, "a JSON object with more than {MAX_MEMBERS} members")
-            }
-            Self::DuplicateKey { name } => write!(f, "the name {name} stands there twice"),
-        }
-    }
 }
 
 /// Parses `text`, which must be one object and nothing after it.

@@ -5,8 +5,11 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 
+use crate::protocol::percent;
 use crate::secret::Secret;
-use crate::sign::percent;
+
+/// The parameter that carries the signature.
+pub const SIGNATURE_KEY: &str = "Signature";
 
 /// Builds the string to sign of `method` on `/` with all parameters of query and form body, `Signature` left out
 /// (RPC request signature, "Construct a string-to-sign").
@@ -15,7 +18,7 @@ pub fn string_to_sign(method: &str, parameters: &[(&str, &str)]) -> String {
     let signed: Vec<_> = parameters
         .iter()
         .copied()
-        .filter(|(key, _)| *key != "Signature")
+        .filter(|(key, _)| *key != SIGNATURE_KEY)
         .collect();
     let mut out = format!("{method}&%2F&");
     percent::encode_into(&mut out, &percent::canonical_query(&signed));

@@ -6,8 +6,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::access_key::AccessKeyId;
+use crate::protocol::percent;
 use crate::secret::Secret;
-use crate::sign::percent;
 
 /// The name that starts the `Authorization` header and the string to sign.
 pub const ALGORITHM: &str = "ACS3-HMAC-SHA256";
@@ -137,35 +137,26 @@ pub struct Authorization<'a> {
 }
 
 /// Why an `Authorization` header was refused. It never holds a part of the header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuthorizationError {
     /// It does not start with the algorithm's name and a space.
+    #[error("it does not start with `{ALGORITHM} `")]
     Algorithm,
     /// A part is not one of the three, or has no `=`.
+    #[error("it has a part other than `Credential`, `SignedHeaders` and `Signature`")]
     UnknownPart,
     /// A duplicate part.
+    #[error("`{0}` stands there twice")]
     DuplicatePart(&'static str),
     /// A part is missing.
+    #[error("`{0}` is missing")]
     MissingPart(&'static str),
     /// `Credential` is not an access key id.
+    #[error("`Credential` is not an access key id")]
     Credential,
     /// `Signature` is not 64 digits of lower-case hex.
+    #[error("`Signature` is not 64 digits of lower-case hex")]
     Signature,
-}
-
-impl fmt::Display for AuthorizationError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Algorithm => write!(f, "it does not start with `{ALGORITHM} `"),
-            Self::UnknownPart => f.write_str(
-                "it has a part other than `Credential`, `SignedHeaders` and `Signature`",
-            ),
-            Self::DuplicatePart(part) => write!(f, "`{part}` stands there twice"),
-            Self::MissingPart(part) => write!(f, "`{part}` is missing"),
-            Self::Credential => f.write_str("`Credential` is not an access key id"),
-            Self::Signature => f.write_str("`Signature` is not 64 digits of lower-case hex"),
-        }
-    }
 }
 
 impl<'a> Authorization<'a> {
