@@ -117,7 +117,7 @@ fn verified_identity_combines_reply_and_token() {
     );
     let mut rules = BackendRules::new(Backend::Crd);
     rules.apply(Rule::compile(mapping).unwrap());
-    let decision = RuleSet::new(vec![rules], []).decide(&verified);
+    let decision = verified.decide(&RuleSet::new(vec![rules], []));
     assert_eq!(decision.code(), "granted");
     assert_eq!(
         decision.explanation.fingerprint,

@@ -1,7 +1,8 @@
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::decision::{Denial, Explanation, Unavailable};
+use crate::decision::{Denial, Unavailable};
+use crate::rules::{Explanation, RulesRefusal};
 
 fn parse(body: &str) -> Result<(ReviewVersion, String), String> {
     TokenReview::parse(body.as_bytes())
@@ -73,7 +74,7 @@ fn review_reply_carries_user_or_error() {
         ),
         (Outcome::UnrecognizedToken, json!({"authenticated": false})),
         (
-            Outcome::Denied(Denial::ValidationRefused("no".into())),
+            Outcome::Denied(Denial::Rules(RulesRefusal::Validation("no".into()))),
             json!({"authenticated": false, "error": "[ack-ram-authenticator] this cluster refuses the user: no"}),
         ),
     ] {

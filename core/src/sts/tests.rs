@@ -1,6 +1,7 @@
 use super::*;
 use crate::access_key::AccessKeyId;
 use crate::identity::Identity;
+use crate::protocol::grammar::is_identifier;
 
 fn read_body(status: u16, body: &str) -> Result<Identity, StsError> {
     let key = AccessKeyId::parse("LTAI5tFakeAccessKeyId001").unwrap();

@@ -1,7 +1,7 @@
 use super::*;
 use crate::arn::Arn;
-use crate::rules::mapping::{Backend, Mapping, Precedence, Rule, Source, WildcardMode};
 use crate::rules::subject::Subject;
+use crate::rules::{Backend, Mapping, Precedence, Rule, Source, WildcardMode};
 
 fn rule(text: &str) -> Arc<Rule> {
     let source = Source {
