@@ -165,3 +165,6 @@ impl VerifiedIdentity {
         Decision::from_rules(self.fingerprint, result, explanation)
     }
 }
+
+#[cfg(test)]
+mod tests;

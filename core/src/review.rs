@@ -228,3 +228,6 @@ impl Serialize for ExtraMembers<'_> {
 fn to_json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

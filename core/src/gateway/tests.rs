@@ -1,3 +1,5 @@
+mod texts;
+
 use super::*;
 use crate::decision::{Denial, Unavailable};
 use crate::fingerprint::Fingerprint;

@@ -295,3 +295,6 @@ fn match_backend(
         is_stale: rules.is_stale(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,3 +67,6 @@ impl PatternIndex {
         self.by_prefix.values()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -212,4 +212,27 @@ mod tests {
             assert!(matches!(none, RuleList::None), "{size}");
         }
     }
+
+    #[test]
+    fn rule_list_form_follows_number_of_rules() {
+        let two = RuleList::None.with(&rule(1)).with(&rule(2));
+        assert!(matches!(&two, RuleList::Several(chunks) if chunks.len() == 1));
+        for place in [1, 2] {
+            let one = two.without(&rule(place));
+            assert!(matches!(one, RuleList::One(_)), "{one:?}");
+            assert_eq!(precedences(&one), [Precedence::ListIndex(3 - place)]);
+        }
+        let half = MAX_CHUNK / 2;
+        for (count, expected) in [
+            (MAX_CHUNK, &[MAX_CHUNK][..]),
+            (MAX_CHUNK + 1, &[half, half + 1]),
+        ] {
+            let many = (0..count).fold(RuleList::None, |rules, place| rules.with(&rule(place)));
+            let RuleList::Several(chunks) = many else {
+                panic!("{many:?}");
+            };
+            let sizes: Vec<usize> = chunks.iter().map(|chunk| chunk.len()).collect();
+            assert_eq!(sizes, expected);
+        }
+    }
 }

@@ -8,3 +8,6 @@ pub use error::{MalformedReply, StsError, StsRefusal, StsUnavailable};
 pub use reply::StsReply;
 pub(crate) use reply::read_reply;
 pub use request::StsRequest;
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ mod failure;
 mod faults;
 mod fuzz;
 mod inspector;
+mod mutants;
 mod release_check;
 mod run;
 mod stages;
@@ -73,6 +74,23 @@ enum Task {
         /// How many to run at once
         #[arg(long, default_value_t = NonZeroUsize::MIN)]
         jobs: NonZeroUsize,
+    },
+    /// Change one place of the code that decides at a time, and check that a test fails
+    ///
+    /// A complete run takes hours. Mutants without an observable effect are listed in
+    /// `tests/xtask/accepted-mutants.json` with the reason. Logs and reports stay in `target/mutants`.
+    Mutants {
+        /// Only these files and folders, such as `core/src/rules`
+        #[arg(value_name = "PATH")]
+        paths: Vec<String>,
+        /// Only these functions, such as `AwaitingSts::resume`
+        #[arg(long = "function", value_name = "NAME", value_delimiter = ',')]
+        functions: Vec<String>,
+        /// Only one part of the mutants, such as `0/8`, the first of eight
+        ///
+        /// Parts may run at the same time: each has a folder of its own.
+        #[arg(long, value_name = "PART/PARTS")]
+        shard: Option<String>,
     },
     /// Run the server under load, with faults and edits by turns, and see that nothing grows
     Soak {
@@ -151,6 +169,19 @@ fn run_task(arguments: &Arguments) -> Result<ExitCode, Failure> {
                 order: fuzz::Order::Random,
             };
             fuzz::run(&workspace, &runner, &chosen, plan)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Mutants {
+            paths,
+            functions,
+            shard,
+        } => {
+            let selection = mutants::Selection {
+                paths,
+                functions,
+                shard: shard.as_deref(),
+            };
+            mutants::run(&workspace, &runner, selection)?;
             Ok(ExitCode::SUCCESS)
         }
         Task::Soak { seconds } => {

@@ -21,6 +21,13 @@ pub const CARGO_FUZZ: CargoProgram = CargoProgram {
     building: "half a minute",
 };
 
+/// Changes code, and checks that a test fails.
+pub const CARGO_MUTANTS: CargoProgram = CargoProgram {
+    name: "cargo-mutants",
+    version: "27.1.0",
+    building: "about a minute and a half",
+};
+
 /// A program from the registry.
 pub struct CargoProgram {
     name: &'static str,

@@ -1,0 +1,261 @@
+//! `cargo xtask mutants`: cargo-mutants changes one place of `core` at a time, and a test has to fail.
+
+mod accepted;
+mod filters;
+mod outcomes;
+mod tree;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::cargo::cargo;
+use crate::failure::Failure;
+use crate::mutants::accepted::Accepted;
+use crate::mutants::filters::{escape, file_filters, function_filter};
+use crate::mutants::outcomes::{Mutant, Outcome, read_outcomes};
+use crate::run::Runner;
+use crate::tools::cargo_program::CARGO_MUTANTS;
+use crate::workspace::Workspace;
+
+/// The code that decides about a login.
+const DECIDING_CODE: [&str; 11] = [
+    "core/src/gateway.rs",
+    "core/src/gateway",
+    "core/src/login.rs",
+    "core/src/protocol/grammar.rs",
+    "core/src/protocol/quoted.rs",
+    "core/src/protocol/v1.rs",
+    "core/src/protocol/v2.rs",
+    "core/src/review.rs",
+    "core/src/rules",
+    "core/src/sts",
+    "core/src/token",
+];
+/// The tests of `ack-ram-tests` that need no server. The fast ones come first.
+const LATER_STEPS: [Step; 2] = [
+    Step {
+        name: "vectors",
+        tests: &[
+            "backends",
+            "cel",
+            "gateway",
+            "go_differences",
+            "lint",
+            "logins",
+            "signatures",
+            "tokens",
+        ],
+    },
+    Step {
+        name: "properties",
+        tests: &["properties"],
+    },
+];
+/// A regular expression for the stand-in for CEL, which a build with CEL, such as this one, does not compile.
+const NOT_COMPILED: &str = "disabled::";
+/// A mutant whose tests run for longer is in an endless loop.
+const TEST_LIMIT: Duration = Duration::from_secs(180);
+/// A complete run takes hours, and the user can interrupt it.
+const RUN_LIMIT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// The mutants to run. An empty field selects all.
+#[derive(Clone, Copy)]
+pub struct Selection<'a> {
+    /// Files and folders.
+    pub paths: &'a [String],
+    /// Names of functions, such as `AwaitingSts::resume`.
+    pub functions: &'a [String],
+    /// One part of the mutants, counted from 0: `0/8` to `7/8`.
+    pub shard: Option<&'a str>,
+}
+
+/// Tests of `ack-ram-tests` that run together.
+struct Step {
+    name: &'static str,
+    tests: &'static [&'static str],
+}
+
+/// Runs the selected mutants, prints their outcomes, and fails if a mutant survives that is not accepted.
+///
+/// The unit tests of `core` build in seconds and run in less. Only the mutants that survive them meet the next tests.
+pub fn run(
+    workspace: &Workspace,
+    runner: &Runner,
+    selection: Selection<'_>,
+) -> Result<(), Failure> {
+    let accepted = Accepted::read(&workspace.root)?;
+    let lab = Lab::new(workspace, runner, selection)?;
+    let mut mutants = lab.run_unit_tests(selection)?;
+    if mutants.is_empty() {
+        return Err(Failure::Check("no mutant is selected".to_owned()));
+    }
+    for step in &LATER_STEPS {
+        let (survivors, others): (Vec<_>, Vec<_>) = mutants
+            .into_iter()
+            .partition(|mutant| mutant.outcome == Outcome::Survived);
+        mutants = others;
+        if !survivors.is_empty() {
+            mutants.extend(lab.run_integration_tests(step, &survivors)?);
+        }
+    }
+    let verdict = accepted.compare(&mutants);
+    println!("{verdict}");
+    verdict.into_result()
+}
+
+/// A folder with a copy of the sources to change, its build, and cargo-mutants' reports.
+struct Lab<'a> {
+    runner: &'a Runner,
+    root: &'a Path,
+    /// The start of the names of logs.
+    name: String,
+    folder: PathBuf,
+}
+
+impl<'a> Lab<'a> {
+    /// Copies the sources. Each shard has a lab of its own, so that shards can run at the same time.
+    fn new(
+        workspace: &'a Workspace,
+        runner: &'a Runner,
+        selection: Selection<'_>,
+    ) -> Result<Self, Failure> {
+        let mut folder = workspace.target.join("mutants");
+        let mut name = "mutants".to_owned();
+        if let Some(shard) = selection.shard {
+            let shard = shard.replace('/', "-of-");
+            folder.push(format!("shard-{shard}"));
+            name = format!("{name} {shard}");
+        }
+        let root = &workspace.root;
+        tree::copy_sources(root, &folder.join("tree"))?;
+        Ok(Self {
+            runner,
+            root,
+            name,
+            folder,
+        })
+    }
+
+    fn run_unit_tests(&self, selection: Selection<'_>) -> Result<Vec<Mutant>, Failure> {
+        let mut command = self.command("core")?;
+        if selection.paths.is_empty() {
+            command.args(file_filters(self.root, DECIDING_CODE)?);
+        } else {
+            command.args(file_filters(self.root, selection.paths)?);
+        }
+        for function in selection.functions {
+            command.arg("--re").arg(function_filter(function));
+        }
+        if let Some(shard) = selection.shard {
+            command.args(["--shard", shard]);
+        }
+        // Without the feature `lint`, whose unit tests take longer than all others.
+        command.args(["--features=cel", "--cargo-arg=--lib"]);
+        self.run("core", command)
+    }
+
+    fn run_integration_tests(
+        &self,
+        step: &Step,
+        survivors: &[Mutant],
+    ) -> Result<Vec<Mutant>, Failure> {
+        let (count, name) = (survivors.len(), step.name);
+        eprintln!("      {count} mutants are left for `{name}`");
+        let tests = step.tests.iter().map(|test| format!("--test={test}"));
+        // cargo-mutants would look for these tests in the package that it changes.
+        let mut unchanged = cargo(&["test", "--package=ack-ram-tests"]);
+        unchanged.args(tests.clone()).current_dir(self.tree());
+        self.set_profile(&mut unchanged);
+        self.runner
+            .run(&format!("{} {name} unchanged", self.name), unchanged)?;
+
+        let mut command = self.command(name)?;
+        command.args(["--baseline=skip", "--test-package=ack-ram-tests"]);
+        command.args(tests.map(|test| format!("--cargo-arg={test}")));
+        let files: BTreeSet<_> = survivors.iter().map(|mutant| &mutant.file).collect();
+        command.args(files.iter().map(|file| format!("--file={file}")));
+        for Mutant { name, .. } in survivors {
+            command.arg("--re").arg(format!("^{}$", escape(name)));
+        }
+        let mut mutants = self.run(name, command)?;
+        // cargo-mutants 27.1.0 does not apply `--re` to mutants that delete a field.
+        let names: BTreeSet<_> = survivors.iter().map(|mutant| &mutant.name).collect();
+        mutants.retain(|mutant| names.contains(&mutant.name));
+        Ok(mutants)
+    }
+
+    /// Returns the folder of the sources.
+    fn tree(&self) -> PathBuf {
+        self.folder.join("tree")
+    }
+
+    /// Starts a command line of cargo-mutants, whose report goes to the folder `step`.
+    fn command(&self, step: &str) -> Result<Command, Failure> {
+        let output = self.folder.join(step);
+        fs::create_dir_all(&output).map_err(Failure::io(output.display().to_string()))?;
+        let mut command = CARGO_MUTANTS.command(self.runner)?;
+        command
+            // Cargo passes this argument to its subcommands.
+            .arg("mutants")
+            .args(["--in-place", "--no-config", "--package=ack-ram-core"])
+            .arg("--dir")
+            .arg(self.tree())
+            .arg("--output")
+            .arg(output)
+            .arg(format!("--timeout={}", TEST_LIMIT.as_secs()))
+            .args(["--exclude-re", NOT_COMPILED])
+            // Each result is a line, which shows that the run goes on.
+            .args(["--caught", "--unviable"])
+            .args(["--colors=never", "--annotations=none"]);
+        self.set_profile(&mut command);
+        Ok(command)
+    }
+
+    /// Makes a build of one mutant short.
+    fn set_profile(&self, command: &mut Command) {
+        command
+            .env("CARGO_TARGET_DIR", self.folder.join("build"))
+            .env("CARGO_PROFILE_DEV_DEBUG", "false")
+            .env("CARGO_PROFILE_TEST_DEBUG", "false")
+            // For a checkout where this is off: without it, each mutant compiles all of `core`.
+            .env("CARGO_INCREMENTAL", "1");
+    }
+
+    fn run(&self, step: &str, command: Command) -> Result<Vec<Mutant>, Failure> {
+        let name = format!("{} {step}", self.name);
+        let finished = self.runner.attempt(RUN_LIMIT, &name, command)?;
+        // 2: some survive. 3: some time out.
+        if !matches!(finished.status.code(), Some(0 | 2 | 3)) {
+            eprint!("{}", finished.output);
+            return finished.into_success().map(|_| Vec::new());
+        }
+        read_outcomes(&self.folder.join(step).join("mutants.out/outcomes.json"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{DECIDING_CODE, LATER_STEPS, file_filters};
+
+    fn root() -> &'static Path {
+        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+    }
+
+    #[test]
+    fn deciding_code_and_tests_exist() {
+        file_filters(root(), DECIDING_CODE).unwrap();
+        for test in LATER_STEPS.iter().flat_map(|step| step.tests) {
+            let tests = root().join("tests/tests");
+            let file = tests.join(format!("{test}.rs"));
+            assert!(
+                file.is_file() || tests.join(test).join("main.rs").is_file(),
+                "{test}"
+            );
+        }
+    }
+}
