@@ -8,7 +8,7 @@ use ack_ram_core::fingerprint::Fingerprint;
 use ack_ram_core::gateway::{BearerError, Gateway, IdentityHeaders, Refusal, TokenHeader};
 use ack_ram_core::login::{Step, begin};
 use ack_ram_core::review::{ReviewVersion, TokenReview, render_decision};
-use ack_ram_core::rules::Backend;
+use ack_ram_core::rules::{Backend, RulesUnavailable};
 use ack_ram_core::sts::{MalformedReply, StsError, StsRefusal, StsUnavailable};
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::vectors;
@@ -91,9 +91,9 @@ fn decisions_about_this_server_have_these_texts() {
         Backend::DynamicFile,
     ] {
         reasons.extend([
-            Unavailable::BackendNotReady(backend),
-            Unavailable::BackendBroken(backend),
-            Unavailable::BackendStale(backend),
+            Unavailable::Rules(RulesUnavailable::NotReady(backend)),
+            Unavailable::Rules(RulesUnavailable::Broken(backend)),
+            Unavailable::Rules(RulesUnavailable::Stale(backend)),
         ]);
     }
     let unavailable = |reason| Decision::unavailable(fingerprint(), reason);
