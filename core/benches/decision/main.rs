@@ -227,7 +227,7 @@ mod patterns {
 
     fn decide(bencher: Bencher<'_, '_>, rules: &RuleSet) {
         let identity = verified_identity(7);
-        bencher.bench_local(|| black_box(&identity).decide(&rules));
+        bencher.bench_local(|| black_box(&identity).decide(rules));
     }
 }
 

@@ -90,12 +90,11 @@ fn decisions_about_this_server_have_these_texts() {
         Backend::Crd,
         Backend::DynamicFile,
     ] {
-        let unavailable = [
-            RulesUnavailable::NotReady(backend),
-            RulesUnavailable::Broken(backend),
-            RulesUnavailable::Stale(backend),
-        ];
-        reasons.extend(unavailable.map(Unavailable::Rules));
+        reasons.extend([
+            Unavailable::Rules(RulesUnavailable::NotReady(backend)),
+            Unavailable::Rules(RulesUnavailable::Broken(backend)),
+            Unavailable::Rules(RulesUnavailable::Stale(backend)),
+        ]);
     }
     let unavailable = |reason| Decision::unavailable(fingerprint(), reason);
     let decisions: Vec<_> = [Decision::unrecognized_token()]
