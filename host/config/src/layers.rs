@@ -161,6 +161,11 @@ impl<'a> Layers<'a> {
         Ok(id)
     }
 
+    /// Takes `clusterID` out of the file unused, for a command that needs none.
+    pub(super) fn skip_cluster_id(&mut self) -> Result<(), Problem> {
+        self.root.text("clusterID").map(drop)
+    }
+
     /// `defaultRole`.
     pub(super) fn default_role(&mut self) -> Result<Option<String>, Problem> {
         let given = self.root.text("defaultRole")?;

@@ -16,9 +16,6 @@ use crate::cli::mappings::{self, visible};
 use crate::cli::output::{self, DIM, ERROR, HEADING, OutputFormat, WARNING};
 use crate::config::{self, Overrides};
 
-/// In place of the cluster id: no token is looked at.
-const PLACEHOLDER_CLUSTER_ID: &str = "-";
-
 /// Show what a running server has in effect
 #[derive(Args, Debug)]
 pub(super) struct GetArgs {
@@ -159,11 +156,12 @@ pub(super) fn run(args: &GetArgs, globals: &Globals) -> Result<(), CommandFailur
     let GetWhat::Mappings(args) = &args.what;
     let args = &args.command;
     let overrides = Overrides {
-        cluster_id: Some(PLACEHOLDER_CLUSTER_ID.to_owned()),
         state_dir: args.state_dir.clone(),
         ..Overrides::default()
     };
-    let state_dir = globals.configuration(config::load, overrides)?.state_dir;
+    let state_dir = globals
+        .configuration(config::load_without_cluster, overrides)?
+        .state_dir;
     let answer = mappings::block_on(client::ask(&state_dir))?;
     let mut in_effect: InEffect = serde_json::from_slice(&answer).map_err(|error| {
         CommandFailure::Failed(format!(
