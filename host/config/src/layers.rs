@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ack_ram_core::cluster_id::ClusterId;
 
-use crate::error::{ConfigError, Location, Problem, Warning, WarningKind};
+use crate::diagnostic::{ConfigError, Location, Problem, Warning, WarningKind};
 use crate::file::{self, Table};
 use crate::keys;
 use crate::located::Located;

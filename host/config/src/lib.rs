@@ -7,11 +7,11 @@
 #![forbid(unsafe_code)]
 
 mod bounds;
+pub mod diagnostic;
 #[doc(hidden)]
 pub mod document;
 #[doc(hidden)]
 pub mod entry;
-mod error;
 mod ext_authz;
 mod file;
 pub mod invisible;
@@ -46,7 +46,7 @@ use ack_ram_core::arn::AccountId;
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::rules::Backend;
 
-pub use error::{ConfigError, Location, Problem, Warning, WarningKind};
+pub use diagnostic::{ConfigError, Location, Problem, Refusal, Warning, WarningKind};
 pub use ext_authz::ExtAuthzSettings;
 pub use layers::{ConfigFile, ConfigSources, Overrides, Variables};
 pub use limits::{ExplicitLimits, ServerLimits};

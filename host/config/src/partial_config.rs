@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ack_ram_core::rules::{Backend, ReservedPrefixes, Validation, WildcardMode};
 
-use crate::error::{ConfigError, Warning};
+use crate::diagnostic::{ConfigError, Warning};
 use crate::layers::{ConfigSources, Layers};
 use crate::mapping::{self, ParsedMappings};
 use crate::{

@@ -12,7 +12,7 @@ use ack_ram_core::rules::{
 };
 
 use crate::bounds::{DurationLimit, read_duration, read_duration_or_zero, read_number};
-use crate::error::{Problem, Warning, WarningKind};
+use crate::diagnostic::{Problem, Warning, WarningKind};
 use crate::file::Table;
 use crate::keys;
 use crate::last_good::DEFAULT_LAST_GOOD_TTL;

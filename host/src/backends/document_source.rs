@@ -9,8 +9,7 @@ use ack_ram_core::rules::{Backend, Conflict, ProtectedIdentities, RuleSet};
 use sha2::{Digest as _, Sha256};
 
 use crate::backends::live::{BackendNotes, LiveRules, Transaction};
-use crate::config::entry::Refusal;
-use crate::config::{ParsedMappings, Warning, WarningKind};
+use crate::config::{ParsedMappings, Refusal, Warning, WarningKind};
 use crate::env::Clock;
 
 /// A source of mappings that consists of one document.

@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use crate::backends::document_source::{DocumentSource, LogMode, ReloadObserver};
 use crate::backends::live::LiveRules;
 use crate::backends::watched_file::{self, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
+use crate::config::Refusal;
 use crate::config::document;
-use crate::config::entry::Refusal;
 use crate::env::Clock;
 
 /// The file at `server.dynamicFilePath`.

@@ -12,9 +12,8 @@ use crate::backends::document_source::{Digest, DocumentSource, LogMode, ReloadOb
 use crate::backends::live::LiveRules;
 use crate::backends::watched_file::{self, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 use crate::config::document::EMPTY_DOCUMENT;
-use crate::config::entry::Refusal;
 use crate::config::{
-    self, Config, ConfigFile, ConfigSources, Overrides, ParsedMappings, SettingsSnapshot,
+    self, Config, ConfigFile, ConfigSources, Overrides, ParsedMappings, Refusal, SettingsSnapshot,
 };
 use crate::env::Clock;
 

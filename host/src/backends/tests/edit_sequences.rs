@@ -8,8 +8,9 @@ use ack_ram_tests::broken_edits::{self, Fate, ListEdit, Sequence};
 use crate::backends::document_source::publish_update;
 use crate::backends::live::LiveRules;
 use crate::config::document::ConfigMapData;
-use crate::config::entry::Refusal;
-use crate::config::{self, ConfigFile, ConfigSources, Overrides, ParsedMappings, document};
+use crate::config::{
+    self, ConfigFile, ConfigSources, Overrides, ParsedMappings, Refusal, document,
+};
 
 const DAY: i64 = DEFAULT_LAST_GOOD_TTL;
 
