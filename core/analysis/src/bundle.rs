@@ -4,8 +4,8 @@ use ack_ram_config::document::{self, ConfigMapData};
 use ack_ram_config::object::ObjectSpec;
 use ack_ram_config::yaml::{self, Node};
 use ack_ram_config::{
-    Config, ConfigError, ConfigFile, ConfigSources, Located, Location, Overrides, ParsedMappings,
-    Problem, Warning, WarningKind,
+    ClusterIdUse, ClusterlessConfig, ConfigError, ConfigFile, ConfigSources, Located, Location,
+    Overrides, ParsedMappings, Problem, Warning, WarningKind,
 };
 use ack_ram_core::rules::{Backend, Mapping, Precedence, SessionArnMode, WildcardMode};
 use serde_json::{Map, Value};
@@ -14,9 +14,6 @@ use crate::compile::ExternalMappings;
 use crate::compiled_config::CompiledConfig;
 use crate::findings::{finding_from_warning, lint_sources};
 use crate::lint::Finding;
-
-/// Stands in for a missing cluster id: no token is checked.
-const PLACEHOLDER_CLUSTER_ID: &str = "-";
 
 /// The configuration and the findings of a text with several documents.
 #[derive(Debug)]
@@ -46,15 +43,15 @@ pub fn read_bundle(name: &str, text: &str) -> Result<Bundle, ConfigError> {
         overrides: &overrides,
         variables: &|_| None,
     };
-    let loaded = ack_ram_config::load(&sources);
+    let loaded = ack_ram_config::load_without_cluster(&sources);
     let globs = match &loaded {
         Ok(config) => config.rules.globs,
         Err(_) => WildcardMode::Disabled,
     };
     let (external, warnings) = parts.mappings(name, globs);
-    let mut all = lint_sources(name, &sources, &external);
+    let mut all = lint_sources(name, &sources, ClusterIdUse::Unused, &external);
     all.extend(warnings.iter().map(finding_from_warning));
-    let asked = |config: &Config, backend: &Backend| config.backends.contains(backend);
+    let asked = |config: &ClusterlessConfig, backend: &Backend| config.backends.contains(backend);
     Ok(Bundle {
         unused_backends: external
             .keys()
@@ -176,7 +173,6 @@ impl BundleParts {
             .map(|(backend, _)| backend.to_owned())
             .collect();
         Overrides {
-            cluster_id: Some(PLACEHOLDER_CLUSTER_ID.to_owned()),
             backend_mode: Some(backends).filter(|all| self.file.is_none() && !all.is_empty()),
             ..Overrides::default()
         }

@@ -19,13 +19,13 @@ pub type ExternalMappings = BTreeMap<Backend, ParsedMappings>;
 
 /// The rules of `config`, without a word in the log. What is not in the file has not been read.
 #[must_use]
-pub fn compile(config: &Config) -> CompiledRules {
+pub fn compile<P>(config: &Config<P>) -> CompiledRules {
     compile_with_external(config, &ExternalMappings::new())
 }
 
 /// Compiles the rules of `config` and of the external mappings that are given.
 #[must_use]
-pub fn compile_with_external(config: &Config, external: &ExternalMappings) -> CompiledRules {
+pub fn compile_with_external<P>(config: &Config<P>, external: &ExternalMappings) -> CompiledRules {
     let mut refused = Vec::new();
     let backends = config
         .backends

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ack_ram_config::{Config, ParsedMappings};
+use ack_ram_config::{ClusterlessConfig, ParsedMappings};
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::identity::Identity;
 use ack_ram_core::rules::Mapping;
@@ -15,7 +15,7 @@ use crate::explain::{self, Trace};
 #[derive(Debug)]
 pub struct CompiledConfig {
     /// As it was read.
-    pub config: Config,
+    pub config: ClusterlessConfig,
     /// Its rules.
     pub compiled: CompiledRules,
     external: ExternalMappings,
@@ -25,7 +25,7 @@ pub struct CompiledConfig {
 impl CompiledConfig {
     /// Compiles `config` and the external mappings.
     #[must_use]
-    pub fn new(config: Config, external: ExternalMappings) -> Self {
+    pub fn new(config: ClusterlessConfig, external: ExternalMappings) -> Self {
         let compiled = compile_with_external(&config, &external);
         let accounts = all_mappings(&config, &external).flat_map(|read| &read.accounts);
         Self {
@@ -70,7 +70,7 @@ impl CompiledConfig {
 
 /// Returns the mappings of the file, then the external mappings, in the order in which their backends answer.
 fn all_mappings<'a>(
-    config: &'a Config,
+    config: &'a ClusterlessConfig,
     external: &'a ExternalMappings,
 ) -> impl Iterator<Item = &'a ParsedMappings> {
     let others = config

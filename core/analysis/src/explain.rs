@@ -122,8 +122,8 @@ impl From<KubernetesUser> for TracedUser {
 
 /// What `compiled`, which was made from `config` and `external`, makes of `identity`. Nobody is let in by it.
 #[must_use]
-pub fn trace(
-    config: &Config,
+pub fn trace<P>(
+    config: &Config<P>,
     external: &ExternalMappings,
     compiled: &CompiledRules,
     identity: &Identity,
@@ -197,8 +197,8 @@ fn trace_backends(compiled: &CompiledRules, explanation: &Explanation) -> Vec<Ba
         .collect()
 }
 
-fn find_matched_rule(
-    config: &Config,
+fn find_matched_rule<P>(
+    config: &Config<P>,
     external: &ExternalMappings,
     matched: Option<&MatchedEntry>,
 ) -> Option<MatchedRule> {

@@ -1,8 +1,8 @@
 //! What is wrong or risky in a configuration, as findings.
 
 use ack_ram_config::{
-    ConfigError, ConfigSources, Located, Location, ParsedMappings, PartialConfig, Warning,
-    WarningKind,
+    ClusterIdUse, ConfigError, ConfigSources, Located, Location, ParsedMappings, PartialConfig,
+    Warning, WarningKind,
 };
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{Backend, Mapping};
@@ -49,13 +49,14 @@ impl LintReport {
 pub fn lint_sources(
     name: &str,
     sources: &ConfigSources<'_>,
+    cluster_id: ClusterIdUse,
     external: &ExternalMappings,
 ) -> Vec<Finding> {
     let position = Position {
         file: name.to_owned(),
         ..Position::default()
     };
-    let mut configuration = match ack_ram_config::load_partial(sources) {
+    let mut configuration = match ack_ram_config::load_partial(sources, cluster_id) {
         Ok(partial) => lint_configuration(partial, position),
         Err(error) => return vec![finding_from_error(&error, &position)],
     };

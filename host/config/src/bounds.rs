@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::error::Problem;
+use crate::diagnostic::Problem;
 use crate::file::Table;
 use crate::located::Located;
 

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ack_ram_core::rules::{Backend, WildcardMode};
 
-use crate::entry::{MappingList, Refusal};
-use crate::error::{ConfigError, Location, Problem, Warning, WarningKind};
+use crate::diagnostic::{ConfigError, Location, Problem, Refusal, Warning, WarningKind};
+use crate::entry::MappingList;
 use crate::file::{self, MisspelledKey, Table};
 use crate::keys::{self, MAPPING_DOCUMENT};
 use crate::located::Located;

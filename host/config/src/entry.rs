@@ -1,8 +1,6 @@
 //! Entries of the lists of mappings: which list, which place, and of a broken one why.
 
-use std::fmt;
-
-use crate::error::Problem;
+use crate::diagnostic::Refusal;
 use crate::keys::{self, KnownKeys};
 use crate::partial_entry::PartialEntry;
 
@@ -62,31 +60,4 @@ pub struct InvalidEntry {
     pub refusal: Refusal,
     /// The parts that can be read; none of an account.
     pub partial: Option<PartialEntry>,
-}
-
-/// Why something cannot be used, and where it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// File, line and column; empty when the reason tells.
-    pub location: String,
-    /// What is wrong, and what to do.
-    pub reason: String,
-}
-
-impl From<Problem> for Refusal {
-    fn from(problem: Problem) -> Self {
-        Self {
-            location: problem.place.to_string(),
-            reason: problem.text,
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.location.is_empty() {
-            write!(f, "{}: ", self.location)?;
-        }
-        f.write_str(&self.reason)
-    }
 }

@@ -2,7 +2,7 @@
 
 use ack_ram_core::gateway::{Gateway, IdentityHeaders, TokenHeader};
 
-use crate::error::{Problem, Warning, WarningKind};
+use crate::diagnostic::{Problem, Warning, WarningKind};
 use crate::file::Table;
 use crate::keys;
 use crate::layers::{Layers, parse_bool};

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use crate::error::{ConfigError, Location, Problem, Warning, WarningKind};
+use crate::diagnostic::{ConfigError, Location, Problem, Warning, WarningKind};
 use crate::keys::{KnownKeys, UnknownKey};
 use crate::located::Located;
 use crate::text;

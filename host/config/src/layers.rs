@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ack_ram_core::cluster_id::ClusterId;
 
-use crate::error::{ConfigError, Location, Problem, Warning, WarningKind};
+use crate::diagnostic::{ConfigError, Location, Problem, Warning, WarningKind};
 use crate::file::{self, Table};
 use crate::keys;
 use crate::located::Located;
@@ -159,6 +159,11 @@ impl<'a> Layers<'a> {
             )
         })?;
         Ok(id)
+    }
+
+    /// Takes `clusterID` out of the file unused, for a command that needs none.
+    pub(super) fn skip_cluster_id(&mut self) -> Result<(), Problem> {
+        self.root.text("clusterID").map(drop)
     }
 
     /// `defaultRole`.

@@ -7,11 +7,11 @@
 #![forbid(unsafe_code)]
 
 mod bounds;
+pub mod diagnostic;
 #[doc(hidden)]
 pub mod document;
 #[doc(hidden)]
 pub mod entry;
-mod error;
 mod ext_authz;
 mod file;
 pub mod invisible;
@@ -45,16 +45,18 @@ use ack_ram_core::arn::AccountId;
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::rules::Backend;
 
-pub use error::{ConfigError, Location, Problem, Warning, WarningKind};
+pub use diagnostic::{ConfigError, Location, Problem, Refusal, Warning, WarningKind};
 pub use ext_authz::ExtAuthzSettings;
 pub use layers::{ConfigFile, ConfigSources, Overrides, Variables};
 pub use limits::{ExplicitLimits, ServerLimits};
 pub use listen::{Host, Listen};
 pub use located::Located;
 pub use mapping::ParsedMappings;
-pub use partial_config::{PartialConfig, Requirements, load_mappings_only, load_partial};
+pub use partial_config::{
+    ClusterIdUse, PartialConfig, Requirements, load_mappings_only, load_partial,
+};
 pub use reload::SettingsSnapshot;
-pub use rules::RuleSettings;
+pub use rules::{RuleSettings, TokenSettings};
 pub use sources::{ConfigMapName, MappingSources};
 pub use sts::{BreakerSettings, CacheSettings, ExplicitStsLimits, Sts, StsEndpoint, StsLimits};
 pub use tls::TlsFiles;
@@ -62,10 +64,12 @@ pub use tls::TlsFiles;
 use layers::Layers;
 
 /// All that the server is told.
+///
+/// `P` is what tokens must be: a [`TokenPolicy`] for one cluster, or only [`TokenSettings`] where no token is checked.
 #[derive(Debug)]
-pub struct Config {
+pub struct Config<P = TokenPolicy> {
     /// What tokens must be, and for which cluster.
-    pub policy: TokenPolicy,
+    pub policy: P,
     /// Where to listen, and under which names.
     pub listen: Listen,
     /// How much the server does at once, and how long it waits.
@@ -97,6 +101,9 @@ pub struct Config {
     /// What was odd but no reason to stop; to be shown once at start.
     pub warnings: Vec<Warning>,
 }
+
+/// The configuration for commands that check no token: it may have no cluster id.
+pub type ClusterlessConfig = Config<TokenSettings>;
 
 /// What `init` is told.
 #[derive(Debug)]
@@ -136,7 +143,28 @@ pub struct ClientConfig {
 pub fn load(sources: &ConfigSources<'_>) -> Result<Config, ConfigError> {
     let mut layers = Layers::from_sources(sources)?;
     let backends = mapping::read_backends(&mut layers)?;
-    let policy = policy(&mut layers)?;
+    let policy = read_policy(&mut layers)?;
+    read_config(layers, backends, policy)
+}
+
+/// Reads the configuration of the server for a command that checks no token, and so needs no cluster id.
+///
+/// # Errors
+/// As [`load`], but for the cluster id.
+pub fn load_without_cluster(sources: &ConfigSources<'_>) -> Result<ClusterlessConfig, ConfigError> {
+    let mut layers = Layers::from_sources(sources)?;
+    let backends = mapping::read_backends(&mut layers)?;
+    layers.skip_cluster_id()?;
+    let settings = rules::read_token_settings(&mut layers)?;
+    read_config(layers, backends, settings)
+}
+
+/// Reads everything but the backends and what tokens must be.
+fn read_config<P>(
+    mut layers: Layers<'_>,
+    backends: Vec<Backend>,
+    policy: P,
+) -> Result<Config<P>, ConfigError> {
     let listen = listen::read_listen(&mut layers)?;
     let limits = limits::read_server_limits(&mut layers)?;
     let state_dir = layers.state_dir()?;
@@ -189,16 +217,16 @@ pub fn load_webhook(sources: &ConfigSources<'_>) -> Result<WebhookConfig, Config
 pub fn load_client(sources: &ConfigSources<'_>) -> Result<ClientConfig, ConfigError> {
     let mut layers = Layers::from_sources(sources)?;
     Ok(ClientConfig {
-        policy: policy(&mut layers)?,
+        policy: read_policy(&mut layers)?,
         sts: sts::read_sts(&mut layers)?,
         default_role: layers.default_role()?,
         warnings: layers.warnings,
     })
 }
 
-fn policy(layers: &mut Layers<'_>) -> Result<TokenPolicy, ConfigError> {
-    let policy = TokenPolicy::new(layers.cluster_id()?);
-    Ok(rules::read_policy(layers, policy)?)
+fn read_policy(layers: &mut Layers<'_>) -> Result<TokenPolicy, ConfigError> {
+    let cluster_id = layers.cluster_id()?;
+    Ok(rules::read_token_settings(layers)?.for_cluster(cluster_id))
 }
 
 #[cfg(test)]

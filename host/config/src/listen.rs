@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rustls_pki_types::DnsName;
 
-use crate::error::{Problem, Warning, WarningKind};
+use crate::diagnostic::{Problem, Warning, WarningKind};
 use crate::layers::{Layers, flag_value};
 use crate::located::Located;
 use crate::yaml::Value;

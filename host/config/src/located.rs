@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::{Location, Problem, Warning, WarningKind};
+use crate::diagnostic::{Location, Problem, Warning, WarningKind};
 use crate::yaml::{Key, Node, Value};
 
 /// A value, where it was given, and for which setting.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{Backend, Mapping, Precedence, Source, WildcardMode};
 
-use crate::entry::{InvalidEntry, ListItem, MappingList, Refusal};
-use crate::error::{Problem, Warning, WarningKind};
+use crate::diagnostic::{Problem, Refusal, Warning, WarningKind};
+use crate::entry::{InvalidEntry, ListItem, MappingList};
 use crate::file::{MisspelledKey, Table};
 use crate::keys::{self, KnownKeys};
 use crate::layers::Layers;

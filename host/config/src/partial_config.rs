@@ -3,19 +3,23 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::rules::{Backend, ReservedPrefixes, Validation, WildcardMode};
 
-use crate::error::{ConfigError, Warning};
+use crate::diagnostic::{ConfigError, Warning};
 use crate::layers::{ConfigSources, Layers};
 use crate::mapping::{self, ParsedMappings};
 use crate::{
     Listen, MappingSources, Sts, TlsFiles, ext_authz, limits, listen, rules, sources, sts, tls,
 };
 
-/// Stands in for a missing cluster id, so that the rest is read, too.
-const PLACEHOLDER_CLUSTER_ID: &str = "-";
+/// Whether the cluster id is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClusterIdUse {
+    /// A missing or malformed cluster id is an error.
+    Required,
+    /// No token is checked: the cluster id may be missing.
+    Unused,
+}
 
 /// A configuration as far as it can be read.
 #[derive(Debug)]
@@ -81,17 +85,20 @@ impl Default for Requirements {
 ///
 /// # Errors
 /// The file cannot be read, or is not YAML.
-pub fn load_partial(from: &ConfigSources<'_>) -> Result<PartialConfig, ConfigError> {
+pub fn load_partial(
+    from: &ConfigSources<'_>,
+    cluster_id: ClusterIdUse,
+) -> Result<PartialConfig, ConfigError> {
     let (mut layers, problems) = Layers::from_sources_lenient(from)?;
     let mut errors: Vec<ConfigError> = problems.into_iter().map(ConfigError::from).collect();
     let backends = ok_or_record(mapping::read_backends(&mut layers), &mut errors);
     let file = [Backend::MountedFile];
     let asked = backends.as_deref().unwrap_or(&file);
-    let cluster_id = ok_or_record(layers.cluster_id(), &mut errors);
-    if let Some(cluster_id) = cluster_id.or_else(|| ClusterId::parse(PLACEHOLDER_CLUSTER_ID)) {
-        let policy = || rules::read_policy(&mut layers, TokenPolicy::new(cluster_id.clone()));
-        read_recording_all(policy, &mut errors);
-    }
+    match cluster_id {
+        ClusterIdUse::Required => ok_or_record(layers.cluster_id().map(drop), &mut errors),
+        ClusterIdUse::Unused => ok_or_record(layers.skip_cluster_id(), &mut errors),
+    };
+    read_recording_all(|| rules::read_token_settings(&mut layers), &mut errors);
     let listen = ok_or_record(listen::read_listen(&mut layers), &mut errors);
     read_recording_all(|| limits::read_server_limits(&mut layers), &mut errors);
     let state_dir = ok_or_record(layers.state_dir(), &mut errors);

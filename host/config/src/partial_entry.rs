@@ -3,8 +3,8 @@
 use ack_ram_core::rules::{Backend, Mapping, WildcardMode};
 use serde_json::Value as Json;
 
+use crate::diagnostic::escape_control;
 use crate::entry::MappingList;
-use crate::error::escape_control;
 use crate::keys;
 use crate::located::is_plain_integer;
 use crate::yaml::{Node, Value};

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ack_ram_core::arn::Arn;
+use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::rules::pattern::Pattern;
 use ack_ram_core::rules::{
@@ -11,7 +12,7 @@ use ack_ram_core::rules::{
 };
 
 use crate::bounds::{DurationLimit, read_duration, read_duration_or_zero, read_number};
-use crate::error::{Problem, Warning, WarningKind};
+use crate::diagnostic::{Problem, Warning, WarningKind};
 use crate::file::Table;
 use crate::keys;
 use crate::last_good::DEFAULT_LAST_GOOD_TTL;
@@ -119,11 +120,30 @@ pub(super) fn read_globs(layers: &mut Layers<'_>) -> Result<WildcardMode, Proble
     })
 }
 
-/// Adds `server.acceptTokenV1`, `server.extraQueryKeys` and `server.maxTokenBytes` to `policy`.
-pub(super) fn read_policy(
-    layers: &mut Layers<'_>,
-    policy: TokenPolicy,
-) -> Result<TokenPolicy, Problem> {
+/// What tokens must be, whichever cluster they are for.
+#[derive(Clone, Debug)]
+pub struct TokenSettings {
+    accept_v1: bool,
+    extra_query_keys: BTreeSet<String>,
+    max_token_bytes: Option<usize>,
+}
+
+impl TokenSettings {
+    /// Returns the policy for tokens of `cluster_id`.
+    #[must_use]
+    pub fn for_cluster(self, cluster_id: ClusterId) -> TokenPolicy {
+        let default = TokenPolicy::new(cluster_id);
+        TokenPolicy {
+            accept_v1: self.accept_v1,
+            extra_query_keys: self.extra_query_keys,
+            max_token_bytes: self.max_token_bytes.unwrap_or(default.max_token_bytes),
+            ..default
+        }
+    }
+}
+
+/// Reads `server.acceptTokenV1`, `server.extraQueryKeys` and `server.maxTokenBytes`.
+pub(super) fn read_token_settings(layers: &mut Layers<'_>) -> Result<TokenSettings, Problem> {
     let extra = layers
         .server
         .texts("extraQueryKeys", &mut layers.warnings)?;
@@ -140,11 +160,10 @@ pub(super) fn read_policy(
         }
         extra_query_keys.insert(key.value);
     }
-    Ok(TokenPolicy {
+    Ok(TokenSettings {
         accept_v1: read_bool(&mut layers.server, "acceptTokenV1")?,
         extra_query_keys,
-        max_token_bytes: read_max_token_bytes(layers)?.unwrap_or(policy.max_token_bytes),
-        ..policy
+        max_token_bytes: read_max_token_bytes(layers)?,
     })
 }
 

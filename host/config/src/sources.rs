@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ack_ram_core::rules::Backend;
 
-use crate::error::Problem;
+use crate::diagnostic::Problem;
 use crate::keys;
 use crate::layers::{self, Layers};
 use crate::located::Located;

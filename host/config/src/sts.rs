@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use http::Uri;
 
-use crate::error::Problem;
+use crate::diagnostic::Problem;
 use crate::layers::{Layers, flag_value, read_path};
 use crate::listen::Host;
 use crate::located::Located;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::error::Problem;
+use crate::diagnostic::Problem;
 use crate::keys;
 use crate::layers::{Layers, parse_bool};
 use crate::located::Located;

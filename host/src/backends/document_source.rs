@@ -7,8 +7,7 @@ use ack_ram_config::last_good::{LastGood, RefusedEntry, RetentionPolicy, Update}
 use ack_ram_core::rules::{Backend, Conflict, ProtectedIdentities, RuleSet};
 
 use crate::backends::live::{BackendNotes, LiveRules, Transaction};
-use crate::config::entry::Refusal;
-use crate::config::{ParsedMappings, Warning, WarningKind};
+use crate::config::{ParsedMappings, Refusal, Warning, WarningKind};
 use crate::env::Clock;
 use crate::polling::Digest;
 

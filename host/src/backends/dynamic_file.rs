@@ -10,8 +10,8 @@ use tokio::sync::watch;
 
 use crate::backends::document_source::{DocumentSource, LogMode, ReloadObserver};
 use crate::backends::live::LiveRules;
+use crate::config::Refusal;
 use crate::config::document;
-use crate::config::entry::Refusal;
 use crate::env::Clock;
 use crate::polling::{self, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 

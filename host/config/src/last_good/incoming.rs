@@ -6,7 +6,8 @@ use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{Backend, Mapping, Precedence, Rule};
 
 use super::previous::PreviousEntries;
-use crate::entry::{InvalidEntry, ListItem, MappingList, Refusal};
+use crate::diagnostic::Refusal;
+use crate::entry::{InvalidEntry, ListItem, MappingList};
 use crate::partial_entry::PartialEntry;
 use crate::{Located, ParsedMappings};
 

@@ -27,7 +27,8 @@ use ack_ram_core::rules::{Backend, Mapping, ProtectedIdentities, Rule};
 use ack_ram_core::time::UnixTime;
 
 use crate::ParsedMappings;
-use crate::entry::{MappingList, Refusal};
+use crate::diagnostic::Refusal;
+use crate::entry::MappingList;
 pub use activation::{Activation, Retention, RetentionBasis, describe_mapping};
 use previous::PreviousEntries;
 pub use retain::{RetentionError, retain};

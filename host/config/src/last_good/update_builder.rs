@@ -14,7 +14,8 @@ use super::subject::{NamedSubject, SubjectKey};
 use super::{
     ActiveEntry, ActiveLists, EntryForm, EntryIndex, RefusedEntry, RetentionPolicy, Update,
 };
-use crate::entry::{InvalidEntry, MappingList, Refusal};
+use crate::diagnostic::Refusal;
+use crate::entry::{InvalidEntry, MappingList};
 use crate::partial_entry::PartialEntry;
 
 /// The next state of a document.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::bounds::{DurationLimit, read_duration, read_number};
-use crate::error::Problem;
+use crate::diagnostic::Problem;
 use crate::file::Table;
 use crate::layers::Layers;
 

@@ -42,7 +42,7 @@ fn load_file(
         variables: &lookup,
     };
     let loaded = load(&sources);
-    check_survey(&loaded, load_partial(&sources));
+    check_survey(&loaded, load_partial(&sources, ClusterIdUse::Required));
     loaded
 }
 

@@ -20,6 +20,8 @@ use super::*;
 use crate::backends;
 use crate::env;
 use crate::fixture::load_config;
+use crate::metrics::StsMetrics;
+use crate::sts::StsClient;
 
 thread_local! {
     /// How far this test's clock is ahead. A test and all its tasks are on one thread.

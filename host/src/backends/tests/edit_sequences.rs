@@ -8,8 +8,7 @@ use ack_ram_tests::broken_edits::{self, Fate, ListEdit, Sequence};
 use crate::backends::document_source::publish_update;
 use crate::backends::live::LiveRules;
 use crate::config::document::ConfigMapData;
-use crate::config::entry::Refusal;
-use crate::config::{ParsedMappings, document};
+use crate::config::{ParsedMappings, Refusal, document};
 use crate::fixture::load_config;
 
 const DAY: i64 = DEFAULT_LAST_GOOD_TTL;

@@ -9,7 +9,7 @@ use crate::cli::mappings::{
     self, ClusterArgs, ConfigMapArgs, ConfigMapEditor, Consent, ConsentArgs, KeyEdit, MappingEntry,
     ObjectEditor, RequestedMapping, Store, SubjectKind, YamlListEditor,
 };
-use crate::config::Config;
+use crate::config::ClusterlessConfig;
 
 /// Map a user or a role in the cluster's ConfigMap or in an object
 ///
@@ -160,7 +160,7 @@ async fn add(
     args: &AddArgs,
     kind: SubjectKind,
     entry: &MappingEntry,
-    config: Option<&Config>,
+    config: Option<&ClusterlessConfig>,
 ) -> Result<(), CommandFailure> {
     let client = args.cluster.client().await?;
     let mut consent = Consent::from(&args.consent);

@@ -15,9 +15,6 @@ use crate::cli::output::{self, ERROR, HEADING, OutputFormat, SUCCESS, WARNING};
 use crate::config::{self, ConfigFile, ConfigSources, Overrides};
 use crate::env;
 
-/// In place of the cluster id: no token is looked at.
-const PLACEHOLDER_CLUSTER_ID: &str = "-";
-
 /// Show what changes for whom between two configurations
 ///
 /// Each identity that one of them names is asked for in both. What counts is the user that results: the same user by
@@ -68,11 +65,8 @@ fn compare(args: &DiffArgs) -> Result<Diff, CommandFailure> {
 
 /// A configuration, and its rules; the log tells what is left out.
 fn load_config(file: &Path) -> Result<CompiledConfig, CommandFailure> {
-    let overrides = Overrides {
-        cluster_id: Some(PLACEHOLDER_CLUSTER_ID.to_owned()),
-        ..Overrides::default()
-    };
-    let config = config::load(&ConfigSources {
+    let overrides = Overrides::default();
+    let config = config::load_without_cluster(&ConfigSources {
         file: Some(ConfigFile::Path(file)),
         overrides: &overrides,
         variables: &env::variable,

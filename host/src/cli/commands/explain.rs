@@ -16,10 +16,7 @@ use crate::cli::args::{self, Globals};
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::{self, OutputFormat};
 use crate::cli::token_source::{self, TokenSource};
-use crate::config::{self, Config, Overrides, WarningKind};
-
-/// In place of the cluster id, where no token is looked at.
-const PLACEHOLDER_CLUSTER_ID: &str = "-";
+use crate::config::{self, Config, ConfigError, ConfigSources, Overrides, WarningKind};
 
 /// Show what a configuration makes of an identity, and why
 ///
@@ -89,20 +86,11 @@ pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> Result<(), CommandFa
             "`explain` needs a configuration: give --config",
         ));
     }
-    let no_cluster = args
-        .arn()
-        .is_some()
-        .then(|| PLACEHOLDER_CLUSTER_ID.to_owned());
-    let overrides = Overrides {
-        cluster_id: globals.cluster_id.clone().or(no_cluster),
-        ..Overrides::default()
-    };
-    let config = globals.configuration(config::load, overrides)?;
-    let compiled = backends::compile(&config);
-    warn_of_omitted_rules(&config, &compiled);
-    let trace = match resolve_subject(args, &config)? {
-        Ok(identity) => trace(&config, &ExternalMappings::new(), &compiled, &identity),
-        Err(decided) => trace_unidentified(&compiled, *decided),
+    let trace = match &args.token {
+        Some(source) => explain_token(source, globals)?,
+        // A cluster id that is given is checked, although no token is.
+        None if globals.cluster_id.is_some() => explain_arn(args, globals, config::load)?,
+        None => explain_arn(args, globals, config::load_without_cluster)?,
     };
     output::print(&match args.output {
         OutputFormat::Json => output::json(&trace, "  ")?,
@@ -114,8 +102,58 @@ pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> Result<(), CommandFa
     }
 }
 
+/// Explains the identity of a token, which STS is asked about.
+fn explain_token(source: &TokenSource, globals: &Globals) -> Result<Trace, CommandFailure> {
+    let (config, compiled) = load_rules(globals, config::load)?;
+    let token = source.read()?;
+    let verified = token_source::resolve_identity(config.policy.clone(), &config.sts, &token)?;
+    Ok(match verified {
+        Ok(identified) => {
+            let identity = identified.identity.identity();
+            trace(&config, &ExternalMappings::new(), &compiled, identity)
+        }
+        Err(decided) => trace_unidentified(&compiled, *decided),
+    })
+}
+
+/// Explains an identity given by hand.
+fn explain_arn<P>(
+    args: &ExplainArgs,
+    globals: &Globals,
+    load: impl FnOnce(&ConfigSources<'_>) -> Result<Config<P>, ConfigError>,
+) -> Result<Trace, CommandFailure> {
+    let (config, compiled) = load_rules(globals, load)?;
+    let sample = args.arn().cloned().and_then(placeholder::identity_for_arn);
+    let sample = sample.ok_or_else(|| args::missing_argument("give --token or an ARN"))?;
+    let identity = Identity {
+        arn: sample.arn,
+        user_id: match &args.user_id {
+            Some(id) => id.as_str().into(),
+            None => sample.user_id,
+        },
+        access_key_id: args.access_key_id.clone().unwrap_or(sample.access_key_id),
+    };
+    Ok(trace(
+        &config,
+        &ExternalMappings::new(),
+        &compiled,
+        &identity,
+    ))
+}
+
+/// Reads the configuration and compiles its rules.
+fn load_rules<P>(
+    globals: &Globals,
+    load: impl FnOnce(&ConfigSources<'_>) -> Result<Config<P>, ConfigError>,
+) -> Result<(Config<P>, CompiledRules), CommandFailure> {
+    let config = globals.configuration(load, Overrides::default())?;
+    let compiled = backends::compile(&config);
+    warn_of_omitted_rules(&config, &compiled);
+    Ok((config, compiled))
+}
+
 /// Entries that are left out may be the reason for what is not as expected; what else is odd is for `lint`.
-pub(super) fn warn_of_omitted_rules(config: &Config, compiled: &CompiledRules) {
+pub(super) fn warn_of_omitted_rules<P>(config: &Config<P>, compiled: &CompiledRules) {
     for warning in &config.warnings {
         if warning.kind == WarningKind::InvalidEntry {
             tracing::warn!("{warning}");
@@ -124,28 +162,6 @@ pub(super) fn warn_of_omitted_rules(config: &Config, compiled: &CompiledRules) {
     for (source, error) in &compiled.refused {
         tracing::warn!("{source} is left out: {error}");
     }
-}
-
-/// The identity to explain; otherwise, the decision about a token that proves none.
-fn resolve_subject(
-    args: &ExplainArgs,
-    config: &Config,
-) -> Result<Result<Identity, Box<DecisionRecord>>, CommandFailure> {
-    if let Some(source) = &args.token {
-        let token = source.read()?;
-        let verified = token_source::resolve_identity(config.policy.clone(), &config.sts, &token)?;
-        return Ok(verified.map(|identified| identified.identity.identity().clone()));
-    }
-    let sample = args.arn().cloned().and_then(placeholder::identity_for_arn);
-    let sample = sample.ok_or_else(|| args::missing_argument("give --token or an ARN"))?;
-    Ok(Ok(Identity {
-        arn: sample.arn,
-        user_id: match &args.user_id {
-            Some(id) => id.as_str().into(),
-            None => sample.user_id,
-        },
-        access_key_id: args.access_key_id.clone().unwrap_or(sample.access_key_id),
-    }))
 }
 
 fn trace_unidentified(compiled: &CompiledRules, decided: DecisionRecord) -> Trace {

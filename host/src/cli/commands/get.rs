@@ -17,9 +17,6 @@ use crate::control::protocol::{
     BackendReply, ConflictReply, KeptReply, MappingsReply, RefusedReply,
 };
 
-/// In place of the cluster id: no token is looked at.
-const PLACEHOLDER_CLUSTER_ID: &str = "-";
-
 /// Show what a running server has in effect
 #[derive(Args, Debug)]
 pub(in crate::cli) struct GetArgs {
@@ -96,11 +93,12 @@ pub(super) fn run(args: &GetArgs, globals: &Globals) -> Result<(), CommandFailur
     let GetWhat::Mappings(args) = &args.what;
     let args = &args.command;
     let overrides = Overrides {
-        cluster_id: Some(PLACEHOLDER_CLUSTER_ID.to_owned()),
         state_dir: args.state_dir.clone(),
         ..Overrides::default()
     };
-    let state_dir = globals.configuration(config::load, overrides)?.state_dir;
+    let state_dir = globals
+        .configuration(config::load_without_cluster, overrides)?
+        .state_dir;
     let mut in_effect =
         mappings::block_on(async { Ok(client::fetch_mappings(&state_dir).await?) })?;
     if let Some(which) = args.backend {

@@ -13,7 +13,7 @@ use crate::cli::args::{self, Globals};
 use crate::cli::failure::CommandFailure;
 use crate::cli::findings::{self, LintReport};
 use crate::cli::output::OutputFormat;
-use crate::config::{ConfigFile, ConfigSources, Overrides, text};
+use crate::config::{ClusterIdUse, ConfigFile, ConfigSources, Overrides, text};
 
 /// Find what is wrong or risky in configuration files
 ///
@@ -85,7 +85,12 @@ fn file_findings(file: &Path, globals: &Globals) -> Vec<Finding> {
     match text {
         Some(text) if bundle::contains_kinds(&text) => documents_findings(&name, &text),
         // What cannot be read is a finding, too.
-        _ => findings::lint_sources(&name, &sources, &ExternalMappings::new()),
+        _ => findings::lint_sources(
+            &name,
+            &sources,
+            ClusterIdUse::Required,
+            &ExternalMappings::new(),
+        ),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::cli::mappings::{
     StoredMapping,
 };
 use crate::cli::output::{self, ERROR, OutputFormat};
-use crate::config::Config;
+use crate::config::ClusterlessConfig;
 
 /// List the mappings in the cluster's ConfigMap and in its objects
 ///
@@ -86,7 +86,7 @@ pub(super) fn run(args: &ListArgs, globals: &Globals) -> Result<(), CommandFailu
 
 async fn list(
     args: &ListArgs,
-    config: Option<&Config>,
+    config: Option<&ClusterlessConfig>,
 ) -> Result<Vec<ListedMapping>, CommandFailure> {
     let client = args.cluster.client().await?;
     let mut listed = Vec::new();

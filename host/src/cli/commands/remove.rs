@@ -8,7 +8,7 @@ use crate::cli::mappings::{
     self, ClusterArgs, ConfigMapArgs, ConfigMapEditor, Consent, ConsentArgs, KeyEdit, ObjectEditor,
     Store, SubjectKind, YamlListEditor,
 };
-use crate::config::Config;
+use crate::config::ClusterlessConfig;
 
 /// Take a mapping back from the cluster's ConfigMap or delete its object
 ///
@@ -116,7 +116,7 @@ async fn remove(
     args: &RemoveArgs,
     kind: SubjectKind,
     arn: &str,
-    config: Option<&Config>,
+    config: Option<&ClusterlessConfig>,
 ) -> Result<(), CommandFailure> {
     let client = args.cluster.client().await?;
     let mut consent = Consent::from(&args.consent);

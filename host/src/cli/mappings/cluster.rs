@@ -10,7 +10,7 @@ use kube::{Client, Config};
 
 use super::api_error;
 use crate::cli::failure::CommandFailure;
-use crate::config::{Config as ServerConfig, ConfigMapName};
+use crate::config::{ClusterlessConfig, ConfigMapName};
 use crate::kubernetes::client;
 
 /// How long the API server may take for an answer.
@@ -48,7 +48,7 @@ pub(in crate::cli) struct ConfigMapArgs {
 
 impl ConfigMapArgs {
     /// The ConfigMap that is meant.
-    pub(in crate::cli) fn name(&self, config: Option<&ServerConfig>) -> ConfigMapName {
+    pub(in crate::cli) fn name(&self, config: Option<&ClusterlessConfig>) -> ConfigMapName {
         let standard = config.map(|config| config.sources.config_map.clone());
         let standard = standard.unwrap_or_default();
         ConfigMapName {

@@ -27,10 +27,7 @@ use tokio::runtime;
 use crate::cli::args::Globals;
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::DIM;
-use crate::config::{self, Config, Overrides};
-
-/// Stands in for the cluster id: no token is checked.
-const PLACEHOLDER_CLUSTER_ID: &str = "-";
+use crate::config::{self, ClusterlessConfig, Overrides};
 
 /// Where mappings are kept that the API server has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -43,14 +40,10 @@ pub(super) enum Store {
 }
 
 /// The configuration file, where one is given.
-pub(super) fn load_config(globals: &Globals) -> Result<Option<Config>, CommandFailure> {
-    let overrides = Overrides {
-        cluster_id: Some(PLACEHOLDER_CLUSTER_ID.to_owned()),
-        ..Overrides::default()
-    };
+pub(super) fn load_config(globals: &Globals) -> Result<Option<ClusterlessConfig>, CommandFailure> {
     let given = globals.config.as_ref();
     given
-        .map(|_| globals.configuration(config::load, overrides))
+        .map(|_| globals.configuration(config::load_without_cluster, Overrides::default()))
         .transpose()
 }
 

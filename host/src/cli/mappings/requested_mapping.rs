@@ -15,7 +15,7 @@ use ack_ram_core::rules::{
 
 use super::yaml_list::MappingEntry;
 use crate::cli::failure::CommandFailure;
-use crate::config::Config;
+use crate::config::ClusterlessConfig;
 
 /// Whom a mapping is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(in crate::cli) struct RequestedMapping<'a> {
     pub(in crate::cli) kind: SubjectKind,
     pub(in crate::cli) backend: Backend,
     pub(in crate::cli) entry: &'a MappingEntry,
-    pub(in crate::cli) config: Option<&'a Config>,
+    pub(in crate::cli) config: Option<&'a ClusterlessConfig>,
 }
 
 impl RequestedMapping<'_> {

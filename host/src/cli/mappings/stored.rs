@@ -3,8 +3,8 @@
 use ack_ram_core::rules::{Mapping, WildcardMode};
 
 use crate::config::document::{self, ConfigMapData};
-use crate::config::entry::{InvalidEntry, ListItem, MappingList, Refusal};
-use crate::config::{Located, ParsedMappings};
+use crate::config::entry::{InvalidEntry, ListItem, MappingList};
+use crate::config::{Located, ParsedMappings, Refusal};
 use crate::kubernetes::crd::mapping::ACCEPTED;
 use crate::kubernetes::crd::object::MappingObject;
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use ack_ram_config::Refusal;
 use ack_ram_config::document::{self, ConfigMapData};
-use ack_ram_config::entry::Refusal;
 use ack_ram_config::last_good::{LastGood, RetentionPolicy, Update};
 use ack_ram_config::{ConfigFile, Overrides, ParsedMappings};
 use ack_ram_core::rules::{Backend, WildcardMode};

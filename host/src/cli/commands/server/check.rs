@@ -18,7 +18,9 @@ use crate::cli::failure::CommandFailure;
 use crate::cli::findings::{self, LintReport};
 use crate::cli::output::OutputFormat;
 use crate::config::document;
-use crate::config::{self, ConfigFile, ConfigSources, Listen, MappingSources, Requirements};
+use crate::config::{
+    self, ClusterIdUse, ConfigFile, ConfigSources, Listen, MappingSources, Requirements,
+};
 use crate::env;
 use crate::exposure::SensitiveFiles;
 use crate::files;
@@ -54,7 +56,7 @@ async fn collect_findings(from: &ConfigSources<'_>) -> Vec<Finding> {
             ..Position::default()
         },
     };
-    let mut partial = match config::load_partial(from) {
+    let mut partial = match config::load_partial(from, ClusterIdUse::Required) {
         Ok(partial) => partial,
         Err(error) => return vec![findings::finding_from_error(&error, &position)],
     };

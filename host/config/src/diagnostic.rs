@@ -1,12 +1,15 @@
 //! What is wrong with a configuration, where, and what to do.
 
+mod finding;
+
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::invisible;
+pub use finding::{Finding, FindingCode, Position, Severity};
 
+use crate::invisible;
 use crate::text::DecodeError;
 use crate::yaml;
 
@@ -161,6 +164,33 @@ impl fmt::Display for Warning {
             f.write_str("; until then the entry is left out")?;
         }
         Ok(())
+    }
+}
+
+/// Why something cannot be used, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// File, line and column; empty when the reason tells.
+    pub location: String,
+    /// What is wrong, and what to do.
+    pub reason: String,
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self {
+            location: problem.place.to_string(),
+            reason: problem.text,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.location.is_empty() {
+            write!(f, "{}: ", self.location)?;
+        }
+        f.write_str(&self.reason)
     }
 }
 
