@@ -13,7 +13,6 @@ use ack_ram_core::rules::{
 };
 use ack_ram_core::sts::StsReply;
 use ack_ram_transport::proxy::ProxySettings;
-use ack_ram_transport::proxy::ProxySettings;
 use serde_json::{Value, json};
 
 use crate::{CLUSTER_ID, Input, NOW, Sts, Token};
