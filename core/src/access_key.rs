@@ -4,6 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use crate::protocol::grammar::is_word;
 use crate::secret::Secret;
 
 /// An access key id, such as `LTAI5t...` or, for a temporary key, `STS.N...`.
@@ -18,11 +19,10 @@ impl AccessKeyId {
     /// a meaning in an `Authorization` header.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         (1..=128)
             .contains(&text.len())
             .then_some(text)
-            .filter(|text| text.bytes().all(allowed))
+            .filter(|text| is_word(text))
             .map(|text| Self(text.into()))
     }
 

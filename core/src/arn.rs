@@ -54,35 +54,26 @@ pub enum Resource {
 }
 
 /// Why a text is not an ARN that can be an identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ArnError {
     /// It does not start with `acs:ram::`.
+    #[error("an ARN starts `acs:ram::`")]
     Prefix,
     /// The account is not digits.
+    #[error("the account in an ARN is digits")]
     Account,
     /// The resource is not `root`, `user/...`, `role/...` or `assumed-role/.../...`.
+    #[error(
+        "an ARN ends in `root`, `user/<name>`, `role/<name>` or `assumed-role/<role>/<session>`"
+    )]
     Resource,
     /// It is longer than [`Arn::MAX_BYTES`].
+    #[error("an ARN has at most 1,024 bytes")]
     TooLong,
     /// A name is empty, or has characters that no RAM name has.
+    #[error("a name in the ARN is empty or has a space, a colon or a character beyond ASCII")]
     Name,
 }
-
-impl fmt::Display for ArnError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Prefix => "an ARN starts `acs:ram::`",
-            Self::Account => "the account in an ARN is digits",
-            Self::Resource => {
-                "an ARN ends in `root`, `user/<name>`, `role/<name>` or `assumed-role/<role>/<session>`"
-            }
-            Self::TooLong => "an ARN has at most 1,024 bytes",
-            Self::Name => "a name in the ARN is empty or has a space, a colon or a character beyond ASCII",
-        })
-    }
-}
-
-impl std::error::Error for ArnError {}
 
 impl Arn {
     /// Longer texts are refused. RAM's own names have at most 64 characters.

@@ -16,7 +16,8 @@ pub use preflight::is_preflight;
 pub use refusal::{Refusal, RefusalKind};
 pub use stray_token::contains_token;
 
-use crate::decision::{Decision, KubernetesUser, Outcome};
+use crate::decision::{Decision, Outcome};
+use crate::kubernetes_user::KubernetesUser;
 
 /// The settings of a gateway: who may pass, and how services are told the user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

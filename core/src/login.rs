@@ -1,17 +1,19 @@
-//! A login as a sequence of states: a token, an in-flight call to STS, a verified identity.
+//! A login as a sequence of states: a token, an in-flight call to STS, a verified identity, a decision.
 //!
 //! Each state is a type, and a transition consumes it. Only [`AwaitingSts::resume`] makes a [`VerifiedIdentity`], and
-//! only [`crate::rules::RuleSet::decide`] on one makes a grant.
+//! only [`VerifiedIdentity::decide`] makes a grant.
 
 use crate::access_key::{AccessKeyId, CredentialId};
 use crate::decision::{Decision, Denial};
 use crate::fingerprint::Fingerprint;
 use crate::identity::Identity;
 use crate::policy::TokenPolicy;
+use crate::protocol::{FAMILY_PREFIX, STS_WINDOW_SECONDS};
+use crate::rules::RuleSet;
 use crate::secret::Secret;
 use crate::sts::{self, StsError, StsReply, StsRequest, StsUnavailable};
 use crate::time::UnixTime;
-use crate::token::{self, CLOCK_MARGIN_SECONDS, FAMILY_PREFIX, STS_WINDOW_SECONDS};
+use crate::token::{self, CLOCK_MARGIN_SECONDS};
 
 /// The step that follows the checks of a token.
 #[must_use]
@@ -155,5 +157,11 @@ impl VerifiedIdentity {
     #[must_use]
     pub fn expires(&self) -> UnixTime {
         self.expires
+    }
+
+    /// Decides the login by `rules`. No other function grants access.
+    pub fn decide(&self, rules: &RuleSet) -> Decision {
+        let (explanation, result) = rules.explain(&self.identity);
+        Decision::from_rules(self.fingerprint, result, explanation)
     }
 }

@@ -4,10 +4,11 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::decision::{Decision, KubernetesUser, Outcome};
-use crate::json::{self, JsonError, JsonValue};
+use crate::decision::{Decision, Outcome};
+use crate::kubernetes_user::KubernetesUser;
+use crate::protocol::Quoted;
+use crate::protocol::json::{self, JsonError, JsonValue};
 use crate::secret::Secret;
-use crate::token::Quoted;
 
 /// The API version of a TokenReview and of its reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

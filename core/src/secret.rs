@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use zeroize::{Zeroize as _, ZeroizeOnDrop};
+
 use crate::fingerprint::Fingerprint;
 
-/// A string that reaches no log, error or page: its `Debug` is the fingerprint of the text, and it has no `Display`.
+/// A string that reaches no log, error or page: its `Debug` is the fingerprint of the text, and it has no `Display`. The
+/// text is cleared when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<str>);
 
@@ -21,6 +24,14 @@ impl Secret {
         &self.0
     }
 }
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Secret {}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-pub use ack_ram_config::config::Variables;
+pub use ack_ram_config::Variables;
 use ack_ram_core::time::UnixTime;
 use nix::time::{ClockId, clock_gettime};
 

@@ -21,4 +21,4 @@ mod polling;
 pub mod server;
 pub mod sts;
 
-pub use ack_ram_config::config;
+pub use ack_ram_config as config;

@@ -4,8 +4,9 @@ use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::protocol::{percent, rpc};
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::{self, AccessKey, percent, rpc};
+use ack_ram_core::sign::{self, AccessKey};
 use ack_ram_core::time::UnixTime;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -2,11 +2,10 @@
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::{AccountId, Arn};
-use ack_ram_core::decision::{Denial, RulesRefusal};
 use ack_ram_core::identity::Identity;
 use ack_ram_core::rules::{
     Backend, BackendRules, Mapping, Precedence, ProtectedIdentities, Rule, RuleError, RuleSet,
-    SessionArnMode, Source, WildcardMode,
+    RulesError, RulesRefusal, RulesUnavailable, SessionArnMode, Source, WildcardMode,
 };
 
 const ALICE: &str = "acs:ram::1:user/alice";
@@ -47,11 +46,17 @@ fn rules(backend: Backend, is_read: bool, entries: &[(&str, &str)]) -> BackendRu
 fn answer(rules: &RuleSet, arn: &str) -> String {
     match rules.explain(&identity(arn)).1 {
         Ok(user) => user.username,
-        Err(RulesRefusal::Denied(Denial::NotMapped)) => "not mapped".to_owned(),
-        Err(RulesRefusal::BackendNotReady(backend)) => format!("{backend} not read"),
-        Err(RulesRefusal::BackendBroken(backend)) => format!("{backend} broken"),
-        Err(RulesRefusal::BackendStale(backend)) => format!("{backend} stale"),
-        Err(RulesRefusal::Denied(denial)) => panic!("{denial:?}"),
+        Err(RulesError::Refused(RulesRefusal::NotMapped)) => "not mapped".to_owned(),
+        Err(RulesError::Unavailable(RulesUnavailable::NotReady(backend))) => {
+            format!("{backend} not read")
+        }
+        Err(RulesError::Unavailable(RulesUnavailable::Broken(backend))) => {
+            format!("{backend} broken")
+        }
+        Err(RulesError::Unavailable(RulesUnavailable::Stale(backend))) => {
+            format!("{backend} stale")
+        }
+        Err(RulesError::Refused(refusal)) => panic!("{refusal:?}"),
     }
 }
 

@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use ack_ram_analysis::diff::{Snapshot, diff};
+use ack_ram_analysis::lint::{self, BackendEntries, GoSemantics, LintInput, Position, lint};
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::Arn;
-use ack_ram_core::diff::{Snapshot, diff};
 use ack_ram_core::identity::Identity;
-use ack_ram_core::lint::{self, BackendEntries, GoSemantics, LintInput, Position, lint};
 use ack_ram_core::rules::{
     Backend, BackendRules, Mapping, Precedence, ReservedPrefixes, Rule, RuleSet, Source,
     WildcardMode,

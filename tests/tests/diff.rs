@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use ack_ram_analysis::diff::{Access, Change, ChangeKind, Snapshot, diff};
 use ack_ram_core::arn::AccountId;
-use ack_ram_core::diff::{Access, Change, ChangeKind, Snapshot, diff};
 use ack_ram_core::rules::{
     Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source, WildcardMode,
 };

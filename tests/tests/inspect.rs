@@ -1,7 +1,7 @@
 //! Looking into tokens: every token of `tests/vectors/tokens.json` is told as the server would judge it.
 
+use ack_ram_analysis::inspect::{CheckName, CheckStatus, Inspection, TokenKind, inspect};
 use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::inspect::{CheckName, CheckStatus, Inspection, TokenKind, inspect};
 use ack_ram_core::login::{Step, begin};
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::secret::Secret;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use ack_ram_core::arn::AccountId;
-use ack_ram_core::lint::{
+use ack_ram_analysis::lint::{
     AccountEntry, BackendEntries, Finding, FindingCode, GoSemantics, LintInput, MappingEntry,
     Position, Severity, lint,
 };
+use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{
     Backend, Mapping, Precedence, ReservedPrefixes, SessionArnMode, Source, Validation,
     WildcardMode,

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use ack_ram_core::protocol::acs3::{self, Authorization, CanonicalRequest, Signature};
+use ack_ram_core::protocol::{percent, rpc};
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::acs3::{self, Authorization, CanonicalRequest, Signature};
-use ack_ram_core::sign::{percent, rpc};
 
 #[derive(serde::Deserialize)]
 struct Vectors {

@@ -157,7 +157,7 @@ mod exact {
         let rules = rule_set((0..size).map(|index| rule(index, &arn(index))));
         let identities: Vec<_> = spread(size).take(10_000).map(verified_identity).collect();
         let mut turns = identities.iter().cycle();
-        bencher.bench_local(|| rules.decide(black_box(turns.next().unwrap())));
+        bencher.bench_local(|| black_box(turns.next().unwrap()).decide(&rules));
     }
 
     /// A thousand lookups, of other rules each time.
@@ -227,7 +227,7 @@ mod patterns {
 
     fn decide(bencher: Bencher<'_, '_>, rules: &RuleSet) {
         let identity = verified_identity(7);
-        bencher.bench_local(|| rules.decide(black_box(&identity)));
+        bencher.bench_local(|| black_box(&identity).decide(&rules));
     }
 }
 
@@ -267,7 +267,7 @@ fn review_round_trip(bencher: Bencher<'_, '_>) {
     );
     let rules = rule_set((0..1_000).map(|index| rule(index, &arn(index))));
     let identity = verified_identity(7);
-    let decide = || -> Decision { rules.decide(&identity) };
+    let decide = || -> Decision { identity.decide(&rules) };
     bencher.bench_local(|| {
         let review = TokenReview::parse(black_box(body.as_bytes())).unwrap();
         black_box(review.token());

@@ -1,6 +1,6 @@
 //! Configuration files.
 
-use ack_ram_config::config::{self, ConfigFile, ConfigSources, Overrides};
+use ack_ram_config::{ConfigFile, ConfigSources, Overrides};
 
 /// The file, YAML.
 pub fn configuration(input: &[u8]) {
@@ -14,7 +14,7 @@ pub fn configuration(input: &[u8]) {
         overrides: &overrides,
         variables: &|_| None,
     };
-    match config::load(&sources) {
+    match ack_ram_config::load(&sources) {
         Ok(config) => {
             assert!(!config.backends.is_empty(), "nobody answers");
             for warning in &config.warnings {
@@ -23,8 +23,8 @@ pub fn configuration(input: &[u8]) {
         }
         Err(error) => check_message(&error.to_string()),
     }
-    let _ = config::load_webhook(&sources);
-    let _ = config::load_client(&sources);
+    let _ = ack_ram_config::load_webhook(&sources);
+    let _ = ack_ram_config::load_client(&sources);
 }
 
 /// One line that begins with the place, without control characters whatever it quotes of the file.

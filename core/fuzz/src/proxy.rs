@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ack_ram_config::config::Host;
+use ack_ram_config::Host;
 use ack_ram_config::proxy::ProxySettings;
 
 use crate::check_line;

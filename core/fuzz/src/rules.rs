@@ -2,7 +2,7 @@
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::Arn;
-use ack_ram_core::decision::KubernetesUser;
+use ack_ram_core::kubernetes_user::KubernetesUser;
 use ack_ram_core::identity::Identity;
 use ack_ram_core::rules::subject::Subject;
 use ack_ram_core::rules::{

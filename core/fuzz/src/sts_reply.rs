@@ -40,7 +40,7 @@ pub fn sts_reply(input: &[u8]) {
         Ok(&identity.arn)
     );
     assert_eq!(identity.access_key_id.as_str(), "LTAI5tFakeAccessKeyId001");
-    let decision = rules_for_everyone(identity.account_id().as_str()).decide(&who);
+    let decision = who.decide(&rules_for_everyone(identity.account_id().as_str()));
     check_decision_output(&decision);
     if let Outcome::Granted(user) = &decision.outcome {
         assert!(user.username.starts_with("somebody:"));

@@ -5,18 +5,14 @@ use cel::common::ast::{
     CallExpr, ComprehensionExpr, Expr, ListExpr, LiteralValue, SelectExpr, operators,
 };
 
-use super::ExpressionKind;
 use super::check_error::{Anchor, CheckError, refuse, unknown_name};
-use super::cost::{MAX_COST, NODE_COST, ROUND_COST, ValueBounds, loop_total, sum};
+use super::cost::{NODE_COST, ROUND_COST, ValueBounds, loop_total, sum};
 use super::error::{ExpressionError, ExpressionPosition, Reason, SymbolKind};
 use super::functions;
+use super::limits::{MAX_COST, MAX_DEPTH, MAX_NODES};
 use super::types::ValueType;
 use super::variables::{IDENTITY, USER, VariableDeclaration};
-
-/// How deep the tree may be: the evaluator recurses, in a build without optimisation by 37 KB a step.
-pub(super) const MAX_DEPTH: usize = 20;
-/// How many nodes the tree may have, those that CEL's macros add among them.
-pub(super) const MAX_NODES: usize = 200;
+use crate::expression_kind::ExpressionKind;
 
 /// Refuses `tree`, parsed from `source`, unless it can be evaluated as `kind` within the limits.
 pub(super) fn check(

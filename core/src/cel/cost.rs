@@ -5,8 +5,6 @@
 
 use super::types::ValueType;
 
-/// No expression may cost more.
-pub(super) const MAX_COST: u64 = 1_000_000;
 /// What visiting one part of an expression costs.
 pub(super) const NODE_COST: u64 = 50;
 /// What one round of a loop costs, besides the parts in it.

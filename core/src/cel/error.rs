@@ -2,14 +2,16 @@
 
 use std::fmt;
 
-use super::cost::MAX_COST;
-use super::scan::{MAX_NESTING, MAX_OPERATORS};
+use super::limits::{
+    MAX_COST, MAX_DEPTH, MAX_GROUP_BYTES, MAX_GROUPS, MAX_IDENTITY_NAME_BYTES, MAX_NAME_BYTES,
+    MAX_NESTING, MAX_NODES, MAX_OPERATORS, MAX_SOURCE_BYTES, MAX_UID_BYTES,
+};
 use super::types::ValueType;
-use super::variables::{MAX_IDENTITY_NAME_BYTES, MAX_UID_BYTES};
-use super::{ExpressionKind, MAX_GROUP_BYTES, MAX_GROUPS, MAX_NAME_BYTES, MAX_SOURCE_BYTES, check};
+use crate::expression_kind::ExpressionKind;
 
 /// Why an expression was refused when it was loaded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {}, column {}: {reason}", .position.line, .position.column)]
 pub struct ExpressionError {
     /// Where.
     pub position: ExpressionPosition,
@@ -117,15 +119,6 @@ pub enum SymbolKind {
     Function,
 }
 
-impl fmt::Display for ExpressionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ExpressionPosition { line, column } = self.position;
-        write!(f, "line {line}, column {column}: {}", self.reason)
-    }
-}
-
-impl std::error::Error for ExpressionError {}
-
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -145,12 +138,12 @@ impl fmt::Display for Reason {
             Self::TooDeep => write!(
                 f,
                 "operators and calls build on each other, deeper than {}",
-                check::MAX_DEPTH
+                MAX_DEPTH
             ),
             Self::TooLarge => write!(
                 f,
                 "the expression is too large: it may have {} parts, and a loop counts for several",
-                check::MAX_NODES
+                MAX_NODES
             ),
             Self::TooCostly { cost } => write!(
                 f,
@@ -198,9 +191,14 @@ impl fmt::Display for Reason {
 }
 
 /// Why an expression gave no result for an identity. It holds nothing of what the identity holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EvaluationError {
     /// The expression was compiled for another purpose.
+    #[error(
+        "the expression is for a {}, not for a {}",
+        .actual.name(),
+        .requested.name()
+    )]
     WrongKind {
         /// The purpose that was requested.
         requested: ExpressionKind,
@@ -208,19 +206,27 @@ pub enum EvaluationError {
         actual: ExpressionKind,
     },
     /// A name or an id of the identity is longer than expressions take.
+    #[error("the identity has a name or an id of more than {MAX_IDENTITY_NAME_BYTES} bytes")]
     IdentityTooLong,
     /// The user has more or longer groups, or a longer name or uid, than expressions take.
+    #[error(
+        "the user has more than {MAX_GROUPS} groups, or one of more than {MAX_GROUP_BYTES} bytes, or a name of more than {MAX_NAME_BYTES}, or a uid of more than {MAX_UID_BYTES}"
+    )]
     UserTooLong,
     /// An index lies outside its list.
+    #[error("an index lies outside its list")]
     IndexOutOfBounds,
     /// A function was given a number that lies outside its text.
+    #[error("`{function}` was given a position outside the text")]
     PositionOutOfText {
         /// The function.
         function: &'static str,
     },
     /// A number grew too large.
+    #[error("a number is too large")]
     Overflow,
     /// The username or a group is too long.
+    #[error("the result has a name of {bytes} bytes; it may have {limit}")]
     NameTooLong {
         /// How long it is.
         bytes: usize,
@@ -228,49 +234,12 @@ pub enum EvaluationError {
         limit: usize,
     },
     /// There are too many groups.
+    #[error("the result has {groups} groups; it may have {MAX_GROUPS}")]
     TooManyGroups {
         /// How many there are.
         groups: usize,
     },
     /// The evaluator met what the checks at load should have excluded.
+    #[error("the evaluator failed")]
     UnexpectedFailure,
 }
-
-impl fmt::Display for EvaluationError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::WrongKind { requested, actual } => write!(
-                f,
-                "the expression is for a {}, not for a {}",
-                actual.name(),
-                requested.name()
-            ),
-            Self::IdentityTooLong => write!(
-                f,
-                "the identity has a name or an id of more than {MAX_IDENTITY_NAME_BYTES} bytes"
-            ),
-            Self::UserTooLong => write!(
-                f,
-                "the user has more than {MAX_GROUPS} groups, or one of more than {MAX_GROUP_BYTES} bytes, or a name of more than {MAX_NAME_BYTES}, or a uid of more than {MAX_UID_BYTES}"
-            ),
-            Self::IndexOutOfBounds => f.write_str("an index lies outside its list"),
-            Self::PositionOutOfText { function } => {
-                write!(f, "`{function}` was given a position outside the text")
-            }
-            Self::Overflow => f.write_str("a number is too large"),
-            Self::NameTooLong { bytes, limit } => write!(
-                f,
-                "the result has a name of {bytes} bytes; it may have {limit}"
-            ),
-            Self::TooManyGroups { groups } => {
-                write!(
-                    f,
-                    "the result has {groups} groups; it may have {MAX_GROUPS}"
-                )
-            }
-            Self::UnexpectedFailure => f.write_str("the evaluator failed"),
-        }
-    }
-}
-
-impl std::error::Error for EvaluationError {}

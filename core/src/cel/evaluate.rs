@@ -7,10 +7,10 @@ use cel::common::value::Val;
 use cel::{Context, Env, ExecutionError, IdedExpr, Value};
 
 use super::error::EvaluationError;
+use super::limits::{MAX_GROUP_BYTES, MAX_GROUPS, MAX_NAME_BYTES};
 use super::variables::Activation;
-use super::{MAX_GROUP_BYTES, MAX_GROUPS, MAX_NAME_BYTES};
-use crate::decision::KubernetesUser;
 use crate::identity::Identity;
+use crate::kubernetes_user::KubernetesUser;
 
 /// The functions, the same for all expressions.
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {

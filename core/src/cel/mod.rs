@@ -22,6 +22,7 @@ mod cost;
 mod error;
 mod evaluate;
 mod functions;
+mod limits;
 mod parse;
 mod scan;
 mod types;
@@ -29,21 +30,13 @@ mod variables;
 
 use cel::IdedExpr;
 
-use crate::decision::KubernetesUser;
 use crate::identity::Identity;
+use crate::kubernetes_user::KubernetesUser;
 
-pub use crate::rules::expression::ExpressionKind;
+pub use crate::expression_kind::ExpressionKind;
 pub use error::{EvaluationError, ExpressionError, ExpressionPosition, Reason, SymbolKind};
+pub use limits::{MAX_GROUP_BYTES, MAX_GROUPS, MAX_NAME_BYTES, MAX_SOURCE_BYTES};
 pub use types::ValueType;
-
-/// Longer expressions are refused unread.
-pub const MAX_SOURCE_BYTES: usize = 1024;
-/// A username may be so long.
-pub const MAX_NAME_BYTES: usize = 1024;
-/// A group's name may be so long.
-pub const MAX_GROUP_BYTES: usize = 256;
-/// A user may be in so many groups.
-pub const MAX_GROUPS: usize = 64;
 
 impl ExpressionKind {
     /// Returns the type that an expression of this kind must yield.
@@ -105,15 +98,15 @@ impl Expression {
         self.kind
     }
 
-    /// Returns the parsed tree, for lint.
-    #[cfg(feature = "lint")]
-    pub(crate) fn tree(&self) -> &IdedExpr {
+    /// Returns the parsed tree, for analysis.
+    #[must_use]
+    pub fn tree(&self) -> &IdedExpr {
         &self.tree
     }
 
-    /// Builds a validation from a part of one: a `bool` outside any loop. It has no source.
-    #[cfg(feature = "lint")]
-    pub(crate) fn from_subexpression(tree: &IdedExpr) -> Self {
+    /// Builds a validation from a part of a compiled one, for analysis: a `bool` outside any loop. It has no source.
+    #[must_use]
+    pub fn from_subexpression(tree: &IdedExpr) -> Self {
         Self {
             kind: ExpressionKind::Validation,
             tree: Box::new(tree.clone()),

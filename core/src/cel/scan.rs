@@ -5,13 +5,8 @@
 
 use cel::parser::pratt_parser::{Lexer, TokenKind};
 
-use super::MAX_SOURCE_BYTES;
 use super::error::{ExpressionError, ExpressionPosition, Reason};
-
-/// Brackets in brackets.
-pub(super) const MAX_NESTING: usize = 16;
-/// Tokens that can make the tree deeper by one, all of them together.
-pub(super) const MAX_OPERATORS: usize = 160;
+use super::limits::{MAX_NESTING, MAX_OPERATORS, MAX_SOURCE_BYTES};
 
 /// Refuses what the parser should not see.
 pub(super) fn scan(source: &str) -> Result<(), ExpressionError> {

@@ -10,15 +10,12 @@ use cel::context::VariableResolver;
 
 use super::cost::ValueBounds;
 use super::error::EvaluationError;
-use super::{MAX_GROUP_BYTES, MAX_GROUPS, MAX_NAME_BYTES};
+use super::limits::{
+    MAX_GROUP_BYTES, MAX_GROUPS, MAX_IDENTITY_NAME_BYTES, MAX_NAME_BYTES, MAX_UID_BYTES,
+};
 use crate::arn::Resource;
-use crate::decision::KubernetesUser;
 use crate::identity::Identity;
-
-/// A role's, a session's or a user's name, or an id: four times what RAM allows a name (RAM user guide, "Limits").
-pub(super) const MAX_IDENTITY_NAME_BYTES: usize = 256;
-/// A uid: a username that is as long as it may be, and what stands before it.
-pub(super) const MAX_UID_BYTES: usize = MAX_NAME_BYTES + 256;
+use crate::kubernetes_user::KubernetesUser;
 
 /// Two names, an account, and the fixed words.
 const MAX_ARN_BYTES: usize = 2 * MAX_IDENTITY_NAME_BYTES + 64;

@@ -1,28 +1,19 @@
 //! The token in a request's headers.
 
-use std::fmt;
-
 use crate::secret::Secret;
 
 /// Why no token could be taken from a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BearerError {
     /// There is no token, or the credentials are of another scheme.
+    #[error("there is no token")]
     Missing,
     /// There is more than one token, and services would not agree which one counts.
+    #[error("there is more than one token; send one")]
     Multiple,
     /// The token is not valid UTF-8.
+    #[error("the token is no text; send it as it was made")]
     Malformed,
-}
-
-impl fmt::Display for BearerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Missing => "there is no token",
-            Self::Multiple => "there is more than one token; send one",
-            Self::Malformed => "the token is no text; send it as it was made",
-        })
-    }
 }
 
 /// The name of the header that carries tokens, in lower case.
@@ -37,18 +28,11 @@ impl Default for TokenHeader {
 }
 
 /// Why a header cannot carry tokens: its name is no header name, or the header has a meaning of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "cannot carry a token; write `authorization` or a header of its own, such as `x-ram-token` (a cookie would invite requests from other sites)"
+)]
 pub struct InvalidTokenHeader;
-
-impl fmt::Display for InvalidTokenHeader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "cannot carry a token; write `authorization` or a header of its own, such as `x-ram-token` (a cookie would invite requests from other sites)",
-        )
-    }
-}
-
-impl std::error::Error for InvalidTokenHeader {}
 
 impl TokenHeader {
     const AUTHORIZATION: &'static str = "authorization";

@@ -1,9 +1,7 @@
 //! Identity headers: they name the user to a service, as Kubernetes' API server names users to its extensions (Kubernetes
 //! documentation, "Authenticating proxy").
 
-use std::fmt;
-
-use crate::decision::KubernetesUser;
+use crate::kubernetes_user::KubernetesUser;
 
 /// The names of the identity headers, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +14,7 @@ pub struct IdentityHeaders {
 }
 
 impl Default for IdentityHeaders {
-    /// `X-Remote-ReviewUser`, `X-Remote-Group`, `X-Remote-Uid` and `X-Remote-ExtraMembers-*`.
+    /// `X-Remote-User`, `X-Remote-Group`, `X-Remote-Uid` and `X-Remote-Extra-*`.
     fn default() -> Self {
         Self {
             user: Self::USER.to_owned(),
@@ -29,49 +27,32 @@ impl Default for IdentityHeaders {
 }
 
 /// A name that no identity header can have.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{}` cannot be an identity header; write letters, digits and `-`, starting with `x-`, and each name once",
+    .0.escape_debug()
+)]
 pub struct InvalidHeaderName(String);
 
-impl fmt::Display for InvalidHeaderName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "`{}` cannot be an identity header; write letters, digits and `-`, starting with `x-`, and each name once",
-            self.0.escape_debug()
-        )
-    }
-}
-
-impl std::error::Error for InvalidHeaderName {}
-
 /// What cannot be said of a user in a header, so that a service would take the user for another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderValueError {
     /// A value starts or ends with space, which is no part of a header's value.
+    #[error(
+        "your username or a group starts or ends with a space, which no header can tell; ask an administrator"
+    )]
     OuterSpace,
     /// A value has characters that no header has.
+    #[error(
+        "your username or a group has a character that no header can tell; ask an administrator"
+    )]
     InvalidCharacter,
     /// A group has a comma, and proxies join repeated headers by commas.
+    #[error(
+        "one of your groups has a comma, which a header of groups cannot tell; ask an administrator"
+    )]
     CommaInGroup,
 }
-
-impl fmt::Display for HeaderValueError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::OuterSpace => {
-                "your username or a group starts or ends with a space, which no header can tell; ask an administrator"
-            }
-            Self::InvalidCharacter => {
-                "your username or a group has a character that no header can tell; ask an administrator"
-            }
-            Self::CommaInGroup => {
-                "one of your groups has a comma, which a header of groups cannot tell; ask an administrator"
-            }
-        })
-    }
-}
-
-impl std::error::Error for HeaderValueError {}
 
 impl IdentityHeaders {
     /// The header of the username, where no other is named.

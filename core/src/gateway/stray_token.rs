@@ -1,10 +1,12 @@
 //! Stray tokens: tokens of this authenticator in places where services and logs would read them.
 
+use crate::protocol::{v1, v2};
+
 /// The starts of tokens: plain, and in base64 or base64url after a multiple of three bytes, after one more, and after
 /// two more, as in `Authorization: Basic` and in `Sec-WebSocket-Protocol`.
 const TOKEN_STARTS: [&[u8]; 8] = [
-    b"k8s-ack-v1.",
-    b"k8s-ack-v2.",
+    v1::PREFIX.as_bytes(),
+    v2::PREFIX.as_bytes(),
     b"azhzLWFjay12MS",
     b"azhzLWFjay12Mi",
     b"s4cy1hY2stdjEu",

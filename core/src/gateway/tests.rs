@@ -1,7 +1,7 @@
 use super::*;
-use crate::decision::{Denial, Explanation, Unavailable};
+use crate::decision::{Denial, Unavailable};
 use crate::fingerprint::Fingerprint;
-use crate::rules::Backend;
+use crate::rules::{Backend, Explanation, RulesRefusal, RulesUnavailable};
 use crate::sts::StsUnavailable;
 
 fn user(username: &str, groups: &[&str]) -> KubernetesUser {
@@ -251,7 +251,7 @@ fn refusal_states_reason_status_and_reference() {
     let broken = "the mappings of the backend CRD are broken; ask an administrator of the cluster to correct them";
     for (outcome, status, grpc, challenge, detail) in [
         (
-            Outcome::Unavailable(Unavailable::BackendBroken(Backend::Crd)),
+            Outcome::Unavailable(Unavailable::Rules(RulesUnavailable::Broken(Backend::Crd))),
             503,
             14,
             "",
@@ -265,7 +265,7 @@ fn refusal_states_reason_status_and_reference() {
             "the token is of a kind that is not taken here",
         ),
         (
-            Outcome::Denied(Denial::NotMapped),
+            Outcome::Denied(Denial::Rules(RulesRefusal::NotMapped)),
             401,
             16,
             "invalid_token",
@@ -279,14 +279,14 @@ fn refusal_states_reason_status_and_reference() {
             "you are logged in, but in none of the groups that may come here; ask an administrator",
         ),
         (
-            Outcome::Unavailable(Unavailable::BackendNotReady(Backend::Crd)),
+            Outcome::Unavailable(Unavailable::Rules(RulesUnavailable::NotReady(Backend::Crd))),
             503,
             14,
             "",
             not_read,
         ),
         (
-            Outcome::Unavailable(Unavailable::BackendStale(Backend::Crd)),
+            Outcome::Unavailable(Unavailable::Rules(RulesUnavailable::Stale(Backend::Crd))),
             503,
             14,
             "",
@@ -337,8 +337,8 @@ fn retry_after_equals_time_in_text() {
         Unavailable::Sts(throttled),
         Unavailable::Sts(StsUnavailable::Failing { status: 502 }),
         Unavailable::Overloaded,
-        Unavailable::BackendNotReady(Backend::Crd),
-        Unavailable::BackendStale(Backend::Crd),
+        Unavailable::Rules(RulesUnavailable::NotReady(Backend::Crd)),
+        Unavailable::Rules(RulesUnavailable::Stale(Backend::Crd)),
         Unavailable::Internal,
     ] {
         let decision = decision(Outcome::Unavailable(inability));
@@ -358,7 +358,9 @@ fn retry_after_equals_time_in_text() {
 fn challenge_is_one_line_of_ascii() {
     let gateway = Gateway::default();
     let message = "no \"admins\"\r\nset-cookie: a=b; caf\u{e9} \\";
-    let denied = decision(Outcome::Denied(Denial::ValidationRefused(message.into())));
+    let denied = decision(Outcome::Denied(Denial::Rules(RulesRefusal::Validation(
+        message.into(),
+    ))));
     let challenge = gateway.admit(&denied).unwrap_err().challenge().unwrap();
     assert!(challenge.bytes().all(|byte| matches!(byte, b' '..=b'~')));
     assert_eq!(challenge.matches('"').count(), 4, "{challenge}");

@@ -1,56 +1,32 @@
 //! Expressions in rules: those of [`crate::cel`], or, in a build without it, none.
 
+pub use crate::expression_kind::ExpressionKind;
+
 #[cfg(feature = "cel")]
 pub use crate::cel::{EvaluationError, Expression, ExpressionError};
 
 #[cfg(not(feature = "cel"))]
 pub use disabled::{EvaluationError, Expression, ExpressionError};
 
-/// The kind of an expression, which decides its result type and its variables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExpressionKind {
-    /// Whether a rule matches: a `bool` over `identity`.
-    Condition,
-    /// A username: a `string` over `identity`.
-    Username,
-    /// Groups: a list of strings over `identity`.
-    Groups,
-    /// Whether the user that results may log in: a `bool` over `identity` and `user`.
-    Validation,
-}
-
 /// The stub of expressions in a build without CEL: nothing compiles, so nothing is evaluated.
 #[cfg(not(feature = "cel"))]
 mod disabled {
-    use std::fmt;
-
-    use super::ExpressionKind;
-    use crate::decision::KubernetesUser;
+    use crate::expression_kind::ExpressionKind;
     use crate::identity::Identity;
+    use crate::kubernetes_user::KubernetesUser;
 
     /// There is none.
     #[derive(Clone, Debug)]
     pub enum Expression {}
 
     /// This build has no CEL.
-    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+    #[error("this build has no CEL; use one with the feature `cel`")]
     pub struct ExpressionError;
 
-    impl fmt::Display for ExpressionError {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("this build has no CEL; use one with the feature `cel`")
-        }
-    }
-
     /// There is none.
-    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
     pub enum EvaluationError {}
-
-    impl fmt::Display for EvaluationError {
-        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-            match *self {}
-        }
-    }
 
     impl Expression {
         /// Refuses.

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use crate::arn::{AccountId, ArnKey};
 use crate::identity::Identity;
-use crate::rules::ResolvedNames;
 use crate::rules::cow_map::CowMap;
-use crate::rules::mapping::{Backend, Rule, Source};
-use crate::rules::naming::{NameError, NameProblem};
+use crate::rules::naming::{NameError, NameProblem, ResolvedNames};
 use crate::rules::near_miss::{self, ArnIndex, NearMissIndex, NearMisses};
 use crate::rules::pattern_index::PatternIndex;
-use crate::rules::rule_list::RuleList;
+use crate::rules::rule::Rule;
+use crate::rules::rule_list::{Conflict, RuleList};
+use crate::rules::source::Backend;
 use crate::rules::subject::{Subject, SubjectId};
 
 /// The rules of one backend. Cloning it is cheap, and a clone does not see later changes.
@@ -115,9 +115,8 @@ impl BackendRules {
         self.sync_state == SyncState::Broken
     }
 
-    /// Returns the rules, marked as stale or not. While they are stale, [`RuleSet::decide`](crate::rules::RuleSet::decide)
-    /// grants nothing by them: an identity that they map is answered with
-    /// [`Unavailable::BackendStale`](crate::decision::Unavailable::BackendStale).
+    /// Returns the rules, marked as stale or not. While they are stale, they grant nothing: an identity that they map is
+    /// answered with [`RulesUnavailable::Stale`](crate::rules::RulesUnavailable::Stale).
     #[must_use]
     pub fn with_stale(self, is_stale: bool) -> Self {
         Self { is_stale, ..self }
@@ -292,8 +291,7 @@ impl BackendRules {
     }
 
     /// Returns the rules whose pattern matches `key`, an ARN of `account`, in order of precedence.
-    #[cfg(feature = "lint")]
-    pub(crate) fn matching_patterns<'a>(
+    pub fn matching_patterns<'a>(
         &'a self,
         account: &AccountId,
         key: &'a ArnKey,
@@ -368,13 +366,4 @@ fn reserved_prefix<'a>(name: &str, prefixes: &'a [Box<str>]) -> Option<&'a str> 
     let names = [name, name.trim_start()];
     let is_prefix = |prefix: &&str| names.iter().any(|name| name.starts_with(prefix));
     prefixes.iter().map(|prefix| &**prefix).find(is_prefix)
-}
-
-/// Two rules of one backend for the same subject.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Conflict {
-    /// The shadowed rule, which never matches.
-    pub shadowed: Source,
-    /// The rule that shadows it.
-    pub shadowed_by: Source,
 }

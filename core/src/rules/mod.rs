@@ -1,6 +1,7 @@
 //! Rules: map identities to Kubernetes users.
 
 mod cow_map;
+mod explanation;
 pub mod expression;
 mod index;
 mod mapping;
@@ -9,29 +10,35 @@ mod near_miss;
 pub mod pattern;
 mod pattern_index;
 mod protected;
+mod refusal;
+mod rule;
+mod rule_error;
 mod rule_list;
+mod source;
 pub mod subject;
 pub mod template;
 mod validation;
 
-pub use index::{BackendRules, Conflict, ReservedPrefixes};
-pub use mapping::{
-    Backend, Mapping, Precedence, Rule, RuleError, SessionArnMode, Source, WildcardMode,
-};
-pub use naming::{MayAddError, NameError, NameProblem};
+pub use explanation::{Explanation, MatchedEntry, SkippedRule};
+pub use index::{BackendRules, ReservedPrefixes};
+pub use mapping::{Mapping, Precedence, SessionArnMode, WildcardMode};
+pub use naming::{NameError, NameProblem, ResolvedNames};
 pub use near_miss::NearMiss;
 pub use protected::ProtectedIdentities;
+pub use refusal::{RulesError, RulesRefusal, RulesUnavailable};
+pub use rule::Rule;
+pub use rule_error::{MayAddError, RuleError};
+pub use rule_list::Conflict;
+pub use source::{Backend, Source};
 pub use validation::Validation;
 
 use std::sync::Arc;
 
 use crate::arn::{AccountId, ArnKey};
-use crate::decision::{
-    Decision, Denial, Explanation, KubernetesUser, MatchedEntry, RulesRefusal, SkippedRule,
-};
 use crate::identity::Identity;
-use crate::login::VerifiedIdentity;
+use crate::kubernetes_user::KubernetesUser;
 use crate::rules::cow_map::CowMap;
+use crate::rules::near_miss::NearMisses;
 
 /// All rules of a server, in the order in which its backends answer.
 ///
@@ -109,18 +116,12 @@ impl RuleSet {
             .find(|rules| rules.backend() == backend)
     }
 
-    /// Decides the login of a `verified` identity. No other function grants access.
-    pub fn decide(&self, verified: &VerifiedIdentity) -> Decision {
-        let (explanation, result) = self.explain(verified.identity());
-        Decision::from_rules(verified.fingerprint(), result, explanation)
-    }
-
-    /// Returns the result that [`Self::decide`] would give for `identity`, and its explanation. It is no decision, since
-    /// the identity is not verified.
+    /// Returns the result that [`VerifiedIdentity::decide`](crate::login::VerifiedIdentity::decide) would give for
+    /// `identity`, and its explanation. It is no decision, since the identity is not verified.
     pub fn explain(
         &self,
         identity: &Identity,
-    ) -> (Explanation, Result<KubernetesUser, RulesRefusal>) {
+    ) -> (Explanation, Result<KubernetesUser, RulesError>) {
         let key = identity.arn.key();
         let scrubbed = self.scrubbed.get(identity.account_id().as_str()).is_some();
         let mut explanation = Explanation {
@@ -130,13 +131,14 @@ impl RuleSet {
         };
         let found = match self.find_match(identity, &key, &mut explanation) {
             Ok(found) => found,
-            Err(why) => return (explanation, Err(why)),
+            Err(reason) => return (explanation, Err(RulesError::Unavailable(reason))),
         };
         let names = match found {
             Some(found) if found.is_stale => {
                 let backend = found.matched.backend();
                 explanation.matched = Some(found.matched);
-                return (explanation, Err(RulesRefusal::BackendStale(backend)));
+                let reason = RulesUnavailable::Stale(backend);
+                return (explanation, Err(RulesError::Unavailable(reason)));
             }
             Some(found) => {
                 explanation.matched = Some(found.matched);
@@ -144,9 +146,8 @@ impl RuleSet {
                 found.names
             }
             None => {
-                explanation.near_misses =
-                    near_miss::find_near_misses(&self.backends, identity, &key);
-                Err(Denial::NotMapped)
+                explanation.near_misses = self.find_near_misses(identity, &key);
+                Err(RulesRefusal::NotMapped)
             }
         };
         let user = names.and_then(|(username, groups)| {
@@ -156,7 +157,16 @@ impl RuleSet {
                 .try_for_each(|validation| validation.check(identity, &user))
                 .map(|()| user)
         });
-        (explanation, user.map_err(RulesRefusal::Denied))
+        (explanation, user.map_err(RulesError::Refused))
+    }
+
+    /// Returns the rules that differ from `identity` in one part, in the order of the backends.
+    fn find_near_misses(&self, identity: &Identity, key: &ArnKey) -> Vec<NearMiss> {
+        let mut misses = NearMisses::default();
+        for backend in &self.backends {
+            backend.near_misses(identity.account_id(), key, &mut misses);
+        }
+        misses.into_vec()
     }
 
     /// Returns the match of the first backend that maps `identity`.
@@ -168,7 +178,7 @@ impl RuleSet {
         identity: &Identity,
         key: &ArnKey,
         explanation: &mut Explanation,
-    ) -> Result<Option<BackendMatch>, RulesRefusal> {
+    ) -> Result<Option<BackendMatch>, RulesUnavailable> {
         if self.protected.protects(key) {
             let file = |rules: &&BackendRules| rules.backend() == Backend::MountedFile;
             let file = self.backends.iter().find(file);
@@ -186,10 +196,10 @@ impl RuleSet {
         }
         for (index, rules) in self.backends.iter().enumerate() {
             if rules.is_broken() {
-                return Err(RulesRefusal::BackendBroken(rules.backend()));
+                return Err(RulesUnavailable::Broken(rules.backend()));
             }
             if !rules.is_synced() {
-                return Err(RulesRefusal::BackendNotReady(rules.backend()));
+                return Err(RulesUnavailable::NotReady(rules.backend()));
             }
             if let Some(found) = match_backend(rules, identity, key, &mut explanation.skipped_rules)
             {
@@ -201,13 +211,10 @@ impl RuleSet {
     }
 }
 
-/// A username and groups.
-pub(crate) type ResolvedNames = (String, Vec<String>);
-
 /// The match of one backend for an identity.
 struct BackendMatch {
     matched: MatchedEntry,
-    names: Result<ResolvedNames, Denial>,
+    names: Result<ResolvedNames, RulesRefusal>,
     outranked: Vec<Source>,
     /// The backend's rules are stale, so the match must not be used.
     is_stale: bool,
@@ -271,7 +278,7 @@ fn match_backend(
             names: rule
                 .resolve_names(identity)
                 .and_then(check_reserved)
-                .map_err(Denial::Name),
+                .map_err(RulesRefusal::Name),
             outranked: matching_sources(candidates.take(MAX_LISTED_RULES), identity).collect(),
             is_stale: rules.is_stale(),
         });
@@ -283,7 +290,7 @@ fn match_backend(
             account: account.clone(),
         },
         names: check_reserved((identity.arn.canonical().to_string(), Vec::new()))
-            .map_err(Denial::Name),
+            .map_err(RulesRefusal::Name),
         outranked: Vec::new(),
         is_stale: rules.is_stale(),
     })

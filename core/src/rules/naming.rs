@@ -1,13 +1,15 @@
 //! The username and groups that a rule gives: templates, and expressions beside them.
 
-use std::fmt;
 use std::slice;
 
 use crate::identity::Identity;
-use crate::rules::ResolvedNames;
 use crate::rules::expression::{EvaluationError, Expression, ExpressionKind};
-use crate::rules::mapping::{Mapping, RuleError};
+use crate::rules::mapping::Mapping;
+use crate::rules::rule_error::{MayAddError, RuleError};
 use crate::rules::template::{RESERVED_PREFIX, RenderError, Template, is_reserved};
+
+/// A username and groups.
+pub type ResolvedNames = (String, Vec<String>);
 
 /// The templates and expressions that give the username and groups of a rule.
 #[derive(Clone, Debug)]
@@ -38,71 +40,27 @@ pub struct NameError {
     pub problem: NameProblem,
 }
 
-/// Why an entry of `groupsExpressionMayAdd` was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MayAddError {
-    /// There is no text.
-    Empty,
-    /// It does not start with [`RESERVED_PREFIX`]. Its author may assume that the list limits other names, too.
-    MissingReservedPrefix,
-    /// It holds `{{`: nothing is rendered here.
-    Template,
-    /// It holds a control character.
-    ControlCharacter,
-}
-
-impl fmt::Display for MayAddError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("it is empty"),
-            Self::MissingReservedPrefix => write!(
-                f,
-                "it does not start with `{RESERVED_PREFIX}`, and an expression may give such names whether they are here or not; remove it"
-            ),
-            Self::Template => {
-                f.write_str("it holds `{{`, and no variables are read here; write the exact name")
-            }
-            Self::ControlCharacter => f.write_str("it holds a control character"),
-        }
-    }
-}
-
-impl std::error::Error for MayAddError {}
-
 /// What is wrong with a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameProblem {
     /// A template gives no usable name.
+    #[error("{0}")]
     Render(RenderError),
     /// An expression gives no name.
+    #[error("its expression failed: {0}")]
     Evaluation(EvaluationError),
-    /// An expression gives a name that starts with [`RESERVED_PREFIX`], and the rule does not list it.
+    /// An expression gives a name that starts with [`RESERVED_PREFIX`], and the rule does not list it. The caller reads
+    /// the message, so it contains no name.
+    #[error(
+        "its expression gives a name that starts with `{RESERVED_PREFIX}`, and `{field}` does not have it"
+    )]
     MayNotAdd {
         /// The field that lists the allowed names.
         field: &'static str,
     },
     /// The backend may not give names that start so.
+    #[error("names that start `{0}` are reserved from its backend")]
     ReservedForOthers(Box<str>),
-}
-
-impl fmt::Display for NameProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Render(error) => error.fmt(f),
-            Self::Evaluation(error) => write!(f, "its expression failed: {error}"),
-            // The caller reads this message, so it contains no name.
-            Self::MayNotAdd { field } => write!(
-                f,
-                "its expression gives a name that starts with `{RESERVED_PREFIX}`, and `{field}` does not have it"
-            ),
-            Self::ReservedForOthers(prefix) => {
-                write!(
-                    f,
-                    "names that start `{prefix}` are reserved from its backend"
-                )
-            }
-        }
-    }
 }
 
 impl Naming {

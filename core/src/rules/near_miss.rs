@@ -5,11 +5,10 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::arn::ArnKey;
-use crate::identity::Identity;
 use crate::rules::cow_map::{CowMap, InlineKey};
-use crate::rules::index::BackendRules;
-use crate::rules::mapping::{Rule, Source};
+use crate::rules::rule::Rule;
 use crate::rules::rule_list::RuleList;
+use crate::rules::source::Source;
 use crate::rules::subject::Subject;
 
 /// The most near misses that are reported. More would hide the intended rule.
@@ -59,23 +58,16 @@ impl fmt::Display for NearMiss {
     }
 }
 
-/// Returns the rules that differ from `identity` in one part, in the order of the backends.
-pub(super) fn find_near_misses(
-    backends: &[BackendRules],
-    identity: &Identity,
-    key: &ArnKey,
-) -> Vec<NearMiss> {
-    let mut misses = NearMisses(Vec::new());
-    for backend in backends {
-        backend.near_misses(identity.account_id(), key, &mut misses);
-    }
-    misses.0
-}
-
 /// The near misses that were found, at most [`MAX_NEAR_MISSES`].
+#[derive(Default)]
 pub(super) struct NearMisses(Vec<NearMiss>);
 
 impl NearMisses {
+    /// Returns the near misses.
+    pub(super) fn into_vec(self) -> Vec<NearMiss> {
+        self.0
+    }
+
     /// Adds the near misses among `rules`, up to the limit.
     fn add<'a>(
         &mut self,

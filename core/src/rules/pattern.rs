@@ -47,43 +47,30 @@ impl PatternToken {
 }
 
 /// Why a text is not a pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
     /// Longer than 512 bytes.
+    #[error("a pattern has at most {MAX_BYTES} bytes")]
     TooLong,
     /// It does not start `acs:ram::<account>:`, or a name in it cannot be.
+    #[error("{0}")]
     Arn(ArnError),
     /// There is a wildcard in the account.
+    #[error("the account in a pattern holds no wildcard; write one pattern for each account")]
     WildcardInAccount,
     /// More than two `*` in a row.
+    #[error("write `*` for one segment, `**` for several, never more `*` in a row")]
     ConsecutiveStars,
     /// More than eight `*` or `**`.
+    #[error("a pattern has at most {MAX_STARS} `*` or `**`")]
     TooManyStars,
     /// No wildcard: it is an ARN.
+    #[error("it has no wildcard; write it as an exact ARN")]
     NoWildcard,
     /// It could match a session, which is not what identities are looked up by.
+    #[error("write the role, `role/...`, not its sessions")]
     AssumedRole,
 }
-
-impl fmt::Display for PatternError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong => write!(f, "a pattern has at most {MAX_BYTES} bytes"),
-            Self::Arn(error) => error.fmt(f),
-            Self::WildcardInAccount => f.write_str(
-                "the account in a pattern holds no wildcard; write one pattern for each account",
-            ),
-            Self::ConsecutiveStars => {
-                f.write_str("write `*` for one segment, `**` for several, never more `*` in a row")
-            }
-            Self::TooManyStars => write!(f, "a pattern has at most {MAX_STARS} `*` or `**`"),
-            Self::NoWildcard => f.write_str("it has no wildcard; write it as an exact ARN"),
-            Self::AssumedRole => f.write_str("write the role, `role/...`, not its sessions"),
-        }
-    }
-}
-
-impl std::error::Error for PatternError {}
 
 impl Pattern {
     /// Returns whether `text` has a wildcard.

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::arn::ArnKey;
-use crate::rules::mapping::{self, RuleError};
 use crate::rules::pattern::Pattern;
+use crate::rules::rule;
+use crate::rules::rule_error::RuleError;
 use crate::rules::subject::Subject;
 
 /// The identities for which [`Backend::MountedFile`](crate::rules::Backend::MountedFile) answers first, wherever it
@@ -21,7 +22,7 @@ impl ProtectedIdentities {
     /// # Errors
     /// Returns what is wrong with `text`.
     pub fn protect(&mut self, text: &str) -> Result<(), RuleError> {
-        match mapping::parse_arn_or_pattern(text)? {
+        match rule::parse_arn_or_pattern(text)? {
             Subject::Arn(arn) => {
                 self.arns.insert(arn.key().as_str().into());
             }

@@ -6,8 +6,17 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::rules::index::Conflict;
-use crate::rules::mapping::{Rule, Source};
+use crate::rules::rule::Rule;
+use crate::rules::source::Source;
+
+/// Two rules of one backend for the same subject.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Conflict {
+    /// The shadowed rule, which never matches.
+    pub shadowed: Source,
+    /// The rule that shadows it.
+    pub shadowed_by: Source,
+}
 
 /// The size limit of a chunk. A change of a long list copies one chunk, and the list of chunks.
 const MAX_CHUNK: usize = 256;
@@ -136,7 +145,8 @@ fn find_chunk(chunks: &[Chunk], rule: &Rule) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::mapping::{Backend, Mapping, Precedence};
+    use crate::rules::mapping::{Mapping, Precedence};
+    use crate::rules::source::Backend;
 
     fn rule(list_index: usize) -> Arc<Rule> {
         let source = Source {

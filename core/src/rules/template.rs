@@ -1,16 +1,15 @@
 //! Templates: usernames and groups with variables, such as `dev:{{SessionName}}`.
 
-use std::borrow::Cow;
-use std::fmt;
-
 use crate::arn::Resource;
 use crate::identity::Identity;
+use std::borrow::Cow;
 
 /// The prefix of names that Kubernetes reserves for itself.
 pub const RESERVED_PREFIX: &str = "system:";
 
 /// Returns whether `name` starts with [`RESERVED_PREFIX`]. Leading space is ignored, because an HTTP header drops it.
-pub(crate) fn is_reserved(name: &str) -> bool {
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
     name.trim_start().starts_with(RESERVED_PREFIX)
 }
 
@@ -25,8 +24,10 @@ pub struct Template {
 
 /// A part of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum TemplatePart {
+pub enum TemplatePart {
+    /// Text that is the same in every name.
     Literal(Box<str>),
+    /// A variable.
     Variable(TemplateVariable),
 }
 
@@ -83,54 +84,39 @@ impl TemplateVariable {
 }
 
 /// Why a template was refused when the rule was loaded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// There is no text.
+    #[error("it is empty")]
     Empty,
     /// It holds a control character.
+    #[error("it holds a control character")]
     ControlCharacter,
     /// A variable that does not exist.
+    #[error("there is no variable `{{{{{0}}}}}`")]
     UnknownVariable(Box<str>),
     /// `{{` without `}}`.
+    #[error("it has `{{{{` without `}}}}`")]
     Unclosed,
     /// A reserved name with a variable that the caller controls.
+    #[error(
+        "it starts with `{RESERVED_PREFIX}` and holds `{{{{{0}}}}}`, which whoever logs in can choose"
+    )]
     ReservedWithCallerVariable(&'static str),
 }
 
-impl fmt::Display for TemplateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("it is empty"),
-            Self::ControlCharacter => f.write_str("it holds a control character"),
-            Self::UnknownVariable(name) => write!(f, "there is no variable `{{{{{name}}}}}`"),
-            Self::Unclosed => f.write_str("it has `{{` without `}}`"),
-            Self::ReservedWithCallerVariable(name) => write!(
-                f,
-                "it starts with `{RESERVED_PREFIX}` and holds `{{{{{name}}}}}`, which whoever logs in can choose"
-            ),
-        }
-    }
-}
-
 /// Why a template gives no name for an identity.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
     /// Kubernetes would take an empty username.
+    #[error("it is empty for this identity")]
     Empty,
     /// The name would hold a control character.
+    #[error("it holds a control character for this identity")]
     ControlCharacter,
     /// The name would start with `system:`, and the template does not say so.
+    #[error("it starts with `{RESERVED_PREFIX}` for this identity")]
     Reserved,
-}
-
-impl fmt::Display for RenderError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("it is empty for this identity"),
-            Self::ControlCharacter => f.write_str("it holds a control character for this identity"),
-            Self::Reserved => write!(f, "it starts with `{RESERVED_PREFIX}` for this identity"),
-        }
-    }
 }
 
 impl Template {
@@ -163,8 +149,8 @@ impl Template {
     }
 
     /// Returns the parts, in order.
-    #[cfg(feature = "lint")]
-    pub(crate) fn parts(&self) -> &[TemplatePart] {
+    #[must_use]
+    pub fn parts(&self) -> &[TemplatePart] {
         &self.parts
     }
 

@@ -7,11 +7,13 @@ use serde::Serialize;
 use crate::time::UnixTime;
 
 /// Why a call to STS gave no identity.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StsError {
     /// STS refused the call: the caller is denied.
+    #[error("{0}")]
     Refused(StsRefusal),
     /// STS gave no answer about the caller, who is neither granted nor denied. A retry may succeed.
+    #[error("{0}")]
     Unavailable(StsUnavailable),
 }
 
@@ -29,14 +31,17 @@ pub struct StsRefusal {
 }
 
 /// Why STS gave no answer about the caller.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum StsUnavailable {
     /// No connection, or a connection that was interrupted.
+    #[error("STS could not be reached")]
     Unreachable,
     /// The deadline passed.
+    #[error("STS did not answer in time")]
     TimedOut,
     /// `Throttling.*`.
+    #[error("STS throttles with `{code}` (STS request id {request_id})")]
     Throttled {
         /// STS's code.
         code: Box<str>,
@@ -44,12 +49,14 @@ pub enum StsUnavailable {
         request_id: Box<str>,
     },
     /// A server error of STS, such as 500 or 503.
+    #[error("STS is failing with HTTP status {status}")]
     Failing {
         /// The HTTP status.
         status: u16,
     },
     /// STS's reply is malformed.
     #[serde(rename = "odd")]
+    #[error("STS's answer was not understood: {detail}")]
     Malformed {
         /// The malformed part.
         #[serde(rename = "what")]
@@ -57,6 +64,7 @@ pub enum StsUnavailable {
     },
     /// The token expired while the call to STS was in flight.
     #[serde(rename = "too_late")]
+    #[error("STS answered after the token had expired at {expired}")]
     ExpiredInFlight {
         /// When the token expired.
         expired: UnixTime,
@@ -64,46 +72,39 @@ pub enum StsUnavailable {
 }
 
 /// What is malformed in a reply that should be an identity or an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum MalformedReply {
     /// The body is not a strict JSON object.
+    #[error("it is not JSON")]
     NotJson,
     /// An unexpected status, such as a redirect.
+    #[error("STS does not use its HTTP status")]
     Status,
     /// An error without a code.
+    #[error("it is an error without a code")]
     NoCode,
     /// A required field is missing.
+    #[error("it has no `{0}`")]
     MissingField(&'static str),
     /// A field is not a string.
+    #[error("its `{0}` is not text")]
     NotText(&'static str),
     /// `IdentityType` is unknown.
+    #[error("its `IdentityType` is unknown")]
     IdentityType,
     /// `Arn` is not a valid ARN.
+    #[error("its `Arn` cannot be read")]
     Arn,
     /// `Arn` does not match `IdentityType`.
+    #[error("its `Arn` is not of the kind that `IdentityType` says")]
     ArnKind,
     /// The account in `Arn` differs from `AccountId`.
+    #[error("the account in its `Arn` is not its `AccountId`")]
     Account,
     /// `PrincipalId` does not match the other fields.
+    #[error("its `PrincipalId` does not fit its other fields")]
     PrincipalId,
-}
-
-impl fmt::Display for MalformedReply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotJson => f.write_str("it is not JSON"),
-            Self::Status => f.write_str("STS does not use its HTTP status"),
-            Self::NoCode => f.write_str("it is an error without a code"),
-            Self::MissingField(name) => write!(f, "it has no `{name}`"),
-            Self::NotText(name) => write!(f, "its `{name}` is not text"),
-            Self::IdentityType => f.write_str("its `IdentityType` is unknown"),
-            Self::Arn => f.write_str("its `Arn` cannot be read"),
-            Self::ArnKind => f.write_str("its `Arn` is not of the kind that `IdentityType` says"),
-            Self::Account => f.write_str("the account in its `Arn` is not its `AccountId`"),
-            Self::PrincipalId => f.write_str("its `PrincipalId` does not fit its other fields"),
-        }
-    }
 }
 
 impl StsRefusal {
@@ -186,36 +187,3 @@ impl StsUnavailable {
         }
     }
 }
-
-impl fmt::Display for StsUnavailable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreachable => f.write_str("STS could not be reached"),
-            Self::TimedOut => f.write_str("STS did not answer in time"),
-            Self::Throttled { code, request_id } => {
-                write!(
-                    f,
-                    "STS throttles with `{code}` (STS request id {request_id})"
-                )
-            }
-            Self::Failing { status } => write!(f, "STS is failing with HTTP status {status}"),
-            Self::Malformed { detail: what } => {
-                write!(f, "STS's answer was not understood: {what}")
-            }
-            Self::ExpiredInFlight { expired } => {
-                write!(f, "STS answered after the token had expired at {expired}")
-            }
-        }
-    }
-}
-
-impl fmt::Display for StsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(refusal) => refusal.fmt(f),
-            Self::Unavailable(unable) => unable.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for StsError {}

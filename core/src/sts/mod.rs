@@ -6,5 +6,5 @@ mod request;
 
 pub use error::{MalformedReply, StsError, StsRefusal, StsUnavailable};
 pub use reply::StsReply;
-pub(crate) use reply::{is_identifier, read_reply};
+pub(crate) use reply::read_reply;
 pub use request::StsRequest;

@@ -3,7 +3,8 @@
 use crate::access_key::AccessKeyId;
 use crate::arn::{Arn, Resource};
 use crate::identity::Identity;
-use crate::json::{self, JsonObject, JsonValue};
+use crate::protocol::grammar::is_identifier;
+use crate::protocol::json::{self, JsonObject, JsonValue};
 use crate::sts::error::{MalformedReply, StsError, StsRefusal, StsUnavailable};
 
 /// The result of sending an [`crate::sts::StsRequest`].
@@ -126,14 +127,6 @@ fn parse_error(status: u16, body: &[u8]) -> StsError {
 
 fn is_throttling(code: &str) -> bool {
     code == "Throttling" || code.starts_with("Throttling.")
-}
-
-/// Returns whether `text` is a code or id of STS: codes and ids go into messages, logs and user ids.
-pub(crate) fn is_identifier(text: &str) -> bool {
-    (1..=80).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
 
 fn malformed(detail: MalformedReply) -> StsError {

@@ -1,11 +1,11 @@
 //! Builds the request to STS from the parts of a token. No part of a client's request is forwarded.
 
 use crate::cluster_id::ClusterId;
+use crate::protocol::acs3::Authorization;
+use crate::protocol::percent;
+use crate::protocol::v1::{self, PresignedCall};
+use crate::protocol::v2::{self, SignedCall, SignedHeaders};
 use crate::secret::Secret;
-use crate::sign::acs3::Authorization;
-use crate::sign::percent;
-use crate::token::v1::{self, PresignedCall};
-use crate::token::v2::{self, SignedCall, SignedHeaders};
 
 /// A `GetCallerIdentity` call, complete except for the headers `host` and `user-agent`, which the host program adds.
 ///
@@ -62,14 +62,14 @@ impl StsRequest {
         let date = call.date.to_string();
         let mut query = v1::CONSTANTS.to_vec();
         query.extend([
-            ("AccessKeyId", call.access_key_id.as_str()),
+            (v1::ACCESS_KEY_ID_KEY, call.access_key_id.as_str()),
             (v1::CLUSTER_ID_KEY, cluster.as_str()),
-            ("Signature", call.signature.expose()),
-            ("SignatureNonce", &*call.nonce),
-            ("Timestamp", &date),
+            (v1::SIGNATURE_KEY, call.signature.expose()),
+            (v1::NONCE_KEY, &*call.nonce),
+            (v1::TIMESTAMP_KEY, &date),
         ]);
         let security_token = call.security_token.as_ref().map(Secret::expose);
-        query.extend(security_token.map(|token| ("SecurityToken", token)));
+        query.extend(security_token.map(|token| (v1::SECURITY_TOKEN_KEY, token)));
         let query = percent::canonical_query(&query);
         Self {
             method: v1::METHOD,

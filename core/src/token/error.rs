@@ -1,41 +1,15 @@
 //! Why a token was refused before any call.
 
-use std::fmt;
-
-use crate::json::JsonError;
-use crate::sign::acs3::AuthorizationError;
+use crate::protocol::Quoted;
+use crate::protocol::acs3::AuthorizationError;
+use crate::protocol::json::JsonError;
 use crate::time::UnixTime;
 
-/// A name or value from a token that a message may quote: at most 64 visible ASCII characters, else only the length.
-///
-/// It holds no secret: only member names, cluster ids and methods are quoted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quoted(Result<Box<str>, usize>);
-
-impl Quoted {
-    pub(crate) fn new(text: &str) -> Self {
-        let quotable = text.len() <= 64 && text.bytes().all(|b| b.is_ascii_graphic() && b != b'`');
-        Self(if quotable {
-            Ok(text.into())
-        } else {
-            Err(text.len())
-        })
-    }
-}
-
-impl fmt::Display for Quoted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Ok(text) => write!(f, "`{text}`"),
-            Err(length) => write!(f, "({length} bytes that cannot be shown)"),
-        }
-    }
-}
-
 /// Why a token was refused. Every variant is the caller's fault, and none holds a secret part of the token.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// Longer than the policy's limit.
+    #[error("the token has {bytes} bytes, the limit is {limit}")]
     TooLarge {
         /// Length of the token.
         bytes: usize,
@@ -43,23 +17,31 @@ pub enum TokenError {
         limit: usize,
     },
     /// The token starts with `k8s-ack-`, but its version is unknown.
+    #[error("the token has no version that this server takes")]
     UnknownVersion,
     /// The token is of version 1, which the policy does not accept.
+    #[error("the token is of version 1, which this server does not take")]
     V1NotAccepted,
     /// The payload of a token v1 is not a URL.
+    #[error("the token does not hold a URL")]
     Url,
     /// The URL of a token v1 is not one of STS.
+    #[error("the URL in the token is not `https://` to STS")]
     NotSts,
     /// The URL of a token v1 has a duplicate parameter.
+    #[error("the token's `{name}` stands there twice")]
     DuplicateParameter {
         /// Its name.
         name: &'static str,
     },
     /// The payload is not standard base64 with padding.
+    #[error("the token is not standard base64 with padding")]
     Base64,
     /// The payload is not strict JSON.
+    #[error("the token is not what clients write: {0}")]
     Json(JsonError),
     /// An unknown member.
+    #[error("the token's {object} has an unknown member {name}")]
     UnknownField {
         /// The object that has the member: `token`, `query` or `headers`.
         object: &'static str,
@@ -67,11 +49,13 @@ pub enum TokenError {
         name: Quoted,
     },
     /// A member is missing or of the wrong type.
+    #[error("the token's `{name}` is missing or of the wrong type")]
     MissingField {
         /// Its name.
         name: &'static str,
     },
     /// A member with a fixed value has another one.
+    #[error("the token's `{name}` is {found}, not `{expected}`")]
     UnexpectedValue {
         /// Its name.
         name: &'static str,
@@ -81,32 +65,40 @@ pub enum TokenError {
         found: Quoted,
     },
     /// The signed query has a key besides the cluster id, and a request with it would not be what this server sends.
+    #[error("the token signs the query key {name}, which this server does not send")]
     ExtraQueryKey {
         /// The key.
         name: Quoted,
     },
     /// The signed cluster id is not this server's.
+    #[error("the token was made for cluster {found}, not for this one")]
     WrongCluster {
         /// The cluster id in the token.
         found: Quoted,
     },
     /// The unsigned `clusterId` differs from the signed one.
+    #[error("the token's `clusterId` is not the cluster id that it signs")]
     ClusterIdMismatch,
     /// The `Authorization` header does not follow its grammar.
+    #[error("the token's `Authorization` header was not understood: {0}")]
     Authorization(AuthorizationError),
     /// The signature covers other headers than those that will be sent.
+    #[error("the token's signature does not cover exactly `{expected}`")]
     SignedHeaders {
         /// The headers that it must cover.
         expected: &'static str,
     },
     /// A header's value has a character that may not go on the wire.
+    #[error("the token's `{name}` has a character that may not be sent")]
     HeaderValue {
         /// The header.
         name: &'static str,
     },
     /// `x-acs-date` is not `YYYY-MM-DDTHH:MM:SSZ`.
+    #[error("the token's `x-acs-date` is not of the form `YYYY-MM-DDTHH:MM:SSZ`")]
     Date,
     /// Signed too long ago.
+    #[error("the token was signed at {date} and has expired; it is {now} here")]
     Expired {
         /// When it was signed.
         date: UnixTime,
@@ -114,6 +106,7 @@ pub enum TokenError {
         now: UnixTime,
     },
     /// Signed too far in the future.
+    #[error("the token is dated {date}, in the future; it is {now} here")]
     NotYetValid {
         /// When it claims to have been signed.
         date: UnixTime,
@@ -188,88 +181,3 @@ impl TokenError {
         }
     }
 }
-
-impl fmt::Display for TokenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLarge { bytes, limit } => {
-                write!(f, "the token has {bytes} bytes, the limit is {limit}")
-            }
-            Self::UnknownVersion => f.write_str("the token has no version that this server takes"),
-            Self::V1NotAccepted => {
-                f.write_str("the token is of version 1, which this server does not take")
-            }
-            Self::Url => f.write_str("the token does not hold a URL"),
-            Self::NotSts => f.write_str("the URL in the token is not `https://` to STS"),
-            Self::DuplicateParameter { name } => {
-                write!(f, "the token's `{name}` stands there twice")
-            }
-            Self::Base64 => f.write_str("the token is not standard base64 with padding"),
-            Self::Json(error) => write!(f, "the token is not what clients write: {error}"),
-            Self::UnknownField {
-                object: place,
-                name,
-            } => {
-                write!(f, "the token's {place} has an unknown member {name}")
-            }
-            Self::MissingField { name } => {
-                write!(f, "the token's `{name}` is missing or of the wrong type")
-            }
-            Self::UnexpectedValue {
-                name,
-                expected,
-                found,
-            } => write!(f, "the token's `{name}` is {found}, not `{expected}`"),
-            Self::ExtraQueryKey { name } => {
-                write!(
-                    f,
-                    "the token signs the query key {name}, which this server does not send"
-                )
-            }
-            Self::WrongCluster { found } => {
-                write!(
-                    f,
-                    "the token was made for cluster {found}, not for this one"
-                )
-            }
-            Self::ClusterIdMismatch => {
-                f.write_str("the token's `clusterId` is not the cluster id that it signs")
-            }
-            Self::Authorization(error) => {
-                write!(
-                    f,
-                    "the token's `Authorization` header was not understood: {error}"
-                )
-            }
-            Self::SignedHeaders { expected } => {
-                write!(
-                    f,
-                    "the token's signature does not cover exactly `{expected}`"
-                )
-            }
-            Self::HeaderValue { name } => {
-                write!(
-                    f,
-                    "the token's `{name}` has a character that may not be sent"
-                )
-            }
-            Self::Date => {
-                f.write_str("the token's `x-acs-date` is not of the form `YYYY-MM-DDTHH:MM:SSZ`")
-            }
-            Self::Expired { date, now } => {
-                write!(
-                    f,
-                    "the token was signed at {date} and has expired; it is {now} here"
-                )
-            }
-            Self::NotYetValid { date, now } => {
-                write!(
-                    f,
-                    "the token is dated {date}, in the future; it is {now} here"
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for TokenError {}

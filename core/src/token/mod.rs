@@ -1,26 +1,20 @@
 //! Tokens: from text to the parts of a request that the client signed.
 
 mod error;
-pub mod v1;
-pub mod v2;
+mod v1;
+mod v2;
 
-pub use error::{Quoted, TokenError};
+pub use error::TokenError;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::access_key::AccessKeyId;
 use crate::policy::TokenPolicy;
+use crate::protocol::{self, STS_WINDOW_SECONDS};
 use crate::secret::Secret;
 use crate::sts::StsRequest;
 use crate::time::UnixTime;
-
-/// The prefix of every token of this program, of any version.
-pub const FAMILY_PREFIX: &str = "k8s-ack-";
-
-/// How far `x-acs-date` may be from STS's clock, in seconds, either way (STS API reference,
-/// `InvalidTimeStamp.Expired`).
-pub const STS_WINDOW_SECONDS: i64 = 15 * 60;
 
 /// How wrong this machine's own clock may be, in seconds, before this server refuses a valid token. STS makes the final
 /// check of dates.
@@ -34,7 +28,7 @@ pub(crate) struct CheckedToken {
     pub(crate) date: UnixTime,
 }
 
-/// Parses a token that starts with [`FAMILY_PREFIX`].
+/// Parses a token that starts with [`protocol::FAMILY_PREFIX`].
 ///
 /// # Errors
 /// Returns the defect of the token. Every error is the caller's fault.
@@ -49,7 +43,7 @@ pub(crate) fn parse(
             limit: policy.max_token_bytes,
         });
     }
-    let checked = if let Some(payload) = token.strip_prefix(v2::PREFIX) {
+    let checked = if let Some(payload) = token.strip_prefix(protocol::v2::PREFIX) {
         let call = v2::parse(&decode_base64(payload)?, policy)?;
         CheckedToken {
             request: StsRequest::from_signed_call(&call, &policy.cluster_id),
@@ -57,7 +51,7 @@ pub(crate) fn parse(
             security_token: call.security_token,
             date: call.date,
         }
-    } else if let Some(payload) = token.strip_prefix(v1::PREFIX) {
+    } else if let Some(payload) = token.strip_prefix(protocol::v1::PREFIX) {
         if !policy.accept_v1 {
             return Err(TokenError::V1NotAccepted);
         }
@@ -77,11 +71,6 @@ pub(crate) fn parse(
 
 fn decode_base64(payload: &str) -> Result<Vec<u8>, TokenError> {
     STANDARD.decode(payload).map_err(|_| TokenError::Base64)
-}
-
-/// Returns whether `value` is visible ASCII: no space, which a signature trims, no control character, nothing that a proxy could read otherwise.
-fn is_sendable(value: &str) -> bool {
-    !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn check_date(date: UnixTime, now: UnixTime) -> Result<(), TokenError> {

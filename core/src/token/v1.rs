@@ -7,36 +7,15 @@ use url::form_urlencoded;
 
 use crate::access_key::AccessKeyId;
 use crate::cluster_id::ClusterId;
+use crate::protocol::Quoted;
+use crate::protocol::grammar::is_sendable;
+use crate::protocol::v1::{
+    ACCESS_KEY_ID_KEY, CLUSTER_ID_KEY, CONSTANTS, NONCE_KEY, PARAMETERS, PresignedCall,
+    SECURITY_TOKEN_KEY, SIGNATURE_KEY, TIMESTAMP_KEY,
+};
 use crate::secret::Secret;
 use crate::time::UnixTime;
-use crate::token::error::{Quoted, TokenError};
-use crate::token::is_sendable;
-
-/// The prefix of a token v1; standard base64 with padding follows.
-pub const PREFIX: &str = "k8s-ack-v1.";
-/// The method of the signed request.
-pub const METHOD: &str = "GET";
-/// The parameter that carries the signed cluster id.
-pub const CLUSTER_ID_KEY: &str = "ClusterId";
-
-/// Parameters that are always the same (RPC request signature, "Common parameters").
-pub(crate) const CONSTANTS: [(&str, &str); 5] = [
-    ("Action", "GetCallerIdentity"),
-    ("Format", "JSON"),
-    ("SignatureMethod", "HMAC-SHA1"),
-    ("SignatureVersion", "1.0"),
-    ("Version", "2015-04-01"),
-];
-
-/// The parts of a token v1 that the client chooses, each checked.
-#[derive(Clone, Debug)]
-pub(crate) struct PresignedCall {
-    pub(crate) access_key_id: AccessKeyId,
-    pub(crate) date: UnixTime,
-    pub(crate) nonce: Box<str>,
-    pub(crate) security_token: Option<Secret>,
-    pub(crate) signature: Secret,
-}
+use crate::token::error::TokenError;
 
 /// Parses the URL of a token that must be for `cluster`. The date is parsed, but not compared with the time.
 pub(crate) fn parse(url: &[u8], cluster: &ClusterId) -> Result<PresignedCall, TokenError> {
@@ -61,16 +40,16 @@ pub(crate) fn parse(url: &[u8], cluster: &ClusterId) -> Result<PresignedCall, To
         let found = Quoted::new(signed_for);
         return Err(TokenError::WrongCluster { found });
     }
-    let access_key_id = parameters.required("AccessKeyId")?;
-    let date = parameters.required("Timestamp")?;
+    let access_key_id = parameters.required(ACCESS_KEY_ID_KEY)?;
+    let date = parameters.required(TIMESTAMP_KEY)?;
     Ok(PresignedCall {
         access_key_id: AccessKeyId::parse(access_key_id).ok_or(TokenError::HeaderValue {
-            name: "AccessKeyId",
+            name: ACCESS_KEY_ID_KEY,
         })?,
         date: UnixTime::parse(date).ok_or(TokenError::Date)?,
-        nonce: parameters.required("SignatureNonce")?.into(),
-        security_token: parameters.optional("SecurityToken").map(Secret::new),
-        signature: Secret::new(parameters.required("Signature")?),
+        nonce: parameters.required(NONCE_KEY)?.into(),
+        security_token: parameters.optional(SECURITY_TOKEN_KEY).map(Secret::new),
+        signature: Secret::new(parameters.required(SIGNATURE_KEY)?),
     })
 }
 
@@ -111,24 +90,10 @@ fn is_sts_host(host: &str) -> bool {
 struct Parameters(Vec<(&'static str, String)>);
 
 impl Parameters {
-    const KNOWN: [&'static str; 11] = [
-        "Action",
-        "Format",
-        "SignatureMethod",
-        "SignatureVersion",
-        "Version",
-        "AccessKeyId",
-        "ClusterId",
-        "SecurityToken",
-        "Signature",
-        "SignatureNonce",
-        "Timestamp",
-    ];
-
     fn parse(query: &str) -> Result<Self, TokenError> {
         let mut parameters: Vec<(&'static str, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let known = Self::KNOWN
+            let known = PARAMETERS
                 .into_iter()
                 .find(|known| *known == name)
                 .ok_or_else(|| TokenError::UnknownField {

@@ -3,98 +3,42 @@
 //! Of what the client wrote, four things are kept: who signed, when, with which security token, and the signature.
 //! Everything else must be what this server sends anyway.
 
-use crate::access_key::AccessKeyId;
 use crate::cluster_id::ClusterId;
-use crate::json::{self, JsonObject, JsonValue};
 use crate::policy::TokenPolicy;
+use crate::protocol::Quoted;
+use crate::protocol::acs3::{Authorization, EMPTY_BODY_SHA256};
+use crate::protocol::grammar::is_sendable;
+use crate::protocol::json::{self, JsonObject, JsonValue};
+use crate::protocol::v2::{
+    ACTION, CLUSTER_ID_KEY, MEMBERS, METHOD, PATH, QueryPairs, SignedCall, SignedHeaders, VERSION,
+    header, member,
+};
 use crate::secret::Secret;
-use crate::sign::acs3::{Authorization, EMPTY_BODY_SHA256, Signature};
 use crate::time::UnixTime;
-use crate::token::error::{Quoted, TokenError};
-use crate::token::is_sendable;
-
-/// The prefix of a token v2; standard base64 with padding follows.
-pub const PREFIX: &str = "k8s-ack-v2.";
-/// The method of the signed request.
-pub const METHOD: &str = "POST";
-/// The path of the signed request.
-pub const PATH: &str = "/";
-/// `x-acs-action` (STS API reference, GetCallerIdentity).
-pub const ACTION: &str = "GetCallerIdentity";
-/// `x-acs-version` (STS API reference, version of the API).
-pub const VERSION: &str = "2015-04-01";
-/// The query key that carries the signed cluster id.
-pub const CLUSTER_ID_KEY: &str = "ACKClusterId";
-
-/// The headers that a token v2 signs, in the order of `SignedHeaders`.
-#[derive(Clone, Copy)]
-pub struct SignedHeaders<'a> {
-    /// `x-acs-date`.
-    pub date: &'a str,
-    /// `x-acs-security-token`, of a temporary key.
-    pub security_token: Option<&'a str>,
-}
-
-impl<'a> SignedHeaders<'a> {
-    /// The value of `SignedHeaders`.
-    #[must_use]
-    pub const fn names(self) -> &'static str {
-        if self.security_token.is_some() {
-            "x-acs-action;x-acs-content-sha256;x-acs-date;x-acs-security-token;x-acs-version"
-        } else {
-            "x-acs-action;x-acs-content-sha256;x-acs-date;x-acs-version"
-        }
-    }
-
-    /// Names and values, as signed and as sent.
-    #[must_use]
-    pub fn pairs(self) -> Vec<(&'static str, &'a str)> {
-        let mut pairs = vec![
-            ("x-acs-action", ACTION),
-            ("x-acs-content-sha256", EMPTY_BODY_SHA256),
-            ("x-acs-date", self.date),
-        ];
-        pairs.extend(
-            self.security_token
-                .map(|token| ("x-acs-security-token", token)),
-        );
-        pairs.push(("x-acs-version", VERSION));
-        pairs
-    }
-}
-
-/// Names and values, not escaped.
-type QueryPairs = Vec<(Box<str>, Box<str>)>;
-
-/// The parts of a token v2 that the client chooses, each checked.
-#[derive(Clone, Debug)]
-pub(crate) struct SignedCall {
-    pub(crate) access_key_id: AccessKeyId,
-    pub(crate) date: UnixTime,
-    pub(crate) security_token: Option<Secret>,
-    pub(crate) signature: Signature,
-    /// Further signed query keys that the policy allows.
-    pub(crate) extra_query: QueryPairs,
-}
+use crate::token::error::TokenError;
 
 /// Parses the JSON of a token that must be for the policy's cluster. The date is parsed, but not compared with the
 /// time.
 pub(crate) fn parse(json: &[u8], policy: &TokenPolicy) -> Result<SignedCall, TokenError> {
     let token = json::parse_object(json).map_err(TokenError::Json)?;
     for (name, _) in token.iter() {
-        if !["clusterId", "method", "path", "query", "headers"].contains(&name) {
+        if !MEMBERS.contains(&name) {
             return Err(unknown_field("token", name));
         }
     }
-    check_constant(&token, "method", METHOD)?;
-    check_constant(&token, "path", PATH)?;
+    check_constant(&token, member::METHOD, METHOD)?;
+    check_constant(&token, member::PATH, PATH)?;
     let query = token
-        .object_member("query")
-        .ok_or(TokenError::MissingField { name: "query" })?;
+        .object_member(member::QUERY)
+        .ok_or(TokenError::MissingField {
+            name: member::QUERY,
+        })?;
     check_cluster(&token, query, &policy.cluster_id)?;
     let headers = token
-        .object_member("headers")
-        .ok_or(TokenError::MissingField { name: "headers" })?;
+        .object_member(member::HEADERS)
+        .ok_or(TokenError::MissingField {
+            name: member::HEADERS,
+        })?;
     Ok(SignedCall {
         extra_query: parse_extra_query(query, policy)?,
         ..parse_signed_call(&Headers::from_object(headers)?)?
@@ -116,7 +60,7 @@ fn check_cluster(
         let found = Quoted::new(signed);
         return Err(TokenError::WrongCluster { found });
     }
-    match token.member("clusterId") {
+    match token.member(member::CLUSTER_ID) {
         None => Ok(()),
         Some(JsonValue::String(unsigned)) if unsigned == signed => Ok(()),
         Some(_) => Err(TokenError::ClusterIdMismatch),
@@ -136,7 +80,9 @@ fn parse_extra_query(
                 if is_sendable(value) {
                     Ok((name.into(), value.as_ref().into()))
                 } else {
-                    Err(TokenError::HeaderValue { name: "query" })
+                    Err(TokenError::HeaderValue {
+                        name: member::QUERY,
+                    })
                 }
             }
             _ => Err(TokenError::ExtraQueryKey {
@@ -148,9 +94,9 @@ fn parse_extra_query(
 
 fn parse_signed_call(headers: &Headers<'_>) -> Result<SignedCall, TokenError> {
     for (name, expected) in [
-        ("x-acs-action", ACTION),
-        ("x-acs-version", VERSION),
-        ("x-acs-content-sha256", EMPTY_BODY_SHA256),
+        (header::ACTION, ACTION),
+        (header::VERSION, VERSION),
+        (header::CONTENT_SHA256, EMPTY_BODY_SHA256),
     ] {
         let found = headers.required(name)?;
         if found != expected {
@@ -161,9 +107,9 @@ fn parse_signed_call(headers: &Headers<'_>) -> Result<SignedCall, TokenError> {
             });
         }
     }
-    let date = headers.required("x-acs-date")?;
-    let security_token = headers.optional("x-acs-security-token");
-    let authorization = Authorization::parse(headers.required("Authorization")?)
+    let date = headers.required(header::DATE)?;
+    let security_token = headers.optional(header::SECURITY_TOKEN);
+    let authorization = Authorization::parse(headers.required(header::AUTHORIZATION)?)
         .map_err(TokenError::Authorization)?;
     let expected = SignedHeaders {
         date,
@@ -175,7 +121,7 @@ fn parse_signed_call(headers: &Headers<'_>) -> Result<SignedCall, TokenError> {
     }
     if !security_token.is_none_or(is_sendable) {
         return Err(TokenError::HeaderValue {
-            name: "x-acs-security-token",
+            name: header::SECURITY_TOKEN,
         });
     }
     Ok(SignedCall {
@@ -194,14 +140,14 @@ struct Headers<'a>(Vec<(&'static str, &'a str)>);
 impl<'a> Headers<'a> {
     /// The headers that clients write. `user-agent` and `accept` are not signed, and not used.
     const KNOWN: [&'static str; 8] = [
-        "Authorization",
-        "accept",
-        "user-agent",
-        "x-acs-action",
-        "x-acs-content-sha256",
-        "x-acs-date",
-        "x-acs-security-token",
-        "x-acs-version",
+        header::AUTHORIZATION,
+        header::ACCEPT,
+        header::USER_AGENT,
+        header::ACTION,
+        header::CONTENT_SHA256,
+        header::DATE,
+        header::SECURITY_TOKEN,
+        header::VERSION,
     ];
 
     fn from_object(object: &'a JsonObject<'_>) -> Result<Self, TokenError> {
@@ -211,11 +157,11 @@ impl<'a> Headers<'a> {
                 let known = Self::KNOWN
                     .into_iter()
                     .find(|known| known.eq_ignore_ascii_case(name))
-                    .ok_or_else(|| unknown_field("headers", name))?;
+                    .ok_or_else(|| unknown_field(member::HEADERS, name))?;
                 match value {
                     // The other values are checked where they are read. No client writes a control character.
                     JsonValue::String(text)
-                        if matches!(known, "accept" | "user-agent")
+                        if matches!(known, header::ACCEPT | header::USER_AGENT)
                             && text.contains(char::is_control) =>
                     {
                         Err(TokenError::HeaderValue { name: known })

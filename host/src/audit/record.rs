@@ -2,8 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use ack_ram_core::decision::{Explanation, KubernetesUser, Outcome};
+use ack_ram_core::decision::Outcome;
 use ack_ram_core::fingerprint::Fingerprint;
+use ack_ram_core::kubernetes_user::KubernetesUser;
+use ack_ram_core::rules::Explanation;
 use serde::Serialize;
 
 use crate::authenticator::{DecisionRecord, IdentitySource};

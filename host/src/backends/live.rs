@@ -97,10 +97,10 @@ impl LiveRules {
         let stale = Backend::ALL.map(|backend| (backend, self.confirmations.is_stale(backend)));
         let rules = self.snapshot();
         if stale.iter().all(|(_, is_stale)| !is_stale) {
-            return rules.decide(who);
+            return who.decide(&rules);
         }
         let is_stale = |backend| stale.contains(&(backend, true));
-        RuleSet::clone(&rules).with_stale(is_stale).decide(who)
+        who.decide(&RuleSet::clone(&rules).with_stale(is_stale))
     }
 
     /// The rules in effect now.

@@ -9,7 +9,7 @@ pub mod mounted_file;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use ack_ram_config::compile::{CompiledRules, compile};
+pub use ack_ram_analysis::compile::{CompiledRules, compile};
 use ack_ram_core::rules::{Conflict, RuleSet};
 
 use crate::config::Config;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ack_ram_core::lint::{
+use ack_ram_analysis::lint::{
     self, BackendEntries, Finding, FindingCode, LintInput, Position, Severity,
 };
 use ack_ram_core::rules::Backend;
@@ -306,7 +306,7 @@ fn check_dynamic_file(path: &Path, requirements: &Requirements, configuration: &
     let is_it = |entries: &&mut BackendEntries| entries.backend == Backend::DynamicFile;
     if let Some(entries) = configuration.backends.iter_mut().find(is_it) {
         let mappings = document.mappings;
-        let unreadable = ack_ram_config::findings::unreadable_list_findings(&mappings);
+        let unreadable = ack_ram_analysis::findings::unreadable_list_findings(&mappings);
         entries.is_known = unreadable.is_empty();
         found.extend(unreadable);
         entries.mappings = mappings.mappings.iter().map(findings::lint_entry).collect();

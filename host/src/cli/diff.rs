@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
 use std::path::{Path, PathBuf};
 
-use ack_ram_config::compile::ExternalMappings;
-use ack_ram_config::compiled_config::CompiledConfig;
-use ack_ram_core::diff::{Access, Change, ChangeKind, Diff, MappingSpec};
+use ack_ram_analysis::compile::ExternalMappings;
+use ack_ram_analysis::compiled_config::CompiledConfig;
+use ack_ram_analysis::diff::{Access, Change, ChangeKind, Diff, MappingSpec};
 use clap::Args;
 
 use crate::cli::explain;

@@ -1,11 +1,11 @@
 //! `explain`: what a configuration makes of somebody, step by step.
 
-use ack_ram_config::compile::{CompiledRules, ExternalMappings};
-use ack_ram_config::explain::{BackendOutcome, BackendTrace, Trace, trace};
+use ack_ram_analysis::compile::{CompiledRules, ExternalMappings};
+use ack_ram_analysis::explain::{BackendOutcome, BackendTrace, Trace, trace};
+use ack_ram_analysis::placeholder;
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::Arn;
 use ack_ram_core::identity::Identity;
-use ack_ram_core::placeholder;
 use clap::{ArgGroup, Args};
 
 use crate::authenticator::DecisionRecord;

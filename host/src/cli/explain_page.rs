@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use ack_ram_config::explain::{BackendOutcome, BackendTrace, MatchedRule, Trace, TracedUser};
+use ack_ram_analysis::explain::{BackendOutcome, BackendTrace, MatchedRule, Trace, TracedUser};
 use ack_ram_core::identity::Identity;
 
 use crate::cli::failure::CommandFailure;

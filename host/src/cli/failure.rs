@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use ack_ram_core::token::FAMILY_PREFIX;
+use ack_ram_core::protocol::FAMILY_PREFIX;
 use clap::error::ErrorKind;
 
 /// Why a command did not do what it was asked.

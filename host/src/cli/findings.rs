@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-pub(super) use ack_ram_config::findings::{
+pub(super) use ack_ram_analysis::findings::{
     LintReport, finding_from_error, finding_from_text, finding_from_warning, lint_account,
     lint_configuration, lint_entry, lint_sources,
 };
-use ack_ram_core::lint::{Finding, Severity};
+use ack_ram_analysis::lint::{Finding, Severity};
 
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::{self, DIM, ERROR, OutputFormat, SUCCESS, WARNING};

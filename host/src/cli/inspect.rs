@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use ack_ram_core::inspect::{self, Check, CheckStatus, Contents, Inspection};
+use ack_ram_analysis::inspect::{self, Check, CheckStatus, Contents, Inspection};
 use clap::Args;
 
 use crate::cli::args::Globals;

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ack_ram_config::bundle;
-use ack_ram_config::compile::ExternalMappings;
-use ack_ram_config::findings::finding_from_error;
-use ack_ram_core::lint::{Finding, Position};
+use ack_ram_analysis::bundle;
+use ack_ram_analysis::compile::ExternalMappings;
+use ack_ram_analysis::findings::finding_from_error;
+use ack_ram_analysis::lint::{Finding, Position};
 use clap::Args;
 
 use crate::cli::args::{self, Globals};

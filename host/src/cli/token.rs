@@ -1,7 +1,7 @@
 //! `token`: makes the token that logs in.
 
+use ack_ram_analysis::inspect;
 use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::inspect;
 use ack_ram_core::login::{self, Step};
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::secret::Secret;

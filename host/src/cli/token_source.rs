@@ -2,7 +2,7 @@
 
 use std::io::{self, Read as _};
 
-use ack_ram_core::inspect;
+use ack_ram_analysis::inspect;
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::secret::Secret;
 use tokio::runtime;

@@ -1,7 +1,7 @@
 //! `verify`: asks STS whose a token is.
 
 use ack_ram_core::identity::Identity;
-use ack_ram_core::token::FAMILY_PREFIX;
+use ack_ram_core::protocol::FAMILY_PREFIX;
 use clap::Args;
 
 use crate::authenticator::DecisionRecord;

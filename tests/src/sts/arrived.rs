@@ -1,7 +1,7 @@
 //! A request as it came off the wire.
 
 use ack_ram_core::access_key::AccessKeyId;
-use ack_ram_core::sign::acs3::Authorization;
+use ack_ram_core::protocol::acs3::Authorization;
 use bytes::Bytes;
 use hyper::Method;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};

@@ -1,8 +1,10 @@
 //! Who signed a request: both of Alibaba Cloud's signature schemes, from what arrived.
 
 use ack_ram_core::access_key::AccessKeyId;
-use ack_ram_core::sign::acs3::{Authorization, AuthorizationError, CanonicalRequest, body_sha256};
-use ack_ram_core::sign::rpc;
+use ack_ram_core::protocol::acs3::{
+    Authorization, AuthorizationError, CanonicalRequest, body_sha256,
+};
+use ack_ram_core::protocol::rpc;
 use ack_ram_core::time::UnixTime;
 
 use super::arrived::Arrived;

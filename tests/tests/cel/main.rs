@@ -7,8 +7,8 @@ mod stack;
 mod vectors;
 
 use ack_ram_core::cel::{EvaluationError, Expression, ExpressionError, ExpressionKind};
-use ack_ram_core::decision::KubernetesUser;
 use ack_ram_core::identity::Identity;
+use ack_ram_core::kubernetes_user::KubernetesUser;
 use serde_json::{Value, json};
 
 use crate::vectors::{Case, Vectors, vectors};

@@ -3,8 +3,8 @@
 use ack_ram_core::cel::{
     EvaluationError, Expression, ExpressionError, MAX_GROUP_BYTES, MAX_GROUPS, MAX_NAME_BYTES,
 };
-use ack_ram_core::decision::KubernetesUser;
 use ack_ram_core::identity::Identity;
+use ack_ram_core::kubernetes_user::KubernetesUser;
 use serde_json::Value;
 
 use crate::generator::Generator;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::Arn;
-use ack_ram_core::decision::KubernetesUser;
 use ack_ram_core::identity::Identity;
+use ack_ram_core::kubernetes_user::KubernetesUser;
 use serde::Deserialize;
 use serde_json::Value;
 

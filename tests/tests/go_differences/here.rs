@@ -1,17 +1,18 @@
 //! What this project does.
 
-use ack_ram_config::config::{self, ConfigFile, ConfigSources, Overrides};
+use ack_ram_config::{ConfigFile, ConfigSources, Overrides};
 use ack_ram_core::arn::{AccountId, Arn};
 use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::decision::{Decision, MatchedEntry, Outcome};
+use ack_ram_core::decision::{Decision, Outcome};
 use ack_ram_core::identity::Identity;
 use ack_ram_core::login::{AwaitingSts, Step, begin};
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::review::{self, ReviewVersion, TokenReview};
 use ack_ram_core::rules::{
-    Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source, WildcardMode,
+    Backend, BackendRules, Mapping, MatchedEntry, Precedence, Rule, RuleSet, Source, WildcardMode,
 };
 use ack_ram_core::sts::StsReply;
+use ack_ram_transport::proxy::ProxySettings;
 use ack_ram_transport::proxy::ProxySettings;
 use serde_json::{Value, json};
 
@@ -54,7 +55,7 @@ fn proxy(https_proxy: &str, no_proxy: &str, destination: Option<&str>) -> Value 
 
 fn usernames(text: &str) -> Value {
     let file = ConfigFile::Text { name: "c", text };
-    let config = config::load(&ConfigSources {
+    let config = ack_ram_config::load(&ConfigSources {
         file: Some(file),
         overrides: &Overrides::default(),
         variables: &|_| None,

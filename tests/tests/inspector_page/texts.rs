@@ -1,6 +1,6 @@
 //! What the page says is what the commands say.
 
-use ack_ram_core::inspect::{self, Inspection};
+use ack_ram_analysis::inspect::{self, Inspection};
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::authenticator;

@@ -1,11 +1,11 @@
 //! Decisions depend on the rules, never on the order in which they came.
 
 use ack_ram_core::arn::AccountId;
-use ack_ram_core::decision::{Decision, MatchedEntry};
+use ack_ram_core::decision::Decision;
 use ack_ram_core::login::VerifiedIdentity;
 use ack_ram_core::rules::pattern::Pattern;
 use ack_ram_core::rules::{
-    Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, Source, WildcardMode,
+    Backend, BackendRules, Mapping, MatchedEntry, Precedence, Rule, RuleSet, Source, WildcardMode,
 };
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -19,7 +19,7 @@ proptest! {
     #[test]
     fn the_order_of_rules_and_accounts_does_not_matter((list, shuffled) in shuffled(), who in someone()) {
         let (list, shuffled) = (rule_set(&list), rule_set(&shuffled));
-        prop_assert_eq!(list.decide(&who), shuffled.decide(&who));
+        prop_assert_eq!(who.decide(&list), who.decide(&shuffled));
         prop_assert_eq!(list.backends()[0].conflicts(), shuffled.backends()[0].conflicts());
     }
 
@@ -48,12 +48,12 @@ proptest! {
         }
         turned.iter().for_each(|entry| entry.apply(&mut rules));
         let changed = RuleSet::new(vec![rules], []);
-        prop_assert_eq!(rule_set(&kept).decide(&who), changed.decide(&who));
+        prop_assert_eq!(who.decide(&rule_set(&kept)), who.decide(&changed));
     }
 
     #[test]
     fn the_most_exact_and_then_the_oldest_rule_answers(list in entries(), who in someone()) {
-        let decision = rule_set(&list).decide(&who);
+        let decision = who.decide(&rule_set(&list));
         prop_assert_eq!(matched(&decision), first_by_search(&list, &who));
     }
 
@@ -61,12 +61,12 @@ proptest! {
     fn a_snapshot_sees_no_later_change(list in entries(), later in entries(), who in someone()) {
         let mut rules = rule_set(&list);
         let snapshot = rules.clone();
-        let before = snapshot.decide(&who);
+        let before = who.decide(&snapshot);
         let backend = rules.backend_mut(BACKEND).unwrap();
         later.iter().for_each(|entry| entry.apply(backend));
         backend.reset();
-        prop_assert_eq!(snapshot.decide(&who), before);
-        prop_assert_eq!(rules.decide(&who).code(), "not_mapped");
+        prop_assert_eq!(who.decide(&snapshot), before);
+        prop_assert_eq!(who.decide(&rules).code(), "not_mapped");
     }
 }
 

@@ -3,8 +3,8 @@
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::Arn;
 use ack_ram_core::cluster_id::ClusterId;
+use ack_ram_core::protocol::acs3::{Authorization, Signature};
 use ack_ram_core::review::TokenReview;
-use ack_ram_core::sign::acs3::{Authorization, Signature};
 use ack_ram_core::time::UnixTime;
 use proptest::prelude::*;
 use proptest::sample::select;

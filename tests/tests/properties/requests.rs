@@ -1,8 +1,8 @@
 //! Honest tokens: each is taken, and the request that is rebuilt from it is the one that was signed.
 
 use ack_ram_core::login::Step;
+use ack_ram_core::protocol::acs3::{Authorization, CanonicalRequest, EMPTY_BODY_SHA256};
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::acs3::{Authorization, CanonicalRequest, EMPTY_BODY_SHA256};
 use ack_ram_core::sts::StsRequest;
 use proptest::prelude::*;
 

@@ -44,7 +44,7 @@ proptest! {
         });
         let who = Person::Session { role: "dev".to_owned(), session: session.clone() }.verify(&account, "1");
         let expected = if session == "listed" { "granted" } else { "name_refused" };
-        prop_assert_eq!(rules.decide(&who).code(), expected);
+        prop_assert_eq!(who.decide(&rules).code(), expected);
     }
 
     #[test]
@@ -55,7 +55,7 @@ proptest! {
         });
         let who = Person::Session { role: "dev".to_owned(), session: session.clone() }.verify(&account, "1");
         let expected = if session == "listed" { "granted" } else { "name_refused" };
-        prop_assert_eq!(rules.decide(&who).code(), expected);
+        prop_assert_eq!(who.decide(&rules).code(), expected);
     }
 }
 

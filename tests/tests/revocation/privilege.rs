@@ -2,10 +2,10 @@
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::Arn;
-use ack_ram_core::decision::{Denial, RulesRefusal};
 use ack_ram_core::identity::Identity;
 use ack_ram_core::rules::{
-    Backend, BackendRules, Mapping, Precedence, ReservedPrefixes, Rule, RuleSet, Source,
+    Backend, BackendRules, Mapping, Precedence, ReservedPrefixes, Rule, RuleSet, RulesError,
+    RulesRefusal, Source,
 };
 use ack_ram_tests::sts::demo;
 
@@ -36,7 +36,7 @@ fn groups(
     };
     match RuleSet::new(vec![rules], []).explain(&identity).1 {
         Ok(user) => Some(user.groups),
-        Err(RulesRefusal::Denied(Denial::Name(_))) => None,
+        Err(RulesError::Refused(RulesRefusal::Name(_))) => None,
         Err(other) => panic!("{other:?}"),
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ack_ram_core::protocol::acs3::{Authorization, CanonicalRequest, body_sha256};
+use ack_ram_core::protocol::{percent, rpc};
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::AccessKey;
-use ack_ram_core::sign::acs3::{Authorization, CanonicalRequest, body_sha256};
-use ack_ram_core::sign::{percent, rpc};
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::sts::Emulator;
 use bytes::Bytes;

@@ -1,8 +1,8 @@
 //! Calls that STS refuses, each with its documented code.
 
 use ack_ram_core::access_key::AccessKeyId;
+use ack_ram_core::protocol::acs3::EMPTY_BODY_SHA256;
 use ack_ram_core::sign::AccessKey;
-use ack_ram_core::sign::acs3::EMPTY_BODY_SHA256;
 use ack_ram_tests::sts::{Emulator, demo};
 use hyper::Method;
 

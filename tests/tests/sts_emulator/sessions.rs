@@ -1,9 +1,9 @@
 //! Assuming roles, and the temporary keys that come of it.
 
 use ack_ram_core::access_key::AccessKeyId;
+use ack_ram_core::protocol::percent;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::AccessKey;
-use ack_ram_core::sign::percent;
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::sts::{Emulator, demo};
 use hyper::Method;

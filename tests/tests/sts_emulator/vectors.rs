@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use ack_ram_core::access_key::AccessKeyId;
+use ack_ram_core::protocol::percent;
 use ack_ram_core::secret::Secret;
-use ack_ram_core::sign::{AccessKey, percent};
+use ack_ram_core::sign::AccessKey;
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::sts::Emulator;
 

@@ -8,7 +8,7 @@ use ack_ram_core::fingerprint::Fingerprint;
 use ack_ram_core::gateway::{BearerError, Gateway, IdentityHeaders, Refusal, TokenHeader};
 use ack_ram_core::login::{Step, begin};
 use ack_ram_core::review::{ReviewVersion, TokenReview, render_decision};
-use ack_ram_core::rules::Backend;
+use ack_ram_core::rules::{Backend, RulesUnavailable};
 use ack_ram_core::sts::{MalformedReply, StsError, StsRefusal, StsUnavailable};
 use ack_ram_core::time::UnixTime;
 use ack_ram_tests::vectors;
@@ -90,11 +90,12 @@ fn decisions_about_this_server_have_these_texts() {
         Backend::Crd,
         Backend::DynamicFile,
     ] {
-        reasons.extend([
-            Unavailable::BackendNotReady(backend),
-            Unavailable::BackendBroken(backend),
-            Unavailable::BackendStale(backend),
-        ]);
+        let unavailable = [
+            RulesUnavailable::NotReady(backend),
+            RulesUnavailable::Broken(backend),
+            RulesUnavailable::Stale(backend),
+        ];
+        reasons.extend(unavailable.map(Unavailable::Rules));
     }
     let unavailable = |reason| Decision::unavailable(fingerprint(), reason);
     let decisions: Vec<_> = [Decision::unrecognized_token()]

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::decision::{Decision, Explanation, Stage};
+use ack_ram_core::decision::{Decision, Stage};
 use ack_ram_core::login::{Step, begin};
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::review::{self, ReviewVersion};
 use ack_ram_core::rules::{
-    Backend, BackendRules, Mapping, Precedence, ReservedPrefixes, Rule, RuleSet, SessionArnMode,
-    Source, Validation, WildcardMode,
+    Backend, BackendRules, Explanation, Mapping, Precedence, ReservedPrefixes, Rule, RuleSet,
+    SessionArnMode, Source, Validation, WildcardMode,
 };
 use ack_ram_core::sts::StsReply;
 use ack_ram_core::time::UnixTime;
@@ -199,7 +199,7 @@ fn run_login(login: &Login) -> Result<LoginOutput, String> {
     };
     let fingerprint = awaiting.fingerprint();
     let decision = match awaiting.resume(reply, now) {
-        Ok(verified) => build_rule_set(login)?.decide(&verified),
+        Ok(verified) => verified.decide(&build_rule_set(login)?),
         Err(error) => Decision::from_sts_error(fingerprint, error),
     };
     Ok(decision_output(decision))

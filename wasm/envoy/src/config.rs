@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::gateway::{Gateway, IdentityHeaders, TokenHeader};
-use ack_ram_core::json::{self, JsonError, JsonValue};
 use ack_ram_core::policy::TokenPolicy;
+use ack_ram_core::protocol::json::{self, JsonError, JsonValue};
 use ack_ram_core::rules::RuleSet;
 
 use crate::bypass::Bypass;

@@ -184,7 +184,7 @@ impl Worker {
         };
         let fingerprint = awaiting.fingerprint();
         if let Some(identity) = self.cache.get(fingerprint, time) {
-            return self.action_for(&self.settings.rules.decide(&identity), Some("hit"));
+            return self.action_for(&identity.decide(&self.settings.rules), Some("hit"));
         }
         match self
             .pending_calls
@@ -248,7 +248,7 @@ impl Worker {
             Ok(identity) => {
                 let identity = Rc::new(identity);
                 self.cache.insert(Rc::clone(&identity), unix(now));
-                self.settings.rules.decide(&identity)
+                identity.decide(&self.settings.rules)
             }
             Err(error) => Decision::from_sts_error(fingerprint, error),
         };

@@ -1,6 +1,6 @@
 //! Texts for the page to display: the person who looks at them has the token anyway.
 
-use ack_ram_core::inspect::{Line, Span};
+use ack_ram_analysis::inspect::{Line, Span};
 use ack_ram_core::secret::Secret;
 use serde::Serialize;
 

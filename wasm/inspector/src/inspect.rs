@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::inspect::{
+use ack_ram_analysis::inspect::{
     self, ExtractError, ExtractedToken, Inspection, RebuiltRequest, Segment, TokenOrigin, TokenPart,
 };
+use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::time::UnixTime;
 use serde::{Deserialize, Serialize};

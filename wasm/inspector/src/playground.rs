@@ -1,16 +1,15 @@
 //! The rules playground: how configurations map an identity.
 
-use ack_ram_config::bundle::{self, Bundle};
-use ack_ram_config::compiled_config::CompiledConfig;
-use ack_ram_config::explain::Trace;
-use ack_ram_config::findings::LintReport;
+use ack_ram_analysis::bundle::{self, Bundle};
+use ack_ram_analysis::compiled_config::CompiledConfig;
+use ack_ram_analysis::diff::Diff;
+use ack_ram_analysis::explain::Trace;
+use ack_ram_analysis::findings::LintReport;
+use ack_ram_analysis::placeholder;
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::Arn;
-use ack_ram_core::decision::Explanation;
-use ack_ram_core::diff::Diff;
 use ack_ram_core::identity::Identity;
-use ack_ram_core::placeholder;
-use ack_ram_core::rules::Backend;
+use ack_ram_core::rules::{Backend, Explanation};
 use serde::{Deserialize, Serialize};
 
 use crate::{InputError, json_to_json};

@@ -1,8 +1,8 @@
 //! The signing bench: a token from a demonstration key, step by step.
 
+use ack_ram_analysis::inspect;
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::cluster_id::ClusterId;
-use ack_ram_core::inspect;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::{self, AccessKey};
 use ack_ram_core::time::UnixTime;

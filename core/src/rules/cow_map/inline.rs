@@ -7,7 +7,7 @@ const MAX_INLINE: usize = 62;
 
 /// A key of bytes; a key longer than [`MAX_INLINE`] is on the heap.
 #[derive(Clone, Debug)]
-pub(in crate::rules) enum InlineKey {
+pub(crate) enum InlineKey {
     Inline { length: u8, bytes: [u8; MAX_INLINE] },
     Heap(Arc<[u8]>),
 }

@@ -6,9 +6,9 @@ use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{Backend, Mapping, Precedence, Rule};
 
 use super::previous::PreviousEntries;
-use crate::config::entry::{InvalidEntry, ListItem, MappingList, Refusal};
-use crate::config::partial_entry::PartialEntry;
-use crate::config::{Located, ParsedMappings};
+use crate::entry::{InvalidEntry, ListItem, MappingList, Refusal};
+use crate::partial_entry::PartialEntry;
+use crate::{Located, ParsedMappings};
 
 /// One list.
 pub(super) struct IncomingList {

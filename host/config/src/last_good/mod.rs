@@ -26,8 +26,8 @@ use ack_ram_core::arn::{AccountId, Arn, ArnKey};
 use ack_ram_core::rules::{Backend, Mapping, ProtectedIdentities, Rule};
 use ack_ram_core::time::UnixTime;
 
-use crate::config::ParsedMappings;
-use crate::config::entry::{MappingList, Refusal};
+use crate::ParsedMappings;
+use crate::entry::{MappingList, Refusal};
 pub use activation::{Activation, Retention, RetentionBasis, describe_mapping};
 use previous::PreviousEntries;
 pub use retain::{RetentionError, retain};

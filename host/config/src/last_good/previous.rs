@@ -8,8 +8,8 @@ use super::accepted::AcceptedEntries;
 use super::retain::RetentionError;
 use super::subject::{NamedSubject, SubjectKey, TypoAnchor, TypoText};
 use super::{ActiveEntry, ActiveLists, EntryForm, EntryIndex, RetentionPolicy};
-use crate::config::entry::MappingList;
-use crate::config::partial_entry::{PartialEntry, PartialField};
+use crate::entry::MappingList;
+use crate::partial_entry::{PartialEntry, PartialField};
 
 /// What was in effect before. Each entry is taken once.
 pub(super) struct PreviousEntries {

@@ -6,7 +6,7 @@ use ack_ram_core::rules::subject::Subject;
 use ack_ram_core::rules::{Mapping, Precedence, Rule};
 
 use super::subject::{NamedSubject, SubjectKey, TypoText};
-use crate::config::partial_entry::{PartialEntry, PartialField};
+use crate::partial_entry::{PartialEntry, PartialField};
 
 /// Returns what stays of `last`, the last good form of an entry whose newest text is `newest`: the newest text without
 /// its broken parts. A broken part is filled from `last` only where that cannot give more than the newest text says.

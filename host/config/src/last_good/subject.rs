@@ -6,7 +6,7 @@ use ack_ram_core::rules::subject::{Subject, SubjectId};
 use ack_ram_core::rules::{Mapping, Precedence, Rule, Source, WildcardMode};
 
 use super::RetentionError;
-use crate::config::partial_entry::{PartialEntry, PartialField, PartialSubject, SubjectField};
+use crate::partial_entry::{PartialEntry, PartialField, PartialSubject, SubjectField};
 
 /// A subject in a form that compares as identities do: ARNs and patterns without case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

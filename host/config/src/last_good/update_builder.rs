@@ -14,8 +14,8 @@ use super::subject::{NamedSubject, SubjectKey};
 use super::{
     ActiveEntry, ActiveLists, EntryForm, EntryIndex, RefusedEntry, RetentionPolicy, Update,
 };
-use crate::config::entry::{InvalidEntry, MappingList, Refusal};
-use crate::config::partial_entry::PartialEntry;
+use crate::entry::{InvalidEntry, MappingList, Refusal};
+use crate::partial_entry::PartialEntry;
 
 /// The next state of a document.
 pub(super) struct UpdateBuilder<'a> {

@@ -3,10 +3,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use ack_ram_analysis::placeholder;
 use ack_ram_core::arn::Arn;
-use ack_ram_core::decision::RulesRefusal;
-use ack_ram_core::placeholder;
-use ack_ram_core::rules::{BackendRules, RuleSet};
+use ack_ram_core::rules::{BackendRules, RuleSet, RulesError, RulesUnavailable};
 use ack_ram_core::time::UnixTime;
 
 use super::*;
@@ -40,7 +39,7 @@ fn state(live: &LiveRules) -> (bool, usize, usize, Option<String>) {
 }
 
 /// Why somebody cannot log in.
-fn refusal_of_unmapped(live: &LiveRules) -> RulesRefusal {
+fn refusal_of_unmapped(live: &LiveRules) -> RulesError {
     let bob = placeholder::identity_for_arn(Arn::parse("acs:ram::1:user/bob").unwrap()).unwrap();
     live.snapshot().explain(&bob).1.unwrap_err()
 }
@@ -82,7 +81,7 @@ fn initial_file_states_map_as_expected() {
     assert!(trouble.unwrap().contains("d.json:1:1"));
     assert_eq!(
         refusal_of_unmapped(&broken),
-        RulesRefusal::BackendBroken(Backend::DynamicFile)
+        RulesError::Unavailable(RulesUnavailable::Broken(Backend::DynamicFile))
     );
     // PowerShell's `>` writes UTF-16.
     let wide: Vec<u8> = GOOD.encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -90,7 +89,7 @@ fn initial_file_states_map_as_expected() {
     file.reload();
     assert_eq!(
         refusal_of_unmapped(&broken),
-        RulesRefusal::BackendBroken(Backend::DynamicFile)
+        RulesError::Unavailable(RulesUnavailable::Broken(Backend::DynamicFile))
     );
     let trouble = state(&broken).3.unwrap();
     assert!(
@@ -107,7 +106,7 @@ fn initial_file_states_map_as_expected() {
     assert_eq!((is_read, len), (false, 0));
     assert_eq!(
         refusal_of_unmapped(&folder_in_place),
-        RulesRefusal::BackendNotReady(Backend::DynamicFile)
+        RulesError::Unavailable(RulesUnavailable::NotReady(Backend::DynamicFile))
     );
     assert!(
         trouble

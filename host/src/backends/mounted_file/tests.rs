@@ -2,8 +2,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use ack_ram_analysis::placeholder;
 use ack_ram_core::arn::Arn;
-use ack_ram_core::placeholder;
 use ack_ram_core::time::UnixTime;
 use tempfile::TempDir;
 

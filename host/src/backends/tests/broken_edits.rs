@@ -44,7 +44,7 @@ fn users(live: &LiveRules) -> Vec<User> {
     .into_iter()
     .map(|who| {
         let arn = Arn::parse(&format!("acs:ram::{who}")).unwrap();
-        let (_, user) = all.explain(&ack_ram_core::placeholder::identity_for_arn(arn).unwrap());
+        let (_, user) = all.explain(&ack_ram_analysis::placeholder::identity_for_arn(arn).unwrap());
         (who, user.ok().map(|user| (user.username, user.groups)))
     })
     .collect()

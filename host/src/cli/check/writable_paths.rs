@@ -4,7 +4,7 @@ use std::io;
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
 
-use ack_ram_core::lint::{Finding, FindingCode, Severity};
+use ack_ram_analysis::lint::{Finding, FindingCode, Severity};
 
 use crate::cli::check::{file_position, unusable_file};
 use crate::cli::findings;

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use ack_ram_core::arn::Resource;
-use ack_ram_core::decision::RulesRefusal;
-use ack_ram_core::lint::{
+use ack_ram_analysis::lint::{
     self, BackendEntries, FindingCode, GoSemantics, LintInput, Position, Severity,
 };
-use ack_ram_core::placeholder;
+use ack_ram_analysis::placeholder;
+use ack_ram_core::arn::Resource;
 use ack_ram_core::rules::subject::Subject;
 use ack_ram_core::rules::{
-    Backend, BackendRules, Mapping, Precedence, ReservedPrefixes, Rule, RuleSet, Source,
-    WildcardMode,
+    Backend, BackendRules, Mapping, Precedence, ReservedPrefixes, Rule, RuleSet, RulesError,
+    Source, WildcardMode,
 };
 
 use super::yaml_list::MappingEntry;
@@ -169,18 +168,10 @@ impl RequestedMapping<'_> {
         rules.apply(rule);
         let rules = RuleSet::new(vec![rules], BTreeSet::new());
         match rules.explain(&somebody) {
-            (explanation, Err(RulesRefusal::Denied(denial))) => {
-                Err(self.unusable(&explanation.denial_message(&denial)))
+            (explanation, Err(RulesError::Refused(refusal))) => {
+                Err(self.unusable(&explanation.refusal_message(&refusal)))
             }
-            (
-                _,
-                Err(
-                    RulesRefusal::BackendNotReady(_)
-                    | RulesRefusal::BackendBroken(_)
-                    | RulesRefusal::BackendStale(_),
-                )
-                | Ok(_),
-            ) => Ok(()),
+            (_, Err(RulesError::Unavailable(_)) | Ok(_)) => Ok(()),
         }
     }
 }

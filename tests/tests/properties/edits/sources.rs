@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use ack_ram_config::config::document::{self, ConfigMapData};
-use ack_ram_config::config::entry::Refusal;
-use ack_ram_config::config::{self, ConfigFile, Overrides, ParsedMappings};
+use ack_ram_config::document::{self, ConfigMapData};
+use ack_ram_config::entry::Refusal;
 use ack_ram_config::last_good::{LastGood, RetentionPolicy, Update};
+use ack_ram_config::{ConfigFile, Overrides, ParsedMappings};
 use ack_ram_core::rules::{Backend, WildcardMode};
 
 use super::documents::{Document, DocumentForm, ListForm};
@@ -75,7 +75,7 @@ pub(super) fn configuration(
         }
     };
     let overrides = Overrides::default();
-    let sources = config::ConfigSources {
+    let sources = ack_ram_config::ConfigSources {
         file: Some(ConfigFile::Text {
             name: "config.yaml",
             text: &text,
@@ -83,14 +83,14 @@ pub(super) fn configuration(
         overrides: &overrides,
         variables: &|_| None,
     };
-    match config::load(&sources) {
+    match ack_ram_config::load(&sources) {
         Ok(config) => last_good.apply(config.mappings, terms),
         Err(error) => {
             let why = Refusal {
                 location: String::new(),
                 reason: error.to_string(),
             };
-            match config::load_mappings_only(&sources) {
+            match ack_ram_config::load_mappings_only(&sources) {
                 Some(lists) => last_good.restrict_to(lists, &why, terms),
                 None => last_good.keep_last_good(&why, terms),
             }

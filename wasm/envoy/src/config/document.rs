@@ -1,8 +1,8 @@
 //! The configuration as it is written. `wasm/envoy/README.md` tells people what each key means.
 
 use ack_ram_core::gateway::{IdentityHeaders, TokenHeader};
-use ack_ram_core::json::JsonValue;
 use ack_ram_core::policy::TokenPolicy;
+use ack_ram_core::protocol::json::JsonValue;
 
 use crate::config::members::{FromValue, Members};
 use crate::config::{ConfigError, LogLevel, invalid_value};

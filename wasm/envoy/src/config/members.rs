@@ -1,6 +1,6 @@
 //! Reads JSON strictly: whatever is missing, of a wrong type or unknown is an error that says where it stands.
 
-use ack_ram_core::json::{JsonObject, JsonValue};
+use ack_ram_core::protocol::json::{JsonObject, JsonValue};
 
 use crate::config::{ConfigError, invalid_value};
 

@@ -209,8 +209,8 @@ fn condition_requires_build_with_cel() {
 #[test]
 #[cfg(feature = "cel")]
 fn reserved_group_from_expression_requires_exact_name_in_list() {
+    use ack_ram_analysis::placeholder;
     use ack_ram_core::arn::Arn;
-    use ack_ram_core::placeholder;
     let rule = |more: &str| {
         config(&format!(
             r#""mapRules": [{{"arnPattern": "acs:ram::1:role/*", "username": "r", "groups": ["dev"], {more}}}]"#

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use ack_ram_core::decision::{Decision, Denial, Outcome};
 use ack_ram_core::gateway::Refusal;
+use ack_ram_core::rules::RulesRefusal;
 
 use crate::config::LogLevel;
 
@@ -92,9 +93,11 @@ fn denial_result(denial: &Denial) -> &'static str {
     match denial {
         Denial::Token(_) => "invalid_token",
         Denial::Sts(_) => "sts_refused",
-        Denial::NotMapped => "not_mapped",
-        Denial::Name(_) => "name_refused",
-        Denial::ValidationRefused(_) | Denial::ValidationFailed(_) => "validation_refused",
+        Denial::Rules(RulesRefusal::NotMapped) => "not_mapped",
+        Denial::Rules(RulesRefusal::Name(_)) => "name_refused",
+        Denial::Rules(RulesRefusal::Validation(_) | RulesRefusal::ValidationFailed(_)) => {
+            "validation_refused"
+        }
     }
 }
 

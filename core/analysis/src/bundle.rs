@@ -1,0 +1,340 @@
+//! Several documents in one text, as a person has them at hand: a configuration file, the ConfigMap, objects.
+
+use ack_ram_config::document::{self, ConfigMapData};
+use ack_ram_config::object::ObjectSpec;
+use ack_ram_config::yaml::{self, Node};
+use ack_ram_config::{
+    Config, ConfigError, ConfigFile, ConfigSources, Located, Location, Overrides, ParsedMappings,
+    Problem, Warning, WarningKind,
+};
+use ack_ram_core::rules::{Backend, Mapping, Precedence, SessionArnMode, WildcardMode};
+use serde_json::{Map, Value};
+
+use crate::compile::ExternalMappings;
+use crate::compiled_config::CompiledConfig;
+use crate::findings::{finding_from_warning, lint_sources};
+use crate::lint::Finding;
+
+/// Stands in for a missing cluster id: no token is checked.
+const PLACEHOLDER_CLUSTER_ID: &str = "-";
+
+/// The configuration and the findings of a text with several documents.
+#[derive(Debug)]
+pub struct Bundle {
+    /// The configuration; else why it cannot be used.
+    pub compiled: Result<CompiledConfig, ConfigError>,
+    /// What is wrong or risky in it.
+    pub findings: Vec<Finding>,
+    /// Backends that have a document here, and are not in `server.backendMode`.
+    pub unused_backends: Vec<Backend>,
+}
+
+/// Reads `text`: documents of YAML or JSON with `---` between. One that has no `kind` is the configuration file. Without
+/// one, the backends are those that the other documents belong to. Messages call the text `name`.
+///
+/// # Errors
+/// When a document is no YAML, or is of a kind that nobody here reads, or there are two configuration files.
+pub fn read_bundle(name: &str, text: &str) -> Result<Bundle, ConfigError> {
+    let mut parts = BundleParts::default();
+    for document in split_documents(text) {
+        parts.add_document(name, document)?;
+    }
+    let overrides = parts.overrides();
+    let file = parts.file.take().unwrap_or_else(|| "{}".to_owned());
+    let sources = ConfigSources {
+        file: Some(ConfigFile::Text { name, text: &file }),
+        overrides: &overrides,
+        variables: &|_| None,
+    };
+    let loaded = ack_ram_config::load(&sources);
+    let globs = match &loaded {
+        Ok(config) => config.rules.globs,
+        Err(_) => WildcardMode::Disabled,
+    };
+    let (external, warnings) = parts.mappings(name, globs);
+    let mut all = lint_sources(name, &sources, &external);
+    all.extend(warnings.iter().map(finding_from_warning));
+    let asked = |config: &Config, backend: &Backend| config.backends.contains(backend);
+    Ok(Bundle {
+        unused_backends: external
+            .keys()
+            .filter(|backend| loaded.as_ref().is_ok_and(|config| !asked(config, backend)))
+            .copied()
+            .collect(),
+        findings: all,
+        compiled: loaded.map(|config| CompiledConfig::new(config, external)),
+    })
+}
+
+/// Whether `text` holds a document with a `kind`: objects or the ConfigMap, which are no configuration file.
+#[must_use]
+pub fn contains_kinds(text: &str) -> bool {
+    let has_kind = |document: &String| {
+        let root = yaml::parse(document);
+        root.is_ok_and(|root| member(&root, "kind").is_some())
+    };
+    split_documents(text).iter().any(has_kind)
+}
+
+/// Each document, after as many empty lines as stand before it, so that positions are those of the whole text.
+fn split_documents(text: &str) -> Vec<String> {
+    let mut documents = Vec::new();
+    let mut document = String::new();
+    for (index, line) in text.split('\n').enumerate() {
+        if line.trim_end() == "---" {
+            documents.push(std::mem::replace(&mut document, "\n".repeat(index + 1)));
+        } else {
+            document.push_str(line);
+            document.push('\n');
+        }
+    }
+    documents.push(document);
+    documents.retain(|document| !document.trim().is_empty());
+    documents
+}
+
+#[derive(Default)]
+struct BundleParts {
+    file: Option<String>,
+    config_map: Option<ConfigMapData>,
+    objects: Vec<ParsedObject>,
+}
+
+struct ParsedObject {
+    name: String,
+    spec: Value,
+    /// Where a value of `spec` needs quotes, and why: kubectl refuses the file.
+    unquoted: Option<(yaml::Position, String)>,
+    position: yaml::Position,
+}
+
+impl BundleParts {
+    fn add_document(&mut self, name: &str, text: String) -> Result<(), ConfigError> {
+        let root = yaml::parse(&text).map_err(|error| ConfigError::Syntax {
+            name: name.to_owned(),
+            position: error.position,
+            message: error.message,
+        })?;
+        if let Some(kind) = member_node(&root, "kind") {
+            refuse_unquoted(name, "kind", kind)?;
+        }
+        let place = Location::in_file(name.into(), root.position);
+        let problem = &|text: String| ConfigError::Setting(Problem::new(place.clone(), text));
+        match member(&root, "kind").and_then(as_text) {
+            None if self.file.is_some() => Err(problem(
+                "there is a configuration file before this document; keep one".to_owned(),
+            )),
+            None => {
+                self.file = Some(text);
+                Ok(())
+            }
+            Some("ConfigMap" | "RAMIdentityMapping") => self.add_object(name, &root, problem),
+            Some("List" | "RAMIdentityMappingList") => match member(&root, "items") {
+                Some(yaml::Value::List(items)) => {
+                    let mut items = items.iter();
+                    items.try_for_each(|item| self.add_object(name, item, problem))
+                }
+                _ => Ok(()),
+            },
+            Some(other) => Err(problem(format!(
+                "a {other} is read by nobody here; give a configuration file, a ConfigMap or RAMIdentityMapping objects"
+            ))),
+        }
+    }
+
+    /// Adds the ConfigMap, or an object. Items of a list of objects may have no kind of their own.
+    fn add_object(
+        &mut self,
+        name: &str,
+        root: &Node,
+        problem: impl Fn(String) -> ConfigError,
+    ) -> Result<(), ConfigError> {
+        if let yaml::Value::Map(entries) = &root.value {
+            // That of an object is refused alone.
+            for (key, node) in entries.iter().filter(|(key, _)| key.name != "spec") {
+                refuse_unquoted(name, &key.name, node)?;
+            }
+        }
+        if member(root, "kind").and_then(as_text) != Some("ConfigMap") {
+            self.objects.push(parse_object(root));
+            return Ok(());
+        }
+        match self.config_map.replace(parse_config_map_data(root)) {
+            None => Ok(()),
+            Some(_) => Err(problem("there is a second ConfigMap; keep one".to_owned())),
+        }
+    }
+
+    fn overrides(&self) -> Overrides {
+        let backends = [
+            ("ConfigMap", self.config_map.is_some()),
+            ("CRD", !self.objects.is_empty()),
+        ];
+        let backends: Vec<String> = backends
+            .into_iter()
+            .filter(|(_, is_here)| *is_here)
+            .map(|(backend, _)| backend.to_owned())
+            .collect();
+        Overrides {
+            cluster_id: Some(PLACEHOLDER_CLUSTER_ID.to_owned()),
+            backend_mode: Some(backends).filter(|all| self.file.is_none() && !all.is_empty()),
+            ..Overrides::default()
+        }
+    }
+
+    fn mappings(self, name: &str, globs: WildcardMode) -> (ExternalMappings, Vec<Warning>) {
+        let mut external = ExternalMappings::new();
+        let mut warnings = Vec::new();
+        if let Some(data) = &self.config_map {
+            let document = document::parse_config_map(name, data, globs);
+            warnings.extend(document.warnings);
+            external.insert(Backend::ConfigMap, document.mappings);
+        }
+        if !self.objects.is_empty() {
+            let mut read = ParsedMappings::default();
+            for (index, object) in self.objects.into_iter().enumerate() {
+                let place = Location::in_file(name.into(), object.position);
+                let setting = object.name.clone();
+                if let Some((position, reason)) = object.unquoted {
+                    let problem = Problem::new(place.in_same_file(position), reason);
+                    let warning = Warning::new(WarningKind::InvalidEntry, problem);
+                    warnings.push(Warning {
+                        entry: setting,
+                        ..warning
+                    });
+                    continue;
+                }
+                let mapping = ObjectSpec::parse(object.spec)
+                    .and_then(|spec| spec.to_mapping(&object.name, Precedence::ListIndex(index)))
+                    // Where the object is in a cluster already, a server goes on as Go does; `lint` says so.
+                    .map(|mapping| Mapping {
+                        session_arn_mode: SessionArnMode::AsRole,
+                        ..mapping
+                    });
+                match mapping {
+                    Ok(value) => read.mappings.push(Located {
+                        value,
+                        location: place,
+                        setting,
+                    }),
+                    Err(error) => {
+                        let problem = Problem::new(place, error);
+                        let warning = Warning::new(WarningKind::InvalidEntry, problem);
+                        warnings.push(Warning {
+                            entry: setting,
+                            ..warning
+                        });
+                    }
+                }
+            }
+            external.insert(Backend::Crd, read);
+        }
+        (external, warnings)
+    }
+}
+
+fn parse_config_map_data(root: &Node) -> ConfigMapData {
+    let mut data = ConfigMapData::default();
+    if let Some(yaml::Value::Map(entries)) = member(root, "data") {
+        let texts = entries.iter().filter_map(|(key, node)| {
+            let text = as_text(&node.value)?;
+            Some((key.name.clone(), text.to_owned()))
+        });
+        data.texts.extend(texts);
+    }
+    if let Some(yaml::Value::Map(entries)) = member(root, "binaryData") {
+        data.binary_keys
+            .extend(entries.iter().map(|(key, _)| key.name.clone()));
+    }
+    data
+}
+
+fn parse_object(root: &Node) -> ParsedObject {
+    let name = member_node(root, "metadata")
+        .and_then(|metadata| member(metadata, "name"))
+        .and_then(as_text);
+    ParsedObject {
+        name: name.unwrap_or("(an object without a name)").to_owned(),
+        unquoted: member_node(root, "spec").and_then(|node| find_unquoted(node, "spec")),
+        spec: member(root, "spec").map_or(Value::Null, as_json),
+        position: root.position,
+    }
+}
+
+fn member<'a>(node: &'a Node, name: &str) -> Option<&'a yaml::Value> {
+    member_node(node, name).map(|node| &node.value)
+}
+
+fn member_node<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
+    match &node.value {
+        yaml::Value::Map(entries) => entries
+            .iter()
+            .find(|(key, _)| key.name == name)
+            .map(|(_, node)| node),
+        _ => None,
+    }
+}
+
+/// Refuses the text called `name`, as kubectl does, if a value in `node`, which is `field`, needs quotes.
+fn refuse_unquoted(name: &str, field: &str, node: &Node) -> Result<(), ConfigError> {
+    match find_unquoted(node, field) {
+        Some((position, message)) => Err(ConfigError::Syntax {
+            name: name.to_owned(),
+            position: Some(position),
+            message,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The first value in `node`, which is `field`, that needs quotes, and why.
+fn find_unquoted(node: &Node, field: &str) -> Option<(yaml::Position, String)> {
+    match &node.value {
+        yaml::Value::Unquoted(unquoted) => {
+            Some((node.position, format!("its `{field}` {unquoted}")))
+        }
+        yaml::Value::ComplexMap => {
+            let reason = format!("its `{field}` is {}", node.value.kind());
+            Some((node.position, reason))
+        }
+        yaml::Value::Map(entries) => entries
+            .iter()
+            .find_map(|(key, node)| find_unquoted(node, &format!("{field}.{}", key.name))),
+        yaml::Value::List(items) => {
+            let mut items = items.iter().enumerate();
+            items.find_map(|(index, node)| find_unquoted(node, &format!("{field}[{index}]")))
+        }
+        yaml::Value::Null
+        | yaml::Value::Bool(_)
+        | yaml::Value::Text(_)
+        | yaml::Value::Number(_) => None,
+    }
+}
+
+fn as_text(value: &yaml::Value) -> Option<&str> {
+    match value {
+        yaml::Value::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// As kubectl would send it.
+fn as_json(value: &yaml::Value) -> Value {
+    match value {
+        // No field is such: an object with one is refused before.
+        yaml::Value::Null | yaml::Value::Unquoted(_) | yaml::Value::ComplexMap => Value::Null,
+        yaml::Value::Bool(value) => Value::Bool(*value),
+        yaml::Value::Text(text) => Value::String(text.clone()),
+        yaml::Value::Number(number) => serde_json::from_str(number).unwrap_or(Value::from(0)),
+        yaml::Value::List(items) => items.iter().map(|item| as_json(&item.value)).collect(),
+        yaml::Value::Map(entries) => {
+            let members = entries
+                .iter()
+                .map(|(key, node)| (key.name.clone(), as_json(&node.value)));
+            Value::Object(members.collect::<Map<_, _>>())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

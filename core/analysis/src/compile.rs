@@ -1,0 +1,69 @@
+//! Rules out of the mappings of a configuration.
+
+use std::collections::BTreeMap;
+
+use ack_ram_config::{Config, ParsedMappings};
+use ack_ram_core::rules::{Backend, BackendRules, Rule, RuleError, RuleSet, Source};
+
+/// The rules of a configuration, and the mappings that are refused.
+#[derive(Debug)]
+pub struct CompiledRules {
+    /// The rules of all configured backends, in the configured order.
+    pub rules: RuleSet,
+    /// Entries that cannot be used, and are left out.
+    pub refused: Vec<(Source, RuleError)>,
+}
+
+/// Mappings that are not in the configuration file, by the backend that reads them.
+pub type ExternalMappings = BTreeMap<Backend, ParsedMappings>;
+
+/// The rules of `config`, without a word in the log. What is not in the file has not been read.
+#[must_use]
+pub fn compile(config: &Config) -> CompiledRules {
+    compile_with_external(config, &ExternalMappings::new())
+}
+
+/// Compiles the rules of `config` and of the external mappings that are given.
+#[must_use]
+pub fn compile_with_external(config: &Config, external: &ExternalMappings) -> CompiledRules {
+    let mut refused = Vec::new();
+    let backends = config
+        .backends
+        .iter()
+        .map(|backend| {
+            let read = match backend {
+                Backend::MountedFile => Some(&config.mappings),
+                Backend::ConfigMap | Backend::Crd | Backend::DynamicFile => external.get(backend),
+            };
+            let rules = match read {
+                Some(mappings) => compile_backend(*backend, mappings, &mut refused),
+                None => BackendRules::new_unsynced(*backend),
+            };
+            let reserved = config.rules.reserved.get(backend).cloned();
+            rules.with_reserved(reserved.unwrap_or_default())
+        })
+        .collect();
+    let rules = RuleSet::new(backends, config.scrubbed_accounts.clone())
+        .with_validations(config.rules.validations.clone())
+        .with_protected(config.rules.protected.clone());
+    CompiledRules { rules, refused }
+}
+
+/// The mappings of one backend.
+fn compile_backend(
+    backend: Backend,
+    mappings: &ParsedMappings,
+    refused: &mut Vec<(Source, RuleError)>,
+) -> BackendRules {
+    let mut rules = BackendRules::new(backend);
+    for mapping in &mappings.mappings {
+        match Rule::compile(mapping.value.clone()) {
+            Err(error) => refused.push((mapping.value.source.clone(), error)),
+            Ok(rule) => rules.apply(rule),
+        }
+    }
+    for account in &mappings.accounts {
+        rules.apply_account(account.value.clone());
+    }
+    rules
+}

@@ -1,0 +1,81 @@
+//! A configuration with its rules.
+
+use std::collections::BTreeSet;
+
+use ack_ram_config::{Config, ParsedMappings};
+use ack_ram_core::arn::AccountId;
+use ack_ram_core::identity::Identity;
+use ack_ram_core::rules::Mapping;
+
+use crate::compile::{CompiledRules, ExternalMappings, compile_with_external};
+use crate::diff::{self, Diff, Snapshot};
+use crate::explain::{self, Trace};
+
+/// A configuration with its rules.
+#[derive(Debug)]
+pub struct CompiledConfig {
+    /// As it was read.
+    pub config: Config,
+    /// Its rules.
+    pub compiled: CompiledRules,
+    external: ExternalMappings,
+    accounts: BTreeSet<AccountId>,
+}
+
+impl CompiledConfig {
+    /// Compiles `config` and the external mappings.
+    #[must_use]
+    pub fn new(config: Config, external: ExternalMappings) -> Self {
+        let compiled = compile_with_external(&config, &external);
+        let accounts = all_mappings(&config, &external).flat_map(|read| &read.accounts);
+        Self {
+            accounts: accounts.map(|given| given.value.clone()).collect(),
+            compiled,
+            external,
+            config,
+        }
+    }
+
+    /// What it makes of `identity`. Nobody is let in by it.
+    #[must_use]
+    pub fn explain(&self, identity: &Identity) -> Trace {
+        explain::trace(&self.config, &self.external, &self.compiled, identity)
+    }
+
+    /// What changes for whom if `new` comes in its place.
+    #[must_use]
+    pub fn compare(&self, new: &Self) -> Diff {
+        let (old_mappings, new_mappings) = (self.mappings(), new.mappings());
+        diff::diff(self.snapshot(&old_mappings), new.snapshot(&new_mappings))
+    }
+
+    /// All mappings, as they are written, in the order in which their backends answer.
+    #[must_use]
+    pub fn mappings(&self) -> Vec<&Mapping> {
+        all_mappings(&self.config, &self.external)
+            .flat_map(|read| &read.mappings)
+            .map(|given| &given.value)
+            .collect()
+    }
+
+    fn snapshot<'a>(&'a self, mappings: &'a [&'a Mapping]) -> Snapshot<'a> {
+        Snapshot {
+            rules: &self.compiled.rules,
+            mappings,
+            accounts: &self.accounts,
+            scrubbed: &self.config.scrubbed_accounts,
+        }
+    }
+}
+
+/// Returns the mappings of the file, then the external mappings, in the order in which their backends answer.
+fn all_mappings<'a>(
+    config: &'a Config,
+    external: &'a ExternalMappings,
+) -> impl Iterator<Item = &'a ParsedMappings> {
+    let others = config
+        .backends
+        .iter()
+        .filter_map(|backend| external.get(backend));
+    std::iter::once(&config.mappings).chain(others)
+}

@@ -1,0 +1,250 @@
+//! The differences between two configurations: who gets other access.
+//!
+//! An identity that is named by its ARN is asked for in both: what counts is the user that results, not the rule that
+//! gives it. What names nobody in particular (patterns, ids, conditions) is compared as it is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::placeholder;
+use ack_ram_core::arn::{AccountId, Arn};
+use ack_ram_core::rules::subject::Subject;
+use ack_ram_core::rules::{Mapping, Rule, RuleSet, RulesError};
+
+/// One of the two configurations to compare.
+#[derive(Clone, Copy)]
+pub struct Snapshot<'a> {
+    /// Its rules.
+    pub rules: &'a RuleSet,
+    /// The mappings that they were made from, in the order in which their backends answer.
+    pub mappings: &'a [&'a Mapping],
+    /// Its `mapAccounts`, of all backends.
+    pub accounts: &'a BTreeSet<AccountId>,
+    /// Its `scrubbedAccounts`.
+    pub scrubbed: &'a BTreeSet<AccountId>,
+}
+
+/// All that changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Diff {
+    /// Identities that either side names by their ARN, by ARN.
+    pub identities: Vec<Change<Access>>,
+    /// Patterns, ids and conditions, as written, with all that is written for each.
+    pub rules: Vec<Change<Vec<MappingSpec>>>,
+    /// Accounts all of whose identities may log in (`mapAccounts`).
+    pub accounts: Vec<Change<AccountId>>,
+    /// Accounts of which nothing is told (`scrubbedAccounts`).
+    pub scrubbed_accounts: Vec<Change<AccountId>>,
+}
+
+impl Diff {
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.identities.is_empty()
+            && self.rules.is_empty()
+            && self.accounts.is_empty()
+            && self.scrubbed_accounts.is_empty()
+    }
+}
+
+/// What changes for one subject.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change<T> {
+    /// The subject.
+    pub subject: String,
+    /// The kind of change.
+    pub change: ChangeKind,
+    /// The old value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<T>,
+    /// The new value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<T>,
+}
+
+/// The kinds of changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ChangeKind {
+    /// The new configuration adds it.
+    Added,
+    /// The new configuration removes it.
+    Removed,
+    /// Both configurations have it, with different values.
+    Changed,
+}
+
+/// What an identity is to Kubernetes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", untagged)]
+pub enum Access {
+    /// A user.
+    User {
+        /// The username; `<session@name>` and the like stand for what only a login tells.
+        username: String,
+        /// The groups, sorted.
+        groups: BTreeSet<String>,
+    },
+    /// Nobody, although a rule matches.
+    Refused {
+        /// Why.
+        refused: String,
+    },
+}
+
+/// A mapping as it is written, without its subject.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MappingSpec {
+    /// The condition.
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+    /// The username.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub username: String,
+    /// The username in CEL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username_expression: Option<String>,
+    /// The groups, sorted.
+    pub groups: BTreeSet<String>,
+    /// Further groups in CEL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups_expression: Option<String>,
+    /// The names starting `system:` that this expression may give, sorted.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub groups_expression_may_add: BTreeSet<String>,
+}
+
+/// Compares `old` with `new`.
+#[must_use]
+pub fn diff(old: Snapshot<'_>, new: Snapshot<'_>) -> Diff {
+    let (old_subjects, new_subjects) = (
+        ComparedSubjects::collect(old),
+        ComparedSubjects::collect(new),
+    );
+    let arns: BTreeMap<&String, &Arn> = old_subjects
+        .exact
+        .iter()
+        .chain(&new_subjects.exact)
+        .collect();
+    let identities = arns.into_values().filter_map(|arn| {
+        compare_values(
+            arn.to_string(),
+            access_for(old.rules, arn),
+            access_for(new.rules, arn),
+        )
+    });
+    Diff {
+        identities: identities.collect(),
+        rules: compare_maps(&old_subjects.specs, &new_subjects.specs),
+        accounts: compare_maps(&keyed_by_text(old.accounts), &keyed_by_text(new.accounts)),
+        scrubbed_accounts: compare_maps(&keyed_by_text(old.scrubbed), &keyed_by_text(new.scrubbed)),
+    }
+}
+
+/// The subjects of a configuration.
+#[derive(Default)]
+struct ComparedSubjects {
+    /// Subjects that are ARNs, by the key that ARNs are compared by.
+    exact: BTreeMap<String, Arn>,
+    /// The mappings of all other subjects, by the subject's text.
+    specs: BTreeMap<String, Vec<MappingSpec>>,
+}
+
+impl ComparedSubjects {
+    fn collect(snapshot: Snapshot<'_>) -> Self {
+        let mut subjects = Self::default();
+        for mapping in snapshot.mappings {
+            // What cannot be compiled is about nobody.
+            let Ok(rule) = Rule::compile((*mapping).clone()) else {
+                continue;
+            };
+            let text = match rule.subject() {
+                Subject::Arn(arn) => {
+                    let key = arn.key().as_str().to_owned();
+                    subjects.exact.entry(key).or_insert_with(|| arn.clone());
+                    if !rule.has_condition() {
+                        continue;
+                    }
+                    arn.to_string()
+                }
+                Subject::Pattern(pattern) => pattern.to_string().to_ascii_lowercase(),
+                other @ (Subject::Id(_) | Subject::Anyone) => other.to_string(),
+            };
+            let rules = subjects.specs.entry(text).or_default();
+            rules.push(MappingSpec::from_mapping(mapping));
+        }
+        subjects
+    }
+}
+
+impl MappingSpec {
+    fn from_mapping(mapping: &Mapping) -> Self {
+        Self {
+            condition: mapping.condition.clone(),
+            username: mapping.username.clone(),
+            username_expression: mapping.username_expression.clone(),
+            groups: mapping.groups.iter().cloned().collect(),
+            groups_expression: mapping.groups_expression.clone(),
+            groups_expression_may_add: mapping.groups_expression_may_add.iter().cloned().collect(),
+        }
+    }
+}
+
+fn access_for(rules: &RuleSet, arn: &Arn) -> Option<Access> {
+    let (explanation, result) = rules.explain(&placeholder::identity_for_arn(arn.clone())?);
+    match result {
+        Ok(user) => Some(Access::User {
+            username: user.username,
+            groups: user.groups.into_iter().collect(),
+        }),
+        Err(_) if explanation.matched.is_none() => None,
+        Err(RulesError::Refused(refusal)) => Some(Access::Refused {
+            refused: explanation.refusal_message(&refusal),
+        }),
+        Err(RulesError::Unavailable(_)) => None,
+    }
+}
+
+fn keyed_by_text(accounts: &BTreeSet<AccountId>) -> BTreeMap<String, AccountId> {
+    let keyed_by_text = |account: &AccountId| (account.to_string(), account.clone());
+    accounts.iter().map(keyed_by_text).collect()
+}
+
+fn compare_maps<T: Clone + PartialEq>(
+    old: &BTreeMap<String, T>,
+    new: &BTreeMap<String, T>,
+) -> Vec<Change<T>> {
+    let subjects: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    subjects
+        .into_iter()
+        .filter_map(|subject| {
+            let value_in = |snapshot: &BTreeMap<String, T>| snapshot.get(subject).cloned();
+            compare_values(subject.clone(), value_in(old), value_in(new))
+        })
+        .collect()
+}
+
+fn compare_values<T: PartialEq>(
+    subject: String,
+    before: Option<T>,
+    after: Option<T>,
+) -> Option<Change<T>> {
+    let change = match (&before, &after) {
+        (None, None) => return None,
+        (None, Some(_)) => ChangeKind::Added,
+        (Some(_), None) => ChangeKind::Removed,
+        (Some(before), Some(after)) if before == after => return None,
+        (Some(_), Some(_)) => ChangeKind::Changed,
+    };
+    Some(Change {
+        subject,
+        change,
+        before,
+        after,
+    })
+}

@@ -1,0 +1,323 @@
+//! The anatomy of a token: its segments, so that each can be named, and secret ones hidden.
+
+mod base64_split;
+mod json_members;
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+use crate::inspect::contents;
+use crate::inspect::token_kind::MAX_BYTES;
+use ack_ram_core::protocol::{acs3, json, v1, v2};
+use ack_ram_core::secret::Secret;
+
+/// A segment of a token: a named part, or the structure between parts.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// The part.
+    pub part: TokenPart,
+    /// The text as it stands in the token, decoded.
+    pub text: Secret,
+    /// The characters of the token that hold it. Of two neighbours the one that is secret has the character that both
+    /// share.
+    pub encoded: Secret,
+    /// Whether it may be shown only to who asks for it.
+    pub is_secret: bool,
+    /// Whether the signature covers it; none of what is neither sent nor signed as it stands.
+    pub signed: Option<bool>,
+}
+
+/// The parts of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TokenPart {
+    /// What tells the version.
+    Prefix,
+    /// Names, quotes and what else holds the values.
+    Structure,
+    /// `clusterId` at the top of a token v2.
+    UnsignedClusterId,
+    /// The method of the request.
+    Method,
+    /// Its path.
+    Path,
+    /// The address of a token v1, up to the query.
+    Address,
+    /// The signed cluster id.
+    ClusterId,
+    /// A further query key of a token v2.
+    ExtraQuery,
+    /// The name of the signature scheme.
+    Algorithm,
+    /// The access key id.
+    Credential,
+    /// The headers that the signature covers.
+    SignedHeaders,
+    /// The signature.
+    Signature,
+    /// The action of STS.
+    Action,
+    /// The hash of the empty body.
+    ContentHash,
+    /// When it was signed.
+    Date,
+    /// The number that makes a token v1 good once.
+    Nonce,
+    /// The security token of a temporary key.
+    SecurityToken,
+    /// The version of STS's API.
+    ApiVersion,
+    /// The form of STS's answer.
+    Format,
+    /// Which program made it.
+    UserAgent,
+    /// What no client writes.
+    Unknown,
+    /// What cannot be taken apart.
+    Unreadable,
+}
+
+impl TokenPart {
+    /// What nobody knows may be a secret, too.
+    const fn is_secret(self) -> bool {
+        matches!(
+            self,
+            Self::Signature
+                | Self::SecurityToken
+                | Self::ExtraQuery
+                | Self::Unknown
+                | Self::Unreadable
+        )
+    }
+}
+
+/// The range of a named part in the decoded payload.
+struct PartRange {
+    range: Range<usize>,
+    part: TokenPart,
+    signed: Option<bool>,
+}
+
+/// Splits `token` into segments, in their order and without a gap; none if it is not a token of this authenticator.
+#[must_use]
+pub fn split_into_segments(token: &str) -> Vec<Segment> {
+    let Some((prefix, payload)) = [v2::PREFIX, v1::PREFIX]
+        .into_iter()
+        .find_map(|prefix| Some((prefix, token.strip_prefix(prefix)?)))
+        .filter(|_| token.len() <= MAX_BYTES)
+    else {
+        return Vec::new();
+    };
+    let mut segments = vec![Segment {
+        part: TokenPart::Prefix,
+        text: Secret::new(prefix),
+        encoded: Secret::new(prefix),
+        is_secret: false,
+        signed: None,
+    }];
+    let decoded = contents::decode(payload).ok();
+    let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+    match decoded {
+        Some(text) => {
+            let named = if prefix == v2::PREFIX {
+                json_parts(&text)
+            } else {
+                url_parts(&text)
+            };
+            segments.extend(split_text(&text, payload, named));
+        }
+        None if payload.is_empty() => {}
+        None => segments.push(Segment {
+            part: TokenPart::Unreadable,
+            text: Secret::new(payload),
+            encoded: Secret::new(payload),
+            is_secret: true,
+            signed: None,
+        }),
+    }
+    segments
+}
+
+/// Splits `text` into segments: the named parts, and the structure between them.
+fn split_text(text: &str, payload: &str, named: Vec<PartRange>) -> Vec<Segment> {
+    let mut all_parts: Vec<PartRange> = Vec::new();
+    let mut at = 0;
+    let structure = |range| PartRange {
+        range,
+        part: TokenPart::Structure,
+        signed: None,
+    };
+    for part in named {
+        if at < part.range.start {
+            all_parts.push(structure(at..part.range.start));
+        }
+        at = part.range.end;
+        all_parts.push(part);
+    }
+    if at < text.len() {
+        all_parts.push(structure(at..text.len()));
+    }
+    let ends = all_parts
+        .iter()
+        .map(|part| (part.range.end, part.part.is_secret()));
+    let encoded = base64_split::split_base64(payload, ends);
+    all_parts
+        .into_iter()
+        .zip(encoded)
+        .map(
+            |(
+                PartRange {
+                    range,
+                    part,
+                    signed,
+                },
+                encoded,
+            )| Segment {
+                part,
+                text: Secret::new(text.get(range).unwrap_or_default()),
+                encoded: Secret::new(encoded),
+                is_secret: part.is_secret(),
+                signed,
+            },
+        )
+        .collect()
+}
+
+fn unreadable_part(text: &str) -> Vec<PartRange> {
+    if text.is_empty() {
+        return Vec::new();
+    }
+    vec![PartRange {
+        range: 0..text.len(),
+        part: TokenPart::Unreadable,
+        signed: None,
+    }]
+}
+
+fn json_parts(text: &str) -> Vec<PartRange> {
+    if json::parse_object(text.as_bytes()).is_err() {
+        return unreadable_part(text);
+    }
+    let members = json_members::list_members(text);
+    let signed_headers = members
+        .iter()
+        .find(|member| member.matches("headers", "authorization"))
+        .and_then(|member| text.get(member.value.clone()))
+        .and_then(|authorization| contents::authorization_part(authorization, "SignedHeaders"))
+        .unwrap_or_default()
+        .to_owned();
+    let is_signed = |name: &str| {
+        let mut names = signed_headers.split(';');
+        Some(names.any(|signed| signed.eq_ignore_ascii_case(name)))
+    };
+    let mut named = Vec::new();
+    for member in members {
+        let name = member.name.to_ascii_lowercase();
+        let (part, signed) = match (&*member.parent, &*name) {
+            ("", "clusterid") => (TokenPart::UnsignedClusterId, Some(false)),
+            ("", "method") => (TokenPart::Method, Some(true)),
+            ("", "path") => (TokenPart::Path, Some(true)),
+            ("query", _) if member.name == v2::CLUSTER_ID_KEY => (TokenPart::ClusterId, Some(true)),
+            ("query", _) => (TokenPart::ExtraQuery, Some(true)),
+            ("headers", "authorization") => {
+                push_authorization_parts(&mut named, text, member.value);
+                continue;
+            }
+            ("headers", "x-acs-action") => (TokenPart::Action, is_signed(&name)),
+            ("headers", "x-acs-content-sha256") => (TokenPart::ContentHash, is_signed(&name)),
+            ("headers", "x-acs-date") => (TokenPart::Date, is_signed(&name)),
+            ("headers", "x-acs-security-token") => (TokenPart::SecurityToken, is_signed(&name)),
+            ("headers", "x-acs-version") => (TokenPart::ApiVersion, is_signed(&name)),
+            ("headers", "user-agent") => (TokenPart::UserAgent, is_signed(&name)),
+            ("headers", "accept") => (TokenPart::Format, is_signed(&name)),
+            _ => (TokenPart::Unknown, Some(false)),
+        };
+        push_part(&mut named, member.value, part, signed);
+    }
+    named
+}
+
+/// The parts of an `Authorization` header, which has no escapes when a client has written it.
+fn push_authorization_parts(named: &mut Vec<PartRange>, text: &str, value: Range<usize>) {
+    let header = text.get(value.clone()).unwrap_or_default();
+    let Some(parts) = header
+        .strip_prefix(acs3::ALGORITHM)
+        .and_then(|rest| rest.strip_prefix(' '))
+        .filter(|_| !header.contains('\\'))
+    else {
+        push_part(named, value, TokenPart::Unknown, Some(false));
+        return;
+    };
+    let mut at = value.start + acs3::ALGORITHM.len();
+    push_part(named, value.start..at, TokenPart::Algorithm, Some(false));
+    for part in parts.split(',') {
+        let start = at + 1;
+        at = start + part.len();
+        let known = [
+            ("Credential=", TokenPart::Credential),
+            ("SignedHeaders=", TokenPart::SignedHeaders),
+            ("Signature=", TokenPart::Signature),
+        ]
+        .into_iter()
+        .find(|(name, _)| part.starts_with(name));
+        let (before, kind) = known.unwrap_or(("", TokenPart::Unknown));
+        push_part(named, start + before.len()..at, kind, Some(false));
+    }
+}
+
+fn url_parts(text: &str) -> Vec<PartRange> {
+    let Some((address, query)) = text.split_once('?') else {
+        return unreadable_part(text);
+    };
+    let mut named = Vec::new();
+    let kind = match address.contains('@') {
+        true => TokenPart::Unknown,
+        false => TokenPart::Address,
+    };
+    push_part(&mut named, 0..address.len(), kind, Some(false));
+    let mut at = address.len() + 1;
+    for pair in query.split('&') {
+        let name = pair.split('=').next().unwrap_or_default();
+        let part = match name {
+            "AccessKeyId" => TokenPart::Credential,
+            "Action" => TokenPart::Action,
+            "Format" => TokenPart::Format,
+            "SecurityToken" => TokenPart::SecurityToken,
+            "Signature" => TokenPart::Signature,
+            "SignatureMethod" | "SignatureVersion" => TokenPart::Algorithm,
+            "SignatureNonce" => TokenPart::Nonce,
+            "Timestamp" => TokenPart::Date,
+            "Version" => TokenPart::ApiVersion,
+            v1::CLUSTER_ID_KEY => TokenPart::ClusterId,
+            _ => TokenPart::Unknown,
+        };
+        let value = (at + name.len() + 1).min(at + pair.len());
+        push_part(
+            &mut named,
+            value..at + pair.len(),
+            part,
+            Some(part != TokenPart::Signature),
+        );
+        at += pair.len() + 1;
+    }
+    named
+}
+
+fn push_part(
+    named: &mut Vec<PartRange>,
+    range: Range<usize>,
+    part: TokenPart,
+    signed: Option<bool>,
+) {
+    if !range.is_empty() {
+        named.push(PartRange {
+            range,
+            part,
+            signed,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,350 @@
+//! Findings about usernames that a caller can choose, and that another mapping gives, too.
+//!
+//! Names that expressions give are not known here. Two mappings that give the same template, or the same name, are meant
+//! to give it.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use crate::lint::finding::{Finding, FindingCode, Position, Severity};
+use crate::lint::usernames::UsernameSet;
+use crate::lint::{CompiledBackend, CompiledMapping};
+
+/// Many thousands of mappings whose names nearly overlap are not compared to the end: so many steps are taken.
+const MAX_STEPS: usize = 10_000_000;
+
+/// Adds the findings. Runs after the checks that find mappings without any login: such mappings are ignored.
+pub(super) fn check(backends: &[CompiledBackend<'_>], findings: &mut Vec<Finding>) {
+    search(backends, findings);
+}
+
+/// Searches for usernames that overlap, adds the findings, and returns the number of steps.
+fn search(backends: &[CompiledBackend<'_>], findings: &mut Vec<Finding>) -> usize {
+    let unused = unused_positions(findings);
+    let is_used = |compiled: &&CompiledMapping<'_>| {
+        let position = &compiled.entry.position;
+        unused.binary_search(&position).is_err()
+    };
+    let mut username_index = UsernameIndex::default();
+    // The mappings of each backend that a caller can choose the username of, and what they give.
+    let mut chosen = Vec::new();
+    for backend in backends {
+        let mut backend_rules = Vec::new();
+        for compiled in backend.rules.iter().filter(is_used) {
+            if let Some(usernames) = UsernameSet::for_mapping(compiled) {
+                let is_caller_chosen = usernames.is_caller_chosen;
+                let index = username_index.add(usernames, UsernameSource::Rule(compiled));
+                if is_caller_chosen && !restricts_session_name(compiled) {
+                    backend_rules.push((compiled, index));
+                }
+            }
+        }
+        for account in &backend.entries.accounts {
+            let of = format!("acs:ram::{}:", account.account);
+            let source = UsernameSource::Account(&account.position);
+            username_index.add(UsernameSet::with_ram_name(&format!("{of}user/")), source);
+            username_index.add(UsernameSet::with_ram_name(&format!("{of}role/")), source);
+            username_index.add(UsernameSet::exact(&format!("{of}root")), source);
+        }
+        chosen.push((backend_rules, &*backend.entries.reserved.usernames));
+    }
+    let mut steps = 0;
+    let mut found = Vec::new();
+    for (backend_rules, reserved) in chosen {
+        let mut search = Search {
+            index: &username_index,
+            reserved,
+            steps,
+            known: vec![None; username_index.all.len()],
+        };
+        found.extend(
+            backend_rules
+                .into_iter()
+                .filter_map(|(compiled, index)| search.finding(compiled, index)),
+        );
+        steps = search.steps;
+    }
+    findings.extend(found);
+    steps
+}
+
+/// Returns the positions of mappings without any login, sorted.
+fn unused_positions(findings: &[Finding]) -> Vec<&Position> {
+    let is_unused = |finding: &&Finding| {
+        matches!(
+            finding.code,
+            FindingCode::AlwaysRefused
+                | FindingCode::ArnWithPath
+                | FindingCode::Conflict
+                | FindingCode::Duplicate
+                | FindingCode::EmptyName
+                | FindingCode::ReservedName
+                | FindingCode::Shadowed
+                | FindingCode::WildcardInFile
+        )
+    };
+    let unused = findings.iter().filter(is_unused);
+    let mut positions: Vec<_> = unused.map(|finding| &finding.position).collect();
+    positions.sort_unstable();
+    positions
+}
+
+/// The source of usernames.
+#[derive(Clone, Copy)]
+enum UsernameSource<'a> {
+    Rule(&'a CompiledMapping<'a>),
+    /// An entry of `mapAccounts`.
+    Account(&'a Position),
+}
+
+/// Indexes into [`UsernameIndex::all`], by a key of their usernames.
+type IndexesByKey = BTreeMap<String, Vec<usize>>;
+
+/// All sets of usernames, each once, with indexes to search them.
+#[derive(Default)]
+struct UsernameIndex<'a> {
+    all: Vec<(UsernameSet, UsernameSource<'a>)>,
+    by_key: IndexesByKey,
+    by_prefix: IndexesByKey,
+    by_suffix: IndexesByKey,
+}
+
+impl<'a> UsernameIndex<'a> {
+    /// Adds the usernames of `source`, unless they are there, and returns their index.
+    fn add(&mut self, usernames: UsernameSet, source: UsernameSource<'a>) -> usize {
+        let new = self.all.len();
+        let places = self.by_key.entry(usernames.key()).or_default();
+        if let Some(known) = places.first() {
+            return *known;
+        }
+        places.push(new);
+        let by_prefix = self.by_prefix.entry(usernames.prefix());
+        by_prefix.or_default().push(new);
+        let by_suffix = self.by_suffix.entry(usernames.suffix());
+        by_suffix.or_default().push(new);
+        self.all.push((usernames, source));
+        new
+    }
+
+    /// Returns the indexes of usernames that may overlap `usernames`: by their start or end, whichever leaves fewer.
+    fn overlap_candidates(&self, usernames: &UsernameSet) -> Vec<usize> {
+        let (prefix, suffix) = (usernames.prefix(), usernames.suffix());
+        let mut by_prefix = related_by_prefix(&self.by_prefix, &prefix);
+        let mut by_suffix = related_by_prefix(&self.by_suffix, &suffix);
+        let (mut starting, mut ending) = (Vec::new(), Vec::new());
+        loop {
+            match by_prefix.next() {
+                Some(place) => starting.push(*place),
+                None => return starting,
+            }
+            match by_suffix.next() {
+                Some(place) => ending.push(*place),
+                None => return ending,
+            }
+        }
+    }
+}
+
+/// Returns the values of `index` at keys that are a prefix of `key`, and at keys that `key` is a prefix of.
+fn related_by_prefix<'i>(index: &'i IndexesByKey, key: &'i str) -> impl Iterator<Item = &'i usize> {
+    let ends = key.char_indices();
+    let shorter = ends.filter_map(|(end, _)| index.get(key.get(..end)?));
+    let longer = index.range::<str, _>((Bound::Included(key), Bound::Unbounded));
+    let longer = longer.take_while(move |(other, _)| other.starts_with(key));
+    shorter.chain(longer.map(|(_, places)| places)).flatten()
+}
+
+/// The search for overlapping usernames, for the mappings of one backend.
+struct Search<'s, 'a> {
+    index: &'s UsernameIndex<'a>,
+    /// What the usernames of the backend may not start with.
+    reserved: &'s [Box<str>],
+    steps: usize,
+    /// What was found for the usernames at each place: the place of those that they overlap, if any.
+    known: Vec<Option<Option<usize>>>,
+}
+
+impl<'a> Search<'_, 'a> {
+    /// Returns the finding about `compiled`, which gives the usernames at `index`.
+    fn finding(&mut self, compiled: &CompiledMapping<'_>, index: usize) -> Option<Finding> {
+        let (theirs, source) = self.overlapping(index)?;
+        let template = &compiled.entry.mapping.username;
+        let whose = match source {
+            UsernameSource::Rule(other) => format!("{} gives", other.rule.source()),
+            UsernameSource::Account(position) => format!("`mapAccounts` gives ({position})"),
+        };
+        let what = match theirs.single() {
+            Some(username) => format!("`{username}`, which {whose}"),
+            None => format!("a username that {whose}"),
+        };
+        Some(Finding::new(
+            FindingCode::Impersonation,
+            Severity::Warning,
+            &compiled.entry.position,
+            format!(
+                "`username` is `{template}`: a caller who assumes the role can choose a session name that makes it {what}, too"
+            ),
+            "put a prefix before the variable that no other username starts with, such as `dev:`",
+        ))
+    }
+
+    /// Returns the first usernames that overlap those at `index`, and what gives them.
+    fn overlapping(&mut self, index: usize) -> Option<&(UsernameSet, UsernameSource<'a>)> {
+        let place = match self.known.get(index) {
+            Some(Some(known)) => *known,
+            _ => {
+                let found = self.first_overlap(index);
+                if let Some(known) = self.known.get_mut(index) {
+                    *known = Some(found);
+                }
+                found
+            }
+        };
+        self.index.all.get(place?)
+    }
+
+    fn first_overlap(&mut self, index: usize) -> Option<usize> {
+        let (usernames, _) = self.index.all.get(index)?;
+        for place in self.index.overlap_candidates(usernames) {
+            if self.steps >= MAX_STEPS {
+                break;
+            }
+            let (theirs, _) = self.index.all.get(place)?;
+            if place == index {
+                continue;
+            }
+            self.steps += usernames.steps(theirs);
+            let prefix = theirs.prefix();
+            let mut reserved = self.reserved.iter();
+            let is_reserved = reserved.any(|reserved| prefix.starts_with(&**reserved));
+            if !is_reserved && usernames.overlaps(theirs) {
+                return Some(place);
+            }
+        }
+        None
+    }
+}
+
+/// Returns whether the condition of `compiled` reads the session name, and so may exclude all names that overlap.
+#[cfg(feature = "cel")]
+fn restricts_session_name(compiled: &CompiledMapping<'_>) -> bool {
+    use crate::lint::{expressions, tree};
+    use ack_ram_core::cel::ExpressionKind;
+
+    let condition = compiled.entry.mapping.condition.as_deref();
+    expressions::compile_expression(condition, ExpressionKind::Condition).is_some_and(|condition| {
+        let fields = tree::referenced_fields(condition.tree());
+        fields.contains(&("identity", "sessionName")) || fields.contains(&("identity", "arn"))
+    })
+}
+
+/// Without CEL, no mapping has a condition.
+#[cfg(not(feature = "cel"))]
+fn restricts_session_name(_: &CompiledMapping<'_>) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lint::{BackendEntries, GoSemantics, MappingEntry};
+    use ack_ram_core::rules::{Backend, Mapping, Precedence, ReservedPrefixes, Rule, Source};
+
+    /// The steps, and what was found, of a role for each of `templates` and a user for each of `usernames`.
+    fn search_among(templates: &[String], usernames: &[String]) -> (usize, usize) {
+        let roles = templates.iter().map(|name| ("role", name));
+        let users = usernames.iter().map(|name| ("user", name));
+        let mappings = roles.chain(users).enumerate().map(|(place, (kind, name))| {
+            let source = Source {
+                backend: Backend::MountedFile,
+                position: place.to_string(),
+            };
+            let arn = format!("acs:ram::1:{kind}/{place}");
+            Mapping::for_arn(source, Precedence::ListIndex(place), &arn, name, Vec::new())
+        });
+        let entries = BackendEntries {
+            backend: Backend::MountedFile,
+            is_known: true,
+            mappings: mappings
+                .map(|mapping| MappingEntry {
+                    position: Position {
+                        entry: mapping.source.position.clone(),
+                        ..Position::default()
+                    },
+                    mapping,
+                    go_semantics: GoSemantics::Literal,
+                })
+                .collect(),
+            accounts: Vec::new(),
+            reserved: ReservedPrefixes::default(),
+        };
+        let rules = entries.mappings.iter().map(|entry| CompiledMapping {
+            rule: Rule::compile(entry.mapping.clone()).unwrap(),
+            entry,
+        });
+        let usable = CompiledBackend {
+            rules: rules.collect(),
+            entries: &entries,
+        };
+        let mut findings = Vec::new();
+        let steps = search(&[usable], &mut findings);
+        (steps, findings.len())
+    }
+
+    #[test]
+    fn search_of_thousands_of_mappings_takes_few_steps() {
+        const COUNT: usize = 5_000;
+        let many = |name: &dyn Fn(usize) -> String| (0..COUNT).map(name).collect::<Vec<_>>();
+        let users = many(&|index| format!("user-{index}"));
+        let session = "{{SessionNameRaw}}";
+        type Name<'a> = &'a dyn Fn(usize) -> String;
+        let cases: [(&str, Name<'_>, usize, usize); 5] = [
+            ("one template", &|_| session.to_owned(), 1_000, COUNT),
+            (
+                "a prefix each",
+                &|index| format!("r{index}:{session}"),
+                COUNT,
+                0,
+            ),
+            (
+                "a suffix each",
+                &|index| format!("{session}:r{index}"),
+                COUNT,
+                0,
+            ),
+            // Each finds the first user, or the other template.
+            (
+                "a prefix of users",
+                &|index| format!("user{session}{}", "x".repeat(index % 2)),
+                10_000,
+                COUNT,
+            ),
+            (
+                "an end that no user has",
+                &|index| format!("user-{session}:{index}"),
+                COUNT,
+                0,
+            ),
+        ];
+        for (name, template, most, found) in cases {
+            let (steps, findings) = search_among(&many(template), &users);
+            assert_eq!(findings, found, "{name}");
+            assert!(steps <= most, "{name}: {steps}");
+        }
+    }
+
+    #[test]
+    fn search_without_overlaps_stops_at_step_limit() {
+        let start = "a".repeat(60);
+        let session = "{{SessionNameRaw}}";
+        let templates: Vec<_> = (0..3_000)
+            .map(|index| format!("{start}{session}:{index:04}:{session}"))
+            .collect();
+        let usernames: Vec<_> = (0..3_000)
+            .map(|index| format!("{start}{index}:x:y"))
+            .collect();
+        let (steps, findings) = search_among(&templates, &usernames);
+        assert_eq!(findings, 0);
+        assert!(steps < MAX_STEPS + 100_000, "{steps}");
+    }
+}

@@ -1,0 +1,80 @@
+//! Findings about lockout: configurations by which administrators lose access.
+
+use ack_ram_core::rules::Backend;
+use ack_ram_core::rules::subject::Subject;
+
+use crate::lint::CompiledBackend;
+use crate::lint::finding::{FindingCode, FindingSink, Severity};
+
+pub(super) fn check(backends: &[CompiledBackend<'_>], report: &mut FindingSink<'_>) {
+    let maps_nobody = |backend: &CompiledBackend<'_>| {
+        backend.rules.is_empty() && backend.entries.accounts.is_empty()
+    };
+    let all_are_read = backends.iter().all(|backend| backend.entries.is_known);
+    if all_are_read && backends.iter().all(maps_nobody) {
+        report.add(
+            FindingCode::NobodyMapped,
+            Severity::Error,
+            "no mapping can be used: nobody can log in",
+            "add `server.mapRoles`, `server.mapUsers` or `server.mapAccounts`",
+        );
+        return;
+    }
+    let is_in_cluster = |backend: &&CompiledBackend<'_>| in_cluster(backend.entries.backend);
+    let Some(first_in_cluster) = backends.iter().position(|backend| is_in_cluster(&backend)) else {
+        return;
+    };
+    let on_disk: Vec<&CompiledBackend<'_>> = backends
+        .iter()
+        .filter(|backend| !is_in_cluster(backend) && !maps_nobody(backend))
+        .collect();
+    let is_known =
+        |backend: &CompiledBackend<'_>| backend.entries.is_known || is_in_cluster(&backend);
+    let disk_is_known = backends.iter().all(is_known);
+    if disk_is_known && on_disk.is_empty() {
+        report.add(
+            FindingCode::OnlyDynamicBackends,
+            Severity::Warning,
+            "all mappings are in the cluster: who removes the last one, or breaks them, cannot log in to repair it, and \
+             nobody can log in before the API server is up",
+            "map an administrator in the file, and put `MountedFile` first in `server.backendMode`",
+        );
+        return;
+    }
+    if disk_is_known && !on_disk.iter().any(|backend| grants_masters(backend)) {
+        report.add(
+            FindingCode::NoBreakGlass,
+            Severity::Warning,
+            "no mapping on disk gives a single identity `system:masters`: if RBAC or the mappings in the cluster break, \
+             nobody can log in to repair them",
+            "map one user or role to `system:masters` in the file, and guard it well",
+        );
+    }
+    let file = backends
+        .iter()
+        .position(|backend| !is_in_cluster(&backend) && !maps_nobody(backend));
+    if file.is_some_and(|file| file > first_in_cluster) {
+        report.add(
+            FindingCode::FileAfterDynamic,
+            Severity::Info,
+            "the mappings on disk answer only after those in the cluster have been read",
+            "put `MountedFile` first in `server.backendMode`, if they are to answer at once",
+        );
+    }
+}
+
+/// Whether its mappings are read through the API server.
+fn in_cluster(backend: Backend) -> bool {
+    match backend {
+        Backend::ConfigMap | Backend::Crd => true,
+        Backend::MountedFile | Backend::DynamicFile => false,
+    }
+}
+
+fn grants_masters(backend: &CompiledBackend<'_>) -> bool {
+    backend.rules.iter().any(|compiled| {
+        let is_one = matches!(compiled.rule.subject(), Subject::Arn(_) | Subject::Id(_));
+        let groups = &compiled.entry.mapping.groups;
+        is_one && groups.iter().any(|group| group == "system:masters")
+    })
+}

@@ -1,0 +1,160 @@
+//! Lint: what is wrong or risky in a configuration, before it is in force.
+//!
+//! Pure functions over what a host has read: the mappings of each backend in the order in which they answer. A host
+//! adds what it found itself, such as unknown keys, as [`LintInput::host_findings`].
+
+#[cfg(feature = "cel")]
+mod expressions;
+mod finding;
+mod go_pattern;
+mod impersonation;
+mod lockout;
+mod names;
+mod precedence;
+mod spelling;
+mod subjects;
+#[cfg(feature = "cel")]
+mod tree;
+mod usernames;
+#[cfg(feature = "cel")]
+mod validations;
+
+pub use finding::{Finding, FindingCode, Position, Severity};
+
+use std::collections::BTreeSet;
+
+use ack_ram_core::arn::AccountId;
+use ack_ram_core::rules::{Backend, Mapping, ReservedPrefixes, Rule, Validation};
+
+use finding::FindingSink;
+
+/// The input of lint: a configuration as a host has read it.
+#[derive(Clone, Debug, Default)]
+pub struct LintInput {
+    /// Where findings about the whole stand.
+    pub position: Position,
+    /// The backends, in the order in which they answer.
+    pub backends: Vec<BackendEntries>,
+    /// What every user must meet.
+    pub validations: Vec<Validation>,
+    /// Whether users are named to services in headers, too (`server.extAuthz`).
+    pub serves_proxies: bool,
+    /// Findings of the host.
+    pub host_findings: Vec<Finding>,
+}
+
+/// The entries of one backend.
+#[derive(Clone, Debug)]
+pub struct BackendEntries {
+    /// The backend.
+    pub backend: Backend,
+    /// Whether the entries are known. Those in a cluster are not known from a file.
+    pub is_known: bool,
+    /// Its mappings, as they were written.
+    pub mappings: Vec<MappingEntry>,
+    /// Its `mapAccounts`.
+    pub accounts: Vec<AccountEntry>,
+    /// What its names may not start with.
+    pub reserved: ReservedPrefixes,
+}
+
+/// A mapping and its position.
+#[derive(Clone, Debug)]
+pub struct MappingEntry {
+    /// The mapping.
+    pub mapping: Mapping,
+    /// Where it stands.
+    pub position: Position,
+    /// What wildcards in its ARN mean to Go.
+    pub go_semantics: GoSemantics,
+}
+
+/// What wildcards in an ARN mean to the implementation in Go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GoSemantics {
+    /// They are characters like others, which no ARN has: files and the ConfigMap.
+    Literal,
+    /// The ARN is an unanchored regular expression: objects.
+    Regex,
+    /// Go does not support this kind of entry.
+    Unsupported,
+}
+
+/// An entry of `mapAccounts` and its position.
+#[derive(Clone, Debug)]
+pub struct AccountEntry {
+    /// The account.
+    pub account: AccountId,
+    /// Where it stands.
+    pub position: Position,
+}
+
+/// A mapping that compiles, with its rule.
+struct CompiledMapping<'a> {
+    entry: &'a MappingEntry,
+    rule: Rule,
+}
+
+/// The entries of one backend, and its mappings that compile.
+struct CompiledBackend<'a> {
+    entries: &'a BackendEntries,
+    rules: Vec<CompiledMapping<'a>>,
+}
+
+/// All findings about `input`, by position, then by code.
+#[must_use]
+pub fn lint(input: &LintInput) -> Vec<Finding> {
+    let mut findings = input.host_findings.clone();
+    let mut compiled_backends = Vec::with_capacity(input.backends.len());
+    for entries in &input.backends {
+        let mut rules = Vec::with_capacity(entries.mappings.len());
+        for entry in &entries.mappings {
+            match Rule::compile(entry.mapping.clone()) {
+                Ok(rule) => rules.push(CompiledMapping { entry, rule }),
+                Err(error) => findings.push(subjects::invalid_mapping(entry, &error)),
+            }
+        }
+        compiled_backends.push(CompiledBackend { entries, rules });
+    }
+    for backend in &compiled_backends {
+        for compiled in &backend.rules {
+            let mut report = FindingSink::new(&compiled.entry.position, &mut findings);
+            subjects::check(compiled, &mut report);
+            names::check(compiled, &backend.entries.reserved, &mut report);
+            spelling::check(compiled, input.serves_proxies, &mut report);
+            #[cfg(feature = "cel")]
+            expressions::check(compiled, &mut report);
+        }
+        for account in &backend.entries.accounts {
+            findings.push(subjects::mapped_account(account));
+        }
+    }
+    precedence::check(&compiled_backends, &mut findings);
+    #[cfg(feature = "cel")]
+    validations::check(&input.validations, &compiled_backends, &mut findings);
+    impersonation::check(&compiled_backends, &mut findings);
+    let mut report = FindingSink::new(&input.position, &mut findings);
+    lockout::check(&compiled_backends, &mut report);
+    dedup_empty_groups(&mut findings);
+    findings.sort_by(|a, b| {
+        (&a.position, a.code.as_str(), &a.message).cmp(&(&b.position, b.code.as_str(), &b.message))
+    });
+    findings
+}
+
+/// Removes [`FindingCode::NoGroups`] where the host has reported [`FindingCode::EmptyList`] for the same mapping.
+fn dedup_empty_groups(findings: &mut Vec<Finding>) {
+    let of = |finding: &Finding| {
+        (
+            finding.position.file.clone(),
+            finding.position.entry.clone(),
+        )
+    };
+    let emptied: BTreeSet<_> = findings
+        .iter()
+        .filter(|finding| finding.code == FindingCode::EmptyList)
+        .map(of)
+        .collect();
+    findings
+        .retain(|finding| finding.code != FindingCode::NoGroups || !emptied.contains(&of(finding)));
+}

@@ -1,0 +1,232 @@
+//! Findings about the usernames and groups that mappings give.
+
+use ack_ram_core::arn::Resource;
+use ack_ram_core::rules::subject::{Subject, SubjectId};
+use ack_ram_core::rules::template::{RenderError, TemplateVariable, is_reserved};
+use ack_ram_core::rules::{NameError, NameProblem, ReservedPrefixes, Rule};
+
+use crate::lint::CompiledMapping;
+use crate::lint::finding::{FindingCode, FindingSink, Severity};
+use crate::placeholder;
+
+/// The group that may do everything, whatever RBAC says.
+const MASTERS: &str = "system:masters";
+
+pub(super) fn check(
+    compiled: &CompiledMapping<'_>,
+    reserved: &ReservedPrefixes,
+    report: &mut FindingSink<'_>,
+) {
+    let CompiledMapping { entry, rule } = compiled;
+    let mapping = &entry.mapping;
+    let username = mapping.username_expression.is_none().then(|| {
+        (
+            "username".to_owned(),
+            &mapping.username,
+            &reserved.usernames,
+        )
+    });
+    let groups = mapping
+        .groups
+        .iter()
+        .enumerate()
+        .map(|(index, group)| (format!("groups[{index}]"), group, &reserved.groups));
+    for (field, template, prefixes) in username.into_iter().chain(groups) {
+        if may_have_session(rule) {
+            if let Some(variable) = leading_caller_variable(template) {
+                report_caller_chosen_start(&field, &variable, report);
+            }
+            if template.contains(&template_variable("SessionName")) {
+                report.add(
+                    FindingCode::SessionNameCollision,
+                    Severity::Info,
+                    format!(
+                        "`{field}` has `{{{{SessionName}}}}`, which writes `-` for `@`: the sessions `a@b` and `a-b` become one name"
+                    ),
+                    "write `{{SessionNameRaw}}` where the two must differ",
+                );
+            }
+        }
+        if let Some(variable) = open_name_variable(rule, template) {
+            report.add(
+                FindingCode::OpenSystemName,
+                Severity::Warning,
+                format!(
+                    "`{field}` is `{template}`: whoever names a role or user in RAM completes it by `{variable}`, to `{MASTERS}` perhaps"
+                ),
+                "map single identities to such names, or put another prefix before the variable",
+            );
+        }
+        if let Some(prefix) = prefixes
+            .iter()
+            .find(|prefix| template.starts_with(&***prefix))
+        {
+            report.add(
+                FindingCode::ReservedName,
+                Severity::Error,
+                format!(
+                    "`{field}` is `{template}`, and names that start `{prefix}` are reserved from its backend: every login through it is refused"
+                ),
+                "give another name, or change `server.reservedPrefixConfig`",
+            );
+        }
+    }
+    if mapping.groups_expression.is_some() {
+        unconditional_system_groups(&mapping.groups, report);
+    }
+    let username = &mapping.username;
+    let is_exact_reserved = is_reserved(username) && !username.contains("{{");
+    if mapping.username_expression.is_some() && !username.is_empty() && !is_exact_reserved {
+        report.add(
+            FindingCode::UnusedUsername,
+            Severity::Warning,
+            format!("the username `{username}` is never given: `usernameExpression` gives the name"),
+            "remove it; beside `usernameExpression`, write only the exact name starting `system:` that the expression may give",
+        );
+    }
+    if let Some(field) = empty_name_field(rule) {
+        report.add(
+            FindingCode::EmptyName,
+            Severity::Error,
+            format!(
+                "`{field}` is empty for `{}`: every login through it is refused",
+                rule.subject()
+            ),
+            "use a variable that this kind of identity has, or a plain name",
+        );
+    }
+    let is_masters = |name: &String| name == MASTERS;
+    let gets = if mapping.groups.iter().any(is_masters) {
+        Some("gets")
+    } else if mapping.groups_expression_may_add.iter().any(is_masters) {
+        Some("may get")
+    } else {
+        None
+    };
+    if let Some(gets) = gets {
+        let (severity, subject) = match rule.subject() {
+            Subject::Arn(arn) => (Severity::Info, format!("`{arn}`")),
+            Subject::Id(_) => (Severity::Info, rule.subject().to_string()),
+            Subject::Pattern(pattern) => (
+                Severity::Warning,
+                format!("everyone whom `{pattern}` matches"),
+            ),
+            Subject::Anyone => (Severity::Warning, rule.subject().to_string()),
+        };
+        report.add(
+            FindingCode::SystemMasters,
+            severity,
+            format!("{subject} {gets} `{MASTERS}`, which no RBAC rule can limit"),
+            "bind a role to a group of your own instead, where that is enough",
+        );
+    }
+    if mapping.username_expression.is_none() && is_reserved(&mapping.username) {
+        report.add(
+            FindingCode::SystemName,
+            Severity::Info,
+            format!(
+                "the username `{}` is one of Kubernetes' own",
+                mapping.username
+            ),
+            "check that a component, not a person, is meant",
+        );
+    }
+    if mapping.groups.is_empty() && mapping.groups_expression.is_none() {
+        report.add(
+            FindingCode::NoGroups,
+            Severity::Info,
+            "it gives no groups: only what is bound to the username can be done",
+            "add groups, unless that is meant",
+        );
+    }
+}
+
+/// Names of Kubernetes' own in `groups`, beside an expression: it once took them for those that it may give.
+fn unconditional_system_groups(groups: &[String], report: &mut FindingSink<'_>) {
+    let groups = groups.iter().enumerate();
+    for (index, group) in groups.filter(|(_, group)| is_reserved(group)) {
+        report.add(
+            FindingCode::UnconditionalSystemGroup,
+            Severity::Error,
+            format!(
+                "`groups[{index}]` gives `{group}` to everyone whom the mapping matches, whatever `groupsExpression` says"
+            ),
+            "move it to `groupsExpressionMayAdd` if the expression decides who gets it; if everyone gets it, give it in an entry without `groupsExpression`",
+        );
+    }
+}
+
+/// Reports that a name in `field` starts with `variable`, which the caller chooses.
+pub(super) fn report_caller_chosen_start(
+    field: &str,
+    variable: &str,
+    report: &mut FindingSink<'_>,
+) {
+    report.add(
+        FindingCode::UnprefixedSessionName,
+        Severity::Warning,
+        format!(
+            "`{field}` starts with `{variable}`, which whoever assumes the role chooses: they can pass for any name without a colon"
+        ),
+        "put a prefix before it, such as `dev:`",
+    );
+}
+
+/// Returns the variable for the name of a role or user in `template`, if `template` is a name of Kubernetes' own and
+/// `rule` matches more than one identity.
+fn open_name_variable(rule: &Rule, template: &str) -> Option<String> {
+    let is_open = match rule.subject() {
+        Subject::Pattern(_) | Subject::Anyone => is_reserved(template),
+        Subject::Arn(_) | Subject::Id(_) => false,
+    };
+    TemplateVariable::ALL
+        .into_iter()
+        .filter(|(_, variable)| {
+            matches!(
+                variable,
+                TemplateVariable::RoleName | TemplateVariable::UserName
+            )
+        })
+        .map(|(name, _)| template_variable(name))
+        .find(|template_variable| is_open && template.contains(template_variable))
+}
+
+/// Returns whether an identity that `rule` matches may have a session name.
+pub(super) fn may_have_session(rule: &Rule) -> bool {
+    match rule.subject() {
+        Subject::Id(SubjectId::Role(_)) | Subject::Anyone => true,
+        Subject::Id(SubjectId::User(_)) => false,
+        Subject::Arn(arn) => matches!(arn.resource(), Resource::Role(_)),
+        Subject::Pattern(pattern) => {
+            let user = format!("acs:ram::{}:user/", pattern.account());
+            !pattern.prefix().starts_with(&user)
+        }
+    }
+}
+
+/// Returns the variable at the start of `template`, if the caller can choose its value.
+fn leading_caller_variable(template: &str) -> Option<String> {
+    TemplateVariable::ALL
+        .into_iter()
+        .filter(|(_, variable)| variable.is_caller_controlled())
+        .map(|(name, _)| template_variable(name))
+        .find(|template_variable| template.starts_with(template_variable))
+}
+
+pub(super) fn template_variable(name: &str) -> String {
+    format!("{{{{{name}}}}}")
+}
+
+/// Returns the field whose name is empty for the one identity that `rule` matches.
+fn empty_name_field(rule: &Rule) -> Option<String> {
+    let Subject::Arn(arn) = rule.subject() else {
+        return None;
+    };
+    match rule.resolve_names(&placeholder::identity_for_arn(arn.clone())?) {
+        Err(NameError {
+            field,
+            problem: NameProblem::Render(RenderError::Empty),
+        }) => Some(field),
+        _ => None,
+    }
+}

@@ -1,0 +1,410 @@
+//! The usernames that a mapping can give, as sequences of characters and kinds of characters, and whether two mappings
+//! can give the same.
+//!
+//! The caller chooses every character of a session name; of other variables, only the alphabet is known.
+
+use ack_ram_core::arn::Resource;
+use ack_ram_core::rules::subject::{Subject, SubjectId};
+use ack_ram_core::rules::template::{Template, TemplatePart, TemplateVariable};
+
+use crate::lint::CompiledMapping;
+use crate::lint::names::may_have_session;
+
+/// The most characters that a session name has (RAM's `RoleSessionName`).
+const MAX_SESSION: usize = 64;
+
+/// The set of usernames that a mapping can give.
+#[derive(Clone, Debug)]
+pub(super) struct UsernameSet {
+    parts: Vec<UsernamePart>,
+    /// Whether they contain a session name, which the caller chooses.
+    pub(super) is_caller_chosen: bool,
+}
+
+/// One part of a username.
+#[derive(Clone, Copy, Debug)]
+enum UsernamePart {
+    /// This character.
+    Literal(char),
+    /// Any number of characters of the alphabet, at least one unless `may_be_empty`.
+    Repeated {
+        alphabet: Alphabet,
+        may_be_empty: bool,
+    },
+}
+
+/// The characters that a variable may have.
+#[derive(Clone, Copy, Debug)]
+enum Alphabet {
+    Digits,
+    /// Letters, digits and `.-_`: names in RAM, ids, and session names without their `@`.
+    Name,
+    /// The same and `@`.
+    Session,
+}
+
+impl Alphabet {
+    fn contains(self, character: char) -> bool {
+        match self {
+            Self::Digits => character.is_ascii_digit(),
+            Self::Name => character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_'),
+            Self::Session => character == '@' || Self::Name.contains(character),
+        }
+    }
+}
+
+impl UsernameSet {
+    /// Returns the usernames that `compiled` gives; `None` when an expression gives them, or there are none.
+    pub(super) fn for_mapping(compiled: &CompiledMapping<'_>) -> Option<Self> {
+        let mapping = &compiled.entry.mapping;
+        if mapping.username_expression.is_some() {
+            return None;
+        }
+        let template = Template::parse(&mapping.username).ok()?;
+        let with_sessions = may_have_session(&compiled.rule);
+        let mut usernames = Self {
+            parts: Vec::new(),
+            is_caller_chosen: false,
+        };
+        for part in template.parts() {
+            match part {
+                TemplatePart::Literal(text) => usernames.literal(text),
+                TemplatePart::Variable(variable) if variable.is_caller_controlled() => {
+                    if with_sessions {
+                        usernames.is_caller_chosen = true;
+                        usernames.push(match variable {
+                            TemplateVariable::SessionNameRaw => Alphabet::Session,
+                            _ => Alphabet::Name,
+                        });
+                    }
+                }
+                TemplatePart::Variable(variable) => {
+                    usernames.variable(*variable, compiled.rule.subject())
+                }
+            }
+        }
+        (!usernames.parts.is_empty()).then_some(usernames)
+    }
+
+    /// Returns the set of `text` followed by any name in RAM.
+    pub(super) fn with_ram_name(text: &str) -> Self {
+        let mut usernames = Self::exact(text);
+        usernames.push(Alphabet::Name);
+        usernames
+    }
+
+    /// Returns the set of `text` alone.
+    pub(super) fn exact(text: &str) -> Self {
+        Self {
+            parts: text.chars().map(UsernamePart::Literal).collect(),
+            is_caller_chosen: false,
+        }
+    }
+
+    /// Returns the common prefix.
+    pub(super) fn prefix(&self) -> String {
+        self.parts.iter().map_while(|part| part.one()).collect()
+    }
+
+    /// Returns the common suffix, reversed.
+    pub(super) fn suffix(&self) -> String {
+        let parts = self.parts.iter().rev();
+        parts.map_while(|part| part.one()).collect()
+    }
+
+    /// Returns the only username, if there is exactly one.
+    pub(super) fn single(&self) -> Option<String> {
+        self.parts.iter().map(|part| part.one()).collect()
+    }
+
+    fn literal(&mut self, text: &str) {
+        self.parts.extend(text.chars().map(UsernamePart::Literal));
+    }
+
+    fn push(&mut self, alphabet: Alphabet) {
+        self.parts.push(UsernamePart::Repeated {
+            alphabet,
+            may_be_empty: false,
+        });
+    }
+
+    fn variable(&mut self, variable: TemplateVariable, subject: &Subject) {
+        let arn = match subject {
+            Subject::Arn(arn) => Some(arn),
+            Subject::Id(_) | Subject::Pattern(_) | Subject::Anyone => None,
+        };
+        let name_of = |wanted: TemplateVariable, resource: &Resource| match (wanted, resource) {
+            (TemplateVariable::RoleName, Resource::Role(name))
+            | (TemplateVariable::UserName, Resource::User(name)) => name.to_string(),
+            _ => String::new(),
+        };
+        match (variable, subject) {
+            (TemplateVariable::AccountId, Subject::Arn(arn)) => {
+                self.literal(arn.account().as_str())
+            }
+            (TemplateVariable::AccountId, Subject::Pattern(pattern)) => {
+                self.literal(pattern.account().as_str());
+            }
+            (TemplateVariable::UserId, Subject::Id(SubjectId::User(id) | SubjectId::Role(id))) => {
+                self.literal(id);
+            }
+            (TemplateVariable::RoleName | TemplateVariable::UserName, _) => match arn {
+                Some(arn) => self.literal(&name_of(variable, arn.resource())),
+                // Of a pattern, some may be users and some roles.
+                None => self.parts.push(UsernamePart::Repeated {
+                    alphabet: Alphabet::Name,
+                    may_be_empty: true,
+                }),
+            },
+            (TemplateVariable::AccountId, _) => self.push(Alphabet::Digits),
+            _ => self.push(Alphabet::Name),
+        }
+    }
+
+    /// Returns a text that no other usernames have.
+    pub(super) fn key(&self) -> String {
+        let mut key = String::from(if self.is_caller_chosen { "c" } else { "-" });
+        for part in &self.parts {
+            match part {
+                // NUL is followed by what it stands for.
+                UsernamePart::Literal('\0') => key.push_str("\0\0"),
+                UsernamePart::Literal(character) => key.push(*character),
+                UsernamePart::Repeated {
+                    alphabet,
+                    may_be_empty,
+                } => {
+                    let (at_least_one, possibly_empty) = match alphabet {
+                        Alphabet::Digits => ('1', '0'),
+                        Alphabet::Name => ('N', 'n'),
+                        Alphabet::Session => ('S', 's'),
+                    };
+                    key.push('\0');
+                    key.push(if *may_be_empty {
+                        possibly_empty
+                    } else {
+                        at_least_one
+                    });
+                }
+            }
+        }
+        key
+    }
+
+    /// How long they are at least, and at most where that is known.
+    fn length(&self) -> (usize, usize) {
+        let mut length = (0, 0_usize);
+        for part in &self.parts {
+            match part {
+                UsernamePart::Literal(_) => length = (length.0 + 1, length.1.saturating_add(1)),
+                UsernamePart::Repeated { may_be_empty, .. } => {
+                    length.0 += usize::from(!may_be_empty);
+                    length.1 = length.1.saturating_add(MAX_SESSION);
+                }
+            }
+        }
+        length
+    }
+
+    /// Returns whether both sets have a common username.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        self.may_overlap(other) && OverlapSearch::new(self, other).has_common_text()
+    }
+
+    /// How much [`Self::overlaps`] does at most.
+    pub(super) fn steps(&self, other: &Self) -> usize {
+        if self.may_overlap(other) {
+            (self.parts.len() + 1) * (other.parts.len() + 1)
+        } else {
+            1
+        }
+    }
+
+    /// Whether lengths, starts and ends agree.
+    fn may_overlap(&self, other: &Self) -> bool {
+        let ((shortest, longest), (others_shortest, others_longest)) =
+            (self.length(), other.length());
+        let do_agree = |(one, other): (&UsernamePart, &UsernamePart)| match (one, other) {
+            (UsernamePart::Literal(one), UsernamePart::Literal(other)) => Some(one == other),
+            _ => None,
+        };
+        let starts = self.parts.iter().zip(&other.parts).map(do_agree);
+        let ends = self.parts.iter().rev().zip(other.parts.iter().rev());
+        let ends = ends.map(do_agree);
+        let known = |agree: &Option<bool>| agree.is_some();
+        shortest <= others_longest
+            && others_shortest <= longest
+            && starts.take_while(known).flatten().all(|agree| agree)
+            && ends.take_while(known).flatten().all(|agree| agree)
+    }
+}
+
+impl UsernamePart {
+    fn one(&self) -> Option<char> {
+        match self {
+            Self::Literal(character) => Some(*character),
+            Self::Repeated { .. } => None,
+        }
+    }
+
+    /// Returns whether both parts may have the same character.
+    fn intersects(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Literal(one), Self::Literal(other)) => one == other,
+            (Self::Literal(one), Self::Repeated { alphabet, .. })
+            | (Self::Repeated { alphabet, .. }, Self::Literal(one)) => alphabet.contains(one),
+            // Each alphabet has digits.
+            (Self::Repeated { .. }, Self::Repeated { .. }) => true,
+        }
+    }
+}
+
+/// A position in a sequence of parts: the number of complete parts, and whether the next one has begun.
+type PartPosition = (usize, bool);
+
+/// The search for a text that two sequences of parts have in common: both are read at once.
+struct OverlapSearch<'a> {
+    one: &'a [UsernamePart],
+    other: &'a [UsernamePart],
+    seen: Vec<bool>,
+    rest: Vec<(PartPosition, PartPosition)>,
+}
+
+impl<'a> OverlapSearch<'a> {
+    fn new(one: &'a UsernameSet, other: &'a UsernameSet) -> Self {
+        let (one, other) = (&*one.parts, &*other.parts);
+        Self {
+            seen: vec![false; 4 * (one.len() + 1) * (other.len() + 1)],
+            rest: Vec::new(),
+            one,
+            other,
+        }
+    }
+
+    /// Returns whether both sequences match some text.
+    fn has_common_text(mut self) -> bool {
+        self.visit((0, false), (0, false));
+        while let Some((one, other)) = self.rest.pop() {
+            if one.0 == self.one.len() && other.0 == self.other.len() {
+                return true;
+            }
+            if let Some(next) = after_ended_part(self.one, one) {
+                self.visit(next, other);
+            }
+            if let Some(next) = after_ended_part(self.other, other) {
+                self.visit(one, next);
+            }
+            let (Some(left), Some(right)) = (self.one.get(one.0), self.other.get(other.0)) else {
+                continue;
+            };
+            if left.intersects(*right) {
+                self.visit(after_character(*left, one), after_character(*right, other));
+            }
+        }
+        false
+    }
+
+    fn visit(&mut self, one: PartPosition, other: PartPosition) {
+        let row = 2 * one.0 + usize::from(one.1);
+        let column = 2 * other.0 + usize::from(other.1);
+        let index = row * 2 * (self.other.len() + 1) + column;
+        if let Some(seen) = self.seen.get_mut(index)
+            && !std::mem::replace(seen, true)
+        {
+            self.rest.push((one, other));
+        }
+    }
+}
+
+/// Returns the position after a part that may end here.
+fn after_ended_part(
+    parts: &[UsernamePart],
+    (index, has_begun): PartPosition,
+) -> Option<PartPosition> {
+    match parts.get(index)? {
+        UsernamePart::Repeated { may_be_empty, .. } if has_begun || *may_be_empty => {
+            Some((index + 1, false))
+        }
+        UsernamePart::Literal(_) | UsernamePart::Repeated { .. } => None,
+    }
+}
+
+/// Returns the position after a character of `part`.
+fn after_character(part: UsernamePart, (index, _): PartPosition) -> PartPosition {
+    match part {
+        UsernamePart::Literal(_) => (index + 1, false),
+        UsernamePart::Repeated { .. } => (index, true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `*` stands for a name, `#` for digits, `%` for a session with `@`.
+    fn usernames(text: &str) -> UsernameSet {
+        let mut usernames = UsernameSet::exact("");
+        for character in text.chars() {
+            match character {
+                '*' => usernames.push(Alphabet::Name),
+                '#' => usernames.push(Alphabet::Digits),
+                '%' => usernames.push(Alphabet::Session),
+                '~' => usernames.parts.push(UsernamePart::Repeated {
+                    alphabet: Alphabet::Name,
+                    may_be_empty: true,
+                }),
+                other => usernames.parts.push(UsernamePart::Literal(other)),
+            }
+        }
+        usernames
+    }
+
+    #[test]
+    fn username_sets_with_common_text_overlap() {
+        let long = "a".repeat(65);
+        for (one, other, expected) in [
+            ("admin", "admin", true),
+            ("admin", "Admin", false),
+            ("*", "admin", true),
+            ("*", "a", true),
+            ("*", "dev:admin", false),
+            ("*", "a@b", false),
+            ("%", "a@b", true),
+            ("*", "a b", false),
+            ("*", "\u{e9}", false),
+            ("*", &long, false),
+            ("a*", &long, true),
+            ("dev:*", "dev:", false),
+            ("dev:~", "dev:", true),
+            ("dev:*", "dev:bob", true),
+            ("dev:*", "ops:*", false),
+            ("dev:*", "dev:bob:x", false),
+            ("*", "*", true),
+            ("*-x", "y-*", true),
+            ("*-x", "*-y", false),
+            ("#", "*", true),
+            ("#:*", "*:#", true),
+            ("#a", "*b", false),
+            ("acs:ram::1:user/*", "acs:ram::1:user/alice", true),
+            ("acs:ram::#:user/*", "acs:ram::1:user/*", true),
+            ("acs:ram::1:user/*", "acs:ram::2:user/*", false),
+            ("acs:ram::1:*", "acs:ram::1:root", true),
+            ("acs:ram::1:*", "acs:ram::1:user/*", false),
+            ("**", "a", false),
+            ("**", "ab", true),
+            ("*x*x*x*x*", "axbxcxdxe", true),
+            ("*x*x*x*x*", "axbxcxde", false),
+        ] {
+            let (one, other) = (usernames(one), usernames(other));
+            assert_eq!(one.overlaps(&other), expected, "{one:?} {other:?}");
+            assert_eq!(other.overlaps(&one), expected, "{other:?} {one:?}");
+        }
+    }
+
+    #[test]
+    fn username_set_has_common_prefix_and_suffix() {
+        let one = usernames("dev:*-x");
+        assert_eq!((&*one.prefix(), &*one.suffix()), ("dev:", "x-"));
+        assert_eq!(one.single(), None);
+        assert_eq!(usernames("bob").single().as_deref(), Some("bob"));
+    }
+}

@@ -1,0 +1,253 @@
+//! Findings about mappings whose logins a validation always refuses.
+//!
+//! A validation is asked about a made-up login by each mapping. What it says counts where it is the same for every
+//! login by that mapping: where all that it reads is known, or the rest cannot change the outcome.
+
+use std::collections::BTreeSet;
+
+use cel::IdedExpr;
+use cel::common::ast::{Expr, operators as op};
+
+use crate::lint::expressions::compile_expression;
+use crate::lint::finding::{Finding, FindingCode, Severity};
+use crate::lint::{AccountEntry, CompiledBackend, CompiledMapping, names, tree};
+use crate::placeholder;
+use ack_ram_core::arn::{Arn, Resource};
+use ack_ram_core::cel::{Expression, ExpressionKind};
+use ack_ram_core::identity::Identity;
+use ack_ram_core::kubernetes_user::KubernetesUser;
+use ack_ram_core::rules::Validation;
+use ack_ram_core::rules::subject::{Subject, SubjectId};
+use ack_ram_core::rules::template::TemplateVariable;
+
+/// An account, where a mapping names none.
+const SAMPLE_ACCOUNT: &str = "1";
+
+pub(super) fn check(
+    validations: &[Validation],
+    backends: &[CompiledBackend<'_>],
+    findings: &mut Vec<Finding>,
+) {
+    for backend in backends {
+        let rules = backend
+            .rules
+            .iter()
+            .map(|compiled| (&compiled.entry.position, SampleLogin::for_rule(compiled)));
+        let accounts = &backend.entries.accounts;
+        let accounts = accounts
+            .iter()
+            .map(|account| (&account.position, SampleLogin::for_account(account)));
+        for (position, login) in rules.chain(accounts) {
+            let Some(login) = login else { continue };
+            let refusing = validations
+                .iter()
+                .find(|validation| login.is_refused_by(validation.expression()));
+            findings.extend(refusing.map(|validation| {
+                Finding::new(
+                    FindingCode::AlwaysRefused,
+                    Severity::Warning,
+                    position,
+                    format!("every login by it is refused: {}", validation.message()),
+                    "change its names, or the expression in `server.userValidationRules`",
+                )
+            }));
+        }
+    }
+}
+
+/// A sample login by one mapping, and the fields that are the same in all logins by it.
+struct SampleLogin {
+    identity: Identity,
+    user: KubernetesUser,
+    known: BTreeSet<(&'static str, &'static str)>,
+    /// What every username starts with.
+    username_start: String,
+}
+
+impl SampleLogin {
+    /// Builds the sample for a rule; `None` where the sample identity gets no names.
+    fn for_rule(compiled: &CompiledMapping<'_>) -> Option<Self> {
+        let CompiledMapping { entry, rule } = compiled;
+        let mapping = &entry.mapping;
+        let identity = sample_identity(compiled)?;
+        let (username, groups) = rule.resolve_names(&identity).ok()?;
+        let mut known: BTreeSet<_> = fixed_fields(rule.subject())
+            .iter()
+            .map(|field| ("identity", *field))
+            .collect();
+        let is_known = |names: &[String], expression: Option<&Expression>| {
+            names.iter().all(|name| is_template_known(name, &known))
+                && expression.is_none_or(|expression| reads_only(expression.tree(), &known))
+        };
+        let by_expression = compile_expression(
+            mapping.username_expression.as_deref(),
+            ExpressionKind::Username,
+        );
+        let username_start = match &by_expression {
+            Some(expression) => tree::literal_prefix(expression.tree()),
+            None => mapping.username.split("{{").next().unwrap_or_default(),
+        };
+        let template = match by_expression {
+            Some(_) => &[],
+            None => std::slice::from_ref(&mapping.username),
+        };
+        let is_username_known = is_known(template, by_expression.as_ref());
+        let further =
+            compile_expression(mapping.groups_expression.as_deref(), ExpressionKind::Groups);
+        let are_groups_known = is_known(&mapping.groups, further.as_ref());
+        known.extend(is_username_known.then_some(("user", "username")));
+        known.extend(are_groups_known.then_some(("user", "groups")));
+        Some(Self {
+            username_start: username_start.to_owned(),
+            user: KubernetesUser::new(&identity, username, groups, false),
+            identity,
+            known,
+        })
+    }
+
+    /// Builds the sample for an account: an identity under its own ARN, without groups.
+    fn for_account(account: &AccountEntry) -> Option<Self> {
+        let account = &account.account;
+        let identity = placeholder::identity_for_arn(sample_role(account.as_str())?)?;
+        let username = identity.arn.canonical().to_string();
+        Some(Self {
+            user: KubernetesUser::new(&identity, username, Vec::new(), false),
+            identity,
+            known: BTreeSet::from([("identity", "accountId"), ("user", "groups")]),
+            username_start: format!("acs:ram::{account}:"),
+        })
+    }
+
+    /// A validation that fails to run refuses.
+    fn is_refused_by(&self, validation: &Expression) -> bool {
+        let tree = validation.tree();
+        match self.outcome(tree) {
+            Some(passes) => !passes,
+            None => reads_only(tree, &self.known),
+        }
+    }
+
+    /// Returns the result of `tree` in every login, where it is certain.
+    fn outcome(&self, tree: &IdedExpr) -> Option<bool> {
+        if reads_only(tree, &self.known) {
+            let part = Expression::from_subexpression(tree);
+            return part.validate(&self.identity, &self.user).ok();
+        }
+        let Expr::Call(call) = &tree.expr else {
+            return None;
+        };
+        match (&*call.func_name, &*call.args) {
+            (op::LOGICAL_NOT, [operand]) => self.outcome(operand).map(|outcome| !outcome),
+            (op::LOGICAL_AND, [left, right]) => self.combine_outcomes(left, right, false),
+            (op::LOGICAL_OR, [left, right]) => self.combine_outcomes(left, right, true),
+            (op::CONDITIONAL, [condition, yes, no]) => match self.outcome(condition) {
+                Some(true) => self.outcome(yes),
+                Some(false) => self.outcome(no),
+                None => None,
+            },
+            ("startsWith", [prefix]) => {
+                let receiver = call.target.as_deref().and_then(tree::field_path);
+                let is_username = receiver == Some(("user", "username"));
+                self.username_starts_with(tree::string_literal(prefix).filter(|_| is_username)?)
+            }
+            _ => None,
+        }
+    }
+
+    /// `&&` or `||`, which one operand decides if it is `decisive`.
+    fn combine_outcomes(&self, left: &IdedExpr, right: &IdedExpr, decisive: bool) -> Option<bool> {
+        match (self.outcome(left), self.outcome(right)) {
+            (Some(one), _) | (_, Some(one)) if one == decisive => Some(decisive),
+            (Some(_), Some(_)) => Some(!decisive),
+            _ => None,
+        }
+    }
+
+    /// Whether every username starts with `prefix`, or none.
+    fn username_starts_with(&self, prefix: &str) -> Option<bool> {
+        if self.username_start.starts_with(prefix) {
+            Some(true)
+        } else if prefix.starts_with(&self.username_start) {
+            None
+        } else {
+            Some(false)
+        }
+    }
+}
+
+/// Returns an identity that the mapping matches, if it meets the mapping's condition.
+fn sample_identity(compiled: &CompiledMapping<'_>) -> Option<Identity> {
+    let rule = &compiled.rule;
+    let arn = match rule.subject() {
+        Subject::Arn(arn) => arn.clone(),
+        Subject::Pattern(pattern) if names::may_have_session(rule) => {
+            sample_role(pattern.account().as_str())?
+        }
+        Subject::Pattern(pattern) => sample_user(pattern.account().as_str())?,
+        Subject::Id(SubjectId::User(_)) => sample_user(SAMPLE_ACCOUNT)?,
+        Subject::Id(SubjectId::Role(_)) | Subject::Anyone => sample_role(SAMPLE_ACCOUNT)?,
+    };
+    placeholder::identity_for_arn(arn)
+}
+
+fn sample_role(account: &str) -> Option<Arn> {
+    Arn::parse(&format!("acs:ram::{account}:role/some")).ok()
+}
+
+fn sample_user(account: &str) -> Option<Arn> {
+    Arn::parse(&format!("acs:ram::{account}:user/some")).ok()
+}
+
+/// Returns the fields of `identity` that are the same for every identity that `subject` matches, and for
+/// [`sample_identity`].
+fn fixed_fields(subject: &Subject) -> &'static [&'static str] {
+    match subject {
+        Subject::Arn(arn) => match arn.resource() {
+            Resource::Root | Resource::User(_) => &[
+                "accountId",
+                "arn",
+                "canonicalArn",
+                "roleId",
+                "roleName",
+                "sessionName",
+                "type",
+                "userName",
+            ],
+            Resource::Role(_) | Resource::AssumedRole { .. } => &[
+                "accountId",
+                "canonicalArn",
+                "roleName",
+                "type",
+                "userId",
+                "userName",
+            ],
+        },
+        Subject::Id(SubjectId::User(_)) => &["roleId", "roleName", "sessionName", "type"],
+        Subject::Id(SubjectId::Role(_)) => &["type", "userId", "userName"],
+        Subject::Pattern(_) => &["accountId"],
+        Subject::Anyone => &[],
+    }
+}
+
+/// Whether `template` gives the same name whatever is not `known`.
+fn is_template_known(template: &str, known: &BTreeSet<(&str, &str)>) -> bool {
+    TemplateVariable::ALL
+        .into_iter()
+        .filter(|(name, _)| template.contains(&names::template_variable(name)))
+        .all(|(_, variable)| {
+            let field = match variable {
+                TemplateVariable::AccountId => "accountId",
+                TemplateVariable::RoleName => "roleName",
+                TemplateVariable::UserName => "userName",
+                TemplateVariable::SessionName | TemplateVariable::SessionNameRaw => "sessionName",
+                TemplateVariable::AccessKeyId | TemplateVariable::UserId => return false,
+            };
+            known.contains(&("identity", field))
+        })
+}
+
+fn reads_only(tree: &IdedExpr, known: &BTreeSet<(&str, &str)>) -> bool {
+    tree::referenced_fields(tree)
+        .iter()
+        .all(|field| known.contains(field))
+}

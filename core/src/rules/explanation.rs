@@ -1,0 +1,134 @@
+//! How the rules came to their result.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::arn::AccountId;
+use crate::fingerprint::Fingerprint;
+use crate::identity::Identity;
+use crate::rules::naming::NameError;
+use crate::rules::near_miss::NearMiss;
+use crate::rules::refusal::RulesRefusal;
+use crate::rules::source::{Backend, Source};
+
+/// How a decision came about. It holds no secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Explanation {
+    /// The fingerprint of the token; `None` for a token of another type.
+    #[serde(rename = "reference", skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+    /// The identity that STS reported; `None` for scrubbed accounts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+    /// The rule or account entry that maps the identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matched: Option<MatchedEntry>,
+    /// The identity is protected (`server.protect`): the mounted file took precedence, and maps the identity.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub protected: bool,
+    /// Rules that match the identity, but whose condition does not hold.
+    #[serde(rename = "passedOver", skip_serializing_if = "Vec::is_empty")]
+    pub skipped_rules: Vec<SkippedRule>,
+    /// Rules that match the identity, too, but have a lower precedence, in the same backend or in a later one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outranked: Vec<Source>,
+    /// Rules that nearly match an identity that is not mapped.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub near_misses: Vec<NearMiss>,
+    /// The identity is of a scrubbed account: nothing but the result may be logged.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub scrubbed: bool,
+}
+
+/// A rule that matches an identity, but whose condition does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SkippedRule {
+    /// The rule.
+    pub rule: Source,
+    /// Why its condition could not be evaluated; none when it is just false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+impl fmt::Display for SkippedRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.failure {
+            None => write!(f, "the condition of {} does not hold", self.rule),
+            Some(failure) => write!(f, "the condition of {} failed: {failure}", self.rule),
+        }
+    }
+}
+
+/// The rule or account entry that maps an identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", untagged)]
+pub enum MatchedEntry {
+    /// A rule.
+    Rule(Source),
+    /// An entry of `mapAccounts`.
+    Account {
+        /// The backend that holds it.
+        backend: Backend,
+        /// The account.
+        account: AccountId,
+    },
+}
+
+impl MatchedEntry {
+    /// Returns the backend of the entry.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        match self {
+            Self::Rule(source) => source.backend,
+            Self::Account { backend, .. } => *backend,
+        }
+    }
+}
+
+impl fmt::Display for MatchedEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rule(source) => source.fmt(f),
+            Self::Account { backend, account } => write!(f, "{backend} mapAccounts {account}"),
+        }
+    }
+}
+
+impl Explanation {
+    /// Returns the message for `refusal`: the reason and what to do.
+    #[must_use]
+    pub fn refusal_message(&self, refusal: &RulesRefusal) -> String {
+        match refusal {
+            RulesRefusal::NotMapped => {
+                let subject = match &self.identity {
+                    Some(identity) => format!("`{}`", identity.arn.canonical()),
+                    None => "the identity".to_owned(),
+                };
+                format!(
+                    "{subject} is not mapped to a Kubernetes user; ask an administrator of the cluster to map it"
+                )
+            }
+            RulesRefusal::Name(NameError { field, problem }) => {
+                format!("the rule for this identity gives no usable `{field}`: {problem}")
+            }
+            RulesRefusal::Validation(message) => {
+                format!("this cluster refuses the user: {message}")
+            }
+            RulesRefusal::ValidationFailed(error) => {
+                format!("a validation of this cluster could not be evaluated: {error}")
+            }
+        }
+    }
+
+    /// Returns a sentence for each skipped rule and near miss. The sentences name other identities: for administrators
+    /// only.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        let skipped_rules = self.skipped_rules.iter().map(ToString::to_string);
+        let near_misses = self.near_misses.iter().map(ToString::to_string);
+        skipped_rules.chain(near_misses).collect()
+    }
+}

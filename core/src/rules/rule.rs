@@ -1,0 +1,203 @@
+//! Rules, which mappings compile to.
+
+use crate::arn::{Arn, Resource};
+use crate::identity::Identity;
+use crate::protocol::grammar::is_identifier;
+use crate::rules::expression::{EvaluationError, Expression, ExpressionKind};
+use crate::rules::mapping::{Mapping, Precedence, SessionArnMode, WildcardMode};
+use crate::rules::naming::{self, NameError, Naming, ResolvedNames};
+use crate::rules::pattern::Pattern;
+use crate::rules::rule_error::RuleError;
+use crate::rules::source::Source;
+use crate::rules::subject::{Subject, SubjectId};
+
+/// A compiled mapping.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    source: Source,
+    precedence: Precedence,
+    subject: Subject,
+    condition: Option<Expression>,
+    naming: Naming,
+}
+
+impl Rule {
+    /// Checks `mapping` and parses its parts.
+    ///
+    /// # Errors
+    /// Returns the part that is wrong.
+    pub fn compile(mapping: Mapping) -> Result<Self, RuleError> {
+        let subject = parse_subject(&mapping)?;
+        let naming = Naming::compile(&mapping)?;
+        let condition = mapping
+            .condition
+            .as_ref()
+            .map(|source| naming::compile_expression("match", source, ExpressionKind::Condition))
+            .transpose()?;
+        Ok(Self {
+            source: mapping.source,
+            precedence: mapping.precedence,
+            subject,
+            condition,
+            naming,
+        })
+    }
+
+    /// Returns a mapping that compiles to this rule. An ARN of a session is the ARN of its role.
+    #[must_use]
+    pub fn to_mapping(&self) -> Mapping {
+        let mut mapping =
+            Mapping::for_arn(self.source.clone(), self.precedence, "", "", Vec::new());
+        self.naming.write_into(&mut mapping);
+        mapping.condition = self.condition.as_ref().map(|text| text.source().to_owned());
+        match &self.subject {
+            Subject::Arn(arn) => mapping.arn = arn.to_string(),
+            Subject::Pattern(pattern) => mapping.arn_pattern = Some(pattern.to_string()),
+            Subject::Id(SubjectId::User(id)) => mapping.user_id = Some(id.to_string()),
+            Subject::Id(SubjectId::Role(id)) => mapping.role_id = Some(id.to_string()),
+            Subject::Anyone => {}
+        }
+        mapping
+    }
+
+    /// Returns the location of the rule.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Returns the subject that the rule matches.
+    #[must_use]
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// Returns the username and the groups as written: templates. Beside an expression, the username is the name starting
+    /// `system:` that the expression may give.
+    #[must_use]
+    pub fn raw_names(&self) -> (&str, &[Box<str>]) {
+        self.naming.raw_names()
+    }
+
+    /// Returns the names starting `system:` that the expression for groups may give.
+    #[must_use]
+    pub fn expression_may_add(&self) -> &[Box<str>] {
+        self.naming.may_add()
+    }
+
+    /// Returns the names of the expression fields that the rule has, as they are called in mappings.
+    #[must_use]
+    pub fn expression_fields(&self) -> Vec<&'static str> {
+        let (username, groups) = self.naming.uses_expressions();
+        [
+            ("match", self.has_condition()),
+            ("usernameExpression", username),
+            ("groupsExpression", groups),
+        ]
+        .into_iter()
+        .filter_map(|(field, is_present)| is_present.then_some(field))
+        .collect()
+    }
+
+    /// Returns whether the rule takes precedence over `other`, a rule for the same subject.
+    #[must_use]
+    pub fn takes_precedence_over(&self, other: &Self) -> bool {
+        self.precedence_key() < other.precedence_key()
+    }
+
+    /// Returns the sort key of precedence: the smaller one wins, and no two rules of one backend have equal keys.
+    #[must_use]
+    pub fn precedence_key(&self) -> (Precedence, &str) {
+        (self.precedence, &self.source.position)
+    }
+
+    /// Returns whether the rule has a condition.
+    #[must_use]
+    pub fn has_condition(&self) -> bool {
+        self.condition.is_some()
+    }
+
+    /// Returns whether `identity`, which the subject matches, meets the condition of the rule.
+    pub(crate) fn condition_holds(&self, identity: &Identity) -> Result<bool, EvaluationError> {
+        match &self.condition {
+            None => Ok(true),
+            Some(condition) => condition.evaluate_condition(identity),
+        }
+    }
+
+    /// Returns the username and the groups that the rule gives `identity`, which its subject matches.
+    ///
+    /// # Errors
+    /// Returns the name that is unusable, and why.
+    pub fn resolve_names(&self, identity: &Identity) -> Result<ResolvedNames, NameError> {
+        self.naming.resolve(identity)
+    }
+}
+
+fn parse_subject(mapping: &Mapping) -> Result<Subject, RuleError> {
+    let subjects = [
+        (
+            "arn",
+            Some(mapping.arn.as_str()).filter(|arn| !arn.is_empty()),
+        ),
+        ("arnPattern", mapping.arn_pattern.as_deref()),
+        ("userID", mapping.user_id.as_deref()),
+        ("roleID", mapping.role_id.as_deref()),
+    ];
+    let mut subjects = subjects
+        .into_iter()
+        .filter_map(|(field, value)| value.map(|value| (field, value)));
+    let Some((field, value)) = subjects.next() else {
+        return match mapping.condition {
+            Some(_) => Ok(Subject::Anyone),
+            None => Err(RuleError::NoSubject),
+        };
+    };
+    if let Some((other, _)) = subjects.next() {
+        return Err(RuleError::TwoSubjects(field, other));
+    }
+    match field {
+        "arn" if mapping.wildcards == WildcardMode::Enabled && Pattern::has_wildcard(value) => {
+            parse_pattern(value)
+        }
+        "arn" => parse_exact_arn(value, mapping.session_arn_mode),
+        "arnPattern" if Pattern::has_wildcard(value) => parse_pattern(value),
+        "arnPattern" => parse_exact_arn(value, SessionArnMode::Refused),
+        "userID" => Ok(Subject::Id(SubjectId::User(parse_id(field, value)?))),
+        _ => Ok(Subject::Id(SubjectId::Role(parse_id(field, value)?))),
+    }
+}
+
+fn parse_pattern(text: &str) -> Result<Subject, RuleError> {
+    Pattern::parse(text)
+        .map(Subject::Pattern)
+        .map_err(RuleError::Pattern)
+}
+
+/// Parses an exact ARN. A session of a role is no subject: identities are looked up by the role.
+fn parse_exact_arn(text: &str, session_arns: SessionArnMode) -> Result<Subject, RuleError> {
+    let arn = Arn::parse(text).map_err(RuleError::Arn)?;
+    match (arn.resource(), session_arns) {
+        (Resource::AssumedRole { .. }, SessionArnMode::AsRole) => Ok(Subject::Arn(arn.canonical())),
+        (Resource::AssumedRole { .. }, SessionArnMode::Refused) => {
+            let role = arn.canonical().to_string();
+            Err(RuleError::AssumedRole { role })
+        }
+        (Resource::Root | Resource::User(_) | Resource::Role(_), _) => Ok(Subject::Arn(arn)),
+    }
+}
+
+/// Parses `text`, an ARN or a pattern.
+pub(super) fn parse_arn_or_pattern(text: &str) -> Result<Subject, RuleError> {
+    if Pattern::has_wildcard(text) {
+        parse_pattern(text)
+    } else {
+        parse_exact_arn(text, SessionArnMode::Refused)
+    }
+}
+
+fn parse_id(field: &'static str, text: &str) -> Result<Box<str>, RuleError> {
+    is_identifier(text)
+        .then(|| text.into())
+        .ok_or(RuleError::Id(field))
+}

@@ -1,0 +1,57 @@
+//! The backends that rules come from, and the location of a rule in its backend.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A source of rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+pub enum Backend {
+    /// The server's configuration file.
+    MountedFile,
+    /// The ConfigMap `kube-system/alibabacloud-auth`.
+    #[serde(rename = "ACKConfigMap")]
+    ConfigMap,
+    /// `RAMIdentityMapping` objects.
+    #[serde(rename = "CRD")]
+    Crd,
+    /// A JSON file that may change at any time.
+    DynamicFile,
+}
+
+impl Backend {
+    /// All backends.
+    pub const ALL: [Self; 4] = [
+        Self::MountedFile,
+        Self::ConfigMap,
+        Self::Crd,
+        Self::DynamicFile,
+    ];
+}
+
+/// The names that `server.backendMode` uses.
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MountedFile => "MountedFile",
+            Self::ConfigMap => "ACKConfigMap",
+            Self::Crd => "CRD",
+            Self::DynamicFile => "DynamicFile",
+        })
+    }
+}
+
+/// The location of a rule, for messages.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Source {
+    /// The backend.
+    pub backend: Backend,
+    /// The location in the backend, such as `server.mapRoles[2]` or an object's name.
+    pub position: String,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.backend, self.position)
+    }
+}

@@ -1,0 +1,127 @@
+//! The signing side: making a token from a key. The signature schemes underneath are in [`crate::protocol`].
+//!
+//! Pure functions of a key, a cluster and a time. The client uses [`sign_token_v2`].
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::access_key::AccessKeyId;
+use crate::cluster_id::ClusterId;
+use crate::protocol::acs3::{Authorization, CanonicalRequest, EMPTY_BODY_SHA256, Signature};
+use crate::protocol::v2::{self, SignedHeaders, TokenJson, header};
+use crate::secret::Secret;
+use crate::time::UnixTime;
+
+/// The lifetime of a token that the client reports, in seconds. STS accepts it for
+/// [`crate::protocol::STS_WINDOW_SECONDS`]; the difference leaves time for an in-flight login.
+pub const TOKEN_LIFETIME_SECONDS: i64 = 600;
+
+/// An access key to sign with.
+#[derive(Clone, Debug)]
+pub struct AccessKey {
+    /// The public half.
+    pub id: AccessKeyId,
+    /// The secret half.
+    pub secret: Secret,
+    /// The security token of a temporary key.
+    pub security_token: Option<Secret>,
+}
+
+/// Signs a token v2: a `GetCallerIdentity` request for `cluster`, dated `now`, signed with `key` and not sent.
+///
+/// The same inputs give the same token, to the byte what ack-ram-tool prints. `user_agent` is not signed, and
+/// this server does not read it. `None` never happens (HMAC takes keys of any length).
+#[must_use]
+pub fn sign_token_v2(
+    key: &AccessKey,
+    cluster: &ClusterId,
+    user_agent: &str,
+    now: UnixTime,
+) -> Option<Secret> {
+    sign_token_v2_in_steps(key, cluster, user_agent, now).map(|steps| steps.token)
+}
+
+/// The intermediate results of signing a token v2, for authors of clients.
+#[derive(Clone, Debug)]
+pub struct SigningSteps {
+    /// The canonical request (request signature V3, step 1).
+    pub canonical_request: Secret,
+    /// The string to sign (step 2).
+    pub string_to_sign: String,
+    /// Its signature (step 3).
+    pub signature: Signature,
+    /// The `Authorization` header (step 4).
+    pub authorization: Secret,
+    /// The signed request as JSON.
+    pub json: Secret,
+    /// The token: the prefix, and the JSON in base64.
+    pub token: Secret,
+}
+
+/// Signs a token v2, as [`sign_token_v2`] does, and returns the result of each step.
+#[must_use]
+pub fn sign_token_v2_in_steps(
+    key: &AccessKey,
+    cluster: &ClusterId,
+    user_agent: &str,
+    now: UnixTime,
+) -> Option<SigningSteps> {
+    let date = now.to_string();
+    let signed = SignedHeaders {
+        date: &date,
+        security_token: key.security_token.as_ref().map(Secret::expose),
+    };
+    let headers = signed.pairs();
+    let query = [(v2::CLUSTER_ID_KEY, cluster.as_str())];
+    let request = CanonicalRequest {
+        method: v2::METHOD,
+        path: v2::PATH,
+        query: &query,
+        headers: &headers,
+        body_sha256: EMPTY_BODY_SHA256,
+    };
+    let signature = request.sign(&key.secret)?;
+    let authorization = Authorization {
+        access_key_id: key.id.clone(),
+        signed_headers: signed.names(),
+        signature: signature.clone(),
+    }
+    .to_header();
+
+    let mut wire_headers = vec![
+        (header::AUTHORIZATION, authorization.expose()),
+        (header::USER_AGENT, user_agent),
+    ];
+    wire_headers.extend(&headers);
+    let wire = TokenJson {
+        cluster_id: cluster.as_str(),
+        method: v2::METHOD,
+        path: v2::PATH,
+        query: &query,
+        headers: &wire_headers,
+    };
+    let json = escape_like_go(&serde_json::to_string(&wire).ok()?);
+    let token = format!("{}{}", v2::PREFIX, STANDARD.encode(&json));
+    Some(SigningSteps {
+        canonical_request: Secret::new(request.text()),
+        string_to_sign: request.string_to_sign(),
+        signature,
+        authorization,
+        json: Secret::new(json),
+        token: Secret::new(token),
+    })
+}
+
+/// Go's encoder escapes these three inside strings, and JSON has them nowhere else.
+fn escape_like_go(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            '<' => out.push_str("\\u003c"),
+            '>' => out.push_str("\\u003e"),
+            '&' => out.push_str("\\u0026"),
+            other => out.push(other),
+        }
+    }
+    out
+}

@@ -1,0 +1,122 @@
+//! Numbers and durations of the file, within their bounds.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::error::Problem;
+use crate::file::Table;
+use crate::located::Located;
+
+/// How short and how long a duration may be.
+#[derive(Clone, Copy)]
+pub(super) struct DurationLimit {
+    shortest: Option<Duration>,
+    longest: Duration,
+}
+
+impl DurationLimit {
+    pub(super) const fn new(longest: Duration) -> Self {
+        Self {
+            shortest: None,
+            longest,
+        }
+    }
+
+    pub(super) const fn at_least(self, shortest: Duration) -> Self {
+        Self {
+            shortest: Some(shortest),
+            ..self
+        }
+    }
+
+    fn allows(&self, duration: Duration) -> bool {
+        let is_long_enough = match self.shortest {
+            Some(shortest) => duration >= shortest,
+            None => !duration.is_zero(),
+        };
+        is_long_enough && duration <= self.longest
+    }
+}
+
+/// The allowed range.
+impl fmt::Display for DurationLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let longest = format_duration(self.longest);
+        match self.shortest {
+            Some(shortest) => write!(f, "of {} to {longest}", format_duration(shortest)),
+            None => write!(f, "longer than 0s, up to {longest}"),
+        }
+    }
+}
+
+/// As one writes it, such as `30d`.
+fn format_duration(duration: Duration) -> String {
+    humantime::format_duration(duration)
+        .to_string()
+        .replace("days", "d")
+}
+
+/// The duration at `key`, with its unit.
+pub(super) fn read_duration(
+    table: &mut Table,
+    key: &'static str,
+    limit: DurationLimit,
+) -> Result<Option<Duration>, Problem> {
+    let what = format_args!("a duration {limit}, with its unit");
+    let given = table.take(key).map(|given| given.into_number_text(what));
+    given
+        .transpose()?
+        .map(|given| parse_duration(&given, limit))
+        .transpose()
+}
+
+/// The duration that `given` is, with its unit.
+fn parse_duration(given: &Located<String>, limit: DurationLimit) -> Result<Duration, Problem> {
+    match humantime::parse_duration(&given.value) {
+        Ok(duration) if limit.allows(duration) => Ok(duration),
+        Ok(_) | Err(_) => Err(given.problem(format_args!(
+            "is `{}`; write a duration {limit}, with its unit",
+            given.value
+        ))),
+    }
+}
+
+/// The duration at `key`, with its unit, which may be 0.
+pub(super) fn read_duration_or_zero(
+    table: &mut Table,
+    key: &'static str,
+    DurationLimit { longest, .. }: DurationLimit,
+) -> Result<Option<Duration>, Problem> {
+    let Some(given) = table.take(key) else {
+        return Ok(None);
+    };
+    let what = format!(
+        "a duration up to {}, with its unit, or `0` for none",
+        format_duration(longest)
+    );
+    let given = given.into_number_text(format_args!("{what}"))?;
+    match humantime::parse_duration(&given.value) {
+        Ok(duration) if duration <= longest => Ok(Some(duration)),
+        Ok(_) | Err(_) => Err(given.problem(format_args!("is `{}`; write {what}", given.value))),
+    }
+}
+
+/// The number at `key`, `least` to `most`.
+pub(super) fn read_number(
+    table: &mut Table,
+    key: &'static str,
+    least: usize,
+    most: usize,
+) -> Result<Option<usize>, Problem> {
+    let Some(given) = table.take(key) else {
+        return Ok(None);
+    };
+    let given = given.into_number_text(format_args!("a number, {least} to {most}"))?;
+    match given.value.parse() {
+        Ok(number) if (least..=most).contains(&number) => Ok(Some(number)),
+        _ => Err(given.problem(format_args!(
+            "is `{}`; write a number, {least} to {most}",
+            given.value
+        ))),
+    }
+}

@@ -1,0 +1,369 @@
+//! The lists of mappings, in the file and in other documents, and which backends answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ack_ram_core::arn::AccountId;
+use ack_ram_core::rules::{Backend, Mapping, Precedence, Source, WildcardMode};
+
+use crate::entry::{InvalidEntry, ListItem, MappingList, Refusal};
+use crate::error::{Problem, Warning, WarningKind};
+use crate::file::{MisspelledKey, Table};
+use crate::keys::{self, KnownKeys};
+use crate::layers::Layers;
+use crate::located::Located;
+use crate::partial_entry::PartialEntry;
+use crate::yaml::Value;
+
+/// What one document maps, as it was written: `core` compiles each [`Mapping`] to a rule, and refuses those that
+/// cannot be one.
+#[derive(Debug, Default)]
+pub struct ParsedMappings {
+    /// `mapRoles`, then `mapUsers`, then `mapRules`, each in its order.
+    pub mappings: Vec<Located<Mapping>>,
+    /// `mapAccounts`.
+    pub accounts: Vec<Located<AccountId>>,
+    /// What stands at each place of the lists that are there; or why a list cannot be read at all.
+    pub lists: BTreeMap<MappingList, Result<Vec<ListItem>, Refusal>>,
+    /// The lists below misspelled keys. They have no effect, and limit what stays of the last good form; in `lists` they
+    /// cannot be read.
+    pub inactive_lists: BTreeMap<MappingList, Box<ParsedMappings>>,
+    /// Keys that are not known and may be meant to narrow a mapping, by its place in `mappings`. Go ignores them.
+    pub narrowing_keys: BTreeMap<usize, String>,
+    /// Why none of the lists can be read.
+    pub unreadable: Option<Refusal>,
+    /// How ARNs in `mapRoles` and `mapUsers` are read; none where no list is.
+    pub globs: Option<WildcardMode>,
+}
+
+/// Reads `server.mapRoles`, `mapUsers`, `mapRules` and `mapAccounts`. An entry that cannot be used is left out with a
+/// warning.
+pub(super) fn read_mappings(
+    layers: &mut Layers<'_>,
+    globs: WildcardMode,
+) -> Result<ParsedMappings, Problem> {
+    match read_mappings_lenient(layers, globs) {
+        (mappings, None) => Ok(mappings),
+        (_, Some(problem)) => Err(problem),
+    }
+}
+
+/// The lists as far as they can be read, and the first problem that keeps a list from being read.
+pub(super) fn read_mappings_lenient(
+    layers: &mut Layers<'_>,
+    globs: WildcardMode,
+) -> (ParsedMappings, Option<Problem>) {
+    let mut reader = MappingReader::new(Backend::MountedFile, globs);
+    let misspelled = layers.root.take_misspelled("server");
+    reader.mappings.unreadable = misspelled.map(|server| server.problem.into());
+    let mut first = None;
+    for list in MappingList::ALL {
+        let Some(given) = layers.server.take_with_null(list.key()) else {
+            let misspelled = layers.server.take_misspelled(list.key());
+            if let Some(MisspelledKey {
+                problem,
+                meant: given,
+            }) = misspelled
+            {
+                reader.add_inactive_list(list, problem.into(), given);
+            }
+            continue;
+        };
+        let no_list = given
+            .text_for_list_problem()
+            .filter(|_| list != MappingList::Accounts);
+        match (given.into_items(&mut layers.warnings), no_list) {
+            (Ok(items), no_list) => {
+                reader.read_entries(list, items, &mut layers.warnings);
+                if let Some(problem) = no_list {
+                    reader.refuse_list(list, problem);
+                }
+            }
+            (Err(problem), _) => {
+                reader.refuse_list(list, problem.clone());
+                first.get_or_insert(problem);
+            }
+        }
+    }
+    (reader.mappings, first)
+}
+
+/// Reads lists one after the other.
+pub(super) struct MappingReader {
+    backend: Backend,
+    globs: WildcardMode,
+    pub(super) mappings: ParsedMappings,
+}
+
+impl MappingReader {
+    pub(super) fn new(backend: Backend, globs: WildcardMode) -> Self {
+        Self {
+            backend,
+            globs,
+            mappings: ParsedMappings {
+                globs: Some(globs),
+                ..ParsedMappings::default()
+            },
+        }
+    }
+
+    /// `list` as a whole cannot be read.
+    pub(super) fn refuse_list(&mut self, list: MappingList, why: impl Into<Refusal>) {
+        self.mappings.lists.insert(list, Err(why.into()));
+    }
+
+    /// `given` stands below a key that is nearly the one of `list`: it has no effect, for this reason.
+    pub(super) fn add_inactive_list(
+        &mut self,
+        list: MappingList,
+        why: Refusal,
+        given: Located<Value>,
+    ) {
+        let mut ignored = Vec::new();
+        // Go splits the text of accounts in the configuration file.
+        let may_be_text = list == MappingList::Accounts && self.backend == Backend::MountedFile;
+        let items = match given.text_for_list_problem().filter(|_| !may_be_text) {
+            None => given.into_items(&mut ignored).ok(),
+            Some(_) => None,
+        };
+        if let Some(items) = items {
+            let mut reader = Self::new(self.backend, self.globs);
+            reader.read_entries(list, items, &mut ignored);
+            let inactive_lists = &mut self.mappings.inactive_lists;
+            inactive_lists.insert(list, Box::new(reader.mappings));
+        }
+        self.refuse_list(list, why);
+    }
+
+    /// Takes `items` for what `list` holds.
+    pub(super) fn read_entries(
+        &mut self,
+        list: MappingList,
+        items: Vec<Located<Value>>,
+        warnings: &mut Vec<Warning>,
+    ) {
+        let slots = items
+            .into_iter()
+            .map(|entry| match list.entry_keys() {
+                Some(keys) => self.read_mapping(list, entry, keys, warnings),
+                None => self.read_account(entry, warnings),
+            })
+            .collect();
+        self.mappings.lists.insert(list, Ok(slots));
+    }
+
+    fn read_mapping(
+        &mut self,
+        list: MappingList,
+        entry: Located<Value>,
+        keys: KnownKeys,
+        warnings: &mut Vec<Warning>,
+    ) -> ListItem {
+        let (place, setting) = (entry.location.clone(), entry.setting.clone());
+        let source = Source {
+            backend: self.backend,
+            position: setting.clone(),
+        };
+        let partial = PartialEntry::from_yaml(&entry.value, list, self.backend, self.globs);
+        let mut remarks = Vec::new();
+        let globs = self.globs;
+        let read = match list {
+            MappingList::Rules => Table::strict(entry, keys)
+                .and_then(|mut table| read_rule(source, &mut table, &mut remarks)),
+            MappingList::Roles | MappingList::Users | MappingList::Accounts => {
+                Table::new(entry, keys, &mut remarks)
+                    .and_then(|mut table| {
+                        read_exact_mapping(source, list, &mut table, &mut remarks)
+                    })
+                    .map(|mapping| Mapping {
+                        wildcards: globs,
+                        ..mapping
+                    })
+            }
+        };
+        let slot = match read {
+            Ok(mapping) => {
+                let index = self.mappings.mappings.len();
+                if let Some(key) = partial.unknown_key {
+                    self.mappings.narrowing_keys.insert(index, key);
+                }
+                self.mappings.mappings.push(Located {
+                    value: Mapping {
+                        precedence: Precedence::ListIndex(index),
+                        ..mapping
+                    },
+                    location: place,
+                    setting: setting.clone(),
+                });
+                ListItem::Mapping(index)
+            }
+            Err(problem) => {
+                remarks.push(Warning::new(WarningKind::InvalidEntry, problem.clone()));
+                ListItem::Invalid(Box::new(InvalidEntry {
+                    position: setting.clone(),
+                    refusal: problem.into(),
+                    partial: Some(partial),
+                }))
+            }
+        };
+        warnings.extend(remarks.into_iter().map(|remark| Warning {
+            entry: setting.clone(),
+            ..remark
+        }));
+        slot
+    }
+
+    fn read_account(&mut self, entry: Located<Value>, warnings: &mut Vec<Warning>) -> ListItem {
+        let position = entry.setting.clone();
+        match parse_account(entry, warnings) {
+            Ok(account) => {
+                self.mappings.accounts.push(account);
+                ListItem::Account(self.mappings.accounts.len() - 1)
+            }
+            Err(problem) => {
+                warnings.push(Warning::new(WarningKind::InvalidEntry, problem.clone()));
+                ListItem::Invalid(Box::new(InvalidEntry {
+                    position,
+                    refusal: problem.into(),
+                    partial: None,
+                }))
+            }
+        }
+    }
+}
+
+/// Reads `server.scrubbedAccounts`. None is left out: its identities would be told.
+pub(super) fn read_scrubbed_accounts(
+    layers: &mut Layers<'_>,
+) -> Result<BTreeSet<AccountId>, Problem> {
+    let entries = layers
+        .server
+        .list("scrubbedAccounts", &mut layers.warnings)?;
+    entries
+        .into_iter()
+        .map(|entry| parse_account(entry, &mut layers.warnings).map(|given| given.value))
+        .collect()
+}
+
+/// Reads `--backend-mode` and `server.backendMode`. None, or an empty list, means the file, as in Go.
+pub(super) fn read_backends(layers: &mut Layers<'_>) -> Result<Vec<Backend>, Problem> {
+    let in_file = layers.server.texts("backendMode", &mut layers.warnings)?;
+    let names = match &layers.overrides.backend_mode {
+        Some(names) => names
+            .iter()
+            .map(|name| Located::from_flag("backend-mode", name.clone()))
+            .collect(),
+        None => in_file,
+    };
+    let mut backends = Vec::new();
+    for name in names {
+        let backend = parse_backend(&name)?;
+        if backends.contains(&backend) {
+            return Err(name.problem(format_args!("names `{backend}` once more; remove one")));
+        }
+        backends.push(backend);
+    }
+    if backends.is_empty() {
+        backends.push(Backend::MountedFile);
+    }
+    Ok(backends)
+}
+
+/// The backend that `name` names.
+pub(super) fn parse_backend(name: &Located<String>) -> Result<Backend, Problem> {
+    const KNOWN: &[&str] = &[
+        "MountedFile",
+        "File",
+        "ACKConfigMap",
+        "ConfigMap",
+        "CRD",
+        "DynamicFile",
+    ];
+    match name.value.as_str() {
+        "MountedFile" | "File" => Ok(Backend::MountedFile),
+        "ACKConfigMap" | "ConfigMap" => Ok(Backend::ConfigMap),
+        "CRD" => Ok(Backend::Crd),
+        "DynamicFile" => Ok(Backend::DynamicFile),
+        unknown => {
+            let guess = keys::nearest(unknown, KNOWN)
+                .map_or(String::new(), |name| format!("did you mean `{name}`? "));
+            Err(name.problem(format_args!(
+                "names an unknown backend `{unknown}`; {guess}known are `{}`",
+                KNOWN.join("`, `")
+            )))
+        }
+    }
+}
+
+/// An entry of `mapRoles` or `mapUsers`.
+fn read_exact_mapping(
+    source: Source,
+    list: MappingList,
+    table: &mut Table,
+    warnings: &mut Vec<Warning>,
+) -> Result<Mapping, Problem> {
+    let arn = table.required_text(match list {
+        MappingList::Users => "userARN",
+        MappingList::Roles | MappingList::Rules | MappingList::Accounts => "roleARN",
+    })?;
+    let username = table.required_text("username")?;
+    let groups = read_names(table, "groups", warnings)?;
+    Ok(Mapping::for_arn(
+        source,
+        Precedence::ListIndex(0),
+        &arn,
+        &username,
+        groups,
+    ))
+}
+
+/// An entry of `mapRules`, which Go does not read: it may have what Go does not know.
+fn read_rule(
+    source: Source,
+    table: &mut Table,
+    warnings: &mut Vec<Warning>,
+) -> Result<Mapping, Problem> {
+    let mut text =
+        |key| -> Result<Option<String>, Problem> { Ok(table.text(key)?.map(|given| given.value)) };
+    Ok(Mapping {
+        arn: text("arn")?.unwrap_or_default(),
+        wildcards: WildcardMode::Enabled,
+        arn_pattern: text("arnPattern")?,
+        user_id: text("userID")?,
+        role_id: text("roleID")?,
+        condition: text("match")?,
+        username: text("username")?.unwrap_or_default(),
+        username_expression: text("usernameExpression")?,
+        groups_expression: text("groupsExpression")?,
+        groups_expression_may_add: read_names(table, "groupsExpressionMayAdd", warnings)?,
+        groups: read_names(table, "groups", warnings)?,
+        ..Mapping::for_arn(source, Precedence::ListIndex(0), "", "", Vec::new())
+    })
+}
+
+fn read_names(
+    table: &mut Table,
+    key: &'static str,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<String>, Problem> {
+    let names = table.texts(key, warnings)?;
+    Ok(names.into_iter().map(|name| name.value).collect())
+}
+
+fn parse_account(
+    entry: Located<Value>,
+    warnings: &mut Vec<Warning>,
+) -> Result<Located<AccountId>, Problem> {
+    let is_number = matches!(entry.value, Value::Number(_));
+    let text = entry.into_text()?;
+    let Some(account) = AccountId::parse(&text.value) else {
+        return Err(text.problem(format_args!(
+            "is `{}`, which is not an account; write its digits",
+            text.value
+        )));
+    };
+    if is_number {
+        let problem = text.problem("has no quotes; write some, since an account may start with 0");
+        warnings.push(Warning::new(WarningKind::NumericAccount, problem));
+    }
+    Ok(text.with_value(account))
+}

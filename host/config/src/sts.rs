@@ -1,0 +1,283 @@
+//! How to reach STS.
+
+mod limits;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use http::Uri;
+
+use crate::error::Problem;
+use crate::layers::{Layers, flag_value, read_path};
+use crate::listen::Host;
+use crate::located::Located;
+pub use limits::{BreakerSettings, CacheSettings, ExplicitStsLimits, StsLimits};
+
+/// The endpoint and these share the time of one call.
+const MAX_FALLBACKS: usize = 3;
+
+/// How to reach STS.
+#[derive(Clone, Debug)]
+pub struct Sts {
+    /// Where it is.
+    pub endpoint: StsEndpoint,
+    /// Where to ask when that fails, in this order.
+    pub fallback_endpoints: Vec<StsEndpoint>,
+    /// The certificates to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// How many connections to an endpoint stay open when they are idle.
+    pub max_idle_connections: usize,
+    /// How much is asked, how long, and what is remembered.
+    pub limits: StsLimits,
+}
+
+/// `https://<host>[:<port>]`; `http://` for this machine only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StsEndpoint(Uri);
+
+impl StsEndpoint {
+    /// The global endpoint.
+    #[must_use]
+    pub fn global() -> Self {
+        Self(Uri::from_static("https://sts.aliyuncs.com/"))
+    }
+
+    /// The endpoint inside the VPCs of `region`. `cn-hangzhou-finance` has none of its own.
+    ///
+    /// # Errors
+    /// When `region` is not letters, digits and hyphens.
+    pub fn for_region(region: &str) -> Result<Self, EndpointError> {
+        let region = region.trim();
+        let is_region = !region.is_empty()
+            && region
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        if !is_region {
+            return Err(EndpointError::Region);
+        }
+        let region = if region == "cn-hangzhou-finance" {
+            "cn-hangzhou"
+        } else {
+            region
+        };
+        Self::parse(&format!("sts-vpc.{region}.aliyuncs.com"))
+    }
+
+    /// Takes a host, `host:port`, or a URL without a path.
+    ///
+    /// # Errors
+    /// Says which part is wrong.
+    pub fn parse(text: &str) -> Result<Self, EndpointError> {
+        let url = if text.contains("://") {
+            text.to_owned()
+        } else {
+            format!("https://{text}")
+        };
+        let uri: Uri = url.parse().map_err(|_| EndpointError::NotAnEndpoint)?;
+        let authority = uri.authority().ok_or(EndpointError::NotAnEndpoint)?;
+        let host = Host::parse(authority.host()).ok_or(EndpointError::NotAnEndpoint)?;
+        let has_port = authority.as_str() != authority.host();
+        if authority.as_str().contains('@') || (has_port && authority.port_u16().is_none()) {
+            return Err(EndpointError::NotAnEndpoint);
+        }
+        if uri
+            .path_and_query()
+            .is_some_and(|path| path.as_str() != "/")
+        {
+            return Err(EndpointError::Path);
+        }
+        match uri.scheme_str() {
+            Some("https") => Ok(Self(uri)),
+            Some("http") if host.is_loopback() => Ok(Self(uri)),
+            Some("http") => Err(EndpointError::NotEncrypted),
+            _ => Err(EndpointError::NotAnEndpoint),
+        }
+    }
+
+    /// The host, and the port where one is given.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        self.0
+            .authority()
+            .map_or("", |authority| authority.as_str())
+    }
+
+    /// The URL, with an empty path.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        &self.0
+    }
+}
+
+impl fmt::Display for StsEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.0.scheme_str().unwrap_or_default();
+        write!(f, "{scheme}://{}", self.authority())
+    }
+}
+
+/// Why a text is not an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EndpointError {
+    /// It is neither a host nor a URL.
+    #[error(
+        "write a host, `host:port` or an `https://` URL, such as `sts.cn-hangzhou.aliyuncs.com`"
+    )]
+    NotAnEndpoint,
+    /// It has a path or a query.
+    #[error("write the host alone, without a path")]
+    Path,
+    /// It is `http://` to another machine.
+    #[error("`http://` is for this machine only; write `https://`")]
+    NotEncrypted,
+    /// It is not a region.
+    #[error("write a region id, such as `cn-hangzhou`")]
+    Region,
+}
+
+pub(super) fn read_sts(layers: &mut Layers<'_>) -> Result<Sts, Problem> {
+    let limits = limits::read_sts_limits(layers)?;
+    let endpoint = read_endpoint(layers)?;
+    Ok(Sts {
+        fallback_endpoints: read_fallback_endpoints(layers, &endpoint)?,
+        endpoint,
+        ca_file: read_path(&mut layers.sts, "caFile")?,
+        // Go keeps 5. Of more calls at once, most then make a new connection each time, and a handshake costs more than all
+        // the rest.
+        max_idle_connections: read_max_idle_connections(layers)?.unwrap_or(limits.max_calls),
+        limits,
+    })
+}
+
+/// `server.sts.endpoint`, then `ALIBABA_CLOUD_STS_ENDPOINT`, then the VPC endpoint of the region, then the global one.
+fn read_endpoint(layers: &mut Layers<'_>) -> Result<StsEndpoint, Problem> {
+    let in_file = layers
+        .sts
+        .text("endpoint")?
+        .filter(|given| !given.value.is_empty());
+    if let Some(given) = in_file.or_else(|| layers.variable("ALIBABA_CLOUD_STS_ENDPOINT")) {
+        return parse_endpoint(&given);
+    }
+    let region = layers.server.text("region")?;
+    let region = flag_value("region", layers.overrides.region.as_ref())
+        .or(region)
+        .filter(|given| !given.value.is_empty())
+        .or_else(|| layers.variable("STS_REGION"));
+    match region {
+        Some(given) => StsEndpoint::for_region(&given.value)
+            .map_err(|error| given.problem(format_args!("is `{}`; {error}", given.value))),
+        None => Ok(StsEndpoint::global()),
+    }
+}
+
+/// `server.sts.fallbackEndpoints`. Without it nothing but the endpoint is asked: another may lie outside the region.
+fn read_fallback_endpoints(
+    layers: &mut Layers<'_>,
+    endpoint: &StsEndpoint,
+) -> Result<Vec<StsEndpoint>, Problem> {
+    let mut fallbacks = Vec::new();
+    for given in layers
+        .sts
+        .texts("fallbackEndpoints", &mut layers.warnings)?
+    {
+        let fallback = parse_endpoint(&given)?;
+        if fallback == *endpoint || fallbacks.contains(&fallback) {
+            return Err(given.problem(format_args!(
+                "is `{}` once more; remove it",
+                fallback.authority()
+            )));
+        }
+        if fallbacks.len() == MAX_FALLBACKS {
+            return Err(given.problem(format_args!(
+                "is one too many; name {MAX_FALLBACKS} at most, for all share the time of one call"
+            )));
+        }
+        fallbacks.push(fallback);
+    }
+    Ok(fallbacks)
+}
+
+fn parse_endpoint(given: &Located<String>) -> Result<StsEndpoint, Problem> {
+    StsEndpoint::parse(&given.value).map_err(|error| {
+        // A user and password do not belong here, and are not repeated.
+        let shown = if given.value.contains('@') {
+            "(hidden)"
+        } else {
+            &given.value
+        };
+        given.problem(format_args!("is `{shown}`; {error}"))
+    })
+}
+
+fn read_max_idle_connections(layers: &Layers<'_>) -> Result<Option<usize>, Problem> {
+    let given = layers.variable("STS_MAX_IDLE_CONNS_PER_HOST");
+    let number = given.map(|given| {
+        let number = given.value.parse();
+        number.map_err(|_| {
+            given.problem(format_args!(
+                "is `{}`; write a number, 0 or more",
+                given.value
+            ))
+        })
+    });
+    number.transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoint_accepts_host_or_url_without_path() {
+        use EndpointError::{NotAnEndpoint, NotEncrypted, Path};
+        for (text, expected) in [
+            ("sts.aliyuncs.com", Ok("https://sts.aliyuncs.com")),
+            ("sts.aliyuncs.com:8443", Ok("https://sts.aliyuncs.com:8443")),
+            ("https://sts.aliyuncs.com", Ok("https://sts.aliyuncs.com")),
+            ("https://sts.aliyuncs.com/", Ok("https://sts.aliyuncs.com")),
+            ("http://127.0.0.1:8080", Ok("http://127.0.0.1:8080")),
+            ("http://[::1]:8080", Ok("http://[::1]:8080")),
+            ("http://localhost", Ok("http://localhost")),
+            ("[2001:db8::1]:443", Ok("https://[2001:db8::1]:443")),
+            ("http://10.0.0.1", Err(NotEncrypted)),
+            ("http://localhost.example.com", Err(NotEncrypted)),
+            ("https://sts.aliyuncs.com/x", Err(Path)),
+            ("https://sts.aliyuncs.com/?x=y", Err(Path)),
+            ("https://user@sts.aliyuncs.com", Err(NotAnEndpoint)),
+            ("http://localhost@sts.example.com", Err(NotAnEndpoint)),
+            ("ftp://localhost", Err(NotAnEndpoint)),
+            ("sts.aliyuncs.com:port", Err(NotAnEndpoint)),
+            ("sts.aliyuncs.com:", Err(NotAnEndpoint)),
+            ("sts.aliyuncs.com:99999", Err(NotAnEndpoint)),
+            ("sts aliyuncs", Err(NotAnEndpoint)),
+            ("", Err(NotAnEndpoint)),
+        ] {
+            let outcome = StsEndpoint::parse(text).map(|endpoint| endpoint.to_string());
+            assert_eq!(outcome, expected.map(str::to_owned), "{text}");
+        }
+    }
+
+    #[test]
+    fn region_gives_vpc_endpoint() {
+        for (region, expected) in [
+            (
+                "cn-hangzhou",
+                Ok("https://sts-vpc.cn-hangzhou.aliyuncs.com"),
+            ),
+            (
+                "cn-hangzhou-finance",
+                Ok("https://sts-vpc.cn-hangzhou.aliyuncs.com"),
+            ),
+            (
+                "ap-southeast-1",
+                Ok("https://sts-vpc.ap-southeast-1.aliyuncs.com"),
+            ),
+            ("", Err(EndpointError::Region)),
+            ("CN-HANGZHOU", Err(EndpointError::Region)),
+            ("evil.example.com/", Err(EndpointError::Region)),
+        ] {
+            let outcome = StsEndpoint::for_region(region).map(|endpoint| endpoint.to_string());
+            assert_eq!(outcome, expected.map(str::to_owned), "{region}");
+        }
+    }
+}

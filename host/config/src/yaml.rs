@@ -1,0 +1,347 @@
+//! YAML as a tree that remembers where each value stands and how a number was written.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{MessageFormatter as _, Spanned, UserMessageFormatter};
+
+use crate::error::escape_control;
+
+mod advice;
+mod recovery;
+mod unquoted;
+
+pub use unquoted::UnquotedValue;
+
+/// Nesting that no honest file reaches: mappings stand at depth five.
+const MAX_DEPTH: usize = 32;
+
+/// Room for a quarter of a million mappings; the parser's own limit stops below a hundred thousand.
+const MAX_NODES: usize = 2_000_000;
+
+/// So many nodes any text may have, and one more for so many of its bytes. An honest mapping takes more bytes; a text
+/// that is nothing but brackets, or aliases of aliases, would take hundreds of times its length of memory.
+const FREE_NODES: usize = 50_000;
+const BYTES_PER_NODE: usize = 6;
+
+/// Line and column, both counted from one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    pub line: u64,
+    pub column: u64,
+}
+
+/// A value and where it stands.
+#[derive(Debug)]
+pub struct Node {
+    pub value: Value,
+    pub position: Position,
+}
+
+/// What YAML 1.2 takes the text for.
+#[derive(Debug)]
+pub enum Value {
+    Null,
+    Bool(bool),
+    Text(String),
+    /// Anything unquoted that some version of YAML reads as a number, as it is written.
+    Number(String),
+    List(Vec<Node>),
+    Map(Vec<(Key, Node)>),
+    /// What is meant as text, and is none without quotes, such as `{{SessionName}}`.
+    Unquoted(UnquotedValue),
+    /// A map with a key that is a map or a list.
+    ComplexMap,
+}
+
+impl Value {
+    /// The kind, for messages.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Bool(_) => "true or false",
+            Self::Text(_) => "text",
+            Self::Number(_) => "a number",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a map",
+            Self::Unquoted(_) => "text without its quotes",
+            Self::ComplexMap => "a map with a key that is not text",
+        }
+    }
+}
+
+/// A key and where it stands.
+#[derive(Debug)]
+pub struct Key {
+    pub name: String,
+    pub position: Position,
+}
+
+/// Why a file is not YAML.
+#[derive(Debug)]
+pub struct SyntaxError {
+    pub position: Option<Position>,
+    /// What is wrong, and what to do.
+    pub message: String,
+}
+
+/// Parses one document. An empty one is null. A value that needs quotes and has none is [`Value::Unquoted`], and the rest
+/// can be read.
+///
+/// # Errors
+/// Where it is not YAML, and why.
+pub fn parse(source: &str) -> Result<Node, SyntaxError> {
+    parse_strictly(source).or_else(|failure| match failure {
+        ParseFailure::LimitExceeded(error) => Err(error),
+        ParseFailure::Syntax(error) => {
+            recovery::parse_around(source, &error).ok_or_else(|| advice::add_advice(source, error))
+        }
+    })
+}
+
+/// Why a document is not read.
+enum ParseFailure {
+    /// It is nested too deep, or grows while it is read.
+    LimitExceeded(SyntaxError),
+    Syntax(SyntaxError),
+}
+
+/// Parses one document that has nothing to recover from.
+fn parse_strictly(source: &str) -> Result<Node, ParseFailure> {
+    let max_nodes = MAX_NODES.min(FREE_NODES + source.len() / BYTES_PER_NODE);
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_depth: MAX_DEPTH,
+            max_nodes: max_nodes,
+            max_events: 2 * max_nodes,
+            max_anchors: max_nodes,
+            max_aliases: max_nodes,
+            max_merge_keys: max_nodes,
+            max_recorded_anchor_events: max_nodes,
+            // One list of groups may be that of everybody.
+            enforce_alias_anchor_ratio: false,
+        },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: max_nodes },
+        strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
+        // A snippet would quote lines that may hold what is nobody else's business.
+        with_snippet: false,
+    };
+    serde_saphyr::from_str_with_options::<Spanned<Parsed>>(source, options)
+        .map(|root| to_node(root, source))
+        .map_err(|error| classify_error(&error))
+}
+
+fn classify_error(error: &serde_saphyr::Error) -> ParseFailure {
+    use serde_saphyr::Error::{AliasError, AliasReplayLimitExceeded, Budget};
+    let at = |message| SyntaxError {
+        position: error.location().map(position),
+        message,
+    };
+    match error {
+        AliasError { error, .. } => classify_error(error),
+        Budget { .. } | AliasReplayLimitExceeded { .. } => ParseFailure::LimitExceeded(at(
+            "it is nested too deep, or has far more parts than its length explains; correct the YAML there"
+                .to_owned(),
+        )),
+        error => ParseFailure::Syntax(at(escape_control(&UserMessageFormatter.format_message(error)))),
+    }
+}
+
+fn position(location: serde_saphyr::Location) -> Position {
+    Position {
+        line: location.line(),
+        column: location.column(),
+    }
+}
+
+fn to_node(parsed: Spanned<Parsed>, source: &str) -> Node {
+    let value = match parsed.value {
+        Parsed::Null => Value::Null,
+        Parsed::Bool(value) => Value::Bool(value),
+        Parsed::Number => Value::Number(source_text(parsed.defined, source).to_owned()),
+        Parsed::Text(text) => match source_text(parsed.defined, source) {
+            written if written == text && is_digits_and_underscores(&text) => Value::Number(text),
+            _ => Value::Text(text),
+        },
+        Parsed::List(items) => Value::List(
+            items
+                .into_iter()
+                .map(|item| to_node(item, source))
+                .collect(),
+        ),
+        Parsed::Map(entries) => to_map(entries, parsed.defined, source),
+    };
+    Node {
+        value,
+        position: position(parsed.referenced),
+    }
+}
+
+fn to_map(
+    entries: Vec<(Spanned<ParsedKey>, Spanned<Parsed>)>,
+    defined: serde_saphyr::Location,
+    source: &str,
+) -> Value {
+    if let Some(unquoted) = UnquotedValue::from_braces(&entries, source_from(defined, source)) {
+        return Value::Unquoted(unquoted);
+    }
+    let entries = entries.into_iter().map(|(key, value)| {
+        let name = match key.value {
+            ParsedKey::Text(text) => text,
+            ParsedKey::Plain => source_text(key.defined, source).to_owned(),
+            ParsedKey::Complex { .. } => return None,
+        };
+        let position = position(key.referenced);
+        Some((Key { name, position }, to_node(value, source)))
+    });
+    entries
+        .collect::<Option<_>>()
+        .map_or(Value::ComplexMap, Value::Map)
+}
+
+/// The text of the file from `location` on.
+fn source_from(location: serde_saphyr::Location, source: &str) -> &str {
+    let start = location.span().byte_offset();
+    let start = start.and_then(|offset| usize::try_from(offset).ok());
+    start
+        .and_then(|start| source.get(start..))
+        .unwrap_or_default()
+}
+
+/// The text of the file at `location`, quotes included.
+fn source_text(location: serde_saphyr::Location, source: &str) -> &str {
+    let span = location.span();
+    let range = || {
+        let start = usize::try_from(span.byte_offset()?).ok()?;
+        let length = usize::try_from(span.byte_len()?).ok()?;
+        source.get(start..start.checked_add(length)?)
+    };
+    range().unwrap_or_default().trim_end()
+}
+
+/// Whether plain text is digits and underscores: YAML 1.1, which Go's reader follows, makes `0123` and `1_000`
+/// other numbers.
+fn is_digits_and_underscores(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'_')
+}
+
+enum Parsed {
+    Null,
+    Bool(bool),
+    Number,
+    Text(String),
+    List(Vec<Spanned<Parsed>>),
+    Map(Vec<(Spanned<ParsedKey>, Spanned<Parsed>)>),
+}
+
+/// What stands before a colon.
+enum ParsedKey {
+    Text(String),
+    /// A number, true, false or nothing: its name is how it is written.
+    Plain,
+    /// A map or a list.
+    Complex {
+        /// It is a map of one key that has nothing below it.
+        is_word_in_braces: bool,
+    },
+}
+
+impl<'de> Deserialize<'de> for ParsedKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match Parsed::deserialize(deserializer)? {
+            Parsed::Text(text) => Self::Text(text),
+            Parsed::Null | Parsed::Bool(_) | Parsed::Number => Self::Plain,
+            Parsed::List(_) => Self::Complex {
+                is_word_in_braces: false,
+            },
+            Parsed::Map(entries) => Self::Complex {
+                is_word_in_braces: match entries.as_slice() {
+                    [(key, value)] => {
+                        matches!((&key.value, &value.value), (Self::Text(_), Parsed::Null))
+                    }
+                    _ => false,
+                },
+            },
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Parsed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ParsedVisitor)
+    }
+}
+
+struct ParsedVisitor;
+
+impl<'de> Visitor<'de> for ParsedVisitor {
+    type Value = Parsed;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a YAML value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Parsed, E> {
+        Ok(Parsed::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Parsed, E> {
+        Ok(Parsed::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Parsed, E> {
+        Ok(Parsed::Bool(value))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Parsed, E> {
+        Ok(Parsed::Number)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Parsed, E> {
+        Ok(Parsed::Number)
+    }
+
+    fn visit_u128<E>(self, _: u128) -> Result<Parsed, E> {
+        Ok(Parsed::Number)
+    }
+
+    fn visit_i128<E>(self, _: i128) -> Result<Parsed, E> {
+        Ok(Parsed::Number)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Parsed, E> {
+        Ok(Parsed::Number)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Parsed, E> {
+        Ok(Parsed::Text(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Parsed, E> {
+        Ok(Parsed::Text(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Parsed, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Parsed::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Parsed, A::Error> {
+        let mut map = Vec::new();
+        while let Some(entry) = entries.next_entry()? {
+            map.push(entry);
+        }
+        Ok(Parsed::Map(map))
+    }
+}
+
+#[cfg(test)]
+mod tests;
