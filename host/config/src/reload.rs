@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::ffi::OsString;
 use std::fmt::Debug;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::rules::Backend;
@@ -33,13 +33,13 @@ fn value<T: Clone + SettingValue>(setting: &T) -> Box<dyn SettingValue> {
 }
 
 /// Copies `path`, for comparison as text: a path that only looks different is a change, too.
-fn path_text(path: &PathBuf) -> OsString {
-    path.clone().into_os_string()
+fn path_text(path: &Path) -> OsString {
+    path.as_os_str().to_owned()
 }
 
 /// Copies `path`, for comparison as text, where it is set.
 fn optional_path(path: &Option<PathBuf>) -> Box<dyn SettingValue> {
-    Box::new(path.as_ref().map(path_text))
+    Box::new(path.as_deref().map(path_text))
 }
 
 /// Copies `endpoints`, for comparison as text: the case of a host is a change, too.
@@ -54,7 +54,7 @@ fn tls_paths(tls: &TlsFiles) -> [Option<OsString>; 3] {
         key,
         ca,
     } = tls;
-    [Some(certificate), Some(key), ca.as_ref()].map(|path| path.map(path_text))
+    [Some(certificate), Some(key), ca.as_ref()].map(|path| path.map(|path| path_text(path)))
 }
 
 impl SettingsSnapshot {

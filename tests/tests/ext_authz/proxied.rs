@@ -84,7 +84,7 @@ impl Proxy {
 
     /// Expects that requests pass that are as large as browsers make them.
     pub(crate) async fn check_large_requests_pass(&self, fixture: &Fixture) {
-        let good = format!("authorization: {}", bearer_of_alice(&fixture));
+        let good = format!("authorization: {}", bearer_of_alice(fixture));
         let long = "y".repeat(6 * 1024);
         let cookies = (1..=3).map(|number| format!("cookie: c{number}={long}"));
         let others = (1..=3).map(|number| format!("x-long-{number}: {long}"));

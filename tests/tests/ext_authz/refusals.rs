@@ -41,7 +41,7 @@ async fn gateway_vectors_get_expected_answers() {
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
         let path = format!("/ext-authz{}", case.path(token));
-        let reply = ask(&fixture, Method::GET, &path, &headers).await;
+        let reply = ask(fixture, Method::GET, &path, &headers).await;
         match &case.refusal {
             None => assert_eq!(reply.status, 200, "{name}: {reply:?}"),
             Some(refusal) => {

@@ -19,7 +19,7 @@ use crate::fixture::{LIMIT, connect, http1_answer, http1_review, start};
 pub(crate) type Body = BoxBody<Bytes, Infallible>;
 
 pub(crate) async fn http2(fixture: &Fixture) -> SendRequest<Body> {
-    let stream = TokioIo::new(connect(&fixture, b"h2").await);
+    let stream = TokioIo::new(connect(fixture, b"h2").await);
     let (sender, connection) = http2::handshake(TokioExecutor::new(), stream)
         .await
         .unwrap();

@@ -29,7 +29,7 @@ async fn log_in(stream: &mut TlsStream<TcpStream>, token: &Secret) -> bool {
 async fn flood(fixture: &Fixture) {
     let mut strangers = Vec::new();
     for _ in 0..4 * PLACES {
-        let mut stranger = connect(&fixture, b"http/1.1").await;
+        let mut stranger = connect(fixture, b"http/1.1").await;
         let request = b"GET /healthz HTTP/1.1\r\nhost: h\r\n\r\n";
         stranger.write_all(request).await.unwrap();
         let mut answer = [0; 12];
