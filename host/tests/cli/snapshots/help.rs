@@ -98,13 +98,3 @@ fn versions() {
     }
     transcript.check("version");
 }
-
-#[test]
-fn scripts_for_shells() {
-    let folder = TestFolder::new(&[]);
-    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let mut transcript = Transcript::new();
-        transcript.run(&folder, &["completion", shell], &[]);
-        transcript.check(&format!("completion_{shell}"));
-    }
-}
