@@ -19,7 +19,8 @@ impl KubernetesUser {
     /// The keys that `extra` may have.
     pub const EXTRA_KEYS: [&'static str; 3] = ["arn", "canonicalArn", "sessionName"];
 
-    /// Builds the user of a grant. For a scrubbed account, nothing in it identifies the RAM identity.
+    /// Builds the user of a grant. For a scrubbed account, nothing in it identifies the RAM identity. A user alone grants
+    /// nothing: only a `Decision` does.
     #[must_use]
     pub fn new(
         identity: &Identity,

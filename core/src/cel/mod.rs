@@ -99,12 +99,15 @@ impl Expression {
     }
 
     /// Returns the parsed tree, for analysis.
+    #[doc(hidden)]
     #[must_use]
     pub fn tree(&self) -> &IdedExpr {
         &self.tree
     }
 
-    /// Builds a validation from a part of a compiled one, for analysis: a `bool` outside any loop. It has no source.
+    /// Builds a validation from a part of the [`tree`](Self::tree) of a compiled one, for analysis: a `bool` outside any
+    /// loop. The result has no source. No other tree may be passed, since only [`Self::compile`] checks the limits.
+    #[doc(hidden)]
     #[must_use]
     pub fn from_subexpression(tree: &IdedExpr) -> Self {
         Self {

@@ -78,7 +78,7 @@ impl TokenHeader {
     /// Extracts the token from `values`, all values of this header.
     ///
     /// # Errors
-    /// As [`bearer`].
+    /// As [`extract_bearer`].
     pub fn extract_token<'a>(
         &self,
         values: impl IntoIterator<Item = &'a [u8]>,

@@ -125,7 +125,8 @@ impl Rule {
         }
     }
 
-    /// Returns the username and the groups that the rule gives `identity`, which its subject matches.
+    /// Returns the username and the groups that the rule gives `identity`, which its subject matches. They grant nothing: the
+    /// condition, the names that are reserved for other backends, and the validations are not checked here.
     ///
     /// # Errors
     /// Returns the name that is unusable, and why.

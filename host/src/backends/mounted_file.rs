@@ -39,7 +39,7 @@ pub struct Inputs {
 }
 
 /// Puts in effect those settings of a configuration that are neither mappings nor about rules, as far as they can change
-/// while the server runs ([`SettingsSnapshot::live`]).
+/// while the server runs ([`SettingsSnapshot::hot_reloadable`]).
 pub type ApplySettings = Box<dyn Fn(&Config) + Send + Sync>;
 
 /// What came of reading the configuration file again.

@@ -119,7 +119,7 @@ impl ClientAuthority {
         Ok(Some((client, validity)))
     }
 
-    /// Returns whether `previous`, the certificate in a kubeconfig, has to be renewed.
+    /// Returns the renewal state of `previous`, the certificate in a kubeconfig.
     pub(super) fn renewal_state(
         &self,
         previous: &ClientCertificate,

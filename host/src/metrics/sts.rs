@@ -132,7 +132,7 @@ impl StsMetrics {
         }
     }
 
-    /// Shows no breaker any longer, until [`Self::read_endpoint`] is asked for anew.
+    /// Shows no breaker any longer, until [`Self::endpoint`] is asked for anew.
     pub(crate) fn forget_breakers(&self) {
         self.breakers.reset();
     }

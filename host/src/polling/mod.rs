@@ -14,10 +14,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinError;
 
 pub(crate) use digest::Digest;
 pub(crate) use settling::{BadSpell, LastObserved};
 pub(crate) use watched_file::{FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
+
+/// The target of log lines about polls of files: operators filter the log by it.
+const FILES_TARGET: &str = "ack_ram_authenticator::backends::watched_file";
 
 /// Calls `poll`, which may block, each `interval`, until `stop` is true or its sender is gone.
 pub(crate) async fn poll_until_stopped(
@@ -29,24 +33,27 @@ pub(crate) async fn poll_until_stopped(
         // The sender is gone when the server ends.
         let _ = stop.wait_for(|stop| *stop).await;
     };
-    poll_each(interval, stopped, "looking at a file", poll).await;
+    let log_panic = |error: &JoinError| {
+        tracing::error!(target: FILES_TARGET, "looking at a file failed: {error}");
+    };
+    poll_each(interval, stopped, poll, log_panic).await;
 }
 
-/// Calls `poll`, which may block, each `interval`. `activity` names it in the log, should it panic.
+/// Calls `poll`, which may block, each `interval`, and `log_panic` if it panics.
 pub(crate) async fn poll_forever(
     interval: Duration,
-    activity: &'static str,
     poll: impl Fn() + Send + Sync + 'static,
+    log_panic: impl Fn(&JoinError),
 ) {
-    poll_each(interval, future::pending(), activity, poll).await;
+    poll_each(interval, future::pending(), poll, log_panic).await;
 }
 
 /// A poll that has begun ends before this does.
 async fn poll_each(
     interval: Duration,
     stopped: impl Future<Output = ()>,
-    activity: &'static str,
     poll: impl Fn() + Send + Sync + 'static,
+    log_panic: impl Fn(&JoinError),
 ) {
     let poll = Arc::new(poll);
     let mut stopped = pin!(stopped);
@@ -57,7 +64,7 @@ async fn poll_each(
         }
         let poll = Arc::clone(&poll);
         if let Err(error) = tokio::task::spawn_blocking(move || poll()).await {
-            tracing::error!("{activity} failed: {error}");
+            log_panic(&error);
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::Request;
+use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -199,12 +200,7 @@ impl Certificates {
         for _ in 0..2 {
             self.serving.poll(Instant::now());
         }
-        let logged_warnings = || {
-            self.logged_warnings
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-        };
-        logged_warnings().clear();
+        self.logged_warnings.lock().clear();
         self.log_warnings();
     }
 
@@ -215,7 +211,8 @@ impl Certificates {
         what: impl Fn(&Self) + Send + Sync + 'static,
     ) {
         let this = Arc::clone(self);
-        polling::poll_forever(interval, "looking after certificates", move || what(&this)).await;
+        let log_panic = |error: &_| tracing::error!("looking after certificates failed: {error}");
+        polling::poll_forever(interval, move || what(&this), log_panic).await;
     }
 
     /// Replaces what is due.
@@ -224,7 +221,7 @@ impl Certificates {
         let Some(file) = &self.kubeconfig else {
             return;
         };
-        let mut written = file.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = file.written.lock();
         let previous = written.contents.client.clone();
         let next = match self.contents(&file.url, previous) {
             Ok(Some(next)) if next.contents != written.contents => next,
@@ -257,10 +254,7 @@ impl Certificates {
         let now = (self.clock)();
         let mut warnings = self.serving.warnings(now, &self.names);
         warnings.extend(self.client_warnings().into_iter().flatten());
-        let mut logged_warnings = self
-            .logged_warnings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut logged_warnings = self.logged_warnings.lock();
         for warning in warnings
             .iter()
             .filter(|warning| !logged_warnings.contains(warning))
@@ -285,7 +279,7 @@ impl Certificates {
         let clients = self.clients.as_ref()?;
         let now = (self.clock)();
         let in_kubeconfig = self.kubeconfig.as_ref().and_then(|file| {
-            let written = file.written.lock().unwrap_or_else(PoisonError::into_inner);
+            let written = file.written.lock();
             let certificate = format!("the client certificate in `{}`", file.path.display());
             written
                 .client?

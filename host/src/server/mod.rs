@@ -156,7 +156,7 @@ impl Server {
     }
 
     /// Serves until `stop` resolves, then finishes what is under way, unless `stop_now` resolves before that. Whenever
-    /// `changes` counts on, all files are read again.
+    /// `reload` changes, all files are read again.
     pub async fn serve(
         mut self,
         stop: impl Future<Output = ()>,

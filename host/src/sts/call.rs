@@ -17,8 +17,7 @@ pub(super) struct StsCall<'a> {
     timer: CallTimer<'a>,
 }
 
-/// How a call ended.
-#[derive(Debug)]
+/// How a call ended. Not `Debug`: an answer may repeat what was signed.
 pub(super) enum CallStatus {
     /// The endpoint answered.
     Answered(StsResponse),

@@ -26,7 +26,9 @@ fn closed_output_pipe_is_no_failure() {
 #[test]
 fn completion_scripts_name_commands_and_options() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let script = TestFolder::new(&[]).run(&["completion", shell], &[]).printed();
+        let script = TestFolder::new(&[])
+            .run(&["completion", shell], &[])
+            .printed();
         for word in [
             "ack-ram-authenticator",
             "get-token",

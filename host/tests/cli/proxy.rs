@@ -177,7 +177,7 @@ fn proxy_failure_names_proxy_variable_and_fix() {
         transcript.replace(&address.to_string(), "<proxy>");
         let url = format!("http://user:CANARY@{address}");
         let token = fixture.token();
-        transcript.replace(token.expose(), "<token>");
+        transcript.hide_secret(token.expose(), "<token>");
         let args = ["verify", "-c", "config.yaml", "--token", token.expose()];
         transcript.run(&fixture.folder, &args, &[("HTTPS_PROXY", &url)]);
         let run = fixture.verify(&[

@@ -55,7 +55,7 @@ impl Emulator {
         })
     }
 
-    /// Host and port, the form of `server.sts.read_endpoint` and `ALIBABA_CLOUD_STS_ENDPOINT`.
+    /// Host and port, the form of `server.sts.endpoint` and `ALIBABA_CLOUD_STS_ENDPOINT`.
     #[must_use]
     pub fn endpoint(&self) -> String {
         self.address.to_string()

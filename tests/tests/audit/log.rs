@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -16,6 +17,7 @@ use ack_ram_tests::sts::demo;
 use ack_ram_tests::webhook::WebhookClient;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use regex::Regex;
 use serde_json::Value;
 
 use crate::fixture::{LIMIT, prepare, server_command};
@@ -177,4 +179,50 @@ fn failed_start_writes_earlier_log_lines() {
     let warning = log.find("`server.colour`");
     let error = log.find("error: cannot listen on port");
     assert!(warning.is_some() && warning < error, "{log}");
+}
+
+/// The modules whose lines operators filter by: those that CONFIGURATION.md names, and those of start and shutdown.
+const LOG_MODULES: [&str; 10] = [
+    "audit",
+    "authenticator",
+    "backends",
+    "certs",
+    "cli",
+    "kubeconfig",
+    "kubernetes",
+    "logging",
+    "server",
+    "sts",
+];
+
+/// A line that moves to another module must keep its target, or a filter no longer finds the line.
+#[test]
+fn log_lines_outside_the_known_modules_name_their_target() {
+    let event = Regex::new(r"tracing::(?:error|warn|info|debug|trace)!\(\s*(\S+)").unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/src");
+    let mut folders = vec![root.clone()];
+    let mut events = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let module = path.strip_prefix(&root).unwrap().with_extension("");
+            let module = module.iter().next().unwrap().to_str().unwrap();
+            let source = fs::read_to_string(&path).unwrap();
+            for found in event.captures_iter(&source) {
+                events += 1;
+                let has_target = &found[1] == "target:";
+                assert!(
+                    has_target || LOG_MODULES.contains(&module),
+                    "{}: {}",
+                    path.display(),
+                    &found[0]
+                );
+            }
+        }
+    }
+    assert!(events > 100, "{events} events found");
 }

@@ -60,7 +60,7 @@ struct Server {
     dynamic: Document,
 }
 
-/// EditMethod a file is edited.
+/// How a file is edited.
 #[derive(Clone, Copy)]
 enum EditMethod {
     InPlace,

@@ -1,4 +1,4 @@
-//! EditMethod objects come, change and go, as people see it with kubectl.
+//! How objects come, change and go, as people see it with kubectl.
 
 use ack_ram_tests::cluster::ExecPlugin;
 use serde_json::{Value, json};

@@ -187,7 +187,7 @@ async fn fixture(places: usize) -> Result<FaultFixture, Fail> {
     FaultFixture::start_with(Emulator::builder().demo().start()?, plan).await
 }
 
-/// Those who are served go on, and a new_client gets in.
+/// Those who are served go on, and a new client gets in.
 async fn row(client: Client, places: usize) -> Result<Figures, Fail> {
     let fixture = fixture(places).await?;
     let tls = TlsConnector::from(Arc::new(trusting(&fixture.ca())?));
@@ -206,7 +206,7 @@ async fn row(client: Client, places: usize) -> Result<Figures, Fail> {
     clients.shutdown().await;
     let recovered = fixture.recovered().await?;
     let figures = fixture.end(tally, recovered).await?;
-    let note = format!("a new_client got in after {:.2} s", newcomers.as_secs_f64());
+    let note = format!("a new client got in after {:.2} s", newcomers.as_secs_f64());
     Ok(Figures { note, ..figures })
 }
 
@@ -239,7 +239,7 @@ async fn ten_thousand() -> Result<Figures, Fail> {
     let recovered = fixture.recovered().await?;
     let figures = fixture.end(tally, recovered).await?;
     let note = format!(
-        "{most} connected at once; a new_client got in after {:.2} s",
+        "{most} connected at once; a new client got in after {:.2} s",
         newcomers.as_secs_f64()
     );
     Ok(Figures { note, ..figures })

@@ -45,7 +45,7 @@ pub enum Meanwhile {
 
 /// How a server is to be started.
 pub struct Plan {
-    /// `server.sts.read_endpoint`, in place of the emulator's.
+    /// `server.sts.endpoint`, in place of the emulator's.
     pub endpoint: Option<String>,
     /// `server.sts.fallbackEndpoints`, and the CA of theirs.
     pub fallbacks: Vec<Emulator>,

@@ -1,4 +1,4 @@
-//! The filter in Envoy, without Envoy: lines of the log, what clients are answered, and what services are log_entry.
+//! The filter in Envoy, without Envoy: lines of the log, what clients are answered, and what services receive.
 
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -4,8 +4,8 @@
 //! Only the module `host`, which exists for WebAssembly alone, calls Envoy and performs these actions.
 //!
 //! ```text
-//! request --Worker::arrived--> Arrival { remove, then: Enter | Bypass | Refuse | Wait }
-//!                                                     Wait: Worker::next_call -> [Envoy calls STS] -> Worker::answered -> Woken
+//! request --Worker::plan_request--> RequestPlan { remove, action: Admit | Bypass | Refuse | Wait }
+//!     Wait: Worker::next_call -> [Envoy calls STS] -> Worker::complete_call -> CompletedCall { resumed }
 //! ```
 
 mod bypass;

@@ -275,7 +275,7 @@ async fn missing_client_ca_gives_warning_and_certificates_stay_required() {
     fixture.certificates.reload();
     let warnings = fixture.certificates.client_warnings().unwrap();
     assert_eq!(
-        *fixture.certificates.logged_warnings.lock().unwrap(),
+        *fixture.certificates.logged_warnings.lock(),
         warnings,
         "what the log got"
     );

@@ -173,7 +173,7 @@ impl Fixture {
         let cluster = ClusterId::parse(cluster).unwrap();
         let signed = self.sts.now().plus_seconds(-age);
         let token = sign::sign_token_v2(key, &cluster, "test", signed).unwrap();
-        self.transcript.replace(token.expose(), "<token>");
+        self.transcript.hide_secret(token.expose(), "<token>");
         token
     }
 

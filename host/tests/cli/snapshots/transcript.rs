@@ -21,9 +21,13 @@ static VOLATILE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         .into()
 });
 
+/// The parts of passwords and tokens in the input of commands.
+const SECRET_MARKS: [&str; 2] = ["SECRET", "CANARY"];
+
 /// Commands and what they print. What differs from run to run has a placeholder.
 pub(crate) struct Transcript {
     text: String,
+    secrets: Vec<(String, String)>,
     placeholders: Vec<(String, String)>,
     patterns: Vec<(Regex, String)>,
 }
@@ -32,6 +36,7 @@ impl Transcript {
     pub(crate) fn new() -> Self {
         Self {
             text: String::new(),
+            secrets: Vec::new(),
             placeholders: Vec::new(),
             patterns: Vec::new(),
         }
@@ -44,6 +49,12 @@ impl Transcript {
         // The longest first: a port may be a part of a longer number.
         self.placeholders
             .sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
+    }
+
+    /// Shows `placeholder` for `secret` in command lines from now on. No command may print the secret.
+    pub(crate) fn hide_secret(&mut self, secret: &str, placeholder: &str) {
+        let pair = (secret.to_owned(), placeholder.to_owned());
+        self.secrets.push(pair);
     }
 
     /// Shows `placeholder` wherever `pattern` matches from now on.
@@ -100,7 +111,11 @@ impl Transcript {
             .chain(["ack-ram-authenticator".to_owned()])
             .chain(words)
             .collect();
-        let line = self.stable(&line.join(" "));
+        let mut line = line.join(" ");
+        for (secret, placeholder) in &self.secrets {
+            line = line.replace(secret, placeholder);
+        }
+        let line = self.stable(&line);
         let _ = writeln!(self.text, "$ {line}");
     }
 
@@ -117,6 +132,7 @@ impl Transcript {
         if text.is_empty() {
             return;
         }
+        self.refuse_secrets(text);
         let text = self.stable(text);
         let _ = writeln!(self.text, "[{name}]");
         for line in text.split_inclusive('\n') {
@@ -126,6 +142,16 @@ impl Transcript {
         }
         if !text.ends_with('\n') {
             self.text.push_str("[no line break at the end]\n");
+        }
+    }
+
+    /// Fails if a command prints a secret: a snapshot that somebody accepts must not let one pass.
+    fn refuse_secrets(&self, printed: &str) {
+        // The names of variables are no secrets.
+        let printed = printed.replace("ACCESS_KEY_SECRET", "");
+        let secrets = self.secrets.iter().map(|(secret, _)| secret.as_str());
+        for secret in SECRET_MARKS.into_iter().chain(secrets) {
+            assert!(!printed.contains(secret), "a secret is printed: {printed}");
         }
     }
 

@@ -21,7 +21,7 @@ use crate::people::Person;
 use crate::replica::{Login, Replica};
 use ack_ram_tests::eventually::block_until;
 
-/// EditMethod often the watches are cut, a second apart.
+/// How often the watches are cut, a second apart.
 const CUTS: usize = 60;
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 
