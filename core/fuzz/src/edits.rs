@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use ack_ram_config::document;
-use ack_ram_config::yaml::{self, Node, Value};
 use ack_ram_config::last_good::{LastGood, RetentionBasis, RetentionPolicy, Update};
+use ack_ram_config::yaml::{self, Node, Value};
 use ack_ram_core::rules::{Backend, Rule, WildcardMode};
 use ack_ram_core::time::UnixTime;
 

@@ -2,8 +2,8 @@
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::arn::Arn;
-use ack_ram_core::kubernetes_user::KubernetesUser;
 use ack_ram_core::identity::Identity;
+use ack_ram_core::kubernetes_user::KubernetesUser;
 use ack_ram_core::rules::subject::Subject;
 use ack_ram_core::rules::{
     Backend, BackendRules, Mapping, Precedence, Rule, RuleSet, SessionArnMode, Source, Validation,

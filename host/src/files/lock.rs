@@ -75,7 +75,7 @@ fn open_error(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), text)
 }
 
-/// Whether [`lock`] could lock `folder`, once it was made. Nothing is written.
+/// Checks that [`lock_folder`] could lock `folder`, once it was made. Nothing is written.
 ///
 /// # Errors
 /// Why not.

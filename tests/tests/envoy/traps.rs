@@ -68,7 +68,10 @@ async fn trap_grants_nobody_and_filter_recovers() {
         println!("{place:<27} {answer:?} {others:?} {} ms", back.as_millis());
     }
     let log = fixture.envoy.log();
-    assert!(log.contains("panicked at wasm/envoy/src/host.rs"), "{log}");
+    assert!(
+        log.contains("panicked at wasm/envoy/src/host/forced_traps.rs"),
+        "{log}"
+    );
     assert!(!log.contains("k8s-ack-v2"), "{log}");
 }
 

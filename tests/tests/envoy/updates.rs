@@ -114,6 +114,11 @@ async fn wait_for_call(fixture: &EnvoyFixture, token: &Secret) {
     .await;
 }
 
+/// Returns how many requests of each kind were answered.
+fn loads(counts: &[AtomicUsize; 3]) -> [usize; 3] {
+    counts.each_ref().map(|count| count.load(Ordering::Relaxed))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn updates_under_load_drop_and_bypass_no_request() {
     let mut fixture = EnvoyFixture::with_workers(2, &[listener(MAIN, Module::Small, patient)]);
@@ -143,6 +148,7 @@ async fn updates_under_load_drop_and_bypass_no_request() {
     }
     let mut updates = 0;
     for round in 0..12 {
+        let before = loads(&counts);
         // One waits for STS while the configuration changes, and is decided by the one that it came under.
         fixture.sts.set_fault(Some(Fault::Hold));
         let (client, token) = (fixture.client(Protocol::Http1), fixture.token());
@@ -192,13 +198,18 @@ async fn updates_under_load_drop_and_bypass_no_request() {
             );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        // However slow the machine is, each update has requests of every kind around it.
+        eventually("requests of every kind", async || {
+            let mut grown = loads(&counts).into_iter().zip(before);
+            grown.all(|(now, before)| now > before + 8)
+        })
+        .await;
     }
     stop.store(true, Ordering::Relaxed);
     for task in tasks {
         task.await.unwrap();
     }
-    let [granted, strangers, without] =
-        counts.each_ref().map(|count| count.load(Ordering::Relaxed));
+    let [granted, strangers, without] = loads(&counts);
     println!(
         "{updates} updates; {granted} requests with a login, {strangers} of a stranger, {without} without"
     );

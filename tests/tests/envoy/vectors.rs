@@ -378,6 +378,14 @@ fn configured(case: &LoginCase, authority: &str) -> Result<(Value, Reply), Strin
     if status.is_some_and(|status| !(200..600).contains(&status)) {
         return Err("a status that ends no exchange of HTTP".to_owned());
     }
+    let body = login["sts"]["response"]["body"].as_str();
+    if let (Some(503 | 504), Some(body)) = (status, body)
+        && !body.trim_ascii_start().starts_with('{')
+    {
+        return Err(
+            "a text with 503 or 504, which is Envoy's own (tests/tests/sts_errors.rs)".to_owned(),
+        );
+    }
     let reply = match &login["sts"] {
         Value::String(name) if name == "unreachable" => Reply::Unreachable,
         Value::String(name) if name == "timedOut" => Reply::TimedOut,
