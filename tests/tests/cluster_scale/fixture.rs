@@ -24,11 +24,15 @@ pub struct ScaleFixture {
 impl ScaleFixture {
     /// The authenticator runs, and nobody is mapped.
     pub fn start(sts: Emulator) -> Self {
-        let cluster = Cluster::builder().start();
-        cluster.apply_definition();
-        cluster.apply_deploy("example.yaml");
-        let token = cluster.create_service_account_token();
-        let kubeconfig = cluster.write_token_kubeconfig("account", &token);
+        // These wait for answers of the API server, which a task must not.
+        let (cluster, kubeconfig) = tokio::task::block_in_place(|| {
+            let cluster = Cluster::builder().start();
+            cluster.apply_definition();
+            cluster.apply_deploy("example.yaml");
+            let token = cluster.create_service_account_token();
+            let kubeconfig = cluster.write_token_kubeconfig("account", &token);
+            (cluster, kubeconfig)
+        });
         let settings = json!({ "backendMode": ["CRD"], "kubeconfig": kubeconfig });
         let server = Fixture::builder().sts(sts).settings(&settings).start();
         Self { server, cluster }
