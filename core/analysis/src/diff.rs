@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
-
-use crate::placeholder;
 use ack_ram_core::arn::{AccountId, Arn};
 use ack_ram_core::rules::subject::Subject;
 use ack_ram_core::rules::{Mapping, Rule, RuleSet, RulesError};
+use serde::Serialize;
+
+use crate::placeholder;
 
 /// One of the two configurations to compare.
 #[derive(Clone, Copy)]

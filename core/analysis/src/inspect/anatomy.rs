@@ -5,12 +5,12 @@ mod json_members;
 
 use std::ops::Range;
 
+use ack_ram_core::protocol::{acs3, json, v1, v2};
+use ack_ram_core::secret::Secret;
 use serde::Serialize;
 
 use crate::inspect::contents;
 use crate::inspect::token_kind::MAX_BYTES;
-use ack_ram_core::protocol::{acs3, json, v1, v2};
-use ack_ram_core::secret::Secret;
 
 /// A segment of a token: a named part, or the structure between parts.
 #[derive(Clone, Debug)]
@@ -216,21 +216,29 @@ fn json_parts(text: &str) -> Vec<PartRange> {
         let name = member.name.to_ascii_lowercase();
         let (part, signed) = match (&*member.parent, &*name) {
             ("", "clusterid") => (TokenPart::UnsignedClusterId, Some(false)),
-            ("", "method") => (TokenPart::Method, Some(true)),
-            ("", "path") => (TokenPart::Path, Some(true)),
-            ("query", _) if member.name == v2::CLUSTER_ID_KEY => (TokenPart::ClusterId, Some(true)),
-            ("query", _) => (TokenPart::ExtraQuery, Some(true)),
-            ("headers", "authorization") => {
+            ("", v2::member::METHOD) => (TokenPart::Method, Some(true)),
+            ("", v2::member::PATH) => (TokenPart::Path, Some(true)),
+            (v2::member::QUERY, _) if member.name == v2::CLUSTER_ID_KEY => {
+                (TokenPart::ClusterId, Some(true))
+            }
+            (v2::member::QUERY, _) => (TokenPart::ExtraQuery, Some(true)),
+            (v2::member::HEADERS, "authorization") => {
                 push_authorization_parts(&mut named, text, member.value);
                 continue;
             }
-            ("headers", "x-acs-action") => (TokenPart::Action, is_signed(&name)),
-            ("headers", "x-acs-content-sha256") => (TokenPart::ContentHash, is_signed(&name)),
-            ("headers", "x-acs-date") => (TokenPart::Date, is_signed(&name)),
-            ("headers", "x-acs-security-token") => (TokenPart::SecurityToken, is_signed(&name)),
-            ("headers", "x-acs-version") => (TokenPart::ApiVersion, is_signed(&name)),
-            ("headers", "user-agent") => (TokenPart::UserAgent, is_signed(&name)),
-            ("headers", "accept") => (TokenPart::Format, is_signed(&name)),
+            (v2::member::HEADERS, v2::header::ACTION) => (TokenPart::Action, is_signed(&name)),
+            (v2::member::HEADERS, v2::header::CONTENT_SHA256) => {
+                (TokenPart::ContentHash, is_signed(&name))
+            }
+            (v2::member::HEADERS, v2::header::DATE) => (TokenPart::Date, is_signed(&name)),
+            (v2::member::HEADERS, v2::header::SECURITY_TOKEN) => {
+                (TokenPart::SecurityToken, is_signed(&name))
+            }
+            (v2::member::HEADERS, v2::header::VERSION) => (TokenPart::ApiVersion, is_signed(&name)),
+            (v2::member::HEADERS, v2::header::USER_AGENT) => {
+                (TokenPart::UserAgent, is_signed(&name))
+            }
+            (v2::member::HEADERS, v2::header::ACCEPT) => (TokenPart::Format, is_signed(&name)),
             _ => (TokenPart::Unknown, Some(false)),
         };
         push_part(&mut named, member.value, part, signed);
@@ -280,14 +288,14 @@ fn url_parts(text: &str) -> Vec<PartRange> {
     for pair in query.split('&') {
         let name = pair.split('=').next().unwrap_or_default();
         let part = match name {
-            "AccessKeyId" => TokenPart::Credential,
+            v1::ACCESS_KEY_ID_KEY => TokenPart::Credential,
             "Action" => TokenPart::Action,
             "Format" => TokenPart::Format,
-            "SecurityToken" => TokenPart::SecurityToken,
-            "Signature" => TokenPart::Signature,
+            v1::SECURITY_TOKEN_KEY => TokenPart::SecurityToken,
+            v1::SIGNATURE_KEY => TokenPart::Signature,
             "SignatureMethod" | "SignatureVersion" => TokenPart::Algorithm,
-            "SignatureNonce" => TokenPart::Nonce,
-            "Timestamp" => TokenPart::Date,
+            v1::NONCE_KEY => TokenPart::Nonce,
+            v1::TIMESTAMP_KEY => TokenPart::Date,
             "Version" => TokenPart::ApiVersion,
             v1::CLUSTER_ID_KEY => TokenPart::ClusterId,
             _ => TokenPart::Unknown,

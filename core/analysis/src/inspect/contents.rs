@@ -2,6 +2,10 @@
 
 use std::borrow::Cow;
 
+use ack_ram_core::access_key::AccessKeyId;
+use ack_ram_core::protocol::json::{self, JsonObject, JsonValue};
+use ack_ram_core::protocol::{v1, v2};
+use ack_ram_core::time::UnixTime;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -9,10 +13,6 @@ use serde::Serialize;
 use url::Url;
 
 use crate::inspect::token_kind::{MAX_BYTES, TokenKind};
-use ack_ram_core::access_key::AccessKeyId;
-use ack_ram_core::protocol::json::{self, JsonObject, JsonValue};
-use ack_ram_core::protocol::{v1, v2};
-use ack_ram_core::time::UnixTime;
 
 /// The most characters of a value that are shown.
 const MAX_DISPLAY_CHARS: usize = 256;
@@ -111,28 +111,33 @@ pub(super) fn decode(payload: &str) -> Result<Vec<u8>, &'static str> {
 fn from_json(json: &[u8]) -> Result<Contents, &'static str> {
     let token = json::parse_object(json)
         .map_err(|_| "the base64 holds no JSON object that can be read: a part may be missing")?;
-    let query = token.object_member("query");
-    let headers = token.object_member("headers");
+    let query = token.object_member(v2::member::QUERY);
+    let headers = token.object_member(v2::member::HEADERS);
     let authorization = header(headers, "authorization").unwrap_or_default();
     let signed = query.and_then(|query| query.string_member(v2::CLUSTER_ID_KEY));
     Ok(Contents {
         access_key_id: authorization_part(authorization, "Credential").and_then(AccessKeyId::parse),
-        temporary: header(headers, "x-acs-security-token").is_some_and(|token| !token.is_empty()),
+        temporary: header(headers, v2::header::SECURITY_TOKEN)
+            .is_some_and(|token| !token.is_empty()),
         cluster_id: signed.map(escape_for_display),
         unsigned_cluster_id: token
-            .string_member("clusterId")
+            .string_member(v2::member::CLUSTER_ID)
             .filter(|unsigned| Some(*unsigned) != signed)
             .map(escape_for_display),
-        date: header(headers, "x-acs-date").and_then(UnixTime::parse),
-        method: token.string_member("method").map(escape_for_display),
-        path: token.string_member("path").map(escape_for_display),
+        date: header(headers, v2::header::DATE).and_then(UnixTime::parse),
+        method: token
+            .string_member(v2::member::METHOD)
+            .map(escape_for_display),
+        path: token
+            .string_member(v2::member::PATH)
+            .map(escape_for_display),
         host: None,
         query_keys: member_names(query),
         headers: member_names(headers),
         signed_headers: authorization_part(authorization, "SignedHeaders")
             .map(|member_names| member_names.split(';').map(escape_for_display).collect())
             .unwrap_or_default(),
-        user_agent: header(headers, "user-agent").map(escape_for_display),
+        user_agent: header(headers, v2::header::USER_AGENT).map(escape_for_display),
     })
 }
 
@@ -147,11 +152,11 @@ fn from_url(url: &[u8]) -> Result<Contents, &'static str> {
             .map(|(_, value)| value)
     };
     Ok(Contents {
-        access_key_id: value("AccessKeyId").and_then(|id| AccessKeyId::parse(&id)),
-        temporary: value("SecurityToken").is_some_and(|token| !token.is_empty()),
+        access_key_id: value(v1::ACCESS_KEY_ID_KEY).and_then(|id| AccessKeyId::parse(&id)),
+        temporary: value(v1::SECURITY_TOKEN_KEY).is_some_and(|token| !token.is_empty()),
         cluster_id: value(v1::CLUSTER_ID_KEY).map(|id| escape_for_display(&id)),
         unsigned_cluster_id: None,
-        date: value("Timestamp").and_then(|date| UnixTime::parse(&date)),
+        date: value(v1::TIMESTAMP_KEY).and_then(|date| UnixTime::parse(&date)),
         method: Some(v1::METHOD.to_owned()),
         path: Some(escape_for_display(url.path())),
         host: url.host_str().map(escape_for_display),

@@ -1,9 +1,5 @@
 //! Rebuilds the request to STS from a token, as a server would, and what its signature covers.
 
-use url::form_urlencoded;
-
-use crate::inspect::contents;
-use crate::inspect::verdict::TokenVerdict;
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::protocol::acs3::{CanonicalRequest, EMPTY_BODY_SHA256};
 use ack_ram_core::protocol::rpc;
@@ -11,6 +7,10 @@ use ack_ram_core::protocol::v2::{self, SignedHeaders};
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sts::StsRequest;
 use ack_ram_core::time::UnixTime;
+use url::form_urlencoded;
+
+use crate::inspect::contents;
+use crate::inspect::verdict::TokenVerdict;
 
 /// A rebuilt request, line by line, and what its signature covers.
 #[derive(Clone, Debug)]
@@ -81,8 +81,8 @@ fn signed_v2(request: &StsRequest, path: &str, query: &[(&str, &str)]) -> (Strin
         headers.find_map(|(name, value)| (name == wanted).then(|| value.expose()))
     };
     let headers = SignedHeaders {
-        date: header("x-acs-date").unwrap_or_default(),
-        security_token: header("x-acs-security-token"),
+        date: header(v2::header::DATE).unwrap_or_default(),
+        security_token: header(v2::header::SECURITY_TOKEN),
     }
     .pairs();
     let canonical = CanonicalRequest {

@@ -1,14 +1,15 @@
 //! The verdict of [`login::begin`] on a token, with all failures instead of the first one.
 
-use crate::inspect::checks::{Check, CheckName, CheckStatus};
-use crate::inspect::contents::Contents;
-use crate::inspect::token_kind::MAX_BYTES;
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::decision::{Denial, Outcome};
 use ack_ram_core::login::{self, AwaitingSts, Step};
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::time::UnixTime;
 use ack_ram_core::token::TokenError;
+
+use crate::inspect::checks::{Check, CheckName, CheckStatus};
+use crate::inspect::contents::Contents;
+use crate::inspect::token_kind::MAX_BYTES;
 
 /// The failures that [`login::begin`] finds in a token, collected until no new one comes.
 pub(super) struct TokenVerdict {

@@ -5,13 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use cel::IdedExpr;
-use cel::common::ast::{Expr, operators as op};
-
-use crate::lint::expressions::compile_expression;
-use crate::lint::finding::{Finding, FindingCode, Severity};
-use crate::lint::{AccountEntry, CompiledBackend, CompiledMapping, names, tree};
-use crate::placeholder;
 use ack_ram_core::arn::{Arn, Resource};
 use ack_ram_core::cel::{Expression, ExpressionKind};
 use ack_ram_core::identity::Identity;
@@ -19,6 +12,13 @@ use ack_ram_core::kubernetes_user::KubernetesUser;
 use ack_ram_core::rules::Validation;
 use ack_ram_core::rules::subject::{Subject, SubjectId};
 use ack_ram_core::rules::template::TemplateVariable;
+use cel::IdedExpr;
+use cel::common::ast::{Expr, operators as op};
+
+use crate::lint::expressions::compile_expression;
+use crate::lint::finding::{Finding, FindingCode, Severity};
+use crate::lint::{AccountEntry, CompiledBackend, CompiledMapping, names, tree};
+use crate::placeholder;
 
 /// An account, where a mapping names none.
 const SAMPLE_ACCOUNT: &str = "1";
