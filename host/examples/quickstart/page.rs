@@ -3,15 +3,16 @@
 use std::cell::Cell;
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
+use parking_lot::Mutex;
 use serde_json::Value;
 
 const BOLD: Style = Style::new().bold();
-const FAINT: Style = Style::new().dimmed();
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default();
+const DIM: Style = Style::new().dimmed();
+const SUCCESS: Style = AnsiColor::Green.on_default();
+const ERROR: Style = AnsiColor::Red.on_default();
 
 /// Prints the steps, numbered.
 pub(crate) struct Page {
@@ -35,11 +36,11 @@ impl Page {
     }
 
     pub(crate) fn field(&self, name: &str, value: impl Display) {
-        print(&format!("   {FAINT}{name:12}{FAINT:#}  {value}\n"));
+        print(&format!("   {DIM}{name:12}{DIM:#}  {value}\n"));
     }
 
     pub(crate) fn note(&self, text: &str) {
-        print(&format!("   {FAINT}{text}:{FAINT:#}\n"));
+        print(&format!("   {DIM}{text}:{DIM:#}\n"));
     }
 
     pub(crate) fn block(&self, text: &str) {
@@ -47,11 +48,11 @@ impl Page {
     }
 
     pub(crate) fn good(&self, text: &str) {
-        styled(text, GOOD);
+        styled(text, SUCCESS);
     }
 
     pub(crate) fn bad(&self, text: &str) {
-        styled(text, BAD);
+        styled(text, ERROR);
     }
 }
 
@@ -83,7 +84,7 @@ pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     pub(crate) fn last_event(&self) -> Value {
-        let text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = self.0.lock();
         let text = String::from_utf8_lossy(&text);
         let last = text.lines().last().unwrap_or_default();
         serde_json::from_str(last).unwrap_or_default()
@@ -92,7 +93,7 @@ impl Log {
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut text = self.0.lock();
         text.write(bytes)
     }
 

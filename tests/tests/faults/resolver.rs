@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, UdpSocket};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
+
+use parking_lot::Mutex;
 
 /// The C library asks on this port alone.
 const PORT: u16 = 53;
@@ -34,7 +36,7 @@ impl Resolver {
         thread::spawn(move || {
             let mut query = [0; 512];
             while let Ok((length, asker)) = socket.recv_from(&mut query) {
-                if let Some(answer) = answer(&query[..length], &lock(&shared)) {
+                if let Some(answer) = answer(&query[..length], &shared.lock()) {
                     // Who asked may have gone.
                     let _ = socket.send_to(&answer, asker);
                 }
@@ -50,12 +52,8 @@ impl Resolver {
 
     /// Says `answer` of `name` from now on.
     pub fn set(&self, name: &str, answer: Answer) {
-        lock(&self.names).insert(name.to_owned(), answer);
+        self.names.lock().insert(name.to_owned(), answer);
     }
-}
-
-fn lock(names: &Names) -> MutexGuard<'_, BTreeMap<String, Answer>> {
-    names.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What to say to `query` (RFC 1035, 4.1), if anything. Of addresses of another kind than IPv4 there are none.
