@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ack_ram_config::Host;
-use ack_ram_config::proxy::ProxySettings;
+use ack_ram_transport::proxy::ProxySettings;
 
 use crate::check_line;
 
@@ -67,7 +67,8 @@ fn check_url(url: &str) {
                 Some(colon) if !authority.ends_with(']') => &authority[..colon],
                 _ => authority,
             };
-            assert_eq!(Host::parse(host).as_ref(), Some(&proxy.host), "{url:?}");
+            let expected = Host::parse(host).map(|host| host.certificate_name());
+            assert_eq!(expected.as_deref(), Some(&*proxy.host.to_str()), "{url:?}");
         }
     }
 }
