@@ -26,13 +26,15 @@ use crate::sts::StsClient;
 thread_local! {
     /// How far this test's clock is ahead. A test and all its tasks are on one thread.
     static CLOCK_OFFSET: Cell<i64> = const { Cell::new(0) };
+    /// The time when this test first asked: its clock stands still, so that no second passes on a slow machine.
+    static START: UnixTime = env::now();
     /// Whether this test's clock panics.
     static PANICS: Cell<bool> = const { Cell::new(false) };
 }
 
 fn clock() -> UnixTime {
     assert!(!PANICS.get(), "as the test wants");
-    env::now().plus_seconds(CLOCK_OFFSET.get())
+    START.with(|start| start.plus_seconds(CLOCK_OFFSET.get()))
 }
 
 /// Two endpoints of STS, and what knows of them.
