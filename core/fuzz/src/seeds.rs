@@ -91,7 +91,7 @@ fn from_token(token: &str) -> String {
 
 fn replies() -> Vec<String> {
     let logins = cases(LOGINS).into_iter();
-    let replies = logins.map(|mut case| case["login"]["sts"]["response"].take());
+    let replies = logins.map(|case| case["login"]["sts"]["response"].clone());
     let replies = replies.chain(cases(STS_ERRORS));
     let seeds = replies
         .filter_map(|reply| Some(format!("{}\n{}", reply["status"], reply["body"].as_str()?)));
