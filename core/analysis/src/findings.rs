@@ -14,7 +14,7 @@ use crate::lint::{
     Position, Severity,
 };
 
-/// All that was found.
+/// The findings about a configuration.
 #[derive(Debug, Serialize)]
 pub struct LintReport {
     /// The findings.

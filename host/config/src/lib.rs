@@ -63,7 +63,7 @@ pub use tls::TlsFiles;
 
 use layers::Layers;
 
-/// All that the server is told.
+/// The configuration of the server.
 ///
 /// `P` is what tokens must be: a [`TokenPolicy`] for one cluster, or only [`TokenSettings`] where no token is checked.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ pub struct Config<P = TokenPolicy> {
 /// The configuration for commands that check no token: it may have no cluster id.
 pub type ClusterlessConfig = Config<TokenSettings>;
 
-/// What `init` is told.
+/// The configuration of `init`.
 #[derive(Debug)]
 pub struct WebhookConfig {
     /// The names for the certificate, and the URL of the kubeconfig.
@@ -122,7 +122,7 @@ pub struct WebhookConfig {
     pub warnings: Vec<Warning>,
 }
 
-/// What the commands of a client are told.
+/// The configuration of the commands of a client.
 #[derive(Debug)]
 pub struct ClientConfig {
     /// The cluster to make a token for, and what a token to verify must be.

@@ -82,7 +82,7 @@ impl fmt::Display for ApiFailure {
 }
 
 /// Returns the text of an error with its causes: the outermost layer alone says little about a connection.
-pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -5,7 +5,7 @@
 
 pub mod client;
 pub mod crd;
-mod failure;
+pub(crate) mod failure;
 mod mapping_controller;
 mod status;
 mod watch;

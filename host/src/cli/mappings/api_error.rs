@@ -3,6 +3,7 @@
 use kube::Error;
 
 use crate::cli::failure::CommandFailure;
+use crate::kubernetes::failure::error_chain;
 
 /// `what` was to be done, such as `read the ConfigMap kube-system/x`.
 pub(super) fn to_failure(what: &str, error: &Error) -> CommandFailure {
@@ -24,19 +25,4 @@ pub(super) fn status_code(error: &Error) -> Option<u16> {
         Error::Api(status) => Some(status.code),
         _ => None,
     }
-}
-
-/// An error with what led to it: the outermost layer alone says little of a connection.
-pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -8,10 +8,10 @@ use hyper::Uri;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 
-use super::api_error;
 use crate::cli::failure::CommandFailure;
 use crate::config::{ClusterlessConfig, ConfigMapName};
 use crate::kubernetes::client;
+use crate::kubernetes::failure::error_chain;
 
 /// How long the API server may take for an answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
@@ -73,7 +73,7 @@ impl ClusterArgs {
         Client::try_from(config).map_err(|error| {
             CommandFailure::Failed(format!(
                 "the certificates or credentials for the API server cannot be used: {}",
-                api_error::error_chain(&error)
+                error_chain(&error)
             ))
         })
     }
