@@ -15,8 +15,8 @@ use crate::certs::{
     self, CertificateError, ClientAuthority, ClientCertificate, ClientRefusal, ClientVerifier,
     ServingCertificate, Validity,
 };
+use crate::clock::Clock;
 use crate::config::{Config, Host};
-use crate::env::Clock;
 use crate::kubeconfig::{self, WebhookKubeconfig};
 use crate::metrics::CertificateMetrics;
 use crate::polling;

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::backends;
-use crate::env;
+use crate::clock;
 use crate::fixture::load_config;
 use crate::metrics::StsMetrics;
 use crate::sts::StsClient;
@@ -27,7 +27,7 @@ thread_local! {
     /// How far this test's clock is ahead. A test and all its tasks are on one thread.
     static CLOCK_OFFSET: Cell<i64> = const { Cell::new(0) };
     /// The time when this test first asked: its clock stands still, so that no second passes on a slow machine.
-    static START: UnixTime = env::now();
+    static START: UnixTime = clock::now();
     /// Whether this test's clock panics.
     static PANICS: Cell<bool> = const { Cell::new(false) };
 }

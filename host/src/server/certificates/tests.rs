@@ -138,7 +138,7 @@ async fn certificate_rotation_loses_no_request() {
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let lines = Arc::new(LineLimiter::new(None, crate::env::wall_clock));
+    let lines = Arc::new(LineLimiter::new(None, crate::clock::wall_clock));
     let bounds = ConnectionLimits {
         max_head: 16 * 1024,
         connections: 64,
@@ -268,8 +268,8 @@ async fn kubeconfig_is_written_and_kept_current() {
 #[tokio::test]
 async fn missing_client_ca_gives_warning_and_certificates_stay_required() {
     let folder = tempfile::tempdir().unwrap();
-    certs::load_or_create_clients(folder.path(), crate::env::now()).unwrap();
-    let fixture = Fixture::start_in(folder, crate::env::now);
+    certs::load_or_create_clients(folder.path(), crate::clock::now()).unwrap();
+    let fixture = Fixture::start_in(folder, crate::clock::now);
     assert_eq!(fixture.certificates.client_warnings(), Some(Vec::new()));
     fs::remove_file(fixture.folder.path().join("client-ca.pem")).unwrap();
     fixture.certificates.reload();
@@ -292,7 +292,7 @@ async fn missing_client_ca_gives_warning_and_certificates_stay_required() {
 async fn kubeconfig_pins_current_ca_of_provided_pair() {
     let secret = TlsSecret::mount("localhost");
     let folder = tempfile::tempdir().unwrap();
-    let mut fixture = Fixture::start_with(folder, crate::env::now, &secret.settings());
+    let mut fixture = Fixture::start_with(folder, crate::clock::now, &secret.settings());
     let path = fixture.kubeconfig();
     let url = "https://localhost:1/authenticate".to_owned();
     fixture.certificates.write_kubeconfig(&path, url).unwrap();

@@ -84,9 +84,9 @@ impl Fixture {
         let address = listener.local_addr().unwrap();
         let rules = RuleSet::new(Vec::new(), []);
         let now = UnixTime::from_seconds(0);
-        let metrics = Metrics::new(Arc::new(LiveRules::new(rules, now)), crate::env::now);
+        let metrics = Metrics::new(Arc::new(LiveRules::new(rules, now)), crate::clock::now);
         let metrics = metrics.unwrap().connections.port("test");
-        let lines = Arc::new(LineLimiter::new(None, crate::env::wall_clock));
+        let lines = Arc::new(LineLimiter::new(None, crate::clock::wall_clock));
         let mut connections = Connections::new(listener, None, bounds, metrics.clone(), lines);
         let answers = Arc::new(Answers {
             may_answer: Semaphore::new(0),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ack_ram_authenticator::env;
+use ack_ram_authenticator::clock;
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::{self, AccessKey};
@@ -21,7 +21,7 @@ fn token(age: i64) -> Secret {
         ..demo::session_key()
     };
     let cluster = ClusterId::parse("c1").unwrap();
-    sign::sign_token_v2(&key, &cluster, "test", env::now().plus_seconds(-age)).unwrap()
+    sign::sign_token_v2(&key, &cluster, "test", clock::now().plus_seconds(-age)).unwrap()
 }
 
 /// The token with other contents, which `edit` makes of it.

@@ -17,11 +17,11 @@ use crate::certs::{self, CertificateError, ServingCertificate};
 use crate::cli::failure::CommandFailure;
 use crate::cli::findings::{self, LintReport};
 use crate::cli::output::OutputFormat;
+use crate::clock;
 use crate::config::document;
 use crate::config::{
     self, ClusterIdUse, ConfigFile, ConfigSources, Listen, MappingSources, Requirements,
 };
-use crate::env;
 use crate::exposure::SensitiveFiles;
 use crate::files;
 use crate::kubeconfig;
@@ -89,7 +89,7 @@ fn check_certificates(requirements: &Requirements, found: &mut Vec<Finding>) {
         Some(files) => file_position(&files.certificate, "server.tls"),
         None => file_position(folder, "server.stateDir"),
     };
-    let now = env::now();
+    let now = clock::now();
     let names = requirements.listen.as_ref().map(|listen| listen.names());
     match load_serving_certificate(requirements, folder) {
         Ok(Some(serving)) => {
@@ -169,12 +169,12 @@ fn load_serving_certificate(
         .map_err(|error| CertificateError::Issue(error.to_string()))?;
     if let (Some(files), Some(listen)) = (&requirements.tls, &requirements.listen) {
         let (files, hostname) = (files.clone(), listen.hostname.clone());
-        return ServingCertificate::provided(files, hostname, env::now, &metrics).map(Some);
+        return ServingCertificate::provided(files, hostname, clock::now, &metrics).map(Some);
     }
     match certs::load(folder)? {
         Some(authority) => {
             let authority = Arc::new(authority);
-            ServingCertificate::issued(authority, &[], env::now, &metrics).map(Some)
+            ServingCertificate::issued(authority, &[], clock::now, &metrics).map(Some)
         }
         None => match files::check_lockable(folder) {
             Ok(()) => Ok(None),
