@@ -39,10 +39,10 @@ fn page_has_no_accessibility_violation() {
             "for (const details of document.querySelectorAll('details')) details.open = true",
         );
         check("a token that fails");
-        click(&page, "tab-bench");
-        check("the bench");
-        page.evaluate("(() => { const form = document.getElementById('bench'); form.elements.date.value = 'x'; form.dispatchEvent(new Event('input')); })()");
-        check("the bench with a mistake");
+        click(&page, "tab-sign");
+        check("the signing tab");
+        page.evaluate("(() => { const form = document.getElementById('sign'); form.elements.date.value = 'x'; form.dispatchEvent(new Event('input')); })()");
+        check("the signing tab with a mistake");
         open_playground(&page);
         check("the playground, empty");
         click(&page, "rules-example");

@@ -40,8 +40,8 @@ fn every_state_fits_the_viewport() {
             look("broken");
             take(&page, "{\"a\": 1}");
             look("error");
-            click(&page, "tab-bench");
-            look("bench");
+            click(&page, "tab-sign");
+            look("sign");
             open_playground(&page);
             click(&page, "rules-example");
             look("rules");

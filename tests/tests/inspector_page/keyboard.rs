@@ -108,7 +108,7 @@ fn page_works_by_keyboard_alone() {
     page.evaluate("document.activeElement.blur()");
     tab_to(&page, "tab-rules");
     page.press("End", false);
-    assert_eq!(page.text("document.activeElement.id"), "tab-bench");
+    assert_eq!(page.text("document.activeElement.id"), "tab-sign");
     tab_to(&page, "inspect-it");
     page.press("Enter", false);
     assert_eq!(page.text("document.activeElement.id"), "tab-token");

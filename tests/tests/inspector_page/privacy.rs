@@ -29,8 +29,8 @@ fn use_all(page: &ack_ram_tests::browser::Page) {
         "language",
         "theme",
         "language",
-        "tab-bench",
-        "bench-now",
+        "tab-sign",
+        "sign-now",
         "inspect-it",
     ] {
         click(page, id);

@@ -1,4 +1,4 @@
-//! What the page of the token inspector is given to show: the texts of every check, of the bench and of the playground.
+//! What the page of the token inspector is given to show: the texts of every check, of the signing tab and of the playground.
 
 use std::fmt::Write as _;
 
@@ -101,7 +101,7 @@ fn texts_that_hold_no_token_are_refused_with_these_texts() {
 }
 
 #[test]
-fn bench_shows_these_steps_and_errors() {
+fn signing_tab_shows_these_steps_and_errors() {
     let good = json!({
         "accessKeyId": "LTAI5tDemoAlice0000001",
         "accessKeySecret": "DemoAliceSecret00000000000001",
@@ -129,7 +129,7 @@ fn bench_shows_these_steps_and_errors() {
         };
         writeln!(text, "\n{member}: {value:?}\n{shown}").unwrap();
     }
-    snapshot::check("inspector_bench", &text);
+    snapshot::check("inspector_sign", &text);
 }
 
 const OLD: &str = r#"clusterID: c1
