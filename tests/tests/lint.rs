@@ -247,7 +247,7 @@ fn position(entry: &str) -> Position {
 }
 
 #[test]
-fn host_findings_are_sorted_in() {
+fn host_findings_are_sorted_among_others() {
     let remark = |line, column| Finding {
         code: FindingCode::UnknownKey,
         severity: Severity::Error,

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::program::TestFolder;
 
 #[test]
-fn init_leaves_three_files_and_says_what_comes_next() {
+fn init_writes_three_files_and_prints_next_steps() {
     let folder = TestFolder::new(&[]);
     let printed = folder.run(&["init"], &[]).printed();
     for part in [
@@ -131,7 +131,7 @@ fn provided_pair_pins_its_ca_and_makes_none() {
 }
 
 #[test]
-fn key_that_other_users_may_write_is_refused() {
+fn key_writable_by_others_is_refused() {
     let folder = TestFolder::new(&[]);
     folder.run(&["init"], &[]).printed();
     let key = folder.path().join("key.pem");

@@ -112,7 +112,7 @@ impl Fixture {
 }
 
 #[test]
-fn sts_is_asked_through_the_proxy_with_the_decoded_password() {
+fn sts_call_uses_proxy_with_decoded_password() {
     let fixture = Fixture::start();
     let proxy = HttpProxy::start(ProxyBehavior::Connects(fixture.sts.address()));
     let port = proxy.address.port();

@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_example_is_a_state_file() {
+    fn example_state_file_is_valid() {
         let directory = Directory::parse(EXAMPLE_STATE).unwrap();
         let now = UnixTime::parse("2029-12-31T23:59:59Z").unwrap();
         for (id, token, arn) in [
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_refused() {
+    fn invalid_state_files_are_refused() {
         let keys = |keys: &str| format!(r#"{{"accounts":[{{"id":"1","accessKeys":[{keys}]}}]}}"#);
         for (json, message) in [
             ("{".to_owned(), "EOF while parsing"),

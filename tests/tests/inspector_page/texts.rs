@@ -59,7 +59,7 @@ fn check_told(name: &str, page: &Value, told: &Inspection) {
 }
 
 #[test]
-fn every_token_is_told_as_inspect_tells_it() {
+fn page_shows_tokens_as_inspect_prints_them() {
     let fixture = PageFixture::start();
     let page = fixture.at();
     let tokens = vectors::tokens();
@@ -83,7 +83,7 @@ fn every_token_is_told_as_inspect_tells_it() {
 }
 
 #[test]
-fn what_is_pasted_whole_is_understood_as_the_command_does() {
+fn pasted_text_yields_tokens_as_the_command_finds_them() {
     let fixture = PageFixture::start();
     let page = fixture.page();
     let folder = tempfile::tempdir().unwrap();
@@ -148,7 +148,7 @@ fn what_is_pasted_whole_is_understood_as_the_command_does() {
 }
 
 #[test]
-fn where_there_is_no_token_the_page_teaches() {
+fn text_without_token_gets_an_explanation() {
     let fixture = PageFixture::start();
     let page = fixture.page();
     for (text, title) in [
@@ -180,7 +180,7 @@ fn where_there_is_no_token_the_page_teaches() {
 }
 
 #[test]
-fn every_text_is_there_in_both_languages() {
+fn every_text_exists_in_both_languages() {
     let fixture = PageFixture::start();
     let page = fixture.page();
     let missing = page.evaluate(
@@ -208,7 +208,7 @@ fn every_text_is_there_in_both_languages() {
 }
 
 #[test]
-fn the_clock_runs_and_the_server_may_have_another() {
+fn freshness_follows_page_clock_and_server_date() {
     let fixture = PageFixture::start();
     let page = fixture.at();
     take(&page, &canary_token(crate::fixture::NOW.plus_seconds(-60)));

@@ -67,7 +67,7 @@ async fn requests_that_are_no_review_are_answered_and_logged_with_these_texts() 
 }
 
 #[tokio::test]
-async fn body_that_does_not_come_is_answered_and_logged_with_these_texts() {
+async fn missing_body_is_answered_and_logged_with_these_texts() {
     let mut plan = Plan::new();
     plan.config["server"]["limits"] = json!({ "bodyTimeout": "1s" });
     let mut server = plan.start();
@@ -105,7 +105,7 @@ async fn health_port_answers_and_logs_these_texts() {
 }
 
 #[tokio::test]
-async fn proxies_are_answered_and_told_in_the_log_with_these_texts() {
+async fn proxies_are_answered_and_logged_with_these_texts() {
     let mut plan = Plan::new();
     plan.log = Some("ack_ram_authenticator=debug");
     plan.config["server"]["extAuthz"] = json!({

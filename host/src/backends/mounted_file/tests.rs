@@ -108,7 +108,7 @@ impl Fixture {
 fn mappings_and_settings_change_together_and_others_need_restart() {
     let fixture = Fixture::new(START);
     assert_eq!(fixture.user("a"), "a 3");
-    assert!(fixture.user("b").contains("NotRead"));
+    assert!(fixture.user("b").contains("NotReady"));
     let edited = START.replace("role/a, username: a", "role/b, username: b")
         + "  protect: ['acs:ram::1:role/b']\n  scrubbedAccounts: ['1']\n";
     let applied = Reloaded::Applied {
@@ -116,7 +116,7 @@ fn mappings_and_settings_change_together_and_others_need_restart() {
     };
     assert_eq!(fixture.edit(&edited), applied);
     assert_eq!(fixture.user("b"), "b 0", "its account is scrubbed");
-    assert!(fixture.user("a").contains("NotRead"));
+    assert!(fixture.user("a").contains("NotReady"));
     assert_eq!(fixture.edit(&edited), Reloaded::Unchanged);
 
     let reserved = edited.clone()
@@ -206,7 +206,7 @@ fn missing_file_keeps_mappings() {
     poll(2);
     assert_eq!(fixture.trouble(), None);
     assert!(
-        fixture.user("a").contains("NotRead"),
+        fixture.user("a").contains("NotReady"),
         "who is removed is gone"
     );
 }
@@ -228,9 +228,9 @@ fn refused_file_drops_entries_that_its_lists_omit() {
             matches!(fixture.edit(&edited), Reloaded::Refused(_)),
             "{broken}"
         );
-        assert!(fixture.user("a").contains("NotRead"), "{broken}");
+        assert!(fixture.user("a").contains("NotReady"), "{broken}");
         assert_eq!(fixture.user("b"), "b 3", "{broken}");
-        assert!(fixture.user("c").contains("NotRead"), "{broken}");
+        assert!(fixture.user("c").contains("NotReady"), "{broken}");
         fixture.edit(&two);
         assert_eq!(fixture.user("a"), "a 3", "{broken}");
     }
@@ -252,13 +252,13 @@ fn last_good_ttl_and_protection_follow_file() {
     assert_eq!(fixture.user("a"), "a 3");
     fixture.edit(&format!("{broken}  lastGoodTTL: 0\n"));
     assert!(
-        fixture.user("a").contains("NotRead"),
+        fixture.user("a").contains("NotReady"),
         "{}",
         fixture.user("a")
     );
     fixture.edit(&broken);
     assert!(
-        fixture.user("a").contains("NotRead"),
+        fixture.user("a").contains("NotReady"),
         "it does not come back"
     );
 

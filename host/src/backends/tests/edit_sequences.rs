@@ -256,7 +256,7 @@ fn refused_document_keeps_only_what_its_lists_still_give() {
 }
 
 #[test]
-fn pattern_that_is_none_any_more_does_not_stay() {
+fn last_good_pattern_is_dropped_once_wildcards_are_disabled() {
     let globs = |on: bool, list: &str| format!("  globs: {on}\n  mapRoles: {list}\n");
     fn with_globs(text: &str) -> Result<ParsedMappings, Refusal> {
         let text = format!("clusterID: c\nserver:\n{text}");
@@ -279,7 +279,7 @@ fn pattern_that_is_none_any_more_does_not_stay() {
 }
 
 #[test]
-fn mapping_that_expired_is_not_put_back() {
+fn expired_mapping_is_not_restored() {
     let b = "- {roleARN: acs:ram::1:role/b, username: b}\n";
     let a = |groups| format!("- {{roleARN: acs:ram::1:role/a, username: a, groups: {groups}}}\n");
     let good = format!("mapRoles:\n{}{b}", a("[g]"));

@@ -60,7 +60,7 @@ impl Fixture {
 }
 
 #[test]
-fn mappings_are_checked_before_they_are_added() {
+fn add_refuses_invalid_mappings() {
     let mut fixture = Fixture::start();
     for (start, more) in [
         (ROLE, &["--username", ""][..]),
@@ -112,7 +112,7 @@ fn mappings_are_checked_before_they_are_added() {
 }
 
 #[test]
-fn config_map_is_changed() {
+fn add_and_remove_edit_config_map() {
     let mut fixture = Fixture::start();
     let add = [&USER[..], &["--username", "a", "--groups", "x,y"]].concat();
     fixture.run(&add);
@@ -186,7 +186,7 @@ fn config_map_is_changed() {
 }
 
 #[test]
-fn objects_are_changed() {
+fn add_and_remove_edit_objects() {
     let mut fixture = Fixture::start();
     let add = [
         &USER[..],
@@ -276,7 +276,7 @@ fn objects_are_changed() {
 }
 
 #[test]
-fn mappings_are_listed() {
+fn list_prints_mappings_of_the_cluster() {
     let mut fixture = Fixture::start();
     let all = [&["list"][..], &["list", "-o", "json"]];
     for args in all {

@@ -4,7 +4,7 @@ use super::cluster::{Fixture, LIST, USER};
 use crate::program::TestFolder;
 
 #[test]
-fn the_cluster_cannot_be_asked() {
+fn unavailable_cluster_fails_commands_with_advice() {
     let mut fixture = Fixture::start();
     fixture.server.set_config_map(&[("mapUsers", LIST)]);
     fixture.server.set_objects(&[]);

@@ -52,7 +52,7 @@ server:
 ";
 
 #[test]
-fn identities_are_explained() {
+fn explain_prints_result_and_rule_of_identities() {
     let folder = TestFolder::new(&[
         ("config.yaml", RULES),
         (
@@ -186,7 +186,7 @@ impl Fixture {
 }
 
 #[test]
-fn sts_says_whose_a_token_is() {
+fn verify_prints_identity_of_token() {
     let mut fixture = Fixture::start();
     let session = fixture.token(&demo::session_key(), "c1", 0);
     fixture.verify("a session", &session, &[]);
@@ -204,7 +204,7 @@ fn sts_says_whose_a_token_is() {
 }
 
 #[test]
-fn tokens_are_refused() {
+fn verify_prints_why_token_is_refused() {
     let mut fixture = Fixture::start();
     let wrong_secret = AccessKey {
         secret: Secret::new("wrong"),
@@ -234,7 +234,7 @@ fn tokens_are_refused() {
 }
 
 #[test]
-fn sts_does_not_answer() {
+fn verify_prints_why_sts_is_unavailable() {
     let mut fixture = Fixture::start();
     let token = fixture.token(&demo::user_key(), "c1", 0);
     for (title, fault) in [

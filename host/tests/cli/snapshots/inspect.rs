@@ -33,7 +33,7 @@ fn edited(token: &str, edit: impl Fn(&mut Value)) -> String {
 }
 
 #[test]
-fn tokens_are_looked_at() {
+fn inspect_prints_parts_and_checks_of_tokens() {
     let folder = TestFolder::new(&[(
         "config.yaml",
         "clusterID: c2\nserver: {maxTokenBytes: 1024}\n",
@@ -106,7 +106,7 @@ fn tokens_are_looked_at() {
 
 /// Why each token of `tests/vectors/tokens.json` is refused; each reason once, with the first token that has it.
 #[test]
-fn reasons_why_tokens_are_refused() {
+fn each_token_error_has_expected_text() {
     let vectors = include_str!("../../../../tests/vectors/tokens.json");
     let vectors: Value = serde_json::from_str(vectors).unwrap();
     let cluster = vectors["cluster_id"].as_str().unwrap();

@@ -121,7 +121,7 @@ impl Scene {
 }
 
 #[test]
-fn rules_follow_what_the_api_server_tells() {
+fn rules_follow_watch_events() {
     let being_deleted = || {
         let mut object = good("ann", "1", 2, "ann");
         object.meta_mut().deletion_timestamp = object.meta().creation_timestamp.clone();

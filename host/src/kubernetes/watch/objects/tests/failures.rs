@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 
 #[test]
-fn rules_stay_when_the_api_server_fails_and_go_with_the_definition() {
+fn rules_outlive_api_server_failure_but_not_the_definition() {
     let start = Instant::now();
     let mut scene = Scene::with(vec![
         ListBegins,

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn slip_does_not_stand_beside_another_object() {
+fn broken_object_is_not_kept_beside_rival() {
     let about_ann = |name: &str, generation| object(name, name, generation, &spec("ann", name));
     let mut scene = Scene::with(vec![
         ListBegins,
