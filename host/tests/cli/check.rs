@@ -132,7 +132,7 @@ fn check_reads_provided_pair_and_client_ca() {
     .unwrap();
     assert_found(&folder, &["--state-dir", "."], 0, &[]);
     fs::rename(path("aside"), path("client-ca-key.pem")).unwrap();
-    let key = folder.read("key.pem");
+    let key = folder.read_file("key.pem");
     for name in ["key.pem", "client-ca.pem"] {
         fs::write(folder.path().join(name), "nothing").unwrap();
     }

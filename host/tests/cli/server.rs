@@ -58,7 +58,11 @@ fn unknown_keys_and_empty_lists_are_warnings() {
     }
     assert!(!log.contains('\u{1b}'), "colours in a file: {log}");
     assert_eq!(folder.mode("state/key.pem"), 0o600);
-    assert!(folder.read("kubeconfig.yaml").contains("/authenticate"));
+    assert!(
+        folder
+            .read_file("kubeconfig.yaml")
+            .contains("/authenticate")
+    );
 }
 
 #[test]

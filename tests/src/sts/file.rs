@@ -18,7 +18,7 @@ impl Directory {
     /// # Errors
     /// Says what is wrong and where, without quoting a secret.
     pub fn parse(json: &str) -> Result<Self, StateError> {
-        let state: State = serde_json::from_str(json).map_err(StateError::Json)?;
+        let state: StateFile = serde_json::from_str(json).map_err(StateError::Json)?;
         let mut directory = Self::default();
         for account in state.accounts {
             account.add_to(&mut directory)?;
@@ -39,8 +39,8 @@ pub enum StateError {
 }
 
 #[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct State {
+#[serde(rename = "State", deny_unknown_fields)]
+struct StateFile {
     accounts: Vec<Account>,
 }
 

@@ -33,7 +33,7 @@ fn text(page: &Page, selector: &str) -> String {
 #[test]
 fn page_works_by_keyboard_alone() {
     let fixture = PageFixture::start();
-    let page = fixture.at();
+    let page = fixture.page_at_fixed_time();
     page.call("Page.bringToFront", serde_json::json!({}));
 
     page.press("Tab", false);

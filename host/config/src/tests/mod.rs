@@ -42,12 +42,15 @@ fn load_file(
         variables: &lookup,
     };
     let loaded = load(&sources);
-    check_survey(&loaded, load_partial(&sources, ClusterIdUse::Required));
+    check_partial_config(&loaded, load_partial(&sources, ClusterIdUse::Required));
     loaded
 }
 
 /// A survey tells what the server tells, and goes on.
-fn check_survey(loaded: &Result<Config, ConfigError>, survey: Result<PartialConfig, ConfigError>) {
+fn check_partial_config(
+    loaded: &Result<Config, ConfigError>,
+    survey: Result<PartialConfig, ConfigError>,
+) {
     let first = match &survey {
         Ok(survey) => survey.errors.first(),
         Err(error) => Some(error),

@@ -30,14 +30,14 @@ impl SequenceFixture {
             protected: ProtectedIdentities::default(),
             ttl: DAY,
             last_good: LastGood::new(backend),
-            live: LiveRules::new(rules, at(0)),
+            live: LiveRules::new(rules, unix_time(0)),
             read,
         }
     }
 
     fn step(&mut self, now: i64, text: &str) -> Vec<RefusedEntry> {
         let terms = RetentionPolicy {
-            now: at(now),
+            now: unix_time(now),
             ttl: self.ttl,
             protected: Some(&self.protected),
         };
@@ -66,7 +66,7 @@ impl SequenceFixture {
             for (position, what) in rules.chain(accounts) {
                 let mut line = format!("{position} {}", what.trim_end());
                 let effect = &notes.in_effect[&position];
-                if effect.since != at(0) {
+                if effect.since != unix_time(0) {
                     line.push_str(&format!(" since {}", effect.since.seconds()));
                 }
                 if let Some(kept) = &effect.retention {
@@ -109,7 +109,7 @@ fn mounted_file() -> SequenceFixture {
     SequenceFixture::new(Backend::MountedFile, file)
 }
 
-fn at(seconds: i64) -> UnixTime {
+fn unix_time(seconds: i64) -> UnixTime {
     UnixTime::from_seconds(seconds)
 }
 
@@ -162,7 +162,7 @@ fn check_lists(
         // A second edit like it changes nothing, but for the day.
         fixture.step(6, &whole(&format!("{after} ")));
         assert_eq!(fixture.rules(), edit.in_effect, "{name}, again");
-        fixture.live.expire(at(5 + DAY));
+        fixture.live.expire(unix_time(5 + DAY));
         let is_kept = |line: &String| line.contains(" kept ");
         assert!(!fixture.lines().iter().any(is_kept), "{name}");
     }
@@ -235,7 +235,7 @@ fn refused_document_keeps_only_what_its_lists_still_give() {
         reason: "`server.port` is none".to_owned(),
     };
     let terms = RetentionPolicy {
-        now: at(5),
+        now: unix_time(5),
         ttl: DAY,
         protected: None,
     };
@@ -290,11 +290,11 @@ fn expired_mapping_is_not_restored() {
     let refused = fixture.step(5, &broken);
     assert_eq!(refused.len(), 1);
     assert_eq!(refused[0].position, "mapRoles[0]");
-    assert_eq!(refused[0].kept_until(), Some(at(5 + DAY)));
+    assert_eq!(refused[0].kept_until(), Some(unix_time(5 + DAY)));
     let place = &refused[0].why.location;
     assert!(place.starts_with("d.json:2:"), "{place}");
-    assert_eq!(fixture.live.expire(at(DAY + 4)), []);
-    assert_eq!(fixture.live.expire(at(DAY + 5)).len(), 1);
+    assert_eq!(fixture.live.expire(unix_time(DAY + 4)), []);
+    assert_eq!(fixture.live.expire(unix_time(DAY + 5)).len(), 1);
     let refused = fixture.step(DAY + 6, &moved);
     assert_eq!(refused[0].kept_until(), None);
     assert_eq!(fixture.lines(), ["mapRoles[0] 1:role/b = b"]);

@@ -190,7 +190,7 @@ fn check_prints_findings_about_certificates_and_keys() {
         write(folder, "cert.pem", "none")
     });
     case("a key of another pair", &|folder| {
-        let other = folder.read("client-ca-key.pem");
+        let other = folder.read_file("client-ca-key.pem");
         write(folder, "key.pem", &other);
     });
     case("no key of the CA of clients", &|folder| {

@@ -24,13 +24,13 @@ pub(super) const LIST: &str = "\
 ";
 
 /// A cluster, and a folder with a kubeconfig that leads to it.
-pub(super) struct Fixture {
+pub(super) struct ClusterFixture {
     pub(super) server: ApiServer,
     pub(super) folder: TestFolder,
     pub(super) transcript: Transcript,
 }
 
-impl Fixture {
+impl ClusterFixture {
     pub(super) fn start() -> Self {
         let server = ApiServer::start();
         let config = "clusterID: c\nserver:\n  reservedPrefixConfig:\n  - backendMode: ACKConfigMap\n    usernamePrefixReserveList: ['ops:']\n";
@@ -61,7 +61,7 @@ impl Fixture {
 
 #[test]
 fn add_refuses_invalid_mappings() {
-    let mut fixture = Fixture::start();
+    let mut fixture = ClusterFixture::start();
     for (start, more) in [
         (ROLE, &["--username", ""][..]),
         (ROLE, &["--username", "{{Sesion}}"]),
@@ -113,7 +113,7 @@ fn add_refuses_invalid_mappings() {
 
 #[test]
 fn add_and_remove_edit_config_map() {
-    let mut fixture = Fixture::start();
+    let mut fixture = ClusterFixture::start();
     let add = [&USER[..], &["--username", "a", "--groups", "x,y"]].concat();
     fixture.run(&add);
     fixture.run(&[&add[..], &["--dry-run"]].concat());
@@ -187,7 +187,7 @@ fn add_and_remove_edit_config_map() {
 
 #[test]
 fn add_and_remove_edit_objects() {
-    let mut fixture = Fixture::start();
+    let mut fixture = ClusterFixture::start();
     let add = [
         &USER[..],
         &["--username", "a", "--groups", "x,y", "--backend", "crd"],
@@ -277,7 +277,7 @@ fn add_and_remove_edit_objects() {
 
 #[test]
 fn list_prints_mappings_of_the_cluster() {
-    let mut fixture = Fixture::start();
+    let mut fixture = ClusterFixture::start();
     let all = [&["list"][..], &["list", "-o", "json"]];
     for args in all {
         fixture.run(args);

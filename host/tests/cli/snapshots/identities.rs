@@ -137,13 +137,13 @@ fn explain_prints_result_and_rule_of_identities() {
 }
 
 /// STS with the demonstration account, and a folder whose configuration names it.
-struct Fixture {
+struct StsFixture {
     sts: Emulator,
     folder: TestFolder,
     transcript: Transcript,
 }
 
-impl Fixture {
+impl StsFixture {
     fn start() -> Self {
         let sts = Emulator::builder().demo().start().unwrap();
         // However slow the machine is, STS answers in time.
@@ -187,7 +187,7 @@ impl Fixture {
 
 #[test]
 fn verify_prints_identity_of_token() {
-    let mut fixture = Fixture::start();
+    let mut fixture = StsFixture::start();
     let session = fixture.token(&demo::session_key(), "c1", 0);
     fixture.verify("a session", &session, &[]);
     fixture.verify("a session as JSON", &session, &["-o", "json"]);
@@ -205,7 +205,7 @@ fn verify_prints_identity_of_token() {
 
 #[test]
 fn verify_prints_why_token_is_refused() {
-    let mut fixture = Fixture::start();
+    let mut fixture = StsFixture::start();
     let wrong_secret = AccessKey {
         secret: Secret::new("wrong"),
         ..demo::user_key()
@@ -235,7 +235,7 @@ fn verify_prints_why_token_is_refused() {
 
 #[test]
 fn verify_prints_why_sts_is_unavailable() {
-    let mut fixture = Fixture::start();
+    let mut fixture = StsFixture::start();
     let token = fixture.token(&demo::user_key(), "c1", 0);
     for (title, fault) in [
         ("it throttles the user", Fault::ThrottleUser),
@@ -254,7 +254,7 @@ fn verify_prints_why_sts_is_unavailable() {
         fixture.verify(title, &token, &[]);
     }
     fixture.sts.set_fault(Some(Fault::Hang));
-    let config = fixture.folder.read("config.yaml");
+    let config = fixture.folder.read_file("config.yaml");
     let path = fixture.folder.path().join("config.yaml");
     fs::write(&path, config.replace("timeout: 30s}", "timeout: 3s}")).unwrap();
     fixture.verify("it hangs", &token, &[]);
