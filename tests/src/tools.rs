@@ -13,54 +13,27 @@ pub struct Tool {
 }
 
 /// Kubernetes' API server.
-pub const KUBE_APISERVER: Tool = Tool {
-    name: "kube-apiserver",
-    variable: "ACK_RAM_KUBE_APISERVER",
-};
-
+pub const KUBE_APISERVER: Tool = Tool::new("kube-apiserver", "ACK_RAM_KUBE_APISERVER");
 /// The store behind it.
-pub const ETCD: Tool = Tool {
-    name: "etcd",
-    variable: "ACK_RAM_ETCD",
-};
-
+pub const ETCD: Tool = Tool::new("etcd", "ACK_RAM_ETCD");
 /// Kubernetes' client.
-pub const KUBECTL: Tool = Tool {
-    name: "kubectl",
-    variable: "ACK_RAM_KUBECTL",
-};
-
+pub const KUBECTL: Tool = Tool::new("kubectl", "ACK_RAM_KUBECTL");
 /// A browser.
-pub const CHROMIUM: Tool = Tool {
-    name: "chromium",
-    variable: "ACK_RAM_CHROMIUM",
-};
-
+pub const CHROMIUM: Tool = Tool::new("chromium", "ACK_RAM_CHROMIUM");
 /// Prometheus' reader of rules.
-pub const PROMTOOL: Tool = Tool {
-    name: "promtool",
-    variable: "ACK_RAM_PROMTOOL",
-};
-
+pub const PROMTOOL: Tool = Tool::new("promtool", "ACK_RAM_PROMTOOL");
 /// A proxy.
-pub const ENVOY: Tool = Tool {
-    name: "envoy",
-    variable: "ACK_RAM_ENVOY",
-};
-
+pub const ENVOY: Tool = Tool::new("envoy", "ACK_RAM_ENVOY");
 /// Another.
-pub const NGINX: Tool = Tool {
-    name: "nginx",
-    variable: "ACK_RAM_NGINX",
-};
-
+pub const NGINX: Tool = Tool::new("nginx", "ACK_RAM_NGINX");
 /// A third.
-pub const CADDY: Tool = Tool {
-    name: "caddy",
-    variable: "ACK_RAM_CADDY",
-};
+pub const CADDY: Tool = Tool::new("caddy", "ACK_RAM_CADDY");
 
 impl Tool {
+    const fn new(name: &'static str, variable: &'static str) -> Self {
+        Self { name, variable }
+    }
+
     /// Where the program is.
     ///
     /// # Panics
