@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use ack_ram_analysis::lint::{
-    AccountEntry, BackendEntries, Finding, FindingCode, GoSemantics, LintInput, MappingEntry,
-    Position, Severity, lint,
+    AccountEntry, BackendEntries, GoSemantics, LintInput, MappingEntry, lint,
 };
+use ack_ram_config::{Diagnostic, DiagnosticCode, Location, Position, Severity};
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{
     Backend, Mapping, Precedence, ReservedPrefixes, SessionArnMode, Source, Validation,
@@ -96,7 +96,7 @@ fn every_finding_is_reported_and_no_other() {
     insta::with_settings!({ omit_expression => true }, {
         insta::assert_snapshot!("findings", texts);
     });
-    let unmet = FindingCode::ALL
+    let unmet = DiagnosticCode::ALL
         .iter()
         .filter(|code| !met.contains(code.as_str()));
     let of_the_host = [
@@ -123,18 +123,18 @@ fn every_finding_is_reported_and_no_other() {
 }
 
 /// What was found.
-fn check(case: &Case) -> Vec<Finding> {
+fn check(case: &Case) -> Vec<Diagnostic> {
     let findings = lint(&configuration(case));
     let told: Vec<String> = findings
         .iter()
         .map(|finding| {
-            let Finding {
+            let Diagnostic {
                 code,
                 severity,
-                position,
+                location,
                 ..
             } = finding;
-            format!("{severity} {code} {position}")
+            format!("{severity} {code} {location}")
         })
         .collect();
     let split = |line: &String| -> (String, String) {
@@ -152,14 +152,14 @@ fn check(case: &Case) -> Vec<Finding> {
     for (finding, (_, says)) in findings.iter().zip(&expected) {
         let message = &finding.message;
         assert!(message.contains(says), "{name}: {message}");
-        assert!(!finding.advice.is_empty(), "{name}: {message}");
+        assert!(!finding.help.is_empty(), "{name}: {message}");
     }
     findings
 }
 
 fn configuration(case: &Case) -> LintInput {
     LintInput {
-        position: position("config"),
+        location: location("config"),
         backends: case.backends.iter().map(backend).collect(),
         validations: case
             .validations
@@ -179,7 +179,7 @@ fn backend(input: &BackendInput) -> BackendEntries {
     let mappings = input.mappings.iter().enumerate().map(|(place, mapping)| {
         let name = format!("mappings[{place}]");
         MappingEntry {
-            position: position(&format!("{prefix}{name}")),
+            location: location(&format!("{prefix}{name}")),
             go_semantics: match (mapping.in_go.as_deref(), input.backend) {
                 (Some("unread"), _) => GoSemantics::Unsupported,
                 (Some(other), _) => panic!("{other}"),
@@ -195,7 +195,7 @@ fn backend(input: &BackendInput) -> BackendEntries {
         .enumerate()
         .map(|(place, account)| AccountEntry {
             account: AccountId::parse(account).unwrap(),
-            position: position(&format!("{prefix}accounts[{place}]")),
+            location: location(&format!("{prefix}accounts[{place}]")),
         });
     BackendEntries {
         backend: input.backend,
@@ -239,26 +239,18 @@ fn written(input: &MappingInput, backend: Backend, position: String, place: usiz
     }
 }
 
-fn position(entry: &str) -> Position {
-    Position {
-        entry: entry.to_owned(),
-        ..Position::default()
-    }
+fn location(entry: &str) -> Location {
+    Location::default().with_entry(entry)
 }
 
 #[test]
 fn host_findings_are_sorted_in() {
-    let remark = |line, column| Finding {
-        code: FindingCode::UnknownKey,
+    let remark = |line, column| Diagnostic {
+        code: DiagnosticCode::UnknownKey,
         severity: Severity::Error,
-        position: Position {
-            file: "c.yaml".to_owned(),
-            line,
-            column,
-            entry: String::new(),
-        },
+        location: Location::in_file("c.yaml", Position { line, column }),
         message: "unknown".to_owned(),
-        advice: "remove it".to_owned(),
+        help: "remove it".to_owned(),
     };
     let configuration = LintInput {
         host_findings: vec![remark(10, 1), remark(2, 11), remark(2, 3)],
@@ -266,7 +258,7 @@ fn host_findings_are_sorted_in() {
     };
     let places: Vec<String> = lint(&configuration)
         .iter()
-        .map(|finding| format!("{} {}", finding.code, finding.position))
+        .map(|finding| format!("{} {}", finding.code, finding.location))
         .collect();
     assert_eq!(
         places,
@@ -285,12 +277,12 @@ fn empty_group_list_is_reported_once() {
     let case = vectors.cases.iter().find(|case| case.name == "no groups");
     let configuration = configuration(case.unwrap());
     let codes = |entry: &str| -> Vec<&str> {
-        let remark = Finding {
-            code: FindingCode::EmptyList,
+        let remark = Diagnostic {
+            code: DiagnosticCode::EmptyList,
             severity: Severity::Error,
-            position: position(entry),
+            location: location(entry),
             message: "`groups` has nothing in it".to_owned(),
-            advice: "write `[]`".to_owned(),
+            help: "write `[]`".to_owned(),
         };
         let with_remark = LintInput {
             host_findings: vec![remark],

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{MessageFormatter as _, Spanned, UserMessageFormatter};
 
-use crate::diagnostic::escape_control;
+use crate::diagnostic::{Diagnostic, Location, Position, escape_control};
 
 mod advice;
 mod recovery;
@@ -23,13 +23,6 @@ const MAX_NODES: usize = 2_000_000;
 /// that is nothing but brackets, or aliases of aliases, would take hundreds of times its length of memory.
 const FREE_NODES: usize = 50_000;
 const BYTES_PER_NODE: usize = 6;
-
-/// Line and column, both counted from one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
-    pub line: u64,
-    pub column: u64,
-}
 
 /// A value and where it stands.
 #[derive(Debug)]
@@ -83,6 +76,18 @@ pub struct SyntaxError {
     pub position: Option<Position>,
     /// What is wrong, and what to do.
     pub message: String,
+}
+
+impl SyntaxError {
+    /// Returns the diagnostic of the text `name`.
+    #[must_use]
+    pub fn into_diagnostic(self, name: &str) -> Diagnostic {
+        let location = match self.position {
+            Some(position) => Location::in_file(name, position),
+            None => Location::file(name),
+        };
+        Diagnostic::unreadable(location, self.message)
+    }
 }
 
 /// Parses one document. An empty one is null. A value that needs quotes and has none is [`Value::Unquoted`], and the rest

@@ -202,7 +202,7 @@ impl Server {
 /// Logs what an operator should know about the configuration, the files and the environment.
 fn log_warnings(config: &Config, inputs: &Inputs) {
     for warning in &config.warnings {
-        tracing::warn!("{warning}");
+        tracing::warn!("{}", warning.warning_text());
     }
     for exposure in SensitiveFiles::from_config(config, inputs.file.as_deref()).exposures() {
         // The configuration file is named by no setting.

@@ -5,10 +5,11 @@ use ack_ram_core::rules::Mapping;
 use ack_ram_core::rules::subject::Subject;
 use ack_ram_core::rules::template::is_reserved;
 
-use crate::lint::finding::{FindingCode, FindingSink, Severity};
+use crate::lint::sink::DiagnosticSink;
 use crate::lint::{CompiledMapping, names, tree};
+use ack_ram_config::{DiagnosticCode, Severity};
 
-pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut FindingSink<'_>) {
+pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut DiagnosticSink<'_>) {
     let CompiledMapping { entry, rule } = compiled;
     let mapping = &entry.mapping;
     if *rule.subject() == Subject::Anyone
@@ -17,7 +18,7 @@ pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut FindingSink<'_>
         && !tree::requires_account(condition.tree())
     {
         report.add(
-            FindingCode::AnyAccount,
+            DiagnosticCode::AnyAccount,
             Severity::Warning,
             "its condition asks for no account: whoever meets the rest in an account of their own is let in, too",
             "require yours, such as `identity.accountId == \"<account>\" && (...)`",
@@ -48,7 +49,7 @@ pub(super) fn check(compiled: &CompiledMapping<'_>, report: &mut FindingSink<'_>
 }
 
 /// Names of Kubernetes' own that expressions give as they are written, and that nothing in the mapping allows.
-fn unlisted_system_names(mapping: &Mapping, report: &mut FindingSink<'_>) {
+fn unlisted_system_names(mapping: &Mapping, report: &mut DiagnosticSink<'_>) {
     let username = std::slice::from_ref(&mapping.username);
     let groups = [&*mapping.groups, &*mapping.groups_expression_may_add].concat();
     for (field, source, kind, allowed, list) in [
@@ -84,7 +85,7 @@ fn unlisted_system_names(mapping: &Mapping, report: &mut FindingSink<'_>) {
             .filter(|name| is_reserved(name) && !is_allowed(name))
         {
             report.add(
-                FindingCode::UnlistedSystemName,
+                DiagnosticCode::UnlistedSystemName,
                 Severity::Warning,
                 format!("`{field}` may give `{name}`, which `{list}` does not have: a login to which it does is refused"),
                 format!("write the name in `{list}`, if that is meant"),

@@ -8,10 +8,10 @@ use ack_ram_core::rules::pattern::Pattern;
 use ack_ram_core::rules::subject::Subject;
 use ack_ram_core::rules::{Backend, BackendRules, Conflict, Mapping, Source};
 
-use crate::lint::finding::{Finding, FindingCode, Position, Severity};
 use crate::lint::{CompiledBackend, CompiledMapping};
+use ack_ram_config::{Diagnostic, DiagnosticCode, Location, Severity};
 
-pub(super) fn check(backends: &[CompiledBackend<'_>], findings: &mut Vec<Finding>) {
+pub(super) fn check(backends: &[CompiledBackend<'_>], findings: &mut Vec<Diagnostic>) {
     let mut earlier: Vec<BackendCoverage<'_>> = Vec::with_capacity(backends.len());
     for backend in backends {
         let rules = compile_rules(backend);
@@ -23,13 +23,13 @@ pub(super) fn check(backends: &[CompiledBackend<'_>], findings: &mut Vec<Finding
             let by = earlier
                 .iter()
                 .find_map(|coverage| coverage.source_for_subject(rule.subject()));
-            findings.extend(by.map(|by| shadowed(&entry.position, &by)));
+            findings.extend(by.map(|by| shadowed(&entry.location, &by)));
         }
         for account in &backend.entries.accounts {
             let by = earlier
                 .iter()
                 .find_map(|coverage| coverage.source_for_account(&account.account));
-            findings.extend(by.map(|by| shadowed(&account.position, &by)));
+            findings.extend(by.map(|by| shadowed(&account.location, &by)));
         }
         earlier.push(BackendCoverage::new(backend, rules));
     }
@@ -44,18 +44,18 @@ fn compile_rules(backend: &CompiledBackend<'_>) -> BackendRules {
     rules
 }
 
-fn shadowed(position: &Position, by: &str) -> Finding {
-    Finding::new(
-        FindingCode::Shadowed,
+fn shadowed(location: &Location, by: &str) -> Diagnostic {
+    Diagnostic::from_parts(
+        DiagnosticCode::Shadowed,
         Severity::Warning,
-        position,
+        location,
         format!("it never answers: {by} answers first"),
         "remove one of the two, or change the order of `server.backendMode`",
     )
 }
 
 /// Mappings of one subject in one backend.
-fn conflicts(backend: &CompiledBackend<'_>, rules: &BackendRules, findings: &mut Vec<Finding>) {
+fn conflicts(backend: &CompiledBackend<'_>, rules: &BackendRules, findings: &mut Vec<Diagnostic>) {
     let by_source: BTreeMap<&Source, &CompiledMapping<'_>> = backend
         .rules
         .iter()
@@ -82,17 +82,21 @@ fn conflicts(backend: &CompiledBackend<'_>, rules: &BackendRules, findings: &mut
     }
 }
 
-fn conflict(loser: &CompiledMapping<'_>, winner: &CompiledMapping<'_>, relation: &str) -> Finding {
+fn conflict(
+    loser: &CompiledMapping<'_>,
+    winner: &CompiledMapping<'_>,
+    relation: &str,
+) -> Diagnostic {
     let (code, reason) = if is_equivalent(&loser.entry.mapping, &winner.entry.mapping) {
-        (FindingCode::Duplicate, "says the same")
+        (DiagnosticCode::Duplicate, "says the same")
     } else {
-        (FindingCode::Conflict, "wins, being the older")
+        (DiagnosticCode::Conflict, "wins, being the older")
     };
     let winner = winner.rule.source();
-    Finding::new(
+    Diagnostic::from_parts(
         code,
         Severity::Warning,
-        &loser.entry.position,
+        &loser.entry.location,
         format!("it never answers: {winner} {relation}, and {reason}"),
         "remove one of the two",
     )
@@ -124,7 +128,7 @@ fn equal_conditions<'a>(
 }
 
 /// Mappings by condition alone, behind one whose condition always holds.
-fn behind_catch_all(backend: &CompiledBackend<'_>, findings: &mut Vec<Finding>) {
+fn behind_catch_all(backend: &CompiledBackend<'_>, findings: &mut Vec<Diagnostic>) {
     let mut by_condition = by_precedence(backend)
         .into_iter()
         .filter(|compiled| *compiled.rule.subject() == Subject::Anyone);
@@ -134,7 +138,7 @@ fn behind_catch_all(backend: &CompiledBackend<'_>, findings: &mut Vec<Finding>) 
     let by = catch_all.rule.source().to_string();
     // A second one that always holds is a conflict.
     for compiled in by_condition.filter(|compiled| !holds_always(compiled)) {
-        findings.push(shadowed(&compiled.entry.position, &by));
+        findings.push(shadowed(&compiled.entry.location, &by));
     }
 }
 
@@ -166,7 +170,7 @@ fn is_equivalent(a: &Mapping, b: &Mapping) -> bool {
 }
 
 /// Patterns that an older one of the same backend, with an equally long prefix, covers.
-fn covered_patterns(backend: &CompiledBackend<'_>, findings: &mut Vec<Finding>) {
+fn covered_patterns(backend: &CompiledBackend<'_>, findings: &mut Vec<Diagnostic>) {
     // At most two for each prefix: the oldest that ends in `*` after it, and in `**`.
     let mut wide: BTreeMap<String, (&CompiledMapping<'_>, &Pattern)> = BTreeMap::new();
     for compiled in by_precedence(backend) {
@@ -181,7 +185,7 @@ fn covered_patterns(backend: &CompiledBackend<'_>, findings: &mut Vec<Finding>) 
             .find_map(|outer| wide.get(&outer).filter(|(_, outer)| covers(outer, pattern)));
         if let Some((outer, other)) = outer {
             let by = format!("`{other}` ({})", outer.rule.source());
-            findings.push(shadowed(&compiled.entry.position, &by));
+            findings.push(shadowed(&compiled.entry.location, &by));
         }
         if !compiled.rule.has_condition() && is_wide(pattern) {
             wide.entry(text).or_insert((compiled, pattern));
@@ -189,14 +193,14 @@ fn covered_patterns(backend: &CompiledBackend<'_>, findings: &mut Vec<Finding>) 
     }
 }
 
-fn duplicate_accounts(backend: &CompiledBackend<'_>, findings: &mut Vec<Finding>) {
+fn duplicate_accounts(backend: &CompiledBackend<'_>, findings: &mut Vec<Diagnostic>) {
     let mut seen = BTreeSet::new();
     for account in &backend.entries.accounts {
         if !seen.insert(&account.account) {
-            findings.push(Finding::new(
-                FindingCode::Duplicate,
+            findings.push(Diagnostic::from_parts(
+                DiagnosticCode::Duplicate,
                 Severity::Warning,
-                &account.position,
+                &account.location,
                 format!("account {} is mapped once more", account.account),
                 "remove one of the two",
             ));

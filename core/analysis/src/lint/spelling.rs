@@ -3,13 +3,14 @@
 use ack_ram_config::invisible;
 
 use crate::lint::CompiledMapping;
-use crate::lint::finding::{FindingCode, FindingSink, Severity};
+use crate::lint::sink::DiagnosticSink;
+use ack_ram_config::{DiagnosticCode, Severity};
 
 /// `serves_proxies`: names come in headers, which do not keep the space around them.
 pub(super) fn check(
     compiled: &CompiledMapping<'_>,
     serves_proxies: bool,
-    report: &mut FindingSink<'_>,
+    report: &mut DiagnosticSink<'_>,
 ) {
     let mapping = &compiled.entry.mapping;
     let username = mapping
@@ -28,7 +29,7 @@ pub(super) fn check(
             .next()
         {
             report.add(
-                FindingCode::InvisibleCharacter,
+                DiagnosticCode::InvisibleCharacter,
                 Severity::Warning,
                 format!(
                     "`{field}` is `{}`, with {what} (U+{:04X}): it is another name than the one that it looks like",
@@ -41,7 +42,7 @@ pub(super) fn check(
     }
 }
 
-fn outer_space(field: &str, name: &str, serves_proxies: bool, report: &mut FindingSink<'_>) {
+fn outer_space(field: &str, name: &str, serves_proxies: bool, report: &mut DiagnosticSink<'_>) {
     let (severity, what) = if serves_proxies {
         (
             Severity::Error,
@@ -55,7 +56,7 @@ fn outer_space(field: &str, name: &str, serves_proxies: bool, report: &mut Findi
     };
     let name = name.escape_debug();
     report.add(
-        FindingCode::OuterSpace,
+        DiagnosticCode::OuterSpace,
         severity,
         format!("`{field}` is `{name}`, which starts or ends with a space: {what}"),
         "remove the space around the name",

@@ -16,9 +16,9 @@ use cel::IdedExpr;
 use cel::common::ast::{Expr, operators as op};
 
 use crate::lint::expressions::compile_expression;
-use crate::lint::finding::{Finding, FindingCode, Severity};
 use crate::lint::{AccountEntry, CompiledBackend, CompiledMapping, names, tree};
 use crate::placeholder;
+use ack_ram_config::{Diagnostic, DiagnosticCode, Severity};
 
 /// An account, where a mapping names none.
 const SAMPLE_ACCOUNT: &str = "1";
@@ -26,27 +26,27 @@ const SAMPLE_ACCOUNT: &str = "1";
 pub(super) fn check(
     validations: &[Validation],
     backends: &[CompiledBackend<'_>],
-    findings: &mut Vec<Finding>,
+    findings: &mut Vec<Diagnostic>,
 ) {
     for backend in backends {
         let rules = backend
             .rules
             .iter()
-            .map(|compiled| (&compiled.entry.position, SampleLogin::for_rule(compiled)));
+            .map(|compiled| (&compiled.entry.location, SampleLogin::for_rule(compiled)));
         let accounts = &backend.entries.accounts;
         let accounts = accounts
             .iter()
-            .map(|account| (&account.position, SampleLogin::for_account(account)));
-        for (position, login) in rules.chain(accounts) {
+            .map(|account| (&account.location, SampleLogin::for_account(account)));
+        for (location, login) in rules.chain(accounts) {
             let Some(login) = login else { continue };
             let refusing = validations
                 .iter()
                 .find(|validation| login.is_refused_by(validation.expression()));
             findings.extend(refusing.map(|validation| {
-                Finding::new(
-                    FindingCode::AlwaysRefused,
+                Diagnostic::from_parts(
+                    DiagnosticCode::AlwaysRefused,
                     Severity::Warning,
-                    position,
+                    location,
                     format!("every login by it is refused: {}", validation.message()),
                     "change its names, or the expression in `server.userValidationRules`",
                 )

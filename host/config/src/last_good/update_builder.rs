@@ -14,7 +14,7 @@ use super::subject::{NamedSubject, SubjectKey};
 use super::{
     ActiveEntry, ActiveLists, EntryForm, EntryIndex, RefusedEntry, RetentionPolicy, Update,
 };
-use crate::diagnostic::Refusal;
+use crate::diagnostic::Diagnostic;
 use crate::entry::{InvalidEntry, MappingList};
 use crate::partial_entry::PartialEntry;
 
@@ -35,7 +35,7 @@ struct RetentionSlot<'a> {
     place: EntryIndex,
     position: String,
     age: Precedence,
-    why: &'a Refusal,
+    why: &'a Diagnostic,
 }
 
 impl<'a> UpdateBuilder<'a> {
@@ -325,7 +325,7 @@ impl<'a> UpdateBuilder<'a> {
                 Some(rule.map_err(|_| RetentionError::Condition)?)
             }
         };
-        let reason = spot.why.reason.clone();
+        let reason = spot.why.text();
         entry.activation.retention = Some(match entry.activation.retention.take() {
             Some(kept) => kept.renewed(reason, basis),
             None => Retention::new(now, ttl, reason, basis),
@@ -365,7 +365,7 @@ impl<'a> UpdateBuilder<'a> {
     fn add_refusal<'e>(
         &mut self,
         position: &str,
-        why: &Refusal,
+        why: &Diagnostic,
         kept: impl Iterator<Item = &'e ActiveEntry>,
         retention_error: Option<RetentionError>,
     ) {

@@ -51,10 +51,10 @@ fn unquoted_value_refuses_only_its_entry() {
             let [warning] = config.warnings.as_slice() else {
                 panic!("{value}: {:#?}", config.warnings);
             };
-            let text = warning.to_string();
+            let text = warning.warning_text();
             assert!(text.starts_with("config.yaml:5:"), "{text}");
             assert!(text.contains(advice), "{text}");
-            assert_eq!(warning.kind, WarningKind::InvalidEntry, "{text}");
+            assert_eq!(warning.code, DiagnosticCode::InvalidEntry, "{text}");
         }
     }
 }
@@ -78,7 +78,7 @@ fn unquoted_anchor_value_is_refused_at_each_alias() {
             let config = load_yaml(&yaml).unwrap_or_else(|error| panic!("{yaml}{error}"));
             assert!(config.mappings.mappings.is_empty(), "{yaml}");
             let refused = config.warnings.iter();
-            let refused = refused.filter(|warning| warning.kind == WarningKind::InvalidEntry);
+            let refused = refused.filter(|warning| warning.code == DiagnosticCode::InvalidEntry);
             assert!(refused.count() >= 2, "{yaml}{:#?}", config.warnings);
         }
     }

@@ -16,7 +16,7 @@ use crate::cli::args::{self, Globals};
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::{self, OutputFormat};
 use crate::cli::token_source::{self, TokenSource};
-use crate::config::{self, Config, ConfigError, ConfigSources, Overrides, WarningKind};
+use crate::config::{self, Config, ConfigSources, Diagnostic, DiagnosticCode, Overrides};
 
 /// Show what a configuration makes of an identity, and why
 ///
@@ -120,7 +120,7 @@ fn explain_token(source: &TokenSource, globals: &Globals) -> Result<Trace, Comma
 fn explain_arn<P>(
     args: &ExplainArgs,
     globals: &Globals,
-    load: impl FnOnce(&ConfigSources<'_>) -> Result<Config<P>, ConfigError>,
+    load: impl FnOnce(&ConfigSources<'_>) -> Result<Config<P>, Diagnostic>,
 ) -> Result<Trace, CommandFailure> {
     let (config, compiled) = load_rules(globals, load)?;
     let sample = args.arn().cloned().and_then(placeholder::identity_for_arn);
@@ -144,7 +144,7 @@ fn explain_arn<P>(
 /// Reads the configuration and compiles its rules.
 fn load_rules<P>(
     globals: &Globals,
-    load: impl FnOnce(&ConfigSources<'_>) -> Result<Config<P>, ConfigError>,
+    load: impl FnOnce(&ConfigSources<'_>) -> Result<Config<P>, Diagnostic>,
 ) -> Result<(Config<P>, CompiledRules), CommandFailure> {
     let config = globals.configuration(load, Overrides::default())?;
     let compiled = backends::compile(&config);
@@ -155,8 +155,8 @@ fn load_rules<P>(
 /// Entries that are left out may be the reason for what is not as expected; what else is odd is for `lint`.
 pub(super) fn warn_of_omitted_rules<P>(config: &Config<P>, compiled: &CompiledRules) {
     for warning in &config.warnings {
-        if warning.kind == WarningKind::InvalidEntry {
-            tracing::warn!("{warning}");
+        if warning.code == DiagnosticCode::InvalidEntry {
+            tracing::warn!("{}", warning.warning_text());
         }
     }
     for (source, error) in &compiled.refused {
