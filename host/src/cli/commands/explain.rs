@@ -176,7 +176,7 @@ fn trace_unidentified(compiled: &CompiledRules, decided: DecisionRecord) -> Trac
         reason: decided.reason().or_else(|| {
             Some("the token is none of ack-ram-authenticator's; see `inspect`".to_owned())
         }),
-        explanation: decided.decision.explanation,
+        explanation: decided.decision.into_parts().1,
         rule: None,
         user: None,
     }
