@@ -4,13 +4,12 @@ use ack_ram_config::document::{self, ConfigMapData};
 use ack_ram_config::object::ObjectSpec;
 use ack_ram_config::yaml::{self, Node};
 use ack_ram_config::{
-    ClusterIdUse, ClusterlessConfig, ConfigError, ConfigFile, ConfigSources, Located, Location,
-    Overrides, ParsedMappings, Problem, Warning, WarningKind,
+    ClusterIdUse, ClusterlessConfig, ConfigError, ConfigFile, ConfigSources, ExternalMappings,
+    Located, Location, Overrides, ParsedMappings, Problem, Warning, WarningKind,
 };
 use ack_ram_core::rules::{Backend, Mapping, Precedence, SessionArnMode, WildcardMode};
 use serde_json::{Map, Value};
 
-use crate::compile::ExternalMappings;
 use crate::compiled_config::CompiledConfig;
 use crate::findings::{finding_from_warning, lint_sources};
 use crate::lint::Finding;

@@ -1,14 +1,13 @@
 //! What is wrong or risky in a configuration, as findings.
 
 use ack_ram_config::{
-    ClusterIdUse, ConfigError, ConfigSources, Located, Location, ParsedMappings, PartialConfig,
-    Warning, WarningKind,
+    ClusterIdUse, ConfigError, ConfigSources, ExternalMappings, Located, Location, ParsedMappings,
+    PartialConfig, Warning, WarningKind,
 };
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{Backend, Mapping};
 use serde::Serialize;
 
-use crate::compile::ExternalMappings;
 use crate::lint::{
     self, AccountEntry, BackendEntries, Finding, FindingCode, GoSemantics, LintInput, MappingEntry,
     Position, Severity,

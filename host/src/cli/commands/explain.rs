@@ -2,7 +2,6 @@
 
 mod page;
 
-use ack_ram_analysis::compile::{CompiledRules, ExternalMappings};
 use ack_ram_analysis::explain::{BackendOutcome, BackendTrace, Trace, trace};
 use ack_ram_analysis::placeholder;
 use ack_ram_core::access_key::AccessKeyId;
@@ -11,12 +10,14 @@ use ack_ram_core::identity::Identity;
 use clap::{ArgGroup, Args};
 
 use crate::authenticator::DecisionRecord;
-use crate::backends;
 use crate::cli::args::{self, Globals};
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::{self, OutputFormat};
 use crate::cli::token_source::{self, TokenSource};
-use crate::config::{self, Config, ConfigError, ConfigSources, Overrides, WarningKind};
+use crate::config::{
+    self, CompiledRules, Config, ConfigError, ConfigSources, ExternalMappings, Overrides,
+    WarningKind,
+};
 
 /// Show what a configuration makes of an identity, and why
 ///
@@ -147,7 +148,7 @@ fn load_rules<P>(
     load: impl FnOnce(&ConfigSources<'_>) -> Result<Config<P>, ConfigError>,
 ) -> Result<(Config<P>, CompiledRules), CommandFailure> {
     let config = globals.configuration(load, Overrides::default())?;
-    let compiled = backends::compile(&config);
+    let compiled = config::compile(&config);
     warn_of_omitted_rules(&config, &compiled);
     Ok((config, compiled))
 }

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ack_ram_analysis::bundle;
-use ack_ram_analysis::compile::ExternalMappings;
 use ack_ram_analysis::findings::finding_from_error;
 use ack_ram_analysis::lint::{Finding, Position};
 use clap::Args;
@@ -13,7 +12,7 @@ use crate::cli::args::{self, Globals};
 use crate::cli::failure::CommandFailure;
 use crate::cli::findings::{self, LintReport};
 use crate::cli::output::OutputFormat;
-use crate::config::{ClusterIdUse, ConfigFile, ConfigSources, Overrides, text};
+use crate::config::{ClusterIdUse, ConfigFile, ConfigSources, ExternalMappings, Overrides, text};
 
 /// Find what is wrong or risky in configuration files
 ///
