@@ -6,13 +6,12 @@ use ack_ram_config::document::{self, ConfigMapData};
 use ack_ram_config::object::ObjectSpec;
 use ack_ram_config::yaml::{self, Node};
 use ack_ram_config::{
-    ClusterlessConfig, ConfigFile, ConfigSources, Diagnostic, DiagnosticCode, Located, Location,
-    Overrides, ParsedMappings, PartialConfig, Position, Severity,
+    ClusterlessConfig, ConfigFile, ConfigSources, Diagnostic, DiagnosticCode, ExternalMappings,
+    Located, Location, Overrides, ParsedMappings, PartialConfig, Position, Severity,
 };
 use ack_ram_core::rules::{Backend, Mapping, Precedence, SessionArnMode, WildcardMode};
 use serde_json::{Map, Value};
 
-use crate::compile::ExternalMappings;
 use crate::compiled_config::CompiledConfig;
 use crate::findings::{error_finding, lint_config, warning_finding};
 

@@ -1,6 +1,6 @@
 //! What a configuration makes of somebody, step by step.
 
-use ack_ram_config::Config;
+use ack_ram_config::{CompiledRules, Config, ExternalMappings};
 use ack_ram_core::arn::Arn;
 use ack_ram_core::identity::Identity;
 use ack_ram_core::kubernetes_user::KubernetesUser;
@@ -8,8 +8,6 @@ use ack_ram_core::rules::{
     Backend, BackendRules, Explanation, MatchedEntry, RulesError, RulesRefusal, RulesUnavailable,
 };
 use serde::{Serialize, Serializer};
-
-use crate::compile::{CompiledRules, ExternalMappings};
 
 /// All that there is to say.
 #[derive(Debug, Serialize)]

@@ -1,13 +1,13 @@
 //! What is wrong or risky in a configuration, as findings of `lint`.
 
 use ack_ram_config::{
-    Diagnostic, DiagnosticCode, Located, Location, Origin, ParsedMappings, PartialConfig, Severity,
+    Diagnostic, DiagnosticCode, ExternalMappings, Located, Location, Origin, ParsedMappings,
+    PartialConfig, Severity,
 };
 use ack_ram_core::arn::AccountId;
 use ack_ram_core::rules::{Backend, Mapping};
 use serde::Serialize;
 
-use crate::compile::ExternalMappings;
 use crate::lint::{self, AccountEntry, BackendEntries, GoSemantics, LintInput, MappingEntry};
 
 /// The findings about a configuration.

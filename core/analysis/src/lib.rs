@@ -15,8 +15,6 @@
 #[cfg(feature = "config")]
 pub mod bundle;
 #[cfg(feature = "config")]
-pub mod compile;
-#[cfg(feature = "config")]
 pub mod compiled_config;
 pub mod diff;
 #[cfg(feature = "config")]

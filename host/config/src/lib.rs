@@ -1,12 +1,13 @@
 //! Configuration: a file, the flags that override it and the environment, read into types that hold only valid values.
 //!
 //! [`load`] reads everything the server needs. The commands that need less ask for their part: [`load_webhook`] for
-//! `init`, [`load_client`] for `token` and `verify`. There is no server here: the server itself, the commands, and the
-//! page of the token inspector run the same code.
+//! `init`, [`load_client`] for `token` and `verify`. [`compile()`] makes the rules of a configuration. There is no server
+//! here: the server itself, the commands, and the page of the token inspector run the same code.
 
 #![forbid(unsafe_code)]
 
 mod bounds;
+mod compile;
 pub mod diagnostic;
 #[doc(hidden)]
 pub mod document;
@@ -45,6 +46,7 @@ use ack_ram_core::arn::AccountId;
 use ack_ram_core::policy::TokenPolicy;
 use ack_ram_core::rules::Backend;
 
+pub use compile::{CompiledRules, ExternalMappings, compile, compile_with_external};
 pub use diagnostic::{
     Diagnostic, DiagnosticCode, Diagnostics, Location, Origin, Part, Position, Severity,
 };

@@ -213,7 +213,7 @@ fn told(reply: &Sts) -> Value {
     };
     let error = awaiting.resume(reply, NOW).unwrap_err();
     let decision = Decision::from_sts_error(fingerprint, error);
-    assert!(!matches!(decision.outcome, Outcome::Granted(_)));
+    assert!(!matches!(decision.outcome(), Outcome::Granted(_)));
     let answer = review::render_decision(ReviewVersion::V1, &decision);
     let text = String::from_utf8(answer.body).unwrap();
     let tells: Vec<_> = words

@@ -202,7 +202,7 @@ fn someone() -> impl Strategy<Value = VerifiedIdentity> {
 
 /// The position of the rule, or the account, that answered.
 fn matched(decision: &Decision) -> Option<String> {
-    match decision.explanation.matched.as_ref()? {
+    match decision.explanation().matched.as_ref()? {
         MatchedEntry::Rule(source) => Some(source.position.clone()),
         MatchedEntry::Account { account, .. } => Some(account.to_string()),
     }

@@ -271,11 +271,13 @@ fn parse_account(text: &str) -> Result<AccountId, String> {
 
 fn decision_output(decision: Decision) -> LoginOutput {
     let reply = review::render_decision(ReviewVersion::V1, &decision);
+    let code = decision.code();
+    let (outcome, explanation) = decision.into_parts();
     LoginOutput::Decision {
-        code: decision.code(),
-        passed: decision.outcome.passed_stages(),
+        code,
+        passed: outcome.passed_stages(),
         status: reply.status,
         answer: String::from_utf8_lossy(&reply.body).into_owned(),
-        explanation: Box::new(decision.explanation),
+        explanation: Box::new(explanation),
     }
 }

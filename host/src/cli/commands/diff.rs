@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
 use std::path::{Path, PathBuf};
 
-use ack_ram_analysis::compile::ExternalMappings;
 use ack_ram_analysis::compiled_config::CompiledConfig;
 use ack_ram_analysis::diff::{Access, Change, ChangeKind, Diff, MappingSpec};
 use clap::Args;
@@ -12,7 +11,7 @@ use clap::Args;
 use crate::cli::commands::explain;
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::{self, ERROR, HEADING, OutputFormat, SUCCESS, WARNING};
-use crate::config::{self, ConfigFile, ConfigSources, Overrides};
+use crate::config::{self, ConfigFile, ConfigSources, ExternalMappings, Overrides};
 use crate::env;
 
 /// Show what changes for whom between two configurations

@@ -2,7 +2,6 @@
 
 mod page;
 
-use ack_ram_analysis::compile::{CompiledRules, ExternalMappings};
 use ack_ram_analysis::explain::{BackendOutcome, BackendTrace, Trace, trace};
 use ack_ram_analysis::placeholder;
 use ack_ram_core::access_key::AccessKeyId;
@@ -11,12 +10,14 @@ use ack_ram_core::identity::Identity;
 use clap::{ArgGroup, Args};
 
 use crate::authenticator::DecisionRecord;
-use crate::backends;
 use crate::cli::args::{self, Globals};
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::{self, OutputFormat};
 use crate::cli::token_source::{self, TokenSource};
-use crate::config::{self, Config, ConfigSources, Diagnostic, DiagnosticCode, Overrides};
+use crate::config::{
+    self, CompiledRules, Config, ConfigSources, Diagnostic, DiagnosticCode, ExternalMappings,
+    Overrides,
+};
 
 /// Show what a configuration makes of an identity, and why
 ///
@@ -147,7 +148,7 @@ fn load_rules<P>(
     load: impl FnOnce(&ConfigSources<'_>) -> Result<Config<P>, Diagnostic>,
 ) -> Result<(Config<P>, CompiledRules), CommandFailure> {
     let config = globals.configuration(load, Overrides::default())?;
-    let compiled = backends::compile(&config);
+    let compiled = config::compile(&config);
     warn_of_omitted_rules(&config, &compiled);
     Ok((config, compiled))
 }
@@ -176,7 +177,7 @@ fn trace_unidentified(compiled: &CompiledRules, decided: DecisionRecord) -> Trac
         reason: decided.reason().or_else(|| {
             Some("the token is none of ack-ram-authenticator's; see `inspect`".to_owned())
         }),
-        explanation: decided.decision.explanation,
+        explanation: decided.decision.into_parts().1,
         rule: None,
         user: None,
     }

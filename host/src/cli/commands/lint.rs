@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ack_ram_analysis::bundle;
-use ack_ram_analysis::compile::ExternalMappings;
 use ack_ram_analysis::findings::{LintReport, error_finding, lint_config};
 use clap::Args;
 
@@ -13,7 +12,8 @@ use crate::cli::failure::CommandFailure;
 use crate::cli::findings;
 use crate::cli::output::OutputFormat;
 use crate::config::{
-    ConfigFile, ConfigSources, Diagnostic, Location, Overrides, PartialConfig, text,
+    ConfigFile, ConfigSources, Diagnostic, ExternalMappings, Location, Overrides, PartialConfig,
+    text,
 };
 
 /// Find what is wrong or risky in configuration files
