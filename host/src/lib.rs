@@ -7,9 +7,10 @@ pub mod backends;
 mod backoff;
 pub mod certs;
 pub mod cli;
+pub mod clock;
 mod control;
 pub mod credentials;
-pub mod env;
+pub mod environment;
 mod exposure;
 mod files;
 #[cfg(test)]

@@ -14,7 +14,7 @@ use tracing_subscriber::fmt::{self as log_layer, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::env::Variables;
+use crate::environment::Variables;
 use crate::line_writer::{self, LineSink, LineWriter};
 
 /// The variable that says what is logged: a level, or directives such as `warn,ack_ram_authenticator=debug`.

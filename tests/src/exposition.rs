@@ -233,7 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_the_format_is_refused() {
+    fn malformed_exposition_is_refused() {
         let gauge = "# HELP g A gauge.\n# TYPE g gauge\n";
         let histogram = "# HELP h A.\n# TYPE h histogram\n";
         for (name, text, is_good) in [

@@ -10,11 +10,11 @@ use parking_lot::Mutex;
 /// Passes bytes between whoever connects and one server. Dropping it cuts everything.
 pub struct Proxy {
     address: SocketAddr,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<SharedState>>,
     thread: Option<JoinHandle<()>>,
 }
 
-struct State {
+struct SharedState {
     way: ProxyState,
     /// Both ends of every connection.
     streams: Vec<TcpStream>,
@@ -45,7 +45,7 @@ impl Proxy {
     pub fn start_at(address: SocketAddr, server: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
-        let state = Arc::new(Mutex::new(State {
+        let state = Arc::new(Mutex::new(SharedState {
             way: ProxyState::Open,
             streams: Vec::new(),
             connections: 0,
@@ -117,7 +117,7 @@ impl Drop for Proxy {
     }
 }
 
-fn connect(state: &Mutex<State>, one: TcpStream, other: TcpStream) -> io::Result<()> {
+fn connect(state: &Mutex<SharedState>, one: TcpStream, other: TcpStream) -> io::Result<()> {
     let mut state = state.lock();
     if state.way != ProxyState::Open {
         return Ok(());

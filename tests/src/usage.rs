@@ -24,7 +24,7 @@ impl Usage {
     ///
     /// # Errors
     /// When it is gone.
-    pub fn of(pid: u32) -> io::Result<Self> {
+    pub fn read_process(pid: u32) -> io::Result<Self> {
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
         let number = |field: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(field));

@@ -23,7 +23,7 @@ fn mapping(arn: &str, username: &str, groups: &[&str]) -> Mapping {
     }
 }
 
-fn under(condition: &str, mapping: Mapping) -> Mapping {
+fn with_condition(condition: &str, mapping: Mapping) -> Mapping {
     Mapping {
         condition: Some(condition.to_owned()),
         ..mapping
@@ -226,15 +226,21 @@ fn patterns_ids_and_conditions_are_compared_as_written() {
     check(
         &[(&[mapping(R, "r", &[])], &[])],
         &[(
-            &[under(condition, mapping(R, "x", &[])), mapping(R, "r", &[])],
+            &[
+                with_condition(condition, mapping(R, "x", &[])),
+                mapping(R, "r", &[]),
+            ],
             &[],
         )],
         &["+ acs:ram::1:role/r: - > x"],
     );
     check(
-        &[(&[under(condition, mapping("", "x", &[]))], &[])],
+        &[(&[with_condition(condition, mapping("", "x", &[]))], &[])],
         &[(
-            &[under("identity.sessionName == 'y'", mapping("", "x", &[]))],
+            &[with_condition(
+                "identity.sessionName == 'y'",
+                mapping("", "x", &[]),
+            )],
             &[],
         )],
         &["~ whoever meets the condition: x > x"],
@@ -242,7 +248,7 @@ fn patterns_ids_and_conditions_are_compared_as_written() {
     let may_add = |names: &[&str]| Mapping {
         groups_expression: Some("['system:a']".to_owned()),
         groups_expression_may_add: names.iter().map(ToString::to_string).collect(),
-        ..under(condition, mapping("", "x", &[]))
+        ..with_condition(condition, mapping("", "x", &[]))
     };
     check(
         &[(&[may_add(&[])], &[])],

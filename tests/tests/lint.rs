@@ -244,7 +244,7 @@ fn location(entry: &str) -> Location {
 }
 
 #[test]
-fn host_findings_are_sorted_in() {
+fn host_findings_are_sorted_among_others() {
     let remark = |line, column| Diagnostic {
         code: DiagnosticCode::UnknownKey,
         severity: Severity::Error,

@@ -34,7 +34,7 @@ async fn review(fixture: &Fixture, key: &AccessKey) -> Secret {
 }
 
 /// Asks the webhook's port. Returns status, content type and body of the answer.
-async fn ask(
+async fn send_request(
     fixture: &Fixture,
     method: Method,
     path: &str,
@@ -92,11 +92,11 @@ async fn metrics_count_logins_and_calls_and_name_nobody() {
         (Method::GET, ""),
         (Method::POST, "{}"),
     ] {
-        ask(&fixture, method, "/authenticate", body).await;
+        send_request(&fixture, method, "/authenticate", body).await;
     }
-    ask(&fixture, Method::GET, "/elsewhere", "").await;
+    send_request(&fixture, Method::GET, "/elsewhere", "").await;
 
-    let (status, kind, text) = ask(&fixture, Method::GET, "/metrics", "").await;
+    let (status, kind, text) = send_request(&fixture, Method::GET, "/metrics", "").await;
     assert_eq!((status, &*kind), (200, TEXT_FORMAT), "{text}");
     let told = Exposition::parse(&text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
     let endpoint = fixture.sts.url();
@@ -238,7 +238,7 @@ async fn probes_and_scrapes_are_served_on_their_paths() {
         (Method::POST, "/metrics", 404),
         (Method::GET, "/readyz", 404),
     ] {
-        let (answered, _, _) = ask(&fixture, method.clone(), path, "").await;
+        let (answered, _, _) = send_request(&fixture, method.clone(), path, "").await;
         assert_eq!(answered, status, "{method} {path}");
     }
 }

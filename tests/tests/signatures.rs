@@ -58,7 +58,7 @@ struct Request {
 }
 
 impl Request {
-    fn of(vector: &Acs3, signed_headers: &str) -> Self {
+    fn from_vector(vector: &Acs3, signed_headers: &str) -> Self {
         let signed = |name: &str| (name.to_owned(), vector.headers[name].clone());
         Self {
             secret: vector.access_key_secret.clone(),
@@ -137,7 +137,7 @@ fn acs3_signature_vectors_are_reproduced() {
             "{name}"
         );
 
-        let request = Request::of(&vector, authorization.signed_headers);
+        let request = Request::from_vector(&vector, authorization.signed_headers);
         assert_eq!(request.body_sha256, vector.hashed_payload, "{name}");
         request.canonical(|request, secret| {
             assert_eq!(request.text(), vector.canonical_request, "{name}");
@@ -154,7 +154,7 @@ fn acs3_signature_vectors_are_reproduced() {
 fn acs3_signature_covers_every_character() {
     for vector in vectors().acs3_hmac_sha256 {
         let authorization = Authorization::parse(&vector.authorization).unwrap();
-        let original = Request::of(&vector, authorization.signed_headers);
+        let original = Request::from_vector(&vector, authorization.signed_headers);
         let labels = original.clone().covered().len();
         for index in 0..labels {
             let text = original.clone().covered()[index].1.clone();

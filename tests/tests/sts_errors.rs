@@ -19,7 +19,7 @@ use serde_json::json;
 const NOW: u64 = 1_795_521_600;
 
 #[test]
-fn filter_turns_away_with_each_error_and_remembers_none() {
+fn filter_refuses_each_sts_error_and_caches_none() {
     let cluster = ClusterId::parse("c1").unwrap();
     let time = UnixTime::from_seconds(NOW.cast_signed());
     let token = sign::sign_token_v2(&demo::user_key(), &cluster, "test", time).unwrap();

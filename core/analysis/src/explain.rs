@@ -51,7 +51,8 @@ pub enum BackendOutcome {
     /// It does not.
     NoMatch,
     /// Its rules are not in the file, and would answer before those that come after it.
-    NotRead,
+    #[serde(rename = "notRead")]
+    NotReady,
     /// One before it has answered.
     NotAsked,
 }
@@ -182,7 +183,7 @@ fn trace_backends(compiled: &CompiledRules, explanation: &Explanation) -> Vec<Ba
             BackendOutcome::NoMatch
         } else {
             is_over = true;
-            BackendOutcome::NotRead
+            BackendOutcome::NotReady
         }
     };
     let backends = compiled.rules.backends().iter();

@@ -174,7 +174,7 @@ fn alternate_spellings_match_cgi_variables() {
 }
 
 #[test]
-fn a_service_is_told_who_comes() {
+fn granted_user_becomes_identity_headers() {
     let gateway = Gateway::default();
     let granted = decision(Outcome::Granted(user("alice", &["dev", "ops team"])));
     let admitted = gateway.admit(&granted).unwrap();

@@ -11,8 +11,8 @@ use std::error::Error;
 use std::path::Path;
 
 use ack_ram_authenticator::backends::mounted_file::Inputs;
+use ack_ram_authenticator::clock;
 use ack_ram_authenticator::config::{self, ConfigFile, ConfigSources, Overrides};
-use ack_ram_authenticator::env;
 use ack_ram_authenticator::server::Server;
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::review::ReviewVersion;
@@ -148,7 +148,7 @@ server:
 
 fn token(key: &AccessKey) -> Result<Secret, Box<dyn Error + Send + Sync>> {
     let cluster = ClusterId::parse(CLUSTER).ok_or("a cluster id")?;
-    let token = sign::sign_token_v2(key, &cluster, "quickstart", env::now()).ok_or("a token")?;
+    let token = sign::sign_token_v2(key, &cluster, "quickstart", clock::now()).ok_or("a token")?;
     Ok(token)
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use prometheus::IntCounter;
 
 use crate::authenticator::DecisionRecord;
-use crate::env;
+use crate::clock;
 use crate::line_writer::LineWriter;
 use crate::metrics::AuditMetrics;
 use crate::server::line_limiter::Summary;
@@ -44,7 +44,7 @@ impl Audit {
 
     /// Writes what was decided, and how long it `took`. What is not our token is left out: it is about nobody.
     pub(crate) fn record(&self, decided: &DecisionRecord, took: Duration) {
-        let Some(record) = AuditRecord::from_decision(decided, took, env::wall_clock()) else {
+        let Some(record) = AuditRecord::from_decision(decided, took, clock::wall_clock()) else {
             return;
         };
         self.push(&record::to_line(&record));
@@ -52,7 +52,7 @@ impl Audit {
 
     /// Writes how many more decisions there were in a second, if `summary` is about decisions.
     pub(crate) fn summarize(&self, summary: &Summary) {
-        if let Some(record) = AuditSummary::from_summary(summary, env::wall_clock()) {
+        if let Some(record) = AuditSummary::from_summary(summary, clock::wall_clock()) {
             self.push(&record::to_line(&record));
         }
     }

@@ -14,8 +14,8 @@ use tracing::Instrument as _;
 use crate::authenticator::TARGET;
 use crate::authenticator::decision_record::{DecisionRecord, IdentitySource};
 use crate::authenticator::single_flight::{JoinResult, SingleFlight, StsOutcome};
+use crate::clock::Clock;
 use crate::config::StsLimits;
-use crate::env::Clock;
 use crate::metrics::StsMetrics;
 use crate::sts::{Caller, CredentialStandings, Requester, StsClient};
 

@@ -17,8 +17,8 @@ use parking_lot::Mutex;
 use tracing::Instrument as _;
 
 use crate::authenticator::cache::{CachedOutcome, IdentityCache};
+use crate::clock::Clock;
 use crate::config::StsLimits;
-use crate::env::Clock;
 use crate::metrics::StsMetrics;
 use crate::sts::{
     self, Caller, FollowerGuard, FollowerRoom, Overloaded, Requester, RequesterSet, StsClient,

@@ -8,9 +8,9 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::backends::document_source::{DocumentSource, LogMode, ReloadObserver};
 use crate::backends::live::LiveRules;
+use crate::clock::Clock;
 use crate::config::ConfigMapName;
 use crate::config::document::{self, ConfigMapData};
-use crate::env::Clock;
 use crate::polling::Digest;
 
 /// The ConfigMap that `server.configMap` names.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ack_ram_core::rules::Backend;
 
-use crate::env::Uptime;
+use crate::clock::Uptime;
 
 /// The confirmations of all backends, shared by the sources and the decisions without a lock.
 #[derive(Debug)]

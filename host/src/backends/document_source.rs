@@ -7,8 +7,8 @@ use ack_ram_config::last_good::{LastGood, RefusedEntry, RetentionPolicy, Update}
 use ack_ram_core::rules::{Backend, Conflict, ProtectedIdentities, RuleSet};
 
 use crate::backends::live::{BackendNotes, LiveRules, Transaction};
+use crate::clock::Clock;
 use crate::config::{Diagnostic, DiagnosticCode, ParsedMappings};
-use crate::env::Clock;
 use crate::polling::Digest;
 
 /// A source of mappings that consists of one document.

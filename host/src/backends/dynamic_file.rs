@@ -10,9 +10,9 @@ use tokio::sync::watch;
 
 use crate::backends::document_source::{DocumentSource, LogMode, ReloadObserver};
 use crate::backends::live::LiveRules;
+use crate::clock::Clock;
 use crate::config::document;
 use crate::config::{Diagnostic, Location};
-use crate::env::Clock;
 use crate::polling::{self, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 
 /// The file at `server.dynamicFilePath`.

@@ -16,8 +16,8 @@ use arc_swap::ArcSwap;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::backends::confirmations::Confirmations;
+use crate::clock::{self, Uptime};
 use crate::config::partial_entry::PartialEntry;
-use crate::env::{self, Uptime};
 
 /// The rules of all backends, and what is known about how they came to be.
 ///
@@ -72,7 +72,7 @@ impl LiveRules {
                 last_good_ttl: DEFAULT_LAST_GOOD_TTL,
             }),
             snapshot: ArcSwap::from_pointee(rules),
-            confirmations: Confirmations::new(env::uptime),
+            confirmations: Confirmations::new(clock::uptime),
         }
     }
 

@@ -11,12 +11,12 @@ use tokio::sync::watch;
 
 use crate::backends::document_source::{DocumentSource, LogMode, ReloadObserver};
 use crate::backends::live::LiveRules;
+use crate::clock::Clock;
 use crate::config::document::EMPTY_DOCUMENT;
 use crate::config::{
     self, Config, ConfigFile, ConfigSources, Diagnostic, Location, Overrides, ParsedMappings,
     SettingsSnapshot,
 };
-use crate::env::Clock;
 use crate::polling::{self, Digest, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 
 /// The configuration file of a server that runs.

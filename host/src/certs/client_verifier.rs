@@ -16,7 +16,7 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 use crate::certs::client_authority::ClientAuthority;
 use crate::certs::pair::Validity;
 use crate::certs::tls_time;
-use crate::env::Clock;
+use crate::clock::Clock;
 use crate::metrics::CertificateMetrics;
 
 /// Tells clients that may ask from others.

@@ -16,8 +16,8 @@ use crate::certs::error::CertificateError;
 use crate::certs::issue::issue_error;
 use crate::certs::issued::IssuedCertificate;
 use crate::certs::provided_pair::ProvidedPair;
+use crate::clock::Clock;
 use crate::config::{Host, TlsFiles};
-use crate::env::Clock;
 use crate::metrics::CertificateMetrics;
 
 /// What the server proves itself with, looked at when each connection starts.

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::args::{BOOL, as_go_bool};
 use crate::cli::failure::CommandFailure;
-use crate::env::Variables;
+use crate::environment::Variables;
 
 /// Over these options in the help.
 pub(super) const TOOL_HEADING: &str = "Options of ack-ram-tool";

@@ -6,7 +6,7 @@ use clap::{Arg, Args};
 
 use crate::cli::failure::CommandFailure;
 use crate::config::{ConfigFile, ConfigSources, Diagnostic, DiagnosticCode, Origin, Overrides};
-use crate::env;
+use crate::environment;
 use crate::logging::Format;
 
 // The arguments of a command, among them the global ones. (A doc comment would become the help of every command.)
@@ -70,7 +70,7 @@ impl Globals {
         let sources = ConfigSources {
             file: self.config.as_deref().map(ConfigFile::Path),
             overrides: &overrides,
-            variables: &env::variable,
+            variables: &environment::variable,
         };
         load(&sources).map_err(|error| {
             let is_missing = error.code == DiagnosticCode::NoClusterId && self.config.is_none();

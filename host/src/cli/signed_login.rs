@@ -11,9 +11,10 @@ use ack_ram_core::time::UnixTime;
 use crate::cli::args::Globals;
 use crate::cli::exec_credential::{self, ApiVersion};
 use crate::cli::failure::CommandFailure;
+use crate::clock;
 use crate::config::{self, ClientConfig, Overrides};
 use crate::credentials;
-use crate::env;
+use crate::environment;
 
 /// A token, and when the client is to make another.
 pub(super) struct SignedLogin {
@@ -29,9 +30,9 @@ impl SignedLogin {
             tracing::warn!("{}", warning.warning_text());
         }
         refuse_default_role(&config)?;
-        let key = credentials::from_environment(&env::variable)?;
-        let login = Self::sign(&key, &config.policy.cluster_id, &user_agent(), env::now())?;
-        login.check_token(config.policy, env::now())?;
+        let key = credentials::from_environment(&environment::variable)?;
+        let login = Self::sign(&key, &config.policy.cluster_id, &user_agent(), clock::now())?;
+        login.check_token(config.policy, clock::now())?;
         Ok(login)
     }
 

@@ -9,8 +9,8 @@ use tokio::runtime;
 
 use crate::authenticator::{DecisionRecord, IdentityResolver, ResolvedIdentity};
 use crate::cli::failure::CommandFailure;
+use crate::clock;
 use crate::config::Sts;
-use crate::env;
 use crate::metrics::StsMetrics;
 use crate::sts::{CredentialStandings, Requester, StsClient};
 
@@ -77,7 +77,7 @@ pub(super) fn resolve_identity(
     let metrics = StsMetrics::disabled()
         .map_err(|error| CommandFailure::Failed(format!("cannot count calls to STS: {error}")))?;
     let client = StsClient::new(sts, &metrics)?;
-    let resolver = IdentityResolver::new(policy, client, &sts.limits, &metrics, env::now);
+    let resolver = IdentityResolver::new(policy, client, &sts.limits, &metrics, clock::now);
     let identified = runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -22,10 +22,10 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::backends::live::LiveRules;
+use crate::clock::{self, Clock};
 use crate::control::body::ChunkedBody;
 use crate::control::protocol::{MAPPINGS_PATH, SOCKET_NAME};
 use crate::control::report;
-use crate::env::{self, Clock};
 use crate::files;
 
 /// The target of the log of a server's parts, of which this is one.
@@ -106,7 +106,7 @@ impl ControlSocket {
                 Ok((stream, _)) => {
                     let live = Arc::clone(&live);
                     open.spawn(async move {
-                        serve_connection(stream, live, env::now).await;
+                        serve_connection(stream, live, clock::now).await;
                         drop(permit);
                     });
                 }

@@ -5,7 +5,7 @@ use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::AccessKey;
 
 use crate::credentials::error::{CredentialError, ValueFault};
-use crate::env::Variables;
+use crate::environment::Variables;
 
 /// The names that one generation of tools gave to a key.
 #[derive(Debug)]

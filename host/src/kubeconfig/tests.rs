@@ -19,7 +19,7 @@ fn client() -> ClientCertificate {
     }
 }
 
-fn read(path: &Path) -> Value {
+fn read_yaml(path: &Path) -> Value {
     serde_saphyr::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
@@ -31,8 +31,8 @@ fn kubeconfig_equals_that_of_go() {
         .write(&path)
         .unwrap();
     let (mut ours, go) = (
-        read(&path),
-        read(&Path::new(GO_STATE).join("ack-ram-authenticator.kubeconfig")),
+        read_yaml(&path),
+        read_yaml(&Path::new(GO_STATE).join("ack-ram-authenticator.kubeconfig")),
     );
     let fields = ours.as_object_mut().unwrap();
     assert_eq!(fields.remove("apiVersion").unwrap(), "v1");
@@ -80,7 +80,7 @@ fn client_certificate_round_trips() {
     };
     kubeconfig.write(&path).unwrap();
     assert_eq!(read_client_certificate(&path), Some(client()));
-    let user = &read(&path)["users"][0]["user"];
+    let user = &read_yaml(&path)["users"][0]["user"];
     assert_eq!(user["client-key-data"], STANDARD.encode("CANARY"));
     assert!(!format!("{kubeconfig:?}").contains("CANARY"));
 }

@@ -7,7 +7,7 @@ use ack_ram_core::rules::{Backend, Source};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::backends::live::LiveRules;
-use crate::env::Clock;
+use crate::clock::Clock;
 use crate::kubernetes::status::queue::StatusQueue;
 use crate::kubernetes::watch::objects::ObjectStore;
 

@@ -27,7 +27,7 @@ use thiserror::Error;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::backends::live::LiveRules;
-use crate::env::Clock;
+use crate::clock::Clock;
 pub use certificates::CertificateMetrics;
 pub use connections::ConnectionMetrics;
 pub(crate) use connections::{OverloadReason, PortMetrics};

@@ -8,7 +8,7 @@ use ack_ram_core::time::UnixTime;
 use prometheus::{Error, IntGaugeVec, Registry};
 
 use crate::backends::live::{BackendNotes, LiveRules};
-use crate::env::Clock;
+use crate::clock::Clock;
 use crate::metrics::{metric_opts, register};
 
 /// What is known about the rules in effect.

@@ -15,8 +15,8 @@ use crate::certs::{
     self, CertificateError, ClientAuthority, ClientCertificate, ClientRefusal, ClientVerifier,
     ServingCertificate, Validity,
 };
+use crate::clock::Clock;
 use crate::config::{Config, Host};
-use crate::env::Clock;
 use crate::kubeconfig::{self, WebhookKubeconfig};
 use crate::metrics::CertificateMetrics;
 use crate::polling;
@@ -33,7 +33,7 @@ const WARNING_INTERVAL: Duration = Duration::from_secs(60 * 60);
 pub(super) struct Certificates {
     serving: Arc<ServingCertificate>,
     clients: Option<ClientCertificates>,
-    kubeconfig: Option<KubeconfigFile>,
+    kubeconfig: Option<KubeconfigTarget>,
     names: Vec<Host>,
     clock: Clock,
     metrics: CertificateMetrics,
@@ -51,7 +51,7 @@ struct ClientCertificates {
 }
 
 /// The webhook kubeconfig that this server writes.
-struct KubeconfigFile {
+struct KubeconfigTarget {
     path: PathBuf,
     url: String,
     written: Mutex<WrittenKubeconfig>,
@@ -145,7 +145,7 @@ impl Certificates {
         } else {
             tracing::info!(path = %path.display(), "the webhook kubeconfig is there and stays as it is");
         }
-        self.kubeconfig = Some(KubeconfigFile {
+        self.kubeconfig = Some(KubeconfigTarget {
             path: path.to_owned(),
             url,
             written: Mutex::new(written),

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_reason_has_its_own_advice() {
+    async fn each_listen_error_has_its_own_advice() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = taken.local_addr().unwrap().port();
         let health = ListenPurpose::Health { webhook_port: port };
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_ipv6_address_lacks_ipv6() {
+    fn missing_address_family_of_ipv4_is_a_socket_error() {
         let no_family = io::Error::from_raw_os_error(EAFNOSUPPORT);
         let here = Ipv4Addr::LOCALHOST.into();
         assert!(matches!(cause_of(no_family, here), ListenCause::Socket(_)));

@@ -29,9 +29,9 @@ use crate::audit::Audit;
 use crate::backends;
 use crate::backends::live::LiveRules;
 use crate::backends::mounted_file::Inputs;
+use crate::clock;
 use crate::config::Config;
 use crate::control::server::ControlSocket;
-use crate::env;
 use crate::exposure::SensitiveFiles;
 use crate::metrics::Metrics;
 use crate::sts;
@@ -79,8 +79,8 @@ impl Server {
     /// When the server cannot start: a bad configuration, certificate or address.
     pub async fn start(mut config: Config, inputs: Inputs) -> Result<Self, ServerError> {
         log_warnings(&config, &inputs);
-        let rules = Arc::new(LiveRules::new(backends::load(&config), env::now()));
-        let metrics = Metrics::new(Arc::clone(&rules), env::now).map_err(ServerError::Metrics)?;
+        let rules = Arc::new(LiveRules::new(backends::load(&config), clock::now()));
+        let metrics = Metrics::new(Arc::clone(&rules), clock::now).map_err(ServerError::Metrics)?;
         let metrics = Arc::new(metrics);
         let descriptors = DescriptorLimits::for_this_process();
         fit_limits_into_memory(&mut config);
@@ -91,7 +91,7 @@ impl Server {
             descriptors.sts_calls,
         )
         .map_err(ServerError::Trust)?;
-        let mut certificates = Certificates::load(&config, env::now, &metrics.certificates)
+        let mut certificates = Certificates::load(&config, clock::now, &metrics.certificates)
             .map_err(ServerError::Certificate)?;
         let listeners = Listeners::bind(&config.listen).await?;
         if let Some(path) = &config.generate_kubeconfig {
@@ -107,7 +107,7 @@ impl Server {
         let authenticator = Arc::clone(settings.authenticator());
         let sources = Sources::start(&mut config, inputs, &rules, &metrics, settings);
         tracing::info!(cluster_id = %config.policy.cluster_id, sts = %config.sts.endpoint, "asking STS");
-        let lines = Arc::new(LineLimiter::new(audit.clone(), env::wall_clock));
+        let lines = Arc::new(LineLimiter::new(audit.clone(), clock::wall_clock));
         let health = Health {
             readiness: Readiness {
                 rules: Arc::clone(&rules),

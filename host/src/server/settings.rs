@@ -12,8 +12,8 @@ use tokio::sync::watch;
 
 use crate::authenticator::{Authenticator, IdentityResolver};
 use crate::backends::live::LiveRules;
+use crate::clock;
 use crate::config::{Config, SettingsSnapshot, Sts};
-use crate::env;
 use crate::metrics::Metrics;
 use crate::polling::{self, FileEvent, MAY_BE_MISSING, POLL_INTERVAL, WatchedFile};
 use crate::server::memory;
@@ -201,7 +201,7 @@ impl DesiredSettings {
             client,
             &sts.limits,
             &metrics.sts,
-            env::now,
+            clock::now,
         ))
     }
 }

@@ -20,8 +20,8 @@ use crate::backends::dynamic_file::DynamicFile;
 use crate::backends::live::{LiveRules, Transaction};
 use crate::backends::mounted_file::{Inputs, MountedFile, Reloaded};
 use crate::backoff::BackoffPolicy;
+use crate::clock;
 use crate::config::{Config, MappingSources};
-use crate::env;
 use crate::kubernetes::crd::install;
 use crate::kubernetes::{MappingController, Replica, client};
 use crate::metrics::Metrics;
@@ -70,21 +70,21 @@ impl Sources {
                 Backend::MountedFile => {}
                 Backend::DynamicFile => {
                     if let Some(path) = sources.dynamic_file.clone() {
-                        let file = DynamicFile::start(path, globs, live, env::now, observe);
+                        let file = DynamicFile::start(path, globs, live, clock::now, observe);
                         tasks.spawn(Arc::clone(&file).watch(stopped.clone()));
                         dynamic_file = Some(file);
                     }
                 }
                 Backend::ConfigMap => {
                     let name = sources.config_map.clone();
-                    config_map = Some(ConfigMapSource::new(name, globs, live, env::now, observe));
+                    config_map = Some(ConfigMapSource::new(name, globs, live, clock::now, observe));
                 }
                 Backend::Crd => {
                     let metrics = Arc::clone(metrics);
                     let observe = move |observation| metrics.sources.observe(observation);
                     objects = Some(Arc::new(MappingController::new(
                         live,
-                        env::now,
+                        clock::now,
                         Box::new(observe),
                     )));
                 }
@@ -112,7 +112,7 @@ impl Sources {
             })
         };
         let live = Arc::clone(live);
-        let file = MountedFile::start(config, inputs, live, env::now, observe, apply);
+        let file = MountedFile::start(config, inputs, live, clock::now, observe, apply);
         tasks.spawn(Arc::clone(&file).watch(stopped));
         Self {
             stop,
@@ -265,7 +265,7 @@ async fn expire(
     let mut stale = BTreeSet::new();
     while completes_before_stop(interval.tick(), &mut stop).await {
         log_staleness(&live, &mut stale);
-        let expired = live.expire(env::now());
+        let expired = live.expire(clock::now());
         for source in &expired {
             tracing::warn!(
                 "{source} is no longer in effect: an edit broke it, and the time of `server.lastGoodTTL` is over"

@@ -25,7 +25,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::config::{Sts, StsEndpoint};
-use crate::env;
+use crate::environment;
 use crate::metrics::StsMetrics;
 use endpoint::Endpoint;
 use queue::{CallPermit, FairQueue, QueueFull};
@@ -135,7 +135,7 @@ impl fmt::Display for StsResponse {
 /// them unusable is an error of [`StsClient::new`].
 #[must_use]
 pub fn environment_warnings(settings: &Sts) -> Vec<String> {
-    let proxies = ProxySettings::from_environment(&env::variable);
+    let proxies = ProxySettings::from_environment(&environment::variable);
     let mut warnings = proxies.warnings().to_vec();
     let mut endpoints = std::iter::once(&settings.endpoint).chain(&settings.fallback_endpoints);
     if let Some(error) = proxies.error()
@@ -173,7 +173,7 @@ impl StsClient {
         metrics: &StsMetrics,
     ) -> Result<Self, StsTrustError> {
         let all = std::iter::once(&settings.endpoint).chain(&settings.fallback_endpoints);
-        let proxies = ProxySettings::from_environment(&env::variable);
+        let proxies = ProxySettings::from_environment(&environment::variable);
         let connectors: Vec<(&StsEndpoint, Connector)> = all
             .map(|endpoint| {
                 let deadline = settings.limits.connect_timeout;

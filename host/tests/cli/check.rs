@@ -132,7 +132,7 @@ fn check_reads_provided_pair_and_client_ca() {
     .unwrap();
     assert_found(&folder, &["--state-dir", "."], 0, &[]);
     fs::rename(path("aside"), path("client-ca-key.pem")).unwrap();
-    let key = folder.read("key.pem");
+    let key = folder.read_file("key.pem");
     for name in ["key.pem", "client-ca.pem"] {
         fs::write(folder.path().join(name), "nothing").unwrap();
     }
@@ -153,7 +153,7 @@ fn check_reads_provided_pair_and_client_ca() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_at_once() {
+fn check_reports_every_finding_of_a_broken_configuration() {
     let folder = TestFolder::new(&[
         ("file", ""),
         (
@@ -203,7 +203,7 @@ server:
 }
 
 #[test]
-fn kubeconfigs_are_read_and_nothing_in_them_is_run() {
+fn check_reads_kubeconfigs_and_runs_no_command() {
     let with = |lines: &str| format!("{GOOD}  backendMode: [MountedFile, CRD]\n{lines}");
     let no_break_glass = "warning no-break-glass config.yaml:0 ";
     let folder = TestFolder::new(&[
@@ -249,7 +249,7 @@ fn check_applies_command_line_and_environment() {
 }
 
 #[test]
-fn keys_and_files_that_other_users_may_write_are_found() {
+fn check_reports_keys_and_files_writable_by_others() {
     let chmod = |folder: &TestFolder, name: &str, mode| {
         fs::set_permissions(folder.path().join(name), Permissions::from_mode(mode)).unwrap();
     };
@@ -306,7 +306,7 @@ fn keys_and_files_that_other_users_may_write_are_found() {
 }
 
 #[test]
-fn port_that_others_reach_without_a_client_certificate_is_found() {
+fn check_reports_public_port_without_client_certificates() {
     let with = |lines: &str| format!("{GOOD}{lines}");
     for (lines, code, expected) in [
         ("  address: 127.0.0.2\n", 0, &[][..]),
@@ -355,7 +355,7 @@ fn port_that_others_reach_without_a_client_certificate_is_found() {
 }
 
 #[test]
-fn audit_file_lock_and_control_socket_are_looked_at() {
+fn check_reports_unusable_audit_file_lock_and_control_socket() {
     let audit = format!("{GOOD}  audit: {{file: audit.log}}\n");
     let folder = TestFolder::new(&[("config.yaml", &audit)]);
     assert_found(&folder, &[], 0, &[]);

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::program::TestFolder;
 
 #[test]
-fn init_leaves_three_files_and_says_what_comes_next() {
+fn init_writes_three_files_and_prints_next_steps() {
     let folder = TestFolder::new(&[]);
     let printed = folder.run(&["init"], &[]).printed();
     for part in [
@@ -21,8 +21,8 @@ fn init_leaves_three_files_and_says_what_comes_next() {
     assert_eq!(folder.tree().len(), 3, "{:?}", folder.tree().keys());
     assert_eq!(folder.mode("key.pem"), 0o600);
     assert_eq!(folder.mode("ack-ram-authenticator.kubeconfig"), 0o600);
-    let kubeconfig = folder.read("ack-ram-authenticator.kubeconfig");
-    assert!(kubeconfig.contains(&STANDARD.encode(folder.read("cert.pem"))));
+    let kubeconfig = folder.read_file("ack-ram-authenticator.kubeconfig");
+    assert!(kubeconfig.contains(&STANDARD.encode(folder.read_file("cert.pem"))));
 }
 
 #[test]
@@ -34,11 +34,14 @@ fn second_init_keeps_the_ca() {
     assert!(printed.contains("cert.pem (kept)"), "{printed}");
     assert_eq!(folder.tree(), first);
 
-    let pair = [folder.read("cert.pem"), folder.read("key.pem")];
+    let pair = [folder.read_file("cert.pem"), folder.read_file("key.pem")];
     let args = ["init", "-c", "config.yaml", "--hostname", "webhook.example"];
     folder.run(&args, &[]).printed();
-    assert_eq!([folder.read("cert.pem"), folder.read("key.pem")], pair);
-    let kubeconfig = folder.read("ack-ram-authenticator.kubeconfig");
+    assert_eq!(
+        [folder.read_file("cert.pem"), folder.read_file("key.pem")],
+        pair
+    );
+    let kubeconfig = folder.read_file("ack-ram-authenticator.kubeconfig");
     assert!(
         kubeconfig.contains("server: https://webhook.example:6443/authenticate"),
         "{kubeconfig}"
@@ -80,10 +83,10 @@ fn client_cert_option_writes_certificate_of_a_client_ca() {
     ] {
         assert_eq!(folder.mode(name), 0o600, "{name}");
     }
-    let kubeconfig = folder.read("ack-ram-authenticator.kubeconfig");
+    let kubeconfig = folder.read_file("ack-ram-authenticator.kubeconfig");
     assert!(kubeconfig.contains("client-certificate-data: "));
     assert!(kubeconfig.contains("client-key-data: "));
-    let key = folder.read("client-ca-key.pem");
+    let key = folder.read_file("client-ca-key.pem");
     assert!(!kubeconfig.contains(&STANDARD.encode(&key)));
     assert!(!printed.contains("PRIVATE"), "{printed}");
 
@@ -126,12 +129,12 @@ fn provided_pair_pins_its_ca_and_makes_none() {
     let printed = folder.run(&args, &[]).printed();
     assert!(!printed.contains("cert.pem"), "{printed}");
     assert!(printed.contains("1. Copy the kubeconfig"), "{printed}");
-    let kubeconfig = folder.read("ack-ram-authenticator.kubeconfig");
-    assert!(kubeconfig.contains(&STANDARD.encode(folder.read("ca.pem"))));
+    let kubeconfig = folder.read_file("ack-ram-authenticator.kubeconfig");
+    assert!(kubeconfig.contains(&STANDARD.encode(folder.read_file("ca.pem"))));
 }
 
 #[test]
-fn key_that_other_users_may_write_is_refused() {
+fn key_writable_by_others_is_refused() {
     let folder = TestFolder::new(&[]);
     folder.run(&["init"], &[]).printed();
     let key = folder.path().join("key.pem");

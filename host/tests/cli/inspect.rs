@@ -1,6 +1,6 @@
 //! `inspect`: what is in a token, offline.
 
-use ack_ram_authenticator::env;
+use ack_ram_authenticator::clock;
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::fingerprint::Fingerprint;
 use ack_ram_core::secret::Secret;
@@ -17,7 +17,8 @@ fn token(age: i64) -> String {
         ..demo::session_key()
     };
     let cluster = ClusterId::parse("c1").unwrap();
-    let token = sign::sign_token_v2(&key, &cluster, "test", env::now().plus_seconds(-age)).unwrap();
+    let token =
+        sign::sign_token_v2(&key, &cluster, "test", clock::now().plus_seconds(-age)).unwrap();
     token.expose().to_owned()
 }
 

@@ -38,7 +38,7 @@ fn cluster_of(token: &str) -> String {
 }
 
 #[test]
-fn get_token_prints_what_ack_ram_tool_prints() {
+fn get_token_output_equals_ack_ram_tool() {
     let tool = &["credential-plugin", "get-token", "--cluster-id", "c1"];
     for (version, sample) in [
         (
@@ -70,7 +70,7 @@ fn get_token_prints_what_ack_ram_tool_prints() {
 }
 
 #[test]
-fn options_stand_before_or_after_the_command() {
+fn options_are_accepted_before_and_after_the_command() {
     for (args, cluster) in [
         (&["token", "-i", "c1"] as &[&str], "c1"),
         (&["-i", "c1", "token"], "c1"),
@@ -90,7 +90,7 @@ fn options_stand_before_or_after_the_command() {
 }
 
 #[test]
-fn options_of_ack_ram_tool_stand_anywhere() {
+fn ack_ram_tool_options_are_accepted_anywhere() {
     const OPTIONS: &[&str] = &[
         "--assume-yes",
         "--credential-type=auto",
@@ -121,7 +121,7 @@ fn options_of_ack_ram_tool_stand_anywhere() {
 }
 
 #[test]
-fn token_answers_in_the_version_that_kubectl_asks_for() {
+fn token_output_has_the_requested_api_version() {
     let asks = |version| format!(r#"{{"kind":"ExecCredential","apiVersion":"{version}"}}"#);
     for (more, exec_info, expected) in [
         (&[] as &[&str], None, V1),

@@ -55,7 +55,7 @@ impl TestFolder {
         self.folder.path()
     }
 
-    pub(crate) fn read(&self, name: &str) -> String {
+    pub(crate) fn read_file(&self, name: &str) -> String {
         fs::read_to_string(self.path().join(name)).unwrap()
     }
 

@@ -83,12 +83,12 @@ fn serve(
 }
 
 /// STS under [`NAME`], and a folder whose configuration names it.
-struct Fixture {
+struct ProxyFixture {
     sts: Emulator,
     folder: TestFolder,
 }
 
-impl Fixture {
+impl ProxyFixture {
     fn start() -> Self {
         let sts = Emulator::builder().demo().name(NAME).start().unwrap();
         let config = format!(
@@ -112,8 +112,8 @@ impl Fixture {
 }
 
 #[test]
-fn sts_is_asked_through_the_proxy_with_the_decoded_password() {
-    let fixture = Fixture::start();
+fn sts_call_uses_proxy_with_decoded_password() {
+    let fixture = ProxyFixture::start();
     let proxy = HttpProxy::start(ProxyBehavior::Connects(fixture.sts.address()));
     let port = proxy.address.port();
     for (url, credentials) in [
@@ -140,7 +140,7 @@ fn sts_is_asked_through_the_proxy_with_the_decoded_password() {
 
 #[test]
 fn no_proxy_host_bypasses_the_proxy() {
-    let fixture = Fixture::start();
+    let fixture = ProxyFixture::start();
     let proxy = HttpProxy::start(ProxyBehavior::Answers("502 Bad Gateway"));
     let url = format!("http://{}", proxy.address);
     for no_proxy in [
@@ -160,7 +160,7 @@ fn no_proxy_host_bypasses_the_proxy() {
 
 #[test]
 fn proxy_failure_names_proxy_variable_and_fix() {
-    let fixture = Fixture::start();
+    let fixture = ProxyFixture::start();
     let start = |manner| HttpProxy::start(manner);
     let refuses = start(ProxyBehavior::Answers("403 Forbidden"));
     let wants_login = start(ProxyBehavior::Answers("407 Proxy Authentication Required"));
@@ -194,9 +194,9 @@ fn proxy_failure_names_proxy_variable_and_fix() {
 
 #[test]
 fn slow_proxy_is_named_in_timeout() {
-    let fixture = Fixture::start();
+    let fixture = ProxyFixture::start();
     let silent = HttpProxy::start(ProxyBehavior::IsSilent);
-    let config = fixture.folder.read("config.yaml");
+    let config = fixture.folder.read_file("config.yaml");
     let config = config.replace("caFile:", "connectTimeout: 30s, timeout: 500ms, caFile:");
     fs::write(fixture.folder.path().join("config.yaml"), config).unwrap();
     let url = format!("http://{}", silent.address);
@@ -208,7 +208,7 @@ fn slow_proxy_is_named_in_timeout() {
 
 #[test]
 fn malformed_proxy_fails_server_start() {
-    let fixture = Fixture::start();
+    let fixture = ProxyFixture::start();
     for (url, part) in [
         ("http://user:12#CANARY@127.0.0.1:1", "percent-encode"),
         ("http://user:12/CANARY@127.0.0.1:1", "percent-encode"),

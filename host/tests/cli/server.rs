@@ -58,11 +58,15 @@ fn unknown_keys_and_empty_lists_are_warnings() {
     }
     assert!(!log.contains('\u{1b}'), "colours in a file: {log}");
     assert_eq!(folder.mode("state/key.pem"), 0o600);
-    assert!(folder.read("kubeconfig.yaml").contains("/authenticate"));
+    assert!(
+        folder
+            .read_file("kubeconfig.yaml")
+            .contains("/authenticate")
+    );
 }
 
 #[test]
-fn variables_that_are_probably_meant_otherwise_are_warnings() {
+fn suspicious_proxy_variables_are_warnings() {
     let folder = TestFolder::new(&[("config.yaml", CONFIG)]);
     let env = [
         ("HTTPS_PROXY", "http://user:CANARY@CANARY@proxy.invalid"),
@@ -84,7 +88,7 @@ fn variables_that_are_probably_meant_otherwise_are_warnings() {
 }
 
 #[test]
-fn log_format_json_logs_json() {
+fn log_format_json_makes_each_line_json() {
     for args in [
         ["-l", "json", "server", "-c", "config.yaml"],
         ["server", "-c", "config.yaml", "--log-format", "json"],
@@ -121,7 +125,7 @@ fn log_names_listening_addresses() {
 }
 
 #[test]
-fn flags_win_over_the_file() {
+fn flags_override_file() {
     let folder = TestFolder::new(&[("config.yaml", CONFIG)]);
     log_of(
         &folder,
@@ -141,7 +145,7 @@ fn flags_win_over_the_file() {
 }
 
 #[test]
-fn server_that_requires_client_certificates_does_not_start_without_their_ca() {
+fn required_client_certificates_without_client_ca_fail_start() {
     let config = format!("{CONFIG}  requireClientCertificate: true\n");
     let folder = TestFolder::new(&[("config.yaml", &config)]);
     let run = folder.run(&["server", "-c", "config.yaml"], &[]);
@@ -160,7 +164,7 @@ fn server_that_requires_client_certificates_does_not_start_without_their_ca() {
 }
 
 #[test]
-fn files_that_other_users_may_write_are_named_in_the_log() {
+fn file_writable_by_others_is_logged() {
     let folder = TestFolder::new(&[("config.yaml", CONFIG)]);
     let args = ["server", "-c", "config.yaml"];
     assert!(!log_of(&folder, &args).contains("other users"));

@@ -9,12 +9,12 @@ use serde_json::json;
 use crate::program::TestFolder;
 
 /// STS with the demonstration account, and a folder whose configuration names it.
-struct Fixture {
+struct VerifyFixture {
     sts: Emulator,
     folder: TestFolder,
 }
 
-impl Fixture {
+impl VerifyFixture {
     fn start() -> Self {
         let sts = Emulator::builder().demo().start().unwrap();
         // However slow the machine is, STS answers in time.
@@ -34,7 +34,7 @@ impl Fixture {
 
 #[test]
 fn verify_reads_token_from_standard_input() {
-    let fixture = Fixture::start();
+    let fixture = VerifyFixture::start();
     let token = fixture.token(&demo::user_key(), "c2");
     let args = ["verify", "-c=config.yaml", "-t", "-", "--cluster-id=c2"];
     let credential = json!({"status": {"token": token.expose()}}).to_string();

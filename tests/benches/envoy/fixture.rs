@@ -108,7 +108,7 @@ impl Fixture {
     }
 
     pub(crate) fn envoy_mib(&self) -> Result<f64, BoxError> {
-        let usage = Usage::of(self.envoy.pid())?;
+        let usage = Usage::read_process(self.envoy.pid())?;
         Ok(usage.resident_kib as f64 / 1024.0)
     }
 

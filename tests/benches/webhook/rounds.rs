@@ -122,7 +122,7 @@ fn table(plan: &Plan, sides: &[Side], sts: Duration) -> Result<String, BoxError>
             latency(0.99),
             latency(0.999),
             of(&|round| plan.reviews as f64 / round.answered.took.as_secs_f64()),
-            megabytes(Usage::of(side.pid)?.peak_kib),
+            megabytes(Usage::read_process(side.pid)?.peak_kib),
         )?;
     }
     Ok(text.trim_end().to_owned())

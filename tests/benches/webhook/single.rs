@@ -92,10 +92,10 @@ impl Drop for Guard {
 pub(crate) async fn memory(fixture: &Fixture, mappings: usize) -> Result<String, BoxError> {
     let prepared = fixture.prepare(mappings)?;
     let server = prepared.start()?;
-    let idle = Usage::of(server.pid())?.resident_kib;
+    let idle = Usage::read_process(server.pid())?.resident_kib;
     let mut clients = prepared.load()?.open(Shape::Connections(32)).await?;
     clients.send(&fixture.reviews(WARM)?).await?;
-    let warm = Usage::of(server.pid())?;
+    let warm = Usage::read_process(server.pid())?;
     Ok(format!(
         "server, {mappings} mappings: {} after the start, {} after {WARM} reviews on 32 connections, at most {}",
         megabytes(idle),

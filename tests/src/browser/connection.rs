@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 pub(super) const DEADLINE: Duration = Duration::from_secs(120);
 
 /// A connection to a browser.
-pub(super) struct Connection {
+pub(super) struct DevToolsConnection {
     commands: Mutex<File>,
     next: AtomicU64,
     inbox: Arc<Inbox>,
@@ -34,7 +34,7 @@ struct ReceivedMessages {
     is_over: bool,
 }
 
-impl Connection {
+impl DevToolsConnection {
     pub(super) fn new(commands: File, answers: File) -> Self {
         let inbox = Arc::new(Inbox::default());
         let filled = Arc::clone(&inbox);

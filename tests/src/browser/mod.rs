@@ -18,13 +18,13 @@ use nix::unistd::mkfifo;
 use serde_json::json;
 use tempfile::TempDir;
 
-use self::connection::Connection;
+use self::connection::DevToolsConnection;
 use crate::process::Process;
 use crate::tools::CHROMIUM;
 
 /// A running browser with a profile of its own, which ends when it is dropped.
 pub struct Browser {
-    connection: Arc<Connection>,
+    connection: Arc<DevToolsConnection>,
     _process: Process,
     _profile: TempDir,
 }
@@ -97,8 +97,8 @@ impl Browser {
 }
 
 /// Each side of a pipe waits for the other; the shell opens them in the same order.
-fn connect(commands: &Path, answers: &Path) -> io::Result<Connection> {
+fn connect(commands: &Path, answers: &Path) -> io::Result<DevToolsConnection> {
     let commands = OpenOptions::new().write(true).open(commands)?;
     let answers = OpenOptions::new().read(true).open(answers)?;
-    Ok(Connection::new(commands, answers))
+    Ok(DevToolsConnection::new(commands, answers))
 }

@@ -10,13 +10,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::connection::{Connection, DEADLINE};
+use super::connection::{DEADLINE, DevToolsConnection};
 
 const POLL: Duration = Duration::from_millis(20);
 
 /// A page.
 pub struct Page {
-    connection: Arc<Connection>,
+    connection: Arc<DevToolsConnection>,
     session: String,
 }
 
@@ -30,7 +30,7 @@ pub struct Size {
 }
 
 impl Page {
-    pub(super) fn new(connection: Arc<Connection>, session: String) -> Self {
+    pub(super) fn new(connection: Arc<DevToolsConnection>, session: String) -> Self {
         let page = Self {
             connection,
             session,

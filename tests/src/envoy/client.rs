@@ -25,7 +25,7 @@ pub enum Protocol {
 
 /// A client of one server.
 #[derive(Clone, Copy, Debug)]
-pub struct Client {
+pub struct EnvoyClient {
     address: SocketAddr,
     protocol: Protocol,
 }
@@ -45,7 +45,7 @@ pub struct EnvoyReply {
     pub trailers: HeaderMap,
 }
 
-impl Client {
+impl EnvoyClient {
     /// A client of the server at `address`.
     #[must_use]
     pub fn new(address: SocketAddr, protocol: Protocol) -> Self {

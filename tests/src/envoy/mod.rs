@@ -18,7 +18,7 @@ use crate::eventually::{LIMIT, block_until};
 use crate::process::{Process, WaitError};
 use crate::tools;
 
-pub use client::{Client, EnvoyReply, Protocol};
+pub use client::{EnvoyClient, EnvoyReply, Protocol};
 pub use config::{Filter, Listener, plain_cluster, service_cluster, sts_cluster};
 pub use upstream::{ReceivedRequest, Upstream};
 
@@ -163,8 +163,8 @@ impl Envoy {
 
     /// A client of the listener `name`.
     #[must_use]
-    pub fn client(&self, name: &str, protocol: Protocol) -> Client {
-        Client::new(self.address(name), protocol)
+    pub fn client(&self, name: &str, protocol: Protocol) -> EnvoyClient {
+        EnvoyClient::new(self.address(name), protocol)
     }
 
     /// What Envoy's administration answers.

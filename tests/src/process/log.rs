@@ -20,11 +20,11 @@ pub(super) enum Stream {
 /// Lines of both output streams of one child, in the order they were read.
 #[derive(Clone, Default)]
 pub(super) struct Log {
-    shared: Arc<(Mutex<State>, Condvar)>,
+    shared: Arc<(Mutex<LogState>, Condvar)>,
 }
 
 #[derive(Default)]
-struct State {
+struct LogState {
     lines: Vec<(Stream, String)>,
     open_streams: usize,
 }
@@ -62,7 +62,7 @@ impl Log {
 
     /// The first line from `seen` on that `wanted` accepts; moves `seen` past what was looked at.
     pub(super) fn find(&self, seen: &mut usize, wanted: impl Fn(&str) -> bool) -> Option<String> {
-        self.read(|state| {
+        self.read_state(|state| {
             let mut news = state.lines.iter().skip(*seen).map(|(_, line)| line);
             let found = news.find(|line| wanted(line));
             *seen = state.lines.len();
@@ -82,24 +82,24 @@ impl Log {
     }
 
     fn join(&self, wanted: impl Fn(Stream) -> bool) -> String {
-        self.read(|state| {
+        self.read_state(|state| {
             let lines = state.lines.iter().filter(|(stream, _)| wanted(*stream));
             lines.map(|(_, line)| format!("{line}\n")).collect()
         })
     }
 
-    fn wait_while(&self, within: Duration, unfinished: impl Fn(&State) -> bool) {
+    fn wait_while(&self, within: Duration, unfinished: impl Fn(&LogState) -> bool) {
         let (state, changed) = &*self.shared;
         let _ = changed.wait_while_for(&mut state.lock(), |state| unfinished(state), within);
     }
 
-    fn update(&self, change: impl FnOnce(&mut State)) {
+    fn update(&self, change: impl FnOnce(&mut LogState)) {
         let (state, changed) = &*self.shared;
         change(&mut state.lock());
         changed.notify_all();
     }
 
-    fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+    fn read_state<T>(&self, look: impl FnOnce(&LogState) -> T) -> T {
         look(&self.shared.0.lock())
     }
 }

@@ -18,7 +18,7 @@ impl Directory {
     /// # Errors
     /// Says what is wrong and where, without quoting a secret.
     pub fn parse(json: &str) -> Result<Self, StateError> {
-        let state: State = serde_json::from_str(json).map_err(StateError::Json)?;
+        let state: StateFile = serde_json::from_str(json).map_err(StateError::Json)?;
         let mut directory = Self::default();
         for account in state.accounts {
             account.add_to(&mut directory)?;
@@ -39,8 +39,8 @@ pub enum StateError {
 }
 
 #[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct State {
+#[serde(rename = "State", deny_unknown_fields)]
+struct StateFile {
     accounts: Vec<Account>,
 }
 
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_example_is_a_state_file() {
+    fn example_state_file_is_valid() {
         let directory = Directory::parse(EXAMPLE_STATE).unwrap();
         let now = UnixTime::parse("2029-12-31T23:59:59Z").unwrap();
         for (id, token, arn) in [
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_refused() {
+    fn invalid_state_files_are_refused() {
         let keys = |keys: &str| format!(r#"{{"accounts":[{{"id":"1","accessKeys":[{keys}]}}]}}"#);
         for (json, message) in [
             ("{".to_owned(), "EOF while parsing"),

@@ -131,7 +131,7 @@ mod tests {
 
     /// What a client reads of an error is what the emulator says.
     #[test]
-    fn errors_of_get_caller_identity_are_those_of_the_vectors() {
+    fn get_caller_identity_errors_equal_the_vectors() {
         for refusal in [
             Refusal::ExpiredDate,
             Refusal::UnknownKey,

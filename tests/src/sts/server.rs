@@ -25,7 +25,7 @@ use super::fault::{Fault, FaultPlan};
 use super::recorded_request::RequestLog;
 use super::refusal::Refusal;
 use super::tls::Acceptors;
-use super::wire::{Connection, Slot, Spoilable};
+use super::wire::{ResettableStream, Slot, Spoilable};
 
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// Also how long a kept-alive connection may idle.
@@ -129,7 +129,7 @@ async fn connection(
     }
 }
 
-async fn requests(stream: impl Connection, shared: Arc<Shared>) {
+async fn requests(stream: impl ResettableStream, shared: Arc<Shared>) {
     let slot = Slot::default();
     let stream = Spoilable::new(stream, slot.clone());
     let service = service_fn(|request| respond(request, shared.clone(), slot.clone()));
@@ -166,7 +166,7 @@ async fn respond(
     };
     shared.request_log().record(decoded, error, fault.clone());
     if let Some(on_wire) = fault.as_ref().and_then(Fault::on_wire) {
-        slot.put(on_wire);
+        slot.set_fault(on_wire);
     }
 
     let right = match answer {

@@ -51,7 +51,7 @@ pub enum Wire {
 
 impl Wire {
     /// Sends what is to be seen in place of `reply`.
-    async fn play(self, reply: Vec<u8>, mut stream: impl Connection) -> io::Result<()> {
+    async fn play(self, reply: Vec<u8>, mut stream: impl ResettableStream) -> io::Result<()> {
         let (head, body) = parts(&reply);
         match self {
             Self::ResetBeforeHead => stream.reset_at_end()?,
@@ -154,7 +154,7 @@ fn chunked(head: &str) -> String {
     without_length(head).replacen("\r\n", "\r\ntransfer-encoding: chunked\r\n", 1)
 }
 
-async fn drip(stream: &mut impl Connection, bytes: &[u8]) -> io::Result<()> {
+async fn drip(stream: &mut impl ResettableStream, bytes: &[u8]) -> io::Result<()> {
     for byte in bytes.chunks(1) {
         stream.write_all(byte).await?;
         stream.flush().await?;
@@ -163,13 +163,13 @@ async fn drip(stream: &mut impl Connection, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-async fn repeat(stream: &mut impl Connection, bytes: &[u8]) -> io::Result<()> {
+async fn repeat(stream: &mut impl ResettableStream, bytes: &[u8]) -> io::Result<()> {
     loop {
         stream.write_all(bytes).await?;
     }
 }
 
-async fn until_closed(stream: &mut impl Connection) -> io::Result<()> {
+async fn until_closed(stream: &mut impl ResettableStream) -> io::Result<()> {
     stream.flush().await?;
     let mut ignored = [0; 256];
     while stream.read(&mut ignored).await? > 0 {}
@@ -177,18 +177,18 @@ async fn until_closed(stream: &mut impl Connection) -> io::Result<()> {
 }
 
 /// A connection from the client.
-pub(super) trait Connection: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+pub(super) trait ResettableStream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Whenever it ends, it is with a reset, and what was not yet sent is lost.
     fn reset_at_end(&self) -> io::Result<()>;
 }
 
-impl Connection for TcpStream {
+impl ResettableStream for TcpStream {
     fn reset_at_end(&self) -> io::Result<()> {
         self.set_zero_linger()
     }
 }
 
-impl Connection for TlsStream<TcpStream> {
+impl ResettableStream for TlsStream<TcpStream> {
     fn reset_at_end(&self) -> io::Result<()> {
         self.get_ref().0.set_zero_linger()
     }
@@ -199,33 +199,33 @@ impl Connection for TlsStream<TcpStream> {
 pub(super) struct Slot(Arc<Mutex<Option<Wire>>>);
 
 impl Slot {
-    pub(super) fn put(&self, fault: Wire) {
+    pub(super) fn set_fault(&self, fault: Wire) {
         *self.0.lock() = Some(fault);
     }
 
-    fn look(&self) -> Option<Wire> {
+    fn current_fault(&self) -> Option<Wire> {
         *self.0.lock()
     }
 }
 
 /// A connection whose next reply may be spoilt.
 pub(super) struct Spoilable<S> {
-    state: State<S>,
+    state: StreamState<S>,
     slot: Slot,
     /// Of a reply that is to be spoilt, what has been written so far.
     reply: Vec<u8>,
 }
 
-enum State<S> {
+enum StreamState<S> {
     Passing(S),
     Playing(Pin<Box<dyn Future<Output = io::Result<()>> + Send>>),
     Over,
 }
 
-impl<S: Connection> Spoilable<S> {
+impl<S: ResettableStream> Spoilable<S> {
     pub(super) fn new(stream: S, slot: Slot) -> Self {
         Self {
-            state: State::Passing(stream),
+            state: StreamState::Passing(stream),
             slot,
             reply: Vec::new(),
         }
@@ -233,63 +233,67 @@ impl<S: Connection> Spoilable<S> {
 
     /// Once the reply that is to be spoilt is there, sends the other.
     fn start(&mut self) {
-        let Some(fault) = self.slot.look().filter(|_| is_whole(&self.reply)) else {
+        let Some(fault) = self.slot.current_fault().filter(|_| is_whole(&self.reply)) else {
             return;
         };
-        self.state = match std::mem::replace(&mut self.state, State::Over) {
-            State::Passing(stream) => {
+        self.state = match std::mem::replace(&mut self.state, StreamState::Over) {
+            StreamState::Passing(stream) => {
                 let reply = std::mem::take(&mut self.reply);
-                State::Playing(Box::pin(fault.play(reply, stream)))
+                StreamState::Playing(Box::pin(fault.play(reply, stream)))
             }
             other => other,
         };
     }
 
     fn poll_play(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if let State::Playing(play) = &mut self.state {
+        if let StreamState::Playing(play) = &mut self.state {
             // A client that has gone has seen enough.
             let _ended = std::task::ready!(play.as_mut().poll(context));
-            self.state = State::Over;
+            self.state = StreamState::Over;
         }
         Poll::Ready(())
     }
 }
 
-impl<S: Connection> AsyncRead for Spoilable<S> {
+impl<S: ResettableStream> AsyncRead for Spoilable<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match &mut self.state {
-            State::Passing(stream) => Pin::new(stream).poll_read(context, buffer),
-            State::Playing(_) | State::Over => self.poll_play(context).map(Ok),
+            StreamState::Passing(stream) => Pin::new(stream).poll_read(context, buffer),
+            StreamState::Playing(_) | StreamState::Over => self.poll_play(context).map(Ok),
         }
     }
 }
 
-impl<S: Connection> AsyncWrite for Spoilable<S> {
+impl<S: ResettableStream> AsyncWrite for Spoilable<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let is_spoilt = self.slot.look().is_some();
+        let is_spoilt = self.slot.current_fault().is_some();
         match &mut self.state {
-            State::Passing(stream) if !is_spoilt => Pin::new(stream).poll_write(context, bytes),
-            State::Passing(_) => {
+            StreamState::Passing(stream) if !is_spoilt => {
+                Pin::new(stream).poll_write(context, bytes)
+            }
+            StreamState::Passing(_) => {
                 self.reply.extend_from_slice(bytes);
                 Poll::Ready(Ok(bytes.len()))
             }
-            State::Playing(_) | State::Over => Poll::Ready(Err(ErrorKind::BrokenPipe.into())),
+            StreamState::Playing(_) | StreamState::Over => {
+                Poll::Ready(Err(ErrorKind::BrokenPipe.into()))
+            }
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.start();
         match &mut self.state {
-            State::Passing(stream) => Pin::new(stream).poll_flush(context),
-            State::Playing(_) | State::Over => {
+            StreamState::Passing(stream) => Pin::new(stream).poll_flush(context),
+            StreamState::Playing(_) | StreamState::Over => {
                 let closed = Err(ErrorKind::BrokenPipe.into());
                 self.poll_play(context).map(|()| closed)
             }
@@ -298,8 +302,8 @@ impl<S: Connection> AsyncWrite for Spoilable<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.state {
-            State::Passing(stream) => Pin::new(stream).poll_shutdown(context),
-            State::Playing(_) | State::Over => self.poll_play(context).map(Ok),
+            StreamState::Passing(stream) => Pin::new(stream).poll_shutdown(context),
+            StreamState::Playing(_) | StreamState::Over => self.poll_play(context).map(Ok),
         }
     }
 }

@@ -69,7 +69,7 @@ impl CommandFixture {
 }
 
 #[track_caller]
-fn tells_nothing(search: &Search, what: &str, told: &[u8]) {
+fn check_no_secret(search: &Search, what: &str, told: &[u8]) {
     assert_eq!(search.find(told), None, "{what}");
 }
 
@@ -98,7 +98,7 @@ fn token_command_prints_the_token_and_no_other_secret() {
         ] {
             let output = fixture.run(args, &key, "");
             let case = format!("{name}: {args:?}: {output:?}");
-            tells_nothing(&search, &case, &output.stderr);
+            check_no_secret(&search, &case, &output.stderr);
             let has_token = key.security_token.is_some() && output.status.success();
             // The token itself is found where it belongs: so it would be where it does not.
             assert_eq!(search.find(&output.stdout).is_some(), has_token, "{case}");
@@ -109,11 +109,11 @@ fn token_command_prints_the_token_and_no_other_secret() {
 #[test]
 fn token_commands_print_no_secret_of_the_token() {
     let fixture = CommandFixture::new();
-    let mut tokens = fixture.tokens.bad();
+    let mut tokens = fixture.tokens.refused_tokens();
     tokens.push(fixture.tokens.v2(&key()));
     tokens.push(fixture.tokens.v2(&session_key()));
     tokens.push(fixture.tokens.v1(&session_key()));
-    let odd = fixture.tokens.odd();
+    let odd = fixture.tokens.unusual_tokens();
     let mut secrets = Secrets::new(&MARKS);
     for token in tokens.iter().chain(&odd) {
         secrets.add_token(token);
@@ -122,7 +122,7 @@ fn token_commands_print_no_secret_of_the_token() {
     let run = |args: &[&str], token: &Secret| {
         let Output { stdout, stderr, .. } = fixture.run(args, &key(), token.expose());
         let told = [stdout, stderr].concat();
-        tells_nothing(&search, &format!("{args:?} of {token:?}"), &told);
+        check_no_secret(&search, &format!("{args:?} of {token:?}"), &told);
     };
     for token in tokens.iter().chain(&odd) {
         run(&["verify", "-c", "config.yaml", "-t", "-"], token);
@@ -169,7 +169,7 @@ fn command_with_failing_sts_prints_no_secret() {
             } = fixture.run(&args, &key(), token.expose());
             assert!(!status.success(), "{fault:?}");
             let told = [stdout, stderr].concat();
-            tells_nothing(&secrets.search(), &format!("{fault:?}"), &told);
+            check_no_secret(&secrets.search(), &format!("{fault:?}"), &told);
         }
     }
 }
@@ -232,7 +232,7 @@ fn misplaced_secret_is_not_echoed() {
             } else {
                 [stdout, stderr].concat()
             };
-            tells_nothing(&search, &format!("{args:?}"), &told);
+            check_no_secret(&search, &format!("{args:?}"), &told);
         }
     }
     for args in [
@@ -247,6 +247,6 @@ fn misplaced_secret_is_not_echoed() {
         &["explain", "-c", "key.yaml", "--arn", demo::USER_ARN],
     ] {
         let Output { stdout, stderr, .. } = fixture.run(args, &key(), "");
-        tells_nothing(&search, &format!("{args:?}"), &[stdout, stderr].concat());
+        check_no_secret(&search, &format!("{args:?}"), &[stdout, stderr].concat());
     }
 }

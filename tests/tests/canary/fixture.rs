@@ -77,7 +77,7 @@ impl CanaryFixture {
             "spec": { "token": token.expose() },
         });
         let request = self.webhook.request(hyper::Method::POST, "/authenticate");
-        self.ask(request.body(review.to_string().into()).unwrap())
+        self.send_request(request.body(review.to_string().into()).unwrap())
             .await
     }
 
@@ -93,11 +93,12 @@ impl CanaryFixture {
         let request = request
             .header(AUTHORIZATION, authorization)
             .header(name, value);
-        self.ask(request.body(Full::default()).unwrap()).await;
+        self.send_request(request.body(Full::default()).unwrap())
+            .await;
     }
 
     /// Sends `request` to the port of the webhook, and tells the HTTP status.
-    pub(crate) async fn ask(&mut self, request: Request<Full<Bytes>>) -> u16 {
+    pub(crate) async fn send_request(&mut self, request: Request<Full<Bytes>>) -> u16 {
         let reply = self.webhook.send(request).await.unwrap();
         let answer = format!("{} {:?}\n", reply.status, reply.headers);
         let answer = [answer.as_bytes(), &reply.bytes].concat();
@@ -108,19 +109,19 @@ impl CanaryFixture {
     /// Asks the health port for `path`, with more lines for the head.
     pub(crate) async fn get(&mut self, path: &str, head: &str) -> Vec<u8> {
         let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{head}\r\n");
-        let stream = self.say(request.as_bytes()).await;
+        let stream = self.connect_and_send(request.as_bytes()).await;
         self.hear(stream).await
     }
 
     /// Sends `bytes` to the health port, and nothing more.
     pub(crate) async fn babble(&mut self, bytes: &[u8]) {
-        let mut stream = self.say(bytes).await;
+        let mut stream = self.connect_and_send(bytes).await;
         // It may have been closed by now.
         let _ended = stream.shutdown().await;
         self.hear(stream).await;
     }
 
-    async fn say(&self, bytes: &[u8]) -> TcpStream {
+    async fn connect_and_send(&self, bytes: &[u8]) -> TcpStream {
         let address = ("127.0.0.1", self.health_port);
         let mut stream = TcpStream::connect(address).await.unwrap();
         // Of what is too long, the server reads no more.

@@ -53,7 +53,11 @@ async fn logins(fixture: &mut CanaryFixture) -> usize {
     }
     let unread = fixture.tokens.v2(&demo::stranger_key());
     assert_eq!(fixture.review(&unread).await, 503);
-    let bad = [fixture.tokens.bad(), fixture.tokens.odd()].concat();
+    let bad = [
+        fixture.tokens.refused_tokens(),
+        fixture.tokens.unusual_tokens(),
+    ]
+    .concat();
     for token in &bad {
         wait_for_decision(fixture, token).await;
     }
@@ -140,20 +144,25 @@ async fn requests_that_are_no_review(fixture: &mut CanaryFixture) {
         let request = fixture.webhook.request(Method::POST, "/authenticate");
         let request = request.header(CONTENT_TYPE, "application/json");
         let status = fixture
-            .ask(request.body(body.clone().into()).unwrap())
+            .send_request(request.body(body.clone().into()).unwrap())
             .await;
         assert_eq!(status, expected, "{body:.100}");
     }
     let request = fixture.webhook.request(Method::POST, "/authenticate");
     let request = request.header(CONTENT_TYPE, format!("text/{MISPLACED}"));
-    assert_eq!(fixture.ask(request.body(review.into()).unwrap()).await, 415);
+    assert_eq!(
+        fixture
+            .send_request(request.body(review.into()).unwrap())
+            .await,
+        415
+    );
 }
 
 /// Who passes, who is denied, and who sends what no proxy should.
 async fn questions_of_proxies(fixture: &mut CanaryFixture) {
     let tokens = [
         vec![fixture.tokens.v2(&key()), fixture.tokens.v1(&session_key())],
-        fixture.tokens.bad(),
+        fixture.tokens.refused_tokens(),
     ];
     for token in tokens.concat() {
         fixture.ask_as_proxy(&token, ("x-other", MISPLACED)).await;
@@ -194,7 +203,9 @@ async fn secrets_where_none_belongs(fixture: &mut CanaryFixture) {
                     .header("x-acs-security-token", SECURITY_TOKEN)
                     .header(format!("x-{MISPLACED}"), BEARER);
                 let body = format!("{{\"token\":\"{token}\"}}");
-                fixture.ask(request.body(body.into()).unwrap()).await;
+                fixture
+                    .send_request(request.body(body.into()).unwrap())
+                    .await;
             }
         }
         let head =

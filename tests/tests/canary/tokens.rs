@@ -101,7 +101,7 @@ impl Tokens {
     }
 
     /// Tokens that STS refuses, or that never get there. What is secret stands where clients have secrets.
-    pub(crate) fn bad(&self) -> Vec<Secret> {
+    pub(crate) fn refused_tokens(&self) -> Vec<Secret> {
         let wrong = |key: AccessKey| AccessKey {
             secret: Secret::new(MISPLACED),
             ..key
@@ -142,7 +142,7 @@ impl Tokens {
     }
 
     /// Tokens that have what is secret in place of what is not: names, constants, the cluster id.
-    pub(crate) fn odd(&self) -> Vec<Secret> {
+    pub(crate) fn unusual_tokens(&self) -> Vec<Secret> {
         let mut odd: Vec<Secret> = [
             ("headers", "x-acs-content-sha256", SECURITY_TOKEN),
             ("headers", "x-acs-date", MISPLACED),

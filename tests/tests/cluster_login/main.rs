@@ -21,16 +21,16 @@ use crate::fixture::{LoginFixture, drop_in_plugin, own_plugin};
 const LONG: Duration = Duration::from_secs(60);
 
 #[test]
-fn v1_reviews_log_people_in() {
-    people_log_in(ReviewVersion::V1);
+fn v1_reviews_grant_logins() {
+    check_logins(ReviewVersion::V1);
 }
 
 #[test]
-fn v1beta1_reviews_log_people_in() {
-    people_log_in(ReviewVersion::V1Beta1);
+fn v1beta1_reviews_grant_logins() {
+    check_logins(ReviewVersion::V1Beta1);
 }
 
-fn people_log_in(version: ReviewVersion) {
+fn check_logins(version: ReviewVersion) {
     let fixture = LoginFixture::start(version, key("LTAI5tEve", "eve"));
     let alice = json!({
         "username": "alice",

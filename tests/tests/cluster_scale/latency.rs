@@ -21,7 +21,7 @@ async fn object_changes_take_effect() {
         sts = sts.user(demo::ACCOUNT, &name(index), &id, key(index));
     }
     let fixture = ScaleFixture::start(sts.start().unwrap());
-    let api = Api::of(&fixture.cluster);
+    let api = Api::connect(&fixture.cluster);
     let tokens: Vec<Secret> = (0..OBJECTS)
         .map(|index| fixture.token(&key(index)))
         .collect();
@@ -34,16 +34,16 @@ async fn object_changes_take_effect() {
     for (index, token) in tokens.iter().enumerate() {
         let before = format!("before-{index}");
         mapping(index, &before).create(&api).await;
-        created.push(until(&fixture, token, Some(&before)).await);
+        created.push(wait_for_username(&fixture, token, Some(&before)).await);
     }
     for (index, token) in tokens.iter().enumerate() {
         let after = format!("after-{index}");
         change(&api, &mapping(index, &after)).await;
-        changed.push(until(&fixture, token, Some(&after)).await);
+        changed.push(wait_for_username(&fixture, token, Some(&after)).await);
     }
     for (index, token) in tokens.iter().enumerate() {
         objects::delete(&api, &name(index)).await;
-        deleted.push(until(&fixture, token, None).await);
+        deleted.push(wait_for_username(&fixture, token, None).await);
     }
     println!("from the API server's answer to the login that sees it, of {OBJECTS} each:");
     for (what, times) in [
@@ -56,7 +56,11 @@ async fn object_changes_take_effect() {
     }
 }
 
-async fn until(fixture: &ScaleFixture, token: &Secret, username: Option<&str>) -> Duration {
+async fn wait_for_username(
+    fixture: &ScaleFixture,
+    token: &Secret,
+    username: Option<&str>,
+) -> Duration {
     let answered = Instant::now();
     fixture.until_username(token, username).await;
     answered.elapsed()

@@ -55,7 +55,7 @@ pub struct Api {
 }
 
 impl Api {
-    pub fn of(cluster: &Cluster) -> Self {
+    pub fn connect(cluster: &Cluster) -> Self {
         let kubeconfig = fs::read_to_string(cluster.admin_kubeconfig()).unwrap();
         let kubeconfig: Value = serde_json::from_str(&kubeconfig).unwrap();
         let ca = kubeconfig["clusters"][0]["cluster"]["certificate-authority"].as_str();

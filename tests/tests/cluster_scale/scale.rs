@@ -7,7 +7,7 @@ use ack_ram_tests::sts::{Emulator, demo};
 
 use crate::fixture::ScaleFixture;
 use crate::objects::{self, Api, Mapping};
-use crate::usage::Usage;
+use crate::usage::ServerUsage;
 
 /// How many objects, when another number is to be measured than that which a test has time for.
 const VARIABLE: &str = "ACK_RAM_SCALE_OBJECTS";
@@ -23,9 +23,9 @@ const STALLED: Duration = Duration::from_secs(60);
 async fn thousands_of_objects_take_effect_with_one_status_write_each() {
     let count = env::var(VARIABLE).map_or(OBJECTS, |count| count.parse().unwrap());
     let fixture = ScaleFixture::start(Emulator::builder().demo().start().unwrap());
-    let api = Api::of(&fixture.cluster);
+    let api = Api::connect(&fixture.cluster);
     until_leading(&fixture).await;
-    println!("no objects: {}", Usage::of(&fixture).await);
+    println!("no objects: {}", ServerUsage::measure(&fixture).await);
 
     created_under_load(&fixture, &api, count).await;
     let fixture = started_among_them(fixture, &api, count).await;
@@ -49,7 +49,7 @@ async fn created_under_load(fixture: &ScaleFixture, api: &Api, count: usize) {
         assert_eq!(rules(fixture, state).await, 0.0, "{state}");
     }
     println!("{all} objects, created in {creating:.1?}; in effect {in_effect:.1?} after the last");
-    println!("  then: {}", Usage::of(fixture).await);
+    println!("  then: {}", ServerUsage::measure(fixture).await);
 
     let before = fixture.metric(WRITES, &WRITTEN).await;
     until_written(fixture, all).await;
@@ -61,7 +61,7 @@ async fn created_under_load(fixture: &ScaleFixture, api: &Api, count: usize) {
         created.elapsed()
     );
     println!("  {per_second:.0} a second since the first; {before} were written at the last");
-    println!("  then: {}", Usage::of(fixture).await);
+    println!("  then: {}", ServerUsage::measure(fixture).await);
     let listing = Instant::now();
     assert_eq!(objects::count(api).await, (all, all));
     println!("  the API server lists them in {:.1?}", listing.elapsed());
@@ -94,7 +94,7 @@ async fn started_among_them(mut fixture: ScaleFixture, api: &Api, count: usize) 
     fixture.until_username(&alice, Some("last")).await;
     let starting = start.elapsed() - stopping;
     println!("stopped in {stopping:.1?}; started again and all in effect in {starting:.1?}");
-    println!("  then: {}", Usage::of(&fixture).await);
+    println!("  then: {}", ServerUsage::measure(&fixture).await);
     until_leading(&fixture).await;
     // Statuses are looked at in the order of the names.
     let sentinel = Mapping {
@@ -107,7 +107,7 @@ async fn started_among_them(mut fixture: ScaleFixture, api: &Api, count: usize) 
     check_writes(&fixture, objects::status_writes(api).await - before, 1);
     println!(
         "  when all statuses are looked at: {}",
-        Usage::of(&fixture).await
+        ServerUsage::measure(&fixture).await
     );
     fixture
 }

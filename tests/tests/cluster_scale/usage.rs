@@ -6,7 +6,7 @@ use std::fs;
 use crate::fixture::ScaleFixture;
 
 /// Since it started.
-pub struct Usage {
+pub struct ServerUsage {
     resident_kib: u64,
     /// What is not of the program's own file.
     anonymous_kib: u64,
@@ -14,9 +14,9 @@ pub struct Usage {
     cpu_seconds: f64,
 }
 
-impl Usage {
+impl ServerUsage {
     /// Of the authenticator.
-    pub async fn of(fixture: &ScaleFixture) -> Self {
+    pub async fn measure(fixture: &ScaleFixture) -> Self {
         let path = format!("/proc/{}/status", fixture.server.server().pid());
         let status = fs::read_to_string(path).unwrap();
         let kib = |field: &str| -> u64 {
@@ -33,7 +33,7 @@ impl Usage {
     }
 }
 
-impl fmt::Display for Usage {
+impl fmt::Display for ServerUsage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mib = |kib: u64| format!("{}.{} MiB", kib / 1024, kib % 1024 * 10 / 1024);
         let [resident, anonymous, peak] =

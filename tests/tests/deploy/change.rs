@@ -27,23 +27,27 @@ fn line_ends_and_tabs_are_preserved() {
     check("CRLF", &lines);
     let node = Node::new(&lines);
     node.run_well(&[]);
-    let changed = node.read();
+    let changed = node.read_manifest();
     let bare = changed.matches('\n').count() - changed.matches("\r\n").count();
     assert_eq!(bare, 0, "{changed:?}");
 }
 
 fn check(name: &str, manifest: &str) {
     let node = Node::new(manifest);
-    let before = node.read();
+    let before = node.read_manifest();
     let wanted = with_additions(&node, parse(&before));
 
     let shown = node.run_well(&["--dry-run"]);
     assert!(shown.contains("\n@@ "), "{name}: no difference: {shown}");
-    assert_eq!(node.read(), before, "{name}: --dry-run changed the file");
+    assert_eq!(
+        node.read_manifest(),
+        before,
+        "{name}: --dry-run changed the file"
+    );
     assert!(!node.backups().exists(), "{name}: --dry-run made a backup");
 
     node.run_well(&[]);
-    let after = node.read();
+    let after = node.read_manifest();
     assert_eq!(parse(&after), wanted, "{name}:\n{after}");
     assert!(
         lines_are_kept(&before, &after),
@@ -61,11 +65,15 @@ fn check(name: &str, manifest: &str) {
         again.contains("nothing has been changed"),
         "{name}: {again}"
     );
-    assert_eq!(node.read(), after, "{name}: the second run changed it");
+    assert_eq!(
+        node.read_manifest(),
+        after,
+        "{name}: the second run changed it"
+    );
     assert_eq!(node.backups_ending(".before").len(), 1, "{name}");
 
     node.run_well(&["--undo"]);
-    assert_eq!(node.read(), before, "{name}: --undo");
+    assert_eq!(node.read_manifest(), before, "{name}: --undo");
     assert_eq!(node.mode(), 0o640, "{name}");
     node.assert_nothing_beside_the_manifest();
     let again = node.run_well(&["--undo"]);
@@ -73,7 +81,7 @@ fn check(name: &str, manifest: &str) {
         again.contains("nothing has been changed"),
         "{name}: {again}"
     );
-    assert_eq!(node.read(), before, "{name}: the second --undo");
+    assert_eq!(node.read_manifest(), before, "{name}: the second --undo");
 }
 
 /// Whether all lines of `before` are in `after`, in their order.
@@ -155,7 +163,7 @@ fn existing_mount_of_the_kubeconfig_is_enough() {
         let mut wanted = parse(&manifest);
         let flags = &mut wanted["spec"]["containers"][0]["command"];
         push(flags, json!(node.flag()));
-        assert_eq!(parse(&node.read()), wanted, "{place}");
+        assert_eq!(parse(&node.read_manifest()), wanted, "{place}");
     }
 }
 
@@ -169,9 +177,9 @@ fn existing_volume_of_the_folder_is_reused() {
         folder.display()
     );
     node.write(&KUBEADM.replace(volume, &present));
-    let before = parse(&node.read());
+    let before = parse(&node.read_manifest());
     node.run_well(&[]);
-    let after = parse(&node.read());
+    let after = parse(&node.read_manifest());
     assert_eq!(after["spec"]["volumes"], before["spec"]["volumes"]);
     let mounts = after["spec"]["containers"][0]["volumeMounts"].as_array();
     assert_eq!(mounts.unwrap().len(), 3);
@@ -187,7 +195,11 @@ fn flag_in_another_notation_is_recognized() {
         let node = Node::new(&KUBEADM.replace("    - --secure-port=6443\n", arguments));
         let said = node.run_well(&[]);
         assert!(said.contains("already there: the flag"), "{said}");
-        assert!(!node.read().contains(&format!("    - {}\n", node.flag())));
+        assert!(
+            !node
+                .read_manifest()
+                .contains(&format!("    - {}\n", node.flag()))
+        );
     }
 }
 
@@ -231,7 +243,7 @@ fn missing_parser_is_reported_and_change_works() {
         "{outcome:?}"
     );
     let wanted = with_additions(&node, parse(KUBEADM));
-    assert_eq!(parse(&node.read()), wanted);
+    assert_eq!(parse(&node.read_manifest()), wanted);
 }
 
 #[test]
@@ -253,7 +265,7 @@ fn rejected_or_misread_manifest_is_not_written() {
         let outcome = node.run_with_path(path.path(), &[]);
         assert_eq!(outcome.code, Some(1), "{outcome:?}");
         assert!(outcome.stderr.contains(says), "{outcome:?}");
-        assert_eq!(node.read(), KUBEADM);
+        assert_eq!(node.read_manifest(), KUBEADM);
         assert!(!node.backups().exists());
     }
 }

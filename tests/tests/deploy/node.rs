@@ -109,7 +109,7 @@ impl Node {
         )
     }
 
-    pub fn read(&self) -> String {
+    pub fn read_manifest(&self) -> String {
         fs::read_to_string(self.manifest()).unwrap()
     }
 
@@ -119,7 +119,7 @@ impl Node {
 
     /// Replaces what must be there.
     pub fn edit(&self, from: &str, to: &str) {
-        let manifest = self.read();
+        let manifest = self.read_manifest();
         assert!(manifest.contains(from), "no `{from}` in:\n{manifest}");
         self.write(&manifest.replace(from, to));
     }

@@ -16,7 +16,7 @@ const CONTAINER: &str = "    name: kube-apiserver\n";
 /// Runs the script, which must refuse and change nothing if `says` is what it must say, and must succeed otherwise.
 #[track_caller]
 fn check(node: &Node, says: Option<&str>) {
-    let before = node.read();
+    let before = node.read_manifest();
     let Outcome {
         code,
         stdout,
@@ -26,12 +26,12 @@ fn check(node: &Node, says: Option<&str>) {
     match says {
         Some(says) => {
             assert!(code == Some(1) && stderr.contains(says), "{case}");
-            assert_eq!(node.read(), before);
+            assert_eq!(node.read_manifest(), before);
             assert!(!node.backups().exists());
         }
         None => {
             assert_eq!(code, Some(0), "{case}");
-            assert_ne!(node.read(), before);
+            assert_ne!(node.read_manifest(), before);
         }
     }
 }
@@ -255,7 +255,7 @@ fn link_below_a_mount_that_shows_the_kubeconfig_is_refused() {
         let kubeconfig = node.folder().join(below).join("kubeconfig.yaml");
         fs::write(&kubeconfig, "kind: Config\n").unwrap();
         set_mode(&kubeconfig, 0o600);
-        let before = node.read();
+        let before = node.read_manifest();
         let outcome = node.run(&["--kubeconfig", kubeconfig.to_str().unwrap()]);
         match says {
             Some(says) => {
@@ -263,7 +263,7 @@ fn link_below_a_mount_that_shows_the_kubeconfig_is_refused() {
                 assert!(outcome.stderr.contains(says), "{below}: {outcome:?}");
                 let real = elsewhere.path().to_str().unwrap();
                 assert!(outcome.stderr.contains(real), "{below}: {outcome:?}");
-                assert_eq!(node.read(), before);
+                assert_eq!(node.read_manifest(), before);
             }
             None => {
                 assert_eq!(outcome.code, Some(0), "{below}: {outcome:?}");
@@ -374,7 +374,11 @@ fn volume_type_that_differs_from_the_host_is_refused() {
         let lines = format!("hostPath:\n      path: {}\n", webhook.display());
         let flow = format!("hostPath: {{path: {}, type: {kind}}}\n", webhook.display());
         node.write(&manifest.replace(&format!("{lines}      type: {kind}\n"), &flow));
-        assert!(node.read().contains(&flow), "{}", node.read());
+        assert!(
+            node.read_manifest().contains(&flow),
+            "{}",
+            node.read_manifest()
+        );
         if says.is_some() {
             check(&node, says);
         } else {

@@ -199,11 +199,11 @@ fn manifest_without_exactly_one_api_server_is_refused() {
 /// Refuses, says so, and leaves no trace.
 #[track_caller]
 fn check_refused(node: &Node, says: &str) {
-    let before = node.read();
+    let before = node.read_manifest();
     let outcome = node.run(&[]);
     assert_eq!(outcome.code, Some(1), "{says}: {outcome:?}\n{before}");
     assert!(outcome.stderr.contains(says), "{says}: {outcome:?}");
-    assert_eq!(node.read(), before, "{says}");
+    assert_eq!(node.read_manifest(), before, "{says}");
     assert!(!node.backups().exists(), "{says}");
     node.assert_nothing_beside_the_manifest();
 }
@@ -236,7 +236,7 @@ fn backup_inside_manifests_folder_is_refused() {
         assert_eq!(outcome.code, Some(1), "{outcome:?}");
         let said = "where the kubelet would start each copy";
         assert!(outcome.stderr.contains(said), "{outcome:?}");
-        assert_eq!(node.read(), KUBEADM);
+        assert_eq!(node.read_manifest(), KUBEADM);
         node.assert_nothing_beside_the_manifest();
     }
 }

@@ -130,7 +130,7 @@ fn environment_neither_runs_nor_changes_anything() {
             let other = Node::new(KUBEADM);
             other.run_well(&[]);
             let path = |node: &Node| node.webhook_folder().to_string_lossy().into_owned();
-            other.read().replace(&path(&other), &path(&node))
+            other.read_manifest().replace(&path(&other), &path(&node))
         };
         let trap = Trap::new();
         for (args, expected) in [
@@ -147,7 +147,7 @@ fn environment_neither_runs_nor_changes_anything() {
             assert_eq!(outcome.code, Some(0), "{outcome:?}");
             assert!(!outcome.stderr.contains("note:"), "{outcome:?}");
             trap.assert_nothing_ran();
-            assert_eq!(node.read(), expected, "{args:?}");
+            assert_eq!(node.read_manifest(), expected, "{args:?}");
         }
     }
 }
@@ -228,7 +228,7 @@ fn dry_run_refuses_the_backup_folder_that_the_real_run_refuses() {
         assert_eq!(outcome.code, Some(1), "{outcome:?}");
         let advice = "`--undo` restores files from this folder: make it writable by root only";
         assert!(outcome.stderr.contains(advice), "{outcome:?}");
-        assert_eq!(node.read(), KUBEADM);
+        assert_eq!(node.read_manifest(), KUBEADM);
     }
 }
 
@@ -277,7 +277,7 @@ fn relative_paths_resolve_against_the_callers_folder() {
         .current_dir(node.folder());
     let outcome = run(command);
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
-    assert_ne!(node.read(), KUBEADM);
+    assert_ne!(node.read_manifest(), KUBEADM);
     assert_eq!(node.backups_ending(".before").len(), 1);
 }
 
@@ -306,7 +306,7 @@ fn file_writable_by_another_user_is_refused_with_fix() {
             outcome.stderr.contains(&said) && outcome.stderr.contains(says),
             "{said}: {outcome:?}"
         );
-        assert_eq!(node.read(), KUBEADM);
+        assert_eq!(node.read_manifest(), KUBEADM);
         assert!(!node.backups().exists());
     }
 }
@@ -378,16 +378,16 @@ fn owner_of_the_manifests_folder_is_trusted() {
             let said = "belongs to uid 65534, who may change it";
             assert_eq!(outcome.code, Some(1), "{outcome:?}");
             assert!(outcome.stderr.contains(said), "{outcome:?}");
-            assert_eq!(node.read(), KUBEADM);
+            assert_eq!(node.read_manifest(), KUBEADM);
             continue;
         }
         assert_eq!(outcome.code, Some(0), "{outcome:?}");
-        assert_ne!(node.read(), KUBEADM);
+        assert_ne!(node.read_manifest(), KUBEADM);
         chown(node.backups(), Some(65534), None).unwrap();
         let outcome = node.run(&["--undo"]);
         assert_eq!(outcome.code, Some(0), "{outcome:?}");
         assert!(!outcome.stderr.contains("warning:"), "{outcome:?}");
-        assert_eq!(node.read(), KUBEADM);
+        assert_eq!(node.read_manifest(), KUBEADM);
         // A third user is not.
         chown(node.backups(), Some(65533), None).unwrap();
         for args in [&[][..], &["--undo"]] {
@@ -395,7 +395,7 @@ fn owner_of_the_manifests_folder_is_trusted() {
             let said = "belongs to uid 65533, who may change it";
             assert_eq!(outcome.code, Some(1), "{outcome:?}");
             assert!(outcome.stderr.contains(said), "{outcome:?}");
-            assert_eq!(node.read(), KUBEADM);
+            assert_eq!(node.read_manifest(), KUBEADM);
         }
     }
 }
@@ -417,7 +417,7 @@ fn undo_only_warns_about_the_folders_of_the_manifest() {
         let backups = elsewhere.path().join("backups");
         let option = ["--backup-dir", backups.to_str().unwrap()];
         node.run_well(&option);
-        let changed = node.read();
+        let changed = node.read_manifest();
         let path = place(&node);
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
         if owner != 0 {
@@ -428,13 +428,13 @@ fn undo_only_warns_about_the_folders_of_the_manifest() {
         }
         let outcome = node.run(&option);
         assert_eq!(outcome.code, Some(1), "{outcome:?}");
-        assert_eq!(node.read(), changed);
+        assert_eq!(node.read_manifest(), changed);
         let outcome = node.run(&["--undo", option[0], option[1]]);
         assert_eq!(outcome.code, Some(0), "{outcome:?}");
         let warning = format!("warning: {} ", path.display());
         assert!(outcome.stderr.contains(&warning), "{outcome:?}");
         assert!(outcome.stderr.contains("`--undo` goes on"), "{outcome:?}");
-        assert_eq!(node.read(), KUBEADM);
+        assert_eq!(node.read_manifest(), KUBEADM);
     }
     // A folder further up.
     let node = Node::new(KUBEADM);
@@ -446,15 +446,15 @@ fn undo_only_warns_about_the_folders_of_the_manifest() {
     let outcome = node.run(&["--undo", option[0], option[1]]);
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     assert!(outcome.stderr.contains("chmod go-w"), "{outcome:?}");
-    assert_eq!(node.read(), KUBEADM);
+    assert_eq!(node.read_manifest(), KUBEADM);
     // The backups above which others may write are still not used.
     let node = Node::new(KUBEADM);
     node.run_well(&[]);
-    let changed = node.read();
+    let changed = node.read_manifest();
     fs::set_permissions(node.folder(), Permissions::from_mode(0o770)).unwrap();
     let outcome = node.run(&["--undo"]);
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
-    assert_eq!(node.read(), changed);
+    assert_eq!(node.read_manifest(), changed);
 }
 
 #[test]
@@ -467,13 +467,13 @@ fn backups_writable_by_other_users_are_not_used() {
             let outcome = node.run(args);
             assert_eq!(outcome.code, Some(1), "{outcome:?}");
             assert!(outcome.stderr.contains("chmod go-w"), "{outcome:?}");
-            assert_eq!(node.read(), KUBEADM);
+            assert_eq!(node.read_manifest(), KUBEADM);
         }
     }
     fs::remove_dir_all(node.backups()).unwrap();
 
     node.run_well(&[]);
-    let changed = node.read();
+    let changed = node.read_manifest();
     let [before] = &node.backups_ending(".before")[..] else {
         panic!("{:?}", node.backups_ending(""));
     };
@@ -485,16 +485,16 @@ fn backups_writable_by_other_users_are_not_used() {
     let outcome = node.run(&["--undo"]);
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
     assert!(outcome.stderr.contains("is a link"), "{outcome:?}");
-    assert_eq!(node.read(), changed);
+    assert_eq!(node.read_manifest(), changed);
     fs::remove_file(before).unwrap();
     fs::write(before, &good).unwrap();
     fs::set_permissions(before, Permissions::from_mode(0o666)).unwrap();
     let outcome = node.run(&["--undo"]);
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
-    assert_eq!(node.read(), changed);
+    assert_eq!(node.read_manifest(), changed);
     fs::set_permissions(before, Permissions::from_mode(0o640)).unwrap();
     node.run_well(&["--undo"]);
-    assert_eq!(node.read(), KUBEADM);
+    assert_eq!(node.read_manifest(), KUBEADM);
 }
 
 /// kube-apiserver gets to see the folder, and not where a link in it leads.
@@ -507,7 +507,7 @@ fn symbolic_link_to_kubeconfig_is_refused() {
     let outcome = node.run(&[]);
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
     assert!(outcome.stderr.contains("is a link"), "{outcome:?}");
-    assert_eq!(node.read(), KUBEADM);
+    assert_eq!(node.read_manifest(), KUBEADM);
 }
 
 /// What the caller has is gone before any program starts.

@@ -8,7 +8,7 @@ use crate::node::{KUBEADM, Node, SHAPES, parse};
 fn undo_of_edited_manifest_removes_only_additions() {
     for (name, manifest) in SHAPES {
         let node = Node::new(manifest);
-        let before = node.read();
+        let before = node.read_manifest();
         let edit = |manifest: &str| {
             let edited = manifest
                 .replace("kube-apiserver:v1.35.3", "kube-apiserver:v1.36.0")
@@ -18,12 +18,12 @@ fn undo_of_edited_manifest_removes_only_additions() {
             format!("{edited}# Edited.\n")
         };
         node.run_well(&[]);
-        node.write(&edit(&node.read()));
+        node.write(&edit(&node.read_manifest()));
         let shown = node.run_well(&["--undo", "--dry-run"]);
         assert!(shown.contains("\n@@ "), "{name}: {shown}");
         let said = node.run_well(&["--undo"]);
         assert!(said.contains("only what was added"), "{name}: {said}");
-        assert_eq!(node.read(), edit(&before), "{name}");
+        assert_eq!(node.read_manifest(), edit(&before), "{name}");
         node.assert_nothing_beside_the_manifest();
     }
 }
@@ -46,7 +46,7 @@ fn moved_items_are_undone() {
             "    - --secure-port=6443\n    - --profiling=false\n",
         )
         .replace("status: {}\n", "  - name: later\n    emptyDir: {}\n");
-    assert_eq!(node.read(), wanted);
+    assert_eq!(node.read_manifest(), wanted);
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn undo_keeps_earlier_content() {
     node.run_well(&[]);
     node.edit("namespace: kube-system", "namespace: kube-system # edited");
     node.run_well(&["--undo"]);
-    let pod = parse(&node.read());
+    let pod = parse(&node.read_manifest());
     let command = pod["spec"]["containers"][0]["command"].as_array().unwrap();
     assert!(command.contains(&node.flag().into()), "{pod}");
     assert_eq!(pod["spec"]["volumes"].as_array().unwrap().len(), 1);
@@ -69,14 +69,14 @@ fn edited_addition_is_not_undone() {
     node.run_well(&[]);
     let added = "name: ack-ram-authenticator\n      readOnly: true";
     node.edit(added, "name: ack-ram-authenticator\n      readOnly: false");
-    let before = node.read();
+    let before = node.read_manifest();
     let outcome = node.run(&["--undo"]);
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
     assert!(
         outcome.stderr.contains("is gone or has been edited"),
         "{outcome:?}"
     );
-    assert_eq!(node.read(), before);
+    assert_eq!(node.read_manifest(), before);
 }
 
 #[test]
@@ -87,27 +87,27 @@ fn undo_without_record_changes_nothing() {
     assert!(outcome.stderr.contains("holds no change"), "{outcome:?}");
 
     node.run_well(&[]);
-    let after = node.read();
+    let after = node.read_manifest();
     fs::remove_dir_all(node.backups()).unwrap();
     let outcome = node.run(&["--undo"]);
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
-    assert_eq!(node.read(), after);
+    assert_eq!(node.read_manifest(), after);
 }
 
 #[test]
 fn change_and_undo_alternate() {
     let node = Node::new(KUBEADM);
     node.run_well(&[]);
-    let first = node.read();
+    let first = node.read_manifest();
     node.run_well(&["--undo"]);
     node.edit("--secure-port=6443", "--secure-port=8443");
-    let edited = node.read();
+    let edited = node.read_manifest();
     node.run_well(&[]);
     node.run_well(&["--undo"]);
-    assert_eq!(node.read(), edited);
+    assert_eq!(node.read_manifest(), edited);
     // The same bytes as after the first change: what was before them is known.
     node.write(&first);
     node.run_well(&["--undo"]);
-    assert_eq!(node.read(), KUBEADM);
+    assert_eq!(node.read_manifest(), KUBEADM);
     assert_eq!(node.backups_ending(".undone").len(), 3);
 }

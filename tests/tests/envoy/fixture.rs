@@ -8,7 +8,7 @@ use ack_ram_core::time::UnixTime;
 pub(crate) use ack_ram_tests::callers::bearer;
 use ack_ram_tests::callers::{CLUSTER, token_v2};
 use ack_ram_tests::envoy::{
-    Client, Envoy, EnvoyReply, Filter, Listener, Module, Protocol, ReceivedRequest, Upstream,
+    Envoy, EnvoyClient, EnvoyReply, Filter, Listener, Module, Protocol, ReceivedRequest, Upstream,
     service_cluster, sts_cluster,
 };
 use ack_ram_tests::eventually::eventually;
@@ -82,7 +82,7 @@ impl EnvoyFixture {
         set_sts_fault(&self.sts, &self.envoy, fault);
     }
 
-    pub(crate) fn client(&self, protocol: Protocol) -> Client {
+    pub(crate) fn client(&self, protocol: Protocol) -> EnvoyClient {
         self.envoy.client(MAIN, protocol)
     }
 

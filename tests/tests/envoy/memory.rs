@@ -56,7 +56,11 @@ async fn memory_stays_constant_under_load() {
             fixture.service.take();
             fixture.envoy.forget_log();
         }
-        sizes.push(Usage::of(fixture.envoy.pid()).unwrap().resident_kib);
+        sizes.push(
+            Usage::read_process(fixture.envoy.pid())
+                .unwrap()
+                .resident_kib,
+        );
     }
     println!(
         "resident KiB after each {} requests: {sizes:?}",

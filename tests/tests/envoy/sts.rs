@@ -112,7 +112,7 @@ async fn unavailable_sts_is_neither_grant_nor_denial() {
         assert_eq!(answer.status, 200, "after {fault:?}: {answer:?}");
         assert_eq!(fixture.only_request().all("x-remote-user"), ["alice"]);
     }
-    let usage = Usage::of(fixture.envoy.pid()).unwrap();
+    let usage = Usage::read_process(fixture.envoy.pid()).unwrap();
     assert!(usage.peak_kib < 600_000, "{usage:?}");
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ack_ram_tests::envoy::{Client, Module, Protocol};
+use ack_ram_tests::envoy::{EnvoyClient, Module, Protocol};
 use ack_ram_tests::eventually::{LIMIT, eventually};
 use ack_ram_tests::sts::Fault;
 use bytes::Bytes;
@@ -76,7 +76,7 @@ async fn trap_grants_nobody_and_filter_recovers() {
 }
 
 /// Sends a request that wants a trap at `place`, with a body and trailers.
-async fn spring(client: &Client, place: &str, token: &str) -> Option<u16> {
+async fn spring(client: &EnvoyClient, place: &str, token: &str) -> Option<u16> {
     let mut trailers = HeaderMap::new();
     trailers.insert("x-end", HeaderValue::from_static("1"));
     let frames = [
@@ -93,7 +93,7 @@ async fn spring(client: &Client, place: &str, token: &str) -> Option<u16> {
 }
 
 /// How long it takes until somebody can log in again. Meanwhile nobody gets in without a token.
-async fn back_after(fixture: &EnvoyFixture, client: &Client, place: &str) -> Duration {
+async fn back_after(fixture: &EnvoyFixture, client: &EnvoyClient, place: &str) -> Duration {
     let start = Instant::now();
     eventually(place, async || {
         let without = client.get("/without", &[]).await;

@@ -27,7 +27,7 @@ fn alice() -> Vec<String> {
 }
 
 /// What the service is told, without what is empty: later versions leave that out.
-fn told(head: &str) -> Vec<String> {
+fn identity_headers(head: &str) -> Vec<String> {
     let mut told = identity(head);
     told.retain(|line| !line.ends_with(": "));
     told
@@ -110,7 +110,7 @@ async fn service_behind_caddy_gets_identity_headers_only() {
             200,
         ),
     ] {
-        let (head, body) = caddy.proxy.ask(method, "/a/b?c=d", &asked).await;
+        let (head, body) = caddy.proxy.send_request(method, "/a/b?c=d", &asked).await;
         // Version 2.11 removes names with `_` and `.` before it asks.
         let is_removed = status == 403 && head.starts_with("http/1.1 200 ");
         let has_other_signs = asked.iter().any(|line| {
@@ -129,7 +129,7 @@ async fn service_behind_caddy_gets_identity_headers_only() {
         if status == 200 {
             let start = format!("{method} /a/b?c=d HTTP/1.");
             assert!(body.starts_with(&start), "{asked:?}: {body}");
-            assert_eq!(told(&body), alice(), "{asked:?}");
+            assert_eq!(identity_headers(&body), alice(), "{asked:?}");
         } else {
             assert_eq!(identity(&body), [""; 0], "{asked:?}");
         }
@@ -155,7 +155,7 @@ async fn path_without_login_gets_no_claims_or_tokens_behind_caddy() {
         "x.remote.user: root",
         "x-remote-extra-scopes: all",
     ]);
-    let (head, body) = caddy.proxy.ask("GET", "/healthz", &asked).await;
+    let (head, body) = caddy.proxy.send_request("GET", "/healthz", &asked).await;
     assert!(head.starts_with("http/1.1 200 "), "{head}");
     assert_eq!(identity(&body), [""; 0]);
 }
@@ -168,11 +168,11 @@ async fn caddy_without_documented_rule_removes_groups_named_by_connection() {
         .await;
     let good = format!("authorization: {}", bearer_of_alice(&fixture));
     let asked = [good, "connection: close, x-remote-group".to_owned()];
-    let (head, body) = caddy.proxy.ask("GET", "/", &asked).await;
+    let (head, body) = caddy.proxy.send_request("GET", "/", &asked).await;
     assert!(head.starts_with("http/1.1 200 "), "{head}");
     let mut left = alice();
     left.retain(|line| !line.starts_with("x-remote-group"));
-    assert_eq!(told(&body), left);
+    assert_eq!(identity_headers(&body), left);
 }
 
 #[tokio::test]
@@ -193,7 +193,7 @@ async fn user_without_groups_or_session_gets_no_placeholder_behind_caddy() {
         let caddy = Program::Caddy.start(&fixture).await;
         let values = |body: &str, name: &str| -> Vec<String> {
             let start = format!("x-remote-{name}: ");
-            let lines = told(body).into_iter();
+            let lines = identity_headers(body).into_iter();
             lines
                 .filter_map(|line| line.strip_prefix(&start).map(str::to_owned))
                 .collect()
@@ -208,7 +208,7 @@ async fn user_without_groups_or_session_gets_no_placeholder_behind_caddy() {
             ),
         ] {
             let good = format!("authorization: {}", bearer(&fixture.token_of(&key)));
-            let (head, body) = caddy.proxy.ask("GET", "/", &[good]).await;
+            let (head, body) = caddy.proxy.send_request("GET", "/", &[good]).await;
             assert!(head.starts_with("http/1.1 200 "), "{head}");
             assert!(!body.contains('{'), "{body}");
             assert_eq!(values(&body, "user"), [user]);

@@ -15,7 +15,7 @@ use hyper::Method;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::fixture::{ask, bearer_of_alice, check_refusal, start};
+use crate::fixture::{bearer_of_alice, check_refusal, send_request, start};
 
 /// The blocks of `deploy/ext-authz.md` in this language.
 pub(crate) fn documented(language: &str) -> Vec<String> {
@@ -34,7 +34,7 @@ async fn documented_settings_are_accepted() {
     let settings: Value = serde_saphyr::from_str(&yaml[0]).unwrap();
     let fixture = start(&settings["server"]["extAuthz"]);
     let headers = [("authorization", &*bearer_of_alice(&fixture))];
-    let reply = ask(&fixture, Method::GET, "/ext-authz", &headers).await;
+    let reply = send_request(&fixture, Method::GET, "/ext-authz", &headers).await;
     let detail = "in none of the groups that may come here";
     check_refusal("alice", &reply, 403, "insufficient_scope", detail);
 }

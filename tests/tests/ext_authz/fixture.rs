@@ -40,7 +40,7 @@ pub(crate) fn bearer_of_alice(fixture: &Fixture) -> String {
 }
 
 /// Asks the webhook's port, as a proxy does.
-pub(crate) async fn ask(
+pub(crate) async fn send_request(
     fixture: &Fixture,
     method: Method,
     path: &str,
@@ -55,7 +55,7 @@ pub(crate) async fn ask(
 }
 
 /// All headers of an answer that mean something to proxies, by name.
-pub(crate) fn told(reply: &Reply) -> Vec<String> {
+pub(crate) fn proxy_headers(reply: &Reply) -> Vec<String> {
     let mut lines: Vec<String> = reply
         .headers
         .iter()

@@ -28,7 +28,8 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use fixture::{
-    LIMIT, ask, bearer, bearer_of_alice, check_refusal, start, start_in, start_with, told,
+    LIMIT, bearer, bearer_of_alice, check_refusal, proxy_headers, send_request, start, start_in,
+    start_with,
 };
 
 #[tokio::test]
@@ -81,9 +82,9 @@ async fn granted_user_is_named_in_headers() {
             ("x-forwarded-method", "DELETE"),
             ("x-forwarded-uri", "/some/path"),
         ];
-        let reply = ask(&fixture, method.clone(), path, &headers).await;
+        let reply = send_request(&fixture, method.clone(), path, &headers).await;
         assert_eq!(reply.status, 200, "{method} {path}: {reply:?}");
-        assert_eq!(told(&reply), expected, "{method} {path}");
+        assert_eq!(proxy_headers(&reply), expected, "{method} {path}");
         assert!(reply.bytes.is_empty(), "{method} {path}");
     }
 }
@@ -100,7 +101,7 @@ async fn user_without_groups_or_arn_overwrites_client_headers() {
             }),
         );
         let headers = [("authorization", &*bearer_of_alice(&fixture))];
-        let reply = ask(&fixture, Method::GET, "/ext-authz", &headers).await;
+        let reply = send_request(&fixture, Method::GET, "/ext-authz", &headers).await;
         assert_eq!(reply.status, 200, "{reply:?}");
         let removed = reply.headers["x-envoy-auth-headers-to-remove"]
             .to_str()
@@ -132,7 +133,7 @@ async fn unavailable_sts_answers_503_with_retry_after() {
         fixture.sts.set_fault(Some(fault.clone()));
         let authorization = bearer_of_alice(&fixture);
         let headers = [("authorization", &*authorization)];
-        let reply = ask(&fixture, Method::GET, "/ext-authz", &headers).await;
+        let reply = send_request(&fixture, Method::GET, "/ext-authz", &headers).await;
         check_refusal(&format!("{fault:?}"), &reply, 503, "", "");
         let detail = reply.body["detail"].as_str().unwrap();
         let is_throttled = matches!(fault, Fault::ThrottleUser | Fault::ThrottleApi);
@@ -143,7 +144,7 @@ async fn unavailable_sts_answers_503_with_retry_after() {
     }
     let authorization = bearer_of_alice(&fixture);
     let headers = [("authorization", &*authorization)];
-    let reply = ask(&fixture, Method::GET, "/ext-authz", &headers).await;
+    let reply = send_request(&fixture, Method::GET, "/ext-authz", &headers).await;
     assert_eq!(reply.status, 200, "{reply:?}");
 }
 
@@ -166,10 +167,10 @@ async fn required_group_and_configured_header_names_are_enforced() {
         ("authorization", "Basic YTpi"),
         ("x-remote-user", "root"),
     ];
-    let reply = ask(&fixture, Method::GET, "/ext-authz", &headers).await;
+    let reply = send_request(&fixture, Method::GET, "/ext-authz", &headers).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     assert_eq!(
-        told(&reply),
+        proxy_headers(&reply),
         [
             "cache-control: no-store",
             "x-envoy-auth-headers-to-remove: x-ram-token,x_user,x_group,x_id,\
@@ -187,7 +188,7 @@ async fn required_group_and_configured_header_names_are_enforced() {
     );
     let session = fixture.token_of(&demo::session_key());
     let headers = [("x-ram-token", session.expose())];
-    let reply = ask(&fixture, Method::GET, "/ext-authz", &headers).await;
+    let reply = send_request(&fixture, Method::GET, "/ext-authz", &headers).await;
     let detail = "in none of the groups that may come here";
     check_refusal("group", &reply, 403, "insufficient_scope", detail);
     let reference = Fingerprint::from_text(session.expose()).to_string();
@@ -208,7 +209,7 @@ async fn disabled_ext_authz_answers_404() {
             (Method::GET, "/ext-authz"),
             (Method::POST, "/ext-authz/some/path"),
         ] {
-            let reply = ask(&fixture, method, path, &headers).await;
+            let reply = send_request(&fixture, method, path, &headers).await;
             assert_eq!(reply.status, 404, "{reply:?}");
             assert_eq!(reply.body["kind"], "Status");
         }
@@ -229,7 +230,7 @@ async fn client_ca_requires_certificate_of_proxies() {
     let fixture = start_in(folder, &json!({ "enabled": true }), &json!({}));
     let authorization = bearer_of_alice(&fixture);
     let headers = [("authorization", &*authorization)];
-    let reply = ask(&fixture, Method::GET, "/ext-authz", &headers).await;
+    let reply = send_request(&fixture, Method::GET, "/ext-authz", &headers).await;
     assert_eq!(reply.status, 401, "{reply:?}");
     assert!(!reply.headers.contains_key("x-remote-user"));
     let refusals = "ack_ram_authenticator_client_refusals_total";
@@ -267,13 +268,13 @@ async fn answers_are_counted_and_logged_without_token() {
     ];
     for token in &tokens {
         let headers = [("authorization", &*bearer(token))];
-        let _counted = ask(&fixture, Method::GET, "/ext-authz", &headers).await;
+        let _counted = send_request(&fixture, Method::GET, "/ext-authz", &headers).await;
     }
-    let _counted = ask(&fixture, Method::GET, "/ext-authz", &[]).await;
+    let _counted = send_request(&fixture, Method::GET, "/ext-authz", &[]).await;
     fixture.sts.set_fault(Some(Fault::ServiceUnavailable));
     let unable = fixture.token();
     let headers = [("authorization", &*bearer(&unable))];
-    let _counted = ask(&fixture, Method::GET, "/ext-authz", &headers).await;
+    let _counted = send_request(&fixture, Method::GET, "/ext-authz", &headers).await;
 
     let metrics = fixture.webhook().metrics().await;
     for (name, labels, value) in [

@@ -99,7 +99,7 @@ async fn service_behind_nginx_gets_identity_headers_only() {
             403,
         ),
     ] {
-        let (head, body) = nginx.proxy.ask(method, "/a/b?c=d", &lines).await;
+        let (head, body) = nginx.proxy.send_request(method, "/a/b?c=d", &lines).await;
         let expected = format!("http/1.1 {status} ");
         assert!(head.starts_with(&expected), "{name}: {head}");
         if status == 200 {
@@ -117,7 +117,7 @@ async fn service_behind_nginx_gets_identity_headers_only() {
             "{name}: {head}"
         );
     }
-    let (head, _) = nginx.proxy.ask("GET", "/_ram", &[good]).await;
+    let (head, _) = nginx.proxy.send_request("GET", "/_ram", &[good]).await;
     assert!(head.starts_with("http/1.1 404 "), "{head}");
 }
 
@@ -139,7 +139,7 @@ async fn identity_header_named_by_connection_is_refused() {
         ("x.remote.extra.arn, close", 403),
     ] {
         let asked = [good.clone(), format!("connection: {connection}")];
-        let (head, _) = nginx.proxy.ask("GET", "/", &asked).await;
+        let (head, _) = nginx.proxy.send_request("GET", "/", &asked).await;
         assert!(
             head.starts_with(&format!("http/1.1 {status} ")),
             "{asked:?}: {head}"
@@ -158,7 +158,7 @@ async fn user_without_groups_or_session_gets_no_such_headers_behind_nginx() {
     );
     let nginx = Program::Nginx.start(&fixture).await;
     let good = format!("authorization: {}", bearer_of_alice(&fixture));
-    let (head, body) = nginx.proxy.ask("GET", "/", &[good]).await;
+    let (head, body) = nginx.proxy.send_request("GET", "/", &[good]).await;
     assert!(head.starts_with("http/1.1 200 "), "{head}");
     let expected = [
         "x-remote-uid: ack-ram-authenticator:1234567890123456:200000000000000001",
@@ -203,6 +203,6 @@ async fn preflight_needs_token_behind_nginx_without_documented_lines() {
     // It asks by another method.
     let nginx = Program::Nginx.start(&fixture).await;
     let asked = lines(&["origin: https://a", "access-control-request-method: PUT"]);
-    let (head, _) = nginx.proxy.ask("OPTIONS", "/", &asked).await;
+    let (head, _) = nginx.proxy.send_request("OPTIONS", "/", &asked).await;
     assert!(head.starts_with("http/1.1 401 "), "{head}");
 }

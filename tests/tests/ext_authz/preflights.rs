@@ -3,7 +3,7 @@
 use hyper::Method;
 use serde_json::json;
 
-use crate::fixture::{ask, bearer_of_alice, check_refusal, start, told};
+use crate::fixture::{bearer_of_alice, check_refusal, proxy_headers, send_request, start};
 
 const ORIGIN: (&str, &str) = ("origin", "https://app.example.com");
 const WANTED: (&str, &str) = ("access-control-request-method", "PUT");
@@ -11,7 +11,7 @@ const WANTED: (&str, &str) = ("access-control-request-method", "PUT");
 #[tokio::test]
 async fn allowed_preflight_passes_without_user() {
     let fixture = start(&json!({ "enabled": true, "allowPreflight": true }));
-    let reply = ask(
+    let reply = send_request(
         &fixture,
         Method::OPTIONS,
         "/ext-authz/a?b",
@@ -19,7 +19,7 @@ async fn allowed_preflight_passes_without_user() {
     )
     .await;
     assert_eq!(reply.status, 200, "{reply:?}");
-    let told = told(&reply);
+    let told = proxy_headers(&reply);
     for name in [
         "user",
         "group",
@@ -50,7 +50,7 @@ async fn allowed_preflight_passes_without_user() {
     // With a token it is a login.
     let alice = bearer_of_alice(&fixture);
     let headers = [ORIGIN, WANTED, ("authorization", &*alice)];
-    let reply = ask(&fixture, Method::OPTIONS, "/ext-authz", &headers).await;
+    let reply = send_request(&fixture, Method::OPTIONS, "/ext-authz", &headers).await;
     assert_eq!(
         (reply.status.as_u16(), &reply.headers["x-remote-user"]),
         (200, &"alice".parse().unwrap())
@@ -95,7 +95,7 @@ async fn request_that_is_no_preflight_needs_token() {
         (&options, &[("cookie", &*cookie)], 403),
     ] {
         let headers = [&[ORIGIN, WANTED], more].concat();
-        let reply = ask(&fixture, method.clone(), "/ext-authz/a", &headers).await;
+        let reply = send_request(&fixture, method.clone(), "/ext-authz/a", &headers).await;
         let name = format!("{method} {more:?}");
         assert_eq!(reply.status, status, "{name}: {reply:?}");
         if status != 200 {
@@ -108,7 +108,7 @@ async fn request_that_is_no_preflight_needs_token() {
         }
     }
     for headers in [&[ORIGIN][..], &[WANTED], &[]] {
-        let reply = ask(&fixture, Method::OPTIONS, "/ext-authz", headers).await;
+        let reply = send_request(&fixture, Method::OPTIONS, "/ext-authz", headers).await;
         assert_eq!(reply.status, 401, "{headers:?}");
     }
     assert!(fixture.sts.requests().is_empty());
@@ -121,7 +121,7 @@ async fn preflight_needs_token_by_default() {
         json!({ "enabled": true, "allowPreflight": false }),
     ] {
         let fixture = start(&settings);
-        let reply = ask(&fixture, Method::OPTIONS, "/ext-authz", &[ORIGIN, WANTED]).await;
+        let reply = send_request(&fixture, Method::OPTIONS, "/ext-authz", &[ORIGIN, WANTED]).await;
         check_refusal("preflight", &reply, 401, "Bearer", "there is no token");
     }
 }

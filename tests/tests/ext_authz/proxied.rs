@@ -53,7 +53,12 @@ impl Proxy {
     }
 
     /// Returns head and body of the answer to a request with these lines, which may set `Connection`.
-    pub(crate) async fn ask(&self, method: &str, path: &str, lines: &[String]) -> (String, String) {
+    pub(crate) async fn send_request(
+        &self,
+        method: &str,
+        path: &str,
+        lines: &[String],
+    ) -> (String, String) {
         let is_connection = |line: &String| line.to_ascii_lowercase().starts_with("connection:");
         let close = match lines.iter().any(is_connection) {
             true => "",
@@ -70,7 +75,7 @@ impl Proxy {
     /// Asks with the lines `asked` and expects `status`, an answer without a token of ours, and, where the second line has
     /// them, the Basic credentials of the service.
     pub(crate) async fn check_no_token_passes(&self, path: &str, asked: [String; 2], status: u16) {
-        let (head, body) = self.ask("GET", path, &asked).await;
+        let (head, body) = self.send_request("GET", path, &asked).await;
         assert!(
             head.starts_with(&format!("http/1.1 {status} ")),
             "{asked:?}: {head}"
@@ -90,7 +95,7 @@ impl Proxy {
         let others = (1..=3).map(|number| format!("x-long-{number}: {long}"));
         for more in [cookies.collect::<Vec<_>>(), others.collect()] {
             let asked = [std::slice::from_ref(&good), &more].concat();
-            let (head, body) = self.ask("GET", "/", &asked).await;
+            let (head, body) = self.send_request("GET", "/", &asked).await;
             assert!(head.starts_with("http/1.1 200 "), "{}: {head}", more[0]);
             assert!(body.contains(&long), "{body}");
         }
@@ -113,7 +118,7 @@ impl Proxy {
             ("OPTIONS", "x-remote-extra-scopes: all", 403),
         ] {
             let asked = lines(&[preflight[0], preflight[1], more]);
-            let (head, body) = self.ask(method, "/a", &asked).await;
+            let (head, body) = self.send_request(method, "/a", &asked).await;
             let expected = format!("http/1.1 {status} ");
             assert!(head.starts_with(&expected), "{method} {more}: {head}");
             if status == 200 {
@@ -123,7 +128,7 @@ impl Proxy {
                 assert_eq!(told, [""; 0], "{body}");
             }
         }
-        let (head, _) = self.ask("OPTIONS", "/a", &[]).await;
+        let (head, _) = self.send_request("OPTIONS", "/a", &[]).await;
         assert!(head.starts_with("http/1.1 401 "), "{head}");
     }
 
@@ -132,20 +137,22 @@ impl Proxy {
     pub(crate) async fn check_only_a_yes_passes(&self, mut fixture: Fixture, without_server: u16) {
         fixture.sts.set_fault(Some(Fault::ServiceUnavailable));
         let line = format!("authorization: {}", bearer_of_alice(&fixture));
-        let (head, _) = self.ask("GET", "/", &[line]).await;
+        let (head, _) = self.send_request("GET", "/", &[line]).await;
         assert!(head.starts_with("http/1.1 503 "), "{head}");
         assert!(head.lines().any(|line| line == "retry-after: 1"), "{head}");
         fixture.sts.set_fault(Some(Fault::ThrottleUser));
         let line = format!("authorization: {}", bearer_of_alice(&fixture));
-        let (head, _) = self.ask("GET", "/", &[line]).await;
+        let (head, _) = self.send_request("GET", "/", &[line]).await;
         assert!(head.starts_with("http/1.1 503 "), "{head}");
         assert!(head.contains("retry-after: 60"), "{head}");
         fixture.sts.set_fault(None);
         let good = format!("authorization: {}", bearer_of_alice(&fixture));
-        let (head, _) = self.ask("GET", "/", std::slice::from_ref(&good)).await;
+        let (head, _) = self
+            .send_request("GET", "/", std::slice::from_ref(&good))
+            .await;
         assert!(head.starts_with("http/1.1 200 "), "{head}");
         fixture.kill_server();
-        let (head, _) = self.ask("GET", "/", &[good]).await;
+        let (head, _) = self.send_request("GET", "/", &[good]).await;
         assert!(
             head.starts_with(&format!("http/1.1 {without_server} ")),
             "{head}"

@@ -8,7 +8,7 @@ use ack_ram_tests::vectors;
 use hyper::Method;
 use serde_json::json;
 
-use crate::fixture::{ask, bearer, bearer_of_alice, check_refusal, start};
+use crate::fixture::{bearer, bearer_of_alice, check_refusal, send_request, start};
 
 /// The fixtures that the vectors need, by the header with the token.
 fn fixtures(cases: &[vectors::GatewayCase]) -> BTreeMap<&str, Fixture> {
@@ -41,7 +41,7 @@ async fn gateway_vectors_get_expected_answers() {
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
         let path = format!("/ext-authz{}", case.path(token));
-        let reply = ask(fixture, Method::GET, &path, &headers).await;
+        let reply = send_request(fixture, Method::GET, &path, &headers).await;
         match &case.refusal {
             None => assert_eq!(reply.status, 200, "{name}: {reply:?}"),
             Some(refusal) => {
@@ -83,10 +83,10 @@ async fn refused_user_gets_reason() {
         ),
     ] {
         let headers = [("authorization", &*bearer(&token))];
-        let reply = ask(&fixture, Method::GET, "/ext-authz/some/path", &headers).await;
+        let reply = send_request(&fixture, Method::GET, "/ext-authz/some/path", &headers).await;
         check_refusal(name, &reply, status, error, detail);
     }
-    let head = ask(&fixture, Method::HEAD, "/ext-authz", &[]).await;
+    let head = send_request(&fixture, Method::HEAD, "/ext-authz", &[]).await;
     assert_eq!((head.status.as_u16(), head.bytes.len()), (401, 0));
 
     // None of the refused ones used up a good token.
@@ -96,14 +96,14 @@ async fn refused_user_gets_reason() {
             ("authorization", &*bearer_of_alice(&fixture)),
             ("x-remote-user", "root"),
         ] {
-            let reply = ask(&fixture, Method::GET, path, &[headers[0], second]).await;
+            let reply = send_request(&fixture, Method::GET, path, &[headers[0], second]).await;
             assert!(matches!(reply.status.as_u16(), 401 | 403), "{reply:?}");
         }
     }
-    let reply = ask(&fixture, Method::GET, "/ext-authz", &headers).await;
+    let reply = send_request(&fixture, Method::GET, "/ext-authz", &headers).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     for path in ["/ext-authzx", "/ext-authz*", "/EXT-AUTHZ", "/x/ext-authz"] {
-        let reply = ask(&fixture, Method::GET, path, &headers).await;
+        let reply = send_request(&fixture, Method::GET, path, &headers).await;
         assert_eq!(reply.status, 404, "{path}");
     }
 }

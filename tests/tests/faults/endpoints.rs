@@ -53,7 +53,7 @@ async fn fixture() -> Result<FaultFixture, Fail> {
     FaultFixture::start_with(sts()?, plan).await
 }
 
-fn over(fixture: &FaultFixture) -> Result<(), Fail> {
+fn clear_faults(fixture: &FaultFixture) -> Result<(), Fail> {
     for sts in fixture.fallbacks.iter().chain([&*fixture.sts]) {
         sts.set_fault(None);
     }
@@ -65,11 +65,11 @@ async fn row(first: Fault, second: Option<Fault>, meanwhile: Meanwhile) -> Resul
     fixture.fallbacks[0].set_fault(second);
     fixture.sts.set_fault(Some(first));
     fixture.sts.cut_connections();
-    fixture.run(meanwhile, over).await
+    fixture.run(meanwhile, clear_faults).await
 }
 
 async fn row_of_second(fault: Fault) -> Result<Figures, Fail> {
     let fixture = fixture().await?;
     fixture.fallbacks[0].set_fault(Some(fault));
-    fixture.run(Granted, over).await
+    fixture.run(Granted, clear_faults).await
 }

@@ -249,7 +249,7 @@ impl FaultFixture {
     /// Ends the row: the server is the one that was there at the start, within bounds, and stops as it should.
     pub async fn end(mut self, tally: Tally, recovered: Duration) -> Result<Figures, Fail> {
         let server = self.take_server();
-        let peak_kib = Usage::of(server.pid())?.peak_kib;
+        let peak_kib = Usage::read_process(server.pid())?.peak_kib;
         let stopped = tokio::task::spawn_blocking(|| server.stop()).await??;
         if !stopped.success() {
             return Err(format!("the server ended with {stopped}").into());

@@ -57,7 +57,7 @@ async fn by_proxy() -> Result<(FaultFixture, Proxy), Fail> {
 
 /// A proxy at the `address` of one that has ended. Its listener lives a little longer in processes that are just being
 /// started.
-fn again(address: SocketAddr, server: SocketAddr) -> Result<Proxy, Fail> {
+fn restart_proxy(address: SocketAddr, server: SocketAddr) -> Result<Proxy, Fail> {
     patiently(|| Proxy::start_at(address, server))
 }
 
@@ -85,7 +85,7 @@ async fn nobody_listens() -> Result<Figures, Fail> {
     drop(proxy);
     let mut back = None;
     let over = |fixture: &FaultFixture| {
-        back = Some(again(address, fixture.sts.address())?);
+        back = Some(restart_proxy(address, fixture.sts.address())?);
         Ok(())
     };
     fixture.run(Unavailable, over).await
@@ -109,7 +109,7 @@ async fn packets_are_lost() -> Result<Figures, Fail> {
     let mut back = None;
     let over = |fixture: &FaultFixture| {
         drop((listener, waiting));
-        back = Some(again(address, fixture.sts.address())?);
+        back = Some(restart_proxy(address, fixture.sts.address())?);
         Ok(())
     };
     fixture.run(Unavailable, over).await

@@ -118,7 +118,7 @@ async fn round(
     let mut fresh = timed(fixture, false).await?;
     newcomers(fixture).await?;
     sleep(CALM.saturating_sub(began.elapsed())).await;
-    let usage = Usage::of(fixture.server().pid())?;
+    let usage = Usage::read_process(fixture.server().pid())?;
     let cpu = cpu_seconds(fixture).await? - cpu;
     let tally = traffic.stop().await;
     Granted.check(&tally)?;

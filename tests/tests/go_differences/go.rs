@@ -27,7 +27,7 @@ const SENT_ON: [&str; 9] = [
 
 pub fn answer(input: &Input) -> Value {
     match input {
-        Input::Token(token) => read(&token.make()).unwrap_or_else(|| json!("denied")),
+        Input::Token(token) => build_sts_request(&token.make()).unwrap_or_else(|| json!("denied")),
         Input::Review(body) => reviewed(body),
         Input::Patterns { patterns, arn } => may_speak(patterns, arn),
         // `scrubbedAccounts` is never read.
@@ -38,7 +38,7 @@ pub fn answer(input: &Input) -> Value {
             destination,
         } => proxy(https_proxy, no_proxy, destination.as_deref()),
         Input::File(text) => usernames(text),
-        Input::Sts(reply) => told(reply),
+        Input::Sts(reply) => describe_sts_failure(reply),
     }
 }
 
@@ -79,7 +79,7 @@ fn usernames(text: &str) -> Value {
 }
 
 /// What goes to STS, the token's user agent among it.
-fn read(token: &str) -> Option<Value> {
+fn build_sts_request(token: &str) -> Option<Value> {
     const MAX_BYTES: usize = 4096;
     if token.len() > MAX_BYTES {
         return None;
@@ -188,7 +188,7 @@ fn mapped(mappings: &[Mapping], arn: &str) -> Value {
 }
 
 /// Whatever came of asking STS, the caller is denied. Of known errors all is told, of others nothing.
-fn told(reply: &Sts) -> Value {
+fn describe_sts_failure(reply: &Sts) -> Value {
     const TOLD: [&str; 8] = [
         "InvalidTimeStamp.Expired",
         "SignatureNonceUsed",

@@ -19,7 +19,7 @@ use crate::{CLUSTER_ID, Input, NOW, Sts, Token};
 
 pub fn answer(input: &Input) -> Value {
     match input {
-        Input::Token(token) => read(token),
+        Input::Token(token) => build_sts_request(token),
         Input::Review(body) => reviewed(body),
         Input::Patterns { patterns, arn } => may_speak(patterns, arn),
         Input::Mappings {
@@ -33,7 +33,7 @@ pub fn answer(input: &Input) -> Value {
             destination,
         } => proxy(https_proxy, no_proxy, destination.as_deref()),
         Input::File(text) => usernames(text),
-        Input::Sts(reply) => told(reply),
+        Input::Sts(reply) => describe_sts_failure(reply),
     }
 }
 
@@ -68,7 +68,7 @@ fn usernames(text: &str) -> Value {
     }
 }
 
-fn read(token: &Token) -> Value {
+fn build_sts_request(token: &Token) -> Value {
     let policy = TokenPolicy {
         accept_v1: token.accept_v1,
         ..TokenPolicy::new(ClusterId::parse(CLUSTER_ID).unwrap())
@@ -188,7 +188,7 @@ fn identity(arn: &str) -> Identity {
     }
 }
 
-fn told(reply: &Sts) -> Value {
+fn describe_sts_failure(reply: &Sts) -> Value {
     let awaiting = awaiting_sts();
     let fingerprint = awaiting.fingerprint();
     let body = reply.body();

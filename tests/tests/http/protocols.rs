@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::fixture::{LIMIT, connect, start};
 
 #[tokio::test]
-async fn every_alpn_protocol_is_served_and_so_is_none() {
+async fn connection_with_any_or_no_alpn_protocol_is_served() {
     let fixture = start(&json!({}), &json!({}));
     for (alpn, version) in [("http/1.0", "1.0"), ("http/1.1", "1.1"), ("", "1.0")] {
         let mut stream = connect(&fixture, alpn.as_bytes()).await;

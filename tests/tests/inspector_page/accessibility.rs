@@ -4,14 +4,14 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::fixture::{NOW, PageFixture, canary_token, click, open_playground, path_in, take};
+use crate::fixture::{NOW, PageFixture, canary_token, click, open_playground, paste_text, path_in};
 
 #[test]
 fn page_has_no_accessibility_violation() {
     let fixture = PageFixture::start();
     let axe = fs::read_to_string(path_in("ACK_RAM_AXE")).unwrap();
     for theme in ["light", "dark"] {
-        let page = fixture.at();
+        let page = fixture.page_at_fixed_time();
         page.call(
             "Emulation.setEmulatedMedia",
             json!({ "features": [{ "name": "prefers-color-scheme", "value": theme }, { "name": "prefers-reduced-motion", "value": "reduce" }] }),
@@ -28,9 +28,9 @@ fn page_has_no_accessibility_violation() {
             );
         };
         check("empty");
-        take(&page, "{");
+        paste_text(&page, "{");
         check("an error");
-        take(&page, &canary_token(NOW));
+        paste_text(&page, &canary_token(NOW));
         check("a token that passes");
         click(&page, "reveal");
         check("with its secrets");
@@ -39,10 +39,10 @@ fn page_has_no_accessibility_violation() {
             "for (const details of document.querySelectorAll('details')) details.open = true",
         );
         check("a token that fails");
-        click(&page, "tab-bench");
-        check("the bench");
-        page.evaluate("(() => { const form = document.getElementById('bench'); form.elements.date.value = 'x'; form.dispatchEvent(new Event('input')); })()");
-        check("the bench with a mistake");
+        click(&page, "tab-sign");
+        check("the signing tab");
+        page.evaluate("(() => { const form = document.getElementById('sign'); form.elements.date.value = 'x'; form.dispatchEvent(new Event('input')); })()");
+        check("the signing tab with a mistake");
         open_playground(&page);
         check("the playground, empty");
         click(&page, "rules-example");

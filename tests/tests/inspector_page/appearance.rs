@@ -4,7 +4,7 @@ use ack_ram_tests::browser::Size;
 use serde_json::json;
 
 use crate::fixture::{
-    NOW, PageFixture, WIDE, canary_token, check_quiet, click, open_playground, picture, take,
+    NOW, PageFixture, WIDE, canary_token, check_quiet, click, open_playground, paste_text, picture,
 };
 
 const PHONE: Size = Size {
@@ -17,7 +17,7 @@ fn every_state_fits_the_viewport() {
     let fixture = PageFixture::start();
     for (size, name) in [(WIDE, "wide"), (PHONE, "phone")] {
         for theme in ["light", "dark"] {
-            let page = fixture.at();
+            let page = fixture.page_at_fixed_time();
             page.resize(size);
             page.call(
                 "Emulation.setEmulatedMedia",
@@ -34,14 +34,14 @@ fn every_state_fits_the_viewport() {
                 picture(&page, &format!("{state}-{name}-{theme}"));
             };
             look("empty");
-            take(&page, &canary_token(NOW));
+            paste_text(&page, &canary_token(NOW));
             look("token");
             click(&page, "example-broken");
             look("broken");
-            take(&page, "{\"a\": 1}");
+            paste_text(&page, "{\"a\": 1}");
             look("error");
-            click(&page, "tab-bench");
-            look("bench");
+            click(&page, "tab-sign");
+            look("sign");
             open_playground(&page);
             click(&page, "rules-example");
             look("rules");
@@ -60,15 +60,15 @@ fn every_state_fits_the_viewport() {
 #[test]
 fn layout_stays_when_token_comes_and_goes() {
     let fixture = PageFixture::start();
-    let page = fixture.at();
+    let page = fixture.page_at_fixed_time();
     let places = "JSON.stringify(['pasted', 'example', 'circumstances', 'verdict'].map((id) => {
         const { x, y, width } = document.getElementById(id).getBoundingClientRect();
         return [x, y, width];
     }))";
     let before = page.text(places);
-    take(&page, &canary_token(NOW));
+    paste_text(&page, &canary_token(NOW));
     assert_eq!(page.text(places), before);
-    take(&page, "{");
+    paste_text(&page, "{");
     assert_eq!(page.text(places), before);
     click(&page, "clear");
     assert_eq!(page.text(places), before);

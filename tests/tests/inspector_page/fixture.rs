@@ -43,7 +43,7 @@ impl PageFixture {
     }
 
     /// The page from the disk, whose clock stands at [`NOW`] until `testNow` is set.
-    pub fn at(&self) -> Page {
+    pub fn page_at_fixed_time(&self) -> Page {
         self.open(&from_disk(), Some(NOW))
     }
 
@@ -98,7 +98,7 @@ pub fn js(value: impl Into<Value>) -> String {
 }
 
 /// Lets the page take `text`, as if it were dropped.
-pub fn take(page: &Page, text: &str) {
+pub fn paste_text(page: &Page, text: &str) {
     page.evaluate(&format!("inspector.token.take({})", js(text)));
 }
 

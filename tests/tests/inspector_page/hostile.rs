@@ -47,7 +47,7 @@ fn drop_file(page: &Page, bytes: &str) -> String {
 #[test]
 fn hostile_pastes_are_answered_or_too_large() {
     let fixture = PageFixture::start();
-    let page = fixture.at();
+    let page = fixture.page_at_fixed_time();
     let token = canary_token(NOW);
     let too_large = "That is too large";
     let not_ours = "Not a token of ack-ram-authenticator";
@@ -80,7 +80,7 @@ fn hostile_pastes_are_answered_or_too_large() {
 #[test]
 fn hostile_files_are_read_or_refused() {
     let fixture = PageFixture::start();
-    let page = fixture.at();
+    let page = fixture.page_at_fixed_time();
     let token = canary_token(NOW);
     for (bytes, title) in [
         (js(token.as_str()), "It would pass"),

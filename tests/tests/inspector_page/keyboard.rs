@@ -33,7 +33,7 @@ fn text(page: &Page, selector: &str) -> String {
 #[test]
 fn page_works_by_keyboard_alone() {
     let fixture = PageFixture::start();
-    let page = fixture.at();
+    let page = fixture.page_at_fixed_time();
     page.call("Page.bringToFront", serde_json::json!({}));
 
     page.press("Tab", false);
@@ -108,7 +108,7 @@ fn page_works_by_keyboard_alone() {
     page.evaluate("document.activeElement.blur()");
     tab_to(&page, "tab-rules");
     page.press("End", false);
-    assert_eq!(page.text("document.activeElement.id"), "tab-bench");
+    assert_eq!(page.text("document.activeElement.id"), "tab-sign");
     tab_to(&page, "inspect-it");
     page.press("Enter", false);
     assert_eq!(page.text("document.activeElement.id"), "tab-token");

@@ -5,13 +5,13 @@
 
 mod accessibility;
 mod appearance;
-mod bench;
 mod core_module;
 mod fixture;
 mod hostile;
 mod keyboard;
 mod playground;
 mod privacy;
+mod sign;
 mod size;
 mod source;
 mod texts;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::fixture::{
     CANARY, NOW, PageFixture, ServedPage, canary_token, check_quiet, click, from_disk,
-    open_playground, take,
+    open_playground, paste_text,
 };
 
 /// All that a browser could keep for a page.
@@ -22,15 +22,15 @@ const KEPT: &str = "(async () => ({
 
 /// Uses what the page has.
 fn use_all(page: &ack_ram_tests::browser::Page) {
-    take(page, &canary_token(NOW));
+    paste_text(page, &canary_token(NOW));
     for id in [
         "reveal",
         "reveal",
         "language",
         "theme",
         "language",
-        "tab-bench",
-        "bench-now",
+        "tab-sign",
+        "sign-now",
         "inspect-it",
     ] {
         click(page, id);
@@ -44,7 +44,7 @@ fn use_all(page: &ack_ram_tests::browser::Page) {
     ] {
         click(page, id);
     }
-    take(page, &canary_token(NOW));
+    paste_text(page, &canary_token(NOW));
     page.evaluate("navigator.clipboard.writeText = async (text) => { self.copied = (self.copied ?? '') + text; }");
     page.evaluate("[...document.querySelectorAll('#panel-token .buttons button')].filter((button) => button.textContent.startsWith('Copy')).forEach((button) => button.click())");
 }

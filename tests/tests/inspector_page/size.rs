@@ -30,7 +30,7 @@ fn page_size_and_first_decode_stay_within_bounds() {
         }
     }
     let fixture = PageFixture::start();
-    let page = fixture.at();
+    let page = fixture.page_at_fixed_time();
     let token = canary_token(NOW);
     let took = |call: &str| {
         let took = page.evaluate(&format!("(() => {{ const start = performance.now(); {call}; return performance.now() - start; }})()"));

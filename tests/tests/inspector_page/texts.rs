@@ -8,7 +8,7 @@ use ack_ram_tests::browser::Page;
 use ack_ram_tests::vectors;
 use serde_json::{Value, json};
 
-use crate::fixture::{CLUSTER, PageFixture, canary_token, check_quiet, js, take};
+use crate::fixture::{CLUSTER, PageFixture, canary_token, check_quiet, js, paste_text};
 
 /// What the page shows of the inspection: the JSON, and each check's texts.
 const SHOWN: &str = "(() => {
@@ -23,7 +23,7 @@ const SHOWN: &str = "(() => {
     };
 })()";
 
-fn shown(page: &Page, text: &str, now: UnixTime, policy: Option<&TokenPolicy>) -> Value {
+fn inspect_on_page(page: &Page, text: &str, now: UnixTime, policy: Option<&TokenPolicy>) -> Value {
     let keys = policy.map(|policy| policy.extra_query_keys.iter().cloned().collect::<Vec<_>>());
     let keys = keys.unwrap_or_default().join(",");
     let cluster = policy.map_or("", |policy| policy.cluster_id.as_str());
@@ -43,7 +43,7 @@ fn shown(page: &Page, text: &str, now: UnixTime, policy: Option<&TokenPolicy>) -
 }
 
 #[track_caller]
-fn check_told(name: &str, page: &Value, told: &Inspection) {
+fn check_inspection(name: &str, page: &Value, told: &Inspection) {
     let expected = serde_json::to_value(told).unwrap();
     let json: Value = serde_json::from_str(page["json"].as_str().unwrap()).unwrap();
     assert_eq!(json, expected, "{name}");
@@ -59,22 +59,22 @@ fn check_told(name: &str, page: &Value, told: &Inspection) {
 }
 
 #[test]
-fn every_token_is_told_as_inspect_tells_it() {
+fn page_shows_tokens_as_inspect_prints_them() {
     let fixture = PageFixture::start();
-    let page = fixture.at();
+    let page = fixture.page_at_fixed_time();
     let tokens = vectors::tokens();
     let mut passing = 0;
     for case in &tokens.cases {
         let now = UnixTime::parse(&case.now).unwrap();
         let policy = tokens.policy(case);
         for policy in [Some(&policy), None] {
-            let shown = shown(&page, &case.token(), now, policy);
+            let shown = inspect_on_page(&page, &case.token(), now, policy);
             let Ok(found) = inspect::extract_tokens(&case.token()) else {
                 assert_eq!(shown["json"], Value::Null, "{}", case.name);
                 continue;
             };
             let told = inspect::inspect(found[0].token.expose(), policy, now);
-            check_told(&case.name, &shown, &told);
+            check_inspection(&case.name, &shown, &told);
             passing += usize::from(told.passes);
         }
     }
@@ -83,7 +83,7 @@ fn every_token_is_told_as_inspect_tells_it() {
 }
 
 #[test]
-fn what_is_pasted_whole_is_understood_as_the_command_does() {
+fn pasted_text_yields_tokens_as_the_command_finds_them() {
     let fixture = PageFixture::start();
     let page = fixture.page();
     let folder = tempfile::tempdir().unwrap();
@@ -125,7 +125,7 @@ fn what_is_pasted_whole_is_understood_as_the_command_does() {
                 "document.getElementById('cluster-id').value = {}",
                 js(cluster)
             ));
-            take(&page, &text);
+            paste_text(&page, &text);
             let mut shown: Value =
                 serde_json::from_str(&page.text("document.getElementById('json').textContent"))
                     .unwrap();
@@ -148,7 +148,7 @@ fn what_is_pasted_whole_is_understood_as_the_command_does() {
 }
 
 #[test]
-fn where_there_is_no_token_the_page_teaches() {
+fn text_without_token_gets_an_explanation() {
     let fixture = PageFixture::start();
     let page = fixture.page();
     for (text, title) in [
@@ -167,7 +167,7 @@ fn where_there_is_no_token_the_page_teaches() {
         ),
         ("k8s-ack-v2.!!", "It would be refused"),
     ] {
-        take(&page, text);
+        paste_text(&page, text);
         assert_eq!(
             page.text("document.querySelector('#verdict h2').textContent"),
             title,
@@ -180,7 +180,7 @@ fn where_there_is_no_token_the_page_teaches() {
 }
 
 #[test]
-fn every_text_is_there_in_both_languages() {
+fn every_text_exists_in_both_languages() {
     let fixture = PageFixture::start();
     let page = fixture.page();
     let missing = page.evaluate(
@@ -208,10 +208,10 @@ fn every_text_is_there_in_both_languages() {
 }
 
 #[test]
-fn the_clock_runs_and_the_server_may_have_another() {
+fn freshness_follows_page_clock_and_server_date() {
     let fixture = PageFixture::start();
-    let page = fixture.at();
-    take(&page, &canary_token(crate::fixture::NOW.plus_seconds(-60)));
+    let page = fixture.page_at_fixed_time();
+    paste_text(&page, &canary_token(crate::fixture::NOW.plus_seconds(-60)));
     let countdown = "document.getElementById('countdown').textContent";
     assert_eq!(page.text(countdown), "14 min 0 s");
     page.evaluate("testNow += 30");

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Value, json};
 
-use crate::inputs::Client;
+use crate::inputs::SigningClient;
 use crate::requests::is_signed_by;
 use crate::{CASES, cases};
 
@@ -20,7 +20,7 @@ proptest! {
     #![proptest_config(cases(CASES))]
 
     #[test]
-    fn unsigned_header_never_reaches_the_request(client in Client::any(), style in Style::any(), changes in Unsigned::any()) {
+    fn unsigned_header_never_reaches_the_request(client in SigningClient::any(), style in Style::any(), changes in Unsigned::any()) {
         let token = client.token();
         let mut json = open(&token);
         changes.make(&mut json);
@@ -32,7 +32,7 @@ proptest! {
     }
 
     #[test]
-    fn changed_signed_value_is_rejected(client in Client::any(), place in select(&SIGNED[..]), value in signed_value()) {
+    fn changed_signed_value_is_rejected(client in SigningClient::any(), place in select(&SIGNED[..]), value in signed_value()) {
         let mut json = open(&client.token());
         let Some(slot) = json.pointer_mut(place).filter(|slot| **slot != value) else {
             return Ok(());
@@ -42,7 +42,7 @@ proptest! {
     }
 
     #[test]
-    fn padded_signed_value_is_rejected(client in Client::any(), place in select(&SIGNED[..]), space in "[ \t]{1,2}", is_before in any::<bool>()) {
+    fn padded_signed_value_is_rejected(client in SigningClient::any(), place in select(&SIGNED[..]), space in "[ \t]{1,2}", is_before in any::<bool>()) {
         let mut json = open(&client.token());
         let Some(Value::String(value)) = json.pointer_mut(place) else {
             return Ok(());
@@ -52,7 +52,7 @@ proptest! {
     }
 
     #[test]
-    fn changed_date_is_rejected(client in Client::any(), seconds in 1..20 * 60_i64, is_back in any::<bool>()) {
+    fn changed_date_is_rejected(client in SigningClient::any(), seconds in 1..20 * 60_i64, is_back in any::<bool>()) {
         let mut json = open(&client.token());
         let date = client.date.plus_seconds(if is_back { -seconds } else { seconds });
         json["headers"]["x-acs-date"] = json!(date.to_string());
@@ -60,7 +60,7 @@ proptest! {
     }
 
     #[test]
-    fn changed_authorization_is_rejected(client in Client::any(), from in any::<Index>(), to in any::<Index>(), new in "[ -~]{0,3}") {
+    fn changed_authorization_is_rejected(client in SigningClient::any(), from in any::<Index>(), to in any::<Index>(), new in "[ -~]{0,3}") {
         let mut json = open(&client.token());
         let authorization = json["headers"]["Authorization"].as_str().unwrap();
         let (from, to) = (from.index(authorization.len()), to.index(authorization.len()));
@@ -71,7 +71,7 @@ proptest! {
     }
 
     #[test]
-    fn added_parameter_is_rejected(client in Client::any(), place in select(&["", "/query", "/headers"][..]), name in added_name(), value in signed_value()) {
+    fn added_parameter_is_rejected(client in SigningClient::any(), place in select(&["", "/query", "/headers"][..]), name in added_name(), value in signed_value()) {
         let mut json = open(&client.token());
         let object = json.pointer_mut(place).unwrap().as_object_mut().unwrap();
         object.entry(name).or_insert(value);
@@ -79,7 +79,7 @@ proptest! {
     }
 
     #[test]
-    fn changed_byte_is_rejected(client in Client::any(), at in any::<Index>(), new in any::<u8>()) {
+    fn changed_byte_is_rejected(client in SigningClient::any(), at in any::<Index>(), new in any::<u8>()) {
         let token = client.token();
         let mut json = STANDARD.decode(&token.expose()[PREFIX.len()..]).unwrap();
         let at = at.index(json.len());
@@ -89,12 +89,12 @@ proptest! {
 }
 
 /// Whether both this server and STS take `token`.
-fn is_taken(client: &Client, token: &str) -> bool {
+fn is_taken(client: &SigningClient, token: &str) -> bool {
     matches!(client.begin(token, 0), Step::CallSts(awaiting) if is_signed_by(awaiting.request(), client))
 }
 
 /// A token that was tampered with is refused, or refused by STS, or asks STS exactly what the honest one asks.
-fn check_forgery(client: &Client, forged: &str) -> Result<(), TestCaseError> {
+fn check_forgery(client: &SigningClient, forged: &str) -> Result<(), TestCaseError> {
     let Step::CallSts(honest) = client.begin(client.token().expose(), 0) else {
         return Err(TestCaseError::fail("the honest token was refused"));
     };

@@ -38,14 +38,14 @@ pub fn date() -> impl Strategy<Value = UnixTime> {
 
 /// What one client makes tokens from.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub struct SigningClient {
     pub key: AccessKey,
     pub cluster_id: ClusterId,
     pub user_agent: String,
     pub date: UnixTime,
 }
 
-impl Client {
+impl SigningClient {
     pub fn any() -> impl Strategy<Value = Self> {
         (access_key(), cluster_id(), any::<String>(), date()).prop_map(
             |(key, cluster_id, user_agent, date)| Self {
@@ -144,7 +144,7 @@ pub const NOW: UnixTime = UnixTime::from_seconds(1_767_323_045);
 
 /// A login that STS is yet to speak about.
 pub fn awaiting_sts() -> AwaitingSts {
-    let client = Client {
+    let client = SigningClient {
         key: AccessKey {
             id: AccessKeyId::parse("LTAI5tFakeAccessKeyId001").unwrap(),
             secret: Secret::new("FakeSecret"),

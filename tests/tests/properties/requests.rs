@@ -6,7 +6,7 @@ use ack_ram_core::secret::Secret;
 use ack_ram_core::sts::StsRequest;
 use proptest::prelude::*;
 
-use crate::inputs::Client;
+use crate::inputs::SigningClient;
 use crate::{CASES, cases};
 
 /// How far a clock may be off, either way: STS's 15 minutes and this machine's own five.
@@ -16,7 +16,7 @@ proptest! {
     #![proptest_config(cases(CASES))]
 
     #[test]
-    fn valid_token_becomes_the_signed_request(client in Client::any(), late in -WINDOW..=WINDOW) {
+    fn valid_token_becomes_the_signed_request(client in SigningClient::any(), late in -WINDOW..=WINDOW) {
         let token = client.token();
         let Step::CallSts(awaiting) = client.begin(token.expose(), late) else {
             return Err(TestCaseError::fail("refused"));
@@ -32,7 +32,7 @@ proptest! {
     }
 
     #[test]
-    fn expired_token_is_denied(client in Client::any(), late in prop_oneof![Just(WINDOW + 1), WINDOW + 1..], is_early in any::<bool>()) {
+    fn expired_token_is_denied(client in SigningClient::any(), late in prop_oneof![Just(WINDOW + 1), WINDOW + 1..], is_early in any::<bool>()) {
         let late = if is_early { -late } else { late };
         match client.begin(client.token().expose(), late) {
             Step::CallSts(_) => return Err(TestCaseError::fail("taken")),
@@ -44,9 +44,9 @@ proptest! {
     }
 
     #[test]
-    fn token_for_another_cluster_is_denied(client in Client::any(), other in crate::inputs::cluster_id()) {
+    fn token_for_another_cluster_is_denied(client in SigningClient::any(), other in crate::inputs::cluster_id()) {
         prop_assume!(client.cluster_id != other);
-        let server = Client { cluster_id: other, ..client.clone() };
+        let server = SigningClient { cluster_id: other, ..client.clone() };
         match server.begin(client.token().expose(), 0) {
             Step::CallSts(_) => return Err(TestCaseError::fail("taken")),
             Step::Decided(decision) => prop_assert_eq!(decision.code(), "token_other_cluster"),
@@ -56,7 +56,7 @@ proptest! {
 
 /// Whether STS would take `request` as signed by `client`, the only one whose secret it knows. Everything is read back
 /// from the request as it goes on the wire.
-pub fn is_signed_by(request: &StsRequest, client: &Client) -> bool {
+pub fn is_signed_by(request: &StsRequest, client: &SigningClient) -> bool {
     let headers: Vec<(&str, &str)> = request
         .headers()
         .map(|(name, value)| (name, value.expose()))

@@ -191,21 +191,21 @@ pub enum Place {
 
 /// One call over a connection of its own, with `deadline` for each step.
 pub async fn send(sts: &Emulator, call: &Call, deadline: Duration) -> Result<Reply, Symptom> {
-    let mut connection = Connection::open(sts, "localhost", deadline).await?;
+    let mut connection = StsConnection::open(sts, "localhost", deadline).await?;
     connection.send(call, deadline).await
 }
 
 /// A kept-alive connection.
-pub struct Connection(SendRequest<Full<Bytes>>);
+pub struct StsConnection(SendRequest<Full<Bytes>>);
 
-impl Connection {
+impl StsConnection {
     /// Connects, and trusts only a certificate for `name` under the emulator's authority.
     pub async fn open(sts: &Emulator, name: &str, deadline: Duration) -> Result<Self, Symptom> {
         let stream = TcpStream::connect(sts.address())
             .await
             .map_err(|_| Symptom::Refused)?;
         if sts.ca_pem().is_empty() {
-            return Self::over(stream).await;
+            return Self::handshake(stream).await;
         }
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let connect = connector(sts.ca_pem()).connect(name, stream);
@@ -213,10 +213,10 @@ impl Connection {
             .await
             .map_err(|_| Symptom::TimedOut(Place::Handshake))?
             .map_err(|_| Symptom::NoHandshake)?;
-        Self::over(stream).await
+        Self::handshake(stream).await
     }
 
-    async fn over(
+    async fn handshake(
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     ) -> Result<Self, Symptom> {
         let (sender, connection) = handshake(TokioIo::new(stream))

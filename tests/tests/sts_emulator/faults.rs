@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ack_ram_tests::sts::{Emulator, Fault, Handshake, Wire, demo};
 
-use crate::client::{Call, Connection, PATIENCE, Place, Reply, Symptom, send};
+use crate::client::{Call, PATIENCE, Place, Reply, StsConnection, Symptom, send};
 
 /// How long to wait where nothing more comes.
 const SHORT: Duration = Duration::from_millis(300);
@@ -19,18 +19,18 @@ async fn is_well(sts: &Emulator) -> bool {
 }
 
 /// What a call ends with while the fault is set. Once it is not, all is well.
-async fn under(fault: Fault) -> Result<Reply, Symptom> {
-    under_until(fault, None).await
+async fn call_under_fault(fault: Fault) -> Result<Reply, Symptom> {
+    call_under_fault_until(fault, None).await
 }
 
 /// The same, where nothing more comes at the place `end`. Until there, it takes what time it takes.
-async fn under_until(fault: Fault, end: Option<Place>) -> Result<Reply, Symptom> {
+async fn call_under_fault_until(fault: Fault, end: Option<Place>) -> Result<Reply, Symptom> {
     let sts = Emulator::builder().demo().start().unwrap();
     sts.set_fault(Some(fault.clone()));
     let deadline = |place| if end == Some(place) { SHORT } else { PATIENCE };
     let result = async {
         let mut connection =
-            Connection::open(&sts, "localhost", deadline(Place::Handshake)).await?;
+            StsConnection::open(&sts, "localhost", deadline(Place::Handshake)).await?;
         let [head, body] = [Place::Head, Place::Body].map(deadline);
         connection.send_within(&good_call(&sts), head, body).await
     }
@@ -113,7 +113,7 @@ async fn fault_gives_no_reply() {
             Symptom::TimedOut(place) => Some(place.clone()),
             _ => None,
         };
-        let result = under_until(fault.clone(), end).await;
+        let result = call_under_fault_until(fault.clone(), end).await;
         assert_eq!(result.map(|reply| reply.status), Err(symptom), "{fault:?}");
     }
 }
@@ -121,7 +121,7 @@ async fn fault_gives_no_reply() {
 /// It depends on how soon the client looks where it learns of it.
 #[tokio::test]
 async fn fault_resets_the_connection() {
-    let result = under(Fault::ResetOnAccept).await;
+    let result = call_under_fault(Fault::ResetOnAccept).await;
     let symptom = result.map(|reply| reply.status).unwrap_err();
     assert!(
         [Symptom::Refused, Symptom::NoHandshake].contains(&symptom),
@@ -137,7 +137,7 @@ async fn fault_answers_with_an_error() {
         (Fault::InternalError, 500, "InternalError"),
         (Fault::ServiceUnavailable, 503, "ServiceUnavailable"),
     ] {
-        let reply = under(fault).await.unwrap();
+        let reply = call_under_fault(fault).await.unwrap();
         assert_eq!((reply.status, reply.text("Code").as_str()), (status, code));
         assert!(!reply.text("RequestId").is_empty());
     }
@@ -146,14 +146,16 @@ async fn fault_answers_with_an_error() {
 #[tokio::test]
 async fn fault_answers_with_invalid_identity() {
     for fault in [Fault::Garbage, Fault::ContentLengthTooShort] {
-        let reply = under(fault.clone()).await.unwrap();
+        let reply = call_under_fault(fault.clone()).await.unwrap();
         assert_eq!(reply.status, 200);
         assert!(!reply.body.is_empty());
         assert!(reply.json().is_null(), "{fault:?}: {:?}", reply.body);
     }
 
     let elsewhere = "https://elsewhere.test/";
-    let reply = under(Fault::Redirect(elsewhere.to_owned())).await.unwrap();
+    let reply = call_under_fault(Fault::Redirect(elsewhere.to_owned()))
+        .await
+        .unwrap();
     assert_eq!(
         (reply.status, &reply.headers["location"]),
         (302, &elsewhere.parse().unwrap())
@@ -163,7 +165,7 @@ async fn fault_answers_with_invalid_identity() {
         status: 418,
         body: "short and stout".into(),
     };
-    let reply = under(canned).await.unwrap();
+    let reply = call_under_fault(canned).await.unwrap();
     assert_eq!(
         (reply.status, &reply.body[..]),
         (418, &b"short and stout"[..])
@@ -174,7 +176,7 @@ async fn fault_answers_with_invalid_identity() {
 async fn delay_is_followed_by_the_right_answer() {
     let delay = Duration::from_millis(50);
     let sent = Instant::now();
-    let reply = under(Fault::Delay(delay)).await.unwrap();
+    let reply = call_under_fault(Fault::Delay(delay)).await.unwrap();
     assert!(sent.elapsed() >= delay);
     assert_eq!(reply.text("Arn"), demo::USER_ARN);
 }
@@ -216,11 +218,11 @@ async fn fault_leaves_the_right_answer() {
             "application/json;charset=utf-8",
         ),
     ] {
-        let reply = under(fault.clone()).await.unwrap();
+        let reply = call_under_fault(fault.clone()).await.unwrap();
         assert_eq!(reply.text("Arn"), demo::USER_ARN, "{fault:?}");
         assert_eq!(reply.headers["content-type"], kind, "{fault:?}");
     }
-    let switched = under(Fault::OnWire(Wire::SwitchingProtocols))
+    let switched = call_under_fault(Fault::OnWire(Wire::SwitchingProtocols))
         .await
         .unwrap();
     assert_eq!(

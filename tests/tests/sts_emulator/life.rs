@@ -6,7 +6,7 @@ use ack_ram_core::time::UnixTime;
 use ack_ram_tests::sts::{Emulator, Fault, StartError, demo};
 use tokio::net::TcpStream;
 
-use crate::client::{Call, Connection, PATIENCE, Symptom, send};
+use crate::client::{Call, PATIENCE, StsConnection, Symptom, send};
 
 fn good_call(sts: &Emulator) -> Call {
     Call::acs3("GetCallerIdentity", &[], &demo::user_key(), sts.now())
@@ -15,7 +15,9 @@ fn good_call(sts: &Emulator) -> Call {
 #[tokio::test]
 async fn connections_stay_open_between_requests() {
     let sts = Emulator::builder().demo().start().unwrap();
-    let mut connection = Connection::open(&sts, "localhost", PATIENCE).await.unwrap();
+    let mut connection = StsConnection::open(&sts, "localhost", PATIENCE)
+        .await
+        .unwrap();
     let bad = good_call(&sts).without_header("x-acs-date");
     for call in [good_call(&sts), bad, good_call(&sts)] {
         connection.send(&call, PATIENCE).await.unwrap();
@@ -41,7 +43,7 @@ async fn certificate_has_the_given_names() {
         ("sts.aliyuncs.com", None),
         ("sts.cn-hangzhou.aliyuncs.com", Some(Symptom::NoHandshake)),
     ] {
-        let connection = Connection::open(&sts, name, PATIENCE).await;
+        let connection = StsConnection::open(&sts, name, PATIENCE).await;
         assert_eq!(connection.err(), expected, "{name}");
     }
 }
@@ -105,7 +107,9 @@ async fn drop_closes_port_and_connections() {
 
         sts.set_fault(Some(fault));
         let call = good_call(&sts);
-        let mut connection = Connection::open(&sts, "localhost", PATIENCE).await.unwrap();
+        let mut connection = StsConnection::open(&sts, "localhost", PATIENCE)
+            .await
+            .unwrap();
         assert!(threads().contains(&thread));
         let waiting = tokio::spawn(async move { connection.send(&call, PATIENCE).await.err() });
         while sts.requests().is_empty() {

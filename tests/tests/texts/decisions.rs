@@ -136,7 +136,7 @@ fn decisions_about_tokens_have_these_texts() {
 }
 
 #[test]
-fn requests_that_a_gateway_turns_away_have_these_texts() {
+fn requests_refused_by_gateway_have_these_texts() {
     let own = TokenHeader::new("x-ram-token").unwrap();
     let mut refusals = vec![Refusal::identity_header_present(&IdentityHeaders::default())];
     for header in [&TokenHeader::default(), &own] {

@@ -56,18 +56,20 @@ async fn requests_that_are_no_review_are_answered_and_logged_with_these_texts() 
         ("no proxies here", get.clone(), "/ext-authz", &[], b""),
     ];
     for (name, method, path, headers, body) in cases {
-        let reply = server.ask(method.clone(), path, headers, body).await;
+        let reply = server
+            .send_request(method.clone(), path, headers, body)
+            .await;
         server
             .event(name, &describe(&reply), &["rejected a request"])
             .await;
     }
-    let reply = server.ask(get, "/healthz", &[], b"").await;
+    let reply = server.send_request(get, "/healthz", &[], b"").await;
     server.event("a probe", &describe(&reply), &[]).await;
     snapshot::check("http_rejections", &server.finish());
 }
 
 #[tokio::test]
-async fn body_that_does_not_come_is_answered_and_logged_with_these_texts() {
+async fn missing_body_is_answered_and_logged_with_these_texts() {
     let mut plan = Plan::new();
     plan.config["server"]["limits"] = json!({ "bodyTimeout": "1s" });
     let mut server = plan.start();
@@ -105,7 +107,7 @@ async fn health_port_answers_and_logs_these_texts() {
 }
 
 #[tokio::test]
-async fn proxies_are_answered_and_told_in_the_log_with_these_texts() {
+async fn proxies_are_answered_and_logged_with_these_texts() {
     let mut plan = Plan::new();
     plan.log = Some("ack_ram_authenticator=debug");
     plan.config["server"]["extAuthz"] = json!({
@@ -207,7 +209,7 @@ async fn proxies_are_answered_and_told_in_the_log_with_these_texts() {
     ];
     for (name, method, headers, parts) in cases {
         let reply = server
-            .ask(method.clone(), "/ext-authz/a", headers, b"")
+            .send_request(method.clone(), "/ext-authz/a", headers, b"")
             .await;
         let lines = server.lines_of(parts).await;
         server.section(name, &format!("{}\n{lines}", describe(&reply)));

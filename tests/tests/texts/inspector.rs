@@ -1,4 +1,4 @@
-//! What the page of the token inspector is given to show: the texts of every check, of the bench and of the playground.
+//! What the page of the token inspector is given to show: the texts of every check, of the signing tab and of the playground.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::snapshot;
 
 /// What a function of the page's modules makes of `input`.
-fn ask(function: fn(&str) -> String, input: &Value) -> Value {
+fn call_module(function: fn(&str) -> String, input: &Value) -> Value {
     serde_json::from_str(&function(&input.to_string())).unwrap()
 }
 
@@ -29,11 +29,16 @@ fn tokens_of_the_vectors_are_judged_with_these_texts() {
             "extraQueryKeys": case.extra_query_keys,
             "now": UnixTime::parse(&case.now).unwrap().seconds(),
         });
-        let shown = ask(ack_ram_inspector::inspect, &input);
+        let shown = call_module(ack_ram_inspector::inspect, &input);
         writeln!(text, "# {}", case.name).unwrap();
         let shown = &shown["ok"];
         if shown.is_null() {
-            writeln!(text, "{}\n", ask(ack_ram_inspector::inspect, &input)).unwrap();
+            writeln!(
+                text,
+                "{}\n",
+                call_module(ack_ram_inspector::inspect, &input)
+            )
+            .unwrap();
             continue;
         }
         writeln!(
@@ -60,7 +65,7 @@ fn token_is_shown_with_these_members() {
         "clusterId": tokens.cluster_id,
         "now": UnixTime::parse(&good.now).unwrap().seconds(),
     });
-    let shown = ask(ack_ram_inspector::inspect, &input);
+    let shown = call_module(ack_ram_inspector::inspect, &input);
     snapshot::check("inspector_token", &pretty(&shown));
 }
 
@@ -86,22 +91,22 @@ fn texts_that_hold_no_token_are_refused_with_these_texts() {
         "k8s-ack-v1.e30=",
         &huge,
     ] {
-        let shown = ask(
+        let shown = call_module(
             ack_ram_inspector::inspect,
             &json!({ "text": pasted, "now": 0 }),
         );
         writeln!(text, "{pasted:.80}\n{}\n", pretty(&shown)).unwrap();
     }
     let bad_cluster = json!({ "text": "k8s-ack-v2.e30=", "clusterId": "a b", "now": 0 });
-    let shown = ask(ack_ram_inspector::inspect, &bad_cluster);
+    let shown = call_module(ack_ram_inspector::inspect, &bad_cluster);
     writeln!(text, "cluster `a b`\n{}\n", pretty(&shown)).unwrap();
-    let shown = ask(ack_ram_inspector::inspect, &json!({ "colour": 1 }));
+    let shown = call_module(ack_ram_inspector::inspect, &json!({ "colour": 1 }));
     writeln!(text, "an unknown member\n{}", pretty(&shown)).unwrap();
     snapshot::check("inspector_texts_without_token", &text);
 }
 
 #[test]
-fn bench_shows_these_steps_and_errors() {
+fn signing_tab_shows_these_steps_and_errors() {
     let good = json!({
         "accessKeyId": "LTAI5tDemoAlice0000001",
         "accessKeySecret": "DemoAliceSecret00000000000001",
@@ -110,7 +115,7 @@ fn bench_shows_these_steps_and_errors() {
         "userAgent": "test",
         "date": "2026-01-02T03:04:05Z",
     });
-    let mut text = pretty(&ask(ack_ram_inspector::sign, &good));
+    let mut text = pretty(&call_module(ack_ram_inspector::sign, &good));
     text.push('\n');
     for (member, value) in [
         ("accessKeyId", "a b"),
@@ -122,14 +127,14 @@ fn bench_shows_these_steps_and_errors() {
     ] {
         let mut bad = good.clone();
         bad[member] = value.into();
-        let shown = ask(ack_ram_inspector::sign, &bad);
+        let shown = call_module(ack_ram_inspector::sign, &bad);
         let shown = match shown["error"].is_null() {
             true => "signed".to_owned(),
             false => pretty(&shown),
         };
         writeln!(text, "\n{member}: {value:?}\n{shown}").unwrap();
     }
-    snapshot::check("inspector_bench", &text);
+    snapshot::check("inspector_sign", &text);
 }
 
 const OLD: &str = r#"clusterID: c1
@@ -190,17 +195,17 @@ fn playground_shows_these_texts() {
         ("", "", ""),
         ("clusterID: c1\nserver: {port: x}\n", NEW, ""),
     ] {
-        let shown = ask(
+        let shown = call_module(
             ack_ram_inspector::run_playground,
             &json!({ "old": old, "new": new, "arn": arn }),
         );
         writeln!(text, "# {arn}\n{}\n", pretty(&shown)).unwrap();
     }
     let bad_key = json!({ "old": NEW, "arn": "acs:ram::1:user/a", "accessKeyId": "a b" });
-    let shown = ask(ack_ram_inspector::run_playground, &bad_key);
+    let shown = call_module(ack_ram_inspector::run_playground, &bad_key);
     writeln!(text, "{}", pretty(&shown["ok"]["identityError"])).unwrap();
     let huge = json!({ "old": "x".repeat(2 * 1024 * 1024) });
-    let shown = ask(ack_ram_inspector::run_playground, &huge);
+    let shown = call_module(ack_ram_inspector::run_playground, &huge);
     writeln!(text, "{}", pretty(&shown)).unwrap();
     snapshot::check("inspector_playground", &text);
 }

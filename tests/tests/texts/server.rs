@@ -76,7 +76,7 @@ impl Server {
     }
 
     /// Asks the webhook's port.
-    pub(crate) async fn ask(
+    pub(crate) async fn send_request(
         &self,
         method: Method,
         path: &str,
@@ -94,7 +94,8 @@ impl Server {
     /// Asks as a proxy does whether a request with `token` may pass.
     pub(crate) async fn ask_as_proxy(&self, token: &Secret) -> Reply {
         let headers = [("authorization", &*bearer(token))];
-        self.ask(Method::GET, "/ext-authz/", &headers, b"").await
+        self.send_request(Method::GET, "/ext-authz/", &headers, b"")
+            .await
     }
 
     /// The whole answer of the health port, without the head's date and length.
@@ -138,7 +139,7 @@ impl Server {
         let labels = [("source", "MountedFile"), ("result", "success")];
         let deadline = Instant::now() + LIMIT;
         loop {
-            let reply = self.ask(Method::GET, "/metrics", &[], b"").await;
+            let reply = self.send_request(Method::GET, "/metrics", &[], b"").await;
             let text = String::from_utf8_lossy(&reply.bytes);
             if Exposition::parse(&text).unwrap().value(name, &labels) >= Some(1.0) {
                 return;

@@ -54,7 +54,7 @@ async fn start_and_end_are_logged_with_these_texts() {
 }
 
 #[test]
-fn starts_that_fail_say_these_texts() {
+fn failed_starts_are_logged_with_these_texts() {
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let taken = taken.local_addr().unwrap().port();
     type Edit = Box<dyn Fn(&mut Value)>;
@@ -124,7 +124,7 @@ fn starts_that_fail_say_these_texts() {
 }
 
 #[tokio::test]
-async fn api_server_that_cannot_be_asked_is_logged_with_these_texts() {
+async fn unavailable_api_server_is_logged_with_these_texts() {
     let mut plan = Plan::new();
     let port = ports::free_port();
     let kubeconfig = json!({
@@ -207,7 +207,7 @@ async fn end_is_logged_with_these_texts() {
 }
 
 #[tokio::test]
-async fn audit_file_that_cannot_be_written_is_logged_with_these_texts() {
+async fn unwritable_audit_file_is_logged_with_these_texts() {
     let mut plan = Plan::new();
     plan.config["server"]["audit"] = json!({ "file": "/dev/null/audit.jsonl" });
     let mut server = plan.start();

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_of_cargo_test() {
+    fn cargo_test_report_has_expected_counts() {
         let rest = "0 measured; 0 filtered out; finished in 0.01s";
         check("", 0, 0, 0, &[]);
         check("error: could not compile `x`", 0, 0, 0, &[]);

@@ -2,7 +2,7 @@
 // Starts the page: tabs, theme, language.
 (() => {
   const { t, byId, onLanguage, setText, switchLanguage } = self.inspector;
-  const TABS = ["token", "rules", "bench"];
+  const TABS = ["token", "rules", "sign"];
   const THEMES = ["system", "light", "dark"];
   let theme = 0;
 

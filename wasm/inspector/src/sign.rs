@@ -1,4 +1,4 @@
-//! The signing bench: a token from a demonstration key, step by step.
+//! The signing tab: a token from a demonstration key, step by step.
 
 use ack_ram_analysis::inspect;
 use ack_ram_core::access_key::AccessKeyId;

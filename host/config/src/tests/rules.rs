@@ -80,7 +80,7 @@ server:
 }
 
 #[test]
-fn a_rule_whose_condition_is_misspelt_or_empty_is_left_out() {
+fn rule_with_misspelt_or_empty_condition_is_omitted() {
     for (entry, message) in [
         (
             "{arnPattern: 'acs:ram::1:**', matches: 'false', username: root}",

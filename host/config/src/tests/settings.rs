@@ -200,7 +200,7 @@ fn tls_pair_requires_both_files() {
 }
 
 #[test]
-fn the_cluster_id_is_required_and_the_message_says_where_to_put_it() {
+fn missing_cluster_id_is_refused_with_place_to_set_it() {
     for (yaml, expected) in [
         (
             "",

@@ -14,7 +14,7 @@ use crate::backends::live::BackendNotes;
 
 #[tokio::test]
 async fn cache_hit_makes_no_call_and_uses_current_rules() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let server = fixture.server(&json!({}));
     for token in [fixture.token(), fixture.v1_token()] {
         fixture.sts.clear_requests();
@@ -35,7 +35,7 @@ async fn cache_hit_makes_no_call_and_uses_current_rules() {
 
 #[tokio::test]
 async fn expired_token_in_cache_is_not_granted() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let server = fixture.server(&json!({ "cacheTTL": "15m" }));
     let token = token_v2(&demo::user_key(), clock().plus_seconds(-14 * 60));
     assert_eq!(server.login(&token).await, ("granted", "miss"));
@@ -52,7 +52,7 @@ async fn expired_token_in_cache_is_not_granted() {
 
 #[tokio::test]
 async fn final_refusals_are_cached() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let server = fixture.server(&json!({ "refusalCacheTTL": "5m" }));
     let wrong = AccessKey {
         secret: Secret::new("not-the-secret"),
@@ -72,7 +72,7 @@ async fn final_refusals_are_cached() {
 
 #[tokio::test]
 async fn equal_tokens_at_once_make_one_call() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let server = fixture.server(&json!({}));
     for token in [fixture.token(), fixture.v1_token()] {
         fixture.sts.clear_requests();
@@ -89,7 +89,7 @@ async fn equal_tokens_at_once_make_one_call() {
 
 #[tokio::test]
 async fn followers_get_answer_after_first_requester_leaves() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let server = Arc::new(fixture.server(&json!({})));
     fixture.sts.set_fault(Some(Fault::Hold));
     let token = fixture.token();
@@ -126,7 +126,7 @@ async fn followers_get_answer_after_first_requester_leaves() {
 
 #[tokio::test]
 async fn unavailable_answer_is_shared_and_never_cached() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let server = fixture.server(&json!({ "breakerFailures": 0 }));
     for fault in [
         Fault::InternalError,
@@ -150,7 +150,7 @@ async fn unavailable_answer_is_shared_and_never_cached() {
 
 #[tokio::test]
 async fn sts_error_vectors_get_expected_decisions() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let server = fixture.server(&json!({ "breakerFailures": 0 }));
     let mut count = 0;
     // Other statuses are none that a server of HTTP sends at the end.
@@ -169,7 +169,7 @@ async fn sts_error_vectors_get_expected_decisions() {
 
 #[tokio::test]
 async fn full_queue_answers_at_once_and_serves_cache_hits() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let server = fixture.server(&json!({ "maxCalls": 1, "maxWaiting": 1 }));
     let known = fixture.token();
     assert_eq!(server.login(&known).await, ("granted", "miss"));
@@ -187,7 +187,7 @@ async fn full_queue_answers_at_once_and_serves_cache_hits() {
 
 #[tokio::test]
 async fn waiting_for_permit_ends_with_call_timeout() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     // So long that what comes after it is in time on any machine.
     let server = fixture.server(&json!({ "maxCalls": 1, "timeout": "10s" }));
     fixture.sts.set_fault(Some(Fault::Hang));
@@ -203,7 +203,7 @@ async fn waiting_for_permit_ends_with_call_timeout() {
 
 #[tokio::test]
 async fn disabled_cache_makes_one_call_per_login() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let server = fixture.server(&json!({ "cacheSize": 0, "refusalCacheSize": 0 }));
     let token = fixture.token();
     for _ in 0..3 {
@@ -214,7 +214,7 @@ async fn disabled_cache_makes_one_call_per_login() {
 
 #[tokio::test]
 async fn flood_of_one_token_leaves_room_to_others() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let server = fixture.server(&json!({ "maxSharing": 8 }));
     let delay = Fault::Delay(Duration::from_millis(500));
     fixture.sts.set_fault(Some(delay));
@@ -240,7 +240,7 @@ async fn flood_of_one_token_leaves_room_to_others() {
 
 #[tokio::test]
 async fn flood_of_proxies_leaves_half_of_room_to_api_server() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let limits = json!({ "maxCalls": 4, "maxWaiting": 6, "maxSharing": 8, "timeout": "30s" });
     let server = Arc::new(fixture.server(&limits));
     let flood = |tokens: Vec<Secret>| {
@@ -268,7 +268,7 @@ async fn flood_of_proxies_leaves_half_of_room_to_api_server() {
 
 #[tokio::test]
 async fn proxy_call_moves_to_api_server_queue_when_api_server_joins() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let server = Arc::new(fixture.server(&json!({ "maxCalls": 4, "maxWaiting": 4 })));
     let login = |requester, token: &Secret| {
         let (server, token) = (Arc::clone(&server), token.clone());
@@ -291,7 +291,7 @@ async fn proxy_call_moves_to_api_server_queue_when_api_server_joins() {
 
 #[tokio::test]
 async fn proxy_followers_leave_half_of_room_to_api_server() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let server = fixture.server(&json!({ "maxSharing": 8, "timeout": "30s" }));
     fixture.sts.set_fault(Some(Fault::Hang));
     let token = fixture.token();
@@ -322,7 +322,7 @@ async fn proxy_followers_leave_half_of_room_to_api_server() {
 
 #[tokio::test]
 async fn panic_in_call_reaches_all_followers_and_leaks_nothing() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let server = fixture.server(&json!({}));
     fixture.sts.set_fault(Some(Fault::Hold));
     let token = fixture.token();

@@ -8,11 +8,11 @@ use futures_util::future::join_all;
 use super::*;
 
 /// How many requests the two endpoints got.
-fn requests(fixture: &Fixture) -> (usize, usize) {
+fn requests(fixture: &AuthenticatorFixture) -> (usize, usize) {
     (fixture.sts.requests().len(), fixture.other.requests().len())
 }
 
-fn calls(server: &TestServer, emulator: &Emulator) -> crate::metrics::EndpointMetrics {
+fn calls(server: &StsServer, emulator: &Emulator) -> crate::metrics::EndpointMetrics {
     server.metrics.endpoint(&emulator.endpoint())
 }
 
@@ -49,7 +49,7 @@ async fn only_repeatable_requests_are_resent() {
     ];
     // Together, since some wait: so long that the other endpoint is in time on any machine.
     join_all(cases.map(async |(fault, is_v1, result, expected)| {
-        let fixture = Fixture::new();
+        let fixture = AuthenticatorFixture::new();
         let mut settings = json!({ "fallbackEndpoints": [fixture.other.url()] });
         if matches!(fault, Some(Fault::Hang | Fault::StallOnAccept)) {
             settings["connectTimeout"] = "5s".into();
@@ -73,7 +73,7 @@ async fn only_repeatable_requests_are_resent() {
 
 #[tokio::test]
 async fn endpoints_without_fallback_are_not_called() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let server = fixture.server(&json!({}));
     fixture.sts.set_fault(Some(Fault::InternalError));
     let (told, _) = server.login(&fixture.token()).await;
@@ -93,7 +93,7 @@ async fn failing_endpoint_opens_breaker() {
         Fault::InternalError,
         Fault::Hang,
     ] {
-        let fixture = Fixture::new();
+        let fixture = AuthenticatorFixture::new();
         let hangs = fault == Fault::Hang;
         let server = fixture.server(&json!({
             "breakerFailures": 3,
@@ -147,7 +147,7 @@ async fn failures_of_one_caller_keep_endpoint_available() {
         Fault::CloseBeforeHeaders,
         Fault::CloseInBody,
     ] {
-        let fixture = Fixture::new();
+        let fixture = AuthenticatorFixture::new();
         let server = fixture.server(&json!({ "breakerFailures": 1, "breakerPause": "5m" }));
         let attacker = demo::stranger_key();
         fixture.sts.set_fault_of_key(&attacker.id, fault.clone());
@@ -167,7 +167,7 @@ async fn failures_of_one_caller_keep_endpoint_available() {
 
 #[tokio::test]
 async fn probe_without_token_detects_recovery() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let server = fixture.server(&json!({
         "breakerFailures": 1, "breakerPause": "10ms", "breakerMaxPause": "20ms",
     }));
@@ -195,7 +195,7 @@ async fn probe_without_token_detects_recovery() {
 
 #[tokio::test]
 async fn answered_probe_keeps_breaker_closed_while_calls_fail() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let server = fixture.server(&json!({
         "breakerFailures": 1, "breakerPause": "10ms", "breakerMaxPause": "20ms",
     }));
@@ -212,7 +212,7 @@ async fn answered_probe_keeps_breaker_closed_while_calls_fail() {
 
 #[tokio::test]
 async fn dropped_client_ends_probes() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let server = fixture.server(&json!({
         "breakerFailures": 1, "breakerPause": "1ms", "breakerMaxPause": "1ms",
     }));
@@ -229,7 +229,7 @@ async fn dropped_client_ends_probes() {
 
 #[tokio::test]
 async fn caller_failures_keep_breaker_closed() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let server = fixture.server(&json!({ "breakerFailures": 1, "breakerPause": "5m" }));
     let unknown = AccessKey {
         id: ack_ram_core::access_key::AccessKeyId::parse("LTAINobody").unwrap(),
@@ -254,7 +254,7 @@ async fn caller_failures_keep_breaker_closed() {
 
 #[tokio::test]
 async fn call_that_waited_long_does_not_count_against_endpoint() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let server = fixture.server(&json!({ "maxCalls": 1, "timeout": "16s", "breakerFailures": 1 }));
     fixture.sts.set_fault(Some(Fault::Hold));
     let tokens = [fixture.token(), fixture.token()];
@@ -275,7 +275,7 @@ async fn call_that_waited_long_does_not_count_against_endpoint() {
 
 #[tokio::test]
 async fn open_breaker_sends_every_token_to_next_endpoint() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let server = fixture.server(&json!({
         "fallbackEndpoints": [fixture.other.url()],
         "breakerFailures": 1, "breakerPause": "5m", "breakerMaxPause": "5m",

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::backends;
-use crate::env;
+use crate::clock;
 use crate::fixture::load_config;
 use crate::metrics::StsMetrics;
 use crate::sts::StsClient;
@@ -27,7 +27,7 @@ thread_local! {
     /// How far this test's clock is ahead. A test and all its tasks are on one thread.
     static CLOCK_OFFSET: Cell<i64> = const { Cell::new(0) };
     /// The time when this test first asked: its clock stands still, so that no second passes on a slow machine.
-    static START: UnixTime = env::now();
+    static START: UnixTime = clock::now();
     /// Whether this test's clock panics.
     static PANICS: Cell<bool> = const { Cell::new(false) };
 }
@@ -38,7 +38,7 @@ fn clock() -> UnixTime {
 }
 
 /// Two endpoints of STS, and what knows of them.
-struct Fixture {
+struct AuthenticatorFixture {
     sts: Emulator,
     other: Emulator,
     folder: TempDir,
@@ -47,12 +47,12 @@ struct Fixture {
 }
 
 /// One server.
-struct TestServer {
+struct StsServer {
     authenticator: Authenticator,
     metrics: StsMetrics,
 }
 
-impl Fixture {
+impl AuthenticatorFixture {
     fn new() -> Self {
         CLOCK_OFFSET.set(0);
         let emulator = || Emulator::builder().demo().start().unwrap();
@@ -70,7 +70,7 @@ impl Fixture {
     }
 
     /// A server with these settings beside the necessary ones. However slow the machine is, no call runs out of its time.
-    fn server(&self, settings: &Value) -> TestServer {
+    fn server(&self, settings: &Value) -> StsServer {
         let mut sts = self.sts.settings(&self.folder.path().join("ca.pem"));
         for (key, value) in settings.as_object().unwrap() {
             sts[key] = value.clone();
@@ -88,7 +88,7 @@ impl Fixture {
         let client = StsClient::new(&config.sts, &metrics).unwrap();
         let rules = backends::load(&config);
         let limits = &config.sts.limits;
-        TestServer {
+        StsServer {
             authenticator: Authenticator::new(
                 IdentityResolver::new(config.policy, client, limits, &metrics, clock),
                 Arc::new(LiveRules::new(rules, clock())),
@@ -112,7 +112,7 @@ impl Fixture {
     }
 }
 
-impl TestServer {
+impl StsServer {
     /// What becomes of `token`, and where STS's word came from.
     async fn login(&self, token: &Secret) -> (&'static str, &'static str) {
         self.login_by(Requester::ApiServer, token).await

@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn disabled_key_and_deleted_role_are_denied_after_the_default_cache_ttl() {
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let user = demo::user_key();
     let session = demo::session_key();
     for (key, granted) in [(&user, "granted"), (&session, "not_mapped")] {

@@ -39,7 +39,7 @@ fn rules(backend: Backend) -> BackendRules {
     rules
 }
 
-impl TestServer {
+impl StsServer {
     fn with_rules(mut self, rules: RuleSet) -> Self {
         UPTIME.set(1);
         let live = LiveRules::new(rules, clock()).with_uptime(uptime);
@@ -68,7 +68,7 @@ impl TestServer {
 #[tokio::test]
 async fn cache_hit_after_the_limit_is_not_granted_by_stale_rules() {
     use Backend::{ConfigMap, Crd, MountedFile};
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     for backend in [Crd, ConfigMap] {
         let backends = vec![rules(backend), rules(MountedFile)];
         let server = fixture.server(&json!({ "cacheTTL": "15m" }));
@@ -102,7 +102,7 @@ async fn cache_hit_after_the_limit_is_not_granted_by_stale_rules() {
 #[tokio::test]
 async fn stale_backend_stops_neither_other_backends_nor_protected_identities() {
     use Backend::{ConfigMap, Crd, DynamicFile, MountedFile};
-    let fixture = Fixture::new();
+    let fixture = AuthenticatorFixture::new();
     let mut protected = ProtectedIdentities::default();
     protected.protect(demo::USER_ARN).unwrap();
     let mut account = BackendRules::new(Crd);

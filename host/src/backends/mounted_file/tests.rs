@@ -22,7 +22,7 @@ server:
   - {roleARN: acs:ram::1:role/broken, username: '{{'}
 ";
 
-struct Fixture {
+struct MountedFileFixture {
     folder: TempDir,
     live: Arc<LiveRules>,
     file: Arc<MountedFile>,
@@ -30,7 +30,7 @@ struct Fixture {
     applied: Arc<Mutex<Vec<u64>>>,
 }
 
-impl Fixture {
+impl MountedFileFixture {
     fn new(yaml: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.yaml");
@@ -106,9 +106,9 @@ impl Fixture {
 
 #[test]
 fn mappings_and_settings_change_together_and_others_need_restart() {
-    let fixture = Fixture::new(START);
+    let fixture = MountedFileFixture::new(START);
     assert_eq!(fixture.user("a"), "a 3");
-    assert!(fixture.user("b").contains("NotRead"));
+    assert!(fixture.user("b").contains("NotReady"));
     let edited = START.replace("role/a, username: a", "role/b, username: b")
         + "  protect: ['acs:ram::1:role/b']\n  scrubbedAccounts: ['1']\n";
     let applied = Reloaded::Applied {
@@ -116,7 +116,7 @@ fn mappings_and_settings_change_together_and_others_need_restart() {
     };
     assert_eq!(fixture.edit(&edited), applied);
     assert_eq!(fixture.user("b"), "b 0", "its account is scrubbed");
-    assert!(fixture.user("a").contains("NotRead"));
+    assert!(fixture.user("a").contains("NotReady"));
     assert_eq!(fixture.edit(&edited), Reloaded::Unchanged);
 
     let reserved = edited.clone()
@@ -146,7 +146,7 @@ fn mappings_and_settings_change_together_and_others_need_restart() {
 #[cfg(feature = "cel")]
 #[test]
 fn reload_changes_validations() {
-    let fixture = Fixture::new(START);
+    let fixture = MountedFileFixture::new(START);
     let validated = format!(
         "{START}  userValidationRules: [{{expression: 'user.username != \"a\"', message: not a}}]\n"
     );
@@ -165,7 +165,7 @@ fn reload_changes_validations() {
 
 #[test]
 fn initial_entries_have_notes() {
-    let fixture = Fixture::new(START);
+    let fixture = MountedFileFixture::new(START);
     let noted = fixture.live.inspect(|_, notes| {
         let in_effect: BTreeSet<String> = notes.in_effect.keys().cloned().collect();
         (in_effect, notes.refused.clone())
@@ -177,7 +177,7 @@ fn initial_entries_have_notes() {
 
 #[test]
 fn missing_file_keeps_mappings() {
-    let fixture = Fixture::new(START);
+    let fixture = MountedFileFixture::new(START);
     let mut now = Instant::now();
     let mut poll = |times: usize| {
         for _ in 0..times {
@@ -206,7 +206,7 @@ fn missing_file_keeps_mappings() {
     poll(2);
     assert_eq!(fixture.trouble(), None);
     assert!(
-        fixture.user("a").contains("NotRead"),
+        fixture.user("a").contains("NotReady"),
         "who is removed is gone"
     );
 }
@@ -221,21 +221,21 @@ fn refused_file_drops_entries_that_its_lists_omit() {
         "  protct: ['acs:ram::1:role/a']\n",
         "  mapUsers: 17\n",
     ] {
-        let fixture = Fixture::new(&two);
+        let fixture = MountedFileFixture::new(&two);
         // What is new comes into effect with the whole.
         let edited = without_a.clone() + "  - {roleARN: acs:ram::1:role/c, username: c}\n" + broken;
         assert!(
             matches!(fixture.edit(&edited), Reloaded::Refused(_)),
             "{broken}"
         );
-        assert!(fixture.user("a").contains("NotRead"), "{broken}");
+        assert!(fixture.user("a").contains("NotReady"), "{broken}");
         assert_eq!(fixture.user("b"), "b 3", "{broken}");
-        assert!(fixture.user("c").contains("NotRead"), "{broken}");
+        assert!(fixture.user("c").contains("NotReady"), "{broken}");
         fixture.edit(&two);
         assert_eq!(fixture.user("a"), "a 3", "{broken}");
     }
     for unreadable in ["", "\n", "server: 5\n", "clusterID: c\nsever: {}\n"] {
-        let fixture = Fixture::new(&two);
+        let fixture = MountedFileFixture::new(&two);
         assert!(
             matches!(fixture.edit(unreadable), Reloaded::Refused(_)),
             "{unreadable}"
@@ -246,23 +246,23 @@ fn refused_file_drops_entries_that_its_lists_omit() {
 
 #[test]
 fn last_good_ttl_and_protection_follow_file() {
-    let fixture = Fixture::new(START);
+    let fixture = MountedFileFixture::new(START);
     let broken = START.replace("role/a, username: a", "role/a, username: a, groups: ['{{']");
     fixture.edit(&broken);
     assert_eq!(fixture.user("a"), "a 3");
     fixture.edit(&format!("{broken}  lastGoodTTL: 0\n"));
     assert!(
-        fixture.user("a").contains("NotRead"),
+        fixture.user("a").contains("NotReady"),
         "{}",
         fixture.user("a")
     );
     fixture.edit(&broken);
     assert!(
-        fixture.user("a").contains("NotRead"),
+        fixture.user("a").contains("NotReady"),
         "it does not come back"
     );
 
-    let fixture = Fixture::new(START);
+    let fixture = MountedFileFixture::new(START);
     fixture.edit(&(broken.replace("role/a", "DISABLED") + "  protect: ['acs:ram::1:role/a']\n"));
     assert_eq!(fixture.user("a"), "a 3", "protected, and in doubt");
     let Reloaded::Refused(why) = fixture.edit(&format!("{START}  lastGoodTTL: 8days\n")) else {

@@ -142,7 +142,7 @@ fn file(name: &str) -> (TempDir, PathBuf) {
 }
 
 #[test]
-fn broken_dynamic_file_keeps_what_it_still_says() {
+fn broken_dynamic_file_keeps_last_good_entries() {
     let whole = |lists: &Texts| {
         let lists = lists.iter().map(|(key, text)| format!("\"{key}\": {text}"));
         format!("{{{}}}\n", lists.collect::<Vec<_>>().join(",\n"))
@@ -165,7 +165,7 @@ fn broken_dynamic_file_keeps_what_it_still_says() {
 }
 
 #[test]
-fn broken_configuration_file_keeps_what_it_still_says() {
+fn broken_configuration_file_keeps_last_good_entries() {
     let whole = |lists: &Texts| {
         let lists = lists.iter().map(|(key, text)| format!("  {key}: {text}\n"));
         format!("clusterID: c\nserver:\n{}", lists.collect::<String>())
@@ -201,7 +201,7 @@ fn broken_configuration_file_keeps_what_it_still_says() {
 }
 
 #[test]
-fn broken_config_map_keeps_what_it_still_says() {
+fn broken_config_map_keeps_last_good_entries() {
     let live = live(Backend::ConfigMap);
     let source = ConfigMapSource::new(
         ConfigMapName::default(),

@@ -30,14 +30,14 @@ impl SequenceFixture {
             protected: ProtectedIdentities::default(),
             ttl: DAY,
             last_good: LastGood::new(backend),
-            live: LiveRules::new(rules, at(0)),
+            live: LiveRules::new(rules, unix_time(0)),
             read,
         }
     }
 
     fn step(&mut self, now: i64, text: &str) -> Vec<RefusedEntry> {
         let terms = RetentionPolicy {
-            now: at(now),
+            now: unix_time(now),
             ttl: self.ttl,
             protected: Some(&self.protected),
         };
@@ -66,7 +66,7 @@ impl SequenceFixture {
             for (position, what) in rules.chain(accounts) {
                 let mut line = format!("{position} {}", what.trim_end());
                 let effect = &notes.in_effect[&position];
-                if effect.since != at(0) {
+                if effect.since != unix_time(0) {
                     line.push_str(&format!(" since {}", effect.since.seconds()));
                 }
                 if let Some(kept) = &effect.retention {
@@ -109,7 +109,7 @@ fn mounted_file() -> SequenceFixture {
     SequenceFixture::new(Backend::MountedFile, file)
 }
 
-fn at(seconds: i64) -> UnixTime {
+fn unix_time(seconds: i64) -> UnixTime {
     UnixTime::from_seconds(seconds)
 }
 
@@ -156,7 +156,7 @@ fn check_lists(
         // A second edit like it changes nothing, but for the day.
         fixture.step(6, &whole(&format!("{after} ")));
         assert_eq!(fixture.rules(), edit.in_effect, "{name}, again");
-        fixture.live.expire(at(5 + DAY));
+        fixture.live.expire(unix_time(5 + DAY));
         let is_kept = |line: &String| line.contains(" kept ");
         assert!(!fixture.lines().iter().any(is_kept), "{name}");
     }
@@ -226,7 +226,7 @@ fn refused_document_keeps_only_what_its_lists_still_give() {
     let newer = "mapUsers: [{userARN: acs:ram::1:user/a, username: a, groups: [h, new]}, {userARN: acs:ram::1:user/c, username: c}]\nmapAccounts: ['88']\n";
     let why = Diagnostic::invalid_setting(Location::default(), "`server.port` is none");
     let terms = RetentionPolicy {
-        now: at(5),
+        now: unix_time(5),
         ttl: DAY,
         protected: None,
     };
@@ -247,7 +247,7 @@ fn refused_document_keeps_only_what_its_lists_still_give() {
 }
 
 #[test]
-fn pattern_that_is_none_any_more_does_not_stay() {
+fn last_good_pattern_is_dropped_once_wildcards_are_disabled() {
     let globs = |on: bool, list: &str| format!("  globs: {on}\n  mapRoles: {list}\n");
     fn with_globs(text: &str) -> Result<ParsedMappings, Diagnostic> {
         let text = format!("clusterID: c\nserver:\n{text}");
@@ -270,7 +270,7 @@ fn pattern_that_is_none_any_more_does_not_stay() {
 }
 
 #[test]
-fn mapping_that_expired_is_not_put_back() {
+fn expired_mapping_is_not_restored() {
     let b = "- {roleARN: acs:ram::1:role/b, username: b}\n";
     let a = |groups| format!("- {{roleARN: acs:ram::1:role/a, username: a, groups: {groups}}}\n");
     let good = format!("mapRoles:\n{}{b}", a("[g]"));
@@ -281,11 +281,11 @@ fn mapping_that_expired_is_not_put_back() {
     let refused = fixture.step(5, &broken);
     assert_eq!(refused.len(), 1);
     assert_eq!(refused[0].position, "mapRoles[0]");
-    assert_eq!(refused[0].kept_until(), Some(at(5 + DAY)));
+    assert_eq!(refused[0].kept_until(), Some(unix_time(5 + DAY)));
     let place = refused[0].why.location.to_string();
     assert!(place.starts_with("d.json:2:"), "{place}");
-    assert_eq!(fixture.live.expire(at(DAY + 4)), []);
-    assert_eq!(fixture.live.expire(at(DAY + 5)).len(), 1);
+    assert_eq!(fixture.live.expire(unix_time(DAY + 4)), []);
+    assert_eq!(fixture.live.expire(unix_time(DAY + 5)).len(), 1);
     let refused = fixture.step(DAY + 6, &moved);
     assert_eq!(refused[0].kept_until(), None);
     assert_eq!(fixture.lines(), ["mapRoles[0] 1:role/b = b"]);

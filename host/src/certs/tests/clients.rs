@@ -204,7 +204,7 @@ fn expiring_certificates_give_warnings() {
 }
 
 #[test]
-fn client_ca_is_whole_absent_or_an_error() {
+fn unusable_client_ca_is_an_error_and_absent_one_is_none() {
     let (whole, _) = folder_with_clients();
     let (other, _) = folder_with_clients();
     let read = |folder: &TempDir, name| fs::read_to_string(folder.path().join(name)).unwrap();

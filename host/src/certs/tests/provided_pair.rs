@@ -56,7 +56,7 @@ impl Ca {
 }
 
 /// A server that serves a pair in a folder, looked at once a second.
-struct Fixture {
+struct PairFixture {
     folder: TempDir,
     ca: Ca,
     first: Pem,
@@ -64,7 +64,7 @@ struct Fixture {
     at: Instant,
 }
 
-impl Fixture {
+impl PairFixture {
     fn start(clock: fn() -> UnixTime) -> Self {
         let ca = Ca::new();
         let first = ca.sign("localhost", VALID_PERIOD);
@@ -132,7 +132,7 @@ fn files(folder: &Path) -> TlsFiles {
 
 #[test]
 fn provided_pair_is_served_and_its_ca_pinned() {
-    let fixture = Fixture::start(start);
+    let fixture = PairFixture::start(start);
     assert!(fixture.serves(&fixture.first));
     assert_eq!(fixture.warnings(), [""; 0]);
     assert!(fixture.serving.is_valid_at(START));
@@ -144,7 +144,7 @@ fn provided_pair_is_served_and_its_ca_pinned() {
 
 #[test]
 fn only_certificates_are_pinned() {
-    let fixture = Fixture::start(start);
+    let fixture = PairFixture::start(start);
     let bundle = format!(
         "# ours\n{}{}\n{}",
         fixture.first.key,
@@ -162,7 +162,7 @@ fn only_certificates_are_pinned() {
 
 #[test]
 fn changed_pair_is_served_once_settled() {
-    let mut fixture = Fixture::start(start);
+    let mut fixture = PairFixture::start(start);
     for how in ["in place", "by renaming", "by both"] {
         let next = fixture.ca.sign("localhost", VALID_PERIOD);
         match how {
@@ -223,7 +223,7 @@ fn mounted_secret_is_followed() {
 #[test]
 fn invalid_pair_keeps_previous_pair_and_is_reported() {
     let foreign = Ca::new().sign("localhost", VALID_PERIOD);
-    type Break<'a> = &'a dyn Fn(&Fixture);
+    type Break<'a> = &'a dyn Fn(&PairFixture);
     let breaks: [(&str, Break<'_>, &str); 12] = [
         (
             "one half",
@@ -296,7 +296,7 @@ fn invalid_pair_keeps_previous_pair_and_is_reported() {
         ),
     ];
     for (name, breaks, expected) in breaks {
-        let mut fixture = Fixture::start(start);
+        let mut fixture = PairFixture::start(start);
         breaks(&fixture);
         // Who replaces files one after the other has some seconds.
         fixture.poll(5);
@@ -336,7 +336,7 @@ fn invalid_pair_keeps_previous_pair_and_is_reported() {
 #[test]
 fn pair_of_new_ca_waits_until_api_servers_trust_it() {
     static NOW: AtomicI64 = AtomicI64::new(START.seconds());
-    let mut fixture = Fixture::start(|| UnixTime::from_seconds(NOW.load(Ordering::Relaxed)));
+    let mut fixture = PairFixture::start(|| UnixTime::from_seconds(NOW.load(Ordering::Relaxed)));
     let (old_ca, new_ca) = (fixture.ca.pem.clone(), Ca::new());
     let next = new_ca.sign("localhost", [-10, 200]);
     fixture.replace_pair(&next);
@@ -380,7 +380,7 @@ fn pair_of_new_ca_waits_until_api_servers_trust_it() {
 #[test]
 fn expired_pair_is_replaced_by_any_pair() {
     static NOW: AtomicI64 = AtomicI64::new(START.seconds());
-    let mut fixture = Fixture::start(|| UnixTime::from_seconds(NOW.load(Ordering::Relaxed)));
+    let mut fixture = PairFixture::start(|| UnixTime::from_seconds(NOW.load(Ordering::Relaxed)));
     let next = fixture.ca.sign("example.com", [-10, 200]);
     fixture.replace_pair(&next);
     fixture.poll(10);
@@ -399,7 +399,7 @@ fn expired_pair_is_replaced_by_any_pair() {
 #[test]
 fn future_pair_is_served_once_valid() {
     static NOW: AtomicI64 = AtomicI64::new(START.seconds());
-    let mut fixture = Fixture::start(|| UnixTime::from_seconds(NOW.load(Ordering::Relaxed)));
+    let mut fixture = PairFixture::start(|| UnixTime::from_seconds(NOW.load(Ordering::Relaxed)));
     let next = fixture.ca.sign("localhost", [1, 90]);
     fixture.replace_pair(&next);
     fixture.poll(10);
@@ -412,7 +412,7 @@ fn future_pair_is_served_once_valid() {
 
 #[test]
 fn expiring_pair_gives_warning() {
-    let fixture = Fixture::start(start);
+    let fixture = PairFixture::start(start);
     for (days, expected) in [
         (61, ""),
         (63, "`F/tls.crt` expires at "),

@@ -148,7 +148,7 @@ fn read_key(folder: &Path, key: &str) -> Result<(), CertificateError> {
 const KEYS: [&str; 2] = ["key.pem", "client-ca-key.pem"];
 
 #[test]
-fn key_that_group_or_others_may_read_or_write_is_refused_with_owner_and_mode() {
+fn key_open_to_group_or_others_is_refused_with_owner_and_mode() {
     let folder = both_pairs();
     let uid = process_uid();
     for name in KEYS {
@@ -173,7 +173,7 @@ fn key_that_group_or_others_may_read_or_write_is_refused_with_owner_and_mode() {
 
 /// Only root may give files away.
 #[test]
-fn key_of_another_user_is_refused_unless_root_reads_it_in_a_folder_of_that_user() {
+fn key_of_another_user_is_refused_unless_root_reads_that_users_folder() {
     if process_uid() != 0 {
         return;
     }
@@ -202,7 +202,7 @@ fn key_of_another_user_is_refused_unless_root_reads_it_in_a_folder_of_that_user(
 
 /// A link is as good as the file to which it leads, whose owner and mode count.
 #[test]
-fn key_behind_a_link_is_checked_where_it_is() {
+fn linked_key_is_checked_at_its_target() {
     let (folder, elsewhere) = (both_pairs(), tempfile::tempdir().unwrap());
     let (path, target) = (folder.path().join("key.pem"), elsewhere.path().join("key"));
     fs::rename(&path, &target).unwrap();
@@ -218,7 +218,7 @@ fn key_behind_a_link_is_checked_where_it_is() {
 
 /// A link to nothing is a file that is missing, not one that was never wanted.
 #[test]
-fn client_ca_that_a_link_has_lost_is_an_error() {
+fn dangling_link_to_client_ca_is_an_error() {
     let folder = go_folder();
     symlink("nowhere", folder.path().join("client-ca.pem")).unwrap();
     let error = load_clients(folder.path(), false)
@@ -242,7 +242,7 @@ fn pipe_in_place_of_key_is_immediate_error() {
 }
 
 #[test]
-fn key_of_a_secret_volume_gets_other_advice() {
+fn key_of_secret_volume_gets_volume_advice() {
     let folder = go_folder();
     let (path, data) = (folder.path().join("key.pem"), folder.path().join("data"));
     fs::rename(&path, &data).unwrap();
@@ -256,7 +256,7 @@ fn key_of_a_secret_volume_gets_other_advice() {
 
 /// Nobody advises a mode that the server then refuses.
 #[test]
-fn key_that_this_process_may_not_read_is_given_to_it() {
+fn unreadable_key_error_gives_the_command_that_grants_it() {
     let uid = process_uid();
     for (owner, command) in [
         (Some(uid), "run `chmod 600 K`".to_owned()),
@@ -276,7 +276,7 @@ fn key_that_this_process_may_not_read_is_given_to_it() {
 }
 
 #[test]
-fn required_ca_of_clients_that_is_missing_is_an_error() {
+fn missing_required_client_ca_is_an_error() {
     let folder = go_folder();
     assert!(load_clients(folder.path(), false).unwrap().is_none());
     let error = load_clients(folder.path(), true).err().unwrap().to_string();

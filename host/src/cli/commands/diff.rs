@@ -12,7 +12,7 @@ use crate::cli::commands::explain;
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::{self, ERROR, HEADING, OutputFormat, SUCCESS, WARNING};
 use crate::config::{self, ConfigFile, ConfigSources, ExternalMappings, Overrides};
-use crate::env;
+use crate::environment;
 
 /// Show what changes for whom between two configurations
 ///
@@ -68,7 +68,7 @@ fn load_config(file: &Path) -> Result<CompiledConfig, CommandFailure> {
     let config = config::load_without_cluster(&ConfigSources {
         file: Some(ConfigFile::Path(file)),
         overrides: &overrides,
-        variables: &env::variable,
+        variables: &environment::variable,
     })?;
     let loaded = CompiledConfig::new(config, ExternalMappings::new());
     explain::warn_of_omitted_rules(&loaded.config, &loaded.compiled);

@@ -10,7 +10,7 @@ use crate::cli::failure::CommandFailure;
 use crate::cli::output;
 use crate::cli::signed_login::SignedLogin;
 use crate::config::Overrides;
-use crate::env;
+use crate::environment;
 
 /// Make a token with the arguments of ack-ram-tool
 ///
@@ -76,7 +76,7 @@ pub(super) fn run(
     for options in [before, &plugin.tool, &args.tool] {
         options.refuse_other_identities()?;
     }
-    ack_ram_tool::refuse_other_identities(&env::variable)?;
+    ack_ram_tool::refuse_other_identities(&environment::variable)?;
     if ack_ram_tool::is_set(args.role_arn.as_deref()) {
         return Err(ack_ram_tool::other_identity_refused("--role-arn"));
     }

@@ -10,8 +10,8 @@ use crate::certs::{self, CertificateError};
 use crate::cli::args::Globals;
 use crate::cli::failure::CommandFailure;
 use crate::cli::output;
+use crate::clock;
 use crate::config::{self, Overrides};
-use crate::env;
 use crate::exposure::SensitiveFiles;
 use crate::kubeconfig::{self, WebhookKubeconfig};
 
@@ -85,7 +85,7 @@ pub(super) fn run(args: InitArgs, globals: &Globals) -> Result<(), CommandFailur
                 .to_owned(),
         ));
     }
-    let (folder, now) = (Path::new("."), env::now());
+    let (folder, now) = (Path::new("."), clock::now());
     let files = SensitiveFiles {
         config: globals.config.as_deref(),
         state_dir: Some(folder),

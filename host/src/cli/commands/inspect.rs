@@ -9,8 +9,8 @@ use crate::cli::args::Globals;
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::{self, DIM, ERROR, HEADING, OutputFormat, SUCCESS};
 use crate::cli::token_source::TokenSource;
+use crate::clock;
 use crate::config::{self, Overrides};
-use crate::env;
 
 /// Show what is in a token, and whether it would pass the server's checks
 ///
@@ -51,7 +51,7 @@ pub(super) fn run(args: &InspectArgs, globals: &Globals) -> Result<(), CommandFa
     };
     let token = args.argument.as_ref().or(args.token.as_ref());
     let token = token.unwrap_or(&TokenSource::StandardInput).read()?;
-    let inspection = inspect::inspect(token.expose(), policy.as_ref(), env::now());
+    let inspection = inspect::inspect(token.expose(), policy.as_ref(), clock::now());
     output::print(&match args.output {
         OutputFormat::Json => output::json(&inspection, "  ")?,
         OutputFormat::Text => text(&inspection)?,

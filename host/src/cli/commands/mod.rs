@@ -26,7 +26,7 @@ use crate::cli::ack_ram_tool::{self, ToolOptions};
 use crate::cli::args::{Globals, WithGlobals};
 use crate::cli::command_line::Cli;
 use crate::cli::failure::CommandFailure;
-use crate::env;
+use crate::environment;
 use crate::logging;
 use add::AddArgs;
 use completion::CompletionArgs;
@@ -80,7 +80,7 @@ pub(super) fn execute(cli: Cli) -> Result<(), CommandFailure> {
         Command::Server(args) => {
             let globals = given(args.globals);
             // Until the server has ended, or has not started.
-            let _log = logging::start_in_background(globals.log_format(), &env::variable)?;
+            let _log = logging::start_in_background(globals.log_format(), &environment::variable)?;
             server::run(args.command, &without_feature_gates(globals))
         }
         Command::Init(args) => init::run(args.command, &start(given(args.globals))?),
@@ -121,7 +121,7 @@ pub(super) fn execute(cli: Cli) -> Result<(), CommandFailure> {
 
 /// Starts the log, whose format the options say.
 fn start(globals: Globals) -> Result<Globals, CommandFailure> {
-    logging::start(globals.log_format(), &env::variable)?;
+    logging::start(globals.log_format(), &environment::variable)?;
     Ok(without_feature_gates(globals))
 }
 

@@ -15,7 +15,7 @@ use crate::cli::args::{BOOL, Globals, as_go_bool};
 use crate::cli::failure::CommandFailure;
 use crate::cli::output::OutputFormat;
 use crate::config::{self, Config, ConfigFile, ConfigSources, Overrides};
-use crate::env;
+use crate::environment;
 use crate::server::Server;
 
 /// Run the webhook server that kube-apiserver asks about tokens
@@ -118,7 +118,7 @@ pub(super) fn run(args: ServerArgs, globals: &Globals) -> Result<(), CommandFail
         let sources = ConfigSources {
             file: globals.config.as_deref().map(ConfigFile::Path),
             overrides: &overrides,
-            variables: &env::variable,
+            variables: &environment::variable,
         };
         return runtime()?.block_on(check::run(&sources, args.output));
     }
@@ -126,7 +126,7 @@ pub(super) fn run(args: ServerArgs, globals: &Globals) -> Result<(), CommandFail
     let inputs = Inputs {
         file: globals.config.clone(),
         overrides,
-        variables: env::variable,
+        variables: environment::variable,
     };
     let runtime = runtime()?;
     let ended = runtime.block_on(serve(config, inputs));

@@ -8,7 +8,7 @@ use crate::cli::failure::CommandFailure;
 use crate::cli::output;
 use crate::cli::signed_login::SignedLogin;
 use crate::config::Overrides;
-use crate::env;
+use crate::environment;
 
 /// Make a token that logs in to a cluster
 ///
@@ -56,7 +56,7 @@ pub(super) fn run(args: &TokenArgs, globals: &Globals) -> Result<(), CommandFail
     if args.token_only {
         return output::print(&format!("{}\n", login.token().expose()));
     }
-    let version = match (args.api_version, env::variable(EXEC_INFO)) {
+    let version = match (args.api_version, environment::variable(EXEC_INFO)) {
         (Some(version), _) => version,
         (None, Some(exec_info)) => ApiVersion::from_exec_info(&exec_info)?,
         (None, None) => ApiVersion::V1,

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::backoff::BackoffPolicy;
-use crate::env::Clock;
+use crate::clock::Clock;
 use crate::kubernetes::failure::error_chain;
 
 /// The Lease's name.

@@ -11,13 +11,13 @@ use super::*;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A watched file, looked at each half second of a time that passes only here.
-struct Fixture {
+struct WatchedFileFixture {
     folder: TempDir,
     file: WatchedFile,
     now: Instant,
 }
 
-impl Fixture {
+impl WatchedFileFixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = WatchedFile::new(folder.path().join("f"), PATIENCE);
@@ -25,7 +25,7 @@ impl Fixture {
         Self { folder, file, now }
     }
 
-    fn with(text: &str) -> Self {
+    fn with_content(text: &str) -> Self {
         let mut fixture = Self::new();
         fs::write(fixture.path("f"), text).unwrap();
         assert_eq!(fixture.read_now(fixture.now), Some(text.to_owned()));
@@ -51,7 +51,7 @@ impl Fixture {
     }
 
     /// What the next looks see, of which only one sees anything.
-    fn one(&mut self, polls: usize) -> Option<String> {
+    fn poll_for_one_event(&mut self, polls: usize) -> Option<String> {
         let events: Vec<String> = self.poll(polls).into_iter().flatten().collect();
         assert!(events.len() <= 1, "{events:?}");
         events.into_iter().next()
@@ -74,8 +74,8 @@ fn some(text: &str) -> Option<String> {
 
 #[test]
 fn each_edit_gives_one_event() {
-    let mut fixture = Fixture::with("one");
-    assert_eq!(fixture.one(4), None);
+    let mut fixture = WatchedFileFixture::with_content("one");
+    assert_eq!(fixture.poll_for_one_event(4), None);
 
     fs::write(fixture.path("f"), "two").unwrap();
     assert_eq!(
@@ -86,25 +86,33 @@ fn each_edit_gives_one_event() {
 
     fs::write(fixture.path("new"), "three").unwrap();
     fs::rename(fixture.path("new"), fixture.path("f")).unwrap();
-    assert_eq!(fixture.one(3), some("three"), "by renaming");
+    assert_eq!(fixture.poll_for_one_event(3), some("three"), "by renaming");
 
     fs::rename(fixture.path("f"), fixture.path("f~")).unwrap();
-    assert_eq!(fixture.one(4), None, "moved away for a moment");
+    assert_eq!(
+        fixture.poll_for_one_event(4),
+        None,
+        "moved away for a moment"
+    );
     fs::write(fixture.path("f"), "four").unwrap();
     assert_eq!(
-        fixture.one(3),
+        fixture.poll_for_one_event(3),
         some("four"),
         "and made anew, as vim does with a backup"
     );
 
     fs::write(fixture.path("f"), "four").unwrap();
-    assert_eq!(fixture.one(3), some("same"), "saved without a change");
-    assert_eq!(fixture.one(3), None);
+    assert_eq!(
+        fixture.poll_for_one_event(3),
+        some("same"),
+        "saved without a change"
+    );
+    assert_eq!(fixture.poll_for_one_event(3), None);
 }
 
 #[test]
 fn file_being_written_gives_no_event() {
-    let mut fixture = Fixture::with("one");
+    let mut fixture = WatchedFileFixture::with_content("one");
     let mut file = File::create(fixture.path("f")).unwrap();
     assert_eq!(fixture.poll(1), [None], "truncated");
     for part in ["t", "w", "o"] {
@@ -116,50 +124,54 @@ fn file_being_written_gives_no_event() {
 
 #[test]
 fn swapped_volume_folder_gives_one_event() {
-    let mut fixture = Fixture::new();
+    let mut fixture = WatchedFileFixture::new();
     for (version, text) in [("v1", "one"), ("v2", "two")] {
         fs::create_dir(fixture.path(version)).unwrap();
         fs::write(fixture.path(version).join("f"), text).unwrap();
     }
     symlink("v1", fixture.path("..data")).unwrap();
     symlink("..data/f", fixture.path("f")).unwrap();
-    assert_eq!(fixture.one(3), some("one"));
+    assert_eq!(fixture.poll_for_one_event(3), some("one"));
     symlink("v2", fixture.path("..data_tmp")).unwrap();
     fs::rename(fixture.path("..data_tmp"), fixture.path("..data")).unwrap();
     fs::remove_dir_all(fixture.path("v1")).unwrap();
-    assert_eq!(fixture.one(3), some("two"));
+    assert_eq!(fixture.poll_for_one_event(3), some("two"));
 }
 
 #[test]
 fn file_counts_as_missing_after_grace() {
-    let mut fixture = Fixture::with("one");
+    let mut fixture = WatchedFileFixture::with_content("one");
     fs::remove_file(fixture.path("f")).unwrap();
     assert_eq!(fixture.poll(11), [const { None }; 11], "for five seconds");
     assert_eq!(fixture.poll(3), [some("missing"), None, None]);
     fs::write(fixture.path("f"), "one").unwrap();
-    assert_eq!(fixture.one(3), some("one"), "it is back");
+    assert_eq!(fixture.poll_for_one_event(3), some("one"), "it is back");
 
-    let mut fixture = Fixture::new();
+    let mut fixture = WatchedFileFixture::new();
     assert_eq!(
         fixture.read_now(fixture.now),
         some("missing"),
         "never there"
     );
-    assert_eq!(fixture.one(20), None);
+    assert_eq!(fixture.poll_for_one_event(20), None);
     fs::write(fixture.path("f"), "").unwrap();
-    assert_eq!(fixture.one(3), some(""));
+    assert_eq!(fixture.poll_for_one_event(3), some(""));
 }
 
 #[test]
 fn unreadable_file_gives_event_at_each_poll() {
-    let mut fixture = Fixture::with("one");
+    let mut fixture = WatchedFileFixture::with_content("one");
     fs::rename(fixture.path("f"), fixture.path("kept")).unwrap();
     fs::create_dir(fixture.path("f")).unwrap();
     let folder = some("unreadable: it is a folder; name a file in it");
     assert_eq!(fixture.poll(3), [None, folder.clone(), folder]);
     fs::remove_dir(fixture.path("f")).unwrap();
     fs::rename(fixture.path("kept"), fixture.path("f")).unwrap();
-    assert_eq!(fixture.one(3), some("same"), "the folder is gone");
+    assert_eq!(
+        fixture.poll_for_one_event(3),
+        some("same"),
+        "the folder is gone"
+    );
 
     fs::remove_file(fixture.path("f")).unwrap();
     mkfifo(&fixture.path("f"), Mode::S_IRWXU).unwrap();
@@ -173,7 +185,7 @@ fn unreadable_file_gives_event_at_each_poll() {
 
     fs::remove_file(fixture.path("f")).unwrap();
     symlink("f", fixture.path("f")).unwrap();
-    let events = fixture.one(2).unwrap();
+    let events = fixture.poll_for_one_event(2).unwrap();
     assert!(
         events.starts_with("unreadable: ") && events.contains("symbolic links"),
         "{events}"
@@ -181,41 +193,44 @@ fn unreadable_file_gives_event_at_each_poll() {
 
     fs::remove_file(fixture.path("f")).unwrap();
     symlink("/dev/zero", fixture.path("f")).unwrap();
-    assert_eq!(fixture.one(2), fifo);
+    assert_eq!(fixture.poll_for_one_event(2), fifo);
 }
 
 #[test]
 fn revoked_permission_is_reported_and_recovers() {
-    let mut fixture = Fixture::with("one");
+    let mut fixture = WatchedFileFixture::with_content("one");
     let allow =
         |path: PathBuf, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     allow(fixture.path("f"), 0);
-    let events = fixture.one(2).unwrap();
+    let events = fixture.poll_for_one_event(2).unwrap();
     // The superuser reads it all the same.
     if File::open(fixture.path("f")).is_ok() {
         assert_eq!(events, "same");
     } else {
         assert!(events.contains("ermission denied"), "{events}");
         allow(fixture.path("f"), 0o600);
-        assert_eq!(fixture.one(3), some("same"));
+        assert_eq!(fixture.poll_for_one_event(3), some("same"));
     }
 }
 
 #[test]
 fn content_must_be_text_of_limited_length() {
-    let mut fixture = Fixture::new();
+    let mut fixture = WatchedFileFixture::new();
     fs::write(fixture.path("f"), b"text\xff").unwrap();
     assert_eq!(
-        fixture.one(2),
+        fixture.poll_for_one_event(2),
         some("unfit: the byte 0xff in line 1 at byte 5 is not UTF-8; save it as UTF-8")
     );
     let length = usize::try_from(MAX_BYTES).unwrap();
     fs::write(fixture.path("f"), " ".repeat(length)).unwrap();
     let file = File::options().write(true).open(fixture.path("f")).unwrap();
-    assert_eq!(fixture.one(2).map(|text| text.len()), Some(length));
+    assert_eq!(
+        fixture.poll_for_one_event(2).map(|text| text.len()),
+        Some(length)
+    );
     file.set_len(10 * MAX_BYTES).unwrap();
     assert_eq!(
-        fixture.one(2),
+        fixture.poll_for_one_event(2),
         some("unfit: it is longer than 33554432 bytes; remove what is not mappings")
     );
 }

@@ -34,13 +34,13 @@ const DAY: i64 = 24 * 60 * 60;
 const START: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
 /// A folder, and a server's certificates in it.
-struct Fixture {
+struct CertificatesFixture {
     folder: TempDir,
     certificates: Certificates,
     metrics: Metrics,
 }
 
-impl Fixture {
+impl CertificatesFixture {
     fn start(clock: Clock) -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), clock)
     }
@@ -123,7 +123,7 @@ async fn certificate_rotation_loses_no_request() {
     static IS_LATE: AtomicBool = AtomicBool::new(false);
     const LATE: i64 = 5 * DAY;
     const BETWEEN: i64 = 4 * DAY + DAY / 2;
-    let fixture = Fixture::start(|| {
+    let fixture = CertificatesFixture::start(|| {
         let late = if IS_LATE.load(Ordering::Relaxed) {
             LATE
         } else {
@@ -138,7 +138,7 @@ async fn certificate_rotation_loses_no_request() {
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let lines = Arc::new(LineLimiter::new(None, crate::env::wall_clock));
+    let lines = Arc::new(LineLimiter::new(None, crate::clock::wall_clock));
     let bounds = ConnectionLimits {
         max_head: 16 * 1024,
         connections: 64,
@@ -193,7 +193,7 @@ async fn kubeconfig_is_written_and_kept_current() {
     let clock = || UnixTime::from_seconds(NOW.load(Ordering::Relaxed));
     let folder = tempfile::tempdir().unwrap();
     certs::load_or_create_clients(folder.path(), START).unwrap();
-    let mut fixture = Fixture::start_in(folder, clock);
+    let mut fixture = CertificatesFixture::start_in(folder, clock);
     let path = fixture.kubeconfig();
     let url = "https://localhost:1/authenticate";
     fixture
@@ -233,7 +233,7 @@ async fn kubeconfig_is_written_and_kept_current() {
     }
 
     // A server that starts again keeps what is there.
-    let mut again = Fixture::start_in(fixture.folder, clock);
+    let mut again = CertificatesFixture::start_in(fixture.folder, clock);
     again
         .certificates
         .write_kubeconfig(&path, url.to_owned())
@@ -242,7 +242,7 @@ async fn kubeconfig_is_written_and_kept_current() {
 
     // Without the key it goes on with what there is, and says so in time; it does not start with nothing.
     fs::remove_file(again.folder.path().join("client-ca-key.pem")).unwrap();
-    let mut keyless = Fixture::start_in(again.folder, clock);
+    let mut keyless = CertificatesFixture::start_in(again.folder, clock);
     keyless
         .certificates
         .write_kubeconfig(&path, url.to_owned())
@@ -268,8 +268,8 @@ async fn kubeconfig_is_written_and_kept_current() {
 #[tokio::test]
 async fn missing_client_ca_gives_warning_and_certificates_stay_required() {
     let folder = tempfile::tempdir().unwrap();
-    certs::load_or_create_clients(folder.path(), crate::env::now()).unwrap();
-    let fixture = Fixture::start_in(folder, crate::env::now);
+    certs::load_or_create_clients(folder.path(), crate::clock::now()).unwrap();
+    let fixture = CertificatesFixture::start_in(folder, crate::clock::now);
     assert_eq!(fixture.certificates.client_warnings(), Some(Vec::new()));
     fs::remove_file(fixture.folder.path().join("client-ca.pem")).unwrap();
     fixture.certificates.reload();
@@ -292,7 +292,8 @@ async fn missing_client_ca_gives_warning_and_certificates_stay_required() {
 async fn kubeconfig_pins_current_ca_of_provided_pair() {
     let secret = TlsSecret::mount("localhost");
     let folder = tempfile::tempdir().unwrap();
-    let mut fixture = Fixture::start_with(folder, crate::env::now, &secret.settings());
+    let mut fixture =
+        CertificatesFixture::start_with(folder, crate::clock::now, &secret.settings());
     let path = fixture.kubeconfig();
     let url = "https://localhost:1/authenticate".to_owned();
     fixture.certificates.write_kubeconfig(&path, url).unwrap();

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn number_of_headers_is_limited_too() {
+    fn number_of_headers_is_limited() {
         let headers = vec![("a", 0); MAX_HEADERS];
         assert_eq!(find_excess(&request("/", &headers), 1 << 20), None);
         let headers = vec![("a", 0); MAX_HEADERS + 1];

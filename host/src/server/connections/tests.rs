@@ -70,7 +70,7 @@ impl Responder for Answers {
 }
 
 /// A listener without TLS.
-struct Fixture {
+struct ListenerFixture {
     address: SocketAddr,
     answers: Arc<Answers>,
     metrics: PortMetrics,
@@ -78,15 +78,15 @@ struct Fixture {
     stopped: tokio::task::JoinHandle<()>,
 }
 
-impl Fixture {
+impl ListenerFixture {
     async fn new(bounds: ConnectionLimits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let rules = RuleSet::new(Vec::new(), []);
         let now = UnixTime::from_seconds(0);
-        let metrics = Metrics::new(Arc::new(LiveRules::new(rules, now)), crate::env::now);
+        let metrics = Metrics::new(Arc::new(LiveRules::new(rules, now)), crate::clock::now);
         let metrics = metrics.unwrap().connections.port("test");
-        let lines = Arc::new(LineLimiter::new(None, crate::env::wall_clock));
+        let lines = Arc::new(LineLimiter::new(None, crate::clock::wall_clock));
         let mut connections = Connections::new(listener, None, bounds, metrics.clone(), lines);
         let answers = Arc::new(Answers {
             may_answer: Semaphore::new(0),
@@ -115,7 +115,7 @@ impl Fixture {
     }
 
     /// A connection that says this.
-    async fn say(&self, bytes: &[u8]) -> TcpStream {
+    async fn connect_and_send(&self, bytes: &[u8]) -> TcpStream {
         let mut stream = self.connect().await;
         stream.write_all(bytes).await.unwrap();
         stream
@@ -139,7 +139,7 @@ impl Fixture {
     /// What is answered to a request of its own connection.
     async fn get(&self, path: &str) -> String {
         let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
-        all(self.say(request.as_bytes()).await).await
+        read_to_close(self.connect_and_send(request.as_bytes()).await).await
     }
 
     /// Waits until so many connections are open.
@@ -156,7 +156,7 @@ fn get(path: &str) -> Request<Empty<Bytes>> {
 }
 
 /// All that comes until the connection is closed, or reset.
-async fn all(mut stream: TcpStream) -> String {
+async fn read_to_close(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();
     let _ended = tokio::time::timeout(FOREVER, stream.read_to_end(&mut answer))
         .await
@@ -205,7 +205,7 @@ async fn frames(mut stream: TcpStream) -> Vec<(u8, u32, Vec<u8>)> {
 
 #[tokio::test(start_paused = true)]
 async fn idle_connection_is_closed() {
-    let fixture = Fixture::new(BOUNDS).await;
+    let fixture = ListenerFixture::new(BOUNDS).await;
     let settings = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
     for said in [
         "".as_bytes(),
@@ -214,7 +214,7 @@ async fn idle_connection_is_closed() {
         PREFACE,
         &settings,
     ] {
-        let answer = all(fixture.say(said).await).await;
+        let answer = read_to_close(fixture.connect_and_send(said).await).await;
         assert!(!answer.contains(" 200 "), "{said:?}: {answer}");
     }
     fixture.until_open(0).await;
@@ -222,8 +222,8 @@ async fn idle_connection_is_closed() {
 
 #[tokio::test(start_paused = true)]
 async fn slow_headers_end_connection() {
-    let fixture = Fixture::new(BOUNDS).await;
-    let mut stream = fixture.say(b"GET / HTTP/1.1\r\nx: ").await;
+    let fixture = ListenerFixture::new(BOUNDS).await;
+    let mut stream = fixture.connect_and_send(b"GET / HTTP/1.1\r\nx: ").await;
     let started = tokio::time::Instant::now();
     while stream.write_all(b"x").await.is_ok() {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -234,16 +234,16 @@ async fn slow_headers_end_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn client_that_reads_no_answers_is_disconnected() {
-    let fixture = Fixture::new(BOUNDS).await;
+    let fixture = ListenerFixture::new(BOUNDS).await;
     let request = b"GET /long HTTP/1.1\r\nhost: h\r\n\r\n";
-    let http1 = fixture.say(&request.repeat(20)).await;
+    let http1 = fixture.connect_and_send(&request.repeat(20)).await;
     let http2 = [
         PREFACE,
         &frame(SETTINGS, 0, 0, &[]),
         &frame(HEADERS, END_STREAM_AND_HEADERS, 1, &GET_ROOT),
         &frame(HEADERS, END_STREAM_AND_HEADERS, 3, &GET_ROOT),
     ];
-    let http2 = fixture.say(&http2.concat()).await;
+    let http2 = fixture.connect_and_send(&http2.concat()).await;
     fixture.until_open(2).await;
     fixture.until_open(0).await;
     drop((http1, http2));
@@ -252,7 +252,7 @@ async fn client_that_reads_no_answers_is_disconnected() {
 /// With a clock that does not jump: that it is none of the deadlines that makes room is what this is about.
 #[tokio::test]
 async fn strangers_are_evicted_before_granted_clients() {
-    let fixture = Fixture::new(ConnectionLimits {
+    let fixture = ListenerFixture::new(ConnectionLimits {
         connections: 4,
         ..BOUNDS
     })
@@ -265,7 +265,7 @@ async fn strangers_are_evicted_before_granted_clients() {
     kept.send_request(get("/login")).await.unwrap();
     // It keeps no place by what it has not sent yet.
     let half = b"POST /wait HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\nx";
-    let slow = fixture.say(half).await;
+    let slow = fixture.connect_and_send(half).await;
     fixture.answers.asked.acquire().await.unwrap().forget();
     let mut idle = Vec::new();
     for _ in 0..50 {
@@ -276,7 +276,7 @@ async fn strangers_are_evicted_before_granted_clients() {
     assert!(answer.contains(" 200 "), "{answer}");
     assert!(before.elapsed() < BOUNDS.header_timeout);
     assert!(fixture.metrics.evicted.get() >= 49);
-    assert_eq!(all(slow).await, "");
+    assert_eq!(read_to_close(slow).await, "");
     kept.ready().await.unwrap();
     let answer = kept.send_request(get("/")).await.unwrap();
     assert_eq!(answer.status(), 200);
@@ -286,14 +286,14 @@ async fn strangers_are_evicted_before_granted_clients() {
 
 #[tokio::test(start_paused = true)]
 async fn evicted_client_that_keeps_asking_is_disconnected() {
-    let fixture = Fixture::new(ConnectionLimits {
+    let fixture = ListenerFixture::new(ConnectionLimits {
         connections: 1,
         ..BOUNDS
     })
     .await;
     // It never says that it has understood: hyper takes its requests for as long as it does not.
     let mut stubborn = fixture
-        .say(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat())
+        .connect_and_send(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat())
         .await;
     let asking = tokio::spawn(async move {
         for stream in (1..).step_by(2) {
@@ -308,7 +308,7 @@ async fn evicted_client_that_keeps_asking_is_disconnected() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let mut next = fixture
-        .say(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
+        .connect_and_send(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
         .await;
     let answered = tokio::time::timeout(FOREVER, next.read_u8()).await;
     assert!(answered.is_ok(), "it never gets the place");
@@ -317,7 +317,7 @@ async fn evicted_client_that_keeps_asking_is_disconnected() {
 
 #[tokio::test(start_paused = true)]
 async fn newcomer_waits_while_granted_login_is_answered() {
-    let fixture = Fixture::new(ConnectionLimits {
+    let fixture = ListenerFixture::new(ConnectionLimits {
         connections: 1,
         ..BOUNDS
     })
@@ -328,19 +328,19 @@ async fn newcomer_waits_while_granted_login_is_answered() {
     let waiting = tokio::spawn(guard.send_request(get("/wait")));
     fixture.answers.asked.acquire().await.unwrap().forget();
     let mut next = fixture
-        .say(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
+        .connect_and_send(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
         .await;
     let answered = tokio::time::timeout(FOREVER, next.read_u8()).await;
     assert!(answered.is_err(), "there is no place for it");
     fixture.answers.may_answer.add_permits(1);
     assert_eq!(waiting.await.unwrap().unwrap().status(), 200);
-    assert!(all(next).await.contains(" 200 "));
+    assert!(read_to_close(next).await.contains(" 200 "));
     fixture.until_open(0).await;
 }
 
 #[tokio::test]
 async fn panic_gives_503_and_affects_no_other_request() {
-    let fixture = Fixture::new(BOUNDS).await;
+    let fixture = ListenerFixture::new(BOUNDS).await;
     let mut http1 = fixture.http1().await;
     let mut http2 = fixture.http2().await;
     let other = tokio::spawn(http2.send_request(get("/wait")));
@@ -370,7 +370,7 @@ async fn panic_gives_503_and_affects_no_other_request() {
 }
 
 /// The status and the body of an answer over HTTP/2.
-async fn read(response: Response<hyper::body::Incoming>) -> (u16, String) {
+async fn read_response(response: Response<hyper::body::Incoming>) -> (u16, String) {
     let status = response.status().as_u16();
     let body = response.into_body().collect().await.unwrap().to_bytes();
     (status, String::from_utf8(body.to_vec()).unwrap())
@@ -380,7 +380,7 @@ async fn read(response: Response<hyper::body::Incoming>) -> (u16, String) {
 struct FrameReader;
 
 impl FrameReader {
-    async fn next(&mut self, stream: &mut TcpStream) -> (u8, u32, Vec<u8>) {
+    async fn read_frame(&mut self, stream: &mut TcpStream) -> (u8, u32, Vec<u8>) {
         let mut head = [0; 9];
         stream.read_exact(&mut head).await.unwrap();
         let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
@@ -393,21 +393,21 @@ impl FrameReader {
 
 #[tokio::test]
 async fn http_1_0_is_answered_and_closed() {
-    let fixture = Fixture::new(BOUNDS).await;
-    let answer = all(fixture.say(b"GET / HTTP/1.0\r\n\r\n").await).await;
+    let fixture = ListenerFixture::new(BOUNDS).await;
+    let answer = read_to_close(fixture.connect_and_send(b"GET / HTTP/1.0\r\n\r\n").await).await;
     assert!(answer.starts_with("HTTP/1.0 200 "), "{answer}");
     assert!(answer.ends_with("\r\n\r\nok"), "{answer}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn http_2_announces_and_enforces_limits() {
-    let fixture = Fixture::new(ConnectionLimits {
+    let fixture = ListenerFixture::new(ConnectionLimits {
         streams: 7,
         ..BOUNDS
     })
     .await;
     let said = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
-    let frames = frames(fixture.say(&said).await).await;
+    let frames = frames(fixture.connect_and_send(&said).await).await;
     let (_, _, settings) = frames.iter().find(|(kind, ..)| *kind == SETTINGS).unwrap();
     let settings: Vec<(u16, u32)> = settings
         .chunks(6)
@@ -426,7 +426,7 @@ async fn http_2_announces_and_enforces_limits() {
 
 #[tokio::test(start_paused = true)]
 async fn rapid_reset_flood_ends_connection() {
-    let fixture = Fixture::new(BOUNDS).await;
+    let fixture = ListenerFixture::new(BOUNDS).await;
     let mut said = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
     for stream in (1..4_001).step_by(2) {
         said.extend(frame(HEADERS, END_STREAM_AND_HEADERS, stream, &GET_ROOT));
@@ -445,18 +445,18 @@ async fn rapid_reset_flood_ends_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn stop_closes_idle_connections_and_waits_for_busy_ones() {
-    let fixture = Fixture::new(BOUNDS).await;
+    let fixture = ListenerFixture::new(BOUNDS).await;
     let mut http1 = fixture.http1().await;
     let waiting = tokio::spawn(http1.send_request(get("/wait")));
     fixture.answers.asked.acquire().await.unwrap().forget();
-    let silent = fixture.say(b"GET / HTTP/1.1\r\n").await;
+    let silent = fixture.connect_and_send(b"GET / HTTP/1.1\r\n").await;
     let http2 = fixture
-        .say(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat())
+        .connect_and_send(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat())
         .await;
     fixture.until_open(3).await;
     fixture.stop.notify_one();
-    all(silent).await;
-    all(http2).await;
+    read_to_close(silent).await;
+    read_to_close(http2).await;
     assert!(!fixture.stopped.is_finished());
     assert!(TcpStream::connect(fixture.address).await.is_err());
     fixture.answers.may_answer.add_permits(1);

@@ -7,7 +7,7 @@ use http_body_util::BodyExt as _;
 
 use super::*;
 use crate::backends::live::Transaction;
-use crate::env::{self, Clock};
+use crate::clock::{self, Clock};
 use crate::fixture::load_config;
 use crate::metrics::CertificateMetrics;
 
@@ -29,7 +29,7 @@ fn readiness(clock: Clock) -> Readiness {
     let objects = BackendRules::new_unsynced(Backend::Crd);
     let rules = RuleSet::new(vec![file, objects], BTreeSet::new());
     Readiness {
-        rules: Arc::new(LiveRules::new(rules, env::now())),
+        rules: Arc::new(LiveRules::new(rules, clock::now())),
         certificates: Arc::new(certificates.unwrap()),
         is_stopping: AtomicBool::new(false),
     }
@@ -37,7 +37,7 @@ fn readiness(clock: Clock) -> Readiness {
 
 #[tokio::test]
 async fn server_is_ready_once_every_backend_was_read() {
-    let readiness = readiness(env::now);
+    let readiness = readiness(clock::now);
     let down = "the API server cannot be asked";
     let trouble = |text: &str| Some(text.to_owned());
     type ReadinessStep<'a> = (&'a dyn Fn(&mut Transaction<'_>), u16, &'a str);
@@ -91,7 +91,7 @@ async fn server_is_ready_once_every_backend_was_read() {
                 let arn = "acs:ram::1:user/alice";
                 let alice =
                     Mapping::for_arn(source, Precedence::ListIndex(0), arn, "alice", Vec::new());
-                edit.apply(Rule::compile(alice).unwrap(), env::now());
+                edit.apply(Rule::compile(alice).unwrap(), clock::now());
             },
             200,
             "[+]backend CRD ok\n",
@@ -114,7 +114,7 @@ async fn server_with_expired_certificate_is_not_ready() {
     static YEARS: AtomicI64 = AtomicI64::new(0);
     let readiness = readiness(|| {
         let seconds = YEARS.load(Ordering::Relaxed) * 365 * 24 * 60 * 60;
-        env::now().plus_seconds(seconds)
+        clock::now().plus_seconds(seconds)
     });
     readiness
         .rules
@@ -145,7 +145,7 @@ fn verbose_parameter_matches_kubernetes() {
 
 #[tokio::test]
 async fn stopping_server_is_not_ready() {
-    let readiness = readiness(env::now);
+    let readiness = readiness(clock::now);
     readiness
         .rules
         .change(Backend::Crd, |edit| edit.mark_synced());
@@ -163,9 +163,9 @@ async fn stopping_server_is_not_ready() {
 async fn readyz_shows_age_of_last_confirmation() {
     static UPTIME: AtomicI64 = AtomicI64::new(1);
     let uptime = || Duration::from_secs(UPTIME.load(Ordering::Relaxed).unsigned_abs());
-    let mut readiness = readiness(env::now);
+    let mut readiness = readiness(clock::now);
     let rules = RuleSet::clone(&readiness.rules.snapshot());
-    readiness.rules = Arc::new(LiveRules::new(rules, env::now()).with_uptime(uptime));
+    readiness.rules = Arc::new(LiveRules::new(rules, clock::now()).with_uptime(uptime));
     let confirmations = readiness.rules.confirmations();
     confirmations.set_max_age(Some(Duration::from_secs(180)));
     confirmations.confirm(Backend::Crd);

@@ -15,7 +15,7 @@ const CONFIG_MAP: &str = "alibabacloud-auth";
 
 /// What the API server holds, and how it fails.
 #[derive(Default)]
-struct State {
+struct ApiServerState {
     /// The keys of the ConfigMap; `None` without one.
     config_map: Option<BTreeMap<String, String>>,
     /// By name; `None` where the cluster does not know the type.
@@ -27,7 +27,7 @@ struct State {
 /// An API server on a port of its own. It ends with the test.
 pub(super) struct ApiServer {
     port: u16,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<ApiServerState>>,
 }
 
 struct Request {
@@ -41,7 +41,7 @@ impl ApiServer {
     pub(super) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let state = Arc::new(Mutex::new(State::default()));
+        let state = Arc::new(Mutex::new(ApiServerState::default()));
         let shared = Arc::clone(&state);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -98,8 +98,8 @@ fn object(name: &str, spec: &Value) -> Value {
     })
 }
 
-fn serve(stream: TcpStream, state: &Mutex<State>) -> io::Result<()> {
-    let request = read(&stream)?;
+fn serve(stream: TcpStream, state: &Mutex<ApiServerState>) -> io::Result<()> {
+    let request = read_request(&stream)?;
     let (code, body) = state.lock().unwrap().answer(&request);
     let body = body.to_string();
     let mut stream = stream;
@@ -110,7 +110,7 @@ fn serve(stream: TcpStream, state: &Mutex<State>) -> io::Result<()> {
     )
 }
 
-fn read(stream: &TcpStream) -> io::Result<Request> {
+fn read_request(stream: &TcpStream) -> io::Result<Request> {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head)? > 0 {}
@@ -134,7 +134,7 @@ fn read(stream: &TcpStream) -> io::Result<Request> {
     })
 }
 
-impl State {
+impl ApiServerState {
     fn answer(&mut self, request: &Request) -> (u16, Value) {
         match self.failure {
             Some((method, code, message)) if method == request.method => failed(code, message),

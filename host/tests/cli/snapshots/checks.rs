@@ -34,7 +34,7 @@ fn chmod(folder: &TestFolder, name: &str, mode: u32) {
 }
 
 #[test]
-fn everything_is_checked() {
+fn check_prints_findings_of_each_file() {
     let mut transcript = Transcript::new();
     transcript.file("config.yaml", GOOD);
     let good = folder("");
@@ -69,7 +69,7 @@ server:
 }
 
 #[test]
-fn settings_are_checked_against_the_machine() {
+fn check_prints_settings_that_the_machine_cannot_meet() {
     let mut transcript = Transcript::new();
     transcript.hide("(lookup address information: )[A-Za-z ]+", "${1}<reason>");
     for lines in [
@@ -109,7 +109,7 @@ fn settings_are_checked_against_the_machine() {
 }
 
 #[test]
-fn variables_are_checked() {
+fn check_prints_findings_about_variables() {
     let folder = TestFolder::new(&[(
         "config.yaml",
         &GOOD.replace("  sts: {endpoint: 'https://127.0.0.1:1'}\n", ""),
@@ -165,7 +165,7 @@ fn variables_are_checked() {
 }
 
 #[test]
-fn certificates_and_keys_are_checked() {
+fn check_prints_findings_about_certificates_and_keys() {
     let mut transcript = Transcript::new();
     let dir = [&CHECK[..], &["--state-dir", "."]].concat();
     let mut case = |title: &str, change: &dyn Fn(&TestFolder)| {
@@ -190,7 +190,7 @@ fn certificates_and_keys_are_checked() {
         write(folder, "cert.pem", "none")
     });
     case("a key of another pair", &|folder| {
-        let other = folder.read("client-ca-key.pem");
+        let other = folder.read_file("client-ca-key.pem");
         write(folder, "key.pem", &other);
     });
     case("no key of the CA of clients", &|folder| {

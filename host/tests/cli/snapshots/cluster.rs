@@ -24,13 +24,13 @@ pub(super) const LIST: &str = "\
 ";
 
 /// A cluster, and a folder with a kubeconfig that leads to it.
-pub(super) struct Fixture {
+pub(super) struct ClusterFixture {
     pub(super) server: ApiServer,
     pub(super) folder: TestFolder,
     pub(super) transcript: Transcript,
 }
 
-impl Fixture {
+impl ClusterFixture {
     pub(super) fn start() -> Self {
         let server = ApiServer::start();
         let config = "clusterID: c\nserver:\n  reservedPrefixConfig:\n  - backendMode: ACKConfigMap\n    usernamePrefixReserveList: ['ops:']\n";
@@ -60,8 +60,8 @@ impl Fixture {
 }
 
 #[test]
-fn mappings_are_checked_before_they_are_added() {
-    let mut fixture = Fixture::start();
+fn add_refuses_invalid_mappings() {
+    let mut fixture = ClusterFixture::start();
     for (start, more) in [
         (ROLE, &["--username", ""][..]),
         (ROLE, &["--username", "{{Sesion}}"]),
@@ -112,8 +112,8 @@ fn mappings_are_checked_before_they_are_added() {
 }
 
 #[test]
-fn config_map_is_changed() {
-    let mut fixture = Fixture::start();
+fn add_and_remove_edit_config_map() {
+    let mut fixture = ClusterFixture::start();
     let add = [&USER[..], &["--username", "a", "--groups", "x,y"]].concat();
     fixture.run(&add);
     fixture.run(&[&add[..], &["--dry-run"]].concat());
@@ -186,8 +186,8 @@ fn config_map_is_changed() {
 }
 
 #[test]
-fn objects_are_changed() {
-    let mut fixture = Fixture::start();
+fn add_and_remove_edit_objects() {
+    let mut fixture = ClusterFixture::start();
     let add = [
         &USER[..],
         &["--username", "a", "--groups", "x,y", "--backend", "crd"],
@@ -276,8 +276,8 @@ fn objects_are_changed() {
 }
 
 #[test]
-fn mappings_are_listed() {
-    let mut fixture = Fixture::start();
+fn list_prints_mappings_of_the_cluster() {
+    let mut fixture = ClusterFixture::start();
     let all = [&["list"][..], &["list", "-o", "json"]];
     for args in all {
         fixture.run(args);

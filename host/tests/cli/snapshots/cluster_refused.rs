@@ -1,11 +1,11 @@
 //! A cluster that refuses what the commands ask, or cannot be asked.
 
-use super::cluster::{Fixture, LIST, USER};
+use super::cluster::{ClusterFixture, LIST, USER};
 use crate::program::TestFolder;
 
 #[test]
-fn the_cluster_cannot_be_asked() {
-    let mut fixture = Fixture::start();
+fn unavailable_cluster_fails_commands_with_advice() {
+    let mut fixture = ClusterFixture::start();
     fixture.server.set_config_map(&[("mapUsers", LIST)]);
     fixture.server.set_objects(&[]);
     let add = [&USER[..], &["--username", "a", "--yes"]].concat();

@@ -4,7 +4,7 @@ use super::Transcript;
 use crate::program::TestFolder;
 
 #[test]
-fn colors_are_forced() {
+fn forced_colors_appear_in_output() {
     let config = "clusterID: c1\ncolour: x\nserver:\n  bind: 0.0.0.0\n  mapUsers: [{userARN: 'acs:ram::1:user/a', username: a, groups: [g]}]\n  mapAccounts: ['2']\n";
     let new = config
         .replace("username: a", "username: b")

@@ -32,32 +32,32 @@ fn add_document(transcript: &mut Transcript, document: &str) {
 }
 
 #[test]
-fn settings() {
+fn settings_have_expected_findings() {
     check_documents("settings", include_str!("documents/settings.txt"));
 }
 
 #[test]
-fn entries() {
+fn entries_have_expected_findings() {
     check_documents("entries", include_str!("documents/entries.txt"));
 }
 
 #[test]
-fn yaml() {
+fn malformed_yaml_has_expected_findings() {
     check_documents("yaml", include_str!("documents/yaml.txt"));
 }
 
 #[test]
-fn objects() {
+fn objects_have_expected_findings() {
     check_documents("objects", include_str!("documents/objects.txt"));
 }
 
 #[test]
-fn places() {
+fn findings_have_expected_positions() {
     check_documents("places", include_str!("documents/places.txt"));
 }
 
 #[test]
-fn lint_in_text_and_json() {
+fn lint_prints_text_and_json() {
     const GOOD: &str = "clusterID: c1\nserver:\n  mapUsers: [{userARN: 'acs:ram::1:user/a', username: a, groups: [g]}]\n";
     let odd = format!("{GOOD}  mapRole: []\n  bind: 0.0.0.0\n  mapAccounts: ['1']\n");
     let warned = format!("{GOOD}  bind: 0.0.0.0\n");
@@ -99,7 +99,7 @@ fn lint_in_text_and_json() {
 
 /// What an editor may leave that shows the text otherwise.
 #[test]
-fn files_that_are_no_text() {
+fn files_that_are_no_text_have_expected_findings() {
     let wide: String = "clusterID: c1\n".chars().flat_map(|c| [c, '\0']).collect();
     let wide_swapped: String = "clusterID: c1\n".chars().flat_map(|c| ['\0', c]).collect();
     let laughs = ('b'..='g').fold("a: &a [x]\n".to_owned(), |text, letter| {
@@ -152,7 +152,7 @@ fn files_that_are_no_text() {
 
 /// The findings of the cases of `tests/vectors/lint.json`, with their whole text.
 #[test]
-fn findings_of_every_code() {
+fn each_finding_code_has_expected_text() {
     let vectors = include_str!("../../../../tests/vectors/lint.json");
     let vectors: Value = serde_json::from_str(vectors).unwrap();
     let mut transcript = Transcript::new();

@@ -28,7 +28,7 @@ server:
 ";
 
 #[test]
-fn configurations_are_compared() {
+fn diff_prints_changed_access() {
     let left_out = OLD.replace("acs:ram::1:user/b", "acs:ram:1:user/b");
     let files = [
         ("old.yaml", OLD),

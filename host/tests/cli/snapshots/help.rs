@@ -30,7 +30,7 @@ const COMMANDS: &[(&str, &[&[&str]])] = &[
 ];
 
 #[test]
-fn help_of_every_command() {
+fn each_command_has_expected_help() {
     let folder = TestFolder::new(&[]);
     for (name, commands) in COMMANDS {
         let mut transcript = Transcript::new();
@@ -45,7 +45,7 @@ fn help_of_every_command() {
 
 /// The commands whose help is pinned are all that there are.
 #[test]
-fn help_is_pinned_of_every_command_that_it_lists() {
+fn every_listed_command_has_pinned_help() {
     let page = TestFolder::new(&[]).run(&["--help"], &[]).printed();
     let (_, commands) = page.split_once("Commands:\n").unwrap();
     let (commands, _) = commands.split_once("\n\n").unwrap();
@@ -65,7 +65,7 @@ fn help_is_pinned_of_every_command_that_it_lists() {
 }
 
 #[test]
-fn help_of_subcommands_by_name() {
+fn help_command_prints_help_of_named_command() {
     let folder = TestFolder::new(&[]);
     let mut transcript = Transcript::new();
     for args in [
@@ -80,7 +80,7 @@ fn help_of_subcommands_by_name() {
 }
 
 #[test]
-fn versions() {
+fn version_is_printed_in_every_form() {
     let folder = TestFolder::new(&[]);
     let mut transcript = Transcript::new();
     transcript.replace(env!("CARGO_PKG_VERSION"), "<version>");

@@ -52,7 +52,7 @@ server:
 ";
 
 #[test]
-fn identities_are_explained() {
+fn explain_prints_result_and_rule_of_identities() {
     let folder = TestFolder::new(&[
         ("config.yaml", RULES),
         (
@@ -137,13 +137,13 @@ fn identities_are_explained() {
 }
 
 /// STS with the demonstration account, and a folder whose configuration names it.
-struct Fixture {
+struct StsFixture {
     sts: Emulator,
     folder: TestFolder,
     transcript: Transcript,
 }
 
-impl Fixture {
+impl StsFixture {
     fn start() -> Self {
         let sts = Emulator::builder().demo().start().unwrap();
         // However slow the machine is, STS answers in time.
@@ -186,8 +186,8 @@ impl Fixture {
 }
 
 #[test]
-fn sts_says_whose_a_token_is() {
-    let mut fixture = Fixture::start();
+fn verify_prints_identity_of_token() {
+    let mut fixture = StsFixture::start();
     let session = fixture.token(&demo::session_key(), "c1", 0);
     fixture.verify("a session", &session, &[]);
     fixture.verify("a session as JSON", &session, &["-o", "json"]);
@@ -204,8 +204,8 @@ fn sts_says_whose_a_token_is() {
 }
 
 #[test]
-fn tokens_are_refused() {
-    let mut fixture = Fixture::start();
+fn verify_prints_why_token_is_refused() {
+    let mut fixture = StsFixture::start();
     let wrong_secret = AccessKey {
         secret: Secret::new("wrong"),
         ..demo::user_key()
@@ -234,8 +234,8 @@ fn tokens_are_refused() {
 }
 
 #[test]
-fn sts_does_not_answer() {
-    let mut fixture = Fixture::start();
+fn verify_prints_why_sts_is_unavailable() {
+    let mut fixture = StsFixture::start();
     let token = fixture.token(&demo::user_key(), "c1", 0);
     for (title, fault) in [
         ("it throttles the user", Fault::ThrottleUser),
@@ -254,7 +254,7 @@ fn sts_does_not_answer() {
         fixture.verify(title, &token, &[]);
     }
     fixture.sts.set_fault(Some(Fault::Hang));
-    let config = fixture.folder.read("config.yaml");
+    let config = fixture.folder.read_file("config.yaml");
     let path = fixture.folder.path().join("config.yaml");
     fs::write(&path, config.replace("timeout: 30s}", "timeout: 3s}")).unwrap();
     fixture.verify("it hangs", &token, &[]);

@@ -15,7 +15,7 @@ fn chmod(folder: &TestFolder, name: &str, mode: u32) {
 }
 
 #[test]
-fn files_are_made_and_kept() {
+fn init_prints_new_and_kept_files() {
     let mut transcript = Transcript::new();
     let folder = TestFolder::new(&[
         ("config.yaml", "server: {port: 6443}\n"),
@@ -55,7 +55,7 @@ fn files_are_made_and_kept() {
 }
 
 #[test]
-fn files_are_missing_or_cannot_be_made() {
+fn init_fails_on_missing_or_unwritable_files() {
     let mut transcript = Transcript::new();
     let mut case = |title: &str, args: &[&str], change: &dyn Fn(&TestFolder)| {
         let folder = TestFolder::new(&[

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ack_ram_authenticator::env;
+use ack_ram_authenticator::clock;
 use ack_ram_core::cluster_id::ClusterId;
 use ack_ram_core::secret::Secret;
 use ack_ram_core::sign::{self, AccessKey};
@@ -21,7 +21,7 @@ fn token(age: i64) -> Secret {
         ..demo::session_key()
     };
     let cluster = ClusterId::parse("c1").unwrap();
-    sign::sign_token_v2(&key, &cluster, "test", env::now().plus_seconds(-age)).unwrap()
+    sign::sign_token_v2(&key, &cluster, "test", clock::now().plus_seconds(-age)).unwrap()
 }
 
 /// The token with other contents, which `edit` makes of it.
@@ -33,7 +33,7 @@ fn edited(token: &str, edit: impl Fn(&mut Value)) -> String {
 }
 
 #[test]
-fn tokens_are_looked_at() {
+fn inspect_prints_parts_and_checks_of_tokens() {
     let folder = TestFolder::new(&[(
         "config.yaml",
         "clusterID: c2\nserver: {maxTokenBytes: 1024}\n",
@@ -106,7 +106,7 @@ fn tokens_are_looked_at() {
 
 /// Why each token of `tests/vectors/tokens.json` is refused; each reason once, with the first token that has it.
 #[test]
-fn reasons_why_tokens_are_refused() {
+fn each_token_error_has_expected_text() {
     let vectors = include_str!("../../../../tests/vectors/tokens.json");
     let vectors: Value = serde_json::from_str(vectors).unwrap();
     let cluster = vectors["cluster_id"].as_str().unwrap();

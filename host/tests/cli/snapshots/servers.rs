@@ -66,7 +66,7 @@ fn stop(mut server: Process, transcript: &mut Transcript) {
 }
 
 #[test]
-fn odd_settings_are_named_in_the_log() {
+fn suspicious_settings_are_logged() {
     let mut transcript = Transcript::new();
     transcript.file("config.yaml", CONFIG);
     for format in ["text", "json"] {
@@ -79,7 +79,7 @@ fn odd_settings_are_named_in_the_log() {
 
 /// The thread that writes the file has its own pace, so this line may stand anywhere in the log.
 #[test]
-fn audit_file_that_cannot_be_written_is_named_in_the_log() {
+fn unwritable_audit_file_is_logged() {
     let config = format!("{CONFIG}  audit: {{file: nowhere/audit.log}}\n");
     let mut server = start(&folder(&config), &[]);
     let line = server.wait_for_line(|line| line.contains("the audit file"), LIMIT);
@@ -91,7 +91,7 @@ fn audit_file_that_cannot_be_written_is_named_in_the_log() {
 }
 
 #[test]
-fn mappings_in_effect_are_shown() {
+fn get_mappings_prints_mappings_in_effect() {
     let mut transcript = Transcript::new();
     transcript.hide(r#"("version": ")[^"]+"#, "${1}<version>");
     transcript.hide("last confirmed [0-9]+ s ago", "last confirmed <age> ago");
@@ -139,7 +139,7 @@ fn mappings_in_effect_are_shown() {
 
 /// One line that says what, where and what to do, after the warnings in the log.
 #[test]
-fn servers_do_not_start() {
+fn failed_start_prints_cause_and_advice() {
     const NOWHERE: &str = "clusterID: c1\nserver: {healthPort: 0, kubeconfigPregenerated: true}\n";
     let mut transcript = Transcript::new();
     transcript.hide("(lookup address information: )[A-Za-z ]+", "${1}<reason>");

@@ -14,7 +14,7 @@ const SECURITY_TOKEN: (&str, &str) = ("ALIBABA_CLOUD_SECURITY_TOKEN", "CAISFakeS
 const EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
 
 #[test]
-fn tokens_are_printed() {
+fn token_commands_print_tokens() {
     let folder = TestFolder::new(&[
         ("config.yaml", "clusterID: in-file\n"),
         (
@@ -212,7 +212,7 @@ fn tokens_are_printed() {
 }
 
 #[test]
-fn credentials_that_cannot_be_such() {
+fn invalid_credentials_are_refused() {
     let folder = TestFolder::new(&[]);
     let mut transcript = Transcript::new();
     let good = [KEY[0], KEY[1], SECURITY_TOKEN];

@@ -9,7 +9,7 @@ const LONG: &str = "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff
 const JSON: &str = r#"{"kind": "ExecCredential", "status": {"clientKeyData": "SECRET"}}"#;
 
 #[test]
-fn command_lines_that_cannot_be_read() {
+fn invalid_command_lines_print_usage_errors() {
     let folder = TestFolder::new(&[
         ("config.yaml", "clusterID: c1\n"),
         ("odd.yaml", "clusterID: c1\nserver: {port: many}\n"),

@@ -9,7 +9,7 @@ const PROXY: (&str, &str) = ("HTTPS_PROXY", "http://proxy.example:3128");
 
 const STS: &str = "sts.aliyuncs.com";
 
-fn read(variables: &[(&str, &str)]) -> ProxySettings {
+fn parse_proxies(variables: &[(&str, &str)]) -> ProxySettings {
     ProxySettings::from_environment(&|name| {
         let found = variables.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| (*value).to_owned())
@@ -38,7 +38,7 @@ fn no_proxy_exempts_as_in_go() {
         if value.contains('\u{4e2d}') {
             continue;
         }
-        let settings = read(&[PROXY, ("NO_PROXY", value)]);
+        let settings = parse_proxies(&[PROXY, ("NO_PROXY", value)]);
         let is_direct = |destination: &&str| !uses_proxy(&settings, destination);
         // Here this is the same machine as without the dot.
         let is_not_local = |destination: &&str| *destination != "localhost.:443";
@@ -61,7 +61,7 @@ fn https_proxy_parses_as_in_go_or_is_refused() {
     assert!(cases.len() > 100);
     for case in cases {
         let value = case["value"].as_str().unwrap();
-        let settings = read(&[("HTTPS_PROXY", value)]);
+        let settings = parse_proxies(&[("HTTPS_PROXY", value)]);
         match settings.proxy_for(STS, 443) {
             Ok(proxy) => {
                 assert!(case["refused"].is_null(), "{value:?}");
@@ -97,7 +97,7 @@ fn password_delimiter_is_refused_and_not_shown() {
         "CANARY://proxy.example",
         "http://user:pass@CANARY^",
     ] {
-        let settings = read(&[("https_proxy", value)]);
+        let settings = parse_proxies(&[("https_proxy", value)]);
         let error = settings.error().unwrap();
         assert!(error.to_string().starts_with("`https_proxy` "), "{error}");
         for told in [format!("{error} {error:?}"), format!("{settings:?}")] {
@@ -116,11 +116,11 @@ fn password_delimiter_is_refused_and_not_shown() {
         ("http://proxy:3128:3128", "has more than one port"),
         ("http//proxy:3128", "write `http://"),
     ] {
-        let error = read(&[("HTTPS_PROXY", value)]).error();
+        let error = parse_proxies(&[("HTTPS_PROXY", value)]).error();
         let text = error.unwrap_or_else(|| panic!("{value}")).to_string();
         assert!(text.contains(part), "{value}: {text}");
     }
-    let unescaped = read(&[("HTTPS_PROXY", "http://u:1#2@proxy")])
+    let unescaped = parse_proxies(&[("HTTPS_PROXY", "http://u:1#2@proxy")])
         .error()
         .unwrap();
     assert!(
@@ -151,15 +151,15 @@ fn upper_case_variable_takes_precedence_unless_empty() {
         (&[("HTTP_PROXY", "other:1"), ("ALL_PROXY", "other:1")], None),
         (&[], None),
     ] {
-        assert_eq!(name(&read(set)), expected, "{set:?}");
+        assert_eq!(name(&parse_proxies(set)), expected, "{set:?}");
     }
-    let bracketed = read(&[("HTTPS_PROXY", "[2001:db8::1]:3128")]);
+    let bracketed = parse_proxies(&[("HTTPS_PROXY", "[2001:db8::1]:3128")]);
     assert_eq!(name(&bracketed), named("[2001:db8::1]:3128", "HTTPS_PROXY"));
 }
 
 #[test]
 fn malformed_proxy_is_ignored_for_exempt_host() {
-    let settings = read(&[
+    let settings = parse_proxies(&[
         ("HTTPS_PROXY", "http://u:1#2@proxy"),
         ("NO_PROXY", ".aliyuncs.com"),
     ]);
@@ -216,7 +216,7 @@ fn ineffective_no_proxy_entry_is_a_warning() {
         ("\u{4e2d}\u{6587}.example", &["`xn--...`"]),
         ("a\u{1}b", &["`a\\u{1}b` of `NO_PROXY` exempts nothing"]),
     ] {
-        let settings = read(&[PROXY, ("NO_PROXY", value)]);
+        let settings = parse_proxies(&[PROXY, ("NO_PROXY", value)]);
         let warnings = settings.warnings();
         assert_eq!(warnings.len(), parts.len(), "{value:?}: {warnings:?}");
         for (warning, part) in warnings.iter().zip(parts) {
@@ -224,15 +224,15 @@ fn ineffective_no_proxy_entry_is_a_warning() {
             assert!(warning.contains("; "), "{warning}");
         }
     }
-    let passwords = read(&[PROXY, ("NO_PROXY", "http://user:CANARY,CAN ARY@host")]);
+    let passwords = parse_proxies(&[PROXY, ("NO_PROXY", "http://user:CANARY,CAN ARY@host")]);
     assert_eq!(passwords.warnings().len(), 2);
     let told = format!("{:?}", passwords.warnings());
     assert!(!told.contains("CAN"), "{told}");
     let many = "a b,".repeat(1_000);
-    let warnings = read(&[PROXY, ("NO_PROXY", &many)]).warnings;
+    let warnings = parse_proxies(&[PROXY, ("NO_PROXY", &many)]).warnings;
     assert_eq!(warnings.len(), 17);
     assert!(warnings[16].contains("984 more"), "{}", warnings[16]);
-    let no_proxy = read(&[("NO_PROXY", "http://host")]);
+    let no_proxy = parse_proxies(&[("NO_PROXY", "http://host")]);
     assert!(no_proxy.warnings().is_empty());
 }
 
@@ -242,7 +242,7 @@ fn ambiguous_proxy_url_is_a_warning() {
         ("http://user:pass@proxy:3128/", &[][..]),
         ("http://user:p@ss@proxy:3128", &["has several `@`"]),
     ] {
-        let settings = read(&[("HTTPS_PROXY", value)]);
+        let settings = parse_proxies(&[("HTTPS_PROXY", value)]);
         let warnings = settings.warnings();
         assert_eq!(warnings.len(), parts.len(), "{value:?}: {warnings:?}");
         for (warning, part) in warnings.iter().zip(parts) {

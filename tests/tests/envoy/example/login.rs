@@ -21,7 +21,7 @@ const SPOOFED: [(&str, &str); 8] = [
 
 /// The headers of the one request that the service has got, in order of their names, but for those that are another on
 /// another machine or another time, and tell of nobody.
-fn told(started: &ExampleEnvoy, what: &str) -> Vec<String> {
+fn stable_headers(started: &ExampleEnvoy, what: &str) -> Vec<String> {
     let seen = started.only_request(what);
     let names = seen.headers.keys();
     let mut names: Vec<_> = names.map(|name| name.as_str()).collect();
@@ -70,7 +70,7 @@ async fn service_gets_identity_headers_only() {
                     (200, version),
                     "{what}"
                 );
-                assert_eq!(told(&started, &what), expected, "{what}");
+                assert_eq!(stable_headers(&started, &what), expected, "{what}");
             }
         }
         let answer = started.get("/", &[("x_remote_user", "root")]).await;

@@ -30,7 +30,7 @@ async fn large_requests_pass_ext_authz() {
 }
 
 /// A request with the headers of a preflight.
-async fn ask(started: &ExampleEnvoy, method: &str, more: &[(&str, &str)]) -> u16 {
+async fn send_request(started: &ExampleEnvoy, method: &str, more: &[(&str, &str)]) -> u16 {
     let mut request = Request::builder()
         .method(method)
         .uri("/a")
@@ -59,7 +59,11 @@ async fn preflights_alone_pass_ext_authz_without_token() {
             &[("x-remote-user", "root")],
             &[("x-remote-extra-scopes", "all")],
         ] {
-            assert_eq!(ask(&started, "OPTIONS", more).await, 200, "{what} {more:?}");
+            assert_eq!(
+                send_request(&started, "OPTIONS", more).await,
+                200,
+                "{what} {more:?}"
+            );
             let seen = started.only_request(&what);
             assert_eq!(seen.method, "OPTIONS", "{what}");
             for (name, value) in &seen.headers {
@@ -80,7 +84,7 @@ async fn preflights_alone_pass_ext_authz_without_token() {
             ("OPTIONS", &[("x-method-override", "DELETE")]),
             ("OPTIONS", &[("authorization", "Bearer x")]),
         ] {
-            let status = ask(&started, method, more).await;
+            let status = send_request(&started, method, more).await;
             assert_eq!(status, 401, "{what} {method} {more:?}");
             assert!(
                 started.service.take().is_empty(),

@@ -9,7 +9,7 @@ use ack_ram_tests::authenticator::Authenticator;
 use ack_ram_tests::callers::token_v2;
 use ack_ram_tests::dates::DistinctDates;
 use ack_ram_tests::envoy::{
-    Client, Envoy, EnvoyReply, Module, Protocol, ReceivedRequest, Upstream,
+    Envoy, EnvoyClient, EnvoyReply, Module, Protocol, ReceivedRequest, Upstream,
 };
 use ack_ram_tests::ports;
 use ack_ram_tests::server_config::ServerConfig;
@@ -201,7 +201,7 @@ impl ExampleEnvoy {
         crate::fixture::set_sts_fault(&self.sts, &self.envoy, fault);
     }
 
-    pub(crate) fn client(&self, protocol: Protocol) -> Client {
+    pub(crate) fn client(&self, protocol: Protocol) -> EnvoyClient {
         self.envoy.client("ingress", protocol)
     }
 

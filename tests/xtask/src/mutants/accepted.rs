@@ -46,7 +46,7 @@ pub struct Verdict {
 
 impl Accepted {
     /// Reads the list of the workspace in the folder `root`.
-    pub fn read(root: &Path) -> Result<Self, Failure> {
+    pub fn read_list(root: &Path) -> Result<Self, Failure> {
         let text = fs::read(root.join(FILE)).map_err(Failure::io(FILE))?;
         serde_json::from_slice(&text)
             .ok()
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn accepted_mutants_are_in_existing_files() {
         let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
-        for entry in Accepted::read(root).unwrap().entries {
+        for entry in Accepted::read_list(root).unwrap().entries {
             assert!(root.join(&entry.file).is_file(), "{}", entry.file);
         }
     }

@@ -86,7 +86,7 @@ pub fn run(
     runner: &Runner,
     selection: Selection<'_>,
 ) -> Result<(), Failure> {
-    let accepted = Accepted::read(&workspace.root)?;
+    let accepted = Accepted::read_list(&workspace.root)?;
     let lab = Lab::new(workspace, runner, selection)?;
     let mut mutants = lab.run_unit_tests(selection)?;
     if mutants.is_empty() {

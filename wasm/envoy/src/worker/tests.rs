@@ -243,7 +243,7 @@ fn identity_headers_of_client_are_removed_for_every_action() {
 }
 
 #[test]
-fn trailers_tell_services_nothing_either() {
+fn trailers_lose_identity_headers_and_tokens() {
     let (own, bearer) = (token("LTAI1"), format!("Bearer {}", token("LTAI1")));
     let trailers = headers(&[
         ("x-remote-user", "root"),
@@ -272,7 +272,7 @@ fn trailers_tell_services_nothing_either() {
 }
 
 #[test]
-fn the_token_is_for_the_filter_alone() {
+fn token_in_any_header_is_removed_before_the_service() {
     let own = token("LTAI1");
     let bearer = format!("Bearer {own}");
     let lower = format!("bearer {own}");

@@ -79,7 +79,7 @@ fn backend_text(
         (BackendOutcome::Matched | BackendOutcome::NoMatch, _) => {
             writeln!(page, "no rule matches")?
         }
-        (BackendOutcome::NotRead, _) => writeln!(page, "{WARNING}not read{WARNING:#}")?,
+        (BackendOutcome::NotReady, _) => writeln!(page, "{WARNING}not read{WARNING:#}")?,
         (BackendOutcome::NotAsked, _) => writeln!(page, "{DIM}not asked{DIM:#}")?,
     }
     Ok(())

@@ -20,12 +20,12 @@ use crate::certs::{self, CertificateError, ServingCertificate};
 use crate::cli::failure::CommandFailure;
 use crate::cli::findings;
 use crate::cli::output::OutputFormat;
+use crate::clock;
 use crate::config::document;
 use crate::config::{
     ConfigFile, ConfigSources, Diagnostic, DiagnosticCode, Listen, Location, MappingSources,
     Origin, PartialConfig, Severity,
 };
-use crate::env;
 use crate::exposure::SensitiveFiles;
 use crate::files;
 use crate::kubeconfig;
@@ -89,7 +89,7 @@ fn check_certificates(config: &PartialConfig, found: &mut Vec<Diagnostic>) {
         Ok(Some(files)) => file_location(&files.certificate, "server.tls"),
         Ok(None) | Err(_) => file_location(folder, "server.stateDir"),
     };
-    let now = env::now();
+    let now = clock::now();
     let names = config.listen.as_ref().ok().map(|listen| listen.names());
     match load_serving_certificate(config, folder) {
         Ok(Some(serving)) => {
@@ -166,12 +166,12 @@ fn load_serving_certificate(
         .map_err(|error| CertificateError::Issue(error.to_string()))?;
     if let (Ok(Some(files)), Ok(listen)) = (&config.tls, &config.listen) {
         let (files, hostname) = (files.clone(), listen.hostname.clone());
-        return ServingCertificate::provided(files, hostname, env::now, &metrics).map(Some);
+        return ServingCertificate::provided(files, hostname, clock::now, &metrics).map(Some);
     }
     match certs::load(folder)? {
         Some(authority) => {
             let authority = Arc::new(authority);
-            ServingCertificate::issued(authority, &[], env::now, &metrics).map(Some)
+            ServingCertificate::issued(authority, &[], clock::now, &metrics).map(Some)
         }
         None => match files::check_lockable(folder) {
             Ok(()) => Ok(None),

@@ -13,17 +13,17 @@ use super::*;
 pub(super) const NOW: UnixTime = UnixTime::from_seconds(1_767_323_045);
 
 /// What the API server tells.
-pub(super) enum Told {
+pub(super) enum WatchEvent {
     ListBegins,
     Listed(MappingObject),
     ListEnds,
     Changed(MappingObject),
     Deleted(&'static str),
 }
-use Told::{Changed, Deleted, ListBegins, ListEnds, Listed};
+use WatchEvent::{Changed, Deleted, ListBegins, ListEnds, Listed};
 
-impl From<Told> for Event<MappingObject> {
-    fn from(told: Told) -> Self {
+impl From<WatchEvent> for Event<MappingObject> {
+    fn from(told: WatchEvent) -> Self {
         match told {
             ListBegins => Self::Init,
             Listed(object) => Self::InitApply(object),
@@ -53,12 +53,12 @@ fn spec(user: &str, username: &str) -> Value {
 }
 
 /// An object that lets the user of its own name in.
-fn good(name: &str, uid: &str, generation: i64, username: &str) -> MappingObject {
+fn valid_object(name: &str, uid: &str, generation: i64, username: &str) -> MappingObject {
     object(name, uid, generation, &spec(name, username))
 }
 
 /// The same with a group that is broken.
-fn broken(name: &str, uid: &str, generation: i64) -> MappingObject {
+fn broken_object(name: &str, uid: &str, generation: i64) -> MappingObject {
     object(name, uid, generation, &with_broken_group(spec(name, name)))
 }
 
@@ -86,13 +86,13 @@ impl Scene {
         }
     }
 
-    pub(super) fn with(told: Vec<Told>) -> Self {
+    pub(super) fn after_events(told: Vec<WatchEvent>) -> Self {
         let mut scene = Self::new();
-        scene.tell(told);
+        scene.apply_events(told);
         scene
     }
 
-    pub(super) fn tell(&mut self, told: Vec<Told>) -> Vec<String> {
+    pub(super) fn apply_events(&mut self, told: Vec<WatchEvent>) -> Vec<String> {
         let events = told.into_iter().map(Event::from);
         let touched = self.objects.apply_events(events, &self.live, self.now);
         touched.iter().map(|name| name.to_string()).collect()
@@ -121,9 +121,9 @@ impl Scene {
 }
 
 #[test]
-fn rules_follow_what_the_api_server_tells() {
+fn rules_follow_watch_events() {
     let being_deleted = || {
-        let mut object = good("ann", "1", 2, "ann");
+        let mut object = valid_object("ann", "1", 2, "ann");
         object.meta_mut().deletion_timestamp = object.meta().creation_timestamp.clone();
         object
     };
@@ -133,12 +133,12 @@ fn rules_follow_what_the_api_server_tells() {
         told.push(ListEnds);
         told
     };
-    let then = |mut told: Vec<Told>, more: Vec<Told>| {
+    let then = |mut told: Vec<WatchEvent>, more: Vec<WatchEvent>| {
         told.extend(more);
         told
     };
-    let ann = || good("ann", "1", 1, "ann");
-    let bob = || good("bob", "2", 1, "bob");
+    let ann = || valid_object("ann", "1", 1, "ann");
+    let bob = || valid_object("bob", "2", 1, "bob");
     let blank = |generation| object("ann", "1", generation, &json!({"arn": "", "username": "x"}));
     for (case, told, expected) in [
         (
@@ -184,7 +184,7 @@ fn rules_follow_what_the_api_server_tells() {
                 listed(vec![ann()]),
                 vec![
                     Changed(bob()),
-                    Changed(good("ann", "1", 2, "anne")),
+                    Changed(valid_object("ann", "1", 2, "anne")),
                     Deleted("bob"),
                     Deleted("never there"),
                 ],
@@ -193,12 +193,18 @@ fn rules_follow_what_the_api_server_tells() {
         ),
         (
             "an edit that is broken",
-            then(listed(vec![ann()]), vec![Changed(broken("ann", "1", 2))]),
+            then(
+                listed(vec![ann()]),
+                vec![Changed(broken_object("ann", "1", 2))],
+            ),
             "ann=ann",
         ),
         (
             "an edit that is broken, found by a list",
-            then(listed(vec![ann()]), listed(vec![broken("ann", "1", 2)])),
+            then(
+                listed(vec![ann()]),
+                listed(vec![broken_object("ann", "1", 2)]),
+            ),
             "ann=ann",
         ),
         (
@@ -206,8 +212,8 @@ fn rules_follow_what_the_api_server_tells() {
             then(
                 listed(vec![ann()]),
                 vec![
-                    Changed(broken("ann", "1", 2)),
-                    Changed(good("ann", "1", 3, "anne")),
+                    Changed(broken_object("ann", "1", 2)),
+                    Changed(valid_object("ann", "1", 3, "anne")),
                 ],
             ),
             "ann=anne",
@@ -216,25 +222,28 @@ fn rules_follow_what_the_api_server_tells() {
             "an edit that is broken, and deleted",
             then(
                 listed(vec![ann()]),
-                vec![Changed(broken("ann", "1", 2)), Deleted("ann")],
+                vec![Changed(broken_object("ann", "1", 2)), Deleted("ann")],
             ),
             "",
         ),
         (
             "an object that was broken from the beginning",
-            listed(vec![broken("ann", "1", 1), bob()]),
+            listed(vec![broken_object("ann", "1", 1), bob()]),
             "bob=bob",
         ),
         (
             "another object under the name, broken, does not stand for the first",
-            then(listed(vec![ann()]), listed(vec![broken("ann", "9", 1)])),
+            then(
+                listed(vec![ann()]),
+                listed(vec![broken_object("ann", "9", 1)]),
+            ),
             "",
         ),
         (
             "another object under the name, of the same generation",
             then(
                 listed(vec![ann()]),
-                listed(vec![good("ann", "9", 1, "other")]),
+                listed(vec![valid_object("ann", "9", 1, "other")]),
             ),
             "ann=other",
         ),
@@ -242,7 +251,7 @@ fn rules_follow_what_the_api_server_tells() {
             "a cluster restored from a backup may count generations anew",
             then(
                 listed(vec![ann()]),
-                listed(vec![good("ann", "1", 1, "restored")]),
+                listed(vec![valid_object("ann", "1", 1, "restored")]),
             ),
             "ann=restored",
         ),
@@ -255,7 +264,7 @@ fn rules_follow_what_the_api_server_tells() {
             "switched off, and then broken",
             then(
                 listed(vec![ann()]),
-                vec![Changed(blank(2)), Changed(broken("ann", "1", 3))],
+                vec![Changed(blank(2)), Changed(broken_object("ann", "1", 3))],
             ),
             "",
         ),
@@ -278,7 +287,7 @@ fn rules_follow_what_the_api_server_tells() {
             "",
         ),
     ] {
-        let scene = Scene::with(told);
+        let scene = Scene::after_events(told);
         let usernames = scene.usernames();
         let usernames = usernames
             .iter()
@@ -298,17 +307,17 @@ fn events_apply_one_by_one_or_together() {
     let told = || {
         vec![
             ListBegins,
-            Listed(good("ann", "1", 1, "ann")),
-            Listed(good("bob", "2", 1, "bob")),
+            Listed(valid_object("ann", "1", 1, "ann")),
+            Listed(valid_object("bob", "2", 1, "bob")),
             ListEnds,
-            Changed(broken("ann", "1", 2)),
+            Changed(broken_object("ann", "1", 2)),
             Deleted("bob"),
         ]
     };
-    let together = Scene::with(told());
+    let together = Scene::after_events(told());
     let mut apart = Scene::new();
     for told in told() {
-        apart.tell(vec![told]);
+        apart.apply_events(vec![told]);
     }
     assert_eq!(together.usernames(), apart.usernames());
     assert_eq!(together.notes().refused, apart.notes().refused);
@@ -316,26 +325,26 @@ fn events_apply_one_by_one_or_together() {
 
 #[test]
 fn zero_ttl_keeps_nothing() {
-    let mut scene = Scene::with(vec![
+    let mut scene = Scene::after_events(vec![
         ListBegins,
-        Listed(good("ann", "1", 1, "ann")),
+        Listed(valid_object("ann", "1", 1, "ann")),
         ListEnds,
     ]);
     scene.live.set_last_good_ttl(0);
-    scene.tell(vec![Changed(broken("ann", "1", 2))]);
+    scene.apply_events(vec![Changed(broken_object("ann", "1", 2))]);
     assert!(scene.usernames().is_empty());
 
-    let mut scene = Scene::with(vec![
+    let mut scene = Scene::after_events(vec![
         ListBegins,
-        Listed(good("ann", "1", 1, "ann")),
+        Listed(valid_object("ann", "1", 1, "ann")),
         ListEnds,
     ]);
-    scene.tell(vec![Changed(broken("ann", "1", 2))]);
+    scene.apply_events(vec![Changed(broken_object("ann", "1", 2))]);
     assert_eq!(scene.usernames().len(), 1);
     scene.live.set_last_good_ttl(60);
     assert_eq!(scene.live.expire(NOW.plus_seconds(59)).len(), 0);
     // It is over, whether or not that has been noticed.
     scene.now = NOW.plus_seconds(60);
-    scene.tell(vec![Changed(broken("ann", "1", 3))]);
+    scene.apply_events(vec![Changed(broken_object("ann", "1", 3))]);
     assert!(scene.usernames().is_empty());
 }

@@ -21,16 +21,16 @@ struct Cluster {
     objects: BTreeMap<String, Value>,
     /// How many objects were created so far.
     created: u32,
-    server: Option<TestServer>,
+    server: Option<WatchingServer>,
 }
 
-struct TestServer {
+struct WatchingServer {
     live: LiveRules,
     objects: ObjectStore,
     is_watching: bool,
 }
 
-impl TestServer {
+impl WatchingServer {
     fn new() -> Self {
         let rules = RuleSet::new(vec![BackendRules::new_unsynced(Backend::Crd)], []);
         Self {
@@ -40,7 +40,7 @@ impl TestServer {
         }
     }
 
-    fn read(&mut self, events: Vec<Event<MappingObject>>) {
+    fn apply_events(&mut self, events: Vec<Event<MappingObject>>) {
         self.objects.apply_events(events, &self.live, NOW);
     }
 }
@@ -86,20 +86,20 @@ impl Cluster {
     fn delete(&mut self, name: &str) {
         let object = self.objects.remove(name).unwrap();
         if let Some(server) = self.server.as_mut().filter(|server| server.is_watching) {
-            server.read(vec![Event::Delete(typed(&object))]);
+            server.apply_events(vec![Event::Delete(typed(&object))]);
         }
     }
 
     fn send(&mut self, name: &str) {
         let object = typed(&self.objects[name]);
         if let Some(server) = self.server.as_mut().filter(|server| server.is_watching) {
-            server.read(vec![Event::Apply(object)]);
+            server.apply_events(vec![Event::Apply(object)]);
         }
     }
 
     /// A server that knows nothing takes the place of the one before.
     fn restart(&mut self) {
-        self.server = Some(TestServer::new());
+        self.server = Some(WatchingServer::new());
         self.list();
     }
 
@@ -113,7 +113,7 @@ impl Cluster {
         events.extend(self.objects.values().map(typed).map(Event::InitApply));
         events.push(Event::InitDone);
         let server = self.server.as_mut().unwrap();
-        server.read(events);
+        server.apply_events(events);
         server.is_watching = true;
     }
 
@@ -121,7 +121,7 @@ impl Cluster {
     fn break_off_list(&mut self) {
         let mut events = vec![Event::Init];
         events.extend(self.objects.values().map(typed).map(Event::InitApply));
-        self.server.as_mut().unwrap().read(events);
+        self.server.as_mut().unwrap().apply_events(events);
     }
 
     fn desired_status(&self, name: &str) -> DesiredStatus {
@@ -366,7 +366,7 @@ fn refusal_by_another_replica_is_respected() {
 #[test]
 fn interrupted_first_list_keeps_access() {
     let mut cluster = Cluster::of_go(&[("bob", SESSION), ("eve", SESSION)]);
-    cluster.server = Some(TestServer::new());
+    cluster.server = Some(WatchingServer::new());
     cluster.break_off_list();
     cluster.create("gil", SESSION);
     cluster.edit("eve", "username", "other");

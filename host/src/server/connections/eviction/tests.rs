@@ -46,7 +46,7 @@ fn wait(milliseconds: u64) -> EvictionChoice {
 }
 
 #[test]
-fn eviction_order() {
+fn connections_are_evicted_in_order() {
     let choose =
         |snapshots: &[ConnectionSnapshot]| choose(snapshots, 32, Duration::from_millis(NOW));
     let evict = |position| EvictionChoice::Evict(vec![position]);

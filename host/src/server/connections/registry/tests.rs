@@ -13,7 +13,7 @@ use crate::server::connections::eviction::GRACE;
 
 fn registry(limit: usize) -> Arc<ConnectionRegistry> {
     let rules = LiveRules::new(RuleSet::new(Vec::new(), []), UnixTime::from_seconds(0));
-    let metrics = Metrics::new(Arc::new(rules), crate::env::now).unwrap();
+    let metrics = Metrics::new(Arc::new(rules), crate::clock::now).unwrap();
     ConnectionRegistry::new(limit, &metrics.connections.port("test"))
 }
 

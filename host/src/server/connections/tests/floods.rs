@@ -14,9 +14,9 @@ async fn flood_of_frames_without_request_ends_connection() {
         ("RST_STREAM", &get, frame(RST_STREAM, 0, 1, &[0, 0, 0, 8])),
         ("an unknown type", &[], frame(0x42, 0, 0, b"x")),
     ] {
-        let fixture = Fixture::new(BOUNDS).await;
+        let fixture = ListenerFixture::new(BOUNDS).await;
         let mut stream = fixture
-            .say(&[PREFACE, &frame(SETTINGS, 0, 0, &[]), before].concat())
+            .connect_and_send(&[PREFACE, &frame(SETTINGS, 0, 0, &[]), before].concat())
             .await;
         fixture.until_open(1).await;
         let flood = flood.repeat(100);
@@ -41,9 +41,9 @@ async fn flood_of_frames_without_request_ends_connection() {
 /// What clients do that keep a connection for long.
 #[tokio::test]
 async fn frames_between_requests_are_no_flood() {
-    let fixture = Fixture::new(BOUNDS).await;
+    let fixture = ListenerFixture::new(BOUNDS).await;
     let mut stream = fixture
-        .say(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat())
+        .connect_and_send(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat())
         .await;
     let mut reader = FrameReader;
     for stream_id in (1..2_001).step_by(2) {
@@ -57,7 +57,7 @@ async fn frames_between_requests_are_no_flood() {
         ];
         stream.write_all(&around.concat()).await.unwrap();
         loop {
-            let (kind, id, _) = reader.next(&mut stream).await;
+            let (kind, id, _) = reader.read_frame(&mut stream).await;
             if (kind, id) == (0, stream_id) {
                 break;
             }

@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn head_over_the_limit_is_refused_with_a_reason_and_counted() {
-    let fixture = Fixture::new(BOUNDS).await;
+    let fixture = ListenerFixture::new(BOUNDS).await;
     let many = "x: y\r\n".repeat(201);
     let long = format!("x: {}\r\n", "y".repeat(17 * 1024));
     let short = format!("x: {}\r\n", "y".repeat(1_024));
@@ -18,7 +18,7 @@ async fn head_over_the_limit_is_refused_with_a_reason_and_counted() {
         let before = fixture.metrics.large_heads.get();
         let request =
             format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{headers}\r\n");
-        let answer = all(fixture.say(request.as_bytes()).await).await;
+        let answer = read_to_close(fixture.connect_and_send(request.as_bytes()).await).await;
         assert!(
             answer.starts_with(&format!("HTTP/1.1 {status} ")),
             "{answer}"
@@ -34,7 +34,7 @@ async fn head_over_the_limit_is_refused_with_a_reason_and_counted() {
     let long = "y".repeat(17 * 1024).parse().unwrap();
     request.headers_mut().insert("x", long);
     let before = fixture.metrics.large_heads.get();
-    let (status, body) = read(http2.send_request(request).await.unwrap()).await;
+    let (status, body) = read_response(http2.send_request(request).await.unwrap()).await;
     assert_eq!(status, 431);
     assert!(body.contains("; send "), "{body}");
     assert_eq!(fixture.metrics.large_heads.get(), before + 1);
@@ -43,7 +43,7 @@ async fn head_over_the_limit_is_refused_with_a_reason_and_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn head_beyond_the_limits_of_hyper_is_counted_too() {
-    let fixture = Fixture::new(BOUNDS).await;
+    let fixture = ListenerFixture::new(BOUNDS).await;
     let many = "x: y\r\n".repeat(257);
     let long = format!("x: {}\r\n", "y".repeat(1 << 20));
     let url = "y".repeat(1 << 16);
@@ -57,7 +57,7 @@ async fn head_beyond_the_limits_of_hyper_is_counted_too() {
         let mut stream = fixture.connect().await;
         // It may be answered before all is sent.
         let _sent = stream.write_all(request.as_bytes()).await;
-        let answer = all(stream).await;
+        let answer = read_to_close(stream).await;
         let expected = statuses.map(|status| format!("HTTP/1.1 {status} "));
         assert!(
             expected.iter().any(|start| answer.starts_with(start)),

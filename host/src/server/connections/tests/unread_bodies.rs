@@ -10,7 +10,7 @@ fn refused(head: &str, body: &[u8]) -> Vec<u8> {
 
 #[tokio::test]
 async fn http_1_client_still_sending_unread_body_gets_answer() {
-    let fixture = Fixture::new(BOUNDS).await;
+    let fixture = ListenerFixture::new(BOUNDS).await;
     for length in [64 * 1024 + 1, 1 << 20, 3 << 20] {
         let body = vec![b'x'; length];
         let whole = refused(&format!("content-length: {length}"), &body);
@@ -25,7 +25,7 @@ async fn http_1_client_still_sending_unread_body_gets_answer() {
             let mut stream = fixture.connect().await;
             // All of it, before it reads.
             stream.write_all(&said).await.unwrap();
-            let answer = all(stream).await;
+            let answer = read_to_close(stream).await;
             assert!(answer.starts_with("HTTP/1.1 413 "), "{length}: {answer}");
             assert!(answer.contains("connection: close"), "{answer}");
             assert!(answer.contains("too long"), "{answer}");
@@ -36,18 +36,18 @@ async fn http_1_client_still_sending_unread_body_gets_answer() {
 
 #[tokio::test]
 async fn client_waiting_for_continue_is_refused_at_once() {
-    let fixture = Fixture::new(BOUNDS).await;
+    let fixture = ListenerFixture::new(BOUNDS).await;
     let head = "content-length: 100000\r\nexpect: 100-continue";
-    let answer = all(fixture.say(&refused(head, b"")).await).await;
+    let answer = read_to_close(fixture.connect_and_send(&refused(head, b"")).await).await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn client_sending_without_end_is_disconnected() {
-    let fixture = Fixture::new(BOUNDS).await;
+    let fixture = ListenerFixture::new(BOUNDS).await;
     for (name, piece) in [("slowly", 1), ("fast", 1 << 16)] {
         let mut stream = fixture
-            .say(&refused("content-length: 99999999999", b""))
+            .connect_and_send(&refused("content-length: 99999999999", b""))
             .await;
         let started = tokio::time::Instant::now();
         fixture.until_open(1).await;
@@ -68,7 +68,7 @@ async fn client_sending_without_end_is_disconnected() {
 /// With a clock that does not jump: none of the deadlines makes room.
 #[tokio::test]
 async fn client_whose_body_is_discarded_makes_room() {
-    let fixture = Fixture::new(ConnectionLimits {
+    let fixture = ListenerFixture::new(ConnectionLimits {
         connections: 1,
         ..BOUNDS
     })
@@ -79,7 +79,7 @@ async fn client_whose_body_is_discarded_makes_room() {
     let start = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
     let http2 = [start, frame(HEADERS, 4, 1, &post)].concat();
     for said in [refused("content-length: 100000", b"x"), http2] {
-        let mut slow = fixture.say(&said).await;
+        let mut slow = fixture.connect_and_send(&said).await;
         // The answer is there, or the start of it.
         let mut answer = [0; 12];
         slow.read_exact(&mut answer).await.unwrap();
@@ -103,7 +103,7 @@ fn pieces(length: usize) -> Pieces {
 
 #[tokio::test]
 async fn http_2_client_still_sending_gets_answer_and_no_reset() {
-    let fixture = Fixture::new(BOUNDS).await;
+    let fixture = ListenerFixture::new(BOUNDS).await;
     let stream = TokioIo::new(fixture.connect().await);
     let handshake = http2::handshake::<_, _, Pieces>(TokioExecutor::new(), stream).await;
     let (mut sender, connection) = handshake.unwrap();
@@ -111,7 +111,7 @@ async fn http_2_client_still_sending_gets_answer_and_no_reset() {
     for length in [64 * 1024 + 1, 1 << 20, 3 << 20] {
         let request = Request::post("http://h/refuse").body(pieces(length));
         let response = sender.send_request(request.unwrap()).await.unwrap();
-        let (status, body) = read(response).await;
+        let (status, body) = read_response(response).await;
         assert_eq!(status, 413, "{length}");
         assert!(body.contains("too long"), "{body}");
     }
@@ -121,7 +121,7 @@ async fn http_2_client_still_sending_gets_answer_and_no_reset() {
         0x83, 0x86, 0x04, 7, b'/', b'r', b'e', b'f', b'u', b's', b'e', 0x41, 1, b'h',
     ];
     let mut stream = fixture
-        .say(
+        .connect_and_send(
             &[
                 PREFACE,
                 &frame(SETTINGS, 0, 0, &[]),
@@ -137,7 +137,7 @@ async fn http_2_client_still_sending_gets_answer_and_no_reset() {
     let mut is_answered = false;
     while sent < length {
         while !is_answered || windows.iter().any(|window| *window < 16_384) {
-            let (kind, id, payload) = reader.next(&mut stream).await;
+            let (kind, id, payload) = reader.read_frame(&mut stream).await;
             assert_ne!(
                 kind, RST_STREAM,
                 "after {sent} bytes: {payload:?} {windows:?}"
@@ -161,7 +161,7 @@ async fn http_2_client_still_sending_gets_answer_and_no_reset() {
         .await
         .unwrap();
     loop {
-        let (kind, id, _) = reader.next(&mut stream).await;
+        let (kind, id, _) = reader.read_frame(&mut stream).await;
         assert_ne!(kind, RST_STREAM);
         if kind == HEADERS && id == 3 {
             break;

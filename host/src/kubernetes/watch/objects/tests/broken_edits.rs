@@ -33,11 +33,11 @@ fn check_lists(edits: &[ListEdit]) {
             told.push(ListEnds);
             told
         };
-        let mut scene = Scene::with(told(&edit.before, 1));
+        let mut scene = Scene::after_events(told(&edit.before, 1));
         assert!(!scene.usernames().is_empty(), "{name}");
         for generation in [2, 3] {
             scene.now = scene.now.plus_seconds(60);
-            scene.tell(told(&edit.after, generation));
+            scene.apply_events(told(&edit.after, generation));
             assert_eq!(lines(&scene), edit.objects_in_effect(), "{name}");
             let notes = scene.notes();
             let fates = notes.refused.keys().map(|name| {
@@ -84,10 +84,10 @@ fn each_broken_entry_of_an_object_is_kept_and_logged_as_in_documents() {
         // Some edits leave no JSON, and others change keys that objects do not have.
         let changed = object(&text, 2).filter(|_| text != good && !edit.documents_only);
         let Some(changed) = changed else { continue };
-        let mut scene = Scene::with(vec![ListBegins, ListEnds]);
-        scene.tell(vec![object(good, 1).unwrap()]);
+        let mut scene = Scene::after_events(vec![ListBegins, ListEnds]);
+        scene.apply_events(vec![object(good, 1).unwrap()]);
         let log = logged(|| {
-            scene.tell(vec![changed]);
+            scene.apply_events(vec![changed]);
         });
         let expected = match edit.keeps {
             Keeps::All => Some("acs:ram::1:role/dev = dev:{{AccountID}} dev"),

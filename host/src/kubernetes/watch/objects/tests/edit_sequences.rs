@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{NOW, Scene, Told, object};
+use super::{NOW, Scene, WatchEvent, object};
 
 const SEQUENCES: u64 = 100;
 const EDITS: u64 = 30;
@@ -102,7 +102,7 @@ fn text(numbers: &mut Numbers) -> Text {
 fn kept_object_gives_what_newest_text_gives() {
     for seed in 0..SEQUENCES {
         let mut numbers = Numbers(seed);
-        let mut scene = Scene::with(vec![Told::ListBegins, Told::ListEnds]);
+        let mut scene = Scene::after_events(vec![WatchEvent::ListBegins, WatchEvent::ListEnds]);
         scene.live.set_last_good_ttl(TTL);
         let names = ["one", "two", "three"];
         let mut texts: BTreeMap<&str, Option<Text>> = BTreeMap::new();
@@ -114,14 +114,14 @@ fn kept_object_gives_what_newest_text_gives() {
             scene.live.expire(scene.now);
             let name = *numbers.pick(&names);
             if numbers.below(10) == 0 {
-                scene.tell(vec![Told::Deleted(name)]);
+                scene.apply_events(vec![WatchEvent::Deleted(name)]);
                 texts.insert(name, None);
                 broken_since.remove(name);
             } else {
                 let text = text(&mut numbers);
                 let uid = format!("uid-{name}");
                 let edited = object(name, &uid, generation, &text.spec);
-                scene.tell(vec![Told::Changed(edited)]);
+                scene.apply_events(vec![WatchEvent::Changed(edited)]);
                 if text.is_good {
                     broken_since.remove(name);
                 } else {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::*;
 
 #[test]
-fn rules_stay_when_the_api_server_fails_and_go_with_the_definition() {
+fn rules_outlive_api_server_failure_but_not_the_definition() {
     let start = Instant::now();
-    let mut scene = Scene::with(vec![
+    let mut scene = Scene::after_events(vec![
         ListBegins,
-        Listed(good("ann", "1", 1, "ann")),
+        Listed(valid_object("ann", "1", 1, "ann")),
         ListEnds,
     ]);
     let down = ApiFailure::Unreachable("connection refused".to_owned());
@@ -36,9 +36,9 @@ fn rules_stay_when_the_api_server_fails_and_go_with_the_definition() {
     scene.objects.recover(&scene.live);
     assert_eq!(scene.notes().trouble, None);
     assert!(scene.objects.names().is_empty());
-    scene.tell(vec![
+    scene.apply_events(vec![
         ListBegins,
-        Listed(good("ann", "1", 1, "ann")),
+        Listed(valid_object("ann", "1", 1, "ann")),
         ListEnds,
     ]);
     assert_eq!(scene.usernames().len(), 1, "the same objects are new");

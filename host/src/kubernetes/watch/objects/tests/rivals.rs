@@ -3,9 +3,9 @@
 use super::*;
 
 #[test]
-fn slip_does_not_stand_beside_another_object() {
+fn broken_object_is_not_kept_beside_rival() {
     let about_ann = |name: &str, generation| object(name, name, generation, &spec("ann", name));
-    let mut scene = Scene::with(vec![
+    let mut scene = Scene::after_events(vec![
         ListBegins,
         Listed(about_ann("a", 1)),
         Listed(about_ann("b", 1)),
@@ -13,7 +13,7 @@ fn slip_does_not_stand_beside_another_object() {
     ]);
     let mut slip = spec("ann", "a");
     slip["arn"] = json!("acs:ram:1000000000000001:user/ann");
-    scene.tell(vec![Changed(object("a", "a", 2, &slip))]);
+    scene.apply_events(vec![Changed(object("a", "a", 2, &slip))]);
     assert_eq!(scene.usernames().into_keys().collect::<Vec<_>>(), ["b"]);
     assert!(
         scene.notes().refused["a"]
@@ -98,7 +98,7 @@ fn kept_mapping_does_not_block_new_one() {
             vec![about_ann("a", 1)],
             vec![
                 vec![Changed(broken_ann("a"))],
-                vec![Changed(good("bob", "2", 1, "bob"))],
+                vec![Changed(valid_object("bob", "2", 1, "bob"))],
             ],
             "a=a bob=bob",
             vec!["bob"],
@@ -107,11 +107,11 @@ fn kept_mapping_does_not_block_new_one() {
         let mut told = vec![ListBegins];
         told.extend(first.into_iter().map(Listed));
         told.push(ListEnds);
-        let mut scene = Scene::with(told);
+        let mut scene = Scene::after_events(told);
         let mut last = Vec::new();
         for told in then {
             scene.now = scene.now.plus_seconds(60);
-            last = scene.tell(told);
+            last = scene.apply_events(told);
         }
         let usernames = scene.usernames();
         let usernames = usernames
@@ -140,15 +140,15 @@ fn change_updates_status_of_all_rivals() {
             "the first list",
             vec![
                 ListBegins,
-                Listed(good("ann", "1", 1, "ann")),
-                Listed(good("bob", "2", 1, "bob")),
+                Listed(valid_object("ann", "1", 1, "ann")),
+                Listed(valid_object("bob", "2", 1, "bob")),
                 ListEnds,
             ],
             vec!["ann", "bob"],
         ),
         (
             "nothing new",
-            vec![Changed(good("bob", "2", 1, "bob"))],
+            vec![Changed(valid_object("bob", "2", 1, "bob"))],
             vec![],
         ),
         ("another status", vec![Changed(status("x"))], vec!["bob"]),
@@ -160,7 +160,7 @@ fn change_updates_status_of_all_rivals() {
         ),
         (
             "a rival that is about somebody else now",
-            vec![Changed(good("anne", "3", 2, "anne"))],
+            vec![Changed(valid_object("anne", "3", 2, "anne"))],
             vec!["ann", "anne"],
         ),
         (
@@ -172,13 +172,13 @@ fn change_updates_status_of_all_rivals() {
             "a list without news",
             vec![
                 ListBegins,
-                Listed(good("ann", "1", 1, "ann")),
+                Listed(valid_object("ann", "1", 1, "ann")),
                 Listed(status("x")),
                 ListEnds,
             ],
             vec![],
         ),
     ] {
-        assert_eq!(scene.tell(told), touched, "{case}");
+        assert_eq!(scene.apply_events(told), touched, "{case}");
     }
 }

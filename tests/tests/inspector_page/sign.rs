@@ -1,4 +1,4 @@
-//! The signing bench makes the tokens that the client makes.
+//! The signing tab makes the tokens that the client makes.
 
 use ack_ram_core::access_key::AccessKeyId;
 use ack_ram_core::cluster_id::ClusterId;
@@ -13,7 +13,7 @@ use crate::fixture::{PageFixture, check_quiet, click, js};
 fn signing_steps_equal_core() {
     let fixture = PageFixture::start();
     let page = fixture.page();
-    click(&page, "tab-bench");
+    click(&page, "tab-sign");
     for (security_token, user_agent) in [("", "x/1"), ("CAIS/+==", "a <b> & c")] {
         let fields = [
             ("accessKeyId", "STS.abc"),
@@ -25,7 +25,7 @@ fn signing_steps_equal_core() {
         ];
         let shown = page.evaluate(&format!(
             "(() => {{
-                const form = document.getElementById('bench');
+                const form = document.getElementById('sign');
                 for (const [name, value] of {}) form.elements[name].value = value;
                 form.dispatchEvent(new Event('input'));
                 return Object.fromEntries([...document.querySelectorAll('#steps > li')].map((step) =>
@@ -63,11 +63,11 @@ fn signing_steps_equal_core() {
     ] {
         let told = page.text(&format!(
             "(() => {{
-                document.querySelector('#bench [type=reset]').click();
-                const form = document.getElementById('bench');
+                document.querySelector('#sign [type=reset]').click();
+                const form = document.getElementById('sign');
                 form.elements.{name}.value = {};
                 form.dispatchEvent(new Event('input'));
-                return form.elements.{name}.getAttribute('aria-invalid') + document.getElementById('bench-error').textContent;
+                return form.elements.{name}.getAttribute('aria-invalid') + document.getElementById('sign-error').textContent;
             }})()",
             js(bad)
         ));

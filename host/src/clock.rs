@@ -1,8 +1,7 @@
-//! The clock and the environment: the two things of the process that the rest is given.
+//! The clocks of the system. Everything else is given a clock or a time.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-pub use ack_ram_config::Variables;
 use ack_ram_core::time::UnixTime;
 use nix::time::{ClockId, clock_gettime};
 
@@ -41,14 +40,4 @@ pub fn uptime() -> Duration {
     const CLOCK: ClockId = ClockId::CLOCK_MONOTONIC;
     // Every kernel has this clock. At the end of all time, what has a limit is past it.
     clock_gettime(CLOCK).map_or(Duration::MAX, Duration::from)
-}
-
-/// Returns a variable of the process's environment; none when it is not set or empty.
-///
-/// What is not Unicode is replaced by U+FFFD, so that the reader of the variable refuses it by its name: a variable that
-/// is set must not count as one that is not.
-#[must_use]
-pub fn variable(name: &str) -> Option<String> {
-    let value = std::env::var_os(name)?.to_string_lossy().into_owned();
-    Some(value).filter(|value| !value.is_empty())
 }

@@ -2,7 +2,7 @@
 // The third tab: a token from a key, step by step.
 (() => {
   const { t, el, byId, copyButton, showLines, plainLines } = self.inspector;
-  const form = byId("bench");
+  const form = byId("sign");
   const DEMO = {
     accessKeyId: "LTAI5tDemonstration001",
     accessKeySecret: "a-demonstration-opens-nothing",
@@ -39,12 +39,12 @@
   const render = () => {
     const input = Object.fromEntries([...Object.keys(DEMO), "date"].map((name) => [name, form.elements[name].value]));
     const { ok, error } = self.inspector.token.call("sign", input);
-    byId("bench-error").hidden = !error;
+    byId("sign-error").hidden = !error;
     byId("steps").hidden = !ok;
     for (const field of form.querySelectorAll("input")) field.removeAttribute("aria-invalid");
     if (error) {
       form.elements[error.code]?.setAttribute("aria-invalid", "true");
-      byId("bench-error").textContent = t(`bench.${error.code}`);
+      byId("sign-error").textContent = t(`sign.${error.code}`);
       return;
     }
     byId("steps").replaceChildren(
@@ -69,7 +69,7 @@
   };
 
   let isOpen = false;
-  self.inspector.bench = {
+  self.inspector.sign = {
     open: () => {
       if (isOpen) return;
       isOpen = true;
@@ -79,7 +79,7 @@
         event.preventDefault();
         reset();
       });
-      byId("bench-now").addEventListener("click", () => {
+      byId("sign-now").addEventListener("click", () => {
         setNow();
         render();
       });
